@@ -1,0 +1,190 @@
+package checks
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ringfence/ringfence/rego"
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// pattern is one row of the data file.
+type pattern struct {
+	Name       string   `json:"name"`
+	Title      string   `json:"title"`
+	Kind       string   `json:"kind"`
+	Comm       []string `json:"comm"`
+	Exe        []string `json:"exe"`
+	Args       []string `json:"args"`
+	Ports      []int    `json:"ports"`
+	Auth       string   `json:"auth"`
+	AuthArgs   string   `json:"authArgs"`
+	NoAuthArgs string   `json:"noAuthArgs"`
+	Floor      string   `json:"floor"`
+	FloorWhy   string   `json:"floorWhy"`
+
+	args             []*regexp.Regexp
+	authRe, noAuthRe *regexp.Regexp
+}
+
+func loadPatterns() (string, []*pattern, error) {
+	var file struct {
+		Date     string     `json:"date"`
+		Runtimes []*pattern `json:"runtimes"`
+	}
+	if err := json.Unmarshal(rego.Runtimes, &file); err != nil {
+		return "", nil, fmt.Errorf("runtime patterns: %w", err)
+	}
+	for _, p := range file.Runtimes {
+		for _, a := range p.Args {
+			re, err := regexp.Compile(a)
+			if err != nil {
+				return "", nil, fmt.Errorf("runtime patterns: %s: %w", p.Name, err)
+			}
+			p.args = append(p.args, re)
+		}
+		for _, c := range []struct {
+			text string
+			dst  **regexp.Regexp
+		}{{p.AuthArgs, &p.authRe}, {p.NoAuthArgs, &p.noAuthRe}} {
+			if c.text == "" {
+				continue
+			}
+			re, err := regexp.Compile(c.text)
+			if err != nil {
+				return "", nil, fmt.Errorf("runtime patterns: %s: %w", p.Name, err)
+			}
+			*c.dst = re
+		}
+	}
+	return file.Date, file.Runtimes, nil
+}
+
+// interpreters run programs that their arguments name; for other programs the arguments say nothing
+// ("vim vllm serve.md" is no vLLM).
+var interpreters = regexp.MustCompile(
+	`^(node|nodejs|bun|deno|python[0-9.]*|uv|uvx|npx|npm|pnpm|java|ruby|sh|bash|dash|tini|dumb-init)$`)
+
+// matches says why a process is this runtime, or nothing.
+func (pt *pattern) matches(p *process) string {
+	if slices.Contains(pt.Comm, p.Comm) {
+		return "process name " + p.Comm
+	}
+	exe := p.exeBase()
+	if exe != "." && slices.Contains(pt.Exe, exe) {
+		return "program " + exe
+	}
+	if len(p.argv) == 0 {
+		return ""
+	}
+	// A program started by its own name, a process that set its title, or an interpreter.
+	line := strings.Join(p.argv, " ")
+	own := path.Base(strings.Fields(p.argv[0] + " ")[0:1][0])
+	for _, re := range pt.args {
+		loc := re.FindStringIndex(line)
+		if loc == nil {
+			continue
+		}
+		if interpreters.MatchString(exe) || loc[0] < len(p.argv[0]) || pt.Kind == "browser" ||
+			strings.Contains(own, pt.Name) {
+			return "arguments match " + re.String()
+		}
+	}
+	return ""
+}
+
+func collectAgents(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outcome {
+	out := new(Outcome)
+	date, patterns, err := loadPatterns()
+	if err != nil {
+		out.fail("load", err)
+		return out
+	}
+	snap.Agents.DataDate = date
+	procs, err := s.processes()
+	if err != nil {
+		out.fail("list processes", err)
+		return out
+	}
+	for _, p := range procs {
+		if ctx.Err() != nil {
+			out.fail("read agents", ctx.Err())
+			return out
+		}
+		if a := s.recognise(p, patterns, out); a != nil {
+			snap.Agents.Instances = append(snap.Agents.Instances, *a)
+		}
+	}
+	return out
+}
+
+func (s *Scan) recognise(p *process, patterns []*pattern, out *Outcome) *snapshot.Agent {
+	// A child that only inherited the environment is recognised by its own marks, not by those.
+	for _, pt := range patterns {
+		why := pt.matches(p)
+		if why == "" && pt.Name == "openclaw" && interpreters.MatchString(p.exeBase()) {
+			if env, err := s.environ(p.PID); err == nil && env["OPENCLAW_SERVICE_MARKER"] == "openclaw" &&
+				env["OPENCLAW_SERVICE_KIND"] == "gateway" && p.PPID == 1 {
+				why = "environment OPENCLAW_SERVICE_MARKER"
+			}
+		}
+		if why == "" {
+			continue
+		}
+		a := &snapshot.Agent{
+			Runtime: pt.Name, Title: pt.Title, Kind: pt.Kind, PID: p.PID, Unit: p.Unit,
+			Container: p.Container, Evidence: why, DefaultAuth: pt.Auth, Ports: pt.Ports,
+			Floor: pt.Floor, FloorWhy: pt.FloorWhy,
+			Version: snapshot.Fact{State: snapshot.Absent}, ConfigRead: snapshot.Fact{State: snapshot.Absent},
+		}
+		a.Auth = authOf(pt, p)
+		if pt.Name == "openclaw" {
+			s.openClaw(p, a, out)
+		}
+		return a
+	}
+	return nil
+}
+
+// authOf reads from the arguments whether this instance asks for authentication. Absent: the
+// arguments do not say, so the default of the runtime holds.
+func authOf(pt *pattern, p *process) snapshot.Fact {
+	line := strings.Join(p.argv, " ")
+	switch {
+	case pt.noAuthRe != nil && pt.noAuthRe.MatchString(line):
+		return present("none")
+	case pt.authRe != nil && pt.authRe.MatchString(line):
+		return present("token")
+	}
+	return snapshot.Fact{State: snapshot.Absent}
+}
+
+// argument returns the value of an option, "" where it is not given.
+func argument(argv []string, flag string) string {
+	words := argv
+	if len(argv) == 1 {
+		words = strings.Fields(argv[0])
+	}
+	for i, a := range words {
+		if a == flag && i+1 < len(words) {
+			return words[i+1]
+		}
+		if v, ok := strings.CutPrefix(a, flag+"="); ok {
+			return v
+		}
+	}
+	return ""
+}
+
+func atoiOr(s string, def int) int {
+	if n, err := strconv.Atoi(s); err == nil {
+		return n
+	}
+	return def
+}

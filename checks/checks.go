@@ -1,0 +1,231 @@
+// Package checks holds the collectors. Each is a value in the list below: it sees one subject and
+// writes one section of the snapshot. Collectors run side by side; one that fails, hangs or panics
+// becomes the status of its own section and takes no other down.
+//
+// Collectors see and do not judge. What could not be read is said (partial, denied, error), never
+// left out in silence.
+package checks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"sort"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/ringfence/ringfence/host"
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// Collector sees one subject.
+type Collector struct {
+	Name    string // of the section of the snapshot
+	Doc     string
+	Needs   string // the privilege that shows everything
+	Collect func(context.Context, *Scan, *snapshot.Snapshot) *Outcome
+	merge   func(dst, src *snapshot.Snapshot)
+}
+
+// Collectors lists them all, by name.
+func Collectors() []Collector {
+	return []Collector{
+		{
+			"agents", "agent and model runtimes and their configuration",
+			"CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH", collectAgents,
+			func(d, s *snapshot.Snapshot) { d.Agents = s.Agents },
+		},
+		{
+			"ipmi", "the baseboard management controller and its device files",
+			"access to /dev/ipmi0", collectIPMI,
+			func(d, s *snapshot.Snapshot) { d.IPMI = s.IPMI },
+		},
+		{
+			"kernel", "evidence that the host is hardened and immutable", "root", collectKernel,
+			func(d, s *snapshot.Snapshot) { d.Kernel = s.Kernel },
+		},
+		{
+			"listeners", "listening and bound sockets of every network namespace",
+			"CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_SYS_ADMIN and CAP_NET_ADMIN", collectListeners,
+			func(d, s *snapshot.Snapshot) { d.Listeners = s.Listeners },
+		},
+		{
+			"network", "links, addresses, routes, policy rules and sysctls",
+			"CAP_SYS_ADMIN and CAP_SYS_PTRACE", collectNetwork,
+			func(d, s *snapshot.Snapshot) { d.Network = s.Network },
+		},
+		{
+			"nftables", "the live packet filter", "CAP_NET_ADMIN", collectNFTables,
+			func(d, s *snapshot.Snapshot) { d.NFTables = s.NFTables },
+		},
+		{
+			"processes", "capabilities, namespaces and confinement of processes",
+			"CAP_SYS_PTRACE", collectProcesses,
+			func(d, s *snapshot.Snapshot) { d.Processes = s.Processes },
+		},
+		{
+			"runtimes", "control sockets of runtimes, and containers", "root", collectRuntimes,
+			func(d, s *snapshot.Snapshot) { d.Runtimes = s.Runtimes },
+		},
+		{
+			"ssh", "SSH servers and their effective configuration", "root", collectSSH,
+			func(d, s *snapshot.Snapshot) { d.SSH = s.SSH },
+		},
+		{
+			"winrm", "WinRM and OMI servers", "root", collectWinRM,
+			func(d, s *snapshot.Snapshot) { d.WinRM = s.WinRM },
+		},
+	}
+}
+
+// Outcome is how well a collector could see. The zero Outcome is ok.
+type Outcome struct {
+	status  string
+	reasons []string
+}
+
+// rank orders the states from good to bad; the worst one wins.
+var rank = map[string]int{
+	"": 0, snapshot.OK: 0, snapshot.Absent: 1, snapshot.Partial: 2, snapshot.Denied: 3, snapshot.Error: 4,
+}
+
+func (o *Outcome) worse(status, format string, args ...any) {
+	if rank[status] > rank[o.status] {
+		o.status = status
+	}
+	reason := fmt.Sprintf(format, args...)
+	for _, r := range o.reasons {
+		if r == reason {
+			return
+		}
+	}
+	o.reasons = append(o.reasons, reason)
+}
+
+func (o *Outcome) partial(format string, args ...any) { o.worse(snapshot.Partial, format, args...) }
+
+// fail makes the whole section unseen, denied or error by the kind of err.
+func (o *Outcome) fail(what string, err error) {
+	status := snapshot.Error
+	if denied(err) {
+		status = snapshot.Denied
+	}
+	o.worse(status, "%s: %v", what, err)
+}
+
+func denied(err error) bool {
+	return errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EPERM) ||
+		errors.Is(err, syscall.EACCES)
+}
+
+// gone says that the process or file went away while it was read, which is no loss.
+func gone(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH)
+}
+
+// Scan is one pass over one host. It holds what several collectors need, read once.
+type Scan struct {
+	Host *host.Host
+
+	procs    sync.Once
+	procList []*process
+	procErr  error
+
+	sockets sync.Once
+	inodes  map[uint64][]int  // socket inode -> pids
+	fds     map[uint64]string // socket inode -> a descriptor that refers to it
+	fdErr   int               // processes whose descriptors were refused
+
+	mu       sync.Mutex
+	redacted int
+}
+
+// Options of Collect.
+type Options struct {
+	Deadline time.Duration // of each collector
+	Now      func() time.Time
+	Progress func(collector string) // called as each one ends
+	Version  string
+}
+
+// Collect runs all collectors and never fails: what went wrong is in the coverage.
+func Collect(ctx context.Context, h *host.Host, opt Options) *snapshot.Snapshot {
+	scan := &Scan{Host: h}
+	snap := &snapshot.Snapshot{
+		Schema: snapshot.Schema, Tool: snapshot.Tool{Name: "ringfence", Version: opt.Version},
+		CollectedAt: opt.Now().UTC().Format(time.RFC3339), Host: collectHost(ctx, scan),
+	}
+	type done struct {
+		c        Collector
+		scratch  *snapshot.Snapshot
+		coverage snapshot.Coverage
+	}
+	list := Collectors()
+	results := make(chan done, len(list))
+	for _, c := range list {
+		go func() {
+			scratch, cov := run(ctx, c, scan, opt.Deadline)
+			results <- done{c, scratch, cov}
+		}()
+	}
+	for range list {
+		d := <-results
+		if d.scratch != nil {
+			d.c.merge(snap, d.scratch)
+		}
+		snap.Coverage = append(snap.Coverage, d.coverage)
+		if opt.Progress != nil {
+			opt.Progress(d.c.Name)
+		}
+	}
+	sort.Slice(snap.Coverage, func(i, j int) bool {
+		return snap.Coverage[i].Collector < snap.Coverage[j].Collector
+	})
+	scan.mu.Lock()
+	snap.Redacted = scan.redacted
+	scan.mu.Unlock()
+	return snap
+}
+
+// run gives the collector a snapshot of its own: one that is past its deadline (a hung file system
+// cannot be interrupted) is left behind and can no longer write anything that is read.
+func run(ctx context.Context, c Collector, scan *Scan, limit time.Duration,
+) (*snapshot.Snapshot, snapshot.Coverage) {
+	start := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	scratch := new(snapshot.Snapshot)
+	ended := make(chan *Outcome, 1)
+	go func() {
+		defer func() {
+			if r := recover(); r != nil {
+				out := new(Outcome)
+				out.worse(snapshot.Error, "collector stopped: %v", r)
+				ended <- out
+			}
+		}()
+		ended <- c.Collect(ctx, scan, scratch)
+	}()
+	cov := snapshot.Coverage{Collector: c.Name}
+	select {
+	case out := <-ended:
+		cov.Status, cov.Reasons = out.status, out.reasons
+		if cov.Status == "" {
+			cov.Status = snapshot.OK
+		}
+	case <-ctx.Done():
+		scratch = nil
+		cov.Status, cov.Reasons = snapshot.Error, []string{"no answer within " + limit.String()}
+	}
+	sort.Strings(cov.Reasons)
+	cov.Millis = time.Since(start).Milliseconds()
+	return scratch, cov
+}
+
+// fact reads a small file as a fact; trailing white space is cut.
+func (s *Scan) fact(path string) snapshot.Fact {
+	b, err := s.Host.ReadFile(path)
+	return toFact(string(b), err)
+}

@@ -1,0 +1,207 @@
+package checks
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"regexp"
+	"runtime"
+	"strconv"
+	"strings"
+
+	gohost "github.com/shirou/gopsutil/v3/host"
+
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+func toFact(value string, err error) snapshot.Fact {
+	switch {
+	case err == nil:
+		return snapshot.Fact{State: snapshot.Present, Value: strings.TrimSpace(value)}
+	case gone(err):
+		return snapshot.Fact{State: snapshot.Absent}
+	case denied(err):
+		return snapshot.Fact{State: snapshot.Denied, Reason: err.Error()}
+	}
+	return snapshot.Fact{State: snapshot.Error, Reason: err.Error()}
+}
+
+func present(format string, args ...any) snapshot.Fact {
+	return snapshot.Fact{State: snapshot.Present, Value: fmt.Sprintf(format, args...)}
+}
+
+// initUser is the inode of the initial user namespace (PROC_USER_INIT_INO, include/linux/proc_ns.h);
+// the initial pid namespace is initPID.
+const (
+	initUser = 4026531837
+	initPID  = 4026531836
+)
+
+func collectHost(ctx context.Context, s *Scan) snapshot.Host {
+	h := snapshot.Host{OS: "unknown", Arch: runtime.GOARCH}
+	if s.Host.Live() {
+		h.Name, _ = os.Hostname()
+		// gopsutil reads the kernel's own report and /etc/os-release.
+		if info, err := gohost.InfoWithContext(ctx); err == nil {
+			h.Kernel = info.KernelVersion
+		}
+	}
+	if b, err := s.Host.ReadFile("/etc/os-release"); err == nil {
+		v := osRelease(b)
+		h.OS, h.OSVersion = v["ID"], v["VERSION_ID"]
+	}
+	if b, err := s.Host.ReadFile("/etc/machine-id"); err == nil && len(bytes.TrimSpace(b)) > 0 {
+		// machine-id(5): never give the id itself away, hash it for the application.
+		sum := sha256.Sum256(append([]byte("ringfence "), bytes.TrimSpace(b)...))
+		h.MachineID = hex.EncodeToString(sum[:16])
+	}
+	h.Self = s.self()
+	return h
+}
+
+func osRelease(b []byte) map[string]string {
+	m := map[string]string{}
+	for line := range strings.Lines(string(b)) {
+		k, v, ok := strings.Cut(strings.TrimSpace(line), "=")
+		if !ok {
+			continue
+		}
+		if u, err := strconv.Unquote(v); err == nil {
+			v = u
+		}
+		m[k] = strings.Trim(v, "'")
+	}
+	return m
+}
+
+// self reports where the collector stands. The signs of a container are those a container runtime
+// or the kernel leaves; any of them means that "the host" here is not the host.
+func (s *Scan) self() snapshot.Self {
+	self := snapshot.Self{UID: os.Getuid()}
+	if !s.Host.Live() {
+		return self
+	}
+	b, err := s.Host.ReadFile("/proc/self/status")
+	if err == nil {
+		self.CapEff = statusField(b, "CapEff")
+		if n := len(strings.Fields(statusField(b, "NSpid"))); n > 1 {
+			self.Confined = append(self.Confined, fmt.Sprintf("pid namespace of depth %d", n))
+		}
+	}
+	self.NS = s.namespaces("self")
+	if self.NS.User != 0 && self.NS.User != initUser {
+		self.Confined = append(self.Confined, "not in the initial user namespace")
+	}
+	if self.NS.PID != 0 && self.NS.PID != initPID {
+		self.Confined = append(self.Confined, "not in the initial pid namespace")
+	}
+	for _, f := range []string{"/.dockerenv", "/run/.containerenv"} {
+		if _, err := s.Host.Stat(f); err == nil {
+			self.Confined = append(self.Confined, f+" exists")
+		}
+	}
+	if b, err := s.Host.ReadFile("/proc/self/cgroup"); err == nil {
+		if id := identify(cgroupPath(b)); id.container != "" {
+			self.Confined = append(self.Confined, "in the cgroup of a "+id.runtime+" container")
+		}
+	}
+	if one := s.namespaces("1"); one.Net != 0 && one.Net != self.NS.Net {
+		self.Confined = append(self.Confined, "not in the network namespace of process 1")
+	}
+	return self
+}
+
+func (s *Scan) namespaces(pid string) snapshot.NS {
+	read := func(kind string) uint64 {
+		link, err := s.Host.Readlink("/proc/" + pid + "/ns/" + kind)
+		if err != nil {
+			return 0
+		}
+		_, rest, _ := strings.Cut(link, "[")
+		n, _ := strconv.ParseUint(strings.TrimSuffix(rest, "]"), 10, 64)
+		return n
+	}
+	return snapshot.NS{
+		User: read("user"), Net: read("net"), PID: read("pid"),
+		Mnt: read("mnt"), IPC: read("ipc"), UTS: read("uts"),
+	}
+}
+
+// statusField returns the value of one line of /proc/PID/status.
+func statusField(b []byte, key string) string {
+	for len(b) > 0 {
+		line, rest, _ := bytes.Cut(b, []byte{'\n'})
+		b = rest
+		if len(line) > len(key) && line[len(key)] == ':' && string(line[:len(key)]) == key {
+			return string(bytes.TrimSpace(line[len(key)+1:]))
+		}
+	}
+	return ""
+}
+
+// identity is what a cgroup path says about a process.
+type identity struct {
+	unit, container, runtime, pod string
+}
+
+var cgroupRules = []struct {
+	re      *regexp.Regexp
+	runtime string
+}{
+	{regexp.MustCompile(`cri-containerd-([0-9a-f]{64})`), "containerd"},
+	{regexp.MustCompile(`crio-([0-9a-f]{64})`), "cri-o"},
+	{regexp.MustCompile(`libpod-([0-9a-f]{64})`), "podman"},
+	{regexp.MustCompile(`libpod_parent/[^/]*/?([0-9a-f]{64})`), "podman"},
+	{regexp.MustCompile(`nerdctl-([0-9a-f]{64})`), "containerd"},
+	{regexp.MustCompile(`docker[-/]([0-9a-f]{64})`), "docker"},
+	{regexp.MustCompile(`kubepods.*/([0-9a-f]{64})`), "kubernetes"},
+	{regexp.MustCompile(`/lxc(?:\.payload)?[./]([^/]+)`), "lxc"},
+	{regexp.MustCompile(`systemd-nspawn@([^/]+)\.service`), "nspawn"},
+	{regexp.MustCompile(`machine-qemu\\x2d([^/]+)\.scope`), "libvirt"},
+	{regexp.MustCompile(`/kata_overhead/([^/]+)`), "kata"},
+	{regexp.MustCompile(`/firecracker/([^/]+)`), "firecracker"},
+	{regexp.MustCompile(`/ecs/[^/]+/([^/]+)`), "ecs"},
+	{regexp.MustCompile(`/nomad[^/]*/.*?([0-9a-f-]{36})`), "nomad"},
+}
+
+var (
+	podRule  = regexp.MustCompile(`pod([0-9a-f]{8}[-_][0-9a-f_-]{27})`)
+	unitRule = regexp.MustCompile(`/([^/]+\.(?:service|socket))(?:/|$)`)
+	conmon   = regexp.MustCompile(`libpod-conmon-`)
+)
+
+func identify(path string) identity {
+	var id identity
+	if m := unitRule.FindAllStringSubmatch(path, -1); m != nil {
+		id.unit = m[len(m)-1][1] // the innermost: a user's unit runs inside user@UID.service
+	}
+	if m := podRule.FindStringSubmatch(path); m != nil {
+		id.pod = strings.ReplaceAll(m[1], "_", "-")
+	}
+	if conmon.MatchString(path) {
+		return id
+	}
+	for _, r := range cgroupRules {
+		if m := r.re.FindStringSubmatch(path); m != nil {
+			id.container, id.runtime = m[1], r.runtime
+			break
+		}
+	}
+	return id
+}
+
+// cgroupPath picks the path that identifies the process from /proc/PID/cgroup: of the unified
+// hierarchy, of systemd's, or the longest of a controller's.
+func cgroupPath(b []byte) string {
+	best := ""
+	for line := range strings.Lines(string(b)) {
+		parts := strings.SplitN(strings.TrimSpace(line), ":", 3)
+		if len(parts) == 3 && len(parts[2]) > len(best) {
+			best = parts[2]
+		}
+	}
+	return best
+}

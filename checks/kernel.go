@@ -1,0 +1,154 @@
+package checks
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// baselineSysctls are the kernel settings that are judged, besides those of the network section.
+var baselineSysctls = []string{
+	"kernel/randomize_va_space", "kernel/yama/ptrace_scope", "kernel/kptr_restrict",
+	"kernel/dmesg_restrict", "kernel/unprivileged_bpf_disabled", "kernel/perf_event_paranoid",
+	"kernel/kexec_load_disabled", "kernel/modules_disabled", "kernel/sysrq", "kernel/io_uring_disabled",
+	"kernel/core_pattern", "kernel/unprivileged_userns_clone",
+	"kernel/apparmor_restrict_unprivileged_userns", "kernel/tainted", "user/max_user_namespaces",
+	"vm/unprivileged_userfaultfd", "vm/mmap_min_addr", "vm/memfd_noexec", "dev/tty/legacy_tiocsti",
+	"dev/tty/ldisc_autoload", "fs/protected_symlinks", "fs/protected_hardlinks", "fs/protected_fifos",
+	"fs/protected_regular", "fs/suid_dumpable", "net/core/bpf_jit_harden", "net/ipv4/tcp_syncookies",
+}
+
+// collectKernel reads the evidence for or against a hardened and immutable host.
+func collectKernel(_ context.Context, s *Scan, snap *snapshot.Snapshot) *Outcome {
+	out := new(Outcome)
+	sec := &snap.Kernel
+	sec.Sysctls, sec.Facts = map[string]snapshot.Fact{}, map[string]snapshot.Fact{}
+	for _, k := range baselineSysctls {
+		sec.Sysctls[k] = s.fact("/proc/sys/" + k)
+	}
+	security := s.securityFS()
+	for name, file := range map[string]string{
+		"lockdown": "lockdown", "lsm": "lsm", "ima": "ima/policy", "apparmor": "apparmor/profiles",
+	} {
+		f := security
+		if security.State == snapshot.Present {
+			f = s.fact("/sys/kernel/security/" + file)
+		}
+		sec.Facts[name] = f
+	}
+	for name, file := range map[string]string{
+		"selinux": "/sys/fs/selinux/enforce", "cmdline": "/proc/cmdline",
+		"moduleSignatures": "/sys/module/module/parameters/sig_enforce",
+		"modules":          "/proc/modules", "swaps": "/proc/swaps", "smt": "/sys/devices/system/cpu/smt/active",
+		"ksm": "/sys/kernel/mm/ksm/run",
+	} {
+		f := s.fact(file)
+		if name == "modules" && f.State == snapshot.Present {
+			f.Value = fmt.Sprintf("%d loaded", strings.Count(f.Value, "\n"))
+		}
+		if name == "cmdline" {
+			f.Value = strings.Join(s.redactArgs(strings.Fields(f.Value)), " ")
+		}
+		sec.Facts[name] = f
+	}
+	sec.Facts["secureBoot"] = s.secureBoot()
+	sec.Facts["ostree"] = s.exists("/run/ostree-booted")
+	sec.Facts["audit"] = s.auditStatus()
+	s.readMounts(sec, out)
+	for _, set := range []map[string]snapshot.Fact{sec.Sysctls, sec.Facts} {
+		for _, k := range sortedKeys(set) {
+			if f := set[k]; f.State == snapshot.Denied || f.State == snapshot.Error {
+				out.partial("%s: %s", k, f.Reason)
+			}
+		}
+	}
+	if names, err := s.Host.ReadDir("/sys/devices/system/cpu/vulnerabilities"); err == nil {
+		sec.Vulns = map[string]snapshot.Fact{}
+		for _, n := range names {
+			sec.Vulns[n] = s.fact("/sys/devices/system/cpu/vulnerabilities/" + n)
+		}
+	}
+	return out
+}
+
+// securityFS says whether securityfs is mounted: an empty directory means that nobody can tell.
+func (s *Scan) securityFS() snapshot.Fact {
+	names, err := s.Host.ReadDir("/sys/kernel/security")
+	if err != nil {
+		return toFact("", err)
+	}
+	if len(names) == 0 {
+		return snapshot.Fact{State: snapshot.Error, Reason: "securityfs is not mounted"}
+	}
+	return present("mounted")
+}
+
+func (s *Scan) exists(p string) snapshot.Fact {
+	_, err := s.Host.Stat(p)
+	return toFact("yes", err)
+}
+
+// secureBoot reads the UEFI variable: four bytes of attributes, then the value. A machine without
+// UEFI has no Secure Boot to turn on.
+func (s *Scan) secureBoot() snapshot.Fact {
+	if _, err := s.Host.Stat("/sys/firmware/efi"); err != nil {
+		return toFact("", err)
+	}
+	const guid = "-8be4df61-93ca-11d2-aa0d-00e098032b8c"
+	b, err := s.Host.ReadFile("/sys/firmware/efi/efivars/SecureBoot" + guid)
+	if err != nil || len(b) < 5 {
+		return toFact("", err)
+	}
+	setup, err := s.Host.ReadFile("/sys/firmware/efi/efivars/SetupMode" + guid)
+	if b[4] == 1 && err == nil && len(setup) >= 5 && setup[4] == 1 {
+		return present("setup mode")
+	}
+	return present("%s", map[bool]string{true: "on", false: "off"}[b[4] == 1])
+}
+
+// readMounts reads how the host's own tree is mounted: in our mount namespace, which is the host's
+// unless the coverage says that we are confined.
+func (s *Scan) readMounts(sec *snapshot.Kernel, out *Outcome) {
+	b, err := s.Host.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		out.partial("mounts: %v", err)
+		return
+	}
+	for _, m := range parseMountinfo(b) {
+		if !slices.Contains([]string{"/", "/usr", "/etc", "/boot", "/var", "/sysroot", "/dev/shm"}, m.point) {
+			continue
+		}
+		hm := snapshot.HostMount{
+			Path: m.point, FSType: m.fs, Source: m.src,
+			ReadOnly: hasOption(m.options, "ro") || hasOption(m.super, "ro"),
+		}
+		major, minor := unix.Major(m.dev), unix.Minor(m.dev)
+		uuid := s.fact(path.Join("/sys/dev/block", fmt.Sprintf("%d:%d", major, minor), "dm/uuid"))
+		hm.Verity = strings.HasPrefix(uuid.Value, "CRYPT-VERITY-")
+		sec.Mounts = append(sec.Mounts, hm)
+	}
+}
+
+func hasOption(list, opt string) bool { return slices.Contains(strings.Split(list, ","), opt) }
+
+// auditStatus asks the audit subsystem (AUDIT_GET, audit.h): 0 off, 1 on, 2 on and immutable.
+func (s *Scan) auditStatus() snapshot.Fact {
+	if !s.Host.Live() {
+		return snapshot.Fact{State: snapshot.Absent}
+	}
+	c, err := s.Host.Netlink(unix.NETLINK_AUDIT, nil)
+	if err != nil {
+		if strings.Contains(err.Error(), "protocol not supported") {
+			return snapshot.Fact{State: snapshot.Absent, Reason: "the kernel has no audit"}
+		}
+		return toFact("", err)
+	}
+	defer c.Close()
+	return toFact(auditEnabled(c))
+}

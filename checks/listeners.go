@@ -1,0 +1,117 @@
+package checks
+
+import (
+	"cmp"
+	"context"
+	"os"
+	"slices"
+	"strconv"
+
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// collectListeners lists sockets by sock_diag in every network namespace that can be entered, and
+// joins them with the processes that hold them.
+func collectListeners(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outcome {
+	out := new(Outcome)
+	if !s.Host.Live() {
+		out.worse(snapshot.Absent, "sockets can only be listed on a live host")
+		return out
+	}
+	sec := &snap.Listeners
+	own := s.namespaces("self").Net
+	for _, ns := range s.netns() {
+		if ctx.Err() != nil {
+			out.fail("list sockets", ctx.Err())
+			return out
+		}
+		var f *os.File
+		if ns.Inode != own {
+			var err error
+			if f, err = s.enter(ns); err != nil {
+				if !gone(err) {
+					out.partial("sockets of network namespace %d: %v (needs CAP_SYS_ADMIN and "+
+						"CAP_SYS_PTRACE)", ns.Inode, err)
+				}
+				continue
+			}
+		}
+		socks, fams := s.listSockets(f, ns.path, ns.Inode, s.deviceNames(f))
+		if f != nil {
+			f.Close()
+		}
+		sec.Sockets = append(sec.Sockets, socks...)
+		sec.Families = append(sec.Families, fams...)
+		for _, fam := range fams {
+			if fam.State == snapshot.Error || fam.State == snapshot.Denied {
+				out.partial("%s sockets: %s", fam.Proto, fam.Reason)
+			}
+			if fam.Proto == "vsock" && fam.State == snapshot.Error && ns.Inode == own {
+				sec.Sockets = append(sec.Sockets, s.vsockHolders(own)...)
+			}
+		}
+	}
+	s.joinOwners(sec, out)
+	slices.SortFunc(sec.Sockets, func(a, b snapshot.Socket) int {
+		return cmp.Or(cmp.Compare(a.Netns, b.Netns), cmp.Compare(a.Proto, b.Proto),
+			cmp.Compare(a.Family, b.Family), cmp.Compare(a.Port, b.Port),
+			cmp.Compare(a.Addr, b.Addr), cmp.Compare(a.Path, b.Path), cmp.Compare(a.Inode, b.Inode))
+	})
+	return out
+}
+
+// deviceNames names interfaces by index in one namespace. Names are asked for only when the first
+// bound socket is seen.
+func (s *Scan) deviceNames(ns *os.File) func(int) string {
+	var names map[int]string
+	return func(index int) string {
+		if names == nil {
+			names = map[int]string{}
+			if h, err := s.Host.Route(ns); err == nil {
+				links, _ := h.LinkList()
+				for _, l := range links {
+					names[l.Attrs().Index] = l.Attrs().Name
+				}
+				h.Close()
+			}
+		}
+		if n, ok := names[index]; ok {
+			return n
+		}
+		return "index " + strconv.Itoa(index)
+	}
+}
+
+// joinOwners adds the owners. A socket without a visible owner is held by a process whom we may not
+// look at, unless every process could be looked at: then the kernel itself holds it.
+func (s *Scan) joinOwners(sec *snapshot.Listeners, out *Outcome) {
+	inodes, refused := s.socketOwners()
+	procs, err := s.processes()
+	if err != nil {
+		out.partial("owners of sockets: %v", err)
+	}
+	comm := map[int]string{}
+	for _, p := range procs {
+		comm[p.PID] = p.Comm
+	}
+	unknown := 0
+	for i := range sec.Sockets {
+		sk := &sec.Sockets[i]
+		sk.OwnerState = "seen"
+		for _, pid := range inodes[sk.Inode] {
+			sk.Owners = append(sk.Owners, snapshot.Owner{PID: pid, Comm: comm[pid]})
+		}
+		switch {
+		case len(sk.Owners) > 0:
+		case refused > 0 || err != nil:
+			sk.OwnerState = "unknown"
+			unknown++
+		default:
+			sk.OwnerState = "kernel"
+		}
+	}
+	if unknown > 0 {
+		out.partial("%s an owner that could not be seen (%s refused)",
+			count(unknown, "socket has", "sockets have"), count(refused, "process", "processes"))
+	}
+}

@@ -1,0 +1,324 @@
+package checks
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	vnl "github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"github.com/ringfence/ringfence/host"
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// netnsDirs hold bind mounts of namespaces, one file each.
+var netnsDirs = []string{"/run/netns", "/run/docker/netns", "/run/user/*/netns"}
+
+// foundNetns is a namespace and a file that leads to it.
+type foundNetns struct {
+	snapshot.Netns
+	path string
+}
+
+// netns finds the network namespaces: of processes, and kept alive by a file. Our own is first.
+func (s *Scan) netns() []foundNetns {
+	own := s.namespaces("self").Net
+	index := map[uint64]int{own: 0}
+	list := []foundNetns{{snapshot.Netns{Inode: own, Host: true}, "/proc/self/ns/net"}}
+	procs, _ := s.processes()
+	for _, p := range procs {
+		if p.NS.Net == 0 {
+			continue
+		}
+		i, ok := index[p.NS.Net]
+		if !ok {
+			i = len(list)
+			index[p.NS.Net] = i
+			list = append(list, foundNetns{
+				snapshot.Netns{Inode: p.NS.Net}, fmt.Sprintf("/proc/%d/ns/net", p.PID),
+			})
+		}
+		list[i].Processes++
+	}
+	for _, dir := range netnsDirs {
+		for _, file := range s.Host.Glob(dir + "/*") {
+			st, err := s.Host.Stat(file)
+			if err != nil || st.Ino == 0 || st.Dev != s.nsfs() {
+				continue
+			}
+			i, ok := index[st.Ino]
+			if !ok {
+				i = len(list)
+				index[st.Ino] = i
+				list = append(list, foundNetns{snapshot.Netns{Inode: st.Ino}, file})
+			}
+			list[i].Names = append(list[i].Names, file)
+		}
+	}
+	return list
+}
+
+// nsfs is the device number of the file system that namespaces are in: a file in the directories
+// above that is on another one is no namespace.
+func (s *Scan) nsfs() uint64 {
+	st, err := s.Host.Stat("/proc/self/ns/net")
+	if err != nil {
+		return 0
+	}
+	return st.Dev
+}
+
+func (s *Scan) enter(ns foundNetns) (*os.File, error) {
+	return s.Host.OpenNetns(ns.path, ns.Inode)
+}
+
+// collectNetwork reads rtnetlink(7) of our own namespace, and the list of the others.
+func collectNetwork(_ context.Context, s *Scan, snap *snapshot.Snapshot) *Outcome {
+	out := new(Outcome)
+	if !s.Host.Live() {
+		out.worse(snapshot.Absent, "the network can only be read on a live host")
+		return out
+	}
+	sec := &snap.Network
+	found := s.netns()
+	for i := range found {
+		if f, err := s.enter(found[i]); err == nil {
+			found[i].OwnerUser, _ = host.UserOwner(f)
+			f.Close()
+		} else if !gone(err) {
+			out.partial("network namespace %d: %v (needs CAP_SYS_PTRACE)", found[i].Inode, err)
+		}
+		sec.Namespaces = append(sec.Namespaces, found[i].Netns)
+	}
+	h, err := s.Host.Route(nil)
+	if err != nil {
+		out.fail("open rtnetlink", err)
+		return out
+	}
+	defer h.Close()
+	s.readLinks(h, sec, found, out)
+	s.readRoutes(h, sec, out)
+	sec.Sysctls = s.networkSysctls(sec)
+	for _, f := range sec.Sysctls {
+		if f.State == snapshot.Error || f.State == snapshot.Denied {
+			out.partial("sysctl: %s", f.Reason)
+		}
+	}
+	if b, err := s.Host.ReadFile("/etc/resolv.conf"); err == nil {
+		for line := range strings.Lines(string(b)) {
+			if f := strings.Fields(line); len(f) >= 2 && f[0] == "nameserver" {
+				sec.Resolvers = append(sec.Resolvers, f[1])
+			}
+		}
+	}
+	return out
+}
+
+func (s *Scan) readLinks(h *vnl.Handle, sec *snapshot.Network, found []foundNetns, out *Outcome) {
+	links, err := h.LinkList()
+	if err != nil {
+		out.fail("list links", err)
+		return
+	}
+	addrs, err := h.AddrList(nil, unix.AF_UNSPEC)
+	if err != nil {
+		out.fail("list addresses", err)
+		return
+	}
+	byLink := map[int][]string{}
+	for _, a := range addrs {
+		if a.IPNet != nil {
+			byLink[a.LinkIndex] = append(byLink[a.LinkIndex], a.IPNet.String())
+		}
+	}
+	peers := s.namespaceIDs(h, found)
+	for _, l := range links {
+		a := l.Attrs()
+		link := snapshot.Link{
+			Index: a.Index, Name: a.Name, Kind: l.Type(), Up: a.Flags&net.FlagUp != 0,
+			Loopback: a.Flags&net.FlagLoopback != 0, Master: a.MasterIndex, Group: a.Group,
+			XDP: a.Xdp != nil && a.Xdp.Attached, Addrs: byLink[a.Index],
+		}
+		if l.Type() == "veth" || l.Type() == "macvlan" || l.Type() == "ipvlan" || l.Type() == "vlan" ||
+			l.Type() == "netkit" {
+			link.PeerIndex = a.ParentIndex
+			link.PeerNetns = found[0].Inode
+			if a.NetNsID >= 0 {
+				link.PeerNetns = peers[a.NetNsID]
+			}
+		}
+		// Only a device of hardware has a driver link; a name with "/" cannot be one.
+		if d, err := s.Host.Readlink("/sys/class/net/" + filepath.Base(a.Name) + "/device/driver"); err == nil {
+			link.Driver = filepath.Base(d)
+		}
+		link.TC = trafficControl(h, l, out)
+		slices.Sort(link.Addrs)
+		sec.Links = append(sec.Links, link)
+	}
+	slices.SortFunc(sec.Links, func(a, b snapshot.Link) int { return cmp.Compare(a.Index, b.Index) })
+}
+
+// namespaceIDs maps the ids by which our namespace knows others (RTM_GETNSID) to their inodes.
+func (s *Scan) namespaceIDs(h *vnl.Handle, found []foundNetns) map[int]uint64 {
+	ids := map[int]uint64{}
+	for _, ns := range found[1:] {
+		f, err := s.enter(ns)
+		if err != nil {
+			continue
+		}
+		if id, err := h.GetNetNsIdByFd(int(f.Fd())); err == nil && id >= 0 {
+			ids[id] = ns.Inode
+		}
+		f.Close()
+	}
+	return ids
+}
+
+// trafficControl names the filters on a link's ingress and egress hooks: each can drop or redirect
+// a packet before the packet filter sees it.
+func trafficControl(h *vnl.Handle, l vnl.Link, out *Outcome) []string {
+	qdiscs, err := h.QdiscList(l)
+	if err != nil {
+		if !denied(err) {
+			out.partial("traffic control of %s: %v", l.Attrs().Name, err)
+		}
+		return nil
+	}
+	var tc []string
+	for _, q := range qdiscs {
+		if q.Type() != "clsact" && q.Type() != "ingress" {
+			continue
+		}
+		for _, parent := range []uint32{vnl.HANDLE_MIN_INGRESS, vnl.HANDLE_MIN_EGRESS, vnl.HANDLE_INGRESS + 1} {
+			filters, err := h.FilterList(l, parent)
+			if err != nil {
+				continue
+			}
+			for _, f := range filters {
+				tc = append(tc, q.Type()+" "+f.Type())
+			}
+		}
+		if len(tc) == 0 {
+			tc = append(tc, q.Type())
+		}
+	}
+	return tc
+}
+
+var routeTypes = map[int]string{
+	unix.RTN_UNICAST: "unicast", unix.RTN_LOCAL: "local", unix.RTN_BROADCAST: "broadcast",
+	unix.RTN_ANYCAST: "anycast", unix.RTN_MULTICAST: "multicast", unix.RTN_BLACKHOLE: "blackhole",
+	unix.RTN_UNREACHABLE: "unreachable", unix.RTN_PROHIBIT: "prohibit", unix.RTN_THROW: "throw",
+	unix.RTN_NAT: "nat",
+}
+
+func (s *Scan) readRoutes(h *vnl.Handle, sec *snapshot.Network, out *Outcome) {
+	for _, fam := range []struct{ af, n int }{{unix.AF_INET, 4}, {unix.AF_INET6, 6}} {
+		routes, err := h.RouteListFiltered(fam.af, &vnl.Route{Table: unix.RT_TABLE_UNSPEC}, vnl.RT_FILTER_TABLE)
+		if err != nil {
+			out.fail(fmt.Sprintf("list IPv%d routes", fam.n), err)
+			return
+		}
+		for _, r := range routes {
+			sec.Routes = append(sec.Routes, toRoute(fam.n, &r))
+		}
+		rules, err := h.RuleList(fam.af)
+		if err != nil {
+			out.fail(fmt.Sprintf("list IPv%d policy rules", fam.n), err)
+			return
+		}
+		for _, r := range rules {
+			sec.Rules = append(sec.Rules, toPolicyRule(fam.n, &r))
+		}
+	}
+	slices.SortStableFunc(sec.Routes, func(a, b snapshot.Route) int {
+		return cmp.Or(cmp.Compare(a.Family, b.Family), cmp.Compare(a.Table, b.Table),
+			cmp.Compare(a.Dst, b.Dst), cmp.Compare(a.Metric, b.Metric))
+	})
+}
+
+func toRoute(family int, r *vnl.Route) snapshot.Route {
+	out := snapshot.Route{
+		Family: family, Table: r.Table, Type: routeTypes[r.Type], Metric: r.Priority,
+		Dst: map[int]string{4: "0.0.0.0/0", 6: "::/0"}[family],
+	}
+	if r.Dst != nil {
+		out.Dst = r.Dst.String()
+	}
+	if r.Gw != nil {
+		out.Gateway = r.Gw.String()
+	}
+	if r.LinkIndex > 0 {
+		out.Oifs = append(out.Oifs, r.LinkIndex)
+	}
+	for _, hop := range r.MultiPath {
+		out.Oifs = append(out.Oifs, hop.LinkIndex)
+	}
+	return out
+}
+
+func toPolicyRule(family int, r *vnl.Rule) snapshot.PolicyRule {
+	// The library reports an unset selector as -1 and hands the action's type on as a number.
+	actions := map[uint8]string{
+		0: "lookup", 1: "lookup", 2: "goto", 3: "nop", 6: "blackhole", 7: "unreachable", 8: "prohibit",
+	}
+	p := snapshot.PolicyRule{
+		Family: family, Priority: max(r.Priority, 0), Iif: r.IifName, Oif: r.OifName, Table: r.Table,
+		Invert: r.Invert, Mark: r.Mark, Action: actions[r.Type],
+		Other: r.IPProto > 0 || r.Tos != 0 || r.Dport != nil || r.Sport != nil || r.UIDRange != nil ||
+			r.TunID > 0 || r.SuppressPrefixlen >= 0 || r.SuppressIfgroup >= 0,
+	}
+	if r.Mask != nil {
+		p.Mask = *r.Mask
+	}
+	if p.Action == "" {
+		p.Action = fmt.Sprintf("action-%d", r.Type)
+	}
+	if r.Src != nil {
+		p.Src = r.Src.String()
+	}
+	if r.Dst != nil {
+		p.Dst = r.Dst.String()
+	}
+	return p
+}
+
+// networkSysctls reads the switches that decide forwarding and filtering. /proc/sys/net shows the
+// namespace of the reading thread, unlike /sys.
+func (s *Scan) networkSysctls(sec *snapshot.Network) map[string]snapshot.Fact {
+	m := map[string]snapshot.Fact{}
+	read := func(key string) { m[key] = s.fact("/proc/sys/" + key) }
+	for _, k := range []string{
+		"net/ipv4/ip_forward", "net/ipv4/ip_nonlocal_bind", "net/ipv4/fwmark_reflect",
+		"net/bridge/bridge-nf-call-iptables", "net/bridge/bridge-nf-call-ip6tables",
+		"net/bridge/bridge-nf-call-arptables", "net/netfilter/nf_conntrack_tcp_loose",
+		"net/netfilter/nf_conntrack_helper", "net/ipv4/tcp_l3mdev_accept", "net/ipv4/udp_l3mdev_accept",
+	} {
+		read(k)
+	}
+	names := []string{"all", "default"}
+	for _, l := range sec.Links {
+		names = append(names, l.Name)
+	}
+	for _, n := range names {
+		if n == "." || n == ".." || strings.ContainsAny(n, "/") {
+			continue // not a directory name that an interface can have here
+		}
+		for _, k := range []string{
+			"forwarding", "rp_filter", "route_localnet", "accept_local", "accept_source_route",
+			"accept_redirects", "arp_ignore", "src_valid_mark",
+		} {
+			read("net/ipv4/conf/" + n + "/" + k)
+		}
+		for _, k := range []string{"forwarding", "disable_ipv6", "accept_ra"} {
+			read("net/ipv6/conf/" + n + "/" + k)
+		}
+	}
+	return m
+}

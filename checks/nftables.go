@@ -1,0 +1,286 @@
+package checks
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"sort"
+	"strings"
+	"syscall"
+
+	"github.com/google/nftables"
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+
+	"github.com/ringfence/ringfence/host"
+	"github.com/ringfence/ringfence/ruleset"
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// readAttempts is how often a ruleset that changes while it is read is read again.
+const readAttempts = 5
+
+func collectNFTables(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outcome {
+	out := new(Outcome)
+	snap.NFTables.Legacy = s.legacyTables(out)
+	if !s.Host.Live() {
+		out.worse(snapshot.Absent, "the packet filter can only be read on a live host")
+		return out
+	}
+	rs, err := ReadRuleset(ctx, s.Host)
+	switch {
+	case errors.Is(err, unix.EPROTONOSUPPORT), errors.Is(err, unix.EINVAL):
+		out.worse(snapshot.Absent, "the kernel has no nf_tables: %v", err)
+	case err != nil:
+		out.fail("read nftables (needs CAP_NET_ADMIN)", err)
+	case !rs.Stable:
+		snap.NFTables.Ruleset = rs
+		out.worse(snapshot.Error, "the ruleset changed during each of %d readings", readAttempts)
+	default:
+		snap.NFTables.Ruleset = rs
+	}
+	return out
+}
+
+// legacyTables lists the tables of the x_tables filters, which nftables' netlink does not show
+// (/proc/net/*_tables_names; ebtables has no such file before nf_tables).
+func (s *Scan) legacyTables(out *Outcome) map[string]snapshot.Fact {
+	legacy := map[string]snapshot.Fact{}
+	for name, file := range map[string]string{
+		"iptables": "ip_tables_names", "ip6tables": "ip6_tables_names", "arptables": "arp_tables_names",
+	} {
+		f := s.fact("/proc/self/net/" + file)
+		f.Value = strings.Join(strings.Fields(f.Value), " ")
+		legacy[name] = f
+		if f.State == snapshot.Denied || f.State == snapshot.Error {
+			out.partial("%s: %s", name, f.Reason)
+		}
+	}
+	legacy["ebtables"] = s.fact("/proc/modules")
+	if f := legacy["ebtables"]; f.State == snapshot.Present {
+		v := ""
+		for _, t := range []string{"ebtable_filter", "ebtable_nat", "ebtable_broute"} {
+			if strings.Contains("\n"+f.Value, "\n"+t+" ") {
+				v = strings.TrimSpace(v + " " + strings.TrimPrefix(t, "ebtable_"))
+			}
+		}
+		legacy["ebtables"] = present("%s", v)
+	}
+	return legacy
+}
+
+// nfReader reads one namespace's ruleset. It dumps raw messages: the library's own listing skips
+// expressions that it has no type for, and one malformed rule ends the listing of its chain.
+type nfReader struct {
+	conn *netlink.Conn
+	rs   *ruleset.Ruleset
+}
+
+// ReadRuleset reads the ruleset of our own network namespace. The generation before and after must
+// be the same; else it reads again, and after readAttempts returns it with Stable false.
+func ReadRuleset(ctx context.Context, h *host.Host) (*ruleset.Ruleset, error) {
+	conn, err := h.Netlink(unix.NETLINK_NETFILTER, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	r := &nfReader{conn: conn}
+	for range readAttempts {
+		if err = ctx.Err(); err != nil {
+			return nil, err
+		}
+		before, err := r.generation()
+		if err != nil {
+			return nil, err
+		}
+		readErr := r.read()
+		after, err := r.generation()
+		if err != nil {
+			return nil, err
+		}
+		// A chain or set that vanished between two dumps is a change, not a failure.
+		if readErr != nil && before == after {
+			return nil, readErr
+		}
+		r.rs.Generation, r.rs.Stable = after, readErr == nil && before == after
+		if r.rs.Stable {
+			break
+		}
+	}
+	return r.rs, nil
+}
+
+func (r *nfReader) generation() (uint32, error) {
+	msgs, err := r.conn.Execute(r.message(unix.NFT_MSG_GETGEN, unix.NFPROTO_UNSPEC, 0, nil))
+	if err != nil {
+		return 0, fmt.Errorf("generation: %w", err)
+	}
+	if len(msgs) == 0 || len(msgs[0].Data) < 4 {
+		return 0, fmt.Errorf("generation: %w", ruleset.ErrTruncated)
+	}
+	return ruleset.DecodeGeneration(msgs[0].Data[4:])
+}
+
+func (r *nfReader) message(kind int, family uint8, flags netlink.HeaderFlags, attrs []netlink.Attribute,
+) netlink.Message {
+	b, _ := netlink.MarshalAttributes(attrs) // fails only for attributes above 64 KiB
+	return netlink.Message{
+		Header: netlink.Header{
+			Type:  netlink.HeaderType(unix.NFNL_SUBSYS_NFTABLES<<8 | kind),
+			Flags: netlink.Request | flags,
+		},
+		Data: append([]byte{family, unix.NFNETLINK_V0, 0, 0}, b...),
+	}
+}
+
+// dump sends a dump request and hands each answer's family and attributes on.
+func (r *nfReader) dump(kind int, family uint8, attrs []netlink.Attribute,
+	each func(family uint8, b []byte) error,
+) error {
+	if _, err := r.conn.Send(r.message(kind, family, netlink.Dump, attrs)); err != nil {
+		return fmt.Errorf("netlink dump: %w", err)
+	}
+	var first error
+	for m, err := range r.conn.ReceiveIter() {
+		if err != nil {
+			return fmt.Errorf("netlink dump: %w", err)
+		}
+		if m.Header.Flags&netlink.DumpInterrupted != 0 && first == nil {
+			first = errInterrupted
+		}
+		if len(m.Data) >= 4 && first == nil {
+			first = each(m.Data[0], m.Data[4:])
+		}
+	}
+	return first
+}
+
+var errInterrupted = errors.New("the ruleset changed during the dump")
+
+var families = map[string]uint8{
+	ruleset.FamilyInet: 1, ruleset.FamilyIP: 2, ruleset.FamilyARP: 3, ruleset.FamilyNetdev: 5,
+	ruleset.FamilyBridge: 7, ruleset.FamilyIP6: 10,
+}
+
+func (r *nfReader) read() error {
+	r.rs = &ruleset.Ruleset{Tables: []ruleset.Table{}}
+	type key struct{ family, table string }
+	index := map[key]int{}
+	err := r.dump(unix.NFT_MSG_GETTABLE, 0, nil, func(fam uint8, b []byte) error {
+		t, err := ruleset.DecodeTable(fam, b)
+		t.Chains = []ruleset.Chain{}
+		index[key{t.Family, t.Name}] = len(r.rs.Tables)
+		r.rs.Tables = append(r.rs.Tables, t)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	table := func(fam uint8, name string) *ruleset.Table {
+		i, ok := index[key{ruleset.FamilyName(fam), name}]
+		if !ok {
+			return nil
+		}
+		return &r.rs.Tables[i]
+	}
+	err = r.dump(unix.NFT_MSG_GETCHAIN, 0, nil, func(fam uint8, b []byte) error {
+		name, c, err := ruleset.DecodeChain(fam, b)
+		if t := table(fam, name); t != nil && err == nil {
+			t.Chains = append(t.Chains, c)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	err = r.dump(unix.NFT_MSG_GETSET, 0, nil, func(fam uint8, b []byte) error {
+		name, st, err := ruleset.DecodeSet(b)
+		if t := table(fam, name); t != nil && err == nil {
+			t.Sets = append(t.Sets, st)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	err = r.dump(unix.NFT_MSG_GETFLOWTABLE, 0, nil, func(fam uint8, b []byte) error {
+		name, ft, err := ruleset.DecodeFlowtable(b)
+		if t := table(fam, name); t != nil && err == nil {
+			t.Flowtables = append(t.Flowtables, ft)
+		}
+		return err
+	})
+	if err != nil && !errors.Is(err, syscall.EOPNOTSUPP) && !errors.Is(err, syscall.EINVAL) {
+		return err
+	}
+	for i := range r.rs.Tables {
+		if err := r.readTable(&r.rs.Tables[i]); err != nil {
+			return err
+		}
+	}
+	sort.SliceStable(r.rs.Tables, func(i, j int) bool {
+		a, b := &r.rs.Tables[i], &r.rs.Tables[j]
+		if a.Family != b.Family {
+			return a.Family < b.Family
+		}
+		return a.Name < b.Name
+	})
+	return nil
+}
+
+func cstring(s string) []byte { return append([]byte(s), 0) }
+
+// readTable reads rules chain by chain, because the kernel walks all chains again for every part of
+// an unfiltered dump, and the elements of each set.
+func (r *nfReader) readTable(t *ruleset.Table) error {
+	fam := families[t.Family]
+	for i := range t.Chains {
+		c := &t.Chains[i]
+		err := r.dump(unix.NFT_MSG_GETRULE, fam, []netlink.Attribute{
+			{Type: unix.NFTA_RULE_TABLE, Data: cstring(t.Name)},
+			{Type: unix.NFTA_RULE_CHAIN, Data: cstring(c.Name)},
+		}, func(_ uint8, b []byte) error {
+			_, chain, rule, err := ruleset.DecodeRule(b)
+			if chain == c.Name && err == nil {
+				c.Rules = append(c.Rules, rule)
+			}
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("rules of %s %s %s: %w", t.Family, t.Name, c.Name, err)
+		}
+	}
+	for i := range t.Sets {
+		st := &t.Sets[i]
+		err := r.dump(unix.NFT_MSG_GETSETELEM, fam, []netlink.Attribute{
+			{Type: unix.NFTA_SET_ELEM_LIST_TABLE, Data: cstring(t.Name)},
+			{Type: unix.NFTA_SET_ELEM_LIST_SET, Data: cstring(st.Name)},
+		}, func(_ uint8, b []byte) error {
+			els, err := ruleset.DecodeElements(b)
+			st.Elements = append(st.Elements, els...)
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("elements of %s %s %s: %w", t.Family, t.Name, st.Name, err)
+		}
+	}
+	return nil
+}
+
+// Generation asks through google/nftables, the library that also writes, which generation the
+// ruleset of our namespace has.
+func Generation() (uint32, error) {
+	c, err := nftables.New()
+	if err != nil {
+		return 0, fmt.Errorf("nftables: %w", err)
+	}
+	defer c.CloseLasting()
+	g, err := c.GetGen()
+	if err != nil {
+		return 0, fmt.Errorf("nftables generation: %w", err)
+	}
+	return g.ID, nil
+}
+
+func be16(b []byte) int { return int(binary.BigEndian.Uint16(b)) }

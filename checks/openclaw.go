@@ -1,0 +1,237 @@
+package checks
+
+import (
+	"encoding/json"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/titanous/json5"
+
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// openClaw reads the configuration and version of one OpenClaw gateway, as the gateway sees its
+// files. Its process replaces its arguments by a title, so flags are usually lost: the environment,
+// the configuration and the parent's arguments are read, and the sockets say the rest.
+func (s *Scan) openClaw(p *process, a *snapshot.Agent, out *Outcome) {
+	env, envErr := s.environ(p.PID)
+	if envErr != nil && !gone(envErr) {
+		out.partial("environment of OpenClaw: %v (needs CAP_SYS_PTRACE)", envErr)
+	}
+	a.Version = s.openClawVersion(p, env)
+	if port := atoiOr(env["OPENCLAW_GATEWAY_PORT"], 0); port != 0 {
+		a.Ports = []int{port}
+	}
+	cfg := &snapshot.OpenClawConfig{
+		Path: s.openClawPath(p, env), Bind: "loopback", Port: a.Ports[0], AuthMode: "token",
+		Sandbox: "off", ExecSecurity: "full", ExecAsk: "off",
+	}
+	b, err := s.Host.ReadFileIn(p.PID, cfg.Path)
+	a.ConfigRead = toFact(cfg.Path, err)
+	switch {
+	case err == nil:
+		if err := parseOpenClaw(b, cfg); err != nil {
+			a.ConfigRead = snapshot.Fact{State: snapshot.Error, Reason: err.Error()}
+			out.partial("OpenClaw configuration: %v", err)
+		}
+	case !gone(err):
+		out.partial("OpenClaw configuration: %v", err)
+	}
+	if env["OPENCLAW_GATEWAY_TOKEN"] != "" || env["OPENCLAW_GATEWAY_PASSWORD"] != "" {
+		cfg.SecretSet = true
+		s.mu.Lock()
+		s.redacted++
+		s.mu.Unlock()
+	}
+	s.openClawFlags(p, cfg)
+	a.Config = cfg
+	a.Ports = []int{cfg.Port}
+	a.Auth = present("%s", cfg.AuthMode)
+	if a.ConfigRead.State != snapshot.Present && !cfg.SecretSet {
+		// Without file and environment only the lost arguments can have given the secret.
+		a.Auth = snapshot.Fact{State: snapshot.Absent, Reason: "set neither by file nor by environment"}
+	}
+}
+
+// openClawFlags applies the options of "openclaw gateway run" from the process itself or from the
+// launchers above it, which keep their arguments.
+func (s *Scan) openClawFlags(p *process, cfg *snapshot.OpenClawConfig) {
+	procs, _ := s.processes()
+	byPID := map[int]*process{}
+	for _, q := range procs {
+		byPID[q.PID] = q
+	}
+	for q, depth := p, 0; q != nil && depth < 4; q, depth = byPID[q.PPID], depth+1 {
+		line := strings.Join(q.argv, " ")
+		if !strings.Contains(line, "gateway") {
+			continue
+		}
+		if v := argument(q.argv, "--bind"); v != "" {
+			cfg.Bind = v
+		}
+		if v := argument(q.argv, "--auth"); v != "" {
+			cfg.AuthMode = v
+		}
+		cfg.Port = atoiOr(argument(q.argv, "--port"), cfg.Port)
+		if argument(q.argv, "--token") != "" || argument(q.argv, "--password") != "" {
+			cfg.SecretSet = true
+		}
+	}
+}
+
+func (s *Scan) openClawPath(p *process, env map[string]string) string {
+	if v := env["OPENCLAW_CONFIG_PATH"]; v != "" {
+		return v
+	}
+	if v := env["OPENCLAW_STATE_DIR"]; v != "" {
+		return path.Join(v, "openclaw.json")
+	}
+	home := env["HOME"]
+	if home == "" {
+		for _, u := range s.users() {
+			if u.uid == p.UID {
+				home = u.home
+			}
+		}
+	}
+	dir := ".openclaw"
+	if v := env["OPENCLAW_PROFILE"]; v != "" && v != "default" {
+		dir += "-" + path.Base(v)
+	}
+	return path.Join("/", home, dir, "openclaw.json")
+}
+
+// openClawVersion comes from the service's environment or from package.json beside the program.
+func (s *Scan) openClawVersion(p *process, env map[string]string) snapshot.Fact {
+	if v := env["OPENCLAW_SERVICE_VERSION"]; v != "" {
+		return present("%s", v)
+	}
+	var dirs []string
+	for _, a := range p.argv {
+		for _, w := range strings.Fields(a) {
+			if i := strings.LastIndex(w, "/node_modules/openclaw/"); i >= 0 {
+				dirs = append(dirs, w[:i]+"/node_modules/openclaw")
+			}
+		}
+	}
+	// The title hides the path of the program; its maps and directory still name the package.
+	if cwd, err := s.Host.Readlink(fmt.Sprintf("/proc/%d/cwd", p.PID)); err == nil {
+		dirs = append(dirs, cwd, path.Join(cwd, "node_modules/openclaw"))
+	}
+	if v := env["npm_package_json"]; v != "" {
+		dirs = append(dirs, path.Dir(v))
+	}
+	dirs = append(dirs, "/app", "/usr/lib/node_modules/openclaw", "/usr/local/lib/node_modules/openclaw")
+	for _, d := range dirs {
+		b, err := s.Host.ReadFileIn(p.PID, path.Join(d, "package.json"))
+		if err != nil {
+			continue
+		}
+		var pkg struct {
+			Name    string `json:"name"`
+			Version string `json:"version"`
+		}
+		if json.Unmarshal(b, &pkg) == nil && pkg.Name == "openclaw" {
+			return present("%s", pkg.Version)
+		}
+	}
+	return snapshot.Fact{State: snapshot.Error, Reason: "neither environment nor package.json names it"}
+}
+
+// openClawFile is what is read of openclaw.json. Newer files have agents.entries, older ones
+// agents.list; older ones also wrote agent (singular) for the defaults.
+type openClawFile struct {
+	Gateway struct {
+		Mode string `json:"mode"`
+		Bind string `json:"bind"`
+		Port int    `json:"port"`
+		Auth struct {
+			Mode     string `json:"mode"`
+			Token    any    `json:"token"`
+			Password any    `json:"password"`
+		} `json:"auth"`
+		Token any `json:"token"`
+	} `json:"gateway"`
+	Agents struct {
+		Defaults openClawAgent            `json:"defaults"`
+		Entries  map[string]openClawAgent `json:"entries"`
+		List     []openClawAgent          `json:"list"`
+	} `json:"agents"`
+	Agent openClawAgent `json:"agent"`
+	Tools struct {
+		Exec struct {
+			Security string `json:"security"`
+			Ask      string `json:"ask"`
+		} `json:"exec"`
+		Elevated struct {
+			Enabled   bool           `json:"enabled"`
+			AllowFrom map[string]any `json:"allowFrom"`
+		} `json:"elevated"`
+	} `json:"tools"`
+}
+
+type openClawAgent struct {
+	ID      string `json:"id"`
+	Sandbox struct {
+		Mode string `json:"mode"`
+	} `json:"sandbox"`
+}
+
+func parseOpenClaw(b []byte, cfg *snapshot.OpenClawConfig) (err error) {
+	defer func() { // the JSON5 decoder indexes past the end of some malformed files
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%s: malformed JSON5", cfg.Path)
+		}
+	}()
+	var f openClawFile
+	if err := json5.Unmarshal(b, &f); err != nil {
+		return fmt.Errorf("%s: %w", cfg.Path, err)
+	}
+	set := func(dst *string, v string) {
+		if v != "" {
+			*dst = v
+		}
+	}
+	g := f.Gateway
+	set(&cfg.Mode, g.Mode)
+	set(&cfg.Bind, g.Bind)
+	if g.Port != 0 {
+		cfg.Port = g.Port
+	}
+	set(&cfg.AuthMode, g.Auth.Mode)
+	cfg.SecretSet = isSet(g.Auth.Token) || isSet(g.Auth.Password) || isSet(g.Token)
+	set(&cfg.Sandbox, f.Agent.Sandbox.Mode)
+	set(&cfg.Sandbox, f.Agents.Defaults.Sandbox.Mode)
+	for id, a := range f.Agents.Entries {
+		a.ID = id
+		f.Agents.List = append(f.Agents.List, a)
+	}
+	for _, a := range f.Agents.List {
+		if a.Sandbox.Mode == "off" && cfg.Sandbox != "off" {
+			cfg.WeakAgents = append(cfg.WeakAgents, a.ID)
+		}
+	}
+	slices.Sort(cfg.WeakAgents)
+	set(&cfg.ExecSecurity, f.Tools.Exec.Security)
+	set(&cfg.ExecAsk, f.Tools.Exec.Ask)
+	cfg.Elevated = f.Tools.Elevated.Enabled
+	for _, v := range f.Tools.Elevated.AllowFrom {
+		if list, ok := v.([]any); ok && slices.Contains(list, any("*")) {
+			cfg.ElevatedAny = true
+		}
+	}
+	return nil
+}
+
+// isSet says whether a secret is given, as text or as a reference; its value is never kept.
+func isSet(v any) bool {
+	switch v := v.(type) {
+	case nil:
+		return false
+	case string:
+		return v != ""
+	}
+	return true
+}

@@ -1,0 +1,278 @@
+package checks
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// serverPrograms maps the program file of an SSH server to its kind.
+var serverPrograms = map[string]string{
+	"sshd": "openssh", "dropbear": "dropbear", "dropbearmulti": "dropbear", "tinysshd": "tinyssh",
+}
+
+// defaultSSHDConfig is compiled into sshd (sshd(8), FILES).
+const defaultSSHDConfig = "/etc/ssh/sshd_config"
+
+func collectSSH(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outcome {
+	out := new(Outcome)
+	procs, err := s.processes()
+	if err != nil {
+		out.fail("list processes", err)
+		return out
+	}
+	sec := &snap.SSH
+	exes := map[int]string{}
+	for _, p := range procs {
+		exes[p.PID] = p.exeBase()
+		if slices.Contains(p.Unread, "exe") && p.PID != 1 {
+			out.partial("a process could be an SSH server that is not seen (needs CAP_SYS_PTRACE)")
+		}
+	}
+	configs := map[string]*process{}
+	for _, p := range procs {
+		kind := serverPrograms[p.exeBase()]
+		if kind == "" || serverPrograms[exes[p.PPID]] != "" {
+			continue // the process of one connection has the server as parent
+		}
+		srv := snapshot.SSHServer{
+			Kind: kind, PID: p.PID, Exe: p.Exe, Cmdline: strings.Join(p.Cmdline, " "), Unit: p.Unit,
+			Container: p.Container,
+		}
+		if kind == "openssh" {
+			srv.Config = configArg(p.argv)
+			configs[srv.Config] = p
+		}
+		sec.Servers = append(sec.Servers, srv)
+	}
+	if unit := s.sshSocketUnit(); unit != "" {
+		sec.Servers = append(sec.Servers, snapshot.SSHServer{
+			Kind: "openssh", Unit: unit, Activated: true, Config: defaultSSHDConfig,
+		})
+		if configs[defaultSSHDConfig] == nil {
+			configs[defaultSSHDConfig] = nil
+		}
+	}
+	for _, path := range sortedKeys(configs) {
+		cfg, err := s.sshConfig(ctx, configs[path], path)
+		if err != nil {
+			out.partial("configuration of sshd: %v", err)
+			continue
+		}
+		sec.Configs = append(sec.Configs, cfg)
+	}
+	sec.KeyFiles = s.keyFiles(out)
+	sec.Sessions = s.sshSessions(procs, out)
+	return out
+}
+
+// configArg finds -f in the arguments, also after sshd has put them into one string as its title.
+func configArg(argv []string) string {
+	words := strings.Fields(strings.Join(argv, " "))
+	for i, w := range words {
+		if w == "-f" && i+1 < len(words) {
+			return words[i+1]
+		}
+		if rest, ok := strings.CutPrefix(w, "-f/"); ok {
+			return "/" + rest
+		}
+	}
+	return defaultSSHDConfig
+}
+
+// sshSocketUnit names an enabled socket unit for SSH: then systemd listens and sshd starts later.
+func (s *Scan) sshSocketUnit() string {
+	for _, dir := range []string{"/etc/systemd/system", "/run/systemd/system", "/run/systemd/generator"} {
+		for _, unit := range []string{"ssh.socket", "sshd.socket"} {
+			for _, target := range []string{"sockets.target.wants", "ssh.service.requires"} {
+				if _, err := s.Host.Readlink(dir + "/" + target + "/" + unit); err == nil {
+					return unit
+				}
+			}
+		}
+	}
+	return ""
+}
+
+// keyFiles finds authorized_keys files that others than their user and root can write, directly or
+// through a directory above them.
+func (s *Scan) keyFiles(out *Outcome) []snapshot.KeyFile {
+	var files []snapshot.KeyFile
+	for _, u := range s.users() {
+		if u.home == "" || u.home == "/" {
+			continue
+		}
+		for _, name := range []string{"authorized_keys", "authorized_keys2"} {
+			path := filepath.Join(u.home, ".ssh", name)
+			_, err := s.Host.Stat(path)
+			if err != nil {
+				if denied(err) {
+					out.partial("authorized keys of %s: %v", u.name, err)
+				}
+				continue
+			}
+			if why := s.othersWrite(path, u.uid); why != "" {
+				files = append(files, snapshot.KeyFile{Path: path, User: u.name, Writable: why})
+			}
+		}
+	}
+	return files
+}
+
+func (s *Scan) othersWrite(path string, uid int) string {
+	for p := path; ; p = filepath.Dir(p) {
+		st, err := s.Host.Stat(p)
+		if err != nil {
+			return ""
+		}
+		sticky := st.IsDir && st.Perm&0o1000 != 0
+		switch {
+		case st.UID != uid && st.UID != 0:
+			return fmt.Sprintf("%s belongs to uid %d", p, st.UID)
+		case st.Perm&0o002 != 0 && !sticky:
+			return p + " is writable by everybody"
+		case st.Perm&0o020 != 0 && st.GID != 0 && !sticky && s.groupHasOthers(st.GID, uid):
+			return fmt.Sprintf("%s is writable by group %d", p, st.GID)
+		}
+		if p == "/" {
+			return ""
+		}
+	}
+}
+
+type user struct {
+	name, home string
+	uid, gid   int
+}
+
+// users reads /etc/passwd of the host; other sources of accounts (LDAP, sssd) are not asked.
+func (s *Scan) users() []user {
+	b, err := s.Host.ReadFile("/etc/passwd")
+	if err != nil {
+		return nil
+	}
+	var us []user
+	for line := range strings.Lines(string(b)) {
+		f := strings.Split(strings.TrimSpace(line), ":")
+		if len(f) >= 6 {
+			us = append(us, user{f[0], f[5], atoi(f[2]), atoi(f[3])})
+		}
+	}
+	return us
+}
+
+type group struct {
+	name    string
+	gid     int
+	members []string
+}
+
+// groups reads /etc/group and adds the users whose primary group it is.
+func (s *Scan) groups() []group {
+	b, err := s.Host.ReadFile("/etc/group")
+	if err != nil {
+		return nil
+	}
+	var gs []group
+	for line := range strings.Lines(string(b)) {
+		f := strings.Split(strings.TrimSpace(line), ":")
+		if len(f) < 4 {
+			continue
+		}
+		g := group{name: f[0], gid: atoi(f[2])}
+		for _, m := range strings.Split(f[3], ",") {
+			if m != "" {
+				g.members = append(g.members, m)
+			}
+		}
+		for _, u := range s.users() {
+			if u.gid == g.gid && !slices.Contains(g.members, u.name) {
+				g.members = append(g.members, u.name)
+			}
+		}
+		slices.Sort(g.members)
+		gs = append(gs, g)
+	}
+	return gs
+}
+
+func (s *Scan) groupHasOthers(gid, uid int) bool {
+	for _, g := range s.groups() {
+		if g.gid != gid {
+			continue
+		}
+		for _, u := range s.users() {
+			if u.uid != uid && slices.Contains(g.members, u.name) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// sshSessions lists the established connections to the ports that SSH servers listen on: the
+// administrators whom a fix must not lock out.
+func (s *Scan) sshSessions(procs []*process, out *Outcome) []snapshot.SSHSession {
+	if !s.Host.Live() {
+		return nil
+	}
+	inodes, _ := s.socketOwners()
+	server := map[int]bool{}
+	for _, p := range procs {
+		server[p.PID] = serverPrograms[p.exeBase()] != ""
+	}
+	ports := map[int]bool{22: true}
+	var sessions []snapshot.SSHSession
+	for _, states := range []uint32{1 << stateListen, 1 << stateEstablished} {
+		for _, k := range socketKinds[:2] {
+			k.states = states
+			list, err := s.diag(nil, k)
+			if err != nil {
+				out.partial("SSH sessions: %v", err)
+			}
+			for _, b := range list {
+				if len(b) < 72 {
+					continue
+				}
+				local, remote := diagEnds(b)
+				if states == 1<<stateListen {
+					ino := uint64(binary.NativeEndian.Uint32(b[68:]))
+					for _, pid := range inodes[ino] {
+						if server[pid] {
+							ports[int(local.Port())] = true
+						}
+					}
+				} else if ports[int(local.Port())] {
+					sessions = append(sessions, snapshot.SSHSession{
+						Local: local.String(), Remote: remote.String(),
+					})
+				}
+			}
+		}
+	}
+	slices.SortFunc(sessions, func(a, b snapshot.SSHSession) int {
+		return strings.Compare(a.Local+a.Remote, b.Local+b.Remote)
+	})
+	return sessions
+}
+
+// diagEnds reads both ends from struct inet_diag_msg.
+func diagEnds(b []byte) (local, remote netip.AddrPort) {
+	addr := func(b []byte, v6 bool) netip.Addr {
+		if v6 {
+			return netip.AddrFrom16([16]byte(b[:16])).Unmap()
+		}
+		return netip.AddrFrom4([4]byte(b[:4]))
+	}
+	v6 := b[0] == unix.AF_INET6
+	return netip.AddrPortFrom(addr(b[8:], v6), uint16(be16(b[4:]))),
+		netip.AddrPortFrom(addr(b[24:], v6), uint16(be16(b[6:])))
+}

@@ -1,0 +1,193 @@
+package ruleset
+
+import "fmt"
+
+// known is the attributes that the decoder of an expression reads. One that has others is opaque:
+// a newer kernel may have given it a meaning that the decoder would miss.
+var known = map[string][]uint16{
+	"immediate": {1, 2},
+	"payload":   {1, 2, 3, 4, 5, 6, 7, 8},
+	"meta":      {1, 2, 3},
+	"cmp":       {1, 2, 3},
+	"range":     {1, 2, 3, 4},
+	"lookup":    {1, 2, 3, 4, 5},
+	"bitwise":   {1, 2, 3, 4, 5, 6, 7},
+	"byteorder": {1, 2, 3, 4, 5},
+	"ct":        {1, 2, 3, 4},
+	"fib":       {1, 2, 3},
+	"nat":       {1, 2, 3, 4, 5, 6, 7},
+	"masq":      {1, 2, 3},
+	"redir":     {1, 2, 3},
+	"tproxy":    {1, 2, 3},
+	"reject":    {1, 2},
+	"log":       {1, 2, 3, 4, 5, 6},
+	"limit":     {1, 2, 3, 4, 5, 6},
+	"match":     {1, 2, 3},
+	"target":    {1, 2, 3},
+	"counter":   {1, 2, 3},
+	"notrack":   {},
+	"last":      {1, 2, 3},
+}
+
+func decodeExpr(b []byte) (Expr, error) {
+	m, err := fields(b)
+	if err != nil {
+		return Expr{}, fmt.Errorf("expression: %w", err)
+	}
+	e := Expr{Name: text(m[1])}
+	d, err := fields(m[2])
+	if err != nil {
+		return e, fmt.Errorf("expression %q: %w", e.Name, err)
+	}
+	if !covered(e.Name, d) || !e.typed(d) {
+		return Expr{Name: e.Name, Raw: clone(m[2])}, nil
+	}
+	return e, nil
+}
+
+func covered(name string, d map[uint16][]byte) bool {
+	list, ok := known[name]
+	if !ok {
+		return false
+	}
+next:
+	for k := range d {
+		for _, l := range list {
+			if k == l {
+				continue next
+			}
+		}
+		return false
+	}
+	return true
+}
+
+// typed fills in the typed form and says whether it holds all of the expression.
+func (e *Expr) typed(d map[uint16][]byte) bool {
+	switch e.Name {
+	case "immediate":
+		data, v, err := decodeData(d[2])
+		e.Immediate = &Immediate{Dreg: u32(d[1]), Data: data, Verdict: v}
+		return err == nil
+	case "payload":
+		return e.payload(d)
+	case "meta":
+		e.Meta = &Meta{Key: u32(d[2]), Dreg: u32(d[1]), Sreg: u32(d[3]), Set: d[3] != nil}
+	case "cmp":
+		return e.cmp(d)
+	case "range":
+		return e.rangeOf(d)
+	case "lookup":
+		e.Lookup = &Lookup{
+			Set: text(d[1]), Sreg: u32(d[2]), Dreg: u32(d[3]), HasReg: d[3] != nil,
+			Invert: u32(d[5])&1 != 0,
+		}
+	case "bitwise":
+		return e.bitwise(d)
+	case "byteorder":
+		e.Byteorder = &Byteorder{
+			Sreg: u32(d[1]), Dreg: u32(d[2]), Hton: u32(d[3]) == 1, Len: u32(d[4]), Size: u32(d[5]),
+		}
+	case "ct":
+		e.Ct = &Ct{Key: u32(d[2]), Dreg: u32(d[1]), Sreg: u32(d[4]), Set: d[4] != nil}
+		if d[3] != nil {
+			e.Ct.Dir = [...]string{"original", "reply"}[u32(d[3])&1]
+		}
+	case "fib":
+		e.Fib = &Fib{Dreg: u32(d[1]), Result: u32(d[2]), Flags: u32(d[3])}
+	case "nat", "masq", "redir", "tproxy":
+		return e.nat(d)
+	case "reject":
+		e.Reject = &Reject{Type: u32(d[1]), Code: u32(d[2])}
+	case "log":
+		e.Log = &Log{Prefix: text(d[2]), Group: u32(d[1])}
+	case "limit":
+		e.Limit = &Limit{Rate: u64(d[1]), Burst: u32(d[3]), Over: u32(d[5])&1 != 0}
+	case "match", "target":
+		e.Xt = &Xt{Target: e.Name == "target", Name: text(d[1]), Rev: u32(d[2]), Info: clone(d[3])}
+		e.Xt.decode()
+	default: // counter, notrack, last
+		e.Plain = true
+	}
+	return true
+}
+
+func (e *Expr) payload(d map[uint16][]byte) bool {
+	bases := []string{BaseLink, BaseNetwork, BaseTransport, BaseInner}
+	base := u32(d[2])
+	if int(base) >= len(bases) {
+		return false
+	}
+	e.Payload = &Payload{
+		Base: bases[base], Offset: u32(d[3]), Len: u32(d[4]),
+		Dreg: u32(d[1]), Sreg: u32(d[5]), Set: d[5] != nil,
+	}
+	return true
+}
+
+func (e *Expr) cmp(d map[uint16][]byte) bool {
+	ops := []string{OpEq, OpNeq, OpLt, OpLte, OpGt, OpGte}
+	op := u32(d[2])
+	data, _, err := decodeData(d[3])
+	if err != nil || int(op) >= len(ops) {
+		return false
+	}
+	e.Cmp = &Cmp{Sreg: u32(d[1]), Op: ops[op], Data: data}
+	return true
+}
+
+func (e *Expr) rangeOf(d map[uint16][]byte) bool {
+	from, _, err1 := decodeData(d[3])
+	to, _, err2 := decodeData(d[4])
+	op := u32(d[2])
+	if err1 != nil || err2 != nil || op > 1 {
+		return false
+	}
+	e.Range = &Range{Sreg: u32(d[1]), Op: []string{OpEq, OpNeq}[op], From: from, To: to}
+	return true
+}
+
+func (e *Expr) bitwise(d map[uint16][]byte) bool {
+	ops := []string{"mask", "lshift", "rshift"}
+	op := u32(d[6])
+	if int(op) >= len(ops) {
+		return false // and, or, xor of two registers (Linux 6.13)
+	}
+	e.Bitwise = &Bitwise{Sreg: u32(d[1]), Dreg: u32(d[2]), Len: u32(d[3]), Op: ops[op]}
+	var err error
+	if op != 0 {
+		shift, _, err := decodeData(d[7])
+		e.Bitwise.Shift = u32(shift)
+		if len(shift) == 4 { // the amount is in host order, unlike everything around it
+			e.Bitwise.Shift = uint32(shift[0]) | uint32(shift[1])<<8 | uint32(shift[2])<<16 |
+				uint32(shift[3])<<24
+		}
+		return err == nil
+	}
+	if e.Bitwise.Mask, _, err = decodeData(d[4]); err != nil {
+		return false
+	}
+	e.Bitwise.Xor, _, err = decodeData(d[5])
+	return err == nil
+}
+
+func (e *Expr) nat(d map[uint16][]byte) bool {
+	switch e.Name {
+	case "masq":
+		e.NAT = &NAT{Kind: "masquerade", Flags: u32(d[1]), PortMin: u32(d[2]), PortMax: u32(d[3])}
+	case "redir":
+		e.NAT = &NAT{Kind: "redirect", PortMin: u32(d[1]), PortMax: u32(d[2]), Flags: u32(d[3])}
+	case "tproxy":
+		e.NAT = &NAT{Kind: "tproxy", Family: u32(d[1]), AddrMin: u32(d[2]), PortMin: u32(d[3])}
+	default:
+		kind := u32(d[1])
+		if kind > 1 {
+			return false
+		}
+		e.NAT = &NAT{
+			Kind: []string{"snat", "dnat"}[kind], Family: u32(d[2]), AddrMin: u32(d[3]),
+			AddrMax: u32(d[4]), PortMin: u32(d[5]), PortMax: u32(d[6]), Flags: u32(d[7]),
+		}
+	}
+	return true
+}

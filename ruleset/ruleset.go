@@ -1,0 +1,165 @@
+// Package ruleset holds an nftables ruleset as plain data: tables, chains, rules, expressions,
+// sets and their elements, as the kernel reports them over netlink.
+//
+// It promises that nothing is lost: an expression that the package has no type for, or whose
+// attributes go beyond the ones it knows, is kept as an opaque expression with its raw bytes.
+// It decides nothing; package reach gives the expressions their meaning.
+package ruleset
+
+import (
+	"encoding/hex"
+	"fmt"
+)
+
+// Hex is a byte string that is written as hexadecimal text.
+type Hex []byte
+
+// MarshalText implements encoding.TextMarshaler.
+func (h Hex) MarshalText() ([]byte, error) { return []byte(hex.EncodeToString(h)), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (h *Hex) UnmarshalText(text []byte) error {
+	b, err := hex.DecodeString(string(text))
+	if err != nil {
+		return fmt.Errorf("hexadecimal bytes: %w", err)
+	}
+	*h = b
+	return nil
+}
+
+// The families of nftables, as nft spells them.
+const (
+	FamilyInet   = "inet"
+	FamilyIP     = "ip"
+	FamilyARP    = "arp"
+	FamilyNetdev = "netdev"
+	FamilyBridge = "bridge"
+	FamilyIP6    = "ip6"
+)
+
+// Ruleset is the whole ruleset of one network namespace.
+type Ruleset struct {
+	Generation uint32  `json:"generation"` // NFTA_GEN_ID when the reading ended
+	Stable     bool    `json:"stable"`     // the generation was the same before and after the reading
+	Tables     []Table `json:"tables"`
+}
+
+// Table is one table of one family.
+type Table struct {
+	Family  string  `json:"family"`
+	Name    string  `json:"name"`
+	Handle  uint64  `json:"handle,omitempty"`
+	Dormant bool    `json:"dormant,omitempty"` // its base chains are not registered
+	Owner   uint32  `json:"owner,omitempty"`   // netlink port id of the process that owns it
+	Chains  []Chain `json:"chains"`
+	Sets    []Set   `json:"sets,omitempty"`
+	// Flowtables are the names of flowtables; an offloaded flow leaves the hooks after ingress.
+	Flowtables []string `json:"flowtables,omitempty"`
+}
+
+// Base is what makes a chain a base chain.
+type Base struct {
+	Type     string   `json:"type"` // filter, nat, route
+	Hook     string   `json:"hook"` // ingress, prerouting, input, forward, output, postrouting, egress
+	Priority int32    `json:"priority"`
+	Policy   string   `json:"policy"` // accept, drop
+	Devices  []string `json:"devices,omitempty"`
+}
+
+// Chain is a base chain or, where Base is nil, a regular chain.
+type Chain struct {
+	Name   string `json:"name"`
+	Handle uint64 `json:"handle,omitempty"`
+	Base   *Base  `json:"base,omitempty"`
+	Rules  []Rule `json:"rules,omitempty"`
+}
+
+// Rule is a list of expressions that are evaluated in order; the first that does not hold ends it.
+type Rule struct {
+	Handle  uint64 `json:"handle"`
+	Comment string `json:"comment,omitempty"`
+	Exprs   []Expr `json:"exprs"`
+}
+
+// Set is a named or anonymous set or map.
+type Set struct {
+	Name      string    `json:"name"`
+	Anonymous bool      `json:"anonymous,omitempty"`
+	Constant  bool      `json:"constant,omitempty"`
+	Interval  bool      `json:"interval,omitempty"`
+	Map       bool      `json:"map,omitempty"`
+	Timeout   bool      `json:"timeout,omitempty"` // elements can expire
+	Dynamic   bool      `json:"dynamic,omitempty"` // rules add elements from the packet path
+	Objects   bool      `json:"objects,omitempty"` // maps keys to stateful objects
+	KeyType   uint32    `json:"keyType"`           // nft's datatype id; concatenations shift by 6 bits a field
+	KeyLen    uint32    `json:"keyLen"`
+	DataType  uint32    `json:"dataType,omitempty"`
+	DataLen   uint32    `json:"dataLen,omitempty"`
+	FieldLens []uint32  `json:"fieldLens,omitempty"` // of a concatenated interval set
+	TimeoutMs uint64    `json:"timeoutMs,omitempty"`
+	Elements  []Element `json:"elements,omitempty"`
+}
+
+// Element is one element of a set as the kernel stores it: in interval sets that are not
+// concatenated, a range is a start and a separate element with IntervalEnd, in no fixed order.
+type Element struct {
+	Key         Hex      `json:"key,omitempty"`
+	KeyEnd      Hex      `json:"keyEnd,omitempty"`
+	IntervalEnd bool     `json:"intervalEnd,omitempty"`
+	CatchAll    bool     `json:"catchAll,omitempty"`
+	Data        Hex      `json:"data,omitempty"`
+	Verdict     *Verdict `json:"verdict,omitempty"`
+	Object      string   `json:"object,omitempty"`
+	TimeoutMs   uint64   `json:"timeoutMs,omitempty"`
+	ExpiresMs   uint64   `json:"expiresMs,omitempty"`
+	Exprs       []Expr   `json:"exprs,omitempty"` // statements of the element: counter, limit, ...
+}
+
+// The verdicts.
+const (
+	Accept   = "accept"
+	Drop     = "drop"
+	Jump     = "jump"
+	Goto     = "goto"
+	Return   = "return"
+	Continue = "continue"
+	Queue    = "queue"
+	Stolen   = "stolen"
+)
+
+// Verdict is what a rule or a map element decides.
+type Verdict struct {
+	Kind  string `json:"kind"`
+	Chain string `json:"chain,omitempty"` // of jump and goto
+}
+
+// Chain returns the chain of that name, or nil.
+func (t *Table) Chain(name string) *Chain {
+	for i := range t.Chains {
+		if t.Chains[i].Name == name {
+			return &t.Chains[i]
+		}
+	}
+	return nil
+}
+
+// Set returns the set of that name, or nil.
+func (t *Table) Set(name string) *Set {
+	for i := range t.Sets {
+		if t.Sets[i].Name == name {
+			return &t.Sets[i]
+		}
+	}
+	return nil
+}
+
+// Rules counts the rules of the whole ruleset.
+func (r *Ruleset) Rules() int {
+	n := 0
+	for i := range r.Tables {
+		for j := range r.Tables[i].Chains {
+			n += len(r.Tables[i].Chains[j].Rules)
+		}
+	}
+	return n
+}

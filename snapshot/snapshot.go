@@ -1,0 +1,523 @@
+// Package snapshot is what was seen on a host, as plain data without judgement.
+//
+// A snapshot is one JSON document with "schema": "ringfence.snapshot/v1". It has one section for
+// each collector and a coverage entry that says how well that collector could see: ok, partial,
+// denied, absent or error, with the reason. A fact that can be missing says which way it is missing
+// (see Fact). Text from the host is kept as it was; whoever prints it escapes it. Secrets are
+// redacted before they get here.
+package snapshot
+
+import "github.com/ringfence/ringfence/ruleset"
+
+// Schema names the format and its version.
+const Schema = "ringfence.snapshot/v1"
+
+// The states of a collector and of a fact.
+const (
+	OK      = "ok"
+	Partial = "partial" // some of it was seen: a failure can be proved, a pass cannot
+	Denied  = "denied"  // needs a privilege that was missing
+	Absent  = "absent"  // the host does not have it
+	Error   = "error"
+	Present = "present"
+)
+
+// Snapshot is everything that was seen on one host.
+type Snapshot struct {
+	Schema      string     `json:"schema"`
+	Tool        Tool       `json:"tool"`
+	CollectedAt string     `json:"collectedAt"` // RFC 3339, UTC
+	Host        Host       `json:"host"`
+	Coverage    []Coverage `json:"coverage"`
+	Redacted    int        `json:"redacted"` // secrets that were taken out of argv and configuration
+
+	Network   Network   `json:"network"`
+	Listeners Listeners `json:"listeners"`
+	SSH       SSH       `json:"ssh"`
+	WinRM     WinRM     `json:"winrm"`
+	IPMI      IPMI      `json:"ipmi"`
+	Runtimes  Runtimes  `json:"runtimes"`
+	Agents    Agents    `json:"agents"`
+	Processes Processes `json:"processes"`
+	NFTables  NFTables  `json:"nftables"`
+	Kernel    Kernel    `json:"kernel"`
+}
+
+// Tool is the program that collected.
+type Tool struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+}
+
+// Coverage says how well one collector could see.
+type Coverage struct {
+	Collector string   `json:"collector"`
+	Status    string   `json:"status"`
+	Reasons   []string `json:"reasons,omitempty"`
+	Millis    int64    `json:"millis"`
+}
+
+// Fact is a value that can be missing. State is present, absent (the kernel or program does not
+// have it), denied or error; Reason says what the system answered.
+type Fact struct {
+	State  string `json:"state"`
+	Value  string `json:"value,omitempty"`
+	Reason string `json:"reason,omitempty"`
+}
+
+// Host identifies the machine and the place that the collector ran in.
+type Host struct {
+	Name      string `json:"name"`
+	MachineID string `json:"machineId,omitempty"` // sha256 of /etc/machine-id with our own prefix
+	OS        string `json:"os"`
+	OSVersion string `json:"osVersion,omitempty"`
+	Kernel    string `json:"kernel"`
+	Arch      string `json:"arch"`
+	Self      Self   `json:"self"`
+}
+
+// Self is how the collector stood to the host: where it is confined, "the host" is not the host.
+type Self struct {
+	UID      int      `json:"uid"`
+	CapEff   string   `json:"capEff"`
+	NS       NS       `json:"ns"`
+	Confined []string `json:"confined,omitempty"` // signs that this is a container, not the host
+}
+
+// NS holds the inode numbers of a process's namespaces; 0 is unknown.
+type NS struct {
+	User uint64 `json:"user"`
+	Net  uint64 `json:"net"`
+	PID  uint64 `json:"pid"`
+	Mnt  uint64 `json:"mnt"`
+	IPC  uint64 `json:"ipc"`
+	UTS  uint64 `json:"uts"`
+}
+
+// Network is the configuration of the host's network namespace and the list of the others.
+type Network struct {
+	Links      []Link          `json:"links"`
+	Routes     []Route         `json:"routes"`
+	Rules      []PolicyRule    `json:"rules"`
+	Sysctls    map[string]Fact `json:"sysctls"`
+	Namespaces []Netns         `json:"namespaces"`
+	Resolvers  []string        `json:"resolvers,omitempty"`
+}
+
+// Link is a network interface.
+type Link struct {
+	Index     int      `json:"index"`
+	Name      string   `json:"name"`
+	Kind      string   `json:"kind"` // IFLA_INFO_KIND; "device" for hardware
+	Up        bool     `json:"up"`
+	Loopback  bool     `json:"loopback,omitempty"`
+	Master    int      `json:"master,omitempty"`
+	PeerIndex int      `json:"peerIndex,omitempty"`
+	PeerNetns uint64   `json:"peerNetns,omitempty"` // inode of the namespace the peer is in
+	Addrs     []string `json:"addrs,omitempty"`     // address/bits
+	Group     uint32   `json:"group,omitempty"`
+	XDP       bool     `json:"xdp,omitempty"`
+	TC        []string `json:"tc,omitempty"` // filters and actions that can drop or redirect
+	Driver    string   `json:"driver,omitempty"`
+}
+
+// Route is one entry of a routing table.
+type Route struct {
+	Family  int    `json:"family"` // 4 or 6
+	Table   int    `json:"table"`
+	Type    string `json:"type"` // unicast, local, broadcast, multicast, blackhole, ...
+	Dst     string `json:"dst"`  // prefix
+	Oifs    []int  `json:"oifs,omitempty"`
+	Gateway string `json:"gateway,omitempty"`
+	Metric  int    `json:"metric,omitempty"`
+}
+
+// PolicyRule is one routing policy rule. Selectors beyond these make Other true.
+type PolicyRule struct {
+	Family   int    `json:"family"`
+	Priority int    `json:"priority"`
+	Src      string `json:"src,omitempty"`
+	Dst      string `json:"dst,omitempty"`
+	Iif      string `json:"iif,omitempty"`
+	Oif      string `json:"oif,omitempty"`
+	Mark     uint32 `json:"mark,omitempty"`
+	Mask     uint32 `json:"mask,omitempty"`
+	Table    int    `json:"table"`
+	Invert   bool   `json:"invert,omitempty"`
+	Action   string `json:"action"`
+	Other    bool   `json:"other,omitempty"`
+}
+
+// Netns is a network namespace that could be found.
+type Netns struct {
+	Inode     uint64   `json:"inode"`
+	Names     []string `json:"names,omitempty"` // of files under /run/netns and the like
+	Host      bool     `json:"host,omitempty"`
+	OwnerUser uint64   `json:"ownerUser,omitempty"` // user namespace that owns it
+	Processes int      `json:"processes"`
+}
+
+// Listeners is every socket that waits for somebody else.
+type Listeners struct {
+	Sockets  []Socket       `json:"sockets"`
+	Families []SocketFamily `json:"families"` // how each family could be listed
+}
+
+// SocketFamily says whether one kind of socket could be listed in one namespace.
+type SocketFamily struct {
+	Netns  uint64 `json:"netns"`
+	Proto  string `json:"proto"`
+	State  string `json:"state"`
+	Reason string `json:"reason,omitempty"`
+}
+
+// Socket is a listening or bound socket. Proto is tcp, udp, udplite, sctp, mptcp, raw, packet,
+// unix or vsock.
+type Socket struct {
+	Netns    uint64  `json:"netns"`
+	Proto    string  `json:"proto"`
+	Family   int     `json:"family,omitempty"` // 4 or 6 for IP
+	Addr     string  `json:"addr,omitempty"`
+	Port     int     `json:"port,omitempty"` // of raw: the IP protocol; of packet: the EtherType
+	Device   string  `json:"device,omitempty"`
+	V6Only   bool    `json:"v6only,omitempty"`
+	Path     string  `json:"path,omitempty"`
+	Abstract bool    `json:"abstract,omitempty"`
+	Type     string  `json:"type,omitempty"` // of unix: stream, dgram, seqpacket
+	Inode    uint64  `json:"inode"`
+	UID      int     `json:"uid"`
+	Owners   []Owner `json:"owners,omitempty"`
+	// OwnerState is seen, unknown (somebody holds it whom we may not look at) or kernel.
+	OwnerState string `json:"ownerState"`
+}
+
+// Owner is a process that holds a socket.
+type Owner struct {
+	PID  int    `json:"pid"`
+	Comm string `json:"comm"`
+}
+
+// SSH is the SSH servers and how they are configured.
+type SSH struct {
+	Servers  []SSHServer  `json:"servers,omitempty"`
+	Configs  []SSHConfig  `json:"configs,omitempty"`
+	KeyFiles []KeyFile    `json:"keyFiles,omitempty"`
+	Sessions []SSHSession `json:"sessions,omitempty"`
+}
+
+// SSHServer is a running or socket-activated server.
+type SSHServer struct {
+	Kind      string `json:"kind"` // openssh, dropbear, tinyssh
+	PID       int    `json:"pid,omitempty"`
+	Exe       string `json:"exe,omitempty"`
+	Cmdline   string `json:"cmdline,omitempty"`
+	Unit      string `json:"unit,omitempty"`
+	Activated bool   `json:"activated,omitempty"` // systemd holds the listening socket
+	Config    string `json:"config,omitempty"`
+	Container string `json:"container,omitempty"`
+}
+
+// SSHConfig is the effective configuration of one OpenSSH server, in every context that its Match
+// blocks make.
+type SSHConfig struct {
+	Path     string       `json:"path"`
+	Source   string       `json:"source"` // sshd -G, sshd -T, files
+	Contexts []SSHContext `json:"contexts"`
+}
+
+// SSHContext is the settings under one Match condition; the empty condition is everybody.
+type SSHContext struct {
+	Match    string              `json:"match,omitempty"`
+	Settings map[string][]string `json:"settings"`
+}
+
+// KeyFile is an authorized_keys file that somebody besides its user can write.
+type KeyFile struct {
+	Path     string `json:"path"`
+	User     string `json:"user"`
+	Writable string `json:"writable"` // who else, and through what
+}
+
+// SSHSession is an established connection to an SSH server: an administrator who must not be
+// locked out.
+type SSHSession struct {
+	Local  string `json:"local"`
+	Remote string `json:"remote"`
+}
+
+// WinRM is the WinRM and OMI servers.
+type WinRM struct {
+	OMIConfig  Fact `json:"omiConfig"`  // path of omiserver.conf
+	HTTPPort   Fact `json:"httpPort"`   // httpport of it
+	HTTPSPort  Fact `json:"httpsPort"`  // httpsport of it
+	OMIVersion Fact `json:"omiVersion"` // of the installed package
+}
+
+// IPMI is the baseboard management controller as the host sees it.
+type IPMI struct {
+	Devices []DeviceFile `json:"devices,omitempty"`
+	SysFS   Fact         `json:"sysfs"`  // /sys/class/ipmi
+	SMBIOS  Fact         `json:"smbios"` // record type 38
+	BMC     *BMC         `json:"bmc,omitempty"`
+	BMCRead Fact         `json:"bmcRead"` // whether the controller could be asked
+}
+
+// DeviceFile is a device node and who can open it.
+type DeviceFile struct {
+	Path       string   `json:"path"`
+	Mode       uint32   `json:"mode"`
+	UID        int      `json:"uid"`
+	GID        int      `json:"gid"`
+	Group      string   `json:"group,omitempty"`
+	Members    []string `json:"members,omitempty"`
+	Containers []string `json:"containers,omitempty"` // that have a node for it
+}
+
+// BMC is what the controller answered in band. Codes as in the IPMI 2.0 specification.
+type BMC struct {
+	Manufacturer   uint32   `json:"manufacturer"`
+	Firmware       string   `json:"firmware"`
+	LANChannel     int      `json:"lanChannel"` // 0: none found
+	Address        string   `json:"address,omitempty"`
+	MAC            string   `json:"mac,omitempty"`
+	AccessMode     string   `json:"accessMode,omitempty"` // disabled, pre-boot, always, shared
+	AuthTypes      []string `json:"authTypes,omitempty"`  // enabled for administrators
+	PerMessageAuth bool     `json:"perMessageAuth"`
+	UserLevelAuth  bool     `json:"userLevelAuth"`
+	CipherSuite0   string   `json:"cipherSuite0,omitempty"` // highest privilege; unused, callback, ...
+	Anonymous      bool     `json:"anonymous"`
+	NullUsers      bool     `json:"nullUsers"`
+	Users          []string `json:"users,omitempty"` // id:name:privilege of enabled users
+	Community      string   `json:"community,omitempty"`
+	Unread         []string `json:"unread,omitempty"` // what it refused to answer
+}
+
+// Runtimes is the container and machine runtimes, and their containers.
+type Runtimes struct {
+	Sockets    []ControlSocket `json:"sockets,omitempty"`
+	Containers []Container     `json:"containers,omitempty"`
+	Groups     []Group         `json:"groups,omitempty"`
+	TLS        []DaemonTLS     `json:"tls,omitempty"`
+}
+
+// ControlSocket is a runtime's unix socket; who can write it controls the runtime.
+type ControlSocket struct {
+	Runtime string  `json:"runtime"`
+	Path    string  `json:"path"`
+	Mode    uint32  `json:"mode"`
+	UID     int     `json:"uid"`
+	GID     int     `json:"gid"`
+	Group   string  `json:"group,omitempty"`
+	Gated   bool    `json:"gated,omitempty"` // the daemon asks polkit: the mode alone gives nothing
+	Mounts  []Mount `json:"mounts,omitempty"`
+}
+
+// Mount is a place where a host object is visible in another mount namespace.
+type Mount struct {
+	Mntns     uint64 `json:"mntns"`
+	PID       int    `json:"pid"`
+	Container string `json:"container,omitempty"`
+	Path      string `json:"path"`
+}
+
+// Group is a group whose members control a runtime.
+type Group struct {
+	Name    string   `json:"name"`
+	GID     int      `json:"gid"`
+	Runtime string   `json:"runtime"`
+	Members []string `json:"members,omitempty"`
+}
+
+// DaemonTLS says whether a daemon on TCP asks for client certificates, read from its command line
+// and configuration file.
+type DaemonTLS struct {
+	PID    int    `json:"pid"`
+	Verify Fact   `json:"verify"`
+	Source string `json:"source"`
+}
+
+// Container is one container, read from its OCI specification on disk.
+type Container struct {
+	ID          string           `json:"id"`
+	Name        string           `json:"name,omitempty"`
+	Image       string           `json:"image,omitempty"`
+	Runtime     string           `json:"runtime"`
+	Spec        string           `json:"spec"` // the file that was read
+	Running     bool             `json:"running"`
+	PID         int              `json:"pid,omitempty"` // of its first process
+	CapEff      []string         `json:"capEff,omitempty"`
+	CapBnd      []string         `json:"capBnd,omitempty"`
+	HostNS      []string         `json:"hostNS,omitempty"` // namespace types that it shares with the host
+	Seccomp     bool             `json:"seccomp"`
+	NoNewPrivs  bool             `json:"noNewPrivs"`
+	AppArmor    string           `json:"appArmor,omitempty"`
+	UID         int              `json:"uid"`
+	UserNS      bool             `json:"userNS"`
+	MaskedPaths int              `json:"maskedPaths"`
+	Devices     []string         `json:"devices,omitempty"`
+	AllDevices  bool             `json:"allDevices,omitempty"` // the device cgroup allows everything
+	Mounts      []ContainerMount `json:"mounts,omitempty"`
+	Privileged  bool             `json:"privileged"` // all capabilities, no seccomp, all devices
+}
+
+// ContainerMount is a bind mount of a host path.
+type ContainerMount struct {
+	Source string `json:"source"`
+	Dest   string `json:"dest"`
+	RW     bool   `json:"rw"`
+}
+
+// Agents is the agent and model runtimes that run.
+type Agents struct {
+	DataDate  string  `json:"dataDate"` // of the file of patterns
+	Instances []Agent `json:"instances,omitempty"`
+}
+
+// Agent is one running agent or model runtime.
+type Agent struct {
+	Runtime     string          `json:"runtime"` // name in the data file
+	Title       string          `json:"title"`
+	Kind        string          `json:"kind"` // gateway, model, tool, cli, browser
+	PID         int             `json:"pid"`
+	Unit        string          `json:"unit,omitempty"`
+	Container   string          `json:"container,omitempty"`
+	Evidence    string          `json:"evidence"`
+	DefaultAuth string          `json:"defaultAuth"` // none, token, password, login
+	Auth        Fact            `json:"auth"`        // what this instance was seen to use
+	Ports       []int           `json:"ports,omitempty"`
+	Version     Fact            `json:"version"`
+	Floor       string          `json:"floor,omitempty"` // lowest version without a known hole
+	FloorWhy    string          `json:"floorWhy,omitempty"`
+	Config      *OpenClawConfig `json:"config,omitempty"`
+	ConfigRead  Fact            `json:"configRead"`
+}
+
+// OpenClawConfig is what of an OpenClaw configuration decides its posture.
+type OpenClawConfig struct {
+	Path         string   `json:"path"`
+	Mode         string   `json:"mode,omitempty"`
+	Bind         string   `json:"bind"`
+	Port         int      `json:"port"`
+	AuthMode     string   `json:"authMode"`
+	SecretSet    bool     `json:"secretSet"`
+	Sandbox      string   `json:"sandbox"` // off, non-main, all
+	WeakAgents   []string `json:"weakAgents,omitempty"`
+	ExecSecurity string   `json:"execSecurity"`
+	ExecAsk      string   `json:"execAsk"`
+	Elevated     bool     `json:"elevated"`
+	ElevatedAny  bool     `json:"elevatedAny"` // allowFrom has "*"
+}
+
+// Processes is every process that is not a kernel thread.
+type Processes struct {
+	LastCap int             `json:"lastCap"` // /proc/sys/kernel/cap_last_cap
+	CapBnd  string          `json:"capBnd"`  // bounding set of PID 1, or of the collector
+	Init    NS              `json:"init"`    // namespaces of PID 1
+	List    []Process       `json:"list"`
+	Shared  []SharedSegment `json:"shared,omitempty"`
+}
+
+// Process is one process. Capability sets are 16 hexadecimal digits as in /proc/PID/status.
+type Process struct {
+	PID        int      `json:"pid"`
+	PPID       int      `json:"ppid"`
+	Comm       string   `json:"comm"`
+	Cmdline    []string `json:"cmdline,omitempty"`
+	Exe        string   `json:"exe,omitempty"`
+	UID        int      `json:"uid"` // effective
+	GID        int      `json:"gid"`
+	Groups     []int    `json:"groups,omitempty"`
+	CapInh     string   `json:"capInh"`
+	CapPrm     string   `json:"capPrm"`
+	CapEff     string   `json:"capEff"`
+	CapBnd     string   `json:"capBnd"`
+	CapAmb     string   `json:"capAmb"`
+	NoNewPrivs bool     `json:"noNewPrivs"`
+	Seccomp    int      `json:"seccomp"` // 0 off, 1 strict, 2 filter
+	NS         NS       `json:"ns"`
+	// NetOwner is the user namespace that owns the network namespace; 0 is unknown.
+	NetOwner  uint64   `json:"netOwner"`
+	PIDDepth  int      `json:"pidDepth"`
+	LSM       string   `json:"lsm,omitempty"`
+	Cgroup    string   `json:"cgroup,omitempty"`
+	Unit      string   `json:"unit,omitempty"`
+	Container string   `json:"container,omitempty"` // id
+	Runtime   string   `json:"runtime,omitempty"`   // that made the container
+	Pod       string   `json:"pod,omitempty"`
+	Devices   []string `json:"devices,omitempty"` // sensitive device files that it holds open
+	Unread    []string `json:"unread,omitempty"`  // what we were refused
+}
+
+// SharedSegment is shared memory and who maps it.
+type SharedSegment struct {
+	Kind string `json:"kind"` // sysv, posix
+	Name string `json:"name"`
+	Mode uint32 `json:"mode"`
+	UID  int    `json:"uid"`
+	PIDs []int  `json:"pids,omitempty"`
+}
+
+// NFTables is the packet filter of the host's network namespace.
+type NFTables struct {
+	Ruleset *ruleset.Ruleset `json:"ruleset,omitempty"`
+	// Legacy holds the tables of iptables-legacy, ip6tables-legacy, arptables and ebtables, which
+	// netlink does not show; the value lists them, empty where there are none.
+	Legacy map[string]Fact `json:"legacy"`
+}
+
+// Kernel is the evidence for or against a hardened and immutable host.
+type Kernel struct {
+	Facts   map[string]Fact `json:"facts"`
+	Sysctls map[string]Fact `json:"sysctls"`
+	Mounts  []HostMount     `json:"mounts,omitempty"` // of /, /usr, /etc, /boot
+	Vulns   map[string]Fact `json:"vulnerabilities,omitempty"`
+}
+
+// HostMount is a mount of the host's own tree.
+type HostMount struct {
+	Path     string `json:"path"`
+	FSType   string `json:"fsType"`
+	Source   string `json:"source,omitempty"`
+	ReadOnly bool   `json:"readOnly"`
+	Verity   bool   `json:"verity,omitempty"` // a dm-verity device is mounted here
+}
+
+// Section returns the coverage of a collector; one that never ran is an error.
+func (s *Snapshot) Section(name string) Coverage {
+	for _, c := range s.Coverage {
+		if c.Collector == name {
+			return c
+		}
+	}
+	return Coverage{Collector: name, Status: Error, Reasons: []string{"the collector did not run"}}
+}
+
+// Link returns the link of that index, or nil.
+func (n *Network) Link(index int) *Link {
+	for i := range n.Links {
+		if n.Links[i].Index == index {
+			return &n.Links[i]
+		}
+	}
+	return nil
+}
+
+// LinkNamed returns the link of that name, or nil.
+func (n *Network) LinkNamed(name string) *Link {
+	for i := range n.Links {
+		if n.Links[i].Name == name {
+			return &n.Links[i]
+		}
+	}
+	return nil
+}
+
+// HostNetns is the inode of the namespace that the collector treats as the host's.
+func (n *Network) HostNetns() uint64 {
+	for _, ns := range n.Namespaces {
+		if ns.Host {
+			return ns.Inode
+		}
+	}
+	return 0
+}
