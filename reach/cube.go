@@ -1,0 +1,355 @@
+package reach
+
+import (
+	"slices"
+)
+
+func sortIntervals(s set) {
+	slices.SortFunc(s, func(a, b interval) int {
+		switch {
+		case a.lo.less(b.lo):
+			return -1
+		case b.lo.less(a.lo):
+			return 1
+		}
+		return 0
+	})
+}
+
+// field is one dimension of a packet and what the kernel knows about it.
+type field int
+
+const (
+	fSaddr field = iota
+	fDaddr
+	fProto
+	fSport
+	fDport
+	fICMPType
+	fICMPCode
+	fTCPFlags
+	fMark
+	fCtState
+	fCtMark
+	fIif // interface index, 0 where there is none
+	fOif
+	fOrigDaddr // of the conntrack entry, once a translation has changed the packet's own
+	fOrigDport
+	nFields
+)
+
+// width is the number of bytes of a field as the kernel loads it.
+func (f field) width(v4 bool) int {
+	switch f {
+	case fSaddr, fDaddr, fOrigDaddr:
+		if v4 {
+			return 4
+		}
+		return 16
+	case fSport, fDport, fOrigDport:
+		return 2
+	case fMark, fCtState, fCtMark, fIif, fOif:
+		return 4
+	}
+	return 1
+}
+
+// hostOrder says that the kernel puts the field into a register in its own byte order.
+func (f field) hostOrder() bool {
+	return f == fMark || f == fCtState || f == fCtMark || f == fIif || f == fOif
+}
+
+// Cause names what decided, or what stands in the way of deciding.
+type Cause struct {
+	Family string `json:"family,omitempty"`
+	Table  string `json:"table,omitempty"`
+	Chain  string `json:"chain,omitempty"`
+	Rule   uint64 `json:"rule,omitempty"` // handle
+	Policy bool   `json:"policy,omitempty"`
+	Text   string `json:"text"` // the rule, or the cause that is no rule
+}
+
+// cube is a set of packets: every combination of one number from each field's set.
+type cube struct {
+	v4   bool
+	sets [nFields]set
+	// nat: a translation was set up for the connection; notrack: conntrack was told to stay out.
+	nat, notrack bool
+	doubts       []Cause // what was assumed on the way here
+	trail        []Cause // the rules that accepted on the way here
+}
+
+func (c *cube) with(f field, s set) cube {
+	d := *c
+	d.sets[f] = s
+	return d
+}
+
+func (c *cube) doubt(why Cause) cube {
+	d := *c
+	if !slices.Contains(c.doubts, why) {
+		d.doubts = append(slices.Clip(c.doubts), why)
+	}
+	return d
+}
+
+func (c *cube) accepted(by Cause) cube {
+	d := *c
+	d.trail = append(slices.Clip(c.trail), by)
+	return d
+}
+
+// split parts a cube by one field: the packets whose number is in s, and the others.
+func (c *cube) split(f field, s set) (in, out []cube) {
+	if m := c.sets[f].intersect(s); !m.empty() {
+		in = []cube{c.with(f, m)}
+	}
+	if r := c.sets[f].subtract(s); !r.empty() {
+		out = []cube{c.with(f, r)}
+	}
+	return in, out
+}
+
+// seg is a part of a register's value: constant bytes, or bytes of a field.
+type seg struct {
+	data   []byte // constant
+	f      field
+	off, n int    // bytes off..off+n of the field
+	swap   bool   // in the register in host order, lowest byte first
+	mask   []byte // value = (bytes & mask) ^ xor
+	xor    []byte
+	why    string // set: the value is not known, and why
+	status bool   // ct status: only the NAT bits are known
+}
+
+func (s *seg) len() int {
+	if s.data != nil {
+		return len(s.data)
+	}
+	return s.n
+}
+
+// preimage is the numbers of the field for which lo <= value <= hi, byte by byte. It is not known
+// (ok is false) where the numbers are not an interval and too many to try.
+func (s *seg) preimage(c *cube, lo, hi []byte) (set, bool) {
+	w := s.f.width(c.v4)
+	cur := c.sets[s.f]
+	exact := string(lo) == string(hi)
+	if s.mask == nil && s.off == 0 && (!s.swap || exact || s.n == 1) {
+		l, h := lo, hi
+		if s.swap {
+			if s.n != w {
+				return s.enumerate(cur, w, lo, hi)
+			}
+			l, h = reversed(lo), reversed(hi)
+		}
+		shift := uint(8 * (w - s.n))
+		return span(number(l).shl(shift), number(h).shl(shift).or(ones(shift))), true
+	}
+	if s.mask != nil && exact && s.off == 0 && !s.swap {
+		m, want := number(s.mask), number(lo).xor(number(s.xor))
+		if want.and(m.not()) != (u128{}) {
+			return nil, true
+		}
+		if free := ones(uint(8 * s.n)).and(m.not()); free.and(free.next()) == (u128{}) {
+			shift := uint(8 * (w - s.n))
+			return span(want.shl(shift), want.or(free).shl(shift).or(ones(shift))), true
+		}
+	}
+	return s.enumerate(cur, w, lo, hi)
+}
+
+func reversed(b []byte) []byte {
+	r := slices.Clone(b)
+	slices.Reverse(r)
+	return r
+}
+
+// enumerate tries every number that the field can have here.
+func (s *seg) enumerate(cur set, w int, lo, hi []byte) (set, bool) {
+	const most = 1 << 16
+	if cur.size(most+1) > most {
+		return nil, false
+	}
+	var out set
+	for _, i := range cur {
+		for n := i.lo; ; n = n.next() {
+			v := s.value(n, w)
+			if slices.Compare(v, lo) >= 0 && slices.Compare(v, hi) <= 0 {
+				out = append(out, interval{n, n})
+			}
+			if n == i.hi {
+				break
+			}
+		}
+	}
+	return out.normal(), true
+}
+
+// value is what the register holds for the number n of the field.
+func (s *seg) value(n u128, w int) []byte {
+	b := n.bytesOf(w)
+	if s.swap {
+		b = reversed(b)
+	}
+	b = slices.Clone(b[s.off : s.off+s.n])
+	for i := range s.mask {
+		b[i] = b[i]&s.mask[i] ^ s.xor[i]
+	}
+	return b
+}
+
+// value is what a register holds: segments one after the other.
+type value []seg
+
+func unknown(n int, why string) value { return value{{n: n, why: why}} }
+
+func constant(b []byte) value { return value{{data: b}} }
+
+func (v value) len() int {
+	n := 0
+	for i := range v {
+		n += v[i].len()
+	}
+	return n
+}
+
+// doubtful returns why the value is not known.
+func (v value) doubtful() string {
+	for i := range v {
+		if v[i].why != "" {
+			return v[i].why
+		}
+		if v[i].status {
+			return "ct status has bits that the packet model does not follow"
+		}
+	}
+	return ""
+}
+
+// load puts the bytes of a field into a value; a field with one possible number is a constant.
+func (c *cube) load(f field, off, n int) value {
+	w := f.width(c.v4)
+	s := seg{f: f, off: off, n: n, swap: f.hostOrder()}
+	if c.sets[f].singleton() {
+		return constant(s.value(c.sets[f][0].lo, w))
+	}
+	return value{s}
+}
+
+// slice takes n bytes of a value from off.
+func (v value) slice(off, n int) (value, bool) {
+	var out value
+	for i := range v {
+		l := v[i].len()
+		if off >= l {
+			off -= l
+			continue
+		}
+		if n == 0 {
+			break
+		}
+		s := v[i]
+		take := min(l-off, n)
+		switch {
+		case s.why != "" || s.status:
+			s.n = take
+		case s.data != nil:
+			s.data = s.data[off : off+take]
+		default:
+			s.off += off
+			s.n = take
+			if s.mask != nil {
+				s.mask, s.xor = s.mask[off:off+take], s.xor[off:off+take]
+			}
+		}
+		out = append(out, s)
+		n -= take
+		off = 0
+	}
+	return out, n == 0
+}
+
+// bitwise applies (v & mask) ^ xor.
+func (v value) bitwise(mask, xor []byte) value {
+	out := value{}
+	at := 0
+	for i := range v {
+		s := v[i]
+		n := s.len()
+		if at+n > len(mask) || at+n > len(xor) {
+			return unknown(v.len(), "a mask that is shorter than the value")
+		}
+		m, x := mask[at:at+n], xor[at:at+n]
+		at += n
+		switch {
+		case s.status:
+			// IPS_SRC_NAT and IPS_DST_NAT are bits 4 and 5 (nf_conntrack_common.h).
+			known := n == 4 && m[0]&^0x30 == 0 && m[1] == 0 && m[2] == 0 && m[3] == 0
+			if known {
+				s = seg{data: []byte{s.data[0]&m[0] ^ x[0], x[1], x[2], x[3]}}
+			}
+		case s.why != "":
+			if allZero(m) {
+				s = seg{data: slices.Clone(x)}
+			}
+		case s.data != nil:
+			d := make([]byte, n)
+			for j := range d {
+				d[j] = s.data[j]&m[j] ^ x[j]
+			}
+			s.data = d
+		case s.mask == nil:
+			s.mask, s.xor = m, x
+		default:
+			nm, nx := make([]byte, n), make([]byte, n)
+			for j := range nm {
+				nm[j], nx[j] = s.mask[j]&m[j], s.xor[j]&m[j]^x[j]
+			}
+			s.mask, s.xor = nm, nx
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+func allZero(b []byte) bool {
+	for _, c := range b {
+		if c != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// byteorder swaps units of size bytes.
+func (v value) byteorder(size int) value {
+	if len(v) != 1 || v[0].len() != size || v[0].status {
+		for i := range v {
+			if v[i].data == nil || v[i].len()%size != 0 {
+				return unknown(v.len(), "a byte order change over several fields")
+			}
+		}
+	}
+	out := slices.Clone(v)
+	for i := range out {
+		s := &out[i]
+		switch {
+		case s.why != "":
+		case s.data != nil:
+			d := slices.Clone(s.data)
+			for at := 0; at+size <= len(d); at += size {
+				slices.Reverse(d[at : at+size])
+			}
+			s.data = d
+		case s.off != 0 || s.mask != nil && s.n != size:
+			return unknown(v.len(), "a byte order change of a part")
+		default:
+			s.swap = !s.swap
+			if s.mask != nil {
+				s.mask, s.xor = reversed(s.mask), reversed(s.xor)
+			}
+		}
+	}
+	return out
+}

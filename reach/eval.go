@@ -1,0 +1,762 @@
+package reach
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/ringfence/ringfence/ruleset"
+)
+
+// errTooComplex ends a question whose answer would take too many cases.
+var errTooComplex = errors.New("the rules split the question into too many cases")
+
+// maxCases bounds the cubes that one question may make.
+const maxCases = 400_000
+
+// regs is the registers of the virtual machine, in words of four bytes (nft_regs): registers 1 to 4
+// are 16 bytes each, 8 to 23 four bytes each, and they overlap.
+type regs map[uint32]value
+
+func word(reg uint32) uint32 {
+	if reg >= 8 {
+		return reg - 8
+	}
+	return (reg - 1) * 4
+}
+
+func (r regs) set(reg uint32, v value) regs {
+	out := make(regs, len(r)+1)
+	for k, old := range r {
+		out[k] = old
+	}
+	out[word(reg)] = v
+	return out
+}
+
+// read takes n bytes from reg: one value, or several that were put side by side, each padded to
+// whole words, as for a concatenation. The fields come back apart.
+func (r regs) read(reg uint32, n int) ([]value, bool) {
+	var out []value
+	for w := word(reg); n > 0; {
+		v, ok := r[w]
+		if !ok || v.len() == 0 {
+			return nil, false
+		}
+		padded := (v.len() + 3) &^ 3
+		if v.len() > n {
+			if v, ok = v.slice(0, n); !ok {
+				return nil, false
+			}
+		}
+		out = append(out, v)
+		n -= min(n, padded)
+		w += uint32(padded / 4)
+	}
+	return out, true
+}
+
+// state is a set of packets in the middle of a rule.
+type state struct {
+	cube cube
+	regs regs
+}
+
+// machine evaluates the rules of one table for one question.
+type machine struct {
+	*engine
+	table *ruleset.Table
+	hook  string
+	prio  int32
+	depth int
+}
+
+// outcome is what became of the packets that a chain was given.
+type outcome struct {
+	accept, through []cube // through: reached the end of the chain, or returned
+}
+
+// chain evaluates a chain over packets.
+func (m *machine) chain(c *ruleset.Chain, in []cube) (outcome, error) {
+	var out outcome
+	live := in
+	for i := range c.Rules {
+		if len(live) == 0 {
+			return out, nil
+		}
+		var rest []cube
+		for _, cb := range live {
+			next, err := m.rule(c, &c.Rules[i], cb, &out)
+			if err != nil {
+				return out, err
+			}
+			rest = append(rest, next...)
+		}
+		live = rest
+		if err := m.spend(len(live)); err != nil {
+			return out, err
+		}
+	}
+	out.through = append(out.through, live...)
+	return out, nil
+}
+
+func (m *machine) cause(c *ruleset.Chain, r *ruleset.Rule) Cause {
+	return Cause{
+		Family: m.table.Family, Table: m.table.Name, Chain: c.Name, Rule: r.Handle,
+		Text: r.Text(m.table),
+	}
+}
+
+// rule evaluates one rule and returns the packets that go on to the next one.
+func (m *machine) rule(c *ruleset.Chain, r *ruleset.Rule, in cube, out *outcome) ([]cube, error) {
+	var rest []cube
+	live := []state{{in, nil}}
+	for i := range r.Exprs {
+		e := &r.Exprs[i]
+		var next []state
+		for _, st := range live {
+			verdict, matched, missed := m.expr(c, r, e, st)
+			rest = append(rest, missed...)
+			if verdict == nil {
+				next = append(next, matched...)
+				continue
+			}
+			for _, v := range matched {
+				after, err := m.verdict(c, r, verdict, v.cube, out)
+				if err != nil {
+					return nil, err
+				}
+				rest = append(rest, after...)
+			}
+		}
+		live = next
+		if err := m.spend(len(live)); err != nil {
+			return nil, err
+		}
+		if len(live) == 0 {
+			break
+		}
+	}
+	for _, st := range live {
+		rest = append(rest, st.cube)
+	}
+	if m.vmap != nil {
+		pending := m.vmap
+		m.vmap = nil
+		for _, p := range pending {
+			after, err := m.verdict(c, r, p.verdict, p.cube, out)
+			if err != nil {
+				return nil, err
+			}
+			rest = append(rest, after...)
+		}
+	}
+	return rest, nil
+}
+
+// verdict carries a verdict out and returns the packets that go on to the next rule.
+func (m *machine) verdict(c *ruleset.Chain, r *ruleset.Rule, v *ruleset.Verdict, cb cube, out *outcome,
+) ([]cube, error) {
+	by := m.cause(c, r)
+	switch v.Kind {
+	case ruleset.Accept:
+		out.accept = append(out.accept, cb.accepted(by))
+	case ruleset.Drop:
+		m.stop(cb, by)
+	case ruleset.Return:
+		out.through = append(out.through, cb)
+	case ruleset.Continue, "break":
+		return []cube{cb}, nil
+	case ruleset.Jump, ruleset.Goto:
+		target := m.table.Chain(v.Chain)
+		if target == nil || m.depth >= 16 { // NFT_JUMP_STACK_SIZE
+			by.Text = "chain " + v.Chain + " is missing or too deep"
+			m.undecided = append(m.undecided, by)
+			return nil, nil
+		}
+		m.depth++
+		sub, err := m.chain(target, []cube{cb})
+		m.depth--
+		if err != nil {
+			return nil, err
+		}
+		out.accept = append(out.accept, sub.accept...)
+		if v.Kind == ruleset.Jump {
+			return sub.through, nil
+		}
+		out.through = append(out.through, sub.through...)
+	default: // queue: a program decides and can also change the packet
+		by.Text += ": decided by a program outside the kernel"
+		out.accept = append(out.accept, cb.doubt(by))
+	}
+	return nil, nil
+}
+
+// pendingVerdict is what a verdict map decided for a part of the packets.
+type pendingVerdict struct {
+	verdict *ruleset.Verdict
+	cube    cube
+}
+
+// expr evaluates one expression: the packets for which the rule goes on, and those for which it
+// ends. A verdict ends it for the matched ones.
+func (m *machine) expr(c *ruleset.Chain, r *ruleset.Rule, e *ruleset.Expr, st state,
+) (*ruleset.Verdict, []state, []cube) {
+	switch {
+	case e.Immediate != nil && e.Immediate.Verdict != nil:
+		return e.Immediate.Verdict, []state{st}, nil
+	case e.Immediate != nil:
+		st.regs = st.regs.set(e.Immediate.Dreg, constant(e.Immediate.Data))
+	case e.Payload != nil && !e.Payload.Set:
+		st.regs = st.regs.set(e.Payload.Dreg, m.payload(&st.cube, e.Payload))
+	case e.Meta != nil && !e.Meta.Set:
+		st.regs = st.regs.set(e.Meta.Dreg, m.meta(&st.cube, e.Meta.Key))
+	case e.Meta != nil:
+		return nil, m.metaSet(c, r, e, st), nil
+	case e.Ct != nil && !e.Ct.Set:
+		v, ok := m.ct(&st.cube, e.Ct)
+		if !ok { // no conntrack entry: the rule breaks
+			return nil, nil, []cube{st.cube}
+		}
+		st.regs = st.regs.set(e.Ct.Dreg, v)
+	case e.Ct != nil:
+		return nil, m.ctSet(c, r, e, st), nil
+	case e.Fib != nil:
+		return nil, m.fib(e.Fib, st), nil
+	case e.Bitwise != nil:
+		st.regs = m.bitwise(e.Bitwise, st.regs)
+	case e.Byteorder != nil:
+		if v, ok := st.regs.read(e.Byteorder.Sreg, int(e.Byteorder.Len)); ok && len(v) == 1 {
+			st.regs = st.regs.set(e.Byteorder.Dreg, v[0].byteorder(int(e.Byteorder.Size)))
+		} else {
+			st.regs = st.regs.set(e.Byteorder.Dreg, unknown(int(e.Byteorder.Len), "byteorder"))
+		}
+	case e.Cmp != nil:
+		matched, missed := m.compare(c, r, st, e.Cmp)
+		return nil, matched, missed
+	case e.Range != nil:
+		matched, missed := m.within(c, r, st, e.Range.Sreg, e.Range.From, e.Range.To)
+		if e.Range.Op == ruleset.OpNeq {
+			matched, missed = swapSides(st, matched, missed)
+		}
+		return nil, matched, missed
+	case e.Lookup != nil:
+		matched, missed := m.lookup(c, r, st, e.Lookup)
+		return nil, matched, missed
+	case e.Reject != nil:
+		return &ruleset.Verdict{Kind: ruleset.Drop}, []state{st}, nil
+	case e.NAT != nil:
+		return m.natExpr(c, r, e.NAT, st)
+	case e.Xt != nil:
+		return m.xt(c, r, e.Xt, st)
+	case e.Log != nil, e.Plain && e.Name != "notrack":
+	case e.Name == "notrack":
+		st.cube.notrack = true
+		st.cube = st.cube.with(fCtState, single(num(ruleset.CtUntracked)))
+	default:
+		return nil, m.fork(c, r, st, e.Name+" depends on more than the packet"), []cube{m.doubtful(c, r, st.cube, e.Name+" depends on more than the packet")}
+	}
+	return nil, []state{st}, nil
+}
+
+// fork assumes that an undecidable expression holds; the caller also keeps the packets for which it
+// does not.
+func (m *machine) fork(c *ruleset.Chain, r *ruleset.Rule, st state, why string) []state {
+	st.cube = m.doubtful(c, r, st.cube, why)
+	return []state{st}
+}
+
+func (m *machine) doubtful(c *ruleset.Chain, r *ruleset.Rule, cb cube, why string) cube {
+	by := m.cause(c, r)
+	by.Text += " (" + why + ")"
+	return cb.doubt(by)
+}
+
+func swapSides(st state, matched []state, missed []cube) ([]state, []cube) {
+	var m []state
+	var r []cube
+	for _, c := range missed {
+		m = append(m, state{c, st.regs})
+	}
+	for _, s := range matched {
+		r = append(r, s.cube)
+	}
+	return m, r
+}
+
+func (m *machine) bitwise(b *ruleset.Bitwise, r regs) regs {
+	vs, ok := r.read(b.Sreg, int(b.Len))
+	if !ok || len(vs) != 1 || b.Op != "mask" {
+		return r.set(b.Dreg, unknown(int(b.Len), "bitwise "+b.Op))
+	}
+	return r.set(b.Dreg, vs[0].bitwise(b.Mask, b.Xor))
+}
+
+// compare carries out cmp: equality and order of byte strings (memcmp).
+func (m *machine) compare(c *ruleset.Chain, r *ruleset.Rule, st state, e *ruleset.Cmp) ([]state, []cube) {
+	n := len(e.Data)
+	lowest, highest := make([]byte, n), bytes.Repeat([]byte{0xff}, n)
+	switch e.Op {
+	case ruleset.OpEq:
+		return m.within(c, r, st, e.Sreg, e.Data, e.Data)
+	case ruleset.OpNeq:
+		matched, missed := m.within(c, r, st, e.Sreg, e.Data, e.Data)
+		return swapSides(st, matched, missed)
+	case ruleset.OpLte:
+		return m.within(c, r, st, e.Sreg, lowest, e.Data)
+	case ruleset.OpGte:
+		return m.within(c, r, st, e.Sreg, e.Data, highest)
+	case ruleset.OpLt: // the complement of >=
+		matched, missed := m.within(c, r, st, e.Sreg, e.Data, highest)
+		return swapSides(st, matched, missed)
+	}
+	matched, missed := m.within(c, r, st, e.Sreg, lowest, e.Data)
+	return swapSides(st, matched, missed)
+}
+
+// within parts the packets by lo <= register <= hi.
+func (m *machine) within(c *ruleset.Chain, r *ruleset.Rule, st state, reg uint32, lo, hi []byte,
+) ([]state, []cube) {
+	vs, ok := st.regs.read(reg, len(lo))
+	var in, out []cube
+	why := "a register that the model does not follow"
+	if ok {
+		in, out, why = splitAll(st.cube, vs, lo, hi, string(lo) == string(hi))
+	}
+	if why != "" {
+		return m.fork(c, r, st, why), []cube{m.doubtful(c, r, st.cube, why)}
+	}
+	matched := make([]state, len(in))
+	for i, cb := range in {
+		matched[i] = state{cb, st.regs}
+	}
+	return matched, out
+}
+
+// splitAll parts a cube by several values side by side. With perField each value has bounds of its
+// own (equality, or a concatenation of ranges); else only one segment can be compared. The last
+// result says why it cannot be decided.
+func splitAll(c cube, vs []value, lo, hi []byte, perField bool) (in, out []cube, why string) {
+	in = []cube{c}
+	at := 0
+	for _, v := range vs {
+		if w := v.doubtful(); w != "" {
+			return nil, nil, w
+		}
+		if !perField && (len(vs) > 1 || len(v) > 1) && !allConst(vs) {
+			return nil, nil, "an order over several fields"
+		}
+		for i := range v {
+			s := &v[i]
+			n := s.len()
+			if at+n > len(lo) || at+n > len(hi) {
+				return nil, nil, "a comparison with too little data"
+			}
+			l, h := lo[at:at+n], hi[at:at+n]
+			at += n
+			if s.data != nil {
+				if bytes.Compare(s.data, l) < 0 || bytes.Compare(s.data, h) > 0 {
+					return nil, append(out, in...), ""
+				}
+				continue
+			}
+			var next []cube
+			for _, cb := range in {
+				pre, ok := s.preimage(&cb, l, h)
+				if !ok {
+					return nil, nil, "a mask that leaves too many cases"
+				}
+				yes, no := cb.split(s.f, pre)
+				next, out = append(next, yes...), append(out, no...)
+			}
+			in = next
+		}
+		if at%4 != 0 && len(vs) > 1 {
+			at += 4 - at%4
+		}
+	}
+	return in, out, ""
+}
+
+func allConst(vs []value) bool {
+	for _, v := range vs {
+		for i := range v {
+			if v[i].data == nil {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// payload loads packet bytes. The packets of a question are not fragmented, carry no IP options and
+// no extension headers: a witness is one that a plain connection attempt sends.
+func (m *machine) payload(c *cube, p *ruleset.Payload) value {
+	n, off := int(p.Len), int(p.Offset)
+	type part struct {
+		at, n int
+		f     field
+		data  []byte
+	}
+	var parts []part
+	switch {
+	case p.Base == ruleset.BaseNetwork && c.v4:
+		parts = []part{
+			{0, 1, 0, []byte{0x45}},
+			{6, 2, 0, []byte{0, 0}},
+			{9, 1, fProto, nil},
+			{12, 4, fSaddr, nil},
+			{16, 4, fDaddr, nil},
+		}
+	case p.Base == ruleset.BaseNetwork:
+		parts = []part{{6, 1, fProto, nil}, {8, 16, fSaddr, nil}, {24, 16, fDaddr, nil}}
+	case p.Base == ruleset.BaseTransport && c.sets[fProto].singleton():
+		switch c.sets[fProto][0].lo.lo {
+		case 6:
+			parts = []part{{0, 2, fSport, nil}, {2, 2, fDport, nil}, {13, 1, fTCPFlags, nil}}
+		case 17, 33, 132, 136:
+			parts = []part{{0, 2, fSport, nil}, {2, 2, fDport, nil}}
+		case 1, 58:
+			parts = []part{{0, 1, fICMPType, nil}, {1, 1, fICMPCode, nil}}
+		}
+	}
+	var v value
+	for n > 0 {
+		found := false
+		for _, pt := range parts {
+			if off < pt.at || off >= pt.at+pt.n {
+				continue
+			}
+			take := min(n, pt.at+pt.n-off)
+			if pt.data != nil {
+				v = append(v, seg{data: pt.data[off-pt.at : off-pt.at+take]})
+			} else {
+				v = append(v, c.load(pt.f, off-pt.at, take)...)
+			}
+			off, n, found = off+take, n-take, true
+			break
+		}
+		if !found {
+			return unknown(int(p.Len), fmt.Sprintf("%s header bytes %d to %d", p.Base, p.Offset,
+				p.Offset+p.Len-1))
+		}
+	}
+	return v
+}
+
+func host32(n uint32) []byte { return binary.NativeEndian.AppendUint32(nil, n) }
+
+func ifname(s string) []byte {
+	b := make([]byte, 16)
+	copy(b, s)
+	return b
+}
+
+func (m *machine) meta(c *cube, key uint32) value {
+	switch key {
+	case ruleset.MetaL4proto:
+		return c.load(fProto, 0, 1)
+	case ruleset.MetaNfproto:
+		if c.v4 {
+			return constant([]byte{2})
+		}
+		return constant([]byte{10})
+	case ruleset.MetaProtocol:
+		if c.v4 {
+			return constant([]byte{0x08, 0x00})
+		}
+		return constant([]byte{0x86, 0xdd})
+	case ruleset.MetaMark:
+		return c.load(fMark, 0, 4)
+	case ruleset.MetaIif, ruleset.MetaIifname, ruleset.MetaIiftype, ruleset.MetaIifgroup, ruleset.MetaIifkind:
+		return m.link(c.sets[fIif], key)
+	case ruleset.MetaOif, ruleset.MetaOifname, ruleset.MetaOiftype, ruleset.MetaOifgroup, ruleset.MetaOifkind:
+		return m.link(c.sets[fOif], key-1) // every oif key follows its iif key
+	case ruleset.MetaPkttype:
+		return constant([]byte{0}) // PACKET_HOST: the questions are about unicast
+	}
+	return unknown(4, fmt.Sprintf("meta key %d", key))
+}
+
+// link loads what the kernel knows of an interface. Without one, index and name are zero
+// (nft_meta_store_ifindex, nft_meta_store_ifname).
+func (m *machine) link(idx set, key uint32) value {
+	if !idx.singleton() {
+		return unknown(16, "an interface that is not known here")
+	}
+	n := int(idx[0].lo.lo)
+	l := m.snap.Network.Link(n)
+	if n != 0 && l == nil {
+		return unknown(16, "an interface that is gone")
+	}
+	switch key {
+	case ruleset.MetaIif:
+		return constant(host32(uint32(n)))
+	case ruleset.MetaIifname:
+		if n == 0 {
+			return constant(ifname(""))
+		}
+		return constant(ifname(l.Name))
+	case ruleset.MetaIifgroup:
+		if n != 0 {
+			return constant(host32(l.Group))
+		}
+	}
+	return unknown(16, "the type or kind of an interface")
+}
+
+// metaSet carries out meta mark set; other keys do not decide anything here.
+func (m *machine) metaSet(c *ruleset.Chain, r *ruleset.Rule, e *ruleset.Expr, st state) []state {
+	switch e.Meta.Key {
+	case ruleset.MetaMark:
+		return m.setMark(c, r, e.Meta.Sreg, fMark, st)
+	case ruleset.MetaPriority, ruleset.MetaNftrace:
+		return []state{st}
+	}
+	return m.fork(c, r, st, "a meta key is set that the packet model does not follow")
+}
+
+func (m *machine) setMark(c *ruleset.Chain, r *ruleset.Rule, reg uint32, f field, st state) []state {
+	vs, ok := st.regs.read(reg, 4)
+	if !ok || len(vs) != 1 || len(vs[0]) != 1 || vs[0][0].data == nil || len(vs[0][0].data) < 4 {
+		st.cube = st.cube.with(f, span(num(0), ones(32)))
+		return m.fork(c, r, st, "a mark is set to a value that is not constant")
+	}
+	st.cube = st.cube.with(f, single(num(uint64(binary.NativeEndian.Uint32(vs[0][0].data)))))
+	return []state{st}
+}
+
+// ct loads a conntrack key of the first packet of a connection. Before conntrack (priority -200)
+// there is no entry: the state is then invalid, and every other key ends the rule (nft_ct_get_eval).
+func (m *machine) ct(c *cube, e *ruleset.Ct) (value, bool) {
+	if e.Key == ruleset.CtState {
+		return c.load(fCtState, 0, 4), true
+	}
+	if c.notrack || c.sets[fCtState].singleton() && c.sets[fCtState][0].lo == num(ruleset.CtInvalid) {
+		return nil, false
+	}
+	saddr, daddr, sport, dport := fSaddr, fDaddr, fSport, fDport
+	if c.nat {
+		daddr, dport = fOrigDaddr, fOrigDport
+	}
+	if e.Dir == "reply" && e.Key != ruleset.CtMark {
+		return unknown(16, "ct reply"), true
+	}
+	switch e.Key {
+	case ruleset.CtDirection:
+		return constant([]byte{0}), true
+	case ruleset.CtMark:
+		return c.load(fCtMark, 0, 4), true
+	case ruleset.CtStatus:
+		v := byte(0)
+		if c.nat {
+			v = 0x20 // IPS_DST_NAT
+		}
+		return value{{data: host32(uint32(v)), status: true, n: 4}}, true
+	case ruleset.CtL3proto:
+		return m.meta(c, ruleset.MetaNfproto), true
+	case ruleset.CtProtocol:
+		return c.load(fProto, 0, 1), true
+	case ruleset.CtSrc, ruleset.CtSrcIP, ruleset.CtSrcIP6:
+		return c.load(saddr, 0, saddr.width(c.v4)), true
+	case ruleset.CtDst, ruleset.CtDstIP, ruleset.CtDstIP6:
+		return c.load(daddr, 0, daddr.width(c.v4)), true
+	case ruleset.CtProtoSrc:
+		return c.load(sport, 0, 2), true
+	case ruleset.CtProtoDst:
+		return c.load(dport, 0, 2), true
+	case ruleset.CtZone:
+		return constant([]byte{0, 0}), true
+	}
+	return unknown(16, fmt.Sprintf("ct key %d", e.Key)), true
+}
+
+func (m *machine) ctSet(c *ruleset.Chain, r *ruleset.Rule, e *ruleset.Expr, st state) []state {
+	if e.Ct.Key == ruleset.CtMark {
+		return m.setMark(c, r, e.Ct.Sreg, fCtMark, st)
+	}
+	return m.fork(c, r, st, "a ct key is set that the packet model does not follow")
+}
+
+// fib parts the packets by the type of an address, or by the interface of its route.
+func (m *machine) fib(e *ruleset.Fib, st state) []state {
+	f := fDaddr
+	if e.Flags&ruleset.FibSaddr != 0 {
+		f = fSaddr
+	}
+	width := map[uint32]int{ruleset.FibOif: 4, ruleset.FibOifname: 16, ruleset.FibAddrtype: 4}[e.Result]
+	if e.Flags&(ruleset.FibMark|ruleset.FibOifFlag) != 0 || m.fibs[st.cube.v4].policy {
+		st.regs = st.regs.set(e.Dreg, unknown(width, "fib with marks or policy rules"))
+		return []state{st}
+	}
+	dev := 0
+	if e.Flags&ruleset.FibIif != 0 && st.cube.sets[fIif].singleton() {
+		dev = int(st.cube.sets[fIif][0].lo.lo)
+	}
+	var out []state
+	for _, p := range m.fibs[st.cube.v4].partition() {
+		in, _ := st.cube.split(f, p.addrs)
+		for _, cb := range in {
+			out = append(out, state{cb, st.regs.set(e.Dreg, m.fibResult(e, p, dev))})
+		}
+	}
+	return out
+}
+
+// lookup searches a set. Elements are tried in order for a concatenation of ranges (pipapo: the
+// first wins); a set of one field becomes intervals.
+func (m *machine) lookup(c *ruleset.Chain, r *ruleset.Rule, st state, e *ruleset.Lookup) ([]state, []cube) {
+	s := m.table.Set(e.Set)
+	if s == nil {
+		why := "set " + e.Set + " is missing"
+		return m.fork(c, r, st, why), []cube{m.doubtful(c, r, st.cube, why)}
+	}
+	vs, ok := st.regs.read(e.Sreg, int(s.KeyLen))
+	why := "a register that the model does not follow"
+	var hits []hit
+	var rest []cube
+	if ok {
+		hits, rest, why = m.search(s, st.cube, vs)
+	}
+	if why != "" {
+		if e.HasReg && e.Dreg == 0 { // any of the verdicts, or none
+			for _, el := range s.Elements {
+				if el.Verdict != nil {
+					m.vmap = append(m.vmap, pendingVerdict{el.Verdict, m.doubtful(c, r, st.cube, why)})
+				}
+			}
+			return nil, []cube{m.doubtful(c, r, st.cube, why)}
+		}
+		if e.HasReg {
+			st.regs = st.regs.set(e.Dreg, unknown(int(s.DataLen), why))
+		}
+		return m.fork(c, r, st, why), []cube{m.doubtful(c, r, st.cube, why)}
+	}
+	var matched []state
+	for _, h := range hits {
+		if len(h.el.Exprs) > 0 && !plainOnly(h.el.Exprs) {
+			rest = append(rest, m.doubtful(c, r, h.cube, "a statement of a set element"))
+			h.cube = m.doubtful(c, r, h.cube, "a statement of a set element")
+		}
+		switch {
+		case e.HasReg && e.Dreg == 0 && h.el.Verdict != nil:
+			m.vmap = append(m.vmap, pendingVerdict{h.el.Verdict, h.cube})
+		case e.HasReg:
+			matched = append(matched, state{h.cube, st.regs.set(e.Dreg, constant(h.el.Data))})
+		default:
+			matched = append(matched, state{h.cube, st.regs})
+		}
+	}
+	if s.Dynamic { // traffic can add what is not there now
+		for i := range rest {
+			maybe := m.doubtful(c, r, rest[i], "traffic adds elements to set "+s.Name)
+			if !e.HasReg {
+				matched = append(matched, state{maybe, st.regs})
+			}
+			rest[i] = maybe
+		}
+	}
+	if e.Invert {
+		return swapSides(st, matched, rest)
+	}
+	return matched, rest
+}
+
+func plainOnly(es []ruleset.Expr) bool {
+	for i := range es {
+		if !es[i].Plain {
+			return false
+		}
+	}
+	return true
+}
+
+// natExpr carries out a translation. Only what changes the destination matters for who is reached.
+func (m *machine) natExpr(c *ruleset.Chain, r *ruleset.Rule, n *ruleset.NAT, st state,
+) (*ruleset.Verdict, []state, []cube) {
+	accept := &ruleset.Verdict{Kind: ruleset.Accept}
+	switch n.Kind {
+	case "snat", "masquerade":
+		return accept, []state{st}, nil
+	case "tproxy":
+		st.cube = m.doubtful(c, r, st.cube, "tproxy hands the packet to another socket")
+		return nil, []state{st}, []cube{st.cube}
+	}
+	addr, okA := m.natData(st, n.AddrMin, n.AddrMax, st.cube.width())
+	port, okP := m.natData(st, n.PortMin, n.PortMax, 2)
+	if !okA || !okP {
+		st.cube = m.doubtful(c, r, st.cube, "a translation to what is not constant")
+		return accept, []state{st}, nil
+	}
+	if n.Kind == "redirect" {
+		addr = m.redirectTo(&st.cube)
+	}
+	st.cube = st.cube.translate(addr, port)
+	return accept, []state{st}, nil
+}
+
+func (c *cube) width() int { return fDaddr.width(c.v4) }
+
+// translate gives the packets a new destination; nil keeps the old address or port.
+func (c *cube) translate(addr, port set) cube {
+	d := *c
+	if !d.nat {
+		d.sets[fOrigDaddr], d.sets[fOrigDport] = c.sets[fDaddr], c.sets[fDport]
+	}
+	d.nat = true
+	if addr != nil {
+		d.sets[fDaddr] = addr
+	}
+	if port != nil {
+		d.sets[fDport] = port
+	}
+	return d
+}
+
+// natData reads the bounds of a translation; a range leaves the choice to the kernel.
+func (m *machine) natData(st state, lo, hi uint32, n int) (set, bool) {
+	if lo == 0 {
+		return nil, true
+	}
+	get := func(reg uint32) ([]byte, bool) {
+		vs, ok := st.regs.read(reg, n)
+		if !ok || len(vs) != 1 || len(vs[0]) != 1 || vs[0][0].data == nil {
+			return nil, false
+		}
+		return vs[0][0].data, true
+	}
+	l, ok := get(lo)
+	if !ok {
+		return nil, false
+	}
+	h := l
+	if hi != 0 && hi != lo {
+		if h, ok = get(hi); !ok || !slices.Equal(l, h) {
+			return nil, false
+		}
+	}
+	return single(number(l[:n])), true
+}
+
+// redirectTo is the address that redirect sends to: the first of the incoming interface, or
+// loopback for packets of the host itself (nf_nat_redirect_ipv4).
+func (m *machine) redirectTo(c *cube) set {
+	if m.hook == "output" {
+		if c.v4 {
+			return single(u128{lo: 0x7f000001})
+		}
+		return single(num(1))
+	}
+	if c.sets[fIif].singleton() {
+		if l := m.snap.Network.Link(int(c.sets[fIif][0].lo.lo)); l != nil {
+			if a := linkAddrs(l, c.v4); len(a) > 0 {
+				return single(addrNumber(a[0].Addr()))
+			}
+		}
+	}
+	return set{}
+}
+

@@ -1,0 +1,445 @@
+package reach
+
+import (
+	"net/netip"
+
+	"github.com/ringfence/ringfence/ruleset"
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// protocols are the transport protocols that a question can be about.
+var protocols = map[string]uint64{"tcp": 6, "udp": 17, "udplite": 136, "sctp": 132, "mptcp": 6}
+
+// Socket asks whether a packet of the origin is handed to a listening socket of the host's network
+// namespace. A dual-stack socket is asked about in the family that v4 names.
+func (m *Model) Socket(o Origin, s *snapshot.Socket, v4 bool) Answer {
+	e := m.newEngine()
+	proto, ok := protocols[s.Proto]
+	if !ok {
+		return Answer{Verdict: Unknown, Because: []Cause{{
+			Text: s.Proto + " sockets are outside the packet model",
+		}}}
+	}
+	fib := m.fibs[v4]
+	bound, why := m.bound(s, v4)
+	if bound.empty() {
+		return Answer{Verdict: Unreachable, StoppedBy: []Cause{{Text: why}}}
+	}
+	if o.Local {
+		return e.fromHost(o, s, proto, bound, v4)
+	}
+	iif := m.snap.Network.Link(o.Iif)
+	if iif == nil || !iif.Up {
+		return Answer{Verdict: Unreachable, StoppedBy: []Cause{{Text: "the interface is down"}}}
+	}
+	if s.Device != "" && s.Device != iif.Name && !m.isMaster(iif, s.Device) {
+		return Answer{Verdict: Unreachable, StoppedBy: []Cause{{
+			Text: "the socket is bound to device " + s.Device,
+		}}}
+	}
+	start := m.packet(v4, proto)
+	start.sets[fIif] = single(num(uint64(o.Iif)))
+	start.sets[fSaddr] = m.sources(o, v4)
+	// Without a translation only the socket's own address and port lead to it.
+	if !m.translates() {
+		start.sets[fDaddr] = bound
+		start.sets[fDport] = single(num(uint64(s.Port)))
+	}
+	for _, d := range e.surroundings(o.Iif) {
+		start = start.doubt(d)
+	}
+	if start.sets[fSaddr].empty() {
+		return Answer{Verdict: Unreachable, StoppedBy: []Cause{{
+			Text: "no address of the zone is on this interface",
+		}}}
+	}
+	arrived, err := e.toHost([]cube{start}, iif, fib)
+	var hits []cube
+	for i := range arrived {
+		c := &arrived[i]
+		d := c.with(fDaddr, c.sets[fDaddr].intersect(bound))
+		d.sets[fDport] = d.sets[fDport].intersect(single(num(uint64(s.Port))))
+		if !d.sets[fDaddr].empty() && !d.sets[fDport].empty() {
+			hits = append(hits, d)
+		}
+	}
+	return e.answer(hits, err, iif.Name, s.Proto)
+}
+
+// packet is all first packets of a protocol: a SYN for TCP, any ports.
+func (m *Model) packet(v4 bool, proto uint64) cube {
+	c := cube{v4: v4}
+	c.sets[fProto] = single(num(proto))
+	c.sets[fSport] = span(num(1), num(65535))
+	c.sets[fDport] = span(num(0), num(65535))
+	c.sets[fICMPType], c.sets[fICMPCode] = span(num(0), num(255)), span(num(0), num(255))
+	c.sets[fTCPFlags] = single(num(2))
+	c.sets[fMark], c.sets[fCtMark] = single(num(0)), single(num(0))
+	c.sets[fCtState] = single(num(ruleset.CtInvalid)) // until conntrack has seen it
+	c.sets[fIif], c.sets[fOif] = single(num(0)), single(num(0))
+	c.sets[fDaddr] = span(num(0), ones(uint(8*fDaddr.width(v4))))
+	c.sets[fSaddr] = c.sets[fDaddr]
+	return c
+}
+
+// bound is the host's addresses at which packets reach the socket. The kernel takes a packet for
+// any of its addresses on any interface (weak host model), so the interface of the address does not
+// matter, but for link-local addresses.
+func (m *Model) bound(s *snapshot.Socket, v4 bool) (set, string) {
+	addr, err := netip.ParseAddr(s.Addr)
+	if err != nil {
+		return nil, "the socket's address is not readable"
+	}
+	if v4 && s.Family == 6 && s.V6Only {
+		return nil, "the socket takes IPv6 only"
+	}
+	if !v4 && s.Family == 4 {
+		return nil, "the socket takes IPv4 only"
+	}
+	if v4 && s.Family == 6 && addr.IsUnspecified() {
+		addr = netip.IPv4Unspecified()
+	}
+	addr = addr.Unmap()
+	if addr.Is4() != v4 {
+		return nil, "the socket's address is of the other family"
+	}
+	if addr.IsUnspecified() {
+		return m.fibs[v4].local(), "the host has no address of this family"
+	}
+	s4 := single(addrNumber(addr))
+	return s4.intersect(m.fibs[v4].local()), "the host does not have the socket's address"
+}
+
+func (m *Model) isMaster(l *snapshot.Link, name string) bool {
+	master := m.snap.Network.Link(l.Master)
+	return master != nil && master.Name == name
+}
+
+// sources is the origin's addresses, without the host's own: a packet with one of those is a
+// martian (fib_validate_source).
+func (m *Model) sources(o Origin, v4 bool) set {
+	var in, out set
+	for _, p := range o.From {
+		if p.Addr().Is4() == v4 {
+			in = append(in, prefixSet(p)...)
+		}
+	}
+	for _, p := range o.Except {
+		if p.Addr().Is4() == v4 {
+			out = append(out, prefixSet(p)...)
+		}
+	}
+	out = append(out, m.fibs[v4].local()...)
+	for _, p := range m.fibs[v4].parts {
+		if p.kind == routeKind["broadcast"] || p.kind == routeKind["multicast"] {
+			out = append(out, p.addrs...)
+		}
+	}
+	if v4 {
+		out = append(out, prefixSet(netip.MustParsePrefix("0.0.0.0/8"))...)
+		out = append(out, prefixSet(netip.MustParsePrefix("127.0.0.0/8"))...)
+		out = append(out, prefixSet(netip.MustParsePrefix("240.0.0.0/4"))...)
+	} else {
+		out = append(out, prefixSet(netip.MustParsePrefix("::/127"))...)
+	}
+	return in.normal().subtract(out.normal())
+}
+
+// translates says whether any chain before routing can change where a packet goes.
+func (m *Model) translates() bool {
+	rs := m.snap.NFTables.Ruleset
+	if rs == nil {
+		return false
+	}
+	for i := range rs.Tables {
+		for j := range rs.Tables[i].Chains {
+			for k := range rs.Tables[i].Chains[j].Rules {
+				for _, x := range rs.Tables[i].Chains[j].Rules[k].Exprs {
+					if x.NAT != nil && x.NAT.Kind != "snat" && x.NAT.Kind != "masquerade" ||
+						x.Payload != nil && x.Payload.Set || x.Opaque() ||
+						x.Xt != nil && x.Xt.Target && (x.Xt.Decoded == nil || x.Xt.Decoded.NAT != nil) {
+						return true
+					}
+				}
+			}
+		}
+	}
+	return false
+}
+
+// toHost takes packets from an interface through the hooks to the point where a socket gets them.
+func (e *engine) toHost(in []cube, iif *snapshot.Link, fib *fib) ([]cube, error) {
+	v4 := fib.v4
+	live, err := e.hook("ingress", v4, iif.Name, in)
+	if err != nil {
+		return nil, err
+	}
+	for i := range live { // ingress runs before conntrack
+		if !live[i].notrack {
+			live[i] = live[i].with(fCtState, single(num(ruleset.CtInvalid)))
+		}
+	}
+	if live, err = e.hook("prerouting", v4, "", live); err != nil {
+		return nil, err
+	}
+	live = e.receive(live, iif, fib)
+	var local []cube
+	for i := range live {
+		yes, no := live[i].split(fDaddr, fib.local())
+		local = append(local, yes...)
+		for _, c := range no {
+			e.stop(c, Cause{Text: "the destination is no address of the host"})
+		}
+	}
+	return e.hook("input", v4, "", local)
+}
+
+// receive applies what the routing decision refuses on input (ip_route_input_slow,
+// fib_validate_source): loopback addresses from outside, a link-local address of another link, and
+// sources that reverse path filtering rejects.
+func (e *engine) receive(in []cube, iif *snapshot.Link, fib *fib) []cube {
+	if iif.Loopback {
+		return in
+	}
+	loopback := prefixSet(netip.MustParsePrefix("127.0.0.0/8"))
+	name := "route_localnet of " + iif.Name + " is off"
+	if !fib.v4 {
+		loopback, name = single(num(1)), "::1 is reached over loopback only"
+	}
+	open := false
+	if fib.v4 {
+		all, ok1 := e.sysctl("net/ipv4/conf/all/route_localnet")
+		own, ok2 := e.sysctl("net/ipv4/conf/" + iif.Name + "/route_localnet")
+		open = all != 0 || own != 0
+		if !ok1 || !ok2 {
+			e.undecided = append(e.undecided, Cause{Text: "route_localnet of " + iif.Name + " was not read"})
+		}
+	}
+	var live []cube
+	for i := range in {
+		yes, no := in[i].split(fDaddr, loopback)
+		live = append(live, no...)
+		if open {
+			live = append(live, yes...)
+			continue
+		}
+		for _, c := range yes {
+			e.stop(c, Cause{Text: name})
+		}
+	}
+	if !fib.v4 {
+		return e.scoped(live, iif)
+	}
+	return e.reversePath(live, iif, fib)
+}
+
+// scoped stops packets for a link-local address that another link has.
+func (e *engine) scoped(in []cube, iif *snapshot.Link) []cube {
+	linkLocal := prefixSet(netip.MustParsePrefix("fe80::/10"))
+	var own set
+	for _, a := range linkAddrs(iif, false) {
+		if a.Addr().IsLinkLocalUnicast() {
+			own = append(own, single(addrNumber(a.Addr()))...)
+		}
+	}
+	other := linkLocal.subtract(own.normal())
+	var live []cube
+	for i := range in {
+		stopped, rest := in[i].split(fDaddr, other)
+		live = append(live, rest...)
+		for _, c := range stopped {
+			e.stop(c, Cause{Text: "the link-local address is on another link"})
+		}
+	}
+	return live
+}
+
+// reversePath applies rp_filter: the higher of all and the interface's holds; 1 wants the route
+// back to leave through the interface, 2 wants any route.
+func (e *engine) reversePath(in []cube, iif *snapshot.Link, fib *fib) []cube {
+	all, ok1 := e.sysctl("net/ipv4/conf/all/rp_filter")
+	own, ok2 := e.sysctl("net/ipv4/conf/" + iif.Name + "/rp_filter")
+	mode := max(all, own)
+	if !ok1 || !ok2 || mode != 0 && fib.policy {
+		e.undecided = append(e.undecided, Cause{
+			Text: "rp_filter of " + iif.Name + " was not read, or depends on policy rules",
+		})
+	}
+	var valid set
+	switch mode {
+	case 0:
+		return in
+	case 1:
+		valid = fib.via(iif.Index)
+	default:
+		valid = fib.routed()
+	}
+	var live []cube
+	for i := range in {
+		yes, no := in[i].split(fSaddr, valid)
+		live = append(live, yes...)
+		for _, c := range no {
+			e.stop(c, Cause{Text: "rp_filter of " + iif.Name})
+		}
+	}
+	return live
+}
+
+// fromHost takes packets of a process on the host over loopback to a socket: output, postrouting,
+// then in through lo. The source is the destination itself, as the kernel chooses.
+func (e *engine) fromHost(_ Origin, s *snapshot.Socket, proto uint64, bound set, v4 bool) Answer {
+	lo := 0
+	for i := range e.snap.Network.Links {
+		if e.snap.Network.Links[i].Loopback {
+			lo = e.snap.Network.Links[i].Index
+		}
+	}
+	link := e.snap.Network.Link(lo)
+	if link == nil || !link.Up {
+		return Answer{Verdict: Unreachable, StoppedBy: []Cause{{Text: "loopback is down"}}}
+	}
+	if s.Device != "" && s.Device != link.Name {
+		return Answer{Verdict: Unreachable, StoppedBy: []Cause{{
+			Text: "the socket is bound to device " + s.Device,
+		}}}
+	}
+	// One address of each interval stands for it: 127.0.0.1 and the host's own addresses.
+	var live []cube
+	for _, i := range bound {
+		c := e.packet(v4, proto)
+		a := i.lo
+		if v4 && a == (u128{lo: 0x7f000000}) {
+			a = u128{lo: 0x7f000001}
+		}
+		c.sets[fDaddr], c.sets[fSaddr] = single(a), single(a)
+		c.sets[fDport] = single(num(uint64(s.Port)))
+		c.sets[fOif] = single(num(uint64(lo)))
+		live = append(live, c)
+	}
+	var err error
+	for _, hook := range []string{"output", "postrouting"} {
+		if live, err = e.hook(hook, v4, "", live); err != nil {
+			return e.answer(nil, err, "local", s.Proto)
+		}
+	}
+	for i := range live {
+		live[i] = live[i].with(fIif, single(num(uint64(lo))))
+		live[i].sets[fOif] = single(num(0))
+	}
+	arrived, err := e.toHost(live, link, e.fibs[v4])
+	var hits []cube
+	for i := range arrived {
+		in, _ := arrived[i].split(fDport, single(num(uint64(s.Port))))
+		hits = append(hits, in...)
+	}
+	return e.answer(hits, err, "local", s.Proto)
+}
+
+// Forward asks whether a packet of the origin is forwarded out of another interface.
+func (m *Model) Forward(o Origin, oif int, proto string, v4 bool) Answer {
+	e := m.newEngine()
+	in, out := m.snap.Network.Link(o.Iif), m.snap.Network.Link(oif)
+	if in == nil || out == nil || !in.Up || !out.Up {
+		return Answer{Verdict: Unreachable, StoppedBy: []Cause{{Text: "an interface is down"}}}
+	}
+	if off, unknown := m.forwardingOff(in, v4); off {
+		return Answer{Verdict: Unreachable, StoppedBy: []Cause{{Text: "forwarding is off on " + in.Name}}}
+	} else if unknown {
+		e.undecided = append(e.undecided, Cause{Text: "whether " + in.Name + " forwards was not read"})
+	}
+	fib := m.fibs[v4]
+	if fib.policy {
+		e.undecided = append(e.undecided, Cause{Text: "routing policy rules"})
+	}
+	targets := fib.via(oif)
+	start := m.packet(v4, protocols[proto])
+	start.sets[fIif] = single(num(uint64(o.Iif)))
+	start.sets[fSaddr] = m.sources(o, v4)
+	if !m.translates() {
+		start.sets[fDaddr] = targets
+	}
+	if start.sets[fSaddr].empty() || targets.empty() {
+		return Answer{Verdict: Unreachable, StoppedBy: []Cause{{Text: "no route, or no address of the zone"}}}
+	}
+	for _, d := range append(e.surroundings(o.Iif), e.surroundings(oif)...) {
+		start = start.doubt(d)
+	}
+	arrived, err := e.through([]cube{start}, in, oif, targets, fib)
+	return e.answer(arrived, err, in.Name, proto)
+}
+
+func (m *Model) forwardingOff(in *snapshot.Link, v4 bool) (off, unknown bool) {
+	e := m.newEngine()
+	fam := "ipv6"
+	if v4 {
+		fam = "ipv4"
+	}
+	own, ok := e.sysctl("net/" + fam + "/conf/" + in.Name + "/forwarding")
+	return ok && own == 0, !ok
+}
+
+func (e *engine) through(live []cube, in *snapshot.Link, oif int, targets set, fib *fib) ([]cube, error) {
+	var err error
+	if live, err = e.hook("ingress", fib.v4, in.Name, live); err != nil {
+		return nil, err
+	}
+	if live, err = e.hook("prerouting", fib.v4, "", live); err != nil {
+		return nil, err
+	}
+	live = e.receive(live, in, fib)
+	var forwarded []cube
+	for i := range live {
+		yes, _ := live[i].split(fDaddr, targets)
+		for _, c := range yes {
+			forwarded = append(forwarded, c.with(fOif, single(num(uint64(oif)))))
+		}
+	}
+	if live, err = e.hook("forward", fib.v4, "", forwarded); err != nil {
+		return nil, err
+	}
+	return e.hook("postrouting", fib.v4, "", live)
+}
+
+// witness picks a packet of the cube that a person recognises: low addresses of the zone that are
+// no network's own, an ephemeral source port.
+func (c *cube) witness(in, proto string) *Packet {
+	p := &Packet{In: in, Proto: proto, Sport: 40000}
+	src := c.sets[fSaddr][0].lo
+	if n := src.next(); !c.sets[fSaddr].singleton() && c.sets[fSaddr].contains(n) && src.lo&0xff == 0 {
+		src = n.next()
+		if !c.sets[fSaddr].contains(src) {
+			src = n
+		}
+	}
+	dst, dport := c.sets[fDaddr], c.sets[fDport]
+	if c.nat {
+		dst, dport = c.sets[fOrigDaddr], c.sets[fOrigDport]
+	}
+	p.Src, p.Dst = src.addr(c.v4).String(), pickAddr(dst, c.v4)
+	if !c.sets[fSport].contains(num(40000)) {
+		p.Sport = int(c.sets[fSport][0].lo.lo)
+	}
+	p.Dport = int(dport[0].lo.lo)
+	if dport.contains(num(443)) && !dport.singleton() {
+		p.Dport = 443
+	}
+	return p
+}
+
+// pickAddr prefers an address outside loopback and link-local.
+func pickAddr(s set, v4 bool) string {
+	for _, i := range s {
+		a := i.lo.addr(v4)
+		if !a.IsLoopback() && !a.IsLinkLocalUnicast() && !(v4 && a.AsSlice()[0] == 127) {
+			if i.lo != i.hi && v4 && a.AsSlice()[3] == 0 {
+				return i.lo.next().addr(v4).String()
+			}
+			return a.String()
+		}
+	}
+	a := s[0].lo
+	if v4 && a == (u128{lo: 0x7f000000}) {
+		a = a.next()
+	}
+	return a.addr(v4).String()
+}

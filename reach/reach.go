@@ -1,0 +1,386 @@
+// Package reach is the packet model: it answers for a set of packets at once whether any of them
+// gets to a socket of the host, or through the host, given the snapshot's packet filter, routes,
+// sysctls and links.
+//
+// A question starts as one cube (a set of numbers for each field of a packet) and is split by each
+// rule into the packets that match and those that do not. What arrives without a doubt on the way is
+// reachable, with a witness; when nothing arrives, every part was stopped by a named rule, policy
+// or route: unreachable; else the doubts are the answer: unknown. Expressions that depend on more
+// than the packet, and everything that is not modelled (XDP, tc, iptables-legacy, bridge filters,
+// equal priorities that interact), are doubts; they are never skipped.
+//
+// The questions are about the first packet of a connection: unicast, unfragmented, without options.
+package reach
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/ringfence/ringfence/ruleset"
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// The three answers.
+const (
+	Reachable   = "reachable"
+	Unreachable = "unreachable"
+	Unknown     = "unknown"
+)
+
+// Packet is a concrete packet: the witness of a reachable answer.
+type Packet struct {
+	In    string `json:"in"` // interface, or "local"
+	Proto string `json:"proto"`
+	Src   string `json:"src"`
+	Dst   string `json:"dst"`
+	Sport int    `json:"sport,omitempty"`
+	Dport int    `json:"dport,omitempty"`
+}
+
+// String is the packet in the form of "ringfence trace".
+func (p *Packet) String() string {
+	if p.Proto != "tcp" && p.Proto != "udp" {
+		return fmt.Sprintf("%s %s > %s", p.Proto, p.Src, p.Dst)
+	}
+	syn := ""
+	if p.Proto == "tcp" {
+		syn = " syn"
+	}
+	return fmt.Sprintf("%s %s > %s%s", p.Proto,
+		join(p.Src, p.Sport), join(p.Dst, p.Dport), syn)
+}
+
+func join(addr string, port int) string {
+	if strings.Contains(addr, ":") {
+		return fmt.Sprintf("[%s]:%d", addr, port)
+	}
+	return fmt.Sprintf("%s:%d", addr, port)
+}
+
+// Answer is the answer to one question.
+type Answer struct {
+	Verdict   string  `json:"verdict"`
+	Witness   *Packet `json:"witness,omitempty"`
+	Path      []Cause `json:"path,omitempty"`      // reachable: the rules that accepted the witness
+	StoppedBy []Cause `json:"stoppedBy,omitempty"` // unreachable
+	Because   []Cause `json:"because,omitempty"`   // unknown
+}
+
+// Origin is where the packets of a question come from.
+type Origin struct {
+	Iif   int  // interface; 0 with Local
+	Local bool // from a process in the host's own network namespace
+	// From and Except bound the source addresses, both families.
+	From, Except []netip.Prefix
+}
+
+// Model answers questions about one snapshot.
+type Model struct {
+	snap     *snapshot.Snapshot
+	fibs     map[bool]*fib
+	legacy   []Cause // iptables-legacy tables
+	general  []Cause // what makes every answer unknown
+	compiled map[*ruleset.Set]*compiled
+}
+
+// NewModel prepares the model. It never fails: what the snapshot lacks becomes the reason for
+// unknown answers.
+func NewModel(s *snapshot.Snapshot) *Model {
+	m := &Model{
+		snap: s, fibs: map[bool]*fib{true: newFib(&s.Network, true), false: newFib(&s.Network, false)},
+		compiled: map[*ruleset.Set]*compiled{},
+	}
+	for _, name := range []string{"network", "nftables"} {
+		c := s.Section(name)
+		if c.Status == snapshot.OK || name == "nftables" && c.Status == snapshot.Absent && len(s.Network.Links) > 0 {
+			continue
+		}
+		if c.Status == snapshot.Partial && name == "network" && len(s.Network.Links) > 0 {
+			continue // the gaps are about other namespaces, or about single facts that are asked for
+		}
+		m.general = append(m.general, Cause{
+			Text: name + " was not read: " + strings.Join(c.Reasons, "; "),
+		})
+	}
+	for _, name := range []string{"iptables", "ip6tables"} {
+		f := s.NFTables.Legacy[name]
+		if f.State == snapshot.Denied || f.State == snapshot.Error {
+			m.general = append(m.general, Cause{Text: name + "-legacy: " + f.Reason})
+		} else if f.Value != "" {
+			m.legacy = append(m.legacy, Cause{Text: name + "-legacy has tables: " + f.Value})
+		}
+	}
+	return m
+}
+
+// engine works on one question.
+type engine struct {
+	*Model
+	compiledSets map[*ruleset.Set]*compiled
+	stopped      []Cause
+	undecided    []Cause
+	vmap         []pendingVerdict
+	cases        int
+}
+
+func (m *Model) newEngine() *engine {
+	return &engine{Model: m, compiledSets: m.compiled}
+}
+
+func (e *engine) spend(n int) error {
+	if e.cases += n; e.cases > maxCases*8 || n > maxCases {
+		return errTooComplex
+	}
+	return nil
+}
+
+// stop notes what stopped packets; packets that were doubtful before stay stopped all the same.
+func (e *engine) stop(c cube, by Cause) {
+	if len(e.stopped) < 64 && !slices.Contains(e.stopped, by) {
+		e.stopped = append(e.stopped, by)
+	}
+}
+
+// baseChain is a base chain with its table.
+type baseChain struct {
+	table *ruleset.Table
+	chain *ruleset.Chain
+}
+
+// conntrackPriority is where conntrack hooks in (NF_IP_PRI_CONNTRACK).
+const conntrackPriority = -200
+
+// hook runs the base chains of one hook in the order of their priorities.
+func (e *engine) hook(hook string, v4 bool, dev string, in []cube) ([]cube, error) {
+	chains := e.baseChains(hook, v4, dev)
+	e.ties(chains)
+	tracked := hook != "prerouting" && hook != "output"
+	live := in
+	for _, bc := range chains {
+		if !tracked && bc.chain.Base.Priority >= conntrackPriority {
+			live, tracked = trackNew(live), true
+		}
+		var skip []cube
+		if bc.chain.Base.Type == "nat" {
+			live, skip = partition(live, func(c *cube) bool { return !c.nat && !c.notrack })
+		}
+		m := &machine{engine: e, table: bc.table, hook: hook, prio: bc.chain.Base.Priority}
+		out, err := m.chain(bc.chain, live)
+		if err != nil {
+			return nil, err
+		}
+		policy := Cause{
+			Family: bc.table.Family, Table: bc.table.Name, Chain: bc.chain.Name, Policy: true,
+			Text: "policy " + bc.chain.Base.Policy,
+		}
+		live = append(out.accept, skip...)
+		for _, c := range out.through {
+			if bc.chain.Base.Policy == ruleset.Drop {
+				e.stop(c, policy)
+			} else {
+				live = append(live, c)
+			}
+		}
+	}
+	if !tracked {
+		live = trackNew(live)
+	}
+	return live, nil
+}
+
+func partition(in []cube, keep func(*cube) bool) (yes, no []cube) {
+	for i := range in {
+		if keep(&in[i]) {
+			yes = append(yes, in[i])
+		} else {
+			no = append(no, in[i])
+		}
+	}
+	return yes, no
+}
+
+// trackNew is conntrack seeing the first packet of a connection.
+func trackNew(in []cube) []cube {
+	out := make([]cube, len(in))
+	for i := range in {
+		out[i] = in[i]
+		if !in[i].notrack {
+			out[i] = in[i].with(fCtState, single(num(ruleset.CtNew)))
+		}
+	}
+	return out
+}
+
+func (e *engine) baseChains(hook string, v4 bool, dev string) []baseChain {
+	var list []baseChain
+	rs := e.snap.NFTables.Ruleset
+	if rs == nil {
+		return nil
+	}
+	for i := range rs.Tables {
+		t := &rs.Tables[i]
+		applies := t.Family == ruleset.FamilyInet || t.Family == ruleset.FamilyIP && v4 ||
+			t.Family == ruleset.FamilyIP6 && !v4
+		if hook == "ingress" {
+			applies = t.Family == ruleset.FamilyInet || t.Family == ruleset.FamilyNetdev
+		}
+		if t.Dormant || !applies {
+			continue
+		}
+		for j := range t.Chains {
+			c := &t.Chains[j]
+			if c.Base != nil && c.Base.Hook == hook &&
+				(hook != "ingress" || slices.Contains(c.Base.Devices, dev)) {
+				list = append(list, baseChain{t, c})
+			}
+		}
+	}
+	slices.SortStableFunc(list, func(a, b baseChain) int {
+		return int(a.chain.Base.Priority) - int(b.chain.Base.Priority)
+	})
+	return list
+}
+
+// ties makes chains of equal priority a doubt where one of them changes what another can see: their
+// order is that of registration, which no dump shows. Chains that only accept and drop commute.
+func (e *engine) ties(chains []baseChain) {
+	for i := 1; i < len(chains); i++ {
+		a, b := chains[i-1], chains[i]
+		if a.chain.Base.Priority != b.chain.Base.Priority {
+			continue
+		}
+		if a.chain.Base.Type == "nat" && b.chain.Base.Type == "nat" &&
+			len(a.chain.Rules) > 0 && len(b.chain.Rules) > 0 || changes(a) || changes(b) {
+			e.undecided = append(e.undecided, Cause{
+				Family: b.table.Family, Table: b.table.Name, Chain: b.chain.Name,
+				Text: fmt.Sprintf("equal priority %d as %s %s %s: the order is not known",
+					b.chain.Base.Priority, a.table.Family, a.table.Name, a.chain.Name),
+			})
+		}
+	}
+}
+
+// changes says whether a table sets marks, translates or takes packets out of conntrack.
+func changes(bc baseChain) bool {
+	if bc.chain.Base.Type == "nat" {
+		return false // judged by the caller
+	}
+	for i := range bc.table.Chains {
+		c := &bc.table.Chains[i]
+		if c.Base != nil && c.Name != bc.chain.Name {
+			continue
+		}
+		for j := range c.Rules {
+			for k := range c.Rules[j].Exprs {
+				x := &c.Rules[j].Exprs[k]
+				if x.Meta != nil && x.Meta.Set && x.Meta.Key != ruleset.MetaNftrace || x.Ct != nil && x.Ct.Set ||
+					x.Payload != nil && x.Payload.Set || x.Name == "notrack" || x.Opaque() {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// surroundings returns the doubts about what happens to packets of an interface outside the hooks
+// that are modelled: before them, beside them, and to bridged frames.
+func (e *engine) surroundings(iif int) []Cause {
+	var list []Cause
+	links := []*snapshot.Link{e.snap.Network.Link(iif)}
+	for i := range e.snap.Network.Links {
+		if l := &e.snap.Network.Links[i]; l.Master == iif && iif != 0 {
+			links = append(links, l)
+		}
+	}
+	for _, l := range links {
+		if l == nil {
+			continue
+		}
+		if l.XDP {
+			list = append(list, Cause{Text: "an XDP program is attached to " + l.Name})
+		}
+		if len(l.TC) > 0 {
+			list = append(list, Cause{Text: "traffic control on " + l.Name + ": " + strings.Join(l.TC, ", ")})
+		}
+	}
+	if links[0] != nil && links[0].Kind == "bridge" {
+		list = append(list, e.bridgeFilters()...)
+	}
+	if links[0] != nil && links[0].Kind == "vrf" {
+		list = append(list, Cause{Text: links[0].Name + " is a VRF"})
+	}
+	return list
+}
+
+// bridgeFilters are base chains of the bridge family that a frame meets before it gets to the host.
+func (e *engine) bridgeFilters() []Cause {
+	var list []Cause
+	if e.snap.NFTables.Ruleset == nil {
+		return nil
+	}
+	for i := range e.snap.NFTables.Ruleset.Tables {
+		t := &e.snap.NFTables.Ruleset.Tables[i]
+		if t.Family != ruleset.FamilyBridge || t.Dormant {
+			continue
+		}
+		for j := range t.Chains {
+			b := t.Chains[j].Base
+			if b != nil && (b.Hook == "prerouting" || b.Hook == "input" || b.Hook == "ingress") &&
+				(len(t.Chains[j].Rules) > 0 || b.Policy == ruleset.Drop) {
+				list = append(list, Cause{
+					Family: t.Family, Table: t.Name, Chain: t.Chains[j].Name,
+					Text: "frames pass a bridge filter first",
+				})
+			}
+		}
+	}
+	return list
+}
+
+// answer draws the conclusion from what arrived.
+func (e *engine) answer(arrived []cube, err error, in string, proto string) Answer {
+	if errors.Is(err, errTooComplex) {
+		return Answer{Verdict: Unknown, Because: []Cause{{Text: err.Error()}}}
+	}
+	because := append(slices.Clone(e.general), e.undecided...)
+	if len(because) > 0 {
+		return Answer{Verdict: Unknown, Because: because}
+	}
+	if len(e.legacy) > 0 && (len(arrived) > 0 || e.legacyTranslates()) {
+		return Answer{Verdict: Unknown, Because: e.legacy}
+	}
+	for i := range arrived {
+		if len(arrived[i].doubts) == 0 {
+			return Answer{
+				Verdict: Reachable, Witness: arrived[i].witness(in, proto), Path: arrived[i].trail,
+			}
+		}
+	}
+	for i := range arrived {
+		for _, d := range arrived[i].doubts {
+			if !slices.Contains(because, d) {
+				because = append(because, d)
+			}
+		}
+	}
+	if len(because) > 0 {
+		return Answer{Verdict: Unknown, Because: because}
+	}
+	return Answer{Verdict: Unreachable, StoppedBy: e.stopped}
+}
+
+// legacyTranslates says whether iptables-legacy could lead a packet around a rule: its filter table
+// can only drop, the others can translate and mark.
+func (e *engine) legacyTranslates() bool {
+	for _, c := range e.legacy {
+		if strings.Contains(c.Text, "nat") || strings.Contains(c.Text, "mangle") ||
+			strings.Contains(c.Text, "raw") {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,142 @@
+package reach
+
+import (
+	"bytes"
+	"slices"
+
+	"github.com/ringfence/ringfence/ruleset"
+)
+
+// hit is the packets that an element of a set matches.
+type hit struct {
+	cube cube
+	el   *ruleset.Element
+}
+
+// compiled is a set with one field as intervals of its keys, with the element of each.
+type compiled struct {
+	ranges   []keyRange
+	catchAll *ruleset.Element
+}
+
+type keyRange struct {
+	lo, hi []byte
+	el     *ruleset.Element
+}
+
+// compile pairs the starts and ends of an interval set; in a plain set each key stands for itself.
+func (e *engine) compile(s *ruleset.Set) *compiled {
+	if c, ok := e.compiledSets[s]; ok {
+		return c
+	}
+	c := &compiled{}
+	e.compiledSets[s] = c
+	els := make([]*ruleset.Element, 0, len(s.Elements))
+	for i := range s.Elements {
+		el := &s.Elements[i]
+		switch {
+		case el.CatchAll || len(el.Key) == 0:
+			c.catchAll = el
+		case !s.Interval || el.KeyEnd != nil:
+			end := el.KeyEnd
+			if end == nil {
+				end = el.Key
+			}
+			c.ranges = append(c.ranges, keyRange{el.Key, end, el})
+		default:
+			els = append(els, el)
+		}
+	}
+	slices.SortFunc(els, func(a, b *ruleset.Element) int {
+		if d := bytes.Compare(a.Key, b.Key); d != 0 {
+			return d
+		}
+		if a.IntervalEnd != b.IntervalEnd {
+			if a.IntervalEnd {
+				return -1
+			}
+			return 1
+		}
+		return 0
+	})
+	var open *ruleset.Element
+	for _, el := range els {
+		if open != nil {
+			hi := number(el.Key).prev().bytesOf(len(el.Key))
+			c.ranges = append(c.ranges, keyRange{open.Key, hi, open})
+			open = nil
+		}
+		if !el.IntervalEnd {
+			open = el
+		}
+	}
+	if open != nil {
+		c.ranges = append(c.ranges, keyRange{open.Key, bytes.Repeat([]byte{0xff}, len(open.Key)), open})
+	}
+	return c
+}
+
+// search parts the packets by the elements of a set. A plain set of one field without data is
+// searched as one set of numbers, so that its size does not matter.
+func (m *machine) search(s *ruleset.Set, cb cube, vs []value) (hits []hit, rest []cube, why string) {
+	c := m.compile(s)
+	for _, v := range vs {
+		if w := v.doubtful(); w != "" {
+			return nil, nil, w
+		}
+	}
+	if !s.Map && len(vs) == 1 && len(vs[0]) == 1 && vs[0][0].data == nil && c.catchAll == nil &&
+		!hasStatements(s) {
+		sg := &vs[0][0]
+		var all set
+		for _, kr := range c.ranges {
+			pre, ok := sg.preimage(&cb, kr.lo[:min(len(kr.lo), sg.n)], kr.hi[:min(len(kr.hi), sg.n)])
+			if !ok {
+				return nil, nil, "a mask that leaves too many cases"
+			}
+			all = append(all, pre...)
+		}
+		in, out := cb.split(sg.f, slices.Clone(all).normal())
+		for _, i := range in {
+			hits = append(hits, hit{i, &ruleset.Element{}})
+		}
+		return hits, out, ""
+	}
+	rest = []cube{cb}
+	for i := range c.ranges {
+		kr := &c.ranges[i]
+		var next []cube
+		for _, r := range rest {
+			in, out, why := splitAll(r, vs, kr.lo, kr.hi, len(vs) > 1 || bytes.Equal(kr.lo, kr.hi) || len(vs[0]) == 1)
+			if why != "" {
+				return nil, nil, why
+			}
+			for _, cb := range in {
+				hits = append(hits, hit{cb, kr.el})
+			}
+			next = append(next, out...)
+		}
+		if rest = next; len(rest) == 0 {
+			break
+		}
+		if len(rest) > maxCases/4 {
+			return nil, nil, "a set that splits the question into too many cases"
+		}
+	}
+	if c.catchAll != nil {
+		for _, r := range rest {
+			hits = append(hits, hit{r, c.catchAll})
+		}
+		rest = nil
+	}
+	return hits, rest, ""
+}
+
+func hasStatements(s *ruleset.Set) bool {
+	for i := range s.Elements {
+		if len(s.Elements[i].Exprs) > 0 {
+			return true
+		}
+	}
+	return false
+}

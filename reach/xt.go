@@ -1,0 +1,225 @@
+package reach
+
+import (
+	"github.com/ringfence/ringfence/ruleset"
+)
+
+// xt evaluates an iptables extension; one that is not decoded can match and not match.
+func (m *machine) xt(c *ruleset.Chain, r *ruleset.Rule, x *ruleset.Xt, st state,
+) (*ruleset.Verdict, []state, []cube) {
+	d := x.Decoded
+	if d == nil {
+		why := "iptables extension " + x.Name + " is not understood"
+		if x.Target { // it can accept, drop, change the packet or do nothing
+			m.undecided = append(m.undecided, m.doubtful(c, r, cube{}, why).doubts...)
+		}
+		return nil, m.fork(c, r, st, why), []cube{m.doubtful(c, r, st.cube, why)}
+	}
+	split := func(f field, s set, invert bool) (*ruleset.Verdict, []state, []cube) {
+		in, out := st.cube.split(f, s)
+		if invert {
+			in, out = out, in
+		}
+		matched := make([]state, len(in))
+		for i := range in {
+			matched[i] = state{in[i], st.regs}
+		}
+		return nil, matched, out
+	}
+	switch {
+	case d.Continue:
+		return nil, []state{st}, nil
+	case d.Reject:
+		return &ruleset.Verdict{Kind: ruleset.Drop}, []state{st}, nil
+	case d.State != nil:
+		var s set
+		for bit := uint64(1); bit <= ruleset.CtUntracked; bit <<= 1 {
+			if uint64(d.State.Mask)&bit != 0 {
+				s = append(s, interval{num(bit), num(bit)})
+			}
+		}
+		return split(fCtState, s, d.State.Invert)
+	case d.Addrtype != nil:
+		return m.xtAddrtype(c, r, d.Addrtype, st)
+	case d.Ports != nil:
+		return m.xtPorts(d.Ports, st)
+	case d.Multiport != nil:
+		return m.xtMultiport(c, r, d.Multiport, st)
+	case d.ICMP != nil:
+		if d.ICMP.Type == 0xff && !d.ICMP.Invert { // any
+			return nil, []state{st}, nil
+		}
+		typ, code := span(num(uint64(d.ICMP.Type)), num(uint64(d.ICMP.Type))),
+			span(num(uint64(d.ICMP.Codes[0])), num(uint64(d.ICMP.Codes[1])))
+		return m.both(st, fICMPType, typ, fICMPCode, code, d.ICMP.Invert)
+	case d.Mark != nil:
+		return m.xtMark(c, r, d.Mark, st)
+	case d.NAT != nil:
+		return m.xtNAT(d.NAT, st)
+	}
+	return nil, []state{st}, nil
+}
+
+// both parts by two fields at once.
+func (m *machine) both(st state, f field, fs set, g field, gs set, invert bool,
+) (*ruleset.Verdict, []state, []cube) {
+	var matched []state
+	in, out := st.cube.split(f, fs)
+	for _, cb := range in {
+		yes, no := cb.split(g, gs)
+		out = append(out, no...)
+		for _, y := range yes {
+			matched = append(matched, state{y, st.regs})
+		}
+	}
+	if invert {
+		matched, out = swapSides(st, matched, out)
+	}
+	return nil, matched, out
+}
+
+func (m *machine) xtAddrtype(c *ruleset.Chain, r *ruleset.Rule, a *ruleset.XtAddrtype, st state,
+) (*ruleset.Verdict, []state, []cube) {
+	if a.LimitIface || m.fibs[st.cube.v4].policy {
+		why := "an address type limited to an interface, or policy rules"
+		return nil, m.fork(c, r, st, why), []cube{m.doubtful(c, r, st.cube, why)}
+	}
+	in, out := []cube{st.cube}, []cube(nil)
+	for _, side := range []struct {
+		mask   uint16
+		f      field
+		invert bool
+	}{{a.Source, fSaddr, a.InvertSource}, {a.Dest, fDaddr, a.InvertDest}} {
+		if side.mask == 0 {
+			continue
+		}
+		var types set
+		for _, p := range m.fibs[st.cube.v4].partition() {
+			if side.mask&(1<<p.kind) != 0 {
+				types = append(types, p.addrs...)
+			}
+		}
+		var next []cube
+		for _, cb := range in {
+			yes, no := cb.split(side.f, append(set{}, types...).normal())
+			if side.invert {
+				yes, no = no, yes
+			}
+			next, out = append(next, yes...), append(out, no...)
+		}
+		in = next
+	}
+	var matched []state
+	for _, cb := range in {
+		matched = append(matched, state{cb, st.regs})
+	}
+	return nil, matched, out
+}
+
+func ports(r [2]uint16) set { return span(num(uint64(r[0])), num(uint64(r[1]))) }
+
+func (m *machine) xtPorts(p *ruleset.XtPorts, st state) (*ruleset.Verdict, []state, []cube) {
+	var flags set
+	for v := 0; v < 256; v++ {
+		if (uint8(v)&p.FlagMask == p.FlagCmp) != p.InvertFlags {
+			flags = append(flags, interval{num(uint64(v)), num(uint64(v))})
+		}
+	}
+	in, out := []cube{st.cube}, []cube(nil)
+	for _, t := range []struct {
+		f      field
+		s      set
+		invert bool
+		skip   bool
+	}{
+		{fSport, ports(p.Sport), p.InvertSport, false},
+		{fDport, ports(p.Dport), p.InvertDport, false},
+		{fTCPFlags, flags.normal(), false, p.FlagMask == 0},
+	} {
+		if t.skip {
+			continue
+		}
+		var next []cube
+		for _, cb := range in {
+			yes, no := cb.split(t.f, t.s)
+			if t.invert {
+				yes, no = no, yes
+			}
+			next, out = append(next, yes...), append(out, no...)
+		}
+		in = next
+	}
+	var matched []state
+	for _, cb := range in {
+		matched = append(matched, state{cb, st.regs})
+	}
+	return nil, matched, out
+}
+
+func (m *machine) xtMultiport(c *ruleset.Chain, r *ruleset.Rule, p *ruleset.XtMultiport, st state,
+) (*ruleset.Verdict, []state, []cube) {
+	var s set
+	for _, rg := range p.Ranges {
+		s = append(s, ports(rg)...)
+	}
+	s = s.normal()
+	f := fDport
+	switch p.Which {
+	case "source":
+		f = fSport
+	case "either":
+		why := "multiport --ports"
+		return nil, m.fork(c, r, st, why), []cube{m.doubtful(c, r, st.cube, why)}
+	}
+	in, out := st.cube.split(f, s)
+	if p.Invert {
+		in, out = out, in
+	}
+	var matched []state
+	for _, cb := range in {
+		matched = append(matched, state{cb, st.regs})
+	}
+	return nil, matched, out
+}
+
+func (m *machine) xtMark(c *ruleset.Chain, r *ruleset.Rule, k *ruleset.XtMark, st state,
+) (*ruleset.Verdict, []state, []cube) {
+	cur := st.cube.sets[fMark]
+	if !cur.singleton() {
+		why := "a mark that is not constant"
+		return nil, m.fork(c, r, st, why), []cube{m.doubtful(c, r, st.cube, why)}
+	}
+	mark := uint32(cur[0].lo.lo)
+	if k.Set {
+		st.cube = st.cube.with(fMark, single(num(uint64(mark&^k.Mask^k.Mark))))
+		return nil, []state{st}, nil
+	}
+	if (mark&k.Mask == k.Mark) != k.Invert {
+		return nil, []state{st}, nil
+	}
+	return nil, nil, []cube{st.cube}
+}
+
+func (m *machine) xtNAT(n *ruleset.XtNAT, st state) (*ruleset.Verdict, []state, []cube) {
+	accept := &ruleset.Verdict{Kind: ruleset.Accept}
+	if n.Kind != "dnat" && n.Kind != "redirect" {
+		return accept, []state{st}, nil
+	}
+	var addr, port set
+	if n.Kind == "redirect" {
+		addr = m.redirectTo(&st.cube)
+	}
+	w := st.cube.width()
+	if len(n.AddrMin) >= w && len(n.AddrMax) >= w {
+		addr = span(number(n.AddrMin[:w]), number(n.AddrMax[:w]))
+	}
+	if n.PortMin != 0 {
+		port = span(num(uint64(n.PortMin)), num(uint64(n.PortMax)))
+	}
+	cb := st.cube.translate(addr, port)
+	if addr != nil && !addr.singleton() || port != nil && !port.singleton() {
+		cb = cb.doubt(Cause{Text: "a translation to a range: the kernel chooses"})
+	}
+	st.cube = cb
+	return accept, []state{st}, nil
+}
