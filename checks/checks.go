@@ -84,6 +84,8 @@ func Collectors() []Collector {
 type Outcome struct {
 	status  string
 	reasons []string
+	parts   map[string]bool // with gaps
+	whole   bool            // a gap is in no single part
 }
 
 // rank orders the states from good to bad; the worst one wins.
@@ -104,7 +106,20 @@ func (o *Outcome) worse(status, format string, args ...any) {
 	o.reasons = append(o.reasons, reason)
 }
 
-func (o *Outcome) partial(format string, args ...any) { o.worse(snapshot.Partial, format, args...) }
+// partial notes a gap in the section as a whole.
+func (o *Outcome) partial(format string, args ...any) {
+	o.whole = true
+	o.worse(snapshot.Partial, format, args...)
+}
+
+// partialIn notes a gap in one part of the section; the other parts are complete.
+func (o *Outcome) partialIn(part, format string, args ...any) {
+	if o.parts == nil {
+		o.parts = map[string]bool{}
+	}
+	o.parts[part] = true
+	o.worse(snapshot.Partial, format, args...)
+}
 
 // fail makes the whole section unseen, denied or error by the kind of err.
 func (o *Outcome) fail(what string, err error) {
@@ -214,6 +229,9 @@ func run(ctx context.Context, c Collector, scan *Scan, limit time.Duration,
 		cov.Status, cov.Reasons = out.status, out.reasons
 		if cov.Status == "" {
 			cov.Status = snapshot.OK
+		}
+		if !out.whole {
+			cov.Parts = sortedKeys(out.parts)
 		}
 	case <-ctx.Done():
 		scratch = nil

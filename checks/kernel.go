@@ -61,10 +61,10 @@ func collectKernel(_ context.Context, s *Scan, snap *snapshot.Snapshot) *Outcome
 	sec.Facts["ostree"] = s.exists("/run/ostree-booted")
 	sec.Facts["audit"] = s.auditStatus()
 	s.readMounts(sec, out)
-	for _, set := range []map[string]snapshot.Fact{sec.Sysctls, sec.Facts} {
+	for part, set := range map[string]map[string]snapshot.Fact{"sysctls": sec.Sysctls, "facts": sec.Facts} {
 		for _, k := range sortedKeys(set) {
 			if f := set[k]; f.State == snapshot.Denied || f.State == snapshot.Error {
-				out.partial("%s: %s", k, f.Reason)
+				out.partialIn(part, "%s: %s", k, f.Reason)
 			}
 		}
 	}

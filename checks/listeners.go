@@ -44,7 +44,7 @@ func collectListeners(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Ou
 		sec.Families = append(sec.Families, fams...)
 		for _, fam := range fams {
 			if fam.State == snapshot.Error || fam.State == snapshot.Denied {
-				out.partial("%s sockets: %s", fam.Proto, fam.Reason)
+				out.partialIn(partOf(fam.Proto), "%s sockets: %s", fam.Proto, fam.Reason)
 			}
 			if fam.Proto == "vsock" && fam.State == snapshot.Error && ns.Inode == own {
 				sec.Sockets = append(sec.Sockets, s.vsockHolders(own)...)
@@ -58,6 +58,17 @@ func collectListeners(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Ou
 			cmp.Compare(a.Addr, b.Addr), cmp.Compare(a.Path, b.Path), cmp.Compare(a.Inode, b.Inode))
 	})
 	return out
+}
+
+// partOf names the part of the section that a kind of socket belongs to.
+func partOf(proto string) string {
+	switch proto {
+	case "unix", "vsock", "packet":
+		return proto
+	case "raw", "raw6":
+		return "raw"
+	}
+	return "ip"
 }
 
 // deviceNames names interfaces by index in one namespace. Names are asked for only when the first
@@ -111,7 +122,7 @@ func (s *Scan) joinOwners(sec *snapshot.Listeners, out *Outcome) {
 		}
 	}
 	if unknown > 0 {
-		out.partial("%s an owner that could not be seen (%s refused)",
+		out.partialIn("owners", "%s an owner that could not be seen (%s refused)",
 			count(unknown, "socket has", "sockets have"), count(refused, "process", "processes"))
 	}
 }

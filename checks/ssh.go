@@ -34,7 +34,7 @@ func collectSSH(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outcome 
 	for _, p := range procs {
 		exes[p.PID] = p.exeBase()
 		if slices.Contains(p.Unread, "exe") && p.PID != 1 {
-			out.partial("a process could be an SSH server that is not seen (needs CAP_SYS_PTRACE)")
+			out.partialIn("servers", "a process could be an SSH server that is not seen (needs CAP_SYS_PTRACE)")
 		}
 	}
 	configs := map[string]*process{}
@@ -64,7 +64,7 @@ func collectSSH(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outcome 
 	for _, path := range sortedKeys(configs) {
 		cfg, err := s.sshConfig(ctx, configs[path], path)
 		if err != nil {
-			out.partial("configuration of sshd: %v", err)
+			out.partialIn("configs", "configuration of sshd: %v", err)
 			continue
 		}
 		sec.Configs = append(sec.Configs, cfg)
@@ -115,7 +115,7 @@ func (s *Scan) keyFiles(out *Outcome) []snapshot.KeyFile {
 			_, err := s.Host.Stat(path)
 			if err != nil {
 				if denied(err) {
-					out.partial("authorized keys of %s: %v", u.name, err)
+					out.partialIn("keys", "authorized keys of %s: %v", u.name, err)
 				}
 				continue
 			}
@@ -236,7 +236,7 @@ func (s *Scan) sshSessions(procs []*process, out *Outcome) []snapshot.SSHSession
 			k.states = states
 			list, err := s.diag(nil, k)
 			if err != nil {
-				out.partial("SSH sessions: %v", err)
+				out.partialIn("sessions", "SSH sessions: %v", err)
 			}
 			for _, b := range list {
 				if len(b) < 72 {

@@ -759,4 +759,3 @@ func (m *machine) redirectTo(c *cube) set {
 	}
 	return set{}
 }
-

@@ -53,6 +53,7 @@ func (m *Model) Socket(o Origin, s *snapshot.Socket, v4 bool) Answer {
 			Text: "no address of the zone is on this interface",
 		}}}
 	}
+	e.sources = start.sets[fSaddr]
 	arrived, err := e.toHost([]cube{start}, iif, fib)
 	var hits []cube
 	for i := range arrived {
@@ -173,11 +174,6 @@ func (e *engine) toHost(in []cube, iif *snapshot.Link, fib *fib) ([]cube, error)
 	live, err := e.hook("ingress", v4, iif.Name, in)
 	if err != nil {
 		return nil, err
-	}
-	for i := range live { // ingress runs before conntrack
-		if !live[i].notrack {
-			live[i] = live[i].with(fCtState, single(num(ruleset.CtInvalid)))
-		}
 	}
 	if live, err = e.hook("prerouting", v4, "", live); err != nil {
 		return nil, err
@@ -335,8 +331,9 @@ func (e *engine) fromHost(_ Origin, s *snapshot.Socket, proto uint64, bound set,
 	return e.answer(hits, err, "local", s.Proto)
 }
 
-// Forward asks whether a packet of the origin is forwarded out of another interface.
-func (m *Model) Forward(o Origin, oif int, proto string, v4 bool) Answer {
+// Forward asks whether a packet of the origin is forwarded out of another interface, to a port there
+// or, where port is 0, to any.
+func (m *Model) Forward(o Origin, oif int, proto string, port int, v4 bool) Answer {
 	e := m.newEngine()
 	in, out := m.snap.Network.Link(o.Iif), m.snap.Network.Link(oif)
 	if in == nil || out == nil || !in.Up || !out.Up {
@@ -357,6 +354,9 @@ func (m *Model) Forward(o Origin, oif int, proto string, v4 bool) Answer {
 	start.sets[fSaddr] = m.sources(o, v4)
 	if !m.translates() {
 		start.sets[fDaddr] = targets
+	}
+	if port != 0 {
+		start.sets[fDport] = single(num(uint64(port)))
 	}
 	if start.sets[fSaddr].empty() || targets.empty() {
 		return Answer{Verdict: Unreachable, StoppedBy: []Cause{{Text: "no route, or no address of the zone"}}}

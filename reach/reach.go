@@ -67,6 +67,9 @@ type Answer struct {
 	Path      []Cause `json:"path,omitempty"`      // reachable: the rules that accepted the witness
 	StoppedBy []Cause `json:"stoppedBy,omitempty"` // unreachable
 	Because   []Cause `json:"because,omitempty"`   // unknown
+	// Restricted says of a reachable answer that only a small part of the origin's addresses gets
+	// through: the rules have a list of who may.
+	Restricted bool `json:"restricted,omitempty"`
 }
 
 // Origin is where the packets of a question come from.
@@ -124,6 +127,7 @@ type engine struct {
 	undecided    []Cause
 	vmap         []pendingVerdict
 	cases        int
+	sources      set // of the question
 }
 
 func (m *Model) newEngine() *engine {
@@ -343,6 +347,18 @@ func (e *engine) bridgeFilters() []Cause {
 
 // answer draws the conclusion from what arrived.
 func (e *engine) answer(arrived []cube, err error, in string, proto string) Answer {
+	a := e.conclude(arrived, err, in, proto)
+	if a.Verdict == Reachable && e.sources != nil {
+		var through set
+		for i := range arrived {
+			through = append(through, arrived[i].sets[fSaddr]...)
+		}
+		a.Restricted = append(set{}, through...).normal().weight() < e.sources.weight()/2
+	}
+	return a
+}
+
+func (e *engine) conclude(arrived []cube, err error, in string, proto string) Answer {
 	if errors.Is(err, errTooComplex) {
 		return Answer{Verdict: Unknown, Because: []Cause{{Text: err.Error()}}}
 	}

@@ -129,6 +129,16 @@ func (s set) size(limit uint64) uint64 {
 	return n
 }
 
+// weight is about how many numbers the set has.
+func (s set) weight() float64 {
+	w := 0.0
+	for _, i := range s {
+		d := i.hi.minus(i.lo)
+		w += float64(d.hi)*(1<<64) + float64(d.lo) + 1
+	}
+	return w
+}
+
 func (s set) intersect(t set) set {
 	var out set
 	for i, j := 0, 0; i < len(s) && j < len(t); {

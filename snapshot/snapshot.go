@@ -7,7 +7,11 @@
 // redacted before they get here.
 package snapshot
 
-import "github.com/ringfence/ringfence/ruleset"
+import (
+	"slices"
+
+	"github.com/ringfence/ringfence/ruleset"
+)
 
 // Schema names the format and its version.
 const Schema = "ringfence.snapshot/v1"
@@ -55,6 +59,17 @@ type Coverage struct {
 	Status    string   `json:"status"`
 	Reasons   []string `json:"reasons,omitempty"`
 	Millis    int64    `json:"millis"`
+	// Parts names the parts of a partial section that have gaps. Where it is empty, the gaps are in
+	// the section as a whole.
+	Parts []string `json:"parts,omitempty"`
+}
+
+// Part returns the status of one part of a section: a gap elsewhere does not make it partial.
+func (c Coverage) Part(part string) string {
+	if c.Status == Partial && len(c.Parts) > 0 && part != "" && !slices.Contains(c.Parts, part) {
+		return OK
+	}
+	return c.Status
 }
 
 // Fact is a value that can be missing. State is present, absent (the kernel or program does not

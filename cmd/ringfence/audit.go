@@ -1,0 +1,200 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ringfence/ringfence/finding"
+	"github.com/ringfence/ringfence/judge"
+	"github.com/ringfence/ringfence/reports"
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// source is where a judgement gets its material from: the flags that audit and fix plan share.
+type source struct {
+	snapshot string
+	config   string
+	policies []string
+	deadline time.Duration
+	quiet    bool
+}
+
+func (s *source) flags(c *cobra.Command) {
+	c.Flags().StringVar(&s.snapshot, "snapshot", "", "judge this snapshot instead of the live host (- is standard input)")
+	c.Flags().StringVar(&s.config, "config", "", "configuration `file` (YAML)")
+	c.Flags().StringArrayVar(&s.policies, "policy", nil, "also judge by the policies of this `directory` (repeatable)")
+	c.Flags().DurationVar(&s.deadline, "timeout", 20*time.Second, "deadline of each collector")
+	c.Flags().BoolVarP(&s.quiet, "quiet", "q", false, "no progress on the terminal")
+}
+
+// material is what a judgement needs, loaded and checked.
+type material struct {
+	policies *judge.Policies
+	config   *judge.Config
+	snap     *snapshot.Snapshot
+}
+
+func (e *env) load(ctx context.Context, s *source) (*material, error) {
+	m := new(material)
+	var err error
+	if m.config, err = loadConfig(s.config); err != nil {
+		return nil, err
+	}
+	if m.policies, err = judge.Load(s.policies...); err != nil {
+		return nil, err
+	}
+	if err = m.config.Validate(m.policies); err != nil {
+		return nil, fmt.Errorf("config: %w", err)
+	}
+	if s.snapshot != "" {
+		m.snap, err = e.loadSnapshot(s.snapshot)
+	} else {
+		m.snap = e.collect(ctx, s.deadline, s.quiet)
+	}
+	return m, err
+}
+
+func (m *material) judge(ctx context.Context, s *snapshot.Snapshot) (*finding.Report, error) {
+	return judge.Judge(ctx, s, m.policies, m.config, toolVersion())
+}
+
+// auditFlags are the flags of audit.
+type auditFlags struct {
+	source
+	format  string
+	outputs []string
+	failOn  string
+	strict  bool
+	noColor bool
+	all     bool
+	fix     fixFlags
+}
+
+func (e *env) auditCommand() *cobra.Command {
+	f := new(auditFlags)
+	c := &cobra.Command{
+		Use: "audit", Args: cobra.NoArgs,
+		Short: "Judge this host, or a snapshot of one",
+		Long: "Judge this host, or a snapshot of one.\n\nExit codes: 0 nothing at or above --fail-on, " +
+			"1 findings at or above it, 2 usage, policy or snapshot error,\n3 incomplete under --strict, " +
+			"4 fix refused or rolled back, 5 state of the fix unknown.",
+		RunE: func(c *cobra.Command, _ []string) error { return e.audit(c.Context(), f) },
+	}
+	f.flags(c)
+	c.Flags().StringVarP(&f.format, "format", "f", "", "what goes to standard output: table, json, sarif (default table)")
+	c.Flags().StringArrayVarP(&f.outputs, "output", "o", nil, "also write `FORMAT=FILE` (repeatable)")
+	c.Flags().StringVar(&f.failOn, "fail-on", "high", "lowest severity that makes exit code 1; none for never")
+	c.Flags().BoolVar(&f.strict, "strict", false, "exit code 3 when a check is unknown")
+	c.Flags().BoolVar(&f.noColor, "no-color", false, "no colour (also by NO_COLOR)")
+	c.Flags().BoolVar(&f.all, "all", false, "the table also lists what passed")
+	f.fix.flags(c)
+	return c
+}
+
+// output is one report to write.
+type output struct {
+	format reports.Format
+	file   string // "" is standard output
+}
+
+// plan checks the formats before anything is collected: a usage error costs nothing.
+func (f *auditFlags) plan() ([]output, error) {
+	var outs []output
+	if f.format == "" {
+		f.format = "table"
+	}
+	format, err := reports.Named(f.format)
+	if err != nil {
+		return nil, err
+	}
+	outs = append(outs, output{format: format})
+	for _, o := range f.outputs {
+		name, file, ok := strings.Cut(o, "=")
+		if !ok || file == "" {
+			return nil, fmt.Errorf("output %q: want FORMAT=FILE", o)
+		}
+		if format, err = reports.Named(name); err != nil {
+			return nil, err
+		}
+		if slices.ContainsFunc(outs, func(p output) bool { return p.file == file }) {
+			return nil, fmt.Errorf("output %q: two formats for one file", file)
+		}
+		outs = append(outs, output{format, file})
+	}
+	if f.failOn != "none" && finding.Rank(f.failOn) >= len(finding.Severities) {
+		return nil, fmt.Errorf("fail-on %q: want one of %v or none", f.failOn, finding.Severities)
+	}
+	return outs, f.fix.validate(f)
+}
+
+func (e *env) audit(ctx context.Context, f *auditFlags) error {
+	outs, err := f.plan()
+	if err != nil {
+		return err
+	}
+	m, err := e.load(ctx, &f.source)
+	if err != nil {
+		return err
+	}
+	report, err := m.judge(ctx, m.snap)
+	if err != nil {
+		return err
+	}
+	if err := e.writeReports(report, outs, f); err != nil {
+		return err
+	}
+	if f.fix.fix {
+		return e.fixNow(ctx, m, report, f)
+	}
+	return verdict(report, f)
+}
+
+// verdict is the exit code of a report.
+func verdict(r *finding.Report, f *auditFlags) error {
+	if f.failOn != "none" {
+		if w := r.Worst(); w != "" && finding.Rank(w) <= finding.Rank(f.failOn) {
+			return &exitError{code: exitFindings}
+		}
+	}
+	if f.strict && r.Count().Unknown > 0 {
+		return &exitError{code: exitIncomplete}
+	}
+	return nil
+}
+
+// writeReports renders everything first, so that an error leaves nothing half written.
+func (e *env) writeReports(r *finding.Report, outs []output, f *auditFlags) error {
+	files := map[string][]byte{}
+	var stdout []byte
+	for _, o := range outs {
+		opt := reports.Options{All: f.all}
+		if o.file == "" {
+			w, tty := terminal(e.stdout)
+			opt.Width = w
+			opt.Color = tty && !f.noColor && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+		}
+		var b bytes.Buffer
+		if err := o.format.Write(&b, r, opt); err != nil {
+			return err
+		}
+		if o.file == "" {
+			stdout = b.Bytes()
+		} else {
+			files[o.file] = b.Bytes()
+		}
+	}
+	if err := writeFiles(files); err != nil {
+		return err
+	}
+	if _, err := e.stdout.Write(stdout); err != nil {
+		return fmt.Errorf("write report: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,39 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+func (e *env) collectCommand() *cobra.Command {
+	var (
+		file     string
+		deadline time.Duration
+		quiet    bool
+	)
+	c := &cobra.Command{
+		Use: "collect", Args: cobra.NoArgs,
+		Short: "Write a snapshot of this host, to judge it elsewhere",
+		RunE: func(c *cobra.Command, _ []string) error {
+			snap := e.collect(c.Context(), deadline, quiet)
+			var b bytes.Buffer
+			if err := snap.Write(&b); err != nil {
+				return err
+			}
+			if file != "" {
+				return writeFiles(map[string][]byte{file: b.Bytes()})
+			}
+			if _, err := e.stdout.Write(b.Bytes()); err != nil {
+				return fmt.Errorf("write snapshot: %w", err)
+			}
+			return nil
+		},
+	}
+	c.Flags().StringVarP(&file, "output", "o", "", "write to this `file` (mode 0600) instead of standard output")
+	c.Flags().DurationVar(&deadline, "timeout", 20*time.Second, "deadline of each collector")
+	c.Flags().BoolVarP(&quiet, "quiet", "q", false, "no progress on the terminal")
+	return c
+}

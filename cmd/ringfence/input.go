@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/ringfence/ringfence/checks"
+	"github.com/ringfence/ringfence/host"
+	"github.com/ringfence/ringfence/judge"
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// maxConfig bounds the configuration file.
+const maxConfig = 1 << 20
+
+// loadConfig reads the configuration; "" is the empty one. A file that everybody can write is
+// refused: it decides what root judges and closes.
+func loadConfig(file string) (*judge.Config, error) {
+	cfg := new(judge.Config)
+	if file == "" {
+		return cfg, nil
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, fmt.Errorf("config: %w", err)
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("config: %w", err)
+	}
+	if st.Mode().IsRegular() && st.Mode().Perm()&0o002 != 0 {
+		return nil, fmt.Errorf("config: %s is writable by everybody", file)
+	}
+	b, err := io.ReadAll(io.LimitReader(f, maxConfig+1))
+	if err != nil {
+		return nil, fmt.Errorf("config: %w", err)
+	}
+	if len(b) > maxConfig {
+		return nil, fmt.Errorf("config: %s is larger than 1 MiB", file)
+	}
+	if err := yaml.UnmarshalStrict(b, cfg); err != nil {
+		return nil, fmt.Errorf("config: %s: %w", file, err)
+	}
+	return cfg, nil
+}
+
+// loadSnapshot reads a snapshot file; "-" is standard input.
+func (e *env) loadSnapshot(file string) (*snapshot.Snapshot, error) {
+	if file == "-" {
+		return snapshot.Load(e.stdin)
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, fmt.Errorf("snapshot: %w", err)
+	}
+	defer f.Close()
+	if st, err := f.Stat(); err == nil && st.Size() > snapshot.MaxSize {
+		return nil, fmt.Errorf("snapshot: %s: %w", file, snapshot.ErrTooLarge)
+	}
+	s, err := snapshot.Load(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return s, nil
+}
+
+// collect sees the live host. Progress goes to stderr where that is a terminal.
+func (e *env) collect(ctx context.Context, deadline time.Duration, quiet bool) *snapshot.Snapshot {
+	opt := checks.Options{Deadline: deadline, Now: time.Now, Version: toolVersion()}
+	_, tty := terminal(e.stderr)
+	if tty && !quiet {
+		n, all := 0, len(checks.Collectors())
+		opt.Progress = func(name string) {
+			n++
+			fmt.Fprintf(e.stderr, "\r\x1b[Kcollecting %d/%d %s", n, all, name)
+		}
+		defer fmt.Fprint(e.stderr, "\r\x1b[K")
+	}
+	return checks.Collect(ctx, host.Local(), opt)
+}
+
+// writeFiles writes all files or none: each to a temporary file beside its place first.
+func writeFiles(files map[string][]byte) error {
+	temps := map[string]string{}
+	defer func() {
+		for _, t := range temps {
+			_ = os.Remove(t)
+		}
+	}()
+	for name, b := range files {
+		t, err := os.CreateTemp(filepath.Dir(name), ".ringfence-*")
+		if err != nil {
+			return fmt.Errorf("write %s: %w", name, errors.Unwrap(err))
+		}
+		temps[name] = t.Name()
+		_, err = t.Write(b)
+		if err == nil {
+			err = t.Chmod(0o600)
+		}
+		if cerr := t.Close(); err == nil {
+			err = cerr
+		}
+		if err != nil {
+			return fmt.Errorf("write %s: %w", name, err)
+		}
+	}
+	for name, t := range temps {
+		if err := os.Rename(t, name); err != nil {
+			return fmt.Errorf("write %s: %w", name, err)
+		}
+		delete(temps, name)
+	}
+	return nil
+}

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/ringfence/ringfence/reports"
+)
+
+// The exit codes, the same for every format.
+const (
+	exitOK         = 0
+	exitFindings   = 1 // at or above --fail-on
+	exitUsage      = 2 // usage, configuration, policy or snapshot; nothing was judged
+	exitIncomplete = 3 // under --strict: something could not be judged
+	exitRefused    = 4 // the fix was refused or rolled back; the host is as before
+	exitUnclear    = 5 // the state of the fix is not known
+)
+
+// version is set by the linker for a release.
+var version = ""
+
+// exitError carries an exit code. A nil Err prints nothing.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e *exitError) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("exit code %d", e.code)
+	}
+	return e.err.Error()
+}
+
+func (e *exitError) Unwrap() error { return e.err }
+
+// env is what a command has of the world outside.
+type env struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+}
+
+// terminal says whether a stream is one.
+func terminal(stream any) (int, bool) {
+	f, ok := stream.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return 0, false
+	}
+	w, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		w = 0
+	}
+	return w, true
+}
+
+// run is the whole program. Every error becomes one line on stderr and an exit code.
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	e := &env{stdin, stdout, stderr}
+	root := &cobra.Command{
+		Use:           "ringfence",
+		Short:         "Audit the posture of a host that runs AI agents and containers",
+		SilenceErrors: true, SilenceUsage: true,
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+	}
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	root.AddCommand(e.auditCommand(), e.collectCommand(), e.checksCommand(), e.fixCommand(), e.versionCommand())
+	err := root.Execute()
+	if err == nil {
+		return exitOK
+	}
+	code := exitUsage
+	var ee *exitError
+	if errors.As(err, &ee) {
+		code = ee.code
+		if ee.err == nil {
+			return code
+		}
+	}
+	fmt.Fprintf(stderr, "ringfence: %s\n", oneLine(err))
+	return code
+}
+
+// oneLine makes an error one line without control characters: it can quote a hostile file.
+func oneLine(err error) string {
+	s := strings.Join(strings.Fields(err.Error()), " ")
+	return reports.Clean(s, false)
+}
+
+func (e *env) versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			_, err := fmt.Fprintln(e.stdout, "ringfence", toolVersion())
+			return err
+		},
+	}
+}
+
+// toolVersion is the release, or what the Go tool recorded about the build.
+func toolVersion() string {
+	if version != "" {
+		return version
+	}
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" || info.Main.Version == "(devel)" {
+		return "0.0.0-dev"
+	}
+	return strings.TrimPrefix(info.Main.Version, "v")
+}

@@ -1,0 +1,233 @@
+// Package finding is the vocabulary of results, and its types are the specification of the JSON
+// that "ringfence audit -f json" prints ("schema": "ringfence.report/v1"). A Report is the whole
+// input of every output format.
+//
+// Every check has one Result whatever came of it. A check fails when it has a finding, is unknown
+// when something that it depends on was not seen and nothing failed, and passes only on complete
+// evidence. Nothing is counted by subtraction.
+package finding
+
+// Schema names the format and its version.
+const Schema = "ringfence.report/v1"
+
+// The states of a result.
+const (
+	Fail          = "fail"
+	Pass          = "pass"
+	Unknown       = "unknown"
+	NotApplicable = "not_applicable"
+	Waived        = "waived"
+)
+
+// Severities from high to low.
+var Severities = []string{"critical", "high", "medium", "low", "info"}
+
+// Rank orders severities: 0 is critical; an unknown word is the lowest.
+func Rank(severity string) int {
+	for i, s := range Severities {
+		if s == severity {
+			return i
+		}
+	}
+	return len(Severities)
+}
+
+// Report is the result of judging one snapshot.
+type Report struct {
+	Schema    string     `json:"schema"`
+	Tool      Tool       `json:"tool"`
+	Host      Host       `json:"host"`
+	Snapshot  Snapshot   `json:"snapshot"`
+	Coverage  []Coverage `json:"coverage"`
+	Zones     []Zone     `json:"zones"`
+	Exposures []Exposure `json:"exposures"`
+	Forwards  []Forward  `json:"forwards"`
+	Results   []Result   `json:"results"`
+}
+
+// Tool is the program that judged.
+type Tool struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+}
+
+// Host identifies the machine.
+type Host struct {
+	Name     string   `json:"name"`
+	ID       string   `json:"id,omitempty"`
+	OS       string   `json:"os"`
+	Kernel   string   `json:"kernel"`
+	Confined []string `json:"confined,omitempty"` // signs that "the host" is a container
+}
+
+// Snapshot identifies what was judged.
+type Snapshot struct {
+	Digest      string `json:"digest"`
+	CollectedAt string `json:"collectedAt"`
+}
+
+// Coverage says how well one collector could see.
+type Coverage struct {
+	Collector string   `json:"collector"`
+	Status    string   `json:"status"`
+	Reasons   []string `json:"reasons,omitempty"`
+}
+
+// Zone is an interface or a group of processes with its zone.
+type Zone struct {
+	Name   string `json:"name"`
+	Zone   string `json:"zone"`
+	Reason string `json:"reason"`
+}
+
+// Service is a listening socket.
+type Service struct {
+	Proto     string `json:"proto"`
+	Address   string `json:"address"`
+	Port      int    `json:"port"`
+	Device    string `json:"device,omitempty"`
+	Owner     string `json:"owner"` // program, container or unit; "unknown"
+	Namespace string `json:"namespace"`
+}
+
+// Exposure is whether a zone reaches a service.
+type Exposure struct {
+	Service   Service `json:"service"`
+	Zone      string  `json:"zone"`
+	Origin    string  `json:"origin"` // interface, or "local"
+	Family    string  `json:"family"` // ipv4, ipv6
+	Verdict   string  `json:"verdict"`
+	Witness   string  `json:"witness,omitempty"`
+	StoppedBy []Cause `json:"stoppedBy,omitempty"`
+	Because   []Cause `json:"because,omitempty"`
+}
+
+// Forward is whether a zone reaches another through the host.
+type Forward struct {
+	From      string  `json:"from"`
+	FromZone  string  `json:"fromZone"`
+	To        string  `json:"to"`
+	ToZone    string  `json:"toZone"`
+	Family    string  `json:"family"`
+	Verdict   string  `json:"verdict"`
+	Witness   string  `json:"witness,omitempty"`
+	StoppedBy []Cause `json:"stoppedBy,omitempty"`
+	Because   []Cause `json:"because,omitempty"`
+}
+
+// Cause names a rule, a policy or another reason that decided, or stands in the way of deciding.
+type Cause struct {
+	Where string `json:"where,omitempty"` // family table/chain#handle
+	Text  string `json:"text"`
+}
+
+// Result is what came of one check.
+type Result struct {
+	ID          string     `json:"id"`
+	Status      string     `json:"status"`
+	Severity    string     `json:"severity"` // the highest of its findings, else that of the check
+	Title       string     `json:"title"`
+	Description string     `json:"description"`
+	Reason      string     `json:"reason,omitempty"` // why unknown, not applicable or waived
+	Remediation string     `json:"remediation"`
+	References  References `json:"references"`
+	Findings    []Finding  `json:"findings,omitempty"`
+	Unknowns    []Unclear  `json:"unknowns,omitempty"`
+}
+
+// References maps a check to other catalogues.
+type References struct {
+	CIS    []string `json:"cis,omitempty"`
+	NIST   []string `json:"nist,omitempty"`
+	ATTACK []string `json:"attack,omitempty"`
+	CWE    []string `json:"cwe,omitempty"`
+	CVE    []string `json:"cve,omitempty"`
+	URLs   []string `json:"urls,omitempty"`
+}
+
+// Resource is what a finding is about. The key is stable: it has no pid, inode or rule handle.
+type Resource struct {
+	Kind string `json:"kind"`
+	Key  string `json:"key"`
+	Path string `json:"path,omitempty"` // of a file on the host, where there is one
+}
+
+// Unclear is something that a check could not decide.
+type Unclear struct {
+	Resource Resource `json:"resource"`
+	Reason   string   `json:"reason"`
+}
+
+// Finding is one problem.
+type Finding struct {
+	Resource    Resource      `json:"resource"`
+	Message     string        `json:"message"` // the consequence
+	Severity    string        `json:"severity"`
+	Zone        string        `json:"zone,omitempty"`
+	Evidence    []string      `json:"evidence"`
+	Witness     string        `json:"witness,omitempty"`
+	Steps       []string      `json:"steps,omitempty"` // from whom to what: a path of principals
+	Remediation []Remediation `json:"remediation"`
+	Fingerprint string        `json:"fingerprint"`
+}
+
+// Remediation is one way to close a finding.
+type Remediation struct {
+	Kind string `json:"kind"` // nft, sshd, systemd, sysctl, config, command, words
+	Text string `json:"text"`
+	// Deny is the flow that a packet filter closes; set where Kind is nft.
+	Deny *Deny `json:"deny,omitempty"`
+}
+
+// Deny names packets to drop: from a zone to a port of the host, or to another zone through it.
+type Deny struct {
+	Zone   string `json:"zone"`
+	Proto  string `json:"proto,omitempty"`
+	Port   int    `json:"port,omitempty"`
+	ToZone string `json:"toZone,omitempty"`
+}
+
+// Counts counts results by status, and findings of failed results by severity.
+type Counts struct {
+	Fail, Pass, Unknown, NotApplicable, Waived int
+	Findings                                   map[string]int
+}
+
+// Count counts.
+func (r *Report) Count() Counts {
+	c := Counts{Findings: map[string]int{}}
+	for i := range r.Results {
+		switch r.Results[i].Status {
+		case Fail:
+			c.Fail++
+			for _, f := range r.Results[i].Findings {
+				c.Findings[f.Severity]++
+			}
+		case Pass:
+			c.Pass++
+		case Unknown:
+			c.Unknown++
+		case Waived:
+			c.Waived++
+		default:
+			c.NotApplicable++
+		}
+	}
+	return c
+}
+
+// Worst is the highest severity among the findings of failed results, "" where nothing failed.
+func (r *Report) Worst() string {
+	worst := ""
+	for i := range r.Results {
+		if r.Results[i].Status != Fail {
+			continue
+		}
+		for _, f := range r.Results[i].Findings {
+			if worst == "" || Rank(f.Severity) < Rank(worst) {
+				worst = f.Severity
+			}
+		}
+	}
+	return worst
+}

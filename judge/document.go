@@ -1,0 +1,229 @@
+package judge
+
+import "github.com/ringfence/ringfence/snapshot"
+
+// Document is what policies see as input: the snapshot with everything joined that a policy would
+// otherwise have to search for. The tag "reads" of a field names the sections of the snapshot that
+// it is made from; a policy that uses the field must list them in its metadata.
+type Document struct {
+	Host       snapshot.Host         `json:"host"`
+	Coverage   []snapshot.Coverage   `json:"coverage"`
+	Services   []DocService          `json:"services" reads:"listeners.ip network nftables processes agents runtimes"`
+	Interfaces []DocInterface        `json:"interfaces" reads:"network"`
+	Shared     []DocShared           `json:"sharedInterfaces" reads:"network listeners.ip"`
+	Forwards   []DocForward          `json:"forwards" reads:"network nftables"`
+	Firewall   DocFirewall           `json:"firewall" reads:"network nftables"`
+	SSH        DocSSH                `json:"ssh" reads:"ssh.configs ssh.servers"`
+	IPMI       snapshot.IPMI         `json:"ipmi" reads:"ipmi"`
+	WinRM      snapshot.WinRM        `json:"winrm" reads:"winrm"`
+	Sockets    []DocSocket           `json:"runtimeSockets" reads:"runtimes processes"`
+	Groups     []DocGroup            `json:"runtimeGroups" reads:"runtimes agents processes"`
+	Containers []snapshot.Container  `json:"containers" reads:"runtimes"`
+	Workloads  []DocWorkload         `json:"workloads" reads:"processes runtimes agents"`
+	Abstract   []DocAbstract         `json:"abstractSockets" reads:"listeners.unix processes runtimes agents"`
+	Agents     []DocAgent            `json:"agents" reads:"agents listeners.ip network nftables processes"`
+	Memory     []DocMemory           `json:"sharedMemory" reads:"processes runtimes agents"`
+	Kernel     snapshot.Kernel       `json:"kernel" reads:"kernel.facts"`
+	Sysctls    map[string]DocSetting `json:"sysctls" reads:"kernel.sysctls network"`
+}
+
+// DocSetting is a sysctl; both sections that have some are joined.
+type DocSetting struct {
+	State string `json:"state"`
+	Value string `json:"value"`
+}
+
+// DocService is a listening IP socket of the host's network namespace. Reach has one entry for each
+// zone that has an origin.
+type DocService struct {
+	Key        string              `json:"key"` // stable: tcp 0.0.0.0:22 (sshd)
+	Proto      string              `json:"proto"`
+	Addr       string              `json:"addr"`
+	Port       int                 `json:"port"`
+	Device     string              `json:"device"`
+	Loopback   bool                `json:"loopback"`
+	Wildcard   bool                `json:"wildcard"`
+	Owner      string              `json:"owner"`
+	OwnerKnown bool                `json:"ownerKnown"`
+	Unit       string              `json:"unit"`
+	Container  string              `json:"container"`
+	Class      string              `json:"class"` // ssh, winrm, ipmi, runtime-api, agent, other
+	TLSVerify  string              `json:"tlsVerify"`
+	Reach      map[string]DocReach `json:"reach"`
+}
+
+// DocReach is whether a zone reaches a service, over all of its origins and both families.
+type DocReach struct {
+	Verdict    string   `json:"verdict"`
+	Origin     string   `json:"origin"` // interface, or local
+	Local      bool     `json:"local"`  // only from processes on the host
+	Witness    string   `json:"witness"`
+	Because    []string `json:"because"`
+	StoppedBy  []string `json:"stoppedBy"`
+	Restricted bool     `json:"restricted"`
+}
+
+// DocInterface is a classified interface.
+type DocInterface struct {
+	Name   string   `json:"name"`
+	Zone   string   `json:"zone"`
+	Reason string   `json:"reason"`
+	Inert  bool     `json:"inert"`
+	Addrs  []string `json:"addrs"`
+	XDP    bool     `json:"xdp"`
+	TC     []string `json:"tc"`
+}
+
+// DocShared is an interface on which two zones arrive.
+type DocShared struct {
+	Name     string   `json:"name"`
+	Zones    []string `json:"zones"`
+	Services []string `json:"services"` // management services that it leads to
+}
+
+// DocForward is whether packets of one interface are forwarded to another. Any is about some port;
+// Default about a port that nothing names.
+type DocForward struct {
+	From     string   `json:"from"`
+	FromZone string   `json:"fromZone"`
+	To       string   `json:"to"`
+	ToZone   string   `json:"toZone"`
+	Family   string   `json:"family"`
+	Any      DocReach `json:"any"`
+	Default  DocReach `json:"default"`
+}
+
+// DocFirewall is the packet filter as a whole.
+type DocFirewall struct {
+	InputChains []string   `json:"inputChains"` // base chains of type filter on input
+	Families    []string   `json:"families"`    // that they cover: ipv4, ipv6
+	Input       []DocInput `json:"input"`
+	Legacy      []string   `json:"legacy"` // tables of iptables-legacy and its kin
+	Programs    []string   `json:"programs"`
+	IPv6        bool       `json:"ipv6"` // the host has IPv6 addresses besides loopback
+}
+
+// DocInput is what becomes of a packet to a port of the host that no rule names.
+type DocInput struct {
+	Zone   string   `json:"zone"`
+	Origin string   `json:"origin"`
+	Family string   `json:"family"`
+	Reach  DocReach `json:"reach"`
+}
+
+// DocSSH is the servers and their settings, one entry for each context.
+type DocSSH struct {
+	Servers  []snapshot.SSHServer `json:"servers"`
+	Contexts []DocSSHContext      `json:"contexts"`
+}
+
+// DocSSHContext is the settings under one Match condition.
+type DocSSHContext struct {
+	Config   string         `json:"config"`
+	Source   string         `json:"source"`
+	Match    string         `json:"match"`
+	Settings DocSSHSettings `json:"settings"`
+}
+
+// DocSSHSettings are the values that the checks read, in lower case; empty where the source did not
+// say.
+type DocSSHSettings struct {
+	PermitRootLogin string `json:"permitrootlogin"`
+	Password        string `json:"passwordauthentication"`
+	Keyboard        string `json:"kbdinteractiveauthentication"`
+	Empty           string `json:"permitemptypasswords"`
+	UsePAM          string `json:"usepam"`
+	Methods         string `json:"authenticationmethods"`
+}
+
+// DocSocket is a runtime's control socket.
+type DocSocket struct {
+	Runtime       string     `json:"runtime"`
+	Path          string     `json:"path"`
+	Mode          string     `json:"mode"` // octal
+	OthersWrite   bool       `json:"othersWrite"`
+	GroupWrite    bool       `json:"groupWrite"`
+	Group         string     `json:"group"`
+	UID           int        `json:"uid"`
+	Gated         bool       `json:"gated"`
+	MountedIn     []DocMount `json:"mountedIn"`
+	PrivateToUser bool       `json:"privateToUser"` // below /run/user/UID of its owner
+}
+
+// DocMount is a workload that sees a control socket.
+type DocMount struct {
+	Workload string `json:"workload"`
+	Path     string `json:"path"`
+}
+
+// DocGroup is a group that controls a runtime.
+type DocGroup struct {
+	Name    string   `json:"name"`
+	Runtime string   `json:"runtime"`
+	Members []string `json:"members"`
+	Agents  []string `json:"agents"` // agents whose user or groups include it
+}
+
+// DocWorkload is the processes of one container or sandbox, or of one agent, that have the same
+// power.
+type DocWorkload struct {
+	Key              string   `json:"key"` // container web, process /usr/bin/agent
+	Name             string   `json:"name"`
+	Why              string   `json:"why"`
+	Container        string   `json:"container"`
+	Agent            bool     `json:"agent"`   // an agent that runs as a process of the host
+	Process          string   `json:"process"` // an example
+	UID              int      `json:"uid"`
+	HostUser         bool     `json:"hostUser"` // in the initial user namespace
+	HostNet          bool     `json:"hostNet"`
+	HostPID          bool     `json:"hostPID"`
+	HostIPC          bool     `json:"hostIPC"`
+	HostUTS          bool     `json:"hostUTS"`
+	HostMnt          bool     `json:"hostMnt"`
+	Caps             []string `json:"caps"` // effective
+	FullCaps         bool     `json:"fullCaps"`
+	NetAdminOverHost bool     `json:"netAdminOverHost"`
+	Seccomp          int      `json:"seccomp"`
+	NoNewPrivs       bool     `json:"noNewPrivs"`
+	LSM              string   `json:"lsm"`
+	Devices          []string `json:"devices"`
+}
+
+// DocAbstract is an abstract unix socket in the host's network namespace, where a workload runs too.
+type DocAbstract struct {
+	Name      string   `json:"name"`
+	Runtime   string   `json:"runtime"` // that it belongs to, "" for none that is known
+	Owner     string   `json:"owner"`
+	UID       int      `json:"uid"`
+	Workloads []string `json:"workloads"`
+}
+
+// DocAgent is an agent or model runtime with the services that it listens on.
+type DocAgent struct {
+	Key         string                   `json:"key"`
+	Runtime     string                   `json:"runtime"`
+	Title       string                   `json:"title"`
+	Kind        string                   `json:"kind"`
+	Evidence    string                   `json:"evidence"`
+	UID         int                      `json:"uid"`
+	HostUser    bool                     `json:"hostUser"`
+	Unit        string                   `json:"unit"`
+	Container   string                   `json:"container"`
+	Auth        string                   `json:"auth"` // none, token, ..., or unknown
+	Version     string                   `json:"version"`
+	Floor       string                   `json:"floor"`
+	Config      *snapshot.OpenClawConfig `json:"config,omitempty"`
+	ConfigState string                   `json:"configState"`
+	Services    []DocService             `json:"services"`
+}
+
+// DocMemory is shared memory that processes of the host and of workloads map.
+type DocMemory struct {
+	Key       string   `json:"key"`
+	Kind      string   `json:"kind"`
+	Mode      string   `json:"mode"`
+	World     bool     `json:"world"` // everybody may read or write it
+	Zones     []string `json:"zones"` // of those that map it
+	Holders   []string `json:"holders"`
+	Workloads []string `json:"workloads"` // that share the namespace it is in
+}

@@ -1,0 +1,221 @@
+// Package judge turns a snapshot into a report: it builds the document that the policies see, asks
+// the packet model for every listener and zone, compiles and evaluates the policies, and decides
+// the status of every check.
+//
+// A check is unknown before its policy runs when a section that it reads was not seen. A section
+// that was partly seen can still prove a failure, never a pass.
+package judge
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/ringfence/ringfence/finding"
+	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/zones"
+)
+
+// Config is the user's configuration file; everything in it is optional.
+type Config struct {
+	Zones  zones.Config   `json:"zones,omitempty"`
+	Checks CheckConfig    `json:"checks,omitempty"`
+	Params map[string]any `json:"params,omitempty"` // what policies read as data.params
+}
+
+// CheckConfig leaves checks out and changes their severity.
+type CheckConfig struct {
+	Skip     []string          `json:"skip,omitempty"`
+	Severity map[string]string `json:"severity,omitempty"`
+}
+
+// Validate refuses checks, severities and zones that do not exist.
+func (c *Config) Validate(p *Policies) error {
+	known := map[string]bool{}
+	for _, k := range p.Checks {
+		known[k.ID] = true
+	}
+	for _, id := range c.Checks.Skip {
+		if !known[id] {
+			return fmt.Errorf("checks.skip: no check %q", id)
+		}
+	}
+	for id, s := range c.Checks.Severity {
+		if !known[id] {
+			return fmt.Errorf("checks.severity: no check %q", id)
+		}
+		if finding.Rank(s) >= len(finding.Severities) {
+			return fmt.Errorf("checks.severity: %s: %q is no severity", id, s)
+		}
+	}
+	return c.Zones.Validate()
+}
+
+// Judge judges a snapshot.
+func Judge(ctx context.Context, s *snapshot.Snapshot, p *Policies, cfg *Config, version string,
+) (*finding.Report, error) {
+	digest, err := s.Digest()
+	if err != nil {
+		return nil, err
+	}
+	b := build(s, cfg.Zones)
+	r := &finding.Report{
+		Schema: finding.Schema, Tool: finding.Tool{Name: "ringfence", Version: version},
+		Host: finding.Host{
+			Name: s.Host.Name, ID: s.Host.MachineID, OS: strings.TrimSpace(s.Host.OS + " " + s.Host.OSVersion),
+			Kernel: s.Host.Kernel, Confined: s.Host.Self.Confined,
+		},
+		Snapshot:  finding.Snapshot{Digest: digest, CollectedAt: s.CollectedAt},
+		Exposures: orEmpty(b.exposures), Zones: []finding.Zone{}, Forwards: []finding.Forward{},
+		Coverage: []finding.Coverage{}, Results: []finding.Result{},
+	}
+	for _, c := range s.Coverage {
+		r.Coverage = append(r.Coverage, finding.Coverage{
+			Collector: c.Collector, Status: c.Status, Reasons: c.Reasons,
+		})
+	}
+	for _, i := range b.zones.Interfaces {
+		r.Zones = append(r.Zones, finding.Zone{Name: i.Name, Zone: i.Zone, Reason: i.Reason})
+	}
+	for _, o := range b.zones.Origins {
+		if o.Local {
+			r.Zones = append(r.Zones, finding.Zone{Name: "local processes", Zone: o.Zone, Reason: o.Reason})
+		}
+	}
+	for _, f := range b.doc.Forwards {
+		r.Forwards = append(r.Forwards, publicForward(f))
+	}
+	ev, err := p.evaluator(b.doc, cfg.Params)
+	if err != nil {
+		return nil, err
+	}
+	for i := range p.Checks {
+		c := p.Checks[i]
+		if sev := cfg.Checks.Severity[c.ID]; sev != "" {
+			c.Severity = sev
+		}
+		res := result(&c)
+		if slices.Contains(cfg.Checks.Skip, c.ID) {
+			res.Status, res.Reason = finding.Waived, "left out by the configuration"
+		} else if err := decide(ctx, &res, &c, ev, s, cfg.Checks.Severity[c.ID]); err != nil {
+			return nil, err
+		}
+		r.Results = append(r.Results, res)
+	}
+	return r, nil
+}
+
+func publicForward(f DocForward) finding.Forward {
+	toCauses := func(texts []string) []finding.Cause {
+		var out []finding.Cause
+		for _, t := range texts {
+			out = append(out, finding.Cause{Text: t})
+		}
+		return out
+	}
+	return finding.Forward{
+		From: f.From, FromZone: f.FromZone, To: f.To, ToZone: f.ToZone, Family: f.Family,
+		Verdict: f.Any.Verdict, Witness: f.Any.Witness, StoppedBy: toCauses(f.Any.StoppedBy),
+		Because: toCauses(f.Any.Because),
+	}
+}
+
+func result(c *Check) finding.Result {
+	return finding.Result{
+		ID: c.ID, Severity: c.Severity, Title: c.Title, Description: c.Description,
+		Remediation: c.Remediation, References: c.References,
+	}
+}
+
+// decide evaluates one check. What decides is, in this order: a section that was not seen, a
+// finding, an open question, a section that was seen in part, a reason not to apply; then it passes.
+func decide(ctx context.Context, res *finding.Result, c *Check, ev *evaluator, s *snapshot.Snapshot, override string,
+) error {
+	var gaps []string
+	for _, read := range c.Reads {
+		section, part, _ := strings.Cut(read, ".")
+		cov := s.Section(section)
+		switch status := cov.Part(part); status {
+		case snapshot.Denied, snapshot.Error:
+			res.Status = finding.Unknown
+			res.Reason = section + " was not read: " + strings.Join(cov.Reasons, "; ")
+			return nil
+		case snapshot.Partial:
+			gaps = append(gaps, section+" was read in part: "+strings.Join(cov.Reasons, "; "))
+		}
+	}
+	a, err := ev.check(ctx, c)
+	if err != nil {
+		return err
+	}
+	res.Findings = findings(c, a, override)
+	res.Unknowns = a.Unknown
+	switch {
+	case len(res.Findings) > 0:
+		res.Status, res.Severity = finding.Fail, res.Findings[0].Severity
+	case len(a.Unknown) > 0:
+		res.Status = finding.Unknown
+		res.Reason = a.Unknown[0].Resource.Key + ": " + a.Unknown[0].Reason
+		if n := len(a.Unknown) - 1; n > 0 {
+			res.Reason += fmt.Sprintf(" (and %d more)", n)
+		}
+	case len(gaps) > 0:
+		res.Status, res.Reason = finding.Unknown, strings.Join(gaps, "; ")
+	case a.NotApplicable != "":
+		res.Status, res.Reason = finding.NotApplicable, a.NotApplicable
+	default:
+		res.Status = finding.Pass
+	}
+	return nil
+}
+
+// findings completes what the policy said; findings about the same resource become one, with the
+// higher severity and all of the evidence.
+func findings(c *Check, a *answer, override string) []finding.Finding {
+	var out []finding.Finding
+	index := map[string]int{}
+	for _, f := range a.Finding {
+		n := finding.Finding{
+			Resource: f.Resource, Message: f.Message, Severity: f.Severity, Zone: f.Zone,
+			Evidence: orEmpty(f.Evidence), Witness: f.Witness, Steps: f.Steps, Remediation: orEmpty(f.Remediation),
+		}
+		if n.Severity == "" {
+			n.Severity = c.Severity
+		}
+		if override != "" {
+			n.Severity = override
+		}
+		sum := sha256.Sum256([]byte(c.ID + "\x00" + f.Resource.Kind + "\x00" + f.Resource.Key))
+		n.Fingerprint = hex.EncodeToString(sum[:])
+		i, ok := index[n.Fingerprint]
+		if !ok {
+			index[n.Fingerprint] = len(out)
+			out = append(out, n)
+			continue
+		}
+		old := &out[i]
+		if finding.Rank(n.Severity) < finding.Rank(old.Severity) {
+			n, *old = *old, n
+		}
+		for _, e := range n.Evidence {
+			if !slices.Contains(old.Evidence, e) {
+				old.Evidence = append(old.Evidence, e)
+			}
+		}
+		for _, m := range n.Remediation {
+			if !slices.ContainsFunc(old.Remediation, func(o finding.Remediation) bool { return o.Text == m.Text }) {
+				old.Remediation = append(old.Remediation, m)
+			}
+		}
+	}
+	slices.SortStableFunc(out, func(x, y finding.Finding) int {
+		if d := finding.Rank(x.Severity) - finding.Rank(y.Severity); d != 0 {
+			return d
+		}
+		return strings.Compare(x.Resource.Key, y.Resource.Key)
+	})
+	return out
+}

@@ -1,0 +1,100 @@
+package judge
+
+import (
+	"reflect"
+	"strings"
+
+	"github.com/ringfence/ringfence/finding"
+	"github.com/ringfence/ringfence/ruleset"
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// Schema is the JSON Schema (draft 2020-12) of one of our formats, made from its Go type. It holds
+// for what the program writes: every property without omitempty is required, and no other is
+// allowed.
+func Schema(title string, t reflect.Type) map[string]any {
+	s := schemaOf(t, nil)
+	s["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+	s["title"] = title
+	return s
+}
+
+// The types of the published formats.
+var (
+	SnapshotType = reflect.TypeFor[snapshot.Snapshot]()
+	ReportType   = reflect.TypeFor[finding.Report]()
+	DocumentType = reflect.TypeFor[Document]()
+)
+
+func schemaOf(t reflect.Type, above []reflect.Type) map[string]any {
+	if t == reflect.TypeFor[ruleset.Hex]() {
+		return map[string]any{"type": "string"}
+	}
+	switch t.Kind() {
+	case reflect.Pointer:
+		return schemaOf(t.Elem(), above)
+	case reflect.Bool:
+		return map[string]any{"type": "boolean"}
+	case reflect.String:
+		return map[string]any{"type": "string"}
+	case reflect.Slice, reflect.Array:
+		s := map[string]any{"type": "array", "items": schemaOf(t.Elem(), above)}
+		if t.Kind() == reflect.Slice {
+			s["type"] = []any{"array", "null"}
+		}
+		return s
+	case reflect.Map:
+		return map[string]any{
+			"type": []any{"object", "null"}, "additionalProperties": schemaOf(t.Elem(), above),
+		}
+	case reflect.Struct:
+		for _, a := range above {
+			if a == t {
+				return map[string]any{"type": "object"} // recursive: set elements hold expressions
+			}
+		}
+		return structSchema(t, append(above, t))
+	}
+	return map[string]any{"type": "integer"}
+}
+
+func structSchema(t reflect.Type, above []reflect.Type) map[string]any {
+	props, required := map[string]any{}, []any{}
+	for i := range t.NumField() {
+		f := t.Field(i)
+		name, opts, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if name == "-" || name == "" {
+			continue
+		}
+		props[name] = schemaOf(f.Type, above)
+		if !strings.Contains(opts, "omitempty") {
+			required = append(required, name)
+		}
+	}
+	return map[string]any{
+		"type": "object", "properties": props, "required": required, "additionalProperties": false,
+	}
+}
+
+// inputSchema is the document's schema in the form that the Rego compiler checks references with:
+// it takes one type for each property.
+func inputSchema() map[string]any { return plain(schemaOf(DocumentType, nil)) }
+
+func plain(s map[string]any) map[string]any {
+	out := map[string]any{}
+	for k, v := range s {
+		switch v := v.(type) {
+		case map[string]any:
+			out[k] = plain(v)
+		case []any:
+			if k == "type" {
+				out[k] = v[0]
+			} else {
+				out[k] = v
+			}
+		default:
+			out[k] = v
+		}
+	}
+	return out
+}

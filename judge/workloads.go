@@ -1,0 +1,313 @@
+package judge
+
+import (
+	"fmt"
+	"math/bits"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/zones"
+)
+
+// capNames are the capabilities by number (include/uapi/linux/capability.h).
+var capNames = []string{
+	"chown", "dac_override", "dac_read_search", "fowner", "fsetid", "kill", "setgid", "setuid", "setpcap",
+	"linux_immutable", "net_bind_service", "net_broadcast", "net_admin", "net_raw", "ipc_lock", "ipc_owner",
+	"sys_module", "sys_rawio", "sys_chroot", "sys_ptrace", "sys_pacct", "sys_admin", "sys_boot", "sys_nice",
+	"sys_resource", "sys_time", "sys_tty_config", "mknod", "lease", "audit_write", "audit_control", "setfcap",
+	"mac_override", "mac_admin", "syslog", "wake_alarm", "block_suspend", "audit_read", "perfmon", "bpf",
+	"checkpoint_restore",
+}
+
+const netAdmin = 12
+
+func capMask(hex string) uint64 {
+	n, _ := strconv.ParseUint(hex, 16, 64)
+	return n
+}
+
+func capList(mask uint64) []string {
+	list := []string{}
+	for mask != 0 {
+		i := bits.TrailingZeros64(mask)
+		mask &= mask - 1
+		if i < len(capNames) {
+			list = append(list, capNames[i])
+		} else {
+			list = append(list, fmt.Sprintf("cap_%d", i))
+		}
+	}
+	return list
+}
+
+func (b *builder) containerName(id string) string {
+	if id == "" {
+		return ""
+	}
+	for _, c := range b.snap.Runtimes.Containers {
+		if c.ID == id && c.Name != "" {
+			return c.Name
+		}
+	}
+	if len(id) > 12 {
+		return id[:12]
+	}
+	return id
+}
+
+// workloads groups the processes of the workload zone: one entry for each container, sandbox
+// program or agent and each set of powers in it.
+func (b *builder) workloads() {
+	b.doc.Workloads = []DocWorkload{}
+	seen := map[string]bool{}
+	for i := range b.snap.Processes.List {
+		p := &b.snap.Processes.List[i]
+		zone, why := b.zones.Process(p)
+		if zone != zones.Workload && b.agents[p.PID] == nil {
+			continue
+		}
+		w := b.workload(p, why)
+		id := fmt.Sprint(w.Key, w.UID, w.HostUser, w.HostNet, w.HostPID, w.HostIPC, w.HostUTS, w.HostMnt,
+			w.Caps, w.Seccomp, w.NoNewPrivs, w.LSM, w.Devices)
+		if !seen[id] {
+			seen[id] = true
+			b.doc.Workloads = append(b.doc.Workloads, w)
+		}
+	}
+	sortBy(b.doc.Workloads, func(w DocWorkload) string { return w.Key + w.Process })
+}
+
+func (b *builder) workload(p *snapshot.Process, why string) DocWorkload {
+	init := b.snap.Processes.Init
+	mask := capMask(p.CapEff)
+	full := capMask(b.snap.Processes.CapBnd)
+	same := func(a, c uint64) bool { return a != 0 && a == c }
+	w := DocWorkload{
+		Why: why, Container: b.containerName(b.zones.Container(p)), Process: p.Comm, UID: p.UID,
+		HostUser: same(p.NS.User, init.User), HostNet: same(p.NS.Net, init.Net),
+		HostPID: same(p.NS.PID, init.PID), HostIPC: same(p.NS.IPC, init.IPC),
+		HostUTS: same(p.NS.UTS, init.UTS), HostMnt: same(p.NS.Mnt, init.Mnt),
+		Caps: capList(mask), FullCaps: full != 0 && mask&full == full,
+		Seccomp: p.Seccomp, NoNewPrivs: p.NoNewPrivs, LSM: p.LSM, Devices: orEmpty(p.Devices),
+	}
+	// ns_capable(): a capability is over the network namespace only for the user namespace that owns
+	// it, or one above; a user namespace inside a container shows all bits and has no power outside.
+	w.NetAdminOverHost = mask&(1<<netAdmin) != 0 && w.HostNet &&
+		(p.NetOwner != 0 && p.NetOwner == p.NS.User || p.NetOwner == 0 && w.HostUser)
+	switch {
+	case w.Container != "":
+		w.Key, w.Name = "container "+w.Container, "container "+w.Container
+	case b.agents[p.PID] != nil:
+		w.Agent = true
+		w.Key = "agent " + b.agents[p.PID].Runtime
+		w.Name = b.agents[p.PID].Title
+	default:
+		w.Key = "process " + programName(p)
+		w.Name = w.Key
+	}
+	return w
+}
+
+func programName(p *snapshot.Process) string {
+	if p.Exe != "" {
+		return path.Clean(strings.TrimSuffix(p.Exe, " (deleted)"))
+	}
+	return p.Comm
+}
+
+// namesOf are the workloads for which keep holds, each once.
+func (b *builder) namesOf(keep func(*snapshot.Process) bool) []string {
+	names := []string{}
+	for i := range b.snap.Processes.List {
+		p := &b.snap.Processes.List[i]
+		if zone, why := b.zones.Process(p); zone == zones.Workload && keep(p) {
+			names = append(names, b.workload(p, why).Name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// runtimeAbstract are the beginnings of the abstract names that runtimes and their kin use.
+var runtimeAbstract = []struct{ prefix, runtime string }{
+	{"@/containerd-shim/", "containerd"},
+	{"@/run/containerd/s/", "containerd"},
+	{"@/run/vc/", "kata"},
+	{"@runsc-sandbox.", "gvisor"},
+	{"@/tmp/dbus-", "dbus"},
+	{"@/org/kernel/linux/storage/multipathd", "multipathd"},
+	{"@/var/run/docker", "docker"},
+	{"@/run/docker", "docker"},
+}
+
+// abstract lists the abstract sockets of the host's network namespace when a workload runs in it:
+// no permission bits guard them.
+func (b *builder) abstract() {
+	b.doc.Abstract = []DocAbstract{}
+	host := b.snap.Network.HostNetns()
+	inside := b.namesOf(func(p *snapshot.Process) bool { return p.NS.Net == host && host != 0 })
+	if len(inside) == 0 {
+		return
+	}
+	for _, sk := range b.snap.Listeners.Sockets {
+		if !sk.Abstract || sk.Netns != host {
+			continue
+		}
+		d := DocAbstract{Name: sk.Path, UID: sk.UID, Owner: "unknown", Workloads: inside}
+		for _, o := range sk.Owners {
+			d.Owner = o.Comm
+		}
+		for _, r := range runtimeAbstract {
+			if strings.HasPrefix(sk.Path, r.prefix) {
+				d.Runtime = r.runtime
+			}
+		}
+		b.doc.Abstract = append(b.doc.Abstract, d)
+	}
+	sortBy(b.doc.Abstract, func(d DocAbstract) string { return d.Name })
+}
+
+func (b *builder) runtimes() {
+	b.doc.Sockets = []DocSocket{}
+	for _, s := range b.snap.Runtimes.Sockets {
+		d := DocSocket{
+			Runtime: s.Runtime, Path: s.Path, Mode: fmt.Sprintf("%04o", s.Mode),
+			OthersWrite: s.Mode&0o002 != 0, GroupWrite: s.Mode&0o020 != 0, Group: s.Group, UID: s.UID,
+			Gated: s.Gated, MountedIn: []DocMount{},
+			PrivateToUser: strings.HasPrefix(s.Path, fmt.Sprintf("/run/user/%d/", s.UID)),
+		}
+		if d.Group == "" {
+			d.Group = strconv.Itoa(s.GID)
+		}
+		for _, m := range s.Mounts {
+			name := "process of mount namespace of " + strconv.Itoa(m.PID)
+			if p := b.byPID[m.PID]; p != nil {
+				name = b.workload(p, "").Name
+			}
+			if dm := (DocMount{name, m.Path}); !slices.Contains(d.MountedIn, dm) {
+				d.MountedIn = append(d.MountedIn, dm)
+			}
+		}
+		b.doc.Sockets = append(b.doc.Sockets, d)
+	}
+	b.doc.Groups = []DocGroup{}
+	for _, g := range b.snap.Runtimes.Groups {
+		d := DocGroup{Name: g.Name, Runtime: g.Runtime, Members: orEmpty(g.Members), Agents: []string{}}
+		for pid, a := range b.agents {
+			if p := b.byPID[pid]; p != nil && (p.GID == g.GID || slices.Contains(p.Groups, g.GID)) {
+				d.Agents = append(d.Agents, a.Title)
+			}
+		}
+		slices.Sort(d.Agents)
+		d.Agents = slices.Compact(d.Agents)
+		b.doc.Groups = append(b.doc.Groups, d)
+	}
+}
+
+func (b *builder) agentList() {
+	b.doc.Agents = []DocAgent{}
+	host := b.snap.Network.HostNetns()
+	for i := range b.snap.Agents.Instances {
+		a := &b.snap.Agents.Instances[i]
+		d := DocAgent{
+			Key: a.Runtime, Runtime: a.Runtime, Title: a.Title, Kind: a.Kind, Evidence: a.Evidence, UID: -1,
+			Unit: a.Unit, Container: b.containerName(a.Container), Auth: a.DefaultAuth, Version: a.Version.Value,
+			Floor: a.Floor, Config: a.Config, ConfigState: a.ConfigRead.State, Services: []DocService{},
+		}
+		switch {
+		case a.Auth.State == snapshot.Present:
+			d.Auth = a.Auth.Value
+		case a.Auth.Reason != "" || a.Auth.State == snapshot.Error || a.Auth.State == snapshot.Denied:
+			d.Auth = "unknown"
+		}
+		p := b.byPID[a.PID]
+		if p != nil {
+			d.UID = p.UID
+			d.HostUser = p.NS.User != 0 && p.NS.User == b.snap.Processes.Init.User
+		}
+		if d.Container != "" {
+			d.Key += " in container " + d.Container
+		} else if d.UID > 0 {
+			d.Key += " of uid " + strconv.Itoa(d.UID)
+		}
+		for j := range b.snap.Listeners.Sockets {
+			sk := &b.snap.Listeners.Sockets[j]
+			if sk.Proto != "tcp" || !b.serves(sk, a, p) {
+				continue
+			}
+			svc := b.service(sk)
+			if sk.Netns == host {
+				n := len(b.exposures)
+				b.expose(sk, &svc)
+				b.exposures = b.exposures[:n] // listed with the services already
+			} else {
+				n := len(b.exposures)
+				b.exposeForeign(sk, &svc)
+				b.exposures = b.exposures[:n]
+			}
+			if !slices.ContainsFunc(d.Services, func(o DocService) bool { return o.Key == svc.Key }) {
+				d.Services = append(d.Services, svc)
+			}
+		}
+		b.doc.Agents = append(b.doc.Agents, d)
+	}
+	sortBy(b.doc.Agents, func(d DocAgent) string { return d.Key + d.Evidence })
+}
+
+// serves says whether a socket belongs to an agent: held by it or its child, or published for its
+// container on the same port.
+func (b *builder) serves(sk *snapshot.Socket, a *snapshot.Agent, p *snapshot.Process) bool {
+	for _, o := range sk.Owners {
+		if o.PID == a.PID {
+			return true
+		}
+		q := b.byPID[o.PID]
+		if q != nil && q.PPID == a.PID && b.agents[o.PID] == nil {
+			return true
+		}
+		published := a.Container != "" && slices.Contains(a.Ports, sk.Port)
+		if published && (o.Comm == "docker-proxy" || o.Comm == "conmon" || o.Comm == "rootlessport") {
+			return true
+		}
+		if p != nil && q != nil && a.Container != "" && q.Container == a.Container && slices.Contains(a.Ports, sk.Port) {
+			return true
+		}
+	}
+	return false
+}
+
+func (b *builder) memory() {
+	b.doc.Memory = []DocMemory{}
+	init := b.snap.Processes.Init
+	sharers := b.namesOf(func(p *snapshot.Process) bool {
+		return p.NS.IPC != 0 && p.NS.IPC == init.IPC && b.agents[p.PID] == nil
+	})
+	for _, s := range b.snap.Processes.Shared {
+		d := DocMemory{
+			Key: s.Kind + " " + s.Name, Kind: s.Kind, Mode: fmt.Sprintf("%04o", s.Mode),
+			World: s.Mode&0o006 != 0, Zones: []string{}, Holders: []string{}, Workloads: []string{},
+		}
+		if s.Kind == "sysv" {
+			d.Workloads = sharers
+		}
+		for _, pid := range s.PIDs {
+			p := b.byPID[pid]
+			if p == nil {
+				continue
+			}
+			zone, why := b.zones.Process(p)
+			name := p.Comm
+			if zone == zones.Workload {
+				name = b.workload(p, why).Name
+			}
+			d.Zones, d.Holders = append(d.Zones, zone), append(d.Holders, name)
+		}
+		slices.Sort(d.Zones)
+		slices.Sort(d.Holders)
+		d.Zones, d.Holders = slices.Compact(d.Zones), slices.Compact(d.Holders)
+		b.doc.Memory = append(b.doc.Memory, d)
+	}
+}

@@ -1,0 +1,107 @@
+# Package lib is what several policies share. It never reads input: what it needs comes as an
+# argument, so that the sections a policy reads can be told from the policy alone.
+package ringfence.lib
+
+# exposed_severity of a management service that a zone reaches.
+exposed_severity("external") := "critical"
+
+exposed_severity("workload") := "critical"
+
+exposed_severity("runtime") := "high"
+
+exposed_severity("management") := "info"
+
+# zone_severity of an open packet filter towards a zone.
+zone_severity("external") := "high"
+
+zone_severity("workload") := "high"
+
+zone_severity("runtime") := "medium"
+
+# evidence of a reachability answer, in words.
+evidence(reach) := [sprintf("reachable on %s: %s", [reach.origin, reach.witness])] if reach.verdict == "reachable"
+
+evidence(reach) := [sprintf("not known on %s: %s", [reach.origin, concat("; ", reach.because)])] if {
+	reach.verdict == "unknown"
+}
+
+evidence(reach) := [sprintf("stopped: %s", [concat("; ", reach.stoppedBy)])] if reach.verdict == "unreachable"
+
+# unclear says why it is not known whether a zone gets through.
+unclear(zone, reach) := sprintf("whether the %s zone reaches it hangs on: %s", [zone, concat("; ", reach.because)])
+
+# close is the packet filter's part of closing a service to a zone. From a process of the host there
+# is no interface to filter on.
+close(zone, svc) := [{
+	"kind": "nft",
+	"text": sprintf("drop %s port %d from the %s zone", [svc.proto, svc.port, zone]),
+	"deny": {"zone": zone, "proto": svc.proto, "port": svc.port},
+}] if {
+	not svc.reach[zone].local
+}
+
+close(_, svc) := [{
+	"kind": "words",
+	"text": sprintf(
+		"give the workload a network namespace of its own: on the host it reaches %s port %d over loopback",
+		[svc.proto, svc.port],
+	),
+}] if {
+	some zone in ["workload"]
+	svc.reach[zone].local
+}
+
+# context names a Match block.
+context(ctx) := "for everybody" if ctx.match == ""
+
+context(ctx) := sprintf("Match %s", [ctx.match]) if ctx.match != ""
+
+# settings of sshd as text.
+settings(s) := [sprintf("%s %s", [k, v]) | some k, v in s; v != ""]
+
+# password_login says whether a password or a keyboard-interactive answer logs in.
+password_login(s) if {
+	s.passwordauthentication == "yes"
+	_methods_allow(s)
+}
+
+password_login(s) if {
+	s.kbdinteractiveauthentication == "yes"
+	s.usepam == "yes"
+	_methods_allow(s)
+}
+
+_methods_allow(s) if s.authenticationmethods in {"", "any"}
+
+_methods_allow(s) if contains(s.authenticationmethods, "password")
+
+_methods_allow(s) if contains(s.authenticationmethods, "keyboard-interactive")
+
+# inside says that the service is in the agent's own container, where binding wide is normal.
+inside(agent, svc) if {
+	agent.container != ""
+	svc.container == agent.container
+}
+
+# bind_advice depends on where the agent runs: loopback inside a container makes a published port
+# unreachable.
+bind_advice(agent, svc) := sprintf("publish the port on loopback: 127.0.0.1:%d:%d", [svc.port, svc.port]) if {
+	agent.container != ""
+} else := "gateway: {bind: \"loopback\"}"
+
+# list is a field that is left out where it is empty.
+list(obj, field) := v if {
+	v := object.get(obj, field, [])
+	v != null
+} else := []
+
+# container names a container for people, and stably.
+container(c) := c.name if {
+	object.get(c, "name", "") != ""
+} else := substring(c.id, 0, 12)
+
+# stable cuts what changes from day to day out of a name: long hexadecimal ids.
+stable(name) := regex.replace(name, `[0-9a-f]{12,}`, "*")
+
+# baseline is the ruleset of the fix in its default-deny form.
+baseline := "ringfence fix plan prints a ruleset that closes the named ports; for a closed default load an input chain with policy drop that accepts loopback, established connections, ICMP and the management zone"

@@ -1,0 +1,13 @@
+package ringfence.agent.runs_as_root_test
+
+import data.ringfence.agent.runs_as_root as check
+
+_doc(uid, host) := {"agents": [{
+	"key": "ollama", "title": "Ollama", "evidence": "e", "uid": uid, "hostUser": host, "unit": "", "container": "",
+}]}
+
+test_root_fails if count(check.finding) == 1 with input as _doc(0, true)
+
+test_user_passes if count(check.finding) == 0 with input as _doc(1000, true)
+
+test_root_of_a_user_namespace_passes if count(check.finding) == 0 with input as _doc(0, false)

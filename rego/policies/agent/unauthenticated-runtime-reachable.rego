@@ -1,0 +1,55 @@
+# METADATA
+# title: An agent or model runtime without authentication is reachable
+# description: >-
+#   Ollama, vLLM, Ray, Jupyter without a token, Chrome remote debugging, MCP servers and their
+#   kind answer everybody who connects; several of them run code on request. The list of
+#   runtimes, their ports and their default authentication is a dated data file.
+# custom:
+#   severity: critical
+#   reads: [agents, listeners.ip, network, nftables, processes]
+#   remediation: >-
+#     Bind the service to loopback or put an authenticating proxy in front, and drop the port
+#     from other zones.
+#   references:
+#     nist: ["SC-7(5)", "AC-3"]
+#     attack: ["T1190", "T1496"]
+#     cwe: ["CWE-306"]
+package ringfence.agent.unauthenticated_runtime_reachable
+
+import data.ringfence.lib
+
+finding contains {
+	"resource": {"kind": "agent", "key": sprintf("%s %s", [a.key, svc.key])},
+	"message": sprintf("%s on %s answers the %s zone without authentication", [a.title, svc.key, zone]),
+	"severity": _severity(zone, reach),
+	"zone": zone,
+	"evidence": array.concat([sprintf("%s: %s", [a.title, a.evidence])], lib.evidence(reach)),
+	"witness": reach.witness,
+	"remediation": lib.close(zone, svc),
+} if {
+	some a in input.agents
+	a.auth == "none"
+	some svc in a.services
+	some zone in ["external", "workload"]
+	reach := svc.reach[zone]
+	reach.verdict == "reachable"
+}
+
+_severity("external", _) := "critical"
+
+_severity("workload", reach) := "high" if {
+	reach.local
+} else := "critical"
+
+unknown contains {
+	"resource": {"kind": "agent", "key": sprintf("%s %s", [a.key, svc.key])},
+	"reason": lib.unclear(zone, svc.reach[zone]),
+} if {
+	some a in input.agents
+	a.auth in {"none", "unknown"}
+	some svc in a.services
+	some zone in ["external", "workload"]
+	svc.reach[zone].verdict == "unknown"
+}
+
+not_applicable := "no agent or model runtime runs" if count(input.agents) == 0

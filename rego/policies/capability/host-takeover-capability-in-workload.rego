@@ -1,0 +1,45 @@
+# METADATA
+# title: A workload has a capability that takes the host over
+# description: >-
+#   SYS_ADMIN, SYS_MODULE, SYS_RAWIO, SYS_BOOT, BPF, DAC_READ_SEARCH, or SYS_PTRACE together
+#   with the pid namespace of the host, held in the initial user namespace, each lead from a
+#   container to the host. Agents that run as processes of the host are judged by agent/runs-as-
+#   root.
+# custom:
+#   severity: critical
+#   reads: [processes, runtimes, agents]
+#   remediation: >-
+#     Drop all capabilities and add back the few that the workload needs.
+#   references:
+#     cis: ["Docker v1.6.0 5.4"]
+#     nist: ["AC-6"]
+#     attack: ["T1611", "T1547.006"]
+#     cwe: ["CWE-250"]
+package ringfence.capability.host_takeover_capability_in_workload
+
+
+finding contains {
+	"resource": {"kind": "workload", "key": w.key},
+	"message": sprintf("%s can take over the host with %s", [w.name, concat(", ", bad)]),
+	"evidence": [sprintf("%s (%s): effective capabilities %s in the initial user namespace", [w.name, w.process, concat(" ", w.caps)])],
+	"remediation": [{"kind": "config", "text": sprintf("run %s with --cap-drop ALL and only the capabilities that it needs", [w.name])}],
+} if {
+	some w in input.workloads
+	not w.agent
+	w.hostUser
+	bad := _takeover(w)
+	count(bad) > 0
+}
+
+not_applicable := "no workload runs" if count(input.workloads) == 0
+
+_deadly := {"sys_admin", "sys_module", "sys_rawio", "sys_boot", "bpf", "dac_read_search"}
+
+_takeover(w) := [c |
+	some c in w.caps
+	_leads(c, w)
+]
+
+_leads(c, _) if c in _deadly
+
+_leads("sys_ptrace", w) if w.hostPID

@@ -1,0 +1,25 @@
+package ringfence.capability.host_takeover_capability_in_workload_test
+
+import data.ringfence.capability.host_takeover_capability_in_workload as check
+
+_base := {
+	"key": "container web", "name": "container web", "why": "w", "container": "web", "agent": false, "process": "sh",
+	"uid": 0, "hostUser": true, "hostNet": false, "hostPID": false, "hostIPC": false, "hostUTS": false,
+	"hostMnt": false, "caps": ["chown"], "fullCaps": false, "netAdminOverHost": false, "seccomp": 2,
+	"noNewPrivs": true, "lsm": "", "devices": [],
+}
+
+_doc(change) := {"workloads": [object.union(_base, change)], "containers": []}
+
+test_default_passes if count(check.finding) == 0 with input as _doc({})
+
+test_sys_admin_fails if count(check.finding) == 1 with input as _doc({"caps": ["sys_admin"]})
+
+test_ptrace_needs_the_host_pids if {
+	count(check.finding) == 0 with input as _doc({"caps": ["sys_ptrace"]})
+	count(check.finding) == 1 with input as _doc({"caps": ["sys_ptrace"], "hostPID": true})
+}
+
+test_in_a_user_namespace_passes if {
+	count(check.finding) == 0 with input as _doc({"caps": ["sys_admin"], "hostUser": false})
+}

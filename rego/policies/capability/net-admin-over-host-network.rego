@@ -1,0 +1,31 @@
+# METADATA
+# title: A workload has CAP_NET_ADMIN over the host network
+# description: >-
+#   A process of a container, sandbox or agent has CAP_NET_ADMIN in the user namespace that owns
+#   the network namespace of the host, and is in that namespace. It can flush the packet filter,
+#   change routes and listen to everything. In a user namespace of its own the same bit means
+#   nothing here, and is no finding.
+# custom:
+#   severity: critical
+#   reads: [processes, runtimes, agents]
+#   remediation: >-
+#     Drop the capability, or give the workload a network namespace of its own.
+#   references:
+#     cis: ["Docker v1.6.0 5.4", "Docker v1.6.0 5.10"]
+#     nist: ["AC-6"]
+#     attack: ["T1686", "T1557"]
+#     cwe: ["CWE-250"]
+package ringfence.capability.net_admin_over_host_network
+
+
+finding contains {
+	"resource": {"kind": "workload", "key": w.key},
+	"message": sprintf("%s can rewrite the packet filter of the host", [w.name]),
+	"evidence": [sprintf("%s (%s): effective capabilities %s, network namespace of the host", [w.name, w.process, concat(" ", w.caps)])],
+	"remediation": [{"kind": "config", "text": sprintf("run %s without NET_ADMIN or without the host network", [w.name])}],
+} if {
+	some w in input.workloads
+	w.netAdminOverHost
+}
+
+not_applicable := "no workload runs" if count(input.workloads) == 0

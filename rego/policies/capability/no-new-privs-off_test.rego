@@ -1,0 +1,16 @@
+package ringfence.capability.no_new_privs_off_test
+
+import data.ringfence.capability.no_new_privs_off as check
+
+_base := {
+	"key": "container web", "name": "container web", "why": "w", "container": "web", "agent": false, "process": "sh",
+	"uid": 0, "hostUser": true, "hostNet": false, "hostPID": false, "hostIPC": false, "hostUTS": false,
+	"hostMnt": false, "caps": ["chown"], "fullCaps": false, "netAdminOverHost": false, "seccomp": 2,
+	"noNewPrivs": true, "lsm": "", "devices": [],
+}
+
+_doc(change) := {"workloads": [object.union(_base, change)], "containers": []}
+
+test_default_passes if count(check.finding) == 0 with input as _doc({})
+
+test_off_fails if count(check.finding) == 1 with input as _doc({"noNewPrivs": false})

@@ -1,0 +1,44 @@
+# METADATA
+# title: A container is privileged
+# description: >-
+#   A privileged container has all capabilities, no seccomp filter and all devices: it is root
+#   on the host with a different view of the file system.
+# custom:
+#   severity: critical
+#   reads: [processes, runtimes, agents]
+#   remediation: >-
+#     Recreate the container without --privileged; add single capabilities and devices where
+#     needed.
+#   references:
+#     cis: ["Docker v1.6.0 5.5"]
+#     nist: ["AC-6", "SC-39"]
+#     attack: ["T1611"]
+#     cwe: ["CWE-250"]
+package ringfence.capability.privileged_container
+
+import data.ringfence.lib
+
+finding contains {
+	"resource": {"kind": "workload", "key": w.key},
+	"message": sprintf("%s is privileged: it is root on the host", [w.name]),
+	"evidence": [sprintf("%s (%s): all capabilities, seccomp off, initial user namespace", [w.name, w.process])],
+	"remediation": [{"kind": "config", "text": sprintf("recreate %s without --privileged", [w.name])}],
+} if {
+	some w in input.workloads
+	not w.agent
+	w.hostUser
+	w.fullCaps
+	w.seccomp == 0
+}
+
+not_applicable := "no workload runs" if count(input.workloads) + count(input.containers) == 0
+
+finding contains {
+	"resource": {"kind": "workload", "key": sprintf("container %s", [lib.container(c)])},
+	"message": sprintf("container %s is privileged: it is root on the host", [lib.container(c)]),
+	"evidence": [sprintf("%s: all capabilities, no seccomp profile, all devices", [c.spec])],
+	"remediation": [{"kind": "config", "text": sprintf("recreate container %s without --privileged", [lib.container(c)])}],
+} if {
+	some c in input.containers
+	c.privileged
+}

@@ -1,0 +1,21 @@
+package ringfence.capability.privileged_container_test
+
+import data.ringfence.capability.privileged_container as check
+
+_base := {
+	"key": "container web", "name": "container web", "why": "w", "container": "web", "agent": false, "process": "sh",
+	"uid": 0, "hostUser": true, "hostNet": false, "hostPID": false, "hostIPC": false, "hostUTS": false,
+	"hostMnt": false, "caps": ["chown"], "fullCaps": false, "netAdminOverHost": false, "seccomp": 2,
+	"noNewPrivs": true, "lsm": "", "devices": [],
+}
+
+_doc(change) := {"workloads": [object.union(_base, change)], "containers": []}
+
+test_default_passes if count(check.finding) == 0 with input as _doc({})
+
+test_all_capabilities_fail if count(check.finding) == 1 with input as _doc({"fullCaps": true, "seccomp": 0})
+
+test_a_privileged_specification_fails if {
+	doc := {"workloads": [], "containers": [{"id": "a1", "name": "db", "privileged": true, "spec": "/c", "capEff": []}]}
+	count(check.finding) == 1 with input as doc
+}

@@ -1,0 +1,21 @@
+package ringfence.capability.workload_shares_host_namespace_test
+
+import data.ringfence.capability.workload_shares_host_namespace as check
+
+_base := {
+	"key": "container web", "name": "container web", "why": "w", "container": "web", "agent": false, "process": "sh",
+	"uid": 0, "hostUser": true, "hostNet": false, "hostPID": false, "hostIPC": false, "hostUTS": false,
+	"hostMnt": false, "caps": ["chown"], "fullCaps": false, "netAdminOverHost": false, "seccomp": 2,
+	"noNewPrivs": true, "lsm": "", "devices": [],
+}
+
+_doc(change) := {"workloads": [object.union(_base, change)], "containers": []}
+
+test_default_passes if count(check.finding) == 0 with input as _doc({})
+
+test_host_network_fails if count(check.finding) == 1 with input as _doc({"hostNet": true})
+
+test_the_uts_namespace_alone_is_low if {
+	some f in check.finding with input as _doc({"hostUTS": true})
+	f.severity == "low"
+}

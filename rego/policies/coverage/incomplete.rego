@@ -1,0 +1,49 @@
+# METADATA
+# title: Part of the host could not be seen
+# description: >-
+#   A collector was refused, failed or saw only a part, or the program does not run on the host
+#   itself. Checks that depend on it are unknown, which is not a pass. This check itself is
+#   never unknown: that something was not seen is known.
+# custom:
+#   severity: medium
+#   reads: []
+#   remediation: >-
+#     Run as root on the host itself, outside any container; the reasons say what was missing.
+#   references:
+#     nist: ["CA-7"]
+#     cwe: ["CWE-778"]
+package ringfence.coverage.incomplete
+
+import data.ringfence.lib
+
+finding contains {
+	"resource": {"kind": "collector", "key": c.collector},
+	"message": sprintf("%s: %s", [c.collector, _what[c.status]]),
+	"severity": _severity[c.status],
+	"evidence": lib.list(c, "reasons"),
+	"remediation": [{"kind": "words", "text": "run ringfence as root on the host itself, or accept the gap"}],
+} if {
+	some c in input.coverage
+	c.status in {"denied", "error", "partial"}
+}
+
+_what := {
+	"denied": "nothing was seen, a privilege is missing", "error": "nothing was seen",
+	"partial": "only a part was seen",
+}
+
+_severity := {"denied": "high", "error": "high", "partial": "low"}
+
+finding contains {
+	"resource": {"kind": "collector", "key": "host"},
+	"message": "ringfence runs in a container: what it calls the host is not the host",
+	"severity": "medium",
+	"evidence": lib.list(input.host.self, "confined"),
+	"remediation": [{"kind": "words", "text": "run ringfence on the host itself"}],
+} if {
+	count(lib.list(input.host.self, "confined")) > 0
+}
+
+unknown contains {"resource": {"kind": "collector", "key": "host"}, "reason": "the snapshot does not say where it was taken"} if {
+	object.get(input.host.self, "capEff", "") == ""
+}

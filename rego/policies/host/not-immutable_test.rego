@@ -1,0 +1,19 @@
+package ringfence.host.not_immutable_test
+
+import data.ringfence.host.not_immutable as check
+
+_doc(ro, verity, ostree) := {"kernel": {
+	"facts": {"ostree": {"state": ostree}, "lockdown": {"state": "absent"}, "secureBoot": {"state": "absent"}},
+	"mounts": [{"path": "/", "fsType": "ext4", "readOnly": ro, "verity": verity}],
+}}
+
+test_writable_fails if count(check.finding) == 1 with input as _doc(false, false, "absent")
+
+test_read_only_passes if count(check.finding) == 0 with input as _doc(true, false, "absent")
+
+test_ostree_passes if count(check.finding) == 0 with input as _doc(false, false, "present")
+
+test_no_mount_is_unknown if {
+	doc := {"kernel": {"facts": {"ostree": {"state": "absent"}}, "mounts": []}}
+	count(check.unknown) == 1 with input as doc
+}

@@ -1,0 +1,64 @@
+# METADATA
+# title: A workload has a sensitive device
+# description: >-
+#   Memory, disk, KVM, FUSE, TUN, VFIO, IPMI, uinput and GPU devices give their holder the
+#   hardware, other tenants or the host. All devices is what a privileged container has.
+# custom:
+#   severity: high
+#   reads: [runtimes, processes, agents]
+#   remediation: >-
+#     Remove the device from the container; give graphics cards by partition (MIG), not whole.
+#   references:
+#     cis: ["Docker v1.6.0 5.18"]
+#     nist: ["SC-39", "AC-6"]
+#     attack: ["T1611"]
+#     cwe: ["CWE-653"]
+package ringfence.kernel.sensitive_device_in_workload
+
+import data.ringfence.lib
+
+finding contains {
+	"resource": {"kind": "device", "key": sprintf("%s in container %s", [d, lib.container(c)]), "path": d},
+	"message": sprintf("container %s has the device %s", [lib.container(c), d]),
+	"severity": _severity(d),
+	"evidence": [sprintf("%s lists %s", [c.spec, d])],
+	"remediation": [{"kind": "config", "text": sprintf("recreate container %s without --device %s", [lib.container(c), d])}],
+} if {
+	some c in input.containers
+	some d in lib.list(c, "devices")
+	not d in object.get(data.params, "devices", [])
+}
+
+finding contains {
+	"resource": {"kind": "device", "key": sprintf("all devices in container %s", [lib.container(c)])},
+	"message": sprintf("container %s may use every device of the host", [lib.container(c)]),
+	"severity": "critical",
+	"evidence": [sprintf("%s allows all devices in its device cgroup", [c.spec])],
+	"remediation": [{"kind": "config", "text": sprintf("recreate container %s without --privileged", [lib.container(c)])}],
+} if {
+	some c in input.containers
+	c.allDevices
+	not c.userNS
+}
+
+finding contains {
+	"resource": {"kind": "device", "key": sprintf("%s in %s", [d, w.key]), "path": d},
+	"message": sprintf("%s holds the device %s open", [w.name, d]),
+	"severity": _severity(d),
+	"evidence": [sprintf("a process of %s (%s) has %s open", [w.name, w.process, d])],
+	"remediation": [{"kind": "config", "text": sprintf("recreate %s without the device", [w.name])}],
+} if {
+	some w in input.workloads
+	some d in w.devices
+	not d in object.get(data.params, "devices", [])
+}
+
+_severity(d) := "critical" if {
+	some p in ["/dev/mem", "/dev/kmem", "/dev/port", "/dev/sd", "/dev/nvme", "/dev/vd", "/dev/dm-", "/dev/ipmi", "/dev/mei"]
+	startswith(d, p)
+} else := "medium" if {
+	some p in ["/dev/fuse", "/dev/dri", "/dev/nvidia", "/dev/kfd"]
+	startswith(d, p)
+} else := "high"
+
+not_applicable := "no container was found" if count(input.containers) + count(input.workloads) == 0

@@ -1,0 +1,48 @@
+# METADATA
+# title: An IPMI (RMCP) listener is reachable outside the management zone
+# description: >-
+#   The host answers on UDP or TCP 623 or 664. RMCP+ gives away a password hash to anybody who
+#   asks (CVE-2013-4786), so only the network protects it. A real BMC has an address of its own,
+#   which the host can neither see nor filter.
+# custom:
+#   severity: critical
+#   reads: [listeners.ip, network, nftables, processes, agents, runtimes]
+#   remediation: >-
+#     Drop ports 623 and 664 from every zone but management, or stop the program that listens.
+#   references:
+#     nist: ["AC-17", "SC-7"]
+#     attack: ["T1133"]
+#     cwe: ["CWE-668", "CWE-916"]
+#     cve: ["CVE-2013-4786"]
+package ringfence.management.ipmi_reachable
+
+import data.ringfence.lib
+
+_zones := {"workload", "external"}
+
+finding contains {
+	"resource": {"kind": "service", "key": svc.key},
+	"message": sprintf("the IPMI (RMCP) server %s is reachable from the %s zone", [svc.key, zone]),
+	"severity": lib.exposed_severity(zone),
+	"zone": zone,
+	"evidence": lib.evidence(reach),
+	"witness": reach.witness,
+	"remediation": lib.close(zone, svc),
+} if {
+	some svc in input.services
+	svc.class == "ipmi"
+	some zone in _zones
+	reach := svc.reach[zone]
+	reach.verdict == "reachable"
+}
+
+unknown contains {
+	"resource": {"kind": "service", "key": svc.key},
+	"reason": lib.unclear(zone, reach),
+} if {
+	some svc in input.services
+	svc.class == "ipmi"
+	some zone in _zones
+	reach := svc.reach[zone]
+	reach.verdict == "unknown"
+}

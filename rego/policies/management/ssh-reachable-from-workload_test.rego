@@ -1,0 +1,20 @@
+package ringfence.management.ssh_reachable_from_workload_test
+
+import data.ringfence.management.ssh_reachable_from_workload as check
+
+_svc(verdict) := {
+	"key": "tcp 0.0.0.0:1 (x)", "proto": "tcp", "port": 1, "class": "ssh", "ownerKnown": true, "owner": "x",
+	"reach": {"workload": {
+		"verdict": verdict, "origin": "eth9", "local": false, "witness": "w", "because": ["b"],
+		"stoppedBy": [], "restricted": false,
+	}},
+}
+
+test_fails_when_reachable if count(check.finding) == 1 with input as {"services": [_svc("reachable")]}
+
+test_passes_when_unreachable if {
+	count(check.finding) == 0 with input as {"services": [_svc("unreachable")]}
+	count(check.unknown) == 0 with input as {"services": [_svc("unreachable")]}
+}
+
+test_unknown_is_no_pass if count(check.unknown) == 1 with input as {"services": [_svc("unknown")]}

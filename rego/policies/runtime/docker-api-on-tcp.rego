@@ -1,0 +1,70 @@
+# METADATA
+# title: A container runtime API listens on TCP without client certificates
+# description: >-
+#   Who can open a connection to the API of Docker, Podman, BuildKit, kubelet, Nomad or libvirt
+#   can start a container with the host file system in it: root on the host. On loopback this
+#   holds for every process of the host, and for workloads in its network namespace.
+# custom:
+#   severity: critical
+#   reads: [listeners.ip, network, nftables, processes, agents, runtimes]
+#   remediation: >-
+#     Use the unix socket; where TCP is needed, require client certificates (--tlsverify).
+#   references:
+#     cis: ["Docker v1.6.0 2.7"]
+#     nist: ["AC-3", "SC-7(5)"]
+#     attack: ["T1610", "T1552.007"]
+#     cwe: ["CWE-306"]
+package ringfence.runtime.docker_api_on_tcp
+
+import data.ringfence.lib
+
+finding contains {
+	"resource": {"kind": "service", "key": svc.key},
+	"message": sprintf("the runtime API %s gives root on the host to %s", [svc.key, _whom(svc)]),
+	"severity": _severity(svc),
+	"evidence": array.concat(
+		[sprintf("client certificates required: %s", [svc.tlsVerify])],
+		[e | some zone in ["external", "workload"]; some e in lib.evidence(svc.reach[zone])],
+	),
+	"witness": _witness(svc),
+	"remediation": array.concat(
+		[{"kind": "config", "text": "remove the tcp:// host from the daemon's configuration, or require client certificates"}],
+		[r | some zone in ["external", "workload"]; svc.reach[zone].verdict == "reachable"; some r in lib.close(zone, svc)],
+	),
+} if {
+	some svc in input.services
+	svc.class == "runtime-api"
+	svc.tlsVerify != "true"
+	not _unclear(svc)
+}
+
+# A port that is known for TLS, held by a program that cannot be seen, may well ask for certificates.
+_unclear(svc) if {
+	svc.tlsVerify == "unknown"
+	svc.port in {2376, 10250, 16514}
+}
+
+unknown contains {
+	"resource": {"kind": "service", "key": svc.key},
+	"reason": "whether it asks for client certificates was not seen",
+} if {
+	some svc in input.services
+	svc.class == "runtime-api"
+	_unclear(svc)
+}
+
+_reachable(svc) := [zone | some zone in ["external", "workload"]; svc.reach[zone].verdict == "reachable"]
+
+_whom(svc) := sprintf("everybody in the zones %s", [concat(" and ", _reachable(svc))]) if count(_reachable(svc)) > 0
+
+_whom(svc) := "every process of the host" if count(_reachable(svc)) == 0
+
+_severity(svc) := "critical" if {
+	count(_reachable(svc)) > 0
+} else := "high" if {
+	svc.loopback
+} else := "critical"
+
+_witness(svc) := svc.reach[_reachable(svc)[0]].witness if {
+	count(_reachable(svc)) > 0
+} else := ""

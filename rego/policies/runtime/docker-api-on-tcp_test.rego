@@ -1,0 +1,28 @@
+package ringfence.runtime.docker_api_on_tcp_test
+
+import data.ringfence.runtime.docker_api_on_tcp as check
+
+_svc(tls, loopback, verdict) := {
+	"key": "tcp 0.0.0.0:2375 (dockerd)", "proto": "tcp", "port": 2375, "class": "runtime-api",
+	"tlsVerify": tls, "loopback": loopback, "reach": {"workload": {
+		"verdict": verdict, "origin": "docker0", "local": false, "witness": "w", "because": [], "stoppedBy": [],
+	}},
+}
+
+test_reachable_is_critical if {
+	some f in check.finding with input as {"services": [_svc("false", false, "reachable")]}
+	f.severity == "critical"
+}
+
+test_loopback_is_high if {
+	some f in check.finding with input as {"services": [_svc("false", true, "unreachable")]}
+	f.severity == "high"
+}
+
+test_client_certificates_pass if count(check.finding) == 0 with input as {"services": [_svc("true", false, "reachable")]}
+
+test_unseen_tls_on_its_port_is_unknown if {
+	svc := object.union(_svc("unknown", false, "reachable"), {"port": 2376})
+	count(check.unknown) == 1 with input as {"services": [svc]}
+	count(check.finding) == 0 with input as {"services": [svc]}
+}

@@ -1,0 +1,65 @@
+# METADATA
+# title: A runtime control socket is open to more than its group
+# description: >-
+#   Who can write the control socket of a container runtime is root on the host: it can start a
+#   container with the host in it. The socket belongs to root and one group. A socket that
+#   leaves the decision to polkit (libvirt) is no finding.
+# custom:
+#   severity: high
+#   reads: [runtimes, processes]
+#   remediation: >-
+#     Set SocketMode=0660 and the group in the socket unit, so that it survives a restart.
+#   references:
+#     cis: ["Docker v1.6.0 3.15", "Docker v1.6.0 3.16"]
+#     nist: ["AC-6", "AC-3"]
+#     attack: ["T1611"]
+#     cwe: ["CWE-732"]
+package ringfence.runtime.socket_accessible_to_others
+
+
+finding contains {
+	"resource": {"kind": "socket", "key": s.path, "path": s.path},
+	"message": sprintf("everybody on the host can write %s and so become root", [s.path]),
+	"severity": "critical",
+	"evidence": [sprintf("%s mode %s uid %d group %s", [s.path, s.mode, s.uid, s.group])],
+	"steps": ["any user", s.path, sprintf("%s API", [s.runtime]), "root on the host"],
+	"remediation": [_fix(s)],
+} if {
+	some s in input.runtimeSockets
+	not s.gated
+	s.othersWrite
+}
+
+finding contains {
+	"resource": {"kind": "socket", "key": s.path, "path": s.path},
+	"message": sprintf("%s belongs to uid %d, who controls the runtime with it", [s.path, s.uid]),
+	"severity": "high",
+	"evidence": [sprintf("%s mode %s uid %d group %s", [s.path, s.mode, s.uid, s.group])],
+	"remediation": [_fix(s)],
+} if {
+	some s in input.runtimeSockets
+	not s.gated
+	s.uid != 0
+	not s.privateToUser
+}
+
+_allowed := {"root", "0", "docker", "podman", "containerd", "libvirt", "lxd", "incus", "incus-admin"} |
+	{g | some g in object.get(data.params, "socketGroups", [])}
+
+finding contains {
+	"resource": {"kind": "socket", "key": s.path, "path": s.path},
+	"message": sprintf("group %s can write %s and so become root", [s.group, s.path]),
+	"severity": "high",
+	"evidence": [sprintf("%s mode %s uid %d group %s", [s.path, s.mode, s.uid, s.group])],
+	"remediation": [_fix(s)],
+} if {
+	some s in input.runtimeSockets
+	not s.gated
+	s.groupWrite
+	not s.privateToUser
+	not s.group in _allowed
+}
+
+_fix(s) := {"kind": "systemd", "text": sprintf("in the socket unit of %s: SocketMode=0660, SocketUser=root; until its restart: chmod 660 %s", [s.runtime, s.path])}
+
+not_applicable := "no runtime has a control socket here" if count(input.runtimeSockets) == 0

@@ -1,0 +1,30 @@
+# METADATA
+# title: A runtime control socket is mounted into a workload
+# description: >-
+#   A container or sandbox sees the control socket of the runtime that holds it. With it the
+#   workload starts a container with the whole host in it; nothing about its own confinement
+#   matters any more.
+# custom:
+#   severity: critical
+#   reads: [runtimes, processes]
+#   remediation: >-
+#     Remove the mount. Where the workload must start containers, give it a rootless runtime of
+#     its own or a proxy that allows single calls.
+#   references:
+#     cis: ["Docker v1.6.0 5.32"]
+#     nist: ["AC-6", "SC-39"]
+#     attack: ["T1611", "T1609"]
+#     cwe: ["CWE-250"]
+package ringfence.runtime.socket_mounted_in_workload
+
+
+finding contains {
+	"resource": {"kind": "mount", "key": sprintf("%s in %s", [s.path, m.workload]), "path": s.path},
+	"message": sprintf("%s holds %s and with it root on the host", [m.workload, s.path]),
+	"evidence": [sprintf("%s is the same file as %s of the host (device and inode)", [m.path, s.path])],
+	"steps": [m.workload, m.path, sprintf("%s API", [s.runtime]), "root on the host"],
+	"remediation": [{"kind": "config", "text": sprintf("recreate %s without the mount of %s", [m.workload, s.path])}],
+} if {
+	some s in input.runtimeSockets
+	some m in s.mountedIn
+}

@@ -1,0 +1,48 @@
+# METADATA
+# title: SSH accepts empty passwords
+# description: >-
+#   In some context of the SSH configuration an account without a password can be used over the
+#   network.
+# custom:
+#   severity: critical
+#   reads: [ssh.configs, ssh.servers]
+#   remediation: >-
+#     PermitEmptyPasswords no.
+#   references:
+#     cis: ["Debian 12 v1.1.0 5.1.19"]
+#     nist: ["IA-5(1)"]
+#     attack: ["T1078.003"]
+#     cwe: ["CWE-521"]
+package ringfence.ssh.empty_passwords
+
+import data.ringfence.lib
+
+finding contains {
+	"resource": {"kind": "sshd", "key": sprintf("%s %s", [ctx.config, lib.context(ctx)]), "path": ctx.config},
+	"message": sprintf("SSH accepts accounts without a password (%s)", [lib.context(ctx)]),
+	"evidence": [sprintf("%s (%s): %s", [ctx.config, ctx.source, concat(", ", lib.settings(ctx.settings))])],
+	"remediation": [{"kind": "sshd", "text": "PermitEmptyPasswords no"}],
+} if {
+	some ctx in input.ssh.contexts
+	_weak(ctx.settings)
+}
+
+_weak(s) if {
+	s.permitemptypasswords == "yes"
+	lib.password_login(s)
+}
+
+unknown contains {
+	"resource": {"kind": "sshd", "key": srv.kind},
+	"reason": "the configuration of this server could not be read",
+} if {
+	some srv in input.ssh.servers
+	not _read(srv)
+}
+
+_read(srv) if {
+	some ctx in input.ssh.contexts
+	ctx.config == srv.config
+}
+
+not_applicable := "no SSH server runs" if count(input.ssh.servers) == 0

@@ -1,0 +1,22 @@
+package ringfence.ssh.empty_passwords_test
+
+import data.ringfence.ssh.empty_passwords as check
+
+_doc(settings) := {"ssh": {
+	"servers": [{"kind": "openssh", "config": "/etc/ssh/sshd_config"}],
+	"contexts": [{"config": "/etc/ssh/sshd_config", "source": "sshd -T", "match": "", "settings": settings}],
+}}
+
+test_fails if count(check.finding) == 1 with input as _doc({"permitrootlogin": "no", "passwordauthentication": "yes", "kbdinteractiveauthentication": "no", "permitemptypasswords": "yes", "usepam": "no", "authenticationmethods": ""})
+
+test_passes if {
+	count(check.finding) == 0 with input as _doc({"permitrootlogin": "no", "passwordauthentication": "yes", "kbdinteractiveauthentication": "no", "permitemptypasswords": "no", "usepam": "no", "authenticationmethods": ""})
+	count(check.unknown) == 0 with input as _doc({"permitrootlogin": "no", "passwordauthentication": "yes", "kbdinteractiveauthentication": "no", "permitemptypasswords": "no", "usepam": "no", "authenticationmethods": ""})
+}
+
+test_unread_configuration_is_unknown if {
+	doc := {"ssh": {"servers": [{"kind": "dropbear"}], "contexts": []}}
+	count(check.unknown) == 1 with input as doc
+}
+
+test_without_server_does_not_apply if check.not_applicable with input as {"ssh": {"servers": [], "contexts": []}}

@@ -1,0 +1,48 @@
+# METADATA
+# title: root can log in over SSH with a password
+# description: >-
+#   In some context of the SSH configuration (also inside a Match block) root may log in with a
+#   password. One guessed or reused password is then the whole host.
+# custom:
+#   severity: high
+#   reads: [ssh.configs, ssh.servers]
+#   remediation: >-
+#     PermitRootLogin no, or prohibit-password.
+#   references:
+#     cis: ["Debian 12 v1.1.0 5.1.20"]
+#     nist: ["AC-6(2)", "IA-2"]
+#     attack: ["T1078.003", "T1110"]
+#     cwe: ["CWE-250"]
+package ringfence.ssh.root_login_with_password
+
+import data.ringfence.lib
+
+finding contains {
+	"resource": {"kind": "sshd", "key": sprintf("%s %s", [ctx.config, lib.context(ctx)]), "path": ctx.config},
+	"message": sprintf("root can log in over SSH with a password (%s)", [lib.context(ctx)]),
+	"evidence": [sprintf("%s (%s): %s", [ctx.config, ctx.source, concat(", ", lib.settings(ctx.settings))])],
+	"remediation": [{"kind": "sshd", "text": "PermitRootLogin prohibit-password"}],
+} if {
+	some ctx in input.ssh.contexts
+	_weak(ctx.settings)
+}
+
+_weak(s) if {
+	s.permitrootlogin == "yes"
+	lib.password_login(s)
+}
+
+unknown contains {
+	"resource": {"kind": "sshd", "key": srv.kind},
+	"reason": "the configuration of this server could not be read",
+} if {
+	some srv in input.ssh.servers
+	not _read(srv)
+}
+
+_read(srv) if {
+	some ctx in input.ssh.contexts
+	ctx.config == srv.config
+}
+
+not_applicable := "no SSH server runs" if count(input.ssh.servers) == 0

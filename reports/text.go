@@ -1,0 +1,83 @@
+package reports
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/clipperhouse/displaywidth"
+)
+
+// Clean makes host text safe for a terminal: control characters, invalid UTF-8 and characters that
+// change the direction of the text become visible escapes. Line breaks stay only where keep says so.
+func Clean(s string, keepBreaks bool) string {
+	var b strings.Builder
+	for i := 0; i < len(s); {
+		r, n := utf8.DecodeRuneInString(s[i:])
+		switch {
+		case r == utf8.RuneError && n == 1:
+			fmt.Fprintf(&b, `\x%02x`, s[i])
+		case r == '\n' && keepBreaks:
+			b.WriteRune(r)
+		case r == '\n':
+			b.WriteString(`\n`)
+		case r == '\t':
+			b.WriteString(`\t`)
+		case unicode.IsControl(r) || bidi(r) || !unicode.IsGraphic(r):
+			if r < 0x100 {
+				fmt.Fprintf(&b, `\x%02x`, r)
+			} else {
+				fmt.Fprintf(&b, `\u%04x`, r)
+			}
+		default:
+			b.WriteRune(r)
+		}
+		i += n
+	}
+	return b.String()
+}
+
+// bidi are the characters that reorder text, so that a name reads as another.
+func bidi(r rune) bool {
+	return r >= 0x200b && r <= 0x200f || r >= 0x202a && r <= 0x202e || r >= 0x2060 && r <= 0x2069 || r == 0xfeff
+}
+
+// wrap breaks text into lines of at most width columns, at blanks where it can. It loses no
+// character: a word that is too long goes on in the next line.
+func wrap(s string, width int) []string {
+	width = max(width, 8)
+	var lines []string
+	for _, para := range strings.Split(s, "\n") {
+		line, used := "", 0
+		for _, word := range strings.SplitAfter(para, " ") {
+			w := displaywidth.String(strings.TrimRight(word, " "))
+			if used > 0 && used+w > width {
+				lines = append(lines, strings.TrimRight(line, " "))
+				line, used = "", 0
+			}
+			for displaywidth.String(strings.TrimRight(word, " ")) > width {
+				head, tail := cut(word, width)
+				lines = append(lines, head)
+				word = tail
+			}
+			line += word
+			used += displaywidth.String(word)
+		}
+		lines = append(lines, strings.TrimRight(line, " "))
+	}
+	return lines
+}
+
+// cut splits a word after at most width columns.
+func cut(s string, width int) (head, tail string) {
+	used := 0
+	for i, r := range s {
+		w := displaywidth.Rune(r)
+		if used+w > width && i > 0 {
+			return s[:i], s[i:]
+		}
+		used += w
+	}
+	return s, ""
+}

@@ -1,0 +1,370 @@
+// Package zones says which trust zone an interface, an address or a process belongs to, and why.
+//
+// The zones are management, runtime (daemons and agents of the host), workload (containers,
+// sandboxes, machines, code that agents run), external (what else arrives from a network) and host
+// (loopback). Where nothing explains an interface it is unclassified and counts as external.
+package zones
+
+import (
+	"fmt"
+	"net/netip"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// The zones.
+const (
+	Management   = "management"
+	Runtime      = "runtime"
+	Workload     = "workload"
+	External     = "external"
+	Host         = "host"
+	Unclassified = "unclassified"
+)
+
+// Zone is what the configuration says of one zone.
+type Zone struct {
+	Interfaces []string       `json:"interfaces,omitempty"` // names; * stands for any text
+	Prefixes   []netip.Prefix `json:"prefixes,omitempty"`
+	Processes  []Program      `json:"processes,omitempty"`
+	Units      []string       `json:"units,omitempty"` // names; * stands for any text
+}
+
+// Program selects processes by the path of their program.
+type Program struct {
+	Exe string `json:"exe"`
+}
+
+// Config overrides the classification, by zone.
+type Config map[string]Zone
+
+// Validate refuses zones that do not exist and patterns that are malformed.
+func (c Config) Validate() error {
+	for name, z := range c {
+		if !slices.Contains([]string{Management, Runtime, Workload, External}, name) {
+			return fmt.Errorf("zone %q: want management, runtime, workload or external", name)
+		}
+		for _, p := range append(slices.Clone(z.Interfaces), z.Units...) {
+			if _, err := path.Match(p, ""); err != nil {
+				return fmt.Errorf("zone %s: pattern %q: %w", name, p, err)
+			}
+		}
+	}
+	return nil
+}
+
+// Interface is a classified interface.
+type Interface struct {
+	Name   string `json:"name"`
+	Index  int    `json:"-"`
+	Zone   string `json:"zone"`
+	Reason string `json:"reason"`
+	// Inert has no address and no port: no packet for the host comes in here.
+	Inert bool `json:"inert,omitempty"`
+	// Port of a bridge: packets come in on its master.
+	Port bool `json:"port,omitempty"`
+}
+
+// Origin is a place that packets of a zone come from.
+type Origin struct {
+	Zone         string         `json:"zone"`
+	Interface    string         `json:"interface,omitempty"` // empty: processes on the host
+	Index        int            `json:"-"`
+	Local        bool           `json:"local,omitempty"`
+	From, Except []netip.Prefix `json:"-"`
+	Reason       string         `json:"reason"`
+}
+
+// Map is the classification of one host.
+type Map struct {
+	Interfaces []Interface
+	Origins    []Origin
+	// Shared names the interfaces on which only an address separates two zones.
+	Shared []string
+
+	cfg   Config
+	snap  *snapshot.Snapshot
+	inits map[uint64]string // mount namespace of a container -> its id
+}
+
+var (
+	workloadName = regexp.MustCompile(`^(docker\d+|br-[0-9a-f]{12}|docker_gwbridge|podman\d+|cni\d+|` +
+		`cni-podman\d+|nerdctl\d+|lxcbr\d+|lxdbr\d+|incusbr\d+|virbr\d+|crio\d*|cali[0-9a-f]{11}|lxc[0-9a-f]{8,}|` +
+		`lxc_health|cilium_(host|net|vxlan)|flannel.*|vxlan\.calico|tunl0|weave|kube-bridge|kube-ipvs0|` +
+		`nodelocaldns|vnet\d+|tap.*|ve-.*|vb-.*|fwbr.*|fwln.*|fwpr.*)$`)
+	managementName = regexp.MustCompile(`^(mgmt|mgt|oob|ipmi|bmc|idrac|ilo)[-_.]?\d*$`)
+	vpnName        = regexp.MustCompile(`^(tailscale\d+|wg\d+|zt.*|nebula.*)$`)
+	usbDrivers     = []string{"cdc_ether", "rndis_host", "cdc_ncm"}
+)
+
+// Classify assigns every interface of the snapshot to a zone.
+func Classify(s *snapshot.Snapshot, cfg Config) *Map {
+	m := &Map{cfg: cfg, snap: s, inits: containerMounts(s)}
+	for i := range s.Network.Links {
+		m.Interfaces = append(m.Interfaces, m.link(&s.Network.Links[i], 0))
+	}
+	m.origins()
+	return m
+}
+
+func (m *Map) link(l *snapshot.Link, depth int) Interface {
+	i := Interface{Name: l.Name, Index: l.Index}
+	i.Zone, i.Reason = m.zoneOf(l)
+	if master := m.snap.Network.Link(l.Master); master != nil && master.Kind == "bridge" && depth < 8 {
+		up := m.link(master, depth+1)
+		i.Zone, i.Reason, i.Port = up.Zone, "port of "+master.Name+": "+up.Reason, true
+	}
+	i.Inert = !l.Loopback && !i.Port && (len(l.Addrs) == 0 || !l.Up)
+	return i
+}
+
+// zoneOf applies the rules in order of decreasing trust: configuration, loopback, a name given for
+// management, the default route, the kind and name, and at last the addresses.
+func (m *Map) zoneOf(l *snapshot.Link) (zone, reason string) {
+	for _, name := range []string{Management, Runtime, Workload, External} {
+		for _, p := range m.cfg[name].Interfaces {
+			if ok, _ := path.Match(p, l.Name); ok {
+				return name, "configured: " + p
+			}
+		}
+	}
+	switch {
+	case l.Loopback:
+		return Host, "loopback"
+	case slices.Contains(usbDrivers, l.Driver) && m.linkLocal(l):
+		return Management, "USB network of a BMC (driver " + l.Driver + ")"
+	case managementName.MatchString(l.Name):
+		return Management, "named for management"
+	case l.Kind == "vrf" && managementName.MatchString(strings.TrimPrefix(l.Name, "vrf-")):
+		return Management, "VRF named for management"
+	case workloadName.MatchString(l.Name):
+		return Workload, "name of a container or machine network"
+	case vpnName.MatchString(l.Name) || l.Kind == "wireguard":
+		return Management, "private network (an assumption: configure it if workloads use it)"
+	case m.defaultRoute(l.Index):
+		return External, "has a default route"
+	case (l.Kind == "veth" || l.Kind == "netkit") && l.PeerNetns != m.snap.Network.HostNetns():
+		return Workload, l.Kind + " into another network namespace"
+	case m.global(l):
+		return External, "has a public address"
+	case len(l.Addrs) == 0 || !l.Up:
+		return External, "no address, or down"
+	}
+	return Unclassified, "nothing explains it; counted as external"
+}
+
+func (m *Map) linkLocal(l *snapshot.Link) bool {
+	for _, a := range l.Addrs {
+		if p, err := netip.ParsePrefix(a); err == nil && p.Addr().Is4() {
+			if p.Addr().IsLinkLocalUnicast() || strings.HasPrefix(a, "16.1.15.") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (m *Map) defaultRoute(index int) bool {
+	for _, r := range m.snap.Network.Routes {
+		if (r.Dst == "0.0.0.0/0" || r.Dst == "::/0") && r.Type == "unicast" && slices.Contains(r.Oifs, index) {
+			return true
+		}
+	}
+	return false
+}
+
+func (m *Map) global(l *snapshot.Link) bool {
+	for _, a := range l.Addrs {
+		if p, err := netip.ParsePrefix(a); err == nil && p.Addr().IsGlobalUnicast() && !p.Addr().IsPrivate() {
+			return true
+		}
+	}
+	return false
+}
+
+// connected is the prefixes that are routed out of an interface, the default route apart.
+func (m *Map) connected(index int) (list []netip.Prefix, byDefault bool) {
+	for _, r := range m.snap.Network.Routes {
+		if r.Type != "unicast" || !slices.Contains(r.Oifs, index) {
+			continue
+		}
+		p, err := netip.ParsePrefix(r.Dst)
+		switch {
+		case err != nil:
+		case p.Bits() == 0:
+			byDefault = true
+		case !slices.Contains(list, p):
+			list = append(list, p)
+		}
+	}
+	return list, byDefault
+}
+
+// origins lists where packets of each zone come from. A prefix that the configuration gives to a
+// zone is taken out of the zone of the interface that it is behind.
+func (m *Map) origins() {
+	all := []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}
+	for _, i := range m.Interfaces {
+		if i.Inert || i.Port {
+			continue
+		}
+		if i.Zone == Host {
+			continue
+		}
+		zone := i.Zone
+		if zone == Unclassified {
+			zone = External
+		}
+		own, byDefault := m.connected(i.Index)
+		o := Origin{Zone: zone, Interface: i.Name, Index: i.Index, From: own, Reason: i.Reason}
+		if byDefault {
+			o.From = all
+			for _, other := range m.Interfaces {
+				if other.Index != i.Index && !other.Inert {
+					ps, _ := m.connected(other.Index)
+					o.Except = append(o.Except, withoutLinkLocal(ps)...)
+				}
+			}
+		}
+		for _, name := range []string{Management, Runtime, Workload, External} {
+			var split []netip.Prefix
+			for _, p := range m.cfg[name].Prefixes {
+				if name != zone && slices.ContainsFunc(o.From, func(q netip.Prefix) bool { return q.Overlaps(p) }) &&
+					!slices.ContainsFunc(o.Except, func(q netip.Prefix) bool {
+						return q.Bits() <= p.Bits() && q.Overlaps(p)
+					}) {
+					split = append(split, p)
+				}
+			}
+			if len(split) > 0 {
+				o.Except = append(o.Except, split...)
+				m.Shared = append(m.Shared, i.Name)
+				m.Origins = append(m.Origins, Origin{
+					Zone: name, Interface: i.Name, Index: i.Index, From: split,
+					Reason: "configured prefixes behind " + i.Name,
+				})
+			}
+		}
+		m.Origins = append(m.Origins, o)
+	}
+	m.local()
+}
+
+func withoutLinkLocal(ps []netip.Prefix) []netip.Prefix {
+	return slices.DeleteFunc(slices.Clone(ps), func(p netip.Prefix) bool {
+		return p.Addr().IsLinkLocalUnicast()
+	})
+}
+
+// local adds the processes of the workload zone that are in the host's network namespace: they
+// reach loopback.
+func (m *Map) local() {
+	host := m.snap.Network.HostNetns()
+	var who []string
+	for i := range m.snap.Processes.List {
+		p := &m.snap.Processes.List[i]
+		if p.NS.Net != host || host == 0 {
+			continue
+		}
+		if zone, why := m.Process(p); zone == Workload {
+			who = append(who, p.Comm+" ("+why+")")
+		}
+	}
+	if len(who) == 0 {
+		return
+	}
+	slices.Sort(who)
+	who = slices.Compact(who)
+	reason := strings.Join(who[:min(len(who), 4)], ", ")
+	if len(who) > 4 {
+		reason += fmt.Sprintf(" and %d more", len(who)-4)
+	}
+	m.Origins = append(m.Origins, Origin{
+		Zone: Workload, Local: true, Reason: "runs in the host's network namespace: " + reason,
+	})
+}
+
+func containerMounts(s *snapshot.Snapshot) map[uint64]string {
+	byPID := map[int]*snapshot.Process{}
+	for i := range s.Processes.List {
+		byPID[s.Processes.List[i].PID] = &s.Processes.List[i]
+	}
+	m := map[uint64]string{}
+	for _, c := range s.Runtimes.Containers {
+		if p := byPID[c.PID]; p != nil && p.NS.Mnt != 0 && p.NS.Mnt != s.Processes.Init.Mnt {
+			m[p.NS.Mnt] = c.ID
+		}
+	}
+	return m
+}
+
+// Container is the id of the container that a process is in, "" where it is in none.
+func (m *Map) Container(p *snapshot.Process) string {
+	if p.Container != "" {
+		return p.Container
+	}
+	return m.inits[p.NS.Mnt]
+}
+
+// Process says which zone a process is in. The host's own processes are in zone host; what runs in
+// a container, a sandbox (another pid or user namespace) or is an agent with a shell is workload.
+func (m *Map) Process(p *snapshot.Process) (zone, reason string) {
+	for _, name := range []string{Management, Runtime, External, Workload} {
+		for _, sel := range m.cfg[name].Processes {
+			if sel.Exe == p.Exe {
+				return name, "configured: " + sel.Exe
+			}
+		}
+		for _, u := range m.cfg[name].Units {
+			if ok, _ := path.Match(u, p.Unit); ok {
+				return name, "configured: " + u
+			}
+		}
+	}
+	if id := m.Container(p); id != "" {
+		return Workload, "container " + short(id)
+	}
+	for i := range m.snap.Agents.Instances {
+		a := &m.snap.Agents.Instances[i]
+		if a.PID != p.PID {
+			continue
+		}
+		if a.Kind == "cli" || a.Kind == "gateway" || a.Kind == "browser" {
+			if a.Config != nil && a.Config.Sandbox == "all" && len(a.Config.WeakAgents) == 0 {
+				return Runtime, a.Title + " with a sandbox for everything"
+			}
+			return Workload, a.Title + " runs what a model writes"
+		}
+		return Runtime, a.Title
+	}
+	init := m.snap.Processes.Init
+	switch {
+	case init.PID != 0 && p.NS.PID != 0 && p.NS.PID != init.PID:
+		return Workload, "another pid namespace"
+	case init.User != 0 && p.NS.User != 0 && p.NS.User != init.User:
+		return Workload, "another user namespace"
+	}
+	return Host, "a process of the host"
+}
+
+func short(id string) string {
+	if len(id) > 12 {
+		return id[:12]
+	}
+	return id
+}
+
+// ZonesOf lists the zones that have an origin, in a fixed order.
+func (m *Map) ZonesOf() []string {
+	var list []string
+	for _, z := range []string{External, Management, Runtime, Workload} {
+		if slices.ContainsFunc(m.Origins, func(o Origin) bool { return o.Zone == z }) {
+			list = append(list, z)
+		}
+	}
+	return list
+}
