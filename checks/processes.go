@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -25,7 +26,7 @@ func collectProcesses(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Ou
 	sec.LastCap = atoi(s.fact("/proc/sys/kernel/cap_last_cap").Value)
 	sec.CapBnd = s.boundingSet()
 	owners := s.netOwners(procs, out)
-	refused := 0
+	refused, nameless := 0, 0
 	for _, p := range procs {
 		if ctx.Err() != nil {
 			out.fail("read processes", ctx.Err())
@@ -34,7 +35,12 @@ func collectProcesses(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Ou
 		v := p.Process
 		v.NetOwner = owners[v.NS.Net]
 		v.Devices = s.openDevices(p)
-		if len(v.Unread) > 0 {
+		switch {
+		case slices.Equal(v.Unread, []string{"exe"}), v.PID == 1 && len(v.Unread) > 0:
+			// Its power is known, and its arguments still name the program. Process 1 is the host itself
+			// by definition, whatever its namespaces are.
+			nameless++
+		case len(v.Unread) > 0:
 			refused++
 		}
 		sec.List = append(sec.List, v)
@@ -42,6 +48,10 @@ func collectProcesses(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Ou
 	if refused > 0 {
 		out.partial("%s not be read whole (needs CAP_SYS_PTRACE, or another security module refuses)",
 			count(refused, "process could", "processes could"))
+	}
+	if nameless > 0 {
+		out.partialIn("programs", "the program file of %s not be read",
+			count(nameless, "process could", "processes could"))
 	}
 	sec.Shared = s.sharedMemory(procs, out)
 	return out

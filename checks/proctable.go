@@ -272,8 +272,12 @@ func (s *Scan) environ(pid int) (map[string]string, error) {
 	return env, nil
 }
 
-// exeBase is the name of the program file, without the kernel's mark for a deleted one.
+// exeBase is the name of the program file, without the kernel's mark for a deleted one. Where the
+// file may not be read it is the name by which the program was started.
 func (p *process) exeBase() string {
+	if p.Exe == "" && len(p.argv) > 0 {
+		return filepath.Base(strings.Fields(p.argv[0] + " .")[0])
+	}
 	return filepath.Base(strings.TrimSuffix(p.Exe, " (deleted)"))
 }
 

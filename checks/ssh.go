@@ -33,7 +33,7 @@ func collectSSH(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outcome 
 	exes := map[int]string{}
 	for _, p := range procs {
 		exes[p.PID] = p.exeBase()
-		if slices.Contains(p.Unread, "exe") && p.PID != 1 {
+		if slices.Contains(p.Unread, "cmdline") {
 			out.partialIn("servers", "a process could be an SSH server that is not seen (needs CAP_SYS_PTRACE)")
 		}
 	}

@@ -8,7 +8,7 @@ import "github.com/ringfence/ringfence/snapshot"
 type Document struct {
 	Host       snapshot.Host         `json:"host"`
 	Coverage   []snapshot.Coverage   `json:"coverage"`
-	Services   []DocService          `json:"services" reads:"listeners.ip network nftables processes agents runtimes"`
+	Services   []DocService          `json:"services" reads:"listeners.ip network nftables processes.power agents runtimes"`
 	Interfaces []DocInterface        `json:"interfaces" reads:"network"`
 	Shared     []DocShared           `json:"sharedInterfaces" reads:"network listeners.ip"`
 	Forwards   []DocForward          `json:"forwards" reads:"network nftables"`
@@ -16,13 +16,13 @@ type Document struct {
 	SSH        DocSSH                `json:"ssh" reads:"ssh.configs ssh.servers"`
 	IPMI       snapshot.IPMI         `json:"ipmi" reads:"ipmi"`
 	WinRM      snapshot.WinRM        `json:"winrm" reads:"winrm"`
-	Sockets    []DocSocket           `json:"runtimeSockets" reads:"runtimes processes"`
-	Groups     []DocGroup            `json:"runtimeGroups" reads:"runtimes agents processes"`
+	Sockets    []DocSocket           `json:"runtimeSockets" reads:"runtimes processes.power"`
+	Groups     []DocGroup            `json:"runtimeGroups" reads:"runtimes agents processes.power"`
 	Containers []snapshot.Container  `json:"containers" reads:"runtimes"`
-	Workloads  []DocWorkload         `json:"workloads" reads:"processes runtimes agents"`
-	Abstract   []DocAbstract         `json:"abstractSockets" reads:"listeners.unix processes runtimes agents"`
-	Agents     []DocAgent            `json:"agents" reads:"agents listeners.ip network nftables processes"`
-	Memory     []DocMemory           `json:"sharedMemory" reads:"processes runtimes agents"`
+	Workloads  []DocWorkload         `json:"workloads" reads:"processes.power runtimes agents"`
+	Abstract   []DocAbstract         `json:"abstractSockets" reads:"listeners.unix processes.power runtimes agents"`
+	Agents     []DocAgent            `json:"agents" reads:"agents listeners.ip network nftables processes.power"`
+	Memory     []DocMemory           `json:"sharedMemory" reads:"processes.power runtimes agents"`
 	Kernel     snapshot.Kernel       `json:"kernel" reads:"kernel.facts"`
 	Sysctls    map[string]DocSetting `json:"sysctls" reads:"kernel.sysctls network"`
 }

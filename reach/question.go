@@ -64,7 +64,7 @@ func (m *Model) Socket(o Origin, s *snapshot.Socket, v4 bool) Answer {
 			hits = append(hits, d)
 		}
 	}
-	return e.answer(hits, err, iif.Name, s.Proto)
+	return e.answer(hits, err, iif, s.Proto)
 }
 
 // packet is all first packets of a protocol: a SYN for TCP, any ports.
@@ -315,7 +315,7 @@ func (e *engine) fromHost(_ Origin, s *snapshot.Socket, proto uint64, bound set,
 	var err error
 	for _, hook := range []string{"output", "postrouting"} {
 		if live, err = e.hook(hook, v4, "", live); err != nil {
-			return e.answer(nil, err, "local", s.Proto)
+			return e.answer(nil, err, nil, s.Proto)
 		}
 	}
 	for i := range live {
@@ -328,7 +328,7 @@ func (e *engine) fromHost(_ Origin, s *snapshot.Socket, proto uint64, bound set,
 		in, _ := arrived[i].split(fDport, single(num(uint64(s.Port))))
 		hits = append(hits, in...)
 	}
-	return e.answer(hits, err, "local", s.Proto)
+	return e.answer(hits, err, nil, s.Proto)
 }
 
 // Forward asks whether a packet of the origin is forwarded out of another interface, to a port there
@@ -365,7 +365,7 @@ func (m *Model) Forward(o Origin, oif int, proto string, port int, v4 bool) Answ
 		start = start.doubt(d)
 	}
 	arrived, err := e.through([]cube{start}, in, oif, targets, fib)
-	return e.answer(arrived, err, in.Name, proto)
+	return e.answer(arrived, err, in, proto)
 }
 
 func (m *Model) forwardingOff(in *snapshot.Link, v4 bool) (off, unknown bool) {
@@ -402,9 +402,18 @@ func (e *engine) through(live []cube, in *snapshot.Link, oif int, targets set, f
 
 // witness picks a packet of the cube that a person recognises: low addresses of the zone that are
 // no network's own, an ephemeral source port.
-func (c *cube) witness(in, proto string) *Packet {
-	p := &Packet{In: in, Proto: proto, Sport: 40000}
+func (c *cube) witness(in *snapshot.Link, proto string) *Packet {
+	p := &Packet{In: "local", Proto: proto, Sport: 40000}
 	src := c.sets[fSaddr][0].lo
+	if in != nil {
+		p.In = in.Name
+		for _, a := range linkAddrs(in, c.v4) { // a neighbour is an address that a person knows
+			if near := c.sets[fSaddr].intersect(prefixSet(a)); !near.empty() && !a.Addr().IsLinkLocalUnicast() {
+				src = near[0].lo
+				break
+			}
+		}
+	}
 	if n := src.next(); !c.sets[fSaddr].singleton() && c.sets[fSaddr].contains(n) && src.lo&0xff == 0 {
 		src = n.next()
 		if !c.sets[fSaddr].contains(src) {

@@ -346,7 +346,7 @@ func (e *engine) bridgeFilters() []Cause {
 }
 
 // answer draws the conclusion from what arrived.
-func (e *engine) answer(arrived []cube, err error, in string, proto string) Answer {
+func (e *engine) answer(arrived []cube, err error, in *snapshot.Link, proto string) Answer {
 	a := e.conclude(arrived, err, in, proto)
 	if a.Verdict == Reachable && e.sources != nil {
 		var through set
@@ -358,7 +358,7 @@ func (e *engine) answer(arrived []cube, err error, in string, proto string) Answ
 	return a
 }
 
-func (e *engine) conclude(arrived []cube, err error, in string, proto string) Answer {
+func (e *engine) conclude(arrived []cube, err error, in *snapshot.Link, proto string) Answer {
 	if errors.Is(err, errTooComplex) {
 		return Answer{Verdict: Unknown, Because: []Cause{{Text: err.Error()}}}
 	}

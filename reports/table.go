@@ -49,7 +49,7 @@ func writeTable(w io.Writer, r *finding.Report, o Options) error {
 	}
 	if rows := statusRows(r, finding.Unknown); len(rows) > 0 {
 		fmt.Fprintf(w, "\n%s\n", paint("medium", fmt.Sprintf("UNKNOWN (%d): neither passed nor failed", len(rows))))
-		if err := render(w, []string{"check", "why"}, rows, o.Width); err != nil {
+		if err := render(w, []string{"check", "why"}, byReason(rows), o.Width); err != nil {
 			return err
 		}
 	}
@@ -118,18 +118,33 @@ func statusRows(r *finding.Report, states ...string) [][2]string {
 	return rows
 }
 
+// byReason joins the checks that one gap makes unknown.
+func byReason(rows [][2]string) [][2]string {
+	var out [][2]string
+	for _, r := range rows {
+		i := slices.IndexFunc(out, func(o [2]string) bool { return o[1] == r[1] })
+		if i < 0 {
+			out = append(out, r)
+		} else {
+			out[i][0] += "\n" + r[0]
+		}
+	}
+	return out
+}
+
 // render lays a table of two columns out. The cells are wrapped here, because the library's own
 // wrapping either cuts long words without a mark or marks every break inside them.
 func render(w io.Writer, head []string, rows [][2]string, width int) error {
 	first := 0
 	for _, r := range rows {
-		for _, part := range strings.SplitAfter(r[0], "/") {
-			first = max(first, len(part))
-		}
-	}
-	if width >= 90 {
-		for _, r := range rows {
-			first = max(first, len(r[0]))
+		for _, id := range strings.Split(r[0], "\n") {
+			if width >= 90 {
+				first = max(first, len(id))
+				continue
+			}
+			for _, part := range strings.SplitAfter(id, "/") {
+				first = max(first, len(part))
+			}
 		}
 	}
 	first = min(first, width/2)
@@ -157,12 +172,17 @@ func render(w io.Writer, head []string, rows [][2]string, width int) error {
 	return nil
 }
 
-// wrapID breaks the name of a check after its area.
-func wrapID(id string, width int) string {
-	if len(id) <= width {
-		return id
+// wrapID breaks the names of checks after their area.
+func wrapID(ids string, width int) string {
+	var out []string
+	for _, id := range strings.Split(ids, "\n") {
+		if area, name, ok := strings.Cut(id, "/"); ok && len(id) > width {
+			out = append(out, area+"/")
+			id = name
+		}
+		out = append(out, wrap(id, width)...)
 	}
-	return strings.Join(wrap(strings.Replace(id, "/", "/ ", 1), width), "\n")
+	return strings.Join(out, "\n")
 }
 
 // wrapCell wraps each line of a cell and keeps its indentation.

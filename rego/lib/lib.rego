@@ -103,5 +103,5 @@ container(c) := c.name if {
 # stable cuts what changes from day to day out of a name: long hexadecimal ids.
 stable(name) := regex.replace(name, `[0-9a-f]{12,}`, "*")
 
-# baseline is the ruleset of the fix in its default-deny form.
-baseline := "ringfence fix plan prints a ruleset that closes the named ports; for a closed default load an input chain with policy drop that accepts loopback, established connections, ICMP and the management zone"
+# baseline points to a whole ruleset: what closes a default is no single rule.
+baseline := "load an input chain with policy drop (docs/baseline.md has one to adapt)"

@@ -7,7 +7,7 @@
 #   root.
 # custom:
 #   severity: critical
-#   reads: [processes, runtimes, agents]
+#   reads: [processes.power, runtimes, agents]
 #   remediation: >-
 #     Drop all capabilities and add back the few that the workload needs.
 #   references:

@@ -7,7 +7,7 @@
 #   nothing here, and is no finding.
 # custom:
 #   severity: critical
-#   reads: [processes, runtimes, agents]
+#   reads: [processes.power, runtimes, agents]
 #   remediation: >-
 #     Drop the capability, or give the workload a network namespace of its own.
 #   references:

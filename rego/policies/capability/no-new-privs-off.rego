@@ -5,7 +5,7 @@
 #   a workload. In an initial user namespace that is a way to root.
 # custom:
 #   severity: medium
-#   reads: [processes, runtimes, agents]
+#   reads: [processes.power, runtimes, agents]
 #   remediation: >-
 #     Set no-new-privileges for the container, or NoNewPrivileges=yes in the unit.
 #   references:

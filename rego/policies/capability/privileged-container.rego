@@ -5,7 +5,7 @@
 #   on the host with a different view of the file system.
 # custom:
 #   severity: critical
-#   reads: [processes, runtimes, agents]
+#   reads: [processes.power, runtimes, agents]
 #   remediation: >-
 #     Recreate the container without --privileged; add single capabilities and devices where
 #     needed.

@@ -5,7 +5,7 @@
 #   shared memory of the host and of every other workload there.
 # custom:
 #   severity: high
-#   reads: [processes, runtimes, agents]
+#   reads: [processes.power, runtimes, agents]
 #   remediation: >-
 #     Recreate the container without --pid=host, --network=host or --ipc=host.
 #   references:

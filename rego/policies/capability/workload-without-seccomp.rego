@@ -6,7 +6,7 @@
 #   judged as medium.
 # custom:
 #   severity: high
-#   reads: [processes, runtimes, agents]
+#   reads: [processes.power, runtimes, agents]
 #   remediation: >-
 #     Remove seccomp=unconfined; use the default profile of the runtime.
 #   references:

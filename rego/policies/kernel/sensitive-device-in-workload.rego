@@ -5,7 +5,7 @@
 #   hardware, other tenants or the host. All devices is what a privileged container has.
 # custom:
 #   severity: high
-#   reads: [runtimes, processes, agents]
+#   reads: [runtimes, processes.power, agents]
 #   remediation: >-
 #     Remove the device from the container; give graphics cards by partition (MIG), not whole.
 #   references:

@@ -6,7 +6,7 @@
 #   which the host can neither see nor filter.
 # custom:
 #   severity: critical
-#   reads: [listeners.ip, network, nftables, processes, agents, runtimes]
+#   reads: [listeners.ip, network, nftables, processes.power, agents, runtimes]
 #   remediation: >-
 #     Drop ports 623 and 664 from every zone but management, or stop the program that listens.
 #   references:

@@ -5,7 +5,7 @@
 #   that lets only a small part of the addresses through is an allow list and no finding.
 # custom:
 #   severity: critical
-#   reads: [listeners.ip, network, nftables, processes, agents, runtimes]
+#   reads: [listeners.ip, network, nftables, processes.power, agents, runtimes]
 #   remediation: >-
 #     Allow the port from the addresses of administrators only, or let SSH listen on the
 #     management address.

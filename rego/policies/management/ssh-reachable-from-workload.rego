@@ -8,7 +8,7 @@
 #   no exception where workload code runs in the host network namespace.
 # custom:
 #   severity: critical
-#   reads: [listeners.ip, network, nftables, processes, agents, runtimes]
+#   reads: [listeners.ip, network, nftables, processes.power, agents, runtimes]
 #   remediation: >-
 #     Let SSH listen on the management address only and drop the port from the workload
 #     interfaces in the packet filter.

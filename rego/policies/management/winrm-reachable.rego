@@ -5,7 +5,7 @@
 #   OMI has given unauthenticated root before (CVE-2021-38647).
 # custom:
 #   severity: critical
-#   reads: [listeners.ip, network, nftables, processes, agents, runtimes]
+#   reads: [listeners.ip, network, nftables, processes.power, agents, runtimes]
 #   remediation: >-
 #     Set httpport and httpsport to 0 in omiserver.conf, or drop the ports from every zone but
 #     management.

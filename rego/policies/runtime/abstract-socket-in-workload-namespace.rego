@@ -6,7 +6,7 @@
 #   the container runtime (CVE-2020-15257), of sandboxes and of D-Bus.
 # custom:
 #   severity: high
-#   reads: [listeners.unix, processes, runtimes, agents]
+#   reads: [listeners.unix, processes.power, runtimes, agents]
 #   remediation: >-
 #     Give the workload a network namespace of its own, and update the runtime.
 #   references:

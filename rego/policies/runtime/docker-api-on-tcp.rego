@@ -6,7 +6,7 @@
 #   holds for every process of the host, and for workloads in its network namespace.
 # custom:
 #   severity: critical
-#   reads: [listeners.ip, network, nftables, processes, agents, runtimes]
+#   reads: [listeners.ip, network, nftables, processes.power, agents, runtimes]
 #   remediation: >-
 #     Use the unix socket; where TCP is needed, require client certificates (--tlsverify).
 #   references:
