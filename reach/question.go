@@ -132,7 +132,7 @@ func (m *Model) sources(o Origin, v4 bool) set {
 	}
 	out = append(out, m.fibs[v4].local()...)
 	for _, p := range m.fibs[v4].parts {
-		if p.kind == routeKind["broadcast"] || p.kind == routeKind["multicast"] {
+		if p.kind == routeKind["broadcast"] || p.kind == routeKind["multicast"] || p.kind == routeKind["anycast"] {
 			out = append(out, p.addrs...)
 		}
 	}
@@ -400,31 +400,35 @@ func (e *engine) through(live []cube, in *snapshot.Link, oif int, targets set, f
 	return e.hook("postrouting", fib.v4, "", live)
 }
 
-// witness picks a packet of the cube that a person recognises: low addresses of the zone that are
-// no network's own, an ephemeral source port.
+// witness picks a packet of the cube that a person recognises: a neighbour's address that is no
+// network's own, the host's address on that interface, an ephemeral source port.
 func (c *cube) witness(in *snapshot.Link, proto string) *Packet {
 	p := &Packet{In: "local", Proto: proto, Sport: 40000}
-	src := c.sets[fSaddr][0].lo
-	if in != nil {
-		p.In = in.Name
-		for _, a := range linkAddrs(in, c.v4) { // a neighbour is an address that a person knows
-			if near := c.sets[fSaddr].intersect(prefixSet(a)); !near.empty() && !a.Addr().IsLinkLocalUnicast() {
-				src = near[0].lo
-				break
-			}
-		}
-	}
-	if n := src.next(); !c.sets[fSaddr].singleton() && c.sets[fSaddr].contains(n) && src.lo&0xff == 0 {
-		src = n.next()
-		if !c.sets[fSaddr].contains(src) {
-			src = n
-		}
-	}
 	dst, dport := c.sets[fDaddr], c.sets[fDport]
 	if c.nat {
 		dst, dport = c.sets[fOrigDaddr], c.sets[fOrigDport]
 	}
-	p.Src, p.Dst = src.addr(c.v4).String(), pickAddr(dst, c.v4)
+	src := hostPart(c.sets[fSaddr])
+	to := pickAddr(dst, c.v4)
+	if in != nil {
+		p.In = in.Name
+		for _, a := range linkAddrs(in, c.v4) {
+			if a.Addr().IsLinkLocalUnicast() {
+				continue
+			}
+			if near := c.sets[fSaddr].intersect(prefixSet(a)); !near.empty() {
+				src = hostPart(near.subtract(single(addrNumber(a.Masked().Addr()))))
+				if src == (u128{}) {
+					src = near[0].lo
+				}
+			}
+			if dst.contains(addrNumber(a.Addr())) {
+				to = a.Addr().String()
+			}
+			break
+		}
+	}
+	p.Src, p.Dst = src.addr(c.v4).String(), to
 	if !c.sets[fSport].contains(num(40000)) {
 		p.Sport = int(c.sets[fSport][0].lo.lo)
 	}
@@ -433,6 +437,27 @@ func (c *cube) witness(in *snapshot.Link, proto string) *Packet {
 		p.Dport = 443
 	}
 	return p
+}
+
+// hostPart is the first number whose last byte is neither 0 nor 1, where there is one: those are
+// mostly networks and routers.
+func hostPart(s set) u128 {
+	for _, i := range s {
+		n := i.lo
+		for range 3 {
+			if n.lo&0xff > 1 {
+				return n
+			}
+			if n == i.hi {
+				break
+			}
+			n = n.next()
+		}
+	}
+	if s.empty() {
+		return u128{}
+	}
+	return s[0].lo
 }
 
 // pickAddr prefers an address outside loopback and link-local.

@@ -1,0 +1,473 @@
+//go:build linux
+
+// Package e2e audits hosts made of network namespaces and compares what the program says with what
+// real connections do.
+package e2e
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ringfence/ringfence/finding"
+)
+
+// needRoot skips a test of the kernel where there is no kernel to be had.
+func needRoot(t *testing.T) {
+	t.Helper()
+	if os.Getuid() != 0 {
+		t.Skip("needs root, to make network namespaces")
+	}
+	for _, tool := range []string{"ip", "nft", "unshare", "nsenter"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skipf("needs the program %s (make deps installs it)", tool)
+		}
+	}
+}
+
+// binary builds the program once for all tests.
+func binary(t *testing.T) string {
+	t.Helper()
+	dir := filepath.Join(os.TempDir(), fmt.Sprintf("ringfence-e2e-%d", os.Getpid()))
+	bin := filepath.Join(dir, "ringfence")
+	if _, err := os.Stat(bin); err == nil {
+		return bin
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("go", "build", "-o", bin, "../cmd/ringfence")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	return bin
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	_ = os.RemoveAll(filepath.Join(os.TempDir(), fmt.Sprintf("ringfence-e2e-%d", os.Getpid())))
+	os.Exit(code)
+}
+
+// bed is a host of namespaces: the host with mgmt0, docker0 (a bridge with two workloads) and ext0,
+// and a peer behind each.
+type bed struct {
+	t    *testing.T
+	name string // prefix of the namespaces
+}
+
+func sh(t *testing.T, format string, args ...any) string {
+	t.Helper()
+	out, err := exec.Command("sh", "-ec", fmt.Sprintf(format, args...)).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s: %v\n%s", fmt.Sprintf(format, args...), err, out)
+	}
+	return string(out)
+}
+
+func newBed(t *testing.T) *bed {
+	t.Helper()
+	needRoot(t)
+	b := &bed{t, fmt.Sprintf("rf%d", os.Getpid()%100000)}
+	t.Cleanup(func() {
+		for _, n := range []string{"host", "mgmt", "ext", "w1", "w2"} {
+			_ = exec.Command("ip", "netns", "del", b.name+n).Run()
+		}
+	})
+	p := b.name
+	sh(t, `
+for n in host mgmt ext w1 w2; do ip netns add %[1]s$n; ip -n %[1]s$n link set lo up; done
+h="ip -n %[1]shost"
+$h link add mgmt0 type veth peer name eth0 netns %[1]smgmt
+$h link add ext0 type veth peer name eth0 netns %[1]sext
+$h link add docker0 type bridge
+for w in 1 2; do
+  $h link add vethw$w type veth peer name eth0 netns %[1]sw$w
+  $h link set vethw$w master docker0 up
+  ip -n %[1]sw$w addr add 172.17.0.$((w+1))/16 dev eth0
+  ip -n %[1]sw$w addr add fd17::$((w+1))/64 dev eth0 nodad
+  ip -n %[1]sw$w link set eth0 up
+  ip -n %[1]sw$w route add default via 172.17.0.1
+  ip -n %[1]sw$w route add default via fd17::1
+done
+$h addr add 172.17.0.1/16 dev docker0; $h addr add fd17::1/64 dev docker0 nodad; $h link set docker0 up
+$h addr add 10.10.0.1/24 dev mgmt0; $h addr add fd10::1/64 dev mgmt0 nodad; $h link set mgmt0 up
+$h addr add 203.0.113.1/24 dev ext0; $h addr add fd20::1/64 dev ext0 nodad; $h link set ext0 up
+ip -n %[1]smgmt addr add 10.10.0.9/24 dev eth0; ip -n %[1]smgmt addr add fd10::9/64 dev eth0 nodad
+ip -n %[1]smgmt link set eth0 up; ip -n %[1]smgmt route add default via 10.10.0.1; ip -n %[1]smgmt route add default via fd10::1
+ip -n %[1]sext addr add 203.0.113.9/24 dev eth0; ip -n %[1]sext addr add fd20::9/64 dev eth0 nodad
+ip -n %[1]sext link set eth0 up; ip -n %[1]sext route add default via 203.0.113.1; ip -n %[1]sext route add default via fd20::1
+$h route add default via 203.0.113.9; $h route add default via fd20::9
+ip netns exec %[1]shost sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
+`, p)
+	time.Sleep(1500 * time.Millisecond) // link-local addresses leave duplicate detection
+	return b
+}
+
+// inNS runs f with this goroutine's thread in a namespace of the bed.
+func (b *bed) inNS(ns string, f func()) {
+	b.t.Helper()
+	done := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread() // not unlocked: the thread ends with the goroutine
+		fd, err := os.Open("/run/netns/" + b.name + ns)
+		if err == nil {
+			err = unix.Setns(int(fd.Fd()), unix.CLONE_NEWNET)
+			fd.Close()
+		}
+		if err == nil {
+			f()
+		}
+		done <- err
+	}()
+	if err := <-done; err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// listen opens a socket on the host of the bed until the test ends.
+func (b *bed) listen(network, addr, device string) {
+	b.t.Helper()
+	lc := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
+		var err error
+		cerr := c.Control(func(fd uintptr) {
+			if device != "" {
+				err = unix.SetsockoptString(int(fd), unix.SOL_SOCKET, unix.SO_BINDTODEVICE, device)
+			}
+		})
+		return errors.Join(err, cerr)
+	}}
+	b.inNS("host", func() {
+		if strings.HasPrefix(network, "udp") {
+			pc, err := lc.ListenPacket(b.t.Context(), network, addr)
+			if err != nil {
+				b.t.Error(err)
+				return
+			}
+			b.t.Cleanup(func() { pc.Close() })
+			go echo(pc)
+			return
+		}
+		l, err := lc.Listen(b.t.Context(), network, addr)
+		if err != nil {
+			b.t.Error(err)
+			return
+		}
+		b.t.Cleanup(func() { l.Close() })
+		go func() {
+			for {
+				c, err := l.Accept()
+				if err != nil {
+					return
+				}
+				c.Close()
+			}
+		}()
+	})
+}
+
+func echo(pc net.PacketConn) {
+	buf := make([]byte, 64)
+	for {
+		n, from, err := pc.ReadFrom(buf)
+		if err != nil {
+			return
+		}
+		_, _ = pc.WriteTo(buf[:n], from)
+	}
+}
+
+// connects tries for real whether a peer gets an answer. No answer is silence: dropped or refused.
+func (b *bed) connects(ns, network, addr string) bool {
+	return b.dial(ns, &net.Dialer{Timeout: 300 * time.Millisecond}, network, addr)
+}
+
+func (b *bed) dial(ns string, d *net.Dialer, network, addr string) bool {
+	ok := false
+	b.inNS(ns, func() {
+		if strings.HasPrefix(network, "udp") {
+			ok = answers(d, network, addr)
+			return
+		}
+		c, err := d.Dial(network, addr)
+		if err == nil {
+			ok = true
+			c.Close()
+		}
+	})
+	return ok
+}
+
+// answers sends a datagram from an unconnected socket: a wildcard server can answer from another of
+// its addresses.
+func answers(d *net.Dialer, network, addr string) bool {
+	from := ":0"
+	if d.LocalAddr != nil {
+		from = d.LocalAddr.String()
+	}
+	pc, err := net.ListenPacket(network, from)
+	if err != nil {
+		return false
+	}
+	defer pc.Close()
+	to, err := net.ResolveUDPAddr(network, addr)
+	if err != nil {
+		return false
+	}
+	_ = pc.SetDeadline(time.Now().Add(d.Timeout))
+	if _, err := pc.WriteTo([]byte("x"), to); err != nil {
+		return false
+	}
+	_, _, err = pc.ReadFrom(make([]byte, 8))
+	return err == nil
+}
+
+func (b *bed) nft(rules string) {
+	b.t.Helper()
+	cmd := exec.Command("ip", "netns", "exec", b.name+"host", "nft", "-f", "-")
+	cmd.Stdin = strings.NewReader(rules)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		b.t.Fatalf("nft: %v\n%s", err, out)
+	}
+}
+
+// audit runs the program on the host of the bed. It sees the processes of the machine too, since a
+// network namespace does not hide them.
+func (b *bed) audit(args ...string) (*finding.Report, int) {
+	b.t.Helper()
+	cmd := exec.Command("nsenter", append([]string{
+		"--net=/run/netns/" + b.name + "host", binary(b.t), "audit", "-f", "json",
+	}, args...)...)
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	err := cmd.Run()
+	var ee *exec.ExitError
+	if err != nil && !errors.As(err, &ee) {
+		b.t.Fatal(err)
+	}
+	r := new(finding.Report)
+	if err := json.Unmarshal(out.Bytes(), r); err != nil {
+		b.t.Fatalf("report: %v\n%s", err, errs.Bytes())
+	}
+	return r, cmd.ProcessState.ExitCode()
+}
+
+// listeners are the sockets of the host whose exposure is compared.
+var listeners = []struct {
+	network, addr, device string
+	port                  int
+}{
+	{"tcp4", "0.0.0.0:22", "", 22},
+	{"tcp", "[::]:2375", "", 2375},
+	{"tcp4", "127.0.0.1:18789", "", 18789},
+	{"tcp4", "10.10.0.1:8443", "", 8443},
+	{"tcp4", "0.0.0.0:5985", "", 5985},
+	{"tcp4", "0.0.0.0:9000", "mgmt0", 9000},
+	{"tcp6", "[::]:9001", "", 9001},
+	{"tcp6", "[fd10::1]:9002", "", 9002},
+	{"udp4", "0.0.0.0:623", "", 623},
+	{"udp", "[::]:9003", "", 9003},
+}
+
+// peers are where real connections come from, with the host's addresses that they try.
+var peers = []struct{ ns, zone, origin string }{
+	{"mgmt", "management", "mgmt0"}, {"ext", "external", "ext0"}, {"w1", "workload", "docker0"},
+}
+
+var hostAddrs = map[string][]string{
+	"ipv4": {"10.10.0.1", "172.17.0.1", "203.0.113.1"}, "ipv6": {"fd10::1", "fd17::1", "fd20::1"},
+}
+
+// rulesets are loaded one after the other; the verdicts must follow.
+var rulesets = map[string]string{
+	"none": ``,
+	"policy drop with services": `
+table inet filter {
+	set admins { type ipv4_addr; flags interval; elements = { 10.10.0.0/24 } }
+	chain input {
+		type filter hook input priority 0; policy drop;
+		iif lo accept
+		ct state established,related accept
+		ct state invalid drop
+		ip saddr @admins tcp dport { 22, 8443, 9000 } accept
+		iifname "docker0" tcp dport { 2375, 5985 } accept
+		meta l4proto ipv6-icmp accept
+		iifname "mgmt0" udp dport 623 accept
+		ip6 saddr fd20::/64 tcp dport 9001 accept
+	}
+}`,
+	"ipv4 only": `
+table ip filter {
+	chain input {
+		type filter hook input priority 0; policy drop;
+		ct state established accept
+		iifname "mgmt0" accept
+	}
+}`,
+	"accept is not final": `
+table inet a {
+	chain c { type filter hook input priority -10; policy accept; accept; }
+}
+table inet b {
+	chain c { type filter hook input priority 10; policy accept; iifname != { "mgmt0", "lo" } tcp dport { 22, 2375 } drop; }
+}`,
+	"jump, goto and return": `
+table inet f {
+	chain web { tcp dport 2375 return; tcp dport 22 drop; }
+	chain rest { tcp dport 5985 accept; }
+	chain input {
+		type filter hook input priority 0; policy drop;
+		ct state established,related accept
+		meta l4proto ipv6-icmp accept
+		iifname "docker0" jump web
+		tcp dport { 22, 2375 } accept
+		goto rest
+		accept
+	}
+}`,
+	"verdict map": `
+table inet f {
+	map m { type ifname . inet_service : verdict; elements = { "ext0" . 22 : drop, "docker0" . 22 : drop, "docker0" . 2375 : accept } }
+	chain input {
+		type filter hook input priority 0; policy accept;
+		meta l4proto tcp iifname . tcp dport vmap @m
+		udp dport { 600-700 } iifname vmap { "ext0" : drop, "mgmt0" : accept }
+		tcp dport 9000-9003 ip6 saddr fd17::/64 reject
+	}
+}`,
+	"redirect": `
+table ip nat {
+	chain pre { type nat hook prerouting priority dstnat; policy accept; iifname "ext0" tcp dport 22 redirect to :9; iifname "docker0" tcp dport 8443 dnat to 10.10.0.1:2375; }
+}`,
+	"prerouting by destination type": `
+table inet raw {
+	chain pre { type filter hook prerouting priority -160; policy accept; iifname "ext0" fib daddr type local tcp dport { 22, 5985 } drop; ip saddr != 10.0.0.0/8 udp dport 623 drop; }
+}`,
+	"dormant": `
+table inet d {
+	flags dormant
+	chain input { type filter hook input priority 0; policy drop; }
+}`,
+	"marks": `
+table inet m {
+	chain pre { type filter hook prerouting priority -150; policy accept; iifname "docker0" meta mark set 7; }
+	chain input { type filter hook input priority 0; policy accept; meta mark 7 tcp dport 22 drop; meta mark and 0x3 == 0x3 udp dport 9003 drop; }
+}`,
+	"concatenations and ranges": `
+table inet c {
+	set s { type ipv4_addr . inet_service; flags interval; elements = { 172.17.0.0/24 . 20-30, 203.0.113.9 . 5985 } }
+	chain input { type filter hook input priority 0; policy accept; ip saddr . tcp dport @s drop; tcp dport != 22 ip saddr 10.10.0.1-10.10.0.20 drop; }
+}`,
+}
+
+// TestExposureAgainstRealConnections holds every verdict against the kernel: a witness must get
+// through when it is sent, and where nothing gets through no peer may connect to any address.
+func TestExposureAgainstRealConnections(t *testing.T) {
+	b := newBed(t)
+	for _, l := range listeners {
+		b.listen(l.network, l.addr, l.device)
+	}
+	for name, rules := range rulesets {
+		t.Run(name, func(t *testing.T) {
+			b := &bed{t, b.name}
+			b.nft("flush ruleset\n" + rules)
+			report, _ := b.audit()
+			var wg sync.WaitGroup
+			compared := 0
+			for _, l := range listeners {
+				for _, p := range peers {
+					for fam, addrs := range hostAddrs {
+						e := exposureOf(report, l.port, p.zone, fam)
+						if e == nil {
+							continue // the socket does not take this family
+						}
+						compared++
+						network := strings.TrimRight(l.network, "46") + map[string]string{"ipv4": "4", "ipv6": "6"}[fam]
+						switch e.Verdict {
+						case "reachable":
+							if from, to := witness(t, e.Witness); !b.connectsFrom(p.ns, network, from, to) {
+								t.Errorf("%s %s from %s: the witness %q does not get through", l.network, l.addr, p.ns, e.Witness)
+							}
+						case "unreachable":
+							for _, a := range addrs {
+								wg.Go(func() {
+									to := net.JoinHostPort(a, fmt.Sprint(l.port))
+									if b.connects(p.ns, network, to) && !strings.HasPrefix(name, "redirect") {
+										t.Errorf("%s %s from %s: said unreachable, %s answers", l.network, l.addr, p.ns, to)
+									}
+								})
+							}
+						default:
+							t.Errorf("%s %s from %s over %s is %s: %v", l.network, l.addr, p.ns, fam, e.Verdict, e.Because)
+						}
+					}
+				}
+			}
+			wg.Wait()
+			if compared < 30 {
+				t.Errorf("compared %d verdicts only", compared)
+			}
+		})
+	}
+}
+
+// witness splits "in IFACE PROTO SRC > DST [syn]" into the source address and the destination.
+func witness(t *testing.T, s string) (from netip.Addr, to string) {
+	t.Helper()
+	f := strings.Fields(s)
+	if len(f) < 6 || f[0] != "in" || f[4] != ">" {
+		t.Fatalf("witness %q", s)
+	}
+	src, err := netip.ParseAddrPort(f[3])
+	if err != nil {
+		t.Fatalf("witness %q: %v", s, err)
+	}
+	return src.Addr(), f[5]
+}
+
+// connectsFrom sends a witness: the peer gets its source address for the time.
+func (b *bed) connectsFrom(ns, network string, from netip.Addr, to string) bool {
+	host := fmt.Sprintf("%s/%d", from, from.BitLen())
+	add := exec.Command("ip", "-n", b.name+ns, "addr", "add", host, "dev", "eth0")
+	if from.Is6() {
+		add.Args = append(add.Args, "nodad")
+	}
+	if add.Run() == nil {
+		defer func() { _ = exec.Command("ip", "-n", b.name+ns, "addr", "del", host, "dev", "eth0").Run() }()
+	}
+	scope := ""
+	if from.IsLinkLocalUnicast() {
+		scope = "eth0"
+	}
+	var local net.Addr = &net.TCPAddr{IP: from.AsSlice(), Zone: scope}
+	if strings.HasPrefix(network, "udp") {
+		local = &net.UDPAddr{IP: from.AsSlice(), Zone: scope}
+	}
+	return b.dial(ns, &net.Dialer{Timeout: time.Second, LocalAddr: local}, network, to)
+}
+
+func exposureOf(r *finding.Report, port int, zone, family string) *finding.Exposure {
+	var found *finding.Exposure
+	for i := range r.Exposures {
+		e := &r.Exposures[i]
+		if e.Service.Port == port && e.Service.Namespace == "host" && e.Zone == zone && e.Family == family && e.Origin != "local" {
+			found = e
+		}
+	}
+	return found
+}
