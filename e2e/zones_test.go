@@ -205,6 +205,9 @@ func (b *bed) dial(ns string, d *net.Dialer, network, addr string) bool {
 			return
 		}
 		c, err := d.Dial(network, addr)
+		if err != nil && d.LocalAddr != nil {
+			b.t.Logf("%s %s: %v", ns, addr, err)
+		}
 		if err == nil {
 			ok = true
 			c.Close()
@@ -440,19 +443,22 @@ func witness(t *testing.T, s string) (from netip.Addr, to string) {
 	return src.Addr(), f[5]
 }
 
-// connectsFrom sends a witness: the peer gets its source address for the time.
+// connectsFrom sends a witness: the peer gets its source address.
 func (b *bed) connectsFrom(ns, network string, from netip.Addr, to string) bool {
 	host := fmt.Sprintf("%s/%d", from, from.BitLen())
 	add := exec.Command("ip", "-n", b.name+ns, "addr", "add", host, "dev", "eth0")
 	if from.Is6() {
 		add.Args = append(add.Args, "nodad")
 	}
-	if add.Run() == nil {
-		defer func() { _ = exec.Command("ip", "-n", b.name+ns, "addr", "del", host, "dev", "eth0").Run() }()
-	}
+	_ = add.Run() // it has the address already for the next witness, and takes it along when it goes
 	scope := ""
 	if from.IsLinkLocalUnicast() {
-		scope = "eth0"
+		// By number: package net remembers the names of the namespace that it looked at first.
+		b.inNS(ns, func() {
+			if i, err := net.InterfaceByName("eth0"); err == nil {
+				scope = fmt.Sprint(i.Index)
+			}
+		})
 	}
 	var local net.Addr = &net.TCPAddr{IP: from.AsSlice(), Zone: scope}
 	if strings.HasPrefix(network, "udp") {
