@@ -36,7 +36,7 @@ func collectListeners(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Ou
 				continue
 			}
 		}
-		socks, fams := s.listSockets(f, ns.path, ns.Inode, s.deviceNames(f))
+		socks, fams := s.listSockets(f, ns.Inode, s.deviceNames(f))
 		if f != nil {
 			f.Close()
 		}

@@ -56,14 +56,14 @@ var socketKinds = []socketKind{
 }
 
 // listSockets asks sock_diag of one namespace for every kind.
-func (s *Scan) listSockets(ns *os.File, path string, inode uint64, device func(int) string,
+func (s *Scan) listSockets(ns *os.File, inode uint64, device func(int) string,
 ) ([]snapshot.Socket, []snapshot.SocketFamily) {
 	var socks []snapshot.Socket
 	var fams []snapshot.SocketFamily
 	for _, k := range socketKinds {
 		list, err := s.diag(ns, k)
 		if err != nil && k.proto == "raw" && !denied(err) {
-			if more, perr := s.procRaw(path, k.family); perr == nil {
+			if more, perr := s.procRaw(ns, k.family); perr == nil {
 				socks, err = append(socks, more...), nil
 			}
 		}
@@ -305,18 +305,24 @@ func parseVsock(b []byte) (snapshot.Socket, bool) {
 	}, true
 }
 
-// procRaw reads raw sockets from /proc/PID/net/raw (proc(5)), for kernels without INET_RAW_DIAG. It
-// needs a process in the namespace; path is a file that leads to the namespace.
-func (s *Scan) procRaw(path string, family uint8) ([]snapshot.Socket, error) {
-	dir, ok := strings.CutSuffix(path, "/ns/net")
-	if !ok {
-		return nil, syscall.ENOENT
-	}
-	file := dir + "/net/raw"
+// procRaw reads raw sockets from /proc/thread-self/net/raw (proc(5)), for kernels without
+// INET_RAW_DIAG. The file shows the namespace of the thread that opens it.
+func (s *Scan) procRaw(ns *os.File, family uint8) ([]snapshot.Socket, error) {
+	file := "/proc/thread-self/net/raw"
 	if family == unix.AF_INET6 {
 		file += "6"
 	}
-	b, err := s.Host.ReadFile(file)
+	var b []byte
+	read := func() (err error) {
+		b, err = s.Host.ReadFile(file)
+		return err
+	}
+	var err error
+	if ns == nil {
+		err = read()
+	} else {
+		err = s.Host.InNetns(ns, read)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 
@@ -94,6 +95,21 @@ func UserOwner(f *os.File) (uint64, error) {
 		return 0, err
 	}
 	return toStat(st).Ino, nil
+}
+
+// InNetns runs f on a thread of its own in the namespace ns. The thread ends with it, so that no
+// other code ever runs in the wrong namespace.
+func (h *Host) InNetns(ns *os.File, f func() error) error {
+	done := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread()
+		if err := unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET); err != nil {
+			done <- fmt.Errorf("enter network namespace: %w", err)
+			return
+		}
+		done <- f()
+	}()
+	return <-done
 }
 
 // Netlink opens a netlink socket of that protocol in the namespace ns, or in our own where ns is
