@@ -97,4 +97,3 @@ func TestMistypedFieldDoesNotCompile(t *testing.T) {
 		}
 	}
 }
-

@@ -15,7 +15,6 @@
 #     cwe: ["CWE-306"]
 package ringfence.agent.gateway_without_authentication
 
-
 finding contains {
 	"resource": {"kind": "agent", "key": a.key},
 	"message": sprintf("%s takes commands without authentication", [a.title]),

@@ -14,7 +14,6 @@
 #     cwe: ["CWE-250"]
 package ringfence.agent.runs_as_root
 
-
 finding contains {
 	"resource": {"kind": "agent", "key": a.key},
 	"message": sprintf("%s runs as root of the host", [a.title]),

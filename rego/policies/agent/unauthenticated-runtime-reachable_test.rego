@@ -4,11 +4,14 @@ import data.ringfence.agent.unauthenticated_runtime_reachable as check
 
 _svc(loopback, verdict) := {
 	"key": "tcp x:18789 (node)", "proto": "tcp", "addr": "x", "port": 18789, "loopback": loopback, "class": "agent",
-	"reach": {"workload": {
-		"verdict": verdict, "origin": "docker0", "local": false, "witness": "w", "because": ["b"], "stoppedBy": [],
-	}, "external": {
-		"verdict": verdict, "origin": "eth0", "local": false, "witness": "w", "because": ["b"], "stoppedBy": [],
-	}},
+	"reach": {
+		"workload": {
+			"verdict": verdict, "origin": "docker0", "local": false, "witness": "w", "because": ["b"], "stoppedBy": [],
+		},
+		"external": {
+			"verdict": verdict, "origin": "eth0", "local": false, "witness": "w", "because": ["b"], "stoppedBy": [],
+		},
+	},
 }
 
 _doc(auth, services) := {"agents": [{

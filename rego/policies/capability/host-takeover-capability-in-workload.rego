@@ -17,7 +17,6 @@
 #     cwe: ["CWE-250"]
 package ringfence.capability.host_takeover_capability_in_workload
 
-
 finding contains {
 	"resource": {"kind": "workload", "key": w.key},
 	"message": sprintf("%s can take over the host with %s", [w.name, concat(", ", bad)]),

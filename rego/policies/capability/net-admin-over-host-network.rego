@@ -17,7 +17,6 @@
 #     cwe: ["CWE-250"]
 package ringfence.capability.net_admin_over_host_network
 
-
 finding contains {
 	"resource": {"kind": "workload", "key": w.key},
 	"message": sprintf("%s can rewrite the packet filter of the host", [w.name]),

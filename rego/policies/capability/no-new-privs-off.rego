@@ -15,7 +15,6 @@
 #     cwe: ["CWE-269"]
 package ringfence.capability.no_new_privs_off
 
-
 finding contains {
 	"resource": {"kind": "workload", "key": w.key},
 	"message": sprintf("%s can gain privileges through setuid programs", [w.name]),

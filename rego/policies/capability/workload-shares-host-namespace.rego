@@ -15,7 +15,6 @@
 #     cwe: ["CWE-653"]
 package ringfence.capability.workload_shares_host_namespace
 
-
 finding contains {
 	"resource": {"kind": "workload", "key": w.key},
 	"message": sprintf("%s shares the %s namespace of the host", [w.name, concat(", ", shared)]),

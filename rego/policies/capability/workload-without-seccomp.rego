@@ -16,7 +16,6 @@
 #     cwe: ["CWE-693"]
 package ringfence.capability.workload_without_seccomp
 
-
 finding contains {
 	"resource": {"kind": "workload", "key": w.key},
 	"message": sprintf("%s can make every system call of the kernel", [w.name]),

@@ -4,10 +4,13 @@ import data.ringfence.firewall.input_accepts_by_default as check
 
 _reach(verdict) := {"verdict": verdict, "origin": "eth0", "local": false, "witness": "w", "because": ["b"], "stoppedBy": []}
 
-_fw(change) := {"firewall": object.union({
-	"inputChains": ["inet filter/input"], "families": ["ipv4", "ipv6"], "legacy": [], "programs": [], "ipv6": true,
-	"input": [{"zone": "external", "origin": "eth0", "family": "ipv4", "reach": _reach("unreachable")}],
-}, change)}
+_fw(change) := {"firewall": object.union(
+	{
+		"inputChains": ["inet filter/input"], "families": ["ipv4", "ipv6"], "legacy": [], "programs": [], "ipv6": true,
+		"input": [{"zone": "external", "origin": "eth0", "family": "ipv4", "reach": _reach("unreachable")}],
+	},
+	change,
+)}
 
 _with(verdict) := _fw({"input": [{"zone": "external", "origin": "eth0", "family": "ipv4", "reach": _reach(verdict)}]})
 

@@ -4,10 +4,13 @@ import data.ringfence.firewall.ipv6_unfiltered as check
 
 _reach(verdict) := {"verdict": verdict, "origin": "eth0", "local": false, "witness": "w", "because": ["b"], "stoppedBy": []}
 
-_fw(change) := {"firewall": object.union({
-	"inputChains": ["inet filter/input"], "families": ["ipv4", "ipv6"], "legacy": [], "programs": [], "ipv6": true,
-	"input": [{"zone": "external", "origin": "eth0", "family": "ipv4", "reach": _reach("unreachable")}],
-}, change)}
+_fw(change) := {"firewall": object.union(
+	{
+		"inputChains": ["inet filter/input"], "families": ["ipv4", "ipv6"], "legacy": [], "programs": [], "ipv6": true,
+		"input": [{"zone": "external", "origin": "eth0", "family": "ipv4", "reach": _reach("unreachable")}],
+	},
+	change,
+)}
 
 _pair(four, six) := _fw({"input": [
 	{"zone": "external", "origin": "eth0", "family": "ipv4", "reach": _reach(four)},

@@ -15,7 +15,6 @@
 #     cwe: ["CWE-693"]
 package ringfence.firewall.rules_outside_nftables
 
-
 finding contains {
 	"resource": {"kind": "filter", "key": what},
 	"message": sprintf("packets are filtered outside nftables: %s", [what]),

@@ -21,8 +21,8 @@ finding contains {
 	"resource": {"kind": "forward", "key": sprintf("%s to %s", [f.from, f.to])},
 	"message": sprintf("workloads behind %s reach the management network behind %s", [f.from, f.to]),
 	"zone": f.fromZone,
-	"evidence": [sprintf("%s: %s", [f.family, f["any"].witness])],
-	"witness": f["any"].witness,
+	"evidence": [sprintf("%s: %s", [f.family, f.any.witness])],
+	"witness": f.any.witness,
 	"remediation": [{
 		"kind": "nft", "text": sprintf("drop what is forwarded between %s and %s", [f.from, f.to]),
 		"deny": {"zone": "workload", "toZone": "management"},
@@ -30,7 +30,7 @@ finding contains {
 } if {
 	some f in input.forwards
 	_pair(f)
-	f["any"].verdict == "reachable"
+	f.any.verdict == "reachable"
 }
 
 _pair(f) if {
@@ -40,11 +40,11 @@ _pair(f) if {
 
 unknown contains {
 	"resource": {"kind": "forward", "key": sprintf("%s to %s", [f.from, f.to])},
-	"reason": lib.unclear(f.fromZone, f["any"]),
+	"reason": lib.unclear(f.fromZone, f.any),
 } if {
 	some f in input.forwards
 	_pair(f)
-	f["any"].verdict == "unknown"
+	f.any.verdict == "unknown"
 }
 
 not_applicable := "no workload and management networks are attached" if count([f | some f in input.forwards; _pair(f)]) == 0

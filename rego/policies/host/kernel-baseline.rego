@@ -16,7 +16,6 @@
 #     cwe: ["CWE-1188"]
 package ringfence.host.kernel_baseline
 
-
 # Each setting with the values that are good, what it is for, and whether its absence is bad.
 _baseline := {
 	"kernel.randomize_va_space": {"good": {"2"}, "why": "address space randomisation", "severity": "high", "absent": true},

@@ -17,7 +17,6 @@
 #     cwe: ["CWE-668"]
 package ringfence.kernel.shared_memory_across_zones
 
-
 finding contains {
 	"resource": {"kind": "memory", "key": m.kind},
 	"message": sprintf("%s is mapped by processes of the zones %s", [m.key, concat(", ", m.zones)]),

@@ -17,7 +17,6 @@
 #     cve: ["CVE-2013-4782", "CVE-2013-4784"]
 package ringfence.management.bmc_weak_authentication
 
-
 finding contains {
 	"resource": {"kind": "bmc", "key": p.key},
 	"message": p.message,

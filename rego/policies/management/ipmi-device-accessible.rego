@@ -17,7 +17,6 @@
 #     cwe: ["CWE-732"]
 package ringfence.management.ipmi_device_accessible
 
-
 finding contains {
 	"resource": {"kind": "device", "key": dev.path, "path": dev.path},
 	"message": sprintf("%s can be opened by %s, and with it every command given to the BMC", [dev.path, who]),

@@ -15,7 +15,6 @@
 #     cwe: ["CWE-269"]
 package ringfence.runtime.privileged_group_members
 
-
 finding contains {
 	"resource": {"kind": "group", "key": sprintf("%s: %s", [g.name, m]), "path": "/etc/group"},
 	"message": sprintf("%s is root on the host through group %s", [m, g.name]),

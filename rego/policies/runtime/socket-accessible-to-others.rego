@@ -16,7 +16,6 @@
 #     cwe: ["CWE-732"]
 package ringfence.runtime.socket_accessible_to_others
 
-
 finding contains {
 	"resource": {"kind": "socket", "key": s.path, "path": s.path},
 	"message": sprintf("everybody on the host can write %s and so become root", [s.path]),
@@ -43,8 +42,7 @@ finding contains {
 	not s.privateToUser
 }
 
-_allowed := {"root", "0", "docker", "podman", "containerd", "libvirt", "lxd", "incus", "incus-admin"} |
-	{g | some g in object.get(data.params, "socketGroups", [])}
+_allowed := {"root", "0", "docker", "podman", "containerd", "libvirt", "lxd", "incus", "incus-admin"} | {g | some g in object.get(data.params, "socketGroups", [])}
 
 finding contains {
 	"resource": {"kind": "socket", "key": s.path, "path": s.path},

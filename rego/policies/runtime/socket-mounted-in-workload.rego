@@ -17,7 +17,6 @@
 #     cwe: ["CWE-250"]
 package ringfence.runtime.socket_mounted_in_workload
 
-
 finding contains {
 	"resource": {"kind": "mount", "key": sprintf("%s in %s", [s.path, m.workload]), "path": s.path},
 	"message": sprintf("%s holds %s and with it root on the host", [m.workload, s.path]),

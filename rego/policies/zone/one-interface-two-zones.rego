@@ -15,7 +15,6 @@
 #     cwe: ["CWE-653"]
 package ringfence.zone.one_interface_two_zones
 
-
 finding contains {
 	"resource": {"kind": "interface", "key": s.name},
 	"message": sprintf("on %s nothing but an address separates the zones %s", [s.name, concat(" and ", s.zones)]),

@@ -14,7 +14,6 @@
 #     cwe: ["CWE-1059"]
 package ringfence.zone.unclassified_interface
 
-
 finding contains {
 	"resource": {"kind": "interface", "key": i.name},
 	"message": sprintf("nothing says who is behind %s", [i.name]),

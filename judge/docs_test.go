@@ -1,0 +1,84 @@
+package judge
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "rewrite the generated documents")
+
+// TestDocumentsAreFresh holds the generated documents against their sources.
+func TestDocumentsAreFresh(t *testing.T) {
+	p, err := Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for file, want := range map[string][]byte{
+		"../docs/checks.md":            checksPage(p),
+		"../docs/snapshot.schema.json": schemaFile(t, "ringfence.snapshot/v1", SnapshotType),
+		"../docs/report.schema.json":   schemaFile(t, "ringfence.report/v1", ReportType),
+		"../docs/document.schema.json": schemaFile(t, "input of the policies", DocumentType),
+	} {
+		if *update {
+			if err := os.WriteFile(file, want, 0o644); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		got, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(string(got), string(want)); d != "" {
+			t.Errorf("%s is stale (make update):\n%s", file, d)
+		}
+	}
+}
+
+func schemaFile(t *testing.T, title string, typ reflect.Type) []byte {
+	b, err := json.MarshalIndent(Schema(title, typ), "", " ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(b, '\n')
+}
+
+func checksPage(p *Policies) []byte {
+	var b bytes.Buffer
+	b.WriteString("# Checks\n\nGenerated from the metadata of the policies by `make update`.\n")
+	area := ""
+	for i := range p.Checks {
+		c := &p.Checks[i]
+		if a, _, _ := strings.Cut(c.ID, "/"); a != area {
+			area = a
+			fmt.Fprintf(&b, "\n## %s\n", a)
+		}
+		fmt.Fprintf(&b, "\n### %s\n\n**%s** (%s)\n\n%s\n\nFix: %s\n", c.ID, c.Title, c.Severity,
+			strings.TrimSpace(c.Description), strings.TrimSpace(c.Remediation))
+		if len(c.Reads) > 0 {
+			fmt.Fprintf(&b, "\nReads: %s\n", strings.Join(c.Reads, ", "))
+		}
+		var refs []string
+		for _, r := range []struct {
+			name string
+			list []string
+		}{
+			{"CIS", c.References.CIS}, {"NIST 800-53", c.References.NIST}, {"ATT&CK", c.References.ATTACK},
+			{"", c.References.CWE}, {"", c.References.CVE},
+		} {
+			for _, x := range r.list {
+				refs = append(refs, strings.TrimSpace(r.name+" "+x))
+			}
+		}
+		fmt.Fprintf(&b, "\nReferences: %s\n", strings.Join(refs, " · "))
+	}
+	return b.Bytes()
+}
