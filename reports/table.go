@@ -32,7 +32,7 @@ func writeTable(w io.Writer, r *finding.Report, o Options) error {
 		}
 		return s
 	}
-	fmt.Fprintf(w, "ringfence %s: %s\n", Clean(r.Tool.Version, false), strings.Join(wrap(hostLine(r), o.Width), "\n"))
+	fmt.Fprintln(w, strings.Join(wrap(hostLine(r), o.Width), "\n"))
 	for _, c := range r.Host.Confined {
 		fmt.Fprintln(w, strings.Join(wrap("note: this may not be the host: "+Clean(c, false), o.Width), "\n"))
 	}
@@ -66,7 +66,7 @@ func writeTable(w io.Writer, r *finding.Report, o Options) error {
 }
 
 func hostLine(r *finding.Report) string {
-	return Clean(fmt.Sprintf("host %s, %s, kernel %s, seen %s", r.Host.Name, r.Host.OS, r.Host.Kernel,
+	return Clean(fmt.Sprintf("ringfence %s: host %s, %s, kernel %s, seen %s", r.Tool.Version, r.Host.Name, r.Host.OS, r.Host.Kernel,
 		r.Snapshot.CollectedAt), false)
 }
 
@@ -146,6 +146,9 @@ func render(w io.Writer, head []string, rows [][2]string, width int) error {
 				first = max(first, len(part))
 			}
 		}
+	}
+	if width < 90 {
+		first = min(first, width/3)
 	}
 	first = min(first, width/2)
 	second := width - first - 7 // three borders and two blanks in each column

@@ -44,40 +44,36 @@ func bidi(r rune) bool {
 }
 
 // wrap breaks text into lines of at most width columns, at blanks where it can. It loses no
-// character: a word that is too long goes on in the next line.
+// character but the blank at a break: a word that is too long goes on in the next line.
 func wrap(s string, width int) []string {
 	width = max(width, 8)
 	var lines []string
 	for _, para := range strings.Split(s, "\n") {
-		line, used := "", 0
-		for _, word := range strings.SplitAfter(para, " ") {
-			w := displaywidth.String(strings.TrimRight(word, " "))
-			if used > 0 && used+w > width {
-				lines = append(lines, strings.TrimRight(line, " "))
-				line, used = "", 0
+		start, used := 0, 0  // of the current line: first byte, columns
+		blank, after := 0, 0 // behind its last blank: first byte, columns up to there
+		for i, r := range para {
+			w := displaywidth.Rune(r)
+			if used+w > width && i > start {
+				if r == ' ' { // the blank itself is the break
+					lines = append(lines, strings.TrimRight(para[start:i], " "))
+					start, used, blank, after = i+1, 0, i+1, 0
+					continue
+				}
+				end := i
+				if blank > start {
+					end, used = blank, used-after
+				} else {
+					used = 0
+				}
+				lines = append(lines, strings.TrimRight(para[start:end], " "))
+				start, blank, after = end, end, 0
 			}
-			for displaywidth.String(strings.TrimRight(word, " ")) > width {
-				head, tail := cut(word, width)
-				lines = append(lines, head)
-				word = tail
+			used += w
+			if r == ' ' {
+				blank, after = i+1, used
 			}
-			line += word
-			used += displaywidth.String(word)
 		}
-		lines = append(lines, strings.TrimRight(line, " "))
+		lines = append(lines, strings.TrimRight(para[start:], " "))
 	}
 	return lines
-}
-
-// cut splits a word after at most width columns.
-func cut(s string, width int) (head, tail string) {
-	used := 0
-	for i, r := range s {
-		w := displaywidth.Rune(r)
-		if used+w > width && i > 0 {
-			return s[:i], s[i:]
-		}
-		used += w
-	}
-	return s, ""
 }

@@ -1,0 +1,166 @@
+package reports
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/clipperhouse/displaywidth"
+
+	"github.com/ringfence/ringfence/finding"
+)
+
+// hostile are texts that a host can hold in names, paths and comments.
+var hostile = []string{
+	"\x1b[2J\x1b]0;owned\x07red", "<script>alert(1)</script>", "line one\nline two\r\nline three",
+	`eth"0' | rm -rf /`, "bad \xff\xfe utf8", "rtl \u202egpj.exe", "[link](http://x) {0} \\ `code`",
+	"../../etc/passwd", "a:b:c", strings.Repeat("long", 400), "日本語のコンテナ名", "", " ", "https://x/%2e%2e",
+	"\x00nul", "emoji 👩‍👩‍👧 tab\tend",
+}
+
+func hostileReport() *finding.Report {
+	r := &finding.Report{
+		Schema: finding.Schema, Tool: finding.Tool{Name: "ringfence", Version: "1.2.3"},
+		Host:     finding.Host{Name: hostile[0] + hostile[1], ID: "id", OS: hostile[2], Kernel: hostile[3], Confined: hostile[:3]},
+		Snapshot: finding.Snapshot{Digest: "sha256:0", CollectedAt: "2026-11-22T12:00:00Z"},
+		Coverage: []finding.Coverage{{Collector: "ssh", Status: "partial", Reasons: hostile}, {Collector: "network", Status: "ok"}},
+	}
+	res := finding.Result{
+		ID: "management/ssh-reachable-from-workload", Status: finding.Fail, Severity: "critical", Title: "Title",
+		Description: "Description.", Remediation: "Fix it.",
+		References: finding.References{CWE: []string{"CWE-668"}, ATTACK: []string{"T1021.004"}},
+	}
+	for i, h := range hostile {
+		res.Findings = append(res.Findings, finding.Finding{
+			Resource: finding.Resource{Kind: "service", Key: h, Path: map[bool]string{true: "/" + h}[i%2 == 0]},
+			Message:  "message " + h, Severity: finding.Severities[i%5], Evidence: []string{h, "second " + h},
+			Witness: h, Steps: []string{h, "root"}, Zone: "workload", Fingerprint: fmt.Sprintf("%064d", i),
+			Remediation: []finding.Remediation{{Kind: "command", Text: "run " + h}},
+		})
+	}
+	r.Results = []finding.Result{
+		res,
+		{ID: "ssh/empty-passwords", Status: finding.Unknown, Severity: "high", Title: "T", Description: "D", Reason: hostile[0]},
+		{ID: "agent/sandbox-off", Status: finding.Pass, Severity: "high", Title: "T", Description: "D"},
+		{ID: "agent/runs-as-root", Status: finding.NotApplicable, Severity: "high", Title: "T", Description: "D", Reason: "none"},
+	}
+	return r
+}
+
+func write(t *testing.T, format string, r *finding.Report, o Options) []byte {
+	t.Helper()
+	f, err := Named(format)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	if err := f.Write(&b, r, o); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func TestTableFitsAndIsSafe(t *testing.T) {
+	for _, width := range []int{40, 80, 100, 163} {
+		out := string(write(t, "table", hostileReport(), Options{Width: width, All: true}))
+		if !utf8.ValidString(out) {
+			t.Errorf("width %d: invalid UTF-8", width)
+		}
+		for i, line := range strings.Split(out, "\n") {
+			if w := displaywidth.String(line); w > width {
+				t.Errorf("width %d: line %d has %d columns: %s", width, i+1, w, line)
+			}
+			for _, c := range line {
+				if c < 0x20 || c == 0x7f || c >= 0x80 && c < 0xa0 || c == 0x202e {
+					t.Errorf("width %d: control character %U in line %d", width, c, i+1)
+				}
+			}
+		}
+	}
+}
+
+// TestTableLosesNothing takes the frame and the line breaks out again and looks for every message.
+func TestTableLosesNothing(t *testing.T) {
+	frame := regexp.MustCompile(`[│├┤─┼┌┐└┘┬┴\s]+`)
+	for _, width := range []int{40, 80, 163} {
+		r := hostileReport()
+		out := string(write(t, "table", r, Options{Width: width}))
+		// Cells of one row stand side by side, so the text of the second column is put together.
+		var right strings.Builder
+		for _, line := range strings.Split(out, "\n") {
+			if cols := strings.Split(line, "│"); len(cols) == 4 {
+				right.WriteString(cols[2])
+			}
+		}
+		flat := frame.ReplaceAllString(right.String(), "")
+		for _, f := range r.Results[0].Findings {
+			if want := frame.ReplaceAllString(Clean(f.Message, false), ""); !strings.Contains(flat, want) {
+				t.Errorf("width %d: %q is not whole", width, f.Message)
+			}
+		}
+	}
+}
+
+func TestTableColour(t *testing.T) {
+	if out := write(t, "table", hostileReport(), Options{}); bytes.Contains(out, []byte("\x1b")) {
+		t.Error("escape sequences without colour")
+	}
+	if out := write(t, "table", hostileReport(), Options{Color: true}); !bytes.Contains(out, []byte("\x1b[1;31m")) {
+		t.Error("no colour")
+	}
+}
+
+func TestSameReportSameBytes(t *testing.T) {
+	for _, f := range Formats() {
+		a := write(t, f.Name, hostileReport(), Options{})
+		for range 5 {
+			if b := write(t, f.Name, hostileReport(), Options{}); !bytes.Equal(a, b) {
+				t.Fatalf("%s differs between two runs", f.Name)
+			}
+		}
+	}
+}
+
+func TestJSONIsReadBack(t *testing.T) {
+	var r finding.Report
+	if err := json.Unmarshal(write(t, "json", hostileReport(), Options{}), &r); err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Results) != 4 || len(r.Results[0].Findings) != len(hostile) {
+		t.Error("results were lost")
+	}
+}
+
+func TestUnknownFormat(t *testing.T) {
+	if _, err := Named("xml"); err == nil || !strings.Contains(err.Error(), "sarif") {
+		t.Errorf("want an error that names the formats, got %v", err)
+	}
+}
+
+func FuzzClean(f *testing.F) {
+	for _, h := range hostile {
+		f.Add(h, 20)
+	}
+	f.Fuzz(func(t *testing.T, s string, width int) {
+		c := Clean(s, false)
+		if !utf8.ValidString(c) || strings.ContainsAny(c, "\x1b\x00\n\r\u202e") {
+			t.Errorf("Clean(%q) = %q", s, c)
+		}
+		width = 8 + (width&0xff)%120
+		var joined string
+		for _, l := range wrap(c, width) {
+			if displaywidth.String(l) > width+1 {
+				t.Errorf("wrap at %d: %q", width, l)
+			}
+			joined += l
+		}
+		strip := func(s string) string { return strings.ReplaceAll(s, " ", "") }
+		if strip(joined) != strip(c) {
+			t.Errorf("wrap loses text: %q -> %q", c, joined)
+		}
+	})
+}
