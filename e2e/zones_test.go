@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"os"
@@ -175,7 +176,10 @@ func (b *bed) listen(network, addr, device string) {
 				if err != nil {
 					return
 				}
-				c.Close()
+				go func() { // open until the peer closes
+					_, _ = io.Copy(io.Discard, c)
+					c.Close()
+				}()
 			}
 		}()
 	})

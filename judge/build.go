@@ -206,8 +206,7 @@ func (b *builder) service(sk *snapshot.Socket) DocService {
 	return svc
 }
 
-// The programs and ports by which a listener is known. A port counts where its owner says nothing
-// else: the socket of a socket-activated sshd is systemd's.
+// The programs and ports by which a listener is known.
 var (
 	runtimePrograms = []string{
 		"dockerd", "containerd", "podman", "buildkitd", "crio", "kubelet", "nomad", "incusd", "lxd",
@@ -235,9 +234,8 @@ func (b *builder) class(sk *snapshot.Socket, svc *DocService) string {
 			}
 		}
 	}
-	anyone := !svc.OwnerKnown || svc.Owner == "systemd" || svc.Owner == "kernel"
 	switch {
-	case sk.Proto == "tcp" && sk.Port == 22 && anyone:
+	case sk.Proto == "tcp" && sk.Port == 22: // whoever holds it: systemd, a proxy, a server of another kind
 		return "ssh"
 	case sk.Proto == "tcp" && (slices.Contains(winrmPorts, sk.Port) || strings.HasPrefix(svc.Owner, "omi")):
 		return "winrm"

@@ -94,12 +94,20 @@ func findingRows(r *finding.Report, severity string) [][2]string {
 				lines = append(lines, "  path: "+Clean(strings.Join(f.Steps, " -> "), false))
 			}
 			if len(f.Remediation) > 0 {
-				lines = append(lines, "  fix:  "+Clean(f.Remediation[0].Text, false))
+				lines = append(lines, "  fix:  "+Clean(command(&f.Remediation[0]), false))
 			}
 			rows = append(rows, [2]string{res.ID, strings.Join(lines, "\n")})
 		}
 	}
 	return rows
+}
+
+// command is what to type or change: a rule of the packet filter is loaded by the program itself.
+func command(r *finding.Remediation) string {
+	if r.Deny != nil {
+		return "ringfence audit --fix (" + r.Text + ")"
+	}
+	return r.Text
 }
 
 func statusRows(r *finding.Report, states ...string) [][2]string {

@@ -59,11 +59,10 @@ _whom(svc) := sprintf("everybody in the zones %s", [concat(" and ", _reachable(s
 
 _whom(svc) := "every process of the host" if count(_reachable(svc)) == 0
 
+# Out of reach of every zone it is still open to each process of the host.
 _severity(svc) := "critical" if {
 	count(_reachable(svc)) > 0
-} else := "high" if {
-	svc.loopback
-} else := "critical"
+} else := "high"
 
 _witness(svc) := svc.reach[_reachable(svc)[0]].witness if {
 	count(_reachable(svc)) > 0

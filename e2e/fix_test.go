@@ -1,0 +1,210 @@
+//go:build linux
+
+package e2e
+
+import (
+	"bytes"
+	"errors"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// fix runs audit --fix on the host of the bed.
+func (b *bed) fix(args ...string) (stderr string, code int) {
+	b.t.Helper()
+	cmd := exec.Command("nsenter", append([]string{
+		"--net=/run/netns/" + b.name + "host", binary(b.t), "audit", "--fix", "-f", "json",
+	}, args...)...)
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
+	err := cmd.Run()
+	var ee *exec.ExitError
+	if err != nil && !errors.As(err, &ee) {
+		b.t.Fatal(err)
+	}
+	return errs.String(), cmd.ProcessState.ExitCode()
+}
+
+func (b *bed) ruleset() string {
+	b.t.Helper()
+	out, err := exec.Command("ip", "netns", "exec", b.name+"host", "nft", "-s", "list", "ruleset").Output()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return string(out)
+}
+
+func (b *bed) config(text string) string {
+	b.t.Helper()
+	file := filepath.Join(b.t.TempDir(), "config.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+		b.t.Fatal(err)
+	}
+	return file
+}
+
+const foreign = `
+table ip other {
+	chain input { type filter hook input priority 5; policy accept; tcp dport 9999 drop; }
+}
+`
+
+// TestFixClosesAndKeeps loads a plan on a host that is open to everybody: what was found open is
+// closed for real, what must work still does, and no other table changes.
+func TestFixClosesAndKeeps(t *testing.T) {
+	b := newBed(t)
+	b.listen("tcp", "[::]:22", "")
+	b.listen("tcp", "[::]:2375", "")
+	b.listen("tcp", "[::]:8080", "")
+	b.nft("flush ruleset\n" + foreign)
+	before := b.ruleset()
+	config := b.config("zones: {management: {interfaces: [mgmt0]}}\nchecks: {skip: [management/ssh-reachable-from-external]}\n")
+
+	if out, code := b.fix("--config", config); code != 4 || !strings.Contains(out, "no terminal to confirm on") {
+		t.Errorf("without a terminal: code %d, %s", code, out)
+	}
+	if out, code := b.fix("--config", config, "--dry-run"); code != 1 || !strings.Contains(out, "table inet ringfence") {
+		t.Errorf("dry run: code %d, %s", code, out)
+	}
+	if got := b.ruleset(); got != before {
+		t.Fatalf("something was loaded:\n%s", got)
+	}
+
+	out, code := b.fix("--config", config, "--confirm", "auto")
+	if code != 1 || !strings.Contains(out, "loaded as table inet ringfence") {
+		t.Fatalf("fix: code %d\n%s", code, out)
+	}
+	for _, c := range []struct {
+		ns, network, addr string
+		open              bool
+	}{
+		{"w1", "tcp4", "172.17.0.1:22", false},
+		{"w1", "tcp6", "[fd17::1]:22", false},
+		{"w1", "tcp4", "10.10.0.1:2375", false},
+		{"ext", "tcp4", "203.0.113.1:2375", false},
+		{"ext", "tcp6", "[fd20::1]:2375", false},
+		{"w1", "tcp4", "172.17.0.1:8080", true},
+		{"mgmt", "tcp4", "10.10.0.1:22", true},
+		{"mgmt", "tcp6", "[fd10::1]:22", true},
+		{"ext", "tcp4", "203.0.113.1:22", true},
+		{"host", "tcp4", "127.0.0.1:2375", true},
+	} {
+		if got := b.connects(c.ns, c.network, c.addr); got != c.open {
+			t.Errorf("after the fix %s reaches %s: %v, want %v", c.ns, c.addr, got, c.open)
+		}
+	}
+	if got := b.ruleset(); !strings.Contains(got, strings.TrimSpace(strings.Split(before, "\n")[0])) ||
+		strings.Contains(got, "ringfence_trial") || !strings.HasPrefix(got, before[:len(before)-2]) {
+		t.Errorf("another table changed:\n%s", got)
+	}
+
+	// Twice is once: the plan holds already.
+	once := b.ruleset()
+	if out, _ := b.fix("--config", config, "--confirm", "auto"); !strings.Contains(out, "nothing to load") {
+		t.Errorf("second run: %s", out)
+	}
+	if got := b.ruleset(); got != once {
+		t.Errorf("second run changed the ruleset:\n%s", got)
+	}
+	sh(t, "ip netns exec %shost nft delete table inet ringfence", b.name)
+	if got := b.ruleset(); got != before {
+		t.Errorf("the inverse leaves\n%s", got)
+	}
+	if !b.connects("w1", "tcp4", "172.17.0.1:22") {
+		t.Error("the inverse does not open again")
+	}
+}
+
+// TestFixIsTakenOutAgain confirms nothing, and kills the program during the trial: the host ends as
+// before.
+func TestFixIsTakenOutAgain(t *testing.T) {
+	b := newBed(t)
+	b.listen("tcp", "[::]:2375", "")
+	b.nft("flush ruleset\n" + foreign)
+	before := b.ruleset()
+	run := func(kill os.Signal, answer string) (string, int) {
+		cmd := exec.Command("nsenter", "--net=/run/netns/"+b.name+"host", binary(t), "audit", "--fix", "-f", "json",
+			"--confirm", "console", "--confirm-timeout", "5s")
+		var errs bytes.Buffer
+		cmd.Stderr = &errs
+		in, err := cmd.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		deadline := time.Now().Add(20 * time.Second)
+		for !strings.Contains(b.ruleset(), "ringfence_trial") {
+			if time.Now().After(deadline) {
+				t.Fatalf("no trial was loaded: %s", errs.String())
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+		if b.connects("w1", "tcp4", "172.17.0.1:2375") {
+			t.Error("the trial does not close the port")
+		}
+		if kill != nil {
+			_ = cmd.Process.Signal(kill)
+		} else {
+			_, _ = in.Write([]byte(answer))
+		}
+		_ = cmd.Wait()
+		return errs.String(), cmd.ProcessState.ExitCode()
+	}
+	for _, c := range []struct {
+		name   string
+		kill   os.Signal
+		answer string
+		code   int
+	}{
+		{"answered otherwise", nil, "no\n", 4},
+		{"not answered", nil, "", 4},
+		{"interrupted", os.Interrupt, "", 4},
+		{"killed", os.Kill, "", -1},
+	} {
+		out, code := run(c.kill, c.answer)
+		if code != c.code {
+			t.Errorf("%s: code %d, want %d: %s", c.name, code, c.code, out)
+		}
+		if got := b.ruleset(); got != before {
+			t.Errorf("%s: the host is not as before:\n%s", c.name, got)
+		}
+		if !b.connects("w1", "tcp4", "172.17.0.1:2375") {
+			t.Errorf("%s: the port is still closed", c.name)
+		}
+	}
+}
+
+// TestFixKeepsSSHPeers closes SSH to workloads and keeps the one that is logged in.
+func TestFixKeepsSSHPeers(t *testing.T) {
+	b := newBed(t)
+	b.listen("tcp", "[::]:22", "")
+	b.nft("flush ruleset\n")
+	done := make(chan net.Conn, 1)
+	b.inNS("w1", func() {
+		c, err := net.Dial("tcp4", "172.17.0.1:22")
+		if err != nil {
+			t.Error(err)
+		}
+		done <- c
+	})
+	c := <-done
+	if c == nil {
+		t.FailNow()
+	}
+	defer c.Close()
+	cmd := exec.Command("nsenter", "--net=/run/netns/"+b.name+"host", binary(t), "fix", "plan")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if !strings.Contains(string(out), `iifname "docker0" ip saddr 172.17.0.2/32 tcp dport 22 fib daddr type local accept`) {
+		t.Errorf("the peer does not keep its access:\n%s", out)
+	}
+}
