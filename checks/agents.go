@@ -69,7 +69,8 @@ func loadPatterns() (string, []*pattern, error) {
 // interpreters run programs that their arguments name; for other programs the arguments say nothing
 // ("vim vllm serve.md" is no vLLM).
 var interpreters = regexp.MustCompile(
-	`^(node|nodejs|bun|deno|python[0-9.]*|uv|uvx|npx|npm|pnpm|java|ruby|sh|bash|dash|tini|dumb-init)$`)
+	`^(node|nodejs|bun|deno|python[0-9.]*|uv|uvx|npx|npm|pnpm|java|ruby|sh|bash|dash|tini|dumb-init)$`,
+)
 
 // matches says why a process is this runtime, or nothing.
 func (pt *pattern) matches(p *process) string {

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"sort"
 	"sync"
 	"syscall"
@@ -98,10 +99,8 @@ func (o *Outcome) worse(status, format string, args ...any) {
 		o.status = status
 	}
 	reason := fmt.Sprintf(format, args...)
-	for _, r := range o.reasons {
-		if r == reason {
-			return
-		}
+	if slices.Contains(o.reasons, reason) {
+		return
 	}
 	o.reasons = append(o.reasons, reason)
 }

@@ -13,10 +13,9 @@ import (
 // The structures and request numbers of include/uapi/linux/ipmi.h.
 
 type ipmiSystemAddr struct {
-	kind    int32 // IPMI_SYSTEM_INTERFACE_ADDR_TYPE
-	channel int16 // IPMI_BMC_CHANNEL
-	lun     uint8
-	_       uint8
+	kind    int32    // IPMI_SYSTEM_INTERFACE_ADDR_TYPE
+	channel int16    // IPMI_BMC_CHANNEL
+	_       [2]uint8 // lun 0, and padding
 }
 
 type ipmiMsg struct {
@@ -102,7 +101,7 @@ func (c *ipmiConn) ask(netfn, cmd byte, data ...byte) ([]byte, error) {
 	}
 }
 
-func ioctl(fd uintptr, req uintptr, arg unsafe.Pointer) error {
+func ioctl(fd, req uintptr, arg unsafe.Pointer) error {
 	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, fd, req, uintptr(arg)); errno != 0 {
 		return errno
 	}

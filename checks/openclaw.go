@@ -110,7 +110,7 @@ func (s *Scan) openClawVersion(p *process, env map[string]string) snapshot.Fact 
 	}
 	var dirs []string
 	for _, a := range p.argv {
-		for _, w := range strings.Fields(a) {
+		for w := range strings.FieldsSeq(a) {
 			if i := strings.LastIndex(w, "/node_modules/openclaw/"); i >= 0 {
 				dirs = append(dirs, w[:i]+"/node_modules/openclaw")
 			}

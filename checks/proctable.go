@@ -114,7 +114,7 @@ func parseStatus(b []byte) snapshot.Process {
 		case "Gid":
 			p.GID = nth(v, 1)
 		case "Groups":
-			for _, g := range strings.Fields(v) {
+			for g := range strings.FieldsSeq(v) {
 				p.Groups = append(p.Groups, atoi(g))
 			}
 		case "NSpid":
@@ -264,7 +264,7 @@ func (s *Scan) environ(pid int) (map[string]string, error) {
 		return nil, err
 	}
 	env := map[string]string{}
-	for _, kv := range strings.Split(string(b), "\x00") {
+	for kv := range strings.SplitSeq(string(b), "\x00") {
 		if k, v, ok := strings.Cut(kv, "="); ok {
 			env[k] = v
 		}

@@ -188,7 +188,7 @@ func (s *Scan) groups() []group {
 			continue
 		}
 		g := group{name: f[0], gid: atoi(f[2])}
-		for _, m := range strings.Split(f[3], ",") {
+		for m := range strings.SplitSeq(f[3], ",") {
 			if m != "" {
 				g.members = append(g.members, m)
 			}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"net/netip"
 	"os/exec"
 	"path/filepath"
@@ -168,7 +169,7 @@ func (s *Scan) connection(criteria string) (string, bool) {
 
 // exampleOf gives a value that the first positive pattern of a list matches.
 func exampleOf(list string) string {
-	for _, p := range strings.Split(strings.Trim(list, `"`), ",") {
+	for p := range strings.SplitSeq(strings.Trim(list, `"`), ",") {
 		if p == "" || strings.HasPrefix(p, "!") {
 			continue
 		}
@@ -223,7 +224,7 @@ func (f *sshdFile) parse(path string, read func(string) ([]byte, error), glob fu
 			if m := current(); block >= 0 || in != nil {
 				outer = &matchBlock{settings: m}
 			}
-			for _, pat := range strings.Fields(value) {
+			for pat := range strings.FieldsSeq(value) {
 				if !filepath.IsAbs(pat) {
 					pat = filepath.Join("/etc/ssh", pat)
 				}
@@ -276,11 +277,7 @@ func (f *sshdFile) effective(b matchBlock) map[string][]string {
 	for k, v := range judgedDefaults {
 		m[k] = []string{v}
 	}
-	for k, v := range f.global {
-		m[k] = v
-	}
-	for k, v := range b.settings {
-		m[k] = v
-	}
+	maps.Copy(m, f.global)
+	maps.Copy(m, b.settings)
 	return m
 }

@@ -71,8 +71,11 @@ func checksPage(p *Policies) []byte {
 			name string
 			list []string
 		}{
-			{"CIS", c.References.CIS}, {"NIST 800-53", c.References.NIST}, {"ATT&CK", c.References.ATTACK},
-			{"", c.References.CWE}, {"", c.References.CVE},
+			{"CIS", c.References.CIS},
+			{"NIST 800-53", c.References.NIST},
+			{"ATT&CK", c.References.ATTACK},
+			{"", c.References.CWE},
+			{"", c.References.CVE},
 		} {
 			for _, x := range r.list {
 				refs = append(refs, strings.TrimSpace(r.name+" "+x))

@@ -2,14 +2,13 @@ package judge
 
 import (
 	"io/fs"
+	"os"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/format"
-
-	"os"
 )
 
 // TestRegoFormat holds every Rego file against the formatter of the language.

@@ -21,9 +21,9 @@ import (
 
 // Config is the user's configuration file; everything in it is optional.
 type Config struct {
-	Zones  zones.Config   `json:"zones,omitempty"`
-	Checks CheckConfig    `json:"checks,omitempty"`
-	Params map[string]any `json:"params,omitempty"` // what policies read as data.params
+	Zones  zones.Config   `json:"zones"`
+	Checks CheckConfig    `json:"checks"`
+	Params map[string]any `json:"params"` // what policies read as data.params
 }
 
 // CheckConfig leaves checks out and changes their severity.

@@ -11,8 +11,7 @@ import (
 // fieldReads maps the fields of the document to the sections that they are made from.
 func fieldReads() map[string][]string {
 	m := map[string][]string{}
-	for i := range DocumentType.NumField() {
-		f := DocumentType.Field(i)
+	for f := range DocumentType.Fields() {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		m[name] = strings.Fields(f.Tag.Get("reads"))
 	}

@@ -2,6 +2,7 @@ package judge
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/ringfence/ringfence/finding"
@@ -48,10 +49,8 @@ func schemaOf(t reflect.Type, above []reflect.Type) map[string]any {
 			"type": []any{"object", "null"}, "additionalProperties": schemaOf(t.Elem(), above),
 		}
 	case reflect.Struct:
-		for _, a := range above {
-			if a == t {
-				return map[string]any{"type": "object"} // recursive: set elements hold expressions
-			}
+		if slices.Contains(above, t) {
+			return map[string]any{"type": "object"} // recursive: set elements hold expressions
 		}
 		return structSchema(t, append(above, t))
 	}
@@ -60,8 +59,7 @@ func schemaOf(t reflect.Type, above []reflect.Type) map[string]any {
 
 func structSchema(t reflect.Type, above []reflect.Type) map[string]any {
 	props, required := map[string]any{}, []any{}
-	for i := range t.NumField() {
-		f := t.Field(i)
+	for f := range t.Fields() {
 		name, opts, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if name == "-" || name == "" {
 			continue

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/ringfence/ringfence/ruleset"
@@ -29,9 +30,7 @@ func word(reg uint32) uint32 {
 
 func (r regs) set(reg uint32, v value) regs {
 	out := make(regs, len(r)+1)
-	for k, old := range r {
-		out[k] = old
-	}
+	maps.Copy(out, r)
 	out[word(reg)] = v
 	return out
 }

@@ -186,8 +186,6 @@ func (s set) subtract(t set) set {
 	return out
 }
 
-func (s set) union(t set) set { return append(append(set{}, s...), t...).normal() }
-
 // normal sorts and joins intervals.
 func (s set) normal() set {
 	if len(s) < 2 {

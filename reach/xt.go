@@ -120,7 +120,7 @@ func ports(r [2]uint16) set { return span(num(uint64(r[0])), num(uint64(r[1]))) 
 
 func (m *machine) xtPorts(p *ruleset.XtPorts, st state) (*ruleset.Verdict, []state, []cube) {
 	var flags set
-	for v := 0; v < 256; v++ {
+	for v := range 256 {
 		if (uint8(v)&p.FlagMask == p.FlagCmp) != p.InvertFlags {
 			flags = append(flags, interval{num(uint64(v)), num(uint64(v))})
 		}

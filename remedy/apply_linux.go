@@ -122,7 +122,7 @@ func (p *Plan) build(conn *nftables.Conn, name string, flags nftables.TableFlags
 		if p.uses(c.name) {
 			chains[c.name] = conn.AddChain(&nftables.Chain{
 				Name: c.name, Table: table, Type: nftables.ChainTypeFilter, Hooknum: c.hook,
-				Priority: nftables.ChainPriorityRef(c.priority), Policy: &accept,
+				Priority: new(c.priority), Policy: &accept,
 			})
 		}
 	}

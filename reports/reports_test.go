@@ -91,7 +91,7 @@ func TestTableLosesNothing(t *testing.T) {
 		out := string(write(t, "table", r, Options{Width: width}))
 		// Cells of one row stand side by side, so the text of the second column is put together.
 		var right strings.Builder
-		for _, line := range strings.Split(out, "\n") {
+		for line := range strings.SplitSeq(out, "\n") {
 			if cols := strings.Split(line, "│"); len(cols) == 4 {
 				right.WriteString(cols[2])
 			}
@@ -151,16 +151,16 @@ func FuzzClean(f *testing.F) {
 			t.Errorf("Clean(%q) = %q", s, c)
 		}
 		width = 8 + (width&0xff)%120
-		var joined string
+		var joined strings.Builder
 		for _, l := range wrap(c, width) {
 			if displaywidth.String(l) > width+1 {
 				t.Errorf("wrap at %d: %q", width, l)
 			}
-			joined += l
+			joined.WriteString(l)
 		}
 		strip := func(s string) string { return strings.ReplaceAll(s, " ", "") }
-		if strip(joined) != strip(c) {
-			t.Errorf("wrap loses text: %q -> %q", c, joined)
+		if strip(joined.String()) != strip(c) {
+			t.Errorf("wrap loses text: %q -> %q", c, joined.String())
 		}
 	})
 }

@@ -316,7 +316,7 @@ func place(r *finding.Report, res finding.Resource) sarifLocation {
 		p = res.Kind + "/" + res.Key
 	}
 	var parts []string
-	for _, s := range strings.Split(Clean(p, false), "/") {
+	for s := range strings.SplitSeq(Clean(p, false), "/") {
 		if s != "" && s != "." && s != ".." {
 			parts = append(parts, url.PathEscape(s))
 		}

@@ -145,7 +145,7 @@ func byReason(rows [][2]string) [][2]string {
 func render(w io.Writer, head []string, rows [][2]string, width int) error {
 	first := 0
 	for _, r := range rows {
-		for _, id := range strings.Split(r[0], "\n") {
+		for id := range strings.SplitSeq(r[0], "\n") {
 			if width >= 90 {
 				first = max(first, len(id))
 				continue
@@ -186,7 +186,7 @@ func render(w io.Writer, head []string, rows [][2]string, width int) error {
 // wrapID breaks the names of checks after their area.
 func wrapID(ids string, width int) string {
 	var out []string
-	for _, id := range strings.Split(ids, "\n") {
+	for id := range strings.SplitSeq(ids, "\n") {
 		if area, name, ok := strings.Cut(id, "/"); ok && len(id) > width {
 			out = append(out, area+"/")
 			id = name
@@ -199,7 +199,7 @@ func wrapID(ids string, width int) string {
 // wrapCell wraps each line of a cell and keeps its indentation.
 func wrapCell(s string, width int) string {
 	var out []string
-	for _, line := range strings.Split(s, "\n") {
+	for line := range strings.SplitSeq(s, "\n") {
 		text := strings.TrimLeft(line, " ")
 		indent := len(line) - len(text)
 		if indent > 0 && strings.Contains(text, ": ") {

@@ -48,7 +48,7 @@ func bidi(r rune) bool {
 func wrap(s string, width int) []string {
 	width = max(width, 8)
 	var lines []string
-	for _, para := range strings.Split(s, "\n") {
+	for para := range strings.SplitSeq(s, "\n") {
 		start, used := 0, 0  // of the current line: first byte, columns
 		blank, after := 0, 0 // behind its last blank: first byte, columns up to there
 		for i, r := range para {

@@ -145,8 +145,11 @@ func stateNames(mask string) string {
 		bit  uint32
 		name string
 	}{
-		{CtInvalid, "invalid"}, {CtEstablished, "established"}, {CtRelated, "related"},
-		{CtNew, "new"}, {CtUntracked, "untracked"},
+		{CtInvalid, "invalid"},
+		{CtEstablished, "established"},
+		{CtRelated, "related"},
+		{CtNew, "new"},
+		{CtUntracked, "untracked"},
 	} {
 		if bits&s.bit != 0 {
 			names = append(names, s.name)

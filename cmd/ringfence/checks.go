@@ -61,8 +61,11 @@ func explain(c *judge.Check) string {
 		name string
 		list []string
 	}{
-		{"CIS", c.References.CIS}, {"NIST 800-53", c.References.NIST}, {"ATT&CK", c.References.ATTACK},
-		{"CWE", c.References.CWE}, {"CVE", c.References.CVE},
+		{"CIS", c.References.CIS},
+		{"NIST 800-53", c.References.NIST},
+		{"ATT&CK", c.References.ATTACK},
+		{"CWE", c.References.CWE},
+		{"CVE", c.References.CVE},
 	} {
 		if len(r.list) > 0 {
 			fmt.Fprintf(&b, "%s: %s\n", r.name, strings.Join(r.list, ", "))

@@ -155,7 +155,7 @@ func planText(b *bytes.Buffer, p *remedy.Plan) {
 	}
 	for _, m := range p.Manual {
 		fmt.Fprintf(b, "# %s: %s\n", m.Check, reports.Clean(m.What, false))
-		for _, l := range strings.Split(reports.Clean(m.Text, true), "\n") {
+		for l := range strings.SplitSeq(reports.Clean(m.Text, true), "\n") {
 			fmt.Fprintf(b, "#   %s: %s\n", m.Kind, l)
 		}
 	}

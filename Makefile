@@ -1,0 +1,77 @@
+# Two commands do all the set-up: "make audit" and "make test". They need Go, make and root.
+
+GOFUMPT     = mvdan.cc/gofumpt@v0.12.0
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+SARIFTOOL   = @microsoft/sarif-multitool@5.7.0
+FUZZTIME   ?= 5s
+
+export CGO_ENABLED = 0
+
+# What the tests of the kernel and of real components need, as Debian packages.
+PACKAGES = nftables iptables iproute2 util-linux procps openssh-server libcap-ng-utils libcap2-bin \
+	busybox-static runc crun podman netavark docker.io openipmi ipmitool bubblewrap
+
+# Every fuzz target as package:target.
+FUZZ = ruleset:FuzzDecode reports:FuzzClean checks:FuzzParsers checks:FuzzRedact snapshot:FuzzLoad reach:FuzzModel
+
+.PHONY: build audit test unit deps lint bench fuzz update sarif test-vm clean
+
+build:
+	go build -trimpath -o bin/ringfence ./cmd/ringfence
+
+# Findings are no failure of make: the report is what was asked for.
+audit: build
+	./bin/ringfence audit --fail-on none
+
+test: deps unit
+	$(MAKE) fuzz FUZZTIME=$(FUZZTIME)
+
+unit:
+	go test -count=1 -timeout 15m ./...
+
+# Installs only what is missing; without root or apt-get the tests that need it say so and skip.
+deps:
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		missing=$$(for p in $(PACKAGES); do \
+			dpkg-query -W -f='$${db:Status-Status}' $$p 2>/dev/null | grep -qx installed || echo $$p; done); \
+		if [ -n "$$missing" ]; then \
+			apt-get update -qq && \
+			DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+		fi; \
+	else echo "deps: not root, or no apt-get: nothing is installed" >&2; fi
+
+# The Rego checks (format, strict compilation, schema) are Go tests of package judge.
+lint:
+	@out=$$(go run $(GOFUMPT) -l -extra .); if [ -n "$$out" ]; then echo "not formatted (gofumpt): $$out"; exit 1; fi
+	go vet ./...
+	@out=$$(go fix -diff ./... 2>&1); if [ -n "$$out" ]; then echo "$$out"; exit 1; fi
+	go run $(STATICCHECK) -checks all ./...
+	go test -run 'TestRegoFormat|TestPoliciesCompile|TestMistyped' ./judge
+
+bench: build
+	go test -run '^$$' -bench . -benchmem ./ruleset ./reach ./judge
+	RINGFENCE_BENCH=1 go test -count=1 -run TestBesideOtherTools -v ./e2e
+
+fuzz:
+	@for f in $(FUZZ); do \
+		echo "fuzz $$f"; \
+		go test -run '^$$' -fuzz "^$${f#*:}$$" -fuzztime $(FUZZTIME) ./$${f%%:*} || exit 1; \
+	done
+
+# Rewrites what is generated: documents, Rego format, what the fixtures want.
+update:
+	go test ./judge ./fixtures -update
+
+# Microsoft's validator beside our own conformance test. It needs npm and about 100 MB.
+sarif:
+	mkdir -p build/sarif
+	cd build/sarif && npm install --silent --no-save --no-audit --no-fund --ignore-scripts $(SARIFTOOL)
+	RINGFENCE_SARIF=$(CURDIR)/build/sarif/hostile.sarif go test -count=1 -run TestSARIFForTheValidator ./reports
+	sh e2e/sarif.sh build/sarif
+
+# A guest under software emulation with a BMC: the in-band reading of IPMI.
+test-vm: build
+	sh e2e/vm.sh
+
+clean:
+	rm -rf bin build

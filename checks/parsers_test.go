@@ -1,0 +1,193 @@
+package checks
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ringfence/ringfence/host"
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+func TestIdentify(t *testing.T) {
+	id := strings.Repeat("0123456789abcdef", 4)
+	for _, c := range []struct {
+		path string
+		want identity
+	}{
+		{"/system.slice/docker-" + id + ".scope", identity{container: id, runtime: "docker"}},
+		{"/docker/" + id, identity{container: id, runtime: "docker"}},
+		{"/machine.slice/libpod-" + id + ".scope/container", identity{container: id, runtime: "podman"}},
+		{"/machine.slice/libpod-conmon-" + id + ".scope", identity{}},
+		{
+			"/kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-pod0f1e2d3c_0000_1111_2222_333344445555.slice/cri-containerd-" + id + ".scope",
+			identity{container: id, runtime: "containerd", pod: "0f1e2d3c-0000-1111-2222-333344445555"},
+		},
+		{"/system.slice/ssh.service", identity{unit: "ssh.service"}},
+		{"/user.slice/user-1000.slice/user@1000.service/app.slice/openclaw-gateway.service", identity{unit: "openclaw-gateway.service"}},
+		{"/lxc.payload.web/init.scope", identity{container: "web", runtime: "lxc"}},
+		{"/", identity{}},
+	} {
+		if d := cmp.Diff(c.want, identify(c.path), cmp.AllowUnexported(identity{})); d != "" {
+			t.Errorf("%s:\n%s", c.path, d)
+		}
+	}
+}
+
+func TestOpenClawConfiguration(t *testing.T) {
+	for _, c := range []struct {
+		name, text string
+		want       snapshot.OpenClawConfig
+	}{
+		{
+			"new spelling", `{
+  // JSON5: comments, trailing commas, unquoted keys
+  gateway: {bind: 'lan', port: 19000, auth: {mode: "token", token: "${TOKEN}"}},
+  agents: {defaults: {sandbox: {mode: "all"}}, entries: {main: {sandbox: {mode: "off"}}, b: {}}},
+  tools: {exec: {security: "allowlist", ask: "always"}, elevated: {enabled: true, allowFrom: {discord: ["*"]}}},
+}`,
+			snapshot.OpenClawConfig{
+				Bind: "lan", Port: 19000, AuthMode: "token", SecretSet: true, Sandbox: "all", WeakAgents: []string{"main"},
+				ExecSecurity: "allowlist", ExecAsk: "always", Elevated: true, ElevatedAny: true,
+			},
+		},
+		{
+			"old spelling", `{"gateway": {"token": "x"}, "agent": {"sandbox": {"mode": "non-main"}}, "agents": {"list": [{"id": "a", "sandbox": {"mode": "off"}}]}}`,
+			snapshot.OpenClawConfig{SecretSet: true, Sandbox: "non-main", WeakAgents: []string{"a"}},
+		},
+		{"a secret by reference", `{gateway: {auth: {mode: "password", password: {source: "env", id: "P"}}}}`, snapshot.OpenClawConfig{AuthMode: "password", SecretSet: true}},
+		{"no authentication", `{gateway: {auth: {mode: "none"}}}`, snapshot.OpenClawConfig{AuthMode: "none"}},
+	} {
+		var got snapshot.OpenClawConfig
+		if err := parseOpenClaw([]byte(c.text), &got); err != nil {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		if d := cmp.Diff(c.want, got); d != "" {
+			t.Errorf("%s:\n%s", c.name, d)
+		}
+	}
+	if err := parseOpenClaw([]byte("{gateway: "), new(snapshot.OpenClawConfig)); err == nil {
+		t.Error("a broken file was read")
+	}
+}
+
+func TestSSHConfigurationFromFiles(t *testing.T) {
+	root := t.TempDir()
+	for name, text := range map[string]string{
+		"etc/ssh/sshd_config": "Include /etc/ssh/sshd_config.d/*.conf\nPermitRootLogin yes\nPasswordAuthentication yes\n" +
+			"Match Address 10.0.0.0/8 User bob\n  PermitRootLogin no\nMatch User root\n\tPasswordAuthentication=no\n",
+		"etc/ssh/sshd_config.d/50.conf": "PasswordAuthentication no\n# comment\nKbdInteractiveAuthentication \"no\"\n",
+	} {
+		p := filepath.Join(root, name)
+		if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(p, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h := host.At(root)
+	f, err := parseSSHD(defaultSSHDConfig, h.ReadFile, h.Glob)
+	if err != nil {
+		t.Fatal(err)
+	}
+	global := f.effective(matchBlock{})
+	if global["passwordauthentication"][0] != "no" || global["permitrootlogin"][0] != "yes" {
+		t.Errorf("the first value does not hold: %v", global)
+	}
+	if len(f.blocks) != 2 || f.effective(f.blocks[0])["permitrootlogin"][0] != "no" ||
+		f.blocks[0].criteria != "Address 10.0.0.0/8 User bob" {
+		t.Errorf("blocks %+v", f.blocks)
+	}
+	s := &Scan{Host: h}
+	if spec, ok := s.connection("Address 10.0.0.0/8,!10.1.0.0/16 User bob*"); !ok || !strings.Contains(spec, "addr=10.0.0.1") ||
+		!strings.Contains(spec, "user=bobx") {
+		t.Errorf("connection %q", spec)
+	}
+}
+
+func TestSecretsAreRedacted(t *testing.T) {
+	s := &Scan{Host: host.At(t.TempDir())}
+	args := []string{
+		"node", "--token", "s3cr3t-value", "--api-key=abcdef", "TOKEN=zzz", "--token-file", "/run/t", "sk-abcdefghijklmnopqrstuv",
+		"postgres://user:hunter2@db/x", "Authorization: Bearer abc.def", "--port", "18789", "--password", "--verbose",
+	}
+	got := strings.Join(s.redactArgs(args), " ")
+	for _, secret := range []string{"s3cr3t", "abcdef", "zzz", "sk-abc", "hunter2", "abc.def"} {
+		if strings.Contains(got, secret) {
+			t.Errorf("%q is left in %q", secret, got)
+		}
+	}
+	for _, plain := range []string{"node", "/run/t", "18789", "--verbose"} {
+		if !strings.Contains(got, plain) {
+			t.Errorf("%q is gone from %q", plain, got)
+		}
+	}
+	if s.redacted != 6 {
+		t.Errorf("counted %d secrets, want 6", s.redacted)
+	}
+}
+
+// TestReadingIsBounded: a FIFO, a device and an endless file in the place of a file.
+func TestReadingIsBounded(t *testing.T) {
+	if _, err := host.Local().ReadFile("/dev/zero"); !errors.Is(err, host.ErrNotRegular) {
+		t.Errorf("/dev/zero: %v", err)
+	}
+	root := t.TempDir()
+	big := filepath.Join(root, "big")
+	f, err := os.Create(big)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Truncate(host.MaxFile + 1); err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+	if _, err := host.At(root).ReadFile("/big"); err == nil {
+		t.Error("a file above the limit was read")
+	}
+	if f := (&Scan{Host: host.At(root)}).fact("/none"); f.State != snapshot.Absent {
+		t.Errorf("an absent file is %v", f)
+	}
+	if f := toFact("", &fs.PathError{Err: fs.ErrPermission}); f.State != snapshot.Denied {
+		t.Errorf("a refused file is %v", f)
+	}
+}
+
+func FuzzParsers(f *testing.F) {
+	f.Add([]byte("Name:\tsh\nUid:\t0 0 0 0\nCapEff:\t0\n"))
+	f.Add([]byte("22 1 0:20 / /run rw,nosuid shared:5 - tmpfs tmpfs rw\n"))
+	f.Add([]byte("Match User a\nPermitRootLogin yes\nInclude x\n"))
+	f.Add([]byte("{gateway: {bind: 'lan'}}"))
+	f.Fuzz(func(_ *testing.T, b []byte) {
+		parseStatus(b)
+		parseMountinfo(b)
+		identify(cgroupPath(b))
+		osRelease(b)
+		_ = parseOpenClaw(b, new(snapshot.OpenClawConfig))
+		_, _ = parseSSHD("/x", func(string) ([]byte, error) { return b, nil }, func(string) []string { return nil })
+		for _, k := range socketKinds {
+			parseSocket(k, b, func(int) string { return "" })
+		}
+	})
+}
+
+func FuzzRedact(f *testing.F) {
+	f.Add("--token abc", "x=y")
+	f.Fuzz(func(t *testing.T, a, b string) {
+		s := &Scan{Host: host.At(t.TempDir())}
+		if out := s.redactArgs([]string{a, b}); len(out) != 2 {
+			t.Errorf("%q", out)
+		}
+		for _, arg := range s.redactArgs([]string{"--token", "tok-" + a, "--secret=" + a + "SECRET"}) {
+			if strings.Contains(arg, "SECRET") || strings.HasPrefix(arg, "tok-") {
+				t.Errorf("%q is left", arg)
+			}
+		}
+	})
+}

@@ -1,0 +1,160 @@
+package reach
+
+import (
+	"bytes"
+	"fmt"
+	"net/netip"
+	"os"
+	"testing"
+
+	"github.com/ringfence/ringfence/ruleset"
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+func TestSetsArePartitioned(t *testing.T) {
+	a := set{{num(1), num(10)}, {num(20), num(30)}}
+	b := set{{num(5), num(22)}, {num(30), num(40)}}
+	for n := uint64(0); n < 50; n++ {
+		in, out := a.intersect(b), a.subtract(b)
+		inA, inB := a.contains(num(n)), b.contains(num(n))
+		if in.contains(num(n)) != (inA && inB) || out.contains(num(n)) != (inA && !inB) {
+			t.Errorf("%d: intersect %v, subtract %v", n, in, out)
+		}
+	}
+	all := span(num(0), ones(128))
+	if r := all.subtract(single(ones(128))); r.contains(ones(128)) || !r.contains(num(7)) {
+		t.Error("the highest number")
+	}
+}
+
+func host(t testing.TB) *snapshot.Snapshot {
+	t.Helper()
+	b, err := os.ReadFile("../fixtures/base/host.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := snapshot.Load(bytes.NewReader(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+var ssh = snapshot.Socket{Proto: "tcp", Family: 4, Addr: "0.0.0.0", Port: 22}
+
+func from(s *snapshot.Snapshot, name string) Origin {
+	return Origin{Iif: s.Network.LinkNamed(name).Index, From: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}}
+}
+
+// TestWhatIsNotModelledIsUnknown: each of these can change the answer, and none may be skipped.
+func TestWhatIsNotModelledIsUnknown(t *testing.T) {
+	for name, change := range map[string]func(*snapshot.Snapshot){
+		"XDP program":     func(s *snapshot.Snapshot) { s.Network.LinkNamed("mgmt0").XDP = true },
+		"traffic control": func(s *snapshot.Snapshot) { s.Network.LinkNamed("mgmt0").TC = []string{"clsact bpf"} },
+		"iptables-legacy": func(s *snapshot.Snapshot) {
+			s.NFTables.Legacy["iptables"] = snapshot.Fact{State: "present", Value: "filter"}
+		},
+		"nftables not read":      func(s *snapshot.Snapshot) { section(s, "nftables").Status = snapshot.Denied },
+		"a ruleset that changes": func(s *snapshot.Snapshot) { section(s, "nftables").Status = snapshot.Error },
+		"rp_filter not read": func(s *snapshot.Snapshot) {
+			s.Network.Sysctls["net/ipv4/conf/mgmt0/rp_filter"] = snapshot.Fact{State: "denied"}
+		},
+		"an opaque expression": func(s *snapshot.Snapshot) {
+			first(s).Exprs = append([]ruleset.Expr{{Name: "teleport", Raw: ruleset.Hex{1}}}, first(s).Exprs...)
+		},
+		"a jump to nowhere":  func(s *snapshot.Snapshot) { *first(s) = verdict(ruleset.Verdict{Kind: ruleset.Jump, Chain: "none"}) },
+		"a jump in a circle": func(s *snapshot.Snapshot) { *first(s) = verdict(ruleset.Verdict{Kind: ruleset.Jump, Chain: "input"}) },
+		"an unknown verdict": func(s *snapshot.Snapshot) { *first(s) = verdict(ruleset.Verdict{Kind: "verdict-77"}) },
+		"a missing set": func(s *snapshot.Snapshot) {
+			first(s).Exprs = []ruleset.Expr{{Name: "lookup", Lookup: &ruleset.Lookup{Set: "x", Sreg: 1}}, accept}
+		},
+		"equal priority and marks": func(s *snapshot.Snapshot) {
+			s.NFTables.Ruleset.Tables = append(s.NFTables.Ruleset.Tables, ruleset.Table{
+				Family: "inet", Name: "m", Chains: []ruleset.Chain{{
+					Name: "c", Base: &ruleset.Base{Type: "filter", Hook: "input", Policy: "accept"},
+					Rules: []ruleset.Rule{{Exprs: []ruleset.Expr{{Name: "meta", Meta: &ruleset.Meta{Key: ruleset.MetaMark, Sreg: 1, Set: true}}}}},
+				}},
+			})
+		},
+	} {
+		s := host(t)
+		change(s)
+		if a := NewModel(s).Socket(from(s, "mgmt0"), &ssh, true); a.Verdict != Unknown || len(a.Because) == 0 {
+			t.Errorf("%s: %s, want unknown with a reason", name, a.Verdict)
+		}
+	}
+}
+
+var accept = ruleset.Expr{Name: "immediate", Immediate: &ruleset.Immediate{Verdict: &ruleset.Verdict{Kind: ruleset.Accept}}}
+
+func verdict(v ruleset.Verdict) ruleset.Rule {
+	return ruleset.Rule{Exprs: []ruleset.Expr{{Name: "immediate", Immediate: &ruleset.Immediate{Verdict: &v}}}}
+}
+
+func section(s *snapshot.Snapshot, name string) *snapshot.Coverage {
+	for i := range s.Coverage {
+		if s.Coverage[i].Collector == name {
+			return &s.Coverage[i]
+		}
+	}
+	return nil
+}
+
+func first(s *snapshot.Snapshot) *ruleset.Rule {
+	return &s.NFTables.Ruleset.Tables[0].Chain("input").Rules[0]
+}
+
+func TestAnswersNameTheirReasons(t *testing.T) {
+	s := host(t)
+	m := NewModel(s)
+	if a := m.Socket(from(s, "mgmt0"), &ssh, true); a.Verdict != Reachable || a.Witness == nil || len(a.Path) == 0 {
+		t.Errorf("from mgmt0: %+v", a)
+	}
+	if a := m.Socket(from(s, "ext0"), &ssh, true); a.Verdict != Unreachable || len(a.StoppedBy) == 0 {
+		t.Errorf("from ext0: %+v", a)
+	}
+}
+
+// FuzzModel asks about snapshots that no kernel made: the answer may be anything but a crash.
+func FuzzModel(f *testing.F) {
+	b, err := os.ReadFile("../fixtures/base/host.json")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b)
+	f.Fuzz(func(_ *testing.T, b []byte) {
+		s, err := snapshot.Load(bytes.NewReader(b))
+		if err != nil {
+			return
+		}
+		m := NewModel(s)
+		for i := range s.Network.Links {
+			o := Origin{Iif: s.Network.Links[i].Index, From: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}}
+			for _, v4 := range []bool{true, false} {
+				m.Socket(o, &ssh, v4)
+				m.Forward(o, 1, "tcp", 0, v4)
+			}
+		}
+	})
+}
+
+func BenchmarkSocketLinearRules(b *testing.B) {
+	for _, n := range []int{1000, 10000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			s := host(b)
+			c := s.NFTables.Ruleset.Tables[0].Chain("input")
+			var rules []ruleset.Rule
+			for i := range n {
+				rules = append(rules, ruleset.Rule{Handle: uint64(i), Exprs: []ruleset.Expr{
+					{Name: "payload", Payload: &ruleset.Payload{Base: "network", Offset: 12, Len: 4, Dreg: 1}},
+					{Name: "cmp", Cmp: &ruleset.Cmp{Sreg: 1, Op: "==", Data: ruleset.Hex{198, 51, byte(i >> 8), byte(i)}}},
+					{Name: "immediate", Immediate: &ruleset.Immediate{Verdict: &ruleset.Verdict{Kind: ruleset.Drop}}},
+				}})
+			}
+			c.Rules = append(rules, c.Rules...)
+			for b.Loop() {
+				NewModel(s).Socket(from(s, "mgmt0"), &ssh, true)
+			}
+		})
+	}
+}
