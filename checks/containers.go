@@ -273,7 +273,11 @@ func lowerCaps(list []string) []string {
 
 // dockerNames adds the names and images that Docker and Podman keep beside the specification.
 func (s *Scan) dockerNames(found map[string]*snapshot.Container) {
-	for _, file := range s.Host.Glob("/var/lib/docker/containers/*/config.v2.json") {
+	var files []string
+	for _, root := range s.dockerRoots() {
+		files = append(files, s.Host.Glob(path.Join(root, "containers/*/config.v2.json"))...)
+	}
+	for _, file := range files {
 		c := found[path.Base(path.Dir(file))]
 		b, err := s.Host.ReadFile(file)
 		if c == nil || err != nil {
@@ -305,4 +309,21 @@ func (s *Scan) dockerNames(found map[string]*snapshot.Container) {
 			}
 		}
 	}
+}
+
+// dockerRoots are the directories that Docker daemons keep their state in.
+func (s *Scan) dockerRoots() []string {
+	roots := []string{"/var/lib/docker"}
+	procs, _ := s.processes()
+	for _, p := range procs {
+		if p.exeBase() != "dockerd" {
+			continue
+		}
+		for _, flag := range []string{"--data-root", "-g", "--graph"} {
+			if v := argument(p.argv, flag); path.IsAbs(v) && !slices.Contains(roots, v) {
+				roots = append(roots, v)
+			}
+		}
+	}
+	return roots
 }

@@ -180,7 +180,8 @@ type DocWorkload struct {
 	HostIPC          bool     `json:"hostIPC"`
 	HostUTS          bool     `json:"hostUTS"`
 	HostMnt          bool     `json:"hostMnt"`
-	Caps             []string `json:"caps"` // effective
+	Caps             []string `json:"caps"`    // effective
+	CapText          string   `json:"capText"` // the same in words
 	FullCaps         bool     `json:"fullCaps"`
 	NetAdminOverHost bool     `json:"netAdminOverHost"`
 	Seccomp          int      `json:"seccomp"`

@@ -43,6 +43,24 @@ func capList(mask uint64) []string {
 	return list
 }
 
+// defaultCaps is what Docker and containerd give a container (moby oci/caps/defaults.go).
+const defaultCaps = 0xa80425fb
+
+// capText is a set in words, short enough to read.
+func capText(mask uint64, full bool) string {
+	switch {
+	case full:
+		return "all capabilities"
+	case mask == 0:
+		return "no capability"
+	case mask == defaultCaps:
+		return "the default capabilities"
+	case mask&defaultCaps == defaultCaps:
+		return "the default capabilities and " + strings.Join(capList(mask&^defaultCaps), " ")
+	}
+	return strings.Join(capList(mask), " ")
+}
+
 func (b *builder) containerName(id string) string {
 	if id == "" {
 		return ""
@@ -91,6 +109,7 @@ func (b *builder) workload(p *snapshot.Process, why string) DocWorkload {
 		HostPID: same(p.NS.PID, init.PID), HostIPC: same(p.NS.IPC, init.IPC),
 		HostUTS: same(p.NS.UTS, init.UTS), HostMnt: same(p.NS.Mnt, init.Mnt),
 		Caps: capList(mask), FullCaps: full != 0 && mask&full == full,
+		CapText: capText(mask, full != 0 && mask&full == full),
 		Seccomp: p.Seccomp, NoNewPrivs: p.NoNewPrivs, LSM: p.LSM, Devices: orEmpty(p.Devices),
 	}
 	// ns_capable(): a capability is over the network namespace only for the user namespace that owns
@@ -183,10 +202,11 @@ func (b *builder) runtimes() {
 			d.Group = strconv.Itoa(s.GID)
 		}
 		for _, m := range s.Mounts {
-			name := "process of mount namespace of " + strconv.Itoa(m.PID)
-			if p := b.byPID[m.PID]; p != nil {
-				name = b.workload(p, "").Name
+			p := b.byPID[m.PID]
+			if p == nil || m.Container == "" && !mayWrite(p, &s) {
+				continue // a sandbox that sees the file and may not use it
 			}
+			name := b.workload(p, "").Name
 			if dm := (DocMount{name, m.Path}); !slices.Contains(d.MountedIn, dm) {
 				d.MountedIn = append(d.MountedIn, dm)
 			}
@@ -205,6 +225,18 @@ func (b *builder) runtimes() {
 		d.Agents = slices.Compact(d.Agents)
 		b.doc.Groups = append(b.doc.Groups, d)
 	}
+}
+
+// mayWrite says whether the permissions of a socket let a process connect to it. The ids are the
+// host's, whatever the process's own user namespace calls them.
+func mayWrite(p *snapshot.Process, s *snapshot.ControlSocket) bool {
+	switch {
+	case p.UID == s.UID:
+		return s.Mode&0o200 != 0
+	case p.GID == s.GID || slices.Contains(p.Groups, s.GID):
+		return s.Mode&0o020 != 0
+	}
+	return s.Mode&0o002 != 0
 }
 
 func (b *builder) agentList() {

@@ -60,7 +60,7 @@ func wrap(s string, width int) []string {
 					continue
 				}
 				end := i
-				if blank > start {
+				if blank > start && used-after < width*2/3 { // a long word breaks where the line ends
 					end, used = blank, used-after
 				} else {
 					used = 0

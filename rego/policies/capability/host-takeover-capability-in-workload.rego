@@ -20,7 +20,7 @@ package ringfence.capability.host_takeover_capability_in_workload
 finding contains {
 	"resource": {"kind": "workload", "key": w.key},
 	"message": sprintf("%s can take over the host with %s", [w.name, concat(", ", bad)]),
-	"evidence": [sprintf("%s (%s): effective capabilities %s in the initial user namespace", [w.name, w.process, concat(" ", w.caps)])],
+	"evidence": [sprintf("%s (%s): has %s in the initial user namespace", [w.name, w.process, w.capText])],
 	"remediation": [{"kind": "config", "text": sprintf("run %s with --cap-drop ALL and only the capabilities that it needs", [w.name])}],
 } if {
 	some w in input.workloads

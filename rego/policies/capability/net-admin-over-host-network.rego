@@ -20,7 +20,7 @@ package ringfence.capability.net_admin_over_host_network
 finding contains {
 	"resource": {"kind": "workload", "key": w.key},
 	"message": sprintf("%s can rewrite the packet filter of the host", [w.name]),
-	"evidence": [sprintf("%s (%s): effective capabilities %s, network namespace of the host", [w.name, w.process, concat(" ", w.caps)])],
+	"evidence": [sprintf("%s (%s): has %s, network namespace of the host", [w.name, w.process, w.capText])],
 	"remediation": [{"kind": "config", "text": sprintf("run %s without NET_ADMIN or without the host network", [w.name])}],
 } if {
 	some w in input.workloads

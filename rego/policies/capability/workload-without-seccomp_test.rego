@@ -5,7 +5,7 @@ import data.ringfence.capability.workload_without_seccomp as check
 _base := {
 	"key": "container web", "name": "container web", "why": "w", "container": "web", "agent": false, "process": "sh",
 	"uid": 0, "hostUser": true, "hostNet": false, "hostPID": false, "hostIPC": false, "hostUTS": false,
-	"hostMnt": false, "caps": ["chown"], "fullCaps": false, "netAdminOverHost": false, "seccomp": 2,
+	"hostMnt": false, "caps": ["chown"], "capText": "chown", "fullCaps": false, "netAdminOverHost": false, "seccomp": 2,
 	"noNewPrivs": true, "lsm": "", "devices": [],
 }
 

@@ -25,6 +25,7 @@ finding contains {
 	"remediation": [{"kind": "config", "text": sprintf("recreate container %s without --device %s", [lib.container(c), d])}],
 } if {
 	some c in input.containers
+	not c.allDevices # one finding says it for all of them
 	some d in lib.list(c, "devices")
 	not d in object.get(data.params, "devices", [])
 }

@@ -1,0 +1,59 @@
+#!/bin/bash
+# Real containers in a namespace of their own: dockerd, podman and runc from Debian's packages, the
+# image made from busybox. Arguments: the program to test, a directory for its output, the name of a
+# network namespace. Everything ends with the private pid namespace.
+set -u
+prog=$1 out=$2 ns=$3
+exec ip netns exec "$ns" unshare -m --propagation private -f -p --kill-child --mount-proc bash -c '
+prog=$1 out=$2 work=$2/work
+set -u
+mkdir -p $work
+mount -t tmpfs tmpfs $work
+for d in etc var; do mkdir -p $work/$d-u $work/$d-w; mount -t overlay overlay -o lowerdir=/$d,upperdir=$work/$d-u,workdir=$work/$d-w /$d; done
+mount -t tmpfs tmpfs /run; mkdir -p /run/lock /run/netns /run/docker
+mount -t tmpfs tmpfs /sys/fs/cgroup
+for c in cpu cpuacct cpuset memory devices freezer blkio pids; do mkdir /sys/fs/cgroup/$c; mount -t cgroup -o $c cgroup /sys/fs/cgroup/$c; done
+mkdir /sys/fs/cgroup/systemd; mount -t cgroup -o none,name=systemd cgroup /sys/fs/cgroup/systemd
+ip link set lo up
+ip link add eth0 type veth peer name eth0p; ip link set eth0 up; ip link set eth0p up
+ip addr add 203.0.113.1/24 dev eth0; ip route add default via 203.0.113.254
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin DOCKER_HOST=unix:///run/docker.sock DOCKER_API_VERSION=1.41
+
+image=$work/image; mkdir -p $image/bin
+cp /bin/busybox $image/bin/; for a in sh sleep id nc; do ln -s busybox $image/bin/$a; done
+
+dockerd --data-root $work/data --exec-root /run/docker -H unix:///run/docker.sock -H tcp://0.0.0.0:2375 --storage-driver vfs >$out/dockerd.log 2>&1 &
+for i in $(seq 300); do /usr/bin/docker version >/dev/null 2>&1 && break; sleep 0.1; done
+/usr/bin/docker version >/dev/null 2>&1 || { echo "dockerd does not start" >$out/skip; exit 0; }
+tar -C $image -c . | /usr/bin/docker import - bb:1 >/dev/null
+run() { /usr/bin/docker run -d "$@" >/dev/null 2>>$out/run.log || echo "docker run $*: failed" >>$out/failed; }
+run --name plain -p 8080:80 bb:1 /bin/sleep 1000
+run --name strong --cap-add ALL --cap-drop SYS_RESOURCE --security-opt seccomp=unconfined bb:1 /bin/sleep 1000
+run --name netadmin --cap-add NET_ADMIN --network host bb:1 /bin/sleep 1000
+run --name holder -v /run/docker.sock:/var/run/docker.sock bb:1 /bin/sleep 1000
+run --name tight --cap-drop ALL --security-opt no-new-privileges bb:1 /bin/sleep 1000
+run --name hostpid --pid host --ipc host bb:1 /bin/sleep 1000
+
+# A user namespace with every capability, which means nothing outside.
+unshare -Urpf --mount-proc /bin/sleep 1000 &
+
+# runc alone, by its own default specification.
+mkdir -p $work/bundle/rootfs; cp -a $image/. $work/bundle/rootfs
+( cd $work/bundle && runc spec && sed -i "s/\"terminal\": true/\"terminal\": false/; s/\"sh\"/\"sleep\", \"1000\"/" config.json && runc run -d barerunc >/dev/null 2>>$out/run.log </dev/null )
+
+# podman, rootful.
+mkdir -p /etc/containers
+echo "{\"default\":[{\"type\":\"insecureAcceptAnything\"}]}" >/etc/containers/policy.json
+printf "[engine]\nevents_logger=\"file\"\ncgroup_manager=\"cgroupfs\"\n" >/etc/containers/containers.conf
+printf "[storage]\ndriver=\"vfs\"\nrunroot=\"/run/containers/storage\"\ngraphroot=\"/var/lib/containers/storage\"\n" >/etc/containers/storage.conf
+unset DOCKER_HOST
+tar -C $image -c . | podman import - bb:1 >/dev/null 2>>$out/run.log
+podman run -d --name pod --privileged --network none bb:1 /bin/sleep 1000 >/dev/null 2>>$out/run.log || echo "podman: failed" >>$out/failed
+
+sleep 1
+"$prog" collect -q >$out/snapshot.json
+"$prog" audit -q --snapshot $out/snapshot.json -f json --fail-on none >$out/report.json
+"$prog" audit -q --snapshot $out/snapshot.json --fail-on none >$out/report.txt
+pscap -a >$out/pscap 2>/dev/null
+for p in $(pidof sleep); do echo "$p $(getpcaps $p 2>&1)"; done >$out/getpcaps
+' containers "$prog" "$out"

@@ -1,0 +1,205 @@
+//go:build linux
+
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/ringfence/ringfence/finding"
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// capBits are the capabilities by name, as getpcaps writes them without "cap_".
+var capBits = func() map[string]uint {
+	m := map[string]uint{}
+	for i, n := range strings.Fields(`chown dac_override dac_read_search fowner fsetid kill setgid setuid setpcap
+		linux_immutable net_bind_service net_broadcast net_admin net_raw ipc_lock ipc_owner sys_module sys_rawio
+		sys_chroot sys_ptrace sys_pacct sys_admin sys_boot sys_nice sys_resource sys_time sys_tty_config mknod lease
+		audit_write audit_control setfcap mac_override mac_admin syslog wake_alarm block_suspend audit_read perfmon
+		bpf checkpoint_restore`) {
+		m[n] = uint(i)
+	}
+	return m
+}()
+
+// libcapMask reads libcap's text for the effective set: "=ep cap_x-ep", "cap_a,cap_b=ep", "=".
+func libcapMask(t *testing.T, text string) uint64 {
+	t.Helper()
+	var mask uint64
+	for _, clause := range strings.Fields(text) {
+		i := strings.LastIndexAny(clause, "=+-")
+		if i < 0 {
+			t.Fatalf("libcap text %q", text)
+		}
+		var bits uint64
+		if names := clause[:i]; names == "" {
+			bits = 1<<41 - 1
+		} else {
+			for n := range strings.SplitSeq(names, ",") {
+				b, ok := capBits[strings.TrimPrefix(n, "cap_")]
+				if !ok {
+					t.Fatalf("capability %q", n)
+				}
+				bits |= 1 << b
+			}
+		}
+		switch {
+		case !strings.Contains(clause[i:], "e"):
+			if clause[i] == '=' {
+				mask &^= bits
+			}
+		case clause[i] == '-':
+			mask &^= bits
+		default:
+			mask |= bits
+		}
+	}
+	return mask
+}
+
+func readJSON(t *testing.T, file string, v any) {
+	t.Helper()
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(b, v); err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+}
+
+// TestRealContainers audits a host with containers of dockerd, podman and runc.
+func TestRealContainers(t *testing.T) {
+	needRoot(t)
+	for _, tool := range []string{"dockerd", "podman", "runc", "busybox", "getpcaps", "pscap"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skipf("needs the program %s (make deps installs it)", tool)
+		}
+	}
+	ns := fmt.Sprintf("rfct%d", os.Getpid()%100000)
+	sh(t, "ip netns add %s", ns)
+	t.Cleanup(func() { _ = exec.Command("ip", "netns", "del", ns).Run() })
+	dir := t.TempDir()
+	cmd := exec.CommandContext(t.Context(), "bash", "containers.sh", binary(t), dir, ns)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if b, err := os.ReadFile(filepath.Join(dir, "skip")); err == nil {
+		log, _ := os.ReadFile(filepath.Join(dir, "dockerd.log"))
+		t.Skipf("%s: %s", b, log)
+	}
+	if b, err := os.ReadFile(filepath.Join(dir, "failed")); err == nil {
+		t.Errorf("containers that did not start: %s", b)
+	}
+	var snap snapshot.Snapshot
+	readJSON(t, filepath.Join(dir, "snapshot.json"), &snap)
+	var report finding.Report
+	readJSON(t, filepath.Join(dir, "report.json"), &report)
+	compareCaps(t, dir, &snap)
+	containerFindings(t, &report)
+	names := map[string]string{}
+	for _, c := range snap.Runtimes.Containers {
+		names[c.Name+"|"+c.ID[:min(8, len(c.ID))]] = c.Runtime
+		if !c.Running {
+			t.Errorf("container %s does not run", c.Name)
+		}
+	}
+	if len(names) != 8 {
+		t.Errorf("want 8 containers, got %v", names)
+	}
+}
+
+// compareCaps compares the capability masks of the containers' processes with what libcap's
+// getpcaps says of each pid, and the pids with those that libcap-ng's pscap lists.
+func compareCaps(t *testing.T, dir string, snap *snapshot.Snapshot) {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(dir, "getpcaps"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	byPID := map[int]*snapshot.Process{}
+	for i := range snap.Processes.List {
+		byPID[snap.Processes.List[i].PID] = &snap.Processes.List[i]
+	}
+	compared := 0
+	for line := range strings.Lines(string(b)) {
+		pidText, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
+		_, caps, ok := strings.Cut(rest, ": ")
+		pid, _ := strconv.Atoi(pidText)
+		p := byPID[pid]
+		if !ok || p == nil {
+			t.Errorf("pid %s is not in the snapshot", pidText)
+			continue
+		}
+		mask, err := strconv.ParseUint(p.CapEff, 16, 64)
+		if want := libcapMask(t, caps); err != nil || mask != want {
+			t.Errorf("pid %d: CapEff %s, getpcaps %q (%x)", pid, p.CapEff, caps, want)
+		}
+		compared++
+	}
+	if compared < 9 {
+		t.Errorf("compared %d processes only", compared)
+	}
+	b, err = os.ReadFile(filepath.Join(dir, "pscap"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, line := range strings.Split(strings.TrimSpace(string(b)), "\n") {
+		f := strings.Fields(line)
+		if i == 0 || len(f) < 5 || f[3] == "pscap" || f[3] == "ringfence" {
+			continue
+		}
+		pid, _ := strconv.Atoi(f[1])
+		if p := byPID[pid]; p == nil || strings.Trim(p.CapPrm, "0") == "" {
+			t.Errorf("pscap lists %q, the snapshot does not", line)
+		}
+	}
+}
+
+func containerFindings(t *testing.T, r *finding.Report) {
+	t.Helper()
+	found := map[string][]string{}
+	for _, res := range r.Results {
+		for _, f := range res.Findings {
+			found[res.ID] = append(found[res.ID], f.Resource.Key)
+		}
+	}
+	for _, w := range []struct {
+		check, key string
+		want       bool
+	}{
+		{"capability/privileged-container", "container pod", true},
+		{"capability/privileged-container", "container plain", false},
+		{"capability/privileged-container", "container tight", false},
+		{"capability/host-takeover-capability-in-workload", "container strong", true},
+		{"capability/host-takeover-capability-in-workload", "container plain", false},
+		{"capability/net-admin-over-host-network", "container netadmin", true},
+		{"capability/net-admin-over-host-network", "container plain", false},
+		{"capability/net-admin-over-host-network", "container strong", false},
+		{"capability/net-admin-over-host-network", "process /usr/bin/sleep", false}, // its user namespace owns nothing
+		{"capability/host-takeover-capability-in-workload", "process /usr/bin/sleep", false},
+		{"capability/workload-shares-host-namespace", "container hostpid", true},
+		{"capability/workload-shares-host-namespace", "container netadmin", true},
+		{"capability/workload-without-seccomp", "container barerunc", true},
+		{"capability/workload-without-seccomp", "container plain", false},
+		{"capability/no-new-privs-off", "container plain", true},
+		{"capability/no-new-privs-off", "container tight", false},
+		{"capability/no-new-privs-off", "container barerunc", false},
+		{"runtime/socket-mounted-in-workload", "/run/docker.sock in container holder", true},
+		{"runtime/socket-mounted-in-workload", "/run/docker.sock in container plain", false},
+		{"runtime/docker-api-on-tcp", "tcp [::]:2375 (dockerd)", true},
+		{"kernel/sensitive-device-in-workload", "all devices in container pod", true},
+	} {
+		if got := slices.Contains(found[w.check], w.key); got != w.want {
+			t.Errorf("%s: finding %q is %v, want %v (%v)", w.check, w.key, got, w.want, found[w.check])
+		}
+	}
+}
