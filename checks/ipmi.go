@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -181,21 +182,26 @@ func readChannel(c *ipmiConn, b *snapshot.BMC) {
 	} else {
 		b.Unread = append(b.Unread, "channel access")
 	}
-	// Get Channel Authentication Capabilities, for the administrator level.
+	// Get Channel Authentication Capabilities, for the administrator level. Some controllers answer
+	// it on the LAN only; the LAN parameters and the users say the same then.
 	if a, err := c.ask(0x06, 0x38, ch, 4); err == nil && len(a) >= 3 {
-		for i, n := range authTypes {
-			if a[1]&(1<<i) != 0 && n != "" {
-				b.AuthTypes = append(b.AuthTypes, n)
-			}
-		}
+		b.AuthTypes = authNames(a[1])
 		b.Anonymous, b.NullUsers = a[2]&1 != 0, a[2]&2 != 0
-	} else {
-		b.Unread = append(b.Unread, "authentication capabilities")
 	}
 }
 
-// readLAN reads LAN configuration parameters (table 23-4): 3 address, 5 MAC, 16 community,
-// 24 cipher suite privilege levels.
+func authNames(bits byte) []string {
+	var list []string
+	for i, n := range authTypes {
+		if bits&(1<<i) != 0 && n != "" {
+			list = append(list, n)
+		}
+	}
+	return list
+}
+
+// readLAN reads LAN configuration parameters (table 23-4): 2 authentication types enabled for each
+// privilege, 3 address, 5 MAC, 16 community, 22 to 24 cipher suites and their privilege levels.
 func readLAN(c *ipmiConn, b *snapshot.BMC) {
 	get := func(param byte, n int, what string) []byte {
 		v, err := c.ask(0x0c, 0x02, byte(b.LANChannel), param, 0, 0)
@@ -204,6 +210,13 @@ func readLAN(c *ipmiConn, b *snapshot.BMC) {
 			return nil
 		}
 		return v[1:]
+	}
+	if v := get(2, 5, "authentication types"); v != nil {
+		for _, n := range authNames(v[0] | v[1] | v[2] | v[3] | v[4]) {
+			if !slices.Contains(b.AuthTypes, n) {
+				b.AuthTypes = append(b.AuthTypes, n)
+			}
+		}
 	}
 	if v := get(3, 4, "LAN address"); v != nil {
 		b.Address = fmt.Sprintf("%d.%d.%d.%d", v[0], v[1], v[2], v[3])
@@ -223,12 +236,30 @@ func readLAN(c *ipmiConn, b *snapshot.BMC) {
 	if suites == nil || levels == nil || list == nil {
 		return
 	}
-	b.CipherSuite0 = "unused"
-	for i := 0; i < int(suites[0]&0x1f) && i < 16 && 1+i < len(list); i++ {
-		if list[1+i] == 0 {
-			b.CipherSuite0 = name(privileges, int(levels[1+i/2]>>(4*(i%2))&0xf))
+	b.CipherSuite0 = name(privileges, suiteZero(int(suites[0]&0x1f), list[1:], levels[1:]))
+}
+
+// suiteZero is the highest privilege that cipher suite 0 logs in with; 0 is unused. The levels stand
+// in the order of the list of suites. Some controllers leave suite 0 out of the list, accept it all
+// the same and keep the levels by suite number: then the level behind the last one in the list is
+// set, too.
+func suiteZero(count int, list, levels []byte) int {
+	level := func(i int) int {
+		if i/2 >= len(levels) {
+			return 0
+		}
+		return int(levels[i/2] >> (4 * (i % 2)) & 0xf)
+	}
+	count = min(count, 16, len(list))
+	for i := range count {
+		if list[i] == 0 {
+			return level(i)
 		}
 	}
+	if count < 16 && level(count) != 0 {
+		return level(0)
+	}
+	return 0
 }
 
 func readUsers(c *ipmiConn, b *snapshot.BMC) {
@@ -253,8 +284,9 @@ func readUsers(c *ipmiConn, b *snapshot.BMC) {
 		if err == nil {
 			user = string(bytes.TrimRight(n, "\x00"))
 		}
-		if id == 1 && user == "" {
-			b.Anonymous = true
+		// User 1 has no name by definition (22.28), and some controllers refuse to say so.
+		if id == 1 && (err != nil || user == "") {
+			b.Anonymous, user = true, ""
 		}
 		b.Users = append(b.Users, fmt.Sprintf("%d:%s:%s", id, user, name(privileges, level)))
 	}

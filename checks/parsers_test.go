@@ -159,6 +159,33 @@ func TestReadingIsBounded(t *testing.T) {
 	}
 }
 
+func TestCipherSuiteZero(t *testing.T) {
+	suites := func(from, n int) []byte {
+		var l []byte
+		for i := range n {
+			l = append(l, byte(from+i))
+		}
+		return l
+	}
+	for _, c := range []struct {
+		name   string
+		count  int
+		list   []byte
+		levels []byte
+		want   int
+	}{
+		{"listed and open", 15, suites(0, 16), []byte{0x44, 0x44, 0x44, 0x44, 0x44, 0x44, 0x44, 0x04}, 4},
+		{"listed and unused", 15, suites(0, 16), []byte{0x40, 0x44, 0x44, 0x44, 0x44, 0x44, 0x44, 0x04}, 0},
+		{"not listed, levels in order", 15, suites(1, 16), []byte{0x44, 0x44, 0x44, 0x44, 0x44, 0x44, 0x44, 0x04}, 0},
+		{"not listed, levels by number", 15, suites(1, 16), []byte{0x44, 0x44, 0x44, 0x44, 0x44, 0x44, 0x44, 0x44}, 4},
+		{"nothing", 0, nil, nil, 0},
+	} {
+		if got := suiteZero(c.count, c.list, c.levels); got != c.want {
+			t.Errorf("%s: %d, want %d", c.name, got, c.want)
+		}
+	}
+}
+
 func FuzzParsers(f *testing.F) {
 	f.Add([]byte("Name:\tsh\nUid:\t0 0 0 0\nCapEff:\t0\n"))
 	f.Add([]byte("22 1 0:20 / /run rw,nosuid shared:5 - tmpfs tmpfs rw\n"))

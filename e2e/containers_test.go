@@ -34,7 +34,7 @@ var capBits = func() map[string]uint {
 func libcapMask(t *testing.T, text string) uint64 {
 	t.Helper()
 	var mask uint64
-	for _, clause := range strings.Fields(text) {
+	for clause := range strings.FieldsSeq(text) {
 		i := strings.LastIndexAny(clause, "=+-")
 		if i < 0 {
 			t.Fatalf("libcap text %q", text)

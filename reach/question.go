@@ -460,20 +460,18 @@ func hostPart(s set) u128 {
 	return s[0].lo
 }
 
-// pickAddr prefers an address outside loopback and link-local.
+// pickAddr prefers an address of a host outside loopback and link-local.
 func pickAddr(s set, v4 bool) string {
-	for _, i := range s {
-		a := i.lo.addr(v4)
-		if !a.IsLoopback() && !a.IsLinkLocalUnicast() && !(v4 && a.AsSlice()[0] == 127) {
-			if i.lo != i.hi && v4 && a.AsSlice()[3] == 0 {
-				return i.lo.next().addr(v4).String()
-			}
-			return a.String()
-		}
+	aside := append(prefixSet(netip.MustParsePrefix("fe80::/10")), single(num(1))...).normal()
+	if v4 {
+		aside = append(prefixSet(netip.MustParsePrefix("127.0.0.0/8")),
+			prefixSet(netip.MustParsePrefix("169.254.0.0/16"))...).normal()
 	}
-	a := s[0].lo
-	if v4 && a == (u128{lo: 0x7f000000}) {
-		a = a.next()
+	if rest := s.subtract(aside); !rest.empty() {
+		s = rest
 	}
-	return a.addr(v4).String()
+	if len(s) > 0 && s[0].lo == (u128{lo: 0x7f000000}) && v4 {
+		return "127.0.0.1"
+	}
+	return hostPart(s).addr(v4).String()
 }
