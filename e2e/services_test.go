@@ -115,8 +115,9 @@ func TestHostileHost(t *testing.T) {
 		sh(t, "cp /bin/sleep '%s'", filepath.Join(dir, name))
 		b.start(dir, filepath.Join(dir, name), "1000")
 	}
-	b.start(dir, "bash", "-c", `exec -a "$0" sleep 1000 --token `+secret, escape)
-	b.start(dir, "bash", "-c", "exec sleep 1000", "x", "--api-key="+secret, "postgres://u:"+secret+"@h/d")
+	// A shell keeps the arguments that it ignores.
+	b.start(dir, "bash", "-c", `exec -a "$0" bash -c "sleep 20; :" x --token `+secret, escape)
+	b.start(dir, "bash", "-c", "sleep 20; :", "x", "--api-key="+secret, "postgres://u:"+secret+"@h/d")
 	sh(t, `ip -n %[1]shost link add 'e"0' type veth peer name 'e<1'; ip -n %[1]shost link set 'e"0' up
 		ip -n %[1]shost addr add 10.99.0.1/24 dev 'e"0'`, b.name)
 	b.nft("flush ruleset\ntable inet f {\n chain input {\n type filter hook input priority 0; policy accept;\n" +
