@@ -152,6 +152,11 @@ type Scan struct {
 	fds     map[uint64]string // socket inode -> a descriptor that refers to it
 	fdErr   int               // processes whose descriptors were refused
 
+	labelled bool // a security module gives labels
+
+	init    sync.Once
+	initNSs snapshot.NS
+
 	mu       sync.Mutex
 	redacted int
 }

@@ -35,6 +35,9 @@ func (s *Scan) processes() ([]*process, error) {
 			s.procErr = fmt.Errorf("%d processes, more than %d", len(pids), maxProcesses)
 			return
 		}
+		// Without a security module that gives labels the kernel answers EINVAL for every process.
+		_, err = s.Host.ReadFile("/proc/self/attr/current")
+		s.labelled = err == nil
 		for _, pid := range pids {
 			if p := s.readProcess(pid); p != nil {
 				s.procList = append(s.procList, p)
@@ -79,8 +82,10 @@ func (s *Scan) readProcess(pid int) *process {
 	p.Cgroup = cgroupPath(cg)
 	id := identify(p.Cgroup)
 	p.Unit, p.Container, p.Runtime, p.Pod = id.unit, id.container, id.runtime, id.pod
-	if lsm, err := s.Host.ReadFile(dir + "/attr/current"); err == nil {
-		p.LSM = strings.Trim(string(lsm), "\x00\n ")
+	if s.labelled {
+		if lsm, err := s.Host.ReadFile(dir + "/attr/current"); err == nil {
+			p.LSM = strings.Trim(string(lsm), "\x00\n ")
+		}
 	}
 	return p
 }
@@ -284,11 +289,13 @@ func (p *process) exeBase() string {
 // initNS is the namespaces that stand for "the host": those of process 1, and our own network
 // namespace, since that is the network that is audited.
 func (s *Scan) initNS() snapshot.NS {
-	ns := s.namespaces("1")
-	self := s.namespaces("self")
-	if os.Getpid() == 1 || ns.Mnt == 0 {
-		ns = self
-	}
-	ns.Net = self.Net // the audited network is the one that we are in
-	return ns
+	s.init.Do(func() {
+		s.initNSs = s.namespaces("1")
+		self := s.namespaces("self")
+		if os.Getpid() == 1 || s.initNSs.Mnt == 0 {
+			s.initNSs = self
+		}
+		s.initNSs.Net = self.Net
+	})
+	return s.initNSs
 }
