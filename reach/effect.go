@@ -1,0 +1,122 @@
+package reach
+
+import (
+	"encoding/binary"
+	"slices"
+
+	"github.com/ringfence/ringfence/ruleset"
+)
+
+// metaSet carries out meta mark set; other keys do not decide anything here.
+func (m *machine) metaSet(c *ruleset.Chain, r *ruleset.Rule, e *ruleset.Expr, st state) []state {
+	switch e.Meta.Key {
+	case ruleset.MetaMark:
+		return m.setMark(c, r, e.Meta.Sreg, fMark, st)
+	case ruleset.MetaPriority, ruleset.MetaNftrace:
+		return []state{st}
+	}
+	return m.fork(c, r, st, "a meta key is set that the packet model does not follow")
+}
+
+func (m *machine) setMark(c *ruleset.Chain, r *ruleset.Rule, reg uint32, f field, st state) []state {
+	vs, ok := st.regs.read(reg, 4)
+	if !ok || len(vs) != 1 || len(vs[0]) != 1 || vs[0][0].data == nil || len(vs[0][0].data) < 4 {
+		st.cube = st.cube.with(f, span(num(0), ones(32)))
+		return m.fork(c, r, st, "a mark is set to a value that is not constant")
+	}
+	st.cube = st.cube.with(f, single(num(uint64(binary.NativeEndian.Uint32(vs[0][0].data)))))
+	return []state{st}
+}
+
+func (m *machine) ctSet(c *ruleset.Chain, r *ruleset.Rule, e *ruleset.Expr, st state) []state {
+	if e.Ct.Key == ruleset.CtMark {
+		return m.setMark(c, r, e.Ct.Sreg, fCtMark, st)
+	}
+	return m.fork(c, r, st, "a ct key is set that the packet model does not follow")
+}
+
+// natExpr carries out a translation. Only what changes the destination matters for who is reached.
+func (m *machine) natExpr(c *ruleset.Chain, r *ruleset.Rule, n *ruleset.NAT, st state,
+) (*ruleset.Verdict, []state, []cube) {
+	accept := &ruleset.Verdict{Kind: ruleset.Accept}
+	switch n.Kind {
+	case "snat", "masquerade":
+		return accept, []state{st}, nil
+	case "tproxy":
+		st.cube = m.doubtful(c, r, st.cube, "tproxy hands the packet to another socket")
+		return nil, []state{st}, []cube{st.cube}
+	}
+	addr, okA := m.natData(st, n.AddrMin, n.AddrMax, st.cube.width())
+	port, okP := m.natData(st, n.PortMin, n.PortMax, 2)
+	if !okA || !okP {
+		st.cube = m.doubtful(c, r, st.cube, "a translation to what is not constant")
+		return accept, []state{st}, nil
+	}
+	if n.Kind == "redirect" {
+		addr = m.redirectTo(&st.cube)
+	}
+	st.cube = st.cube.translate(addr, port)
+	return accept, []state{st}, nil
+}
+
+func (c *cube) width() int { return fDaddr.width(c.v4) }
+
+// translate gives the packets a new destination; nil keeps the old address or port.
+func (c *cube) translate(addr, port set) cube {
+	d := *c
+	if !d.nat {
+		d.sets[fOrigDaddr], d.sets[fOrigDport] = c.sets[fDaddr], c.sets[fDport]
+	}
+	d.nat = true
+	if addr != nil {
+		d.sets[fDaddr] = addr
+	}
+	if port != nil {
+		d.sets[fDport] = port
+	}
+	return d
+}
+
+// natData reads the bounds of a translation; a range leaves the choice to the kernel.
+func (m *machine) natData(st state, lo, hi uint32, n int) (set, bool) {
+	if lo == 0 {
+		return nil, true
+	}
+	get := func(reg uint32) ([]byte, bool) {
+		vs, ok := st.regs.read(reg, n)
+		if !ok || len(vs) != 1 || len(vs[0]) != 1 || vs[0][0].data == nil {
+			return nil, false
+		}
+		return vs[0][0].data, true
+	}
+	l, ok := get(lo)
+	if !ok {
+		return nil, false
+	}
+	h := l
+	if hi != 0 && hi != lo {
+		if h, ok = get(hi); !ok || !slices.Equal(l, h) {
+			return nil, false
+		}
+	}
+	return single(number(l[:n])), true
+}
+
+// redirectTo is the address that redirect sends to: the first of the incoming interface, or
+// loopback for packets of the host itself (nf_nat_redirect_ipv4).
+func (m *machine) redirectTo(c *cube) set {
+	if m.hook == "output" {
+		if c.v4 {
+			return single(u128{lo: 0x7f000001})
+		}
+		return single(num(1))
+	}
+	if c.sets[fIif].singleton() {
+		if l := m.snap.Network.Link(int(c.sets[fIif][0].lo.lo)); l != nil {
+			if a := linkAddrs(l, c.v4); len(a) > 0 {
+				return single(addrNumber(a[0].Addr()))
+			}
+		}
+	}
+	return set{}
+}

@@ -1,0 +1,194 @@
+package reach
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/ringfence/ringfence/ruleset"
+)
+
+// payload loads packet bytes. The packets of a question are not fragmented, carry no IP options and
+// no extension headers: a witness is one that a plain connection attempt sends.
+func (m *machine) payload(c *cube, p *ruleset.Payload) value {
+	n, off := int(p.Len), int(p.Offset)
+	type part struct {
+		at, n int
+		f     field
+		data  []byte
+	}
+	var parts []part
+	switch {
+	case p.Base == ruleset.BaseNetwork && c.v4:
+		parts = []part{
+			{0, 1, 0, []byte{0x45}},
+			{6, 2, 0, []byte{0, 0}},
+			{9, 1, fProto, nil},
+			{12, 4, fSaddr, nil},
+			{16, 4, fDaddr, nil},
+		}
+	case p.Base == ruleset.BaseNetwork:
+		parts = []part{{6, 1, fProto, nil}, {8, 16, fSaddr, nil}, {24, 16, fDaddr, nil}}
+	case p.Base == ruleset.BaseTransport && c.sets[fProto].singleton():
+		switch c.sets[fProto][0].lo.lo {
+		case 6:
+			parts = []part{{0, 2, fSport, nil}, {2, 2, fDport, nil}, {13, 1, fTCPFlags, nil}}
+		case 17, 33, 132, 136:
+			parts = []part{{0, 2, fSport, nil}, {2, 2, fDport, nil}}
+		case 1, 58:
+			parts = []part{{0, 1, fICMPType, nil}, {1, 1, fICMPCode, nil}}
+		}
+	}
+	var v value
+	for n > 0 {
+		found := false
+		for _, pt := range parts {
+			if off < pt.at || off >= pt.at+pt.n {
+				continue
+			}
+			take := min(n, pt.at+pt.n-off)
+			if pt.data != nil {
+				v = append(v, seg{data: pt.data[off-pt.at : off-pt.at+take]})
+			} else {
+				v = append(v, c.load(pt.f, off-pt.at, take)...)
+			}
+			off, n, found = off+take, n-take, true
+			break
+		}
+		if !found {
+			return unknown(int(p.Len), fmt.Sprintf("%s header bytes %d to %d", p.Base, p.Offset,
+				p.Offset+p.Len-1))
+		}
+	}
+	return v
+}
+
+func host32(n uint32) []byte { return binary.NativeEndian.AppendUint32(nil, n) }
+
+func ifname(s string) []byte {
+	b := make([]byte, 16)
+	copy(b, s)
+	return b
+}
+
+func (m *machine) meta(c *cube, key uint32) value {
+	switch key {
+	case ruleset.MetaL4proto:
+		return c.load(fProto, 0, 1)
+	case ruleset.MetaNfproto:
+		if c.v4 {
+			return constant([]byte{2})
+		}
+		return constant([]byte{10})
+	case ruleset.MetaProtocol:
+		if c.v4 {
+			return constant([]byte{0x08, 0x00})
+		}
+		return constant([]byte{0x86, 0xdd})
+	case ruleset.MetaMark:
+		return c.load(fMark, 0, 4)
+	case ruleset.MetaIif, ruleset.MetaIifname, ruleset.MetaIiftype, ruleset.MetaIifgroup, ruleset.MetaIifkind:
+		return m.link(c.sets[fIif], key)
+	case ruleset.MetaOif, ruleset.MetaOifname, ruleset.MetaOiftype, ruleset.MetaOifgroup, ruleset.MetaOifkind:
+		return m.link(c.sets[fOif], key-1) // every oif key follows its iif key
+	case ruleset.MetaPkttype:
+		return constant([]byte{0}) // PACKET_HOST: the questions are about unicast
+	}
+	return unknown(4, fmt.Sprintf("meta key %d", key))
+}
+
+// link loads what the kernel knows of an interface. Without one, index and name are zero
+// (nft_meta_store_ifindex, nft_meta_store_ifname).
+func (m *machine) link(idx set, key uint32) value {
+	if !idx.singleton() {
+		return unknown(16, "an interface that is not known here")
+	}
+	n := int(idx[0].lo.lo)
+	l := m.snap.Network.Link(n)
+	if n != 0 && l == nil {
+		return unknown(16, "an interface that is gone")
+	}
+	switch key {
+	case ruleset.MetaIif:
+		return constant(host32(uint32(n)))
+	case ruleset.MetaIifname:
+		if n == 0 {
+			return constant(ifname(""))
+		}
+		return constant(ifname(l.Name))
+	case ruleset.MetaIifgroup:
+		if n != 0 {
+			return constant(host32(l.Group))
+		}
+	}
+	return unknown(16, "the type or kind of an interface")
+}
+
+// ct loads a conntrack key of the first packet of a connection. Before conntrack (priority -200)
+// there is no entry: the state is then invalid, and every other key ends the rule (nft_ct_get_eval).
+func (m *machine) ct(c *cube, e *ruleset.Ct) (value, bool) {
+	if e.Key == ruleset.CtState {
+		return c.load(fCtState, 0, 4), true
+	}
+	if c.notrack || c.sets[fCtState].singleton() && c.sets[fCtState][0].lo == num(ruleset.CtInvalid) {
+		return nil, false
+	}
+	saddr, daddr, sport, dport := fSaddr, fDaddr, fSport, fDport
+	if c.nat {
+		daddr, dport = fOrigDaddr, fOrigDport
+	}
+	if e.Dir == "reply" && e.Key != ruleset.CtMark {
+		return unknown(16, "ct reply"), true
+	}
+	switch e.Key {
+	case ruleset.CtDirection:
+		return constant([]byte{0}), true
+	case ruleset.CtMark:
+		return c.load(fCtMark, 0, 4), true
+	case ruleset.CtStatus:
+		v := byte(0)
+		if c.nat {
+			v = 0x20 // IPS_DST_NAT
+		}
+		return value{{data: host32(uint32(v)), status: true, n: 4}}, true
+	case ruleset.CtL3proto:
+		return m.meta(c, ruleset.MetaNfproto), true
+	case ruleset.CtProtocol:
+		return c.load(fProto, 0, 1), true
+	case ruleset.CtSrc, ruleset.CtSrcIP, ruleset.CtSrcIP6:
+		return c.load(saddr, 0, saddr.width(c.v4)), true
+	case ruleset.CtDst, ruleset.CtDstIP, ruleset.CtDstIP6:
+		return c.load(daddr, 0, daddr.width(c.v4)), true
+	case ruleset.CtProtoSrc:
+		return c.load(sport, 0, 2), true
+	case ruleset.CtProtoDst:
+		return c.load(dport, 0, 2), true
+	case ruleset.CtZone:
+		return constant([]byte{0, 0}), true
+	}
+	return unknown(16, fmt.Sprintf("ct key %d", e.Key)), true
+}
+
+// fib parts the packets by the type of an address, or by the interface of its route.
+func (m *machine) fib(e *ruleset.Fib, st state) []state {
+	f := fDaddr
+	if e.Flags&ruleset.FibSaddr != 0 {
+		f = fSaddr
+	}
+	width := map[uint32]int{ruleset.FibOif: 4, ruleset.FibOifname: 16, ruleset.FibAddrtype: 4}[e.Result]
+	if e.Flags&(ruleset.FibMark|ruleset.FibOifFlag) != 0 || m.fibs[st.cube.v4].policy {
+		st.regs = st.regs.set(e.Dreg, unknown(width, "fib with marks or policy rules"))
+		return []state{st}
+	}
+	dev := 0
+	if e.Flags&ruleset.FibIif != 0 && st.cube.sets[fIif].singleton() {
+		dev = int(st.cube.sets[fIif][0].lo.lo)
+	}
+	var out []state
+	for _, p := range m.fibs[st.cube.v4].partition() {
+		in, _ := st.cube.split(f, p.addrs)
+		for _, cb := range in {
+			out = append(out, state{cb, st.regs.set(e.Dreg, m.fibResult(e, p, dev))})
+		}
+	}
+	return out
+}
