@@ -3,6 +3,7 @@ package checks
 import (
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"path"
 	"slices"
 	"strings"
@@ -20,12 +21,13 @@ func (s *Scan) openClaw(p *process, a *snapshot.Agent, out *Outcome) {
 	if envErr != nil && !gone(envErr) {
 		out.partial("environment of OpenClaw: %v (needs CAP_SYS_PTRACE)", envErr)
 	}
+	env = s.withChildren(p, env)
 	a.Version = s.openClawVersion(p, env)
 	if port := atoiOr(env["OPENCLAW_GATEWAY_PORT"], 0); port != 0 {
 		a.Ports = []int{port}
 	}
 	cfg := &snapshot.OpenClawConfig{
-		Path: s.openClawPath(p, env), Bind: "loopback", Port: a.Ports[0], AuthMode: "token",
+		Path: s.openClawPath(p, env), Bind: s.boundTo(p), Port: a.Ports[0], AuthMode: "token",
 		Sandbox: "off", ExecSecurity: "full", ExecAsk: "off",
 	}
 	b, err := s.Host.ReadFileIn(p.PID, cfg.Path)
@@ -41,6 +43,9 @@ func (s *Scan) openClaw(p *process, a *snapshot.Agent, out *Outcome) {
 	}
 	if env["OPENCLAW_GATEWAY_TOKEN"] != "" || env["OPENCLAW_GATEWAY_PASSWORD"] != "" {
 		cfg.SecretSet = true
+		if env["OPENCLAW_GATEWAY_TOKEN"] == "" {
+			cfg.AuthMode = "password"
+		}
 		s.mu.Lock()
 		s.redacted++
 		s.mu.Unlock()
@@ -53,6 +58,63 @@ func (s *Scan) openClaw(p *process, a *snapshot.Agent, out *Outcome) {
 		// Without file and environment only the lost arguments can have given the secret.
 		a.Auth = snapshot.Fact{State: snapshot.Absent, Reason: "set neither by file nor by environment"}
 	}
+}
+
+// withChildren adds what the gateway set in its environment after it started: the kernel shows the
+// environment of the start, and only its children got the rest (seen with version 2026.9.6).
+func (s *Scan) withChildren(p *process, env map[string]string) map[string]string {
+	out := map[string]string{}
+	procs, _ := s.processes()
+	for _, q := range procs {
+		if q.PPID != p.PID || q.Exe != p.Exe || q.NS != p.NS {
+			continue
+		}
+		child, err := s.environ(q.PID)
+		if err != nil {
+			continue
+		}
+		for k, v := range child {
+			if strings.HasPrefix(k, "OPENCLAW_GATEWAY_") {
+				out[k] = v
+			}
+		}
+	}
+	for k, v := range env {
+		out[k] = v
+	}
+	return out
+}
+
+// boundTo says in OpenClaw's words where the gateway listens: loopback, lan or custom; "" where its
+// sockets could not be seen.
+func (s *Scan) boundTo(p *process) string {
+	if !s.Host.Live() || p.NS.Net != s.namespaces("self").Net {
+		return ""
+	}
+	inodes, _ := s.socketOwners()
+	bind := ""
+	for _, k := range socketKinds[:2] {
+		list, err := s.diag(nil, k)
+		if err != nil {
+			return ""
+		}
+		for _, b := range list {
+			sk, ok := parseInet(k, b, func(int) string { return "" })
+			addr, err := netip.ParseAddr(sk.Addr)
+			if !ok || err != nil || !slices.Contains(inodes[sk.Inode], p.PID) {
+				continue
+			}
+			switch {
+			case addr.IsUnspecified():
+				return "lan"
+			case !addr.Unmap().IsLoopback():
+				bind = "custom"
+			case bind == "":
+				bind = "loopback"
+			}
+		}
+	}
+	return bind
 }
 
 // openClawFlags applies the options of "openclaw gateway run" from the process itself or from the
@@ -68,7 +130,7 @@ func (s *Scan) openClawFlags(p *process, cfg *snapshot.OpenClawConfig) {
 		if !strings.Contains(line, "gateway") {
 			continue
 		}
-		if v := argument(q.argv, "--bind"); v != "" {
+		if v := argument(q.argv, "--bind"); v != "" && cfg.Bind == "" {
 			cfg.Bind = v
 		}
 		if v := argument(q.argv, "--auth"); v != "" {
@@ -196,7 +258,9 @@ func parseOpenClaw(b []byte, cfg *snapshot.OpenClawConfig) (err error) {
 	}
 	g := f.Gateway
 	set(&cfg.Mode, g.Mode)
-	set(&cfg.Bind, g.Bind)
+	if cfg.Bind == "" { // the sockets tell the truth where they could be seen
+		set(&cfg.Bind, g.Bind)
+	}
 	if g.Port != 0 {
 		cfg.Port = g.Port
 	}

@@ -206,8 +206,9 @@ func FuzzParsers(f *testing.F) {
 
 func FuzzRedact(f *testing.F) {
 	f.Add("--token abc", "x=y")
+	h := host.At(f.TempDir())
 	f.Fuzz(func(t *testing.T, a, b string) {
-		s := &Scan{Host: host.At(t.TempDir())}
+		s := &Scan{Host: h}
 		if out := s.redactArgs([]string{a, b}); len(out) != 2 {
 			t.Errorf("%q", out)
 		}
