@@ -107,7 +107,7 @@ func command(r *finding.Remediation) string {
 	if r.Deny != nil {
 		return "ringfence audit --fix (" + r.Text + ")"
 	}
-	return r.Text
+	return strings.ReplaceAll(r.Text, "\n", "; ")
 }
 
 func statusRows(r *finding.Report, states ...string) [][2]string {

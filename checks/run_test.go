@@ -1,0 +1,58 @@
+package checks
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ringfence/ringfence/host"
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// TestOneCollectorTakesNoOtherDown: a hang and a panic become the status of their own section, and
+// what a collector writes after its deadline is read by nobody.
+func TestOneCollectorTakesNoOtherDown(t *testing.T) {
+	scan := &Scan{Host: host.At(t.TempDir())}
+	late := make(chan struct{})
+	for _, c := range []struct {
+		name, status, reason string
+		collect              func(context.Context, *Scan, *snapshot.Snapshot) *Outcome
+	}{
+		{"hangs", snapshot.Error, "no answer within 50ms", func(_ context.Context, _ *Scan, s *snapshot.Snapshot) *Outcome {
+			<-late
+			s.Host.Name = "late"
+			return new(Outcome)
+		}},
+		{"panics", snapshot.Error, "collector stopped", func(context.Context, *Scan, *snapshot.Snapshot) *Outcome { panic("index out of range") }},
+		{"sees a part", snapshot.Partial, "x", func(context.Context, *Scan, *snapshot.Snapshot) *Outcome {
+			o := new(Outcome)
+			o.partialIn("p", "x")
+			return o
+		}},
+		{"sees all", snapshot.OK, "", func(context.Context, *Scan, *snapshot.Snapshot) *Outcome { return new(Outcome) }},
+	} {
+		scratch, cov := run(t.Context(), Collector{Name: c.name, Collect: c.collect}, scan, 50*time.Millisecond)
+		if cov.Status != c.status || !strings.Contains(strings.Join(cov.Reasons, " "), c.reason) {
+			t.Errorf("%s: %+v", c.name, cov)
+		}
+		if c.name == "hangs" && scratch != nil {
+			t.Error("the snapshot of a hung collector is used")
+		}
+	}
+	close(late)
+}
+
+// TestFixtureHost: over a directory of files everything that needs the kernel says that it was not
+// seen, and nothing is a pass.
+func TestFixtureHost(t *testing.T) {
+	s := Collect(t.Context(), host.At(t.TempDir()), Options{Deadline: time.Second, Now: time.Now, Version: "0"})
+	if len(s.Coverage) != len(Collectors()) {
+		t.Errorf("%d sections", len(s.Coverage))
+	}
+	for _, c := range s.Coverage {
+		if c.Status == snapshot.OK && (c.Collector == "nftables" || c.Collector == "listeners" || c.Collector == "network" || c.Collector == "processes") {
+			t.Errorf("%s is ok over an empty directory", c.Collector)
+		}
+	}
+}

@@ -1,0 +1,137 @@
+package zones
+
+import (
+	"net/netip"
+	"slices"
+	"testing"
+
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+func host(links []snapshot.Link, routes ...snapshot.Route) *snapshot.Snapshot {
+	lo := snapshot.Link{Index: 1, Name: "lo", Loopback: true, Up: true, Addrs: []string{"127.0.0.1/8", "::1/128"}}
+	for i := range links {
+		links[i].Index, links[i].Up = i+2, true
+		for _, a := range links[i].Addrs {
+			p := netip.MustParsePrefix(a)
+			fam := 6
+			if p.Addr().Is4() {
+				fam = 4
+			}
+			routes = append(routes, snapshot.Route{
+				Family: fam, Table: 254, Type: "unicast", Dst: p.Masked().String(), Oifs: []int{i + 2},
+			})
+		}
+	}
+	return &snapshot.Snapshot{Network: snapshot.Network{
+		Links: append([]snapshot.Link{lo}, links...), Routes: routes,
+		Namespaces: []snapshot.Netns{{Inode: 7, Host: true}},
+	}}
+}
+
+func defaultRoute(oif int) snapshot.Route {
+	return snapshot.Route{Family: 4, Table: 254, Type: "unicast", Dst: "0.0.0.0/0", Oifs: []int{oif}}
+}
+
+func zoneOf(m *Map, name string) string {
+	for _, i := range m.Interfaces {
+		if i.Name == name {
+			return i.Zone
+		}
+	}
+	return ""
+}
+
+func TestThreeInterfaces(t *testing.T) {
+	s := host([]snapshot.Link{
+		{Name: "mgmt0", Kind: "device", Addrs: []string{"10.10.0.1/24"}},
+		{Name: "docker0", Kind: "bridge", Addrs: []string{"172.17.0.1/16"}},
+		{Name: "eth0", Kind: "device", Addrs: []string{"203.0.113.1/24"}},
+		{Name: "veth1a2b", Kind: "veth", Master: 3, PeerNetns: 9},
+		{Name: "ifb0", Kind: "ifb"},
+		{Name: "eth5", Kind: "device", Addrs: []string{"10.55.0.1/24"}},
+		{Name: "tailscale0", Kind: "tun", Addrs: []string{"100.64.0.1/32"}},
+		{Name: "idrac", Kind: "device", Driver: "cdc_ether", Addrs: []string{"169.254.1.2/24"}},
+	}, defaultRoute(4))
+	m := Classify(s, nil)
+	for name, want := range map[string]string{
+		"lo": Host, "mgmt0": Management, "docker0": Workload, "eth0": External, "veth1a2b": Workload,
+		"eth5": Unclassified, "tailscale0": Management, "idrac": Management,
+	} {
+		if got := zoneOf(m, name); got != want {
+			t.Errorf("%s is %s, want %s", name, got, want)
+		}
+	}
+	for _, o := range m.Origins {
+		if o.Interface == "veth1a2b" || o.Interface == "ifb0" || o.Interface == "lo" {
+			t.Errorf("%s is no origin: its packets come in elsewhere, or not at all", o.Interface)
+		}
+		// What is behind another interface does not come in by the default route.
+		if o.Interface == "eth0" && !slices.Contains(o.Except, netip.MustParsePrefix("10.10.0.0/24")) {
+			t.Errorf("external takes management addresses: %v", o.Except)
+		}
+	}
+}
+
+func TestCloudMachineWithOneInterface(t *testing.T) {
+	s := host([]snapshot.Link{{Name: "ens5", Kind: "device", Addrs: []string{"10.0.1.7/24"}}}, defaultRoute(2))
+	if got := zoneOf(Classify(s, nil), "ens5"); got != External {
+		t.Errorf("ens5 is %s", got)
+	}
+	m := Classify(s, Config{Management: {Prefixes: []netip.Prefix{netip.MustParsePrefix("198.51.100.0/28")}}})
+	if !slices.Contains(m.Shared, "ens5") {
+		t.Error("two zones on one interface are not said")
+	}
+	var zones []string
+	for _, o := range m.Origins {
+		zones = append(zones, o.Zone)
+		if o.Zone == External && !slices.Contains(o.Except, netip.MustParsePrefix("198.51.100.0/28")) {
+			t.Error("the administrators' addresses are also external")
+		}
+	}
+	slices.Sort(zones)
+	if !slices.Equal(zones, []string{External, Management}) {
+		t.Errorf("origins of %v", zones)
+	}
+}
+
+func TestLoopbackOnly(t *testing.T) {
+	if m := Classify(host(nil), nil); len(m.Origins) != 0 || len(m.Interfaces) != 1 {
+		t.Errorf("origins %+v", m.Origins)
+	}
+}
+
+// TestWorkloadInTheHostNamespace: loopback is no boundary for code that a model writes.
+func TestWorkloadInTheHostNamespace(t *testing.T) {
+	s := host(nil)
+	s.Processes.Init = snapshot.NS{PID: 1, User: 2, Mnt: 3, Net: 7}
+	s.Processes.List = []snapshot.Process{
+		{PID: 10, Comm: "nginx", NS: snapshot.NS{PID: 1, User: 2, Mnt: 3, Net: 7}},
+		{PID: 11, Comm: "claw", NS: snapshot.NS{PID: 1, User: 2, Mnt: 3, Net: 7}},
+		{PID: 12, Comm: "sh", Container: "c0ffee", NS: snapshot.NS{PID: 8, User: 2, Mnt: 9, Net: 10}},
+	}
+	s.Agents.Instances = []snapshot.Agent{{PID: 11, Kind: "gateway", Title: "OpenClaw gateway", Config: &snapshot.OpenClawConfig{Sandbox: "off"}}}
+	m := Classify(s, nil)
+	if len(m.Origins) != 1 || !m.Origins[0].Local || m.Origins[0].Zone != Workload {
+		t.Errorf("origins %+v", m.Origins)
+	}
+	s.Agents.Instances[0].Config.Sandbox = "all"
+	if m := Classify(s, nil); len(m.Origins) != 0 {
+		t.Errorf("an agent whose tools are sandboxed: %+v", m.Origins)
+	}
+	m = Classify(s, Config{Workload: {Processes: []Program{{Exe: "/usr/bin/agent"}}, Units: []string{"agent-*.service"}}})
+	if z, _ := m.Process(&snapshot.Process{Exe: "/usr/bin/agent"}); z != Workload {
+		t.Errorf("a configured program is %s", z)
+	}
+	if z, _ := m.Process(&snapshot.Process{Unit: "agent-7.service"}); z != Workload {
+		t.Errorf("a configured unit is %s", z)
+	}
+}
+
+func TestConfigIsChecked(t *testing.T) {
+	for _, c := range []Config{{"moon": {}}, {Workload: {Interfaces: []string{"["}}}} {
+		if c.Validate() == nil {
+			t.Errorf("%v was accepted", c)
+		}
+	}
+}
