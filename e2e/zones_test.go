@@ -382,6 +382,67 @@ table inet c {
 }`,
 }
 
+// scripts set up what nft's syntax does not: iptables extensions inside nftables, and sysctls.
+var scripts = map[string]string{
+	"iptables extensions": `
+iptables-nft -A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+iptables-nft -A INPUT -m conntrack --ctstate INVALID -j DROP
+iptables-nft -A INPUT -i docker0 -p tcp -m multiport --dports 22,5985:5990 -j REJECT
+iptables-nft -A INPUT -i ext0 -m addrtype --dst-type LOCAL -p tcp -m tcp --dport 2375 -j DROP
+iptables-nft -A INPUT -m comment --comment services -p tcp -m tcp --tcp-flags SYN,RST SYN --dport 9000 -j LOG
+iptables-nft -t mangle -A PREROUTING -i mgmt0 -j MARK --set-mark 5
+iptables-nft -A INPUT -m mark --mark 5/7 -p udp -m udp --dport 623 -j DROP
+ip6tables-nft -A INPUT -i docker0 -p tcp -m tcp --dport 9001 -j REJECT`,
+	"docker style": `
+iptables-nft -t nat -N DOCKER
+iptables-nft -t nat -A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER
+iptables-nft -t nat -A DOCKER ! -i docker0 -p tcp -m tcp --dport 8080 -j DNAT --to-destination 172.17.0.2:80
+iptables-nft -t nat -A POSTROUTING -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE
+iptables-nft -P FORWARD DROP`,
+	"strict reverse path": `
+sysctl -qw net.ipv4.conf.all.rp_filter=1
+nft add table inet f
+nft 'add chain inet f c { type filter hook input priority 0; policy drop; }'
+nft add rule inet f c ip saddr 10.10.0.0/24 accept
+nft add rule inet f c ct state established accept`,
+	"conntrack before its time": `
+nft add table inet f
+nft 'add chain inet f raw { type filter hook prerouting priority -300; policy accept; }'
+nft 'add chain inet f c { type filter hook input priority 0; policy drop; }'
+nft add rule inet f raw ct state new tcp dport 22 drop
+nft add rule inet f raw tcp dport 5985 notrack
+nft add rule inet f c ct state untracked iifname docker0 accept
+nft add rule inet f c ct state new tcp dport 22 accept`,
+	"translated": `
+nft add table ip f
+nft 'add chain ip f pre { type nat hook prerouting priority dstnat; policy accept; }'
+nft 'add chain ip f c { type filter hook input priority 0; policy accept; }'
+nft add rule ip f pre iifname ext0 tcp dport 2022 redirect to :22
+nft add rule ip f c ct status dnat tcp dport 22 accept
+nft add rule ip f c iifname ext0 tcp dport 22 drop
+nft add rule ip f c iifname docker0 meta l4proto tcp ct original proto-dst 2375 drop`,
+}
+
+// TestExposureOfScripts is TestExposureAgainstRealConnections for the scripts.
+func TestExposureOfScripts(t *testing.T) {
+	if _, err := exec.LookPath("iptables-nft"); err != nil {
+		t.Skip("needs the program iptables-nft (make deps installs it)")
+	}
+	b := newBed(t)
+	for _, l := range listeners {
+		b.listen(l.network, l.addr, l.device)
+	}
+	for name, script := range scripts {
+		t.Run(name, func(t *testing.T) {
+			b := &bed{t, b.name}
+			b.nft("flush ruleset\n")
+			sh(t, "ip netns exec %shost sh -ec '%s'", b.name, strings.ReplaceAll(script, "'", "'\\''"))
+			b.compare(name)
+			sh(t, "ip netns exec %shost sysctl -qw net.ipv4.conf.all.rp_filter=0", b.name)
+		})
+	}
+}
+
 // TestExposureAgainstRealConnections holds every verdict against the kernel: a witness must get
 // through when it is sent, and where nothing gets through no peer may connect to any address.
 func TestExposureAgainstRealConnections(t *testing.T) {
@@ -393,43 +454,50 @@ func TestExposureAgainstRealConnections(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := &bed{t, b.name}
 			b.nft("flush ruleset\n" + rules)
-			report, _ := b.audit()
-			var wg sync.WaitGroup
-			compared := 0
-			for _, l := range listeners {
-				for _, p := range peers {
-					for fam, addrs := range hostAddrs {
-						e := exposureOf(report, l.port, p.zone, fam)
-						if e == nil {
-							continue // the socket does not take this family
-						}
-						compared++
-						network := strings.TrimRight(l.network, "46") + map[string]string{"ipv4": "4", "ipv6": "6"}[fam]
-						switch e.Verdict {
-						case "reachable":
-							if from, to := witness(t, e.Witness); !b.connectsFrom(p.ns, network, from, to) {
-								t.Errorf("%s %s from %s: the witness %q does not get through", l.network, l.addr, p.ns, e.Witness)
-							}
-						case "unreachable":
-							for _, a := range addrs {
-								wg.Go(func() {
-									to := net.JoinHostPort(a, fmt.Sprint(l.port))
-									if b.connects(p.ns, network, to) && !strings.HasPrefix(name, "redirect") {
-										t.Errorf("%s %s from %s: said unreachable, %s answers", l.network, l.addr, p.ns, to)
-									}
-								})
-							}
-						default:
-							t.Errorf("%s %s from %s over %s is %s: %v", l.network, l.addr, p.ns, fam, e.Verdict, e.Because)
-						}
+			b.compare(name)
+		})
+	}
+}
+
+// compare audits and holds every verdict against the kernel.
+func (b *bed) compare(name string) {
+	t := b.t
+	t.Helper()
+	report, _ := b.audit()
+	var wg sync.WaitGroup
+	compared := 0
+	for _, l := range listeners {
+		for _, p := range peers {
+			for fam, addrs := range hostAddrs {
+				e := exposureOf(report, l.port, p.zone, fam)
+				if e == nil {
+					continue // the socket does not take this family
+				}
+				compared++
+				network := strings.TrimRight(l.network, "46") + map[string]string{"ipv4": "4", "ipv6": "6"}[fam]
+				switch e.Verdict {
+				case "reachable":
+					if from, to := witness(t, e.Witness); !b.connectsFrom(p.ns, network, from, to) {
+						t.Errorf("%s %s from %s: the witness %q does not get through", l.network, l.addr, p.ns, e.Witness)
 					}
+				case "unreachable":
+					for _, a := range addrs {
+						wg.Go(func() {
+							to := net.JoinHostPort(a, fmt.Sprint(l.port))
+							if b.connects(p.ns, network, to) && !strings.HasPrefix(name, "redirect") {
+								t.Errorf("%s %s from %s: said unreachable, %s answers", l.network, l.addr, p.ns, to)
+							}
+						})
+					}
+				default:
+					t.Errorf("%s %s from %s over %s is %s: %v", l.network, l.addr, p.ns, fam, e.Verdict, e.Because)
 				}
 			}
-			wg.Wait()
-			if compared < 30 {
-				t.Errorf("compared %d verdicts only", compared)
-			}
-		})
+		}
+	}
+	wg.Wait()
+	if compared < 30 {
+		t.Errorf("compared %d verdicts only", compared)
 	}
 }
 
