@@ -26,15 +26,14 @@ type builder struct {
 	doc    *Document
 
 	exposures []finding.Exposure
-	memo      map[memoKey]reach.Answer
+	sweeps    map[sweepKey]*sweep
 }
 
-type memoKey struct {
+type sweepKey struct {
 	origin int
 	v4     bool
 	proto  string
 	addr   string
-	port   int
 	device string
 	family int
 	v6only bool
@@ -44,7 +43,7 @@ func build(s *snapshot.Snapshot, cfg zones.Config) *builder {
 	b := &builder{
 		snap: s, zones: zones.Classify(s, cfg), model: reach.NewModel(s),
 		byPID: map[int]*snapshot.Process{}, agents: map[int]*snapshot.Agent{},
-		memo: map[memoKey]reach.Answer{},
+		sweeps: map[sweepKey]*sweep{},
 	}
 	for i := range s.Processes.List {
 		b.byPID[s.Processes.List[i].PID] = &s.Processes.List[i]
@@ -111,16 +110,37 @@ func causeTexts(list []finding.Cause) []string {
 	return out
 }
 
-// ask asks about a socket and remembers the answer: thousands of sockets differ in the port alone,
-// and SO_REUSEPORT opens the same one many times.
+// sweepFrom is how many sockets of one kind are asked about one by one before a sweep is worth it.
+const sweepFrom = 16
+
+// sweep is what is known about the sockets of one kind.
+type sweep struct {
+	asked map[int]reach.Answer // by port
+	wide  *reach.Sweep
+}
+
+// ask asks about a socket. From some number on, sockets that differ in the port alone share one walk
+// through the rules.
 func (b *builder) ask(i int, sk *snapshot.Socket, v4 bool) reach.Answer {
-	k := memoKey{i, v4, sk.Proto, sk.Addr, sk.Port, sk.Device, sk.Family, sk.V6Only}
-	if a, ok := b.memo[k]; ok {
+	k := sweepKey{i, v4, sk.Proto, sk.Addr, sk.Device, sk.Family, sk.V6Only}
+	w := b.sweeps[k]
+	if w == nil {
+		w = &sweep{asked: map[int]reach.Answer{}}
+		b.sweeps[k] = w
+	}
+	if a, ok := w.asked[sk.Port]; ok {
 		return a
 	}
-	o := b.zones.Origins[i]
-	a := b.model.Socket(reach.Origin{Iif: o.Index, Local: o.Local, From: o.From, Except: o.Except}, sk, v4)
-	b.memo[k] = a
+	z := b.zones.Origins[i]
+	o := reach.Origin{Iif: z.Index, Local: z.Local, From: z.From, Except: z.Except}
+	if len(w.asked) >= sweepFrom && w.wide == nil {
+		w.wide = b.model.Sweep(o, sk, v4)
+	}
+	if w.wide != nil {
+		return w.wide.Port(sk.Port)
+	}
+	a := b.model.Socket(o, sk, v4)
+	w.asked[sk.Port] = a
 	return a
 }
 

@@ -1,6 +1,7 @@
 package reach
 
 import (
+	"errors"
 	"net/netip"
 
 	"github.com/ringfence/ringfence/ruleset"
@@ -13,58 +14,103 @@ var protocols = map[string]uint64{"tcp": 6, "udp": 17, "udplite": 136, "sctp": 1
 // Socket asks whether a packet of the origin is handed to a listening socket of the host's network
 // namespace. A dual-stack socket is asked about in the family that v4 names.
 func (m *Model) Socket(o Origin, s *snapshot.Socket, v4 bool) Answer {
-	e := m.newEngine()
+	return m.walk(o, s, v4, single(num(uint64(s.Port))), maxCases).Port(s.Port)
+}
+
+// Sweep is the answer for every port of one kind of socket: thousands of sockets that differ in the
+// port alone cost one walk through the rules.
+type Sweep struct {
+	e       *engine
+	socket  snapshot.Socket
+	bound   set
+	origin  Origin
+	v4      bool
+	ports   set // that were asked about
+	in      *snapshot.Link
+	arrived []cube
+	err     error
+	fixed   *Answer // the same for every port
+}
+
+// Sweep walks the rules for a socket of that protocol, address and device on any port. It is worth it
+// for many sockets, and possible for rules that do not split all ports into too many cases; for
+// others, Port asks about the one port.
+func (m *Model) Sweep(o Origin, s *snapshot.Socket, v4 bool) *Sweep {
+	return m.walk(o, s, v4, span(num(0), num(65535)), maxCases/100)
+}
+
+func (m *Model) walk(o Origin, s *snapshot.Socket, v4 bool, ports set, budget int) *Sweep {
+	w := &Sweep{e: m.newEngine(), socket: *s, origin: o, v4: v4, ports: ports}
+	w.e.budget = budget
 	proto, ok := protocols[s.Proto]
 	if !ok {
-		return Answer{Verdict: Unknown, Because: []Cause{{
-			Text: s.Proto + " sockets are outside the packet model",
-		}}}
+		w.fixed = &Answer{Verdict: Unknown, Because: []Cause{{Text: s.Proto + " sockets are outside the packet model"}}}
+		return w
 	}
-	fib := m.fibs[v4]
-	bound, why := m.bound(s, v4)
-	if bound.empty() {
-		return Answer{Verdict: Unreachable, StoppedBy: []Cause{{Text: why}}}
+	var why string
+	if w.bound, why = m.bound(s, v4); w.bound.empty() {
+		return w.stoppedBy(why)
 	}
 	if o.Local {
-		return e.fromHost(o, s, proto, bound, v4)
+		return w.fromHost(proto)
 	}
-	iif := m.snap.Network.Link(o.Iif)
-	if iif == nil || !iif.Up {
-		return Answer{Verdict: Unreachable, StoppedBy: []Cause{{Text: "the interface is down"}}}
-	}
-	if s.Device != "" && s.Device != iif.Name && !m.isMaster(iif, s.Device) {
-		return Answer{Verdict: Unreachable, StoppedBy: []Cause{{
-			Text: "the socket is bound to device " + s.Device,
-		}}}
+	w.in = m.snap.Network.Link(o.Iif)
+	switch {
+	case w.in == nil || !w.in.Up:
+		return w.stoppedBy("the interface is down")
+	case s.Device != "" && s.Device != w.in.Name && !m.isMaster(w.in, s.Device):
+		return w.stoppedBy("the socket is bound to device " + s.Device)
 	}
 	start := m.packet(v4, proto)
 	start.sets[fIif] = single(num(uint64(o.Iif)))
 	start.sets[fSaddr] = m.sources(o, v4)
-	// Without a translation only the socket's own address and port lead to it.
-	if !m.translates() {
-		start.sets[fDaddr] = bound
-		start.sets[fDport] = single(num(uint64(s.Port)))
+	if start.sets[fSaddr].empty() {
+		return w.stoppedBy("no address of the zone is on this interface")
 	}
-	for _, d := range e.surroundings(o.Iif) {
+	// Without a translation only the socket's own addresses lead to it.
+	if !m.translates() {
+		start.sets[fDaddr], start.sets[fDport] = w.bound, ports
+	}
+	for _, d := range w.e.surroundings(o.Iif) {
 		start = start.doubt(d)
 	}
-	if start.sets[fSaddr].empty() {
-		return Answer{Verdict: Unreachable, StoppedBy: []Cause{{
-			Text: "no address of the zone is on this interface",
-		}}}
+	w.e.sources = start.sets[fSaddr]
+	w.arrived, w.err = w.e.toHost([]cube{start}, w.in, m.fibs[v4])
+	return w
+}
+
+func (w *Sweep) stoppedBy(why string) *Sweep {
+	w.fixed = &Answer{Verdict: Unreachable, StoppedBy: []Cause{{Text: why}}}
+	return w
+}
+
+// Port is the answer for one port.
+func (w *Sweep) Port(port int) Answer {
+	if w.fixed != nil {
+		return *w.fixed
 	}
-	e.sources = start.sets[fSaddr]
-	arrived, err := e.toHost([]cube{start}, iif, fib)
+	at := single(num(uint64(port)))
+	if errors.Is(w.err, errTooComplex) && !w.ports.singleton() {
+		s := w.socket
+		s.Port = port
+		return w.e.Socket(w.origin, &s, w.v4)
+	}
 	var hits []cube
-	for i := range arrived {
-		c := &arrived[i]
-		d := c.with(fDaddr, c.sets[fDaddr].intersect(bound))
-		d.sets[fDport] = d.sets[fDport].intersect(single(num(uint64(s.Port))))
-		if !d.sets[fDaddr].empty() && !d.sets[fDport].empty() {
+	for i := range w.arrived {
+		c := &w.arrived[i]
+		if !c.sets[fDport].contains(num(uint64(port))) {
+			continue
+		}
+		d := c.with(fDaddr, c.sets[fDaddr].intersect(w.bound))
+		d.sets[fDport] = at
+		if !d.sets[fDaddr].empty() {
 			hits = append(hits, d)
 		}
 	}
-	return e.answer(hits, err, iif, s.Proto)
+	if w.e.translates() {
+		port = -1 // what was stopped can have been on its way to the port under another number
+	}
+	return w.e.answer(hits, w.err, w.in, w.socket.Proto, port)
 }
 
 // packet is all first packets of a protocol: a SYN for TCP, any ports.
@@ -283,52 +329,42 @@ func (e *engine) reversePath(in []cube, iif *snapshot.Link, fib *fib) []cube {
 
 // fromHost takes packets of a process on the host over loopback to a socket: output, postrouting,
 // then in through lo. The source is the destination itself, as the kernel chooses.
-func (e *engine) fromHost(_ Origin, s *snapshot.Socket, proto uint64, bound set, v4 bool) Answer {
-	lo := 0
-	for i := range e.snap.Network.Links {
-		if e.snap.Network.Links[i].Loopback {
-			lo = e.snap.Network.Links[i].Index
+func (w *Sweep) fromHost(proto uint64) *Sweep {
+	var link *snapshot.Link
+	for i := range w.e.snap.Network.Links {
+		if w.e.snap.Network.Links[i].Loopback {
+			link = &w.e.snap.Network.Links[i]
 		}
 	}
-	link := e.snap.Network.Link(lo)
 	if link == nil || !link.Up {
-		return Answer{Verdict: Unreachable, StoppedBy: []Cause{{Text: "loopback is down"}}}
+		return w.stoppedBy("loopback is down")
 	}
-	if s.Device != "" && s.Device != link.Name {
-		return Answer{Verdict: Unreachable, StoppedBy: []Cause{{
-			Text: "the socket is bound to device " + s.Device,
-		}}}
+	if w.socket.Device != "" && w.socket.Device != link.Name {
+		return w.stoppedBy("the socket is bound to device " + w.socket.Device)
 	}
 	// One address of each interval stands for it: 127.0.0.1 and the host's own addresses.
 	var live []cube
-	for _, i := range bound {
-		c := e.packet(v4, proto)
+	for _, i := range w.bound {
+		c := w.e.packet(w.v4, proto)
 		a := i.lo
-		if v4 && a == (u128{lo: 0x7f000000}) {
+		if w.v4 && a == (u128{lo: 0x7f000000}) {
 			a = u128{lo: 0x7f000001}
 		}
 		c.sets[fDaddr], c.sets[fSaddr] = single(a), single(a)
-		c.sets[fDport] = single(num(uint64(s.Port)))
-		c.sets[fOif] = single(num(uint64(lo)))
+		c.sets[fOif], c.sets[fDport] = single(num(uint64(link.Index))), w.ports
 		live = append(live, c)
 	}
-	var err error
 	for _, hook := range []string{"output", "postrouting"} {
-		if live, err = e.hook(hook, v4, "", live); err != nil {
-			return e.answer(nil, err, nil, s.Proto)
+		if live, w.err = w.e.hook(hook, w.v4, "", live); w.err != nil {
+			return w
 		}
 	}
 	for i := range live {
-		live[i] = live[i].with(fIif, single(num(uint64(lo))))
+		live[i] = live[i].with(fIif, single(num(uint64(link.Index))))
 		live[i].sets[fOif] = single(num(0))
 	}
-	arrived, err := e.toHost(live, link, e.fibs[v4])
-	var hits []cube
-	for i := range arrived {
-		in, _ := arrived[i].split(fDport, single(num(uint64(s.Port))))
-		hits = append(hits, in...)
-	}
-	return e.answer(hits, err, nil, s.Proto)
+	w.arrived, w.err = w.e.toHost(live, link, w.e.fibs[w.v4])
+	return w
 }
 
 // Forward asks whether a packet of the origin is forwarded out of another interface, to a port there
@@ -365,7 +401,7 @@ func (m *Model) Forward(o Origin, oif int, proto string, port int, v4 bool) Answ
 		start = start.doubt(d)
 	}
 	arrived, err := e.through([]cube{start}, in, oif, targets, fib)
-	return e.answer(arrived, err, in, proto)
+	return e.answer(arrived, err, in, proto, -1)
 }
 
 func (m *Model) forwardingOff(in *snapshot.Link, v4 bool) (off, unknown bool) {

@@ -123,29 +123,54 @@ func NewModel(s *snapshot.Snapshot) *Model {
 type engine struct {
 	*Model
 	compiledSets map[*ruleset.Set]*compiled
-	stopped      []Cause
+	stopped      []stopped
+	stopIndex    map[Cause]int
 	undecided    []Cause
 	vmap         []pendingVerdict
 	cases        int
+	budget       int // of cubes at one time
 	sources      set // of the question
 }
 
 func (m *Model) newEngine() *engine {
-	return &engine{Model: m, compiledSets: m.compiled}
+	return &engine{Model: m, compiledSets: m.compiled, stopIndex: map[Cause]int{}, budget: maxCases}
 }
 
 func (e *engine) spend(n int) error {
-	if e.cases += n; e.cases > maxCases*8 || n > maxCases {
+	if e.cases += n; e.cases > e.budget*8 || n > e.budget {
 		return errTooComplex
 	}
 	return nil
 }
 
+// stopped is a cause and the destination ports of the packets that it stopped.
+type stopped struct {
+	by    Cause
+	ports set
+}
+
 // stop notes what stopped packets; packets that were doubtful before stay stopped all the same.
 func (e *engine) stop(c cube, by Cause) {
-	if len(e.stopped) < 64 && !slices.Contains(e.stopped, by) {
-		e.stopped = append(e.stopped, by)
+	i, ok := e.stopIndex[by]
+	if !ok {
+		i = len(e.stopped)
+		e.stopIndex[by] = i
+		e.stopped = append(e.stopped, stopped{by: by})
 	}
+	if s := &e.stopped[i]; len(s.ports) == 0 || len(c.sets[fDport].subtract(s.ports)) > 0 {
+		s.ports = append(slices.Clone(s.ports), c.sets[fDport]...).normal()
+	}
+}
+
+// stoppers are the causes that stopped packets to one port, or any where port is negative.
+func (e *engine) stoppers(port int) []Cause {
+	var list []Cause
+	for _, s := range e.stopped {
+		if port < 0 || s.ports.contains(num(uint64(port))) {
+			list = append(list, s.by)
+		}
+	}
+	return list
 }
 
 // baseChain is a base chain with its table.
@@ -346,8 +371,8 @@ func (e *engine) bridgeFilters() []Cause {
 }
 
 // answer draws the conclusion from what arrived.
-func (e *engine) answer(arrived []cube, err error, in *snapshot.Link, proto string) Answer {
-	a := e.conclude(arrived, err, in, proto)
+func (e *engine) answer(arrived []cube, err error, in *snapshot.Link, proto string, port int) Answer {
+	a := e.conclude(arrived, err, in, proto, port)
 	if a.Verdict == Reachable && e.sources != nil {
 		var through set
 		for i := range arrived {
@@ -358,7 +383,7 @@ func (e *engine) answer(arrived []cube, err error, in *snapshot.Link, proto stri
 	return a
 }
 
-func (e *engine) conclude(arrived []cube, err error, in *snapshot.Link, proto string) Answer {
+func (e *engine) conclude(arrived []cube, err error, in *snapshot.Link, proto string, port int) Answer {
 	if errors.Is(err, errTooComplex) {
 		return Answer{Verdict: Unknown, Because: []Cause{{Text: err.Error()}}}
 	}
@@ -386,7 +411,7 @@ func (e *engine) conclude(arrived []cube, err error, in *snapshot.Link, proto st
 	if len(because) > 0 {
 		return Answer{Verdict: Unknown, Because: because}
 	}
-	return Answer{Verdict: Unreachable, StoppedBy: e.stopped}
+	return Answer{Verdict: Unreachable, StoppedBy: e.stoppers(port)}
 }
 
 // legacyTranslates says whether iptables-legacy could lead a packet around a rule: its filter table

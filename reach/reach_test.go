@@ -116,6 +116,23 @@ func TestAnswersNameTheirReasons(t *testing.T) {
 	}
 }
 
+// TestSweepIsTheSameAnswer compares the walk for all ports with the question about each.
+func TestSweepIsTheSameAnswer(t *testing.T) {
+	s := host(t)
+	m := NewModel(s)
+	for _, name := range []string{"mgmt0", "docker0", "ext0"} {
+		w := m.Sweep(from(s, name), &ssh, true)
+		for _, port := range []int{1, 21, 22, 23, 2375, 65535} {
+			sk := ssh
+			sk.Port = port
+			one, all := m.Socket(from(s, name), &sk, true), w.Port(port)
+			if one.Verdict != all.Verdict || fmt.Sprint(one.Witness) != fmt.Sprint(all.Witness) || fmt.Sprint(one.StoppedBy) != fmt.Sprint(all.StoppedBy) {
+				t.Errorf("%s port %d: %+v alone, %+v in the sweep", name, port, one, all)
+			}
+		}
+	}
+}
+
 // FuzzModel puts a rule that no kernel made before the others: the answer may be anything but a
 // crash.
 func FuzzModel(f *testing.F) {

@@ -106,3 +106,17 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+func BenchmarkDecodeRule(b *testing.B) {
+	msg := ruleMessage(
+		exprMessage("meta", attrBytes(1, []byte{0, 0, 0, 1}), attrBytes(2, []byte{0, 0, 0, 16})),
+		exprMessage("cmp", attrBytes(1, []byte{0, 0, 0, 1}), attrBytes(2, []byte{0, 0, 0, 0}), nested(3, attrBytes(1, []byte{6}))),
+		exprMessage("counter"),
+		exprMessage("immediate", attrBytes(1, []byte{0, 0, 0, 0}), nested(2, nested(2, attrBytes(1, []byte{0, 0, 0, 1})))),
+	)
+	for b.Loop() {
+		if _, _, _, err := DecodeRule(msg); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
