@@ -115,8 +115,15 @@ func (s *Scan) self() snapshot.Self {
 }
 
 func (s *Scan) namespaces(pid string) snapshot.NS {
+	return readNamespaces(func(name string) (string, error) {
+		return s.Host.Readlink("/proc/" + pid + "/" + name)
+	})
+}
+
+// readNamespaces reads the links of a process's namespaces, which need no access to the namespaces.
+func readNamespaces(readlink func(string) (string, error)) snapshot.NS {
 	read := func(kind string) uint64 {
-		link, err := s.Host.Readlink("/proc/" + pid + "/ns/" + kind)
+		link, err := readlink("ns/" + kind)
 		if err != nil {
 			return 0
 		}

@@ -51,6 +51,10 @@ func collectListeners(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Ou
 			}
 		}
 	}
+	if n := s.namespacesHidden(); n > 0 {
+		out.partialIn("namespaces", "%s may be in a network namespace that was not found (needs CAP_SYS_PTRACE)",
+			count(n, "process", "processes"))
+	}
 	s.joinOwners(sec, out)
 	slices.SortFunc(sec.Sockets, func(a, b snapshot.Socket) int {
 		return cmp.Or(cmp.Compare(a.Netns, b.Netns), cmp.Compare(a.Proto, b.Proto),
@@ -58,6 +62,19 @@ func collectListeners(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Ou
 			cmp.Compare(a.Addr, b.Addr), cmp.Compare(a.Path, b.Path), cmp.Compare(a.Inode, b.Inode))
 	})
 	return out
+}
+
+// namespacesHidden counts the processes whose network namespace is not known. Process 1 is in the
+// host's by definition.
+func (s *Scan) namespacesHidden() int {
+	procs, _ := s.processes()
+	n := 0
+	for _, p := range procs {
+		if p.NS.Net == 0 && p.PID != 1 {
+			n++
+		}
+	}
+	return n
 }
 
 // partOf names the part of the section that a kind of socket belongs to.

@@ -74,6 +74,7 @@ func (s *Scan) legacyTables(out *Outcome) map[string]snapshot.Fact {
 // expressions that it has no type for, and one malformed rule ends the listing of its chain.
 type nfReader struct {
 	conn *netlink.Conn
+	lib  *nftables.Conn
 	rs   *ruleset.Ruleset
 }
 
@@ -85,7 +86,17 @@ func ReadRuleset(ctx context.Context, h *host.Host) (*ruleset.Ruleset, error) {
 		return nil, err
 	}
 	defer conn.Close()
-	r := &nfReader{conn: conn}
+	lib, err := nftables.New(nftables.AsLasting())
+	if err != nil {
+		return nil, fmt.Errorf("nftables: %w", err)
+	}
+	defer func() { _ = lib.CloseLasting() }()
+	r := &nfReader{conn: conn, lib: lib}
+	// The library's error for the generation has lost its number, so a refusal is found here.
+	err = r.dump(unix.NFT_MSG_GETTABLE, 0, nil, func(uint8, []byte) error { return nil })
+	if err != nil && !errors.Is(err, errInterrupted) {
+		return nil, err
+	}
 	for range readAttempts {
 		if err = ctx.Err(); err != nil {
 			return nil, err
@@ -111,15 +122,13 @@ func ReadRuleset(ctx context.Context, h *host.Host) (*ruleset.Ruleset, error) {
 	return r.rs, nil
 }
 
+// generation is the number of the ruleset's last change.
 func (r *nfReader) generation() (uint32, error) {
-	msgs, err := r.conn.Execute(r.message(unix.NFT_MSG_GETGEN, unix.NFPROTO_UNSPEC, 0, nil))
+	g, err := r.lib.GetGen()
 	if err != nil {
 		return 0, fmt.Errorf("generation: %w", err)
 	}
-	if len(msgs) == 0 || len(msgs[0].Data) < 4 {
-		return 0, fmt.Errorf("generation: %w", ruleset.ErrTruncated)
-	}
-	return ruleset.DecodeGeneration(msgs[0].Data[4:])
+	return g.ID, nil
 }
 
 func (r *nfReader) message(kind int, family uint8, flags netlink.HeaderFlags, attrs []netlink.Attribute,
@@ -266,21 +275,6 @@ func (r *nfReader) readTable(t *ruleset.Table) error {
 		}
 	}
 	return nil
-}
-
-// Generation asks through google/nftables, the library that also writes, which generation the
-// ruleset of our namespace has.
-func Generation() (uint32, error) {
-	c, err := nftables.New()
-	if err != nil {
-		return 0, fmt.Errorf("nftables: %w", err)
-	}
-	defer c.CloseLasting()
-	g, err := c.GetGen()
-	if err != nil {
-		return 0, fmt.Errorf("nftables generation: %w", err)
-	}
-	return g.ID, nil
 }
 
 func be16(b []byte) int { return int(binary.BigEndian.Uint16(b)) }

@@ -49,8 +49,12 @@ func (s *Scan) processes() ([]*process, error) {
 
 // readProcess returns nil for kernel threads and for a process that has gone.
 func (s *Scan) readProcess(pid int) *process {
-	dir := "/proc/" + strconv.Itoa(pid)
-	status, err := s.Host.ReadFile(dir + "/status")
+	dir, err := s.Host.OpenDir("/proc/" + strconv.Itoa(pid))
+	if err != nil {
+		return nil
+	}
+	defer dir.Close()
+	status, err := dir.ReadFile("status")
 	if err != nil {
 		return nil
 	}
@@ -61,29 +65,29 @@ func (s *Scan) readProcess(pid int) *process {
 			p.Unread = append(p.Unread, what)
 		}
 	}
-	cmdline, err := s.Host.ReadFile(dir + "/cmdline")
+	cmdline, err := dir.ReadFile("cmdline")
 	note("cmdline", err)
 	if kernelThread(status, cmdline, pid, p.PPID) {
 		return nil
 	}
 	p.argv = splitArgs(cmdline)
 	p.Cmdline = s.redactArgs(p.argv)
-	p.Exe, err = s.Host.Readlink(dir + "/exe")
+	p.Exe, err = dir.Readlink("exe")
 	note("exe", err)
-	p.NS = s.namespaces(strconv.Itoa(pid))
+	p.NS = readNamespaces(dir.Readlink)
 	if p.NS.User == 0 || p.NS.Net == 0 {
-		if _, err := s.Host.Stat(dir); err != nil {
+		if _, err := dir.ReadFile("status"); err != nil {
 			return nil // it ended while it was read
 		}
 		p.Unread = append(p.Unread, "namespaces")
 	}
-	cg, err := s.Host.ReadFile(dir + "/cgroup")
+	cg, err := dir.ReadFile("cgroup")
 	note("cgroup", err)
 	p.Cgroup = cgroupPath(cg)
 	id := identify(p.Cgroup)
 	p.Unit, p.Container, p.Runtime, p.Pod = id.unit, id.container, id.runtime, id.pod
 	if s.labelled {
-		if lsm, err := s.Host.ReadFile(dir + "/attr/current"); err == nil {
+		if lsm, err := dir.ReadFile("attr/current"); err == nil {
 			p.LSM = strings.Trim(string(lsm), "\x00\n ")
 		}
 	}
@@ -232,31 +236,22 @@ func (s *Scan) socketOwners() (map[uint64][]int, int) {
 }
 
 func (s *Scan) readFDs(p *process) {
-	dir := "/proc/" + strconv.Itoa(p.PID) + "/fd"
-	names, err := s.Host.ReadDir(dir)
+	path := "/proc/" + strconv.Itoa(p.PID)
+	dir, err := s.Host.OpenDir(path)
 	if err != nil {
-		if !gone(err) {
-			s.fdErr++
-		}
 		return
 	}
-	refused := false
-	defer func() {
-		if refused {
-			s.fdErr++
-		}
-	}()
-	for _, n := range names {
-		link, err := s.Host.Readlink(dir + "/" + n)
-		if err != nil {
-			refused = refused || !gone(err)
-			continue
-		}
+	defer dir.Close()
+	links, refused, err := dir.Links("fd")
+	if refused || err != nil && !gone(err) {
+		s.fdErr++
+	}
+	for n, link := range links {
 		if rest, ok := strings.CutPrefix(link, "socket:["); ok {
 			ino, _ := strconv.ParseUint(strings.TrimSuffix(rest, "]"), 10, 64)
 			if l := s.inodes[ino]; len(l) == 0 || l[len(l)-1] != p.PID {
 				s.inodes[ino] = append(l, p.PID)
-				s.fds[ino] = dir + "/" + n
+				s.fds[ino] = path + "/fd/" + n
 			}
 		}
 	}

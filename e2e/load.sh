@@ -3,13 +3,18 @@
 # on standard output when all are up, and stays until it is killed.
 n=$1
 ip link set lo up
+ip link add eth0 type veth peer name eth0p
+ip link set eth0 up
+ip link set eth0p up
+ip addr add 203.0.113.1/24 dev eth0
+ip route add default via 203.0.113.254
 ulimit -n 19000 2>/dev/null
 python3 - "$n" <<'EOF' &
 import socket, sys, time
 keep = []
 for i in range(int(sys.argv[1])):
     s = socket.socket()
-    s.bind(("127.%d.%d.1" % (i // 250 % 250, i % 250), 10000 + i))
+    s.bind(("0.0.0.0", 10000 + i))
     s.listen(1)
     keep.append(s)
 open("/tmp/.ringfence-load-%d" % __import__("os").getpid(), "w").close()

@@ -8,7 +8,6 @@ package host
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -56,6 +55,10 @@ func readFile(real, shown string) ([]byte, error) {
 		return nil, &fs.PathError{Op: "open", Path: shown, Err: err}
 	}
 	defer syscall.Close(fd)
+	return readFD(fd, shown)
+}
+
+func readFD(fd int, shown string) ([]byte, error) {
 	var st syscall.Stat_t
 	if err := syscall.Fstat(fd, &st); err != nil {
 		return nil, &fs.PathError{Op: "stat", Path: shown, Err: err}
@@ -175,18 +178,4 @@ func (h *Host) PIDs() ([]int, error) {
 	}
 	sort.Ints(pids)
 	return pids, nil
-}
-
-// Namespace is the inode of a process's namespace, read from the link so that no access to the
-// namespace itself is needed.
-func (h *Host) Namespace(pid int, kind string) (uint64, error) {
-	link, err := h.Readlink(fmt.Sprintf("/proc/%d/ns/%s", pid, kind))
-	if err != nil {
-		return 0, err
-	}
-	_, rest, ok := strings.Cut(link, "[")
-	if !ok {
-		return 0, fmt.Errorf("namespace link %q", link)
-	}
-	return strconv.ParseUint(strings.TrimSuffix(rest, "]"), 10, 64)
 }

@@ -140,9 +140,6 @@ func (h *Host) Route(ns *os.File) (*vnl.Handle, error) {
 	return vnl.NewHandleAt(netns.NsHandle(ns.Fd()), unix.NETLINK_ROUTE)
 }
 
-// Access says whether we could open a file for reading and writing, without opening it.
-func (h *Host) Access(p string) error { return unix.Access(h.path(p), unix.R_OK|unix.W_OK) }
-
 // OpenDevice opens a device file for ioctls.
 func (h *Host) OpenDevice(p string) (*os.File, error) {
 	if !h.live {

@@ -329,12 +329,3 @@ func DecodeFlowtable(b []byte) (table, name string, err error) {
 	m, err := fields(b)
 	return text(m[1]), text(m[2]), err
 }
-
-// DecodeGeneration reads NFTA_GEN_ID of an NFT_MSG_NEWGEN message.
-func DecodeGeneration(b []byte) (uint32, error) {
-	m, err := fields(b)
-	if err == nil && len(m[1]) != 4 {
-		err = ErrTruncated
-	}
-	return u32(m[1]), err
-}

@@ -93,7 +93,6 @@ func FuzzDecode(f *testing.F) {
 		_, _, _ = DecodeSet(b)
 		_, _ = DecodeElements(b)
 		_, _, _ = DecodeFlowtable(b)
-		_, _ = DecodeGeneration(b)
 		for _, name := range []string{"tcp", "udp", "conntrack", "multiport", "addrtype", "mark", "icmp", "state"} {
 			for rev := range uint32(4) {
 				x := Xt{Name: name, Rev: rev, Info: b}

@@ -357,14 +357,3 @@ func short(id string) string {
 	}
 	return id
 }
-
-// ZonesOf lists the zones that have an origin, in a fixed order.
-func (m *Map) ZonesOf() []string {
-	var list []string
-	for _, z := range []string{External, Management, Runtime, Workload} {
-		if slices.ContainsFunc(m.Origins, func(o Origin) bool { return o.Zone == z }) {
-			list = append(list, z)
-		}
-	}
-	return list
-}

@@ -1,0 +1,83 @@
+package host
+
+import (
+	"io/fs"
+	"path/filepath"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// Dir is an open directory. What is read below it is found from there: for the many files of a
+// process that saves the kernel finding the process anew each time, and a pid that is taken again
+// meanwhile cannot mix two processes into one.
+type Dir struct {
+	fd   int
+	path string
+}
+
+// OpenDir opens a directory.
+func (h *Host) OpenDir(p string) (*Dir, error) {
+	fd, err := unix.Open(h.path(p), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: p, Err: err}
+	}
+	return &Dir{fd, p}, nil
+}
+
+// Close closes the directory.
+func (d *Dir) Close() { _ = unix.Close(d.fd) }
+
+// ReadFile is Host.ReadFile for a file below the directory.
+func (d *Dir) ReadFile(name string) ([]byte, error) {
+	shown := filepath.Join(d.path, name)
+	fd, err := unix.Openat(d.fd, name, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: shown, Err: err}
+	}
+	defer unix.Close(fd)
+	return readFD(fd, shown)
+}
+
+// Readlink is Host.Readlink for a link below the directory.
+func (d *Dir) Readlink(name string) (string, error) {
+	var buf [512]byte
+	n, err := unix.Readlinkat(d.fd, name, buf[:])
+	if err != nil {
+		return "", &fs.PathError{Op: "readlink", Path: filepath.Join(d.path, name), Err: err}
+	}
+	return string(buf[:n]), nil
+}
+
+// Links reads the targets of all links in a directory below this one: the descriptors of a process.
+// The second result says that some were refused.
+func (d *Dir) Links(name string) (targets map[string]string, refused bool, err error) {
+	fd, err := unix.Openat(d.fd, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, false, &fs.PathError{Op: "open", Path: filepath.Join(d.path, name), Err: err}
+	}
+	defer unix.Close(fd)
+	targets = map[string]string{}
+	buf := make([]byte, 8192)
+	for {
+		n, err := unix.ReadDirent(fd, buf)
+		if err != nil {
+			return targets, refused, &fs.PathError{Op: "list", Path: filepath.Join(d.path, name), Err: err}
+		}
+		if n == 0 {
+			return targets, refused, nil
+		}
+		var names []string
+		_, _, names = syscall.ParseDirent(buf[:n], -1, names)
+		for _, l := range names {
+			var link [512]byte
+			n, err := unix.Readlinkat(fd, l, link[:])
+			switch {
+			case err == nil:
+				targets[l] = string(link[:n])
+			case err != unix.ENOENT:
+				refused = true
+			}
+		}
+	}
+}
