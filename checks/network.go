@@ -316,7 +316,7 @@ func (s *Scan) networkSysctls(sec *snapshot.Network) map[string]snapshot.Fact {
 		} {
 			read("net/ipv4/conf/" + n + "/" + k)
 		}
-		for _, k := range []string{"forwarding", "disable_ipv6", "accept_ra"} {
+		for _, k := range []string{"forwarding", "force_forwarding", "disable_ipv6", "accept_ra"} {
 			read("net/ipv6/conf/" + n + "/" + k)
 		}
 	}

@@ -549,3 +549,86 @@ func exposureOf(r *finding.Report, port int, zone, family string) *finding.Expos
 	}
 	return found
 }
+
+// TestForwardingAgainstRealPackets compares who reaches whom through the host with datagrams,
+// under the switches that decide forwarding and under rules.
+func TestForwardingAgainstRealPackets(t *testing.T) {
+	b := newBed(t)
+	for name, script := range map[string]string{
+		"open":                      "true",
+		"IPv4 of the interface off": "sysctl -qw net.ipv4.conf.docker0.forwarding=0",
+		"IPv6 of the interface off": "sysctl -qw net.ipv6.conf.docker0.forwarding=0",
+		"IPv6 off for all":          "sysctl -qw net.ipv6.conf.all.forwarding=0; sysctl -qw net.ipv6.conf.docker0.forwarding=1",
+		"off":                       "sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0",
+		"rules": `nft add table inet f
+nft 'add chain inet f c { type filter hook forward priority 0; policy drop; }'
+nft add rule inet f c ct state established,related accept
+nft add rule inet f c iifname docker0 oifname ext0 accept
+nft add rule inet f c iifname mgmt0 ip daddr 172.17.0.2 accept`,
+		"postrouting": `nft add table inet f
+nft 'add chain inet f c { type filter hook postrouting priority 0; policy accept; }'
+nft add rule inet f c oifname mgmt0 meta nfproto ipv6 drop`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := &bed{t, b.name}
+			b.nft("flush ruleset\n")
+			sh(t, "ip netns exec %[1]shost sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0 && "+
+				"ip netns exec %[1]shost sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1", b.name)
+			sh(t, "ip netns exec %shost sh -ec '%s'", b.name, strings.ReplaceAll(script, "'", "'\\''"))
+			report, _ := b.audit()
+			targets := map[string]map[string]string{
+				"mgmt0":   {"ipv4": "10.10.0.9", "ipv6": "fd10::9"},
+				"ext0":    {"ipv4": "203.0.113.9", "ipv6": "fd20::9"},
+				"docker0": {"ipv4": "172.17.0.2", "ipv6": "fd17::2"},
+			}
+			compared := 0
+			for _, p := range peers {
+				for oif, addrs := range targets {
+					if oif == p.origin {
+						continue
+					}
+					for fam, addr := range addrs {
+						for _, f := range report.Forwards {
+							if f.From != p.origin || f.To != oif || f.Family != fam {
+								continue
+							}
+							compared++
+							if real := b.arrives(p.ns, map[string]string{"mgmt0": "mgmt", "ext0": "ext", "docker0": "w1"}[oif], addr); (f.Verdict == "reachable") != real {
+								t.Errorf("%s to %s over %s: said %s (%v), is %v", p.ns, addr, fam, f.Verdict, f.StoppedBy, real)
+							}
+						}
+					}
+				}
+			}
+			if compared != 12 {
+				t.Errorf("compared %d verdicts", compared)
+			}
+		})
+	}
+}
+
+// arrives sends a datagram from one peer to another and looks whether it comes out there: the answer
+// could be stopped on its own way.
+func (b *bed) arrives(from, to, addr string) bool {
+	b.t.Helper()
+	var server net.PacketConn
+	b.inNS(to, func() {
+		var err error
+		if server, err = net.ListenPacket("udp", net.JoinHostPort(addr, "0")); err != nil {
+			b.t.Error(err)
+		}
+	})
+	if server == nil {
+		return false
+	}
+	defer server.Close()
+	b.inNS(from, func() {
+		if c, err := net.Dial("udp", server.LocalAddr().String()); err == nil {
+			_, _ = c.Write([]byte("x"))
+			c.Close()
+		}
+	})
+	_ = server.SetDeadline(time.Now().Add(400 * time.Millisecond))
+	_, _, err := server.ReadFrom(make([]byte, 8))
+	return err == nil
+}

@@ -404,14 +404,21 @@ func (m *Model) Forward(o Origin, oif int, proto string, port int, v4 bool) Answ
 	return e.answer(arrived, err, in, proto, -1)
 }
 
+// forwardingOff applies the switches that the kernel asks for a packet that it would forward: for IPv4
+// that of the incoming interface (ip_route_input_slow), for IPv6 that of all interfaces, or
+// force_forwarding of the incoming one (ip6_forward, Linux 6.17).
 func (m *Model) forwardingOff(in *snapshot.Link, v4 bool) (off, unknown bool) {
 	e := m.newEngine()
-	fam := "ipv6"
 	if v4 {
-		fam = "ipv4"
+		own, ok := e.sysctl("net/ipv4/conf/" + in.Name + "/forwarding")
+		return ok && own == 0, !ok
 	}
-	own, ok := e.sysctl("net/" + fam + "/conf/" + in.Name + "/forwarding")
-	return ok && own == 0, !ok
+	all, ok := e.sysctl("net/ipv6/conf/all/forwarding")
+	if !ok || all != 0 {
+		return false, !ok
+	}
+	force, ok := e.sysctl("net/ipv6/conf/" + in.Name + "/force_forwarding")
+	return ok && force == 0, !ok
 }
 
 func (e *engine) through(live []cube, in *snapshot.Link, oif int, targets set, fib *fib) ([]cube, error) {
