@@ -118,8 +118,13 @@ func (s *Scan) findContainers(sec *snapshot.Runtimes, out *Outcome) {
 			add(pl.runtime, id, path.Join(bundle, "config.json"), pid)
 		}
 	}
-	if s.unreadable("/var/lib/containers") || s.unreadable("/run/containerd") || s.unreadable("/run/docker") {
-		out.partial("containers: the runtimes' directories are not readable (needs root)")
+	dirs := append([]string{
+		"/var/lib/containers", "/var/lib/docker", "/run/containerd", "/run/docker", "/run/runc", "/run/crun",
+	}, s.Host.Glob("/run/user/*")...)
+	for _, d := range dirs {
+		if s.unreadable(d) {
+			out.partial("containers and sockets of runtimes: %s is not readable (needs root)", d)
+		}
 	}
 	s.running(found, out)
 	s.dockerNames(found)

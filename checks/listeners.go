@@ -15,7 +15,7 @@ import (
 func collectListeners(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outcome {
 	out := new(Outcome)
 	if !s.Host.Live() {
-		out.worse(snapshot.Absent, "sockets can only be listed on a live host")
+		out.worse(snapshot.Error, "sockets can only be listed on a live host")
 		return out
 	}
 	sec := &snap.Listeners

@@ -82,7 +82,7 @@ func (s *Scan) enter(ns foundNetns) (*os.File, error) {
 func collectNetwork(_ context.Context, s *Scan, snap *snapshot.Snapshot) *Outcome {
 	out := new(Outcome)
 	if !s.Host.Live() {
-		out.worse(snapshot.Absent, "the network can only be read on a live host")
+		out.worse(snapshot.Error, "the network can only be read on a live host")
 		return out
 	}
 	sec := &snap.Network

@@ -25,7 +25,7 @@ func collectNFTables(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Out
 	out := new(Outcome)
 	snap.NFTables.Legacy = s.legacyTables(out)
 	if !s.Host.Live() {
-		out.worse(snapshot.Absent, "the packet filter can only be read on a live host")
+		out.worse(snapshot.Error, "the packet filter can only be read on a live host")
 		return out
 	}
 	rs, err := ReadRuleset(ctx, s.Host)

@@ -1,0 +1,275 @@
+package judge
+
+import (
+	"fmt"
+	"net/netip"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/ringfence/ringfence/finding"
+	"github.com/ringfence/ringfence/reach"
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+type sweepKey struct {
+	origin int
+	v4     bool
+	proto  string
+	addr   string
+	device string
+	family int
+	v6only bool
+}
+
+// sweepFrom is how many sockets of one kind are asked about one by one before a sweep is worth it.
+const sweepFrom = 16
+
+// sweep is what is known about the sockets of one kind.
+type sweep struct {
+	asked map[int]reach.Answer // by port
+	wide  *reach.Sweep
+}
+
+// ask asks about a socket. From some number on, sockets that differ in the port alone share one walk
+// through the rules.
+func (b *builder) ask(i int, sk *snapshot.Socket, v4 bool) reach.Answer {
+	k := sweepKey{i, v4, sk.Proto, sk.Addr, sk.Device, sk.Family, sk.V6Only}
+	w := b.sweeps[k]
+	if w == nil {
+		w = &sweep{asked: map[int]reach.Answer{}}
+		b.sweeps[k] = w
+	}
+	if a, ok := w.asked[sk.Port]; ok {
+		return a
+	}
+	z := b.zones.Origins[i]
+	o := reach.Origin{Iif: z.Index, Local: z.Local, From: z.From, Except: z.Except}
+	if len(w.asked) >= sweepFrom && w.wide == nil {
+		w.wide = b.model.Sweep(o, sk, v4)
+	}
+	if w.wide != nil {
+		return w.wide.Port(sk.Port)
+	}
+	a := b.model.Socket(o, sk, v4)
+	w.asked[sk.Port] = a
+	return a
+}
+
+// families are those that a socket can receive: a dual-stack socket takes both.
+func families(sk *snapshot.Socket) []bool {
+	switch {
+	case sk.Family == 4:
+		return []bool{true}
+	case sk.V6Only:
+		return []bool{false}
+	}
+	if a, err := netip.ParseAddr(sk.Addr); err == nil && a.Is4In6() {
+		return []bool{true}
+	} else if err == nil && !a.IsUnspecified() {
+		return []bool{false}
+	}
+	return []bool{true, false}
+}
+
+var familyName = map[bool]string{true: "ipv4", false: "ipv6"}
+
+func (b *builder) services() {
+	host := b.snap.Network.HostNetns()
+	index := map[string]int{}
+	b.doc.Services = []DocService{}
+	for i := range b.snap.Listeners.Sockets {
+		sk := &b.snap.Listeners.Sockets[i]
+		if sk.Proto != "tcp" && sk.Proto != "udp" && sk.Proto != "udplite" && sk.Proto != "sctp" {
+			continue
+		}
+		svc := b.service(sk)
+		if sk.Netns != host {
+			b.exposeForeign(sk, &svc)
+			continue
+		}
+		if _, ok := index[svc.Key]; ok {
+			continue // SO_REUSEPORT: one more socket of the same service
+		}
+		index[svc.Key] = len(b.doc.Services)
+		b.expose(sk, &svc)
+		b.doc.Services = append(b.doc.Services, svc)
+	}
+}
+
+func (b *builder) service(sk *snapshot.Socket) DocService {
+	svc := DocService{
+		Proto: sk.Proto, Addr: sk.Addr, Port: sk.Port, Device: sk.Device,
+		OwnerKnown: sk.OwnerState != "unknown", Class: "other", Reach: map[string]DocReach{},
+		TLSVerify: "unknown", Owner: "unknown",
+	}
+	if a, err := netip.ParseAddr(sk.Addr); err == nil {
+		svc.Loopback, svc.Wildcard = a.Unmap().IsLoopback(), a.IsUnspecified()
+	}
+	if sk.OwnerState == "kernel" {
+		svc.Owner = "kernel"
+	}
+	for _, o := range sk.Owners {
+		p := b.byPID[o.PID]
+		if svc.Owner == "unknown" || o.Comm != "systemd" {
+			svc.Owner = o.Comm
+		}
+		if p == nil {
+			continue
+		}
+		svc.Unit, svc.Container = p.Unit, b.containerName(b.zones.Container(p))
+	}
+	svc.Class = b.class(sk, &svc)
+	for _, t := range b.snap.Runtimes.TLS {
+		for _, o := range sk.Owners {
+			if o.PID == t.PID && t.Verify.State == snapshot.Present {
+				svc.TLSVerify = t.Verify.Value
+			}
+		}
+	}
+	addr := sk.Addr
+	if sk.Family == 6 {
+		addr = "[" + addr + "]"
+	}
+	svc.Key = fmt.Sprintf("%s %s:%d (%s)", sk.Proto, addr, sk.Port, svc.Owner)
+	if sk.Device != "" {
+		svc.Key = fmt.Sprintf("%s %s%%%s:%d (%s)", sk.Proto, addr, sk.Device, sk.Port, svc.Owner)
+	}
+	return svc
+}
+
+// The programs and ports by which a listener is known.
+var (
+	runtimePrograms = []string{
+		"dockerd", "containerd", "podman", "buildkitd", "crio", "kubelet", "nomad", "incusd", "lxd",
+		"libvirtd", "virtproxyd", "firecracker",
+	}
+	runtimePorts = map[int]string{
+		2375: "Docker", 2376: "Docker with TLS", 10250: "kubelet", 10255: "kubelet (read only)",
+		4646: "Nomad", 16509: "libvirt", 16514: "libvirt with TLS", 1234: "",
+	}
+	winrmPorts = []int{5985, 5986, 1270}
+	ipmiPorts  = []int{623, 664}
+)
+
+func (b *builder) class(sk *snapshot.Socket, svc *DocService) string {
+	for _, o := range sk.Owners {
+		for _, srv := range b.snap.SSH.Servers {
+			p := b.byPID[o.PID]
+			if srv.PID == o.PID || p != nil && srv.PID != 0 && p.PPID == srv.PID {
+				return "ssh"
+			}
+		}
+		for p, n := b.byPID[o.PID], 0; p != nil && n < 3; p, n = b.byPID[p.PPID], n+1 {
+			if b.agents[p.PID] != nil {
+				return "agent"
+			}
+		}
+	}
+	switch {
+	case sk.Proto == "tcp" && sk.Port == 22: // whoever holds it: systemd, a proxy, a server of another kind
+		return "ssh"
+	case sk.Proto == "tcp" && (slices.Contains(winrmPorts, sk.Port) || strings.HasPrefix(svc.Owner, "omi")):
+		return "winrm"
+	case slices.Contains(ipmiPorts, sk.Port):
+		return "ipmi"
+	case sk.Proto == "tcp" && (slices.Contains(runtimePrograms, svc.Owner) || runtimePorts[sk.Port] != ""):
+		return "runtime-api"
+	}
+	return "other"
+}
+
+// expose asks for every origin and family, and joins the answers of a zone: reachable if any is,
+// unknown if any is not known, else unreachable.
+func (b *builder) expose(sk *snapshot.Socket, svc *DocService) {
+	for i, o := range b.zones.Origins {
+		for _, v4 := range families(sk) {
+			a := b.ask(i, sk, v4)
+			origin := o.Interface
+			if o.Local {
+				origin = "local"
+			}
+			e := finding.Exposure{
+				Service: b.publicService(sk, svc), Zone: o.Zone, Origin: origin, Family: familyName[v4],
+				Verdict: a.Verdict, StoppedBy: causes(a.StoppedBy), Because: causes(a.Because),
+			}
+			if a.Witness != nil {
+				e.Witness = "in " + a.Witness.In + " " + a.Witness.String()
+			}
+			b.exposures = append(b.exposures, e)
+			svc.Reach[o.Zone] = join(svc.Reach[o.Zone], DocReach{
+				Verdict: e.Verdict, Origin: origin, Local: o.Local, Witness: e.Witness,
+				Because: causeTexts(e.Because), StoppedBy: causeTexts(e.StoppedBy), Restricted: a.Restricted,
+			})
+		}
+	}
+}
+
+var verdictRank = map[string]int{"": 0, reach.Unreachable: 1, reach.Unknown: 2, reach.Reachable: 3}
+
+// join keeps the worse of two answers; among reachable ones, a network counts before the host.
+func join(a, b DocReach) DocReach {
+	ra, rb := verdictRank[a.Verdict], verdictRank[b.Verdict]
+	if rb > ra || rb == ra && (a.Local && !b.Local || a.Restricted && !b.Restricted) {
+		return b
+	}
+	return a
+}
+
+func (b *builder) publicService(sk *snapshot.Socket, svc *DocService) finding.Service {
+	ns := "host"
+	if sk.Netns != b.snap.Network.HostNetns() {
+		ns = b.netnsName(sk.Netns)
+	}
+	return finding.Service{
+		Proto: sk.Proto, Address: sk.Addr, Port: sk.Port, Device: sk.Device, Owner: svc.Owner, Namespace: ns,
+	}
+}
+
+func (b *builder) netnsName(inode uint64) string {
+	for i := range b.snap.Processes.List {
+		p := &b.snap.Processes.List[i]
+		if p.NS.Net == inode {
+			if c := b.zones.Container(p); c != "" {
+				return "container " + b.containerName(c)
+			}
+		}
+	}
+	for _, n := range b.snap.Network.Namespaces {
+		if n.Inode == inode && len(n.Names) > 0 {
+			return path.Base(n.Names[0])
+		}
+	}
+	return "another network namespace"
+}
+
+// exposeForeign is for a socket of another network namespace: on loopback there it is out of reach
+// from outside; else its own filter and routes decide, and those are not read.
+func (b *builder) exposeForeign(sk *snapshot.Socket, svc *DocService) {
+	verdict, text := reach.Unknown, "the packet filter of its network namespace is not read"
+	if svc.Loopback {
+		verdict, text = reach.Unreachable, "loopback of another network namespace"
+	}
+	for _, o := range b.zones.Origins {
+		origin := o.Interface
+		if o.Local {
+			origin = "local"
+		}
+		e := finding.Exposure{
+			Service: b.publicService(sk, svc), Zone: o.Zone, Origin: origin, Family: "ipv4", Verdict: verdict,
+		}
+		if sk.Family == 6 {
+			e.Family = "ipv6"
+		}
+		if verdict == reach.Unknown {
+			e.Because = []finding.Cause{{Text: text}}
+		} else {
+			e.StoppedBy = []finding.Cause{{Text: text}}
+		}
+		b.exposures = append(b.exposures, e)
+		svc.Reach[o.Zone] = join(svc.Reach[o.Zone], DocReach{
+			Verdict: verdict, Origin: origin, Local: o.Local, Because: causeTexts(e.Because),
+			StoppedBy: causeTexts(e.StoppedBy),
+		})
+	}
+}
