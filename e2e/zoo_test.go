@@ -1,0 +1,107 @@
+//go:build linux
+
+package e2e
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// zooSockets opens one socket of each kind that is easily overlooked, and two that share a port.
+const zooSockets = `
+import socket, time
+keep = []
+a = socket.socket(socket.AF_UNIX); a.bind("\0rf-zoo"); a.listen(1); keep.append(a)
+p = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3)); keep.append(p)
+r = socket.socket(socket.AF_INET, socket.SOCK_RAW, 1); keep.append(r)
+u = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM); u.setsockopt(41, 26, 1); u.bind(("::", 7007)); keep.append(u)
+c = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); c.bind(("127.0.0.1", 7008)); c.connect(("127.0.0.1", 9)); keep.append(c)
+for i in range(3):
+    s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1); s.bind(("0.0.0.0", 7009)); s.listen(1); keep.append(s)
+time.sleep(30)
+`
+
+// TestProcessZoo looks for processes with particular powers and for sockets of every kind.
+func TestProcessZoo(t *testing.T) {
+	b := newBed(t)
+	for _, tool := range []string{"setpriv", "python3", "ipcmk"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skipf("needs the program %s (make deps installs it)", tool)
+		}
+	}
+	user := []string{"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"}
+	start := func(args ...string) int { return b.start("/", args...).Process.Pid }
+	pids := map[string]int{
+		"ambient":  start(append(user, "--inh-caps=+net_admin", "--ambient-caps=+net_admin", "sleep", "30")...),
+		"nnp":      start(append(user, "--no-new-privs", "sleep", "30")...),
+		"bounding": start(append(user, "--bounding-set=-all", "sleep", "30")...),
+		"userns":   start("unshare", "-Ur", "sleep", "30"),
+		"sockets":  start("python3", "-c", zooSockets),
+	}
+	shm := strings.Fields(sh(t, "ipcmk -M 4096 -p 0666"))
+	id := shm[len(shm)-1]
+	t.Cleanup(func() { _ = exec.Command("ipcrm", "-m", id).Run() })
+	time.Sleep(700 * time.Millisecond)
+	var out bytes.Buffer
+	cmd := exec.Command("nsenter", "--net=/run/netns/"+b.name+"host", binary(t), "collect")
+	cmd.Stdout = &out
+	if err := cmd.Run(); err != nil {
+		t.Fatal(err)
+	}
+	var s snapshot.Snapshot
+	if err := json.Unmarshal(out.Bytes(), &s); err != nil {
+		t.Fatal(err)
+	}
+	byPID := map[int]snapshot.Process{}
+	for _, p := range s.Processes.List {
+		byPID[p.PID] = p
+	}
+	if p := byPID[pids["ambient"]]; p.CapAmb != "0000000000001000" || p.CapEff != p.CapAmb || p.UID != 65534 {
+		t.Errorf("ambient set: %+v", p)
+	}
+	if p := byPID[pids["nnp"]]; !p.NoNewPrivs || strings.Trim(p.CapEff, "0") != "" {
+		t.Errorf("no_new_privs: %+v", p)
+	}
+	if p := byPID[pids["bounding"]]; strings.Trim(p.CapBnd, "0") != "" {
+		t.Errorf("empty bounding set: %+v", p)
+	}
+	if p := byPID[pids["userns"]]; p.NS.User == s.Host.Self.NS.User || p.CapEff != "000001ffffffffff" || p.NetOwner == p.NS.User {
+		t.Errorf("user namespace: %+v", p)
+	}
+	var kinds []string
+	for _, sk := range s.Listeners.Sockets {
+		if slices.ContainsFunc(sk.Owners, func(o snapshot.Owner) bool { return o.PID == pids["sockets"] }) {
+			kinds = append(kinds, fmt.Sprintf("%s %s %d %s v6only=%v", sk.Proto, sk.Addr, sk.Port, sk.Path, sk.V6Only))
+		}
+	}
+	for want, n := range map[string]int{
+		"unix  0 @rf-zoo v6only=false": 1, "packet  3  v6only=false": 1, "raw 0.0.0.0 1  v6only=false": 1,
+		"udp :: 7007  v6only=true": 1, "tcp 0.0.0.0 7009  v6only=false": 3,
+	} {
+		got := 0
+		for _, k := range kinds {
+			if k == want {
+				got++
+			}
+		}
+		if got != n {
+			t.Errorf("%d sockets %q, want %d (%q)", got, want, n, kinds)
+		}
+	}
+	if slices.ContainsFunc(kinds, func(k string) bool { return strings.Contains(k, "7008") }) {
+		t.Error("a connected UDP socket waits for nobody else")
+	}
+	if !slices.ContainsFunc(s.Processes.Shared, func(g snapshot.SharedSegment) bool {
+		return g.Kind == "sysv" && g.Name == id && g.Mode == 0o666
+	}) {
+		t.Errorf("the segment %s is not listed: %+v", id, s.Processes.Shared)
+	}
+}
