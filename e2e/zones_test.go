@@ -300,7 +300,8 @@ var hostAddrs = map[string][]string{
 	"ipv4": {"10.10.0.1", "172.17.0.1", "203.0.113.1"}, "ipv6": {"fd10::1", "fd17::1", "fd20::1"},
 }
 
-// rulesets are loaded one after the other; the verdicts must follow.
+// rulesets are loaded one after the other; the verdicts must follow. All let neighbour discovery
+// through: without it a peer finds no way to send its packet, whatever the rules say of it.
 var rulesets = map[string]string{
 	"none": ``,
 	"policy drop with services": `
@@ -403,6 +404,7 @@ iptables-nft -P FORWARD DROP`,
 sysctl -qw net.ipv4.conf.all.rp_filter=1
 nft add table inet f
 nft 'add chain inet f c { type filter hook input priority 0; policy drop; }'
+nft add rule inet f c meta l4proto ipv6-icmp accept
 nft add rule inet f c ip saddr 10.10.0.0/24 accept
 nft add rule inet f c ct state established accept`,
 	"conntrack before its time": `
@@ -411,6 +413,7 @@ nft 'add chain inet f raw { type filter hook prerouting priority -300; policy ac
 nft 'add chain inet f c { type filter hook input priority 0; policy drop; }'
 nft add rule inet f raw ct state new tcp dport 22 drop
 nft add rule inet f raw tcp dport 5985 notrack
+nft add rule inet f c meta l4proto ipv6-icmp accept
 nft add rule inet f c ct state untracked iifname docker0 accept
 nft add rule inet f c ct state new tcp dport 22 accept`,
 	"translated": `
@@ -567,7 +570,7 @@ nft add rule inet f c iifname docker0 oifname ext0 accept
 nft add rule inet f c iifname mgmt0 ip daddr 172.17.0.2 accept`,
 		"postrouting": `nft add table inet f
 nft 'add chain inet f c { type filter hook postrouting priority 0; policy accept; }'
-nft add rule inet f c oifname mgmt0 meta nfproto ipv6 drop`,
+nft add rule inet f c oifname mgmt0 meta nfproto ipv6 meta l4proto { tcp, udp } drop`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := &bed{t, b.name}
