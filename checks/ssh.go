@@ -70,7 +70,9 @@ func collectSSH(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outcome 
 		sec.Configs = append(sec.Configs, cfg)
 	}
 	sec.KeyFiles = s.keyFiles(out)
-	sec.Sessions = s.sshSessions(procs, out)
+	sec.Sessions = s.sshSessions(procs, slices.ContainsFunc(sec.Servers, func(v snapshot.SSHServer) bool {
+		return v.Activated
+	}), out)
 	return out
 }
 
@@ -220,7 +222,7 @@ func (s *Scan) groupHasOthers(gid, uid int) bool {
 
 // sshSessions lists the established connections to the ports that SSH servers listen on: the
 // administrators whom a fix must not lock out.
-func (s *Scan) sshSessions(procs []*process, out *Outcome) []snapshot.SSHSession {
+func (s *Scan) sshSessions(procs []*process, activated bool, out *Outcome) []snapshot.SSHSession {
 	if !s.Host.Live() {
 		return nil
 	}
@@ -245,10 +247,14 @@ func (s *Scan) sshSessions(procs []*process, out *Outcome) []snapshot.SSHSession
 				local, remote := diagEnds(b)
 				if states == 1<<stateListen {
 					ino := uint64(binary.NativeEndian.Uint32(b[68:]))
+					recognised := activated
 					for _, pid := range inodes[ino] {
 						if server[pid] {
-							ports[int(local.Port())] = true
+							ports[int(local.Port())], recognised = true, true
 						}
+					}
+					if local.Port() == 22 && !recognised {
+						out.partialIn("servers", "what listens on port 22 is no SSH server that is known")
 					}
 				} else if ports[int(local.Port())] {
 					sessions = append(sessions, snapshot.SSHSession{

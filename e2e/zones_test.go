@@ -371,6 +371,10 @@ table ip nat {
 table inet raw {
 	chain pre { type filter hook prerouting priority -160; policy accept; iifname "ext0" fib daddr type local tcp dport { 22, 5985 } drop; ip saddr != 10.0.0.0/8 udp dport 623 drop; }
 }`,
+	"fragment field": `
+table ip f {
+	chain c { type filter hook input priority 0; policy accept; ip frag-off & 0x1fff != 0 drop; tcp dport 22 ct status and snat == snat drop; }
+}`,
 	"dormant": `
 table inet d {
 	flags dormant

@@ -119,7 +119,7 @@ type seg struct {
 	mask   []byte // value = (bytes & mask) ^ xor
 	xor    []byte
 	why    string // set: the value is not known, and why
-	status bool   // ct status: only the NAT bits are known
+	known  []byte // constant, but only these bits of it: ct status, the fragment field
 }
 
 func (s *seg) len() int {
@@ -220,8 +220,8 @@ func (v value) doubtful() string {
 		if v[i].why != "" {
 			return v[i].why
 		}
-		if v[i].status {
-			return "ct status has bits that the packet model does not follow"
+		if v[i].known != nil {
+			return "bits that the packet model does not follow"
 		}
 	}
 	return ""
@@ -252,10 +252,13 @@ func (v value) slice(off, n int) (value, bool) {
 		s := v[i]
 		take := min(l-off, n)
 		switch {
-		case s.why != "" || s.status:
+		case s.why != "":
 			s.n = take
 		case s.data != nil:
 			s.data = s.data[off : off+take]
+			if s.known != nil {
+				s.known = s.known[off : off+take]
+			}
 		default:
 			s.off += off
 			s.n = take
@@ -283,11 +286,9 @@ func (v value) bitwise(mask, xor []byte) value {
 		m, x := mask[at:at+n], xor[at:at+n]
 		at += n
 		switch {
-		case s.status:
-			// IPS_SRC_NAT and IPS_DST_NAT are bits 4 and 5 (nf_conntrack_common.h).
-			known := n == 4 && m[0]&^0x30 == 0 && m[1] == 0 && m[2] == 0 && m[3] == 0
-			if known {
-				s = seg{data: []byte{s.data[0]&m[0] ^ x[0], x[1], x[2], x[3]}}
+		case s.known != nil:
+			if d, ok := s.maskKnown(m, x); ok {
+				s = seg{data: d}
 			}
 		case s.why != "":
 			if allZero(m) {
@@ -313,6 +314,18 @@ func (v value) bitwise(mask, xor []byte) value {
 	return out
 }
 
+// maskKnown applies a mask that asks for known bits alone.
+func (s *seg) maskKnown(mask, xor []byte) ([]byte, bool) {
+	d := make([]byte, len(s.data))
+	for j := range d {
+		if mask[j]&^s.known[j] != 0 {
+			return nil, false
+		}
+		d[j] = s.data[j]&mask[j] ^ xor[j]
+	}
+	return d, true
+}
+
 func allZero(b []byte) bool {
 	for _, c := range b {
 		if c != 0 {
@@ -324,7 +337,7 @@ func allZero(b []byte) bool {
 
 // byteorder swaps units of size bytes.
 func (v value) byteorder(size int) value {
-	if len(v) != 1 || v[0].len() != size || v[0].status {
+	if len(v) != 1 || v[0].len() != size || v[0].known != nil {
 		for i := range v {
 			if v[i].data == nil || v[i].len()%size != 0 {
 				return unknown(v.len(), "a byte order change over several fields")

@@ -20,7 +20,7 @@ func (m *machine) metaSet(c *ruleset.Chain, r *ruleset.Rule, e *ruleset.Expr, st
 
 func (m *machine) setMark(c *ruleset.Chain, r *ruleset.Rule, reg uint32, f field, st state) []state {
 	vs, ok := st.regs.read(reg, 4)
-	if !ok || len(vs) != 1 || len(vs[0]) != 1 || vs[0][0].data == nil || len(vs[0][0].data) < 4 {
+	if !ok || len(vs) != 1 || len(vs[0]) != 1 || vs[0][0].data == nil || vs[0][0].known != nil || len(vs[0][0].data) < 4 {
 		st.cube = st.cube.with(f, span(num(0), ones(32)))
 		return m.fork(c, r, st, "a mark is set to a value that is not constant")
 	}

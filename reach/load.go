@@ -15,27 +15,28 @@ func (m *machine) payload(c *cube, p *ruleset.Payload) value {
 		at, n int
 		f     field
 		data  []byte
+		known []byte
 	}
 	var parts []part
 	switch {
 	case p.Base == ruleset.BaseNetwork && c.v4:
 		parts = []part{
-			{0, 1, 0, []byte{0x45}},
-			{6, 2, 0, []byte{0, 0}},
-			{9, 1, fProto, nil},
-			{12, 4, fSaddr, nil},
-			{16, 4, fDaddr, nil},
+			{0, 1, 0, []byte{0x45}, nil},
+			{6, 2, 0, []byte{0, 0}, []byte{0xbf, 0xff}}, // no fragment; senders choose DF
+			{9, 1, fProto, nil, nil},
+			{12, 4, fSaddr, nil, nil},
+			{16, 4, fDaddr, nil, nil},
 		}
 	case p.Base == ruleset.BaseNetwork:
-		parts = []part{{6, 1, fProto, nil}, {8, 16, fSaddr, nil}, {24, 16, fDaddr, nil}}
+		parts = []part{{6, 1, fProto, nil, nil}, {8, 16, fSaddr, nil, nil}, {24, 16, fDaddr, nil, nil}}
 	case p.Base == ruleset.BaseTransport && c.sets[fProto].singleton():
 		switch c.sets[fProto][0].lo.lo {
 		case 6:
-			parts = []part{{0, 2, fSport, nil}, {2, 2, fDport, nil}, {13, 1, fTCPFlags, nil}}
+			parts = []part{{0, 2, fSport, nil, nil}, {2, 2, fDport, nil, nil}, {13, 1, fTCPFlags, nil, nil}}
 		case 17, 33, 132, 136:
-			parts = []part{{0, 2, fSport, nil}, {2, 2, fDport, nil}}
+			parts = []part{{0, 2, fSport, nil, nil}, {2, 2, fDport, nil, nil}}
 		case 1, 58:
-			parts = []part{{0, 1, fICMPType, nil}, {1, 1, fICMPCode, nil}}
+			parts = []part{{0, 1, fICMPType, nil, nil}, {1, 1, fICMPCode, nil, nil}}
 		}
 	}
 	var v value
@@ -47,7 +48,11 @@ func (m *machine) payload(c *cube, p *ruleset.Payload) value {
 			}
 			take := min(n, pt.at+pt.n-off)
 			if pt.data != nil {
-				v = append(v, seg{data: pt.data[off-pt.at : off-pt.at+take]})
+				sg := seg{data: pt.data[off-pt.at : off-pt.at+take]}
+				if pt.known != nil {
+					sg.known = pt.known[off-pt.at : off-pt.at+take]
+				}
+				v = append(v, sg)
 			} else {
 				v = append(v, c.load(pt.f, off-pt.at, take)...)
 			}
@@ -149,7 +154,8 @@ func (m *machine) ct(c *cube, e *ruleset.Ct) (value, bool) {
 		if c.nat {
 			v = 0x20 // IPS_DST_NAT
 		}
-		return value{{data: host32(uint32(v)), status: true, n: 4}}, true
+		// IPS_SRC_NAT and IPS_DST_NAT are bits 4 and 5 (nf_conntrack_common.h).
+		return value{{data: host32(uint32(v)), known: host32(0x30)}}, true
 	case ruleset.CtL3proto:
 		return m.meta(c, ruleset.MetaNfproto), true
 	case ruleset.CtProtocol:

@@ -66,6 +66,14 @@ func TestWhatIsNotModelledIsUnknown(t *testing.T) {
 		"a jump to nowhere":  func(s *snapshot.Snapshot) { *first(s) = verdict(ruleset.Verdict{Kind: ruleset.Jump, Chain: "none"}) },
 		"a jump in a circle": func(s *snapshot.Snapshot) { *first(s) = verdict(ruleset.Verdict{Kind: ruleset.Jump, Chain: "input"}) },
 		"an unknown verdict": func(s *snapshot.Snapshot) { *first(s) = verdict(ruleset.Verdict{Kind: "verdict-77"}) },
+		"the don't fragment bit": func(s *snapshot.Snapshot) {
+			first(s).Exprs = []ruleset.Expr{
+				{Name: "payload", Payload: &ruleset.Payload{Base: "network", Offset: 6, Len: 2, Dreg: 1}},
+				{Name: "bitwise", Bitwise: &ruleset.Bitwise{Sreg: 1, Dreg: 1, Len: 2, Op: "mask", Mask: ruleset.Hex{0x40, 0}, Xor: ruleset.Hex{0, 0}}},
+				{Name: "cmp", Cmp: &ruleset.Cmp{Sreg: 1, Op: "!=", Data: ruleset.Hex{0, 0}}},
+				{Name: "immediate", Immediate: &ruleset.Immediate{Verdict: &ruleset.Verdict{Kind: ruleset.Drop}}},
+			}
+		},
 		"a missing set": func(s *snapshot.Snapshot) {
 			first(s).Exprs = []ruleset.Expr{{Name: "lookup", Lookup: &ruleset.Lookup{Set: "x", Sreg: 1}}, accept}
 		},
