@@ -167,6 +167,7 @@ type Options struct {
 	Now      func() time.Time
 	Progress func(collector string) // called as each one ends
 	Version  string
+	Only     []string // names of collectors; empty: all of them
 }
 
 // Collect runs all collectors and never fails: what went wrong is in the coverage.
@@ -182,6 +183,9 @@ func Collect(ctx context.Context, h *host.Host, opt Options) *snapshot.Snapshot 
 		coverage snapshot.Coverage
 	}
 	list := Collectors()
+	if len(opt.Only) > 0 {
+		list = slices.DeleteFunc(list, func(c Collector) bool { return !slices.Contains(opt.Only, c.Name) })
+	}
 	results := make(chan done, len(list))
 	for _, c := range list {
 		go func() {

@@ -141,9 +141,10 @@ func (s *Scan) readLinks(h *vnl.Handle, sec *snapshot.Network, found []foundNetn
 	for _, l := range links {
 		a := l.Attrs()
 		link := snapshot.Link{
-			Index: a.Index, Name: a.Name, Kind: l.Type(), Up: a.Flags&net.FlagUp != 0,
+			Index: a.Index, Name: a.Name, Kind: linkKind(l.Type()), Up: a.Flags&net.FlagUp != 0,
 			Loopback: a.Flags&net.FlagLoopback != 0, Master: a.MasterIndex, Group: a.Group,
 			XDP: a.Xdp != nil && a.Xdp.Attached, Addrs: byLink[a.Index],
+			MAC: a.HardwareAddr.String(), Hardware: hardwareType(a.EncapType),
 		}
 		if l.Type() == "veth" || l.Type() == "macvlan" || l.Type() == "ipvlan" || l.Type() == "vlan" ||
 			l.Type() == "netkit" {
@@ -158,7 +159,6 @@ func (s *Scan) readLinks(h *vnl.Handle, sec *snapshot.Network, found []foundNetn
 			link.Driver = filepath.Base(d)
 		}
 		link.TC = trafficControl(h, l, out)
-		slices.Sort(link.Addrs)
 		sec.Links = append(sec.Links, link)
 	}
 	slices.SortFunc(sec.Links, func(a, b snapshot.Link) int { return cmp.Compare(a.Index, b.Index) })
@@ -211,6 +211,35 @@ func trafficControl(h *vnl.Handle, l vnl.Link, out *Outcome) []string {
 	return tc
 }
 
+// linkKind is the kernel's name of a kind, where the library has one of its own.
+func linkKind(library string) string {
+	if library == "tuntap" {
+		return "tun"
+	}
+	return library
+}
+
+// hardwareType turns the library's name back into the number (ARPHRD_*, include/uapi/linux/if_arp.h).
+func hardwareType(encap string) uint16 {
+	switch encap {
+	case "ether":
+		return unix.ARPHRD_ETHER
+	case "loopback":
+		return unix.ARPHRD_LOOPBACK
+	case "none":
+		return unix.ARPHRD_NONE
+	case "ppp":
+		return unix.ARPHRD_PPP
+	case "tunnel", "ipip":
+		return unix.ARPHRD_TUNNEL
+	case "sit":
+		return unix.ARPHRD_SIT
+	case "gre":
+		return unix.ARPHRD_IPGRE
+	}
+	return 0
+}
+
 var routeTypes = map[int]string{
 	unix.RTN_UNICAST: "unicast", unix.RTN_LOCAL: "local", unix.RTN_BROADCAST: "broadcast",
 	unix.RTN_ANYCAST: "anycast", unix.RTN_MULTICAST: "multicast", unix.RTN_BLACKHOLE: "blackhole",
@@ -246,7 +275,10 @@ func (s *Scan) readRoutes(h *vnl.Handle, sec *snapshot.Network, out *Outcome) {
 func toRoute(family int, r *vnl.Route) snapshot.Route {
 	out := snapshot.Route{
 		Family: family, Table: r.Table, Type: routeTypes[r.Type], Metric: r.Priority,
-		Dst: map[int]string{4: "0.0.0.0/0", 6: "::/0"}[family],
+		Dst: map[int]string{4: "0.0.0.0/0", 6: "::/0"}[family], Protocol: int(r.Protocol), Tos: r.Tos, Flags: r.Flags,
+	}
+	if r.Src != nil {
+		out.Source = r.Src.String()
 	}
 	if r.Dst != nil {
 		out.Dst = r.Dst.String()
@@ -271,8 +303,14 @@ func toPolicyRule(family int, r *vnl.Rule) snapshot.PolicyRule {
 	p := snapshot.PolicyRule{
 		Family: family, Priority: max(r.Priority, 0), Iif: r.IifName, Oif: r.OifName, Table: r.Table,
 		Invert: r.Invert, Mark: r.Mark, Action: actions[r.Type],
-		Other: r.IPProto > 0 || r.Tos != 0 || r.Dport != nil || r.Sport != nil || r.UIDRange != nil ||
-			r.TunID > 0 || r.SuppressPrefixlen >= 0 || r.SuppressIfgroup >= 0,
+		Other:   r.UIDRange != nil || r.TunID > 0 || r.SuppressIfgroup >= 0,
+		IPProto: max(r.IPProto, 0), Tos: int(r.Tos), Goto: max(r.Goto, 0), SuppressBits: r.SuppressPrefixlen + 1,
+	}
+	if r.Sport != nil {
+		p.Sport = [2]int{int(r.Sport.Start), int(r.Sport.End)}
+	}
+	if r.Dport != nil {
+		p.Dport = [2]int{int(r.Dport.Start), int(r.Dport.End)}
 	}
 	if r.Mask != nil {
 		p.Mask = *r.Mask

@@ -42,7 +42,8 @@ func newFib(n *snapshot.Network, v4 bool) *fib {
 			continue
 		}
 		plain := r.Action == "lookup" && (r.Table == 255 || r.Table == 254 || r.Table == 253) &&
-			r.Src == "" && r.Dst == "" && r.Iif == "" && r.Oif == "" && r.Mark == 0 && !r.Other && !r.Invert
+			r.Src == "" && r.Dst == "" && r.Iif == "" && r.Oif == "" && r.Mark == 0 && !r.Other && !r.Invert &&
+			r.IPProto == 0 && r.Sport == [2]int{} && r.Dport == [2]int{} && r.Tos == 0 && r.SuppressBits == 0
 		f.policy = f.policy || !plain
 	}
 	type entry struct {

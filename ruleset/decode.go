@@ -263,6 +263,7 @@ func DecodeSet(b []byte) (string, Set, error) {
 	if err != nil {
 		return "", Set{}, fmt.Errorf("set %q: %w", s.Name, err)
 	}
+	s.Size = u32(desc[1])
 	err = attrs(desc[2], func(a attr) error {
 		d, err := fields(a.data)
 		s.FieldLens = append(s.FieldLens, u32(d[1]))

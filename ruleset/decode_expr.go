@@ -27,6 +27,23 @@ var known = map[string][]uint16{
 	"counter":   {1, 2, 3},
 	"notrack":   {},
 	"last":      {1, 2, 3},
+	"quota":     {1, 2, 3, 4},
+	"connlimit": {1, 2},
+	"numgen":    {1, 2, 3, 4},
+	"hash":      {1, 2, 3, 4, 5, 6, 7},
+	"dynset":    {1, 2, 3, 4, 5, 6, 7, 8, 9, 10},
+	"objref":    {1, 2, 3, 4, 5},
+	"queue":     {1, 2, 3, 4},
+	"exthdr":    {1, 2, 3, 4, 5, 6, 7},
+	"socket":    {1, 2, 3},
+	"rt":        {1, 2},
+	"xfrm":      {1, 2, 3, 4},
+	"dup":       {1, 2},
+	"fwd":       {1, 2, 3},
+	"synproxy":  {1, 2, 3},
+	"osf":       {1, 2, 3},
+
+	"flow_offload": {1},
 }
 
 func decodeExpr(b []byte) (Expr, error) {
@@ -102,7 +119,46 @@ func (e *Expr) typed(d map[uint16][]byte) bool {
 	case "log":
 		e.Log = &Log{Prefix: text(d[2]), Group: u32(d[1])}
 	case "limit":
-		e.Limit = &Limit{Rate: u64(d[1]), Burst: u32(d[3]), Over: u32(d[5])&1 != 0}
+		e.Limit = &Limit{
+			Rate: u64(d[1]), Per: u64(d[2]), Burst: u32(d[3]), Bytes: u32(d[4]) == 1,
+			Over: u32(d[5])&1 != 0,
+		}
+	case "quota":
+		e.Quota = &Quota{Bytes: u64(d[1]), Over: u32(d[2])&1 != 0}
+	case "connlimit":
+		e.Connlimit = &Connlimit{Count: u32(d[1]), Over: u32(d[2])&1 != 0}
+	case "numgen", "hash":
+		return e.generate(d)
+	case "dynset":
+		return e.dynset(d)
+	case "objref":
+		e.Objref = &Objref{Type: u32(d[1]), Name: text(d[2]), Sreg: u32(d[3]), Set: text(d[4])}
+	case "queue":
+		f := u32(d[3])
+		e.Queue = &QueueTo{
+			Num: u32(d[1]), Total: u32(d[2]), Bypass: f&1 != 0, Fanout: f&2 != 0, Sreg: u32(d[4]),
+		}
+	case "exthdr":
+		e.Exthdr = &Exthdr{
+			Dreg: u32(d[1]), Type: u32(d[2]), Offset: u32(d[3]), Len: u32(d[4]),
+			Present: u32(d[5])&1 != 0, Op: u32(d[6]), Sreg: u32(d[7]),
+		}
+	case "socket":
+		e.Socket = &SocketKey{Key: u32(d[1]), Dreg: u32(d[2]), Level: u32(d[3])}
+	case "rt":
+		e.Rt = &Rt{Dreg: u32(d[1]), Key: u32(d[2])}
+	case "xfrm":
+		e.Xfrm = &Xfrm{Dreg: u32(d[1]), Key: u32(d[2]), Dir: u32(d[3]), Spnum: u32(d[4])}
+	case "dup":
+		e.Send = &Send{Kind: "dup", Addr: u32(d[1]), Dev: u32(d[2])}
+	case "fwd":
+		e.Send = &Send{Kind: "fwd", Dev: u32(d[1]), Addr: u32(d[2]), Nfp: u32(d[3])}
+	case "synproxy":
+		e.Synproxy = &Synproxy{MSS: u32(d[1]), Wscale: u32(d[2]), Flags: u32(d[3])}
+	case "osf":
+		e.Osf = &Osf{Dreg: u32(d[1]), TTL: u32(d[2]), Flags: u32(d[3])}
+	case "flow_offload":
+		e.Offload = text(d[1])
 	case "match", "target":
 		e.Xt = &Xt{Target: e.Name == "target", Name: text(d[1]), Rev: u32(d[2]), Info: clone(d[3])}
 		e.Xt.decode()
@@ -190,4 +246,49 @@ func (e *Expr) nat(d map[uint16][]byte) bool {
 		}
 	}
 	return true
+}
+
+func (e *Expr) generate(d map[uint16][]byte) bool {
+	if e.Name == "numgen" {
+		kinds := []string{"inc", "random"}
+		k := u32(d[3])
+		if int(k) >= len(kinds) {
+			return false
+		}
+		e.Generate = &Generate{Kind: kinds[k], Dreg: u32(d[1]), Modulus: u32(d[2]), Offset: u32(d[4])}
+		return true
+	}
+	kinds := []string{"jhash", "symhash"}
+	k := u32(d[7])
+	if int(k) >= len(kinds) {
+		return false
+	}
+	e.Generate = &Generate{
+		Kind: kinds[k], Sreg: u32(d[1]), Dreg: u32(d[2]), Len: u32(d[3]), Modulus: u32(d[4]),
+		Seed: u32(d[5]), HasSeed: d[5] != nil, Offset: u32(d[6]),
+	}
+	return true
+}
+
+// dynset reads NFTA_DYNSET_*; 7 is one statement, 10 a list of them.
+func (e *Expr) dynset(d map[uint16][]byte) bool {
+	ops := []string{DynsetAdd, DynsetUpdate, DynsetDelete}
+	op := u32(d[3])
+	if int(op) >= len(ops) {
+		return false
+	}
+	e.Dynset = &Dynset{
+		Set: text(d[1]), Op: ops[op], Key: u32(d[4]), Data: u32(d[5]), TimeoutMs: u64(d[6]),
+		Invert: u32(d[9])&1 != 0,
+	}
+	var err error
+	switch {
+	case d[10] != nil:
+		e.Dynset.Exprs, err = decodeList(d[10])
+	case d[7] != nil:
+		var one Expr
+		one, err = decodeExpr(d[7])
+		e.Dynset.Exprs = []Expr{one}
+	}
+	return err == nil
 }

@@ -97,6 +97,7 @@ type Set struct {
 	DataLen   uint32    `json:"dataLen,omitempty"`
 	FieldLens []uint32  `json:"fieldLens,omitempty"` // of a concatenated interval set
 	TimeoutMs uint64    `json:"timeoutMs,omitempty"`
+	Size      uint32    `json:"size,omitempty"` // of elements at most; 0: no limit
 	Elements  []Element `json:"elements,omitempty"`
 }
 

@@ -1,6 +1,10 @@
 package ruleset
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"slices"
+	"strings"
+)
 
 // XtDecoded is what an iptables extension does, read from its binary form. The structures are from
 // include/uapi/linux/netfilter/xt_*.h and nf_nat.h. Exactly one field is set.
@@ -14,6 +18,16 @@ type XtDecoded struct {
 	ICMP      *XtICMP      `json:"icmp,omitempty"`
 	Mark      *XtMark      `json:"mark,omitempty"`
 	NAT       *XtNAT       `json:"nat,omitempty"`
+	Conntrack *XtConntrack `json:"conntrack,omitempty"`
+	IPRange   *XtIPRange   `json:"ipRange,omitempty"`
+	MAC       *XtMAC       `json:"mac,omitempty"`
+	Connmark  *XtConnmark  `json:"connmark,omitempty"`
+	RPFilter  *XtRPFilter  `json:"rpFilter,omitempty"`
+	Pkttype   *XtPkttype   `json:"pkttype,omitempty"`
+	Physdev   *XtPhysdev   `json:"physdev,omitempty"`
+	Notrack   bool         `json:"notrack,omitempty"`
+	Queue     bool         `json:"queue,omitempty"`
+	TOS       bool         `json:"tos,omitempty"` // changes the type of service and goes on
 }
 
 // XtAddrtype matches the type of an address in the routing tables; masks are 1<<RTN_*.
@@ -73,6 +87,88 @@ type XtNAT struct {
 	PortMax uint16 `json:"portMax,omitempty"`
 }
 
+// The parts of a conntrack match (XT_CONNTRACK_*, xt_conntrack.h), as bits of Flags and Invert.
+const (
+	XtCtState     = 1 << 0
+	XtCtProto     = 1 << 1
+	XtCtOrigSrc   = 1 << 2
+	XtCtOrigDst   = 1 << 3
+	XtCtReplSrc   = 1 << 4
+	XtCtReplDst   = 1 << 5
+	XtCtStatus    = 1 << 6
+	XtCtExpires   = 1 << 7
+	XtCtOrigSport = 1 << 8
+	XtCtOrigDport = 1 << 9
+	XtCtReplSport = 1 << 10
+	XtCtReplDport = 1 << 11
+	XtCtDirection = 1 << 12
+)
+
+// XtConntrack is a conntrack match on more than the state. Addresses and masks are 16 bytes, in the
+// order original source, original destination, reply source, reply destination; ports likewise, in
+// host order with both bounds.
+type XtConntrack struct {
+	Flags  uint16       `json:"flags"`
+	Invert uint16       `json:"invert,omitempty"`
+	State  uint16       `json:"state,omitempty"`  // XT_CONNTRACK_STATE bits
+	Status uint16       `json:"status,omitempty"` // IPS_* bits
+	Proto  uint16       `json:"proto,omitempty"`
+	Addrs  [4]Hex       `json:"addrs"`
+	Masks  [4]Hex       `json:"masks"`
+	Ports  [4][2]uint16 `json:"ports"`
+}
+
+// XtIPRange matches addresses within bounds, of 16 bytes each.
+type XtIPRange struct {
+	Source       bool `json:"source,omitempty"`
+	Dest         bool `json:"dest,omitempty"`
+	InvertSource bool `json:"invertSource,omitempty"`
+	InvertDest   bool `json:"invertDest,omitempty"`
+	SrcMin       Hex  `json:"srcMin"`
+	SrcMax       Hex  `json:"srcMax"`
+	DstMin       Hex  `json:"dstMin"`
+	DstMax       Hex  `json:"dstMax"`
+}
+
+// XtMAC matches the sender's hardware address.
+type XtMAC struct {
+	Addr   Hex  `json:"addr"`
+	Invert bool `json:"invert,omitempty"`
+}
+
+// XtConnmark matches the mark of the connection or, as target, copies marks. Mode is match, set, save
+// or restore.
+type XtConnmark struct {
+	Mode   string `json:"mode"`
+	Mark   uint32 `json:"mark"`
+	Mask   uint32 `json:"mask"`
+	NFMask uint32 `json:"nfMask,omitempty"`
+	Invert bool   `json:"invert,omitempty"`
+}
+
+// XtRPFilter holds where the route back leaves through the interface that the packet came in by.
+type XtRPFilter struct {
+	Loose       bool `json:"loose,omitempty"`
+	ValidMark   bool `json:"validMark,omitempty"`
+	AcceptLocal bool `json:"acceptLocal,omitempty"`
+	Invert      bool `json:"invert,omitempty"`
+}
+
+// XtPkttype matches the link's kind of destination (PACKET_*).
+type XtPkttype struct {
+	Type   uint32 `json:"type"`
+	Invert bool   `json:"invert,omitempty"`
+}
+
+// XtPhysdev matches bridge ports. Mask and Invert are XT_PHYSDEV_OP_* bits: 1 in, 2 out, 4 bridged,
+// 8 is-in, 16 is-out.
+type XtPhysdev struct {
+	In     string `json:"in,omitempty"`
+	Out    string `json:"out,omitempty"`
+	Mask   uint8  `json:"mask"`
+	Invert uint8  `json:"invert,omitempty"`
+}
+
 var ne = binary.NativeEndian
 
 // decode sets Decoded where the extension, its revision and its length are known.
@@ -91,8 +187,8 @@ func (x *Xt) decode() {
 			Source: ne.Uint16(b), Dest: ne.Uint16(b[2:]),
 			InvertSource: f&1 != 0, InvertDest: f&2 != 0, LimitIface: f&0xc != 0,
 		}}
-	case x.Name == "conntrack" && x.Rev == 3 && len(b) >= 154:
-		x.Decoded = decodeConntrack(b)
+	case x.Name == "conntrack" && x.Rev >= 1 && x.Rev <= 3 && len(b) >= 154:
+		x.Decoded = decodeConntrack(x.Rev, b)
 	case x.Name == "state" && x.Rev == 0 && len(b) >= 4:
 		x.Decoded = &XtDecoded{State: &XtState{Mask: stateBits(ne.Uint32(b))}}
 	case x.Name == "tcp" && len(b) >= 12 && b[8] == 0 && b[11]&8 == 0: // no TCP option
@@ -118,7 +214,46 @@ func (x *Xt) decode() {
 		x.Decoded = &XtDecoded{Mark: &XtMark{
 			Mark: ne.Uint32(b), Mask: ne.Uint32(b[4:]), Invert: b[8] != 0,
 		}}
+	default:
+		x.Decoded = decodeRareMatch(x.Name, x.Rev, b)
 	}
+}
+
+func decodeRareMatch(name string, rev uint32, b []byte) *XtDecoded {
+	switch {
+	case name == "iprange" && rev == 1 && len(b) >= 65:
+		f := b[64]
+		return &XtDecoded{IPRange: &XtIPRange{
+			Source: f&1 != 0, Dest: f&2 != 0, InvertSource: f&16 != 0, InvertDest: f&32 != 0,
+			SrcMin: clone(b[:16]), SrcMax: clone(b[16:32]), DstMin: clone(b[32:48]), DstMax: clone(b[48:64]),
+		}}
+	case name == "mac" && rev == 0 && len(b) >= 12:
+		return &XtDecoded{MAC: &XtMAC{Addr: clone(b[:6]), Invert: ne.Uint32(b[8:]) != 0}}
+	case name == "connmark" && rev == 1 && len(b) >= 9:
+		return &XtDecoded{Connmark: &XtConnmark{
+			Mode: "match", Mark: ne.Uint32(b), Mask: ne.Uint32(b[4:]), Invert: b[8] != 0,
+		}}
+	case name == "rpfilter" && rev == 0 && len(b) >= 1:
+		return &XtDecoded{RPFilter: &XtRPFilter{
+			Loose: b[0]&1 != 0, ValidMark: b[0]&2 != 0, AcceptLocal: b[0]&4 != 0, Invert: b[0]&8 != 0,
+		}}
+	case name == "pkttype" && rev == 0 && len(b) >= 8:
+		return &XtDecoded{Pkttype: &XtPkttype{Type: ne.Uint32(b), Invert: ne.Uint32(b[4:]) != 0}}
+	case name == "physdev" && rev == 0 && len(b) >= 66:
+		p := &XtPhysdev{In: wildcard(b[:16], b[16:32]), Out: wildcard(b[32:48], b[48:64]), Invert: b[64], Mask: b[65]}
+		return &XtDecoded{Physdev: p}
+	}
+	return nil
+}
+
+// wildcard writes an interface name with a mask the way iptables does: a mask that ends before the
+// name's terminator leaves the end open.
+func wildcard(name, mask []byte) string {
+	s := text(name)
+	if n := len(s); n < len(mask) && n > 0 && mask[n] == 0 {
+		s += "+"
+	}
+	return s
 }
 
 // stateBits turns XT_CONNTRACK_STATE bits (xt_conntrack.h) into the bits of nft's ct state.
@@ -130,14 +265,28 @@ func stateBits(m uint32) uint32 {
 	return bits
 }
 
-// decodeConntrack knows only rules on the state; status, addresses and ports stay opaque.
-func decodeConntrack(b []byte) *XtDecoded {
-	const state, alias = 1 << 0, 1 << 13
+// decodeConntrack reads xt_conntrack_mtinfo1 to 3. A rule on the state alone has a form of its own.
+func decodeConntrack(rev uint32, b []byte) *XtDecoded {
+	const alias = 1 << 13
 	flags, invert, mask := ne.Uint16(b[146:]), ne.Uint16(b[148:]), ne.Uint16(b[150:])
-	if flags&^alias != state || mask&(1<<6|1<<7) != 0 { // SNAT and DNAT are status, not state
-		return nil
+	if flags&^alias == XtCtState && mask&(1<<6|1<<7) == 0 { // SNAT and DNAT are status, not state
+		return &XtDecoded{State: &XtState{Mask: stateBits(uint32(mask)), Invert: invert&XtCtState != 0}}
 	}
-	return &XtDecoded{State: &XtState{Mask: stateBits(uint32(mask)), Invert: invert&state != 0}}
+	c := &XtConntrack{
+		Flags: flags &^ alias, Invert: invert, State: mask, Status: ne.Uint16(b[152:]), Proto: ne.Uint16(b[136:]),
+	}
+	for i := range 4 {
+		c.Addrs[i], c.Masks[i] = clone(b[32*i:32*i+16]), clone(b[32*i+16:32*i+32])
+		port := ne.Uint16(b[138+2*i:])
+		if rev < 3 { // one port, in network order
+			port = binary.BigEndian.Uint16(b[138+2*i:])
+		}
+		c.Ports[i] = [2]uint16{port, port}
+		if rev == 3 && len(b) >= 162 {
+			c.Ports[i][1] = ne.Uint16(b[154+2*i:])
+		}
+	}
+	return &XtDecoded{Conntrack: c}
 }
 
 func decodeMultiport(b []byte) *XtDecoded {
@@ -159,18 +308,35 @@ func decodeMultiport(b []byte) *XtDecoded {
 	return &XtDecoded{Multiport: m}
 }
 
+// bystanders are targets after which the packet goes on as it was, as far as the model looks at it.
+var bystanders = []string{
+	"LOG", "NFLOG", "CHECKSUM", "TCPMSS", "CLASSIFY", "TTL", "HL", "TRACE", "AUDIT", "SECMARK", "CONNSECMARK", "IDLETIMER",
+	"LED", "RATEEST", "TEE", "TCPOPTSTRIP",
+}
+
 func decodeTarget(name string, rev uint32, b []byte) *XtDecoded {
 	switch {
-	case name == "LOG" || name == "NFLOG" || name == "CHECKSUM" || name == "TCPMSS":
+	case slices.Contains(bystanders, name):
 		return &XtDecoded{Continue: true}
+	case name == "DSCP" || name == "TOS" || name == "ECN":
+		return &XtDecoded{TOS: true}
+	case name == "NOTRACK" || name == "CT" && len(b) >= 2 && ne.Uint16(b)&1 != 0:
+		return &XtDecoded{Notrack: true}
+	case name == "NFQUEUE":
+		return &XtDecoded{Queue: true}
+	case name == "CONNMARK" && (rev == 1 || rev == 2 && len(b) >= 15 && b[14] == 0) && len(b) >= 13 && b[12] <= 2:
+		return &XtDecoded{Connmark: &XtConnmark{
+			Mode: []string{"set", "save", "restore"}[b[12]],
+			Mark: ne.Uint32(b), Mask: ne.Uint32(b[4:]), NFMask: ne.Uint32(b[8:]),
+		}}
 	case name == "REJECT":
 		return &XtDecoded{Reject: true}
 	case name == "MARK" && rev == 2 && len(b) >= 8:
 		return &XtDecoded{Mark: &XtMark{Set: true, Mark: ne.Uint32(b), Mask: ne.Uint32(b[4:])}}
 	case name == "MASQUERADE":
 		return &XtDecoded{NAT: &XtNAT{Kind: "masquerade"}}
-	case name == "DNAT" || name == "SNAT" || name == "REDIRECT":
-		kind := map[string]string{"DNAT": "dnat", "SNAT": "snat", "REDIRECT": "redirect"}[name]
+	case name == "DNAT" || name == "SNAT" || name == "REDIRECT" || name == "NETMAP":
+		kind := strings.ToLower(name)
 		return decodeNATRange(kind, b)
 	}
 	return nil

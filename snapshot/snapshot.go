@@ -129,7 +129,9 @@ type Link struct {
 	Master    int      `json:"master,omitempty"`
 	PeerIndex int      `json:"peerIndex,omitempty"`
 	PeerNetns uint64   `json:"peerNetns,omitempty"` // inode of the namespace the peer is in
-	Addrs     []string `json:"addrs,omitempty"`     // address/bits
+	MAC       string   `json:"mac,omitempty"`
+	Hardware  uint16   `json:"hardware,omitempty"` // ARPHRD_*: 1 Ethernet, 772 loopback, 65534 none
+	Addrs     []string `json:"addrs,omitempty"`    // address/bits, in the kernel's order
 	Group     uint32   `json:"group,omitempty"`
 	XDP       bool     `json:"xdp,omitempty"`
 	TC        []string `json:"tc,omitempty"` // filters and actions that can drop or redirect
@@ -145,6 +147,12 @@ type Route struct {
 	Oifs    []int  `json:"oifs,omitempty"`
 	Gateway string `json:"gateway,omitempty"`
 	Metric  int    `json:"metric,omitempty"`
+	// Protocol says who made the route (RTPROT_*, 2 the kernel), Source is the preferred source.
+	Protocol int    `json:"protocol,omitempty"`
+	Tos      int    `json:"tos,omitempty"`
+	Source   string `json:"source,omitempty"`
+	// Flags are RTNH_F_* of the first hop: 1 dead, 16 without carrier.
+	Flags int `json:"flags,omitempty"`
 }
 
 // PolicyRule is one routing policy rule. Selectors beyond these make Other true.
@@ -161,6 +169,14 @@ type PolicyRule struct {
 	Invert   bool   `json:"invert,omitempty"`
 	Action   string `json:"action"`
 	Other    bool   `json:"other,omitempty"`
+	// IPProto, Sport and Dport select by transport; ports are both bounds.
+	IPProto int    `json:"ipProto,omitempty"`
+	Sport   [2]int `json:"sport,omitzero"`
+	Dport   [2]int `json:"dport,omitzero"`
+	Tos     int    `json:"tos,omitempty"`
+	Goto    int    `json:"goto,omitempty"`
+	// SuppressBits refuses routes with that prefix length or a shorter one, plus one: 0 is unset.
+	SuppressBits int `json:"suppressBits,omitempty"`
 }
 
 // Netns is a network namespace that could be found.

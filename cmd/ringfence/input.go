@@ -72,12 +72,16 @@ func (e *env) loadSnapshot(file string) (*snapshot.Snapshot, error) {
 	return s, nil
 }
 
-// collect sees the live host. Progress goes to stderr where that is a terminal.
-func (e *env) collect(ctx context.Context, deadline time.Duration, quiet bool) *snapshot.Snapshot {
-	opt := checks.Options{Deadline: deadline, Now: time.Now, Version: toolVersion()}
+// collect sees the live host, or with names only those parts of it. Progress goes to stderr where
+// that is a terminal.
+func (e *env) collect(ctx context.Context, deadline time.Duration, quiet bool, only ...string) *snapshot.Snapshot {
+	opt := checks.Options{Deadline: deadline, Now: time.Now, Version: toolVersion(), Only: only}
 	_, tty := terminal(e.stderr)
 	if tty && !quiet {
 		n, all := 0, len(checks.Collectors())
+		if len(only) > 0 {
+			all = len(only)
+		}
 		opt.Progress = func(name string) {
 			n++
 			fmt.Fprintf(e.stderr, "\r\x1b[Kcollecting %d/%d %s", n, all, name)

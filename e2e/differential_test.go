@@ -1,0 +1,423 @@
+//go:build linux
+
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/ringfence/ringfence/checks"
+	"github.com/ringfence/ringfence/e2e/oracle"
+	"github.com/ringfence/ringfence/host"
+	"github.com/ringfence/ringfence/ruleset"
+	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/trace"
+)
+
+// workerEnv makes the test binary do a worker's part, in a network namespace that was made for it.
+const workerEnv = "RINGFENCE_ORACLE_WORKER"
+
+// inNamespace runs the rest of the test in a process of its own, in a network namespace that ends with
+// it. It reports whether this already is that process.
+func inNamespace(t *testing.T) bool {
+	t.Helper()
+	needRoot(t)
+	if os.Getenv(workerEnv) == t.Name() {
+		return true
+	}
+	cmd := exec.Command("/proc/self/exe", "-test.run=^"+t.Name()+"$", "-test.v", "-test.timeout=30m")
+	cmd.Env = append(os.Environ(), workerEnv+"="+t.Name())
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for line := range strings.Lines(string(out)) {
+		if strings.Contains(line, ".go:") || strings.HasPrefix(line, "  ") {
+			t.Log(strings.TrimSpace(line))
+		}
+	}
+	return false
+}
+
+// crossing is the host of the differential test: a management interface without link layer, an
+// external one with, a bridge with two ports, and routes of every kind.
+const crossing = `
+ip link set lo up
+ip link add docker0 type bridge
+for d in vw1 vw2; do ip link set $d master docker0; ip link set $d arp off up; done
+ip link set docker0 arp off up
+ip link set ext0 arp off; ip link set ext0 up; ip link set mgmt0 up; ip link set tun1 up
+ip addr add 10.10.0.1/24 dev mgmt0; ip addr add fd10::1/64 dev mgmt0 nodad
+ip addr add 203.0.113.1/24 dev ext0; ip addr add 203.0.113.2/24 dev ext0; ip addr add fd20::1/64 dev ext0 nodad
+ip addr add 172.17.0.1/16 dev docker0; ip addr add fd17::1/64 dev docker0 nodad
+ip addr add 10.99.0.1/24 dev tun1; ip addr add fd99::1/64 dev tun1 nodad
+ip route add default dev ext0 via 203.0.113.9; ip -6 route add default dev ext0 via fd20::9
+ip route add 192.168.0.0/16 dev mgmt0; ip route add 192.168.7.0/24 dev tun1
+ip route add blackhole 198.18.0.0/24; ip route add unreachable 198.18.1.0/24; ip route add prohibit 198.18.2.0/24
+ip route add throw 198.18.3.0/24; ip -6 route add blackhole fd66::/64; ip -6 route add unreachable fd67::/64
+ip route add default dev mgmt0 table 100; ip -6 route add default dev mgmt0 table 100
+ip rule add fwmark 0x77 table 100 priority 1000; ip -6 rule add fwmark 0x77 table 100 priority 1000
+ip rule add from 192.0.2.0/24 lookup 100 priority 1001
+sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 net.ipv4.conf.all.rp_filter=0
+for i in mgmt0 ext0 docker0 lo default; do sysctl -qw net.ipv4.conf.$i.rp_filter=0; done
+sysctl -qw net.ipv4.conf.tun1.rp_filter=1 net.ipv4.conf.docker0.route_localnet=1
+`
+
+type bedOracle struct {
+	t    *testing.T
+	o    *oracle.Oracle
+	snap *snapshot.Snapshot
+	next uint32
+	used map[string]bool
+	tcp  []net.Listener
+	udp  []net.PacketConn
+}
+
+func newCrossing(t *testing.T, script string) *bedOracle {
+	t.Helper()
+	o, err := oracle.Start(&oracle.Device{Name: "mgmt0"}, &oracle.Device{Name: "tun1"},
+		&oracle.Device{Name: "ext0", L2: true}, &oracle.Device{Name: "vw1", L2: true}, &oracle.Device{Name: "vw2", L2: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(o.Close)
+	if err := oracle.Shell(script); err != nil {
+		t.Fatal(err)
+	}
+	if err := o.Ready(map[string]string{"vw1": "docker0", "vw2": "docker0"}); err != nil {
+		t.Fatal(err)
+	}
+	b := &bedOracle{t: t, o: o, next: 1000, used: map[string]bool{}}
+	b.listen()
+	b.see()
+	return b
+}
+
+// listen opens sockets of every kind of binding.
+func (b *bedOracle) listen() {
+	for _, a := range []string{"0.0.0.0:22", "[::]:80", "127.0.0.1:8080", "10.10.0.1:8443", "[fd10::1]:9443"} {
+		l, err := net.Listen("tcp", a)
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		b.tcp = append(b.tcp, l)
+		b.t.Cleanup(func() { l.Close() })
+	}
+	for _, a := range []string{"0.0.0.0:53", "[::]:161", "127.0.0.1:623"} {
+		l, err := net.ListenPacket("udp", a)
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		b.udp = append(b.udp, l)
+		b.t.Cleanup(func() { l.Close() })
+	}
+}
+
+// see collects what the tracer needs, without the ruleset.
+func (b *bedOracle) see() {
+	b.snap = checks.Collect(context.Background(), host.Local(), checks.Options{
+		Deadline: time.Minute, Now: time.Now, Only: []string{"network", "nftables", "listeners"},
+	})
+	for _, c := range b.snap.Coverage {
+		if c.Status != snapshot.OK && c.Status != snapshot.Partial {
+			b.t.Fatalf("%s: %s %v", c.Collector, c.Status, c.Reasons)
+		}
+	}
+}
+
+// tracer reads the ruleset that is loaded, without the observers.
+func (b *bedOracle) tracer() *trace.Tracer {
+	rs, err := checks.ReadRuleset(context.Background(), host.Local())
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	rs.Tables = slices.DeleteFunc(rs.Tables, func(t ruleset.Table) bool { return t.Name == oracle.Table })
+	s := *b.snap
+	s.NFTables.Ruleset = rs
+	return trace.New(&s)
+}
+
+// fresh says whether no packet with these addresses and ports was sent before: conntrack would take
+// it for a part of that connection.
+func (b *bedOracle) fresh(p *oracle.Packet) bool {
+	one := fmt.Sprint(p.Proto, p.Src, p.Sport, p.Dst, p.Dport)
+	if p.Proto == 1 || p.Proto == 58 {
+		return true // the identifier is the packet's number
+	}
+	if b.used[one] {
+		return false
+	}
+	b.used[one], b.used[fmt.Sprint(p.Proto, p.Dst, p.Dport, p.Src, p.Sport)] = true, true
+	return true
+}
+
+func question(p *oracle.Packet) *trace.Packet {
+	flags := ""
+	for i, c := range "FSRPAU" {
+		if p.Flags>>i&1 != 0 {
+			flags += string(c)
+		}
+	}
+	q := &trace.Packet{
+		In: p.In, Src: p.Src, Dst: p.Dst, Proto: strconv.Itoa(int(p.Proto)), Sport: p.Sport, Dport: p.Dport,
+		Type: &p.Type, Code: p.Code, Flags: &flags, Mark: p.Mark,
+	}
+	if p.SMAC != nil {
+		q.SMAC = p.SMAC.String()
+	}
+	return q
+}
+
+// tally counts the outcome of a comparison.
+type tally struct {
+	packets, unknown int
+	wrong            []string
+	causes           map[string]int
+	fates            map[string]int
+}
+
+// compare asks the kernel and the tracer about each packet.
+func (b *bedOracle) compare(name string, packets []*oracle.Packet, sum *tally) {
+	b.t.Helper()
+	tr := b.tracer()
+	for _, p := range packets {
+		if !b.fresh(p) {
+			continue
+		}
+		b.next += 0x10001 // both halves are the packet's own: conntrack tells echo requests apart by the upper one
+		want, err := b.o.Ask(p, b.next)
+		if err != nil {
+			b.t.Fatalf("%s: %+v: %v", name, *p, err)
+		}
+		got := tr.Packet(question(p))
+		sum.packets++
+		sum.fates[want.Fate]++
+		if got.Fate == trace.Unknown {
+			sum.unknown++
+			sum.causes[cause(got.Why)]++
+			continue
+		}
+		if !agree(want, &got) {
+			sum.wrong = append(sum.wrong, fmt.Sprintf("%s: in %s %s\n  kernel %s %s %s\n  trace  %s %s %s by %s", name, p.In,
+				question(p), want.Fate, want.Oif, want.To, got.Fate, got.Oif, got.To, got.Rule))
+		}
+	}
+}
+
+var causeParts = regexp.MustCompile(`^[a-z0-9]+ [^ ]+: `)
+
+func cause(why string) string { return causeParts.ReplaceAllString(why, "") }
+
+// agree compares the kernel's fate with the tracer's. The stack tells the sender of a missing route
+// too, and an answer can be lost on its way back: neither is a reject rule.
+func agree(want oracle.Fate, got *trace.Fate) bool {
+	fate := got.Fate
+	switch {
+	case want.Fate == "reject" && fate == trace.Drop:
+		return got.Rule == "route" || got.Rule == "forwarding-off" || got.Rule == "martian"
+	case want.Fate == "drop" && fate == trace.Reject:
+		return true
+	case want.Fate != fate:
+		return false
+	}
+	switch fate {
+	case trace.Forward, trace.Output:
+		return want.Oif == got.Oif && want.To == got.To
+	case trace.Local:
+		return want.To == got.To
+	}
+	return true
+}
+
+var errorLine = regexp.MustCompile(`/dev/stdin:(\d+):`)
+
+// loadWhatNftTakes loads a ruleset without the lines that nft refuses, and returns what is left.
+func (b *bedOracle) loadWhatNftTakes(text string) string {
+	lines := strings.Split(text, "\n")
+	for range 50 {
+		text = strings.Join(lines, "\n")
+		err := b.o.Load(text)
+		if err == nil {
+			return text
+		}
+		m := errorLine.FindStringSubmatch(err.Error())
+		if m == nil {
+			b.t.Fatalf("%v\n%s", err, text)
+		}
+		n, _ := strconv.Atoi(m[1])
+		if n-2 >= len(lines) || n < 2 || strings.ContainsAny(lines[n-2], "{}") && strings.HasPrefix(strings.TrimSpace(lines[n-2]), "chain") {
+			b.t.Fatalf("%v\n%s", err, text)
+		}
+		lines = slices.Delete(lines, n-2, n-1)
+	}
+	b.t.Fatalf("nothing that nft takes is left of\n%s", text)
+	return ""
+}
+
+func newTally() *tally { return &tally{causes: map[string]int{}, fates: map[string]int{}} }
+
+func (s *tally) report(t *testing.T) {
+	t.Helper()
+	t.Logf("%d packets, %d disagreements, %d unknown (%.2f%%), fates %v, causes %v", s.packets, len(s.wrong), s.unknown,
+		100*float64(s.unknown)/float64(max(s.packets, 1)), s.fates, s.causes)
+	for i, w := range s.wrong {
+		if i == 40 {
+			t.Errorf("and %d more", len(s.wrong)-i)
+			break
+		}
+		t.Error(w)
+	}
+}
+
+// TestTraceAgreesWithKernel: packets at random and at the bounds of what the rules mention, over rulesets
+// written for a trap each and over random ones.
+func TestTraceAgreesWithKernel(t *testing.T) {
+	if !inNamespace(t) {
+		return
+	}
+	b := newCrossing(t, crossing)
+	seed := uint64(20261122)
+	rulesets, perRuleset := 40, 60
+	if s := os.Getenv("RINGFENCE_DIFFERENTIAL"); s != "" {
+		n, err := strconv.Atoi(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rulesets, perRuleset, seed = n, 600, uint64(time.Now().UnixNano())
+	}
+	t.Logf("seed %d", seed)
+	sum := newTally()
+	for i, trap := range traps {
+		if err := b.o.Load(spread(trap.rules)); err != nil {
+			t.Errorf("%s: %v", trap.name, err)
+			continue
+		}
+		r := rand.New(rand.NewPCG(seed, uint64(i)))
+		b.compare(trap.name, packets(r, perRuleset, trap.rules), sum)
+	}
+	for i := range rulesets {
+		r := rand.New(rand.NewPCG(seed, uint64(1000+i)))
+		text := b.loadWhatNftTakes(randomRuleset(r))
+		before := len(sum.wrong)
+		b.compare(fmt.Sprintf("random %d", i), packets(r, perRuleset, text), sum)
+		if len(sum.wrong) > before && before < 3 {
+			t.Logf("ruleset of random %d:\n%s", i, text)
+		}
+	}
+	sum.report(t)
+}
+
+var (
+	addrText = regexp.MustCompile(`\b(?:\d{1,3}\.){3}\d{1,3}\b|\b[0-9a-f]{2,4}::[0-9a-f]{0,4}\b`)
+	portText = regexp.MustCompile(`(?:port|:)[ {]*(\d+)(?:-(\d+))?`)
+)
+
+// packets makes questions out of the bed's own addresses and what the ruleset mentions, each with its
+// neighbours.
+func packets(r *rand.Rand, n int, rules string) []*oracle.Packet {
+	v4 := []string{
+		"10.10.0.1", "10.10.0.9", "203.0.113.1", "203.0.113.2", "203.0.113.9", "172.17.0.1", "172.17.0.2", "172.17.0.3", "10.99.0.9", "8.8.8.8",
+		"192.168.1.1", "192.168.7.7", "127.0.0.1", "198.18.0.1", "198.18.1.1", "198.18.2.1", "198.18.3.1", "192.0.2.5",
+	}
+	v6 := []string{"fd10::1", "fd10::9", "fd20::1", "fd20::9", "fd17::1", "fd17::2", "fd99::9", "2001:db8::5", "fd66::1", "fd67::1"}
+	for _, a := range addrText.FindAllString(rules, -1) {
+		addr, err := netip.ParseAddr(a)
+		if err != nil || addr.IsMulticast() {
+			continue
+		}
+		list := &v4
+		if addr.Is6() {
+			list = &v6
+		}
+		for _, x := range []netip.Addr{addr, addr.Next(), addr.Prev()} {
+			if x.IsValid() && !x.IsMulticast() {
+				*list = append(*list, x.String())
+			}
+		}
+	}
+	ports := []int{22, 80, 443, 8080, 53, 161, 1, 65535, 8443}
+	for _, m := range portText.FindAllStringSubmatch(rules, -1) {
+		for _, s := range m[1:] {
+			if k, err := strconv.Atoi(s); err == nil && k > 1 && k < 65535 {
+				ports = append(ports, k, k-1, k+1)
+			}
+		}
+	}
+	var out []*oracle.Packet
+	for len(out) < n {
+		out = append(out, onePacket(r, v4, v6, ports))
+	}
+	return out
+}
+
+func pick[T any](r *rand.Rand, list ...T) T { return list[r.IntN(len(list))] }
+
+// homes is where the sources of an interface usually are.
+var homes = map[string][]string{
+	"mgmt0": {"10.10.0.9", "192.168.1.7", "fd10::9"}, "ext0": {"203.0.113.9", "8.8.4.4", "192.0.2.5", "fd20::9", "2001:db8::7"},
+	"vw1": {"172.17.0.2", "172.17.5.5", "fd17::2"}, "vw2": {"172.17.0.3", "fd17::3"}, "tun1": {"10.99.0.9", "192.168.7.9", "8.8.8.8", "fd99::9"},
+	"local": {"10.10.0.1", "203.0.113.1", "127.0.0.1", "172.17.0.1", "fd20::1", "fd10::1"},
+}
+
+// broadcasts are the broadcast addresses on each link. A bridge also floods them to its other ports,
+// which is a second fate beside the first.
+var broadcasts = map[string][]string{
+	"mgmt0": {"10.10.0.255", "255.255.255.255"}, "ext0": {"203.0.113.255", "255.255.255.255"},
+	"tun1": {"10.99.0.255"},
+}
+
+func onePacket(r *rand.Rand, v4, v6 []string, ports []int) *oracle.Packet {
+	p := &oracle.Packet{
+		In: pick(r, "mgmt0", "ext0", "ext0", "vw1", "vw2", "tun1", "local"), Sport: uint16(1024 + r.IntN(64000)), Dport: uint16(pick(r, ports...)),
+		Flags: 2,
+	}
+	if r.IntN(6) == 0 {
+		p.Sport = uint16(pick(r, ports...))
+	}
+	p.Src = netip.MustParseAddr(pick(r, homes[p.In]...))
+	list := v4
+	if p.Src.Is6() {
+		list = v6
+	}
+	if r.IntN(4) == 0 && p.In != "local" {
+		p.Src = netip.MustParseAddr(pick(r, list...))
+	}
+	p.Dst = netip.MustParseAddr(pick(r, list...))
+	if r.IntN(60) == 0 && p.Src.Is4() && len(broadcasts[p.In]) > 0 {
+		p.Dst, p.Broadcast = netip.MustParseAddr(pick(r, broadcasts[p.In]...)), true
+	}
+	p.Proto = pick(r, uint8(6), 6, 6, 17, 17, 1)
+	switch {
+	case p.Proto == 1:
+		p.Type = pick(r, uint8(8), 8, 8, 0, 3, 13, 17, 11)
+		if p.Src.Is6() {
+			p.Proto, p.Type = 58, pick(r, uint8(128), 128, 129, 1, 3, 135, 136, 139)
+		}
+		p.Sport, p.Dport = 0, 0
+	case p.Proto == 6 && r.IntN(6) == 0:
+		p.Flags = uint8(r.IntN(64))
+	case p.Proto == 17 && r.IntN(12) == 0:
+		p.Proto = pick(r, uint8(47), 50, 99)
+		p.Sport, p.Dport = 0, 0
+	}
+	if p.In == "ext0" || strings.HasPrefix(p.In, "vw") {
+		p.SMAC = net.HardwareAddr{2, 0, 0, 0, 0, byte(7 + r.IntN(3))}
+	}
+	if p.In == "local" && r.IntN(6) == 0 {
+		p.Mark = 0x77
+	}
+	return p
+}

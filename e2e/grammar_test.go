@@ -1,0 +1,425 @@
+//go:build linux
+
+package e2e
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+)
+
+// trap is a ruleset that some analyser got wrong, or that this one could (netfilter semantics).
+type trap struct{ name, rules string }
+
+// spread puts every closing brace of a block on a line of its own, as older versions of nft want it.
+func spread(rules string) string {
+	for _, word := range []string{"}", "chain", "set", "map", "}"} {
+		rules = strings.ReplaceAll(rules, "} "+word, "}\n"+word)
+	}
+	return rules
+}
+
+var traps = []trap{
+	{"no rules", ""},
+	{"accept is not final", `table inet a { chain i { type filter hook input priority -10; policy drop; accept
+	} }
+	table inet b { chain i { type filter hook input priority 10; policy accept; tcp dport 22 drop
+	} }`},
+	{"return in a base chain is the policy", `table inet a { chain i { type filter hook input priority 0; policy drop; tcp dport 22 return; accept
+	} }`},
+	{"goto does not come back", `table inet a {
+	chain c1 { goto c2
+	}
+	chain c2 { tcp dport 80 accept
+	}
+	chain i { type filter hook input priority 0; policy drop; jump c1; udp dport 53 accept
+	tcp dport 22 goto c2; accept
+	} }`},
+	{"translation comes before the filter", `table ip n { chain p { type nat hook prerouting priority dstnat; tcp dport 8080 dnat to 172.17.0.2:80
+	udp dport 5353 redirect to :53
+	} chain po { type nat hook postrouting priority srcnat; oifname "ext0" masquerade
+	} }
+	table inet f { chain fw { type filter hook forward priority 0; policy drop; tcp dport 80 accept; ct state established accept
+	} chain i { type filter hook input priority 0; tcp dport 8080 drop; udp dport 5353 drop
+	} }`},
+	{"chains of type nat run at the kernel's priority", `table ip n { chain p { type nat hook prerouting priority 50; tcp dport 8080 dnat to 10.10.0.1:22
+	} }
+	table ip f { chain p { type filter hook prerouting priority 0; tcp dport 8080 drop; tcp dport 22 counter accept
+	} chain q { type filter hook prerouting priority -110; tcp dport 22 drop
+	} }`},
+	{"the first translation counts", `table ip n1 { chain p { type nat hook prerouting priority -110; tcp dport 80 dnat to 10.10.0.1
+	tcp dport 443 accept
+	} }
+	table ip n2 { chain p { type nat hook prerouting priority -100; tcp dport 80 dnat to 172.17.0.2; tcp dport 443 dnat to 172.17.0.3:80
+	} }`},
+	{"marks change the route", `table inet m { chain p { type filter hook prerouting priority mangle; tcp dport 443 meta mark set 0x77
+	} chain o { type route hook output priority mangle; tcp dport 443 meta mark set 0x77; udp dport 53 meta mark set 0x77
+	} chain o2 { type filter hook output priority 10; tcp dport 80 meta mark set 0x77
+	} }`},
+	{"notrack", `table inet r { chain p { type filter hook prerouting priority raw; udp dport 53 notrack; tcp dport 22 notrack
+	} chain late { type filter hook prerouting priority -150; tcp dport 80 notrack
+	} chain i { type filter hook input priority 0; policy drop; ct state untracked accept; ct state new tcp dport 80 accept; ct status dnat drop; ct state invalid drop
+	ct direction original accept
+	} }`},
+	{"states of first packets", `table inet s { chain i { type filter hook prerouting priority 0; policy accept; ct state invalid drop
+	ct state untracked accept; ct state new tcp flags != syn drop
+	} chain raw { type filter hook prerouting priority -300; ct state new drop; ct direction original drop
+	ct state invalid icmp type echo-request drop
+	} }`},
+	{"lengths and missing headers", `table inet l { chain i { type filter hook prerouting priority 0; policy accept; @th,160,8 != 0 tcp dport 22 drop
+	udp dport != 53 meta l4proto icmp drop
+	tcp dport != 22 ip6 nexthdr icmpv6 drop
+	ip saddr != 10.10.0.9 icmpv6 type echo-request drop
+	exthdr frag exists drop
+	rt type 0 drop
+	} }`},
+	{"types of addresses", `table inet f { chain i { type filter hook prerouting priority 0; policy accept; fib daddr type local tcp dport 22 drop
+	fib daddr . iif type local udp dport 53 drop
+	fib daddr type blackhole drop; fib daddr type { unreachable, prohibit } drop
+	fib daddr type unicast tcp dport 80 drop; fib saddr type local drop
+	} }`},
+	{"reverse path by rule", `table inet f { chain i { type filter hook prerouting priority -300; policy accept; fib saddr . iif oif missing drop
+	} }`},
+	{"reverse path by rule, loose", `table inet f { chain i { type filter hook prerouting priority 0; policy accept; fib saddr oif missing drop
+	fib daddr oif "mgmt0" udp dport 53 drop
+	fib daddr oifname "lo" drop
+	fib daddr . mark oif exists tcp dport 443 drop
+	} }`},
+	{"sets", `table inet s {
+	set addrs { type ipv4_addr; flags interval; elements = { 10.10.0.0/25, 192.168.0.0-192.168.6.255, 8.8.8.8 } }
+	set pairs { type ipv4_addr . inet_service; flags interval; elements = { 10.0.0.0/8 . 1-100, 203.0.113.9 . 22 } }
+	set exact { type ipv4_addr . inet_service . inet_proto; elements = { 203.0.113.9 . 80 . tcp, 172.17.0.2 . 53 . udp } }
+	map verdicts { type inet_service : verdict; flags interval; elements = { 22 : accept, 80-90 : jump c, 443 : goto c, 1000-2000 : drop, 8080 : return, 53 : continue } }
+	set v6 { type ipv6_addr; flags interval; elements = { fd17::/64, fd10::9 } }
+	chain c { ip saddr 172.17.0.0/16 accept; ip6 saddr @v6 accept
+	}
+	chain i { type filter hook input priority 0; policy drop; ip saddr . th dport @pairs accept
+	ip saddr . th dport . meta l4proto @exact accept
+	th dport vmap @verdicts; ip saddr != @addrs icmp type echo-request accept; udp dport 53 accept
+	} }`},
+	{"catch-all elements", `table inet s { map m { type inet_service : verdict; elements = { 22 : accept, * : drop } }
+	map n { type ipv4_addr : verdict; flags interval; elements = { 10.0.0.0/8 : accept, * : jump c } }
+	chain c { tcp dport 8080 reject with tcp reset; udp dport 161 reject
+	}
+	chain i { type filter hook input priority 0; policy accept; ip saddr vmap @n; tcp dport vmap @m
+	} }`},
+	{"maps to translations", `table ip n { map onward { type inet_service : ipv4_addr . inet_service; elements = { 8080 : 172.17.0.2 . 80, 8443 : 10.10.0.9 . 443 } }
+	chain p { type nat hook prerouting priority dstnat; dnat ip addr . port to tcp dport map @onward
+	} chain o { type nat hook output priority -100; tcp dport 8080 dnat to 127.0.0.1:22; udp dport 5353 redirect to :53
+	} }`},
+	{"byte order and masks", `table inet b { chain i { type filter hook prerouting priority 0; policy accept; meta mark set tcp dport map { 22 : 22, 80 : 0x50, 443 : 0x1bb0, 8080 : 0x1f90 }
+	meta mark 22 drop; meta mark 0x50-0x5a drop; meta mark & 0xf000 == 0x1000 drop; meta mark set meta mark << 4; meta mark 0x350 drop
+	} chain j { type filter hook input priority 0; meta mark >= 0x1f900 drop; meta mark set meta mark >> 4 & 0xff | 0x100; meta mark 0x1b0 reject
+	} }`},
+	{"interfaces", `table inet n { chain f { type filter hook forward priority 0; policy accept; iifname "vw*" drop; iifname "docker0" oifname "mgmt0" drop
+	iif mgmt0 oif ext0 drop; iifname { "ext0", "tun1" } oifname != "docker0" reject; iiftype ether oifname "tun1" drop; meta iifkind "tun" oifname "docker0" drop
+	meta iifgroup 0 oifname "ext0" accept
+	} chain i { type filter hook input priority 0; oifname "lo" drop; iif lo accept; iifname != "*x" tcp dport 22 drop
+	} }`},
+	{"the type of the incoming interface is that of the present one", `table inet n { chain po { type filter hook postrouting priority 0; iiftype ether tcp dport 22 drop; iiftype 65534 udp dport 53 drop
+	} chain o { type filter hook output priority 0; iiftype ether drop
+	} }`},
+	{"dormant tables", `table inet d { flags dormant; chain i { type filter hook input priority 0; policy drop
+	} }`},
+	{"the other family", `table ip f { chain i { type filter hook input priority 0; policy drop; icmp type echo-request accept
+	} }`},
+	{"rejects", `table inet r { chain i { type filter hook input priority 0; tcp dport 22 reject with tcp reset; udp dport 53 reject with icmpx type admin-prohibited; icmp type echo-request reject
+	} chain f { type filter hook forward priority 0; reject
+	} chain p { type filter hook prerouting priority 10; tcp dport 8080 reject with tcp reset
+	} chain o { type filter hook output priority 0; tcp dport 443 reject with tcp reset; udp dport 161 reject
+	} }`},
+	{"ingress", `table netdev n { chain e { type filter hook ingress device "ext0" priority 0; ether saddr 02:00:00:00:00:07 drop; tcp dport 22 drop
+	ip saddr 8.8.4.4 udp dport 53 drop; vlan id 5 drop
+	} chain m { type filter hook ingress device "mgmt0" priority 0; ether saddr 02:00:00:00:00:07 drop; meta protocol ip6 drop; meta protocol ip tcp dport 80 drop
+	} }
+	table inet i { chain e { type filter hook ingress device "tun1" priority 10; ip daddr 10.10.0.1 drop; ip6 daddr fd10::1 drop; meta mark set 0x77
+	} }`},
+	{"hardware addresses", `table inet n { chain p { type filter hook prerouting priority 0; ether saddr 02:00:00:00:00:08 drop; meta iiftype ether udp dport 53 drop
+	} chain f { type filter hook forward priority 0; ether saddr != 02:00:00:00:00:07 drop
+	} }`},
+	{"connection marks", `table inet m { chain p { type filter hook prerouting priority mangle; tcp dport 22 ct mark set 0x22; udp dport 53 ct mark set mark; meta l4proto icmp ct mark set 0x80 meta mark set ct mark
+	} chain i { type filter hook input priority 0; ct mark 0x22 drop; ct mark & 0x80 == 0x80 drop; mark 0x80 reject
+	} }`},
+	{"original addresses", `table ip n { chain p { type nat hook prerouting priority dstnat; tcp dport 8080 dnat to 10.10.0.1:22; tcp dport 8443 redirect to :22
+	} }
+	table ip f { chain i { type filter hook input priority 0; tcp dport 22 ct original proto-dst 8080 drop; ct status dnat tcp dport 22 ct original ip daddr 203.0.113.1 reject; tcp dport 22 ct reply proto-src 22 ct status dnat drop
+	} chain f { type filter hook forward priority 0; ct original ip saddr 10.10.0.9 drop; ct reply ip saddr 172.17.0.2 drop
+	} }`},
+	{"sets that the packet changes", `table inet d { set seen { type ipv4_addr; flags dynamic; timeout 1h; size 1000; }
+	chain p { type filter hook prerouting priority -10; tcp dport 22 add @seen { ip saddr }; tcp dport 80 update @seen { ip daddr timeout 5m }
+	tcp dport 22 ip saddr @seen drop; tcp dport 80 delete @seen { ip daddr }; tcp dport 80 ip daddr @seen drop; tcp dport 22 accept
+	} }`},
+	{"loopback from outside", `table ip n { chain p { type nat hook prerouting priority dstnat; tcp dport 8080 dnat to 127.0.0.1; tcp dport 443 dnat to 127.0.0.1:8080
+	} chain po { type nat hook postrouting priority srcnat; masquerade
+	} }`},
+	{"translation of the source at input and after", `table ip n { chain i { type nat hook input priority 100; tcp dport 22 snat to 10.9.9.9
+	} chain po { type nat hook postrouting priority srcnat; ip saddr 172.17.0.0/16 snat to 203.0.113.2; oifname "mgmt0" masquerade
+	} }
+	table ip f { chain po { type filter hook postrouting priority 200; ip saddr 203.0.113.2 udp dport 53 drop; ip saddr 10.10.0.1 tcp dport 443 drop
+	} chain pi { type filter hook input priority 110; ip saddr 10.9.9.9 drop
+	} }`},
+	{"networks mapped to networks", `table ip n { chain p { type nat hook prerouting priority dstnat; ip daddr 192.168.1.0/24 dnat ip prefix to ip daddr map { 192.168.1.0/24 : 172.17.0.0/24 }
+	tcp dport 8000-8010 dnat to 10.10.0.1:20-25
+	} }`},
+	{"bits of fields", `table inet b { chain i { type filter hook prerouting priority 0; ip frag-off & 0x1fff != 0 drop; ip hdrlength 5 tcp dport 22 drop; ip version 6 drop; ip dscp cs1 drop; ip6 dscp ef drop
+	tcp flags & (fin | syn | rst | ack) == syn tcp dport 80 drop; tcp flags fin drop; tcp doff 5 tcp dport 443 drop
+	@nh,72,8 17 @th,16,16 53 drop
+	} }`},
+}
+
+// randomRuleset makes a ruleset out of a grammar that nft accepts.
+func randomRuleset(r *rand.Rand) string {
+	var b strings.Builder
+	for i := range 1 + r.IntN(3) {
+		family := pick(r, "inet", "inet", "ip", "ip6")
+		fmt.Fprintf(&b, "table %s t%d {\n", family, i)
+		randomSets(&b, r)
+		g := &grammar{r: r, family: family}
+		// Chains come before those that call them, so that no loop can be made.
+		for c := range 1 + r.IntN(4) {
+			g.chains = append(g.chains, fmt.Sprintf("c%d", c))
+			fmt.Fprintf(&b, "\tchain c%d {\n", c)
+			own := *g
+			own.chains = g.chains[:c]
+			own.rules(&b, r.IntN(6))
+			b.WriteString("\t}\n")
+		}
+		for c := range 1 + r.IntN(4) {
+			g.base(&b, c)
+		}
+		b.WriteString("}\n")
+	}
+	return b.String()
+}
+
+func randomSets(b *strings.Builder, r *rand.Rand) {
+	fmt.Fprintf(b, "\tset a4 { type ipv4_addr; flags interval; auto-merge; elements = { %s, %s, 10.10.0.0/%d } }\n", v4(r), v4(r), 25+r.IntN(7))
+	fmt.Fprintf(b, "\tset a6 { type ipv6_addr; elements = { %s } }\n", v6(r))
+	fmt.Fprintf(b, "\tset ports { type inet_service; flags interval; auto-merge; elements = { %d, %d-%d } }\n", port(r), 1000, 2000+r.IntN(10000))
+	fmt.Fprintf(b, "\tset pair { type ipv4_addr . inet_service; flags interval; elements = { 10.0.0.0/%d . %d-%d } }\n", 8+r.IntN(20), 1+r.IntN(60), 70+r.IntN(9000))
+	fmt.Fprintf(b, "\tset trip { type ifname . inet_proto . inet_service; elements = { \"ext0\" . tcp . %d, \"mgmt0\" . udp . %d } }\n", port(r), port(r))
+}
+
+var (
+	somePorts = []int{22, 53, 80, 81, 161, 443, 623, 2375, 5353, 8080, 8443, 18789}
+	someV4    = []string{"10.10.0.1", "10.10.0.9", "203.0.113.1", "203.0.113.9", "172.17.0.1", "172.17.0.2", "8.8.8.8", "192.168.1.1", "192.168.7.7", "10.99.0.9"}
+	someV6    = []string{"fd10::1", "fd10::9", "fd20::1", "fd20::9", "fd17::1", "fd17::2", "2001:db8::5"}
+)
+
+func v4(r *rand.Rand) string { return pick(r, someV4...) }
+func v6(r *rand.Rand) string { return pick(r, someV6...) }
+func port(r *rand.Rand) int  { return pick(r, somePorts...) }
+func dev(r *rand.Rand) string {
+	return pick(r, "ext0", "mgmt0", "docker0", "tun1", "lo", "vw1")
+}
+
+type grammar struct {
+	r      *rand.Rand
+	family string
+	chains []string
+	hook   string
+	kind   string
+}
+
+// hooks of each chain type, with priorities around those of the kernel's own hooks.
+func (g *grammar) base(b *strings.Builder, n int) {
+	r := g.r
+	own := *g
+	own.kind = pick(r, "filter", "filter", "filter", "filter", "nat", "route")
+	prio := pick(r, -300, -150, -101, -50, 0, 0, 1, 50, 100, 225)
+	switch own.kind {
+	case "nat":
+		own.hook = pick(r, "prerouting", "prerouting", "output", "postrouting", "input")
+		prio = pick(r, -100, -99, 0, 100)
+	case "route":
+		own.hook, prio = "output", pick(r, -150, 0, 30)
+		if g.family == "inet" {
+			own.kind = "filter"
+		}
+	default:
+		own.hook = pick(r, "prerouting", "input", "input", "forward", "forward", "output", "postrouting")
+	}
+	policy := "accept"
+	if r.IntN(4) == 0 && own.kind != "nat" {
+		policy = "drop"
+	}
+	fmt.Fprintf(b, "\tchain b%d {\n\t\ttype %s hook %s priority %d; policy %s\n", n, own.kind, own.hook, prio, policy)
+	if own.kind == "nat" {
+		for range 1 + r.IntN(3) {
+			b.WriteString("\t\t" + own.translation() + "\n")
+		}
+	} else {
+		own.rules(b, 1+r.IntN(8))
+	}
+	b.WriteString("\t}\n")
+}
+
+func (g *grammar) rules(b *strings.Builder, n int) {
+	for range n {
+		b.WriteString("\t\t" + g.rule() + "\n")
+	}
+}
+
+func (g *grammar) rule() string {
+	var parts []string
+	l4 := ""
+	for range g.r.IntN(4) {
+		m, proto := g.match(l4)
+		if proto != "" {
+			l4 = proto
+		}
+		parts = append(parts, m)
+	}
+	if g.r.IntN(5) == 0 {
+		parts = append(parts, g.statement())
+	}
+	parts = append(parts, g.verdict(l4))
+	return strings.TrimSpace(strings.Join(parts, " "))
+}
+
+func (g *grammar) neg() string { return pick(g.r, "", "", "", "!= ") }
+
+// match is one condition. l4 is the transport that the rule already asks for: another one would be
+// refused.
+func (g *grammar) match(l4 string) (text, proto string) {
+	r := g.r
+	for {
+		switch r.IntN(24) {
+		case 0, 1:
+			if g.family != "ip6" {
+				return fmt.Sprintf("ip %s %s%s", pick(r, "saddr", "daddr"), g.neg(), pick(r, v4(r), v4(r)+fmt.Sprintf("/%d", 16+r.IntN(17)), "@a4", "{ "+v4(r)+", 192.168.0.0/16 }", "10.0.0.0-10.50.0.0")), ""
+			}
+		case 2:
+			if g.family != "ip" {
+				return fmt.Sprintf("ip6 %s %s%s", pick(r, "saddr", "daddr"), g.neg(), pick(r, v6(r), "fd17::/64", "@a6", "fd00::/8")), ""
+			}
+		case 3, 4, 5, 6:
+			if l4 == "" || l4 == "tcp" || l4 == "udp" {
+				p := l4
+				if p == "" {
+					p = pick(r, "tcp", "tcp", "udp")
+				}
+				return fmt.Sprintf("%s %s %s", p, pick(r, "dport", "dport", "dport", "sport"), pick(r,
+					fmt.Sprint(port(r)), fmt.Sprintf("!= %d", port(r)), fmt.Sprintf("{ %d, %d-%d }", 22, 400, 500), "@ports", fmt.Sprintf("< %d", port(r)),
+					fmt.Sprintf(">= %d", port(r)), fmt.Sprintf("%d-%d", 20, 20+r.IntN(8000)), fmt.Sprintf("!= %d-%d", 20, 20+r.IntN(8000)))), p
+			}
+		case 7:
+			if l4 == "" {
+				return "meta l4proto " + pick(r, "tcp", "udp", "{ tcp, udp }", "!= udp", "{ icmp, ipv6-icmp }", "47"), "?"
+			}
+		case 8:
+			key := pick(r, "iifname", "oifname", "iifname")
+			if g.hook == "prerouting" || g.hook == "input" {
+				key = "iifname"
+			}
+			return key + " " + g.neg() + pick(r, `"`+dev(r)+`"`, `{ "`+dev(r)+`", "zz0" }`, `"doc*"`), ""
+		case 9:
+			return "ct state " + pick(r, "new", "established", "invalid", "{ new, untracked }", "established,related", "!= new", "new,invalid", "! new"), ""
+		case 10:
+			return "ct " + pick(r, "status dnat", "direction original", "mark 0", "status != snat", "zone 0", "direction reply", "protocol tcp", "original proto-dst "+fmt.Sprint(port(r))), ""
+		case 11:
+			return "meta mark " + pick(r, "0", "!= 0", "0x77", "& 0xf0 == 0x70", "{ 1, 2, 0x77 }", "0x10-0x80"), ""
+		case 12:
+			if l4 == "" || l4 == "tcp" {
+				return "tcp flags " + pick(r, "syn", "& (syn | ack) == syn", "& (fin | syn | rst | ack) == ack", "!= syn", "{ syn, ack }", "& rst == rst"), "tcp"
+			}
+		case 13:
+			if l4 == "" && g.family != "ip6" {
+				return "icmp type " + pick(r, "echo-request", "{ echo-reply, destination-unreachable }", "!= echo-request"), "icmp"
+			}
+		case 14:
+			if l4 == "" && g.family != "ip" {
+				return "icmpv6 type " + pick(r, "echo-request", "{ nd-neighbor-solicit, echo-reply }", "!= echo-request"), "icmpv6"
+			}
+		case 15:
+			if g.hook != "" && (g.hook == "prerouting" || g.hook == "input" || g.hook == "forward" || g.hook == "output") {
+				return "fib daddr type " + pick(r, "local", "unicast", "!= local", "{ local, broadcast }"), ""
+			}
+		case 16:
+			if g.hook == "prerouting" || g.hook == "input" {
+				return "fib saddr . iif oif " + pick(r, "missing", "exists"), ""
+			}
+		case 17:
+			if g.family != "ip6" && (l4 == "" || l4 == "tcp") {
+				return pick(r, "ip saddr . tcp dport @pair", "ip daddr . tcp dport { "+v4(r)+" . "+fmt.Sprint(port(r))+", "+v4(r)+" . 80 }"), "tcp"
+			}
+		case 18:
+			if l4 == "" {
+				return "iifname . meta l4proto . th dport @trip", "?"
+			}
+		case 19:
+			return pick(r, "meta nfproto ipv4", "meta protocol ip", "meta pkttype host", "meta protocol != ip6", "iiftype ether", "iif lo", `meta iifkind "tun"`), ""
+		case 20:
+			if l4 == "" {
+				return "@nh,72,8 " + pick(r, "6", "17", "!= 6"), "?"
+			}
+		case 21:
+			if l4 == "" || l4 == "tcp" || l4 == "udp" {
+				return "th dport " + g.neg() + fmt.Sprint(port(r)), "th"
+			}
+		case 22:
+			if l4 == "" && g.family != "ip6" {
+				return "ip protocol " + pick(r, "tcp", "udp", "{ tcp, icmp }"), "?"
+			}
+		default:
+			return pick(r, "ct state new", "meta mark 0"), ""
+		}
+	}
+}
+
+func (g *grammar) statement() string {
+	return pick(g.r, "counter", "meta mark set 0x77", "meta mark set meta mark | 0x10", "meta mark set meta mark & 0xf", "ct mark set 0x5", "ct mark set mark", "meta mark set ct mark",
+		"log group 3", "meta mark set meta mark ^ 0x70", "meta priority set 1:2", "counter meta mark set 2")
+}
+
+func (g *grammar) verdict(l4 string) string {
+	r := g.r
+	switch r.IntN(12) {
+	case 0, 1, 2:
+		return "accept"
+	case 3, 4:
+		return "drop"
+	case 5:
+		if g.hook != "postrouting" && g.hook != "" {
+			return pick(r, "reject", "drop")
+		}
+		return "drop"
+	case 6, 7:
+		if len(g.chains) > 0 {
+			return pick(r, "jump ", "jump ", "goto ") + pick(r, g.chains...)
+		}
+	case 8:
+		return "return"
+	case 9:
+		if len(g.chains) > 0 && (l4 == "tcp" || l4 == "udp") {
+			return fmt.Sprintf("%s dport vmap { %d : accept, %d-%d : jump %s, 1024-2000 : drop }", l4, 22, 80, 90, pick(r, g.chains...))
+		}
+	case 10:
+		if len(g.chains) > 0 {
+			return fmt.Sprintf(`iifname vmap { "ext0" : jump %s, "mgmt0" : accept, "tun1" : return }`, pick(r, g.chains...))
+		}
+	}
+	return ""
+}
+
+// translation is a rule of a nat chain.
+func (g *grammar) translation() string {
+	r := g.r
+	ip, to, any := "ip", v4(r), "172.17.0.2"
+	if g.family == "ip6" || g.family == "inet" && r.IntN(3) == 0 {
+		ip, to, any = "ip6", "["+v6(r)+"]", "[fd17::2]"
+	}
+	p := pick(r, "tcp", "udp")
+	m := fmt.Sprintf("%s dport %s ", p, pick(r, fmt.Sprint(port(r)), fmt.Sprint(port(r)), "1000-9000", "@ports"))
+	if g.family == "inet" {
+		m = "meta nfproto " + map[string]string{"ip": "ipv4 ", "ip6": "ipv6 "}[ip] + m
+	}
+	switch g.hook {
+	case "prerouting", "output":
+		return m + pick(r, "dnat "+ip+" to "+strings.Trim(to, "[]"), fmt.Sprintf("dnat %s to %s:%d", ip, to, port(r)), fmt.Sprintf("redirect to :%d", port(r)), "redirect",
+			fmt.Sprintf("dnat %s to %s:%d", ip, any, port(r)), "accept", "return")
+	case "postrouting":
+		return m + pick(r, "masquerade", "snat "+ip+" to "+strings.Trim(any, "[]"), "accept")
+	}
+	return m + pick(r, "snat "+ip+" to "+strings.Trim(any, "[]"), "accept")
+}

@@ -1,0 +1,274 @@
+//go:build linux
+
+package oracle
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+
+	"golang.org/x/sys/unix"
+)
+
+// Packet is one to inject. In is a device or "local".
+type Packet struct {
+	In           string
+	Src, Dst     netip.Addr
+	Proto        uint8
+	Sport, Dport uint16
+	Type, Code   uint8
+	Flags        uint8
+	SMAC         net.HardwareAddr // of TAP devices
+	Mark         uint32           // of local packets
+	Broadcast    bool             // the destination is a broadcast address on the link
+}
+
+// Fate is what the kernel did.
+type Fate struct {
+	Fate string // local, forward, output, drop or reject
+	Oif  string
+	To   string
+}
+
+const (
+	protoICMP   = 1
+	protoTCP    = 6
+	protoUDP    = 17
+	protoICMPv6 = 58
+)
+
+// idOffset is where the transport keeps the number by which the packet is known again. Translation
+// leaves it alone, and answers repeat it.
+func idOffset(proto uint8) int {
+	if proto == protoUDP {
+		return 8
+	}
+	return 4
+}
+
+// Ask injects a packet and reports its fate. Every packet needs a number of its own.
+func (o *Oracle) Ask(p *Packet, id uint32) (Fate, error) {
+	b := p.bytes(id)
+	if p.In == "local" {
+		switch err := o.send(p, b); {
+		case errors.Is(err, unix.EPERM), errors.Is(err, unix.ENETUNREACH), errors.Is(err, unix.EHOSTUNREACH),
+			errors.Is(err, unix.EACCES), errors.Is(err, unix.EINVAL):
+		case err != nil:
+			return Fate{}, fmt.Errorf("send: %w", err)
+		}
+	} else {
+		d := o.devices[p.In]
+		if d == nil {
+			return Fate{}, fmt.Errorf("no device %s", p.In)
+		}
+		if d.L2 {
+			b = append(d.frame(p), b...)
+		}
+		if _, err := unix.Write(d.fd, b); err != nil {
+			return Fate{}, fmt.Errorf("write to %s: %w", p.In, err)
+		}
+	}
+	return o.fate(p, id)
+}
+
+func (o *Oracle) fate(p *Packet, id uint32) (Fate, error) {
+	f := Fate{Fate: "drop"}
+	answered := false
+	seen := func(ip []byte) bool {
+		n, proto, ok := number(ip)
+		if !ok || proto != p.Proto || n != id {
+			return false
+		}
+		_, th, _ := header(ip) // an echo reply has the number of its request
+		return proto != protoICMP && proto != protoICMPv6 || th[0] == p.Type
+	}
+	err := o.events(func(e *event) {
+		switch {
+		case e.hook == 1 && seen(e.payload):
+			f = Fate{Fate: "local", To: destination(e.payload)}
+		case e.hook == 4 && seen(e.payload) && f.Fate != "local":
+			f = Fate{Fate: "forward", Oif: e.oif, To: destination(e.payload)}
+			if p.In == "local" {
+				f.Fate = "output"
+			}
+		case answers(e.payload, p, id):
+			answered = true
+		}
+	})
+	if f.Oif == "lo" { // left for the host itself and did not arrive
+		f = Fate{Fate: "drop"}
+	}
+	o.drain(func(_ string, ip []byte) { answered = answered || answers(ip, p, id) })
+	if f.Fate == "drop" && answered {
+		f.Fate = "reject"
+	}
+	return f, err
+}
+
+// header finds the transport header of an IP packet.
+func header(ip []byte) (proto uint8, th []byte, ok bool) {
+	switch {
+	case len(ip) >= 20 && ip[0]>>4 == 4:
+		n := int(ip[0]&15) * 4
+		if len(ip) < n {
+			return 0, nil, false
+		}
+		return ip[9], ip[n:], true
+	case len(ip) >= 40 && ip[0]>>4 == 6:
+		return ip[6], ip[40:], true
+	}
+	return 0, nil, false
+}
+
+func number(ip []byte) (uint32, uint8, bool) {
+	proto, th, ok := header(ip)
+	at := idOffset(proto)
+	if !ok || len(th) < at+4 {
+		return 0, proto, false
+	}
+	return binary.BigEndian.Uint32(th[at:]), proto, true
+}
+
+func destination(ip []byte) string {
+	proto, th, _ := header(ip)
+	a, _ := netip.AddrFromSlice(ip[16:20])
+	if ip[0]>>4 == 6 {
+		a, _ = netip.AddrFromSlice(ip[24:40])
+	}
+	if (proto == protoTCP || proto == protoUDP || proto == 132 || proto == 33 || proto == 136) && len(th) >= 4 {
+		return netip.AddrPortFrom(a, binary.BigEndian.Uint16(th[2:])).String()
+	}
+	return a.String()
+}
+
+// answers says whether a packet is an ICMP error about the packet with that number, or a reset for
+// it.
+func answers(ip []byte, p *Packet, id uint32) bool {
+	proto, th, ok := header(ip)
+	if !ok || len(th) < 8 {
+		return false
+	}
+	switch {
+	case proto == protoICMP && (th[0] == 3 || th[0] == 11 || th[0] == 12),
+		proto == protoICMPv6 && th[0] < 128:
+		n, inner, ok := number(th[8:])
+		return ok && inner == p.Proto && n == id
+	case proto == protoTCP && p.Proto == protoTCP && th[13]&4 != 0:
+		seq, ack := binary.BigEndian.Uint32(th[4:]), binary.BigEndian.Uint32(th[8:])
+		return th[13]&16 != 0 && ack-id <= 2 || seq == ackOf(id)
+	}
+	return false
+}
+
+// ackOf is the acknowledgement number that a packet carries: a reset for it repeats it.
+func ackOf(id uint32) uint32 { return id ^ 0x5a5a5a5a }
+
+func (d *Device) frame(p *Packet) []byte {
+	f := make([]byte, 14)
+	copy(f, d.dst)
+	if p.Dst.IsMulticast() {
+		b := p.Dst.AsSlice()
+		if p.Dst.Is4() {
+			copy(f, []byte{1, 0, 0x5e, b[1] & 0x7f, b[2], b[3]})
+		} else {
+			copy(f, []byte{0x33, 0x33, b[12], b[13], b[14], b[15]})
+		}
+	} else if p.Broadcast {
+		copy(f, "\xff\xff\xff\xff\xff\xff")
+	}
+	copy(f[6:], []byte{2, 0, 0, 0, 0, 9})
+	if p.SMAC != nil {
+		copy(f[6:], p.SMAC)
+	}
+	binary.BigEndian.PutUint16(f[12:], map[bool]uint16{true: 0x0800, false: 0x86dd}[p.Dst.Is4()])
+	return f
+}
+
+func (p *Packet) bytes(id uint32) []byte {
+	th := p.transport(id)
+	src, dst := p.Src.AsSlice(), p.Dst.AsSlice()
+	p.checksum(th, src, dst)
+	if p.Src.Is4() {
+		h := []byte{0x45, 0, 0, 0, byte(id >> 8), byte(id) | 1, 0, 0, 64, p.Proto, 0, 0}
+		binary.BigEndian.PutUint16(h[2:], uint16(20+len(th)))
+		h = append(append(h, src...), dst...)
+		binary.BigEndian.PutUint16(h[10:], fold(sum(h, 0)))
+		return append(h, th...)
+	}
+	hops := byte(64)
+	if p.Proto == protoICMPv6 {
+		hops = 255
+	}
+	h := []byte{0x60, 0, 0, 0, 0, 0, p.Proto, hops}
+	binary.BigEndian.PutUint16(h[4:], uint16(len(th)))
+	return append(append(append(h, src...), dst...), th...)
+}
+
+func (p *Packet) transport(id uint32) []byte {
+	ports := binary.BigEndian.AppendUint16(binary.BigEndian.AppendUint16(nil, p.Sport), p.Dport)
+	n := binary.BigEndian.AppendUint32(nil, id)
+	switch p.Proto {
+	case protoTCP:
+		b := append(ports, n...)
+		ack := uint32(0)
+		if p.Flags&16 != 0 {
+			ack = ackOf(id)
+		}
+		b = binary.BigEndian.AppendUint32(b, ack)
+		return append(b, 0x50, p.Flags, 0xff, 0xff, 0, 0, 0, 0)
+	case protoUDP:
+		return append(append(ports, 0, 12, 0, 0), n...)
+	case protoICMP, protoICMPv6:
+		return append([]byte{p.Type, p.Code, 0, 0}, n...)
+	case 132, 33, 136:
+		return append(append(ports, n...), 0, 0, 0, 0)
+	}
+	return append([]byte{0, 0, 0, 0}, n...)
+}
+
+func (p *Packet) checksum(th, src, dst []byte) {
+	pseudo := sum(dst, sum(src, uint32(p.Proto)+uint32(len(th))))
+	switch p.Proto {
+	case protoTCP:
+		binary.BigEndian.PutUint16(th[16:], fold(sum(th, pseudo)))
+	case protoUDP:
+		binary.BigEndian.PutUint16(th[6:], fold(sum(th, pseudo)))
+	case protoICMP:
+		binary.BigEndian.PutUint16(th[2:], fold(sum(th, 0)))
+	case protoICMPv6:
+		binary.BigEndian.PutUint16(th[2:], fold(sum(th, pseudo)))
+	}
+}
+
+func sum(b []byte, s uint32) uint32 {
+	for i := 0; i+1 < len(b); i += 2 {
+		s += uint32(binary.BigEndian.Uint16(b[i:]))
+	}
+	if len(b)%2 == 1 {
+		s += uint32(b[len(b)-1]) << 8
+	}
+	return s
+}
+
+func fold(s uint32) uint16 {
+	for s > 0xffff {
+		s = s&0xffff + s>>16
+	}
+	return ^uint16(s)
+}
+
+func (o *Oracle) send(p *Packet, b []byte) error {
+	fd := o.raw4
+	if !p.Dst.Is4() {
+		fd = o.raw6
+	}
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_MARK, int(p.Mark)); err != nil {
+		return err
+	}
+	if p.Dst.Is4() {
+		return unix.Sendto(fd, b, 0, &unix.SockaddrInet4{Addr: p.Dst.As4()})
+	}
+	return unix.Sendto(fd, b, 0, &unix.SockaddrInet6{Addr: p.Dst.As16()})
+}

@@ -1,0 +1,133 @@
+package trace
+
+import "bytes"
+
+// bridgeHook runs the chains of the bridge family.
+func (w *walk) bridgeHook(hook string) verdictKind { return w.runHook(hookKey{hook: hook, kind: 'b'}) }
+
+// callsIPTables says whether bridged packets go through the IP hooks too (br_netfilter).
+func (w *walk) callsIPTables() bool {
+	key := "net/bridge/bridge-nf-call-iptables"
+	if !w.skb.v4 {
+		key = "net/bridge/bridge-nf-call-ip6tables"
+	}
+	return w.flag(w.value(key), key)
+}
+
+// bridgePort is a frame on a port of a bridge: up to the host where it is addressed to the bridge,
+// else over to another port (br_handle_frame_finish).
+func (w *walk) bridgePort(port, bridge *link) Fate {
+	if mac := parseMAC(w.p.DMAC); mac != nil && !bytes.Equal(mac, bridge.mac) {
+		return w.switched(port, bridge)
+	}
+	if f, ok := w.bridgeIn(port, bridge); !ok {
+		return f
+	}
+	w.in = bridge
+	if !w.undisturbed(bridge) {
+		return Fate{}
+	}
+	if k := w.runHook(hookKey{hook: "ingress", kind: 'n', dev: bridge.Name}); k != vAccept {
+		return w.refused(k)
+	}
+	return w.receive()
+}
+
+// bridgeIn is the way of a frame through the bridge up to the host.
+func (w *walk) bridgeIn(port, bridge *link) (Fate, bool) {
+	w.in, w.out = port, nil
+	for _, hook := range []string{"prerouting", "input"} {
+		if k := w.bridgeHook(hook); k != vAccept {
+			return w.refused(k), false
+		}
+	}
+	w.in = bridge
+	return Fate{}, true
+}
+
+// switched is a frame from port to port. With br_netfilter it passes the IP hooks as well, with the
+// bridge as both interfaces (br_nf_forward).
+func (w *walk) switched(port, bridge *link) Fate {
+	ip := w.callsIPTables()
+	if k := w.bridgeHook("prerouting"); k != vAccept {
+		return w.refused(k)
+	}
+	dst := w.skb.dst()
+	if ip {
+		w.in = bridge
+		if k := w.ipHook("prerouting"); k != vAccept {
+			return w.refused(k)
+		}
+		if w.skb.dst() != dst {
+			return w.rebridged(bridge)
+		}
+	}
+	w.passed = mark{text: "bridge"}
+	out := w.otherPort(port, bridge)
+	w.in, w.out = port, out
+	if k := w.bridgeHook("forward"); k != vAccept {
+		return w.refused(k)
+	}
+	if ip {
+		w.in, w.out = bridge, bridge
+		if k := w.ipHook("forward"); k != vAccept {
+			return w.refused(k)
+		}
+	}
+	w.in, w.out = nil, out
+	if k := w.bridgeHook("postrouting"); k != vAccept {
+		return w.refused(k)
+	}
+	if ip {
+		w.out = bridge
+		if k := w.ipHook("postrouting"); k != vAccept {
+			return w.refused(k)
+		}
+	}
+	w.say("switched on %s", bridge.Name)
+	s := &w.skb
+	f := Fate{Fate: Forward, Oif: bridge.Name, To: endpointText(s.dst(), s.port(2), s.hasPorts()), Rule: w.passed.String()}
+	if out != nil {
+		f.Oif = out.Name
+	}
+	return f
+}
+
+// rebridged is a bridged packet that prerouting gave another destination: it is routed
+// (br_nf_pre_routing_finish).
+func (w *walk) rebridged(bridge *link) Fate {
+	w.in = bridge
+	if w.skb.v4 {
+		return w.route4()
+	}
+	return w.route6()
+}
+
+// otherPort is the port that leads to a neighbour: known where there is only one other.
+func (w *walk) otherPort(port, bridge *link) *link {
+	var others []*link
+	for _, p := range bridge.ports {
+		if p != port && p.Up {
+			others = append(others, p)
+		}
+	}
+	if len(others) == 0 {
+		return nil
+	}
+	if len(others) > 1 && !w.bridged {
+		return others[0]
+	}
+	return others[w.choose(min(len(others), mapChoices), nil, "the port of "+bridge.Name+" that leads to the neighbour")]
+}
+
+// bridgeOut is a packet of the host, or one that it forwards, on its way out by a bridge.
+func (w *walk) bridgeOut(bridge *link) (Fate, bool) {
+	port := bridge.ports[w.choose(min(len(bridge.ports), mapChoices), nil, "the port of "+bridge.Name+" that the packet leaves by")]
+	w.in, w.out = nil, port
+	for _, hook := range []string{"output", "postrouting"} {
+		if k := w.bridgeHook(hook); k != vAccept {
+			return w.refused(k), false
+		}
+	}
+	return Fate{}, true
+}

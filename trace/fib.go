@@ -1,0 +1,417 @@
+package trace
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+
+	"github.com/ringfence/ringfence/ruleset"
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// The types of routes (RTN_*, include/uapi/linux/rtnetlink.h).
+const (
+	rtnUnicast     = 1
+	rtnLocal       = 2
+	rtnBroadcast   = 3
+	rtnAnycast     = 4
+	rtnMulticast   = 5
+	rtnBlackhole   = 6
+	rtnUnreachable = 7
+	rtnProhibit    = 8
+	rtnThrow       = 9
+)
+
+var routeKinds = map[string]int{
+	"unicast": rtnUnicast, "local": rtnLocal, "broadcast": rtnBroadcast, "anycast": rtnAnycast,
+	"multicast": rtnMulticast, "blackhole": rtnBlackhole, "unreachable": rtnUnreachable,
+	"prohibit": rtnProhibit, "throw": rtnThrow,
+}
+
+// The routing tables that the kernel makes (RT_TABLE_*).
+const (
+	tableMain  = 254
+	tableLocal = 255
+)
+
+// route is one entry of a table.
+type route struct {
+	src  *snapshot.Route
+	kind int
+	gw   netip.Addr
+	bits int
+}
+
+// routing is one table: routes by the length and the bits of their prefix.
+type routing struct {
+	lengths []int // that occur, longest first
+	byDst   map[netip.Prefix][]route
+}
+
+// policy is one routing policy rule, prepared.
+type policy struct {
+	snapshot.PolicyRule
+	src, dst netip.Prefix
+}
+
+// fib is the tables and rules of one family.
+type fib struct {
+	v4          bool
+	tables      map[int]*routing
+	rules       []policy
+	customLocal bool // somebody added a route of type local (fib_has_custom_local_routes)
+	customRules bool
+}
+
+func (t *Tracer) newFib(family int) *fib {
+	f := &fib{v4: family == 4, tables: map[int]*routing{}}
+	n := &t.snap.Network
+	for i := range n.Routes {
+		r := &n.Routes[i]
+		p, err := netip.ParsePrefix(r.Dst)
+		if r.Family != family || err != nil {
+			continue
+		}
+		p = p.Masked()
+		tab := f.tables[r.Table]
+		if tab == nil {
+			tab = &routing{byDst: map[netip.Prefix][]route{}}
+			f.tables[r.Table] = tab
+		}
+		gw, _ := netip.ParseAddr(r.Gateway)
+		tab.byDst[p] = append(tab.byDst[p], route{src: r, kind: routeKinds[r.Type], gw: gw, bits: p.Bits()})
+		if !slices.Contains(tab.lengths, p.Bits()) {
+			tab.lengths = append(tab.lengths, p.Bits())
+		}
+		f.customLocal = f.customLocal || r.Type == "local" && r.Protocol != 2 && r.Protocol != 0
+	}
+	for _, tab := range f.tables {
+		slices.Sort(tab.lengths)
+		slices.Reverse(tab.lengths)
+		for _, list := range tab.byDst {
+			slices.SortStableFunc(list, func(a, b route) int {
+				return cmp.Or(b.src.Tos-a.src.Tos, a.src.Metric-b.src.Metric)
+			})
+		}
+	}
+	for i := range n.Rules {
+		r := policy{PolicyRule: n.Rules[i]}
+		if r.Family != family {
+			continue
+		}
+		r.src, _ = netip.ParsePrefix(r.Src)
+		r.dst, _ = netip.ParsePrefix(r.Dst)
+		f.rules = append(f.rules, r)
+		f.customRules = f.customRules || r.Table != tableLocal && r.Table != tableMain && r.Table != 253 ||
+			r.Src+r.Dst+r.Iif+r.Oif != "" || r.Mark != 0 || r.Other
+	}
+	slices.SortStableFunc(f.rules, func(a, b policy) int { return a.Priority - b.Priority })
+	return f
+}
+
+// flow is what a route is looked up for (struct flowi4, flowi6).
+type flow struct {
+	src, dst     netip.Addr
+	iif          *link // nil: the packet comes from the host
+	oif          int   // only routes by this interface
+	mark         word
+	proto        uint8
+	sport, dport uint16
+}
+
+// result is a route that was found.
+type result struct {
+	kind int
+	oif  *link
+	via  netip.Addr // next hop; the destination where the route has no gateway
+	r    *route
+}
+
+var noRoute = result{kind: rtnUnreachable}
+
+// lookup finds the route of a flow (fib_rules_lookup): the rules in order, in each table the longest
+// prefix.
+func (w *walk) lookupRoute(f *fib, fl *flow) result {
+	for i := 0; i < len(f.rules); i++ {
+		p := &f.rules[i]
+		m := w.ruleMatches(p, fl)
+		if w.stuck != nil {
+			return noRoute
+		}
+		if m == p.Invert {
+			continue
+		}
+		switch p.Action {
+		case "lookup":
+		case "goto":
+			for i+1 < len(f.rules) && f.rules[i+1].Priority < p.Goto {
+				i++
+			}
+			continue
+		case "nop":
+			continue
+		case "blackhole", "unreachable", "prohibit":
+			return result{kind: routeKinds[p.Action]}
+		default:
+			w.abort(nil, "a routing policy rule with action "+p.Action)
+			return noRoute
+		}
+		if res, ok := w.lookupTable(f, p.Table, fl); ok {
+			if p.SuppressBits > 0 && res.r != nil && res.r.bits <= p.SuppressBits-1 {
+				continue
+			}
+			return res
+		}
+	}
+	if len(f.rules) == 0 { // not read, or the kernel's own three
+		for _, tab := range []int{tableLocal, tableMain, 253} {
+			if res, ok := w.lookupTable(f, tab, fl); ok {
+				return res
+			}
+		}
+	}
+	return noRoute
+}
+
+// ruleMatches says whether the selectors of a policy rule hold (fib4_rule_match).
+func (w *walk) ruleMatches(p *policy, fl *flow) bool {
+	if p.Other {
+		w.abort(nil, "a routing policy rule with a selector that is not understood")
+		return false
+	}
+	iif := "lo"
+	if fl.iif != nil {
+		iif = fl.iif.Name
+	}
+	oif := ""
+	if l := w.links[fl.oif]; l != nil {
+		oif = l.Name
+	}
+	switch {
+	case p.Iif != "" && p.Iif != iif, p.Oif != "" && p.Oif != oif:
+		return false
+	case p.src.IsValid() && !p.src.Contains(fl.src), p.dst.IsValid() && !p.dst.Contains(fl.dst):
+		return false
+	case p.Tos != 0:
+		return false
+	case p.IPProto != 0 && p.IPProto != int(fl.proto):
+		return false
+	case p.Sport != [2]int{} && (int(fl.sport) < p.Sport[0] || int(fl.sport) > p.Sport[1]),
+		p.Dport != [2]int{} && (int(fl.dport) < p.Dport[0] || int(fl.dport) > p.Dport[1]):
+		return false
+	}
+	mask := p.Mask
+	if mask == 0 && p.Mark != 0 {
+		mask = 0xffffffff
+	}
+	if (fl.mark.v^p.Mark)&mask&^fl.mark.unk != 0 {
+		return false
+	}
+	if fl.mark.unk&mask != 0 {
+		return w.choose(2, nil, "the packet's mark, which a routing policy rule asks for") == 1
+	}
+	return true
+}
+
+// lookupTable finds the best route of one table. A throw route ends the search in it.
+func (w *walk) lookupTable(f *fib, id int, fl *flow) (result, bool) {
+	tab := f.tables[id]
+	if tab == nil {
+		return result{}, false
+	}
+	for _, n := range tab.lengths {
+		p, err := fl.dst.Prefix(n)
+		if err != nil {
+			continue
+		}
+		for i := range tab.byDst[p] {
+			r := &tab.byDst[p][i]
+			if r.src.Tos != 0 || !f.v4 && r.kind == rtnMulticast {
+				continue
+			}
+			switch r.kind {
+			case rtnThrow:
+				return result{}, false
+			case rtnBlackhole, rtnUnreachable, rtnProhibit:
+				return result{kind: r.kind, r: r}, true
+			}
+			if res, ok := w.hop(f, r, fl); ok {
+				return res, true
+			}
+		}
+	}
+	return result{}, false
+}
+
+// hop picks the next hop of a route; of several by a hash, so each of them in turn.
+func (w *walk) hop(f *fib, r *route, fl *flow) (result, bool) {
+	if r.src.Flags&1 != 0 { // RTNH_F_DEAD
+		return result{}, false
+	}
+	var oifs []int
+	for _, o := range r.src.Oifs {
+		l := w.links[o]
+		// IPv6 keeps the routes of a link-local address apart by interface.
+		if l == nil || fl.oif != 0 && o != fl.oif && !(f.v4 && r.kind == rtnLocal && l.Loopback) {
+			continue
+		}
+		oifs = append(oifs, o)
+	}
+	if len(oifs) == 0 {
+		return result{}, false
+	}
+	o := oifs[0]
+	if len(oifs) > 1 {
+		o = oifs[w.choose(min(len(oifs), mapChoices), nil, "which of several next hops the route takes")]
+	}
+	via := fl.dst
+	if r.gw.IsValid() {
+		via = r.gw
+	}
+	return result{kind: r.kind, oif: w.links[o], via: via, r: r}, true
+}
+
+func (w *walk) fib() *fib {
+	if w.skb.v4 {
+		return w.fib4
+	}
+	return w.fib6
+}
+
+// flow is the flow of the packet as it is now.
+func (w *walk) flow() flow {
+	s := &w.skb
+	return flow{
+		src: s.src(), dst: s.dst(), iif: w.in, mark: s.mark, proto: s.proto, sport: s.port(0), dport: s.port(2),
+	}
+}
+
+// fibExpr is the fib expression (nft_fib_ipv4.c, nft_fib_ipv6.c).
+func (w *walk) fibExpr(e *ruleset.Fib, r *rule) verdict {
+	at := regOffset(e.Dreg)
+	size := 4
+	if e.Result == ruleset.FibOifname && e.Flags&ruleset.FibPresent == 0 {
+		size = 16
+	}
+	if at < 0 || at+size > regBytes {
+		return w.abort(r, "a register that does not exist")
+	}
+	addr := w.skb.src()
+	if e.Flags&ruleset.FibDaddr != 0 {
+		addr = w.skb.dst()
+	}
+	var dev *link
+	switch {
+	case e.Flags&ruleset.FibIif != 0:
+		dev = w.in
+	case e.Flags&ruleset.FibOifFlag != 0:
+		dev = w.out
+	}
+	if e.Result == ruleset.FibAddrtype {
+		kind := 0
+		if w.skb.v4 {
+			kind = w.addrType4(addr, dev)
+		} else {
+			kind = w.addrType6(e, addr, dev)
+		}
+		w.regs.put32(at, uint32(kind))
+		return vNext
+	}
+	found := w.fibDevice(e, addr, dev)
+	switch {
+	case e.Flags&ruleset.FibPresent != 0:
+		w.regs.put8(at, map[bool]uint8{true: 1}[found != nil])
+	case e.Result == ruleset.FibOif:
+		n := 0
+		if found != nil {
+			n = found.Index
+		}
+		w.regs.put32(at, uint32(n))
+	case found != nil:
+		w.regs.put(at, found.name[:])
+	default:
+		w.regs.put(at, make([]byte, 16))
+	}
+	return vNext
+}
+
+// fibDevice is the interface of the route to an address; with dev only if the route can use that.
+func (w *walk) fibDevice(e *ruleset.Fib, addr netip.Addr, dev *link) *link {
+	s := &w.skb
+	if w.hook == "prerouting" && w.in != nil && w.in.Loopback {
+		return w.in
+	}
+	fl := flow{dst: addr, src: s.src(), proto: s.proto}
+	if e.Flags&ruleset.FibDaddr == 0 {
+		fl.src = s.dst()
+		if s.v4 && addr.As4()[0] == 0 && (s.dst() == netip.AddrFrom4([4]byte{255, 255, 255, 255}) ||
+			s.dst().IsMulticast()) {
+			return w.in
+		}
+	}
+	if e.Flags&ruleset.FibMark != 0 {
+		fl.mark = s.mark
+	}
+	if !s.v4 && dev != nil && addr.IsLinkLocalUnicast() {
+		fl.oif = dev.Index
+	}
+	f := w.fib()
+	res := w.lookupRoute(f, &fl)
+	if res.kind != rtnUnicast || res.oif == nil {
+		return nil
+	}
+	if dev == nil {
+		return res.oif
+	}
+	if slices.Contains(res.r.src.Oifs, dev.Index) {
+		return dev
+	}
+	return nil
+}
+
+// addrType4 is the type of an IPv4 address, which the kernel reads from the table local alone
+// (inet_dev_addr_type).
+func (w *walk) addrType4(addr netip.Addr, dev *link) int {
+	b := addr.As4()
+	switch {
+	case b[0] == 0 || b == [4]byte{255, 255, 255, 255}:
+		return rtnBroadcast
+	case addr.IsMulticast():
+		return rtnMulticast
+	}
+	res, ok := w.lookupTable(w.fib4, tableLocal, &flow{dst: addr})
+	if !ok || dev != nil && res.oif != dev {
+		return rtnUnicast
+	}
+	if res.kind == rtnBlackhole || res.kind == rtnUnreachable || res.kind == rtnProhibit {
+		return rtnUnicast
+	}
+	return res.kind
+}
+
+// addrType6 is the type of an IPv6 address by its route.
+func (w *walk) addrType6(e *ruleset.Fib, addr netip.Addr, dev *link) int {
+	if addr.IsMulticast() {
+		return rtnMulticast
+	}
+	if dev != nil && slices.Contains(dev.v6, addr) {
+		return rtnLocal
+	}
+	fl := flow{dst: addr, proto: w.skb.proto}
+	if dev != nil && addr.IsLinkLocalUnicast() {
+		fl.oif = dev.Index
+	}
+	if e.Flags&ruleset.FibMark != 0 {
+		fl.mark = w.skb.mark
+	}
+	res := w.lookupRoute(w.fib6, &fl)
+	switch res.kind {
+	case rtnLocal:
+		if dev != nil {
+			return rtnUnicast
+		}
+	case rtnMulticast:
+		return rtnUnicast
+	}
+	return res.kind
+}

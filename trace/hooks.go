@@ -1,0 +1,248 @@
+package trace
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// walk is one way of one packet.
+type walk struct {
+	*Tracer
+	p         *Packet
+	skb       skb
+	conn      conn
+	regs      registers
+	why       [regBytes / 4]string // why a register is not known
+	choices   []choice
+	at        int
+	stuck     *Cause
+	changes   []change
+	in, out   *link
+	nextHop   netip.Addr
+	hook      string
+	family    byte // 'i', 'b' or 'n', as in hookKey
+	local     bool // sent by the host
+	zone      uint16
+	evaluated int
+	path      []mark
+	last      mark // the last decision
+	passed    mark // what let the packet through input, forward or output
+
+	netdevProto uint8 // family of the chain at ingress and egress
+}
+
+// mark is one station of the way, kept small until somebody reads it.
+type mark struct {
+	hook  string
+	rule  *rule
+	chain *chain // whose policy decided
+	kind  verdictKind
+	to    *chain
+	text  string // a decision of the stack
+}
+
+func (w *walk) start(p *Packet) {
+	w.p = p
+	w.at, w.stuck, w.evaluated, w.zone = 0, nil, 0, 0
+	w.changes, w.path = w.changes[:0], w.path[:0]
+	w.in, w.out, w.local, w.nextHop = nil, nil, false, netip.Addr{}
+	w.last, w.passed, w.hook = mark{}, mark{}, ""
+	w.regs = registers{}
+	w.skb.build(p, w.names[p.In])
+}
+
+// matched notes a rule that decided something.
+func (w *walk) matched(r *rule, v verdict) {
+	if v.rule != nil {
+		r = v.rule
+	}
+	w.note(mark{hook: w.hook, rule: r, kind: v.kind, to: v.to})
+}
+
+// policy notes the policy of a base chain. It counts as what let the packet through only where no
+// rule did.
+func (w *walk) policy(c *chain, k verdictKind) {
+	w.note(mark{hook: w.hook, chain: c, kind: k})
+}
+
+func (w *walk) note(m mark) {
+	w.path = append(w.path, m)
+	w.last = m
+	main := m.hook == "input" || m.hook == "forward" || m.hook == "output"
+	if m.kind == vAccept && main && w.family == 'i' && (m.rule != nil || w.passed.rule == nil) {
+		w.passed = m
+	}
+}
+
+func (w *walk) say(format string, args ...any) {
+	w.path = append(w.path, mark{text: fmt.Sprintf(format, args...)})
+}
+
+// String names the decision as in Fate.Rule.
+func (m *mark) String() string {
+	switch {
+	case m.rule != nil:
+		return m.rule.String()
+	case m.chain != nil:
+		return m.chain.String() + "#policy"
+	}
+	return m.text
+}
+
+var effectNames = map[verdictKind]string{
+	vAccept: "accept", vDrop: "drop", vReject: "reject", vJump: "jump", vGoto: "goto", vReturn: "return",
+	vQueue: "queue", vStolen: "taken",
+}
+
+// steps writes the way out.
+func (w *walk) steps() []Step {
+	out := make([]Step, 0, len(w.path))
+	for i := range w.path {
+		m := &w.path[i]
+		s := Step{Hook: m.hook, Effect: effectNames[m.kind]}
+		c := m.chain
+		switch {
+		case m.rule != nil:
+			c = m.rule.chain
+			s.Rule, s.Text = m.rule.src.Handle, m.rule.text()
+		case m.chain != nil:
+			s.Text = "policy " + m.chain.src.Base.Policy
+		default:
+			s = Step{Effect: m.text}
+		}
+		if c != nil {
+			s.Family, s.Table, s.Chain = c.table.src.Family, c.table.src.Name, c.src.Name
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+// runHook calls what is registered at a hook. vAccept lets the packet go on.
+func (w *walk) runHook(k hookKey) verdictKind {
+	entries := w.hooks[k]
+	w.hook, w.family = k.hook, k.kind
+	for i := range entries {
+		e := &entries[i]
+		var v verdict
+		switch e.kind {
+		case enConntrack:
+			w.track()
+			continue
+		case enNAT:
+			v = w.natGroup(e)
+		case enLegacy:
+			v = w.legacy(e)
+		case enTies:
+			v = w.ties(e)
+		default:
+			v = w.entry(e.chain)
+		}
+		switch {
+		case w.stuck != nil:
+			return vStolen
+		case v.kind == vAccept:
+		case v.kind == vQueue:
+			if w.choose(2, v.rule, "a program outside the kernel decides") == 1 {
+				return vDrop
+			}
+		default:
+			return v.kind
+		}
+	}
+	return vAccept
+}
+
+// entry runs a base chain; one of type route has the host's packet routed again where it changed what
+// the route depends on (nf_route_table_hook4).
+func (w *walk) entry(c *chain) verdict {
+	if w.family == 'n' {
+		w.netdevProto = map[string]uint8{"netdev": 5, "inet": w.inetProto()}[c.table.src.Family]
+	}
+	if c.src.Base.Type != "route" || w.hook != "output" {
+		return w.baseChain(c)
+	}
+	src, dst, mk := w.skb.src(), w.skb.dst(), w.skb.mark
+	v := w.baseChain(c)
+	if v.kind == vAccept && (src != w.skb.src() || dst != w.skb.dst() || mk != w.skb.mark) && !w.reroute() {
+		return verdict{kind: vDrop}
+	}
+	return v
+}
+
+func (w *walk) inetProto() uint8 {
+	if w.skb.v4 {
+		return 2
+	}
+	return 10
+}
+
+// ties runs chains of equal priority in every order.
+func (w *walk) ties(e *hookEntry) verdict {
+	order := slices.Clone(e.chains)
+	for i := 0; i < len(order)-1; i++ {
+		k := w.choose(len(order)-i, nil, "chains of priority "+fmt.Sprint(e.prio)+" run in an order that is not known: "+chainNames(e.chains))
+		order[i], order[i+k] = order[i+k], order[i]
+	}
+	for _, c := range order {
+		if v := w.entry(c); v.kind != vAccept {
+			return v
+		}
+	}
+	return verdict{kind: vAccept}
+}
+
+func chainNames(cs []*chain) string {
+	var names []string
+	for _, c := range cs {
+		names = append(names, c.String())
+	}
+	return strings.Join(names, ", ")
+}
+
+// legacyPriorities is where the tables of iptables-legacy hook in.
+var legacyPriorities = map[string]int32{"raw": -300, "mangle": -150, "filter": 0, "security": 50}
+
+// legacyEntries are the tables of iptables-legacy at a hook. Their rules are not read.
+func (t *Tracer) legacyEntries(k hookKey) []hookEntry {
+	name := "iptables"
+	if !k.v4 {
+		name = "ip6tables"
+	}
+	hooks := map[string][]string{
+		"raw": {"prerouting", "output"}, "mangle": {"prerouting", "input", "forward", "output", "postrouting"},
+		"filter": {"input", "forward", "output"}, "security": {"input", "forward", "output"},
+		"nat": {"prerouting", "input", "output", "postrouting"},
+	}
+	var list []hookEntry
+	for _, tab := range strings.Fields(t.snap.NFTables.Legacy[name].Value) {
+		if !slices.Contains(hooks[tab], k.hook) {
+			continue
+		}
+		prio, ok := legacyPriorities[tab]
+		if tab == "nat" {
+			prio, ok = prioDstNAT, true
+			if k.hook == "input" || k.hook == "postrouting" {
+				prio = prioSrcNAT
+			}
+		}
+		if ok {
+			list = append(list, hookEntry{kind: enLegacy, prio: prio, legacy: name + "-legacy table " + tab})
+		}
+	}
+	return list
+}
+
+// legacy is a table whose rules are not read: a filter lets the packet through or drops it, the others
+// can change it.
+func (w *walk) legacy(e *hookEntry) verdict {
+	if strings.HasSuffix(e.legacy, " filter") || strings.HasSuffix(e.legacy, " security") {
+		if w.choose(2, nil, e.legacy+" was not read") == 1 {
+			return verdict{kind: vDrop}
+		}
+		return verdict{kind: vAccept}
+	}
+	return w.abort(nil, e.legacy+" was not read")
+}

@@ -1,0 +1,308 @@
+package trace
+
+import (
+	"encoding/binary"
+	"net/netip"
+
+	"github.com/ringfence/ringfence/ruleset"
+)
+
+// The flags of a translation (NF_NAT_RANGE_*).
+const (
+	natNetmap = 1 << 6
+)
+
+// nat carries out a translation of the first packet of a connection.
+func (w *walk) nat(n *ruleset.NAT, r *rule) verdict {
+	if n.Family == 2 && !w.skb.v4 || n.Family == 10 && w.skb.v4 {
+		return vNext // not for this family (nft_nat_inet_eval)
+	}
+	c := w.skb.ct
+	if n.Kind == "tproxy" {
+		return w.tproxy(n, r)
+	}
+	if c == nil {
+		return verdict{kind: vAccept}
+	}
+	var addr netip.Addr
+	switch n.Kind {
+	case "masquerade":
+		a, ok := w.masqueradeAddr()
+		if !ok {
+			return verdict{kind: vDrop}
+		}
+		w.natSource(a, 0)
+		return verdict{kind: vAccept}
+	case "redirect":
+		a, ok := w.redirectAddr()
+		if !ok {
+			return verdict{kind: vDrop}
+		}
+		addr = a
+	default:
+		a, ok := w.natAddr(n, r)
+		if !ok {
+			return verdict{kind: vStolen}
+		}
+		addr = a
+	}
+	lo, hi, ok := w.natPorts(n)
+	if !ok {
+		return w.abort(r, "a translation to a port that is not known")
+	}
+	w.translate(n.Kind, addr, lo, hi)
+	return verdict{kind: vAccept}
+}
+
+func (w *walk) translate(kind string, addr netip.Addr, lo, hi uint16) {
+	if kind == "snat" {
+		w.natSource(addr, lo)
+		return
+	}
+	w.natDest(addr, lo, hi)
+}
+
+// natAddr reads the address of a translation; of a range each in turn.
+func (w *walk) natAddr(n *ruleset.NAT, r *rule) (netip.Addr, bool) {
+	if n.AddrMin == 0 {
+		return netip.Addr{}, true
+	}
+	size := 16
+	if w.skb.v4 {
+		size = 4
+	}
+	read := func(reg uint32) ([]byte, bool) {
+		at := regOffset(reg)
+		if at < 0 || at+size > regBytes || w.regs.unknown(at, size) {
+			w.abort(r, "a translation to an address that is not known")
+			return nil, false
+		}
+		return w.regs.v[at : at+size], true
+	}
+	lo, ok := read(n.AddrMin)
+	if !ok {
+		return netip.Addr{}, false
+	}
+	hi := lo
+	if n.AddrMax != 0 {
+		if hi, ok = read(n.AddrMax); !ok {
+			return netip.Addr{}, false
+		}
+	}
+	return w.pickAddr(lo, hi, n.Flags&natNetmap != 0, n.Kind == "snat", r)
+}
+
+// pickAddr is the address of a range that the kernel takes: for netmap the one with the packet's own
+// host part, else by a hash, so each of them in turn.
+func (w *walk) pickAddr(lo, hi []byte, netmap, source bool, r *rule) (netip.Addr, bool) {
+	a, _ := netip.AddrFromSlice(lo)
+	if string(lo) == string(hi) {
+		return a, true
+	}
+	if netmap {
+		old := w.skb.dst()
+		if source {
+			old = w.skb.src()
+		}
+		b := old.AsSlice()
+		for i := range b {
+			mask := ^(lo[i] ^ hi[i])
+			b[i] = b[i]&^mask | lo[i]&mask
+		}
+		a, _ = netip.AddrFromSlice(b)
+		return a, true
+	}
+	n := len(lo)
+	span := binary.BigEndian.Uint32(hi[n-4:]) - binary.BigEndian.Uint32(lo[n-4:])
+	if n == 16 && string(lo[:12]) != string(hi[:12]) || span >= mapChoices {
+		if source { // the source decides nothing more here
+			return a, true
+		}
+		w.abort(r, "a translation to a large range of addresses")
+		return a, false
+	}
+	k := 0
+	if !source {
+		k = w.choose(int(span)+1, r, "which address of the range the translation takes")
+	}
+	for range k {
+		a = a.Next()
+	}
+	return a, true
+}
+
+func (w *walk) natPorts(n *ruleset.NAT) (lo, hi uint16, ok bool) {
+	read := func(reg uint32) (uint16, bool) {
+		at := regOffset(reg)
+		if reg == 0 {
+			return 0, true
+		}
+		if at < 0 || w.regs.unknown(at, 2) {
+			return 0, false
+		}
+		return binary.BigEndian.Uint16(w.regs.v[at:]), true
+	}
+	lo, ok = read(n.PortMin)
+	if !ok {
+		return 0, 0, false
+	}
+	if n.PortMax == 0 {
+		return lo, lo, true
+	}
+	hi, ok = read(n.PortMax)
+	return lo, hi, ok
+}
+
+// natDest gives the packet a new destination; port 0 and an invalid address keep the old ones. Of a
+// range of ports the packet's own stays where it is inside, else the first is taken
+// (nf_nat_l4proto_unique_tuple, without a clash).
+func (w *walk) natDest(addr netip.Addr, lo, hi uint16) {
+	s, c := &w.skb, w.skb.ct
+	if addr.IsValid() && addr.Is4() == s.v4 {
+		s.setDst(addr)
+	}
+	if p := s.port(2); lo != 0 && (p < lo || p > hi) {
+		s.setPort(2, lo)
+	}
+	c.newDst, c.newDpt = s.dst(), s.port(2)
+	c.natDst = true
+	c.status.v |= ipsDstNATDone
+	if c.newDst != c.dst || c.newDpt != c.dport {
+		c.status.v |= ipsDstNAT
+	}
+}
+
+func (w *walk) natSource(addr netip.Addr, port uint16) {
+	s, c := &w.skb, w.skb.ct
+	if addr.IsValid() && addr.Is4() == s.v4 {
+		s.setSrc(addr)
+	}
+	if port != 0 {
+		s.setPort(0, port)
+	}
+	c.newSrc, c.newSport = s.src(), s.port(0)
+	c.natSrc = true
+	c.status.v |= ipsSrcNATDone
+	if c.newSrc != c.src || c.newSport != c.sport {
+		c.status.v |= ipsSrcNAT
+	}
+}
+
+// masqueradeAddr is the address that the kernel gives a packet that leaves by the interface:
+// one of the subnet of the next hop, else the first (inet_select_addr).
+func (w *walk) masqueradeAddr() (netip.Addr, bool) {
+	if w.out == nil {
+		return netip.Addr{}, false
+	}
+	list := w.out.v4
+	if !w.skb.v4 {
+		list = w.out.v6
+	}
+	for _, p := range w.out.nets {
+		if p.Contains(w.nextHop) && p.Addr().Is4() == w.skb.v4 {
+			return p.Addr(), true
+		}
+	}
+	for _, a := range list {
+		if !a.IsLinkLocalUnicast() {
+			return a, true
+		}
+	}
+	if len(list) > 0 {
+		return list[0], true
+	}
+	return netip.Addr{}, false
+}
+
+// redirectAddr is where redirect sends a packet (nf_nat_redirect_ipv4, nf_nat_redirect_ipv6): the
+// first address of the incoming interface, in IPv6 one of the destination's scope; loopback for
+// packets of the host itself.
+func (w *walk) redirectAddr() (netip.Addr, bool) {
+	if w.hook == "output" {
+		if w.skb.v4 {
+			return netip.AddrFrom4([4]byte{127, 0, 0, 1}), true
+		}
+		return netip.IPv6Loopback(), true
+	}
+	if w.in == nil {
+		return netip.Addr{}, false
+	}
+	if w.skb.v4 {
+		if len(w.in.v4) == 0 {
+			return netip.Addr{}, false
+		}
+		return w.in.v4[0], true
+	}
+	local := w.skb.dst().IsLinkLocalUnicast()
+	for _, a := range w.in.v6 {
+		if a.IsLinkLocalUnicast() == local {
+			return a, true
+		}
+	}
+	return netip.Addr{}, false
+}
+
+// natGroup runs the chains of type nat of a hook: the kernel calls them from one place, at dstnat or
+// srcnat priority whatever their own, for the first packet alone, until one of them has set up a
+// translation (nf_nat_inet_fn).
+func (w *walk) natGroup(e *hookEntry) verdict {
+	c := w.skb.ct
+	accept := verdict{kind: vAccept}
+	source := w.hook == "postrouting" || w.hook == "input"
+	done := func() bool { return source && c.natSrc || !source && c.natDst }
+	if c == nil || c.state != ruleset.CtNew && c.state != ruleset.CtRelated || done() {
+		return accept
+	}
+	for _, ch := range e.chains {
+		if v := w.baseChain(ch); v.kind != vAccept {
+			return v
+		}
+		if done() {
+			return accept
+		}
+	}
+	if source {
+		c.natSrc = true
+		c.status.v |= ipsSrcNATDone
+	} else {
+		c.natDst = true
+		c.status.v |= ipsDstNATDone
+	}
+	return accept
+}
+
+// tproxy hands the packet to a transparent socket where there is one; else the rule ends
+// (nft_tproxy_eval_v4).
+func (w *walk) tproxy(n *ruleset.NAT, r *rule) verdict {
+	s := &w.skb
+	if s.proto != protoTCP && s.proto != protoUDP {
+		return vNo
+	}
+	addr, port := s.dst(), s.port(2)
+	if n.AddrMin != 0 {
+		a, ok := w.natAddr(&ruleset.NAT{Kind: "dnat", AddrMin: n.AddrMin}, r)
+		if !ok {
+			return verdict{kind: vStolen}
+		}
+		addr = a
+	} else if w.in != nil {
+		list := w.in.v4
+		if !s.v4 {
+			list = w.in.v6
+		}
+		if len(list) > 0 {
+			addr = list[0]
+		}
+	}
+	if n.PortMin != 0 {
+		at := regOffset(n.PortMin)
+		if at < 0 || w.regs.unknown(at, 2) {
+			return w.abort(r, "tproxy to a port that is not known")
+		}
+		port = binary.BigEndian.Uint16(w.regs.v[at:])
+	}
+	if w.socketAt(addr, port) == nil {
+		return vNo
+	}
+	return w.maybe(r, "whether the socket is transparent")
+}

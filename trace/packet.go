@@ -1,0 +1,461 @@
+package trace
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"github.com/ringfence/ringfence/ruleset"
+)
+
+// Packet is one packet as the question gives it. In is the interface that it arrives on, or "local"
+// for one that a process of the host sends.
+type Packet struct {
+	ID    json.RawMessage `json:"id,omitempty"`
+	In    string          `json:"in"`
+	Src   netip.Addr      `json:"src"`
+	Dst   netip.Addr      `json:"dst"`
+	Proto string          `json:"proto"` // tcp, udp, icmp, icmpv6 or a number
+	Sport uint16          `json:"sport,omitempty"`
+	Dport uint16          `json:"dport,omitempty"`
+	Type  *uint8          `json:"type,omitempty"` // of ICMP; an echo request where it is left out
+	Code  uint8           `json:"code,omitempty"`
+	Flags *string         `json:"flags,omitempty"` // letters of FSRPAU; "S" where it is left out
+	SMAC  string          `json:"smac,omitempty"`
+	// DMAC is where the frame is addressed to; empty is the host itself. On a bridge port another
+	// address is that of a neighbour, to whom the bridge hands the frame over.
+	DMAC string `json:"dmac,omitempty"`
+	Mark uint32 `json:"mark,omitempty"`
+	// Ct is new, established, related, invalid or untracked; empty is what the packet would be as
+	// the first of its connection.
+	Ct string `json:"ct,omitempty"`
+}
+
+// The protocol numbers that have headers of their own.
+const (
+	protoICMP    = 1
+	protoTCP     = 6
+	protoUDP     = 17
+	protoICMPv6  = 58
+	protoDCCP    = 33
+	protoSCTP    = 132
+	protoUDPLite = 136
+)
+
+var protoNumbers = map[string]uint8{
+	"tcp": protoTCP, "udp": protoUDP, "icmp": protoICMP, "icmpv6": protoICMPv6, "ipv6-icmp": protoICMPv6,
+	"sctp": protoSCTP, "dccp": protoDCCP, "udplite": protoUDPLite, "gre": 47, "esp": 50, "ah": 51, "igmp": 2,
+}
+
+var flagBits = map[rune]uint8{'F': 1, 'S': 2, 'R': 4, 'P': 8, 'A': 16, 'U': 32, 'E': 64, 'W': 128}
+
+// protocol is the number of the packet's protocol.
+func (p *Packet) protocol() (uint8, error) {
+	if n, ok := protoNumbers[strings.ToLower(p.Proto)]; ok {
+		return n, nil
+	}
+	n, err := strconv.ParseUint(p.Proto, 10, 8)
+	if err != nil {
+		return 0, fmt.Errorf("protocol %q: want tcp, udp, icmp, icmpv6 or a number", p.Proto)
+	}
+	return uint8(n), nil
+}
+
+func (p *Packet) flagByte() (uint8, error) {
+	if p.Flags == nil {
+		return flagBits['S'], nil
+	}
+	var b uint8
+	for _, c := range strings.ToUpper(*p.Flags) {
+		bit, ok := flagBits[c]
+		if !ok {
+			return 0, fmt.Errorf("TCP flags %q: want letters of FSRPAU", *p.Flags)
+		}
+		b |= bit
+	}
+	return b, nil
+}
+
+func (p *Packet) icmpType() uint8 {
+	switch {
+	case p.Type != nil:
+		return *p.Type
+	case p.Dst.Is4():
+		return 8
+	}
+	return 128
+}
+
+var ctStates = map[string]uint32{
+	"": 0, "new": ruleset.CtNew, "established": ruleset.CtEstablished, "related": ruleset.CtRelated,
+	"invalid": ruleset.CtInvalid, "untracked": ruleset.CtUntracked,
+}
+
+// Check says what is wrong with the packet itself, apart from any host.
+func (p *Packet) Check() error {
+	switch {
+	case !p.Src.IsValid():
+		return errors.New("the packet has no source address")
+	case !p.Dst.IsValid():
+		return errors.New("the packet has no destination address")
+	case p.Src.Unmap().Is4() != p.Dst.Unmap().Is4():
+		return errors.New("source and destination are of different families")
+	case p.In == "":
+		return errors.New("the packet has no interface: give one in \"in\", or \"local\"")
+	}
+	if _, err := p.protocol(); err != nil {
+		return err
+	}
+	if _, err := p.flagByte(); err != nil {
+		return err
+	}
+	if _, ok := ctStates[p.Ct]; !ok {
+		return fmt.Errorf("conntrack state %q: want new, established, related, invalid or untracked", p.Ct)
+	}
+	for _, mac := range []string{p.SMAC, p.DMAC} {
+		if mac != "" && parseMAC(mac) == nil {
+			return fmt.Errorf("hardware address %q: want six bytes", mac)
+		}
+	}
+	return nil
+}
+
+func (t *Tracer) check(p *Packet) error {
+	if err := p.Check(); err != nil {
+		return err
+	}
+	if p.In != "local" && t.names[p.In] == nil {
+		return fmt.Errorf("interface %q does not exist", p.In)
+	}
+	return nil
+}
+
+func parseMAC(s string) []byte {
+	b, err := hex.DecodeString(strings.ReplaceAll(s, ":", ""))
+	if err != nil || len(b) != 6 {
+		return nil
+	}
+	return b
+}
+
+// ParsePacket reads the text form: 'tcp 172.17.0.2:40000 > 10.0.0.1:22 syn'. IPv6 addresses with
+// ports stand in brackets; after them come TCP flags by name or letter, "type N" and "code N" of
+// ICMP, "mark N", "ct STATE", "smac ADDR" and "dmac ADDR".
+func ParsePacket(in, text string) (*Packet, error) {
+	f := strings.Fields(text)
+	if len(f) < 4 || f[2] != ">" {
+		return nil, fmt.Errorf("packet %q: want 'PROTO SRC[:PORT] > DST[:PORT] [FLAGS]'", text)
+	}
+	p := &Packet{In: in, Proto: f[0]}
+	var err error
+	if p.Src, p.Sport, err = endpoint(f[1]); err != nil {
+		return nil, err
+	}
+	if p.Dst, p.Dport, err = endpoint(f[3]); err != nil {
+		return nil, err
+	}
+	if p.Sport == 0 && p.Dport != 0 {
+		p.Sport = 40000
+	}
+	for rest := f[4:]; len(rest) > 0; {
+		n, err := p.option(rest)
+		if err != nil {
+			return nil, fmt.Errorf("packet %q: %w", text, err)
+		}
+		rest = rest[n:]
+	}
+	return p, p.Check()
+}
+
+var flagNames = map[string]string{"fin": "F", "syn": "S", "rst": "R", "psh": "P", "ack": "A", "urg": "U", "ece": "E", "cwr": "W"}
+
+// option reads one option at the front of f and returns how many words it took.
+func (p *Packet) option(f []string) (int, error) {
+	word := strings.ToLower(f[0])
+	number := func(bits int) (uint64, error) {
+		if len(f) < 2 {
+			return 0, fmt.Errorf("%s: a number is missing", word)
+		}
+		n, err := strconv.ParseUint(f[1], 0, bits)
+		if err != nil {
+			return 0, fmt.Errorf("%s %s: not a number of %d bits", word, f[1], bits)
+		}
+		return n, nil
+	}
+	switch word {
+	case "type":
+		n, err := number(8)
+		typ := uint8(n)
+		p.Type = &typ
+		return 2, err
+	case "code":
+		n, err := number(8)
+		p.Code = uint8(n)
+		return 2, err
+	case "mark":
+		n, err := number(32)
+		p.Mark = uint32(n)
+		return 2, err
+	case "ct", "smac", "dmac":
+		if len(f) < 2 {
+			return 0, fmt.Errorf("%s: a value is missing", word)
+		}
+		*map[string]*string{"ct": &p.Ct, "smac": &p.SMAC, "dmac": &p.DMAC}[word] = f[1]
+		return 2, nil
+	}
+	letters := ""
+	for _, part := range strings.FieldsFunc(word, func(r rune) bool { return r == ',' || r == '+' || r == '|' }) {
+		if l, ok := flagNames[part]; ok {
+			letters += l
+		} else {
+			letters += strings.ToUpper(part)
+		}
+	}
+	if p.Flags != nil {
+		letters = *p.Flags + letters
+	}
+	p.Flags = &letters
+	_, err := p.flagByte()
+	return 1, err
+}
+
+func endpoint(s string) (netip.Addr, uint16, error) {
+	if a, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil {
+		return a.WithZone(""), 0, nil
+	}
+	ap, err := netip.ParseAddrPort(s)
+	if err != nil {
+		return netip.Addr{}, 0, fmt.Errorf("address %q: want ADDR, ADDR:PORT or [ADDR]:PORT", s)
+	}
+	return ap.Addr().WithZone(""), ap.Port(), nil
+}
+
+// skb is the packet on its way: its bytes and what the kernel knows beside them. Bits of unk are
+// not given by the question: length, identification, time to live, checksums and the like.
+type skb struct {
+	v4      bool
+	proto   uint8
+	thoff   int
+	link    []byte // Ethernet header; nil where the interface has none
+	linkUnk []byte
+	nh      []byte // network and transport header
+	unk     []byte
+	pkttype uint8
+	mark    word
+	ct      *conn
+	untrack bool   // conntrack was told to stay out, or stays out by itself
+	seen    bool   // by conntrack
+	tos     bool   // a rule changed the type of service
+	given   string // conntrack state that the question gives
+}
+
+// word is a number with the bits of it that are not known.
+type word struct{ v, unk uint32 }
+
+// build writes the headers.
+func (s *skb) build(p *Packet, in *link) {
+	proto, _ := p.protocol()
+	src, dst := p.Src.Unmap().WithZone(""), p.Dst.Unmap().WithZone("")
+	*s = skb{
+		v4: src.Is4(), proto: proto, mark: word{v: p.Mark}, given: p.Ct, nh: s.nh[:0], unk: s.unk[:0],
+	}
+	th, thUnk := transport(p, proto)
+	if s.v4 {
+		s.thoff = 20
+		s.nh = append(s.nh, 0x45, 0, 0, 0, 0, 0, 0, 0, 64, proto, 0, 0)
+		s.unk = append(s.unk, 0, 0, 0xff, 0xff, 0xff, 0xff, 0x40, 0, 0xff, 0, 0xff, 0xff)
+		a, b := src.As4(), dst.As4()
+		s.nh = append(append(s.nh, a[:]...), b[:]...)
+		s.unk = append(s.unk, make([]byte, 8)...)
+	} else {
+		s.thoff = 40
+		s.nh = append(s.nh, 0x60, 0, 0, 0, 0, 0, proto, 64)
+		hops := byte(0xff)
+		if proto == protoICMPv6 && p.icmpType() >= 133 && p.icmpType() <= 137 {
+			s.nh[7], hops = 255, 0
+		}
+		s.unk = append(s.unk, 0, 0x0f, 0xff, 0xff, 0xff, 0xff, 0, hops)
+		a, b := src.As16(), dst.As16()
+		s.nh = append(append(s.nh, a[:]...), b[:]...)
+		s.unk = append(s.unk, make([]byte, 32)...)
+	}
+	s.nh, s.unk = append(s.nh, th...), append(s.unk, thUnk...)
+	s.linkHeader(p, in, dst)
+}
+
+func transport(p *Packet, proto uint8) (b, unk []byte) {
+	ports := binary.BigEndian.AppendUint16(binary.BigEndian.AppendUint16(nil, p.Sport), p.Dport)
+	all := func(n int) []byte {
+		u := make([]byte, n)
+		for i := range u {
+			u[i] = 0xff
+		}
+		return u
+	}
+	switch proto {
+	case protoTCP:
+		flags, _ := p.flagByte()
+		b = append(ports, 0, 0, 0, 0, 0, 0, 0, 0, 0x50, flags, 0, 0, 0, 0, 0, 0)
+		unk = append(append(make([]byte, 4), all(8)...), 0xf0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff)
+	case protoUDP, protoUDPLite:
+		b, unk = append(ports, 0, 0, 0, 0), append(make([]byte, 4), all(4)...)
+	case protoSCTP, protoDCCP:
+		b, unk = append(ports, make([]byte, 8)...), append(make([]byte, 4), all(8)...)
+	case protoICMP, protoICMPv6:
+		b, unk = []byte{p.icmpType(), p.Code, 0, 0, 0, 0, 0, 0}, append(make([]byte, 2), all(6)...)
+	default:
+		b, unk = make([]byte, 8), all(8)
+	}
+	return b, unk
+}
+
+// The packet types of a link (include/uapi/linux/if_packet.h).
+const (
+	pktHost      = 0
+	pktBroadcast = 1
+	pktMulticast = 2
+)
+
+func (s *skb) linkHeader(p *Packet, in *link, dst netip.Addr) {
+	if in == nil || !in.ether {
+		return
+	}
+	h := make([]byte, 14)
+	unk := make([]byte, 14)
+	copy(h, in.mac)
+	switch {
+	case in.Loopback:
+	case dst.IsMulticast():
+		s.pkttype = pktMulticast
+		multicastMAC(h, dst)
+	case in.broadcast(dst):
+		s.pkttype = pktBroadcast
+		copy(h, "\xff\xff\xff\xff\xff\xff")
+	}
+	if mac := parseMAC(p.DMAC); mac != nil {
+		copy(h, mac)
+	}
+	if mac := parseMAC(p.SMAC); mac != nil {
+		copy(h[6:], mac)
+	} else if !in.Loopback {
+		copy(unk[6:12], "\xff\xff\xff\xff\xff\xff")
+	}
+	binary.BigEndian.PutUint16(h[12:], s.etherType())
+	s.link, s.linkUnk = h, unk
+}
+
+func (s *skb) etherType() uint16 {
+	if s.v4 {
+		return 0x0800
+	}
+	return 0x86dd
+}
+
+// multicastMAC is the group address of RFC 1112 and RFC 2464.
+func multicastMAC(h []byte, dst netip.Addr) {
+	b := dst.AsSlice()
+	if dst.Is4() {
+		copy(h, []byte{1, 0, 0x5e, b[1] & 0x7f, b[2], b[3]})
+		return
+	}
+	copy(h, []byte{0x33, 0x33, b[12], b[13], b[14], b[15]})
+}
+
+// broadcast says whether dst is a broadcast address on the link.
+func (l *link) broadcast(dst netip.Addr) bool {
+	if !dst.Is4() {
+		return false
+	}
+	if dst == netip.AddrFrom4([4]byte{255, 255, 255, 255}) {
+		return true
+	}
+	for _, p := range l.nets {
+		if p.Addr().Is4() && p.Bits() < 31 && p.Contains(dst) {
+			a, m := dst.As4(), p.Masked().Addr().As4()
+			host := ^uint32(0) >> p.Bits()
+			if binary.BigEndian.Uint32(a[:]) == binary.BigEndian.Uint32(m[:])|host {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (s *skb) src() netip.Addr { return s.addr(12, 8) }
+func (s *skb) dst() netip.Addr { return s.addr(16, 24) }
+
+func (s *skb) addr(at4, at6 int) netip.Addr {
+	if s.v4 {
+		return netip.AddrFrom4([4]byte(s.nh[at4 : at4+4]))
+	}
+	return netip.AddrFrom16([16]byte(s.nh[at6 : at6+16]))
+}
+
+func (s *skb) setSrc(a netip.Addr) { s.setAddr(12, 8, a) }
+func (s *skb) setDst(a netip.Addr) { s.setAddr(16, 24, a) }
+
+func (s *skb) setAddr(at4, at6 int, a netip.Addr) {
+	if a.Is4() != s.v4 {
+		return
+	}
+	if s.v4 {
+		b := a.As4()
+		copy(s.nh[at4:], b[:])
+		return
+	}
+	b := a.As16()
+	copy(s.nh[at6:], b[:])
+}
+
+// hasPorts says whether the transport has ports that a translation can change.
+func (s *skb) hasPorts() bool {
+	switch s.proto {
+	case protoTCP, protoUDP, protoUDPLite, protoSCTP, protoDCCP:
+		return true
+	}
+	return false
+}
+
+func (s *skb) port(at int) uint16 {
+	if !s.hasPorts() {
+		return 0
+	}
+	return binary.BigEndian.Uint16(s.nh[s.thoff+at:])
+}
+
+func (s *skb) setPort(at int, n uint16) {
+	if s.hasPorts() {
+		binary.BigEndian.PutUint16(s.nh[s.thoff+at:], n)
+	}
+}
+
+// endpointText is an address with its port, where there are ports.
+func endpointText(a netip.Addr, port uint16, ports bool) string {
+	if !ports {
+		return a.String()
+	}
+	return netip.AddrPortFrom(a, port).String()
+}
+
+// String is the packet in the form that ParsePacket reads.
+func (p *Packet) String() string {
+	proto, _ := p.protocol()
+	ports := proto == protoTCP || proto == protoUDP || proto == protoSCTP || proto == protoUDPLite || proto == protoDCCP
+	s := p.Proto + " " + endpointText(p.Src, p.Sport, ports) + " > " + endpointText(p.Dst, p.Dport, ports)
+	switch proto {
+	case protoTCP:
+		flags, _ := p.flagByte()
+		if flags == flagBits['S'] {
+			return s + " syn"
+		}
+		return s + " " + *p.Flags
+	case protoICMP, protoICMPv6:
+		return fmt.Sprintf("%s type %d code %d", s, p.icmpType(), p.Code)
+	}
+	return s
+}

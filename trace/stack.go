@@ -1,0 +1,472 @@
+package trace
+
+import (
+	"net/netip"
+	"slices"
+	"strconv"
+
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// conf is the switches of an interface, already combined with those for all. A value below 0 was
+// not read.
+type conf struct {
+	forwarding, rpFilter, routeLocalnet, acceptLocal, srcValidMark int
+	disable6, forward6                                             int
+}
+
+func (t *Tracer) readConf(l *snapshot.Link) conf {
+	own := func(dir, key string) int { return t.value("net/" + dir + "/conf/" + l.Name + "/" + key) }
+	both := func(key string) int {
+		a, b := t.value("net/ipv4/conf/all/"+key), own("ipv4", key)
+		if a < 0 || b < 0 {
+			if max(a, b) > 0 && key != "rp_filter" {
+				return 1
+			}
+			return -1
+		}
+		return max(a, b)
+	}
+	c := conf{
+		forwarding: own("ipv4", "forwarding"), rpFilter: both("rp_filter"), routeLocalnet: both("route_localnet"),
+		acceptLocal: both("accept_local"), srcValidMark: both("src_valid_mark"), disable6: own("ipv6", "disable_ipv6"),
+		forward6: t.value("net/ipv6/conf/all/forwarding"),
+	}
+	if c.forward6 == 0 && own("ipv6", "force_forwarding") > 0 {
+		c.forward6 = 1
+	}
+	return c
+}
+
+// value is a switch's number, 0 where the kernel does not have it, and below 0 where it was not read.
+func (t *Tracer) value(key string) int {
+	n, ok := t.sysctl(key)
+	if !ok {
+		return -1
+	}
+	return n
+}
+
+// flag decides by a switch; one that was not read is taken both ways.
+func (w *walk) flag(v int, name string) bool {
+	if v < 0 {
+		return w.choose(2, nil, name+" was not read") == 1
+	}
+	return v != 0
+}
+
+// run follows the packet from where it starts.
+func (w *walk) run() Fate {
+	if w.p.In == "local" {
+		return w.output()
+	}
+	in := w.names[w.p.In]
+	if !in.Up {
+		return w.drop("interface-down")
+	}
+	return w.arrive(in)
+}
+
+// arrive is a packet at an interface: ingress, the bridge that the interface is a port of, then the
+// network layer.
+func (w *walk) arrive(in *link) Fate {
+	w.in, w.out = in, nil
+	if !w.undisturbed(in) {
+		return Fate{}
+	}
+	if k := w.runHook(hookKey{hook: "ingress", kind: 'n', dev: in.Name}); k != vAccept {
+		return w.refused(k)
+	}
+	master := w.links[in.Master]
+	switch {
+	case master != nil && master.Kind == "bridge":
+		return w.bridgePort(in, master)
+	case master != nil && master.Kind == "vrf", in.Kind == "vrf":
+		w.abort(nil, "the interface belongs to a VRF")
+		return Fate{}
+	case in.Kind == "bridge" && w.bridged && len(in.ports) > 0:
+		port := in.ports[w.choose(min(len(in.ports), mapChoices), nil, "the port of "+in.Name+" that the packet came in by")]
+		if f, ok := w.bridgeIn(port, in); !ok {
+			return f
+		}
+	}
+	return w.receive()
+}
+
+// undisturbed says whether no program outside the model takes packets of the interface first.
+func (w *walk) undisturbed(l *link) bool {
+	if l.XDP {
+		w.abort(nil, "an XDP program is attached to "+l.Name)
+	}
+	for _, tc := range l.TC {
+		if tc != "clsact" && tc != "ingress" {
+			w.abort(nil, "traffic control on "+l.Name+": "+tc)
+		}
+	}
+	return w.stuck == nil
+}
+
+func (w *walk) ipHook(hook string) verdictKind {
+	return w.runHook(hookKey{hook: hook, v4: w.skb.v4, kind: 'i'})
+}
+
+// receive is the network layer's input (ip_rcv, ip6_rcv_core).
+func (w *walk) receive() Fate {
+	s := &w.skb
+	src, dst := s.src(), s.dst()
+	if !s.v4 {
+		switch {
+		case w.flag(w.in.conf.disable6, "disable_ipv6 of "+w.in.Name):
+			return w.drop("ipv6-disabled")
+		case !w.in.Loopback && (src.IsLoopback() || dst.IsLoopback()), src.IsMulticast(), src.Is4In6(),
+			dst.IsMulticast() && (dst.As16()[1]&15 == 0 || dst.As16()[1]&15 == 1 && !w.in.Loopback):
+			return w.drop("martian")
+		}
+	}
+	if k := w.ipHook("prerouting"); k != vAccept {
+		return w.refused(k)
+	}
+	if w.local { // over loopback: the route was found on the way out
+		return w.deliver()
+	}
+	if s.v4 {
+		return w.route4()
+	}
+	return w.route6()
+}
+
+var limitedBroadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})
+
+func zeronet(a netip.Addr) bool { return a.Is4() && a.As4()[0] == 0 }
+
+// route4 is the routing decision for a packet that came in (ip_route_input_slow).
+func (w *walk) route4() Fate {
+	s := &w.skb
+	src, dst := s.src(), s.dst()
+	if dst.IsMulticast() {
+		return w.multicast(dst)
+	}
+	if src.IsMulticast() || src == limitedBroadcast {
+		return w.drop("martian")
+	}
+	unspecified := netip.IPv4Unspecified()
+	if dst == limitedBroadcast || src == unspecified && dst == unspecified {
+		return w.broadcast4()
+	}
+	if zeronet(src) || zeronet(dst) {
+		return w.drop("martian")
+	}
+	if (src.IsLoopback() || dst.IsLoopback()) && !w.flag(w.in.conf.routeLocalnet, "route_localnet of "+w.in.Name) {
+		return w.drop("martian")
+	}
+	fl := w.flow()
+	res := w.lookupRoute(w.fib4, &fl)
+	if w.stuck != nil {
+		return Fate{}
+	}
+	switch res.kind {
+	case rtnBroadcast:
+		return w.broadcast4()
+	case rtnLocal:
+		if why := w.validSource(0); why != "" {
+			return w.drop(why)
+		}
+		return w.deliver()
+	}
+	if !w.flag(w.in.conf.forwarding, "forwarding of "+w.in.Name) {
+		return w.drop("forwarding-off")
+	}
+	if res.kind != rtnUnicast {
+		return w.drop("route")
+	}
+	if why := w.validSource(res.oif.Index); why != "" {
+		return w.drop(why)
+	}
+	if s.pkttype != pktHost {
+		return w.drop("martian")
+	}
+	return w.forward(res)
+}
+
+// broadcast4 is the delivery of a broadcast.
+func (w *walk) broadcast4() Fate {
+	if src := w.skb.src(); !zeronet(src) {
+		if why := w.validSource(0); why != "" {
+			return w.drop(why)
+		}
+	}
+	return w.deliver()
+}
+
+// multicast is delivered where somebody joined the group, which only is known of the groups that every
+// host is in.
+func (w *walk) multicast(dst netip.Addr) Fate {
+	all := dst == netip.AddrFrom4([4]byte{224, 0, 0, 1}) || dst == netip.MustParseAddr("ff02::1")
+	if !all && !w.solicited(dst) {
+		w.abort(nil, "which multicast groups the host has joined was not read")
+		return Fate{}
+	}
+	return w.deliver()
+}
+
+// solicited says whether dst is the solicited-node group of an address of the interface (RFC 4291).
+func (w *walk) solicited(dst netip.Addr) bool {
+	for _, a := range w.in.v6 {
+		b := a.As16()
+		group := netip.AddrFrom16([16]byte{0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, b[13], b[14], b[15]})
+		if group == dst {
+			return true
+		}
+	}
+	return false
+}
+
+// validSource is the check of the source address (fib_validate_source): one of the host's own is
+// refused, and with rp_filter one whose way back does not lead through the interface. oif is that of
+// the route, 0 for a local destination.
+func (w *walk) validSource(oif int) string {
+	c := &w.in.conf
+	rpf := c.rpFilter
+	if rpf < 0 {
+		rpf = w.choose(3, nil, "rp_filter of "+w.in.Name+" was not read")
+	}
+	src := w.skb.src()
+	acceptLocal := w.flag(c.acceptLocal, "accept_local of "+w.in.Name)
+	if rpf == 0 {
+		if acceptLocal {
+			return ""
+		}
+		if !w.fib4.customLocal && !w.fib4.customRules {
+			if w.own(src) {
+				return "martian"
+			}
+			return ""
+		}
+	}
+	fl := flow{src: w.skb.dst(), dst: src, proto: 0}
+	if oif != 0 {
+		fl.iif = w.links[oif]
+	}
+	if w.flag(c.srcValidMark, "src_valid_mark of "+w.in.Name) {
+		fl.mark = w.skb.mark
+	}
+	if slices.ContainsFunc(w.fib4.rules, func(p policy) bool {
+		return p.IPProto != 0 || p.Sport != [2]int{} || p.Dport != [2]int{}
+	}) {
+		fl.proto, fl.sport, fl.dport = w.skb.proto, w.skb.port(2), w.skb.port(0)
+	}
+	res := w.lookupRoute(w.fib4, &fl)
+	none := res.kind == rtnUnreachable || res.kind == rtnBlackhole || res.kind == rtnProhibit
+	switch {
+	case none && rpf == 0:
+		return ""
+	case none:
+		return "rp_filter"
+	case res.kind != rtnUnicast && (res.kind != rtnLocal || !acceptLocal):
+		return "martian"
+	case res.oif == w.in || res.r != nil && slices.Contains(res.r.src.Oifs, w.in.Index):
+		return ""
+	case len(w.in.v4) == 0 && rpf == 0:
+		return ""
+	case len(w.in.v4) == 0, rpf == 1:
+		return "rp_filter"
+	}
+	return ""
+}
+
+// own says whether the host has the address.
+func (w *walk) own(a netip.Addr) bool {
+	for _, l := range w.links {
+		if slices.Contains(l.v4, a) || slices.Contains(l.v6, a) {
+			return true
+		}
+	}
+	return false
+}
+
+// route6 is the routing decision of IPv6 (ip6_route_input, ip6_forward).
+func (w *walk) route6() Fate {
+	s := &w.skb
+	src, dst := s.src(), s.dst()
+	if dst.IsMulticast() {
+		return w.multicast(dst)
+	}
+	fl := w.flow()
+	if dst.IsLinkLocalUnicast() || dst.IsLoopback() {
+		fl.oif = w.in.Index
+	}
+	res := w.lookupRoute(w.fib6, &fl)
+	if w.stuck != nil {
+		return Fate{}
+	}
+	switch res.kind {
+	case rtnLocal, rtnAnycast:
+		return w.deliver()
+	case rtnUnicast:
+	default:
+		return w.drop("route")
+	}
+	switch {
+	case !w.flag(w.in.conf.forward6, "IPv6 forwarding"):
+		return w.drop("forwarding-off")
+	case s.pkttype != pktHost:
+		return w.drop("martian")
+	case src.IsUnspecified(), src.IsLoopback(), src.IsLinkLocalUnicast():
+		return w.drop("martian")
+	}
+	return w.forward(res)
+}
+
+// deliver is the input hook and the socket.
+func (w *walk) deliver() Fate {
+	w.say("routed to the host itself")
+	w.passed = mark{text: "route"}
+	if k := w.ipHook("input"); k != vAccept {
+		return w.refused(k)
+	}
+	s := &w.skb
+	f := Fate{Fate: Local, To: endpointText(s.dst(), s.port(2), s.hasPorts()), Socket: "none", Rule: w.passed.String()}
+	if sk := w.socketAt(s.dst(), s.port(2)); sk != nil {
+		f.Socket = sk.name
+	}
+	w.say("delivered to the host, socket %s", f.Socket)
+	return f
+}
+
+// forward is the forward hook and the way out.
+func (w *walk) forward(res result) Fate {
+	w.out, w.nextHop = res.oif, res.via
+	w.say("routed to %s", res.oif.Name)
+	w.passed = mark{text: "route"}
+	if !w.undisturbed(res.oif) {
+		return Fate{}
+	}
+	if k := w.ipHook("forward"); k != vAccept {
+		return w.refused(k)
+	}
+	return w.leave(Forward)
+}
+
+// leave is postrouting, the bridge behind the interface, and egress.
+func (w *walk) leave(fate string) Fate {
+	if k := w.ipHook("postrouting"); k != vAccept {
+		return w.refused(k)
+	}
+	s := &w.skb
+	out := w.out
+	f := Fate{
+		Fate: fate, Oif: out.Name, To: endpointText(s.dst(), s.port(2), s.hasPorts()), Rule: w.passed.String(),
+	}
+	if k := w.runHook(hookKey{hook: "egress", kind: 'n', dev: out.Name}); k != vAccept {
+		return w.refused(k)
+	}
+	if out.Kind == "bridge" && w.bridged && len(out.ports) > 0 {
+		if g, ok := w.bridgeOut(out); !ok {
+			return g
+		}
+	}
+	w.say("leaves by %s", out.Name)
+	return f
+}
+
+// output is a packet of the host itself (ip_route_output_key, ip_local_out).
+func (w *walk) output() Fate {
+	w.local = true
+	s := &w.skb
+	if !w.routeOut() {
+		if w.stuck != nil {
+			return Fate{}
+		}
+		return w.drop("route")
+	}
+	w.passed = mark{text: "route"}
+	dst := s.dst()
+	if k := w.outputHook(dst); k != vAccept {
+		return w.refused(k)
+	}
+	if w.out == nil || !w.undisturbed(w.out) {
+		return Fate{}
+	}
+	if !w.out.Loopback {
+		return w.leave(Output)
+	}
+	passed := w.passed
+	if k := w.ipHook("postrouting"); k != vAccept {
+		return w.refused(k)
+	}
+	if k := w.runHook(hookKey{hook: "egress", kind: 'n', dev: w.out.Name}); k != vAccept {
+		return w.refused(k)
+	}
+	w.say("back in over %s", w.out.Name)
+	w.passed = passed
+	return w.arrive(w.out)
+}
+
+// outputHook runs the hook, and routes again where a translation changed the destination.
+func (w *walk) outputHook(dst netip.Addr) verdictKind {
+	k := w.ipHook("output")
+	if k == vAccept && w.skb.dst() != dst && !w.reroute() && w.stuck == nil {
+		w.last = mark{text: "route"}
+		return vDrop
+	}
+	return k
+}
+
+// routeOut finds the way of a packet of the host.
+func (w *walk) routeOut() bool {
+	fl := w.flow()
+	fl.iif = nil
+	dst := w.skb.dst()
+	if dst == limitedBroadcast || dst.IsMulticast() || dst.IsLinkLocalUnicast() && !w.skb.v4 && !w.own(dst) {
+		w.abort(nil, "the interface that the process sends by")
+		return false
+	}
+	if !w.skb.v4 && dst.IsLoopback() && w.lo != nil {
+		fl.oif = 0
+	}
+	res := w.lookupRoute(w.fib(), &fl)
+	switch res.kind {
+	case rtnLocal, rtnAnycast:
+		w.out = w.lo
+	case rtnUnicast, rtnBroadcast:
+		w.out = res.oif
+	default:
+		return false
+	}
+	w.nextHop = res.via
+	return w.out != nil
+}
+
+// reroute finds the way again after the packet was changed (ip_route_me_harder), now by its source as
+// well: one of 127.0.0.0/8 does not leave the host without route_localnet (__mkroute_output).
+func (w *walk) reroute() bool {
+	if !w.routeOut() {
+		return false
+	}
+	if w.skb.v4 && w.skb.src().IsLoopback() && !w.out.Loopback {
+		return w.flag(w.out.conf.routeLocalnet, "route_localnet of "+w.out.Name)
+	}
+	return true
+}
+
+// drop ends the way for a reason that is no rule.
+func (w *walk) drop(cause string) Fate {
+	w.say("dropped: %s", cause)
+	return Fate{Fate: Drop, Rule: cause}
+}
+
+// refused ends the way by the last rule or policy.
+func (w *walk) refused(k verdictKind) Fate {
+	f := Fate{Fate: Drop, Rule: w.last.String()}
+	if k == vReject {
+		f.Fate = Reject
+	}
+	return f
+}
+
+func portText(addr netip.Addr, port int) string {
+	if addr.Is6() {
+		return "[" + addr.String() + "]:" + strconv.Itoa(port)
+	}
+	return addr.String() + ":" + strconv.Itoa(port)
+}

@@ -1,0 +1,300 @@
+// Package trace follows one packet through a host: ingress, prerouting, the routing decision, input
+// or forward, output and postrouting, with the packet filter, conntrack, translation, routes, policy
+// rules, sysctls, bridges and sockets of a snapshot.
+//
+// It runs the rules the way the kernel's virtual machine does, over the bytes of the packet and a
+// register file (net/netfilter/nf_tables_core.c). What cannot be decided, such as a limit, a random
+// number, bytes that the question leaves open or an extension that is not understood, is taken both
+// ways; where all ways end the same, that is the answer, else the fate is unknown and names them.
+//
+// The package shares no code with package reach, so that each can check the other.
+package trace
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// The fates of a packet.
+const (
+	Local   = "local"   // passed the input hook
+	Forward = "forward" // leaves by another interface
+	Output  = "output"  // of this host, leaves by an interface
+	Drop    = "drop"
+	Reject  = "reject" // dropped, and the sender is told
+	Unknown = "unknown"
+)
+
+// Fate is what becomes of a packet.
+type Fate struct {
+	Fate   string `json:"fate"`
+	Oif    string `json:"oif,omitempty"`
+	To     string `json:"to,omitempty"`     // the destination after translation
+	Socket string `json:"socket,omitempty"` // that takes it, or "none"
+	// Rule decided: "inet filter/input#12", "#policy" of a base chain, or a cause that is no rule:
+	// route, rp_filter, martian, forwarding-off, ...
+	Rule string `json:"rule,omitempty"`
+	Why  string `json:"why,omitempty"` // what an unknown fate hangs on
+	// Because lists what an unknown fate hangs on, Path is the way of the packet.
+	Because []Cause `json:"-"`
+	Path    []Step  `json:"-"`
+}
+
+// Step is one station of the way: a rule that decided something, or a decision of the stack.
+type Step struct {
+	Hook   string `json:"hook,omitempty"`
+	Family string `json:"family,omitempty"`
+	Table  string `json:"table,omitempty"`
+	Chain  string `json:"chain,omitempty"`
+	Rule   uint64 `json:"rule,omitempty"` // handle
+	Text   string `json:"text,omitempty"`
+	Effect string `json:"effect"`
+}
+
+// Cause is something undecided: an expression of a rule, or a fact that was not seen.
+type Cause struct {
+	Family     string `json:"family,omitempty"`
+	Table      string `json:"table,omitempty"`
+	Chain      string `json:"chain,omitempty"`
+	Rule       uint64 `json:"rule,omitempty"`
+	Expression string `json:"expression,omitempty"`
+	Why        string `json:"why"`
+}
+
+// String is the cause in one line.
+func (c Cause) String() string {
+	if c.Table == "" {
+		return c.Why
+	}
+	return fmt.Sprintf("%s %s/%s#%d: %s", c.Family, c.Table, c.Chain, c.Rule, c.Why)
+}
+
+// Tracer traces packets over one snapshot. It is not safe for concurrent use.
+type Tracer struct {
+	snap    *snapshot.Snapshot
+	links   map[int]*link
+	names   map[string]*link
+	lo      *link
+	fib4    *fib
+	fib6    *fib
+	tables  []*table
+	hooks   map[hookKey][]hookEntry
+	natOps  [2]bool // v4, v6: a base chain of type nat is registered
+	bridged bool    // there are base chains of the bridge family
+	general []Cause // what makes every fate unknown
+	sockets []socket
+	walk    walk
+}
+
+// maxWays bounds how many ways a packet with undecided points is followed.
+const maxWays = 512
+
+// New prepares a tracer. It never fails: what the snapshot lacks becomes the reason of unknown fates.
+func New(s *snapshot.Snapshot) *Tracer {
+	t := &Tracer{snap: s}
+	t.general = missing(s)
+	t.readLinks()
+	t.fib4, t.fib6 = t.newFib(4), t.newFib(6)
+	t.readSockets()
+	t.compile()
+	t.walk.Tracer = t
+	return t
+}
+
+// missing is the sections that a fate needs and that were not read.
+func missing(s *snapshot.Snapshot) []Cause {
+	var list []Cause
+	for _, name := range []string{"network", "nftables"} {
+		c := s.Section(name)
+		links := len(s.Network.Links) > 0
+		if c.Status == snapshot.OK || name == "nftables" && c.Status == snapshot.Absent && links ||
+			c.Status == snapshot.Partial && links {
+			continue
+		}
+		list = append(list, Cause{Why: name + " was not read: " + strings.Join(c.Reasons, "; ")})
+	}
+	return list
+}
+
+// Packet follows one packet.
+func (t *Tracer) Packet(p *Packet) Fate {
+	if len(t.general) > 0 {
+		return unknownFate(t.general)
+	}
+	if err := t.check(p); err != nil {
+		return unknownFate([]Cause{{Why: err.Error()}})
+	}
+	w := &t.walk
+	w.choices = w.choices[:0]
+	var first Fate
+	for way := 0; ; way++ {
+		w.start(p)
+		f := w.run()
+		switch {
+		case w.stuck != nil:
+			return unknownFate([]Cause{*w.stuck})
+		case way == 0:
+			f.Path = w.steps()
+			first = f
+		case !same(&f, &first):
+			return unknownFate(w.blame())
+		case way == maxWays:
+			return unknownFate(append(w.blame(), Cause{Why: "too many undecided expressions on the way"}))
+		}
+		if !w.advance() {
+			return first
+		}
+	}
+}
+
+// same says whether two fates are one for the sender and for the host.
+func same(a, b *Fate) bool {
+	return a.Fate == b.Fate && a.Oif == b.Oif && a.To == b.To && a.Socket == b.Socket
+}
+
+func unknownFate(because []Cause) Fate {
+	var why []string
+	for _, c := range because {
+		if s := c.String(); !slices.Contains(why, s) {
+			why = append(why, s)
+		}
+	}
+	return Fate{Fate: Unknown, Why: strings.Join(why, "; "), Because: because}
+}
+
+// choice is a point where the walk could go several ways.
+type choice struct {
+	n, taken int
+	cause    Cause
+	rule     *rule
+}
+
+// choose picks one of n ways; the walk is repeated until each was taken.
+func (w *walk) choose(n int, r *rule, why string) int {
+	if w.at < len(w.choices) {
+		c := &w.choices[w.at]
+		w.at++
+		return c.taken
+	}
+	w.choices = append(w.choices, choice{n: n, rule: r, cause: Cause{Why: why}})
+	w.at++
+	return 0
+}
+
+// advance takes the next way at the last point that has one left.
+func (w *walk) advance() bool {
+	for n := len(w.choices); n > 0; n-- {
+		c := &w.choices[n-1]
+		if c.taken+1 < c.n {
+			c.taken++
+			w.choices = w.choices[:n]
+			return true
+		}
+	}
+	return false
+}
+
+// blame is the causes on the present way: the last one that changed is what made the difference.
+func (w *walk) blame() []Cause {
+	n := min(w.at, len(w.choices))
+	for n > 0 && w.choices[n-1].taken == 0 {
+		n--
+	}
+	if n == 0 {
+		return nil
+	}
+	return []Cause{w.choices[n-1].named()}
+}
+
+func (c *choice) named() Cause {
+	out := c.cause
+	if c.rule != nil {
+		out.Family, out.Table = c.rule.chain.table.src.Family, c.rule.chain.table.src.Name
+		out.Chain, out.Rule = c.rule.chain.src.Name, c.rule.src.Handle
+	}
+	return out
+}
+
+// abort ends the walk: what comes next cannot be followed in any way.
+func (w *walk) abort(r *rule, why string) verdict {
+	if w.stuck == nil {
+		c := (&choice{rule: r, cause: Cause{Why: why}}).named()
+		w.stuck = &c
+	}
+	return verdict{kind: vStolen}
+}
+
+// link is an interface with what the walk asks of it.
+type link struct {
+	*snapshot.Link
+	mac    []byte
+	ether  bool
+	v4, v6 []netip.Addr // in the kernel's order
+	nets   []netip.Prefix
+	ports  []*link // of a bridge
+	name   [16]byte
+	conf   conf
+}
+
+func (t *Tracer) readLinks() {
+	t.links, t.names = map[int]*link{}, map[string]*link{}
+	for i := range t.snap.Network.Links {
+		l := &link{Link: &t.snap.Network.Links[i]}
+		copy(l.name[:15], l.Name)
+		l.mac = parseMAC(l.MAC)
+		l.ether = l.Hardware == 1 || l.Hardware == 772 || l.Hardware == 0 && l.Kind != "tun"
+		for _, a := range l.Addrs {
+			p, err := netip.ParsePrefix(a)
+			if err != nil {
+				continue
+			}
+			l.nets = append(l.nets, p)
+			if p.Addr().Is4() {
+				l.v4 = append(l.v4, p.Addr())
+			} else {
+				l.v6 = append(l.v6, p.Addr())
+			}
+		}
+		l.conf = t.readConf(l.Link)
+		if l.Loopback {
+			t.lo = l
+		}
+		t.links[l.Index], t.names[l.Name] = l, l
+	}
+	for _, l := range t.snap.Network.Links {
+		if m := t.links[l.Master]; m != nil && l.Master != 0 {
+			m.ports = append(m.ports, t.links[l.Index])
+		}
+	}
+}
+
+// sysctl is the value of a switch and whether it was read. An absent one is off.
+func (t *Tracer) sysctl(key string) (int, bool) {
+	f, ok := t.snap.Network.Sysctls[key]
+	switch {
+	case !ok || f.State == snapshot.Absent:
+		return 0, ok
+	case f.State != snapshot.Present:
+		return 0, false
+	}
+	n := 0
+	if _, err := fmt.Sscan(f.Value, &n); err != nil {
+		return 0, false
+	}
+	return n, true
+}
+
+// ruleText prints a rule for the path.
+func (r *rule) text() string { return r.src.Text(r.chain.table.src) }
+
+func (r *rule) String() string {
+	return fmt.Sprintf("%s#%d", r.chain, r.src.Handle)
+}
+
+func (c *chain) String() string {
+	return fmt.Sprintf("%s %s/%s", c.table.src.Family, c.table.src.Name, c.src.Name)
+}

@@ -1,0 +1,570 @@
+package trace
+
+import (
+	"bytes"
+	"encoding/binary"
+
+	"github.com/ringfence/ringfence/ruleset"
+)
+
+// maxRules bounds the rules that one way of a packet evaluates: a snapshot can be made so that
+// chains call each other without end.
+const maxRules = 5_000_000
+
+// jumpStack is how deep jumps nest (NFT_JUMP_STACK_SIZE).
+const jumpStack = 16
+
+// registers is the register file; bits of unk are not known.
+type registers struct {
+	v, unk [regBytes]byte
+	dirty  bool // some bit of unk is set
+}
+
+// put stores known bytes, padded with zeros to whole words.
+func (r *registers) put(at int, b []byte) {
+	end := min((at+len(b)+3)&^3, regBytes)
+	n := copy(r.v[at:], b)
+	clear(r.v[at+n : end])
+	if r.dirty {
+		clear(r.unk[at:end])
+	}
+}
+
+// forget makes every bit known again: the registers of a new chain have no values that count.
+func (r *registers) forget() {
+	if r.dirty {
+		clear(r.unk[:])
+		r.dirty = false
+	}
+}
+
+func (r *registers) putUnk(at int, b, unk []byte) {
+	r.put(at, b)
+	if anyBit(unk) {
+		copy(r.unk[at:], unk)
+		r.dirty = true
+	}
+}
+
+func (r *registers) putUnknown(at, n int) {
+	end := min((at+n+3)&^3, regBytes)
+	for i := at; i < end; i++ {
+		r.v[i], r.unk[i] = 0, 0xff
+	}
+	r.dirty = true
+}
+
+func (r *registers) put32(at int, n uint32) {
+	binary.NativeEndian.PutUint32(r.v[at:], n)
+	if r.dirty {
+		clear(r.unk[at : at+4])
+	}
+}
+
+func (r *registers) putWord(at int, w word) {
+	r.put32(at, w.v)
+	if w.unk != 0 {
+		binary.NativeEndian.PutUint32(r.unk[at:], w.unk)
+		r.dirty = true
+	}
+}
+
+func (r *registers) put8(at int, n uint8) { r.put32(at, 0); r.v[at] = n }
+
+func (r *registers) put16(at int, n uint16) {
+	r.put32(at, 0)
+	binary.NativeEndian.PutUint16(r.v[at:], n)
+}
+
+func (r *registers) unknown(at, n int) bool { return r.dirty && anyBit(r.unk[at:at+n]) }
+
+type frame struct {
+	c    *chain
+	next int
+}
+
+// baseChain runs a base chain and returns accept, drop, reject, queue or stolen.
+func (w *walk) baseChain(c *chain) verdict {
+	v := w.chain(c)
+	if v.kind != vContinue {
+		return v
+	}
+	v = verdict{kind: vAccept}
+	if c.src.Base.Policy == ruleset.Drop {
+		v.kind = vDrop
+	}
+	w.policy(c, v.kind)
+	return v
+}
+
+// chain evaluates rules until one of them decides (nft_do_chain). vContinue is the end of the chain.
+func (w *walk) chain(c *chain) verdict {
+	var stack [jumpStack]frame
+	depth, at := 0, 0
+	w.regs.forget()
+	for {
+		if at >= len(c.rules) {
+			if depth == 0 {
+				return verdict{}
+			}
+			depth--
+			c, at = stack[depth].c, stack[depth].next
+			continue
+		}
+		r := &c.rules[at]
+		at++
+		if w.evaluated++; w.evaluated > maxRules {
+			return w.abort(r, "the chains call each other without end")
+		}
+		v := w.rule(r)
+		switch v.kind {
+		case vContinue, vBreak:
+			continue
+		case vReturn:
+			w.matched(r, v)
+			if depth == 0 {
+				return verdict{}
+			}
+			depth--
+			c, at = stack[depth].c, stack[depth].next
+		case vJump, vGoto:
+			w.matched(r, v)
+			if v.to == nil {
+				return w.abort(r, v.missing)
+			}
+			if v.kind == vJump {
+				if depth == jumpStack {
+					return w.abort(r, "jumps nest deeper than the kernel allows")
+				}
+				stack[depth] = frame{c, at}
+				depth++
+			}
+			c, at = v.to, 0
+		default:
+			if w.stuck == nil {
+				w.matched(r, v)
+			}
+			return v
+		}
+	}
+}
+
+// rule evaluates the expressions of one rule; vBreak is a rule that does not match.
+func (w *walk) rule(r *rule) verdict {
+	for i := range r.ops {
+		v := w.op(&r.ops[i], r)
+		if v.kind != vContinue {
+			v.rule = r
+			return v
+		}
+	}
+	return verdict{}
+}
+
+var (
+	vNext   = verdict{}
+	vNo     = verdict{kind: vBreak}
+	noMatch = [2]verdict{vNo, vNext}
+)
+
+// maybe continues or breaks, both ways.
+func (w *walk) maybe(r *rule, why string) verdict { return noMatch[w.choose(2, r, why)] }
+
+func decide(ok bool) verdict {
+	if ok {
+		return vNext
+	}
+	return vNo
+}
+
+func (w *walk) op(o *op, r *rule) verdict {
+	g := &w.regs
+	switch o.kind {
+	case opNothing:
+		return vNext
+	case opVerdict:
+		v := o.verdict
+		if v.kind == vStolen {
+			return w.abort(r, v.missing)
+		}
+		return v
+	case opImmediate:
+		g.put(o.dreg, o.data)
+	case opPayload:
+		return w.payload(o, r)
+	case opMeta:
+		return w.meta(o, r)
+	case opCmpEq, opCmpNeq:
+		n := len(o.data)
+		if g.unknown(o.sreg, n) {
+			return w.cmpUnknown(o, r)
+		}
+		return decide(bytes.Equal(g.v[o.sreg:o.sreg+n], o.data) == (o.kind == opCmpEq))
+	case opCmp, opRange:
+		return w.ordered(o, r)
+	case opBitwise:
+		for i := range o.n {
+			b := g.v[o.sreg+i]&o.data[i] ^ o.data2[i]
+			var u byte
+			if g.dirty {
+				u = g.unk[o.sreg+i] & o.data[i]
+			}
+			g.v[o.dreg+i] = b
+			if g.dirty {
+				g.unk[o.dreg+i] = u
+			}
+		}
+	case opLookup:
+		return w.lookup(o, r)
+	default:
+		return w.slow(o, r)
+	}
+	return vNext
+}
+
+func (w *walk) cmpUnknown(o *op, r *rule) verdict {
+	n := len(o.data)
+	v, u := w.regs.v[o.sreg:o.sreg+n], w.regs.unk[o.sreg:o.sreg+n]
+	if !possible(v, u, o.data, o.data) {
+		return decide(o.kind == opCmpNeq)
+	}
+	return w.maybe(r, w.regWhy(o.sreg))
+}
+
+// ordered carries out <, <=, >, >= and ranges, byte by byte as memcmp does.
+func (w *walk) ordered(o *op, r *rule) verdict {
+	n := len(o.data)
+	v := w.regs.v[o.sreg : o.sreg+n]
+	holds := func(v []byte) bool {
+		if o.kind == opRange {
+			in := bytes.Compare(v, o.data) >= 0 && bytes.Compare(v, o.data2) <= 0
+			return in == (o.expr.Range.Op == ruleset.OpEq)
+		}
+		d := bytes.Compare(v, o.data)
+		switch o.expr.Cmp.Op {
+		case ruleset.OpLt:
+			return d < 0
+		case ruleset.OpLte:
+			return d <= 0
+		case ruleset.OpGt:
+			return d > 0
+		}
+		return d >= 0
+	}
+	if !w.regs.unknown(o.sreg, n) {
+		return decide(holds(v))
+	}
+	least, most := bounds(v, w.regs.unk[o.sreg:o.sreg+n])
+	if o.kind == opRange {
+		inside := possible(v, w.regs.unk[o.sreg:o.sreg+n], o.data, o.data2)
+		if !inside {
+			return decide(o.expr.Range.Op == ruleset.OpNeq)
+		}
+		if bytes.Compare(least, o.data) >= 0 && bytes.Compare(most, o.data2) <= 0 {
+			return decide(o.expr.Range.Op == ruleset.OpEq)
+		}
+	} else if holds(least) == holds(most) {
+		return decide(holds(least))
+	}
+	return w.maybe(r, w.regWhy(o.sreg))
+}
+
+// regWhy says why a register is not known.
+func (w *walk) regWhy(at int) string {
+	if s := w.why[at/4]; s != "" {
+		return s
+	}
+	return "a value that the question leaves open"
+}
+
+// unknownReg loads a value that cannot be known.
+func (w *walk) unknownReg(at, n int, why string) verdict {
+	n = min(n, regBytes-at)
+	w.regs.putUnknown(at, n)
+	for i := at / 4; i < (at+n+3)/4; i++ {
+		w.why[i] = why
+	}
+	return vNext
+}
+
+// lookup searches a set (nft_lookup_eval).
+func (w *walk) lookup(o *op, r *rule) verdict {
+	l := o.expr.Lookup
+	key := w.regs.v[o.sreg : o.sreg+o.n]
+	if w.regs.unknown(o.sreg, o.n) {
+		return w.lookupUnknown(o, r, key, w.regs.unk[o.sreg:o.sreg+o.n])
+	}
+	return w.found(o, r, w.search(o.set, key), l)
+}
+
+// search finds the element of a key, with what the packet itself added or deleted on its way.
+func (w *walk) search(s *set, key []byte) *element {
+	for i := len(w.changes) - 1; i >= 0; i-- {
+		if c := &w.changes[i]; c.set == s && bytes.Equal(c.key, key) {
+			return c.el
+		}
+	}
+	if el := s.find(key); el != nil {
+		return el
+	}
+	return s.catchAll
+}
+
+func (w *walk) found(o *op, r *rule, el *element, l *ruleset.Lookup) verdict {
+	if (el != nil) == l.Invert {
+		return vNo
+	}
+	if el == nil {
+		return vNext
+	}
+	for i := range el.ops {
+		if v := w.op(&el.ops[i], r); v.kind != vContinue {
+			return v
+		}
+	}
+	if !l.HasReg {
+		return vNext
+	}
+	if l.Dreg != 0 {
+		w.regs.put(o.dreg, el.src.Data[:min(len(el.src.Data), regBytes-o.dreg)])
+		return vNext
+	}
+	if el.verdict == nil {
+		return w.abort(r, "a verdict map without a verdict")
+	}
+	v := *el.verdict
+	if v.kind == vStolen {
+		return w.abort(r, v.missing)
+	}
+	return v
+}
+
+// mapChoices bounds the elements among which an unknown key is followed.
+const mapChoices = 32
+
+func (w *walk) lookupUnknown(o *op, r *rule, key, unk []byte) verdict {
+	els, more := o.set.candidates(key, unk, mapChoices)
+	l := o.expr.Lookup
+	switch {
+	case len(els) == 0:
+		return w.found(o, r, o.set.catchAll, l)
+	case !l.HasReg && !more && len(els[0].ops) == 0 && o.set.catchAll == nil:
+		return w.maybe(r, w.regWhy(o.sreg))
+	case more:
+		return w.abort(r, w.regWhy(o.sreg)+", looked up in a large set")
+	}
+	els = append(els, o.set.catchAll)
+	return w.found(o, r, els[w.choose(len(els), r, w.regWhy(o.sreg))], l)
+}
+
+// change is an element that the packet added to a set, or deleted (el is nil).
+type change struct {
+	set *set
+	key []byte
+	el  *element
+}
+
+// dynset adds, updates or deletes an element (nft_dynset_eval).
+func (w *walk) dynset(o *op, r *rule) verdict {
+	d := o.expr.Dynset
+	if o.set == nil || o.sreg < 0 || o.sreg+int(o.set.src.KeyLen) > regBytes {
+		return w.abort(r, "set "+d.Set+" does not exist")
+	}
+	n := int(o.set.src.KeyLen)
+	key := w.regs.v[o.sreg : o.sreg+n]
+	if w.regs.unknown(o.sreg, n) {
+		return w.maybe(r, w.regWhy(o.sreg))
+	}
+	if d.Op == ruleset.DynsetDelete {
+		w.changes = append(w.changes, change{o.set, bytes.Clone(key), nil})
+		return vNext
+	}
+	el := w.search(o.set, key)
+	if el == nil {
+		if size := o.set.src.Size; size > 0 && len(o.set.src.Elements) >= int(size) {
+			return decide(d.Invert) // the set is full
+		}
+		el = &element{src: &ruleset.Element{Key: bytes.Clone(key)}, ops: o.inner}
+		if at := regOffset(d.Data); d.Data != 0 && at >= 0 {
+			el.src.Data = bytes.Clone(w.regs.v[at:min(at+int(o.set.src.DataLen), regBytes)])
+		}
+		w.changes = append(w.changes, change{o.set, bytes.Clone(key), el})
+	}
+	for i := range el.ops {
+		if v := w.op(&el.ops[i], r); v.kind != vContinue {
+			return v
+		}
+	}
+	return decide(!d.Invert)
+}
+
+// slow evaluates the expressions that are rare.
+func (w *walk) slow(o *op, r *rule) verdict {
+	e := o.expr
+	switch {
+	case e.Payload != nil && e.Payload.Set:
+		return w.payloadSet(e.Payload, r)
+	case e.Meta != nil && e.Meta.Set:
+		return w.metaSet(e.Meta, r)
+	case e.Ct != nil && e.Ct.Set:
+		return w.ctSet(e.Ct, r)
+	case e.Ct != nil:
+		return w.ct(e.Ct, r)
+	case e.Fib != nil:
+		return w.fibExpr(e.Fib, r)
+	case e.Bitwise != nil:
+		return w.shift(e.Bitwise, r)
+	case e.Byteorder != nil:
+		return w.byteorder(e.Byteorder, r)
+	case e.NAT != nil:
+		return w.nat(e.NAT, r)
+	case e.Reject != nil:
+		return verdict{kind: vReject}
+	case e.Name == "notrack":
+		w.notrack()
+		return vNext
+	case e.Dynset != nil:
+		return w.dynset(o, r)
+	case e.Generate != nil:
+		return w.generate(e.Generate, r)
+	case e.Queue != nil:
+		return verdict{kind: vQueue}
+	case e.Objref != nil:
+		return w.objref(e.Objref, r)
+	case e.Exthdr != nil:
+		return w.exthdr(e.Exthdr, r)
+	case e.Socket != nil:
+		return w.socketExpr(e.Socket, r)
+	case e.Rt != nil:
+		return w.unknownReg(max(regOffset(e.Rt.Dreg), 0), 16, "routing data of the packet")
+	case e.Send != nil && e.Send.Kind == "dup":
+		return vNext
+	case e.Offload != "": // only a connection that was seen both ways is offloaded (nft_flow_offload_eval)
+		if w.skb.given == "established" {
+			return w.maybe(r, "whether the connection is offloaded")
+		}
+		return vNo
+	case e.Xt != nil:
+		return w.xt(e.Xt, r)
+	case e.Limit != nil, e.Quota != nil, e.Connlimit != nil:
+		return w.maybe(r, e.Name+" depends on the traffic before")
+	case e.Osf != nil, e.Xfrm != nil:
+		return w.maybe(r, e.Name+" depends on more than the packet")
+	case e.Synproxy != nil && w.skb.proto != protoTCP:
+		return vNo
+	}
+	return w.abort(r, e.Name+" is not understood")
+}
+
+func (w *walk) shift(b *ruleset.Bitwise, r *rule) verdict {
+	src, dst := regOffset(b.Sreg), regOffset(b.Dreg)
+	n := int(b.Len)
+	if src < 0 || dst < 0 || n <= 0 || src+n > regBytes || dst+n > regBytes || n%4 != 0 || b.Shift >= 32 || b.Op == "mask" {
+		return w.abort(r, "bitwise "+b.Op+" of this form is not understood")
+	}
+	w.shiftBytes(w.regs.v[:], src, dst, n, b)
+	if w.regs.dirty {
+		w.shiftBytes(w.regs.unk[:], src, dst, n, b)
+	}
+	return vNext
+}
+
+// shiftBytes shifts words in host order, carrying over to the neighbour (nft_bitwise_eval_lshift).
+func (w *walk) shiftBytes(f []byte, src, dst, n int, b *ruleset.Bitwise) {
+	words := make([]uint32, n/4)
+	for i := range words {
+		words[i] = binary.NativeEndian.Uint32(f[src+4*i:])
+	}
+	carry := uint32(0)
+	if b.Op == "lshift" {
+		for i := len(words) - 1; i >= 0; i-- {
+			words[i], carry = words[i]<<b.Shift|carry, uint32(uint64(words[i])>>(32-b.Shift))
+		}
+	} else {
+		for i := range words {
+			words[i], carry = carry|words[i]>>b.Shift, uint32(uint64(words[i])<<(32-b.Shift))
+		}
+	}
+	for i, v := range words {
+		binary.NativeEndian.PutUint32(f[dst+4*i:], v)
+	}
+}
+
+// byteorder swaps units (nft_byteorder_eval): of two bytes one after the other, of four bytes and
+// eight bytes likewise.
+func (w *walk) byteorder(b *ruleset.Byteorder, r *rule) verdict {
+	src, dst, n, size := regOffset(b.Sreg), regOffset(b.Dreg), int(b.Len), int(b.Size)
+	if src < 0 || dst < 0 || size != 2 && size != 4 && size != 8 || n <= 0 || src+n > regBytes || dst+n > regBytes {
+		return w.abort(r, "byteorder of this form is not understood")
+	}
+	for _, f := range [][]byte{w.regs.v[:], w.regs.unk[:]} {
+		buf := bytes.Clone(f[src : src+n])
+		for at := 0; at+size <= n; at += size {
+			for i := range size {
+				f[dst+at+i] = buf[at+size-1-i]
+			}
+		}
+	}
+	return vNext
+}
+
+// generate loads a number that the question does not decide, each in turn.
+func (w *walk) generate(g *ruleset.Generate, r *rule) verdict {
+	at := regOffset(g.Dreg)
+	why := g.Kind + " chooses by more than the packet"
+	switch {
+	case at < 0:
+		return w.abort(r, "a register that does not exist")
+	case g.Modulus == 0 || g.Modulus > mapChoices:
+		return w.unknownReg(at, 4, why)
+	}
+	w.regs.put32(at, uint32(w.choose(int(g.Modulus), r, why))+g.Offset)
+	return vNext
+}
+
+func (w *walk) objref(o *ruleset.Objref, r *rule) verdict {
+	switch o.Type {
+	case ruleset.ObjectQuota, ruleset.ObjectLimit, ruleset.ObjectConnlimit:
+		return w.maybe(r, "object "+o.Name+" depends on the traffic before")
+	case ruleset.ObjectSynproxy, ruleset.ObjectTunnel:
+		return w.abort(r, "object "+o.Name+" is not understood")
+	}
+	if o.Set != "" { // a map to objects: a key that is not there ends the rule
+		s := r.chain.table.sets[o.Set]
+		at := regOffset(o.Sreg)
+		if s == nil || at < 0 || at+int(s.src.KeyLen) > regBytes || w.regs.unknown(at, int(s.src.KeyLen)) {
+			return w.maybe(r, "a map to objects")
+		}
+		el := w.search(s, w.regs.v[at:at+int(s.src.KeyLen)])
+		if el == nil {
+			return vNo
+		}
+		return w.maybe(r, "object "+el.src.Object+" can depend on the traffic before")
+	}
+	return vNext
+}
+
+// exthdr looks for a header that the packets of a question do not have: IPv6 extension headers and
+// IPv4 options. TCP options are left open.
+func (w *walk) exthdr(e *ruleset.Exthdr, r *rule) verdict {
+	at := regOffset(e.Dreg)
+	switch {
+	case e.Sreg != 0 || e.Dreg == 0:
+		return w.maybe(r, "whether the packet has the option that is changed")
+	case at < 0 || at+int(e.Len) > regBytes:
+		return w.abort(r, "a register that does not exist")
+	case e.Op == ruleset.ExthdrTCP && w.skb.proto == protoTCP, e.Op > ruleset.ExthdrIPv4:
+		if e.Present {
+			w.regs.put8(at, uint8(w.choose(2, r, "whether the packet has a TCP option")))
+			return vNext
+		}
+		if w.choose(2, r, "whether the packet has a TCP option") == 0 {
+			return vNo
+		}
+		return w.unknownReg(at, int(e.Len), "the value of a TCP option")
+	case e.Present:
+		w.regs.put8(at, 0)
+		return vNext
+	}
+	return vNo
+}
