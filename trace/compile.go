@@ -245,6 +245,7 @@ type hookEntry struct {
 	chain  *chain
 	chains []*chain // of nat, or of ties
 	legacy string
+	tied   int // of the kernel's own hooks: how many chains after it have its priority
 }
 
 // The priorities of the kernel's own hooks (enum nf_ip_hook_priorities).
@@ -326,6 +327,9 @@ func (t *Tracer) entries(k hookKey, families ...string) []hookEntry {
 		i := slices.IndexFunc(list, func(x hookEntry) bool { return x.prio >= e.prio })
 		if i < 0 {
 			i = len(list)
+		}
+		for j := i; j < len(list) && list[j].prio == e.prio && list[j].kind == enChain && e.kind != enLegacy; j++ {
+			e.tied++
 		}
 		list = slices.Insert(list, i, e)
 	}

@@ -338,8 +338,8 @@ func (w *walk) fibExpr(e *ruleset.Fib, r *rule) verdict {
 // fibDevice is the interface of the route to an address; with dev only if the route can use that.
 func (w *walk) fibDevice(e *ruleset.Fib, addr netip.Addr, dev *link) *link {
 	s := &w.skb
-	if w.hook == "prerouting" && w.in != nil && w.in.Loopback {
-		return w.in
+	if (w.hook == "prerouting" || w.hook == "input" || w.hook == "ingress") && w.in != nil && w.in.Loopback {
+		return w.in // nft_fib_can_skip
 	}
 	fl := flow{dst: addr, src: s.src(), proto: s.proto}
 	if e.Flags&ruleset.FibDaddr == 0 {
@@ -357,7 +357,7 @@ func (w *walk) fibDevice(e *ruleset.Fib, addr netip.Addr, dev *link) *link {
 	}
 	f := w.fib()
 	res := w.lookupRoute(f, &fl)
-	if res.kind != rtnUnicast || res.oif == nil {
+	if res.oif == nil || res.kind == rtnLocal || res.kind == rtnAnycast && !s.v4 {
 		return nil
 	}
 	if dev == nil {

@@ -125,6 +125,14 @@ func (w *walk) runHook(k hookKey) verdictKind {
 	entries := w.hooks[k]
 	w.hook, w.family = k.hook, k.kind
 	for i := range entries {
+		if n := entries[i].tied; n > 0 && w.choose(2, nil, "chains of priority "+fmt.Sprint(entries[i].prio)+
+			" run before or after the kernel's own hook of that priority: "+entries[i+1].chain.String()) == 1 {
+			entries = slices.Clone(entries)
+			own := entries[i]
+			own.tied = 0
+			copy(entries[i:], entries[i+1:i+1+n])
+			entries[i+n] = own
+		}
 		e := &entries[i]
 		var v verdict
 		switch e.kind {
@@ -182,16 +190,22 @@ func (w *walk) inetProto() uint8 {
 // ties runs chains of equal priority in every order.
 func (w *walk) ties(e *hookEntry) verdict {
 	order := slices.Clone(e.chains)
-	for i := 0; i < len(order)-1; i++ {
-		k := w.choose(len(order)-i, nil, "chains of priority "+fmt.Sprint(e.prio)+" run in an order that is not known: "+chainNames(e.chains))
-		order[i], order[i+k] = order[i+k], order[i]
-	}
+	w.shuffle(order)
 	for _, c := range order {
 		if v := w.entry(c); v.kind != vAccept {
 			return v
 		}
 	}
 	return verdict{kind: vAccept}
+}
+
+// shuffle puts chains of one priority into each order in turn.
+func (w *walk) shuffle(order []*chain) {
+	why := fmt.Sprintf("chains of priority %d run in an order that is not known: %s", order[0].src.Base.Priority, chainNames(order))
+	for i := 0; i < len(order)-1; i++ {
+		k := w.choose(len(order)-i, nil, why)
+		order[i], order[i+k] = order[i+k], order[i]
+	}
 }
 
 func chainNames(cs []*chain) string {

@@ -2,7 +2,9 @@ package trace
 
 import (
 	"encoding/binary"
+	"math/bits"
 	"net/netip"
+	"slices"
 
 	"github.com/ringfence/ringfence/ruleset"
 )
@@ -194,24 +196,60 @@ func (w *walk) masqueradeAddr() (netip.Addr, bool) {
 	if w.out == nil {
 		return netip.Addr{}, false
 	}
-	list := w.out.v4
 	if !w.skb.v4 {
-		list = w.out.v6
+		return w.sourceAddr6()
 	}
 	for _, p := range w.out.nets {
-		if p.Contains(w.nextHop) && p.Addr().Is4() == w.skb.v4 {
+		if p.Contains(w.nextHop) && p.Addr().Is4() {
 			return p.Addr(), true
 		}
 	}
-	for _, a := range list {
-		if !a.IsLinkLocalUnicast() {
-			return a, true
+	if len(w.out.v4) == 0 {
+		return netip.Addr{}, false
+	}
+	return w.out.v4[0], true
+}
+
+// sourceAddr6 chooses among the addresses of all interfaces (ipv6_dev_get_saddr, RFC 6724): one of a
+// scope that fits before others, one of the outgoing interface before others, then the one that has
+// most bits in common with the destination.
+func (w *walk) sourceAddr6() (netip.Addr, bool) {
+	dst := w.skb.dst()
+	var best netip.Addr
+	score := -1
+	for i := range w.snap.Network.Links {
+		l := w.links[w.snap.Network.Links[i].Index]
+		for _, a := range l.v6 {
+			local := a.IsLinkLocalUnicast() || a.IsLoopback()
+			if dst.IsLinkLocalUnicast() && l != w.out {
+				continue
+			}
+			n := commonBits(a, dst)
+			if l == w.out {
+				n += 200
+			}
+			if local == (dst.IsLinkLocalUnicast() || dst.IsLoopback()) {
+				n += 400
+			}
+			if a == dst {
+				n += 800
+			}
+			if n > score {
+				best, score = a, n
+			}
 		}
 	}
-	if len(list) > 0 {
-		return list[0], true
+	return best, best.IsValid()
+}
+
+func commonBits(a, b netip.Addr) int {
+	x, y := a.As16(), b.As16()
+	for i := range x {
+		if d := x[i] ^ y[i]; d != 0 {
+			return 8*i + bits.LeadingZeros8(d)
+		}
 	}
-	return netip.Addr{}, false
+	return 128
 }
 
 // redirectAddr is where redirect sends a packet (nf_nat_redirect_ipv4, nf_nat_redirect_ipv6): the
@@ -253,13 +291,19 @@ func (w *walk) natGroup(e *hookEntry) verdict {
 	if c == nil || c.state != ruleset.CtNew && c.state != ruleset.CtRelated || done() {
 		return accept
 	}
-	for _, ch := range e.chains {
+	dst := w.skb.dst()
+	for _, ch := range w.natOrder(e) {
 		if v := w.baseChain(ch); v.kind != vAccept {
 			return v
 		}
-		if done() {
-			return accept
+		if !done() {
+			continue
 		}
+		if w.hook == "output" && w.skb.dst() != dst && !w.reroute() { // nf_nat_ipv4_local_fn
+			w.last = mark{text: "route"}
+			return verdict{kind: vDrop}
+		}
+		return accept
 	}
 	if source {
 		c.natSrc = true
@@ -269,6 +313,28 @@ func (w *walk) natGroup(e *hookEntry) verdict {
 		c.status.v |= ipsDstNATDone
 	}
 	return accept
+}
+
+// natOrder is the order of the chains of a group. Chains of several tables with one priority run in
+// the order of their registration, which is not known: each order is taken.
+func (w *walk) natOrder(e *hookEntry) []*chain {
+	order := e.chains
+	for i := 0; i < len(order); {
+		j := i + 1
+		mixed := false
+		for j < len(order) && order[j].src.Base.Priority == order[i].src.Base.Priority {
+			mixed = mixed || order[j].table != order[i].table
+			j++
+		}
+		if mixed {
+			if i == 0 || &order[0] == &e.chains[0] {
+				order = slices.Clone(order)
+			}
+			w.shuffle(order[i:j])
+		}
+		i = j
+	}
+	return order
 }
 
 // tproxy hands the packet to a transparent socket where there is one; else the rule ends

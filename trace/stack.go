@@ -372,7 +372,6 @@ func (w *walk) leave(fate string) Fate {
 // output is a packet of the host itself (ip_route_output_key, ip_local_out).
 func (w *walk) output() Fate {
 	w.local = true
-	s := &w.skb
 	if !w.routeOut() {
 		if w.stuck != nil {
 			return Fate{}
@@ -380,8 +379,7 @@ func (w *walk) output() Fate {
 		return w.drop("route")
 	}
 	w.passed = mark{text: "route"}
-	dst := s.dst()
-	if k := w.outputHook(dst); k != vAccept {
+	if k := w.ipHook("output"); k != vAccept {
 		return w.refused(k)
 	}
 	if w.out == nil || !w.undisturbed(w.out) {
@@ -400,16 +398,6 @@ func (w *walk) output() Fate {
 	w.say("back in over %s", w.out.Name)
 	w.passed = passed
 	return w.arrive(w.out)
-}
-
-// outputHook runs the hook, and routes again where a translation changed the destination.
-func (w *walk) outputHook(dst netip.Addr) verdictKind {
-	k := w.ipHook("output")
-	if k == vAccept && w.skb.dst() != dst && !w.reroute() && w.stuck == nil {
-		w.last = mark{text: "route"}
-		return vDrop
-	}
-	return k
 }
 
 // routeOut finds the way of a packet of the host.
