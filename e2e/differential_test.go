@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -314,6 +315,11 @@ func TestTraceAgreesWithKernel(t *testing.T) {
 		r := rand.New(rand.NewPCG(seed, uint64(i)))
 		b.compare(trap.name, packets(r, perRuleset, trap.rules), sum)
 	}
+	for name, text := range b.realRulesets() {
+		r := rand.New(rand.NewPCG(seed, uint64(len(name))))
+		b.loadReal(name, text)
+		b.compare(name, packets(r, 2*perRuleset, text["nft"]+text["v4"]+text["v6"]), sum)
+	}
 	for i := range rulesets {
 		r := rand.New(rand.NewPCG(seed, uint64(1000+i)))
 		text := b.loadWhatNftTakes(randomRuleset(r))
@@ -324,6 +330,50 @@ func TestTraceAgreesWithKernel(t *testing.T) {
 		}
 	}
 	sum.report(t)
+}
+
+// realRulesets are the dumps of real tools, by name and kind, with the names of our interfaces.
+func (b *bedOracle) realRulesets() map[string]map[string]string {
+	files, err := filepath.Glob("testdata/rulesets/*.*")
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	all := map[string]map[string]string{}
+	for _, f := range files {
+		name, kind, _ := strings.Cut(filepath.Base(f), ".")
+		kind = strings.TrimSuffix(kind, ".iptables")
+		if kind == "md" {
+			continue
+		}
+		text, err := os.ReadFile(f)
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		if all[name] == nil {
+			all[name] = map[string]string{}
+		}
+		all[name][kind] = strings.NewReplacer("eth0", "ext0", "virbr0", "docker0", "virbr9", "tun1").Replace(string(text))
+	}
+	if len(all) < 8 {
+		b.t.Fatalf("only %d rulesets in testdata", len(all))
+	}
+	return all
+}
+
+func (b *bedOracle) loadReal(name string, text map[string]string) {
+	if err := b.o.Load(text["nft"]); err != nil {
+		b.t.Fatalf("%s: %v", name, err)
+	}
+	for kind, tool := range map[string]string{"v4": "iptables-nft-restore", "v6": "ip6tables-nft-restore"} {
+		if text[kind] == "" {
+			continue
+		}
+		cmd := exec.Command(tool)
+		cmd.Stdin = strings.NewReader(text[kind])
+		if out, err := cmd.CombinedOutput(); err != nil {
+			b.t.Fatalf("%s: %s: %v: %s", name, tool, err, out)
+		}
+	}
 }
 
 var (

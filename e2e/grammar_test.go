@@ -161,6 +161,39 @@ var traps = []trap{
 	{"networks mapped to networks", `table ip n { chain p { type nat hook prerouting priority dstnat; ip daddr 192.168.1.0/24 dnat ip prefix to ip daddr map { 192.168.1.0/24 : 172.17.0.0/24 }
 	tcp dport 8000-8010 dnat to 10.10.0.1:20-25
 	} }`},
+	{"services of a cluster", `table ip k {
+	map ips { type ipv4_addr . inet_proto . inet_service : verdict; elements = { 10.96.0.1 . tcp . 443 : goto svc1, 10.96.0.10 . udp . 53 : goto svc2 } }
+	map nodeports { type inet_proto . inet_service : verdict; elements = { tcp . 30080 : goto ext1 } }
+	map none { type ipv4_addr . inet_proto . inet_service : verdict; elements = { 10.96.0.99 . tcp . 80 : goto refuse } }
+	set nodes { type ipv4_addr; elements = { 203.0.113.1, 10.10.0.1 } }
+	chain refuse { reject
+	}
+	chain ep1 { ip saddr 172.17.0.2 jump hairpin
+	meta l4proto tcp dnat to 172.17.0.2:6443
+	}
+	chain ep2 { meta l4proto tcp dnat to 172.17.0.3:6443
+	}
+	chain ep3 { meta l4proto udp dnat to 172.17.0.2:53
+	}
+	chain hairpin { meta mark set mark or 0x4000
+	}
+	chain svc1 { ip saddr != 172.17.0.0/16 jump hairpin
+	numgen random mod 2 vmap { 0 : goto ep1, 1 : goto ep2 }
+	}
+	chain svc2 { numgen random mod 1 vmap { 0 : goto ep3 }
+	}
+	chain ext1 { jump hairpin; goto svc1
+	}
+	chain services { ip daddr . meta l4proto . th dport vmap @ips
+	ip daddr @nodes meta l4proto . th dport vmap @nodeports
+	}
+	chain p { type nat hook prerouting priority dstnat; jump services
+	} chain o { type nat hook output priority -100; jump services
+	} chain post { type nat hook postrouting priority srcnat; mark and 0x4000 == 0 return
+	meta mark set meta mark xor 0x4000; masquerade fully-random
+	} chain f { type filter hook forward priority -110; ct state new ip daddr . meta l4proto . th dport vmap @none
+	} chain pf { type filter hook prerouting priority -110; ip daddr . meta l4proto . th dport vmap @none
+	} }`},
 	{"bits of fields", `table inet b { chain i { type filter hook prerouting priority 0; ip frag-off & 0x1fff != 0 drop; ip hdrlength 5 tcp dport 22 drop; ip version 6 drop; ip dscp cs1 drop; ip6 dscp ef drop
 	tcp flags & (fin | syn | rst | ack) == syn tcp dport 80 drop; tcp flags fin drop; tcp doff 5 tcp dport 443 drop
 	@nh,72,8 17 @th,16,16 53 drop

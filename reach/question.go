@@ -183,7 +183,7 @@ func (m *Model) sources(o Origin, v4 bool) set {
 		}
 	}
 	if v4 {
-		out = append(out, prefixSet(netip.MustParsePrefix("0.0.0.0/8"))...)
+		out = append(out, single(num(0))...)
 		out = append(out, prefixSet(netip.MustParsePrefix("127.0.0.0/8"))...)
 		out = append(out, prefixSet(netip.MustParsePrefix("240.0.0.0/4"))...)
 	} else {

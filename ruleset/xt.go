@@ -25,6 +25,7 @@ type XtDecoded struct {
 	RPFilter  *XtRPFilter  `json:"rpFilter,omitempty"`
 	Pkttype   *XtPkttype   `json:"pkttype,omitempty"`
 	Physdev   *XtPhysdev   `json:"physdev,omitempty"`
+	TTL       *XtTTL       `json:"ttl,omitempty"`
 	Notrack   bool         `json:"notrack,omitempty"`
 	Queue     bool         `json:"queue,omitempty"`
 	TOS       bool         `json:"tos,omitempty"` // changes the type of service and goes on
@@ -160,6 +161,12 @@ type XtPkttype struct {
 	Invert bool   `json:"invert,omitempty"`
 }
 
+// XtTTL compares the time to live, or the hop limit, of the packet (==, !=, < or >).
+type XtTTL struct {
+	Op    string `json:"op"`
+	Value uint8  `json:"value"`
+}
+
 // XtPhysdev matches bridge ports. Mask and Invert are XT_PHYSDEV_OP_* bits: 1 in, 2 out, 4 bridged,
 // 8 is-in, 16 is-out.
 type XtPhysdev struct {
@@ -239,6 +246,8 @@ func decodeRareMatch(name string, rev uint32, b []byte) *XtDecoded {
 		}}
 	case name == "pkttype" && rev == 0 && len(b) >= 8:
 		return &XtDecoded{Pkttype: &XtPkttype{Type: ne.Uint32(b), Invert: ne.Uint32(b[4:]) != 0}}
+	case (name == "ttl" || name == "hl") && rev == 0 && len(b) >= 2 && b[0] < 4:
+		return &XtDecoded{TTL: &XtTTL{Op: []string{"==", "!=", "<", ">"}[b[0]], Value: b[1]}}
 	case name == "physdev" && rev == 0 && len(b) >= 66:
 		p := &XtPhysdev{In: wildcard(b[:16], b[16:32]), Out: wildcard(b[32:48], b[48:64]), Invert: b[64], Mask: b[65]}
 		return &XtDecoded{Physdev: p}

@@ -344,8 +344,7 @@ func (w *walk) fibDevice(e *ruleset.Fib, addr netip.Addr, dev *link) *link {
 	fl := flow{dst: addr, src: s.src(), proto: s.proto}
 	if e.Flags&ruleset.FibDaddr == 0 {
 		fl.src = s.dst()
-		if s.v4 && addr.As4()[0] == 0 && (s.dst() == netip.AddrFrom4([4]byte{255, 255, 255, 255}) ||
-			s.dst().IsMulticast()) {
+		if s.v4 && zeronet(addr) && (s.dst() == limitedBroadcast || s.dst().IsMulticast()) {
 			return w.in
 		}
 	}
@@ -372,9 +371,8 @@ func (w *walk) fibDevice(e *ruleset.Fib, addr netip.Addr, dev *link) *link {
 // addrType4 is the type of an IPv4 address, which the kernel reads from the table local alone
 // (inet_dev_addr_type).
 func (w *walk) addrType4(addr netip.Addr, dev *link) int {
-	b := addr.As4()
 	switch {
-	case b[0] == 0 || b == [4]byte{255, 255, 255, 255}:
+	case zeronet(addr) || addr == limitedBroadcast:
 		return rtnBroadcast
 	case addr.IsMulticast():
 		return rtnMulticast

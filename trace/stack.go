@@ -137,7 +137,8 @@ func (w *walk) receive() Fate {
 
 var limitedBroadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})
 
-func zeronet(a netip.Addr) bool { return a.Is4() && a.As4()[0] == 0 }
+// zeronet is ipv4_is_zeronet: since Linux 5.3 the rest of 0.0.0.0/8 is ordinary.
+func zeronet(a netip.Addr) bool { return a == netip.IPv4Unspecified() }
 
 // route4 is the routing decision for a packet that came in (ip_route_input_slow).
 func (w *walk) route4() Fate {
@@ -149,8 +150,7 @@ func (w *walk) route4() Fate {
 	if src.IsMulticast() || src == limitedBroadcast {
 		return w.drop("martian")
 	}
-	unspecified := netip.IPv4Unspecified()
-	if dst == limitedBroadcast || src == unspecified && dst == unspecified {
+	if dst == limitedBroadcast || zeronet(src) && zeronet(dst) {
 		return w.broadcast4()
 	}
 	if zeronet(src) || zeronet(dst) {
@@ -409,8 +409,9 @@ func (w *walk) routeOut() bool {
 		w.abort(nil, "the interface that the process sends by")
 		return false
 	}
-	if !w.skb.v4 && dst.IsLoopback() && w.lo != nil {
-		fl.oif = 0
+	if zeronet(dst) { // to the host itself (ip_route_output_key_hash_rcu)
+		w.out = w.lo
+		return w.out != nil
 	}
 	res := w.lookupRoute(w.fib(), &fl)
 	switch res.kind {

@@ -3,6 +3,7 @@ package trace
 import (
 	"bytes"
 	"net/netip"
+	"slices"
 
 	"github.com/ringfence/ringfence/ruleset"
 )
@@ -13,6 +14,8 @@ func (w *walk) xt(x *ruleset.Xt, r *rule) verdict {
 	switch {
 	case d == nil && x.Target:
 		return w.abort(r, "iptables target "+x.Name+" is not understood")
+	case d == nil && slices.Contains(extensionHeaders, x.Name):
+		return vNo // the packets of a question have none
 	case d == nil:
 		return w.maybe(r, "iptables match "+x.Name+" depends on more than the packet, or is not understood")
 	case x.Target:
@@ -20,6 +23,9 @@ func (w *walk) xt(x *ruleset.Xt, r *rule) verdict {
 	}
 	return w.xtMatch(d, r)
 }
+
+// extensionHeaders are matches on IPv6 extension headers, which hold only where there is the header.
+var extensionHeaders = []string{"rt", "frag", "hbh", "dst", "mh"}
 
 func (w *walk) xtTarget(d *ruleset.XtDecoded, r *rule) verdict {
 	switch {
@@ -148,6 +154,8 @@ func (w *walk) xtMatch(d *ruleset.XtDecoded, r *rule) verdict {
 		return decide((uint32(s.pkttype) == d.Pkttype.Type) != d.Pkttype.Invert)
 	case d.Physdev != nil:
 		return w.xtPhysdev(d.Physdev, r)
+	case d.TTL != nil:
+		return w.xtTTL(d.TTL, r)
 	}
 	return vNext // comment
 }
@@ -277,6 +285,18 @@ func (w *walk) xtRPFilter(p *ruleset.XtRPFilter) verdict {
 		ok = res.oif == w.in
 	}
 	return decide(ok != p.Invert)
+}
+
+func (w *walk) xtTTL(p *ruleset.XtTTL, r *rule) verdict {
+	at := 7
+	if w.skb.v4 {
+		at = 8
+	}
+	if w.skb.unk[at] != 0 {
+		return w.maybe(r, "the time to live of the packet")
+	}
+	n := w.skb.nh[at]
+	return decide(map[string]bool{"==": n == p.Value, "!=": n != p.Value, "<": n < p.Value, ">": n > p.Value}[p.Op])
 }
 
 // xtPhysdev asks for bridge ports; a packet that is not bridged has none (physdev_mt).
