@@ -23,6 +23,7 @@ type rule struct {
 	chain *chain
 	src   *ruleset.Rule
 	ops   []op
+	quick []quick
 }
 
 // opKind says how an operation is evaluated; the frequent ones have a form of their own.
@@ -117,6 +118,7 @@ func (t *Tracer) compile() {
 			for k := range c.src.Rules {
 				c.rules[k] = rule{chain: c, src: &c.src.Rules[k]}
 				c.rules[k].ops = tab.ops(c.src.Rules[k].Exprs)
+				c.rules[k].quick = quickTests(c.rules[k].ops)
 			}
 		}
 		for _, s := range tab.sets {

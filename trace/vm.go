@@ -116,6 +116,9 @@ func (w *walk) chain(c *chain) verdict {
 		if w.evaluated++; w.evaluated > maxRules {
 			return w.abort(r, "the chains call each other without end")
 		}
+		if len(r.quick) > 0 && w.misses(r.quick) {
+			continue
+		}
 		v := w.rule(r)
 		switch v.kind {
 		case vContinue, vBreak:

@@ -1,0 +1,73 @@
+package trace
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+	"os"
+	"testing"
+
+	"github.com/ringfence/ringfence/ruleset"
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+func base(t testing.TB) *snapshot.Snapshot {
+	t.Helper()
+	b, err := os.ReadFile("../fixtures/base/host.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := snapshot.Load(bytes.NewReader(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// linear is a chain of n rules of the form "ip saddr A tcp dport P drop", none of which holds for the
+// packets of the benchmark.
+func linear(n int) *ruleset.Ruleset {
+	c := ruleset.Chain{Name: "input", Base: &ruleset.Base{Type: "filter", Hook: "input", Policy: "accept"}}
+	for i := range n {
+		addr := binary.BigEndian.AppendUint32(nil, 0x64400000+uint32(i))
+		c.Rules = append(c.Rules, ruleset.Rule{Handle: uint64(i + 1), Exprs: []ruleset.Expr{
+			{Name: "meta", Meta: &ruleset.Meta{Key: ruleset.MetaNfproto, Dreg: 1}},
+			{Name: "cmp", Cmp: &ruleset.Cmp{Sreg: 1, Op: "==", Data: ruleset.Hex{2}}},
+			{Name: "payload", Payload: &ruleset.Payload{Base: ruleset.BaseNetwork, Offset: 12, Len: 4, Dreg: 1}},
+			{Name: "cmp", Cmp: &ruleset.Cmp{Sreg: 1, Op: "==", Data: addr}},
+			{Name: "meta", Meta: &ruleset.Meta{Key: ruleset.MetaL4proto, Dreg: 1}},
+			{Name: "cmp", Cmp: &ruleset.Cmp{Sreg: 1, Op: "==", Data: ruleset.Hex{6}}},
+			{Name: "payload", Payload: &ruleset.Payload{Base: ruleset.BaseTransport, Offset: 2, Len: 2, Dreg: 1}},
+			{Name: "cmp", Cmp: &ruleset.Cmp{Sreg: 1, Op: "==", Data: ruleset.Hex{0, 22}}},
+			{Name: "immediate", Immediate: &ruleset.Immediate{Verdict: &ruleset.Verdict{Kind: "drop"}}},
+		}})
+	}
+	return &ruleset.Ruleset{Stable: true, Tables: []ruleset.Table{{Family: "inet", Name: "t", Chains: []ruleset.Chain{c}}}}
+}
+
+// BenchmarkTrace follows packets through linear rules.
+func BenchmarkTrace(b *testing.B) {
+	for _, n := range []int{1000, 10_000, 50_000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			s := base(b)
+			s.NFTables.Ruleset = linear(n)
+			t := New(s)
+			in := ""
+			for _, l := range s.Network.Links {
+				if !l.Loopback && l.Up && l.Master == 0 && len(l.Addrs) > 0 {
+					in = l.Name
+				}
+			}
+			p := &Packet{In: in, Src: netip.MustParseAddr("198.51.100.7"), Dst: netip.MustParsePrefix(s.Network.LinkNamed(in).Addrs[0]).Addr(), Proto: "tcp", Sport: 4000, Dport: 22}
+			if f := t.Packet(p); f.Fate != Local {
+				b.Fatalf("%+v", f)
+			}
+			b.ResetTimer()
+			for b.Loop() {
+				t.Packet(p)
+			}
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "packets/s")
+		})
+	}
+}
