@@ -3,12 +3,16 @@ package host
 import (
 	"errors"
 	"fmt"
+	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
+	"syscall"
 
+	vnl "github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
 
@@ -48,6 +52,41 @@ func ExecInNetns(path string, args []string) error {
 	}
 	if err := unix.Exec("/proc/self/exe", args, os.Environ()); err != nil {
 		return fmt.Errorf("start again in network namespace %s: %w", path, err)
+	}
+	return nil
+}
+
+// NewNetns makes a command run in a network namespace of its own, which ends with it.
+func NewNetns(cmd *exec.Cmd) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET}
+}
+
+// errInUse is a namespace that was not made for the purpose.
+var errInUse = errors.New("this network namespace is in use: refused")
+
+// MakeLinks makes an interface of each name and index in an empty network namespace, without a peer and
+// down: what a ruleset needs to name them. It refuses to work where there are interfaces.
+func MakeLinks(links map[int]string) error {
+	list, err := vnl.LinkList()
+	if err != nil {
+		return fmt.Errorf("list interfaces: %w", err)
+	}
+	taken := map[string]bool{}
+	for _, l := range list {
+		if l.Attrs().Flags&net.FlagUp != 0 || l.Type() == "veth" || l.Type() == "bridge" {
+			return errInUse
+		}
+		taken[l.Attrs().Name] = true
+	}
+	for index, name := range links {
+		if taken[name] || index <= 1 {
+			continue
+		}
+		attrs := vnl.NewLinkAttrs()
+		attrs.Name, attrs.Index = name, index
+		if err := vnl.LinkAdd(&vnl.Bridge{LinkAttrs: attrs}); err != nil {
+			return fmt.Errorf("make interface %q: %w", name, err)
+		}
 	}
 	return nil
 }

@@ -75,13 +75,23 @@ type cube struct {
 	sets [nFields]set
 	// nat: a translation was set up for the connection; notrack: conntrack was told to stay out.
 	nat, notrack bool
-	doubts       []Cause // what was assumed on the way here
-	trail        []Cause // the rules that accepted on the way here
+	// bound: conntrack has decided about translations, also to have none. keptAddr, keptPort: a
+	// translation left the address or port as it was, so that it and the original one are the same.
+	bound, keptAddr, keptPort bool
+
+	doubts []Cause // what was assumed on the way here
+	trail  []Cause // the rules that accepted on the way here
 }
 
 func (c *cube) with(f field, s set) cube {
 	d := *c
 	d.sets[f] = s
+	switch {
+	case c.keptAddr && (f == fDaddr || f == fOrigDaddr):
+		d.sets[fDaddr], d.sets[fOrigDaddr] = s, s
+	case c.keptPort && (f == fDport || f == fOrigDport):
+		d.sets[fDport], d.sets[fOrigDport] = s, s
+	}
 	return d
 }
 

@@ -50,10 +50,15 @@ func (m *machine) natExpr(c *ruleset.Chain, r *ruleset.Rule, n *ruleset.NAT, st 
 	port, okP := m.natData(st, n.PortMin, n.PortMax, 2)
 	if !okA || !okP {
 		st.cube = m.doubtful(c, r, st.cube, "a translation to what is not constant")
-		return accept, []state{st}, nil
+		addr, port = span(num(0), ones(uint(8*st.cube.width()))), span(num(0), num(65535))
+	}
+	if n.Family == 2 && !st.cube.v4 || n.Family == 10 && st.cube.v4 {
+		return nil, []state{st}, nil // not for this family (nft_nat_inet_eval)
 	}
 	if n.Kind == "redirect" {
-		addr = m.redirectTo(&st.cube)
+		if addr = m.redirectTo(&st.cube); addr.empty() {
+			return &ruleset.Verdict{Kind: ruleset.Drop}, []state{st}, nil // no address to send it to
+		}
 	}
 	st.cube = st.cube.translate(addr, port)
 	return accept, []state{st}, nil
@@ -67,7 +72,7 @@ func (c *cube) translate(addr, port set) cube {
 	if !d.nat {
 		d.sets[fOrigDaddr], d.sets[fOrigDport] = c.sets[fDaddr], c.sets[fDport]
 	}
-	d.nat = true
+	d.nat, d.keptAddr, d.keptPort = true, addr == nil, port == nil
 	if addr != nil {
 		d.sets[fDaddr] = addr
 	}

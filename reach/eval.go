@@ -250,12 +250,54 @@ func (m *machine) expr(c *ruleset.Chain, r *ruleset.Rule, e *ruleset.Expr, st st
 		return m.xt(c, r, e.Xt, st)
 	case e.Log != nil, e.Plain && e.Name != "notrack":
 	case e.Name == "notrack":
-		st.cube.notrack = true
-		st.cube = st.cube.with(fCtState, single(num(ruleset.CtUntracked)))
+		st = m.notrack(st)
+	case e.Queue != nil:
+		return &ruleset.Verdict{Kind: ruleset.Queue}, []state{st}, nil
+	case e.Exthdr != nil && e.Exthdr.Dreg != 0 && (e.Exthdr.Op == ruleset.ExthdrIPv6 || e.Exthdr.Op == ruleset.ExthdrIPv4):
+		if !e.Exthdr.Present { // the packets of a question have neither extension headers nor IP options
+			return nil, nil, []cube{st.cube}
+		}
+		st.regs = st.regs.set(e.Exthdr.Dreg, constant([]byte{0}))
+	case e.Offload != "": // only connections that were seen both ways are offloaded
+		return nil, nil, []cube{st.cube}
+	case e.Dynset != nil && m.certain(e.Dynset), e.Send != nil && e.Send.Kind == "dup":
+	case e.Generate != nil && e.Generate.Modulus == 1:
+		st.regs = st.regs.set(e.Generate.Dreg, constant(host32(e.Generate.Offset)))
+	case e.Generate != nil && e.Generate.Modulus > 0 && e.Generate.Modulus <= 16:
+		return nil, m.generate(c, r, e.Generate, st), nil
+	case e.Objref != nil && e.Objref.Set == "" && (e.Objref.Type == ruleset.ObjectCounter || e.Objref.Type == ruleset.ObjectHelper ||
+		e.Objref.Type == ruleset.ObjectTimeout || e.Objref.Type == ruleset.ObjectSecmark || e.Objref.Type == ruleset.ObjectExpect):
 	default:
 		return nil, m.fork(c, r, st, e.Name+" depends on more than the packet"), []cube{m.doubtful(c, r, st.cube, e.Name+" depends on more than the packet")}
 	}
 	return nil, []state{st}, nil
+}
+
+// notrack takes the packets out of conntrack, unless they are in it (nft_notrack_eval).
+func (m *machine) notrack(st state) state {
+	if s := st.cube.sets[fCtState]; s.singleton() && s[0].lo == num(ruleset.CtInvalid) {
+		st.cube.notrack = true
+		st.cube = st.cube.with(fCtState, single(num(ruleset.CtUntracked)))
+	}
+	return st
+}
+
+// certain says whether a dynset surely goes on with the rule: there is room in the set, and no
+// statement that could end it.
+func (m *machine) certain(d *ruleset.Dynset) bool {
+	s := m.table.Set(d.Set)
+	return s != nil && !d.Invert && plainOnly(d.Exprs) && (s.Size == 0 || len(s.Elements) < int(s.Size))
+}
+
+// generate takes each number in turn, under the doubt whether it is the one.
+func (m *machine) generate(c *ruleset.Chain, r *ruleset.Rule, g *ruleset.Generate, st state) []state {
+	var out []state
+	for n := range g.Modulus {
+		one := state{m.doubtful(c, r, st.cube, g.Kind+" chooses by more than the packet"), st.regs}
+		one.regs = one.regs.set(g.Dreg, constant(host32(n+g.Offset)))
+		out = append(out, one)
+	}
+	return out
 }
 
 // fork assumes that an undecidable expression holds; the caller also keeps the packets for which it

@@ -1,6 +1,7 @@
 package reach
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -21,76 +22,255 @@ type part struct {
 	kind  int // RTN_*
 	oifs  []int
 	route string
+	bits  int // of the prefix
 }
 
 // fib is the routing tables of one family.
 type fib struct {
 	v4     bool
 	parts  []part
-	policy bool // rules beyond local, main, default: a lookup depends on more than the address
+	types  []part // by the type that "fib type" reports
+	tables map[int][]part
+	rules  []snapshot.PolicyRule
+
+	multicast set
+	policy    bool // rules beyond local, main, default: a lookup depends on more than the address
 }
 
-// newFib orders the routes of the tables local, main and default by the length of their prefix.
+// newFib prepares the routing tables of one family: each as disjoint parts, longest prefix first, and
+// the three that the kernel itself makes as one partition of all addresses.
 func newFib(n *snapshot.Network, v4 bool) *fib {
 	fam := 6
 	if v4 {
 		fam = 4
 	}
-	f := &fib{v4: v4}
+	f := &fib{v4: v4, tables: map[int][]part{}}
 	for _, r := range n.Rules {
 		if r.Family != fam {
 			continue
 		}
+		f.rules = append(f.rules, r)
 		plain := r.Action == "lookup" && (r.Table == 255 || r.Table == 254 || r.Table == 253) &&
 			r.Src == "" && r.Dst == "" && r.Iif == "" && r.Oif == "" && r.Mark == 0 && !r.Other && !r.Invert &&
 			r.IPProto == 0 && r.Sport == [2]int{} && r.Dport == [2]int{} && r.Tos == 0 && r.SuppressBits == 0
 		f.policy = f.policy || !plain
 	}
+	slices.SortStableFunc(f.rules, func(a, b snapshot.PolicyRule) int { return a.Priority - b.Priority })
+	f.multicast = prefixSet(netip.MustParsePrefix("ff00::/8"))
+	if v4 {
+		f.multicast = prefixSet(netip.MustParsePrefix("224.0.0.0/4"))
+	}
+	byTable := map[int][]snapshot.Route{}
+	for _, r := range n.Routes {
+		if r.Family == fam {
+			byTable[r.Table] = append(byTable[r.Table], r)
+		}
+	}
+	for id, routes := range byTable {
+		f.tables[id] = disjoint(routes)
+	}
+	left := span(num(0), ones(uint(8*fDaddr.width(v4)))).subtract(f.multicast)
+	f.parts = append(f.parts, part{addrs: f.multicast, kind: routeKind["multicast"], route: "multicast"})
+	for _, id := range []int{255, 254, 253} {
+		for _, p := range f.tables[id] {
+			if s := p.addrs.intersect(left); !s.empty() && p.kind != routeKind["throw"] {
+				left = left.subtract(s)
+				p.addrs = s
+				f.parts = append(f.parts, p)
+			}
+		}
+	}
+	if !left.empty() {
+		f.parts = append(f.parts, part{addrs: left, kind: routeKind["unreachable"], route: "no route"})
+	}
+	f.types = f.parts
+	if v4 {
+		f.types = f.types4()
+	}
+	return f
+}
+
+// disjoint orders the routes of a table by the length of their prefix and cuts each down to the
+// addresses that no longer one has.
+func disjoint(routes []snapshot.Route) []part {
 	type entry struct {
-		table int
-		p     netip.Prefix
-		r     snapshot.Route
+		p netip.Prefix
+		r *snapshot.Route
 	}
 	var es []entry
-	for _, r := range n.Routes {
-		if r.Family != fam || r.Table != 255 && r.Table != 254 && r.Table != 253 {
-			continue
-		}
-		if p, err := netip.ParsePrefix(r.Dst); err == nil {
-			es = append(es, entry{r.Table, p, r})
+	for i := range routes {
+		if p, err := netip.ParsePrefix(routes[i].Dst); err == nil && routes[i].Type != "multicast" && routes[i].Tos == 0 {
+			es = append(es, entry{p, &routes[i]})
 		}
 	}
 	slices.SortStableFunc(es, func(a, b entry) int {
-		if d := b.table - a.table; d != 0 {
-			return d
-		}
 		if d := b.p.Bits() - a.p.Bits(); d != 0 {
 			return d
 		}
 		return a.r.Metric - b.r.Metric
 	})
-	left := span(num(0), ones(uint(8*fDaddr.width(v4))))
-	multicast := prefixSet(netip.MustParsePrefix("ff00::/8"))
-	if v4 {
-		multicast = prefixSet(netip.MustParsePrefix("224.0.0.0/4"))
-	}
-	f.parts = append(f.parts, part{multicast, routeKind["multicast"], nil, "multicast"})
-	left = left.subtract(multicast)
+	var out []part
+	var taken set
 	for _, e := range es {
-		s := prefixSet(e.p).intersect(left)
-		if s.empty() || e.r.Type == "multicast" {
+		s := prefixSet(e.p).subtract(taken)
+		if s.empty() {
+			continue
+		}
+		taken = append(slices.Clone(taken), s...).normal()
+		out = append(out, part{s, routeKind[e.r.Type], e.r.Oifs, e.r.Dst, e.p.Bits()})
+	}
+	return out
+}
+
+// routed is packets with the route that they take; part.kind is 0 where that is not known.
+type routed struct {
+	cube cube
+	part part
+}
+
+// lookup parts packets by their routes (fib_rules_lookup): the policy rules in order, in each table the
+// longest prefix.
+func (f *fib) lookup(c cube, iif string) []routed {
+	var out []routed
+	live := []cube{c}
+	if !f.policy {
+		for _, p := range f.parts {
+			in, _ := c.split(fDaddr, p.addrs)
+			for _, x := range in {
+				out = append(out, routed{x, p})
+			}
+		}
+		return out
+	}
+	in, live := c.split(fDaddr, f.multicast)
+	for _, x := range in {
+		out = append(out, routed{x, f.parts[0]})
+	}
+	for i := 0; i < len(f.rules); i++ {
+		r := &f.rules[i]
+		var next []cube
+		for _, l := range live {
+			yes, no := f.selects(r, l, iif)
+			if r.Invert {
+				yes, no = no, yes
+			}
+			next = append(next, no...)
+			for _, y := range yes {
+				done, rest := f.apply(r, y)
+				out, next = append(out, done...), append(next, rest...)
+			}
+		}
+		if live = next; len(live) == 0 {
+			break
+		}
+	}
+	for _, l := range live {
+		out = append(out, routed{l, part{kind: routeKind["unreachable"], route: "no route"}})
+	}
+	return out
+}
+
+// selects parts packets by the selectors of a policy rule. What cannot be decided is on both sides,
+// with a doubt.
+func (f *fib) selects(r *snapshot.PolicyRule, c cube, iif string) (yes, no []cube) {
+	if r.Iif != "" && r.Iif != iif || r.Oif != "" || r.Tos != 0 {
+		return nil, []cube{c}
+	}
+	unsure := r.Other || r.Action == "goto"
+	mask := r.Mask
+	if mask == 0 && r.Mark != 0 {
+		mask = 0xffffffff
+	}
+	if mask != 0 {
+		if mark := c.sets[fMark]; !mark.singleton() {
+			unsure = true
+		} else if uint32(mark[0].lo.lo)&mask != r.Mark&mask {
+			return nil, []cube{c}
+		}
+	}
+	if r.IPProto != 0 && !c.sets[fProto].contains(num(uint64(r.IPProto))) {
+		return nil, []cube{c}
+	}
+	yes = []cube{c}
+	narrow := func(fd field, s set) {
+		var next []cube
+		for _, y := range yes {
+			in, out := y.split(fd, s)
+			next, no = append(next, in...), append(no, out...)
+		}
+		yes = next
+	}
+	if p, err := netip.ParsePrefix(r.Src); err == nil {
+		narrow(fSaddr, prefixSet(p))
+	}
+	if p, err := netip.ParsePrefix(r.Dst); err == nil {
+		narrow(fDaddr, prefixSet(p))
+	}
+	if r.Sport != [2]int{} {
+		narrow(fSport, span(num(uint64(r.Sport[0])), num(uint64(r.Sport[1]))))
+	}
+	if r.Dport != [2]int{} {
+		narrow(fDport, span(num(uint64(r.Dport[0])), num(uint64(r.Dport[1]))))
+	}
+	if unsure {
+		for i := range yes {
+			yes[i] = yes[i].doubt(Cause{Text: fmt.Sprintf("routing policy rule %d", r.Priority)})
+			no = append(no, yes[i])
+		}
+	}
+	return yes, no
+}
+
+// apply carries a policy rule out for packets that it selects.
+func (f *fib) apply(r *snapshot.PolicyRule, c cube) (done []routed, rest []cube) {
+	switch r.Action {
+	case "lookup":
+	case "nop", "goto":
+		return nil, []cube{c}
+	case "blackhole", "unreachable", "prohibit":
+		return []routed{{c, part{kind: routeKind[r.Action], route: "policy rule"}}}, nil
+	default:
+		return nil, []cube{c.doubt(Cause{Text: fmt.Sprintf("routing policy rule %d: %s", r.Priority, r.Action)})}
+	}
+	rest = []cube{c}
+	for _, p := range f.tables[r.Table] {
+		if p.kind == routeKind["throw"] || r.SuppressBits > 0 && p.bits < r.SuppressBits {
+			continue
+		}
+		var next []cube
+		for _, l := range rest {
+			in, out := l.split(fDaddr, p.addrs)
+			next = append(next, out...)
+			for _, x := range in {
+				done = append(done, routed{x, p})
+			}
+		}
+		rest = next
+	}
+	return done, rest
+}
+
+// types4 is the addresses by type as the kernel tells them for IPv4: from the table local alone, so
+// that all others are unicast, whatever their route (inet_addr_type).
+func (f *fib) types4() []part {
+	zero := span(num(0), num(0))
+	limited := single(num(0xffffffff))
+	multicast := prefixSet(netip.MustParsePrefix("224.0.0.0/4"))
+	out := []part{{addrs: append(zero, limited...), kind: routeKind["broadcast"]}, {addrs: multicast, kind: routeKind["multicast"]}}
+	left := span(num(1), num(0xfffffffe)).subtract(multicast)
+	for _, p := range f.tables[255] {
+		if p.kind != routeKind["local"] && p.kind != routeKind["broadcast"] {
+			continue
+		}
+		s := p.addrs.intersect(left)
+		if s.empty() {
 			continue
 		}
 		left = left.subtract(s)
-		f.parts = append(f.parts, part{s, routeKind[e.r.Type], e.r.Oifs, e.r.Dst})
+		out = append(out, part{s, p.kind, p.oifs, p.route, p.bits})
 	}
-	if !left.empty() {
-		f.parts = append(f.parts, part{left, routeKind["unreachable"], nil, "no route"})
-	}
-	return f
+	return append(out, part{addrs: left, kind: routeKind["unicast"]})
 }
-
-func (f *fib) partition() []part { return f.parts }
 
 // local is every address that the host delivers to itself.
 func (f *fib) local() set {
@@ -127,13 +307,13 @@ func (f *fib) routed() set {
 // fibResult is what a fib expression loads for the addresses of a part (nft_fib4_eval).
 func (m *machine) fibResult(e *ruleset.Fib, p part, dev int) value {
 	if e.Result == ruleset.FibAddrtype {
-		if dev != 0 && p.kind == routeKind["local"] && !slices.Contains(p.oifs, dev) {
-			return unknown(4, "fib type limited to an interface")
+		if dev != 0 && p.kind != routeKind["unicast"] && !slices.Contains(p.oifs, dev) {
+			return constant(host32(uint32(routeKind["unicast"])))
 		}
 		return constant(host32(uint32(p.kind)))
 	}
 	oif := 0
-	if p.kind == routeKind["unicast"] || p.kind == routeKind["local"] {
+	if p.kind == routeKind["unicast"] || p.kind == routeKind["broadcast"] {
 		for _, o := range p.oifs {
 			if dev == 0 || o == dev {
 				oif = o

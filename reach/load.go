@@ -189,8 +189,18 @@ func (m *machine) fib(e *ruleset.Fib, st state) []state {
 	if e.Flags&ruleset.FibIif != 0 && st.cube.sets[fIif].singleton() {
 		dev = int(st.cube.sets[fIif][0].lo.lo)
 	}
+	parts := m.fibs[st.cube.v4].parts
+	if e.Result == ruleset.FibAddrtype {
+		if !st.cube.v4 && dev != 0 {
+			st.regs = st.regs.set(e.Dreg, unknown(width, "fib type limited to an interface"))
+			return []state{st}
+		}
+		parts = m.fibs[st.cube.v4].types
+	} else if l := m.snap.Network.Link(dev); l != nil && l.Loopback && m.hook != "forward" {
+		return []state{{st.cube, st.regs.set(e.Dreg, m.fibResult(e, part{kind: routeKind["unicast"], oifs: []int{dev}}, dev))}}
+	}
 	var out []state
-	for _, p := range m.fibs[st.cube.v4].partition() {
+	for _, p := range parts {
 		in, _ := st.cube.split(f, p.addrs)
 		for _, cb := range in {
 			out = append(out, state{cb, st.regs.set(e.Dreg, m.fibResult(e, p, dev))})

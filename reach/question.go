@@ -30,6 +30,7 @@ type Sweep struct {
 	arrived []cube
 	err     error
 	fixed   *Answer // the same for every port
+	other   *Sweep  // the same with chains of equal priority in the other order, where that can matter
 }
 
 // Sweep walks the rules for a socket of that protocol, address and device on any port. It is worth it
@@ -40,7 +41,16 @@ func (m *Model) Sweep(o Origin, s *snapshot.Socket, v4 bool) *Sweep {
 }
 
 func (m *Model) walk(o Origin, s *snapshot.Socket, v4 bool, ports set, budget int) *Sweep {
+	w := m.walkInOrder(o, s, v4, ports, budget, false)
+	if len(w.e.tied) > 0 {
+		w.other = m.walkInOrder(o, s, v4, ports, budget, true)
+	}
+	return w
+}
+
+func (m *Model) walkInOrder(o Origin, s *snapshot.Socket, v4 bool, ports set, budget int, reversed bool) *Sweep {
 	w := &Sweep{e: m.newEngine(), socket: *s, origin: o, v4: v4, ports: ports}
+	w.e.reversed = reversed
 	w.e.budget = budget
 	proto, ok := protocols[s.Proto]
 	if !ok {
@@ -86,6 +96,16 @@ func (w *Sweep) stoppedBy(why string) *Sweep {
 
 // Port is the answer for one port.
 func (w *Sweep) Port(port int) Answer {
+	a := w.port(port)
+	if w.other != nil {
+		if b := w.other.port(port); b.Verdict != a.Verdict {
+			return Answer{Verdict: Unknown, Because: w.e.tied}
+		}
+	}
+	return a
+}
+
+func (w *Sweep) port(port int) Answer {
 	if w.fixed != nil {
 		return *w.fixed
 	}
@@ -370,38 +390,8 @@ func (w *Sweep) fromHost(proto uint64) *Sweep {
 // Forward asks whether a packet of the origin is forwarded out of another interface, to a port there
 // or, where port is 0, to any.
 func (m *Model) Forward(o Origin, oif int, proto string, port int, v4 bool) Answer {
-	e := m.newEngine()
-	in, out := m.snap.Network.Link(o.Iif), m.snap.Network.Link(oif)
-	if in == nil || out == nil || !in.Up || !out.Up {
-		return Answer{Verdict: Unreachable, StoppedBy: []Cause{{Text: "an interface is down"}}}
-	}
-	if off, unknown := m.forwardingOff(in, v4); off {
-		return Answer{Verdict: Unreachable, StoppedBy: []Cause{{Text: "forwarding is off on " + in.Name}}}
-	} else if unknown {
-		e.undecided = append(e.undecided, Cause{Text: "whether " + in.Name + " forwards was not read"})
-	}
-	fib := m.fibs[v4]
-	if fib.policy {
-		e.undecided = append(e.undecided, Cause{Text: "routing policy rules"})
-	}
-	targets := fib.via(oif)
-	start := m.packet(v4, protocols[proto])
-	start.sets[fIif] = single(num(uint64(o.Iif)))
-	start.sets[fSaddr] = m.sources(o, v4)
-	if !m.translates() {
-		start.sets[fDaddr] = targets
-	}
-	if port != 0 {
-		start.sets[fDport] = single(num(uint64(port)))
-	}
-	if start.sets[fSaddr].empty() || targets.empty() {
-		return Answer{Verdict: Unreachable, StoppedBy: []Cause{{Text: "no route, or no address of the zone"}}}
-	}
-	for _, d := range append(e.surroundings(o.Iif), e.surroundings(oif)...) {
-		start = start.doubt(d)
-	}
-	arrived, err := e.through([]cube{start}, in, oif, targets, fib)
-	return e.answer(arrived, err, in, proto, -1)
+	families := []bool{v4}
+	return m.ask(&Question{From: []Origin{o}, Proto: proto, To: Target{Oifs: []int{oif}}, Dport: port}, families, false)
 }
 
 // forwardingOff applies the switches that the kernel asks for a packet that it would forward: for IPv4
@@ -419,28 +409,6 @@ func (m *Model) forwardingOff(in *snapshot.Link, v4 bool) (off, unknown bool) {
 	}
 	force, ok := e.sysctl("net/ipv6/conf/" + in.Name + "/force_forwarding")
 	return ok && force == 0, !ok
-}
-
-func (e *engine) through(live []cube, in *snapshot.Link, oif int, targets set, fib *fib) ([]cube, error) {
-	var err error
-	if live, err = e.hook("ingress", fib.v4, in.Name, live); err != nil {
-		return nil, err
-	}
-	if live, err = e.hook("prerouting", fib.v4, "", live); err != nil {
-		return nil, err
-	}
-	live = e.receive(live, in, fib)
-	var forwarded []cube
-	for i := range live {
-		yes, _ := live[i].split(fDaddr, targets)
-		for _, c := range yes {
-			forwarded = append(forwarded, c.with(fOif, single(num(uint64(oif)))))
-		}
-	}
-	if live, err = e.hook("forward", fib.v4, "", forwarded); err != nil {
-		return nil, err
-	}
-	return e.hook("postrouting", fib.v4, "", live)
 }
 
 // witness picks a packet of the cube that a person recognises: a neighbour's address that is no

@@ -70,6 +70,12 @@ type Answer struct {
 	// Restricted says of a reachable answer that only a small part of the origin's addresses gets
 	// through: the rules have a list of who may.
 	Restricted bool `json:"restricted,omitempty"`
+	// Certificate proves an unreachable answer; only Model.Reach gives one.
+	Certificate []Proof `json:"certificate,omitempty"`
+	// Doubtful are packets that may get through, of an unknown answer.
+	Doubtful []Packet `json:"-"`
+
+	tied []Cause
 }
 
 // Origin is where the packets of a question come from.
@@ -128,8 +134,18 @@ type engine struct {
 	undecided    []Cause
 	vmap         []pendingVerdict
 	cases        int
-	budget       int // of cubes at one time
-	sources      set // of the question
+	budget       int         // of cubes at one time
+	sources      set         // of the question
+	reversed     bool        // run chains of equal priority in the other order
+	tied         []Cause     // pairs whose order matters
+	keep         bool        // the cubes that are stopped, for a certificate
+	proof        []stoppedBy // them
+}
+
+// stoppedBy is packets of the question and what stopped them.
+type stoppedBy struct {
+	cube cube
+	by   Cause
 }
 
 func (m *Model) newEngine() *engine {
@@ -151,6 +167,9 @@ type stopped struct {
 
 // stop notes what stopped packets; packets that were doubtful before stay stopped all the same.
 func (e *engine) stop(c cube, by Cause) {
+	if e.keep {
+		e.proof = append(e.proof, stoppedBy{c, by})
+	}
 	i, ok := e.stopIndex[by]
 	if !ok {
 		i = len(e.stopped)
@@ -182,42 +201,105 @@ type baseChain struct {
 // conntrackPriority is where conntrack hooks in (NF_IP_PRI_CONNTRACK).
 const conntrackPriority = -200
 
+// The priorities at which the kernel calls all chains of type nat, whatever their own
+// (NF_IP_PRI_NAT_DST, NF_IP_PRI_NAT_SRC; nf_nat_register_fn).
+const (
+	dstnatPriority = -100
+	srcnatPriority = 100
+)
+
 // hook runs the base chains of one hook in the order of their priorities.
 func (e *engine) hook(hook string, v4 bool, dev string, in []cube) ([]cube, error) {
-	chains := e.baseChains(hook, v4, dev)
-	e.ties(chains)
+	filters, nats := e.baseChains(hook, v4, dev)
+	natPriority := int32(dstnatPriority)
+	if hook == "input" || hook == "postrouting" {
+		natPriority = srcnatPriority
+	}
 	tracked := hook != "prerouting" && hook != "output"
 	live := in
-	for _, bc := range chains {
-		if !tracked && bc.chain.Base.Priority >= conntrackPriority {
+	var err error
+	for _, bc := range e.order(filters) {
+		prio := bc.chain.Base.Priority
+		if !tracked && prio >= conntrackPriority {
 			live, tracked = trackNew(live), true
 		}
-		var skip []cube
-		if bc.chain.Base.Type == "nat" {
-			live, skip = partition(live, func(c *cube) bool { return !c.nat && !c.notrack })
-		}
-		m := &machine{engine: e, table: bc.table, hook: hook, prio: bc.chain.Base.Priority}
-		out, err := m.chain(bc.chain, live)
-		if err != nil {
-			return nil, err
-		}
-		policy := Cause{
-			Family: bc.table.Family, Table: bc.table.Name, Chain: bc.chain.Name, Policy: true,
-			Text: "policy " + bc.chain.Base.Policy,
-		}
-		live = append(out.accept, skip...)
-		for _, c := range out.through {
-			if bc.chain.Base.Policy == ruleset.Drop {
-				e.stop(c, policy)
-			} else {
-				live = append(live, c)
+		if prio >= natPriority && nats != nil {
+			if live, err = e.translations(hook, nats, live); err != nil {
+				return nil, err
 			}
+			nats = nil
+		}
+		if live, err = e.baseChain(hook, bc, live); err != nil {
+			return nil, err
 		}
 	}
 	if !tracked {
 		live = trackNew(live)
 	}
+	return e.translations(hook, nats, live)
+}
+
+// baseChain runs one base chain, and returns the packets that go on.
+func (e *engine) baseChain(hook string, bc baseChain, in []cube) ([]cube, error) {
+	m := &machine{engine: e, table: bc.table, hook: hook, prio: bc.chain.Base.Priority}
+	out, err := m.chain(bc.chain, in)
+	if err != nil {
+		return nil, err
+	}
+	live := out.accept
+	policy := Cause{
+		Family: bc.table.Family, Table: bc.table.Name, Chain: bc.chain.Name, Policy: true,
+		Text: "policy " + bc.chain.Base.Policy,
+	}
+	for _, c := range out.through {
+		if bc.chain.Base.Policy == ruleset.Drop {
+			e.stop(c, policy)
+		} else {
+			live = append(live, c)
+		}
+	}
 	return live, nil
+}
+
+// translations runs the chains of type nat: for the first packet of a tracked connection, until one of
+// them has set up a translation (nf_nat_inet_fn).
+func (e *engine) translations(hook string, nats []baseChain, in []cube) ([]cube, error) {
+	var done []cube
+	live := in
+	for _, bc := range e.order(nats) {
+		pending, skip := partition(live, func(c *cube) bool { return !c.nat && !c.bound && !c.notrack })
+		done = append(done, skip...)
+		var err error
+		if live, err = e.baseChain(hook, bc, pending); err != nil {
+			return nil, err
+		}
+	}
+	live = append(done, live...)
+	if hook == "output" {
+		for i := range live {
+			live[i].bound = true
+		}
+	}
+	return live, nil
+}
+
+// order puts chains of equal priority into the order of this run (see Model.orders).
+func (e *engine) order(chains []baseChain) []baseChain {
+	if e.reversed {
+		chains = slices.Clone(chains)
+		for i := 0; i < len(chains); {
+			j := i
+			for j < len(chains) && chains[j].chain.Base.Priority == chains[i].chain.Base.Priority {
+				j++
+			}
+			if j-i == 2 && chains[i].table != chains[i+1].table {
+				chains[i], chains[i+1] = chains[i+1], chains[i]
+			}
+			i = j
+		}
+	}
+	e.ties(chains)
+	return chains
 }
 
 func partition(in []cube, keep func(*cube) bool) (yes, no []cube) {
@@ -243,11 +325,13 @@ func trackNew(in []cube) []cube {
 	return out
 }
 
-func (e *engine) baseChains(hook string, v4 bool, dev string) []baseChain {
+// baseChains are the chains of a hook by priority: those of type nat apart, which the kernel calls from
+// one place.
+func (e *engine) baseChains(hook string, v4 bool, dev string) (filters, nats []baseChain) {
 	var list []baseChain
 	rs := e.snap.NFTables.Ruleset
 	if rs == nil {
-		return nil
+		return nil, nil
 	}
 	for i := range rs.Tables {
 		t := &rs.Tables[i]
@@ -259,7 +343,8 @@ func (e *engine) baseChains(hook string, v4 bool, dev string) []baseChain {
 		if t.Dormant || !applies {
 			continue
 		}
-		for j := range t.Chains {
+		// Newer registrations of a priority run first (nf_hook_entries_grow).
+		for j := len(t.Chains) - 1; j >= 0; j-- {
 			c := &t.Chains[j]
 			if c.Base != nil && c.Base.Hook == hook &&
 				(hook != "ingress" || slices.Contains(c.Base.Devices, dev)) {
@@ -270,25 +355,47 @@ func (e *engine) baseChains(hook string, v4 bool, dev string) []baseChain {
 	slices.SortStableFunc(list, func(a, b baseChain) int {
 		return int(a.chain.Base.Priority) - int(b.chain.Base.Priority)
 	})
-	return list
+	for _, bc := range list {
+		if bc.chain.Base.Type == "nat" && hook != "ingress" {
+			nats = append(nats, bc)
+		} else {
+			filters = append(filters, bc)
+		}
+	}
+	return filters, nats
 }
 
-// ties makes chains of equal priority a doubt where one of them changes what another can see: their
-// order is that of registration, which no dump shows. Chains that only accept and drop commute.
+// ties notes chains of equal priority in several tables, where one changes what another can see: their
+// order is that of registration, which no listing shows. Chains that only accept and drop commute. A
+// pair is run in both orders, and is a doubt where the answers differ; more are a doubt at once.
 func (e *engine) ties(chains []baseChain) {
-	for i := 1; i < len(chains); i++ {
-		a, b := chains[i-1], chains[i]
-		if a.chain.Base.Priority != b.chain.Base.Priority {
-			continue
+	for i := 0; i < len(chains); {
+		j, tables, change := i, map[*ruleset.Table]bool{}, false
+		for j < len(chains) && chains[j].chain.Base.Priority == chains[i].chain.Base.Priority {
+			tables[chains[j].table] = true
+			nat := chains[j].chain.Base.Type == "nat" && len(chains[j].chain.Rules) > 0
+			change = change || nat || changes(chains[j])
+			j++
 		}
-		if a.chain.Base.Type == "nat" && b.chain.Base.Type == "nat" &&
-			len(a.chain.Rules) > 0 && len(b.chain.Rules) > 0 || changes(a) || changes(b) {
-			e.undecided = append(e.undecided, Cause{
+		if len(tables) > 1 && change {
+			a, b := chains[i], chains[i+1]
+			if b.table.Name < a.table.Name { // the same text in both orders
+				a, b = b, a
+			}
+			tie := Cause{
 				Family: b.table.Family, Table: b.table.Name, Chain: b.chain.Name,
 				Text: fmt.Sprintf("equal priority %d as %s %s %s: the order is not known",
 					b.chain.Base.Priority, a.table.Family, a.table.Name, a.chain.Name),
-			})
+			}
+			switch {
+			case slices.Contains(e.tied, tie) || slices.Contains(e.undecided, tie):
+			case j-i == 2 && len(e.tied) == 0:
+				e.tied = append(e.tied, tie)
+			default: // both orders of several pairs would not be all orders
+				e.undecided = append(e.undecided, tie)
+			}
 		}
+		i = j
 	}
 }
 
@@ -306,7 +413,8 @@ func changes(bc baseChain) bool {
 			for k := range c.Rules[j].Exprs {
 				x := &c.Rules[j].Exprs[k]
 				if x.Meta != nil && x.Meta.Set && x.Meta.Key != ruleset.MetaNftrace || x.Ct != nil && x.Ct.Set ||
-					x.Payload != nil && x.Payload.Set || x.Name == "notrack" || x.Opaque() {
+					x.Payload != nil && x.Payload.Set || x.Name == "notrack" || x.Opaque() || x.Dynset != nil ||
+					x.Xt != nil && x.Xt.Target && (x.Xt.Decoded == nil || !x.Xt.Decoded.Continue && !x.Xt.Decoded.Reject) {
 					return true
 				}
 			}
@@ -387,12 +495,16 @@ func (e *engine) conclude(arrived []cube, err error, in *snapshot.Link, proto st
 	if errors.Is(err, errTooComplex) {
 		return Answer{Verdict: Unknown, Because: []Cause{{Text: err.Error()}}}
 	}
-	because := append(slices.Clone(e.general), e.undecided...)
-	if len(because) > 0 {
-		return Answer{Verdict: Unknown, Because: because}
+	a := Answer{Verdict: Unknown, Because: append(slices.Clone(e.general), e.undecided...)}
+	for i := range arrived[:min(len(arrived), maxDoubtful)] {
+		a.Doubtful = append(a.Doubtful, *arrived[i].witness(in, proto))
+	}
+	if len(a.Because) > 0 {
+		return a
 	}
 	if len(e.legacy) > 0 && (len(arrived) > 0 || e.legacyTranslates()) {
-		return Answer{Verdict: Unknown, Because: e.legacy}
+		a.Because = e.legacy
+		return a
 	}
 	for i := range arrived {
 		if len(arrived[i].doubts) == 0 {
@@ -401,18 +513,20 @@ func (e *engine) conclude(arrived []cube, err error, in *snapshot.Link, proto st
 			}
 		}
 	}
+	// What is least in doubt names what would decide.
 	for i := range arrived {
-		for _, d := range arrived[i].doubts {
-			if !slices.Contains(because, d) {
-				because = append(because, d)
-			}
+		if c := &arrived[i]; a.Because == nil || len(c.doubts) < len(a.Because) {
+			a.Because = c.doubts
 		}
 	}
-	if len(because) > 0 {
-		return Answer{Verdict: Unknown, Because: because}
+	if len(arrived) > 0 {
+		return a
 	}
 	return Answer{Verdict: Unreachable, StoppedBy: e.stoppers(port)}
 }
+
+// maxDoubtful bounds the doubtful packets of an answer.
+const maxDoubtful = 64
 
 // legacyTranslates says whether iptables-legacy could lead a packet around a rule: its filter table
 // can only drop, the others can translate and mark.

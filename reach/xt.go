@@ -20,11 +20,7 @@ func (m *machine) xt(c *ruleset.Chain, r *ruleset.Rule, x *ruleset.Xt, st state,
 		if invert {
 			in, out = out, in
 		}
-		matched := make([]state, len(in))
-		for i := range in {
-			matched[i] = state{in[i], st.regs}
-		}
-		return nil, matched, out
+		return nil, states(in, st), out
 	}
 	switch {
 	case d.Continue:
@@ -44,7 +40,7 @@ func (m *machine) xt(c *ruleset.Chain, r *ruleset.Rule, x *ruleset.Xt, st state,
 	case d.Ports != nil:
 		return m.xtPorts(d.Ports, st)
 	case d.Multiport != nil:
-		return m.xtMultiport(c, r, d.Multiport, st)
+		return m.xtMultiport(d.Multiport, st)
 	case d.ICMP != nil:
 		if d.ICMP.Type == 0xff && !d.ICMP.Invert { // any
 			return nil, []state{st}, nil
@@ -56,8 +52,60 @@ func (m *machine) xt(c *ruleset.Chain, r *ruleset.Rule, x *ruleset.Xt, st state,
 		return m.xtMark(c, r, d.Mark, st)
 	case d.NAT != nil:
 		return m.xtNAT(d.NAT, st)
+	case d.IPRange != nil:
+		return m.xtIPRange(d.IPRange, st)
+	case d.Notrack:
+		return nil, []state{m.notrack(st)}, nil
+	case d.TOS:
+		return nil, []state{st}, nil
+	case d.Pkttype != nil: // the questions are about unicast: PACKET_HOST
+		if (d.Pkttype.Type == 0) != d.Pkttype.Invert {
+			return nil, []state{st}, nil
+		}
+		return nil, nil, []cube{st.cube}
+	case d.Queue:
+		return &ruleset.Verdict{Kind: ruleset.Queue}, []state{st}, nil
 	}
-	return nil, []state{st}, nil
+	why := "iptables extension " + x.Name + " depends on more than the packet"
+	if x.Target { // CONNMARK: the mark is what it was or what it is set to
+		st.cube = st.cube.with(fMark, span(num(0), ones(32)))
+		st.cube = st.cube.with(fCtMark, span(num(0), ones(32)))
+		return nil, m.fork(c, r, st, why), nil
+	}
+	return nil, m.fork(c, r, st, why), []cube{m.doubtful(c, r, st.cube, why)}
+}
+
+func (m *machine) xtIPRange(p *ruleset.XtIPRange, st state) (*ruleset.Verdict, []state, []cube) {
+	in, out := []cube{st.cube}, []cube(nil)
+	w := st.cube.width()
+	for _, side := range []struct {
+		on, invert bool
+		f          field
+		lo, hi     []byte
+	}{{p.Source, p.InvertSource, fSaddr, p.SrcMin, p.SrcMax}, {p.Dest, p.InvertDest, fDaddr, p.DstMin, p.DstMax}} {
+		if !side.on || len(side.lo) < w || len(side.hi) < w {
+			continue
+		}
+		var next []cube
+		for _, cb := range in {
+			yes, no := cb.split(side.f, span(number(side.lo[:w]), number(side.hi[:w])))
+			if side.invert {
+				yes, no = no, yes
+			}
+			next, out = append(next, yes...), append(out, no...)
+		}
+		in = next
+	}
+	return nil, states(in, st), out
+}
+
+// states gives cubes the registers of the state that they come from.
+func states(in []cube, st state) []state {
+	out := make([]state, len(in))
+	for i := range in {
+		out[i] = state{in[i], st.regs}
+	}
+	return out
 }
 
 // both parts by two fields at once.
@@ -94,7 +142,7 @@ func (m *machine) xtAddrtype(c *ruleset.Chain, r *ruleset.Rule, a *ruleset.XtAdd
 			continue
 		}
 		var types set
-		for _, p := range m.fibs[st.cube.v4].partition() {
+		for _, p := range m.fibs[st.cube.v4].types {
 			if side.mask&(1<<p.kind) != 0 {
 				types = append(types, p.addrs...)
 			}
@@ -109,11 +157,7 @@ func (m *machine) xtAddrtype(c *ruleset.Chain, r *ruleset.Rule, a *ruleset.XtAdd
 		}
 		in = next
 	}
-	var matched []state
-	for _, cb := range in {
-		matched = append(matched, state{cb, st.regs})
-	}
-	return nil, matched, out
+	return nil, states(in, st), out
 }
 
 func ports(r [2]uint16) set { return span(num(uint64(r[0])), num(uint64(r[1]))) }
@@ -149,37 +193,32 @@ func (m *machine) xtPorts(p *ruleset.XtPorts, st state) (*ruleset.Verdict, []sta
 		}
 		in = next
 	}
-	var matched []state
-	for _, cb := range in {
-		matched = append(matched, state{cb, st.regs})
-	}
-	return nil, matched, out
+	return nil, states(in, st), out
 }
 
-func (m *machine) xtMultiport(c *ruleset.Chain, r *ruleset.Rule, p *ruleset.XtMultiport, st state,
-) (*ruleset.Verdict, []state, []cube) {
+func (m *machine) xtMultiport(p *ruleset.XtMultiport, st state) (*ruleset.Verdict, []state, []cube) {
 	var s set
 	for _, rg := range p.Ranges {
 		s = append(s, ports(rg)...)
 	}
 	s = s.normal()
 	f := fDport
-	switch p.Which {
-	case "source":
+	if p.Which == "source" {
 		f = fSport
-	case "either":
-		why := "multiport --ports"
-		return nil, m.fork(c, r, st, why), []cube{m.doubtful(c, r, st.cube, why)}
 	}
 	in, out := st.cube.split(f, s)
+	if p.Which == "either" { // what one port does not match, the other can
+		var rest []cube
+		for _, cb := range out {
+			yes, no := cb.split(fSport, s)
+			in, rest = append(in, yes...), append(rest, no...)
+		}
+		out = rest
+	}
 	if p.Invert {
 		in, out = out, in
 	}
-	var matched []state
-	for _, cb := range in {
-		matched = append(matched, state{cb, st.regs})
-	}
-	return nil, matched, out
+	return nil, states(in, st), out
 }
 
 func (m *machine) xtMark(c *ruleset.Chain, r *ruleset.Rule, k *ruleset.XtMark, st state,

@@ -54,8 +54,8 @@ var protoNumbers = map[string]uint8{
 
 var flagBits = map[rune]uint8{'F': 1, 'S': 2, 'R': 4, 'P': 8, 'A': 16, 'U': 32, 'E': 64, 'W': 128}
 
-// protocol is the number of the packet's protocol.
-func (p *Packet) protocol() (uint8, error) {
+// Protocol is the number of the packet's protocol.
+func (p *Packet) Protocol() (uint8, error) {
 	if n, ok := protoNumbers[strings.ToLower(p.Proto)]; ok {
 		return n, nil
 	}
@@ -108,7 +108,7 @@ func (p *Packet) Check() error {
 	case p.In == "":
 		return errors.New("the packet has no interface: give one in \"in\", or \"local\"")
 	}
-	if _, err := p.protocol(); err != nil {
+	if _, err := p.Protocol(); err != nil {
 		return err
 	}
 	if _, err := p.flagByte(); err != nil {
@@ -259,7 +259,7 @@ type word struct{ v, unk uint32 }
 
 // build writes the headers.
 func (s *skb) build(p *Packet, in *link) {
-	proto, _ := p.protocol()
+	proto, _ := p.Protocol()
 	src, dst := p.Src.Unmap().WithZone(""), p.Dst.Unmap().WithZone("")
 	*s = skb{
 		v4: src.Is4(), proto: proto, mark: word{v: p.Mark}, given: p.Ct, nh: s.nh[:0], unk: s.unk[:0],
@@ -444,7 +444,7 @@ func endpointText(a netip.Addr, port uint16, ports bool) string {
 
 // String is the packet in the form that ParsePacket reads.
 func (p *Packet) String() string {
-	proto, _ := p.protocol()
+	proto, _ := p.Protocol()
 	ports := proto == protoTCP || proto == protoUDP || proto == protoSCTP || proto == protoUDPLite || proto == protoDCCP
 	s := p.Proto + " " + endpointText(p.Src, p.Sport, ports) + " > " + endpointText(p.Dst, p.Dport, ports)
 	switch proto {

@@ -45,18 +45,26 @@ func (f *fixFlags) allowFlag(c *cobra.Command) {
 }
 
 func (f *fixFlags) parse() error {
-	for _, a := range f.allowFrom {
+	var err error
+	f.prefixes, err = parsePrefixes("allow-from", f.allowFrom)
+	return err
+}
+
+// parsePrefixes reads the prefixes, or single addresses, of a flag.
+func parsePrefixes(flag string, list []string) ([]netip.Prefix, error) {
+	var out []netip.Prefix
+	for _, a := range list {
 		p, err := netip.ParsePrefix(a)
 		if err != nil {
 			addr, aerr := netip.ParseAddr(a)
 			if aerr != nil {
-				return fmt.Errorf("allow-from %q: want an address or a prefix", a)
+				return nil, fmt.Errorf("%s %q: want an address or a prefix", flag, a)
 			}
 			p = netip.PrefixFrom(addr, addr.BitLen())
 		}
-		f.prefixes = append(f.prefixes, p)
+		out = append(out, p)
 	}
-	return nil
+	return out, nil
 }
 
 func (f *fixFlags) validate(a *auditFlags) error {

@@ -1,0 +1,506 @@
+package reach
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// Question asks which packets get from somewhere to somewhere.
+type Question struct {
+	From []Origin
+	// Proto is tcp, udp, sctp, icmp (an echo request, in IPv6 of ICMPv6) or a number.
+	Proto string
+	To    Target
+	// Dport is the port at the end of the way, or with a target address the one that the sender writes.
+	// 0 is any.
+	Dport int
+	// Unbound also counts packets for ports of the host where no socket listens.
+	Unbound bool
+}
+
+// Target is where a question leads: to the host's own sockets, out by interfaces, or wherever packets
+// for one address end.
+type Target struct {
+	Host bool
+	Oifs []int
+	Addr netip.Addr
+}
+
+// Reach answers for both families, and gives the proof of an unreachable answer.
+func (m *Model) Reach(q *Question) Answer {
+	families := []bool{true, false}
+	if q.To.Addr.IsValid() {
+		families = []bool{q.To.Addr.Is4()}
+	}
+	return m.ask(q, families, true)
+}
+
+// ask joins the answers of all origins and families: one that reaches is enough.
+func (m *Model) ask(q *Question, families []bool, proof bool) Answer {
+	total := Answer{Verdict: Unreachable}
+	for _, o := range q.From {
+		for _, v4 := range families {
+			a := m.askInOrder(q, o, v4, false, proof)
+			if len(a.tied) > 0 {
+				if b := m.askInOrder(q, o, v4, true, false); b.Verdict != a.Verdict {
+					a = Answer{Verdict: Unknown, Because: a.tied}
+				}
+			}
+			total.join(&a)
+		}
+	}
+	// Rules and policies first: what the stack does by itself explains less.
+	slices.SortStableFunc(total.StoppedBy, func(a, b Cause) int {
+		switch {
+		case (a.Table == "") == (b.Table == ""):
+			return 0
+		case a.Table == "":
+			return 1
+		}
+		return -1
+	})
+	return total
+}
+
+// join adds the answer for another part of the question.
+func (a *Answer) join(b *Answer) {
+	rank := map[string]int{Unreachable: 0, Unknown: 1, Reachable: 2}
+	proof := append(a.Certificate, b.Certificate...)
+	switch {
+	case rank[b.Verdict] > rank[a.Verdict]:
+		*a = *b
+	case b.Verdict == a.Verdict:
+		for _, l := range []struct{ to, from *[]Cause }{{&a.StoppedBy, &b.StoppedBy}, {&a.Because, &b.Because}} {
+			for _, c := range *l.from {
+				if !slices.Contains(*l.to, c) && a.Verdict != Reachable {
+					*l.to = append(*l.to, c)
+				}
+			}
+		}
+		a.Doubtful = append(a.Doubtful, b.Doubtful...)
+	}
+	a.Certificate = proof
+	if a.Verdict != Unreachable {
+		a.Certificate = nil
+	}
+}
+
+// arrival is packets at the end of their way: at the host itself where oif is 0.
+type arrival struct {
+	cube cube
+	oif  int
+}
+
+func (m *Model) protoNumber(name string, v4 bool) (uint64, bool) {
+	if n, ok := protocols[name]; ok {
+		return n, true
+	}
+	switch {
+	case (name == "icmp" || name == "icmpv6") && v4:
+		return 1, name == "icmp"
+	case name == "icmp" || name == "icmpv6":
+		return 58, true
+	}
+	n, err := strconv.ParseUint(name, 10, 8)
+	return n, err == nil
+}
+
+func (m *Model) askInOrder(q *Question, o Origin, v4, reversed, proof bool) Answer {
+	e := m.newEngine()
+	e.reversed, e.keep = reversed, proof
+	no := func(why string) Answer {
+		return Answer{Verdict: Unreachable, StoppedBy: []Cause{{Text: why}}, Certificate: []Proof{{
+			Question: Region{In: m.linkName(o), V4: v4, Empty: true}, Cubes: []ProofCube{{By: Cause{Text: why}}},
+		}}}
+	}
+	proto, ok := m.protoNumber(q.Proto, v4)
+	if !ok {
+		return Answer{Verdict: Unreachable}
+	}
+	starts, in, why := e.starts(q, o, v4, proto)
+	if why != "" {
+		return no(why)
+	}
+	arrived, err := e.follow(starts, in, o, m.fibs[v4])
+	var hits []cube
+	for i := range arrived {
+		hits = append(hits, e.hits(q, &arrived[i], proto)...)
+	}
+	a := e.answer(hits, err, in, q.Proto, -1)
+	a.tied = e.tied
+	if a.Verdict == Unreachable && proof {
+		a.Certificate = []Proof{e.certificate(starts, in)}
+	}
+	return a
+}
+
+func (m *Model) linkName(o Origin) string {
+	if l := m.snap.Network.Link(o.Iif); l != nil && !o.Local {
+		return l.Name
+	}
+	return "local"
+}
+
+// starts is the packets that the question is about, as they begin their way.
+func (e *engine) starts(q *Question, o Origin, v4 bool, proto uint64) (list []cube, in *snapshot.Link, why string) {
+	c := e.packet(v4, proto)
+	if proto == 1 || proto == 58 {
+		echo := uint64(8)
+		if !v4 {
+			echo = 128
+		}
+		c.sets[fICMPType], c.sets[fICMPCode] = single(num(echo)), single(num(0))
+	}
+	if q.To.Addr.IsValid() {
+		c.sets[fDaddr] = single(addrNumber(q.To.Addr))
+		if q.Dport != 0 {
+			c.sets[fDport] = single(num(uint64(q.Dport)))
+		}
+	} else if !e.translates() {
+		if q.Dport != 0 {
+			c.sets[fDport] = single(num(uint64(q.Dport)))
+		}
+		c.sets[fDaddr] = e.destinations(q, v4)
+		if c.sets[fDaddr].empty() {
+			return nil, nil, "no route leads there"
+		}
+	}
+	if o.Local {
+		return e.localStarts(c, o, v4)
+	}
+	in = e.snap.Network.Link(o.Iif)
+	switch {
+	case in == nil:
+		return nil, nil, "the interface does not exist"
+	case !in.Up:
+		return nil, in, "the interface is down"
+	}
+	c.sets[fIif] = single(num(uint64(o.Iif)))
+	c.sets[fSaddr] = e.Model.sources(o, v4)
+	if c.sets[fSaddr].empty() {
+		return nil, in, "no address of the origin is behind this interface"
+	}
+	for _, d := range e.surroundings(o.Iif) {
+		c = c.doubt(d)
+	}
+	e.sources = c.sets[fSaddr]
+	return []cube{c}, in, ""
+}
+
+// destinations is the addresses that lead to the target where nothing is translated.
+func (e *engine) destinations(q *Question, v4 bool) set {
+	fib := e.fibs[v4]
+	if q.To.Host {
+		return fib.local()
+	}
+	if fib.policy { // routes depend on more than the destination
+		return span(num(0), ones(uint(8*fDaddr.width(v4))))
+	}
+	var s set
+	for _, oif := range q.To.Oifs {
+		s = append(s, fib.via(oif)...)
+	}
+	return append(set{}, s...).normal()
+}
+
+// localStarts is packets of the host's processes: over loopback to itself, and out by the routes.
+func (e *engine) localStarts(c cube, o Origin, v4 bool) ([]cube, *snapshot.Link, string) {
+	fib := e.fibs[v4]
+	own := e.ownAddrs(v4)
+	for _, p := range o.From {
+		if p.Addr().Is4() == v4 {
+			own = own.intersect(prefixSet(p))
+		}
+	}
+	if own.empty() {
+		return nil, nil, "the host has no address of this family"
+	}
+	c.sets[fSaddr] = own
+	var list []cube
+	for _, r := range fib.lookup(c, "lo") {
+		y, p := r.cube, &r.part
+		oif := 0
+		switch {
+		case p.kind == routeKind["local"]:
+			for i := range e.snap.Network.Links {
+				if e.snap.Network.Links[i].Loopback {
+					oif = e.snap.Network.Links[i].Index
+				}
+			}
+		case p.kind == routeKind["unicast"] && len(p.oifs) > 0:
+			oif = p.oifs[0]
+		}
+		if oif == 0 {
+			e.stop(y, Cause{Text: "no route: " + p.route})
+			continue
+		}
+		y = y.with(fOif, single(num(uint64(oif))))
+		if len(p.oifs) > 1 {
+			y = y.doubt(Cause{Text: "several next hops of route " + p.route})
+		}
+		list = append(list, y)
+	}
+	if len(list) == 0 {
+		return nil, nil, "no route leads there"
+	}
+	return list, nil, ""
+}
+
+func (e *engine) ownAddrs(v4 bool) set {
+	var s set
+	for i := range e.snap.Network.Links {
+		for _, p := range linkAddrs(&e.snap.Network.Links[i], v4) {
+			s = append(s, single(addrNumber(p.Addr()))...)
+		}
+	}
+	return append(set{}, s...).normal()
+}
+
+// follow takes packets from where they start to where they end.
+func (e *engine) follow(live []cube, in *snapshot.Link, o Origin, fib *fib) ([]arrival, error) {
+	var err error
+	if o.Local {
+		return e.followLocal(live, fib)
+	}
+	if live, err = e.hook("ingress", fib.v4, in.Name, live); err != nil {
+		return nil, err
+	}
+	if live, err = e.hook("prerouting", fib.v4, "", live); err != nil {
+		return nil, err
+	}
+	live = e.receive(live, in, fib)
+	return e.route(live, in, fib)
+}
+
+// route parts packets by their routes, and takes each part through its hooks.
+func (e *engine) route(live []cube, in *snapshot.Link, fib *fib) ([]arrival, error) {
+	byOif := map[int][]cube{}
+	var local []cube
+	off, unread := e.forwardingOff(in, fib.v4)
+	if unread {
+		e.undecided = append(e.undecided, Cause{Text: "whether " + in.Name + " forwards was not read"})
+	}
+	for i := range live {
+		for _, r := range fib.lookup(live[i], in.Name) {
+			c, p := r.cube, &r.part
+			switch {
+			case p.kind == routeKind["local"], p.kind == routeKind["broadcast"], p.kind == routeKind["anycast"]:
+				local = append(local, c)
+			case p.kind == routeKind["multicast"]:
+				local = append(local, c.doubt(Cause{Text: "which multicast groups the host has joined was not read"}))
+			case off:
+				e.stop(c, Cause{Text: "forwarding is off on " + in.Name})
+			case p.kind != routeKind["unicast"] || len(p.oifs) == 0:
+				e.stop(c, Cause{Text: "no route: " + p.route})
+			default:
+				for _, oif := range p.oifs {
+					d := c.with(fOif, single(num(uint64(oif))))
+					if len(p.oifs) > 1 {
+						d = d.doubt(Cause{Text: "several next hops of route " + p.route})
+					}
+					byOif[oif] = append(byOif[oif], d)
+				}
+			}
+		}
+	}
+	local, err := e.hook("input", fib.v4, "", local)
+	if err != nil {
+		return nil, err
+	}
+	var out []arrival
+	for _, c := range local {
+		out = append(out, arrival{c, 0})
+	}
+	for _, oif := range sortedInts(byOif) {
+		cubes := byOif[oif]
+		if !fib.v4 {
+			cubes = e.forwardable6(cubes)
+		}
+		for _, d := range e.surroundings(oif) {
+			for i := range cubes {
+				cubes[i] = cubes[i].doubt(d)
+			}
+		}
+		for _, hook := range []string{"forward", "postrouting"} {
+			if cubes, err = e.hook(hook, fib.v4, "", cubes); err != nil {
+				return nil, err
+			}
+		}
+		if l := e.snap.Network.Link(oif); l != nil {
+			if cubes, err = e.hook("egress", fib.v4, l.Name, cubes); err != nil {
+				return nil, err
+			}
+		}
+		for _, c := range cubes {
+			out = append(out, arrival{c, oif})
+		}
+	}
+	return out, nil
+}
+
+// forwardable6 stops sources that IPv6 never forwards (ip6_forward).
+func (e *engine) forwardable6(in []cube) []cube {
+	bound := append(prefixSet(netip.MustParsePrefix("fe80::/10")), single(num(0))...)
+	bound = append(bound, single(num(1))...).normal()
+	var out []cube
+	for i := range in {
+		stopped, rest := in[i].split(fSaddr, bound)
+		out = append(out, rest...)
+		for _, c := range stopped {
+			e.stop(c, Cause{Text: "a link-local source is not forwarded"})
+		}
+	}
+	return out
+}
+
+func sortedInts[V any](m map[int]V) []int {
+	keys := make([]int, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// followLocal takes packets of the host through output: those for the host itself come back in over
+// loopback.
+func (e *engine) followLocal(live []cube, fib *fib) ([]arrival, error) {
+	var out []arrival
+	live, err := e.hook("output", fib.v4, "", live)
+	if err != nil {
+		return nil, err
+	}
+	for i := range live {
+		live[i] = e.rerouted(live[i], fib)
+	}
+	if live, err = e.hook("postrouting", fib.v4, "", live); err != nil {
+		return nil, err
+	}
+	for _, c := range live {
+		oif := int(c.sets[fOif][0].lo.lo)
+		l := e.snap.Network.Link(oif)
+		if l == nil || !l.Loopback {
+			out = append(out, arrival{c, oif})
+			continue
+		}
+		c.sets[fOif], c.sets[fIif] = single(num(0)), single(num(uint64(oif)))
+		in, err := e.hook("prerouting", fib.v4, "", []cube{c})
+		if err != nil {
+			return nil, err
+		}
+		if in, err = e.hook("input", fib.v4, "", in); err != nil {
+			return nil, err
+		}
+		for _, c := range in {
+			out = append(out, arrival{c, 0})
+		}
+	}
+	return out, nil
+}
+
+// rerouted gives packets of the host whose destination or mark was changed a doubt about their
+// interface, unless the change is to where they were going anyway.
+func (e *engine) rerouted(c cube, fib *fib) cube {
+	if !c.nat && c.sets[fMark].singleton() && c.sets[fMark][0].lo == num(0) {
+		return c
+	}
+	oif := int(c.sets[fOif][0].lo.lo)
+	l := e.snap.Network.Link(oif)
+	same := fib.via(oif)
+	if l != nil && l.Loopback {
+		same = fib.local()
+	}
+	if !fib.policy && c.sets[fDaddr].subtract(same).empty() {
+		return c
+	}
+	return c.doubt(Cause{Text: "a packet of the host is routed again after it was changed"})
+}
+
+// hits is the packets of an arrival that the question asks for.
+func (e *engine) hits(q *Question, a *arrival, proto uint64) []cube {
+	c := &a.cube
+	if q.Dport != 0 && !q.To.Addr.IsValid() {
+		in, out := c.split(fDport, single(num(uint64(q.Dport))))
+		for _, o := range out {
+			e.stop(o, Cause{Text: "arrives at another port"})
+		}
+		if len(in) == 0 {
+			return nil
+		}
+		c = &in[0]
+	}
+	switch {
+	case a.oif == 0 && (q.To.Host || q.To.Addr.IsValid()):
+		return e.bound(q, *c, proto)
+	case a.oif == 0:
+		e.stop(*c, Cause{Text: "is delivered to the host itself"})
+	case q.To.Addr.IsValid() || slices.Contains(q.To.Oifs, a.oif):
+		return []cube{*c}
+	default:
+		name := fmt.Sprint(a.oif)
+		if l := e.snap.Network.Link(a.oif); l != nil {
+			name = l.Name
+		}
+		e.stop(*c, Cause{Text: "leaves by " + name})
+	}
+	return nil
+}
+
+// bound keeps packets that a socket listens for.
+func (e *engine) bound(q *Question, c cube, proto uint64) []cube {
+	if q.Unbound || proto != 6 && proto != 17 && proto != 132 && proto != 136 {
+		return []cube{c}
+	}
+	in := ""
+	if l := e.snap.Network.Link(int(c.sets[fIif][0].lo.lo)); l != nil {
+		in = l.Name
+	}
+	live := []cube{c}
+	var hits []cube
+	for i := range e.snap.Listeners.Sockets {
+		s := &e.snap.Listeners.Sockets[i]
+		if protocols[s.Proto] != proto || !e.ownNetns(s) || s.Device != "" && s.Device != in {
+			continue
+		}
+		addrs, _ := e.Model.bound(s, c.v4)
+		if addrs.empty() {
+			continue
+		}
+		var rest []cube
+		for _, l := range live {
+			at, other := l.split(fDport, single(num(uint64(s.Port))))
+			rest = append(rest, other...)
+			for _, x := range at {
+				yes, no := x.split(fDaddr, addrs)
+				hits, rest = append(hits, yes...), append(rest, no...)
+			}
+		}
+		live = rest
+	}
+	why := Cause{Text: "no socket listens there"}
+	if sec := e.snap.Section("listeners"); sec.Part("ip") != snapshot.OK && sec.Status != snapshot.OK {
+		why = Cause{Text: "which sockets listen was not read"}
+		for i := range live {
+			hits = append(hits, live[i].doubt(why))
+		}
+		return hits
+	}
+	for _, l := range live {
+		e.stop(l, why)
+	}
+	return hits
+}
+
+// ownNetns says whether a socket is in the host's own network namespace.
+func (m *Model) ownNetns(s *snapshot.Socket) bool {
+	for _, n := range m.snap.Network.Namespaces {
+		if n.Host {
+			return s.Netns == n.Inode
+		}
+	}
+	return true
+}
