@@ -60,7 +60,12 @@ func (e *engine) certificate(starts []cube, in *snapshot.Link) Proof {
 
 // original is the numbers of a field before a translation.
 func (c *cube) original(f field) set {
-	if c.nat {
+	switch {
+	case c.snat && f == fSaddr:
+		return c.sets[fOrigSaddr]
+	case c.snat && f == fSport:
+		return c.sets[fOrigSport]
+	case c.nat:
 		switch f {
 		case fDaddr:
 			return c.sets[fOrigDaddr]
@@ -87,7 +92,7 @@ func (c *cube) region(in string) Region {
 		}
 		return out
 	}
-	r.Src, r.Dst = addrs(c.sets[fSaddr]), addrs(c.original(fDaddr))
+	r.Src, r.Dst = addrs(c.original(fSaddr)), addrs(c.original(fDaddr))
 	switch r.Proto {
 	case 1, 58:
 		r.Type = int(c.sets[fICMPType][0].lo.lo)
@@ -95,7 +100,7 @@ func (c *cube) region(in string) Region {
 		r.Flags = int(c.sets[fTCPFlags][0].lo.lo)
 		fallthrough
 	default:
-		r.Sport, r.Dport = numbers(c.sets[fSport]), numbers(c.original(fDport))
+		r.Sport, r.Dport = numbers(c.original(fSport)), numbers(c.original(fDport))
 	}
 	return r
 }

@@ -35,18 +35,20 @@ const (
 	fOif
 	fOrigDaddr // of the conntrack entry, once a translation has changed the packet's own
 	fOrigDport
+	fOrigSaddr
+	fOrigSport
 	nFields
 )
 
 // width is the number of bytes of a field as the kernel loads it.
 func (f field) width(v4 bool) int {
 	switch f {
-	case fSaddr, fDaddr, fOrigDaddr:
+	case fSaddr, fDaddr, fOrigDaddr, fOrigSaddr:
 		if v4 {
 			return 4
 		}
 		return 16
-	case fSport, fDport, fOrigDport:
+	case fSport, fDport, fOrigDport, fOrigSport:
 		return 2
 	case fMark, fCtState, fCtMark, fIif, fOif:
 		return 4
@@ -78,6 +80,8 @@ type cube struct {
 	// bound: conntrack has decided about translations, also to have none. keptAddr, keptPort: a
 	// translation left the address or port as it was, so that it and the original one are the same.
 	bound, keptAddr, keptPort bool
+	// snat: the source was translated; keptSport: but not its port.
+	snat, keptSport bool
 
 	doubts []Cause // what was assumed on the way here
 	trail  []Cause // the rules that accepted on the way here
@@ -89,6 +93,8 @@ func (c *cube) with(f field, s set) cube {
 	switch {
 	case c.keptAddr && (f == fDaddr || f == fOrigDaddr):
 		d.sets[fDaddr], d.sets[fOrigDaddr] = s, s
+	case c.keptSport && (f == fSport || f == fOrigSport):
+		d.sets[fSport], d.sets[fOrigSport] = s, s
 	case c.keptPort && (f == fDport || f == fOrigDport):
 		d.sets[fDport], d.sets[fOrigDport] = s, s
 	}

@@ -41,7 +41,7 @@ func (m *machine) natExpr(c *ruleset.Chain, r *ruleset.Rule, n *ruleset.NAT, st 
 	accept := &ruleset.Verdict{Kind: ruleset.Accept}
 	switch n.Kind {
 	case "snat", "masquerade":
-		return accept, []state{st}, nil
+		return accept, []state{m.translateSource(c, r, n, st)}, nil
 	case "tproxy":
 		st.cube = m.doubtful(c, r, st.cube, "tproxy hands the packet to another socket")
 		return nil, []state{st}, []cube{st.cube}
@@ -62,6 +62,39 @@ func (m *machine) natExpr(c *ruleset.Chain, r *ruleset.Rule, n *ruleset.NAT, st 
 	}
 	st.cube = st.cube.translate(addr, port)
 	return accept, []state{st}, nil
+}
+
+// translateSource gives the packets a new source. Only chains after it on the same hook see that, so
+// where there are none its value does not matter.
+func (m *machine) translateSource(c *ruleset.Chain, r *ruleset.Rule, n *ruleset.NAT, st state) state {
+	if n.Family == 2 && !st.cube.v4 || n.Family == 10 && st.cube.v4 {
+		return st
+	}
+	d := st.cube
+	d.snat, d.keptSport = true, n.PortMin == 0 && n.Kind == "snat"
+	d.sets[fOrigSaddr], d.sets[fOrigSport] = d.sets[fSaddr], d.sets[fSport]
+	addr, ok := m.natData(st, n.AddrMin, n.AddrMax, d.width())
+	if !ok || n.Kind == "masquerade" || addr == nil || n.PortMin != 0 {
+		d.sets[fSaddr] = span(num(0), ones(uint(8*d.width())))
+		d.sets[fSport] = span(num(0), num(65535))
+		if m.seenLater(st.cube.v4) {
+			d = m.doubtful(c, r, d, "which source the translation takes")
+		}
+	} else {
+		d.sets[fSaddr] = addr
+	}
+	return state{d, st.regs}
+}
+
+// seenLater says whether rules come after the translation of sources on this hook.
+func (m *machine) seenLater(v4 bool) bool {
+	filters, _ := m.baseChains(m.hook, v4, "")
+	for _, bc := range filters {
+		if bc.chain.Base.Priority >= srcnatPriority && len(bc.chain.Rules) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 func (c *cube) width() int { return fDaddr.width(c.v4) }

@@ -129,9 +129,25 @@ type routed struct {
 }
 
 // lookup parts packets by their routes (fib_rules_lookup): the policy rules in order, in each table the
-// longest prefix.
+// longest prefix. 255.255.255.255 is a broadcast before any route, and 0.0.0.0 is no destination.
 func (f *fib) lookup(c cube, iif string) []routed {
 	var out []routed
+	if f.v4 {
+		special := []part{
+			{addrs: single(num(0xffffffff)), kind: routeKind["broadcast"], route: "broadcast"},
+			{addrs: single(num(0)), kind: routeKind["unreachable"], route: "0.0.0.0"},
+		}
+		for _, p := range special {
+			in, rest := c.split(fDaddr, p.addrs)
+			for _, x := range in {
+				out = append(out, routed{x, p})
+			}
+			if len(rest) == 0 {
+				return out
+			}
+			c = rest[0]
+		}
+	}
 	live := []cube{c}
 	if !f.policy {
 		for _, p := range f.parts {

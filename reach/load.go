@@ -21,14 +21,17 @@ func (m *machine) payload(c *cube, p *ruleset.Payload) value {
 	switch {
 	case p.Base == ruleset.BaseNetwork && c.v4:
 		parts = []part{
-			{0, 1, 0, []byte{0x45}, nil},
+			{0, 2, 0, []byte{0x45, 0}, nil},
 			{6, 2, 0, []byte{0, 0}, []byte{0xbf, 0xff}}, // no fragment; senders choose DF
 			{9, 1, fProto, nil, nil},
 			{12, 4, fSaddr, nil, nil},
 			{16, 4, fDaddr, nil, nil},
 		}
 	case p.Base == ruleset.BaseNetwork:
-		parts = []part{{6, 1, fProto, nil, nil}, {8, 16, fSaddr, nil, nil}, {24, 16, fDaddr, nil, nil}}
+		parts = []part{
+			{0, 2, 0, []byte{0x60, 0}, []byte{0xff, 0xf0}}, // version and class; senders choose the flow label
+			{6, 1, fProto, nil, nil}, {8, 16, fSaddr, nil, nil}, {24, 16, fDaddr, nil, nil},
+		}
 	case p.Base == ruleset.BaseTransport && c.sets[fProto].singleton():
 		switch c.sets[fProto][0].lo.lo {
 		case 6:
@@ -91,7 +94,12 @@ func (m *machine) meta(c *cube, key uint32) value {
 		return constant([]byte{0x86, 0xdd})
 	case ruleset.MetaMark:
 		return c.load(fMark, 0, 4)
-	case ruleset.MetaIif, ruleset.MetaIifname, ruleset.MetaIiftype, ruleset.MetaIifgroup, ruleset.MetaIifkind:
+	case ruleset.MetaIiftype: // of where the packet is now (see package trace)
+		if m.hook == "postrouting" || m.hook == "egress" {
+			return m.link(c.sets[fOif], key)
+		}
+		return m.link(c.sets[fIif], key)
+	case ruleset.MetaIif, ruleset.MetaIifname, ruleset.MetaIifgroup, ruleset.MetaIifkind:
 		return m.link(c.sets[fIif], key)
 	case ruleset.MetaOif, ruleset.MetaOifname, ruleset.MetaOiftype, ruleset.MetaOifgroup, ruleset.MetaOifkind:
 		return m.link(c.sets[fOif], key-1) // every oif key follows its iif key
@@ -124,6 +132,14 @@ func (m *machine) link(idx set, key uint32) value {
 		if n != 0 {
 			return constant(host32(l.Group))
 		}
+	case ruleset.MetaIiftype:
+		if n != 0 && l.Hardware != 0 {
+			return constant(binary.NativeEndian.AppendUint16(nil, l.Hardware))
+		}
+	case ruleset.MetaIifkind:
+		if n != 0 && l.Kind != "device" && l.Kind != "" {
+			return constant(ifname(l.Kind))
+		}
 	}
 	return unknown(16, "the type or kind of an interface")
 }
@@ -138,11 +154,14 @@ func (m *machine) ct(c *cube, e *ruleset.Ct) (value, bool) {
 		return nil, false
 	}
 	saddr, daddr, sport, dport := fSaddr, fDaddr, fSport, fDport
+	if c.snat {
+		saddr, sport = fOrigSaddr, fOrigSport
+	}
 	if c.nat {
 		daddr, dport = fOrigDaddr, fOrigDport
 	}
-	if e.Dir == "reply" && e.Key != ruleset.CtMark {
-		return unknown(16, "ct reply"), true
+	if e.Dir == "reply" { // from where the packet goes now, to where it seems to come from
+		saddr, daddr, sport, dport = fDaddr, fSaddr, fDport, fSport
 	}
 	switch e.Key {
 	case ruleset.CtDirection:
@@ -180,31 +199,99 @@ func (m *machine) fib(e *ruleset.Fib, st state) []state {
 	if e.Flags&ruleset.FibSaddr != 0 {
 		f = fSaddr
 	}
-	width := map[uint32]int{ruleset.FibOif: 4, ruleset.FibOifname: 16, ruleset.FibAddrtype: 4}[e.Result]
-	if e.Flags&(ruleset.FibMark|ruleset.FibOifFlag) != 0 || m.fibs[st.cube.v4].policy {
-		st.regs = st.regs.set(e.Dreg, unknown(width, "fib with marks or policy rules"))
-		return []state{st}
+	link, dev := fIif, 0
+	if e.Flags&ruleset.FibOifFlag != 0 {
+		link = fOif
 	}
-	dev := 0
-	if e.Flags&ruleset.FibIif != 0 && st.cube.sets[fIif].singleton() {
-		dev = int(st.cube.sets[fIif][0].lo.lo)
+	if e.Flags&(ruleset.FibIif|ruleset.FibOifFlag) != 0 && st.cube.sets[link].singleton() {
+		dev = int(st.cube.sets[link][0].lo.lo)
 	}
-	parts := m.fibs[st.cube.v4].parts
+	fib := m.fibs[st.cube.v4]
 	if e.Result == ruleset.FibAddrtype {
-		if !st.cube.v4 && dev != 0 {
-			st.regs = st.regs.set(e.Dreg, unknown(width, "fib type limited to an interface"))
-			return []state{st}
+		if !st.cube.v4 {
+			return m.fibType6(e, f, dev, st)
 		}
-		parts = m.fibs[st.cube.v4].types
-	} else if l := m.snap.Network.Link(dev); l != nil && l.Loopback && m.hook != "forward" {
-		return []state{{st.cube, st.regs.set(e.Dreg, m.fibResult(e, part{kind: routeKind["unicast"], oifs: []int{dev}}, dev))}}
+		var out []state
+		for _, p := range fib.types {
+			in, _ := st.cube.split(f, p.addrs)
+			for _, cb := range in {
+				out = append(out, state{cb, st.regs.set(e.Dreg, m.fibResult(e, p, dev))})
+			}
+		}
+		return out
+	}
+	in := m.snap.Network.Link(int(st.cube.sets[fIif][0].lo.lo))
+	if in != nil && in.Loopback && m.hook != "forward" { // nft_fib_can_skip
+		p := part{kind: routeKind["unicast"], oifs: []int{in.Index}}
+		return []state{{st.cube, st.regs.set(e.Dreg, m.fibResult(e, p, 0))}}
 	}
 	var out []state
-	for _, p := range parts {
-		in, _ := st.cube.split(f, p.addrs)
-		for _, cb := range in {
-			out = append(out, state{cb, st.regs.set(e.Dreg, m.fibResult(e, p, dev))})
+	for _, r := range fib.lookup(m.asked(e, f, st.cube), "lo") {
+		out = append(out, state{answered(st.cube, f, r.cube), st.regs.set(e.Dreg, m.fibResult(e, r.part, dev))})
+	}
+	return out
+}
+
+// answered narrows a cube to the part of the flow that a route was found for.
+func answered(c cube, f field, flow cube) cube {
+	cb := c.with(fDaddr, flow.sets[fDaddr])
+	if f == fSaddr {
+		cb = c.with(fSaddr, flow.sets[fDaddr])
+		cb = cb.with(fDaddr, flow.sets[fSaddr])
+	}
+	cb.doubts = flow.doubts
+	return cb
+}
+
+// fibType6 is the type of an IPv6 address by its route; with an interface only its own addresses are
+// local (nft_fib6_eval_type).
+func (m *machine) fibType6(e *ruleset.Fib, f field, dev int, st state) []state {
+	var out []state
+	result := func(c cube, kind string) {
+		out = append(out, state{c, st.regs.set(e.Dreg, constant(host32(uint32(routeKind[kind]))))})
+	}
+	multicast, live := st.cube.split(f, m.fibs[false].multicast)
+	for _, c := range multicast {
+		result(c, "multicast")
+	}
+	if l := m.snap.Network.Link(dev); l != nil {
+		var own set
+		for _, p := range linkAddrs(l, false) {
+			own = append(own, single(addrNumber(p.Addr()))...)
+		}
+		var rest []cube
+		for i := range live {
+			in, out := live[i].split(f, own.normal())
+			rest = append(rest, out...)
+			for _, c := range in {
+				result(c, "local")
+			}
+		}
+		live = rest
+	}
+	for i := range live {
+		for _, r := range m.fibs[false].lookup(m.asked(e, f, live[i]), "lo") {
+			kind := r.part.kind
+			if kind == routeKind["local"] && dev != 0 {
+				kind = routeKind["unicast"]
+			}
+			cb := answered(live[i], f, r.cube)
+			out = append(out, state{cb, st.regs.set(e.Dreg, constant(host32(uint32(kind))))})
 		}
 	}
 	return out
+}
+
+// asked is the flow that a fib expression looks up: to the address, without a mark unless the
+// expression has it.
+func (m *machine) asked(e *ruleset.Fib, f field, c cube) cube {
+	d := c
+	d.keptAddr, d.keptPort = false, false
+	if f == fSaddr {
+		d.sets[fSaddr], d.sets[fDaddr] = c.sets[fDaddr], c.sets[fSaddr]
+	}
+	if e.Flags&ruleset.FibMark == 0 {
+		d.sets[fMark] = single(num(0))
+	}
+	return d
 }

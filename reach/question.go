@@ -177,6 +177,16 @@ func (m *Model) bound(s *snapshot.Socket, v4 bool) (set, string) {
 	return s4.intersect(m.fibs[v4].local()), "the host does not have the socket's address"
 }
 
+// switchOf is a switch of IPv4 for all interfaces and for one.
+func (m *Model) switchOf(iif int, name string) (all, own int) {
+	e := m.newEngine()
+	all, _ = e.sysctl("net/ipv4/conf/all/" + name)
+	if l := m.snap.Network.Link(iif); l != nil {
+		own, _ = e.sysctl("net/ipv4/conf/" + l.Name + "/" + name)
+	}
+	return all, own
+}
+
 func (m *Model) isMaster(l *snapshot.Link, name string) bool {
 	master := m.snap.Network.Link(l.Master)
 	return master != nil && master.Name == name
@@ -204,8 +214,10 @@ func (m *Model) sources(o Origin, v4 bool) set {
 	}
 	if v4 {
 		out = append(out, single(num(0))...)
-		out = append(out, prefixSet(netip.MustParsePrefix("127.0.0.0/8"))...)
-		out = append(out, prefixSet(netip.MustParsePrefix("240.0.0.0/4"))...)
+		out = append(out, single(num(0xffffffff))...)
+		if all, own := m.switchOf(o.Iif, "route_localnet"); all == 0 && own == 0 {
+			out = append(out, prefixSet(netip.MustParsePrefix("127.0.0.0/8"))...)
+		}
 	} else {
 		out = append(out, prefixSet(netip.MustParsePrefix("::/127"))...)
 	}
@@ -419,7 +431,8 @@ func (c *cube) witness(in *snapshot.Link, proto string) *Packet {
 	if c.nat {
 		dst, dport = c.sets[fOrigDaddr], c.sets[fOrigDport]
 	}
-	src := hostPart(c.sets[fSaddr])
+	saddr, sport := c.original(fSaddr), c.original(fSport)
+	src := hostPart(saddr)
 	to := pickAddr(dst, c.v4)
 	if in != nil {
 		p.In = in.Name
@@ -427,7 +440,7 @@ func (c *cube) witness(in *snapshot.Link, proto string) *Packet {
 			if a.Addr().IsLinkLocalUnicast() {
 				continue
 			}
-			if near := c.sets[fSaddr].intersect(prefixSet(a)); !near.empty() {
+			if near := saddr.intersect(prefixSet(a)); !near.empty() {
 				src = hostPart(near.subtract(single(addrNumber(a.Masked().Addr()))))
 				if src == (u128{}) {
 					src = near[0].lo
@@ -440,8 +453,8 @@ func (c *cube) witness(in *snapshot.Link, proto string) *Packet {
 		}
 	}
 	p.Src, p.Dst = src.addr(c.v4).String(), to
-	if !c.sets[fSport].contains(num(40000)) {
-		p.Sport = int(c.sets[fSport][0].lo.lo)
+	if !sport.contains(num(40000)) {
+		p.Sport = int(sport[0].lo.lo)
 	}
 	p.Dport = int(dport[0].lo.lo)
 	if dport.contains(num(443)) && !dport.singleton() {

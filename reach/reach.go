@@ -484,7 +484,7 @@ func (e *engine) answer(arrived []cube, err error, in *snapshot.Link, proto stri
 	if a.Verdict == Reachable && e.sources != nil {
 		var through set
 		for i := range arrived {
-			through = append(through, arrived[i].sets[fSaddr]...)
+			through = append(through, arrived[i].original(fSaddr)...)
 		}
 		a.Restricted = append(set{}, through...).normal().weight() < e.sources.weight()/2
 	}

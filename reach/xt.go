@@ -1,6 +1,8 @@
 package reach
 
 import (
+	"slices"
+
 	"github.com/ringfence/ringfence/ruleset"
 )
 
@@ -8,6 +10,9 @@ import (
 func (m *machine) xt(c *ruleset.Chain, r *ruleset.Rule, x *ruleset.Xt, st state,
 ) (*ruleset.Verdict, []state, []cube) {
 	d := x.Decoded
+	if d == nil && slices.Contains([]string{"rt", "frag", "hbh", "dst", "mh"}, x.Name) {
+		return nil, nil, []cube{st.cube} // the packets of a question have no IPv6 extension headers
+	}
 	if d == nil {
 		why := "iptables extension " + x.Name + " is not understood"
 		if x.Target { // it can accept, drop, change the packet or do nothing
@@ -128,7 +133,7 @@ func (m *machine) both(st state, f field, fs set, g field, gs set, invert bool,
 
 func (m *machine) xtAddrtype(c *ruleset.Chain, r *ruleset.Rule, a *ruleset.XtAddrtype, st state,
 ) (*ruleset.Verdict, []state, []cube) {
-	if a.LimitIface || m.fibs[st.cube.v4].policy {
+	if a.LimitIface || m.fibs[st.cube.v4].policy && !st.cube.v4 {
 		why := "an address type limited to an interface, or policy rules"
 		return nil, m.fork(c, r, st, why), []cube{m.doubtful(c, r, st.cube, why)}
 	}
@@ -241,7 +246,10 @@ func (m *machine) xtMark(c *ruleset.Chain, r *ruleset.Rule, k *ruleset.XtMark, s
 
 func (m *machine) xtNAT(n *ruleset.XtNAT, st state) (*ruleset.Verdict, []state, []cube) {
 	accept := &ruleset.Verdict{Kind: ruleset.Accept}
-	if n.Kind != "dnat" && n.Kind != "redirect" {
+	if n.Kind == "snat" || n.Kind == "masquerade" || n.Kind == "netmap" && (m.hook == "postrouting" || m.hook == "input") {
+		if m.seenLater(st.cube.v4) {
+			st.cube = st.cube.doubt(Cause{Text: "which source a translation takes"})
+		}
 		return accept, []state{st}, nil
 	}
 	var addr, port set

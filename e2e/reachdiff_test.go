@@ -1,0 +1,211 @@
+//go:build linux
+
+package e2e
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"os"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/ringfence/ringfence/checks"
+	"github.com/ringfence/ringfence/e2e/oracle"
+	"github.com/ringfence/ringfence/host"
+	"github.com/ringfence/ringfence/reach"
+	"github.com/ringfence/ringfence/ruleset"
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// place is where a packet can end: the host (0) or out of an interface.
+type endpoint struct {
+	in    string // interface that the packet comes in by
+	proto string
+	out   string // "" is the host
+	v4    bool
+}
+
+// reachTally counts what became of the questions.
+type reachTally struct {
+	questions, packets int
+	verdicts           map[string]int
+	causes             map[string]int
+	wrong              []string
+}
+
+// TestReachAgreesWithKernel asks for every way through the host whether any packet takes it. A
+// reachable answer's witness must arrive, and no packet may take a way that was called unreachable.
+func TestReachAgreesWithKernel(t *testing.T) {
+	if !inNamespace(t) {
+		return
+	}
+	b := newCrossing(t, crossing)
+	seed, rulesets, perRuleset := uint64(20261122), 12, 120
+	if s := os.Getenv("RINGFENCE_DIFFERENTIAL"); s != "" {
+		n, err := strconv.Atoi(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rulesets, perRuleset, seed = n, 600, uint64(time.Now().UnixNano())
+	}
+	if s := os.Getenv("RINGFENCE_SEED"); s != "" {
+		var err error
+		if seed, err = strconv.ParseUint(s, 10, 64); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Logf("seed %d (RINGFENCE_SEED repeats it)", seed)
+	sum := &reachTally{verdicts: map[string]int{}, causes: map[string]int{}}
+	for i, trap := range traps {
+		if err := b.o.Load(spread(trap.rules)); err != nil {
+			t.Fatalf("%s: %v", trap.name, err)
+		}
+		b.compareReach(trap.name, packets(rand.New(rand.NewPCG(seed, uint64(i))), perRuleset, trap.rules), sum)
+	}
+	for name, text := range b.realRulesets() {
+		b.loadReal(name, text)
+		b.compareReach(name, packets(rand.New(rand.NewPCG(seed, uint64(len(name)))), perRuleset, text["nft"]+text["v4"]+text["v6"]), sum)
+	}
+	for i := range rulesets {
+		r := rand.New(rand.NewPCG(seed, uint64(1000+i)))
+		text := b.loadWhatNftTakes(randomRuleset(r))
+		before := len(sum.wrong)
+		b.compareReach(fmt.Sprintf("random %d", i), packets(r, perRuleset, text), sum)
+		if len(sum.wrong) > before && before < 3 {
+			t.Logf("ruleset of random %d:\n%s", i, text)
+		}
+	}
+	t.Logf("%d questions %v, %d packets, %d disagreements, causes %v", sum.questions, sum.verdicts, sum.packets, len(sum.wrong), sum.causes)
+	for i, w := range sum.wrong {
+		if i == 20 {
+			t.Errorf("and %d more", len(sum.wrong)-i)
+			break
+		}
+		t.Error(w)
+	}
+}
+
+// entrances are the interfaces that packets come in by, and the device to inject them on.
+var entrances = map[string]string{"mgmt0": "mgmt0", "ext0": "ext0", "docker0": "vw1", "tun1": "tun1"}
+
+func (b *bedOracle) model() (*reach.Model, *snapshot.Snapshot) {
+	rs, err := checks.ReadRuleset(b.t.Context(), host.Local())
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	rs.Tables = slices.DeleteFunc(rs.Tables, func(t ruleset.Table) bool { return t.Name == oracle.Table })
+	s := *b.snap
+	s.NFTables.Ruleset = rs
+	return reach.NewModel(&s), &s
+}
+
+var everywhere = []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}
+
+func (b *bedOracle) compareReach(name string, packets []*oracle.Packet, sum *reachTally) {
+	m, s := b.model()
+	answers := map[endpoint]reach.Answer{}
+	ask := func(e endpoint) reach.Answer {
+		if a, ok := answers[e]; ok {
+			return a
+		}
+		o := reach.Origin{Iif: s.Network.LinkNamed(e.in).Index}
+		for _, p := range everywhere {
+			if p.Addr().Is4() == e.v4 {
+				o.From = append(o.From, p)
+			}
+		}
+		q := &reach.Question{From: []reach.Origin{o}, Proto: e.proto, Unbound: true, To: reach.Target{Host: e.out == ""}}
+		if e.out != "" {
+			q.To.Oifs = []int{s.Network.LinkNamed(e.out).Index}
+		}
+		a := m.Reach(q)
+		answers[e] = a
+		sum.questions++
+		sum.verdicts[a.Verdict]++
+		for _, c := range a.Because {
+			sum.causes[cause(c.Text)]++
+		}
+		return a
+	}
+	for in := range entrances {
+		for _, proto := range []string{"tcp", "udp", "icmp"} {
+			for _, out := range []string{"", "mgmt0", "ext0", "docker0", "tun1"} {
+				for _, v4 := range []bool{true, false} {
+					e := endpoint{in, proto, out, v4}
+					if a := ask(e); a.Verdict == reach.Reachable {
+						b.witness(name, e, a.Witness, sum)
+					}
+				}
+			}
+		}
+	}
+	for _, p := range packets {
+		e := endpoint{in: p.In, v4: p.Src.Is4()}
+		if p.In == "vw1" || p.In == "vw2" {
+			e.in = "docker0"
+		}
+		switch {
+		case p.Broadcast || entrances[e.in] == "":
+			continue
+		case p.Proto == 6 && p.Flags == 2:
+			e.proto = "tcp"
+		case p.Proto == 17:
+			e.proto = "udp"
+		case p.Proto == 1 && p.Type == 8, p.Proto == 58 && p.Type == 128:
+			e.proto = "icmp"
+		default:
+			continue
+		}
+		if !b.fresh(p) {
+			continue
+		}
+		f := b.fate(name, p)
+		sum.packets++
+		if f.Fate != "local" && f.Fate != "forward" {
+			continue
+		}
+		e.out = f.Oif
+		if a := ask(e); a.Verdict == reach.Unreachable {
+			sum.wrong = append(sum.wrong, fmt.Sprintf("%s: %+v is unreachable by %v, but %s %s", name, e, first(a.StoppedBy), question(p), f.To))
+		}
+	}
+}
+
+func first(c []reach.Cause) []reach.Cause { return c[:min(len(c), 4)] }
+
+func (b *bedOracle) fate(name string, p *oracle.Packet) oracle.Fate {
+	b.next += 0x10001
+	f, err := b.o.Ask(p, b.next)
+	if err != nil {
+		b.t.Fatalf("%s: %+v: %v", name, *p, err)
+	}
+	return f
+}
+
+// witness sends a witness.
+func (b *bedOracle) witness(name string, e endpoint, w *reach.Packet, sum *reachTally) {
+	p := &oracle.Packet{
+		In: entrances[e.in], Src: netip.MustParseAddr(w.Src), Dst: netip.MustParseAddr(w.Dst), Sport: uint16(w.Sport), Dport: uint16(w.Dport),
+		Proto: map[string]uint8{"tcp": 6, "udp": 17, "icmp": 1}[e.proto], Flags: 2, Type: 8,
+	}
+	if e.proto == "icmp" {
+		p.Sport, p.Dport = 0, 0
+		if !e.v4 {
+			p.Proto, p.Type = 58, 128
+		}
+	}
+	if !b.fresh(p) {
+		p.Sport = uint16(20000 + len(b.used)%40000) // the witness was sent before, over another ruleset
+		if !b.fresh(p) {
+			return
+		}
+	}
+	f := b.fate(name, p)
+	sum.packets++
+	if f.Fate != map[bool]string{true: "local", false: "forward"}[e.out == ""] || f.Oif != e.out {
+		sum.wrong = append(sum.wrong, fmt.Sprintf("%s: %+v is reachable, but its witness %s ends %+v", name, e, w, f))
+	}
+}
