@@ -4,11 +4,14 @@ package e2e
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"net"
 	"net/netip"
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -78,7 +81,10 @@ func TestReachAgreesWithKernel(t *testing.T) {
 			t.Logf("ruleset of random %d:\n%s", i, text)
 		}
 	}
-	t.Logf("%d questions %v, %d packets, %d disagreements, causes %v", sum.questions, sum.verdicts, sum.packets, len(sum.wrong), sum.causes)
+	t.Logf("%d questions %v, %d packets, %d disagreements", sum.questions, sum.verdicts, sum.packets, len(sum.wrong))
+	for _, c := range slices.SortedFunc(maps.Keys(sum.causes), func(a, b string) int { return sum.causes[b] - sum.causes[a] }) {
+		t.Logf("unknown: %5d %s", sum.causes[c], c)
+	}
 	for i, w := range sum.wrong {
 		if i == 20 {
 			t.Errorf("and %d more", len(sum.wrong)-i)
@@ -126,7 +132,7 @@ func (b *bedOracle) compareReach(name string, packets []*oracle.Packet, sum *rea
 		sum.questions++
 		sum.verdicts[a.Verdict]++
 		for _, c := range a.Because {
-			sum.causes[cause(c.Text)]++
+			sum.causes[shortCause(c.Text)]++
 		}
 		return a
 	}
@@ -174,6 +180,14 @@ func (b *bedOracle) compareReach(name string, packets []*oracle.Packet, sum *rea
 	}
 }
 
+// shortCause is the reason in parentheses at the end, without the rule before it.
+func shortCause(text string) string {
+	if i := strings.LastIndex(text, " ("); i >= 0 && strings.HasSuffix(text, ")") {
+		return text[i+2 : len(text)-1]
+	}
+	return text
+}
+
 func first(c []reach.Cause) []reach.Cause { return c[:min(len(c), 4)] }
 
 func (b *bedOracle) fate(name string, p *oracle.Packet) oracle.Fate {
@@ -191,15 +205,18 @@ func (b *bedOracle) witness(name string, e endpoint, w *reach.Packet, sum *reach
 		In: entrances[e.in], Src: netip.MustParseAddr(w.Src), Dst: netip.MustParseAddr(w.Dst), Sport: uint16(w.Sport), Dport: uint16(w.Dport),
 		Proto: map[string]uint8{"tcp": 6, "udp": 17, "icmp": 1}[e.proto], Flags: 2, Type: 8,
 	}
+	if w.SMAC != "" {
+		p.SMAC, _ = net.ParseMAC(w.SMAC)
+	}
 	if e.proto == "icmp" {
 		p.Sport, p.Dport = 0, 0
 		if !e.v4 {
 			p.Proto, p.Type = 58, 128
 		}
 	}
-	if !b.fresh(p) {
-		p.Sport = uint16(20000 + len(b.used)%40000) // the witness was sent before, over another ruleset
-		if !b.fresh(p) {
+	if !b.fresh(p) { // the witness was sent before, over another ruleset
+		p.Sport = uint16(20000 + len(b.used)%40000)
+		if w.Sport != 40000 || !b.fresh(p) {
 			return
 		}
 	}

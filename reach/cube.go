@@ -37,6 +37,7 @@ const (
 	fOrigDport
 	fOrigSaddr
 	fOrigSport
+	fSmac
 	nFields
 )
 
@@ -50,6 +51,8 @@ func (f field) width(v4 bool) int {
 		return 16
 	case fSport, fDport, fOrigDport, fOrigSport:
 		return 2
+	case fSmac:
+		return 6
 	case fMark, fCtState, fCtMark, fIif, fOif:
 		return 4
 	}

@@ -2,6 +2,7 @@ package reach
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"maps"
 
@@ -206,6 +207,8 @@ func (m *machine) expr(c *ruleset.Chain, r *ruleset.Rule, e *ruleset.Expr, st st
 		return e.Immediate.Verdict, []state{st}, nil
 	case e.Immediate != nil:
 		st.regs = st.regs.set(e.Immediate.Dreg, constant(e.Immediate.Data))
+	case e.Payload != nil && e.Payload.Base == ruleset.BaseLink && m.linkless(&st.cube):
+		return nil, nil, []cube{st.cube} // no link layer header: the load fails
 	case e.Payload != nil && !e.Payload.Set:
 		st.regs = st.regs.set(e.Payload.Dreg, m.payload(&st.cube, e.Payload))
 	case e.Meta != nil && !e.Meta.Set:
@@ -273,6 +276,13 @@ func (m *machine) expr(c *ruleset.Chain, r *ruleset.Rule, e *ruleset.Expr, st st
 	return nil, []state{st}, nil
 }
 
+// linkless says whether packets have no link layer header here: those of the host itself, and of
+// interfaces that have none, such as tunnels.
+func (m *machine) linkless(c *cube) bool {
+	l := m.snap.Network.Link(int(c.sets[fIif][0].lo.lo))
+	return l == nil || l.Hardware == 65534 || m.hook == "output"
+}
+
 // notrack takes the packets out of conntrack, unless they are in it (nft_notrack_eval).
 func (m *machine) notrack(st state) state {
 	if s := st.cube.sets[fCtState]; s.singleton() && s[0].lo == num(ruleset.CtInvalid) {
@@ -327,6 +337,13 @@ func swapSides(st state, matched []state, missed []cube) ([]state, []cube) {
 
 func (m *machine) bitwise(b *ruleset.Bitwise, r regs) regs {
 	vs, ok := r.read(b.Sreg, int(b.Len))
+	if ok && b.Op != "mask" && b.Len == 4 && b.Shift < 32 && len(vs) == 1 && len(vs[0]) == 1 && vs[0][0].data != nil && vs[0][0].known == nil {
+		n := binary.NativeEndian.Uint32(vs[0][0].data) << b.Shift
+		if b.Op == "rshift" {
+			n = binary.NativeEndian.Uint32(vs[0][0].data) >> b.Shift
+		}
+		return r.set(b.Dreg, constant(host32(n)))
+	}
 	if !ok || len(vs) != 1 || b.Op != "mask" {
 		return r.set(b.Dreg, unknown(int(b.Len), "bitwise "+b.Op))
 	}

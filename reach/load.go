@@ -7,20 +7,35 @@ import (
 	"github.com/ringfence/ringfence/ruleset"
 )
 
+// headerPart is bytes of a header: those of a field, or constant ones.
+type headerPart struct {
+	at, n int
+	f     field
+	data  []byte
+	known []byte // bits of the constant bytes
+}
+
+// linkHeader is the Ethernet header: for the host, from anybody.
+func (m *machine) linkHeader(c *cube) []headerPart {
+	l := m.snap.Network.Link(int(c.sets[fIif][0].lo.lo))
+	if l == nil || l.Hardware != 1 {
+		return nil
+	}
+	ether := []byte{0x08, 0x00}
+	if !c.v4 {
+		ether = []byte{0x86, 0xdd}
+	}
+	return []headerPart{{6, 6, fSmac, nil, nil}, {12, 2, 0, ether, nil}}
+}
+
 // payload loads packet bytes. The packets of a question are not fragmented, carry no IP options and
 // no extension headers: a witness is one that a plain connection attempt sends.
 func (m *machine) payload(c *cube, p *ruleset.Payload) value {
 	n, off := int(p.Len), int(p.Offset)
-	type part struct {
-		at, n int
-		f     field
-		data  []byte
-		known []byte
-	}
-	var parts []part
+	var parts []headerPart
 	switch {
 	case p.Base == ruleset.BaseNetwork && c.v4:
-		parts = []part{
+		parts = []headerPart{
 			{0, 2, 0, []byte{0x45, 0}, nil},
 			{6, 2, 0, []byte{0, 0}, []byte{0xbf, 0xff}}, // no fragment; senders choose DF
 			{9, 1, fProto, nil, nil},
@@ -28,18 +43,20 @@ func (m *machine) payload(c *cube, p *ruleset.Payload) value {
 			{16, 4, fDaddr, nil, nil},
 		}
 	case p.Base == ruleset.BaseNetwork:
-		parts = []part{
+		parts = []headerPart{
 			{0, 2, 0, []byte{0x60, 0}, []byte{0xff, 0xf0}}, // version and class; senders choose the flow label
 			{6, 1, fProto, nil, nil}, {8, 16, fSaddr, nil, nil}, {24, 16, fDaddr, nil, nil},
 		}
+	case p.Base == ruleset.BaseLink:
+		parts = m.linkHeader(c)
 	case p.Base == ruleset.BaseTransport && c.sets[fProto].singleton():
 		switch c.sets[fProto][0].lo.lo {
 		case 6:
-			parts = []part{{0, 2, fSport, nil, nil}, {2, 2, fDport, nil, nil}, {13, 1, fTCPFlags, nil, nil}}
+			parts = []headerPart{{0, 2, fSport, nil, nil}, {2, 2, fDport, nil, nil}, {13, 1, fTCPFlags, nil, nil}}
 		case 17, 33, 132, 136:
-			parts = []part{{0, 2, fSport, nil, nil}, {2, 2, fDport, nil, nil}}
+			parts = []headerPart{{0, 2, fSport, nil, nil}, {2, 2, fDport, nil, nil}}
 		case 1, 58:
-			parts = []part{{0, 1, fICMPType, nil, nil}, {1, 1, fICMPCode, nil, nil}}
+			parts = []headerPart{{0, 1, fICMPType, nil, nil}, {1, 1, fICMPCode, nil, nil}}
 		}
 	}
 	var v value
@@ -285,13 +302,10 @@ func (m *machine) fibType6(e *ruleset.Fib, f field, dev int, st state) []state {
 // asked is the flow that a fib expression looks up: to the address, without a mark unless the
 // expression has it.
 func (m *machine) asked(e *ruleset.Fib, f field, c cube) cube {
-	d := c
-	d.keptAddr, d.keptPort = false, false
-	if f == fSaddr {
-		d.sets[fSaddr], d.sets[fDaddr] = c.sets[fDaddr], c.sets[fSaddr]
-	}
-	if e.Flags&ruleset.FibMark == 0 {
-		d.sets[fMark] = single(num(0))
+	mark := e.Flags&ruleset.FibMark != 0
+	d := c.reverse(mark)
+	if f != fSaddr {
+		d.sets[fSaddr], d.sets[fDaddr] = c.sets[fSaddr], c.sets[fDaddr]
 	}
 	return d
 }

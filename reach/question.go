@@ -2,7 +2,9 @@ package reach
 
 import (
 	"errors"
+	"net"
 	"net/netip"
+	"slices"
 
 	"github.com/ringfence/ringfence/ruleset"
 	"github.com/ringfence/ringfence/snapshot"
@@ -146,6 +148,7 @@ func (m *Model) packet(v4 bool, proto uint64) cube {
 	c.sets[fIif], c.sets[fOif] = single(num(0)), single(num(0))
 	c.sets[fDaddr] = span(num(0), ones(uint(8*fDaddr.width(v4))))
 	c.sets[fSaddr] = c.sets[fDaddr]
+	c.sets[fSmac] = span(num(0), ones(48))
 	return c
 }
 
@@ -329,34 +332,44 @@ func (e *engine) scoped(in []cube, iif *snapshot.Link) []cube {
 }
 
 // reversePath applies rp_filter: the higher of all and the interface's holds; 1 wants the route
-// back to leave through the interface, 2 wants any route.
+// back to leave through the interface, 2 wants any route. With policy rules the way back is looked up
+// also without it, and may not lead to the host itself (fib_validate_source).
 func (e *engine) reversePath(in []cube, iif *snapshot.Link, fib *fib) []cube {
 	all, ok1 := e.sysctl("net/ipv4/conf/all/rp_filter")
 	own, ok2 := e.sysctl("net/ipv4/conf/" + iif.Name + "/rp_filter")
 	mode := max(all, own)
-	if !ok1 || !ok2 || mode != 0 && fib.policy {
-		e.undecided = append(e.undecided, Cause{
-			Text: "rp_filter of " + iif.Name + " was not read, or depends on policy rules",
-		})
+	if !ok1 || !ok2 {
+		e.undecided = append(e.undecided, Cause{Text: "rp_filter of " + iif.Name + " was not read"})
 	}
-	var valid set
-	switch mode {
-	case 0:
+	if mode == 0 && !fib.policy {
 		return in
-	case 1:
-		valid = fib.via(iif.Index)
-	default:
-		valid = fib.routed()
 	}
+	allMark, ownMark := e.switchOf(iif.Index, "src_valid_mark")
 	var live []cube
 	for i := range in {
-		yes, no := in[i].split(fSaddr, valid)
-		live = append(live, yes...)
-		for _, c := range no {
-			e.stop(c, Cause{Text: "rp_filter of " + iif.Name})
+		for _, r := range fib.lookup(in[i].reverse(allMark != 0 || ownMark != 0), "lo") {
+			c := answered(in[i], fSaddr, r.cube)
+			ok := mode == 0 && r.part.kind != routeKind["local"] && r.part.kind != routeKind["broadcast"] ||
+				r.part.kind == routeKind["unicast"] && (mode != 1 || slices.Contains(r.part.oifs, iif.Index))
+			if ok {
+				live = append(live, c)
+			} else {
+				e.stop(c, Cause{Text: "rp_filter of " + iif.Name})
+			}
 		}
 	}
 	return live
+}
+
+// reverse is the flow back to the source.
+func (c *cube) reverse(mark bool) cube {
+	d := *c
+	d.keptAddr, d.keptPort = false, false
+	d.sets[fSaddr], d.sets[fDaddr] = c.sets[fDaddr], c.sets[fSaddr]
+	if !mark {
+		d.sets[fMark] = single(num(0))
+	}
+	return d
 }
 
 // fromHost takes packets of a process on the host over loopback to a socket: output, postrouting,
@@ -455,6 +468,9 @@ func (c *cube) witness(in *snapshot.Link, proto string) *Packet {
 	p.Src, p.Dst = src.addr(c.v4).String(), to
 	if !sport.contains(num(40000)) {
 		p.Sport = int(sport[0].lo.lo)
+	}
+	if mac := c.sets[fSmac]; len(mac) > 0 && mac[0].hi != ones(48) || len(mac) > 1 {
+		p.SMAC = net.HardwareAddr(hostPart(mac).bytesOf(6)).String()
 	}
 	p.Dport = int(dport[0].lo.lo)
 	if dport.contains(num(443)) && !dport.singleton() {

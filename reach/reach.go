@@ -38,6 +38,7 @@ type Packet struct {
 	Dst   string `json:"dst"`
 	Sport int    `json:"sport,omitempty"`
 	Dport int    `json:"dport,omitempty"`
+	SMAC  string `json:"smac,omitempty"` // where a rule asks for it
 }
 
 // String is the packet in the form of "ringfence trace".

@@ -277,7 +277,7 @@ func tracePacket(p *reach.Packet) *trace.Packet {
 	if proto == "icmp" && dst.Is6() {
 		proto = "icmpv6"
 	}
-	return &trace.Packet{In: p.In, Src: src, Dst: dst, Proto: proto, Sport: uint16(p.Sport), Dport: uint16(p.Dport)}
+	return &trace.Packet{In: p.In, Src: src, Dst: dst, Proto: proto, Sport: uint16(p.Sport), Dport: uint16(p.Dport), SMAC: p.SMAC}
 }
 
 // arrives says whether a fate is what the question asks for.
