@@ -65,7 +65,7 @@ func structSchema(t reflect.Type, above []reflect.Type) map[string]any {
 			continue
 		}
 		props[name] = schemaOf(f.Type, above)
-		if !strings.Contains(opts, "omitempty") {
+		if !strings.Contains(opts, "omitempty") && !strings.Contains(opts, "omitzero") {
 			required = append(required, name)
 		}
 	}
