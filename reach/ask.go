@@ -195,7 +195,16 @@ func (e *engine) starts(q *Question, o Origin, v4 bool, proto uint64) (list []cu
 func (e *engine) destinations(q *Question, v4 bool) set {
 	fib := e.fibs[v4]
 	if q.To.Host {
-		return fib.local()
+		s := slices.Clone(fib.multicast)
+		if v4 {
+			s = append(s, single(num(0xffffffff))...)
+		}
+		for _, p := range fib.parts {
+			if p.kind == routeKind["local"] || p.kind == routeKind["anycast"] || p.kind == routeKind["broadcast"] {
+				s = append(s, p.addrs...)
+			}
+		}
+		return s.normal()
 	}
 	if fib.policy { // routes depend on more than the destination
 		return span(num(0), ones(uint(8*fDaddr.width(v4))))

@@ -288,6 +288,9 @@ func (w *walk) flow() flow {
 
 // fibExpr is the fib expression (nft_fib_ipv4.c, nft_fib_ipv6.c).
 func (w *walk) fibExpr(e *ruleset.Fib, r *rule) verdict {
+	if !w.settled() {
+		return verdict{kind: vStolen}
+	}
 	at := regOffset(e.Dreg)
 	size := 4
 	if e.Result == ruleset.FibOifname && e.Flags&ruleset.FibPresent == 0 {

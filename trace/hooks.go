@@ -31,6 +31,9 @@ type walk struct {
 	passed    mark // what let the packet through input, forward or output
 
 	netdevProto uint8 // family of the chain at ingress and egress
+
+	region *Region // the packet stands for all of these
+	split  byte    // the field of the region that has to be narrowed first
 }
 
 // mark is one station of the way, kept small until somebody reads it.
@@ -51,6 +54,10 @@ func (w *walk) start(p *Packet) {
 	w.last, w.passed, w.hook = mark{}, mark{}, ""
 	w.regs = registers{}
 	w.skb.build(p, w.names[p.In])
+	w.split = 0
+	if w.region != nil {
+		w.region.free(&w.skb)
+	}
 }
 
 // matched notes a rule that decided something.

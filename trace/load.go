@@ -160,6 +160,9 @@ func (w *walk) payload(o *op, r *rule) verdict {
 	w.regs.putUnk(o.dreg, b[off:off+o.n], unk[off:off+o.n])
 	if w.regs.dirty {
 		w.why[o.dreg/4] = "header bytes that the question leaves open"
+		if w.region != nil {
+			w.why[o.dreg/4] = w.openField(o)
+		}
 	}
 	return vNext
 }
@@ -338,6 +341,9 @@ func ctLen(key uint32) int {
 func (w *walk) ctTuple(e *ruleset.Ct, at int, c *conn) verdict {
 	if !c.known {
 		return w.unknownReg(at, ctLen(e.Key), "the addresses of an established connection")
+	}
+	if f := w.openTuple(e); f != "" {
+		return w.unknownReg(at, ctLen(e.Key), f)
 	}
 	src, dst, sport, dport := c.src, c.dst, c.sport, c.dport
 	if e.Dir == "reply" {

@@ -102,6 +102,10 @@ func (w *walk) pickAddr(lo, hi []byte, netmap, source bool, r *rule) (netip.Addr
 		return a, true
 	}
 	if netmap {
+		if w.open('s') || w.open('d') {
+			w.abort(r, splitField('d'))
+			return a, false
+		}
 		old := w.skb.dst()
 		if source {
 			old = w.skb.src()
@@ -160,6 +164,9 @@ func (w *walk) natPorts(n *ruleset.NAT) (lo, hi uint16, ok bool) {
 // (nf_nat_l4proto_unique_tuple, without a clash).
 func (w *walk) natDest(addr netip.Addr, lo, hi uint16) {
 	s, c := &w.skb, w.skb.ct
+	if lo != hi && w.openPort(2) {
+		w.abort(nil, splitField('q'))
+	}
 	if addr.IsValid() && addr.Is4() == s.v4 {
 		s.setDst(addr)
 	}
@@ -343,6 +350,9 @@ func (w *walk) tproxy(n *ruleset.NAT, r *rule) verdict {
 	s := &w.skb
 	if s.proto != protoTCP && s.proto != protoUDP {
 		return vNo
+	}
+	if w.region != nil && (w.open('d') || w.openPort(2)) {
+		return w.maybe(r, splitField('q'))
 	}
 	addr, port := s.dst(), s.port(2)
 	if n.AddrMin != 0 {

@@ -406,10 +406,12 @@ func (s *skb) setAddr(at4, at6 int, a netip.Addr) {
 	if s.v4 {
 		b := a.As4()
 		copy(s.nh[at4:], b[:])
+		clear(s.unk[at4 : at4+4])
 		return
 	}
 	b := a.As16()
 	copy(s.nh[at6:], b[:])
+	clear(s.unk[at6 : at6+16])
 }
 
 // hasPorts says whether the transport has ports that a translation can change.
@@ -431,6 +433,7 @@ func (s *skb) port(at int) uint16 {
 func (s *skb) setPort(at int, n uint16) {
 	if s.hasPorts() {
 		binary.BigEndian.PutUint16(s.nh[s.thoff+at:], n)
+		clear(s.unk[s.thoff+at : s.thoff+at+2])
 	}
 }
 

@@ -86,6 +86,9 @@ func (w *walk) socketExpr(e *ruleset.SocketKey, r *rule) verdict {
 		return w.abort(r, "a register that does not exist")
 	}
 	s := &w.skb
+	if w.region != nil && (w.open('d') || w.openPort(2)) {
+		return w.maybe(r, splitField('q'))
+	}
 	if s.proto != protoTCP && s.proto != protoUDP || w.socketAt(s.dst(), s.port(2)) == nil {
 		if w.skb.given == "established" {
 			return w.maybe(r, "whether an established socket takes the packet")

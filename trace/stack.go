@@ -113,8 +113,11 @@ func (w *walk) ipHook(hook string) verdictKind {
 // receive is the network layer's input (ip_rcv, ip6_rcv_core).
 func (w *walk) receive() Fate {
 	s := &w.skb
-	src, dst := s.src(), s.dst()
 	if !s.v4 {
+		if !w.settled() {
+			return Fate{}
+		}
+		src, dst := s.src(), s.dst()
 		switch {
 		case w.flag(w.in.conf.disable6, "disable_ipv6 of "+w.in.Name):
 			return w.drop("ipv6-disabled")
@@ -125,6 +128,9 @@ func (w *walk) receive() Fate {
 	}
 	if k := w.ipHook("prerouting"); k != vAccept {
 		return w.refused(k)
+	}
+	if !w.settled() {
+		return Fate{}
 	}
 	if w.local { // over loopback: the route was found on the way out
 		return w.deliver()
@@ -328,6 +334,8 @@ func (w *walk) deliver() Fate {
 	f := Fate{Fate: Local, To: endpointText(s.dst(), s.port(2), s.hasPorts()), Socket: "none", Rule: w.passed.String()}
 	if sk := w.socketAt(s.dst(), s.port(2)); sk != nil {
 		f.Socket = sk.name
+	} else if w.region != nil && w.someSocket() {
+		f.Socket = "some"
 	}
 	w.say("delivered to the host, socket %s", f.Socket)
 	return f
@@ -402,6 +410,9 @@ func (w *walk) output() Fate {
 
 // routeOut finds the way of a packet of the host.
 func (w *walk) routeOut() bool {
+	if !w.settled() {
+		return false
+	}
 	fl := w.flow()
 	fl.iif = nil
 	dst := w.skb.dst()

@@ -87,6 +87,8 @@ type Tracer struct {
 	bridged bool    // there are base chains of the bridge family
 	general []Cause // what makes every fate unknown
 	sockets []socket
+	marks4  []netip.Prefix // see landmarks
+	marks6  []netip.Prefix
 	walk    walk
 }
 

@@ -124,6 +124,11 @@ func (w *walk) width(b []byte) []byte {
 
 func (w *walk) xtMatch(d *ruleset.XtDecoded, r *rule) verdict {
 	s := &w.skb
+	if w.region != nil {
+		if v, done := w.xtOpen(d, r); done {
+			return v
+		}
+	}
 	switch {
 	case d.State != nil:
 		return decide((w.ctState()&d.State.Mask != 0) != d.State.Invert)

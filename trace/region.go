@@ -1,0 +1,321 @@
+package trace
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/ringfence/ringfence/ruleset"
+)
+
+// Region is many packets at once, which differ in addresses and ports alone: all addresses of two
+// prefixes, all ports that share their upper bits. It is followed as one packet whose lower bits are
+// not known; what they decide is taken both ways, so that the ends include every packet's.
+type Region struct {
+	Packet       // its addresses and ports are the first ones
+	Src, Dst     netip.Prefix
+	Sport, Dport Ports
+}
+
+// Ports is 1<<Free ports from First on; First is a multiple of that.
+type Ports struct {
+	First uint16
+	Free  int
+}
+
+// End is where packets of a region can end.
+type End struct {
+	Fate
+	// Split names a field that has to be narrowed before more can be said: 's', 'd' the addresses, 'p',
+	// 'q' the ports; 0 where narrowing does not help.
+	Split byte
+}
+
+const splitMark = "narrow the region: "
+
+func splitField(f byte) string { return splitMark + string(f) }
+
+// Region follows a region, and calls each for every way that it can go until that returns false. It
+// reports false where there are too many ways.
+func (t *Tracer) Region(r *Region, each func(*End) bool) bool {
+	r.Packet.Src, r.Packet.Dst = r.Src.Addr(), r.Dst.Addr()
+	r.Packet.Sport, r.Packet.Dport = r.Sport.First, r.Dport.First
+	w := &t.walk
+	defer func() { w.region = nil }()
+	w.region = r
+	w.choices = w.choices[:0]
+	const most = 20_000
+	for range most {
+		w.start(&r.Packet)
+		f := w.run()
+		e := End{Fate: f}
+		if w.stuck != nil {
+			e.Fate = Fate{Fate: Unknown, Why: w.stuck.String()}
+			e.Split = fieldOf(w.stuck.Why)
+		}
+		for i := range w.choices[:min(w.at, len(w.choices))] {
+			if e.Split == 0 {
+				e.Split = fieldOf(w.choices[i].cause.Why)
+			}
+		}
+		if !each(&e) || !w.advance() {
+			return true
+		}
+	}
+	return false
+}
+
+func fieldOf(why string) byte {
+	if f, ok := strings.CutPrefix(why, splitMark); ok && len(f) == 1 {
+		return f[0]
+	}
+	return 0
+}
+
+// free makes the bits of the region that are not fixed unknown.
+func (r *Region) free(s *skb) {
+	size, src, dst := 4, 12, 16
+	if !s.v4 {
+		size, src, dst = 16, 8, 24
+	}
+	set := func(at, n int) {
+		for bit := n; bit < 8*size; bit++ {
+			s.unk[at+bit/8] |= 0x80 >> (bit % 8)
+		}
+	}
+	set(src, r.Src.Bits())
+	set(dst, r.Dst.Bits())
+	if s.hasPorts() {
+		for at, p := range map[int]Ports{0: r.Sport, 2: r.Dport} {
+			mask := uint16(1)<<p.Free - 1
+			if p.Free == 16 {
+				mask = 0xffff
+			}
+			s.unk[s.thoff+at], s.unk[s.thoff+at+1] = byte(mask>>8), byte(mask)
+		}
+	}
+}
+
+// open says whether an address of the packet has bits that are not known: 's' or 'd'.
+func (w *walk) open(f byte) bool {
+	if w.region == nil {
+		return false
+	}
+	at, n := w.skb.addrAt(), 4
+	if !w.skb.v4 {
+		n = 16
+	}
+	if f == 'd' {
+		at += n
+	}
+	return anyBit(w.skb.unk[at : at+n])
+}
+
+// openPort says whether a port is not known: 0 the source's, 2 the destination's.
+func (w *walk) openPort(at int) bool {
+	return w.region != nil && w.skb.hasPorts() && anyBit(w.skb.unk[w.skb.thoff+at:w.skb.thoff+at+2])
+}
+
+// openField names the field that a load of header bytes leaves open.
+func (w *walk) openField(o *op) string {
+	at := o.off
+	if o.base == 't' {
+		at += w.skb.thoff
+	}
+	a, n := w.skb.addrAt(), 4
+	if !w.skb.v4 {
+		n = 16
+	}
+	switch {
+	case o.base == 'l':
+	case at+o.n > a && at < a+n && w.open('s'):
+		return splitField('s')
+	case at+o.n > a+n && at < a+2*n && w.open('d'):
+		return splitField('d')
+	case at >= w.skb.thoff && at < w.skb.thoff+2 && w.openPort(0):
+		return splitField('p')
+	case at < w.skb.thoff+4 && at+o.n > w.skb.thoff+2 && w.openPort(2):
+		return splitField('q')
+	}
+	return "header bytes that the question leaves open"
+}
+
+// openTuple names the field of the region that a conntrack address or port depends on; the region's
+// own fields are asked, because a translation can have changed the packet's.
+func (w *walk) openTuple(e *ruleset.Ct) string {
+	if w.region == nil {
+		return ""
+	}
+	r := w.region
+	switch e.Key {
+	case ruleset.CtSrc, ruleset.CtSrcIP, ruleset.CtSrcIP6, ruleset.CtDst, ruleset.CtDstIP, ruleset.CtDstIP6:
+		if !r.Src.IsSingleIP() {
+			return splitField('s')
+		}
+		if !r.Dst.IsSingleIP() {
+			return splitField('d')
+		}
+	case ruleset.CtProtoSrc, ruleset.CtProtoDst:
+		if r.Sport.Free > 0 {
+			return splitField('p')
+		}
+		if r.Dport.Free > 0 {
+			return splitField('q')
+		}
+	}
+	return ""
+}
+
+// landmarks are the prefixes that the stack decides by: the routes, the policy rules, the host's own
+// addresses and those with a meaning of their own.
+func (t *Tracer) landmarks(v4 bool) []netip.Prefix {
+	if v4 && t.marks4 != nil {
+		return t.marks4
+	}
+	if !v4 && t.marks6 != nil {
+		return t.marks6
+	}
+	texts, f := []string{"127.0.0.0/8", "224.0.0.0/4", "224.0.0.1/32", "255.255.255.255/32", "0.0.0.0/32"}, t.fib4
+	if !v4 {
+		texts, f = []string{"::1/128", "::/128", "fe80::/10", "ff00::/8", "ff02::/16", "ff02::1/128", "::ffff:0:0/96"}, t.fib6
+	}
+	var list []netip.Prefix
+	for _, s := range texts {
+		list = append(list, netip.MustParsePrefix(s))
+	}
+	for _, tab := range f.tables {
+		for p := range tab.byDst {
+			list = append(list, p)
+		}
+	}
+	for _, r := range f.rules {
+		for _, p := range []netip.Prefix{r.src, r.dst} {
+			if p.IsValid() {
+				list = append(list, p.Masked())
+			}
+		}
+	}
+	for _, l := range t.links {
+		for _, p := range l.nets {
+			if p.Addr().Is4() == v4 {
+				list = append(list, netip.PrefixFrom(p.Addr(), p.Addr().BitLen()))
+				if v4 && l.broadcast(lastOf(p)) {
+					list = append(list, netip.PrefixFrom(lastOf(p), 32))
+				}
+			}
+		}
+	}
+	slices.SortFunc(list, func(a, b netip.Prefix) int { return a.Addr().Compare(b.Addr()) })
+	if v4 {
+		t.marks4 = list
+	} else {
+		t.marks6 = list
+	}
+	return list
+}
+
+// lastOf is the last address of an IPv4 prefix.
+func lastOf(p netip.Prefix) netip.Addr {
+	b := p.Masked().Addr().As4()
+	for bit := p.Bits(); bit < 32; bit++ {
+		b[bit/8] |= 0x80 >> (bit % 8)
+	}
+	return netip.AddrFrom4(b)
+}
+
+// settled says whether the stack treats all addresses of the region alike: no landmark lies inside one
+// of its prefixes. Else the walk ends with the field to narrow.
+func (w *walk) settled() bool {
+	if w.region == nil {
+		return true
+	}
+	for _, f := range []byte{'s', 'd'} {
+		if !w.open(f) {
+			continue
+		}
+		p := w.region.Src
+		if f == 'd' {
+			p = w.region.Dst
+		}
+		marks := w.landmarks(w.skb.v4)
+		i, _ := slices.BinarySearchFunc(marks, p.Addr(), func(m netip.Prefix, a netip.Addr) int { return m.Addr().Compare(a) })
+		for ; i < len(marks) && p.Contains(marks[i].Addr()); i++ {
+			if marks[i].Bits() > p.Bits() {
+				w.abort(nil, splitField(f))
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// someSocket says whether a socket listens for any of the ports that the packet can have.
+func (w *walk) someSocket() bool {
+	if !w.openPort(2) {
+		return false
+	}
+	lo, hi := w.portSpan(2)
+	for i := range w.sockets {
+		s := &w.sockets[i]
+		if s.proto == w.skb.proto && s.Port >= int(lo) && s.Port <= int(hi) && w.score(s, w.skb.dst()) >= 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// portSpan is the least and the greatest that a port can be.
+func (w *walk) portSpan(at int) (lo, hi uint16) {
+	at += w.skb.thoff
+	free := uint16(w.skb.unk[at])<<8 | uint16(w.skb.unk[at+1])
+	n := uint16(w.skb.nh[at])<<8 | uint16(w.skb.nh[at+1])
+	return n &^ free, n | free
+}
+
+// xtOpen evaluates the matches of iptables that ask for what the region leaves open. It is not done
+// where they do not.
+func (w *walk) xtOpen(d *ruleset.XtDecoded, r *rule) (verdict, bool) {
+	narrow := func(f byte) (verdict, bool) { return w.maybe(r, splitField(f)), true }
+	switch {
+	case d.Ports != nil && w.skb.hasPorts():
+		for _, p := range []struct {
+			at     int
+			in     [2]uint16
+			invert bool
+			f      byte
+		}{{0, d.Ports.Sport, d.Ports.InvertSport, 'p'}, {2, d.Ports.Dport, d.Ports.InvertDport, 'q'}} {
+			if !w.openPort(p.at) {
+				continue
+			}
+			lo, hi := w.portSpan(p.at)
+			inside, outside := lo >= p.in[0] && hi <= p.in[1], hi < p.in[0] || lo > p.in[1]
+			switch {
+			case !inside && !outside:
+				return narrow(p.f)
+			case inside == p.invert:
+				return vNo, true
+			}
+		}
+	case d.Multiport != nil && w.skb.hasPorts():
+		if d.Multiport.Which != "destination" && w.openPort(0) {
+			return narrow('p')
+		}
+		if d.Multiport.Which != "source" && w.openPort(2) {
+			return narrow('q')
+		}
+	case d.IPRange != nil || d.Conntrack != nil:
+		for _, f := range []byte{'s', 'd'} {
+			if w.open(f) {
+				return narrow(f)
+			}
+		}
+		if d.Conntrack != nil && (w.openPort(0) || w.openPort(2)) {
+			return narrow('q')
+		}
+	case d.Addrtype != nil || d.RPFilter != nil:
+		if !w.settled() {
+			return verdict{kind: vStolen}, true
+		}
+	}
+	return verdict{}, false
+}
