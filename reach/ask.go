@@ -294,7 +294,7 @@ func (e *engine) route(live []cube, in *snapshot.Link, fib *fib) ([]arrival, err
 		e.undecided = append(e.undecided, Cause{Text: "whether " + in.Name + " forwards was not read"})
 	}
 	for i := range live {
-		for _, r := range fib.lookup(live[i], in.Name) {
+		for _, r := range fib.input(live[i], in.Name) {
 			c, p := r.cube, &r.part
 			switch {
 			case p.kind == routeKind["local"], p.kind == routeKind["broadcast"], p.kind == routeKind["anycast"]:

@@ -29,6 +29,7 @@ type part struct {
 type fib struct {
 	v4     bool
 	parts  []part
+	whole  []part // also of multicast addresses, for those who look up routes alone
 	types  []part // by the type that "fib type" reports
 	tables map[int][]part
 	rules  []snapshot.PolicyRule
@@ -69,25 +70,33 @@ func newFib(n *snapshot.Network, v4 bool) *fib {
 	for id, routes := range byTable {
 		f.tables[id] = disjoint(routes)
 	}
-	left := span(num(0), ones(uint(8*fDaddr.width(v4)))).subtract(f.multicast)
-	f.parts = append(f.parts, part{addrs: f.multicast, kind: routeKind["multicast"], route: "multicast"})
-	for _, id := range []int{255, 254, 253} {
-		for _, p := range f.tables[id] {
-			if s := p.addrs.intersect(left); !s.empty() && p.kind != routeKind["throw"] {
-				left = left.subtract(s)
-				p.addrs = s
-				f.parts = append(f.parts, p)
-			}
-		}
-	}
-	if !left.empty() {
-		f.parts = append(f.parts, part{addrs: left, kind: routeKind["unreachable"], route: "no route"})
-	}
+	all := span(num(0), ones(uint(8*fDaddr.width(v4))))
+	f.whole = f.partition(all)
+	f.parts = append([]part{{addrs: f.multicast, kind: routeKind["multicast"], route: "multicast"}},
+		f.partition(all.subtract(f.multicast))...)
 	f.types = f.parts
 	if v4 {
 		f.types = f.types4()
 	}
 	return f
+}
+
+// partition gives each address of a set the route that the kernel's own three tables have for it.
+func (f *fib) partition(left set) []part {
+	var out []part
+	for _, id := range []int{255, 254, 253} {
+		for _, p := range f.tables[id] {
+			if s := p.addrs.intersect(left); !s.empty() && p.kind != routeKind["throw"] {
+				left = left.subtract(s)
+				p.addrs = s
+				out = append(out, p)
+			}
+		}
+	}
+	if !left.empty() {
+		out = append(out, part{addrs: left, kind: routeKind["unreachable"], route: "no route"})
+	}
+	return out
 }
 
 // disjoint orders the routes of a table by the length of their prefix and cuts each down to the
@@ -128,39 +137,43 @@ type routed struct {
 	part part
 }
 
+// input parts packets that came in by their routes. Some addresses are decided before any route
+// (ip_route_input_slow, ip6_route_input): 255.255.255.255, multicast, and 0.0.0.0, which is no
+// destination.
+func (f *fib) input(c cube, iif string) []routed {
+	special := []part{{addrs: f.multicast, kind: routeKind["multicast"], route: "multicast"}}
+	if f.v4 {
+		special = append(special,
+			part{addrs: single(num(0xffffffff)), kind: routeKind["broadcast"], route: "broadcast"},
+			part{addrs: single(num(0)), kind: routeKind["unreachable"], route: "0.0.0.0"})
+	}
+	var out []routed
+	for _, p := range special {
+		in, rest := c.split(fDaddr, p.addrs)
+		for _, x := range in {
+			out = append(out, routed{x, p})
+		}
+		if len(rest) == 0 {
+			return out
+		}
+		c = rest[0]
+	}
+	return append(out, f.lookup(c, iif)...)
+}
+
 // lookup parts packets by their routes (fib_rules_lookup): the policy rules in order, in each table the
-// longest prefix. 255.255.255.255 is a broadcast before any route, and 0.0.0.0 is no destination.
+// longest prefix.
 func (f *fib) lookup(c cube, iif string) []routed {
 	var out []routed
-	if f.v4 {
-		special := []part{
-			{addrs: single(num(0xffffffff)), kind: routeKind["broadcast"], route: "broadcast"},
-			{addrs: single(num(0)), kind: routeKind["unreachable"], route: "0.0.0.0"},
-		}
-		for _, p := range special {
-			in, rest := c.split(fDaddr, p.addrs)
-			for _, x := range in {
-				out = append(out, routed{x, p})
-			}
-			if len(rest) == 0 {
-				return out
-			}
-			c = rest[0]
-		}
-	}
 	live := []cube{c}
 	if !f.policy {
-		for _, p := range f.parts {
+		for _, p := range f.whole {
 			in, _ := c.split(fDaddr, p.addrs)
 			for _, x := range in {
 				out = append(out, routed{x, p})
 			}
 		}
 		return out
-	}
-	in, live := c.split(fDaddr, f.multicast)
-	for _, x := range in {
-		out = append(out, routed{x, f.parts[0]})
 	}
 	for i := 0; i < len(f.rules); i++ {
 		r := &f.rules[i]

@@ -500,13 +500,17 @@ func hostPart(s set) u128 {
 	return s[0].lo
 }
 
-// pickAddr prefers an address of a host outside loopback and link-local.
+// pickAddr prefers an address of a host outside loopback, link-local, multicast and broadcast.
 func pickAddr(s set, v4 bool) string {
-	aside := append(prefixSet(netip.MustParsePrefix("fe80::/10")), single(num(1))...).normal()
+	var aside set
+	prefixes := []string{"fe80::/10", "::/127", "ff00::/8"}
 	if v4 {
-		aside = append(prefixSet(netip.MustParsePrefix("127.0.0.0/8")),
-			prefixSet(netip.MustParsePrefix("169.254.0.0/16"))...).normal()
+		prefixes = []string{"127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "255.255.255.255/32", "0.0.0.0/8"}
 	}
+	for _, p := range prefixes {
+		aside = append(aside, prefixSet(netip.MustParsePrefix(p))...)
+	}
+	aside = aside.normal()
 	if rest := s.subtract(aside); !rest.empty() {
 		s = rest
 	}
