@@ -25,6 +25,7 @@ var ours = map[string][]string{
 	"zones":         {"snapshot"},
 	"reach":         {"snapshot", "ruleset", "zones"},
 	"trace":         {"snapshot", "ruleset"},
+	"proof":         {"snapshot", "trace"},
 	"rego":          {},
 	"judge":         {"rego", "snapshot", "ruleset", "zones", "reach", "finding"},
 	"finding":       {},

@@ -3,6 +3,8 @@
 package e2e
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -18,6 +20,7 @@ import (
 	"github.com/ringfence/ringfence/checks"
 	"github.com/ringfence/ringfence/e2e/oracle"
 	"github.com/ringfence/ringfence/host"
+	"github.com/ringfence/ringfence/proof"
 	"github.com/ringfence/ringfence/reach"
 	"github.com/ringfence/ringfence/ruleset"
 	"github.com/ringfence/ringfence/snapshot"
@@ -33,10 +36,12 @@ type endpoint struct {
 
 // reachTally counts what became of the questions.
 type reachTally struct {
-	questions, packets int
-	verdicts           map[string]int
-	causes             map[string]int
-	wrong              []string
+	questions, packets  int
+	certificates, cubes int
+	tooLarge            int // certificates that were not checked to the end
+	verdicts            map[string]int
+	causes              map[string]int
+	wrong               []string
 }
 
 // TestReachAgreesWithKernel asks for every way through the host whether any packet takes it. A
@@ -81,7 +86,11 @@ func TestReachAgreesWithKernel(t *testing.T) {
 			t.Logf("ruleset of random %d:\n%s", i, text)
 		}
 	}
-	t.Logf("%d questions %v, %d packets, %d disagreements", sum.questions, sum.verdicts, sum.packets, len(sum.wrong))
+	t.Logf("%d questions %v, %d packets, %d certificates of %d cubes (%d too large to check), %d disagreements",
+		sum.questions, sum.verdicts, sum.packets, sum.certificates, sum.cubes, sum.tooLarge, len(sum.wrong))
+	if sum.tooLarge*20 > sum.certificates {
+		t.Errorf("%d of %d certificates are too large to check", sum.tooLarge, sum.certificates)
+	}
 	for _, c := range slices.SortedFunc(maps.Keys(sum.causes), func(a, b string) int { return sum.causes[b] - sum.causes[a] }) {
 		t.Logf("unknown: %5d %s", sum.causes[c], c)
 	}
@@ -129,6 +138,9 @@ func (b *bedOracle) compareReach(name string, packets []*oracle.Packet, sum *rea
 		}
 		a := m.Reach(q)
 		answers[e] = a
+		if a.Verdict == reach.Unreachable && sum.questions%5 == 0 {
+			b.check(name, e, s, &a, sum)
+		}
 		sum.questions++
 		sum.verdicts[a.Verdict]++
 		for _, c := range a.Because {
@@ -176,6 +188,32 @@ func (b *bedOracle) compareReach(name string, packets []*oracle.Packet, sum *rea
 		e.out = f.Oif
 		if a := ask(e); a.Verdict == reach.Unreachable {
 			sum.wrong = append(sum.wrong, fmt.Sprintf("%s: %+v is unreachable by %v, but %s %s", name, e, first(a.StoppedBy), question(p), f.To))
+		}
+	}
+}
+
+// check has the certificate re-checked.
+func (b *bedOracle) check(name string, e endpoint, s *snapshot.Snapshot, a *reach.Answer, sum *reachTally) {
+	j, err := json.Marshal(a.Certificate)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	var certificates []proof.Certificate
+	if err := json.Unmarshal(j, &certificates); err != nil {
+		b.t.Fatal(err)
+	}
+	target := &proof.Target{Host: e.out == "", Unbound: true}
+	if e.out != "" {
+		target.Oifs = []string{e.out}
+	}
+	for i := range certificates {
+		sum.certificates++
+		sum.cubes += len(certificates[i].Cubes)
+		err := proof.Check(s, target, &certificates[i])
+		if errors.Is(err, proof.ErrTooLarge) {
+			sum.tooLarge++
+		} else if err != nil {
+			sum.wrong = append(sum.wrong, fmt.Sprintf("%s: %+v: certificate: %v", name, e, err))
 		}
 	}
 }

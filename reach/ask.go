@@ -132,8 +132,11 @@ func (m *Model) askInOrder(q *Question, o Origin, v4, reversed, proof bool) Answ
 	}
 	a := e.answer(hits, err, in, q.Proto, -1)
 	a.tied = e.tied
+	if a.Verdict == Unreachable && len(a.StoppedBy) == 0 {
+		a.StoppedBy = []Cause{{Text: "no route leads there"}}
+	}
 	if a.Verdict == Unreachable && proof {
-		a.Certificate = []Proof{e.certificate(starts, in)}
+		a.Certificate = []Proof{e.certificate(e.question, in)}
 	}
 	return a
 }
@@ -161,13 +164,7 @@ func (e *engine) starts(q *Question, o Origin, v4 bool, proto uint64) (list []cu
 			c.sets[fDport] = single(num(uint64(q.Dport)))
 		}
 	} else if !e.translates() {
-		if q.Dport != 0 {
-			c.sets[fDport] = single(num(uint64(q.Dport)))
-		}
-		c.sets[fDaddr] = e.destinations(q, v4)
-		if c.sets[fDaddr].empty() {
-			return nil, nil, "no route leads there"
-		}
+		e.slice(&c, q, v4)
 	}
 	if o.Local {
 		return e.localStarts(c, o, v4)
@@ -188,7 +185,44 @@ func (e *engine) starts(q *Question, o Origin, v4 bool, proto uint64) (list []cu
 		c = c.doubt(d)
 	}
 	e.sources = c.sets[fSaddr]
+	e.aside(&c)
+	if c.sets[fDaddr].empty() || c.sets[fDport].empty() {
+		return nil, in, ""
+	}
 	return []cube{c}, in, ""
+}
+
+// slice leaves out packets that cannot get to the target because nothing is translated: those for
+// other addresses and ports.
+func (e *engine) slice(c *cube, q *Question, v4 bool) {
+	e.sliced[fDaddr], e.sliced[fDport] = c.sets[fDaddr], c.sets[fDport]
+	c.sets[fDaddr] = e.destinations(q, v4)
+	if q.Dport != 0 {
+		c.sets[fDport] = single(num(uint64(q.Dport)))
+	}
+}
+
+// aside notes the whole question, and what was left out of it as stopped.
+func (e *engine) aside(c *cube) {
+	e.question = *c
+	if e.sliced[fDaddr] == nil {
+		return
+	}
+	e.question.sets[fDaddr], e.question.sets[fDport] = e.sliced[fDaddr], e.sliced[fDport]
+	if rest := e.sliced[fDaddr].subtract(c.sets[fDaddr]); !rest.empty() {
+		d := e.question.with(fDaddr, rest)
+		e.leftOut(d, Cause{Text: "no route leads from there to the target"})
+	}
+	if rest := e.sliced[fDport].subtract(c.sets[fDport]); !rest.empty() && !c.sets[fDaddr].empty() {
+		e.leftOut(c.with(fDport, rest), Cause{Text: "goes to another port"})
+	}
+}
+
+// leftOut notes packets of the question that need no walk.
+func (e *engine) leftOut(c cube, by Cause) {
+	if e.keep {
+		e.proof = append(e.proof, stoppedBy{c, by})
+	}
 }
 
 // destinations is the addresses that lead to the target where nothing is translated.
@@ -229,6 +263,10 @@ func (e *engine) localStarts(c cube, o Origin, v4 bool) ([]cube, *snapshot.Link,
 		return nil, nil, "the host has no address of this family"
 	}
 	c.sets[fSaddr] = own
+	e.aside(&c)
+	if c.sets[fDaddr].empty() {
+		return nil, nil, ""
+	}
 	var list []cube
 	for _, r := range fib.lookup(c, "lo") {
 		y, p := r.cube, &r.part
@@ -252,9 +290,6 @@ func (e *engine) localStarts(c cube, o Origin, v4 bool) ([]cube, *snapshot.Link,
 			y = y.doubt(Cause{Text: "several next hops of route " + p.route})
 		}
 		list = append(list, y)
-	}
-	if len(list) == 0 {
-		return nil, nil, "no route leads there"
 	}
 	return list, nil, ""
 }
@@ -306,7 +341,8 @@ func (e *engine) route(live []cube, in *snapshot.Link, fib *fib) ([]arrival, err
 			case p.kind != routeKind["unicast"] || len(p.oifs) == 0:
 				e.stop(c, Cause{Text: "no route: " + p.route})
 			default:
-				for _, oif := range p.oifs {
+				for k, oif := range p.oifs {
+					c.shadow = c.shadow || k > 0
 					d := c.with(fOif, single(num(uint64(oif))))
 					if len(p.oifs) > 1 {
 						d = d.doubt(Cause{Text: "several next hops of route " + p.route})

@@ -1,6 +1,7 @@
 package reach
 
 import (
+	"net"
 	"strconv"
 
 	"github.com/ringfence/ringfence/snapshot"
@@ -16,6 +17,7 @@ type Region struct {
 	Dst   []string `json:"dst,omitempty"`
 	Sport []string `json:"sport,omitempty"`
 	Dport []string `json:"dport,omitempty"`
+	SMAC  []string `json:"smac,omitempty"`
 	// Type and Code are those of ICMP, Flags of TCP.
 	Type  int  `json:"type,omitempty"`
 	Flags int  `json:"flags,omitempty"`
@@ -35,27 +37,34 @@ type Proof struct {
 	Cubes    []ProofCube `json:"cubes"`
 }
 
-// certificate writes down what was stopped, as the packets were sent: before any translation.
-func (e *engine) certificate(starts []cube, in *snapshot.Link) Proof {
+// certificate writes down what was stopped, as the packets were sent: before any translation. Packets
+// that were followed several ways, for a doubt, are in it once.
+func (e *engine) certificate(whole cube, in *snapshot.Link) Proof {
 	name := "local"
 	if in != nil {
 		name = in.Name
 	}
-	p := Proof{Cubes: []ProofCube{}}
-	whole := starts[0]
-	for _, s := range starts[1:] {
-		whole.sets[fDaddr] = append(append(set{}, whole.sets[fDaddr]...), s.sets[fDaddr]...).normal()
-	}
-	for i := range e.proof {
-		if c := &e.proof[i].cube; e.proof[i].by.Text != "" || e.proof[i].by.Table != "" {
-			p.Cubes = append(p.Cubes, ProofCube{c.region(name), e.proof[i].by})
-			if len(starts) > 1 { // what had no route was stopped before the start
-				whole.sets[fDaddr] = append(append(set{}, whole.sets[fDaddr]...), c.original(fDaddr)...).normal()
-			}
+	p := Proof{Question: whole.region(name), Cubes: []ProofCube{}}
+	for _, s := range e.proof {
+		if !s.cube.shadow {
+			c := s.cube.sent()
+			p.Cubes = append(p.Cubes, ProofCube{c.region(name), s.by})
 		}
 	}
-	p.Question = whole.region(name)
 	return p
+}
+
+// sentFields are the fields that the sender chooses.
+var sentFields = []field{fSaddr, fDaddr, fSport, fDport, fSmac}
+
+// sent is the packets as they were before any translation, with nothing but what the sender chose.
+func (c *cube) sent() cube {
+	d := *c
+	for _, f := range sentFields {
+		d.sets[f] = c.original(f)
+	}
+	d.nat, d.snat, d.keptAddr, d.keptPort, d.keptSport = false, false, false, false, false
+	return d
 }
 
 // original is the numbers of a field before a translation.
@@ -91,6 +100,11 @@ func (c *cube) region(in string) Region {
 			out[i] = strconv.FormatUint(x.lo.lo, 10) + "-" + strconv.FormatUint(x.hi.lo, 10)
 		}
 		return out
+	}
+	if mac := c.sets[fSmac]; len(mac) > 0 {
+		for _, x := range mac {
+			r.SMAC = append(r.SMAC, net.HardwareAddr(x.lo.bytesOf(6)).String()+"-"+net.HardwareAddr(x.hi.bytesOf(6)).String())
+		}
 	}
 	r.Src, r.Dst = addrs(c.original(fSaddr)), addrs(c.original(fDaddr))
 	switch r.Proto {

@@ -83,6 +83,8 @@ type cube struct {
 	// bound: conntrack has decided about translations, also to have none. keptAddr, keptPort: a
 	// translation left the address or port as it was, so that it and the original one are the same.
 	bound, keptAddr, keptPort bool
+	// shadow: the same packets are followed another way too.
+	shadow bool
 	// snat: the source was translated; keptSport: but not its port.
 	snat, keptSport bool
 

@@ -43,8 +43,8 @@ func (m *machine) natExpr(c *ruleset.Chain, r *ruleset.Rule, n *ruleset.NAT, st 
 	case "snat", "masquerade":
 		return accept, []state{m.translateSource(c, r, n, st)}, nil
 	case "tproxy":
-		st.cube = m.doubtful(c, r, st.cube, "tproxy hands the packet to another socket")
-		return nil, []state{st}, []cube{st.cube}
+		matched, missed := m.either(c, r, st, "tproxy hands the packet to another socket")
+		return nil, matched, missed
 	}
 	addr, okA := m.natData(st, n.AddrMin, n.AddrMax, st.cube.width())
 	port, okP := m.natData(st, n.PortMin, n.PortMax, 2)

@@ -271,7 +271,8 @@ func (m *machine) expr(c *ruleset.Chain, r *ruleset.Rule, e *ruleset.Expr, st st
 	case e.Objref != nil && e.Objref.Set == "" && (e.Objref.Type == ruleset.ObjectCounter || e.Objref.Type == ruleset.ObjectHelper ||
 		e.Objref.Type == ruleset.ObjectTimeout || e.Objref.Type == ruleset.ObjectSecmark || e.Objref.Type == ruleset.ObjectExpect):
 	default:
-		return nil, m.fork(c, r, st, e.Name+" depends on more than the packet"), []cube{m.doubtful(c, r, st.cube, e.Name+" depends on more than the packet")}
+		matched, missed := m.either(c, r, st, e.Name+" depends on more than the packet")
+		return nil, matched, missed
 	}
 	return nil, []state{st}, nil
 }
@@ -303,6 +304,7 @@ func (m *machine) certain(d *ruleset.Dynset) bool {
 func (m *machine) generate(c *ruleset.Chain, r *ruleset.Rule, g *ruleset.Generate, st state) []state {
 	var out []state
 	for n := range g.Modulus {
+		st.cube.shadow = st.cube.shadow || n > 0
 		one := state{m.doubtful(c, r, st.cube, g.Kind+" chooses by more than the packet"), st.regs}
 		one.regs = one.regs.set(g.Dreg, constant(host32(n+g.Offset)))
 		out = append(out, one)
@@ -310,8 +312,16 @@ func (m *machine) generate(c *ruleset.Chain, r *ruleset.Rule, g *ruleset.Generat
 	return out
 }
 
-// fork assumes that an undecidable expression holds; the caller also keeps the packets for which it
-// does not.
+// either follows packets both ways where an expression cannot be decided. Those for which it is assumed
+// to hold are the shadow of the others: a proof needs each packet once.
+func (m *machine) either(c *ruleset.Chain, r *ruleset.Rule, st state, why string) ([]state, []cube) {
+	missed := []cube{m.doubtful(c, r, st.cube, why)}
+	st.cube = missed[0]
+	st.cube.shadow = true
+	return []state{st}, missed
+}
+
+// fork assumes that an undecidable expression holds; packets for which it does not are not kept.
 func (m *machine) fork(c *ruleset.Chain, r *ruleset.Rule, st state, why string) []state {
 	st.cube = m.doubtful(c, r, st.cube, why)
 	return []state{st}
@@ -382,7 +392,7 @@ func (m *machine) within(c *ruleset.Chain, r *ruleset.Rule, st state, reg uint32
 		in, out, why = splitAll(st.cube, vs, lo, hi, string(lo) == string(hi))
 	}
 	if why != "" {
-		return m.fork(c, r, st, why), []cube{m.doubtful(c, r, st.cube, why)}
+		return m.either(c, r, st, why)
 	}
 	matched := make([]state, len(in))
 	for i, cb := range in {
@@ -453,7 +463,7 @@ func (m *machine) lookup(c *ruleset.Chain, r *ruleset.Rule, st state, e *ruleset
 	s := m.table.Set(e.Set)
 	if s == nil {
 		why := "set " + e.Set + " is missing"
-		return m.fork(c, r, st, why), []cube{m.doubtful(c, r, st.cube, why)}
+		return m.either(c, r, st, why)
 	}
 	vs, ok := st.regs.read(e.Sreg, int(s.KeyLen))
 	why := "a register that the model does not follow"
@@ -466,7 +476,9 @@ func (m *machine) lookup(c *ruleset.Chain, r *ruleset.Rule, st state, e *ruleset
 		if e.HasReg && e.Dreg == 0 { // any of the verdicts, or none
 			for _, el := range s.Elements {
 				if el.Verdict != nil {
-					m.vmap = append(m.vmap, pendingVerdict{el.Verdict, m.doubtful(c, r, st.cube, why)})
+					maybe := m.doubtful(c, r, st.cube, why)
+					maybe.shadow = true
+					m.vmap = append(m.vmap, pendingVerdict{el.Verdict, maybe})
 				}
 			}
 			return nil, []cube{m.doubtful(c, r, st.cube, why)}
@@ -474,13 +486,14 @@ func (m *machine) lookup(c *ruleset.Chain, r *ruleset.Rule, st state, e *ruleset
 		if e.HasReg {
 			st.regs = st.regs.set(e.Dreg, unknown(int(s.DataLen), why))
 		}
-		return m.fork(c, r, st, why), []cube{m.doubtful(c, r, st.cube, why)}
+		return m.either(c, r, st, why)
 	}
 	var matched []state
 	for _, h := range hits {
 		if len(h.el.Exprs) > 0 && !plainOnly(h.el.Exprs) {
 			rest = append(rest, m.doubtful(c, r, h.cube, "a statement of a set element"))
 			h.cube = m.doubtful(c, r, h.cube, "a statement of a set element")
+			h.cube.shadow = true
 		}
 		switch {
 		case e.HasReg && e.Dreg == 0 && h.el.Verdict != nil:
@@ -494,10 +507,10 @@ func (m *machine) lookup(c *ruleset.Chain, r *ruleset.Rule, st state, e *ruleset
 	if s.Dynamic { // traffic can add what is not there now
 		for i := range rest {
 			maybe := m.doubtful(c, r, rest[i], "traffic adds elements to set "+s.Name)
-			if !e.HasReg {
+			rest[i] = maybe
+			if maybe.shadow = true; !e.HasReg {
 				matched = append(matched, state{maybe, st.regs})
 			}
-			rest[i] = maybe
 		}
 	}
 	if e.Invert {

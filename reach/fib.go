@@ -245,6 +245,7 @@ func (f *fib) selects(r *snapshot.PolicyRule, c cube, iif string) (yes, no []cub
 		for i := range yes {
 			yes[i] = yes[i].doubt(Cause{Text: fmt.Sprintf("routing policy rule %d", r.Priority)})
 			no = append(no, yes[i])
+			yes[i].shadow = true
 		}
 	}
 	return yes, no

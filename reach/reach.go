@@ -141,6 +141,8 @@ type engine struct {
 	tied         []Cause     // pairs whose order matters
 	keep         bool        // the cubes that are stopped, for a certificate
 	proof        []stoppedBy // them
+	question     cube        // as it was asked, before what cannot matter was left out
+	sliced       [nFields]set
 }
 
 // stoppedBy is packets of the question and what stopped them.

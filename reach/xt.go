@@ -18,7 +18,8 @@ func (m *machine) xt(c *ruleset.Chain, r *ruleset.Rule, x *ruleset.Xt, st state,
 		if x.Target { // it can accept, drop, change the packet or do nothing
 			m.undecided = append(m.undecided, m.doubtful(c, r, cube{}, why).doubts...)
 		}
-		return nil, m.fork(c, r, st, why), []cube{m.doubtful(c, r, st.cube, why)}
+		matched, missed := m.either(c, r, st, why)
+		return nil, matched, missed
 	}
 	split := func(f field, s set, invert bool) (*ruleset.Verdict, []state, []cube) {
 		in, out := st.cube.split(f, s)
@@ -77,7 +78,8 @@ func (m *machine) xt(c *ruleset.Chain, r *ruleset.Rule, x *ruleset.Xt, st state,
 		st.cube = st.cube.with(fCtMark, span(num(0), ones(32)))
 		return nil, m.fork(c, r, st, why), nil
 	}
-	return nil, m.fork(c, r, st, why), []cube{m.doubtful(c, r, st.cube, why)}
+	matched, missed := m.either(c, r, st, why)
+	return nil, matched, missed
 }
 
 func (m *machine) xtIPRange(p *ruleset.XtIPRange, st state) (*ruleset.Verdict, []state, []cube) {
@@ -135,7 +137,8 @@ func (m *machine) xtAddrtype(c *ruleset.Chain, r *ruleset.Rule, a *ruleset.XtAdd
 ) (*ruleset.Verdict, []state, []cube) {
 	if a.LimitIface || m.fibs[st.cube.v4].policy && !st.cube.v4 {
 		why := "an address type limited to an interface, or policy rules"
-		return nil, m.fork(c, r, st, why), []cube{m.doubtful(c, r, st.cube, why)}
+		matched, missed := m.either(c, r, st, why)
+		return nil, matched, missed
 	}
 	in, out := []cube{st.cube}, []cube(nil)
 	for _, side := range []struct {
@@ -231,7 +234,8 @@ func (m *machine) xtMark(c *ruleset.Chain, r *ruleset.Rule, k *ruleset.XtMark, s
 	cur := st.cube.sets[fMark]
 	if !cur.singleton() {
 		why := "a mark that is not constant"
-		return nil, m.fork(c, r, st, why), []cube{m.doubtful(c, r, st.cube, why)}
+		matched, missed := m.either(c, r, st, why)
+		return nil, matched, missed
 	}
 	mark := uint32(cur[0].lo.lo)
 	if k.Set {

@@ -190,6 +190,8 @@ func (w *walk) ruleMatches(p *policy, fl *flow) bool {
 	switch {
 	case p.Iif != "" && p.Iif != iif, p.Oif != "" && p.Oif != oif:
 		return false
+	case p.src.IsValid() && fl.src == w.skb.src() && !w.uniform('s'):
+		return w.choose(2, nil, splitField('s')) == 1
 	case p.src.IsValid() && !p.src.Contains(fl.src), p.dst.IsValid() && !p.dst.Contains(fl.dst):
 		return false
 	case p.Tos != 0:
@@ -288,9 +290,6 @@ func (w *walk) flow() flow {
 
 // fibExpr is the fib expression (nft_fib_ipv4.c, nft_fib_ipv6.c).
 func (w *walk) fibExpr(e *ruleset.Fib, r *rule) verdict {
-	if !w.settled() {
-		return verdict{kind: vStolen}
-	}
 	at := regOffset(e.Dreg)
 	size := 4
 	if e.Result == ruleset.FibOifname && e.Flags&ruleset.FibPresent == 0 {
@@ -298,6 +297,11 @@ func (w *walk) fibExpr(e *ruleset.Fib, r *rule) verdict {
 	}
 	if at < 0 || at+size > regBytes {
 		return w.abort(r, "a register that does not exist")
+	}
+	for _, f := range []byte{'s', 'd'} {
+		if !w.uniform(f) {
+			return w.unknownReg(at, size, splitField(f))
+		}
 	}
 	addr := w.skb.src()
 	if e.Flags&ruleset.FibDaddr != 0 {

@@ -260,7 +260,7 @@ type word struct{ v, unk uint32 }
 // build writes the headers.
 func (s *skb) build(p *Packet, in *link) {
 	proto, _ := p.Protocol()
-	src, dst := p.Src.Unmap().WithZone(""), p.Dst.Unmap().WithZone("")
+	src, dst := p.Src.WithZone(""), p.Dst.WithZone("")
 	*s = skb{
 		v4: src.Is4(), proto: proto, mark: word{v: p.Mark}, given: p.Ct, nh: s.nh[:0], unk: s.unk[:0],
 	}

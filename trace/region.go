@@ -29,6 +29,9 @@ type End struct {
 	// Split names a field that has to be narrowed before more can be said: 's', 'd' the addresses, 'p',
 	// 'q' the ports; 0 where narrowing does not help.
 	Split byte
+	// PortLow and PortHigh bound the destination port at the end, where Ports says that there is one.
+	Ports             bool
+	PortLow, PortHigh uint16
 }
 
 const splitMark = "narrow the region: "
@@ -44,11 +47,14 @@ func (t *Tracer) Region(r *Region, each func(*End) bool) bool {
 	defer func() { w.region = nil }()
 	w.region = r
 	w.choices = w.choices[:0]
-	const most = 20_000
+	const most = 500
 	for range most {
 		w.start(&r.Packet)
 		f := w.run()
-		e := End{Fate: f}
+		e := End{Fate: f, Ports: w.skb.hasPorts()}
+		if e.Ports {
+			e.PortLow, e.PortHigh = w.portSpan(2)
+		}
 		if w.stuck != nil {
 			e.Fate = Fate{Fate: Unknown, Why: w.stuck.String()}
 			e.Split = fieldOf(w.stuck.Why)
@@ -223,30 +229,43 @@ func lastOf(p netip.Prefix) netip.Addr {
 	return netip.AddrFrom4(b)
 }
 
-// settled says whether the stack treats all addresses of the region alike: no landmark lies inside one
-// of its prefixes. Else the walk ends with the field to narrow.
-func (w *walk) settled() bool {
-	if w.region == nil {
+// uniform says whether the stack treats all addresses that the packet can have in a field ('s' or 'd')
+// alike: no landmark lies inside the region's prefix.
+func (w *walk) uniform(f byte) bool {
+	if !w.open(f) {
 		return true
 	}
-	for _, f := range []byte{'s', 'd'} {
-		if !w.open(f) {
-			continue
-		}
-		p := w.region.Src
-		if f == 'd' {
-			p = w.region.Dst
-		}
-		marks := w.landmarks(w.skb.v4)
-		i, _ := slices.BinarySearchFunc(marks, p.Addr(), func(m netip.Prefix, a netip.Addr) int { return m.Addr().Compare(a) })
-		for ; i < len(marks) && p.Contains(marks[i].Addr()); i++ {
-			if marks[i].Bits() > p.Bits() {
-				w.abort(nil, splitField(f))
-				return false
-			}
+	p := w.region.Src
+	if f == 'd' {
+		p = w.region.Dst
+	}
+	marks := w.landmarks(w.skb.v4)
+	i, _ := slices.BinarySearchFunc(marks, p.Addr(), func(m netip.Prefix, a netip.Addr) int { return m.Addr().Compare(a) })
+	for ; i < len(marks) && p.Contains(marks[i].Addr()); i++ {
+		if marks[i].Bits() > p.Bits() {
+			return false
 		}
 	}
 	return true
+}
+
+// settled says whether the destination is narrow enough to be routed; else the walk ends with the
+// field to narrow.
+func (w *walk) settled() bool {
+	if w.uniform('d') {
+		return true
+	}
+	w.abort(nil, splitField('d'))
+	return false
+}
+
+// openSource says of a check of the source that it cannot be made for the whole region: it is taken
+// both ways, and the result is whether the packet passes.
+func (w *walk) openSource() (open, passes bool) {
+	if w.uniform('s') {
+		return false, false
+	}
+	return true, w.choose(2, nil, splitField('s')) == 0
 }
 
 // someSocket says whether a socket listens for any of the ports that the packet can have.
@@ -313,6 +332,9 @@ func (w *walk) xtOpen(d *ruleset.XtDecoded, r *rule) (verdict, bool) {
 			return narrow('q')
 		}
 	case d.Addrtype != nil || d.RPFilter != nil:
+		if !w.uniform('s') {
+			return narrow('s')
+		}
 		if !w.settled() {
 			return verdict{kind: vStolen}, true
 		}

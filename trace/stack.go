@@ -118,10 +118,14 @@ func (w *walk) receive() Fate {
 			return Fate{}
 		}
 		src, dst := s.src(), s.dst()
+		open, passes := w.openSource()
+		if open && !passes {
+			return w.drop("martian")
+		}
 		switch {
 		case w.flag(w.in.conf.disable6, "disable_ipv6 of "+w.in.Name):
 			return w.drop("ipv6-disabled")
-		case !w.in.Loopback && (src.IsLoopback() || dst.IsLoopback()), src.IsMulticast(), src.Is4In6(),
+		case !w.in.Loopback && (!open && src.IsLoopback() || dst.IsLoopback()), !open && src.IsMulticast(), !open && src.Is4In6(),
 			dst.IsMulticast() && (dst.As16()[1]&15 == 0 || dst.As16()[1]&15 == 1 && !w.in.Loopback):
 			return w.drop("martian")
 		}
@@ -153,16 +157,20 @@ func (w *walk) route4() Fate {
 	if dst.IsMulticast() {
 		return w.multicast(dst)
 	}
-	if src.IsMulticast() || src == limitedBroadcast {
+	open, passes := w.openSource()
+	if open && !passes {
 		return w.drop("martian")
 	}
-	if dst == limitedBroadcast || zeronet(src) && zeronet(dst) {
+	if !open && (src.IsMulticast() || src == limitedBroadcast) {
+		return w.drop("martian")
+	}
+	if dst == limitedBroadcast || !open && zeronet(src) && zeronet(dst) {
 		return w.broadcast4()
 	}
-	if zeronet(src) || zeronet(dst) {
+	if !open && zeronet(src) || zeronet(dst) {
 		return w.drop("martian")
 	}
-	if (src.IsLoopback() || dst.IsLoopback()) && !w.flag(w.in.conf.routeLocalnet, "route_localnet of "+w.in.Name) {
+	if (!open && src.IsLoopback() || dst.IsLoopback()) && !w.flag(w.in.conf.routeLocalnet, "route_localnet of "+w.in.Name) {
 		return w.drop("martian")
 	}
 	fl := w.flow()
@@ -208,9 +216,8 @@ func (w *walk) broadcast4() Fate {
 // host is in.
 func (w *walk) multicast(dst netip.Addr) Fate {
 	all := dst == netip.AddrFrom4([4]byte{224, 0, 0, 1}) || dst == netip.MustParseAddr("ff02::1")
-	if !all && !w.solicited(dst) {
-		w.abort(nil, "which multicast groups the host has joined was not read")
-		return Fate{}
+	if !all && !w.solicited(dst) && w.choose(2, nil, "which multicast groups the host has joined was not read") == 1 {
+		return w.drop("multicast-not-joined")
 	}
 	return w.deliver()
 }
@@ -231,6 +238,9 @@ func (w *walk) solicited(dst netip.Addr) bool {
 // refused, and with rp_filter one whose way back does not lead through the interface. oif is that of
 // the route, 0 for a local destination.
 func (w *walk) validSource(oif int) string {
+	if open, passes := w.openSource(); open {
+		return map[bool]string{false: "martian"}[passes]
+	}
 	c := &w.in.conf
 	rpf := c.rpFilter
 	if rpf < 0 {
@@ -317,7 +327,9 @@ func (w *walk) route6() Fate {
 		return w.drop("forwarding-off")
 	case s.pkttype != pktHost:
 		return w.drop("martian")
-	case src.IsUnspecified(), src.IsLoopback(), src.IsLinkLocalUnicast():
+	}
+	if open, passes := w.openSource(); open && !passes ||
+		!open && (src.IsUnspecified() || src.IsLoopback() || src.IsLinkLocalUnicast()) {
 		return w.drop("martian")
 	}
 	return w.forward(res)

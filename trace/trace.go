@@ -130,6 +130,9 @@ func (t *Tracer) Packet(p *Packet) Fate {
 	if err := t.check(p); err != nil {
 		return unknownFate([]Cause{{Why: err.Error()}})
 	}
+	plain := *p
+	plain.Src, plain.Dst = p.Src.Unmap(), p.Dst.Unmap()
+	p = &plain
 	w := &t.walk
 	w.choices = w.choices[:0]
 	var first Fate

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ringfence/ringfence/judge"
+	"github.com/ringfence/ringfence/proof"
 	"github.com/ringfence/ringfence/reach"
 	"github.com/ringfence/ringfence/reports"
 	"github.com/ringfence/ringfence/snapshot"
@@ -30,6 +31,7 @@ type reachFlags struct {
 	config, format string
 	ruleset        string
 	noCertificate  bool
+	check          bool
 }
 
 func (e *env) reachCommand() *cobra.Command {
@@ -68,6 +70,14 @@ func (e *env) reachCommand() *cobra.Command {
 				return err
 			}
 			a := answer(s, q)
+			if f.check && a.Verdict == reach.Unreachable {
+				if err := checkProof(s, q, &a); err != nil {
+					a.Verdict, a.StoppedBy, a.Certificate = reach.Unknown, nil, nil
+					a.Because = []doubt{{Why: "the proof was not confirmed: " + err.Error()}}
+				} else {
+					a.Checked = true
+				}
+			}
 			return e.printReach(f, &a)
 		},
 	}
@@ -81,6 +91,7 @@ func (e *env) reachCommand() *cobra.Command {
 	c.Flags().StringVar(&f.config, "config", "", "configuration `file` (YAML), for zones")
 	c.Flags().StringVar(&f.ruleset, "ruleset", "", "ask about this nftables `file` in place of the loaded ruleset")
 	c.Flags().StringVarP(&f.format, "format", "f", "text", "text or json")
+	c.Flags().BoolVar(&f.check, "check", false, "have the proof of an unreachable answer re-checked by code of its own")
 	c.Flags().BoolVar(&f.noCertificate, "no-certificate", false, "leave the certificate out of the JSON")
 	return c
 }
@@ -213,6 +224,7 @@ type reachAnswer struct {
 	Path        []trace.Step  `json:"path,omitempty"`
 	StoppedBy   []stopper     `json:"stopped_by,omitempty"`
 	Certificate []reach.Proof `json:"certificate,omitempty"`
+	Checked     bool          `json:"checked,omitempty"` // the certificate, by package proof
 	Because     []doubt       `json:"because,omitempty"`
 }
 
@@ -268,6 +280,30 @@ func answer(s *snapshot.Snapshot, q *reach.Question) reachAnswer {
 		out.Certificate = a.Certificate
 	}
 	return out
+}
+
+// checkProof hands the certificate over as text, so that nothing but what it says is checked.
+func checkProof(s *snapshot.Snapshot, q *reach.Question, a *reachAnswer) error {
+	b, err := json.Marshal(a.Certificate)
+	if err != nil {
+		return err
+	}
+	var list []proof.Certificate
+	if err := json.Unmarshal(b, &list); err != nil {
+		return err
+	}
+	t := &proof.Target{Host: q.To.Host, Addr: q.To.Addr.IsValid(), Dport: q.Dport, Unbound: q.Unbound}
+	for _, oif := range q.To.Oifs {
+		if l := s.Network.Link(oif); l != nil {
+			t.Oifs = append(t.Oifs, l.Name)
+		}
+	}
+	for i := range list {
+		if err := proof.Check(s, t, &list[i]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func tracePacket(p *reach.Packet) *trace.Packet {
@@ -346,7 +382,11 @@ func reachText(b *bytes.Buffer, a *reachAnswer) {
 		cubes += len(p.Cubes)
 	}
 	if cubes > 0 {
-		fmt.Fprintf(b, "proof: %d disjoint parts of the question, each stopped (-f json shows them)\n", cubes)
+		checked := ""
+		if a.Checked {
+			checked = ", re-checked"
+		}
+		fmt.Fprintf(b, "proof: %d disjoint parts of the question, each stopped%s (-f json shows them)\n", cubes, checked)
 	}
 }
 

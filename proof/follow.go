@@ -1,0 +1,198 @@
+package proof
+
+import (
+	"fmt"
+	"math/big"
+	"net/netip"
+	"slices"
+	"strconv"
+
+	"github.com/ringfence/ringfence/trace"
+)
+
+// checker follows cubes through the host.
+type checker struct {
+	tracer *trace.Tracer
+	target *Target
+	done   int
+}
+
+// stopped proves that no packet of a cube reaches the target. It begins with a region that may be
+// larger than the cube, and narrows it where that does not end well, only as far as it has to.
+func (k *checker) stopped(b *box) error {
+	queue := []trace.Region{k.whole(b)}
+	for len(queue) > 0 {
+		r := queue[len(queue)-1]
+		queue = queue[:len(queue)-1]
+		if !meets(&r, b) {
+			continue
+		}
+		if k.done++; k.done > maxRegions {
+			return ErrTooLarge
+		}
+		bad, split := k.follow(&r)
+		if bad == nil {
+			continue
+		}
+		parts := narrow(&r, b, split)
+		if parts == nil {
+			return fmt.Errorf("%s is not stopped: %s %s %s", &r.Packet, bad.Fate.Fate, bad.Rule, bad.Why)
+		}
+		queue = append(queue, parts...)
+	}
+	return nil
+}
+
+// whole is the region of all addresses and ports.
+func (k *checker) whole(b *box) trace.Region {
+	r := b.region
+	proto := strconv.Itoa(r.Proto)
+	typ, flags := uint8(r.Type), flagLetters(r.Flags)
+	any4 := netip.PrefixFrom(netip.IPv6Unspecified(), 0)
+	if r.V4 {
+		any4 = netip.PrefixFrom(netip.IPv4Unspecified(), 0)
+	}
+	out := trace.Region{
+		Packet: trace.Packet{In: r.In, Proto: proto, Type: &typ, Flags: &flags}, Src: any4, Dst: any4,
+	}
+	if len(r.Sport) > 0 {
+		out.Sport.Free, out.Dport.Free = 16, 16
+	}
+	return out
+}
+
+func flagLetters(bits int) string {
+	s := ""
+	for i, c := range "FSRPAU" {
+		if bits>>i&1 != 0 {
+			s += string(c)
+		}
+	}
+	return s
+}
+
+// follow returns an end of the region that is not a proof, and the field to narrow.
+func (k *checker) follow(r *trace.Region) (bad *trace.End, split byte) {
+	complete := k.tracer.Region(r, func(e *trace.End) bool {
+		if !k.reached(e) {
+			return true
+		}
+		if bad == nil || split == 0 {
+			end := *e
+			bad, split = &end, e.Split
+		}
+		return split == 0
+	})
+	if !complete && bad == nil {
+		bad = &trace.End{Fate: trace.Fate{Fate: trace.Unknown, Why: "too many ways"}}
+	}
+	return bad, split
+}
+
+// reached says whether an end may be the target.
+func (k *checker) reached(e *trace.End) bool {
+	t := k.target
+	port := t.Dport == 0 || t.Addr || t.Dport >= int(e.PortLow) && t.Dport <= int(e.PortHigh)
+	switch e.Fate.Fate {
+	case trace.Drop, trace.Reject:
+		return false
+	case trace.Local:
+		return (t.Host || t.Addr) && port && (t.Unbound || e.Socket != "none" || !e.Ports)
+	case trace.Forward, trace.Output:
+		return port && (t.Addr || slices.Contains(t.Oifs, e.Oif))
+	}
+	return true // not known
+}
+
+// span is the numbers of a region in one dimension.
+func regionSpan(r *trace.Region, d int) span {
+	switch d {
+	case dimSrc, dimDst:
+		p := r.Src
+		if d == dimDst {
+			p = r.Dst
+		}
+		lo := new(big.Int).SetBytes(p.Addr().AsSlice())
+		size := new(big.Int).Lsh(big.NewInt(1), uint(p.Addr().BitLen()-p.Bits()))
+		return span{lo, new(big.Int).Sub(new(big.Int).Add(lo, size), big.NewInt(1))}
+	case dimSport, dimDport:
+		p := r.Sport
+		if d == dimDport {
+			p = r.Dport
+		}
+		lo := big.NewInt(int64(p.First))
+		return span{lo, big.NewInt(int64(p.First) + 1<<p.Free - 1)}
+	}
+	return span{new(big.Int), new(big.Int).SetUint64(1<<48 - 1)}
+}
+
+func meets(r *trace.Region, b *box) bool {
+	for d := range dims {
+		if d != dimSMAC && !anyOverlap([]span{regionSpan(r, d)}, b.dims[d]) {
+			return false
+		}
+	}
+	return true
+}
+
+var fieldDims = map[byte]int{'s': dimSrc, 'd': dimDst, 'p': dimSport, 'q': dimDport}
+
+// narrow halves a region: in the field that the end asks for, else in one that goes beyond the cube.
+func narrow(r *trace.Region, b *box, split byte) []trace.Region {
+	if d, ok := fieldDims[split]; ok {
+		if parts := halves(r, d); parts != nil {
+			return parts
+		}
+	}
+	for _, d := range []int{dimDst, dimDport, dimSrc, dimSport} {
+		if !within(regionSpan(r, d), b.dims[d]) {
+			if parts := halves(r, d); parts != nil {
+				return parts
+			}
+		}
+	}
+	return nil
+}
+
+func halves(r *trace.Region, d int) []trace.Region {
+	low, high := *r, *r
+	switch d {
+	case dimSrc, dimDst:
+		p := r.Src
+		if d == dimDst {
+			p = r.Dst
+		}
+		if p.IsSingleIP() {
+			return nil
+		}
+		a, b := halvePrefix(p)
+		if d == dimSrc {
+			low.Src, high.Src = a, b
+		} else {
+			low.Dst, high.Dst = a, b
+		}
+	default:
+		p := r.Sport
+		if d == dimDport {
+			p = r.Dport
+		}
+		if p.Free == 0 {
+			return nil
+		}
+		a, b := trace.Ports{First: p.First, Free: p.Free - 1}, trace.Ports{First: p.First + 1<<(p.Free-1), Free: p.Free - 1}
+		if d == dimSport {
+			low.Sport, high.Sport = a, b
+		} else {
+			low.Dport, high.Dport = a, b
+		}
+	}
+	return []trace.Region{low, high}
+}
+
+func halvePrefix(p netip.Prefix) (low, high netip.Prefix) {
+	bits := p.Bits()
+	b := p.Addr().AsSlice()
+	b[bits/8] |= 0x80 >> (bits % 8)
+	a, _ := netip.AddrFromSlice(b)
+	return netip.PrefixFrom(p.Addr(), bits+1), netip.PrefixFrom(a, bits+1)
+}

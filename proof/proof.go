@@ -1,0 +1,239 @@
+// Package proof re-checks the certificate of an unreachable answer.
+//
+// A certificate is cubes: parts of the question that are each stopped somewhere. The checker computes
+// that they are disjoint and cover the question, by their volumes, and follows every cube through the
+// host with package trace, as regions of packets whose lower address and port bits are open. It shares
+// no code with package reach, which wrote the certificate: a mistake would have to be made twice.
+package proof
+
+import (
+	"errors"
+	"fmt"
+	"math/big"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/trace"
+)
+
+// Region is a set of packets as a certificate writes it: every combination of one value from each list
+// of ranges "first-last".
+type Region struct {
+	In    string   `json:"in"`
+	V4    bool     `json:"v4"`
+	Proto int      `json:"proto"`
+	Src   []string `json:"src"`
+	Dst   []string `json:"dst"`
+	Sport []string `json:"sport"`
+	Dport []string `json:"dport"`
+	SMAC  []string `json:"smac"`
+	Type  int      `json:"type"`
+	Flags int      `json:"flags"`
+	Empty bool     `json:"empty"`
+}
+
+// Cube is a part of the question; what stops it is for people, the checker finds out by itself.
+type Cube struct {
+	Region
+}
+
+// Certificate is the proof for one origin and family.
+type Certificate struct {
+	Question Region `json:"question"`
+	Cubes    []Cube `json:"cubes"`
+}
+
+// Target is what no packet may reach.
+type Target struct {
+	Host    bool
+	Oifs    []string
+	Addr    bool // wherever packets for the address of the question end
+	Dport   int  // at the end of the way; 0 is any
+	Unbound bool // also where no socket listens
+}
+
+// maxRegions bounds the work on one certificate.
+const maxRegions = 10_000
+
+// ErrTooLarge is a certificate that cannot be checked within bounds.
+var ErrTooLarge = errors.New("the certificate takes too many steps to check")
+
+// Check returns nil where the certificate proves that nothing of its question reaches the target.
+func Check(s *snapshot.Snapshot, t *Target, c *Certificate) error {
+	if c.Question.Empty {
+		return nil // no such packet exists: the cause of the only cube says why
+	}
+	q, err := parse(&c.Question)
+	if err != nil {
+		return fmt.Errorf("question: %w", err)
+	}
+	cubes := make([]*box, len(c.Cubes))
+	for i := range c.Cubes {
+		if cubes[i], err = parse(&c.Cubes[i].Region); err != nil {
+			return fmt.Errorf("cube %d: %w", i, err)
+		}
+	}
+	if err := covers(q, cubes); err != nil {
+		return err
+	}
+	k := &checker{tracer: trace.New(s), target: t}
+	for i, b := range cubes {
+		if err := k.stopped(b); err != nil {
+			return fmt.Errorf("cube %d: %w", i, err)
+		}
+	}
+	return nil
+}
+
+// span is the numbers from lo to hi.
+type span struct{ lo, hi *big.Int }
+
+func (s span) overlaps(t span) bool { return s.lo.Cmp(t.hi) <= 0 && t.lo.Cmp(s.hi) <= 0 }
+func (s span) inside(t span) bool   { return s.lo.Cmp(t.lo) >= 0 && s.hi.Cmp(t.hi) <= 0 }
+
+// The dimensions of a box.
+const (
+	dimSrc = iota
+	dimDst
+	dimSport
+	dimDport
+	dimSMAC
+	dims
+)
+
+type box struct {
+	region *Region
+	dims   [dims][]span
+}
+
+// covers says whether the cubes lie in the question, do not overlap, and leave nothing out: then their
+// volumes add up to that of the question.
+func covers(q *box, cubes []*box) error {
+	total := new(big.Int)
+	for i, c := range cubes {
+		if c.region.In != q.region.In || c.region.V4 != q.region.V4 || c.region.Proto != q.region.Proto ||
+			c.region.Type != q.region.Type || c.region.Flags != q.region.Flags {
+			return fmt.Errorf("cube %d is about other packets than the question", i)
+		}
+		for d := range dims {
+			for _, s := range c.dims[d] {
+				if !within(s, q.dims[d]) {
+					return fmt.Errorf("cube %d goes beyond the question", i)
+				}
+			}
+		}
+		for j := range cubes[:i] {
+			if overlap(c, cubes[j]) {
+				return fmt.Errorf("cubes %d and %d overlap", j, i)
+			}
+		}
+		total.Add(total, c.volume())
+	}
+	if total.Cmp(q.volume()) != 0 {
+		return errors.New("the cubes leave a part of the question out")
+	}
+	return nil
+}
+
+func within(s span, list []span) bool {
+	for _, t := range list {
+		if s.inside(t) {
+			return true
+		}
+	}
+	return false
+}
+
+func overlap(a, b *box) bool {
+	for d := range dims {
+		if !anyOverlap(a.dims[d], b.dims[d]) {
+			return false
+		}
+	}
+	return true
+}
+
+func anyOverlap(a, b []span) bool {
+	for _, s := range a {
+		for _, t := range b {
+			if s.overlaps(t) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (b *box) volume() *big.Int {
+	v := big.NewInt(1)
+	for d := range dims {
+		n := new(big.Int)
+		for _, s := range b.dims[d] {
+			n.Add(n, new(big.Int).Add(new(big.Int).Sub(s.hi, s.lo), big.NewInt(1)))
+		}
+		v.Mul(v, n)
+	}
+	return v
+}
+
+func parse(r *Region) (*box, error) {
+	b := &box{region: r}
+	var err error
+	addr := func(s string) (*big.Int, error) {
+		a, err := netip.ParseAddr(s)
+		if err != nil || a.Is4() != r.V4 {
+			return nil, fmt.Errorf("address %q", s)
+		}
+		return new(big.Int).SetBytes(a.AsSlice()), nil
+	}
+	port := func(s string) (*big.Int, error) {
+		n, err := strconv.ParseUint(s, 10, 16)
+		return new(big.Int).SetUint64(n), err
+	}
+	mac := func(s string) (*big.Int, error) {
+		m, err := net.ParseMAC(s)
+		return new(big.Int).SetBytes(m), err
+	}
+	for d, f := range map[int]struct {
+		texts []string
+		value func(string) (*big.Int, error)
+	}{dimSrc: {r.Src, addr}, dimDst: {r.Dst, addr}, dimSport: {r.Sport, port}, dimDport: {r.Dport, port}, dimSMAC: {r.SMAC, mac}} {
+		if b.dims[d], err = spans(f.texts, f.value); err != nil {
+			return nil, err
+		}
+		if len(b.dims[d]) == 0 { // without that dimension
+			if d == dimSrc || d == dimDst {
+				return nil, errors.New("addresses are missing")
+			}
+			b.dims[d] = []span{{new(big.Int), new(big.Int)}}
+		}
+	}
+	return b, nil
+}
+
+// spans reads ranges, which must be in order and apart: the volume would count others twice.
+func spans(texts []string, value func(string) (*big.Int, error)) ([]span, error) {
+	var out []span
+	for _, s := range texts {
+		lo, hi, ok := strings.Cut(s, "-")
+		if !ok {
+			return nil, fmt.Errorf("range %q: want first-last", s)
+		}
+		a, err := value(lo)
+		if err != nil {
+			return nil, fmt.Errorf("range %q: %w", s, err)
+		}
+		b, err := value(hi)
+		if err != nil {
+			return nil, fmt.Errorf("range %q: %w", s, err)
+		}
+		if a.Cmp(b) > 0 || len(out) > 0 && out[len(out)-1].hi.Cmp(a) >= 0 {
+			return nil, fmt.Errorf("range %q is not in order", s)
+		}
+		out = append(out, span{a, b})
+	}
+	return out, nil
+}

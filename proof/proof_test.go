@@ -1,0 +1,115 @@
+package proof
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/ringfence/ringfence/reach"
+	"github.com/ringfence/ringfence/ruleset"
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+func host(t testing.TB) *snapshot.Snapshot {
+	t.Helper()
+	b, err := os.ReadFile("../fixtures/base/host.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := snapshot.Load(bytes.NewReader(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// guarded is a host whose input chain drops all but one port.
+func guarded(t testing.TB) (*snapshot.Snapshot, *reach.Question, *Target) {
+	s := host(t)
+	drop := func(port byte) ruleset.Rule {
+		return ruleset.Rule{Handle: uint64(port), Exprs: []ruleset.Expr{
+			{Name: "payload", Payload: &ruleset.Payload{Base: ruleset.BaseTransport, Offset: 2, Len: 2, Dreg: 1}},
+			{Name: "cmp", Cmp: &ruleset.Cmp{Sreg: 1, Op: "==", Data: ruleset.Hex{0, port}}},
+			{Name: "immediate", Immediate: &ruleset.Immediate{Verdict: &ruleset.Verdict{Kind: "drop"}}},
+		}}
+	}
+	s.NFTables.Ruleset = &ruleset.Ruleset{Stable: true, Tables: []ruleset.Table{{Family: "inet", Name: "t", Chains: []ruleset.Chain{{
+		Name: "input", Base: &ruleset.Base{Type: "filter", Hook: "input", Policy: "drop"}, Rules: []ruleset.Rule{drop(22), drop(80)},
+	}}}}}
+	in := s.Network.LinkNamed("mgmt0")
+	q := &reach.Question{
+		From: []reach.Origin{{Iif: in.Index, From: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}}}, Proto: "tcp",
+		To: reach.Target{Host: true}, Unbound: true,
+	}
+	return s, q, &Target{Host: true, Unbound: true}
+}
+
+func certificates(t testing.TB, s *snapshot.Snapshot, q *reach.Question) []Certificate {
+	t.Helper()
+	a := reach.NewModel(s).Reach(q)
+	if a.Verdict != reach.Unreachable {
+		t.Fatalf("%s: %v %v", a.Verdict, a.Witness, a.Because)
+	}
+	b, err := json.Marshal(a.Certificate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []Certificate
+	if err := json.Unmarshal(b, &list); err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+func TestGoodCertificateIsConfirmed(t *testing.T) {
+	s, q, target := guarded(t)
+	for _, c := range certificates(t, s, q) {
+		if err := Check(s, target, &c); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestBadCertificatesAreRefused: each of these would let something through.
+func TestBadCertificatesAreRefused(t *testing.T) {
+	s, q, target := guarded(t)
+	for name, c := range map[string]struct {
+		damage func(*Certificate)
+		want   string
+	}{
+		"a cube is missing":    {func(c *Certificate) { c.Cubes = c.Cubes[1:] }, "leave a part of the question out"},
+		"a cube is twice":      {func(c *Certificate) { c.Cubes = append(c.Cubes, c.Cubes[0]) }, "overlap"},
+		"a cube goes further":  {func(c *Certificate) { c.Cubes[0].Sport = []string{"0-65535"} }, "goes beyond"},
+		"another interface":    {func(c *Certificate) { c.Cubes[0].In = "lo" }, "other packets"},
+		"ranges that overlap":  {func(c *Certificate) { c.Cubes[0].Sport = []string{"1-10", "5-65535"} }, "not in order"},
+		"a range that is none": {func(c *Certificate) { c.Cubes[0].Dport = []string{"x"} }, "want first-last"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			list := certificates(t, s, q)
+			i := slices.IndexFunc(list, func(c Certificate) bool { return len(c.Cubes) > 1 && len(c.Cubes[0].Sport) > 0 })
+			c.damage(&list[i])
+			if err := Check(s, target, &list[i]); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v, want %q", err, c.want)
+			}
+		})
+	}
+}
+
+// TestCertificateOfAnotherRulesetIsRefused: the checker looks at the host, not at what the
+// certificate says stopped a cube.
+func TestCertificateOfAnotherRulesetIsRefused(t *testing.T) {
+	s, q, target := guarded(t)
+	list := certificates(t, s, q)
+	s.NFTables.Ruleset.Tables[0].Chains[0].Base.Policy = "accept"
+	refused := false
+	for i := range list {
+		refused = refused || Check(s, target, &list[i]) != nil
+	}
+	if !refused {
+		t.Error("the policy accepts now, and the proof still holds")
+	}
+}
