@@ -13,6 +13,9 @@ type Document struct {
 	Shared     []DocShared           `json:"sharedInterfaces" reads:"network listeners.ip"`
 	Forwards   []DocForward          `json:"forwards" reads:"network nftables"`
 	Firewall   DocFirewall           `json:"firewall" reads:"network nftables"`
+	Published  []DocPublished        `json:"published" reads:"network nftables"`
+	Shadowed   []DocShadow           `json:"shadowedRules" reads:"nftables"`
+	Bridges    []DocBridge           `json:"bridges" reads:"network nftables"`
 	SSH        DocSSH                `json:"ssh" reads:"ssh.configs ssh.servers"`
 	IPMI       snapshot.IPMI         `json:"ipmi" reads:"ipmi"`
 	WinRM      snapshot.WinRM        `json:"winrm" reads:"winrm"`
@@ -101,6 +104,37 @@ type DocFirewall struct {
 	Legacy      []string   `json:"legacy"` // tables of iptables-legacy and its kin
 	Programs    []string   `json:"programs"`
 	IPv6        bool       `json:"ipv6"` // the host has IPv6 addresses besides loopback
+}
+
+// DocPublished is ports of an address of the host that are rewritten and forwarded to somebody behind
+// it. Reach is about them; Input about a port of the same address that is not: whether the input
+// filter stops it.
+type DocPublished struct {
+	Zone    string   `json:"zone"`
+	Origin  string   `json:"origin"`
+	Address string   `json:"address"`
+	Proto   string   `json:"proto"`
+	Ports   []string `json:"ports"`
+	Reach   DocReach `json:"reach"`
+	Input   DocReach `json:"input"`
+}
+
+// DocShadow is a rule that no packet reaches, and the one before it that decides.
+type DocShadow struct {
+	Key      string `json:"key"` // chain and text, without the handle
+	Rule     string `json:"rule"`
+	By       string `json:"by"`
+	Contrary bool   `json:"contrary"` // it would have decided otherwise
+}
+
+// DocBridge is a bridge, and whether what goes from port to port meets a filter: Calls are the switches
+// of br_netfilter by family (on, off, absent or unknown), Chains the filters of the bridge family.
+type DocBridge struct {
+	Name   string            `json:"name"`
+	Zone   string            `json:"zone"`
+	Ports  []string          `json:"ports"`
+	Calls  map[string]string `json:"calls"`
+	Chains []string          `json:"chains"`
 }
 
 // DocInput is what becomes of a packet to a port of the host that no rule names.

@@ -20,6 +20,9 @@ type Question struct {
 	Dport int
 	// Unbound also counts packets for ports of the host where no socket listens.
 	Unbound bool
+	// Through counts only packets that are forwarded, of a target address: ports of the host that are
+	// published for somebody behind it.
+	Through bool
 }
 
 // Target is where a question leads: to the host's own sockets, out by interfaces, or wherever packets
@@ -132,6 +135,11 @@ func (m *Model) askInOrder(q *Question, o Origin, v4, reversed, proof bool) Answ
 	}
 	a := e.answer(hits, err, in, q.Proto, -1)
 	a.tied = e.tied
+	for i := range hits {
+		a.Ports = append(a.Ports, ranges(hits[i].original(fDport))...)
+	}
+	slices.Sort(a.Ports)
+	a.Ports = slices.Compact(a.Ports)
 	if a.Verdict == Unreachable && len(a.StoppedBy) == 0 {
 		a.StoppedBy = []Cause{{Text: "no route leads there"}}
 	}
@@ -139,6 +147,18 @@ func (m *Model) askInOrder(q *Question, o Origin, v4, reversed, proof bool) Answ
 		a.Certificate = []Proof{e.certificate(e.question, in)}
 	}
 	return a
+}
+
+func ranges(s set) []string {
+	var out []string
+	for _, i := range s {
+		r := strconv.FormatUint(i.lo.lo, 10)
+		if i.lo != i.hi {
+			r += "-" + strconv.FormatUint(i.hi.lo, 10)
+		}
+		out = append(out, r)
+	}
+	return out
 }
 
 func (m *Model) linkName(o Origin) string {
@@ -479,6 +499,8 @@ func (e *engine) hits(q *Question, a *arrival, proto uint64) []cube {
 		c = &in[0]
 	}
 	switch {
+	case a.oif == 0 && q.Through:
+		e.stop(*c, Cause{Text: "is delivered to the host itself"})
 	case a.oif == 0 && (q.To.Host || q.To.Addr.IsValid()):
 		return e.bound(q, *c, proto)
 	case a.oif == 0:

@@ -73,6 +73,9 @@ type Answer struct {
 	Restricted bool `json:"restricted,omitempty"`
 	// Certificate proves an unreachable answer; only Model.Reach gives one.
 	Certificate []Proof `json:"certificate,omitempty"`
+	// Ports are the destination ports, as the sender writes them, of what gets through or may; only
+	// Model.Reach tells them.
+	Ports []string `json:"-"`
 	// Doubtful are packets that may get through, of an unknown answer.
 	Doubtful []Packet `json:"-"`
 

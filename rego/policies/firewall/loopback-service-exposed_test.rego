@@ -1,0 +1,18 @@
+package ringfence.firewall.loopback_service_exposed_test
+
+import data.ringfence.firewall.loopback_service_exposed as check
+
+_svc(loopback, verdict, local) := {"services": [{
+	"key": "tcp 127.0.0.1:18789 (agent)", "proto": "tcp", "port": 18789, "loopback": loopback,
+	"reach": {"workload": {"verdict": verdict, "origin": "docker0", "local": local, "witness": "w", "because": ["b"], "stoppedBy": []}},
+}]}
+
+test_reached_from_a_network_fails if count(check.finding) == 1 with input as _svc(true, "reachable", false)
+
+test_processes_of_the_host_may if count(check.finding) == 0 with input as _svc(true, "reachable", true)
+
+test_closed_passes if count(check.finding) == 0 with input as _svc(true, "unreachable", false)
+
+test_unknown_is_no_pass if count(check.unknown) == 1 with input as _svc(true, "unknown", false)
+
+test_others_do_not_apply if check.not_applicable with input as _svc(false, "reachable", false)
