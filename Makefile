@@ -13,9 +13,10 @@ PACKAGES = nftables iptables iproute2 util-linux procps openssh-server libcap-ng
 	busybox-static python3 runc crun podman netavark docker.io openipmi ipmitool
 
 # Every fuzz target as package:target.
-FUZZ = ruleset:FuzzDecode reports:FuzzClean checks:FuzzParsers checks:FuzzRedact snapshot:FuzzLoad reach:FuzzModel
+FUZZ = ruleset:FuzzDecode reports:FuzzClean checks:FuzzParsers checks:FuzzRedact snapshot:FuzzLoad reach:FuzzModel \
+	trace:FuzzPacket trace:FuzzTracer ruleset:FuzzXt
 
-.PHONY: build audit test unit deps lint bench fuzz fuzz-run update sarif test-vm clean
+.PHONY: build audit test unit deps lint bench differential fuzz fuzz-run update sarif test-vm clean
 
 build:
 	go build -trimpath -o bin/ringfence ./cmd/ringfence
@@ -50,8 +51,14 @@ lint:
 	go test -run 'TestRegoFormat|TestPoliciesCompile|TestMistyped' ./judge
 
 bench: build
-	go test -run '^$$' -bench . -benchmem ./ruleset ./reach ./judge
+	go test -run '^$$' -bench . -benchmem ./ruleset ./reach ./trace ./judge
 	RINGFENCE_BENCH=1 go test -count=1 -run TestBesideOtherTools -v ./e2e
+
+# The packet model against the running kernel at length: RULESETS random rulesets besides the named ones,
+# 600 packets each. It takes about a minute for 150.
+RULESETS ?= 150
+differential:
+	RINGFENCE_DIFFERENTIAL=$(RULESETS) go test -count=1 -timeout 60m -v -run 'AgreesWithKernel' ./e2e
 
 fuzz: FUZZTIME = 2m
 fuzz: fuzz-run

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/ringfence/ringfence/trace"
 )
@@ -62,13 +63,13 @@ func (k *checker) whole(b *box) trace.Region {
 }
 
 func flagLetters(bits int) string {
-	s := ""
+	var s strings.Builder
 	for i, c := range "FSRPAU" {
 		if bits>>i&1 != 0 {
-			s += string(c)
+			s.WriteString(string(c))
 		}
 	}
-	return s
+	return s.String()
 }
 
 // follow returns an end of the region that is not a proof, and the field to narrow.

@@ -12,6 +12,7 @@ import (
 	"math/big"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -139,12 +140,7 @@ func covers(q *box, cubes []*box) error {
 }
 
 func within(s span, list []span) bool {
-	for _, t := range list {
-		if s.inside(t) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(list, s.inside)
 }
 
 func overlap(a, b *box) bool {
@@ -158,10 +154,8 @@ func overlap(a, b *box) bool {
 
 func anyOverlap(a, b []span) bool {
 	for _, s := range a {
-		for _, t := range b {
-			if s.overlaps(t) {
-				return true
-			}
+		if slices.ContainsFunc(b, s.overlaps) {
+			return true
 		}
 	}
 	return false

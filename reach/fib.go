@@ -324,16 +324,6 @@ func (f *fib) via(oif int) set {
 	return append(set{}, s...).normal()
 }
 
-func (f *fib) routed() set {
-	var s set
-	for _, p := range f.parts {
-		if p.kind == routeKind["unicast"] {
-			s = append(s, p.addrs...)
-		}
-	}
-	return append(set{}, s...).normal()
-}
-
 // fibResult is what a fib expression loads for the addresses of a part (nft_fib4_eval).
 func (m *machine) fibResult(e *ruleset.Fib, p part, dev int) value {
 	if e.Result == ruleset.FibAddrtype {

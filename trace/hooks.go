@@ -238,7 +238,7 @@ func (t *Tracer) legacyEntries(k hookKey) []hookEntry {
 		"nat": {"prerouting", "input", "output", "postrouting"},
 	}
 	var list []hookEntry
-	for _, tab := range strings.Fields(t.snap.NFTables.Legacy[name].Value) {
+	for tab := range strings.FieldsSeq(t.snap.NFTables.Legacy[name].Value) {
 		if !slices.Contains(hooks[tab], k.hook) {
 			continue
 		}

@@ -9,7 +9,7 @@ import (
 
 // maxRules bounds the rules that one way of a packet evaluates: a snapshot can be made so that
 // chains call each other without end.
-const maxRules = 5_000_000
+const maxRules = 2_000_000
 
 // jumpStack is how deep jumps nest (NFT_JUMP_STACK_SIZE).
 const jumpStack = 16
