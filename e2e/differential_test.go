@@ -83,8 +83,10 @@ type bedOracle struct {
 	snap *snapshot.Snapshot
 	next uint32
 	used map[string]bool
-	tcp  []net.Listener
-	udp  []net.PacketConn
+	// mutate damages what the tracer is given of the ruleset that the kernel has.
+	mutate func(*ruleset.Ruleset)
+	tcp    []net.Listener
+	udp    []net.PacketConn
 }
 
 func newCrossing(t *testing.T, script string) *bedOracle {
@@ -141,6 +143,14 @@ func (b *bedOracle) see() {
 
 // tracer reads the ruleset that is loaded, without the observers.
 func (b *bedOracle) tracer() *trace.Tracer {
+	s := b.loaded()
+	if b.mutate != nil {
+		b.mutate(s.NFTables.Ruleset)
+	}
+	return trace.New(s)
+}
+
+func (b *bedOracle) loaded() *snapshot.Snapshot {
 	rs, err := checks.ReadRuleset(context.Background(), host.Local())
 	if err != nil {
 		b.t.Fatal(err)
@@ -148,7 +158,7 @@ func (b *bedOracle) tracer() *trace.Tracer {
 	rs.Tables = slices.DeleteFunc(rs.Tables, func(t ruleset.Table) bool { return t.Name == oracle.Table })
 	s := *b.snap
 	s.NFTables.Ruleset = rs
-	return trace.New(&s)
+	return &s
 }
 
 // fresh says whether no packet with these addresses and ports was sent before: conntrack would take
@@ -477,4 +487,58 @@ func onePacket(r *rand.Rand, v4, v6 []string, ports []int) *oracle.Packet {
 		p.Mark = 0x77
 	}
 	return p
+}
+
+// TestDifferentialNoticesMutations damages the ruleset that the tracer is given: a comparison that does
+// not notice proves nothing.
+func TestDifferentialNoticesMutations(t *testing.T) {
+	if !inNamespace(t) {
+		return
+	}
+	b := newCrossing(t, crossing)
+	const rules = `table inet m {
+	set s { type inet_service; flags interval; elements = { 22, 80-90 } }
+	chain c { udp dport 53 accept
+	}
+	chain early { type filter hook input priority -10; policy accept; tcp dport 443 drop
+	}
+	chain i { type filter hook input priority 0; policy drop; tcp dport @s accept
+	jump c; icmp type echo-request accept
+	}
+	chain f { type filter hook forward priority 0; policy accept; iifname "tun1" drop
+	}
+	}`
+	if err := b.o.Load(spread(rules)); err != nil {
+		t.Fatal(err)
+	}
+	chain := func(rs *ruleset.Ruleset, name string) *ruleset.Chain { return rs.Tables[0].Chain(name) }
+	for name, mutate := range map[string]func(*ruleset.Ruleset){
+		"a rule is gone":    func(rs *ruleset.Ruleset) { chain(rs, "early").Rules = nil },
+		"a policy is other": func(rs *ruleset.Ruleset) { chain(rs, "i").Base.Policy = ruleset.Accept },
+		"a hook is other":   func(rs *ruleset.Ruleset) { chain(rs, "f").Base.Hook = "input" },
+		"a set is wider": func(rs *ruleset.Ruleset) {
+			for i := range rs.Tables[0].Sets {
+				rs.Tables[0].Sets[i].Elements = []ruleset.Element{{Key: ruleset.Hex{0, 0}}}
+			}
+		},
+		"a verdict is other": func(rs *ruleset.Ruleset) {
+			r := &chain(rs, "c").Rules[0]
+			r.Exprs[len(r.Exprs)-1].Immediate.Verdict.Kind = ruleset.Drop
+		},
+		"a jump is gone":     func(rs *ruleset.Ruleset) { chain(rs, "i").Rules = chain(rs, "i").Rules[:1] },
+		"a table is dormant": func(rs *ruleset.Ruleset) { rs.Tables[0].Dormant = true },
+	} {
+		b.mutate = mutate
+		sum := newTally()
+		b.compare(name, packets(rand.New(rand.NewPCG(1, uint64(len(name)))), 400, rules), sum)
+		if len(sum.wrong) == 0 {
+			t.Errorf("%s, and %d packets did not show it", name, sum.packets)
+		}
+	}
+	b.mutate = nil
+	sum := newTally()
+	b.compare("as loaded", packets(rand.New(rand.NewPCG(2, 2)), 400, rules), sum)
+	if len(sum.wrong) > 0 {
+		t.Errorf("as loaded: %v", sum.wrong)
+	}
 }

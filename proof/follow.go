@@ -1,6 +1,7 @@
 package proof
 
 import (
+	"errors"
 	"fmt"
 	"math/big"
 	"net/netip"
@@ -21,14 +22,24 @@ type checker struct {
 // stopped proves that no packet of a cube reaches the target. It begins with a region that may be
 // larger than the cube, and narrows it where that does not end well, only as far as it has to.
 func (k *checker) stopped(b *box) error {
-	queue := []trace.Region{k.whole(b)}
-	for len(queue) > 0 {
+	err := k.narrowing(b, true)
+	if errors.Is(err, ErrTooLarge) {
+		err = k.narrowing(b, false)
+	}
+	return err
+}
+
+func (k *checker) narrowing(b *box, endFirst bool) error {
+	start := k.whole(b)
+	start.EndFirst = endFirst
+	queue := []trace.Region{start}
+	for n := 0; len(queue) > 0; n++ {
 		r := queue[len(queue)-1]
 		queue = queue[:len(queue)-1]
-		if !meets(&r, b) {
+		if !tighten(&r, b) {
 			continue
 		}
-		if k.done++; k.done > maxRegions {
+		if k.done++; k.done > maxRegions || n > maxOfCube {
 			return ErrTooLarge
 		}
 		bad, split := k.follow(&r)
@@ -127,13 +138,65 @@ func regionSpan(r *trace.Region, d int) span {
 	return span{new(big.Int), new(big.Int).SetUint64(1<<48 - 1)}
 }
 
-func meets(r *trace.Region, b *box) bool {
-	for d := range dims {
-		if d != dimSMAC && !anyOverlap([]span{regionSpan(r, d)}, b.dims[d]) {
+// tighten shrinks a region to the smallest that holds what it has of the cube, and reports whether that
+// is anything.
+func tighten(r *trace.Region, b *box) bool {
+	for _, d := range []int{dimSrc, dimDst, dimSport, dimDport} {
+		whole := regionSpan(r, d)
+		var hull *span
+		for _, s := range b.dims[d] {
+			if !s.overlaps(whole) {
+				continue
+			}
+			if hull == nil {
+				hull = &span{bigMax(s.lo, whole.lo), nil}
+			}
+			hull.hi = bigMin(s.hi, whole.hi)
+		}
+		if hull == nil {
 			return false
 		}
+		// The bits in which the first and the last differ stay open.
+		free := new(big.Int).Xor(hull.lo, hull.hi).BitLen()
+		first := new(big.Int).Lsh(new(big.Int).Rsh(hull.lo, uint(free)), uint(free))
+		setSpan(r, d, first, free)
 	}
 	return true
+}
+
+func setSpan(r *trace.Region, d int, first *big.Int, free int) {
+	switch d {
+	case dimSrc, dimDst:
+		buf := make([]byte, r.Src.Addr().BitLen()/8)
+		a, _ := netip.AddrFromSlice(first.FillBytes(buf))
+		p := netip.PrefixFrom(a, a.BitLen()-free)
+		if d == dimSrc {
+			r.Src = p
+		} else {
+			r.Dst = p
+		}
+	default:
+		p := trace.Ports{First: uint16(first.Uint64()), Free: free}
+		if d == dimSport {
+			r.Sport = p
+		} else {
+			r.Dport = p
+		}
+	}
+}
+
+func bigMax(a, b *big.Int) *big.Int {
+	if a.Cmp(b) > 0 {
+		return a
+	}
+	return b
+}
+
+func bigMin(a, b *big.Int) *big.Int {
+	if a.Cmp(b) < 0 {
+		return a
+	}
+	return b
 }
 
 var fieldDims = map[byte]int{'s': dimSrc, 'd': dimDst, 'p': dimSport, 'q': dimDport}

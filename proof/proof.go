@@ -56,8 +56,11 @@ type Target struct {
 	Unbound bool // also where no socket listens
 }
 
-// maxRegions bounds the work on one certificate.
-const maxRegions = 10_000
+// maxRegions bounds the work on one certificate, maxOfCube that on one of its cubes.
+const (
+	maxRegions = 40_000
+	maxOfCube  = 4_000
+)
 
 // ErrTooLarge is a certificate that cannot be checked within bounds.
 var ErrTooLarge = errors.New("the certificate takes too many steps to check")

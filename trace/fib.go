@@ -61,6 +61,7 @@ type fib struct {
 	rules       []policy
 	customLocal bool // somebody added a route of type local (fib_has_custom_local_routes)
 	customRules bool
+	bySource    bool // a policy rule asks for the source
 }
 
 func (t *Tracer) newFib(family int) *fib {
@@ -102,6 +103,7 @@ func (t *Tracer) newFib(family int) *fib {
 		r.src, _ = netip.ParsePrefix(r.Src)
 		r.dst, _ = netip.ParsePrefix(r.Dst)
 		f.rules = append(f.rules, r)
+		f.bySource = f.bySource || r.src.IsValid()
 		f.customRules = f.customRules || r.Table != tableLocal && r.Table != tableMain && r.Table != 253 ||
 			r.Src+r.Dst+r.Iif+r.Oif != "" || r.Mark != 0 || r.Other
 	}
@@ -298,10 +300,15 @@ func (w *walk) fibExpr(e *ruleset.Fib, r *rule) verdict {
 	if at < 0 || at+size > regBytes {
 		return w.abort(r, "a register that does not exist")
 	}
-	for _, f := range []byte{'s', 'd'} {
-		if !w.uniform(f) {
-			return w.unknownReg(at, size, splitField(f))
-		}
+	asked, other := byte('s'), byte('d')
+	if e.Flags&ruleset.FibDaddr != 0 {
+		asked, other = other, asked
+	}
+	switch { // the other address only counts for policy rules
+	case !w.uniform(asked):
+		return w.unknownReg(at, size, splitField(asked))
+	case w.fib().bySource && !w.uniform(other):
+		return w.unknownReg(at, size, splitField(other))
 	}
 	addr := w.skb.src()
 	if e.Flags&ruleset.FibDaddr != 0 {

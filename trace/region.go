@@ -15,6 +15,9 @@ type Region struct {
 	Packet       // its addresses and ports are the first ones
 	Src, Dst     netip.Prefix
 	Sport, Dport Ports
+	// EndFirst prefers to narrow what a way got stuck at over what it was undecided about before: which
+	// of the two needs fewer steps depends on the rules.
+	EndFirst bool
 }
 
 // Ports is 1<<Free ports from First on; First is a multiple of that.
@@ -57,18 +60,39 @@ func (t *Tracer) Region(r *Region, each func(*End) bool) bool {
 		}
 		if w.stuck != nil {
 			e.Fate = Fate{Fate: Unknown, Why: w.stuck.String()}
-			e.Split = fieldOf(w.stuck.Why)
 		}
-		for i := range w.choices[:min(w.at, len(w.choices))] {
-			if e.Split == 0 {
-				e.Split = fieldOf(w.choices[i].cause.Why)
-			}
-		}
+		e.Split = w.toNarrow()
 		if !each(&e) || !w.advance() {
 			return true
 		}
 	}
 	return false
+}
+
+// toNarrow is the field that decides most: that of the first choice, then what the walk got stuck at,
+// then that of a choice that lets packets through either way.
+func (w *walk) toNarrow() byte {
+	last := byte(0)
+	if w.stuck != nil && w.region.EndFirst {
+		if f := fieldOf(w.stuck.Why); f != 0 {
+			return f
+		}
+	}
+	for i := range w.choices[:min(w.at, len(w.choices))] {
+		why := w.choices[i].cause.Why
+		if f := fieldOf(why); f != 0 {
+			return f
+		}
+		if f := fieldOf(strings.TrimSuffix(why, weak)); f != 0 && last == 0 {
+			last = f
+		}
+	}
+	if w.stuck != nil {
+		if f := fieldOf(w.stuck.Why); f != 0 {
+			return f
+		}
+	}
+	return last
 }
 
 func fieldOf(why string) byte {
@@ -261,12 +285,17 @@ func (w *walk) settled() bool {
 
 // openSource says of a check of the source that it cannot be made for the whole region: it is taken
 // both ways, and the result is whether the packet passes.
-func (w *walk) openSource() (open, passes bool) {
-	if w.uniform('s') {
+func (w *walk) openSource() (open, passes bool) { return w.openAddr('s') }
+
+func (w *walk) openAddr(f byte) (open, passes bool) {
+	if w.uniform(f) {
 		return false, false
 	}
-	return true, w.choose(2, nil, splitField('s')) == 0
+	return true, w.choose(2, nil, splitField(f)+weak) == 0
 }
+
+// weak marks a choice that narrowing can only turn into a drop: what it lets through goes on as before.
+const weak = " at last"
 
 // someSocket says whether a socket listens for any of the ports that the packet can have.
 func (w *walk) someSocket() bool {

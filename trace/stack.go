@@ -114,19 +114,16 @@ func (w *walk) ipHook(hook string) verdictKind {
 func (w *walk) receive() Fate {
 	s := &w.skb
 	if !s.v4 {
-		if !w.settled() {
-			return Fate{}
-		}
 		src, dst := s.src(), s.dst()
 		open, passes := w.openSource()
-		if open && !passes {
-			return w.drop("martian")
-		}
+		openDst, passesDst := w.openAddr('d')
 		switch {
+		case open && !passes, openDst && !passesDst:
+			return w.drop("martian")
 		case w.flag(w.in.conf.disable6, "disable_ipv6 of "+w.in.Name):
 			return w.drop("ipv6-disabled")
-		case !w.in.Loopback && (!open && src.IsLoopback() || dst.IsLoopback()), !open && src.IsMulticast(), !open && src.Is4In6(),
-			dst.IsMulticast() && (dst.As16()[1]&15 == 0 || dst.As16()[1]&15 == 1 && !w.in.Loopback):
+		case !w.in.Loopback && (!open && src.IsLoopback() || !openDst && dst.IsLoopback()), !open && src.IsMulticast(), !open && src.Is4In6(),
+			!openDst && dst.IsMulticast() && (dst.As16()[1]&15 == 0 || dst.As16()[1]&15 == 1 && !w.in.Loopback):
 			return w.drop("martian")
 		}
 	}
