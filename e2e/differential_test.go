@@ -500,7 +500,7 @@ func TestDifferentialNoticesMutations(t *testing.T) {
 	set s { type inet_service; flags interval; elements = { 22, 80-90 } }
 	chain c { udp dport 53 accept
 	}
-	chain early { type filter hook input priority -10; policy accept; tcp dport 443 drop
+	chain early { type filter hook input priority -10; policy accept; tcp dport 80 drop
 	}
 	chain i { type filter hook input priority 0; policy drop; tcp dport @s accept
 	jump c; icmp type echo-request accept
@@ -512,6 +512,7 @@ func TestDifferentialNoticesMutations(t *testing.T) {
 		t.Fatal(err)
 	}
 	chain := func(rs *ruleset.Ruleset, name string) *ruleset.Chain { return rs.Tables[0].Chain(name) }
+	seed := uint64(0)
 	for name, mutate := range map[string]func(*ruleset.Ruleset){
 		"a rule is gone":    func(rs *ruleset.Ruleset) { chain(rs, "early").Rules = nil },
 		"a policy is other": func(rs *ruleset.Ruleset) { chain(rs, "i").Base.Policy = ruleset.Accept },
@@ -530,7 +531,8 @@ func TestDifferentialNoticesMutations(t *testing.T) {
 	} {
 		b.mutate = mutate
 		sum := newTally()
-		b.compare(name, packets(rand.New(rand.NewPCG(1, uint64(len(name)))), 400, rules), sum)
+		seed++
+		b.compare(name, packets(rand.New(rand.NewPCG(1, seed)), 1500, rules), sum)
 		if len(sum.wrong) == 0 {
 			t.Errorf("%s, and %d packets did not show it", name, sum.packets)
 		}
