@@ -1,9 +1,11 @@
 package ruleset
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -11,8 +13,12 @@ import (
 // Text prints a rule close to nft's syntax, for people who look for it in "nft list ruleset". What
 // has no short form is printed by the name of its expression.
 func (r *Rule) Text(t *Table) string {
-	p := printer{table: t, regs: map[uint32]string{}}
-	for i := range r.Exprs {
+	p := printer{table: t, regs: map[uint32]string{}, present: map[uint32]bool{}}
+	for i := 0; i < len(r.Exprs); i++ {
+		if i+1 < len(r.Exprs) && p.bounds(&r.Exprs[i], &r.Exprs[i+1]) {
+			i++
+			continue
+		}
 		p.expr(&r.Exprs[i])
 	}
 	if r.Comment != "" {
@@ -25,10 +31,22 @@ type printer struct {
 	table *Table
 	regs  map[uint32]string // what each register holds, as nft would write it
 	out   []string
-	proto string // tcp, udp, ... once the rule has compared it
+	// present says of a register that it holds whether a route exists.
+	present map[uint32]bool
+	proto   string // tcp, udp, ... once the rule has compared it
 }
 
 func (p *printer) word(s string) { p.out = append(p.out, s) }
+
+// bounds prints two comparisons that are the bounds of a range, and says whether they are.
+func (p *printer) bounds(a, b *Expr) bool {
+	if a.Cmp == nil || b.Cmp == nil || a.Cmp.Op != OpGte || b.Cmp.Op != OpLte || a.Cmp.Sreg != b.Cmp.Sreg {
+		return false
+	}
+	name := p.reg(a.Cmp.Sreg)
+	p.word(name + " " + p.value(name, a.Cmp.Data) + "-" + p.value(name, b.Cmp.Data))
+	return true
+}
 
 func (p *printer) reg(n uint32) string {
 	if s, ok := p.regs[n]; ok {
@@ -44,16 +62,19 @@ func (p *printer) expr(e *Expr) {
 	case e.Immediate != nil:
 		p.regs[e.Immediate.Dreg] = "0x" + fmt.Sprintf("%x", []byte(e.Immediate.Data))
 	case e.Payload != nil && !e.Payload.Set:
+		p.present[e.Payload.Dreg] = false
 		p.regs[e.Payload.Dreg] = p.payload(e.Payload)
 	case e.Meta != nil && !e.Meta.Set:
+		p.present[e.Meta.Dreg] = false
 		p.regs[e.Meta.Dreg] = metaName(e.Meta.Key)
 	case e.Meta != nil:
 		p.word("meta " + strings.TrimPrefix(metaName(e.Meta.Key), "meta ") + " set " +
 			p.reg(e.Meta.Sreg))
 	case e.Ct != nil && !e.Ct.Set:
-		p.regs[e.Ct.Dreg] = strings.TrimSpace("ct " + e.Ct.Dir + " " + ctName(e.Ct.Key))
+		p.regs[e.Ct.Dreg] = strings.Join(strings.Fields("ct "+e.Ct.Dir+" "+ctName(e.Ct.Key)), " ")
 	case e.Fib != nil:
 		p.regs[e.Fib.Dreg] = fibText(e.Fib)
+		p.present[e.Fib.Dreg] = e.Fib.Flags&FibPresent != 0
 	case e.Bitwise != nil:
 		p.bitwise(e.Bitwise)
 	case e.Byteorder != nil:
@@ -68,8 +89,30 @@ func (p *printer) expr(e *Expr) {
 		p.lookup(e.Lookup)
 	case e.NAT != nil:
 		p.nat(e.NAT)
+	case e.Log != nil && e.Log.Prefix == "":
+		p.word("log")
 	case e.Log != nil:
 		p.word("log prefix " + strconv.Quote(e.Log.Prefix))
+	case e.Reject != nil:
+		p.word(rejectText(e.Reject))
+	case e.Limit != nil:
+		p.word(limitText(e.Limit))
+	case e.Dynset != nil:
+		p.word(fmt.Sprintf("%s @%s { %s }", e.Dynset.Op, e.Dynset.Set, p.reg(e.Dynset.Key)))
+	case e.Generate != nil:
+		g := "numgen " + e.Generate.Kind
+		if e.Generate.Sreg != 0 {
+			g = e.Generate.Kind + " " + p.reg(e.Generate.Sreg)
+		}
+		p.regs[e.Generate.Dreg] = fmt.Sprintf("%s mod %d", g, e.Generate.Modulus)
+	case e.Queue != nil:
+		p.word(fmt.Sprintf("queue to %d", e.Queue.Num))
+	case e.Objref != nil && e.Objref.Name != "":
+		p.word(fmt.Sprintf("%s name %q", objectNames[e.Objref.Type], e.Objref.Name))
+	case e.Offload != "":
+		p.word("flow add @" + e.Offload)
+	case e.Ct != nil:
+		p.word("ct " + ctName(e.Ct.Key) + " set " + p.reg(e.Ct.Sreg))
 	case e.Xt != nil:
 		p.word("xt " + e.Name + " " + strconv.Quote(e.Xt.Name))
 	default:
@@ -90,7 +133,17 @@ func (p *printer) bitwise(b *Bitwise) {
 		p.regs[b.Dreg] = fmt.Sprintf("%s/%d", name, bits)
 		return
 	}
-	p.regs[b.Dreg] = fmt.Sprintf("%s & 0x%x", name, []byte(b.Mask))
+	mask := fmt.Sprintf("0x%x", []byte(b.Mask))
+	switch {
+	case strings.HasSuffix(name, " flags") && len(b.Mask) == 1:
+		mask = "(" + tcpFlags(b.Mask[0]) + ")"
+	case strings.HasSuffix(name, "mark") && len(b.Mask) == 4:
+		mask = fmt.Sprintf("0x%x", binary.NativeEndian.Uint32(b.Mask))
+	}
+	p.regs[b.Dreg] = name + " & " + mask
+	if strings.HasSuffix(name, "mark") && !allZeroes(b.Xor) && len(b.Xor) == 4 {
+		p.regs[b.Dreg] += fmt.Sprintf(" ^ 0x%x", binary.NativeEndian.Uint32(b.Xor))
+	}
 }
 
 func prefixBits(mask []byte) (int, bool) {
@@ -120,19 +173,63 @@ func (p *printer) cmp(c *Cmp) {
 	if c.Op == OpEq {
 		op = ""
 	}
+	if p.present[c.Sreg] { // a look-up of whether there is a route
+		p.word(name + " " + map[bool]string{true: "missing", false: "exists"}[allZeroes(c.Data) == (c.Op == OpEq)])
+		return
+	}
 	// A prefix stands behind the address in nft, behind the field in the registers.
 	if field, bits, ok := strings.Cut(name, "/"); ok {
 		name, value = field, value+"/"+bits
 	}
-	if strings.HasPrefix(name, "ct state & ") && c.Op == OpNeq {
-		mask := strings.TrimPrefix(name, "ct state & 0x")
-		p.word("ct state " + stateNames(mask))
-		return
+	for field, table := range bitNames {
+		if mask, ok := strings.CutPrefix(name, field+" & 0x"); ok && allZeroes(c.Data) {
+			word := field + " "
+			if c.Op == OpEq {
+				word += "! "
+			}
+			p.word(word + namesOf(mask, table))
+			return
+		}
 	}
 	p.word(name + " " + op + value)
 }
 
-func stateNames(mask string) string {
+func allZeroes(b []byte) bool {
+	for _, c := range b {
+		if c != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+type bitName struct {
+	bit  uint32
+	name string
+}
+
+// bitNames are the bit fields of conntrack, which the kernel keeps in host order.
+var bitNames = map[string][]bitName{
+	"ct state": {
+		{CtInvalid, "invalid"},
+		{CtEstablished, "established"},
+		{CtRelated, "related"},
+		{CtNew, "new"},
+		{CtUntracked, "untracked"},
+	},
+	"ct status": {
+		{1, "expected"},
+		{2, "seen-reply"},
+		{4, "assured"},
+		{8, "confirmed"},
+		{16, "snat"},
+		{32, "dnat"},
+		{512, "dying"},
+	},
+}
+
+// namesOf names the bits of a mask that is printed as hexadecimal bytes in host order.
+func namesOf(mask string, table []bitName) string {
 	n, err := strconv.ParseUint(mask, 16, 32)
 	if err != nil {
 		return mask
@@ -141,16 +238,7 @@ func stateNames(mask string) string {
 	binary.BigEndian.PutUint32(b[:], uint32(n))
 	bits := binary.NativeEndian.Uint32(b[:])
 	var names []string
-	for _, s := range []struct {
-		bit  uint32
-		name string
-	}{
-		{CtInvalid, "invalid"},
-		{CtEstablished, "established"},
-		{CtRelated, "related"},
-		{CtNew, "new"},
-		{CtUntracked, "untracked"},
-	} {
+	for _, s := range table {
 		if bits&s.bit != 0 {
 			names = append(names, s.name)
 		}
@@ -165,7 +253,7 @@ func (p *printer) lookup(l *Lookup) {
 	}
 	name := "@" + l.Set
 	if s := p.table.Set(l.Set); s != nil && s.Anonymous {
-		name = fmt.Sprintf("{ %d elements }", len(s.Elements))
+		name = p.elements(p.reg(l.Sreg), s)
 	}
 	switch {
 	case l.HasReg && l.Dreg == 0:
@@ -177,15 +265,123 @@ func (p *printer) lookup(l *Lookup) {
 	}
 }
 
+// maxPrinted bounds the elements of a set that are printed.
+const maxPrinted = 12
+
+// elements prints an anonymous set of one field, as far as it is short.
+func (p *printer) elements(name string, s *Set) string {
+	if len(s.Elements) > maxPrinted || len(s.FieldLens) > 1 || s.Map && s.DataType != 0xffffff00 {
+		return fmt.Sprintf("{ %d elements }", len(s.Elements))
+	}
+	els := slices.Clone(s.Elements)
+	slices.SortStableFunc(els, func(a, b Element) int {
+		if d := bytes.Compare(a.Key, b.Key); d != 0 || a.IntervalEnd == b.IntervalEnd {
+			return d
+		}
+		if a.IntervalEnd {
+			return -1
+		}
+		return 1
+	})
+	var words []string
+	for i := range els {
+		e := &els[i]
+		if e.IntervalEnd {
+			continue
+		}
+		w := p.value(name, e.Key)
+		if s.Interval && i+1 < len(els) && els[i+1].IntervalEnd {
+			if last := predecessor(els[i+1].Key); !bytes.Equal(last, e.Key) {
+				w += "-" + p.value(name, last)
+			}
+		}
+		if e.CatchAll {
+			w = "*"
+		}
+		if e.Verdict != nil {
+			w += " : " + e.Verdict.String()
+		}
+		words = append(words, w)
+	}
+	return "{ " + strings.Join(words, ", ") + " }"
+}
+
+// predecessor is the key before b.
+func predecessor(b []byte) []byte {
+	out := bytes.Clone(b)
+	for i := len(out) - 1; i >= 0; i-- {
+		out[i]--
+		if out[i] != 0xff {
+			break
+		}
+	}
+	return out
+}
+
 func (p *printer) nat(n *NAT) {
 	s := n.Kind
+	if p.table != nil && p.table.Family == FamilyInet && n.AddrMin != 0 {
+		s += map[uint32]string{2: " ip", 10: " ip6"}[n.Family]
+	}
+	bounds := func(lo, hi uint32, text func(string) string) string {
+		a := text(p.reg(lo))
+		if b := text(p.reg(hi)); hi != 0 && b != a {
+			return a + "-" + b
+		}
+		return a
+	}
 	if n.AddrMin != 0 {
-		s += " to " + hexAddr(p.reg(n.AddrMin))
+		a := bounds(n.AddrMin, n.AddrMax, hexAddr)
+		if n.PortMin != 0 && strings.Contains(a, ":") {
+			a = "[" + a + "]"
+		}
+		s += " to " + a
+	} else if n.PortMin != 0 {
+		s += " to "
 	}
 	if n.PortMin != 0 {
-		s += " :" + hexPort(p.reg(n.PortMin))
+		s += ":" + bounds(n.PortMin, n.PortMax, hexPort)
 	}
 	p.word(s)
+}
+
+var objectNames = map[uint32]string{
+	ObjectCounter: "counter", ObjectQuota: "quota", ObjectHelper: "ct helper set", ObjectLimit: "limit", ObjectConnlimit: "ct count",
+	ObjectTimeout: "ct timeout set", ObjectSecmark: "meta secmark set", ObjectExpect: "ct expectation set", ObjectSynproxy: "synproxy",
+}
+
+// rejectText names the answer of a reject (enum nft_reject_types, nft_reject_inet_code).
+func rejectText(r *Reject) string {
+	switch r.Type {
+	case 1:
+		return "reject with tcp reset"
+	case 2:
+		names := []string{"no-route", "port-unreachable", "host-unreachable", "admin-prohibited"}
+		if r.Code == 1 {
+			return "reject"
+		}
+		if int(r.Code) < len(names) {
+			return "reject with icmpx type " + names[r.Code]
+		}
+	case 0:
+		if r.Code == 3 {
+			return "reject"
+		}
+		return fmt.Sprintf("reject with icmp type %d", r.Code)
+	}
+	return "reject"
+}
+
+func limitText(l *Limit) string {
+	unit := map[uint64]string{1: "second", 60: "minute", 3600: "hour", 86400: "day", 604800: "week"}[l.Per]
+	over := ""
+	if l.Over {
+		over = "over "
+	}
+	if l.Bytes {
+		return fmt.Sprintf("limit rate %s%d bytes/%s", over, l.Rate, unit)
+	}
+	return fmt.Sprintf("limit rate %s%d/%s burst %d packets", over, l.Rate, unit, l.Burst)
 }
 
 func hexAddr(s string) string {
@@ -235,10 +431,42 @@ func (p *printer) value(name string, d []byte) string {
 		}
 	case name == "meta nfproto" && len(d) == 1:
 		return map[byte]string{2: "ipv4", 10: "ipv6"}[d[0]]
+	case bitNames[name] != nil && len(d) == 4:
+		return namesOf(fmt.Sprintf("%x", []byte(d)), bitNames[name])
+	case strings.HasPrefix(name, "fib ") && strings.HasSuffix(name, " type") && len(d) == 4:
+		if n := binary.NativeEndian.Uint32(d); int(n) < len(routeTypes) && n > 0 {
+			return routeTypes[n]
+		}
+	case strings.HasSuffix(name, " flags") && len(d) == 1:
+		return tcpFlags(d[0])
+	case name == "icmp type" && len(d) == 1, name == "icmpv6 type" && len(d) == 1:
+		return strconv.Itoa(int(d[0]))
+	case name == "ct direction" && len(d) == 1:
+		return map[byte]string{0: "original", 1: "reply"}[d[0]]
+	case strings.HasPrefix(name, "meta mark & ") && len(d) == 4, strings.HasPrefix(name, "ct mark & ") && len(d) == 4:
+		return fmt.Sprintf("0x%x", binary.NativeEndian.Uint32(d))
 	case (strings.HasSuffix(name, "mark") || name == "iif" || name == "oif") && len(d) == 4:
 		return strconv.FormatUint(uint64(binary.NativeEndian.Uint32(d)), 10)
 	}
 	return fmt.Sprintf("0x%x", d)
+}
+
+// routeTypes are the RTN_* that nft knows, by number.
+var routeTypes = []string{
+	"unspec", "unicast", "local", "broadcast", "anycast", "multicast", "blackhole", "unreachable", "prohibit", "throw",
+}
+
+func tcpFlags(b byte) string {
+	var names []string
+	for i, n := range []string{"fin", "syn", "rst", "psh", "ack", "urg", "ecn", "cwr"} {
+		if b>>i&1 != 0 {
+			names = append(names, n)
+		}
+	}
+	if len(names) == 0 {
+		return "0x0"
+	}
+	return strings.Join(names, "|")
 }
 
 var protoNames = map[uint32]string{
@@ -270,7 +498,10 @@ func (p *printer) payload(l *Payload) string {
 			return "ip6 daddr"
 		}
 	}
-	th := p.proto
+	th := map[string]string{"ipv6-icmp": "icmpv6"}[p.proto]
+	if th == "" {
+		th = p.proto
+	}
 	if th == "" || strings.HasPrefix(th, "0x") {
 		th = "th"
 	}
