@@ -254,22 +254,22 @@ func (m *machine) expr(c *ruleset.Chain, r *ruleset.Rule, e *ruleset.Expr, st st
 	case e.Log != nil, e.Plain && e.Name != "notrack":
 	case e.Name == "notrack":
 		st = m.notrack(st)
-	case e.Queue != nil:
+	case e.More().Queue != nil:
 		return &ruleset.Verdict{Kind: ruleset.Queue}, []state{st}, nil
-	case e.Exthdr != nil && e.Exthdr.Dreg != 0 && (e.Exthdr.Op == ruleset.ExthdrIPv6 || e.Exthdr.Op == ruleset.ExthdrIPv4):
-		if !e.Exthdr.Present { // the packets of a question have neither extension headers nor IP options
+	case e.More().Exthdr != nil && e.More().Exthdr.Dreg != 0 && (e.More().Exthdr.Op == ruleset.ExthdrIPv6 || e.More().Exthdr.Op == ruleset.ExthdrIPv4):
+		if !e.More().Exthdr.Present { // the packets of a question have neither extension headers nor IP options
 			return nil, nil, []cube{st.cube}
 		}
-		st.regs = st.regs.set(e.Exthdr.Dreg, constant([]byte{0}))
-	case e.Offload != "": // only connections that were seen both ways are offloaded
+		st.regs = st.regs.set(e.More().Exthdr.Dreg, constant([]byte{0}))
+	case e.More().Offload != "": // only connections that were seen both ways are offloaded
 		return nil, nil, []cube{st.cube}
-	case e.Dynset != nil && m.certain(e.Dynset), e.Send != nil && e.Send.Kind == "dup":
-	case e.Generate != nil && e.Generate.Modulus == 1:
-		st.regs = st.regs.set(e.Generate.Dreg, constant(host32(e.Generate.Offset)))
-	case e.Generate != nil && e.Generate.Modulus > 0 && e.Generate.Modulus <= 16:
-		return nil, m.generate(c, r, e.Generate, st), nil
-	case e.Objref != nil && e.Objref.Set == "" && (e.Objref.Type == ruleset.ObjectCounter || e.Objref.Type == ruleset.ObjectHelper ||
-		e.Objref.Type == ruleset.ObjectTimeout || e.Objref.Type == ruleset.ObjectSecmark || e.Objref.Type == ruleset.ObjectExpect):
+	case e.More().Dynset != nil && m.certain(e.More().Dynset), e.More().Send != nil && e.More().Send.Kind == "dup":
+	case e.More().Generate != nil && e.More().Generate.Modulus == 1:
+		st.regs = st.regs.set(e.More().Generate.Dreg, constant(host32(e.More().Generate.Offset)))
+	case e.More().Generate != nil && e.More().Generate.Modulus > 0 && e.More().Generate.Modulus <= 16:
+		return nil, m.generate(c, r, e.More().Generate, st), nil
+	case e.More().Objref != nil && e.More().Objref.Set == "" && (e.More().Objref.Type == ruleset.ObjectCounter || e.More().Objref.Type == ruleset.ObjectHelper ||
+		e.More().Objref.Type == ruleset.ObjectTimeout || e.More().Objref.Type == ruleset.ObjectSecmark || e.More().Objref.Type == ruleset.ObjectExpect):
 	default:
 		matched, missed := m.either(c, r, st, e.Name+" depends on more than the packet")
 		return nil, matched, missed

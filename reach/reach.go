@@ -419,7 +419,7 @@ func changes(bc baseChain) bool {
 			for k := range c.Rules[j].Exprs {
 				x := &c.Rules[j].Exprs[k]
 				if x.Meta != nil && x.Meta.Set && x.Meta.Key != ruleset.MetaNftrace || x.Ct != nil && x.Ct.Set ||
-					x.Payload != nil && x.Payload.Set || x.Name == "notrack" || x.Opaque() || x.Dynset != nil ||
+					x.Payload != nil && x.Payload.Set || x.Name == "notrack" || x.Opaque() || x.More().Dynset != nil ||
 					x.Xt != nil && x.Xt.Target && (x.Xt.Decoded == nil || !x.Xt.Decoded.Continue && !x.Xt.Decoded.Reject) {
 					return true
 				}

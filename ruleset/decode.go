@@ -21,27 +21,52 @@ type attr struct {
 // attrs walks the attributes of b. Nested and byte order flags are stripped.
 func attrs(b []byte, each func(attr) error) error {
 	for len(b) > 0 {
-		if len(b) < 4 {
-			return ErrTruncated
-		}
-		n := int(binary.NativeEndian.Uint16(b))
-		kind := binary.NativeEndian.Uint16(b[2:]) & 0x3fff
-		if n < 4 || n > len(b) {
-			return ErrTruncated
-		}
-		if err := each(attr{kind, b[4:n]}); err != nil {
+		kind, data, rest, err := nextAttr(b)
+		if err != nil {
 			return err
 		}
-		b = b[min((n+3)&^3, len(b)):]
+		if err := each(attr{kind, data}); err != nil {
+			return err
+		}
+		b = rest
 	}
 	return nil
 }
 
+// attrSet is attributes by number. Those beyond its end are only counted: no message that is read here
+// has a number as high with a meaning that is known.
+type attrSet struct {
+	at   [24][]byte
+	more bool
+}
+
 // fields collects the attributes by number; a number that occurs twice keeps the last.
-func fields(b []byte) (map[uint16][]byte, error) {
-	m := make(map[uint16][]byte, 8)
-	err := attrs(b, func(a attr) error { m[a.kind] = a.data; return nil })
-	return m, err
+func fields(b []byte) (m attrSet, err error) {
+	for len(b) > 0 {
+		kind, data, rest, err := nextAttr(b)
+		if err != nil {
+			return m, err
+		}
+		if int(kind) < len(m.at) {
+			m.at[kind] = data
+		} else {
+			m.more = true
+		}
+		b = rest
+	}
+	return m, nil
+}
+
+// nextAttr cuts the first attribute off.
+func nextAttr(b []byte) (kind uint16, data, rest []byte, err error) {
+	if len(b) < 4 {
+		return 0, nil, nil, ErrTruncated
+	}
+	n := int(binary.NativeEndian.Uint16(b))
+	if n < 4 || n > len(b) {
+		return 0, nil, nil, ErrTruncated
+	}
+	return binary.NativeEndian.Uint16(b[2:]) & 0x3fff, b[4:n], b[min((n+3)&^3, len(b)):], nil
 }
 
 func u32(b []byte) uint32 {
@@ -98,8 +123,8 @@ func DecodeTable(family uint8, b []byte) (Table, error) {
 		return Table{}, fmt.Errorf("table: %w", err)
 	}
 	return Table{
-		Family: FamilyName(family), Name: text(m[1]), Handle: u64(m[4]),
-		Dormant: u32(m[2])&1 != 0, Owner: u32(m[7]),
+		Family: FamilyName(family), Name: text(m.at[1]), Handle: u64(m.at[4]),
+		Dormant: u32(m.at[2])&1 != 0, Owner: u32(m.at[7]),
 	}, nil
 }
 
@@ -125,31 +150,31 @@ func DecodeChain(family uint8, b []byte) (string, Chain, error) {
 	if err != nil {
 		return "", Chain{}, fmt.Errorf("chain: %w", err)
 	}
-	c := Chain{Name: text(m[3]), Handle: u64(m[2])}
-	if m[4] == nil {
-		return text(m[1]), c, nil
+	c := Chain{Name: text(m.at[3]), Handle: u64(m.at[2])}
+	if m.at[4] == nil {
+		return text(m.at[1]), c, nil
 	}
-	h, err := fields(m[4])
+	h, err := fields(m.at[4])
 	if err != nil {
 		return "", Chain{}, fmt.Errorf("hook of chain %q: %w", c.Name, err)
 	}
 	c.Base = &Base{
-		Type: text(m[7]), Hook: hookName(family, u32(h[1])), Priority: int32(u32(h[2])),
+		Type: text(m.at[7]), Hook: hookName(family, u32(h.at[1])), Priority: int32(u32(h.at[2])),
 		Policy: Accept,
 	}
-	if m[5] != nil && u32(m[5]) == 0 {
+	if m.at[5] != nil && u32(m.at[5]) == 0 {
 		c.Base.Policy = Drop
 	}
-	if h[3] != nil {
-		c.Base.Devices = append(c.Base.Devices, text(h[3]))
+	if h.at[3] != nil {
+		c.Base.Devices = append(c.Base.Devices, text(h.at[3]))
 	}
-	err = attrs(h[4], func(a attr) error {
-		if d := text(a.data); h[3] == nil || d != text(h[3]) {
+	err = attrs(h.at[4], func(a attr) error {
+		if d := text(a.data); h.at[3] == nil || d != text(h.at[3]) {
 			c.Base.Devices = append(c.Base.Devices, d)
 		}
 		return nil
 	})
-	return text(m[1]), c, err
+	return text(m.at[1]), c, err
 }
 
 // DecodeRule decodes the attributes of an NFT_MSG_NEWRULE message.
@@ -158,9 +183,9 @@ func DecodeRule(b []byte) (table, chain string, rule Rule, err error) {
 	if err != nil {
 		return "", "", Rule{}, fmt.Errorf("rule: %w", err)
 	}
-	rule = Rule{Handle: u64(m[3]), Comment: comment(m[7])}
-	rule.Exprs, err = decodeList(m[4])
-	return text(m[1]), text(m[2]), rule, err
+	rule = Rule{Handle: u64(m.at[3]), Comment: comment(m.at[7])}
+	rule.Exprs, err = decodeList(m.at[4])
+	return text(m.at[1]), text(m.at[2]), rule, err
 }
 
 // comment reads nft's rule comment from the user data, a list of (type u8, length u8, bytes). It
@@ -180,7 +205,9 @@ func comment(b []byte) string {
 }
 
 func decodeList(b []byte) ([]Expr, error) {
-	exprs := []Expr{}
+	n := 0
+	_ = attrs(b, func(attr) error { n++; return nil }) // what is broken is found below
+	exprs := make([]Expr, 0, n)
 	err := attrs(b, func(a attr) error {
 		e, err := decodeExpr(a.data)
 		exprs = append(exprs, e)
@@ -197,7 +224,7 @@ func CountExprs(b []byte) (int, error) {
 		return 0, err
 	}
 	n := 0
-	err = attrs(m[4], func(attr) error { n++; return nil })
+	err = attrs(m.at[4], func(attr) error { n++; return nil })
 	return n, err
 }
 
@@ -206,8 +233,8 @@ func decodeVerdict(b []byte) (*Verdict, error) {
 	if err != nil {
 		return nil, fmt.Errorf("verdict: %w", err)
 	}
-	v := &Verdict{Chain: text(m[2])}
-	switch code := int32(u32(m[1])); code {
+	v := &Verdict{Chain: text(m.at[2])}
+	switch code := int32(u32(m.at[1])); code {
 	case 0:
 		v.Kind = Drop
 	case 1:
@@ -239,11 +266,11 @@ func decodeData(b []byte) (Hex, *Verdict, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("data: %w", err)
 	}
-	if m[2] != nil {
-		v, err := decodeVerdict(m[2])
+	if m.at[2] != nil {
+		v, err := decodeVerdict(m.at[2])
 		return nil, v, err
 	}
-	return clone(m[1]), nil, nil
+	return clone(m.at[1]), nil, nil
 }
 
 // DecodeSet decodes the attributes of an NFT_MSG_NEWSET message and names its table.
@@ -252,24 +279,24 @@ func DecodeSet(b []byte) (string, Set, error) {
 	if err != nil {
 		return "", Set{}, fmt.Errorf("set: %w", err)
 	}
-	f := u32(m[3])
+	f := u32(m.at[3])
 	s := Set{
-		Name: text(m[2]), Anonymous: f&1 != 0, Constant: f&2 != 0, Interval: f&4 != 0,
+		Name: text(m.at[2]), Anonymous: f&1 != 0, Constant: f&2 != 0, Interval: f&4 != 0,
 		Map: f&8 != 0, Timeout: f&0x10 != 0, Dynamic: f&0x20 != 0, Objects: f&0x40 != 0,
-		KeyType: u32(m[4]), KeyLen: u32(m[5]), DataType: u32(m[6]), DataLen: u32(m[7]),
-		TimeoutMs: u64(m[11]),
+		KeyType: u32(m.at[4]), KeyLen: u32(m.at[5]), DataType: u32(m.at[6]), DataLen: u32(m.at[7]),
+		TimeoutMs: u64(m.at[11]),
 	}
-	desc, err := fields(m[9])
+	desc, err := fields(m.at[9])
 	if err != nil {
 		return "", Set{}, fmt.Errorf("set %q: %w", s.Name, err)
 	}
-	s.Size = u32(desc[1])
-	err = attrs(desc[2], func(a attr) error {
+	s.Size = u32(desc.at[1])
+	err = attrs(desc.at[2], func(a attr) error {
 		d, err := fields(a.data)
-		s.FieldLens = append(s.FieldLens, u32(d[1]))
+		s.FieldLens = append(s.FieldLens, u32(d.at[1]))
 		return err
 	})
-	return text(m[1]), s, err
+	return text(m.at[1]), s, err
 }
 
 // DecodeElements decodes the elements of an NFT_MSG_NEWSETELEM message.
@@ -279,7 +306,7 @@ func DecodeElements(b []byte) ([]Element, error) {
 		return nil, fmt.Errorf("set elements: %w", err)
 	}
 	var els []Element
-	err = attrs(m[3], func(a attr) error {
+	err = attrs(m.at[3], func(a attr) error {
 		e, err := decodeElement(a.data)
 		els = append(els, e)
 		return err
@@ -292,35 +319,35 @@ func decodeElement(b []byte) (Element, error) {
 	if err != nil {
 		return Element{}, fmt.Errorf("set element: %w", err)
 	}
-	flags := u32(m[3])
+	flags := u32(m.at[3])
 	e := Element{
-		IntervalEnd: flags&1 != 0, CatchAll: flags&2 != 0, Object: text(m[9]),
-		TimeoutMs: u64(m[4]), ExpiresMs: u64(m[5]),
+		IntervalEnd: flags&1 != 0, CatchAll: flags&2 != 0, Object: text(m.at[9]),
+		TimeoutMs: u64(m.at[4]), ExpiresMs: u64(m.at[5]),
 	}
 	for _, f := range []struct {
 		raw []byte
 		dst *Hex
-	}{{m[1], &e.Key}, {m[10], &e.KeyEnd}} {
+	}{{m.at[1], &e.Key}, {m.at[10], &e.KeyEnd}} {
 		if f.raw != nil {
 			if *f.dst, _, err = decodeData(f.raw); err != nil {
 				return e, err
 			}
 		}
 	}
-	if m[2] != nil {
-		if e.Data, e.Verdict, err = decodeData(m[2]); err != nil {
+	if m.at[2] != nil {
+		if e.Data, e.Verdict, err = decodeData(m.at[2]); err != nil {
 			return e, err
 		}
 	}
-	if m[7] != nil {
-		x, err := decodeExpr(m[7])
+	if m.at[7] != nil {
+		x, err := decodeExpr(m.at[7])
 		if err != nil {
 			return e, err
 		}
 		e.Exprs = append(e.Exprs, x)
 	}
-	if m[11] != nil {
-		e.Exprs, err = decodeList(m[11])
+	if m.at[11] != nil {
+		e.Exprs, err = decodeList(m.at[11])
 	}
 	return e, err
 }
@@ -328,5 +355,5 @@ func decodeElement(b []byte) (Element, error) {
 // DecodeFlowtable names the table and the flowtable of an NFT_MSG_NEWFLOWTABLE message.
 func DecodeFlowtable(b []byte) (table, name string, err error) {
 	m, err := fields(b)
-	return text(m[1]), text(m[2]), err
+	return text(m.at[1]), text(m.at[2]), err
 }

@@ -1,6 +1,9 @@
 package ruleset
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // known is the attributes that the decoder of an expression reads. One that has others is opaque:
 // a newer kernel may have given it a meaning that the decoder would miss.
@@ -51,116 +54,115 @@ func decodeExpr(b []byte) (Expr, error) {
 	if err != nil {
 		return Expr{}, fmt.Errorf("expression: %w", err)
 	}
-	e := Expr{Name: text(m[1])}
-	d, err := fields(m[2])
+	e := Expr{Name: text(m.at[1])}
+	d, err := fields(m.at[2])
 	if err != nil {
 		return e, fmt.Errorf("expression %q: %w", e.Name, err)
 	}
-	if !covered(e.Name, d) || !e.typed(d) {
-		return Expr{Name: e.Name, Raw: clone(m[2])}, nil
+	if !covered(e.Name, &d) || !e.typed(&d) {
+		return Expr{Name: e.Name, Raw: clone(m.at[2])}, nil
 	}
 	return e, nil
 }
 
-func covered(name string, d map[uint16][]byte) bool {
+func covered(name string, d *attrSet) bool {
 	list, ok := known[name]
 	if !ok {
 		return false
 	}
-next:
-	for k := range d {
-		for _, l := range list {
-			if k == l {
-				continue next
-			}
-		}
+	if d.more {
 		return false
+	}
+	for k := range d.at {
+		if d.at[k] != nil && !slices.Contains(list, uint16(k)) {
+			return false
+		}
 	}
 	return true
 }
 
 // typed fills in the typed form and says whether it holds all of the expression.
-func (e *Expr) typed(d map[uint16][]byte) bool {
+func (e *Expr) typed(d *attrSet) bool {
 	switch e.Name {
 	case "immediate":
-		data, v, err := decodeData(d[2])
-		e.Immediate = &Immediate{Dreg: u32(d[1]), Data: data, Verdict: v}
+		data, v, err := decodeData(d.at[2])
+		e.Immediate = &Immediate{Dreg: u32(d.at[1]), Data: data, Verdict: v}
 		return err == nil
 	case "payload":
 		return e.payload(d)
 	case "meta":
-		e.Meta = &Meta{Key: u32(d[2]), Dreg: u32(d[1]), Sreg: u32(d[3]), Set: d[3] != nil}
+		e.Meta = &Meta{Key: u32(d.at[2]), Dreg: u32(d.at[1]), Sreg: u32(d.at[3]), Set: d.at[3] != nil}
 	case "cmp":
 		return e.cmp(d)
 	case "range":
 		return e.rangeOf(d)
 	case "lookup":
 		e.Lookup = &Lookup{
-			Set: text(d[1]), Sreg: u32(d[2]), Dreg: u32(d[3]), HasReg: d[3] != nil,
-			Invert: u32(d[5])&1 != 0,
+			Set: text(d.at[1]), Sreg: u32(d.at[2]), Dreg: u32(d.at[3]), HasReg: d.at[3] != nil,
+			Invert: u32(d.at[5])&1 != 0,
 		}
 	case "bitwise":
 		return e.bitwise(d)
 	case "byteorder":
 		e.Byteorder = &Byteorder{
-			Sreg: u32(d[1]), Dreg: u32(d[2]), Hton: u32(d[3]) == 1, Len: u32(d[4]), Size: u32(d[5]),
+			Sreg: u32(d.at[1]), Dreg: u32(d.at[2]), Hton: u32(d.at[3]) == 1, Len: u32(d.at[4]), Size: u32(d.at[5]),
 		}
 	case "ct":
-		e.Ct = &Ct{Key: u32(d[2]), Dreg: u32(d[1]), Sreg: u32(d[4]), Set: d[4] != nil}
-		if d[3] != nil {
-			e.Ct.Dir = [...]string{"original", "reply"}[u32(d[3])&1]
+		e.Ct = &Ct{Key: u32(d.at[2]), Dreg: u32(d.at[1]), Sreg: u32(d.at[4]), Set: d.at[4] != nil}
+		if d.at[3] != nil {
+			e.Ct.Dir = [...]string{"original", "reply"}[u32(d.at[3])&1]
 		}
 	case "fib":
-		e.Fib = &Fib{Dreg: u32(d[1]), Result: u32(d[2]), Flags: u32(d[3])}
+		e.Fib = &Fib{Dreg: u32(d.at[1]), Result: u32(d.at[2]), Flags: u32(d.at[3])}
 	case "nat", "masq", "redir", "tproxy":
 		return e.nat(d)
 	case "reject":
-		e.Reject = &Reject{Type: u32(d[1]), Code: u32(d[2])}
+		e.Reject = &Reject{Type: u32(d.at[1]), Code: u32(d.at[2])}
 	case "log":
-		e.Log = &Log{Prefix: text(d[2]), Group: u32(d[1])}
+		e.Log = &Log{Prefix: text(d.at[2]), Group: u32(d.at[1])}
 	case "limit":
 		e.Limit = &Limit{
-			Rate: u64(d[1]), Per: u64(d[2]), Burst: u32(d[3]), Bytes: u32(d[4]) == 1,
-			Over: u32(d[5])&1 != 0,
+			Rate: u64(d.at[1]), Per: u64(d.at[2]), Burst: u32(d.at[3]), Bytes: u32(d.at[4]) == 1,
+			Over: u32(d.at[5])&1 != 0,
 		}
 	case "quota":
-		e.Quota = &Quota{Bytes: u64(d[1]), Over: u32(d[2])&1 != 0}
+		e.Extra = &Extra{Quota: &Quota{Bytes: u64(d.at[1]), Over: u32(d.at[2])&1 != 0}}
 	case "connlimit":
-		e.Connlimit = &Connlimit{Count: u32(d[1]), Over: u32(d[2])&1 != 0}
+		e.Extra = &Extra{Connlimit: &Connlimit{Count: u32(d.at[1]), Over: u32(d.at[2])&1 != 0}}
 	case "numgen", "hash":
 		return e.generate(d)
 	case "dynset":
 		return e.dynset(d)
 	case "objref":
-		e.Objref = &Objref{Type: u32(d[1]), Name: text(d[2]), Sreg: u32(d[3]), Set: text(d[4])}
+		e.Extra = &Extra{Objref: &Objref{Type: u32(d.at[1]), Name: text(d.at[2]), Sreg: u32(d.at[3]), Set: text(d.at[4])}}
 	case "queue":
-		f := u32(d[3])
-		e.Queue = &QueueTo{
-			Num: u32(d[1]), Total: u32(d[2]), Bypass: f&1 != 0, Fanout: f&2 != 0, Sreg: u32(d[4]),
-		}
+		f := u32(d.at[3])
+		e.Extra = &Extra{Queue: &QueueTo{
+			Num: u32(d.at[1]), Total: u32(d.at[2]), Bypass: f&1 != 0, Fanout: f&2 != 0, Sreg: u32(d.at[4]),
+		}}
 	case "exthdr":
-		e.Exthdr = &Exthdr{
-			Dreg: u32(d[1]), Type: u32(d[2]), Offset: u32(d[3]), Len: u32(d[4]),
-			Present: u32(d[5])&1 != 0, Op: u32(d[6]), Sreg: u32(d[7]),
-		}
+		e.Extra = &Extra{Exthdr: &Exthdr{
+			Dreg: u32(d.at[1]), Type: u32(d.at[2]), Offset: u32(d.at[3]), Len: u32(d.at[4]),
+			Present: u32(d.at[5])&1 != 0, Op: u32(d.at[6]), Sreg: u32(d.at[7]),
+		}}
 	case "socket":
-		e.Socket = &SocketKey{Key: u32(d[1]), Dreg: u32(d[2]), Level: u32(d[3])}
+		e.Extra = &Extra{Socket: &SocketKey{Key: u32(d.at[1]), Dreg: u32(d.at[2]), Level: u32(d.at[3])}}
 	case "rt":
-		e.Rt = &Rt{Dreg: u32(d[1]), Key: u32(d[2])}
+		e.Extra = &Extra{Rt: &Rt{Dreg: u32(d.at[1]), Key: u32(d.at[2])}}
 	case "xfrm":
-		e.Xfrm = &Xfrm{Dreg: u32(d[1]), Key: u32(d[2]), Dir: u32(d[3]), Spnum: u32(d[4])}
+		e.Extra = &Extra{Xfrm: &Xfrm{Dreg: u32(d.at[1]), Key: u32(d.at[2]), Dir: u32(d.at[3]), Spnum: u32(d.at[4])}}
 	case "dup":
-		e.Send = &Send{Kind: "dup", Addr: u32(d[1]), Dev: u32(d[2])}
+		e.Extra = &Extra{Send: &Send{Kind: "dup", Addr: u32(d.at[1]), Dev: u32(d.at[2])}}
 	case "fwd":
-		e.Send = &Send{Kind: "fwd", Dev: u32(d[1]), Addr: u32(d[2]), Nfp: u32(d[3])}
+		e.Extra = &Extra{Send: &Send{Kind: "fwd", Dev: u32(d.at[1]), Addr: u32(d.at[2]), Nfp: u32(d.at[3])}}
 	case "synproxy":
-		e.Synproxy = &Synproxy{MSS: u32(d[1]), Wscale: u32(d[2]), Flags: u32(d[3])}
+		e.Extra = &Extra{Synproxy: &Synproxy{MSS: u32(d.at[1]), Wscale: u32(d.at[2]), Flags: u32(d.at[3])}}
 	case "osf":
-		e.Osf = &Osf{Dreg: u32(d[1]), TTL: u32(d[2]), Flags: u32(d[3])}
+		e.Extra = &Extra{Osf: &Osf{Dreg: u32(d.at[1]), TTL: u32(d.at[2]), Flags: u32(d.at[3])}}
 	case "flow_offload":
-		e.Offload = text(d[1])
+		e.Extra = &Extra{Offload: text(d.at[1])}
 	case "match", "target":
-		e.Xt = &Xt{Target: e.Name == "target", Name: text(d[1]), Rev: u32(d[2]), Info: clone(d[3])}
+		e.Xt = &Xt{Target: e.Name == "target", Name: text(d.at[1]), Rev: u32(d.at[2]), Info: clone(d.at[3])}
 		e.Xt.decode()
 	default: // counter, notrack, last
 		e.Plain = true
@@ -168,51 +170,51 @@ func (e *Expr) typed(d map[uint16][]byte) bool {
 	return true
 }
 
-func (e *Expr) payload(d map[uint16][]byte) bool {
+func (e *Expr) payload(d *attrSet) bool {
 	bases := []string{BaseLink, BaseNetwork, BaseTransport, BaseInner}
-	base := u32(d[2])
+	base := u32(d.at[2])
 	if int(base) >= len(bases) {
 		return false
 	}
 	e.Payload = &Payload{
-		Base: bases[base], Offset: u32(d[3]), Len: u32(d[4]),
-		Dreg: u32(d[1]), Sreg: u32(d[5]), Set: d[5] != nil,
+		Base: bases[base], Offset: u32(d.at[3]), Len: u32(d.at[4]),
+		Dreg: u32(d.at[1]), Sreg: u32(d.at[5]), Set: d.at[5] != nil,
 	}
 	return true
 }
 
-func (e *Expr) cmp(d map[uint16][]byte) bool {
+func (e *Expr) cmp(d *attrSet) bool {
 	ops := []string{OpEq, OpNeq, OpLt, OpLte, OpGt, OpGte}
-	op := u32(d[2])
-	data, _, err := decodeData(d[3])
+	op := u32(d.at[2])
+	data, _, err := decodeData(d.at[3])
 	if err != nil || int(op) >= len(ops) {
 		return false
 	}
-	e.Cmp = &Cmp{Sreg: u32(d[1]), Op: ops[op], Data: data}
+	e.Cmp = &Cmp{Sreg: u32(d.at[1]), Op: ops[op], Data: data}
 	return true
 }
 
-func (e *Expr) rangeOf(d map[uint16][]byte) bool {
-	from, _, err1 := decodeData(d[3])
-	to, _, err2 := decodeData(d[4])
-	op := u32(d[2])
+func (e *Expr) rangeOf(d *attrSet) bool {
+	from, _, err1 := decodeData(d.at[3])
+	to, _, err2 := decodeData(d.at[4])
+	op := u32(d.at[2])
 	if err1 != nil || err2 != nil || op > 1 {
 		return false
 	}
-	e.Range = &Range{Sreg: u32(d[1]), Op: []string{OpEq, OpNeq}[op], From: from, To: to}
+	e.Range = &Range{Sreg: u32(d.at[1]), Op: []string{OpEq, OpNeq}[op], From: from, To: to}
 	return true
 }
 
-func (e *Expr) bitwise(d map[uint16][]byte) bool {
+func (e *Expr) bitwise(d *attrSet) bool {
 	ops := []string{"mask", "lshift", "rshift"}
-	op := u32(d[6])
+	op := u32(d.at[6])
 	if int(op) >= len(ops) {
 		return false // and, or, xor of two registers (Linux 6.13)
 	}
-	e.Bitwise = &Bitwise{Sreg: u32(d[1]), Dreg: u32(d[2]), Len: u32(d[3]), Op: ops[op]}
+	e.Bitwise = &Bitwise{Sreg: u32(d.at[1]), Dreg: u32(d.at[2]), Len: u32(d.at[3]), Op: ops[op]}
 	var err error
 	if op != 0 {
-		shift, _, err := decodeData(d[7])
+		shift, _, err := decodeData(d.at[7])
 		e.Bitwise.Shift = u32(shift)
 		if len(shift) == 4 { // the amount is in host order, unlike everything around it
 			e.Bitwise.Shift = uint32(shift[0]) | uint32(shift[1])<<8 | uint32(shift[2])<<16 |
@@ -220,75 +222,75 @@ func (e *Expr) bitwise(d map[uint16][]byte) bool {
 		}
 		return err == nil
 	}
-	if e.Bitwise.Mask, _, err = decodeData(d[4]); err != nil {
+	if e.Bitwise.Mask, _, err = decodeData(d.at[4]); err != nil {
 		return false
 	}
-	e.Bitwise.Xor, _, err = decodeData(d[5])
+	e.Bitwise.Xor, _, err = decodeData(d.at[5])
 	return err == nil
 }
 
-func (e *Expr) nat(d map[uint16][]byte) bool {
+func (e *Expr) nat(d *attrSet) bool {
 	switch e.Name {
 	case "masq":
-		e.NAT = &NAT{Kind: "masquerade", Flags: u32(d[1]), PortMin: u32(d[2]), PortMax: u32(d[3])}
+		e.NAT = &NAT{Kind: "masquerade", Flags: u32(d.at[1]), PortMin: u32(d.at[2]), PortMax: u32(d.at[3])}
 	case "redir":
-		e.NAT = &NAT{Kind: "redirect", PortMin: u32(d[1]), PortMax: u32(d[2]), Flags: u32(d[3])}
+		e.NAT = &NAT{Kind: "redirect", PortMin: u32(d.at[1]), PortMax: u32(d.at[2]), Flags: u32(d.at[3])}
 	case "tproxy":
-		e.NAT = &NAT{Kind: "tproxy", Family: u32(d[1]), AddrMin: u32(d[2]), PortMin: u32(d[3])}
+		e.NAT = &NAT{Kind: "tproxy", Family: u32(d.at[1]), AddrMin: u32(d.at[2]), PortMin: u32(d.at[3])}
 	default:
-		kind := u32(d[1])
+		kind := u32(d.at[1])
 		if kind > 1 {
 			return false
 		}
 		e.NAT = &NAT{
-			Kind: []string{"snat", "dnat"}[kind], Family: u32(d[2]), AddrMin: u32(d[3]),
-			AddrMax: u32(d[4]), PortMin: u32(d[5]), PortMax: u32(d[6]), Flags: u32(d[7]),
+			Kind: []string{"snat", "dnat"}[kind], Family: u32(d.at[2]), AddrMin: u32(d.at[3]),
+			AddrMax: u32(d.at[4]), PortMin: u32(d.at[5]), PortMax: u32(d.at[6]), Flags: u32(d.at[7]),
 		}
 	}
 	return true
 }
 
-func (e *Expr) generate(d map[uint16][]byte) bool {
+func (e *Expr) generate(d *attrSet) bool {
 	if e.Name == "numgen" {
 		kinds := []string{"inc", "random"}
-		k := u32(d[3])
+		k := u32(d.at[3])
 		if int(k) >= len(kinds) {
 			return false
 		}
-		e.Generate = &Generate{Kind: kinds[k], Dreg: u32(d[1]), Modulus: u32(d[2]), Offset: u32(d[4])}
+		e.Extra = &Extra{Generate: &Generate{Kind: kinds[k], Dreg: u32(d.at[1]), Modulus: u32(d.at[2]), Offset: u32(d.at[4])}}
 		return true
 	}
 	kinds := []string{"jhash", "symhash"}
-	k := u32(d[7])
+	k := u32(d.at[7])
 	if int(k) >= len(kinds) {
 		return false
 	}
-	e.Generate = &Generate{
-		Kind: kinds[k], Sreg: u32(d[1]), Dreg: u32(d[2]), Len: u32(d[3]), Modulus: u32(d[4]),
-		Seed: u32(d[5]), HasSeed: d[5] != nil, Offset: u32(d[6]),
-	}
+	e.Extra = &Extra{Generate: &Generate{
+		Kind: kinds[k], Sreg: u32(d.at[1]), Dreg: u32(d.at[2]), Len: u32(d.at[3]), Modulus: u32(d.at[4]),
+		Seed: u32(d.at[5]), HasSeed: d.at[5] != nil, Offset: u32(d.at[6]),
+	}}
 	return true
 }
 
 // dynset reads NFTA_DYNSET_*; 7 is one statement, 10 a list of them.
-func (e *Expr) dynset(d map[uint16][]byte) bool {
+func (e *Expr) dynset(d *attrSet) bool {
 	ops := []string{DynsetAdd, DynsetUpdate, DynsetDelete}
-	op := u32(d[3])
+	op := u32(d.at[3])
 	if int(op) >= len(ops) {
 		return false
 	}
-	e.Dynset = &Dynset{
-		Set: text(d[1]), Op: ops[op], Key: u32(d[4]), Data: u32(d[5]), TimeoutMs: u64(d[6]),
-		Invert: u32(d[9])&1 != 0,
-	}
+	e.Extra = &Extra{Dynset: &Dynset{
+		Set: text(d.at[1]), Op: ops[op], Key: u32(d.at[4]), Data: u32(d.at[5]), TimeoutMs: u64(d.at[6]),
+		Invert: u32(d.at[9])&1 != 0,
+	}}
 	var err error
 	switch {
-	case d[10] != nil:
-		e.Dynset.Exprs, err = decodeList(d[10])
-	case d[7] != nil:
+	case d.at[10] != nil:
+		e.Extra.Dynset.Exprs, err = decodeList(d.at[10])
+	case d.at[7] != nil:
 		var one Expr
-		one, err = decodeExpr(d[7])
-		e.Dynset.Exprs = []Expr{one}
+		one, err = decodeExpr(d.at[7])
+		e.Extra.Dynset.Exprs = []Expr{one}
 	}
 	return err == nil
 }

@@ -18,6 +18,15 @@ type Expr struct {
 	Reject    *Reject    `json:"reject,omitempty"`
 	Log       *Log       `json:"log,omitempty"`
 	Limit     *Limit     `json:"limit,omitempty"`
+	Xt        *Xt        `json:"xt,omitempty"`
+	Extra     *Extra     `json:"extra,omitempty"`
+	Plain     bool       `json:"plain,omitempty"` // counter, notrack, last: complete without parameters
+	Raw       Hex        `json:"raw,omitempty"`   // NFTA_EXPR_DATA of an opaque expression
+}
+
+// Extra is the typed form of the expressions that few rules have; at most one field is set. It is apart
+// because rulesets are large and most expressions are not among these.
+type Extra struct {
 	Quota     *Quota     `json:"quota,omitempty"`
 	Connlimit *Connlimit `json:"connlimit,omitempty"`
 	Generate  *Generate  `json:"generate,omitempty"`
@@ -32,9 +41,16 @@ type Expr struct {
 	Synproxy  *Synproxy  `json:"synproxy,omitempty"`
 	Osf       *Osf       `json:"osf,omitempty"`
 	Offload   string     `json:"offload,omitempty"` // flow add: the flowtable
-	Xt        *Xt        `json:"xt,omitempty"`
-	Plain     bool       `json:"plain,omitempty"` // counter, notrack, last: complete without parameters
-	Raw       Hex        `json:"raw,omitempty"`   // NFTA_EXPR_DATA of an opaque expression
+}
+
+var noExtra Extra
+
+// More returns the rare forms of an expression; none is set where it has none.
+func (e *Expr) More() *Extra {
+	if e.Extra == nil {
+		return &noExtra
+	}
+	return e.Extra
 }
 
 // Opaque says that the package knows no more of the expression than its name and bytes.

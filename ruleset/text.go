@@ -97,20 +97,20 @@ func (p *printer) expr(e *Expr) {
 		p.word(rejectText(e.Reject))
 	case e.Limit != nil:
 		p.word(limitText(e.Limit))
-	case e.Dynset != nil:
-		p.word(fmt.Sprintf("%s @%s { %s }", e.Dynset.Op, e.Dynset.Set, p.reg(e.Dynset.Key)))
-	case e.Generate != nil:
-		g := "numgen " + e.Generate.Kind
-		if e.Generate.Sreg != 0 {
-			g = e.Generate.Kind + " " + p.reg(e.Generate.Sreg)
+	case e.More().Dynset != nil:
+		p.word(fmt.Sprintf("%s @%s { %s }", e.More().Dynset.Op, e.More().Dynset.Set, p.reg(e.More().Dynset.Key)))
+	case e.More().Generate != nil:
+		g := "numgen " + e.More().Generate.Kind
+		if e.More().Generate.Sreg != 0 {
+			g = e.More().Generate.Kind + " " + p.reg(e.More().Generate.Sreg)
 		}
-		p.regs[e.Generate.Dreg] = fmt.Sprintf("%s mod %d", g, e.Generate.Modulus)
-	case e.Queue != nil:
-		p.word(fmt.Sprintf("queue to %d", e.Queue.Num))
-	case e.Objref != nil && e.Objref.Name != "":
-		p.word(fmt.Sprintf("%s name %q", objectNames[e.Objref.Type], e.Objref.Name))
-	case e.Offload != "":
-		p.word("flow add @" + e.Offload)
+		p.regs[e.More().Generate.Dreg] = fmt.Sprintf("%s mod %d", g, e.More().Generate.Modulus)
+	case e.More().Queue != nil:
+		p.word(fmt.Sprintf("queue to %d", e.More().Queue.Num))
+	case e.More().Objref != nil && e.More().Objref.Name != "":
+		p.word(fmt.Sprintf("%s name %q", objectNames[e.More().Objref.Type], e.More().Objref.Name))
+	case e.More().Offload != "":
+		p.word("flow add @" + e.More().Offload)
 	case e.Ct != nil:
 		p.word("ct " + ctName(e.Ct.Key) + " set " + p.reg(e.Ct.Sreg))
 	case e.Xt != nil:

@@ -189,9 +189,9 @@ func (tab *table) op(e *ruleset.Expr) op {
 			o.n = int(o.set.src.KeyLen)
 			o.fits(o.sreg, o.n)
 		}
-	case e.Dynset != nil:
-		o.set, o.sreg = tab.sets[e.Dynset.Set], regOffset(e.Dynset.Key)
-		o.inner = tab.ops(e.Dynset.Exprs)
+	case e.More().Dynset != nil:
+		o.set, o.sreg = tab.sets[e.More().Dynset.Set], regOffset(e.More().Dynset.Key)
+		o.inner = tab.ops(e.More().Dynset.Exprs)
 	}
 	return o
 }
@@ -429,7 +429,7 @@ func effects(c *chain, seen map[*chain]bool) (changes, rejects bool) {
 				rejects = true
 			case e.Meta != nil && e.Meta.Set && e.Meta.Key == ruleset.MetaNftrace:
 			case e.Meta != nil && e.Meta.Set, e.Ct != nil && e.Ct.Set, e.Payload != nil && e.Payload.Set,
-				e.Dynset != nil, e.Name == "notrack", e.NAT != nil, e.Opaque(),
+				e.More().Dynset != nil, e.Name == "notrack", e.NAT != nil, e.Opaque(),
 				e.Xt != nil && e.Xt.Target && (e.Xt.Decoded == nil || !e.Xt.Decoded.Continue):
 				changes = true
 			}

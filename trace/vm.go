@@ -369,7 +369,7 @@ type change struct {
 
 // dynset adds, updates or deletes an element (nft_dynset_eval).
 func (w *walk) dynset(o *op, r *rule) verdict {
-	d := o.expr.Dynset
+	d := o.expr.More().Dynset
 	if o.set == nil || o.sreg < 0 || o.sreg+int(o.set.src.KeyLen) > regBytes {
 		return w.abort(r, "set "+d.Set+" does not exist")
 	}
@@ -426,34 +426,34 @@ func (w *walk) slow(o *op, r *rule) verdict {
 	case e.Name == "notrack":
 		w.notrack()
 		return vNext
-	case e.Dynset != nil:
+	case e.More().Dynset != nil:
 		return w.dynset(o, r)
-	case e.Generate != nil:
-		return w.generate(e.Generate, r)
-	case e.Queue != nil:
+	case e.More().Generate != nil:
+		return w.generate(e.More().Generate, r)
+	case e.More().Queue != nil:
 		return verdict{kind: vQueue}
-	case e.Objref != nil:
-		return w.objref(e.Objref, r)
-	case e.Exthdr != nil:
-		return w.exthdr(e.Exthdr, r)
-	case e.Socket != nil:
-		return w.socketExpr(e.Socket, r)
-	case e.Rt != nil:
-		return w.unknownReg(max(regOffset(e.Rt.Dreg), 0), 16, "routing data of the packet")
-	case e.Send != nil && e.Send.Kind == "dup":
+	case e.More().Objref != nil:
+		return w.objref(e.More().Objref, r)
+	case e.More().Exthdr != nil:
+		return w.exthdr(e.More().Exthdr, r)
+	case e.More().Socket != nil:
+		return w.socketExpr(e.More().Socket, r)
+	case e.More().Rt != nil:
+		return w.unknownReg(max(regOffset(e.More().Rt.Dreg), 0), 16, "routing data of the packet")
+	case e.More().Send != nil && e.More().Send.Kind == "dup":
 		return vNext
-	case e.Offload != "": // only a connection that was seen both ways is offloaded (nft_flow_offload_eval)
+	case e.More().Offload != "": // only a connection that was seen both ways is offloaded (nft_flow_offload_eval)
 		if w.skb.given == "established" {
 			return w.maybe(r, "whether the connection is offloaded")
 		}
 		return vNo
 	case e.Xt != nil:
 		return w.xt(e.Xt, r)
-	case e.Limit != nil, e.Quota != nil, e.Connlimit != nil:
+	case e.Limit != nil, e.More().Quota != nil, e.More().Connlimit != nil:
 		return w.maybe(r, e.Name+" depends on the traffic before")
-	case e.Osf != nil, e.Xfrm != nil:
+	case e.More().Osf != nil, e.More().Xfrm != nil:
 		return w.maybe(r, e.Name+" depends on more than the packet")
-	case e.Synproxy != nil && w.skb.proto != protoTCP:
+	case e.More().Synproxy != nil && w.skb.proto != protoTCP:
 		return vNo
 	}
 	return w.abort(r, e.Name+" is not understood")
