@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/ringfence/ringfence/ruleset"
 	"github.com/ringfence/ringfence/snapshot"
 )
 
@@ -20,6 +21,9 @@ type Question struct {
 	Dport int
 	// Unbound also counts packets for ports of the host where no socket listens.
 	Unbound bool
+	// State is the conntrack state of the packets: new (also where it is empty), established, related,
+	// invalid or untracked.
+	State string
 	// Through counts only packets that are forwarded, of a target address: ports of the host that are
 	// published for somebody behind it.
 	Through bool
@@ -98,6 +102,12 @@ type arrival struct {
 	oif  int
 }
 
+// ctStates are the states of a question as bits of ct state.
+var ctStates = map[string]uint64{
+	"": ruleset.CtNew, "new": ruleset.CtNew, "established": ruleset.CtEstablished, "related": ruleset.CtRelated,
+	"invalid": ruleset.CtInvalid, "untracked": ruleset.CtUntracked,
+}
+
 func (m *Model) protoNumber(name string, v4 bool) (uint64, bool) {
 	if n, ok := protocols[name]; ok {
 		return n, true
@@ -114,7 +124,7 @@ func (m *Model) protoNumber(name string, v4 bool) (uint64, bool) {
 
 func (m *Model) askInOrder(q *Question, o Origin, v4, reversed, proof bool) Answer {
 	e := m.newEngine()
-	e.reversed, e.keep = reversed, proof
+	e.reversed, e.keep, e.state = reversed, proof, ctStates[q.State]
 	no := func(why string) Answer {
 		return Answer{Verdict: Unreachable, StoppedBy: []Cause{{Text: why}}, Certificate: []Proof{{
 			Question: Region{In: m.linkName(o), V4: v4, Empty: true}, Cubes: []ProofCube{{By: Cause{Text: why}}},
@@ -171,6 +181,9 @@ func (m *Model) linkName(o Origin) string {
 // starts is the packets that the question is about, as they begin their way.
 func (e *engine) starts(q *Question, o Origin, v4 bool, proto uint64) (list []cube, in *snapshot.Link, why string) {
 	c := e.packet(v4, proto)
+	if e.state != ruleset.CtNew && proto == 6 {
+		c.sets[fTCPFlags] = single(num(0x10)) // no connection attempt: an ACK
+	}
 	if proto == 1 || proto == 58 {
 		echo := uint64(8)
 		if !v4 {

@@ -167,7 +167,8 @@ func (m *machine) ct(c *cube, e *ruleset.Ct) (value, bool) {
 	if e.Key == ruleset.CtState {
 		return c.load(fCtState, 0, 4), true
 	}
-	if c.notrack || c.sets[fCtState].singleton() && c.sets[fCtState][0].lo == num(ruleset.CtInvalid) {
+	if state := c.sets[fCtState]; c.notrack || state.singleton() &&
+		(state[0].lo == num(ruleset.CtInvalid) || state[0].lo == num(ruleset.CtUntracked)) {
 		return nil, false
 	}
 	saddr, daddr, sport, dport := fSaddr, fDaddr, fSport, fDport
@@ -179,6 +180,9 @@ func (m *machine) ct(c *cube, e *ruleset.Ct) (value, bool) {
 	}
 	if e.Dir == "reply" { // from where the packet goes now, to where it seems to come from
 		saddr, daddr, sport, dport = fDaddr, fSaddr, fDport, fSport
+	}
+	if m.state == ruleset.CtEstablished && e.Key != ruleset.CtMark {
+		return unknown(16, "a property of an established connection"), true
 	}
 	switch e.Key {
 	case ruleset.CtDirection:

@@ -500,17 +500,22 @@ func hostPart(s set) u128 {
 	return s[0].lo
 }
 
-// pickAddr prefers an address of a host outside loopback, link-local, multicast and broadcast.
-func pickAddr(s set, v4 bool) string {
-	var aside set
+// special is addresses that make an odd witness: loopback, link-local, multicast and broadcast.
+func special(v4 bool) set {
 	prefixes := []string{"fe80::/10", "::/127", "ff00::/8"}
 	if v4 {
 		prefixes = []string{"127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "255.255.255.255/32", "0.0.0.0/8"}
 	}
+	var s set
 	for _, p := range prefixes {
-		aside = append(aside, prefixSet(netip.MustParsePrefix(p))...)
+		s = append(s, prefixSet(netip.MustParsePrefix(p))...)
 	}
-	aside = aside.normal()
+	return s.normal()
+}
+
+// pickAddr prefers an address that is not special.
+func pickAddr(s set, v4 bool) string {
+	aside := special(v4)
 	if rest := s.subtract(aside); !rest.empty() {
 		s = rest
 	}

@@ -146,6 +146,7 @@ type engine struct {
 	proof        []stoppedBy // them
 	question     cube        // as it was asked, before what cannot matter was left out
 	sliced       [nFields]set
+	state        uint64 // of conntrack, once it has seen the packets
 }
 
 // stoppedBy is packets of the question and what stopped them.
@@ -155,7 +156,9 @@ type stoppedBy struct {
 }
 
 func (m *Model) newEngine() *engine {
-	return &engine{Model: m, compiledSets: m.compiled, stopIndex: map[Cause]int{}, budget: maxCases}
+	return &engine{
+		Model: m, compiledSets: m.compiled, stopIndex: map[Cause]int{}, budget: maxCases, state: ruleset.CtNew,
+	}
 }
 
 func (e *engine) spend(n int) error {
@@ -227,7 +230,7 @@ func (e *engine) hook(hook string, v4 bool, dev string, in []cube) ([]cube, erro
 	for _, bc := range e.order(filters) {
 		prio := bc.chain.Base.Priority
 		if !tracked && prio >= conntrackPriority {
-			live, tracked = trackNew(live), true
+			live, tracked = e.track(live), true
 		}
 		if prio >= natPriority && nats != nil {
 			if live, err = e.translations(hook, nats, live); err != nil {
@@ -240,7 +243,7 @@ func (e *engine) hook(hook string, v4 bool, dev string, in []cube) ([]cube, erro
 		}
 	}
 	if !tracked {
-		live = trackNew(live)
+		live = e.track(live)
 	}
 	return e.translations(hook, nats, live)
 }
@@ -319,13 +322,21 @@ func partition(in []cube, keep func(*cube) bool) (yes, no []cube) {
 	return yes, no
 }
 
-// trackNew is conntrack seeing the first packet of a connection.
-func trackNew(in []cube) []cube {
+// track is conntrack seeing the packets: as the first of a connection, or in the state that the
+// question gives. Chains of type nat see only first packets.
+func (e *engine) track(in []cube) []cube {
 	out := make([]cube, len(in))
 	for i := range in {
 		out[i] = in[i]
-		if !in[i].notrack {
-			out[i] = in[i].with(fCtState, single(num(ruleset.CtNew)))
+		if in[i].notrack {
+			continue
+		}
+		out[i] = in[i].with(fCtState, single(num(e.state)))
+		if e.state != ruleset.CtNew && e.state != ruleset.CtRelated {
+			out[i].bound = true
+		}
+		if e.state == ruleset.CtEstablished || e.state == ruleset.CtRelated {
+			out[i].sets[fCtMark] = span(num(0), ones(32))
 		}
 	}
 	return out
@@ -512,12 +523,22 @@ func (e *engine) conclude(arrived []cube, err error, in *snapshot.Link, proto st
 		a.Because = e.legacy
 		return a
 	}
+	best := -1
 	for i := range arrived {
-		if len(arrived[i].doubts) == 0 {
-			return Answer{
-				Verdict: Reachable, Witness: arrived[i].witness(in, proto), Path: arrived[i].trail,
-			}
+		c := &arrived[i]
+		if len(c.doubts) > 0 {
+			continue
 		}
+		plain := !c.original(fDaddr).subtract(special(c.v4)).empty()
+		if best < 0 || plain {
+			best = i
+		}
+		if plain {
+			break
+		}
+	}
+	if best >= 0 {
+		return Answer{Verdict: Reachable, Witness: arrived[best].witness(in, proto), Path: arrived[best].trail}
 	}
 	// What is least in doubt names what would decide.
 	for i := range arrived {

@@ -32,6 +32,7 @@ type reachFlags struct {
 	ruleset        string
 	noCertificate  bool
 	check          bool
+	state          string
 }
 
 func (e *env) reachCommand() *cobra.Command {
@@ -88,6 +89,7 @@ func (e *env) reachCommand() *cobra.Command {
 	c.Flags().StringVar(&f.proto, "proto", "tcp", "tcp, udp, icmp, sctp or a number")
 	c.Flags().IntVar(&f.dport, "dport", 0, "destination `port`; 0 is any")
 	c.Flags().BoolVar(&f.unbound, "unbound", false, "also count ports of the host where nothing listens")
+	c.Flags().StringVar(&f.state, "state", "new", "conntrack `state` of the packets: new, established, related, invalid, untracked")
 	c.Flags().StringVar(&f.config, "config", "", "configuration `file` (YAML), for zones")
 	c.Flags().StringVar(&f.ruleset, "ruleset", "", "ask about this nftables `file` in place of the loaded ruleset")
 	c.Flags().StringVarP(&f.format, "format", "f", "text", "text or json")
@@ -105,6 +107,9 @@ func (f *reachFlags) validate() error {
 	case f.dport < 0 || f.dport > 65535:
 		return fmt.Errorf("dport %d: want 0 to 65535", f.dport)
 	}
+	if !slices.Contains([]string{"new", "established", "related", "invalid", "untracked"}, f.state) {
+		return fmt.Errorf("state %q: want new, established, related, invalid or untracked", f.state)
+	}
 	if _, err := (&trace.Packet{Proto: f.proto}).Protocol(); err != nil {
 		return err
 	}
@@ -113,7 +118,7 @@ func (f *reachFlags) validate() error {
 
 // question turns the flags into origins and a target of the host.
 func (f *reachFlags) question(s *snapshot.Snapshot, cfg *judge.Config) (*reach.Question, error) {
-	q := &reach.Question{Proto: f.proto, Dport: f.dport, Unbound: f.unbound}
+	q := &reach.Question{Proto: f.proto, Dport: f.dport, Unbound: f.unbound, State: f.state}
 	m := zones.Classify(s, cfg.Zones)
 	prefixes, err := parsePrefixes("src", f.src)
 	if err != nil {
@@ -254,7 +259,7 @@ func answer(s *snapshot.Snapshot, q *reach.Question) reachAnswer {
 	t := trace.New(s)
 	switch a.Verdict {
 	case reach.Reachable:
-		p := tracePacket(a.Witness)
+		p := tracePacket(a.Witness, q)
 		f := t.Packet(p)
 		if !arrives(q, s, &f) {
 			out.Verdict = reach.Unknown
@@ -264,7 +269,7 @@ func answer(s *snapshot.Snapshot, q *reach.Question) reachAnswer {
 		out.Witness, out.Fate, out.Path = p, &f, f.Path
 	case reach.Unknown:
 		for i := range a.Doubtful {
-			p := tracePacket(&a.Doubtful[i])
+			p := tracePacket(&a.Doubtful[i], q)
 			if f := t.Packet(p); arrives(q, s, &f) {
 				out.Verdict, out.Witness, out.Fate, out.Path = reach.Reachable, p, &f, f.Path
 				return out
@@ -292,6 +297,9 @@ func checkProof(s *snapshot.Snapshot, q *reach.Question, a *reachAnswer) error {
 	if err := json.Unmarshal(b, &list); err != nil {
 		return err
 	}
+	if q.State != "new" && q.State != "" {
+		return errors.New("only proofs about new connections can be re-checked")
+	}
 	t := &proof.Target{Host: q.To.Host, Addr: q.To.Addr.IsValid(), Dport: q.Dport, Unbound: q.Unbound}
 	for _, oif := range q.To.Oifs {
 		if l := s.Network.Link(oif); l != nil {
@@ -306,14 +314,19 @@ func checkProof(s *snapshot.Snapshot, q *reach.Question, a *reachAnswer) error {
 	return nil
 }
 
-func tracePacket(p *reach.Packet) *trace.Packet {
+func tracePacket(p *reach.Packet, q *reach.Question) *trace.Packet {
 	src, _ := netip.ParseAddr(p.Src)
 	dst, _ := netip.ParseAddr(p.Dst)
 	proto := p.Proto
 	if proto == "icmp" && dst.Is6() {
 		proto = "icmpv6"
 	}
-	return &trace.Packet{In: p.In, Src: src, Dst: dst, Proto: proto, Sport: uint16(p.Sport), Dport: uint16(p.Dport), SMAC: p.SMAC}
+	t := &trace.Packet{In: p.In, Src: src, Dst: dst, Proto: proto, Sport: uint16(p.Sport), Dport: uint16(p.Dport), SMAC: p.SMAC}
+	if q.State != "new" && q.State != "" {
+		ack := "A"
+		t.Ct, t.Flags = q.State, &ack
+	}
+	return t
 }
 
 // arrives says whether a fate is what the question asks for.
@@ -330,7 +343,7 @@ func arrives(q *reach.Question, s *snapshot.Snapshot, f *trace.Fate) bool {
 }
 
 func (e *env) printReach(f *reachFlags, a *reachAnswer) error {
-	a.Question = map[string]any{"from": f.from, "to": f.to, "src": f.src, "proto": f.proto, "dport": f.dport, "unbound": f.unbound}
+	a.Question = map[string]any{"from": f.from, "to": f.to, "src": f.src, "proto": f.proto, "dport": f.dport, "unbound": f.unbound, "state": f.state}
 	if f.noCertificate {
 		a.Certificate = nil
 	}
