@@ -31,7 +31,7 @@ func (b *builder) published() {
 			origin := reach.Origin{Iif: o.Index, From: o.From, Except: o.Except}
 			for _, proto := range []string{"tcp", "udp"} {
 				q := &reach.Question{From: []reach.Origin{origin}, Proto: proto, To: reach.Target{Addr: p.Addr()}, Through: true}
-				a := b.model.Reach(q)
+				a := b.model.Ask(q)
 				if a.Verdict == reach.Unreachable {
 					continue
 				}
@@ -40,7 +40,7 @@ func (b *builder) published() {
 				}
 				b.doc.Published = append(b.doc.Published, DocPublished{
 					Zone: o.Zone, Origin: o.Interface, Address: p.Addr().String(), Proto: proto, Ports: orEmpty(a.Ports),
-					Reach: docReach(a, o.Interface), Input: docReach(b.model.Reach(q), o.Interface),
+					Reach: docReach(a, o.Interface), Input: docReach(b.model.Ask(q), o.Interface),
 				})
 			}
 		}

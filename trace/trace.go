@@ -83,7 +83,6 @@ type Tracer struct {
 	fib6    *fib
 	tables  []*table
 	hooks   map[hookKey][]hookEntry
-	natOps  [2]bool // v4, v6: a base chain of type nat is registered
 	bridged bool    // there are base chains of the bridge family
 	general []Cause // what makes every fate unknown
 	sockets []socket

@@ -1,0 +1,277 @@
+package trace
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"slices"
+
+	"github.com/ringfence/ringfence/ruleset"
+)
+
+// conn is the conntrack entry of the packet.
+type conn struct {
+	state  uint32 // ct state bits
+	status word
+	mark   word
+	zone   uint16
+	reply  word // direction: 0 original, 1 reply; unknown bits where the question leaves it open
+	known  bool // the tuples are known: a first packet
+	// The original direction as the packet had it, and where translations lead.
+	src, dst         netip.Addr
+	sport, dport     uint16
+	newSrc, newDst   netip.Addr
+	newSport, newDpt uint16
+	natDst, natSrc   bool // initialized, also by a null binding
+}
+
+// The status bits (enum ip_conntrack_status).
+const (
+	ipsExpected   = 1 << 0
+	ipsSeenReply  = 1 << 1
+	ipsAssured    = 1 << 2
+	ipsConfirmed  = 1 << 3
+	ipsSrcNAT     = 1 << 4
+	ipsDstNAT     = 1 << 5
+	ipsSrcNATDone = 1 << 7
+	ipsDstNATDone = 1 << 8
+)
+
+// ct loads a conntrack key (nft_ct_get_eval). Without an entry the state is invalid, or untracked,
+// and every other key ends the rule.
+func (w *walk) ct(e *ruleset.Ct, r *rule) verdict {
+	at := regOffset(e.Dreg)
+	if at < 0 || at+ctLen(e.Key) > regBytes {
+		return w.abort(r, "a register that does not exist")
+	}
+	c := w.skb.ct
+	if e.Key == ruleset.CtState {
+		switch {
+		case c != nil:
+			w.regs.put32(at, c.state)
+		case w.skb.untrack:
+			w.regs.put32(at, ruleset.CtUntracked)
+		default:
+			w.regs.put32(at, ruleset.CtInvalid)
+		}
+		return vNext
+	}
+	if c == nil {
+		return vNo
+	}
+	switch e.Key {
+	case ruleset.CtDirection:
+		w.regs.putWord(at, c.reply)
+	case ruleset.CtStatus:
+		w.regs.putWord(at, c.status)
+	case ruleset.CtMark:
+		w.regs.putWord(at, c.mark)
+	case ruleset.CtHelper:
+		if c.state == ruleset.CtNew {
+			return vNo
+		}
+		return w.unknownReg(at, 16, "the helper of the connection")
+	case ruleset.CtL3proto:
+		w.regs.put8(at, map[bool]uint8{true: 2, false: 10}[w.skb.v4])
+	case ruleset.CtProtocol:
+		w.regs.put8(at, w.skb.proto)
+	case ruleset.CtZone:
+		w.regs.put16(at, c.zone)
+	case ruleset.CtLabels:
+		if !c.known {
+			return w.unknownReg(at, 16, "the labels of the connection")
+		}
+		w.regs.put(at, make([]byte, 16))
+	default:
+		return w.ctTuple(e, at, c)
+	}
+	return vNext
+}
+
+func ctLen(key uint32) int {
+	switch key {
+	case ruleset.CtSrc, ruleset.CtDst, ruleset.CtSrcIP6, ruleset.CtDstIP6, ruleset.CtHelper, ruleset.CtLabels:
+		return 16
+	case ruleset.CtPkts, ruleset.CtBytes, ruleset.CtAvgpkt:
+		return 8
+	}
+	return 4
+}
+
+// ctTuple loads an address or port of the connection in one direction.
+func (w *walk) ctTuple(e *ruleset.Ct, at int, c *conn) verdict {
+	if !c.known {
+		return w.unknownReg(at, ctLen(e.Key), "the addresses of an established connection")
+	}
+	if f := w.openTuple(e); f != "" {
+		return w.unknownReg(at, ctLen(e.Key), f)
+	}
+	src, dst, sport, dport := c.src, c.dst, c.sport, c.dport
+	if e.Dir == "reply" {
+		src, dst, sport, dport = c.newDst, c.newSrc, c.newDpt, c.newSport
+	}
+	put16 := func(n uint16) {
+		w.regs.put32(at, 0)
+		binary.BigEndian.PutUint16(w.regs.v[at:], n)
+	}
+	switch e.Key {
+	case ruleset.CtSrc, ruleset.CtSrcIP, ruleset.CtSrcIP6:
+		return w.ctAddr(e.Key, at, src)
+	case ruleset.CtDst, ruleset.CtDstIP, ruleset.CtDstIP6:
+		return w.ctAddr(e.Key, at, dst)
+	case ruleset.CtProtoSrc:
+		put16(sport)
+	case ruleset.CtProtoDst:
+		put16(dport)
+	default:
+		return w.unknownReg(at, ctLen(e.Key), "a property of the connection that grows with its traffic")
+	}
+	return vNext
+}
+
+// ctAddr loads an address; a key of the other family ends the rule.
+func (w *walk) ctAddr(key uint32, at int, a netip.Addr) verdict {
+	switch key {
+	case ruleset.CtSrcIP, ruleset.CtDstIP:
+		if !w.skb.v4 {
+			return vNo
+		}
+	case ruleset.CtSrcIP6, ruleset.CtDstIP6:
+		if w.skb.v4 {
+			return vNo
+		}
+	}
+	w.regs.put(at, a.AsSlice())
+	return vNext
+}
+
+// ctSet changes the conntrack entry (nft_ct_set_eval); without one it does nothing.
+func (w *walk) ctSet(e *ruleset.Ct, r *rule) verdict {
+	v, ok := w.readWord(e.Sreg)
+	if !ok {
+		return w.abort(r, "a register that does not exist")
+	}
+	c := w.skb.ct
+	switch e.Key {
+	case ruleset.CtMark:
+		if c != nil {
+			c.mark = v
+		}
+	case ruleset.CtZone:
+		if !w.skb.seen {
+			w.zone = uint16(v.v)
+		}
+	case ruleset.CtLabels:
+		if c != nil {
+			c.known = false
+		}
+	case ruleset.CtEventmask, ruleset.CtSecmark:
+	default:
+		return w.abort(r, "a ct key is set that is not understood")
+	}
+	return vNext
+}
+
+// notrack takes the packet out of conntrack, unless it is already in it (nft_notrack_eval).
+func (w *walk) notrack() {
+	if w.skb.ct == nil && !w.skb.untrack {
+		w.skb.untrack = true
+	}
+}
+
+// track is conntrack seeing the packet (nf_conntrack_in).
+func (w *walk) track() {
+	s := &w.skb
+	if s.seen || s.untrack && s.given == "" {
+		s.seen = true
+		return // seen before, on loopback; or told to stay out
+	}
+	s.seen = true
+	if s.untrack || s.given == "untracked" {
+		s.untrack = true
+		return
+	}
+	state := ctStates[s.given]
+	if s.given == "" {
+		state = w.firstState()
+	}
+	switch state {
+	case ruleset.CtInvalid:
+		return
+	case ruleset.CtUntracked:
+		s.untrack = true
+		return
+	}
+	c := &w.conn
+	*c = conn{
+		state: state, zone: w.zone, known: true, src: s.src(), dst: s.dst(), sport: s.port(0), dport: s.port(2),
+	}
+	c.newSrc, c.newDst, c.newSport, c.newDpt = c.src, c.dst, c.sport, c.dport
+	switch state {
+	case ruleset.CtEstablished:
+		c.known, c.natDst, c.natSrc = false, true, true
+		c.mark.unk, c.status.unk, c.reply.unk = 0xffffffff, 0xffffffff, 1
+	case ruleset.CtRelated:
+		c.status.v = ipsExpected
+		c.mark.unk = 0xffffffff
+	}
+	s.ct = c
+}
+
+// firstState is the state of the packet as the first of its connection: new, invalid, or untracked
+// for neighbour discovery.
+func (w *walk) firstState() uint32 {
+	s := &w.skb
+	switch s.proto {
+	case protoTCP:
+		return w.tcpState(s.nh[s.thoff+13])
+	case protoICMP:
+		if s.v4 {
+			return icmpState(s.nh[s.thoff])
+		}
+	case protoICMPv6:
+		if !s.v4 {
+			return icmpv6State(s.nh[s.thoff])
+		}
+	}
+	return ruleset.CtNew
+}
+
+// tcpState applies tcp_error and tcp_new (nf_conntrack_proto_tcp.c): combinations of flags that no
+// stack sends are invalid, and of the others a connection begins with a SYN or, where
+// nf_conntrack_tcp_loose allows it, with an ACK.
+func (w *walk) tcpState(flags uint8) uint32 {
+	const fin, syn, rst, psh, ack, urg = 1, 2, 4, 8, 16, 32
+	f := flags &^ (psh | 64 | 128)
+	valid := []uint8{syn, syn | urg, syn | ack, rst, rst | ack, fin | ack, fin | ack | urg, ack, ack | urg}
+	switch {
+	case !slices.Contains(valid, f), f&rst != 0, f&fin != 0, f&syn != 0 && f&ack != 0:
+		return ruleset.CtInvalid
+	case f&syn != 0:
+		return ruleset.CtNew
+	}
+	if loose, ok := w.sysctl("net/netfilter/nf_conntrack_tcp_loose"); ok && loose == 0 {
+		return ruleset.CtInvalid
+	}
+	return ruleset.CtNew
+}
+
+// icmpState: requests begin a connection; answers and errors without one are invalid.
+func icmpState(typ uint8) uint32 {
+	switch typ {
+	case 8, 13, 15, 17:
+		return ruleset.CtNew
+	}
+	return ruleset.CtInvalid
+}
+
+// icmpv6State likewise; neighbour discovery and multicast listeners are never tracked
+// (nf_conntrack_proto_icmpv6.c).
+func icmpv6State(typ uint8) uint32 {
+	switch typ {
+	case 128, 139:
+		return ruleset.CtNew
+	case 130, 131, 132, 133, 134, 135, 136, 137, 143:
+		return ruleset.CtUntracked
+	}
+	return ruleset.CtInvalid
+}

@@ -1,0 +1,179 @@
+package trace
+
+import (
+	"bytes"
+	"encoding/binary"
+
+	"github.com/ringfence/ringfence/ruleset"
+)
+
+// slow evaluates the expressions that are rare.
+func (w *walk) slow(o *op, r *rule) verdict {
+	e := o.expr
+	switch {
+	case e.Payload != nil && e.Payload.Set:
+		return w.payloadSet(e.Payload, r)
+	case e.Meta != nil && e.Meta.Set:
+		return w.metaSet(e.Meta, r)
+	case e.Ct != nil && e.Ct.Set:
+		return w.ctSet(e.Ct, r)
+	case e.Ct != nil:
+		return w.ct(e.Ct, r)
+	case e.Fib != nil:
+		return w.fibExpr(e.Fib, r)
+	case e.Bitwise != nil:
+		return w.shift(e.Bitwise, r)
+	case e.Byteorder != nil:
+		return w.byteorder(e.Byteorder, r)
+	case e.NAT != nil:
+		return w.nat(e.NAT, r)
+	case e.Reject != nil:
+		return verdict{kind: vReject}
+	case e.Name == "notrack":
+		w.notrack()
+		return vNext
+	case e.More().Dynset != nil:
+		return w.dynset(o, r)
+	case e.More().Generate != nil:
+		return w.generate(e.More().Generate, r)
+	case e.More().Queue != nil:
+		return verdict{kind: vQueue}
+	case e.More().Objref != nil:
+		return w.objref(e.More().Objref, r)
+	case e.More().Exthdr != nil:
+		return w.exthdr(e.More().Exthdr, r)
+	case e.More().Socket != nil:
+		return w.socketExpr(e.More().Socket, r)
+	case e.More().Rt != nil:
+		return w.unknownReg(max(regOffset(e.More().Rt.Dreg), 0), 16, "routing data of the packet")
+	case e.More().Send != nil && e.More().Send.Kind == "dup":
+		return vNext
+	case e.More().Offload != "": // only a connection that was seen both ways is offloaded (nft_flow_offload_eval)
+		if w.skb.given == "established" {
+			return w.maybe(r, "whether the connection is offloaded")
+		}
+		return vNo
+	case e.Xt != nil:
+		return w.xt(e.Xt, r)
+	case e.Limit != nil, e.More().Quota != nil, e.More().Connlimit != nil:
+		return w.maybe(r, e.Name+" depends on the traffic before")
+	case e.More().Osf != nil, e.More().Xfrm != nil:
+		return w.maybe(r, e.Name+" depends on more than the packet")
+	case e.More().Synproxy != nil && w.skb.proto != protoTCP:
+		return vNo
+	}
+	return w.abort(r, e.Name+" is not understood")
+}
+
+func (w *walk) shift(b *ruleset.Bitwise, r *rule) verdict {
+	src, dst := regOffset(b.Sreg), regOffset(b.Dreg)
+	n := int(b.Len)
+	if src < 0 || dst < 0 || n <= 0 || src+n > regBytes || dst+n > regBytes || n%4 != 0 || b.Shift >= 32 || b.Op == "mask" {
+		return w.abort(r, "bitwise "+b.Op+" of this form is not understood")
+	}
+	w.shiftBytes(w.regs.v[:], src, dst, n, b)
+	if w.regs.dirty {
+		w.shiftBytes(w.regs.unk[:], src, dst, n, b)
+	}
+	return vNext
+}
+
+// shiftBytes shifts words in host order, carrying over to the neighbour (nft_bitwise_eval_lshift).
+func (w *walk) shiftBytes(f []byte, src, dst, n int, b *ruleset.Bitwise) {
+	words := make([]uint32, n/4)
+	for i := range words {
+		words[i] = binary.NativeEndian.Uint32(f[src+4*i:])
+	}
+	carry := uint32(0)
+	if b.Op == "lshift" {
+		for i := len(words) - 1; i >= 0; i-- {
+			words[i], carry = words[i]<<b.Shift|carry, uint32(uint64(words[i])>>(32-b.Shift))
+		}
+	} else {
+		for i := range words {
+			words[i], carry = carry|words[i]>>b.Shift, uint32(uint64(words[i])<<(32-b.Shift))
+		}
+	}
+	for i, v := range words {
+		binary.NativeEndian.PutUint32(f[dst+4*i:], v)
+	}
+}
+
+// byteorder swaps units (nft_byteorder_eval): of two bytes one after the other, of four bytes and
+// eight bytes likewise.
+func (w *walk) byteorder(b *ruleset.Byteorder, r *rule) verdict {
+	src, dst, n, size := regOffset(b.Sreg), regOffset(b.Dreg), int(b.Len), int(b.Size)
+	if src < 0 || dst < 0 || size != 2 && size != 4 && size != 8 || n <= 0 || src+n > regBytes || dst+n > regBytes {
+		return w.abort(r, "byteorder of this form is not understood")
+	}
+	for _, f := range [][]byte{w.regs.v[:], w.regs.unk[:]} {
+		buf := bytes.Clone(f[src : src+n])
+		for at := 0; at+size <= n; at += size {
+			for i := range size {
+				f[dst+at+i] = buf[at+size-1-i]
+			}
+		}
+	}
+	return vNext
+}
+
+// generate loads a number that the question does not decide, each in turn.
+func (w *walk) generate(g *ruleset.Generate, r *rule) verdict {
+	at := regOffset(g.Dreg)
+	why := g.Kind + " chooses by more than the packet"
+	switch {
+	case at < 0:
+		return w.abort(r, "a register that does not exist")
+	case g.Modulus == 0 || g.Modulus > mapChoices:
+		return w.unknownReg(at, 4, why)
+	}
+	w.regs.put32(at, uint32(w.choose(int(g.Modulus), r, why))+g.Offset)
+	return vNext
+}
+
+func (w *walk) objref(o *ruleset.Objref, r *rule) verdict {
+	switch o.Type {
+	case ruleset.ObjectQuota, ruleset.ObjectLimit, ruleset.ObjectConnlimit:
+		return w.maybe(r, "object "+o.Name+" depends on the traffic before")
+	case ruleset.ObjectSynproxy, ruleset.ObjectTunnel:
+		return w.abort(r, "object "+o.Name+" is not understood")
+	}
+	if o.Set != "" { // a map to objects: a key that is not there ends the rule
+		s := r.chain.table.sets[o.Set]
+		at := regOffset(o.Sreg)
+		if s == nil || at < 0 || at+int(s.src.KeyLen) > regBytes || w.regs.unknown(at, int(s.src.KeyLen)) {
+			return w.maybe(r, "a map to objects")
+		}
+		el := w.search(s, w.regs.v[at:at+int(s.src.KeyLen)])
+		if el == nil {
+			return vNo
+		}
+		return w.maybe(r, "object "+el.src.Object+" can depend on the traffic before")
+	}
+	return vNext
+}
+
+// exthdr looks for a header that the packets of a question do not have: IPv6 extension headers and
+// IPv4 options. TCP options are left open.
+func (w *walk) exthdr(e *ruleset.Exthdr, r *rule) verdict {
+	at := regOffset(e.Dreg)
+	switch {
+	case e.Sreg != 0 || e.Dreg == 0:
+		return w.maybe(r, "whether the packet has the option that is changed")
+	case at < 0 || at+int(e.Len) > regBytes:
+		return w.abort(r, "a register that does not exist")
+	case e.Op == ruleset.ExthdrTCP && w.skb.proto == protoTCP, e.Op > ruleset.ExthdrIPv4:
+		if e.Present {
+			w.regs.put8(at, uint8(w.choose(2, r, "whether the packet has a TCP option")))
+			return vNext
+		}
+		if w.choose(2, r, "whether the packet has a TCP option") == 0 {
+			return vNo
+		}
+		return w.unknownReg(at, int(e.Len), "the value of a TCP option")
+	case e.Present:
+		w.regs.put8(at, 0)
+		return vNext
+	}
+	return vNo
+}

@@ -1,0 +1,219 @@
+package trace
+
+import (
+	"slices"
+
+	"github.com/ringfence/ringfence/ruleset"
+)
+
+// hookKey is a point in the stack: hook of a family, or of a device in the netdev family.
+type hookKey struct {
+	hook string
+	v4   bool
+	kind byte // 'i' ip and inet, 'b' bridge, 'n' netdev and inet ingress
+	dev  string
+}
+
+// What runs at a hook.
+type entryKind uint8
+
+const (
+	enChain entryKind = iota
+	enConntrack
+	enNAT
+	enLegacy
+	enTies // chains of equal priority whose order matters and is not known
+)
+
+// hookEntry is one registration at a hook, in the order of priorities.
+type hookEntry struct {
+	prio   int32
+	kind   entryKind
+	chain  *chain
+	chains []*chain // of nat, or of ties
+	legacy string
+	tied   int // of the kernel's own hooks: how many chains after it have its priority
+}
+
+// The priorities of the kernel's own hooks (enum nf_ip_hook_priorities).
+const (
+	prioConntrack = -200
+	prioDstNAT    = -100
+	prioSrcNAT    = 100
+)
+
+// compileHooks sorts the registrations of every hook.
+func (t *Tracer) compileHooks() {
+	for _, v4 := range []bool{true, false} {
+		for _, hook := range []string{"prerouting", "input", "forward", "output", "postrouting"} {
+			k := hookKey{hook: hook, v4: v4, kind: 'i'}
+			t.hooks[k] = t.entries(k, ruleset.FamilyInet, map[bool]string{true: ruleset.FamilyIP, false: ruleset.FamilyIP6}[v4])
+		}
+	}
+	for _, tab := range t.tables {
+		for _, c := range tab.chains {
+			b := c.src.Base
+			if b == nil || tab.src.Dormant {
+				continue
+			}
+			switch {
+			case tab.src.Family == ruleset.FamilyBridge:
+				k := hookKey{hook: b.Hook, kind: 'b'}
+				t.hooks[k] = t.entries(k, ruleset.FamilyBridge)
+				t.bridged = true
+			case tab.src.Family == ruleset.FamilyNetdev, b.Hook == "ingress":
+				for _, d := range b.Devices {
+					k := hookKey{hook: b.Hook, kind: 'n', dev: d}
+					t.hooks[k] = t.entries(k, ruleset.FamilyNetdev, ruleset.FamilyInet)
+				}
+			}
+		}
+	}
+}
+
+func (t *Tracer) entries(k hookKey, families ...string) []hookEntry {
+	var chains []*chain
+	for _, tab := range t.tables {
+		if tab.src.Dormant || !slices.Contains(families, tab.src.Family) {
+			continue
+		}
+		// Newer registrations of a priority run first (nf_hook_entries_grow, Linux 4.14 and later).
+		for i := len(tab.src.Chains) - 1; i >= 0; i-- {
+			c := tab.chains[tab.src.Chains[i].Name]
+			if b := c.src.Base; b != nil && b.Hook == k.hook && (k.kind != 'n' || slices.Contains(b.Devices, k.dev)) {
+				chains = append(chains, c)
+			}
+		}
+	}
+	slices.SortStableFunc(chains, func(a, b *chain) int {
+		return int(a.src.Base.Priority) - int(b.src.Base.Priority)
+	})
+	var list []hookEntry
+	nat := hookEntry{kind: enNAT, prio: prioDstNAT}
+	if k.hook == "input" || k.hook == "postrouting" {
+		nat.prio = prioSrcNAT
+	}
+	registered := false
+	for _, c := range chains {
+		if c.src.Base.Type == "nat" && k.kind == 'i' {
+			nat.chains = append(nat.chains, c)
+			continue
+		}
+		list = append(list, hookEntry{prio: c.src.Base.Priority, chain: c})
+	}
+	if k.kind == 'i' {
+		registered = t.natRegistered(families)
+	}
+	list = groupTies(list)
+	add := func(e hookEntry) {
+		i := slices.IndexFunc(list, func(x hookEntry) bool { return x.prio >= e.prio })
+		if i < 0 {
+			i = len(list)
+		}
+		for j := i; j < len(list) && list[j].prio == e.prio && list[j].kind == enChain && e.kind != enLegacy; j++ {
+			e.tied++
+		}
+		list = slices.Insert(list, i, e)
+	}
+	if registered {
+		add(nat)
+	}
+	if k.kind == 'i' {
+		for _, e := range t.legacyEntries(k) {
+			add(e)
+		}
+		if k.hook == "prerouting" || k.hook == "output" {
+			add(hookEntry{kind: enConntrack, prio: prioConntrack})
+		}
+	}
+	return list
+}
+
+// natRegistered says whether any base chain of type nat is registered in the family: the kernel then
+// has its translation at all four hooks (nf_nat_register_fn).
+func (t *Tracer) natRegistered(families []string) bool {
+	for _, tab := range t.tables {
+		if tab.src.Dormant || !slices.Contains(families, tab.src.Family) {
+			continue
+		}
+		for _, c := range tab.chains {
+			if c.src.Base != nil && c.src.Base.Type == "nat" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// groupTies joins chains of equal priority whose order could matter: of several tables, where one
+// changes what another sees, or where some reject and others drop. Their order is that of
+// registration, which no listing shows.
+func groupTies(list []hookEntry) []hookEntry {
+	var out []hookEntry
+	for i := 0; i < len(list); {
+		j := i + 1
+		for j < len(list) && list[j].prio == list[i].prio {
+			j++
+		}
+		group := list[i:j]
+		if len(group) > 1 && orderMatters(group) {
+			e := hookEntry{kind: enTies, prio: list[i].prio}
+			for _, g := range group {
+				e.chains = append(e.chains, g.chain)
+			}
+			out = append(out, e)
+		} else {
+			out = append(out, group...)
+		}
+		i = j
+	}
+	return out
+}
+
+func orderMatters(group []hookEntry) bool {
+	tables := map[*table]bool{}
+	changes, rejects := false, false
+	for _, g := range group {
+		tables[g.chain.table] = true
+		c, r := effects(g.chain, map[*chain]bool{})
+		changes, rejects = changes || c, rejects || r
+	}
+	return len(tables) > 1 && (changes || rejects)
+}
+
+// effects says whether a chain, with all that it jumps to, changes packets, marks or sets, and
+// whether it rejects.
+func effects(c *chain, seen map[*chain]bool) (changes, rejects bool) {
+	if seen[c] {
+		return false, false
+	}
+	seen[c] = true
+	visit := func(v verdict) {
+		if v.to != nil {
+			a, b := effects(v.to, seen)
+			changes, rejects = changes || a, rejects || b
+		}
+	}
+	for i := range c.rules {
+		for j := range c.rules[i].ops {
+			o := &c.rules[i].ops[j]
+			e := o.expr
+			switch {
+			case o.kind == opVerdict:
+				visit(o.verdict)
+			case o.kind == opLookup:
+				for _, v := range o.set.verdicts() {
+					visit(v)
+				}
+			case e.Reject != nil, e.Xt != nil && e.Xt.Decoded != nil && e.Xt.Decoded.Reject:
+				rejects = true
+			case e.Meta != nil && e.Meta.Set && e.Meta.Key == ruleset.MetaNftrace:
+			case e.Meta != nil && e.Meta.Set, e.Ct != nil && e.Ct.Set, e.Payload != nil && e.Payload.Set,
+				e.More().Dynset != nil, e.Name == "notrack", e.NAT != nil, e.Opaque(),
+				e.Xt != nil && e.Xt.Target && (e.Xt.Decoded == nil || !e.Xt.Decoded.Continue):
+				changes = true
+			}
+		}
+	}
+	return changes, rejects
+}
