@@ -58,7 +58,7 @@ bench: build
 # 600 packets each. It takes about a minute for 150.
 RULESETS ?= 150
 differential:
-	RINGFENCE_DIFFERENTIAL=$(RULESETS) go test -count=1 -timeout 60m -v -run 'AgreesWithKernel' ./e2e
+	RINGFENCE_DIFFERENTIAL=$(RULESETS) go test -count=1 -timeout 60m -v -run 'AgreesWithKernel|NotTorn|NoticesMutations' ./e2e
 
 fuzz: FUZZTIME = 2m
 fuzz: fuzz-run

@@ -174,7 +174,7 @@ func FuzzModel(f *testing.F) {
 }
 
 func BenchmarkSocketLinearRules(b *testing.B) {
-	for _, n := range []int{1000, 10000} {
+	for _, n := range []int{1000, 10_000, 50_000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			s := host(b)
 			c := s.NFTables.Ruleset.Tables[0].Chain("input")
@@ -191,5 +191,25 @@ func BenchmarkSocketLinearRules(b *testing.B) {
 				NewModel(s).Socket(from(s, "mgmt0"), &ssh, true)
 			}
 		})
+	}
+}
+
+// BenchmarkSocketLargeSet asks about a chain with a set of 100,000 addresses.
+func BenchmarkSocketLargeSet(b *testing.B) {
+	s := host(b)
+	set := ruleset.Set{Name: "blocked", KeyLen: 4}
+	for i := range 100_000 {
+		set.Elements = append(set.Elements, ruleset.Element{Key: ruleset.Hex{100, byte(i >> 15), byte(i >> 7), byte(i << 1)}})
+	}
+	t := &s.NFTables.Ruleset.Tables[0]
+	t.Sets = append(t.Sets, set)
+	c := t.Chain("input")
+	c.Rules = append([]ruleset.Rule{{Handle: 1, Exprs: []ruleset.Expr{
+		{Name: "payload", Payload: &ruleset.Payload{Base: "network", Offset: 12, Len: 4, Dreg: 1}},
+		{Name: "lookup", Lookup: &ruleset.Lookup{Set: "blocked", Sreg: 1}},
+		{Name: "immediate", Immediate: &ruleset.Immediate{Verdict: &ruleset.Verdict{Kind: ruleset.Drop}}},
+	}}}, c.Rules...)
+	for b.Loop() {
+		NewModel(s).Socket(from(s, "mgmt0"), &ssh, true)
 	}
 }
