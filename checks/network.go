@@ -257,14 +257,12 @@ func (s *Scan) readRoutes(h *vnl.Handle, sec *snapshot.Network, out *Outcome) {
 		for _, r := range routes {
 			sec.Routes = append(sec.Routes, toRoute(fam.n, &r))
 		}
-		rules, err := h.RuleList(fam.af)
+		rules, err := s.readRules(fam.n)
 		if err != nil {
 			out.fail(fmt.Sprintf("list IPv%d policy rules", fam.n), err)
 			return
 		}
-		for _, r := range rules {
-			sec.Rules = append(sec.Rules, toPolicyRule(fam.n, &r))
-		}
+		sec.Rules = append(sec.Rules, rules...)
 	}
 	slices.SortStableFunc(sec.Routes, func(a, b snapshot.Route) int {
 		return cmp.Or(cmp.Compare(a.Family, b.Family), cmp.Compare(a.Table, b.Table),
@@ -293,38 +291,6 @@ func toRoute(family int, r *vnl.Route) snapshot.Route {
 		out.Oifs = append(out.Oifs, hop.LinkIndex)
 	}
 	return out
-}
-
-func toPolicyRule(family int, r *vnl.Rule) snapshot.PolicyRule {
-	// The library reports an unset selector as -1 and hands the action's type on as a number.
-	actions := map[uint8]string{
-		0: "lookup", 1: "lookup", 2: "goto", 3: "nop", 6: "blackhole", 7: "unreachable", 8: "prohibit",
-	}
-	p := snapshot.PolicyRule{
-		Family: family, Priority: max(r.Priority, 0), Iif: r.IifName, Oif: r.OifName, Table: r.Table,
-		Invert: r.Invert, Mark: r.Mark, Action: actions[r.Type],
-		Other:   r.UIDRange != nil || r.TunID > 0 || r.SuppressIfgroup >= 0,
-		IPProto: max(r.IPProto, 0), Tos: int(r.Tos), Goto: max(r.Goto, 0), SuppressBits: r.SuppressPrefixlen + 1,
-	}
-	if r.Sport != nil {
-		p.Sport = [2]int{int(r.Sport.Start), int(r.Sport.End)}
-	}
-	if r.Dport != nil {
-		p.Dport = [2]int{int(r.Dport.Start), int(r.Dport.End)}
-	}
-	if r.Mask != nil {
-		p.Mask = *r.Mask
-	}
-	if p.Action == "" {
-		p.Action = fmt.Sprintf("action-%d", r.Type)
-	}
-	if r.Src != nil {
-		p.Src = r.Src.String()
-	}
-	if r.Dst != nil {
-		p.Dst = r.Dst.String()
-	}
-	return p
 }
 
 // networkSysctls reads the switches that decide forwarding and filtering. /proc/sys/net shows the
