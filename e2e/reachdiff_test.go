@@ -50,8 +50,21 @@ func TestReachAgreesWithKernel(t *testing.T) {
 	if !inNamespace(t) {
 		return
 	}
-	b := newCrossing(t, crossing)
-	seed, rulesets, perRuleset := uint64(20261122), 12, 120
+	reachAgrees(t, crossing, 12)
+}
+
+// TestReachAgreesWithKernelOnDetours is the same with other routes and switches.
+func TestReachAgreesWithKernelOnDetours(t *testing.T) {
+	if !inNamespace(t) {
+		return
+	}
+	reachAgrees(t, detour, 4)
+}
+
+func reachAgrees(t *testing.T, script string, random int) {
+	t.Helper()
+	b := newCrossing(t, script)
+	seed, rulesets, perRuleset := uint64(20261122), random, 120
 	if s := os.Getenv("RINGFENCE_DIFFERENTIAL"); s != "" {
 		n, err := strconv.Atoi(s)
 		if err != nil {

@@ -284,6 +284,9 @@ func (e *engine) destinations(q *Question, v4 bool) set {
 	for _, oif := range q.To.Oifs {
 		s = append(s, fib.via(oif)...)
 	}
+	if !v4 {
+		s = append(s, prefixSet(netip.MustParsePrefix("fe80::/10"))...)
+	}
 	return append(set{}, s...).normal()
 }
 
@@ -305,7 +308,7 @@ func (e *engine) localStarts(c cube, o Origin, v4 bool) ([]cube, *snapshot.Link,
 		return nil, nil, ""
 	}
 	var list []cube
-	for _, r := range fib.lookup(c, "lo") {
+	for _, r := range fib.lookup(c, "lo", true) {
 		y, p := r.cube, &r.part
 		oif := 0
 		switch {

@@ -45,13 +45,42 @@ func (e *engine) certificate(whole cube, in *snapshot.Link) Proof {
 		name = in.Name
 	}
 	p := Proof{Question: whole.region(name), Cubes: []ProofCube{}}
+	var loose []cube
 	for _, s := range e.proof {
-		if !s.cube.shadow {
-			c := s.cube.sent()
-			p.Cubes = append(p.Cubes, ProofCube{c.region(name), s.by})
+		if s.cube.shadow {
+			continue
+		}
+		parts := []cube{s.cube.sent()}
+		if s.cube.loose { // these can overlap each other
+			for i := range loose {
+				var rest []cube
+				for j := range parts {
+					rest = append(rest, parts[j].without(&loose[i])...)
+				}
+				parts = rest
+			}
+			loose = append(loose, parts...)
+		}
+		for i := range parts {
+			p.Cubes = append(p.Cubes, ProofCube{parts[i].region(name), s.by})
 		}
 	}
 	return p
+}
+
+// without is the packets that are not in o, in disjoint parts.
+func (c *cube) without(o *cube) []cube {
+	var out []cube
+	rest := *c
+	for _, f := range sentFields {
+		in, not := rest.split(f, o.sets[f])
+		if len(in) == 0 {
+			return []cube{*c}
+		}
+		out = append(out, not...)
+		rest = in[0]
+	}
+	return out
 }
 
 // sentFields are the fields that the sender chooses.

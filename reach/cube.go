@@ -85,6 +85,9 @@ type cube struct {
 	bound, keptAddr, keptPort bool
 	// shadow: the same packets are followed another way too.
 	shadow bool
+	// loose: a translation is not known, so that a part of where the packets go now is not a part of what
+	// was sent.
+	loose bool
 	// snat: the source was translated; keptSport: but not its port.
 	snat, keptSport bool
 

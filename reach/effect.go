@@ -51,6 +51,7 @@ func (m *machine) natExpr(c *ruleset.Chain, r *ruleset.Rule, n *ruleset.NAT, st 
 	if !okA || !okP {
 		st.cube = m.doubtful(c, r, st.cube, "a translation to what is not constant")
 		addr, port = span(num(0), ones(uint(8*st.cube.width()))), span(num(0), num(65535))
+		st.cube.loose = true
 	}
 	if n.Family == 2 && !st.cube.v4 || n.Family == 10 && st.cube.v4 {
 		return nil, []state{st}, nil // not for this family (nft_nat_inet_eval)

@@ -158,12 +158,13 @@ func (f *fib) input(c cube, iif string) []routed {
 		}
 		c = rest[0]
 	}
-	return append(out, f.lookup(c, iif)...)
+	return append(out, f.lookup(c, iif, true)...)
 }
 
 // lookup parts packets by their routes (fib_rules_lookup): the policy rules in order, in each table the
-// longest prefix.
-func (f *fib) lookup(c cube, iif string) []routed {
+// longest prefix. Without transport the look-up is for addresses alone, and rules that ask for a protocol
+// or ports do not match.
+func (f *fib) lookup(c cube, iif string, transport bool) []routed {
 	var out []routed
 	live := []cube{c}
 	if !f.policy {
@@ -179,7 +180,7 @@ func (f *fib) lookup(c cube, iif string) []routed {
 		r := &f.rules[i]
 		var next []cube
 		for _, l := range live {
-			yes, no := f.selects(r, l, iif)
+			yes, no := f.selects(r, l, iif, transport)
 			if r.Invert {
 				yes, no = no, yes
 			}
@@ -201,8 +202,9 @@ func (f *fib) lookup(c cube, iif string) []routed {
 
 // selects parts packets by the selectors of a policy rule. What cannot be decided is on both sides,
 // with a doubt.
-func (f *fib) selects(r *snapshot.PolicyRule, c cube, iif string) (yes, no []cube) {
-	if r.Iif != "" && r.Iif != iif || r.Oif != "" || r.Tos != 0 {
+func (f *fib) selects(r *snapshot.PolicyRule, c cube, iif string, transport bool) (yes, no []cube) {
+	byTransport := r.IPProto != 0 || r.Sport != [2]int{} || r.Dport != [2]int{}
+	if r.Iif != "" && r.Iif != iif || r.Oif != "" || r.Tos != 0 || byTransport && !transport {
 		return nil, []cube{c}
 	}
 	unsure := r.Other || r.Action == "goto"

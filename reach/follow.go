@@ -32,7 +32,7 @@ func (e *engine) route(live []cube, in *snapshot.Link, fib *fib) ([]arrival, err
 		e.undecided = append(e.undecided, Cause{Text: "whether " + in.Name + " forwards was not read"})
 	}
 	for i := range live {
-		for _, r := range fib.input(live[i], in.Name) {
+		for _, r := range e.routes(live[i], in, fib) {
 			c, p := r.cube, &r.part
 			switch {
 			case p.kind == routeKind["local"], p.kind == routeKind["broadcast"], p.kind == routeKind["anycast"]:
@@ -88,6 +88,56 @@ func (e *engine) route(live []cube, in *snapshot.Link, fib *fib) ([]arrival, err
 		}
 	}
 	return out, nil
+}
+
+// routes is the routes of packets that came in. IPv6 looks up link-local destinations on the interface
+// alone (rt6_need_strict): they are its own address, a neighbour's on the same link, or nobody's.
+func (e *engine) routes(c cube, in *snapshot.Link, fib *fib) []routed {
+	if fib.v4 || in.Loopback {
+		return fib.input(c, in.Name)
+	}
+	scoped, rest := c.split(fDaddr, prefixSet(netip.MustParsePrefix("fe80::/10")))
+	var out []routed
+	for i := range rest {
+		out = append(out, fib.input(rest[i], in.Name)...)
+	}
+	parts := []part{{kind: routeKind["local"], oifs: []int{in.Index}}}
+	for _, a := range linkAddrs(in, false) {
+		if a.Addr().IsLinkLocalUnicast() {
+			parts[0].addrs = append(parts[0].addrs, single(addrNumber(a.Addr()))...)
+		}
+	}
+	parts[0].addrs = parts[0].addrs.normal()
+	for _, r := range e.snap.Network.Routes {
+		p, err := netip.ParsePrefix(r.Dst)
+		if err == nil && r.Family == 6 && p.Addr().IsLinkLocalUnicast() && slices.Contains(r.Oifs, in.Index) && r.Type != "multicast" {
+			parts = append(parts, part{addrs: prefixSet(p), kind: routeKind[r.Type], oifs: []int{in.Index}, route: r.Dst})
+		}
+	}
+	slices.SortStableFunc(parts[1:], func(a, b part) int { // the longest prefix first: the smallest set
+		switch wa, wb := a.addrs.weight(), b.addrs.weight(); {
+		case wa < wb:
+			return -1
+		case wa > wb:
+			return 1
+		}
+		return 0
+	})
+	for _, p := range parts {
+		var next []cube
+		for i := range scoped {
+			in, not := scoped[i].split(fDaddr, p.addrs)
+			next = append(next, not...)
+			for _, x := range in {
+				out = append(out, routed{x, p})
+			}
+		}
+		scoped = next
+	}
+	for _, x := range scoped {
+		out = append(out, routed{x, part{kind: routeKind["unreachable"], route: "no route"}})
+	}
+	return out
 }
 
 // forwardable6 stops sources that IPv6 never forwards (ip6_forward).

@@ -247,7 +247,7 @@ func (m *machine) fib(e *ruleset.Fib, st state) []state {
 		return []state{{st.cube, st.regs.set(e.Dreg, m.fibResult(e, p, 0))}}
 	}
 	var out []state
-	for _, r := range fib.lookup(m.asked(e, f, st.cube), "lo") {
+	for _, r := range fib.lookup(m.asked(e, f, st.cube), "lo", false) {
 		out = append(out, state{answered(st.cube, f, r.cube), st.regs.set(e.Dreg, m.fibResult(e, r.part, dev))})
 	}
 	return out
@@ -256,11 +256,12 @@ func (m *machine) fib(e *ruleset.Fib, st state) []state {
 // answered narrows a cube to the part of the flow that a route was found for.
 func answered(c cube, f field, flow cube) cube {
 	cb := c.with(fDaddr, flow.sets[fDaddr])
+	cb = cb.with(fSaddr, flow.sets[fSaddr])
 	if f == fSaddr {
 		cb = c.with(fSaddr, flow.sets[fDaddr])
 		cb = cb.with(fDaddr, flow.sets[fSaddr])
 	}
-	cb.doubts = flow.doubts
+	cb.doubts, cb.shadow = flow.doubts, flow.shadow
 	return cb
 }
 
@@ -291,7 +292,7 @@ func (m *machine) fibType6(e *ruleset.Fib, f field, dev int, st state) []state {
 		live = rest
 	}
 	for i := range live {
-		for _, r := range m.fibs[false].lookup(m.asked(e, f, live[i]), "lo") {
+		for _, r := range m.fibs[false].lookup(m.asked(e, f, live[i]), "lo", false) {
 			kind := r.part.kind
 			if kind == routeKind["local"] && dev != 0 {
 				kind = routeKind["unicast"]

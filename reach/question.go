@@ -141,6 +141,9 @@ func (m *Model) packet(v4 bool, proto uint64) cube {
 	c.sets[fProto] = single(num(proto))
 	c.sets[fSport] = span(num(1), num(65535))
 	c.sets[fDport] = span(num(0), num(65535))
+	if proto != 6 && proto != 17 && proto != 33 && proto != 132 && proto != 136 { // no ports
+		c.sets[fSport], c.sets[fDport] = single(num(0)), single(num(0))
+	}
 	c.sets[fICMPType], c.sets[fICMPCode] = span(num(0), num(255)), span(num(0), num(255))
 	c.sets[fTCPFlags] = single(num(2))
 	c.sets[fMark], c.sets[fCtMark] = single(num(0)), single(num(0))
@@ -260,6 +263,9 @@ func (e *engine) toHost(in []cube, iif *snapshot.Link, fib *fib) ([]cube, error)
 		return nil, err
 	}
 	live = e.receive(live, iif, fib)
+	if !v4 && !iif.Loopback {
+		live = e.scoped(live, iif)
+	}
 	var local []cube
 	for i := range live {
 		yes, no := live[i].split(fDaddr, fib.local())
@@ -305,7 +311,7 @@ func (e *engine) receive(in []cube, iif *snapshot.Link, fib *fib) []cube {
 		}
 	}
 	if !fib.v4 {
-		return e.scoped(live, iif)
+		return live
 	}
 	return e.reversePath(live, iif, fib)
 }
@@ -347,8 +353,12 @@ func (e *engine) reversePath(in []cube, iif *snapshot.Link, fib *fib) []cube {
 	allMark, ownMark := e.switchOf(iif.Index, "src_valid_mark")
 	var live []cube
 	for i := range in {
-		for _, r := range fib.lookup(in[i].reverse(allMark != 0 || ownMark != 0), "lo") {
+		back := in[i].reverse(allMark != 0 || ownMark != 0)
+		back.sets[fSport], back.sets[fDport] = in[i].sets[fDport], in[i].sets[fSport]
+		for _, r := range fib.lookup(back, "lo", true) {
 			c := answered(in[i], fSaddr, r.cube)
+			c = c.with(fSport, r.cube.sets[fDport])
+			c = c.with(fDport, r.cube.sets[fSport])
 			ok := mode == 0 && r.part.kind != routeKind["local"] && r.part.kind != routeKind["broadcast"] ||
 				r.part.kind == routeKind["unicast"] && (mode != 1 || slices.Contains(r.part.oifs, iif.Index))
 			if ok {
@@ -364,7 +374,7 @@ func (e *engine) reversePath(in []cube, iif *snapshot.Link, fib *fib) []cube {
 // reverse is the flow back to the source.
 func (c *cube) reverse(mark bool) cube {
 	d := *c
-	d.keptAddr, d.keptPort = false, false
+	d.keptAddr, d.keptPort, d.keptSport = false, false, false
 	d.sets[fSaddr], d.sets[fDaddr] = c.sets[fDaddr], c.sets[fSaddr]
 	if !mark {
 		d.sets[fMark] = single(num(0))

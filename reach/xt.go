@@ -270,6 +270,7 @@ func (m *machine) xtNAT(n *ruleset.XtNAT, st state) (*ruleset.Verdict, []state, 
 	cb := st.cube.translate(addr, port)
 	if addr != nil && !addr.singleton() || port != nil && !port.singleton() {
 		cb = cb.doubt(Cause{Text: "a translation to a range: the kernel chooses"})
+		cb.loose = true
 	}
 	st.cube = cb
 	return accept, []state{st}, nil

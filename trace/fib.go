@@ -355,7 +355,7 @@ func (w *walk) fibDevice(e *ruleset.Fib, addr netip.Addr, dev *link) *link {
 	if (w.hook == "prerouting" || w.hook == "input" || w.hook == "ingress") && w.in != nil && w.in.Loopback {
 		return w.in // nft_fib_can_skip
 	}
-	fl := flow{dst: addr, src: s.src(), proto: s.proto}
+	fl := flow{dst: addr, src: s.src()}
 	if e.Flags&ruleset.FibDaddr == 0 {
 		fl.src = s.dst()
 		if s.v4 && zeronet(addr) && (s.dst() == limitedBroadcast || s.dst().IsMulticast()) {
@@ -409,7 +409,7 @@ func (w *walk) addrType6(e *ruleset.Fib, addr netip.Addr, dev *link) int {
 	if dev != nil && slices.Contains(dev.v6, addr) {
 		return rtnLocal
 	}
-	fl := flow{dst: addr, proto: w.skb.proto}
+	fl := flow{dst: addr}
 	if dev != nil && addr.IsLinkLocalUnicast() {
 		fl.oif = dev.Index
 	}

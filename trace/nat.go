@@ -102,13 +102,13 @@ func (w *walk) pickAddr(lo, hi []byte, netmap, source bool, r *rule) (netip.Addr
 		return a, true
 	}
 	if netmap {
-		if w.open('s') || w.open('d') {
-			w.abort(r, splitField('d'))
-			return a, false
-		}
-		old := w.skb.dst()
+		old, f := w.skb.dst(), byte('d')
 		if source {
-			old = w.skb.src()
+			old, f = w.skb.src(), 's'
+		}
+		if w.open(f) {
+			w.abort(r, splitField(f))
+			return a, false
 		}
 		b := old.AsSlice()
 		for i := range b {
