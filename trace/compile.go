@@ -150,8 +150,11 @@ func (tab *table) op(e *ruleset.Expr) op {
 		o.fits(o.dreg, len(o.data))
 	case e.Payload != nil && !e.Payload.Set:
 		o.kind, o.dreg = opPayload, regOffset(e.Payload.Dreg)
-		o.base, o.off, o.n = e.Payload.Base[0], int(e.Payload.Offset), int(e.Payload.Len)
+		o.off, o.n = int(e.Payload.Offset), int(e.Payload.Len)
 		o.fits(o.dreg, o.n)
+		if o.base = payloadBases[e.Payload.Base]; o.base == 0 {
+			o.kind = opSlow
+		}
 	case e.Meta != nil && !e.Meta.Set:
 		o.kind, o.dreg, o.key = opMeta, regOffset(e.Meta.Dreg), e.Meta.Key
 		o.fits(o.dreg, metaLen(o.key))
@@ -199,6 +202,11 @@ func (o *op) fits(at, n int) {
 	if at < 0 || n < 0 || at+n > regBytes {
 		o.kind = opSlow
 	}
+}
+
+// payloadBases are the bases of a payload load as op keeps them.
+var payloadBases = map[string]byte{
+	ruleset.BaseLink: 'l', ruleset.BaseNetwork: 'n', ruleset.BaseTransport: 't', ruleset.BaseInner: 'i',
 }
 
 func (tab *table) verdict(v *ruleset.Verdict) verdict {

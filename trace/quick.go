@@ -46,7 +46,7 @@ func quickTests(ops []op) []quick {
 			q.from, q.off = load.base, uint16(load.off)
 		case opMeta:
 			from, ok := quickMeta[load.key]
-			if !ok {
+			if !ok || len(data) > metaLen(load.key) {
 				return out
 			}
 			q.from = from
