@@ -1,6 +1,7 @@
 package trace
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
@@ -34,6 +35,32 @@ type Packet struct {
 	// Ct is new, established, related, invalid or untracked; empty is what the packet would be as
 	// the first of its connection.
 	Ct string `json:"ct,omitempty"`
+}
+
+// UnmarshalJSON reads a packet; the protocol is a name or a number, and other fields are refused.
+func (p *Packet) UnmarshalJSON(b []byte) error {
+	type plain Packet
+	aux := struct {
+		Proto any `json:"proto"`
+		*plain
+	}{plain: (*plain)(p)}
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	d.UseNumber()
+	if err := d.Decode(&aux); err != nil {
+		return err
+	}
+	switch v := aux.Proto.(type) {
+	case string:
+		p.Proto = v
+	case json.Number:
+		p.Proto = v.String()
+	case nil:
+		return errors.New("the packet has no protocol")
+	default:
+		return fmt.Errorf("protocol %v: want a name or a number", v)
+	}
+	return nil
 }
 
 // The protocol numbers that have headers of their own.
