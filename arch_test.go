@@ -31,7 +31,7 @@ var ours = map[string][]string{
 	"finding":       {},
 	"reports":       {"finding"},
 	"remedy":        {"snapshot", "ruleset", "reach", "finding", "host", "zones"},
-	"fixtures":      {},
+	"fixtures":      {"snapshot"},
 	"e2e":           {},
 	"e2e/oracle":    {},
 }

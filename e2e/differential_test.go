@@ -335,12 +335,11 @@ func TestTraceAgreesWithKernelOnDetours(t *testing.T) {
 	traceAgrees(t, detour)
 }
 
-func traceAgrees(t *testing.T, script string) {
+// runSize is the seed and size of a run: the small one given, the same each time, or of "make differential"
+// as many rulesets as RINGFENCE_DIFFERENTIAL says, each time others.
+func runSize(t *testing.T, smallRulesets, smallPackets int) (seed uint64, rulesets, perRuleset int) {
 	t.Helper()
-	b := newCrossing(t, script)
-	b.rawRoutes = script == crossing
-	seed := uint64(20261122)
-	rulesets, perRuleset := 40, 60
+	seed, rulesets, perRuleset = 20261122, smallRulesets, smallPackets
 	if s := os.Getenv("RINGFENCE_DIFFERENTIAL"); s != "" {
 		n, err := strconv.Atoi(s)
 		if err != nil {
@@ -355,6 +354,14 @@ func traceAgrees(t *testing.T, script string) {
 		}
 	}
 	t.Logf("seed %d (RINGFENCE_SEED repeats it)", seed)
+	return seed, rulesets, perRuleset
+}
+
+func traceAgrees(t *testing.T, script string) {
+	t.Helper()
+	b := newCrossing(t, script)
+	b.rawRoutes = script == crossing
+	seed, rulesets, perRuleset := runSize(t, 40, 60)
 	sum := newTally()
 	for i, trap := range traps {
 		if err := b.o.Load(spread(trap.rules)); err != nil {

@@ -134,6 +134,24 @@ var traps = []trap{
 	} }
 	table inet i { chain e { type filter hook ingress device "tun1" priority 10; ip daddr 10.10.0.1 drop; ip6 daddr fd10::1 drop; meta mark set 0x77
 	} }`},
+	{"a link-local address belongs to the link of the packet", `table ip6 f { chain p { type filter hook prerouting priority 0; fib daddr type unicast drop
+	} chain i { type filter hook input priority 0; tcp dport 22 fib saddr . iif oif missing drop
+	} }`},
+	{"ports that a translation chooses", `table inet n { chain po { type nat hook postrouting priority srcnat; tcp dport 22 masquerade to :2000-3000; udp dport 53 masquerade random; meta nfproto ipv4 tcp dport 80 snat ip to 203.0.113.7:40000-40010
+	} }
+	table inet f { chain po { type filter hook postrouting priority 200; tcp sport 2000-3000 drop; ip saddr 203.0.113.7 tcp sport 40000-40010 drop; udp sport 40000 drop
+	} }`},
+	{"queueing classes", `table inet f { chain p { type filter hook prerouting priority 0; tcp dport 22 meta priority set 0x16; udp dport 53 meta priority set 0x9
+	} chain i { type filter hook input priority 0; meta priority 0x16 drop; meta priority 0x9 reject
+	} chain f { type filter hook forward priority 0; meta priority 0x16 drop; rt classid 5 drop
+	} }`},
+	{"filters at the priorities of translation and conntrack", `table ip n { chain p { type nat hook prerouting priority -100; tcp dport 8080 dnat to 10.10.0.1:22
+	} chain po { type nat hook postrouting priority 100; masquerade
+	} }
+	table inet f { chain p { type filter hook prerouting priority -100; tcp dport 8080 drop
+	} chain r { type filter hook prerouting priority -200; udp dport 53 ct state new drop
+	} chain po { type filter hook postrouting priority 100; ip saddr 10.10.0.1 drop
+	} }`},
 	{"hardware addresses", `table inet n { chain p { type filter hook prerouting priority 0; ether saddr 02:00:00:00:00:08 drop; meta iiftype ether udp dport 53 drop
 	} chain f { type filter hook forward priority 0; ether saddr != 02:00:00:00:00:07 drop
 	} }`},

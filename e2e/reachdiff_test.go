@@ -10,12 +10,9 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
-	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/ringfence/ringfence/checks"
 	"github.com/ringfence/ringfence/e2e/oracle"
@@ -26,7 +23,7 @@ import (
 	"github.com/ringfence/ringfence/snapshot"
 )
 
-// place is where a packet can end: the host (0) or out of an interface.
+// endpoint is a way through the host: packets of a protocol and family that come in and leave, or stay.
 type endpoint struct {
 	in    string // interface that the packet comes in by
 	proto string
@@ -64,21 +61,7 @@ func TestReachAgreesWithKernelOnDetours(t *testing.T) {
 func reachAgrees(t *testing.T, script string, random int) {
 	t.Helper()
 	b := newCrossing(t, script)
-	seed, rulesets, perRuleset := uint64(20261122), random, 120
-	if s := os.Getenv("RINGFENCE_DIFFERENTIAL"); s != "" {
-		n, err := strconv.Atoi(s)
-		if err != nil {
-			t.Fatal(err)
-		}
-		rulesets, perRuleset, seed = n, 600, uint64(time.Now().UnixNano())
-	}
-	if s := os.Getenv("RINGFENCE_SEED"); s != "" {
-		var err error
-		if seed, err = strconv.ParseUint(s, 10, 64); err != nil {
-			t.Fatal(err)
-		}
-	}
-	t.Logf("seed %d (RINGFENCE_SEED repeats it)", seed)
+	seed, rulesets, perRuleset := runSize(t, random, 120)
 	sum := &reachTally{verdicts: map[string]int{}, causes: map[string]int{}}
 	for i, trap := range traps {
 		if err := b.o.Load(spread(trap.rules)); err != nil {
@@ -274,6 +257,6 @@ func (b *bedOracle) witness(name string, e endpoint, w *reach.Packet, sum *reach
 	f := b.fate(name, p)
 	sum.packets++
 	if f.Fate != map[bool]string{true: "local", false: "forward"}[e.out == ""] || f.Oif != e.out {
-		sum.wrong = append(sum.wrong, fmt.Sprintf("%s: %+v is reachable, but its witness %s ends %+v", name, e, w, f))
+		sum.wrong = append(sum.wrong, fmt.Sprintf("%s: %+v is reachable, but its witness %s ends %+v; trace says %+v", name, e, w, f, b.tracer().Packet(question(p))))
 	}
 }

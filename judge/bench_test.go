@@ -1,12 +1,10 @@
 package judge
 
 import (
-	"bytes"
 	"context"
-	"os"
 	"testing"
 
-	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/fixtures"
 )
 
 func BenchmarkLoadPolicies(b *testing.B) {
@@ -18,14 +16,7 @@ func BenchmarkLoadPolicies(b *testing.B) {
 }
 
 func BenchmarkJudge(b *testing.B) {
-	text, err := os.ReadFile("../fixtures/base/host.json")
-	if err != nil {
-		b.Fatal(err)
-	}
-	s, err := snapshot.Load(bytes.NewReader(text))
-	if err != nil {
-		b.Fatal(err)
-	}
+	s := fixtures.Host()
 	p, err := Load()
 	if err != nil {
 		b.Fatal(err)
@@ -39,14 +30,7 @@ func BenchmarkJudge(b *testing.B) {
 
 // BenchmarkManySockets judges a host with 10,000 listening sockets.
 func BenchmarkManySockets(b *testing.B) {
-	text, err := os.ReadFile("../fixtures/base/host.json")
-	if err != nil {
-		b.Fatal(err)
-	}
-	s, err := snapshot.Load(bytes.NewReader(text))
-	if err != nil {
-		b.Fatal(err)
-	}
+	s := fixtures.Host()
 	one := s.Listeners.Sockets[0]
 	for i := range 10_000 {
 		sk := one

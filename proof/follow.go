@@ -104,14 +104,14 @@ func (k *checker) follow(r *trace.Region) (bad *trace.End, split byte) {
 // reached says whether an end may be the target.
 func (k *checker) reached(e *trace.End) bool {
 	t := k.target
-	port := t.Dport == 0 || t.Addr || t.Dport >= int(e.PortLow) && t.Dport <= int(e.PortHigh)
+	port := t.Dport == 0 || t.Addr.IsValid() || t.Dport >= int(e.PortLow) && t.Dport <= int(e.PortHigh)
 	switch e.Fate.Fate {
 	case trace.Drop, trace.Reject:
 		return false
 	case trace.Local:
-		return (t.Host || t.Addr) && port && (t.Unbound || e.Socket != "none" || !e.Ports)
+		return (t.Host || t.Addr.IsValid()) && port && (t.Unbound || e.Socket != "none" || !e.Ports)
 	case trace.Forward, trace.Output:
-		return port && (t.Addr || slices.Contains(t.Oifs, e.Oif))
+		return port && (t.Addr.IsValid() || slices.Contains(t.Oifs, e.Oif))
 	}
 	return true // not known
 }
@@ -124,9 +124,7 @@ func regionSpan(r *trace.Region, d int) span {
 		if d == dimDst {
 			p = r.Dst
 		}
-		lo := new(big.Int).SetBytes(p.Addr().AsSlice())
-		size := new(big.Int).Lsh(big.NewInt(1), uint(p.Addr().BitLen()-p.Bits()))
-		return span{lo, new(big.Int).Sub(new(big.Int).Add(lo, size), big.NewInt(1))}
+		return prefixSpan(p)
 	case dimSport, dimDport:
 		p := r.Sport
 		if d == dimDport {

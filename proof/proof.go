@@ -51,9 +51,9 @@ type Certificate struct {
 type Target struct {
 	Host    bool
 	Oifs    []string
-	Addr    bool // wherever packets for the address of the question end
-	Dport   int  // at the end of the way; 0 is any
-	Unbound bool // also where no socket listens
+	Addr    netip.Addr // wherever packets for this address end
+	Dport   int        // at the end of the way; 0 is any
+	Unbound bool       // also where no socket listens
 }
 
 // maxRegions bounds the work on one certificate, maxOfCube that on one of its cubes.
@@ -65,10 +65,11 @@ const (
 // ErrTooLarge is a certificate that cannot be checked within bounds.
 var ErrTooLarge = errors.New("the certificate takes too many steps to check")
 
-// Check returns nil where the certificate proves that nothing of its question reaches the target.
+// Check returns nil where the certificate proves that nothing of its own question reaches the target;
+// CheckAll compares that with what was asked. One that says that its question has no packets holds here.
 func Check(s *snapshot.Snapshot, t *Target, c *Certificate) error {
 	if c.Question.Empty {
-		return nil // no such packet exists: the cause of the only cube says why
+		return nil
 	}
 	q, err := parse(&c.Question)
 	if err != nil {

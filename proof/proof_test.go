@@ -1,35 +1,21 @@
 package proof
 
 import (
-	"bytes"
 	"encoding/json"
 	"net/netip"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/ringfence/ringfence/fixtures"
 	"github.com/ringfence/ringfence/reach"
 	"github.com/ringfence/ringfence/ruleset"
 	"github.com/ringfence/ringfence/snapshot"
 )
 
-func host(t testing.TB) *snapshot.Snapshot {
-	t.Helper()
-	b, err := os.ReadFile("../fixtures/base/host.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := snapshot.Load(bytes.NewReader(b))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
 // guarded is a host whose input chain drops all but one port.
 func guarded(t testing.TB) (*snapshot.Snapshot, *reach.Question, *Target) {
-	s := host(t)
+	s := fixtures.Host()
 	drop := func(port byte) ruleset.Rule {
 		return ruleset.Rule{Handle: uint64(port), Exprs: []ruleset.Expr{
 			{Name: "payload", Payload: &ruleset.Payload{Base: ruleset.BaseTransport, Offset: 2, Len: 2, Dreg: 1}},
@@ -111,5 +97,51 @@ func TestCertificateOfAnotherRulesetIsRefused(t *testing.T) {
 	}
 	if !refused {
 		t.Error("the policy accepts now, and the proof still holds")
+	}
+}
+
+// TestCertificatesAnswerWhatWasAsked: a proof about less than the question, or about nothing, is none.
+func TestCertificatesAnswerWhatWasAsked(t *testing.T) {
+	s, q, target := guarded(t)
+	asked := &Question{Target: *target, From: []Origin{{In: "mgmt0", From: q.From[0].From}}, Proto4: 6, Proto6: 6}
+	if err := CheckAll(s, asked, certificates(t, s, q)); err != nil {
+		t.Fatalf("the whole answer is refused: %v", err)
+	}
+	for name, c := range map[string]struct {
+		damage func(*Question, []Certificate) []Certificate
+		want   string
+	}{
+		"a family is missing": {func(_ *Question, l []Certificate) []Certificate { return l[:1] }, "1 certificates for 1 origins in 2"},
+		"another origin": {func(q *Question, l []Certificate) []Certificate {
+			q.From[0].In = "ext0"
+			return l
+		}, "another origin"},
+		"another protocol": {func(q *Question, l []Certificate) []Certificate {
+			q.Proto4, q.Proto6 = 17, 17
+			return l
+		}, "about protocol 6"},
+		"another address": {func(q *Question, _ []Certificate) []Certificate {
+			c := Certificate{Question: Region{In: "mgmt0", V4: true, Proto: 6, Src: []string{"1.1.1.1-1.1.1.1"}, Dst: []string{"10.10.0.2-10.10.0.2"}}}
+			q.Addr = netip.MustParseAddr("10.10.0.1")
+			return []Certificate{c}
+		}, "leaves destinations out"},
+		"fewer ports": {func(_ *Question, l []Certificate) []Certificate {
+			l[0].Question.Dport = []string{"0-79"}
+			return l
+		}, "leaves ports out"},
+		"no packets at all": {func(q *Question, l []Certificate) []Certificate {
+			s.NFTables.Ruleset.Tables = nil
+			l[0] = Certificate{Question: Region{In: "mgmt0", V4: true, Empty: true}}
+			return l
+		}, "says that there are no packets"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, q, target = guarded(t)
+			asked := &Question{Target: *target, From: []Origin{{In: "mgmt0", From: q.From[0].From}}, Proto4: 6, Proto6: 6}
+			list := c.damage(asked, certificates(t, s, q))
+			if err := CheckAll(s, asked, list); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v, want %q", err, c.want)
+			}
+		})
 	}
 }

@@ -112,18 +112,21 @@ var ctStates = map[string]uint64{
 	"invalid": ruleset.CtInvalid, "untracked": ruleset.CtUntracked,
 }
 
-func (m *Model) protoNumber(name string, v4 bool) (uint64, bool) {
+// protoNumber is the number of a question's protocol; none where the family has no such packets.
+func protoNumber(name string, v4 bool) (n uint64, none bool, err error) {
 	if n, ok := protocols[name]; ok {
-		return n, true
+		return n, false, nil
 	}
 	switch {
-	case (name == "icmp" || name == "icmpv6") && v4:
-		return 1, name == "icmp"
+	case name == "icmp" && v4:
+		return 1, false, nil
 	case name == "icmp" || name == "icmpv6":
-		return 58, true
+		return 58, v4, nil
 	}
-	n, err := strconv.ParseUint(name, 10, 8)
-	return n, err == nil
+	if n, err = strconv.ParseUint(name, 10, 8); err != nil {
+		return 0, false, fmt.Errorf("protocol %q: want tcp, udp, sctp, udplite, icmp, icmpv6 or a number", name)
+	}
+	return n, false, nil
 }
 
 func (m *Model) askInOrder(q *Question, o Origin, v4, reversed, proof bool) Answer {
@@ -134,9 +137,15 @@ func (m *Model) askInOrder(q *Question, o Origin, v4, reversed, proof bool) Answ
 			Question: Region{In: m.linkName(o), V4: v4, Empty: true}, Cubes: []ProofCube{{By: Cause{Text: why}}},
 		}}}
 	}
-	proto, ok := m.protoNumber(q.Proto, v4)
-	if !ok {
-		return Answer{Verdict: Unreachable}
+	if len(m.general) > 0 {
+		return Answer{Verdict: Unknown, Because: m.general}
+	}
+	proto, none, err := protoNumber(q.Proto, v4)
+	switch {
+	case err != nil:
+		return Answer{Verdict: Unknown, Because: []Cause{{Text: err.Error()}}}
+	case none:
+		return no("there are no such packets in this family")
 	}
 	starts, in, why := e.starts(q, o, v4, proto)
 	if why != "" {
@@ -218,7 +227,7 @@ func (e *engine) starts(q *Question, o Origin, v4 bool, proto uint64) (list []cu
 	if c.sets[fSaddr].empty() {
 		return nil, in, "no address of the origin is behind this interface"
 	}
-	for _, d := range e.surroundings(o.Iif) {
+	for _, d := range e.surroundings(o.Iif, "ingress") {
 		c = c.doubt(d)
 	}
 	e.sources = c.sets[fSaddr]
@@ -285,7 +294,7 @@ func (e *engine) destinations(q *Question, v4 bool) set {
 		s = append(s, fib.via(oif)...)
 	}
 	if !v4 {
-		s = append(s, prefixSet(netip.MustParsePrefix("fe80::/10"))...)
+		s = append(s, linkLocal...)
 	}
 	return append(set{}, s...).normal()
 }
@@ -307,31 +316,7 @@ func (e *engine) localStarts(c cube, o Origin, v4 bool) ([]cube, *snapshot.Link,
 	if c.sets[fDaddr].empty() {
 		return nil, nil, ""
 	}
-	var list []cube
-	for _, r := range fib.lookup(c, "lo", true) {
-		y, p := r.cube, &r.part
-		oif := 0
-		switch {
-		case p.kind == routeKind["local"]:
-			for i := range e.snap.Network.Links {
-				if e.snap.Network.Links[i].Loopback {
-					oif = e.snap.Network.Links[i].Index
-				}
-			}
-		case p.kind == routeKind["unicast"] && len(p.oifs) > 0:
-			oif = p.oifs[0]
-		}
-		if oif == 0 {
-			e.stop(y, Cause{Text: "no route: " + p.route})
-			continue
-		}
-		y = y.with(fOif, single(num(uint64(oif))))
-		if len(p.oifs) > 1 {
-			y = y.doubt(Cause{Text: "several next hops of route " + p.route})
-		}
-		list = append(list, y)
-	}
-	return list, nil, ""
+	return e.outward(c, fib, false), nil, ""
 }
 
 func (e *engine) ownAddrs(v4 bool) set {

@@ -80,9 +80,12 @@ type cube struct {
 	sets [nFields]set
 	// nat: a translation was set up for the connection; notrack: conntrack was told to stay out.
 	nat, notrack bool
-	// bound: conntrack has decided about translations, also to have none. keptAddr, keptPort: a
-	// translation left the address or port as it was, so that it and the original one are the same.
-	bound, keptAddr, keptPort bool
+	// later: conntrack does not take the packet for the first of a connection. dstBound, srcBound: it has
+	// decided about translations of the destination or source, also to have none.
+	later, dstBound, srcBound bool
+	// keptAddr, keptPort: a translation left the address or port as it was, so that it and the original
+	// one are the same.
+	keptAddr, keptPort bool
 	// shadow: the same packets are followed another way too.
 	shadow bool
 	// loose: a translation is not known, so that a part of where the packets go now is not a part of what

@@ -16,6 +16,7 @@ func (e *engine) follow(live []cube, in *snapshot.Link, o Origin, fib *fib) ([]a
 	if live, err = e.hook("ingress", fib.v4, in.Name, live); err != nil {
 		return nil, err
 	}
+	live = e.admitted(live, in, fib.v4)
 	if live, err = e.hook("prerouting", fib.v4, "", live); err != nil {
 		return nil, err
 	}
@@ -68,20 +69,11 @@ func (e *engine) route(live []cube, in *snapshot.Link, fib *fib) ([]arrival, err
 		if !fib.v4 {
 			cubes = e.forwardable6(cubes)
 		}
-		for _, d := range e.surroundings(oif) {
-			for i := range cubes {
-				cubes[i] = cubes[i].doubt(d)
-			}
+		if cubes, err = e.hook("forward", fib.v4, "", cubes); err != nil {
+			return nil, err
 		}
-		for _, hook := range []string{"forward", "postrouting"} {
-			if cubes, err = e.hook(hook, fib.v4, "", cubes); err != nil {
-				return nil, err
-			}
-		}
-		if l := e.snap.Network.Link(oif); l != nil {
-			if cubes, err = e.hook("egress", fib.v4, l.Name, cubes); err != nil {
-				return nil, err
-			}
+		if cubes, err = e.leave(cubes, oif, fib.v4); err != nil {
+			return nil, err
 		}
 		for _, c := range cubes {
 			out = append(out, arrival{c, oif})
@@ -90,17 +82,43 @@ func (e *engine) route(live []cube, in *snapshot.Link, fib *fib) ([]arrival, err
 	return out, nil
 }
 
+// leave takes packets through postrouting and egress of an interface.
+func (e *engine) leave(live []cube, oif int, v4 bool) ([]cube, error) {
+	for _, d := range e.surroundings(oif, "egress") {
+		for i := range live {
+			live[i] = live[i].doubt(d)
+		}
+	}
+	live, err := e.hook("postrouting", v4, "", live)
+	if err != nil {
+		return nil, err
+	}
+	l := e.snap.Network.Link(oif)
+	if l == nil {
+		return live, nil
+	}
+	return e.hook("egress", v4, l.Name, live)
+}
+
 // routes is the routes of packets that came in. IPv6 looks up link-local destinations on the interface
 // alone (rt6_need_strict): they are its own address, a neighbour's on the same link, or nobody's.
 func (e *engine) routes(c cube, in *snapshot.Link, fib *fib) []routed {
 	if fib.v4 || in.Loopback {
 		return fib.input(c, in.Name)
 	}
-	scoped, rest := c.split(fDaddr, prefixSet(netip.MustParsePrefix("fe80::/10")))
+	scoped, rest := c.split(fDaddr, linkLocal)
 	var out []routed
 	for i := range rest {
 		out = append(out, fib.input(rest[i], in.Name)...)
 	}
+	return append(out, e.onLink(scoped, fDaddr, in)...)
+}
+
+var linkLocal = prefixSet(netip.MustParsePrefix("fe80::/10"))
+
+// onLink parts packets with a link-local address in a field by the routes of one interface.
+func (e *engine) onLink(scoped []cube, f field, in *snapshot.Link) []routed {
+	var out []routed
 	parts := []part{{kind: routeKind["local"], oifs: []int{in.Index}}}
 	for _, a := range linkAddrs(in, false) {
 		if a.Addr().IsLinkLocalUnicast() {
@@ -126,7 +144,7 @@ func (e *engine) routes(c cube, in *snapshot.Link, fib *fib) []routed {
 	for _, p := range parts {
 		var next []cube
 		for i := range scoped {
-			in, not := scoped[i].split(fDaddr, p.addrs)
+			in, not := scoped[i].split(f, p.addrs)
 			next = append(next, not...)
 			for _, x := range in {
 				out = append(out, routed{x, p})
@@ -142,7 +160,7 @@ func (e *engine) routes(c cube, in *snapshot.Link, fib *fib) []routed {
 
 // forwardable6 stops sources that IPv6 never forwards (ip6_forward).
 func (e *engine) forwardable6(in []cube) []cube {
-	bound := append(prefixSet(netip.MustParsePrefix("fe80::/10")), single(num(0))...)
+	bound := append(slices.Clone(linkLocal), single(num(0))...)
 	bound = append(bound, single(num(1))...).normal()
 	var out []cube
 	for i := range in {
@@ -172,39 +190,60 @@ func (e *engine) followLocal(live []cube, fib *fib) ([]arrival, error) {
 	if err != nil {
 		return nil, err
 	}
+	byOif := map[int][]cube{}
 	for i := range live {
-		live[i] = e.rerouted(live[i], fib)
-	}
-	if live, err = e.hook("postrouting", fib.v4, "", live); err != nil {
-		return nil, err
-	}
-	for _, c := range live {
-		oif := int(c.sets[fOif][0].lo.lo)
-		l := e.snap.Network.Link(oif)
-		if l == nil || !l.Loopback {
-			out = append(out, arrival{c, oif})
-			continue
+		for _, c := range e.rerouted(live[i], fib) {
+			oif := int(c.sets[fOif][0].lo.lo)
+			byOif[oif] = append(byOif[oif], c)
 		}
-		c.sets[fOif], c.sets[fIif] = single(num(0)), single(num(uint64(oif)))
-		in, err := e.hook("prerouting", fib.v4, "", []cube{c})
+	}
+	for _, oif := range sortedInts(byOif) {
+		cubes, err := e.leave(byOif[oif], oif, fib.v4)
 		if err != nil {
 			return nil, err
 		}
-		if in, err = e.hook("input", fib.v4, "", in); err != nil {
-			return nil, err
+		where := oif
+		if l := e.snap.Network.Link(oif); l != nil && l.Loopback {
+			where = 0
+			if cubes, err = e.overLoopback(cubes, l, fib.v4); err != nil {
+				return nil, err
+			}
 		}
-		for _, c := range in {
-			out = append(out, arrival{c, 0})
+		for _, c := range cubes {
+			out = append(out, arrival{c, where})
 		}
 	}
 	return out, nil
 }
 
+// overLoopback takes packets of the host for itself back in.
+func (e *engine) overLoopback(live []cube, lo *snapshot.Link, v4 bool) ([]cube, error) {
+	for i := range live {
+		live[i] = live[i].with(fIif, single(num(uint64(lo.Index))))
+		live[i].sets[fOif] = single(num(0))
+		for _, d := range e.surroundings(lo.Index, "ingress") {
+			live[i] = live[i].doubt(d)
+		}
+	}
+	live, err := e.hook("ingress", v4, lo.Name, live)
+	if err != nil {
+		return nil, err
+	}
+	live = e.admitted(live, lo, v4)
+	for _, hook := range []string{"prerouting", "input"} {
+		if live, err = e.hook(hook, v4, "", live); err != nil {
+			return nil, err
+		}
+	}
+	return live, nil
+}
+
 // rerouted gives packets of the host whose destination or mark was changed a doubt about their
-// interface, unless the change is to where they were going anyway.
-func (e *engine) rerouted(c cube, fib *fib) cube {
+// interface, unless the change is to where they were going anyway: they are followed there and by the
+// routes that they have now.
+func (e *engine) rerouted(c cube, fib *fib) []cube {
 	if !c.nat && c.sets[fMark].singleton() && c.sets[fMark][0].lo == num(0) {
-		return c
+		return []cube{c}
 	}
 	oif := int(c.sets[fOif][0].lo.lo)
 	l := e.snap.Network.Link(oif)
@@ -213,7 +252,69 @@ func (e *engine) rerouted(c cube, fib *fib) cube {
 		same = fib.local()
 	}
 	if !fib.policy && c.sets[fDaddr].subtract(same).empty() {
-		return c
+		return []cube{c}
 	}
-	return c.doubt(Cause{Text: "a packet of the host is routed again after it was changed"})
+	c = c.doubt(Cause{Text: "a packet of the host is routed again after it was changed"})
+	again := c
+	again.shadow = true
+	return append([]cube{c}, e.outward(again, fib, true)...)
+}
+
+// outward gives packets of the host the interfaces that they leave by: those of their routes, or any where
+// the process chooses. Packets without a route are stopped, but not those that are followed another way.
+func (e *engine) outward(c cube, fib *fib, again bool) []cube {
+	chosen := fib.multicast
+	if fib.v4 {
+		chosen = append(slices.Clone(chosen), single(num(0xffffffff))...).normal()
+	} else {
+		chosen = append(linkLocal.subtract(e.ownAddrs(false)), chosen...).normal()
+	}
+	var out []cube
+	by := func(c cube, oifs []int, why string) {
+		for k, oif := range oifs {
+			c.shadow = c.shadow || k > 0
+			d := c.with(fOif, single(num(uint64(oif))))
+			if len(oifs) > 1 {
+				d = d.doubt(Cause{Text: why})
+			}
+			out = append(out, d)
+		}
+	}
+	var loopback, all []int
+	for i := range e.snap.Network.Links {
+		l := &e.snap.Network.Links[i]
+		all = append(all, l.Index)
+		if l.Loopback {
+			loopback = append(loopback, l.Index)
+		}
+	}
+	free, routed := c.split(fDaddr, chosen)
+	for _, f := range free {
+		by(f, all, "the process chooses the interface for such a destination")
+	}
+	if fib.v4 && len(routed) > 0 { // 0.0.0.0 is the host itself (ip_route_output_key_hash_rcu)
+		var self []cube
+		self, routed = routed[0].split(fDaddr, single(num(0)))
+		for _, s := range self {
+			by(s, loopback, "")
+		}
+	}
+	for i := range routed {
+		for _, r := range fib.lookup(routed[i], "lo", true) {
+			p := &r.part
+			oifs := p.oifs
+			switch p.kind {
+			case routeKind["local"], routeKind["anycast"]:
+				oifs = loopback
+			case routeKind["unicast"], routeKind["broadcast"]:
+			default:
+				oifs = nil
+			}
+			if len(oifs) == 0 && !again {
+				e.stop(r.cube, Cause{Text: "no route: " + p.route})
+			}
+			by(r.cube, oifs, "several next hops of route "+p.route)
+		}
+	}
+	return out
 }

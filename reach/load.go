@@ -188,6 +188,9 @@ func (m *machine) ct(c *cube, e *ruleset.Ct) (value, bool) {
 	case ruleset.CtDirection:
 		return constant([]byte{0}), true
 	case ruleset.CtMark:
+		if !c.sets[fCtMark].singleton() {
+			return unknown(4, "the mark of the connection"), true
+		}
 		return c.load(fCtMark, 0, 4), true
 	case ruleset.CtStatus:
 		v := byte(0)
@@ -227,12 +230,22 @@ func (m *machine) fib(e *ruleset.Fib, st state) []state {
 	if e.Flags&(ruleset.FibIif|ruleset.FibOifFlag) != 0 && st.cube.sets[link].singleton() {
 		dev = int(st.cube.sets[link][0].lo.lo)
 	}
+	var out []state
+	if !st.cube.v4 {
+		var scoped, rest []cube
+		if scoped, rest = st.cube.split(f, linkLocal); len(scoped) > 0 {
+			out = m.fibOnLink(e, f, dev, scoped[0], st.regs)
+		}
+		if len(rest) == 0 {
+			return out
+		}
+		st.cube = rest[0]
+	}
 	fib := m.fibs[st.cube.v4]
 	if e.Result == ruleset.FibAddrtype {
 		if !st.cube.v4 {
-			return m.fibType6(e, f, dev, st)
+			return append(out, m.fibType6(e, f, dev, st)...)
 		}
-		var out []state
 		for _, p := range fib.types {
 			in, _ := st.cube.split(f, p.addrs)
 			for _, cb := range in {
@@ -244,11 +257,35 @@ func (m *machine) fib(e *ruleset.Fib, st state) []state {
 	in := m.snap.Network.Link(int(st.cube.sets[fIif][0].lo.lo))
 	if in != nil && in.Loopback && m.hook != "forward" { // nft_fib_can_skip
 		p := part{kind: routeKind["unicast"], oifs: []int{in.Index}}
-		return []state{{st.cube, st.regs.set(e.Dreg, m.fibResult(e, p, 0))}}
+		return append(out, state{st.cube, st.regs.set(e.Dreg, m.fibResult(e, p, 0))})
 	}
-	var out []state
 	for _, r := range fib.lookup(m.asked(e, f, st.cube), "lo", false) {
 		out = append(out, state{answered(st.cube, f, r.cube), st.regs.set(e.Dreg, m.fibResult(e, r.part, dev))})
+	}
+	return out
+}
+
+// fibOnLink is the fib expression for a link-local address: it is looked up on the interface that the
+// expression names, else where the packet is now (nft_fib6_flowi_init).
+func (m *machine) fibOnLink(e *ruleset.Fib, f field, dev int, c cube, r regs) []state {
+	at := dev
+	if at == 0 {
+		link := fIif
+		if m.hook == "postrouting" || m.hook == "egress" {
+			link = fOif
+		}
+		at = int(c.sets[link][0].lo.lo)
+	}
+	l := m.snap.Network.Link(at)
+	if l == nil || m.hook == "output" {
+		return []state{{c, r.set(e.Dreg, unknown(16, "the interface that a link-local address belongs to"))}}
+	}
+	if in := m.snap.Network.Link(int(c.sets[fIif][0].lo.lo)); e.Result != ruleset.FibAddrtype && in != nil && in.Loopback && m.hook != "forward" {
+		return []state{{c, r.set(e.Dreg, m.fibResult(e, part{kind: routeKind["unicast"], oifs: []int{in.Index}}, 0))}}
+	}
+	var out []state
+	for _, x := range m.onLink([]cube{c}, f, l) {
+		out = append(out, state{x.cube, r.set(e.Dreg, m.fibResult(e, x.part, 0))})
 	}
 	return out
 }

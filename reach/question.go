@@ -54,6 +54,10 @@ func (m *Model) walkInOrder(o Origin, s *snapshot.Socket, v4 bool, ports set, bu
 	w := &Sweep{e: m.newEngine(), socket: *s, origin: o, v4: v4, ports: ports}
 	w.e.reversed = reversed
 	w.e.budget = budget
+	if len(m.general) > 0 {
+		w.fixed = &Answer{Verdict: Unknown, Because: m.general}
+		return w
+	}
 	proto, ok := protocols[s.Proto]
 	if !ok {
 		w.fixed = &Answer{Verdict: Unknown, Because: []Cause{{Text: s.Proto + " sockets are outside the packet model"}}}
@@ -83,7 +87,7 @@ func (m *Model) walkInOrder(o Origin, s *snapshot.Socket, v4 bool, ports set, bu
 	if !m.translates() {
 		start.sets[fDaddr], start.sets[fDport] = w.bound, ports
 	}
-	for _, d := range w.e.surroundings(o.Iif) {
+	for _, d := range w.e.surroundings(o.Iif, "ingress") {
 		start = start.doubt(d)
 	}
 	w.e.sources = start.sets[fSaddr]
@@ -198,8 +202,8 @@ func (m *Model) isMaster(l *snapshot.Link, name string) bool {
 	return master != nil && master.Name == name
 }
 
-// sources is the origin's addresses, without the host's own: a packet with one of those is a
-// martian (fib_validate_source).
+// sources is the origin's addresses, without those that are refused as a source (ip_route_input_slow,
+// fib_validate_source, ip6_rcv_core): IPv4 takes the host's own only with accept_local.
 func (m *Model) sources(o Origin, v4 bool) set {
 	var in, out set
 	for _, p := range o.From {
@@ -212,13 +216,16 @@ func (m *Model) sources(o Origin, v4 bool) set {
 			out = append(out, prefixSet(p)...)
 		}
 	}
-	out = append(out, m.fibs[v4].local()...)
-	for _, p := range m.fibs[v4].parts {
-		if p.kind == routeKind["broadcast"] || p.kind == routeKind["multicast"] || p.kind == routeKind["anycast"] {
-			out = append(out, p.addrs...)
-		}
-	}
+	out = append(out, m.fibs[v4].multicast...)
 	if v4 {
+		if all, own := m.switchOf(o.Iif, "accept_local"); all == 0 && own == 0 {
+			out = append(out, m.fibs[v4].local()...)
+		}
+		for _, p := range m.fibs[v4].parts {
+			if p.kind == routeKind["broadcast"] {
+				out = append(out, p.addrs...)
+			}
+		}
 		out = append(out, single(num(0))...)
 		out = append(out, single(num(0xffffffff))...)
 		if all, own := m.switchOf(o.Iif, "route_localnet"); all == 0 && own == 0 {
@@ -259,6 +266,7 @@ func (e *engine) toHost(in []cube, iif *snapshot.Link, fib *fib) ([]cube, error)
 	if err != nil {
 		return nil, err
 	}
+	live = e.admitted(live, iif, v4)
 	if live, err = e.hook("prerouting", v4, "", live); err != nil {
 		return nil, err
 	}
@@ -275,6 +283,24 @@ func (e *engine) toHost(in []cube, iif *snapshot.Link, fib *fib) ([]cube, error)
 		}
 	}
 	return e.hook("input", v4, "", local)
+}
+
+// admitted stops IPv6 packets at an interface where IPv6 is off (ip6_rcv_core).
+func (e *engine) admitted(in []cube, iif *snapshot.Link, v4 bool) []cube {
+	if v4 {
+		return in
+	}
+	off, ok := e.sysctl("net/ipv6/conf/" + iif.Name + "/disable_ipv6")
+	if !ok {
+		e.undecided = append(e.undecided, Cause{Text: "disable_ipv6 of " + iif.Name + " was not read"})
+	}
+	if off == 0 {
+		return in
+	}
+	for _, c := range in {
+		e.stop(c, Cause{Text: "IPv6 is off on " + iif.Name})
+	}
+	return nil
 }
 
 // receive applies what the routing decision refuses on input (ip_route_input_slow,
@@ -318,7 +344,6 @@ func (e *engine) receive(in []cube, iif *snapshot.Link, fib *fib) []cube {
 
 // scoped stops packets for a link-local address that another link has.
 func (e *engine) scoped(in []cube, iif *snapshot.Link) []cube {
-	linkLocal := prefixSet(netip.MustParsePrefix("fe80::/10"))
 	var own set
 	for _, a := range linkAddrs(iif, false) {
 		if a.Addr().IsLinkLocalUnicast() {
@@ -351,6 +376,8 @@ func (e *engine) reversePath(in []cube, iif *snapshot.Link, fib *fib) []cube {
 		return in
 	}
 	allMark, ownMark := e.switchOf(iif.Index, "src_valid_mark")
+	allOwn, ownOwn := e.switchOf(iif.Index, "accept_local")
+	acceptLocal := allOwn != 0 || ownOwn != 0
 	var live []cube
 	for i := range in {
 		back := in[i].reverse(allMark != 0 || ownMark != 0)
@@ -360,7 +387,7 @@ func (e *engine) reversePath(in []cube, iif *snapshot.Link, fib *fib) []cube {
 			c = c.with(fSport, r.cube.sets[fDport])
 			c = c.with(fDport, r.cube.sets[fSport])
 			ok := mode == 0 && r.part.kind != routeKind["local"] && r.part.kind != routeKind["broadcast"] ||
-				r.part.kind == routeKind["unicast"] && (mode != 1 || slices.Contains(r.part.oifs, iif.Index))
+				(r.part.kind == routeKind["unicast"] || r.part.kind == routeKind["local"] && acceptLocal) && (mode != 1 || slices.Contains(r.part.oifs, iif.Index))
 			if ok {
 				live = append(live, c)
 			} else {
@@ -463,7 +490,7 @@ func (c *cube) witness(in *snapshot.Link, proto string) *Packet {
 			if a.Addr().IsLinkLocalUnicast() {
 				continue
 			}
-			if near := saddr.intersect(prefixSet(a)); !near.empty() {
+			if near := saddr.intersect(prefixSet(a)).subtract(single(addrNumber(a.Addr()))); !near.empty() {
 				src = hostPart(near.subtract(single(addrNumber(a.Masked().Addr()))))
 				if src == (u128{}) {
 					src = near[0].lo

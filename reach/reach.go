@@ -9,7 +9,8 @@
 // than the packet, and everything that is not modelled (XDP, tc, iptables-legacy, bridge filters,
 // equal priorities that interact), are doubts; they are never skipped.
 //
-// The questions are about the first packet of a connection: unicast, unfragmented, without options.
+// The questions are about packets for the host's link layer address, unfragmented and without options: of a
+// new connection, or of another state where the question says so.
 package reach
 
 import (
@@ -229,10 +230,16 @@ func (e *engine) hook(hook string, v4 bool, dev string, in []cube) ([]cube, erro
 	var err error
 	for _, bc := range e.order(filters) {
 		prio := bc.chain.Base.Priority
-		if !tracked && prio >= conntrackPriority {
+		if prio == conntrackPriority && !tracked {
+			e.kernelTie(bc, "conntrack")
+		}
+		if prio == natPriority && nats != nil {
+			e.kernelTie(bc, "translation")
+		}
+		if !tracked && e.before(conntrackPriority, prio) {
 			live, tracked = e.track(live), true
 		}
-		if prio >= natPriority && nats != nil {
+		if nats != nil && e.before(natPriority, prio) {
 			if live, err = e.translations(hook, nats, live); err != nil {
 				return nil, err
 			}
@@ -246,6 +253,32 @@ func (e *engine) hook(hook string, v4 bool, dev string, in []cube) ([]cube, erro
 		live = e.track(live)
 	}
 	return e.translations(hook, nats, live)
+}
+
+// before says whether the kernel's own hook runs before a chain: where both have one priority, that
+// depends on which was registered first, and this run takes one of the two.
+func (e *engine) before(own, prio int32) bool { return own < prio || own == prio && !e.reversed }
+
+// kernelTie notes a chain that has the priority of one of the kernel's own hooks.
+func (e *engine) kernelTie(bc baseChain, what string) {
+	if len(bc.chain.Rules) > 0 {
+		e.tie(Cause{
+			Family: bc.table.Family, Table: bc.table.Name, Chain: bc.chain.Name,
+			Text: fmt.Sprintf("equal priority %d as the kernel's %s: the order is not known", bc.chain.Base.Priority, what),
+		}, true)
+	}
+}
+
+// tie notes chains of equal priority. Both orders of one pair are followed; those of several pairs, and
+// of more than two chains, are not all orders.
+func (e *engine) tie(c Cause, pair bool) {
+	switch {
+	case slices.Contains(e.tied, c) || slices.Contains(e.undecided, c):
+	case pair && len(e.tied) == 0:
+		e.tied = append(e.tied, c)
+	default:
+		e.undecided = append(e.undecided, c)
+	}
 }
 
 // baseChain runs one base chain, and returns the packets that go on.
@@ -270,13 +303,19 @@ func (e *engine) baseChain(hook string, bc baseChain, in []cube) ([]cube, error)
 	return live, nil
 }
 
-// translations runs the chains of type nat: for the first packet of a tracked connection, until one of
-// them has set up a translation (nf_nat_inet_fn).
+// translations runs the chains of type nat: for the first packet of a tracked connection, once for its
+// destination and once for its source, until one of them has set up a translation (nf_nat_inet_fn).
 func (e *engine) translations(hook string, nats []baseChain, in []cube) ([]cube, error) {
 	var done []cube
 	live := in
+	source := hook == "postrouting" || hook == "input"
 	for _, bc := range e.order(nats) {
-		pending, skip := partition(live, func(c *cube) bool { return !c.nat && !c.bound && !c.notrack })
+		pending, skip := partition(live, func(c *cube) bool {
+			if source {
+				return !c.snat && !c.srcBound && !c.later && !c.notrack
+			}
+			return !c.nat && !c.dstBound && !c.later && !c.notrack
+		})
 		done = append(done, skip...)
 		var err error
 		if live, err = e.baseChain(hook, bc, pending); err != nil {
@@ -284,15 +323,15 @@ func (e *engine) translations(hook string, nats []baseChain, in []cube) ([]cube,
 		}
 	}
 	live = append(done, live...)
-	if hook == "output" {
-		for i := range live {
-			live[i].bound = true
-		}
+	for i := range live {
+		live[i].srcBound = live[i].srcBound || source
+		live[i].dstBound = live[i].dstBound || hook == "prerouting" || hook == "output"
 	}
 	return live, nil
 }
 
-// order puts chains of equal priority into the order of this run (see Model.orders).
+// order puts chains of equal priority into the order of this run: as listed, or of a pair the other way
+// around.
 func (e *engine) order(chains []baseChain) []baseChain {
 	if e.reversed {
 		chains = slices.Clone(chains)
@@ -333,7 +372,7 @@ func (e *engine) track(in []cube) []cube {
 		}
 		out[i] = in[i].with(fCtState, single(num(e.state)))
 		if e.state != ruleset.CtNew && e.state != ruleset.CtRelated {
-			out[i].bound = true
+			out[i].later = true
 		}
 		if e.state == ruleset.CtEstablished || e.state == ruleset.CtRelated {
 			out[i].sets[fCtMark] = span(num(0), ones(32))
@@ -354,8 +393,8 @@ func (e *engine) baseChains(hook string, v4 bool, dev string) (filters, nats []b
 		t := &rs.Tables[i]
 		applies := t.Family == ruleset.FamilyInet || t.Family == ruleset.FamilyIP && v4 ||
 			t.Family == ruleset.FamilyIP6 && !v4
-		if hook == "ingress" {
-			applies = t.Family == ruleset.FamilyInet || t.Family == ruleset.FamilyNetdev
+		if dev != "" {
+			applies = t.Family == ruleset.FamilyNetdev || t.Family == ruleset.FamilyInet && hook == "ingress"
 		}
 		if t.Dormant || !applies {
 			continue
@@ -364,7 +403,7 @@ func (e *engine) baseChains(hook string, v4 bool, dev string) (filters, nats []b
 		for j := len(t.Chains) - 1; j >= 0; j-- {
 			c := &t.Chains[j]
 			if c.Base != nil && c.Base.Hook == hook &&
-				(hook != "ingress" || slices.Contains(c.Base.Devices, dev)) {
+				(dev == "" || slices.Contains(c.Base.Devices, dev)) {
 				list = append(list, baseChain{t, c})
 			}
 		}
@@ -373,7 +412,7 @@ func (e *engine) baseChains(hook string, v4 bool, dev string) (filters, nats []b
 		return int(a.chain.Base.Priority) - int(b.chain.Base.Priority)
 	})
 	for _, bc := range list {
-		if bc.chain.Base.Type == "nat" && hook != "ingress" {
+		if bc.chain.Base.Type == "nat" && dev == "" {
 			nats = append(nats, bc)
 		} else {
 			filters = append(filters, bc)
@@ -404,13 +443,7 @@ func (e *engine) ties(chains []baseChain) {
 				Text: fmt.Sprintf("equal priority %d as %s %s %s: the order is not known",
 					b.chain.Base.Priority, a.table.Family, a.table.Name, a.chain.Name),
 			}
-			switch {
-			case slices.Contains(e.tied, tie) || slices.Contains(e.undecided, tie):
-			case j-i == 2 && len(e.tied) == 0:
-				e.tied = append(e.tied, tie)
-			default: // both orders of several pairs would not be all orders
-				e.undecided = append(e.undecided, tie)
-			}
+			e.tie(tie, j-i == 2)
 		}
 		i = j
 	}
@@ -440,21 +473,31 @@ func changes(bc baseChain) bool {
 	return false
 }
 
-// surroundings returns the doubts about what happens to packets of an interface outside the hooks
-// that are modelled: before them, beside them, and to bridged frames.
-func (e *engine) surroundings(iif int) []Cause {
+// stacked are the kinds of interfaces whose packets come and go by another one (IFLA_LINK).
+var stacked = []string{"vlan", "macvlan", "ipvlan", "macsec"}
+
+// surroundings returns the doubts about what happens to packets of an interface at ingress or egress
+// outside the hooks that are modelled: before them, beside them, on the interfaces below it, and to
+// bridged frames.
+func (e *engine) surroundings(index int, hook string) []Cause {
 	var list []Cause
-	links := []*snapshot.Link{e.snap.Network.Link(iif)}
+	links := []*snapshot.Link{e.snap.Network.Link(index)}
 	for i := range e.snap.Network.Links {
-		if l := &e.snap.Network.Links[i]; l.Master == iif && iif != 0 {
+		l := &e.snap.Network.Links[i]
+		up := links[0]
+		if l.Master == index && index != 0 ||
+			up != nil && slices.Contains(stacked, up.Kind) && up.PeerNetns == 0 && up.PeerIndex == l.Index {
 			links = append(links, l)
 		}
 	}
-	for _, l := range links {
+	for i, l := range links {
 		if l == nil {
 			continue
 		}
-		if l.XDP {
+		if filters, _ := e.baseChains(hook, true, l.Name); i > 0 && len(filters) > 0 {
+			list = append(list, Cause{Text: "chains at " + hook + " of " + l.Name + ", below " + links[0].Name})
+		}
+		if l.XDP && hook == "ingress" {
 			list = append(list, Cause{Text: "an XDP program is attached to " + l.Name})
 		}
 		if len(l.TC) > 0 {

@@ -1,13 +1,12 @@
 package reach
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/netip"
-	"os"
 	"testing"
 
+	"github.com/ringfence/ringfence/fixtures"
 	"github.com/ringfence/ringfence/ruleset"
 	"github.com/ringfence/ringfence/snapshot"
 )
@@ -26,19 +25,6 @@ func TestSetsArePartitioned(t *testing.T) {
 	if r := all.subtract(single(ones(128))); r.contains(ones(128)) || !r.contains(num(7)) {
 		t.Error("the highest number")
 	}
-}
-
-func host(t testing.TB) *snapshot.Snapshot {
-	t.Helper()
-	b, err := os.ReadFile("../fixtures/base/host.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := snapshot.Load(bytes.NewReader(b))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
 }
 
 var ssh = snapshot.Socket{Proto: "tcp", Family: 4, Addr: "0.0.0.0", Port: 22}
@@ -86,7 +72,7 @@ func TestWhatIsNotModelledIsUnknown(t *testing.T) {
 			})
 		},
 	} {
-		s := host(t)
+		s := fixtures.Host()
 		change(s)
 		if a := NewModel(s).Socket(from(s, "mgmt0"), &ssh, true); a.Verdict != Unknown || len(a.Because) == 0 {
 			t.Errorf("%s: %s, want unknown with a reason", name, a.Verdict)
@@ -114,7 +100,7 @@ func first(s *snapshot.Snapshot) *ruleset.Rule {
 }
 
 func TestAnswersNameTheirReasons(t *testing.T) {
-	s := host(t)
+	s := fixtures.Host()
 	m := NewModel(s)
 	if a := m.Socket(from(s, "mgmt0"), &ssh, true); a.Verdict != Reachable || a.Witness == nil || len(a.Path) == 0 {
 		t.Errorf("from mgmt0: %+v", a)
@@ -126,7 +112,7 @@ func TestAnswersNameTheirReasons(t *testing.T) {
 
 // TestSweepIsTheSameAnswer compares the walk for all ports with the question about each.
 func TestSweepIsTheSameAnswer(t *testing.T) {
-	s := host(t)
+	s := fixtures.Host()
 	m := NewModel(s)
 	for _, name := range []string{"mgmt0", "docker0", "ext0"} {
 		w := m.Sweep(from(s, name), &ssh, true)
@@ -144,7 +130,7 @@ func TestSweepIsTheSameAnswer(t *testing.T) {
 // FuzzModel puts a rule that no kernel made before the others: the answer may be anything but a
 // crash.
 func FuzzModel(f *testing.F) {
-	base := host(f)
+	base := fixtures.Host()
 	for _, c := range base.NFTables.Ruleset.Tables[0].Chains {
 		for _, r := range c.Rules {
 			b, err := json.Marshal(r)
@@ -176,7 +162,7 @@ func FuzzModel(f *testing.F) {
 func BenchmarkSocketLinearRules(b *testing.B) {
 	for _, n := range []int{1000, 10_000, 50_000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			s := host(b)
+			s := fixtures.Host()
 			c := s.NFTables.Ruleset.Tables[0].Chain("input")
 			var rules []ruleset.Rule
 			for i := range n {
@@ -196,7 +182,7 @@ func BenchmarkSocketLinearRules(b *testing.B) {
 
 // BenchmarkSocketLargeSet asks about a chain with a set of 100,000 addresses.
 func BenchmarkSocketLargeSet(b *testing.B) {
-	s := host(b)
+	s := fixtures.Host()
 	set := ruleset.Set{Name: "blocked", KeyLen: 4}
 	for i := range 100_000 {
 		set.Elements = append(set.Elements, ruleset.Element{Key: ruleset.Hex{100, byte(i >> 15), byte(i >> 7), byte(i << 1)}})

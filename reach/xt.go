@@ -258,7 +258,9 @@ func (m *machine) xtNAT(n *ruleset.XtNAT, st state) (*ruleset.Verdict, []state, 
 	}
 	var addr, port set
 	if n.Kind == "redirect" {
-		addr = m.redirectTo(&st.cube)
+		if addr = m.redirectTo(&st.cube); addr.empty() {
+			return &ruleset.Verdict{Kind: ruleset.Drop}, []state{st}, nil
+		}
 	}
 	w := st.cube.width()
 	if len(n.AddrMin) >= w && len(n.AddrMax) >= w {

@@ -86,6 +86,7 @@ type XtNAT struct {
 	AddrMax Hex    `json:"addrMax,omitempty"`
 	PortMin uint16 `json:"portMin,omitempty"`
 	PortMax uint16 `json:"portMax,omitempty"`
+	Flags   uint32 `json:"flags,omitempty"` // NF_NAT_RANGE_*
 }
 
 // The parts of a conntrack match (XT_CONNTRACK_*, xt_conntrack.h), as bits of Flags and Invert.
@@ -342,9 +343,7 @@ func decodeTarget(name string, rev uint32, b []byte) *XtDecoded {
 		return &XtDecoded{Reject: true}
 	case name == "MARK" && rev == 2 && len(b) >= 8:
 		return &XtDecoded{Mark: &XtMark{Set: true, Mark: ne.Uint32(b), Mask: ne.Uint32(b[4:])}}
-	case name == "MASQUERADE":
-		return &XtDecoded{NAT: &XtNAT{Kind: "masquerade"}}
-	case name == "DNAT" || name == "SNAT" || name == "REDIRECT" || name == "NETMAP":
+	case name == "MASQUERADE" || name == "DNAT" || name == "SNAT" || name == "REDIRECT" || name == "NETMAP":
 		kind := strings.ToLower(name)
 		return decodeNATRange(kind, b)
 	}
@@ -375,5 +374,6 @@ func decodeNATRange(kind string, b []byte) *XtDecoded {
 	if flags&proto == 0 {
 		n.PortMin, n.PortMax = 0, 0
 	}
+	n.Flags = flags &^ (mapIPs | proto)
 	return &XtDecoded{NAT: n}
 }

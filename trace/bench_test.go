@@ -1,29 +1,14 @@
 package trace
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
 	"net/netip"
-	"os"
 	"testing"
 
+	"github.com/ringfence/ringfence/fixtures"
 	"github.com/ringfence/ringfence/ruleset"
-	"github.com/ringfence/ringfence/snapshot"
 )
-
-func base(t testing.TB) *snapshot.Snapshot {
-	t.Helper()
-	b, err := os.ReadFile("../fixtures/base/host.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := snapshot.Load(bytes.NewReader(b))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
 
 // linear is a chain of n rules of the form "ip saddr A tcp dport P drop", none of which holds for the
 // packets of the benchmark.
@@ -50,7 +35,7 @@ func linear(n int) *ruleset.Ruleset {
 func BenchmarkTrace(b *testing.B) {
 	for _, n := range []int{1000, 10_000, 50_000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			s := base(b)
+			s := fixtures.Host()
 			s.NFTables.Ruleset = linear(n)
 			t := New(s)
 			in := ""

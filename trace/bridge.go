@@ -24,7 +24,7 @@ func (w *walk) bridgePort(port, bridge *link) Fate {
 		return f
 	}
 	w.in = bridge
-	if !w.undisturbed(bridge) {
+	if !w.undisturbed(bridge, "ingress") {
 		return Fate{}
 	}
 	if k := w.runHook(hookKey{hook: "ingress", kind: 'n', dev: bridge.Name}); k != vAccept {
@@ -117,12 +117,11 @@ func (w *walk) otherPort(port, bridge *link) *link {
 	if len(others) > 1 && !w.bridged {
 		return others[0]
 	}
-	return others[w.choose(min(len(others), mapChoices), nil, "the port of "+bridge.Name+" that leads to the neighbour")]
+	return others[w.choose(len(others), nil, "the port of "+bridge.Name+" that leads to the neighbour")]
 }
 
-// bridgeOut is a packet of the host, or one that it forwards, on its way out by a bridge.
-func (w *walk) bridgeOut(bridge *link) (Fate, bool) {
-	port := bridge.ports[w.choose(min(len(bridge.ports), mapChoices), nil, "the port of "+bridge.Name+" that the packet leaves by")]
+// bridgeOut is a packet of the host, or one that it forwards, on its way out by a port of a bridge.
+func (w *walk) bridgeOut(port *link) (Fate, bool) {
 	w.in, w.out = nil, port
 	for _, hook := range []string{"output", "postrouting"} {
 		if k := w.bridgeHook(hook); k != vAccept {

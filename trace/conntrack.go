@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/ringfence/ringfence/ruleset"
+	"github.com/ringfence/ringfence/snapshot"
 )
 
 // conn is the conntrack entry of the packet.
@@ -22,6 +23,8 @@ type conn struct {
 	newSrc, newDst   netip.Addr
 	newSport, newDpt uint16
 	natDst, natSrc   bool // initialized, also by a null binding
+	// srcOpen, sportOpen: which source address or port a translation took is not known.
+	srcOpen, sportOpen bool
 }
 
 // The status bits (enum ip_conntrack_status).
@@ -113,14 +116,21 @@ func (w *walk) ctTuple(e *ruleset.Ct, at int, c *conn) verdict {
 		w.regs.put32(at, 0)
 		binary.BigEndian.PutUint16(w.regs.v[at:], n)
 	}
+	reply := e.Dir == "reply"
 	switch e.Key {
 	case ruleset.CtSrc, ruleset.CtSrcIP, ruleset.CtSrcIP6:
 		return w.ctAddr(e.Key, at, src)
 	case ruleset.CtDst, ruleset.CtDstIP, ruleset.CtDstIP6:
+		if reply && c.srcOpen {
+			return w.unknownReg(at, ctLen(e.Key), "which source the translation took")
+		}
 		return w.ctAddr(e.Key, at, dst)
 	case ruleset.CtProtoSrc:
 		put16(sport)
 	case ruleset.CtProtoDst:
+		if reply && c.sportOpen {
+			return w.unknownReg(at, ctLen(e.Key), "which port the translation took")
+		}
 		put16(dport)
 	default:
 		return w.unknownReg(at, ctLen(e.Key), "a property of the connection that grows with its traffic")
@@ -157,7 +167,11 @@ func (w *walk) ctSet(e *ruleset.Ct, r *rule) verdict {
 			c.mark = v
 		}
 	case ruleset.CtZone:
-		if !w.skb.seen {
+		switch {
+		case w.skb.seen:
+		case v.unk != 0:
+			return w.abort(r, "the zone is set to what is not known")
+		default:
 			w.zone = uint16(v.v)
 		}
 	case ruleset.CtLabels:
@@ -249,10 +263,19 @@ func (w *walk) tcpState(flags uint8) uint32 {
 	case f&syn != 0:
 		return ruleset.CtNew
 	}
-	if loose, ok := w.sysctl("net/netfilter/nf_conntrack_tcp_loose"); ok && loose == 0 {
-		return ruleset.CtInvalid
+	if w.loose() {
+		return ruleset.CtNew
 	}
-	return ruleset.CtNew
+	return ruleset.CtInvalid
+}
+
+// loose is nf_conntrack_tcp_loose; the kernel that does not have it yet will begin with 1.
+func (w *walk) loose() bool {
+	const key = "net/netfilter/nf_conntrack_tcp_loose"
+	if w.snap.Network.Sysctls[key].State == snapshot.Absent {
+		return true
+	}
+	return w.flag(w.value(key), key)
 }
 
 // icmpState: requests begin a connection; answers and errors without one are invalid.

@@ -30,8 +30,9 @@ var routeKinds = map[string]int{
 
 // The routing tables that the kernel makes (RT_TABLE_*).
 const (
-	tableMain  = 254
-	tableLocal = 255
+	tableDefault = 253
+	tableMain    = 254
+	tableLocal   = 255
 )
 
 // route is one entry of a table.
@@ -104,11 +105,17 @@ func (t *Tracer) newFib(family int) *fib {
 		r.dst, _ = netip.ParsePrefix(r.Dst)
 		f.rules = append(f.rules, r)
 		f.bySource = f.bySource || r.src.IsValid()
-		f.customRules = f.customRules || r.Table != tableLocal && r.Table != tableMain && r.Table != 253 ||
-			r.Src+r.Dst+r.Iif+r.Oif != "" || r.Mark != 0 || r.Other
+		f.customRules = f.customRules || r.PolicyRule != kernelRule(&r.PolicyRule)
 	}
 	slices.SortStableFunc(f.rules, func(a, b policy) int { return a.Priority - b.Priority })
 	return f
+}
+
+// kernelRule is the rule that the kernel itself makes where r stands (fib_default_rules_init): one that
+// is anything else was configured (fib_has_custom_rules).
+func kernelRule(r *snapshot.PolicyRule) snapshot.PolicyRule {
+	priority := map[int]int{tableLocal: 0, tableMain: 32766, tableDefault: 32767}[r.Table]
+	return snapshot.PolicyRule{Family: r.Family, Priority: priority, Table: r.Table, Action: "lookup"}
 }
 
 // flow is what a route is looked up for (struct flowi4, flowi6).
@@ -166,7 +173,7 @@ func (w *walk) lookupRoute(f *fib, fl *flow) result {
 		}
 	}
 	if len(f.rules) == 0 { // not read, or the kernel's own three
-		for _, tab := range []int{tableLocal, tableMain, 253} {
+		for _, tab := range []int{tableLocal, tableMain, tableDefault} {
 			if res, ok := w.lookupTable(f, tab, fl); ok {
 				return res
 			}
@@ -266,7 +273,7 @@ func (w *walk) hop(f *fib, r *route, fl *flow) (result, bool) {
 	}
 	o := oifs[0]
 	if len(oifs) > 1 {
-		o = oifs[w.choose(min(len(oifs), mapChoices), nil, "which of several next hops the route takes")]
+		o = oifs[w.choose(len(oifs), nil, "which of several next hops the route takes")]
 	}
 	via := fl.dst
 	if r.gw.IsValid() {
@@ -313,6 +320,9 @@ func (w *walk) fibExpr(e *ruleset.Fib, r *rule) verdict {
 	addr := w.skb.src()
 	if e.Flags&ruleset.FibDaddr != 0 {
 		addr = w.skb.dst()
+	}
+	if addr.Is6() && addr.IsLinkLocalUnicast() && w.hook == "output" {
+		return w.unknownReg(at, size, "the interface that a link-local address of the host's own packet belongs to")
 	}
 	var dev *link
 	switch {
@@ -365,8 +375,8 @@ func (w *walk) fibDevice(e *ruleset.Fib, addr netip.Addr, dev *link) *link {
 	if e.Flags&ruleset.FibMark != 0 {
 		fl.mark = s.mark
 	}
-	if !s.v4 && dev != nil && addr.IsLinkLocalUnicast() {
-		fl.oif = dev.Index
+	if !s.v4 && addr.IsLinkLocalUnicast() {
+		fl.oif = w.scope(dev)
 	}
 	f := w.fib()
 	res := w.lookupRoute(f, &fl)
@@ -380,6 +390,21 @@ func (w *walk) fibDevice(e *ruleset.Fib, addr netip.Addr, dev *link) *link {
 		return dev
 	}
 	return nil
+}
+
+// scope is the interface on which a fib expression looks up a link-local address: the one that it names,
+// else where the packet is now (nft_fib6_flowi_init). 0 is any.
+func (w *walk) scope(dev *link) int {
+	if dev == nil {
+		dev = w.in
+		if w.hook == "postrouting" || w.hook == "egress" {
+			dev = w.out
+		}
+	}
+	if dev == nil {
+		return 0
+	}
+	return dev.Index
 }
 
 // addrType4 is the type of an IPv4 address, which the kernel reads from the table local alone
@@ -410,8 +435,8 @@ func (w *walk) addrType6(e *ruleset.Fib, addr netip.Addr, dev *link) int {
 		return rtnLocal
 	}
 	fl := flow{dst: addr}
-	if dev != nil && addr.IsLinkLocalUnicast() {
-		fl.oif = dev.Index
+	if addr.IsLinkLocalUnicast() {
+		fl.oif = w.scope(dev)
 	}
 	if e.Flags&ruleset.FibMark != 0 {
 		fl.mark = w.skb.mark

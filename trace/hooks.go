@@ -33,7 +33,6 @@ type walk struct {
 	netdevProto uint8 // family of the chain at ingress and egress
 
 	region *Region // the packet stands for all of these
-	split  byte    // the field of the region that has to be narrowed first
 }
 
 // mark is one station of the way, kept small until somebody reads it.
@@ -42,7 +41,6 @@ type mark struct {
 	rule  *rule
 	chain *chain // whose policy decided
 	kind  verdictKind
-	to    *chain
 	text  string // a decision of the stack
 }
 
@@ -54,7 +52,6 @@ func (w *walk) start(p *Packet) {
 	w.last, w.passed, w.hook = mark{}, mark{}, ""
 	w.regs = registers{}
 	w.skb.build(p, w.names[p.In])
-	w.split = 0
 	if w.region != nil {
 		w.region.free(&w.skb)
 	}
@@ -65,7 +62,7 @@ func (w *walk) matched(r *rule, v verdict) {
 	if v.rule != nil {
 		r = v.rule
 	}
-	w.note(mark{hook: w.hook, rule: r, kind: v.kind, to: v.to})
+	w.note(mark{hook: w.hook, rule: r, kind: v.kind})
 }
 
 // policy notes the policy of a base chain. It counts as what let the packet through only where no

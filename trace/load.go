@@ -32,8 +32,18 @@ func (w *walk) meta(o *op, r *rule) verdict {
 		g.put8(o.dreg, s.proto)
 	case ruleset.MetaMark:
 		g.putWord(o.dreg, s.mark)
-	case ruleset.MetaPriority, ruleset.MetaRtclassid, ruleset.MetaSecmark:
-		g.put32(o.dreg, 0)
+	case ruleset.MetaPriority:
+		if w.local {
+			return w.unknownReg(o.dreg, 4, "the priority that the process gave it")
+		}
+		g.putWord(o.dreg, s.priority)
+	case ruleset.MetaRtclassid:
+		if !w.local && (w.hook == "ingress" || w.hook == "prerouting") {
+			return vNo // no route yet
+		}
+		return w.unknownReg(o.dreg, 4, "the realm of the route")
+	case ruleset.MetaSecmark:
+		return w.unknownReg(o.dreg, 4, "the security mark")
 	case ruleset.MetaSecpath:
 		return w.unknownReg(o.dreg, 1, "whether the packet came through IPsec")
 	case ruleset.MetaPkttype:
@@ -141,7 +151,7 @@ func (w *walk) payload(o *op, r *rule) verdict {
 		}
 	case 'n':
 		b, unk = s.nh, s.unk
-		if s.tos && off <= 1 && off+o.n > 1 {
+		if s.tos && off <= 1 && (off+o.n > 1 || !s.v4) { // IPv6 has the class in both bytes
 			return w.unknownReg(o.dreg, o.n, "the type of service, which a rule changed")
 		}
 	case 't':
@@ -165,8 +175,7 @@ func (w *walk) payload(o *op, r *rule) verdict {
 	return vNext
 }
 
-// beyond is a load after the headers: whether the packet has data there is left open, but for a SYN,
-// which has none.
+// beyond is a load after the headers: whether the packet has data there is left open.
 func (w *walk) beyond(o *op, r *rule) verdict {
 	const why = "the data of the packet"
 	if w.choose(2, r, why) == 0 {
@@ -239,7 +248,9 @@ func (w *walk) metaSet(m *ruleset.Meta, r *rule) verdict {
 			return w.abort(r, "the packet type is set to what is not known")
 		}
 		w.skb.pkttype = uint8(v.v) // the register's first byte; little-endian hosts only differ in print
-	case ruleset.MetaPriority, ruleset.MetaNftrace, ruleset.MetaSecmark:
+	case ruleset.MetaPriority:
+		w.skb.priority = v
+	case ruleset.MetaNftrace, ruleset.MetaSecmark:
 	default:
 		return w.abort(r, "a meta key is set that is not understood")
 	}

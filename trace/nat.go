@@ -9,9 +9,14 @@ import (
 	"github.com/ringfence/ringfence/ruleset"
 )
 
-// The flags of a translation (NF_NAT_RANGE_*).
+// The flags of a translation (NF_NAT_RANGE_*, include/uapi/linux/netfilter/nf_nat.h).
 const (
-	natNetmap = 1 << 6
+	natRandom      = 1 << 2
+	natRandomFully = 1 << 4
+	natOffset      = 1 << 5
+	natNetmap      = 1 << 6
+
+	natChoosesPort = natRandom | natRandomFully | natOffset
 )
 
 // nat carries out a translation of the first packet of a connection.
@@ -26,42 +31,37 @@ func (w *walk) nat(n *ruleset.NAT, r *rule) verdict {
 	if c == nil {
 		return verdict{kind: vAccept}
 	}
-	var addr netip.Addr
-	switch n.Kind {
-	case "masquerade":
-		a, ok := w.masqueradeAddr()
-		if !ok {
-			return verdict{kind: vDrop}
-		}
-		w.natSource(a, 0)
-		return verdict{kind: vAccept}
-	case "redirect":
-		a, ok := w.redirectAddr()
-		if !ok {
-			return verdict{kind: vDrop}
-		}
-		addr = a
-	default:
-		a, ok := w.natAddr(n, r)
-		if !ok {
-			return verdict{kind: vStolen}
-		}
-		addr = a
+	addr, ok := w.natAddr(n, r)
+	if !ok {
+		return verdict{kind: vStolen}
 	}
 	lo, hi, ok := w.natPorts(n)
 	if !ok {
 		return w.abort(r, "a translation to a port that is not known")
 	}
-	w.translate(n.Kind, addr, lo, hi)
-	return verdict{kind: vAccept}
+	return w.translate(n.Kind, addr, lo, hi, n.Flags&natChoosesPort != 0)
 }
 
-func (w *walk) translate(kind string, addr netip.Addr, lo, hi uint16) {
-	if kind == "snat" {
-		w.natSource(addr, lo)
-		return
+// translate sets the translation up; chosen says that the kernel picks the port by more than the packet.
+func (w *walk) translate(kind string, addr netip.Addr, lo, hi uint16, chosen bool) verdict {
+	ok := true
+	switch kind {
+	case "masquerade":
+		addr, ok = w.masqueradeAddr()
+	case "redirect":
+		addr, ok = w.redirectAddr()
 	}
-	w.natDest(addr, lo, hi)
+	switch {
+	case !ok:
+		return verdict{kind: vDrop}
+	case kind == "snat" || kind == "masquerade":
+		w.natSource(addr, lo, hi, chosen)
+	case chosen && lo != hi:
+		return w.abort(nil, "which port of the range the translation takes")
+	default:
+		w.natDest(addr, lo, hi)
+	}
+	return verdict{kind: vAccept}
 }
 
 // natAddr reads the address of a translation; of a range each in turn.
@@ -95,7 +95,7 @@ func (w *walk) natAddr(n *ruleset.NAT, r *rule) (netip.Addr, bool) {
 }
 
 // pickAddr is the address of a range that the kernel takes: for netmap the one with the packet's own
-// host part, else by a hash, so each of them in turn.
+// host part, else by a hash, so each of them in turn; of many sources it is left open.
 func (w *walk) pickAddr(lo, hi []byte, netmap, source bool, r *rule) (netip.Addr, bool) {
 	a, _ := netip.AddrFromSlice(lo)
 	if string(lo) == string(hi) {
@@ -121,17 +121,14 @@ func (w *walk) pickAddr(lo, hi []byte, netmap, source bool, r *rule) (netip.Addr
 	n := len(lo)
 	span := binary.BigEndian.Uint32(hi[n-4:]) - binary.BigEndian.Uint32(lo[n-4:])
 	if n == 16 && string(lo[:12]) != string(hi[:12]) || span >= mapChoices {
-		if source { // the source decides nothing more here
+		if source {
+			w.skb.ct.srcOpen = true
 			return a, true
 		}
 		w.abort(r, "a translation to a large range of addresses")
 		return a, false
 	}
-	k := 0
-	if !source {
-		k = w.choose(int(span)+1, r, "which address of the range the translation takes")
-	}
-	for range k {
+	for range w.choose(int(span)+1, r, "which address of the range the translation takes") {
 		a = a.Next()
 	}
 	return a, true
@@ -181,13 +178,29 @@ func (w *walk) natDest(addr netip.Addr, lo, hi uint16) {
 	}
 }
 
-func (w *walk) natSource(addr netip.Addr, port uint16) {
+// natSource gives the packet a new source. Of a range of ports the packet's own stays where it is
+// inside; else, and where the rule says so, the kernel takes a random one, which is then not known.
+func (w *walk) natSource(addr netip.Addr, lo, hi uint16, chosen bool) {
 	s, c := &w.skb, w.skb.ct
 	if addr.IsValid() && addr.Is4() == s.v4 {
 		s.setSrc(addr)
 	}
-	if port != 0 {
-		s.setPort(0, port)
+	if c.srcOpen {
+		at := s.addrAt()
+		for i := range addr.BitLen() / 8 {
+			s.unk[at+i] = 0xff
+		}
+	}
+	from, to := s.port(0), s.port(0)
+	if s.hasPorts() {
+		from, to = w.portSpan(0)
+	}
+	switch kept := lo == 0 || from >= lo && to <= hi; {
+	case chosen && s.hasPorts() && (lo == 0 || lo != hi), !kept && lo != hi:
+		s.unk[s.thoff], s.unk[s.thoff+1] = 0xff, 0xff
+		c.sportOpen = true
+	case lo != 0 && lo == hi:
+		s.setPort(0, lo)
 	}
 	c.newSrc, c.newSport = s.src(), s.port(0)
 	c.natSrc = true

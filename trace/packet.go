@@ -274,11 +274,13 @@ type skb struct {
 	unk     []byte
 	pkttype uint8
 	mark    word
-	ct      *conn
-	untrack bool   // conntrack was told to stay out, or stays out by itself
-	seen    bool   // by conntrack
-	tos     bool   // a rule changed the type of service
-	given   string // conntrack state that the question gives
+	// priority is the packet's queueing class (skb->priority).
+	priority word
+	ct       *conn
+	untrack  bool   // conntrack was told to stay out, or stays out by itself
+	seen     bool   // by conntrack
+	tos      bool   // a rule changed the type of service
+	given    string // conntrack state that the question gives
 }
 
 // word is a number with the bits of it that are not known.

@@ -128,9 +128,6 @@ func (r *Region) free(s *skb) {
 
 // open says whether an address of the packet has bits that are not known: 's' or 'd'.
 func (w *walk) open(f byte) bool {
-	if w.region == nil {
-		return false
-	}
 	at, n := w.skb.addrAt(), 4
 	if !w.skb.v4 {
 		n = 16
@@ -143,7 +140,7 @@ func (w *walk) open(f byte) bool {
 
 // openPort says whether a port is not known: 0 the source's, 2 the destination's.
 func (w *walk) openPort(at int) bool {
-	return w.region != nil && w.skb.hasPorts() && anyBit(w.skb.unk[w.skb.thoff+at:w.skb.thoff+at+2])
+	return w.skb.hasPorts() && anyBit(w.skb.unk[w.skb.thoff+at:w.skb.thoff+at+2])
 }
 
 // openField names the field that a load of header bytes leaves open.
@@ -259,6 +256,9 @@ func (w *walk) uniform(f byte) bool {
 	if !w.open(f) {
 		return true
 	}
+	if w.region == nil || f == 's' && w.translatedAnyhow() {
+		return false
+	}
 	p := w.region.Src
 	if f == 'd' {
 		p = w.region.Dst
@@ -272,6 +272,9 @@ func (w *walk) uniform(f byte) bool {
 	}
 	return true
 }
+
+// translatedAnyhow says whether the packet has a new source of which the kernel chose a part.
+func (w *walk) translatedAnyhow() bool { return w.skb.ct != nil && w.skb.ct.srcOpen }
 
 // settled says whether the destination is narrow enough to be routed; else the walk ends with the
 // field to narrow.

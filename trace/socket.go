@@ -20,6 +20,8 @@ var socketProtos = map[string]uint8{
 }
 
 func (t *Tracer) readSockets() {
+	sec := t.snap.Section("listeners")
+	t.unread = sec.Status != snapshot.OK && sec.Part("ip") != snapshot.OK
 	own := uint64(0)
 	for _, n := range t.snap.Network.Namespaces {
 		if n.Host {
@@ -90,8 +92,8 @@ func (w *walk) socketExpr(e *ruleset.SocketKey, r *rule) verdict {
 		return w.maybe(r, splitField('q'))
 	}
 	if s.proto != protoTCP && s.proto != protoUDP || w.socketAt(s.dst(), s.port(2)) == nil {
-		if w.skb.given == "established" {
-			return w.maybe(r, "whether an established socket takes the packet")
+		if w.skb.given == "established" || w.unread {
+			return w.maybe(r, "whether a socket takes the packet")
 		}
 		return vNo
 	}

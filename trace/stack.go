@@ -71,7 +71,10 @@ func (w *walk) run() Fate {
 // network layer.
 func (w *walk) arrive(in *link) Fate {
 	w.in, w.out = in, nil
-	if !w.undisturbed(in) {
+	if f, ok := w.below(in); !ok {
+		return f
+	}
+	if !w.undisturbed(in, "ingress") {
 		return Fate{}
 	}
 	if k := w.runHook(hookKey{hook: "ingress", kind: 'n', dev: in.Name}); k != vAccept {
@@ -84,26 +87,93 @@ func (w *walk) arrive(in *link) Fate {
 	case master != nil && master.Kind == "vrf", in.Kind == "vrf":
 		w.abort(nil, "the interface belongs to a VRF")
 		return Fate{}
-	case in.Kind == "bridge" && w.bridged && len(in.ports) > 0:
-		port := in.ports[w.choose(min(len(in.ports), mapChoices), nil, "the port of "+in.Name+" that the packet came in by")]
-		if f, ok := w.bridgeIn(port, in); !ok {
-			return f
-		}
 	}
 	return w.receive()
 }
 
-// undisturbed says whether no program outside the model takes packets of the interface first.
-func (w *walk) undisturbed(l *link) bool {
-	if l.XDP {
-		w.abort(nil, "an XDP program is attached to "+l.Name)
+// below is what a packet passed before it was one of the interface's: the port of a bridge or bond that
+// it came in by, or the interface under a VLAN, where anything can stop packets there.
+func (w *walk) below(in *link) (Fate, bool) {
+	if l := in.lower; l != nil && w.filtered(l, "ingress") {
+		w.abort(nil, "packets for "+in.Name+" pass the filters of "+l.Name+" first")
+		return Fate{}, false
+	}
+	if !w.filteredPorts(in, "ingress") {
+		return Fate{}, true
+	}
+	port := in.ports[w.choose(len(in.ports), nil, "the port of "+in.Name+" that the packet came in by")]
+	w.in = port
+	if !w.undisturbed(port, "ingress") {
+		return Fate{}, false
+	}
+	if k := w.runHook(hookKey{hook: "ingress", kind: 'n', dev: port.Name}); k != vAccept {
+		return w.refused(k), false
+	}
+	if in.Kind == "bridge" {
+		if f, ok := w.bridgeIn(port, in); !ok {
+			return f, false
+		}
+	}
+	w.in = in
+	return Fate{}, true
+}
+
+// filtered says whether anything can stop packets of an interface at its hook: chains, XDP, traffic control.
+func (w *walk) filtered(l *link, hook string) bool {
+	return l.disturbed(hook) != "" || len(w.hooks[hookKey{hook: hook, kind: 'n', dev: l.Name}]) > 0
+}
+
+// filteredPorts says whether it matters by which port a packet of a bridge or bond comes or goes.
+func (w *walk) filteredPorts(l *link, hook string) bool {
+	return l.Kind != "vrf" && slices.ContainsFunc(l.ports, func(p *link) bool {
+		return l.Kind == "bridge" && w.bridged || w.filtered(p, hook)
+	})
+}
+
+// above is the port or the interface below that a packet leaves by, after the interface's own hooks.
+func (w *walk) above(out *link) (Fate, bool) {
+	if l := out.lower; l != nil && w.filtered(l, "egress") {
+		w.abort(nil, "packets of "+out.Name+" pass the filters of "+l.Name+" last")
+		return Fate{}, false
+	}
+	if !w.filteredPorts(out, "egress") {
+		return Fate{}, true
+	}
+	port := out.ports[w.choose(len(out.ports), nil, "the port of "+out.Name+" that the packet leaves by")]
+	if out.Kind == "bridge" {
+		if f, ok := w.bridgeOut(port); !ok {
+			return f, false
+		}
+	}
+	w.in, w.out = nil, port
+	if !w.undisturbed(port, "egress") {
+		return Fate{}, false
+	}
+	if k := w.runHook(hookKey{hook: "egress", kind: 'n', dev: port.Name}); k != vAccept {
+		return w.refused(k), false
+	}
+	return Fate{}, true
+}
+
+// undisturbed says whether no program outside the model takes packets of the interface at its hook.
+func (w *walk) undisturbed(l *link, hook string) bool {
+	if why := l.disturbed(hook); why != "" {
+		w.abort(nil, why)
+	}
+	return w.stuck == nil
+}
+
+// disturbed names a program that can take packets of the interface at its hook. XDP sees them come in only.
+func (l *link) disturbed(hook string) string {
+	if l.XDP && hook == "ingress" {
+		return "an XDP program is attached to " + l.Name
 	}
 	for _, tc := range l.TC {
 		if tc != "clsact" && tc != "ingress" {
-			w.abort(nil, "traffic control on "+l.Name+": "+tc)
+			return "traffic control on " + l.Name + ": " + tc
 		}
 	}
-	return w.stuck == nil
+	return ""
 }
 
 func (w *walk) ipHook(hook string) verdictKind {
@@ -341,9 +411,12 @@ func (w *walk) deliver() Fate {
 	}
 	s := &w.skb
 	f := Fate{Fate: Local, To: endpointText(s.dst(), s.port(2), s.hasPorts()), Socket: "none", Rule: w.passed.String()}
-	if sk := w.socketAt(s.dst(), s.port(2)); sk != nil {
+	switch sk := w.socketAt(s.dst(), s.port(2)); {
+	case sk != nil:
 		f.Socket = sk.name
-	} else if w.region != nil && w.someSocket() {
+	case w.unread && s.hasPorts():
+		f.Socket = Unknown
+	case w.region != nil && w.someSocket():
 		f.Socket = "some"
 	}
 	w.say("delivered to the host, socket %s", f.Socket)
@@ -355,7 +428,7 @@ func (w *walk) forward(res result) Fate {
 	w.out, w.nextHop = res.oif, res.via
 	w.say("routed to %s", res.oif.Name)
 	w.passed = mark{text: "route"}
-	if !w.undisturbed(res.oif) {
+	if !w.undisturbed(res.oif, "egress") {
 		return Fate{}
 	}
 	if k := w.ipHook("forward"); k != vAccept {
@@ -377,10 +450,8 @@ func (w *walk) leave(fate string) Fate {
 	if k := w.runHook(hookKey{hook: "egress", kind: 'n', dev: out.Name}); k != vAccept {
 		return w.refused(k)
 	}
-	if out.Kind == "bridge" && w.bridged && len(out.ports) > 0 {
-		if g, ok := w.bridgeOut(out); !ok {
-			return g
-		}
+	if g, ok := w.above(out); !ok {
+		return g
 	}
 	w.say("leaves by %s", out.Name)
 	return f
@@ -399,7 +470,7 @@ func (w *walk) output() Fate {
 	if k := w.ipHook("output"); k != vAccept {
 		return w.refused(k)
 	}
-	if w.out == nil || !w.undisturbed(w.out) {
+	if w.out == nil || !w.undisturbed(w.out, "egress") {
 		return Fate{}
 	}
 	if !w.out.Loopback {

@@ -31,10 +31,11 @@ const (
 
 // Fate is what becomes of a packet.
 type Fate struct {
-	Fate   string `json:"fate"`
-	Oif    string `json:"oif,omitempty"`
-	To     string `json:"to,omitempty"`     // the destination after translation
-	Socket string `json:"socket,omitempty"` // that takes it, or "none"
+	Fate string `json:"fate"`
+	Oif  string `json:"oif,omitempty"`
+	To   string `json:"to,omitempty"` // the destination after translation
+	// Socket takes it: a name, "none", or "unknown" where the listening sockets were not read.
+	Socket string `json:"socket,omitempty"`
 	// Rule decided: "inet filter/input#12", "#policy" of a base chain, or a cause that is no rule:
 	// route, rp_filter, martian, forwarding-off, ...
 	Rule string `json:"rule,omitempty"`
@@ -57,12 +58,11 @@ type Step struct {
 
 // Cause is something undecided: an expression of a rule, or a fact that was not seen.
 type Cause struct {
-	Family     string `json:"family,omitempty"`
-	Table      string `json:"table,omitempty"`
-	Chain      string `json:"chain,omitempty"`
-	Rule       uint64 `json:"rule,omitempty"`
-	Expression string `json:"expression,omitempty"`
-	Why        string `json:"why"`
+	Family string `json:"family,omitempty"`
+	Table  string `json:"table,omitempty"`
+	Chain  string `json:"chain,omitempty"`
+	Rule   uint64 `json:"rule,omitempty"`
+	Why    string `json:"why"`
 }
 
 // String is the cause in one line.
@@ -86,6 +86,7 @@ type Tracer struct {
 	bridged bool    // there are base chains of the bridge family
 	general []Cause // what makes every fate unknown
 	sockets []socket
+	unread  bool           // which sockets listen was not read
 	marks4  []netip.Prefix // see landmarks
 	marks6  []netip.Prefix
 	walk    walk
@@ -117,6 +118,11 @@ func missing(s *snapshot.Snapshot) []Cause {
 			continue
 		}
 		list = append(list, Cause{Why: name + " was not read: " + strings.Join(c.Reasons, "; ")})
+	}
+	for _, name := range []string{"iptables", "ip6tables"} {
+		if f := s.NFTables.Legacy[name]; f.State == snapshot.Denied || f.State == snapshot.Error {
+			list = append(list, Cause{Why: name + "-legacy was not read: " + f.Reason})
+		}
 	}
 	return list
 }
@@ -239,10 +245,14 @@ type link struct {
 	ether  bool
 	v4, v6 []netip.Addr // in the kernel's order
 	nets   []netip.Prefix
-	ports  []*link // of a bridge
+	ports  []*link // of a bridge or a bond
+	lower  *link   // of a VLAN and the like
 	name   [16]byte
 	conf   conf
 }
+
+// stacked are the kinds of interfaces whose packets come and go by another one, IFLA_LINK.
+var stacked = map[string]bool{"vlan": true, "macvlan": true, "ipvlan": true, "macsec": true}
 
 func (t *Tracer) readLinks() {
 	t.links, t.names = map[int]*link{}, map[string]*link{}
@@ -273,6 +283,9 @@ func (t *Tracer) readLinks() {
 		if m := t.links[l.Master]; m != nil && l.Master != 0 {
 			m.ports = append(m.ports, t.links[l.Index])
 		}
+		if stacked[l.Kind] && l.PeerNetns == 0 {
+			t.links[l.Index].lower = t.links[l.PeerIndex]
+		}
 	}
 }
 
@@ -292,7 +305,7 @@ func (t *Tracer) sysctl(key string) (int, bool) {
 	return n, true
 }
 
-// ruleText prints a rule for the path.
+// text is the rule in nft's syntax.
 func (r *rule) text() string { return r.src.Text(r.chain.table.src) }
 
 func (r *rule) String() string {

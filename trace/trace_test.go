@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ringfence/ringfence/fixtures"
 	"github.com/ringfence/ringfence/ruleset"
 	"github.com/ringfence/ringfence/snapshot"
 )
@@ -48,7 +49,7 @@ func TestPacketText(t *testing.T) {
 
 // TestFatesOfTheBase follows packets over the recorded host.
 func TestFatesOfTheBase(t *testing.T) {
-	tr := New(base(t))
+	tr := New(fixtures.Host())
 	for _, c := range []struct{ in, text, fate string }{
 		{"mgmt0", "tcp 10.10.0.9:40000 > 10.10.0.1:22 syn", Local},
 		{"ext0", "tcp 203.0.113.9:40000 > 203.0.113.1:22 syn", Drop},
@@ -92,7 +93,7 @@ func TestWhatIsNotReadIsUnknown(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := base(t)
+			s := fixtures.Host()
 			change(s)
 			if f := New(s).Packet(packet(t, "mgmt0", "tcp 10.10.0.9:40000 > 10.10.0.1:22 syn")); f.Fate != Unknown || f.Why == "" {
 				t.Errorf("%+v", f)
@@ -138,7 +139,7 @@ func FuzzPacket(f *testing.F) {
 // FuzzTracer puts a rule that no kernel made before the others: the fate may be anything but a crash
 // or an endless walk.
 func FuzzTracer(f *testing.F) {
-	s := base(f)
+	s := fixtures.Host()
 	for _, c := range s.NFTables.Ruleset.Tables[0].Chains {
 		for _, r := range c.Rules {
 			b, err := json.Marshal(r)

@@ -297,7 +297,25 @@ func (w *walk) lookup(o *op, r *rule) verdict {
 	if w.regs.unknown(o.sreg, o.n) {
 		return w.lookupUnknown(o, r, key, w.regs.unk[o.sreg:o.sreg+o.n])
 	}
+	if why := w.changed(o.set, true); why != "" {
+		return w.abort(r, why)
+	}
 	return w.found(o, r, w.search(o.set, key), l)
+}
+
+// changed says why the packet's own changes of a set leave open what is in it; with exact, only where
+// they are not known themselves.
+func (w *walk) changed(s *set, exact bool) string {
+	for i := range w.changes {
+		switch c := &w.changes[i]; {
+		case c.set != s:
+		case c.why != "":
+			return c.why
+		case !exact:
+			return "a set that the packet itself changed"
+		}
+	}
+	return ""
 }
 
 // search finds the element of a key, with what the packet itself added or deleted on its way.
@@ -346,6 +364,9 @@ func (w *walk) found(o *op, r *rule, el *element, l *ruleset.Lookup) verdict {
 const mapChoices = 32
 
 func (w *walk) lookupUnknown(o *op, r *rule, key, unk []byte) verdict {
+	if why := w.changed(o.set, false); why != "" {
+		return w.abort(r, why)
+	}
 	els, more := o.set.candidates(key, unk, mapChoices)
 	l := o.expr.Lookup
 	switch {
@@ -360,11 +381,13 @@ func (w *walk) lookupUnknown(o *op, r *rule, key, unk []byte) verdict {
 	return w.found(o, r, els[w.choose(len(els), r, w.regWhy(o.sreg))], l)
 }
 
-// change is an element that the packet added to a set, or deleted (el is nil).
+// change is an element that the packet added to a set, or deleted (el is nil). Where why is given, the
+// element is not known: a later look-up of the set cannot be followed.
 type change struct {
 	set *set
 	key []byte
 	el  *element
+	why string
 }
 
 // dynset adds, updates or deletes an element (nft_dynset_eval).
@@ -376,10 +399,18 @@ func (w *walk) dynset(o *op, r *rule) verdict {
 	n := int(o.set.src.KeyLen)
 	key := w.regs.v[o.sreg : o.sreg+n]
 	if w.regs.unknown(o.sreg, n) {
+		w.changes = append(w.changes, change{set: o.set, why: w.regWhy(o.sreg)})
 		return w.maybe(r, w.regWhy(o.sreg))
 	}
+	if at := regOffset(d.Data); d.Data != 0 && at >= 0 && w.regs.unknown(at, min(int(o.set.src.DataLen), regBytes-at)) {
+		w.changes = append(w.changes, change{set: o.set, why: w.regWhy(at)})
+		return w.maybe(r, w.regWhy(at))
+	}
+	if why := w.changed(o.set, true); why != "" {
+		return w.abort(r, why)
+	}
 	if d.Op == ruleset.DynsetDelete {
-		w.changes = append(w.changes, change{o.set, bytes.Clone(key), nil})
+		w.changes = append(w.changes, change{set: o.set, key: bytes.Clone(key)})
 		return vNext
 	}
 	el := w.search(o.set, key)
@@ -391,7 +422,7 @@ func (w *walk) dynset(o *op, r *rule) verdict {
 		if at := regOffset(d.Data); d.Data != 0 && at >= 0 {
 			el.src.Data = bytes.Clone(w.regs.v[at:min(at+int(o.set.src.DataLen), regBytes)])
 		}
-		w.changes = append(w.changes, change{o.set, bytes.Clone(key), el})
+		w.changes = append(w.changes, change{set: o.set, key: bytes.Clone(key), el: el})
 	}
 	for i := range el.ops {
 		if v := w.op(&el.ops[i], r); v.kind != vContinue {

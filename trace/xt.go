@@ -76,17 +76,13 @@ func (w *walk) xtNAT(n *ruleset.XtNAT, r *rule) verdict {
 		return verdict{kind: vAccept}
 	}
 	var addr netip.Addr
-	switch n.Kind {
-	case "masquerade", "redirect":
-		return w.nat(&ruleset.NAT{Kind: n.Kind}, r).orPorts(w, n)
-	case "netmap":
+	if n.Kind == "netmap" {
 		source := w.hook == "postrouting" || w.hook == "input"
 		a, ok := w.pickAddr(w.width(n.AddrMin), w.width(n.AddrMax), true, source, r)
 		if !ok {
 			return verdict{kind: vStolen}
 		}
-		w.translate(map[bool]string{true: "snat", false: "dnat"}[source], a, 0, 0)
-		return verdict{kind: vAccept}
+		return w.translate(map[bool]string{true: "snat", false: "dnat"}[source], a, 0, 0, false)
 	}
 	if len(n.AddrMin) > 0 {
 		lo, hi := w.width(n.AddrMin), w.width(n.AddrMax)
@@ -99,16 +95,7 @@ func (w *walk) xtNAT(n *ruleset.XtNAT, r *rule) verdict {
 		}
 		addr = a
 	}
-	w.translate(n.Kind, addr, n.PortMin, n.PortMax)
-	return verdict{kind: vAccept}
-}
-
-// orPorts gives a redirect its ports.
-func (v verdict) orPorts(w *walk, n *ruleset.XtNAT) verdict {
-	if v.kind == vAccept && n.Kind == "redirect" && n.PortMin != 0 {
-		w.natDest(netip.Addr{}, n.PortMin, n.PortMax)
-	}
-	return v
+	return w.translate(n.Kind, addr, n.PortMin, n.PortMax, n.Flags&natChoosesPort != 0)
 }
 
 // width cuts an address of 16 bytes to the packet's family.
@@ -124,7 +111,7 @@ func (w *walk) width(b []byte) []byte {
 
 func (w *walk) xtMatch(d *ruleset.XtDecoded, r *rule) verdict {
 	s := &w.skb
-	if w.region != nil {
+	if c := w.skb.ct; w.region != nil || c != nil && (c.srcOpen || c.sportOpen) {
 		if v, done := w.xtOpen(d, r); done {
 			return v
 		}

@@ -300,18 +300,48 @@ func checkProof(s *snapshot.Snapshot, q *reach.Question, a *reachAnswer) error {
 	if q.State != "new" && q.State != "" {
 		return errors.New("only proofs about new connections can be re-checked")
 	}
-	t := &proof.Target{Host: q.To.Host, Addr: q.To.Addr.IsValid(), Dport: q.Dport, Unbound: q.Unbound}
+	return proof.CheckAll(s, proofQuestion(s, q), list)
+}
+
+// proofQuestion is the question in the words of the checker.
+func proofQuestion(s *snapshot.Snapshot, q *reach.Question) *proof.Question {
+	name := func(index int) string {
+		if l := s.Network.Link(index); l != nil {
+			return l.Name
+		}
+		return ""
+	}
+	p := &proof.Question{
+		Target: proof.Target{Host: q.To.Host, Addr: q.To.Addr, Dport: q.Dport, Unbound: q.Unbound},
+		Proto4: protocolNumber(q.Proto, true), Proto6: protocolNumber(q.Proto, false),
+	}
 	for _, oif := range q.To.Oifs {
-		if l := s.Network.Link(oif); l != nil {
-			t.Oifs = append(t.Oifs, l.Name)
-		}
+		p.Oifs = append(p.Oifs, name(oif))
 	}
-	for i := range list {
-		if err := proof.Check(s, t, &list[i]); err != nil {
-			return err
+	for _, o := range q.From {
+		from := proof.Origin{In: "local", From: o.From}
+		if !o.Local {
+			from.In = name(o.Iif)
 		}
+		p.From = append(p.From, from)
 	}
-	return nil
+	return p
+}
+
+// protocolNumber is that of a question's protocol, below 0 where the family has none: icmp is ICMPv6 there.
+func protocolNumber(name string, v4 bool) int {
+	p := trace.Packet{Proto: name}
+	switch {
+	case name == "icmp" && !v4:
+		p.Proto = "icmpv6"
+	case name == "icmpv6" && v4:
+		return -1
+	}
+	n, err := p.Protocol()
+	if err != nil {
+		return -1
+	}
+	return int(n)
 }
 
 func tracePacket(p *reach.Packet, q *reach.Question) *trace.Packet {
@@ -329,11 +359,15 @@ func tracePacket(p *reach.Packet, q *reach.Question) *trace.Packet {
 	return t
 }
 
+// socketProtocols are those whose packets a listening socket takes: TCP, UDP, SCTP, UDP-Lite.
+var socketProtocols = []int{6, 17, 132, 136}
+
 // arrives says whether a fate is what the question asks for.
 func arrives(q *reach.Question, s *snapshot.Snapshot, f *trace.Fate) bool {
 	switch f.Fate {
 	case trace.Local:
-		bound := q.Unbound || f.Socket != "none" || q.Proto != "tcp" && q.Proto != "udp"
+		bound := q.Unbound || !slices.Contains(socketProtocols, protocolNumber(q.Proto, true)) ||
+			f.Socket != "none" && f.Socket != trace.Unknown
 		return bound && (q.To.Host || q.To.Addr.IsValid())
 	case trace.Forward, trace.Output:
 		l := s.Network.LinkNamed(f.Oif)
