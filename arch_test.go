@@ -30,7 +30,8 @@ var ours = map[string][]string{
 	"judge":         {"rego", "snapshot", "ruleset", "zones", "reach", "finding"},
 	"finding":       {},
 	"reports":       {"finding"},
-	"remedy":        {"snapshot", "ruleset", "reach", "finding", "host", "zones"},
+	"remedy":        {"snapshot", "ruleset", "reach", "trace", "proof", "replica", "finding", "zones"},
+	"replica":       {"snapshot", "ruleset"},
 	"fixtures":      {"snapshot"},
 	"e2e":           {},
 	"e2e/oracle":    {},
@@ -47,7 +48,8 @@ var theirs = map[string][]string{
 	"e2e/oracle": {"golang.org/x/sys"},
 	"judge":      {"github.com/open-policy-agent/opa"},
 	"reports":    {"github.com/olekukonko/tablewriter", "github.com/clipperhouse/displaywidth"},
-	"remedy":     {"github.com/google/nftables", "golang.org/x/sys"},
+	"remedy":     {"github.com/google/nftables", "github.com/mdlayher/netlink", "golang.org/x/sys"},
+	"replica":    {"github.com/vishvananda/netlink", "golang.org/x/sys"},
 }
 
 func TestImports(t *testing.T) {

@@ -86,6 +86,7 @@ func newBed(t *testing.T) *bed {
 	needRoot(t)
 	b := &bed{t, fmt.Sprintf("rf%d", os.Getpid()%100000)}
 	t.Cleanup(func() {
+		_ = os.RemoveAll(b.root())
 		for _, n := range []string{"host", "mgmt", "ext", "w1", "w2"} {
 			_ = exec.Command("ip", "netns", "del", b.name+n).Run()
 		}

@@ -130,6 +130,13 @@ func protoNumber(name string, v4 bool) (n uint64, none bool, err error) {
 }
 
 func (m *Model) askInOrder(q *Question, o Origin, v4, reversed, proof bool) Answer {
+	_, _, a := m.askOne(q, o, v4, reversed, proof)
+	return a
+}
+
+// askOne also returns the engine that found the answer, where it had packets to follow, and the interface
+// that they come in by.
+func (m *Model) askOne(q *Question, o Origin, v4, reversed, proof bool) (*engine, *snapshot.Link, Answer) {
 	e := m.newEngine()
 	e.reversed, e.keep, e.state = reversed, proof, ctStates[q.State]
 	no := func(why string) Answer {
@@ -138,18 +145,18 @@ func (m *Model) askInOrder(q *Question, o Origin, v4, reversed, proof bool) Answ
 		}}}
 	}
 	if len(m.general) > 0 {
-		return Answer{Verdict: Unknown, Because: m.general}
+		return nil, nil, Answer{Verdict: Unknown, Because: m.general}
 	}
 	proto, none, err := protoNumber(q.Proto, v4)
 	switch {
 	case err != nil:
-		return Answer{Verdict: Unknown, Because: []Cause{{Text: err.Error()}}}
+		return nil, nil, Answer{Verdict: Unknown, Because: []Cause{{Text: err.Error()}}}
 	case none:
-		return no("there are no such packets in this family")
+		return nil, nil, no("there are no such packets in this family")
 	}
 	starts, in, why := e.starts(q, o, v4, proto)
 	if why != "" {
-		return no(why)
+		return nil, in, no(why)
 	}
 	arrived, err := e.follow(starts, in, o, m.fibs[v4])
 	var hits []cube
@@ -169,7 +176,7 @@ func (m *Model) askInOrder(q *Question, o Origin, v4, reversed, proof bool) Answ
 	if a.Verdict == Unreachable && proof {
 		a.Certificate = []Proof{e.certificate(e.question, in)}
 	}
-	return a
+	return e, in, a
 }
 
 func ranges(s set) []string {

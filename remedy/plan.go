@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/ringfence/ringfence/finding"
@@ -40,32 +39,20 @@ func Without(s *snapshot.Snapshot) *snapshot.Snapshot {
 	return &clone
 }
 
-// Loaded says whether the plan is the table that is loaded already.
-func (p *Plan) Loaded(rs *ruleset.Ruleset) bool { return rs != nil && p.readBack(rs, Table) == nil }
-
 // The chains of the table. The first hook that sees where a packet really goes, before any
 // translation, is prerouting at mangle - 10: there a published container port is still the port
 // that the sender wrote. An input chain would never see it.
 const (
-	chainIn      = "prerouting"
-	chainForward = "forward"
-	priorityIn   = -160 // mangle - 10
-	priorityFwd  = -10  // filter - 10
-)
+	chainIn        = "prerouting"
+	chainInput     = "input"
+	chainForward   = "forward"
+	priorityIn     = -160 // mangle - 10
+	priorityFilter = -10  // filter - 10
 
-// Rule is one rule of the plan. A drop is final whatever another table says; an accept here only
-// ends our own chain.
-type Rule struct {
-	Chain   string       `json:"chain"`
-	Iif     string       `json:"iif"`
-	Oif     string       `json:"oif,omitempty"`
-	Source  netip.Prefix `json:"source,omitzero"`
-	Proto   string       `json:"proto,omitempty"`
-	Port    int          `json:"port,omitempty"`
-	Accept  bool         `json:"accept,omitempty"`
-	Closes  string       `json:"closes"` // id of the check
-	Comment string       `json:"comment"`
-}
+	setArmed      = "armed"
+	commentGate   = "ringfence: the trial stands down when this set is empty"
+	commentPolicy = "ringfence: policy drop"
+)
 
 // Manual is a finding that no packet filter closes.
 type Manual struct {
@@ -77,13 +64,25 @@ type Manual struct {
 
 // Plan is what closes the findings of one report.
 type Plan struct {
-	Schema  string   `json:"schema"` // ringfence.plan/v1
-	Rules   []Rule   `json:"rules"`
-	Closes  []Target `json:"closes"`
-	Manual  []Manual `json:"manual"`
-	Ruleset string   `json:"ruleset"` // nft text, "" where no rule is needed
-	Inverse string   `json:"inverse"`
+	Schema string   `json:"schema"` // ringfence.plan/v1
+	Mode   string   `json:"mode"`   // targeted or default-deny
+	Rules  []Rule   `json:"rules"`
+	Closes []Target `json:"closes"`
+	Manual []Manual `json:"manual"`
+	// Keeps is what must go on working, as it was seen or asked for.
+	Keeps   []Flow `json:"keeps"`
+	Ruleset string `json:"ruleset"` // nft text, "" where no rule is needed
+	Diff    string `json:"diff"`    // against our table that is loaded
+	Inverse string `json:"inverse"`
+	// Disruption is none, or what stops for those who are cut off.
+	Disruption string `json:"disruption"`
 }
+
+// The modes of a plan.
+const (
+	Targeted    = "targeted"
+	DefaultDeny = "default-deny"
+)
 
 // Target is a finding that the rules close.
 type Target struct {
@@ -96,6 +95,11 @@ type Target struct {
 type Options struct {
 	// AllowFrom keeps access to the ports that are closed.
 	AllowFrom []netip.Prefix
+	// Keep adds to what must go on working.
+	Keep []Flow
+	Mode string
+	// Drain lets connections that are established end by themselves.
+	Drain bool
 }
 
 // managementPorts are never closed to everybody who could administer the host.
@@ -103,13 +107,16 @@ func managementCheck(id string) bool { return strings.HasPrefix(id, "management/
 
 // Make plans. It never fails: a finding without a safe rule becomes manual work.
 func Make(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config, opt Options) *Plan {
-	p := &Plan{Schema: "ringfence.plan/v1", Rules: []Rule{}, Closes: []Target{}, Manual: []Manual{}}
+	p := &Plan{Schema: "ringfence.plan/v1", Mode: opt.Mode, Rules: []Rule{}, Closes: []Target{}, Manual: []Manual{}, Keeps: []Flow{}}
+	if p.Mode == "" {
+		p.Mode = Targeted
+	}
 	m := zones.Classify(s, cfg)
+	p.Keeps = append(observed(s), opt.Keep...)
 	keep := slices.Clone(opt.AllowFrom)
-	for _, ses := range s.SSH.Sessions {
-		if a, err := netip.ParseAddrPort(ses.Remote); err == nil && !a.Addr().IsLoopback() {
-			addr := a.Addr().Unmap().WithZone("")
-			keep = append(keep, netip.PrefixFrom(addr, addr.BitLen()))
+	for _, f := range p.Keeps {
+		if f.Source.IsValid() && f.Why == keptSession {
+			keep = append(keep, f.Source)
 		}
 	}
 	for i := range r.Results {
@@ -121,20 +128,47 @@ func Make(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config, opt Options
 			p.add(res.ID, &res.Findings[j], m, keep)
 		}
 	}
+	if p.Mode == DefaultDeny {
+		p.baseline(s, m)
+	}
 	// What stays allowed comes first in each chain.
 	slices.SortStableFunc(p.Rules, func(a, b Rule) int {
-		if a.Accept != b.Accept {
-			if a.Accept {
-				return -1
-			}
-			return 1
-		}
-		return 0
+		return rank(&a) - rank(&b)
 	})
+	if opt.Drain {
+		p.drain()
+	}
+	p.Disruption = "none"
 	if len(p.Rules) > 0 {
 		p.Ruleset, p.Inverse = p.text(), "delete table inet "+Table+"\n"
+		p.Disruption = "connections to what is closed end at once"
+		if opt.Drain {
+			p.Disruption = "no new connections to what is closed"
+		}
 	}
 	return p
+}
+
+// rank puts rules of a chain in order: those that keep a flow, those that close one, the baseline's.
+func rank(r *Rule) int {
+	switch {
+	case r.Closes == "":
+		return 2
+	case r.Accept:
+		return 0
+	}
+	return 1
+}
+
+// drain lets established connections pass before anything else in each chain that drops.
+func (p *Plan) drain() {
+	var first []Rule
+	for i := range specs {
+		if p.uses(specs[i].name) {
+			first = append(first, Rule{Chain: specs[i].name, Kind: "established", Accept: true, Comment: "ringfence drain"})
+		}
+	}
+	p.Rules = append(first, p.Rules...)
 }
 
 func (p *Plan) add(id string, f *finding.Finding, m *zones.Map, keep []netip.Prefix) {
@@ -188,17 +222,11 @@ func (p *Plan) deny(id string, d *finding.Deny, m *zones.Map, keep []netip.Prefi
 			continue
 		}
 		base := Rule{Chain: chainIn, Iif: o.Interface, Proto: d.Proto, Port: d.Port, Closes: id}
-		for _, k := range append(slices.Clone(keep), shared(m, o)...) {
-			r := base
-			r.Source, r.Accept = k, true
-			p.rule(r)
-		}
+		allow := base
+		allow.Accept = true
+		p.perFamily(allow, append(slices.Clone(keep), shared(m, o)...))
 		if bounded(o) {
-			for _, src := range o.From {
-				r := base
-				r.Source = src
-				p.rule(r)
-			}
+			p.perFamily(base, o.From)
 		} else {
 			p.rule(base)
 		}
@@ -228,11 +256,26 @@ func shared(m *zones.Map, o zones.Origin) []netip.Prefix {
 	return list
 }
 
+// perFamily adds a rule for the sources of each family.
+func (p *Plan) perFamily(r Rule, sources []netip.Prefix) {
+	for _, v4 := range []bool{true, false} {
+		r.Sources = nil
+		for _, s := range sources {
+			if s.Addr().Is4() == v4 && !slices.Contains(r.Sources, s.Masked()) {
+				r.Sources = append(r.Sources, s.Masked())
+			}
+		}
+		if len(r.Sources) > 0 {
+			p.rule(r)
+		}
+	}
+}
+
 func (p *Plan) rule(r Rule) {
-	r.Comment = "ringfence " + r.Closes
+	r.Comment = strings.TrimSpace("ringfence " + r.Closes)
 	same := func(o Rule) bool {
-		o.Closes, o.Comment = r.Closes, r.Comment
-		return o == r
+		return o.Chain == r.Chain && o.Iif == r.Iif && o.Oif == r.Oif && o.Proto == r.Proto && o.Port == r.Port &&
+			o.Kind == r.Kind && o.Accept == r.Accept && slices.Equal(o.Sources, r.Sources)
 	}
 	if !slices.ContainsFunc(p.Rules, same) {
 		p.Rules = append(p.Rules, r)
@@ -243,14 +286,22 @@ func (p *Plan) rule(r Rule) {
 // earlier table of ours.
 func (p *Plan) text() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "table inet %s\ndelete table inet %s\ntable inet %s {\n", Table, Table, Table)
-	for _, c := range []struct {
-		name, hook, priority string
-	}{{chainIn, "prerouting", "mangle - 10"}, {chainForward, "forward", "filter - 10"}} {
+	fmt.Fprintf(&b, "table inet %s\ndelete table inet %s\n", Table, Table)
+	b.WriteString(p.tableText())
+	return b.String()
+}
+
+func (p *Plan) tableText() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "table inet %s {\n", Table)
+	for _, r := range p.setRules() {
+		b.WriteString(r.setText())
+	}
+	for _, c := range specs {
 		if !p.uses(c.name) {
 			continue
 		}
-		fmt.Fprintf(&b, "\tchain %s {\n\t\ttype filter hook %s priority %s; policy accept;\n", c.name, c.hook, c.priority)
+		fmt.Fprintf(&b, "\tchain %s {\n\t\ttype filter hook %s priority %s; policy %s;\n", c.name, c.hook, c.priority, p.policy(c.name))
 		for i := range p.Rules {
 			if p.Rules[i].Chain == c.name {
 				fmt.Fprintf(&b, "\t\t%s\n", p.Rules[i].String())
@@ -262,36 +313,29 @@ func (p *Plan) text() string {
 	return b.String()
 }
 
+// setRules are rules with a set of sources, one for each set.
+func (p *Plan) setRules() []*Rule {
+	var list []*Rule
+	seen := map[string]bool{}
+	for i := range p.Rules {
+		if r := &p.Rules[i]; len(r.Sources) > inlineSources && !seen[r.setName()] {
+			seen[r.setName()] = true
+			list = append(list, r)
+		}
+	}
+	return list
+}
+
 func (p *Plan) uses(chain string) bool {
 	return slices.ContainsFunc(p.Rules, func(r Rule) bool { return r.Chain == chain })
 }
 
-// String is the rule in nft's syntax.
-func (r *Rule) String() string {
-	words := []string{"iifname", quote(r.Iif)}
-	if r.Oif != "" {
-		words = append(words, "oifname", quote(r.Oif))
+// policy is what becomes of packets that no rule of a chain decides.
+func (p *Plan) policy(chain string) string {
+	if p.Mode == DefaultDeny && chain != chainIn {
+		return "drop"
 	}
-	if r.Source.IsValid() {
-		fam := "ip6"
-		if r.Source.Addr().Is4() {
-			fam = "ip"
-		}
-		words = append(words, fam, "saddr", r.Source.Masked().String())
-	}
-	if r.Proto != "" {
-		words = append(words, r.Proto, "dport", strconv.Itoa(r.Port))
-	}
-	if r.Chain == chainIn {
-		words = append(words, "fib daddr type local")
-	}
-	if r.Accept {
-		words = append(words, "accept")
-	} else {
-		// Replies to connections of our own that happen to use the port stay.
-		words = append(words, "ct direction original counter drop")
-	}
-	return strings.Join(append(words, "comment", quote(r.Comment)), " ")
+	return "accept"
 }
 
 // quote writes a string for nft, which knows no escapes: a quote mark in an interface name cannot

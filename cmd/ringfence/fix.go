@@ -1,21 +1,17 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/netip"
-	"os/signal"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/remedy"
 	"github.com/ringfence/ringfence/reports"
 	"github.com/ringfence/ringfence/snapshot"
@@ -23,31 +19,78 @@ import (
 
 // fixFlags are the flags of audit that load a plan.
 type fixFlags struct {
-	fix       bool
-	dryRun    bool
-	confirm   string
-	timeout   time.Duration
-	allowFrom []string
+	fix         bool
+	dryRun      bool
+	confirm     string
+	timeout     time.Duration
+	allowFrom   []string
+	keep        []string
+	mode        string
+	established string
+	persist     string
+	root        string
 
 	prefixes []netip.Prefix
+	flows    []remedy.Flow
 }
+
+// The ways to confirm a fix.
+const (
+	confirmSession = "new-session"
+	confirmConsole = "console"
+	confirmAuto    = "auto"
+)
 
 func (f *fixFlags) flags(c *cobra.Command) {
 	c.Flags().BoolVar(&f.fix, "fix", false, "load the ruleset that closes what a packet filter can close")
-	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "with --fix: print the plan and change nothing")
-	c.Flags().StringVar(&f.confirm, "confirm", "", "with --fix: console (ask here) or auto (the second audit decides)")
-	c.Flags().DurationVar(&f.timeout, "confirm-timeout", 120*time.Second, "with --fix: take the rules out again after this time")
-	f.allowFlag(c)
+	f.applyFlags(c)
+	f.planFlags(c)
 }
 
-func (f *fixFlags) allowFlag(c *cobra.Command) {
+// applyFlags say how a plan is loaded.
+func (f *fixFlags) applyFlags(c *cobra.Command) {
+	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "plan and prove, and change nothing")
+	c.Flags().StringVar(&f.confirm, "confirm", "", "who keeps the fix: new-session (a login younger than it), console (asked here)\nor auto (the second audit decides)")
+	c.Flags().DurationVar(&f.timeout, "confirm-timeout", 120*time.Second, "take the rules out again after this time")
+	c.Flags().StringVar(&f.persist, "persist", "on-confirm", "load the confirmed ruleset at boot: on-confirm or never")
+	rootFlag(c, &f.root)
+}
+
+func rootFlag(c *cobra.Command, root *string) {
+	c.Flags().StringVar(root, "root", "", "keep state and boot files below this `directory` instead of /")
+}
+
+// planFlags say what is planned.
+func (f *fixFlags) planFlags(c *cobra.Command) {
 	c.Flags().StringArrayVar(&f.allowFrom, "allow-from", nil, "these `addresses` keep access to what is closed (repeatable)")
+	c.Flags().StringArrayVar(&f.keep, "keep", nil, "this `flow`, PROTO/PORT[@SOURCE], must go on working (repeatable)")
+	c.Flags().StringVar(&f.mode, "mode", remedy.Targeted, "targeted (close the findings) or default-deny (let in only what is known)")
+	c.Flags().StringVar(&f.established, "established", "cut", "connections to what is closed: cut or drain (let them end)")
 }
 
 func (f *fixFlags) parse() error {
 	var err error
-	f.prefixes, err = parsePrefixes("allow-from", f.allowFrom)
-	return err
+	if f.prefixes, err = parsePrefixes("allow-from", f.allowFrom); err != nil {
+		return err
+	}
+	for _, k := range f.keep {
+		flow, err := remedy.ParseFlow(k)
+		if err != nil {
+			return fmt.Errorf("keep: %w", err)
+		}
+		f.flows = append(f.flows, flow)
+	}
+	switch {
+	case f.mode != remedy.Targeted && f.mode != remedy.DefaultDeny:
+		return fmt.Errorf("mode %q: want targeted or default-deny", f.mode)
+	case f.established != "cut" && f.established != "drain":
+		return fmt.Errorf("established %q: want cut or drain", f.established)
+	}
+	return nil
+}
+
+func (f *fixFlags) options() remedy.Options {
+	return remedy.Options{AllowFrom: f.prefixes, Keep: f.flows, Mode: f.mode, Drain: f.established == "drain"}
 }
 
 // parsePrefixes reads the prefixes, or single addresses, of a flag.
@@ -76,15 +119,30 @@ func (f *fixFlags) validate(a *auditFlags) error {
 		return errors.New("--dry-run and --confirm go with --fix")
 	case f.fix && a.snapshot != "":
 		return errors.New("--fix works on the live host; for a snapshot there is fix plan")
-	case f.confirm != "" && f.confirm != "console" && f.confirm != "auto":
-		return fmt.Errorf("confirm %q: want console or auto", f.confirm)
+	}
+	return f.validateApply()
+}
+
+func (f *fixFlags) validateApply() error {
+	switch {
+	case f.confirm != "" && f.confirm != confirmSession && f.confirm != confirmConsole && f.confirm != confirmAuto:
+		return fmt.Errorf("confirm %q: want new-session, console or auto", f.confirm)
 	case f.timeout < 5*time.Second || f.timeout > time.Hour:
 		return fmt.Errorf("confirm-timeout %s: want 5s to 1h", f.timeout)
+	case f.persist != "on-confirm" && f.persist != "never":
+		return fmt.Errorf("persist %q: want on-confirm or never", f.persist)
 	}
 	return nil
 }
 
 func (e *env) fixCommand() *cobra.Command {
+	c := &cobra.Command{Use: "fix", Short: "Close findings: plan, prove, try, keep, undo"}
+	c.AddCommand(e.planCommand(), e.applyCommand(), e.confirmCommand(), e.rollbackCommand(), e.statusCommand(),
+		e.driftCommand(), e.loadCommand(), e.uninstallCommand(), e.watchCommand())
+	return c
+}
+
+func (e *env) planCommand() *cobra.Command {
 	var (
 		src    source
 		flags  fixFlags
@@ -104,7 +162,7 @@ func (e *env) fixCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			p, err := m.plan(c.Context(), m.snap, flags.prefixes)
+			p, err := m.plan(c.Context(), m.snap, flags.options())
 			if err != nil {
 				return err
 			}
@@ -112,21 +170,19 @@ func (e *env) fixCommand() *cobra.Command {
 		},
 	}
 	src.flags(plan)
-	flags.allowFlag(plan)
+	flags.planFlags(plan)
 	plan.Flags().StringVarP(&format, "format", "f", "text", "text, nft (the ruleset alone) or json")
-	c := &cobra.Command{Use: "fix", Short: "Close findings"}
-	c.AddCommand(plan)
-	return c
+	return plan
 }
 
 // plan is always the whole of what is to be closed, also what our table closes already.
-func (m *material) plan(ctx context.Context, s *snapshot.Snapshot, allow []netip.Prefix) (*remedy.Plan, error) {
+func (m *material) plan(ctx context.Context, s *snapshot.Snapshot, opt remedy.Options) (*remedy.Plan, error) {
 	bare := remedy.Without(s)
 	r, err := m.judge(ctx, bare)
 	if err != nil {
 		return nil, err
 	}
-	return remedy.Make(r, bare, m.config.Zones, remedy.Options{AllowFrom: allow}), nil
+	return remedy.Make(r, bare, m.config.Zones, opt), nil
 }
 
 func (e *env) printPlan(p *remedy.Plan, format string) error {
@@ -166,146 +222,5 @@ func planText(b *bytes.Buffer, p *remedy.Plan) {
 		for l := range strings.SplitSeq(reports.Clean(m.Text, true), "\n") {
 			fmt.Fprintf(b, "#   %s: %s\n", m.Kind, l)
 		}
-	}
-}
-
-func refused(format string, args ...any) error {
-	return &exitError{exitRefused, fmt.Errorf("fix: "+format, args...)}
-}
-
-// fixNow loads the plan as a trial, audits again and keeps it only if that audit is no worse and
-// somebody confirms. Whatever ends the program takes the trial out.
-func (e *env) fixNow(ctx context.Context, m *material, before *finding.Report, f *auditFlags) error {
-	plan, err := m.plan(ctx, m.snap, f.fix.prefixes)
-	if err != nil {
-		return err
-	}
-	var text bytes.Buffer
-	planText(&text, plan)
-	fmt.Fprintf(e.stderr, "\n%s", text.Bytes())
-	_, tty := terminal(e.stdin)
-	switch {
-	case len(plan.Rules) == 0 || plan.Loaded(m.snap.NFTables.Ruleset):
-		fmt.Fprintln(e.stderr, "fix: nothing to load")
-		return verdict(before, f)
-	case f.fix.dryRun:
-		return verdict(before, f)
-	case m.snap.NFTables.Ruleset == nil || !m.snap.NFTables.Ruleset.Stable:
-		return refused("the live ruleset could not be read (%s)", strings.Join(m.snap.Section("nftables").Reasons, "; "))
-	case f.fix.confirm == "" && !tty:
-		return refused("there is no terminal to confirm on (use --confirm auto)")
-	case f.fix.confirm == "" && !e.ask("load this ruleset now? [y/N] ", "y", time.Minute):
-		return refused("not loaded")
-	}
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
-	defer stop()
-	trial, err := remedy.Try(plan, m.snap.NFTables.Ruleset.Generation)
-	if err != nil {
-		return refused("%w", err)
-	}
-	after, err := e.verify(ctx, m, trial, plan, before, f)
-	if err == nil && f.fix.confirm != "auto" {
-		err = e.confirm(ctx, f.fix.timeout)
-	}
-	if err == nil {
-		err = ctx.Err()
-	}
-	if err != nil {
-		if rerr := trial.Rollback(); rerr != nil {
-			return &exitError{exitUnclear, fmt.Errorf("fix: %w, and taking the rules out: %w", err, rerr)}
-		}
-		return refused("%w; the rules were taken out again", err)
-	}
-	if err := trial.Confirm(); err != nil {
-		return &exitError{exitUnclear, fmt.Errorf("fix: %w", err)}
-	}
-	fmt.Fprintf(e.stderr, "fix: loaded as table inet %s until the next boot; undo with: nft %s", remedy.Table, plan.Inverse)
-	return verdict(after, f)
-}
-
-// verify audits again: the trial must be what was planned, every finding that it closes must be
-// gone, and no new one may be there.
-func (e *env) verify(ctx context.Context, m *material, trial *remedy.Trial, plan *remedy.Plan,
-	before *finding.Report, f *auditFlags,
-) (*finding.Report, error) {
-	snap := e.collect(ctx, f.deadline, f.quiet)
-	if snap.NFTables.Ruleset == nil {
-		return nil, fmt.Errorf("the ruleset could not be read back (%s)",
-			strings.Join(snap.Section("nftables").Reasons, "; "))
-	}
-	if err := trial.ReadBack(snap.NFTables.Ruleset); err != nil {
-		return nil, err
-	}
-	after, err := m.judge(ctx, snap)
-	if err != nil {
-		return nil, err
-	}
-	old, now := failures(before), failures(after)
-	// A finding that is less severe than before was closed as far as a packet filter can: what is left
-	// of a runtime API on TCP is open to the host's own processes.
-	for _, t := range plan.Closes {
-		was, is := old[t.Fingerprint], now[t.Fingerprint]
-		if is != nil && (was == nil || finding.Rank(is.Severity) <= finding.Rank(was.Severity)) {
-			return nil, fmt.Errorf("%s is still open after the fix: %s", t.Check, t.What)
-		}
-	}
-	for fp, is := range now {
-		if was := old[fp]; was == nil || finding.Rank(is.Severity) < finding.Rank(was.Severity) {
-			return nil, fmt.Errorf("the audit is worse after the fix: %s", is.Message)
-		}
-	}
-	for i := range after.Results {
-		if after.Results[i].Status == finding.Unknown && before.Results[i].Status != finding.Unknown {
-			return nil, fmt.Errorf("%s is unknown after the fix: %s", after.Results[i].ID, after.Results[i].Reason)
-		}
-	}
-	return after, nil
-}
-
-// failures are the findings of a report by fingerprint. What a collector could see is no state of
-// the host.
-func failures(r *finding.Report) map[string]*finding.Finding {
-	m := map[string]*finding.Finding{}
-	for i := range r.Results {
-		if r.Results[i].Status != finding.Fail || r.Results[i].ID == "coverage/incomplete" {
-			continue
-		}
-		for j := range r.Results[i].Findings {
-			f := &r.Results[i].Findings[j]
-			m[f.Fingerprint] = f
-		}
-	}
-	return m
-}
-
-func (e *env) confirm(ctx context.Context, limit time.Duration) error {
-	fmt.Fprintf(e.stderr, "fix: the rules are loaded on trial. Open a NEW login to this host; if it works, type keep.\n")
-	ok := make(chan bool, 1)
-	go func() { ok <- e.ask(fmt.Sprintf("keep the rules? [keep within %s] ", limit), "keep", limit) }()
-	select {
-	case yes := <-ok:
-		if !yes {
-			return errors.New("not confirmed")
-		}
-		return nil
-	case <-ctx.Done():
-		return errors.New("interrupted")
-	}
-}
-
-// ask asks on the terminal and waits for one word at most for limit.
-func (e *env) ask(question, want string, limit time.Duration) bool {
-	fmt.Fprint(e.stderr, question)
-	answer := make(chan string, 1)
-	go func() {
-		line, _ := bufio.NewReader(e.stdin).ReadString('\n')
-		answer <- strings.TrimSpace(line)
-	}()
-	select {
-	case a := <-answer:
-		return strings.EqualFold(a, want)
-	case <-time.After(limit):
-		fmt.Fprintln(e.stderr)
-		return false
 	}
 }

@@ -1,0 +1,504 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ringfence/ringfence/checks"
+	"github.com/ringfence/ringfence/finding"
+	"github.com/ringfence/ringfence/host"
+	"github.com/ringfence/ringfence/remedy"
+	"github.com/ringfence/ringfence/ruleset"
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+func refused(format string, args ...any) error {
+	return &exitError{exitRefused, fmt.Errorf("fix: "+format, args...)}
+}
+
+func unclear(format string, args ...any) error {
+	return &exitError{exitUnclear, fmt.Errorf("fix: "+format, args...)}
+}
+
+// attempts is how often a fix is planned again because the ruleset changed meanwhile.
+const attempts = 3
+
+// fixing is one fix from the plan to its end.
+type fixing struct {
+	*env
+	m      *material
+	before *finding.Report
+	f      *auditFlags
+	store  remedy.Store
+	asked  bool
+	proof  *remedy.Proof
+}
+
+// fixNow plans, proves, loads on trial, audits again, and keeps the fix only if that audit is no worse
+// and it is confirmed. Whatever ends the program, the trial ends too.
+func (e *env) fixNow(ctx context.Context, m *material, before *finding.Report, f *auditFlags) error {
+	x := &fixing{env: e, m: m, before: before, f: f, store: remedy.Store{Root: f.fix.root}}
+	unlock, err := x.store.Lock()
+	if err != nil {
+		return refused("%w", err)
+	}
+	locked := true
+	release := func() {
+		if locked {
+			unlock()
+			locked = false
+		}
+	}
+	defer release()
+	old, err := x.store.Load()
+	if err != nil {
+		return refused("%w", err)
+	}
+	if left, ok := old.Pending(); ok {
+		return refused("fix %s waits for its confirmation for another %s: ringfence fix confirm, or ringfence fix rollback", old.ID, left.Round(time.Second))
+	}
+	if old != nil && old.Phase == remedy.PhaseTrial { // nobody confirmed it, and it was not taken out
+		if err := x.store.Rollback(old); err != nil {
+			return unclear("take out what is left of fix %s: %w", old.ID, err)
+		}
+	}
+	ctx, stop := x.signals(ctx)
+	defer stop()
+	for range attempts {
+		done, err := x.prepare(ctx)
+		if done || err != nil {
+			return err
+		}
+		st, err := x.try(ctx)
+		switch {
+		case errors.Is(err, remedy.ErrChanged):
+			fmt.Fprintln(e.stderr, "fix: the ruleset was changed meanwhile: planning again")
+			m.snap = e.collect(ctx, f.deadline, f.quiet)
+			if x.before, err = m.judge(ctx, m.snap); err != nil {
+				return err
+			}
+			continue
+		case err != nil:
+			return err
+		}
+		return x.settle(ctx, st, release)
+	}
+	return refused("the ruleset was changed %d times while the fix was prepared", attempts)
+}
+
+// signals ends a fix that is being made in the foreground when the terminal goes. One that waits for a new
+// login goes on: the old one is not what counts.
+func (x *fixing) signals(ctx context.Context) (context.Context, func()) {
+	if x.mode() == confirmSession {
+		signal.Ignore(syscall.SIGHUP)
+		return signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
+	}
+	return signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+}
+
+// mode is who confirms: on a terminal a new login, unless something else is asked for.
+func (x *fixing) mode() string {
+	if x.f.fix.confirm == "" {
+		return confirmSession
+	}
+	return x.f.fix.confirm
+}
+
+// prepare plans and proves. It reports done where there is nothing to load, or not to be.
+func (x *fixing) prepare(ctx context.Context) (done bool, err error) {
+	plan, err := x.m.plan(ctx, x.m.snap, x.f.fix.options())
+	if err != nil {
+		return true, err
+	}
+	if !x.asked {
+		var text bytes.Buffer
+		planText(&text, plan)
+		fmt.Fprintf(x.stderr, "\n%s", text.Bytes())
+	}
+	if len(plan.Rules) == 0 {
+		fmt.Fprintln(x.stderr, "fix: nothing to load")
+		return true, verdict(x.before, x.f)
+	}
+	_, tty := terminal(x.stdin)
+	switch {
+	case x.m.snap.NFTables.Ruleset == nil || !x.m.snap.NFTables.Ruleset.Stable:
+		return true, refused("the live ruleset could not be read (%s)", strings.Join(x.m.snap.Section("nftables").Reasons, "; "))
+	case x.f.fix.confirm == "" && !tty && !x.f.fix.dryRun:
+		return true, refused("there is no terminal to confirm on (use --confirm auto)")
+	}
+	if x.proof, err = x.prove(ctx, plan); err != nil {
+		return true, refused("not proven, so not loaded: %w", err)
+	}
+	for _, line := range x.proof.Evidence {
+		fmt.Fprintf(x.stderr, "fix: %s\n", line)
+	}
+	switch {
+	case x.proof.Loaded(x.m.snap.NFTables.Ruleset):
+		fmt.Fprintln(x.stderr, "fix: nothing to load: it is loaded already")
+		return true, verdict(x.before, x.f)
+	case x.f.fix.dryRun:
+		return true, verdict(x.before, x.f)
+	case x.f.fix.confirm == "" && !x.asked && !x.ask("load this ruleset on trial? [y/N] ", "y", time.Minute):
+		return true, refused("not loaded")
+	}
+	x.asked = true
+	return false, nil
+}
+
+func (x *fixing) prove(ctx context.Context, plan *remedy.Plan) (*remedy.Proof, error) {
+	messages, err := checks.DumpRuleset(ctx, host.Local())
+	if err != nil {
+		return nil, err
+	}
+	return remedy.Prove(ctx, &remedy.Input{Plan: plan, Snapshot: x.m.snap, Messages: messages, Run: runReplica})
+}
+
+// runReplica starts this program as the child that builds the replica.
+func runReplica(ctx context.Context, job []byte) ([]byte, error) {
+	var out, errs bytes.Buffer
+	cmd := exec.CommandContext(ctx, "/proc/self/exe", "replica")
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(job), &out, &errs
+	host.NewNetns(cmd)
+	if err := cmd.Run(); err != nil {
+		return nil, errors.New(firstLine(strings.TrimPrefix(errs.String(), "ringfence: "), err))
+	}
+	return out.Bytes(), nil
+}
+
+// replicaCommand is the child: of no use to a person, and it refuses to work in a namespace that has
+// anything in it.
+func (e *env) replicaCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "replica", Hidden: true, Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			var job remedy.Job
+			if err := json.NewDecoder(e.stdin).Decode(&job); err != nil {
+				return err
+			}
+			res, err := remedy.RunReplica(c.Context(), &job, func(ctx context.Context) (*ruleset.Ruleset, error) {
+				return checks.ReadRuleset(ctx, host.Local())
+			})
+			if err != nil {
+				return err
+			}
+			return json.NewEncoder(e.stdout).Encode(res)
+		},
+	}
+}
+
+// try loads the proven plan on trial and audits again. On an error the trial is out again.
+func (x *fixing) try(ctx context.Context) (*remedy.State, error) {
+	wait := x.f.fix.timeout
+	st, err := x.store.Begin(x.proof, wait)
+	if err != nil {
+		return nil, refused("nothing was loaded: %w", err)
+	}
+	if err := x.helper(st); err != nil {
+		return nil, errors.Join(refused("nothing was loaded: start the helper that takes the trial out again: %w", err), x.store.Rollback(st))
+	}
+	if err := st.Load(x.proof, x.m.snap.NFTables.Ruleset.Generation); err != nil {
+		if rerr := x.store.Rollback(st); rerr != nil {
+			return nil, unclear("%w, and taking it out: %w", err, rerr)
+		}
+		if errors.Is(err, remedy.ErrChanged) {
+			return nil, err
+		}
+		return nil, refused("%w", err)
+	}
+	if err := x.verify(ctx); err != nil {
+		return nil, x.out(st, err)
+	}
+	return st, nil
+}
+
+// out takes the trial out again for a reason.
+func (x *fixing) out(st *remedy.State, why error) error {
+	if err := x.store.Rollback(st); err != nil {
+		return unclear("%w, and taking the rules out: %w; the kernel stops them by itself", why, err)
+	}
+	return refused("%w; the rules were taken out again", why)
+}
+
+// settle waits for the confirmation, and keeps the fix or takes it out.
+func (x *fixing) settle(ctx context.Context, st *remedy.State, release func()) error {
+	var err error
+	switch x.mode() {
+	case confirmSession:
+		fmt.Fprintf(x.stderr, "fix: loaded on trial as fix %s. Open a NEW login to this host within %s and type there:\n\n    ringfence fix confirm %s%s\n\n"+
+			"fix: without it the rules go out again.\n", st.ID, x.f.fix.timeout, st.ID, rootArg(x.f.fix.root))
+		release()
+		return x.await(ctx, st)
+	case confirmConsole:
+		err = x.confirm(ctx, time.Until(time.Now().Add(x.f.fix.timeout)))
+	}
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		return x.out(st, err)
+	}
+	if err := x.keep(ctx, st, x.store, x.f.fix.persist == "on-confirm"); err != nil {
+		return err
+	}
+	return verdict(x.before, x.f)
+}
+
+func rootArg(root string) string {
+	if root == "" {
+		return ""
+	}
+	return " --root " + root
+}
+
+// await watches until a new login has confirmed, somebody took the trial out, or the time is over.
+func (x *fixing) await(ctx context.Context, st *remedy.State) error {
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		now, err := x.store.Load()
+		left, pending := st.Pending()
+		switch {
+		case err == nil && now != nil && now.ID == st.ID && now.Phase == remedy.PhaseConfirmed:
+			fmt.Fprintf(x.stderr, "fix: confirmed\n")
+			return verdict(x.before, x.f)
+		case err == nil && (now == nil || now.ID != st.ID):
+			return refused("the rules were taken out again by somebody else")
+		case ctx.Err() != nil:
+			return x.lockedOut(st, errors.New("interrupted"))
+		case !pending || left < 500*time.Millisecond:
+			return x.lockedOut(st, errors.New("not confirmed"))
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// lockedOut takes the trial out under the lock, unless somebody confirmed it in the last moment.
+func (x *fixing) lockedOut(st *remedy.State, why error) error {
+	for range 50 {
+		unlock, err := x.store.Lock()
+		if err != nil {
+			time.Sleep(100 * time.Millisecond)
+			continue
+		}
+		defer unlock()
+		if now, err := x.store.Load(); err == nil && now != nil && now.ID == st.ID && now.Phase == remedy.PhaseConfirmed {
+			fmt.Fprintf(x.stderr, "fix: confirmed\n")
+			return verdict(x.before, x.f)
+		}
+		return x.out(st, why)
+	}
+	return unclear("%w, and another fix has the lock; the helper takes the rules out", why)
+}
+
+// keep makes the trial lasting, reads it back, and has it loaded at boot.
+func (e *env) keep(ctx context.Context, st *remedy.State, store remedy.Store, persist bool) error {
+	rs, err := checks.ReadRuleset(ctx, host.Local())
+	if err == nil {
+		err = store.Confirm(st, rs)
+	}
+	if err != nil {
+		if rerr := store.Rollback(st); rerr != nil {
+			return unclear("%w, and taking the rules out: %w", err, rerr)
+		}
+		return refused("%w; the rules were taken out again", err)
+	}
+	if rs, err = checks.ReadRuleset(ctx, host.Local()); err == nil {
+		err = st.Drift(rs)
+	}
+	if err != nil {
+		return unclear("loaded, but read back it is another: %w", err)
+	}
+	undo := "ringfence fix rollback" + rootArg(store.Root)
+	if !persist {
+		fmt.Fprintf(e.stderr, "fix: loaded as table inet %s until the next boot; undo with: %s\n", remedy.Table, undo)
+		return nil
+	}
+	if err = persistPlan(ctx, store, st.Plan); err == nil {
+		st.Persisted = true
+		err = store.Save(st)
+	}
+	if err != nil {
+		return unclear("loaded as table inet %s, but only until the next boot: %w; undo with: %s", remedy.Table, err, undo)
+	}
+	fmt.Fprintf(e.stderr, "fix: loaded as table inet %s, and again at each boot; undo with: %s\n", remedy.Table, undo)
+	return nil
+}
+
+// persistPlan has the confirmed ruleset loaded at boot: by nft, after it loaded it once in a network
+// namespace of its own, or where there is no nft by this program.
+func persistPlan(ctx context.Context, store remedy.Store, plan *remedy.Plan) error {
+	if err := store.WriteRules(plan); err != nil {
+		return err
+	}
+	nft, err := findProgram(nftPlaces)
+	if err != nil {
+		exe, err := os.Readlink("/proc/self/exe")
+		if err != nil {
+			return fmt.Errorf("find this program: %w", err)
+		}
+		return store.Enable(exe + " fix load" + rootArg(store.Root))
+	}
+	cmd := exec.CommandContext(ctx, nft, "-f", store.RulesFile())
+	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}
+	host.NewNetns(cmd)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("rehearse %s: %s", store.RulesFile(), firstLine(string(out), err))
+	}
+	return store.Enable(nft + " -f " + store.RulesFile())
+}
+
+// verify audits again: the trial must be what was planned, every finding that it closes must be gone, no
+// new one may be there, and what must go on working still does.
+func (x *fixing) verify(ctx context.Context) error {
+	snap := x.collect(ctx, x.f.deadline, x.f.quiet)
+	if snap.NFTables.Ruleset == nil {
+		return fmt.Errorf("the ruleset could not be read back (%s)", strings.Join(snap.Section("nftables").Reasons, "; "))
+	}
+	if err := x.proof.ReadBackTrial(snap.NFTables.Ruleset); err != nil {
+		return err
+	}
+	if err := x.proof.Keeps(x.m.snap, snap); err != nil {
+		return err
+	}
+	if err := sameOthers(x.m.snap, snap); err != nil {
+		return err
+	}
+	after, err := x.m.judge(ctx, snap)
+	if err != nil {
+		return err
+	}
+	if err := noWorse(x.before, after, x.proof.Plan()); err != nil {
+		return err
+	}
+	x.before = after
+	return ctx.Err()
+}
+
+// sameOthers says whether anything other than our own tables is another than before.
+func sameOthers(before, after *snapshot.Snapshot) error {
+	tables := func(s *snapshot.Snapshot) map[string]int {
+		m := map[string]int{}
+		for _, t := range remedy.Without(s).NFTables.Ruleset.Tables {
+			n := 0
+			for i := range t.Chains {
+				n += 1 + len(t.Chains[i].Rules)
+			}
+			m[t.Family+" "+t.Name] = n
+		}
+		return m
+	}
+	was, is := tables(before), tables(after)
+	for name, n := range was {
+		if is[name] != n {
+			return fmt.Errorf("table %s was changed during the trial", name)
+		}
+	}
+	for name := range is {
+		if _, ok := was[name]; !ok {
+			return fmt.Errorf("table %s was added during the trial", name)
+		}
+	}
+	return nil
+}
+
+// noWorse compares the findings of two audits.
+func noWorse(before, after *finding.Report, plan *remedy.Plan) error {
+	old, now := failures(before), failures(after)
+	// A finding that is less severe than before was closed as far as a packet filter can: what is left
+	// of a runtime API on TCP is open to the host's own processes.
+	for _, t := range plan.Closes {
+		was, is := old[t.Fingerprint], now[t.Fingerprint]
+		if is != nil && (was == nil || finding.Rank(is.Severity) <= finding.Rank(was.Severity)) {
+			return fmt.Errorf("%s is still open after the fix: %s", t.Check, t.What)
+		}
+	}
+	for fp, is := range now {
+		if was := old[fp]; was == nil || finding.Rank(is.Severity) < finding.Rank(was.Severity) {
+			return fmt.Errorf("the audit is worse after the fix: %s", is.Message)
+		}
+	}
+	for i := range after.Results {
+		if after.Results[i].Status == finding.Unknown && before.Results[i].Status != finding.Unknown {
+			return fmt.Errorf("%s is unknown after the fix: %s", after.Results[i].ID, after.Results[i].Reason)
+		}
+	}
+	return nil
+}
+
+// failures are the findings of a report by fingerprint. What a collector could see is no state of
+// the host.
+func failures(r *finding.Report) map[string]*finding.Finding {
+	m := map[string]*finding.Finding{}
+	for i := range r.Results {
+		if r.Results[i].Status != finding.Fail || r.Results[i].ID == "coverage/incomplete" {
+			continue
+		}
+		for j := range r.Results[i].Findings {
+			f := &r.Results[i].Findings[j]
+			m[f.Fingerprint] = f
+		}
+	}
+	return m
+}
+
+func (e *env) confirm(ctx context.Context, limit time.Duration) error {
+	fmt.Fprintf(e.stderr, "fix: the rules are loaded on trial. Open a NEW login to this host; if it works, type keep.\n")
+	ok := make(chan bool, 1)
+	go func() {
+		ok <- e.ask(fmt.Sprintf("keep the rules? [keep within %s] ", limit.Round(time.Second)), "keep", limit)
+	}()
+	select {
+	case yes := <-ok:
+		if !yes {
+			return errors.New("not confirmed")
+		}
+		return nil
+	case <-ctx.Done():
+		return errors.New("interrupted")
+	}
+}
+
+// ask asks on the terminal and waits for one word at most for limit.
+func (e *env) ask(question, want string, limit time.Duration) bool {
+	fmt.Fprint(e.stderr, question)
+	answer := make(chan string, 1)
+	go func() {
+		line, _ := bufio.NewReader(e.stdin).ReadString('\n')
+		answer <- strings.TrimSpace(line)
+	}()
+	select {
+	case a := <-answer:
+		return strings.EqualFold(a, want)
+	case <-time.After(limit):
+		fmt.Fprintln(e.stderr)
+		return false
+	}
+}
+
+// helper starts the process that takes the trial out when its time is over. It outlives this one, its
+// terminal and, where systemd or the cgroup tree lets it, its session.
+func (x *fixing) helper(st *remedy.State) error {
+	args := []string{"fix", "watch", "--id", st.ID}
+	if x.f.fix.root != "" {
+		args = append(args, "--root", x.f.fix.root)
+	}
+	if x.mode() != confirmSession {
+		args = append(args, "--with", fmt.Sprint(os.Getpid()))
+	}
+	return host.Detach(args)
+}

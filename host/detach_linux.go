@@ -1,0 +1,62 @@
+package host
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"syscall"
+)
+
+// Detach starts this program again in a session of its own, without terminal and files of this one, and
+// outside its cgroup where that can be: what ends this session does not end it. In the system's own network
+// namespace systemd starts it, where there is one; else it moves itself.
+func Detach(args []string) error {
+	if runner := systemdRun(); runner != "" {
+		exe, err := os.Readlink("/proc/self/exe")
+		if err != nil {
+			return fmt.Errorf("find this program: %w", err)
+		}
+		cmd := exec.Command(runner, append([]string{"--quiet", "--collect", "--no-block", "--", exe}, args...)...)
+		cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}
+		if cmd.Run() == nil {
+			return nil
+		}
+	}
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		return fmt.Errorf("detach: %w", err)
+	}
+	defer null.Close()
+	cmd := exec.Command("/proc/self/exe", args...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.Dir = null, null, null, "/"
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("detach: %w", err)
+	}
+	pid := []byte(strconv.Itoa(cmd.Process.Pid))
+	for _, root := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/unified"} {
+		if os.WriteFile(root+"/cgroup.procs", pid, 0) == nil {
+			break
+		}
+	}
+	return cmd.Process.Release()
+}
+
+// systemdRun is the program that starts transient units, where systemd is the init of a system whose
+// network namespace is this process's own.
+func systemdRun() string {
+	if _, err := os.Stat("/run/systemd/system"); err != nil {
+		return ""
+	}
+	own, err1 := os.Readlink("/proc/self/ns/net")
+	init, err2 := os.Readlink("/proc/1/ns/net")
+	if err1 != nil || err2 != nil || own != init {
+		return ""
+	}
+	const name = "/usr/bin/systemd-run"
+	if _, err := os.Stat(name); err != nil {
+		return ""
+	}
+	return name
+}

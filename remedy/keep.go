@@ -1,0 +1,179 @@
+package remedy
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/zones"
+)
+
+// Flow is something that must go on working: packets from a source to a port of the host.
+type Flow struct {
+	Source netip.Prefix `json:"source,omitzero"` // none is any
+	Iif    string       `json:"iif,omitempty"`   // where they come in
+	Addr   netip.Addr   `json:"addr,omitzero"`   // of the host; none is any
+	Proto  string       `json:"proto"`
+	Port   int          `json:"port"`
+	Why    string       `json:"why"`
+}
+
+// keptSession is why the flow of a login is kept.
+const keptSession = "logged in over SSH"
+
+// String is the flow in one line.
+func (f Flow) String() string {
+	from := "anywhere"
+	if f.Source.IsValid() {
+		from = f.Source.String()
+	}
+	return fmt.Sprintf("%s/%d from %s (%s)", f.Proto, f.Port, from, f.Why)
+}
+
+// ParseFlow reads PROTO/PORT or PROTO/PORT@SOURCE, the source an address or a prefix.
+func ParseFlow(text string) (Flow, error) {
+	bad := func() (Flow, error) {
+		return Flow{}, fmt.Errorf("flow %q: want PROTO/PORT or PROTO/PORT@SOURCE, such as tcp/8443@192.0.2.0/24", text)
+	}
+	what, source, hasSource := strings.Cut(text, "@")
+	proto, port, ok := strings.Cut(what, "/")
+	n, err := strconv.ParseUint(port, 10, 16)
+	if _, known := protoNumbers[proto]; !ok || !known || err != nil || n == 0 {
+		return bad()
+	}
+	f := Flow{Proto: proto, Port: int(n), Why: "asked for with --keep"}
+	if !hasSource {
+		return f, nil
+	}
+	if a, err := netip.ParseAddr(source); err == nil && a.Zone() == "" {
+		f.Source = netip.PrefixFrom(a.Unmap(), a.Unmap().BitLen())
+		return f, nil
+	}
+	if f.Source, err = netip.ParsePrefix(source); err != nil {
+		return bad()
+	}
+	f.Source = f.Source.Masked()
+	return f, nil
+}
+
+// observed is what is seen to be in use and would be missed: logins over SSH, and the ports of tunnels and
+// of a cluster's own services that are listened on.
+func observed(s *snapshot.Snapshot) []Flow {
+	list := []Flow{}
+	for _, ses := range s.SSH.Sessions {
+		remote, err := netip.ParseAddrPort(ses.Remote)
+		local, lerr := netip.ParseAddrPort(ses.Local)
+		if err != nil || lerr != nil || remote.Addr().IsLoopback() {
+			continue
+		}
+		addr := remote.Addr().Unmap().WithZone("")
+		f := Flow{
+			Source: netip.PrefixFrom(addr, addr.BitLen()), Addr: local.Addr().Unmap().WithZone(""), Proto: "tcp", Port: int(local.Port()),
+			Iif: arrives(s, addr), Why: keptSession,
+		}
+		if !slices.Contains(list, f) {
+			list = append(list, f)
+		}
+	}
+	for i := range s.Listeners.Sockets {
+		k := &s.Listeners.Sockets[i]
+		why := infrastructure[fmt.Sprintf("%s/%d", k.Proto, k.Port)]
+		addr, err := netip.ParseAddr(k.Addr)
+		for _, o := range k.Owners {
+			if o.Comm == "docker-proxy" {
+				why = "published port"
+			}
+		}
+		if why == "" || err != nil || addr.IsLoopback() {
+			continue
+		}
+		f := Flow{Proto: k.Proto, Port: k.Port, Why: why}
+		if !slices.Contains(list, f) {
+			list = append(list, f)
+		}
+	}
+	return list
+}
+
+// infrastructure is ports whose loss takes more with it than the service: tunnels by which a host is
+// administered, and the traffic between the nodes of a cluster.
+var infrastructure = map[string]string{
+	"udp/51820": "WireGuard", "udp/41641": "Tailscale", "udp/500": "IKE", "udp/4500": "IPsec NAT traversal", "udp/1194": "OpenVPN",
+	"udp/8472": "VXLAN of the cluster", "udp/4789": "VXLAN", "tcp/6443": "Kubernetes API", "tcp/2379": "etcd", "tcp/2380": "etcd",
+	"tcp/10250": "kubelet", "tcp/179": "BGP", "tcp/5473": "Calico Typha", "tcp/9345": "RKE2", "tcp/7946": "Docker Swarm", "udp/7946": "Docker Swarm",
+	"tcp/2377": "Docker Swarm",
+}
+
+// arrives is the interface behind which an address is: that of its longest route.
+func arrives(s *snapshot.Snapshot, a netip.Addr) string {
+	best, name := -1, ""
+	for _, r := range s.Network.Routes {
+		p, err := netip.ParsePrefix(r.Dst)
+		if err != nil || r.Type != "unicast" || r.Table != 254 || len(r.Oifs) == 0 || !p.Contains(a) || p.Bits() <= best {
+			continue
+		}
+		if l := s.Network.Link(r.Oifs[0]); l != nil {
+			best, name = p.Bits(), l.Name
+		}
+	}
+	return name
+}
+
+// baseline adds the rules of a host that lets in only what it knows: its policy is drop.
+func (p *Plan) baseline(s *snapshot.Snapshot, m *zones.Map) {
+	accept := func(r Rule) {
+		r.Accept = true
+		p.rule(r)
+	}
+	for _, r := range slices.Clone(p.Rules) { // who keeps access to what is closed must get past the policy too
+		if r.Accept && r.Chain == chainIn {
+			accept(Rule{Chain: chainInput, Iif: r.Iif, Sources: r.Sources, Proto: r.Proto, Port: r.Port})
+		}
+	}
+	for _, chain := range []string{chainInput, chainForward} {
+		accept(Rule{Chain: chain, Kind: "established"})
+		accept(Rule{Chain: chain, Kind: "icmp"})
+		accept(Rule{Chain: chain, Kind: "icmpv6"})
+	}
+	for i := range s.Network.Links {
+		if l := &s.Network.Links[i]; l.Loopback {
+			accept(Rule{Chain: chainInput, Iif: l.Name})
+		}
+	}
+	accept(Rule{Chain: chainInput, Kind: "dhcp"})
+	accept(Rule{Chain: chainInput, Kind: "dhcpv6"})
+	for _, f := range p.Keeps {
+		r := Rule{Chain: chainInput, Proto: f.Proto, Port: f.Port, Accept: true}
+		if f.Source.IsValid() {
+			r.Sources = []netip.Prefix{f.Source}
+		}
+		p.rule(r)
+	}
+	accept(Rule{Chain: chainForward, Kind: "published"})
+	for _, o := range m.Origins {
+		switch {
+		case o.Local:
+		case o.Zone == zones.Management:
+			r := Rule{Chain: chainInput, Iif: o.Interface, Accept: true}
+			if bounded(o) {
+				p.perFamily(r, o.From)
+			} else {
+				p.rule(r)
+			}
+		case o.Zone == zones.Workload || o.Zone == zones.Runtime:
+			for _, to := range m.Origins { // workloads go out, but not to where the host is administered
+				if !to.Local && to.Interface != o.Interface && (to.Zone == zones.External || to.Zone == zones.Unclassified) {
+					accept(Rule{Chain: chainForward, Iif: o.Interface, Oif: to.Interface})
+				}
+			}
+			accept(Rule{Chain: chainForward, Iif: o.Interface, Oif: o.Interface})
+			for _, port := range []int{53} { // names are resolved by the host for its workloads
+				accept(Rule{Chain: chainInput, Iif: o.Interface, Proto: "udp", Port: port})
+				accept(Rule{Chain: chainInput, Iif: o.Interface, Proto: "tcp", Port: port})
+			}
+		}
+	}
+}

@@ -1,0 +1,108 @@
+package remedy
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+const (
+	rulesFile = "etc/ringfence/ringfence.nft"
+	unitName  = "ringfence-ruleset.service"
+	unitFile  = "etc/systemd/system/" + unitName
+)
+
+// wanted are the links that enable the unit: with the system, and again whenever nftables.service, which
+// begins by flushing everything, starts.
+var wanted = []string{
+	"etc/systemd/system/sysinit.target.wants/" + unitName,
+	"etc/systemd/system/nftables.service.wants/" + unitName,
+}
+
+// unit loads the confirmed ruleset at boot: after other firewalls, which may flush, and before the
+// network and the container runtimes.
+func unit(load string) string {
+	return strings.Join([]string{
+		"[Unit]",
+		"Description=ringfence: what was confirmed to be closed",
+		"DefaultDependencies=no",
+		"Wants=network-pre.target",
+		"After=local-fs.target nftables.service firewalld.service ufw.service netfilter-persistent.service",
+		"Before=network-pre.target docker.service podman.service containerd.service shutdown.target",
+		"Conflicts=shutdown.target",
+		"PartOf=nftables.service",
+		"ReloadPropagatedFrom=nftables.service",
+		"",
+		"[Service]",
+		"Type=oneshot",
+		"RemainAfterExit=yes",
+		"ExecStart=" + load,
+		"ExecReload=" + load,
+		"",
+		"[Install]",
+		"WantedBy=sysinit.target nftables.service",
+		"",
+	}, "\n")
+}
+
+// RulesFile is where the confirmed ruleset is for nft to load.
+func (s Store) RulesFile() string { return s.path(rulesFile) }
+
+// WriteRules writes the ruleset of a confirmed plan, which nothing loads yet.
+func (s Store) WriteRules(p *Plan) error {
+	if err := os.MkdirAll(s.path(filepath.Dir(rulesFile)), 0o755); err != nil {
+		return fmt.Errorf("persist: %w", err)
+	}
+	return writeWhole(s.path(rulesFile), []byte(p.Ruleset), 0o600)
+}
+
+// Enable has a command run at boot that loads the ruleset. Only a confirmed plan is: until then a reboot is
+// a rollback.
+func (s Store) Enable(load string) error {
+	for _, link := range wanted {
+		if err := os.MkdirAll(s.path(filepath.Dir(link)), 0o755); err != nil {
+			return fmt.Errorf("persist: %w", err)
+		}
+	}
+	if err := writeWhole(s.path(unitFile), []byte(unit(load)), 0o644); err != nil {
+		return err
+	}
+	for _, link := range wanted {
+		err := os.Symlink("../"+unitName, s.path(link))
+		if err != nil && !errors.Is(err, fs.ErrExist) {
+			return fmt.Errorf("persist: %w", err)
+		}
+	}
+	return nil
+}
+
+// Unpersist removes every file of Persist.
+func (s Store) Unpersist() error {
+	var errs []error
+	for _, name := range append([]string{rulesFile, unitFile}, wanted...) {
+		if err := os.Remove(s.path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	for _, dir := range []string{filepath.Dir(rulesFile), filepath.Dir(wanted[1])} {
+		_ = os.Remove(s.path(dir)) // stays where something else is in it
+	}
+	return errors.Join(errs...)
+}
+
+// Uninstall removes everything that was ever installed: tables, state and what is loaded at boot.
+func (s Store) Uninstall() error {
+	err := errors.Join(Remove(), s.Unpersist(), s.Forget())
+	_ = os.Remove(s.path(stateDir))
+	return errors.Join(err, ignoreMissing(os.Remove(s.path(lockFile))))
+}
+
+func ignoreMissing(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}

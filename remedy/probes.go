@@ -1,0 +1,261 @@
+package remedy
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/ringfence/ringfence/replica"
+	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/trace"
+)
+
+// Job is what the child that builds the replica is given, Result what it finds.
+type Job struct {
+	Host   replica.Host    `json:"host"`
+	Plan   *Plan           `json:"plan"`
+	Probes []replica.Probe `json:"probes"`
+}
+
+// aim is what a probe has to show.
+type aim int
+
+const (
+	mustClose aim = iota // silent with the plan
+	mustKeep             // the same as before
+	bystander            // the same as before, where the plan is a targeted one
+)
+
+type probe struct {
+	replica.Probe
+	aim aim
+	why string
+}
+
+// probeSet is the probes of a proof and who answers them behind the interfaces.
+type probeSet struct {
+	snap   *snapshot.Snapshot
+	tracer *trace.Tracer
+	probes []probe
+	peers  []replica.Endpoint
+}
+
+// maxProbes bounds how many connections are tried at once.
+const maxProbes = 400
+
+// newProbes chooses connections of both families: one for each drop, one for each flow that must go on
+// working, one for each other port that is listened on, and the host's own connections.
+func newProbes(p *Plan, s *snapshot.Snapshot) *probeSet {
+	ps := &probeSet{snap: s, tracer: trace.New(Without(s))}
+	for i := range p.Rules {
+		if r := &p.Rules[i]; !r.Accept && r.Chain == chainIn {
+			ps.closed(p, r)
+		} else if !r.Accept && r.Chain == chainForward {
+			ps.forwarded(r)
+		}
+	}
+	for _, f := range p.Keeps {
+		for _, k := range f.packets(s) {
+			ps.add(k, mustKeep, f.String())
+		}
+	}
+	for i := range s.Listeners.Sockets {
+		sock := &s.Listeners.Sockets[i]
+		f := Flow{Proto: sock.Proto, Port: sock.Port}
+		if sock.Proto != "tcp" && sock.Proto != "udp" {
+			continue
+		}
+		for _, k := range f.packets(s) {
+			if !p.touches(k) && len(ps.probes) < maxProbes {
+				ps.add(k, bystander, fmt.Sprintf("%s port %d", sock.Proto, sock.Port))
+			}
+		}
+	}
+	ps.outward(p)
+	return ps
+}
+
+// touches says whether a packet is one that the plan has a rule about.
+func (p *Plan) touches(k *trace.Packet) bool {
+	return slices.ContainsFunc(p.Rules, func(r Rule) bool {
+		return r.Chain == chainIn && r.Iif == k.In && r.Proto == k.Proto && r.Port == int(k.Dport)
+	})
+}
+
+// add adds a packet as a probe. Where it is translated to somebody behind the host, a peer answers there.
+func (ps *probeSet) add(k *trace.Packet, a aim, why string) {
+	if k.Proto != "tcp" && k.Proto != "udp" {
+		return
+	}
+	if f := ps.tracer.Packet(k); f.Fate == trace.Forward {
+		if to, err := netip.ParseAddrPort(f.To); err == nil {
+			ps.peers = append(ps.peers, replica.Endpoint{Iif: f.Oif, Proto: k.Proto, At: to})
+		}
+	}
+	ps.probes = append(ps.probes, probe{replica.Probe{
+		ID: len(ps.probes), From: k.In, Proto: k.Proto, Src: k.Src, Dst: netip.AddrPortFrom(k.Dst, k.Dport),
+	}, a, why})
+}
+
+// closed is the packets that a drop is about, from one of its sources or from a neighbour that no other rule
+// lets pass.
+func (ps *probeSet) closed(p *Plan, r *Rule) {
+	f := Flow{Iif: r.Iif, Proto: r.Proto, Port: r.Port}
+	for _, k := range f.packets(ps.snap) {
+		if len(r.Sources) > 0 {
+			if r.v4() != k.Dst.Is4() {
+				continue
+			}
+			if k.Src = firstOf(r.Sources[0], ps.snap); !k.Src.IsValid() {
+				continue
+			}
+		}
+		if !p.allowed(r, k.Src) {
+			ps.add(k, mustClose, r.Closes)
+		}
+	}
+}
+
+// firstOf is an address of a prefix that the host does not have.
+func firstOf(p netip.Prefix, s *snapshot.Snapshot) netip.Addr {
+	if p.IsSingleIP() {
+		return p.Addr()
+	}
+	return neighbour(p, s)
+}
+
+// allowed says whether another rule lets a source pass first.
+func (p *Plan) allowed(r *Rule, a netip.Addr) bool {
+	return slices.ContainsFunc(p.Rules, func(k Rule) bool {
+		return k.Accept && k.Kind == "" && k.Chain == r.Chain && k.Iif == r.Iif && k.Proto == r.Proto && k.Port == r.Port &&
+			slices.ContainsFunc(k.Sources, func(s netip.Prefix) bool { return s.Contains(a) })
+	})
+}
+
+// forwarded is a connection through the host, which a peer behind the other interface would answer.
+func (ps *probeSet) forwarded(r *Rule) {
+	in, out := ps.snap.Network.LinkNamed(r.Iif), ps.snap.Network.LinkNamed(r.Oif)
+	if in == nil || out == nil {
+		return
+	}
+	for _, v4 := range []bool{true, false} {
+		from, to := firstNet(in, v4), firstNet(out, v4)
+		if !from.IsValid() || !to.IsValid() {
+			continue
+		}
+		src, dst := neighbour(from, ps.snap), neighbour(to, ps.snap)
+		if !src.IsValid() || !dst.IsValid() {
+			continue
+		}
+		port := uint16(r.Port)
+		if port == 0 {
+			port = 7
+		}
+		ps.add(&trace.Packet{In: r.Iif, Src: src, Dst: dst, Proto: "tcp", Sport: 40000, Dport: port}, mustClose, r.Closes)
+	}
+}
+
+func firstNet(l *snapshot.Link, v4 bool) netip.Prefix {
+	for _, a := range l.Addrs {
+		if p, err := netip.ParsePrefix(a); err == nil && p.Addr().Is4() == v4 && !p.Addr().IsLinkLocalUnicast() {
+			return p
+		}
+	}
+	return netip.Prefix{}
+}
+
+// outward is connections of the host itself, from a port that the plan closes: their replies must come in.
+func (ps *probeSet) outward(p *Plan) {
+	sport := 0
+	for i := range p.Rules {
+		if r := &p.Rules[i]; !r.Accept && r.Chain == chainIn && r.Proto == "tcp" {
+			sport = r.Port
+		}
+	}
+	for i := range ps.snap.Network.Links {
+		l := &ps.snap.Network.Links[i]
+		if l.Loopback || !l.Up {
+			continue
+		}
+		for _, v4 := range []bool{true, false} {
+			own := firstNet(l, v4)
+			if !own.IsValid() {
+				continue
+			}
+			to := neighbour(own, ps.snap)
+			if !to.IsValid() {
+				continue
+			}
+			at := netip.AddrPortFrom(to, 7777)
+			ps.peers = append(ps.peers, replica.Endpoint{Iif: l.Name, Proto: "tcp", At: at})
+			pr := replica.Probe{ID: len(ps.probes), Proto: "tcp", Dst: at, Src: own.Addr()}
+			if !ps.listens(sport) { // a port that is listened on cannot also be bound
+				pr.Sport = sport
+			}
+			ps.probes = append(ps.probes, probe{pr, mustKeep, "the host's own connections by " + l.Name})
+		}
+	}
+}
+
+func (ps *probeSet) listens(port int) bool {
+	return slices.ContainsFunc(ps.snap.Listeners.Sockets, func(s snapshot.Socket) bool { return s.Port == port })
+}
+
+func (ps *probeSet) list() []replica.Probe {
+	out := make([]replica.Probe, len(ps.probes))
+	for i := range ps.probes {
+		out[i] = ps.probes[i].Probe
+	}
+	return out
+}
+
+// sockets are the host's own that probes ask for.
+func (ps *probeSet) sockets(s *snapshot.Snapshot) []snapshot.Socket {
+	own := uint64(0)
+	for _, n := range s.Network.Namespaces {
+		if n.Host {
+			own = n.Inode
+		}
+	}
+	var out []snapshot.Socket
+	for _, k := range s.Listeners.Sockets {
+		if own != 0 && k.Netns != own {
+			continue
+		}
+		if slices.ContainsFunc(ps.probes, func(p probe) bool { return p.From != "" && p.Proto == k.Proto && int(p.Dst.Port()) == k.Port }) {
+			out = append(out, k)
+		}
+	}
+	return out
+}
+
+// judge compares what the probes found without and with the plan.
+func (ps *probeSet) judge(res *Result, plan *Plan, p *Proof) error {
+	closed, never, kept := 0, 0, 0
+	for i := range ps.probes {
+		k := &ps.probes[i]
+		before := res.Before[k.ID]
+		for when, after := range map[string]string{"": res.After[k.ID], " after the neighbours were forgotten": res.Flushed[k.ID]} {
+			text := fmt.Sprintf("%s from %s behind %q to %s", k.Proto, k.Src, k.From, k.Dst)
+			switch {
+			case k.aim == mustClose && after == replica.Silent:
+				if when == "" && before == replica.Silent {
+					never++
+				} else if when == "" {
+					closed++
+				}
+			case k.aim == mustClose && (after == replica.Open || after == replica.Refused):
+				return fmt.Errorf("%s is not closed%s: %s is %s", k.why, when, text, after)
+			case k.aim == mustClose:
+				return fmt.Errorf("%s could not be tried%s: %s", k.why, when, text)
+			case before != replica.Open || k.aim == bystander && plan.Mode != Targeted:
+			case after != before:
+				return fmt.Errorf("%s would stop working%s: %s is %s", k.why, when, text, after)
+			case when == "":
+				kept++
+			}
+		}
+	}
+	p.note("replica: %d connections that the plan is about closed, %d were closed before, %d others work as before, in both families", closed, never, kept)
+	return nil
+}

@@ -1,0 +1,250 @@
+package remedy
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/google/nftables"
+	"github.com/google/nftables/binaryutil"
+	"github.com/google/nftables/expr"
+	"golang.org/x/sys/unix"
+)
+
+// Rule is one rule of the plan. A drop is final whatever another table says; an accept here only
+// ends our own chain.
+type Rule struct {
+	Chain string `json:"chain"`
+	Iif   string `json:"iif,omitempty"`
+	Oif   string `json:"oif,omitempty"`
+	// Sources are prefixes of one family that do not overlap; none is any source.
+	Sources []netip.Prefix `json:"sources,omitempty"`
+	Proto   string         `json:"proto,omitempty"`
+	Port    int            `json:"port,omitempty"`
+	// Kind is one of the baseline's rules that no finding asks for: established, published, icmp, icmpv6,
+	// dhcp, dhcpv6.
+	Kind    string `json:"kind,omitempty"`
+	Accept  bool   `json:"accept,omitempty"`
+	Closes  string `json:"closes,omitempty"` // id of the check
+	Comment string `json:"comment"`
+}
+
+// match is one condition of a rule, as text and as what the kernel evaluates.
+type match struct {
+	text  string
+	exprs []expr.Any
+}
+
+// String is the rule in nft's syntax.
+func (r *Rule) String() string {
+	var words []string
+	for _, m := range r.matches() {
+		words = append(words, m.text)
+	}
+	verdict := "counter drop"
+	if r.Accept {
+		verdict = "accept"
+	}
+	return strings.Join(append(words, verdict, "comment", quote(r.Comment)), " ")
+}
+
+// exprs is the same rule as expressions. Named sets are those of the table.
+func (r *Rule) exprs() []expr.Any {
+	var list []expr.Any
+	for _, m := range r.matches() {
+		list = append(list, m.exprs...)
+	}
+	if r.Accept {
+		return append(list, &expr.Verdict{Kind: expr.VerdictAccept})
+	}
+	return append(list, &expr.Counter{}, &expr.Verdict{Kind: expr.VerdictDrop})
+}
+
+func (r *Rule) matches() []match {
+	var list []match
+	if r.Iif != "" {
+		list = append(list, match{"iifname " + quote(r.Iif), []expr.Any{
+			&expr.Meta{Key: expr.MetaKeyIIFNAME, Register: 1}, equals(ifname(r.Iif)),
+		}})
+	}
+	if r.Oif != "" {
+		list = append(list, match{"oifname " + quote(r.Oif), []expr.Any{
+			&expr.Meta{Key: expr.MetaKeyOIFNAME, Register: 1}, equals(ifname(r.Oif)),
+		}})
+	}
+	if len(r.Sources) > 0 {
+		list = append(list, r.source())
+	}
+	switch r.Kind {
+	case "established":
+		return append(list, match{"ct state established,related", []expr.Any{
+			&expr.Ct{Key: expr.CtKeySTATE, Register: 1},
+			&expr.Bitwise{
+				SourceRegister: 1, DestRegister: 1, Len: 4, Xor: make([]byte, 4),
+				Mask: binaryutil.NativeEndian.PutUint32(expr.CtStateBitESTABLISHED | expr.CtStateBitRELATED),
+			},
+			&expr.Cmp{Op: expr.CmpOpNeq, Register: 1, Data: make([]byte, 4)},
+		}})
+	case "published": // somebody translated it: a port that was published for a workload
+		const dnat = 0x20 // IPS_DST_NAT
+		return append(list, match{"ct status dnat", []expr.Any{
+			&expr.Ct{Key: expr.CtKeySTATUS, Register: 1},
+			&expr.Bitwise{
+				SourceRegister: 1, DestRegister: 1, Len: 4, Xor: make([]byte, 4),
+				Mask: binaryutil.NativeEndian.PutUint32(dnat),
+			},
+			&expr.Cmp{Op: expr.CmpOpNeq, Register: 1, Data: make([]byte, 4)},
+		}})
+	case "icmp":
+		return append(list, match{"meta l4proto icmp", l4proto(unix.IPPROTO_ICMP)})
+	case "icmpv6":
+		return append(list, match{"meta l4proto ipv6-icmp", l4proto(unix.IPPROTO_ICMPV6)})
+	case "dhcp":
+		return append(list, match{"udp sport 67 udp dport 68", append(l4proto(unix.IPPROTO_UDP), ports(67, 68)...)})
+	case "dhcpv6":
+		return append(list, match{"udp sport 547 udp dport 546", append(l4proto(unix.IPPROTO_UDP), ports(547, 546)...)})
+	}
+	if r.Proto != "" {
+		list = append(list, match{r.Proto + " dport " + strconv.Itoa(r.Port), append(l4proto(protoNumbers[r.Proto]),
+			&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: 2, Len: 2},
+			equals(binaryutil.BigEndian.PutUint16(uint16(r.Port))))})
+	}
+	if r.Chain == chainIn { // for the host: its addresses, and broadcasts and groups that it hears too
+		list = append(list, match{"fib daddr type != unicast", []expr.Any{
+			&expr.Fib{Register: 1, ResultADDRTYPE: true, FlagDADDR: true},
+			&expr.Cmp{Op: expr.CmpOpNeq, Register: 1, Data: binaryutil.NativeEndian.PutUint32(unix.RTN_UNICAST)},
+		}})
+	}
+	if !r.Accept { // replies to connections of our own that happen to use the port stay
+		list = append(list, match{"ct direction original", []expr.Any{
+			&expr.Ct{Key: expr.CtKeyDIRECTION, Register: 1}, equals([]byte{0}),
+		}})
+	}
+	return list
+}
+
+var protoNumbers = map[string]byte{"tcp": unix.IPPROTO_TCP, "udp": unix.IPPROTO_UDP, "sctp": unix.IPPROTO_SCTP}
+
+func equals(data []byte) *expr.Cmp { return &expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: data} }
+
+func l4proto(n byte) []expr.Any {
+	return []expr.Any{&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: 1}, equals([]byte{n})}
+}
+
+// ports compares the source and the destination port.
+func ports(source, destination uint16) []expr.Any {
+	load := func(offset uint32) expr.Any {
+		return &expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: offset, Len: 2}
+	}
+	return []expr.Any{
+		load(0), equals(binaryutil.BigEndian.PutUint16(source)), load(2), equals(binaryutil.BigEndian.PutUint16(destination)),
+	}
+}
+
+func ifname(name string) []byte {
+	b := make([]byte, unix.IFNAMSIZ)
+	copy(b, name)
+	return b
+}
+
+// inlineSources is how many prefixes a rule is written out for: more go into a set of the table.
+const inlineSources = 1
+
+func (r *Rule) v4() bool { return r.Sources[0].Addr().Is4() }
+
+// source compares the source address with one prefix, or with the rule's set.
+func (r *Rule) source() match {
+	proto, word, off, n := byte(unix.NFPROTO_IPV6), "ip6", uint32(8), uint32(16)
+	if r.v4() {
+		proto, word, off, n = unix.NFPROTO_IPV4, "ip", 12, 4
+	}
+	list := []expr.Any{
+		&expr.Meta{Key: expr.MetaKeyNFPROTO, Register: 1}, equals([]byte{proto}),
+		&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseNetworkHeader, Offset: off, Len: n},
+	}
+	if len(r.Sources) > inlineSources {
+		name := r.setName()
+		return match{word + " saddr @" + name, append(list, &expr.Lookup{SourceRegister: 1, SetName: name})}
+	}
+	p := r.Sources[0].Masked()
+	mask := make([]byte, n)
+	for i := range p.Bits() {
+		mask[i/8] |= 0x80 >> (i % 8)
+	}
+	return match{word + " saddr " + p.String(), append(list,
+		&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: n, Mask: mask, Xor: make([]byte, n)},
+		equals(p.Addr().AsSlice()))}
+}
+
+// setName is the same for equal lists, so that rules share a set.
+func (r *Rule) setName() string {
+	h := uint64(14695981039346656037) // FNV-1a
+	for _, p := range r.Sources {
+		for _, c := range []byte(p.String()) {
+			h = (h ^ uint64(c)) * 1099511628211
+		}
+	}
+	return fmt.Sprintf("src-%016x", h)
+}
+
+// addrRange is addresses of one family, both ends included.
+type addrRange struct{ lo, hi netip.Addr }
+
+// ranges joins prefixes to ranges that neither overlap nor touch.
+func ranges(list []netip.Prefix) []addrRange {
+	list = slices.Clone(list)
+	slices.SortFunc(list, func(a, b netip.Prefix) int { return a.Masked().Addr().Compare(b.Masked().Addr()) })
+	var out []addrRange
+	for _, p := range list {
+		r := addrRange{p.Masked().Addr(), lastAddr(p)}
+		if n := len(out); n > 0 && (r.lo.Compare(out[n-1].hi) <= 0 || r.lo == out[n-1].hi.Next()) {
+			if out[n-1].hi.Less(r.hi) {
+				out[n-1].hi = r.hi
+			}
+			continue
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+func lastAddr(p netip.Prefix) netip.Addr {
+	b := p.Masked().Addr().AsSlice()
+	for i := p.Bits(); i < len(b)*8; i++ {
+		b[i/8] |= 0x80 >> (i % 8)
+	}
+	a, _ := netip.AddrFromSlice(b)
+	return a
+}
+
+// setText declares the rule's set.
+func (r *Rule) setText() string {
+	kind := "ipv6_addr"
+	if r.v4() {
+		kind = "ipv4_addr"
+	}
+	var words []string
+	for _, x := range ranges(r.Sources) {
+		if x.lo == x.hi {
+			words = append(words, x.lo.String())
+		} else {
+			words = append(words, x.lo.String()+"-"+x.hi.String())
+		}
+	}
+	return fmt.Sprintf("\tset %s {\n\t\ttype %s; flags interval;\n\t\telements = { %s }\n\t}\n", r.setName(), kind, strings.Join(words, ", "))
+}
+
+// elements are the ranges as the kernel's interval sets want them: a start, and an end that is the first
+// address after.
+func (r *Rule) elements() []nftables.SetElement {
+	var list []nftables.SetElement
+	for _, x := range ranges(r.Sources) {
+		list = append(list, nftables.SetElement{Key: x.lo.AsSlice()})
+		if next := x.hi.Next(); next.IsValid() {
+			list = append(list, nftables.SetElement{Key: next.AsSlice(), IntervalEnd: true})
+		}
+	}
+	return list
+}

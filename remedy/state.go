@@ -1,0 +1,183 @@
+package remedy
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// The phases of a transaction.
+const (
+	PhaseTrial     = "trial"
+	PhaseConfirmed = "confirmed"
+)
+
+// State is what is known of the last transaction. Times are of CLOCK_BOOTTIME, which no clock step moves.
+type State struct {
+	ID       string `json:"id"`
+	Phase    string `json:"phase"`
+	BootID   string `json:"bootId"`
+	Netns    string `json:"netns"` // where it was loaded, as "net:[inode]"
+	Applied  int64  `json:"applied"`
+	Deadline int64  `json:"deadline"`
+	Plan     *Plan  `json:"plan"`
+	// Trial and Lasting are the plan's table as the kernel told it in the replica.
+	Trial   json.RawMessage `json:"trial"`
+	Lasting json.RawMessage `json:"lasting"`
+	// Persisted says that the plan is loaded at boot.
+	Persisted bool `json:"persisted"`
+	// Evidence is what the proof found.
+	Evidence []string `json:"evidence"`
+	// Before is the confirmed state that a trial would replace.
+	Before *State `json:"before,omitempty"`
+}
+
+// Store keeps the state below a directory, and what is loaded at boot below another.
+type Store struct {
+	Root string // "" is /
+}
+
+func (s Store) path(name string) string { return filepath.Join("/", s.Root, name) }
+
+const (
+	stateDir  = "var/lib/ringfence"
+	stateFile = stateDir + "/state.json"
+	lockFile  = "run/ringfence.lock"
+)
+
+// ErrBusy says that another fix is being made.
+var ErrBusy = errors.New("another fix is at work")
+
+// Lock makes sure that one fix is made at a time. The lock ends with the process.
+func (s Store) Lock() (unlock func(), err error) {
+	name := s.path(lockFile)
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		return nil, fmt.Errorf("lock: %w", err)
+	}
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR|unix.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("lock: %w", err)
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		_ = f.Close()
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, ErrBusy
+		}
+		return nil, fmt.Errorf("lock %s: %w", name, err)
+	}
+	return func() { _ = f.Close() }, nil
+}
+
+// Load reads the state; without one it is nil.
+func (s Store) Load() (*State, error) {
+	b, err := os.ReadFile(s.path(stateFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("state: %w", err)
+	}
+	st := new(State)
+	if err := json.Unmarshal(b, st); err != nil {
+		return nil, fmt.Errorf("state: %s: %w", s.path(stateFile), err)
+	}
+	if st.Plan == nil {
+		return nil, fmt.Errorf("state: %s has no plan", s.path(stateFile))
+	}
+	return st, nil
+}
+
+// Save writes the state so that it is either the old or the new one, also after a power cut.
+func (s Store) Save(st *State) error {
+	b, err := json.MarshalIndent(st, "", " ")
+	if err != nil {
+		return fmt.Errorf("state: %w", err)
+	}
+	if err := os.MkdirAll(s.path(stateDir), 0o700); err != nil {
+		return fmt.Errorf("state: %w", err)
+	}
+	return writeWhole(s.path(stateFile), b, 0o600)
+}
+
+// Forget removes the state.
+func (s Store) Forget() error {
+	if err := os.Remove(s.path(stateFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("state: %w", err)
+	}
+	return nil
+}
+
+// writeWhole writes a file beside its place, and moves it there.
+func writeWhole(name string, b []byte, mode os.FileMode) error {
+	f, err := os.CreateTemp(filepath.Dir(name), ".ringfence-*")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	defer func() { _ = os.Remove(f.Name()) }()
+	_, err = f.Write(b)
+	if err == nil {
+		err = f.Chmod(mode)
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), name)
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	dir, err := os.Open(filepath.Dir(name))
+	if err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	defer dir.Close()
+	if err := dir.Sync(); err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	return nil
+}
+
+// Here is the boot and the network namespace that this process is in, and the time since boot.
+func Here() (boot, netns string, now int64, err error) {
+	b, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return "", "", 0, fmt.Errorf("boot id: %w", err)
+	}
+	if netns, err = os.Readlink("/proc/self/ns/net"); err != nil {
+		return "", "", 0, fmt.Errorf("network namespace: %w", err)
+	}
+	now, err = sinceBoot()
+	return strings.TrimSpace(string(b)), netns, now, err
+}
+
+func sinceBoot() (int64, error) {
+	var ts unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts); err != nil {
+		return 0, fmt.Errorf("clock: %w", err)
+	}
+	return ts.Nano(), nil
+}
+
+// Pending says whether a trial of this boot waits for its confirmation, and for how much longer.
+func (st *State) Pending() (time.Duration, bool) {
+	if st == nil || st.Phase != PhaseTrial {
+		return 0, false
+	}
+	boot, netns, now, err := Here()
+	if err != nil || boot != st.BootID || netns != st.Netns {
+		return 0, false
+	}
+	left := time.Duration(st.Deadline - now)
+	return left, left > 0
+}

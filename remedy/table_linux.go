@@ -1,0 +1,252 @@
+package remedy
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/google/nftables"
+	"github.com/google/nftables/expr"
+	"github.com/google/nftables/userdata"
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// chainSpec is a base chain of our table.
+type chainSpec struct {
+	name, hook, priority string
+	number               nftables.ChainHook
+	value                nftables.ChainPriority
+}
+
+// specs are the chains that a plan can have, in the order of the hooks.
+var specs = []chainSpec{
+	{chainIn, "prerouting", "mangle - 10", *nftables.ChainHookPrerouting, priorityIn},
+	{chainInput, "input", "filter - 10", *nftables.ChainHookInput, priorityFilter},
+	{chainForward, "forward", "filter - 10", *nftables.ChainHookForward, priorityFilter},
+}
+
+// chunk bounds the elements of one message: a netlink attribute holds 64 KiB.
+const chunk = 400
+
+// build queues the whole table: created if it is missing, deleted, created anew. With gate the
+// drops of the table work for that time only: then the kernel itself lets its elements expire, and each chain
+// accepts what comes.
+func (p *Plan) build(conn *nftables.Conn, name string, gate time.Duration) error {
+	old := &nftables.Table{Name: name, Family: nftables.TableFamilyINet}
+	conn.AddTable(old)
+	conn.DelTable(old)
+	table := conn.AddTable(&nftables.Table{Name: name, Family: nftables.TableFamilyINet})
+	var armed *nftables.Set
+	if gate > 0 {
+		armed = &nftables.Set{Table: table, Name: setArmed, KeyType: nftables.TypeNFProto, HasTimeout: true}
+		if err := conn.AddSet(armed, []nftables.SetElement{
+			{Key: []byte{unix.NFPROTO_IPV4}, Timeout: gate}, {Key: []byte{unix.NFPROTO_IPV6}, Timeout: gate},
+		}); err != nil {
+			return fmt.Errorf("set %s: %w", setArmed, err)
+		}
+	}
+	sets, err := p.buildSets(conn, table)
+	if err != nil {
+		return err
+	}
+	for i := range specs {
+		c := &specs[i]
+		if !p.uses(c.name) {
+			continue
+		}
+		policy := nftables.ChainPolicyAccept
+		if p.policy(c.name) == "drop" {
+			policy = nftables.ChainPolicyDrop
+		}
+		if gate > 0 { // the policy is a rule as long as it has to expire
+			policy = nftables.ChainPolicyAccept
+		}
+		chain := conn.AddChain(&nftables.Chain{
+			Name: c.name, Table: table, Type: nftables.ChainTypeFilter, Hooknum: &c.number, Priority: &c.value, Policy: &policy,
+		})
+		add := func(comment string, exprs ...expr.Any) {
+			conn.AddRule(&nftables.Rule{
+				Table: table, Chain: chain, Exprs: exprs, UserData: userdata.AppendString(nil, userdata.TypeComment, comment),
+			})
+		}
+		if gate > 0 {
+			add(commentGate, &expr.Meta{Key: expr.MetaKeyNFPROTO, Register: 1},
+				&expr.Lookup{SourceRegister: 1, SetName: setArmed, SetID: armed.ID, Invert: true}, &expr.Verdict{Kind: expr.VerdictAccept})
+		}
+		for j := range p.Rules {
+			r := &p.Rules[j]
+			if r.Chain != c.name {
+				continue
+			}
+			exprs := r.exprs()
+			for _, e := range exprs {
+				if l, ok := e.(*expr.Lookup); ok {
+					l.SetID = sets[l.SetName]
+				}
+			}
+			add(r.Comment, exprs...)
+		}
+		if gate > 0 && p.policy(c.name) == "drop" {
+			add(commentPolicy, &expr.Counter{}, &expr.Verdict{Kind: expr.VerdictDrop})
+		}
+	}
+	return nil
+}
+
+// buildSets queues the sets of sources, and returns their numbers in the transaction.
+func (p *Plan) buildSets(conn *nftables.Conn, table *nftables.Table) (map[string]uint32, error) {
+	sets := map[string]uint32{}
+	for _, r := range p.setRules() {
+		kind := nftables.TypeIP6Addr
+		if r.v4() {
+			kind = nftables.TypeIPAddr
+		}
+		set := &nftables.Set{Table: table, Name: r.setName(), KeyType: kind, Interval: true}
+		if err := conn.AddSet(set, nil); err != nil {
+			return nil, fmt.Errorf("set %s: %w", set.Name, err)
+		}
+		for list := r.elements(); len(list) > 0; list = list[min(chunk, len(list)):] {
+			if err := conn.SetAddElements(set, list[:min(chunk, len(list))]); err != nil {
+				return nil, fmt.Errorf("set %s: %w", set.Name, err)
+			}
+		}
+		sets[set.Name] = set.ID
+	}
+	return sets, nil
+}
+
+// change is a transaction: what it queues is sent as one batch.
+type change func(*nftables.Conn) error
+
+func dropTable(name string) change {
+	return func(conn *nftables.Conn) error {
+		t := &nftables.Table{Name: name, Family: nftables.TableFamilyINet}
+		conn.AddTable(t) // so that one that is gone already is no error
+		conn.DelTable(t)
+		return nil
+	}
+}
+
+// encode is the messages of a transaction, with its beginning and end.
+func encode(c change) ([]netlink.Message, error) {
+	var batch []netlink.Message
+	conn, err := nftables.New(nftables.WithTestDial(func(req []netlink.Message) ([]netlink.Message, error) {
+		batch = append(batch, req...)
+		return nil, io.EOF
+	}))
+	if err != nil {
+		return nil, fmt.Errorf("encode: %w", err)
+	}
+	if err := c(conn); err != nil {
+		return nil, err
+	}
+	if err := conn.Flush(); err != nil && !errors.Is(err, io.EOF) && len(batch) == 0 {
+		return nil, fmt.Errorf("encode: %w", err)
+	}
+	if len(batch) < 2 {
+		return nil, errors.New("encode: an empty transaction")
+	}
+	return batch, nil
+}
+
+// ErrChanged says that the ruleset is no longer of the generation that a plan was made for.
+var ErrChanged = errors.New("the ruleset was changed meanwhile")
+
+// commit sends transactions as one. With a generation other than 0 the kernel refuses it where the ruleset
+// is of another (ErrChanged). All or nothing of it holds.
+func commit(generation uint32, changes ...change) error {
+	return send(generation, true, changes...)
+}
+
+// tryOut has the kernel check a transaction and throw it away: without its end nothing is committed
+// (nfnetlink_rcv_batch).
+func tryOut(changes ...change) error { return send(0, false, changes...) }
+
+func send(generation uint32, whole bool, changes ...change) error {
+	batch, err := encode(func(conn *nftables.Conn) error {
+		for _, c := range changes {
+			if err := c(conn); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if !whole {
+		batch = batch[:len(batch)-1]
+	}
+	return sendBatch(batch, generation)
+}
+
+// sendBatch writes a batch to the kernel, which works on it within the call, and reads what it says.
+func sendBatch(batch []netlink.Message, generation uint32) error {
+	var buf []byte
+	for i := range batch {
+		m := batch[i]
+		m.Header.Flags &^= netlink.Acknowledge | netlink.Echo
+		m.Header.Sequence = uint32(i + 1)
+		if i == 0 && generation != 0 {
+			const genID = 1 // NFNL_BATCH_GENID
+			m.Data = append(m.Data, binary.NativeEndian.AppendUint16(nil, 8)...)
+			m.Data = append(m.Data, binary.NativeEndian.AppendUint16(nil, genID)...)
+			m.Data = binary.BigEndian.AppendUint32(m.Data, generation)
+		}
+		m.Header.Length = uint32(unix.NLMSG_HDRLEN+len(m.Data)+3) &^ 3
+		m.Data = append(m.Data, make([]byte, int(m.Header.Length)-unix.NLMSG_HDRLEN-len(m.Data))...)
+		b, err := m.MarshalBinary()
+		if err != nil {
+			return fmt.Errorf("encode: %w", err)
+		}
+		buf = append(buf, b...)
+	}
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_NETFILTER)
+	if err != nil {
+		return fmt.Errorf("open netlink: %w", err)
+	}
+	defer func() { _ = unix.Close(fd) }()
+	for _, opt := range []int{unix.SO_SNDBUFFORCE, unix.SO_RCVBUFFORCE} {
+		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, opt, len(buf)+1<<20); err != nil {
+			return fmt.Errorf("netlink buffer of %d bytes: %w", len(buf), err)
+		}
+	}
+	if err := unix.Sendto(fd, buf, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+		return fmt.Errorf("send to the kernel: %w", err)
+	}
+	return answers(fd)
+}
+
+// answers reads the errors of a batch, which are all there once it was sent.
+func answers(fd int) error {
+	buf := make([]byte, 1<<16)
+	for {
+		n, _, err := unix.Recvfrom(fd, buf, unix.MSG_DONTWAIT)
+		switch {
+		case errors.Is(err, unix.EAGAIN):
+			return nil
+		case errors.Is(err, unix.EINTR):
+			continue
+		case err != nil:
+			return fmt.Errorf("read the kernel's answer: %w", err)
+		}
+		for b := buf[:n]; len(b) >= unix.NLMSG_HDRLEN+4; {
+			length := int(binary.NativeEndian.Uint32(b))
+			if length < unix.NLMSG_HDRLEN+4 || length > len(b) {
+				break
+			}
+			kind, seq := binary.NativeEndian.Uint16(b[4:]), binary.NativeEndian.Uint32(b[8:])
+			errno := -int32(binary.NativeEndian.Uint32(b[unix.NLMSG_HDRLEN:]))
+			if kind == unix.NLMSG_ERROR && errno != 0 {
+				if unix.Errno(errno) == unix.ERESTART {
+					return ErrChanged
+				}
+				return fmt.Errorf("the kernel refuses part %d of the transaction: %w", seq, unix.Errno(errno))
+			}
+			b = b[min((length+3)&^3, len(b)):]
+		}
+	}
+}

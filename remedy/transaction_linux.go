@@ -1,0 +1,95 @@
+package remedy
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/ringfence/ringfence/ruleset"
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// grace is how much longer than the time for the confirmation the drops work: the helper takes the trial
+// out first, and the kernel only where nobody is left to do it.
+const grace = 15 * time.Second
+
+// Begin writes down that a proven plan is going to be loaded on trial, before it is: whatever happens then,
+// the next run knows.
+func (s Store) Begin(p *Proof, wait time.Duration) (*State, error) {
+	boot, netns, now, err := Here()
+	if err != nil {
+		return nil, err
+	}
+	st := &State{
+		ID: fmt.Sprintf("%08x", rand.Uint32()), Phase: PhaseTrial, BootID: boot, Netns: netns, Applied: now,
+		Deadline: now + int64(wait), Plan: p.plan, Trial: p.trial, Lasting: p.lasting, Evidence: p.Evidence,
+	}
+	if old, err := s.Load(); err == nil && old != nil && old.Phase == PhaseConfirmed {
+		old.Before = nil
+		st.Before = old
+	}
+	return st, s.Save(st)
+}
+
+// Load puts the plan of a transaction on trial.
+func (st *State) Load(p *Proof, generation uint32) error {
+	boot, _, now, err := Here()
+	if err != nil || boot != st.BootID {
+		return errors.Join(err, errors.New("not of this boot"))
+	}
+	return Apply(p, generation, time.Duration(st.Deadline-now)+grace)
+}
+
+// ErrNotPending says that there is no trial to confirm or to take out.
+var ErrNotPending = errors.New("no trial is waiting for its confirmation")
+
+// Confirm makes the trial the lasting table. It must still be what was loaded, and in time.
+func (s Store) Confirm(st *State, rs *ruleset.Ruleset) error {
+	if left, ok := st.Pending(); !ok || left <= 0 {
+		return ErrNotPending
+	}
+	if err := compare(rs, trialTable, st.Trial); err != nil {
+		return fmt.Errorf("the trial was changed: %w", err)
+	}
+	if err := Promote(st.Plan); err != nil {
+		return err
+	}
+	st.Phase, st.Before = PhaseConfirmed, nil
+	return s.Save(st)
+}
+
+// Rollback takes a trial out: the host is then as before it.
+func (s Store) Rollback(st *State) error {
+	if err := Withdraw(); err != nil {
+		return err
+	}
+	if st.Before != nil {
+		return s.Save(st.Before)
+	}
+	return s.Forget()
+}
+
+// Reload loads a confirmed plan again, at boot or after somebody removed it.
+func (st *State) Reload() error {
+	if st.Phase != PhaseConfirmed {
+		return errors.New("the last fix is not confirmed")
+	}
+	if err := commit(0, lastingOf(st.Plan)); err != nil {
+		return fmt.Errorf("load the plan: %w", err)
+	}
+	return nil
+}
+
+// Undo takes a confirmed table out again, and has it no longer loaded at boot.
+func (s Store) Undo() error {
+	return errors.Join(Remove(), s.Unpersist(), s.Forget())
+}
+
+// Drift says in what the live ruleset is no longer what was confirmed.
+func (st *State) Drift(rs *ruleset.Ruleset) error { return compare(rs, Table, st.Lasting) }
+
+// Keeps compares what must go on working on the host before and after.
+func (p *Proof) Keeps(before, after *snapshot.Snapshot) error {
+	return (&Proof{plan: p.plan}).keeps(before, after)
+}
