@@ -30,7 +30,7 @@ var ours = map[string][]string{
 	"judge":         {"rego", "snapshot", "ruleset", "zones", "reach", "finding"},
 	"finding":       {},
 	"reports":       {"finding"},
-	"remedy":        {"snapshot", "ruleset", "reach", "trace", "proof", "replica", "finding", "zones"},
+	"remedy":        {"snapshot", "ruleset", "reach", "trace", "replica", "finding", "zones"},
 	"replica":       {"snapshot", "ruleset"},
 	"fixtures":      {"snapshot"},
 	"e2e":           {},

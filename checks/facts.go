@@ -91,7 +91,7 @@ func (s *Scan) self() snapshot.Self {
 			self.Confined = append(self.Confined, fmt.Sprintf("pid namespace of depth %d", n))
 		}
 	}
-	self.NS = s.namespaces("self")
+	self.NS = s.namespaces("thread-self")
 	if self.NS.User != 0 && self.NS.User != initUser {
 		self.Confined = append(self.Confined, "not in the initial user namespace")
 	}

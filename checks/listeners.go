@@ -19,7 +19,7 @@ func collectListeners(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Ou
 		return out
 	}
 	sec := &snap.Listeners
-	own := s.namespaces("self").Net
+	own := s.namespaces("thread-self").Net
 	for _, ns := range s.netns() {
 		if ctx.Err() != nil {
 			out.fail("list sockets", ctx.Err())

@@ -28,9 +28,9 @@ type foundNetns struct {
 
 // netns finds the network namespaces: of processes, and kept alive by a file. Our own is first.
 func (s *Scan) netns() []foundNetns {
-	own := s.namespaces("self").Net
+	own := s.namespaces("thread-self").Net // the first thread can be left in one that was looked into
 	index := map[uint64]int{own: 0}
-	list := []foundNetns{{snapshot.Netns{Inode: own, Host: true}, "/proc/self/ns/net"}}
+	list := []foundNetns{{snapshot.Netns{Inode: own, Host: true}, "/proc/thread-self/ns/net"}}
 	procs, _ := s.processes()
 	for _, p := range procs {
 		if p.NS.Net == 0 {
@@ -67,7 +67,7 @@ func (s *Scan) netns() []foundNetns {
 // nsfs is the device number of the file system that namespaces are in: a file in the directories
 // above that is on another one is no namespace.
 func (s *Scan) nsfs() uint64 {
-	st, err := s.Host.Stat("/proc/self/ns/net")
+	st, err := s.Host.Stat("/proc/thread-self/ns/net")
 	if err != nil {
 		return 0
 	}

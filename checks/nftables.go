@@ -50,7 +50,7 @@ func (s *Scan) legacyTables(out *Outcome) map[string]snapshot.Fact {
 	for name, file := range map[string]string{
 		"iptables": "ip_tables_names", "ip6tables": "ip6_tables_names", "arptables": "arp_tables_names",
 	} {
-		f := s.fact("/proc/self/net/" + file)
+		f := s.fact("/proc/thread-self/net/" + file)
 		f.Value = strings.Join(strings.Fields(f.Value), " ")
 		legacy[name] = f
 		if f.State == snapshot.Denied || f.State == snapshot.Error {

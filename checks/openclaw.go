@@ -87,7 +87,7 @@ func (s *Scan) withChildren(p *process, env map[string]string) map[string]string
 // boundTo says in OpenClaw's words where the gateway listens: loopback, lan or custom; "" where its
 // sockets could not be seen.
 func (s *Scan) boundTo(p *process) string {
-	if !s.Host.Live() || p.NS.Net != s.namespaces("self").Net {
+	if !s.Host.Live() || p.NS.Net != s.namespaces("thread-self").Net {
 		return ""
 	}
 	inodes, _ := s.socketOwners()

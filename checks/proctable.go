@@ -286,7 +286,7 @@ func (p *process) exeBase() string {
 func (s *Scan) initNS() snapshot.NS {
 	s.init.Do(func() {
 		s.initNSs = s.namespaces("1")
-		self := s.namespaces("self")
+		self := s.namespaces("thread-self")
 		if os.Getpid() == 1 || s.initNSs.Mnt == 0 {
 			s.initNSs = self
 		}

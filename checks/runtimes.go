@@ -148,7 +148,7 @@ func (s *Scan) findMounts(sec *snapshot.Runtimes, files []socketFile, out *Outco
 			}
 		}
 	}
-	self := s.namespaces("self").Mnt
+	self := s.namespaces("thread-self").Mnt
 	seen := map[uint64]bool{self: true}
 	procs, err := s.processes()
 	if err != nil {

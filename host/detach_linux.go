@@ -49,7 +49,7 @@ func systemdRun() string {
 	if _, err := os.Stat("/run/systemd/system"); err != nil {
 		return ""
 	}
-	own, err1 := os.Readlink("/proc/self/ns/net")
+	own, err1 := os.Readlink("/proc/thread-self/ns/net")
 	init, err2 := os.Readlink("/proc/1/ns/net")
 	if err1 != nil || err2 != nil || own != init {
 		return ""

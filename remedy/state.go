@@ -154,7 +154,8 @@ func Here() (boot, netns string, now int64, err error) {
 	if err != nil {
 		return "", "", 0, fmt.Errorf("boot id: %w", err)
 	}
-	if netns, err = os.Readlink("/proc/self/ns/net"); err != nil {
+	// Of this thread: the first one can be left in a namespace that a collector looked into.
+	if netns, err = os.Readlink("/proc/thread-self/ns/net"); err != nil {
 		return "", "", 0, fmt.Errorf("network namespace: %w", err)
 	}
 	now, err = sinceBoot()

@@ -127,7 +127,11 @@ func compare(rs *ruleset.Ruleset, name string, want []byte) error {
 	if t.Dormant {
 		return fmt.Errorf("table inet %s is dormant", name)
 	}
-	if got := canonical(t); !bytes.Equal(got, want) {
+	var compact bytes.Buffer // the state file is indented
+	if err := json.Compact(&compact, want); err != nil {
+		return fmt.Errorf("what was planned is not readable: %w", err)
+	}
+	if got := canonical(t); !bytes.Equal(got, compact.Bytes()) {
 		var g, w ruleset.Table
 		if json.Unmarshal(got, &g) == nil && json.Unmarshal(want, &w) == nil {
 			return fmt.Errorf("table inet %s is not as planned: %s", name, difference(&g, &w))

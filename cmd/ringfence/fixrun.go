@@ -217,7 +217,12 @@ func (x *fixing) try(ctx context.Context) (*remedy.State, error) {
 		}
 		return nil, refused("%w", err)
 	}
-	if err := x.verify(ctx); err != nil {
+	for range attempts { // a process that ends while it is read makes an audit incomplete
+		if err = x.verify(ctx); !errors.Is(err, errIncomplete) {
+			break
+		}
+	}
+	if err != nil {
 		return nil, x.out(st, err)
 	}
 	return st, nil
@@ -416,6 +421,9 @@ func sameOthers(before, after *snapshot.Snapshot) error {
 	return nil
 }
 
+// errIncomplete is an audit that could judge less than the one before.
+var errIncomplete = errors.New("the audit after the fix is incomplete")
+
 // noWorse compares the findings of two audits.
 func noWorse(before, after *finding.Report, plan *remedy.Plan) error {
 	old, now := failures(before), failures(after)
@@ -434,7 +442,7 @@ func noWorse(before, after *finding.Report, plan *remedy.Plan) error {
 	}
 	for i := range after.Results {
 		if after.Results[i].Status == finding.Unknown && before.Results[i].Status != finding.Unknown {
-			return fmt.Errorf("%s is unknown after the fix: %s", after.Results[i].ID, after.Results[i].Reason)
+			return fmt.Errorf("%w: %s: %s", errIncomplete, after.Results[i].ID, after.Results[i].Reason)
 		}
 	}
 	return nil

@@ -1,0 +1,269 @@
+//go:build linux
+
+package e2e
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// flowTable is which connections to the host open, by where they come from.
+func (b *bed) flowTable(ports ...int) map[string]bool {
+	b.t.Helper()
+	out := map[string]bool{}
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for _, p := range peers {
+		for fam, addrs := range hostAddrs {
+			for _, a := range addrs {
+				for _, port := range ports {
+					wg.Go(func() {
+						network, addr := "tcp4", fmt.Sprintf("%s:%d", a, port)
+						if fam == "ipv6" {
+							network, addr = "tcp6", fmt.Sprintf("[%s]:%d", a, port)
+						}
+						open := b.opens(p.ns, network, addr)
+						mu.Lock()
+						defer mu.Unlock()
+						out[fmt.Sprintf("%s %s", p.origin, addr)] = open
+					})
+				}
+			}
+		}
+	}
+	wg.Wait()
+	return out
+}
+
+// loadDump loads what a real tool generated.
+func (b *bed) loadDump(name string) {
+	b.t.Helper()
+	b.nft("flush ruleset")
+	for suffix, args := range map[string][]string{
+		".nft": {"nft", "-f", "-"}, ".v4.iptables": {"iptables-nft-restore"}, ".v6.iptables": {"ip6tables-nft-restore"},
+	} {
+		text, err := os.ReadFile(filepath.Join("testdata", "rulesets", name+suffix))
+		if os.IsNotExist(err) {
+			continue
+		}
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		cmd := exec.Command("ip", append([]string{"netns", "exec", b.name + "host"}, args...)...)
+		cmd.Stdin = bytes.NewReader(text)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			b.t.Fatalf("%s: %v\n%s", name, err, out)
+		}
+	}
+}
+
+// TestFixBesideOtherFirewalls closes findings on hosts with the rulesets of real tools: what the plan closes
+// is closed, every other connection is as before, and the other tools' tables do not change.
+func TestFixBesideOtherFirewalls(t *testing.T) {
+	b := newBed(t)
+	b.listen("tcp", "[::]:22", "")
+	b.listen("tcp", "[::]:2375", "")
+	b.listen("tcp", "[::]:8080", "")
+	config := b.config("zones: {management: {interfaces: [mgmt0]}}\nchecks: {skip: [management/ssh-reachable-from-external]}\n")
+	for _, name := range []string{"", "docker-published", "podman-netavark", "libvirt-isolated", "fail2ban-nft", "fail2ban-iptables", "firewalld-zones", "ufw-rules"} {
+		t.Run("beside "+name, func(t *testing.T) {
+			b := &bed{t, b.name}
+			b.loadDump(name)
+			ports := []int{22, 2375, 8080}
+			if name == "ufw-rules" {
+				ports = ports[1:] // 22 is limited in its rate there
+			}
+			before, was := b.ruleset(), b.flowTable(ports...)
+			out, code := b.fix("--config", config, "--confirm", "auto")
+			if code == 4 || code == 5 {
+				t.Fatalf("code %d: %s", code, lastLines(out, 12))
+			}
+			is := b.flowTable(ports...)
+			closed := 0
+			for flow, open := range was {
+				targeted := !strings.HasPrefix(flow, "mgmt0") && strings.HasSuffix(flow, ":2375") ||
+					strings.HasPrefix(flow, "docker0") && strings.HasSuffix(flow, ":22")
+				if open && targeted {
+					closed++
+				}
+				if want := open && !targeted; is[flow] != want {
+					t.Errorf("%s: open %v, before %v, want %v", flow, is[flow], open, want)
+				}
+			}
+			t.Logf("%d open connections were closed", closed)
+			sh(t, "nsenter --net=/run/netns/%shost %s fix uninstall --root %s", b.name, binary(t), b.root())
+			if got := b.ruleset(); got != before {
+				t.Errorf("uninstalled, but the rulesets differ:\n%s\nbefore\n%s", got, before)
+			}
+			if left, _ := filepath.Glob(b.root() + "/*/*/*"); len(left) > 0 {
+				for _, l := range left {
+					if st, err := os.Stat(l); err == nil && !st.IsDir() {
+						t.Errorf("uninstall leaves %s", l)
+					}
+				}
+			}
+		})
+	}
+}
+
+func lastLines(s string, n int) string {
+	l := strings.Split(strings.TrimSpace(s), "\n")
+	return strings.Join(l[max(0, len(l)-n):], "\n")
+}
+
+// sshHost runs a real sshd on the host of the bed, for root with a key.
+type sshHost struct {
+	*bed
+	dir string
+}
+
+func newSSHHost(t *testing.T, b *bed) *sshHost {
+	t.Helper()
+	h := &sshHost{b, t.TempDir()}
+	sh(t, `mkdir -p /run/sshd; cd %s; chmod 755 .; ssh-keygen -q -t ed25519 -N '' -f host; ssh-keygen -q -t ed25519 -N '' -f user; cp user.pub authorized`, h.dir)
+	config := fmt.Sprintf("Port 22\nHostKey %[1]s/host\nAuthorizedKeysFile %[1]s/authorized\nStrictModes no\nUsePAM no\nPermitRootLogin yes\nPidFile none\n", h.dir)
+	if err := os.WriteFile(filepath.Join(h.dir, "sshd_config"), []byte(config), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("ip", "netns", "exec", b.name+"host", "/usr/sbin/sshd", "-D", "-e", "-f", filepath.Join(h.dir, "sshd_config"))
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	for range 50 {
+		if b.opens("mgmt", "tcp4", "10.10.0.1:22") {
+			return h
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	t.Fatal("sshd does not listen")
+	return nil
+}
+
+// login is an ssh command from a peer.
+func (h *sshHost) login(ns string, opts []string, command string) *exec.Cmd {
+	args := append([]string{
+		"netns", "exec", h.name + ns, "ssh", "-i", filepath.Join(h.dir, "user"), "-o", "StrictHostKeyChecking=no", "-o", "LogLevel=ERROR",
+		"-o", "UserKnownHostsFile=/dev/null", "-o", "BatchMode=yes", "-o", "ConnectTimeout=5",
+	}, opts...)
+	return exec.Command("ip", append(args, "root@10.10.0.1", command)...)
+}
+
+// TestFixIsConfirmedByANewLogin drives a fix over real SSH: a session that is older than it cannot confirm,
+// the one that started it may be cut, and a new one keeps it.
+func TestFixIsConfirmedByANewLogin(t *testing.T) {
+	b := newBed(t)
+	b.nft("flush ruleset\n" + foreign)
+	b.listen("tcp", "[::]:2375", "")
+	h := newSSHHost(t, b)
+	before := b.ruleset()
+	control := filepath.Join(h.dir, "control")
+	master := h.login("mgmt", []string{"-M", "-S", control}, "sleep 300")
+	if err := master.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = master.Process.Kill()
+		_ = master.Wait()
+	})
+	for range 50 {
+		if _, err := os.Stat(control); err == nil {
+			break
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	old := []string{"-S", control}
+	verb := func(opts []string, args string) (string, error) {
+		out, err := h.login("mgmt", opts, binary(t)+" fix "+args+" --root "+b.root()).CombinedOutput()
+		return string(out), err
+	}
+	start := func() {
+		t.Helper()
+		cmd := h.login("mgmt", old, fmt.Sprintf("nohup setsid %s fix apply --confirm new-session --confirm-timeout 30s --root %s >%s/log 2>&1 </dev/null &", binary(t), b.root(), h.dir))
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		for range 300 {
+			log, _ := os.ReadFile(filepath.Join(h.dir, "log"))
+			if bytes.Contains(log, []byte("Open a NEW login")) {
+				return
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+		log, _ := os.ReadFile(filepath.Join(h.dir, "log"))
+		t.Fatalf("no trial: %s", lastLines(string(log), 8))
+	}
+
+	start()
+	if b.connects("w1", "tcp4", "172.17.0.1:2375") {
+		t.Error("the trial does not close the port")
+	}
+	if log, _ := os.ReadFile(filepath.Join(h.dir, "log")); len(log) > 0 {
+		t.Log(lastLines(string(log), 14))
+	}
+	if out, err := verb(old, "confirm"); err == nil || !strings.Contains(out, "older than the fix") {
+		t.Errorf("an old session confirms: %v %s", err, out)
+	}
+	if out, err := verb(nil, "confirm 00000000"); err == nil || !strings.Contains(out, "not 00000000") {
+		t.Errorf("another fix's name: %v %s", err, out)
+	}
+	if out, err := verb(nil, "status"); err != nil || !strings.Contains(out, "is on trial") {
+		t.Errorf("status: %v %s", err, out)
+	}
+	if out, _ := b.fix("--confirm", "auto"); !strings.Contains(out, "waits for its confirmation") {
+		t.Errorf("a second fix during the trial: %s", lastLines(out, 3))
+	}
+	if out, err := verb(nil, "rollback"); err != nil {
+		t.Errorf("rollback: %v %s", err, out)
+	}
+	b.becomes("rolled back", before)
+
+	start()
+	_ = master.Process.Kill() // the admin's session is cut
+	_ = master.Wait()
+	if out, err := verb(nil, "confirm"); err != nil || !strings.Contains(out, "again at each boot") {
+		t.Fatalf("a new login cannot confirm: %v %s", err, out)
+	}
+	if out, err := verb(nil, "verify"); err != nil {
+		t.Errorf("verify: %v %s", err, out)
+	}
+	if b.connects("w1", "tcp4", "172.17.0.1:2375") || !b.opens("mgmt", "tcp4", "10.10.0.1:22") {
+		t.Error("confirmed, but the port is open or SSH is not")
+	}
+	unit, err := os.ReadFile(filepath.Join(b.root(), "etc/systemd/system/ringfence-ruleset.service"))
+	if err != nil || !strings.Contains(string(unit), "ringfence.nft") {
+		t.Errorf("unit: %v %s", err, unit)
+	}
+
+	// Somebody flushes everything: that is seen, and what the unit does at boot mends it.
+	loaded := b.ruleset()
+	b.nft("flush ruleset\n" + foreign)
+	if out, err := verb(nil, "verify"); err == nil || !strings.Contains(out, "is not there") {
+		t.Errorf("drift: %v %s", err, out)
+	}
+	sh(t, "ip netns exec %shost nft -f %s/etc/ringfence/ringfence.nft", b.name, b.root())
+	if got := b.ruleset(); got != loaded {
+		t.Errorf("the boot file loads\n%s\nwant\n%s", got, loaded)
+	}
+	b.nft("flush ruleset\n" + foreign)
+	if out, err := verb(nil, "load"); err != nil {
+		t.Errorf("load: %v %s", err, out)
+	}
+	if got := b.ruleset(); got != loaded {
+		t.Errorf("load loads\n%s\nwant\n%s", got, loaded)
+	}
+	if out, err := verb(nil, "uninstall"); err != nil {
+		t.Errorf("uninstall: %v %s", err, out)
+	}
+	b.becomes("uninstalled", before)
+}
