@@ -53,6 +53,13 @@ func (e *env) applyCommand() *cobra.Command {
 func locked(root string, f func(s remedy.Store, st *remedy.State) error) error {
 	s := remedy.Store{Root: root}
 	unlock, err := s.Lock()
+	for range 50 { // a fix that was just loaded is still being audited
+		if !errors.Is(err, remedy.ErrBusy) {
+			break
+		}
+		time.Sleep(200 * time.Millisecond)
+		unlock, err = s.Lock()
+	}
 	if err != nil {
 		return refused("%w", err)
 	}

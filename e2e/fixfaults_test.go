@@ -1,0 +1,323 @@
+//go:build linux
+
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/ringfence/ringfence/remedy"
+)
+
+// trial starts a fix on the host of the bed and waits until its rules are on trial.
+func (b *bed) trial(args ...string) (cmd *exec.Cmd, stderr *bytes.Buffer) {
+	b.t.Helper()
+	cmd = exec.Command("nsenter", append([]string{
+		"--net=/run/netns/" + b.name + "host", binary(b.t), "fix", "apply", "--root", b.root(),
+	}, args...)...)
+	stderr = new(bytes.Buffer)
+	cmd.Stderr = stderr
+	in, err := cmd.StdinPipe() // stays open: the question waits for an answer
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.t.Cleanup(func() { _ = in.Close() })
+	if err := cmd.Start(); err != nil {
+		b.t.Fatal(err)
+	}
+	for range 400 {
+		if strings.Contains(b.ruleset(), "ringfence_trial") {
+			return cmd, stderr
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	b.t.Fatalf("no trial: %s", lastLines(stderr.String(), 5))
+	return nil, nil
+}
+
+func (b *bed) verb(args ...string) (string, int) {
+	b.t.Helper()
+	cmd := exec.Command("nsenter", append([]string{"--net=/run/netns/" + b.name + "host", binary(b.t), "fix"}, append(args, "--root", b.root())...)...)
+	out, _ := cmd.CombinedOutput()
+	return string(out), cmd.ProcessState.ExitCode()
+}
+
+// waiting returns when a trial was audited and waits for a new login.
+func (b *bed) waiting() {
+	b.t.Helper()
+	for range 200 {
+		if unlock, err := (remedy.Store{Root: b.root()}).Lock(); err == nil {
+			unlock()
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	b.t.Fatal("the trial does not come to wait")
+}
+
+// helpers are the processes that would take the bed's trial out.
+func (b *bed) helpers() []int {
+	var list []int
+	files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, f := range files {
+		text, err := os.ReadFile(f)
+		if err == nil && bytes.Contains(text, []byte("\x00watch\x00")) && bytes.Contains(text, []byte(b.root())) {
+			if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(f))); err == nil {
+				list = append(list, pid)
+			}
+		}
+	}
+	return list
+}
+
+// TestFixFaults breaks a fix at its phases: the host ends as before or as confirmed, and the exit code says
+// which.
+func TestFixFaults(t *testing.T) {
+	b := newBed(t)
+	b.listen("tcp", "[::]:2375", "")
+	b.nft("flush ruleset\n" + foreign)
+	before := b.ruleset()
+	reset := func(t *testing.T) *bed {
+		c := &bed{t, b.name}
+		t.Cleanup(func() {
+			_ = exec.Command("umount", "-lR", c.root()).Run()
+			_ = os.RemoveAll(c.root())
+			c.nft("flush ruleset\n" + foreign)
+		})
+		return c
+	}
+	open := func() bool { return b.opens("w1", "tcp4", "172.17.0.1:2375") }
+
+	t.Run("everything of ours is killed", func(t *testing.T) {
+		b := reset(t)
+		cmd, _ := b.trial("--confirm", "console", "--confirm-timeout", "5s")
+		if b.connects("w1", "tcp4", "172.17.0.1:2375") {
+			t.Error("the trial does not close the port")
+		}
+		for _, pid := range append(b.helpers(), cmd.Process.Pid) {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+		_ = cmd.Wait()
+		for end := time.Now().Add(30 * time.Second); !b.connects("w1", "tcp4", "172.17.0.1:2375"); time.Sleep(200 * time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatal("nobody is left, and the port is still closed")
+			}
+		}
+		if out, _ := b.verb("status"); !strings.Contains(out, "was not confirmed in time") {
+			t.Errorf("status: %s", out)
+		}
+		if out, code := b.verb("rollback"); code != 0 {
+			t.Errorf("rollback: %d %s", code, out)
+		}
+		b.becomes(t.Name(), before)
+	})
+
+	t.Run("the terminal closes while a new login is awaited", func(t *testing.T) {
+		b := reset(t)
+		cmd, errs := b.trial("--confirm", "new-session", "--confirm-timeout", "8s")
+		_ = cmd.Process.Signal(syscall.SIGHUP)
+		time.Sleep(time.Second)
+		if !strings.Contains(b.ruleset(), "ringfence_trial") {
+			t.Error("the hangup took the trial out")
+		}
+		_ = cmd.Wait()
+		if code := cmd.ProcessState.ExitCode(); code != 4 || !strings.Contains(errs.String(), "were taken out again") {
+			t.Errorf("code %d: %s", code, lastLines(errs.String(), 2))
+		}
+		b.becomes(t.Name(), before)
+	})
+
+	t.Run("somebody flushes everything during the trial", func(t *testing.T) {
+		b := reset(t)
+		cmd, _ := b.trial("--confirm", "new-session", "--confirm-timeout", "60s")
+		b.waiting()
+		b.nft("flush ruleset\n" + foreign)
+		out, code := b.verb("confirm", "--console")
+		if code != 4 || !strings.Contains(out, "is not there") {
+			t.Errorf("confirm: %d %s", code, out)
+		}
+		_ = cmd.Wait()
+		b.becomes(t.Name(), before)
+		if !open() {
+			t.Error("the port is closed")
+		}
+	})
+
+	t.Run("the rules are changed during the trial", func(t *testing.T) {
+		b := reset(t)
+		cmd, _ := b.trial("--confirm", "new-session", "--confirm-timeout", "60s")
+		b.waiting()
+		sh(t, "ip netns exec %shost nft insert rule inet ringfence_trial prerouting accept", b.name)
+		if out, code := b.verb("confirm", "--console"); code != 4 || !strings.Contains(out, "not as planned") {
+			t.Errorf("confirm: %d %s", code, out)
+		}
+		_ = cmd.Wait()
+		b.becomes(t.Name(), before)
+	})
+
+	t.Run("another tool drops during the trial", func(t *testing.T) {
+		b := reset(t)
+		cmd, _ := b.trial("--confirm", "new-session", "--confirm-timeout", "60s")
+		b.waiting()
+		b.nft("table ip angry { chain i { type filter hook input priority 50; policy drop; }\n}\n")
+		if out, code := b.verb("rollback"); code != 0 {
+			t.Errorf("rollback: %d %s", code, out)
+		}
+		_ = cmd.Wait()
+		sh(t, "ip netns exec %shost nft delete table ip angry", b.name)
+		b.becomes(t.Name(), before)
+	})
+
+	t.Run("two at once", func(t *testing.T) {
+		b := reset(t)
+		cmd, _ := b.trial("--confirm", "console", "--confirm-timeout", "20s")
+		out, code := b.verb("apply", "--confirm", "auto")
+		if code != 4 || !strings.Contains(out, "at work") && !strings.Contains(out, "waits for its confirmation") {
+			t.Errorf("the second: %d %s", code, lastLines(out, 2))
+		}
+		_ = cmd.Process.Signal(os.Interrupt)
+		_ = cmd.Wait()
+		b.becomes(t.Name(), before)
+	})
+
+	t.Run("the ruleset changes all the time", func(t *testing.T) {
+		b := reset(t)
+		ctx, stop := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			for ctx.Err() == nil {
+				_ = exec.Command("ip", "netns", "exec", b.name+"host", "nft", "add table ip busy; add chain ip busy c; delete table ip busy").Run()
+				time.Sleep(100 * time.Millisecond)
+			}
+		})
+		out, code := b.verb("apply", "--confirm", "auto")
+		stop()
+		wg.Wait()
+		if code != 4 || !strings.Contains(out, "changed") {
+			t.Errorf("code %d: %s", code, lastLines(out, 3))
+		}
+		b.becomes(t.Name(), before)
+	})
+
+	for name, c := range map[string]struct {
+		mount string
+		code  int
+		want  string
+		live  bool
+	}{
+		"the disk for the state is full": {"mount -t tmpfs -o size=16k none %[1]s && mkdir -p %[1]s/run && head -c 20000 /dev/zero >%[1]s/fill 2>/dev/null || true", 4, "no space", false},
+		"the state cannot be written":    {"mount -t tmpfs -o ro none %[1]s", 4, "read-only", false},
+		"the boot files cannot be written": {
+			"mount -t tmpfs none %[1]s && mkdir %[1]s/etc && mount -t tmpfs -o ro none %[1]s/etc", 5, "only until the next boot", true,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := reset(t)
+			sh(t, "mkdir -p %[1]s; "+strings.ReplaceAll(c.mount, "%[1]s", b.root()), b.root())
+			out, code := b.verb("apply", "--confirm", "auto")
+			if code != c.code || !strings.Contains(out, c.want) {
+				t.Errorf("code %d: %s", code, lastLines(out, 3))
+			}
+			if live := strings.Contains(b.ruleset(), "table inet ringfence "); live != c.live {
+				t.Errorf("loaded: %v", live)
+			}
+			if c.live {
+				if out, code := b.verb("rollback"); code != 0 && code != 5 {
+					t.Errorf("rollback: %d %s", code, out)
+				}
+			}
+			b.becomes(name, before)
+		})
+	}
+
+	t.Run("nft is not installed", func(t *testing.T) {
+		b := reset(t)
+		cmd := exec.Command("unshare", "-m", "--propagation", "private", "sh", "-c", fmt.Sprintf(
+			"mount --bind /dev/null $(readlink -f /usr/sbin/nft) && exec nsenter --net=/run/netns/%shost %s fix apply --confirm auto --root %s", b.name, binary(t), b.root()))
+		out, err := cmd.CombinedOutput()
+		unit, _ := os.ReadFile(filepath.Join(b.root(), "etc/systemd/system/ringfence-ruleset.service"))
+		if err != nil || !strings.Contains(string(unit), " fix load --root ") {
+			t.Errorf("%v %s\n%s", err, lastLines(string(out), 3), unit)
+		}
+		if out, code := b.verb("uninstall"); code != 0 {
+			t.Errorf("uninstall: %d %s", code, out)
+		}
+		b.becomes(t.Name(), before)
+	})
+}
+
+// TestNoGapUnderLoad keeps connecting while a fix is loaded, made lasting and taken out: once it is on trial
+// no connection that it closes gets through, and none of the others is lost or waits for a second attempt.
+func TestNoGapUnderLoad(t *testing.T) {
+	b := newBed(t)
+	b.listen("tcp", "[::]:2375", "")
+	b.listen("tcp", "[::]:8080", "")
+	b.nft("flush ruleset\n" + foreign)
+	b.opens("w1", "tcp4", "172.17.0.1:8080") // the neighbour is known
+	var armed atomic.Bool
+	var denied, leaked, kept, slow atomic.Int64
+	ctx, stop := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			b.inNS("w1", func() {
+				for ctx.Err() == nil {
+					was := armed.Load()
+					c, err := net.DialTimeout("tcp4", "172.17.0.1:2375", 40*time.Millisecond)
+					if err == nil {
+						c.Close()
+					}
+					if was && armed.Load() {
+						denied.Add(1)
+						if err == nil {
+							leaked.Add(1)
+						}
+					}
+				}
+			})
+		})
+		wg.Go(func() {
+			b.inNS("w1", func() {
+				for ctx.Err() == nil {
+					c, err := net.DialTimeout("tcp4", "172.17.0.1:8080", 900*time.Millisecond)
+					kept.Add(1)
+					if err != nil {
+						slow.Add(1)
+						continue
+					}
+					_ = c.(*net.TCPConn).SetLinger(0)
+					c.Close()
+					time.Sleep(2 * time.Millisecond)
+				}
+			})
+		})
+	}
+	cmd, errs := b.trial("--confirm", "auto")
+	armed.Store(true)
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("%v: %s", err, lastLines(errs.String(), 3))
+	}
+	time.Sleep(500 * time.Millisecond)
+	armed.Store(false)
+	if out, code := b.verb("rollback"); code != 0 {
+		t.Errorf("rollback: %d %s", code, out)
+	}
+	stop()
+	wg.Wait()
+	t.Logf("%d connections to what is closed, %d got through; %d others, %d lost", denied.Load(), leaked.Load(), kept.Load(), slow.Load())
+	if denied.Load() == 0 || leaked.Load() > 0 || kept.Load() == 0 || slow.Load() > 0 {
+		t.Error("there is a gap")
+	}
+}
