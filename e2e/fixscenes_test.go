@@ -267,3 +267,82 @@ func TestFixIsConfirmedByANewLogin(t *testing.T) {
 	}
 	b.becomes("uninstalled", before)
 }
+
+// TestDefaultDeny loads the baseline: the management zone comes in, workloads go out, what was asked for and
+// what is established goes on, and nothing else, in both families and with forgotten neighbours.
+func TestDefaultDeny(t *testing.T) {
+	b := newBed(t)
+	b.nft("flush ruleset\n" + foreign)
+	for _, port := range []int{22, 2375, 8080, 8443} {
+		b.listen("tcp", fmt.Sprintf("[::]:%d", port), "")
+	}
+	outside := b.config("zones: {external: {interfaces: [mgmt0]}}\n")
+	out, code := b.verb("apply", "--config", outside, "--confirm", "auto", "--mode", "default-deny")
+	if code != 0 || !strings.Contains(out, "would lock everybody out") || strings.Contains(b.ruleset(), "policy drop") {
+		t.Errorf("nobody would keep access: code %d %s", code, lastLines(out, 4))
+	}
+	if _, code := b.verb("uninstall"); code != 0 {
+		t.Error("uninstall")
+	}
+	before := b.ruleset()
+	config := b.config("zones: {management: {interfaces: [mgmt0]}}\n")
+	out, code = b.verb("apply", "--config", config, "--confirm", "auto", "--mode", "default-deny", "--keep", "tcp/8443")
+	if code != 0 {
+		t.Fatalf("code %d: %s", code, lastLines(out, 12))
+	}
+	sh(t, "for n in host mgmt ext w1; do ip -n %[1]s$n neigh flush all; ip -n %[1]s$n -6 neigh flush all; done", b.name)
+	for flow, open := range b.flowTable(22, 2375, 8080, 8443) {
+		port := flow[strings.LastIndex(flow, ":")+1:]
+		want := port == "8443" || strings.HasPrefix(flow, "mgmt0")
+		if open != want {
+			t.Errorf("%s is open %v, want %v", flow, open, want)
+		}
+	}
+	for _, to := range []string{"203.0.113.9", "fd20::9"} {
+		if !b.arrives("w1", "ext", to, time.Second) {
+			t.Errorf("a workload does not get out to %s", to)
+		}
+	}
+	for _, c := range [][3]string{{"w1", "mgmt", "10.10.0.9"}, {"ext", "w1", "172.17.0.2"}, {"mgmt", "w1", "fd17::2"}} {
+		if b.arrives(c[0], c[1], c[2], 300*time.Millisecond) {
+			t.Errorf("%s reaches %s", c[0], c[1])
+		}
+	}
+	if _, code := b.verb("uninstall"); code != 0 {
+		t.Error("uninstall")
+	}
+	b.becomes("uninstalled", before)
+}
+
+// TestManyDeniedAddresses closes a port to ten thousand addresses in one transaction.
+func TestManyDeniedAddresses(t *testing.T) {
+	b := newBed(t)
+	b.nft("flush ruleset\n" + foreign)
+	b.listen("tcp", "[::]:2375", "")
+	before := b.ruleset()
+	var list []string
+	for i := range 10_000 { // every other address, so that none can be joined
+		list = append(list, fmt.Sprintf("203.0.%d.%d/32", 100+i/127, 1+2*(i%127)))
+	}
+	config := b.config("zones: {management: {interfaces: [mgmt0]}, workload: {prefixes: [" + strings.Join(list, ", ") + "]}}\n" +
+		"checks: {skip: [firewall/forward-accepts-by-default, firewall/workload-to-management]}\n")
+	begin := time.Now()
+	out, code := b.verb("apply", "--config", config, "--confirm", "auto")
+	if code != 0 {
+		t.Fatalf("code %d: %s", code, lastLines(out, 6))
+	}
+	t.Logf("planned, proven, loaded and verified in %s", time.Since(begin).Round(time.Millisecond))
+	if got := b.ruleset(); !strings.Contains(got, "203.0.113.9") {
+		t.Error("the addresses are not loaded")
+	}
+	if b.connects("ext", "tcp4", "203.0.113.1:2375") {
+		t.Error("a denied address gets through")
+	}
+	if out, code := b.verb("verify"); code != 0 {
+		t.Errorf("verify: %d %s", code, out)
+	}
+	if _, code := b.verb("uninstall"); code != 0 {
+		t.Error("uninstall")
+	}
+	b.becomes("uninstalled", before)
+}

@@ -21,8 +21,12 @@ type Flow struct {
 	Why    string       `json:"why"`
 }
 
-// keptSession is why the flow of a login is kept.
-const keptSession = "logged in over SSH"
+// Why flows are kept: a login that is open, what was asked for, logins of those who administer the host.
+const (
+	keptSession  = "logged in over SSH"
+	keptAsked    = "asked for with --keep"
+	keptManaging = "logins from the management zone"
+)
 
 // String is the flow in one line.
 func (f Flow) String() string {
@@ -44,7 +48,7 @@ func ParseFlow(text string) (Flow, error) {
 	if _, known := protoNumbers[proto]; !ok || !known || err != nil || n == 0 {
 		return bad()
 	}
-	f := Flow{Proto: proto, Port: int(n), Why: "asked for with --keep"}
+	f := Flow{Proto: proto, Port: int(n), Why: keptAsked}
 	if !hasSource {
 		return f, nil
 	}
@@ -98,6 +102,28 @@ func observed(s *snapshot.Snapshot) []Flow {
 	return list
 }
 
+// logins are those of the management zone to the host's SSH servers.
+func logins(s *snapshot.Snapshot, m *zones.Map) []Flow {
+	var list []Flow
+	for _, o := range m.Origins {
+		if o.Local || o.Zone != zones.Management {
+			continue
+		}
+		for i := range s.Listeners.Sockets {
+			k := &s.Listeners.Sockets[i]
+			ssh := k.Port == 22 || slices.ContainsFunc(k.Owners, func(w snapshot.Owner) bool { return w.Comm == "sshd" || w.Comm == "dropbear" })
+			f := Flow{Iif: o.Interface, Proto: "tcp", Port: k.Port, Why: keptManaging}
+			if bounded(o) && len(o.From) > 0 {
+				f.Source = o.From[0]
+			}
+			if k.Proto == "tcp" && ssh && !slices.Contains(list, f) {
+				list = append(list, f)
+			}
+		}
+	}
+	return list
+}
+
 // infrastructure is ports whose loss takes more with it than the service: tunnels by which a host is
 // administered, and the traffic between the nodes of a cluster.
 var infrastructure = map[string]string{
@@ -122,8 +148,21 @@ func arrives(s *snapshot.Snapshot, a netip.Addr) string {
 	return name
 }
 
+// administered says whether somebody could still log in past the baseline.
+func (p *Plan) administered(m *zones.Map) bool {
+	return hasZone(m, zones.Management) || slices.ContainsFunc(p.Keeps, func(f Flow) bool {
+		return f.Why == keptSession || f.Why == keptAsked
+	})
+}
+
 // baseline adds the rules of a host that lets in only what it knows: its policy is drop.
 func (p *Plan) baseline(s *snapshot.Snapshot, m *zones.Map) {
+	if !p.administered(m) {
+		p.Manual = append(p.Manual, Manual{"default-deny", "the baseline of a host that lets in only what it knows", "words",
+			"no management zone is configured and nobody is logged in over SSH: the baseline would lock everybody out; " +
+				"configure the zone, or say who keeps access with --keep tcp/22@ADDRESS"})
+		return
+	}
 	accept := func(r Rule) {
 		r.Accept = true
 		p.rule(r)
@@ -149,6 +188,8 @@ func (p *Plan) baseline(s *snapshot.Snapshot, m *zones.Map) {
 		r := Rule{Chain: chainInput, Proto: f.Proto, Port: f.Port, Accept: true}
 		if f.Source.IsValid() {
 			r.Sources = []netip.Prefix{f.Source}
+		} else {
+			r.Iif = f.Iif
 		}
 		p.rule(r)
 	}

@@ -113,6 +113,9 @@ func Make(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config, opt Options
 	}
 	m := zones.Classify(s, cfg)
 	p.Keeps = append(observed(s), opt.Keep...)
+	if p.Mode == DefaultDeny {
+		p.Keeps = append(p.Keeps, logins(s, m)...)
+	}
 	keep := slices.Clone(opt.AllowFrom)
 	for _, f := range p.Keeps {
 		if f.Source.IsValid() && f.Why == keptSession {
@@ -130,6 +133,9 @@ func Make(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config, opt Options
 	}
 	if p.Mode == DefaultDeny {
 		p.baseline(s, m)
+	}
+	if !p.uses(chainInput) { // without the baseline there is no policy
+		p.Mode = Targeted
 	}
 	// What stays allowed comes first in each chain.
 	slices.SortStableFunc(p.Rules, func(a, b Rule) int {

@@ -159,7 +159,11 @@ func (p *Plan) question(r *Rule, s *snapshot.Snapshot) (*reach.Question, error) 
 		o.From = everywhere
 	}
 	for i := range p.Rules {
-		if k := &p.Rules[i]; k.Accept && k.Kind == "" && k.Chain == r.Chain && k.Iif == r.Iif && k.Proto == r.Proto && k.Port == r.Port {
+		k := &p.Rules[i]
+		if k == r {
+			break
+		}
+		if k.Accept && k.Kind == "" && k.Chain == r.Chain && k.Iif == r.Iif && k.Oif == r.Oif && k.Proto == r.Proto && k.Port == r.Port {
 			if len(k.Sources) == 0 {
 				return nil, fmt.Errorf("an accept before it lets everybody pass")
 			}
