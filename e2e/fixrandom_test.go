@@ -244,7 +244,7 @@ func (b *bed) randomPlan(r *rand.Rand, store remedy.Store, s snapshot.Snapshot, 
 			wrong = append(wrong, fmt.Sprintf("%s is open %v, want %v", flow, is[flow], want))
 		}
 	}
-	if err := store.Undo(); err != nil {
+	if err := store.Undo(nil); err != nil {
 		return err
 	}
 	if after := b.ruleset(); after != before {

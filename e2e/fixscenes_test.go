@@ -122,20 +122,22 @@ func lastLines(s string, n int) string {
 type sshHost struct {
 	*bed
 	dir string
+	pid int
 }
 
 func newSSHHost(t *testing.T, b *bed) *sshHost {
 	t.Helper()
-	h := &sshHost{b, t.TempDir()}
+	h := &sshHost{b, t.TempDir(), 0}
 	sh(t, `mkdir -p /run/sshd; cd %s; chmod 755 .; ssh-keygen -q -t ed25519 -N '' -f host; ssh-keygen -q -t ed25519 -N '' -f user; cp user.pub authorized`, h.dir)
-	config := fmt.Sprintf("Port 22\nHostKey %[1]s/host\nAuthorizedKeysFile %[1]s/authorized\nStrictModes no\nUsePAM no\nPermitRootLogin yes\nPidFile none\n", h.dir)
+	config := fmt.Sprintf("Include %[1]s/conf.d/*.conf\nPort 22\nHostKey %[1]s/host\nAuthorizedKeysFile %[1]s/authorized\nStrictModes no\nUsePAM no\nPermitRootLogin yes\nPidFile none\n", h.dir)
 	if err := os.WriteFile(filepath.Join(h.dir, "sshd_config"), []byte(config), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command("ip", "netns", "exec", b.name+"host", "/usr/sbin/sshd", "-D", "-e", "-f", filepath.Join(h.dir, "sshd_config"))
+	cmd := exec.Command("nsenter", "--net=/run/netns/"+b.name+"host", "/usr/sbin/sshd", "-D", "-e", "-f", filepath.Join(h.dir, "sshd_config"))
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	h.pid = cmd.Process.Pid
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()

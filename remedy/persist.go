@@ -94,8 +94,8 @@ func (s Store) Unpersist() error {
 }
 
 // Uninstall removes everything that was ever installed: tables, state and what is loaded at boot.
-func (s Store) Uninstall() error {
-	err := errors.Join(Remove(), s.Unpersist(), s.Forget())
+func (s Store) Uninstall(st *State) error {
+	err := s.Undo(st)
 	_ = os.Remove(s.path(stateDir))
 	return errors.Join(err, ignoreMissing(os.Remove(s.path(lockFile))))
 }

@@ -69,6 +69,8 @@ type Plan struct {
 	Rules  []Rule   `json:"rules"`
 	Closes []Target `json:"closes"`
 	Manual []Manual `json:"manual"`
+	// Files are drop-ins of services, for findings that no packet filter closes.
+	Files []File `json:"files"`
 	// Keeps is what must go on working, as it was seen or asked for.
 	Keeps   []Flow `json:"keeps"`
 	Ruleset string `json:"ruleset"` // nft text, "" where no rule is needed
@@ -144,6 +146,7 @@ func Make(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config, opt Options
 	if opt.Drain {
 		p.drain()
 	}
+	p.Files = p.files(s)
 	p.Disruption = "none"
 	if len(p.Rules) > 0 {
 		p.Ruleset, p.Inverse = p.text(), "delete table inet "+Table+"\n"

@@ -27,14 +27,17 @@ type State struct {
 	Netns    string `json:"netns"` // where it was loaded, as "net:[inode]"
 	Applied  int64  `json:"applied"`
 	Deadline int64  `json:"deadline"`
-	Plan     *Plan  `json:"plan"`
+	Plan     *Plan  `json:"plan,omitempty"`
 	// Trial and Lasting are the plan's table as the kernel told it in the replica.
-	Trial   json.RawMessage `json:"trial"`
-	Lasting json.RawMessage `json:"lasting"`
+	Trial   json.RawMessage `json:"trial,omitempty"`
+	Lasting json.RawMessage `json:"lasting,omitempty"`
 	// Persisted says that the plan is loaded at boot.
 	Persisted bool `json:"persisted"`
 	// Evidence is what the proof found.
-	Evidence []string `json:"evidence"`
+	Evidence []string `json:"evidence,omitempty"`
+	// File is a drop-in on trial, Files are those that were kept.
+	File  *Applied  `json:"file,omitempty"`
+	Files []Applied `json:"files,omitempty"`
 	// Before is the confirmed state that a trial would replace.
 	Before *State `json:"before,omitempty"`
 }
@@ -88,7 +91,7 @@ func (s Store) Load() (*State, error) {
 	if err := json.Unmarshal(b, st); err != nil {
 		return nil, fmt.Errorf("state: %s: %w", s.path(stateFile), err)
 	}
-	if st.Plan == nil {
+	if st.Plan == nil && st.File == nil && len(st.Files) == 0 {
 		return nil, fmt.Errorf("state: %s has no plan", s.path(stateFile))
 	}
 	return st, nil

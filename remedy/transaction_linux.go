@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/ringfence/ringfence/ruleset"
@@ -22,7 +23,7 @@ func (s Store) Begin(p *Proof, wait time.Duration) (*State, error) {
 		return nil, err
 	}
 	st := &State{
-		ID: fmt.Sprintf("%08x", rand.Uint32()), Phase: PhaseTrial, BootID: boot, Netns: netns, Applied: now,
+		ID: newID(), Phase: PhaseTrial, BootID: boot, Netns: netns, Applied: now,
 		Deadline: now + int64(wait), Plan: p.plan, Trial: p.trial, Lasting: p.lasting, Evidence: p.Evidence,
 	}
 	if old, err := s.Load(); err == nil && old != nil && old.Phase == PhaseConfirmed {
@@ -31,6 +32,8 @@ func (s Store) Begin(p *Proof, wait time.Duration) (*State, error) {
 	}
 	return st, s.Save(st)
 }
+
+func newID() string { return fmt.Sprintf("%08x", rand.Uint32()) }
 
 // Load puts the plan of a transaction on trial.
 func (st *State) Load(p *Proof, generation uint32) error {
@@ -55,13 +58,21 @@ func (s Store) Confirm(st *State, rs *ruleset.Ruleset) error {
 	if err := Promote(st.Plan); err != nil {
 		return err
 	}
-	st.Phase, st.Before = PhaseConfirmed, nil
+	if st.Phase = PhaseConfirmed; st.Before != nil {
+		st.Files, st.Before = st.Before.Files, nil
+	}
 	return s.Save(st)
 }
 
 // Rollback takes a trial out: the host is then as before it.
 func (s Store) Rollback(st *State) error {
-	if err := Withdraw(); err != nil {
+	err := error(nil)
+	if st.File != nil {
+		err = s.takeBack(st.File)
+	} else {
+		err = Withdraw()
+	}
+	if err != nil {
 		return err
 	}
 	if st.Before != nil {
@@ -72,7 +83,7 @@ func (s Store) Rollback(st *State) error {
 
 // Reload loads a confirmed plan again, at boot or after somebody removed it.
 func (st *State) Reload() error {
-	if st.Phase != PhaseConfirmed {
+	if st.Phase != PhaseConfirmed || st.Plan == nil {
 		return errors.New("the last fix is not confirmed")
 	}
 	if err := commit(0, lastingOf(st.Plan)); err != nil {
@@ -81,9 +92,27 @@ func (st *State) Reload() error {
 	return nil
 }
 
-// Undo takes a confirmed table out again, and has it no longer loaded at boot.
-func (s Store) Undo() error {
-	return errors.Join(Remove(), s.Unpersist(), s.Forget())
+// Undo takes everything that was confirmed out again, and has it no longer loaded at boot.
+func (s Store) Undo(st *State) error {
+	var errs []error
+	for ; st != nil; st = st.Before {
+		if st.File != nil {
+			errs = append(errs, s.takeBack(st.File))
+		}
+		for i := len(st.Files) - 1; i >= 0; i-- {
+			errs = append(errs, s.takeBack(&st.Files[i]))
+		}
+	}
+	if err := errors.Join(append(errs, Remove(), s.Unpersist())...); err != nil {
+		return err
+	}
+	return s.Forget()
+}
+
+// Kept says whether a transaction was confirmed, by the state that is there now.
+func (st *State) Kept(now *State) bool {
+	return now != nil && now.Phase == PhaseConfirmed && (now.ID == st.ID ||
+		slices.ContainsFunc(now.Files, func(a Applied) bool { return a.ID == st.ID }))
 }
 
 // Drift says in what the live ruleset is no longer what was confirmed.

@@ -28,11 +28,18 @@ type fixFlags struct {
 	mode        string
 	established string
 	persist     string
+	layer       string
 	root        string
 
 	prefixes []netip.Prefix
 	flows    []remedy.Flow
 }
+
+// The layers of a fix.
+const (
+	layerFirewall = "firewall"
+	layerService  = "service"
+)
 
 // The ways to confirm a fix.
 const (
@@ -53,6 +60,7 @@ func (f *fixFlags) applyFlags(c *cobra.Command) {
 	c.Flags().StringVar(&f.confirm, "confirm", "", "who keeps the fix: new-session (a login younger than it), console (asked here)\nor auto (the second audit decides)")
 	c.Flags().DurationVar(&f.timeout, "confirm-timeout", 120*time.Second, "take the rules out again after this time")
 	c.Flags().StringVar(&f.persist, "persist", "on-confirm", "load the confirmed ruleset at boot: on-confirm or never")
+	c.Flags().StringVar(&f.layer, "layer", layerFirewall, "what to change: firewall (the packet filter) or service (drop-in files, one service\nat a time)")
 	rootFlag(c, &f.root)
 }
 
@@ -129,6 +137,8 @@ func (f *fixFlags) validateApply() error {
 		return fmt.Errorf("confirm %q: want new-session, console or auto", f.confirm)
 	case f.timeout < 5*time.Second || f.timeout > time.Hour:
 		return fmt.Errorf("confirm-timeout %s: want 5s to 1h", f.timeout)
+	case f.layer != layerFirewall && f.layer != layerService:
+		return fmt.Errorf("layer %q: want firewall or service", f.layer)
 	case f.persist != "on-confirm" && f.persist != "never":
 		return fmt.Errorf("persist %q: want on-confirm or never", f.persist)
 	}
@@ -213,6 +223,12 @@ func planText(b *bytes.Buffer, p *remedy.Plan) {
 			fmt.Fprintf(b, "# closes %s: %s\n", t.Check, reports.Clean(t.What, false))
 		}
 		b.WriteString(reports.Clean(strings.ReplaceAll(p.Ruleset, "\t", "    "), true))
+	}
+	for i := range p.Files {
+		f := &p.Files[i]
+		fmt.Fprintf(b, "\n# file %s (ringfence fix apply --layer service puts it in place on trial)\n", f.Path)
+		fmt.Fprintf(b, "# closes %s\n# then: %s    undo: %s    disruption: %s\n%s", strings.Join(f.Closes, ", "), f.Reload, f.Inverse, f.Disruption,
+			reports.Clean(f.Content, true))
 	}
 	if len(p.Manual) > 0 {
 		b.WriteString("\n# not for a packet filter:\n")

@@ -44,24 +44,35 @@ type fixing struct {
 	store  remedy.Store
 	asked  bool
 	proof  *remedy.Proof
+	unlock func() // nil while the lock is not held
+}
+
+// release gives the lock to whoever confirms.
+func (x *fixing) release() {
+	if x.unlock != nil {
+		x.unlock()
+		x.unlock = nil
+	}
+}
+
+// retake takes the lock again.
+func (x *fixing) retake() error {
+	unlock, err := x.store.Lock()
+	if err != nil {
+		return refused("%w", err)
+	}
+	x.unlock = unlock
+	return nil
 }
 
 // fixNow plans, proves, loads on trial, audits again, and keeps the fix only if that audit is no worse
 // and it is confirmed. Whatever ends the program, the trial ends too.
 func (e *env) fixNow(ctx context.Context, m *material, before *finding.Report, f *auditFlags) error {
 	x := &fixing{env: e, m: m, before: before, f: f, store: remedy.Store{Root: f.fix.root}}
-	unlock, err := x.store.Lock()
-	if err != nil {
-		return refused("%w", err)
+	if err := x.retake(); err != nil {
+		return err
 	}
-	locked := true
-	release := func() {
-		if locked {
-			unlock()
-			locked = false
-		}
-	}
-	defer release()
+	defer x.release()
 	old, err := x.store.Load()
 	if err != nil {
 		return refused("%w", err)
@@ -76,6 +87,9 @@ func (e *env) fixNow(ctx context.Context, m *material, before *finding.Report, f
 	}
 	ctx, stop := x.signals(ctx)
 	defer stop()
+	if f.fix.layer == layerService {
+		return x.services(ctx)
+	}
 	for range attempts {
 		done, err := x.prepare(ctx)
 		if done || err != nil {
@@ -93,7 +107,7 @@ func (e *env) fixNow(ctx context.Context, m *material, before *finding.Report, f
 		case err != nil:
 			return err
 		}
-		return x.settle(ctx, st, release)
+		return x.settle(ctx, st)
 	}
 	return refused("the ruleset was changed %d times while the fix was prepared", attempts)
 }
@@ -237,16 +251,16 @@ func (x *fixing) out(st *remedy.State, why error) error {
 }
 
 // settle waits for the confirmation, and keeps the fix or takes it out.
-func (x *fixing) settle(ctx context.Context, st *remedy.State, release func()) error {
+func (x *fixing) settle(ctx context.Context, st *remedy.State) error {
 	var err error
 	switch x.mode() {
 	case confirmSession:
 		fmt.Fprintf(x.stderr, "fix: loaded on trial as fix %s. Open a NEW login to this host within %s and type there:\n\n    ringfence fix confirm %s%s\n\n"+
 			"fix: without it the rules go out again.\n", st.ID, x.f.fix.timeout, st.ID, rootArg(x.f.fix.root))
-		release()
+		x.release()
 		return x.await(ctx, st)
 	case confirmConsole:
-		err = x.confirm(ctx, time.Until(time.Now().Add(x.f.fix.timeout)))
+		err = x.confirm(ctx, x.f.fix.timeout)
 	}
 	if err == nil {
 		err = ctx.Err()
@@ -275,7 +289,7 @@ func (x *fixing) await(ctx context.Context, st *remedy.State) error {
 		now, err := x.store.Load()
 		left, pending := st.Pending()
 		switch {
-		case err == nil && now != nil && now.ID == st.ID && now.Phase == remedy.PhaseConfirmed:
+		case err == nil && st.Kept(now):
 			fmt.Fprintf(x.stderr, "fix: confirmed\n")
 			return verdict(x.before, x.f)
 		case err == nil && (now == nil || now.ID != st.ID):
@@ -301,7 +315,7 @@ func (x *fixing) lockedOut(st *remedy.State, why error) error {
 			continue
 		}
 		defer unlock()
-		if now, err := x.store.Load(); err == nil && now != nil && now.ID == st.ID && now.Phase == remedy.PhaseConfirmed {
+		if now, err := x.store.Load(); err == nil && st.Kept(now) {
 			fmt.Fprintf(x.stderr, "fix: confirmed\n")
 			return verdict(x.before, x.f)
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -93,6 +94,9 @@ func (e *env) confirmCommand() *cobra.Command {
 						return refused("%w", err)
 					}
 				}
+				if st.File != nil {
+					return e.keepFile(st, s)
+				}
 				return e.keep(c.Context(), st, s, persist == "on-confirm")
 			})
 		},
@@ -133,7 +137,7 @@ func (e *env) rollbackCommand() *cobra.Command {
 				case st.Phase == remedy.PhaseTrial:
 					err = s.Rollback(st)
 				default:
-					err = s.Undo()
+					err = s.Undo(st)
 				}
 				if err != nil {
 					return unclear("%w", err)
@@ -161,23 +165,44 @@ func (e *env) statusCommand() *cobra.Command {
 				enc.SetIndent("", "  ")
 				return enc.Encode(st)
 			}
-			left, pending := st.Pending()
-			text := "no fix is loaded"
-			switch {
-			case pending:
-				text = fmt.Sprintf("fix %s is on trial for another %s: %d rules; keep it with ringfence fix confirm", st.ID, left.Round(time.Second), len(st.Plan.Rules))
-			case st != nil && st.Phase == remedy.PhaseTrial:
-				text = fmt.Sprintf("fix %s was not confirmed in time; ringfence fix rollback clears what is left of it", st.ID)
-			case st != nil:
-				text = fmt.Sprintf("fix %s is confirmed: %d rules, %s", st.ID, len(st.Plan.Rules), map[bool]string{true: "loaded at each boot", false: "until the next boot"}[st.Persisted])
-			}
-			_, err = fmt.Fprintln(e.stdout, text)
+			_, err = fmt.Fprintln(e.stdout, statusText(st))
 			return err
 		},
 	}
 	rootFlag(c, &root)
 	c.Flags().StringVarP(&format, "format", "f", "text", "text or json")
 	return c
+}
+
+func statusText(st *remedy.State) string {
+	if st == nil {
+		return "no fix is loaded"
+	}
+	what := func(st *remedy.State) string {
+		var parts []string
+		if st.Plan != nil {
+			parts = append(parts, fmt.Sprintf("%d rules", len(st.Plan.Rules)))
+		}
+		if st.File != nil {
+			parts = append(parts, "file "+st.File.File.Path)
+		}
+		for i := range st.Files {
+			parts = append(parts, "file "+st.Files[i].File.Path)
+		}
+		return strings.Join(parts, ", ")
+	}
+	left, pending := st.Pending()
+	switch {
+	case pending:
+		return fmt.Sprintf("fix %s is on trial for another %s: %s; keep it with ringfence fix confirm", st.ID, left.Round(time.Second), what(st))
+	case st.Phase == remedy.PhaseTrial:
+		return fmt.Sprintf("fix %s was not confirmed in time; ringfence fix rollback clears what is left of it", st.ID)
+	}
+	lasts := "until the next boot"
+	if st.Persisted || st.Plan == nil {
+		lasts = "also after a boot"
+	}
+	return fmt.Sprintf("fix %s is confirmed: %s, %s", st.ID, what(st), lasts)
 }
 
 func (e *env) driftCommand() *cobra.Command {
@@ -190,7 +215,7 @@ func (e *env) driftCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if st == nil || st.Phase != remedy.PhaseConfirmed {
+			if st == nil || st.Phase != remedy.PhaseConfirmed || st.Plan == nil {
 				return refused("no confirmed fix to compare with")
 			}
 			rs, err := checks.ReadRuleset(c.Context(), host.Local())
@@ -213,8 +238,8 @@ func (e *env) uninstallCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "uninstall", Args: cobra.NoArgs, Short: "Remove every rule, file and unit of ours",
 		RunE: func(*cobra.Command, []string) error {
-			return locked(root, func(s remedy.Store, _ *remedy.State) error {
-				if err := s.Uninstall(); err != nil {
+			return locked(root, func(s remedy.Store, st *remedy.State) error {
+				if err := s.Uninstall(st); err != nil {
 					return unclear("%w", err)
 				}
 				fmt.Fprintln(e.stderr, "fix: nothing of it is left")

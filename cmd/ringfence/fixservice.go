@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ringfence/ringfence/remedy"
+	"github.com/ringfence/ringfence/reports"
+)
+
+// services puts the drop-in files of a plan in place, one service at a time: each on trial, audited and
+// confirmed before the next.
+func (x *fixing) services(ctx context.Context) error {
+	plan, err := x.m.plan(ctx, x.m.snap, x.f.fix.options())
+	if err != nil {
+		return err
+	}
+	_, tty := terminal(x.stdin)
+	if x.f.fix.confirm == "" && !tty && !x.f.fix.dryRun && len(plan.Files) > 0 {
+		return refused("there is no terminal to confirm on (use --confirm auto)")
+	}
+	for i := range plan.Files {
+		f := &plan.Files[i]
+		fmt.Fprintf(x.stderr, "\nfix: %s, %s, closes %d checks; disruption: %s\n%s", f.Service, f.Path, len(f.Closes), f.Disruption, reports.Clean(f.Content, true))
+		if x.f.fix.dryRun {
+			continue
+		}
+		if x.f.fix.confirm == "" && !x.ask("put this file in place on trial? [y/N] ", "y", time.Minute) {
+			fmt.Fprintln(x.stderr, "fix: left out")
+			continue
+		}
+		if err := x.service(ctx, plan, f); err != nil {
+			return err
+		}
+	}
+	if len(plan.Files) == 0 {
+		fmt.Fprintln(x.stderr, "fix: no file to put in place")
+	}
+	return verdict(x.before, x.f)
+}
+
+// service tries one drop-in, and keeps it or takes it back.
+func (x *fixing) service(ctx context.Context, plan *remedy.Plan, f *remedy.File) error {
+	st, err := x.store.BeginFile(f, x.f.fix.timeout)
+	if err != nil {
+		return refused("nothing was changed: %w", err)
+	}
+	if err = x.helper(st); err == nil {
+		err = x.store.PutFile(st)
+	}
+	if err == nil {
+		err = x.auditAgain(ctx, plan, f)
+	}
+	if err != nil {
+		return x.back(st, err)
+	}
+	switch x.mode() {
+	case confirmSession:
+		fmt.Fprintf(x.stderr, "fix: on trial as fix %s. Open a NEW login to this host within %s and type there:\n\n    ringfence fix confirm %s%s\n\n",
+			st.ID, x.f.fix.timeout, st.ID, rootArg(x.store.Root))
+		x.release()
+		if err := x.await(ctx, st); err != nil {
+			var ee *exitError
+			if !errors.As(err, &ee) || ee.code != exitFindings {
+				return err
+			}
+		}
+		return x.retake()
+	case confirmConsole:
+		err = x.confirm(ctx, x.f.fix.timeout)
+	}
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		return x.back(st, err)
+	}
+	return x.keepFile(st, x.store)
+}
+
+// auditAgain wants the findings of the file's checks to be gone, and no new ones to be there.
+func (x *fixing) auditAgain(ctx context.Context, plan *remedy.Plan, f *remedy.File) error {
+	snap := x.collect(ctx, x.f.deadline, x.f.quiet)
+	after, err := x.m.judge(ctx, snap)
+	if err != nil {
+		return err
+	}
+	left := *plan // the firewall's findings are not this layer's
+	left.Closes = nil
+	if err := noWorse(x.before, after, &left); err != nil && !errors.Is(err, errIncomplete) {
+		return err
+	}
+	next, err := x.m.plan(ctx, snap, x.f.fix.options())
+	if err != nil {
+		return err
+	}
+	for i := range next.Files {
+		for name := range f.Want {
+			if _, still := next.Files[i].Want[name]; still && next.Files[i].Service == f.Service {
+				return fmt.Errorf("%s is still asked for after it was set", name)
+			}
+		}
+	}
+	x.before, x.m.snap = after, snap
+	return nil
+}
+
+// back takes a drop-in back for a reason.
+func (x *fixing) back(st *remedy.State, why error) error {
+	if err := x.store.Rollback(st); err != nil {
+		return unclear("%w, and taking %s back: %w", why, st.File.File.Path, err)
+	}
+	return refused("%w; everything is as before", why)
+}
+
+// keepFile confirms the drop-in that is on trial.
+func (e *env) keepFile(st *remedy.State, store remedy.Store) error {
+	if err := store.ConfirmFile(st); err != nil {
+		if rerr := store.Rollback(st); rerr != nil {
+			return unclear("%w, and taking it back: %w", err, rerr)
+		}
+		return refused("%w; everything is as before", err)
+	}
+	fmt.Fprintf(e.stderr, "fix: %s stays; undo with: ringfence fix rollback%s\n", st.File.File.Path, rootArg(store.Root))
+	return nil
+}

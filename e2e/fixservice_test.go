@@ -1,0 +1,147 @@
+//go:build linux
+
+package e2e
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ringfence/ringfence/remedy"
+)
+
+// file puts a drop-in in place on trial.
+func putFile(s remedy.Store, f *remedy.File) (*remedy.State, error) {
+	st, err := s.BeginFile(f, time.Minute)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.PutFile(st); err != nil {
+		if rerr := s.Rollback(st); rerr != nil {
+			return nil, rerr
+		}
+		return nil, err
+	}
+	return st, nil
+}
+
+// TestSysctlFile sets a switch of the bed's own network namespace on trial, takes it back, keeps it, and
+// undoes it.
+func TestSysctlFile(t *testing.T) {
+	b := newBed(t)
+	store := remedy.Store{Root: b.root()}
+	const name, key = "net.ipv4.conf.all.accept_redirects", "/proc/sys/net/ipv4/conf/all/accept_redirects"
+	f := &remedy.File{
+		Service: "sysctl", Path: "/etc/sysctl.d/90-ringfence.conf", Content: name + " = 0\n", Want: map[string]string{name: "0"},
+	}
+	file := filepath.Join(b.root(), f.Path)
+	b.stay(func() {
+		value := func() string {
+			v, err := os.ReadFile(key)
+			if err != nil {
+				t.Error(err)
+			}
+			return strings.TrimSpace(string(v))
+		}
+		if err := os.WriteFile(key, []byte("1"), 0); err != nil {
+			t.Error(err)
+			return
+		}
+		st, err := putFile(store, f)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		if value() != "0" {
+			t.Error("on trial the value is not set")
+		}
+		if err := store.Rollback(st); err != nil || value() != "1" {
+			t.Errorf("taken back: %v, value %s", err, value())
+		}
+		if _, err := os.Stat(file); err == nil {
+			t.Error("taken back, and the file is still there")
+		}
+		if st, err = putFile(store, f); err != nil {
+			t.Error(err)
+			return
+		}
+		if err := store.ConfirmFile(st); err != nil || value() != "0" {
+			t.Errorf("kept: %v, value %s", err, value())
+		}
+		kept, err := store.Load()
+		if err != nil || !st.Kept(kept) {
+			t.Errorf("the state does not know: %v %+v", err, kept)
+		}
+		bad := *f
+		bad.Want = map[string]string{"net.ipv4.no_such_switch": "1"}
+		if _, err := putFile(store, &bad); err == nil {
+			t.Error("a switch that the kernel does not have is set")
+		}
+		if err := store.Undo(kept); err != nil || value() != "1" {
+			t.Errorf("undone: %v, value %s", err, value())
+		}
+		if _, err := os.Stat(file); err == nil {
+			t.Error("undone, and the file is still there")
+		}
+	})
+}
+
+// TestSSHDFile gives a real sshd a drop-in: it is validated, in effect after the reload, and taken back
+// where it is refused or another file comes first.
+func TestSSHDFile(t *testing.T) {
+	b := newBed(t)
+	b.nft("flush ruleset")
+	h := newSSHHost(t, b)
+	store := remedy.Store{Root: h.dir}
+	config := filepath.Join(h.dir, "sshd_config")
+	file := func(name, setting, value string) *remedy.File {
+		return &remedy.File{
+			Service: "sshd", Path: "/conf.d/" + name, Content: setting + " " + value + "\n", Want: map[string]string{setting: value},
+			Validate: []string{"/usr/sbin/sshd", "-t", "-f", config}, Effective: []string{"/usr/sbin/sshd", "-T", "-f", config}, PIDs: []int{h.pid},
+		}
+	}
+	works := func(when string) {
+		t.Helper()
+		for range 20 {
+			if out, err := h.login("mgmt", nil, "echo in").Output(); err == nil && strings.TrimSpace(string(out)) == "in" {
+				return
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		t.Errorf("%s: nobody can log in", when)
+	}
+	effective := func(line string) bool {
+		out, err := exec.Command("/usr/sbin/sshd", "-T", "-f", config).Output()
+		return err == nil && strings.Contains(string(out), "\n"+line+"\n")
+	}
+	st, err := putFile(store, file("00-ringfence.conf", "PermitRootLogin", "prohibit-password"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	works("on trial")
+	if !effective("permitrootlogin without-password") && !effective("permitrootlogin prohibit-password") {
+		t.Error("not in effect")
+	}
+	if err := store.Rollback(st); err != nil || !effective("permitrootlogin yes") {
+		t.Errorf("taken back: %v", err)
+	}
+	works("taken back")
+	for name, c := range map[string]struct{ file, setting, value, want string }{
+		"refused by sshd":    {"00-ringfence.conf", "NoSuchKeyword", "no", "refuses the file"},
+		"another file first": {"10-ringfence.conf", "PasswordAuthentication", "no", "another file comes first"},
+	} {
+		if err := os.WriteFile(filepath.Join(h.dir, "conf.d", "05-cloud.conf"), []byte("PasswordAuthentication yes\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := putFile(store, file(c.file, c.setting, c.value)); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := os.Stat(filepath.Join(h.dir, "conf.d", c.file)); err == nil {
+			t.Errorf("%s: the file is still there", name)
+		}
+		works(name)
+	}
+}

@@ -1,0 +1,94 @@
+package remedy
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// File is a drop-in of a service: it closes what a packet filter cannot, beside the files of the vendor and
+// of the administrator, which stay as they are.
+type File struct {
+	Service string `json:"service"` // sysctl or sshd
+	Path    string `json:"path"`
+	Content string `json:"content"`
+	// Validate is run before the service reads the file; Effective tells what then holds, as lines of a
+	// name and a value, and Want is what must be among them. Values of sysctl are read from the kernel.
+	Validate  []string          `json:"validate,omitempty"`
+	Effective []string          `json:"effective,omitempty"`
+	Want      map[string]string `json:"want"`
+	// Reload is the command for people; PIDs are the servers that read their configuration again on SIGHUP.
+	Reload     string   `json:"reload"`
+	PIDs       []int    `json:"pids,omitempty"`
+	Inverse    string   `json:"inverse"`
+	Disruption string   `json:"disruption"`
+	Closes     []string `json:"closes"` // ids of checks
+}
+
+const (
+	serviceSysctl = "sysctl"
+	serviceSSHD   = "sshd"
+)
+
+var (
+	sysctlLine = regexp.MustCompile(`^([a-z0-9_]+(?:[./][a-zA-Z0-9_-]+)+) ?= ?([a-zA-Z0-9_-]+)$`)
+	sshdLine   = regexp.MustCompile(`^([A-Z][A-Za-z]+) ([a-z-]+)$`)
+)
+
+// files makes the drop-ins of a plan out of what its findings ask for.
+func (p *Plan) files(s *snapshot.Snapshot) []File {
+	sysctl := File{
+		Service: serviceSysctl, Path: "/etc/sysctl.d/90-ringfence.conf", Want: map[string]string{},
+		Reload: "sysctl -p /etc/sysctl.d/90-ringfence.conf", Disruption: "none",
+		Inverse: "remove the file and set the values of before",
+	}
+	// The first value counts in sshd_config, and files are read in the order of their names.
+	sshd := File{
+		Service: serviceSSHD, Path: "/etc/ssh/sshd_config.d/00-ringfence.conf", Want: map[string]string{},
+		Validate: []string{"/usr/sbin/sshd", "-t"}, Effective: []string{"/usr/sbin/sshd", "-T"},
+		Reload: "systemctl reload ssh", Inverse: "remove the file and reload",
+		Disruption: "logins by what is forbidden end with their session; a new login must be tried before it is kept",
+	}
+	for i := range s.SSH.Servers {
+		if v := &s.SSH.Servers[i]; v.Kind == "openssh" && v.PID > 0 && v.Container == "" && !slices.Contains(sshd.PIDs, v.PID) {
+			sshd.PIDs = append(sshd.PIDs, v.PID)
+		}
+	}
+	for _, m := range p.Manual {
+		switch m.Kind {
+		case serviceSysctl:
+			for line := range strings.SplitSeq(m.Text, " and ") {
+				sysctl.set(sysctlLine.FindStringSubmatch(line), " = ", m.Check)
+			}
+		case serviceSSHD:
+			for line := range strings.Lines(m.Text) {
+				sshd.set(sshdLine.FindStringSubmatch(strings.TrimSpace(line)), " ", m.Check)
+			}
+		}
+	}
+	list := []File{}
+	for _, f := range []File{sysctl, sshd} {
+		if len(f.Want) > 0 {
+			f.Content = "# ringfence: " + strings.Join(f.Closes, ", ") + "\n" + f.Content
+			list = append(list, f)
+		}
+	}
+	return list
+}
+
+// set adds a setting; what is no setting is left to people.
+func (f *File) set(m []string, between, check string) {
+	if m == nil {
+		return
+	}
+	if _, ok := f.Want[m[1]]; !ok {
+		f.Want[m[1]] = m[2]
+		f.Content += fmt.Sprintf("%s%s%s\n", m[1], between, m[2])
+	}
+	if !slices.Contains(f.Closes, check) {
+		f.Closes = append(f.Closes, check)
+	}
+}

@@ -1,0 +1,195 @@
+package remedy
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Applied is a drop-in that was put in place, and what was there before.
+type Applied struct {
+	ID   string `json:"id"` // of its transaction
+	File File   `json:"file"`
+	// Old is the file of that name as it was; nil where there was none.
+	Old *string `json:"old,omitempty"`
+	// Values are the kernel's settings as they were.
+	Values map[string]string `json:"values,omitempty"`
+}
+
+// BeginFile writes down that a drop-in is going to be put in place on trial, and what takes it back.
+func (s Store) BeginFile(f *File, wait time.Duration) (*State, error) {
+	a := &Applied{ID: newID(), File: *f, Values: map[string]string{}}
+	b, err := os.ReadFile(s.path(f.Path))
+	switch {
+	case err == nil:
+		a.Old = new(string(b))
+	case !errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("%s: %w", f.Path, err)
+	}
+	if f.Service == serviceSysctl {
+		for name := range f.Want {
+			if a.Values[name], err = readSysctl(name); err != nil {
+				return nil, err
+			}
+		}
+	}
+	boot, netns, now, err := Here()
+	if err != nil {
+		return nil, err
+	}
+	st := &State{
+		ID: a.ID, Phase: PhaseTrial, BootID: boot, Netns: netns, Applied: now, Deadline: now + int64(wait), File: a,
+	}
+	if st.Before, err = s.Load(); err != nil {
+		return nil, err
+	}
+	return st, s.Save(st)
+}
+
+// PutFile writes the drop-in of a transaction, has it validated and read by its service, and compares what
+// holds with what was wanted.
+func (s Store) PutFile(st *State) error {
+	f := &st.File.File
+	if err := os.MkdirAll(s.path(filepath.Dir(f.Path)), 0o755); err != nil {
+		return fmt.Errorf("%s: %w", f.Service, err)
+	}
+	if err := writeWhole(s.path(f.Path), []byte(f.Content), 0o644); err != nil {
+		return err
+	}
+	if len(f.Validate) > 0 {
+		if out, err := run(f.Validate); err != nil {
+			return fmt.Errorf("%s refuses the file: %s", f.Service, firstOfLines(out, err))
+		}
+	}
+	if err := f.reload(f.Want); err != nil {
+		return err
+	}
+	return f.holds()
+}
+
+// reload has the service read its configuration: of sysctl, the values are written.
+func (f *File) reload(values map[string]string) error {
+	if f.Service == serviceSysctl {
+		for name, v := range values {
+			if err := os.WriteFile(sysctlPath(name), []byte(v), 0); err != nil {
+				return fmt.Errorf("set %s: %w", name, err)
+			}
+		}
+		return nil
+	}
+	for _, pid := range f.PIDs {
+		if err := unix.Kill(pid, unix.SIGHUP); err != nil {
+			return fmt.Errorf("reload %s, process %d: %w", f.Service, pid, err)
+		}
+	}
+	// A server that cannot start again with its configuration ends: it gets a moment to do so.
+	for range 10 {
+		time.Sleep(50 * time.Millisecond)
+		for _, pid := range f.PIDs {
+			if unix.Kill(pid, 0) != nil {
+				return fmt.Errorf("%s, process %d, ended when it was reloaded", f.Service, pid)
+			}
+		}
+	}
+	return nil
+}
+
+// holds compares what holds now with what was wanted.
+func (f *File) holds() error {
+	got := map[string]string{}
+	if f.Service == serviceSysctl {
+		for name := range f.Want {
+			v, err := readSysctl(name)
+			if err != nil {
+				return err
+			}
+			got[strings.ToLower(name)] = v
+		}
+	} else {
+		out, err := run(f.Effective)
+		if err != nil {
+			return fmt.Errorf("ask %s what holds: %s", f.Service, firstOfLines(out, err))
+		}
+		for line := range strings.Lines(out) {
+			name, value, _ := strings.Cut(strings.TrimSpace(line), " ")
+			got[name] = value
+		}
+	}
+	for name, want := range f.Want {
+		v := got[strings.ToLower(name)]
+		if v == "without-password" { // sshd's older name of the same
+			v = "prohibit-password"
+		}
+		if v != want {
+			return fmt.Errorf("%s: %s is %q in effect, not %q: another file comes first", f.Service, name, v, want)
+		}
+	}
+	return nil
+}
+
+// takeBack puts everything as it was before the drop-in.
+func (s Store) takeBack(a *Applied) error {
+	var err error
+	if a.Old != nil {
+		err = writeWhole(s.path(a.File.Path), []byte(*a.Old), 0o644)
+	} else {
+		err = ignoreMissing(os.Remove(s.path(a.File.Path)))
+	}
+	if err != nil {
+		return fmt.Errorf("take %s back: %w", a.File.Path, err)
+	}
+	alive := a.File
+	alive.PIDs = slices.DeleteFunc(slices.Clone(alive.PIDs), func(pid int) bool { return unix.Kill(pid, 0) != nil })
+	return alive.reload(a.Values)
+}
+
+// ConfirmFile keeps the drop-in that is on trial.
+func (s Store) ConfirmFile(st *State) error {
+	if _, ok := st.Pending(); !ok || st.File == nil {
+		return ErrNotPending
+	}
+	if err := st.File.File.holds(); err != nil {
+		return err
+	}
+	next := st.Before
+	if next == nil {
+		next = &State{ID: st.ID, Phase: PhaseConfirmed, BootID: st.BootID, Netns: st.Netns}
+	}
+	next.Files = append(next.Files, *st.File)
+	return s.Save(next)
+}
+
+func sysctlPath(name string) string {
+	return "/proc/sys/" + strings.ReplaceAll(name, ".", "/")
+}
+
+func readSysctl(name string) (string, error) {
+	b, err := os.ReadFile(sysctlPath(name))
+	if err != nil {
+		return "", fmt.Errorf("sysctl %s: %w", name, err)
+	}
+	return strings.TrimSpace(string(b)), nil
+}
+
+// run runs a program by its absolute path.
+func run(argv []string) (string, error) {
+	cmd := exec.Command(argv[0], argv[1:]...)
+	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C"}
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+func firstOfLines(out string, err error) string {
+	if line, _, _ := strings.Cut(strings.TrimSpace(out), "\n"); line != "" {
+		return line
+	}
+	return err.Error()
+}
