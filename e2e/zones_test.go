@@ -143,7 +143,10 @@ func (b *bed) inNS(ns string, f func()) {
 }
 
 // listen opens a socket on the host of the bed until the test ends.
-func (b *bed) listen(network, addr, device string) {
+func (b *bed) listen(network, addr, device string) { b.listenIn("host", network, addr, device) }
+
+// listenIn opens a socket in any namespace of the bed.
+func (b *bed) listenIn(ns, network, addr, device string) {
 	b.t.Helper()
 	lc := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
 		var err error
@@ -154,7 +157,7 @@ func (b *bed) listen(network, addr, device string) {
 		})
 		return errors.Join(err, cerr)
 	}}
-	b.inNS("host", func() {
+	b.inNS(ns, func() {
 		if strings.HasPrefix(network, "udp") {
 			pc, err := lc.ListenPacket(b.t.Context(), network, addr)
 			if err != nil {

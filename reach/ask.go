@@ -27,6 +27,8 @@ type Question struct {
 	// Through counts only packets that are forwarded, of a target address: ports of the host that are
 	// published for somebody behind it.
 	Through bool
+	// Direct counts only packets that leave for where they were sent: not those of published ports.
+	Direct bool
 }
 
 // Target is where a question leads: to the host's own sockets, out by interfaces, or wherever packets
@@ -356,6 +358,8 @@ func (e *engine) hits(q *Question, a *arrival, proto uint64) []cube {
 		return e.bound(q, *c, proto)
 	case a.oif == 0:
 		e.stop(*c, Cause{Text: "is delivered to the host itself"})
+	case q.Direct && c.nat:
+		e.stop(*c, Cause{Text: "leads there by a translation"})
 	case q.To.Addr.IsValid() || slices.Contains(q.To.Oifs, a.oif):
 		return []cube{*c}
 	default:

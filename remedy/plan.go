@@ -224,7 +224,9 @@ func (p *Plan) deny(id string, d *finding.Deny, m *zones.Map, keep []netip.Prefi
 			// where the finding is about that pair.
 			for _, to := range m.Origins {
 				if !to.Local && to.Zone == other && to.Interface != o.Interface && o.Zone == d.Zone {
-					p.rule(Rule{Chain: chainForward, Iif: o.Interface, Oif: to.Interface, Closes: id})
+					// Published ports lead to workloads: they are findings of their own, or meant.
+					direct := to.Zone == zones.Workload || to.Zone == zones.Runtime
+					p.rule(Rule{Chain: chainForward, Iif: o.Interface, Oif: to.Interface, Direct: direct, Closes: id})
 					added = true
 				}
 			}
@@ -284,7 +286,7 @@ func (p *Plan) rule(r Rule) {
 	r.Comment = strings.TrimSpace("ringfence " + r.Closes)
 	same := func(o Rule) bool {
 		return o.Chain == r.Chain && o.Iif == r.Iif && o.Oif == r.Oif && o.Proto == r.Proto && o.Port == r.Port &&
-			o.Kind == r.Kind && o.Accept == r.Accept && slices.Equal(o.Sources, r.Sources)
+			o.Kind == r.Kind && o.Direct == r.Direct && o.Accept == r.Accept && slices.Equal(o.Sources, r.Sources)
 	}
 	if !slices.ContainsFunc(p.Rules, same) {
 		p.Rules = append(p.Rules, r)
@@ -319,6 +321,29 @@ func (p *Plan) tableText() string {
 		b.WriteString("\t}\n")
 	}
 	b.WriteString("}\n")
+	return b.String()
+}
+
+// Against is the plan's table as a difference to that of an earlier plan, or of none: lines that go and lines
+// that come, in the order of the tables.
+func (p *Plan) Against(old *Plan) string {
+	lines := func(q *Plan) []string {
+		if q == nil || len(q.Rules) == 0 {
+			return nil
+		}
+		return strings.SplitAfter(strings.TrimSuffix(q.tableText(), "\n"), "\n")
+	}
+	was, is := lines(old), lines(p)
+	var b strings.Builder
+	mark := func(sign string, list, other []string) {
+		for _, l := range list {
+			if !slices.Contains(other, l) {
+				b.WriteString(sign + strings.TrimSuffix(l, "\n") + "\n")
+			}
+		}
+	}
+	mark("-", was, is)
+	mark("+", is, was)
 	return b.String()
 }
 

@@ -179,7 +179,7 @@ func (p *Plan) question(r *Rule, s *snapshot.Snapshot) (*reach.Question, error) 
 	if out == nil {
 		return nil, fmt.Errorf("interface %s is gone", r.Oif)
 	}
-	q.To = reach.Target{Oifs: []int{out.Index}}
+	q.To, q.Direct = reach.Target{Oifs: []int{out.Index}}, r.Direct
 	return q, nil
 }
 

@@ -23,6 +23,8 @@ type Rule struct {
 	Sources []netip.Prefix `json:"sources,omitempty"`
 	Proto   string         `json:"proto,omitempty"`
 	Port    int            `json:"port,omitempty"`
+	// Direct leaves what somebody translated alone: ports that are published for those behind the host.
+	Direct bool `json:"direct,omitempty"`
 	// Kind is one of the baseline's rules that no finding asks for: established, published, icmp, icmpv6,
 	// dhcp, dhcpv6.
 	Kind    string `json:"kind,omitempty"`
@@ -88,15 +90,7 @@ func (r *Rule) matches() []match {
 			&expr.Cmp{Op: expr.CmpOpNeq, Register: 1, Data: make([]byte, 4)},
 		}})
 	case "published": // somebody translated it: a port that was published for a workload
-		const dnat = 0x20 // IPS_DST_NAT
-		return append(list, match{"ct status dnat", []expr.Any{
-			&expr.Ct{Key: expr.CtKeySTATUS, Register: 1},
-			&expr.Bitwise{
-				SourceRegister: 1, DestRegister: 1, Len: 4, Xor: make([]byte, 4),
-				Mask: binaryutil.NativeEndian.PutUint32(dnat),
-			},
-			&expr.Cmp{Op: expr.CmpOpNeq, Register: 1, Data: make([]byte, 4)},
-		}})
+		return append(list, match{"ct status dnat", statusDNAT(expr.CmpOpNeq)})
 	case "icmp":
 		return append(list, match{"meta l4proto icmp", l4proto(unix.IPPROTO_ICMP)})
 	case "icmpv6":
@@ -117,12 +111,27 @@ func (r *Rule) matches() []match {
 			&expr.Cmp{Op: expr.CmpOpNeq, Register: 1, Data: binaryutil.NativeEndian.PutUint32(unix.RTN_UNICAST)},
 		}})
 	}
+	if r.Direct {
+		list = append(list, match{"ct status ! dnat", statusDNAT(expr.CmpOpEq)})
+	}
 	if !r.Accept { // replies to connections of our own that happen to use the port stay
 		list = append(list, match{"ct direction original", []expr.Any{
 			&expr.Ct{Key: expr.CtKeyDIRECTION, Register: 1}, equals([]byte{0}),
 		}})
 	}
 	return list
+}
+
+// statusDNAT compares whether the connection's destination was translated with no.
+func statusDNAT(op expr.CmpOp) []expr.Any {
+	const dnat = 0x20 // IPS_DST_NAT
+	return []expr.Any{
+		&expr.Ct{Key: expr.CtKeySTATUS, Register: 1},
+		&expr.Bitwise{
+			SourceRegister: 1, DestRegister: 1, Len: 4, Xor: make([]byte, 4), Mask: binaryutil.NativeEndian.PutUint32(dnat),
+		},
+		&expr.Cmp{Op: op, Register: 1, Data: make([]byte, 4)},
+	}
 }
 
 var protoNumbers = map[string]byte{"tcp": unix.IPPROTO_TCP, "udp": unix.IPPROTO_UDP, "sctp": unix.IPPROTO_SCTP}

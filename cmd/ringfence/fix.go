@@ -176,13 +176,24 @@ func (e *env) planCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			p.Diff = p.Against(loadedPlan(m.snap, remedy.Store{Root: flags.root}))
 			return e.printPlan(p, format)
 		},
 	}
 	src.flags(plan)
+	rootFlag(plan, &flags.root)
 	flags.planFlags(plan)
 	plan.Flags().StringVarP(&format, "format", "f", "text", "text, nft (the ruleset alone) or json")
 	return plan
+}
+
+// loadedPlan is the plan of our table that is loaded, where its state can be read.
+func loadedPlan(s *snapshot.Snapshot, store remedy.Store) *remedy.Plan {
+	st, err := store.Load()
+	if err != nil || st == nil || st.Phase != remedy.PhaseConfirmed || st.Drift(s.NFTables.Ruleset) != nil {
+		return nil
+	}
+	return st.Plan
 }
 
 // plan is always the whole of what is to be closed, also what our table closes already.
@@ -223,6 +234,10 @@ func planText(b *bytes.Buffer, p *remedy.Plan) {
 			fmt.Fprintf(b, "# closes %s: %s\n", t.Check, reports.Clean(t.What, false))
 		}
 		b.WriteString(reports.Clean(strings.ReplaceAll(p.Ruleset, "\t", "    "), true))
+		if strings.HasPrefix(p.Diff, "-") || p.Diff != "" && !strings.HasPrefix(p.Diff, "+table") {
+			b.WriteString("\n# against what is loaded:\n" + reports.Clean(strings.ReplaceAll(p.Diff, "\t", "    "), true))
+		}
+		fmt.Fprintf(b, "# disruption: %s\n", p.Disruption)
 	}
 	for i := range p.Files {
 		f := &p.Files[i]

@@ -1,0 +1,145 @@
+package remedy
+
+import (
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/ringfence/ringfence/ruleset"
+)
+
+func TestParseFlow(t *testing.T) {
+	for text, want := range map[string]string{
+		"tcp/22": "tcp/22 from anywhere", "udp/53@10.0.0.0/8": "udp/53 from 10.0.0.0/8", "tcp/8443@192.0.2.7": "tcp/8443 from 192.0.2.7/32",
+		"sctp/1@fd00::/8": "sctp/1 from fd00::/8", "tcp/1@::ffff:10.0.0.1": "tcp/1 from 10.0.0.1/32",
+	} {
+		f, err := ParseFlow(text)
+		if err != nil || !strings.HasPrefix(f.String(), want+" ") {
+			t.Errorf("%s: %v %v", text, f, err)
+		}
+	}
+	for _, bad := range []string{"", "tcp", "tcp/", "tcp/0", "tcp/70000", "icmp/1", "tcp/22@", "tcp/22@x", "tcp/22@10.0.0.0/40", "tcp/22@fe80::1%eth0"} {
+		if f, err := ParseFlow(bad); err == nil {
+			t.Errorf("%q is read as %v", bad, f)
+		}
+	}
+}
+
+func prefixes(list ...string) []netip.Prefix {
+	var out []netip.Prefix
+	for _, s := range list {
+		out = append(out, netip.MustParsePrefix(s))
+	}
+	return out
+}
+
+// TestRanges: the kernel refuses intervals that overlap, and joins none that touch.
+func TestRanges(t *testing.T) {
+	for _, c := range []struct {
+		in   []netip.Prefix
+		want string
+	}{
+		{prefixes("10.0.0.0/8", "10.1.0.0/16"), "10.0.0.0-10.255.255.255"},
+		{prefixes("10.0.0.2/32", "10.0.0.0/31"), "10.0.0.0-10.0.0.2"},
+		{prefixes("10.0.0.4/32", "10.0.0.1/32"), "10.0.0.1, 10.0.0.4"},
+		{prefixes("255.255.255.254/31", "0.0.0.0/32"), "0.0.0.0, 255.255.255.254-255.255.255.255"},
+		{prefixes("fd00::/8", "::/1"), "::-7fff:ffff:ffff:ffff:ffff:ffff:ffff:ffff, fd00::-fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"},
+	} {
+		r := Rule{Sources: c.in}
+		if text := r.setText(); !strings.Contains(text, "{ "+c.want+" }") {
+			t.Errorf("%v: %s", c.in, text)
+		}
+	}
+	whole := Rule{Sources: prefixes("128.0.0.0/1", "0.0.0.0/1")}
+	if es := whole.elements(); len(es) != 1 || es[0].IntervalEnd {
+		t.Errorf("everything has no end: %v", es)
+	}
+}
+
+// TestHarmlessTables: a table that does more than let pass or drop is never proven.
+func TestHarmlessTables(t *testing.T) {
+	drop := ruleset.Expr{Name: "immediate", Immediate: &ruleset.Immediate{Verdict: &ruleset.Verdict{Kind: ruleset.Drop}}}
+	table := func(es ...ruleset.Expr) *ruleset.Table {
+		return &ruleset.Table{Chains: []ruleset.Chain{{Name: "c", Rules: []ruleset.Rule{{Exprs: es}}}}}
+	}
+	if err := harmless(table(ruleset.Expr{Name: "meta", Meta: &ruleset.Meta{Key: ruleset.MetaMark}}, drop)); err != nil {
+		t.Error(err)
+	}
+	for name, e := range map[string]ruleset.Expr{
+		"a mark":        {Name: "meta", Meta: &ruleset.Meta{Key: ruleset.MetaMark, Set: true}},
+		"a translation": {Name: "nat", NAT: &ruleset.NAT{Kind: "dnat"}},
+		"a jump":        {Name: "immediate", Immediate: &ruleset.Immediate{Verdict: &ruleset.Verdict{Kind: ruleset.Jump}}},
+		"a map":         {Name: "lookup", Lookup: &ruleset.Lookup{HasReg: true}},
+		"the unknown":   {Name: "teleport", Raw: ruleset.Hex{1}},
+		"a rejection":   {Name: "reject", Reject: &ruleset.Reject{}},
+	} {
+		if harmless(table(e)) == nil {
+			t.Errorf("%s passes as harmless", name)
+		}
+	}
+}
+
+// TestLogin: this process belongs to no login, or to one that began before it.
+func TestLogin(t *testing.T) {
+	program, start, err := Login(os.Getpid())
+	now, cerr := sinceBoot()
+	if err != nil || cerr != nil || program != "" && (start <= 0 || start > now) {
+		t.Errorf("%q %d (now %d) %v %v", program, start, now, err, cerr)
+	}
+	if _, _, err := Login(1 << 30); err == nil {
+		t.Error("a process that does not exist has a login")
+	}
+}
+
+// TestStateSurvivesTheFile: what was compared before the state was written compares the same after.
+func TestStateSurvivesTheFile(t *testing.T) {
+	s := Store{Root: t.TempDir()}
+	if st, err := s.Load(); st != nil || err != nil {
+		t.Fatalf("%v %v", st, err)
+	}
+	table := &ruleset.Table{Family: ruleset.FamilyInet, Name: Table, Chains: []ruleset.Chain{{Name: "c", Base: &ruleset.Base{}, Rules: []ruleset.Rule{{Handle: 7}}}}}
+	if err := s.Save(&State{ID: "a", Phase: PhaseConfirmed, Plan: &Plan{}, Lasting: canonical(table)}); err != nil {
+		t.Fatal(err)
+	}
+	st, err := s.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	table.Chains[0].Rules[0].Handle = 9
+	rs := &ruleset.Ruleset{Tables: []ruleset.Table{*table}}
+	if err := st.Drift(rs); err != nil {
+		t.Errorf("a new handle is drift: %v", err)
+	}
+	rs.Tables[0].Chains[0].Rules = append(rs.Tables[0].Chains[0].Rules, ruleset.Rule{})
+	if err := st.Drift(rs); err == nil || !strings.Contains(err.Error(), "2 rules, not 1") {
+		t.Errorf("a rule more is no drift: %v", err)
+	}
+	if err := os.WriteFile(s.path(stateFile), []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Load(); err == nil {
+		t.Error("a broken state is read")
+	}
+	unlock, err := s.Lock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Lock(); err != ErrBusy {
+		t.Errorf("locked twice: %v", err)
+	}
+	unlock()
+}
+
+func TestAgainst(t *testing.T) {
+	old := &Plan{Mode: Targeted, Rules: []Rule{{Chain: chainIn, Iif: "a", Proto: "tcp", Port: 1}, {Chain: chainIn, Iif: "b", Proto: "tcp", Port: 2}}}
+	now := &Plan{Mode: Targeted, Rules: old.Rules[1:]}
+	d := now.Against(old)
+	if strings.Count(d, "\n") != 1 || !strings.HasPrefix(d, "-\t\tiifname \"a\"") {
+		t.Errorf("%q", d)
+	}
+	if d := old.Against(nil); !strings.HasPrefix(d, "+table inet ringfence") || slices.ContainsFunc(strings.Split(strings.TrimSpace(d), "\n"), func(l string) bool { return l[0] != '+' }) {
+		t.Errorf("%q", d)
+	}
+}
