@@ -14,9 +14,9 @@ PACKAGES = nftables iptables iproute2 util-linux procps openssh-server libcap-ng
 
 # Every fuzz target as package:target.
 FUZZ = ruleset:FuzzDecode reports:FuzzClean checks:FuzzParsers checks:FuzzRedact snapshot:FuzzLoad reach:FuzzModel \
-	trace:FuzzPacket trace:FuzzTracer ruleset:FuzzXt
+	trace:FuzzPacket trace:FuzzTracer ruleset:FuzzXt ruleset:FuzzMessage
 
-.PHONY: build audit test unit deps lint bench differential fuzz fuzz-run update sarif test-vm clean
+.PHONY: build audit test unit deps lint bench differential plans fuzz fuzz-run update sarif test-vm clean
 
 build:
 	go build -trimpath -o bin/ringfence ./cmd/ringfence
@@ -59,6 +59,11 @@ bench: build
 RULESETS ?= 150
 differential:
 	RINGFENCE_DIFFERENTIAL=$(RULESETS) go test -count=1 -timeout 60m -v -run 'AgreesWithKernel|NotTorn|NoticesMutations' ./e2e
+
+# Random plans for a fix, each proven, loaded, compared by real connections and taken out: some seconds a plan.
+PLANS ?= 1000
+plans:
+	RINGFENCE_PLANS=$(PLANS) go test -count=1 -timeout 120m -v -run TestRandomPlans ./e2e
 
 fuzz: FUZZTIME = 2m
 fuzz: fuzz-run

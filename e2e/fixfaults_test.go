@@ -245,7 +245,8 @@ func TestFixFaults(t *testing.T) {
 	t.Run("nft is not installed", func(t *testing.T) {
 		b := reset(t)
 		cmd := exec.Command("unshare", "-m", "--propagation", "private", "sh", "-c", fmt.Sprintf(
-			"mount --bind /dev/null $(readlink -f /usr/sbin/nft) && exec nsenter --net=/run/netns/%shost %s fix apply --confirm auto --root %s", b.name, binary(t), b.root()))
+			"mount --bind /dev/null $(readlink -f /usr/sbin/nft) && exec nsenter --net=/run/netns/%shost %s fix apply --confirm auto --root %s", b.name, binary(t), b.root(),
+		))
 		out, err := cmd.CombinedOutput()
 		unit, _ := os.ReadFile(filepath.Join(b.root(), "etc/systemd/system/ringfence-ruleset.service"))
 		if err != nil || !strings.Contains(string(unit), " fix load --root ") {

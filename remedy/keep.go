@@ -158,9 +158,11 @@ func (p *Plan) administered(m *zones.Map) bool {
 // baseline adds the rules of a host that lets in only what it knows: its policy is drop.
 func (p *Plan) baseline(s *snapshot.Snapshot, m *zones.Map) {
 	if !p.administered(m) {
-		p.Manual = append(p.Manual, Manual{"default-deny", "the baseline of a host that lets in only what it knows", "words",
+		p.Manual = append(p.Manual, Manual{
+			"default-deny", "the baseline of a host that lets in only what it knows", "words",
 			"no management zone is configured and nobody is logged in over SSH: the baseline would lock everybody out; " +
-				"configure the zone, or say who keeps access with --keep tcp/22@ADDRESS"})
+				"configure the zone, or say who keeps access with --keep tcp/22@ADDRESS",
+		})
 		return
 	}
 	accept := func(r Rule) {
