@@ -242,6 +242,23 @@ func TestFixFaults(t *testing.T) {
 		})
 	}
 
+	t.Run("the state can no longer be written when it is confirmed", func(t *testing.T) {
+		b := reset(t)
+		sh(t, "mkdir -p %[1]s && mount -t tmpfs none %[1]s", b.root())
+		cmd, _ := b.trial("--confirm", "new-session", "--confirm-timeout", "60s")
+		b.waiting()
+		sh(t, "mount -o remount,ro %s", b.root())
+		if out, code := b.verb("confirm", "--console"); code != 4 && code != 5 || !strings.Contains(out, "read-only") {
+			t.Errorf("confirm: %d %s", code, out)
+		}
+		sh(t, "mount -o remount,rw %s", b.root())
+		if out, code := b.verb("rollback"); code != 0 {
+			t.Errorf("rollback: %d %s", code, out)
+		}
+		_ = cmd.Wait()
+		b.becomes(t.Name(), before)
+	})
+
 	t.Run("nft is not installed", func(t *testing.T) {
 		b := reset(t)
 		cmd := exec.Command("unshare", "-m", "--propagation", "private", "sh", "-c", fmt.Sprintf(

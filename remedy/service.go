@@ -38,7 +38,8 @@ var (
 	sshdLine   = regexp.MustCompile(`^([A-Z][A-Za-z]+) ([a-z-]+)$`)
 )
 
-// files makes the drop-ins of a plan out of what its findings ask for.
+// files makes the drop-ins of a plan out of what its findings ask for, and takes that from the work that is
+// left to people.
 func (p *Plan) files(s *snapshot.Snapshot) []File {
 	sysctl := File{
 		Service: serviceSysctl, Path: "/etc/sysctl.d/90-ringfence.conf", Want: map[string]string{},
@@ -57,18 +58,20 @@ func (p *Plan) files(s *snapshot.Snapshot) []File {
 			sshd.PIDs = append(sshd.PIDs, v.PID)
 		}
 	}
-	for _, m := range p.Manual {
+	p.Manual = slices.DeleteFunc(p.Manual, func(m Manual) bool {
+		done := false
 		switch m.Kind {
 		case serviceSysctl:
 			for line := range strings.SplitSeq(m.Text, " and ") {
-				sysctl.set(sysctlLine.FindStringSubmatch(line), " = ", m.Check)
+				done = sysctl.set(sysctlLine.FindStringSubmatch(line), " = ", m.Check)
 			}
 		case serviceSSHD:
 			for line := range strings.Lines(m.Text) {
-				sshd.set(sshdLine.FindStringSubmatch(strings.TrimSpace(line)), " ", m.Check)
+				done = sshd.set(sshdLine.FindStringSubmatch(strings.TrimSpace(line)), " ", m.Check)
 			}
 		}
-	}
+		return done
+	})
 	list := []File{}
 	for _, f := range []File{sysctl, sshd} {
 		if len(f.Want) > 0 {
@@ -79,10 +82,10 @@ func (p *Plan) files(s *snapshot.Snapshot) []File {
 	return list
 }
 
-// set adds a setting; what is no setting is left to people.
-func (f *File) set(m []string, between, check string) {
+// set adds a setting, and says whether it is one.
+func (f *File) set(m []string, between, check string) bool {
 	if m == nil {
-		return
+		return false
 	}
 	if _, ok := f.Want[m[1]]; !ok {
 		f.Want[m[1]] = m[2]
@@ -91,4 +94,5 @@ func (f *File) set(m []string, between, check string) {
 	if !slices.Contains(f.Closes, check) {
 		f.Closes = append(f.Closes, check)
 	}
+	return true
 }

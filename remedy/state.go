@@ -173,6 +173,18 @@ func sinceBoot() (int64, error) {
 	return ts.Nano(), nil
 }
 
+// ErrElsewhere says that the last fix was made in another network namespace of this boot.
+var ErrElsewhere = errors.New("the last fix was made in another network namespace: run this there")
+
+// Ours says whether a fix is one of the network namespace that this process is in.
+func (st *State) Ours() error {
+	boot, netns, _, err := Here()
+	if err == nil && st != nil && st.BootID == boot && st.Netns != netns {
+		return ErrElsewhere
+	}
+	return err
+}
+
 // Pending says whether a trial of this boot waits for its confirmation, and for how much longer.
 func (st *State) Pending() (time.Duration, bool) {
 	if st == nil || st.Phase != PhaseTrial {

@@ -58,10 +58,23 @@ func (s Store) Confirm(st *State, rs *ruleset.Ruleset) error {
 	if err := Promote(st.Plan); err != nil {
 		return err
 	}
-	if st.Phase = PhaseConfirmed; st.Before != nil {
-		st.Files, st.Before = st.Before.Files, nil
+	kept := *st
+	if kept.Phase = PhaseConfirmed; st.Before != nil {
+		kept.Files, kept.Before = st.Before.Files, nil
 	}
-	return s.Save(st)
+	if err := s.Save(&kept); err != nil { // what nobody knows of is not to stay
+		return errors.Join(err, st.restore())
+	}
+	*st = kept
+	return nil
+}
+
+// restore loads what was confirmed before, or nothing.
+func (st *State) restore() error {
+	if st.Before != nil && st.Before.Plan != nil {
+		return commit(0, lastingOf(st.Before.Plan), dropTable(trialTable))
+	}
+	return Remove()
 }
 
 // Rollback takes a trial out: the host is then as before it.

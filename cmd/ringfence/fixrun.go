@@ -74,6 +74,9 @@ func (e *env) fixNow(ctx context.Context, m *material, before *finding.Report, f
 	}
 	defer x.release()
 	old, err := x.store.Load()
+	if err == nil {
+		err = old.Ours()
+	}
 	if err != nil {
 		return refused("%w", err)
 	}

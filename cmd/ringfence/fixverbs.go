@@ -66,6 +66,9 @@ func locked(root string, f func(s remedy.Store, st *remedy.State) error) error {
 	}
 	defer unlock()
 	st, err := s.Load()
+	if err == nil {
+		err = st.Ours()
+	}
 	if err != nil {
 		return refused("%w", err)
 	}
@@ -285,8 +288,13 @@ func (e *env) watchCommand() *cobra.Command {
 		RunE: func(*cobra.Command, []string) error {
 			signal.Ignore(syscall.SIGHUP, syscall.SIGINT, syscall.SIGTERM)
 			s := remedy.Store{Root: root}
-			for {
+			for broken := 0; ; {
 				st, err := s.Load()
+				if err == nil {
+					broken = 0
+				} else if broken++; broken > 100 { // nobody could confirm it any more
+					return remedy.Withdraw()
+				}
 				if err == nil && (st == nil || st.ID != id || st.Phase != remedy.PhaseTrial) {
 					return nil
 				}
