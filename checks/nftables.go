@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 	"syscall"
@@ -262,14 +263,16 @@ func (r *nfReader) readTable(t *ruleset.Table) error {
 	}
 	for i := range t.Sets {
 		st := &t.Sets[i]
+		var parts [][]ruleset.Element // joined once: a set can be large
 		err := r.dump(unix.NFT_MSG_GETSETELEM, fam, []netlink.Attribute{
 			{Type: unix.NFTA_SET_ELEM_LIST_TABLE, Data: cstring(t.Name)},
 			{Type: unix.NFTA_SET_ELEM_LIST_SET, Data: cstring(st.Name)},
 		}, func(_ uint8, b []byte) error {
 			els, err := ruleset.DecodeElements(b)
-			st.Elements = append(st.Elements, els...)
+			parts = append(parts, els)
 			return err
 		})
+		st.Elements = slices.Concat(parts...)
 		if err != nil {
 			return fmt.Errorf("elements of %s %s %s: %w", t.Family, t.Name, st.Name, err)
 		}

@@ -305,13 +305,52 @@ func DecodeElements(b []byte) ([]Element, error) {
 	if err != nil {
 		return nil, fmt.Errorf("set elements: %w", err)
 	}
-	var els []Element
+	els := make([]Element, 0, len(m.at[3])/leastElement+1)
+	keys := make([]byte, 0, len(m.at[3])/2) // of plain elements, one after the other
 	err = attrs(m.at[3], func(a attr) error {
+		if key, end, ok := plainElement(a.data); ok && len(key) <= cap(keys)-len(keys) {
+			keys = append(keys, key...)
+			els = append(els, Element{Key: keys[len(keys)-len(key) : len(keys) : len(keys)], IntervalEnd: end})
+			return nil
+		}
 		e, err := decodeElement(a.data)
 		els = append(els, e)
 		return err
 	})
 	return els, err
+}
+
+// leastElement is the bytes of an element with a key of four: its header, that of the key and that of the
+// value.
+const leastElement = 16
+
+// plainElement reads an element that is a key and perhaps the mark of an interval's end, as those of large
+// sets are.
+func plainElement(b []byte) (key []byte, end, ok bool) {
+	for len(b) > 0 {
+		kind, data, rest, err := nextAttr(b)
+		if err != nil {
+			return nil, false, false
+		}
+		switch kind {
+		case 1: // NFTA_SET_ELEM_KEY, a nested NFTA_DATA_VALUE
+			k, value, more, err := nextAttr(data)
+			if err != nil || k != 1 || len(more) > 0 {
+				return nil, false, false
+			}
+			key = value
+		case 3: // NFTA_SET_ELEM_FLAGS
+			flags := u32(data)
+			if flags&^1 != 0 {
+				return nil, false, false
+			}
+			end = flags == 1
+		default:
+			return nil, false, false
+		}
+		b = rest
+	}
+	return key, end, key != nil
 }
 
 func decodeElement(b []byte) (Element, error) {
