@@ -212,7 +212,7 @@ func TestFixIsConfirmedByANewLogin(t *testing.T) {
 		t.Error("the trial does not close the port")
 	}
 	if log, _ := os.ReadFile(filepath.Join(h.dir, "log")); len(log) > 0 {
-		t.Log(lastLines(string(log), 14))
+		t.Log(lastLines(string(log), 9))
 	}
 	if out, err := verb(old, "confirm"); err == nil || !strings.Contains(out, "older than the fix") {
 		t.Errorf("an old session confirms: %v %s", err, out)

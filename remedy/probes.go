@@ -256,6 +256,6 @@ func (ps *probeSet) judge(res *Result, plan *Plan, p *Proof) error {
 			}
 		}
 	}
-	p.note("replica: %d connections that the plan is about closed, %d were closed before, %d others work as before, in both families", closed, never, kept)
+	p.note("replica: %d connections that the plan is about closed, %d were closed before, %d others work as before", closed, never, kept)
 	return nil
 }

@@ -350,7 +350,9 @@ func (p *Proof) keeps(before, after *snapshot.Snapshot) error {
 			n++
 		}
 	}
-	p.note("model: %d packets of what must go on working still arrive", n)
+	if n > 0 {
+		p.note("model: %d packets of what must go on working still arrive", n)
+	}
 	return nil
 }
 

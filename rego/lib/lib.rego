@@ -104,4 +104,4 @@ container(c) := c.name if {
 stable(name) := regex.replace(name, `[0-9a-f]{12,}`, "*")
 
 # baseline points to a whole ruleset: what closes a default is no single rule.
-baseline := "load an input chain with policy drop (docs/baseline.md has one to adapt)"
+baseline := "load an input chain with policy drop (ringfence fix plan --mode default-deny)"
