@@ -5,6 +5,8 @@ package e2e
 import (
 	"bytes"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -348,4 +350,75 @@ func TestManyDeniedAddresses(t *testing.T) {
 		t.Error("uninstall")
 	}
 	b.becomes("uninstalled", before)
+}
+
+// TestEstablishedConnections cuts what is open to a closed port, or lets it end by itself.
+func TestEstablishedConnections(t *testing.T) {
+	b := newBed(t)
+	b.nft("flush ruleset\n" + foreign)
+	var l net.Listener
+	b.inNS("host", func() {
+		var err error
+		if l, err = net.Listen("tcp", "[::]:2375"); err != nil {
+			t.Error(err)
+			return
+		}
+		go func() {
+			for {
+				c, err := l.Accept()
+				if err != nil {
+					return
+				}
+				go func() {
+					_, _ = io.Copy(c, c)
+					c.Close()
+				}()
+			}
+		}()
+	})
+	if l == nil {
+		t.FailNow()
+	}
+	t.Cleanup(func() { l.Close() })
+	for mode, alive := range map[string]bool{"cut": false, "drain": true} {
+		for _, to := range []string{"172.17.0.1:2375", "[fd17::1]:2375"} {
+			t.Run(mode+" "+to, func(t *testing.T) {
+				b := &bed{t, b.name}
+				var c net.Conn
+				b.inNS("w1", func() {
+					var err error
+					if c, err = net.DialTimeout("tcp", to, 4*time.Second); err != nil {
+						t.Error(err)
+					}
+				})
+				if c == nil {
+					t.FailNow()
+				}
+				defer c.Close()
+				answers := func(wait time.Duration) bool {
+					_ = c.SetDeadline(time.Now().Add(wait))
+					if _, err := c.Write([]byte("x")); err != nil {
+						return false
+					}
+					_, err := io.ReadFull(c, make([]byte, 1))
+					return err == nil
+				}
+				if !answers(time.Second) {
+					t.Fatal("the connection does not work")
+				}
+				if out, code := b.verb("apply", "--confirm", "auto", "--established", mode); code != 0 {
+					t.Fatalf("code %d: %s", code, lastLines(out, 3))
+				}
+				if got := answers(700 * time.Millisecond); got != alive {
+					t.Errorf("the open connection works: %v, want %v", got, alive)
+				}
+				if b.connects("w1", "tcp", to) {
+					t.Error("a new connection opens")
+				}
+				if _, code := b.verb("uninstall"); code != 0 {
+					t.Error("uninstall")
+				}
+			})
+		}
+	}
 }

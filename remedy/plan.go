@@ -169,12 +169,16 @@ func rank(r *Rule) int {
 	return 1
 }
 
-// drain lets established connections pass before anything else in each chain that drops.
+// drain lets established connections pass before anything else in each chain that drops: by their state, and
+// of TCP whatever does not open one, since those that are older than the first rule that asks for a state are
+// not tracked.
 func (p *Plan) drain() {
 	var first []Rule
 	for i := range specs {
 		if p.uses(specs[i].name) {
-			first = append(first, Rule{Chain: specs[i].name, Kind: "established", Accept: true, Comment: "ringfence drain"})
+			for _, kind := range []string{"established", "midstream"} {
+				first = append(first, Rule{Chain: specs[i].name, Kind: kind, Accept: true, Comment: "ringfence drain"})
+			}
 		}
 	}
 	p.Rules = append(first, p.Rules...)

@@ -25,8 +25,8 @@ type Rule struct {
 	Port    int            `json:"port,omitempty"`
 	// Direct leaves what somebody translated alone: ports that are published for those behind the host.
 	Direct bool `json:"direct,omitempty"`
-	// Kind is one of the baseline's rules that no finding asks for: established, published, icmp, icmpv6,
-	// dhcp, dhcpv6.
+	// Kind is one of the baseline's rules that no finding asks for: established, midstream, published,
+	// icmp, icmpv6, dhcp, dhcpv6.
 	Kind    string `json:"kind,omitempty"`
 	Accept  bool   `json:"accept,omitempty"`
 	Closes  string `json:"closes,omitempty"` // id of the check
@@ -89,6 +89,11 @@ func (r *Rule) matches() []match {
 			},
 			&expr.Cmp{Op: expr.CmpOpNeq, Register: 1, Data: make([]byte, 4)},
 		}})
+	case "midstream":
+		return append(list, match{"tcp flags ! syn", append(l4proto(unix.IPPROTO_TCP),
+			&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: 13, Len: 1},
+			&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: 1, Mask: []byte{2}, Xor: []byte{0}},
+			equals([]byte{0}))})
 	case "published": // somebody translated it: a port that was published for a workload
 		return append(list, match{"ct status dnat", statusDNAT(expr.CmpOpNeq)})
 	case "icmp":
