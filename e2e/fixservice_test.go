@@ -145,3 +145,38 @@ func TestSSHDFile(t *testing.T) {
 		works(name)
 	}
 }
+
+// TestFileOnTrialIsTakenBackAtBoot: the unit that would run at boot takes it back.
+func TestFileOnTrialIsTakenBackAtBoot(t *testing.T) {
+	b := newBed(t)
+	store := remedy.Store{Root: b.root()}
+	const name, key = "net.ipv4.conf.all.accept_redirects", "/proc/sys/net/ipv4/conf/all/accept_redirects"
+	f := &remedy.File{Service: "sysctl", Path: "/etc/sysctl.d/90-ringfence.conf", Content: name + " = 0\n", Want: map[string]string{name: "0"}}
+	unit := filepath.Join(b.root(), "etc/systemd/system/ringfence-rollback.service")
+	b.stay(func() {
+		if err := os.WriteFile(key, []byte("1"), 0); err != nil {
+			t.Error(err)
+		}
+		if err := store.ArmBoot(binary(t) + " fix rollback --trial --root " + b.root()); err != nil {
+			t.Error(err)
+		}
+		if _, err := putFile(store, f); err != nil {
+			t.Error(err)
+		}
+	})
+	text, err := os.ReadFile(unit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, command, _ := strings.Cut(string(text), "ExecStart=")
+	command, _, _ = strings.Cut(command, "\n")
+	sh(t, "nsenter --net=/run/netns/%shost %s", b.name, command)
+	if got := sh(t, "nsenter --net=/run/netns/%shost cat %s", b.name, key); strings.TrimSpace(got) != "1" {
+		t.Errorf("the value is %s", got)
+	}
+	for _, left := range []string{unit, filepath.Join(b.root(), f.Path)} {
+		if _, err := os.Stat(left); err == nil {
+			t.Errorf("%s is still there", left)
+		}
+	}
+}

@@ -79,7 +79,50 @@ func (s Store) Enable(load string) error {
 	return nil
 }
 
-// Unpersist removes every file of Persist.
+// rollbackUnit takes back at boot what was on trial when the host went down.
+const (
+	rollbackUnit = "ringfence-rollback.service"
+	rollbackFile = "etc/systemd/system/" + rollbackUnit
+	rollbackLink = "etc/systemd/system/sysinit.target.wants/" + rollbackUnit
+)
+
+// ArmBoot has a command run at the next boot that takes a drop-in on trial back: other than rules, files
+// outlive a reboot.
+func (s Store) ArmBoot(command string) error {
+	if err := os.MkdirAll(s.path(filepath.Dir(rollbackLink)), 0o755); err != nil {
+		return fmt.Errorf("arm the next boot: %w", err)
+	}
+	text := strings.Join([]string{
+		"[Unit]",
+		"Description=ringfence: take back what nobody confirmed",
+		"DefaultDependencies=no",
+		"After=local-fs.target",
+		"Before=sysinit.target systemd-sysctl.service ssh.service sshd.service shutdown.target",
+		"Conflicts=shutdown.target",
+		"",
+		"[Service]",
+		"Type=oneshot",
+		"ExecStart=" + command,
+		"",
+		"[Install]",
+		"WantedBy=sysinit.target",
+		"",
+	}, "\n")
+	if err := writeWhole(s.path(rollbackFile), []byte(text), 0o644); err != nil {
+		return err
+	}
+	if err := os.Symlink("../"+rollbackUnit, s.path(rollbackLink)); err != nil && !errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("arm the next boot: %w", err)
+	}
+	return nil
+}
+
+// disarmBoot removes what ArmBoot made.
+func (s Store) disarmBoot() error {
+	return errors.Join(ignoreMissing(os.Remove(s.path(rollbackLink))), ignoreMissing(os.Remove(s.path(rollbackFile))))
+}
+
+// Unpersist removes every file of WriteRules and Enable.
 func (s Store) Unpersist() error {
 	var errs []error
 	for _, name := range append([]string{rulesFile, unitFile}, wanted...) {

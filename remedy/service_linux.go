@@ -146,6 +146,9 @@ func (s Store) takeBack(a *Applied) error {
 	if err != nil {
 		return fmt.Errorf("take %s back: %w", a.File.Path, err)
 	}
+	if err := s.disarmBoot(); err != nil {
+		return err
+	}
 	alive := a.File
 	alive.PIDs = slices.DeleteFunc(slices.Clone(alive.PIDs), func(pid int) bool { return unix.Kill(pid, 0) != nil })
 	return alive.reload(a.Values)
@@ -164,7 +167,10 @@ func (s Store) ConfirmFile(st *State) error {
 		next = &State{ID: st.ID, Phase: PhaseConfirmed, BootID: st.BootID, Netns: st.Netns}
 	}
 	next.Files = append(next.Files, *st.File)
-	return s.Save(next)
+	if err := s.Save(next); err != nil {
+		return err
+	}
+	return s.disarmBoot()
 }
 
 func sysctlPath(name string) string {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/ringfence/ringfence/remedy"
@@ -47,7 +48,14 @@ func (x *fixing) service(ctx context.Context, plan *remedy.Plan, f *remedy.File)
 	if err != nil {
 		return refused("nothing was changed: %w", err)
 	}
-	if err = x.helper(st); err == nil {
+	exe, err := os.Readlink("/proc/self/exe")
+	if err == nil {
+		err = x.store.ArmBoot(exe + " fix rollback --trial" + rootArg(x.store.Root))
+	}
+	if err == nil {
+		err = x.helper(st)
+	}
+	if err == nil {
 		err = x.store.PutFile(st)
 	}
 	if err == nil {

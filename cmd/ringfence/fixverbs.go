@@ -127,7 +127,10 @@ func youngerLogin(st *remedy.State) error {
 }
 
 func (e *env) rollbackCommand() *cobra.Command {
-	var root string
+	var (
+		root  string
+		trial bool
+	)
 	c := &cobra.Command{
 		Use: "rollback", Args: cobra.NoArgs,
 		Short: "Take the fix out again, on trial or confirmed",
@@ -137,6 +140,8 @@ func (e *env) rollbackCommand() *cobra.Command {
 				switch {
 				case st == nil:
 					return refused("there is no fix to take out")
+				case trial && st.Phase != remedy.PhaseTrial:
+					return nil
 				case st.Phase == remedy.PhaseTrial:
 					err = s.Rollback(st)
 				default:
@@ -151,6 +156,7 @@ func (e *env) rollbackCommand() *cobra.Command {
 		},
 	}
 	rootFlag(c, &root)
+	c.Flags().BoolVar(&trial, "trial", false, "only one that was not confirmed")
 	return c
 }
 
