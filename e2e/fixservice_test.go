@@ -180,3 +180,44 @@ func TestFileOnTrialIsTakenBackAtBoot(t *testing.T) {
 		}
 	}
 }
+
+// TestServiceLayer runs the whole way for sshd, with its files, the state and the units in a mount namespace
+// of the test's own.
+func TestServiceLayer(t *testing.T) {
+	b := newBed(t)
+	b.nft("flush ruleset")
+	config := b.config("checks: {skip: [host/kernel-baseline, coverage/incomplete]}\n")
+	script := `
+mount -t tmpfs none /etc/ssh; mount -t tmpfs none /var/lib; mkdir -p /etc/systemd/system; mount -t tmpfs none /etc/systemd/system
+mkdir -p /run/sshd /etc/ssh/sshd_config.d
+ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key
+printf 'Include /etc/ssh/sshd_config.d/*.conf\nHostKey /etc/ssh/ssh_host_ed25519_key\nPermitRootLogin yes\nPidFile none\n' >/etc/ssh/sshd_config
+/usr/sbin/sshd -D & pid=$!
+trap 'kill $pid' EXIT
+sleep 0.5
+` + binary(t) + ` fix apply --layer service --confirm auto --config ` + config + ` || exit 1
+cat /etc/ssh/sshd_config.d/00-ringfence.conf
+echo effective; /usr/sbin/sshd -T | grep -i permitrootlogin
+kill -0 $pid
+` + binary(t) + ` fix status
+` + binary(t) + ` fix rollback
+echo after; ls /etc/ssh/sshd_config.d /etc/systemd/system /var/lib/ringfence; /usr/sbin/sshd -T | grep -i permitrootlogin
+`
+	out, err := exec.Command("nsenter", "--net=/run/netns/"+b.name+"host", "unshare", "-m", "--propagation", "private", "sh", "-ec", script).CombinedOutput()
+	text := string(out)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	_, effective, _ := strings.Cut(text, "effective\n")
+	effective, after, _ := strings.Cut(effective, "after\n")
+	for name, ok := range map[string]bool{
+		"in effect":         strings.HasPrefix(effective, "permitrootlogin without-password") || strings.HasPrefix(effective, "permitrootlogin prohibit-password"),
+		"known to status":   strings.Contains(effective, "is confirmed: file /etc/ssh/sshd_config.d/00-ringfence.conf"),
+		"taken back":        strings.Contains(after, "permitrootlogin yes"),
+		"nothing left over": !strings.Contains(after, "ringfence.conf") && !strings.Contains(after, "state.json") && !strings.Contains(after, "rollback"),
+	} {
+		if !ok {
+			t.Errorf("not %s:\n%s", name, lastLines(text, 25))
+		}
+	}
+}
