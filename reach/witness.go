@@ -1,0 +1,97 @@
+package reach
+
+import (
+	"net"
+	"net/netip"
+
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// witness picks a packet of the cube that a person recognises: a neighbour's address that is no
+// network's own, the host's address on that interface, an ephemeral source port.
+func (c *cube) witness(in *snapshot.Link, proto string) *Packet {
+	p := &Packet{In: "local", Proto: proto, Sport: 40000}
+	dst, dport := c.sets[fDaddr], c.sets[fDport]
+	if c.nat {
+		dst, dport = c.sets[fOrigDaddr], c.sets[fOrigDport]
+	}
+	saddr, sport := c.original(fSaddr), c.original(fSport)
+	src := hostPart(saddr)
+	to := pickAddr(dst, c.v4)
+	if in != nil {
+		p.In = in.Name
+		for _, a := range linkAddrs(in, c.v4) {
+			if a.Addr().IsLinkLocalUnicast() {
+				continue
+			}
+			if near := saddr.intersect(prefixSet(a)).subtract(single(addrNumber(a.Addr()))); !near.empty() {
+				src = hostPart(near.subtract(single(addrNumber(a.Masked().Addr()))))
+				if src == (u128{}) {
+					src = near[0].lo
+				}
+			}
+			if dst.contains(addrNumber(a.Addr())) {
+				to = a.Addr().String()
+			}
+			break
+		}
+	}
+	p.Src, p.Dst = src.addr(c.v4).String(), to
+	if !sport.contains(num(40000)) {
+		p.Sport = int(sport[0].lo.lo)
+	}
+	if mac := c.sets[fSmac]; len(mac) > 0 && mac[0].hi != ones(48) || len(mac) > 1 {
+		p.SMAC = net.HardwareAddr(hostPart(mac).bytesOf(6)).String()
+	}
+	p.Dport = int(dport[0].lo.lo)
+	if dport.contains(num(443)) && !dport.singleton() {
+		p.Dport = 443
+	}
+	return p
+}
+
+// hostPart is the first number whose last byte is neither 0 nor 1, where there is one: those are
+// mostly networks and routers.
+func hostPart(s set) u128 {
+	for _, i := range s {
+		n := i.lo
+		for range 3 {
+			if n.lo&0xff > 1 {
+				return n
+			}
+			if n == i.hi {
+				break
+			}
+			n = n.next()
+		}
+	}
+	if s.empty() {
+		return u128{}
+	}
+	return s[0].lo
+}
+
+// special is addresses that make an odd witness: loopback, link-local, multicast and broadcast.
+func special(v4 bool) set {
+	prefixes := []string{"fe80::/10", "::/127", "ff00::/8"}
+	if v4 {
+		prefixes = []string{"127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "255.255.255.255/32", "0.0.0.0/8"}
+	}
+	var s set
+	for _, p := range prefixes {
+		s = append(s, prefixSet(netip.MustParsePrefix(p))...)
+	}
+	return s.normal()
+}
+
+// pickAddr prefers an address that is not special.
+func pickAddr(s set, v4 bool) string {
+	aside := special(v4)
+	if rest := s.subtract(aside); !rest.empty() {
+		s = rest
+	}
+	if len(s) > 0 && s[0].lo == (u128{lo: 0x7f000000}) && v4 {
+		return "127.0.0.1"
+	}
+	return hostPart(s).addr(v4).String()
+}

@@ -1,0 +1,88 @@
+package trace
+
+import "slices"
+
+// below is what a packet passed before it was one of the interface's: the port of a bridge or bond that
+// it came in by, or the interface under a VLAN, where anything can stop packets there.
+func (w *walk) below(in *link) (Fate, bool) {
+	if l := in.lower; l != nil && w.filtered(l, "ingress") {
+		w.abort(nil, "packets for "+in.Name+" pass the filters of "+l.Name+" first")
+		return Fate{}, false
+	}
+	if !w.filteredPorts(in, "ingress") {
+		return Fate{}, true
+	}
+	port := in.ports[w.choose(len(in.ports), nil, "the port of "+in.Name+" that the packet came in by")]
+	w.in = port
+	if !w.undisturbed(port, "ingress") {
+		return Fate{}, false
+	}
+	if k := w.runHook(hookKey{hook: "ingress", kind: 'n', dev: port.Name}); k != vAccept {
+		return w.refused(k), false
+	}
+	if in.Kind == "bridge" {
+		if f, ok := w.bridgeIn(port, in); !ok {
+			return f, false
+		}
+	}
+	w.in = in
+	return Fate{}, true
+}
+
+// filtered says whether anything can stop packets of an interface at its hook: chains, XDP, traffic control.
+func (w *walk) filtered(l *link, hook string) bool {
+	return l.disturbed(hook) != "" || len(w.hooks[hookKey{hook: hook, kind: 'n', dev: l.Name}]) > 0
+}
+
+// filteredPorts says whether it matters by which port a packet of a bridge or bond comes or goes.
+func (w *walk) filteredPorts(l *link, hook string) bool {
+	return l.Kind != "vrf" && slices.ContainsFunc(l.ports, func(p *link) bool {
+		return l.Kind == "bridge" && w.bridged || w.filtered(p, hook)
+	})
+}
+
+// above is the port or the interface below that a packet leaves by, after the interface's own hooks.
+func (w *walk) above(out *link) (Fate, bool) {
+	if l := out.lower; l != nil && w.filtered(l, "egress") {
+		w.abort(nil, "packets of "+out.Name+" pass the filters of "+l.Name+" last")
+		return Fate{}, false
+	}
+	if !w.filteredPorts(out, "egress") {
+		return Fate{}, true
+	}
+	port := out.ports[w.choose(len(out.ports), nil, "the port of "+out.Name+" that the packet leaves by")]
+	if out.Kind == "bridge" {
+		if f, ok := w.bridgeOut(port); !ok {
+			return f, false
+		}
+	}
+	w.in, w.out = nil, port
+	if !w.undisturbed(port, "egress") {
+		return Fate{}, false
+	}
+	if k := w.runHook(hookKey{hook: "egress", kind: 'n', dev: port.Name}); k != vAccept {
+		return w.refused(k), false
+	}
+	return Fate{}, true
+}
+
+// undisturbed says whether no program outside the model takes packets of the interface at its hook.
+func (w *walk) undisturbed(l *link, hook string) bool {
+	if why := l.disturbed(hook); why != "" {
+		w.abort(nil, why)
+	}
+	return w.stuck == nil
+}
+
+// disturbed names a program that can take packets of the interface at its hook. XDP sees them come in only.
+func (l *link) disturbed(hook string) string {
+	if l.XDP && hook == "ingress" {
+		return "an XDP program is attached to " + l.Name
+	}
+	for _, tc := range l.TC {
+		if tc != "clsact" && tc != "ingress" {
+			return "traffic control on " + l.Name + ": " + tc
+		}
+	}
+	return ""
+}
