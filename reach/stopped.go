@@ -1,13 +1,17 @@
 package reach
 
-// StoppedBy returns the packets of a question that one table stops, as they are sent, and the rule or
-// policy of it. It reports false where the model could not follow every packet without a doubt.
+import "slices"
+
+// StoppedBy returns the packets of a question that one table stops or may stop, as they are sent, and the
+// rule or policy of it: what is in doubt is followed every way. It reports false where there were too many
+// ways, or the host was not read.
 func (m *Model) StoppedBy(q *Question, family, table string) ([]ProofCube, bool) {
 	var out []ProofCube
 	for _, o := range q.From {
 		for _, v4 := range q.families() {
 			e, in, a := m.askOne(q, o, v4, false, true)
-			if a.Verdict == Unknown || len(a.tied) > 0 {
+			complex := func(c Cause) bool { return c.Text == errTooComplex.Error() }
+			if e == nil && a.Verdict == Unknown || len(a.tied) > 0 || slices.ContainsFunc(a.Because, complex) {
 				return nil, false
 			}
 			if e == nil {

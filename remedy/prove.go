@@ -272,16 +272,13 @@ func (p *Proof) onlyIntended(s *snapshot.Snapshot) error {
 	alone.NFTables.Ruleset = &ruleset.Ruleset{Stable: true, Tables: []ruleset.Table{p.table}}
 	m := reach.NewModel(&alone)
 	parts := 0
-	for i := range s.Network.Links {
-		in := &s.Network.Links[i]
-		if !in.Up || in.Loopback {
-			continue
-		}
+	inside, outside := p.plan.interfaces(s)
+	for _, in := range inside {
 		for _, proto := range []string{"tcp", "udp", "sctp", "icmp", "47"} {
 			targets := []reach.Target{{Host: true}}
 			if p.plan.uses(chainForward) {
-				for j := range s.Network.Links {
-					targets = append(targets, reach.Target{Oifs: []int{s.Network.Links[j].Index}})
+				for _, out := range outside {
+					targets = append(targets, reach.Target{Oifs: []int{out.Index}})
 				}
 			}
 			for _, to := range targets {
@@ -302,6 +299,28 @@ func (p *Proof) onlyIntended(s *snapshot.Snapshot) error {
 	}
 	p.note("model: nothing else changes: all %d parts of what the table drops are intended", parts)
 	return nil
+}
+
+// interfaces are those by which the plan's packets come in and leave, each with one that no rule names: the
+// table asks for names alone, so that all others are treated as that one is.
+func (p *Plan) interfaces(s *snapshot.Snapshot) (in, out []*snapshot.Link) {
+	named := func(l *snapshot.Link, name func(*Rule) string) bool {
+		return slices.ContainsFunc(p.Rules, func(r Rule) bool { return name(&r) == l.Name })
+	}
+	var otherIn, otherOut bool
+	for i := range s.Network.Links {
+		l := &s.Network.Links[i]
+		if !l.Up || l.Loopback {
+			continue
+		}
+		if n := named(l, func(r *Rule) string { return r.Iif }); n || !otherIn {
+			in, otherIn = append(in, l), otherIn || !n
+		}
+		if n := named(l, func(r *Rule) string { return r.Oif }); n || !otherOut {
+			out, otherOut = append(out, l), otherOut || !n
+		}
+	}
+	return in, out
 }
 
 // intends says whether a part of what is dropped lies inside one of the plan's denials.

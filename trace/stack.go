@@ -343,6 +343,12 @@ func (w *walk) forward(res result) Fate {
 	w.out, w.nextHop = res.oif, res.via
 	w.say("routed to %s", res.oif.Name)
 	w.passed = mark{text: "route"}
+	if w.skb.v4 { // the queueing class is that of the type of service from here on (ip_forward)
+		w.skb.priority = word{}
+		if w.skb.tos {
+			w.skb.priority.unk = 0xffffffff
+		}
+	}
 	if !w.undisturbed(res.oif, "egress") {
 		return Fate{}
 	}
