@@ -76,7 +76,7 @@ func (s *Scan) readProcess(pid int) *process {
 	note("exe", err)
 	p.NS = readNamespaces(dir.Readlink)
 	if p.NS.User == 0 || p.NS.Net == 0 {
-		if _, err := dir.ReadFile("status"); err != nil {
+		if status, err = dir.ReadFile("status"); err != nil || ended(status) {
 			return nil // it ended while it was read
 		}
 		p.Unread = append(p.Unread, "namespaces")
@@ -92,6 +92,13 @@ func (s *Scan) readProcess(pid int) *process {
 		}
 	}
 	return p
+}
+
+// ended says whether a process is over and only waits for its parent: it has no program, no namespaces and
+// no open files any more.
+func ended(status []byte) bool {
+	state := statusField(status, "State")
+	return strings.HasPrefix(state, "Z") || strings.HasPrefix(state, "X")
 }
 
 // kernelThread recognises a kernel thread by the Kthread line (Linux 6.10) or, before it, by having

@@ -1,0 +1,26 @@
+package checks
+
+import (
+	"os/exec"
+	"testing"
+	"time"
+
+	"github.com/ringfence/ringfence/host"
+)
+
+// TestEndedProcessIsNoGap: a process that nobody has waited for has nothing left to read.
+func TestEndedProcessIsNoGap(t *testing.T) {
+	cmd := exec.Command("/bin/true")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = cmd.Wait() }()
+	s := &Scan{Host: host.Local()}
+	for range 100 {
+		if p := s.readProcess(cmd.Process.Pid); p == nil {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	t.Errorf("%+v", s.readProcess(cmd.Process.Pid))
+}
