@@ -43,10 +43,16 @@ func Detach(args []string) error {
 	return cmd.Process.Release()
 }
 
+// Systemd says whether systemd is the init of this system (sd_booted(3)).
+func Systemd() bool {
+	st, err := os.Lstat("/run/systemd/system")
+	return err == nil && st.IsDir()
+}
+
 // systemdRun is the program that starts transient units, where systemd is the init of a system whose
 // network namespace is this process's own.
 func systemdRun() string {
-	if _, err := os.Stat("/run/systemd/system"); err != nil {
+	if !Systemd() {
 		return ""
 	}
 	own, err1 := os.Readlink("/proc/thread-self/ns/net")

@@ -111,17 +111,22 @@ func logins(s *snapshot.Snapshot, m *zones.Map) []Flow {
 		}
 		for i := range s.Listeners.Sockets {
 			k := &s.Listeners.Sockets[i]
-			ssh := k.Port == 22 || slices.ContainsFunc(k.Owners, func(w snapshot.Owner) bool { return w.Comm == "sshd" || w.Comm == "dropbear" })
 			f := Flow{Iif: o.Interface, Proto: "tcp", Port: k.Port, Why: keptManaging}
 			if bounded(o) && len(o.From) > 0 {
 				f.Source = o.From[0]
 			}
-			if k.Proto == "tcp" && ssh && !slices.Contains(list, f) {
+			if servesSSH(k) && !slices.Contains(list, f) {
 				list = append(list, f)
 			}
 		}
 	}
 	return list
+}
+
+// servesSSH says of a listening socket that it is an SSH server's.
+func servesSSH(k *snapshot.Socket) bool {
+	return k.Proto == "tcp" && (k.Port == 22 ||
+		slices.ContainsFunc(k.Owners, func(w snapshot.Owner) bool { return w.Comm == "sshd" || w.Comm == "dropbear" }))
 }
 
 // infrastructure is ports whose loss takes more with it than the service: tunnels by which a host is
@@ -148,16 +153,19 @@ func arrives(s *snapshot.Snapshot, a netip.Addr) string {
 	return name
 }
 
-// administered says whether somebody could still log in past the baseline.
-func (p *Plan) administered(m *zones.Map) bool {
+// administered says whether somebody could still log in past the baseline: the management zone, whoever is
+// logged in, or whom --keep names for a port of an SSH server.
+func (p *Plan) administered(s *snapshot.Snapshot, m *zones.Map) bool {
 	return hasZone(m, zones.Management) || slices.ContainsFunc(p.Keeps, func(f Flow) bool {
-		return f.Why == keptSession || f.Why == keptAsked
+		return f.Why == keptSession || f.Why == keptAsked && slices.ContainsFunc(s.Listeners.Sockets, func(k snapshot.Socket) bool {
+			return servesSSH(&k) && f.Proto == "tcp" && f.Port == k.Port
+		})
 	})
 }
 
 // baseline adds the rules of a host that lets in only what it knows: its policy is drop.
 func (p *Plan) baseline(s *snapshot.Snapshot, m *zones.Map) {
-	if !p.administered(m) {
+	if !p.administered(s, m) {
 		p.Manual = append(p.Manual, Manual{
 			"default-deny", "the baseline of a host that lets in only what it knows", "words",
 			"no management zone is configured and nobody is logged in over SSH: the baseline would lock everybody out; " +
@@ -213,9 +221,8 @@ func (p *Plan) baseline(s *snapshot.Snapshot, m *zones.Map) {
 				}
 			}
 			accept(Rule{Chain: chainForward, Iif: o.Interface, Oif: o.Interface})
-			for _, port := range []int{53} { // names are resolved by the host for its workloads
-				accept(Rule{Chain: chainInput, Iif: o.Interface, Proto: "udp", Port: port})
-				accept(Rule{Chain: chainInput, Iif: o.Interface, Proto: "tcp", Port: port})
+			for _, proto := range []string{"udp", "tcp"} { // the host resolves names for its workloads
+				accept(Rule{Chain: chainInput, Iif: o.Interface, Proto: proto, Port: 53})
 			}
 		}
 	}

@@ -2,7 +2,8 @@
 //
 // A plan is one table of our own, inet ringfence, with narrow denials: never another tool's table,
 // never a flush. Each rule names the finding that it closes. What a packet filter cannot close is
-// listed with the file or command to change. Loading is in apply_linux.go.
+// written as files of the services, or listed with what to change. Prove shows what a plan does, Apply loads it
+// on trial, and a Store keeps what is confirmed.
 package remedy
 
 import (
@@ -104,7 +105,8 @@ type Options struct {
 	Drain bool
 }
 
-// managementPorts are never closed to everybody who could administer the host.
+// managementCheck says of a check that what it closes is how the host is administered: that is never closed
+// to everybody who could do so.
 func managementCheck(id string) bool { return strings.HasPrefix(id, "management/ssh-") }
 
 // Make plans. It never fails: a finding without a safe rule becomes manual work.

@@ -119,6 +119,8 @@ func (p *Proof) onModel(s *snapshot.Snapshot) error {
 		if err := p.onlyIntended(s); err != nil {
 			return err
 		}
+	} else {
+		p.note("model: of what else came in before, only what is kept was compared: the baseline closes the rest on purpose")
 	}
 	return p.keeps(s, after)
 }
@@ -355,12 +357,22 @@ func insideSources(texts []string, sources []netip.Prefix) bool {
 
 // keeps shows by single packets that what must go on working still arrives.
 func (p *Proof) keeps(before, after *snapshot.Snapshot) error {
-	old, now := trace.New(before), trace.New(after)
+	alone := *before
+	alone.NFTables.Ruleset = &ruleset.Ruleset{Stable: true, Tables: []ruleset.Table{p.table}}
+	old, now, ours := trace.New(before), trace.New(after), trace.New(&alone)
 	n := 0
 	for _, f := range p.plan.Keeps {
 		for _, k := range f.packets(before) {
 			was, is := old.Packet(k), now.Packet(k)
-			if was.Fate != trace.Local && was.Fate != trace.Forward {
+			switch was.Fate {
+			case trace.Local, trace.Forward:
+			case trace.Unknown: // then at least the plan itself must not be what stops it
+				if got := ours.Packet(k); got.Fate != trace.Local && got.Fate != trace.Forward {
+					return fmt.Errorf("%s cannot be shown to go on working: %s; with the plan alone: %s %s %s", f, was.Why, got.Fate, got.Rule, got.Why)
+				}
+				n++
+				continue
+			default:
 				continue // it does not work now either
 			}
 			if is.Fate != was.Fate || is.Oif != was.Oif {

@@ -7,7 +7,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ringfence/ringfence/finding"
+	"github.com/ringfence/ringfence/fixtures"
 	"github.com/ringfence/ringfence/ruleset"
+	"github.com/ringfence/ringfence/zones"
 )
 
 func TestParseFlow(t *testing.T) {
@@ -141,5 +144,28 @@ func TestAgainst(t *testing.T) {
 	}
 	if d := old.Against(nil); !strings.HasPrefix(d, "+table inet ringfence") || slices.ContainsFunc(strings.Split(strings.TrimSpace(d), "\n"), func(l string) bool { return l[0] != '+' }) {
 		t.Errorf("%q", d)
+	}
+}
+
+// TestBaselineLocksNobodyOut: the policy drop comes only where somebody can still log in.
+func TestBaselineLocksNobodyOut(t *testing.T) {
+	s := fixtures.Host()
+	outside := zones.Config{zones.External: {Interfaces: []string{"mgmt0", "ext0"}}}
+	for flow, loaded := range map[string]bool{"": false, "tcp/443": false, "udp/22": false, "tcp/22@192.0.2.7": true} {
+		opt := Options{Mode: DefaultDeny}
+		if flow != "" {
+			f, err := ParseFlow(flow)
+			if err != nil {
+				t.Fatal(err)
+			}
+			opt.Keep = []Flow{f}
+		}
+		p := Make(new(finding.Report), s, outside, opt)
+		if got := strings.Contains(p.Ruleset, "policy drop"); got != loaded {
+			t.Errorf("--keep %q: policy drop %v, want %v", flow, got, loaded)
+		}
+	}
+	if p := Make(new(finding.Report), s, zones.Config{zones.Management: {Interfaces: []string{"mgmt0"}}}, Options{Mode: DefaultDeny}); p.Mode != DefaultDeny {
+		t.Error("with a management zone there is no baseline")
 	}
 }

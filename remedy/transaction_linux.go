@@ -133,5 +133,5 @@ func (st *State) Drift(rs *ruleset.Ruleset) error { return compare(rs, Table, st
 
 // Keeps compares what must go on working on the host before and after.
 func (p *Proof) Keeps(before, after *snapshot.Snapshot) error {
-	return (&Proof{plan: p.plan}).keeps(before, after)
+	return (&Proof{plan: p.plan, table: p.table}).keeps(before, after)
 }

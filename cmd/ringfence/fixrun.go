@@ -349,6 +349,14 @@ func (e *env) keep(ctx context.Context, st *remedy.State, store remedy.Store, pe
 		fmt.Fprintf(e.stderr, "fix: loaded as table inet %s until the next boot; undo with: %s\n", remedy.Table, undo)
 		return nil
 	}
+	if store.Root == "" && !host.Systemd() {
+		if err := store.WriteRules(st.Plan); err != nil {
+			return unclear("loaded as table inet %s, but only until the next boot: %w; undo with: %s", remedy.Table, err, undo)
+		}
+		fmt.Fprintf(e.stderr, "fix: loaded as table inet %s until the next boot: systemd is not the init here, so have yours load %s; undo with: %s\n",
+			remedy.Table, store.RulesFile(), undo)
+		return nil
+	}
 	if err = persistPlan(ctx, store, st.Plan); err == nil {
 		st.Persisted = true
 		err = store.Save(st)
