@@ -30,6 +30,8 @@ type probe struct {
 	replica.Probe
 	aim aim
 	why string
+	// fate is what the model says becomes of it without the plan.
+	fate trace.Fate
 }
 
 // probeSet is the probes of a proof and who answers them behind the interfaces.
@@ -87,14 +89,16 @@ func (ps *probeSet) add(k *trace.Packet, a aim, why string) {
 	if k.Proto != "tcp" && k.Proto != "udp" {
 		return
 	}
-	if f := ps.tracer.Packet(k); f.Fate == trace.Forward {
+	f := ps.tracer.Packet(k)
+	if f.Fate == trace.Forward {
 		if to, err := netip.ParseAddrPort(f.To); err == nil {
 			ps.peers = append(ps.peers, replica.Endpoint{Iif: f.Oif, Proto: k.Proto, At: to})
 		}
 	}
 	ps.probes = append(ps.probes, probe{replica.Probe{
 		ID: len(ps.probes), From: k.In, Proto: k.Proto, Src: k.Src, Dst: netip.AddrPortFrom(k.Dst, k.Dport),
-	}, a, why})
+		Answered: a != mustClose,
+	}, a, why, f})
 }
 
 // closed is the packets that a drop is about, from one of its sources or from a neighbour that no other rule
@@ -188,11 +192,11 @@ func (ps *probeSet) outward(p *Plan) {
 			}
 			at := netip.AddrPortFrom(to, 7777)
 			ps.peers = append(ps.peers, replica.Endpoint{Iif: l.Name, Proto: "tcp", At: at})
-			pr := replica.Probe{ID: len(ps.probes), Proto: "tcp", Dst: at, Src: own.Addr()}
+			pr := replica.Probe{ID: len(ps.probes), Proto: "tcp", Dst: at, Src: own.Addr(), Answered: true}
 			if !ps.listens(sport) { // a port that is listened on cannot also be bound
 				pr.Sport = sport
 			}
-			ps.probes = append(ps.probes, probe{pr, mustKeep, "the host's own connections by " + l.Name})
+			ps.probes = append(ps.probes, probe{pr, mustKeep, "the host's own connections by " + l.Name, trace.Fate{}})
 		}
 	}
 }
@@ -229,12 +233,24 @@ func (ps *probeSet) sockets(s *snapshot.Snapshot) []snapshot.Socket {
 	return out
 }
 
+// arrives says whether the model expects an answer without the plan: a socket of the host or a peer behind
+// it has the packet. A replica that does not give one shows nothing of the host. A peer behind the interface
+// that the packet came from does not count: its answer need not pass the host, which then cannot undo what it
+// translated.
+func (k *probe) arrives() bool {
+	return k.fate.Fate == trace.Forward && k.fate.Oif != k.From || k.fate.Fate == trace.Local && k.fate.Socket != "none" && k.fate.Socket != trace.Unknown
+}
+
 // judge compares what the probes found without and with the plan.
 func (ps *probeSet) judge(res *Result, plan *Plan, p *Proof) error {
 	closed, never, kept := 0, 0, 0
 	for i := range ps.probes {
 		k := &ps.probes[i]
 		before := res.Before[k.ID]
+		if before != replica.Open && k.arrives() {
+			return fmt.Errorf("it is not as the host: %s from %s behind %q to %s is %s without the plan, where the model says %s %s",
+				k.Proto, k.Src, k.From, k.Dst, before, k.fate.Fate, k.fate.Socket)
+		}
 		for when, after := range map[string]string{"": res.After[k.ID], " after the neighbours were forgotten": res.Flushed[k.ID]} {
 			text := fmt.Sprintf("%s from %s behind %q to %s", k.Proto, k.Src, k.From, k.Dst)
 			switch {

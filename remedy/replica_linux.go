@@ -3,6 +3,7 @@ package remedy
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/mdlayher/netlink"
@@ -47,7 +48,11 @@ func RunReplica(ctx context.Context, job *Job, read func(context.Context) (*rule
 	if err := r.Ready(job.Probes); err != nil {
 		return nil, err
 	}
-	res := &Result{Before: r.Try(job.Probes)}
+	before := slices.Clone(job.Probes)
+	for i := range before {
+		before[i].Answered = true
+	}
+	res := &Result{Before: r.Try(before)}
 	if err := commit(0, trialOf(job.Plan, time.Hour)); err != nil {
 		return nil, fmt.Errorf("load the plan: %w", err)
 	}

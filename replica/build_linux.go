@@ -235,7 +235,7 @@ func (i *worldInit) open() (*world, error) {
 		w.mac = l.Attrs().HardwareAddr
 		for _, dst := range []string{"0.0.0.0/0", "::/0"} {
 			_, n, _ := net.ParseCIDR(dst)
-			if err := vnl.RouteAdd(&vnl.Route{LinkIndex: l.Attrs().Index, Dst: n, Scope: vnl.SCOPE_LINK}); err != nil {
+			if err := vnl.RouteAdd(&vnl.Route{LinkIndex: l.Attrs().Index, Dst: n, Scope: vnl.SCOPE_LINK, Priority: 2000}); err != nil {
 				return fmt.Errorf("route %s: %w", dst, err)
 			}
 		}
@@ -309,10 +309,43 @@ func (r *Replica) addresses() error {
 			}
 			if err := addAddr(l.Name, p); err != nil {
 				r.Omitted = append(r.Omitted, err.Error())
+				continue
+			}
+			if w := r.worlds[l.Name]; w != nil && !p.Addr().IsLinkLocalUnicast() {
+				if err := w.reach(p); err != nil {
+					return fmt.Errorf("behind %q: %w", l.Name, err)
+				}
 			}
 		}
 	}
 	return nil
+}
+
+// reach gives a world its routes: to the host's network on this interface straight, to everywhere else by
+// the host, so that answers to who is behind another interface find their way.
+func (w *world) reach(host netip.Prefix) error {
+	ipNet := func(p netip.Prefix) *net.IPNet {
+		return &net.IPNet{IP: p.Masked().Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}
+	}
+	return inside(w.ns, func() error {
+		l, err := vnl.LinkByName(w.dev)
+		if err != nil {
+			return err
+		}
+		near := &vnl.Route{LinkIndex: l.Attrs().Index, Dst: ipNet(host), Scope: vnl.SCOPE_LINK}
+		if err := vnl.RouteReplace(near); err != nil {
+			return fmt.Errorf("route %s: %w", host.Masked(), err)
+		}
+		everywhere := netip.PrefixFrom(netip.IPv6Unspecified(), 0)
+		if host.Addr().Is4() {
+			everywhere = netip.PrefixFrom(netip.IPv4Unspecified(), 0)
+		}
+		far := &vnl.Route{LinkIndex: l.Attrs().Index, Dst: ipNet(everywhere), Gw: host.Addr().AsSlice(), Flags: int(vnl.FLAG_ONLINK), Priority: 1}
+		if err := vnl.RouteReplace(far); err != nil {
+			return fmt.Errorf("route by %s: %w", host.Addr(), err)
+		}
+		return nil
+	})
 }
 
 // routes copies those that the addresses have not made already, and gives the gateways to the worlds.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"slices"
@@ -145,8 +146,21 @@ func (r *Replica) introduce(w *world, p *Probe) error {
 	})
 }
 
-// Try sends all probes at once, and tells how each ends, by its number.
+// Try sends all probes at once, and tells how each ends, by its number. Those whose answer is missed are sent
+// again: a busy machine can be late with one.
 func (r *Replica) Try(probes []Probe) map[int]string {
+	out := r.once(probes)
+	var again []Probe
+	for _, p := range probes {
+		if p.Answered && out[p.ID] != Open {
+			again = append(again, p)
+		}
+	}
+	maps.Copy(out, r.once(again))
+	return out
+}
+
+func (r *Replica) once(probes []Probe) map[int]string {
 	out := map[int]string{}
 	var mu sync.Mutex
 	var wg sync.WaitGroup

@@ -37,6 +37,8 @@ type Probe struct {
 	Src   netip.Addr     `json:"src"`
 	Sport int            `json:"sport,omitempty"`
 	Dst   netip.AddrPort `json:"dst"`
+	// Answered is whether an answer is expected: such a probe is sent once more where none came.
+	Answered bool `json:"answered,omitempty"`
 }
 
 // The outcomes of a probe.
