@@ -27,6 +27,29 @@ var traps = []trap{
 	} }`},
 	{"return in a base chain is the policy", `table inet a { chain i { type filter hook input priority 0; policy drop; tcp dport 22 return; accept
 	} }`},
+	{"fragments without conntrack", `table inet f { chain f { type filter hook forward priority 0; policy accept; udp dport 53 drop
+	tcp dport 443 reject with tcp reset; icmp type echo-request drop; exthdr frag exists meta l4proto icmpv6 drop
+	} chain i { type filter hook input priority 0; policy accept; udp dport 53 drop; tcp dport 22 drop
+	} chain po { type filter hook postrouting priority 0; ip frag-off & 0x1fff != 0 ip daddr 192.168.0.0/16 drop
+	} }`},
+	{"what is looked for in later fragments", `table inet f { map m { type inet_service : verdict; elements = { 53 : accept, 443 : accept, * : drop } }
+	chain f { type filter hook forward priority 0; policy accept; udp dport != 53 drop
+	tcp dport vmap @m
+	} chain i { type filter hook input priority 0; policy accept; meta l4proto udp udp sport != 443 drop
+	tcp dport != { 22, 80 } drop
+	} }`},
+	{"fragments with conntrack of another table", `table inet f { chain f { type filter hook forward priority 0; policy accept; udp dport 53 drop
+	exthdr frag exists drop
+	} chain i { type filter hook input priority 0; policy accept; udp dport 53 drop; tcp dport 22 drop
+	} chain p { type filter hook prerouting priority -300; ip frag-off & 0x3fff != 0 drop; frag more-fragments 1 drop
+	} }
+	table inet other { chain unused { ct state new
+	} }`},
+	{"fragments before they are put together", `table inet f { chain p { type filter hook prerouting priority -450; udp dport 53 notrack; tcp dport 22 drop
+	ip frag-off & 0x1fff != 0 ip saddr 203.0.113.0/24 drop
+	ip frag-off & 0x2000 != 0 ip saddr 10.10.0.0/24 drop; frag frag-off != 0 ip6 saddr fd10::/64 drop
+	} chain i { type filter hook input priority 0; policy accept; ct state untracked udp dport 53 drop
+	} }`},
 	{"goto does not come back", `table inet a {
 	chain c1 { goto c2
 	}

@@ -162,7 +162,7 @@ func (b *bedOracle) compareReach(name string, packets []*oracle.Packet, sum *rea
 			e.in = "docker0"
 		}
 		switch {
-		case p.Broadcast || entrances[e.in] == "":
+		case p.Broadcast || p.Frag != "" || entrances[e.in] == "":
 			continue
 		case p.Proto == 6 && p.Flags == 2:
 			e.proto = "tcp"
@@ -225,7 +225,7 @@ func shortCause(text string) string {
 func first(c []reach.Cause) []reach.Cause { return c[:min(len(c), 4)] }
 
 func (b *bedOracle) fate(name string, p *oracle.Packet) oracle.Fate {
-	b.next += 0x10001
+	b.next += 0x10001 // both halves are the packet's own: conntrack tells echo requests apart by the upper one
 	f, err := b.o.Ask(p, b.next)
 	if err != nil {
 		b.t.Fatalf("%s: %+v: %v", name, *p, err)

@@ -292,9 +292,11 @@ func (w *walk) fib() *fib {
 // flow is the flow of the packet as it is now.
 func (w *walk) flow() flow {
 	s := &w.skb
-	return flow{
-		src: s.src(), dst: s.dst(), iif: w.in, mark: s.mark, proto: s.proto, sport: s.port(0), dport: s.port(2),
+	fl := flow{src: s.src(), dst: s.dst(), iif: w.in, mark: s.mark, proto: s.proto}
+	if s.fragment == whole { // the flow dissector does not look for ports in fragments
+		fl.sport, fl.dport = s.port(0), s.port(2)
 	}
+	return fl
 }
 
 // fibExpr is the fib expression (nft_fib_ipv4.c, nft_fib_ipv6.c).

@@ -140,6 +140,8 @@ func (w *walk) runHook(k hookKey) verdictKind {
 		e := &entries[i]
 		var v verdict
 		switch e.kind {
+		case enDefrag:
+			v = w.defrag(e)
 		case enConntrack:
 			w.track()
 			continue

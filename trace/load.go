@@ -154,13 +154,26 @@ func (w *walk) payload(o *op, r *rule) verdict {
 		if s.tos && off <= 1 && (off+o.n > 1 || !s.v4) { // IPv6 has the class in both bytes
 			return w.unknownReg(o.dreg, o.n, "the type of service, which a rule changed")
 		}
+		if s.later() && off+o.n > s.thoff {
+			return w.beyond(o, r)
+		}
 	case 't':
+		if s.later() {
+			var ok bool
+			if b, unk, ok = s.transportOf(o); !ok {
+				return vNo
+			}
+			break
+		}
 		b, unk = s.nh[s.thoff:], s.unk[s.thoff:]
 	default:
+		if s.later() {
+			return vNo
+		}
 		return w.beyond(o, r)
 	}
 	if off < 0 || off+o.n > len(b) || off+o.n < off {
-		if o.base == 'l' {
+		if o.base == 'l' || o.base == 't' && s.later() && w.p.Data != "" {
 			return vNo
 		}
 		return w.beyond(o, r)
@@ -194,8 +207,14 @@ func (w *walk) payloadSet(p *ruleset.Payload, r *rule) verdict {
 	case ruleset.BaseLink:
 		b, unk = s.link, s.linkUnk
 	case ruleset.BaseTransport:
+		if s.later() {
+			return vNo
+		}
 		off += s.thoff
 	case ruleset.BaseInner:
+		if s.later() {
+			return vNo
+		}
 		return w.maybe(r, "whether the packet has data to change")
 	}
 	if at < 0 || n < 0 || at+n > regBytes {

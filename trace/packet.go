@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -35,6 +36,11 @@ type Packet struct {
 	// Ct is new, established, related, invalid or untracked; empty is what the packet would be as
 	// the first of its connection.
 	Ct string `json:"ct,omitempty"`
+	// Frag is which fragment of a datagram the packet is: first, middle or last; empty is a whole one.
+	// The ports and flags are those of the datagram, also where the fragment does not carry them.
+	Frag string `json:"frag,omitempty"`
+	// Data is the first bytes that a middle or last fragment carries, in hexadecimal; empty leaves them open.
+	Data string `json:"data,omitempty"`
 }
 
 // UnmarshalJSON reads a packet; the protocol is a name or a number, and other fields are refused.
@@ -141,6 +147,12 @@ func (p *Packet) Check() error {
 	if _, err := p.flagByte(); err != nil {
 		return err
 	}
+	if !slices.Contains(fragments, p.Frag) {
+		return fmt.Errorf("fragment %q: want first, middle or last", p.Frag)
+	}
+	if data, err := hex.DecodeString(p.Data); err != nil || len(data) > 0 && !fragmentOf(p.Frag).later() {
+		return fmt.Errorf("data %q: want bytes in hexadecimal, of a middle or last fragment", p.Data)
+	}
 	if _, ok := ctStates[p.Ct]; !ok {
 		return fmt.Errorf("conntrack state %q: want new, established, related, invalid or untracked", p.Ct)
 	}
@@ -172,7 +184,8 @@ func parseMAC(s string) []byte {
 
 // ParsePacket reads the text form: 'tcp 172.17.0.2:40000 > 10.0.0.1:22 syn'. IPv6 addresses with
 // ports stand in brackets; after them come TCP flags by name or letter, "type N" and "code N" of
-// ICMP, "mark N", "ct STATE", "smac ADDR" and "dmac ADDR".
+// ICMP, "mark N", "ct STATE", "smac ADDR", "dmac ADDR", "frag first|middle|last"
+// and "data HEX".
 func ParsePacket(in, text string) (*Packet, error) {
 	f := strings.Fields(text)
 	if len(f) < 4 || f[2] != ">" {
@@ -228,11 +241,11 @@ func (p *Packet) option(f []string) (int, error) {
 		n, err := number(32)
 		p.Mark = uint32(n)
 		return 2, err
-	case "ct", "smac", "dmac":
+	case "ct", "smac", "dmac", "frag", "data":
 		if len(f) < 2 {
 			return 0, fmt.Errorf("%s: a value is missing", word)
 		}
-		*map[string]*string{"ct": &p.Ct, "smac": &p.SMAC, "dmac": &p.DMAC}[word] = f[1]
+		*map[string]*string{"ct": &p.Ct, "smac": &p.SMAC, "dmac": &p.DMAC, "frag": &p.Frag, "data": &p.Data}[word] = f[1]
 		return 2, nil
 	}
 	letters := ""
@@ -281,6 +294,10 @@ type skb struct {
 	seen     bool   // by conntrack
 	tos      bool   // a rule changed the type of service
 	given    string // conntrack state that the question gives
+	fragment        // whole, or which part of a datagram
+	// data is what a later fragment carries, and which bits of it are open; the transport header in nh is
+	// that of its datagram.
+	data, dataUnk []byte
 }
 
 // word is a number with the bits of it that are not known.
@@ -292,6 +309,7 @@ func (s *skb) build(p *Packet, in *link) {
 	src, dst := p.Src.WithZone(""), p.Dst.WithZone("")
 	*s = skb{
 		v4: src.Is4(), proto: proto, mark: word{v: p.Mark}, given: p.Ct, nh: s.nh[:0], unk: s.unk[:0],
+		fragment: fragmentOf(p.Frag),
 	}
 	th, thUnk := transport(p, proto)
 	if s.v4 {
@@ -314,6 +332,7 @@ func (s *skb) build(p *Packet, in *link) {
 		s.unk = append(s.unk, make([]byte, 32)...)
 	}
 	s.nh, s.unk = append(s.nh, th...), append(s.unk, thUnk...)
+	s.splitOff(p)
 	s.linkHeader(p, in, dst)
 }
 
@@ -483,11 +502,15 @@ func (p *Packet) String() string {
 	case protoTCP:
 		flags, _ := p.flagByte()
 		if flags == flagBits['S'] {
-			return s + " syn"
+			s += " syn"
+		} else {
+			s += " " + *p.Flags
 		}
-		return s + " " + *p.Flags
 	case protoICMP, protoICMPv6:
-		return fmt.Sprintf("%s type %d code %d", s, p.icmpType(), p.Code)
+		s = fmt.Sprintf("%s type %d code %d", s, p.icmpType(), p.Code)
+	}
+	if p.Frag != "" {
+		s += " frag " + p.Frag
 	}
 	return s
 }

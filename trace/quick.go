@@ -103,10 +103,13 @@ func (w *walk) misses(tests []quick) bool {
 		off, n := int(q.off), int(q.n)
 		switch q.from {
 		case 't':
+			if s.later() {
+				return false
+			}
 			off += s.thoff
 			fallthrough
 		case 'n':
-			if off+n > len(s.nh) || s.tos && off < 2 {
+			if off+n > len(s.nh) || s.tos && off < 2 || s.later() && off+n > s.thoff {
 				return false
 			}
 			v, unk = loadWord(s.nh, off, n), loadWord(s.unk, off, n)

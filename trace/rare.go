@@ -28,7 +28,7 @@ func (w *walk) slow(o *op, r *rule) verdict {
 	case e.NAT != nil:
 		return w.nat(e.NAT, r)
 	case e.Reject != nil:
-		return verdict{kind: vReject}
+		return w.reject()
 	case e.Name == "notrack":
 		w.notrack()
 		return vNext
@@ -63,6 +63,14 @@ func (w *walk) slow(o *op, r *rule) verdict {
 		return vNo
 	}
 	return w.abort(r, e.Name+" is not understood")
+}
+
+// reject drops the packet and tells the sender; IPv4 does not answer a later fragment (nf_send_unreach).
+func (w *walk) reject() verdict {
+	if w.skb.v4 && w.skb.later() {
+		return verdict{kind: vDrop}
+	}
+	return verdict{kind: vReject}
 }
 
 func (w *walk) shift(b *ruleset.Bitwise, r *rule) verdict {
@@ -162,6 +170,13 @@ func (w *walk) exthdr(e *ruleset.Exthdr, r *rule) verdict {
 		return w.maybe(r, "whether the packet has the option that is changed")
 	case at < 0 || at+int(e.Len) > regBytes:
 		return w.abort(r, "a register that does not exist")
+	case e.Op == ruleset.ExthdrIPv6 && e.Type == protoFrag && !w.skb.v4 && w.skb.fragment != whole:
+		return w.fragExthdr(e, at)
+	case e.Op == ruleset.ExthdrTCP && w.skb.later() && e.Present:
+		w.regs.put8(at, 0)
+		return vNext
+	case e.Op == ruleset.ExthdrTCP && w.skb.later():
+		return vNo
 	case e.Op == ruleset.ExthdrTCP && w.skb.proto == protoTCP, e.Op > ruleset.ExthdrIPv4:
 		if e.Present {
 			w.regs.put8(at, uint8(w.choose(2, r, "whether the packet has a TCP option")))

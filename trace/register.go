@@ -19,6 +19,7 @@ type entryKind uint8
 
 const (
 	enChain entryKind = iota
+	enDefrag
 	enConntrack
 	enNAT
 	enLegacy
@@ -37,6 +38,7 @@ type hookEntry struct {
 
 // The priorities of the kernel's own hooks (enum nf_ip_hook_priorities).
 const (
+	prioDefrag    = -400
 	prioConntrack = -200
 	prioDstNAT    = -100
 	prioSrcNAT    = 100
@@ -124,6 +126,16 @@ func (t *Tracer) entries(k hookKey, families ...string) []hookEntry {
 		}
 		if k.hook == "prerouting" || k.hook == "output" {
 			add(hookEntry{kind: enConntrack, prio: prioConntrack})
+			legacy := ""
+			if es := t.legacyEntries(k); len(es) > 0 {
+				legacy = es[0].legacy
+			}
+			if on := t.defrags(families); on || legacy != "" {
+				if on {
+					legacy = ""
+				}
+				add(hookEntry{kind: enDefrag, prio: prioDefrag, legacy: legacy})
+			}
 		}
 	}
 	return list

@@ -251,7 +251,8 @@ func (w *walk) validSource(oif int) string {
 	if slices.ContainsFunc(w.fib4.rules, func(p policy) bool {
 		return p.IPProto != 0 || p.Sport != [2]int{} || p.Dport != [2]int{}
 	}) {
-		fl.proto, fl.sport, fl.dport = w.skb.proto, w.skb.port(2), w.skb.port(0)
+		now := w.flow()
+		fl.proto, fl.sport, fl.dport = now.proto, now.dport, now.sport
 	}
 	res := w.lookupRoute(w.fib4, &fl)
 	none := res.kind == rtnUnreachable || res.kind == rtnBlackhole || res.kind == rtnProhibit
@@ -320,6 +321,9 @@ func (w *walk) route6() Fate {
 // deliver is the input hook and the socket.
 func (w *walk) deliver() Fate {
 	w.say("routed to the host itself")
+	if w.skb.v4 { // ip_local_deliver; IPv6 does it after the input hook
+		w.skb.reassemble()
+	}
 	w.passed = mark{text: "route"}
 	if k := w.ipHook("input"); k != vAccept {
 		return w.refused(k)

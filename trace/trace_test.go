@@ -28,6 +28,7 @@ func TestPacketText(t *testing.T) {
 		"udp 10.0.0.1:1 > 10.0.0.2:53 mark 0x77 ct new": "udp 10.0.0.1:1 > 10.0.0.2:53",
 		"icmp 10.0.0.1 > 10.0.0.2 type 3 code 1":        "icmp 10.0.0.1 > 10.0.0.2 type 3 code 1",
 		"47 10.0.0.1 > 10.0.0.2":                        "47 10.0.0.1 > 10.0.0.2",
+		"udp 10.0.0.1:1 > 10.0.0.2:53 frag last":        "udp 10.0.0.1:1 > 10.0.0.2:53 frag last",
 	} {
 		p, err := ParsePacket("eth0", text)
 		if err != nil {
@@ -39,7 +40,7 @@ func TestPacketText(t *testing.T) {
 	for _, bad := range []string{
 		"", "tcp", "tcp 10.0.0.1 10.0.0.2", "tcp 10.0.0.1 > ::1", "xyz 10.0.0.1 > 10.0.0.2", "tcp 10.0.0.1:70000 > 10.0.0.2",
 		"tcp 10.0.0.1 > 10.0.0.2 sin", "icmp 10.0.0.1 > 10.0.0.2 type", "icmp 10.0.0.1 > 10.0.0.2 type 300", "tcp 10.0.0.1 > 10.0.0.2 ct odd",
-		"tcp 10.0.0.1 > 10.0.0.2 smac 00:11",
+		"tcp 10.0.0.1 > 10.0.0.2 smac 00:11", "tcp 10.0.0.1 > 10.0.0.2 frag", "tcp 10.0.0.1 > 10.0.0.2 frag second",
 	} {
 		if p, err := ParsePacket("eth0", bad); err == nil {
 			t.Errorf("%q: read as %v", bad, p)

@@ -14,7 +14,7 @@ func (w *walk) xt(x *ruleset.Xt, r *rule) verdict {
 	switch {
 	case d == nil && x.Target:
 		return w.abort(r, "iptables target "+x.Name+" is not understood")
-	case d == nil && slices.Contains(extensionHeaders, x.Name):
+	case d == nil && slices.Contains(extensionHeaders, x.Name) && (x.Name != "frag" || w.skb.fragment == whole):
 		return vNo // the packets of a question have none
 	case d == nil:
 		return w.maybe(r, "iptables match "+x.Name+" depends on more than the packet, or is not understood")
@@ -30,7 +30,7 @@ var extensionHeaders = []string{"rt", "frag", "hbh", "dst", "mh"}
 func (w *walk) xtTarget(d *ruleset.XtDecoded, r *rule) verdict {
 	switch {
 	case d.Reject:
-		return verdict{kind: vReject}
+		return w.reject()
 	case d.Notrack:
 		w.notrack()
 	case d.Queue:
@@ -117,6 +117,8 @@ func (w *walk) xtMatch(d *ruleset.XtDecoded, r *rule) verdict {
 		}
 	}
 	switch {
+	case s.later() && (d.Ports != nil || d.Multiport != nil || d.ICMP != nil):
+		return vNo // par->fragoff is not zero
 	case d.State != nil:
 		return decide((w.ctState()&d.State.Mask != 0) != d.State.Invert)
 	case d.Ports != nil:

@@ -242,6 +242,24 @@ type event struct {
 	payload []byte
 }
 
+// Forget empties conntrack: a packet whose addresses happen to be those of an earlier connection, as a
+// translation left them, would be taken for a part of it.
+func (o *Oracle) Forget() error {
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_NETFILTER)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	h := binary.NativeEndian.AppendUint32(nil, 20)
+	h = binary.NativeEndian.AppendUint16(h, unix.NFNL_SUBSYS_CTNETLINK<<8|2) // IPCTNL_MSG_CT_DELETE
+	h = binary.NativeEndian.AppendUint16(h, unix.NLM_F_REQUEST|unix.NLM_F_ACK)
+	h = append(h, make([]byte, 12)...) // of every family
+	if err := unix.Sendto(fd, h, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+		return err
+	}
+	return acknowledged(fd)
+}
+
 // events reads what the observers saw since the last call.
 func (o *Oracle) events(each func(*event)) error {
 	for {

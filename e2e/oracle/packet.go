@@ -3,6 +3,7 @@
 package oracle
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -23,6 +24,8 @@ type Packet struct {
 	SMAC         net.HardwareAddr // of TAP devices
 	Mark         uint32           // of local packets
 	Broadcast    bool             // the destination is a broadcast address on the link
+	// Frag asks for the fate of the first or the last fragment of the datagram; both are sent.
+	Frag string
 }
 
 // Fate is what the kernel did.
@@ -33,6 +36,7 @@ type Fate struct {
 }
 
 const (
+	protoFrag   = 44
 	protoICMP   = 1
 	protoTCP    = 6
 	protoUDP    = 17
@@ -50,27 +54,39 @@ func idOffset(proto uint8) int {
 
 // Ask injects a packet and reports its fate. Every packet needs a number of its own.
 func (o *Oracle) Ask(p *Packet, id uint32) (Fate, error) {
-	b := p.bytes(id)
+	parts := [][]byte{p.bytes(id)}
+	if p.Frag != "" {
+		parts = p.fragments(parts[0], id)
+	}
+	for _, b := range parts {
+		if err := o.inject(p, b); err != nil {
+			return Fate{}, err
+		}
+	}
+	return o.fate(p, id)
+}
+
+func (o *Oracle) inject(p *Packet, b []byte) error {
 	if p.In == "local" {
 		switch err := o.send(p, b); {
 		case errors.Is(err, unix.EPERM), errors.Is(err, unix.ENETUNREACH), errors.Is(err, unix.EHOSTUNREACH),
 			errors.Is(err, unix.EACCES), errors.Is(err, unix.EINVAL):
 		case err != nil:
-			return Fate{}, fmt.Errorf("send: %w", err)
+			return fmt.Errorf("send: %w", err)
 		}
-	} else {
-		d := o.devices[p.In]
-		if d == nil {
-			return Fate{}, fmt.Errorf("no device %s", p.In)
-		}
-		if d.L2 {
-			b = append(d.frame(p), b...)
-		}
-		if _, err := unix.Write(d.fd, b); err != nil {
-			return Fate{}, fmt.Errorf("write to %s: %w", p.In, err)
-		}
+		return nil
 	}
-	return o.fate(p, id)
+	d := o.devices[p.In]
+	if d == nil {
+		return fmt.Errorf("no device %s", p.In)
+	}
+	if d.L2 {
+		b = append(d.frame(p), b...)
+	}
+	if _, err := unix.Write(d.fd, b); err != nil {
+		return fmt.Errorf("write to %s: %w", p.In, err)
+	}
+	return nil
 }
 
 func (o *Oracle) fate(p *Packet, id uint32) (Fate, error) {
@@ -78,8 +94,11 @@ func (o *Oracle) fate(p *Packet, id uint32) (Fate, error) {
 	answered := false
 	seen := func(ip []byte) bool {
 		n, proto, ok := number(ip)
-		if !ok || proto != p.Proto || n != id {
+		if !ok || proto != p.Proto || n != id || p.Frag == "first" && partOf(ip) == "last" || p.Frag == "last" && partOf(ip) == "first" {
 			return false
+		}
+		if partOf(ip) == "last" {
+			return true
 		}
 		_, th, _ := header(ip) // an echo reply has the number of its request
 		return proto != protoICMP && proto != protoICMPv6 || th[0] == p.Type
@@ -116,6 +135,8 @@ func header(ip []byte) (proto uint8, th []byte, ok bool) {
 			return 0, nil, false
 		}
 		return ip[9], ip[n:], true
+	case len(ip) >= 48 && ip[0]>>4 == 6 && ip[6] == protoFrag:
+		return ip[40], ip[48:], true
 	case len(ip) >= 40 && ip[0]>>4 == 6:
 		return ip[6], ip[40:], true
 	}
@@ -137,7 +158,7 @@ func destination(ip []byte) string {
 	if ip[0]>>4 == 6 {
 		a, _ = netip.AddrFromSlice(ip[24:40])
 	}
-	if (proto == protoTCP || proto == protoUDP || proto == 132 || proto == 33 || proto == 136) && len(th) >= 4 {
+	if (proto == protoTCP || proto == protoUDP || proto == 132 || proto == 33 || proto == 136) && len(th) >= 4 && partOf(ip) != "last" {
 		return netip.AddrPortFrom(a, binary.BigEndian.Uint16(th[2:])).String()
 	}
 	return a.String()
@@ -147,7 +168,7 @@ func destination(ip []byte) string {
 // it.
 func answers(ip []byte, p *Packet, id uint32) bool {
 	proto, th, ok := header(ip)
-	if !ok || len(th) < 8 {
+	if !ok || len(th) < 8 || partOf(ip) != "" {
 		return false
 	}
 	switch {
@@ -188,6 +209,15 @@ func (d *Device) frame(p *Packet) []byte {
 
 func (p *Packet) bytes(id uint32) []byte {
 	th := p.transport(id)
+	if p.Frag != "" {
+		if n := -len(th) & 7; n > 0 {
+			th = append(th, make([]byte, n)...)
+		}
+		th = append(th, LastData(id)...)
+		if p.Proto == protoUDP {
+			binary.BigEndian.PutUint16(th[4:], uint16(len(th)))
+		}
+	}
 	src, dst := p.Src.AsSlice(), p.Dst.AsSlice()
 	p.checksum(th, src, dst)
 	if p.Src.Is4() {
@@ -271,4 +301,68 @@ func (o *Oracle) send(p *Packet, b []byte) error {
 		return unix.Sendto(fd, b, 0, &unix.SockaddrInet4{Addr: p.Dst.As4()})
 	}
 	return unix.Sendto(fd, b, 0, &unix.SockaddrInet6{Addr: p.Dst.As16()})
+}
+
+// LastData is what the last fragment carries: the packet's number, wherever it is looked for.
+func LastData(id uint32) []byte {
+	return bytes.Repeat(binary.BigEndian.AppendUint32(nil, id), 4)
+}
+
+// fragments cuts a datagram before its last 16 bytes.
+func (p *Packet) fragments(b []byte, id uint32) [][]byte {
+	head := 20
+	if !p.Src.Is4() {
+		head = 40
+	}
+	data := b[head:]
+	cut := len(data) - 16
+	var out [][]byte
+	for _, part := range []struct {
+		data []byte
+		off  int
+		more bool
+	}{{data[:cut], 0, true}, {data[cut:], cut, false}} {
+		h := append([]byte(nil), b[:head]...)
+		if p.Src.Is4() {
+			bits := uint16(part.off / 8)
+			if part.more {
+				bits |= 0x2000
+			}
+			binary.BigEndian.PutUint16(h[2:], uint16(head+len(part.data)))
+			binary.BigEndian.PutUint16(h[4:], uint16(id))
+			binary.BigEndian.PutUint16(h[6:], bits)
+			h[10], h[11] = 0, 0
+			binary.BigEndian.PutUint16(h[10:], fold(sum(h, 0)))
+		} else {
+			bits := uint16(part.off)
+			if part.more {
+				bits |= 1
+			}
+			h[6] = protoFrag
+			binary.BigEndian.PutUint16(h[4:], uint16(8+len(part.data)))
+			h = append(h, p.Proto, 0)
+			h = binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint16(h, bits), id)
+		}
+		out = append(out, append(h, part.data...))
+	}
+	return out
+}
+
+// partOf says which fragment an IP packet is: first, last, or "" for a whole one.
+func partOf(ip []byte) string {
+	var bits uint16
+	switch {
+	case len(ip) >= 20 && ip[0]>>4 == 4:
+		bits = binary.BigEndian.Uint16(ip[6:]) & 0x3fff
+		bits = bits<<3 | bits>>13
+	case len(ip) >= 48 && ip[0]>>4 == 6 && ip[6] == protoFrag:
+		bits = binary.BigEndian.Uint16(ip[42:])
+	}
+	switch {
+	case bits>>3 != 0:
+		return "last"
+	case bits&1 != 0:
+		return "first"
+	}
+	return ""
 }

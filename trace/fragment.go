@@ -1,0 +1,196 @@
+package trace
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/hex"
+	"slices"
+
+	"github.com/ringfence/ringfence/ruleset"
+)
+
+// fragment says which part of a datagram a packet is.
+type fragment uint8
+
+const (
+	whole fragment = iota
+	firstPart
+	middlePart
+	lastPart
+)
+
+// fragments are the names that a question gives, in the order of the constants.
+var fragments = []string{"", "first", "middle", "last"}
+
+func fragmentOf(name string) fragment { return fragment(max(slices.Index(fragments, name), 0)) }
+
+// later says whether the transport header is in another fragment.
+func (f fragment) later() bool { return f > firstPart }
+
+// moreFragments and fragOffset are the fields of IPv4 (IP_MF, IP_OFFSET).
+const (
+	moreFragments = 0x2000
+	fragOffset    = 0x1fff
+)
+
+// fragHeader is the length of the fragment header of IPv6, and its number (RFC 8200, 4.5).
+const (
+	fragHeader = 8
+	protoFrag  = 44
+)
+
+// splitOff makes a whole datagram the fragment that the question asks about.
+func (s *skb) splitOff(p *Packet) {
+	if s.fragment == whole {
+		return
+	}
+	if s.later() {
+		s.data, _ = hex.DecodeString(p.Data)
+		s.dataUnk = make([]byte, len(s.data))
+		if len(s.data) == 0 {
+			const most = 16 // as far as loads of a few bytes look
+			s.data, s.dataUnk = make([]byte, most), bytes.Repeat([]byte{0xff}, most)
+		}
+	}
+	// The offset counts in units of eight bytes. Of a later fragment it is not zero, else it is open.
+	var bits, open uint16
+	switch s.fragment {
+	case firstPart:
+		bits = moreFragments
+	case middlePart:
+		bits, open = moreFragments|1, fragOffset&^1
+	default:
+		bits, open = 1, fragOffset&^1
+	}
+	if s.v4 {
+		binary.BigEndian.PutUint16(s.nh[6:], bits)
+		binary.BigEndian.PutUint16(s.unk[6:], open)
+		return
+	}
+	h := make([]byte, fragHeader)
+	h[0] = s.proto
+	unk := []byte{0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff}
+	binary.BigEndian.PutUint16(h[2:], bits<<3|bits/moreFragments)
+	binary.BigEndian.PutUint16(unk[2:], open<<3)
+	s.nh[6] = protoFrag
+	s.nh, s.unk = slices.Insert(s.nh, 40, h...), slices.Insert(s.unk, 40, unk...)
+	s.thoff += fragHeader
+}
+
+// reassemble makes the fragment the datagram that it is a part of. What becomes of one fragment is from
+// here on what becomes of them all.
+func (s *skb) reassemble() {
+	if s.fragment == whole {
+		return
+	}
+	s.fragment = whole
+	if s.v4 {
+		s.nh[6], s.nh[7] = 0, 0
+		s.unk[6], s.unk[7] = 0x40, 0
+		return
+	}
+	s.nh[6] = s.proto
+	s.nh, s.unk = slices.Delete(s.nh, 40, 40+fragHeader), slices.Delete(s.unk, 40, 40+fragHeader)
+	s.thoff -= fragHeader
+}
+
+// defrag is the hook that puts fragments together for conntrack (ipv4_conntrack_defrag, ipv6_defrag).
+func (w *walk) defrag(e *hookEntry) verdict {
+	s := &w.skb
+	accept := verdict{kind: vAccept}
+	if s.fragment == whole || s.untrack || s.ct != nil {
+		return accept
+	}
+	if e.legacy != "" && w.choose(2, nil, "whether "+e.legacy+" has fragments put together was not read") == 1 {
+		return accept
+	}
+	filtered := slices.ContainsFunc(w.path, func(m mark) bool { return m.rule != nil || m.chain != nil })
+	if filtered && w.choose(2, nil, "whether the other fragments of the datagram get this far") == 1 {
+		w.last = mark{text: "fragment"}
+		return verdict{kind: vDrop}
+	}
+	w.say("waits for the other fragments of its datagram")
+	s.reassemble()
+	return accept
+}
+
+// transportOf is what a load from the transport header of a later fragment reads: an ordinary one ends the
+// rule (nft_payload_eval), but those of one, two or four aligned bytes take another way that does not ask
+// (nft_payload_fast_eval, seen in Linux 6.18). Of IPv4 they read the fragment's data as if it were the
+// header, of IPv6 the IPv6 header from its first byte on (ipv6_find_hdr leaves the offset at zero).
+func (s *skb) transportOf(o *op) (b, unk []byte, ok bool) {
+	switch {
+	case o.n != 1 && o.n != 2 && o.n != 4 || o.off%o.n != 0:
+		return nil, nil, false
+	case s.v4:
+		return s.data, s.dataUnk, true
+	}
+	return s.nh, s.unk, true
+}
+
+// fragExthdr answers a question about the fragment header of IPv6 (nft_exthdr_ipv6_eval).
+func (w *walk) fragExthdr(e *ruleset.Exthdr, at int) verdict {
+	s := &w.skb
+	if e.Present {
+		w.regs.put8(at, 1)
+		return vNext
+	}
+	off, n := int(e.Offset), int(e.Len)
+	if off < 0 || n < 0 || off+n > fragHeader {
+		return vNo
+	}
+	w.regs.putUnk(at, s.nh[40+off:40+off+n], s.unk[40+off:40+off+n])
+	if w.regs.dirty {
+		w.why[at/4] = "header bytes that the question leaves open"
+	}
+	return vNext
+}
+
+// defrags says whether the ruleset makes the kernel put fragments of a family together before its rules
+// run: every expression that needs conntrack does, wherever it stands (nf_ct_netns_get), and those that
+// look for sockets (nf_defrag_ipv4_enable).
+func (t *Tracer) defrags(families []string) bool {
+	for _, tab := range t.tables {
+		if !slices.Contains(families, tab.src.Family) {
+			continue
+		}
+		for i := range tab.src.Chains {
+			c := &tab.src.Chains[i]
+			if c.Base != nil && c.Base.Type == "nat" && !tab.src.Dormant {
+				return true
+			}
+			for j := range c.Rules {
+				if slices.ContainsFunc(c.Rules[j].Exprs, needsConntrack) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+func needsConntrack(e ruleset.Expr) bool {
+	m := e.More()
+	switch {
+	case e.Ct != nil, e.NAT != nil, m.Connlimit != nil, m.Offload != "", m.Synproxy != nil, m.Socket != nil:
+		return true
+	case e.Xt != nil:
+		return slices.Contains(xtConntrackUsers, e.Xt.Name)
+	case m.Objref != nil:
+		return slices.Contains(conntrackObjects, m.Objref.Type)
+	case m.Dynset != nil:
+		return slices.ContainsFunc(m.Dynset.Exprs, needsConntrack)
+	}
+	return false
+}
+
+// conntrackObjects are the kinds of objects that switch conntrack on.
+var conntrackObjects = []uint32{
+	ruleset.ObjectHelper, ruleset.ObjectConnlimit, ruleset.ObjectTimeout, ruleset.ObjectExpect, ruleset.ObjectSynproxy,
+}
+
+// xtConntrackUsers are the iptables extensions that switch conntrack on, or reassembly alone.
+var xtConntrackUsers = []string{
+	"conntrack", "state", "connmark", "connlimit", "connbytes", "connlabel", "helper", "cluster", "CT", "NOTRACK", "CONNMARK",
+	"CONNSECMARK", "SNAT", "DNAT", "MASQUERADE", "REDIRECT", "NETMAP", "SYNPROXY", "socket", "TPROXY",
+}
