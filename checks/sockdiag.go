@@ -22,6 +22,8 @@ import (
 const (
 	sockDiagByFamily = 20
 	inetDiagSKV6Only = 11
+	inetDiagMark     = 15
+	inetDiagSockopt  = 22
 	inetDiagProtocol = 3 // INET_DIAG_REQ_PROTOCOL
 	unixDiagName     = 0
 	stateEstablished = 1
@@ -223,6 +225,12 @@ func parseInet(k socketKind, b []byte, device func(int) string) (snapshot.Socket
 		switch {
 		case a.Type == inetDiagSKV6Only && len(a.Data) >= 1 && sk.Family == 6:
 			sk.V6Only = a.Data[0] != 0
+		case a.Type == inetDiagSockopt && len(a.Data) >= 1: // struct inet_diag_sockopt, a bit each
+			transparent := a.Data[0]&(1<<5) != 0
+			sk.Transparent = &transparent
+		case a.Type == inetDiagMark && len(a.Data) >= 4:
+			mark := binary.NativeEndian.Uint32(a.Data)
+			sk.Mark = &mark
 		}
 	}
 	return sk, true

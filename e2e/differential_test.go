@@ -20,6 +20,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/ringfence/ringfence/checks"
 	"github.com/ringfence/ringfence/e2e/oracle"
 	"github.com/ringfence/ringfence/host"
@@ -73,6 +75,8 @@ ip route add throw 198.18.3.0/24; ip -6 route add blackhole fd66::/64; ip -6 rou
 ip route add default dev mgmt0 table 100; ip -6 route add default dev mgmt0 table 100
 ip rule add fwmark 0x77 table 100 priority 1000; ip -6 rule add fwmark 0x77 table 100 priority 1000
 ip rule add from 192.0.2.0/24 lookup 100 priority 1001
+ip rule add fwmark 0x55 table 111 priority 1002; ip -6 rule add fwmark 0x55 table 111 priority 1002
+ip route add local default dev lo table 111; ip -6 route add local default dev lo table 111
 sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 net.ipv4.conf.all.rp_filter=0
 for i in mgmt0 ext0 docker0 lo default; do sysctl -qw net.ipv4.conf.$i.rp_filter=0; done
 sysctl -qw net.ipv4.conf.tun1.rp_filter=1 net.ipv4.conf.docker0.route_localnet=1
@@ -149,6 +153,35 @@ func (b *bedOracle) listen() {
 		}
 		b.udp = append(b.udp, l)
 		b.t.Cleanup(func() { l.Close() })
+	}
+	b.transparent()
+}
+
+// transparent makes the sockets that rules with tproxy look for.
+func (b *bedOracle) transparent() {
+	for a, opt := range map[string][2]int{"0.0.0.0:9000": {syscall.SOL_IP, unix.IP_TRANSPARENT}, "[::1]:9001": {syscall.SOL_IPV6, unix.IPV6_TRANSPARENT}} {
+		lc := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) (err error) {
+			if e := c.Control(func(fd uintptr) {
+				if err = unix.SetsockoptInt(int(fd), opt[0], opt[1], 1); err == nil {
+					err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_MARK, 0x33)
+				}
+			}); e != nil {
+				return e
+			}
+			return err
+		}}
+		l, err := lc.Listen(b.t.Context(), "tcp", a)
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		b.tcp = append(b.tcp, l)
+		b.t.Cleanup(func() { l.Close() })
+		p, err := lc.ListenPacket(b.t.Context(), "udp", a)
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		b.udp = append(b.udp, p)
+		b.t.Cleanup(func() { p.Close() })
 	}
 }
 
@@ -491,7 +524,7 @@ func packets(r *rand.Rand, n int, rules string) []*oracle.Packet {
 			}
 		}
 	}
-	ports := []int{22, 80, 443, 8080, 53, 161, 1, 65535, 8443}
+	ports := []int{22, 80, 443, 8080, 53, 161, 1, 65535, 8443, 9000, 9001}
 	for _, m := range portText.FindAllStringSubmatch(rules, -1) {
 		for _, s := range m[1:] {
 			if k, err := strconv.Atoi(s); err == nil && k > 1 && k < 65535 {

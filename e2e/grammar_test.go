@@ -50,6 +50,21 @@ var traps = []trap{
 	ip frag-off & 0x2000 != 0 ip saddr 10.10.0.0/24 drop; frag frag-off != 0 ip6 saddr fd10::/64 drop
 	} chain i { type filter hook input priority 0; policy accept; ct state untracked udp dport 53 drop
 	} }`},
+	{"tproxy hands packets to transparent sockets", `table inet t { chain p { type filter hook prerouting priority mangle; policy accept
+	meta nfproto ipv4 tcp dport 80 tproxy ip to 127.0.0.1:9000 meta mark set 0x55 accept
+	meta nfproto ipv4 udp dport 53 tproxy ip to :9000 meta mark set 0x55 accept
+	meta nfproto ipv6 tcp dport { 80, 443 } tproxy ip6 to [::1]:9001 meta mark set 0x55 accept
+	tcp dport 8443 tproxy to :9000 meta mark set 0x55 drop
+	udp dport 161 tproxy to :22 drop
+	tcp dport 443 tproxy to :9000 drop
+	} chain i { type filter hook input priority 0; socket transparent 1 tcp dport 80 meta mark 0x55 ip saddr 203.0.113.9 drop
+	} }`},
+	{"sockets that take packets", `table inet t { chain p { type filter hook prerouting priority mangle; policy accept
+	tcp dport 22 socket wildcard 1 drop; tcp dport 9000 socket transparent 1 meta mark set 0x77; tcp dport 9000 socket transparent 0 drop
+	tcp dport 80 socket transparent 1 drop; tcp dport 8443 socket wildcard 0 drop; tcp dport 9001 socket mark 0x33 drop
+	udp dport { 53, 623 } socket wildcard 0 drop; icmp type echo-request socket transparent 0 drop
+	} chain i { type filter hook input priority 0; policy drop; socket transparent 0 accept; udp dport 9000 socket mark 0x33 accept
+	} }`},
 	{"goto does not come back", `table inet a {
 	chain c1 { goto c2
 	}

@@ -140,7 +140,7 @@ func (m *Model) askInOrder(q *Question, o Origin, v4, reversed, proof bool) Answ
 // that they come in by.
 func (m *Model) askOne(q *Question, o Origin, v4, reversed, proof bool) (*engine, *snapshot.Link, Answer) {
 	e := m.newEngine()
-	e.reversed, e.keep, e.state = reversed, proof, ctStates[q.State]
+	e.reversed, e.keep, e.state, e.local = reversed, proof, ctStates[q.State], o.Local
 	no := func(why string) Answer {
 		return Answer{Verdict: Unreachable, StoppedBy: []Cause{{Text: why}}, Certificate: []Proof{{
 			Question: Region{In: m.linkName(o), V4: v4, Empty: true}, Cubes: []ProofCube{{By: Cause{Text: why}}},

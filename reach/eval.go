@@ -211,6 +211,8 @@ func (m *machine) expr(c *ruleset.Chain, r *ruleset.Rule, e *ruleset.Expr, st st
 		return nil, nil, []cube{st.cube} // no link layer header: the load fails
 	case e.Payload != nil && !e.Payload.Set:
 		st.regs = st.regs.set(e.Payload.Dreg, m.payload(&st.cube, e.Payload))
+	case e.Meta != nil && !e.Meta.Set && !m.local && ofProcess(e.Meta.Key):
+		return nil, nil, []cube{st.cube} // nobody's socket yet: the load fails
 	case e.Meta != nil && !e.Meta.Set:
 		st.regs = st.regs.set(e.Meta.Dreg, m.meta(&st.cube, e.Meta.Key))
 	case e.Meta != nil:
@@ -275,6 +277,11 @@ func (m *machine) expr(c *ruleset.Chain, r *ruleset.Rule, e *ruleset.Expr, st st
 		return nil, matched, missed
 	}
 	return nil, []state{st}, nil
+}
+
+// ofProcess says whether a meta key is of the process that sends a packet.
+func ofProcess(key uint32) bool {
+	return key == ruleset.MetaSkuid || key == ruleset.MetaSkgid || key == ruleset.MetaCgroup
 }
 
 // linkless says whether packets have no link layer header here: those of the host itself, and of

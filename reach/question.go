@@ -423,6 +423,7 @@ func (w *Sweep) fromHost(proto uint64) *Sweep {
 	if w.socket.Device != "" && w.socket.Device != link.Name {
 		return w.stoppedBy("the socket is bound to device " + w.socket.Device)
 	}
+	w.e.local = true
 	// One address of each interval stands for it: 127.0.0.1 and the host's own addresses.
 	var live []cube
 	for _, i := range w.bound {

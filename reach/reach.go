@@ -148,6 +148,7 @@ type engine struct {
 	question     cube        // as it was asked, before what cannot matter was left out
 	sliced       [nFields]set
 	state        uint64 // of conntrack, once it has seen the packets
+	local        bool   // a process of the host sends them
 }
 
 // stoppedBy is packets of the question and what stopped them.

@@ -13,8 +13,8 @@ func (m *machine) xt(c *ruleset.Chain, r *ruleset.Rule, x *ruleset.Xt, st state,
 	if d == nil && slices.Contains([]string{"rt", "frag", "hbh", "dst", "mh"}, x.Name) {
 		return nil, nil, []cube{st.cube} // the packets of a question have no IPv6 extension headers
 	}
-	if d == nil {
-		why := "iptables extension " + x.Name + " is not understood"
+	if d == nil || d.TProxy != nil {
+		why := "iptables extension " + x.Name + " is not followed"
 		if x.Target { // it can accept, drop, change the packet or do nothing
 			m.undecided = append(m.undecided, m.doubtful(c, r, cube{}, why).doubts...)
 		}
@@ -66,6 +66,16 @@ func (m *machine) xt(c *ruleset.Chain, r *ruleset.Rule, x *ruleset.Xt, st state,
 		return nil, []state{st}, nil
 	case d.Pkttype != nil: // the questions are about unicast: PACKET_HOST
 		if (d.Pkttype.Type == 0) != d.Pkttype.Invert {
+			return nil, []state{st}, nil
+		}
+		return nil, nil, []cube{st.cube}
+	case d.Owner != nil && !m.local: // owner_mt without a socket
+		if d.Owner.Match == d.Owner.Invert {
+			return nil, []state{st}, nil
+		}
+		return nil, nil, []cube{st.cube}
+	case d.DSCP != nil: // the type of service is 0
+		if (d.DSCP.Value == 0) != d.DSCP.Invert {
 			return nil, []state{st}, nil
 		}
 		return nil, nil, []cube{st.cube}

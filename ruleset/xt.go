@@ -26,6 +26,10 @@ type XtDecoded struct {
 	Pkttype   *XtPkttype   `json:"pkttype,omitempty"`
 	Physdev   *XtPhysdev   `json:"physdev,omitempty"`
 	TTL       *XtTTL       `json:"ttl,omitempty"`
+	Socket    *XtSocket    `json:"socket,omitempty"`
+	TProxy    *XtTProxy    `json:"tproxy,omitempty"`
+	Owner     *XtOwner     `json:"owner,omitempty"`
+	DSCP      *XtDSCP      `json:"dscp,omitempty"`
 	Notrack   bool         `json:"notrack,omitempty"`
 	Queue     bool         `json:"queue,omitempty"`
 	TOS       bool         `json:"tos,omitempty"` // changes the type of service and goes on
@@ -168,6 +172,36 @@ type XtTTL struct {
 	Value uint8  `json:"value"`
 }
 
+// XtSocket matches packets that a socket of the host takes: not one bound to any address, unless NoWildcard;
+// only a transparent one with Transparent.
+type XtSocket struct {
+	Transparent bool `json:"transparent,omitempty"`
+	NoWildcard  bool `json:"noWildcard,omitempty"`
+	RestoreMark bool `json:"restoreMark,omitempty"`
+}
+
+// XtTProxy hands packets to the transparent socket at an address (4 or 16 bytes, zero: the interface's) and port
+// (0: the packet's), and marks them.
+type XtTProxy struct {
+	Addr Hex    `json:"addr"`
+	Port uint16 `json:"port,omitempty"`
+	Mark uint32 `json:"mark,omitempty"`
+	Mask uint32 `json:"mask,omitempty"`
+}
+
+// XtOwner matches the process that sends a packet. Match and Invert are XT_OWNER_* bits.
+type XtOwner struct {
+	Match  uint8 `json:"match"`
+	Invert uint8 `json:"invert,omitempty"`
+}
+
+// XtDSCP compares bits of the type of service, by the dscp or tos match.
+type XtDSCP struct {
+	Value  uint8 `json:"value"`
+	Mask   uint8 `json:"mask"`
+	Invert bool  `json:"invert,omitempty"`
+}
+
 // XtPhysdev matches bridge ports. Mask and Invert are XT_PHYSDEV_OP_* bits: 1 in, 2 out, 4 bridged,
 // 8 is-in, 16 is-out.
 type XtPhysdev struct {
@@ -245,6 +279,20 @@ func decodeRareMatch(name string, rev uint32, b []byte) *XtDecoded {
 		return &XtDecoded{RPFilter: &XtRPFilter{
 			Loose: b[0]&1 != 0, ValidMark: b[0]&2 != 0, AcceptLocal: b[0]&4 != 0, Invert: b[0]&8 != 0,
 		}}
+	case name == "nfacct": // counts
+		return &XtDecoded{Continue: true}
+	case name == "socket" && (rev == 0 || rev <= 3 && len(b) >= 1):
+		x := &XtSocket{}
+		if rev > 0 {
+			x.Transparent, x.NoWildcard, x.RestoreMark = b[0]&1 != 0, b[0]&2 != 0, b[0]&4 != 0
+		}
+		return &XtDecoded{Socket: x}
+	case name == "owner" && rev == 1 && len(b) >= 18: // struct xt_owner_match_info
+		return &XtDecoded{Owner: &XtOwner{Match: b[16], Invert: b[17]}}
+	case name == "dscp" && rev == 0 && len(b) >= 2: // the upper six bits
+		return &XtDecoded{DSCP: &XtDSCP{Value: b[0] << 2, Mask: 0xfc, Invert: b[1] != 0}}
+	case name == "tos" && rev == 1 && len(b) >= 3:
+		return &XtDecoded{DSCP: &XtDSCP{Value: b[1], Mask: b[0], Invert: b[2] != 0}}
 	case name == "pkttype" && rev == 0 && len(b) >= 8:
 		return &XtDecoded{Pkttype: &XtPkttype{Type: ne.Uint32(b), Invert: ne.Uint32(b[4:]) != 0}}
 	case (name == "ttl" || name == "hl") && rev == 0 && len(b) >= 2 && b[0] < 4:
@@ -332,6 +380,14 @@ func decodeTarget(name string, rev uint32, b []byte) *XtDecoded {
 		return &XtDecoded{TOS: true}
 	case name == "NOTRACK" || name == "CT" && len(b) >= 2 && ne.Uint16(b)&1 != 0:
 		return &XtDecoded{Notrack: true}
+	case name == "TPROXY" && rev == 1 && len(b) >= 26: // xt_tproxy_target_info_v1
+		return &XtDecoded{TProxy: &XtTProxy{
+			Mask: ne.Uint32(b), Mark: ne.Uint32(b[4:]), Addr: clone(b[8:24]), Port: binary.BigEndian.Uint16(b[24:]),
+		}}
+	case name == "TPROXY" && rev == 0 && len(b) >= 14:
+		return &XtDecoded{TProxy: &XtTProxy{
+			Mask: ne.Uint32(b), Mark: ne.Uint32(b[4:]), Addr: clone(b[8:12]), Port: binary.BigEndian.Uint16(b[12:]),
+		}}
 	case name == "NFQUEUE":
 		return &XtDecoded{Queue: true}
 	case name == "CONNMARK" && (rev == 1 || rev == 2 && len(b) >= 15 && b[14] == 0) && len(b) >= 13 && b[12] <= 2:

@@ -205,13 +205,18 @@ type SocketFamily struct {
 // Socket is a listening or bound socket. Proto is tcp, udp, udplite, sctp, mptcp, raw, packet,
 // unix or vsock.
 type Socket struct {
-	Netns    uint64  `json:"netns"`
-	Proto    string  `json:"proto"`
-	Family   int     `json:"family,omitempty"` // 4 or 6 for IP
-	Addr     string  `json:"addr,omitempty"`
-	Port     int     `json:"port,omitempty"` // of raw: the IP protocol; of packet: the EtherType
-	Device   string  `json:"device,omitempty"`
-	V6Only   bool    `json:"v6only,omitempty"`
+	Netns  uint64 `json:"netns"`
+	Proto  string `json:"proto"`
+	Family int    `json:"family,omitempty"` // 4 or 6 for IP
+	Addr   string `json:"addr,omitempty"`
+	Port   int    `json:"port,omitempty"` // of raw: the IP protocol; of packet: the EtherType
+	Device string `json:"device,omitempty"`
+	V6Only bool   `json:"v6only,omitempty"`
+	// Transparent is IP_TRANSPARENT of an IP socket: it takes packets for addresses that are not the
+	// host's. Left out where the kernel does not tell (before 5.10).
+	Transparent *bool `json:"transparent,omitempty"`
+	// Mark is SO_MARK, left out where it was not told: that needs CAP_NET_ADMIN.
+	Mark     *uint32 `json:"mark,omitempty"`
 	Path     string  `json:"path,omitempty"`
 	Abstract bool    `json:"abstract,omitempty"`
 	Type     string  `json:"type,omitempty"` // of unix: stream, dgram, seqpacket

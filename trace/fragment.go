@@ -147,8 +147,8 @@ func (w *walk) fragExthdr(e *ruleset.Exthdr, at int) verdict {
 }
 
 // defrags says whether the ruleset makes the kernel put fragments of a family together before its rules
-// run: every expression that needs conntrack does, wherever it stands (nf_ct_netns_get), and those that
-// look for sockets (nf_defrag_ipv4_enable).
+// run: every expression that needs conntrack does, wherever it stands (nf_ct_netns_get), and so do tproxy and
+// the socket match of iptables (nf_defrag_ipv4_enable), but not the socket expression of nft.
 func (t *Tracer) defrags(families []string) bool {
 	for _, tab := range t.tables {
 		if !slices.Contains(families, tab.src.Family) {
@@ -172,7 +172,7 @@ func (t *Tracer) defrags(families []string) bool {
 func needsConntrack(e ruleset.Expr) bool {
 	m := e.More()
 	switch {
-	case e.Ct != nil, e.NAT != nil, m.Connlimit != nil, m.Offload != "", m.Synproxy != nil, m.Socket != nil:
+	case e.Ct != nil, e.NAT != nil, m.Connlimit != nil, m.Offload != "", m.Synproxy != nil:
 		return true
 	case e.Xt != nil:
 		return slices.Contains(xtConntrackUsers, e.Xt.Name)

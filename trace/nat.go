@@ -21,13 +21,16 @@ const (
 
 // nat carries out a translation of the first packet of a connection.
 func (w *walk) nat(n *ruleset.NAT, r *rule) verdict {
-	if n.Family == 2 && !w.skb.v4 || n.Family == 10 && w.skb.v4 {
+	other := n.Family == 2 && !w.skb.v4 || n.Family == 10 && w.skb.v4
+	switch {
+	case n.Kind == "tproxy" && other:
+		return vNo
+	case n.Kind == "tproxy":
+		return w.tproxy(n, r)
+	case other:
 		return vNext // not for this family (nft_nat_inet_eval)
 	}
 	c := w.skb.ct
-	if n.Kind == "tproxy" {
-		return w.tproxy(n, r)
-	}
 	if c == nil {
 		return verdict{kind: vAccept}
 	}
@@ -355,43 +358,4 @@ func (w *walk) natOrder(e *hookEntry) []*chain {
 		i = j
 	}
 	return order
-}
-
-// tproxy hands the packet to a transparent socket where there is one; else the rule ends
-// (nft_tproxy_eval_v4).
-func (w *walk) tproxy(n *ruleset.NAT, r *rule) verdict {
-	s := &w.skb
-	if s.proto != protoTCP && s.proto != protoUDP {
-		return vNo
-	}
-	if w.region != nil && (w.open('d') || w.openPort(2)) {
-		return w.maybe(r, splitField('q'))
-	}
-	addr, port := s.dst(), s.port(2)
-	if n.AddrMin != 0 {
-		a, ok := w.natAddr(&ruleset.NAT{Kind: "dnat", AddrMin: n.AddrMin}, r)
-		if !ok {
-			return verdict{kind: vStolen}
-		}
-		addr = a
-	} else if w.in != nil {
-		list := w.in.v4
-		if !s.v4 {
-			list = w.in.v6
-		}
-		if len(list) > 0 {
-			addr = list[0]
-		}
-	}
-	if n.PortMin != 0 {
-		at := regOffset(n.PortMin)
-		if at < 0 || w.regs.unknown(at, 2) {
-			return w.abort(r, "tproxy to a port that is not known")
-		}
-		port = binary.BigEndian.Uint16(w.regs.v[at:])
-	}
-	if w.socketAt(addr, port) == nil {
-		return vNo
-	}
-	return w.maybe(r, "whether the socket is transparent")
 }

@@ -282,9 +282,12 @@ func (w *walk) settled() bool {
 	if w.uniform('d') {
 		return true
 	}
-	w.abort(nil, splitField('d'))
+	w.narrow('d')
 	return false
 }
+
+// narrow ends the walk of a region with the field to narrow.
+func (w *walk) narrow(f byte) verdict { return w.abort(nil, splitField(f)) }
 
 // openSource says of a check of the source that it cannot be made for the whole region: it is taken
 // both ways, and the result is whether the packet passes.

@@ -1,6 +1,7 @@
 package trace
 
 import (
+	"encoding/binary"
 	"net/netip"
 
 	"github.com/ringfence/ringfence/ruleset"
@@ -87,15 +88,189 @@ func (w *walk) socketExpr(e *ruleset.SocketKey, r *rule) verdict {
 	if at < 0 {
 		return w.abort(r, "a register that does not exist")
 	}
-	s := &w.skb
-	if w.region != nil && (w.open('d') || w.openPort(2)) {
-		return w.maybe(r, splitField('q'))
+	sk, v := w.socketHere(r)
+	if v != vNext {
+		return v
 	}
-	if s.proto != protoTCP && s.proto != protoUDP || w.socketAt(s.dst(), s.port(2)) == nil {
-		if w.skb.given == "established" || w.unread {
-			return w.maybe(r, "whether a socket takes the packet")
+	switch {
+	case e.Key == socketTransparent && sk.Transparent != nil:
+		w.regs.put8(at, flagByte(*sk.Transparent))
+	case e.Key == socketMark && sk.Mark != nil:
+		w.regs.put32(at, *sk.Mark)
+	case e.Key == socketWildcard:
+		w.regs.put8(at, flagByte(sk.addr.IsUnspecified()))
+	default:
+		return w.unknownReg(at, 8, "a property of the socket that takes the packet")
+	}
+	return vNext
+}
+
+// The properties of a socket (enum nft_socket_keys).
+const (
+	socketTransparent = 0
+	socketMark        = 1
+	socketWildcard    = 2
+)
+
+func flagByte(on bool) uint8 {
+	if on {
+		return 1
+	}
+	return 0
+}
+
+// socketHere is the socket that takes the packet as it is now (nft_socket_do_lookup). The rule ends
+// where there is none.
+func (w *walk) socketHere(r *rule) (*socket, verdict) {
+	s := &w.skb
+	switch {
+	case s.taker != nil:
+		return s.taker, vNext
+	case w.local && w.hook == "output":
+		return nil, w.abort(r, "the socket that sends the packet")
+	case s.proto != protoTCP && s.proto != protoUDP:
+		if s.given == "" || s.given == "new" {
+			return nil, vNo
 		}
+		return nil, w.abort(r, "whether a socket takes the packet")
+	case s.given == "established", s.given == "related", w.unread, s.later(): // a later fragment has no ports, and they are read all the same
+		if w.choose(2, r, "whether a socket takes the packet") == 0 {
+			return nil, vNo
+		}
+		return nil, w.abort(r, "which socket takes the packet")
+	}
+	if f := w.openSocket(); f != 0 {
+		return nil, w.narrow(f)
+	}
+	if sk := w.socketAt(s.dst(), s.port(2)); sk != nil {
+		return sk, vNext
+	}
+	return nil, vNo
+}
+
+// openSocket is the field that has to be narrowed before it is known which socket takes the packets of a region,
+// or 0 where they all come to the same.
+func (w *walk) openSocket() byte {
+	if w.region == nil {
+		return 0
+	}
+	if w.openPort(2) && w.someSocket() {
+		return 'q'
+	}
+	p := w.region.Dst
+	for i := range w.sockets {
+		sk := &w.sockets[i]
+		a := sk.addr.Unmap()
+		if w.open('d') && sk.proto == w.skb.proto && sk.Port == int(w.skb.port(2)) && !a.IsUnspecified() && p.Contains(a) {
+			return 'd'
+		}
+	}
+	return 0
+}
+
+// tproxy hands the packet to a transparent socket where there is one; else the rule ends
+// (nft_tproxy_eval_v4).
+func (w *walk) tproxy(n *ruleset.NAT, r *rule) verdict {
+	s := &w.skb
+	if s.proto != protoTCP && s.proto != protoUDP {
 		return vNo
 	}
-	return w.unknownReg(at, 8, "a property of the socket that takes the packet")
+	var addr netip.Addr
+	if n.AddrMin != 0 {
+		a, ok := w.natAddr(&ruleset.NAT{Kind: "dnat", AddrMin: n.AddrMin}, r)
+		if !ok {
+			return verdict{kind: vStolen}
+		}
+		addr = a
+	}
+	port := uint16(0)
+	if n.PortMin != 0 {
+		at := regOffset(n.PortMin)
+		if at < 0 || w.regs.unknown(at, 2) {
+			return w.abort(r, "tproxy to a port that is not known")
+		}
+		port = binary.BigEndian.Uint16(w.regs.v[at:])
+	}
+	switch took, v := w.giveTo(addr, port, r); {
+	case v != vNext:
+		return v
+	case took:
+		return vNext
+	}
+	return vNo
+}
+
+// giveTo gives the packet to the transparent socket at an address and port, where there is one. Left out, the
+// address is the first of the incoming interface (nf_tproxy_laddr4) and the port the packet's own.
+func (w *walk) giveTo(addr netip.Addr, port uint16, r *rule) (took bool, v verdict) {
+	s := &w.skb
+	if s.given == "established" || w.unread || s.later() || w.in == nil {
+		return false, w.abort(r, "whether a socket takes the packet")
+	}
+	if !addr.IsValid() || addr.IsUnspecified() {
+		list := w.in.v4
+		if !s.v4 {
+			list = w.in.v6
+		}
+		switch {
+		case len(list) > 0:
+			addr = list[0]
+		case w.open('d'):
+			return false, w.narrow('d')
+		default:
+			addr = s.dst()
+		}
+	}
+	if port == 0 {
+		if port = s.port(2); w.openPort(2) {
+			return false, w.narrow('q')
+		}
+	}
+	sk := w.socketAt(addr, port)
+	switch {
+	case sk == nil:
+		return false, vNext
+	case sk.Transparent == nil:
+		return false, w.abort(r, "whether the socket "+sk.name+" is transparent was not read")
+	case !*sk.Transparent:
+		return false, vNext
+	}
+	s.taker = sk
+	return true, vNext
+}
+
+// xtSocket is the match of iptables (socket_match, xt_socket.c).
+func (w *walk) xtSocket(x *ruleset.XtSocket, r *rule) verdict {
+	sk, v := w.socketHere(r)
+	switch {
+	case v != vNext:
+		return v
+	case x.Transparent && sk.Transparent == nil:
+		return w.maybe(r, "whether the socket "+sk.name+" is transparent was not read")
+	}
+	transparent := !x.Transparent || *sk.Transparent
+	wildcard := !x.NoWildcard && sk.addr.IsUnspecified()
+	if x.RestoreMark && !wildcard && transparent {
+		if sk.Mark == nil {
+			return w.abort(r, "the mark of the socket "+sk.name)
+		}
+		w.skb.mark = word{v: *sk.Mark}
+	}
+	return decide(!wildcard && transparent)
+}
+
+// xtTProxy is the target of iptables: without a transparent socket the packet is dropped (tproxy_tg4).
+func (w *walk) xtTProxy(x *ruleset.XtTProxy, r *rule) verdict {
+	addr, _ := netip.AddrFromSlice(w.width(x.Addr))
+	took, v := w.giveTo(addr, x.Port, r)
+	switch {
+	case v != vNext:
+		return v
+	case !took:
+		return verdict{kind: vDrop}
+	}
+	m := &w.skb.mark
+	m.v = m.v&^x.Mask ^ x.Mark
+	m.unk &^= x.Mask
+	return verdict{kind: vAccept}
 }

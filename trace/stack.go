@@ -115,6 +115,9 @@ func (w *walk) receive() Fate {
 	if k := w.ipHook("prerouting"); k != vAccept {
 		return w.refused(k)
 	}
+	if s.taker != nil && w.in.Kind == "bridge" && w.callsIPTables() {
+		s.taker = nil // the hook ran inside the bridge; ip_rcv_core lets go of the socket after that
+	}
 	if !w.settled() {
 		return Fate{}
 	}
@@ -331,6 +334,8 @@ func (w *walk) deliver() Fate {
 	s := &w.skb
 	f := Fate{Fate: Local, To: endpointText(s.dst(), s.port(2), s.hasPorts()), Socket: "none", Rule: w.passed.String()}
 	switch sk := w.socketAt(s.dst(), s.port(2)); {
+	case s.taker != nil:
+		f.Socket = s.taker.name
 	case sk != nil:
 		f.Socket = sk.name
 	case w.unread && s.hasPorts():
@@ -342,8 +347,12 @@ func (w *walk) deliver() Fate {
 	return f
 }
 
-// forward is the forward hook and the way out.
+// forward is the forward hook and the way out. A packet that has a socket already is not forwarded
+// (ip_forward, ip6_forward).
 func (w *walk) forward(res result) Fate {
+	if w.skb.taker != nil {
+		return w.drop("tproxy")
+	}
 	w.out, w.nextHop = res.oif, res.via
 	w.say("routed to %s", res.oif.Name)
 	w.passed = mark{text: "route"}

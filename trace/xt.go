@@ -35,6 +35,8 @@ func (w *walk) xtTarget(d *ruleset.XtDecoded, r *rule) verdict {
 		w.notrack()
 	case d.Queue:
 		return verdict{kind: vQueue}
+	case d.TProxy != nil:
+		return w.xtTProxy(d.TProxy, r)
 	case d.TOS:
 		w.skb.tos = true
 	case d.Mark != nil:
@@ -150,6 +152,12 @@ func (w *walk) xtMatch(d *ruleset.XtDecoded, r *rule) verdict {
 		return w.xtPhysdev(d.Physdev, r)
 	case d.TTL != nil:
 		return w.xtTTL(d.TTL, r)
+	case d.Socket != nil:
+		return w.xtSocket(d.Socket, r)
+	case d.Owner != nil:
+		return w.xtOwner(d.Owner, r)
+	case d.DSCP != nil:
+		return w.xtDSCP(d.DSCP, r)
 	}
 	return vNext // comment
 }
@@ -291,6 +299,23 @@ func (w *walk) xtTTL(p *ruleset.XtTTL, r *rule) verdict {
 	}
 	n := w.skb.nh[at]
 	return decide(map[string]bool{"==": n == p.Value, "!=": n != p.Value, "<": n < p.Value, ">": n > p.Value}[p.Op])
+}
+
+// xtOwner asks who sends the packet (owner_mt): of one that came in nobody is known, and it matches only
+// where each question is inverted.
+func (w *walk) xtOwner(x *ruleset.XtOwner, r *rule) verdict {
+	if w.local {
+		return w.maybe(r, "the process that sends it")
+	}
+	return decide(x.Match == x.Invert)
+}
+
+// xtDSCP compares bits of the type of service, which is 0 unless a rule changed it.
+func (w *walk) xtDSCP(x *ruleset.XtDSCP, r *rule) verdict {
+	if w.skb.tos {
+		return w.maybe(r, "the type of service, which a rule changed")
+	}
+	return decide((x.Value == 0) != x.Invert)
 }
 
 // xtPhysdev asks for bridge ports; a packet that is not bridged has none (physdev_mt).
