@@ -224,13 +224,14 @@ func (e *engine) starts(q *Question, o Origin, v4 bool, proto uint64) (list []cu
 	if o.Local {
 		return e.localStarts(c, o, v4)
 	}
-	in = e.snap.Network.Link(o.Iif)
+	in = e.enter(o.Iif)
 	switch {
 	case in == nil:
 		return nil, nil, "the interface does not exist"
 	case !in.Up:
 		return nil, in, "the interface is down"
 	}
+	o.Iif = in.Index
 	c.sets[fIif] = single(num(uint64(o.Iif)))
 	c.sets[fSaddr] = e.Model.sources(o, v4)
 	if c.sets[fSaddr].empty() {

@@ -40,10 +40,7 @@ type Proof struct {
 // certificate writes down what was stopped, as the packets were sent: before any translation. Packets
 // that were followed several ways, for a doubt, are in it once.
 func (e *engine) certificate(whole cube, in *snapshot.Link) Proof {
-	name := "local"
-	if in != nil {
-		name = in.Name
-	}
+	name := e.entry(in)
 	p := Proof{Question: whole.region(name), Cubes: []ProofCube{}}
 	var loose []cube
 	for _, s := range e.proof {

@@ -2,6 +2,8 @@ package reach
 
 import (
 	"slices"
+
+	"github.com/ringfence/ringfence/snapshot"
 )
 
 func sortIntervals(s set) {
@@ -93,6 +95,8 @@ type cube struct {
 	loose bool
 	// snat: the source was translated; keptSport: but not its port.
 	snat, keptSport bool
+
+	port *snapshot.Link // of the bridge that it came in by, where that matters
 
 	doubts []Cause // what was assumed on the way here
 	trail  []Cause // the rules that accepted on the way here

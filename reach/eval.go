@@ -288,6 +288,10 @@ func ofProcess(key uint32) bool {
 // interfaces that have none, such as tunnels.
 func (m *machine) linkless(c *cube) bool {
 	l := m.snap.Network.Link(int(c.sets[fIif][0].lo.lo))
+	if m.outgoing() {
+		l = m.sender(c)
+		return l == nil || l.Hardware == 65534
+	}
 	return l == nil || l.Hardware == 65534 || m.hook == "output"
 }
 

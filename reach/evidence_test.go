@@ -52,7 +52,7 @@ func TestAnswersHaveEvidence(t *testing.T) {
 			c.Base.Devices = []string{"vethw1"}
 			only(s, ruleset.Table{Family: "netdev", Name: "n", Chains: []ruleset.Chain{c}})
 			q.To = Target{Oifs: []int{s.Network.LinkNamed("docker0").Index}}
-		}, Unknown, "below docker0"},
+		}, Unknown, "the port of docker0 that leads to the neighbour"},
 		"the mark of an established connection": {func(s *snapshot.Snapshot, q *Question) {
 			only(s, ruleset.Table{Family: "inet", Name: "n", Chains: []ruleset.Chain{
 				chainOf("input", 0, "filter", "drop", compare(ctMark, ruleset.Hex{7, 0, 0, 0}, "accept")),

@@ -13,6 +13,9 @@ func (e *engine) follow(live []cube, in *snapshot.Link, o Origin, fib *fib) ([]a
 	if o.Local {
 		return e.followLocal(live, fib)
 	}
+	if live, err = e.upThrough(live, in, fib.v4); err != nil {
+		return nil, err
+	}
 	if live, err = e.hook("ingress", fib.v4, in.Name, live); err != nil {
 		return nil, err
 	}
@@ -97,7 +100,10 @@ func (e *engine) leave(live []cube, oif int, v4 bool) ([]cube, error) {
 	if l == nil {
 		return live, nil
 	}
-	return e.hook("egress", v4, l.Name, live)
+	if live, err = e.hook("egress", v4, l.Name, live); err != nil {
+		return nil, err
+	}
+	return e.outBy(live, l, v4)
 }
 
 // routes is the routes of packets that came in. IPv6 looks up link-local destinations on the interface

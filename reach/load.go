@@ -18,6 +18,9 @@ type headerPart struct {
 // linkHeader is the Ethernet header: for the host, from anybody.
 func (m *machine) linkHeader(c *cube) []headerPart {
 	l := m.snap.Network.Link(int(c.sets[fIif][0].lo.lo))
+	if m.outgoing() {
+		l = m.sender(c)
+	}
 	if l == nil || l.Hardware != 1 {
 		return nil
 	}
@@ -25,7 +28,21 @@ func (m *machine) linkHeader(c *cube) []headerPart {
 	if !c.v4 {
 		ether = []byte{0x86, 0xdd}
 	}
-	return []headerPart{{6, 6, fSmac, nil, nil}, {12, 2, 0, ether, nil}}
+	if m.outgoing() { // from the interface, to a neighbour whose address is not known
+		parts := []headerPart{{12, 2, 0, ether, nil}}
+		if mac := hardware(l); mac != nil {
+			parts = append(parts, headerPart{6, 6, 0, mac, nil})
+		}
+		return parts
+	}
+	parts := []headerPart{{6, 6, fSmac, nil, nil}, {12, 2, 0, ether, nil}}
+	if b := m.bridgeOf(l); b != nil {
+		l = b
+	}
+	if mac := hardware(l); mac != nil {
+		parts = append(parts, headerPart{0, 6, 0, mac, nil})
+	}
+	return parts
 }
 
 // payload loads packet bytes. The packets of a question are not fragmented, carry no IP options and
@@ -100,6 +117,12 @@ func (m *machine) meta(c *cube, key uint32) value {
 	case ruleset.MetaL4proto:
 		return c.load(fProto, 0, 1)
 	case ruleset.MetaNfproto:
+		switch m.table.Family { // NFPROTO_BRIDGE, NFPROTO_NETDEV
+		case ruleset.FamilyBridge:
+			return constant([]byte{7})
+		case ruleset.FamilyNetdev:
+			return constant([]byte{5})
+		}
 		if c.v4 {
 			return constant([]byte{2})
 		}
@@ -112,12 +135,23 @@ func (m *machine) meta(c *cube, key uint32) value {
 	case ruleset.MetaMark:
 		return c.load(fMark, 0, 4)
 	case ruleset.MetaIiftype: // of where the packet is now (see package trace)
-		if m.hook == "postrouting" || m.hook == "egress" {
+		if m.hook == "postrouting" || m.outgoing() {
 			return m.link(c.sets[fOif], key)
 		}
 		return m.link(c.sets[fIif], key)
 	case ruleset.MetaIif, ruleset.MetaIifname, ruleset.MetaIifgroup, ruleset.MetaIifkind:
+		if m.outgoing() { // nothing is known of where it came from (nf_hook_egress, br_dev_xmit)
+			return m.link(single(num(0)), key)
+		}
 		return m.link(c.sets[fIif], key)
+	case ruleset.MetaBriIifname, ruleset.MetaBriOifname:
+		f := fIif
+		if key == ruleset.MetaBriOifname {
+			f = fOif
+		}
+		if b := m.bridgeOf(m.snap.Network.Link(int(c.sets[f][0].lo.lo))); b != nil && c.sets[f].singleton() {
+			return constant(ifname(b.Name))
+		}
 	case ruleset.MetaOif, ruleset.MetaOifname, ruleset.MetaOiftype, ruleset.MetaOifgroup, ruleset.MetaOifkind:
 		return m.link(c.sets[fOif], key-1) // every oif key follows its iif key
 	case ruleset.MetaPkttype:
@@ -164,6 +198,9 @@ func (m *machine) link(idx set, key uint32) value {
 // ct loads a conntrack key of the first packet of a connection. Before conntrack (priority -200)
 // there is no entry: the state is then invalid, and every other key ends the rule (nft_ct_get_eval).
 func (m *machine) ct(c *cube, e *ruleset.Ct) (value, bool) {
+	if m.table.Family == ruleset.FamilyBridge { // a hook of its own, where the kernel has it (nf_conntrack_bridge)
+		return unknown(16, "conntrack on a bridge"), true
+	}
 	if e.Key == ruleset.CtState {
 		return c.load(fCtState, 0, 4), true
 	}

@@ -69,13 +69,14 @@ func (m *Model) walkInOrder(o Origin, s *snapshot.Socket, v4 bool, ports set, bu
 	if o.Local {
 		return w.fromHost(proto)
 	}
-	w.in = m.snap.Network.Link(o.Iif)
+	w.in = w.e.enter(o.Iif)
 	switch {
 	case w.in == nil || !w.in.Up:
 		return w.stoppedBy("the interface is down")
 	case s.Device != "" && s.Device != w.in.Name && !m.isMaster(w.in, s.Device):
 		return w.stoppedBy("the socket is bound to device " + s.Device)
 	}
+	o.Iif = w.in.Index
 	start := m.packet(v4, proto)
 	start.sets[fIif] = single(num(uint64(o.Iif)))
 	start.sets[fSaddr] = m.sources(o, v4)
@@ -261,8 +262,11 @@ func (m *Model) translates() bool {
 // toHost takes packets from an interface through the hooks to the point where a socket gets them.
 func (e *engine) toHost(in []cube, iif *snapshot.Link, fib *fib) ([]cube, error) {
 	v4 := fib.v4
-	live, err := e.hook("ingress", v4, iif.Name, in)
+	live, err := e.upThrough(in, iif, v4)
 	if err != nil {
+		return nil, err
+	}
+	if live, err = e.hook("ingress", v4, iif.Name, live); err != nil {
 		return nil, err
 	}
 	live = e.admitted(live, iif, v4)

@@ -147,8 +147,9 @@ type engine struct {
 	proof        []stoppedBy // them
 	question     cube        // as it was asked, before what cannot matter was left out
 	sliced       [nFields]set
-	state        uint64 // of conntrack, once it has seen the packets
-	local        bool   // a process of the host sends them
+	state        uint64         // of conntrack, once it has seen the packets
+	local        bool           // a process of the host sends them
+	port         *snapshot.Link // of a bridge, that the question is about
 }
 
 // stoppedBy is packets of the question and what stopped them.
@@ -380,8 +381,7 @@ func (e *engine) baseChains(hook string, v4 bool, dev string) (filters, nats []b
 var stacked = []string{"vlan", "macvlan", "ipvlan", "macsec"}
 
 // surroundings returns the doubts about what happens to packets of an interface at ingress or egress
-// outside the hooks that are modelled: before them, beside them, on the interfaces below it, and to
-// bridged frames.
+// outside the hooks that are modelled: before them, beside them, and on the interfaces below it.
 func (e *engine) surroundings(index int, hook string) []Cause {
 	var list []Cause
 	links := []*snapshot.Link{e.snap.Network.Link(index)}
@@ -397,7 +397,7 @@ func (e *engine) surroundings(index int, hook string) []Cause {
 		if l == nil {
 			continue
 		}
-		if filters, _ := e.baseChains(hook, true, l.Name); i > 0 && len(filters) > 0 {
+		if filters, _ := e.baseChains(hook, true, l.Name); i > 0 && len(filters) > 0 && (links[0] == nil || links[0].Kind != "bridge") {
 			list = append(list, Cause{Text: "chains at " + hook + " of " + l.Name + ", below " + links[0].Name})
 		}
 		if l.XDP && hook == "ingress" {
@@ -407,35 +407,12 @@ func (e *engine) surroundings(index int, hook string) []Cause {
 			list = append(list, Cause{Text: "traffic control on " + l.Name + ": " + strings.Join(l.TC, ", ")})
 		}
 	}
-	if links[0] != nil && links[0].Kind == "bridge" {
-		list = append(list, e.bridgeFilters()...)
-	}
 	if links[0] != nil && links[0].Kind == "vrf" {
 		list = append(list, Cause{Text: links[0].Name + " is a VRF"})
 	}
-	return list
-}
-
-// bridgeFilters are base chains of the bridge family that a frame meets before it gets to the host.
-func (e *engine) bridgeFilters() []Cause {
-	var list []Cause
-	if e.snap.NFTables.Ruleset == nil {
-		return nil
-	}
-	for i := range e.snap.NFTables.Ruleset.Tables {
-		t := &e.snap.NFTables.Ruleset.Tables[i]
-		if t.Family != ruleset.FamilyBridge || t.Dormant {
-			continue
-		}
-		for j := range t.Chains {
-			b := t.Chains[j].Base
-			if b != nil && (b.Hook == "prerouting" || b.Hook == "input" || b.Hook == "ingress") &&
-				(len(t.Chains[j].Rules) > 0 || b.Policy == ruleset.Drop) {
-				list = append(list, Cause{
-					Family: t.Family, Table: t.Name, Chain: t.Chains[j].Name,
-					Text: "frames pass a bridge filter first",
-				})
-			}
+	if links[0] != nil && links[0].Master != 0 {
+		if m := e.snap.Network.Link(links[0].Master); m != nil && m.Kind == "vrf" {
+			list = append(list, Cause{Text: links[0].Name + " belongs to the VRF " + m.Name})
 		}
 	}
 	return list
@@ -460,7 +437,7 @@ func (e *engine) conclude(arrived []cube, err error, in *snapshot.Link, proto st
 	}
 	a := Answer{Verdict: Unknown, Because: append(slices.Clone(e.general), e.undecided...)}
 	for i := range arrived[:min(len(arrived), maxDoubtful)] {
-		a.Doubtful = append(a.Doubtful, *arrived[i].witness(in, proto))
+		a.Doubtful = append(a.Doubtful, *e.witness(&arrived[i], in, proto))
 	}
 	if len(a.Because) > 0 {
 		return a
@@ -484,7 +461,7 @@ func (e *engine) conclude(arrived []cube, err error, in *snapshot.Link, proto st
 		}
 	}
 	if best >= 0 {
-		return Answer{Verdict: Reachable, Witness: arrived[best].witness(in, proto), Path: arrived[best].trail}
+		return Answer{Verdict: Reachable, Witness: e.witness(&arrived[best], in, proto), Path: arrived[best].trail}
 	}
 	// What is least in doubt names what would decide.
 	for i := range arrived {

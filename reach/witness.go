@@ -71,6 +71,18 @@ func hostPart(s set) u128 {
 	return s[0].lo
 }
 
+// witness names the interface as the question does, or the port of a bridge where that matters.
+func (e *engine) witness(c *cube, in *snapshot.Link, proto string) *Packet {
+	p := c.witness(in, proto)
+	switch {
+	case c.port != nil:
+		p.In = c.port.Name
+	case in != nil:
+		p.In = e.entry(in)
+	}
+	return p
+}
+
 // special is addresses that make an odd witness: loopback, link-local, multicast and broadcast.
 func special(v4 bool) set {
 	prefixes := []string{"fe80::/10", "::/127", "ff00::/8"}

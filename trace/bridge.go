@@ -33,6 +33,20 @@ func (w *walk) bridgePort(port, bridge *link) Fate {
 	return w.receive()
 }
 
+// bridgedPrerouting is prerouting in the middle of the bridge's own (br_nf_pre_routing). It is not run again
+// for a packet that goes up to the host (ip_sabotage_in).
+func (w *walk) bridgedPrerouting() verdict {
+	port := w.in
+	bridge := w.links[port.Master]
+	if bridge == nil || !w.callsIPTables() {
+		return verdict{kind: vAccept}
+	}
+	w.in, w.before = bridge, true
+	k := w.ipHook("prerouting")
+	w.in, w.hook, w.family = port, "prerouting", 'b'
+	return verdict{kind: k}
+}
+
 // bridgeIn is the way of a frame through the bridge up to the host.
 func (w *walk) bridgeIn(port, bridge *link) (Fate, bool) {
 	w.in, w.out = port, nil
@@ -48,19 +62,14 @@ func (w *walk) bridgeIn(port, bridge *link) (Fate, bool) {
 // switched is a frame from port to port. With br_netfilter it passes the IP hooks as well, with the
 // bridge as both interfaces (br_nf_forward).
 func (w *walk) switched(port, bridge *link) Fate {
-	ip := w.callsIPTables()
+	dst := w.skb.dst()
+	w.in, w.out = port, nil
 	if k := w.bridgeHook("prerouting"); k != vAccept {
 		return w.refused(k)
 	}
-	dst := w.skb.dst()
-	if ip {
-		w.in = bridge
-		if k := w.ipHook("prerouting"); k != vAccept {
-			return w.refused(k)
-		}
-		if w.skb.dst() != dst {
-			return w.rebridged(bridge)
-		}
+	ip := w.before
+	if w.skb.dst() != dst {
+		return w.rebridged(bridge)
 	}
 	w.passed = mark{text: "bridge"}
 	out := w.otherPort(port, bridge)
@@ -81,6 +90,15 @@ func (w *walk) switched(port, bridge *link) Fate {
 	if ip {
 		w.out = bridge
 		if k := w.ipHook("postrouting"); k != vAccept {
+			return w.refused(k)
+		}
+	}
+	if out != nil {
+		w.out = out
+		if !w.undisturbed(out, "egress") {
+			return Fate{}
+		}
+		if k := w.runHook(hookKey{hook: "egress", kind: 'n', dev: out.Name}); k != vAccept {
 			return w.refused(k)
 		}
 	}
@@ -114,7 +132,7 @@ func (w *walk) otherPort(port, bridge *link) *link {
 	if len(others) == 0 {
 		return nil
 	}
-	if len(others) > 1 && !w.bridged {
+	if len(others) > 1 && !w.bridged && !w.filteredPorts(bridge, "egress") {
 		return others[0]
 	}
 	return others[w.choose(len(others), nil, "the port of "+bridge.Name+" that leads to the neighbour")]

@@ -47,6 +47,9 @@ func (w *walk) ct(e *ruleset.Ct, r *rule) verdict {
 		return w.abort(r, "a register that does not exist")
 	}
 	c := w.skb.ct
+	if w.family == 'b' { // a hook of its own, where the kernel has it (nf_conntrack_bridge)
+		return w.unknownReg(at, ctLen(e.Key), "conntrack on a bridge")
+	}
 	if e.Key == ruleset.CtState {
 		switch {
 		case c != nil:

@@ -24,6 +24,7 @@ type walk struct {
 	hook      string
 	family    byte // 'i', 'b' or 'n', as in hookKey
 	local     bool // sent by the host
+	before    bool // prerouting ran inside the bridge
 	zone      uint16
 	evaluated int
 	path      []mark
@@ -51,7 +52,14 @@ func (w *walk) start(p *Packet) {
 	w.in, w.out, w.local, w.nextHop = nil, nil, false, netip.Addr{}
 	w.last, w.passed, w.hook = mark{}, mark{}, ""
 	w.regs = registers{}
-	w.skb.build(p, w.names[p.In])
+	in := w.names[p.In]
+	w.before = false
+	w.skb.build(p, in)
+	if in != nil && in.ether && p.DMAC == "" && w.skb.pkttype == pktHost {
+		if m := w.links[in.Master]; m != nil && m.Kind == "bridge" {
+			copy(w.skb.link, m.mac) // a port's frames for the host are addressed to its bridge
+		}
+	}
 	if w.region != nil {
 		w.region.free(&w.skb)
 	}
@@ -145,6 +153,8 @@ func (w *walk) runHook(k hookKey) verdictKind {
 		case enConntrack:
 			w.track()
 			continue
+		case enBridgeIP:
+			v = w.bridgedPrerouting()
 		case enNAT:
 			v = w.natGroup(e)
 		case enLegacy:

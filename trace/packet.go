@@ -398,6 +398,18 @@ func (s *skb) linkHeader(p *Packet, in *link, dst netip.Addr) {
 	s.link, s.linkUnk = h, unk
 }
 
+// sendHeader gives the packet the link layer header with which it leaves by an interface.
+func (s *skb) sendHeader(out *link) {
+	s.link, s.linkUnk = nil, nil
+	if !out.ether {
+		return
+	}
+	s.link, s.linkUnk = make([]byte, 14), make([]byte, 14)
+	copy(s.link[6:], out.mac)
+	copy(s.linkUnk, "\xff\xff\xff\xff\xff\xff") // the neighbour's address
+	binary.BigEndian.PutUint16(s.link[12:], s.etherType())
+}
+
 func (s *skb) etherType() uint16 {
 	if s.v4 {
 		return 0x0800

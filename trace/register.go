@@ -20,6 +20,7 @@ type entryKind uint8
 const (
 	enChain entryKind = iota
 	enDefrag
+	enBridgeIP // the IP hooks of bridged packets (br_netfilter)
 	enConntrack
 	enNAT
 	enLegacy
@@ -39,6 +40,7 @@ type hookEntry struct {
 // The priorities of the kernel's own hooks (enum nf_ip_hook_priorities).
 const (
 	prioDefrag    = -400
+	prioBridgeIP  = 0 // NF_BR_PRI_BRNF
 	prioConntrack = -200
 	prioDstNAT    = -100
 	prioSrcNAT    = 100
@@ -52,6 +54,8 @@ func (t *Tracer) compileHooks() {
 			t.hooks[k] = t.entries(k, ruleset.FamilyInet, map[bool]string{true: ruleset.FamilyIP, false: ruleset.FamilyIP6}[v4])
 		}
 	}
+	bridge := hookKey{hook: "prerouting", kind: 'b'}
+	t.hooks[bridge] = t.entries(bridge, ruleset.FamilyBridge)
 	for _, tab := range t.tables {
 		for _, c := range tab.chains {
 			b := c.src.Base
@@ -119,6 +123,9 @@ func (t *Tracer) entries(k hookKey, families ...string) []hookEntry {
 	}
 	if registered {
 		add(nat)
+	}
+	if k.kind == 'b' && k.hook == "prerouting" {
+		add(hookEntry{kind: enBridgeIP, prio: prioBridgeIP})
 	}
 	if k.kind == 'i' {
 		for _, e := range t.legacyEntries(k) {

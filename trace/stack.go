@@ -112,8 +112,10 @@ func (w *walk) receive() Fate {
 			return w.drop("martian")
 		}
 	}
-	if k := w.ipHook("prerouting"); k != vAccept {
-		return w.refused(k)
+	if !w.before {
+		if k := w.ipHook("prerouting"); k != vAccept {
+			return w.refused(k)
+		}
 	}
 	if s.taker != nil && w.in.Kind == "bridge" && w.callsIPTables() {
 		s.taker = nil // the hook ran inside the bridge; ip_rcv_core lets go of the socket after that
@@ -381,6 +383,8 @@ func (w *walk) leave(fate string) Fate {
 	f := Fate{
 		Fate: fate, Oif: out.Name, To: endpointText(s.dst(), s.port(2), s.hasPorts()), Rule: w.passed.String(),
 	}
+	s.sendHeader(out)
+	w.in = nil // nf_hook_egress does not say where it came from
 	if k := w.runHook(hookKey{hook: "egress", kind: 'n', dev: out.Name}); k != vAccept {
 		return w.refused(k)
 	}

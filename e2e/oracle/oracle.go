@@ -54,6 +54,9 @@ type Oracle struct {
 	raw4    int
 	raw6    int
 	buf     []byte
+	// Wire asks that a packet that leaves is seen to come out of a device: what is filtered after the last IP
+	// hook counts then. Every destination must have a neighbour whose address is known.
+	Wire bool
 }
 
 // Start makes the devices. Configure them with Shell before the first packet.

@@ -22,6 +22,7 @@ type Packet struct {
 	Type, Code   uint8
 	Flags        uint8
 	SMAC         net.HardwareAddr // of TAP devices
+	DMAC         net.HardwareAddr // the neighbour on a bridge that the frame is for; the host where it is left out
 	Mark         uint32           // of local packets
 	Broadcast    bool             // the destination is a broadcast address on the link
 	// Frag asks for the fate of the first or the last fragment of the datagram; both are sent.
@@ -119,7 +120,21 @@ func (o *Oracle) fate(p *Packet, id uint32) (Fate, error) {
 	if f.Oif == "lo" { // left for the host itself and did not arrive
 		f = Fate{Fate: "drop"}
 	}
-	o.drain(func(_ string, ip []byte) { answered = answered || answers(ip, p, id) })
+	out := ""
+	o.drain(func(dev string, ip []byte) {
+		if answers(ip, p, id) {
+			answered = true
+		} else if seen(ip) {
+			out = dev
+		}
+	})
+	switch {
+	case !o.Wire:
+	case out == "" && f.Fate != "local":
+		f = Fate{Fate: "drop"}
+	case out != "" && f.Fate == "drop": // from port to port, past the IP hooks
+		f = Fate{Fate: "forward", Oif: out}
+	}
 	if f.Fate == "drop" && answered {
 		f.Fate = "reject"
 	}
@@ -198,6 +213,9 @@ func (d *Device) frame(p *Packet) []byte {
 		}
 	} else if p.Broadcast {
 		copy(f, "\xff\xff\xff\xff\xff\xff")
+	}
+	if p.DMAC != nil {
+		copy(f, p.DMAC)
 	}
 	copy(f[6:], []byte{2, 0, 0, 0, 0, 9})
 	if p.SMAC != nil {

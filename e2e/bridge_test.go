@@ -1,0 +1,128 @@
+//go:build linux
+
+package e2e
+
+import (
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"testing"
+
+	"github.com/ringfence/ringfence/e2e/oracle"
+)
+
+// bridged is the host of the bridge tests: crossing, with neighbours whose link layer addresses are known, so
+// that what is filtered after the last IP hook shows by what leaves the devices.
+const bridged = crossing + `
+ip link set docker0 arp on; ip link set ext0 arp on
+for n in 2 3; do
+ip neigh add 172.17.0.$n lladdr 02:00:00:00:17:0$n nud permanent dev docker0; ip neigh add fd17::$n lladdr 02:00:00:00:17:0$n nud permanent dev docker0
+done
+bridge fdb add 02:00:00:00:17:02 dev vw1 master static; bridge fdb add 02:00:00:00:17:03 dev vw2 master static
+ip neigh add 203.0.113.9 lladdr 02:00:00:00:20:09 nud permanent dev ext0; ip neigh add fd20::9 lladdr 02:00:00:00:20:09 nud permanent dev ext0
+`
+
+var bridgeTraps = []trap{
+	{"no rules", ""},
+	{"a bridge's input", `table bridge b { chain i { type filter hook input priority 0; policy accept; tcp dport 22 drop
+	ip saddr 172.17.0.3 udp dport 53 drop; ip6 saddr fd17::3 drop
+	} }`},
+	{"a bridge's prerouting by port", `table bridge b { chain p { type filter hook prerouting priority -300; policy accept; iifname "vw1" tcp dport { 22, 80 } drop
+	iifname "vw2" ether saddr 02:00:00:00:17:03 udp dport 53 drop; ether daddr 02:00:00:00:17:03 tcp dport 443 drop
+	} }`},
+	{"a bridge's forward", `table bridge b { chain f { type filter hook forward priority 0; policy drop; iifname "vw1" oifname "vw2" tcp dport 80 accept
+	meta protocol ip6 udp dport 53 accept; ip protocol icmp accept
+	} }`},
+	{"a bridge's output and postrouting", `table bridge b { chain o { type filter hook output priority 0; policy accept; tcp dport 80 drop; ip daddr 172.17.0.3 drop
+	} chain p { type filter hook postrouting priority 300; policy accept; oifname "vw1" udp dport 53 drop; ether saddr 02:00:00:00:17:02 drop
+	} }`},
+	{"bridge and IP filters", `table bridge b { chain p { type filter hook prerouting priority 10; policy accept; meta mark 0x7 tcp dport 22 drop; ip daddr 172.17.0.3 tcp dport 80 drop
+	} chain q { type filter hook prerouting priority -10; policy accept; meta mark 0x7 drop; tcp dport 8080 meta mark set 0x9
+	} chain i { type filter hook input priority 0; policy accept; meta mark 0x7 udp dport 53 drop
+	} }
+	table inet f { chain p { type filter hook prerouting priority -150; policy accept; iifname "docker0" meta mark set 0x7; meta mark 0x9 drop
+	} chain i { type filter hook input priority 0; policy accept; tcp dport 443 drop
+	} chain fw { type filter hook forward priority 0; policy accept; iifname "docker0" oifname "docker0" tcp dport 443 drop
+	} }`},
+	{"filters at ingress and egress of devices", `table netdev n { chain i { type filter hook ingress device "vw1" priority 0; policy accept; tcp dport 22 drop; ether saddr 02:00:00:00:17:02 udp dport 161 drop
+	} chain j { type filter hook ingress device "docker0" priority 0; policy accept; udp dport 53 drop
+	} chain e { type filter hook egress device "ext0" priority 0; policy accept; tcp dport 80 drop; ether saddr 02:00:00:00:17:02 drop; ip saddr 172.17.0.3 drop
+	} chain k { type filter hook egress device "vw2" priority 0; policy accept; tcp dport 443 drop; udp dport 161 drop
+	} }`},
+	{"a bridge that lets nothing up", `table bridge b { chain i { type filter hook input priority 0; policy drop; ether type arp accept
+	iifname "vw2" tcp dport 22 accept; ip6 saddr fd17::2 udp dport 53 accept
+	} }`},
+	{"a bridge that lets nothing out", `table bridge b { chain o { type filter hook output priority 0; policy drop; ether type arp accept; ip daddr 172.17.0.3 tcp dport 80 accept
+	} chain p { type filter hook postrouting priority 0; policy accept; ip6 daddr fd17::3 drop
+	} }`},
+	{"a device that lets nothing out", `table netdev n { chain e { type filter hook egress device "ext0" priority 0; policy drop; ether saddr 02:00:00:00:00:99 accept; iifname "vw1" accept
+	ip saddr 172.17.0.2 udp dport 53 accept
+	} }`},
+	{"isolation of what a container sends", `table bridge cni { map m { type ifname : verdict; elements = { "vw1" : jump c } }
+	chain p { type filter hook prerouting priority filter; policy accept; iifname vmap @m
+	}
+	chain c { ether saddr != 02:00:00:00:17:02 drop
+	} }`},
+}
+
+// TestBridgesAgreeWithKernel is TestTraceAgreesWithKernel and TestReachAgreesWithKernel for filters of bridges and devices.
+func TestBridgesAgreeWithKernel(t *testing.T) {
+	if !inNamespace(t) {
+		return
+	}
+	b := newCrossing(t, bridged)
+	b.o.Wire = true
+	seed, _, perRuleset := runSize(t, 0, 150)
+	sum, reached := newTally(), newReachTally()
+	for i, trap := range bridgeTraps {
+		if err := b.o.Load(spread(trap.rules)); err != nil {
+			t.Errorf("%s: %v", trap.name, err)
+			continue
+		}
+		for _, calls := range []string{"1", "0"} {
+			if err := oracle.Shell("sysctl -qw net.bridge.bridge-nf-call-iptables=" + calls + " net.bridge.bridge-nf-call-ip6tables=" + calls); err != nil {
+				t.Fatal(err)
+			}
+			b.see()
+			r := rand.New(rand.NewPCG(seed, uint64(i)))
+			name, packets := trap.name+", br_netfilter "+calls, bridgePackets(r, 2*perRuleset)
+			b.compare(name, packets[:perRuleset], sum)
+			b.compareReach(name, packets[perRuleset:], reached)
+		}
+	}
+	sum.report(t)
+	reached.report(t)
+}
+
+// bridgePackets are packets for the host and for neighbours, also from port to port.
+func bridgePackets(r *rand.Rand, n int) []*oracle.Packet {
+	v4, v6 := []string{"172.17.0.2", "172.17.0.3", "203.0.113.9", "172.17.0.1", "203.0.113.1"}, []string{"fd17::2", "fd17::3", "fd20::9", "fd17::1", "fd20::1"}
+	macs := map[string]string{"172.17.0.2": "02:00:00:00:17:02", "172.17.0.3": "02:00:00:00:17:03", "fd17::2": "02:00:00:00:17:02", "fd17::3": "02:00:00:00:17:03"}
+	var out []*oracle.Packet
+	for len(out) < n {
+		p := &oracle.Packet{In: pick(r, "vw1", "vw2", "ext0"), Flags: 2, Sport: uint16(1024 + r.IntN(64000)), Dport: uint16(pick(r, 22, 53, 80, 443, 161, 8080))}
+		p.Src = netip.MustParseAddr(map[string]string{"vw1": "172.17.0.2", "vw2": "172.17.0.3", "ext0": "203.0.113.9"}[p.In])
+		list := v4
+		if r.IntN(3) == 0 {
+			p.Src = netip.MustParseAddr(map[string]string{"vw1": "fd17::2", "vw2": "fd17::3", "ext0": "fd20::9"}[p.In])
+			list = v6
+		}
+		p.Dst = netip.MustParseAddr(pick(r, list...))
+		if p.Dst == p.Src {
+			continue
+		}
+		p.SMAC, _ = net.ParseMAC(map[string]string{"vw1": "02:00:00:00:17:02", "vw2": "02:00:00:00:17:03", "ext0": "02:00:00:00:20:09"}[p.In])
+		if mac := macs[p.Dst.String()]; mac != "" && p.In != "ext0" { // hosts on one bridge talk to each other
+			p.DMAC, _ = net.ParseMAC(mac)
+		}
+		p.Proto = pick(r, uint8(6), 17, 1)
+		if p.Proto == 1 {
+			p.Sport, p.Dport, p.Type = 0, 0, 8
+			if !p.Src.Is4() {
+				p.Proto, p.Type = 58, 128
+			}
+		}
+		out = append(out, p)
+	}
+	return out
+}

@@ -1,0 +1,258 @@
+package reach
+
+import (
+	"fmt"
+	"net"
+	"slices"
+
+	"github.com/ringfence/ringfence/ruleset"
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// maxPorts bounds the ports of a bridge that are followed one by one.
+const maxPorts = 64
+
+// bridgeOf is the bridge that an interface is a port of, or nil.
+func (m *Model) bridgeOf(l *snapshot.Link) *snapshot.Link {
+	if l == nil || l.Master == 0 {
+		return nil
+	}
+	if b := m.snap.Network.Link(l.Master); b != nil && b.Kind == "bridge" {
+		return b
+	}
+	return nil
+}
+
+// enter is the interface at which packets of an origin get to the network layer: of a bridge port its bridge.
+func (e *engine) enter(iif int) *snapshot.Link {
+	in := e.snap.Network.Link(iif)
+	if b := e.bridgeOf(in); b != nil && in.Up {
+		e.port = in
+		return b
+	}
+	return in
+}
+
+// entry names the interface of a question.
+func (e *engine) entry(in *snapshot.Link) string {
+	switch {
+	case in == nil:
+		return "local"
+	case e.port != nil:
+		return e.port.Name
+	}
+	return in.Name
+}
+
+// bridgeChains are the base chains of the bridge family at a hook that can decide anything.
+func (e *engine) bridgeChains(hook string) []baseChain {
+	var list []baseChain
+	if e.snap.NFTables.Ruleset == nil {
+		return nil
+	}
+	for i := range e.snap.NFTables.Ruleset.Tables {
+		t := &e.snap.NFTables.Ruleset.Tables[i]
+		if t.Family != ruleset.FamilyBridge || t.Dormant {
+			continue
+		}
+		for j := len(t.Chains) - 1; j >= 0; j-- { // newer registrations of a priority run first
+			c := &t.Chains[j]
+			if c.Base != nil && c.Base.Hook == hook && (len(c.Rules) > 0 || c.Base.Policy == ruleset.Drop) {
+				list = append(list, baseChain{t, c})
+			}
+		}
+	}
+	slices.SortStableFunc(list, func(a, b baseChain) int { return int(a.chain.Base.Priority) - int(b.chain.Base.Priority) })
+	return list
+}
+
+// bridgeHook runs the chains of the bridge family at a hook.
+func (e *engine) bridgeHook(hook string, live []cube) ([]cube, error) {
+	var err error
+	for _, bc := range e.order(e.bridgeChains(hook)) {
+		if live, err = e.baseChain(hook, bc, live); err != nil {
+			return nil, err
+		}
+	}
+	return live, nil
+}
+
+// ports are those ports of a bridge that have to be followed apart: none where nothing filters there, one
+// where it does not matter which.
+func (e *engine) ports(bridge *snapshot.Link, hook string, bridgeHooks ...string) (list []*snapshot.Link, tooMany bool) {
+	filtered, apart := false, false
+	for _, h := range bridgeHooks {
+		for _, bc := range e.bridgeChains(h) {
+			filtered = true
+			apart = apart || asksForPort(bc.table)
+		}
+	}
+	for i := range e.snap.Network.Links {
+		l := &e.snap.Network.Links[i]
+		if l.Master != bridge.Index || !l.Up || hook == "ingress" && e.port != nil && e.port != l {
+			continue
+		}
+		if own, _ := e.baseChains(hook, true, l.Name); len(own) > 0 {
+			filtered, apart = true, true
+		}
+		list = append(list, l)
+	}
+	switch {
+	case !filtered:
+		return nil, false
+	case !apart:
+		return list[:min(len(list), 1)], false
+	}
+	return list[:min(len(list), maxPorts)], len(list) > maxPorts
+}
+
+// asksForPort says whether rules of a table ask by which interface a frame comes or goes.
+func asksForPort(t *ruleset.Table) bool {
+	for i := range t.Chains {
+		for j := range t.Chains[i].Rules {
+			for k := range t.Chains[i].Rules[j].Exprs {
+				x := &t.Chains[i].Rules[j].Exprs[k]
+				if x.Xt != nil || x.Opaque() {
+					return true
+				}
+				if x.Meta == nil || x.Meta.Set {
+					continue
+				}
+				switch x.Meta.Key {
+				case ruleset.MetaMark, ruleset.MetaProtocol, ruleset.MetaL4proto, ruleset.MetaNfproto, ruleset.MetaPkttype, ruleset.MetaLen,
+					ruleset.MetaBriIifname, ruleset.MetaBriOifname:
+				default:
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// upThrough takes frames that come in by the ports of a bridge up to the host: ingress of the port, prerouting
+// and input of the bridge family (br_handle_frame, br_pass_frame_up).
+func (e *engine) upThrough(live []cube, in *snapshot.Link, v4 bool) ([]cube, error) {
+	if in.Kind != "bridge" {
+		return live, nil
+	}
+	ports, tooMany := e.ports(in, "ingress", "prerouting", "input")
+	if len(ports) == 0 {
+		return live, nil
+	}
+	var out []cube
+	for k, p := range ports {
+		cubes := slices.Clone(live)
+		for i := range cubes {
+			cubes[i].shadow = cubes[i].shadow || k > 0
+			cubes[i].port = p
+			cubes[i].sets[fIif] = single(num(uint64(p.Index)))
+			if tooMany {
+				cubes[i] = cubes[i].doubt(Cause{Text: fmt.Sprintf("%s has more than %d ports", in.Name, maxPorts)})
+			}
+			for _, why := range e.insideBridge(v4) {
+				cubes[i] = cubes[i].doubt(why)
+			}
+		}
+		cubes, err := e.hook("ingress", v4, p.Name, cubes)
+		for _, h := range []string{"prerouting", "input"} {
+			if err == nil {
+				cubes, err = e.bridgeHook(h, cubes)
+			}
+		}
+		if err != nil {
+			return nil, err
+		}
+		for i := range cubes {
+			cubes[i].sets[fIif] = single(num(uint64(in.Index)))
+		}
+		out = append(out, cubes...)
+	}
+	return out, nil
+}
+
+// insideBridge is the doubt where br_netfilter runs prerouting of the IP families in the middle of the
+// bridge's own, and what that changes can matter to chains of the bridge after it.
+func (e *engine) insideBridge(v4 bool) []Cause {
+	key := "net/bridge/bridge-nf-call-iptables"
+	if !v4 {
+		key = "net/bridge/bridge-nf-call-ip6tables"
+	}
+	if on, ok := e.sysctl(key); ok && on == 0 {
+		return nil
+	}
+	filters, nats := e.baseChains("prerouting", v4, "")
+	if len(nats) == 0 && !slices.ContainsFunc(filters, changes) {
+		return nil
+	}
+	for _, bc := range append(e.bridgeChains("prerouting"), e.bridgeChains("input")...) {
+		if bc.chain.Base.Hook == "input" || bc.chain.Base.Priority >= 0 {
+			return []Cause{{
+				Family: bc.table.Family, Table: bc.table.Name, Chain: bc.chain.Name,
+				Text: "runs after rules of the IP families that change packets (br_netfilter)",
+			}}
+		}
+	}
+	return nil
+}
+
+// outBy takes packets that leave by a bridge through output and postrouting of the bridge family and egress of a
+// port (br_dev_xmit). Which port it is depends on the neighbour: packets are followed out of each.
+func (e *engine) outBy(live []cube, out *snapshot.Link, v4 bool) ([]cube, error) {
+	if out.Kind != "bridge" {
+		return live, nil
+	}
+	ports, tooMany := e.ports(out, "egress", "output", "postrouting")
+	if len(ports) == 0 {
+		return live, nil
+	}
+	var left []cube
+	for k, p := range ports {
+		cubes := slices.Clone(live)
+		for i := range cubes {
+			cubes[i].shadow = cubes[i].shadow || k > 0
+			if len(ports) > 1 || tooMany {
+				cubes[i] = cubes[i].doubt(Cause{Text: "the port of " + out.Name + " that leads to the neighbour"})
+			}
+			cubes[i].sets[fOif] = single(num(uint64(p.Index)))
+		}
+		var err error
+		for _, h := range []string{"output", "postrouting"} {
+			if cubes, err = e.bridgeHook(h, cubes); err != nil {
+				return nil, err
+			}
+		}
+		if cubes, err = e.hook("egress", v4, p.Name, cubes); err != nil {
+			return nil, err
+		}
+		for i := range cubes {
+			cubes[i].sets[fOif] = single(num(uint64(out.Index)))
+		}
+		left = append(left, cubes...)
+	}
+	return left, nil
+}
+
+// hardware is the link layer address of an interface as bytes, or nil.
+func hardware(l *snapshot.Link) []byte {
+	mac, err := net.ParseMAC(l.MAC)
+	if err != nil || len(mac) != 6 {
+		return nil
+	}
+	return mac
+}
+
+// outgoing says whether a hook sees packets with the header that they leave with.
+func (m *machine) outgoing() bool {
+	bridge := m.table.Family == ruleset.FamilyBridge
+	return m.hook == "egress" || bridge && (m.hook == "output" || m.hook == "postrouting")
+}
+
+// sender is the interface whose address a packet leaves with: of a bridge port its bridge.
+func (m *machine) sender(c *cube) *snapshot.Link {
+	out := m.snap.Network.Link(int(c.sets[fOif][0].lo.lo))
+	if b := m.bridgeOf(out); b != nil {
+		return b
+	}
+	return out
+}
