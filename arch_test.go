@@ -27,7 +27,7 @@ var ours = map[string][]string{
 	"trace":         {"snapshot", "ruleset"},
 	"proof":         {"snapshot", "trace"},
 	"rego":          {},
-	"judge":         {"rego", "snapshot", "ruleset", "zones", "reach", "finding"},
+	"judge":         {"rego", "snapshot", "ruleset", "zones", "reach", "trace", "finding"},
 	"finding":       {},
 	"reports":       {"finding"},
 	"remedy":        {"snapshot", "ruleset", "reach", "trace", "replica", "finding", "zones"},

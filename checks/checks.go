@@ -53,6 +53,10 @@ func Collectors() []Collector {
 			func(d, s *snapshot.Snapshot) { d.Listeners = s.Listeners },
 		},
 		{
+			"namespaces", "links, routes and packet filters of other network namespaces", "CAP_SYS_ADMIN and CAP_SYS_PTRACE",
+			collectElsewhere, func(d, s *snapshot.Snapshot) { d.Namespaces = s.Namespaces },
+		},
+		{
 			"network", "links, addresses, routes, policy rules and sysctls",
 			"CAP_SYS_ADMIN and CAP_SYS_PTRACE", collectNetwork,
 			func(d, s *snapshot.Snapshot) { d.Network = s.Network },

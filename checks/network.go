@@ -96,15 +96,10 @@ func collectNetwork(_ context.Context, s *Scan, snap *snapshot.Snapshot) *Outcom
 		}
 		sec.Namespaces = append(sec.Namespaces, found[i].Netns)
 	}
-	h, err := s.Host.Route(nil)
-	if err != nil {
-		out.fail("open rtnetlink", err)
+	if err := s.readNetwork(nil, found[0].Inode, found, sec, out); err != nil {
+		out.fail("read the network", err)
 		return out
 	}
-	defer h.Close()
-	s.readLinks(h, sec, found, out)
-	s.readRoutes(h, sec, out)
-	sec.Sysctls = s.networkSysctls(sec)
 	for _, f := range sec.Sysctls {
 		if f.State == snapshot.Error || f.State == snapshot.Denied {
 			out.partial("sysctl: %s", f.Reason)
@@ -120,7 +115,27 @@ func collectNetwork(_ context.Context, s *Scan, snap *snapshot.Snapshot) *Outcom
 	return out
 }
 
-func (s *Scan) readLinks(h *vnl.Handle, sec *snapshot.Network, found []foundNetns, out *Outcome) {
+// readNetwork reads links, routes and switches of the namespace ns, or of our own where ns is nil; its inode is
+// own. found are the namespaces among which the other ends of links are looked for.
+func (s *Scan) readNetwork(ns *os.File, own uint64, found []foundNetns, sec *snapshot.Network, out *Outcome) error {
+	h, err := s.Host.Route(ns)
+	if err != nil {
+		return fmt.Errorf("open rtnetlink: %w", err)
+	}
+	defer h.Close()
+	s.readLinks(h, sec, own, found, out)
+	s.readRoutes(h, ns, sec, out)
+	if ns == nil {
+		sec.Sysctls = s.networkSysctls(sec)
+		return nil
+	}
+	return s.Host.InNetns(ns, func() error {
+		sec.Sysctls = s.networkSysctls(sec)
+		return nil
+	})
+}
+
+func (s *Scan) readLinks(h *vnl.Handle, sec *snapshot.Network, own uint64, found []foundNetns, out *Outcome) {
 	links, err := h.LinkList()
 	if err != nil {
 		out.fail("list links", err)
@@ -149,7 +164,7 @@ func (s *Scan) readLinks(h *vnl.Handle, sec *snapshot.Network, found []foundNetn
 		if l.Type() == "veth" || l.Type() == "macvlan" || l.Type() == "ipvlan" || l.Type() == "vlan" ||
 			l.Type() == "netkit" {
 			link.PeerIndex = a.ParentIndex
-			link.PeerNetns = found[0].Inode
+			link.PeerNetns = own
 			if a.NetNsID >= 0 {
 				link.PeerNetns = peers[a.NetNsID]
 			}
@@ -167,7 +182,7 @@ func (s *Scan) readLinks(h *vnl.Handle, sec *snapshot.Network, found []foundNetn
 // namespaceIDs maps the ids by which our namespace knows others (RTM_GETNSID) to their inodes.
 func (s *Scan) namespaceIDs(h *vnl.Handle, found []foundNetns) map[int]uint64 {
 	ids := map[int]uint64{}
-	for _, ns := range found[1:] {
+	for _, ns := range found[min(1, len(found)):] {
 		f, err := s.enter(ns)
 		if err != nil {
 			continue
@@ -247,7 +262,7 @@ var routeTypes = map[int]string{
 	unix.RTN_NAT: "nat",
 }
 
-func (s *Scan) readRoutes(h *vnl.Handle, sec *snapshot.Network, out *Outcome) {
+func (s *Scan) readRoutes(h *vnl.Handle, ns *os.File, sec *snapshot.Network, out *Outcome) {
 	for _, fam := range []struct{ af, n int }{{unix.AF_INET, 4}, {unix.AF_INET6, 6}} {
 		routes, err := h.RouteListFiltered(fam.af, &vnl.Route{Table: unix.RT_TABLE_UNSPEC}, vnl.RT_FILTER_TABLE)
 		if err != nil {
@@ -257,7 +272,7 @@ func (s *Scan) readRoutes(h *vnl.Handle, sec *snapshot.Network, out *Outcome) {
 		for _, r := range routes {
 			sec.Routes = append(sec.Routes, toRoute(fam.n, &r))
 		}
-		rules, err := s.readRules(fam.n)
+		rules, err := s.readRules(ns, fam.n)
 		if err != nil {
 			out.fail(fmt.Sprintf("list IPv%d policy rules", fam.n), err)
 			return

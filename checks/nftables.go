@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"sort"
 	"strings"
@@ -48,11 +49,8 @@ func collectNFTables(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Out
 // (/proc/net/*_tables_names; ebtables has no such file before nf_tables).
 func (s *Scan) legacyTables(out *Outcome) map[string]snapshot.Fact {
 	legacy := map[string]snapshot.Fact{}
-	for name, file := range map[string]string{
-		"iptables": "ip_tables_names", "ip6tables": "ip6_tables_names", "arptables": "arp_tables_names",
-	} {
-		f := s.fact("/proc/thread-self/net/" + file)
-		f.Value = strings.Join(strings.Fields(f.Value), " ")
+	for name, file := range tableNames {
+		f := s.tableNamesFact(file)
 		legacy[name] = f
 		if f.State == snapshot.Denied || f.State == snapshot.Error {
 			out.partial("%s: %s", name, f.Reason)
@@ -71,28 +69,51 @@ func (s *Scan) legacyTables(out *Outcome) map[string]snapshot.Fact {
 	return legacy
 }
 
+// tableNames are the files that list the tables of x_tables.
+var tableNames = map[string]string{
+	"iptables": "ip_tables_names", "ip6tables": "ip6_tables_names", "arptables": "arp_tables_names",
+}
+
+// tableNamesFact lists the tables in the network namespace of the thread.
+func (s *Scan) tableNamesFact(file string) snapshot.Fact {
+	f := s.fact("/proc/thread-self/net/" + file)
+	f.Value = strings.Join(strings.Fields(f.Value), " ")
+	return f
+}
+
 // nfReader reads one namespace's ruleset. It dumps raw messages: the library's own listing skips
 // expressions that it has no type for, and one malformed rule ends the listing of its chain.
 type nfReader struct {
 	conn *netlink.Conn
 	lib  *nftables.Conn
 	rs   *ruleset.Ruleset
+	left *int // bytes that may still be read; nil: any number
 }
+
+var errTooLarge = errors.New("the ruleset is too large to be read from a network namespace that is not the host's")
 
 // ReadRuleset reads the ruleset of our own network namespace. The generation before and after must
 // be the same; else it reads again, and after readAttempts returns it with Stable false.
 func ReadRuleset(ctx context.Context, h *host.Host) (*ruleset.Ruleset, error) {
-	conn, err := h.Netlink(unix.NETLINK_NETFILTER, nil)
+	return readRuleset(ctx, h, nil, nil)
+}
+
+func readRuleset(ctx context.Context, h *host.Host, ns *os.File, left *int) (*ruleset.Ruleset, error) {
+	conn, err := h.Netlink(unix.NETLINK_NETFILTER, ns)
 	if err != nil {
 		return nil, err
 	}
 	defer conn.Close()
-	lib, err := nftables.New(nftables.AsLasting())
+	opts := []nftables.ConnOption{nftables.AsLasting()}
+	if ns != nil {
+		opts = append(opts, nftables.WithNetNSFd(int(ns.Fd())))
+	}
+	lib, err := nftables.New(opts...)
 	if err != nil {
 		return nil, fmt.Errorf("nftables: %w", err)
 	}
 	defer func() { _ = lib.CloseLasting() }()
-	r := &nfReader{conn: conn, lib: lib}
+	r := &nfReader{conn: conn, lib: lib, left: left}
 	// The library's error for the generation has lost its number, so a refusal is found here.
 	err = r.dump(unix.NFT_MSG_GETTABLE, 0, nil, func(uint8, []byte) error { return nil })
 	if err != nil && !errors.Is(err, errInterrupted) {
@@ -112,7 +133,7 @@ func ReadRuleset(ctx context.Context, h *host.Host) (*ruleset.Ruleset, error) {
 			return nil, err
 		}
 		// A chain or set that vanished between two dumps is a change, not a failure.
-		if readErr != nil && before == after {
+		if readErr != nil && before == after || errors.Is(readErr, errTooLarge) {
 			return nil, readErr
 		}
 		r.rs.Generation, r.rs.Stable = after, readErr == nil && before == after
@@ -155,6 +176,11 @@ func (r *nfReader) dump(kind int, family uint8, attrs []netlink.Attribute,
 	for m, err := range r.conn.ReceiveIter() {
 		if err != nil {
 			return fmt.Errorf("netlink dump: %w", err)
+		}
+		if r.left != nil {
+			if *r.left -= len(m.Data); *r.left < 0 {
+				return errTooLarge
+			}
 		}
 		if m.Header.Flags&netlink.DumpInterrupted != 0 && first == nil {
 			first = errInterrupted

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
+	"os"
 	"strings"
 
 	"github.com/mdlayher/netlink"
@@ -42,8 +43,8 @@ var ruleActions = map[uint8]string{
 
 // readRules reads the policy rules of one family. It reads the messages itself: the library loses the
 // action, so that a rule that drops would be taken for one that looks up.
-func (s *Scan) readRules(family int) ([]snapshot.PolicyRule, error) {
-	conn, err := s.Host.Netlink(unix.NETLINK_ROUTE, nil)
+func (s *Scan) readRules(ns *os.File, family int) ([]snapshot.PolicyRule, error) {
+	conn, err := s.Host.Netlink(unix.NETLINK_ROUTE, ns)
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/ringfence/ringfence/reach"
 	"github.com/ringfence/ringfence/ruleset"
 	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/trace"
 	"github.com/ringfence/ringfence/zones"
 )
 
@@ -26,13 +27,17 @@ type builder struct {
 
 	exposures []finding.Exposure
 	sweeps    map[sweepKey]*sweep
+
+	views      map[uint64]*view // of other network namespaces
+	asked      int              // questions about them
+	hostTracer *trace.Tracer
 }
 
 func build(s *snapshot.Snapshot, cfg zones.Config) *builder {
 	b := &builder{
 		snap: s, zones: zones.Classify(s, cfg), model: reach.NewModel(s),
 		byPID: map[int]*snapshot.Process{}, agents: map[int]*snapshot.Agent{},
-		sweeps: map[sweepKey]*sweep{},
+		sweeps: map[sweepKey]*sweep{}, views: map[uint64]*view{},
 	}
 	for i := range s.Processes.List {
 		b.byPID[s.Processes.List[i].PID] = &s.Processes.List[i]

@@ -242,34 +242,3 @@ func (b *builder) netnsName(inode uint64) string {
 	}
 	return "another network namespace"
 }
-
-// exposeForeign is for a socket of another network namespace: on loopback there it is out of reach
-// from outside; else its own filter and routes decide, and those are not read.
-func (b *builder) exposeForeign(sk *snapshot.Socket, svc *DocService) {
-	verdict, text := reach.Unknown, "the packet filter of its network namespace is not read"
-	if svc.Loopback {
-		verdict, text = reach.Unreachable, "loopback of another network namespace"
-	}
-	for _, o := range b.zones.Origins {
-		origin := o.Interface
-		if o.Local {
-			origin = "local"
-		}
-		e := finding.Exposure{
-			Service: b.publicService(sk, svc), Zone: o.Zone, Origin: origin, Family: "ipv4", Verdict: verdict,
-		}
-		if sk.Family == 6 {
-			e.Family = "ipv6"
-		}
-		if verdict == reach.Unknown {
-			e.Because = []finding.Cause{{Text: text}}
-		} else {
-			e.StoppedBy = []finding.Cause{{Text: text}}
-		}
-		b.exposures = append(b.exposures, e)
-		svc.Reach[o.Zone] = join(svc.Reach[o.Zone], DocReach{
-			Verdict: verdict, Origin: origin, Local: o.Local, Because: causeTexts(e.Because),
-			StoppedBy: causeTexts(e.StoppedBy),
-		})
-	}
-}

@@ -37,6 +37,8 @@ type Target struct {
 	Host bool
 	Oifs []int
 	Addr netip.Addr
+	// Final counts only packets that leave for this address, whatever the sender wrote.
+	Final netip.Addr
 }
 
 // Reach answers for both families, and gives the proof of an unreachable answer.
@@ -46,8 +48,10 @@ func (m *Model) Reach(q *Question) Answer { return m.ask(q, q.families(), true) 
 func (m *Model) Ask(q *Question) Answer { return m.ask(q, q.families(), false) }
 
 func (q *Question) families() []bool {
-	if q.To.Addr.IsValid() {
-		return []bool{q.To.Addr.Is4()}
+	for _, a := range []netip.Addr{q.To.Addr, q.To.Final} {
+		if a.IsValid() {
+			return []bool{a.Is4()}
+		}
 	}
 	return []bool{true, false}
 }
@@ -82,7 +86,7 @@ func (m *Model) ask(q *Question, families []bool, proof bool) Answer {
 // join adds the answer for another part of the question.
 func (a *Answer) join(b *Answer) {
 	rank := map[string]int{Unreachable: 0, Unknown: 1, Reachable: 2}
-	proof := append(a.Certificate, b.Certificate...)
+	proof, resourced := append(a.Certificate, b.Certificate...), a.Resourced || b.Resourced
 	switch {
 	case rank[b.Verdict] > rank[a.Verdict]:
 		*a = *b
@@ -96,6 +100,7 @@ func (a *Answer) join(b *Answer) {
 		}
 		a.Doubtful = append(a.Doubtful, b.Doubtful...)
 	}
+	a.Resourced = resourced
 	a.Certificate = proof
 	if a.Verdict != Unreachable {
 		a.Certificate = nil
@@ -168,6 +173,7 @@ func (m *Model) askOne(q *Question, o Origin, v4, reversed, proof bool) (*engine
 	a := e.answer(hits, err, in, q.Proto, -1)
 	a.tied = e.tied
 	for i := range hits {
+		a.Resourced = a.Resourced || hits[i].snat
 		a.Ports = append(a.Ports, ranges(hits[i].original(fDport))...)
 	}
 	slices.Sort(a.Ports)
@@ -361,6 +367,12 @@ func (e *engine) hits(q *Question, a *arrival, proto uint64) []cube {
 		e.stop(*c, Cause{Text: "is delivered to the host itself"})
 	case q.Direct && c.nat:
 		e.stop(*c, Cause{Text: "leads there by a translation"})
+	case q.To.Final.IsValid() && slices.Contains(q.To.Oifs, a.oif):
+		in, out := c.split(fDaddr, single(addrNumber(q.To.Final)))
+		for _, o := range out {
+			e.stop(o, Cause{Text: "leaves for another address"})
+		}
+		return in
 	case q.To.Addr.IsValid() || slices.Contains(q.To.Oifs, a.oif):
 		return []cube{*c}
 	default:

@@ -3,6 +3,7 @@ package reach
 import (
 	"fmt"
 	"net"
+	"net/netip"
 	"slices"
 
 	"github.com/ringfence/ringfence/ruleset"
@@ -255,4 +256,72 @@ func (m *machine) sender(c *cube) *snapshot.Link {
 		return b
 	}
 	return out
+}
+
+// Switched asks whether a packet from one port of a bridge to an address and port behind another gets there. It
+// meets filters of the bridge family and, with br_netfilter, those of the IP families with the bridge as both
+// interfaces (br_nf_forward).
+func (m *Model) Switched(bridge *snapshot.Link, proto string, dst netip.Addr, port int) Answer {
+	e := m.newEngine()
+	n, none, err := protoNumber(proto, dst.Is4())
+	switch {
+	case len(m.general) > 0:
+		return Answer{Verdict: Unknown, Because: m.general}
+	case err != nil || none:
+		return Answer{Verdict: Unknown, Because: []Cause{{Text: proto + " is outside the packet model"}}}
+	}
+	v4 := dst.Is4()
+	c := e.packet(v4, n)
+	index := single(num(uint64(bridge.Index)))
+	c.sets[fDaddr], c.sets[fIif] = single(addrNumber(dst)), index
+	if port != 0 {
+		c.sets[fDport] = single(num(uint64(port)))
+	}
+	for _, hook := range []string{"prerouting", "forward", "postrouting"} {
+		for _, bc := range e.bridgeChains(hook) {
+			c = c.doubt(Cause{Family: bc.table.Family, Table: bc.table.Name, Chain: bc.chain.Name, Text: "a filter between the ports of " + bridge.Name})
+		}
+	}
+	for i := range e.snap.Network.Links {
+		l := &e.snap.Network.Links[i]
+		for _, hook := range []string{"ingress", "egress"} {
+			own, _ := e.baseChains(hook, v4, l.Name)
+			if l.Master == bridge.Index && (len(own) > 0 || l.XDP || len(l.TC) > 0) {
+				c = c.doubt(Cause{Text: "a filter at " + hook + " of " + l.Name})
+			}
+		}
+	}
+	live, err := e.switchedIP([]cube{c}, index, v4)
+	return e.conclude(live, err, bridge, proto, -1)
+}
+
+// switchedIP is what br_netfilter makes of switched packets.
+func (e *engine) switchedIP(live []cube, bridge set, v4 bool) ([]cube, error) {
+	key := "net/bridge/bridge-nf-call-iptables"
+	if !v4 {
+		key = "net/bridge/bridge-nf-call-ip6tables"
+	}
+	on, ok := e.sysctl(key)
+	if !ok {
+		e.undecided = append(e.undecided, Cause{Text: key + " was not read"})
+	}
+	if on == 0 {
+		return live, nil
+	}
+	live, err := e.hook("prerouting", v4, "", live)
+	if err != nil {
+		return nil, err
+	}
+	for i := range live {
+		if live[i].nat {
+			live[i] = live[i].doubt(Cause{Text: "a switched packet is translated"})
+		}
+		live[i].sets[fOif] = bridge
+	}
+	for _, hook := range []string{"forward", "postrouting"} {
+		if live, err = e.hook(hook, v4, "", live); err != nil {
+			return nil, err
+		}
+	}
+	return live, nil
 }

@@ -77,6 +77,9 @@ type Answer struct {
 	// Ports are the destination ports, as the sender writes them, of what gets through or may; only
 	// Model.Reach tells them.
 	Ports []string `json:"-"`
+	// Resourced says that some of what gets through, or may, leaves with another source than it came with; only
+	// Model.Reach and Model.Ask tell it.
+	Resourced bool `json:"-"`
 	// Doubtful are packets that may get through, of an unknown answer.
 	Doubtful []Packet `json:"-"`
 

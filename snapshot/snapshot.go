@@ -8,6 +8,7 @@
 package snapshot
 
 import (
+	"net/netip"
 	"slices"
 
 	"github.com/ringfence/ringfence/ruleset"
@@ -45,6 +46,9 @@ type Snapshot struct {
 	Processes Processes `json:"processes"`
 	NFTables  NFTables  `json:"nftables"`
 	Kernel    Kernel    `json:"kernel"`
+
+	// Namespaces is the network of every other network namespace of the host.
+	Namespaces []Elsewhere `json:"namespaces,omitempty"`
 }
 
 // Tool is the program that collected.
@@ -538,6 +542,30 @@ func (n *Network) Link(index int) *Link {
 	return nil
 }
 
+// Elsewhere is what was seen of a network namespace other than the host's. Where Status is not ok, Network and
+// NFTables are not to be relied on.
+type Elsewhere struct {
+	Netns    uint64   `json:"netns"`
+	Status   string   `json:"status"`
+	Reason   string   `json:"reason,omitempty"`
+	Network  Network  `json:"network"`
+	NFTables NFTables `json:"nftables"`
+}
+
+// From is the snapshot as somebody in that namespace would see it.
+func (s *Snapshot) From(e *Elsewhere) *Snapshot {
+	v := *s
+	v.Network, v.NFTables = e.Network, e.NFTables
+	v.Network.Namespaces = []Netns{{Inode: e.Netns, Host: true}}
+	v.Namespaces = nil
+	v.Coverage = []Coverage{
+		{Collector: "listeners", Status: s.Section("listeners").Status, Parts: s.Section("listeners").Parts},
+		{Collector: "network", Status: e.Status, Reasons: []string{e.Reason}},
+		{Collector: "nftables", Status: e.Status, Reasons: []string{e.Reason}},
+	}
+	return &v
+}
+
 // LinkNamed returns the link of that name, or nil.
 func (n *Network) LinkNamed(name string) *Link {
 	for i := range n.Links {
@@ -546,6 +574,18 @@ func (n *Network) LinkNamed(name string) *Link {
 		}
 	}
 	return nil
+}
+
+// Has says whether an interface has the address.
+func (n *Network) Has(a netip.Addr) bool {
+	for i := range n.Links {
+		for _, text := range n.Links[i].Addrs {
+			if p, err := netip.ParsePrefix(text); err == nil && p.Addr() == a {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // HostNetns is the inode of the namespace that the collector treats as the host's.

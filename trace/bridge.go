@@ -108,6 +108,7 @@ func (w *walk) switched(port, bridge *link) Fate {
 	if out != nil {
 		f.Oif = out.Name
 	}
+	f.From = s.src()
 	return f
 }
 

@@ -383,6 +383,9 @@ func (w *walk) leave(fate string) Fate {
 	f := Fate{
 		Fate: fate, Oif: out.Name, To: endpointText(s.dst(), s.port(2), s.hasPorts()), Rule: w.passed.String(),
 	}
+	if s.ct == nil || !s.ct.srcOpen {
+		f.From = s.src()
+	}
 	s.sendHeader(out)
 	w.in = nil // nf_hook_egress does not say where it came from
 	if k := w.runHook(hookKey{hook: "egress", kind: 'n', dev: out.Name}); k != vAccept {

@@ -34,6 +34,8 @@ type Fate struct {
 	Fate string `json:"fate"`
 	Oif  string `json:"oif,omitempty"`
 	To   string `json:"to,omitempty"` // the destination after translation
+	// From is the source with which a packet leaves; not valid where that is not known.
+	From netip.Addr `json:"-"`
 	// Socket takes it: a name, "none", or "unknown" where the listening sockets were not read.
 	Socket string `json:"socket,omitempty"`
 	// Rule decided: "inet filter/input#12", "#policy" of a base chain, or a cause that is no rule:

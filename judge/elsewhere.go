@@ -1,0 +1,288 @@
+package judge
+
+import (
+	"net/netip"
+	"slices"
+
+	"github.com/ringfence/ringfence/finding"
+	"github.com/ringfence/ringfence/reach"
+	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/trace"
+	"github.com/ringfence/ringfence/zones"
+)
+
+// maxElsewhere bounds the questions about sockets of other network namespaces.
+const maxElsewhere = 2000
+
+// view is another network namespace as the packet model sees it.
+type view struct {
+	seen   *snapshot.Elsewhere
+	snap   *snapshot.Snapshot
+	model  *reach.Model
+	tracer *trace.Tracer
+}
+
+func (b *builder) view(netns uint64) *view {
+	if v, ok := b.views[netns]; ok {
+		return v
+	}
+	v := &view{}
+	for i := range b.snap.Namespaces {
+		if e := &b.snap.Namespaces[i]; e.Netns == netns {
+			v.seen = e
+			if e.Status == snapshot.OK {
+				v.snap = b.snap.From(e)
+				v.model, v.tracer = reach.NewModel(v.snap), trace.New(v.snap)
+			}
+		}
+	}
+	b.views[netns] = v
+	return v
+}
+
+// exposeForeign is for a socket of another network namespace: packets have to get through the host to an
+// interface of that namespace, and through its own filter to the socket.
+func (b *builder) exposeForeign(sk *snapshot.Socket, svc *DocService) {
+	v := b.view(sk.Netns)
+	for _, o := range b.zones.Origins {
+		origin := o.Interface
+		if o.Local {
+			origin = "local"
+		}
+		for _, v4 := range families(sk) {
+			a := b.foreign(v, sk, &o, v4)
+			e := finding.Exposure{
+				Service: b.publicService(sk, svc), Zone: o.Zone, Origin: origin, Family: familyName[v4], Verdict: a.Verdict,
+				StoppedBy: causes(a.StoppedBy), Because: causes(a.Because),
+			}
+			if a.Witness != nil {
+				e.Witness = "in " + a.Witness.In + " " + a.Witness.String()
+			}
+			b.exposures = append(b.exposures, e)
+		}
+	}
+}
+
+func unknown(why string) reach.Answer {
+	return reach.Answer{Verdict: reach.Unknown, Because: []reach.Cause{{Text: why}}}
+}
+
+func stopped(why string) reach.Answer {
+	return reach.Answer{Verdict: reach.Unreachable, StoppedBy: []reach.Cause{{Text: why}}}
+}
+
+// foreign joins the answers for every interface of the namespace.
+func (b *builder) foreign(v *view, sk *snapshot.Socket, o *zones.Origin, v4 bool) reach.Answer {
+	switch {
+	case v.seen == nil:
+		return unknown("its network namespace was not read")
+	case v.model == nil:
+		return unknown("its network namespace was not read: " + v.seen.Reason)
+	}
+	total := stopped("its network namespace has no interface but loopback that is up")
+	for i := range v.seen.Network.Links {
+		l := &v.seen.Network.Links[i]
+		if l.Loopback || !l.Up {
+			continue
+		}
+		if b.asked++; b.asked > maxElsewhere {
+			return unknown("there are too many sockets in other network namespaces")
+		}
+		a := v.model.Socket(reach.Origin{Iif: l.Index, From: everywhere}, sk, v4)
+		if a.Verdict != reach.Unreachable {
+			a = b.through(v, sk, l, o, v4, &a)
+		}
+		switch {
+		case verdictRank[a.Verdict] > verdictRank[total.Verdict], len(total.StoppedBy) == 1 && total.StoppedBy[0].Table == "" && a.Verdict == total.Verdict:
+			total = a
+		case a.Verdict == reach.Unreachable && total.Verdict == reach.Unreachable:
+			total.StoppedBy = append(total.StoppedBy, a.StoppedBy...)
+		}
+	}
+	return total
+}
+
+var everywhere = []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}
+
+// through asks whether packets of an origin get to an interface of another namespace, and one of them to the
+// socket. inner is the namespace's own answer for packets from anywhere.
+func (b *builder) through(v *view, sk *snapshot.Socket, l *snapshot.Link, o *zones.Origin, v4 bool, inner *reach.Answer) reach.Answer {
+	outer := b.leadsTo(v.seen.Netns, l)
+	if outer == nil {
+		return unknown("how packets get to " + l.Name + " of its network namespace is not known")
+	}
+	gate := outer
+	if m := b.snap.Network.Link(outer.Master); m != nil && outer.Master != 0 {
+		gate = m
+	}
+	var total reach.Answer
+	for _, to := range boundOn(sk, l, v4) {
+		var a reach.Answer
+		if !o.Local && o.Interface == gate.Name && gate != outer {
+			a = b.besides(v, sk, l, o, outer, gate, to)
+		} else {
+			a = b.forwarded(v, sk, l, o, gate, to, inner)
+		}
+		if verdictRank[a.Verdict] > verdictRank[total.Verdict] {
+			total = a
+		}
+	}
+	if total.Verdict == "" {
+		return stopped("the socket's address is on no interface that leads to the host")
+	}
+	return total
+}
+
+// leadsTo is the host's end of an interface of another namespace.
+func (b *builder) leadsTo(netns uint64, l *snapshot.Link) *snapshot.Link {
+	for i := range b.snap.Network.Links {
+		if h := &b.snap.Network.Links[i]; h.PeerNetns == netns && h.PeerIndex == l.Index {
+			return h
+		}
+	}
+	return nil
+}
+
+// boundOn is the addresses of an interface at which a socket takes packets.
+func boundOn(sk *snapshot.Socket, l *snapshot.Link, v4 bool) []netip.Addr {
+	at, err := netip.ParseAddr(sk.Addr)
+	if err != nil {
+		return nil
+	}
+	var out []netip.Addr
+	for _, text := range l.Addrs {
+		p, err := netip.ParsePrefix(text)
+		if err == nil && p.Addr().Is4() == v4 && !p.Addr().IsLinkLocalUnicast() && (at.IsUnspecified() || at.Unmap() == p.Addr()) {
+			out = append(out, p.Addr())
+		}
+	}
+	return out
+}
+
+// forwarded is for packets that the host routes to the namespace.
+func (b *builder) forwarded(v *view, sk *snapshot.Socket, l *snapshot.Link, o *zones.Origin, gate *snapshot.Link, to netip.Addr, inner *reach.Answer) reach.Answer {
+	ask := func(from, except []netip.Prefix) reach.Answer {
+		return b.model.Ask(&reach.Question{
+			From:  []reach.Origin{{Iif: o.Index, Local: o.Local, From: from, Except: except}},
+			Proto: sk.Proto, Dport: sk.Port, To: reach.Target{Oifs: []int{gate.Index}, Final: to},
+		})
+	}
+	a := ask(o.From, o.Except)
+	if a.Verdict != reach.Reachable {
+		return a
+	}
+	if b.arrives(v, sk, l, a.Witness) {
+		return a
+	}
+	if !a.Resourced { // what comes from the origin comes with its addresses
+		from := o.From
+		if o.Local {
+			from = b.ownAddresses()
+		}
+		if own := v.model.Socket(reach.Origin{Iif: l.Index, From: from, Except: o.Except}, sk, to.Is4()); own.Verdict == reach.Unreachable {
+			return own
+		}
+	}
+	if inner.Witness != nil { // the namespace lets only some in: does the host let one of them through?
+		if src, err := netip.ParseAddr(inner.Witness.Src); err == nil && !o.Local && contains(o.From, o.Except, src) {
+			if again := ask([]netip.Prefix{netip.PrefixFrom(src, src.BitLen())}, o.Except); again.Verdict == reach.Reachable && b.arrives(v, sk, l, again.Witness) {
+				return again
+			}
+		}
+	}
+	return unknown("the host lets packets through to its network namespace, and whether its filter takes one of them was not found out")
+}
+
+// ownAddresses are those of the host.
+func (b *builder) ownAddresses() []netip.Prefix {
+	var out []netip.Prefix
+	for i := range b.snap.Network.Links {
+		for _, text := range b.snap.Network.Links[i].Addrs {
+			if p, err := netip.ParsePrefix(text); err == nil {
+				out = append(out, netip.PrefixFrom(p.Addr(), p.Addr().BitLen()))
+			}
+		}
+	}
+	return out
+}
+
+func contains(from, except []netip.Prefix, a netip.Addr) bool {
+	in := func(p netip.Prefix) bool { return p.Contains(a) }
+	return (len(from) == 0 || slices.ContainsFunc(from, in)) && !slices.ContainsFunc(except, in)
+}
+
+// arrives follows a packet through the host and, as it leaves it, into the other namespace.
+func (b *builder) arrives(v *view, sk *snapshot.Socket, l *snapshot.Link, w *reach.Packet) bool {
+	p, err := trace.ParsePacket(w.In, w.String())
+	if err != nil {
+		return false
+	}
+	p.SMAC = w.SMAC
+	return b.ends(v, sk, l, b.tracer().Packet(p), p)
+}
+
+// ends says whether a packet that the host forwarded or sent gets to the socket.
+func (b *builder) ends(v *view, sk *snapshot.Socket, l *snapshot.Link, f trace.Fate, p *trace.Packet) bool {
+	to, err := netip.ParseAddrPort(f.To)
+	if f.Fate != trace.Forward && f.Fate != trace.Output || err != nil || !f.From.IsValid() {
+		return false
+	}
+	q := *p
+	q.In, q.Src, q.Dst, q.Dport, q.SMAC, q.DMAC = l.Name, f.From, to.Addr(), to.Port(), "", ""
+	end := v.tracer.Packet(&q)
+	return end.Fate == trace.Local && end.Socket != "none" && end.Socket != trace.Unknown && int(to.Port()) == sk.Port
+}
+
+func (b *builder) tracer() *trace.Tracer {
+	if b.hostTracer == nil {
+		b.hostTracer = trace.New(b.snap)
+	}
+	return b.hostTracer
+}
+
+// besides is for packets from one port of a bridge to another: they are switched.
+func (b *builder) besides(v *view, sk *snapshot.Socket, l *snapshot.Link, o *zones.Origin, port, bridge *snapshot.Link, to netip.Addr) reach.Answer {
+	a := b.model.Switched(bridge, sk.Proto, to, sk.Port)
+	if a.Verdict == reach.Unreachable {
+		return a
+	}
+	own := v.model.Socket(reach.Origin{Iif: l.Index, From: o.From, Except: o.Except}, sk, to.Is4())
+	if own.Verdict == reach.Unreachable {
+		return own
+	}
+	near, src := network(l, to), netip.Addr{}
+	if own.Witness != nil {
+		src, _ = netip.ParseAddr(own.Witness.Src)
+	}
+	for x := near.Masked().Addr().Next(); near.Contains(x) && !src.IsValid(); x = x.Next() {
+		if x != to && !b.snap.Network.Has(x) {
+			src = x
+		}
+	}
+	for i := range b.snap.Network.Links {
+		other := &b.snap.Network.Links[i]
+		if other.Master != bridge.Index || other == port || !other.Up || !src.IsValid() {
+			continue
+		}
+		w := &reach.Packet{In: other.Name, Proto: sk.Proto, Src: src.String(), Dst: to.String(), Sport: 40000, Dport: sk.Port}
+		p, err := trace.ParsePacket(w.In, w.String())
+		if err != nil {
+			break
+		}
+		p.DMAC = l.MAC
+		if b.ends(v, sk, l, b.tracer().Packet(p), p) {
+			return reach.Answer{Verdict: reach.Reachable, Witness: w}
+		}
+	}
+	return unknown("whether packets from another port of " + bridge.Name + " get there was not found out")
+}
+
+// network is the network of an address on an interface.
+func network(l *snapshot.Link, a netip.Addr) netip.Prefix {
+	for _, text := range l.Addrs {
+		if p, err := netip.ParsePrefix(text); err == nil && p.Addr() == a {
+			return p
+		}
+	}
+	return netip.PrefixFrom(a, a.BitLen())
+}
