@@ -16,7 +16,7 @@ PACKAGES = nftables iptables iproute2 util-linux procps openssh-server libcap-ng
 FUZZ = ruleset:FuzzDecode reports:FuzzClean checks:FuzzParsers checks:FuzzRedact snapshot:FuzzLoad reach:FuzzModel \
 	trace:FuzzPacket trace:FuzzTracer ruleset:FuzzXt ruleset:FuzzMessage
 
-.PHONY: build audit test unit deps lint bench differential plans fuzz fuzz-run update sarif test-vm clean
+.PHONY: build audit test unit deps lint bench differential mutants plans fuzz fuzz-run update sarif test-vm clean
 
 build:
 	go build -trimpath -o bin/ringfence ./cmd/ringfence
@@ -59,6 +59,10 @@ bench: build
 RULESETS ?= 150
 differential:
 	RINGFENCE_DIFFERENTIAL=$(RULESETS) go test -count=1 -timeout 60m -v -run 'AgreesWithKernel|NotTorn|NoticesMutations' ./e2e
+
+# The models broken one rule of the kernel at a time: a test has to notice each.
+mutants:
+	RINGFENCE_MUTANTS=1 go test -count=1 -timeout 60m -v -run TestMutants ./e2e
 
 # Random plans for a fix, each proven, loaded, compared by real connections and taken out: some seconds a plan.
 PLANS ?= 1000

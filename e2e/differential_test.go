@@ -439,7 +439,7 @@ func traceAgrees(t *testing.T, script string) {
 			continue
 		}
 		r := rand.New(rand.NewPCG(seed, uint64(i)))
-		b.compare(trap.name, packets(r, perRuleset, trap.rules), sum)
+		b.compare(trap.name, packets(r, 3*perRuleset, trap.rules), sum)
 	}
 	for name, text := range b.realRulesets() {
 		r := rand.New(rand.NewPCG(seed, uint64(len(name))))
@@ -534,7 +534,7 @@ func packets(r *rand.Rand, n int, rules string) []*oracle.Packet {
 	for _, m := range portText.FindAllStringSubmatch(rules, -1) {
 		for _, s := range m[1:] {
 			if k, err := strconv.Atoi(s); err == nil && k > 1 && k < 65535 {
-				ports = append(ports, k, k-1, k+1)
+				ports = append(ports, k, k, k, k-1, k+1)
 			}
 		}
 	}

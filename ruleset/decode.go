@@ -284,7 +284,7 @@ func DecodeSet(b []byte) (string, Set, error) {
 		Name: text(m.at[2]), Anonymous: f&1 != 0, Constant: f&2 != 0, Interval: f&4 != 0,
 		Map: f&8 != 0, Timeout: f&0x10 != 0, Dynamic: f&0x20 != 0, Objects: f&0x40 != 0,
 		KeyType: u32(m.at[4]), KeyLen: u32(m.at[5]), DataType: u32(m.at[6]), DataLen: u32(m.at[7]),
-		TimeoutMs: u64(m.at[11]),
+		TimeoutMs: u64(m.at[11]), ObjectType: u32(m.at[15]),
 	}
 	desc, err := fields(m.at[9])
 	if err != nil {

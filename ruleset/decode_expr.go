@@ -119,7 +119,11 @@ func (e *Expr) typed(d *attrSet) bool {
 	case "reject":
 		e.Reject = &Reject{Type: u32(d.at[1]), Code: u32(d.at[2])}
 	case "log":
-		e.Log = &Log{Prefix: text(d.at[2]), Group: u32(d.at[1])}
+		e.Log = &Log{Prefix: text(d.at[2]), Group: u32(d.at[1]), ToGroup: d.at[1] != nil, Snaplen: u32(d.at[3]), Queue: u32(d.at[4]), Flags: u32(d.at[6])}
+		if d.at[5] != nil {
+			level := u32(d.at[5])
+			e.Log.Level = &level
+		}
 	case "limit":
 		e.Limit = &Limit{
 			Rate: u64(d.at[1]), Per: u64(d.at[2]), Burst: u32(d.at[3]), Bytes: u32(d.at[4]) == 1,

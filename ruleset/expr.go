@@ -273,6 +273,13 @@ type Reject struct {
 type Log struct {
 	Prefix string `json:"prefix,omitempty"`
 	Group  uint32 `json:"group,omitempty"`
+	// ToGroup says that it goes to listeners of Group over netlink, Snaplen bytes of each packet and Queue of
+	// them at a time; else to the kernel's log with Level (of syslog) and Flags (NF_LOG_*).
+	ToGroup bool    `json:"toGroup,omitempty"`
+	Snaplen uint32  `json:"snaplen,omitempty"`
+	Queue   uint32  `json:"queue,omitempty"`
+	Level   *uint32 `json:"level,omitempty"`
+	Flags   uint32  `json:"flags,omitempty"`
 }
 
 // Limit holds while packets (or, with Bytes, bytes) stay under Rate in each Per seconds; with Over,

@@ -83,22 +83,24 @@ type Rule struct {
 
 // Set is a named or anonymous set or map.
 type Set struct {
-	Name      string    `json:"name"`
-	Anonymous bool      `json:"anonymous,omitempty"`
-	Constant  bool      `json:"constant,omitempty"`
-	Interval  bool      `json:"interval,omitempty"`
-	Map       bool      `json:"map,omitempty"`
-	Timeout   bool      `json:"timeout,omitempty"` // elements can expire
-	Dynamic   bool      `json:"dynamic,omitempty"` // rules add elements from the packet path
-	Objects   bool      `json:"objects,omitempty"` // maps keys to stateful objects
-	KeyType   uint32    `json:"keyType"`           // nft's datatype id; concatenations shift by 6 bits a field
-	KeyLen    uint32    `json:"keyLen"`
-	DataType  uint32    `json:"dataType,omitempty"`
-	DataLen   uint32    `json:"dataLen,omitempty"`
-	FieldLens []uint32  `json:"fieldLens,omitempty"` // of a concatenated interval set
-	TimeoutMs uint64    `json:"timeoutMs,omitempty"`
-	Size      uint32    `json:"size,omitempty"` // of elements at most; 0: no limit
-	Elements  []Element `json:"elements,omitempty"`
+	Name      string `json:"name"`
+	Anonymous bool   `json:"anonymous,omitempty"`
+	Constant  bool   `json:"constant,omitempty"`
+	Interval  bool   `json:"interval,omitempty"`
+	Map       bool   `json:"map,omitempty"`
+	Timeout   bool   `json:"timeout,omitempty"` // elements can expire
+	Dynamic   bool   `json:"dynamic,omitempty"` // rules add elements from the packet path
+	Objects   bool   `json:"objects,omitempty"` // maps keys to stateful objects
+	// ObjectType is theirs (NFT_OBJECT_*).
+	ObjectType uint32    `json:"objectType,omitempty"`
+	KeyType    uint32    `json:"keyType"` // nft's datatype id; concatenations shift by 6 bits a field
+	KeyLen     uint32    `json:"keyLen"`
+	DataType   uint32    `json:"dataType,omitempty"`
+	DataLen    uint32    `json:"dataLen,omitempty"`
+	FieldLens  []uint32  `json:"fieldLens,omitempty"` // of a concatenated interval set
+	TimeoutMs  uint64    `json:"timeoutMs,omitempty"`
+	Size       uint32    `json:"size,omitempty"` // of elements at most; 0: no limit
+	Elements   []Element `json:"elements,omitempty"`
 }
 
 // Element is one element of a set as the kernel stores it: in interval sets that are not

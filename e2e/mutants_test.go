@@ -1,0 +1,128 @@
+//go:build linux
+
+package e2e
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// mutant is one rule of semantics, broken.
+type mutant struct {
+	name, file, old, new string
+}
+
+// mutants break the packet models one rule of the kernel at a time. A test has to notice each.
+var mutants = []mutant{
+	{"accept is final", "trace/hooks.go", "case v.kind == vAccept:\n", "case v.kind == vAccept && v.rule != nil:\n\t\t\treturn vAccept\n\t\tcase v.kind == vAccept:\n"},
+	{"drop is not final", "trace/hooks.go", "default:\n\t\t\treturn v.kind\n", "case v.kind == vDrop && v.rule != nil:\n\t\tdefault:\n\t\t\treturn v.kind\n"},
+	{"goto is jump", "trace/vm.go", "if v.kind == vJump {", "if v.kind == vJump || v.kind == vGoto {"},
+	{"return goes on", "trace/vm.go", "case vContinue, vBreak:", "case vContinue, vBreak, vReturn:\n\t\t\tif v.kind == vReturn && depth > 0 {\n\t\t\t\tdepth--\n\t\t\t\tc, at = stack[depth].c, stack[depth].next\n\t\t\t}"},
+	{"policies accept", "trace/vm.go", "if c.src.Base.Policy == ruleset.Drop {", "if false {"},
+	{"dormant tables run", "trace/register.go", "if tab.src.Dormant || !slices.Contains(families, tab.src.Family) {\n\t\t\tcontinue\n\t\t}\n\t\t// Newer", "if !slices.Contains(families, tab.src.Family) {\n\t\t\tcontinue\n\t\t}\n\t\t// Newer"},
+	{"priorities are reversed", "trace/register.go", "return int(a.src.Base.Priority) - int(b.src.Base.Priority)", "return int(b.src.Base.Priority) - int(a.src.Base.Priority)"},
+	{"translation comes after the filter", "trace/register.go", "prioDstNAT    = -100", "prioDstNAT    = 200"},
+	{"every translation counts", "trace/nat.go", "if !done() {\n\t\t\tcontinue\n\t\t}", "if true {\n\t\t\tcontinue\n\t\t}"},
+	{"notrack does nothing", "trace/conntrack.go", "w.skb.untrack = true\n\t}\n}", "w.skb.untrack = false\n\t}\n}"},
+	{"a bare ACK is no new connection", "trace/conntrack.go", "if w.loose() {", "if false {"},
+	{"a look-up ignores negation", "trace/vm.go", "if (el != nil) == l.Invert {", "if el == nil {"},
+	{"no catch-all elements", "trace/vm.go", "return s.catchAll\n}", "return nil\n}"},
+	{"an absent header matches", "trace/rare.go", "w.regs.put8(at, 0)\n\t\treturn vNext\n\t}\n\treturn vNo", "w.regs.put8(at, 1)\n\t\treturn vNext\n\t}\n\treturn vNext"},
+	{"the source is not checked", "trace/stack.go", "rpf := c.rpFilter", "rpf := 0 * c.rpFilter"},
+	{"127.0.0.0/8 comes in", "trace/stack.go", "func (w *walk) flag(v int, name string) bool {", "func (w *walk) flag(v int, name string) bool {\n\tif len(name) > 14 && name[:14] == \"route_localnet\" {\n\t\treturn true\n\t}"},
+	{"every interface forwards", "trace/stack.go", "if !w.flag(w.in.conf.forwarding, \"forwarding of \"+w.in.Name) {", "if false {"},
+	{"marks do not route", "trace/fib.go", "mark: s.mark, proto: s.proto}", "proto: s.proto}"},
+	{"br_netfilter is off", "trace/bridge.go", "return w.flag(w.value(key), key)", "return false"},
+	{"fragments carry ports", "trace/fragment.go", "return f > firstPart", "return false"},
+	{"fragments are never put together", "trace/fragment.go", "if s.fragment == whole || s.untrack || s.ct != nil {", "if true {"},
+	{"a socket that tproxy found is forgotten", "trace/socket.go", "s.taker = sk", "s.taker = nil"},
+	{"reach: accept is final", "reach/reach.go", "for _, bc := range e.order(filters) {\n", "for n, bc := range e.order(filters) {\n\t\tif n > 0 && hook == \"input\" {\n\t\t\tbreak\n\t\t}\n"},
+	{"reach: goto is jump", "reach/eval.go", "if v.Kind == ruleset.Jump {", "if true {"},
+	{"reach: return goes on", "reach/eval.go", "case ruleset.Return:\n\t\tout.through = append(out.through, cb)", "case ruleset.Return:\n\t\treturn []cube{cb}, nil"},
+	{"reach: policies accept", "reach/reach.go", "if bc.chain.Base.Policy == ruleset.Drop {", "if false {"},
+	{"reach: dormant tables run", "reach/reach.go", "if t.Dormant || !applies {", "if !applies {"},
+	{"reach: translation comes after the filter", "reach/reach.go", "dstnatPriority = -100", "dstnatPriority = 300"},
+	{"reach: everything is established", "reach/reach.go", "out[i] = in[i].with(fCtState, single(num(e.state)))", "out[i] = in[i].with(fCtState, single(num(ruleset.CtEstablished)))"},
+	{"reach: rp_filter is off", "reach/question.go", "mode := max(all, own)", "mode := 0 * max(all, own)"},
+	{"reach: 127.0.0.0/8 comes in", "reach/question.go", "open = all != 0 || own != 0", "open = true"},
+	{"reach: every interface forwards", "reach/question.go", "return ok && own == 0, !ok\n\t}\n\tall, ok", "return false, !ok\n\t}\n\tall, ok"},
+	{"reach: sockets of IPv6 do not take IPv4", "reach/question.go", "if v4 && s.Family == 6 && s.V6Only {", "if v4 && s.Family == 6 {"},
+	{"reach: a device does not bind", "reach/question.go", "case s.Device != \"\" && s.Device != w.in.Name && !m.isMaster(w.in, s.Device):", "case false:"},
+	{"reach: negation is ignored", "reach/eval.go", "if e.Invert {\n\t\treturn swapSides", "if false {\n\t\treturn swapSides"},
+	{"reach: marks are lost", "reach/effect.go", "st.cube = st.cube.with(f, single(num(uint64(binary.NativeEndian.Uint32(vs[0][0].data)))))", "_ = binary.NativeEndian"},
+	{"reach: bridges filter nothing", "reach/bridge.go", "case !filtered:", "case true:"},
+}
+
+// noticers are the tests that can notice, the quick ones first.
+var noticers = map[string][][]string{
+	"trace": {{"-run", "AgreesWithKernel$|AgreeWithKernel|OnDetours", "-skip", "Reach"}},
+	"reach": {{"-run", "ExposureAgainst|ExposureOfScripts|ForwardingAgainst|BridgesAgree"}, {"-run", "TestReachAgreesWithKernel"}},
+}
+
+// TestMutants breaks the models and wants a named test to fail for each. It is run by "make mutants": it compiles
+// the program once a mutant.
+func TestMutants(t *testing.T) {
+	if os.Getenv("RINGFENCE_MUTANTS") == "" {
+		t.Skip("takes some minutes: make mutants")
+	}
+	needRoot(t)
+	for _, m := range mutants {
+		t.Run(m.name, func(t *testing.T) {
+			by := m.notice(t)
+			if by == "" {
+				t.Error("no test noticed")
+			}
+			t.Log("noticed by", by)
+		})
+	}
+}
+
+var failed = regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)`)
+
+// notice runs the tests over the mutant and returns which failed.
+func (m *mutant) notice(t *testing.T) string {
+	t.Helper()
+	path, err := filepath.Abs("../" + m.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Count(string(text), m.old) != 1 {
+		t.Fatalf("%q stands %d times in %s", m.old, strings.Count(string(text), m.old), m.file)
+	}
+	changed := filepath.Join(t.TempDir(), "mutant.go")
+	if err := os.WriteFile(changed, []byte(strings.Replace(string(text), m.old, m.new, 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	overlay := filepath.Join(t.TempDir(), "overlay.json")
+	j, _ := json.Marshal(map[string]map[string]string{"Replace": {path: changed}})
+	if err := os.WriteFile(overlay, j, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	pkg, _, _ := strings.Cut(m.file, "/")
+	runs := append([][]string{{"../" + pkg}}, noticers[pkg]...)
+	for i, args := range runs {
+		if i > 0 {
+			args = append(args, ".")
+		}
+		cmd := exec.Command("go", append([]string{"test", "-count=1"}, args...)...)
+		cmd.Env = append(os.Environ(), "GOFLAGS=-overlay="+overlay)
+		out, err := cmd.CombinedOutput()
+		if err == nil {
+			continue
+		}
+		if f := failed.FindStringSubmatch(string(out)); f != nil {
+			return f[1]
+		}
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return ""
+}
