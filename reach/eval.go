@@ -83,9 +83,21 @@ func (m *machine) chain(c *ruleset.Chain, in []cube) (outcome, error) {
 		if len(live) == 0 {
 			return out, nil
 		}
-		var rest []cube
-		for _, cb := range live {
-			next, err := m.rule(c, &c.Rules[i], cb, &out)
+		r := &c.Rules[i]
+		first := 0
+		for first < len(live) && m.sieved(r, &live[first]) {
+			first++
+		}
+		if first == len(live) {
+			continue
+		}
+		rest := append(make([]cube, 0, len(live)+1), live[:first]...)
+		for j := first; j < len(live); j++ {
+			if j > first && m.sieved(r, &live[j]) {
+				rest = append(rest, live[j])
+				continue
+			}
+			next, err := m.rule(c, r, live[j], &out)
 			if err != nil {
 				return out, err
 			}

@@ -101,6 +101,7 @@ type Model struct {
 	legacy   []Cause // iptables-legacy tables
 	general  []Cause // what makes every answer unknown
 	compiled map[*ruleset.Set]*compiled
+	sieves   map[sieveKey][]need
 }
 
 // NewModel prepares the model. It never fails: what the snapshot lacks becomes the reason for
@@ -108,7 +109,7 @@ type Model struct {
 func NewModel(s *snapshot.Snapshot) *Model {
 	m := &Model{
 		snap: s, fibs: map[bool]*fib{true: newFib(&s.Network, true), false: newFib(&s.Network, false)},
-		compiled: map[*ruleset.Set]*compiled{},
+		compiled: map[*ruleset.Set]*compiled{}, sieves: map[sieveKey][]need{},
 	}
 	for _, name := range []string{"network", "nftables"} {
 		c := s.Section(name)
@@ -153,6 +154,7 @@ type engine struct {
 	state        uint64         // of conntrack, once it has seen the packets
 	local        bool           // a process of the host sends them
 	port         *snapshot.Link // of a bridge, that the question is about
+	sieve        *sieve
 }
 
 // stoppedBy is packets of the question and what stopped them.

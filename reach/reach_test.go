@@ -3,6 +3,7 @@ package reach
 import (
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"net/netip"
 	"testing"
 
@@ -177,6 +178,55 @@ func BenchmarkSocketLinearRules(b *testing.B) {
 				NewModel(s).Socket(from(s, "mgmt0"), &ssh, true)
 			}
 		})
+	}
+}
+
+// BenchmarkBranchingRules asks about 5,500 rules as large sites have them: many chains, each behind a test of the
+// source, with rules on source, destination and port, that part the question by one field after the other.
+func BenchmarkBranchingRules(b *testing.B) {
+	s := fixtures.Host()
+	t := &s.NFTables.Ruleset.Tables[0]
+	rnd := rand.New(rand.NewPCG(1, 2))
+	addr := func(bits int) []ruleset.Expr {
+		off := []uint32{12, 16}[rnd.IntN(2)]
+		key := ruleset.Hex{10, byte(rnd.IntN(256)), byte(rnd.IntN(256)), byte(rnd.IntN(256))}[:bits/8]
+		return []ruleset.Expr{
+			{Name: "payload", Payload: &ruleset.Payload{Base: "network", Offset: off, Len: uint32(bits / 8), Dreg: 1}},
+			{Name: "cmp", Cmp: &ruleset.Cmp{Sreg: 1, Op: "==", Data: key}},
+		}
+	}
+	port := func() []ruleset.Expr {
+		n := []uint16{22, 80, 443, uint16(rnd.IntN(65536))}[rnd.IntN(4)]
+		return []ruleset.Expr{
+			{Name: "payload", Payload: &ruleset.Payload{Base: "transport", Offset: 2, Len: 2, Dreg: 1}},
+			{Name: "cmp", Cmp: &ruleset.Cmp{Sreg: 1, Op: "==", Data: ruleset.Hex{byte(n >> 8), byte(n)}}},
+		}
+	}
+	verdict := func(kind, chain string) ruleset.Expr {
+		return ruleset.Expr{Name: "immediate", Immediate: &ruleset.Immediate{Verdict: &ruleset.Verdict{Kind: kind, Chain: chain}}}
+	}
+	var jumps []ruleset.Rule
+	for i := range 180 {
+		c := ruleset.Chain{Name: fmt.Sprint("c", i)}
+		for j := range 30 {
+			r := ruleset.Rule{Handle: uint64(1000*i + j), Exprs: append(addr(32), addr(24)...)}
+			if rnd.IntN(4) > 0 {
+				r.Exprs = append(r.Exprs, port()...)
+			}
+			r.Exprs = append(r.Exprs, verdict([]string{ruleset.Accept, ruleset.Drop, ruleset.Return}[rnd.IntN(3)], ""))
+			c.Rules = append(c.Rules, r)
+		}
+		t.Chains = append(t.Chains, c)
+		jump := ruleset.Rule{Handle: uint64(i), Exprs: []ruleset.Expr{verdict(ruleset.Jump, c.Name)}}
+		if i%3 > 0 {
+			jump.Exprs = append(addr(16), jump.Exprs...)
+		}
+		jumps = append(jumps, jump)
+	}
+	c := t.Chain("input")
+	c.Rules = append(jumps, c.Rules...)
+	for b.Loop() {
+		NewModel(s).Socket(from(s, "mgmt0"), &ssh, true)
 	}
 }
 
