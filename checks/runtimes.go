@@ -203,7 +203,11 @@ func (s *Scan) daemonTLS() []snapshot.DaemonTLS {
 	for _, p := range procs {
 		switch p.exeBase() {
 		case "dockerd":
-			list = append(list, s.dockerTLS(p))
+			d := s.dockerTLS(p)
+			if args := s.redactArgs(p.argv); len(args) > 0 {
+				d.Args = append([]string{p.Exe}, args[1:]...)
+			}
+			list = append(list, d)
 		case "buildkitd":
 			v := "false"
 			if hasFlag(p.argv, "--tlscacert") {

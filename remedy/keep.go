@@ -167,8 +167,8 @@ func (p *Plan) administered(s *snapshot.Snapshot, m *zones.Map) bool {
 func (p *Plan) baseline(s *snapshot.Snapshot, m *zones.Map) {
 	if !p.administered(s, m) {
 		p.Manual = append(p.Manual, Manual{
-			"default-deny", "the baseline of a host that lets in only what it knows", "words",
-			"no management zone is configured and nobody is logged in over SSH: the baseline would lock everybody out; " +
+			Check: "default-deny", What: "the baseline of a host that lets in only what it knows", Kind: "words",
+			Text: "no management zone is configured and nobody is logged in over SSH: the baseline would lock everybody out; " +
 				"configure the zone, or say who keeps access with --keep tcp/22@ADDRESS",
 		})
 		return

@@ -57,10 +57,11 @@ const (
 
 // Manual is a finding that no packet filter closes.
 type Manual struct {
-	Check string `json:"check"`
-	What  string `json:"what"`
-	Kind  string `json:"kind"`
-	Text  string `json:"text"`
+	Check    string `json:"check"`
+	What     string `json:"what"`
+	Kind     string `json:"kind"`
+	Text     string `json:"text"`
+	Resource string `json:"-"` // path of the file that it is about
 }
 
 // Plan is what closes the findings of one report.
@@ -148,7 +149,7 @@ func Make(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config, opt Options
 	if opt.Drain {
 		p.drain()
 	}
-	p.Files = p.files(s)
+	p.Files = append(p.files(s), p.dropIns(r, s)...)
 	p.Disruption = "none"
 	if len(p.Rules) > 0 {
 		p.Ruleset, p.Inverse = p.text(), "delete table inet "+Table+"\n"
@@ -193,7 +194,7 @@ func (p *Plan) add(id string, f *finding.Finding, m *zones.Map, keep []netip.Pre
 			continue
 		}
 		if why := p.deny(id, rem.Deny, m, keep); why != "" {
-			p.Manual = append(p.Manual, Manual{id, f.Message, "words", why})
+			p.Manual = append(p.Manual, Manual{Check: id, What: f.Message, Kind: "words", Text: why})
 		} else {
 			done = true
 		}
@@ -204,7 +205,7 @@ func (p *Plan) add(id string, f *finding.Finding, m *zones.Map, keep []netip.Pre
 	}
 	for _, rem := range f.Remediation {
 		if rem.Deny == nil {
-			p.Manual = append(p.Manual, Manual{id, f.Message, rem.Kind, rem.Text})
+			p.Manual = append(p.Manual, Manual{id, f.Message, rem.Kind, rem.Text, f.Resource.Path})
 			return
 		}
 	}

@@ -12,7 +12,7 @@ import (
 // File is a drop-in of a service: it closes what a packet filter cannot, beside the files of the vendor and
 // of the administrator, which stay as they are.
 type File struct {
-	Service string `json:"service"` // sysctl or sshd
+	Service string `json:"service"` // sysctl, sshd, socket, unit, docker or openclaw
 	Path    string `json:"path"`
 	Content string `json:"content"`
 	// Validate is run before the service reads the file; Effective tells what then holds, as lines of a
@@ -26,6 +26,11 @@ type File struct {
 	Inverse    string   `json:"inverse"`
 	Disruption string   `json:"disruption"`
 	Closes     []string `json:"closes"` // ids of checks
+	// Unit is what is started again, Socket what gets another mode and owner at once.
+	Unit   string `json:"unit,omitempty"`
+	Socket string `json:"socket,omitempty"`
+	// ByHand says why it is not put in place by the program.
+	ByHand string `json:"byHand,omitempty"`
 }
 
 const (

@@ -20,7 +20,7 @@ type Applied struct {
 	File File   `json:"file"`
 	// Old is the file of that name as it was; nil where there was none.
 	Old *string `json:"old,omitempty"`
-	// Values are the kernel's settings as they were.
+	// Values are the kernel's settings as they were, or mode and owner of a socket.
 	Values map[string]string `json:"values,omitempty"`
 }
 
@@ -34,11 +34,13 @@ func (s Store) BeginFile(f *File, wait time.Duration) (*State, error) {
 	case !errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("%s: %w", f.Path, err)
 	}
-	if f.Service == serviceSysctl {
-		for name := range f.Want {
-			if a.Values[name], err = readSysctl(name); err != nil {
-				return nil, err
-			}
+	for name := range f.Want {
+		read := map[string]func(string) (string, error){serviceSysctl: readSysctl, serviceSocket: socketMode}[f.Service]
+		if read == nil {
+			break
+		}
+		if a.Values[name], err = read(name); err != nil {
+			return nil, err
 		}
 	}
 	boot, netns, now, err := Here()
@@ -64,7 +66,10 @@ func (s Store) PutFile(st *State) error {
 	if err := writeWhole(s.path(f.Path), []byte(f.Content), 0o644); err != nil {
 		return err
 	}
-	if len(f.Validate) > 0 {
+	if f.Unit != "" && !systemdRuns() {
+		return fmt.Errorf("%s: systemd does not run here", f.Unit)
+	}
+	if len(f.Validate) > 0 && (f.Service != serviceSocket || systemdRuns() && exists(f.Validate[0])) {
 		if out, err := run(f.Validate); err != nil {
 			return fmt.Errorf("%s refuses the file: %s", f.Service, firstOfLines(out, err))
 		}
@@ -84,6 +89,9 @@ func (f *File) reload(values map[string]string) error {
 			}
 		}
 		return nil
+	}
+	if f.Service == serviceSocket || f.Unit != "" {
+		return f.restart(values)
 	}
 	for _, pid := range f.PIDs {
 		if err := unix.Kill(pid, unix.SIGHUP); err != nil {
@@ -113,14 +121,25 @@ func (f *File) holds() error {
 			}
 			got[strings.ToLower(name)] = v
 		}
+	} else if f.Service == serviceSocket {
+		for name := range f.Want {
+			v, err := socketMode(name)
+			if err != nil {
+				return err
+			}
+			got[strings.ToLower(name)] = v
+		}
 	} else {
 		out, err := run(f.Effective)
 		if err != nil {
 			return fmt.Errorf("ask %s what holds: %s", f.Service, firstOfLines(out, err))
 		}
 		for line := range strings.Lines(out) {
-			name, value, _ := strings.Cut(strings.TrimSpace(line), " ")
-			got[name] = value
+			name, value, ok := strings.Cut(strings.TrimSpace(line), "=")
+			if !ok || f.Unit == "" {
+				name, value, _ = strings.Cut(strings.TrimSpace(line), " ")
+			}
+			got[strings.ToLower(name)] = value
 		}
 	}
 	for name, want := range f.Want {
@@ -145,6 +164,9 @@ func (s Store) takeBack(a *Applied) error {
 	}
 	if err != nil {
 		return fmt.Errorf("take %s back: %w", a.File.Path, err)
+	}
+	if dir := filepath.Dir(a.File.Path); a.Old == nil && (strings.HasSuffix(dir, ".service.d") || strings.HasSuffix(dir, ".socket.d")) {
+		_ = os.Remove(s.path(dir)) // it stays where somebody else has files there
 	}
 	if err := s.disarmBoot(); err != nil {
 		return err

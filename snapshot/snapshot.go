@@ -374,6 +374,8 @@ type DaemonTLS struct {
 	PID    int    `json:"pid"`
 	Verify Fact   `json:"verify"`
 	Source string `json:"source"`
+	// Args is the command line of dockerd, with the path of its program first.
+	Args []string `json:"args,omitempty"`
 }
 
 // Container is one container, read from its OCI specification on disk.

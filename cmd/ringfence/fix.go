@@ -241,8 +241,18 @@ func planText(b *bytes.Buffer, p *remedy.Plan) {
 	}
 	for i := range p.Files {
 		f := &p.Files[i]
-		fmt.Fprintf(b, "\n# file %s (ringfence fix apply --layer service puts it in place on trial)\n", f.Path)
-		fmt.Fprintf(b, "# closes %s\n# then: %s    undo: %s    disruption: %s\n%s", strings.Join(f.Closes, ", "), f.Reload, f.Inverse, f.Disruption,
+		how := "ringfence fix apply --layer service puts it in place on trial"
+		if f.ByHand != "" {
+			how = "by hand: " + f.ByHand
+		}
+		fmt.Fprintf(b, "\n# file %s (%s)\n", reports.Clean(f.Path, false), how)
+		if len(f.Closes) > 0 {
+			fmt.Fprintf(b, "# closes %s\n", strings.Join(f.Closes, ", "))
+		}
+		if len(f.Validate) > 0 {
+			fmt.Fprintf(b, "# check: %s\n", reports.Clean(strings.Join(f.Validate, " "), false))
+		}
+		fmt.Fprintf(b, "# then: %s    undo: %s    disruption: %s\n%s", reports.Clean(f.Reload, false), reports.Clean(f.Inverse, false), f.Disruption,
 			reports.Clean(f.Content, true))
 	}
 	if len(p.Manual) > 0 {

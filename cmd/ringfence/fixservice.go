@@ -25,6 +25,10 @@ func (x *fixing) services(ctx context.Context) error {
 	for i := range plan.Files {
 		f := &plan.Files[i]
 		fmt.Fprintf(x.stderr, "\nfix: %s, %s, closes %d checks; disruption: %s\n%s", f.Service, f.Path, len(f.Closes), f.Disruption, reports.Clean(f.Content, true))
+		if f.ByHand != "" {
+			fmt.Fprintf(x.stderr, "fix: by hand: %s\n", f.ByHand)
+			continue
+		}
 		if x.f.fix.dryRun {
 			continue
 		}
@@ -106,7 +110,7 @@ func (x *fixing) auditAgain(ctx context.Context, plan *remedy.Plan, f *remedy.Fi
 	}
 	for i := range next.Files {
 		for name := range f.Want {
-			if _, still := next.Files[i].Want[name]; still && next.Files[i].Service == f.Service {
+			if _, still := next.Files[i].Want[name]; still && next.Files[i].Path == f.Path {
 				return fmt.Errorf("%s is still asked for after it was set", name)
 			}
 		}

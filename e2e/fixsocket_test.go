@@ -1,0 +1,82 @@
+//go:build linux
+
+package e2e
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/ringfence/ringfence/remedy"
+)
+
+// TestSocketFileOnTrial gives a control socket to root on trial, takes that back, keeps it, and undoes it. What is no
+// socket is never touched.
+func TestSocketFileOnTrial(t *testing.T) {
+	b := newBed(t)
+	store := remedy.Store{Root: b.root()}
+	socket := filepath.Join(t.TempDir(), "docker.sock")
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if err := os.Chmod(socket, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	f := &remedy.File{
+		Service: "socket", Socket: socket, Path: "/etc/systemd/system/docker.socket.d/50-ringfence.conf",
+		Content: "[Socket]\nSocketMode=0660\n", Want: map[string]string{socket: "0660 0:0"},
+	}
+	mode := func(want os.FileMode, when string) {
+		t.Helper()
+		st, err := os.Stat(socket)
+		if err != nil || st.Mode().Perm() != want {
+			t.Errorf("%s: mode %v, want %v (%v)", when, st.Mode(), want, err)
+		}
+	}
+	b.stay(func() {
+		st, err := putFile(store, f)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		mode(0o660, "on trial")
+		if err := store.Rollback(st); err != nil {
+			t.Error(err)
+		}
+		mode(0o666, "taken back")
+		if _, err := os.Stat(filepath.Dir(filepath.Join(b.root(), f.Path))); err == nil {
+			t.Error("taken back, and the folder is still there")
+		}
+		if st, err = putFile(store, f); err != nil {
+			t.Error(err)
+			return
+		}
+		if err := store.ConfirmFile(st); err != nil {
+			t.Error(err)
+		}
+		mode(0o660, "kept")
+		kept, err := store.Load()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		if err := store.Undo(kept); err != nil {
+			t.Error(err)
+		}
+		mode(0o666, "undone")
+
+		link := filepath.Join(t.TempDir(), "link.sock")
+		if err := os.Symlink(socket, link); err != nil {
+			t.Error(err)
+		}
+		bad := *f
+		bad.Socket, bad.Want = link, map[string]string{link: "0600 0:0"}
+		if _, err := putFile(store, &bad); err == nil {
+			t.Error("a link was followed")
+		}
+		mode(0o666, "after the link")
+	})
+}

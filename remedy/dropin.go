@@ -1,0 +1,259 @@
+package remedy
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ringfence/ringfence/finding"
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// The kinds of services beside sysctl and sshd that a plan has files for.
+const (
+	serviceSocket   = "socket"   // a control socket of a runtime: its mode now, and its unit's for later
+	serviceUnit     = "unit"     // confinement of a unit
+	serviceDocker   = "docker"   // how dockerd is started
+	serviceOpenClaw = "openclaw" // settings of a gateway
+)
+
+// dropIns are the files for what findings say of sockets, units and daemons. Where there is no place for a file
+// of our own, the settings are written with the reason why somebody has to put them in (ByHand).
+func (p *Plan) dropIns(r *finding.Report, s *snapshot.Snapshot) []File {
+	failed := map[string][]finding.Finding{}
+	for i := range r.Results {
+		if r.Results[i].Status == finding.Fail {
+			failed[r.Results[i].ID] = r.Results[i].Findings
+		}
+	}
+	var list []File
+	for i := range s.Runtimes.Sockets {
+		sock := &s.Runtimes.Sockets[i]
+		const check = "runtime/socket-accessible-to-others"
+		if slices.ContainsFunc(failed[check], func(f finding.Finding) bool { return f.Resource.Path == sock.Path }) {
+			list = append(list, socketFile(s, sock, check))
+		}
+	}
+	if len(failed["runtime/docker-api-on-tcp"]) > 0 {
+		if f, ok := dockerFile(s); ok {
+			list = append(list, f)
+		}
+	}
+	for i := range s.Agents.Instances {
+		a := &s.Agents.Instances[i]
+		if f, ok := confineFile(s, a, failed); ok && !slices.ContainsFunc(list, func(o File) bool { return o.Path == f.Path }) {
+			list = append(list, f)
+		}
+		if f, ok := openClawFile(a, failed); ok && !slices.ContainsFunc(list, func(o File) bool { return o.Path == f.Path }) {
+			list = append(list, f)
+		}
+	}
+	for i := range list {
+		if list[i].ByHand == "" && len(list[i].Closes) > 0 {
+			p.Manual = slices.DeleteFunc(p.Manual, func(m Manual) bool {
+				return slices.Contains(list[i].Closes, m.Check) && (list[i].Service != serviceSocket || m.Resource == list[i].Socket)
+			})
+		}
+	}
+	return list
+}
+
+// socketUnits are the units that make the control sockets of runtimes.
+var socketUnits = map[string]string{"docker": "docker.socket", "podman": "podman.socket", "libvirt": "libvirtd.socket", "incus": "incus.socket", "lxd": "lxd.socket"}
+
+// socketFile gives a control socket to root and the runtime's own group. A change of the file alone is undone when
+// the service starts again, so the unit gets the same as settings.
+func socketFile(s *snapshot.Snapshot, sock *snapshot.ControlSocket, check string) File {
+	group, gid := "root", 0
+	for _, g := range s.Runtimes.Groups {
+		if g.Runtime == sock.Runtime {
+			group, gid = g.Name, g.GID
+			break
+		}
+	}
+	f := File{
+		Service: serviceSocket, Socket: sock.Path, Want: map[string]string{sock.Path: fmt.Sprintf("0660 0:%d", gid)},
+		Content: fmt.Sprintf("# ringfence: %s\n[Socket]\nSocketMode=0660\nSocketUser=root\nSocketGroup=%s\n", check, group),
+		Reload:  "systemctl daemon-reload; chmod 660 " + sock.Path + "; chown root:" + group + " " + sock.Path,
+		Inverse: fmt.Sprintf("remove the file; systemctl daemon-reload; chmod %o %s; chown %d:%d %s", sock.Mode&0o7777, sock.Path, sock.UID, sock.GID, sock.Path),
+		Closes:  []string{check}, Disruption: "who is neither root nor in group " + group + " no longer reaches the runtime",
+	}
+	if unit := socketUnits[sock.Runtime]; unit != "" {
+		f.Path = "/etc/systemd/system/" + unit + ".d/50-ringfence.conf"
+		f.Validate = []string{systemdAnalyze, "verify", unit}
+	} else {
+		f.Path = "/etc/tmpfiles.d/ringfence-" + strings.Trim(strings.ReplaceAll(sock.Path, "/", "-"), "-") + ".conf"
+		f.Content = fmt.Sprintf("# ringfence: %s\nz %s 0660 root %s\n", check, sock.Path, group)
+		f.Validate = nil
+	}
+	return f
+}
+
+const (
+	systemdAnalyze = "/usr/bin/systemd-analyze"
+	systemctl      = "/usr/bin/systemctl"
+)
+
+// confinement is what a unit of an agent gets: no way to more privilege, and nothing of the kernel and the system to
+// write to. It leaves alone what depends on the program: its user, its files, its network.
+var confinement = []struct{ name, value string }{
+	{"NoNewPrivileges", "yes"},
+	{"ProtectKernelTunables", "yes"},
+	{"ProtectKernelModules", "yes"},
+	{"ProtectControlGroups", "yes"},
+	{"RestrictSUIDSGID", "yes"},
+	{"LockPersonality", "yes"},
+	{"ProtectSystem", "full"},
+}
+
+// confineFile confines the unit of an agent that can raise its privileges, or is root already.
+func confineFile(s *snapshot.Snapshot, a *snapshot.Agent, failed map[string][]finding.Finding) (File, bool) {
+	unit := path.Base(a.Unit)
+	if a.Unit == "" || a.Container != "" || !strings.HasSuffix(unit, ".service") || strings.HasPrefix(unit, "user@") || strings.ContainsAny(unit, "\n /") {
+		return File{}, false
+	}
+	f := File{
+		Service: serviceUnit, Unit: unit, Path: "/etc/systemd/system/" + unit + ".d/50-ringfence.conf", Want: map[string]string{},
+		Validate: []string{systemdAnalyze, "verify", unit}, Effective: []string{systemctl, "show", unit},
+		Reload: "systemctl daemon-reload; systemctl restart " + unit, Inverse: "remove the file; systemctl daemon-reload; systemctl restart " + unit,
+		Disruption: "the service starts again, and what it does not expect to be refused can fail",
+	}
+	for i := range s.Processes.List {
+		if pr := &s.Processes.List[i]; pr.PID == a.PID && !pr.NoNewPrivs && len(failed["capability/no-new-privs-off"]) > 0 {
+			f.Closes = append(f.Closes, "capability/no-new-privs-off")
+		}
+	}
+	// Another user needs files of its own: that stays with people, confined or not.
+	if len(f.Closes) == 0 && len(failed["agent/runs-as-root"]) == 0 {
+		return File{}, false
+	}
+	f.Content = "# ringfence: " + strings.Join(append(slices.Clone(f.Closes), "agent/runs-as-root")[:max(1, len(f.Closes))], ", ") + "\n[Service]\n"
+	for _, c := range confinement {
+		f.Content += c.name + "=" + c.value + "\n"
+		f.Want[c.name] = c.value
+	}
+	return f, true
+}
+
+// dockerFile starts dockerd without its TCP sockets where its command line opens them; where daemon.json does, that
+// is the administrator's file.
+func dockerFile(s *snapshot.Snapshot) (File, bool) {
+	const check = "runtime/docker-api-on-tcp"
+	for _, d := range s.Runtimes.TLS {
+		if len(d.Args) == 0 || path.Base(d.Args[0]) != "dockerd" {
+			continue
+		}
+		f := File{
+			Service: serviceDocker, Unit: "docker.service", Path: "/etc/systemd/system/docker.service.d/50-ringfence.conf", Want: map[string]string{},
+			Validate: []string{systemdAnalyze, "verify", "docker.service"}, Effective: []string{systemctl, "show", "docker.service"},
+			Reload:     "systemctl daemon-reload; systemctl restart docker",
+			Inverse:    "remove the file; systemctl daemon-reload; systemctl restart docker",
+			Disruption: "containers stop and start again, unless live-restore is on", Closes: []string{check},
+		}
+		argv, removed := withoutTCP(d.Args)
+		if removed {
+			f.Content = "# ringfence: " + check + "\n[Service]\nExecStart=\nExecStart=" + systemdWords(argv) + "\n"
+			f.Want["ActiveState"] = "active"
+			return f, true
+		}
+		f.Path, f.Content = "/etc/docker/daemon.json", "{\"hosts\": [\"unix:///var/run/docker.sock\"]}\n"
+		f.Validate, f.Effective = []string{"/usr/bin/dockerd", "--validate", "--config-file", f.Path}, nil
+		f.ByHand = "daemon.json is the administrator's file, and there is no other to put settings in: leave out the tcp:// hosts"
+		f.Reload, f.Inverse = "systemctl restart docker", "put the hosts back; systemctl restart docker"
+		return f, true
+	}
+	return File{}, false
+}
+
+// withoutTCP is a command line of dockerd without -H tcp://..., and whether there was one.
+func withoutTCP(argv []string) ([]string, bool) {
+	var out []string
+	removed := false
+	for i := 0; i < len(argv); i++ {
+		a := argv[i]
+		switch {
+		case (a == "-H" || a == "--host") && i+1 < len(argv) && strings.HasPrefix(argv[i+1], "tcp://"):
+			removed = true
+			i++
+		case strings.HasPrefix(a, "-Htcp://"), strings.HasPrefix(a, "-H=tcp://"), strings.HasPrefix(a, "--host=tcp://"):
+			removed = true
+		default:
+			out = append(out, a)
+		}
+	}
+	return out, removed
+}
+
+// systemdWords quotes a command line for a unit (systemd.service(5), COMMAND LINES).
+func systemdWords(argv []string) string {
+	var out []string
+	for _, a := range argv {
+		a = strings.NewReplacer("%", "%%", "$", "$$").Replace(a)
+		if a == "" || strings.ContainsAny(a, " \t\n\"'\\;") {
+			a = strconv.Quote(a)
+		}
+		out = append(out, a)
+	}
+	return strings.Join(out, " ")
+}
+
+// openClawFile is the settings of a gateway by how it is deployed: on the host they go into its configuration; in a
+// container the gateway must listen to the others there, and it is the published port that is bound.
+func openClawFile(a *snapshot.Agent, failed map[string][]finding.Finding) (File, bool) {
+	if a.Runtime != "openclaw" || a.Kind != "gateway" {
+		return File{}, false
+	}
+	f := File{Service: serviceOpenClaw, Want: map[string]string{}, Disruption: "the gateway reads its settings again; clients on other addresses lose it"}
+	has := func(check string) bool {
+		if len(failed[check]) == 0 {
+			return false
+		}
+		f.Closes = append(f.Closes, check)
+		return true
+	}
+	beyond := has("agent/gateway-beyond-loopback")
+	if a.Container != "" {
+		if !beyond {
+			return File{}, false
+		}
+		port := 18789
+		if len(a.Ports) > 0 {
+			port = a.Ports[0]
+		}
+		f.Path = "compose.override.yaml"
+		f.Content = fmt.Sprintf("services:\n  openclaw-gateway:\n    ports: !override\n      - \"127.0.0.1:%d:%d\"\n", port, port)
+		f.ByHand = "the file belongs beside the compose file of the gateway's project, whose service can have another name"
+		f.Validate, f.Reload = []string{"docker", "compose", "config"}, "docker compose up -d"
+		f.Inverse = "remove the file; docker compose up -d"
+		return f, true
+	}
+	if a.Config == nil {
+		return File{}, false
+	}
+	var set, inverse []string
+	add := func(key, value, old string) {
+		f.Want[key] = value
+		set = append(set, fmt.Sprintf("openclaw config set %s %s", key, value))
+		inverse = append(inverse, fmt.Sprintf("openclaw config set %s %s", key, old))
+	}
+	if beyond {
+		add("gateway.bind", "loopback", a.Config.Bind)
+	}
+	if has("agent/gateway-without-authentication") {
+		add("gateway.auth.mode", "token", a.Config.AuthMode)
+	}
+	if has("agent/sandbox-off") {
+		add("agents.defaults.sandbox.mode", "all", a.Config.Sandbox)
+		add("tools.exec.security", "allowlist", a.Config.ExecSecurity)
+	}
+	if len(set) == 0 {
+		return File{}, false
+	}
+	f.Path, f.Content = a.Config.Path, strings.Join(set, "\n")+"\n"
+	f.ByHand = "the settings are the gateway's own file: run these commands as its user; a token is a secret that only its owner makes"
+	f.Validate, f.Reload = []string{"openclaw", "doctor", "--lint"}, "openclaw gateway restart"
+	f.Inverse = strings.Join(inverse, "; ")
+	return f, true
+}
