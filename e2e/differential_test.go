@@ -540,7 +540,11 @@ func packets(r *rand.Rand, n int, rules string) []*oracle.Packet {
 	}
 	var out []*oracle.Packet
 	for len(out) < n {
-		out = append(out, onePacket(r, v4, v6, ports))
+		p := onePacket(r, v4, v6, ports)
+		if odds := map[bool]int{true: 2, false: 10}[strings.Contains(rules, "frag")]; r.IntN(odds) == 0 && fragmented(p) {
+			p.Frag = pick(r, "first", "last")
+		}
+		out = append(out, p)
 	}
 	return out
 }
@@ -602,11 +606,13 @@ func onePacket(r *rand.Rand, v4, v6 []string, ports []int) *oracle.Packet {
 	if p.In == "local" && r.IntN(6) == 0 {
 		p.Mark = 0x77
 	}
-	if echo := p.Proto == 1 && p.Type == 8 || p.Proto == 58 && p.Type == 128; r.IntN(10) == 0 && !p.Broadcast && p.In != "local" &&
-		(echo || p.Proto == 6 || p.Proto == 17) {
-		p.Frag = pick(r, "first", "last")
-	}
 	return p
+}
+
+// fragmented says whether a packet can be asked about in fragments.
+func fragmented(p *oracle.Packet) bool {
+	echo := p.Proto == 1 && p.Type == 8 || p.Proto == 58 && p.Type == 128
+	return !p.Broadcast && p.In != "local" && (echo || p.Proto == 6 || p.Proto == 17)
 }
 
 // TestDifferentialNoticesMutations damages the ruleset that the tracer is given: a comparison that does

@@ -38,7 +38,7 @@ var mutants = []mutant{
 	{"every interface forwards", "trace/stack.go", "if !w.flag(w.in.conf.forwarding, \"forwarding of \"+w.in.Name) {", "if false {"},
 	{"marks do not route", "trace/fib.go", "mark: s.mark, proto: s.proto}", "proto: s.proto}"},
 	{"br_netfilter is off", "trace/bridge.go", "return w.flag(w.value(key), key)", "return false"},
-	{"fragments carry ports", "trace/fragment.go", "return f > firstPart", "return false"},
+	{"fragments carry ports", "trace/load.go", "if b, unk, ok = s.transportOf(o); !ok {", "if b, unk, ok = s.nh[s.thoff:], s.unk[s.thoff:], true; !ok {"},
 	{"fragments are never put together", "trace/fragment.go", "if s.fragment == whole || s.untrack || s.ct != nil {", "if true {"},
 	{"a socket that tproxy found is forgotten", "trace/socket.go", "s.taker = sk", "s.taker = nil"},
 	{"reach: accept is final", "reach/reach.go", "for _, bc := range e.order(filters) {\n", "for n, bc := range e.order(filters) {\n\t\tif n > 0 && hook == \"input\" {\n\t\t\tbreak\n\t\t}\n"},
