@@ -3,12 +3,15 @@
 package e2e
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"net"
 	"net/netip"
 	"testing"
 
 	"github.com/ringfence/ringfence/e2e/oracle"
+	"github.com/ringfence/ringfence/reach"
+	"github.com/ringfence/ringfence/trace"
 )
 
 // bridged is the host of the bridge tests: crossing, with neighbours whose link layer addresses are known, so
@@ -88,10 +91,43 @@ func TestBridgesAgreeWithKernel(t *testing.T) {
 			name, packets := trap.name+", br_netfilter "+calls, bridgePackets(r, 2*perRuleset)
 			b.compare(name, packets[:perRuleset], sum)
 			b.compareReach(name, packets[perRuleset:], reached)
+			b.portsAgree(name, bridgePackets(r, perRuleset), reached)
 		}
 	}
 	sum.report(t)
 	reached.report(t)
+}
+
+// portsAgree compares what reach says of frames from port to port with those that went over.
+func (b *bedOracle) portsAgree(name string, packets []*oracle.Packet, sum *reachTally) {
+	m, s := b.model()
+	tr := trace.New(s)
+	for _, p := range packets {
+		proto := map[uint8]string{6: "tcp", 17: "udp", 1: "icmp", 58: "icmp"}[p.Proto]
+		if p.DMAC == nil || !b.fresh(p) {
+			continue
+		}
+		out := map[string]string{"vw1": "vw2", "vw2": "vw1"}[p.In]
+		a := m.Reach(&reach.Question{
+			From:  []reach.Origin{{Iif: s.Network.LinkNamed(p.In).Index, From: []netip.Prefix{netip.PrefixFrom(p.Src, p.Src.BitLen())}}},
+			Proto: proto, Dport: int(p.Dport), To: reach.Target{Oifs: []int{s.Network.LinkNamed(out).Index}, Final: p.Dst},
+		})
+		sum.questions++
+		sum.verdicts[a.Verdict]++
+		f := b.fate(name, p)
+		sum.packets++
+		if went := f.Fate == "forward"; went && a.Verdict == reach.Unreachable {
+			sum.wrong = append(sum.wrong, fmt.Sprintf("%s: %s is unreachable by %v, but it went over", name, question(p), first(a.StoppedBy)))
+		} else if a.Verdict == reach.Reachable {
+			w := &trace.Packet{
+				In: a.Witness.In, Src: netip.MustParseAddr(a.Witness.Src), Dst: netip.MustParseAddr(a.Witness.Dst), Proto: fmt.Sprint(p.Proto), Type: &p.Type,
+				Sport: uint16(a.Witness.Sport), Dport: uint16(a.Witness.Dport), SMAC: a.Witness.SMAC, DMAC: a.Witness.DMAC, Out: a.Witness.Out,
+			}
+			if end := tr.Packet(w); end.Fate != trace.Forward || end.Oif != out {
+				sum.wrong = append(sum.wrong, fmt.Sprintf("%s: the witness %+v ends %s %s %s", name, a.Witness, end.Fate, end.Oif, end.Rule))
+			}
+		}
+	}
 }
 
 // bridgePackets are packets for the host and for neighbours, also from port to port.

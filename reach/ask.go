@@ -161,6 +161,9 @@ func (m *Model) askOne(q *Question, o Origin, v4, reversed, proof bool) (*engine
 	case none:
 		return nil, nil, no("there are no such packets in this family")
 	}
+	if ports := e.portsBeside(q, o); len(ports) > 0 {
+		return m.askBeside(e, q, o, v4, proto, ports)
+	}
 	starts, in, why := e.starts(q, o, v4, proto)
 	if why != "" {
 		return nil, in, no(why)

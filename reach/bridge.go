@@ -258,9 +258,7 @@ func (m *machine) sender(c *cube) *snapshot.Link {
 	return out
 }
 
-// Switched asks whether a packet from one port of a bridge to an address and port behind another gets there. It
-// meets filters of the bridge family and, with br_netfilter, those of the IP families with the bridge as both
-// interfaces (br_nf_forward).
+// Switched asks whether a packet from any port of a bridge to an address and port behind another gets there.
 func (m *Model) Switched(bridge *snapshot.Link, proto string, dst netip.Addr, port int) Answer {
 	e := m.newEngine()
 	n, none, err := protoNumber(proto, dst.Is4())
@@ -270,10 +268,8 @@ func (m *Model) Switched(bridge *snapshot.Link, proto string, dst netip.Addr, po
 	case err != nil || none:
 		return Answer{Verdict: Unknown, Because: []Cause{{Text: proto + " is outside the packet model"}}}
 	}
-	v4 := dst.Is4()
-	c := e.packet(v4, n)
-	index := single(num(uint64(bridge.Index)))
-	c.sets[fDaddr], c.sets[fIif] = single(addrNumber(dst)), index
+	c := e.packet(dst.Is4(), n)
+	c.sets[fDaddr] = single(addrNumber(dst))
 	if port != 0 {
 		c.sets[fDport] = single(num(uint64(port)))
 	}
@@ -285,43 +281,144 @@ func (m *Model) Switched(bridge *snapshot.Link, proto string, dst netip.Addr, po
 	for i := range e.snap.Network.Links {
 		l := &e.snap.Network.Links[i]
 		for _, hook := range []string{"ingress", "egress"} {
-			own, _ := e.baseChains(hook, v4, l.Name)
+			own, _ := e.baseChains(hook, dst.Is4(), l.Name)
 			if l.Master == bridge.Index && (len(own) > 0 || l.XDP || len(l.TC) > 0) {
 				c = c.doubt(Cause{Text: "a filter at " + hook + " of " + l.Name})
 			}
 		}
 	}
-	live, err := e.switchedIP([]cube{c}, index, v4)
+	c.sets[fIif] = single(num(uint64(bridge.Index)))
+	live, err := e.switchedIP([]cube{c}, bridge, dst.Is4(), "prerouting", "forward", "postrouting")
 	return e.conclude(live, err, bridge, proto, -1)
 }
 
-// switchedIP is what br_netfilter makes of switched packets.
-func (e *engine) switchedIP(live []cube, bridge set, v4 bool) ([]cube, error) {
+// switched takes frames from one port of a bridge to another (br_handle_frame, br_forward): those for neighbours
+// behind it, whose link layer address they have. It does not ask whether the bridge knows that address: it hands
+// frames for one that it does not know to every port.
+func (e *engine) switched(live []cube, in, out, bridge *snapshot.Link, v4 bool) ([]cube, error) {
+	port := func(l *snapshot.Link) set { return single(num(uint64(l.Index))) }
+	for _, d := range append(e.surroundings(in.Index, "ingress"), e.surroundings(out.Index, "egress")...) {
+		for i := range live {
+			live[i] = live[i].doubt(d)
+		}
+	}
+	for i := range live {
+		live[i].sets[fIif], live[i].sets[fOif] = port(in), single(num(0))
+		for _, why := range e.insideBridge(v4) {
+			live[i] = live[i].doubt(why)
+		}
+	}
+	live, err := e.hook("ingress", v4, in.Name, live)
+	for _, hook := range []string{"prerouting", "forward", "postrouting"} {
+		if err != nil {
+			return nil, err
+		}
+		if hook != "prerouting" {
+			for i := range live {
+				live[i].sets[fOif] = port(out)
+			}
+		}
+		if live, err = e.bridgeHook(hook, live); err == nil {
+			live, err = e.switchedIP(live, bridge, v4, hook)
+		}
+		for i := range live {
+			live[i].sets[fIif] = port(in)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return e.hook("egress", v4, out.Name, live)
+}
+
+// switchedIP is what br_netfilter makes of switched packets at hooks of the IP families: there the bridge is both
+// interfaces (br_nf_forward).
+func (e *engine) switchedIP(live []cube, bridge *snapshot.Link, v4 bool, hooks ...string) ([]cube, error) {
 	key := "net/bridge/bridge-nf-call-iptables"
 	if !v4 {
 		key = "net/bridge/bridge-nf-call-ip6tables"
 	}
 	on, ok := e.sysctl(key)
 	if !ok {
-		e.undecided = append(e.undecided, Cause{Text: key + " was not read"})
+		why := Cause{Text: key + " was not read"}
+		if !slices.Contains(e.undecided, why) {
+			e.undecided = append(e.undecided, why)
+		}
 	}
 	if on == 0 {
 		return live, nil
 	}
-	live, err := e.hook("prerouting", v4, "", live)
-	if err != nil {
-		return nil, err
-	}
-	for i := range live {
-		if live[i].nat {
-			live[i] = live[i].doubt(Cause{Text: "a switched packet is translated"})
+	index := single(num(uint64(bridge.Index)))
+	for _, hook := range hooks {
+		for i := range live {
+			live[i].sets[fIif] = index
+			if hook != "prerouting" {
+				live[i].sets[fOif] = index
+			}
 		}
-		live[i].sets[fOif] = bridge
-	}
-	for _, hook := range []string{"forward", "postrouting"} {
+		var err error
 		if live, err = e.hook(hook, v4, "", live); err != nil {
 			return nil, err
 		}
+		for i := range live {
+			if live[i].nat {
+				live[i] = live[i].doubt(Cause{Text: "a switched packet is translated"})
+			}
+		}
 	}
 	return live, nil
+}
+
+// portsBeside are those of a question's targets that are on one bridge with its origin.
+func (e *engine) portsBeside(q *Question, o Origin) []*snapshot.Link {
+	in := e.snap.Network.Link(o.Iif)
+	b := e.bridgeOf(in)
+	if o.Local || b == nil || q.To.Addr.IsValid() {
+		return nil
+	}
+	var out []*snapshot.Link
+	for _, oif := range q.To.Oifs {
+		if l := e.snap.Network.Link(oif); l != nil && l.Master == b.Index && l != in {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+// askBeside answers a question from one port of a bridge to others. There is no certificate: an unreachable answer
+// names what stopped the frames.
+func (m *Model) askBeside(e *engine, q *Question, o Origin, v4 bool, proto uint64, ports []*snapshot.Link) (*engine, *snapshot.Link, Answer) {
+	in := e.snap.Network.Link(o.Iif)
+	bridge := e.bridgeOf(in)
+	e.port = in
+	if !in.Up || !bridge.Up {
+		return e, bridge, Answer{Verdict: Unreachable, StoppedBy: []Cause{{Text: "the interface is down"}}}
+	}
+	var hits []cube
+	for _, out := range ports {
+		if !out.Up {
+			continue
+		}
+		c := e.packet(v4, proto)
+		c.sets[fSaddr] = m.sources(Origin{Iif: bridge.Index, From: o.From, Except: o.Except}, v4)
+		if q.Dport != 0 {
+			c.sets[fDport] = single(num(uint64(q.Dport)))
+		}
+		if q.To.Final.IsValid() {
+			c.sets[fDaddr] = single(addrNumber(q.To.Final))
+		}
+		c.sets[fDaddr] = c.sets[fDaddr].subtract(append(e.fibs[v4].local(), e.fibs[v4].multicast...).normal())
+		live, err := e.switched([]cube{c}, in, out, bridge, v4)
+		if err != nil {
+			return e, bridge, e.answer(nil, err, bridge, q.Proto, -1)
+		}
+		for i := range live {
+			live[i].beside = out
+		}
+		hits = append(hits, live...)
+	}
+	e.sources = nil
+	a := e.answer(hits, nil, bridge, q.Proto, -1)
+	a.tied = e.tied
+	return e, bridge, a
 }

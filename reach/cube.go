@@ -96,7 +96,8 @@ type cube struct {
 	// snat: the source was translated; keptSport: but not its port.
 	snat, keptSport bool
 
-	port *snapshot.Link // of the bridge that it came in by, where that matters
+	// port is that of the bridge by which it came in, where that matters; beside the one that it is switched to.
+	port, beside *snapshot.Link
 
 	doubts []Cause // what was assumed on the way here
 	trail  []Cause // the rules that accepted on the way here

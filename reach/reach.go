@@ -40,6 +40,9 @@ type Packet struct {
 	Sport int    `json:"sport,omitempty"`
 	Dport int    `json:"dport,omitempty"`
 	SMAC  string `json:"smac,omitempty"` // where a rule asks for it
+	// DMAC and Out are of a frame from port to port of a bridge: some neighbour's address, and the port to it.
+	DMAC string `json:"dmac,omitempty"`
+	Out  string `json:"out,omitempty"`
 }
 
 // String is the packet in the form of "ringfence trace".

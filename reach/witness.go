@@ -74,6 +74,19 @@ func hostPart(s set) u128 {
 // witness names the interface as the question does, or the port of a bridge where that matters.
 func (e *engine) witness(c *cube, in *snapshot.Link, proto string) *Packet {
 	p := c.witness(in, proto)
+	if c.beside != nil {
+		p.DMAC, p.Out = "02:00:00:00:00:fe", c.beside.Name // an address that nobody here has
+		for _, a := range linkAddrs(in, c.v4) {
+			near := c.sets[fDaddr].intersect(prefixSet(a)).subtract(single(addrNumber(a.Masked().Addr())))
+			if src, err := netip.ParseAddr(p.Src); err == nil {
+				near = near.subtract(single(addrNumber(src)))
+			}
+			if !near.empty() {
+				p.Dst = hostPart(near).addr(c.v4).String()
+				break
+			}
+		}
+	}
 	switch {
 	case c.port != nil:
 		p.In = c.port.Name

@@ -133,7 +133,7 @@ func Make(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config, opt Options
 			continue
 		}
 		for j := range res.Findings {
-			p.add(res.ID, &res.Findings[j], m, keep)
+			p.add(res.ID, &res.Findings[j], s, m, keep)
 		}
 	}
 	if p.Mode == DefaultDeny {
@@ -187,13 +187,13 @@ func (p *Plan) drain() {
 	p.Rules = append(first, p.Rules...)
 }
 
-func (p *Plan) add(id string, f *finding.Finding, m *zones.Map, keep []netip.Prefix) {
+func (p *Plan) add(id string, f *finding.Finding, s *snapshot.Snapshot, m *zones.Map, keep []netip.Prefix) {
 	done := false
 	for _, rem := range f.Remediation {
 		if rem.Kind != "nft" || rem.Deny == nil {
 			continue
 		}
-		if why := p.deny(id, rem.Deny, m, keep); why != "" {
+		if why := p.deny(id, rem.Deny, s, m, keep); why != "" {
 			p.Manual = append(p.Manual, Manual{Check: id, What: f.Message, Kind: "words", Text: why})
 		} else {
 			done = true
@@ -212,12 +212,12 @@ func (p *Plan) add(id string, f *finding.Finding, m *zones.Map, keep []netip.Pre
 }
 
 // deny adds the rules that close a flow, or says why it does not.
-func (p *Plan) deny(id string, d *finding.Deny, m *zones.Map, keep []netip.Prefix) string {
+func (p *Plan) deny(id string, d *finding.Deny, s *snapshot.Snapshot, m *zones.Map, keep []netip.Prefix) string {
 	if managementCheck(id) && d.Zone == zones.External && len(keep) == 0 && !hasZone(m, zones.Management) {
 		return "no management zone is configured and nobody is logged in over SSH: closing the port could " +
 			"lock everybody out; say who keeps access with --allow-from"
 	}
-	added := false
+	added, beside, upward := false, "", ""
 	for _, o := range m.Origins {
 		if o.Local || o.Zone != d.Zone && !(d.ToZone != "" && o.Zone == d.ToZone) {
 			continue
@@ -231,12 +231,20 @@ func (p *Plan) deny(id string, d *finding.Deny, m *zones.Map, keep []netip.Prefi
 			// where the finding is about that pair.
 			for _, to := range m.Origins {
 				if !to.Local && to.Zone == other && to.Interface != o.Interface && o.Zone == d.Zone {
+					if bridge := sharedBridge(s, o.Interface, to.Interface); bridge != "" {
+						beside += switchedText(o.Interface, to.Interface)
+						continue
+					}
 					// Published ports lead to workloads: they are findings of their own, or meant.
 					direct := to.Zone == zones.Workload || to.Zone == zones.Runtime
 					p.rule(Rule{Chain: chainForward, Iif: o.Interface, Oif: to.Interface, Direct: direct, Closes: id})
 					added = true
 				}
 			}
+			continue
+		}
+		if l := s.Network.LinkNamed(o.Interface); l != nil && isPort(s, l) {
+			upward += fmt.Sprintf("    iifname %s %s dport %d counter drop\n", quote(o.Interface), d.Proto, d.Port)
 			continue
 		}
 		base := Rule{Chain: chainIn, Iif: o.Interface, Proto: d.Proto, Port: d.Port, Closes: id}
@@ -250,10 +258,40 @@ func (p *Plan) deny(id string, d *finding.Deny, m *zones.Map, keep []netip.Prefi
 		}
 		added = true
 	}
-	if !added {
+	switch {
+	case beside != "":
+		return bridgeTable("forward", beside)
+	case upward != "":
+		return bridgeTable("input", upward)
+	case !added:
 		return "no interface of the zone was found"
 	}
 	return ""
+}
+
+// bridgeTable is the text of a table for frames of bridge ports, which ours, of family inet, cannot tell apart.
+func bridgeTable(hook, rules string) string {
+	return "a rule of family inet does not see by which port of a bridge a frame comes; load a table of family bridge:\n" +
+		"table bridge ringfence {\n  chain " + hook + " {\n    type filter hook " + hook + " priority -210; policy accept;\n" + rules + "  }\n}"
+}
+
+func isPort(s *snapshot.Snapshot, l *snapshot.Link) bool {
+	m := s.Network.Link(l.Master)
+	return l.Master != 0 && m != nil && m.Kind == "bridge"
+}
+
+// sharedBridge is the bridge that two interfaces are ports of.
+func sharedBridge(s *snapshot.Snapshot, a, b string) string {
+	x, y := s.Network.LinkNamed(a), s.Network.LinkNamed(b)
+	if x == nil || y == nil || x.Master != y.Master || !isPort(s, x) {
+		return ""
+	}
+	return s.Network.Link(x.Master).Name
+}
+
+// switchedText drops frames between two ports, in both directions.
+func switchedText(a, b string) string {
+	return fmt.Sprintf("    iifname %[1]s oifname %[2]s counter drop\n    iifname %[2]s oifname %[1]s counter drop\n", quote(a), quote(b))
 }
 
 func hasZone(m *zones.Map, zone string) bool {

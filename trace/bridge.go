@@ -133,6 +133,11 @@ func (w *walk) otherPort(port, bridge *link) *link {
 	if len(others) == 0 {
 		return nil
 	}
+	for _, p := range others {
+		if p.Name == w.p.Out {
+			return p
+		}
+	}
 	if len(others) > 1 && !w.bridged && !w.filteredPorts(bridge, "egress") {
 		return others[0]
 	}

@@ -32,6 +32,8 @@ type Packet struct {
 	// DMAC is where the frame is addressed to; empty is the host itself. On a bridge port another
 	// address is that of a neighbour, to whom the bridge hands the frame over.
 	DMAC string `json:"dmac,omitempty"`
+	// Out is the port of the bridge that leads to that neighbour; empty is any.
+	Out  string `json:"out,omitempty"`
 	Mark uint32 `json:"mark,omitempty"`
 	// Ct is new, established, related, invalid or untracked; empty is what the packet would be as
 	// the first of its connection.
@@ -185,7 +187,7 @@ func parseMAC(s string) []byte {
 // ParsePacket reads the text form: 'tcp 172.17.0.2:40000 > 10.0.0.1:22 syn'. IPv6 addresses with
 // ports stand in brackets; after them come TCP flags by name or letter, "type N" and "code N" of
 // ICMP, "mark N", "ct STATE", "smac ADDR", "dmac ADDR", "frag first|middle|last"
-// and "data HEX".
+// "data HEX" and "out PORT".
 func ParsePacket(in, text string) (*Packet, error) {
 	f := strings.Fields(text)
 	if len(f) < 4 || f[2] != ">" {
@@ -241,11 +243,11 @@ func (p *Packet) option(f []string) (int, error) {
 		n, err := number(32)
 		p.Mark = uint32(n)
 		return 2, err
-	case "ct", "smac", "dmac", "frag", "data":
+	case "ct", "smac", "dmac", "frag", "data", "out":
 		if len(f) < 2 {
 			return 0, fmt.Errorf("%s: a value is missing", word)
 		}
-		*map[string]*string{"ct": &p.Ct, "smac": &p.SMAC, "dmac": &p.DMAC, "frag": &p.Frag, "data": &p.Data}[word] = f[1]
+		*map[string]*string{"ct": &p.Ct, "smac": &p.SMAC, "dmac": &p.DMAC, "frag": &p.Frag, "data": &p.Data, "out": &p.Out}[word] = f[1]
 		return 2, nil
 	}
 	letters := ""

@@ -65,8 +65,10 @@ type Interface struct {
 	Reason string `json:"reason"`
 	// Inert has no address and no port: no packet for the host comes in here.
 	Inert bool `json:"inert,omitempty"`
-	// Port of a bridge: packets come in on its master.
+	// Port of a bridge: packets come in on its master. It has the zone of the bridge, unless the configuration
+	// gives it another one.
 	Port bool `json:"port,omitempty"`
+	via  int  // the bridge of a port with a zone of its own
 }
 
 // Origin is a place that packets of a zone come from.
@@ -116,6 +118,10 @@ func (m *Map) link(l *snapshot.Link, depth int) Interface {
 	i.Zone, i.Reason = m.zoneOf(l)
 	if master := m.snap.Network.Link(l.Master); master != nil && master.Kind == "bridge" && depth < 8 {
 		up := m.link(master, depth+1)
+		if strings.HasPrefix(i.Reason, "configured: ") && i.Zone != up.Zone {
+			i.Reason, i.via = "port of "+master.Name+", "+i.Reason, master.Index
+			return i
+		}
 		i.Zone, i.Reason, i.Port = up.Zone, "port of "+master.Name+": "+up.Reason, true
 	}
 	i.Inert = !l.Loopback && !i.Port && (len(l.Addrs) == 0 || !l.Up)
@@ -219,12 +225,16 @@ func (m *Map) origins() {
 		if zone == Unclassified {
 			zone = External
 		}
-		own, byDefault := m.connected(i.Index)
+		behind := i.Index
+		if i.via != 0 {
+			behind = i.via
+		}
+		own, byDefault := m.connected(behind)
 		o := Origin{Zone: zone, Interface: i.Name, Index: i.Index, From: own, Reason: i.Reason}
 		if byDefault {
 			o.From = all
 			for _, other := range m.Interfaces {
-				if other.Index != i.Index && !other.Inert {
+				if other.Index != behind && !other.Inert {
 					ps, _ := m.connected(other.Index)
 					o.Except = append(o.Except, withoutLinkLocal(ps)...)
 				}

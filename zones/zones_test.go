@@ -135,3 +135,25 @@ func TestConfigIsChecked(t *testing.T) {
 		}
 	}
 }
+
+// TestConfiguredPort: a port of a bridge has the bridge's zone, unless the configuration says another one.
+func TestConfiguredPort(t *testing.T) {
+	s := &snapshot.Snapshot{Network: snapshot.Network{Links: []snapshot.Link{
+		{Index: 2, Name: "br0", Kind: "bridge", Up: true, Addrs: []string{"10.0.0.1/24"}},
+		{Index: 3, Name: "p1", Kind: "veth", Up: true, Master: 2},
+		{Index: 4, Name: "p2", Kind: "veth", Up: true, Master: 2},
+	}, Routes: []snapshot.Route{{Family: 4, Table: 254, Type: "unicast", Dst: "10.0.0.0/24", Oifs: []int{2}}}}}
+	m := Classify(s, Config{Management: {Interfaces: []string{"br0"}}, Workload: {Interfaces: []string{"p1"}}})
+	zones := map[string]string{}
+	for _, o := range m.Origins {
+		if !o.Local {
+			zones[o.Interface] = o.Zone
+			if len(o.From) == 0 {
+				t.Errorf("nothing comes from %s", o.Interface)
+			}
+		}
+	}
+	if zones["br0"] != Management || zones["p1"] != Workload || zones["p2"] != "" {
+		t.Errorf("origins %v", zones)
+	}
+}

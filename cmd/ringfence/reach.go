@@ -351,7 +351,7 @@ func tracePacket(p *reach.Packet, q *reach.Question) *trace.Packet {
 	if proto == "icmp" && dst.Is6() {
 		proto = "icmpv6"
 	}
-	t := &trace.Packet{In: p.In, Src: src, Dst: dst, Proto: proto, Sport: uint16(p.Sport), Dport: uint16(p.Dport), SMAC: p.SMAC}
+	t := &trace.Packet{In: p.In, Src: src, Dst: dst, Proto: proto, Sport: uint16(p.Sport), Dport: uint16(p.Dport), SMAC: p.SMAC, DMAC: p.DMAC, Out: p.Out}
 	if q.State != "new" && q.State != "" {
 		ack := "A"
 		t.Ct, t.Flags = q.State, &ack
