@@ -141,14 +141,16 @@ func TestFixFaults(t *testing.T) {
 
 	t.Run("somebody flushes everything during the trial", func(t *testing.T) {
 		b := reset(t)
-		cmd, _ := b.trial("--confirm", "new-session", "--confirm-timeout", "60s")
+		cmd, errs := b.trial("--confirm", "new-session", "--confirm-timeout", "60s")
 		b.waiting()
 		b.nft("flush ruleset\n" + foreign)
-		out, code := b.verb("confirm", "--console")
-		if code != 4 || !strings.Contains(out, "is not there") {
+		_ = cmd.Wait()
+		if code := cmd.ProcessState.ExitCode(); code != 4 || !strings.Contains(errs.String(), "were changed by process") || !strings.Contains(errs.String(), "(nft)") {
+			t.Errorf("code %d: %s", code, lastLines(errs.String(), 2))
+		}
+		if out, code := b.verb("confirm", "--console"); code != 4 || !strings.Contains(out, "no trial is waiting") {
 			t.Errorf("confirm: %d %s", code, out)
 		}
-		_ = cmd.Wait()
 		b.becomes(t.Name(), before)
 		if !open() {
 			t.Error("the port is closed")
@@ -157,13 +159,13 @@ func TestFixFaults(t *testing.T) {
 
 	t.Run("the rules are changed during the trial", func(t *testing.T) {
 		b := reset(t)
-		cmd, _ := b.trial("--confirm", "new-session", "--confirm-timeout", "60s")
+		cmd, errs := b.trial("--confirm", "new-session", "--confirm-timeout", "60s")
 		b.waiting()
 		sh(t, "ip netns exec %shost nft insert rule inet ringfence_trial prerouting accept", b.name)
-		if out, code := b.verb("confirm", "--console"); code != 4 || !strings.Contains(out, "not as planned") {
-			t.Errorf("confirm: %d %s", code, out)
-		}
 		_ = cmd.Wait()
+		if code := cmd.ProcessState.ExitCode(); code != 4 || !strings.Contains(errs.String(), "were changed by process") {
+			t.Errorf("code %d: %s", code, lastLines(errs.String(), 2))
+		}
 		b.becomes(t.Name(), before)
 	})
 

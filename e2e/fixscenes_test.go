@@ -257,7 +257,17 @@ func TestFixIsConfirmedByANewLogin(t *testing.T) {
 
 	// Somebody flushes everything: that is seen, and what the unit does at boot mends it.
 	loaded := b.ruleset()
+	watcher := exec.Command("ip", "netns", "exec", b.name+"host", binary(t), "fix", "verify", "--watch", "--root", b.root())
+	var said bytes.Buffer
+	watcher.Stdout, watcher.Stderr = &said, &said
+	if err := watcher.Start(); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(500 * time.Millisecond)
 	b.nft("flush ruleset\n" + foreign)
+	if err := watcher.Wait(); err == nil || !strings.Contains(said.String(), "(nft)") || !strings.Contains(said.String(), "is not there") {
+		t.Errorf("the watcher: %v %s", err, said.String())
+	}
 	if out, err := verb(nil, "verify"); err == nil || !strings.Contains(out, "is not there") {
 		t.Errorf("drift: %v %s", err, out)
 	}

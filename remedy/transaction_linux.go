@@ -128,6 +128,14 @@ func (st *State) Kept(now *State) bool {
 		slices.ContainsFunc(now.Files, func(a Applied) bool { return a.ID == st.ID }))
 }
 
+// Altered says in what the rules on trial are no longer what was loaded.
+func (st *State) Altered(rs *ruleset.Ruleset) error {
+	if st.Trial == nil {
+		return nil
+	}
+	return compare(rs, trialTable, st.Trial)
+}
+
 // Drift says in what the live ruleset is no longer what was confirmed.
 func (st *State) Drift(rs *ruleset.Ruleset) error { return compare(rs, Table, st.Lasting) }
 

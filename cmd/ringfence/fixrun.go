@@ -20,6 +20,7 @@ import (
 	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/remedy"
+	"github.com/ringfence/ringfence/reports"
 	"github.com/ringfence/ringfence/ruleset"
 )
 
@@ -287,6 +288,13 @@ func rootArg(root string) string {
 func (x *fixing) await(ctx context.Context, st *remedy.State) error {
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	changes, err := remedy.Changes(ctx)
+	if err != nil {
+		return x.lockedOut(st, err)
+	}
+	var foreign *remedy.Change
 	for {
 		now, err := x.store.Load()
 		left, pending := st.Pending()
@@ -296,16 +304,29 @@ func (x *fixing) await(ctx context.Context, st *remedy.State) error {
 			return verdict(x.before, x.f)
 		case err == nil && (now == nil || now.ID != st.ID):
 			return refused("the rules were taken out again by somebody else")
+		case foreign != nil && x.altered(ctx, st):
+			return x.lockedOut(st, fmt.Errorf("the rules on trial were changed %s", reports.Clean(foreign.String(), false)))
 		case ctx.Err() != nil:
 			return x.lockedOut(st, errors.New("interrupted"))
 		case !pending || left < 500*time.Millisecond:
 			return x.lockedOut(st, errors.New("not confirmed"))
 		}
+		foreign = nil
 		select {
 		case <-tick.C:
+		case c, ok := <-changes:
+			if ok {
+				foreign = &c
+			}
 		case <-ctx.Done():
 		}
 	}
+}
+
+// altered says whether the trial is no longer what was loaded.
+func (x *fixing) altered(ctx context.Context, st *remedy.State) bool {
+	rs, err := checks.ReadRuleset(ctx, host.Local())
+	return err == nil && st.Altered(rs) != nil
 }
 
 // lockedOut takes the trial out under the lock, unless somebody confirmed it in the last moment.

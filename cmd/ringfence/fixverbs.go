@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"github.com/ringfence/ringfence/checks"
 	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/remedy"
+	"github.com/ringfence/ringfence/reports"
 )
 
 func (e *env) applyCommand() *cobra.Command {
@@ -215,31 +217,67 @@ func statusText(st *remedy.State) string {
 }
 
 func (e *env) driftCommand() *cobra.Command {
-	var root string
+	var (
+		root  string
+		watch bool
+	)
 	c := &cobra.Command{
 		Use: "verify", Args: cobra.NoArgs,
 		Short: "Compare what is loaded with what was confirmed; exit code 1 where it is another",
 		RunE: func(c *cobra.Command, _ []string) error {
-			st, err := remedy.Store{Root: root}.Load()
-			if err != nil {
-				return err
+			if !watch {
+				return e.drift(c.Context(), root)
 			}
-			if st == nil || st.Phase != remedy.PhaseConfirmed || st.Plan == nil {
-				return refused("no confirmed fix to compare with")
-			}
-			rs, err := checks.ReadRuleset(c.Context(), host.Local())
-			if err != nil {
-				return err
-			}
-			if err := st.Drift(rs); err != nil {
-				return &exitError{exitFindings, fmt.Errorf("fix %s is no longer as confirmed: %w; load it again with ringfence fix load", st.ID, err)}
-			}
-			_, err = fmt.Fprintf(e.stdout, "fix %s is loaded as it was confirmed\n", st.ID)
-			return err
+			ctx, stop := signal.NotifyContext(c.Context(), os.Interrupt, syscall.SIGTERM)
+			defer stop()
+			return e.watchDrift(ctx, root)
 		},
 	}
 	rootFlag(c, &root)
+	c.Flags().BoolVar(&watch, "watch", false, "stay, and name the process that changes the rules when it does")
 	return c
+}
+
+// drift compares once.
+func (e *env) drift(ctx context.Context, root string) error {
+	st, err := remedy.Store{Root: root}.Load()
+	if err != nil {
+		return err
+	}
+	if st == nil || st.Phase != remedy.PhaseConfirmed || st.Plan == nil {
+		return refused("no confirmed fix to compare with")
+	}
+	rs, err := checks.ReadRuleset(ctx, host.Local())
+	if err != nil {
+		return err
+	}
+	if err := st.Drift(rs); err != nil {
+		return &exitError{exitFindings, fmt.Errorf("fix %s is no longer as confirmed: %w; load it again with ringfence fix load", st.ID, err)}
+	}
+	_, err = fmt.Fprintf(e.stdout, "fix %s is loaded as it was confirmed\n", st.ID)
+	return err
+}
+
+// watchDrift compares at each change of our table, until one leaves it another: that ends it, with the name of the
+// process, which the kernel tells only while somebody listens.
+func (e *env) watchDrift(ctx context.Context, root string) error {
+	changes, err := remedy.Changes(ctx)
+	if err != nil {
+		return err
+	}
+	if err := e.drift(ctx, root); err != nil {
+		return err
+	}
+	for c := range changes {
+		if err := e.drift(ctx, root); err != nil {
+			var ee *exitError
+			if errors.As(err, &ee) {
+				ee.err = fmt.Errorf("changed %s: %w", reports.Clean(c.String(), false), ee.err)
+			}
+			return err
+		}
+	}
+	return nil
 }
 
 func (e *env) uninstallCommand() *cobra.Command {
