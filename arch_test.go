@@ -30,7 +30,7 @@ var ours = map[string][]string{
 	"judge":         {"rego", "snapshot", "ruleset", "zones", "reach", "trace", "finding"},
 	"finding":       {},
 	"reports":       {"finding"},
-	"remedy":        {"snapshot", "ruleset", "reach", "trace", "replica", "finding", "zones"},
+	"remedy":        {"host", "snapshot", "ruleset", "reach", "trace", "replica", "finding", "zones"},
 	"replica":       {"snapshot", "ruleset"},
 	"fixtures":      {"snapshot"},
 	"e2e":           {},

@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -12,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -426,6 +428,9 @@ func TestEstablishedConnections(t *testing.T) {
 				}
 				if got := answers(700 * time.Millisecond); got != alive {
 					t.Errorf("the open connection works: %v, want %v", got, alive)
+				}
+				if _, err := c.Read(make([]byte, 1)); !alive && !errors.Is(err, syscall.ECONNRESET) && !errors.Is(err, io.EOF) {
+					t.Errorf("the open connection stalls: %v", err)
 				}
 				if b.connects("w1", "tcp", to) {
 					t.Error("a new connection opens")

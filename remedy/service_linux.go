@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/ringfence/ringfence/host"
 )
 
 // Applied is a drop-in that was put in place, and what was there before.
@@ -66,10 +68,10 @@ func (s Store) PutFile(st *State) error {
 	if err := writeWhole(s.path(f.Path), []byte(f.Content), 0o644); err != nil {
 		return err
 	}
-	if f.Unit != "" && !systemdRuns() {
+	if f.Unit != "" && !host.Systemd() {
 		return fmt.Errorf("%s: systemd does not run here", f.Unit)
 	}
-	if len(f.Validate) > 0 && (f.Service != serviceSocket || systemdRuns() && exists(f.Validate[0])) {
+	if len(f.Validate) > 0 && (f.Service != serviceSocket || host.Systemd() && exists(f.Validate[0])) {
 		if out, err := run(f.Validate); err != nil {
 			return fmt.Errorf("%s refuses the file: %s", f.Service, firstOfLines(out, err))
 		}

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/ringfence/ringfence/host"
 )
 
 func exists(path string) bool {
@@ -13,12 +15,9 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// systemdRuns says whether systemd is the init of this machine (sd_booted(3)).
-func systemdRuns() bool { return exists("/run/systemd/system") }
-
 // restart has systemd read its files again. A unit starts again with them; a socket gets its mode and owner at once.
 func (f *File) restart(values map[string]string) error {
-	if systemdRuns() && exists(systemctl) {
+	if host.Systemd() && exists(systemctl) {
 		if out, err := run([]string{systemctl, "daemon-reload"}); err != nil {
 			return fmt.Errorf("systemd reads its files again: %s", firstOfLines(out, err))
 		}

@@ -365,6 +365,12 @@ func (e *env) keep(ctx context.Context, st *remedy.State, store remedy.Store, pe
 	if err != nil {
 		return unclear("loaded, but read back it is another: %w", err)
 	}
+	switch n, err := st.Plan.Cut(e.collect(ctx, 5*time.Second, true, "network")); {
+	case err != nil:
+		fmt.Fprintf(e.stderr, "fix: open connections to what is closed stall until they time out: %v\n", err)
+	case n > 0:
+		fmt.Fprintf(e.stderr, "fix: %d open connections to what is closed were ended\n", n)
+	}
 	undo := "ringfence fix rollback" + rootArg(store.Root)
 	if !persist {
 		fmt.Fprintf(e.stderr, "fix: loaded as table inet %s until the next boot; undo with: %s\n", remedy.Table, undo)
