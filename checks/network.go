@@ -100,6 +100,7 @@ func collectNetwork(_ context.Context, s *Scan, snap *snapshot.Snapshot) *Outcom
 		out.fail("read the network", err)
 		return out
 	}
+	sec.InUse = s.publishedInUse()
 	for _, f := range sec.Sysctls {
 		if f.State == snapshot.Error || f.State == snapshot.Denied {
 			out.partial("sysctl: %s", f.Reason)

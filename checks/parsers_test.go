@@ -201,6 +201,7 @@ func FuzzParsers(f *testing.F) {
 		for _, k := range socketKinds {
 			parseSocket(k, b, func(int) string { return "" })
 		}
+		parseConnection(b)
 	})
 }
 

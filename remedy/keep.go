@@ -26,6 +26,8 @@ const (
 	keptSession  = "logged in over SSH"
 	keptAsked    = "asked for with --keep"
 	keptManaging = "logins from the management zone"
+	// A port that is published for a workload is kept unless it is what a finding is about, and nobody uses it.
+	keptPublished = "published port"
 )
 
 // String is the flow in one line.
@@ -88,7 +90,7 @@ func observed(s *snapshot.Snapshot) []Flow {
 		addr, err := netip.ParseAddr(k.Addr)
 		for _, o := range k.Owners {
 			if o.Comm == "docker-proxy" {
-				why = "published port"
+				why = keptPublished
 			}
 		}
 		if why == "" || err != nil || addr.IsLoopback() {

@@ -136,6 +136,11 @@ func Make(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config, opt Options
 			p.add(res.ID, &res.Findings[j], s, m, keep)
 		}
 	}
+	p.Keeps = slices.DeleteFunc(p.Keeps, func(f Flow) bool {
+		return f.Why == keptPublished && slices.ContainsFunc(p.Rules, func(r Rule) bool {
+			return r.Closes == publishedCheck && r.Proto == f.Proto && r.Port == f.Port
+		})
+	})
 	if p.Mode == DefaultDeny {
 		p.baseline(s, m)
 	}
@@ -217,6 +222,9 @@ func (p *Plan) deny(id string, d *finding.Deny, s *snapshot.Snapshot, m *zones.M
 		return "no management zone is configured and nobody is logged in over SSH: closing the port could " +
 			"lock everybody out; say who keeps access with --allow-from"
 	}
+	if n := inUse(s, d); id == publishedCheck && n > 0 {
+		return fmt.Sprintf("it is in use, so it is meant (open connections: %d): publish it on an address that only its users reach", n)
+	}
 	added, beside, upward := false, "", ""
 	for _, o := range m.Origins {
 		if o.Local || o.Zone != d.Zone && !(d.ToZone != "" && o.Zone == d.ToZone) {
@@ -267,6 +275,20 @@ func (p *Plan) deny(id string, d *finding.Deny, s *snapshot.Snapshot, m *zones.M
 		return "no interface of the zone was found"
 	}
 	return ""
+}
+
+// publishedCheck is about ports that are published for workloads past the input filter.
+const publishedCheck = "firewall/published-port-bypasses-input"
+
+// inUse counts the open connections to a published port.
+func inUse(s *snapshot.Snapshot, d *finding.Deny) int {
+	n := 0
+	for _, u := range s.Network.InUse {
+		if u.Proto == d.Proto && u.Port == d.Port {
+			n += u.Connections
+		}
+	}
+	return n
 }
 
 // bridgeTable is the text of a table for frames of bridge ports, which ours, of family inet, cannot tell apart.

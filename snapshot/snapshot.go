@@ -121,6 +121,16 @@ type Network struct {
 	Sysctls    map[string]Fact `json:"sysctls"`
 	Namespaces []Netns         `json:"namespaces"`
 	Resolvers  []string        `json:"resolvers,omitempty"`
+	// InUse is ports that are translated to somebody behind the host, with open connections.
+	InUse []PortUse `json:"inUse,omitempty"`
+}
+
+// PortUse is a port, as those write it who connect to it, and how many connections to it are open.
+type PortUse struct {
+	Proto       string `json:"proto"`
+	Addr        string `json:"addr"`
+	Port        int    `json:"port"`
+	Connections int    `json:"connections"`
 }
 
 // Link is a network interface.

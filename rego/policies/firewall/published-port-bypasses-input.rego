@@ -28,7 +28,7 @@ finding contains {
 		sprintf("other ports are stopped by %s", [concat("; ", p.input.stoppedBy)]),
 	],
 	"witness": p.reach.witness,
-	"remediation": [{"kind": "words", "text": "publish the port on an address that only its users reach, or drop it before the translation"}],
+	"remediation": _fix(p),
 } if {
 	some p in input.published
 	_outside(p)
@@ -37,6 +37,20 @@ finding contains {
 }
 
 _outside(p) if p.zone in {"external", "unclassified"}
+
+# A port by itself can be dropped before the translation; a range of them is somebody's plan.
+_fix(p) := array.concat(
+	[{
+		"kind": "nft",
+		"text": sprintf("drop %s port %s from the external zone, before the translation", [p.proto, port]),
+		"deny": {"zone": "external", "proto": p.proto, "port": to_number(port)},
+	} |
+		some port in p.ports
+		not contains(port, "-")
+		p.proto in {"tcp", "udp"}
+	],
+	[{"kind": "words", "text": "publish the port on an address that only its users reach, or drop it before the translation"}],
+)
 
 _key(p) := sprintf("%s %s %s on %s", [p.proto, p.address, concat(",", p.ports), p.origin])
 

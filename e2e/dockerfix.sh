@@ -1,0 +1,76 @@
+#!/bin/bash
+# A fix beside a running dockerd: what it closes stays closed while dockerd changes its rules, and dockerd's own
+# rules and traffic are as before. Arguments: the program to test, a directory for its output, the name of a
+# network namespace. Writes lines of a name and yes or no to out/flows. Everything ends with the private pid namespace.
+set -u
+prog=$1 out=$2 ns=$3
+exec ip netns exec "$ns" unshare -m --propagation private -f -p --kill-child --mount-proc bash -c '
+prog=$1 out=$2 work=$2/work
+set -u
+mkdir -p $work
+mount -t tmpfs tmpfs $work
+for d in etc var; do mkdir -p $work/$d-u $work/$d-w; mount -t overlay overlay -o lowerdir=/$d,upperdir=$work/$d-u,workdir=$work/$d-w /$d; done
+mount -t tmpfs tmpfs /run; mkdir -p /run/lock /run/netns /run/docker
+mount -t tmpfs tmpfs /sys/fs/cgroup
+for c in cpu cpuacct cpuset memory devices freezer blkio pids; do mkdir /sys/fs/cgroup/$c; mount -t cgroup -o $c cgroup /sys/fs/cgroup/$c; done
+mkdir /sys/fs/cgroup/systemd; mount -t cgroup -o none,name=systemd cgroup /sys/fs/cgroup/systemd
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin DOCKER_HOST=unix:///run/docker.sock DOCKER_API_VERSION=1.41
+ip link set lo up
+world() { # a peer behind an interface: name, interface, address of the host, of the peer
+	ip netns add $1; ip link add $2 type veth peer name eth0 netns $1
+	ip addr add $3/24 dev $2; ip link set $2 up
+	ip -n $1 addr add $4/24 dev eth0; ip -n $1 link set eth0 up; ip -n $1 link set lo up; ip -n $1 route add default via $3
+}
+world ext ext0 203.0.113.1 203.0.113.9
+world mgmt mgmt0 10.10.0.1 10.10.0.9
+ip route add default via 203.0.113.9
+ip netns exec ext busybox httpd -p 80 -h /
+
+image=$work/image; mkdir -p $image/bin
+cp /bin/busybox $image/bin/; for a in sh sleep nc httpd; do ln -s busybox $image/bin/$a; done
+dockerd --data-root $work/data --exec-root /run/docker -H unix:///run/docker.sock -H tcp://0.0.0.0:2375 --storage-driver vfs >$out/dockerd.log 2>&1 &
+for i in $(seq 300); do /usr/bin/docker version >/dev/null 2>&1 && break; sleep 0.1; done
+/usr/bin/docker version >/dev/null 2>&1 || { echo "dockerd does not start" >$out/skip; exit 0; }
+tar -C $image -c . | /usr/bin/docker import - bb:1 >/dev/null
+/usr/bin/docker run -d --name web -p 8080:80 bb:1 /bin/httpd -f -p 80 -h / >/dev/null
+
+# A filter on input alone, as ufw has it: published ports go past it.
+nft -f - <<R
+table inet guard {
+	chain input {
+		type filter hook input priority 0; policy drop;
+		iif lo accept
+		ct state established,related accept
+		iifname "docker0" accept
+		tcp dport { 22, 2375 } accept
+	}
+}
+R
+open() { ip netns exec $1 timeout 2 bash -c "</dev/tcp/$2/$3" 2>/dev/null && echo yes || echo no; }
+flows() {
+	echo "$1 ext-api $(open ext 203.0.113.1 2375)"
+	echo "$1 ext-published $(open ext 203.0.113.1 8080)"
+	echo "$1 mgmt-api $(open mgmt 10.10.0.1 2375)"
+	echo "$1 host-published $(timeout 2 bash -c "</dev/tcp/127.0.0.1/8080" 2>/dev/null && echo yes || echo no)"
+	echo "$1 egress $(/usr/bin/docker exec web /bin/nc -w 2 203.0.113.9 80 </dev/null >/dev/null 2>&1 && echo yes || echo no)"
+}
+rules() { iptables-nft-save | grep -v "^[#:]"; }
+printf "zones:\n  management: {interfaces: [mgmt0]}\n  external: {interfaces: [ext0]}\n  workload: {interfaces: [docker0]}\n" >$work/config.yaml
+chmod 600 $work/config.yaml
+rules >$out/docker-before
+flows before >$out/flows
+"$prog" fix apply -q --config $work/config.yaml --confirm auto >$out/apply.log 2>&1; echo "apply code $?" >>$out/flows
+flows fixed >>$out/flows
+rules >$out/docker-fixed
+/usr/bin/docker restart -t 1 web >/dev/null; sleep 0.5
+flows restarted >>$out/flows
+/usr/bin/docker rm -f web >/dev/null
+/usr/bin/docker run -d --name web -p 8080:80 bb:1 /bin/httpd -f -p 80 -h / >/dev/null; sleep 0.5
+flows replaced >>$out/flows
+"$prog" fix uninstall >$out/uninstall.log 2>&1
+flows undone >>$out/flows
+# A port that somebody uses is left alone.
+ip netns exec ext bash -c "exec 3<>/dev/tcp/203.0.113.1/8080; sleep 20" &
+sleep 0.5
+"$prog" fix plan -q --config $work/config.yaml >$out/plan-in-use 2>&1
+' dockerfix "$prog" "$out"
