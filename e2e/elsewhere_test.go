@@ -19,8 +19,12 @@ var elsewhere = []struct {
 	ns, network, addr string
 	port              int
 }{
-	{"w1", "tcp", "[::]:8080", 8080}, {"w1", "tcp4", "0.0.0.0:9090", 9090}, {"w1", "tcp4", "127.0.0.1:7070", 7070},
-	{"w2", "tcp", "[::]:8081", 8081}, {"w2", "udp4", "0.0.0.0:5353", 5353}, {"w2", "tcp4", "172.17.0.3:6060", 6060},
+	{"w1", "tcp", "[::]:8080", 8080},
+	{"w1", "tcp4", "0.0.0.0:9090", 9090},
+	{"w1", "tcp4", "127.0.0.1:7070", 7070},
+	{"w2", "tcp", "[::]:8081", 8081},
+	{"w2", "udp4", "0.0.0.0:5353", 5353},
+	{"w2", "tcp4", "172.17.0.3:6060", 6060},
 }
 
 // TestExposureOfOtherNamespaces holds what is said about sockets of workloads against real connections: through the

@@ -234,12 +234,36 @@ func (ps *probeSet) sockets(s *snapshot.Snapshot) []snapshot.Socket {
 }
 
 // arrives says whether the model expects an answer without the plan: a socket of the host or a peer behind
-// it has the packet. A replica that does not give one shows nothing of the host. A peer behind the interface
-// that the packet came from does not count: its answer need not pass the host, which then cannot undo what it
-// translated.
-func (k *probe) arrives() bool {
-	return k.fate.Fate == trace.Forward && k.fate.Oif != k.From || k.fate.Fate == trace.Local && k.fate.Socket != "none" && k.fate.Socket != trace.Unknown
+// it has the packet, and its answer finds the way back. A replica that does not give one shows nothing of the host.
+// A peer behind the interface that the packet came from does not count: its answer need not pass the host, which
+// then cannot undo what it translated.
+func (ps *probeSet) arrives(k *probe) bool {
+	f := &k.fate
+	switch {
+	case f.Fate == trace.Forward && f.Oif != k.From:
+		return ps.returns(k, f.Oif, trace.Forward)
+	case f.Fate == trace.Local && f.Socket != "none" && f.Socket != trace.Unknown:
+		return ps.returns(k, "local", trace.Output)
+	}
+	return false
 }
+
+// returns says whether the answer to a packet leaves by the interface that it came from: routes can depend on the
+// source. Of a translated packet that is not asked.
+func (ps *probeSet) returns(k *probe, in, fate string) bool {
+	to, err := netip.ParseAddrPort(k.fate.To)
+	if err != nil || to != k.Dst || k.fate.Fate == trace.Forward && k.fate.From != k.Src {
+		return true
+	}
+	flags := "SA"
+	f := ps.tracer.Packet(&trace.Packet{
+		In: in, Src: to.Addr(), Dst: k.Src, Proto: k.Proto, Sport: to.Port(), Dport: probePort, Flags: &flags, Ct: "established",
+	})
+	return f.Fate == trace.Unknown || f.Fate == fate && f.Oif == k.From
+}
+
+// probePort stands for the port that a probe is sent from.
+const probePort = 40000
 
 // judge compares what the probes found without and with the plan.
 func (ps *probeSet) judge(res *Result, plan *Plan, p *Proof) error {
@@ -247,7 +271,7 @@ func (ps *probeSet) judge(res *Result, plan *Plan, p *Proof) error {
 	for i := range ps.probes {
 		k := &ps.probes[i]
 		before := res.Before[k.ID]
-		if before != replica.Open && k.arrives() {
+		if before != replica.Open && ps.arrives(k) {
 			return fmt.Errorf("it is not as the host: %s from %s behind %q to %s is %s without the plan, where the model says %s %s",
 				k.Proto, k.Src, k.From, k.Dst, before, k.fate.Fate, k.fate.Socket)
 		}

@@ -53,15 +53,9 @@ func Build(h *Host) (*Replica, error) {
 		return nil, fmt.Errorf("network namespace: %w", err)
 	}
 	r := &Replica{host: h, home: home, worlds: map[string]*world{}}
-	for _, step := range []func() error{r.links, r.sysctls, r.addresses, r.routes} {
+	for _, step := range []func() error{r.links, r.sysctls, r.addresses, r.routes, r.rules} {
 		if err := step(); err != nil {
 			return nil, err
-		}
-	}
-	for _, rule := range h.Network.Rules {
-		if rule.Priority != 0 && rule.Priority != 32766 && rule.Priority != 32767 {
-			r.Omitted = append(r.Omitted, "routing policy rules")
-			break
 		}
 	}
 	return r, nil
@@ -354,6 +348,11 @@ func (r *Replica) routes() error {
 	for _, viaGateway := range []bool{false, true} {
 		for i := range net4 {
 			rt := &net4[i]
+			if _, ok := nowhere[rt.Type]; ok && rt.Table != 255 && !viaGateway && rt.Protocol != unix.RTPROT_KERNEL {
+				if err := r.ends(rt); err != nil && !errors.Is(err, unix.EEXIST) {
+					r.Omitted = append(r.Omitted, fmt.Sprintf("route %s %s: %v", rt.Type, rt.Dst, err))
+				}
+			}
 			if rt.Type != "unicast" || rt.Table == 255 || len(rt.Oifs) == 0 || (rt.Gateway != "") != viaGateway {
 				continue
 			}

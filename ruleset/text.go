@@ -181,8 +181,11 @@ func (p *printer) extra(e *Expr) {
 		}[x.Socket.Key])
 	case x.Rt != nil && x.Rt.Key < 5:
 		p.load(x.Rt.Dreg, []operand{
-			{text: "rt classid", kind: kHost, n: 4}, {text: "rt ip nexthop", kind: kAddr, n: 4}, {text: "rt ip6 nexthop", kind: kAddr, n: 16},
-			{text: "rt mtu", kind: kHost, n: 2}, {text: "rt ipsec", n: 1, present: true},
+			{text: "rt classid", kind: kHost, n: 4},
+			{text: "rt ip nexthop", kind: kAddr, n: 4},
+			{text: "rt ip6 nexthop", kind: kAddr, n: 16},
+			{text: "rt mtu", kind: kHost, n: 2},
+			{text: "rt ipsec", n: 1, present: true},
 		}[x.Rt.Key])
 	case x.Exthdr != nil:
 		p.exthdr(x.Exthdr)

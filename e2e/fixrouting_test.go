@@ -1,0 +1,44 @@
+//go:build linux
+
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestFixWithPolicyRouting proves a fix on a host whose routes depend on more than the destination: the replica has
+// its rules and tables too.
+func TestFixWithPolicyRouting(t *testing.T) {
+	b := newBed(t)
+	b.listen("tcp", "[::]:2375", "")
+	b.listen("tcp", "[::]:22", "")
+	b.nft("flush ruleset\n" + foreign)
+	sh(t, `h="ip -n %shost"
+$h route add default via 10.10.0.9 dev mgmt0 table 100; $h rule add from 10.10.0.0/24 lookup 100 priority 1000
+$h rule add to 198.18.0.0/15 blackhole priority 1001; $h rule add fwmark 0x55/0xff lookup 111 priority 1002
+$h rule add iif docker0 ipproto udp dport 5000-6000 prohibit priority 1003; $h -6 rule add to fd77::/16 unreachable priority 1004
+$h rule add lookup main suppress_prefixlength 0 priority 1005
+$h route add local default dev lo table 111; $h route add blackhole 198.51.100.0/24; $h route add throw 192.0.2.0/24 table 100`, b.name)
+	out, code := b.fix("--confirm", "auto")
+	if code != 0 && code != 1 {
+		t.Fatalf("code %d: %s", code, lastLines(out, 6))
+	}
+	if b.connects("w1", "tcp4", "172.17.0.1:2375") || b.connects("ext", "tcp6", "[fd20::1]:2375") {
+		t.Error("what was found is open")
+	}
+	if !b.opens("mgmt", "tcp4", "10.10.0.1:22") {
+		t.Error("SSH is closed")
+	}
+	state, err := os.ReadFile(filepath.Join(b.root(), "var/lib/ringfence/state.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, left := range []string{"replica: without policy rule", "replica: without route"} {
+		if strings.Contains(string(state), left) {
+			t.Errorf("%s:\n%s", left, state)
+		}
+	}
+}
