@@ -9,7 +9,7 @@ FUZZTIME   ?= 10000x
 export CGO_ENABLED = 0
 
 # What the tests of the kernel and of real components need, as Debian packages.
-PACKAGES = nftables iptables iproute2 util-linux procps openssh-server libcap-ng-utils libcap2-bin \
+PACKAGES = nftables iptables ipset iproute2 util-linux procps openssh-server libcap-ng-utils libcap2-bin \
 	busybox-static python3 runc crun podman netavark docker.io openipmi ipmitool
 
 # Every fuzz target as package:target.

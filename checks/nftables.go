@@ -141,6 +141,9 @@ func readRuleset(ctx context.Context, h *host.Host, ns *os.File, left *int) (*ru
 			break
 		}
 	}
+	if r.rs.IPSets, err = r.readIPSets(ns, h.Netlink); err != nil {
+		r.rs.IPSetsUnread = err.Error()
+	}
 	return r.rs, nil
 }
 

@@ -490,6 +490,19 @@ func (b *bedOracle) loadReal(name string, text map[string]string) {
 	if err := b.o.Load(text["nft"]); err != nil {
 		b.t.Fatalf("%s: %v", name, err)
 	}
+	if text["sets"] != "" { // the rules of the one before no longer hold them
+		for range 20 {
+			if exec.Command("ipset", "destroy").Run() == nil {
+				break
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		cmd := exec.Command("ipset", "restore")
+		cmd.Stdin = strings.NewReader(text["sets"])
+		if out, err := cmd.CombinedOutput(); err != nil {
+			b.t.Fatalf("%s: ipset: %v: %s", name, err, out)
+		}
+	}
 	for kind, tool := range map[string]string{"v4": "iptables-nft-restore", "v6": "ip6tables-nft-restore"} {
 		if text[kind] == "" {
 			continue

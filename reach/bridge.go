@@ -296,6 +296,8 @@ func (m *Model) Switched(bridge *snapshot.Link, proto string, dst netip.Addr, po
 // behind it, whose link layer address they have. It does not ask whether the bridge knows that address: it hands
 // frames for one that it does not know to every port.
 func (e *engine) switched(live []cube, in, out, bridge *snapshot.Link, v4 bool) ([]cube, error) {
+	e.bridging = true
+	defer func() { e.bridging = false }()
 	port := func(l *snapshot.Link) set { return single(num(uint64(l.Index))) }
 	for _, d := range append(e.surroundings(in.Index, "ingress"), e.surroundings(out.Index, "egress")...) {
 		for i := range live {

@@ -28,6 +28,9 @@ func (m *machine) linkHeader(c *cube) []headerPart {
 	if !c.v4 {
 		ether = []byte{0x86, 0xdd}
 	}
+	if m.bridging { // between neighbours: neither address is the host's
+		return []headerPart{{6, 6, fSmac, nil, nil}, {12, 2, 0, ether, nil}}
+	}
 	if m.outgoing() { // from the interface, to a neighbour whose address is not known
 		parts := []headerPart{{12, 2, 0, ether, nil}}
 		if mac := hardware(l); mac != nil {

@@ -157,6 +157,7 @@ type engine struct {
 	state        uint64         // of conntrack, once it has seen the packets
 	local        bool           // a process of the host sends them
 	port         *snapshot.Link // of a bridge, that the question is about
+	bridging     bool           // the frames go from port to port of a bridge
 	sieve        *sieve
 }
 

@@ -74,6 +74,9 @@ func (m *machine) xt(c *ruleset.Chain, r *ruleset.Rule, x *ruleset.Xt, st state,
 			return nil, []state{st}, nil
 		}
 		return nil, nil, []cube{st.cube}
+	case d.Set != nil:
+		matched, missed := m.xtSet(c, r, d.Set, st)
+		return nil, matched, missed
 	case d.DSCP != nil: // the type of service is 0
 		if (d.DSCP.Value == 0) != d.DSCP.Invert {
 			return nil, []state{st}, nil

@@ -42,6 +42,9 @@ type Ruleset struct {
 	Generation uint32  `json:"generation"` // NFTA_GEN_ID when the reading ended
 	Stable     bool    `json:"stable"`     // the generation was the same before and after the reading
 	Tables     []Table `json:"tables"`
+	// IPSets are the sets of ipset that rules of iptables refer to; where they could not be read, IPSetsUnread says why.
+	IPSets       []IPSet `json:"ipsets,omitempty"`
+	IPSetsUnread string  `json:"ipsetsUnread,omitempty"`
 }
 
 // Table is one table of one family.

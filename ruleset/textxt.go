@@ -49,6 +49,8 @@ func (d *XtDecoded) text() string {
 		return fmt.Sprintf("%stype %d", not(d.ICMP.Invert), d.ICMP.Type)
 	case d.Physdev != nil:
 		return strings.TrimSpace("in " + d.Physdev.In + " out " + d.Physdev.Out)
+	case d.Set != nil:
+		return fmt.Sprintf("%sset %d", not(d.Set.Invert), d.Set.Index)
 	case d.IPRange != nil && d.IPRange.Source:
 		return "src " + not(d.IPRange.InvertSource) + short(d.IPRange.SrcMin) + "-" + short(d.IPRange.SrcMax)
 	case d.IPRange != nil:

@@ -30,6 +30,7 @@ type XtDecoded struct {
 	TProxy    *XtTProxy    `json:"tproxy,omitempty"`
 	Owner     *XtOwner     `json:"owner,omitempty"`
 	DSCP      *XtDSCP      `json:"dscp,omitempty"`
+	Set       *XtSet       `json:"set,omitempty"`
 	Notrack   bool         `json:"notrack,omitempty"`
 	Queue     bool         `json:"queue,omitempty"`
 	TOS       bool         `json:"tos,omitempty"` // changes the type of service and goes on
@@ -279,6 +280,8 @@ func decodeRareMatch(name string, rev uint32, b []byte) *XtDecoded {
 		return &XtDecoded{RPFilter: &XtRPFilter{
 			Loose: b[0]&1 != 0, ValidMark: b[0]&2 != 0, AcceptLocal: b[0]&4 != 0, Invert: b[0]&8 != 0,
 		}}
+	case name == "set":
+		return decodeSet(rev, b)
 	case name == "nfacct": // counts
 		return &XtDecoded{Continue: true}
 	case name == "socket" && (rev == 0 || rev <= 3 && len(b) >= 1):

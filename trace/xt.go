@@ -158,6 +158,8 @@ func (w *walk) xtMatch(d *ruleset.XtDecoded, r *rule) verdict {
 		return w.xtOwner(d.Owner, r)
 	case d.DSCP != nil:
 		return w.xtDSCP(d.DSCP, r)
+	case d.Set != nil:
+		return w.xtSet(d.Set, r)
 	}
 	return vNext // comment
 }

@@ -1,0 +1,145 @@
+package trace
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/ringfence/ringfence/ruleset"
+)
+
+// xtSet looks a packet up in a set of ipset (match_set, ip_set_test).
+func (w *walk) xtSet(x *ruleset.XtSet, r *rule) verdict {
+	set := w.snap.NFTables.Ruleset.IPSet(x.Index)
+	if set == nil {
+		return w.maybe(r, strings.TrimSuffix("an ipset that was not read: "+w.snap.NFTables.Ruleset.IPSetsUnread, ": "))
+	}
+	if w.region != nil {
+		for i, part := range set.Parts() {
+			if f := w.openPart(part, i < 3 && x.Source[i]); f != 0 {
+				return w.maybe(r, splitField(f))
+			}
+		}
+	}
+	hit, why := w.inIPSet(set, x)
+	if why != "" {
+		return w.maybe(r, why)
+	}
+	return decide(hit != x.Invert)
+}
+
+// openPart is the field of a region that a part of a set asks for, where it is open.
+func (w *walk) openPart(part string, source bool) byte {
+	switch part {
+	case "ip", "net", "set":
+		if source && w.open('s') {
+			return 's'
+		}
+		if !source && w.open('d') {
+			return 'd'
+		}
+	case "port":
+		if source && w.openPort(0) {
+			return 'p'
+		}
+		if !source && w.openPort(2) {
+			return 'q'
+		}
+	}
+	return 0
+}
+
+// inIPSet says whether the packet is in a set, or why that is not known.
+func (w *walk) inIPSet(set *ruleset.IPSet, x *ruleset.XtSet) (hit bool, why string) {
+	parts := set.Parts()
+	if parts[0] == "set" {
+		for _, e := range set.Elements {
+			member := w.snap.NFTables.Ruleset.IPSetNamed(e.Set)
+			if member == nil || member == set {
+				return false, "a member of ipset " + set.Name + " that was not read"
+			}
+			if hit, why = w.inIPSet(member, x); hit || why != "" {
+				return hit, why
+			}
+		}
+		return false, ""
+	}
+	family := 10
+	if w.skb.v4 {
+		family = 2
+	}
+	if int(x.Dim) < len(parts) || set.Family != 0 && set.Family != family || len(parts) > 3 {
+		return false, ""
+	}
+	if w.skb.later() && slices.Contains(parts, "port") {
+		return false, "" // ip_set_get_ip4_port reads no port of a fragment
+	}
+	best := -1
+	for i := range set.Elements {
+		e := &set.Elements[i]
+		ok, why := w.partsMatch(e, parts, x)
+		if why != "" {
+			return false, why
+		}
+		// Of networks the smallest decides; it can say that what it holds is no match.
+		if bits := max(e.Net.Bits(), 0); ok && bits > best {
+			best, hit = bits, e.NoMatch == (x.ReturnNoMatch && slices.Contains(parts, "net"))
+		}
+	}
+	return hit, ""
+}
+
+// partsMatch compares one element.
+func (w *walk) partsMatch(e *ruleset.IPSetElement, parts []string, x *ruleset.XtSet) (ok bool, why string) {
+	s := &w.skb
+	nets := []netip.Prefix{e.Net, e.Net2}
+	for i, part := range parts {
+		src := x.Source[i]
+		switch part {
+		case "ip", "net":
+			addr := s.dst()
+			if src {
+				addr = s.src()
+			}
+			if len(nets) == 0 || !nets[0].Contains(addr) {
+				return false, ""
+			}
+			nets = nets[1:]
+		case "port":
+			if e.Proto != 0 && e.Proto != s.proto {
+				return false, ""
+			}
+			at := 2
+			if src {
+				at = 0
+			}
+			if !s.hasPorts() {
+				return false, "an ipset that asks for ports or types of this protocol"
+			}
+			if e.Port != s.port(at) {
+				return false, ""
+			}
+		case "mac":
+			if s.link == nil || !src {
+				return false, ""
+			}
+			if anyBit(s.linkUnk[6:12]) {
+				return false, "the sender's hardware address"
+			}
+			if !slices.Equal(parseMAC(e.MAC), s.link[6:12]) {
+				return false, ""
+			}
+		case "iface":
+			l := w.out
+			if src {
+				l = w.in
+			}
+			if l == nil || l.Name != e.Iface {
+				return false, ""
+			}
+		default:
+			return false, "an ipset with a part " + part
+		}
+	}
+	return true, ""
+}
