@@ -8,7 +8,6 @@
 package snapshot
 
 import (
-	"net/netip"
 	"slices"
 
 	"github.com/ringfence/ringfence/ruleset"
@@ -111,95 +110,6 @@ type NS struct {
 	Mnt  uint64 `json:"mnt"`
 	IPC  uint64 `json:"ipc"`
 	UTS  uint64 `json:"uts"`
-}
-
-// Network is the configuration of the host's network namespace and the list of the others.
-type Network struct {
-	Links      []Link          `json:"links"`
-	Routes     []Route         `json:"routes"`
-	Rules      []PolicyRule    `json:"rules"`
-	Sysctls    map[string]Fact `json:"sysctls"`
-	Namespaces []Netns         `json:"namespaces"`
-	Resolvers  []string        `json:"resolvers,omitempty"`
-	// InUse is ports that are translated to somebody behind the host, with open connections.
-	InUse []PortUse `json:"inUse,omitempty"`
-}
-
-// PortUse is a port, as those write it who connect to it, and how many connections to it are open.
-type PortUse struct {
-	Proto       string `json:"proto"`
-	Addr        string `json:"addr"`
-	Port        int    `json:"port"`
-	Connections int    `json:"connections"`
-}
-
-// Link is a network interface.
-type Link struct {
-	Index     int      `json:"index"`
-	Name      string   `json:"name"`
-	Kind      string   `json:"kind"` // IFLA_INFO_KIND; "device" for hardware
-	Up        bool     `json:"up"`
-	Loopback  bool     `json:"loopback,omitempty"`
-	Master    int      `json:"master,omitempty"`
-	PeerIndex int      `json:"peerIndex,omitempty"`
-	PeerNetns uint64   `json:"peerNetns,omitempty"` // inode of the namespace the peer is in
-	MAC       string   `json:"mac,omitempty"`
-	Hardware  uint16   `json:"hardware,omitempty"` // ARPHRD_*: 1 Ethernet, 772 loopback, 65534 none
-	Addrs     []string `json:"addrs,omitempty"`    // address/bits, in the kernel's order
-	Group     uint32   `json:"group,omitempty"`
-	XDP       bool     `json:"xdp,omitempty"`
-	TC        []string `json:"tc,omitempty"` // filters and actions that can drop or redirect
-	Driver    string   `json:"driver,omitempty"`
-}
-
-// Route is one entry of a routing table.
-type Route struct {
-	Family  int    `json:"family"` // 4 or 6
-	Table   int    `json:"table"`
-	Type    string `json:"type"` // unicast, local, broadcast, multicast, blackhole, ...
-	Dst     string `json:"dst"`  // prefix
-	Oifs    []int  `json:"oifs,omitempty"`
-	Gateway string `json:"gateway,omitempty"`
-	Metric  int    `json:"metric,omitempty"`
-	// Protocol says who made the route (RTPROT_*, 2 the kernel), Source is the preferred source.
-	Protocol int    `json:"protocol,omitempty"`
-	Tos      int    `json:"tos,omitempty"`
-	Source   string `json:"source,omitempty"`
-	// Flags are RTNH_F_* of the first hop: 1 dead, 16 without carrier.
-	Flags int `json:"flags,omitempty"`
-}
-
-// PolicyRule is one routing policy rule. Selectors beyond these make Other true.
-type PolicyRule struct {
-	Family   int    `json:"family"`
-	Priority int    `json:"priority"`
-	Src      string `json:"src,omitempty"`
-	Dst      string `json:"dst,omitempty"`
-	Iif      string `json:"iif,omitempty"`
-	Oif      string `json:"oif,omitempty"`
-	Mark     uint32 `json:"mark,omitempty"`
-	Mask     uint32 `json:"mask,omitempty"`
-	Table    int    `json:"table"`
-	Invert   bool   `json:"invert,omitempty"`
-	Action   string `json:"action"`
-	Other    bool   `json:"other,omitempty"`
-	// IPProto, Sport and Dport select by transport; ports are both bounds.
-	IPProto int    `json:"ipProto,omitempty"`
-	Sport   [2]int `json:"sport,omitzero"`
-	Dport   [2]int `json:"dport,omitzero"`
-	Tos     int    `json:"tos,omitempty"`
-	Goto    int    `json:"goto,omitempty"`
-	// SuppressBits refuses routes with that prefix length or a shorter one, plus one: 0 is unset.
-	SuppressBits int `json:"suppressBits,omitempty"`
-}
-
-// Netns is a network namespace that could be found.
-type Netns struct {
-	Inode     uint64   `json:"inode"`
-	Names     []string `json:"names,omitempty"` // of files under /run/netns and the like
-	Host      bool     `json:"host,omitempty"`
-	OwnerUser uint64   `json:"ownerUser,omitempty"` // user namespace that owns it
-	Processes int      `json:"processes"`
 }
 
 // Listeners is every socket that waits for somebody else.
@@ -542,70 +452,4 @@ func (s *Snapshot) Section(name string) Coverage {
 		}
 	}
 	return Coverage{Collector: name, Status: Error, Reasons: []string{"the collector did not run"}}
-}
-
-// Link returns the link of that index, or nil.
-func (n *Network) Link(index int) *Link {
-	for i := range n.Links {
-		if n.Links[i].Index == index {
-			return &n.Links[i]
-		}
-	}
-	return nil
-}
-
-// Elsewhere is what was seen of a network namespace other than the host's. Where Status is not ok, Network and
-// NFTables are not to be relied on.
-type Elsewhere struct {
-	Netns    uint64   `json:"netns"`
-	Status   string   `json:"status"`
-	Reason   string   `json:"reason,omitempty"`
-	Network  Network  `json:"network"`
-	NFTables NFTables `json:"nftables"`
-}
-
-// From is the snapshot as somebody in that namespace would see it.
-func (s *Snapshot) From(e *Elsewhere) *Snapshot {
-	v := *s
-	v.Network, v.NFTables = e.Network, e.NFTables
-	v.Network.Namespaces = []Netns{{Inode: e.Netns, Host: true}}
-	v.Namespaces = nil
-	v.Coverage = []Coverage{
-		{Collector: "listeners", Status: s.Section("listeners").Status, Parts: s.Section("listeners").Parts},
-		{Collector: "network", Status: e.Status, Reasons: []string{e.Reason}},
-		{Collector: "nftables", Status: e.Status, Reasons: []string{e.Reason}},
-	}
-	return &v
-}
-
-// LinkNamed returns the link of that name, or nil.
-func (n *Network) LinkNamed(name string) *Link {
-	for i := range n.Links {
-		if n.Links[i].Name == name {
-			return &n.Links[i]
-		}
-	}
-	return nil
-}
-
-// Has says whether an interface has the address.
-func (n *Network) Has(a netip.Addr) bool {
-	for i := range n.Links {
-		for _, text := range n.Links[i].Addrs {
-			if p, err := netip.ParsePrefix(text); err == nil && p.Addr() == a {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// HostNetns is the inode of the namespace that the collector treats as the host's.
-func (n *Network) HostNetns() uint64 {
-	for _, ns := range n.Namespaces {
-		if ns.Host {
-			return ns.Inode
-		}
-	}
-	return 0
 }

@@ -1,0 +1,131 @@
+package trace
+
+import (
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// ParsePacket reads the text form: 'tcp 172.17.0.2:40000 > 10.0.0.1:22 syn'. IPv6 addresses with
+// ports stand in brackets; after them come TCP flags by name or letter, "type N" and "code N" of
+// ICMP, "mark N", "ct STATE", "smac ADDR", "dmac ADDR", "frag first|middle|last"
+// "data HEX" and "out PORT".
+func ParsePacket(in, text string) (*Packet, error) {
+	f := strings.Fields(text)
+	if len(f) < 4 || f[2] != ">" {
+		return nil, fmt.Errorf("packet %q: want 'PROTO SRC[:PORT] > DST[:PORT] [FLAGS]'", text)
+	}
+	p := &Packet{In: in, Proto: f[0]}
+	var err error
+	if p.Src, p.Sport, err = endpoint(f[1]); err != nil {
+		return nil, err
+	}
+	if p.Dst, p.Dport, err = endpoint(f[3]); err != nil {
+		return nil, err
+	}
+	if p.Sport == 0 && p.Dport != 0 {
+		p.Sport = 40000
+	}
+	for rest := f[4:]; len(rest) > 0; {
+		n, err := p.option(rest)
+		if err != nil {
+			return nil, fmt.Errorf("packet %q: %w", text, err)
+		}
+		rest = rest[n:]
+	}
+	return p, p.Check()
+}
+
+var flagNames = map[string]string{"fin": "F", "syn": "S", "rst": "R", "psh": "P", "ack": "A", "urg": "U", "ece": "E", "cwr": "W"}
+
+// option reads one option at the front of f and returns how many words it took.
+func (p *Packet) option(f []string) (int, error) {
+	word := strings.ToLower(f[0])
+	number := func(bits int) (uint64, error) {
+		if len(f) < 2 {
+			return 0, fmt.Errorf("%s: a number is missing", word)
+		}
+		n, err := strconv.ParseUint(f[1], 0, bits)
+		if err != nil {
+			return 0, fmt.Errorf("%s %s: not a number of %d bits", word, f[1], bits)
+		}
+		return n, nil
+	}
+	switch word {
+	case "type":
+		n, err := number(8)
+		typ := uint8(n)
+		p.Type = &typ
+		return 2, err
+	case "code":
+		n, err := number(8)
+		p.Code = uint8(n)
+		return 2, err
+	case "mark":
+		n, err := number(32)
+		p.Mark = uint32(n)
+		return 2, err
+	case "ct", "smac", "dmac", "frag", "data", "out":
+		if len(f) < 2 {
+			return 0, fmt.Errorf("%s: a value is missing", word)
+		}
+		*map[string]*string{"ct": &p.Ct, "smac": &p.SMAC, "dmac": &p.DMAC, "frag": &p.Frag, "data": &p.Data, "out": &p.Out}[word] = f[1]
+		return 2, nil
+	}
+	letters := ""
+	for _, part := range strings.FieldsFunc(word, func(r rune) bool { return r == ',' || r == '+' || r == '|' }) {
+		if l, ok := flagNames[part]; ok {
+			letters += l
+		} else {
+			letters += strings.ToUpper(part)
+		}
+	}
+	if p.Flags != nil {
+		letters = *p.Flags + letters
+	}
+	p.Flags = &letters
+	_, err := p.flagByte()
+	return 1, err
+}
+
+func endpoint(s string) (netip.Addr, uint16, error) {
+	if a, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil {
+		return a.WithZone(""), 0, nil
+	}
+	ap, err := netip.ParseAddrPort(s)
+	if err != nil {
+		return netip.Addr{}, 0, fmt.Errorf("address %q: want ADDR, ADDR:PORT or [ADDR]:PORT", s)
+	}
+	return ap.Addr().WithZone(""), ap.Port(), nil
+}
+
+// endpointText is an address with its port, where there are ports.
+func endpointText(a netip.Addr, port uint16, ports bool) string {
+	if !ports {
+		return a.String()
+	}
+	return netip.AddrPortFrom(a, port).String()
+}
+
+// String is the packet in the form that ParsePacket reads.
+func (p *Packet) String() string {
+	proto, _ := p.Protocol()
+	ports := proto == protoTCP || proto == protoUDP || proto == protoSCTP || proto == protoUDPLite || proto == protoDCCP
+	s := p.Proto + " " + endpointText(p.Src, p.Sport, ports) + " > " + endpointText(p.Dst, p.Dport, ports)
+	switch proto {
+	case protoTCP:
+		flags, _ := p.flagByte()
+		if flags == flagBits['S'] {
+			s += " syn"
+		} else {
+			s += " " + *p.Flags
+		}
+	case protoICMP, protoICMPv6:
+		s = fmt.Sprintf("%s type %d code %d", s, p.icmpType(), p.Code)
+	}
+	if p.Frag != "" {
+		s += " frag " + p.Frag
+	}
+	return s
+}
