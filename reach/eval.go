@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"maps"
+	"slices"
 
 	"github.com/ringfence/ringfence/ruleset"
 )
@@ -183,7 +184,9 @@ func (m *machine) verdict(c *ruleset.Chain, r *ruleset.Rule, v *ruleset.Verdict,
 		target := m.table.Chain(v.Chain)
 		if target == nil || m.depth >= 16 { // NFT_JUMP_STACK_SIZE
 			by.Text = "chain " + v.Chain + " is missing or too deep"
-			m.undecided = append(m.undecided, by)
+			if !slices.Contains(m.undecided, by) {
+				m.undecided = append(m.undecided, by)
+			}
 			return nil, nil
 		}
 		m.depth++

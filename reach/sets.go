@@ -17,6 +17,40 @@ type hit struct {
 type compiled struct {
 	ranges   []keyRange
 	catchAll *ruleset.Element
+	fields   map[fieldKey]set // the keys as numbers of a field, once they were asked for
+}
+
+// fieldKey is a field in the register as it is loaded.
+type fieldKey struct {
+	f      field
+	off, n int
+	v4     bool
+}
+
+// numbers is the keys as numbers of a field, where that does not depend on the packets: of a field that is loaded as it
+// is.
+func (c *compiled) numbers(s *seg, cb *cube) (set, bool) {
+	k := fieldKey{s.f, s.off, s.n, cb.v4}
+	plain := s.mask == nil && !s.swap && s.off == 0
+	if all, ok := c.fields[k]; ok && plain {
+		return all, true
+	}
+	var all set
+	for _, kr := range c.ranges {
+		pre, ok := s.preimage(cb, kr.lo[:min(len(kr.lo), s.n)], kr.hi[:min(len(kr.hi), s.n)])
+		if !ok {
+			return nil, false
+		}
+		all = append(all, pre...)
+	}
+	all = all.normal()
+	if plain {
+		if c.fields == nil {
+			c.fields = map[fieldKey]set{}
+		}
+		c.fields[k] = all
+	}
+	return all, true
 }
 
 type keyRange struct {
@@ -88,15 +122,11 @@ func (m *machine) search(s *ruleset.Set, cb cube, vs []value) (hits []hit, rest 
 	if !s.Map && len(vs) == 1 && len(vs[0]) == 1 && vs[0][0].data == nil && c.catchAll == nil &&
 		!hasStatements(s) {
 		sg := &vs[0][0]
-		var all set
-		for _, kr := range c.ranges {
-			pre, ok := sg.preimage(&cb, kr.lo[:min(len(kr.lo), sg.n)], kr.hi[:min(len(kr.hi), sg.n)])
-			if !ok {
-				return nil, nil, "a mask that leaves too many cases"
-			}
-			all = append(all, pre...)
+		all, ok := c.numbers(sg, &cb)
+		if !ok {
+			return nil, nil, "a mask that leaves too many cases"
 		}
-		in, out := cb.split(sg.f, slices.Clone(all).normal())
+		in, out := cb.split(sg.f, all)
 		for _, i := range in {
 			hits = append(hits, hit{i, &ruleset.Element{}})
 		}

@@ -277,7 +277,7 @@ func (w *sieve) lookup(e *ruleset.Lookup) bool {
 	at := 0
 	for _, v := range vs {
 		if len(v) == 1 && v[0].data == nil && v.doubtful() == "" {
-			w.anyOf(&v[0], c, at)
+			w.anyOf(&v[0], c, at, len(vs) == 1)
 		}
 		at += (v.len() + 3) &^ 3
 	}
@@ -285,7 +285,13 @@ func (w *sieve) lookup(e *ruleset.Lookup) bool {
 }
 
 // anyOf needs one of the set's keys in one field, whose bytes begin at an offset of the key.
-func (w *sieve) anyOf(s *seg, c *compiled, at int) {
+func (w *sieve) anyOf(s *seg, c *compiled, at int, alone bool) {
+	if alone {
+		if all, ok := c.numbers(s, &w.wide); ok && (len(c.ranges) == 0 || len(c.ranges[0].lo) >= s.n) {
+			w.need(s.f, all)
+		}
+		return
+	}
 	all := set{}
 	for i := range c.ranges {
 		lo, hi := c.ranges[i].lo, c.ranges[i].hi

@@ -17,8 +17,12 @@ import (
 )
 
 // patience is how long a probe waits for an answer: within one machine it comes in well under a
-// millisecond, and the first one also asks for a neighbour.
-const patience = 400 * time.Millisecond
+// millisecond, and the first one also asks for a neighbour. lastPatience is for one that was missed: longer than a
+// new link-local address is tentative, from which a router asks for its IPv6 neighbours (RFC 4862, 5.4).
+const (
+	patience     = 400 * time.Millisecond
+	lastPatience = 2500 * time.Millisecond
+)
 
 // Listen opens the host's sockets and those of the peers. They answer every probe.
 func (r *Replica) Listen() error {
@@ -149,18 +153,18 @@ func (r *Replica) introduce(w *world, p *Probe) error {
 // Try sends all probes at once, and tells how each ends, by its number. Those whose answer is missed are sent
 // again: a busy machine can be late with one.
 func (r *Replica) Try(probes []Probe) map[int]string {
-	out := r.once(probes)
+	out := r.once(probes, patience)
 	var again []Probe
 	for _, p := range probes {
 		if p.Answered && out[p.ID] != Open {
 			again = append(again, p)
 		}
 	}
-	maps.Copy(out, r.once(again))
+	maps.Copy(out, r.once(again, lastPatience))
 	return out
 }
 
-func (r *Replica) once(probes []Probe) map[int]string {
+func (r *Replica) once(probes []Probe, wait time.Duration) map[int]string {
 	out := map[int]string{}
 	var mu sync.Mutex
 	var wg sync.WaitGroup
@@ -176,7 +180,7 @@ func (r *Replica) once(probes []Probe) map[int]string {
 			}
 			result := Failed
 			err := inside(ns, func() error {
-				result = p.send()
+				result = p.send(wait)
 				return nil
 			})
 			if err != nil {
@@ -191,8 +195,8 @@ func (r *Replica) once(probes []Probe) map[int]string {
 	return out
 }
 
-func (p *Probe) send() string {
-	d := net.Dialer{Timeout: patience, Control: func(_, _ string, c syscall.RawConn) error {
+func (p *Probe) send(wait time.Duration) string {
+	d := net.Dialer{Timeout: wait, Control: func(_, _ string, c syscall.RawConn) error {
 		var err error
 		cerr := c.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEADDR, 1) })
 		return errors.Join(cerr, err)
@@ -214,7 +218,7 @@ func (p *Probe) send() string {
 		_ = c.(*net.TCPConn).SetLinger(0) // no waiting state that a repeated probe would meet
 		return Open
 	}
-	_ = c.SetDeadline(time.Now().Add(patience))
+	_ = c.SetDeadline(time.Now().Add(wait))
 	if _, err := c.Write([]byte("ringfence")); err != nil {
 		return outcome(err)
 	}

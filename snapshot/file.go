@@ -17,6 +17,13 @@ const MaxSize = 256 << 20
 // ErrTooLarge is returned for a snapshot above MaxSize.
 var ErrTooLarge = errors.New("larger than 256 MiB")
 
+// MaxElements bounds the elements of all sets of a snapshot that is read: in memory they are many times as large as
+// in a file.
+const MaxElements = 2_000_000
+
+// ErrTooMany is returned for a snapshot with more.
+var ErrTooMany = errors.New("more than 2,000,000 elements of sets")
+
 // Load reads a snapshot. A document of another schema, with unknown fields, or that ends early is
 // an error.
 func Load(r io.Reader) (*Snapshot, error) {
@@ -35,6 +42,10 @@ func Load(r io.Reader) (*Snapshot, error) {
 	}
 	if head.Schema != Schema {
 		return nil, fmt.Errorf("read snapshot: schema %q, this program reads %q", head.Schema, Schema)
+	}
+	// Each element has a key, and little else has: the count is made before anything is built from it.
+	if bytes.Count(b, []byte(`"key"`)) > MaxElements {
+		return nil, fmt.Errorf("read snapshot: %w", ErrTooMany)
 	}
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()

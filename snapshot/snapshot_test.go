@@ -29,6 +29,15 @@ func TestLoadRefuses(t *testing.T) {
 	}
 }
 
+// What takes many times its size in memory is refused before it is built.
+func TestLoadBoundsElements(t *testing.T) {
+	text := `{"schema":"ringfence.snapshot/v1","nftables":{"tables":[{"name":"t","sets":[{"name":"s","elements":[` +
+		strings.Repeat(`{"key":"AA=="},`, MaxElements) + `{"key":"AA=="}]}]}]}}`
+	if _, err := Load(strings.NewReader(text)); !errors.Is(err, ErrTooMany) {
+		t.Errorf("%d elements: %v", MaxElements+1, err)
+	}
+}
+
 func TestPart(t *testing.T) {
 	c := Coverage{Status: Partial, Parts: []string{"vsock"}}
 	if c.Part("ip") != OK || c.Part("vsock") != Partial || c.Part("") != Partial {
