@@ -110,11 +110,11 @@ var homes = map[string][]string{
 	"local": {"10.10.0.1", "203.0.113.1", "127.0.0.1", "172.17.0.1", "fd20::1", "fd10::1"},
 }
 
-// broadcasts are the broadcast addresses on each link. A bridge also floods them to its other ports,
-// which is a second fate beside the first.
+// broadcasts are the broadcast addresses on each link, and the group that every host is in. A bridge also floods
+// them to its other ports, which is a second fate beside the first.
 var broadcasts = map[string][]string{
-	"mgmt0": {"10.10.0.255", "255.255.255.255"}, "ext0": {"203.0.113.255", "255.255.255.255"},
-	"tun1": {"10.99.0.255"},
+	"mgmt0": {"10.10.0.255", "255.255.255.255", "224.0.0.1"}, "ext0": {"203.0.113.255", "255.255.255.255", "224.0.0.1"},
+	"tun1": {"10.99.0.255", "224.0.0.1"},
 }
 
 func onePacket(r *rand.Rand, v4, v6 []string, ports []int) *oracle.Packet {

@@ -74,6 +74,7 @@ func (p *Packet) UnmarshalJSON(b []byte) error {
 // The protocol numbers that have headers of their own.
 const (
 	protoICMP    = 1
+	protoIGMP    = 2
 	protoTCP     = 6
 	protoUDP     = 17
 	protoICMPv6  = 58
@@ -84,7 +85,7 @@ const (
 
 var protoNumbers = map[string]uint8{
 	"tcp": protoTCP, "udp": protoUDP, "icmp": protoICMP, "icmpv6": protoICMPv6, "ipv6-icmp": protoICMPv6,
-	"sctp": protoSCTP, "dccp": protoDCCP, "udplite": protoUDPLite, "gre": 47, "esp": 50, "ah": 51, "igmp": 2,
+	"sctp": protoSCTP, "dccp": protoDCCP, "udplite": protoUDPLite, "gre": 47, "esp": 50, "ah": 51, "igmp": protoIGMP,
 }
 
 var flagBits = map[rune]uint8{'F': 1, 'S': 2, 'R': 4, 'P': 8, 'A': 16, 'U': 32, 'E': 64, 'W': 128}

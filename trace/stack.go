@@ -142,7 +142,7 @@ func (w *walk) route4() Fate {
 	s := &w.skb
 	src, dst := s.src(), s.dst()
 	if dst.IsMulticast() {
-		return w.multicast(dst)
+		return w.multicast4(dst)
 	}
 	open, passes := w.openSource()
 	if open && !passes {
@@ -197,6 +197,31 @@ func (w *walk) broadcast4() Fate {
 		}
 	}
 	return w.deliver()
+}
+
+// multicast4 is the delivery to a group, whose source is checked like that of any packet for the host, only that a
+// sender without an address may speak to the groups of a link and by IGMP (ip_mc_validate_source).
+func (w *walk) multicast4(dst netip.Addr) Fate {
+	open, passes := w.openSource()
+	if open && !passes {
+		return w.drop("martian")
+	}
+	src := w.skb.src()
+	switch {
+	case open:
+	case src.IsMulticast(), src == limitedBroadcast:
+		return w.drop("martian")
+	case src.IsLoopback() && !w.flag(w.in.conf.routeLocalnet, "route_localnet of "+w.in.Name):
+		return w.drop("martian")
+	case zeronet(src) && !dst.IsLinkLocalMulticast() && w.skb.proto != protoIGMP:
+		return w.drop("martian")
+	}
+	if open || !zeronet(src) {
+		if why := w.validSource(0); why != "" {
+			return w.drop(why)
+		}
+	}
+	return w.multicast(dst)
 }
 
 // multicast is delivered where somebody joined the group, which only is known of the groups that every
