@@ -60,6 +60,50 @@ func TestGoodCertificateIsConfirmed(t *testing.T) {
 	}
 }
 
+// TestSourceTranslatedBeforeAFilter: rules after a masquerade see a source that is not known here. They part packets
+// that were sent alike, and a source that a packet was sent with stops nothing.
+func TestSourceTranslatedBeforeAFilter(t *testing.T) {
+	bySport := ruleset.Rule{Handle: 1, Exprs: []ruleset.Expr{
+		{Name: "payload", Payload: &ruleset.Payload{Base: ruleset.BaseTransport, Len: 2, Dreg: 1}},
+		{Name: "cmp", Cmp: &ruleset.Cmp{Sreg: 1, Op: "==", Data: ruleset.Hex{0, 161}}},
+		{Name: "immediate", Immediate: &ruleset.Immediate{Verdict: &ruleset.Verdict{Kind: "drop"}}},
+	}}
+	bySource := ruleset.Rule{Handle: 2, Exprs: []ruleset.Expr{
+		{Name: "payload", Payload: &ruleset.Payload{Base: ruleset.BaseNetwork, Offset: 12, Len: 4, Dreg: 1}},
+		{Name: "cmp", Cmp: &ruleset.Cmp{Sreg: 1, Op: "==", Data: ruleset.Hex{203, 0, 113, 1}}},
+		{Name: "immediate", Immediate: &ruleset.Immediate{Verdict: &ruleset.Verdict{Kind: "accept"}}},
+	}}
+	for name, masquerade := range map[string]ruleset.Expr{
+		"nft": {Name: "masq", NAT: &ruleset.NAT{Kind: "masquerade"}},
+		"xt": {Name: "target", Xt: &ruleset.Xt{
+			Target: true, Name: "MASQUERADE", Decoded: &ruleset.XtDecoded{NAT: &ruleset.XtNAT{Kind: "masquerade"}},
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := fixtures.Host()
+			after := ruleset.Chain{Name: "after", Base: &ruleset.Base{Type: "filter", Hook: "postrouting", Priority: 200, Policy: "drop"}}
+			after.Rules = []ruleset.Rule{bySport}
+			s.NFTables.Ruleset = &ruleset.Ruleset{Stable: true, Tables: []ruleset.Table{{Family: "ip", Name: "t", Chains: []ruleset.Chain{{
+				Name: "nat", Base: &ruleset.Base{Type: "nat", Hook: "postrouting", Priority: 100, Policy: "accept"},
+				Rules: []ruleset.Rule{{Handle: 3, Exprs: []ruleset.Expr{masquerade}}},
+			}, after}}}}
+			q := &reach.Question{
+				From:  []reach.Origin{{Iif: s.Network.LinkNamed("mgmt0").Index, From: []netip.Prefix{netip.MustParsePrefix("10.10.0.0/24")}}},
+				Proto: "tcp", To: reach.Target{Oifs: []int{s.Network.LinkNamed("ext0").Index}}, Unbound: true,
+			}
+			for _, c := range certificates(t, s, q) {
+				if err := Check(s, &Target{Oifs: []string{"ext0"}, Unbound: true}, &c); err != nil {
+					t.Error(err)
+				}
+			}
+			s.NFTables.Ruleset.Tables[0].Chains[1].Rules = []ruleset.Rule{bySource}
+			if a := reach.NewModel(s).Reach(q); a.Verdict == reach.Unreachable {
+				t.Errorf("%s, though the new source may be the one that is accepted", a.Verdict)
+			}
+		})
+	}
+}
+
 // TestBadCertificatesAreRefused: each of these would let something through.
 func TestBadCertificatesAreRefused(t *testing.T) {
 	s, q, target := guarded(t)

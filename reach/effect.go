@@ -71,20 +71,27 @@ func (m *machine) translateSource(c *ruleset.Chain, r *ruleset.Rule, n *ruleset.
 	if n.Family == 2 && !st.cube.v4 || n.Family == 10 && st.cube.v4 {
 		return st
 	}
-	d := st.cube
-	d.snat, d.keptSport = true, n.PortMin == 0 && n.Kind == "snat"
-	d.sets[fOrigSaddr], d.sets[fOrigSport] = d.sets[fSaddr], d.sets[fSport]
-	addr, ok := m.natData(st, n.AddrMin, n.AddrMax, d.width())
-	if !ok || n.Kind == "masquerade" || addr == nil || n.PortMin != 0 {
-		d.sets[fSaddr] = span(num(0), ones(uint(8*d.width())))
-		d.sets[fSport] = span(num(0), num(65535))
-		if m.seenLater(st.cube.v4) {
-			d = m.doubtful(c, r, d, "which source the translation takes")
-		}
-	} else {
-		d.sets[fSaddr] = addr
+	addr, ok := m.natData(st, n.AddrMin, n.AddrMax, st.cube.width())
+	if ok && n.Kind == "snat" && addr != nil && n.PortMin == 0 {
+		return state{st.cube.translateSource(addr), st.regs}
+	}
+	d := st.cube.translateSource(nil)
+	if m.seenLater(d.v4) {
+		d = m.doubtful(c, r, d, "which source the translation takes")
+		d.loose = true
 	}
 	return state{d, st.regs}
+}
+
+// translateSource gives packets an address as their source, and leaves the port; nil is any source, with the port.
+func (c *cube) translateSource(addr set) cube {
+	d := *c
+	d.snat, d.keptSport = true, addr != nil
+	d.sets[fOrigSaddr], d.sets[fOrigSport] = c.sets[fSaddr], c.sets[fSport]
+	if d.sets[fSaddr] = addr; addr == nil {
+		d.sets[fSaddr], d.sets[fSport] = span(num(0), ones(uint(8*c.width()))), span(num(0), num(65535))
+	}
+	return d
 }
 
 // seenLater says whether rules come after the translation of sources on this hook.

@@ -264,8 +264,10 @@ func (m *machine) xtMark(c *ruleset.Chain, r *ruleset.Rule, k *ruleset.XtMark, s
 func (m *machine) xtNAT(n *ruleset.XtNAT, st state) (*ruleset.Verdict, []state, []cube) {
 	accept := &ruleset.Verdict{Kind: ruleset.Accept}
 	if n.Kind == "snat" || n.Kind == "masquerade" || n.Kind == "netmap" && (m.hook == "postrouting" || m.hook == "input") {
+		st.cube = st.cube.translateSource(nil)
 		if m.seenLater(st.cube.v4) {
 			st.cube = st.cube.doubt(Cause{Text: "which source a translation takes"})
+			st.cube.loose = true
 		}
 		return accept, []state{st}, nil
 	}
