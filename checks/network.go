@@ -126,14 +126,15 @@ func (s *Scan) readNetwork(ns *os.File, own uint64, found []foundNetns, sec *sna
 	defer h.Close()
 	s.readLinks(h, sec, own, found, out)
 	s.readRoutes(h, ns, sec, out)
-	if ns == nil {
+	files := func() error {
 		sec.Sysctls = s.networkSysctls(sec)
+		s.readGroups(sec, out)
 		return nil
 	}
-	return s.Host.InNetns(ns, func() error {
-		sec.Sysctls = s.networkSysctls(sec)
-		return nil
-	})
+	if ns == nil {
+		return files()
+	}
+	return s.Host.InNetns(ns, files)
 }
 
 func (s *Scan) readLinks(h *vnl.Handle, sec *snapshot.Network, own uint64, found []foundNetns, out *Outcome) {
@@ -332,11 +333,11 @@ func (s *Scan) networkSysctls(sec *snapshot.Network) map[string]snapshot.Fact {
 		}
 		for _, k := range []string{
 			"forwarding", "rp_filter", "route_localnet", "accept_local", "accept_source_route",
-			"accept_redirects", "arp_ignore", "src_valid_mark",
+			"accept_redirects", "arp_ignore", "src_valid_mark", "mc_forwarding",
 		} {
 			read("net/ipv4/conf/" + n + "/" + k)
 		}
-		for _, k := range []string{"forwarding", "force_forwarding", "disable_ipv6", "accept_ra"} {
+		for _, k := range []string{"forwarding", "force_forwarding", "disable_ipv6", "accept_ra", "mc_forwarding"} {
 			read("net/ipv6/conf/" + n + "/" + k)
 		}
 	}

@@ -1,10 +1,13 @@
 package checks
 
 import (
+	"encoding/binary"
 	"errors"
 	"io/fs"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -202,7 +205,34 @@ func FuzzParsers(f *testing.F) {
 			parseSocket(k, b, func(int) string { return "" })
 		}
 		parseConnection(b)
+		parseIGMP(string(b))
+		parseIGMP6(string(b))
+		parseFilters(string(b))
 	})
+}
+
+func TestMulticastGroups(t *testing.T) {
+	addr := netip.MustParseAddr
+	igmp := "Idx\tDevice    : Count Querier\tGroup    Users Timer\tReporter\n" +
+		"1\tlo        :     1      V3\n\t\t\t\t010000E0     1 0:00000000\t\t0\n" +
+		"3\tlong-name-of-eth:     2      V3\n\t\t\t\t030201EF     1 0:00000000\t\t0\n\t\t\t\tnonsense\n\n\t\t\t\t010000E0     1 0:00000000\t\t0\n"
+	all := addr("224.0.0.1")
+	if binary.NativeEndian.Uint16([]byte{1, 0}) == 1 { // the kernel prints in its own order
+		want := []linkGroup{{1, all}, {3, addr("239.1.2.3")}, {3, all}}
+		if got := parseIGMP(igmp); !slices.Equal(got, want) {
+			t.Errorf("igmp: %v", got)
+		}
+	}
+	igmp6 := "2    v1              ff0200000000000000000001ff15029c     1 00000004 0\n3 x zz 1\n3\n"
+	if got := parseIGMP6(igmp6); !slices.Equal(got, []linkGroup{{2, addr("ff02::1:ff15:29c")}}) {
+		t.Errorf("igmp6: %v", got)
+	}
+	filters := "Idx Device        MCA        SRC    INC    EXC\n  1     lo 0xe8010204 0x0a000009      1      0\n" +
+		"  2     v1 ff0200000000000000000001ff15029c fd000000000000000000000000000001      0      1\n"
+	got := parseFilters(filters)
+	if len(got) != 2 || !got[linkGroup{1, addr("232.1.2.4")}] || !got[linkGroup{2, addr("ff02::1:ff15:29c")}] {
+		t.Errorf("filters: %v", got)
+	}
 }
 
 func FuzzRedact(f *testing.F) {

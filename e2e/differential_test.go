@@ -153,7 +153,26 @@ func (b *bedOracle) listen() {
 		b.udp = append(b.udp, l)
 		b.t.Cleanup(func() { l.Close() })
 	}
+	b.join()
 	b.transparent()
+}
+
+// join makes the host a member of groups.
+func (b *bedOracle) join() {
+	for name, groups := range joins {
+		link, err := net.InterfaceByName(name)
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		for _, g := range groups {
+			l, err := net.ListenMulticastUDP("udp", link, &net.UDPAddr{IP: net.ParseIP(g), Port: 5353})
+			if err != nil {
+				b.t.Fatal(err)
+			}
+			b.udp = append(b.udp, l)
+			b.t.Cleanup(func() { l.Close() })
+		}
+	}
 }
 
 // transparent makes the sockets that rules with tproxy look for.

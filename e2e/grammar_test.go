@@ -118,6 +118,17 @@ var traps = []trap{
 	} }`},
 	{"reverse path by rule", `table inet f { chain i { type filter hook prerouting priority -300; policy accept; fib saddr . iif oif missing drop
 	} }`},
+	{"only frames for many", `table inet f { chain i { type filter hook input priority 0; policy drop; meta pkttype broadcast accept
+	ether daddr 01:00:5e:00:00:00-01:00:5e:7f:ff:ff udp dport 53 accept; iifname ext0 meta pkttype multicast tcp dport 22 accept
+	} }`},
+	{"senders without an address", `table inet f { chain i { type filter hook prerouting priority -300; policy accept
+	udp dport 53 fib saddr . iif oif missing drop; tcp dport 22 fib daddr oif missing drop; udp dport 161 fib saddr oif missing drop
+	meta l4proto { icmp, icmpv6 } fib daddr . iif oif missing drop; ip protocol icmp fib saddr oif missing drop
+	fib daddr type multicast tcp dport 80 drop
+	}
+	chain in { type filter hook input priority 0; policy accept; tcp dport 443 fib saddr . iif oif missing drop
+	meta pkttype broadcast udp dport 161 drop; meta pkttype multicast udp dport 53 drop; ether daddr ff:ff:ff:ff:ff:ff tcp dport 22 drop
+	} }`},
 	{"reverse path by rule, loose", `table inet f { chain i { type filter hook prerouting priority 0; policy accept; fib saddr oif missing drop
 	fib daddr oif "mgmt0" udp dport 53 drop
 	fib daddr oifname "lo" drop

@@ -41,6 +41,8 @@ var mutants = []mutant{
 	{"fragments carry ports", "trace/load.go", "if b, unk, ok = s.transportOf(o); !ok {", "if b, unk, ok = s.nh[s.thoff:], s.unk[s.thoff:], true; !ok {"},
 	{"fragments are never put together", "trace/fragment.go", "if s.fragment == whole || s.untrack || s.ct != nil {", "if true {"},
 	{"a socket that tproxy found is forgotten", "trace/socket.go", "s.taker = sk", "s.taker = nil"},
+	{"every group is joined", "trace/multicast.go", "if !joined {", "if !joined && w.region != nil {"},
+	{"IPv4 addresses do not come in IPv6 headers", "trace/addr.go", "func isLoopback(a netip.Addr) bool  { return !a.Is4In6() && a.IsLoopback() }", "func isLoopback(a netip.Addr) bool  { return a.IsLoopback() }"},
 	{"reach: accept is final", "reach/reach.go", "for _, bc := range e.order(filters) {\n", "for n, bc := range e.order(filters) {\n\t\tif n > 0 && hook == \"input\" {\n\t\t\tbreak\n\t\t}\n"},
 	{"reach: goto is jump", "reach/eval.go", "if v.Kind == ruleset.Jump {", "if true {"},
 	{"reach: return goes on", "reach/eval.go", "case ruleset.Return:\n\t\tout.through = append(out.through, cb)", "case ruleset.Return:\n\t\treturn []cube{cb}, nil"},
@@ -55,13 +57,16 @@ var mutants = []mutant{
 	{"reach: a device does not bind", "reach/question.go", "case s.Device != \"\" && s.Device != w.in.Name && !m.isMaster(w.in, s.Device):", "case false:"},
 	{"reach: negation is ignored", "reach/eval.go", "if e.Invert {\n\t\treturn swapSides", "if false {\n\t\treturn swapSides"},
 	{"reach: marks are lost", "reach/effect.go", "st.cube = st.cube.with(f, single(num(uint64(binary.NativeEndian.Uint32(vs[0][0].data)))))", "_ = binary.NativeEndian"},
+	{"reach: no group is joined", "reach/multicast.go", "live, rest := c.split(fDaddr, append(set{}, member...).normal())", "live, rest := []cube(nil), []cube{c}"},
+	{"reach: sockets take no broadcasts", "reach/question.go", "own = append(own, m.fibs[v4].toMany()...).normal()", "_ = own"},
+	{"reach: frames are for the host", "reach/frame.go", "in == nil || in.Loopback ||", "true || in == nil || in.Loopback ||"},
 	{"reach: bridges filter nothing", "reach/bridge.go", "case !filtered:", "case !filtered || true:"},
 }
 
 // noticers are the tests that can notice, the quick ones first.
 var noticers = map[string][][]string{
 	"trace": {{"-run", "AgreesWithKernel$|AgreeWithKernel|OnDetours", "-skip", "Reach"}},
-	"reach": {{"-run", "ExposureAgainst|ExposureOfScripts|ForwardingAgainst|BridgesAgree"}, {"-run", "TestReachAgreesWithKernel"}},
+	"reach": {{"-run", "ExposureAgainst|ExposureOfScripts|ForwardingAgainst|BridgesAgree|SocketsGetWhatIsForMany"}, {"-run", "TestReachAgreesWithKernel"}},
 }
 
 // TestMutants breaks the models and wants a named test to fail for each. It is run by "make mutants": it compiles

@@ -93,6 +93,9 @@ func packets(r *rand.Rand, n int, rules string) []*oracle.Packet {
 	var out []*oracle.Packet
 	for len(out) < n {
 		p := onePacket(r, v4, v6, ports)
+		if odds := map[bool]int{true: 3, false: 30}[strings.Contains(rules, "fib") || strings.Contains(rules, "pkttype")]; r.IntN(odds) == 0 {
+			toMany(r, p)
+		}
 		if odds := map[bool]int{true: 2, false: 10}[strings.Contains(rules, "frag")]; r.IntN(odds) == 0 && fragmented(p) {
 			p.Frag = pick(r, "first", "last")
 		}
@@ -110,12 +113,16 @@ var homes = map[string][]string{
 	"local": {"10.10.0.1", "203.0.113.1", "127.0.0.1", "172.17.0.1", "fd20::1", "fd10::1"},
 }
 
-// broadcasts are the broadcast addresses on each link, and the group that every host is in. A bridge also floods
-// them to its other ports, which is a second fate beside the first.
+// broadcasts are the broadcast addresses on each link, and groups that the host has joined there (joins) or not. A
+// bridge also floods them to its other ports, which is a second fate beside the first.
 var broadcasts = map[string][]string{
-	"mgmt0": {"10.10.0.255", "255.255.255.255", "224.0.0.1"}, "ext0": {"203.0.113.255", "255.255.255.255", "224.0.0.1"},
-	"tun1": {"10.99.0.255", "224.0.0.1"},
+	"mgmt0": {"10.10.0.255", "255.255.255.255", "224.0.0.1", "224.0.0.251", "239.1.2.3", "ff02::1", "ff02::fb", "ff05::1:3", "0.0.0.0"},
+	"ext0":  {"203.0.113.255", "255.255.255.255", "224.0.0.1", "224.0.0.251", "239.1.2.3", "ff02::fb", "ff01::1", "ff02::1:ff00:1"},
+	"tun1":  {"10.99.0.255", "224.0.0.1", "239.1.2.3", "ff02::2"},
 }
+
+// joins are the groups that the sockets of the host join, by interface.
+var joins = map[string][]string{"mgmt0": {"224.0.0.251", "ff05::1:3"}, "ext0": {"239.1.2.3", "ff02::fb"}}
 
 func onePacket(r *rand.Rand, v4, v6 []string, ports []int) *oracle.Packet {
 	p := &oracle.Packet{
@@ -130,13 +137,13 @@ func onePacket(r *rand.Rand, v4, v6 []string, ports []int) *oracle.Packet {
 	if p.Src.Is6() {
 		list = v6
 	}
+	if r.IntN(60) == 0 && p.Src.Is6() && p.In != "local" {
+		p.Src = netip.MustParseAddr(pick(r, "::ffff:127.0.0.1", "::ffff:203.0.113.1", "::ffff:8.8.8.8"))
+	}
 	if r.IntN(4) == 0 && p.In != "local" {
 		p.Src = netip.MustParseAddr(pick(r, list...))
 	}
 	p.Dst = netip.MustParseAddr(pick(r, list...))
-	if r.IntN(60) == 0 && p.Src.Is4() && len(broadcasts[p.In]) > 0 {
-		p.Dst, p.Broadcast = netip.MustParseAddr(pick(r, broadcasts[p.In]...)), true
-	}
 	p.Proto = pick(r, uint8(6), 6, 6, 17, 17, 1)
 	switch {
 	case p.Proto == 1:
@@ -147,7 +154,7 @@ func onePacket(r *rand.Rand, v4, v6 []string, ports []int) *oracle.Packet {
 		p.Sport, p.Dport = 0, 0
 	case p.Proto == 6 && r.IntN(6) == 0:
 		p.Flags = uint8(r.IntN(64))
-	case p.Proto == 17 && r.IntN(12) == 0 && p.In == "ext0" && p.Src.Is4() && !p.Broadcast:
+	case p.Proto == 17 && r.IntN(12) == 0 && p.In == "ext0" && p.Src.Is4():
 		// Without ports only the addresses tell connections apart.
 		p.Proto, p.Src = pick(r, uint8(47), 50, 99), netip.AddrFrom4([4]byte{100, 64, byte(r.IntN(256)), byte(1 + r.IntN(254))})
 		p.Sport, p.Dport = 0, 0
@@ -159,6 +166,26 @@ func onePacket(r *rand.Rand, v4, v6 []string, ports []int) *oracle.Packet {
 		p.Mark = 0x77
 	}
 	return p
+}
+
+// toMany turns a packet into one for all of a link, or for a group, also of a sender without an address.
+func toMany(r *rand.Rand, p *oracle.Packet) {
+	if len(broadcasts[p.In]) == 0 || p.Proto != 6 && p.Proto != 17 && p.Proto != 1 && p.Proto != 58 {
+		return
+	}
+	p.Dst, p.Broadcast = netip.MustParseAddr(pick(r, broadcasts[p.In]...)), true
+	switch nobody := r.IntN(4) == 0; {
+	case p.Dst.Is4() && (p.Src.Is6() || nobody):
+		p.Src = netip.IPv4Unspecified()
+	case p.Dst.Is6() && (p.Src.Is4() || nobody):
+		p.Src = netip.IPv6Unspecified()
+	}
+	switch {
+	case p.Dst.Is4() && p.Proto == 58:
+		p.Proto, p.Type = 1, 8
+	case p.Dst.Is6() && p.Proto == 1:
+		p.Proto, p.Type = 58, 128
+	}
 }
 
 // fragmented says whether a packet can be asked about in fragments.

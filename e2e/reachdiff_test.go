@@ -171,7 +171,7 @@ func (b *bedOracle) compareReach(name string, packets []*oracle.Packet, sum *rea
 			e.in = "docker0"
 		}
 		switch {
-		case p.Broadcast || p.Frag != "" || p.DMAC != nil || entrances[e.in] == "":
+		case p.Frag != "" || p.DMAC != nil || entrances[e.in] == "":
 			continue
 		case p.Proto == 6 && p.Flags == 2:
 			e.proto = "tcp"
@@ -252,6 +252,7 @@ func (b *bedOracle) witness(name string, e endpoint, w *reach.Packet, sum *reach
 		In: in, Src: netip.MustParseAddr(w.Src), Dst: netip.MustParseAddr(w.Dst), Sport: uint16(w.Sport), Dport: uint16(w.Dport),
 		Proto: map[string]uint8{"tcp": 6, "udp": 17, "icmp": 1}[e.proto], Flags: 2, Type: 8,
 	}
+	p.Broadcast = slices.Contains([]string{"10.10.0.255", "203.0.113.255", "172.17.255.255", "10.99.0.255", "255.255.255.255"}, w.Dst)
 	if w.SMAC != "" {
 		p.SMAC, _ = net.ParseMAC(w.SMAC)
 	}

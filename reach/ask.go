@@ -61,11 +61,10 @@ func (m *Model) ask(q *Question, families []bool, proof bool) Answer {
 	total := Answer{Verdict: Unreachable}
 	for _, o := range q.From {
 		for _, v4 := range families {
-			a := m.askInOrder(q, o, v4, false, proof)
+			e, in, a := m.askOne(q, o, v4, false, proof)
 			if len(a.tied) > 0 {
-				if b := m.askInOrder(q, o, v4, true, false); b.Verdict != a.Verdict {
-					a = Answer{Verdict: Unknown, Because: a.tied}
-				}
+				_, _, b := m.askOne(q, o, v4, true, false)
+				a = e.either(&a, &b, in, q.Proto)
 			}
 			total.join(&a)
 		}
@@ -134,11 +133,6 @@ func protoNumber(name string, v4 bool) (n uint64, none bool, err error) {
 		return 0, false, fmt.Errorf("protocol %q: want tcp, udp, sctp, udplite, icmp, icmpv6 or a number", name)
 	}
 	return n, false, nil
-}
-
-func (m *Model) askInOrder(q *Question, o Origin, v4, reversed, proof bool) Answer {
-	_, _, a := m.askOne(q, o, v4, reversed, proof)
-	return a
 }
 
 // askOne also returns the engine that found the answer, where it had packets to follow, and the interface
@@ -413,7 +407,7 @@ func (e *engine) bound(q *Question, c cube, proto uint64) []cube {
 			at, other := l.split(fDport, single(num(uint64(s.Port))))
 			rest = append(rest, other...)
 			for _, x := range at {
-				yes, no := x.split(fDaddr, addrs)
+				yes, no := e.given(s, x, addrs)
 				hits, rest = append(hits, yes...), append(rest, no...)
 			}
 		}

@@ -57,9 +57,7 @@ func (m *machine) natExpr(c *ruleset.Chain, r *ruleset.Rule, n *ruleset.NAT, st 
 		return nil, []state{st}, nil // not for this family (nft_nat_inet_eval)
 	}
 	if n.Kind == "redirect" {
-		if addr = m.redirectTo(&st.cube); addr.empty() {
-			return &ruleset.Verdict{Kind: ruleset.Drop}, []state{st}, nil // no address to send it to
-		}
+		return accept, m.redirect(c, r, port, st), nil
 	}
 	st.cube = st.cube.translate(addr, port)
 	return accept, []state{st}, nil
@@ -148,21 +146,50 @@ func (m *machine) natData(st state, lo, hi uint32, n int) (set, bool) {
 	return single(number(l[:n])), true
 }
 
-// redirectTo is the address that redirect sends to: the first of the incoming interface, or
-// loopback for packets of the host itself (nf_nat_redirect_ipv4).
-func (m *machine) redirectTo(c *cube) set {
+// redirect sends packets to the first address of the incoming interface, in IPv6 to one of the destination's scope, or
+// to loopback from the host itself. Without such an address they are dropped (nf_nat_redirect_ipv4,
+// nf_nat_redirect_ipv6).
+func (m *machine) redirect(c *ruleset.Chain, r *ruleset.Rule, port set, st state) []state {
 	if m.hook == "output" {
-		if c.v4 {
-			return single(u128{lo: 0x7f000001})
+		loopback := single(num(1))
+		if st.cube.v4 {
+			loopback = single(u128{lo: 0x7f000001})
 		}
-		return single(num(1))
+		return states([]cube{st.cube.translate(loopback, port)}, st)
 	}
-	if c.sets[fIif].singleton() {
-		if l := m.snap.Network.Link(int(c.sets[fIif][0].lo.lo)); l != nil {
-			if a := linkAddrs(l, c.v4); len(a) > 0 {
-				return single(addrNumber(a[0].Addr()))
+	var out []cube
+	left := []cube{st.cube}
+	for _, scope := range []set{linkScoped, siteScoped, nil} {
+		part, rest := left, []cube(nil)
+		if scope != nil && !st.cube.v4 {
+			part, rest = left[0].split(fDaddr, scope)
+		} else if scope != nil {
+			continue
+		}
+		for i := range part {
+			if to := m.firstAddr(&part[i], scope); to.empty() {
+				m.stop(part[i], m.cause(c, r))
+			} else {
+				out = append(out, part[i].translate(to, port))
 			}
 		}
+		if left = rest; len(left) == 0 {
+			break
+		}
 	}
-	return set{}
+	return states(out, st)
+}
+
+// firstAddr is the first address of the interface that packets came in by, of a scope where that is given.
+func (m *machine) firstAddr(c *cube, scope set) set {
+	l := m.snap.Network.Link(int(c.sets[fIif][0].lo.lo))
+	if l == nil || !c.sets[fIif].singleton() {
+		return nil
+	}
+	for _, a := range linkAddrs(l, c.v4) {
+		if n := addrNumber(a.Addr()); scope == nil || scope.contains(n) {
+			return single(n)
+		}
+	}
+	return nil
 }

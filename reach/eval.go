@@ -217,6 +217,13 @@ type pendingVerdict struct {
 // ends. A verdict ends it for the matched ones.
 func (m *machine) expr(c *ruleset.Chain, r *ruleset.Rule, e *ruleset.Expr, st state,
 ) (*ruleset.Verdict, []state, []cube) {
+	if asksForFrame(e) {
+		return m.perFrame(c, r, e, st)
+	}
+	return m.plainExpr(c, r, e, st)
+}
+
+func (m *machine) plainExpr(c *ruleset.Chain, r *ruleset.Rule, e *ruleset.Expr, st state) (*ruleset.Verdict, []state, []cube) {
 	switch {
 	case e.Immediate != nil && e.Immediate.Verdict != nil:
 		return e.Immediate.Verdict, []state{st}, nil

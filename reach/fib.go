@@ -138,8 +138,8 @@ type routed struct {
 }
 
 // input parts packets that came in by their routes. Some addresses are decided before any route
-// (ip_route_input_slow, ip6_route_input): 255.255.255.255, multicast, and 0.0.0.0, which is no
-// destination.
+// (ip_route_input_slow, ip6_route_input): 255.255.255.255, multicast, and 0.0.0.0, which is no destination but for
+// those who have no address.
 func (f *fib) input(c cube, iif string) []routed {
 	special := []part{{addrs: f.multicast, kind: routeKind["multicast"], route: "multicast"}}
 	if f.v4 {
@@ -151,6 +151,9 @@ func (f *fib) input(c cube, iif string) []routed {
 	for _, p := range special {
 		in, rest := c.split(fDaddr, p.addrs)
 		for _, x := range in {
+			if p.route == "0.0.0.0" && x.sets[fSaddr].singleton() && x.sets[fSaddr].contains(num(0)) {
+				p.kind = routeKind["broadcast"]
+			}
 			out = append(out, routed{x, p})
 		}
 		if len(rest) == 0 {
@@ -314,6 +317,24 @@ func (f *fib) local() set {
 	}
 	return append(set{}, s...).normal()
 }
+
+// broadcasts is every address of IPv4 at which the host takes packets for all of a link. 0.0.0.0 is one for those who
+// have no address either (ip_route_input_slow).
+func (f *fib) broadcasts() set {
+	if !f.v4 {
+		return nil
+	}
+	s := append(single(num(0)), single(num(0xffffffff))...)
+	for _, p := range f.parts {
+		if p.kind == routeKind["broadcast"] {
+			s = append(s, p.addrs...)
+		}
+	}
+	return append(set{}, s...).normal()
+}
+
+// toMany is the addresses of packets that are for many hosts.
+func (f *fib) toMany() set { return append(f.broadcasts(), f.multicast...).normal() }
 
 // via is the unicast addresses whose route leaves through an interface.
 func (f *fib) via(oif int) set {

@@ -42,7 +42,7 @@ func (e *engine) route(live []cube, in *snapshot.Link, fib *fib) ([]arrival, err
 			case p.kind == routeKind["local"], p.kind == routeKind["broadcast"], p.kind == routeKind["anycast"]:
 				local = append(local, c)
 			case p.kind == routeKind["multicast"]:
-				local = append(local, c.doubt(Cause{Text: "which multicast groups the host has joined was not read"}))
+				local = append(local, e.joined(c, in)...)
 			case off:
 				e.stop(c, Cause{Text: "forwarding is off on " + in.Name})
 			case p.kind != routeKind["unicast"] || len(p.oifs) == 0:
@@ -68,9 +68,9 @@ func (e *engine) route(live []cube, in *snapshot.Link, fib *fib) ([]arrival, err
 		out = append(out, arrival{c, 0})
 	}
 	for _, oif := range sortedInts(byOif) {
-		cubes := byOif[oif]
+		cubes := e.forwardable(byOif[oif])
 		if !fib.v4 {
-			cubes = e.forwardable6(cubes)
+			cubes = e.forwardable6(cubes, oif)
 		}
 		if cubes, err = e.hook("forward", fib.v4, "", cubes); err != nil {
 			return nil, err
@@ -164,12 +164,16 @@ func (e *engine) onLink(scoped []cube, f field, in *snapshot.Link) []routed {
 	return out
 }
 
-// forwardable6 stops sources that IPv6 never forwards (ip6_forward).
-func (e *engine) forwardable6(in []cube) []cube {
+// forwardable6 stops sources that IPv6 does not forward to another interface (ip6_forward).
+func (e *engine) forwardable6(in []cube, oif int) []cube {
 	bound := append(slices.Clone(linkLocal), single(num(0))...)
 	bound = append(bound, single(num(1))...).normal()
 	var out []cube
 	for i := range in {
+		if in[i].sets[fIif].contains(num(uint64(oif))) { // back where it came from
+			out = append(out, in[i])
+			continue
+		}
 		stopped, rest := in[i].split(fSaddr, bound)
 		out = append(out, rest...)
 		for _, c := range stopped {

@@ -1,6 +1,7 @@
 package reach
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 
@@ -15,7 +16,7 @@ type headerPart struct {
 	known []byte // bits of the constant bytes
 }
 
-// linkHeader is the Ethernet header: for the host, from anybody.
+// linkHeader is the Ethernet header: for the host or for all, from anybody.
 func (m *machine) linkHeader(c *cube) []headerPart {
 	l := m.snap.Network.Link(int(c.sets[fIif][0].lo.lo))
 	if m.outgoing() {
@@ -42,7 +43,10 @@ func (m *machine) linkHeader(c *cube) []headerPart {
 	if b := m.bridgeOf(l); b != nil {
 		l = b
 	}
-	if mac := hardware(l); mac != nil {
+	switch mac := hardware(l); {
+	case m.frame(c) == frameBroadcast:
+		parts = append(parts, headerPart{0, 6, 0, bytes.Repeat([]byte{0xff}, 6), nil})
+	case m.frame(c) == frameHost && mac != nil:
 		parts = append(parts, headerPart{0, 6, 0, mac, nil})
 	}
 	return parts
@@ -158,7 +162,7 @@ func (m *machine) meta(c *cube, key uint32) value {
 	case ruleset.MetaOif, ruleset.MetaOifname, ruleset.MetaOiftype, ruleset.MetaOifgroup, ruleset.MetaOifkind:
 		return m.link(c.sets[fOif], key-1) // every oif key follows its iif key
 	case ruleset.MetaPkttype:
-		return constant([]byte{0}) // PACKET_HOST: the questions are about unicast
+		return constant([]byte{byte(m.frame(c))})
 	}
 	return unknown(4, fmt.Sprintf("meta key %d", key))
 }
@@ -299,8 +303,18 @@ func (m *machine) fib(e *ruleset.Fib, st state) []state {
 		p := part{kind: routeKind["unicast"], oifs: []int{in.Index}}
 		return append(out, state{st.cube, st.regs.set(e.Dreg, m.fibResult(e, p, 0))})
 	}
-	for _, r := range fib.lookup(m.asked(e, f, st.cube), "lo", false) {
-		out = append(out, state{answered(st.cube, f, r.cube), st.regs.set(e.Dreg, m.fibResult(e, r.part, dev))})
+	here, groups, live := m.withoutLookup(f, st.cube)
+	for _, c := range here {
+		p := part{kind: routeKind["unicast"], oifs: []int{int(c.sets[fIif][0].lo.lo)}}
+		out = append(out, state{c, st.regs.set(e.Dreg, m.fibResult(e, p, 0))})
+	}
+	for _, c := range groups {
+		out = append(out, state{c, st.regs.set(e.Dreg, unknown(16, "the route of a multicast group"))})
+	}
+	for i := range live {
+		for _, r := range fib.lookup(m.asked(e, f, live[i]), "lo", false) {
+			out = append(out, state{answered(live[i], f, r.cube), st.regs.set(e.Dreg, m.fibResult(e, r.part, dev))})
+		}
 	}
 	return out
 }

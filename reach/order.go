@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/ringfence/ringfence/ruleset"
+	"github.com/ringfence/ringfence/snapshot"
 )
 
 // before says whether the kernel's own hook runs before a chain: where both have one priority, that
@@ -31,6 +32,41 @@ func (e *engine) tie(c Cause, pair bool) {
 	default:
 		e.undecided = append(e.undecided, c)
 	}
+}
+
+// maxMeeting bounds the parts of two answers that are held against each other.
+const maxMeeting = 300
+
+// either is the answer that holds in both orders of a pair, where there is one. A packet that gets through has to do so
+// in both.
+func (e *engine) either(a, b *Answer, in *snapshot.Link, proto string) Answer {
+	if a.Verdict == b.Verdict && a.Verdict != Reachable {
+		return *a
+	}
+	for i := range a.sure {
+		for j := range b.sure {
+			if c, ok := a.sure[i].meet(&b.sure[j]); ok {
+				out := *a
+				out.Witness, out.Path = e.witness(&c, in, proto), a.sure[i].trail
+				return out
+			}
+		}
+	}
+	return Answer{Verdict: Unknown, Because: e.tied}
+}
+
+// meet is the packets of two cubes as they were sent.
+func (c *cube) meet(d *cube) (cube, bool) {
+	x, y := c.sent(), d.sent()
+	if x.port != y.port || x.beside != y.beside {
+		return x, false
+	}
+	for _, f := range sentFields {
+		if x.sets[f] = x.sets[f].intersect(y.sets[f]); x.sets[f].empty() && !y.sets[f].empty() {
+			return x, false
+		}
+	}
+	return x, true
 }
 
 // order puts chains of equal priority into the order of this run: as listed, or of a pair the other way

@@ -104,9 +104,8 @@ func (w *Sweep) stoppedBy(why string) *Sweep {
 func (w *Sweep) Port(port int) Answer {
 	a := w.port(port)
 	if w.other != nil {
-		if b := w.other.port(port); b.Verdict != a.Verdict {
-			return Answer{Verdict: Unknown, Because: w.e.tied}
-		}
+		b := w.other.port(port)
+		return w.e.either(&a, &b, w.in, w.socket.Proto)
 	}
 	return a
 }
@@ -127,11 +126,10 @@ func (w *Sweep) port(port int) Answer {
 		if !c.sets[fDport].contains(num(uint64(port))) {
 			continue
 		}
-		d := c.with(fDaddr, c.sets[fDaddr].intersect(w.bound))
+		d := *c
 		d.sets[fDport] = at
-		if !d.sets[fDaddr].empty() {
-			hits = append(hits, d)
-		}
+		given, _ := w.e.given(&w.socket, d, w.bound)
+		hits = append(hits, given...)
 	}
 	if w.e.translates() {
 		port = -1 // what was stopped can have been on its way to the port under another number
@@ -159,9 +157,9 @@ func (m *Model) packet(v4 bool, proto uint64) cube {
 	return c
 }
 
-// bound is the host's addresses at which packets reach the socket. The kernel takes a packet for
-// any of its addresses on any interface (weak host model), so the interface of the address does not
-// matter, but for link-local addresses.
+// bound is the addresses at which packets reach the socket. The kernel takes a packet for any of the host's
+// own on any interface (weak host model), so the interface of the address does not matter, but for link-local
+// addresses. Sockets of datagrams also get what is for many hosts.
 func (m *Model) bound(s *snapshot.Socket, v4 bool) (set, string) {
 	addr, err := netip.ParseAddr(s.Addr)
 	if err != nil {
@@ -180,11 +178,15 @@ func (m *Model) bound(s *snapshot.Socket, v4 bool) (set, string) {
 	if addr.Is4() != v4 {
 		return nil, "the socket's address is of the other family"
 	}
+	own := m.fibs[v4].local()
+	if s.Proto == "udp" || s.Proto == "udplite" {
+		own = append(own, m.fibs[v4].toMany()...).normal()
+	}
 	if addr.IsUnspecified() {
-		return m.fibs[v4].local(), "the host has no address of this family"
+		return own, "the host has no address of this family"
 	}
 	s4 := single(addrNumber(addr))
-	return s4.intersect(m.fibs[v4].local()), "the host does not have the socket's address"
+	return s4.intersect(own), "the host does not have the socket's address"
 }
 
 // switchOf is a switch of IPv4 for all interfaces and for one.
@@ -221,18 +223,12 @@ func (m *Model) sources(o Origin, v4 bool) set {
 		if all, own := m.switchOf(o.Iif, "accept_local"); all == 0 && own == 0 {
 			out = append(out, m.fibs[v4].local()...)
 		}
-		for _, p := range m.fibs[v4].parts {
-			if p.kind == routeKind["broadcast"] {
-				out = append(out, p.addrs...)
-			}
-		}
-		out = append(out, single(num(0))...)
 		out = append(out, single(num(0xffffffff))...)
 		if all, own := m.switchOf(o.Iif, "route_localnet"); all == 0 && own == 0 {
 			out = append(out, prefixSet(netip.MustParsePrefix("127.0.0.0/8"))...)
 		}
 	} else {
-		out = append(out, prefixSet(netip.MustParsePrefix("::/127"))...)
+		out = append(out, single(num(1))...)
 	}
 	return in.normal().subtract(out.normal())
 }
@@ -279,20 +275,28 @@ func (e *engine) toHost(in []cube, iif *snapshot.Link, fib *fib) ([]cube, error)
 	}
 	var local []cube
 	for i := range live {
-		yes, no := live[i].split(fDaddr, fib.local())
+		yes, no := live[i].split(fDaddr, append(fib.local(), fib.broadcasts()...).normal())
 		local = append(local, yes...)
 		for _, c := range no {
-			e.stop(c, Cause{Text: "the destination is no address of the host"})
+			groups, other := c.split(fDaddr, fib.multicast)
+			for _, g := range groups {
+				local = append(local, e.joined(g, iif)...)
+			}
+			for _, o := range other {
+				e.stop(o, Cause{Text: "the destination is no address of the host"})
+			}
 		}
 	}
 	return e.hook("input", v4, "", local)
 }
 
-// admitted stops IPv6 packets at an interface where IPv6 is off (ip6_rcv_core).
+// admitted stops IPv6 packets at an interface where IPv6 is off, and those for groups of a narrower scope than a link
+// (ip6_rcv_core).
 func (e *engine) admitted(in []cube, iif *snapshot.Link, v4 bool) []cube {
 	if v4 {
 		return in
 	}
+	in = e.beyondInterface(in, iif)
 	off, ok := e.sysctl("net/ipv6/conf/" + iif.Name + "/disable_ipv6")
 	if !ok {
 		e.undecided = append(e.undecided, Cause{Text: "disable_ipv6 of " + iif.Name + " was not read"})
@@ -312,6 +316,10 @@ func (e *engine) admitted(in []cube, iif *snapshot.Link, v4 bool) []cube {
 func (e *engine) receive(in []cube, iif *snapshot.Link, fib *fib) []cube {
 	if iif.Loopback {
 		return in
+	}
+	var anonymous []cube
+	if fib.v4 {
+		in, anonymous = e.anonymous(in)
 	}
 	loopback := prefixSet(netip.MustParsePrefix("127.0.0.0/8"))
 	name := "route_localnet of " + iif.Name + " is off"
@@ -342,7 +350,7 @@ func (e *engine) receive(in []cube, iif *snapshot.Link, fib *fib) []cube {
 	if !fib.v4 {
 		return live
 	}
-	return e.reversePath(live, iif, fib)
+	return append(e.reversePath(live, iif, fib), anonymous...)
 }
 
 // scoped stops packets for a link-local address that another link has.
@@ -430,7 +438,7 @@ func (w *Sweep) fromHost(proto uint64) *Sweep {
 	w.e.local = true
 	// One address of each interval stands for it: 127.0.0.1 and the host's own addresses.
 	var live []cube
-	for _, i := range w.bound {
+	for _, i := range w.bound.intersect(w.e.fibs[w.v4].local()) {
 		c := w.e.packet(w.v4, proto)
 		a := i.lo
 		if w.v4 && a == (u128{lo: 0x7f000000}) {

@@ -9,8 +9,8 @@
 // than the packet, and everything that is not modelled (XDP, tc, iptables-legacy, bridge filters,
 // equal priorities that interact), are doubts; they are never skipped.
 //
-// The questions are about packets for the host's link layer address, unfragmented and without options: of a
-// new connection, or of another state where the question says so.
+// The questions are about packets in frames for whom their destination says (the host, all of a link, or a group),
+// unfragmented and without options: of a new connection, or of another state where the question says so.
 package reach
 
 import (
@@ -87,6 +87,7 @@ type Answer struct {
 	Doubtful []Packet `json:"-"`
 
 	tied []Cause
+	sure []cube // of an order that matters: what got through without a doubt
 }
 
 // Origin is where the packets of a question come from.
@@ -455,22 +456,21 @@ func (e *engine) conclude(arrived []cube, err error, in *snapshot.Link, proto st
 		a.Because = e.legacy
 		return a
 	}
-	best := -1
+	var sure []cube
 	for i := range arrived {
-		c := &arrived[i]
-		if len(c.doubts) > 0 {
-			continue
-		}
-		plain := !c.original(fDaddr).subtract(special(c.v4)).empty()
-		if best < 0 || plain {
-			best = i
-		}
-		if plain {
-			break
+		if c := &arrived[i]; len(c.doubts) == 0 {
+			sure = append(sure, *c)
 		}
 	}
-	if best >= 0 {
-		return Answer{Verdict: Reachable, Witness: e.witness(&arrived[best], in, proto), Path: arrived[best].trail}
+	if len(sure) > 0 {
+		best := max(0, slices.IndexFunc(sure, func(c cube) bool {
+			return !c.original(fDaddr).subtract(special(c.v4)).empty()
+		}))
+		a := Answer{Verdict: Reachable, Witness: e.witness(&sure[best], in, proto), Path: sure[best].trail}
+		if len(e.tied) > 0 {
+			a.sure = sure[:min(len(sure), maxMeeting)]
+		}
+		return a
 	}
 	// What is least in doubt names what would decide.
 	for i := range arrived {

@@ -57,15 +57,15 @@ func (m *machine) xt(c *ruleset.Chain, r *ruleset.Rule, x *ruleset.Xt, st state,
 	case d.Mark != nil:
 		return m.xtMark(c, r, d.Mark, st)
 	case d.NAT != nil:
-		return m.xtNAT(d.NAT, st)
+		return m.xtNAT(c, r, d.NAT, st)
 	case d.IPRange != nil:
 		return m.xtIPRange(d.IPRange, st)
 	case d.Notrack:
 		return nil, []state{m.notrack(st)}, nil
 	case d.TOS:
 		return nil, []state{st}, nil
-	case d.Pkttype != nil: // the questions are about unicast: PACKET_HOST
-		if (d.Pkttype.Type == 0) != d.Pkttype.Invert {
+	case d.Pkttype != nil:
+		if (int(d.Pkttype.Type) == m.frame(&st.cube)) != d.Pkttype.Invert {
 			return nil, []state{st}, nil
 		}
 		return nil, nil, []cube{st.cube}
@@ -261,7 +261,7 @@ func (m *machine) xtMark(c *ruleset.Chain, r *ruleset.Rule, k *ruleset.XtMark, s
 	return nil, nil, []cube{st.cube}
 }
 
-func (m *machine) xtNAT(n *ruleset.XtNAT, st state) (*ruleset.Verdict, []state, []cube) {
+func (m *machine) xtNAT(c *ruleset.Chain, r *ruleset.Rule, n *ruleset.XtNAT, st state) (*ruleset.Verdict, []state, []cube) {
 	accept := &ruleset.Verdict{Kind: ruleset.Accept}
 	if n.Kind == "snat" || n.Kind == "masquerade" || n.Kind == "netmap" && (m.hook == "postrouting" || m.hook == "input") {
 		st.cube = st.cube.translateSource(nil)
@@ -272,11 +272,6 @@ func (m *machine) xtNAT(n *ruleset.XtNAT, st state) (*ruleset.Verdict, []state, 
 		return accept, []state{st}, nil
 	}
 	var addr, port set
-	if n.Kind == "redirect" {
-		if addr = m.redirectTo(&st.cube); addr.empty() {
-			return &ruleset.Verdict{Kind: ruleset.Drop}, []state{st}, nil
-		}
-	}
 	w := st.cube.width()
 	if len(n.AddrMin) >= w && len(n.AddrMax) >= w {
 		addr = span(number(n.AddrMin[:w]), number(n.AddrMax[:w]))
@@ -284,11 +279,15 @@ func (m *machine) xtNAT(n *ruleset.XtNAT, st state) (*ruleset.Verdict, []state, 
 	if n.PortMin != 0 {
 		port = span(num(uint64(n.PortMin)), num(uint64(n.PortMax)))
 	}
-	cb := st.cube.translate(addr, port)
-	if addr != nil && !addr.singleton() || port != nil && !port.singleton() {
-		cb = cb.doubt(Cause{Text: "a translation to a range: the kernel chooses"})
-		cb.loose = true
+	list := []state{{st.cube.translate(addr, port), st.regs}}
+	if n.Kind == "redirect" {
+		list = m.redirect(c, r, port, st)
 	}
-	st.cube = cb
-	return accept, []state{st}, nil
+	if addr != nil && !addr.singleton() || port != nil && !port.singleton() {
+		for i := range list {
+			list[i].cube = list[i].cube.doubt(Cause{Text: "a translation to a range: the kernel chooses"})
+			list[i].cube.loose = true
+		}
+	}
+	return accept, list, nil
 }

@@ -41,6 +41,15 @@ type Link struct {
 	XDP       bool     `json:"xdp,omitempty"`
 	TC        []string `json:"tc,omitempty"` // filters and actions that can drop or redirect
 	Driver    string   `json:"driver,omitempty"`
+	// Groups are the multicast groups that the host has joined on the link. Every family that is on has one: none
+	// of a family is not read.
+	Groups []MulticastGroup `json:"groups,omitempty"`
+}
+
+// MulticastGroup is a group that is listened to. Where it is filtered, that depends on the sender.
+type MulticastGroup struct {
+	Addr     string `json:"addr"`
+	Filtered bool   `json:"filtered,omitempty"`
 }
 
 // Route is one entry of a routing table.

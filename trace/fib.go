@@ -237,7 +237,7 @@ func (w *walk) lookupTable(f *fib, id int, fl *flow) (result, bool) {
 		}
 		for i := range tab.byDst[p] {
 			r := &tab.byDst[p][i]
-			if r.src.Tos != 0 || !f.v4 && r.kind == rtnMulticast {
+			if r.src.Tos != 0 {
 				continue
 			}
 			switch r.kind {
@@ -323,7 +323,7 @@ func (w *walk) fibExpr(e *ruleset.Fib, r *rule) verdict {
 	if e.Flags&ruleset.FibDaddr != 0 {
 		addr = w.skb.dst()
 	}
-	if addr.Is6() && addr.IsLinkLocalUnicast() && w.hook == "output" {
+	if addr.Is6() && isLinkLocal(addr) && w.hook == "output" {
 		return w.unknownReg(at, size, "the interface that a link-local address of the host's own packet belongs to")
 	}
 	var dev *link
@@ -367,17 +367,17 @@ func (w *walk) fibDevice(e *ruleset.Fib, addr netip.Addr, dev *link) *link {
 	if (w.hook == "prerouting" || w.hook == "input" || w.hook == "ingress") && w.in != nil && w.in.Loopback {
 		return w.in // nft_fib_can_skip
 	}
+	if w.hook != "output" && w.fromNobody() && (s.v4 || s.proto == protoICMPv6) {
+		return w.in
+	}
 	fl := flow{dst: addr, src: s.src()}
 	if e.Flags&ruleset.FibDaddr == 0 {
-		fl.src = s.dst()
-		if s.v4 && zeronet(addr) && (s.dst() == limitedBroadcast || s.dst().IsMulticast()) {
-			return w.in
-		}
+		fl.src = backFrom(s.dst())
 	}
 	if e.Flags&ruleset.FibMark != 0 {
 		fl.mark = s.mark
 	}
-	if !s.v4 && addr.IsLinkLocalUnicast() {
+	if !s.v4 && scope6(addr) == 2 {
 		fl.oif = w.scope(dev)
 	}
 	f := w.fib()
@@ -392,6 +392,25 @@ func (w *walk) fibDevice(e *ruleset.Fib, addr netip.Addr, dev *link) *link {
 		return dev
 	}
 	return nil
+}
+
+// fromNobody says whether the packet is of a sender without an address to others on its link, whose way back is not
+// looked up (nft_fib4_eval, nft_fib_v6_skip_icmpv6).
+func (w *walk) fromNobody() bool {
+	src, dst := w.skb.src(), w.skb.dst()
+	if w.skb.v4 {
+		return zeronet(src) && (dst == limitedBroadcast || dst.IsLinkLocalMulticast())
+	}
+	return src.IsUnspecified() && scope6(dst) == 2
+}
+
+// backFrom is the source of the way back from an address: none, where that is of many hosts (get_saddr,
+// rpfilter_get_saddr).
+func backFrom(a netip.Addr) netip.Addr {
+	if a.Is4() && (isMulticast(a) || a == limitedBroadcast) {
+		return netip.IPv4Unspecified()
+	}
+	return a
 }
 
 // scope is the interface on which a fib expression looks up a link-local address: the one that it names,
@@ -415,7 +434,7 @@ func (w *walk) addrType4(addr netip.Addr, dev *link) int {
 	switch {
 	case zeronet(addr) || addr == limitedBroadcast:
 		return rtnBroadcast
-	case addr.IsMulticast():
+	case isMulticast(addr):
 		return rtnMulticast
 	}
 	res, ok := w.lookupTable(w.fib4, tableLocal, &flow{dst: addr})
@@ -430,14 +449,14 @@ func (w *walk) addrType4(addr netip.Addr, dev *link) int {
 
 // addrType6 is the type of an IPv6 address by its route.
 func (w *walk) addrType6(e *ruleset.Fib, addr netip.Addr, dev *link) int {
-	if addr.IsMulticast() {
+	if isMulticast(addr) {
 		return rtnMulticast
 	}
 	if dev != nil && slices.Contains(dev.v6, addr) {
 		return rtnLocal
 	}
 	fl := flow{dst: addr}
-	if addr.IsLinkLocalUnicast() {
+	if isLinkLocal(addr) {
 		fl.oif = w.scope(dev)
 	}
 	if e.Flags&ruleset.FibMark != 0 {

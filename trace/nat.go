@@ -243,15 +243,15 @@ func (w *walk) sourceAddr6() (netip.Addr, bool) {
 	for i := range w.snap.Network.Links {
 		l := w.links[w.snap.Network.Links[i].Index]
 		for _, a := range l.v6 {
-			local := a.IsLinkLocalUnicast() || a.IsLoopback()
-			if dst.IsLinkLocalUnicast() && l != w.out {
+			local := isLinkLocal(a) || isLoopback(a)
+			if isLinkLocal(dst) && l != w.out {
 				continue
 			}
 			n := commonBits(a, dst)
 			if l == w.out {
 				n += 200
 			}
-			if local == (dst.IsLinkLocalUnicast() || dst.IsLoopback()) {
+			if local == (isLinkLocal(dst) || isLoopback(dst)) {
 				n += 400
 			}
 			if a == dst {
@@ -294,9 +294,9 @@ func (w *walk) redirectAddr() (netip.Addr, bool) {
 		}
 		return w.in.v4[0], true
 	}
-	local := w.skb.dst().IsLinkLocalUnicast()
+	scope := scope6(w.skb.dst())
 	for _, a := range w.in.v6 {
-		if a.IsLinkLocalUnicast() == local {
+		if scope == 0 || scope == scope6(a) {
 			return a, true
 		}
 	}

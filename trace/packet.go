@@ -139,7 +139,7 @@ func (p *Packet) Check() error {
 		return errors.New("the packet has no source address")
 	case !p.Dst.IsValid():
 		return errors.New("the packet has no destination address")
-	case p.Src.Unmap().Is4() != p.Dst.Unmap().Is4():
+	case p.Src.Is4() && !p.Dst.Unmap().Is4(), p.Dst.Is4() && !p.Src.Unmap().Is4():
 		return errors.New("source and destination are of different families")
 	case p.In == "":
 		return errors.New("the packet has no interface: give one in \"in\", or \"local\"")
@@ -289,7 +289,7 @@ func (s *skb) linkHeader(p *Packet, in *link, dst netip.Addr) {
 	copy(h, in.mac)
 	switch {
 	case in.Loopback:
-	case dst.IsMulticast():
+	case isMulticast(dst):
 		s.pkttype = pktMulticast
 		multicastMAC(h, dst)
 	case in.broadcast(dst):
@@ -337,8 +337,11 @@ func multicastMAC(h []byte, dst netip.Addr) {
 	copy(h, []byte{0x33, 0x33, b[12], b[13], b[14], b[15]})
 }
 
-// broadcast says whether dst is a broadcast address on the link.
+// broadcast says whether dst is a broadcast address on the link, or for a port on its bridge.
 func (l *link) broadcast(dst netip.Addr) bool {
+	if l.bridge != nil {
+		l = l.bridge
+	}
 	if !dst.Is4() {
 		return false
 	}

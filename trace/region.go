@@ -202,7 +202,7 @@ func (t *Tracer) landmarks(v4 bool) []netip.Prefix {
 	if !v4 && t.marks6 != nil {
 		return t.marks6
 	}
-	texts, f := []string{"127.0.0.0/8", "224.0.0.0/4", "224.0.0.1/32", "255.255.255.255/32", "0.0.0.0/32"}, t.fib4
+	texts, f := []string{"127.0.0.0/8", "224.0.0.0/4", "224.0.0.0/24", "224.0.0.1/32", "255.255.255.255/32", "0.0.0.0/32"}, t.fib4
 	if !v4 {
 		texts, f = []string{"::1/128", "::/128", "fe80::/10", "ff00::/8", "ff02::/16", "ff02::1/128", "::ffff:0:0/96"}, t.fib6
 	}
@@ -229,6 +229,11 @@ func (t *Tracer) landmarks(v4 bool) []netip.Prefix {
 				if v4 && l.broadcast(lastOf(p)) {
 					list = append(list, netip.PrefixFrom(lastOf(p), 32))
 				}
+			}
+		}
+		for _, g := range l.groups {
+			if g.addr.Is4() == v4 {
+				list = append(list, netip.PrefixFrom(g.addr, g.addr.BitLen()))
 			}
 		}
 	}

@@ -81,6 +81,20 @@ func (w *walk) score(s *socket, dst netip.Addr) int {
 	return n
 }
 
+// unserved says whether no socket takes the packet, whatever listens: what is for many hosts only those of datagrams
+// take, and no connection comes from an IPv4 address in an IPv6 header (tcp_v4_conn_request, tcp_v6_conn_request,
+// sctp_rcv).
+func (w *walk) unserved(toMany bool) bool {
+	datagram := w.skb.proto == protoUDP || w.skb.proto == protoUDPLite
+	return !datagram && (toMany || w.skb.src().Is4In6())
+}
+
+// hears says whether the socket gets what is for an address of many: those of IPv6 are only given the groups of IPv4
+// that they joined themselves, which cannot be read (ip_mc_sf_allow, inet6_create).
+func (s *socket) hears(dst netip.Addr) bool {
+	return s.Family == 4 || !dst.Is4() || !isMulticast(dst)
+}
+
 // socketExpr asks for the socket that would take the packet (nft_socket_eval); without one the rule
 // ends.
 func (w *walk) socketExpr(e *ruleset.SocketKey, r *rule) verdict {

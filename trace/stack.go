@@ -13,6 +13,8 @@ import (
 type conf struct {
 	forwarding, rpFilter, routeLocalnet, acceptLocal, srcValidMark int
 	disable6, forward6                                             int
+	// mforward4 and mforward6 say that a multicast router runs.
+	mforward4, mforward6 int
 }
 
 func (t *Tracer) readConf(l *snapshot.Link) conf {
@@ -30,7 +32,8 @@ func (t *Tracer) readConf(l *snapshot.Link) conf {
 	c := conf{
 		forwarding: own("ipv4", "forwarding"), rpFilter: both("rp_filter"), routeLocalnet: both("route_localnet"),
 		acceptLocal: both("accept_local"), srcValidMark: both("src_valid_mark"), disable6: own("ipv6", "disable_ipv6"),
-		forward6: t.value("net/ipv6/conf/all/forwarding"),
+		forward6: t.value("net/ipv6/conf/all/forwarding"), mforward6: t.value("net/ipv6/conf/all/mc_forwarding"),
+		mforward4: min(t.value("net/ipv4/conf/all/mc_forwarding"), own("ipv4", "mc_forwarding")),
 	}
 	if c.forward6 == 0 && own("ipv6", "force_forwarding") > 0 {
 		c.forward6 = 1
@@ -107,8 +110,8 @@ func (w *walk) receive() Fate {
 			return w.drop("martian")
 		case w.flag(w.in.conf.disable6, "disable_ipv6 of "+w.in.Name):
 			return w.drop("ipv6-disabled")
-		case !w.in.Loopback && (!open && src.IsLoopback() || !openDst && dst.IsLoopback()), !open && src.IsMulticast(), !open && src.Is4In6(),
-			!openDst && dst.IsMulticast() && (dst.As16()[1]&15 == 0 || dst.As16()[1]&15 == 1 && !w.in.Loopback):
+		case !w.in.Loopback && (!open && isLoopback(src) || !openDst && isLoopback(dst)), !open && isMulticast(src),
+			!openDst && isMulticast(dst) && (dst.As16()[1]&15 == 0 || dst.As16()[1]&15 == 1 && !w.in.Loopback):
 			return w.drop("martian")
 		}
 	}
@@ -124,7 +127,7 @@ func (w *walk) receive() Fate {
 		return Fate{}
 	}
 	if w.local { // over loopback: the route was found on the way out
-		return w.deliver()
+		return w.deliver(false)
 	}
 	if s.v4 {
 		return w.route4()
@@ -141,14 +144,14 @@ func zeronet(a netip.Addr) bool { return a == netip.IPv4Unspecified() }
 func (w *walk) route4() Fate {
 	s := &w.skb
 	src, dst := s.src(), s.dst()
-	if dst.IsMulticast() {
+	if isMulticast(dst) {
 		return w.multicast4(dst)
 	}
 	open, passes := w.openSource()
 	if open && !passes {
 		return w.drop("martian")
 	}
-	if !open && (src.IsMulticast() || src == limitedBroadcast) {
+	if !open && (isMulticast(src) || src == limitedBroadcast) {
 		return w.drop("martian")
 	}
 	if dst == limitedBroadcast || !open && zeronet(src) && zeronet(dst) {
@@ -157,7 +160,7 @@ func (w *walk) route4() Fate {
 	if !open && zeronet(src) || zeronet(dst) {
 		return w.drop("martian")
 	}
-	if (!open && src.IsLoopback() || dst.IsLoopback()) && !w.flag(w.in.conf.routeLocalnet, "route_localnet of "+w.in.Name) {
+	if (!open && isLoopback(src) || isLoopback(dst)) && !w.flag(w.in.conf.routeLocalnet, "route_localnet of "+w.in.Name) {
 		return w.drop("martian")
 	}
 	fl := w.flow()
@@ -172,7 +175,7 @@ func (w *walk) route4() Fate {
 		if why := w.validSource(0); why != "" {
 			return w.drop(why)
 		}
-		return w.deliver()
+		return w.deliver(false)
 	}
 	if !w.flag(w.in.conf.forwarding, "forwarding of "+w.in.Name) {
 		return w.drop("forwarding-off")
@@ -187,63 +190,6 @@ func (w *walk) route4() Fate {
 		return w.drop("martian")
 	}
 	return w.forward(res)
-}
-
-// broadcast4 is the delivery of a broadcast.
-func (w *walk) broadcast4() Fate {
-	if src := w.skb.src(); !zeronet(src) {
-		if why := w.validSource(0); why != "" {
-			return w.drop(why)
-		}
-	}
-	return w.deliver()
-}
-
-// multicast4 is the delivery to a group, whose source is checked like that of any packet for the host, only that a
-// sender without an address may speak to the groups of a link and by IGMP (ip_mc_validate_source).
-func (w *walk) multicast4(dst netip.Addr) Fate {
-	open, passes := w.openSource()
-	if open && !passes {
-		return w.drop("martian")
-	}
-	src := w.skb.src()
-	switch {
-	case open:
-	case src.IsMulticast(), src == limitedBroadcast:
-		return w.drop("martian")
-	case src.IsLoopback() && !w.flag(w.in.conf.routeLocalnet, "route_localnet of "+w.in.Name):
-		return w.drop("martian")
-	case zeronet(src) && !dst.IsLinkLocalMulticast() && w.skb.proto != protoIGMP:
-		return w.drop("martian")
-	}
-	if open || !zeronet(src) {
-		if why := w.validSource(0); why != "" {
-			return w.drop(why)
-		}
-	}
-	return w.multicast(dst)
-}
-
-// multicast is delivered where somebody joined the group, which only is known of the groups that every
-// host is in.
-func (w *walk) multicast(dst netip.Addr) Fate {
-	all := dst == netip.AddrFrom4([4]byte{224, 0, 0, 1}) || dst == netip.MustParseAddr("ff02::1")
-	if !all && !w.solicited(dst) && w.choose(2, nil, "which multicast groups the host has joined was not read") == 1 {
-		return w.drop("multicast-not-joined")
-	}
-	return w.deliver()
-}
-
-// solicited says whether dst is the solicited-node group of an address of the interface (RFC 4291).
-func (w *walk) solicited(dst netip.Addr) bool {
-	for _, a := range w.in.v6 {
-		b := a.As16()
-		group := netip.AddrFrom16([16]byte{0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, b[13], b[14], b[15]})
-		if group == dst {
-			return true
-		}
-	}
-	return false
 }
 
 // validSource is the check of the source address (fib_validate_source): one of the host's own is
@@ -317,11 +263,11 @@ func (w *walk) own(a netip.Addr) bool {
 func (w *walk) route6() Fate {
 	s := &w.skb
 	src, dst := s.src(), s.dst()
-	if dst.IsMulticast() {
-		return w.multicast(dst)
+	if isMulticast(dst) {
+		return w.multicast(dst, w.in.conf.mforward6, true)
 	}
 	fl := w.flow()
-	if dst.IsLinkLocalUnicast() || dst.IsLoopback() {
+	if isLinkLocal(dst) || isLoopback(dst) {
 		fl.oif = w.in.Index
 	}
 	res := w.lookupRoute(w.fib6, &fl)
@@ -330,7 +276,7 @@ func (w *walk) route6() Fate {
 	}
 	switch res.kind {
 	case rtnLocal, rtnAnycast:
-		return w.deliver()
+		return w.deliver(false)
 	case rtnUnicast:
 	default:
 		return w.drop("route")
@@ -341,15 +287,16 @@ func (w *walk) route6() Fate {
 	case s.pkttype != pktHost:
 		return w.drop("martian")
 	}
-	if open, passes := w.openSource(); open && !passes ||
-		!open && (src.IsUnspecified() || src.IsLoopback() || src.IsLinkLocalUnicast()) {
+	// What goes back where it came from is not asked.
+	if open, passes := w.openSource(); res.oif != w.in && (open && !passes ||
+		!open && (src.IsUnspecified() || isLoopback(src) || isLinkLocal(src))) {
 		return w.drop("martian")
 	}
 	return w.forward(res)
 }
 
 // deliver is the input hook and the socket.
-func (w *walk) deliver() Fate {
+func (w *walk) deliver(toMany bool) Fate {
 	w.say("routed to the host itself")
 	if w.skb.v4 { // ip_local_deliver; IPv6 does it after the input hook
 		w.skb.reassemble()
@@ -363,6 +310,9 @@ func (w *walk) deliver() Fate {
 	switch sk := w.socketAt(s.dst(), s.port(2)); {
 	case s.taker != nil:
 		f.Socket = s.taker.name
+	case w.unserved(toMany):
+	case sk != nil && toMany && !sk.hears(s.dst()):
+		f.Socket = Unknown
 	case sk != nil:
 		f.Socket = sk.name
 	case w.unread && s.hasPorts():
@@ -462,7 +412,7 @@ func (w *walk) routeOut() bool {
 	fl := w.flow()
 	fl.iif = nil
 	dst := w.skb.dst()
-	if dst == limitedBroadcast || dst.IsMulticast() || dst.IsLinkLocalUnicast() && !w.skb.v4 && !w.own(dst) {
+	if dst == limitedBroadcast || isMulticast(dst) || isLinkLocal(dst) && !w.skb.v4 && !w.own(dst) {
 		w.abort(nil, "the interface that the process sends by")
 		return false
 	}
@@ -489,7 +439,7 @@ func (w *walk) reroute() bool {
 	if !w.routeOut() {
 		return false
 	}
-	if w.skb.v4 && w.skb.src().IsLoopback() && !w.out.Loopback {
+	if w.skb.v4 && isLoopback(w.skb.src()) && !w.out.Loopback {
 		return w.flag(w.out.conf.routeLocalnet, "route_localnet of "+w.out.Name)
 	}
 	return true

@@ -138,7 +138,9 @@ func (t *Tracer) Packet(p *Packet) Fate {
 		return unknownFate([]Cause{{Why: err.Error()}})
 	}
 	plain := *p
-	plain.Src, plain.Dst = p.Src.Unmap(), p.Dst.Unmap()
+	if src, dst := p.Src.Unmap(), p.Dst.Unmap(); src.Is4() && dst.Is4() {
+		plain.Src, plain.Dst = src, dst // beside an address of IPv6 alone, such a one is in an IPv6 header
+	}
 	p = &plain
 	w := &t.walk
 	w.choices = w.choices[:0]
@@ -247,10 +249,18 @@ type link struct {
 	ether  bool
 	v4, v6 []netip.Addr // in the kernel's order
 	nets   []netip.Prefix
+	groups []group
 	ports  []*link // of a bridge or a bond
 	lower  *link   // of a VLAN and the like
+	bridge *link   // that it is a port of
 	name   [16]byte
 	conf   conf
+}
+
+// group is a multicast group that a link has joined, of some senders alone where it is filtered.
+type group struct {
+	addr     netip.Addr
+	filtered bool
 }
 
 // stacked are the kinds of interfaces whose packets come and go by another one, IFLA_LINK.
@@ -275,6 +285,11 @@ func (t *Tracer) readLinks() {
 				l.v6 = append(l.v6, p.Addr())
 			}
 		}
+		for _, g := range l.Groups {
+			if a, err := netip.ParseAddr(g.Addr); err == nil {
+				l.groups = append(l.groups, group{a, g.Filtered})
+			}
+		}
 		l.conf = t.readConf(l.Link)
 		if l.Loopback {
 			t.lo = l
@@ -284,6 +299,9 @@ func (t *Tracer) readLinks() {
 	for _, l := range t.snap.Network.Links {
 		if m := t.links[l.Master]; m != nil && l.Master != 0 {
 			m.ports = append(m.ports, t.links[l.Index])
+			if m.Kind == "bridge" {
+				t.links[l.Index].bridge = m
+			}
 		}
 		if stacked[l.Kind] && l.PeerNetns == 0 {
 			t.links[l.Index].lower = t.links[l.PeerIndex]

@@ -273,14 +273,14 @@ func (w *walk) xtMAC(p *ruleset.XtMAC, r *rule) verdict {
 // xtRPFilter looks up the way back to the source (rpfilter_lookup_reverse).
 func (w *walk) xtRPFilter(p *ruleset.XtRPFilter) verdict {
 	s := &w.skb
-	if w.in == nil || w.in.Loopback {
+	if w.in == nil || w.in.Loopback || s.v4 && w.fromNobody() || !s.v4 && s.src().IsUnspecified() {
 		return decide(!p.Invert)
 	}
-	fl := flow{dst: s.src(), src: s.dst()}
+	fl := flow{dst: s.src(), src: backFrom(s.dst())}
 	if p.ValidMark {
 		fl.mark = s.mark
 	}
-	if !s.v4 && s.src().IsLinkLocalUnicast() {
+	if !s.v4 && isLinkLocal(s.src()) {
 		fl.oif = w.in.Index
 	}
 	res := w.lookupRoute(w.fib(), &fl)
