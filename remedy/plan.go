@@ -93,6 +93,8 @@ type Target struct {
 	Check       string `json:"check"`
 	Fingerprint string `json:"fingerprint"`
 	What        string `json:"what"`
+	// Except are who keeps access, because it was asked for.
+	Except []netip.Prefix `json:"except,omitempty"`
 }
 
 // Options of a plan.
@@ -121,16 +123,20 @@ func Make(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config, opt Options
 	if p.Mode == DefaultDeny {
 		p.Keeps = append(p.Keeps, logins(s, m)...)
 	}
-	keep := slices.Clone(opt.AllowFrom)
+	admins := slices.Clone(opt.AllowFrom)
 	for _, f := range p.Keeps {
 		if f.Source.IsValid() && f.Why == keptSession {
-			keep = append(keep, f.Source)
+			admins = append(admins, f.Source)
 		}
 	}
 	for i := range r.Results {
 		res := &r.Results[i]
 		if res.Status != finding.Fail {
 			continue
+		}
+		keep := opt.AllowFrom
+		if managementCheck(res.ID) {
+			keep = admins
 		}
 		for j := range res.Findings {
 			p.add(res.ID, &res.Findings[j], s, m, keep)
@@ -205,7 +211,7 @@ func (p *Plan) add(id string, f *finding.Finding, s *snapshot.Snapshot, m *zones
 		}
 	}
 	if done {
-		p.Closes = append(p.Closes, Target{id, f.Fingerprint, f.Message})
+		p.Closes = append(p.Closes, Target{id, f.Fingerprint, f.Message, keep})
 		return
 	}
 	for _, rem := range f.Remediation {

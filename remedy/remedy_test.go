@@ -10,6 +10,7 @@ import (
 	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/fixtures"
 	"github.com/ringfence/ringfence/ruleset"
+	"github.com/ringfence/ringfence/snapshot"
 	"github.com/ringfence/ringfence/zones"
 )
 
@@ -144,6 +145,39 @@ func TestAgainst(t *testing.T) {
 	}
 	if d := old.Against(nil); !strings.HasPrefix(d, "+table inet ringfence") || slices.ContainsFunc(strings.Split(strings.TrimSpace(d), "\n"), func(l string) bool { return l[0] != '+' }) {
 		t.Errorf("%q", d)
+	}
+}
+
+// TestWhoKeepsAccess: a login over SSH keeps the port that it uses, and nothing else that is closed. What was asked
+// for keeps all of it.
+func TestWhoKeepsAccess(t *testing.T) {
+	s := fixtures.Host()
+	s.SSH.Sessions = []snapshot.SSHSession{{Remote: "203.0.113.77:50000", Local: "203.0.113.1:22"}}
+	deny := func(id string, port int) finding.Result {
+		return finding.Result{ID: id, Status: finding.Fail, Findings: []finding.Finding{{
+			Remediation: []finding.Remediation{{Kind: "nft", Deny: &finding.Deny{Zone: zones.External, Proto: "tcp", Port: port}}},
+		}}}
+	}
+	r := &finding.Report{Results: []finding.Result{deny("management/ssh-reachable-from-external", 22), deny("runtime/docker-api-on-tcp", 2375)}}
+	allowed := func(p *Plan, src string, port int) bool {
+		return slices.ContainsFunc(p.Rules, func(r Rule) bool {
+			return r.Accept && r.Port == port && slices.Contains(r.Sources, netip.MustParsePrefix(src))
+		})
+	}
+	p := Make(r, s, zones.Config{}, Options{AllowFrom: []netip.Prefix{netip.MustParsePrefix("203.0.113.78/32")}})
+	for _, c := range []struct {
+		src  string
+		port int
+		want bool
+	}{
+		{"203.0.113.77/32", 22, true}, {"203.0.113.77/32", 2375, false}, {"203.0.113.78/32", 22, true}, {"203.0.113.78/32", 2375, true},
+	} {
+		if got := allowed(p, c.src, c.port); got != c.want {
+			t.Errorf("%s to port %d: %v, want %v\n%s", c.src, c.port, got, c.want, p.Ruleset)
+		}
+	}
+	if len(p.Closes) != 2 || len(p.Closes[1].Except) != 1 {
+		t.Errorf("%+v", p.Closes)
 	}
 }
 

@@ -225,13 +225,24 @@ func (e *env) printPlan(p *remedy.Plan, format string) error {
 	return err
 }
 
+func exceptText(list []netip.Prefix) string {
+	if len(list) == 0 {
+		return ""
+	}
+	texts := make([]string, len(list))
+	for i, p := range list {
+		texts[i] = p.String()
+	}
+	return " (but for " + strings.Join(texts, ", ") + ")"
+}
+
 func planText(b *bytes.Buffer, p *remedy.Plan) {
 	if p.Ruleset == "" {
 		b.WriteString("# nothing that a packet filter could close\n")
 	} else {
 		b.WriteString("# load with: nft -f FILE    undo with: nft " + strings.TrimSpace(p.Inverse) + "\n")
 		for _, t := range p.Closes {
-			fmt.Fprintf(b, "# closes %s: %s\n", t.Check, reports.Clean(t.What, false))
+			fmt.Fprintf(b, "# closes %s: %s%s\n", t.Check, reports.Clean(t.What, false), exceptText(t.Except))
 		}
 		b.WriteString(reports.Clean(strings.ReplaceAll(p.Ruleset, "\t", "    "), true))
 		if strings.HasPrefix(p.Diff, "-") || p.Diff != "" && !strings.HasPrefix(p.Diff, "+table") {
