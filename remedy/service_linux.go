@@ -85,12 +85,7 @@ func (s Store) PutFile(st *State) error {
 // reload has the service read its configuration: of sysctl, the values are written.
 func (f *File) reload(values map[string]string) error {
 	if f.Service == serviceSysctl {
-		for name, v := range values {
-			if err := os.WriteFile(sysctlPath(name), []byte(v), 0); err != nil {
-				return fmt.Errorf("set %s: %w", name, err)
-			}
-		}
-		return nil
+		return setSysctls(values)
 	}
 	if f.Service == serviceSocket || f.Unit != "" {
 		return f.restart(values)
@@ -108,6 +103,25 @@ func (f *File) reload(values map[string]string) error {
 				return fmt.Errorf("%s, process %d, ended when it was reloaded", f.Service, pid)
 			}
 		}
+	}
+	return nil
+}
+
+// setSysctls writes the values that are others now: all that it can.
+func setSysctls(values map[string]string) error {
+	var failed []string
+	var last error
+	for name, v := range values {
+		if now, err := readSysctl(name); err == nil && now == v {
+			continue
+		}
+		if err := os.WriteFile(sysctlPath(name), []byte(v), 0); err != nil {
+			failed, last = append(failed, name), err
+		}
+	}
+	if last != nil {
+		slices.Sort(failed)
+		return fmt.Errorf("set %s: %w", strings.Join(failed, ", "), errors.Unwrap(last))
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/ringfence/ringfence/remedy"
@@ -22,6 +23,7 @@ func (x *fixing) services(ctx context.Context) error {
 	if x.f.fix.confirm == "" && !tty && !x.f.fix.dryRun && len(plan.Files) > 0 {
 		return refused("there is no terminal to confirm on (use --confirm auto)")
 	}
+	var unfit []string
 	for i := range plan.Files {
 		f := &plan.Files[i]
 		fmt.Fprintf(x.stderr, "\nfix: %s, %s, closes %d checks; disruption: %s\n%s", f.Service, f.Path, len(f.Closes), f.Disruption, reports.Clean(f.Content, true))
@@ -36,14 +38,29 @@ func (x *fixing) services(ctx context.Context) error {
 			fmt.Fprintln(x.stderr, "fix: left out")
 			continue
 		}
-		if err := x.service(ctx, plan, f); err != nil {
+		switch err := x.service(ctx, plan, f); {
+		case isUnfit(err):
+			fmt.Fprintf(x.stderr, "%s\n", reports.Clean(err.Error(), false))
+			unfit = append(unfit, f.Path)
+		case err != nil:
 			return err
 		}
 	}
 	if len(plan.Files) == 0 {
 		fmt.Fprintln(x.stderr, "fix: no file to put in place")
 	}
+	if len(unfit) > 0 {
+		return refused("not put in place: %s", strings.Join(unfit, ", "))
+	}
 	return verdict(x.before, x.f)
+}
+
+// unfitError says why a file does not do on this host: the next service can be tried all the same.
+type unfitError struct{ error }
+
+func isUnfit(err error) bool {
+	var e *exitError
+	return errors.As(err, &e) && e.code == exitRefused && errors.As(err, new(unfitError))
 }
 
 // service tries one drop-in, and keeps it or takes it back.
@@ -66,7 +83,7 @@ func (x *fixing) service(ctx context.Context, plan *remedy.Plan, f *remedy.File)
 		err = x.auditAgain(ctx, plan, f)
 	}
 	if err != nil {
-		return x.back(st, err)
+		return x.back(st, unfitError{err})
 	}
 	switch x.mode() {
 	case confirmSession:
