@@ -16,7 +16,7 @@ PACKAGES = nftables iptables ipset iproute2 util-linux procps openssh-server lib
 FUZZ = ruleset:FuzzDecode reports:FuzzClean checks:FuzzParsers checks:FuzzRedact snapshot:FuzzLoad reach:FuzzModel \
 	trace:FuzzPacket trace:FuzzTracer ruleset:FuzzXt ruleset:FuzzMessage
 
-.PHONY: build audit test unit deps lint bench differential mutants plans fuzz fuzz-run update sarif test-vm clean
+.PHONY: build audit test unit deps lint bench differential mutants plans fuzz fuzz-run update sarif test-vm test-systemd clean
 
 build:
 	go build -trimpath -o bin/ringfence ./cmd/ringfence
@@ -92,6 +92,10 @@ sarif:
 # A guest under software emulation with a BMC: the in-band reading of IPMI.
 test-vm: build
 	sh e2e/vm.sh
+
+# The fix under systemd, through boots and beside firewalld, ufw and nftables.service.
+test-systemd:
+	sh e2e/systemd.sh
 
 clean:
 	rm -rf bin build

@@ -183,6 +183,19 @@ func TestRandomPlans(t *testing.T) {
 
 type notProven struct{ error }
 
+// fromFile loads the plan's text as it is done at boot: that has to be the same table.
+func (b *bed) fromFile(proof *remedy.Proof, plan *remedy.Plan, read func() error, s *snapshot.Snapshot) error {
+	b.nft(plan.Ruleset)
+	defer b.nft(plan.Inverse)
+	if err := read(); err != nil {
+		return err
+	}
+	if !proof.Loaded(s.NFTables.Ruleset) {
+		return fmt.Errorf("loaded from the file it is another table:\n%s", plan.Ruleset)
+	}
+	return nil
+}
+
 func (b *bed) randomPlan(r *rand.Rand, store remedy.Store, s snapshot.Snapshot, ports []int) error {
 	read := func() error {
 		rs, err := checks.ReadRuleset(b.t.Context(), host.Local())
@@ -264,6 +277,9 @@ func (b *bed) randomPlan(r *rand.Rand, store remedy.Store, s snapshot.Snapshot, 
 	}
 	if after := b.ruleset(); after != before {
 		return fmt.Errorf("taken out it is\n%s\nbefore\n%s", after, before)
+	}
+	if err := b.fromFile(proof, plan, read, &s); err != nil {
+		return err
 	}
 	if len(wrong) > 0 {
 		return fmt.Errorf("%s\n%s", strings.Join(wrong, "\n"), plan.Ruleset)

@@ -15,11 +15,16 @@ const (
 	unitFile  = "etc/systemd/system/" + unitName
 )
 
-// wanted are the links that enable the unit: with the system, and again whenever nftables.service, which
-// begins by flushing everything, starts.
-var wanted = []string{
-	"etc/systemd/system/sysinit.target.wants/" + unitName,
-	"etc/systemd/system/nftables.service.wants/" + unitName,
+const (
+	// wanted is the link that enables the unit with the system.
+	wanted = "etc/systemd/system/sysinit.target.wants/" + unitName
+	// againFile has nftables.service, which begins by flushing everything, load the ruleset again whenever it has
+	// loaded its own.
+	againFile = "etc/systemd/system/nftables.service.d/50-ringfence.conf"
+)
+
+func again(load string) string {
+	return "# what ringfence confirmed to be closed\n[Service]\nExecStartPost=-" + load + "\nExecReload=-" + load + "\n"
 }
 
 // unit loads the confirmed ruleset at boot: after other firewalls, which may flush, and before the
@@ -33,17 +38,14 @@ func unit(load string) string {
 		"After=local-fs.target nftables.service firewalld.service ufw.service netfilter-persistent.service",
 		"Before=network-pre.target docker.service podman.service containerd.service shutdown.target",
 		"Conflicts=shutdown.target",
-		"PartOf=nftables.service",
-		"ReloadPropagatedFrom=nftables.service",
 		"",
 		"[Service]",
 		"Type=oneshot",
 		"RemainAfterExit=yes",
 		"ExecStart=" + load,
-		"ExecReload=" + load,
 		"",
 		"[Install]",
-		"WantedBy=sysinit.target nftables.service",
+		"WantedBy=sysinit.target",
 		"",
 	}, "\n")
 }
@@ -62,21 +64,20 @@ func (s Store) WriteRules(p *Plan) error {
 // Enable has a command run at boot that loads the ruleset. Only a confirmed plan is: until then a reboot is
 // a rollback.
 func (s Store) Enable(load string) error {
-	for _, link := range wanted {
-		if err := os.MkdirAll(s.path(filepath.Dir(link)), 0o755); err != nil {
+	for _, name := range []string{wanted, againFile} {
+		if err := os.MkdirAll(s.path(filepath.Dir(name)), 0o755); err != nil {
 			return fmt.Errorf("persist: %w", err)
 		}
 	}
-	if err := writeWhole(s.path(unitFile), []byte(unit(load)), 0o644); err != nil {
-		return err
-	}
-	for _, link := range wanted {
-		err := os.Symlink("../"+unitName, s.path(link))
-		if err != nil && !errors.Is(err, fs.ErrExist) {
-			return fmt.Errorf("persist: %w", err)
+	for name, text := range map[string]string{unitFile: unit(load), againFile: again(load)} {
+		if err := writeWhole(s.path(name), []byte(text), 0o644); err != nil {
+			return err
 		}
 	}
-	return nil
+	if err := os.Symlink("../"+unitName, s.path(wanted)); err != nil && !errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("persist: %w", err)
+	}
+	return s.reloadSystemd()
 }
 
 // rollbackUnit takes back at boot what was on trial when the host went down.
@@ -124,14 +125,21 @@ func (s Store) disarmBoot() error {
 
 // Unpersist removes every file of WriteRules and Enable.
 func (s Store) Unpersist() error {
+	was := exists(s.path(unitFile))
+	if was {
+		s.stopUnit()
+	}
 	var errs []error
-	for _, name := range append([]string{rulesFile, unitFile}, wanted...) {
+	for _, name := range []string{rulesFile, unitFile, wanted, againFile} {
 		if err := os.Remove(s.path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			errs = append(errs, err)
 		}
 	}
-	for _, dir := range []string{filepath.Dir(rulesFile), filepath.Dir(wanted[1])} {
-		_ = os.Remove(s.path(dir)) // stays where something else is in it
+	for _, name := range []string{rulesFile, againFile} {
+		_ = os.Remove(s.path(filepath.Dir(name))) // stays where something else is in it
+	}
+	if was {
+		errs = append(errs, s.reloadSystemd())
 	}
 	return errors.Join(errs...)
 }

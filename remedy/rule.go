@@ -174,22 +174,24 @@ func (r *Rule) source() match {
 	if r.v4() {
 		proto, word, off, n = unix.NFPROTO_IPV4, "ip", 12, 4
 	}
-	list := []expr.Any{
-		&expr.Meta{Key: expr.MetaKeyNFPROTO, Register: 1}, equals([]byte{proto}),
-		&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseNetworkHeader, Offset: off, Len: n},
-	}
+	load := &expr.Payload{DestRegister: 1, Base: expr.PayloadBaseNetworkHeader, Offset: off, Len: n}
+	list := []expr.Any{&expr.Meta{Key: expr.MetaKeyNFPROTO, Register: 1}, equals([]byte{proto}), load}
 	if len(r.Sources) > inlineSources {
 		name := r.setName()
 		return match{word + " saddr @" + name, append(list, &expr.Lookup{SourceRegister: 1, SetName: name})}
 	}
 	p := r.Sources[0].Masked()
-	mask := make([]byte, n)
-	for i := range p.Bits() {
-		mask[i/8] |= 0x80 >> (i % 8)
+	addr := p.Addr().AsSlice()
+	if whole := p.Bits() / 8; p.Bits()%8 == 0 && whole > 0 { // as nft does: only the bytes that count
+		load.Len, addr = uint32(whole), addr[:whole]
+	} else {
+		mask := make([]byte, n)
+		for i := range p.Bits() {
+			mask[i/8] |= 0x80 >> (i % 8)
+		}
+		list = append(list, &expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: n, Mask: mask, Xor: make([]byte, n)})
 	}
-	return match{word + " saddr " + p.String(), append(list,
-		&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: n, Mask: mask, Xor: make([]byte, n)},
-		equals(p.Addr().AsSlice()))}
+	return match{word + " saddr " + p.String(), append(list, equals(addr))}
 }
 
 // setName is the same for equal lists, so that rules share a set.

@@ -31,8 +31,10 @@ type State struct {
 	// Trial and Lasting are the plan's table as the kernel told it in the replica.
 	Trial   json.RawMessage `json:"trial,omitempty"`
 	Lasting json.RawMessage `json:"lasting,omitempty"`
-	// Persisted says that the plan is loaded at boot.
-	Persisted bool `json:"persisted"`
+	// Persisted says that the plan is loaded at boot, Booted is the table as that makes it: nft can put the same
+	// rules into other expressions.
+	Persisted bool            `json:"persisted"`
+	Booted    json.RawMessage `json:"booted,omitempty"`
 	// Evidence is what the proof found.
 	Evidence []string `json:"evidence,omitempty"`
 	// File is a drop-in on trial, Files are those that were kept.

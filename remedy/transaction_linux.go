@@ -137,7 +137,27 @@ func (st *State) Altered(rs *ruleset.Ruleset) error {
 }
 
 // Drift says in what the live ruleset is no longer what was confirmed.
-func (st *State) Drift(rs *ruleset.Ruleset) error { return compare(rs, Table, st.Lasting) }
+func (st *State) Drift(rs *ruleset.Ruleset) error {
+	err := compare(rs, Table, st.Lasting)
+	if err != nil && st.Booted != nil && compare(rs, Table, st.Booted) == nil {
+		return nil
+	}
+	return err
+}
+
+// Persist notes that the plan is loaded at boot, and as what.
+func (st *State) Persist(rehearsed *ruleset.Ruleset) error {
+	st.Persisted, st.Booted = true, nil
+	if rehearsed == nil {
+		return nil
+	}
+	t := ours(rehearsed, Table)
+	if t == nil {
+		return fmt.Errorf("the rehearsal made no table inet %s", Table)
+	}
+	st.Booted = canonical(t)
+	return nil
+}
 
 // Keeps compares what must go on working on the host before and after.
 func (p *Proof) Keeps(before, after *snapshot.Snapshot) error {

@@ -15,6 +15,27 @@ func exists(path string) bool {
 	return err == nil
 }
 
+// systemd says whether the files of the store are those that systemd reads here.
+func (s Store) systemd() bool { return s.Root == "" && host.Systemd() && exists(systemctl) }
+
+// reloadSystemd has systemd read the files of the store.
+func (s Store) reloadSystemd() error {
+	if !s.systemd() {
+		return nil
+	}
+	if out, err := run([]string{systemctl, "daemon-reload"}); err != nil {
+		return fmt.Errorf("systemd reads its files again: %s", firstOfLines(out, err))
+	}
+	return nil
+}
+
+// stopUnit ends the unit that was run at boot, which does nothing but that systemd forgets it.
+func (s Store) stopUnit() {
+	if s.systemd() {
+		_, _ = run([]string{systemctl, "stop", unitName})
+	}
+}
+
 // restart has systemd read its files again. A unit starts again with them; a socket gets its mode and owner at once.
 func (f *File) restart(values map[string]string) error {
 	if host.Systemd() && exists(systemctl) {

@@ -275,6 +275,9 @@ func (r *Replica) sysctls() error {
 		if f.State != snapshot.Present || !strings.HasPrefix(k, "net/") || strings.Contains(k, "..") {
 			continue
 		}
+		if b, err := os.ReadFile("/proc/sys/" + k); err == nil && strings.TrimSpace(string(b)) == f.Value {
+			continue
+		}
 		if err := os.WriteFile("/proc/sys/"+k, []byte(f.Value), 0); err != nil && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, os.ErrPermission) {
 			r.Omitted = append(r.Omitted, "sysctl "+k)
 		}

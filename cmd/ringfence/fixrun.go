@@ -184,8 +184,13 @@ func (x *fixing) prove(ctx context.Context, plan *remedy.Plan) (*remedy.Proof, e
 
 // runReplica starts this program as the child that builds the replica.
 func runReplica(ctx context.Context, job []byte) ([]byte, error) {
+	return runChild(ctx, "replica", job)
+}
+
+// runChild starts this program with a hidden command in a network namespace of its own.
+func runChild(ctx context.Context, command string, job []byte) ([]byte, error) {
 	var out, errs bytes.Buffer
-	cmd := exec.CommandContext(ctx, "/proc/self/exe", "replica")
+	cmd := exec.CommandContext(ctx, "/proc/self/exe", command)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(job), &out, &errs
 	host.NewNetns(cmd)
 	if err := cmd.Run(); err != nil {
@@ -384,8 +389,10 @@ func (e *env) keep(ctx context.Context, st *remedy.State, store remedy.Store, pe
 			remedy.Table, store.RulesFile(), undo)
 		return nil
 	}
-	if err = persistPlan(ctx, store, st.Plan); err == nil {
-		st.Persisted = true
+	if rs, err = persistPlan(ctx, store, st.Plan); err == nil {
+		err = st.Persist(rs)
+	}
+	if err == nil {
 		err = store.Save(st)
 	}
 	if err != nil {
@@ -393,29 +400,6 @@ func (e *env) keep(ctx context.Context, st *remedy.State, store remedy.Store, pe
 	}
 	fmt.Fprintf(e.stderr, "fix: loaded as table inet %s, and again at each boot; undo with: %s\n", remedy.Table, undo)
 	return nil
-}
-
-// persistPlan has the confirmed ruleset loaded at boot: by nft, after it loaded it once in a network
-// namespace of its own, or where there is no nft by this program.
-func persistPlan(ctx context.Context, store remedy.Store, plan *remedy.Plan) error {
-	if err := store.WriteRules(plan); err != nil {
-		return err
-	}
-	nft, err := findProgram(nftPlaces)
-	if err != nil {
-		exe, err := os.Readlink("/proc/self/exe")
-		if err != nil {
-			return fmt.Errorf("find this program: %w", err)
-		}
-		return store.Enable(exe + " fix load" + rootArg(store.Root))
-	}
-	cmd := exec.CommandContext(ctx, nft, "-f", store.RulesFile())
-	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}
-	host.NewNetns(cmd)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("rehearse %s: %s", store.RulesFile(), firstLine(string(out), err))
-	}
-	return store.Enable(nft + " -f " + store.RulesFile())
 }
 
 func (e *env) confirm(ctx context.Context, limit time.Duration) error {

@@ -74,7 +74,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	root.AddCommand(e.auditCommand(), e.collectCommand(), e.checksCommand(), e.traceCommand(), e.reachCommand(),
-		e.fixCommand(), e.loadRulesetCommand(), e.replicaCommand(),
+		e.fixCommand(), e.loadRulesetCommand(), e.replicaCommand(), e.rehearseCommand(),
 		e.versionCommand())
 	err := root.Execute()
 	if err == nil {
