@@ -140,6 +140,22 @@ var infrastructure = map[string]string{
 	"tcp/2377": "Docker Swarm",
 }
 
+// workloadServices are what a host does for its workloads: it resolves names, and where it listens for that gives
+// them addresses and the time.
+var workloadServices = []struct {
+	proto  string
+	port   int
+	always bool
+}{{"udp", 53, true}, {"tcp", 53, true}, {"udp", 67, false}, {"udp", 547, false}, {"udp", 123, false}}
+
+// serves says whether a socket of the host listens on a port for more than the host itself.
+func serves(s *snapshot.Snapshot, proto string, port int) bool {
+	return slices.ContainsFunc(s.Listeners.Sockets, func(k snapshot.Socket) bool {
+		addr, err := netip.ParseAddr(k.Addr)
+		return k.Proto == proto && k.Port == port && err == nil && !addr.IsLoopback()
+	})
+}
+
 // arrives is the interface behind which an address is: that of its longest route.
 func arrives(s *snapshot.Snapshot, a netip.Addr) string {
 	best, name := -1, ""
@@ -223,8 +239,10 @@ func (p *Plan) baseline(s *snapshot.Snapshot, m *zones.Map) {
 				}
 			}
 			accept(Rule{Chain: chainForward, Iif: o.Interface, Oif: o.Interface})
-			for _, proto := range []string{"udp", "tcp"} { // the host resolves names for its workloads
-				accept(Rule{Chain: chainInput, Iif: o.Interface, Proto: proto, Port: 53})
+			for _, k := range workloadServices {
+				if k.always || serves(s, k.proto, k.port) {
+					accept(Rule{Chain: chainInput, Iif: o.Interface, Proto: k.proto, Port: k.port})
+				}
 			}
 		}
 	}

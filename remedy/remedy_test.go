@@ -203,3 +203,22 @@ func TestBaselineLocksNobodyOut(t *testing.T) {
 		t.Error("with a management zone there is no baseline")
 	}
 }
+
+// TestBaselineServesWorkloads: machines behind a bridge get their addresses from the host.
+func TestBaselineServesWorkloads(t *testing.T) {
+	s := fixtures.Host()
+	cfg := zones.Config{zones.Management: {Interfaces: []string{"mgmt0"}}, zones.Workload: {Interfaces: []string{"docker0"}}}
+	dhcp := func() bool {
+		p := Make(new(finding.Report), s, cfg, Options{Mode: DefaultDeny})
+		return slices.ContainsFunc(p.Rules, func(r Rule) bool {
+			return r.Accept && r.Chain == chainInput && r.Iif == "docker0" && r.Proto == "udp" && r.Port == 67
+		})
+	}
+	if dhcp() {
+		t.Error("DHCP is let in, but nobody serves it")
+	}
+	s.Listeners.Sockets = append(s.Listeners.Sockets, snapshot.Socket{Proto: "udp", Family: 4, Addr: "0.0.0.0", Port: 67, Device: "docker0"})
+	if !dhcp() {
+		t.Error("DHCP of the workloads is closed")
+	}
+}
