@@ -156,8 +156,10 @@ func onePacket(r *rand.Rand, v4, v6 []string, ports []int) *oracle.Packet {
 		p.Flags = uint8(r.IntN(64))
 	case p.Proto == 17 && r.IntN(12) == 0 && p.In == "ext0" && p.Src.Is4():
 		// Without ports only the addresses tell connections apart.
-		p.Proto, p.Src = pick(r, uint8(47), 50, 99), netip.AddrFrom4([4]byte{100, 64, byte(r.IntN(256)), byte(1 + r.IntN(254))})
+		p.Proto, p.Src = pick(r, uint8(47), 50, 99, 2, 4, 51, 112, 33), netip.AddrFrom4([4]byte{100, 64, byte(r.IntN(256)), byte(1 + r.IntN(254))})
 		p.Sport, p.Dport = 0, 0
+	case p.Proto == 17 && r.IntN(8) == 0 && p.In != "local":
+		p.Proto = pick(r, uint8(132), 136)
 	}
 	if p.In == "ext0" || strings.HasPrefix(p.In, "vw") {
 		p.SMAC = net.HardwareAddr{2, 0, 0, 0, 0, byte(7 + r.IntN(3))}

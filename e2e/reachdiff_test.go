@@ -179,8 +179,10 @@ func (b *bedOracle) compareReach(name string, packets []*oracle.Packet, sum *rea
 			e.proto = "udp"
 		case p.Proto == 1 && p.Type == 8, p.Proto == 58 && p.Type == 128:
 			e.proto = "icmp"
-		default:
+		case p.Proto == 1 || p.Proto == 58 || p.Proto == 6:
 			continue
+		default:
+			e.proto = fmt.Sprint(p.Proto)
 		}
 		if !b.fresh(p) {
 			continue

@@ -211,6 +211,9 @@ func (f *fib) selects(r *snapshot.PolicyRule, c cube, iif string, transport bool
 		return nil, []cube{c}
 	}
 	unsure := r.Other || r.Action == "goto"
+	if ipsec := c.sets[fProto].contains(num(50)) || c.sets[fProto].contains(num(51)); ipsec && (r.Sport != [2]int{} || r.Dport != [2]int{}) {
+		unsure = true // the SPI is taken for ports (proto_ports_offset)
+	}
 	mask := r.Mask
 	if mask == 0 && r.Mark != 0 {
 		mask = 0xffffffff
@@ -240,10 +243,10 @@ func (f *fib) selects(r *snapshot.PolicyRule, c cube, iif string, transport bool
 	if p, err := netip.ParsePrefix(r.Dst); err == nil {
 		narrow(fDaddr, prefixSet(p))
 	}
-	if r.Sport != [2]int{} {
+	if r.Sport != [2]int{} && !unsure {
 		narrow(fSport, span(num(uint64(r.Sport[0])), num(uint64(r.Sport[1]))))
 	}
-	if r.Dport != [2]int{} {
+	if r.Dport != [2]int{} && !unsure {
 		narrow(fDport, span(num(uint64(r.Dport[0])), num(uint64(r.Dport[1]))))
 	}
 	if unsure {

@@ -235,7 +235,14 @@ func (m *Model) sources(o Origin, v4 bool) set {
 
 // translates says whether any chain before routing can change where a packet goes.
 func (m *Model) translates() bool {
-	rs := m.snap.NFTables.Ruleset
+	if m.translating == nil {
+		yes := translates(m.snap.NFTables.Ruleset)
+		m.translating = &yes
+	}
+	return *m.translating
+}
+
+func translates(rs *ruleset.Ruleset) bool {
 	if rs == nil {
 		return false
 	}

@@ -106,6 +106,8 @@ type Model struct {
 	general  []Cause // what makes every answer unknown
 	compiled map[*ruleset.Set]*compiled
 	sieves   map[sieveKey][]need
+	// translating is what translates found.
+	translating *bool
 }
 
 // NewModel prepares the model. It never fails: what the snapshot lacks becomes the reason for
@@ -331,6 +333,7 @@ func partition(in []cube, keep func(*cube) bool) (yes, no []cube) {
 // question gives. Chains of type nat see only first packets.
 func (e *engine) track(in []cube) []cube {
 	out := make([]cube, len(in))
+	var wrong []cube
 	for i := range in {
 		out[i] = in[i]
 		if in[i].notrack {
@@ -343,8 +346,14 @@ func (e *engine) track(in []cube) []cube {
 		if e.state == ruleset.CtEstablished || e.state == ruleset.CtRelated {
 			out[i].sets[fCtMark] = span(num(0), ones(32))
 		}
+		if e.state == ruleset.CtNew && !e.local && in[i].sets[fProto].contains(num(136)) { // udplite_error (see package trace)
+			out[i] = out[i].doubt(Cause{Text: "whether conntrack verifies the checksum of UDP-Lite"})
+			w := out[i].with(fCtState, single(num(ruleset.CtInvalid)))
+			w.later, w.shadow = true, true
+			wrong = append(wrong, w)
+		}
 	}
-	return out
+	return append(out, wrong...)
 }
 
 // baseChains are the chains of a hook by priority: those of type nat apart, which the kernel calls from
@@ -385,47 +394,6 @@ func (e *engine) baseChains(hook string, v4 bool, dev string) (filters, nats []b
 		}
 	}
 	return filters, nats
-}
-
-// stacked are the kinds of interfaces whose packets come and go by another one (IFLA_LINK).
-var stacked = []string{"vlan", "macvlan", "ipvlan", "macsec"}
-
-// surroundings returns the doubts about what happens to packets of an interface at ingress or egress
-// outside the hooks that are modelled: before them, beside them, and on the interfaces below it.
-func (e *engine) surroundings(index int, hook string) []Cause {
-	var list []Cause
-	links := []*snapshot.Link{e.snap.Network.Link(index)}
-	for i := range e.snap.Network.Links {
-		l := &e.snap.Network.Links[i]
-		up := links[0]
-		if l.Master == index && index != 0 ||
-			up != nil && slices.Contains(stacked, up.Kind) && up.PeerNetns == 0 && up.PeerIndex == l.Index {
-			links = append(links, l)
-		}
-	}
-	for i, l := range links {
-		if l == nil {
-			continue
-		}
-		if filters, _ := e.baseChains(hook, true, l.Name); i > 0 && len(filters) > 0 && (links[0] == nil || links[0].Kind != "bridge") {
-			list = append(list, Cause{Text: "chains at " + hook + " of " + l.Name + ", below " + links[0].Name})
-		}
-		if l.XDP && hook == "ingress" {
-			list = append(list, Cause{Text: "an XDP program is attached to " + l.Name})
-		}
-		if len(l.TC) > 0 {
-			list = append(list, Cause{Text: "traffic control on " + l.Name + ": " + strings.Join(l.TC, ", ")})
-		}
-	}
-	if links[0] != nil && links[0].Kind == "vrf" {
-		list = append(list, Cause{Text: links[0].Name + " is a VRF"})
-	}
-	if links[0] != nil && links[0].Master != 0 {
-		if m := e.snap.Network.Link(links[0].Master); m != nil && m.Kind == "vrf" {
-			list = append(list, Cause{Text: links[0].Name + " belongs to the VRF " + m.Name})
-		}
-	}
-	return list
 }
 
 // answer draws the conclusion from what arrived.

@@ -181,9 +181,9 @@ func BenchmarkSocketLinearRules(b *testing.B) {
 	}
 }
 
-// BenchmarkBranchingRules asks about 5,500 rules as large sites have them: many chains, each behind a test of the
-// source, with rules on source, destination and port, that part the question by one field after the other.
-func BenchmarkBranchingRules(b *testing.B) {
+// branchingRules is a host with 5,500 rules as large sites have them: many chains, each behind a test of the source,
+// with rules on source, destination and port, that part the question by one field after the other.
+func branchingRules() *snapshot.Snapshot {
 	s := fixtures.Host()
 	t := &s.NFTables.Ruleset.Tables[0]
 	rnd := rand.New(rand.NewPCG(1, 2))
@@ -225,8 +225,30 @@ func BenchmarkBranchingRules(b *testing.B) {
 	}
 	c := t.Chain("input")
 	c.Rules = append(jumps, c.Rules...)
+	return s
+}
+
+func BenchmarkBranchingRules(b *testing.B) {
+	s := branchingRules()
 	for b.Loop() {
 		NewModel(s).Socket(from(s, "mgmt0"), &ssh, true)
+	}
+}
+
+// BenchmarkManySocketsOfBranchingRules asks as an audit does: 64 sockets, from each of three interfaces and as an own
+// process, in both families.
+func BenchmarkManySocketsOfBranchingRules(b *testing.B) {
+	s := branchingRules()
+	for b.Loop() {
+		m := NewModel(s)
+		for _, o := range []Origin{from(s, "mgmt0"), from(s, "ext0"), from(s, "docker0"), {Local: true}} {
+			for _, v4 := range []bool{true, false} {
+				sweep := m.Sweep(o, &snapshot.Socket{Proto: "tcp", Family: 6, Addr: "::"}, v4)
+				for i := range 64 {
+					sweep.Port(1000 + i)
+				}
+			}
+		}
 	}
 }
 

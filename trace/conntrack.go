@@ -235,7 +235,8 @@ func (w *walk) track() {
 }
 
 // firstState is the state of the packet as the first of its connection: new, invalid, or untracked
-// for neighbour discovery.
+// for neighbour discovery. Where it verifies checksums, which it does not of packets whose device did, conntrack takes
+// every one of UDP-Lite for wrong: it reckons it as that of UDP (udplite_error).
 func (w *walk) firstState() uint32 {
 	s := &w.skb
 	switch s.proto {
@@ -248,6 +249,10 @@ func (w *walk) firstState() uint32 {
 	case protoICMPv6:
 		if !s.v4 {
 			return icmpv6State(s.nh[s.thoff])
+		}
+	case protoUDPLite:
+		if !w.local && w.choose(2, nil, "whether conntrack verifies the checksum of UDP-Lite") == 1 {
+			return ruleset.CtInvalid
 		}
 	}
 	return ruleset.CtNew

@@ -207,6 +207,8 @@ func (w *walk) ruleMatches(p *policy, fl *flow) bool {
 		return false
 	case p.IPProto != 0 && p.IPProto != int(fl.proto):
 		return false
+	case (p.Sport != [2]int{} || p.Dport != [2]int{}) && (fl.proto == 50 || fl.proto == 51): // proto_ports_offset
+		return w.choose(2, nil, "the SPI of the packet, which a routing policy rule takes for ports") == 1
 	case p.Sport != [2]int{} && (int(fl.sport) < p.Sport[0] || int(fl.sport) > p.Sport[1]),
 		p.Dport != [2]int{} && (int(fl.dport) < p.Dport[0] || int(fl.dport) > p.Dport[1]):
 		return false

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"net"
 	"net/netip"
 
@@ -42,13 +43,20 @@ const (
 	protoTCP    = 6
 	protoUDP    = 17
 	protoICMPv6 = 58
+
+	protoDCCP    = 33
+	protoSCTP    = 132
+	protoUDPLite = 136
 )
 
 // idOffset is where the transport keeps the number by which the packet is known again. Translation
 // leaves it alone, and answers repeat it.
 func idOffset(proto uint8) int {
-	if proto == protoUDP {
+	switch proto {
+	case protoUDP, protoUDPLite:
 		return 8
+	case protoSCTP: // the tag of an INIT
+		return 16
 	}
 	return 4
 }
@@ -173,7 +181,7 @@ func destination(ip []byte) string {
 	if ip[0]>>4 == 6 {
 		a, _ = netip.AddrFromSlice(ip[24:40])
 	}
-	if (proto == protoTCP || proto == protoUDP || proto == 132 || proto == 33 || proto == 136) && len(th) >= 4 && partOf(ip) != "last" {
+	if (proto == protoTCP || proto == protoUDP || proto == protoSCTP || proto == protoDCCP || proto == protoUDPLite) && len(th) >= 4 && partOf(ip) != "last" {
 		return netip.AddrPortFrom(a, binary.BigEndian.Uint16(th[2:])).String()
 	}
 	return a.String()
@@ -266,12 +274,15 @@ func (p *Packet) transport(id uint32) []byte {
 		}
 		b = binary.BigEndian.AppendUint32(b, ack)
 		return append(b, 0x50, p.Flags, 0xff, 0xff, 0, 0, 0, 0)
-	case protoUDP:
+	case protoUDP, protoUDPLite:
 		return append(append(ports, 0, 12, 0, 0), n...)
+	case protoSCTP: // an INIT: no tag, one chunk
+		b := append(ports, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 20)
+		return append(append(b, n...), 0, 1, 0, 0, 0, 1, 0, 1, 0, 0, 0, 1)
+	case protoDCCP: // a REQUEST, whose sequence number is of 24 bits: here the packet's number is in its reserved field
+		return append(append(ports, n...), 0, 0, 0, 0)
 	case protoICMP, protoICMPv6:
 		return append([]byte{p.Type, p.Code, 0, 0}, n...)
-	case 132, 33, 136:
-		return append(append(ports, n...), 0, 0, 0, 0)
 	}
 	return append([]byte{0, 0, 0, 0}, n...)
 }
@@ -281,8 +292,10 @@ func (p *Packet) checksum(th, src, dst []byte) {
 	switch p.Proto {
 	case protoTCP:
 		binary.BigEndian.PutUint16(th[16:], fold(sum(th, pseudo)))
-	case protoUDP:
+	case protoUDP, protoUDPLite:
 		binary.BigEndian.PutUint16(th[6:], fold(sum(th, pseudo)))
+	case protoSCTP:
+		binary.LittleEndian.PutUint32(th[8:], crc32.Checksum(th, crc32.MakeTable(crc32.Castagnoli)))
 	case protoICMP:
 		binary.BigEndian.PutUint16(th[2:], fold(sum(th, 0)))
 	case protoICMPv6:

@@ -1,0 +1,49 @@
+package reach
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// stacked are the kinds of interfaces whose packets come and go by another one (IFLA_LINK).
+var stacked = []string{"vlan", "macvlan", "ipvlan", "macsec"}
+
+// surroundings returns the doubts about what happens to packets of an interface at ingress or egress
+// outside the hooks that are modelled: before them, beside them, and on the interfaces below it.
+func (e *engine) surroundings(index int, hook string) []Cause {
+	var list []Cause
+	links := []*snapshot.Link{e.snap.Network.Link(index)}
+	for i := range e.snap.Network.Links {
+		l := &e.snap.Network.Links[i]
+		up := links[0]
+		if l.Master == index && index != 0 ||
+			up != nil && slices.Contains(stacked, up.Kind) && up.PeerNetns == 0 && up.PeerIndex == l.Index {
+			links = append(links, l)
+		}
+	}
+	for i, l := range links {
+		if l == nil {
+			continue
+		}
+		if filters, _ := e.baseChains(hook, true, l.Name); i > 0 && len(filters) > 0 && (links[0] == nil || links[0].Kind != "bridge") {
+			list = append(list, Cause{Text: "chains at " + hook + " of " + l.Name + ", below " + links[0].Name})
+		}
+		if l.XDP && hook == "ingress" {
+			list = append(list, Cause{Text: "an XDP program is attached to " + l.Name})
+		}
+		if len(l.TC) > 0 {
+			list = append(list, Cause{Text: "traffic control on " + l.Name + ": " + strings.Join(l.TC, ", ")})
+		}
+	}
+	if links[0] != nil && links[0].Kind == "vrf" {
+		list = append(list, Cause{Text: links[0].Name + " is a VRF"})
+	}
+	if links[0] != nil && links[0].Master != 0 {
+		if m := e.snap.Network.Link(links[0].Master); m != nil && m.Kind == "vrf" {
+			list = append(list, Cause{Text: links[0].Name + " belongs to the VRF " + m.Name})
+		}
+	}
+	return list
+}
