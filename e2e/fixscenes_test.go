@@ -330,10 +330,24 @@ func TestDefaultDeny(t *testing.T) {
 			t.Errorf("%s reaches %s", c[0], c[1])
 		}
 	}
+	b.bootsAsConfirmed()
 	if _, code := b.verb("uninstall"); code != 0 {
 		t.Error("uninstall")
 	}
 	b.becomes("uninstalled", before)
+}
+
+// bootsAsConfirmed loads what a boot would, and wants that to be what was confirmed.
+func (b *bed) bootsAsConfirmed() {
+	b.t.Helper()
+	text, err := os.ReadFile(filepath.Join(b.root(), "etc/ringfence/ringfence.nft"))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.nft(string(text))
+	if out, code := b.verb("verify"); code != 0 {
+		b.t.Errorf("loaded as at boot: code %d: %s", code, out)
+	}
 }
 
 // TestManyDeniedAddresses closes a port to ten thousand addresses in one transaction.
@@ -363,6 +377,7 @@ func TestManyDeniedAddresses(t *testing.T) {
 	if out, code := b.verb("verify"); code != 0 {
 		t.Errorf("verify: %d %s", code, out)
 	}
+	b.bootsAsConfirmed()
 	if _, code := b.verb("uninstall"); code != 0 {
 		t.Error("uninstall")
 	}
