@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"encoding/json"
 	"fmt"
 	"net"
 	"net/netip"
@@ -137,14 +136,7 @@ func (b *bedOracle) reaches(name, in string, port int, want string) {
 
 func (b *bedOracle) proven(name string, s *snapshot.Snapshot, a *reach.Answer, target *proof.Target) {
 	b.t.Helper()
-	j, err := json.Marshal(a.Certificate)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	var list []proof.Certificate
-	if err := json.Unmarshal(j, &list); err != nil {
-		b.t.Fatal(err)
-	}
+	list := b.certificates(a)
 	for i := range list {
 		if err := proof.Check(s, target, &list[i]); err != nil {
 			b.t.Errorf("%s: certificate: %v", name, err)

@@ -199,16 +199,23 @@ func (b *bedOracle) compareReach(name string, packets []*oracle.Packet, sum *rea
 	}
 }
 
-// check has the certificate re-checked.
-func (b *bedOracle) check(name string, e endpoint, s *snapshot.Snapshot, a *reach.Answer, sum *reachTally) {
+// certificates is those of an answer, as one reads them who has the answer alone.
+func (b *bedOracle) certificates(a *reach.Answer) []proof.Certificate {
+	b.t.Helper()
 	j, err := json.Marshal(a.Certificate)
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	var certificates []proof.Certificate
-	if err := json.Unmarshal(j, &certificates); err != nil {
+	var list []proof.Certificate
+	if err := json.Unmarshal(j, &list); err != nil {
 		b.t.Fatal(err)
 	}
+	return list
+}
+
+// check has the certificate re-checked.
+func (b *bedOracle) check(name string, e endpoint, s *snapshot.Snapshot, a *reach.Answer, sum *reachTally) {
+	certificates := b.certificates(a)
 	target := &proof.Target{Host: e.out == "", Unbound: true}
 	if e.out != "" {
 		target.Oifs = []string{e.out}
