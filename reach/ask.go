@@ -309,6 +309,9 @@ func (e *engine) destinations(q *Question, v4 bool) set {
 	if !v4 {
 		s = append(s, linkLocal...)
 	}
+	if !e.local && e.multicastRouter(nil, v4) {
+		s = append(s, fib.multicast...)
+	}
 	return append(set{}, s...).normal()
 }
 

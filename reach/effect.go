@@ -158,25 +158,24 @@ func (m *machine) redirect(c *ruleset.Chain, r *ruleset.Rule, port set, st state
 		return states([]cube{st.cube.translate(loopback, port)}, st)
 	}
 	var out []cube
-	left := []cube{st.cube}
-	for _, scope := range []set{linkScoped, siteScoped, nil} {
-		part, rest := left, []cube(nil)
-		if scope != nil && !st.cube.v4 {
-			part, rest = left[0].split(fDaddr, scope)
-		} else if scope != nil {
-			continue
-		}
+	to := func(part []cube, scope set) {
 		for i := range part {
-			if to := m.firstAddr(&part[i], scope); to.empty() {
+			if addr := m.firstAddr(&part[i], scope); addr.empty() {
 				m.stop(part[i], m.cause(c, r))
 			} else {
-				out = append(out, part[i].translate(to, port))
+				out = append(out, part[i].translate(addr, port))
 			}
 		}
-		if left = rest; len(left) == 0 {
-			break
+	}
+	left := []cube{st.cube}
+	for _, scope := range []set{linkScoped, siteScoped} {
+		if len(left) > 0 && !st.cube.v4 {
+			var part []cube
+			part, left = left[0].split(fDaddr, scope)
+			to(part, scope)
 		}
 	}
+	to(left, nil)
 	return states(out, st)
 }
 

@@ -99,6 +99,32 @@ func TestAnswersHaveEvidence(t *testing.T) {
 			q.Proto, q.Dport = "udp", 9
 			q.To = Target{Addr: netip.MustParseAddr("10.10.0.255")}
 		}, Reachable, ""},
+		"a multicast router": {func(s *snapshot.Snapshot, q *Question) {
+			only(s)
+			s.Network.Routes = keepRoutes(s.Network.Routes, "-")
+			s.Network.LinkNamed("mgmt0").Groups = []snapshot.MulticastGroup{{Addr: "224.0.0.1"}}
+			for _, of := range []string{"all", "mgmt0"} {
+				s.Network.Sysctls["net/ipv4/conf/"+of+"/mc_forwarding"] = snapshot.Fact{State: snapshot.Present, Value: "1"}
+			}
+			q.To = Target{Oifs: []int{s.Network.LinkNamed("ext0").Index}}
+		}, Unknown, "a multicast router"},
+		"no multicast router": {func(s *snapshot.Snapshot, q *Question) {
+			only(s)
+			s.Network.Routes = keepRoutes(s.Network.Routes, "-")
+			q.To = Target{Oifs: []int{s.Network.LinkNamed("ext0").Index}}
+		}, Unreachable, ""},
+		"groups not read": {func(s *snapshot.Snapshot, q *Question) {
+			only(s)
+			q.From[0].From = q.From[0].From[:1]
+			q.To, q.Proto = Target{Addr: netip.MustParseAddr("239.1.2.3")}, "udp"
+		}, Unknown, "multicast groups"},
+		"a group that is not joined": {func(s *snapshot.Snapshot, q *Question) {
+			only(s)
+			q.From[0].From = q.From[0].From[:1]
+			s.Network.LinkNamed("mgmt0").Groups = []snapshot.MulticastGroup{{Addr: "224.0.0.1"}}
+			s.Network.Sysctls["net/ipv4/conf/all/mc_forwarding"] = snapshot.Fact{State: snapshot.Present, Value: "0"}
+			q.To, q.Proto = Target{Addr: netip.MustParseAddr("239.1.2.3")}, "udp"
+		}, Unreachable, "not joined"},
 		"the second of several next hops": {func(s *snapshot.Snapshot, q *Question) {
 			only(s)
 			s.Network.Routes = append(s.Network.Routes, snapshot.Route{

@@ -211,7 +211,8 @@ func (f *fib) selects(r *snapshot.PolicyRule, c cube, iif string, transport bool
 		return nil, []cube{c}
 	}
 	unsure := r.Other || r.Action == "goto"
-	if ipsec := c.sets[fProto].contains(num(50)) || c.sets[fProto].contains(num(51)); ipsec && (r.Sport != [2]int{} || r.Dport != [2]int{}) {
+	ipsec := c.sets[fProto].contains(num(50)) || c.sets[fProto].contains(num(51))
+	if ipsec && (r.Sport != [2]int{} || r.Dport != [2]int{}) {
 		unsure = true // the SPI is taken for ports (proto_ports_offset)
 	}
 	mask := r.Mask
@@ -243,10 +244,10 @@ func (f *fib) selects(r *snapshot.PolicyRule, c cube, iif string, transport bool
 	if p, err := netip.ParsePrefix(r.Dst); err == nil {
 		narrow(fDaddr, prefixSet(p))
 	}
-	if r.Sport != [2]int{} && !unsure {
+	if r.Sport != [2]int{} && !ipsec {
 		narrow(fSport, span(num(uint64(r.Sport[0])), num(uint64(r.Sport[1]))))
 	}
-	if r.Dport != [2]int{} && !unsure {
+	if r.Dport != [2]int{} && !ipsec {
 		narrow(fDport, span(num(uint64(r.Dport[0])), num(uint64(r.Dport[1]))))
 	}
 	if unsure {

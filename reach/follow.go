@@ -43,6 +43,7 @@ func (e *engine) route(live []cube, in *snapshot.Link, fib *fib) ([]arrival, err
 				local = append(local, c)
 			case p.kind == routeKind["multicast"]:
 				local = append(local, e.joined(c, in)...)
+				e.passedOn(c, in, byOif)
 			case off:
 				e.stop(c, Cause{Text: "forwarding is off on " + in.Name})
 			case p.kind != routeKind["unicast"] || len(p.oifs) == 0:

@@ -83,14 +83,28 @@ func (e *engine) unjoined(c cube, in *snapshot.Link) []cube {
 	return live
 }
 
-// multicastRouter says whether one runs, or that was not read.
+// passedOn adds groups that a multicast router may send out by any other interface.
+func (e *engine) passedOn(c cube, in *snapshot.Link, byOif map[int][]cube) {
+	if !e.multicastRouter(in, c.v4) {
+		return
+	}
+	c = c.doubt(Cause{Text: "whether a multicast router passes the group on"})
+	c.shadow = true
+	for i := range e.snap.Network.Links {
+		if l := &e.snap.Network.Links[i]; l.Up && !l.Loopback && l.Index != in.Index {
+			byOif[l.Index] = append(byOif[l.Index], c.with(fOif, single(num(uint64(l.Index)))))
+		}
+	}
+}
+
+// multicastRouter says whether one takes packets from an interface, or from any where in is nil, or that was not read.
 func (e *engine) multicastRouter(in *snapshot.Link, v4 bool) bool {
 	family := "ipv6"
 	if v4 {
 		family = "ipv4"
 	}
 	all, ok := e.sysctl("net/" + family + "/conf/all/mc_forwarding")
-	if !ok || !v4 {
+	if !ok || !v4 || in == nil {
 		return all != 0 || !ok
 	}
 	own, ok := e.sysctl("net/ipv4/conf/" + in.Name + "/mc_forwarding")
@@ -134,8 +148,8 @@ func (e *engine) beyondInterface(in []cube, iif *snapshot.Link) []cube {
 	return live
 }
 
-// given parts packets for a socket's port by whether the socket gets them; bound is the addresses at which it does. No
-// connection comes from an IPv4 address in an IPv6 header (tcp_v6_conn_request), and sockets of IPv6 are only given the
+// given parts packets for a socket's port by whether the socket gets them; bound is the addresses at which it does. TCP
+// refuses an IPv4 address in an IPv6 header (tcp_v6_conn_request), and sockets of IPv6 are only given the
 // groups of IPv4 that they joined themselves (ip_mc_sf_allow, inet6_create).
 func (e *engine) given(s *snapshot.Socket, c cube, bound set) (yes, no []cube) {
 	yes, no = c.split(fDaddr, bound)
@@ -143,7 +157,7 @@ func (e *engine) given(s *snapshot.Socket, c cube, bound set) (yes, no []cube) {
 		return yes, no
 	}
 	switch datagrams := s.Proto == "udp" || s.Proto == "udplite"; {
-	case !datagrams && !c.v4:
+	case protocols[s.Proto] == 6 && !c.v4:
 		mapped, rest := yes[0].split(fSaddr, mappedAddrs)
 		return rest, append(no, mapped...)
 	case datagrams && c.v4 && s.Family == 6:

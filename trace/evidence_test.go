@@ -32,6 +32,16 @@ func TestMissingFactsAreUnknown(t *testing.T) {
 		fate     string
 		socket   string
 	}{
+		"groups not read": {func(s *snapshot.Snapshot) {
+			s.NFTables.Ruleset.Tables = nil
+		}, "mgmt0", "udp 10.10.0.9:1 > 239.1.2.3:53", Unknown, ""},
+		"a multicast router": {func(s *snapshot.Snapshot) {
+			s.NFTables.Ruleset.Tables = nil
+			s.Network.LinkNamed("mgmt0").Groups = []snapshot.MulticastGroup{{Addr: "239.1.2.3"}}
+			for _, of := range []string{"all", "mgmt0"} {
+				s.Network.Sysctls["net/ipv4/conf/"+of+"/mc_forwarding"] = snapshot.Fact{State: snapshot.Present, Value: "1"}
+			}
+		}, "mgmt0", "udp 10.10.0.9:1 > 239.1.2.3:53", Unknown, ""},
 		"iptables-legacy not read": {func(s *snapshot.Snapshot) {
 			s.NFTables.Legacy["iptables"] = snapshot.Fact{State: snapshot.Denied}
 		}, "mgmt0", ssh, Unknown, ""},

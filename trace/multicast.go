@@ -40,10 +40,10 @@ func (w *walk) multicast4(dst netip.Addr) Fate {
 }
 
 // multicast is delivered where somebody joined the group on the interface (ip_check_mc_rcu, ipv6_chk_mcast_addr). A
-// multicast router also takes others.
+// multicast router also takes others, and passes on what it takes.
 func (w *walk) multicast(dst netip.Addr, router int, routed bool) Fate {
 	joined, why := w.joined(dst)
-	if why == "" && !joined && routed && router != 0 {
+	if why == "" && routed && router != 0 {
 		why = "whether a multicast router passes the group on"
 	}
 	if why != "" {
@@ -70,20 +70,8 @@ func (w *walk) joined(dst netip.Addr) (is bool, why string) {
 		return true, ""
 	}
 	all := dst == netip.AddrFrom4([4]byte{224, 0, 0, 1}) || dst == netip.MustParseAddr("ff02::1")
-	if !known && !all && !w.solicited(dst) {
+	if !known && !all {
 		return false, "which multicast groups the host has joined was not read"
 	}
 	return !known, ""
-}
-
-// solicited says whether dst is the solicited-node group of an address of the interface (RFC 4291).
-func (w *walk) solicited(dst netip.Addr) bool {
-	for _, a := range w.in.v6 {
-		b := a.As16()
-		group := netip.AddrFrom16([16]byte{0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, b[13], b[14], b[15]})
-		if group == dst {
-			return true
-		}
-	}
-	return false
 }

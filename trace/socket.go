@@ -82,11 +82,10 @@ func (w *walk) score(s *socket, dst netip.Addr) int {
 }
 
 // unserved says whether no socket takes the packet, whatever listens: what is for many hosts only those of datagrams
-// take, and no connection comes from an IPv4 address in an IPv6 header (tcp_v4_conn_request, tcp_v6_conn_request,
-// sctp_rcv).
+// take, and TCP refuses an IPv4 address in an IPv6 header (tcp_v4_conn_request, tcp_v6_conn_request, sctp_rcv).
 func (w *walk) unserved(toMany bool) bool {
 	datagram := w.skb.proto == protoUDP || w.skb.proto == protoUDPLite
-	return !datagram && (toMany || w.skb.src().Is4In6())
+	return !datagram && toMany || w.skb.proto == protoTCP && w.skb.src().Is4In6()
 }
 
 // hears says whether the socket gets what is for an address of many: those of IPv6 are only given the groups of IPv4
