@@ -1,9 +1,11 @@
 package remedy
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"time"
 
@@ -156,7 +158,35 @@ func (st *State) Persist(rehearsed *ruleset.Ruleset) error {
 		return fmt.Errorf("the rehearsal made no table inet %s", Table)
 	}
 	st.Booted = canonical(t)
+	var confirmed ruleset.Table
+	if err := json.Unmarshal(st.Lasting, &confirmed); err != nil {
+		return fmt.Errorf("read what was confirmed: %w", err)
+	}
+	if !sameText(t, &confirmed) {
+		return fmt.Errorf("nft makes another table inet %s of the file than the one that was confirmed", Table)
+	}
 	return nil
+}
+
+// sameText says whether two tables have the same chains, and in each the same rules in nft's syntax.
+func sameText(a, b *ruleset.Table) bool {
+	same := len(a.Chains) == len(b.Chains) && len(a.Sets) == len(b.Sets)
+	for i := range b.Chains {
+		c, d := a.Chain(b.Chains[i].Name), &b.Chains[i]
+		if !same || c == nil || len(c.Rules) != len(d.Rules) || !reflect.DeepEqual(c.Base, d.Base) {
+			return false
+		}
+		for j := range d.Rules {
+			same = same && c.Rules[j].Text(a) == d.Rules[j].Text(b)
+		}
+	}
+	return same
+}
+
+// Closes proves on the model of the host as it is now that the plan, which was read back, closes what it is about.
+func (p *Proof) Closes(now *snapshot.Snapshot) error {
+	again := &Proof{plan: p.plan, table: p.table}
+	return again.closes(again.after(now))
 }
 
 // Keeps compares what must go on working on the host before and after.

@@ -21,6 +21,9 @@ func (x *fixing) verify(ctx context.Context) error {
 	if err := x.proof.ReadBackTrial(snap.NFTables.Ruleset); err != nil {
 		return err
 	}
+	if err := x.proof.Closes(snap); err != nil {
+		return err
+	}
 	if err := x.proof.Keeps(x.m.snap, snap); err != nil {
 		return err
 	}
@@ -72,8 +75,8 @@ var errIncomplete = errors.New("the audit after the fix is incomplete")
 func noWorse(before, after *finding.Report, plan *remedy.Plan) error {
 	old, now := failures(before), failures(after)
 	// A finding that is less severe than before was closed as far as a packet filter can: what is left
-	// of a runtime API on TCP is open to the host's own processes. One that stays open to those who were asked
-	// for is closed to all others, which the proof says of the table that was read back.
+	// of a runtime API on TCP is open to the host's own processes. One that stays open to those who keep
+	// access is closed to all others, which Closes has shown of the host as it is now.
 	for _, t := range plan.Closes {
 		was, is := old[t.Fingerprint], now[t.Fingerprint]
 		if len(t.Except) > 0 && was != nil {
