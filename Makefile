@@ -55,7 +55,7 @@ bench: build
 	RINGFENCE_BENCH=1 go test -count=1 -run TestBesideOtherTools -v ./e2e
 
 # The packet model against the running kernel at length: RULESETS random rulesets besides the named ones,
-# 600 packets each. It takes about a minute for 150.
+# 600 packets each. It takes about six minutes for 150.
 RULESETS ?= 150
 differential:
 	RINGFENCE_DIFFERENTIAL=$(RULESETS) go test -count=1 -timeout 60m -v -run 'AgreesWithKernel|NotTorn|NoticesMutations' ./e2e
