@@ -149,11 +149,9 @@ func l4proto(n byte) []expr.Any {
 
 // ports compares the source and the destination port.
 func ports(source, destination uint16) []expr.Any {
-	load := func(offset uint32) expr.Any {
-		return &expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: offset, Len: 2}
-	}
-	return []expr.Any{
-		load(0), equals(binaryutil.BigEndian.PutUint16(source)), load(2), equals(binaryutil.BigEndian.PutUint16(destination)),
+	both := append(binaryutil.BigEndian.PutUint16(source), binaryutil.BigEndian.PutUint16(destination)...)
+	return []expr.Any{ // one load of both, as nft makes it
+		&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: 0, Len: 4}, equals(both),
 	}
 }
 
