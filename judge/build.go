@@ -171,18 +171,32 @@ func (b *builder) forwards() {
 			if toZone == zones.Unclassified {
 				toZone = zones.External
 			}
+			oifs := []int{to.Index}
+			if b.master(from.Index) == to.Index { // one more port: what comes in there is switched to those of the bridge's zone
+				oifs = append(oifs, b.portsOf(to.Index)...)
+			}
 			for _, v4 := range []bool{true, false} {
-				o := reach.Origin{Iif: from.Index, From: from.From, Except: from.Except}
-				any := b.model.Forward(o, to.Index, "tcp", 0, v4)
+				o := asked(&from)
+				any := b.model.Forward(o, oifs, "tcp", 0, v4)
 				f := DocForward{
 					From: from.Interface, FromZone: from.Zone, To: to.Name, ToZone: toZone,
 					Family: familyName[v4], Any: docReach(any, from.Interface),
-					Default: docReach(b.model.Forward(o, to.Index, "tcp", unnamed, v4), from.Interface),
+					Default: docReach(b.model.Forward(o, oifs, "tcp", unnamed, v4), from.Interface),
 				}
 				b.doc.Forwards = append(b.doc.Forwards, f)
 			}
 		}
 	}
+}
+
+// portsOf are the ports of a bridge that have its zone.
+func (b *builder) portsOf(bridge int) (list []int) {
+	for _, i := range b.zones.Interfaces {
+		if i.Port && b.master(i.Index) == bridge {
+			list = append(list, i.Index)
+		}
+	}
+	return list
 }
 
 func docReach(a reach.Answer, origin string) DocReach {

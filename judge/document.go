@@ -128,7 +128,7 @@ type DocShadow struct {
 }
 
 // DocBridge is a bridge, and whether what goes from port to port meets a filter: Calls are the switches
-// of br_netfilter by family (on, off, absent or unknown), Chains the filters of the bridge family.
+// of br_netfilter by family (on, off, absent or unknown), Chains the filters of the bridge family that stop some of it.
 type DocBridge struct {
 	Name   string            `json:"name"`
 	Zone   string            `json:"zone"`

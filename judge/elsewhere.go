@@ -118,7 +118,7 @@ func (b *builder) through(v *view, sk *snapshot.Socket, l *snapshot.Link, o *zon
 	var total reach.Answer
 	for _, to := range boundOn(sk, l, v4) {
 		var a reach.Answer
-		if !o.Local && o.Interface == gate.Name && gate != outer {
+		if !o.Local && gate != outer && o.Index != outer.Index && (o.Index == gate.Index || b.master(o.Index) == gate.Index) {
 			a = b.besides(v, sk, l, o, outer, gate, to)
 		} else {
 			a = b.forwarded(v, sk, l, o, gate, to, inner)
@@ -131,6 +131,14 @@ func (b *builder) through(v *view, sk *snapshot.Socket, l *snapshot.Link, o *zon
 		return stopped("the socket's address is on no interface that leads to the host")
 	}
 	return total
+}
+
+// master is the index of the bridge that an interface is a port of.
+func (b *builder) master(index int) int {
+	if l := b.snap.Network.Link(index); l != nil {
+		return l.Master
+	}
+	return 0
 }
 
 // leadsTo is the host's end of an interface of another namespace.
@@ -163,7 +171,7 @@ func boundOn(sk *snapshot.Socket, l *snapshot.Link, v4 bool) []netip.Addr {
 func (b *builder) forwarded(v *view, sk *snapshot.Socket, l *snapshot.Link, o *zones.Origin, gate *snapshot.Link, to netip.Addr, inner *reach.Answer) reach.Answer {
 	ask := func(from, except []netip.Prefix) reach.Answer {
 		return b.model.Ask(&reach.Question{
-			From:  []reach.Origin{{Iif: o.Index, Local: o.Local, From: from, Except: except}},
+			From:  []reach.Origin{{Iif: o.Index, Local: o.Local, From: from, Except: except, NotPorts: o.Apart}},
 			Proto: sk.Proto, Dport: sk.Port, To: reach.Target{Oifs: []int{gate.Index}, Final: to},
 		})
 	}
@@ -242,7 +250,9 @@ func (b *builder) tracer() *trace.Tracer {
 
 // besides is for packets from one port of a bridge to another: they are switched.
 func (b *builder) besides(v *view, sk *snapshot.Socket, l *snapshot.Link, o *zones.Origin, port, bridge *snapshot.Link, to netip.Addr) reach.Answer {
-	a := b.model.Switched(bridge, sk.Proto, to, sk.Port)
+	a := b.model.Ask(&reach.Question{
+		From: []reach.Origin{asked(o)}, Proto: sk.Proto, Dport: sk.Port, To: reach.Target{Oifs: []int{port.Index}, Final: to},
+	})
 	if a.Verdict == reach.Unreachable {
 		return a
 	}
@@ -261,7 +271,8 @@ func (b *builder) besides(v *view, sk *snapshot.Socket, l *snapshot.Link, o *zon
 	}
 	for i := range b.snap.Network.Links {
 		other := &b.snap.Network.Links[i]
-		if other.Master != bridge.Index || other == port || !other.Up || !src.IsValid() {
+		if other.Master != bridge.Index || other == port || !other.Up || !src.IsValid() ||
+			other.Index != o.Index && (o.Index != bridge.Index || slices.Contains(o.Apart, other.Index)) {
 			continue
 		}
 		w := &reach.Packet{In: other.Name, Proto: sk.Proto, Src: src.String(), Dst: to.String(), Sport: 40000, Dport: sk.Port}

@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -23,12 +24,15 @@ func (b *builder) published() {
 			continue
 		}
 		l := b.snap.Network.Link(o.Index)
+		if m := b.snap.Network.Link(b.master(o.Index)); m != nil { // a port of a bridge has no addresses
+			l = m
+		}
 		for _, text := range l.Addrs {
 			p, err := netip.ParsePrefix(text)
 			if err != nil || p.Addr().IsLinkLocalUnicast() {
 				continue
 			}
-			origin := reach.Origin{Iif: o.Index, From: o.From, Except: o.Except}
+			origin := asked(&o)
 			for _, proto := range []string{"tcp", "udp"} {
 				q := &reach.Question{From: []reach.Origin{origin}, Proto: proto, To: reach.Target{Addr: p.Addr()}, Through: true}
 				a := b.model.Ask(q)
@@ -89,12 +93,13 @@ func (b *builder) bridges() {
 		if l.Kind != "bridge" {
 			continue
 		}
-		d := DocBridge{Name: l.Name, Zone: i.Zone, Ports: []string{}, Calls: map[string]string{}, Chains: b.bridgeChains()}
+		d := DocBridge{Name: l.Name, Zone: i.Zone, Ports: []string{}, Calls: map[string]string{}}
 		for _, p := range b.snap.Network.Links {
 			if p.Master == l.Index && p.Up {
 				d.Ports = append(d.Ports, p.Name)
 			}
 		}
+		d.Chains = b.filtersBetween(i.Index)
 		for family, key := range map[string]string{"ipv4": "bridge-nf-call-iptables", "ipv6": "bridge-nf-call-ip6tables"} {
 			d.Calls[family] = b.bridgeCalls("net/bridge/" + key)
 		}
@@ -114,6 +119,46 @@ func (b *builder) bridgeCalls(key string) string {
 		return "off"
 	}
 	return "on"
+}
+
+// maxPairs bounds how many ports of a bridge are asked about in pairs.
+const maxPairs = 8
+
+// filtersBetween are the chains of the bridge family that stop some of what ports of a bridge that have its zone send
+// each other, or none where two of them send each other whatever they like.
+func (b *builder) filtersBetween(bridge int) []string {
+	all := b.bridgeChains()
+	ports := b.portsOf(bridge)
+	if len(all) == 0 || len(ports) < 2 {
+		return all
+	}
+	ports = ports[:min(len(ports), maxPairs)]
+	found := map[string]bool{}
+	for _, from := range ports {
+		for _, to := range ports {
+			if from == to {
+				continue
+			}
+			filtered := false
+			for _, proto := range []string{"tcp", "udp", "icmp"} {
+				q := &reach.Question{
+					From: []reach.Origin{{Iif: from, From: everywhere}}, Proto: proto, To: reach.Target{Oifs: []int{to}}, Unbound: true,
+				}
+				stopped, ok := b.model.StoppedBeside(q, func(c *reach.Cause) bool { return c.Family == ruleset.FamilyBridge })
+				if !ok {
+					return all
+				}
+				for i := range stopped {
+					found[stopped[i].By.Family+" "+stopped[i].By.Table+"/"+stopped[i].By.Chain] = true
+					filtered = true
+				}
+			}
+			if !filtered {
+				return []string{}
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(found))
 }
 
 // bridgeChains are the base chains of the bridge family that see what goes from port to port and can

@@ -10,6 +10,7 @@ import (
 	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/reach"
 	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/zones"
 )
 
 type sweepKey struct {
@@ -31,6 +32,11 @@ type sweep struct {
 	wide  *reach.Sweep
 }
 
+// asked is an origin of the zones as the model is asked about it.
+func asked(o *zones.Origin) reach.Origin {
+	return reach.Origin{Iif: o.Index, Local: o.Local, From: o.From, Except: o.Except, NotPorts: o.Apart}
+}
+
 // ask asks about a socket. From some number on, sockets that differ in the port alone share one walk
 // through the rules.
 func (b *builder) ask(i int, sk *snapshot.Socket, v4 bool) reach.Answer {
@@ -43,8 +49,7 @@ func (b *builder) ask(i int, sk *snapshot.Socket, v4 bool) reach.Answer {
 	if a, ok := w.asked[sk.Port]; ok {
 		return a
 	}
-	z := b.zones.Origins[i]
-	o := reach.Origin{Iif: z.Index, Local: z.Local, From: z.From, Except: z.Except}
+	o := asked(&b.zones.Origins[i])
 	if len(w.asked) >= sweepFrom && w.wide == nil {
 		w.wide = b.model.Sweep(o, sk, v4)
 	}

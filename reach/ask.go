@@ -59,7 +59,10 @@ func (q *Question) families() []bool {
 // ask joins the answers of all origins and families: one that reaches is enough.
 func (m *Model) ask(q *Question, families []bool, proof bool) Answer {
 	total := Answer{Verdict: Unreachable}
+	switched := false
 	for _, o := range q.From {
+		hops := m.newEngine().hops(q, o)
+		switched = switched || len(hops) > 0
 		for _, v4 := range families {
 			e, in, a := m.askOne(q, o, v4, false, proof)
 			if len(a.tied) > 0 {
@@ -67,7 +70,18 @@ func (m *Model) ask(q *Question, families []bool, proof bool) Answer {
 				a = e.either(&a, &b, in, q.Proto)
 			}
 			total.join(&a)
+			for _, h := range hops {
+				e, a := m.askHop(q, o, h, v4, false, false)
+				if len(a.tied) > 0 {
+					_, b := m.askHop(q, o, h, v4, true, false)
+					a = e.either(&a, &b, e.bridgeOf(h.from), q.Proto)
+				}
+				total.join(&a)
+			}
 		}
+	}
+	if switched { // of that part there is no certificate
+		total.Certificate = nil
 	}
 	// Rules and policies first: what the stack does by itself explains less.
 	slices.SortStableFunc(total.StoppedBy, func(a, b Cause) int {
@@ -139,7 +153,7 @@ func protoNumber(name string, v4 bool) (n uint64, none bool, err error) {
 // that they come in by.
 func (m *Model) askOne(q *Question, o Origin, v4, reversed, proof bool) (*engine, *snapshot.Link, Answer) {
 	e := m.newEngine()
-	e.reversed, e.keep, e.state, e.local = reversed, proof, ctStates[q.State], o.Local
+	e.reversed, e.keep, e.state, e.local, e.notPorts = reversed, proof, ctStates[q.State], o.Local, o.NotPorts
 	no := func(why string) Answer {
 		return Answer{Verdict: Unreachable, StoppedBy: []Cause{{Text: why}}, Certificate: []Proof{{
 			Question: Region{In: m.linkName(o), V4: v4, Empty: true}, Cubes: []ProofCube{{By: Cause{Text: why}}},
@@ -155,9 +169,7 @@ func (m *Model) askOne(q *Question, o Origin, v4, reversed, proof bool) (*engine
 	case none:
 		return nil, nil, no("there are no such packets in this family")
 	}
-	if ports := e.portsBeside(q, o); len(ports) > 0 {
-		return m.askBeside(e, q, o, v4, proto, ports)
-	}
+	q = q.routed(e)
 	starts, in, why := e.starts(q, o, v4, proto)
 	if why != "" {
 		return nil, in, no(why)
@@ -203,11 +215,11 @@ func (m *Model) linkName(o Origin) string {
 	return "local"
 }
 
-// starts is the packets that the question is about, as they begin their way.
-func (e *engine) starts(q *Question, o Origin, v4 bool, proto uint64) (list []cube, in *snapshot.Link, why string) {
-	c := e.packet(v4, proto)
+// ofState is packets as those of the question's state begin: no connection attempt but an ACK where it is not new,
+// and an echo request.
+func (e *engine) ofState(c cube, proto uint64, v4 bool) cube {
 	if e.state != ruleset.CtNew && proto == 6 {
-		c.sets[fTCPFlags] = single(num(0x10)) // no connection attempt: an ACK
+		c.sets[fTCPFlags] = single(num(0x10))
 	}
 	if proto == 1 || proto == 58 {
 		echo := uint64(8)
@@ -216,6 +228,12 @@ func (e *engine) starts(q *Question, o Origin, v4 bool, proto uint64) (list []cu
 		}
 		c.sets[fICMPType], c.sets[fICMPCode] = single(num(echo)), single(num(0))
 	}
+	return c
+}
+
+// starts is the packets that the question is about, as they begin their way.
+func (e *engine) starts(q *Question, o Origin, v4 bool, proto uint64) (list []cube, in *snapshot.Link, why string) {
+	c := e.ofState(e.packet(v4, proto), proto, v4)
 	if q.To.Addr.IsValid() {
 		c.sets[fDaddr] = single(addrNumber(q.To.Addr))
 		if q.Dport != 0 {

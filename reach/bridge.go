@@ -3,7 +3,6 @@ package reach
 import (
 	"fmt"
 	"net"
-	"net/netip"
 	"slices"
 
 	"github.com/ringfence/ringfence/ruleset"
@@ -90,7 +89,7 @@ func (e *engine) ports(bridge *snapshot.Link, hook string, bridgeHooks ...string
 	}
 	for i := range e.snap.Network.Links {
 		l := &e.snap.Network.Links[i]
-		if l.Master != bridge.Index || !l.Up || hook == "ingress" && e.port != nil && e.port != l {
+		if l.Master != bridge.Index || !l.Up || hook == "ingress" && (e.port != nil && e.port != l || slices.Contains(e.notPorts, l.Index)) {
 			continue
 		}
 		if own, _ := e.baseChains(hook, true, l.Name); len(own) > 0 {
@@ -258,40 +257,6 @@ func (m *machine) sender(c *cube) *snapshot.Link {
 	return out
 }
 
-// Switched asks whether a packet from any port of a bridge to an address and port behind another gets there.
-func (m *Model) Switched(bridge *snapshot.Link, proto string, dst netip.Addr, port int) Answer {
-	e := m.newEngine()
-	n, none, err := protoNumber(proto, dst.Is4())
-	switch {
-	case len(m.general) > 0:
-		return Answer{Verdict: Unknown, Because: m.general}
-	case err != nil || none:
-		return Answer{Verdict: Unknown, Because: []Cause{{Text: proto + " is outside the packet model"}}}
-	}
-	c := e.packet(dst.Is4(), n)
-	c.sets[fDaddr] = single(addrNumber(dst))
-	if port != 0 {
-		c.sets[fDport] = single(num(uint64(port)))
-	}
-	for _, hook := range []string{"prerouting", "forward", "postrouting"} {
-		for _, bc := range e.bridgeChains(hook) {
-			c = c.doubt(Cause{Family: bc.table.Family, Table: bc.table.Name, Chain: bc.chain.Name, Text: "a filter between the ports of " + bridge.Name})
-		}
-	}
-	for i := range e.snap.Network.Links {
-		l := &e.snap.Network.Links[i]
-		for _, hook := range []string{"ingress", "egress"} {
-			own, _ := e.baseChains(hook, dst.Is4(), l.Name)
-			if l.Master == bridge.Index && (len(own) > 0 || l.XDP || len(l.TC) > 0) {
-				c = c.doubt(Cause{Text: "a filter at " + hook + " of " + l.Name})
-			}
-		}
-	}
-	c.sets[fIif] = single(num(uint64(bridge.Index)))
-	live, err := e.switchedIP([]cube{c}, bridge, dst.Is4(), "prerouting", "forward", "postrouting")
-	return e.conclude(live, err, bridge, proto, -1)
-}
-
 // switched takes frames from one port of a bridge to another (br_handle_frame, br_forward): those for neighbours
 // behind it, whose link layer address they have. It does not ask whether the bridge knows that address: it hands
 // frames for one that it does not know to every port.
@@ -371,37 +336,75 @@ func (e *engine) switchedIP(live []cube, bridge *snapshot.Link, v4 bool, hooks .
 	return live, nil
 }
 
-// portsBeside are those of a question's targets that are on one bridge with its origin.
-func (e *engine) portsBeside(q *Question, o Origin) []*snapshot.Link {
-	in := e.snap.Network.Link(o.Iif)
-	b := e.bridgeOf(in)
-	if o.Local || b == nil || q.To.Addr.IsValid() {
-		return nil
-	}
-	var out []*snapshot.Link
-	for _, oif := range q.To.Oifs {
-		if l := e.snap.Network.Link(oif); l != nil && l.Master == b.Index && l != in {
-			out = append(out, l)
-		}
-	}
-	return out
+// hop is one port of a bridge from which frames are switched to others.
+type hop struct {
+	from *snapshot.Link
+	to   []*snapshot.Link
 }
 
-// askBeside answers a question from one port of a bridge to others. There is no certificate: an unreachable answer
+// hops are the ways of a question from port to port of a bridge: from the origin's port, or from each that is its
+// own where it is the bridge.
+func (e *engine) hops(q *Question, o Origin) []hop {
+	if o.Local || q.To.Addr.IsValid() {
+		return nil
+	}
+	var list []hop
+	for i := range e.snap.Network.Links {
+		in := &e.snap.Network.Links[i]
+		b := e.bridgeOf(in)
+		if b == nil || in.Index != o.Iif && (b.Index != o.Iif || slices.Contains(o.NotPorts, in.Index)) {
+			continue
+		}
+		h := hop{from: in}
+		for _, oif := range q.To.Oifs {
+			if l := e.snap.Network.Link(oif); l != nil && l.Master == b.Index && l != in {
+				h.to = append(h.to, l)
+			}
+		}
+		if len(h.to) > 0 {
+			list = append(list, h)
+		}
+	}
+	return list
+}
+
+// routed is the question of what the host forwards: of a port of a bridge by the bridge, since a sender chooses the
+// neighbour behind it.
+func (q *Question) routed(e *engine) *Question {
+	r := *q
+	r.To.Oifs = slices.Clone(q.To.Oifs)
+	for i, oif := range r.To.Oifs {
+		if b := e.bridgeOf(e.snap.Network.Link(oif)); b != nil {
+			r.To.Oifs[i] = b.Index
+		}
+	}
+	return &r
+}
+
+// askHop answers a question from one port of a bridge to others. There is no certificate: an unreachable answer
 // names what stopped the frames.
-func (m *Model) askBeside(e *engine, q *Question, o Origin, v4 bool, proto uint64, ports []*snapshot.Link) (*engine, *snapshot.Link, Answer) {
-	in := e.snap.Network.Link(o.Iif)
-	bridge := e.bridgeOf(in)
-	e.port = in
-	if !in.Up || !bridge.Up {
-		return e, bridge, Answer{Verdict: Unreachable, StoppedBy: []Cause{{Text: "the interface is down"}}}
+func (m *Model) askHop(q *Question, o Origin, h hop, v4, reversed, proof bool) (*engine, Answer) {
+	e := m.newEngine()
+	e.reversed, e.keep, e.state = reversed, proof, ctStates[q.State]
+	bridge := e.bridgeOf(h.from)
+	e.port = h.from
+	proto, none, err := protoNumber(q.Proto, v4)
+	switch {
+	case len(m.general) > 0:
+		return e, Answer{Verdict: Unknown, Because: m.general}
+	case err != nil:
+		return e, Answer{Verdict: Unknown, Because: []Cause{{Text: err.Error()}}}
+	case none:
+		return e, Answer{Verdict: Unreachable, StoppedBy: []Cause{{Text: "there are no such packets in this family"}}}
+	case !h.from.Up || !bridge.Up:
+		return e, Answer{Verdict: Unreachable, StoppedBy: []Cause{{Text: "the interface is down"}}}
 	}
 	var hits []cube
-	for _, out := range ports {
+	for _, out := range h.to {
 		if !out.Up {
 			continue
 		}
-		c := e.packet(v4, proto)
+		c := e.ofState(e.packet(v4, proto), proto, v4)
 		c.sets[fSaddr] = m.sources(Origin{Iif: bridge.Index, From: o.From, Except: o.Except}, v4)
 		if q.Dport != 0 {
 			c.sets[fDport] = single(num(uint64(q.Dport)))
@@ -410,9 +413,9 @@ func (m *Model) askBeside(e *engine, q *Question, o Origin, v4 bool, proto uint6
 			c.sets[fDaddr] = single(addrNumber(q.To.Final))
 		}
 		c.sets[fDaddr] = c.sets[fDaddr].subtract(append(e.fibs[v4].local(), e.fibs[v4].multicast...).normal())
-		live, err := e.switched([]cube{c}, in, out, bridge, v4)
+		live, err := e.switched([]cube{c}, h.from, out, bridge, v4)
 		if err != nil {
-			return e, bridge, e.answer(nil, err, bridge, q.Proto, -1)
+			return e, e.answer(nil, err, bridge, q.Proto, -1)
 		}
 		for i := range live {
 			live[i].beside = out
@@ -422,5 +425,5 @@ func (m *Model) askBeside(e *engine, q *Question, o Origin, v4 bool, proto uint6
 	e.sources = nil
 	a := e.answer(hits, nil, bridge, q.Proto, -1)
 	a.tied = e.tied
-	return e, bridge, a
+	return e, a
 }

@@ -51,7 +51,7 @@ func (m *Model) walk(o Origin, s *snapshot.Socket, v4 bool, ports set, budget in
 
 func (m *Model) walkInOrder(o Origin, s *snapshot.Socket, v4 bool, ports set, budget int, reversed bool) *Sweep {
 	w := &Sweep{e: m.newEngine(), socket: *s, origin: o, v4: v4, ports: ports}
-	w.e.reversed = reversed
+	w.e.reversed, w.e.notPorts = reversed, o.NotPorts
 	w.e.budget = budget
 	if len(m.general) > 0 {
 		w.fixed = &Answer{Verdict: Unknown, Because: m.general}
@@ -468,11 +468,11 @@ func (w *Sweep) fromHost(proto uint64) *Sweep {
 	return w
 }
 
-// Forward asks whether a packet of the origin is forwarded out of another interface, to a port there
-// or, where port is 0, to any.
-func (m *Model) Forward(o Origin, oif int, proto string, port int, v4 bool) Answer {
+// Forward asks whether a packet of the origin is forwarded out of other interfaces, or switched to ports of its own
+// bridge, to a port there or, where port is 0, to any.
+func (m *Model) Forward(o Origin, oifs []int, proto string, port int, v4 bool) Answer {
 	families := []bool{v4}
-	return m.ask(&Question{From: []Origin{o}, Proto: proto, To: Target{Oifs: []int{oif}}, Dport: port}, families, false)
+	return m.ask(&Question{From: []Origin{o}, Proto: proto, To: Target{Oifs: oifs}, Dport: port}, families, false)
 }
 
 // forwardingOff applies the switches that the kernel asks for a packet that it would forward: for IPv4

@@ -96,6 +96,8 @@ type Origin struct {
 	Local bool // from a process in the host's own network namespace
 	// From and Except bound the source addresses, both families.
 	From, Except []netip.Prefix
+	// NotPorts are ports of the bridge that Iif is: what comes in there is another origin's.
+	NotPorts []int
 }
 
 // Model answers questions about one snapshot.
@@ -160,6 +162,7 @@ type engine struct {
 	state        uint64         // of conntrack, once it has seen the packets
 	local        bool           // a process of the host sends them
 	port         *snapshot.Link // of a bridge, that the question is about
+	notPorts     []int          // of a bridge, that the question is not about
 	bridging     bool           // the frames go from port to port of a bridge
 	sieve        *sieve
 }

@@ -1,33 +1,66 @@
 package reach
 
-import "slices"
+import (
+	"slices"
 
-// StoppedBy returns the packets of a question that one table stops or may stop, as they are sent, and the
-// rule or policy of it: what is in doubt is followed every way. It reports false where there were too many
-// ways, or the host was not read.
-func (m *Model) StoppedBy(q *Question, family, table string) ([]ProofCube, bool) {
-	var out []ProofCube
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// StoppedBy returns the packets of a question that rules or policies of some tables stop or may stop, as they are
+// sent: what is in doubt is followed every way. It reports false where there were too many ways, or the host
+// was not read.
+func (m *Model) StoppedBy(q *Question, by func(*Cause) bool) ([]ProofCube, bool) {
+	var out stops
 	for _, o := range q.From {
 		for _, v4 := range q.families() {
 			e, in, a := m.askOne(q, o, v4, false, true)
-			complex := func(c Cause) bool { return c.Text == errTooComplex.Error() }
-			if e == nil && a.Verdict == Unknown || len(a.tied) > 0 || slices.ContainsFunc(a.Because, complex) {
+			if !out.add(e, in, &a, by) || !m.stoppedHops(q, o, v4, by, &out) {
 				return nil, false
-			}
-			if e == nil {
-				continue // there are no such packets
-			}
-			name := "local"
-			if in != nil {
-				name = in.Name
-			}
-			for i := range e.proof {
-				if by := e.proof[i].by; by.Family == family && by.Table == table {
-					c := e.proof[i].cube.sent()
-					out = append(out, ProofCube{c.region(name), by})
-				}
 			}
 		}
 	}
 	return out, true
+}
+
+// StoppedBeside is StoppedBy of what goes from port to port of a bridge alone, without what the host routes.
+func (m *Model) StoppedBeside(q *Question, by func(*Cause) bool) ([]ProofCube, bool) {
+	var out stops
+	for _, o := range q.From {
+		for _, v4 := range q.families() {
+			if !m.stoppedHops(q, o, v4, by, &out) {
+				return nil, false
+			}
+		}
+	}
+	return out, true
+}
+
+func (m *Model) stoppedHops(q *Question, o Origin, v4 bool, by func(*Cause) bool, out *stops) bool {
+	for _, h := range m.newEngine().hops(q, o) {
+		if e, a := m.askHop(q, o, h, v4, false, true); !out.add(e, h.from, &a, by) {
+			return false
+		}
+	}
+	return true
+}
+
+// stops collects what tables stop.
+type stops []ProofCube
+
+// add adds what one walk found, unless it did not get to its end.
+func (s *stops) add(e *engine, in *snapshot.Link, a *Answer, by func(*Cause) bool) bool {
+	complex := func(c Cause) bool { return c.Text == errTooComplex.Error() }
+	if e == nil && a.Verdict == Unknown || len(a.tied) > 0 || slices.ContainsFunc(a.Because, complex) {
+		return false
+	}
+	if e == nil {
+		return true // there are no such packets
+	}
+	for i := range e.proof {
+		if by(&e.proof[i].by) {
+			c := e.proof[i].cube.sent()
+			*s = append(*s, ProofCube{c.region(e.entry(in)), e.proof[i].by})
+		}
+	}
+	return true
 }

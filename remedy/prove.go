@@ -285,7 +285,9 @@ func (p *Proof) onlyIntended(s *snapshot.Snapshot) error {
 			}
 			for _, to := range targets {
 				q := &reach.Question{From: []reach.Origin{{Iif: in.Index, From: everywhere}}, Proto: proto, To: to, Unbound: true}
-				cubes, ok := m.StoppedBy(q, ruleset.FamilyInet, p.table.Name)
+				cubes, ok := m.StoppedBy(q, func(c *reach.Cause) bool {
+					return c.Family == ruleset.FamilyInet && c.Table == p.table.Name
+				})
 				if !ok {
 					return fmt.Errorf("what the plan drops of %s packets from %s cannot be told", proto, in.Name)
 				}

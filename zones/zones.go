@@ -78,7 +78,9 @@ type Origin struct {
 	Index        int            `json:"-"`
 	Local        bool           `json:"local,omitempty"`
 	From, Except []netip.Prefix `json:"-"`
-	Reason       string         `json:"reason"`
+	// Apart are the ports of the bridge that it is whose zone is another one.
+	Apart  []int  `json:"-"`
+	Reason string `json:"reason"`
 }
 
 // Map is the classification of one host.
@@ -230,7 +232,7 @@ func (m *Map) origins() {
 			behind = i.via
 		}
 		own, byDefault := m.connected(behind)
-		o := Origin{Zone: zone, Interface: i.Name, Index: i.Index, From: own, Reason: i.Reason}
+		o := Origin{Zone: zone, Interface: i.Name, Index: i.Index, From: own, Apart: m.apart(i.Index), Reason: i.Reason}
 		if byDefault {
 			o.From = all
 			for _, other := range m.Interfaces {
@@ -254,7 +256,7 @@ func (m *Map) origins() {
 				o.Except = append(o.Except, split...)
 				m.Shared = append(m.Shared, i.Name)
 				m.Origins = append(m.Origins, Origin{
-					Zone: name, Interface: i.Name, Index: i.Index, From: split,
+					Zone: name, Interface: i.Name, Index: i.Index, From: split, Apart: o.Apart,
 					Reason: "configured prefixes behind " + i.Name,
 				})
 			}
@@ -262,6 +264,16 @@ func (m *Map) origins() {
 		m.Origins = append(m.Origins, o)
 	}
 	m.local()
+}
+
+// apart are the ports of a bridge that have a zone of their own.
+func (m *Map) apart(bridge int) (list []int) {
+	for _, i := range m.Interfaces {
+		if i.via == bridge {
+			list = append(list, i.Index)
+		}
+	}
+	return list
 }
 
 func withoutLinkLocal(ps []netip.Prefix) []netip.Prefix {

@@ -185,7 +185,7 @@ func (f *reachFlags) origins(q *reach.Question, s *snapshot.Snapshot, m *zones.M
 		if z.Zone != f.from && (f.from != zones.External || z.Zone != zones.Unclassified) {
 			continue
 		}
-		o := reach.Origin{Iif: z.Index, Local: z.Local, From: z.From, Except: z.Except}
+		o := reach.Origin{Iif: z.Index, Local: z.Local, From: z.From, Except: z.Except, NotPorts: z.Apart}
 		if len(only) > 0 {
 			o.From = intersect(z.From, only)
 			if len(o.From) == 0 {
