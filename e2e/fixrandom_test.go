@@ -101,37 +101,121 @@ func randomReport(r *rand.Rand, ports []int) *finding.Report {
 	return &finding.Report{Results: []finding.Result{res}}
 }
 
-// denied says whether a plan means to close a connection, by its rules in order.
-func denied(p *remedy.Plan, iif string, src netip.Addr, port int) bool {
-	for i := range p.Rules {
-		r := &p.Rules[i]
-		inside := len(r.Sources) == 0 || slices.ContainsFunc(r.Sources, func(x netip.Prefix) bool { return x.Contains(src) })
-		if r.Chain == "prerouting" && r.Iif == iif && r.Port == port && inside {
-			return !r.Accept
+// place is where a connection begins or ends: a namespace, the host's interface and the port of its bridge that lead there.
+type place struct {
+	ns, link, port string
+	addrs          map[bool]netip.Addr // by whether it is IPv4
+}
+
+var places = []place{
+	{"mgmt", "mgmt0", "", both("10.10.0.9", "fd10::9")},
+	{"ext", "ext0", "", both("203.0.113.9", "fd20::9")},
+	{"w1", "docker0", "vethw1", both("172.17.0.2", "fd17::2")},
+	{"w2", "docker0", "vethw2", both("172.17.0.3", "fd17::3")},
+}
+
+func both(v4, v6 string) map[bool]netip.Addr {
+	return map[bool]netip.Addr{true: netip.MustParseAddr(v4), false: netip.MustParseAddr(v6)}
+}
+
+// link is a connection, to a place behind the host or, where that is nil, to the host itself.
+type link struct {
+	from, to *place
+	at       netip.AddrPort
+}
+
+func (l link) network() string {
+	return map[bool]string{true: "tcp4", false: "tcp6"}[l.at.Addr().Is4()]
+}
+
+// String is the connection in one line.
+func (l link) String() string { return l.from.ns + " > " + l.at.String() }
+
+// links are the connections from every place to the host's ports, and to a port of every other place.
+func links(ports []int) (list []link) {
+	for i := range places {
+		from := &places[i]
+		for _, addrs := range hostAddrs {
+			for _, a := range addrs {
+				for _, port := range ports {
+					list = append(list, link{from, nil, netip.AddrPortFrom(netip.MustParseAddr(a), uint16(port))})
+				}
+			}
+		}
+		for j := range places {
+			if i != j {
+				for _, a := range places[j].addrs {
+					list = append(list, link{from, &places[j], netip.AddrPortFrom(a, 80)})
+				}
+			}
+		}
+	}
+	return list
+}
+
+// denied says whether a plan means to close a connection, by its rules in the order that a packet meets them.
+func denied(p *remedy.Plan, l link) bool {
+	var chains []string
+	switch {
+	case l.to != nil && l.from.link == l.to.link:
+		chains = []string{"bridge-forward"}
+	case l.from.port != "":
+		chains = []string{"bridge-prerouting", "bridge-input"}
+	}
+	if l.to == nil {
+		chains = append(chains, "prerouting")
+	} else if l.from.link != l.to.link {
+		chains = append(chains, "forward")
+	}
+	for _, chain := range chains {
+		for i := range p.Rules {
+			if r := &p.Rules[i]; r.Chain == chain && matches(r, l) {
+				if !r.Accept {
+					return true
+				}
+				break
+			}
 		}
 	}
 	return false
 }
 
+// matches says whether a rule is about the first packet of a connection.
+func matches(r *remedy.Rule, l link) bool {
+	src := l.from.addrs[l.at.Addr().Is4()]
+	in, out := l.from.link, ""
+	if l.to != nil {
+		out = l.to.link
+	}
+	if strings.HasPrefix(r.Chain, "bridge-") {
+		if in = l.from.port; l.to != nil {
+			out = l.to.port
+		}
+	}
+	contains := func(list []netip.Prefix, a netip.Addr) bool {
+		return len(list) == 0 || slices.ContainsFunc(list, func(x netip.Prefix) bool { return x.Contains(a) })
+	}
+	switch {
+	case r.Kind != "" && r.Kind != "opening": // about what is no first packet
+		return false
+	case r.Iif != "" && r.Iif != in, slices.Contains(r.NotIif, in), r.Oif != "" && r.Oif != out, slices.Contains(r.NotOif, out):
+		return false
+	}
+	return (r.Port == 0 || r.Port == int(l.at.Port())) && contains(r.Sources, src) && contains(r.To, l.at.Addr())
+}
+
 // quickFlows is like flowTable for connections that answer at once or never.
-func (b *bed) quickFlows(ports []int) map[string]bool {
-	out := map[string]bool{}
+func (b *bed) quickFlows(list []link) map[link]bool {
+	out := map[link]bool{}
 	var mu sync.Mutex
 	var wg sync.WaitGroup
-	for _, p := range peers {
-		for fam, addrs := range hostAddrs {
-			for _, a := range addrs {
-				for _, port := range ports {
-					wg.Go(func() {
-						at := netip.AddrPortFrom(netip.MustParseAddr(a), uint16(port))
-						open := b.connects(p.ns, map[string]string{"ipv4": "tcp4", "ipv6": "tcp6"}[fam], at.String())
-						mu.Lock()
-						defer mu.Unlock()
-						out[p.origin+" "+at.String()] = open
-					})
-				}
-			}
-		}
+	for _, l := range list {
+		wg.Go(func() {
+			open := b.connects(l.from.ns, l.network(), l.at.String())
+			mu.Lock()
+			defer mu.Unlock()
+			out[l] = open
+		})
 	}
 	wg.Wait()
 	return out
@@ -145,7 +229,9 @@ func TestRandomPlans(t *testing.T) {
 	for _, p := range ports {
 		b.listen("tcp", fmt.Sprintf("[::]:%d", p), "")
 	}
-	b.listenIn("w1", "tcp4", "172.17.0.2:80", "") // what Docker publishes as 8080
+	for _, p := range places { // of w1 it is what Docker publishes as 8080
+		b.listenIn(p.ns, "tcp", "[::]:80", "")
+	}
 	n, seed := 5, uint64(20261122)
 	if s := os.Getenv("RINGFENCE_PLANS"); s != "" {
 		var err error
@@ -158,7 +244,7 @@ func TestRandomPlans(t *testing.T) {
 	dumps := []string{"", "docker-published", "podman-netavark", "libvirt-isolated", "fail2ban-nft", "firewalld-zones"}
 	seen := b.collected()
 	store := remedy.Store{Root: b.root()}
-	refused, loaded := map[string]int{}, 0
+	refused, loaded, unclear := map[string]int{}, 0, 0
 	for i := range n {
 		r := rand.New(rand.NewPCG(seed, uint64(i)))
 		b.loadDump(dumps[r.IntN(len(dumps))])
@@ -167,6 +253,9 @@ func TestRandomPlans(t *testing.T) {
 				var no *notProven
 				if errors.As(err, &no) {
 					refused[no.Error()]++
+					if strings.Contains(no.Error(), "br_netfilter") { // the model says that it does not know
+						unclear++
+					}
 					return
 				}
 				t.Errorf("plan %d: %v", i, err)
@@ -176,24 +265,24 @@ func TestRandomPlans(t *testing.T) {
 		})
 	}
 	t.Logf("%d plans: %d loaded, not proven: %v", n, loaded, refused)
-	if loaded*10 < n*9 {
-		t.Errorf("only %d of %d plans could be proven", loaded, n)
+	if loaded*10 < (n-unclear)*9 {
+		t.Errorf("only %d of %d plans could be proven", loaded, n-unclear)
 	}
 }
 
 type notProven struct{ error }
 
-// fromFile loads the plan's text as it is done at boot: that has to be the same table.
-func (b *bed) fromFile(proof *remedy.Proof, plan *remedy.Plan, read func() error, s *snapshot.Snapshot) error {
-	b.nft(plan.Ruleset)
-	defer b.nft(plan.Inverse)
+// fromFile loads the plan's text as it is done at boot: that has to be the same rules.
+func (b *bed) fromFile(st *remedy.State, read func() error, s *snapshot.Snapshot) error {
+	b.nft(st.Plan.Ruleset)
+	defer b.nft(st.Plan.Inverse)
 	if err := read(); err != nil {
 		return err
 	}
-	if !proof.Loaded(s.NFTables.Ruleset) {
-		return fmt.Errorf("loaded from the file it is another table:\n%s", plan.Ruleset)
+	if err := st.Persist(s.NFTables.Ruleset); err != nil {
+		return fmt.Errorf("%w:\n%s", err, st.Plan.Ruleset)
 	}
-	return nil
+	return st.Drift(s.NFTables.Ruleset)
 }
 
 func (b *bed) randomPlan(r *rand.Rand, store remedy.Store, s snapshot.Snapshot, ports []int) error {
@@ -209,12 +298,16 @@ func (b *bed) randomPlan(r *rand.Rand, store remedy.Store, s snapshot.Snapshot, 
 	if r.IntN(3) == 0 {
 		opt.AllowFrom = []netip.Prefix{netip.MustParsePrefix([]string{"203.0.113.9/32", "172.17.0.0/24", "fd20::/64"}[r.IntN(3)])}
 	}
-	cfg := zones.Config{"management": {Interfaces: []string{"mgmt0"}}}
+	cfg := []zones.Config{
+		{"management": {Interfaces: []string{"mgmt0"}}},
+		{"management": {Interfaces: []string{"mgmt0"}}, "external": {Interfaces: []string{"ext0", "vethw1"}}},
+		{"management": {Interfaces: []string{"mgmt0", "vethw2"}}},
+	}[max(0, r.IntN(4)-1)]
 	plan := remedy.Make(randomReport(r, ports), &s, cfg, opt)
 	if len(plan.Rules) == 0 {
 		return nil
 	}
-	before, was := b.ruleset(), b.quickFlows(ports)
+	before, was := b.ruleset(), b.quickFlows(links(ports))
 	proof, err := b.prove(plan, &s)
 	if err != nil {
 		return &notProven{err}
@@ -248,37 +341,32 @@ func (b *bed) randomPlan(r *rand.Rand, store remedy.Store, s snapshot.Snapshot, 
 	if !proof.Loaded(s.NFTables.Ruleset) {
 		return errors.New("confirmed, but not what was planned")
 	}
-	is := b.quickFlows(ports)
+	is := b.quickFlows(links(ports))
 	var wrong []string
-	var late []string // open now, silent before: where it is open without the plan too, that was a slow answer
-	for flow, open := range was {
-		iif, at, _ := strings.Cut(flow, " ")
-		to := netip.MustParseAddrPort(at)
-		src := netip.MustParseAddr(peerAddrs[iif][map[bool]string{true: "ipv4", false: "ipv6"}[to.Addr().Is4()]])
-		shut := denied(plan, iif, src, int(to.Port()))
-		network := map[bool]string{true: "tcp4", false: "tcp6"}[to.Addr().Is4()]
+	var late []link // open now, silent before: where it is open without the plan too, that was a slow answer
+	for l, open := range was {
+		shut := denied(plan, l)
 		switch want := open && !shut; {
-		case is[flow] == want:
-		case want && b.opens(peerAt[iif], network, at):
+		case is[l] == want:
+		case want && b.opens(l.from.ns, l.network(), l.at.String()):
 		case !shut && !open:
-			late = append(late, flow)
+			late = append(late, l)
 		default:
-			wrong = append(wrong, fmt.Sprintf("%s is open %v, want %v", flow, is[flow], want))
+			wrong = append(wrong, fmt.Sprintf("%s is open %v, want %v", l, is[l], want))
 		}
 	}
 	if err := store.Undo(nil); err != nil {
 		return err
 	}
-	for _, flow := range late {
-		iif, at, _ := strings.Cut(flow, " ")
-		if !b.opens(peerAt[iif], map[bool]string{true: "tcp6", false: "tcp4"}[at[0] == '['], at) {
-			wrong = append(wrong, flow+" is open with the plan alone")
+	for _, l := range late {
+		if !b.opens(l.from.ns, l.network(), l.at.String()) {
+			wrong = append(wrong, l.String()+" is open with the plan alone")
 		}
 	}
 	if after := b.ruleset(); after != before {
 		return fmt.Errorf("taken out it is\n%s\nbefore\n%s", after, before)
 	}
-	if err := b.fromFile(proof, plan, read, &s); err != nil {
+	if err := b.fromFile(st, read, &s); err != nil {
 		return err
 	}
 	if len(wrong) > 0 {

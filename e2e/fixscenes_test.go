@@ -7,10 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -85,26 +85,24 @@ func TestFixBesideOtherFirewalls(t *testing.T) {
 			if name == "ufw-rules" {
 				ports = ports[1:] // 22 is limited in its rate there
 			}
-			before, was := b.ruleset(), b.quickFlows(ports)
+			toHost := slices.DeleteFunc(links(ports), func(l link) bool { return l.to != nil })
+			before, was := b.ruleset(), b.quickFlows(toHost)
 			out, code := b.fix("--config", config, "--confirm", "auto")
 			if code == 4 || code == 5 {
 				t.Fatalf("code %d: %s", code, lastLines(out, 12))
 			}
-			is := b.quickFlows(ports)
+			is := b.quickFlows(toHost)
 			closed := 0
-			for flow, open := range was {
-				targeted := !strings.HasPrefix(flow, "mgmt0") && strings.HasSuffix(flow, ":2375") ||
-					strings.HasPrefix(flow, "docker0") && strings.HasSuffix(flow, ":22")
+			for l, open := range was {
+				targeted := l.from.link != "mgmt0" && l.at.Port() == 2375 || l.from.link == "docker0" && l.at.Port() == 22
 				if open && targeted {
 					closed++
 				}
-				iif, at, _ := strings.Cut(flow, " ")
-				network := map[bool]string{true: "tcp6", false: "tcp4"}[at[0] == '[']
 				switch want := open && !targeted; {
-				case is[flow] == want, want && b.opens(peerAt[iif], network, at):
+				case is[l] == want, want && b.opens(l.from.ns, l.network(), l.at.String()):
 				case !open && !targeted: // a slow answer before, or opened by the fix, which only drops
 				default:
-					t.Errorf("%s: open %v, before %v, want %v", flow, is[flow], open, want)
+					t.Errorf("%s: open %v, before %v, want %v", l, is[l], open, want)
 				}
 			}
 			t.Logf("%d open connections were closed", closed)
@@ -388,63 +386,19 @@ func TestManyDeniedAddresses(t *testing.T) {
 func TestEstablishedConnections(t *testing.T) {
 	b := newBed(t)
 	b.nft("flush ruleset\n" + foreign)
-	var l net.Listener
-	b.inNS("host", func() {
-		var err error
-		if l, err = net.Listen("tcp", "[::]:2375"); err != nil {
-			t.Error(err)
-			return
-		}
-		go func() {
-			for {
-				c, err := l.Accept()
-				if err != nil {
-					return
-				}
-				go func() {
-					_, _ = io.Copy(c, c)
-					c.Close()
-				}()
-			}
-		}()
-	})
-	if l == nil {
-		t.FailNow()
-	}
-	t.Cleanup(func() { l.Close() })
-	for mode, alive := range map[string]bool{"cut": false, "drain": true} {
+	b.echoes("host", "[::]:2375")
+	for mode, lives := range map[string]bool{"cut": false, "drain": true} {
 		for _, to := range []string{"172.17.0.1:2375", "[fd17::1]:2375"} {
 			t.Run(mode+" "+to, func(t *testing.T) {
 				b := &bed{t, b.name}
-				var c net.Conn
-				b.inNS("w1", func() {
-					var err error
-					if c, err = net.DialTimeout("tcp", to, 4*time.Second); err != nil {
-						t.Error(err)
-					}
-				})
-				if c == nil {
-					t.FailNow()
-				}
-				defer c.Close()
-				answers := func(wait time.Duration) bool {
-					_ = c.SetDeadline(time.Now().Add(wait))
-					if _, err := c.Write([]byte("x")); err != nil {
-						return false
-					}
-					_, err := io.ReadFull(c, make([]byte, 1))
-					return err == nil
-				}
-				if !answers(time.Second) {
-					t.Fatal("the connection does not work")
-				}
+				c := b.connected("w1", to)
 				if out, code := b.verb("apply", "--confirm", "auto", "--established", mode); code != 0 {
 					t.Fatalf("code %d: %s", code, lastLines(out, 3))
 				}
-				if got := answers(700 * time.Millisecond); got != alive {
-					t.Errorf("the open connection works: %v, want %v", got, alive)
+				if got := alive(c, 700*time.Millisecond); got != lives {
+					t.Errorf("the open connection works: %v, want %v", got, lives)
 				}
-				if _, err := c.Read(make([]byte, 1)); !alive && !errors.Is(err, syscall.ECONNRESET) && !errors.Is(err, io.EOF) {
+				if _, err := c.Read(make([]byte, 1)); !lives && !errors.Is(err, syscall.ECONNRESET) && !errors.Is(err, io.EOF) {
 					t.Errorf("the open connection stalls: %v", err)
 				}
 				if b.connects("w1", "tcp", to) {

@@ -78,7 +78,7 @@ func TestTransactionsAreWholeOrNothing(t *testing.T) {
 		if err := commit(0, trialOf(plan, time.Minute)); err != nil {
 			t.Error(err)
 		}
-		if err := commit(0, lastingOf(plan), dropTable(trialTable)); err != nil || !slices.Equal(tables(t), []string{Table}) {
+		if err := commit(0, lastingOf(plan), dropTables(trialTable)); err != nil || !slices.Equal(tables(t), []string{Table}) {
 			t.Errorf("promoted: %v, tables %v", err, tables(t))
 		}
 		if err := Remove(); err != nil || len(tables(t)) > 0 {

@@ -83,7 +83,7 @@ func told(m netlink.Message, touched []string, out chan<- Change) []string {
 	if m.Header.Type&0xff != unix.NFT_MSG_NEWGEN {
 		name := string(value(1)) // NFTA_*_TABLE, NFTA_TABLE_NAME
 		for _, own := range []string{Table, trialTable} {
-			if name == own+"\x00" && ruleset.FamilyName(m.Data[0]) == ruleset.FamilyInet && !slices.Contains(touched, own) {
+			if name == own+"\x00" && slices.Contains(families, ruleset.FamilyName(m.Data[0])) && !slices.Contains(touched, own) {
 				touched = append(touched, own)
 			}
 		}

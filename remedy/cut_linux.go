@@ -1,6 +1,7 @@
 package remedy
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/mdlayher/netlink"
+	vnl "github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
 	"github.com/ringfence/ringfence/snapshot"
@@ -30,7 +32,7 @@ var ErrNoDestroy = errors.New("the kernel cannot end connections from outside (n
 // Cut ends the established TCP connections to what the plan closes: without it they stall until they time out. It
 // returns how many. Connections of a plan that lets them drain are left alone, as are those of who keeps access.
 func (p *Plan) Cut(s *snapshot.Snapshot) (int, error) {
-	if slices.ContainsFunc(p.Rules, func(r Rule) bool { return r.Kind == "midstream" }) {
+	if p.Drain {
 		return 0, nil
 	}
 	conn, err := netlink.Dial(unix.NETLINK_SOCK_DIAG, nil)
@@ -73,18 +75,22 @@ func diagMessage(kind netlink.HeaderType, flags netlink.HeaderFlags, family byte
 // cuts says of a connection, by the id of its socket, that the plan closes it: source port, destination port, source
 // and destination of struct inet_diag_sockid, as the host sees them.
 func (p *Plan) cuts(s *snapshot.Snapshot, family byte, id []byte) bool {
-	local, port := int(binary.BigEndian.Uint16(id)), binary.BigEndian.Uint16(id[2:])
+	local, peer := int(binary.BigEndian.Uint16(id)), binary.BigEndian.Uint16(id[2:])
 	remote := netip.AddrFrom16([16]byte(id[20:36])).Unmap()
 	if family == unix.AF_INET {
 		remote = netip.AddrFrom4([4]byte(id[20:24]))
 	}
-	if port == 0 || remote.IsLoopback() || s.Network.Has(remote) {
+	if peer == 0 || remote.IsLoopback() || s.Network.Has(remote) {
 		return false
 	}
 	iif := arrives(s, remote)
+	port := ""
+	if b := s.Network.LinkNamed(iif); b != nil && b.Kind == "bridge" {
+		port = portTo(s, b.Index, remote)
+	}
 	for i := range p.Rules {
 		r := &p.Rules[i]
-		if r.Accept || r.Chain != chainIn || r.Proto != "tcp" || r.Port != local || r.Iif != iif {
+		if r.Accept || r.Proto != "tcp" || r.Port != local || !(r.Chain == chainIn && r.Iif == iif || r.Chain == chainPort && r.Iif == port) {
 			continue
 		}
 		from := len(r.Sources) == 0 || slices.ContainsFunc(r.Sources, func(x netip.Prefix) bool { return x.Contains(remote) })
@@ -93,4 +99,28 @@ func (p *Plan) cuts(s *snapshot.Snapshot, family byte, id []byte) bool {
 		}
 	}
 	return false
+}
+
+// portTo is the port of a bridge that a neighbour is behind, as the bridge has learned it, or "".
+func portTo(s *snapshot.Snapshot, bridge int, neighbour netip.Addr) string {
+	known, err := vnl.NeighList(bridge, 0)
+	if err != nil {
+		return ""
+	}
+	forwarding, err := vnl.NeighList(0, unix.AF_BRIDGE)
+	if err != nil {
+		return ""
+	}
+	for i := range known {
+		if a, ok := netip.AddrFromSlice(known[i].IP); !ok || a.Unmap() != neighbour {
+			continue
+		}
+		for j := range forwarding {
+			l := s.Network.Link(forwarding[j].LinkIndex)
+			if l != nil && l.Master == bridge && bytes.Equal(forwarding[j].HardwareAddr, known[i].HardwareAddr) {
+				return l.Name
+			}
+		}
+	}
+	return ""
 }

@@ -191,6 +191,16 @@ func (p *Plan) baseline(s *snapshot.Snapshot, m *zones.Map) {
 		})
 		return
 	}
+	for i := range m.Origins {
+		if o := &m.Origins[i]; !o.Local && framesOf(s, o) != nil {
+			p.Manual = append(p.Manual, Manual{
+				Check: "default-deny", What: "the baseline of a host that lets in only what it knows", Kind: "words",
+				Text: fmt.Sprintf("zones are told apart by ports of a bridge (%s), which rules for the host do not see: give each zone a bridge of its own",
+					o.Interface),
+			})
+			return
+		}
+	}
 	accept := func(r Rule) {
 		r.Accept = true
 		p.rule(r)

@@ -18,12 +18,18 @@ import (
 	"github.com/ringfence/ringfence/zones"
 )
 
-// Table is the name of our table, of family inet; trialTable is the one that holds a plan until it
-// is confirmed.
+// Table is the name of our tables; trialTable is that of those that hold a plan until it is confirmed.
 const (
 	Table      = "ringfence"
 	trialTable = "ringfence_trial"
 )
+
+// bridgeFamily is that of the second table, for frames that a bridge hands from port to port or up to the host: only
+// there it shows by which port one comes.
+const bridgeFamily = ruleset.FamilyBridge
+
+// families are those of our tables.
+var families = []string{ruleset.FamilyInet, bridgeFamily}
 
 // Without returns the snapshot as it would be without our own table, so that a new plan also has
 // what an earlier one closes.
@@ -33,27 +39,66 @@ func Without(s *snapshot.Snapshot) *snapshot.Snapshot {
 	}
 	rs := *s.NFTables.Ruleset
 	rs.Tables = slices.DeleteFunc(slices.Clone(rs.Tables), func(t ruleset.Table) bool {
-		return t.Family == ruleset.FamilyInet && (t.Name == Table || t.Name == trialTable)
+		return slices.Contains(families, t.Family) && (t.Name == Table || t.Name == trialTable)
 	})
 	clone := *s
 	clone.NFTables.Ruleset = &rs
 	return &clone
 }
 
-// The chains of the table. The first hook that sees where a packet really goes, before any
+// The chains of the tables. The first hook that sees where a packet really goes, before any
 // translation, is prerouting at mangle - 10: there a published container port is still the port
 // that the sender wrote. An input chain would never see it.
 const (
-	chainIn        = "prerouting"
-	chainInput     = "input"
-	chainForward   = "forward"
-	priorityIn     = -160 // mangle - 10
-	priorityFilter = -10  // filter - 10
+	chainIn       = "prerouting"
+	chainInput    = "input"
+	chainForward  = "forward"
+	chainPort     = "bridge-prerouting" // of the family bridge: frames as they come in by a port
+	chainUp       = "bridge-input"      // frames for the host, also those that it routes
+	chainSwitched = "bridge-forward"    // frames from port to port
 
 	setArmed      = "armed"
 	commentGate   = "ringfence: the trial stands down when this set is empty"
 	commentPolicy = "ringfence: policy drop"
 )
+
+// chainSpec is a base chain of one of our tables.
+type chainSpec struct {
+	family, name, hook, priority string
+	number                       int32 // the priority as the kernel has it
+}
+
+// specs are the chains that a plan can have, in the order of the hooks.
+var specs = []chainSpec{
+	{ruleset.FamilyInet, chainIn, "prerouting", "mangle - 10", -160},
+	{ruleset.FamilyInet, chainInput, "input", "filter - 10", -10},
+	{ruleset.FamilyInet, chainForward, "forward", "filter - 10", -10},
+	{bridgeFamily, chainPort, "prerouting", "filter - 10", -210},
+	{bridgeFamily, chainUp, "input", "filter - 10", -210},
+	{bridgeFamily, chainSwitched, "forward", "filter - 10", -210},
+}
+
+// family is that of the rule's table.
+func (r *Rule) family() string {
+	i := slices.IndexFunc(specs, func(c chainSpec) bool { return c.name == r.Chain })
+	return specs[i].family
+}
+
+// families are those of the plan's tables.
+func (p *Plan) families() []string {
+	return slices.DeleteFunc(slices.Clone(families), func(f string) bool {
+		return !slices.ContainsFunc(p.Rules, func(r Rule) bool { return r.family() == f })
+	})
+}
+
+// Tables names the plan's tables.
+func (p *Plan) Tables() string {
+	var names []string
+	for _, f := range p.families() {
+		names = append(names, "table "+f+" "+Table)
+	}
+	return strings.Join(names, " and ")
+}
 
 // Manual is a finding that no packet filter closes.
 type Manual struct {
@@ -68,6 +113,7 @@ type Manual struct {
 type Plan struct {
 	Schema string   `json:"schema"` // ringfence.plan/v1
 	Mode   string   `json:"mode"`   // targeted or default-deny
+	Drain  bool     `json:"drain"`  // connections to what is closed end by themselves
 	Rules  []Rule   `json:"rules"`
 	Closes []Target `json:"closes"`
 	Manual []Manual `json:"manual"`
@@ -114,7 +160,7 @@ func managementCheck(id string) bool { return strings.HasPrefix(id, "management/
 
 // Make plans. It never fails: a finding without a safe rule becomes manual work.
 func Make(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config, opt Options) *Plan {
-	p := &Plan{Schema: "ringfence.plan/v1", Mode: opt.Mode, Rules: []Rule{}, Closes: []Target{}, Manual: []Manual{}, Keeps: []Flow{}}
+	p := &Plan{Schema: "ringfence.plan/v1", Mode: opt.Mode, Drain: opt.Drain, Rules: []Rule{}, Closes: []Target{}, Manual: []Manual{}, Keeps: []Flow{}}
 	if p.Mode == "" {
 		p.Mode = Targeted
 	}
@@ -163,10 +209,13 @@ func Make(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config, opt Options
 	p.Files = append(p.files(s), p.dropIns(r, s)...)
 	p.Disruption = "none"
 	if len(p.Rules) > 0 {
-		p.Ruleset, p.Inverse = p.text(), "delete table inet "+Table+"\n"
+		p.Ruleset, p.Inverse = p.text(), p.inverse()
 		p.Disruption = "connections to what is closed end at once"
 		if opt.Drain {
 			p.Disruption = "no new connections to what is closed"
+		}
+		if p.uses(chainSwitched) || p.uses(chainUp) {
+			p.Disruption += "; between ports of a bridge open TCP connections go on, datagrams from the closed side stop also where they answer"
 		}
 	}
 	return p
@@ -185,14 +234,19 @@ func rank(r *Rule) int {
 
 // drain lets established connections pass before anything else in each chain that drops: by their state, and
 // of TCP whatever does not open one, since those that are older than the first rule that asks for a state are
-// not tracked.
+// not tracked. The family bridge has no states.
 func (p *Plan) drain() {
 	var first []Rule
 	for i := range specs {
-		if p.uses(specs[i].name) {
+		if specs[i].family == ruleset.FamilyInet && p.uses(specs[i].name) {
 			for _, kind := range []string{"established", "midstream"} {
 				first = append(first, Rule{Chain: specs[i].name, Kind: kind, Accept: true, Comment: "ringfence drain"})
 			}
+		}
+	}
+	for i := range p.Rules {
+		if r := &p.Rules[i]; r.Chain == chainPort && r.Proto == "tcp" && !r.Accept {
+			first = append(first, Rule{Chain: chainPort, Iif: r.Iif, Kind: "answers", Accept: true, Comment: "ringfence drain"})
 		}
 	}
 	p.Rules = append(first, p.Rules...)
@@ -231,53 +285,42 @@ func (p *Plan) deny(id string, d *finding.Deny, s *snapshot.Snapshot, m *zones.M
 	if n := inUse(s, d); id == publishedCheck && n > 0 {
 		return fmt.Sprintf("it is in use, so it is meant (open connections: %d): publish it on an address that only its users reach", n)
 	}
-	added, beside, upward := false, "", ""
-	for _, o := range m.Origins {
-		if o.Local || o.Zone != d.Zone && !(d.ToZone != "" && o.Zone == d.ToZone) {
+	added := false
+	for i := range m.Origins {
+		o := &m.Origins[i]
+		if o.Local || o.Zone != d.Zone {
 			continue
 		}
-		if d.ToZone != "" {
-			other := d.ToZone
-			if o.Zone == d.ToZone {
-				other = d.Zone
-			}
-			// A direction that serves administration stays open: management to workloads is denied only
-			// where the finding is about that pair.
-			for _, to := range m.Origins {
-				if !to.Local && to.Zone == other && to.Interface != o.Interface && o.Zone == d.Zone {
-					if bridge := sharedBridge(s, o.Interface, to.Interface); bridge != "" {
-						beside += switchedText(o.Interface, to.Interface)
-						continue
-					}
-					// Published ports lead to workloads: they are findings of their own, or meant.
-					direct := to.Zone == zones.Workload || to.Zone == zones.Runtime
-					p.rule(Rule{Chain: chainForward, Iif: o.Interface, Oif: to.Interface, Direct: direct, Closes: id})
-					added = true
+		if d.ToZone != "" { // one direction: the other can serve administration
+			for j := range m.Origins {
+				to := &m.Origins[j]
+				if to.Local || to.Zone != d.ToZone || to.Interface == o.Interface {
+					continue
 				}
+				if why := p.between(id, s, o, to); why != "" {
+					return why
+				}
+				added = true
 			}
 			continue
 		}
-		if l := s.Network.LinkNamed(o.Interface); l != nil && isPort(s, l) {
-			upward += fmt.Sprintf("    iifname %s %s dport %d counter drop\n", quote(o.Interface), d.Proto, d.Port)
+		added = true
+		kept := append(slices.Clone(keep), shared(m, *o)...)
+		if ports := framesOf(s, o); ports != nil {
+			p.upward(id, d, s, o, ports, kept)
 			continue
 		}
 		base := Rule{Chain: chainIn, Iif: o.Interface, Proto: d.Proto, Port: d.Port, Closes: id}
 		allow := base
 		allow.Accept = true
-		p.perFamily(allow, append(slices.Clone(keep), shared(m, o)...))
-		if bounded(o) {
+		p.perFamily(allow, kept)
+		if bounded(*o) {
 			p.perFamily(base, o.From)
 		} else {
 			p.rule(base)
 		}
-		added = true
 	}
-	switch {
-	case beside != "":
-		return bridgeTable("forward", beside)
-	case upward != "":
-		return bridgeTable("input", upward)
-	case !added:
+	if !added {
 		return "no interface of the zone was found"
 	}
 	return ""
@@ -295,31 +338,6 @@ func inUse(s *snapshot.Snapshot, d *finding.Deny) int {
 		}
 	}
 	return n
-}
-
-// bridgeTable is the text of a table for frames of bridge ports, which ours, of family inet, cannot tell apart.
-func bridgeTable(hook, rules string) string {
-	return "a rule of family inet does not see by which port of a bridge a frame comes; load a table of family bridge:\n" +
-		"table bridge ringfence {\n  chain " + hook + " {\n    type filter hook " + hook + " priority -210; policy accept;\n" + rules + "  }\n}"
-}
-
-func isPort(s *snapshot.Snapshot, l *snapshot.Link) bool {
-	m := s.Network.Link(l.Master)
-	return l.Master != 0 && m != nil && m.Kind == "bridge"
-}
-
-// sharedBridge is the bridge that two interfaces are ports of.
-func sharedBridge(s *snapshot.Snapshot, a, b string) string {
-	x, y := s.Network.LinkNamed(a), s.Network.LinkNamed(b)
-	if x == nil || y == nil || x.Master != y.Master || !isPort(s, x) {
-		return ""
-	}
-	return s.Network.Link(x.Master).Name
-}
-
-// switchedText drops frames between two ports, in both directions.
-func switchedText(a, b string) string {
-	return fmt.Sprintf("    iifname %[1]s oifname %[2]s counter drop\n    iifname %[2]s oifname %[1]s counter drop\n", quote(a), quote(b))
 }
 
 func hasZone(m *zones.Map, zone string) bool {
@@ -345,7 +363,7 @@ func (p *Plan) perFamily(r Rule, sources []netip.Prefix) {
 	for _, v4 := range []bool{true, false} {
 		r.Sources = nil
 		for _, s := range sources {
-			if s.Addr().Is4() == v4 && !slices.Contains(r.Sources, s.Masked()) {
+			if s.Addr().Is4() == v4 && (len(r.To) == 0 || is4(r.To) == v4) && !slices.Contains(r.Sources, s.Masked()) {
 				r.Sources = append(r.Sources, s.Masked())
 			}
 		}
@@ -358,42 +376,59 @@ func (p *Plan) perFamily(r Rule, sources []netip.Prefix) {
 func (p *Plan) rule(r Rule) {
 	r.Comment = strings.TrimSpace("ringfence " + r.Closes)
 	same := func(o Rule) bool {
-		return o.Chain == r.Chain && o.Iif == r.Iif && o.Oif == r.Oif && o.Proto == r.Proto && o.Port == r.Port &&
-			o.Kind == r.Kind && o.Direct == r.Direct && o.Accept == r.Accept && slices.Equal(o.Sources, r.Sources)
+		return o.about(&r) && o.Kind == r.Kind && o.Direct == r.Direct && o.Accept == r.Accept && slices.Equal(o.Sources, r.Sources)
 	}
 	if !slices.ContainsFunc(p.Rules, same) {
 		p.Rules = append(p.Rules, r)
 	}
 }
 
-// text prints the table in nft's syntax of version 1.0, as one transaction that also replaces an
-// earlier table of ours.
+// about says whether two rules are about the same packets but for their sources.
+func (r *Rule) about(o *Rule) bool {
+	return o.Chain == r.Chain && o.Iif == r.Iif && o.Oif == r.Oif && o.Proto == r.Proto && o.Port == r.Port &&
+		slices.Equal(o.NotIif, r.NotIif) && slices.Equal(o.NotOif, r.NotOif) && slices.Equal(o.To, r.To)
+}
+
+// text prints the tables in nft's syntax of version 1.0, as one transaction that also replaces earlier ones of ours.
 func (p *Plan) text() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "table inet %s\ndelete table inet %s\n", Table, Table)
+	for _, f := range p.families() {
+		fmt.Fprintf(&b, "table %s %s\ndelete table %[1]s %[2]s\n", f, Table)
+	}
 	b.WriteString(p.tableText())
+	return b.String()
+}
+
+// inverse removes the tables.
+func (p *Plan) inverse() string {
+	var b strings.Builder
+	for _, f := range p.families() {
+		fmt.Fprintf(&b, "delete table %s %s\n", f, Table)
+	}
 	return b.String()
 }
 
 func (p *Plan) tableText() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "table inet %s {\n", Table)
-	for _, r := range p.setRules() {
-		b.WriteString(r.setText())
-	}
-	for _, c := range specs {
-		if !p.uses(c.name) {
-			continue
+	for _, family := range p.families() {
+		fmt.Fprintf(&b, "table %s %s {\n", family, Table)
+		for _, list := range p.sets(family) {
+			b.WriteString(setText(list))
 		}
-		fmt.Fprintf(&b, "\tchain %s {\n\t\ttype filter hook %s priority %s; policy %s;\n", c.name, c.hook, c.priority, p.policy(c.name))
-		for i := range p.Rules {
-			if p.Rules[i].Chain == c.name {
-				fmt.Fprintf(&b, "\t\t%s\n", p.Rules[i].String())
+		for _, c := range specs {
+			if c.family != family || !p.uses(c.name) {
+				continue
 			}
+			fmt.Fprintf(&b, "\tchain %s {\n\t\ttype filter hook %s priority %s; policy %s;\n", c.name, c.hook, c.priority, p.policy(c.name))
+			for i := range p.Rules {
+				if p.Rules[i].Chain == c.name {
+					fmt.Fprintf(&b, "\t\t%s\n", p.Rules[i].String())
+				}
+			}
+			b.WriteString("\t}\n")
 		}
-		b.WriteString("\t}\n")
+		b.WriteString("}\n")
 	}
-	b.WriteString("}\n")
 	return b.String()
 }
 
@@ -420,17 +455,20 @@ func (p *Plan) Against(old *Plan) string {
 	return b.String()
 }
 
-// setRules are rules with a set of sources, one for each set.
-func (p *Plan) setRules() []*Rule {
-	var list []*Rule
+// sets are the lists of addresses that are too long for a rule, of a family's table.
+func (p *Plan) sets(family string) [][]netip.Prefix {
+	var out [][]netip.Prefix
 	seen := map[string]bool{}
 	for i := range p.Rules {
-		if r := &p.Rules[i]; len(r.Sources) > inlineSources && !seen[r.setName()] {
-			seen[r.setName()] = true
-			list = append(list, r)
+		r := &p.Rules[i]
+		for _, list := range [][]netip.Prefix{r.Sources, r.To} {
+			if r.family() == family && len(list) > inlinePrefixes && !seen[setName(list)] {
+				seen[setName(list)] = true
+				out = append(out, list)
+			}
 		}
 	}
-	return list
+	return out
 }
 
 func (p *Plan) uses(chain string) bool {
@@ -439,7 +477,7 @@ func (p *Plan) uses(chain string) bool {
 
 // policy is what becomes of packets that no rule of a chain decides.
 func (p *Plan) policy(chain string) string {
-	if p.Mode == DefaultDeny && chain != chainIn {
+	if p.Mode == DefaultDeny && (chain == chainInput || chain == chainForward) {
 		return "drop"
 	}
 	return "accept"

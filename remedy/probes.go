@@ -40,6 +40,13 @@ type probeSet struct {
 	tracer *trace.Tracer
 	probes []probe
 	peers  []replica.Endpoint
+	behind map[at]string // the port of a bridge that somebody is behind
+}
+
+// at is somebody on a bridge.
+type at struct {
+	bridge int
+	addr   netip.Addr
 }
 
 // maxProbes bounds how many connections are tried at once.
@@ -48,16 +55,20 @@ const maxProbes = 400
 // newProbes chooses connections of both families: one for each drop, one for each flow that must go on
 // working, one for each other port that is listened on, and the host's own connections.
 func newProbes(p *Plan, s *snapshot.Snapshot) *probeSet {
-	ps := &probeSet{snap: s, tracer: trace.New(Without(s))}
+	ps := &probeSet{snap: s, tracer: trace.New(Without(s)), behind: map[at]string{}}
 	for i := range p.Rules {
-		if r := &p.Rules[i]; !r.Accept && r.Chain == chainIn {
+		switch r := &p.Rules[i]; {
+		case r.Accept:
+		case r.Chain == chainIn, r.Chain == chainPort:
 			ps.closed(p, r)
-		} else if !r.Accept && r.Chain == chainForward {
-			ps.forwarded(r)
+		case r.Chain == chainForward:
+			ps.forwarded(p, r)
+		case r.Chain == chainSwitched:
+			ps.switched(p, r)
 		}
 	}
 	for _, f := range p.Keeps {
-		for _, k := range f.packets(s) {
+		for _, k := range f.packets(p, s) {
 			ps.add(k, mustKeep, f.String())
 		}
 	}
@@ -67,8 +78,8 @@ func newProbes(p *Plan, s *snapshot.Snapshot) *probeSet {
 		if sock.Proto != "tcp" && sock.Proto != "udp" {
 			continue
 		}
-		for _, k := range f.packets(s) {
-			if !p.touches(k) && len(ps.probes) < maxProbes {
+		for _, k := range f.packets(p, s) {
+			if !p.touches(s, k) && len(ps.probes) < maxProbes {
 				ps.add(k, bystander, fmt.Sprintf("%s port %d", sock.Proto, sock.Port))
 			}
 		}
@@ -78,9 +89,9 @@ func newProbes(p *Plan, s *snapshot.Snapshot) *probeSet {
 }
 
 // touches says whether a packet is one that the plan has a rule about.
-func (p *Plan) touches(k *trace.Packet) bool {
+func (p *Plan) touches(s *snapshot.Snapshot, k *trace.Packet) bool {
 	return slices.ContainsFunc(p.Rules, func(r Rule) bool {
-		return r.Chain == chainIn && r.Iif == k.In && r.Proto == k.Proto && r.Port == int(k.Dport)
+		return r.Proto == k.Proto && r.Port == int(k.Dport) && (r.Chain == chainIn && r.Iif == enters(s, k.In) || r.Chain == chainPort && r.Iif == k.In)
 	})
 }
 
@@ -89,10 +100,15 @@ func (ps *probeSet) add(k *trace.Packet, a aim, why string) {
 	if k.Proto != "tcp" && k.Proto != "udp" {
 		return
 	}
+	home := ps.homeOf(k.In, k.Src)
+	if home != k.In && bridgeOf(ps.snap, ps.snap.Network.LinkNamed(k.In)) != nil {
+		return // somebody behind another port of the bridge has the address
+	}
+	k.In = home
 	f := ps.tracer.Packet(k)
 	if f.Fate == trace.Forward {
 		if to, err := netip.ParseAddrPort(f.To); err == nil {
-			ps.peers = append(ps.peers, replica.Endpoint{Iif: f.Oif, Proto: k.Proto, At: to})
+			ps.peers = append(ps.peers, replica.Endpoint{Iif: ps.homeOf(f.Oif, to.Addr()), Proto: k.Proto, At: to})
 		}
 	}
 	ps.probes = append(ps.probes, probe{replica.Probe{
@@ -101,15 +117,36 @@ func (ps *probeSet) add(k *trace.Packet, a aim, why string) {
 	}, a, why, f})
 }
 
+// homeOf is the interface that somebody is behind: of a bridge the port, which is always the same one.
+func (ps *probeSet) homeOf(name string, a netip.Addr) string {
+	l := ps.snap.Network.LinkNamed(name)
+	b := bridgeOf(ps.snap, l)
+	if b == nil {
+		ports := []*snapshot.Link{}
+		if l != nil && l.Kind == "bridge" {
+			ports = portsOf(ps.snap, l, nil)
+		}
+		if len(ports) == 0 {
+			return name
+		}
+		b, name = l, ports[len(ports)-1].Name
+	}
+	if by, ok := ps.behind[at{b.Index, a}]; ok {
+		return by
+	}
+	ps.behind[at{b.Index, a}] = name
+	return name
+}
+
 // closed is the packets that a drop is about, from one of its sources or from a neighbour that no other rule
 // lets pass.
 func (ps *probeSet) closed(p *Plan, r *Rule) {
 	f := Flow{Iif: r.Iif, Proto: r.Proto, Port: r.Port}
-	for _, k := range f.packets(ps.snap) {
+	for _, k := range f.packets(p, ps.snap) {
+		if len(r.Sources)+len(r.To) > 0 && r.v4() != k.Dst.Is4() {
+			continue
+		}
 		if len(r.Sources) > 0 {
-			if r.v4() != k.Dst.Is4() {
-				continue
-			}
 			if k.Src = firstOf(r.Sources[0], ps.snap); !k.Src.IsValid() {
 				continue
 			}
@@ -125,19 +162,19 @@ func firstOf(p netip.Prefix, s *snapshot.Snapshot) netip.Addr {
 	if p.IsSingleIP() {
 		return p.Addr()
 	}
-	return neighbour(p, s)
+	return neighbour(p, s, 0)
 }
 
 // allowed says whether another rule lets a source pass first.
 func (p *Plan) allowed(r *Rule, a netip.Addr) bool {
 	return slices.ContainsFunc(p.Rules, func(k Rule) bool {
-		return k.Accept && k.Kind == "" && k.Chain == r.Chain && k.Iif == r.Iif && k.Proto == r.Proto && k.Port == r.Port &&
+		return k.Accept && k.Kind == "" && k.about(r) &&
 			slices.ContainsFunc(k.Sources, func(s netip.Prefix) bool { return s.Contains(a) })
 	})
 }
 
 // forwarded is a connection through the host, which a peer behind the other interface would answer.
-func (ps *probeSet) forwarded(r *Rule) {
+func (ps *probeSet) forwarded(p *Plan, r *Rule) {
 	in, out := ps.snap.Network.LinkNamed(r.Iif), ps.snap.Network.LinkNamed(r.Oif)
 	if in == nil || out == nil {
 		return
@@ -147,7 +184,7 @@ func (ps *probeSet) forwarded(r *Rule) {
 		if !from.IsValid() || !to.IsValid() {
 			continue
 		}
-		src, dst := neighbour(from, ps.snap), neighbour(to, ps.snap)
+		src, dst := ps.spare(p, in, from, 0), ps.spare(p, out, to, 0)
 		if !src.IsValid() || !dst.IsValid() {
 			continue
 		}
@@ -157,6 +194,56 @@ func (ps *probeSet) forwarded(r *Rule) {
 		}
 		ps.add(&trace.Packet{In: r.Iif, Src: src, Dst: dst, Proto: "tcp", Sport: 40000, Dport: port}, mustClose, r.Closes)
 	}
+}
+
+// switched is a connection from port to port of a bridge, and one the other way, which goes on.
+func (ps *probeSet) switched(p *Plan, r *Rule) {
+	ins, err := r.ends(ps.snap, r.Iif, r.NotIif, r.Oif)
+	outs, oerr := r.ends(ps.snap, r.Oif, r.NotOif, r.Iif)
+	if err != nil || oerr != nil || len(ins) == 0 || len(outs) == 0 || ins[0].Master != outs[0].Master {
+		return
+	}
+	in, out := ins[0], outs[0]
+	bridge := bridgeOf(ps.snap, in)
+	names := p.entries(ps.snap, bridge)
+	for _, v4 := range []bool{true, false} {
+		own := firstNet(bridge, v4)
+		if !own.IsValid() { // a bridge without an address: any network will do (RFC 5737, RFC 3849)
+			own = netip.MustParsePrefix(map[bool]string{true: "192.0.2.0/24", false: "2001:db8::/64"}[v4])
+		}
+		from, to := ps.spare(p, bridge, own, 1+slices.Index(names, in.Name)), ps.spare(p, bridge, own, 1+slices.Index(names, out.Name))
+		if !from.IsValid() || !to.IsValid() {
+			continue
+		}
+		packet := func(in, out *snapshot.Link, src, dst netip.Addr) *trace.Packet {
+			return &trace.Packet{In: in.Name, Out: out.Name, DMAC: elsewhere, Src: src, Dst: dst, Proto: "tcp", Sport: 40000, Dport: 7}
+		}
+		ps.add(packet(in, out, from, to), mustClose, r.Closes)
+		back := packet(out, in, to, from)
+		if !p.separates(out.Name, in.Name) {
+			ps.add(back, bystander, "what is opened the other way")
+		}
+	}
+}
+
+// spare is an address beside one of the host's on an interface that no flow is from: of a bridge, one that nobody has
+// behind its ports.
+func (ps *probeSet) spare(p *Plan, l *snapshot.Link, own netip.Prefix, n int) netip.Addr {
+	if l.Kind == "bridge" {
+		n += len(p.entries(ps.snap, l))
+	}
+	return neighbour(own, ps.snap, n)
+}
+
+// elsewhere is a link layer address that the host does not have.
+const elsewhere = "02:00:00:00:00:fe"
+
+// separates says whether a rule keeps what comes in by one port from leaving by another.
+func (p *Plan) separates(in, out string) bool {
+	return slices.ContainsFunc(p.Rules, func(r Rule) bool {
+		return r.Chain == chainSwitched && !r.Accept && (r.Iif == "" || r.Iif == in) && (r.Oif == "" || r.Oif == out) &&
+			!slices.Contains(r.NotIif, in) && !slices.Contains(r.NotOif, out)
+	})
 }
 
 func firstNet(l *snapshot.Link, v4 bool) netip.Prefix {
@@ -186,12 +273,12 @@ func (ps *probeSet) outward(p *Plan) {
 			if !own.IsValid() {
 				continue
 			}
-			to := neighbour(own, ps.snap)
+			to := ps.spare(p, l, own, 0)
 			if !to.IsValid() {
 				continue
 			}
 			at := netip.AddrPortFrom(to, 7777)
-			ps.peers = append(ps.peers, replica.Endpoint{Iif: l.Name, Proto: "tcp", At: at})
+			ps.peers = append(ps.peers, replica.Endpoint{Iif: ps.homeOf(l.Name, to), Proto: "tcp", At: at})
 			pr := replica.Probe{ID: len(ps.probes), Proto: "tcp", Dst: at, Src: own.Addr(), Answered: true}
 			if !ps.listens(sport) { // a port that is listened on cannot also be bound
 				pr.Sport = sport
@@ -240,7 +327,7 @@ func (ps *probeSet) sockets(s *snapshot.Snapshot) []snapshot.Socket {
 func (ps *probeSet) arrives(k *probe) bool {
 	f := &k.fate
 	switch {
-	case f.Fate == trace.Forward && f.Oif != k.From:
+	case f.Fate == trace.Forward && f.Oif != enters(ps.snap, k.From):
 		return ps.returns(k, f.Oif, trace.Forward)
 	case f.Fate == trace.Local && f.Socket != "none" && f.Socket != trace.Unknown:
 		return ps.returns(k, "local", trace.Output)
@@ -256,10 +343,15 @@ func (ps *probeSet) returns(k *probe, in, fate string) bool {
 		return true
 	}
 	flags := "SA"
-	f := ps.tracer.Packet(&trace.Packet{
+	back := &trace.Packet{
 		In: in, Src: to.Addr(), Dst: k.Src, Proto: k.Proto, Sport: to.Port(), Dport: probePort, Flags: &flags, Ct: "established",
-	})
-	return f.Fate == trace.Unknown || f.Fate == fate && f.Oif == k.From
+	}
+	by := enters(ps.snap, k.From)
+	if fate == trace.Forward && by == enters(ps.snap, in) { // it is switched back
+		back.DMAC, back.Out, by = elsewhere, k.From, k.From
+	}
+	f := ps.tracer.Packet(back)
+	return f.Fate == trace.Unknown || f.Fate == fate && f.Oif == by
 }
 
 // probePort stands for the port that a probe is sent from.

@@ -21,9 +21,9 @@ import (
 // packets. Only Prove makes one.
 type Proof struct {
 	plan *Plan
-	// The plan's table as a kernel told it back, on trial and lasting.
+	// The plan's tables as a kernel told them back, on trial and lasting.
 	trial, lasting []byte
-	table          ruleset.Table
+	tables         []ruleset.Table
 	// Evidence is what was found, a line each.
 	Evidence []string
 }
@@ -54,7 +54,7 @@ func Prove(ctx context.Context, in *Input) (*Proof, error) {
 	if err != nil {
 		return nil, fmt.Errorf("replica: %w", err)
 	}
-	p.table, p.trial, p.lasting = res.Lasting, canonical(&res.Trial), canonical(&res.Lasting)
+	p.tables, p.trial, p.lasting = res.Lasting, canonical(res.Trial), canonical(res.Lasting)
 	begin := time.Now()
 	if err := p.onModel(in.Snapshot); err != nil {
 		return nil, fmt.Errorf("model: %w", err)
@@ -94,22 +94,31 @@ func (p *Proof) replicate(ctx context.Context, in *Input, probes *probeSet) (*Re
 	return res, nil
 }
 
-// after is the host with the plan's table in place of an earlier one.
+// after is the host with the plan's tables in place of earlier ones.
 func (p *Proof) after(s *snapshot.Snapshot) *snapshot.Snapshot {
 	clone := *Without(s)
 	rs := ruleset.Ruleset{Stable: true}
 	if clone.NFTables.Ruleset != nil {
 		rs = *clone.NFTables.Ruleset
 	}
-	rs.Tables = append(slices.Clone(rs.Tables), p.table)
+	rs.Tables = append(slices.Clone(rs.Tables), p.tables...)
 	clone.NFTables.Ruleset = &rs
+	return &clone
+}
+
+// alone is the host with no tables but the plan's.
+func (p *Proof) alone(s *snapshot.Snapshot) *snapshot.Snapshot {
+	clone := *s
+	clone.NFTables.Ruleset = &ruleset.Ruleset{Stable: true, Tables: p.tables}
 	return &clone
 }
 
 // onModel proves on the packet model.
 func (p *Proof) onModel(s *snapshot.Snapshot) error {
-	if err := harmless(&p.table); err != nil {
-		return err
+	for i := range p.tables {
+		if err := harmless(&p.tables[i]); err != nil {
+			return err
+		}
 	}
 	after := p.after(s)
 	if err := p.closes(after); err != nil {
@@ -150,39 +159,77 @@ func harmless(t *ruleset.Table) error {
 var everywhere = []netip.Prefix{netip.PrefixFrom(netip.IPv4Unspecified(), 0), netip.PrefixFrom(netip.IPv6Unspecified(), 0)}
 
 // question is what a drop rule must make unreachable: everything that it is about, but for the sources
-// that keep access.
+// that keep access. It is nil where no packet can be: a bridge without the ports that the rule is about.
 func (p *Plan) question(r *Rule, s *snapshot.Snapshot) (*reach.Question, error) {
-	in := s.Network.LinkNamed(r.Iif)
-	if in == nil {
-		return nil, fmt.Errorf("interface %s is gone", r.Iif)
+	in, err := r.ends(s, r.Iif, r.NotIif, r.Oif)
+	if err != nil {
+		return nil, err
 	}
-	o := reach.Origin{Iif: in.Index, From: r.Sources}
-	if len(o.From) == 0 {
-		o.From = everywhere
-	}
+	var except []netip.Prefix
 	for i := range p.Rules {
 		k := &p.Rules[i]
 		if k == r {
 			break
 		}
-		if k.Accept && k.Kind == "" && k.Chain == r.Chain && k.Iif == r.Iif && k.Oif == r.Oif && k.Proto == r.Proto && k.Port == r.Port {
+		if k.Accept && k.Kind == "" && k.about(r) {
 			if len(k.Sources) == 0 {
 				return nil, fmt.Errorf("an accept before it lets everybody pass")
 			}
-			o.Except = append(o.Except, k.Sources...)
+			except = append(except, k.Sources...)
 		}
 	}
-	q := &reach.Question{From: []reach.Origin{o}, Proto: r.Proto, Dport: r.Port, Unbound: true}
-	if r.Chain == chainIn {
+	q := &reach.Question{Proto: r.Proto, Dport: r.Port, Unbound: true}
+	for _, l := range in {
+		o := reach.Origin{Iif: l.Index, From: r.Sources, Except: except}
+		if len(o.From) == 0 {
+			o.From = slices.DeleteFunc(slices.Clone(everywhere), func(x netip.Prefix) bool { return len(r.To) > 0 && x.Addr().Is4() != r.v4() })
+		}
+		q.From = append(q.From, o)
+	}
+	if r.Chain == chainIn || r.Chain == chainPort {
 		q.To = reach.Target{Host: true}
 		return q, nil
 	}
-	out := s.Network.LinkNamed(r.Oif)
-	if out == nil {
-		return nil, fmt.Errorf("interface %s is gone", r.Oif)
+	name := r.Oif
+	if r.Chain == chainUp {
+		name = r.Behind
 	}
-	q.To, q.Direct = reach.Target{Oifs: []int{out.Index}}, r.Direct
+	out, err := r.ends(s, name, r.NotOif, r.Iif)
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range out {
+		q.To.Oifs = append(q.To.Oifs, l.Index)
+	}
+	if len(q.From) == 0 || len(q.To.Oifs) == 0 {
+		return nil, nil
+	}
+	q.Direct = r.Direct
 	return q, nil
+}
+
+// ends are the interfaces that a rule names for one end of the way: one, or the ports of a bridge but for some, which
+// the name at the other end tells.
+func (r *Rule) ends(s *snapshot.Snapshot, name string, not []string, other string) ([]*snapshot.Link, error) {
+	if name == "" {
+		var but []int
+		l := s.Network.LinkNamed(other)
+		b := bridgeOf(s, l)
+		if b == nil {
+			return nil, fmt.Errorf("%s is no port of a bridge any more", other)
+		}
+		for _, n := range append(slices.Clone(not), other) {
+			if l := s.Network.LinkNamed(n); l != nil {
+				but = append(but, l.Index)
+			}
+		}
+		return portsOf(s, b, but), nil
+	}
+	l := s.Network.LinkNamed(name)
+	if l == nil {
+		return nil, fmt.Errorf("interface %s is gone", name)
+	}
+	return []*snapshot.Link{l}, nil
 }
 
 // closes proves for each drop that nothing of what it is about gets through any more: to the host, or past it
@@ -203,6 +250,9 @@ func (p *Proof) closes(after *snapshot.Snapshot) error {
 			q, err := p.plan.question(r, after)
 			if err != nil {
 				return fmt.Errorf("%s: %w", r, err)
+			}
+			if q == nil {
+				continue
 			}
 			q.Proto = proto
 			for _, q := range p.ways(q, r, after) {
@@ -225,7 +275,7 @@ func (p *Proof) closes(after *snapshot.Snapshot) error {
 // translated to somebody behind it.
 func (p *Proof) ways(q *reach.Question, r *Rule, s *snapshot.Snapshot) []*reach.Question {
 	list := []*reach.Question{q}
-	if r.Chain != chainIn || !translates(s.NFTables.Ruleset) {
+	if !q.To.Host || !translates(s.NFTables.Ruleset) {
 		return list
 	}
 	for i := range s.Network.Links {
@@ -234,7 +284,7 @@ func (p *Proof) ways(q *reach.Question, r *Rule, s *snapshot.Snapshot) []*reach.
 			if err != nil || x.Addr().IsLoopback() || x.Addr().IsLinkLocalUnicast() {
 				continue
 			}
-			if len(r.Sources) > 0 && r.v4() != x.Addr().Is4() {
+			if len(r.Sources)+len(r.To) > 0 && r.v4() != x.Addr().Is4() {
 				continue
 			}
 			through := *q
@@ -270,30 +320,27 @@ func reasons(a *reach.Answer) string {
 // onlyIntended proves that what the table drops lies inside what the plan means to drop: with no other table
 // loaded, each part of all packets that it stops is one of some drop's.
 func (p *Proof) onlyIntended(s *snapshot.Snapshot) error {
-	alone := *s
-	alone.NFTables.Ruleset = &ruleset.Ruleset{Stable: true, Tables: []ruleset.Table{p.table}}
-	m := reach.NewModel(&alone)
+	m := reach.NewModel(p.alone(s))
 	parts := 0
 	inside, outside := p.plan.interfaces(s)
+	ours := func(c *reach.Cause) bool {
+		return slices.ContainsFunc(p.tables, func(t ruleset.Table) bool { return t.Family == c.Family && t.Name == c.Table })
+	}
 	for _, in := range inside {
 		for _, proto := range []string{"tcp", "udp", "sctp", "icmp", "47"} {
 			targets := []reach.Target{{Host: true}}
-			if p.plan.uses(chainForward) {
-				for _, out := range outside {
-					targets = append(targets, reach.Target{Oifs: []int{out.Index}})
-				}
+			for _, out := range outside {
+				targets = append(targets, reach.Target{Oifs: []int{out.Index}})
 			}
 			for _, to := range targets {
 				q := &reach.Question{From: []reach.Origin{{Iif: in.Index, From: everywhere}}, Proto: proto, To: to, Unbound: true}
-				cubes, ok := m.StoppedBy(q, func(c *reach.Cause) bool {
-					return c.Family == ruleset.FamilyInet && c.Table == p.table.Name
-				})
+				cubes, ok := m.StoppedBy(q, ours)
 				if !ok {
 					return fmt.Errorf("what the plan drops of %s packets from %s cannot be told", proto, in.Name)
 				}
 				for k := range cubes {
 					parts++
-					if !p.plan.intends(&cubes[k], proto) {
+					if !p.plan.intends(s, &cubes[k], proto) {
 						return fmt.Errorf("the plan would drop what it does not mean to: %s from %s, ports %v, by %s",
 							proto, in.Name, cubes[k].Dport, cubes[k].By.Text)
 					}
@@ -301,49 +348,70 @@ func (p *Proof) onlyIntended(s *snapshot.Snapshot) error {
 			}
 		}
 	}
-	p.note("model: nothing else changes: all %d parts of what the table drops are intended", parts)
+	p.note("model: nothing else changes: all %d parts of what is dropped are intended", parts)
 	return nil
 }
 
-// interfaces are those by which the plan's packets come in and leave, each with one that no rule names: the
-// table asks for names alone, so that all others are treated as that one is.
+// interfaces are those by which the plan's packets come in and leave. The tables ask for names alone, so that all that
+// no rule names are treated alike: one stands for them, and of a bridge one port.
 func (p *Plan) interfaces(s *snapshot.Snapshot) (in, out []*snapshot.Link) {
-	named := func(l *snapshot.Link, name func(*Rule) string) bool {
-		return slices.ContainsFunc(p.Rules, func(r Rule) bool { return name(&r) == l.Name })
+	var ins, outs []string
+	for i := range p.Rules {
+		r := &p.Rules[i]
+		ins = append(append(ins, r.Iif), r.NotIif...)
+		outs = append(append(outs, r.Oif, r.Behind), r.NotOif...)
 	}
-	var otherIn, otherOut bool
+	if !p.uses(chainForward) && len(p.families()) == 1 {
+		return representatives(s, ins), nil
+	}
+	return representatives(s, ins), representatives(s, outs)
+}
+
+// representatives are the interfaces of these names, one of all others, and a port of each bridge.
+func representatives(s *snapshot.Snapshot, names []string) (list []*snapshot.Link) {
+	seen := map[string]bool{}
 	for i := range s.Network.Links {
 		l := &s.Network.Links[i]
-		if !l.Up || l.Loopback {
-			continue
+		if !l.Up || l.Loopback || l.Kind == "bridge" && len(portsOf(s, l, nil)) > 0 {
+			continue // of a bridge what comes in does so by a port
 		}
-		if n := named(l, func(r *Rule) string { return r.Iif }); n || !otherIn {
-			in, otherIn = append(in, l), otherIn || !n
+		class := "others"
+		if b := bridgeOf(s, l); b != nil {
+			class = "ports of " + b.Name
 		}
-		if n := named(l, func(r *Rule) string { return r.Oif }); n || !otherOut {
-			out, otherOut = append(out, l), otherOut || !n
+		if slices.Contains(names, l.Name) {
+			class = "named " + l.Name
+		}
+		if !seen[class] {
+			seen[class] = true
+			list = append(list, l)
 		}
 	}
-	return in, out
+	return list
 }
 
 // intends says whether a part of what is dropped lies inside one of the plan's denials.
-func (p *Plan) intends(c *reach.ProofCube, proto string) bool {
+func (p *Plan) intends(s *snapshot.Snapshot, c *reach.ProofCube, proto string) bool {
 	return slices.ContainsFunc(p.Rules, func(r Rule) bool {
-		if r.Accept || r.Chain != c.By.Chain || r.Iif != c.In || r.Proto != "" && r.Proto != proto {
+		iif := c.In
+		if r.family() != bridgeFamily {
+			iif = enters(s, iif)
+		}
+		if r.Accept || r.Chain != c.By.Chain || r.Iif != "" && r.Iif != iif || slices.Contains(r.NotIif, iif) || r.Proto != "" && r.Proto != proto {
 			return false
 		}
 		if r.Port != 0 && (len(c.Dport) != 1 || c.Dport[0] != portRange(r.Port)) {
 			return false
 		}
-		return len(r.Sources) == 0 || insideSources(c.Src, r.Sources)
+		return (len(r.Sources) == 0 || inside(c.Src, r.Sources)) && (len(r.To) == 0 || inside(c.Dst, r.To))
 	})
 }
 
 func portRange(n int) string { return strconv.Itoa(n) + "-" + strconv.Itoa(n) }
 
-func insideSources(texts []string, sources []netip.Prefix) bool {
-	list := ranges(sources)
+// inside says whether ranges of addresses lie inside prefixes.
+func inside(texts []string, prefixes []netip.Prefix) bool {
+	list := ranges(prefixes)
 	for _, t := range texts {
 		lo, hi, ok := strings.Cut(t, "-")
 		a, err := netip.ParseAddr(lo)
@@ -359,12 +427,10 @@ func insideSources(texts []string, sources []netip.Prefix) bool {
 
 // keeps shows by single packets that what must go on working still arrives.
 func (p *Proof) keeps(before, after *snapshot.Snapshot) error {
-	alone := *before
-	alone.NFTables.Ruleset = &ruleset.Ruleset{Stable: true, Tables: []ruleset.Table{p.table}}
-	old, now, ours := trace.New(before), trace.New(after), trace.New(&alone)
+	old, now, ours := trace.New(before), trace.New(after), trace.New(p.alone(before))
 	n := 0
 	for _, f := range p.plan.Keeps {
-		for _, k := range f.packets(before) {
+		for _, k := range f.packets(p.plan, before) {
 			was, is := old.Packet(k), now.Packet(k)
 			switch was.Fate {
 			case trace.Local, trace.Forward:
@@ -390,11 +456,11 @@ func (p *Proof) keeps(before, after *snapshot.Snapshot) error {
 }
 
 // packets are first packets of a flow: of its own source, or of a neighbour on every interface.
-func (f *Flow) packets(s *snapshot.Snapshot) []*trace.Packet {
+func (f *Flow) packets(p *Plan, s *snapshot.Snapshot) []*trace.Packet {
 	var list []*trace.Packet
 	for i := range s.Network.Links {
 		l := &s.Network.Links[i]
-		if l.Loopback || !l.Up || f.Iif != "" && f.Iif != l.Name {
+		if l.Loopback || !l.Up || f.Iif != "" && enters(s, f.Iif) != l.Name {
 			continue
 		}
 		for _, text := range l.Addrs {
@@ -402,25 +468,55 @@ func (f *Flow) packets(s *snapshot.Snapshot) []*trace.Packet {
 			if err != nil || own.Addr().IsLinkLocalUnicast() || f.Addr.IsValid() && f.Addr.Is4() != own.Addr().Is4() {
 				continue
 			}
-			dst, src := own.Addr(), neighbour(own, s)
+			dst := own.Addr()
 			if f.Addr.IsValid() {
 				dst = f.Addr
 			}
-			if f.Source.IsValid() {
-				if src = f.Source.Addr(); src.Is4() != dst.Is4() || f.Iif == "" && arrives(s, src) != l.Name {
+			if f.Source.IsValid() && (f.Source.Addr().Is4() != dst.Is4() || f.Iif == "" && arrives(s, f.Source.Addr()) != l.Name) {
+				continue
+			}
+			for n, in := range p.entries(s, l) {
+				if f.Iif != "" && f.Iif != l.Name && f.Iif != in {
 					continue
 				}
-			}
-			if src.IsValid() {
-				list = append(list, &trace.Packet{In: l.Name, Src: src, Dst: dst, Proto: f.Proto, Sport: 40000, Dport: uint16(f.Port)})
+				src := neighbour(own, s, n)
+				if f.Source.IsValid() {
+					src = f.Source.Addr()
+				}
+				if src.IsValid() {
+					list = append(list, &trace.Packet{In: in, Src: src, Dst: dst, Proto: f.Proto, Sport: 40000, Dport: uint16(f.Port)})
+				}
 			}
 		}
 	}
 	return list
 }
 
-// neighbour is an address beside one of the host's that is neither the host's nor a router's.
-func neighbour(own netip.Prefix, s *snapshot.Snapshot) netip.Addr {
+// entries are where packets come in by an interface: itself, or of a bridge the ports that the plan names and one that
+// it does not.
+func (p *Plan) entries(s *snapshot.Snapshot, l *snapshot.Link) []string {
+	if l.Kind != "bridge" {
+		return []string{l.Name}
+	}
+	var names []string
+	other := false
+	for _, port := range portsOf(s, l, nil) {
+		named := slices.ContainsFunc(p.Rules, func(r Rule) bool {
+			return r.Iif == port.Name || r.Oif == port.Name || slices.Contains(r.NotIif, port.Name) || slices.Contains(r.NotOif, port.Name)
+		})
+		if named || !other {
+			names, other = append(names, port.Name), other || !named
+		}
+	}
+	if len(names) == 0 {
+		return []string{l.Name}
+	}
+	return names
+}
+
+// neighbour is an address beside one of the host's that is neither the host's nor a router's: the first, or one of
+// those after it, so that nobody else behind the same bridge has it.
+func neighbour(own netip.Prefix, s *snapshot.Snapshot, after int) netip.Addr {
 	taken := map[netip.Addr]bool{}
 	for i := range s.Network.Links {
 		for _, a := range s.Network.Links[i].Addrs {
@@ -436,7 +532,10 @@ func neighbour(own netip.Prefix, s *snapshot.Snapshot) netip.Addr {
 	}
 	last := lastAddr(own)
 	for a := own.Masked().Addr().Next(); own.Contains(a) && (a != last || own.Bits() >= own.Addr().BitLen()-1); a = a.Next() {
-		if !taken[a] {
+		if taken[a] {
+			continue
+		}
+		if after--; after < 0 {
 			return a
 		}
 	}

@@ -51,13 +51,11 @@ func TestRanges(t *testing.T) {
 		{prefixes("255.255.255.254/31", "0.0.0.0/32"), "0.0.0.0, 255.255.255.254-255.255.255.255"},
 		{prefixes("fd00::/8", "::/1"), "::-7fff:ffff:ffff:ffff:ffff:ffff:ffff:ffff, fd00::-fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"},
 	} {
-		r := Rule{Sources: c.in}
-		if text := r.setText(); !strings.Contains(text, "{ "+c.want+" }") {
+		if text := setText(c.in); !strings.Contains(text, "{ "+c.want+" }") {
 			t.Errorf("%v: %s", c.in, text)
 		}
 	}
-	whole := Rule{Sources: prefixes("128.0.0.0/1", "0.0.0.0/1")}
-	if es := whole.elements(); len(es) != 1 || es[0].IntervalEnd {
+	if es := elements(prefixes("128.0.0.0/1", "0.0.0.0/1")); len(es) != 1 || es[0].IntervalEnd {
 		t.Errorf("everything has no end: %v", es)
 	}
 }
@@ -103,16 +101,16 @@ func TestStateSurvivesTheFile(t *testing.T) {
 	if st, err := s.Load(); st != nil || err != nil {
 		t.Fatalf("%v %v", st, err)
 	}
-	table := &ruleset.Table{Family: ruleset.FamilyInet, Name: Table, Chains: []ruleset.Chain{{Name: "c", Base: &ruleset.Base{}, Rules: []ruleset.Rule{{Handle: 7}}}}}
-	if err := s.Save(&State{ID: "a", Phase: PhaseConfirmed, Plan: &Plan{}, Lasting: canonical(table)}); err != nil {
+	tables := []ruleset.Table{{Family: ruleset.FamilyInet, Name: Table, Chains: []ruleset.Chain{{Name: "c", Base: &ruleset.Base{}, Rules: []ruleset.Rule{{Handle: 7}}}}}}
+	if err := s.Save(&State{ID: "a", Phase: PhaseConfirmed, Plan: &Plan{}, Lasting: canonical(tables)}); err != nil {
 		t.Fatal(err)
 	}
 	st, err := s.Load()
 	if err != nil {
 		t.Fatal(err)
 	}
-	table.Chains[0].Rules[0].Handle = 9
-	rs := &ruleset.Ruleset{Tables: []ruleset.Table{*table}}
+	tables[0].Chains[0].Rules[0].Handle = 9
+	rs := &ruleset.Ruleset{Tables: tables}
 	if err := st.Drift(rs); err != nil {
 		t.Errorf("a new handle is drift: %v", err)
 	}

@@ -15,9 +15,9 @@ import (
 
 // Result is what was found in the replica.
 type Result struct {
-	// Trial and Lasting are the plan's table as the kernel tells it.
-	Trial   ruleset.Table `json:"trial"`
-	Lasting ruleset.Table `json:"lasting"`
+	// Trial and Lasting are the plan's tables as the kernel tells them.
+	Trial   []ruleset.Table `json:"trial"`
+	Lasting []ruleset.Table `json:"lasting"`
 	// Before, After and Flushed are the outcomes of the probes without the plan, with it, and with it once more
 	// after the neighbour caches were emptied.
 	Before  map[int]string `json:"before"`
@@ -39,7 +39,7 @@ func RunReplica(ctx context.Context, job *Job, read func(context.Context) (*rule
 	if err := loadAgain(batch); err != nil {
 		return nil, fmt.Errorf("load the live ruleset: %w", err)
 	}
-	if err := commit(0, dropTable(trialTable), dropTable(Table)); err != nil {
+	if err := commit(0, dropTables(trialTable), dropTables(Table)); err != nil {
 		return nil, fmt.Errorf("take our own tables out: %w", err)
 	}
 	if err := r.Listen(); err != nil {
@@ -68,11 +68,10 @@ func RunReplica(ctx context.Context, job *Job, read func(context.Context) (*rule
 	if err != nil {
 		return nil, fmt.Errorf("read back: %w", err)
 	}
-	trial, lasting := ours(rs, trialTable), ours(rs, Table)
-	if trial == nil || lasting == nil {
+	res.Trial, res.Lasting, res.Omitted = ours(rs, trialTable), ours(rs, Table), r.Omitted
+	if n := len(job.Plan.families()); len(res.Trial) != n || len(res.Lasting) != n {
 		return nil, fmt.Errorf("read back: a table is missing")
 	}
-	res.Trial, res.Lasting, res.Omitted = *trial, *lasting, r.Omitted
 	return res, nil
 }
 

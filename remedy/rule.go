@@ -19,14 +19,21 @@ type Rule struct {
 	Chain string `json:"chain"`
 	Iif   string `json:"iif,omitempty"`
 	Oif   string `json:"oif,omitempty"`
-	// Sources are prefixes of one family that do not overlap; none is any source.
+	// NotIif and NotOif are ports of a bridge that the rule is not about, where it names no other.
+	NotIif []string `json:"notIif,omitempty"`
+	NotOif []string `json:"notOif,omitempty"`
+	// Sources are prefixes of one family that do not overlap; none is any source. So is To of destinations, in the
+	// family bridge, which cannot ask whose an address is.
 	Sources []netip.Prefix `json:"sources,omitempty"`
+	To      []netip.Prefix `json:"to,omitempty"`
+	Behind  string         `json:"behind,omitempty"` // the interface by which the host routes to them
 	Proto   string         `json:"proto,omitempty"`
 	Port    int            `json:"port,omitempty"`
 	// Direct leaves what somebody translated alone: ports that are published for those behind the host.
 	Direct bool `json:"direct,omitempty"`
 	// Kind is one of the baseline's rules that no finding asks for: established, midstream, published,
-	// icmp, icmpv6, dhcp, dhcpv6.
+	// icmp, icmpv6, dhcp, dhcpv6; or of the family bridge, which does not follow connections: answers,
+	// icmp-answers, icmpv6-answers, opening.
 	Kind    string `json:"kind,omitempty"`
 	Accept  bool   `json:"accept,omitempty"`
 	Closes  string `json:"closes,omitempty"` // id of the check
@@ -64,20 +71,34 @@ func (r *Rule) exprs() []expr.Any {
 	return append(list, &expr.Counter{}, &expr.Verdict{Kind: expr.VerdictDrop})
 }
 
-func (r *Rule) matches() []match {
+// interfaces are the conditions about where a packet comes in and leaves.
+func (r *Rule) interfaces() []match {
 	var list []match
-	if r.Iif != "" {
-		list = append(list, match{"iifname " + quote(r.Iif), []expr.Any{
-			&expr.Meta{Key: expr.MetaKeyIIFNAME, Register: 1}, equals(ifname(r.Iif)),
-		}})
+	add := func(word string, key expr.MetaKey, name string, not []string) {
+		if name != "" {
+			list = append(list, match{word + " " + quote(name), []expr.Any{&expr.Meta{Key: key, Register: 1}, equals(ifname(name))}})
+		}
+		for _, n := range not {
+			list = append(list, match{word + " != " + quote(n), []expr.Any{
+				&expr.Meta{Key: key, Register: 1}, &expr.Cmp{Op: expr.CmpOpNeq, Register: 1, Data: ifname(n)},
+			}})
+		}
 	}
-	if r.Oif != "" {
-		list = append(list, match{"oifname " + quote(r.Oif), []expr.Any{
-			&expr.Meta{Key: expr.MetaKeyOIFNAME, Register: 1}, equals(ifname(r.Oif)),
-		}})
-	}
+	add("iifname", expr.MetaKeyIIFNAME, r.Iif, r.NotIif)
+	add("oifname", expr.MetaKeyOIFNAME, r.Oif, r.NotOif)
+	return list
+}
+
+func (r *Rule) matches() []match {
+	list := r.interfaces()
 	if len(r.Sources) > 0 {
-		list = append(list, r.source())
+		list = append(list, r.address("saddr", r.Sources))
+	}
+	if len(r.To) > 0 {
+		list = append(list, r.address("daddr", r.To))
+	}
+	if r.family() == bridgeFamily {
+		return append(list, r.frame()...)
 	}
 	switch r.Kind {
 	case "established":
@@ -106,9 +127,7 @@ func (r *Rule) matches() []match {
 		return append(list, match{"udp sport 547 udp dport 546", append(l4proto(unix.IPPROTO_UDP), ports(547, 546)...)})
 	}
 	if r.Proto != "" {
-		list = append(list, match{r.Proto + " dport " + strconv.Itoa(r.Port), append(l4proto(protoNumbers[r.Proto]),
-			&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: 2, Len: 2},
-			equals(binaryutil.BigEndian.PutUint16(uint16(r.Port))))})
+		list = append(list, r.port())
 	}
 	if r.Chain == chainIn { // for the host: its addresses, and broadcasts and groups that it hears too
 		list = append(list, match{"fib daddr type != unicast", []expr.Any{
@@ -125,6 +144,52 @@ func (r *Rule) matches() []match {
 		}})
 	}
 	return list
+}
+
+// port compares the protocol and the destination port.
+func (r *Rule) port() match {
+	return match{r.Proto + " dport " + strconv.Itoa(r.Port), append(l4proto(protoNumbers[r.Proto]),
+		&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: 2, Len: 2},
+		equals(binaryutil.BigEndian.PutUint16(uint16(r.Port))))}
+}
+
+// frame is the conditions of family bridge about more than interfaces and addresses. There are no connections to ask
+// for: what answers one is known by its flags or type. A piece of a datagram that does not show them is no answer.
+func (r *Rule) frame() []match {
+	const echo4, echo6 = 8, 128
+	icmp := func(text string, ether uint16, proto, echo byte) match {
+		return match{text, slices.Concat(etherType(ether, expr.CmpOpEq), l4proto(proto), []expr.Any{
+			&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: 0, Len: 1},
+			&expr.Cmp{Op: expr.CmpOpNeq, Register: 1, Data: []byte{echo}},
+		})}
+	}
+	switch r.Kind {
+	case "answers":
+		const syn, ack = 2, 0x10
+		return []match{{"tcp flags & (syn | ack) != syn", append(l4proto(unix.IPPROTO_TCP),
+			&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: 13, Len: 1},
+			&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: 1, Mask: []byte{syn | ack}, Xor: []byte{0}},
+			&expr.Cmp{Op: expr.CmpOpNeq, Register: 1, Data: []byte{syn}})}}
+	case "icmp-answers":
+		return []match{icmp("meta protocol ip icmp type != echo-request", unix.ETH_P_IP, unix.IPPROTO_ICMP, echo4)}
+	case "icmpv6-answers": // and neighbour discovery
+		return []match{icmp("meta protocol ip6 icmpv6 type != echo-request", unix.ETH_P_IPV6, unix.IPPROTO_ICMPV6, echo6)}
+	}
+	var list []match
+	if r.Proto != "" {
+		list = append(list, r.port())
+	}
+	if r.Kind == "opening" && len(r.To) == 0 { // whatever is no look-up of an IPv4 neighbour
+		list = append(list, match{"meta protocol != arp", etherType(unix.ETH_P_ARP, expr.CmpOpNeq)})
+	}
+	return list
+}
+
+func etherType(n uint16, op expr.CmpOp) []expr.Any {
+	return []expr.Any{
+		&expr.Meta{Key: expr.MetaKeyPROTOCOL, Register: 1},
+		&expr.Cmp{Op: op, Register: 1, Data: binaryutil.BigEndian.PutUint16(n)},
+	}
 }
 
 // statusDNAT compares whether the connection's destination was translated with no.
@@ -161,24 +226,39 @@ func ifname(name string) []byte {
 	return b
 }
 
-// inlineSources is how many prefixes a rule is written out for: more go into a set of the table.
-const inlineSources = 1
+// inlinePrefixes is how many prefixes a rule is written out for: more go into a set of the table.
+const inlinePrefixes = 1
 
-func (r *Rule) v4() bool { return r.Sources[0].Addr().Is4() }
+func is4(list []netip.Prefix) bool { return list[0].Addr().Is4() }
 
-// source compares the source address with one prefix, or with the rule's set.
-func (r *Rule) source() match {
-	proto, word, off, n := byte(unix.NFPROTO_IPV6), "ip6", uint32(8), uint32(16)
-	if r.v4() {
-		proto, word, off, n = unix.NFPROTO_IPV4, "ip", 12, 4
+// v4 is the family of a rule about addresses.
+func (r *Rule) v4() bool { return is4(append(slices.Clone(r.Sources), r.To...)) }
+
+// address compares the source or destination address with one prefix, or with a set.
+func (r *Rule) address(field string, prefixes []netip.Prefix) match {
+	proto, ether, word, off, n := byte(unix.NFPROTO_IPV6), uint16(unix.ETH_P_IPV6), "ip6", uint32(8), uint32(16)
+	if is4(prefixes) {
+		proto, ether, word, off, n = unix.NFPROTO_IPV4, unix.ETH_P_IP, "ip", 12, 4
+	}
+	if field == "daddr" {
+		off += n
 	}
 	load := &expr.Payload{DestRegister: 1, Base: expr.PayloadBaseNetworkHeader, Offset: off, Len: n}
-	list := []expr.Any{&expr.Meta{Key: expr.MetaKeyNFPROTO, Register: 1}, equals([]byte{proto}), load}
-	if len(r.Sources) > inlineSources {
-		name := r.setName()
-		return match{word + " saddr @" + name, append(list, &expr.Lookup{SourceRegister: 1, SetName: name})}
+	var list []expr.Any
+	switch {
+	case field == "daddr" && len(r.Sources) > 0: // the family was asked for with the source
+	case r.family() == bridgeFamily:
+		list = etherType(ether, expr.CmpOpEq)
+	default:
+		list = []expr.Any{&expr.Meta{Key: expr.MetaKeyNFPROTO, Register: 1}, equals([]byte{proto})}
 	}
-	p := r.Sources[0].Masked()
+	list = append(list, load)
+	word += " " + field + " "
+	if len(prefixes) > inlinePrefixes {
+		name := setName(prefixes)
+		return match{word + "@" + name, append(list, &expr.Lookup{SourceRegister: 1, SetName: name})}
+	}
+	p := prefixes[0].Masked()
 	addr := p.Addr().AsSlice()
 	if whole := p.Bits() / 8; p.Bits()%8 == 0 && whole > 0 { // as nft does: only the bytes that count
 		load.Len, addr = uint32(whole), addr[:whole]
@@ -189,18 +269,18 @@ func (r *Rule) source() match {
 		}
 		list = append(list, &expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: n, Mask: mask, Xor: make([]byte, n)})
 	}
-	return match{word + " saddr " + p.String(), append(list, equals(addr))}
+	return match{word + p.String(), append(list, equals(addr))}
 }
 
 // setName is the same for equal lists, so that rules share a set.
-func (r *Rule) setName() string {
+func setName(list []netip.Prefix) string {
 	h := uint64(14695981039346656037) // FNV-1a
-	for _, p := range r.Sources {
+	for _, p := range list {
 		for _, c := range []byte(p.String()) {
 			h = (h ^ uint64(c)) * 1099511628211
 		}
 	}
-	return fmt.Sprintf("src-%016x", h)
+	return fmt.Sprintf("addr-%016x", h)
 }
 
 // addrRange is addresses of one family, both ends included.
@@ -233,28 +313,28 @@ func lastAddr(p netip.Prefix) netip.Addr {
 	return a
 }
 
-// setText declares the rule's set.
-func (r *Rule) setText() string {
+// setText declares a set of prefixes.
+func setText(list []netip.Prefix) string {
 	kind := "ipv6_addr"
-	if r.v4() {
+	if is4(list) {
 		kind = "ipv4_addr"
 	}
 	var words []string
-	for _, x := range ranges(r.Sources) {
+	for _, x := range ranges(list) {
 		if x.lo == x.hi {
 			words = append(words, x.lo.String())
 		} else {
 			words = append(words, x.lo.String()+"-"+x.hi.String())
 		}
 	}
-	return fmt.Sprintf("\tset %s {\n\t\ttype %s; flags interval;\n\t\telements = { %s }\n\t}\n", r.setName(), kind, strings.Join(words, ", "))
+	return fmt.Sprintf("\tset %s {\n\t\ttype %s; flags interval;\n\t\telements = { %s }\n\t}\n", setName(list), kind, strings.Join(words, ", "))
 }
 
 // elements are the ranges as the kernel's interval sets want them: a start, and an end that is the first
 // address after.
-func (r *Rule) elements() []nftables.SetElement {
+func elements(prefixes []netip.Prefix) []nftables.SetElement {
 	var list []nftables.SetElement
-	for _, x := range ranges(r.Sources) {
+	for _, x := range ranges(prefixes) {
 		list = append(list, nftables.SetElement{Key: x.lo.AsSlice()})
 		if next := x.hi.Next(); next.IsValid() {
 			list = append(list, nftables.SetElement{Key: next.AsSlice(), IntervalEnd: true})

@@ -28,10 +28,10 @@ type State struct {
 	Applied  int64  `json:"applied"`
 	Deadline int64  `json:"deadline"`
 	Plan     *Plan  `json:"plan,omitempty"`
-	// Trial and Lasting are the plan's table as the kernel told it in the replica.
+	// Trial and Lasting are the plan's tables as the kernel told them in the replica.
 	Trial   json.RawMessage `json:"trial,omitempty"`
 	Lasting json.RawMessage `json:"lasting,omitempty"`
-	// Persisted says that the plan is loaded at boot, Booted is the table as that makes it: nft can put the same
+	// Persisted says that the plan is loaded at boot, Booted is the tables as that makes them: nft can put the same
 	// rules into other expressions.
 	Persisted bool            `json:"persisted"`
 	Booted    json.RawMessage `json:"booted,omitempty"`

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"time"
 
 	"github.com/google/nftables"
@@ -12,103 +13,126 @@ import (
 	"github.com/google/nftables/userdata"
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/ringfence/ringfence/ruleset"
 )
 
-// chainSpec is a base chain of our table.
-type chainSpec struct {
-	name, hook, priority string
-	number               nftables.ChainHook
-	value                nftables.ChainPriority
+// kernelHooks are the hooks of the chains, of both families (NF_INET_* and NF_BR_* have the same numbers).
+var kernelHooks = map[string]*nftables.ChainHook{
+	"prerouting": nftables.ChainHookPrerouting, "input": nftables.ChainHookInput, "forward": nftables.ChainHookForward,
 }
 
-// specs are the chains that a plan can have, in the order of the hooks.
-var specs = []chainSpec{
-	{chainIn, "prerouting", "mangle - 10", *nftables.ChainHookPrerouting, priorityIn},
-	{chainInput, "input", "filter - 10", *nftables.ChainHookInput, priorityFilter},
-	{chainForward, "forward", "filter - 10", *nftables.ChainHookForward, priorityFilter},
+// kernelFamilies are the families of our tables as the kernel numbers them.
+var kernelFamilies = map[string]nftables.TableFamily{
+	ruleset.FamilyInet: nftables.TableFamilyINet, bridgeFamily: nftables.TableFamilyBridge,
 }
+
+// bridges says whether the kernel has the family bridge. One that does not refuses its tables, also to remove one that
+// is not there.
+var bridges = sync.OnceValue(func() bool {
+	err := tryOut(func(conn *nftables.Conn) error {
+		conn.AddTable(&nftables.Table{Name: trialTable, Family: nftables.TableFamilyBridge})
+		return nil
+	})
+	return !errors.Is(err, unix.EOPNOTSUPP)
+})
 
 // chunk bounds the elements of one message: a netlink attribute holds 64 KiB.
 const chunk = 400
 
-// build queues the whole table: created if it is missing, deleted, created anew. With gate the
-// drops of the table work for that time only: then the kernel itself lets its elements expire, and each chain
-// accepts what comes.
+// build queues the plan's tables in place of any of that name. With gate the drops work for that time only: then the
+// kernel itself lets the elements of their set expire, and each chain accepts what comes.
 func (p *Plan) build(conn *nftables.Conn, name string, gate time.Duration) error {
-	old := &nftables.Table{Name: name, Family: nftables.TableFamilyINet}
-	conn.AddTable(old)
-	conn.DelTable(old)
-	table := conn.AddTable(&nftables.Table{Name: name, Family: nftables.TableFamilyINet})
-	var armed *nftables.Set
-	if gate > 0 {
-		armed = &nftables.Set{Table: table, Name: setArmed, KeyType: nftables.TypeNFProto, HasTimeout: true}
-		if err := conn.AddSet(armed, []nftables.SetElement{
-			{Key: []byte{unix.NFPROTO_IPV4}, Timeout: gate}, {Key: []byte{unix.NFPROTO_IPV6}, Timeout: gate},
-		}); err != nil {
-			return fmt.Errorf("set %s: %w", setArmed, err)
-		}
-	}
-	sets, err := p.buildSets(conn, table)
-	if err != nil {
+	if err := dropTables(name)(conn); err != nil {
 		return err
 	}
-	for i := range specs {
-		c := &specs[i]
-		if !p.uses(c.name) {
-			continue
-		}
-		policy := nftables.ChainPolicyAccept
-		if p.policy(c.name) == "drop" {
-			policy = nftables.ChainPolicyDrop
-		}
-		if gate > 0 { // the policy is a rule as long as it has to expire
-			policy = nftables.ChainPolicyAccept
-		}
-		chain := conn.AddChain(&nftables.Chain{
-			Name: c.name, Table: table, Type: nftables.ChainTypeFilter, Hooknum: &c.number, Priority: &c.value, Policy: &policy,
-		})
-		add := func(comment string, exprs ...expr.Any) {
-			conn.AddRule(&nftables.Rule{
-				Table: table, Chain: chain, Exprs: exprs, UserData: userdata.AppendString(nil, userdata.TypeComment, comment),
-			})
-		}
-		if gate > 0 {
-			add(commentGate, &expr.Meta{Key: expr.MetaKeyNFPROTO, Register: 1},
-				&expr.Lookup{SourceRegister: 1, SetName: setArmed, SetID: armed.ID, Invert: true}, &expr.Verdict{Kind: expr.VerdictAccept})
-		}
-		for j := range p.Rules {
-			r := &p.Rules[j]
-			if r.Chain != c.name {
-				continue
-			}
-			exprs := r.exprs()
-			for _, e := range exprs {
-				if l, ok := e.(*expr.Lookup); ok {
-					l.SetID = sets[l.SetName]
-				}
-			}
-			add(r.Comment, exprs...)
-		}
-		if gate > 0 && p.policy(c.name) == "drop" {
-			add(commentPolicy, &expr.Counter{}, &expr.Verdict{Kind: expr.VerdictDrop})
+	for _, family := range p.families() {
+		if err := p.buildTable(conn, family, name, gate); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// buildSets queues the sets of sources, and returns their numbers in the transaction.
-func (p *Plan) buildSets(conn *nftables.Conn, table *nftables.Table) (map[string]uint32, error) {
+func (p *Plan) buildTable(conn *nftables.Conn, family, name string, gate time.Duration) error {
+	table := conn.AddTable(&nftables.Table{Name: name, Family: kernelFamilies[family]})
+	var armed *nftables.Set
+	if gate > 0 {
+		armed = &nftables.Set{Table: table, Name: setArmed, KeyType: nftables.TypeNFProto, HasTimeout: true}
+		kinds := []byte{unix.NFPROTO_IPV4, unix.NFPROTO_IPV6}
+		if family == bridgeFamily { // there a packet is of the bridge's own
+			kinds = []byte{unix.NFPROTO_BRIDGE}
+		}
+		var elements []nftables.SetElement
+		for _, k := range kinds {
+			elements = append(elements, nftables.SetElement{Key: []byte{k}, Timeout: gate})
+		}
+		if err := conn.AddSet(armed, elements); err != nil {
+			return fmt.Errorf("set %s: %w", setArmed, err)
+		}
+	}
+	sets, err := p.buildSets(conn, table, family)
+	if err != nil {
+		return err
+	}
+	for i := range specs {
+		c := &specs[i]
+		if c.family == family && p.uses(c.name) {
+			p.buildChain(conn, table, c, armed, sets)
+		}
+	}
+	return nil
+}
+
+// buildChain queues a chain with its rules, behind the gate where there is one.
+func (p *Plan) buildChain(conn *nftables.Conn, table *nftables.Table, c *chainSpec, armed *nftables.Set, sets map[string]uint32) {
+	policy, priority := nftables.ChainPolicyAccept, nftables.ChainPriority(c.number)
+	if p.policy(c.name) == "drop" && armed == nil { // the policy is a rule as long as it has to expire
+		policy = nftables.ChainPolicyDrop
+	}
+	chain := conn.AddChain(&nftables.Chain{
+		Name: c.name, Table: table, Type: nftables.ChainTypeFilter, Hooknum: kernelHooks[c.hook], Priority: &priority, Policy: &policy,
+	})
+	add := func(comment string, exprs ...expr.Any) {
+		conn.AddRule(&nftables.Rule{
+			Table: table, Chain: chain, Exprs: exprs, UserData: userdata.AppendString(nil, userdata.TypeComment, comment),
+		})
+	}
+	if armed != nil {
+		add(commentGate, &expr.Meta{Key: expr.MetaKeyNFPROTO, Register: 1},
+			&expr.Lookup{SourceRegister: 1, SetName: setArmed, SetID: armed.ID, Invert: true}, &expr.Verdict{Kind: expr.VerdictAccept})
+	}
+	for j := range p.Rules {
+		r := &p.Rules[j]
+		if r.Chain != c.name {
+			continue
+		}
+		exprs := r.exprs()
+		for _, e := range exprs {
+			if l, ok := e.(*expr.Lookup); ok {
+				l.SetID = sets[l.SetName]
+			}
+		}
+		add(r.Comment, exprs...)
+	}
+	if armed != nil && p.policy(c.name) == "drop" {
+		add(commentPolicy, &expr.Counter{}, &expr.Verdict{Kind: expr.VerdictDrop})
+	}
+}
+
+// buildSets queues the sets of addresses, and returns their numbers in the transaction.
+func (p *Plan) buildSets(conn *nftables.Conn, table *nftables.Table, family string) (map[string]uint32, error) {
 	sets := map[string]uint32{}
-	for _, r := range p.setRules() {
+	for _, prefixes := range p.sets(family) {
 		kind := nftables.TypeIP6Addr
-		if r.v4() {
+		if is4(prefixes) {
 			kind = nftables.TypeIPAddr
 		}
-		set := &nftables.Set{Table: table, Name: r.setName(), KeyType: kind, Interval: true}
+		set := &nftables.Set{Table: table, Name: setName(prefixes), KeyType: kind, Interval: true}
 		if err := conn.AddSet(set, nil); err != nil {
 			return nil, fmt.Errorf("set %s: %w", set.Name, err)
 		}
-		for list := r.elements(); len(list) > 0; list = list[min(chunk, len(list)):] {
+		for list := elements(prefixes); len(list) > 0; list = list[min(chunk, len(list)):] {
 			if err := conn.SetAddElements(set, list[:min(chunk, len(list))]); err != nil {
 				return nil, fmt.Errorf("set %s: %w", set.Name, err)
 			}
@@ -121,11 +145,17 @@ func (p *Plan) buildSets(conn *nftables.Conn, table *nftables.Table) (map[string
 // change is a transaction: what it queues is sent as one batch.
 type change func(*nftables.Conn) error
 
-func dropTable(name string) change {
+// dropTables removes the tables of a name, of every family that ours can be of.
+func dropTables(name string) change {
 	return func(conn *nftables.Conn) error {
-		t := &nftables.Table{Name: name, Family: nftables.TableFamilyINet}
-		conn.AddTable(t) // so that one that is gone already is no error
-		conn.DelTable(t)
+		for _, family := range families {
+			if family == bridgeFamily && !bridges() {
+				continue
+			}
+			t := &nftables.Table{Name: name, Family: kernelFamilies[family]}
+			conn.AddTable(t) // so that one that is gone already is no error
+			conn.DelTable(t)
+		}
 		return nil
 	}
 }

@@ -1,6 +1,7 @@
 package remedy
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -49,7 +50,7 @@ func (st *State) Load(p *Proof, generation uint32) error {
 // ErrNotPending says that there is no trial to confirm or to take out.
 var ErrNotPending = errors.New("no trial is waiting for its confirmation")
 
-// Confirm makes the trial the lasting table. It must still be what was loaded, and in time.
+// Confirm makes the trial lasting. It must still be what was loaded, and in time.
 func (s Store) Confirm(st *State, rs *ruleset.Ruleset) error {
 	if left, ok := st.Pending(); !ok || left <= 0 {
 		return ErrNotPending
@@ -74,7 +75,7 @@ func (s Store) Confirm(st *State, rs *ruleset.Ruleset) error {
 // restore loads what was confirmed before, or nothing.
 func (st *State) restore() error {
 	if st.Before != nil && st.Before.Plan != nil {
-		return commit(0, lastingOf(st.Before.Plan), dropTable(trialTable))
+		return commit(0, lastingOf(st.Before.Plan), dropTables(trialTable))
 	}
 	return Remove()
 }
@@ -153,43 +154,69 @@ func (st *State) Persist(rehearsed *ruleset.Ruleset) error {
 	if rehearsed == nil {
 		return nil
 	}
-	t := ours(rehearsed, Table)
-	if t == nil {
-		return fmt.Errorf("the rehearsal made no table inet %s", Table)
-	}
-	st.Booted = canonical(t)
-	var confirmed ruleset.Table
+	tables := ours(rehearsed, Table)
+	var confirmed []ruleset.Table
 	if err := json.Unmarshal(st.Lasting, &confirmed); err != nil {
 		return fmt.Errorf("read what was confirmed: %w", err)
 	}
-	if !sameText(t, &confirmed) {
-		return fmt.Errorf("nft makes another table inet %s of the file than the one that was confirmed", Table)
+	st.Booted = canonical(tables)
+	if len(tables) != len(confirmed) {
+		return fmt.Errorf("nft makes %d tables of the file, not %d", len(tables), len(confirmed))
+	}
+	for i := range tables {
+		if what := otherText(&tables[i], &confirmed[i]); what != "" {
+			return fmt.Errorf("nft makes another table %s %s of the file than the one that was confirmed: %s", tables[i].Family, Table, what)
+		}
 	}
 	return nil
 }
 
-// sameText says whether two tables have the same chains, and in each the same rules in nft's syntax.
-func sameText(a, b *ruleset.Table) bool {
-	same := len(a.Chains) == len(b.Chains) && len(a.Sets) == len(b.Sets)
-	for i := range b.Chains {
-		c, d := a.Chain(b.Chains[i].Name), &b.Chains[i]
-		if !same || c == nil || len(c.Rules) != len(d.Rules) || !reflect.DeepEqual(c.Base, d.Base) {
-			return false
+// otherText says in what a table is another than the wanted one: its chains, the rules of each in nft's syntax, the
+// elements of its sets.
+func otherText(got, want *ruleset.Table) string {
+	if got.Family != want.Family || len(got.Chains) != len(want.Chains) || len(got.Sets) != len(want.Sets) {
+		return "it has other chains or sets"
+	}
+	for i := range want.Chains {
+		w := &want.Chains[i]
+		g := got.Chain(w.Name)
+		if g == nil || len(g.Rules) != len(w.Rules) || !reflect.DeepEqual(g.Base, w.Base) {
+			return "chain " + w.Name
 		}
-		for j := range d.Rules {
-			same = same && c.Rules[j].Text(a) == d.Rules[j].Text(b)
+		for j := range w.Rules {
+			if a, b := g.Rules[j].Text(got), w.Rules[j].Text(want); a != b {
+				return fmt.Sprintf("rule %d of chain %s is %s, not %s", j+1, w.Name, a, b)
+			}
 		}
 	}
-	return same
+	for i := range want.Sets {
+		w := &want.Sets[i]
+		j := slices.IndexFunc(got.Sets, func(s ruleset.Set) bool { return s.Name == w.Name })
+		if j < 0 || !slices.EqualFunc(intervals(&got.Sets[j]), intervals(w), func(x, y ruleset.Element) bool {
+			return x.IntervalEnd == y.IntervalEnd && bytes.Equal(x.Key, y.Key)
+		}) {
+			return "set " + w.Name
+		}
+	}
+	return ""
+}
+
+// intervals are the elements of a set in their order, without the end that nft puts before the first start.
+func intervals(s *ruleset.Set) []ruleset.Element {
+	list := slices.SortedFunc(slices.Values(s.Elements), byKey)
+	for len(list) > 0 && list[0].IntervalEnd {
+		list = list[1:]
+	}
+	return list
 }
 
 // Closes proves on the model of the host as it is now that the plan, which was read back, closes what it is about.
 func (p *Proof) Closes(now *snapshot.Snapshot) error {
-	again := &Proof{plan: p.plan, table: p.table}
+	again := &Proof{plan: p.plan, tables: p.tables}
 	return again.closes(again.after(now))
 }
 
 // Keeps compares what must go on working on the host before and after.
 func (p *Proof) Keeps(before, after *snapshot.Snapshot) error {
-	return (&Proof{plan: p.plan, table: p.table}).keeps(before, after)
+	return (&Proof{plan: p.plan, tables: p.tables}).keeps(before, after)
 }

@@ -16,7 +16,7 @@ import (
 // ErrNothing says that a plan has no rule.
 var ErrNothing = errors.New("the plan has no rule to load")
 
-// trialOf and lastingOf are the plan as a table on trial, and as the one that stays.
+// trialOf and lastingOf are the plan as tables on trial, and as those that stay.
 func trialOf(p *Plan, gate time.Duration) change {
 	return func(conn *nftables.Conn) error { return p.build(conn, trialTable, gate) }
 }
@@ -43,7 +43,7 @@ func Apply(p *Proof, generation uint32, gate time.Duration) error {
 
 // Promote makes the plan on trial the lasting one, in one transaction and without a gap.
 func Promote(p *Plan) error {
-	if err := commit(0, lastingOf(p), dropTable(trialTable)); err != nil {
+	if err := commit(0, lastingOf(p), dropTables(trialTable)); err != nil {
 		return fmt.Errorf("keep the plan: %w", err)
 	}
 	return nil
@@ -52,26 +52,38 @@ func Promote(p *Plan) error {
 // Withdraw removes the trial. Nothing else was changed: a table that was confirmed before is still
 // there.
 func Withdraw() error {
-	if err := commit(0, dropTable(trialTable)); err != nil {
-		return fmt.Errorf("remove table inet %s: %w", trialTable, err)
+	if err := commit(0, dropTables(trialTable)); err != nil {
+		return fmt.Errorf("remove table %s: %w", trialTable, err)
 	}
 	return nil
 }
 
 // Remove removes every table of ours.
 func Remove() error {
-	if err := commit(0, dropTable(trialTable), dropTable(Table)); err != nil {
-		return fmt.Errorf("remove table inet %s: %w", Table, err)
+	if err := commit(0, dropTables(trialTable), dropTables(Table)); err != nil {
+		return fmt.Errorf("remove table %s: %w", Table, err)
 	}
 	return nil
 }
 
-// canonical is a table without what differs from one loading of it to the next: handles, the order of
+// canonical is tables without what differs from one loading of them to the next: handles, the order of
 // elements, times that run down.
-func canonical(t *ruleset.Table) []byte {
-	c := *t
+func canonical(tables []ruleset.Table) []byte {
+	list := slices.Clone(tables)
+	for i := range list {
+		unhandled(&list[i])
+	}
+	b, err := json.Marshal(list)
+	if err != nil { // the types are our own
+		panic(err)
+	}
+	return b
+}
+
+// unhandled takes out of a table what differs from one loading to the next.
+func unhandled(c *ruleset.Table) {
 	c.Name, c.Handle, c.Owner = "", 0, 0
-	c.Chains = slices.Clone(t.Chains)
+	c.Chains = slices.Clone(c.Chains)
 	for i := range c.Chains {
 		c.Chains[i].Handle = 0
 		c.Chains[i].Rules = slices.Clone(c.Chains[i].Rules)
@@ -79,66 +91,88 @@ func canonical(t *ruleset.Table) []byte {
 			c.Chains[i].Rules[j].Handle = 0
 		}
 	}
-	c.Sets = slices.Clone(t.Sets)
+	c.Sets = slices.Clone(c.Sets)
 	for i := range c.Sets {
 		c.Sets[i].Elements = slices.Clone(c.Sets[i].Elements)
 		for j := range c.Sets[i].Elements {
 			c.Sets[i].Elements[j].ExpiresMs, c.Sets[i].Elements[j].TimeoutMs = 0, 0
 		}
-		slices.SortFunc(c.Sets[i].Elements, func(a, b ruleset.Element) int {
-			if d := bytes.Compare(a.Key, b.Key); d != 0 {
-				return d
-			}
-			if a.IntervalEnd == b.IntervalEnd {
-				return 0
-			}
-			return map[bool]int{true: -1, false: 1}[a.IntervalEnd]
-		})
+		slices.SortFunc(c.Sets[i].Elements, byKey)
 	}
-	b, err := json.Marshal(&c)
-	if err != nil { // the types are our own
-		panic(err)
-	}
-	return b
 }
 
-// ours finds a table of ours.
-func ours(rs *ruleset.Ruleset, name string) *ruleset.Table {
+// byKey orders the elements of a set: the end of an interval before the start of the next.
+func byKey(a, b ruleset.Element) int {
+	if d := bytes.Compare(a.Key, b.Key); d != 0 {
+		return d
+	}
+	if a.IntervalEnd == b.IntervalEnd {
+		return 0
+	}
+	return map[bool]int{true: -1, false: 1}[a.IntervalEnd]
+}
+
+// ours finds the tables of ours with a name, in the order of their families.
+func ours(rs *ruleset.Ruleset, name string) (list []ruleset.Table) {
 	if rs == nil {
 		return nil
 	}
-	for i := range rs.Tables {
-		if t := &rs.Tables[i]; t.Name == name && t.Family == ruleset.FamilyInet {
-			return t
+	for _, family := range families {
+		for i := range rs.Tables {
+			if t := &rs.Tables[i]; t.Name == name && t.Family == family {
+				list = append(list, *t)
+			}
 		}
 	}
-	return nil
+	return list
 }
 
 // ReadBackTrial compares what is loaded with what the plan is as the kernel read it in the replica.
 func (p *Proof) ReadBackTrial(rs *ruleset.Ruleset) error { return compare(rs, trialTable, p.trial) }
 
-// compare says in what the loaded table differs from the wanted one.
+// compare says in what the loaded tables differ from the wanted ones.
 func compare(rs *ruleset.Ruleset, name string, want []byte) error {
-	t := ours(rs, name)
-	if t == nil {
-		return fmt.Errorf("table inet %s is not there", name)
-	}
-	if t.Dormant {
-		return fmt.Errorf("table inet %s is dormant", name)
-	}
 	var compact bytes.Buffer // the state file is indented
-	if err := json.Compact(&compact, want); err != nil {
+	var wanted []ruleset.Table
+	err := json.Compact(&compact, want)
+	if err == nil {
+		err = json.Unmarshal(want, &wanted)
+	}
+	if err != nil {
 		return fmt.Errorf("what was planned is not readable: %w", err)
 	}
-	if got := canonical(t); !bytes.Equal(got, compact.Bytes()) {
-		var g, w ruleset.Table
-		if json.Unmarshal(got, &g) == nil && json.Unmarshal(want, &w) == nil {
-			return fmt.Errorf("table inet %s is not as planned: %s", name, difference(&g, &w))
+	tables := ours(rs, name)
+	find := func(list []ruleset.Table, family string) *ruleset.Table {
+		if i := slices.IndexFunc(list, func(t ruleset.Table) bool { return t.Family == family }); i >= 0 {
+			return &list[i]
 		}
-		return fmt.Errorf("table inet %s is not as planned", name)
+		return nil
 	}
-	return nil
+	for _, family := range families {
+		w, t := find(wanted, family), find(tables, family)
+		switch {
+		case w != nil && t == nil:
+			return fmt.Errorf("table %s %s is not there", family, name)
+		case w == nil && t != nil:
+			return fmt.Errorf("there is a table %s %s that was not planned", family, name)
+		case t != nil && t.Dormant:
+			return fmt.Errorf("table %s %s is dormant", family, name)
+		}
+	}
+	got := canonical(tables)
+	if bytes.Equal(got, compact.Bytes()) {
+		return nil
+	}
+	var read []ruleset.Table
+	if err := json.Unmarshal(got, &read); err != nil || len(read) != len(wanted) {
+		return fmt.Errorf("table %s is not as planned", name)
+	}
+	for i := range read {
+		if a, b := canonical(read[i:i+1]), canonical(wanted[i:i+1]); !bytes.Equal(a, b) {
+			return fmt.Errorf("table %s %s is not as planned: %s", read[i].Family, name, difference(&read[i], &wanted[i]))
+		}
+	}
+	return fmt.Errorf("table %s is not as planned", name)
 }
 
 func difference(got, want *ruleset.Table) string {
@@ -167,5 +201,5 @@ func difference(got, want *ruleset.Table) string {
 	return "its sets differ"
 }
 
-// Loaded says whether the plan is the table that is loaded already.
+// Loaded says whether the plan is what is loaded already.
 func (p *Proof) Loaded(rs *ruleset.Ruleset) bool { return compare(rs, Table, p.lasting) == nil }

@@ -308,14 +308,29 @@ func (r *Replica) addresses() error {
 				r.Omitted = append(r.Omitted, err.Error())
 				continue
 			}
-			if w := r.worlds[l.Name]; w != nil && !p.Addr().IsLinkLocalUnicast() {
-				if err := w.reach(p); err != nil {
-					return fmt.Errorf("behind %q: %w", l.Name, err)
+			if p.Addr().IsLinkLocalUnicast() {
+				continue
+			}
+			for _, name := range append(r.ports(l.Index), l.Name) {
+				if w := r.worlds[name]; w != nil {
+					if err := w.reach(p); err != nil {
+						return fmt.Errorf("behind %q: %w", name, err)
+					}
 				}
 			}
 		}
 	}
 	return nil
+}
+
+// ports are the names of the interfaces that are part of another one: who is behind them sees that one.
+func (r *Replica) ports(master int) (names []string) {
+	for i := range r.host.Network.Links {
+		if l := &r.host.Network.Links[i]; l.Master == master {
+			names = append(names, l.Name)
+		}
+	}
+	return names
 }
 
 // reach gives a world its routes: to the host's network on this interface straight, to everywhere else by

@@ -129,15 +129,18 @@ func (r *Replica) Ready(probes []Probe) error {
 
 func (r *Replica) introduce(w *world, p *Probe) error {
 	l := r.host.Network.LinkNamed(p.From)
+	if l != nil && r.host.Network.Link(l.Master) != nil { // of a bridge, which has the addresses
+		l = r.host.Network.Link(l.Master)
+	}
 	if l == nil || slices.ContainsFunc(l.Addrs, func(a string) bool {
 		x, err := netip.ParsePrefix(a)
 		return err == nil && x.Addr() == p.Dst.Addr()
-	}) {
+	}) || slices.ContainsFunc(r.host.Peers, func(e Endpoint) bool { return e.At.Addr() == p.Dst.Addr() }) { // who has it answers
 		return nil
 	}
-	here, err := vnl.LinkByName(p.From)
+	here, err := vnl.LinkByName(l.Name)
 	if err != nil {
-		return fmt.Errorf("interface %s: %w", p.From, err)
+		return fmt.Errorf("interface %s: %w", l.Name, err)
 	}
 	return inside(w.ns, func() error {
 		dev, err := vnl.LinkByName(w.dev)

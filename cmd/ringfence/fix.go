@@ -240,7 +240,7 @@ func planText(b *bytes.Buffer, p *remedy.Plan) {
 	if p.Ruleset == "" {
 		b.WriteString("# nothing that a packet filter could close\n")
 	} else {
-		b.WriteString("# load with: nft -f FILE    undo with: nft " + strings.TrimSpace(p.Inverse) + "\n")
+		b.WriteString("# load with: nft -f FILE    undo with: nft '" + strings.ReplaceAll(strings.TrimSpace(p.Inverse), "\n", "; ") + "'\n")
 		for _, t := range p.Closes {
 			fmt.Fprintf(b, "# closes %s: %s%s\n", t.Check, reports.Clean(t.What, false), exceptText(t.Except))
 		}

@@ -378,15 +378,15 @@ func (e *env) keep(ctx context.Context, st *remedy.State, store remedy.Store, pe
 	}
 	undo := "ringfence fix rollback" + rootArg(store.Root)
 	if !persist {
-		fmt.Fprintf(e.stderr, "fix: loaded as table inet %s until the next boot; undo with: %s\n", remedy.Table, undo)
+		fmt.Fprintf(e.stderr, "fix: loaded as %s until the next boot; undo with: %s\n", st.Plan.Tables(), undo)
 		return nil
 	}
 	if store.Root == "" && !host.Systemd() {
 		if err := store.WriteRules(st.Plan); err != nil {
-			return unclear("loaded as table inet %s, but only until the next boot: %w; undo with: %s", remedy.Table, err, undo)
+			return unclear("loaded as %s, but only until the next boot: %w; undo with: %s", st.Plan.Tables(), err, undo)
 		}
-		fmt.Fprintf(e.stderr, "fix: loaded as table inet %s until the next boot: systemd is not the init here, so have yours load %s; undo with: %s\n",
-			remedy.Table, store.RulesFile(), undo)
+		fmt.Fprintf(e.stderr, "fix: loaded as %s until the next boot: systemd is not the init here, so have yours load %s; undo with: %s\n",
+			st.Plan.Tables(), store.RulesFile(), undo)
 		return nil
 	}
 	if rs, err = persistPlan(ctx, store, st.Plan); err == nil {
@@ -396,9 +396,9 @@ func (e *env) keep(ctx context.Context, st *remedy.State, store remedy.Store, pe
 		err = store.Save(st)
 	}
 	if err != nil {
-		return unclear("loaded as table inet %s, but only until the next boot: %w; undo with: %s", remedy.Table, err, undo)
+		return unclear("loaded as %s, but only until the next boot: %w; undo with: %s", st.Plan.Tables(), err, undo)
 	}
-	fmt.Fprintf(e.stderr, "fix: loaded as table inet %s, and again at each boot; undo with: %s\n", remedy.Table, undo)
+	fmt.Fprintf(e.stderr, "fix: loaded as %s, and again at each boot; undo with: %s\n", st.Plan.Tables(), undo)
 	return nil
 }
 
