@@ -89,9 +89,10 @@ sarif:
 	RINGFENCE_SARIF=$(CURDIR)/build/sarif/hostile.sarif go test -count=1 -run TestSARIFForTheValidator ./reports
 	sh e2e/sarif.sh build/sarif
 
-# A guest under software emulation with a BMC: the in-band reading of IPMI.
+# Guests under software emulation: one with a BMC, whose IPMI is read in band, and one whose clock jumps during a fix.
 test-vm: build
 	sh e2e/vm.sh
+	sh e2e/vmfix.sh
 
 # The fix under systemd, through boots and beside firewalld, ufw and nftables.service.
 test-systemd:

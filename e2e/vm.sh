@@ -1,22 +1,12 @@
 #!/bin/sh
 # The in-band reading of a BMC: a guest of QEMU under software emulation with /dev/ipmi0, behind which
 # ipmi_sim plays a controller with cipher suite 0, an anonymous user and a public SNMP community.
-# Installs qemu, cpio and kmod where they are missing; takes about a minute, most of it downloads.
+# Installs what is missing; takes about a minute, most of it downloads.
 set -eu
 cd "$(dirname "$0")/.."
-need() { command -v "$1" >/dev/null || missing="$missing $2"; }
-missing=
-need qemu-system-x86_64 qemu-system-x86; need cpio cpio; need ipmi_sim openipmi; need busybox busybox-static
-if [ -n "$missing" ]; then
-	apt-get update -qq
-	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing seabios >/dev/null
-fi
-work=build/vm
+set -- qemu-system-x86_64 qemu-system-x86 cpio cpio ipmi_sim openipmi busybox busybox-static
+. e2e/vmkernel.sh
 rm -rf $work/root; mkdir -p $work/root/bin $work/root/proc $work/root/sys $work/root/dev $work/root/modules
-if ! ls $work/kernel/boot/vmlinuz-* >/dev/null 2>&1; then
-	image=$(apt-cache depends linux-image-amd64 | sed -n 's/.*Depends: \(linux-image-[0-9].*\)/\1/p' | head -1)
-	(cd $work && apt-get download -qq "$image" && dpkg-deb -x linux-image-*.deb kernel && rm linux-image-*.deb)
-fi
 cp /bin/busybox $work/root/bin/; cp bin/ringfence $work/root/bin/
 for m in ipmi_msghandler ipmi_devintf ipmi_si; do
 	cp "$(find $work/kernel -name $m.ko | head -1)" $work/root/modules/
@@ -59,10 +49,7 @@ ipmi_sim -c $work/lan.conf -f $work/sim.emu -s $work/state -n >$work/sim.log 2>&
 sim=$!
 trap 'kill $sim 2>/dev/null || true' EXIT
 rm -f $work/report.json
-timeout 240 qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 2 -m 1024 -no-reboot \
-	-kernel "$(ls $work/kernel/boot/vmlinuz-* | head -1)" -initrd $work/initrd \
-	-append "console=ttyS0 panic=-1 quiet mitigations=off random.trust_cpu=on" \
-	-nodefaults -display none -monitor none -serial file:$work/console.txt -serial file:$work/report.json -serial file:$work/snapshot.json \
+guest $work/initrd -serial file:$work/console.txt -serial file:$work/report.json -serial file:$work/snapshot.json \
 	-chardev socket,id=ipmi0,host=127.0.0.1,port=9002,reconnect=5 \
 	-device ipmi-bmc-extern,id=bmc0,chardev=ipmi0 -device isa-ipmi-kcs,bmc=bmc0
 RINGFENCE_VM_REPORT=$PWD/$work/report.json go test -count=1 -run TestBMCOfTheGuest -v ./e2e
