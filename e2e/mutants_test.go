@@ -60,6 +60,8 @@ var mutants = []mutant{
 	{"reach: no group is joined", "reach/multicast.go", "live, rest := c.split(fDaddr, append(set{}, member...).normal())", "live, rest := []cube(nil), []cube{c}"},
 	{"reach: sockets take no broadcasts", "reach/question.go", "own = append(own, m.fibs[v4].toMany()...).normal()", "_ = own"},
 	{"reach: frames are for the host", "reach/frame.go", "in == nil || in.Loopback ||", "true || in == nil || in.Loopback ||"},
+	{"reach: nothing is routed back by a bridge", "reach/bridge.go", "r.To.Oifs[i] = b.Index", "r.To.Oifs[i] += 0 * b.Index"},
+	{"reach: nothing is switched", "reach/bridge.go", "if len(h.to) > 0 {", "if false {"},
 	{"reach: bridges filter nothing", "reach/bridge.go", "case !filtered:", "case !filtered || true:"},
 }
 

@@ -92,6 +92,9 @@ func (e *engine) ports(bridge *snapshot.Link, hook string, bridgeHooks ...string
 		if l.Master != bridge.Index || !l.Up || hook == "ingress" && (e.port != nil && e.port != l || slices.Contains(e.notPorts, l.Index)) {
 			continue
 		}
+		if hook == "egress" && len(e.toPorts) > 0 && !slices.Contains(e.toPorts, l.Index) {
+			continue
+		}
 		if own, _ := e.baseChains(hook, true, l.Name); len(own) > 0 {
 			filtered, apart = true, true
 		}
@@ -376,6 +379,9 @@ func (q *Question) routed(e *engine) *Question {
 	for i, oif := range r.To.Oifs {
 		if b := e.bridgeOf(e.snap.Network.Link(oif)); b != nil {
 			r.To.Oifs[i] = b.Index
+			if !slices.Contains(q.To.Oifs, b.Index) {
+				e.toPorts = append(e.toPorts, oif)
+			}
 		}
 	}
 	return &r

@@ -163,6 +163,7 @@ type engine struct {
 	local        bool           // a process of the host sends them
 	port         *snapshot.Link // of a bridge, that the question is about
 	notPorts     []int          // of a bridge, that the question is not about
+	toPorts      []int          // of bridges, that the question leads to
 	bridging     bool           // the frames go from port to port of a bridge
 	sieve        *sieve
 }
