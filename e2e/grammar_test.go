@@ -45,6 +45,17 @@ var traps = []trap{
 	} }
 	table inet other { chain unused { ct state new
 	} }`},
+	{"nat chains where nothing tracks connections", `table ip n { chain d { type nat hook prerouting priority -100; policy accept; udp dport 53 drop
+	} chain i { type nat hook input priority 100; policy drop;
+	} chain p { type nat hook postrouting priority 100; policy accept; tcp dport 443 drop
+	} }
+	table inet f { chain p { type filter hook prerouting priority 1; policy accept; ip frag-off & 0x1fff != 0 drop; tcp dport 80 drop
+	} }`},
+	{"nat chains where only the other family tracks connections", `table inet n { chain d { type nat hook prerouting priority -100; policy accept; udp dport 53 drop
+	} chain p { type nat hook postrouting priority 100; policy drop;
+	} }
+	table ip6 f { chain i { type filter hook input priority 0; policy accept; ct state new tcp dport 22 drop
+	} }`},
 	{"fragments before they are put together", `table inet f { chain p { type filter hook prerouting priority -450; udp dport 53 notrack; tcp dport 22 drop
 	ip frag-off & 0x1fff != 0 ip saddr 203.0.113.0/24 drop
 	ip frag-off & 0x2000 != 0 ip saddr 10.10.0.0/24 drop; frag frag-off != 0 ip6 saddr fd10::/64 drop

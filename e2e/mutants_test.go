@@ -38,6 +38,7 @@ var mutants = []mutant{
 	{"every interface forwards", "trace/stack.go", "if !w.flag(w.in.conf.forwarding, \"forwarding of \"+w.in.Name) {", "if false {"},
 	{"marks do not route", "trace/fib.go", "mark: s.mark, proto: s.proto}", "proto: s.proto}"},
 	{"br_netfilter is off", "trace/bridge.go", "return w.flag(w.value(key), key)", "return false"},
+	{"nat chains need no conntrack", "trace/register.go", "rs != nil && rs.Conntrack(v4)}", "rs != nil}"},
 	{"fragments carry ports", "trace/load.go", "if b, unk, ok = s.transportOf(o); !ok {", "if b, unk, ok = s.nh[s.thoff:], s.unk[s.thoff:], true; !ok {"},
 	{"fragments are never put together", "trace/fragment.go", "if s.fragment == whole || s.untrack || s.ct != nil {", "if true {"},
 	{"a socket that tproxy found is forgotten", "trace/socket.go", "s.taker = sk", "s.taker = nil"},
@@ -61,6 +62,7 @@ var mutants = []mutant{
 	{"reach: sockets take no broadcasts", "reach/question.go", "own = append(own, m.fibs[v4].toMany()...).normal()", "_ = own"},
 	{"reach: frames are for the host", "reach/frame.go", "in == nil || in.Loopback ||", "true || in == nil || in.Loopback ||"},
 	{"reach: nothing is routed back by a bridge", "reach/bridge.go", "r.To.Oifs[i] = b.Index", "r.To.Oifs[i] += 0 * b.Index"},
+	{"reach: nat chains need no conntrack", "reach/reach.go", "if e.tracked[v4] {", "if e.tracked != nil {"},
 	{"reach: nothing is switched", "reach/bridge.go", "if len(h.to) > 0 {", "if false {"},
 	{"reach: bridges filter nothing", "reach/bridge.go", "case !filtered:", "case !filtered || true:"},
 }

@@ -110,6 +110,7 @@ type Model struct {
 	sieves   map[sieveKey][]need
 	// translating is what translates found.
 	translating *bool
+	tracked     map[bool]bool // whether connections of IPv4, or IPv6, are tracked
 }
 
 // NewModel prepares the model. It never fails: what the snapshot lacks becomes the reason for
@@ -118,6 +119,9 @@ func NewModel(s *snapshot.Snapshot) *Model {
 	m := &Model{
 		snap: s, fibs: map[bool]*fib{true: newFib(&s.Network, true), false: newFib(&s.Network, false)},
 		compiled: map[*ruleset.Set]*compiled{}, sieves: map[sieveKey][]need{},
+	}
+	if rs := s.NFTables.Ruleset; rs != nil {
+		m.tracked = map[bool]bool{true: rs.Conntrack(true), false: rs.Conntrack(false)}
 	}
 	for _, name := range []string{"network", "nftables"} {
 		c := s.Section(name)
@@ -392,7 +396,9 @@ func (e *engine) baseChains(hook string, v4 bool, dev string) (filters, nats []b
 	})
 	for _, bc := range list {
 		if bc.chain.Base.Type == "nat" && dev == "" {
-			nats = append(nats, bc)
+			if e.tracked[v4] { // else packets pass it by
+				nats = append(nats, bc)
+			}
 		} else {
 			filters = append(filters, bc)
 		}

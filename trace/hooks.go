@@ -151,7 +151,9 @@ func (w *walk) runHook(k hookKey) verdictKind {
 		case enDefrag:
 			v = w.defrag(e)
 		case enConntrack:
-			w.track()
+			if e.legacy == "" || w.choose(2, nil, "whether "+e.legacy+" has connections tracked was not read") == 0 {
+				w.track()
+			}
 			continue
 		case enBridgeIP:
 			v = w.bridgedPrerouting()

@@ -99,16 +99,12 @@ func (t *Tracer) entries(k hookKey, families ...string) []hookEntry {
 	if k.hook == "input" || k.hook == "postrouting" {
 		nat.prio = prioSrcNAT
 	}
-	registered := false
 	for _, c := range chains {
 		if c.src.Base.Type == "nat" && k.kind == 'i' {
 			nat.chains = append(nat.chains, c)
 			continue
 		}
 		list = append(list, hookEntry{prio: c.src.Base.Priority, chain: c})
-	}
-	if k.kind == 'i' {
-		registered = t.natRegistered(families)
 	}
 	list = groupTies(list)
 	add := func(e hookEntry) {
@@ -121,7 +117,7 @@ func (t *Tracer) entries(k hookKey, families ...string) []hookEntry {
 		}
 		list = slices.Insert(list, i, e)
 	}
-	if registered {
+	if k.kind == 'i' && t.natRegistered(families) {
 		add(nat)
 	}
 	if k.kind == 'b' && k.hook == "prerouting" {
@@ -132,20 +128,34 @@ func (t *Tracer) entries(k hookKey, families ...string) []hookEntry {
 			add(e)
 		}
 		if k.hook == "prerouting" || k.hook == "output" {
-			add(hookEntry{kind: enConntrack, prio: prioConntrack})
-			legacy := ""
-			if es := t.legacyEntries(k); len(es) > 0 {
-				legacy = es[0].legacy
-			}
-			if on := t.defrags(families); on || legacy != "" {
-				if on {
-					legacy = ""
-				}
-				add(hookEntry{kind: enDefrag, prio: prioDefrag, legacy: legacy})
-			}
+			t.connections(slices.Contains(families, ruleset.FamilyIP), t.legacyEntries(k), add)
 		}
 	}
 	return list
+}
+
+// connections adds what tracks connections and puts fragments together, where a rule has the kernel do so. Of
+// iptables-legacy, whose rules are not read, it may.
+func (t *Tracer) connections(v4 bool, legacy []hookEntry, add func(hookEntry)) {
+	may := ""
+	if len(legacy) > 0 {
+		may = legacy[0].legacy
+	}
+	rs := t.snap.NFTables.Ruleset
+	for _, e := range []struct {
+		hookEntry
+		on bool
+	}{
+		{hookEntry{kind: enConntrack, prio: prioConntrack}, rs != nil && rs.Conntrack(v4)},
+		{hookEntry{kind: enDefrag, prio: prioDefrag}, rs != nil && rs.Defrag(v4)},
+	} {
+		if !e.on {
+			e.legacy = may
+		}
+		if e.on || may != "" {
+			add(e.hookEntry)
+		}
+	}
 }
 
 // natRegistered says whether any base chain of type nat is registered in the family: the kernel then
