@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -288,6 +289,38 @@ func TestFixIsConfirmedByANewLogin(t *testing.T) {
 	b.becomes("uninstalled", before)
 }
 
+// hears opens a socket on the host for an IP protocol, and returns whether a packet of it from a namespace gets there.
+func (b *bed) hears(proto int) func(ns, to string) bool {
+	b.t.Helper()
+	var c net.PacketConn
+	b.inNS("host", func() {
+		var err error
+		if c, err = net.ListenPacket(fmt.Sprintf("ip4:%d", proto), "0.0.0.0"); err != nil {
+			b.t.Error(err)
+		}
+	})
+	if c == nil {
+		b.t.FailNow()
+	}
+	b.t.Cleanup(func() { c.Close() })
+	return func(ns, to string) bool {
+		b.inNS(ns, func() {
+			d, err := net.Dial(fmt.Sprintf("ip4:%d", proto), to)
+			if err != nil {
+				b.t.Error(err)
+				return
+			}
+			defer d.Close()
+			if _, err := d.Write([]byte("ringfence")); err != nil {
+				b.t.Error(err)
+			}
+		})
+		_ = c.SetReadDeadline(time.Now().Add(time.Second))
+		_, _, err := c.ReadFrom(make([]byte, 64))
+		return err == nil
+	}
+}
+
 // TestDefaultDeny loads the baseline: the management zone comes in, workloads go out, what was asked for and
 // what is established goes on, and nothing else, in both families and with forgotten neighbours.
 func TestDefaultDeny(t *testing.T) {
@@ -305,12 +338,26 @@ func TestDefaultDeny(t *testing.T) {
 		t.Error("uninstall")
 	}
 	before := b.ruleset()
+	// VRRP is heard by a process, GRE is asked for, and 253 is what nobody knows (RFC 3692).
+	kept := map[string]func(ns, to string) bool{"vrrp": b.hears(112), "gre": b.hears(47)}
+	other := b.hears(253)
+	if !other("ext", "203.0.113.1") {
+		t.Error("packets of protocol 253 do not arrive before")
+	}
 	config := b.config("zones: {management: {interfaces: [mgmt0]}}\n")
-	out, code = b.verb("apply", "--config", config, "--confirm", "auto", "--mode", "default-deny", "--keep", "tcp/8443")
+	out, code = b.verb("apply", "--config", config, "--confirm", "auto", "--mode", "default-deny", "--keep", "tcp/8443", "--keep", "gre")
 	if code != 0 {
 		t.Fatalf("code %d: %s", code, lastLines(out, 12))
 	}
 	sh(t, "for n in host mgmt ext w1; do ip -n %[1]s$n neigh flush all; ip -n %[1]s$n -6 neigh flush all; done", b.name)
+	for name, arrives := range kept {
+		if !arrives("ext", "203.0.113.1") {
+			t.Errorf("%s is no longer heard", name)
+		}
+	}
+	if other("w1", "172.17.0.1") {
+		t.Error("protocol 253 is let in")
+	}
 	for flow, open := range b.flowTable(22, 2375, 8080, 8443) {
 		port := flow[strings.LastIndex(flow, ":")+1:]
 		want := port == "8443" || strings.HasPrefix(flow, "mgmt0")

@@ -11,13 +11,13 @@ import (
 	"github.com/ringfence/ringfence/zones"
 )
 
-// Flow is something that must go on working: packets from a source to a port of the host.
+// Flow is something that must go on working: packets from a source to a port of the host, or of a protocol that has none.
 type Flow struct {
 	Source netip.Prefix `json:"source,omitzero"` // none is any
 	Iif    string       `json:"iif,omitempty"`   // where they come in
 	Addr   netip.Addr   `json:"addr,omitzero"`   // of the host; none is any
 	Proto  string       `json:"proto"`
-	Port   int          `json:"port"`
+	Port   int          `json:"port,omitempty"`
 	Why    string       `json:"why"`
 }
 
@@ -36,18 +36,31 @@ func (f Flow) String() string {
 	if f.Source.IsValid() {
 		from = f.Source.String()
 	}
-	return fmt.Sprintf("%s/%d from %s (%s)", f.Proto, f.Port, from, f.Why)
+	return fmt.Sprintf("%s from %s (%s)", f.what(), from, f.Why)
 }
 
-// ParseFlow reads PROTO/PORT or PROTO/PORT@SOURCE, the source an address or a prefix.
+// what is the protocol and the port.
+func (f Flow) what() string {
+	if f.Port == 0 {
+		return f.Proto
+	}
+	return fmt.Sprintf("%s/%d", f.Proto, f.Port)
+}
+
+// ParseFlow reads PROTO/PORT or PROTO/PORT@SOURCE, the source an address or a prefix, and of a protocol without ports
+// PROTO or PROTO@SOURCE.
 func ParseFlow(text string) (Flow, error) {
 	bad := func() (Flow, error) {
-		return Flow{}, fmt.Errorf("flow %q: want PROTO/PORT or PROTO/PORT@SOURCE, such as tcp/8443@192.0.2.0/24", text)
+		return Flow{}, fmt.Errorf("flow %q: want PROTO/PORT or PROTO/PORT@SOURCE, such as tcp/8443@192.0.2.0/24, or without a port one of %s",
+			text, strings.Join(portless(), ", "))
 	}
 	what, source, hasSource := strings.Cut(text, "@")
-	proto, port, ok := strings.Cut(what, "/")
-	n, err := strconv.ParseUint(port, 10, 16)
-	if _, known := protoNumbers[proto]; !ok || !known || err != nil || n == 0 {
+	proto, port, hasPort := strings.Cut(what, "/")
+	n, err := uint64(0), error(nil)
+	if hasPort {
+		n, err = strconv.ParseUint(port, 10, 16)
+	}
+	if _, known := protoNumbers[proto]; !known || err != nil || hasPort != portProtos[proto] || hasPort && n == 0 {
 		return bad()
 	}
 	f := Flow{Proto: proto, Port: int(n), Why: keptAsked}
@@ -65,10 +78,59 @@ func ParseFlow(text string) (Flow, error) {
 	return f, nil
 }
 
-// observed is what is seen to be in use and would be missed: logins over SSH, and the ports of tunnels and
-// of a cluster's own services that are listened on.
+// portless are the protocols without ports.
+func portless() []string {
+	var names []string
+	for name := range protoNumbers {
+		if !portProtos[name] {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// carriers are the protocols of a tunnel by the kind of its interface (IFLA_INFO_KIND).
+var carriers = map[string][]string{
+	"gre": {"gre"}, "gretap": {"gre"}, "erspan": {"gre"}, "ip6gre": {"gre"}, "ip6gretap": {"gre"}, "ipip": {"ipip"}, "sit": {"6in4", "ipip"},
+	"ip6tnl": {"6in4", "ipip"}, "vti": {"esp"}, "vti6": {"esp"}, "xfrm": {"esp"}, "l2tpeth": {"l2tp"},
+}
+
+// underneath is the protocols without ports that are seen to be in use: those of tunnels, those that a process listens
+// for, and what IKE negotiates.
+func underneath(s *snapshot.Snapshot) (list []Flow) {
+	add := func(proto, why string) {
+		if !slices.ContainsFunc(list, func(f Flow) bool { return f.Proto == proto }) {
+			list = append(list, Flow{Proto: proto, Why: why})
+		}
+	}
+	for i := range s.Network.Links {
+		l := &s.Network.Links[i]
+		for _, proto := range carriers[l.Kind] {
+			if l.Up {
+				add(proto, "tunnel "+l.Name)
+			}
+		}
+	}
+	for i := range s.Listeners.Sockets {
+		k := &s.Listeners.Sockets[i]
+		for _, proto := range portless() {
+			if k.Proto == "raw" && k.Port == int(protoNumbers[proto]) && len(k.Owners) > 0 {
+				add(proto, k.Owners[0].Comm)
+			}
+		}
+	}
+	if serves(s, "udp", 500) || serves(s, "udp", 4500) {
+		add("esp", "IPsec")
+		add("ah", "IPsec")
+	}
+	return list
+}
+
+// observed is what is seen to be in use and would be missed: logins over SSH, tunnels, routing and failover, and the
+// ports of tunnels and of a cluster's own services that are listened on.
 func observed(s *snapshot.Snapshot) []Flow {
-	list := []Flow{}
+	list := append([]Flow{}, underneath(s)...)
 	for _, ses := range s.SSH.Sessions {
 		remote, err := netip.ParseAddrPort(ses.Remote)
 		local, lerr := netip.ParseAddrPort(ses.Local)
@@ -220,6 +282,7 @@ func (p *Plan) baseline(s *snapshot.Snapshot, m *zones.Map) {
 			accept(Rule{Chain: chainInput, Iif: l.Name})
 		}
 	}
+	accept(Rule{Chain: chainInput, Proto: "igmp"}) // without answers to its queries routers stop sending what was joined
 	accept(Rule{Chain: chainInput, Kind: "dhcp"})
 	accept(Rule{Chain: chainInput, Kind: "dhcpv6"})
 	for _, f := range p.Keeps {

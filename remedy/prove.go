@@ -458,6 +458,10 @@ func (p *Proof) keeps(before, after *snapshot.Snapshot) error {
 // packets are first packets of a flow: of its own source, or of a neighbour on every interface.
 func (f *Flow) packets(p *Plan, s *snapshot.Snapshot) []*trace.Packet {
 	var list []*trace.Packet
+	proto := f.Proto
+	if !portProtos[proto] {
+		proto = strconv.Itoa(int(protoNumbers[proto]))
+	}
 	for i := range s.Network.Links {
 		l := &s.Network.Links[i]
 		if l.Loopback || !l.Up || f.Iif != "" && enters(s, f.Iif) != l.Name {
@@ -484,7 +488,7 @@ func (f *Flow) packets(p *Plan, s *snapshot.Snapshot) []*trace.Packet {
 					src = f.Source.Addr()
 				}
 				if src.IsValid() {
-					list = append(list, &trace.Packet{In: in, Src: src, Dst: dst, Proto: f.Proto, Sport: 40000, Dport: uint16(f.Port)})
+					list = append(list, &trace.Packet{In: in, Src: src, Dst: dst, Proto: proto, Sport: 40000, Dport: uint16(f.Port)})
 				}
 			}
 		}

@@ -17,14 +17,14 @@ import (
 func TestParseFlow(t *testing.T) {
 	for text, want := range map[string]string{
 		"tcp/22": "tcp/22 from anywhere", "udp/53@10.0.0.0/8": "udp/53 from 10.0.0.0/8", "tcp/8443@192.0.2.7": "tcp/8443 from 192.0.2.7/32",
-		"sctp/1@fd00::/8": "sctp/1 from fd00::/8", "tcp/1@::ffff:10.0.0.1": "tcp/1 from 10.0.0.1/32",
+		"vrrp": "vrrp from anywhere", "esp@192.0.2.7": "esp from 192.0.2.7/32", "sctp/1@fd00::/8": "sctp/1 from fd00::/8", "tcp/1@::ffff:10.0.0.1": "tcp/1 from 10.0.0.1/32",
 	} {
 		f, err := ParseFlow(text)
 		if err != nil || !strings.HasPrefix(f.String(), want+" ") {
 			t.Errorf("%s: %v %v", text, f, err)
 		}
 	}
-	for _, bad := range []string{"", "tcp", "tcp/", "tcp/0", "tcp/70000", "icmp/1", "tcp/22@", "tcp/22@x", "tcp/22@10.0.0.0/40", "tcp/22@fe80::1%eth0"} {
+	for _, bad := range []string{"", "tcp", "tcp/", "tcp/0", "tcp/70000", "icmp/1", "vrrp/1", "112", "udp@10.0.0.1", "tcp/22@", "tcp/22@x", "tcp/22@10.0.0.0/40", "tcp/22@fe80::1%eth0"} {
 		if f, err := ParseFlow(bad); err == nil {
 			t.Errorf("%q is read as %v", bad, f)
 		}

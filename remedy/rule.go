@@ -146,8 +146,12 @@ func (r *Rule) matches() []match {
 	return list
 }
 
-// port compares the protocol and the destination port.
+// port compares the protocol and the destination port, where it has any.
 func (r *Rule) port() match {
+	if !portProtos[r.Proto] {
+		n := protoNumbers[r.Proto]
+		return match{fmt.Sprintf("meta l4proto %d", n), l4proto(n)}
+	}
 	return match{r.Proto + " dport " + strconv.Itoa(r.Port), append(l4proto(protoNumbers[r.Proto]),
 		&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: 2, Len: 2},
 		equals(binaryutil.BigEndian.PutUint16(uint16(r.Port))))}
@@ -204,7 +208,15 @@ func statusDNAT(op expr.CmpOp) []expr.Any {
 	}
 }
 
-var protoNumbers = map[string]byte{"tcp": unix.IPPROTO_TCP, "udp": unix.IPPROTO_UDP, "sctp": unix.IPPROTO_SCTP}
+// protoNumbers are the protocols that rules are about, portProtos those of them that have ports (IANA, Protocol Numbers).
+var (
+	protoNumbers = map[string]byte{
+		"tcp": unix.IPPROTO_TCP, "udp": unix.IPPROTO_UDP, "sctp": unix.IPPROTO_SCTP,
+		"igmp": unix.IPPROTO_IGMP, "ipip": unix.IPPROTO_IPIP, "6in4": unix.IPPROTO_IPV6, "gre": unix.IPPROTO_GRE, "esp": unix.IPPROTO_ESP,
+		"ah": unix.IPPROTO_AH, "eigrp": 88, "ospf": 89, "pim": unix.IPPROTO_PIM, "vrrp": 112, "l2tp": 115,
+	}
+	portProtos = map[string]bool{"tcp": true, "udp": true, "sctp": true}
+)
 
 func equals(data []byte) *expr.Cmp { return &expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: data} }
 

@@ -71,7 +71,7 @@ func rootFlag(c *cobra.Command, root *string) {
 // planFlags say what is planned.
 func (f *fixFlags) planFlags(c *cobra.Command) {
 	c.Flags().StringArrayVar(&f.allowFrom, "allow-from", nil, "these `addresses` keep access to what is closed (repeatable)")
-	c.Flags().StringArrayVar(&f.keep, "keep", nil, "this `flow`, PROTO/PORT[@SOURCE], must go on working (repeatable)")
+	c.Flags().StringArrayVar(&f.keep, "keep", nil, "this `flow`, PROTO/PORT[@SOURCE] or such as vrrp[@SOURCE], must go on working\n(repeatable)")
 	c.Flags().StringVar(&f.mode, "mode", remedy.Targeted, "targeted (close the findings) or default-deny (let in only what is known)")
 	c.Flags().StringVar(&f.established, "established", "cut", "connections to what is closed: cut or drain (let them end)")
 }
