@@ -34,13 +34,13 @@ func (m *machine) xt(c *ruleset.Chain, r *ruleset.Rule, x *ruleset.Xt, st state,
 	case d.Reject:
 		return &ruleset.Verdict{Kind: ruleset.Drop}, []state{st}, nil
 	case d.State != nil:
-		var s set
-		for bit := uint64(1); bit <= ruleset.CtUntracked; bit <<= 1 {
-			if uint64(d.State.Mask)&bit != 0 {
-				s = append(s, interval{num(bit), num(bit)})
-			}
+		return split(fCtState, stateSet(d.State.Mask), d.State.Invert)
+	case d.Conntrack != nil && d.Conntrack.Flags == ruleset.XtCtState && m.state != ruleset.CtEstablished:
+		mask, inverted := d.Conntrack.State, d.Conntrack.Invert&ruleset.XtCtState != 0
+		if c := &st.cube; c.nat && mask&ruleset.XtStateDNAT != 0 || c.snat && mask&ruleset.XtStateSNAT != 0 {
+			return split(fCtState, span(num(0), ones(32)), inverted)
 		}
-		return split(fCtState, s, d.State.Invert)
+		return split(fCtState, stateSet(ruleset.StateBits(uint32(mask))), inverted)
 	case d.Addrtype != nil:
 		return m.xtAddrtype(c, r, d.Addrtype, st)
 	case d.Ports != nil:
@@ -93,6 +93,16 @@ func (m *machine) xt(c *ruleset.Chain, r *ruleset.Rule, x *ruleset.Xt, st state,
 	}
 	matched, missed := m.either(c, r, st, why)
 	return nil, matched, missed
+}
+
+// stateSet is the states of conntrack that a mask has.
+func stateSet(mask uint32) (s set) {
+	for bit := uint64(1); bit <= ruleset.CtUntracked; bit <<= 1 {
+		if uint64(mask)&bit != 0 {
+			s = append(s, interval{num(bit), num(bit)})
+		}
+	}
+	return s
 }
 
 func (m *machine) xtIPRange(p *ruleset.XtIPRange, st state) (*ruleset.Verdict, []state, []cube) {

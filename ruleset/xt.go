@@ -111,6 +111,12 @@ const (
 	XtCtDirection = 1 << 12
 )
 
+// The parts of the status that a conntrack match takes for states (XT_CONNTRACK_STATE_SNAT, _DNAT).
+const (
+	XtStateSNAT = 1 << 6
+	XtStateDNAT = 1 << 7
+)
+
 // XtConntrack is a conntrack match on more than the state. Addresses and masks are 16 bytes, in the
 // order original source, original destination, reply source, reply destination; ports likewise, in
 // host order with both bounds.
@@ -233,7 +239,7 @@ func (x *Xt) decode() {
 	case x.Name == "conntrack" && x.Rev >= 1 && x.Rev <= 3 && len(b) >= 154:
 		x.Decoded = decodeConntrack(x.Rev, b)
 	case x.Name == "state" && x.Rev == 0 && len(b) >= 4:
-		x.Decoded = &XtDecoded{State: &XtState{Mask: stateBits(ne.Uint32(b))}}
+		x.Decoded = &XtDecoded{State: &XtState{Mask: StateBits(ne.Uint32(b))}}
 	case x.Name == "tcp" && len(b) >= 12 && b[8] == 0 && b[11]&8 == 0: // no TCP option
 		x.Decoded = &XtDecoded{Ports: &XtPorts{
 			Sport:       [2]uint16{ne.Uint16(b), ne.Uint16(b[2:])},
@@ -317,8 +323,8 @@ func wildcard(name, mask []byte) string {
 	return s
 }
 
-// stateBits turns XT_CONNTRACK_STATE bits (xt_conntrack.h) into the bits of nft's ct state.
-func stateBits(m uint32) uint32 {
+// StateBits turns XT_CONNTRACK_STATE bits (xt_conntrack.h) into the bits of nft's ct state.
+func StateBits(m uint32) uint32 {
 	bits := m & (CtInvalid | CtEstablished | CtRelated | CtNew)
 	if m&(1<<8) != 0 {
 		bits |= CtUntracked
@@ -330,8 +336,8 @@ func stateBits(m uint32) uint32 {
 func decodeConntrack(rev uint32, b []byte) *XtDecoded {
 	const alias = 1 << 13
 	flags, invert, mask := ne.Uint16(b[146:]), ne.Uint16(b[148:]), ne.Uint16(b[150:])
-	if flags&^alias == XtCtState && mask&(1<<6|1<<7) == 0 { // SNAT and DNAT are status, not state
-		return &XtDecoded{State: &XtState{Mask: stateBits(uint32(mask)), Invert: invert&XtCtState != 0}}
+	if flags&^alias == XtCtState && mask&(XtStateSNAT|XtStateDNAT) == 0 { // they are status, not state
+		return &XtDecoded{State: &XtState{Mask: StateBits(uint32(mask)), Invert: invert&XtCtState != 0}}
 	}
 	c := &XtConntrack{
 		Flags: flags &^ alias, Invert: invert, State: mask, Status: ne.Uint16(b[152:]), Proto: ne.Uint16(b[136:]),

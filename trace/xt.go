@@ -345,10 +345,10 @@ func (w *walk) xtConntrack(x *ruleset.XtConntrack, r *rule) verdict {
 	if asked(ruleset.XtCtState) {
 		bits := stateMask(w.ctState())
 		if ct != nil && ct.status.v&ipsSrcNAT != 0 {
-			bits |= 1 << 6
+			bits |= ruleset.XtStateSNAT
 		}
 		if ct != nil && ct.status.v&ipsDstNAT != 0 {
-			bits |= 1 << 7
+			bits |= ruleset.XtStateDNAT
 		}
 		if (x.State&bits != 0) == inverted(ruleset.XtCtState) {
 			return vNo
