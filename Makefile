@@ -16,7 +16,7 @@ PACKAGES = nftables iptables ipset iproute2 util-linux procps openssh-server lib
 FUZZ = ruleset:FuzzDecode reports:FuzzClean checks:FuzzParsers checks:FuzzRedact snapshot:FuzzLoad reach:FuzzModel \
 	trace:FuzzPacket trace:FuzzTracer ruleset:FuzzXt ruleset:FuzzMessage
 
-.PHONY: build audit test unit deps lint bench differential mutants plans fuzz fuzz-run update sarif test-vm test-systemd clean
+.PHONY: build audit test unit deps lint bench differential mutants plans fuzz fuzz-run update sarif test-vm test-systemd test-kube clean
 
 build:
 	go build -trimpath -o bin/ringfence ./cmd/ringfence
@@ -93,6 +93,10 @@ sarif:
 test-vm: build
 	sh e2e/vm.sh
 	sh e2e/vmfix.sh
+
+# The fix beside kube-proxy in both of its modes, which is built the first time.
+test-kube:
+	sh e2e/kube.sh
 
 # The fix under systemd, through boots and beside firewalld, ufw and nftables.service.
 test-systemd:

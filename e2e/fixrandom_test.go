@@ -241,7 +241,7 @@ func TestRandomPlans(t *testing.T) {
 		seed = uint64(time.Now().UnixNano())
 	}
 	t.Logf("seed %d", seed)
-	dumps := []string{"", "docker-published", "podman-netavark", "libvirt-isolated", "fail2ban-nft", "firewalld-zones"}
+	dumps := []string{"", "docker-published", "podman-netavark", "libvirt-isolated", "fail2ban-nft", "firewalld-zones", "kube-proxy-nftables", "kube-proxy-iptables"}
 	seen := b.collected()
 	store := remedy.Store{Root: b.root()}
 	refused, loaded, unclear := map[string]int{}, 0, 0

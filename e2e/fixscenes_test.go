@@ -78,7 +78,7 @@ func TestFixBesideOtherFirewalls(t *testing.T) {
 	b.listen("tcp", "[::]:8080", "")
 	b.listenIn("w1", "tcp4", "172.17.0.2:80", "") // what Docker publishes as 8080
 	config := b.config("zones: {management: {interfaces: [mgmt0]}}\nchecks: {skip: [management/ssh-reachable-from-external]}\n")
-	for _, name := range []string{"", "docker-published", "podman-netavark", "libvirt-isolated", "fail2ban-nft", "fail2ban-iptables", "firewalld-zones", "ufw-rules"} {
+	for _, name := range []string{"", "docker-published", "podman-netavark", "libvirt-isolated", "fail2ban-nft", "fail2ban-iptables", "firewalld-zones", "ufw-rules", "kube-proxy-nftables", "kube-proxy-iptables"} {
 		t.Run("beside "+name, func(t *testing.T) {
 			b := &bed{t, b.name}
 			b.loadDump(name)

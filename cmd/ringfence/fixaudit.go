@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/ringfence/ringfence/finding"
@@ -92,11 +93,19 @@ func noWorse(before, after *finding.Report, plan *remedy.Plan) error {
 		}
 	}
 	for i := range after.Results {
-		if after.Results[i].Status == finding.Unknown && before.Results[i].Status != finding.Unknown {
-			return fmt.Errorf("%w: %s: %s", errIncomplete, after.Results[i].ID, after.Results[i].Reason)
+		is, was := &after.Results[i], &before.Results[i]
+		if is.Status == finding.Unknown && was.Status != finding.Unknown && !unclearBefore(was, is) {
+			return fmt.Errorf("%w: %s: %s", errIncomplete, is.ID, is.Reason)
 		}
 	}
 	return nil
+}
+
+// unclearBefore says whether all that a check could not tell was already so beside its findings, which are gone.
+func unclearBefore(was, is *finding.Result) bool {
+	return len(is.Unknowns) > 0 && !slices.ContainsFunc(is.Unknowns, func(u finding.Unclear) bool {
+		return !slices.ContainsFunc(was.Unknowns, func(w finding.Unclear) bool { return w.Resource == u.Resource })
+	})
 }
 
 // failures are the findings of a report by fingerprint. What a collector could see is no state of
