@@ -458,3 +458,35 @@ func TestEstablishedConnections(t *testing.T) {
 		}
 	}
 }
+
+// TestFixBesideIPSets closes a port where rules of iptables look up sets of ipset, as those that ban do. The numbers of
+// the sets have a gap.
+func TestFixBesideIPSets(t *testing.T) {
+	b := newBed(t)
+	b.nft("flush ruleset")
+	b.listen("tcp", "[::]:2375", "")
+	b.listen("tcp", "[::]:8080", "")
+	sh(t, `ip netns exec %shost sh -ec '
+ipset create gone hash:ip; ipset create banned hash:ip; ipset create nets hash:net family inet6; ipset create open hash:ip,port
+ipset destroy gone; ipset add banned 172.17.0.3; ipset add nets fd20::/64; ipset add open 203.0.113.1,tcp:8080
+iptables-nft -A INPUT -m set --match-set banned src -j DROP; ip6tables-nft -A INPUT -p tcp -m set --match-set nets src -j DROP
+iptables-nft -A INPUT -m set --match-set open dst,dst -j ACCEPT'`, b.name)
+	before := b.ruleset()
+	was := []flow{
+		{"w2", "tcp4", "172.17.0.1:8080", false},
+		{"w1", "tcp4", "172.17.0.1:8080", true},
+		{"ext", "tcp4", "203.0.113.1:8080", true},
+		{"ext", "tcp6", "[fd20::1]:8080", false},
+		{"w2", "tcp6", "[fd17::1]:8080", true},
+	}
+	b.flows("before", append(was, flow{"ext", "tcp4", "203.0.113.1:2375", true}))
+	out, code := b.verb("apply", "--confirm", "auto")
+	if code != 0 {
+		t.Fatalf("code %d: %s", code, lastLines(out, 6))
+	}
+	b.flows("after the fix", append(was, flow{"ext", "tcp4", "203.0.113.1:2375", false}, flow{"w2", "tcp6", "[fd17::1]:2375", false}))
+	if _, code := b.verb("uninstall"); code != 0 {
+		t.Error("uninstall")
+	}
+	b.becomes("uninstalled", before)
+}

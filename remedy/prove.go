@@ -74,9 +74,13 @@ func (p *Proof) note(format string, args ...any) {
 }
 
 func (p *Proof) replicate(ctx context.Context, in *Input, probes *probeSet) (*Result, error) {
+	var sets []ruleset.IPSet
+	if in.Snapshot.NFTables.Ruleset != nil {
+		sets = in.Snapshot.NFTables.Ruleset.IPSets
+	}
 	job, err := json.Marshal(&Job{
 		Host: replica.Host{
-			Network: in.Snapshot.Network, Sockets: probes.sockets(in.Snapshot), Ruleset: in.Messages, Peers: probes.peers,
+			Network: in.Snapshot.Network, Sockets: probes.sockets(in.Snapshot), Ruleset: in.Messages, IPSets: sets, Peers: probes.peers,
 		},
 		Plan: in.Plan, Probes: probes.list(),
 	})

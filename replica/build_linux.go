@@ -53,7 +53,7 @@ func Build(h *Host) (*Replica, error) {
 		return nil, fmt.Errorf("network namespace: %w", err)
 	}
 	r := &Replica{host: h, home: home, worlds: map[string]*world{}}
-	for _, step := range []func() error{r.links, r.sysctls, r.addresses, r.routes, r.rules, r.accounts} {
+	for _, step := range []func() error{r.links, r.sysctls, r.addresses, r.routes, r.rules, r.accounts, r.ipsets} {
 		if err := step(); err != nil {
 			return nil, err
 		}

@@ -2,8 +2,8 @@
 // same names, indexes and addresses, routes, switches, listening sockets and the live packet filter, with a
 // peer behind each interface. Real packets then show what a change does before the host has it.
 //
-// What is not copied is said: policy routing, flowtables, programs at XDP and tc, kinds of interfaces other
-// than bridges, which are stood in for by Ethernet.
+// What is not copied is said: flowtables, programs at XDP and tc, lists and exceptions of ipset, parts of policy rules that
+// were not read, kinds of interfaces other than bridges, which are stood in for by Ethernet.
 package replica
 
 import (
@@ -18,7 +18,8 @@ type Host struct {
 	Network snapshot.Network  `json:"network"`
 	Sockets []snapshot.Socket `json:"sockets"` // that probes can ask for
 	Ruleset []ruleset.Message `json:"ruleset"`
-	Peers   []Endpoint        `json:"peers"` // that answer behind an interface
+	IPSets  []ruleset.IPSet   `json:"ipsets"` // that rules of it look up
+	Peers   []Endpoint        `json:"peers"`  // that answer behind an interface
 }
 
 // Endpoint is a socket behind an interface.
