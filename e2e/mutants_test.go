@@ -22,7 +22,7 @@ var mutants = []mutant{
 	{"accept is final", "trace/hooks.go", "case v.kind == vAccept:\n", "case v.kind == vAccept && v.rule != nil:\n\t\t\treturn vAccept\n\t\tcase v.kind == vAccept:\n"},
 	{"drop is not final", "trace/hooks.go", "default:\n\t\t\treturn v.kind\n", "case v.kind == vDrop && v.rule != nil:\n\t\tdefault:\n\t\t\treturn v.kind\n"},
 	{"goto is jump", "trace/vm.go", "if v.kind == vJump {", "if v.kind == vJump || v.kind == vGoto {"},
-	{"return goes on", "trace/vm.go", "case vContinue, vBreak:", "case vContinue, vBreak, vReturn:\n\t\t\tif v.kind == vReturn && depth > 0 {\n\t\t\t\tdepth--\n\t\t\t\tc, at = stack[depth].c, stack[depth].next\n\t\t\t}"},
+	{"return goes on", "trace/vm.go", "case vReturn:\n\t\t\tw.matched(r, v)\n\t\t\tif depth == 0 {\n\t\t\t\treturn verdict{}", "case vReturn:\n\t\t\tw.matched(r, v)\n\t\t\tif depth == 0 {\n\t\t\t\tcontinue"},
 	{"policies accept", "trace/vm.go", "if c.src.Base.Policy == ruleset.Drop {", "if false {"},
 	{"dormant tables run", "trace/register.go", "if tab.src.Dormant || !slices.Contains(families, tab.src.Family) {\n\t\t\tcontinue\n\t\t}\n\t\t// Newer", "if !slices.Contains(families, tab.src.Family) {\n\t\t\tcontinue\n\t\t}\n\t\t// Newer"},
 	{"priorities are reversed", "trace/register.go", "return int(a.src.Base.Priority) - int(b.src.Base.Priority)", "return int(b.src.Base.Priority) - int(a.src.Base.Priority)"},
