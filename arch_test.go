@@ -49,7 +49,7 @@ var theirs = map[string][]string{
 	"judge":      {"github.com/open-policy-agent/opa"},
 	"reports":    {"github.com/olekukonko/tablewriter", "github.com/clipperhouse/displaywidth"},
 	"remedy":     {"github.com/google/nftables", "github.com/mdlayher/netlink", "golang.org/x/sys"},
-	"replica":    {"github.com/vishvananda/netlink", "golang.org/x/sys"},
+	"replica":    {"github.com/mdlayher/netlink", "github.com/vishvananda/netlink", "golang.org/x/sys"},
 }
 
 func TestImports(t *testing.T) {

@@ -17,6 +17,7 @@ if [ ! -x $work/kube-proxy ]; then
 		done >>go.mod
 		go mod tidy -e >tidy.log 2>&1 || true
 		CGO_ENABLED=0 go build -o kube-proxy k8s.io/kubernetes/cmd/kube-proxy
+		rm tools.go
 	)
 fi
 go test -count=1 -v -run TestFixBesideKubeProxy ./e2e

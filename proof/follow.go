@@ -47,6 +47,9 @@ func (k *checker) narrowing(b *box, endFirst bool) error {
 			continue
 		}
 		parts := narrow(&r, b, split)
+		if parts == nil && bad.Fate.Why == manyWays {
+			return ErrTooLarge
+		}
 		if parts == nil {
 			return fmt.Errorf("%s is not stopped: %s %s %s", &r.Packet, bad.Fate.Fate, bad.Rule, bad.Why)
 		}
@@ -54,6 +57,9 @@ func (k *checker) narrowing(b *box, endFirst bool) error {
 	}
 	return nil
 }
+
+// manyWays is why a region has no end: what takes a packet apart by chance or by what is not known does so too often.
+const manyWays = "too many ways"
 
 // whole is the region of all addresses and ports.
 func (k *checker) whole(b *box) trace.Region {
@@ -96,7 +102,7 @@ func (k *checker) follow(r *trace.Region) (bad *trace.End, split byte) {
 		return split == 0
 	})
 	if !complete && bad == nil {
-		bad = &trace.End{Fate: trace.Fate{Fate: trace.Unknown, Why: "too many ways"}}
+		bad = &trace.End{Fate: trace.Fate{Fate: trace.Unknown, Why: manyWays}}
 	}
 	return bad, split
 }

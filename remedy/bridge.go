@@ -158,7 +158,7 @@ func forwards(s *snapshot.Snapshot, bridge *snapshot.Link) bool {
 
 // hostAddresses are the destinations of what is for the host, also as one of many, a list for each family.
 func hostAddresses(s *snapshot.Snapshot) [][]netip.Prefix {
-	list := slices.Clone(toMany)
+	list := append(slices.Clone(toMany), ownAddresses(s, nil)...)
 	for i := range s.Network.Routes {
 		if r := &s.Network.Routes[i]; slices.Contains([]string{"local", "anycast", "broadcast"}, r.Type) {
 			if p, err := netip.ParsePrefix(r.Dst); err == nil {
@@ -166,14 +166,22 @@ func hostAddresses(s *snapshot.Snapshot) [][]netip.Prefix {
 			}
 		}
 	}
-	for i := range s.Network.Links { // a link-local address has no route before it was looked for on the link
-		for _, text := range s.Network.Links[i].Addrs {
-			if p, err := netip.ParsePrefix(text); err == nil {
+	return byFamily(list)
+}
+
+// ownAddresses are the host's: one that was not yet looked for on its link has no route. Link-local ones are of one
+// interface, or of all where that is nil.
+func ownAddresses(s *snapshot.Snapshot, of *snapshot.Link) (list []netip.Prefix) {
+	for i := range s.Network.Links {
+		l := &s.Network.Links[i]
+		for _, text := range l.Addrs {
+			p, err := netip.ParsePrefix(text)
+			if err == nil && (of == nil || l.Index == of.Index || !p.Addr().IsLinkLocalUnicast()) {
 				list = append(list, netip.PrefixFrom(p.Addr(), p.Addr().BitLen()))
 			}
 		}
 	}
-	return byFamily(list)
+	return list
 }
 
 // toMany are destinations that no route decides about: everybody, groups, and the host that has no address yet.
@@ -186,7 +194,7 @@ var toMany = []netip.Prefix{
 // their own link.
 func behind(s *snapshot.Snapshot, in, out *snapshot.Link) [][]netip.Prefix {
 	var list []netip.Prefix
-	not := slices.Clone(toMany)
+	not := append(slices.Clone(toMany), ownAddresses(s, out)...)
 	for i := range s.Network.Routes {
 		r := &s.Network.Routes[i]
 		p, err := netip.ParsePrefix(r.Dst)
@@ -198,18 +206,22 @@ func behind(s *snapshot.Snapshot, in, out *snapshot.Link) [][]netip.Prefix {
 			not = append(not, p)
 		}
 	}
-	for _, q := range not {
-		var rest []netip.Prefix
-		for _, p := range list {
+	var left []netip.Prefix
+	for _, p := range list {
+		parts := []netip.Prefix{p}
+		for _, q := range not {
 			if q.Bits() < p.Bits() {
-				rest = append(rest, p)
-			} else {
-				rest = append(rest, without(p, q)...)
+				continue
 			}
+			var rest []netip.Prefix
+			for _, part := range parts {
+				rest = append(rest, without(part, q)...)
+			}
+			parts = rest
 		}
-		list = rest
+		left = append(left, parts...)
 	}
-	return byFamily(list)
+	return byFamily(left)
 }
 
 // without is a prefix without a part of it: the other half at each step towards that.

@@ -9,9 +9,9 @@ import (
 	"slices"
 
 	"github.com/mdlayher/netlink"
-	vnl "github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
+	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/snapshot"
 )
 
@@ -103,11 +103,16 @@ func (p *Plan) cuts(s *snapshot.Snapshot, family byte, id []byte) bool {
 
 // portTo is the port of a bridge that a neighbour is behind, as the bridge has learned it, or "".
 func portTo(s *snapshot.Snapshot, bridge int, neighbour netip.Addr) string {
-	known, err := vnl.NeighList(bridge, 0)
+	route, err := host.Local().Route(nil)
 	if err != nil {
 		return ""
 	}
-	forwarding, err := vnl.NeighList(0, unix.AF_BRIDGE)
+	defer route.Close()
+	known, err := route.NeighList(bridge, 0)
+	if err != nil {
+		return ""
+	}
+	forwarding, err := route.NeighList(0, unix.AF_BRIDGE)
 	if err != nil {
 		return ""
 	}
