@@ -133,6 +133,7 @@ func TestFixBetweenPortsOfABridge(t *testing.T) {
 	if code != 0 || !strings.Contains(out, "table bridge ringfence, and again at each boot") {
 		t.Fatalf("code %d\n%s", code, out)
 	}
+	planned := out
 	for i := range between {
 		between[i].open = false
 	}
@@ -147,7 +148,7 @@ func TestFixBetweenPortsOfABridge(t *testing.T) {
 	b.flows("by way of the host", between)
 
 	if out, code := b.verb("apply", "--config", config, "--confirm", "auto"); code != 0 || !strings.Contains(out, "nothing to load") {
-		t.Errorf("second run: code %d, %s", code, lastLines(out, 3))
+		t.Errorf("second run: code %d, %s\nfirst\n%s", code, out, planned)
 	}
 	b.bootsAsConfirmed()
 	sh(t, "ip netns exec %shost nft delete table bridge ringfence", b.name)

@@ -176,8 +176,12 @@ func ownAddresses(s *snapshot.Snapshot, of *snapshot.Link) (list []netip.Prefix)
 		l := &s.Network.Links[i]
 		for _, text := range l.Addrs {
 			p, err := netip.ParsePrefix(text)
-			if err == nil && (of == nil || l.Index == of.Index || !p.Addr().IsLinkLocalUnicast()) {
-				list = append(list, netip.PrefixFrom(p.Addr(), p.Addr().BitLen()))
+			if err != nil || of != nil && l.Index != of.Index && p.Addr().IsLinkLocalUnicast() {
+				continue
+			}
+			list = append(list, netip.PrefixFrom(p.Addr(), p.Addr().BitLen()))
+			if p.Addr().Is6() && p.Bits() < 127 { // that of any router there (RFC 4291, 2.6.1), once the own one is no longer tentative
+				list = append(list, netip.PrefixFrom(p.Masked().Addr(), 128))
 			}
 		}
 	}
