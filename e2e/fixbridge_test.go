@@ -41,19 +41,7 @@ func (b *bed) echoes(ns, addr string) {
 			b.t.Error(err)
 			return
 		}
-		b.t.Cleanup(func() { l.Close() })
-		go func() {
-			for {
-				c, err := l.Accept()
-				if err != nil {
-					return
-				}
-				go func() {
-					_, _ = io.Copy(c, c)
-					c.Close()
-				}()
-			}
-		}()
+		b.serve(l, func(c net.Conn) { _, _ = io.Copy(c, c) })
 	})
 }
 

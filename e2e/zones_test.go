@@ -173,20 +173,25 @@ func (b *bed) listenIn(ns, network, addr, device string) {
 			b.t.Error(err)
 			return
 		}
-		b.t.Cleanup(func() { l.Close() })
-		go func() {
-			for {
-				c, err := l.Accept()
-				if err != nil {
-					return
-				}
-				go func() { // open until the peer closes
-					_, _ = io.Copy(io.Discard, c)
-					c.Close()
-				}()
-			}
-		}()
+		b.serve(l, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }) // open until the peer closes
 	})
+}
+
+// serve handles every connection until the test ends.
+func (b *bed) serve(l net.Listener, handle func(net.Conn)) {
+	b.t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				handle(c)
+				c.Close()
+			}()
+		}
+	}()
 }
 
 func echo(pc net.PacketConn) {

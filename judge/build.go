@@ -172,7 +172,7 @@ func (b *builder) forwards() {
 				toZone = zones.External
 			}
 			oifs := []int{to.Index}
-			if b.master(from.Index) == to.Index { // one more port: what comes in there is switched to those of the bridge's zone
+			if b.bridgeOf(from.Index) == to.Index { // one more port: what comes in there is switched to those of the bridge's zone
 				oifs = append(oifs, b.portsOf(to.Index)...)
 			}
 			for _, v4 := range []bool{true, false} {
@@ -189,10 +189,10 @@ func (b *builder) forwards() {
 	}
 }
 
-// portsOf are the ports of a bridge that have its zone.
+// portsOf are the ports of a bridge that are up and have its zone.
 func (b *builder) portsOf(bridge int) (list []int) {
 	for _, i := range b.zones.Interfaces {
-		if i.Port && b.master(i.Index) == bridge {
+		if i.Port && b.snap.Network.Link(i.Index).Up && b.bridgeOf(i.Index) == bridge {
 			list = append(list, i.Index)
 		}
 	}

@@ -127,14 +127,15 @@ type DocShadow struct {
 	Contrary bool   `json:"contrary"` // it would have decided otherwise
 }
 
-// DocBridge is a bridge, and whether what goes from port to port meets a filter: Calls are the switches
-// of br_netfilter by family (on, off, absent or unknown), Chains the filters of the bridge family that stop some of it.
+// DocBridge is a bridge, and whether what goes from port to port meets a filter: Ports are those of its zone that are
+// up, Calls the switches of br_netfilter by family (on, off, absent or unknown), Between whether anything is stopped there
+// (filtered, open or unknown).
 type DocBridge struct {
-	Name   string            `json:"name"`
-	Zone   string            `json:"zone"`
-	Ports  []string          `json:"ports"`
-	Calls  map[string]string `json:"calls"`
-	Chains []string          `json:"chains"`
+	Name    string            `json:"name"`
+	Zone    string            `json:"zone"`
+	Ports   []string          `json:"ports"`
+	Calls   map[string]string `json:"calls"`
+	Between map[string]string `json:"between"`
 }
 
 // DocInput is what becomes of a packet to a port of the host that no rule names.

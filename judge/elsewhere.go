@@ -118,7 +118,7 @@ func (b *builder) through(v *view, sk *snapshot.Socket, l *snapshot.Link, o *zon
 	var total reach.Answer
 	for _, to := range boundOn(sk, l, v4) {
 		var a reach.Answer
-		if !o.Local && gate != outer && o.Index != outer.Index && (o.Index == gate.Index || b.master(o.Index) == gate.Index) {
+		if !o.Local && gate != outer && o.Index != outer.Index && (o.Index == gate.Index || b.bridgeOf(o.Index) == gate.Index) {
 			a = b.besides(v, sk, l, o, outer, gate, to)
 		} else {
 			a = b.forwarded(v, sk, l, o, gate, to, inner)
@@ -133,10 +133,10 @@ func (b *builder) through(v *view, sk *snapshot.Socket, l *snapshot.Link, o *zon
 	return total
 }
 
-// master is the index of the bridge that an interface is a port of.
-func (b *builder) master(index int) int {
-	if l := b.snap.Network.Link(index); l != nil {
-		return l.Master
+// bridgeOf is the index of the bridge that an interface is a port of, or 0.
+func (b *builder) bridgeOf(index int) int {
+	if m := b.snap.Network.BridgeOf(b.snap.Network.Link(index)); m != nil {
+		return m.Index
 	}
 	return 0
 }

@@ -1,13 +1,10 @@
 package judge
 
 import (
-	"maps"
 	"net/netip"
-	"slices"
 	"strings"
 
 	"github.com/ringfence/ringfence/reach"
-	"github.com/ringfence/ringfence/ruleset"
 	"github.com/ringfence/ringfence/snapshot"
 	"github.com/ringfence/ringfence/zones"
 )
@@ -24,7 +21,7 @@ func (b *builder) published() {
 			continue
 		}
 		l := b.snap.Network.Link(o.Index)
-		if m := b.snap.Network.Link(b.master(o.Index)); m != nil { // a port of a bridge has no addresses
+		if m := b.snap.Network.BridgeOf(l); m != nil { // a port of a bridge has no addresses
 			l = m
 		}
 		for _, text := range l.Addrs {
@@ -93,13 +90,11 @@ func (b *builder) bridges() {
 		if l.Kind != "bridge" {
 			continue
 		}
-		d := DocBridge{Name: l.Name, Zone: i.Zone, Ports: []string{}, Calls: map[string]string{}}
-		for _, p := range b.snap.Network.Links {
-			if p.Master == l.Index && p.Up {
-				d.Ports = append(d.Ports, p.Name)
-			}
+		ports := b.portsOf(i.Index)
+		d := DocBridge{Name: l.Name, Zone: i.Zone, Ports: []string{}, Calls: map[string]string{}, Between: b.between(ports)}
+		for _, p := range ports {
+			d.Ports = append(d.Ports, b.snap.Network.Link(p).Name)
 		}
-		d.Chains = b.filtersBetween(i.Index)
 		for family, key := range map[string]string{"ipv4": "bridge-nf-call-iptables", "ipv6": "bridge-nf-call-ip6tables"} {
 			d.Calls[family] = b.bridgeCalls("net/bridge/" + key)
 		}
@@ -121,65 +116,53 @@ func (b *builder) bridgeCalls(key string) string {
 	return "on"
 }
 
-// maxPairs bounds how many ports of a bridge are asked about in pairs.
-const maxPairs = 8
+// maxPorts bounds how many ports of a bridge are asked about in pairs.
+const maxPorts = 16
 
-// filtersBetween are the chains of the bridge family that stop some of what ports of a bridge that have its zone send
-// each other, or none where two of them send each other whatever they like.
-func (b *builder) filtersBetween(bridge int) []string {
-	all := b.bridgeChains()
-	ports := b.portsOf(bridge)
-	if len(all) == 0 || len(ports) < 2 {
-		return all
+// between says by family of what ports of a bridge send each other: open where a pair of them sends each other whatever
+// it likes, filtered where something of it is stopped or may be for every pair, else unknown.
+func (b *builder) between(ports []int) map[string]string {
+	state := map[string]string{"ipv4": "filtered", "ipv6": "filtered"}
+	if len(ports) > maxPorts {
+		state["ipv4"], state["ipv6"] = "unknown", "unknown"
+		ports = ports[:maxPorts]
 	}
-	ports = ports[:min(len(ports), maxPairs)]
-	found := map[string]bool{}
 	for _, from := range ports {
 		for _, to := range ports {
 			if from == to {
 				continue
 			}
-			filtered := false
-			for _, proto := range []string{"tcp", "udp", "icmp"} {
-				q := &reach.Question{
-					From: []reach.Origin{{Iif: from, From: everywhere}}, Proto: proto, To: reach.Target{Oifs: []int{to}}, Unbound: true,
-				}
-				stopped, ok := b.model.StoppedBeside(q, func(c *reach.Cause) bool { return c.Family == ruleset.FamilyBridge })
-				if !ok {
-					return all
-				}
-				for i := range stopped {
-					found[stopped[i].By.Family+" "+stopped[i].By.Table+"/"+stopped[i].By.Chain] = true
-					filtered = true
+			stopped, ok := b.stoppedBeside(from, to)
+			for _, v4 := range []bool{true, false} {
+				switch name := familyName[v4]; {
+				case state[name] == "open" || stopped[v4]:
+				case !ok:
+					state[name] = "unknown"
+				default:
+					state[name] = "open"
 				}
 			}
-			if !filtered {
-				return []string{}
+			if state["ipv4"] == "open" && state["ipv6"] == "open" {
+				return state
 			}
 		}
 	}
-	return slices.Sorted(maps.Keys(found))
+	return state
 }
 
-// bridgeChains are the base chains of the bridge family that see what goes from port to port and can
-// stop something.
-func (b *builder) bridgeChains() []string {
-	list := []string{}
-	rs := b.snap.NFTables.Ruleset
-	if rs == nil {
-		return list
-	}
-	for i := range rs.Tables {
-		t := &rs.Tables[i]
-		if t.Family != ruleset.FamilyBridge || t.Dormant {
-			continue
+// stoppedBeside says for which families a rule or policy stops something between two ports of a bridge, and whether
+// that could be told.
+func (b *builder) stoppedBeside(from, to int) (families map[bool]bool, ok bool) {
+	families, ok = map[bool]bool{}, true
+	for _, proto := range []string{"tcp", "udp", "icmp"} {
+		q := &reach.Question{
+			From: []reach.Origin{{Iif: from, From: everywhere}}, Proto: proto, To: reach.Target{Oifs: []int{to}}, Unbound: true,
 		}
-		for _, c := range t.Chains {
-			hooks := []string{"prerouting", "forward", "postrouting"}
-			if c.Base != nil && slices.Contains(hooks, c.Base.Hook) && (len(c.Rules) > 0 || c.Base.Policy == ruleset.Drop) {
-				list = append(list, t.Family+" "+t.Name+"/"+c.Name)
-			}
+		stopped, told := b.model.StoppedBeside(q, func(c *reach.Cause) bool { return c.Table != "" })
+		ok = ok && told
+		for i := range stopped {
+			families[stopped[i].V4] = true
 		}
 	}
-	return list
+	return families, ok
 }

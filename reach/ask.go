@@ -74,7 +74,7 @@ func (m *Model) ask(q *Question, families []bool, proof bool) Answer {
 				e, a := m.askHop(q, o, h, v4, false, false)
 				if len(a.tied) > 0 {
 					_, b := m.askHop(q, o, h, v4, true, false)
-					a = e.either(&a, &b, e.bridgeOf(h.from), q.Proto)
+					a = e.either(&a, &b, e.snap.Network.BridgeOf(h.from), q.Proto)
 				}
 				total.join(&a)
 			}

@@ -12,21 +12,10 @@ import (
 // maxPorts bounds the ports of a bridge that are followed one by one.
 const maxPorts = 64
 
-// bridgeOf is the bridge that an interface is a port of, or nil.
-func (m *Model) bridgeOf(l *snapshot.Link) *snapshot.Link {
-	if l == nil || l.Master == 0 {
-		return nil
-	}
-	if b := m.snap.Network.Link(l.Master); b != nil && b.Kind == "bridge" {
-		return b
-	}
-	return nil
-}
-
 // enter is the interface at which packets of an origin get to the network layer: of a bridge port its bridge.
 func (e *engine) enter(iif int) *snapshot.Link {
 	in := e.snap.Network.Link(iif)
-	if b := e.bridgeOf(in); b != nil && in.Up {
+	if b := e.snap.Network.BridgeOf(in); b != nil && in.Up {
 		e.port = in
 		return b
 	}
@@ -254,7 +243,7 @@ func (m *machine) outgoing() bool {
 // sender is the interface whose address a packet leaves with: of a bridge port its bridge.
 func (m *machine) sender(c *cube) *snapshot.Link {
 	out := m.snap.Network.Link(int(c.sets[fOif][0].lo.lo))
-	if b := m.bridgeOf(out); b != nil {
+	if b := m.snap.Network.BridgeOf(out); b != nil {
 		return b
 	}
 	return out
@@ -354,7 +343,7 @@ func (e *engine) hops(q *Question, o Origin) []hop {
 	var list []hop
 	for i := range e.snap.Network.Links {
 		in := &e.snap.Network.Links[i]
-		b := e.bridgeOf(in)
+		b := e.snap.Network.BridgeOf(in)
 		if b == nil || in.Index != o.Iif && (b.Index != o.Iif || slices.Contains(o.NotPorts, in.Index)) {
 			continue
 		}
@@ -377,7 +366,7 @@ func (q *Question) routed(e *engine) *Question {
 	r := *q
 	r.To.Oifs = slices.Clone(q.To.Oifs)
 	for i, oif := range r.To.Oifs {
-		if b := e.bridgeOf(e.snap.Network.Link(oif)); b != nil {
+		if b := e.snap.Network.BridgeOf(e.snap.Network.Link(oif)); b != nil {
 			r.To.Oifs[i] = b.Index
 			if !slices.Contains(q.To.Oifs, b.Index) {
 				e.toPorts = append(e.toPorts, oif)
@@ -388,20 +377,20 @@ func (q *Question) routed(e *engine) *Question {
 }
 
 // askHop answers a question from one port of a bridge to others. There is no certificate: an unreachable answer
-// names what stopped the frames.
+// names what stopped the frames. The engine is nil where there were none to follow.
 func (m *Model) askHop(q *Question, o Origin, h hop, v4, reversed, proof bool) (*engine, Answer) {
 	e := m.newEngine()
 	e.reversed, e.keep, e.state = reversed, proof, ctStates[q.State]
-	bridge := e.bridgeOf(h.from)
+	bridge := e.snap.Network.BridgeOf(h.from)
 	e.port = h.from
 	proto, none, err := protoNumber(q.Proto, v4)
 	switch {
 	case len(m.general) > 0:
-		return e, Answer{Verdict: Unknown, Because: m.general}
+		return nil, Answer{Verdict: Unknown, Because: m.general}
 	case err != nil:
-		return e, Answer{Verdict: Unknown, Because: []Cause{{Text: err.Error()}}}
+		return nil, Answer{Verdict: Unknown, Because: []Cause{{Text: err.Error()}}}
 	case none:
-		return e, Answer{Verdict: Unreachable, StoppedBy: []Cause{{Text: "there are no such packets in this family"}}}
+		return nil, Answer{Verdict: Unreachable, StoppedBy: []Cause{{Text: "there are no such packets in this family"}}}
 	case !h.from.Up || !bridge.Up:
 		return e, Answer{Verdict: Unreachable, StoppedBy: []Cause{{Text: "the interface is down"}}}
 	}

@@ -36,7 +36,7 @@ func (e *engine) linkBroadcasts(in *snapshot.Link, v4 bool) set {
 	if !v4 {
 		return nil
 	}
-	if b := e.bridgeOf(in); b != nil {
+	if b := e.snap.Network.BridgeOf(in); b != nil {
 		in = b
 	}
 	s := single(num(0xffffffff))

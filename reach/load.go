@@ -40,7 +40,7 @@ func (m *machine) linkHeader(c *cube) []headerPart {
 		return parts
 	}
 	parts := []headerPart{{6, 6, fSmac, nil, nil}, {12, 2, 0, ether, nil}}
-	if b := m.bridgeOf(l); b != nil {
+	if b := m.snap.Network.BridgeOf(l); b != nil {
 		l = b
 	}
 	switch mac := hardware(l); {
@@ -156,7 +156,7 @@ func (m *machine) meta(c *cube, key uint32) value {
 		if key == ruleset.MetaBriOifname {
 			f = fOif
 		}
-		if b := m.bridgeOf(m.snap.Network.Link(int(c.sets[f][0].lo.lo))); b != nil && c.sets[f].singleton() {
+		if b := m.snap.Network.BridgeOf(m.snap.Network.Link(int(c.sets[f][0].lo.lo))); b != nil && c.sets[f].singleton() {
 			return constant(ifname(b.Name))
 		}
 	case ruleset.MetaOif, ruleset.MetaOifname, ruleset.MetaOiftype, ruleset.MetaOifgroup, ruleset.MetaOifkind:

@@ -5,25 +5,13 @@ import (
 	"net/netip"
 	"slices"
 
-	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/snapshot"
 	"github.com/ringfence/ringfence/zones"
 )
 
-// bridgeOf is the bridge that an interface is a port of, or nil.
-func bridgeOf(s *snapshot.Snapshot, l *snapshot.Link) *snapshot.Link {
-	if l == nil || l.Master == 0 {
-		return nil
-	}
-	if m := s.Network.Link(l.Master); m != nil && m.Kind == "bridge" {
-		return m
-	}
-	return nil
-}
-
 // enters is the name of the interface by which the host itself sees what comes in by another: of a port its bridge.
 func enters(s *snapshot.Snapshot, name string) string {
-	if b := bridgeOf(s, s.Network.LinkNamed(name)); b != nil {
+	if b := s.Network.BridgeOf(s.Network.LinkNamed(name)); b != nil {
 		return b.Name
 	}
 	return name
@@ -44,7 +32,7 @@ func portsOf(s *snapshot.Snapshot, bridge *snapshot.Link, but []int) (list []*sn
 func framesOf(s *snapshot.Snapshot, o *zones.Origin) []*snapshot.Link {
 	l := s.Network.Link(o.Index)
 	switch {
-	case bridgeOf(s, l) != nil:
+	case s.Network.BridgeOf(l) != nil:
 		return []*snapshot.Link{l}
 	case l != nil && len(o.Apart) > 0:
 		return portsOf(s, l, o.Apart)
@@ -52,19 +40,12 @@ func framesOf(s *snapshot.Snapshot, o *zones.Origin) []*snapshot.Link {
 	return nil
 }
 
-// upward adds what closes a port of the host for those behind ports of a bridge.
-func (p *Plan) upward(id string, d *finding.Deny, s *snapshot.Snapshot, o *zones.Origin, ports []*snapshot.Link, keep []netip.Prefix) {
+// upward is inward for those behind ports of a bridge.
+func (p *Plan) upward(drop Rule, s *snapshot.Snapshot, o *zones.Origin, ports []*snapshot.Link, keep []netip.Prefix) {
 	for _, l := range ports {
 		for _, to := range hostAddresses(s) {
-			drop := Rule{Chain: chainPort, Iif: l.Name, To: to, Proto: d.Proto, Port: d.Port, Closes: id}
-			allow := drop
-			allow.Accept = true
-			p.perFamily(allow, keep)
-			if bounded(*o) {
-				p.perFamily(drop, o.From)
-			} else {
-				p.rule(drop)
-			}
+			drop.Chain, drop.Iif, drop.To = chainPort, l.Name, to
+			p.inward(drop, o, keep)
 		}
 	}
 }
@@ -75,12 +56,12 @@ func (p *Plan) between(id string, s *snapshot.Snapshot, o, to *zones.Origin) str
 	if in == nil || out == nil {
 		return "an interface is gone"
 	}
-	bridge := bridgeOf(s, in)
+	bridge := s.Network.BridgeOf(in)
 	if bridge == nil {
 		bridge = in
 	}
 	ports := framesOf(s, o)
-	switch beside := bridgeOf(s, out); {
+	switch beside := s.Network.BridgeOf(out); {
 	case out == bridge || beside == bridge:
 		r := Rule{Chain: chainSwitched, Closes: id}
 		if r.Iif = in.Name; in == bridge {
@@ -109,7 +90,7 @@ func (p *Plan) between(id string, s *snapshot.Snapshot, o, to *zones.Origin) str
 // by the bridge itself. The family bridge knows that by their destination alone.
 func (p *Plan) through(id string, s *snapshot.Snapshot, ports []*snapshot.Link, out *snapshot.Link) {
 	for _, l := range ports {
-		b := bridgeOf(s, l)
+		b := s.Network.BridgeOf(l)
 		if !forwards(s, b) {
 			continue
 		}

@@ -71,7 +71,7 @@ func representatives(s *snapshot.Snapshot, names []string) (list []*snapshot.Lin
 			continue // of a bridge what comes in does so by a port
 		}
 		class := "others"
-		if b := bridgeOf(s, l); b != nil {
+		if b := s.Network.BridgeOf(l); b != nil {
 			class = "ports of " + b.Name
 		}
 		if slices.Contains(names, l.Name) {

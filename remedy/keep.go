@@ -115,9 +115,14 @@ func underneath(s *snapshot.Snapshot) (list []Flow) {
 	for i := range s.Listeners.Sockets {
 		k := &s.Listeners.Sockets[i]
 		for _, proto := range portless() {
-			if k.Proto == "raw" && k.Port == int(protoNumbers[proto]) && len(k.Owners) > 0 {
-				add(proto, k.Owners[0].Comm)
+			if k.Proto != "raw" || k.Port != int(protoNumbers[proto]) {
+				continue
 			}
+			why := "a process listens"
+			if len(k.Owners) > 0 {
+				why = k.Owners[0].Comm
+			}
+			add(proto, why)
 		}
 	}
 	if serves(s, "udp", 500) || serves(s, "udp", 4500) {

@@ -1,6 +1,6 @@
 // Package remedy plans what closes the findings of a report and loads it into the kernel.
 //
-// A plan is one table of our own, inet ringfence, with narrow denials: never another tool's table,
+// A plan is tables of our own, inet ringfence and bridge ringfence, with narrow denials: never another tool's table,
 // never a flush. Each rule names the finding that it closes. What a packet filter cannot close is
 // written as files of the services, or listed with what to change. Prove shows what a plan does, Apply loads it
 // on trial, and a Store keeps what is confirmed.
@@ -31,7 +31,7 @@ const bridgeFamily = ruleset.FamilyBridge
 // families are those of our tables.
 var families = []string{ruleset.FamilyInet, bridgeFamily}
 
-// Without returns the snapshot as it would be without our own table, so that a new plan also has
+// Without returns the snapshot as it would be without our own tables, so that a new plan also has
 // what an earlier one closes.
 func Without(s *snapshot.Snapshot) *snapshot.Snapshot {
 	if s.NFTables.Ruleset == nil {
@@ -285,7 +285,7 @@ func (p *Plan) deny(id string, d *finding.Deny, s *snapshot.Snapshot, m *zones.M
 	if n := inUse(s, d); id == publishedCheck && n > 0 {
 		return fmt.Sprintf("it is in use, so it is meant (open connections: %d): publish it on an address that only its users reach", n)
 	}
-	added := false
+	added, failed := false, ""
 	for i := range m.Origins {
 		o := &m.Origins[i]
 		if o.Local || o.Zone != d.Zone {
@@ -298,7 +298,7 @@ func (p *Plan) deny(id string, d *finding.Deny, s *snapshot.Snapshot, m *zones.M
 					continue
 				}
 				if why := p.between(id, s, o, to); why != "" {
-					return why
+					failed = why
 				}
 				added = true
 			}
@@ -306,24 +306,29 @@ func (p *Plan) deny(id string, d *finding.Deny, s *snapshot.Snapshot, m *zones.M
 		}
 		added = true
 		kept := append(slices.Clone(keep), shared(m, *o)...)
+		drop := Rule{Chain: chainIn, Iif: o.Interface, Proto: d.Proto, Port: d.Port, Closes: id}
 		if ports := framesOf(s, o); ports != nil {
-			p.upward(id, d, s, o, ports, kept)
-			continue
-		}
-		base := Rule{Chain: chainIn, Iif: o.Interface, Proto: d.Proto, Port: d.Port, Closes: id}
-		allow := base
-		allow.Accept = true
-		p.perFamily(allow, kept)
-		if bounded(*o) {
-			p.perFamily(base, o.From)
+			p.upward(drop, s, o, ports, kept)
 		} else {
-			p.rule(base)
+			p.inward(drop, o, kept)
 		}
 	}
 	if !added {
 		return "no interface of the zone was found"
 	}
-	return ""
+	return failed
+}
+
+// inward adds a drop of what an origin sends to a port of the host, behind what lets those pass who keep access.
+func (p *Plan) inward(drop Rule, o *zones.Origin, keep []netip.Prefix) {
+	allow := drop
+	allow.Accept = true
+	p.perFamily(allow, keep)
+	if bounded(*o) {
+		p.perFamily(drop, o.From)
+	} else {
+		p.rule(drop)
+	}
 }
 
 // publishedCheck is about ports that are published for workloads past the input filter.

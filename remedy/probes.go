@@ -101,7 +101,7 @@ func (ps *probeSet) add(k *trace.Packet, a aim, why string) {
 		return
 	}
 	home := ps.homeOf(k.In, k.Src)
-	if home != k.In && bridgeOf(ps.snap, ps.snap.Network.LinkNamed(k.In)) != nil {
+	if home != k.In && ps.snap.Network.BridgeOf(ps.snap.Network.LinkNamed(k.In)) != nil {
 		return // somebody behind another port of the bridge has the address
 	}
 	k.In = home
@@ -120,7 +120,7 @@ func (ps *probeSet) add(k *trace.Packet, a aim, why string) {
 // homeOf is the interface that somebody is behind: of a bridge the port, which is always the same one.
 func (ps *probeSet) homeOf(name string, a netip.Addr) string {
 	l := ps.snap.Network.LinkNamed(name)
-	b := bridgeOf(ps.snap, l)
+	b := ps.snap.Network.BridgeOf(l)
 	if b == nil {
 		ports := []*snapshot.Link{}
 		if l != nil && l.Kind == "bridge" {
@@ -204,7 +204,7 @@ func (ps *probeSet) switched(p *Plan, r *Rule) {
 		return
 	}
 	in, out := ins[0], outs[0]
-	bridge := bridgeOf(ps.snap, in)
+	bridge := ps.snap.Network.BridgeOf(in)
 	names := p.entries(ps.snap, bridge)
 	for _, v4 := range []bool{true, false} {
 		own := firstNet(bridge, v4)

@@ -218,7 +218,7 @@ func (r *Rule) ends(s *snapshot.Snapshot, name string, not []string, other strin
 	if name == "" {
 		var but []int
 		l := s.Network.LinkNamed(other)
-		b := bridgeOf(s, l)
+		b := s.Network.BridgeOf(l)
 		if b == nil {
 			return nil, fmt.Errorf("%s is no port of a bridge any more", other)
 		}

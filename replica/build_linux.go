@@ -311,7 +311,7 @@ func (r *Replica) addresses() error {
 			if p.Addr().IsLinkLocalUnicast() {
 				continue
 			}
-			for _, name := range append(r.ports(l.Index), l.Name) {
+			for _, name := range append(r.ports(l), l.Name) {
 				if w := r.worlds[name]; w != nil {
 					if err := w.reach(p); err != nil {
 						return fmt.Errorf("behind %q: %w", name, err)
@@ -323,10 +323,10 @@ func (r *Replica) addresses() error {
 	return nil
 }
 
-// ports are the names of the interfaces that are part of another one: who is behind them sees that one.
-func (r *Replica) ports(master int) (names []string) {
+// ports are the names of a bridge's ports: who is behind them sees the bridge.
+func (r *Replica) ports(bridge *snapshot.Link) (names []string) {
 	for i := range r.host.Network.Links {
-		if l := &r.host.Network.Links[i]; l.Master == master {
+		if l := &r.host.Network.Links[i]; r.host.Network.BridgeOf(l) == bridge {
 			names = append(names, l.Name)
 		}
 	}

@@ -129,8 +129,8 @@ func (r *Replica) Ready(probes []Probe) error {
 
 func (r *Replica) introduce(w *world, p *Probe) error {
 	l := r.host.Network.LinkNamed(p.From)
-	if l != nil && r.host.Network.Link(l.Master) != nil { // of a bridge, which has the addresses
-		l = r.host.Network.Link(l.Master)
+	if b := r.host.Network.BridgeOf(l); b != nil { // which has the addresses
+		l = b
 	}
 	if l == nil || slices.ContainsFunc(l.Addrs, func(a string) bool {
 		x, err := netip.ParsePrefix(a)

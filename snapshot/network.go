@@ -112,6 +112,17 @@ func (n *Network) Link(index int) *Link {
 	return nil
 }
 
+// BridgeOf is the bridge that an interface is a port of, or nil.
+func (n *Network) BridgeOf(l *Link) *Link {
+	if l == nil || l.Master == 0 {
+		return nil
+	}
+	if b := n.Link(l.Master); b != nil && b.Kind == "bridge" {
+		return b
+	}
+	return nil
+}
+
 // Elsewhere is what was seen of a network namespace other than the host's. Where Status is not ok, Network and
 // NFTables are not to be relied on.
 type Elsewhere struct {

@@ -118,7 +118,7 @@ func Classify(s *snapshot.Snapshot, cfg Config) *Map {
 func (m *Map) link(l *snapshot.Link, depth int) Interface {
 	i := Interface{Name: l.Name, Index: l.Index}
 	i.Zone, i.Reason = m.zoneOf(l)
-	if master := m.snap.Network.Link(l.Master); master != nil && master.Kind == "bridge" && depth < 8 {
+	if master := m.snap.Network.BridgeOf(l); master != nil && depth < 8 {
 		up := m.link(master, depth+1)
 		if strings.HasPrefix(i.Reason, "configured: ") && i.Zone != up.Zone {
 			i.Reason, i.via = "port of "+master.Name+", "+i.Reason, master.Index
@@ -217,10 +217,8 @@ func (m *Map) connected(index int) (list []netip.Prefix, byDefault bool) {
 func (m *Map) origins() {
 	all := []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}
 	for _, i := range m.Interfaces {
-		if i.Inert || i.Port {
-			continue
-		}
-		if i.Zone == Host {
+		apart := m.apart(i.Index)
+		if i.Inert || i.Port || i.Zone == Host || len(apart) > 0 && !m.shares(i.Index) {
 			continue
 		}
 		zone := i.Zone
@@ -232,7 +230,7 @@ func (m *Map) origins() {
 			behind = i.via
 		}
 		own, byDefault := m.connected(behind)
-		o := Origin{Zone: zone, Interface: i.Name, Index: i.Index, From: own, Apart: m.apart(i.Index), Reason: i.Reason}
+		o := Origin{Zone: zone, Interface: i.Name, Index: i.Index, From: own, Apart: apart, Reason: i.Reason}
 		if byDefault {
 			o.From = all
 			for _, other := range m.Interfaces {
@@ -274,6 +272,14 @@ func (m *Map) apart(bridge int) (list []int) {
 		}
 	}
 	return list
+}
+
+// shares says whether a port of a bridge has its zone: who is behind the others is of theirs.
+func (m *Map) shares(bridge int) bool {
+	return slices.ContainsFunc(m.Interfaces, func(i Interface) bool {
+		l := m.snap.Network.Link(i.Index)
+		return i.Port && l.Master == bridge
+	})
 }
 
 func withoutLinkLocal(ps []netip.Prefix) []netip.Prefix {

@@ -156,4 +156,8 @@ func TestConfiguredPort(t *testing.T) {
 	if zones["br0"] != Management || zones["p1"] != Workload || zones["p2"] != "" {
 		t.Errorf("origins %v", zones)
 	}
+	both := Config{Management: {Interfaces: []string{"br0"}}, Workload: {Interfaces: []string{"p*"}}}
+	if m := Classify(s, both); slices.ContainsFunc(m.Origins, func(o Origin) bool { return o.Interface == "br0" }) {
+		t.Error("somebody is behind a bridge whose ports all have another zone")
+	}
 }

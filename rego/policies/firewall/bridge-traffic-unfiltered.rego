@@ -21,13 +21,12 @@ finding contains {
 	"zone": "workload",
 	"evidence": [
 		sprintf("ports: %s", [concat(", ", b.ports)]),
-		sprintf("br_netfilter is off for %s, and no chain of family bridge sees it", [concat(", ", sort(_open(b)))]),
+		sprintf("br_netfilter is off for %s, and no other rule stops anything of it", [concat(", ", sort(_open(b)))]),
 	],
 	"remediation": [{"kind": "sysctl", "text": "net.bridge.bridge-nf-call-iptables=1 and net.bridge.bridge-nf-call-ip6tables=1"}],
 } if {
 	some b in _shared
 	count(_open(b)) > 0
-	count(b.chains) == 0
 }
 
 # _shared are the bridges on which workloads can meet.
@@ -37,16 +36,26 @@ _shared contains b if {
 	count(b.ports) > 1
 }
 
-_open(b) := [family | some family, state in b.calls; state in {"off", "absent"}]
+_open(b) := [family | some family, state in b.calls; state in {"off", "absent"}; b.between[family] == "open"]
 
 unknown contains {
 	"resource": {"kind": "bridge", "key": b.name},
-	"reason": sprintf("whether br_netfilter is on was not read, and no chain of family bridge filters %s", [b.name]),
+	"reason": sprintf("whether br_netfilter is on was not read, and no other rule filters %s", [b.name]),
 } if {
 	some b in _shared
 	some family in ["ipv4", "ipv6"]
 	b.calls[family] == "unknown"
-	count(b.chains) == 0
+	b.between[family] == "open"
+}
+
+unknown contains {
+	"resource": {"kind": "bridge", "key": b.name},
+	"reason": sprintf("whether rules stop anything between the %d ports of %s was not found out", [count(b.ports), b.name]),
+} if {
+	some b in _shared
+	some family in ["ipv4", "ipv6"]
+	b.calls[family] != "on"
+	b.between[family] == "unknown"
 }
 
 not_applicable := "no bridge has two workloads" if count(_shared) == 0
