@@ -117,8 +117,28 @@ ip -n %[1]sext link set eth0 up; ip -n %[1]sext route add default via 203.0.113.
 $h route add default via 203.0.113.9; $h route add default via fd20::9
 ip netns exec %[1]shost sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
 `, p)
-	time.Sleep(1500 * time.Millisecond) // link-local addresses leave duplicate detection
+	b.settle()
 	return b
+}
+
+// settle waits until no address is tentative: only then the host has all its routes, and answers at all addresses.
+func (b *bed) settle() {
+	b.t.Helper()
+	for range 100 {
+		tentative := false
+		for _, n := range []string{"host", "mgmt", "ext", "w1", "w2"} {
+			out, err := exec.Command("ip", "-n", b.name+n, "-6", "addr", "show", "tentative").Output()
+			if err != nil {
+				b.t.Fatal(err)
+			}
+			tentative = tentative || len(out) > 0
+		}
+		if !tentative {
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	b.t.Fatal("addresses stay tentative")
 }
 
 // inNS runs f with this goroutine's thread in a namespace of the bed.

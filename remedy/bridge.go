@@ -161,9 +161,6 @@ func ownAddresses(s *snapshot.Snapshot, of *snapshot.Link) (list []netip.Prefix)
 				continue
 			}
 			list = append(list, netip.PrefixFrom(p.Addr(), p.Addr().BitLen()))
-			if p.Addr().Is6() && p.Bits() < 127 { // that of any router there (RFC 4291, 2.6.1), once the own one is no longer tentative
-				list = append(list, netip.PrefixFrom(p.Masked().Addr(), 128))
-			}
 		}
 	}
 	return list
