@@ -241,8 +241,11 @@ func (m *machine) ct(c *cube, e *ruleset.Ct) (value, bool) {
 		if c.nat {
 			v = 0x20 // IPS_DST_NAT
 		}
-		// IPS_SRC_NAT and IPS_DST_NAT are bits 4 and 5 (nf_conntrack_common.h).
-		return value{{data: host32(uint32(v)), known: host32(0x30)}}, true
+		known := uint32(0x30) // IPS_SRC_NAT and IPS_DST_NAT are bits 4 and 5 (nf_conntrack_common.h)
+		if m.state == ruleset.CtNew {
+			known |= 1 // IPS_EXPECTED: such a connection begins as related (resolve_normal_ct)
+		}
+		return value{{data: host32(uint32(v)), known: host32(known)}}, true
 	case ruleset.CtL3proto:
 		return m.meta(c, ruleset.MetaNfproto), true
 	case ruleset.CtProtocol:

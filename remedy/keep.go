@@ -277,10 +277,11 @@ func (p *Plan) baseline(s *snapshot.Snapshot, m *zones.Map) {
 			accept(Rule{Chain: chainInput, Iif: r.Iif, Sources: r.Sources, Proto: r.Proto, Port: r.Port})
 		}
 	}
+	// Of who opened a connection each packet is asked about: what is open to a closed port does not go on.
 	for _, chain := range []string{chainInput, chainForward} {
-		accept(Rule{Chain: chain, Kind: "established"})
-		accept(Rule{Chain: chain, Kind: "icmp"})
-		accept(Rule{Chain: chain, Kind: "icmpv6"})
+		for _, kind := range []string{"replies", "expected", "icmp", "icmpv6"} {
+			accept(Rule{Chain: chain, Kind: kind})
+		}
 	}
 	for i := range s.Network.Links {
 		if l := &s.Network.Links[i]; l.Loopback {

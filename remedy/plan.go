@@ -214,6 +214,9 @@ func Make(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config, opt Options
 		if opt.Drain {
 			p.Disruption = "no new connections to what is closed"
 		}
+		if rs := s.NFTables.Ruleset; p.uses(chainForward) && rs != nil && !(rs.Conntrack(true) && rs.Conntrack(false)) {
+			p.Disruption += "; connections through the host were not tracked so far: of those that are open, who sends first counts as who opened them"
+		}
 		if p.uses(chainSwitched) || p.uses(chainUp) {
 			p.Disruption += "; between ports of a bridge open TCP connections go on, datagrams from the closed side stop also where they answer"
 		}

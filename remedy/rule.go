@@ -31,8 +31,8 @@ type Rule struct {
 	Port    int            `json:"port,omitempty"`
 	// Direct leaves what somebody translated alone: ports that are published for those behind the host.
 	Direct bool `json:"direct,omitempty"`
-	// Kind is one of the baseline's rules that no finding asks for: established, midstream, published,
-	// icmp, icmpv6, dhcp, dhcpv6; or of the family bridge, which does not follow connections: answers,
+	// Kind is one of the baseline's rules that no finding asks for: replies, expected, established, midstream,
+	// published, icmp, icmpv6, dhcp, dhcpv6; or of the family bridge, which does not follow connections: answers,
 	// icmp-answers, icmpv6-answers, opening.
 	Kind    string `json:"kind,omitempty"`
 	Accept  bool   `json:"accept,omitempty"`
@@ -101,6 +101,11 @@ func (r *Rule) matches() []match {
 		return append(list, r.frame()...)
 	}
 	switch r.Kind {
+	case "replies":
+		return append(list, match{"ct direction reply", direction(1)})
+	case "expected": // what a helper saw to be agreed on
+		const expected = 0x1 // IPS_EXPECTED
+		return append(list, match{"ct status expected", status(expected, expr.CmpOpNeq)})
 	case "established":
 		return append(list, match{"ct state established,related", []expr.Any{
 			&expr.Ct{Key: expr.CtKeySTATE, Register: 1},
@@ -116,7 +121,7 @@ func (r *Rule) matches() []match {
 			&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: 1, Mask: []byte{2}, Xor: []byte{0}},
 			equals([]byte{0}))})
 	case "published": // somebody translated it: a port that was published for a workload
-		return append(list, match{"ct status dnat", statusDNAT(expr.CmpOpNeq)})
+		return append(list, match{"ct status dnat", status(dnat, expr.CmpOpNeq)})
 	case "icmp":
 		return append(list, match{"meta l4proto icmp", l4proto(unix.IPPROTO_ICMP)})
 	case "icmpv6":
@@ -136,12 +141,10 @@ func (r *Rule) matches() []match {
 		}})
 	}
 	if r.Direct {
-		list = append(list, match{"ct status ! dnat", statusDNAT(expr.CmpOpEq)})
+		list = append(list, match{"ct status ! dnat", status(dnat, expr.CmpOpEq)})
 	}
 	if !r.Accept { // replies to connections of our own that happen to use the port stay
-		list = append(list, match{"ct direction original", []expr.Any{
-			&expr.Ct{Key: expr.CtKeyDIRECTION, Register: 1}, equals([]byte{0}),
-		}})
+		list = append(list, match{"ct direction original", direction(0)})
 	}
 	return list
 }
@@ -196,13 +199,20 @@ func etherType(n uint16, op expr.CmpOp) []expr.Any {
 	}
 }
 
-// statusDNAT compares whether the connection's destination was translated with no.
-func statusDNAT(op expr.CmpOp) []expr.Any {
-	const dnat = 0x20 // IPS_DST_NAT
+// direction asks for packets of the side that opened the connection (0), or of the other.
+func direction(n byte) []expr.Any {
+	return []expr.Any{&expr.Ct{Key: expr.CtKeyDIRECTION, Register: 1}, equals([]byte{n})}
+}
+
+// dnat says that somebody translated the connection's destination (IPS_DST_NAT).
+const dnat = 0x20
+
+// status compares a bit of the connection's status with 0.
+func status(bit uint32, op expr.CmpOp) []expr.Any {
 	return []expr.Any{
 		&expr.Ct{Key: expr.CtKeySTATUS, Register: 1},
 		&expr.Bitwise{
-			SourceRegister: 1, DestRegister: 1, Len: 4, Xor: make([]byte, 4), Mask: binaryutil.NativeEndian.PutUint32(dnat),
+			SourceRegister: 1, DestRegister: 1, Len: 4, Xor: make([]byte, 4), Mask: binaryutil.NativeEndian.PutUint32(bit),
 		},
 		&expr.Cmp{Op: op, Register: 1, Data: make([]byte, 4)},
 	}

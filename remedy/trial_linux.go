@@ -35,9 +35,13 @@ func Apply(p *Proof, generation uint32, gate time.Duration) error {
 	if err := tryOut(trialOf(p.plan, gate)); err != nil {
 		return fmt.Errorf("try the plan out: %w", err)
 	}
+	if err := p.plan.adopt(); err != nil && p.plan.Mode == DefaultDeny && !p.plan.Drain { // draining lets pass what opens nothing
+		return fmt.Errorf("keep the host's own connections (--established drain does without this): %w", err)
+	}
 	if err := commit(generation, trialOf(p.plan, gate)); err != nil {
 		return fmt.Errorf("load the plan: %w", err)
 	}
+	_ = p.plan.adopt() // what was opened in between
 	return nil
 }
 

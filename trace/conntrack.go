@@ -230,6 +230,9 @@ func (w *walk) track() {
 	case ruleset.CtRelated:
 		c.status.v = ipsExpected
 		c.mark.unk = 0xffffffff
+		if s.proto == protoICMP || s.proto == protoICMPv6 { // an error about a connection is of that connection
+			c.status.unk, c.reply.unk = 0xffffffff, 1
+		}
 	}
 	s.ct = c
 }

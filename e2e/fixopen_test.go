@@ -1,0 +1,148 @@
+//go:build linux
+
+package e2e
+
+import (
+	"errors"
+	"io"
+	"net"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// pair is an open TCP connection between two namespaces: the end that opened it and the other. Nobody listens any longer.
+func (b *bed) pair(from, to, addr string) (client, server net.Conn) {
+	b.t.Helper()
+	accepted := make(chan net.Conn, 1)
+	var l net.Listener
+	b.inNS(to, func() {
+		var err error
+		if l, err = net.Listen("tcp", addr); err != nil {
+			b.t.Error(err)
+		}
+	})
+	if l == nil {
+		b.t.FailNow()
+	}
+	defer l.Close()
+	go func() {
+		if c, err := l.Accept(); err == nil {
+			accepted <- c
+		}
+	}()
+	b.inNS(from, func() {
+		var err error
+		if client, err = net.DialTimeout("tcp", addr, 4*time.Second); err != nil {
+			b.t.Error(err)
+		}
+	})
+	select {
+	case server = <-accepted:
+	case <-time.After(time.Second):
+		b.t.Fatalf("%s does not connect to %s", from, addr)
+	}
+	b.t.Cleanup(func() { client.Close(); server.Close() })
+	return client, server
+}
+
+// datagrams is a UDP socket of from with a peer, and the peer's end, which has heard of it.
+func (b *bed) datagrams(from, to, addr string) (client net.Conn, server net.PacketConn, back net.Addr) {
+	b.t.Helper()
+	b.inNS(to, func() {
+		var err error
+		if server, err = net.ListenPacket("udp", addr); err != nil {
+			b.t.Error(err)
+		}
+	})
+	b.inNS(from, func() {
+		var err error
+		if client, err = net.Dial("udp", addr); err == nil {
+			_, err = client.Write([]byte("x"))
+		}
+		if err != nil {
+			b.t.Error(err)
+		}
+	})
+	if server == nil || client == nil {
+		b.t.FailNow()
+	}
+	b.t.Cleanup(func() { client.Close(); server.Close() })
+	_ = server.SetReadDeadline(time.Now().Add(time.Second))
+	_, back, err := server.ReadFrom(make([]byte, 8))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return client, server, back
+}
+
+// hears says whether what one end writes comes out of the other.
+func hears(write func([]byte) (int, error), to net.Conn) error {
+	if _, err := write([]byte("x")); err != nil {
+		return err
+	}
+	_ = to.SetReadDeadline(time.Now().Add(500 * time.Millisecond))
+	_, err := io.ReadFull(to, make([]byte, 1))
+	return err
+}
+
+// TestBaselineAndOpenConnections: the baseline ends what others have open to what it does not let in, and keeps what the
+// host has open itself, also where it is the peer who speaks next and where no rule had connections tracked before.
+func TestBaselineAndOpenConnections(t *testing.T) {
+	for name, rules := range map[string]string{
+		"tracked":   "table inet seen { chain input { type filter hook input priority 0; ct state established accept; }; }",
+		"untracked": "",
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBed(t)
+			b.nft("flush ruleset\n" + foreign + rules)
+			b.listen("tcp", "[::]:22", "")
+			type ends struct {
+				name           string
+				client, server net.Conn
+			}
+			var own, closed []ends
+			for _, addr := range []string{"203.0.113.9:7000", "[fd20::9]:7000"} {
+				c, s := b.pair("host", "ext", addr)
+				own = append(own, ends{"the host to " + addr, c, s})
+			}
+			for _, f := range [][3]string{
+				{"ext", "host", "203.0.113.1:9500"},
+				{"ext", "host", "[fd20::1]:9500"},
+				{"w1", "host", "172.17.0.1:9500"},
+				{"mgmt", "w1", "172.17.0.2:9500"},
+				{"ext", "w2", "[fd17::3]:9500"},
+			} {
+				c, s := b.pair(f[0], f[1], f[2])
+				closed = append(closed, ends{f[0] + " to " + f[2], c, s})
+			}
+			kept, keeps := b.pair("mgmt", "host", "10.10.0.1:9600")
+			udp, udps, back := b.datagrams("host", "ext", "203.0.113.9:7001")
+			config := b.config("zones: {management: {interfaces: [mgmt0]}}\n")
+			if out, code := b.verb("apply", "--config", config, "--confirm", "auto", "--mode", "default-deny"); code != 0 {
+				t.Fatalf("code %d: %s", code, lastLines(out, 5))
+			}
+			for _, e := range own {
+				if err := errors.Join(hears(e.server.Write, e.client), hears(e.client.Write, e.server)); err != nil {
+					t.Errorf("%s: %v", e.name, err)
+				}
+			}
+			if err := hears(func(x []byte) (int, error) { return udps.WriteTo(x, back) }, udp); err != nil {
+				t.Errorf("the answer to datagrams of the host: %v", err)
+			}
+			if err := errors.Join(hears(keeps.Write, kept), hears(kept.Write, keeps)); err != nil {
+				t.Errorf("the management zone: %v", err)
+			}
+			for _, e := range closed {
+				if hears(e.client.Write, e.server) == nil {
+					t.Errorf("%s goes on", e.name)
+				}
+			}
+			for _, e := range closed[:3] { // to the host itself: they have ended
+				if _, err := e.client.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) && !errors.Is(err, io.EOF) {
+					t.Errorf("%s stalls: %v", e.name, err)
+				}
+			}
+		})
+	}
+}
