@@ -242,9 +242,14 @@ func arrives(s *snapshot.Snapshot, a netip.Addr) string {
 // logged in, or whom --keep names for a port of an SSH server.
 func (p *Plan) administered(s *snapshot.Snapshot, m *zones.Map) bool {
 	return hasZone(m, zones.Management) || slices.ContainsFunc(p.Keeps, func(f Flow) bool {
-		return f.Why == keptSession || f.Why == keptAsked && slices.ContainsFunc(s.Listeners.Sockets, func(k snapshot.Socket) bool {
-			return servesSSH(&k) && f.Proto == "tcp" && f.Port == k.Port
-		})
+		return f.Why == keptSession || f.asksLogin(s)
+	})
+}
+
+// asksLogin says of a flow that --keep asks for logins with it.
+func (f Flow) asksLogin(s *snapshot.Snapshot) bool {
+	return f.Why == keptAsked && f.Proto == "tcp" && slices.ContainsFunc(s.Listeners.Sockets, func(k snapshot.Socket) bool {
+		return servesSSH(&k) && f.Port == k.Port
 	})
 }
 

@@ -126,6 +126,8 @@ type Plan struct {
 	Inverse string `json:"inverse"`
 	// Disruption is none, or what stops for those who are cut off.
 	Disruption string `json:"disruption"`
+	// Warnings are what to think of before it is loaded.
+	Warnings []string `json:"warnings"`
 }
 
 // The modes of a plan.
@@ -154,13 +156,30 @@ type Options struct {
 	Drain bool
 }
 
+// forwardsUntracked says of a family that the host forwards it, and that no rule has its connections tracked.
+func forwardsUntracked(s *snapshot.Snapshot, v4 bool) bool {
+	family := "net/ipv6/conf/"
+	if v4 {
+		family = "net/ipv4/conf/"
+	}
+	for key, f := range s.Network.Sysctls {
+		if strings.HasPrefix(key, family) && strings.HasSuffix(key, "/forwarding") && f.Value == "1" {
+			return s.NFTables.Ruleset != nil && !s.NFTables.Ruleset.Conntrack(v4)
+		}
+	}
+	return false
+}
+
+// sshExternalCheck is about logins from the external zone.
+const sshExternalCheck = "management/ssh-reachable-from-external"
+
 // managementCheck says of a check that what it closes is how the host is administered: that is never closed
 // to everybody who could do so.
 func managementCheck(id string) bool { return strings.HasPrefix(id, "management/ssh-") }
 
 // Make plans. It never fails: a finding without a safe rule becomes manual work.
 func Make(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config, opt Options) *Plan {
-	p := &Plan{Schema: "ringfence.plan/v1", Mode: opt.Mode, Drain: opt.Drain, Rules: []Rule{}, Closes: []Target{}, Manual: []Manual{}, Keeps: []Flow{}}
+	p := &Plan{Schema: "ringfence.plan/v1", Mode: opt.Mode, Drain: opt.Drain, Rules: []Rule{}, Closes: []Target{}, Manual: []Manual{}, Keeps: []Flow{}, Warnings: []string{}}
 	if p.Mode == "" {
 		p.Mode = Targeted
 	}
@@ -203,6 +222,7 @@ func Make(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config, opt Options
 	slices.SortStableFunc(p.Rules, func(a, b Rule) int {
 		return rank(&a) - rank(&b)
 	})
+	p.warn(s, m, opt)
 	if opt.Drain {
 		p.drain()
 	}
@@ -214,7 +234,7 @@ func Make(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config, opt Options
 		if opt.Drain {
 			p.Disruption = "no new connections to what is closed"
 		}
-		if rs := s.NFTables.Ruleset; p.uses(chainForward) && rs != nil && !(rs.Conntrack(true) && rs.Conntrack(false)) {
+		if p.uses(chainForward) && (forwardsUntracked(s, true) || forwardsUntracked(s, false)) {
 			p.Disruption += "; connections through the host were not tracked so far: of those that are open, who sends first counts as who opened them"
 		}
 		if p.uses(chainSwitched) || p.uses(chainUp) {
@@ -222,6 +242,27 @@ func Make(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config, opt Options
 		}
 	}
 	return p
+}
+
+// warn says that only who is logged in over SSH keeps access, by the address of this moment.
+func (p *Plan) warn(s *snapshot.Snapshot, m *zones.Map, opt Options) {
+	closed := p.Mode == DefaultDeny || slices.ContainsFunc(p.Rules, func(r Rule) bool { return r.Closes == sshExternalCheck && !r.Accept })
+	if !closed || hasZone(m, zones.Management) || len(opt.AllowFrom) > 0 {
+		return
+	}
+	var who []string
+	for _, f := range p.Keeps {
+		if f.asksLogin(s) {
+			return
+		}
+		if f.Why == keptSession && !slices.Contains(who, f.Source.Addr().String()) {
+			who = append(who, f.Source.Addr().String())
+		}
+	}
+	if len(who) > 0 {
+		p.Warnings = append(p.Warnings, fmt.Sprintf("only who is logged in over SSH now keeps that access: %s. When such an address changes, "+
+			"a new login fails: name the networks of administrators with --allow-from, or as the management zone", strings.Join(who, ", ")))
+	}
 }
 
 // rank puts rules of a chain in order: those that keep a flow, those that close one, the baseline's.
@@ -395,107 +436,4 @@ func (p *Plan) rule(r Rule) {
 func (r *Rule) about(o *Rule) bool {
 	return o.Chain == r.Chain && o.Iif == r.Iif && o.Oif == r.Oif && o.Proto == r.Proto && o.Port == r.Port &&
 		slices.Equal(o.NotIif, r.NotIif) && slices.Equal(o.NotOif, r.NotOif) && slices.Equal(o.To, r.To)
-}
-
-// text prints the tables in nft's syntax of version 1.0, as one transaction that also replaces earlier ones of ours.
-func (p *Plan) text() string {
-	var b strings.Builder
-	for _, f := range p.families() {
-		fmt.Fprintf(&b, "table %s %s\ndelete table %[1]s %[2]s\n", f, Table)
-	}
-	b.WriteString(p.tableText())
-	return b.String()
-}
-
-// inverse removes the tables.
-func (p *Plan) inverse() string {
-	var b strings.Builder
-	for _, f := range p.families() {
-		fmt.Fprintf(&b, "delete table %s %s\n", f, Table)
-	}
-	return b.String()
-}
-
-func (p *Plan) tableText() string {
-	var b strings.Builder
-	for _, family := range p.families() {
-		fmt.Fprintf(&b, "table %s %s {\n", family, Table)
-		for _, list := range p.sets(family) {
-			b.WriteString(setText(list))
-		}
-		for _, c := range specs {
-			if c.family != family || !p.uses(c.name) {
-				continue
-			}
-			fmt.Fprintf(&b, "\tchain %s {\n\t\ttype filter hook %s priority %s; policy %s;\n", c.name, c.hook, c.priority, p.policy(c.name))
-			for i := range p.Rules {
-				if p.Rules[i].Chain == c.name {
-					fmt.Fprintf(&b, "\t\t%s\n", p.Rules[i].String())
-				}
-			}
-			b.WriteString("\t}\n")
-		}
-		b.WriteString("}\n")
-	}
-	return b.String()
-}
-
-// Against is the plan's table as a difference to that of an earlier plan, or of none: lines that go and lines
-// that come, in the order of the tables.
-func (p *Plan) Against(old *Plan) string {
-	lines := func(q *Plan) []string {
-		if q == nil || len(q.Rules) == 0 {
-			return nil
-		}
-		return strings.SplitAfter(strings.TrimSuffix(q.tableText(), "\n"), "\n")
-	}
-	was, is := lines(old), lines(p)
-	var b strings.Builder
-	mark := func(sign string, list, other []string) {
-		for _, l := range list {
-			if !slices.Contains(other, l) {
-				b.WriteString(sign + strings.TrimSuffix(l, "\n") + "\n")
-			}
-		}
-	}
-	mark("-", was, is)
-	mark("+", is, was)
-	return b.String()
-}
-
-// sets are the lists of addresses that are too long for a rule, of a family's table.
-func (p *Plan) sets(family string) [][]netip.Prefix {
-	var out [][]netip.Prefix
-	seen := map[string]bool{}
-	for i := range p.Rules {
-		r := &p.Rules[i]
-		for _, list := range [][]netip.Prefix{r.Sources, r.To} {
-			if r.family() == family && len(list) > inlinePrefixes && !seen[setName(list)] {
-				seen[setName(list)] = true
-				out = append(out, list)
-			}
-		}
-	}
-	return out
-}
-
-func (p *Plan) uses(chain string) bool {
-	return slices.ContainsFunc(p.Rules, func(r Rule) bool { return r.Chain == chain })
-}
-
-// policy is what becomes of packets that no rule of a chain decides.
-func (p *Plan) policy(chain string) string {
-	if p.Mode == DefaultDeny && (chain == chainInput || chain == chainForward) {
-		return "drop"
-	}
-	return "accept"
-}
-
-// quote writes a string for nft, which knows no escapes: a quote mark in an interface name cannot
-// be written, and a wildcard takes its place.
-func quote(s string) string {
-	if i := strings.IndexAny(s, "\"\n\\*"); i >= 0 {
-		s = s[:i] + "*"
-	}
-	return `"` + s + `"`
 }

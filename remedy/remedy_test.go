@@ -177,6 +177,23 @@ func TestWhoKeepsAccess(t *testing.T) {
 	if len(p.Closes) != 2 || len(p.Closes[1].Except) != 1 {
 		t.Errorf("%+v", p.Closes)
 	}
+	// Who has nothing but the address of a login is told so.
+	outside := zones.Config{zones.External: {Interfaces: []string{"mgmt0", "ext0"}}}
+	for _, c := range []struct {
+		opt  Options
+		cfg  zones.Config
+		want int
+	}{
+		{Options{}, outside, 1},
+		{Options{Mode: DefaultDeny, Keep: []Flow{{Proto: "tcp", Port: 443, Why: keptAsked}}}, outside, 1},
+		{Options{Keep: []Flow{{Proto: "tcp", Port: 22, Why: keptAsked}}}, outside, 0},
+		{Options{AllowFrom: []netip.Prefix{netip.MustParsePrefix("203.0.113.78/32")}}, outside, 0},
+		{Options{}, zones.Config{zones.Management: {Interfaces: []string{"mgmt0"}}}, 0},
+	} {
+		if p := Make(r, s, c.cfg, c.opt); len(p.Warnings) != c.want || c.want > 0 && !strings.Contains(p.Warnings[0], "203.0.113.77") {
+			t.Errorf("%+v: warnings %q", c.opt, p.Warnings)
+		}
+	}
 }
 
 // TestBaselineLocksNobodyOut: the policy drop comes only where somebody can still log in.

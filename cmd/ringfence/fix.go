@@ -250,6 +250,9 @@ func planText(b *bytes.Buffer, p *remedy.Plan) {
 		}
 		fmt.Fprintf(b, "# disruption: %s\n", p.Disruption)
 	}
+	for _, w := range p.Warnings {
+		fmt.Fprintf(b, "# warning: %s\n", w)
+	}
 	for i := range p.Files {
 		f := &p.Files[i]
 		how := "ringfence fix apply --layer service puts it in place on trial"
