@@ -238,6 +238,17 @@ func arrives(s *snapshot.Snapshot, a netip.Addr) string {
 	return name
 }
 
+// resolvers are the name servers that the host asks and that are others.
+func resolvers(s *snapshot.Snapshot) (list []netip.Prefix) {
+	for _, text := range s.Network.Resolvers {
+		if a, err := netip.ParseAddr(text); err == nil && !a.IsLoopback() {
+			a = a.Unmap().WithZone("")
+			list = append(list, netip.PrefixFrom(a, a.BitLen()))
+		}
+	}
+	return list
+}
+
 // administered says whether somebody could still log in past the baseline: the management zone, whoever is
 // logged in, or whom --keep names for a port of an SSH server.
 func (p *Plan) administered(s *snapshot.Snapshot, m *zones.Map) bool {
@@ -253,7 +264,8 @@ func (f Flow) asksLogin(s *snapshot.Snapshot) bool {
 	})
 }
 
-// baseline adds the rules of a host that lets in only what it knows: its policy is drop.
+// baseline adds the rules of a host that lets in only what it knows: its policy is drop. Where rules exempt packets from
+// tracking, answers are also known by what they look like.
 func (p *Plan) baseline(s *snapshot.Snapshot, m *zones.Map) {
 	if !p.administered(s, m) {
 		p.Manual = append(p.Manual, Manual{
@@ -287,6 +299,12 @@ func (p *Plan) baseline(s *snapshot.Snapshot, m *zones.Map) {
 		for _, kind := range []string{"replies", "expected", "icmp", "icmpv6"} {
 			accept(Rule{Chain: chain, Kind: kind})
 		}
+		if untracks(s) {
+			accept(Rule{Chain: chain, Kind: "answers", Untracked: true})
+		}
+	}
+	if untracks(s) {
+		p.perFamily(Rule{Chain: chainInput, Kind: "resolved", Untracked: true, Accept: true}, resolvers(s))
 	}
 	for i := range s.Network.Links {
 		if l := &s.Network.Links[i]; l.Loopback {

@@ -212,6 +212,9 @@ func Make(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config, opt Options
 			return r.Closes == publishedCheck && r.Proto == f.Proto && r.Port == f.Port
 		})
 	})
+	if untracks(s) {
+		p.untracked()
+	}
 	if p.Mode == DefaultDeny {
 		p.baseline(s, m)
 	}
@@ -236,6 +239,9 @@ func Make(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config, opt Options
 		}
 		if p.uses(chainForward) && (forwardsUntracked(s, true) || forwardsUntracked(s, false)) {
 			p.Disruption += "; connections through the host were not tracked so far: of those that are open, who sends first counts as who opened them"
+		}
+		if slices.ContainsFunc(p.Rules, func(r Rule) bool { return r.Untracked && !r.Accept && r.Kind != "" }) || p.Mode == DefaultDeny && untracks(s) {
+			p.Disruption += "; of what rules exempt from connection tracking (notrack), datagrams from the closed side stop also where they answer"
 		}
 		if p.uses(chainSwitched) || p.uses(chainUp) {
 			p.Disruption += "; between ports of a bridge open TCP connections go on, datagrams from the closed side stop also where they answer"
@@ -294,6 +300,27 @@ func (p *Plan) drain() {
 		}
 	}
 	p.Rules = append(first, p.Rules...)
+}
+
+// untracks says whether rules of others exempt packets from connection tracking.
+func untracks(s *snapshot.Snapshot) bool {
+	rs := s.NFTables.Ruleset
+	return rs != nil && (rs.Untracks(true) || rs.Untracks(false))
+}
+
+// untracked adds for each drop one of what other rules exempt from tracking: of those packets nobody knows who opened
+// their connection.
+func (p *Plan) untracked() {
+	for _, r := range slices.Clone(p.Rules) {
+		if r.Accept || r.family() == bridgeFamily {
+			continue
+		}
+		if r.Untracked = true; r.Chain == chainForward {
+			p.opening(r)
+		} else {
+			p.rule(r)
+		}
+	}
 }
 
 func (p *Plan) add(id string, f *finding.Finding, s *snapshot.Snapshot, m *zones.Map, keep []netip.Prefix) {
@@ -425,7 +452,7 @@ func (p *Plan) perFamily(r Rule, sources []netip.Prefix) {
 func (p *Plan) rule(r Rule) {
 	r.Comment = strings.TrimSpace("ringfence " + r.Closes)
 	same := func(o Rule) bool {
-		return o.about(&r) && o.Kind == r.Kind && o.Direct == r.Direct && o.Accept == r.Accept && slices.Equal(o.Sources, r.Sources)
+		return o.about(&r) && o.Kind == r.Kind && o.Direct == r.Direct && o.Untracked == r.Untracked && o.Accept == r.Accept && slices.Equal(o.Sources, r.Sources)
 	}
 	if !slices.ContainsFunc(p.Rules, same) {
 		p.Rules = append(p.Rules, r)

@@ -58,7 +58,7 @@ func newProbes(p *Plan, s *snapshot.Snapshot) *probeSet {
 	ps := &probeSet{snap: s, tracer: trace.New(Without(s)), behind: map[at]string{}}
 	for i := range p.Rules {
 		switch r := &p.Rules[i]; {
-		case r.Accept:
+		case r.Accept, r.Untracked: // another rule is about the same connections
 		case r.Chain == chainIn, r.Chain == chainPort:
 			ps.closed(p, r)
 		case r.Chain == chainForward:
@@ -336,11 +336,11 @@ func (ps *probeSet) arrives(k *probe) bool {
 }
 
 // returns says whether the answer to a packet leaves by the interface that it came from: routes can depend on the
-// source. Of a translated packet that is not asked.
+// source. Of a translated packet that is not asked: where answers can be exempted from tracking, none may come back.
 func (ps *probeSet) returns(k *probe, in, fate string) bool {
 	to, err := netip.ParseAddrPort(k.fate.To)
 	if err != nil || to != k.Dst || k.fate.Fate == trace.Forward && k.fate.From != k.Src {
-		return true
+		return !untracks(ps.snap)
 	}
 	flags := "SA"
 	back := &trace.Packet{

@@ -31,9 +31,11 @@ type Rule struct {
 	Port    int            `json:"port,omitempty"`
 	// Direct leaves what somebody translated alone: ports that are published for those behind the host.
 	Direct bool `json:"direct,omitempty"`
+	// Untracked is about packets that somebody exempts from tracking: who opened their connection nobody knows.
+	Untracked bool `json:"untracked,omitempty"`
 	// Kind is one of the baseline's rules that no finding asks for: replies, expected, established, midstream,
-	// published, icmp, icmpv6, dhcp, dhcpv6; or of the family bridge, which does not follow connections: answers,
-	// icmp-answers, icmpv6-answers, opening.
+	// published, icmp, icmpv6, dhcp, dhcpv6; or of what is not tracked, as in the family bridge: answers, icmp-answers,
+	// icmpv6-answers, resolved (what resolvers answer), opening.
 	Kind    string `json:"kind,omitempty"`
 	Accept  bool   `json:"accept,omitempty"`
 	Closes  string `json:"closes,omitempty"` // id of the check
@@ -97,8 +99,11 @@ func (r *Rule) matches() []match {
 	if len(r.To) > 0 {
 		list = append(list, r.address("daddr", r.To))
 	}
-	if r.family() == bridgeFamily {
-		return append(list, r.frame()...)
+	if r.Untracked {
+		list = append(list, match{"ct state untracked", state(expr.CtStateBitUNTRACKED)})
+	}
+	if r.family() == bridgeFamily || r.Untracked && r.Kind != "" {
+		return append(list, r.stateless()...)
 	}
 	switch r.Kind {
 	case "replies":
@@ -107,14 +112,7 @@ func (r *Rule) matches() []match {
 		const expected = 0x1 // IPS_EXPECTED
 		return append(list, match{"ct status expected", status(expected, expr.CmpOpNeq)})
 	case "established":
-		return append(list, match{"ct state established,related", []expr.Any{
-			&expr.Ct{Key: expr.CtKeySTATE, Register: 1},
-			&expr.Bitwise{
-				SourceRegister: 1, DestRegister: 1, Len: 4, Xor: make([]byte, 4),
-				Mask: binaryutil.NativeEndian.PutUint32(expr.CtStateBitESTABLISHED | expr.CtStateBitRELATED),
-			},
-			&expr.Cmp{Op: expr.CmpOpNeq, Register: 1, Data: make([]byte, 4)},
-		}})
+		return append(list, match{"ct state established,related", state(expr.CtStateBitESTABLISHED | expr.CtStateBitRELATED)})
 	case "midstream":
 		return append(list, match{"tcp flags ! syn", append(l4proto(unix.IPPROTO_TCP),
 			&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: 13, Len: 1},
@@ -143,7 +141,7 @@ func (r *Rule) matches() []match {
 	if r.Direct {
 		list = append(list, match{"ct status ! dnat", status(dnat, expr.CmpOpEq)})
 	}
-	if !r.Accept { // replies to connections of our own that happen to use the port stay
+	if !r.Accept && !r.Untracked { // replies to connections of our own that happen to use the port stay
 		list = append(list, match{"ct direction original", direction(0)})
 	}
 	return list
@@ -160,12 +158,16 @@ func (r *Rule) port() match {
 		equals(binaryutil.BigEndian.PutUint16(uint16(r.Port))))}
 }
 
-// frame is the conditions of family bridge about more than interfaces and addresses. There are no connections to ask
-// for: what answers one is known by its flags or type. A piece of a datagram that does not show them is no answer.
-func (r *Rule) frame() []match {
+// stateless is the conditions of family bridge about more than interfaces and addresses, and of rules about what is not
+// tracked. There are no connections to ask for: what answers one is known by its flags or type. A piece of a datagram that does not show them is no answer.
+func (r *Rule) stateless() []match {
 	const echo4, echo6 = 8, 128
-	icmp := func(text string, ether uint16, proto, echo byte) match {
-		return match{text, slices.Concat(etherType(ether, expr.CmpOpEq), l4proto(proto), []expr.Any{
+	icmp := func(word, text string, ether uint16, family, proto, echo byte) match {
+		asked := etherType(ether, expr.CmpOpEq)
+		if r.Untracked { // in family inet the word alone asks for the family
+			word, asked = "", []expr.Any{&expr.Meta{Key: expr.MetaKeyNFPROTO, Register: 1}, equals([]byte{family})}
+		}
+		return match{word + text, slices.Concat(asked, l4proto(proto), []expr.Any{
 			&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: 0, Len: 1},
 			&expr.Cmp{Op: expr.CmpOpNeq, Register: 1, Data: []byte{echo}},
 		})}
@@ -178,15 +180,19 @@ func (r *Rule) frame() []match {
 			&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: 1, Mask: []byte{syn | ack}, Xor: []byte{0}},
 			&expr.Cmp{Op: expr.CmpOpNeq, Register: 1, Data: []byte{syn}})}}
 	case "icmp-answers":
-		return []match{icmp("meta protocol ip icmp type != echo-request", unix.ETH_P_IP, unix.IPPROTO_ICMP, echo4)}
+		return []match{icmp("meta protocol ip ", "icmp type != echo-request", unix.ETH_P_IP, unix.NFPROTO_IPV4, unix.IPPROTO_ICMP, echo4)}
 	case "icmpv6-answers": // and neighbour discovery
-		return []match{icmp("meta protocol ip6 icmpv6 type != echo-request", unix.ETH_P_IPV6, unix.IPPROTO_ICMPV6, echo6)}
+		return []match{icmp("meta protocol ip6 ", "icmpv6 type != echo-request", unix.ETH_P_IPV6, unix.NFPROTO_IPV6, unix.IPPROTO_ICMPV6, echo6)}
+	case "resolved":
+		return []match{{"udp sport 53", append(l4proto(unix.IPPROTO_UDP),
+			&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: 0, Len: 2},
+			equals(binaryutil.BigEndian.PutUint16(53)))}}
 	}
 	var list []match
 	if r.Proto != "" {
 		list = append(list, r.port())
 	}
-	if r.Kind == "opening" && len(r.To) == 0 { // whatever is no look-up of an IPv4 neighbour
+	if r.Kind == "opening" && len(r.To) == 0 && !r.Untracked { // whatever is no look-up of an IPv4 neighbour
 		list = append(list, match{"meta protocol != arp", etherType(unix.ETH_P_ARP, expr.CmpOpNeq)})
 	}
 	return list
@@ -199,6 +205,9 @@ func etherType(n uint16, op expr.CmpOp) []expr.Any {
 	}
 }
 
+// state asks for connections in one of the states.
+func state(bits uint32) []expr.Any { return bit(expr.CtKeySTATE, bits, expr.CmpOpNeq) }
+
 // direction asks for packets of the side that opened the connection (0), or of the other.
 func direction(n byte) []expr.Any {
 	return []expr.Any{&expr.Ct{Key: expr.CtKeyDIRECTION, Register: 1}, equals([]byte{n})}
@@ -208,12 +217,13 @@ func direction(n byte) []expr.Any {
 const dnat = 0x20
 
 // status compares a bit of the connection's status with 0.
-func status(bit uint32, op expr.CmpOp) []expr.Any {
+func status(mask uint32, op expr.CmpOp) []expr.Any { return bit(expr.CtKeySTATUS, mask, op) }
+
+// bit compares some bits of what is known of the connection with 0.
+func bit(key expr.CtKey, mask uint32, op expr.CmpOp) []expr.Any {
 	return []expr.Any{
-		&expr.Ct{Key: expr.CtKeySTATUS, Register: 1},
-		&expr.Bitwise{
-			SourceRegister: 1, DestRegister: 1, Len: 4, Xor: make([]byte, 4), Mask: binaryutil.NativeEndian.PutUint32(bit),
-		},
+		&expr.Ct{Key: key, Register: 1},
+		&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: 4, Xor: make([]byte, 4), Mask: binaryutil.NativeEndian.PutUint32(mask)},
 		&expr.Cmp{Op: op, Register: 1, Data: make([]byte, 4)},
 	}
 }

@@ -15,6 +15,13 @@ func (r *Ruleset) Defrag(v4 bool) bool {
 	})
 }
 
+// Untracks says whether a rule exempts packets of IPv4 or IPv6 from it.
+func (r *Ruleset) Untracks(v4 bool) bool {
+	return r.anyExpr(v4, func(e Expr) bool {
+		return e.Name == "notrack" || e.Xt != nil && e.Xt.Decoded != nil && e.Xt.Decoded.Notrack
+	})
+}
+
 // anyExpr says whether one expression of the tables that see packets of a family, and of those of bridges, is as asked.
 func (r *Ruleset) anyExpr(v4 bool, is func(Expr) bool) bool {
 	own := map[bool]string{true: FamilyIP, false: FamilyIP6}[v4]
