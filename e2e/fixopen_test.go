@@ -3,9 +3,13 @@
 package e2e
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
+	"os"
+	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -141,6 +145,77 @@ func TestBaselineAndOpenConnections(t *testing.T) {
 			for _, e := range closed[:3] { // to the host itself: they have ended
 				if _, err := e.client.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) && !errors.Is(err, io.EOF) {
 					t.Errorf("%s stalls: %v", e.name, err)
+				}
+			}
+		})
+	}
+}
+
+// speaks has one end of a connection send, and the other only read, until it is stopped.
+func speaks(from, to net.Conn) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for ctx.Err() == nil {
+			_ = from.SetWriteDeadline(time.Now().Add(50 * time.Millisecond)) // what nobody takes fills up
+			_, _ = from.Write([]byte("x"))
+			time.Sleep(10 * time.Millisecond)
+		}
+		_ = from.SetWriteDeadline(time.Time{})
+	})
+	wg.Go(func() {
+		buf := make([]byte, 1<<10)
+		for quiet := false; !quiet || ctx.Err() == nil; { // what is on its way is read too
+			_ = to.SetReadDeadline(time.Now().Add(300 * time.Millisecond))
+			_, err := to.Read(buf)
+			if quiet = err != nil; quiet && !errors.Is(err, os.ErrDeadlineExceeded) {
+				return
+			}
+		}
+	})
+	return func() { cancel(); wg.Wait() }
+}
+
+// TestOpenConnectionsThroughTheHost: where no rule had connections tracked before, those through the host go on or end by
+// who opened them, also where it is the other side that speaks while the fix is loaded.
+func TestOpenConnectionsThroughTheHost(t *testing.T) {
+	for _, mode := range []string{"targeted", "default-deny"} {
+		t.Run(mode, func(t *testing.T) {
+			b := newBed(t)
+			b.nft("flush ruleset\n" + foreign)
+			config := b.config("zones: {management: {interfaces: [mgmt0]}}\n")
+			links := []struct {
+				from, to, addr string
+				open           bool
+				client, server net.Conn
+			}{
+				{from: "w1", to: "ext", addr: "203.0.113.9:7000", open: true},
+				{from: "w2", to: "ext", addr: "[fd20::9]:7000", open: true},
+				{from: "mgmt", to: "w1", addr: "172.17.0.2:7000", open: mode == "targeted"},
+				{from: "w1", to: "mgmt", addr: "10.10.0.9:7000"},
+				{from: "w2", to: "mgmt", addr: "[fd10::9]:7000"},
+				{from: "ext", to: "w1", addr: "[fd17::2]:7000"},
+			}
+			var stops []func()
+			for i := range links {
+				l := &links[i]
+				l.client, l.server = b.pair(l.from, l.to, l.addr)
+				stops = append(stops, speaks(l.server, l.client))
+			}
+			out, code := b.verb("apply", "--config", config, "--confirm", "auto", "--mode", mode)
+			if code != 0 || !strings.Contains(out, "nothing goes both ways") {
+				t.Errorf("code %d: %s", code, out)
+			}
+			for _, stop := range stops {
+				stop()
+			}
+			for _, l := range links {
+				err := hears(l.client.Write, l.server)
+				if err == nil && l.open {
+					err = hears(l.server.Write, l.client)
+				}
+				if (err == nil) != l.open {
+					t.Errorf("%s to %s: %v, want it to go on: %v", l.from, l.addr, err, l.open)
 				}
 			}
 		})

@@ -15,7 +15,9 @@ import (
 
 // Constants of include/uapi/linux/netfilter/nfnetlink_conntrack.h, nf_conntrack_common.h and nf_conntrack_tcp.h.
 const (
-	ipctnlNew = unix.NFNL_SUBSYS_CTNETLINK << 8 // IPCTNL_MSG_CT_NEW is 0
+	ipctnlNew    = unix.NFNL_SUBSYS_CTNETLINK << 8 // IPCTNL_MSG_CT_NEW is 0
+	ipctnlGet    = ipctnlNew | 1
+	ipctnlDelete = ipctnlNew | 2
 
 	ctaTupleOrig, ctaTupleReply, ctaStatus, ctaProtoInfo, ctaTimeout = 1, 2, 3, 4, 7
 	ctaTupleIP, ctaTupleProto                                        = 1, 2
@@ -25,9 +27,12 @@ const (
 
 	nested = 1 << 15 // NLA_F_NESTED
 
-	answered       = 1<<1 | 1<<2 | 1<<3 // IPS_SEEN_REPLY, IPS_ASSURED, and IPS_CONFIRMED as every entry has
-	tcpEstablished = 3                  // TCP_CONNTRACK_ESTABLISHED
-	tcpLiberal     = 0x08               // IP_CT_TCP_FLAG_BE_LIBERAL: its window is not known
+	seenReply      = 1 << 1 // IPS_SEEN_REPLY, and so on
+	assured        = 1 << 2
+	confirmed      = 1 << 3 // as every entry is
+	translated     = 1<<4 | 1<<5
+	tcpEstablished = 3    // TCP_CONNTRACK_ESTABLISHED
+	tcpLiberal     = 0x08 // IP_CT_TCP_FLAG_BE_LIBERAL: its window is not known
 
 	// Until a packet sets the host's own (tcp_timeouts, udp_timeouts of net/netfilter).
 	tcpTimeout, udpTimeout = 5 * 24 * 3600, 120
@@ -57,8 +62,13 @@ func (p *Plan) adopt() error {
 			return err
 		}
 		for i := range open {
-			if _, err := track.Execute(known(&open[i])); err != nil && !errors.Is(err, unix.EEXIST) {
-				return fmt.Errorf("have the connection with %s tracked: %w", open[i].peer, err)
+			k := &open[i]
+			from, to := k.local, k.peer
+			if k.incoming {
+				from, to = to, from
+			}
+			if _, err := track.Execute(known(proto, from, to)); err != nil && !errors.Is(err, unix.EEXIST) {
+				return fmt.Errorf("have the connection with %s tracked: %w", k.peer, err)
 			}
 		}
 	}
@@ -66,26 +76,22 @@ func (p *Plan) adopt() error {
 }
 
 // known is the message that makes a connection one that was opened and answered.
-func known(k *socket) netlink.Message {
-	from, to := k.local, k.peer
-	if k.incoming {
-		from, to = to, from
-	}
+func known(proto byte, from, to netip.AddrPort) netlink.Message {
 	family := byte(unix.AF_INET6)
-	if k.local.Addr().Is4() {
+	if from.Addr().Is4() {
 		family = unix.AF_INET
 	}
 	timeout := uint32(udpTimeout)
-	if k.proto == unix.IPPROTO_TCP {
+	if proto == unix.IPPROTO_TCP {
 		timeout = tcpTimeout
 	}
 	attrs := []netlink.Attribute{
-		{Type: nested | ctaTupleOrig, Data: tuple(k.proto, from, to)},
-		{Type: nested | ctaTupleReply, Data: tuple(k.proto, to, from)},
-		{Type: ctaStatus, Data: binary.BigEndian.AppendUint32(nil, answered)},
+		{Type: nested | ctaTupleOrig, Data: tuple(proto, from, to)},
+		{Type: nested | ctaTupleReply, Data: tuple(proto, to, from)},
+		{Type: ctaStatus, Data: binary.BigEndian.AppendUint32(nil, seenReply|assured|confirmed)},
 		{Type: ctaTimeout, Data: binary.BigEndian.AppendUint32(nil, timeout)},
 	}
-	if k.proto == unix.IPPROTO_TCP {
+	if proto == unix.IPPROTO_TCP {
 		liberal := []byte{tcpLiberal, tcpLiberal} // struct nf_ct_tcp_flags: the flag and its mask
 		attrs = append(attrs, netlink.Attribute{Type: nested | ctaProtoInfo, Data: marshal(netlink.Attribute{
 			Type: nested | ctaProtoInfoTCP, Data: marshal(
@@ -95,8 +101,13 @@ func known(k *socket) netlink.Message {
 			),
 		})})
 	}
+	return ctMessage(ipctnlNew, netlink.Acknowledge|netlink.Create|netlink.Excl, family, attrs...)
+}
+
+// ctMessage is a request to conntrack.
+func ctMessage(kind netlink.HeaderType, flags netlink.HeaderFlags, family byte, attrs ...netlink.Attribute) netlink.Message {
 	return netlink.Message{
-		Header: netlink.Header{Type: ipctnlNew, Flags: netlink.Request | netlink.Acknowledge | netlink.Create | netlink.Excl},
+		Header: netlink.Header{Type: kind, Flags: netlink.Request | flags},
 		Data:   append([]byte{family, unix.NFNETLINK_V0, 0, 0}, marshal(attrs...)...),
 	}
 }

@@ -26,17 +26,22 @@ func lastingOf(p *Plan) change {
 }
 
 // Apply loads a proven plan on trial, in one transaction that fails where the ruleset is no longer of that
-// generation. The kernel checks all of it first without committing. The drops stop by themselves after
+// generation. The kernel checks all of it first without committing. Who opened the connections that are open is found
+// out before. On an error something of ours can be loaded that does nothing: withdraw it. The drops stop by themselves after
 // gate, whatever becomes of this process.
 func Apply(p *Proof, generation uint32, gate time.Duration) error {
 	if len(p.plan.Rules) == 0 {
 		return ErrNothing
 	}
-	if err := tryOut(trialOf(p.plan, gate)); err != nil {
-		return fmt.Errorf("try the plan out: %w", err)
-	}
 	if err := p.plan.adopt(); err != nil && p.plan.Mode == DefaultDeny && !p.plan.Drain { // draining lets pass what opens nothing
 		return fmt.Errorf("keep the host's own connections (--established drain does without this): %w", err)
+	}
+	if err := tryOut(trialOf(p.plan, gate)); err != nil { // has connections tracked for a moment
+		return fmt.Errorf("try the plan out: %w", err)
+	}
+	generation, err := p.watch(generation)
+	if err != nil {
+		return err
 	}
 	if err := commit(generation, trialOf(p.plan, gate)); err != nil {
 		return fmt.Errorf("load the plan: %w", err)

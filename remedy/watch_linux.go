@@ -1,0 +1,158 @@
+package remedy
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/google/nftables"
+	"github.com/google/nftables/expr"
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// watching is how long connections through the host are tracked before anything of them is dropped: those with a packet
+// each way in that time are known.
+const watching = 300 * time.Millisecond
+
+// clientPorts are where the ports of who opens a connection begin, on Linux and most others (RFC 6335, section 6: 49152).
+const clientPorts = 32768
+
+// watch has the connections through a host that tracked none so far tracked for a moment, and has of each the right side
+// count as the one that opened it. Nothing is dropped by it. It returns the generation of the ruleset afterwards.
+func (p *Proof) watch(generation uint32) (uint32, error) {
+	if !p.plan.uses(chainForward) || !forwardsUntracked(p.before, true) && !forwardsUntracked(p.before, false) {
+		return generation, nil
+	}
+	if err := commit(generation, tracking); err != nil {
+		return 0, fmt.Errorf("have connections tracked: %w", err)
+	}
+	time.Sleep(watching)
+	// Where it fails some connections stop that could have gone on: that is no reason to leave everything open.
+	for _, v4 := range []bool{true, false} {
+		if forwardsUntracked(p.before, v4) {
+			_ = turnRound(v4, &p.before.Network)
+		}
+	}
+	if generation++; generation == 0 { // as the kernel counts (nf_tables_commit)
+		generation++
+	}
+	return generation, nil
+}
+
+// tracking is a table that has every connection through the host tracked, and does nothing else.
+func tracking(conn *nftables.Conn) error {
+	if err := dropTables(trialTable)(conn); err != nil {
+		return err
+	}
+	table := conn.AddTable(&nftables.Table{Name: trialTable, Family: nftables.TableFamilyINet})
+	chain := conn.AddChain(&nftables.Chain{
+		Name: chainForward, Table: table, Type: nftables.ChainTypeFilter, Hooknum: nftables.ChainHookForward, Priority: nftables.ChainPriorityFilter,
+	})
+	conn.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: append(state(expr.CtStateBitNEW), &expr.Counter{})})
+	return nil
+}
+
+// turnRound finds the connections that somebody else has with somebody else through the host, that were met half way, and
+// of which the side that answers was taken for the one that opened it: what is sent from a service's port to a client's.
+func turnRound(v4 bool, own *snapshot.Network) error {
+	conn, err := netlink.Dial(unix.NETLINK_NETFILTER, nil)
+	if err != nil {
+		return fmt.Errorf("open netlink: %w", err)
+	}
+	defer conn.Close()
+	family := byte(unix.AF_INET6)
+	if v4 {
+		family = unix.AF_INET
+	}
+	list, err := conn.Execute(ctMessage(ipctnlGet, netlink.Dump, family))
+	if err != nil {
+		return fmt.Errorf("list connections: %w", err)
+	}
+	for _, m := range list {
+		c, ok := parseTracked(m.Data)
+		if !ok || c.status&(seenReply|translated) != seenReply ||
+			c.from.Port() >= clientPorts || c.to.Port() < clientPorts || own.Has(c.from.Addr()) || own.Has(c.to.Addr()) {
+			continue
+		}
+		for range 3 { // a packet in between makes it known again as it was
+			_, err = conn.Execute(ctMessage(ipctnlDelete, netlink.Acknowledge, family,
+				netlink.Attribute{Type: nested | ctaTupleOrig, Data: tuple(c.proto, c.from, c.to)}))
+			if err == nil || errors.Is(err, unix.ENOENT) {
+				_, err = conn.Execute(known(c.proto, c.to, c.from))
+			}
+			if !errors.Is(err, unix.EEXIST) {
+				break
+			}
+		}
+		if err != nil {
+			return fmt.Errorf("turn the connection of %s and %s round: %w", c.from, c.to, err)
+		}
+	}
+	return nil
+}
+
+// tracked is a connection as conntrack knows it: who opened it, and with whom.
+type tracked struct {
+	proto    byte
+	from, to netip.AddrPort
+	status   uint32
+}
+
+// parseTracked reads a connection of TCP or UDP.
+func parseTracked(b []byte) (c tracked, ok bool) {
+	if len(b) < 4 {
+		return c, false
+	}
+	var from, to netip.Addr
+	var sport, dport uint16
+	err := each(b[4:], func(ad *netlink.AttributeDecoder) {
+		switch ad.Type() {
+		case ctaStatus:
+			c.status = ad.Uint32()
+		case ctaTupleOrig:
+			ad.Nested(func(ad *netlink.AttributeDecoder) error {
+				for ad.Next() {
+					part := ad.Type()
+					ad.Nested(func(ad *netlink.AttributeDecoder) error {
+						for ad.Next() {
+							switch kind := ad.Type(); {
+							case part == ctaTupleIP && kind%2 == 1: // CTA_IP_V4_SRC, CTA_IP_V6_SRC
+								from, _ = netip.AddrFromSlice(ad.Bytes())
+							case part == ctaTupleIP:
+								to, _ = netip.AddrFromSlice(ad.Bytes())
+							case kind == ctaProtoNum:
+								c.proto = ad.Uint8()
+							case kind == ctaSrcPort:
+								sport = ad.Uint16()
+							case kind == ctaDstPort:
+								dport = ad.Uint16()
+							}
+						}
+						return nil
+					})
+				}
+				return nil
+			})
+		}
+	})
+	c.from, c.to = netip.AddrPortFrom(from, sport), netip.AddrPortFrom(to, dport)
+	return c, err == nil && from.IsValid() && to.IsValid() && (c.proto == unix.IPPROTO_TCP || c.proto == unix.IPPROTO_UDP)
+}
+
+// each calls f with every attribute, whose numbers are in network order.
+func each(b []byte, f func(*netlink.AttributeDecoder)) error {
+	ad, err := netlink.NewAttributeDecoder(b)
+	if err != nil {
+		return fmt.Errorf("attributes: %w", err)
+	}
+	ad.ByteOrder = binary.BigEndian
+	for ad.Next() {
+		f(ad)
+	}
+	return ad.Err()
+}

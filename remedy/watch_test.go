@@ -1,0 +1,75 @@
+package remedy
+
+import (
+	"net/netip"
+	"testing"
+
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// TestTurnsRound: of connections that were met half way those are turned round that were sent from a service to a
+// client, by others than the host, that were answered and that nobody translates.
+func TestTurnsRound(t *testing.T) {
+	inEmptyNetns(t, func() {
+		conn, err := netlink.Dial(unix.NETLINK_NETFILTER, nil)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer conn.Close()
+		own := &snapshot.Network{Links: []snapshot.Link{{Addrs: []string{"192.0.2.1/24"}}}}
+		for _, c := range []struct {
+			proto    byte
+			from, to string
+			turned   bool
+		}{
+			{unix.IPPROTO_TCP, "198.51.100.1:443", "192.0.2.9:40000", true},
+			{unix.IPPROTO_UDP, "[2001:db8::1]:443", "[2001:db8:1::9]:40000", true},
+			{unix.IPPROTO_TCP, "192.0.2.9:40001", "198.51.100.1:443", false},
+			{unix.IPPROTO_TCP, "198.51.100.1:443", "192.0.2.1:40002", false},
+			{unix.IPPROTO_TCP, "198.51.100.1:40003", "192.0.2.9:50000", false},
+		} {
+			from, to := netip.MustParseAddrPort(c.from), netip.MustParseAddrPort(c.to)
+			if _, err := conn.Execute(known(c.proto, from, to)); err != nil {
+				t.Errorf("%s: %v", c.from, err)
+				continue
+			}
+			if err := turnRound(from.Addr().Is4(), own); err != nil {
+				t.Errorf("%s: %v", c.from, err)
+			}
+			family := byte(unix.AF_INET6)
+			if from.Addr().Is4() {
+				family = unix.AF_INET
+			}
+			list, err := conn.Execute(ctMessage(ipctnlGet, netlink.Dump, family))
+			if err != nil {
+				t.Errorf("%s: %v", c.from, err)
+			}
+			found := false
+			for _, m := range list {
+				if e, ok := parseTracked(m.Data); ok && e.proto == c.proto && (e.from == from || e.to == from) {
+					found = true
+					if got := e.from == to && e.to == from; got != c.turned {
+						t.Errorf("%s to %s: turned round %v, want %v", c.from, c.to, got, c.turned)
+					}
+				}
+			}
+			if !found {
+				t.Errorf("%s to %s is not known", c.from, c.to)
+			}
+		}
+	})
+}
+
+func FuzzTracked(f *testing.F) {
+	m := known(unix.IPPROTO_TCP, netip.MustParseAddrPort("[2001:db8::1]:443"), netip.MustParseAddrPort("[2001:db8::2]:40000"))
+	f.Add(m.Data)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if c, ok := parseTracked(b); ok && !(c.from.IsValid() && c.to.IsValid()) {
+			t.Errorf("%+v", c)
+		}
+	})
+}
