@@ -41,9 +41,10 @@ const (
 // adopt has conntrack know the connections that are open, and who opened them. As long as no rule asked for the state
 // of a connection none is tracked, and afterwards the side that happens to send first counts as the one that opened
 // it: the baseline would drop what the peer of a connection of the host's own sends, and a denial would take what is
-// sent to a closed port for an answer. Connections that are known already stay as they are.
-func (p *Plan) adopt() error {
-	if !slices.Contains(p.families(), ruleset.FamilyInet) {
+// sent to a closed port for an answer. Connections that are known already stay as they are. Of a family that is tracked
+// they are not looked for.
+func (p *Plan) adopt(isTracked func(v4 bool) bool) error {
+	if !slices.Contains(p.families(), ruleset.FamilyInet) || isTracked(true) && isTracked(false) {
 		return nil
 	}
 	diag, err := netlink.Dial(unix.NETLINK_SOCK_DIAG, nil)
@@ -63,6 +64,9 @@ func (p *Plan) adopt() error {
 		}
 		for i := range open {
 			k := &open[i]
+			if isTracked(k.local.Addr().Is4()) {
+				continue
+			}
 			from, to := k.local, k.peer
 			if k.incoming {
 				from, to = to, from
@@ -74,6 +78,9 @@ func (p *Plan) adopt() error {
 	}
 	return nil
 }
+
+// nothing is what is tracked where that is not known.
+func nothing(bool) bool { return false }
 
 // known is the message that makes a connection one that was opened and answered.
 func known(proto byte, from, to netip.AddrPort) netlink.Message {

@@ -18,15 +18,20 @@ import (
 	"github.com/ringfence/ringfence/zones"
 )
 
-// Table is the name of our tables; trialTable is that of those that hold a plan until it is confirmed.
+// Table is the name of our tables; trialTable is that of those that hold a plan until it is confirmed, watchTable of one
+// that only has connections tracked before.
 const (
 	Table      = "ringfence"
 	trialTable = "ringfence_trial"
+	watchTable = "ringfence_watch"
 )
 
 // bridgeFamily is that of the second table, for frames that a bridge hands from port to port or up to the host: only
 // there it shows by which port one comes.
 const bridgeFamily = ruleset.FamilyBridge
+
+// tableNames are those of our tables.
+var tableNames = []string{Table, trialTable, watchTable}
 
 // families are those of our tables.
 var families = []string{ruleset.FamilyInet, bridgeFamily}
@@ -39,7 +44,7 @@ func Without(s *snapshot.Snapshot) *snapshot.Snapshot {
 	}
 	rs := *s.NFTables.Ruleset
 	rs.Tables = slices.DeleteFunc(slices.Clone(rs.Tables), func(t ruleset.Table) bool {
-		return slices.Contains(families, t.Family) && (t.Name == Table || t.Name == trialTable)
+		return slices.Contains(families, t.Family) && slices.Contains(tableNames, t.Name)
 	})
 	clone := *s
 	clone.NFTables.Ruleset = &rs

@@ -38,9 +38,11 @@ type probe struct {
 type probeSet struct {
 	snap   *snapshot.Snapshot
 	tracer *trace.Tracer
-	probes []probe
-	peers  []replica.Endpoint
-	behind map[at]string // the port of a bridge that somebody is behind
+	// targeted says that the plan leaves everything alone that it is not about.
+	targeted bool
+	probes   []probe
+	peers    []replica.Endpoint
+	behind   map[at]string // the port of a bridge that somebody is behind
 }
 
 // at is somebody on a bridge.
@@ -55,7 +57,7 @@ const maxProbes = 400
 // newProbes chooses connections of both families: one for each drop, one for each flow that must go on
 // working, one for each other port that is listened on, and the host's own connections.
 func newProbes(p *Plan, s *snapshot.Snapshot) *probeSet {
-	ps := &probeSet{snap: s, tracer: trace.New(Without(s)), behind: map[at]string{}}
+	ps := &probeSet{snap: s, tracer: trace.New(Without(s)), targeted: p.Mode == Targeted, behind: map[at]string{}}
 	for i := range p.Rules {
 		switch r := &p.Rules[i]; {
 		case r.Accept, r.Untracked: // another rule is about the same connections
@@ -113,7 +115,7 @@ func (ps *probeSet) add(k *trace.Packet, a aim, why string) {
 	}
 	ps.probes = append(ps.probes, probe{replica.Probe{
 		ID: len(ps.probes), From: k.In, Proto: k.Proto, Src: k.Src, Dst: netip.AddrPortFrom(k.Dst, k.Dport),
-		Answered: a != mustClose,
+		Answered: a == mustKeep || a == bystander && ps.targeted,
 	}, a, why, f})
 }
 

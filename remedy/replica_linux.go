@@ -39,7 +39,7 @@ func RunReplica(ctx context.Context, job *Job, read func(context.Context) (*rule
 	if err := loadAgain(batch); err != nil {
 		return nil, fmt.Errorf("load the live ruleset: %w", err)
 	}
-	if err := commit(0, dropTables(trialTable), dropTables(Table)); err != nil {
+	if err := commit(0, dropTables(tableNames...)); err != nil {
 		return nil, fmt.Errorf("take our own tables out: %w", err)
 	}
 	if err := r.Listen(); err != nil {

@@ -159,7 +159,8 @@ func (r *Rule) port() match {
 }
 
 // stateless is the conditions of family bridge about more than interfaces and addresses, and of rules about what is not
-// tracked. There are no connections to ask for: what answers one is known by its flags or type. A piece of a datagram that does not show them is no answer.
+// tracked. There are no connections to ask for: what answers one is known by its flags or type. A piece of a datagram
+// that does not show them is no answer.
 func (r *Rule) stateless() []match {
 	const echo4, echo6 = 8, 128
 	icmp := func(word, text string, ether uint16, family, proto, echo byte) match {

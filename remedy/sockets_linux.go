@@ -2,6 +2,7 @@ package remedy
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -49,7 +50,9 @@ func connections(conn *netlink.Conn, proto byte) ([]socket, error) {
 	if err != nil {
 		return nil, err
 	}
-	list = slices.DeleteFunc(list, func(k socket) bool { return k.peer.Port() == 0 || k.peer.Addr().IsLoopback() })
+	list = slices.DeleteFunc(list, func(k socket) bool {
+		return k.peer.Port() == 0 || k.peer.Addr().IsLoopback() || k.local.Addr().IsUnspecified() || k.local.Addr().Is4() != k.peer.Addr().Is4()
+	})
 	first := firstEphemeral()
 	for i := range list {
 		local, peer := list[i].local.Port(), list[i].peer.Port()
@@ -72,7 +75,10 @@ func sockets(conn *netlink.Conn, proto byte, states uint32) ([]socket, error) {
 	var list []socket
 	for _, family := range []byte{unix.AF_INET, unix.AF_INET6} {
 		msgs, err := conn.Execute(diagMessage(sockDiagByFamily, netlink.Dump, family, proto, states, make([]byte, diagID)))
-		if err != nil {
+		switch {
+		case (family == unix.AF_INET6 || proto != unix.IPPROTO_TCP) && slices.ContainsFunc(noSuchKind, func(e error) bool { return errors.Is(err, e) }):
+			continue
+		case err != nil:
 			return nil, fmt.Errorf("list sockets: %w", err)
 		}
 		for _, m := range msgs {
@@ -87,6 +93,9 @@ func sockets(conn *netlink.Conn, proto byte, states uint32) ([]socket, error) {
 	}
 	return list, nil
 }
+
+// noSuchKind is what a kernel says that has no such sockets, or cannot list them.
+var noSuchKind = []error{unix.ENOENT, unix.EINVAL, unix.EOPNOTSUPP}
 
 // diagMessage is a request about sockets: all in those states, or the one with that id.
 func diagMessage(kind netlink.HeaderType, flags netlink.HeaderFlags, family, proto byte, states uint32, id []byte) netlink.Message {

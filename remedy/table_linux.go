@@ -145,16 +145,18 @@ func (p *Plan) buildSets(conn *nftables.Conn, table *nftables.Table, family stri
 // change is a transaction: what it queues is sent as one batch.
 type change func(*nftables.Conn) error
 
-// dropTables removes the tables of a name, of every family that ours can be of.
-func dropTables(name string) change {
+// dropTables removes the tables of these names, of every family that ours can be of.
+func dropTables(list ...string) change {
 	return func(conn *nftables.Conn) error {
-		for _, family := range families {
-			if family == bridgeFamily && !bridges() {
-				continue
+		for _, name := range list {
+			for _, family := range families {
+				if family == bridgeFamily && !bridges() {
+					continue
+				}
+				t := &nftables.Table{Name: name, Family: kernelFamilies[family]}
+				conn.AddTable(t) // so that one that is gone already is no error
+				conn.DelTable(t)
 			}
-			t := &nftables.Table{Name: name, Family: kernelFamilies[family]}
-			conn.AddTable(t) // so that one that is gone already is no error
-			conn.DelTable(t)
 		}
 		return nil
 	}

@@ -75,7 +75,7 @@ func (s Store) Confirm(st *State, rs *ruleset.Ruleset) error {
 // restore loads what was confirmed before, or nothing.
 func (st *State) restore() error {
 	if st.Before != nil && st.Before.Plan != nil {
-		_ = st.Before.Plan.adopt() // loaded it is worth more than the connections that this would keep
+		_ = st.Before.Plan.adopt(nothing) // loaded it is worth more than the connections that this would keep
 		return commit(0, lastingOf(st.Before.Plan), dropTables(trialTable))
 	}
 	return Remove()
@@ -103,7 +103,7 @@ func (st *State) Reload() error {
 	if st.Phase != PhaseConfirmed || st.Plan == nil {
 		return errors.New("the last fix is not confirmed")
 	}
-	_ = st.Plan.adopt() // at worst connections wait, without the plan everything is open
+	_ = st.Plan.adopt(nothing) // at worst connections wait, without the plan everything is open
 	if err := commit(0, lastingOf(st.Plan)); err != nil {
 		return fmt.Errorf("load the plan: %w", err)
 	}

@@ -33,7 +33,8 @@ func Apply(p *Proof, generation uint32, gate time.Duration) error {
 	if len(p.plan.Rules) == 0 {
 		return ErrNothing
 	}
-	if err := p.plan.adopt(); err != nil && p.plan.Mode == DefaultDeny && !p.plan.Drain { // draining lets pass what opens nothing
+	isTracked := func(v4 bool) bool { return p.before.NFTables.Ruleset != nil && p.before.NFTables.Ruleset.Conntrack(v4) }
+	if err := p.plan.adopt(isTracked); err != nil && p.plan.Mode == DefaultDeny && !p.plan.Drain { // draining lets pass what opens nothing
 		return fmt.Errorf("keep the host's own connections (--established drain does without this): %w", err)
 	}
 	if err := tryOut(trialOf(p.plan, gate)); err != nil { // has connections tracked for a moment
@@ -43,10 +44,10 @@ func Apply(p *Proof, generation uint32, gate time.Duration) error {
 	if err != nil {
 		return err
 	}
-	if err := commit(generation, trialOf(p.plan, gate)); err != nil {
+	if err := commit(generation, trialOf(p.plan, gate), dropTables(watchTable)); err != nil {
 		return fmt.Errorf("load the plan: %w", err)
 	}
-	_ = p.plan.adopt() // what was opened in between
+	_ = p.plan.adopt(isTracked) // what was opened in between
 	return nil
 }
 
@@ -61,7 +62,7 @@ func Promote(p *Plan) error {
 // Withdraw removes the trial. Nothing else was changed: a table that was confirmed before is still
 // there.
 func Withdraw() error {
-	if err := commit(0, dropTables(trialTable)); err != nil {
+	if err := commit(0, dropTables(trialTable, watchTable)); err != nil {
 		return fmt.Errorf("remove table %s: %w", trialTable, err)
 	}
 	return nil
@@ -69,7 +70,7 @@ func Withdraw() error {
 
 // Remove removes every table of ours.
 func Remove() error {
-	if err := commit(0, dropTables(trialTable), dropTables(Table)); err != nil {
+	if err := commit(0, dropTables(tableNames...)); err != nil {
 		return fmt.Errorf("remove table %s: %w", Table, err)
 	}
 	return nil

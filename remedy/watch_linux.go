@@ -46,10 +46,10 @@ func (p *Proof) watch(generation uint32) (uint32, error) {
 
 // tracking is a table that has every connection through the host tracked, and does nothing else.
 func tracking(conn *nftables.Conn) error {
-	if err := dropTables(trialTable)(conn); err != nil {
+	if err := dropTables(watchTable)(conn); err != nil {
 		return err
 	}
-	table := conn.AddTable(&nftables.Table{Name: trialTable, Family: nftables.TableFamilyINet})
+	table := conn.AddTable(&nftables.Table{Name: watchTable, Family: nftables.TableFamilyINet})
 	chain := conn.AddChain(&nftables.Chain{
 		Name: chainForward, Table: table, Type: nftables.ChainTypeFilter, Hooknum: nftables.ChainHookForward, Priority: nftables.ChainPriorityFilter,
 	})
