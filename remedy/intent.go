@@ -17,11 +17,11 @@ import (
 func (p *Proof) onlyIntended(s *snapshot.Snapshot) error {
 	m := reach.NewModel(p.alone(s))
 	parts := 0
-	inside, outside := p.plan.interfaces(s)
 	ours := func(c *reach.Cause) bool {
 		return slices.ContainsFunc(p.tables, func(t ruleset.Table) bool { return t.Family == c.Family && t.Name == c.Table })
 	}
-	for _, in := range inside {
+	for _, in := range p.plan.entrances(s) {
+		outside := p.plan.exits(s, in)
 		for _, proto := range []string{"tcp", "udp", "sctp", "icmp", "47"} {
 			targets := []reach.Target{{Host: true}}
 			for _, out := range outside {
@@ -47,23 +47,38 @@ func (p *Proof) onlyIntended(s *snapshot.Snapshot) error {
 	return nil
 }
 
-// interfaces are those by which the plan's packets come in and leave. The tables ask for names alone, so that all that
-// no rule names are treated alike: one stands for them, and of a bridge one port.
-func (p *Plan) interfaces(s *snapshot.Snapshot) (in, out []*snapshot.Link) {
-	var ins, outs []string
+// entrances are the interfaces by which the plan's packets come in. The tables ask for names alone, so that all that no
+// rule names are treated alike: one stands for them.
+func (p *Plan) entrances(s *snapshot.Snapshot) []*snapshot.Link {
+	var list []string
 	for i := range p.Rules {
-		r := &p.Rules[i]
-		ins = append(append(ins, r.Iif), r.NotIif...)
-		outs = append(append(outs, r.Oif, r.Behind), r.NotOif...)
+		list = append(append(list, p.Rules[i].Iif), p.Rules[i].NotIif...)
 	}
-	if !p.uses(chainForward) && len(p.families()) == 1 {
-		return representatives(s, ins), nil
-	}
-	return representatives(s, ins), representatives(s, outs)
+	return representatives(s, list)
 }
 
-// representatives are the interfaces of these names, one of all others, and a port of each bridge.
+// exits are those by which packets leave that came in by another, in the same way: of the rules that name where they
+// come in, only those count that name that one.
+func (p *Plan) exits(s *snapshot.Snapshot, in *snapshot.Link) []*snapshot.Link {
+	if !p.uses(chainForward) && len(p.families()) == 1 {
+		return nil
+	}
+	var list []string
+	for i := range p.Rules {
+		if r := &p.Rules[i]; r.Iif == "" || r.Iif == in.Name || r.Iif == enters(s, in.Name) {
+			list = append(append(list, r.Oif, r.Behind), r.NotOif...)
+		}
+	}
+	return representatives(s, list)
+}
+
+// representatives are the interfaces of these names, one of all others, and a port of each bridge that has one of the
+// names, or a port that does.
 func representatives(s *snapshot.Snapshot, names []string) (list []*snapshot.Link) {
+	named := map[string]bool{}
+	for _, n := range names {
+		named[n], named[enters(s, n)] = true, true
+	}
 	seen := map[string]bool{}
 	for i := range s.Network.Links {
 		l := &s.Network.Links[i]
@@ -71,7 +86,7 @@ func representatives(s *snapshot.Snapshot, names []string) (list []*snapshot.Lin
 			continue // of a bridge what comes in does so by a port
 		}
 		class := "others"
-		if b := s.Network.BridgeOf(l); b != nil {
+		if b := s.Network.BridgeOf(l); b != nil && named[b.Name] {
 			class = "ports of " + b.Name
 		}
 		if slices.Contains(names, l.Name) {
