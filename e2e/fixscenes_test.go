@@ -466,16 +466,21 @@ func TestFixBesideIPSets(t *testing.T) {
 	b.nft("flush ruleset")
 	b.listen("tcp", "[::]:2375", "")
 	b.listen("tcp", "[::]:8080", "")
+	b.listen("tcp", "[::]:9100", "")
 	sh(t, `ip netns exec %shost sh -ec '
 ipset create gone hash:ip; ipset create banned hash:ip; ipset create nets hash:net family inet6; ipset create open hash:ip,port
+ipset create more hash:net; ipset create ports bitmap:port range 9000-9999; ipset create lists list:set; ipset add lists banned; ipset add lists more
 ipset destroy gone; ipset add banned 172.17.0.3; ipset add nets fd20::/64; ipset add open 203.0.113.1,tcp:8080
-iptables-nft -A INPUT -m set --match-set banned src -j DROP; ip6tables-nft -A INPUT -p tcp -m set --match-set nets src -j DROP
+ipset add more 10.10.0.0/24; ipset add more 10.10.0.9/32 nomatch; ipset add ports 9100; ipset add ports 9101
+iptables-nft -A INPUT -m set --match-set lists src -j DROP; iptables-nft -A INPUT -p tcp -m set --match-set ports dst -j DROP; ip6tables-nft -A INPUT -p tcp -m set --match-set nets src -j DROP
 iptables-nft -A INPUT -m set --match-set open dst,dst -j ACCEPT'`, b.name)
 	before := b.ruleset()
 	was := []flow{
 		{"w2", "tcp4", "172.17.0.1:8080", false},
 		{"w1", "tcp4", "172.17.0.1:8080", true},
 		{"ext", "tcp4", "203.0.113.1:8080", true},
+		{"mgmt", "tcp4", "10.10.0.1:8080", true},
+		{"ext", "tcp4", "203.0.113.1:9100", false},
 		{"ext", "tcp6", "[fd20::1]:8080", false},
 		{"w2", "tcp6", "[fd17::1]:8080", true},
 	}

@@ -2,7 +2,7 @@
 // same names, indexes and addresses, routes, switches, listening sockets and the live packet filter, with a
 // peer behind each interface. Real packets then show what a change does before the host has it.
 //
-// What is not copied is said: flowtables, programs at XDP and tc, lists and exceptions of ipset, parts of policy rules that
+// What is not copied is said: flowtables, programs at XDP and tc, exceptions of ipset but for networks alone, parts of policy rules that
 // were not read, kinds of interfaces other than bridges, which are stood in for by Ethernet.
 package replica
 
