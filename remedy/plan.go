@@ -146,6 +146,8 @@ type Target struct {
 	Check       string `json:"check"`
 	Fingerprint string `json:"fingerprint"`
 	What        string `json:"what"`
+	// Severity is that of the finding without the plan, and without what an earlier one closes.
+	Severity string `json:"severity"`
 	// Except are who keeps access, because it was asked for.
 	Except []netip.Prefix `json:"except,omitempty"`
 }
@@ -341,7 +343,7 @@ func (p *Plan) add(id string, f *finding.Finding, s *snapshot.Snapshot, m *zones
 		}
 	}
 	if done {
-		p.Closes = append(p.Closes, Target{id, f.Fingerprint, f.Message, keep})
+		p.Closes = append(p.Closes, Target{Check: id, Fingerprint: f.Fingerprint, What: f.Message, Severity: f.Severity, Except: keep})
 		return
 	}
 	for _, rem := range f.Remediation {

@@ -24,7 +24,7 @@ type Proof struct {
 	// The plan's tables as a kernel told them back, on trial and lasting.
 	trial, lasting []byte
 	tables         []ruleset.Table
-	before         *snapshot.Snapshot
+	before         *snapshot.Snapshot // without tables of ours
 	// Evidence is what was found, a line each.
 	Evidence []string
 }
@@ -46,7 +46,7 @@ type Input struct {
 // Prove shows that a plan closes its findings, keeps what must go on working and changes nothing else. An
 // error says what it could not show: the plan is then not to be loaded.
 func Prove(ctx context.Context, in *Input) (*Proof, error) {
-	p := &Proof{plan: in.Plan, before: in.Snapshot}
+	p := &Proof{plan: in.Plan, before: Without(in.Snapshot)}
 	if len(in.Plan.Rules) == 0 {
 		return nil, ErrNothing
 	}

@@ -79,11 +79,11 @@ func noWorse(before, after *finding.Report, plan *remedy.Plan) error {
 	// of a runtime API on TCP is open to the host's own processes. One that stays open to those who keep
 	// access is closed to all others, which Closes has shown of the host as it is now.
 	for _, t := range plan.Closes {
-		was, is := old[t.Fingerprint], now[t.Fingerprint]
-		if len(t.Except) > 0 && was != nil {
+		is := now[t.Fingerprint]
+		if len(t.Except) > 0 && old[t.Fingerprint] != nil {
 			continue
 		}
-		if is != nil && (was == nil || finding.Rank(is.Severity) <= finding.Rank(was.Severity)) {
+		if is != nil && finding.Rank(is.Severity) <= finding.Rank(t.Severity) {
 			return fmt.Errorf("%s is still open after the fix: %s", t.Check, t.What)
 		}
 	}
