@@ -250,3 +250,37 @@ func FuzzRedact(f *testing.F) {
 		}
 	})
 }
+
+// TestLoggedIn: the titles are those of OpenSSH 9.2 and 10.0.
+func TestLoggedIn(t *testing.T) {
+	proc := func(exe, title string, uid int) *process {
+		return &process{Process: snapshot.Process{Exe: exe, UID: uid}, argv: []string{title}}
+	}
+	byPID := map[int]*process{
+		1: proc("/usr/sbin/sshd", "sshd: [accepted]", 0), 2: proc("/usr/sbin/sshd", "sshd: root [net]", 105), 3: proc("/usr/sbin/sshd", "sshd: root [priv]", 0),
+		4: proc("/usr/sbin/sshd", "sshd: alice@pts/0 ", 1000), 5: proc("/usr/lib/openssh/sshd-session", "sshd-session: root@notty", 0),
+		6: proc("/usr/lib/openssh/sshd-auth", "sshd-auth: root", 105), 7: proc("/usr/sbin/dropbear", "dropbear", 0), 8: proc("/usr/sbin/dropbear", "dropbear", 0),
+		9: proc("/tmp/python3", "sshd: root@notty", 1000),
+	}
+	for _, c := range []struct {
+		pids []int
+		want string
+	}{
+		{[]int{1}, snapshot.No},
+		{[]int{2, 3}, snapshot.No},
+		{[]int{3, 2}, snapshot.No},
+		{[]int{3, 4}, snapshot.Yes},
+		{[]int{3}, snapshot.Yes},
+		{[]int{5}, snapshot.Yes},
+		{[]int{5, 6}, snapshot.No},
+		{[]int{7}, ""},
+		{[]int{8}, snapshot.Yes},
+		{[]int{9}, ""},
+		{nil, ""},
+		{[]int{99}, ""},
+	} {
+		if got := loggedIn(c.pids, byPID, map[int]bool{8: true}); got != c.want {
+			t.Errorf("%v: %q, want %q", c.pids, got, c.want)
+		}
+	}
+}

@@ -227,9 +227,9 @@ func (s *Scan) sshSessions(procs []*process, activated bool, out *Outcome) []sna
 		return nil
 	}
 	inodes, _ := s.socketOwners()
-	server := map[int]bool{}
+	server, byPID, parents := map[int]bool{}, map[int]*process{}, map[int]bool{}
 	for _, p := range procs {
-		server[p.PID] = serverPrograms[p.exeBase()] != ""
+		server[p.PID], byPID[p.PID], parents[p.PPID] = serverPrograms[p.exeBase()] != "", p, true
 	}
 	ports := map[int]bool{22: true}
 	var sessions []snapshot.SSHSession
@@ -245,8 +245,8 @@ func (s *Scan) sshSessions(procs []*process, activated bool, out *Outcome) []sna
 					continue
 				}
 				local, remote := diagEnds(b)
+				ino := uint64(binary.NativeEndian.Uint32(b[68:]))
 				if states == 1<<stateListen {
-					ino := uint64(binary.NativeEndian.Uint32(b[68:]))
 					recognised := activated
 					for _, pid := range inodes[ino] {
 						if server[pid] {
@@ -258,7 +258,7 @@ func (s *Scan) sshSessions(procs []*process, activated bool, out *Outcome) []sna
 					}
 				} else if ports[int(local.Port())] {
 					sessions = append(sessions, snapshot.SSHSession{
-						Local: local.String(), Remote: remote.String(),
+						Local: local.String(), Remote: remote.String(), LoggedIn: loggedIn(inodes[ino], byPID, parents),
 					})
 				}
 			}
@@ -268,6 +268,31 @@ func (s *Scan) sshSessions(procs []*process, activated bool, out *Outcome) []sna
 		return strings.Compare(a.Local+a.Remote, b.Local+b.Remote)
 	})
 	return sessions
+}
+
+// loggedIn says of the processes that have a connection whether somebody has logged in by it. OpenSSH writes into their
+// titles how far it is, and from 10.0 on has a program for who has not; Dropbear changes the user, or starts a shell
+// (sshd.c, monitor.c, auth2.c, sshd-auth.c of OpenSSH; svr-chansession.c of Dropbear).
+func loggedIn(pids []int, byPID map[int]*process, parents map[int]bool) string {
+	state := ""
+	for _, pid := range pids {
+		p := byPID[pid]
+		if p == nil {
+			continue
+		}
+		title := ""
+		if len(p.argv) > 0 {
+			title = strings.TrimRight(p.argv[0], " ")
+		}
+		before := slices.ContainsFunc([]string{"[accepted]", "[net]", "[preauth]"}, func(s string) bool { return strings.HasSuffix(title, s) })
+		switch exe := p.exeBase(); {
+		case exe == "sshd-auth", before && (exe == "sshd" || exe == "sshd-session"):
+			return snapshot.No
+		case exe == "sshd", exe == "sshd-session", serverPrograms[exe] == "dropbear" && (p.UID != 0 || parents[pid]):
+			state = snapshot.Yes
+		}
+	}
+	return state
 }
 
 // diagEnds reads both ends from struct inet_diag_msg.

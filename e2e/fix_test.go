@@ -199,30 +199,51 @@ func TestFixIsTakenOutAgain(t *testing.T) {
 	}
 }
 
-// TestFixKeepsSSHPeers closes SSH to workloads and keeps the one that is logged in.
+// TestFixKeepsSSHPeers closes SSH to workloads and to the outside, and keeps who is logged in, but not who is only connected.
 func TestFixKeepsSSHPeers(t *testing.T) {
 	b := newBed(t)
-	b.listen("tcp", "[::]:22", "")
 	b.nft("flush ruleset\n")
-	done := make(chan net.Conn, 1)
-	b.inNS("w1", func() {
-		c, err := net.Dial("tcp4", "172.17.0.1:22")
-		if err != nil {
-			t.Error(err)
+	h := newSSHHost(t, b)
+	login := h.login("w1", nil, "sleep 60")
+	if err := login.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		_ = login.Process.Kill()
+		_ = login.Wait()
+	}()
+	for _, ns := range []string{"w2", "ext"} {
+		b.inNS(ns, func() {
+			c, err := net.Dial("tcp4", "10.10.0.1:22")
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			t.Cleanup(func() { c.Close() })
+			if _, err := c.Read(make([]byte, 4)); err != nil { // its banner
+				t.Error(err)
+			}
+		})
+	}
+	const kept = `iifname "docker0" ip saddr 172.17.0.2/32 tcp dport 22 fib daddr type != unicast accept`
+	out := []byte{}
+	for range 20 { // until the login is through
+		var err error
+		cmd := exec.Command("nsenter", "--net=/run/netns/"+b.name+"host", binary(t), "fix", "plan")
+		if out, err = cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
 		}
-		done <- c
-	})
-	c := <-done
-	if c == nil {
-		t.FailNow()
+		if strings.Contains(string(out), kept) {
+			break
+		}
+		time.Sleep(200 * time.Millisecond)
 	}
-	defer c.Close()
-	cmd := exec.Command("nsenter", "--net=/run/netns/"+b.name+"host", binary(t), "fix", "plan")
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	if !strings.Contains(string(out), `iifname "docker0" ip saddr 172.17.0.2/32 tcp dport 22 fib daddr type != unicast accept`) {
+	if !strings.Contains(string(out), kept) {
 		t.Errorf("the peer does not keep its access:\n%s", out)
+	}
+	for _, addr := range []string{"172.17.0.3", "203.0.113.9"} {
+		if strings.Contains(string(out), addr) {
+			t.Errorf("%s has not logged in, and keeps access:\n%s", addr, out)
+		}
 	}
 }

@@ -134,7 +134,7 @@ func underneath(s *snapshot.Snapshot) (list []Flow) {
 
 // observed is what is seen to be in use and would be missed: logins over SSH, tunnels, routing and failover, and the
 // ports of tunnels and of a cluster's own services that are listened on.
-func observed(s *snapshot.Snapshot) []Flow {
+func observed(s *snapshot.Snapshot, m *zones.Map) []Flow {
 	list := append([]Flow{}, underneath(s)...)
 	for _, ses := range s.SSH.Sessions {
 		remote, err := netip.ParseAddrPort(ses.Remote)
@@ -146,6 +146,9 @@ func observed(s *snapshot.Snapshot) []Flow {
 		f := Flow{
 			Source: netip.PrefixFrom(addr, addr.BitLen()), Addr: local.Addr().Unmap().WithZone(""), Proto: "tcp", Port: int(local.Port()),
 			Iif: arrives(s, addr), Why: keptSession,
+		}
+		if ses.LoggedIn == snapshot.No || ses.LoggedIn == "" && behindWorkloads(m, f.Iif) { // to connect is open to everybody
+			continue
 		}
 		if !slices.Contains(list, f) {
 			list = append(list, f)
@@ -169,6 +172,13 @@ func observed(s *snapshot.Snapshot) []Flow {
 		}
 	}
 	return list
+}
+
+// behindWorkloads says of an interface that workloads are behind it.
+func behindWorkloads(m *zones.Map, name string) bool {
+	return slices.ContainsFunc(m.Origins, func(o zones.Origin) bool {
+		return o.Interface == name && (o.Zone == zones.Workload || o.Zone == zones.Runtime)
+	})
 }
 
 // logins are those of the management zone to the host's SSH servers.

@@ -191,7 +191,7 @@ func Make(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config, opt Options
 		p.Mode = Targeted
 	}
 	m := zones.Classify(s, cfg)
-	p.Keeps = append(observed(s), opt.Keep...)
+	p.Keeps = append(observed(s, m), opt.Keep...)
 	if p.Mode == DefaultDeny {
 		p.Keeps = append(p.Keeps, logins(s, m)...)
 	}

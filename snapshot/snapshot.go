@@ -199,11 +199,19 @@ type KeyFile struct {
 }
 
 // SSHSession is an established connection to an SSH server: an administrator who must not be
-// locked out.
+// locked out, unless nobody has logged in by it yet.
 type SSHSession struct {
 	Local  string `json:"local"`
 	Remote string `json:"remote"`
+	// LoggedIn is Yes, No, or empty where it cannot be told.
+	LoggedIn string `json:"loggedIn,omitempty"`
 }
+
+// Whether somebody has logged in by a connection.
+const (
+	Yes = "yes"
+	No  = "no"
+)
 
 // WinRM is the WinRM and OMI servers.
 type WinRM struct {
