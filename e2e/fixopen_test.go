@@ -229,3 +229,33 @@ func TestOpenConnectionsThroughTheHost(t *testing.T) {
 		})
 	}
 }
+
+// TestBaselineBesideDocker: what Docker publishes stays open through the baseline, whose filter it bypasses.
+func TestBaselineBesideDocker(t *testing.T) {
+	b := newBed(t)
+	b.loadDump("docker-published")
+	for _, addr := range []string{"[::]:22", "[::]:2375", "[::]:9100"} {
+		b.listen("tcp", addr, "")
+	}
+	for _, ns := range []string{"w1", "mgmt"} {
+		b.listenIn(ns, "tcp", "[::]:80", "")
+	}
+	before := b.ruleset()
+	kept := []flow{
+		{"ext", "tcp4", "203.0.113.1:8080", true},
+		{"mgmt", "tcp4", "10.10.0.1:8080", true},
+		{"mgmt", "tcp6", "[fd10::1]:22", true},
+		{"host", "tcp4", "172.17.0.2:80", true},
+	}
+	b.flows("before", append(kept, flow{"ext", "tcp4", "203.0.113.1:9100", true}))
+	config := b.config("zones: {management: {interfaces: [mgmt0]}}\n")
+	if out, code := b.verb("apply", "--config", config, "--confirm", "auto", "--mode", "default-deny"); code != 0 {
+		t.Fatalf("code %d: %s", code, lastLines(out, 5))
+	}
+	b.flows("after the fix", append(kept, flow{"ext", "tcp4", "203.0.113.1:9100", false}, flow{"ext", "tcp6", "[fd20::1]:22", false},
+		flow{"w1", "tcp4", "172.17.0.1:2375", false}, flow{"w1", "tcp4", "10.10.0.9:80", false}))
+	if _, code := b.verb("uninstall"); code != 0 {
+		t.Error("uninstall")
+	}
+	b.becomes("uninstalled", before)
+}

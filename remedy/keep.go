@@ -333,7 +333,7 @@ func (p *Plan) baseline(s *snapshot.Snapshot, m *zones.Map) {
 		}
 		p.rule(r)
 	}
-	accept(Rule{Chain: chainForward, Kind: "published"})
+	accept(Rule{Chain: chainForward, Kind: "published"}) // the audit after it says which ports that are
 	for _, o := range m.Origins {
 		switch {
 		case o.Local:

@@ -216,7 +216,7 @@ func Make(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config, opt Options
 	}
 	p.Keeps = slices.DeleteFunc(p.Keeps, func(f Flow) bool {
 		return f.Why == keptPublished && slices.ContainsFunc(p.Rules, func(r Rule) bool {
-			return r.Closes == publishedCheck && r.Proto == f.Proto && r.Port == f.Port
+			return r.Closes == PublishedCheck && r.Proto == f.Proto && r.Port == f.Port
 		})
 	})
 	if untracks(s) {
@@ -360,7 +360,7 @@ func (p *Plan) deny(id string, d *finding.Deny, s *snapshot.Snapshot, m *zones.M
 		return "no management zone is configured and nobody is logged in over SSH: closing the port could " +
 			"lock everybody out; say who keeps access with --allow-from"
 	}
-	if n := inUse(s, d); id == publishedCheck && n > 0 {
+	if n := inUse(s, d); id == PublishedCheck && n > 0 {
 		return fmt.Sprintf("it is in use, so it is meant (open connections: %d): publish it on an address that only its users reach", n)
 	}
 	added, failed := false, ""
@@ -409,8 +409,8 @@ func (p *Plan) inward(drop Rule, o *zones.Origin, keep []netip.Prefix) {
 	}
 }
 
-// publishedCheck is about ports that are published for workloads past the input filter.
-const publishedCheck = "firewall/published-port-bypasses-input"
+// PublishedCheck is the check about ports that are published for workloads past the input filter.
+const PublishedCheck = "firewall/published-port-bypasses-input"
 
 // inUse counts the open connections to a published port.
 func inUse(s *snapshot.Snapshot, d *finding.Deny) int {
