@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"strings"
 	"sync"
@@ -230,32 +231,51 @@ func TestOpenConnectionsThroughTheHost(t *testing.T) {
 	}
 }
 
-// TestBaselineBesideDocker: what Docker publishes stays open through the baseline, whose filter it bypasses.
-func TestBaselineBesideDocker(t *testing.T) {
+// TestBaselineBesideOtherFirewalls loads the baseline beside the rulesets of real tools: what it does not let in is closed,
+// what they publish stays open, though it bypasses the baseline's filter.
+func TestBaselineBesideOtherFirewalls(t *testing.T) {
 	b := newBed(t)
-	b.loadDump("docker-published")
 	for _, addr := range []string{"[::]:22", "[::]:2375", "[::]:9100"} {
 		b.listen("tcp", addr, "")
 	}
-	for _, ns := range []string{"w1", "mgmt"} {
-		b.listenIn(ns, "tcp", "[::]:80", "")
+	for _, p := range places {
+		b.listenIn(p.ns, "tcp", "[::]:80", "")
 	}
-	before := b.ruleset()
-	kept := []flow{
-		{"ext", "tcp4", "203.0.113.1:8080", true},
-		{"mgmt", "tcp4", "10.10.0.1:8080", true},
-		{"mgmt", "tcp6", "[fd10::1]:22", true},
-		{"host", "tcp4", "172.17.0.2:80", true},
-	}
-	b.flows("before", append(kept, flow{"ext", "tcp4", "203.0.113.1:9100", true}))
 	config := b.config("zones: {management: {interfaces: [mgmt0]}}\n")
-	if out, code := b.verb("apply", "--config", config, "--confirm", "auto", "--mode", "default-deny"); code != 0 {
-		t.Fatalf("code %d: %s", code, lastLines(out, 5))
+	for _, name := range []string{
+		"docker-published", "podman-netavark", "libvirt-isolated", "fail2ban-nft", "fail2ban-iptables", "firewalld-default", "firewalld-zones", "ufw-rules",
+		"kube-proxy-nftables", "kube-proxy-iptables",
+	} {
+		t.Run("beside "+name, func(t *testing.T) {
+			b := &bed{t, b.name}
+			b.loadDump(name)
+			before := b.ruleset()
+			must := []link{
+				{&places[0], nil, netip.MustParseAddrPort("10.10.0.1:22")},
+				{&places[0], nil, netip.MustParseAddrPort("[fd10::1]:22")},
+				{&places[2], &places[1], netip.MustParseAddrPort("203.0.113.9:80")},
+				{&places[1], nil, netip.MustParseAddrPort("203.0.113.1:8080")},
+			}
+			was := b.quickFlows(must)
+			if out, code := b.verb("apply", "--config", config, "--confirm", "auto", "--mode", "default-deny"); code != 0 {
+				t.Fatalf("code %d: %s", code, lastLines(out, 5))
+			}
+			for l, open := range was {
+				if open && !b.opens(l.from.ns, l.network(), l.at.String()) {
+					t.Errorf("%s is closed", l)
+				}
+			}
+			b.flows("after the fix", []flow{
+				{"ext", "tcp4", "203.0.113.1:9100", false},
+				{"ext", "tcp6", "[fd20::1]:22", false},
+				{"w1", "tcp4", "172.17.0.1:2375", false},
+				{"w1", "tcp6", "[fd10::9]:80", false},
+				{"ext", "tcp6", "[fd17::2]:80", false},
+			})
+			if _, code := b.verb("uninstall"); code != 0 {
+				t.Error("uninstall")
+			}
+			b.becomes("uninstalled", before)
+		})
 	}
-	b.flows("after the fix", append(kept, flow{"ext", "tcp4", "203.0.113.1:9100", false}, flow{"ext", "tcp6", "[fd20::1]:22", false},
-		flow{"w1", "tcp4", "172.17.0.1:2375", false}, flow{"w1", "tcp4", "10.10.0.9:80", false}))
-	if _, code := b.verb("uninstall"); code != 0 {
-		t.Error("uninstall")
-	}
-	b.becomes("uninstalled", before)
 }
