@@ -73,4 +73,6 @@ flows undone >>$out/flows
 ip netns exec ext bash -c "exec 3<>/dev/tcp/203.0.113.1/8080; sleep 20" &
 sleep 0.5
 "$prog" fix plan -q --config $work/config.yaml >$out/plan-in-use 2>&1
+"$prog" fix apply -q --config $work/config.yaml --mode default-deny --confirm auto >$out/baseline.log 2>&1; echo "baseline code $?" >>$out/flows
+flows baseline >>$out/flows
 ' dockerfix "$prog" "$out"

@@ -44,11 +44,14 @@ func TestFixBesideDockerd(t *testing.T) {
 	if c := got["apply code"]; c != "0" && c != "1" {
 		t.Fatalf("apply: %s\n%s", c, lastLines(read("apply.log"), 12))
 	}
+	if c := got["baseline code"]; c != "0" && c != "1" {
+		t.Errorf("the baseline: %s\n%s", c, lastLines(read("baseline.log"), 12))
+	}
 	closed := map[string]bool{"ext-api": true, "ext-published": true}
-	for _, when := range []string{"before", "fixed", "restarted", "replaced", "undone"} {
+	for _, when := range []string{"before", "fixed", "restarted", "replaced", "undone", "baseline"} {
 		for _, flow := range []string{"ext-api", "ext-published", "mgmt-api", "host-published", "egress"} {
 			want := "yes"
-			if closed[flow] && when != "before" && when != "undone" {
+			if closed[flow] && when != "before" && when != "undone" && (when != "baseline" || flow == "ext-api") {
 				want = "no"
 			}
 			if got[when+" "+flow] != want {
