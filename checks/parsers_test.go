@@ -270,7 +270,7 @@ func TestLoggedIn(t *testing.T) {
 		{[]int{2, 3}, snapshot.No},
 		{[]int{3, 2}, snapshot.No},
 		{[]int{3, 4}, snapshot.Yes},
-		{[]int{3}, snapshot.Yes},
+		{[]int{3}, ""},
 		{[]int{5}, snapshot.Yes},
 		{[]int{5, 6}, snapshot.No},
 		{[]int{7}, ""},

@@ -288,6 +288,7 @@ func loggedIn(pids []int, byPID map[int]*process, parents map[int]bool) string {
 		switch exe := p.exeBase(); {
 		case exe == "sshd-auth", before && (exe == "sshd" || exe == "sshd-session"):
 			return snapshot.No
+		case strings.HasSuffix(title, "[priv]"): // the monitor, before as after
 		case exe == "sshd", exe == "sshd-session", serverPrograms[exe] == "dropbear" && (p.UID != 0 || parents[pid]):
 			state = snapshot.Yes
 		}

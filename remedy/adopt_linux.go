@@ -8,31 +8,23 @@ import (
 	"slices"
 
 	"github.com/mdlayher/netlink"
+	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
 	"github.com/ringfence/ringfence/ruleset"
 )
 
-// Constants of include/uapi/linux/netfilter/nfnetlink_conntrack.h, nf_conntrack_common.h and nf_conntrack_tcp.h.
+// Constants of include/uapi/linux/netfilter/nf_conntrack_common.h and nf_conntrack_tcp.h, and requests to conntrack.
 const (
-	ipctnlNew    = unix.NFNL_SUBSYS_CTNETLINK << 8 // IPCTNL_MSG_CT_NEW is 0
-	ipctnlGet    = ipctnlNew | 1
-	ipctnlDelete = ipctnlNew | 2
+	ctNew    = unix.NFNL_SUBSYS_CTNETLINK<<8 | nl.IPCTNL_MSG_CT_NEW
+	ctGet    = unix.NFNL_SUBSYS_CTNETLINK<<8 | nl.IPCTNL_MSG_CT_GET
+	ctDelete = unix.NFNL_SUBSYS_CTNETLINK<<8 | nl.IPCTNL_MSG_CT_DELETE
 
-	ctaTupleOrig, ctaTupleReply, ctaStatus, ctaProtoInfo, ctaTimeout = 1, 2, 3, 4, 7
-	ctaTupleIP, ctaTupleProto                                        = 1, 2
-	ctaProtoNum, ctaSrcPort, ctaDstPort                              = 1, 2, 3
-	ctaProtoInfoTCP                                                  = 1
-	ctaTCPState, ctaTCPFlagsOriginal, ctaTCPFlagsReply               = 1, 4, 5
-
-	nested = 1 << 15 // NLA_F_NESTED
-
-	seenReply      = 1 << 1 // IPS_SEEN_REPLY, and so on
-	assured        = 1 << 2
-	confirmed      = 1 << 3 // as every entry is
-	translated     = 1<<4 | 1<<5
-	tcpEstablished = 3    // TCP_CONNTRACK_ESTABLISHED
-	tcpLiberal     = 0x08 // IP_CT_TCP_FLAG_BE_LIBERAL: its window is not known
+	seenReply  = 1 << 1 // IPS_SEEN_REPLY, and so on
+	assured    = 1 << 2
+	confirmed  = 1 << 3 // as every entry is
+	translated = 1<<4 | 1<<5
+	tcpLiberal = 0x08 // IP_CT_TCP_FLAG_BE_LIBERAL: its window is not known
 
 	// Until a packet sets the host's own (tcp_timeouts, udp_timeouts of net/netfilter).
 	tcpTimeout, udpTimeout = 5 * 24 * 3600, 120
@@ -93,22 +85,22 @@ func known(proto byte, from, to netip.AddrPort) netlink.Message {
 		timeout = tcpTimeout
 	}
 	attrs := []netlink.Attribute{
-		{Type: nested | ctaTupleOrig, Data: tuple(proto, from, to)},
-		{Type: nested | ctaTupleReply, Data: tuple(proto, to, from)},
-		{Type: ctaStatus, Data: binary.BigEndian.AppendUint32(nil, seenReply|assured|confirmed)},
-		{Type: ctaTimeout, Data: binary.BigEndian.AppendUint32(nil, timeout)},
+		{Type: unix.NLA_F_NESTED | nl.CTA_TUPLE_ORIG, Data: tuple(proto, from, to)},
+		{Type: unix.NLA_F_NESTED | nl.CTA_TUPLE_REPLY, Data: tuple(proto, to, from)},
+		{Type: nl.CTA_STATUS, Data: binary.BigEndian.AppendUint32(nil, seenReply|assured|confirmed)},
+		{Type: nl.CTA_TIMEOUT, Data: binary.BigEndian.AppendUint32(nil, timeout)},
 	}
 	if proto == unix.IPPROTO_TCP {
 		liberal := []byte{tcpLiberal, tcpLiberal} // struct nf_ct_tcp_flags: the flag and its mask
-		attrs = append(attrs, netlink.Attribute{Type: nested | ctaProtoInfo, Data: marshal(netlink.Attribute{
-			Type: nested | ctaProtoInfoTCP, Data: marshal(
-				netlink.Attribute{Type: ctaTCPState, Data: []byte{tcpEstablished}},
-				netlink.Attribute{Type: ctaTCPFlagsOriginal, Data: liberal},
-				netlink.Attribute{Type: ctaTCPFlagsReply, Data: liberal},
+		attrs = append(attrs, netlink.Attribute{Type: unix.NLA_F_NESTED | nl.CTA_PROTOINFO, Data: marshal(netlink.Attribute{
+			Type: unix.NLA_F_NESTED | nl.CTA_PROTOINFO_TCP, Data: marshal(
+				netlink.Attribute{Type: nl.CTA_PROTOINFO_TCP_STATE, Data: []byte{nl.TCP_CONNTRACK_ESTABLISHED}},
+				netlink.Attribute{Type: nl.CTA_PROTOINFO_TCP_FLAGS_ORIGINAL, Data: liberal},
+				netlink.Attribute{Type: nl.CTA_PROTOINFO_TCP_FLAGS_REPLY, Data: liberal},
 			),
 		})})
 	}
-	return ctMessage(ipctnlNew, netlink.Acknowledge|netlink.Create|netlink.Excl, family, attrs...)
+	return ctMessage(ctNew, netlink.Acknowledge|netlink.Create|netlink.Excl, family, attrs...)
 }
 
 // ctMessage is a request to conntrack.
@@ -121,19 +113,19 @@ func ctMessage(kind netlink.HeaderType, flags netlink.HeaderFlags, family byte, 
 
 // tuple is one direction of a connection.
 func tuple(proto byte, from, to netip.AddrPort) []byte {
-	source, destination := uint16(1), uint16(2) // CTA_IP_V4_SRC, CTA_IP_V4_DST
+	source, destination := uint16(nl.CTA_IP_V4_SRC), uint16(nl.CTA_IP_V4_DST)
 	if from.Addr().Is6() {
-		source, destination = 3, 4 // CTA_IP_V6_SRC, CTA_IP_V6_DST
+		source, destination = nl.CTA_IP_V6_SRC, nl.CTA_IP_V6_DST
 	}
 	return marshal(
-		netlink.Attribute{Type: nested | ctaTupleIP, Data: marshal(
+		netlink.Attribute{Type: unix.NLA_F_NESTED | nl.CTA_TUPLE_IP, Data: marshal(
 			netlink.Attribute{Type: source, Data: from.Addr().AsSlice()},
 			netlink.Attribute{Type: destination, Data: to.Addr().AsSlice()},
 		)},
-		netlink.Attribute{Type: nested | ctaTupleProto, Data: marshal(
-			netlink.Attribute{Type: ctaProtoNum, Data: []byte{proto}},
-			netlink.Attribute{Type: ctaSrcPort, Data: binary.BigEndian.AppendUint16(nil, from.Port())},
-			netlink.Attribute{Type: ctaDstPort, Data: binary.BigEndian.AppendUint16(nil, to.Port())},
+		netlink.Attribute{Type: unix.NLA_F_NESTED | nl.CTA_TUPLE_PROTO, Data: marshal(
+			netlink.Attribute{Type: nl.CTA_PROTO_NUM, Data: []byte{proto}},
+			netlink.Attribute{Type: nl.CTA_PROTO_SRC_PORT, Data: binary.BigEndian.AppendUint16(nil, from.Port())},
+			netlink.Attribute{Type: nl.CTA_PROTO_DST_PORT, Data: binary.BigEndian.AppendUint16(nil, to.Port())},
 		)},
 	)
 }

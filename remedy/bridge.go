@@ -130,7 +130,7 @@ func namesOf(s *snapshot.Snapshot, links []int, but *snapshot.Link) (names []str
 // forwards says whether the host may route what comes in by a bridge.
 func forwards(s *snapshot.Snapshot, bridge *snapshot.Link) bool {
 	for _, key := range []string{"net/ipv4/conf/" + bridge.Name + "/forwarding", "net/ipv6/conf/all/forwarding"} {
-		if f, ok := s.Network.Sysctls[key]; !ok || f.State != snapshot.Present && f.State != snapshot.Absent || f.State == snapshot.Present && f.Value != "0" {
+		if f, ok := s.Network.Sysctls[key]; !ok || maybeOn(f) {
 			return true
 		}
 	}

@@ -163,18 +163,23 @@ type Options struct {
 	Drain bool
 }
 
-// forwardsUntracked says of a family that the host forwards it, and that no rule has its connections tracked.
+// forwardsUntracked says of a family that the host forwards it, or may, and that no rule has its connections tracked.
 func forwardsUntracked(s *snapshot.Snapshot, v4 bool) bool {
 	family := "net/ipv6/conf/"
 	if v4 {
 		family = "net/ipv4/conf/"
 	}
 	for key, f := range s.Network.Sysctls {
-		if strings.HasPrefix(key, family) && strings.HasSuffix(key, "/forwarding") && f.Value == "1" {
+		if strings.HasPrefix(key, family) && strings.HasSuffix(key, "/forwarding") && maybeOn(f) {
 			return s.NFTables.Ruleset != nil && !s.NFTables.Ruleset.Conntrack(v4)
 		}
 	}
 	return false
+}
+
+// maybeOn says of a switch that it is not known to be off.
+func maybeOn(f snapshot.Fact) bool {
+	return f.State != snapshot.Absent && (f.State != snapshot.Present || f.Value != "0")
 }
 
 // sshExternalCheck is about logins from the external zone.

@@ -10,6 +10,7 @@ import (
 	"github.com/google/nftables"
 	"github.com/google/nftables/expr"
 	"github.com/mdlayher/netlink"
+	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
 	"github.com/ringfence/ringfence/snapshot"
@@ -69,7 +70,7 @@ func turnRound(v4 bool, own *snapshot.Network) error {
 	if v4 {
 		family = unix.AF_INET
 	}
-	list, err := conn.Execute(ctMessage(ipctnlGet, netlink.Dump, family))
+	list, err := conn.Execute(ctMessage(ctGet, netlink.Dump, family))
 	if err != nil {
 		return fmt.Errorf("list connections: %w", err)
 	}
@@ -80,8 +81,8 @@ func turnRound(v4 bool, own *snapshot.Network) error {
 			continue
 		}
 		for range 3 { // a packet in between makes it known again as it was
-			_, err = conn.Execute(ctMessage(ipctnlDelete, netlink.Acknowledge, family,
-				netlink.Attribute{Type: nested | ctaTupleOrig, Data: tuple(c.proto, c.from, c.to)}))
+			_, err = conn.Execute(ctMessage(ctDelete, netlink.Acknowledge, family,
+				netlink.Attribute{Type: unix.NLA_F_NESTED | nl.CTA_TUPLE_ORIG, Data: tuple(c.proto, c.from, c.to)}))
 			if err == nil || errors.Is(err, unix.ENOENT) {
 				_, err = conn.Execute(known(c.proto, c.to, c.from))
 			}
@@ -112,24 +113,24 @@ func parseTracked(b []byte) (c tracked, ok bool) {
 	var sport, dport uint16
 	err := each(b[4:], func(ad *netlink.AttributeDecoder) {
 		switch ad.Type() {
-		case ctaStatus:
+		case nl.CTA_STATUS:
 			c.status = ad.Uint32()
-		case ctaTupleOrig:
+		case nl.CTA_TUPLE_ORIG:
 			ad.Nested(func(ad *netlink.AttributeDecoder) error {
 				for ad.Next() {
 					part := ad.Type()
 					ad.Nested(func(ad *netlink.AttributeDecoder) error {
 						for ad.Next() {
 							switch kind := ad.Type(); {
-							case part == ctaTupleIP && kind%2 == 1: // CTA_IP_V4_SRC, CTA_IP_V6_SRC
+							case part == nl.CTA_TUPLE_IP && (kind == nl.CTA_IP_V4_SRC || kind == nl.CTA_IP_V6_SRC):
 								from, _ = netip.AddrFromSlice(ad.Bytes())
-							case part == ctaTupleIP:
+							case part == nl.CTA_TUPLE_IP:
 								to, _ = netip.AddrFromSlice(ad.Bytes())
-							case kind == ctaProtoNum:
+							case kind == nl.CTA_PROTO_NUM:
 								c.proto = ad.Uint8()
-							case kind == ctaSrcPort:
+							case kind == nl.CTA_PROTO_SRC_PORT:
 								sport = ad.Uint16()
-							case kind == ctaDstPort:
+							case kind == nl.CTA_PROTO_DST_PORT:
 								dport = ad.Uint16()
 							}
 						}

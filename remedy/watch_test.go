@@ -44,7 +44,7 @@ func TestTurnsRound(t *testing.T) {
 			if from.Addr().Is4() {
 				family = unix.AF_INET
 			}
-			list, err := conn.Execute(ctMessage(ipctnlGet, netlink.Dump, family))
+			list, err := conn.Execute(ctMessage(ctGet, netlink.Dump, family))
 			if err != nil {
 				t.Errorf("%s: %v", c.from, err)
 			}

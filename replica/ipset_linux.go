@@ -86,13 +86,6 @@ func byNumber(sets []ruleset.IPSet) []ruleset.IPSet {
 	})
 }
 
-// Attributes and flags of ipset that the library does not send (include/uapi/linux/netfilter/ipset/ip_set.h).
-const (
-	ipsetAdd  = 6<<8 | 9 // IPSET_CMD_ADD of NFNL_SUBSYS_IPSET
-	ipsetName = 18       // IPSET_ATTR_NAME
-	noMatch   = 1 << 2   // IPSET_FLAG_NOMATCH
-)
-
 // special adds an element that the library cannot: a member of a list, an exception, a port without a protocol.
 func special(conn *netlink.Conn, set string, data ...netlink.Attribute) error {
 	b, err := netlink.MarshalAttributes([]netlink.Attribute{
@@ -104,7 +97,7 @@ func special(conn *netlink.Conn, set string, data ...netlink.Attribute) error {
 		return fmt.Errorf("add to ipset %s: %w", set, err)
 	}
 	_, err = conn.Execute(netlink.Message{
-		Header: netlink.Header{Type: ipsetAdd, Flags: netlink.Request | netlink.Acknowledge},
+		Header: netlink.Header{Type: unix.NFNL_SUBSYS_IPSET<<8 | nl.IPSET_CMD_ADD, Flags: netlink.Request | netlink.Acknowledge},
 		Data:   append([]byte{unix.AF_INET, unix.NFNETLINK_V0, 0, 0}, b...),
 	})
 	if err != nil && !errors.Is(err, unix.EEXIST) {
@@ -130,7 +123,7 @@ func exception(conn *netlink.Conn, s *ruleset.IPSet, e *ruleset.IPSetElement) er
 	return special(conn, s.Name,
 		netlink.Attribute{Type: nl.IPSET_ATTR_IP | unix.NLA_F_NESTED, Data: marshal([]netlink.Attribute{{Type: kind | unix.NLA_F_NET_BYTEORDER, Data: e.Net.Addr().AsSlice()}})},
 		netlink.Attribute{Type: nl.IPSET_ATTR_CIDR, Data: []byte{uint8(e.Net.Bits())}},
-		netlink.Attribute{Type: nl.IPSET_ATTR_CADT_FLAGS | unix.NLA_F_NET_BYTEORDER, Data: binary.BigEndian.AppendUint32(nil, noMatch)},
+		netlink.Attribute{Type: nl.IPSET_ATTR_CADT_FLAGS | unix.NLA_F_NET_BYTEORDER, Data: binary.BigEndian.AppendUint32(nil, nl.IPSET_FLAG_NOMATCH)},
 	)
 }
 
@@ -142,7 +135,7 @@ func fill(conn *netlink.Conn, s *ruleset.IPSet, e *ruleset.IPSetElement) error {
 	case s.Type == "bitmap:port": // of no protocol
 		return special(conn, s.Name, netlink.Attribute{Type: nl.IPSET_ATTR_PORT | unix.NLA_F_NET_BYTEORDER, Data: binary.BigEndian.AppendUint16(nil, e.Port)})
 	case e.Set != "":
-		return special(conn, s.Name, netlink.Attribute{Type: ipsetName, Data: nl.ZeroTerminated(e.Set)})
+		return special(conn, s.Name, netlink.Attribute{Type: nl.IPSET_ATTR_NAME, Data: nl.ZeroTerminated(e.Set)})
 	}
 	entry := &vnl.IPSetEntry{IFace: e.Iface}
 	parts := s.Parts()
