@@ -8,17 +8,24 @@ import (
 	"slices"
 
 	"github.com/mdlayher/netlink"
-	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
 	"github.com/ringfence/ringfence/ruleset"
 )
 
-// Constants of include/uapi/linux/netfilter/nf_conntrack_common.h and nf_conntrack_tcp.h, and requests to conntrack.
+// Constants of include/uapi/linux/netfilter/nfnetlink_conntrack.h, nf_conntrack_common.h and nf_conntrack_tcp.h.
 const (
-	ctNew    = unix.NFNL_SUBSYS_CTNETLINK<<8 | nl.IPCTNL_MSG_CT_NEW
-	ctGet    = unix.NFNL_SUBSYS_CTNETLINK<<8 | nl.IPCTNL_MSG_CT_GET
-	ctDelete = unix.NFNL_SUBSYS_CTNETLINK<<8 | nl.IPCTNL_MSG_CT_DELETE
+	ctNew    = unix.NFNL_SUBSYS_CTNETLINK << 8 // IPCTNL_MSG_CT_NEW is 0
+	ctGet    = ctNew | 1                       // IPCTNL_MSG_CT_GET
+	ctDelete = ctNew | 2                       // IPCTNL_MSG_CT_DELETE
+
+	ctaTupleOrig, ctaTupleReply, ctaStatus, ctaProtoInfo, ctaTimeout = 1, 2, 3, 4, 7
+	ctaTupleIP, ctaTupleProto                                        = 1, 2
+	ctaIPv4Src, ctaIPv4Dst, ctaIPv6Src, ctaIPv6Dst                   = 1, 2, 3, 4
+	ctaProtoNum, ctaSrcPort, ctaDstPort                              = 1, 2, 3
+	ctaProtoInfoTCP                                                  = 1
+	ctaTCPState, ctaTCPFlagsOriginal, ctaTCPFlagsReply               = 1, 4, 5
+	tcpEstablished                                                   = 3 // TCP_CONNTRACK_ESTABLISHED
 
 	seenReply  = 1 << 1 // IPS_SEEN_REPLY, and so on
 	assured    = 1 << 2
@@ -85,18 +92,18 @@ func known(proto byte, from, to netip.AddrPort) netlink.Message {
 		timeout = tcpTimeout
 	}
 	attrs := []netlink.Attribute{
-		{Type: unix.NLA_F_NESTED | nl.CTA_TUPLE_ORIG, Data: tuple(proto, from, to)},
-		{Type: unix.NLA_F_NESTED | nl.CTA_TUPLE_REPLY, Data: tuple(proto, to, from)},
-		{Type: nl.CTA_STATUS, Data: binary.BigEndian.AppendUint32(nil, seenReply|assured|confirmed)},
-		{Type: nl.CTA_TIMEOUT, Data: binary.BigEndian.AppendUint32(nil, timeout)},
+		{Type: unix.NLA_F_NESTED | ctaTupleOrig, Data: tuple(proto, from, to)},
+		{Type: unix.NLA_F_NESTED | ctaTupleReply, Data: tuple(proto, to, from)},
+		{Type: ctaStatus, Data: binary.BigEndian.AppendUint32(nil, seenReply|assured|confirmed)},
+		{Type: ctaTimeout, Data: binary.BigEndian.AppendUint32(nil, timeout)},
 	}
 	if proto == unix.IPPROTO_TCP {
 		liberal := []byte{tcpLiberal, tcpLiberal} // struct nf_ct_tcp_flags: the flag and its mask
-		attrs = append(attrs, netlink.Attribute{Type: unix.NLA_F_NESTED | nl.CTA_PROTOINFO, Data: marshal(netlink.Attribute{
-			Type: unix.NLA_F_NESTED | nl.CTA_PROTOINFO_TCP, Data: marshal(
-				netlink.Attribute{Type: nl.CTA_PROTOINFO_TCP_STATE, Data: []byte{nl.TCP_CONNTRACK_ESTABLISHED}},
-				netlink.Attribute{Type: nl.CTA_PROTOINFO_TCP_FLAGS_ORIGINAL, Data: liberal},
-				netlink.Attribute{Type: nl.CTA_PROTOINFO_TCP_FLAGS_REPLY, Data: liberal},
+		attrs = append(attrs, netlink.Attribute{Type: unix.NLA_F_NESTED | ctaProtoInfo, Data: marshal(netlink.Attribute{
+			Type: unix.NLA_F_NESTED | ctaProtoInfoTCP, Data: marshal(
+				netlink.Attribute{Type: ctaTCPState, Data: []byte{tcpEstablished}},
+				netlink.Attribute{Type: ctaTCPFlagsOriginal, Data: liberal},
+				netlink.Attribute{Type: ctaTCPFlagsReply, Data: liberal},
 			),
 		})})
 	}
@@ -113,19 +120,19 @@ func ctMessage(kind netlink.HeaderType, flags netlink.HeaderFlags, family byte, 
 
 // tuple is one direction of a connection.
 func tuple(proto byte, from, to netip.AddrPort) []byte {
-	source, destination := uint16(nl.CTA_IP_V4_SRC), uint16(nl.CTA_IP_V4_DST)
+	source, destination := uint16(ctaIPv4Src), uint16(ctaIPv4Dst)
 	if from.Addr().Is6() {
-		source, destination = nl.CTA_IP_V6_SRC, nl.CTA_IP_V6_DST
+		source, destination = ctaIPv6Src, ctaIPv6Dst
 	}
 	return marshal(
-		netlink.Attribute{Type: unix.NLA_F_NESTED | nl.CTA_TUPLE_IP, Data: marshal(
+		netlink.Attribute{Type: unix.NLA_F_NESTED | ctaTupleIP, Data: marshal(
 			netlink.Attribute{Type: source, Data: from.Addr().AsSlice()},
 			netlink.Attribute{Type: destination, Data: to.Addr().AsSlice()},
 		)},
-		netlink.Attribute{Type: unix.NLA_F_NESTED | nl.CTA_TUPLE_PROTO, Data: marshal(
-			netlink.Attribute{Type: nl.CTA_PROTO_NUM, Data: []byte{proto}},
-			netlink.Attribute{Type: nl.CTA_PROTO_SRC_PORT, Data: binary.BigEndian.AppendUint16(nil, from.Port())},
-			netlink.Attribute{Type: nl.CTA_PROTO_DST_PORT, Data: binary.BigEndian.AppendUint16(nil, to.Port())},
+		netlink.Attribute{Type: unix.NLA_F_NESTED | ctaTupleProto, Data: marshal(
+			netlink.Attribute{Type: ctaProtoNum, Data: []byte{proto}},
+			netlink.Attribute{Type: ctaSrcPort, Data: binary.BigEndian.AppendUint16(nil, from.Port())},
+			netlink.Attribute{Type: ctaDstPort, Data: binary.BigEndian.AppendUint16(nil, to.Port())},
 		)},
 	)
 }

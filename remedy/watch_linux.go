@@ -10,7 +10,6 @@ import (
 	"github.com/google/nftables"
 	"github.com/google/nftables/expr"
 	"github.com/mdlayher/netlink"
-	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
 	"github.com/ringfence/ringfence/snapshot"
@@ -82,7 +81,7 @@ func turnRound(v4 bool, own *snapshot.Network) error {
 		}
 		for range 3 { // a packet in between makes it known again as it was
 			_, err = conn.Execute(ctMessage(ctDelete, netlink.Acknowledge, family,
-				netlink.Attribute{Type: unix.NLA_F_NESTED | nl.CTA_TUPLE_ORIG, Data: tuple(c.proto, c.from, c.to)}))
+				netlink.Attribute{Type: unix.NLA_F_NESTED | ctaTupleOrig, Data: tuple(c.proto, c.from, c.to)}))
 			if err == nil || errors.Is(err, unix.ENOENT) {
 				_, err = conn.Execute(known(c.proto, c.to, c.from))
 			}
@@ -113,24 +112,24 @@ func parseTracked(b []byte) (c tracked, ok bool) {
 	var sport, dport uint16
 	err := each(b[4:], func(ad *netlink.AttributeDecoder) {
 		switch ad.Type() {
-		case nl.CTA_STATUS:
+		case ctaStatus:
 			c.status = ad.Uint32()
-		case nl.CTA_TUPLE_ORIG:
+		case ctaTupleOrig:
 			ad.Nested(func(ad *netlink.AttributeDecoder) error {
 				for ad.Next() {
 					part := ad.Type()
 					ad.Nested(func(ad *netlink.AttributeDecoder) error {
 						for ad.Next() {
 							switch kind := ad.Type(); {
-							case part == nl.CTA_TUPLE_IP && (kind == nl.CTA_IP_V4_SRC || kind == nl.CTA_IP_V6_SRC):
+							case part == ctaTupleIP && (kind == ctaIPv4Src || kind == ctaIPv6Src):
 								from, _ = netip.AddrFromSlice(ad.Bytes())
-							case part == nl.CTA_TUPLE_IP:
+							case part == ctaTupleIP:
 								to, _ = netip.AddrFromSlice(ad.Bytes())
-							case kind == nl.CTA_PROTO_NUM:
+							case kind == ctaProtoNum:
 								c.proto = ad.Uint8()
-							case kind == nl.CTA_PROTO_SRC_PORT:
+							case kind == ctaSrcPort:
 								sport = ad.Uint16()
-							case kind == nl.CTA_PROTO_DST_PORT:
+							case kind == ctaDstPort:
 								dport = ad.Uint16()
 							}
 						}
