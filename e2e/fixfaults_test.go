@@ -38,7 +38,7 @@ func (b *bed) trial(args ...string) (cmd *exec.Cmd, stderr *bytes.Buffer) {
 		b.t.Fatal(err)
 	}
 	for range 400 {
-		if strings.Contains(b.ruleset(), "ringfence_trial") {
+		if strings.Contains(b.ruleset(), onTrial) {
 			return cmd, stderr
 		}
 		time.Sleep(50 * time.Millisecond)
@@ -129,7 +129,7 @@ func TestFixFaults(t *testing.T) {
 		cmd, errs := b.trial("--confirm", "new-session", "--confirm-timeout", "8s")
 		_ = cmd.Process.Signal(syscall.SIGHUP)
 		time.Sleep(time.Second)
-		if !strings.Contains(b.ruleset(), "ringfence_trial") {
+		if !strings.Contains(b.ruleset(), onTrial) {
 			t.Error("the hangup took the trial out")
 		}
 		_ = cmd.Wait()

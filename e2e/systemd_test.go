@@ -191,7 +191,7 @@ func (m *machine) trial(command, timeout string) {
 
 func (m *machine) sessionKilled() {
 	m.trial(guard, "6s")
-	m.within(20*time.Second, "the rules are on trial", func() bool { return strings.Contains(m.tables(), "ringfence_trial") })
+	m.within(20*time.Second, "the rules are on trial", func() bool { return strings.Contains(m.run("nft list ruleset"), onTrial) })
 	if m.opens(stranger) {
 		m.t.Error("open on trial")
 	}
@@ -207,7 +207,7 @@ func (m *machine) sessionKilled() {
 
 func (m *machine) bootDuringTrial() {
 	m.trial(guard, "90s")
-	m.within(20*time.Second, "the rules are on trial", func() bool { return strings.Contains(m.tables(), "ringfence_trial") })
+	m.within(20*time.Second, "the rules are on trial", func() bool { return strings.Contains(m.run("nft list ruleset"), onTrial) })
 	m.reboot()
 	if strings.Contains(m.tables(), "ringfence") || !m.opens(stranger) {
 		m.t.Errorf("the trial outlived the boot: %s", m.tables())
