@@ -40,14 +40,13 @@ close(zone, svc) := [{
 	not svc.reach[zone].local
 }
 
-close(_, svc) := [{
+close(zone, svc) := [{
 	"kind": "words",
 	"text": sprintf(
-		"give the workload a network namespace of its own: on the host it reaches %s port %d over loopback",
-		[svc.proto, svc.port],
+		"give the %s a network namespace of its own: on the host it reaches %s port %d over loopback",
+		[zone, svc.proto, svc.port],
 	),
 }] if {
-	some zone in ["workload"]
 	svc.reach[zone].local
 }
 

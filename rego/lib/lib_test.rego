@@ -1,0 +1,15 @@
+package ringfence.lib_test
+
+import data.ringfence.lib
+
+# A workload in the host's network namespace is reached over loopback, the world by the network: each zone has one way
+# to be closed, whatever the others have.
+_svc := {
+	"proto": "tcp", "port": 22,
+	"reach": {"external": {"local": false}, "workload": {"local": true}, "management": {"local": false}},
+}
+
+test_close_is_one_answer_a_zone if {
+	kinds := {zone: lib.close(zone, _svc)[0].kind | some zone, _ in _svc.reach}
+	kinds == {"external": "nft", "workload": "words", "management": "nft"}
+}
