@@ -33,7 +33,7 @@ type Snapshot struct {
 	CollectedAt string     `json:"collectedAt"` // RFC 3339, UTC
 	Host        Host       `json:"host"`
 	Coverage    []Coverage `json:"coverage"`
-	Redacted    int        `json:"redacted"` // secrets that were taken out of argv and configuration
+	Redacted    int        `json:"redacted"` // secrets that were seen and not kept
 
 	Network   Network   `json:"network"`
 	Listeners Listeners `json:"listeners"`
@@ -170,11 +170,15 @@ type SSHServer struct {
 	Kind      string `json:"kind"` // openssh, dropbear, tinyssh
 	PID       int    `json:"pid,omitempty"`
 	Exe       string `json:"exe,omitempty"`
-	Cmdline   string `json:"cmdline,omitempty"`
+	Cmdline   string `json:"cmdline,omitempty"` // in older snapshots
 	Unit      string `json:"unit,omitempty"`
 	Activated bool   `json:"activated,omitempty"` // systemd holds the listening socket
 	Config    string `json:"config,omitempty"`
 	Container string `json:"container,omitempty"`
+	// Mntns is the mount namespace in which the path of the configuration is meant.
+	Mntns uint64 `json:"mntns,omitempty"`
+	// Word is whose server it is: root's is the host's own.
+	Word Word `json:"word,omitzero"`
 }
 
 // SSHConfig is the effective configuration of one OpenSSH server, in every context that its Match
@@ -183,6 +187,12 @@ type SSHConfig struct {
 	Path     string       `json:"path"`
 	Source   string       `json:"source"` // sshd -G, sshd -T, files
 	Contexts []SSHContext `json:"contexts"`
+	// Mntns and Container say where the path is meant; the host's own configuration has no container.
+	Mntns     uint64 `json:"mntns,omitempty"`
+	Container string `json:"container,omitempty"`
+	// Word is who wrote it, Server whose server reads it.
+	Word   Word `json:"word,omitzero"`
+	Server Word `json:"server,omitzero"`
 }
 
 // SSHContext is the settings under one Match condition; the empty condition is everybody.
@@ -277,6 +287,7 @@ type ControlSocket struct {
 	GID     int     `json:"gid"`
 	Group   string  `json:"group,omitempty"`
 	Gated   bool    `json:"gated,omitempty"` // the daemon asks polkit: the mode alone gives nothing
+	Word    Word    `json:"word,omitzero"`   // who decides what is at the path
 	Mounts  []Mount `json:"mounts,omitempty"`
 }
 
@@ -286,6 +297,8 @@ type Mount struct {
 	PID       int    `json:"pid"`
 	Container string `json:"container,omitempty"`
 	Path      string `json:"path"`
+	// Named says that the container's specification mounts it, and that it was not seen there: the file was not compared.
+	Named bool `json:"named,omitempty"`
 }
 
 // Group is a group whose members control a runtime.
@@ -302,17 +315,26 @@ type DaemonTLS struct {
 	PID    int    `json:"pid"`
 	Verify Fact   `json:"verify"`
 	Source string `json:"source"`
-	// Args is the command line of dockerd, with the path of its program first.
+	// Word is who decides what the daemon does: its program's.
+	Word Word `json:"word,omitzero"`
+	// Args is the command line of dockerd with the path of its program first, if it has no other options than those
+	// that name sockets, files and switches: the fix writes it again without its TCP sockets.
 	Args []string `json:"args,omitempty"`
 }
 
 // Container is one container, read from its OCI specification on disk.
 type Container struct {
-	ID          string           `json:"id"`
-	Name        string           `json:"name,omitempty"`
-	Image       string           `json:"image,omitempty"`
-	Runtime     string           `json:"runtime"`
-	Spec        string           `json:"spec"` // the file that was read
+	ID      string `json:"id"`
+	Name    string `json:"name,omitempty"`
+	Image   string `json:"image,omitempty"`
+	Runtime string `json:"runtime"`
+	Spec    string `json:"spec"` // the file that was read
+	// Word is who wrote the specification. A uid's describes nobody else's container.
+	Word Word `json:"word,omitzero"`
+	// Others are further specifications of the same id that say something else.
+	Others []string `json:"others,omitempty"`
+	// Unread says why nothing is known of a container that a uid has.
+	Unread      string           `json:"unread,omitempty"`
 	Running     bool             `json:"running"`
 	PID         int              `json:"pid,omitempty"` // of its first process
 	CapEff      []string         `json:"capEff,omitempty"`
@@ -350,6 +372,7 @@ type Agent struct {
 	Kind        string          `json:"kind"` // gateway, model, tool, cli, browser
 	PID         int             `json:"pid"`
 	Unit        string          `json:"unit,omitempty"`
+	UserUnit    string          `json:"userUnit,omitempty"`
 	Container   string          `json:"container,omitempty"`
 	Evidence    string          `json:"evidence"`
 	DefaultAuth string          `json:"defaultAuth"` // none, token, password, login
@@ -360,6 +383,7 @@ type Agent struct {
 	FloorWhy    string          `json:"floorWhy,omitempty"`
 	Config      *OpenClawConfig `json:"config,omitempty"`
 	ConfigRead  Fact            `json:"configRead"`
+	ConfigWord  Word            `json:"configWord,omitzero"` // who wrote the configuration
 }
 
 // OpenClawConfig is what of an OpenClaw configuration decides its posture.
@@ -389,33 +413,41 @@ type Processes struct {
 
 // Process is one process. Capability sets are 16 hexadecimal digits as in /proc/PID/status.
 type Process struct {
-	PID        int      `json:"pid"`
-	PPID       int      `json:"ppid"`
-	Comm       string   `json:"comm"`
-	Cmdline    []string `json:"cmdline,omitempty"`
-	Exe        string   `json:"exe,omitempty"`
-	UID        int      `json:"uid"` // effective
-	GID        int      `json:"gid"`
-	Groups     []int    `json:"groups,omitempty"`
-	CapInh     string   `json:"capInh"`
-	CapPrm     string   `json:"capPrm"`
-	CapEff     string   `json:"capEff"`
-	CapBnd     string   `json:"capBnd"`
-	CapAmb     string   `json:"capAmb"`
-	NoNewPrivs bool     `json:"noNewPrivs"`
-	Seccomp    int      `json:"seccomp"` // 0 off, 1 strict, 2 filter
-	NS         NS       `json:"ns"`
+	PID  int    `json:"pid"`
+	PPID int    `json:"ppid"`
+	Comm string `json:"comm"`
+	// Cmdline is in older snapshots alone: arguments hold secrets, and nothing that judges reads them.
+	Cmdline []string `json:"cmdline,omitempty"`
+	Exe     string   `json:"exe,omitempty"`
+	// ExeWord is who decides what the program does. It is the host's own only by the file: the same device and inode
+	// at that path in the host's mount namespace.
+	ExeWord    Word   `json:"exeWord,omitzero"`
+	UID        int    `json:"uid"` // effective
+	GID        int    `json:"gid"`
+	Groups     []int  `json:"groups,omitempty"`
+	CapInh     string `json:"capInh"`
+	CapPrm     string `json:"capPrm"`
+	CapEff     string `json:"capEff"`
+	CapBnd     string `json:"capBnd"`
+	CapAmb     string `json:"capAmb"`
+	NoNewPrivs bool   `json:"noNewPrivs"`
+	Seccomp    int    `json:"seccomp"` // 0 off, 1 strict, 2 filter
+	NS         NS     `json:"ns"`
 	// NetOwner is the user namespace that owns the network namespace; 0 is unknown.
-	NetOwner  uint64   `json:"netOwner"`
-	PIDDepth  int      `json:"pidDepth"`
-	LSM       string   `json:"lsm,omitempty"`
-	Cgroup    string   `json:"cgroup,omitempty"`
-	Unit      string   `json:"unit,omitempty"`
-	Container string   `json:"container,omitempty"` // id
-	Runtime   string   `json:"runtime,omitempty"`   // that made the container
-	Pod       string   `json:"pod,omitempty"`
-	Devices   []string `json:"devices,omitempty"` // sensitive device files that it holds open
-	Unread    []string `json:"unread,omitempty"`  // what we were refused
+	NetOwner uint64 `json:"netOwner"`
+	PIDDepth int    `json:"pidDepth"`
+	LSM      string `json:"lsm,omitempty"`
+	Cgroup   string `json:"cgroup,omitempty"`
+	// Unit is of the system's manager; UserUnit is what a user calls a unit of its own, or a cgroup.
+	Unit     string `json:"unit,omitempty"`
+	UserUnit string `json:"userUnit,omitempty"`
+	// Container is an id. That of a container that a uid named for itself begins with that uid, so that it is never another's.
+	Container     string   `json:"container,omitempty"`
+	ContainerWord Word     `json:"containerWord,omitzero"`
+	Runtime       string   `json:"runtime,omitempty"` // that made the container
+	Pod           string   `json:"pod,omitempty"`
+	Devices       []string `json:"devices,omitempty"` // sensitive device files that it holds open
+	Unread        []string `json:"unread,omitempty"`  // what we were refused
 }
 
 // SharedSegment is shared memory and who maps it.

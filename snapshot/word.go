@@ -1,0 +1,62 @@
+package snapshot
+
+import "fmt"
+
+// Word says whose word a fact is: who could have made it say something else. The zero Word is nobody's: it is not
+// known who vouches for the fact.
+//
+// One rule holds for all of them. The kernel's and root's word may clear a finding, name a unit, lead a fix and speak for
+// somebody else. What a uid writes speaks for processes of that uid, and what is inside a container for that
+// container: it can add a finding about them, and describe them, and nothing else.
+type Word struct {
+	By        string `json:"by"`
+	UID       int    `json:"uid,omitempty"`       // of ByUID
+	Container string `json:"container,omitempty"` // id, of ByContainer
+}
+
+// Who a Word can be of.
+const (
+	ByKernel    = "kernel"    // sock_diag, netlink, /proc/PID/status, cgroup membership
+	ByRoot      = "root"      // a file of root in directories that root alone writes, up to /
+	ByUID       = "uid"       // a file that one uid can write or replace
+	ByContainer = "container" // a file inside the root of a container
+	ByOthers    = "others"    // a file that several can write
+)
+
+// WordOf is the word of a uid of the host; uid 0 is root.
+func WordOf(uid int) Word {
+	if uid == 0 {
+		return Word{By: ByRoot}
+	}
+	return Word{By: ByUID, UID: uid}
+}
+
+// Trusted says whether the word counts for everybody: it is the kernel's or root's.
+func (w Word) Trusted() bool { return w.By == ByKernel || w.By == ByRoot }
+
+// SpeaksFor says whether the word counts for a process. What is in a container of root's is never described by a uid of the
+// host, nor a process of the host by a container; what is in a uid's own container is the uid's, whatever its ids are.
+func (w Word) SpeaksFor(p *Process) bool {
+	switch w.By {
+	case ByKernel, ByRoot:
+		return true
+	case ByUID:
+		return p.ContainerWord == w || p.Container == "" && p.UID == w.UID
+	case ByContainer:
+		return p.Container != "" && p.Container == w.Container
+	}
+	return false
+}
+
+// String is the word for people.
+func (w Word) String() string {
+	switch w.By {
+	case ByUID:
+		return fmt.Sprintf("uid %d", w.UID)
+	case ByContainer:
+		return "container " + w.Container
+	case "":
+		return "nobody"
+	}
+	return w.By
+}
