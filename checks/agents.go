@@ -85,7 +85,7 @@ func (pt *pattern) matches(p *process) string {
 		return ""
 	}
 	// A program started by its own name, a process that set its title, or an interpreter.
-	line := strings.Join(p.argv, " ")
+	line := commandLine(p)
 	own := path.Base(strings.Fields(p.argv[0] + " ")[0:1][0])
 	for _, re := range pt.args {
 		loc := re.FindStringIndex(line)
@@ -98,6 +98,15 @@ func (pt *pattern) matches(p *process) string {
 		}
 	}
 	return ""
+}
+
+// maxLine bounds the command line that the patterns look at: what a process is shows in its first arguments.
+const maxLine = 4096
+
+// commandLine is the beginning of the arguments as one line.
+func commandLine(p *process) string {
+	line := strings.Join(p.argv, " ")
+	return line[:min(len(line), maxLine)]
 }
 
 func collectAgents(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outcome {
@@ -113,6 +122,7 @@ func collectAgents(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outco
 		out.fail("list processes", err)
 		return out
 	}
+	s.tableGap(out)
 	for _, p := range procs {
 		if ctx.Err() != nil {
 			out.fail("read agents", ctx.Err())
@@ -139,7 +149,7 @@ func (s *Scan) recognise(p *process, patterns []*pattern, out *Outcome) *snapsho
 			continue
 		}
 		a := &snapshot.Agent{
-			Runtime: pt.Name, Title: pt.Title, Kind: pt.Kind, PID: p.PID, Unit: p.Unit,
+			Runtime: pt.Name, Title: pt.Title, Kind: pt.Kind, PID: p.PID, Unit: p.Unit, UserUnit: p.UserUnit,
 			Container: p.Container, Evidence: why, DefaultAuth: pt.Auth, Ports: pt.Ports,
 			Floor: pt.Floor, FloorWhy: pt.FloorWhy,
 			Version: snapshot.Fact{State: snapshot.Absent}, ConfigRead: snapshot.Fact{State: snapshot.Absent},
@@ -162,6 +172,8 @@ func authOf(pt *pattern, p *process) snapshot.Fact {
 		return present("none")
 	case pt.authRe != nil && pt.authRe.MatchString(line):
 		return present("token")
+	case p.cut:
+		return snapshot.Fact{State: snapshot.Error, Reason: "it has more arguments than are read"}
 	}
 	return snapshot.Fact{State: snapshot.Absent}
 }

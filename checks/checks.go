@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"slices"
 	"sort"
 	"sync"
@@ -150,11 +151,21 @@ type Scan struct {
 	procs    sync.Once
 	procList []*process
 	procErr  error
+	procGap  string // why the list is not whole
+	groupsOf *cgroups
+	programs map[programKey]snapshot.Word
 
 	sockets sync.Once
 	inodes  map[uint64][]int  // socket inode -> pids
 	fds     map[uint64]string // socket inode -> a descriptor that refers to it
 	fdErr   int               // processes whose descriptors were refused
+	nsFDs   map[int][]int     // descriptors of network namespaces by pid
+	sockFDs map[int][]int     // a descriptor of each socket, under the first process that has it
+
+	netnsOnce sync.Once
+	netnsList []foundNetns
+	netnsGaps []string
+	kept      []*os.File // that lead to namespaces which nothing else leads to
 
 	labelled bool // a security module gives labels
 
@@ -162,7 +173,13 @@ type Scan struct {
 	initNSs snapshot.NS
 
 	mu       sync.Mutex
-	redacted int
+	redacted int // secrets that were seen and not kept
+}
+
+func newScan(h *host.Host) *Scan {
+	s := &Scan{Host: h, programs: map[programKey]snapshot.Word{}}
+	s.groupsOf = s.newCgroups()
+	return s
 }
 
 // Options of Collect.
@@ -176,7 +193,7 @@ type Options struct {
 
 // Collect runs all collectors and never fails: what went wrong is in the coverage.
 func Collect(ctx context.Context, h *host.Host, opt Options) *snapshot.Snapshot {
-	scan := &Scan{Host: h}
+	scan := newScan(h)
 	snap := &snapshot.Snapshot{
 		Schema: snapshot.Schema, Tool: snapshot.Tool{Name: "ringfence", Version: opt.Version},
 		CollectedAt: opt.Now().UTC().Format(time.RFC3339), Host: collectHost(ctx, scan),
@@ -210,6 +227,9 @@ func Collect(ctx context.Context, h *host.Host, opt Options) *snapshot.Snapshot 
 	sort.Slice(snap.Coverage, func(i, j int) bool {
 		return snap.Coverage[i].Collector < snap.Coverage[j].Collector
 	})
+	for _, f := range scan.kept {
+		f.Close()
+	}
 	scan.mu.Lock()
 	snap.Redacted = scan.redacted
 	scan.mu.Unlock()

@@ -2,11 +2,14 @@ package checks
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"path"
+	"reflect"
 	"slices"
 	"strings"
 
+	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/snapshot"
 )
 
@@ -74,26 +77,9 @@ type ociSpec struct {
 
 // findContainers reads the containers from disk, without asking a daemon.
 func (s *Scan) findContainers(sec *snapshot.Runtimes, out *Outcome) {
-	found := map[string]*snapshot.Container{}
-	add := func(runtime, id, spec string, pid int) {
-		if c := found[id]; c != nil {
-			if c.PID == 0 {
-				c.PID = pid
-			}
-			return
-		}
-		c, err := s.readSpec(runtime, id, spec)
-		if err != nil {
-			if !gone(err) {
-				out.partial("container %.12s: %v", id, err)
-			}
-			return
-		}
-		c.PID = pid
-		found[id] = c
-	}
+	f := &containerFinder{s: s, out: out, found: map[string]*snapshot.Container{}}
 	for _, pl := range specPlaces {
-		for _, spec := range s.Host.Glob(pl.pattern) {
+		for _, spec := range s.globEach(pl.pattern, f) {
 			dir := path.Dir(spec)
 			id := path.Base(dir)
 			if pl.up == 1 {
@@ -103,34 +89,225 @@ func (s *Scan) findContainers(sec *snapshot.Runtimes, out *Outcome) {
 			if strings.Contains(spec, "/moby/") {
 				runtime = "docker"
 			}
-			add(runtime, id, spec, atoi(s.fact(path.Join(dir, "init.pid")).Value)+
-				atoi(s.fact(path.Join(dir, "pidfile")).Value))
+			f.add(runtime, id, spec, snapshot.Word{By: snapshot.ByRoot}, s.pidIn(path.Join(dir, "init.pid"))+s.pidIn(path.Join(dir, "pidfile")))
 		}
 	}
 	for _, pl := range statePlaces {
-		for _, file := range s.Host.Glob(pl.pattern) {
-			id := path.Base(path.Dir(file))
-			bundle, pid, err := s.readState(file)
-			if err != nil {
-				out.partial("container %.12s: %v", id, err)
-				continue
-			}
-			add(pl.runtime, id, path.Join(bundle, "config.json"), pid)
+		for _, file := range s.globEach(pl.pattern, f) {
+			f.state(pl.runtime, file)
 		}
 	}
-	dirs := append([]string{
-		"/var/lib/containers", "/var/lib/docker", "/run/containerd", "/run/docker", "/run/runc", "/run/crun",
-	}, s.Host.Glob("/run/user/*")...)
-	for _, d := range dirs {
+	dirs := []string{"/var/lib/containers", "/var/lib/docker", "/run/containerd", "/run/docker", "/run/runc", "/run/crun"}
+	users, _ := s.Host.Glob("/run/user/*")
+	for _, d := range append(dirs, users...) {
 		if s.unreadable(d) {
 			out.partial("containers and sockets of runtimes: %s is not readable (needs root)", d)
 		}
 	}
-	s.running(found, out)
-	s.dockerNames(found)
-	for _, id := range sortedKeys(found) {
-		sec.Containers = append(sec.Containers, *found[id])
+	s.running(f.found, out)
+	s.dockerNames(f.found)
+	for _, id := range sortedKeys(f.found) {
+		sec.Containers = append(sec.Containers, *f.found[id])
 	}
+}
+
+// Bounds of what one uid's files may take, so that nobody uses up what others are read by.
+const (
+	maxSpecs     = 1000     // specifications of one uid
+	maxSpecBytes = 64 << 20 // of all of them
+)
+
+// containerFinder collects containers. Each is known by its id and whose word it is.
+type containerFinder struct {
+	s     *Scan
+	out   *Outcome
+	found map[string]*snapshot.Container
+	files map[int]int // of a uid, so far
+	bytes map[int]int
+}
+
+// trouble is about a file that cannot be read or understood: of root's, it is a gap of the section; of a uid's, the
+// uid has a container of which nothing is known.
+func (f *containerFinder) trouble(runtime, id, file string, word snapshot.Word, err error) {
+	if gone(err) {
+		return
+	}
+	if word.By != snapshot.ByUID {
+		f.out.partial("container %.12s: %v", id, err)
+		return
+	}
+	key := containerID(id, word)
+	if f.found[key] == nil {
+		f.found[key] = &snapshot.Container{ID: key, Runtime: runtime, Spec: file, Word: word, UserNS: true, Unread: err.Error()}
+	}
+}
+
+var errShare = errors.New("there are more specifications of this uid than are read")
+
+// afford counts a file against the share of the uid that wrote it.
+func (f *containerFinder) afford(word snapshot.Word, size int64) bool {
+	if word.By != snapshot.ByUID {
+		return true
+	}
+	if f.files == nil {
+		f.files, f.bytes = map[int]int{}, map[int]int{}
+	}
+	f.files[word.UID]++
+	f.bytes[word.UID] += int(min(size, host.MaxNamed))
+	return f.files[word.UID] <= maxSpecs && f.bytes[word.UID] <= maxSpecBytes
+}
+
+// read reads a file and says whose word it is; named is the word of the file that names it.
+func (f *containerFinder) read(file string, named snapshot.Word) ([]byte, snapshot.Word, error) {
+	author, st, err := f.s.Host.Author(file)
+	if err != nil {
+		return nil, named, err
+	}
+	word := lesser(wordOf(author), named)
+	switch {
+	case word.By == snapshot.ByOthers:
+		return nil, word, fmt.Errorf("%s can be written by more than one user", file)
+	case !f.afford(word, st.Size):
+		return nil, word, errShare
+	case word.By == snapshot.ByUID:
+		b, _, err := f.s.Host.ReadNamed(&host.Principal{UID: word.UID, GID: -1}, file)
+		return b, word, err
+	}
+	b, err := f.s.Host.ReadFile(file)
+	return b, word, err
+}
+
+// lesser is whose word two facts are together.
+func lesser(a, b snapshot.Word) snapshot.Word {
+	switch {
+	case a == b || b.Trusted():
+		return a
+	case a.Trusted():
+		return b
+	}
+	return snapshot.Word{By: snapshot.ByOthers}
+}
+
+func (f *containerFinder) add(runtime, id, spec string, named snapshot.Word, pid int) {
+	b, word, err := f.read(spec, named)
+	if errors.Is(err, errShare) {
+		id, spec = "*", path.Dir(path.Dir(spec))
+	}
+	if err != nil {
+		f.trouble(runtime, id, spec, word, err)
+		return
+	}
+	c, err := f.s.parseSpec(runtime, containerID(id, word), spec, b)
+	if err != nil {
+		f.trouble(runtime, id, spec, word, err)
+		return
+	}
+	c.PID, c.Word = pid, word
+	old := f.found[c.ID]
+	if old == nil || old.Unread != "" {
+		f.found[c.ID] = c
+		return
+	}
+	if old.PID == 0 {
+		old.PID = pid
+	}
+	if old.Spec != c.Spec && !sameContainer(old, c) {
+		weaken(old, c)
+	}
+}
+
+// sameContainer says whether two specifications say the same.
+func sameContainer(a, b *snapshot.Container) bool {
+	x, y := *a, *b
+	for _, c := range []*snapshot.Container{&x, &y} {
+		c.Spec, c.Runtime, c.PID, c.Running, c.Name, c.Image, c.Others = "", "", 0, false, "", "", nil
+	}
+	return reflect.DeepEqual(x, y)
+}
+
+// weaken adds to a container what another specification of it allows: which of the two holds is not known.
+func weaken(c, o *snapshot.Container) {
+	c.Others = append(c.Others, o.Spec)
+	c.CapEff, c.CapBnd = union(c.CapEff, o.CapEff), union(c.CapBnd, o.CapBnd)
+	c.HostNS, c.Devices = union(c.HostNS, o.HostNS), union(c.Devices, o.Devices)
+	c.Seccomp, c.NoNewPrivs, c.UserNS = c.Seccomp && o.Seccomp, c.NoNewPrivs && o.NoNewPrivs, c.UserNS && o.UserNS
+	c.MaskedPaths = min(c.MaskedPaths, o.MaskedPaths)
+	c.AllDevices, c.Privileged = c.AllDevices || o.AllDevices, c.Privileged || o.Privileged
+	if o.AppArmor == "" || o.AppArmor == "unconfined" {
+		c.AppArmor = o.AppArmor
+	}
+	for _, m := range o.Mounts {
+		if !slices.Contains(c.Mounts, m) {
+			c.Mounts = append(c.Mounts, m)
+		}
+	}
+}
+
+func union(a, b []string) []string {
+	out := append(slices.Clone(a), b...)
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// state reads the state file of a low level runtime, which names the container's bundle.
+func (f *containerFinder) state(runtime, file string) {
+	id := path.Base(path.Dir(file))
+	b, word, err := f.read(file, snapshot.Word{By: snapshot.ByRoot})
+	if err == nil {
+		var bundle string
+		var pid int
+		if bundle, pid, err = parseState(file, b); err == nil {
+			f.add(runtime, id, path.Join(bundle, "config.json"), word, pid)
+			return
+		}
+	}
+	f.trouble(runtime, id, file, word, err)
+}
+
+// pidIn reads a pid that root wrote.
+func (s *Scan) pidIn(file string) int {
+	if author, _, err := s.Host.Author(file); err != nil || !author.Root() {
+		return 0
+	}
+	return atoi(s.fact(file).Value)
+}
+
+// globEach is Glob; a pattern with the directories of users is looked up for each user apart, so that none uses up what
+// the others are found by.
+func (s *Scan) globEach(pattern string, f *containerFinder) []string {
+	heads := []string{""}
+	for _, users := range []string{"/home/*", "/run/user/*"} {
+		if rest, ok := strings.CutPrefix(pattern, users); ok {
+			heads, pattern = s.userDirs(users), rest
+		}
+	}
+	var list []string
+	for _, head := range heads {
+		files, more := s.Host.Glob(head + pattern)
+		if more {
+			word := snapshot.Word{By: snapshot.ByRoot}
+			if head != "" {
+				word = s.pathWord(head)
+			}
+			f.trouble("", "*", head+pattern, word, errors.New("there are more names than are read"))
+		}
+		list = append(list, files...)
+	}
+	return list
+}
+
+// userDirs are the directories that match, and the homes of accounts that are elsewhere.
+func (s *Scan) userDirs(pattern string) []string {
+	dirs, _ := s.Host.Glob(pattern)
+	if pattern != "/home/*" {
+		return dirs
+	}
+	for _, u := range s.users() {
+		if path.IsAbs(u.home) && path.Clean(u.home) != "/" && !slices.Contains(dirs, path.Clean(u.home)) {
+			dirs = append(dirs, path.Clean(u.home))
+		}
+	}
+	return dirs
 }
 
 func (s *Scan) unreadable(dir string) bool {
@@ -142,13 +319,19 @@ func (s *Scan) unreadable(dir string) bool {
 // specification was not found: it exists, and nothing is known about it.
 func (s *Scan) running(found map[string]*snapshot.Container, out *Outcome) {
 	procs, _ := s.processes()
-	lost := map[string]string{}
+	lost := map[string]*process{}
+	byPID := map[int]*process{}
 	for _, p := range procs {
-		for _, c := range found {
-			if c.PID == p.PID {
-				c.Running = true
-			}
+		byPID[p.PID] = p
+	}
+	for _, c := range found {
+		if p := byPID[c.PID]; p != nil && (c.Word.SpeaksFor(&p.Process) || !s.Host.Live()) {
+			c.Running = true
+		} else {
+			c.PID = 0 // it ended, or the file names somebody else's process
 		}
+	}
+	for _, p := range procs {
 		if p.Container == "" {
 			continue
 		}
@@ -158,19 +341,23 @@ func (s *Scan) running(found map[string]*snapshot.Container, out *Outcome) {
 				c.PID = p.PID
 			}
 		} else if p.Runtime != "libvirt" && p.Runtime != "nspawn" {
-			lost[p.Container] = p.Runtime
+			lost[p.Container] = p
 		}
 	}
 	for _, id := range sortedKeys(lost) {
-		out.partial("the specification of %s container %.12s was not found", lost[id], id)
+		p := lost[id]
+		if p.ContainerWord.By == snapshot.ByUID { // a name that the uid gave to a cgroup of its own: no more than its processes show
+			found[id] = &snapshot.Container{
+				ID: id, Runtime: p.Runtime, Word: p.ContainerWord, PID: p.PID, Running: true, UserNS: p.NS.User != s.initNS().User,
+				Unread: "no specification was found",
+			}
+			continue
+		}
+		out.partial("the specification of %s container %.12s was not found", p.Runtime, id)
 	}
 }
 
-func (s *Scan) readState(file string) (bundle string, pid int, err error) {
-	b, err := s.Host.ReadFile(file)
-	if err != nil {
-		return "", 0, err
-	}
+func parseState(file string, b []byte) (bundle string, pid int, err error) {
 	var st struct {
 		Bundle string `json:"bundle"`
 		PID    int    `json:"pid"`
@@ -190,11 +377,8 @@ func (s *Scan) readState(file string) (bundle string, pid int, err error) {
 	return st.Bundle, st.PID + st.Init, nil
 }
 
-func (s *Scan) readSpec(runtime, id, file string) (*snapshot.Container, error) {
-	b, err := s.Host.ReadFile(file)
-	if err != nil {
-		return nil, err
-	}
+// parseSpec reads an OCI runtime specification.
+func (s *Scan) parseSpec(runtime, id, file string, b []byte) (*snapshot.Container, error) {
 	var spec ociSpec
 	if err := json.Unmarshal(b, &spec); err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
@@ -276,36 +460,39 @@ func lowerCaps(list []string) []string {
 	return out
 }
 
-// dockerNames adds the names and images that Docker and Podman keep beside the specification.
+// dockerNames adds the names and images that Docker and Podman keep beside the specification: of root's containers, what
+// root wrote.
 func (s *Scan) dockerNames(found map[string]*snapshot.Container) {
 	var files []string
 	for _, root := range s.dockerRoots() {
-		files = append(files, s.Host.Glob(path.Join(root, "containers/*/config.v2.json"))...)
+		list, _ := s.Host.Glob(path.Join(root, "containers/*/config.v2.json"))
+		files = append(files, list...)
 	}
 	for _, file := range files {
 		c := found[path.Base(path.Dir(file))]
-		b, err := s.Host.ReadFile(file)
-		if c == nil || err != nil {
+		if c == nil || !s.pathWord(file).Trusted() {
 			continue
 		}
+		b, err := s.Host.ReadFile(file)
 		var cfg struct {
 			Name   string
 			Config struct{ Image string }
 		}
-		if json.Unmarshal(b, &cfg) == nil {
+		if err == nil && json.Unmarshal(b, &cfg) == nil {
 			c.Name, c.Image = strings.TrimPrefix(cfg.Name, "/"), cfg.Config.Image
 		}
 	}
-	for _, file := range s.Host.Glob("/var/lib/containers/storage/*-containers/containers.json") {
-		b, err := s.Host.ReadFile(file)
-		if err != nil {
+	list, _ := s.Host.Glob("/var/lib/containers/storage/*-containers/containers.json")
+	for _, file := range list {
+		if !s.pathWord(file).Trusted() {
 			continue
 		}
+		b, err := s.Host.ReadFile(file)
 		var list []struct {
 			ID    string   `json:"id"`
 			Names []string `json:"names"`
 		}
-		if json.Unmarshal(b, &list) != nil {
+		if err != nil || json.Unmarshal(b, &list) != nil {
 			continue
 		}
 		for _, l := range list {
@@ -316,12 +503,12 @@ func (s *Scan) dockerNames(found map[string]*snapshot.Container) {
 	}
 }
 
-// dockerRoots are the directories that Docker daemons keep their state in.
+// dockerRoots are the directories that root's Docker daemons keep their state in.
 func (s *Scan) dockerRoots() []string {
 	roots := []string{"/var/lib/docker"}
 	procs, _ := s.processes()
 	for _, p := range procs {
-		if p.exeBase() != "dockerd" {
+		if p.exeBase() != "dockerd" || p.UID != 0 || !p.ExeWord.Trusted() {
 			continue
 		}
 		for _, flag := range []string{"--data-root", "-g", "--graph"} {

@@ -15,7 +15,7 @@ func TestEndedProcessIsNoGap(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = cmd.Wait() }()
-	s := &Scan{Host: host.Local()}
+	s := newScan(host.Local())
 	for range 100 {
 		if p := s.readProcess(cmd.Process.Pid); p == nil {
 			return

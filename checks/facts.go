@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"os"
-	"regexp"
 	"runtime"
 	"strconv"
 	"strings"
@@ -44,10 +43,8 @@ func collectHost(ctx context.Context, s *Scan) snapshot.Host {
 	h := snapshot.Host{OS: "unknown", Arch: runtime.GOARCH}
 	if s.Host.Live() {
 		h.Name, _ = os.Hostname()
-		// gopsutil reads the kernel's own report and /etc/os-release.
-		if info, err := gohost.InfoWithContext(ctx); err == nil {
-			h.Kernel = info.KernelVersion
-		}
+		// uname(2) alone: what else gopsutil tells of a host it asks lsb_release for, which runs programs by PATH.
+		h.Kernel, _ = gohost.KernelVersionWithContext(ctx)
 	}
 	if b, err := s.Host.ReadFile("/etc/os-release"); err == nil {
 		v := osRelease(b)
@@ -104,7 +101,7 @@ func (s *Scan) self() snapshot.Self {
 		}
 	}
 	if b, err := s.Host.ReadFile("/proc/self/cgroup"); err == nil {
-		if id := identify(cgroupPath(b)); id.container != "" {
+		if id := identify(cgroupPath(b), nil); id.container != "" {
 			self.Confined = append(self.Confined, "in the cgroup of a "+id.runtime+" container")
 		}
 	}
@@ -147,68 +144,4 @@ func statusField(b []byte, key string) string {
 		}
 	}
 	return ""
-}
-
-// identity is what a cgroup path says about a process.
-type identity struct {
-	unit, container, runtime, pod string
-}
-
-var cgroupRules = []struct {
-	re      *regexp.Regexp
-	runtime string
-}{
-	{regexp.MustCompile(`cri-containerd-([0-9a-f]{64})`), "containerd"},
-	{regexp.MustCompile(`crio-([0-9a-f]{64})`), "cri-o"},
-	{regexp.MustCompile(`libpod-([0-9a-f]{64})`), "podman"},
-	{regexp.MustCompile(`libpod_parent/[^/]*/?([0-9a-f]{64})`), "podman"},
-	{regexp.MustCompile(`nerdctl-([0-9a-f]{64})`), "containerd"},
-	{regexp.MustCompile(`docker[-/]([0-9a-f]{64})`), "docker"},
-	{regexp.MustCompile(`kubepods.*/([0-9a-f]{64})`), "kubernetes"},
-	{regexp.MustCompile(`/lxc(?:\.payload)?[./]([^/]+)`), "lxc"},
-	{regexp.MustCompile(`systemd-nspawn@([^/]+)\.service`), "nspawn"},
-	{regexp.MustCompile(`machine-qemu\\x2d([^/]+)\.scope`), "libvirt"},
-	{regexp.MustCompile(`/kata_overhead/([^/]+)`), "kata"},
-	{regexp.MustCompile(`/firecracker/([^/]+)`), "firecracker"},
-	{regexp.MustCompile(`/ecs/[^/]+/([^/]+)`), "ecs"},
-	{regexp.MustCompile(`/nomad[^/]*/.*?([0-9a-f-]{36})`), "nomad"},
-}
-
-var (
-	podRule  = regexp.MustCompile(`pod([0-9a-f]{8}[-_][0-9a-f_-]{27})`)
-	unitRule = regexp.MustCompile(`/([^/]+\.(?:service|socket))(?:/|$)`)
-	conmon   = regexp.MustCompile(`libpod-conmon-`)
-)
-
-func identify(path string) identity {
-	var id identity
-	if m := unitRule.FindAllStringSubmatch(path, -1); m != nil {
-		id.unit = m[len(m)-1][1] // the innermost: a user's unit runs inside user@UID.service
-	}
-	if m := podRule.FindStringSubmatch(path); m != nil {
-		id.pod = strings.ReplaceAll(m[1], "_", "-")
-	}
-	if conmon.MatchString(path) {
-		return id
-	}
-	for _, r := range cgroupRules {
-		if m := r.re.FindStringSubmatch(path); m != nil {
-			id.container, id.runtime = m[1], r.runtime
-			break
-		}
-	}
-	return id
-}
-
-// cgroupPath picks the path that identifies the process from /proc/PID/cgroup: of the unified
-// hierarchy, of systemd's, or the longest of a controller's.
-func cgroupPath(b []byte) string {
-	best := ""
-	for line := range strings.Lines(string(b)) {
-		parts := strings.SplitN(strings.TrimSpace(line), ":", 3)
-		if len(parts) == 3 && len(parts[2]) > len(best) {
-			best = parts[2]
-		}
-	}
-	return best
 }

@@ -93,9 +93,11 @@ func (s *Scan) smbiosFact() snapshot.Fact {
 // ipmiDevices lists the device files, who can open them, and the containers that have a node with
 // the same device number.
 func (s *Scan) ipmiDevices(out *Outcome) []snapshot.DeviceFile {
-	paths := s.Host.Glob("/dev/ipmi[0-9]*")
-	paths = append(paths, s.Host.Glob("/dev/ipmi/[0-9]*")...)
-	paths = append(paths, s.Host.Glob("/dev/ipmidev/[0-9]*")...)
+	var paths []string
+	for _, pattern := range []string{"/dev/ipmi[0-9]*", "/dev/ipmi/[0-9]*", "/dev/ipmidev/[0-9]*"} {
+		found, _ := s.Host.Glob(pattern)
+		paths = append(paths, found...)
+	}
 	var devs []snapshot.DeviceFile
 	for _, p := range paths {
 		st, err := s.Host.Stat(p)

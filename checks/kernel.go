@@ -53,7 +53,7 @@ func collectKernel(_ context.Context, s *Scan, snap *snapshot.Snapshot) *Outcome
 			f.Value = fmt.Sprintf("%d loaded", strings.Count(f.Value, "\n"))
 		}
 		if name == "cmdline" {
-			f.Value = strings.Join(s.redactArgs(strings.Fields(f.Value)), " ")
+			f.Value = kernelParameters(f.Value)
 		}
 		sec.Facts[name] = f
 	}
@@ -75,6 +75,24 @@ func collectKernel(_ context.Context, s *Scan, snap *snapshot.Snapshot) *Outcome
 		}
 	}
 	return out
+}
+
+// kernelParameters are the names of the kernel's parameters, and the values of those that harden it: other values are for
+// programs, and can hold secrets.
+func kernelParameters(line string) string {
+	var out []string
+	for _, w := range strings.Fields(line) {
+		name, _, _ := strings.Cut(w, "=")
+		if !slices.Contains([]string{
+			"lockdown", "module.sig_enforce", "mitigations", "init_on_alloc", "init_on_free", "slab_nomerge", "page_alloc.shuffle",
+			"pti", "vsyscall", "debugfs", "randomize_kstack_offset", "iommu", "intel_iommu", "amd_iommu", "audit", "lsm",
+			"security", "selinux", "apparmor", "ipe.enforce", "fips", "slub_debug",
+		}, name) {
+			w = name
+		}
+		out = append(out, w)
+	}
+	return strings.Join(out, " ")
 }
 
 // securityFS says whether securityfs is mounted: an empty directory means that nobody can tell.

@@ -55,6 +55,12 @@ func collectListeners(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Ou
 		out.partialIn("namespaces", "%s may be in a network namespace that was not found (needs CAP_SYS_PTRACE)",
 			count(n, "process", "processes"))
 	}
+	for _, gap := range s.netnsGaps {
+		out.partialIn("namespaces", "%s", gap)
+	}
+	if s.procGap != "" {
+		out.partialIn("owners", "owners of sockets are not all seen: %s", s.procGap)
+	}
 	s.joinOwners(sec, out)
 	slices.SortFunc(sec.Sockets, func(a, b snapshot.Socket) int {
 		return cmp.Or(cmp.Compare(a.Netns, b.Netns), cmp.Compare(a.Proto, b.Proto),
@@ -131,7 +137,7 @@ func (s *Scan) joinOwners(sec *snapshot.Listeners, out *Outcome) {
 		}
 		switch {
 		case len(sk.Owners) > 0:
-		case refused > 0 || err != nil:
+		case refused > 0 || err != nil || s.procGap != "":
 			sk.OwnerState = "unknown"
 			unknown++
 		default:

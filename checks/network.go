@@ -17,67 +17,6 @@ import (
 	"github.com/ringfence/ringfence/snapshot"
 )
 
-// netnsDirs hold bind mounts of namespaces, one file each.
-var netnsDirs = []string{"/run/netns", "/run/docker/netns", "/run/user/*/netns"}
-
-// foundNetns is a namespace and a file that leads to it.
-type foundNetns struct {
-	snapshot.Netns
-	path string
-}
-
-// netns finds the network namespaces: of processes, and kept alive by a file. Our own is first.
-func (s *Scan) netns() []foundNetns {
-	own := s.namespaces("thread-self").Net // the first thread can be left in one that was looked into
-	index := map[uint64]int{own: 0}
-	list := []foundNetns{{snapshot.Netns{Inode: own, Host: true}, "/proc/thread-self/ns/net"}}
-	procs, _ := s.processes()
-	for _, p := range procs {
-		if p.NS.Net == 0 {
-			continue
-		}
-		i, ok := index[p.NS.Net]
-		if !ok {
-			i = len(list)
-			index[p.NS.Net] = i
-			list = append(list, foundNetns{
-				snapshot.Netns{Inode: p.NS.Net}, fmt.Sprintf("/proc/%d/ns/net", p.PID),
-			})
-		}
-		list[i].Processes++
-	}
-	for _, dir := range netnsDirs {
-		for _, file := range s.Host.Glob(dir + "/*") {
-			st, err := s.Host.Stat(file)
-			if err != nil || st.Ino == 0 || st.Dev != s.nsfs() {
-				continue
-			}
-			i, ok := index[st.Ino]
-			if !ok {
-				i = len(list)
-				index[st.Ino] = i
-				list = append(list, foundNetns{snapshot.Netns{Inode: st.Ino}, file})
-			}
-			list[i].Names = append(list[i].Names, file)
-		}
-	}
-	return list
-}
-
-// nsfs is the device number of the file system that namespaces are in: a file in the directories
-// above that is on another one is no namespace.
-func (s *Scan) nsfs() uint64 {
-	st, err := s.Host.Stat("/proc/thread-self/ns/net")
-	if err != nil {
-		return 0
-	}
-	return st.Dev
-}
-
-func (s *Scan) enter(ns foundNetns) (*os.File, error) {
-	return s.Host.OpenNetns(ns.path, ns.Inode)
-}
-
 // collectNetwork reads rtnetlink(7) of our own namespace, and the list of the others.
 func collectNetwork(_ context.Context, s *Scan, snap *snapshot.Snapshot) *Outcome {
 	out := new(Outcome)
@@ -169,6 +108,9 @@ func (s *Scan) readLinks(h *vnl.Handle, sec *snapshot.Network, own uint64, found
 			link.PeerNetns = own
 			if a.NetNsID >= 0 {
 				link.PeerNetns = peers[a.NetNsID]
+				if link.PeerNetns == 0 {
+					out.partialIn("namespaces", "the other end of %s is in a network namespace that was not found", a.Name)
+				}
 			}
 		}
 		// Only a device of hardware has a driver link; a name with "/" cannot be one.

@@ -1,9 +1,9 @@
 package checks
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"net/netip"
 	"path"
 	"slices"
@@ -19,10 +19,9 @@ import (
 // the configuration and the parent's arguments are read, and the sockets say the rest.
 func (s *Scan) openClaw(p *process, a *snapshot.Agent, out *Outcome) {
 	env, envErr := s.environ(p.PID)
-	if envErr != nil && !gone(envErr) {
+	if envErr != nil && denied(envErr) {
 		out.partial("environment of OpenClaw: %v (needs CAP_SYS_PTRACE)", envErr)
 	}
-	env = s.withChildren(p, env)
 	a.Version = s.openClawVersion(p, env)
 	if port := atoiOr(env["OPENCLAW_GATEWAY_PORT"], 0); port != 0 {
 		a.Ports = []int{port}
@@ -31,16 +30,14 @@ func (s *Scan) openClaw(p *process, a *snapshot.Agent, out *Outcome) {
 		Path: s.openClawPath(p, env), Bind: s.boundTo(p), Port: a.Ports[0], AuthMode: "token",
 		Sandbox: "off", ExecSecurity: "full", ExecAsk: "off",
 	}
-	b, err := s.Host.ReadFileIn(p.PID, cfg.Path)
-	a.ConfigRead = toFact(cfg.Path, err)
-	switch {
-	case err == nil:
-		if err := parseOpenClaw(b, cfg); err != nil {
-			a.ConfigRead = snapshot.Fact{State: snapshot.Error, Reason: err.Error()}
-			out.partial("OpenClaw configuration: %v", err)
-		}
-	case !gone(err):
-		out.partial("OpenClaw configuration: %v", err)
+	// What is wrong with this file is about this gateway alone: others of the host are judged all the same.
+	b, word, err := s.configOf(p, cfg.Path)
+	if err == nil {
+		err = parseOpenClaw(b, cfg)
+	}
+	a.ConfigRead, a.ConfigWord = toFact(cfg.Path, err), word
+	if envErr != nil && !gone(envErr) && a.ConfigRead.State == snapshot.Absent { // the environment can name another file
+		a.ConfigRead = snapshot.Fact{State: snapshot.Error, Reason: "its environment, which can name another file, was not read: " + envErr.Error()}
 	}
 	if env["OPENCLAW_GATEWAY_TOKEN"] != "" || env["OPENCLAW_GATEWAY_PASSWORD"] != "" {
 		cfg.SecretSet = true
@@ -61,27 +58,24 @@ func (s *Scan) openClaw(p *process, a *snapshot.Agent, out *Outcome) {
 	}
 }
 
-// withChildren adds what the gateway set in its environment after it started: the kernel shows the
-// environment of the start, and only its children got the rest (seen with version 2026.9.6).
-func (s *Scan) withChildren(p *process, env map[string]string) map[string]string {
-	out := map[string]string{}
-	procs, _ := s.processes()
-	for _, q := range procs {
-		if q.PPID != p.PID || q.Exe != p.Exe || q.NS != p.NS {
-			continue
+// configOf reads a file that describes a process, as the process sees it. It describes the process only if that user
+// or root wrote it: what somebody else can write is somebody else's word.
+func (s *Scan) configOf(p *process, file string) ([]byte, snapshot.Word, error) {
+	b, st, err := s.Host.ReadNamed(p.principal(), file)
+	if err != nil {
+		return nil, snapshot.Word{}, err
+	}
+	word := snapshot.Word{By: snapshot.ByContainer, Container: p.Container}
+	if p.Container == "" && !s.separate(p) {
+		word = snapshot.WordOf(st.UID)
+		if author, at, err := s.Host.Author(file); err == nil && at.Dev == st.Dev && at.Ino == st.Ino {
+			word = wordOf(author)
 		}
-		child, err := s.environ(q.PID)
-		if err != nil {
-			continue
-		}
-		for k, v := range child {
-			if strings.HasPrefix(k, "OPENCLAW_GATEWAY_") {
-				out[k] = v
-			}
+		if !word.SpeaksFor(&p.Process) {
+			return nil, word, fmt.Errorf("read %s: %s can write it, and the process is of uid %d", file, word, p.UID)
 		}
 	}
-	maps.Copy(out, env)
-	return out
+	return b, word, nil
 }
 
 // boundTo says in OpenClaw's words where the gateway listens: loopback, lan or custom; "" where its
@@ -117,7 +111,7 @@ func (s *Scan) boundTo(p *process) string {
 }
 
 // openClawFlags applies the options of "openclaw gateway run" from the process itself or from the
-// launchers above it, which keep their arguments.
+// launchers above it, which keep their arguments: those of the same user and of root, who can both speak for it.
 func (s *Scan) openClawFlags(p *process, cfg *snapshot.OpenClawConfig) {
 	procs, _ := s.processes()
 	byPID := map[int]*process{}
@@ -125,8 +119,7 @@ func (s *Scan) openClawFlags(p *process, cfg *snapshot.OpenClawConfig) {
 		byPID[q.PID] = q
 	}
 	for q, depth := p, 0; q != nil && depth < 4; q, depth = byPID[q.PPID], depth+1 {
-		line := strings.Join(q.argv, " ")
-		if !strings.Contains(line, "gateway") {
+		if q.UID != p.UID && q.UID != 0 || q.NS.Mnt != p.NS.Mnt || !slices.ContainsFunc(q.argv, func(a string) bool { return strings.Contains(a, "gateway") }) {
 			continue
 		}
 		if v := argument(q.argv, "--bind"); v != "" && cfg.Bind == "" {
@@ -186,7 +179,7 @@ func (s *Scan) openClawVersion(p *process, env map[string]string) snapshot.Fact 
 	}
 	dirs = append(dirs, "/app", "/usr/lib/node_modules/openclaw", "/usr/local/lib/node_modules/openclaw")
 	for _, d := range dirs {
-		b, err := s.Host.ReadFileIn(p.PID, path.Join(d, "package.json"))
+		b, _, err := s.Host.ReadNamed(p.principal(), path.Join(d, "package.json"))
 		if err != nil {
 			continue
 		}
@@ -240,12 +233,56 @@ type openClawAgent struct {
 	} `json:"sandbox"`
 }
 
+// maxNesting bounds how deep a configuration may be nested: the decoder calls itself for each level, and a stack that
+// overflows ends the program.
+const maxNesting = 64
+
+// nesting is how deep JSON5 text is nested at most. It can say too much of a malformed text, never too little: brackets
+// in strings and comments are not counted, which end where the decoder says that they end.
+func nesting(b []byte) int {
+	depth, most := 0, 0
+	for i := 0; i < len(b); i++ {
+		switch c := b[i]; c {
+		case '{', '[':
+			depth++
+			most = max(most, depth)
+		case '}', ']':
+			depth--
+		case '"', '\'':
+			for i++; i < len(b) && b[i] != c; i++ {
+				if b[i] == '\\' {
+					i++
+				}
+			}
+		case '/':
+			switch {
+			case bytes.HasPrefix(b[i:], []byte("//")):
+				n := bytes.IndexAny(b[i:], "\n\r")
+				if n < 0 {
+					return most
+				}
+				i += n
+			case bytes.HasPrefix(b[i:], []byte("/*")):
+				n := bytes.Index(b[i+2:], []byte("*/"))
+				if n < 0 {
+					return most
+				}
+				i += n + 3
+			}
+		}
+	}
+	return most
+}
+
 func parseOpenClaw(b []byte, cfg *snapshot.OpenClawConfig) (err error) {
 	defer func() { // the JSON5 decoder indexes past the end of some malformed files
 		if r := recover(); r != nil {
 			err = fmt.Errorf("%s: malformed JSON5", cfg.Path)
 		}
 	}()
+	if depth := nesting(b); depth > maxNesting {
+		return fmt.Errorf("%s: nested more than %d levels deep", cfg.Path, maxNesting)
+	}
 	var f openClawFile
 	if err := json5.Unmarshal(b, &f); err != nil {
 		return fmt.Errorf("%s: %w", cfg.Path, err)

@@ -17,28 +17,56 @@ import (
 	"github.com/ringfence/ringfence/snapshot"
 )
 
+// TestIdentify: a name counts for what it says only where root made it, and what is inside a container says nothing.
 func TestIdentify(t *testing.T) {
 	id := strings.Repeat("0123456789abcdef", 4)
+	root, mal := snapshot.Word{By: snapshot.ByRoot}, snapshot.Word{By: snapshot.ByUID, UID: 1001}
 	for _, c := range []struct {
-		path string
-		want identity
+		path  string
+		given int // from that name on, directories belong to uid 1001; 0 for none
+		want  identity
 	}{
-		{"/system.slice/docker-" + id + ".scope", identity{container: id, runtime: "docker"}},
-		{"/docker/" + id, identity{container: id, runtime: "docker"}},
-		{"/machine.slice/libpod-" + id + ".scope/container", identity{container: id, runtime: "podman"}},
-		{"/machine.slice/libpod-conmon-" + id + ".scope", identity{}},
+		{"/system.slice/docker-" + id + ".scope", 0, identity{container: id, runtime: "docker", word: root}},
+		{"/docker/" + id, 0, identity{container: id, runtime: "docker", word: root}},
+		{"/machine.slice/libpod-" + id + ".scope/container", 0, identity{container: id, runtime: "podman", word: root}},
+		{"/machine.slice/libpod-conmon-" + id + ".scope", 0, identity{}},
 		{
 			"/kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-pod0f1e2d3c_0000_1111_2222_333344445555.slice/cri-containerd-" + id + ".scope",
-			identity{container: id, runtime: "containerd", pod: "0f1e2d3c-0000-1111-2222-333344445555"},
+			0,
+			identity{container: id, runtime: "containerd", pod: "0f1e2d3c-0000-1111-2222-333344445555", word: root},
 		},
-		{"/system.slice/ssh.service", identity{unit: "ssh.service"}},
-		{"/user.slice/user-1000.slice/user@1000.service/app.slice/openclaw-gateway.service", identity{unit: "openclaw-gateway.service"}},
-		{"/lxc.payload.web/init.scope", identity{container: "web", runtime: "lxc"}},
-		{"/", identity{}},
+		{"/kubepods/burstable/pod0f1e2d3c-0000-1111-2222-333344445555/" + id, 0, identity{container: id, runtime: "kubernetes", pod: "0f1e2d3c-0000-1111-2222-333344445555", word: root}},
+		{"/system.slice/ssh.service", 0, identity{unit: "ssh.service"}},
+		{"/system.slice/agent.service/worker", 2, identity{unit: "agent.service"}}, // a delegated unit keeps the name that root gave it
+		{
+			"/user.slice/user-1001.slice/user@1001.service/app.slice/docker.service", 3,
+			identity{unit: "user@1001.service", userUnit: "docker.service"},
+		},
+		{
+			"/user.slice/user-1001.slice/user@1001.service/user.slice/libpod-" + id + ".scope", 3,
+			identity{unit: "user@1001.service", container: id, runtime: "podman", word: mal},
+		},
+		{
+			"/user.slice/user-1001.slice/user@1001.service/docker-" + id + ".scope", 3,
+			identity{unit: "user@1001.service", container: id, runtime: "docker", word: mal},
+		},
+		// systemd in a container names cgroups too, and root is its own root there.
+		{"/system.slice/docker-" + id + ".scope/system.slice/ssh.service", 0, identity{container: id, runtime: "docker", word: root}},
+		{"/lxc.payload.web/init.scope", 0, identity{container: "web", runtime: "lxc", word: root}},
+		{"/", 0, identity{}},
 	} {
-		if d := cmp.Diff(c.want, identify(c.path), cmp.AllowUnexported(identity{})); d != "" {
+		owners := make([]int, len(split(c.path))+1)
+		for i := range owners {
+			if c.given > 0 && i >= c.given {
+				owners[i] = 1001
+			}
+		}
+		if d := cmp.Diff(c.want, identify(c.path, owners), cmp.AllowUnexported(identity{})); d != "" {
 			t.Errorf("%s:\n%s", c.path, d)
 		}
+	}
+	if got := containerID(id, mal); got == id {
+		t.Error("a uid's container has the id of one of root's")
 	}
 }
 
@@ -95,7 +123,7 @@ func TestSSHConfigurationFromFiles(t *testing.T) {
 		}
 	}
 	h := host.At(root)
-	f, err := parseSSHD(defaultSSHDConfig, h.ReadFile, h.Glob)
+	f, err := parseSSHD(defaultSSHDConfig, h.ReadFile, func(p string) []string { list, _ := h.Glob(p); return list })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,32 +135,68 @@ func TestSSHConfigurationFromFiles(t *testing.T) {
 		f.blocks[0].criteria != "Address 10.0.0.0/8 User bob" {
 		t.Errorf("blocks %+v", f.blocks)
 	}
-	s := &Scan{Host: h}
+	s := newScan(h)
 	if spec, ok := s.connection("Address 10.0.0.0/8,!10.1.0.0/16 User bob*"); !ok || !strings.Contains(spec, "addr=10.0.0.1") ||
 		!strings.Contains(spec, "user=bobx") {
 		t.Errorf("connection %q", spec)
 	}
 }
 
-func TestSecretsAreRedacted(t *testing.T) {
-	s := &Scan{Host: host.At(t.TempDir())}
-	args := []string{
-		"node", "--token", "s3cr3t-value", "--api-key=abcdef", "TOKEN=zzz", "--token-file", "/run/t", "sk-abcdefghijklmnopqrstuv",
-		"postgres://user:hunter2@db/x", "Authorization: Bearer abc.def", "--port", "18789", "--password", "--verbose",
-	}
-	got := strings.Join(s.redactArgs(args), " ")
-	for _, secret := range []string{"s3cr3t", "abcdef", "zzz", "sk-abc", "hunter2", "abc.def"} {
-		if strings.Contains(got, secret) {
-			t.Errorf("%q is left in %q", secret, got)
+// TestNestingIsBounded: what is too deep is refused before the decoder sees it.
+func TestNestingIsBounded(t *testing.T) {
+	for _, c := range []struct {
+		text string
+		want int
+	}{
+		{"{a: [1, {b: 2}]}", 3},
+		{"{a: '[[[', b: \"{{\\\"{\"}", 1},
+		{"// [[[\n[]", 1},
+		{"/* [[ */ [[]]", 2},
+		{"// [[", 0},
+		{"/* [[", 0},
+		{strings.Repeat("[", 100), 100},
+		{"'\\", 0},
+		{"/", 0},
+	} {
+		if got := nesting([]byte(c.text)); got != c.want {
+			t.Errorf("%.40q: %d, want %d", c.text, got, c.want)
 		}
 	}
-	for _, plain := range []string{"node", "/run/t", "18789", "--verbose"} {
-		if !strings.Contains(got, plain) {
-			t.Errorf("%q is gone from %q", plain, got)
+	deep := "{gateway: {token: " + strings.Repeat("[", 400_000) + strings.Repeat("]", 400_000) + "}}"
+	if err := parseOpenClaw([]byte(deep), new(snapshot.OpenClawConfig)); err == nil || !strings.Contains(err.Error(), "nested") {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestKernelParameters: names are kept, and values only of what hardens the kernel.
+func TestKernelParameters(t *testing.T) {
+	got := kernelParameters("BOOT_IMAGE=/vmlinuz root=UUID=1 lockdown=integrity my.token=s3cret quiet mitigations=auto")
+	if want := "BOOT_IMAGE root lockdown=integrity my.token quiet mitigations=auto"; got != want {
+		t.Errorf("%q", got)
+	}
+}
+
+// TestPlainArguments: a daemon's command line is kept only if nothing in it can be a secret.
+func TestPlainArguments(t *testing.T) {
+	for _, c := range []struct {
+		argv string
+		kept bool
+	}{
+		{"dockerd -H fd:// --containerd=/run/containerd/containerd.sock", true},
+		{"dockerd -Htcp://0.0.0.0:2375 --tlsverify --data-root /srv/docker", true},
+		{"dockerd --log-opt splunk-token=abc", false},
+		{"dockerd --registry-mirror https://user:pw@mirror", false},
+		{"dockerd -H tcp://user:pw@0.0.0.0:2375", false},
+		{"dockerd secret", false},
+	} {
+		p := &process{argv: strings.Fields(c.argv)}
+		p.Exe = "/usr/bin/dockerd"
+		if got := plainArgs(p); got != nil != c.kept {
+			t.Errorf("%s: %q", c.argv, got)
 		}
 	}
-	if s.redacted != 6 {
-		t.Errorf("counted %d secrets, want 6", s.redacted)
+	if plainArgs(&process{argv: []string{"dockerd"}, cut: true}) != nil {
+		t.Error("a command line that was cut is kept")
 	}
 }
 
@@ -197,7 +261,7 @@ func FuzzParsers(f *testing.F) {
 	f.Fuzz(func(_ *testing.T, b []byte) {
 		parseStatus(b)
 		parseMountinfo(b)
-		identify(cgroupPath(b))
+		identify(cgroupPath(b), []int{0, 0, 1001})
 		osRelease(b)
 		_ = parseOpenClaw(b, new(snapshot.OpenClawConfig))
 		_, _ = parseSSHD("/x", func(string) ([]byte, error) { return b, nil }, func(string) []string { return nil })
@@ -233,22 +297,6 @@ func TestMulticastGroups(t *testing.T) {
 	if len(got) != 2 || !got[linkGroup{1, addr("232.1.2.4")}] || !got[linkGroup{2, addr("ff02::1:ff15:29c")}] {
 		t.Errorf("filters: %v", got)
 	}
-}
-
-func FuzzRedact(f *testing.F) {
-	f.Add("--token abc", "x=y")
-	h := host.At(f.TempDir())
-	f.Fuzz(func(t *testing.T, a, b string) {
-		s := &Scan{Host: h}
-		if out := s.redactArgs([]string{a, b}); len(out) != 2 {
-			t.Errorf("%q", out)
-		}
-		for _, arg := range s.redactArgs([]string{"--token", "tok-" + a, "--secret=" + a + "SECRET"}) {
-			if strings.Contains(arg, "SECRET") || strings.HasPrefix(arg, "tok-") {
-				t.Errorf("%q is left", arg)
-			}
-		}
-	})
 }
 
 // TestLoggedIn: the titles are those of OpenSSH 9.2 and 10.0.

@@ -3,7 +3,6 @@ package checks
 import (
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"sort"
 	"strconv"
@@ -53,6 +52,7 @@ func collectProcesses(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Ou
 		out.partialIn("programs", "the program file of %s not be read",
 			count(nameless, "process could", "processes could"))
 	}
+	s.tableGap(out)
 	sec.Shared = s.sharedMemory(procs, out)
 	return out
 }
@@ -149,79 +149,4 @@ func sortedKeys[V any](m map[string]V) []string {
 	}
 	sort.Strings(keys)
 	return keys
-}
-
-// sharedMemory lists System V segments (/proc/sysvipc/shm) and files of /dev/shm, and who maps them.
-// Reading the maps of every process costs most of it, so it happens only where there is a segment.
-func (s *Scan) sharedMemory(procs []*process, out *Outcome) []snapshot.SharedSegment {
-	segs := map[string]*snapshot.SharedSegment{}
-	if b, err := s.Host.ReadFile("/proc/sysvipc/shm"); err == nil {
-		for i, line := range strings.Split(string(b), "\n") {
-			f := strings.Fields(line)
-			if i == 0 || len(f) < 8 {
-				continue
-			}
-			mode, _ := strconv.ParseUint(f[2], 8, 32)
-			segs["sysv:"+f[1]] = &snapshot.SharedSegment{
-				Kind: "sysv", Name: f[1], Mode: uint32(mode) & 0o777, UID: atoi(f[7]),
-			}
-		}
-	} else if !gone(err) {
-		out.partial("System V shared memory: %v", err)
-	}
-	names, err := s.Host.ReadDir("/dev/shm")
-	if err != nil && !gone(err) {
-		out.partial("POSIX shared memory: %v", err)
-	}
-	for _, n := range names {
-		st, err := s.Host.Stat("/dev/shm/" + n)
-		if err == nil && st.Mode.IsRegular() {
-			segs[fmt.Sprintf("posix:%d:%d", st.Dev, st.Ino)] = &snapshot.SharedSegment{
-				Kind: "posix", Name: "/dev/shm/" + n, Mode: st.Perm & 0o777, UID: st.UID,
-			}
-		}
-	}
-	if len(segs) > 0 {
-		s.mapped(procs, segs)
-	}
-	list := make([]snapshot.SharedSegment, 0, len(segs))
-	for _, k := range sortedKeys(segs) {
-		list = append(list, *segs[k])
-	}
-	return list
-}
-
-// mapped adds to each segment the processes that map it: a System V segment shows as
-// "/SYSV<key>" with the segment id as inode, a POSIX one by device and inode.
-func (s *Scan) mapped(procs []*process, segs map[string]*snapshot.SharedSegment) {
-	for _, p := range procs {
-		if p.PID == os.Getpid() {
-			continue
-		}
-		b, err := s.Host.ReadFile(fmt.Sprintf("/proc/%d/maps", p.PID))
-		if err != nil {
-			continue
-		}
-		for line := range strings.Lines(string(b)) {
-			f := strings.Fields(line)
-			if len(f) < 6 || len(f[1]) < 4 || f[1][3] != 's' {
-				continue
-			}
-			key := "sysv:" + f[4]
-			if !strings.HasPrefix(f[5], "/SYSV") {
-				ma, mi, _ := strings.Cut(f[3], ":")
-				major, _ := strconv.ParseUint(ma, 16, 32)
-				minor, _ := strconv.ParseUint(mi, 16, 32)
-				key = fmt.Sprintf("posix:%d:%s", mkdev(major, minor), f[4])
-			}
-			if g := segs[key]; g != nil && (len(g.PIDs) == 0 || g.PIDs[len(g.PIDs)-1] != p.PID) {
-				g.PIDs = append(g.PIDs, p.PID)
-			}
-		}
-	}
-}
-
-// mkdev composes a device number as stat(2) reports it (makedev(3)).
-func mkdev(major, minor uint64) uint64 {
-	return minor&0xff | (major&0xfff)<<8 | (minor&^0xff)<<12 | (major&^0xfff)<<32
 }

@@ -5,23 +5,48 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 
+	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/snapshot"
 )
 
-// process is one process as several collectors need it: with its unredacted arguments, which never
-// leave this package.
+// process is one process as several collectors need it: with its arguments, which never leave this package.
 type process struct {
 	snapshot.Process
 	argv []string
+	// cut says that there are more arguments than were read: what is not among them may still be there.
+	cut bool
 }
 
+// maxArgs bounds the arguments that are read of one process, in bytes: a process can have megabytes of them, and as
+// many processes as its user may start.
+const maxArgs = 16 << 10
+
 // maxProcesses bounds the table; pid_max is 4,194,304 at most, and a host near it cannot be read in
-// bounded time and memory.
-const maxProcesses = 200_000
+// bounded time and memory. Beyond it, each uid but root has a share.
+const (
+	maxProcesses = 200_000
+	maxOfUID     = 10_000
+)
+
+// shareOut leaves out what one uid runs beyond its share, and says so.
+func (s *Scan) shareOut(pids []int) (kept []int, gap string) {
+	seen, over := map[int]int{}, map[string]bool{}
+	for _, pid := range pids {
+		st, err := s.Host.Stat("/proc/" + strconv.Itoa(pid))
+		if err != nil {
+			continue
+		}
+		if seen[st.UID]++; st.UID != 0 && seen[st.UID] > maxOfUID || len(kept) >= 2*maxProcesses {
+			over[fmt.Sprintf("uid %d", st.UID)] = true
+			continue
+		}
+		kept = append(kept, pid)
+	}
+	return kept, fmt.Sprintf("%s: more than %d processes, the others were not read", strings.Join(sortedKeys(over), ", "), maxOfUID)
+}
 
 // processes reads the process table once.
 func (s *Scan) processes() ([]*process, error) {
@@ -31,13 +56,13 @@ func (s *Scan) processes() ([]*process, error) {
 			s.procErr = err
 			return
 		}
-		if len(pids) > maxProcesses {
-			s.procErr = fmt.Errorf("%d processes, more than %d", len(pids), maxProcesses)
-			return
-		}
 		// Without a security module that gives labels the kernel answers EINVAL for every process.
 		_, err = s.Host.ReadFile("/proc/self/attr/current")
 		s.labelled = err == nil
+		s.procGap = s.hiddenProcesses()
+		if len(pids) > maxProcesses {
+			pids, s.procGap = s.shareOut(pids)
+		}
 		for _, pid := range pids {
 			if p := s.readProcess(pid); p != nil {
 				s.procList = append(s.procList, p)
@@ -65,13 +90,12 @@ func (s *Scan) readProcess(pid int) *process {
 			p.Unread = append(p.Unread, what)
 		}
 	}
-	cmdline, err := dir.ReadFile("cmdline")
+	cmdline, more, err := dir.ReadPart("cmdline", maxArgs)
 	note("cmdline", err)
 	if kernelThread(status, cmdline, pid, p.PPID) {
 		return nil
 	}
-	p.argv = splitArgs(cmdline)
-	p.Cmdline = s.redactArgs(p.argv)
+	p.argv, p.cut = splitArgs(cmdline), more
 	p.Exe, err = dir.Readlink("exe")
 	note("exe", err)
 	p.NS = readNamespaces(dir.Readlink)
@@ -84,8 +108,12 @@ func (s *Scan) readProcess(pid int) *process {
 	cg, err := dir.ReadFile("cgroup")
 	note("cgroup", err)
 	p.Cgroup = cgroupPath(cg)
-	id := identify(p.Cgroup)
-	p.Unit, p.Container, p.Runtime, p.Pod = id.unit, id.container, id.runtime, id.pod
+	id := s.groupsOf.identify(s, cg)
+	p.Unit, p.UserUnit, p.Runtime, p.Pod = id.unit, id.userUnit, id.runtime, id.pod
+	p.Container, p.ContainerWord = containerID(id.container, id.word), id.word
+	if st, err := dir.Stat("exe"); err == nil {
+		p.ExeWord = s.programWord(p, st)
+	}
 	if s.labelled {
 		if lsm, err := dir.ReadFile("attr/current"); err == nil {
 			p.LSM = strings.Trim(string(lsm), "\x00\n ")
@@ -169,64 +197,71 @@ func splitArgs(b []byte) []string {
 	if len(b) == 0 {
 		return nil
 	}
-	args := strings.Split(string(b), "\x00")
-	if len(args) > 256 {
-		args = args[:256]
-	}
-	for i, a := range args {
-		if len(a) > 1024 {
-			args[i] = a[:1024]
-		}
-	}
-	return args
+	return strings.Split(string(b), "\x00")
 }
 
-// secretName matches the names of options and variables that hold secrets.
-var secretName = regexp.MustCompile(`(?i)(token|passw|pwd|secret|api[-_]?key|apikey|private[-_]?key|` +
-	`credential|bearer|authorization|session[-_]?key|access[-_]?key)`)
+// programKey is a program file, and the path by which the kernel names it.
+type programKey struct {
+	dev, ino uint64
+	path     string
+}
 
-// secretValue matches secrets that show by their own form.
-var secretValue = regexp.MustCompile(`(sk-[A-Za-z0-9_-]{16,}|gh[pousr]_[A-Za-z0-9]{20,}|` +
-	`xox[abprs]-[A-Za-z0-9-]{10,}|AKIA[0-9A-Z]{16}|eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_.-]+|` +
-	`://[^/\s:@]+:[^/\s@]+@)`)
+// programWord says who decides what a program does: of a file that the host itself has at the path that the kernel names,
+// whoever can write it there. The path of a program elsewhere is the choice of whoever made that mount
+// namespace, and of a program that was removed or replaced nobody can tell.
+func (s *Scan) programWord(p *process, st host.Stat) snapshot.Word {
+	if !s.Host.Live() {
+		return snapshot.Word{}
+	}
+	k := programKey{st.Dev, st.Ino, p.Exe}
+	if w, ok := s.programs[k]; ok {
+		return w
+	}
+	w := snapshot.Word{}
+	if author, at, err := s.Host.Author(p.Exe); err == nil && at.Dev == st.Dev && at.Ino == st.Ino {
+		w = wordOf(author)
+	}
+	s.programs[k] = w
+	return w
+}
 
-const redactedText = "<redacted>"
+// wordOf is the word of a file.
+func wordOf(a host.Author) snapshot.Word {
+	if a.Others {
+		return snapshot.Word{By: snapshot.ByOthers}
+	}
+	return snapshot.WordOf(a.UID)
+}
 
-// redactArgs returns the arguments with the values of secrets replaced, and counts them.
-func (s *Scan) redactArgs(args []string) []string {
-	out := make([]string, len(args))
-	n := 0
-	secretNext := false
-	for i, a := range args {
-		name, _, hasValue := strings.Cut(a, "=")
-		switch {
-		case secretNext && !strings.HasPrefix(a, "-"):
-			out[i] = redactedText
-			n++
-		case hasValue && secretName.MatchString(name):
-			out[i] = name + "=" + redactedText
-			n++
-		case secretValue.MatchString(a):
-			out[i] = secretValue.ReplaceAllString(a, redactedText)
-			n++
-		case strings.ContainsAny(a, " \n") && secretName.MatchString(a):
-			// A whole command or header in one argument: keep its first word.
-			out[i] = strings.Fields(a + " x")[0] + " " + redactedText
-			n++
-		default:
-			out[i] = a
+// hiddenProcesses says why the list of processes may leave out those of others (proc(5), hidepid and subset), "" if it
+// does not: who may trace every process sees them all.
+func (s *Scan) hiddenProcesses() string {
+	if !s.Host.Live() {
+		return ""
+	}
+	b, err := s.Host.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return fmt.Sprintf("whether processes are hidden is not known: %v", err)
+	}
+	hidden := ""
+	for _, m := range parseMountinfo(b) {
+		if m.point != "/proc" || m.fs != "proc" {
+			continue
 		}
-		// A flag such as --token, whose value is the next argument; --token-file names a file.
-		secretNext = strings.HasPrefix(a, "-") && !hasValue && secretName.MatchString(a) &&
-			!strings.HasSuffix(a, "file") && !strings.HasSuffix(a, "path") &&
-			!strings.HasPrefix(a, "--no-")
+		hidden = "" // the last mount is on top
+		for opt := range strings.SplitSeq(m.super, ",") {
+			if v, ok := strings.CutPrefix(opt, "hidepid="); ok && v != "0" && v != "off" {
+				hidden = "/proc hides the processes of other users (hidepid=" + v + ", needs CAP_SYS_PTRACE)"
+			}
+		}
 	}
-	if n > 0 {
-		s.mu.Lock()
-		s.redacted += n
-		s.mu.Unlock()
+	const ptrace = 19 // CAP_SYS_PTRACE
+	status, err := s.Host.ReadFile("/proc/thread-self/status")
+	caps, perr := strconv.ParseUint(statusField(status, "CapEff"), 16, 64)
+	if err == nil && perr == nil && caps&(1<<ptrace) != 0 {
+		return ""
 	}
-	return out
+	return hidden
 }
 
 // socketOwners maps socket inodes to the processes that hold them. The second result counts the
@@ -234,6 +269,7 @@ func (s *Scan) redactArgs(args []string) []string {
 func (s *Scan) socketOwners() (map[uint64][]int, int) {
 	s.sockets.Do(func() {
 		s.inodes, s.fds = map[uint64][]int{}, map[uint64]string{}
+		s.nsFDs, s.sockFDs = map[int][]int{}, map[int][]int{}
 		procs, _ := s.processes()
 		for _, p := range procs {
 			s.readFDs(p)
@@ -256,17 +292,31 @@ func (s *Scan) readFDs(p *process) {
 	for n, link := range links {
 		if rest, ok := strings.CutPrefix(link, "socket:["); ok {
 			ino, _ := strconv.ParseUint(strings.TrimSuffix(rest, "]"), 10, 64)
+			if len(s.inodes[ino]) == 0 {
+				s.sockFDs[p.PID] = append(s.sockFDs[p.PID], atoi(n))
+			}
 			if l := s.inodes[ino]; len(l) == 0 || l[len(l)-1] != p.PID {
 				s.inodes[ino] = append(l, p.PID)
 				s.fds[ino] = path + "/fd/" + n
 			}
+		} else if _, ok := netnsLink(link); ok {
+			s.nsFDs[p.PID] = append(s.nsFDs[p.PID], atoi(n))
 		}
 	}
 }
 
-// environ reads the environment of a process; it never leaves this package.
+// maxEnviron bounds the environment that is read of one process, in bytes.
+const maxEnviron = 256 << 10
+
+// environ reads the environment of a process; it never leaves this package. It is what the process was started with, or
+// what it wrote over that: its own word.
 func (s *Scan) environ(pid int) (map[string]string, error) {
-	b, err := s.Host.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+	dir, err := s.Host.OpenDir("/proc/" + strconv.Itoa(pid))
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close()
+	b, more, err := dir.ReadPart("environ", maxEnviron)
 	if err != nil {
 		return nil, err
 	}
@@ -275,6 +325,9 @@ func (s *Scan) environ(pid int) (map[string]string, error) {
 		if k, v, ok := strings.Cut(kv, "="); ok {
 			env[k] = v
 		}
+	}
+	if more {
+		return env, fmt.Errorf("environment of process %d: more than %d bytes", pid, maxEnviron)
 	}
 	return env, nil
 }

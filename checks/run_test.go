@@ -13,7 +13,7 @@ import (
 // TestOneCollectorTakesNoOtherDown: a hang and a panic become the status of their own section, and
 // what a collector writes after its deadline is read by nobody.
 func TestOneCollectorTakesNoOtherDown(t *testing.T) {
-	scan := &Scan{Host: host.At(t.TempDir())}
+	scan := newScan(host.At(t.TempDir()))
 	late := make(chan struct{})
 	for _, c := range []struct {
 		name, status, reason string

@@ -2,9 +2,6 @@ package checks
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
-	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -60,9 +57,14 @@ func collectRuntimes(_ context.Context, s *Scan, snap *snapshot.Snapshot) *Outco
 			})
 		}
 	}
+	s.tableGap(out)
 	var stats []socketFile
 	for _, c := range controlSockets {
-		for _, p := range s.Host.Glob(c.pattern) {
+		found, more := s.Host.Glob(c.pattern)
+		if more {
+			out.partial("sockets at %s: more names than are read", c.pattern)
+		}
+		for _, p := range found {
 			st, err := s.Host.Stat(p)
 			if err != nil {
 				if !gone(err) {
@@ -72,15 +74,32 @@ func collectRuntimes(_ context.Context, s *Scan, snap *snapshot.Snapshot) *Outco
 			}
 			sec.Sockets = append(sec.Sockets, snapshot.ControlSocket{
 				Runtime: c.runtime, Path: p, Mode: st.Perm, UID: st.UID, GID: st.GID,
-				Group: byGID[st.GID], Gated: c.gated,
+				Group: byGID[st.GID], Gated: c.gated, Word: s.pathWord(p),
 			})
 			stats = append(stats, socketFile{p, st.Dev, st.Ino})
 		}
 	}
 	s.findMounts(sec, stats, out)
 	s.findContainers(sec, out)
+	s.specMounts(sec)
 	sec.TLS = s.daemonTLS()
 	return out
+}
+
+// pathWord is the word of what is at a path of the host.
+func (s *Scan) pathWord(p string) snapshot.Word {
+	a, _, err := s.Host.Author(p)
+	if err != nil {
+		return snapshot.Word{}
+	}
+	return wordOf(a)
+}
+
+// tableGap notes why the list of processes is not whole.
+func (s *Scan) tableGap(out *Outcome) {
+	if _, err := s.processes(); err == nil && s.procGap != "" {
+		out.partial("not every process is seen: %s", s.procGap)
+	}
 }
 
 type socketFile struct {
@@ -129,134 +148,10 @@ func within(dir, p string) (string, bool) {
 	return rest, ok && (rest == "" || rest[0] == '/')
 }
 
-// findMounts finds the control sockets in other mount namespaces: the mounts there that show the
-// same part of the same file system, confirmed by device and inode. Nothing is opened: opening a
-// socket fails, which would be misread as absence.
-func (s *Scan) findMounts(sec *snapshot.Runtimes, files []socketFile, out *Outcome) {
-	own, err := s.Host.ReadFile("/proc/self/mountinfo")
-	if err != nil {
-		out.partial("mounts: %v", err)
-		return
-	}
-	hostMounts := parseMountinfo(own)
-	inFS := make([]string, len(files)) // path inside its file system
-	for i, f := range files {
-		best := ""
-		for _, m := range hostMounts {
-			if rest, ok := within(m.point, f.path); ok && len(m.point) >= len(best) && m.dev == f.dev {
-				best, inFS[i] = m.point, path.Join(m.root, rest)
-			}
-		}
-	}
-	self := s.namespaces("thread-self").Mnt
-	seen := map[uint64]bool{self: true}
-	procs, err := s.processes()
-	if err != nil {
-		out.fail("list processes", err)
-		return
-	}
-	for _, p := range procs {
-		if seen[p.NS.Mnt] || !s.separate(p) {
-			continue
-		}
-		b, err := s.Host.ReadFile(fmt.Sprintf("/proc/%d/mountinfo", p.PID))
-		if err != nil {
-			if !gone(err) {
-				out.partial("mounts of process %d: %v", p.PID, err)
-			}
-			continue
-		}
-		seen[p.NS.Mnt] = true
-		for _, m := range parseMountinfo(b) {
-			for i, f := range files {
-				rest, ok := within(m.root, inFS[i])
-				if !ok || m.dev != f.dev || inFS[i] == "" {
-					continue
-				}
-				at := path.Join(m.point, rest)
-				st, err := s.Host.StatIn(p.PID, at)
-				if err != nil && !gone(err) {
-					out.partial("mounts of process %d: %v", p.PID, err)
-				}
-				if err == nil && st.Dev == f.dev && st.Ino == f.ino {
-					sec.Sockets[i].Mounts = append(sec.Sockets[i].Mounts, snapshot.Mount{
-						Mntns: p.NS.Mnt, PID: p.PID, Container: p.Container, Path: at,
-					})
-				}
-			}
-		}
-	}
-}
-
 // separate says whether a process lives apart from the host: in a container's cgroup, or in another
 // pid or user namespace. A service of the host with a private mount namespace does not.
 func (s *Scan) separate(p *process) bool {
 	host := s.initNS()
 	return p.Container != "" || p.NS.PID != host.PID && p.NS.PID != 0 ||
 		p.NS.User != host.User && p.NS.User != 0
-}
-
-// daemonTLS reads whether the daemons that can listen on TCP ask for client certificates.
-func (s *Scan) daemonTLS() []snapshot.DaemonTLS {
-	var list []snapshot.DaemonTLS
-	procs, _ := s.processes()
-	for _, p := range procs {
-		switch p.exeBase() {
-		case "dockerd":
-			d := s.dockerTLS(p)
-			if args := s.redactArgs(p.argv); len(args) > 0 {
-				d.Args = append([]string{p.Exe}, args[1:]...)
-			}
-			list = append(list, d)
-		case "buildkitd":
-			v := "false"
-			if hasFlag(p.argv, "--tlscacert") {
-				v = "true"
-			}
-			list = append(list, snapshot.DaemonTLS{PID: p.PID, Verify: present("%s", v), Source: "arguments"})
-		case "podman":
-			list = append(list, snapshot.DaemonTLS{
-				PID: p.PID, Verify: present("false"), Source: "podman's API has no authentication",
-			})
-		}
-	}
-	return list
-}
-
-func (s *Scan) dockerTLS(p *process) snapshot.DaemonTLS {
-	d := snapshot.DaemonTLS{PID: p.PID, Verify: present("false"), Source: "arguments"}
-	if hasFlag(p.argv, "--tlsverify") {
-		d.Verify = present("true")
-		return d
-	}
-	file := "/etc/docker/daemon.json"
-	for i, a := range p.argv {
-		if v, ok := strings.CutPrefix(a, "--config-file="); ok {
-			file = v
-		} else if a == "--config-file" && i+1 < len(p.argv) {
-			file = p.argv[i+1]
-		}
-	}
-	b, err := s.Host.ReadFile(file)
-	if gone(err) {
-		return d
-	}
-	var cfg struct {
-		TLSVerify bool `json:"tlsverify"`
-	}
-	if err == nil {
-		err = json.Unmarshal(b, &cfg)
-	}
-	d.Source = file
-	d.Verify = toFact(strconv.FormatBool(cfg.TLSVerify), err)
-	return d
-}
-
-func hasFlag(argv []string, flag string) bool {
-	for _, a := range argv {
-		if a == flag || strings.HasPrefix(a, flag+"=") && !strings.HasSuffix(a, "=false") {
-			return true
-		}
-	}
-	return false
 }

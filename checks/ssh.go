@@ -1,9 +1,11 @@
 package checks
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"net/netip"
 	"path/filepath"
 	"slices"
@@ -30,50 +32,98 @@ func collectSSH(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outcome 
 		return out
 	}
 	sec := &snap.SSH
-	exes := map[int]string{}
+	byPID := map[int]*process{}
 	for _, p := range procs {
-		exes[p.PID] = p.exeBase()
+		byPID[p.PID] = p
 		if slices.Contains(p.Unread, "cmdline") {
 			out.partialIn("servers", "a process could be an SSH server that is not seen (needs CAP_SYS_PTRACE)")
 		}
 	}
-	configs := map[string]*process{}
+	s.tableGap(out)
+	configs := map[configKey]*process{}
 	for _, p := range procs {
 		kind := serverPrograms[p.exeBase()]
-		if kind == "" || serverPrograms[exes[p.PPID]] != "" {
-			continue // the process of one connection has the server as parent
+		if kind == "" || s.ofConnection(p, byPID, 0) {
+			continue
 		}
 		srv := snapshot.SSHServer{
-			Kind: kind, PID: p.PID, Exe: p.Exe, Cmdline: strings.Join(p.Cmdline, " "), Unit: p.Unit,
-			Container: p.Container,
+			Kind: kind, PID: p.PID, Exe: p.Exe, Unit: p.Unit, Container: p.Container, Word: s.serverWord(p),
 		}
 		if kind == "openssh" {
-			srv.Config = configArg(p.argv)
-			configs[srv.Config] = p
+			srv.Config, srv.Mntns = configArg(p.argv), p.NS.Mnt
+			k := configKey{srv.Mntns, srv.Config, srv.Word}
+			if configs[k] == nil {
+				configs[k] = p
+			}
 		}
 		sec.Servers = append(sec.Servers, srv)
 	}
 	if unit := s.sshSocketUnit(); unit != "" {
+		own := configKey{s.initNS().Mnt, defaultSSHDConfig, snapshot.Word{By: snapshot.ByRoot}}
 		sec.Servers = append(sec.Servers, snapshot.SSHServer{
-			Kind: "openssh", Unit: unit, Activated: true, Config: defaultSSHDConfig,
+			Kind: "openssh", Unit: unit, Activated: true, Config: own.path, Mntns: own.mntns, Word: own.word,
 		})
-		if configs[defaultSSHDConfig] == nil {
-			configs[defaultSSHDConfig] = nil
+		if configs[own] == nil {
+			configs[own] = nil
 		}
 	}
-	for _, path := range sortedKeys(configs) {
-		cfg, err := s.sshConfig(ctx, configs[path], path)
-		if err != nil {
+	for _, k := range sortedConfigs(configs) {
+		cfg, err := s.sshConfig(ctx, configs[k], k)
+		if err == nil {
+			sec.Configs = append(sec.Configs, cfg)
+		} else if k.word.Trusted() { // what else runs as a server is without a configuration, and unknown by name
 			out.partialIn("configs", "configuration of sshd: %v", err)
-			continue
 		}
-		sec.Configs = append(sec.Configs, cfg)
 	}
 	sec.KeyFiles = s.keyFiles(out)
 	sec.Sessions = s.sshSessions(procs, slices.ContainsFunc(sec.Servers, func(v snapshot.SSHServer) bool {
 		return v.Activated
 	}), out)
 	return out
+}
+
+// configKey tells configurations apart: a path means another file in each mount namespace, and the host's own is never
+// replaced by what somebody's program of that name reads.
+type configKey struct {
+	mntns uint64
+	path  string
+	word  snapshot.Word
+}
+
+func sortedConfigs(m map[configKey]*process) []configKey {
+	return slices.SortedFunc(maps.Keys(m), func(a, b configKey) int {
+		return cmp.Or(cmp.Compare(a.path, b.path), cmp.Compare(a.word.String(), b.word.String()), cmp.Compare(a.mntns, b.mntns))
+	})
+}
+
+// ofConnection says whether a process of an SSH server's program serves one connection: it was started by a server. What
+// somebody who is logged in starts has the process of their own connection above it, and is a server of its own.
+func (s *Scan) ofConnection(p *process, byPID map[int]*process, depth int) bool {
+	q := byPID[p.PPID]
+	if q == nil || serverPrograms[q.exeBase()] == "" && !strings.HasPrefix(q.exeBase(), "sshd-") || depth > 8 {
+		return false
+	}
+	word := s.serverWord(q)
+	if word.By == snapshot.ByRoot {
+		return p.ExeWord.Trusted() || !s.Host.Live()
+	}
+	return s.serverWord(p) == word && !s.ofConnection(q, byPID, depth+1)
+}
+
+// serverWord is whose server a process is. The host's own runs root's program as root; what runs in a container is the
+// container's, else it is its user's, whatever its program is called.
+func (s *Scan) serverWord(p *process) snapshot.Word {
+	switch {
+	case p.Container != "":
+		return snapshot.Word{By: snapshot.ByContainer, Container: p.Container}
+	case s.separate(p):
+		return snapshot.Word{By: snapshot.ByContainer, Container: fmt.Sprintf("mount namespace %d", p.NS.Mnt)}
+	case p.UID != 0:
+		return snapshot.WordOf(p.UID)
+	case p.ExeWord.Trusted() || !s.Host.Live():
+		return snapshot.Word{By: snapshot.ByRoot}
+	}
+	return p.ExeWord
 }
 
 // configArg finds -f in the arguments, also after sshd has put them into one string as its title.
@@ -229,7 +279,9 @@ func (s *Scan) sshSessions(procs []*process, activated bool, out *Outcome) []sna
 	inodes, _ := s.socketOwners()
 	server, byPID, parents := map[int]bool{}, map[int]*process{}, map[int]bool{}
 	for _, p := range procs {
-		server[p.PID], byPID[p.PID], parents[p.PPID] = serverPrograms[p.exeBase()] != "", p, true
+		// Whoever logs in by somebody's own program of that name administers nothing.
+		server[p.PID] = serverPrograms[p.exeBase()] != "" && p.ExeWord.Trusted()
+		byPID[p.PID], parents[p.PPID] = p, true
 	}
 	ports := map[int]bool{22: true}
 	var sessions []snapshot.SSHSession

@@ -3,6 +3,7 @@ package checks
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -35,21 +36,26 @@ var judgedDefaults = map[string]string{
 }
 
 // sshConfig reads the effective configuration in every context. sshd itself is asked first: only
-// it knows what its version and its build make of the files.
-func (s *Scan) sshConfig(ctx context.Context, p *process, path string) (snapshot.SSHConfig, error) {
-	cfg := snapshot.SSHConfig{Path: path, Source: "files"}
-	read := s.Host.ReadFile
-	inside := p != nil && p.Container != ""
-	if inside {
-		read = func(f string) ([]byte, error) { return s.Host.ReadFileIn(p.PID, f) }
-	}
-	files, err := parseSSHD(path, read, s.Host.Glob)
+// it knows what its version and its build make of the files. It is only asked about the host's own server and about files that
+// root alone writes, since it opens whatever they name.
+func (s *Scan) sshConfig(ctx context.Context, p *process, k configKey) (snapshot.SSHConfig, error) {
+	cfg := snapshot.SSHConfig{Path: k.path, Source: "files", Mntns: k.mntns, Server: k.word}
+	r := s.sshReader(p, k)
+	files, err := parseSSHD(k.path, r.read, r.glob)
 	if err != nil {
 		return cfg, err
 	}
+	cfg.Word = r.word
+	if p != nil {
+		cfg.Container = p.Container
+	}
 	contexts := append([]matchBlock{{}}, files.blocks...)
 	for _, c := range contexts {
-		settings, source := s.askSSHD(ctx, path, c.criteria, inside)
+		var settings map[string][]string
+		source := ""
+		if r.own && r.word.Trusted() {
+			settings, source = s.askSSHD(ctx, k.path, c.criteria)
+		}
 		if settings == nil {
 			settings, source = files.effective(c), "files"
 		}
@@ -61,6 +67,52 @@ func (s *Scan) sshConfig(ctx context.Context, p *process, path string) (snapshot
 		})
 	}
 	return cfg, nil
+}
+
+// sshReader reads the files of one configuration as its server sees them, and notes whose word they are.
+type sshReader struct {
+	read func(string) ([]byte, error)
+	glob func(string) []string
+	own  bool // they are the host's own files, read by the host's own server
+	word snapshot.Word
+}
+
+// maxSSHFiles bounds the files of one configuration.
+const maxSSHFiles = 1000
+
+var errTooManyFiles = errors.New("more than 1,000 files in one configuration")
+
+func (s *Scan) sshReader(p *process, k configKey) *sshReader {
+	r := &sshReader{word: k.word}
+	host := s.initNS()
+	n := 0
+	if k.word.By == snapshot.ByRoot && (p == nil || k.mntns == host.Mnt) {
+		r.own = true
+		r.read = func(f string) ([]byte, error) {
+			if n++; n > maxSSHFiles {
+				return nil, errTooManyFiles
+			}
+			if s.Host.Live() {
+				author, _, err := s.Host.Author(f)
+				if err != nil {
+					return nil, err
+				}
+				r.word = lesser(wordOf(author), r.word)
+			}
+			return s.Host.ReadFile(f)
+		}
+		r.glob = func(pattern string) []string { list, _ := s.Host.Glob(pattern); return list }
+		return r
+	}
+	r.read = func(f string) ([]byte, error) {
+		if n++; n > maxSSHFiles {
+			return nil, errTooManyFiles
+		}
+		b, _, err := s.Host.ReadNamed(p.principal(), f)
+		return b, err
+	}
+	r.glob = func(pattern string) []string { list, _ := s.Host.GlobIn(p.PID, pattern); return list }
+	return r
 }
 
 // judged keeps the settings that can be judged; the rest of sshd's hundred are noise in a snapshot.
@@ -81,8 +133,8 @@ func judged(all map[string][]string) map[string][]string {
 
 // askSSHD runs the installed sshd with -G (OpenSSH 9.3, parse only) or -T on the live host. Both
 // print the effective values under the connection that -C describes.
-func (s *Scan) askSSHD(ctx context.Context, path, criteria string, inside bool) (map[string][]string, string) {
-	if !s.Host.Live() || inside {
+func (s *Scan) askSSHD(ctx context.Context, path, criteria string) (map[string][]string, string) {
+	if !s.Host.Live() {
 		return nil, ""
 	}
 	sshd, err := s.Host.ExecutablePath("sshd")
@@ -185,6 +237,9 @@ func exampleOf(list string) string {
 	return ""
 }
 
+// maxMatchBlocks bounds the contexts of one configuration.
+const maxMatchBlocks = 256
+
 // parseSSHD reads the files as sshd_config(5) says: the first value of a keyword holds, a Match
 // block reaches to the next one or the end of its file, Include is expanded in place.
 func parseSSHD(path string, read func(string) ([]byte, error), glob func(string) []string) (*sshdFile, error) {
@@ -217,6 +272,9 @@ func (f *sshdFile) parse(path string, read func(string) ([]byte, error), glob fu
 		switch key {
 		case "":
 		case "match":
+			if len(f.blocks) >= maxMatchBlocks {
+				return fmt.Errorf("%s: more than %d Match blocks", path, maxMatchBlocks)
+			}
 			f.blocks = append(f.blocks, matchBlock{value, map[string][]string{}})
 			block = len(f.blocks) - 1
 		case "include":

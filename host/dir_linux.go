@@ -28,7 +28,7 @@ func (h *Host) OpenDir(p string) (*Dir, error) {
 // Close closes the directory.
 func (d *Dir) Close() { _ = unix.Close(d.fd) }
 
-// ReadFile is Host.ReadFile for a file below the directory.
+// ReadFile is Host.ReadFile for a file below the directory, which is one of the kernel's own: it is opened at once.
 func (d *Dir) ReadFile(name string) ([]byte, error) {
 	shown := filepath.Join(d.path, name)
 	fd, err := unix.Openat(d.fd, name, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
@@ -36,12 +36,52 @@ func (d *Dir) ReadFile(name string) ([]byte, error) {
 		return nil, &fs.PathError{Op: "open", Path: shown, Err: err}
 	}
 	defer unix.Close(fd)
-	return readFD(fd, shown)
+	if err := regular(fd, shown); err != nil {
+		return nil, err
+	}
+	return readFD(fd, shown, MaxFile)
+}
+
+// ReadPart is ReadFile for the first limit bytes; more says that there are others.
+func (d *Dir) ReadPart(name string, limit int) (b []byte, more bool, err error) {
+	shown := filepath.Join(d.path, name)
+	fd, err := unix.Openat(d.fd, name, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, false, &fs.PathError{Op: "open", Path: shown, Err: err}
+	}
+	defer unix.Close(fd)
+	if err := regular(fd, shown); err != nil {
+		return nil, false, err
+	}
+	b = make([]byte, limit+1)
+	n := 0
+	for n < len(b) {
+		got, err := unix.Read(fd, b[n:])
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err != nil:
+			return nil, false, &fs.PathError{Op: "read", Path: shown, Err: err}
+		}
+		if n += got; got == 0 {
+			break
+		}
+	}
+	return b[:min(n, limit)], n > limit, nil
+}
+
+// Stat is Host.Stat for what is below the directory, links followed: of the link to a process's program, that file.
+func (d *Dir) Stat(name string) (Stat, error) {
+	var raw unix.Stat_t
+	if err := unix.Fstatat(d.fd, name, &raw, 0); err != nil {
+		return Stat{}, &fs.PathError{Op: "stat", Path: filepath.Join(d.path, name), Err: err}
+	}
+	return fromRaw(&raw), nil
 }
 
 // Readlink is Host.Readlink for a link below the directory.
 func (d *Dir) Readlink(name string) (string, error) {
-	var buf [512]byte
+	var buf [unix.PathMax]byte
 	n, err := unix.Readlinkat(d.fd, name, buf[:])
 	if err != nil {
 		return "", &fs.PathError{Op: "readlink", Path: filepath.Join(d.path, name), Err: err}

@@ -19,42 +19,69 @@ import (
 // ReadFileIn reads a file as process pid sees it. Links are resolved inside its root
 // (openat2 with RESOLVE_IN_ROOT), so a hostile process cannot lead the reader out.
 func (h *Host) ReadFileIn(pid int, p string) ([]byte, error) {
-	f, err := h.openIn(pid, p, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY)
+	fd, err := h.lookIn(pid, p)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	return readAll(f, p)
+	defer unix.Close(fd)
+	return reopen(fd, p, MaxFile)
 }
 
 // StatIn is Stat as process pid sees the path.
 func (h *Host) StatIn(pid int, p string) (Stat, error) {
-	f, err := h.openIn(pid, p, unix.O_PATH)
+	fd, err := h.lookIn(pid, p)
 	if err != nil {
 		return Stat{}, err
 	}
-	defer f.Close()
-	st, err := f.Stat()
-	if err != nil {
-		return Stat{}, err
+	defer unix.Close(fd)
+	var raw unix.Stat_t
+	if err := unix.Fstat(fd, &raw); err != nil {
+		return Stat{}, &fs.PathError{Op: "stat", Path: p, Err: err}
 	}
-	return toStat(st), nil
+	return fromRaw(&raw), nil
 }
 
-func (h *Host) openIn(pid int, p string, flags uint64) (*os.File, error) {
-	root, err := unix.Open(h.path(fmt.Sprintf("/proc/%d/root", pid)), unix.O_PATH|unix.O_CLOEXEC, 0)
+// ReadDirIn is ReadDir as process pid sees the path.
+func (h *Host) ReadDirIn(pid int, p string) ([]string, error) {
+	fd, err := h.lookIn(pid, p)
 	if err != nil {
-		return nil, &fs.PathError{Op: "open root of process", Path: fmt.Sprint(pid), Err: err}
+		return nil, err
 	}
-	defer unix.Close(root)
-	fd, err := unix.Openat2(root, strings.TrimPrefix(p, "/"), &unix.OpenHow{
-		Flags:   flags | unix.O_CLOEXEC,
-		Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS,
-	})
+	defer unix.Close(fd)
+	d, err := unix.Open(fmt.Sprintf("/proc/self/fd/%d", fd), unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, &fs.PathError{Op: "open", Path: p, Err: err}
 	}
-	return os.NewFile(uintptr(fd), p), nil
+	f := os.NewFile(uintptr(d), p)
+	defer f.Close()
+	return listNames(f, p)
+}
+
+// GlobIn is Glob as process pid sees the paths.
+func (h *Host) GlobIn(pid int, pattern string) (paths []string, more bool) {
+	return glob(pattern, func(dir string) ([]string, error) { return h.ReadDirIn(pid, dir) },
+		func(p string) bool { _, err := h.StatIn(pid, p); return err == nil })
+}
+
+// lookIn gives an O_PATH descriptor of what process pid sees at a path; 0 is this one.
+func (h *Host) lookIn(pid int, p string) (int, error) {
+	at := h.path("/")
+	if pid != 0 {
+		at = h.path(fmt.Sprintf("/proc/%d/root", pid))
+	}
+	root, err := unix.Open(at, unix.O_PATH|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, &fs.PathError{Op: "open root of process", Path: fmt.Sprint(pid), Err: err}
+	}
+	defer unix.Close(root)
+	fd, err := unix.Openat2(root, "./"+strings.TrimPrefix(p, "/"), &unix.OpenHow{
+		Flags:   unix.O_PATH | unix.O_CLOEXEC,
+		Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS,
+	})
+	if err != nil {
+		return -1, &fs.PathError{Op: "open", Path: p, Err: err}
+	}
+	return fd, nil
 }
 
 // OpenNetns opens the namespace file at path (such as /proc/PID/ns/net) and checks that it is the
@@ -77,6 +104,76 @@ func (h *Host) OpenNetns(path string, inode uint64) (*os.File, error) {
 		return nil, err
 	}
 	return f, nil
+}
+
+// Inode is the number of an open file, by which a namespace is known.
+func Inode(f *os.File) (uint64, error) {
+	var st unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+		return 0, fmt.Errorf("stat: %w", err)
+	}
+	return st.Ino, nil
+}
+
+// OpenNamespace opens a file that a namespace is mounted on; of anything else it is an error, and that is not opened.
+func (h *Host) OpenNamespace(p string) (*os.File, error) {
+	fd, err := h.lookIn(0, p)
+	if err != nil {
+		return nil, err
+	}
+	return namespaceAt(fd, p)
+}
+
+// namespaceAt opens what an O_PATH descriptor refers to, and closes that.
+func namespaceAt(fd int, shown string) (*os.File, error) {
+	defer unix.Close(fd)
+	var fsys unix.Statfs_t
+	if err := unix.Fstatfs(fd, &fsys); err != nil {
+		return nil, &fs.PathError{Op: "stat", Path: shown, Err: err}
+	}
+	if fsys.Type != unix.NSFS_MAGIC {
+		return nil, &fs.PathError{Op: "open", Path: shown, Err: ErrNotRegular}
+	}
+	n, err := unix.Open(fmt.Sprintf("/proc/self/fd/%d", fd), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: shown, Err: err}
+	}
+	return os.NewFile(uintptr(n), shown), nil
+}
+
+// SocketNamespaces asks sockets of a process, by its descriptors, for the network namespace that they were made in.
+// found gets a file of each that is not known. The sockets themselves are not touched: a second descriptor is made, asked
+// and closed.
+func (h *Host) SocketNamespaces(pid int, fds []int, known func(uint64) bool, found func(*os.File)) error {
+	if !h.live || len(fds) == 0 {
+		return nil
+	}
+	pidfd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return fmt.Errorf("open process: %w", err)
+	}
+	defer unix.Close(pidfd)
+	for _, n := range fds {
+		sock, err := unix.PidfdGetfd(pidfd, n, 0)
+		if err != nil {
+			if err == unix.EBADF { // it was closed meanwhile
+				continue
+			}
+			return fmt.Errorf("share a socket of a process: %w", err)
+		}
+		ns, err := unix.IoctlRetInt(sock, unix.SIOCGSKNS)
+		_ = unix.Close(sock)
+		if err != nil {
+			continue // no socket any more
+		}
+		f := os.NewFile(uintptr(ns), "net")
+		if inode, err := Inode(f); err != nil || known(inode) {
+			f.Close()
+			continue
+		}
+		found(f)
+	}
+	return nil
 }
 
 var errMoved = errors.New("another namespace has taken its place")

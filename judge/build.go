@@ -269,23 +269,6 @@ func (b *builder) firewall() {
 	b.doc.Firewall = f
 }
 
-func (b *builder) ssh() {
-	b.doc.SSH = DocSSH{Servers: orEmpty(b.snap.SSH.Servers), Contexts: []DocSSHContext{}}
-	for _, c := range b.snap.SSH.Configs {
-		for _, ctx := range c.Contexts {
-			get := func(k string) string { return strings.ToLower(strings.Join(ctx.Settings[k], " ")) }
-			b.doc.SSH.Contexts = append(b.doc.SSH.Contexts, DocSSHContext{
-				Config: c.Path, Source: c.Source, Match: ctx.Match,
-				Settings: DocSSHSettings{
-					PermitRootLogin: get("permitrootlogin"), Password: get("passwordauthentication"),
-					Keyboard: get("kbdinteractiveauthentication"), Empty: get("permitemptypasswords"),
-					UsePAM: get("usepam"), Methods: get("authenticationmethods"),
-				},
-			})
-		}
-	}
-}
-
 func (b *builder) sysctls() {
 	b.doc.Sysctls = map[string]DocSetting{}
 	for _, set := range []map[string]snapshot.Fact{b.snap.Kernel.Sysctls, b.snap.Network.Sysctls} {

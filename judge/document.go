@@ -25,7 +25,7 @@ type Document struct {
 	Workloads  []DocWorkload         `json:"workloads" reads:"processes.power runtimes agents"`
 	Abstract   []DocAbstract         `json:"abstractSockets" reads:"listeners.unix processes.power runtimes agents"`
 	Agents     []DocAgent            `json:"agents" reads:"agents listeners.ip network nftables processes.power"`
-	Memory     []DocMemory           `json:"sharedMemory" reads:"processes.power runtimes agents"`
+	Memory     []DocMemory           `json:"sharedMemory" reads:"processes.memory processes.power runtimes agents"`
 	Kernel     snapshot.Kernel       `json:"kernel" reads:"kernel.facts"`
 	Sysctls    map[string]DocSetting `json:"sysctls" reads:"kernel.sysctls network"`
 }
@@ -148,13 +148,24 @@ type DocInput struct {
 
 // DocSSH is the servers and their settings, one entry for each context.
 type DocSSH struct {
-	Servers  []snapshot.SSHServer `json:"servers"`
-	Contexts []DocSSHContext      `json:"contexts"`
+	Servers  []DocSSHServer  `json:"servers"`
+	Contexts []DocSSHContext `json:"contexts"`
+}
+
+// DocSSHServer is a server. State is read where what it reads is known, and by the word of somebody who may say so; else why
+// it is not.
+type DocSSHServer struct {
+	Key    string `json:"key"` // openssh, openssh in container web
+	Kind   string `json:"kind"`
+	Config string `json:"config"`
+	Of     string `json:"of"` // whose it is besides the host's own: container web, uid 1001
+	State  string `json:"state"`
 }
 
 // DocSSHContext is the settings under one Match condition.
 type DocSSHContext struct {
 	Config   string         `json:"config"`
+	Of       string         `json:"of"`
 	Source   string         `json:"source"`
 	Match    string         `json:"match"`
 	Settings DocSSHSettings `json:"settings"`
@@ -189,6 +200,7 @@ type DocSocket struct {
 type DocMount struct {
 	Workload string `json:"workload"`
 	Path     string `json:"path"`
+	Named    bool   `json:"named"` // by its specification: it was not seen there
 }
 
 // DocGroup is a group that controls a runtime.

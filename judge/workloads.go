@@ -203,11 +203,11 @@ func (b *builder) runtimes() {
 		}
 		for _, m := range s.Mounts {
 			p := b.byPID[m.PID]
-			if p == nil || m.Container == "" && !mayWrite(p, &s) {
+			if p == nil || (m.Container == "" || p.ContainerWord.By == snapshot.ByUID) && !mayWrite(p, &s) {
 				continue // a sandbox that sees the file and may not use it
 			}
 			name := b.workload(p, "").Name
-			if dm := (DocMount{name, m.Path}); !slices.Contains(d.MountedIn, dm) {
+			if dm := (DocMount{name, m.Path, m.Named}); !slices.Contains(d.MountedIn, dm) {
 				d.MountedIn = append(d.MountedIn, dm)
 			}
 		}

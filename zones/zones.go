@@ -343,12 +343,16 @@ func (m *Map) Container(p *snapshot.Process) string {
 func (m *Map) Process(p *snapshot.Process) (zone, reason string) {
 	for _, name := range []string{Management, Runtime, External, Workload} {
 		for _, sel := range m.cfg[name].Processes {
-			if sel.Exe == p.Exe {
+			if sel.Exe == p.Exe && (name == Workload || p.ExeWord.Trusted() || p.ExeWord == (snapshot.Word{}) && p.NS.Mnt == m.snap.Processes.Init.Mnt) {
 				return name, "configured: " + sel.Exe
 			}
 		}
 		for _, u := range m.cfg[name].Units {
 			if ok, _ := path.Match(u, p.Unit); ok {
+				return name, "configured: " + u
+			}
+			// What a user calls a unit of its own can add to what it is held back from, and to nothing else.
+			if ok, _ := path.Match(u, p.UserUnit); ok && name == Workload {
 				return name, "configured: " + u
 			}
 		}

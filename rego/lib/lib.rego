@@ -55,6 +55,14 @@ context(ctx) := "for everybody" if ctx.match == ""
 
 context(ctx) := sprintf("Match %s", [ctx.match]) if ctx.match != ""
 
+# whom a context is about: everybody who logs in, and to whose server if it is not the host's own.
+whom(ctx) := context(ctx) if ctx.of == ""
+
+else := sprintf("%s of %s", [context(ctx), ctx.of])
+
+# place names a context stably.
+place(ctx) := sprintf("%s %s", [ctx.config, whom(ctx)])
+
 # settings of sshd as text.
 settings(s) := [sprintf("%s %s", [k, v]) | some k, v in s; v != ""]
 

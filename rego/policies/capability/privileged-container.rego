@@ -42,3 +42,11 @@ finding contains {
 	some c in input.containers
 	c.privileged
 }
+
+unknown contains {
+	"resource": {"kind": "workload", "key": sprintf("container %s", [lib.container(c)])},
+	"reason": sprintf("its specification was not read: %s", [c.unread]),
+} if {
+	some c in input.containers
+	object.get(c, "unread", "") != ""
+}

@@ -63,3 +63,11 @@ _severity(d) := "critical" if {
 } else := "high"
 
 not_applicable := "no container was found" if count(input.containers) + count(input.workloads) == 0
+
+unknown contains {
+	"resource": {"kind": "workload", "key": sprintf("container %s", [lib.container(c)])},
+	"reason": sprintf("its specification was not read: %s", [c.unread]),
+} if {
+	some c in input.containers
+	object.get(c, "unread", "") != ""
+}

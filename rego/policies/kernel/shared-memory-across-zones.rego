@@ -6,7 +6,7 @@
 #   filter sees, and a hostile writer chooses what the other side reads.
 # custom:
 #   severity: high
-#   reads: [processes.power, runtimes, agents]
+#   reads: [processes.memory, processes.power, runtimes, agents]
 #   remediation: >-
 #     Give workloads an ipc namespace and a /dev/shm of their own, and create segments with mode
 #     0600.

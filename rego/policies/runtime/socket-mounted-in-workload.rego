@@ -20,10 +20,14 @@ package ringfence.runtime.socket_mounted_in_workload
 finding contains {
 	"resource": {"kind": "mount", "key": sprintf("%s in %s", [s.path, m.workload]), "path": s.path},
 	"message": sprintf("%s holds %s and with it root on the host", [m.workload, s.path]),
-	"evidence": [sprintf("%s is the same file as %s of the host (device and inode)", [m.path, s.path])],
+	"evidence": [_evidence(s, m)],
 	"steps": [m.workload, m.path, sprintf("%s API", [s.runtime]), "root on the host"],
 	"remediation": [{"kind": "config", "text": sprintf("recreate %s without the mount of %s", [m.workload, s.path])}],
 } if {
 	some s in input.runtimeSockets
 	some m in s.mountedIn
 }
+
+_evidence(s, m) := sprintf("%s is the same file as %s of the host (device and inode)", [m.path, s.path]) if not m.named
+
+_evidence(s, m) := sprintf("its specification mounts %s at %s", [s.path, m.path]) if m.named

@@ -18,8 +18,8 @@ package ringfence.ssh.empty_passwords
 import data.ringfence.lib
 
 finding contains {
-	"resource": {"kind": "sshd", "key": sprintf("%s %s", [ctx.config, lib.context(ctx)]), "path": ctx.config},
-	"message": sprintf("SSH accepts accounts without a password (%s)", [lib.context(ctx)]),
+	"resource": {"kind": "sshd", "key": lib.place(ctx), "path": ctx.config},
+	"message": sprintf("SSH accepts accounts without a password (%s)", [lib.whom(ctx)]),
 	"evidence": [sprintf("%s (%s): %s", [ctx.config, ctx.source, concat(", ", lib.settings(ctx.settings))])],
 	"remediation": [{"kind": "sshd", "text": "PermitEmptyPasswords no"}],
 } if {
@@ -33,16 +33,11 @@ _weak(s) if {
 }
 
 unknown contains {
-	"resource": {"kind": "sshd", "key": srv.kind},
-	"reason": "the configuration of this server could not be read",
+	"resource": {"kind": "sshd", "key": srv.key},
+	"reason": srv.state,
 } if {
 	some srv in input.ssh.servers
-	not _read(srv)
-}
-
-_read(srv) if {
-	some ctx in input.ssh.contexts
-	ctx.config == srv.config
+	srv.state != "read"
 }
 
 not_applicable := "no SSH server runs" if count(input.ssh.servers) == 0

@@ -3,8 +3,8 @@ package ringfence.ssh.password_authentication_test
 import data.ringfence.ssh.password_authentication as check
 
 _doc(settings) := {"ssh": {
-	"servers": [{"kind": "openssh", "config": "/etc/ssh/sshd_config"}],
-	"contexts": [{"config": "/etc/ssh/sshd_config", "source": "sshd -T", "match": "", "settings": settings}],
+	"servers": [{"key": "openssh", "kind": "openssh", "config": "/etc/ssh/sshd_config", "of": "", "state": "read"}],
+	"contexts": [{"config": "/etc/ssh/sshd_config", "of": "", "source": "sshd -T", "match": "", "settings": settings}],
 }}
 
 test_fails if count(check.finding) == 1 with input as _doc({"permitrootlogin": "no", "passwordauthentication": "yes", "kbdinteractiveauthentication": "no", "permitemptypasswords": "no", "usepam": "no", "authenticationmethods": ""})
@@ -15,7 +15,7 @@ test_passes if {
 }
 
 test_unread_configuration_is_unknown if {
-	doc := {"ssh": {"servers": [{"kind": "dropbear"}], "contexts": []}}
+	doc := {"ssh": {"servers": [{"key": "dropbear", "kind": "dropbear", "state": "the configuration of this server could not be read"}], "contexts": []}}
 	count(check.unknown) == 1 with input as doc
 }
 

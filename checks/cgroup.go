@@ -1,0 +1,192 @@
+package checks
+
+import (
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// identity is what the cgroup of a process says about it. The name of a cgroup is the word of whoever owns the
+// directory that it is in: below a cgroup that was given to a user, names are what that user likes.
+type identity struct {
+	unit     string // of the system's manager
+	userUnit string // of a user's manager, or of whoever else names cgroups there
+	// container is the id in the name, word whose name it is.
+	container, runtime, pod string
+	word                    snapshot.Word
+}
+
+var cgroupRules = []struct {
+	re      *regexp.Regexp
+	runtime string
+}{
+	{regexp.MustCompile(`^cri-containerd-([0-9a-f]{64})`), "containerd"},
+	{regexp.MustCompile(`^crio-([0-9a-f]{64})`), "cri-o"},
+	{regexp.MustCompile(`^libpod-([0-9a-f]{64})`), "podman"},
+	{regexp.MustCompile(`^libpod_parent/(?:[^/]*/)?([0-9a-f]{64})`), "podman"},
+	{regexp.MustCompile(`^nerdctl-([0-9a-f]{64})`), "containerd"},
+	{regexp.MustCompile(`^docker[-/]([0-9a-f]{64})`), "docker"},
+	{regexp.MustCompile(`^kubepods[^/]*/(?:[^/]+/)*?([0-9a-f]{64})(?:/|$)`), "kubernetes"},
+	{regexp.MustCompile(`^lxc(?:\.payload)?[./]([^/]+)`), "lxc"},
+	{regexp.MustCompile(`^systemd-nspawn@([^/]+)\.service`), "nspawn"},
+	{regexp.MustCompile(`^machine-qemu\\x2d([^/]+)\.scope`), "libvirt"},
+	{regexp.MustCompile(`^kata_overhead/([^/]+)`), "kata"},
+	{regexp.MustCompile(`^firecracker/([^/]+)`), "firecracker"},
+	{regexp.MustCompile(`^ecs/[^/]+/([^/]+)`), "ecs"},
+	{regexp.MustCompile(`^nomad[^/]*/(?:[^/]+/)*?[^/]*?([0-9a-f]{8}-[0-9a-f-]{27})`), "nomad"},
+}
+
+var (
+	podRule  = regexp.MustCompile(`pod([0-9a-f]{8}[-_][0-9a-f_-]{27})`)
+	unitRule = regexp.MustCompile(`\.(?:service|socket)$`)
+)
+
+// identify reads a cgroup path from its root down. owners are the uids that own the directories on the way: owners[0] of the
+// root, owners[i] of the i-th name; where they are not known, as in a fixture, nil, and every name is nobody's word. What
+// is inside a container's cgroup is named by the container, and says nothing.
+func identify(p string, owners []int) identity {
+	id := identity{}
+	names := split(p)
+	for i, name := range names {
+		word := nameWord(owners, i)
+		if word.Trusted() || owners == nil {
+			if id.unit == "" && unitRule.MatchString(name) {
+				id.unit = name
+			}
+		} else if unitRule.MatchString(name) {
+			id.userUnit = name
+		}
+		if m := podRule.FindStringSubmatch(name); m != nil && id.pod == "" {
+			id.pod = strings.ReplaceAll(m[1], "_", "-")
+		}
+		if strings.HasPrefix(name, "libpod-conmon-") {
+			return id
+		}
+		rest := strings.Join(names[i:], "/")
+		for _, r := range cgroupRules {
+			m := r.re.FindStringSubmatch(rest)
+			if m == nil {
+				continue
+			}
+			if pod := podRule.FindStringSubmatch(m[0]); pod != nil && id.pod == "" {
+				id.pod = strings.ReplaceAll(pod[1], "_", "-")
+			}
+			last := i + strings.Count(strings.TrimSuffix(m[0], "/"), "/") // the name that the id is in
+			id.container, id.runtime, id.word = m[1], r.runtime, nameWord(owners, last)
+			return id
+		}
+	}
+	return id
+}
+
+// nameWord is whose word the i-th name of a path is: the first owner above it who is not root.
+func nameWord(owners []int, i int) snapshot.Word {
+	if len(owners) <= i {
+		return snapshot.Word{}
+	}
+	for _, uid := range owners[:i+1] {
+		if uid < 0 {
+			return snapshot.Word{}
+		}
+		if uid != 0 {
+			return snapshot.WordOf(uid)
+		}
+	}
+	return snapshot.Word{By: snapshot.ByRoot}
+}
+
+// containerID is the id of a container as the snapshot has it: what a uid calls a container of its own is another one than
+// root's of the same id.
+func containerID(id string, word snapshot.Word) string {
+	if id != "" && word.By == snapshot.ByUID {
+		return fmt.Sprintf("uid%d:%s", word.UID, id)
+	}
+	return id
+}
+
+func split(p string) []string {
+	return slices.DeleteFunc(strings.Split(p, "/"), func(n string) bool { return n == "" || n == "." })
+}
+
+// cgroupLine picks the line that identifies the process from /proc/PID/cgroup: of the unified hierarchy, of systemd's,
+// or the longest of a controller's.
+func cgroupLine(b []byte) (controllers, p string) {
+	for line := range strings.Lines(string(b)) {
+		parts := strings.SplitN(strings.TrimSpace(line), ":", 3)
+		if len(parts) == 3 && len(parts[2]) > len(p) {
+			controllers, p = parts[1], parts[2]
+		}
+	}
+	return controllers, p
+}
+
+func cgroupPath(b []byte) string {
+	_, p := cgroupLine(b)
+	return p
+}
+
+// cgroups finds out who owns cgroups, each once.
+type cgroups struct {
+	mounts []mountEntry
+	owners map[string][]int // by controllers and path
+}
+
+func (s *Scan) newCgroups() *cgroups {
+	c := &cgroups{owners: map[string][]int{}}
+	if b, err := s.Host.ReadFile("/proc/thread-self/mountinfo"); err == nil {
+		c.mounts = slices.DeleteFunc(parseMountinfo(b), func(m mountEntry) bool { return m.fs != "cgroup" && m.fs != "cgroup2" })
+	}
+	return c
+}
+
+// identify is what the cgroup of a process says, given its /proc/PID/cgroup.
+func (c *cgroups) identify(s *Scan, b []byte) identity {
+	controllers, p := cgroupLine(b)
+	key := controllers + ":" + p
+	owners, ok := c.owners[key]
+	if !ok {
+		owners = c.ownersOf(s, controllers, p)
+		c.owners[key] = owners
+	}
+	return identify(p, owners)
+}
+
+// ownersOf asks for the owner of each directory on the way to a cgroup. What cannot be asked for belongs to nobody: uid -1.
+func (c *cgroups) ownersOf(s *Scan, controllers, p string) []int {
+	if !s.Host.Live() {
+		return nil
+	}
+	names := split(p)
+	owners := make([]int, 1, len(names)+1)
+	for _, m := range c.mounts {
+		rest, ok := within(m.root, p)
+		if !ok || controllers == "" != (m.fs == "cgroup2") {
+			continue
+		}
+		if first, _, _ := strings.Cut(controllers, ","); first != "" && !hasOption(m.super, first) {
+			continue
+		}
+		above := len(names) - len(split(rest)) // names above the mount: the mount shows their last one alone
+		for range above {
+			owners = append(owners, 0)
+		}
+		at := m.point
+		for _, n := range split(rest) {
+			at = path.Join(at, n)
+			uid := -1
+			if st, err := s.Host.Stat(at); err == nil {
+				uid = st.UID
+			}
+			owners = append(owners, uid)
+		}
+		return owners
+	}
+	for range names {
+		owners = append(owners, -1)
+	}
+	return owners
+}

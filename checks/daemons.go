@@ -1,0 +1,120 @@
+package checks
+
+import (
+	"encoding/json"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ringfence/ringfence/host"
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// daemonTLS reads whether the daemons that can listen on TCP ask for client certificates. What a process says of itself is
+// about its own sockets; whose word it is goes with it.
+func (s *Scan) daemonTLS() []snapshot.DaemonTLS {
+	var list []snapshot.DaemonTLS
+	procs, _ := s.processes()
+	for _, p := range procs {
+		switch p.exeBase() {
+		case "dockerd":
+			d := s.dockerTLS(p)
+			d.Args = plainArgs(p)
+			list = append(list, d)
+		case "buildkitd":
+			d := snapshot.DaemonTLS{PID: p.PID, Verify: present("%t", hasFlag(p.argv, "--tlscacert")), Source: "arguments", Word: p.ExeWord}
+			list = append(list, unlessCut(p, d))
+		case "podman":
+			list = append(list, snapshot.DaemonTLS{
+				PID: p.PID, Verify: present("false"), Source: "podman's API has no authentication", Word: p.ExeWord,
+			})
+		}
+	}
+	return list
+}
+
+// plainOptions are the options of dockerd that can hold no secret.
+var plainOptions = []string{
+	"-H", "--host", "-D", "--debug", "-l", "--log-level", "--containerd", "--config-file", "--data-root", "--exec-root", "-p", "--pidfile",
+	"-G", "--group", "--tls", "--tlsverify", "--tlscacert", "--tlscert", "--tlskey", "--iptables", "--ip6tables", "--ip-forward",
+	"--ip-masq", "--userland-proxy", "--live-restore", "-b", "--bridge", "--bip", "--mtu", "--storage-driver", "-s", "--icc",
+	"--selinux-enabled", "--userns-remap", "--default-runtime", "--exec-opt", "--cgroup-parent", "--experimental", "--ipv6",
+	"--no-new-privileges", "--init", "--default-cgroupns-mode", "--default-ulimit", "--metrics-addr", "--raw-logs", "--validate",
+}
+
+// plainArgs is the command line of a daemon with the path of its program first; nil if an option could hold a secret, or
+// if there is more than was read.
+func plainArgs(p *process) []string {
+	if p.cut || len(p.argv) == 0 {
+		return nil
+	}
+	value := false // the argument is the value of the option before it
+	for _, a := range p.argv[1:] {
+		name, _, given := strings.Cut(a, "=")
+		switch {
+		case strings.HasPrefix(a, "-"):
+			if strings.HasPrefix(a, "-Htcp://") || strings.HasPrefix(a, "-Hunix://") || strings.HasPrefix(a, "-Hfd://") {
+				name, given = "-H", true
+			}
+			if !slices.Contains(plainOptions, name) {
+				return nil
+			}
+			value = !given
+		case !value:
+			return nil
+		default:
+			value = false
+		}
+		if strings.Contains(a, "@") { // user information in an address
+			return nil
+		}
+	}
+	return append([]string{p.Exe}, p.argv[1:]...)
+}
+
+func (s *Scan) dockerTLS(p *process) snapshot.DaemonTLS {
+	d := snapshot.DaemonTLS{PID: p.PID, Verify: present("false"), Source: "arguments", Word: p.ExeWord}
+	if hasFlag(p.argv, "--tlsverify") {
+		d.Verify = present("true")
+		return d
+	}
+	file := "/etc/docker/daemon.json"
+	if v := argument(p.argv, "--config-file"); v != "" {
+		file = v
+	}
+	b, _, err := s.Host.ReadNamed(p.principal(), file)
+	if gone(err) {
+		return unlessCut(p, d)
+	}
+	var cfg struct {
+		TLSVerify bool `json:"tlsverify"`
+	}
+	if err == nil {
+		err = json.Unmarshal(b, &cfg)
+	}
+	d.Source = file
+	d.Verify = toFact(strconv.FormatBool(cfg.TLSVerify), err)
+	return unlessCut(p, d)
+}
+
+// unlessCut makes what was not found among the arguments unknown if not all of them were read.
+func unlessCut(p *process, d snapshot.DaemonTLS) snapshot.DaemonTLS {
+	if p.cut && d.Verify.Value != "true" {
+		d.Verify = snapshot.Fact{State: snapshot.Error, Reason: "it has more arguments than are read"}
+	}
+	return d
+}
+
+// principal is who chose the files that the process names.
+func (p *process) principal() *host.Principal {
+	return &host.Principal{PID: p.PID, UID: p.UID, GID: p.GID, Groups: p.Groups}
+}
+
+func hasFlag(argv []string, flag string) bool {
+	for _, a := range argv {
+		if a == flag || strings.HasPrefix(a, flag+"=") && !strings.HasSuffix(a, "=false") {
+			return true
+		}
+	}
+	return false
+}

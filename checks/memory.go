@@ -1,0 +1,151 @@
+package checks
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"strconv"
+	"strings"
+
+	"github.com/ringfence/ringfence/host"
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// shmDir is where shm_open(3) keeps what is shared.
+const shmDir = "/dev/shm"
+
+// Bounds of what is looked at there: everybody may make files and directories in it.
+const (
+	maxShared   = 10_000 // files
+	maxShmDepth = 16     // directories above one
+)
+
+// segments are those that were found, by kind and number.
+type segments map[string]*snapshot.SharedSegment
+
+// sharedMemory lists System V segments (/proc/sysvipc/shm) and files below /dev/shm, and who maps them.
+// Reading the maps of every process costs most of it, so it happens only where there is a segment.
+func (s *Scan) sharedMemory(procs []*process, out *Outcome) []snapshot.SharedSegment {
+	segs := segments{}
+	s.sysvSegments(segs, out)
+	dev := uint64(0)
+	if st, err := s.Host.Stat(shmDir); err == nil {
+		dev = st.Dev
+	}
+	if !s.shmFiles(segs, shmDir, 0, out) {
+		out.partialIn("memory", "%s has more than %d files, or is deeper than %d directories: those that no process maps are not all seen",
+			shmDir, maxShared, maxShmDepth)
+	}
+	if len(segs) > 0 {
+		for _, p := range procs {
+			s.mapped(p, dev, segs, out)
+		}
+	}
+	list := make([]snapshot.SharedSegment, 0, len(segs))
+	for _, k := range sortedKeys(segs) {
+		list = append(list, *segs[k])
+	}
+	return list
+}
+
+func (s *Scan) sysvSegments(segs segments, out *Outcome) {
+	b, err := s.Host.ReadFile("/proc/sysvipc/shm")
+	if err != nil {
+		if !gone(err) {
+			out.partialIn("memory", "System V shared memory: %v", err)
+		}
+		return
+	}
+	for i, line := range strings.Split(string(b), "\n") {
+		f := strings.Fields(line)
+		if i == 0 || len(f) < 8 {
+			continue
+		}
+		mode, _ := strconv.ParseUint(f[2], 8, 32)
+		segs["sysv:"+f[1]] = &snapshot.SharedSegment{
+			Kind: "sysv", Name: f[1], Mode: uint32(mode) & 0o777, UID: atoi(f[7]),
+		}
+	}
+}
+
+// shmFiles adds the files of a directory and of those below it, and says whether that were all.
+func (s *Scan) shmFiles(segs segments, dir string, depth int, out *Outcome) bool {
+	names, err := s.Host.ReadDir(dir)
+	whole := !errors.Is(err, host.ErrTooMany)
+	if err != nil && !gone(err) && whole {
+		out.partialIn("memory", "POSIX shared memory: %v", err)
+	}
+	for _, n := range names {
+		at := path.Join(dir, n)
+		st, err := s.Host.Lstat(at)
+		switch {
+		case err != nil:
+		case st.IsDir && depth >= maxShmDepth, st.Mode.IsRegular() && len(segs) >= maxShared:
+			whole = false
+		case st.IsDir:
+			whole = s.shmFiles(segs, at, depth+1, out) && whole
+		case st.Mode.IsRegular():
+			segs.posix(st.Dev, st.Ino, at, st)
+		}
+	}
+	return whole
+}
+
+func (g segments) posix(dev, ino uint64, name string, st host.Stat) *snapshot.SharedSegment {
+	key := fmt.Sprintf("posix:%d:%d", dev, ino)
+	if g[key] == nil {
+		g[key] = &snapshot.SharedSegment{Kind: "posix", Name: name, Mode: st.Perm & 0o777, UID: st.UID}
+	}
+	return g[key]
+}
+
+// mapped adds a process to the segments that it maps: a System V segment shows as
+// "/SYSV<key>" with the segment id as inode, a POSIX one by device and inode. One that is mapped is seen wherever it is,
+// also if it was removed.
+func (s *Scan) mapped(p *process, shm uint64, segs segments, out *Outcome) {
+	if p.PID == os.Getpid() {
+		return
+	}
+	b, err := s.Host.ReadFile(fmt.Sprintf("/proc/%d/maps", p.PID))
+	if err != nil {
+		if !gone(err) && !denied(err) {
+			out.partialIn("memory", "mappings of %s: %v", s.placeName(p), err)
+		}
+		return
+	}
+	for line := range strings.Lines(string(b)) {
+		f := strings.Fields(line)
+		if len(f) < 6 || len(f[1]) < 4 || f[1][3] != 's' {
+			continue
+		}
+		g := segs["sysv:"+f[4]]
+		if !strings.HasPrefix(f[5], "/SYSV") {
+			ma, mi, _ := strings.Cut(f[3], ":")
+			major, _ := strconv.ParseUint(ma, 16, 32)
+			minor, _ := strconv.ParseUint(mi, 16, 32)
+			ino, _ := strconv.ParseUint(f[4], 10, 64)
+			dev := mkdev(major, minor)
+			if g = segs[fmt.Sprintf("posix:%d:%d", dev, ino)]; g == nil && dev == shm && shm != 0 {
+				st, err := s.Host.Stat(fmt.Sprintf("/proc/%d/map_files/%s", p.PID, trimZeros(f[0])))
+				if err == nil && st.Ino == ino {
+					g = segs.posix(dev, ino, f[5], st)
+				}
+			}
+		}
+		if g != nil && (len(g.PIDs) == 0 || g.PIDs[len(g.PIDs)-1] != p.PID) {
+			g.PIDs = append(g.PIDs, p.PID)
+		}
+	}
+}
+
+// trimZeros writes the range of a mapping as map_files names it: without leading zeros.
+func trimZeros(addresses string) string {
+	from, to, _ := strings.Cut(addresses, "-")
+	return strings.TrimLeft(from, "0") + "-" + strings.TrimLeft(to, "0")
+}
+
+// mkdev composes a device number as stat(2) reports it (makedev(3)).
+func mkdev(major, minor uint64) uint64 {
+	return minor&0xff | (major&0xfff)<<8 | (minor&^0xff)<<12 | (major&^0xfff)<<32
+}

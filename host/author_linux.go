@@ -1,0 +1,262 @@
+package host
+
+import (
+	"errors"
+	"io/fs"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Author says who can decide what is found at a path: its owner, and who can write it or any directory on the way to it,
+// those of symbolic links included.
+type Author struct {
+	// UID is the one that can, besides root; 0 is root alone.
+	UID int
+	// Others says that more than one can: a group or everybody may write it, or several uids.
+	Others bool
+}
+
+// Root says that root alone decides.
+func (a Author) Root() bool { return a.UID == 0 && !a.Others }
+
+func (a *Author) add(uid int) {
+	switch {
+	case uid == 0 || uid == a.UID:
+	case a.UID == 0:
+		a.UID = uid
+	default:
+		a.Others = true
+	}
+}
+
+// maxLinks is how many symbolic links the kernel follows in one path (MAXSYMLINKS, include/linux/namei.h).
+const maxLinks = 40
+
+// Author finds out who decides what is at a path of the host. It opens nothing but with O_PATH, which has no effect
+// on what is opened.
+func (h *Host) Author(p string) (Author, Stat, error) {
+	w := walk{host: h, shown: p}
+	st, err := w.run(p)
+	return w.author, st, err
+}
+
+// walk goes along a path one name at a time, as path_resolution(7) does.
+type walk struct {
+	host   *Host
+	shown  string
+	author Author
+	links  int
+}
+
+func (w *walk) run(p string) (Stat, error) {
+	fail := func(err error) (Stat, error) { return Stat{}, &fs.PathError{Op: "look up", Path: w.shown, Err: err} }
+	if !filepath.IsAbs(p) {
+		return fail(unix.EINVAL)
+	}
+	dir, err := unix.Open(w.host.path("/"), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return fail(err)
+	}
+	stack := []int{dir} // the directories from the root down to the present one
+	defer func() {
+		for _, fd := range stack {
+			_ = unix.Close(fd)
+		}
+	}()
+	st, err := w.enter(dir)
+	if err != nil {
+		return fail(err)
+	}
+	for names := split(p); len(names) > 0; {
+		name := names[0]
+		names = names[1:]
+		if name == ".." {
+			if n := len(stack); n > 1 {
+				_ = unix.Close(stack[n-1])
+				stack = stack[:n-1]
+			}
+			continue
+		}
+		fd, err := unix.Openat(stack[len(stack)-1], name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return fail(err)
+		}
+		if st, err = w.enter(fd); err != nil {
+			_ = unix.Close(fd)
+			return fail(err)
+		}
+		if st.Mode&fs.ModeSymlink == 0 {
+			stack = append(stack, fd)
+			continue
+		}
+		var buf [unix.PathMax]byte
+		n, err := unix.Readlinkat(fd, "", buf[:])
+		_ = unix.Close(fd)
+		if w.links++; err != nil || w.links > maxLinks {
+			return fail(errors.Join(err, unix.ELOOP))
+		}
+		target := string(buf[:n])
+		if filepath.IsAbs(target) {
+			for _, fd := range stack[1:] {
+				_ = unix.Close(fd)
+			}
+			stack = stack[:1]
+		}
+		names = append(split(target), names...)
+	}
+	return st, nil
+}
+
+// enter notes who can write what was opened.
+func (w *walk) enter(fd int) (Stat, error) {
+	var raw unix.Stat_t
+	if err := unix.Fstatat(fd, "", &raw, unix.AT_EMPTY_PATH|unix.AT_SYMLINK_NOFOLLOW); err != nil {
+		return Stat{}, err
+	}
+	st := fromRaw(&raw)
+	w.author.add(st.UID)
+	// In a sticky directory nobody replaces what belongs to somebody else; whose the entry is shows by itself.
+	sticky := st.IsDir && st.Perm&0o1000 != 0
+	link := st.Mode&fs.ModeSymlink != 0 // its mode says nothing
+	if !link && !sticky && (st.Perm&0o002 != 0 || st.Perm&0o020 != 0 && st.GID != 0) {
+		w.author.Others = true
+	}
+	return st, nil
+}
+
+func split(p string) []string {
+	var names []string
+	for n := range strings.SplitSeq(p, "/") {
+		if n != "" && n != "." {
+			names = append(names, n)
+		}
+	}
+	return names
+}
+
+func fromRaw(raw *unix.Stat_t) Stat {
+	st := Stat{
+		Perm: raw.Mode & 0o7777, UID: int(raw.Uid), GID: int(raw.Gid), Dev: raw.Dev, Ino: raw.Ino, Rdev: raw.Rdev,
+		Size: raw.Size, Mode: fs.FileMode(raw.Mode & 0o777),
+	}
+	switch raw.Mode & unix.S_IFMT {
+	case unix.S_IFDIR:
+		st.Mode |= fs.ModeDir
+		st.IsDir = true
+	case unix.S_IFLNK:
+		st.Mode |= fs.ModeSymlink
+	case unix.S_IFIFO:
+		st.Mode |= fs.ModeNamedPipe
+	case unix.S_IFSOCK:
+		st.Mode |= fs.ModeSocket
+	case unix.S_IFCHR:
+		st.Mode |= fs.ModeDevice | fs.ModeCharDevice
+	case unix.S_IFBLK:
+		st.Mode |= fs.ModeDevice
+	}
+	return st
+}
+
+// Principal is who names a file that is read for what it says about them: a process with its ids.
+type Principal struct {
+	PID, UID, GID int
+	Groups        []int
+}
+
+func (p *Principal) mayRead(st *Stat) bool {
+	switch {
+	case p.UID == 0:
+		return true
+	case st.UID == p.UID:
+		return st.Perm&0o400 != 0
+	case st.GID == p.GID:
+		return st.Perm&0o040 != 0
+	}
+	for _, g := range p.Groups {
+		if st.GID == g {
+			return st.Perm&0o040 != 0
+		}
+	}
+	return st.Perm&0o004 != 0
+}
+
+// ErrNotTheirs is returned for a file that its namer may not read.
+var ErrNotTheirs = errors.New("whoever names it may not read it")
+
+// ErrPseudo is returned for a file of a file system that the kernel makes up: to open one can have an effect.
+var ErrPseudo = errors.New("no file of a disk")
+
+// ErrSlow is returned when a file system does not answer.
+var ErrSlow = errors.New("no answer from its file system")
+
+// MaxNamed bounds a file that somebody on the host names, such as a configuration.
+const MaxNamed = 1 << 20
+
+// namedTimeout bounds how long one such file may take: it can be on a file system whose server is hostile.
+const namedTimeout = 2 * time.Second
+
+// ReadNamed reads a file whose path somebody on the host chose, as that process sees it. It is opened only if it is a
+// regular file of a disk that the process itself could read: a device, a FIFO, /proc/kmsg or another user's file in its
+// place is an error, and stays untouched.
+func (h *Host) ReadNamed(who *Principal, p string) ([]byte, Stat, error) {
+	type answer struct {
+		b   []byte
+		st  Stat
+		err error
+	}
+	done := make(chan answer, 1)
+	go func() {
+		b, st, err := h.readNamed(who, p)
+		done <- answer{b, st, err}
+	}()
+	select {
+	case a := <-done:
+		return a.b, a.st, a.err
+	case <-time.After(namedTimeout):
+		return nil, Stat{}, &fs.PathError{Op: "read", Path: p, Err: ErrSlow}
+	}
+}
+
+func (h *Host) readNamed(who *Principal, p string) ([]byte, Stat, error) {
+	fail := func(op string, err error) ([]byte, Stat, error) {
+		return nil, Stat{}, &fs.PathError{Op: op, Path: p, Err: err}
+	}
+	fd, err := h.lookIn(who.PID, p)
+	if err != nil {
+		return nil, Stat{}, err
+	}
+	defer unix.Close(fd)
+	var raw unix.Stat_t
+	if err := unix.Fstat(fd, &raw); err != nil {
+		return fail("stat", err)
+	}
+	st := fromRaw(&raw)
+	var fsys unix.Statfs_t
+	if err := unix.Fstatfs(fd, &fsys); err != nil {
+		return fail("stat", err)
+	}
+	switch {
+	case !st.Mode.IsRegular():
+		return fail("read", ErrNotRegular)
+	case pseudo[fsys.Type]:
+		return fail("read", ErrPseudo)
+	case !who.mayRead(&st):
+		return fail("read", ErrNotTheirs)
+	case st.Size > MaxNamed:
+		return fail("read", unix.EFBIG)
+	}
+	b, err := reopen(fd, p, MaxNamed)
+	return b, st, err
+}
+
+// pseudo are the file systems whose files are the kernel's (include/uapi/linux/magic.h).
+var pseudo = map[int64]bool{
+	unix.PROC_SUPER_MAGIC: true, unix.SYSFS_MAGIC: true, unix.DEBUGFS_MAGIC: true, unix.TRACEFS_MAGIC: true,
+	unix.SECURITYFS_MAGIC: true, unix.CGROUP_SUPER_MAGIC: true, unix.CGROUP2_SUPER_MAGIC: true, unix.BPF_FS_MAGIC: true,
+	unix.PSTOREFS_MAGIC: true, unix.EFIVARFS_MAGIC: true, unix.SELINUX_MAGIC: true, unix.SMACK_MAGIC: true,
+	unix.BINFMTFS_MAGIC: true, unix.DEVPTS_SUPER_MAGIC: true, unix.NSFS_MAGIC: true, unix.HUGETLBFS_MAGIC: true,
+	unix.PIPEFS_MAGIC: true, unix.SOCKFS_MAGIC: true, unix.ANON_INODE_FS_MAGIC: true,
+}
