@@ -128,6 +128,9 @@ func collectAgents(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outco
 			out.fail("read agents", ctx.Err())
 			return out
 		}
+		if slices.Contains(p.Unread, "cmdline") {
+			out.partial("whether %s is an agent is not known: its arguments could not be read", s.placeName(p))
+		}
 		if a := s.recognise(p, patterns, out); a != nil {
 			snap.Agents.Instances = append(snap.Agents.Instances, *a)
 		}
@@ -140,7 +143,7 @@ func (s *Scan) recognise(p *process, patterns []*pattern, out *Outcome) *snapsho
 	for _, pt := range patterns {
 		why := pt.matches(p)
 		if why == "" && pt.Name == "openclaw" && interpreters.MatchString(p.exeBase()) {
-			if env, err := s.environ(p.PID); err == nil && env["OPENCLAW_SERVICE_MARKER"] == "openclaw" &&
+			if env, err := s.environ(p.PID, p.UID); err == nil && env["OPENCLAW_SERVICE_MARKER"] == "openclaw" &&
 				env["OPENCLAW_SERVICE_KIND"] == "gateway" && p.PPID == 1 {
 				why = "environment OPENCLAW_SERVICE_MARKER"
 			}

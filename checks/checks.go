@@ -160,6 +160,7 @@ type Scan struct {
 	fds     map[uint64]string // socket inode -> a descriptor that refers to it
 	fdErr   int               // processes whose descriptors were refused
 	nsFDs   map[int][]int     // descriptors of network namespaces by pid
+	fdsOf   map[int]int       // descriptors of a uid that were looked at
 	sockFDs map[int][]int     // a descriptor of each socket, under the first process that has it
 
 	netnsOnce sync.Once
@@ -173,11 +174,12 @@ type Scan struct {
 	initNSs snapshot.NS
 
 	mu       sync.Mutex
-	redacted int // secrets that were seen and not kept
+	hung     map[int]int // how often a uid's processes did not answer
+	redacted int         // secrets that were seen and not kept
 }
 
 func newScan(h *host.Host) *Scan {
-	s := &Scan{Host: h, programs: map[programKey]snapshot.Word{}}
+	s := &Scan{Host: h, programs: map[programKey]snapshot.Word{}, hung: map[int]int{}}
 	s.groupsOf = s.newCgroups()
 	return s
 }

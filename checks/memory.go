@@ -107,7 +107,7 @@ func (s *Scan) mapped(p *process, shm uint64, segs segments, out *Outcome) {
 	if p.PID == os.Getpid() {
 		return
 	}
-	b, err := s.Host.ReadFile(fmt.Sprintf("/proc/%d/maps", p.PID))
+	b, err := patient(s, p.UID, func() ([]byte, error) { return s.Host.ReadFile(fmt.Sprintf("/proc/%d/maps", p.PID)) })
 	if err != nil {
 		if !gone(err) && !denied(err) {
 			out.partialIn("memory", "mappings of %s: %v", s.placeName(p), err)

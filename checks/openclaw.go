@@ -18,7 +18,7 @@ import (
 // files. Its process replaces its arguments by a title, so flags are usually lost: the environment,
 // the configuration and the parent's arguments are read, and the sockets say the rest.
 func (s *Scan) openClaw(p *process, a *snapshot.Agent, out *Outcome) {
-	env, envErr := s.environ(p.PID)
+	env, envErr := s.environ(p.PID, p.UID)
 	if envErr != nil && denied(envErr) {
 		out.partial("environment of OpenClaw: %v (needs CAP_SYS_PTRACE)", envErr)
 	}

@@ -2,6 +2,7 @@ package checks
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sort"
@@ -33,11 +34,14 @@ func collectProcesses(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Ou
 		}
 		v := p.Process
 		v.NetOwner = owners[v.NS.Net]
-		v.Devices = s.openDevices(p)
+		var whole bool
+		if v.Devices, whole = s.openDevices(p); !whole {
+			out.partialIn("devices", "%s has more open files than are looked at", s.placeName(p))
+		}
 		switch {
-		case slices.Equal(v.Unread, []string{"exe"}), v.PID == 1 && len(v.Unread) > 0:
-			// Its power is known, and its arguments still name the program. Process 1 is the host itself
-			// by definition, whatever its namespaces are.
+		case len(v.Unread) == 0:
+		case !slices.ContainsFunc(v.Unread, func(u string) bool { return u != "exe" && u != "cmdline" }), v.PID == 1:
+			// Its power is known. Process 1 is the host itself by definition, whatever its namespaces are.
 			nameless++
 		case len(v.Unread) > 0:
 			refused++
@@ -124,22 +128,22 @@ func sensitiveDevice(path string) bool {
 
 // openDevices lists the sensitive devices that a process of a container or another mount namespace
 // holds open. For others it would list every desktop's graphics card.
-func (s *Scan) openDevices(p *process) []string {
+func (s *Scan) openDevices(p *process) (devices []string, whole bool) {
 	if p.Container == "" {
-		return nil
+		return nil, true
 	}
 	dir := "/proc/" + strconv.Itoa(p.PID) + "/fd"
 	names, err := s.Host.ReadDir(dir)
-	if err != nil {
-		return nil
-	}
 	seen := map[string]bool{}
-	for _, n := range names {
+	for _, n := range names[:min(len(names), maxFDs)] {
 		if link, err := s.Host.Readlink(dir + "/" + n); err == nil && sensitiveDevice(link) {
 			seen[link] = true
 		}
 	}
-	return sortedKeys(seen)
+	if errors.Is(err, host.ErrTooMany) || len(names) > maxFDs {
+		return sortedKeys(seen), false
+	}
+	return sortedKeys(seen), true
 }
 
 func sortedKeys[V any](m map[string]V) []string {

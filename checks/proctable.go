@@ -90,12 +90,12 @@ func (s *Scan) readProcess(pid int) *process {
 			p.Unread = append(p.Unread, what)
 		}
 	}
-	cmdline, more, err := dir.ReadPart("cmdline", maxArgs)
+	cmdline, err := patient(s, p.UID, func() (part, error) { return readPart(dir, "cmdline", maxArgs) })
 	note("cmdline", err)
-	if kernelThread(status, cmdline, pid, p.PPID) {
+	if kernelThread(status, cmdline.b, pid, p.PPID) {
 		return nil
 	}
-	p.argv, p.cut = splitArgs(cmdline), more
+	p.argv, p.cut = splitArgs(cmdline.b), cmdline.more
 	p.Exe, err = dir.Readlink("exe")
 	note("exe", err)
 	p.NS = readNamespaces(dir.Readlink)
@@ -262,74 +262,6 @@ func (s *Scan) hiddenProcesses() string {
 		return ""
 	}
 	return hidden
-}
-
-// socketOwners maps socket inodes to the processes that hold them. The second result counts the
-// processes whose descriptors we were refused.
-func (s *Scan) socketOwners() (map[uint64][]int, int) {
-	s.sockets.Do(func() {
-		s.inodes, s.fds = map[uint64][]int{}, map[uint64]string{}
-		s.nsFDs, s.sockFDs = map[int][]int{}, map[int][]int{}
-		procs, _ := s.processes()
-		for _, p := range procs {
-			s.readFDs(p)
-		}
-	})
-	return s.inodes, s.fdErr
-}
-
-func (s *Scan) readFDs(p *process) {
-	path := "/proc/" + strconv.Itoa(p.PID)
-	dir, err := s.Host.OpenDir(path)
-	if err != nil {
-		return
-	}
-	defer dir.Close()
-	links, refused, err := dir.Links("fd")
-	if refused || err != nil && !gone(err) {
-		s.fdErr++
-	}
-	for n, link := range links {
-		if rest, ok := strings.CutPrefix(link, "socket:["); ok {
-			ino, _ := strconv.ParseUint(strings.TrimSuffix(rest, "]"), 10, 64)
-			if len(s.inodes[ino]) == 0 {
-				s.sockFDs[p.PID] = append(s.sockFDs[p.PID], atoi(n))
-			}
-			if l := s.inodes[ino]; len(l) == 0 || l[len(l)-1] != p.PID {
-				s.inodes[ino] = append(l, p.PID)
-				s.fds[ino] = path + "/fd/" + n
-			}
-		} else if _, ok := netnsLink(link); ok {
-			s.nsFDs[p.PID] = append(s.nsFDs[p.PID], atoi(n))
-		}
-	}
-}
-
-// maxEnviron bounds the environment that is read of one process, in bytes.
-const maxEnviron = 256 << 10
-
-// environ reads the environment of a process; it never leaves this package. It is what the process was started with, or
-// what it wrote over that: its own word.
-func (s *Scan) environ(pid int) (map[string]string, error) {
-	dir, err := s.Host.OpenDir("/proc/" + strconv.Itoa(pid))
-	if err != nil {
-		return nil, err
-	}
-	defer dir.Close()
-	b, more, err := dir.ReadPart("environ", maxEnviron)
-	if err != nil {
-		return nil, err
-	}
-	env := map[string]string{}
-	for kv := range strings.SplitSeq(string(b), "\x00") {
-		if k, v, ok := strings.Cut(kv, "="); ok {
-			env[k] = v
-		}
-	}
-	if more {
-		return env, fmt.Errorf("environment of process %d: more than %d bytes", pid, maxEnviron)
-	}
-	return env, nil
 }
 
 // exeBase is the name of the program file, without the kernel's mark for a deleted one. Where the

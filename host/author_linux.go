@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -175,10 +176,8 @@ func (p *Principal) mayRead(st *Stat) bool {
 	case st.GID == p.GID:
 		return st.Perm&0o040 != 0
 	}
-	for _, g := range p.Groups {
-		if st.GID == g {
-			return st.Perm&0o040 != 0
-		}
+	if slices.Contains(p.Groups, st.GID) {
+		return st.Perm&0o040 != 0
 	}
 	return st.Perm&0o004 != 0
 }

@@ -89,9 +89,9 @@ func (d *Dir) Readlink(name string) (string, error) {
 	return string(buf[:n]), nil
 }
 
-// Links reads the targets of all links in a directory below this one: the descriptors of a process.
-// The second result says that some were refused.
-func (d *Dir) Links(name string) (targets map[string]string, refused bool, err error) {
+// Links reads the targets of the links in a directory below this one: the descriptors of a process, at most limit of them.
+// The second result says that some were refused or left out.
+func (d *Dir) Links(name string, limit int) (targets map[string]string, refused bool, err error) {
 	fd, err := unix.Openat(d.fd, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, false, &fs.PathError{Op: "open", Path: filepath.Join(d.path, name), Err: err}
@@ -110,6 +110,9 @@ func (d *Dir) Links(name string) (targets map[string]string, refused bool, err e
 		var names []string
 		_, _, names = syscall.ParseDirent(buf[:n], -1, names)
 		for _, l := range names {
+			if len(targets) >= limit {
+				return targets, true, nil
+			}
 			var link [512]byte
 			n, err := unix.Readlinkat(fd, l, link[:])
 			switch {

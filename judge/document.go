@@ -23,6 +23,7 @@ type Document struct {
 	Groups     []DocGroup            `json:"runtimeGroups" reads:"runtimes agents processes.power"`
 	Containers []snapshot.Container  `json:"containers" reads:"runtimes"`
 	Workloads  []DocWorkload         `json:"workloads" reads:"processes.power runtimes agents"`
+	Devices    []DocDevice           `json:"openDevices" reads:"processes.devices processes.power runtimes agents"`
 	Abstract   []DocAbstract         `json:"abstractSockets" reads:"listeners.unix processes.power runtimes agents"`
 	Agents     []DocAgent            `json:"agents" reads:"agents listeners.ip network nftables processes.power"`
 	Memory     []DocMemory           `json:"sharedMemory" reads:"processes.memory processes.power runtimes agents"`
@@ -234,7 +235,14 @@ type DocWorkload struct {
 	Seccomp          int      `json:"seccomp"`
 	NoNewPrivs       bool     `json:"noNewPrivs"`
 	LSM              string   `json:"lsm"`
-	Devices          []string `json:"devices"`
+}
+
+// DocDevice is a sensitive device that a process of a workload holds open.
+type DocDevice struct {
+	Device   string `json:"device"`
+	Key      string `json:"key"` // of the workload
+	Workload string `json:"workload"`
+	Process  string `json:"process"` // an example
 }
 
 // DocAbstract is an abstract unix socket in the host's network namespace, where a workload runs too.

@@ -79,7 +79,7 @@ func (b *builder) containerName(id string) string {
 // workloads groups the processes of the workload zone: one entry for each container, sandbox
 // program or agent and each set of powers in it.
 func (b *builder) workloads() {
-	b.doc.Workloads = []DocWorkload{}
+	b.doc.Workloads, b.doc.Devices = []DocWorkload{}, []DocDevice{}
 	seen := map[string]bool{}
 	for i := range b.snap.Processes.List {
 		p := &b.snap.Processes.List[i]
@@ -88,13 +88,20 @@ func (b *builder) workloads() {
 			continue
 		}
 		w := b.workload(p, why)
+		for _, d := range p.Devices {
+			if id := w.Key + "\x00" + d; !seen[id] {
+				seen[id] = true
+				b.doc.Devices = append(b.doc.Devices, DocDevice{d, w.Key, w.Name, w.Process})
+			}
+		}
 		id := fmt.Sprint(w.Key, w.UID, w.HostUser, w.HostNet, w.HostPID, w.HostIPC, w.HostUTS, w.HostMnt,
-			w.Caps, w.Seccomp, w.NoNewPrivs, w.LSM, w.Devices)
+			w.Caps, w.Seccomp, w.NoNewPrivs, w.LSM)
 		if !seen[id] {
 			seen[id] = true
 			b.doc.Workloads = append(b.doc.Workloads, w)
 		}
 	}
+	sortBy(b.doc.Devices, func(d DocDevice) string { return d.Key + d.Device })
 	sortBy(b.doc.Workloads, func(w DocWorkload) string { return w.Key + w.Process })
 }
 
@@ -110,7 +117,7 @@ func (b *builder) workload(p *snapshot.Process, why string) DocWorkload {
 		HostUTS: same(p.NS.UTS, init.UTS), HostMnt: same(p.NS.Mnt, init.Mnt),
 		Caps: capList(mask), FullCaps: full != 0 && mask&full == full,
 		CapText: capText(mask, full != 0 && mask&full == full),
-		Seccomp: p.Seccomp, NoNewPrivs: p.NoNewPrivs, LSM: p.LSM, Devices: orEmpty(p.Devices),
+		Seccomp: p.Seccomp, NoNewPrivs: p.NoNewPrivs, LSM: p.LSM,
 	}
 	// ns_capable(): a capability is over the network namespace only for the user namespace that owns
 	// it, or one above; a user namespace inside a container shows all bits and has no power outside.

@@ -5,7 +5,7 @@
 #   hardware, other tenants or the host. All devices is what a privileged container has.
 # custom:
 #   severity: high
-#   reads: [runtimes, processes.power, agents]
+#   reads: [processes.devices, runtimes, processes.power, agents]
 #   remediation: >-
 #     Remove the device from the container; give graphics cards by partition (MIG), not whole.
 #   references:
@@ -43,15 +43,14 @@ finding contains {
 }
 
 finding contains {
-	"resource": {"kind": "device", "key": sprintf("%s in %s", [d, w.key]), "path": d},
-	"message": sprintf("%s holds the device %s open", [w.name, d]),
-	"severity": _severity(d),
-	"evidence": [sprintf("a process of %s (%s) has %s open", [w.name, w.process, d])],
-	"remediation": [{"kind": "config", "text": sprintf("recreate %s without the device", [w.name])}],
+	"resource": {"kind": "device", "key": sprintf("%s in %s", [o.device, o.key]), "path": o.device},
+	"message": sprintf("%s holds the device %s open", [o.workload, o.device]),
+	"severity": _severity(o.device),
+	"evidence": [sprintf("a process of %s (%s) has %s open", [o.workload, o.process, o.device])],
+	"remediation": [{"kind": "config", "text": sprintf("recreate %s without the device", [o.workload])}],
 } if {
-	some w in input.workloads
-	some d in w.devices
-	not d in object.get(data.params, "devices", [])
+	some o in input.openDevices
+	not o.device in object.get(data.params, "devices", [])
 }
 
 _severity(d) := "critical" if {

@@ -2,7 +2,7 @@ package ringfence.kernel.sensitive_device_in_workload_test
 
 import data.ringfence.kernel.sensitive_device_in_workload as check
 
-_c(devices, all) := {"workloads": [], "containers": [{
+_c(devices, all) := {"workloads": [], "openDevices": [], "containers": [{
 	"id": "abc", "name": "gpu", "spec": "/c.json", "devices": devices, "allDevices": all, "userNS": false,
 }]}
 

@@ -1,0 +1,54 @@
+package checks
+
+import (
+	"strconv"
+	"strings"
+)
+
+// socketOwners maps socket inodes to the processes that hold them. The second result counts the
+// processes whose descriptors we were refused.
+func (s *Scan) socketOwners() (map[uint64][]int, int) {
+	s.sockets.Do(func() {
+		s.inodes, s.fds = map[uint64][]int{}, map[uint64]string{}
+		s.nsFDs, s.sockFDs, s.fdsOf = map[int][]int{}, map[int][]int{}, map[int]int{}
+		procs, _ := s.processes()
+		for _, p := range procs {
+			s.readFDs(p)
+		}
+	})
+	return s.inodes, s.fdErr
+}
+
+// Bounds of the descriptors that are looked at: of one process, and of all processes of a uid.
+const (
+	maxFDs      = 64 << 10
+	maxFDsOfUID = 512 << 10
+)
+
+func (s *Scan) readFDs(p *process) {
+	path := "/proc/" + strconv.Itoa(p.PID)
+	dir, err := s.Host.OpenDir(path)
+	if err != nil {
+		return
+	}
+	defer dir.Close()
+	links, refused, err := dir.Links("fd", min(maxFDs, max(0, maxFDsOfUID-s.fdsOf[p.UID])))
+	s.fdsOf[p.UID] += len(links)
+	if refused || err != nil && !gone(err) {
+		s.fdErr++
+	}
+	for n, link := range links {
+		if rest, ok := strings.CutPrefix(link, "socket:["); ok {
+			ino, _ := strconv.ParseUint(strings.TrimSuffix(rest, "]"), 10, 64)
+			if len(s.inodes[ino]) == 0 {
+				s.sockFDs[p.PID] = append(s.sockFDs[p.PID], atoi(n))
+			}
+			if l := s.inodes[ino]; len(l) == 0 || l[len(l)-1] != p.PID {
+				s.inodes[ino] = append(l, p.PID)
+				s.fds[ino] = path + "/fd/" + n
+			}
+		} else if _, ok := netnsLink(link); ok {
+			s.nsFDs[p.PID] = append(s.nsFDs[p.PID], atoi(n))
+		}
+	}
+}
