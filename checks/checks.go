@@ -247,7 +247,7 @@ func run(ctx context.Context, c Collector, scan *Scan, limit time.Duration,
 	defer cancel()
 	scratch := new(snapshot.Snapshot)
 	ended := make(chan *Outcome, 1)
-	go func() {
+	go func(scratch *snapshot.Snapshot) {
 		defer func() {
 			if r := recover(); r != nil {
 				out := new(Outcome)
@@ -256,7 +256,7 @@ func run(ctx context.Context, c Collector, scan *Scan, limit time.Duration,
 			}
 		}()
 		ended <- c.Collect(ctx, scan, scratch)
-	}()
+	}(scratch)
 	cov := snapshot.Coverage{Collector: c.Name}
 	select {
 	case out := <-ended:

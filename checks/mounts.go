@@ -53,10 +53,19 @@ func (s *Scan) findMounts(sec *snapshot.Runtimes, files []socketFile, out *Outco
 				add(&sec.Sockets[h.file], snapshot.Mount{Mntns: v.p.NS.Mnt, PID: v.p.PID, Container: v.p.Container, Path: h.path})
 			}
 		case gone(err), v.ns && denied(err): // then the roots of its processes are what can be seen
+		case !s.mayUse(v.p.NS.Mnt, sec.Sockets): // who makes its mounts unreadable gains nothing, and takes nothing from others
 		default:
 			out.partial("mounts of %s: %v", s.placeName(v.p), err)
 		}
 	}
+}
+
+// mayUse says whether the permissions of any of the sockets let a process of a mount namespace connect to it.
+func (s *Scan) mayUse(mntns uint64, sockets []snapshot.ControlSocket) bool {
+	procs, _ := s.processes()
+	return slices.ContainsFunc(procs, func(p *process) bool {
+		return p.NS.Mnt == mntns && slices.ContainsFunc(sockets, func(k snapshot.ControlSocket) bool { return k.MayWrite(&p.Process) })
+	})
 }
 
 // placeName says where a process is, without a number that changes.

@@ -35,7 +35,7 @@ func collectSSH(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outcome 
 	byPID := map[int]*process{}
 	for _, p := range procs {
 		byPID[p.PID] = p
-		if slices.Contains(p.Unread, "exe") {
+		if slices.Contains(p.Unread, "exe") && slices.Contains(p.Unread, "cmdline") {
 			out.partialIn("servers", "a process could be an SSH server that is not seen (needs CAP_SYS_PTRACE)")
 		}
 	}

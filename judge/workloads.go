@@ -210,7 +210,7 @@ func (b *builder) runtimes() {
 		}
 		for _, m := range s.Mounts {
 			p := b.byPID[m.PID]
-			if p == nil || (m.Container == "" || p.ContainerWord.By == snapshot.ByUID) && !mayWrite(p, &s) {
+			if p == nil || (m.Container == "" || p.ContainerWord.By == snapshot.ByUID) && !s.MayWrite(p) {
 				continue // a sandbox that sees the file and may not use it
 			}
 			name := b.workload(p, "").Name
@@ -232,18 +232,6 @@ func (b *builder) runtimes() {
 		d.Agents = slices.Compact(d.Agents)
 		b.doc.Groups = append(b.doc.Groups, d)
 	}
-}
-
-// mayWrite says whether the permissions of a socket let a process connect to it. The ids are the
-// host's, whatever the process's own user namespace calls them.
-func mayWrite(p *snapshot.Process, s *snapshot.ControlSocket) bool {
-	switch {
-	case p.UID == s.UID:
-		return s.Mode&0o200 != 0
-	case p.GID == s.GID || slices.Contains(p.Groups, s.GID):
-		return s.Mode&0o020 != 0
-	}
-	return s.Mode&0o002 != 0
 }
 
 func (b *builder) agentList() {

@@ -291,6 +291,20 @@ type ControlSocket struct {
 	Mounts  []Mount `json:"mounts,omitempty"`
 }
 
+// MayWrite says whether the permissions of a socket let a process connect to it. The ids are the
+// host's, whatever the process's own user namespace calls them; root's own need no permission.
+func (s *ControlSocket) MayWrite(p *Process) bool {
+	switch {
+	case p.UID == 0:
+		return true
+	case p.UID == s.UID:
+		return s.Mode&0o200 != 0
+	case p.GID == s.GID || slices.Contains(p.Groups, s.GID):
+		return s.Mode&0o020 != 0
+	}
+	return s.Mode&0o002 != 0
+}
+
 // Mount is a place where a host object is visible in another mount namespace.
 type Mount struct {
 	Mntns     uint64 `json:"mntns"`
