@@ -32,7 +32,7 @@ func (s *Scan) findMounts(sec *snapshot.Runtimes, files []socketFile, out *Outco
 		return
 	}
 	inFS := placesIn(parseMountinfo(own), files)
-	views, err := s.mountViews(out)
+	views, err := s.mountViews(sec.Sockets, out)
 	if err != nil {
 		out.fail("list processes", err)
 		return
@@ -53,19 +53,10 @@ func (s *Scan) findMounts(sec *snapshot.Runtimes, files []socketFile, out *Outco
 				add(&sec.Sockets[h.file], snapshot.Mount{Mntns: v.p.NS.Mnt, PID: v.p.PID, Container: v.p.Container, Path: h.path})
 			}
 		case gone(err), v.ns && denied(err): // then the roots of its processes are what can be seen
-		case !s.mayUse(v.p.NS.Mnt, sec.Sockets): // who makes its mounts unreadable gains nothing, and takes nothing from others
 		default:
 			out.partial("mounts of %s: %v", s.placeName(v.p), err)
 		}
 	}
-}
-
-// mayUse says whether the permissions of any of the sockets let a process of a mount namespace connect to it.
-func (s *Scan) mayUse(mntns uint64, sockets []snapshot.ControlSocket) bool {
-	procs, _ := s.processes()
-	return slices.ContainsFunc(procs, func(p *process) bool {
-		return p.NS.Mnt == mntns && slices.ContainsFunc(sockets, func(k snapshot.ControlSocket) bool { return k.MayWrite(&p.Process) })
-	})
 }
 
 // placeName says where a process is, without a number that changes.
@@ -90,17 +81,22 @@ func placesIn(mounts []mountEntry, files []socketFile) []string {
 	return at
 }
 
-// mountViews are the places to look from: each mount namespace of a process that lives apart, and each root in it.
-func (s *Scan) mountViews(out *Outcome) ([]mountView, error) {
+// mountViews are the places to look from: each mount namespace of a process that lives apart, and each root in it. Where no
+// process may use any of the sockets it does not matter what is mounted: users make such namespaces as they like.
+func (s *Scan) mountViews(sockets []snapshot.ControlSocket, out *Outcome) ([]mountView, error) {
 	procs, err := s.processes()
 	if err != nil {
 		return nil, err
 	}
 	self := s.namespaces("thread-self").Mnt
+	used := map[uint64]bool{}
+	for _, p := range procs {
+		used[p.NS.Mnt] = used[p.NS.Mnt] || slices.ContainsFunc(sockets, func(k snapshot.ControlSocket) bool { return k.MayWrite(&p.Process) })
+	}
 	roots := map[uint64]map[host.RootID]bool{}
 	var views []mountView
 	for _, p := range procs {
-		if p.NS.Mnt == 0 || p.NS.Mnt == self || !s.separate(p) {
+		if p.NS.Mnt == 0 || p.NS.Mnt == self || !used[p.NS.Mnt] || !s.separate(p) {
 			continue
 		}
 		known, ok := roots[p.NS.Mnt]

@@ -16,14 +16,17 @@ type foundNetns struct {
 	path string
 }
 
-// maxHeld bounds the sockets of one uid that are asked for their namespace.
-const maxHeld = 20_000
+// Bounds of what is looked at of one uid's.
+const (
+	maxHeld   = 20_000   // sockets that are asked for their namespace
+	maxMounts = 16 << 20 // bytes of mountinfo
+)
 
 // netns finds the network namespaces: of processes, and those that are kept alive by something else: a file that one is
 // mounted on, in whatever mount namespace, a descriptor, or a socket. Our own is first.
 func (s *Scan) netns() []foundNetns {
 	s.netnsOnce.Do(func() {
-		f := &netnsFinder{s: s, index: map[uint64]int{}, nsfs: s.nsfs()}
+		f := &netnsFinder{s: s, index: map[uint64]int{}, mounts: map[int]int{}, nsfs: s.nsfs()}
 		f.add(s.namespaces("thread-self").Net, "/proc/thread-self/ns/net") // the first thread can be left in one that was looked into
 		f.list[0].Host = true
 		procs, _ := s.processes()
@@ -45,6 +48,8 @@ type netnsFinder struct {
 	list  []foundNetns
 	nsfs  uint64
 	gaps  []string
+	// mounts is how much mountinfo of a uid's namespaces was read, in bytes.
+	mounts map[int]int
 }
 
 // add notes a namespace by its inode; path leads to it. It returns its place in the list, -1 for none.
@@ -97,14 +102,24 @@ func (f *netnsFinder) mounted(procs []*process) {
 			continue
 		}
 		seen[p.NS.Mnt] = true
+		if f.mounts[p.UID] > maxMounts {
+			continue // said below
+		}
 		var found []mountedNetns
+		size := 0
 		err := f.s.Host.InMntns(p.PID, p.NS.Mnt, func(t *host.Tree) error {
 			b, err := t.Mountinfo()
 			if err == nil {
 				found = f.inMounts(b, t.OpenNamespace)
 			}
+			size = len(b)
 			return err
 		})
+		if p.UID != 0 {
+			if f.mounts[p.UID] += size; f.mounts[p.UID] > maxMounts {
+				f.gaps = append(f.gaps, fmt.Sprintf("uid %d has more mounts than are looked at for network namespaces", p.UID))
+			}
+		}
 		if err == nil {
 			f.addMounted(found)
 		} else if !gone(err) && !denied(err) {

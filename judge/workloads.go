@@ -237,6 +237,7 @@ func (b *builder) runtimes() {
 func (b *builder) agentList() {
 	b.doc.Agents = []DocAgent{}
 	host := b.snap.Network.HostNetns()
+	held, byPort := b.sockets()
 	for i := range b.snap.Agents.Instances {
 		a := &b.snap.Agents.Instances[i]
 		d := DocAgent{
@@ -260,9 +261,16 @@ func (b *builder) agentList() {
 		} else if d.UID > 0 {
 			d.Key += " of uid " + strconv.Itoa(d.UID)
 		}
-		for j := range b.snap.Listeners.Sockets {
+		near := slices.Clone(held[a.PID])
+		for _, port := range a.Ports { // what is published for its container, or held by others in it
+			if a.Container != "" {
+				near = append(near, byPort[port]...)
+			}
+		}
+		slices.Sort(near)
+		for _, j := range slices.Compact(near) {
 			sk := &b.snap.Listeners.Sockets[j]
-			if sk.Proto != "tcp" || !b.serves(sk, a, p) {
+			if !b.serves(sk, a, p) {
 				continue
 			}
 			svc := b.service(sk)
@@ -282,6 +290,25 @@ func (b *builder) agentList() {
 		b.doc.Agents = append(b.doc.Agents, d)
 	}
 	sortBy(b.doc.Agents, func(d DocAgent) string { return d.Key + d.Evidence })
+}
+
+// sockets lists those of TCP by the processes that hold them and by the parents of these, and by port.
+func (b *builder) sockets() (held, byPort map[int][]int) {
+	held, byPort = map[int][]int{}, map[int][]int{}
+	for j := range b.snap.Listeners.Sockets {
+		sk := &b.snap.Listeners.Sockets[j]
+		if sk.Proto != "tcp" {
+			continue
+		}
+		byPort[sk.Port] = append(byPort[sk.Port], j)
+		for _, o := range sk.Owners {
+			held[o.PID] = append(held[o.PID], j)
+			if q := b.byPID[o.PID]; q != nil {
+				held[q.PPID] = append(held[q.PPID], j)
+			}
+		}
+	}
+	return held, byPort
 }
 
 // serves says whether a socket belongs to an agent: held by it or its child, or published for its

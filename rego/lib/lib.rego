@@ -107,6 +107,9 @@ container(c) := c.name if {
 	object.get(c, "name", "") != ""
 } else := substring(c.id, 0, 12)
 
+# specs names the specifications of a container; there can be more than one of the same id.
+specs(c) := concat(" and ", array.concat([c.spec], list(c, "others")))
+
 # stable cuts what changes from day to day out of a name: long hexadecimal ids.
 stable(name) := regex.replace(name, `[0-9a-f]{12,}`, "*")
 

@@ -36,7 +36,7 @@ not_applicable := "no workload runs" if count(input.workloads) + count(input.con
 finding contains {
 	"resource": {"kind": "workload", "key": sprintf("container %s", [lib.container(c)])},
 	"message": sprintf("container %s is privileged: it is root on the host", [lib.container(c)]),
-	"evidence": [sprintf("%s: all capabilities, no seccomp profile, all devices", [c.spec])],
+	"evidence": [sprintf("%s: all capabilities, no seccomp profile, all devices", [lib.specs(c)])],
 	"remediation": [{"kind": "config", "text": sprintf("recreate container %s without --privileged", [lib.container(c)])}],
 } if {
 	some c in input.containers

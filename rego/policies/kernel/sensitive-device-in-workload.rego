@@ -21,7 +21,7 @@ finding contains {
 	"resource": {"kind": "device", "key": sprintf("%s in container %s", [d, lib.container(c)]), "path": d},
 	"message": sprintf("container %s has the device %s", [lib.container(c), d]),
 	"severity": _severity(d),
-	"evidence": [sprintf("%s lists %s", [c.spec, d])],
+	"evidence": [sprintf("%s lists %s", [lib.specs(c), d])],
 	"remediation": [{"kind": "config", "text": sprintf("recreate container %s without --device %s", [lib.container(c), d])}],
 } if {
 	some c in input.containers
@@ -34,7 +34,7 @@ finding contains {
 	"resource": {"kind": "device", "key": sprintf("all devices in container %s", [lib.container(c)])},
 	"message": sprintf("container %s may use every device of the host", [lib.container(c)]),
 	"severity": "critical",
-	"evidence": [sprintf("%s allows all devices in its device cgroup", [c.spec])],
+	"evidence": [sprintf("%s allows all devices in its device cgroup", [lib.specs(c)])],
 	"remediation": [{"kind": "config", "text": sprintf("recreate container %s without --privileged", [lib.container(c)])}],
 } if {
 	some c in input.containers
