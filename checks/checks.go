@@ -173,6 +173,9 @@ type Scan struct {
 	init    sync.Once
 	initNSs snapshot.NS
 
+	accountsOnce sync.Once
+	accounts     accounts
+
 	mu       sync.Mutex
 	hung     map[int]int // how often a uid's processes did not answer
 	redacted int         // secrets that were seen and not kept

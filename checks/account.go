@@ -1,0 +1,104 @@
+package checks
+
+import (
+	"slices"
+	"strings"
+)
+
+// user is an account of the host.
+type user struct {
+	name, home string
+	uid, gid   int
+}
+
+// group is a group of the host with all of its members, those whose primary group it is among them.
+type group struct {
+	name    string
+	gid     int
+	members []string
+}
+
+// accounts is what /etc/passwd and /etc/group say, read once in a scan.
+type accounts struct {
+	users  []user
+	groups []group
+	uids   map[string][]int // by user name
+}
+
+// readAccounts reads the accounts of the host; other sources of them (LDAP, sssd) are not asked.
+func (s *Scan) readAccounts() *accounts {
+	s.accountsOnce.Do(func() {
+		a := &s.accounts
+		a.users, a.uids = s.readUsers(), map[string][]int{}
+		primary := map[int][]string{}
+		for _, u := range a.users {
+			a.uids[u.name] = append(a.uids[u.name], u.uid)
+			primary[u.gid] = append(primary[u.gid], u.name)
+		}
+		a.groups = s.readGroupFile(primary)
+	})
+	return &s.accounts
+}
+
+// users lists the accounts in the order of /etc/passwd. Callers do not change the list.
+func (s *Scan) users() []user { return s.readAccounts().users }
+
+// groups lists the groups in the order of /etc/group. Callers do not change the list.
+func (s *Scan) groups() []group { return s.readAccounts().groups }
+
+func (s *Scan) readUsers() []user {
+	b, err := s.Host.ReadFile("/etc/passwd")
+	if err != nil {
+		return nil
+	}
+	var us []user
+	for line := range strings.Lines(string(b)) {
+		f := strings.Split(strings.TrimSpace(line), ":")
+		if len(f) >= 6 {
+			us = append(us, user{f[0], f[5], atoi(f[2]), atoi(f[3])})
+		}
+	}
+	return us
+}
+
+// readGroupFile reads /etc/group and adds the users whose primary group each is.
+func (s *Scan) readGroupFile(primary map[int][]string) []group {
+	b, err := s.Host.ReadFile("/etc/group")
+	if err != nil {
+		return nil
+	}
+	var gs []group
+	for line := range strings.Lines(string(b)) {
+		f := strings.Split(strings.TrimSpace(line), ":")
+		if len(f) < 4 {
+			continue
+		}
+		g := group{name: f[0], gid: atoi(f[2])}
+		for m := range strings.SplitSeq(f[3], ",") {
+			if m != "" {
+				g.members = append(g.members, m)
+			}
+		}
+		g.members = append(g.members, primary[g.gid]...)
+		slices.Sort(g.members)
+		g.members = slices.Compact(g.members)
+		gs = append(gs, g)
+	}
+	return gs
+}
+
+// groupHasOthers says whether another account than uid is in a group.
+func (s *Scan) groupHasOthers(gid, uid int) bool {
+	a := s.readAccounts()
+	for i := range a.groups {
+		if a.groups[i].gid != gid {
+			continue
+		}
+		for _, name := range a.groups[i].members {
+			if slices.ContainsFunc(a.uids[name], func(n int) bool { return n != uid }) {
+				return true
+			}
+		}
+	}
+	return false
+}
