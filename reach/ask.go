@@ -159,8 +159,8 @@ func (m *Model) askOne(q *Question, o Origin, v4, reversed, proof bool) (*engine
 			Question: Region{In: m.linkName(o), V4: v4, Empty: true}, Cubes: []ProofCube{{By: Cause{Text: why}}},
 		}}}
 	}
-	if len(m.general) > 0 {
-		return nil, nil, Answer{Verdict: Unknown, Because: m.general}
+	if why := m.refuses(); why != nil {
+		return nil, nil, Answer{Verdict: Unknown, Because: why}
 	}
 	proto, none, err := protoNumber(q.Proto, v4)
 	switch {

@@ -384,9 +384,10 @@ func (m *Model) askHop(q *Question, o Origin, h hop, v4, reversed, proof bool) (
 	bridge := e.snap.Network.BridgeOf(h.from)
 	e.port = h.from
 	proto, none, err := protoNumber(q.Proto, v4)
+	why := m.refuses()
 	switch {
-	case len(m.general) > 0:
-		return nil, Answer{Verdict: Unknown, Because: m.general}
+	case why != nil:
+		return nil, Answer{Verdict: Unknown, Because: why}
 	case err != nil:
 		return nil, Answer{Verdict: Unknown, Because: []Cause{{Text: err.Error()}}}
 	case none:

@@ -164,14 +164,35 @@ func (s *seg) len() int {
 // preimage is the numbers of the field for which lo <= value <= hi, byte by byte. It is not known
 // (ok is false) where the numbers are not an interval and too many to try.
 func (s *seg) preimage(c *cube, lo, hi []byte) (set, bool) {
+	if known, ok := s.computed(c, lo, hi); ok {
+		return known, true
+	}
+	return s.enumerate(c.sets[s.f], s.f.width(c.v4), lo, hi)
+}
+
+// tries is the steps that a preimage takes where the numbers have to be tried.
+func (s *seg) tries(c *cube, lo, hi []byte) int {
+	if s.mask == nil && s.off == 0 && !s.swap {
+		return 0
+	}
+	if _, ok := s.computed(c, lo, hi); ok {
+		return 0
+	}
+	return 1 + int(c.sets[s.f].size(mostTries+1))/32
+}
+
+// mostTries is how many numbers are tried.
+const mostTries = 1 << 16
+
+// computed is a preimage that needs no trying.
+func (s *seg) computed(c *cube, lo, hi []byte) (set, bool) {
 	w := s.f.width(c.v4)
-	cur := c.sets[s.f]
 	exact := string(lo) == string(hi)
 	if s.mask == nil && s.off == 0 && (!s.swap || exact || s.n == 1) {
 		l, h := lo, hi
 		if s.swap {
 			if s.n != w {
-				return s.enumerate(cur, w, lo, hi)
+				return nil, false
 			}
 			l, h = reversed(lo), reversed(hi)
 		}
@@ -188,7 +209,7 @@ func (s *seg) preimage(c *cube, lo, hi []byte) (set, bool) {
 			return span(want.shl(shift), want.or(free).shl(shift).or(ones(shift))), true
 		}
 	}
-	return s.enumerate(cur, w, lo, hi)
+	return nil, false
 }
 
 func reversed(b []byte) []byte {
@@ -199,8 +220,7 @@ func reversed(b []byte) []byte {
 
 // enumerate tries every number that the field can have here.
 func (s *seg) enumerate(cur set, w int, lo, hi []byte) (set, bool) {
-	const most = 1 << 16
-	if cur.size(most+1) > most {
+	if cur.size(mostTries+1) > mostTries {
 		return nil, false
 	}
 	var out set

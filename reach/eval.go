@@ -3,18 +3,11 @@ package reach
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
 	"maps"
 	"slices"
 
 	"github.com/ringfence/ringfence/ruleset"
 )
-
-// errTooComplex ends a question whose answer would take too many cases.
-var errTooComplex = errors.New("the rules split the question into too many cases")
-
-// maxCases bounds the cubes that one question may make.
-const maxCases = 400_000
 
 // regs is the registers of the virtual machine, in words of four bytes (nft_regs): registers 1 to 4
 // are 16 bytes each, 8 to 23 four bytes each, and they overlap.
@@ -89,7 +82,10 @@ func (m *machine) chain(c *ruleset.Chain, in []cube) (outcome, error) {
 		for first < len(live) && m.sieved(r, &live[first]) {
 			first++
 		}
-		if first == len(live) {
+		if first == len(live) { // which costs less than a rule that is evaluated
+			if m.charge(len(live)/8 + i&1) {
+				return out, m.over
+			}
 			continue
 		}
 		rest := append(make([]cube, 0, len(live)+1), live[:first]...)
@@ -105,7 +101,7 @@ func (m *machine) chain(c *ruleset.Chain, in []cube) (outcome, error) {
 			rest = append(rest, next...)
 		}
 		live = rest
-		if err := m.spend(len(live)); err != nil {
+		if err := m.spend(live); err != nil {
 			return out, err
 		}
 	}
@@ -114,10 +110,12 @@ func (m *machine) chain(c *ruleset.Chain, in []cube) (outcome, error) {
 }
 
 func (m *machine) cause(c *ruleset.Chain, r *ruleset.Rule) Cause {
-	return Cause{
-		Family: m.table.Family, Table: m.table.Name, Chain: c.Name, Rule: r.Handle,
-		Text: r.Text(m.table),
+	by, ok := m.causes[r]
+	if !ok {
+		by = Cause{Family: m.table.Family, Table: m.table.Name, Chain: c.Name, Rule: r.Handle, Text: r.Text(m.table)}
+		m.causes[r] = by
 	}
+	return by
 }
 
 // rule evaluates one rule and returns the packets that go on to the next one.
@@ -143,7 +141,7 @@ func (m *machine) rule(c *ruleset.Chain, r *ruleset.Rule, in cube, out *outcome)
 			}
 		}
 		live = next
-		if err := m.spend(len(live)); err != nil {
+		if err := m.spendStates(live); err != nil {
 			return nil, err
 		}
 		if len(live) == 0 {
@@ -422,7 +420,7 @@ func (m *machine) within(c *ruleset.Chain, r *ruleset.Rule, st state, reg uint32
 	var in, out []cube
 	why := "a register that the model does not follow"
 	if ok {
-		in, out, why = splitAll(st.cube, vs, lo, hi, string(lo) == string(hi))
+		in, out, why = m.splitAll(st.cube, vs, lo, hi, string(lo) == string(hi))
 	}
 	if why != "" {
 		return m.either(c, r, st, why)
@@ -437,7 +435,7 @@ func (m *machine) within(c *ruleset.Chain, r *ruleset.Rule, st state, reg uint32
 // splitAll parts a cube by several values side by side. With perField each value has bounds of its
 // own (equality, or a concatenation of ranges); else only one segment can be compared. The last
 // result says why it cannot be decided.
-func splitAll(c cube, vs []value, lo, hi []byte, perField bool) (in, out []cube, why string) {
+func (e *engine) splitAll(c cube, vs []value, lo, hi []byte, perField bool) (in, out []cube, why string) {
 	in = []cube{c}
 	at := 0
 	for _, v := range vs {
@@ -463,6 +461,9 @@ func splitAll(c cube, vs []value, lo, hi []byte, perField bool) (in, out []cube,
 			}
 			var next []cube
 			for _, cb := range in {
+				if e.charge(s.tries(&cb, l, h)) {
+					return nil, nil, errTooComplex.Error()
+				}
 				pre, ok := s.preimage(&cb, l, h)
 				if !ok {
 					return nil, nil, "a mask that leaves too many cases"

@@ -1,6 +1,7 @@
 package reach
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -85,13 +86,15 @@ func newFib(n *snapshot.Network, v4 bool) *fib {
 func (f *fib) partition(left set) []part {
 	var out []part
 	for _, id := range []int{255, 254, 253} {
-		for _, p := range f.tables[id] {
+		var taken set
+		for _, p := range f.tables[id] { // the parts of a table have no address in common
 			if s := p.addrs.intersect(left); !s.empty() && p.kind != routeKind["throw"] {
-				left = left.subtract(s)
+				taken = append(taken, s...)
 				p.addrs = s
 				out = append(out, p)
 			}
 		}
+		left = left.subtract(taken.normal())
 	}
 	if !left.empty() {
 		out = append(out, part{addrs: left, kind: routeKind["unreachable"], route: "no route"})
@@ -118,17 +121,54 @@ func disjoint(routes []snapshot.Route) []part {
 		}
 		return a.r.Metric - b.r.Metric
 	})
+	prefixes := make([]netip.Prefix, len(es))
+	for i := range es {
+		prefixes[i] = es[i].p.Masked()
+	}
+	own := remainders(prefixes)
 	var out []part
-	var taken set
-	for _, e := range es {
-		s := prefixSet(e.p).subtract(taken)
-		if s.empty() {
-			continue
+	for i, e := range es {
+		if s := own[i]; !s.empty() {
+			out = append(out, part{s, routeKind[e.r.Type], e.r.Oifs, e.r.Dst, e.p.Bits()})
 		}
-		taken = append(slices.Clone(taken), s...).normal()
-		out = append(out, part{s, routeKind[e.r.Type], e.r.Oifs, e.r.Dst, e.p.Bits()})
 	}
 	return out
+}
+
+// remainders is of each prefix the addresses that no longer one has, and of equal ones those of the first alone. Two
+// prefixes are one inside the other or have nothing in common, so that the next longer ones are enough to leave out.
+func remainders(list []netip.Prefix) []set {
+	order := make([]int, len(list))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { // as a tree from above: around before inside
+		return cmp.Or(list[a].Addr().Compare(list[b].Addr()), list[a].Bits()-list[b].Bits())
+	})
+	inside := make([]set, len(list))
+	around := make([]int, 0, 129)
+	own := make([]set, len(list))
+	for n, i := range order {
+		if n > 0 && list[order[n-1]] == list[i] {
+			order[n] = order[n-1] // takes nothing; the next is compared with the first of its kind
+			continue
+		}
+		for len(around) > 0 && !list[around[len(around)-1]].Contains(list[i].Addr()) {
+			around = around[:len(around)-1]
+		}
+		if len(around) > 0 {
+			top := around[len(around)-1]
+			inside[top] = append(inside[top], prefixSet(list[i])...)
+		}
+		around = append(around, i)
+		own[i] = set{}
+	}
+	for i := range list {
+		if own[i] != nil {
+			own[i] = prefixSet(list[i]).subtract(inside[i].normal())
+		}
+	}
+	return own
 }
 
 // routed is packets with the route that they take; part.kind is 0 where that is not known.

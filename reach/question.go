@@ -15,10 +15,10 @@ var protocols = map[string]uint64{"tcp": 6, "udp": 17, "udplite": 136, "sctp": 1
 // Socket asks whether a packet of the origin is handed to a listening socket of the host's network
 // namespace. A dual-stack socket is asked about in the family that v4 names.
 func (m *Model) Socket(o Origin, s *snapshot.Socket, v4 bool) Answer {
-	return m.walk(o, s, v4, single(num(uint64(s.Port))), maxCases).Port(s.Port)
+	return m.walk(o, s, v4, single(num(uint64(s.Port))), maxSteps).Port(s.Port)
 }
 
-// Sweep is the answer for every port of one kind of socket: thousands of sockets that differ in the
+// Sweep is the answer for many ports of one kind of socket: thousands of sockets that differ in the
 // port alone cost one walk through the rules.
 type Sweep struct {
 	e       *engine
@@ -30,31 +30,44 @@ type Sweep struct {
 	in      *snapshot.Link
 	arrived []cube
 	err     error
-	fixed   *Answer // the same for every port
-	other   *Sweep  // the same with chains of equal priority in the other order, where that can matter
+	fixed   *Answer  // the same for every port
+	other   *Sweep   // the same with chains of equal priority in the other order, where that can matter
+	halves  []*Sweep // of the ports, where they were too many for one walk
 }
 
-// Sweep walks the rules for a socket of that protocol, address and device on any port. It is worth it
-// for many sockets, and possible for rules that do not split all ports into too many cases; for
-// others, Port asks about the one port.
-func (m *Model) Sweep(o Origin, s *snapshot.Socket, v4 bool) *Sweep {
-	return m.walk(o, s, v4, span(num(0), num(65535)), maxCases/100)
+// Sweep walks the rules for a socket of that protocol, address and device on any of the ports. It is worth it
+// for many sockets, and possible for rules that do not split the ports into too many cases: then Port asks about half of
+// the ports, in the end about the one.
+func (m *Model) Sweep(o Origin, s *snapshot.Socket, v4 bool, ports []int) *Sweep {
+	var all set
+	for _, p := range ports {
+		all = append(all, single(num(uint64(p)))...)
+	}
+	return m.sweep(o, s, v4, append(set{}, all...).normal())
 }
 
-func (m *Model) walk(o Origin, s *snapshot.Socket, v4 bool, ports set, budget int) *Sweep {
-	w := m.walkInOrder(o, s, v4, ports, budget, false)
+// leastSweep is the steps that a walk for many ports may always take.
+const leastSweep = 32_000
+
+// sweep may take a sixteenth of the steps that a walk for each port would.
+func (m *Model) sweep(o Origin, s *snapshot.Socket, v4 bool, ports set) *Sweep {
+	return m.walk(o, s, v4, ports, max(leastSweep, int(ports.size(65536))*m.rules/16))
+}
+
+func (m *Model) walk(o Origin, s *snapshot.Socket, v4 bool, ports set, steps int) *Sweep {
+	w := m.walkInOrder(o, s, v4, ports, steps, false)
 	if len(w.e.tied) > 0 {
-		w.other = m.walkInOrder(o, s, v4, ports, budget, true)
+		w.other = m.walkInOrder(o, s, v4, ports, steps, true)
 	}
 	return w
 }
 
-func (m *Model) walkInOrder(o Origin, s *snapshot.Socket, v4 bool, ports set, budget int, reversed bool) *Sweep {
+func (m *Model) walkInOrder(o Origin, s *snapshot.Socket, v4 bool, ports set, steps int, reversed bool) *Sweep {
 	w := &Sweep{e: m.newEngine(), socket: *s, origin: o, v4: v4, ports: ports}
 	w.e.reversed, w.e.notPorts = reversed, o.NotPorts
-	w.e.budget = budget
-	if len(m.general) > 0 {
-		w.fixed = &Answer{Verdict: Unknown, Because: m.general}
+	w.e.maxSteps = min(w.e.maxSteps, steps)
+	if why := m.refuses(); why != nil {
+		w.fixed = &Answer{Verdict: Unknown, Because: why}
 		return w
 	}
 	proto, ok := protocols[s.Proto]
@@ -92,6 +105,7 @@ func (m *Model) walkInOrder(o Origin, s *snapshot.Socket, v4 bool, ports set, bu
 	}
 	w.e.sources = start.sets[fSaddr]
 	w.arrived, w.err = w.e.toHost([]cube{start}, w.in, m.fibs[v4])
+	w.e.end()
 	return w
 }
 
@@ -102,6 +116,9 @@ func (w *Sweep) stoppedBy(why string) *Sweep {
 
 // Port is the answer for one port.
 func (w *Sweep) Port(port int) Answer {
+	if !w.ports.singleton() && (!w.ports.contains(num(uint64(port))) || w.tooComplex() || w.other != nil && w.other.tooComplex()) {
+		return w.part(port).Port(port)
+	}
 	a := w.port(port)
 	if w.other != nil {
 		b := w.other.port(port)
@@ -115,11 +132,6 @@ func (w *Sweep) port(port int) Answer {
 		return *w.fixed
 	}
 	at := single(num(uint64(port)))
-	if errors.Is(w.err, errTooComplex) && !w.ports.singleton() {
-		s := w.socket
-		s.Port = port
-		return w.e.Socket(w.origin, &s, w.v4)
-	}
 	var hits []cube
 	for i := range w.arrived {
 		c := &w.arrived[i]
@@ -135,6 +147,45 @@ func (w *Sweep) port(port int) Answer {
 		port = -1 // what was stopped can have been on its way to the port under another number
 	}
 	return w.e.answer(hits, w.err, w.in, w.socket.Proto, port)
+}
+
+func (w *Sweep) tooComplex() bool { return errors.Is(w.err, errTooComplex) }
+
+// fewPorts is how many ports are not worth a walk together.
+const fewPorts = 4
+
+// part is the walk for a part of the ports with the port in it.
+func (w *Sweep) part(port int) *Sweep {
+	at := single(num(uint64(port)))
+	n := w.ports.size(65536)
+	if n <= fewPorts || !w.ports.contains(num(uint64(port))) {
+		return w.e.walk(w.origin, &w.socket, w.v4, at, maxSteps)
+	}
+	if w.halves == nil {
+		w.halves = make([]*Sweep, 2)
+	}
+	low := w.ports.first(n / 2)
+	half, i := low, 0
+	if !low.contains(num(uint64(port))) {
+		half, i = w.ports.subtract(low), 1
+	}
+	if w.halves[i] == nil {
+		w.halves[i] = w.e.sweep(w.origin, &w.socket, w.v4, half)
+	}
+	return w.halves[i]
+}
+
+// first is the n lowest numbers of a set.
+func (s set) first(n uint64) set {
+	var out set
+	for _, i := range s {
+		size := i.hi.minus(i.lo).lo + 1
+		if size >= n {
+			return append(out, interval{i.lo, num(i.lo.lo + n - 1)})
+		}
+		out, n = append(out, i), n-size
+	}
+	return out
 }
 
 // packet is all first packets of a protocol: a SYN for TCP, any ports.
@@ -465,6 +516,7 @@ func (w *Sweep) fromHost(proto uint64) *Sweep {
 		live[i].sets[fOif] = single(num(0))
 	}
 	w.arrived, w.err = w.e.toHost(live, link, w.e.fibs[w.v4])
+	w.e.end()
 	return w
 }
 

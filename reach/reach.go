@@ -14,7 +14,6 @@
 package reach
 
 import (
-	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -87,6 +86,7 @@ type Answer struct {
 	Doubtful []Packet `json:"-"`
 
 	tied []Cause
+	cut  bool   // there were too many ways to follow
 	sure []cube // of an order that matters: what got through without a doubt
 }
 
@@ -111,6 +111,10 @@ type Model struct {
 	// translating is what translates found.
 	translating *bool
 	tracked     map[bool]bool // whether connections of IPv4, or IPv6, are tracked
+	causes      map[*ruleset.Rule]Cause
+	effort      *Effort // of all questions
+	rules       int
+	base        int // steps that every question costs, however few rules it meets
 }
 
 // NewModel prepares the model. It never fails: what the snapshot lacks becomes the reason for
@@ -118,9 +122,15 @@ type Model struct {
 func NewModel(s *snapshot.Snapshot) *Model {
 	m := &Model{
 		snap: s, fibs: map[bool]*fib{true: newFib(&s.Network, true), false: newFib(&s.Network, false)},
-		compiled: map[*ruleset.Set]*compiled{}, sieves: map[sieveKey][]need{},
+		compiled: map[*ruleset.Set]*compiled{}, sieves: map[sieveKey][]need{}, causes: map[*ruleset.Rule]Cause{},
+		base: 100 + len(s.Network.Links) + len(s.Network.Routes)/4,
 	}
 	if rs := s.NFTables.Ruleset; rs != nil {
+		for i := range rs.Tables {
+			for j := range rs.Tables[i].Chains {
+				m.rules += len(rs.Tables[i].Chains[j].Rules)
+			}
+		}
 		m.tracked = map[bool]bool{true: rs.Conntrack(true), false: rs.Conntrack(false)}
 	}
 	for _, name := range []string{"network", "nftables"} {
@@ -154,8 +164,10 @@ type engine struct {
 	stopIndex    map[Cause]int
 	undecided    []Cause
 	vmap         []pendingVerdict
-	cases        int
-	budget       int         // of cubes at one time
+	steps, paid  int         // that the question took, and those that its effort was told of
+	maxSteps     int         // that it may take
+	maxCases     int         // that it may hold at one time
+	over         error       // why it has to end
 	sources      set         // of the question
 	reversed     bool        // run chains of equal priority in the other order
 	tied         []Cause     // pairs whose order matters
@@ -179,16 +191,16 @@ type stoppedBy struct {
 }
 
 func (m *Model) newEngine() *engine {
-	return &engine{
-		Model: m, compiledSets: m.compiled, stopIndex: map[Cause]int{}, budget: maxCases, state: ruleset.CtNew,
+	e := &engine{
+		Model: m, compiledSets: m.compiled, stopIndex: map[Cause]int{}, maxSteps: maxSteps, maxCases: maxCases, state: ruleset.CtNew,
 	}
-}
-
-func (e *engine) spend(n int) error {
-	if e.cases += n; e.cases > e.budget*8 || n > e.budget {
-		return errTooComplex
+	if m.effort != nil && m.effort.Question > 0 {
+		e.maxSteps = min(maxSteps, m.effort.Question)
 	}
-	return nil
+	if m.effort != nil && m.effort.Cases > 0 {
+		e.maxCases = min(maxCases, m.effort.Cases)
+	}
+	return e
 }
 
 // stopped is a cause and the destination ports of the packets that it stopped.
@@ -420,8 +432,12 @@ func (e *engine) answer(arrived []cube, err error, in *snapshot.Link, proto stri
 }
 
 func (e *engine) conclude(arrived []cube, err error, in *snapshot.Link, proto string, port int) Answer {
-	if errors.Is(err, errTooComplex) {
-		return Answer{Verdict: Unknown, Because: []Cause{{Text: err.Error()}}}
+	e.end()
+	if err == nil {
+		err = e.over
+	}
+	if err != nil {
+		return Answer{Verdict: Unknown, Because: []Cause{{Text: err.Error()}}, cut: true}
 	}
 	a := Answer{Verdict: Unknown, Because: append(slices.Clone(e.general), e.undecided...)}
 	for i := range arrived[:min(len(arrived), maxDoubtful)] {

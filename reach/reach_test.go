@@ -116,8 +116,10 @@ func TestSweepIsTheSameAnswer(t *testing.T) {
 	s := fixtures.Host()
 	m := NewModel(s)
 	for _, name := range []string{"mgmt0", "docker0", "ext0"} {
-		w := m.Sweep(from(s, name), &ssh, true)
-		for _, port := range []int{1, 21, 22, 23, 2375, 65535} {
+		ports := []int{1, 21, 22, 23, 2375, 65535}
+		w := m.Sweep(from(s, name), &ssh, true, ports)
+		for _, port := range append(ports, 80) { // 80 was not asked for
+
 			sk := ssh
 			sk.Port = port
 			one, all := m.Socket(from(s, name), &sk, true), w.Port(port)
@@ -239,11 +241,15 @@ func BenchmarkBranchingRules(b *testing.B) {
 // process, in both families.
 func BenchmarkManySocketsOfBranchingRules(b *testing.B) {
 	s := branchingRules()
+	var ports []int
+	for i := range 64 {
+		ports = append(ports, 1000+i)
+	}
 	for b.Loop() {
 		m := NewModel(s)
 		for _, o := range []Origin{from(s, "mgmt0"), from(s, "ext0"), from(s, "docker0"), {Local: true}} {
 			for _, v4 := range []bool{true, false} {
-				sweep := m.Sweep(o, &snapshot.Socket{Proto: "tcp", Family: 6, Addr: "::"}, v4)
+				sweep := m.Sweep(o, &snapshot.Socket{Proto: "tcp", Family: 6, Addr: "::"}, v4, ports)
 				for i := range 64 {
 					sweep.Port(1000 + i)
 				}

@@ -29,16 +29,18 @@ type fieldKey struct {
 
 // numbers is the keys as numbers of a field, where that does not depend on the packets: of a field that is loaded as it
 // is.
-func (c *compiled) numbers(s *seg, cb *cube) (set, bool) {
+func (c *compiled) numbers(e *engine, s *seg, cb *cube) (set, bool) {
 	k := fieldKey{s.f, s.off, s.n, cb.v4}
 	plain := s.mask == nil && !s.swap && s.off == 0
 	if all, ok := c.fields[k]; ok && plain {
 		return all, true
 	}
 	var all set
-	for _, kr := range c.ranges {
-		pre, ok := s.preimage(cb, kr.lo[:min(len(kr.lo), s.n)], kr.hi[:min(len(kr.hi), s.n)])
-		if !ok {
+	for i := range c.ranges {
+		kr := &c.ranges[i]
+		lo, hi := kr.lo[:min(len(kr.lo), s.n)], kr.hi[:min(len(kr.hi), s.n)]
+		pre, ok := s.preimage(cb, lo, hi)
+		if e.charge(s.tries(cb, lo, hi)) || !ok {
 			return nil, false
 		}
 		all = append(all, pre...)
@@ -122,7 +124,7 @@ func (m *machine) search(s *ruleset.Set, cb cube, vs []value) (hits []hit, rest 
 	if !s.Map && len(vs) == 1 && len(vs[0]) == 1 && vs[0][0].data == nil && c.catchAll == nil &&
 		!hasStatements(s) {
 		sg := &vs[0][0]
-		all, ok := c.numbers(sg, &cb)
+		all, ok := c.numbers(m.engine, sg, &cb)
 		if !ok {
 			return nil, nil, "a mask that leaves too many cases"
 		}
@@ -137,7 +139,7 @@ func (m *machine) search(s *ruleset.Set, cb cube, vs []value) (hits []hit, rest 
 		kr := &c.ranges[i]
 		var next []cube
 		for _, r := range rest {
-			in, out, why := splitAll(r, vs, kr.lo, kr.hi, len(vs) > 1 || bytes.Equal(kr.lo, kr.hi) || len(vs[0]) == 1)
+			in, out, why := m.splitAll(r, vs, kr.lo, kr.hi, len(vs) > 1 || bytes.Equal(kr.lo, kr.hi) || len(vs[0]) == 1)
 			if why != "" {
 				return nil, nil, why
 			}
@@ -149,7 +151,7 @@ func (m *machine) search(s *ruleset.Set, cb cube, vs []value) (hits []hit, rest 
 		if rest = next; len(rest) == 0 {
 			break
 		}
-		if len(rest) > maxCases/4 {
+		if m.charge(1+len(rest)/8) || len(rest) > m.maxCases/4 {
 			return nil, nil, "a set that splits the question into too many cases"
 		}
 	}

@@ -241,6 +241,9 @@ func (w *sieve) between(reg uint32, lo, hi []byte, not bool) {
 	if s.n != len(lo) {
 		return
 	}
+	if w.charge(s.tries(&w.wide, lo, hi)) {
+		return
+	}
 	pre, ok := s.preimage(&w.wide, lo, hi)
 	switch {
 	case !ok:
@@ -287,7 +290,7 @@ func (w *sieve) lookup(e *ruleset.Lookup) bool {
 // anyOf needs one of the set's keys in one field, whose bytes begin at an offset of the key.
 func (w *sieve) anyOf(s *seg, c *compiled, at int, alone bool) {
 	if alone {
-		if all, ok := c.numbers(s, &w.wide); ok && (len(c.ranges) == 0 || len(c.ranges[0].lo) >= s.n) {
+		if all, ok := c.numbers(w.engine, s, &w.wide); ok && (len(c.ranges) == 0 || len(c.ranges[0].lo) >= s.n) {
 			w.need(s.f, all)
 		}
 		return
@@ -296,6 +299,9 @@ func (w *sieve) anyOf(s *seg, c *compiled, at int, alone bool) {
 	for i := range c.ranges {
 		lo, hi := c.ranges[i].lo, c.ranges[i].hi
 		if at+s.n > len(lo) || at+s.n > len(hi) {
+			return
+		}
+		if w.charge(s.tries(&w.wide, lo[at:at+s.n], hi[at:at+s.n])) {
 			return
 		}
 		pre, ok := s.preimage(&w.wide, lo[at:at+s.n], hi[at:at+s.n])

@@ -1,8 +1,6 @@
 package reach
 
 import (
-	"slices"
-
 	"github.com/ringfence/ringfence/snapshot"
 )
 
@@ -49,8 +47,7 @@ type stops []ProofCube
 
 // add adds what one walk found, unless it did not get to its end.
 func (s *stops) add(e *engine, in *snapshot.Link, a *Answer, by func(*Cause) bool) bool {
-	complex := func(c Cause) bool { return c.Text == errTooComplex.Error() }
-	if e == nil && a.Verdict == Unknown || len(a.tied) > 0 || slices.ContainsFunc(a.Because, complex) {
+	if e == nil && a.Verdict == Unknown || len(a.tied) > 0 || a.cut {
 		return false
 	}
 	if e == nil {

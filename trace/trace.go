@@ -92,10 +92,17 @@ type Tracer struct {
 	marks4  []netip.Prefix // see landmarks
 	marks6  []netip.Prefix
 	walk    walk
+	cost    int // rules that were evaluated, of all packets
 }
 
 // maxWays bounds how many ways a packet with undecided points is followed.
 const maxWays = 512
+
+// maxPacketRules bounds the rules that are evaluated on all ways of a packet together.
+const maxPacketRules = 4_000_000
+
+// Evaluated is how many rules were evaluated for all packets until now: what the tracer's answers cost.
+func (t *Tracer) Evaluated() int { return t.cost }
 
 // New prepares a tracer. It never fails: what the snapshot lacks becomes the reason of unknown fates.
 func New(s *snapshot.Snapshot) *Tracer {
@@ -145,9 +152,11 @@ func (t *Tracer) Packet(p *Packet) Fate {
 	w := &t.walk
 	w.choices = w.choices[:0]
 	var first Fate
+	before := t.cost
 	for way := 0; ; way++ {
 		w.start(p)
 		f := w.run()
+		t.cost += w.evaluated
 		switch {
 		case w.stuck != nil:
 			return unknownFate([]Cause{*w.stuck})
@@ -156,7 +165,7 @@ func (t *Tracer) Packet(p *Packet) Fate {
 			first = f
 		case !same(&f, &first):
 			return unknownFate(w.blame())
-		case way == maxWays:
+		case way == maxWays || t.cost-before > maxPacketRules:
 			return unknownFate(append(w.blame(), Cause{Why: "too many undecided expressions on the way"}))
 		}
 		if !w.advance() {
