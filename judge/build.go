@@ -2,6 +2,7 @@ package judge
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -25,30 +26,16 @@ type builder struct {
 	agents map[int]*snapshot.Agent
 	doc    *Document
 
-	exposures []finding.Exposure
-	sweeps    map[sweepKey]*sweep
-
-	views      map[uint64]*view // of other network namespaces
-	asked      int              // questions about them
+	exposures  [][]finding.Exposure // of each socket
+	foreigners []int                // sockets of other network namespaces
+	sweeps     map[sweepKey]*sweep
+	ports      map[sweepKey][]int // of the host's sockets of a kind
 	hostTracer *trace.Tracer
 }
 
-func build(s *snapshot.Snapshot, cfg zones.Config) *builder {
-	b := &builder{
-		snap: s, zones: zones.Classify(s, cfg), model: reach.NewModel(s),
-		byPID: map[int]*snapshot.Process{}, agents: map[int]*snapshot.Agent{},
-		sweeps: map[sweepKey]*sweep{}, views: map[uint64]*view{},
-	}
-	for i := range s.Processes.List {
-		b.byPID[s.Processes.List[i].PID] = &s.Processes.List[i]
-	}
-	for i := range s.Agents.Instances {
-		b.agents[s.Agents.Instances[i].PID] = &s.Agents.Instances[i]
-	}
-	b.doc = &Document{
-		Host: s.Host, Coverage: s.Coverage, IPMI: s.IPMI, WinRM: s.WinRM,
-		Containers: orEmpty(s.Runtimes.Containers), Kernel: s.Kernel,
-	}
+// build asks everything. What it does not get to before ctx ends is unknown.
+func build(ctx context.Context, s *snapshot.Snapshot, cfg zones.Config) *builder {
+	b := newBuilder(ctx, s, cfg)
 	b.services()
 	b.interfaces()
 	b.forwards()
@@ -63,6 +50,27 @@ func build(s *snapshot.Snapshot, cfg zones.Config) *builder {
 	b.agentList()
 	b.memory()
 	b.sysctls()
+	b.elsewhere(ctx, elsewhereSteps)
+	return b
+}
+
+func newBuilder(ctx context.Context, s *snapshot.Snapshot, cfg zones.Config) *builder {
+	b := &builder{
+		snap: s, zones: zones.Classify(s, cfg),
+		model: reach.NewModel(s).Within(&reach.Effort{Whose: "the host", Left: hostSteps, Context: ctx}),
+		byPID: map[int]*snapshot.Process{}, agents: map[int]*snapshot.Agent{},
+		sweeps: map[sweepKey]*sweep{}, ports: map[sweepKey][]int{},
+	}
+	for i := range s.Processes.List {
+		b.byPID[s.Processes.List[i].PID] = &s.Processes.List[i]
+	}
+	for i := range s.Agents.Instances {
+		b.agents[s.Agents.Instances[i].PID] = &s.Agents.Instances[i]
+	}
+	b.doc = &Document{
+		Host: s.Host, Coverage: s.Coverage, IPMI: s.IPMI, WinRM: s.WinRM,
+		Containers: orEmpty(s.Runtimes.Containers), Kernel: s.Kernel,
+	}
 	return b
 }
 

@@ -11,56 +11,88 @@ import (
 	"github.com/ringfence/ringfence/zones"
 )
 
-// maxElsewhere bounds the questions about sockets of other network namespaces.
-const maxElsewhere = 2000
-
-// view is another network namespace as the packet model sees it.
+// view is another network namespace as the packet models see it, with the effort that questions about it share.
 type view struct {
 	seen   *snapshot.Elsewhere
 	snap   *snapshot.Snapshot
 	model  *reach.Model
-	tracer *trace.Tracer
+	host   *reach.Model // the host's own, for questions that lead there
+	effort *reach.Effort
+	inner  map[innerKey]reach.Answer
+	asked  map[socketKey]reach.Answer
+
+	lazyTracer *trace.Tracer
 }
 
-func (b *builder) view(netns uint64) *view {
-	if v, ok := b.views[netns]; ok {
-		return v
-	}
-	v := &view{}
+// socketKey is what an answer about a socket depends on.
+type socketKey struct {
+	kind   sweepKey
+	port   int
+	origin int
+}
+
+// innerKey is a socket and the interface of its namespace that packets come in by.
+type innerKey struct {
+	socketKey
+	link int
+}
+
+func (b *builder) view(netns uint64, effort *reach.Effort) *view {
+	v := &view{effort: effort, host: b.model.Within(effort), inner: map[innerKey]reach.Answer{}, asked: map[socketKey]reach.Answer{}}
 	for i := range b.snap.Namespaces {
 		if e := &b.snap.Namespaces[i]; e.Netns == netns {
 			v.seen = e
 			if e.Status == snapshot.OK {
 				v.snap = b.snap.From(e)
-				v.model, v.tracer = reach.NewModel(v.snap), trace.New(v.snap)
+				v.model = reach.NewModel(v.snap).Within(effort)
 			}
 		}
 	}
-	b.views[netns] = v
 	return v
+}
+
+func (v *view) tracer() *trace.Tracer {
+	if v.lazyTracer == nil {
+		v.lazyTracer = trace.New(v.snap)
+	}
+	return v.lazyTracer
 }
 
 // exposeForeign is for a socket of another network namespace: packets have to get through the host to an
 // interface of that namespace, and through its own filter to the socket.
-func (b *builder) exposeForeign(sk *snapshot.Socket, svc *DocService) {
-	v := b.view(sk.Netns)
-	for _, o := range b.zones.Origins {
+func (b *builder) exposeForeign(v *view, sk *snapshot.Socket) (list []finding.Exposure) {
+	svc := b.service(sk)
+	for i := range b.zones.Origins {
+		o := &b.zones.Origins[i]
 		origin := o.Interface
 		if o.Local {
 			origin = "local"
 		}
 		for _, v4 := range families(sk) {
-			a := b.foreign(v, sk, &o, v4)
+			a := b.askForeign(v, sk, i, v4)
 			e := finding.Exposure{
-				Service: b.publicService(sk, svc), Zone: o.Zone, Origin: origin, Family: familyName[v4], Verdict: a.Verdict,
+				Service: b.publicService(sk, &svc), Zone: o.Zone, Origin: origin, Family: familyName[v4], Verdict: a.Verdict,
 				StoppedBy: causes(a.StoppedBy), Because: causes(a.Because),
 			}
 			if a.Witness != nil {
 				e.Witness = "in " + a.Witness.In + " " + a.Witness.String()
 			}
-			b.exposures = append(b.exposures, e)
+			list = append(list, e)
 		}
 	}
+	return list
+}
+
+// askForeign asks about equal sockets once.
+func (b *builder) askForeign(v *view, sk *snapshot.Socket, origin int, v4 bool) reach.Answer {
+	k := socketKey{kind(sk), sk.Port, origin}
+	k.kind.v4 = v4
+	a, ok := v.asked[k]
+	if !ok {
+		a = b.foreign(v, sk, &b.zones.Origins[origin], v4)
+		v.asked[k] = a
+	}
+	return a
 }
 
 func unknown(why string) reach.Answer {
@@ -85,10 +117,7 @@ func (b *builder) foreign(v *view, sk *snapshot.Socket, o *zones.Origin, v4 bool
 		if l.Loopback || !l.Up {
 			continue
 		}
-		if b.asked++; b.asked > maxElsewhere {
-			return unknown("there are too many sockets in other network namespaces")
-		}
-		a := v.model.Socket(reach.Origin{Iif: l.Index, From: everywhere}, sk, v4)
+		a := v.fromAnywhere(sk, l, v4)
 		if a.Verdict != reach.Unreachable {
 			a = b.through(v, sk, l, o, v4, &a)
 		}
@@ -102,11 +131,26 @@ func (b *builder) foreign(v *view, sk *snapshot.Socket, o *zones.Origin, v4 bool
 	return total
 }
 
+// fromAnywhere is the namespace's own answer for packets from anywhere, which is the same for all origins.
+func (v *view) fromAnywhere(sk *snapshot.Socket, l *snapshot.Link, v4 bool) reach.Answer {
+	k := innerKey{socketKey{kind: kind(sk), port: sk.Port}, l.Index}
+	k.kind.v4 = v4
+	a, ok := v.inner[k]
+	if !ok {
+		a = v.model.Socket(reach.Origin{Iif: l.Index, From: everywhere}, sk, v4)
+		v.inner[k] = a
+	}
+	return a
+}
+
 var everywhere = []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}
 
 // through asks whether packets of an origin get to an interface of another namespace, and one of them to the
 // socket. inner is the namespace's own answer for packets from anywhere.
 func (b *builder) through(v *view, sk *snapshot.Socket, l *snapshot.Link, o *zones.Origin, v4 bool, inner *reach.Answer) reach.Answer {
+	if err := v.effort.Spend(1); err != nil {
+		return unknown(err.Error())
+	}
 	outer := b.leadsTo(v.seen.Netns, l)
 	if outer == nil {
 		return unknown("how packets get to " + l.Name + " of its network namespace is not known")
@@ -170,7 +214,7 @@ func boundOn(sk *snapshot.Socket, l *snapshot.Link, v4 bool) []netip.Addr {
 // forwarded is for packets that the host routes to the namespace.
 func (b *builder) forwarded(v *view, sk *snapshot.Socket, l *snapshot.Link, o *zones.Origin, gate *snapshot.Link, to netip.Addr, inner *reach.Answer) reach.Answer {
 	ask := func(from, except []netip.Prefix) reach.Answer {
-		return b.model.Ask(&reach.Question{
+		return v.host.Ask(&reach.Question{
 			From:  []reach.Origin{{Iif: o.Index, Local: o.Local, From: from, Except: except, NotPorts: o.Apart}},
 			Proto: sk.Proto, Dport: sk.Port, To: reach.Target{Oifs: []int{gate.Index}, Final: to},
 		})
@@ -187,7 +231,7 @@ func (b *builder) forwarded(v *view, sk *snapshot.Socket, l *snapshot.Link, o *z
 		if o.Local {
 			from = b.ownAddresses()
 		}
-		if own := v.model.Socket(reach.Origin{Iif: l.Index, From: from, Except: o.Except}, sk, to.Is4()); own.Verdict == reach.Unreachable {
+		if own := v.model.Socket(reach.Origin{Iif: l.Index, From: from, Except: o.Except}, sk, to.Is4()); own.Verdict != reach.Reachable {
 			return own
 		}
 	}
@@ -197,6 +241,9 @@ func (b *builder) forwarded(v *view, sk *snapshot.Socket, l *snapshot.Link, o *z
 				return again
 			}
 		}
+	}
+	if inner.Verdict == reach.Unknown {
+		return *inner
 	}
 	return unknown("the host lets packets through to its network namespace, and whether its filter takes one of them was not found out")
 }
@@ -226,7 +273,7 @@ func (b *builder) arrives(v *view, sk *snapshot.Socket, l *snapshot.Link, w *rea
 		return false
 	}
 	p.SMAC = w.SMAC
-	return b.ends(v, sk, l, b.tracer().Packet(p), p)
+	return b.ends(v, sk, l, b.traced(v, p), p)
 }
 
 // ends says whether a packet that the host forwarded or sent gets to the socket.
@@ -237,20 +284,29 @@ func (b *builder) ends(v *view, sk *snapshot.Socket, l *snapshot.Link, f trace.F
 	}
 	q := *p
 	q.In, q.Src, q.Dst, q.Dport, q.SMAC, q.DMAC = l.Name, f.From, to.Addr(), to.Port(), "", ""
-	end := v.tracer.Packet(&q)
+	before := v.tracer().Evaluated()
+	end := v.tracer().Packet(&q)
+	_ = v.effort.Spend((v.tracer().Evaluated() - before) / rulesPerStep)
 	return end.Fate == trace.Local && end.Socket != "none" && end.Socket != trace.Unknown && int(to.Port()) == sk.Port
 }
 
-func (b *builder) tracer() *trace.Tracer {
+// rulesPerStep is how many rules for one packet take as long as one step of the model for all packets.
+const rulesPerStep = 16
+
+// traced follows a packet through the host, at the cost of the namespace that it may lead to.
+func (b *builder) traced(v *view, p *trace.Packet) trace.Fate {
 	if b.hostTracer == nil {
 		b.hostTracer = trace.New(b.snap)
 	}
-	return b.hostTracer
+	before := b.hostTracer.Evaluated()
+	f := b.hostTracer.Packet(p)
+	_ = v.effort.Spend((b.hostTracer.Evaluated() - before) / rulesPerStep) // the next question hears of it
+	return f
 }
 
 // besides is for packets from one port of a bridge to another: they are switched.
 func (b *builder) besides(v *view, sk *snapshot.Socket, l *snapshot.Link, o *zones.Origin, port, bridge *snapshot.Link, to netip.Addr) reach.Answer {
-	a := b.model.Ask(&reach.Question{
+	a := v.host.Ask(&reach.Question{
 		From: []reach.Origin{asked(o)}, Proto: sk.Proto, Dport: sk.Port, To: reach.Target{Oifs: []int{port.Index}, Final: to},
 	})
 	if a.Verdict == reach.Unreachable {
@@ -281,9 +337,12 @@ func (b *builder) besides(v *view, sk *snapshot.Socket, l *snapshot.Link, o *zon
 			break
 		}
 		p.DMAC = l.MAC
-		if b.ends(v, sk, l, b.tracer().Packet(p), p) {
+		if b.ends(v, sk, l, b.traced(v, p), p) {
 			return reach.Answer{Verdict: reach.Reachable, Witness: w}
 		}
+	}
+	if own.Verdict == reach.Unknown {
+		return own
 	}
 	return unknown("whether packets from another port of " + bridge.Name + " get there was not found out")
 }

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/snapshot"
@@ -24,6 +25,8 @@ type Config struct {
 	Zones  zones.Config   `json:"zones"`
 	Checks CheckConfig    `json:"checks"`
 	Params map[string]any `json:"params"` // what policies read as data.params
+	// Budget is how long the packet model may be asked; what it was not asked by then is unknown. 0 is without end.
+	Budget time.Duration `json:"-"`
 }
 
 // CheckConfig leaves checks out and changes their severity.
@@ -61,7 +64,16 @@ func Judge(ctx context.Context, s *snapshot.Snapshot, p *Policies, cfg *Config, 
 	if err != nil {
 		return nil, err
 	}
-	b := build(s, cfg.Zones)
+	within := ctx
+	if cfg.Budget > 0 {
+		var cancel context.CancelFunc
+		within, cancel = context.WithTimeout(ctx, cfg.Budget)
+		defer cancel()
+	}
+	b := build(within, s, cfg.Zones)
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("judge: %w", err)
+	}
 	r := &finding.Report{
 		Schema: finding.Schema, Tool: finding.Tool{Name: "ringfence", Version: version},
 		Host: finding.Host{
@@ -69,7 +81,7 @@ func Judge(ctx context.Context, s *snapshot.Snapshot, p *Policies, cfg *Config, 
 			Kernel: s.Host.Kernel, Confined: s.Host.Self.Confined,
 		},
 		Snapshot:  finding.Snapshot{Digest: digest, CollectedAt: s.CollectedAt},
-		Exposures: orEmpty(b.exposures), Zones: []finding.Zone{}, Forwards: []finding.Forward{},
+		Exposures: orEmpty(slices.Concat(b.exposures...)), Zones: []finding.Zone{}, Forwards: []finding.Forward{},
 		Coverage: []finding.Coverage{}, Results: []finding.Result{},
 	}
 	for _, c := range s.Coverage {

@@ -23,6 +23,11 @@ type sweepKey struct {
 	v6only bool
 }
 
+// kind is the key of a socket's sweeps, whatever the origin and family.
+func kind(sk *snapshot.Socket) sweepKey {
+	return sweepKey{proto: sk.Proto, addr: sk.Addr, device: sk.Device, family: sk.Family, v6only: sk.V6Only}
+}
+
 // sweepFrom is how many sockets of one kind are asked about one by one before a sweep is worth it.
 const sweepFrom = 16
 
@@ -40,7 +45,9 @@ func asked(o *zones.Origin) reach.Origin {
 // ask asks about a socket. From some number on, sockets that differ in the port alone share one walk
 // through the rules.
 func (b *builder) ask(i int, sk *snapshot.Socket, v4 bool) reach.Answer {
-	k := sweepKey{i, v4, sk.Proto, sk.Addr, sk.Device, sk.Family, sk.V6Only}
+	k := kind(sk)
+	ports := b.ports[k]
+	k.origin, k.v4 = i, v4
 	w := b.sweeps[k]
 	if w == nil {
 		w = &sweep{asked: map[int]reach.Answer{}}
@@ -51,7 +58,7 @@ func (b *builder) ask(i int, sk *snapshot.Socket, v4 bool) reach.Answer {
 	}
 	o := asked(&b.zones.Origins[i])
 	if len(w.asked) >= sweepFrom && w.wide == nil {
-		w.wide = b.model.Sweep(o, sk, v4)
+		w.wide = b.model.Sweep(o, sk, v4, ports)
 	}
 	if w.wide != nil {
 		return w.wide.Port(sk.Port)
@@ -83,21 +90,27 @@ func (b *builder) services() {
 	host := b.snap.Network.HostNetns()
 	index := map[string]int{}
 	b.doc.Services = []DocService{}
+	b.exposures = make([][]finding.Exposure, len(b.snap.Listeners.Sockets))
+	for i := range b.snap.Listeners.Sockets {
+		if sk := &b.snap.Listeners.Sockets[i]; sk.Netns == host {
+			b.ports[kind(sk)] = append(b.ports[kind(sk)], sk.Port)
+		}
+	}
 	for i := range b.snap.Listeners.Sockets {
 		sk := &b.snap.Listeners.Sockets[i]
 		if sk.Proto != "tcp" && sk.Proto != "udp" && sk.Proto != "udplite" && sk.Proto != "sctp" {
 			continue
 		}
-		svc := b.service(sk)
 		if sk.Netns != host {
-			b.exposeForeign(sk, &svc)
+			b.foreigners = append(b.foreigners, i)
 			continue
 		}
+		svc := b.service(sk)
 		if _, ok := index[svc.Key]; ok {
 			continue // SO_REUSEPORT: one more socket of the same service
 		}
 		index[svc.Key] = len(b.doc.Services)
-		b.expose(sk, &svc)
+		b.exposures[i] = b.expose(sk, &svc)
 		b.doc.Services = append(b.doc.Services, svc)
 	}
 }
@@ -186,7 +199,7 @@ func (b *builder) class(sk *snapshot.Socket, svc *DocService) string {
 
 // expose asks for every origin and family, and joins the answers of a zone: reachable if any is,
 // unknown if any is not known, else unreachable.
-func (b *builder) expose(sk *snapshot.Socket, svc *DocService) {
+func (b *builder) expose(sk *snapshot.Socket, svc *DocService) (list []finding.Exposure) {
 	for i, o := range b.zones.Origins {
 		for _, v4 := range families(sk) {
 			a := b.ask(i, sk, v4)
@@ -201,13 +214,14 @@ func (b *builder) expose(sk *snapshot.Socket, svc *DocService) {
 			if a.Witness != nil {
 				e.Witness = "in " + a.Witness.In + " " + a.Witness.String()
 			}
-			b.exposures = append(b.exposures, e)
+			list = append(list, e)
 			svc.Reach[o.Zone] = join(svc.Reach[o.Zone], DocReach{
 				Verdict: e.Verdict, Origin: origin, Local: o.Local, Witness: e.Witness,
 				Because: causeTexts(e.Because), StoppedBy: causeTexts(e.StoppedBy), Restricted: a.Restricted,
 			})
 		}
 	}
+	return list
 }
 
 var verdictRank = map[string]int{"": 0, reach.Unreachable: 1, reach.Unknown: 2, reach.Reachable: 3}

@@ -275,13 +275,7 @@ func (b *builder) agentList() {
 			}
 			svc := b.service(sk)
 			if sk.Netns == host {
-				n := len(b.exposures)
-				b.expose(sk, &svc)
-				b.exposures = b.exposures[:n] // listed with the services already
-			} else {
-				n := len(b.exposures)
-				b.exposeForeign(sk, &svc)
-				b.exposures = b.exposures[:n]
+				b.expose(sk, &svc) // the exposures are listed with the services already
 			}
 			if !slices.ContainsFunc(d.Services, func(o DocService) bool { return o.Key == svc.Key }) {
 				d.Services = append(d.Services, svc)

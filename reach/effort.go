@@ -28,6 +28,8 @@ type Effort struct {
 	Cases    int    // that one question may hold at one time; 0 is the model's own bound
 	// Context ends the questions, also in their middle. It may be nil.
 	Context context.Context
+
+	over error // why there is no more
 }
 
 // usedUpError is the reason of a question that there was no effort left for.
@@ -40,17 +42,18 @@ func (u *usedUpError) Error() string {
 // Spend takes steps away. It returns an error, whose text is the reason for an unknown answer, when none are left or the
 // time is over.
 func (e *Effort) Spend(steps int) error {
-	if e == nil {
+	switch {
+	case e == nil:
 		return nil
+	case e.over != nil:
+	case e.Left < steps:
+		e.Left, e.over = 0, &usedUpError{e.Whose}
+	case e.Context != nil && e.Context.Err() != nil:
+		e.over = errNoTime
+	default:
+		e.Left -= steps
 	}
-	if e.Left -= steps; e.Left < 0 {
-		e.Left = 0
-		return &usedUpError{e.Whose}
-	}
-	if e.Context != nil && e.Context.Err() != nil {
-		return errNoTime
-	}
-	return nil
+	return e.over
 }
 
 // Within is the model with an effort that all questions to it share. What the models have found out about the snapshot

@@ -99,7 +99,10 @@ type Netns struct {
 	Names     []string `json:"names,omitempty"` // of files under /run/netns and the like
 	Host      bool     `json:"host,omitempty"`
 	OwnerUser uint64   `json:"ownerUser,omitempty"` // user namespace that owns it
-	Processes int      `json:"processes"`
+	// OwnerUID is the user who made the outermost of the user namespaces around the owner, below that of the host:
+	// whoever made the others in it (ioctl_ns(2)). It is nil where the host's user namespace owns it, or it was not found out.
+	OwnerUID  *int `json:"ownerUid,omitempty"`
+	Processes int  `json:"processes"`
 }
 
 // Link returns the link of that index, or nil.

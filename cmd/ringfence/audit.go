@@ -23,6 +23,7 @@ type source struct {
 	config   string
 	policies []string
 	deadline time.Duration
+	budget   time.Duration
 	quiet    bool
 }
 
@@ -31,6 +32,7 @@ func (s *source) flags(c *cobra.Command) {
 	c.Flags().StringVar(&s.config, "config", "", "configuration `file` (YAML)")
 	c.Flags().StringArrayVar(&s.policies, "policy", nil, "also judge by the policies of this `directory` (repeatable)")
 	c.Flags().DurationVar(&s.deadline, "timeout", 20*time.Second, "deadline of each collector")
+	c.Flags().DurationVar(&s.budget, "budget", 2*time.Minute, "how long the packet model may be asked; what it was not asked by then is unknown")
 	c.Flags().BoolVarP(&s.quiet, "quiet", "q", false, "no progress on the terminal")
 }
 
@@ -47,6 +49,10 @@ func (e *env) load(ctx context.Context, s *source) (*material, error) {
 	if m.config, err = loadConfig(s.config); err != nil {
 		return nil, err
 	}
+	if s.budget <= 0 {
+		return nil, fmt.Errorf("budget %s: want more than 0", s.budget)
+	}
+	m.config.Budget = s.budget
 	if m.policies, err = judge.Load(s.policies...); err != nil {
 		return nil, err
 	}
