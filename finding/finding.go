@@ -42,7 +42,9 @@ type Report struct {
 	Zones     []Zone     `json:"zones"`
 	Exposures []Exposure `json:"exposures"`
 	Forwards  []Forward  `json:"forwards"`
-	Results   []Result   `json:"results"`
+	// ForwardsLeftOut names the forwards that are too many to list one by one; the checks judged them like the others.
+	ForwardsLeftOut []ForwardsLeftOut `json:"forwardsLeftOut,omitempty"`
+	Results         []Result          `json:"results"`
 }
 
 // Tool is the program that judged.
@@ -113,6 +115,14 @@ type Forward struct {
 	Witness   string  `json:"witness,omitempty"`
 	StoppedBy []Cause `json:"stoppedBy,omitempty"`
 	Because   []Cause `json:"because,omitempty"`
+}
+
+// ForwardsLeftOut is forwards of one family from one interface that came to the same verdict.
+type ForwardsLeftOut struct {
+	From    string   `json:"from"`
+	Family  string   `json:"family"`
+	Verdict string   `json:"verdict"`
+	To      []string `json:"to"`
 }
 
 // Cause names a rule, a policy or another reason that decided, or stands in the way of deciding.

@@ -161,52 +161,6 @@ func (b *builder) interfaces() {
 	}
 }
 
-// unnamed is a port that no service uses (IANA: 47 is reserved): what becomes of it is what becomes
-// of packets that no rule names.
-const unnamed = 47
-
-func (b *builder) forwards() {
-	b.doc.Forwards = []DocForward{}
-	for _, from := range b.zones.Origins {
-		if from.Local {
-			continue
-		}
-		for _, to := range b.zones.Interfaces {
-			if to.Inert || to.Port || to.Zone == zones.Host || to.Index == from.Index {
-				continue
-			}
-			toZone := to.Zone
-			if toZone == zones.Unclassified {
-				toZone = zones.External
-			}
-			oifs := []int{to.Index}
-			if b.bridgeOf(from.Index) == to.Index { // one more port: what comes in there is switched to those of the bridge's zone
-				oifs = append(oifs, b.portsOf(to.Index)...)
-			}
-			for _, v4 := range []bool{true, false} {
-				o := asked(&from)
-				any := b.model.Forward(o, oifs, "tcp", 0, v4)
-				f := DocForward{
-					From: from.Interface, FromZone: from.Zone, To: to.Name, ToZone: toZone,
-					Family: familyName[v4], Any: docReach(any, from.Interface),
-					Default: docReach(b.model.Forward(o, oifs, "tcp", unnamed, v4), from.Interface),
-				}
-				b.doc.Forwards = append(b.doc.Forwards, f)
-			}
-		}
-	}
-}
-
-// portsOf are the ports of a bridge that are up and have its zone.
-func (b *builder) portsOf(bridge int) (list []int) {
-	for _, i := range b.zones.Interfaces {
-		if i.Port && b.snap.Network.Link(i.Index).Up && b.bridgeOf(i.Index) == bridge {
-			list = append(list, i.Index)
-		}
-	}
-	return list
-}
-
 func docReach(a reach.Answer, origin string) DocReach {
 	r := DocReach{
 		Verdict: a.Verdict, Origin: origin, Because: causeTexts(causes(a.Because)),

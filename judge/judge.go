@@ -97,9 +97,7 @@ func Judge(ctx context.Context, s *snapshot.Snapshot, p *Policies, cfg *Config, 
 			r.Zones = append(r.Zones, finding.Zone{Name: "local processes", Zone: o.Zone, Reason: o.Reason})
 		}
 	}
-	for _, f := range b.doc.Forwards {
-		r.Forwards = append(r.Forwards, publicForward(f))
-	}
+	listForwards(r, b.doc.Forwards, maxForwards)
 	ev, err := p.evaluator(b.doc, cfg.Params)
 	if err != nil {
 		return nil, err
@@ -120,7 +118,7 @@ func Judge(ctx context.Context, s *snapshot.Snapshot, p *Policies, cfg *Config, 
 	return r, nil
 }
 
-func publicForward(f DocForward) finding.Forward {
+func publicForward(f *DocForward) finding.Forward {
 	toCauses := func(texts []string) []finding.Cause {
 		var out []finding.Cause
 		for _, t := range texts {

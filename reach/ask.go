@@ -56,19 +56,27 @@ func (q *Question) families() []bool {
 	return []bool{true, false}
 }
 
-// ask joins the answers of all origins and families: one that reaches is enough.
+// ask asks for each origin and family.
 func (m *Model) ask(q *Question, families []bool, proof bool) Answer {
+	return m.askEach(q, families, func(o Origin, v4 bool) Answer {
+		e, in, a := m.askOne(q, o, v4, false, proof)
+		if len(a.tied) > 0 {
+			_, _, b := m.askOne(q, o, v4, true, false)
+			a = e.either(&a, &b, in, q.Proto)
+		}
+		return a
+	})
+}
+
+// askEach joins the answers of all origins and families, with those about ports of bridges: one that reaches is enough.
+func (m *Model) askEach(q *Question, families []bool, one func(Origin, bool) Answer) Answer {
 	total := Answer{Verdict: Unreachable}
 	switched := false
 	for _, o := range q.From {
 		hops := m.newEngine().hops(q, o)
 		switched = switched || len(hops) > 0
 		for _, v4 := range families {
-			e, in, a := m.askOne(q, o, v4, false, proof)
-			if len(a.tied) > 0 {
-				_, _, b := m.askOne(q, o, v4, true, false)
-				a = e.either(&a, &b, in, q.Proto)
-			}
+			a := one(o, v4)
 			total.join(&a)
 			for _, h := range hops {
 				e, a := m.askHop(q, o, h, v4, false, false)
@@ -152,27 +160,14 @@ func protoNumber(name string, v4 bool) (n uint64, none bool, err error) {
 // askOne also returns the engine that found the answer, where it had packets to follow, and the interface
 // that they come in by.
 func (m *Model) askOne(q *Question, o Origin, v4, reversed, proof bool) (*engine, *snapshot.Link, Answer) {
-	e := m.newEngine()
-	e.reversed, e.keep, e.state, e.local, e.notPorts = reversed, proof, ctStates[q.State], o.Local, o.NotPorts
-	no := func(why string) Answer {
-		return Answer{Verdict: Unreachable, StoppedBy: []Cause{{Text: why}}, Certificate: []Proof{{
-			Question: Region{In: m.linkName(o), V4: v4, Empty: true}, Cubes: []ProofCube{{By: Cause{Text: why}}},
-		}}}
-	}
-	if why := m.refuses(); why != nil {
-		return nil, nil, Answer{Verdict: Unknown, Because: why}
-	}
-	proto, none, err := protoNumber(q.Proto, v4)
-	switch {
-	case err != nil:
-		return nil, nil, Answer{Verdict: Unknown, Because: []Cause{{Text: err.Error()}}}
-	case none:
-		return nil, nil, no("there are no such packets in this family")
+	e, proto, fixed := m.begin(q, o, v4, reversed, proof)
+	if fixed != nil {
+		return nil, nil, *fixed
 	}
 	q = q.routed(e)
 	starts, in, why := e.starts(q, o, v4, proto)
 	if why != "" {
-		return nil, in, no(why)
+		return nil, in, m.noPackets(o, v4, why)
 	}
 	arrived, err := e.follow(starts, in, o, m.fibs[v4])
 	var hits []cube
@@ -181,19 +176,53 @@ func (m *Model) askOne(q *Question, o Origin, v4, reversed, proof bool) (*engine
 	}
 	a := e.answer(hits, err, in, q.Proto, -1)
 	a.tied = e.tied
+	e.describe(&a, hits)
+	if a.Verdict == Unreachable && len(a.StoppedBy) == 0 {
+		a.StoppedBy = []Cause{noRoute}
+	}
+	if a.Verdict == Unreachable && proof {
+		a.Certificate = []Proof{e.certificate(e.question, in)}
+	}
+	return e, in, a
+}
+
+// noRoute is why nothing gets there where nothing was stopped.
+var noRoute = Cause{Text: "no route leads there"}
+
+// begin is the engine for one origin and family of a question and the number of its protocol, or the answer where there
+// is nothing to follow.
+func (m *Model) begin(q *Question, o Origin, v4, reversed, proof bool) (*engine, uint64, *Answer) {
+	e := m.newEngine()
+	e.reversed, e.keep, e.state, e.local, e.notPorts = reversed, proof, ctStates[q.State], o.Local, o.NotPorts
+	if why := m.refuses(); why != nil {
+		return nil, 0, &Answer{Verdict: Unknown, Because: why}
+	}
+	proto, none, err := protoNumber(q.Proto, v4)
+	switch {
+	case err != nil:
+		return nil, 0, &Answer{Verdict: Unknown, Because: []Cause{{Text: err.Error()}}}
+	case none:
+		a := m.noPackets(o, v4, "there are no such packets in this family")
+		return nil, 0, &a
+	}
+	return e, proto, nil
+}
+
+// noPackets is the answer where a question has no packets.
+func (m *Model) noPackets(o Origin, v4 bool, why string) Answer {
+	return Answer{Verdict: Unreachable, StoppedBy: []Cause{{Text: why}}, Certificate: []Proof{{
+		Question: Region{In: m.linkName(o), V4: v4, Empty: true}, Cubes: []ProofCube{{By: Cause{Text: why}}},
+	}}}
+}
+
+// describe tells the ports of what arrived, and whether it leaves with another source.
+func (e *engine) describe(a *Answer, hits []cube) {
 	for i := range hits {
 		a.Resourced = a.Resourced || hits[i].snat
 		a.Ports = append(a.Ports, ranges(hits[i].original(fDport))...)
 	}
 	slices.Sort(a.Ports)
 	a.Ports = slices.Compact(a.Ports)
-	if a.Verdict == Unreachable && len(a.StoppedBy) == 0 {
-		a.StoppedBy = []Cause{{Text: "no route leads there"}}
-	}
-	if a.Verdict == Unreachable && proof {
-		a.Certificate = []Proof{e.certificate(e.question, in)}
-	}
-	return e, in, a
 }
 
 func ranges(s set) []string {

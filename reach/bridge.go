@@ -343,6 +343,9 @@ func (e *engine) hops(q *Question, o Origin) []hop {
 	var list []hop
 	for i := range e.snap.Network.Links {
 		in := &e.snap.Network.Links[i]
+		if in.Master == 0 {
+			continue
+		}
 		b := e.snap.Network.BridgeOf(in)
 		if b == nil || in.Index != o.Iif && (b.Index != o.Iif || slices.Contains(o.NotPorts, in.Index)) {
 			continue

@@ -182,6 +182,7 @@ type engine struct {
 	toPorts      []int          // of bridges, that the question leads to
 	bridging     bool           // the frames go from port to port of a bridge
 	sieve        *sieve
+	onStop       func(*cube, Cause) // also hears of what is stopped
 }
 
 // stoppedBy is packets of the question and what stopped them.
@@ -213,6 +214,9 @@ type stopped struct {
 func (e *engine) stop(c cube, by Cause) {
 	if e.keep {
 		e.proof = append(e.proof, stoppedBy{c, by})
+	}
+	if e.onStop != nil {
+		e.onStop(&c, by)
 	}
 	i, ok := e.stopIndex[by]
 	if !ok {

@@ -1,0 +1,111 @@
+package judge
+
+import (
+	"github.com/ringfence/ringfence/finding"
+	"github.com/ringfence/ringfence/reach"
+	"github.com/ringfence/ringfence/zones"
+)
+
+// unnamed is a port that no service uses (IANA: 47 is reserved): what becomes of it is what becomes
+// of packets that no rule names.
+const unnamed = 47
+
+// target is an interface that packets could leave by, with the ports of it that count as the same.
+type target struct {
+	zones.Interface
+	oifs []int
+}
+
+// targets are the networks that packets of an origin could be forwarded to.
+func (b *builder) targets(from *zones.Origin) (list []target) {
+	for _, to := range b.zones.Interfaces {
+		if to.Inert || to.Port || to.Zone == zones.Host || to.Index == from.Index {
+			continue
+		}
+		t := target{to, []int{to.Index}}
+		if b.bridgeOf(from.Index) == to.Index { // one more port: what comes in there is switched to those of the bridge's zone
+			t.oifs = append(t.oifs, b.portsOf(to.Index)...)
+		}
+		list = append(list, t)
+	}
+	return list
+}
+
+// forwards asks what each origin gets through the host to each network. Packets of an origin are followed once for all
+// of them.
+func (b *builder) forwards() {
+	b.doc.Forwards = []DocForward{}
+	for i := range b.zones.Origins {
+		from := &b.zones.Origins[i]
+		if from.Local {
+			continue
+		}
+		targets := b.targets(from)
+		var oifs []int
+		for _, t := range targets {
+			oifs = append(oifs, t.oifs...)
+		}
+		ways := map[bool]*reach.Ways{}
+		for _, v4 := range []bool{true, false} {
+			ways[v4] = b.model.Ways(asked(from), "tcp", v4, oifs)
+		}
+		for _, t := range targets {
+			toZone := t.Zone
+			if toZone == zones.Unclassified {
+				toZone = zones.External
+			}
+			for _, v4 := range []bool{true, false} {
+				b.doc.Forwards = append(b.doc.Forwards, DocForward{
+					From: from.Interface, FromZone: from.Zone, To: t.Name, ToZone: toZone, Family: familyName[v4],
+					Any:     docReach(ways[v4].Forward(t.oifs, 0), from.Interface),
+					Default: docReach(ways[v4].Forward(t.oifs, unnamed), from.Interface),
+				})
+			}
+		}
+	}
+}
+
+// portsOf are the ports of a bridge that are up and have its zone.
+func (b *builder) portsOf(bridge int) (list []int) {
+	for _, i := range b.zones.Interfaces {
+		if i.Port && b.snap.Network.Link(i.Index).Up && b.bridgeOf(i.Index) == bridge {
+			list = append(list, i.Index)
+		}
+	}
+	return list
+}
+
+// maxForwards bounds the forwards that a report lists one by one. Policies see all of them.
+const maxForwards = 10_000
+
+// listForwards lists forwards in a report, at most so many of them one by one: those that something gets through by, or
+// may, before the others. Of the rest it lists the names.
+func listForwards(r *finding.Report, all []DocForward, most int) {
+	room := map[string]int{}
+	for _, v := range []string{reach.Reachable, reach.Unknown, reach.Unreachable} {
+		for i := range all {
+			if all[i].Any.Verdict == v && most > 0 {
+				room[v]++
+				most--
+			}
+		}
+	}
+	type key struct{ from, family, verdict string }
+	left := map[key]int{}
+	for i := range all {
+		f := &all[i]
+		if room[f.Any.Verdict] > 0 {
+			room[f.Any.Verdict]--
+			r.Forwards = append(r.Forwards, publicForward(f))
+			continue
+		}
+		k := key{f.From, f.Family, f.Any.Verdict}
+		at, ok := left[k]
+		if !ok {
+			at = len(r.ForwardsLeftOut)
+			left[k] = at
+			r.ForwardsLeftOut = append(r.ForwardsLeftOut, finding.ForwardsLeftOut{From: f.From, Family: f.Family, Verdict: f.Any.Verdict})
+		}
+		r.ForwardsLeftOut[at].To = append(r.ForwardsLeftOut[at].To, f.To)
+	}
+}

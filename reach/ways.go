@@ -1,0 +1,232 @@
+package reach
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// Ways are the packets of one origin, protocol and family, followed once to wherever they leave the host: the answers
+// for many targets are read from one walk through the rules.
+type Ways struct {
+	m       *Model
+	origin  Origin
+	proto   string
+	v4      bool
+	targets []int // interfaces that can be asked about
+	runs    []*run
+}
+
+// run is the walk with chains of equal priority in one order.
+type run struct {
+	e       *engine
+	in      *snapshot.Link
+	number  uint64  // of the protocol
+	fixed   *Answer // the same for every target
+	arrived []arrival
+	byOif   map[int][]int // of arrived
+	err     error
+	sliced  bool // packets that lead to no target at all were left out
+	ended   []ended
+	known   map[endedKey]bool
+}
+
+// ended is packets that were stopped on the way. Only what decides about targets is kept.
+type ended struct {
+	by           Cause
+	daddr, dport set
+}
+
+// endedKey is the same ended again: sets are shared by the cubes that they were split into.
+type endedKey struct {
+	by           Cause
+	daddr, dport *interval
+}
+
+// Ways follows the packets of an origin on their way out by any of the interfaces.
+func (m *Model) Ways(o Origin, proto string, v4 bool, oifs []int) *Ways {
+	w := &Ways{m: m, origin: o, proto: proto, v4: v4, targets: oifs}
+	w.runs = []*run{w.run(false)}
+	if r := w.runs[0]; r.e != nil && len(r.e.tied) > 0 {
+		w.runs = append(w.runs, w.run(true))
+	}
+	return w
+}
+
+func (w *Ways) question(oifs []int, port int) *Question {
+	return &Question{From: []Origin{w.origin}, Proto: w.proto, To: Target{Oifs: oifs}, Dport: port}
+}
+
+func (w *Ways) run(reversed bool) *run {
+	q := w.question(w.targets, 0)
+	r := &run{known: map[endedKey]bool{}}
+	e, proto, fixed := w.m.begin(q, w.origin, w.v4, reversed, false)
+	if r.fixed = fixed; fixed != nil {
+		return r
+	}
+	r.e, r.number, r.sliced = e, proto, !e.translates()
+	if r.sliced {
+		e.onStop = r.stop
+	}
+	var starts []cube
+	var why string
+	starts, r.in, why = e.starts(q.routed(e), w.origin, w.v4, proto)
+	if why != "" {
+		a := w.m.noPackets(w.origin, w.v4, why)
+		r.fixed = &a
+		return r
+	}
+	r.arrived, r.err = e.follow(starts, r.in, w.origin, w.m.fibs[w.v4])
+	e.end()
+	if r.err == nil {
+		r.err = e.over
+	}
+	e.onStop = nil
+	r.byOif = map[int][]int{}
+	for i := range r.arrived {
+		r.byOif[r.arrived[i].oif] = append(r.byOif[r.arrived[i].oif], i)
+	}
+	return r
+}
+
+// stop notes where stopped packets were going.
+func (r *run) stop(c *cube, by Cause) {
+	d := ended{by, c.sets[fDaddr], c.sets[fDport]}
+	if d.daddr.empty() || d.dport.empty() {
+		return
+	}
+	k := endedKey{by, &d.daddr[0], &d.dport[0]}
+	if !r.known[k] {
+		r.known[k] = true
+		r.ended = append(r.ended, d)
+	}
+}
+
+// Forward is Model.Forward for interfaces among those that the ways lead to.
+func (w *Ways) Forward(oifs []int, port int) Answer {
+	q := w.question(oifs, port)
+	if !w.knows(q) {
+		return w.m.Forward(w.origin, oifs, w.proto, port, w.v4)
+	}
+	a, ok := w.answer(q)
+	if !ok {
+		return w.m.Forward(w.origin, oifs, w.proto, port, w.v4)
+	}
+	return w.m.askEach(q, []bool{w.v4}, func(Origin, bool) Answer { return a })
+}
+
+// knows says whether the walk is about a question: not where the origin is the host itself, nor of a single port of a
+// bridge.
+func (w *Ways) knows(q *Question) bool {
+	for _, oif := range q.To.Oifs {
+		if !slices.Contains(w.targets, oif) {
+			return false
+		}
+	}
+	e := w.m.newEngine()
+	q.routed(e)
+	return !w.origin.Local && len(e.toPorts) == 0
+}
+
+// answer reads an answer from the walk. It reports false where the question has to be asked alone: together with
+// packets for other targets there were too many cases, or a doubt about them was taken for one about these.
+func (w *Ways) answer(q *Question) (Answer, bool) {
+	a, ok := w.runs[0].answer(w, q)
+	if ok && len(a.tied) > 0 {
+		var b Answer
+		if b, ok = w.runs[1].answer(w, q); ok {
+			a = w.runs[0].e.either(&a, &b, w.runs[0].in, w.proto)
+		}
+	}
+	alone := a.Verdict == Unknown && slices.ContainsFunc(a.Because, func(c Cause) bool { return c.Table != "" })
+	return a, ok && !alone
+}
+
+func (r *run) answer(w *Ways, q *Question) (Answer, bool) {
+	if r.fixed != nil {
+		return *r.fixed, true
+	}
+	if r.err != nil {
+		a := r.e.answer(nil, r.err, r.in, w.proto, -1)
+		return a, !errors.Is(r.err, errTooComplex)
+	}
+	e := *r.e
+	e.stopped, e.stopIndex = nil, map[Cause]int{}
+	routed := q.routed(&e)
+	about := e.packet(w.v4, r.number)
+	if r.sliced {
+		e.slice(&about, routed, w.v4)
+	}
+	hits := r.hits(&e, routed, &about, true)
+	if len(hits) == 0 { // what stopped them is told with all that arrived elsewhere
+		e.stopped, e.stopIndex = nil, map[Cause]int{}
+		r.hits(&e, routed, &about, false)
+	}
+	a := e.answer(hits, nil, r.in, w.proto, -1)
+	a.tied = e.tied
+	e.describe(&a, hits)
+	if a.Verdict == Unreachable {
+		a.StoppedBy = r.stoppedBy(&e, &about)
+		if len(a.StoppedBy) == 0 {
+			a.StoppedBy = []Cause{noRoute}
+		}
+	}
+	return a, true
+}
+
+// hits is the packets of a question that arrived: of those that left by its interfaces alone, or of all.
+func (r *run) hits(e *engine, q *Question, about *cube, few bool) (hits []cube) {
+	var list []int
+	if few {
+		for i, oif := range q.To.Oifs {
+			if !slices.Contains(q.To.Oifs[:i], oif) {
+				list = append(list, r.byOif[oif]...)
+			}
+		}
+		slices.Sort(list)
+	} else {
+		for i := range r.arrived {
+			list = append(list, i)
+		}
+	}
+	for _, i := range list {
+		a := r.arrived[i]
+		if r.sliced {
+			for _, f := range []field{fDaddr, fDport} {
+				a.cube.sets[f] = a.cube.sets[f].intersect(about.sets[f])
+			}
+			if a.cube.sets[fDaddr].empty() || a.cube.sets[fDport].empty() {
+				continue
+			}
+		}
+		hits = append(hits, e.hits(q, &a, a.cube.sets[fProto][0].lo.lo)...)
+	}
+	return hits
+}
+
+// stoppedBy is what stopped the packets of a question on their way, and then at its end.
+func (r *run) stoppedBy(e *engine, about *cube) []Cause {
+	var list []Cause
+	seen := map[Cause]bool{}
+	add := func(c Cause) {
+		if !seen[c] {
+			seen[c] = true
+			list = append(list, c)
+		}
+	}
+	if !r.sliced {
+		for i := range r.e.stopped {
+			add(r.e.stopped[i].by)
+		}
+	}
+	for i := range r.ended {
+		if d := &r.ended[i]; !seen[d.by] && d.daddr.overlaps(about.sets[fDaddr]) && d.dport.overlaps(about.sets[fDport]) {
+			add(d.by)
+		}
+	}
+	for i := range e.stopped {
+		add(e.stopped[i].by)
+	}
+	return list
+}
