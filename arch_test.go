@@ -32,7 +32,7 @@ var ours = map[string][]string{
 	"reports":       {"finding"},
 	"remedy":        {"host", "snapshot", "ruleset", "reach", "trace", "replica", "finding", "zones"},
 	"replica":       {"snapshot", "ruleset"},
-	"fixtures":      {"snapshot"},
+	"fixtures":      {"snapshot", "ruleset"},
 	"e2e":           {},
 	"e2e/oracle":    {},
 }

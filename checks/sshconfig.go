@@ -7,11 +7,11 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/snapshot"
 )
 
@@ -146,14 +146,15 @@ func (s *Scan) askSSHD(ctx context.Context, path, criteria string) (map[string][
 		return nil, ""
 	}
 	for _, mode := range []string{"-G", "-T"} {
-		cmd := exec.CommandContext(ctx, sshd, mode, "-f", path, "-C", spec)
+		cmd := host.Command(ctx, sshd, mode, "-f", path, "-C", spec)
+		var out bytes.Buffer
+		cmd.Stdout = &out
 		cmd.Env = []string{"PATH=/usr/sbin:/usr/bin", "LC_ALL=C"}
-		b, err := cmd.Output()
-		if err != nil {
+		if err := host.Run(cmd); err != nil {
 			continue
 		}
 		settings := map[string][]string{}
-		for line := range strings.Lines(string(b)) {
+		for line := range strings.Lines(out.String()) {
 			if k, v, ok := strings.Cut(strings.TrimSpace(line), " "); ok {
 				settings[k] = append(settings[k], v)
 			}

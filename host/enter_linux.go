@@ -58,7 +58,10 @@ func ExecInNetns(path string, args []string) error {
 
 // NewNetns makes a command run in a network namespace of its own, which ends with it.
 func NewNetns(cmd *exec.Cmd) {
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET}
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = new(syscall.SysProcAttr)
+	}
+	cmd.SysProcAttr.Cloneflags |= unix.CLONE_NEWNET
 }
 
 // errInUse is a namespace that was not made for the purpose.

@@ -63,6 +63,7 @@ func (e *env) load(ctx context.Context, s *source) (*material, error) {
 		m.snap, err = e.loadSnapshot(s.snapshot)
 	} else {
 		m.snap = e.collect(ctx, s.deadline, s.quiet)
+		err = ctx.Err()
 	}
 	return m, err
 }

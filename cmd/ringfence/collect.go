@@ -19,6 +19,9 @@ func (e *env) collectCommand() *cobra.Command {
 		Short: "Write a snapshot of this host, to judge it elsewhere",
 		RunE: func(c *cobra.Command, _ []string) error {
 			snap := e.collect(c.Context(), deadline, quiet)
+			if err := c.Context().Err(); err != nil {
+				return err
+			}
 			var b bytes.Buffer
 			if err := snap.Write(&b); err != nil {
 				return err

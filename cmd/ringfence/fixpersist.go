@@ -1,12 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 
 	"github.com/spf13/cobra"
 
@@ -64,10 +64,12 @@ func (e *env) rehearseCommand() *cobra.Command {
 			case len(before.Tables) > 0:
 				return errors.New("this is no empty network namespace")
 			}
-			cmd := exec.CommandContext(c.Context(), job.Nft, "-f", job.File)
+			cmd := host.Command(c.Context(), job.Nft, "-f", job.File)
 			cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}
-			if out, err := cmd.CombinedOutput(); err != nil {
-				return errors.New(firstLine(string(out), err))
+			var out bytes.Buffer
+			cmd.Stdout, cmd.Stderr = &out, &out
+			if err := host.Run(cmd); err != nil {
+				return errors.New(firstLine(out.String(), err))
 			}
 			rs, err := checks.ReadRuleset(c.Context(), host.Local())
 			if err != nil {

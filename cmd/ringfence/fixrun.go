@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
 	"strings"
 	"syscall"
@@ -190,10 +189,10 @@ func runReplica(ctx context.Context, job []byte) ([]byte, error) {
 // runChild starts this program with a hidden command in a network namespace of its own.
 func runChild(ctx context.Context, command string, job []byte) ([]byte, error) {
 	var out, errs bytes.Buffer
-	cmd := exec.CommandContext(ctx, "/proc/self/exe", command)
+	cmd := host.Command(ctx, "/proc/self/exe", command)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(job), &out, &errs
 	host.NewNetns(cmd)
-	if err := cmd.Run(); err != nil {
+	if err := host.Run(cmd); err != nil {
 		return nil, errors.New(firstLine(strings.TrimPrefix(errs.String(), "ringfence: "), err))
 	}
 	return out.Bytes(), nil

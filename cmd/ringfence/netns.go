@@ -40,7 +40,7 @@ func (e *env) look(ctx context.Context, p *place, only ...string) (*snapshot.Sna
 		}
 		return nil, host.ExecInNetns(path, withoutNetns(os.Args))
 	}
-	return e.collect(ctx, 20*time.Second, p.quiet, only...), nil
+	return e.collect(ctx, 20*time.Second, p.quiet, only...), ctx.Err()
 }
 
 // withoutNetns is the command line without the flag --netns.

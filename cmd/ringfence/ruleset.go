@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 
 	"github.com/spf13/cobra"
 
@@ -52,10 +51,10 @@ func (e *env) readRulesetFile(ctx context.Context, file string, s *snapshot.Snap
 		return nil, fmt.Errorf("ruleset: %w", err)
 	}
 	var out, errs bytes.Buffer
-	cmd := exec.CommandContext(ctx, "/proc/self/exe", "load-ruleset")
+	cmd := host.Command(ctx, "/proc/self/exe", "load-ruleset")
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(b), &out, &errs
 	host.NewNetns(cmd)
-	if err := cmd.Run(); err != nil {
+	if err := host.Run(cmd); err != nil {
 		return nil, fmt.Errorf("ruleset %s: %s", file, firstLine(errs.String(), err))
 	}
 	rs := new(ruleset.Ruleset)
@@ -95,10 +94,12 @@ func (e *env) loadRulesetCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			cmd := exec.CommandContext(c.Context(), nft, "-f", "-")
+			cmd := host.Command(c.Context(), nft, "-f", "-")
 			cmd.Stdin, cmd.Env = bytes.NewReader(job.Text), []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}
-			if out, err := cmd.CombinedOutput(); err != nil {
-				return fmt.Errorf("nft: %s", firstLine(string(out), err))
+			var out bytes.Buffer
+			cmd.Stdout, cmd.Stderr = &out, &out
+			if err := host.Run(cmd); err != nil {
+				return fmt.Errorf("nft: %s", firstLine(out.String(), err))
 			}
 			rs, err := checks.ReadRuleset(c.Context(), host.Local())
 			if err != nil {

@@ -1,12 +1,15 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"runtime/debug"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -76,11 +79,19 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root.AddCommand(e.auditCommand(), e.collectCommand(), e.checksCommand(), e.traceCommand(), e.reachCommand(),
 		e.fixCommand(), e.loadRulesetCommand(), e.replicaCommand(), e.rehearseCommand(),
 		e.versionCommand())
-	err := root.Execute()
+	ctx, stop := untilSignal(context.Background())
+	defer stop()
+	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return exitOK
 	}
 	code := exitUsage
+	if by := new(endedError); errors.As(context.Cause(ctx), &by) {
+		code = 128 + int(by.signal) // as the shell says it of a program that a signal ended
+		if !errors.As(err, new(*exitError)) {
+			err = by
+		}
+	}
 	var ee *exitError
 	if errors.As(err, &ee) {
 		code = ee.code
@@ -90,6 +101,33 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	}
 	fmt.Fprintf(stderr, "ringfence: %s\n", oneLine(err))
 	return code
+}
+
+// endedError is the cause of a context that a signal ended.
+type endedError struct{ signal syscall.Signal }
+
+func (e *endedError) Error() string { return "ended by a signal: " + e.signal.String() }
+
+// untilSignal is a context that SIGINT and SIGTERM end, and with it the programs that were started. A second signal
+// then does what it does without.
+func untilSignal(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	got := make(chan os.Signal, 1)
+	signal.Notify(got, syscall.SIGINT, syscall.SIGTERM)
+	go func() {
+		select {
+		case s := <-got:
+			if s, ok := s.(syscall.Signal); ok {
+				cancel(&endedError{s})
+			}
+			signal.Stop(got)
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(got)
+		cancel(nil)
+	}
 }
 
 // oneLine makes an error one line without control characters: it can quote a hostile file.
