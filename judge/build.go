@@ -22,6 +22,7 @@ type builder struct {
 	snap   *snapshot.Snapshot
 	zones  *zones.Map
 	model  *reach.Model
+	effort *reach.Effort // of the host's own questions
 	byPID  map[int]*snapshot.Process
 	agents map[int]*snapshot.Agent
 	doc    *Document
@@ -56,11 +57,11 @@ func build(ctx context.Context, s *snapshot.Snapshot, cfg zones.Config) *builder
 
 func newBuilder(ctx context.Context, s *snapshot.Snapshot, cfg zones.Config) *builder {
 	b := &builder{
-		snap: s, zones: zones.Classify(s, cfg),
-		model: reach.NewModel(s).Within(&reach.Effort{Whose: "the host", Left: hostSteps, Context: ctx}),
+		snap: s, zones: zones.Classify(s, cfg), effort: &reach.Effort{Whose: "the host", Left: hostSteps, Context: ctx},
 		byPID: map[int]*snapshot.Process{}, agents: map[int]*snapshot.Agent{},
 		sweeps: map[sweepKey]*sweep{}, ports: map[sweepKey][]int{},
 	}
+	b.model = reach.NewModel(s).Within(b.effort)
 	for i := range s.Processes.List {
 		b.byPID[s.Processes.List[i].PID] = &s.Processes.List[i]
 	}

@@ -15,6 +15,7 @@ type Document struct {
 	Firewall   DocFirewall           `json:"firewall" reads:"network nftables"`
 	Published  []DocPublished        `json:"published" reads:"network nftables"`
 	Shadowed   []DocShadow           `json:"shadowedRules" reads:"nftables"`
+	Uncompared []DocUncompared       `json:"uncomparedRules" reads:"nftables"`
 	Bridges    []DocBridge           `json:"bridges" reads:"network nftables"`
 	SSH        DocSSH                `json:"ssh" reads:"ssh.configs ssh.servers"`
 	IPMI       snapshot.IPMI         `json:"ipmi" reads:"ipmi"`
@@ -118,6 +119,12 @@ type DocPublished struct {
 	Ports   []string `json:"ports"`
 	Reach   DocReach `json:"reach"`
 	Input   DocReach `json:"input"`
+}
+
+// DocUncompared is rules of a chain that were not compared with those before them.
+type DocUncompared struct {
+	Chain  string `json:"chain"`
+	Reason string `json:"reason"`
 }
 
 // DocShadow is a rule that no packet reaches, and the one before it that decides.

@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"fmt"
 	"net/netip"
 	"strings"
 
@@ -70,11 +71,17 @@ func (b *builder) rewrites() bool {
 }
 
 func (b *builder) shadowed() {
-	b.doc.Shadowed = []DocShadow{}
+	b.doc.Shadowed, b.doc.Uncompared = []DocShadow{}, []DocUncompared{}
 	if b.snap.NFTables.Ruleset == nil {
 		return
 	}
-	for _, s := range reach.Shadows(b.snap.NFTables.Ruleset) {
+	list, left := reach.Shadows(b.snap.NFTables.Ruleset, b.effort)
+	for _, u := range left {
+		b.doc.Uncompared = append(b.doc.Uncompared, DocUncompared{
+			Chain: where(u.Chain).Where, Reason: fmt.Sprintf("the last %d rules were not compared with those before them: %s", u.Rules, u.Reason),
+		})
+	}
+	for _, s := range list {
 		rule, by := where(s.Rule), where(s.By)
 		chain, _, _ := strings.Cut(rule.Where, "#")
 		b.doc.Shadowed = append(b.doc.Shadowed, DocShadow{

@@ -3,6 +3,7 @@ package reach
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -17,34 +18,162 @@ type Shadow struct {
 	Contrary bool
 }
 
-// maxShadowRules bounds the rules of a chain that are compared with each other.
-const maxShadowRules = 3000
+// maxComparisons bounds how often rules are compared with each other: of a chain, and of all chains together.
+const (
+	maxChainComparisons = 5_000_000
+	maxComparisons      = 20_000_000
+)
+
+// Uncompared is rules of a chain that were not compared with all that come before them, and why.
+type Uncompared struct {
+	Chain  Cause
+	Rules  int // so many at its end
+	Reason string
+}
 
 // Shadows finds rules that earlier rules of the same chain cover. It compares what the rules ask for:
 // a rule is covered where each condition of the earlier one is implied by a condition on the same
-// value. Rules with anything that depends on more than the packet, or on marks, cover nothing.
-func Shadows(rs *ruleset.Ruleset) []Shadow {
-	var list []Shadow
+// value. Rules with anything that depends on more than the packet, or on marks, cover nothing. The second result is
+// what there was no effort left for.
+func Shadows(rs *ruleset.Ruleset, effort *Effort) ([]Shadow, []Uncompared) {
+	return shadows(rs, effort, maxChainComparisons, maxComparisons)
+}
+
+func shadows(rs *ruleset.Ruleset, effort *Effort, ofChain, ofAll int) (list []Shadow, left []Uncompared) {
 	for i := range rs.Tables {
 		t := &rs.Tables[i]
 		for j := range t.Chains {
 			c := &t.Chains[j]
-			rules := make([]shape, min(len(c.Rules), maxShadowRules))
-			for k := range rules {
-				rules[k] = shapeOf(t, &c.Rules[k])
-				for l := range k {
-					if !rules[l].ends || !rules[l].covers(&rules[k]) {
-						continue
-					}
-					list = append(list, Shadow{
-						Rule: causeOf(t, c, &c.Rules[k]), By: causeOf(t, c, &c.Rules[l]),
-						Contrary: rules[k].verdict != "" && rules[k].verdict != rules[l].verdict,
-					})
-					break
-				}
+			s := &shadowing{table: t, chain: c, left: min(ofChain, ofAll), effort: effort, index: map[exact][]int{}}
+			before := s.left
+			list = append(list, s.rules()...)
+			ofAll -= before - s.left
+			if s.over != "" {
+				left = append(left, Uncompared{
+					Chain: Cause{Family: t.Family, Table: t.Name, Chain: c.Name}, Rules: len(c.Rules) - len(s.shapes) + 1, Reason: s.over,
+				})
 			}
 		}
 	}
+	return list, left
+}
+
+// exact is a single value that a rule wants at one place. It covers no rule that does not want the same there.
+type exact struct{ key, value string }
+
+// shadowing compares the rules of a chain.
+type shadowing struct {
+	table  *ruleset.Table
+	chain  *ruleset.Chain
+	shapes []shape
+	index  map[exact][]int // rules that can only cover those with that value
+	others []int           // rules that want no single value
+	left   int             // comparisons
+	effort *Effort
+	over   string // why it stopped
+}
+
+func (s *shadowing) rules() (list []Shadow) {
+	for k := range s.chain.Rules {
+		r := &s.chain.Rules[k]
+		s.shapes = append(s.shapes, shapeOf(s.table, r))
+		if by := s.coveredBy(k); by >= 0 {
+			list = append(list, Shadow{
+				Rule: causeOf(s.table, s.chain, r), By: causeOf(s.table, s.chain, &s.chain.Rules[by]),
+				Contrary: s.shapes[k].verdict != "" && s.shapes[k].verdict != s.shapes[by].verdict,
+			})
+		}
+		if s.over != "" {
+			return list
+		}
+		s.add(k)
+	}
+	return list
+}
+
+// add makes a rule one that can cover those after it. Of the values that it wants, the one that fewest rules want leads
+// to it.
+func (s *shadowing) add(k int) {
+	sh := &s.shapes[k]
+	if !sh.ends || !sh.known {
+		return
+	}
+	best, found := exact{}, false
+	for key, ranges := range sh.conditions {
+		e, ok := exactly(key, ranges)
+		if !ok {
+			continue
+		}
+		n, least := len(s.index[e]), len(s.index[best])
+		if !found || n < least || n == least && (e.key < best.key || e.key == best.key && e.value < best.value) {
+			best, found = e, true
+		}
+	}
+	if found {
+		s.index[best] = append(s.index[best], k)
+	} else {
+		s.others = append(s.others, k)
+	}
+}
+
+// exactly is the one value that a condition wants, of those that belong to a key.
+func exactly(key string, ranges []byteRange) (exact, bool) {
+	if len(ranges) != 1 || !bytes.Equal(ranges[0].lo, ranges[0].hi) || len(ranges[0].lo) == 0 {
+		return exact{}, false
+	}
+	return exact{strings.TrimRight(key, "'"), string(ranges[0].lo)}, true
+}
+
+// coveredBy is the first rule that covers rule k, or -1.
+func (s *shadowing) coveredBy(k int) int {
+	sh := &s.shapes[k]
+	if !sh.known {
+		return -1
+	}
+	var from [][]int
+	from = append(from, s.others)
+	for _, key := range slices.Sorted(maps.Keys(sh.conditions)) { // in one order, since comparisons are counted
+		ranges := sh.conditions[key]
+		if len(ranges) == 0 { // matches nothing, and so whatever it wants is covered
+			from = [][]int{s.all()}
+			break
+		}
+		if e, ok := exactly(key, ranges); ok && len(s.index[e]) > 0 {
+			from = append(from, s.index[e])
+		}
+	}
+	best := -1
+	for _, list := range from {
+		for _, l := range list {
+			if best >= 0 && l >= best {
+				break
+			}
+			if s.left--; s.left < 0 {
+				s.over = "there are too many rules to compare"
+				return -1
+			}
+			if s.left%pollEvery == 0 {
+				if err := s.effort.Spend(pollEvery / 4); err != nil {
+					s.over = err.Error()
+					return -1
+				}
+			}
+			if s.shapes[l].covers(sh) {
+				best = l
+				break
+			}
+		}
+	}
+	return best
+}
+
+// all is every rule that can cover another.
+func (s *shadowing) all() []int {
+	list := slices.Clone(s.others)
+	for _, l := range s.index {
+		list = append(list, l...)
+	}
+	slices.Sort(list)
 	return list
 }
 

@@ -25,3 +25,10 @@ finding contains {
 _severity(s) := "medium" if s.contrary
 
 _severity(s) := "low" if not s.contrary
+
+unknown contains {
+	"resource": {"kind": "chain", "key": u.chain},
+	"reason": u.reason,
+} if {
+	some u in input.uncomparedRules
+}

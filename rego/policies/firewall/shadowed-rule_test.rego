@@ -13,3 +13,7 @@ test_repeated_rule_is_low if {
 }
 
 test_no_shadow_passes if count(check.finding) == 0 with input as {"shadowedRules": []}
+
+test_uncompared_is_no_pass if {
+	count(check.unknown) == 1 with input as {"shadowedRules": [], "uncomparedRules": [{"chain": "inet t/c", "reason": "r"}]}
+}
