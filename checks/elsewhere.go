@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -18,6 +20,7 @@ const (
 	maxNamespaces    = 1024
 	maxNamespaceData = 8 << 20  // of netlink messages, each
 	maxElsewhereData = 64 << 20 // all together
+	elsewhereReaders = 4        // at a time
 )
 
 // collectElsewhere reads links, routes and packet filters of every other network namespace: they decide who
@@ -28,37 +31,125 @@ func collectElsewhere(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Ou
 		out.worse(snapshot.Error, "network namespaces can only be read on a live host")
 		return out
 	}
-	end, limited := ctx.Deadline()
-	left := maxElsewhereData
-	for i, ns := range s.netns()[1:] {
-		e := snapshot.Elsewhere{Netns: ns.Inode, Status: snapshot.OK}
+	list := s.netns()
+	r := &elsewhereReader{s: s, list: list[1:], seen: make([]*snapshot.Elsewhere, len(list)-1), left: maxElsewhereData}
+	r.shares = dataShares(list, maxElsewhereData)
+	r.all(ctx)
+	for _, i := range r.large { // what others did not use is left for them
+		r.one(ctx, i, min(maxNamespaceData, r.left))
+	}
+	for _, e := range r.seen {
 		switch {
-		case i >= maxNamespaces:
-			e.Status, e.Reason = snapshot.Error, fmt.Sprintf("more than %d network namespaces", maxNamespaces)
-		case limited && time.Until(end) < time.Second:
-			e.Status, e.Reason = snapshot.Error, "no time was left"
-		default:
-			f, err := s.enter(ns)
-			if gone(err) {
-				continue
-			}
-			if err == nil {
-				err = s.readElsewhere(ctx, f, &e, &left)
-				f.Close()
-			}
-			if err != nil {
-				e.Status, e.Reason = snapshot.Error, err.Error()
-				if denied(err) {
-					e.Status = snapshot.Denied
-				}
-			}
+		case e == nil: // it is gone
+			continue
+		case e.Status != snapshot.OK:
+			out.partial("network namespace %d: %s", e.Netns, e.Reason)
 		}
-		if e.Status != snapshot.OK {
-			out.partial("network namespace %d: %s", ns.Inode, e.Reason)
-		}
-		snap.Namespaces = append(snap.Namespaces, e)
+		snap.Namespaces = append(snap.Namespaces, *e)
 	}
 	return out
+}
+
+// dataShares is what may be read from each namespace at first: each owner has the same part, in equal parts for each of
+// its namespaces. Our own is first in the list, and has none.
+func dataShares(list []foundNetns, all int) []int {
+	own, number := list[0].OwnerUser, map[string]int{}
+	for i := range list[1:] {
+		number[list[i+1].party(own)]++
+	}
+	shares := make([]int, len(list)-1)
+	for i := range shares {
+		shares[i] = min(maxNamespaceData, all/len(number)/number[list[i+1].party(own)])
+	}
+	return shares
+}
+
+// errVanished is a namespace that went away before it was looked into, which is no loss.
+var errVanished = errors.New("it is gone")
+
+// elsewhereReader reads some namespaces at a time, in the order of the list.
+type elsewhereReader struct {
+	s      *Scan
+	list   []foundNetns
+	shares []int
+	seen   []*snapshot.Elsewhere
+
+	mu    sync.Mutex
+	next  int
+	left  int   // of the data
+	large []int // those that have more than their share
+}
+
+func (r *elsewhereReader) all(ctx context.Context) {
+	var wg sync.WaitGroup
+	for range elsewhereReaders {
+		wg.Go(func() {
+			for {
+				r.mu.Lock()
+				i := r.next
+				r.next++
+				r.mu.Unlock()
+				if i >= len(r.list) {
+					return
+				}
+				r.one(ctx, i, r.shares[i])
+			}
+		})
+	}
+	wg.Wait()
+	slices.Sort(r.large)
+}
+
+// one reads a namespace, of which there may be that much data.
+func (r *elsewhereReader) one(ctx context.Context, i, share int) {
+	e := &snapshot.Elsewhere{Netns: r.list[i].Inode, Status: snapshot.OK}
+	err := r.read(ctx, i, share, e)
+	switch {
+	case errors.Is(err, errVanished):
+		return
+	case err != nil:
+		*e = snapshot.Elsewhere{Netns: e.Netns, Status: snapshot.Error, Reason: err.Error()}
+		if denied(err) {
+			e.Status = snapshot.Denied
+		}
+	}
+	r.seen[i] = e
+}
+
+func (r *elsewhereReader) read(ctx context.Context, i, share int, e *snapshot.Elsewhere) (err error) {
+	defer func() { // a reader is no collector of its own, whose panic would be caught
+		if v := recover(); v != nil {
+			err = fmt.Errorf("reading stopped: %v", v)
+		}
+	}()
+	if i >= maxNamespaces {
+		return fmt.Errorf("more than %d network namespaces", maxNamespaces)
+	}
+	if end, limited := ctx.Deadline(); ctx.Err() != nil || limited && time.Until(end) < time.Second {
+		return errors.New("no time was left")
+	}
+	f, err := r.s.enter(r.list[i])
+	switch {
+	case gone(err):
+		return errVanished
+	case err != nil:
+		return err
+	}
+	defer f.Close()
+	left := share
+	err = r.s.readElsewhere(ctx, f, e, &left)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.left = max(0, r.left-(share-max(0, left)))
+	if errors.Is(err, errTooLarge) && share < maxNamespaceData && r.seen[i] == nil {
+		r.large = append(r.large, i)
+	}
+	return err
+}
+
+// outward says whether packets can come into a namespace: by an interface that is up, and not loopback.
+func outward(links []snapshot.Link) bool {
+	return slices.ContainsFunc(links, func(l snapshot.Link) bool { return l.Up && !l.Loopback })
 }
 
 func (s *Scan) readElsewhere(ctx context.Context, f *os.File, e *snapshot.Elsewhere, left *int) error {
@@ -68,6 +159,9 @@ func (s *Scan) readElsewhere(ctx context.Context, f *os.File, e *snapshot.Elsewh
 	}
 	if part.status != "" {
 		return errors.New(strings.Join(part.reasons, "; "))
+	}
+	if !outward(e.Network.Links) { // nothing gets in, whatever the rules
+		return nil
 	}
 	e.NFTables.Legacy = map[string]snapshot.Fact{}
 	err := s.Host.InNetns(f, func() error {
@@ -79,10 +173,7 @@ func (s *Scan) readElsewhere(ctx context.Context, f *os.File, e *snapshot.Elsewh
 	if err != nil {
 		return err
 	}
-	budget := min(maxNamespaceData, *left)
-	before := budget
-	rs, err := readRuleset(ctx, s.Host, f, &budget)
-	*left -= before - budget
+	rs, err := readRuleset(ctx, s.Host, f, left)
 	switch {
 	case errors.Is(err, unix.EPROTONOSUPPORT), errors.Is(err, unix.EINVAL):
 		return nil // the kernel has no nf_tables

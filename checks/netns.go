@@ -14,6 +14,7 @@ import (
 type foundNetns struct {
 	snapshot.Netns
 	path string
+	err  error // it could not be opened
 }
 
 // Bounds of what is looked at of one uid's.
@@ -37,6 +38,7 @@ func (s *Scan) netns() []foundNetns {
 		}
 		f.mounted(procs)
 		f.held(procs)
+		f.owners()
 		s.netnsList, s.netnsGaps = f.list, f.gaps
 	})
 	return s.netnsList
@@ -61,7 +63,7 @@ func (f *netnsFinder) add(inode uint64, path string) int {
 	if !ok {
 		i = len(f.list)
 		f.index[inode] = i
-		f.list = append(f.list, foundNetns{snapshot.Netns{Inode: inode}, path})
+		f.list = append(f.list, foundNetns{Netns: snapshot.Netns{Inode: inode}, path: path})
 	}
 	return i
 }

@@ -13,7 +13,6 @@ import (
 	vnl "github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
-	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/snapshot"
 )
 
@@ -27,10 +26,7 @@ func collectNetwork(_ context.Context, s *Scan, snap *snapshot.Snapshot) *Outcom
 	sec := &snap.Network
 	found := s.netns()
 	for i := range found {
-		if f, err := s.enter(found[i]); err == nil {
-			found[i].OwnerUser, _ = host.UserOwner(f)
-			f.Close()
-		} else if !gone(err) {
+		if err := found[i].err; err != nil && !gone(err) {
 			out.partial("network namespace %d: %v (needs CAP_SYS_PTRACE)", found[i].Inode, err)
 		}
 		sec.Namespaces = append(sec.Namespaces, found[i].Netns)
@@ -64,9 +60,18 @@ func (s *Scan) readNetwork(ns *os.File, own uint64, found []foundNetns, sec *sna
 	}
 	defer h.Close()
 	s.readLinks(h, sec, own, found, out)
+	names := []string{"all", "default"}
+	for _, l := range sec.Links {
+		if ns == nil || l.Up && !l.Loopback { // nothing asks for those of others, which take most of the time
+			names = append(names, l.Name)
+		}
+	}
+	if ns != nil && !outward(sec.Links) {
+		return nil
+	}
 	s.readRoutes(h, ns, sec, out)
 	files := func() error {
-		sec.Sysctls = s.networkSysctls(sec)
+		sec.Sysctls = s.networkSysctls(names)
 		s.readGroups(sec, out)
 		return nil
 	}
@@ -252,9 +257,9 @@ func toRoute(family int, r *vnl.Route) snapshot.Route {
 	return out
 }
 
-// networkSysctls reads the switches that decide forwarding and filtering. /proc/sys/net shows the
+// networkSysctls reads the switches of interfaces by name that decide forwarding and filtering. /proc/sys/net shows the
 // namespace of the reading thread, unlike /sys.
-func (s *Scan) networkSysctls(sec *snapshot.Network) map[string]snapshot.Fact {
+func (s *Scan) networkSysctls(names []string) map[string]snapshot.Fact {
 	m := map[string]snapshot.Fact{}
 	read := func(key string) { m[key] = s.fact("/proc/sys/" + key) }
 	for _, k := range []string{
@@ -264,10 +269,6 @@ func (s *Scan) networkSysctls(sec *snapshot.Network) map[string]snapshot.Fact {
 		"net/netfilter/nf_conntrack_helper", "net/ipv4/tcp_l3mdev_accept", "net/ipv4/udp_l3mdev_accept",
 	} {
 		read(k)
-	}
-	names := []string{"all", "default"}
-	for _, l := range sec.Links {
-		names = append(names, l.Name)
 	}
 	for _, n := range names {
 		if n == "." || n == ".." || strings.ContainsAny(n, "/") {

@@ -194,6 +194,51 @@ func UserOwner(f *os.File) (uint64, error) {
 	return toStat(st).Ino, nil
 }
 
+// Owner is who owns a namespace.
+type Owner struct {
+	UserNS uint64 // inode of the user namespace that owns it
+	// UID is the user who made the outermost user namespace around it, below our own; nil where our own owns it.
+	UID *int
+}
+
+// OwnerOf finds out who owns the namespace in f (NS_GET_USERNS, NS_GET_PARENT, NS_GET_OWNER_UID of ioctl_ns(2)). Users
+// within a user namespace are those of whoever made it: with the ids of subuid(5) there are many.
+func OwnerOf(f *os.File) (Owner, error) {
+	var o Owner
+	var own unix.Stat_t
+	if err := unix.Stat("/proc/self/ns/user", &own); err != nil {
+		return o, fmt.Errorf("owner of namespace: %w", err)
+	}
+	fd, err := unix.IoctlRetInt(int(f.Fd()), unix.NS_GET_USERNS)
+	for depth := 0; ; depth++ {
+		if err != nil {
+			return o, fmt.Errorf("owner of namespace: %w", err)
+		}
+		var st unix.Stat_t
+		err = unix.Fstat(fd, &st)
+		if depth == 0 {
+			o.UserNS = st.Ino
+		}
+		if err != nil || st.Ino == own.Ino || depth > maxUserNS {
+			_ = unix.Close(fd)
+			return o, err
+		}
+		if uid, err := unix.IoctlGetUint32(fd, unix.NS_GET_OWNER_UID); err == nil {
+			n := int(uid)
+			o.UID = &n
+		}
+		parent, perr := unix.IoctlRetInt(fd, unix.NS_GET_PARENT)
+		_ = unix.Close(fd)
+		if perr == unix.EPERM { // it is not within our own
+			return Owner{UserNS: o.UserNS}, nil
+		}
+		fd, err = parent, perr
+	}
+}
+
+// maxUserNS is how deep user namespaces nest at most (kernel/user_namespace.c).
+const maxUserNS = 33
+
 // InNetns runs f on a thread of its own in the namespace ns. The thread ends with it, so that no
 // other code ever runs in the wrong namespace.
 func (h *Host) InNetns(ns *os.File, f func() error) error {
