@@ -24,7 +24,7 @@ func children(t *testing.T, start func(script, file string)) (pids []int) {
 			time.Sleep(10 * time.Millisecond)
 			continue
 		}
-		for _, w := range strings.Fields(string(b)) {
+		for w := range strings.FieldsSeq(string(b)) {
 			n, err := strconv.Atoi(w)
 			if err != nil {
 				t.Fatal(err)
