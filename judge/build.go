@@ -29,9 +29,11 @@ type builder struct {
 
 	exposures  [][]finding.Exposure // of each socket
 	foreigners []int                // sockets of other network namespaces
-	sweeps     map[sweepKey]*sweep
-	ports      map[sweepKey][]int // of the host's sockets of a kind
-	hostTracer *trace.Tracer
+	// foreignReach is the answer for each of them, by zone.
+	foreignReach map[int]map[string]DocReach
+	sweeps       map[sweepKey]*sweep
+	ports        map[sweepKey][]int // of the host's sockets of a kind
+	hostTracer   *trace.Tracer
 }
 
 // build asks everything. What it does not get to before ctx ends is unknown.
@@ -48,10 +50,10 @@ func build(ctx context.Context, s *snapshot.Snapshot, cfg zones.Config) *builder
 	b.runtimes()
 	b.workloads()
 	b.abstract()
+	b.elsewhere(ctx, elsewhereSteps)
 	b.agentList()
 	b.memory()
 	b.sysctls()
-	b.elsewhere(ctx, elsewhereSteps)
 	return b
 }
 
@@ -59,7 +61,7 @@ func newBuilder(ctx context.Context, s *snapshot.Snapshot, cfg zones.Config) *bu
 	b := &builder{
 		snap: s, zones: zones.Classify(s, cfg), effort: &reach.Effort{Whose: "the host", Left: hostSteps, Context: ctx},
 		byPID: map[int]*snapshot.Process{}, agents: map[int]*snapshot.Agent{},
-		sweeps: map[sweepKey]*sweep{}, ports: map[sweepKey][]int{},
+		foreignReach: map[int]map[string]DocReach{}, sweeps: map[sweepKey]*sweep{}, ports: map[sweepKey][]int{},
 	}
 	b.model = reach.NewModel(s).Within(b.effort)
 	for i := range s.Processes.List {

@@ -41,20 +41,22 @@ type DocSetting struct {
 // DocService is a listening IP socket of the host's network namespace. Reach has one entry for each
 // zone that has an origin.
 type DocService struct {
-	Key        string              `json:"key"` // stable: tcp 0.0.0.0:22 (sshd)
-	Proto      string              `json:"proto"`
-	Addr       string              `json:"addr"`
-	Port       int                 `json:"port"`
-	Device     string              `json:"device"`
-	Loopback   bool                `json:"loopback"`
-	Wildcard   bool                `json:"wildcard"`
-	Owner      string              `json:"owner"`
-	OwnerKnown bool                `json:"ownerKnown"`
-	Unit       string              `json:"unit"`
-	Container  string              `json:"container"`
-	Class      string              `json:"class"` // ssh, winrm, ipmi, runtime-api, agent, other
-	TLSVerify  string              `json:"tlsVerify"`
-	Reach      map[string]DocReach `json:"reach"`
+	Key        string `json:"key"` // stable: tcp 0.0.0.0:22 (sshd)
+	Proto      string `json:"proto"`
+	Addr       string `json:"addr"`
+	Port       int    `json:"port"`
+	Device     string `json:"device"`
+	Loopback   bool   `json:"loopback"`
+	Wildcard   bool   `json:"wildcard"`
+	Owner      string `json:"owner"`
+	OwnerKnown bool   `json:"ownerKnown"`
+	Unit       string `json:"unit"`
+	Container  string `json:"container"`
+	// Namespace names the network namespace of a socket that is not in the host's: what closes it is not a port of the host.
+	Namespace string              `json:"namespace"`
+	Class     string              `json:"class"` // ssh, winrm, ipmi, runtime-api, agent, other
+	TLSVerify string              `json:"tlsVerify"`
+	Reach     map[string]DocReach `json:"reach"`
 }
 
 // DocReach is whether a zone reaches a service, over all of its origins and both families.

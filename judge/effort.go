@@ -106,7 +106,7 @@ func (b *builder) elsewhere(ctx context.Context, total int) {
 		})
 		for _, i := range b.foreigners {
 			if sk := &b.snap.Listeners.Sockets[i]; sk.Netns == ns {
-				b.exposures[i] = b.exposeForeign(v, sk)
+				b.exposures[i], b.foreignReach[i] = b.exposeForeign(v, sk)
 			}
 		}
 		return steps - v.effort.Left

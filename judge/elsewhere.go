@@ -60,7 +60,7 @@ func (v *view) tracer() *trace.Tracer {
 
 // exposeForeign is for a socket of another network namespace: packets have to get through the host to an
 // interface of that namespace, and through its own filter to the socket.
-func (b *builder) exposeForeign(v *view, sk *snapshot.Socket) (list []finding.Exposure) {
+func (b *builder) exposeForeign(v *view, sk *snapshot.Socket) (list []finding.Exposure, zones map[string]DocReach) {
 	svc := b.service(sk)
 	for i := range b.zones.Origins {
 		o := &b.zones.Origins[i]
@@ -78,9 +78,10 @@ func (b *builder) exposeForeign(v *view, sk *snapshot.Socket) (list []finding.Ex
 				e.Witness = "in " + a.Witness.In + " " + a.Witness.String()
 			}
 			list = append(list, e)
+			svc.answer(&e, o.Local, a.Restricted)
 		}
 	}
-	return list
+	return list, svc.Reach
 }
 
 // askForeign asks about equal sockets once.

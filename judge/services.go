@@ -137,6 +137,9 @@ func (b *builder) service(sk *snapshot.Socket) DocService {
 		}
 		svc.Unit, svc.Container = p.Unit, b.containerName(b.zones.Container(p))
 	}
+	if sk.Netns != b.snap.Network.HostNetns() {
+		svc.Namespace = b.netnsName(sk.Netns)
+	}
 	svc.Class = b.class(sk, &svc)
 	for _, t := range b.snap.Runtimes.TLS {
 		for _, o := range sk.Owners {
@@ -215,13 +218,18 @@ func (b *builder) expose(sk *snapshot.Socket, svc *DocService) (list []finding.E
 				e.Witness = "in " + a.Witness.In + " " + a.Witness.String()
 			}
 			list = append(list, e)
-			svc.Reach[o.Zone] = join(svc.Reach[o.Zone], DocReach{
-				Verdict: e.Verdict, Origin: origin, Local: o.Local, Witness: e.Witness,
-				Because: causeTexts(e.Because), StoppedBy: causeTexts(e.StoppedBy), Restricted: a.Restricted,
-			})
+			svc.answer(&e, o.Local, a.Restricted)
 		}
 	}
 	return list
+}
+
+// answer joins the answer for one origin and family to that of its zone.
+func (d *DocService) answer(e *finding.Exposure, local, restricted bool) {
+	d.Reach[e.Zone] = join(d.Reach[e.Zone], DocReach{
+		Verdict: e.Verdict, Origin: e.Origin, Local: local, Witness: e.Witness,
+		Because: causeTexts(e.Because), StoppedBy: causeTexts(e.StoppedBy), Restricted: restricted,
+	})
 }
 
 var verdictRank = map[string]int{"": 0, reach.Unreachable: 1, reach.Unknown: 2, reach.Reachable: 3}

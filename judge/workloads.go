@@ -276,6 +276,8 @@ func (b *builder) agentList() {
 			svc := b.service(sk)
 			if sk.Netns == host {
 				b.expose(sk, &svc) // the exposures are listed with the services already
+			} else if r := b.foreignReach[j]; r != nil {
+				svc.Reach = r
 			}
 			if !slices.ContainsFunc(d.Services, func(o DocService) bool { return o.Key == svc.Key }) {
 				d.Services = append(d.Services, svc)

@@ -38,7 +38,21 @@ close(zone, svc) := [{
 	"deny": {"zone": zone, "proto": svc.proto, "port": svc.port},
 }] if {
 	not svc.reach[zone].local
+	not _elsewhere(svc)
 }
+
+# A socket in another network namespace is reached through the host, by an address and often a port that are not the host's.
+close(zone, svc) := [{
+	"kind": "words",
+	"text": sprintf(
+		"publish the port of %s on an address that only its users reach (%s port %d is in its network namespace), or keep the %s zone from that network",
+		[svc.namespace, svc.proto, svc.port, zone],
+	),
+}] if {
+	_elsewhere(svc)
+}
+
+_elsewhere(svc) if object.get(svc, "namespace", "") != ""
 
 close(zone, svc) := [{
 	"kind": "words",
@@ -48,6 +62,7 @@ close(zone, svc) := [{
 	),
 }] if {
 	svc.reach[zone].local
+	not _elsewhere(svc)
 }
 
 # context names a Match block.
