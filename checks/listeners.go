@@ -33,7 +33,7 @@ func collectListeners(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Ou
 			var err error
 			if f, err = s.enter(ns); err != nil {
 				if !gone(err) {
-					out.partial("sockets of network namespace %d: %v (needs CAP_SYS_ADMIN and "+
+					out.partialIn("namespaces", "sockets of network namespace %d: %v (needs CAP_SYS_ADMIN and "+
 						"CAP_SYS_PTRACE)", ns.Inode, err)
 				}
 				continue
@@ -55,7 +55,7 @@ func collectListeners(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Ou
 		}
 	}
 	if late > 0 {
-		out.partial("no time was left to list the sockets of %s", count(late, "network namespace", "network namespaces"))
+		out.partialIn("namespaces", "no time was left to list the sockets of %s", count(late, "network namespace", "network namespaces"))
 	}
 	if n := s.namespacesHidden(); n > 0 {
 		out.partialIn("namespaces", "%s may be in a network namespace that was not found (needs CAP_SYS_PTRACE)",

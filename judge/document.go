@@ -26,7 +26,7 @@ type Document struct {
 	Workloads  []DocWorkload         `json:"workloads" reads:"processes.power runtimes agents"`
 	Devices    []DocDevice           `json:"openDevices" reads:"processes.devices processes.power runtimes agents"`
 	Abstract   []DocAbstract         `json:"abstractSockets" reads:"listeners.unix processes.power runtimes agents"`
-	Agents     []DocAgent            `json:"agents" reads:"agents listeners.ip network nftables processes.power"`
+	Agents     []DocAgent            `json:"agents" reads:"agents listeners.ip listeners.namespaces network nftables processes.power"`
 	Memory     []DocMemory           `json:"sharedMemory" reads:"processes.memory processes.power runtimes agents"`
 	Kernel     snapshot.Kernel       `json:"kernel" reads:"kernel.facts"`
 	Sysctls    map[string]DocSetting `json:"sysctls" reads:"kernel.sysctls network"`

@@ -6,7 +6,7 @@
 #   not the one inside.
 # custom:
 #   severity: medium
-#   reads: [agents, listeners.ip, network, nftables, processes.power]
+#   reads: [agents, listeners.ip, listeners.namespaces, network, nftables, processes.power]
 #   remediation: >-
 #     Bind the gateway to loopback (gateway.bind: loopback); in a container publish it on
 #     127.0.0.1.

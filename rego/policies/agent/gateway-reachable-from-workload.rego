@@ -6,7 +6,7 @@
 #   Loopback does not help where such code runs in the host network namespace.
 # custom:
 #   severity: high
-#   reads: [agents, listeners.ip, network, nftables, processes.power]
+#   reads: [agents, listeners.ip, listeners.namespaces, network, nftables, processes.power]
 #   remediation: >-
 #     Keep the gateway and its sandboxes in different network namespaces and drop the port from
 #     the workload interfaces.

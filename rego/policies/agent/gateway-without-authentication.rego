@@ -6,7 +6,7 @@
 #   in a local browser among them.
 # custom:
 #   severity: critical
-#   reads: [agents, listeners.ip, network, nftables, processes.power]
+#   reads: [agents, listeners.ip, listeners.namespaces, network, nftables, processes.power]
 #   remediation: >-
 #     Set gateway.auth.mode to token or password and give a long secret.
 #   references:

@@ -5,7 +5,7 @@
 #   user namespace uid 0 is not root of the host, and no finding.
 # custom:
 #   severity: high
-#   reads: [agents, listeners.ip, network, nftables, processes.power]
+#   reads: [agents, listeners.ip, listeners.namespaces, network, nftables, processes.power]
 #   remediation: >-
 #     Run the agent under a user of its own, with NoNewPrivileges and ProtectSystem in its unit.
 #   references:

@@ -6,7 +6,7 @@
 #   network of that user.
 # custom:
 #   severity: high
-#   reads: [agents, listeners.ip, network, nftables, processes.power]
+#   reads: [agents, listeners.ip, listeners.namespaces, network, nftables, processes.power]
 #   remediation: >-
 #     Set agents.defaults.sandbox.mode to all, and tools.exec.security to allowlist or deny.
 #   references:

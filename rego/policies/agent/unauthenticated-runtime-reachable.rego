@@ -6,7 +6,7 @@
 #   runtimes, their ports and their default authentication is a dated data file.
 # custom:
 #   severity: critical
-#   reads: [agents, listeners.ip, network, nftables, processes.power]
+#   reads: [agents, listeners.ip, listeners.namespaces, network, nftables, processes.power]
 #   remediation: >-
 #     Bind the service to loopback or put an authenticating proxy in front, and drop the port
 #     from other zones.
