@@ -212,9 +212,8 @@ func (f *fib) lookup(c cube, iif string, transport bool) []routed {
 	live := []cube{c}
 	if !f.policy {
 		for _, p := range f.whole {
-			in, _ := c.split(fDaddr, p.addrs)
-			for _, x := range in {
-				out = append(out, routed{x, p})
+			if s := c.sets[fDaddr].intersect(p.addrs); !s.empty() {
+				out = append(out, routed{c.with(fDaddr, s), p})
 			}
 		}
 		return out
