@@ -126,7 +126,7 @@ func (b *bedOracle) reaches(name, in string, port int, want string) {
 			continue
 		}
 		for _, v4 := range []bool{true, false} {
-			best = max(best, slices.Index(rank, m.Sweep(o, sock, v4).Port(port).Verdict))
+			best = max(best, slices.Index(rank, m.Sweep(o, sock, v4, []int{port, port + 1}).Port(port).Verdict))
 		}
 	}
 	if rank[best] != want {

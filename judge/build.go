@@ -32,7 +32,8 @@ type builder struct {
 	// foreignReach is the answer for each of them, by zone.
 	foreignReach map[int]map[string]DocReach
 	sweeps       map[sweepKey]*sweep
-	ports        map[sweepKey][]int // of the host's sockets of a kind
+	ports        map[sweepKey][]int   // of the host's sockets of a kind
+	askers       map[int]*reach.Model // by accountOf, with an effort of their own
 	hostTracer   *trace.Tracer
 }
 

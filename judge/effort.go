@@ -14,11 +14,57 @@ import (
 // namespace, in sockets or rules, uses up nobody else's.
 const (
 	hostSteps      = 200_000_000 // the host's own questions
+	accountSteps   = 40_000_000  // those about the sockets of all users but root
 	elsewhereSteps = 12_000_000  // those about all other network namespaces together
 	namespaceSteps = 1_500_000   // about one of them
 	questionSteps  = 400_000     // one question about what listens there
 	questionCases  = 15_000      // that such a question holds at one time
 )
+
+// The uids that subuid(5) gives to users by default (useradd(8), SUB_UID_MIN and SUB_UID_COUNT).
+const (
+	firstSubUID = 100_000
+	subUIDs     = 65_536
+)
+
+// accountOf is the uid that stands for those to whom a socket belongs: the first of a user's subordinate ones for them
+// all.
+func accountOf(sk *snapshot.Socket) int {
+	if sk.UID < firstSubUID {
+		return max(0, sk.UID)
+	}
+	return sk.UID - (sk.UID-firstSubUID)%subUIDs
+}
+
+// asker is the model that questions about a socket of the host are put to. Whoever is not root can open sockets as they
+// like, and has a part of an effort for that.
+func (b *builder) asker(sk *snapshot.Socket) *reach.Model {
+	if m := b.askers[accountOf(sk)]; m != nil {
+		return m
+	}
+	return b.model
+}
+
+// byAccount puts sockets of the host into the order in which they are asked about: those of root, then those of each other
+// account, which it gives the same part of an effort.
+func (b *builder) byAccount(sockets []int) []int {
+	list := b.snap.Listeners.Sockets
+	b.askers = map[int]*reach.Model{}
+	order := slices.Clone(sockets)
+	slices.SortStableFunc(order, func(i, j int) int { return accountOf(&list[i]) - accountOf(&list[j]) })
+	var accounts []int
+	for _, i := range order {
+		if n := accountOf(&list[i]); n != 0 && (len(accounts) == 0 || accounts[len(accounts)-1] != n) {
+			accounts = append(accounts, n)
+		}
+	}
+	for _, n := range accounts {
+		b.askers[n] = b.model.Within(&reach.Effort{
+			Whose: fmt.Sprintf("the sockets of uid %d", n), Left: accountSteps / len(accounts), Context: b.effort.Context,
+		})
+	}
+	return order
+}
 
 // party is whoever owns network namespaces, and those that have sockets.
 type party struct {

@@ -249,3 +249,48 @@ func TestTimeTurnsAnswersIntoUnknown(t *testing.T) {
 		t.Error("a report of an audit that was ended")
 	}
 }
+
+// TestSocketsOfOneUserDoNotStarveOthers: a user with thousands of sockets of different addresses, each of which is a
+// question of its own, uses up an effort of their own. Those of root and of other users are answered as without them.
+func TestSocketsOfOneUserDoNotStarveOthers(t *testing.T) {
+	s := fixtures.Host()
+	one := s.Listeners.Sockets[0]
+	add := func(uid, port int, addr string) {
+		sk := one
+		sk.UID, sk.Port, sk.Addr, sk.Inode, sk.Owners = uid, port, addr, 0, nil
+		s.Listeners.Sockets = append(s.Listeners.Sockets, sk)
+	}
+	for i := range 3000 { // of two ids that are the same user's
+		add(100_000+i%2, 23, fmt.Sprintf("127.1.%d.%d", i/250, 1+i%250))
+	}
+	add(1002, 8002, "0.0.0.0")
+	add(0, 8000, "0.0.0.0")
+	b := newBuilder(t.Context(), s, zones.Config{})
+	b.byAccount([]int{0})
+	var order []int
+	for i := range s.Listeners.Sockets {
+		order = append(order, i)
+	}
+	if got := b.byAccount(order); got[0] != 0 || s.Listeners.Sockets[got[1]].Port != 8000 || s.Listeners.Sockets[got[2]].UID != 1002 {
+		t.Errorf("the order is %v ...", got[:4])
+	}
+	if len(b.askers) != 2 || b.asker(&snapshot.Socket{UID: 100_001}) != b.askers[100_000] || b.asker(&snapshot.Socket{}) != b.model {
+		t.Errorf("%d efforts", len(b.askers))
+	}
+	e := &reach.Effort{Whose: "the sockets of uid 100000", Left: 20_000}
+	b.askers[100_000] = b.model.Within(e)
+	b.exposures = make([][]finding.Exposure, len(order))
+	for _, i := range order {
+		sk := &s.Listeners.Sockets[i]
+		svc := b.service(sk)
+		b.exposures[i] = b.expose(sk, &svc)
+	}
+	if got, why := answers(b, 23); got[reach.Unknown] < 2000 || !strings.Contains(why, "the effort for the sockets of uid 100000 is used up") {
+		t.Errorf("the user's own: %v", got)
+	}
+	for _, port := range []int{22, 8000, 8002} {
+		if got, why := answers(b, port); got[reach.Unknown] > 0 || got[reach.Reachable]+got[reach.Unreachable] == 0 {
+			t.Errorf("port %d: %v %s", port, got, why)
+		}
+	}
+}

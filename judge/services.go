@@ -21,11 +21,12 @@ type sweepKey struct {
 	device string
 	family int
 	v6only bool
+	uid    int // whose sockets they are: root's, or those of one who can open any number
 }
 
 // kind is the key of a socket's sweeps, whatever the origin and family.
 func kind(sk *snapshot.Socket) sweepKey {
-	return sweepKey{proto: sk.Proto, addr: sk.Addr, device: sk.Device, family: sk.Family, v6only: sk.V6Only}
+	return sweepKey{proto: sk.Proto, addr: sk.Addr, device: sk.Device, family: sk.Family, v6only: sk.V6Only, uid: accountOf(sk)}
 }
 
 // sweepFrom is how many sockets of one kind are asked about one by one before a sweep is worth it.
@@ -58,12 +59,12 @@ func (b *builder) ask(i int, sk *snapshot.Socket, v4 bool) reach.Answer {
 	}
 	o := asked(&b.zones.Origins[i])
 	if len(w.asked) >= sweepFrom && w.wide == nil {
-		w.wide = b.model.Sweep(o, sk, v4, ports)
+		w.wide = b.asker(sk).Sweep(o, sk, v4, ports)
 	}
 	if w.wide != nil {
 		return w.wide.Port(sk.Port)
 	}
-	a := b.model.Socket(o, sk, v4)
+	a := b.asker(sk).Socket(o, sk, v4)
 	w.asked[sk.Port] = a
 	return a
 }
@@ -88,14 +89,11 @@ var familyName = map[bool]string{true: "ipv4", false: "ipv6"}
 
 func (b *builder) services() {
 	host := b.snap.Network.HostNetns()
-	index := map[string]int{}
+	index := map[string]bool{}
 	b.doc.Services = []DocService{}
 	b.exposures = make([][]finding.Exposure, len(b.snap.Listeners.Sockets))
-	for i := range b.snap.Listeners.Sockets {
-		if sk := &b.snap.Listeners.Sockets[i]; sk.Netns == host {
-			b.ports[kind(sk)] = append(b.ports[kind(sk)], sk.Port)
-		}
-	}
+	var own []int
+	services := map[int]*DocService{}
 	for i := range b.snap.Listeners.Sockets {
 		sk := &b.snap.Listeners.Sockets[i]
 		if sk.Proto != "tcp" && sk.Proto != "udp" && sk.Proto != "udplite" && sk.Proto != "sctp" {
@@ -106,12 +104,18 @@ func (b *builder) services() {
 			continue
 		}
 		svc := b.service(sk)
-		if _, ok := index[svc.Key]; ok {
+		if index[svc.Key] {
 			continue // SO_REUSEPORT: one more socket of the same service
 		}
-		index[svc.Key] = len(b.doc.Services)
-		b.exposures[i] = b.expose(sk, &svc)
-		b.doc.Services = append(b.doc.Services, svc)
+		index[svc.Key] = true
+		b.ports[kind(sk)] = append(b.ports[kind(sk)], sk.Port)
+		own, services[i] = append(own, i), &svc
+	}
+	for _, i := range b.byAccount(own) {
+		b.exposures[i] = b.expose(&b.snap.Listeners.Sockets[i], services[i])
+	}
+	for _, i := range own {
+		b.doc.Services = append(b.doc.Services, *services[i])
 	}
 }
 
