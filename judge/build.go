@@ -35,6 +35,7 @@ type builder struct {
 	ports        map[sweepKey][]int   // of the host's sockets of a kind
 	askers       map[int]*reach.Model // by accountOf, with an effort of their own
 	hostTracer   *trace.Tracer
+	netnsNames   map[uint64]string
 }
 
 // build asks everything. What it does not get to before ctx ends is unknown.
@@ -62,7 +63,7 @@ func newBuilder(ctx context.Context, s *snapshot.Snapshot, cfg zones.Config) *bu
 	b := &builder{
 		snap: s, zones: zones.Classify(s, cfg), effort: &reach.Effort{Whose: "the host", Left: hostSteps, Context: ctx},
 		byPID: map[int]*snapshot.Process{}, agents: map[int]*snapshot.Agent{},
-		foreignReach: map[int]map[string]DocReach{}, sweeps: map[sweepKey]*sweep{}, ports: map[sweepKey][]int{},
+		netnsNames: map[uint64]string{}, foreignReach: map[int]map[string]DocReach{}, sweeps: map[sweepKey]*sweep{}, ports: map[sweepKey][]int{},
 	}
 	b.model = reach.NewModel(s).Within(b.effort)
 	for i := range s.Processes.List {

@@ -257,7 +257,17 @@ func (b *builder) publicService(sk *snapshot.Socket, svc *DocService) finding.Se
 	}
 }
 
+// netnsName names another network namespace by its container or file.
 func (b *builder) netnsName(inode uint64) string {
+	name, ok := b.netnsNames[inode]
+	if !ok {
+		name = b.findNetnsName(inode)
+		b.netnsNames[inode] = name
+	}
+	return name
+}
+
+func (b *builder) findNetnsName(inode uint64) string {
 	for i := range b.snap.Processes.List {
 		p := &b.snap.Processes.List[i]
 		if p.NS.Net == inode {
