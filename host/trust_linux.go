@@ -1,0 +1,387 @@
+package host
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// ErrUntrusted is in the error about a file that somebody else could have written.
+var ErrUntrusted = errors.New("not trusted")
+
+// Trusted opens a regular file or a directory that nobody but root and the caller can have put there or changed:
+// the owner is root or the effective user, group and others may not write (a group may whose id is 0), and so it
+// is for every directory from / down. A directory that others write to but that is sticky, as /tmp, lets pass
+// what belongs to root or the caller, since nobody else can rename or remove that. A symbolic link is followed
+// where the directory that holds it is trusted, and its target is checked likewise. The file that is returned is
+// the one that was checked, whatever happens to the path meanwhile; O_NONBLOCK is set, and no device or FIFO is
+// ever opened.
+//
+// Where a file has a POSIX access control list the group bits of its mode are the mask, so an entry that lets
+// somebody write shows there (acl(5)): lists are looked for only where those bits would pass, with group 0. Errors
+// about trust wrap ErrUntrusted.
+func Trusted(path string) (*os.File, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	root, err := openPath(unix.AT_FDCWD, "/")
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	w := &trustWalk{uid: uint32(os.Geteuid()), at: root, todo: components(abs)}
+	defer func() { w.at.Close() }()
+	if err := w.enter(root, "/"); err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	f, err := w.walk()
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	return f, nil
+}
+
+// ReadTrusted reads a regular file that Trusted opens, of at most limit bytes.
+func ReadTrusted(path string, limit int64) ([]byte, error) {
+	f, err := Trusted(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return readRegular(f, path, limit)
+}
+
+// OpenRegular opens a file for reading if it is a regular one, whoever it belongs to: a FIFO or a device in its
+// place is an error that wraps ErrNotRegular, and never waited for.
+func OpenRegular(path string) (*os.File, error) {
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	f := os.NewFile(uintptr(fd), path)
+	st, err := f.Stat()
+	if err == nil && !st.Mode().IsRegular() {
+		err = ErrNotRegular
+	}
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	return f, nil
+}
+
+func readRegular(f *os.File, path string, limit int64) ([]byte, error) {
+	st, err := f.Stat()
+	if err == nil && !st.Mode().IsRegular() {
+		err = ErrNotRegular
+	}
+	var b []byte
+	if err == nil {
+		b, err = io.ReadAll(io.LimitReader(f, limit+1))
+	}
+	if err == nil && int64(len(b)) > limit {
+		err = unix.EFBIG
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	return b, nil
+}
+
+// trustWalk is the way along a path.
+type trustWalk struct {
+	uid   uint32
+	at    *os.File // the directory that was reached, O_PATH
+	name  string   // its path, without links
+	todo  []string // components of the path to go
+	loose bool     // others may write to it, but it is sticky
+	links int
+}
+
+func components(path string) []string {
+	return slices.DeleteFunc(strings.Split(path, "/"), func(s string) bool { return s == "" || s == "." })
+}
+
+func openPath(at int, name string) (*os.File, error) {
+	fd, err := unix.Openat(at, name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), name), nil
+}
+
+// enter makes a directory the one that was reached.
+func (w *trustWalk) enter(dir *os.File, name string) error {
+	var st unix.Stat_t
+	if err := unix.Fstat(int(dir.Fd()), &st); err != nil {
+		return err
+	}
+	if err := ownedWell(&st, w.uid); err != nil {
+		return fmt.Errorf("directory %s: %w", name, err)
+	}
+	w.loose = false
+	if err := writtenWell(&st, int(dir.Fd())); err != nil {
+		if st.Mode&unix.S_ISVTX == 0 {
+			return fmt.Errorf("directory %s: %w", name, err)
+		}
+		w.loose = true
+	}
+	if dir != w.at {
+		w.at.Close()
+	}
+	w.at, w.name = dir, name
+	return nil
+}
+
+// walk goes on to the end of the path.
+func (w *trustWalk) walk() (*os.File, error) {
+	for len(w.todo) > 0 {
+		c := w.todo[0]
+		w.todo = w.todo[1:]
+		name := filepath.Join(w.name, c)
+		next, err := openPath(int(w.at.Fd()), c)
+		if err != nil {
+			return nil, err
+		}
+		var st unix.Stat_t
+		if err := unix.Fstat(int(next.Fd()), &st); err != nil {
+			next.Close()
+			return nil, err
+		}
+		switch st.Mode & unix.S_IFMT {
+		case unix.S_IFDIR:
+			if err := w.enter(next, name); err != nil {
+				next.Close()
+				return nil, err
+			}
+		case unix.S_IFLNK:
+			err := w.follow(&st, c, name)
+			next.Close()
+			if err != nil {
+				return nil, err
+			}
+		default:
+			next.Close()
+			if len(w.todo) > 0 {
+				return nil, unix.ENOTDIR
+			}
+			return w.file(c, &st)
+		}
+	}
+	if w.loose {
+		return nil, fmt.Errorf("directory %s: %w: writable by others than its owner", w.name, ErrUntrusted)
+	}
+	return openChecked(int(w.at.Fd()), ".", w.name, unix.O_DIRECTORY, w.uid)
+}
+
+// follow puts the target of a link in front of what is to go.
+func (w *trustWalk) follow(st *unix.Stat_t, c, name string) error {
+	if w.loose {
+		if err := ownedWell(st, w.uid); err != nil {
+			return fmt.Errorf("link %s: %w", name, err)
+		}
+	}
+	if w.links++; w.links > maxLinks {
+		return unix.ELOOP
+	}
+	buf := make([]byte, unix.PathMax)
+	n, err := unix.Readlinkat(int(w.at.Fd()), c, buf)
+	if err != nil {
+		return err
+	}
+	target := string(buf[:n])
+	w.todo = append(components(target), w.todo...)
+	if !strings.HasPrefix(target, "/") {
+		return nil
+	}
+	root, err := openPath(unix.AT_FDCWD, "/")
+	if err != nil {
+		return err
+	}
+	if err := w.enter(root, "/"); err != nil {
+		root.Close()
+		return err
+	}
+	return nil
+}
+
+// file opens the file at the end of the path.
+func (w *trustWalk) file(c string, st *unix.Stat_t) (*os.File, error) {
+	if st.Mode&unix.S_IFMT != unix.S_IFREG {
+		return nil, ErrNotRegular
+	}
+	return openChecked(int(w.at.Fd()), c, filepath.Join(w.name, c), 0, w.uid)
+}
+
+// openChecked opens for reading, and checks what it opened. The type is asked before, since opening a device can do
+// something, and after.
+func openChecked(at int, c, name string, flags int, uid uint32) (*os.File, error) {
+	fd, err := unix.Openat(at, c, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_NOFOLLOW|unix.O_CLOEXEC|flags, 0)
+	if err != nil {
+		return nil, err
+	}
+	f := os.NewFile(uintptr(fd), name)
+	var st unix.Stat_t
+	err = unix.Fstat(fd, &st)
+	if t := st.Mode & unix.S_IFMT; err == nil && t != unix.S_IFREG && t != unix.S_IFDIR {
+		err = ErrNotRegular
+	}
+	if err == nil {
+		err = ownedWell(&st, uid)
+	}
+	if err == nil {
+		err = writtenWell(&st, fd)
+	}
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return f, nil
+}
+
+func ownedWell(st *unix.Stat_t, uid uint32) error {
+	if st.Uid != 0 && st.Uid != uid {
+		who := "root"
+		if uid != 0 {
+			who = fmt.Sprintf("root or uid %d", uid)
+		}
+		return fmt.Errorf("%w: owned by uid %d, not by %s", ErrUntrusted, st.Uid, who)
+	}
+	return nil
+}
+
+func writtenWell(st *unix.Stat_t, fd int) error {
+	switch {
+	case st.Mode&0o002 != 0:
+		return fmt.Errorf("%w: writable by everybody (mode %04o)", ErrUntrusted, st.Mode&0o7777)
+	case st.Mode&0o020 != 0 && st.Gid != 0:
+		return fmt.Errorf("%w: writable by group %d (mode %04o)", ErrUntrusted, st.Gid, st.Mode&0o7777)
+	case st.Mode&0o020 != 0 && listed(fd, st.Mode&unix.S_IFMT == unix.S_IFDIR):
+		return fmt.Errorf("%w: an access control list may let others write (mode %04o)", ErrUntrusted, st.Mode&0o7777)
+	}
+	return nil
+}
+
+// listed says whether a file has an access control list, or may have one. A directory is open with O_PATH here,
+// which fgetxattr(2) refuses.
+func listed(fd int, dir bool) bool {
+	if dir {
+		d, err := unix.Openat(fd, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return true
+		}
+		defer unix.Close(d)
+		fd = d
+	}
+	_, err := unix.Fgetxattr(fd, "system.posix_acl_access", nil)
+	return err != unix.ENODATA && err != unix.ENOTSUP
+}
+
+// TreeFile is one file of a tree.
+type TreeFile struct {
+	Name string // the path below the directory
+	Data []byte
+}
+
+// TreeLimits bound what ReadTrustedTree reads.
+type TreeLimits struct {
+	Files, Entries, Depth int   // files that are read; names that are looked at; directories in one another
+	File, Total           int64 // bytes of one file, and of all
+}
+
+// ReadTrustedTree reads the files whose names end in suffix in a directory and all directories below it, sorted by
+// name. The directory is one that Trusted opens, and each file and directory below is checked as it does; a
+// symbolic link, device or FIFO of such a name is an error. Files of other names are not looked at.
+func ReadTrustedTree(dir, suffix string, lim TreeLimits) ([]TreeFile, error) {
+	f, err := Trusted(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if st, err := f.Stat(); err != nil || !st.IsDir() {
+		return nil, fmt.Errorf("open %s: %w", dir, unix.ENOTDIR)
+	}
+	t := &tree{dir: dir, suffix: suffix, left: lim, uid: uint32(os.Geteuid())}
+	if err := t.read(f, ""); err != nil {
+		return nil, err
+	}
+	slices.SortFunc(t.files, func(a, b TreeFile) int { return strings.Compare(a.Name, b.Name) })
+	return t.files, nil
+}
+
+type tree struct {
+	dir, suffix string
+	left        TreeLimits
+	uid         uint32
+	files       []TreeFile
+}
+
+var errTree = errors.New("more files than are read")
+
+func (t *tree) read(dir *os.File, below string) error {
+	if t.left.Depth--; t.left.Depth < 0 {
+		return fmt.Errorf("list %s: %w: too many directories in one another", t.dir, errTree)
+	}
+	defer func() { t.left.Depth++ }()
+	for {
+		names, err := dir.Readdirnames(256)
+		if len(names) == 0 {
+			if err != nil && !errors.Is(err, io.EOF) {
+				return fmt.Errorf("list %s: %w", filepath.Join(t.dir, below), errors.Unwrap(err))
+			}
+			return nil
+		}
+		if t.left.Entries -= len(names); t.left.Entries < 0 {
+			return fmt.Errorf("list %s: %w", t.dir, errTree)
+		}
+		for _, n := range names {
+			if err := t.entry(dir, below, n); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (t *tree) entry(dir *os.File, below, name string) error {
+	inside := filepath.Join(below, name)
+	shown := filepath.Join(t.dir, inside)
+	var st unix.Stat_t
+	if err := unix.Fstatat(int(dir.Fd()), name, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+		return fmt.Errorf("open %s: %w", shown, err)
+	}
+	isDir := st.Mode&unix.S_IFMT == unix.S_IFDIR
+	switch {
+	case !isDir && !strings.HasSuffix(name, t.suffix):
+		return nil
+	case !isDir && st.Mode&unix.S_IFMT != unix.S_IFREG:
+		return fmt.Errorf("open %s: %w", shown, ErrNotRegular)
+	}
+	flags := 0
+	if isDir {
+		flags = unix.O_DIRECTORY
+	}
+	f, err := openChecked(int(dir.Fd()), name, shown, flags, t.uid)
+	if err != nil {
+		return fmt.Errorf("open %w", err)
+	}
+	defer f.Close()
+	if isDir {
+		return t.read(f, inside)
+	}
+	if t.left.Files--; t.left.Files < 0 {
+		return fmt.Errorf("list %s: %w", t.dir, errTree)
+	}
+	b, err := readRegular(f, shown, min(t.left.File, t.left.Total))
+	if err != nil {
+		return err
+	}
+	t.left.Total -= int64(len(b))
+	t.files = append(t.files, TreeFile{inside, b})
+	return nil
+}
