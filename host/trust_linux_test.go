@@ -14,6 +14,8 @@ import (
 // place makes files of a test below a directory of its own, which is trusted.
 func place(t *testing.T) (string, func(path string, mode os.FileMode, uid, gid int) string) {
 	t.Helper()
+	old := unix.Umask(0o022) // what a group could write is not trusted
+	t.Cleanup(func() { unix.Umask(old) })
 	dir := t.TempDir()
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
@@ -166,9 +168,11 @@ func TestTrustedTree(t *testing.T) {
 		do   func(dir string) error
 		want error
 	}{
-		"link":      {func(d string) error { return os.Symlink("/etc/passwd", d+"/x.rego") }, ErrNotRegular},
-		"fifo":      {func(d string) error { return unix.Mkfifo(d+"/x.rego", 0o600) }, ErrNotRegular},
-		"writable":  {func(d string) error { return errors.Join(os.WriteFile(d+"/x.rego", nil, 0o600), os.Chmod(d+"/x.rego", 0o666)) }, ErrUntrusted},
+		"link": {func(d string) error { return os.Symlink("/etc/passwd", d+"/x.rego") }, ErrNotRegular},
+		"fifo": {func(d string) error { return unix.Mkfifo(d+"/x.rego", 0o600) }, ErrNotRegular},
+		"writable": {func(d string) error {
+			return errors.Join(os.WriteFile(d+"/x.rego", nil, 0o600), os.Chmod(d+"/x.rego", 0o666))
+		}, ErrUntrusted},
 		"open":      {func(d string) error { return errors.Join(os.Mkdir(d+"/y", 0o700), os.Chmod(d+"/y", 0o777)) }, ErrUntrusted},
 		"large":     {func(d string) error { return os.WriteFile(d+"/x.rego", []byte("01234567890"), 0o600) }, unix.EFBIG},
 		"deep":      {func(d string) error { return os.MkdirAll(d+"/1/2/3", 0o700) }, errTree},

@@ -82,7 +82,7 @@ func Judge(ctx context.Context, s *snapshot.Snapshot, p *Policies, cfg *Config, 
 		},
 		Snapshot:  finding.Snapshot{Digest: digest, CollectedAt: s.CollectedAt},
 		Exposures: orEmpty(slices.Concat(b.exposures...)), Zones: []finding.Zone{}, Forwards: []finding.Forward{},
-		Coverage: []finding.Coverage{}, Results: []finding.Result{},
+		Coverage: []finding.Coverage{},
 	}
 	for _, c := range s.Coverage {
 		r.Coverage = append(r.Coverage, finding.Coverage{
@@ -102,18 +102,24 @@ func Judge(ctx context.Context, s *snapshot.Snapshot, p *Policies, cfg *Config, 
 	if err != nil {
 		return nil, err
 	}
-	for i := range p.Checks {
-		c := p.Checks[i]
-		if sev := cfg.Checks.Severity[c.ID]; sev != "" {
-			c.Severity = sev
+	r.Results = make([]finding.Result, len(p.Checks))
+	for _, builtin := range []bool{true, false} {
+		for i := range p.Checks {
+			c := p.Checks[i]
+			if c.Builtin != builtin {
+				continue
+			}
+			if sev := cfg.Checks.Severity[c.ID]; sev != "" {
+				c.Severity = sev
+			}
+			res := result(&c)
+			if slices.Contains(cfg.Checks.Skip, c.ID) {
+				res.Status, res.Reason = finding.Waived, "left out by the configuration"
+			} else if err := decide(ctx, &res, &c, ev, s, cfg.Checks.Severity[c.ID]); err != nil {
+				return nil, err
+			}
+			r.Results[i] = res
 		}
-		res := result(&c)
-		if slices.Contains(cfg.Checks.Skip, c.ID) {
-			res.Status, res.Reason = finding.Waived, "left out by the configuration"
-		} else if err := decide(ctx, &res, &c, ev, s, cfg.Checks.Severity[c.ID]); err != nil {
-			return nil, err
-		}
-		r.Results = append(r.Results, res)
 	}
 	return r, nil
 }
@@ -141,7 +147,8 @@ func result(c *Check) finding.Result {
 }
 
 // decide evaluates one check. What decides is, in this order: a section that was not seen, a
-// finding, an open question, a section that was seen in part, a reason not to apply; then it passes.
+// finding, an open question, a section that was seen in part, a reason not to apply; then it passes. A policy
+// that fails, or is ended by its limits, makes its own check unknown. The error is that of ctx.
 func decide(ctx context.Context, res *finding.Result, c *Check, ev *evaluator, s *snapshot.Snapshot, override string,
 ) error {
 	var gaps []string
@@ -158,8 +165,12 @@ func decide(ctx context.Context, res *finding.Result, c *Check, ev *evaluator, s
 		}
 	}
 	a, err := ev.check(ctx, c)
-	if err != nil {
-		return err
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil: // of this policy, and nothing to do with the others
+		res.Status, res.Reason = finding.Unknown, "the policy failed: "+reasonOf(err)
+		return nil
 	}
 	res.Findings = findings(c, a, override)
 	res.Unknowns = a.Unknown

@@ -6,14 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
-	opa "github.com/open-policy-agent/opa/v1/rego"
 	"github.com/open-policy-agent/opa/v1/storage/inmem"
 	"github.com/open-policy-agent/opa/v1/tester"
 
@@ -34,6 +31,7 @@ type Check struct {
 	Remediation string
 	References  finding.References
 	File        string
+	Builtin     bool
 
 	pkg string // data.ringfence.area.check
 }
@@ -44,45 +42,49 @@ type Policies struct {
 	compiler *ast.Compiler
 	modules  map[string]*ast.Module
 	tests    map[string]*ast.Module
+	limits   limits
 }
 
-// maxPolicy bounds a policy file.
-const maxPolicy = 1 << 20
+// Module is one file of policies of the user's own.
+type Module struct {
+	File string `json:"file"` // as it is named in messages; a name in _test.rego holds unit tests
+	Text []byte `json:"text"`
+}
 
-// Load compiles the built-in policies and those of the directories. Policies run with no access to
-// the network, the environment or the clock's zone files: their capabilities lack those functions.
-func Load(dirs ...string) (*Policies, error) {
-	p := &Policies{modules: map[string]*ast.Module{}, tests: map[string]*ast.Module{}}
-	if err := p.read(rego.Policies, "builtin"); err != nil {
+// MaxPolicy bounds a policy file.
+const MaxPolicy = 1 << 20
+
+// Load compiles the built-in policies and those of the user. Policies run with no access to files, the
+// network, the environment or the clock: their capabilities lack the functions (see bounded). An error
+// wraps ErrPolicy.
+func Load(modules ...Module) (*Policies, error) {
+	p := &Policies{modules: map[string]*ast.Module{}, tests: map[string]*ast.Module{}, limits: defaults}
+	if err := p.builtin(rego.Policies); err != nil {
 		return nil, err
 	}
-	for _, d := range dirs {
-		if err := trusted(d); err != nil {
+	own := map[string]string{}
+	for file, m := range p.modules {
+		own[m.Package.Path.String()] = file
+	}
+	for file, m := range p.tests {
+		own[m.Package.Path.String()] = file
+	}
+	for i := range modules {
+		m, err := p.add(&modules[i])
+		if err != nil {
 			return nil, err
 		}
-		if err := p.read(os.DirFS(d), d); err != nil {
-			return nil, err
+		if err := foreign(&modules[i], m, own); err != nil {
+			return nil, fmt.Errorf("%w: %s: %w", ErrPolicy, modules[i].File, err)
 		}
 	}
 	return p, p.compile()
 }
 
-// trusted refuses a directory that everybody can write: its policies would judge for the user.
-func trusted(dir string) error {
-	st, err := os.Stat(dir)
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrPolicy, err)
-	}
-	if !st.IsDir() {
-		return fmt.Errorf("%w: %s is not a directory", ErrPolicy, dir)
-	}
-	if st.Mode().Perm()&0o002 != 0 {
-		return fmt.Errorf("%w: %s is writable by everybody", ErrPolicy, dir)
-	}
-	return nil
-}
+// builtinDir is what the names of the built-in policies begin with.
+const builtinDir = "builtin/"
 
-func (p *Policies) read(files fs.FS, name string) error {
+func (p *Policies) builtin(files fs.FS) error {
 	return fs.WalkDir(files, ".", func(file string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return fmt.Errorf("%w: %w", ErrPolicy, err)
@@ -90,38 +92,74 @@ func (p *Policies) read(files fs.FS, name string) error {
 		if d.IsDir() || path.Ext(file) != ".rego" {
 			return nil
 		}
-		if info, err := d.Info(); err != nil || info.Size() > maxPolicy || !info.Mode().IsRegular() {
-			return fmt.Errorf("%w: %s/%s: not a regular file of at most 1 MiB", ErrPolicy, name, file)
-		}
 		b, err := fs.ReadFile(files, file)
 		if err != nil {
 			return fmt.Errorf("%w: %w", ErrPolicy, err)
 		}
-		full := filepath.ToSlash(path.Join(name, file))
-		m, err := ast.ParseModuleWithOpts(full, string(b), ast.ParserOptions{
-			ProcessAnnotation: true, RegoVersion: ast.RegoV1,
-		})
-		if err != nil {
-			return fmt.Errorf("%w: %w", ErrPolicy, err)
-		}
-		if strings.HasSuffix(file, "_test.rego") {
-			p.tests[full] = m
-		} else {
-			p.modules[full] = m
-		}
-		return nil
+		_, err = p.add(&Module{builtinDir + file, b})
+		return err
 	})
 }
 
-func capabilities() *ast.Capabilities {
-	c := ast.CapabilitiesForThisVersion()
-	c.Builtins = slices.DeleteFunc(c.Builtins, func(b *ast.Builtin) bool {
-		return b.Name == "http.send" || b.Name == "net.lookup_ip_addr" || b.Name == "opa.runtime" ||
-			strings.HasPrefix(b.Name, "rego.parse") || strings.HasPrefix(b.Name, "rand.") ||
-			strings.HasPrefix(b.Name, "uuid.") || b.Name == "time.now_ns" || b.Name == "trace"
+// add parses a module.
+func (p *Policies) add(f *Module) (*ast.Module, error) {
+	if len(f.Text) > MaxPolicy {
+		return nil, fmt.Errorf("%w: %s: larger than 1 MiB", ErrPolicy, f.File)
+	}
+	if p.modules[f.File] != nil || p.tests[f.File] != nil {
+		return nil, fmt.Errorf("%w: %s: read twice", ErrPolicy, f.File)
+	}
+	m, err := ast.ParseModuleWithOpts(f.File, string(f.Text), ast.ParserOptions{
+		ProcessAnnotation: true, RegoVersion: ast.RegoV1,
 	})
-	c.AllowNet = []string{}
-	return c
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrPolicy, err)
+	}
+	for _, a := range m.Annotations {
+		if len(a.Schemas) > 0 { // a $ref in one makes the compiler read files and the network
+			return nil, fmt.Errorf("%w: %s: schemas in METADATA are refused: input has its own", ErrPolicy, f.File)
+		}
+	}
+	if strings.HasSuffix(f.File, "_test.rego") {
+		p.tests[f.File] = m
+	} else {
+		p.modules[f.File] = m
+	}
+	return m, nil
+}
+
+// foreign refuses a module of the user that adds to a package of the program's own: a rule more in there
+// could change what the built-in checks say. What several of the user's policies share is in
+// ringfence.shared or below it.
+func foreign(f *Module, m *ast.Module, own map[string]string) error {
+	ref := packagePath(m)
+	name := strings.Join(ref[1:], ".")
+	if file := own[m.Package.Path.String()]; file != "" {
+		return fmt.Errorf("package %s is that of %s: name it otherwise", name, file)
+	}
+	switch {
+	case len(ref) < 3 || ref[1] != "ringfence":
+		return fmt.Errorf("package %s: want ringfence.<area>.<check>, or ringfence.shared", name)
+	case ref[2] == "lib":
+		return fmt.Errorf("package %s is below ringfence.lib of %slib/lib.rego: shared code of one's own is in ringfence.shared", name, builtinDir)
+	case ref[2] != shared && len(ref) != 4:
+		return fmt.Errorf("package %s: want ringfence.<area>.<check>, or ringfence.shared", name)
+	}
+	return nil
+}
+
+// shared is the area of the code that policies of the user share.
+const shared = "shared"
+
+// packagePath is a package as names, with "data" first.
+func packagePath(m *ast.Module) []string {
+	ref := []string{"data"} // the first term is a variable
+	for _, t := range m.Package.Path {
+		if s, ok := t.Value.(ast.String); ok {
+			ref = append(ref, string(s))
+		}
+	}
+	return ref
 }
 
 func newCompiler() *ast.Compiler {
@@ -170,21 +208,16 @@ var sections = []string{
 }
 
 // metadata reads a check from the annotations of its package; a module of shared code (package
-// ringfence.lib) is no check.
+// ringfence.lib, or ringfence.shared of the user) is no check.
 func metadata(file string, m *ast.Module) (*Check, error) {
-	ref := []string{"data"} // the first term is a variable
-	for _, t := range m.Package.Path {
-		if s, ok := t.Value.(ast.String); ok {
-			ref = append(ref, string(s))
-		}
-	}
-	if len(ref) >= 3 && ref[1] == "ringfence" && ref[2] == "lib" {
+	ref := packagePath(m)
+	if len(ref) >= 3 && ref[1] == "ringfence" && (ref[2] == "lib" || ref[2] == shared) {
 		return nil, nil
 	}
 	if len(ref) != 4 || ref[0] != "data" || ref[1] != "ringfence" {
 		return nil, fmt.Errorf("package %v: want ringfence.<area>.<check>", m.Package.Path)
 	}
-	c := &Check{File: file, pkg: strings.Join(ref, "."), ID: ref[2] + "/" + strings.ReplaceAll(ref[3], "_", "-")}
+	c := &Check{File: file, Builtin: strings.HasPrefix(file, builtinDir), pkg: strings.Join(ref, "."), ID: ref[2] + "/" + strings.ReplaceAll(ref[3], "_", "-")}
 	base := strings.TrimSuffix(path.Base(file), ".rego")
 	if base != path.Base(c.ID) {
 		return nil, fmt.Errorf("check %s: the file must have its name", c.ID)
@@ -240,73 +273,6 @@ func strictJSON(b []byte, v any) error {
 	return d.Decode(v)
 }
 
-// answer is what the package of a policy evaluates to. Private rules begin with "_".
-type answer struct {
-	Finding []struct {
-		Resource    finding.Resource      `json:"resource"`
-		Message     string                `json:"message"`
-		Severity    string                `json:"severity"`
-		Zone        string                `json:"zone"`
-		Evidence    []string              `json:"evidence"`
-		Witness     string                `json:"witness"`
-		Steps       []string              `json:"steps"`
-		Remediation []finding.Remediation `json:"remediation"`
-	} `json:"finding"`
-	Unknown       []finding.Unclear `json:"unknown"`
-	NotApplicable string            `json:"not_applicable"`
-}
-
-// evaluator evaluates policies over one document, which is converted once for all of them.
-type evaluator struct {
-	policies *Policies
-	input    ast.Value
-	params   map[string]any
-}
-
-func (p *Policies) evaluator(doc *Document, params map[string]any) (*evaluator, error) {
-	v, err := ast.InterfaceToValue(doc)
-	if err != nil {
-		return nil, fmt.Errorf("document for the policies: %w", err)
-	}
-	if params == nil {
-		params = map[string]any{}
-	}
-	return &evaluator{p, v, params}, nil
-}
-
-func (e *evaluator) check(ctx context.Context, c *Check) (*answer, error) {
-	store := inmem.NewFromObject(map[string]any{"params": e.params})
-	q, err := opa.New(
-		opa.Query(c.pkg), opa.Compiler(e.policies.compiler), opa.Store(store), opa.StrictBuiltinErrors(true),
-	).PrepareForEval(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", ErrPolicy, c.ID, err)
-	}
-	rs, err := q.Eval(ctx, opa.EvalParsedInput(e.input))
-	if err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", ErrPolicy, c.ID, err)
-	}
-	if len(rs) != 1 || len(rs[0].Expressions) != 1 {
-		return nil, fmt.Errorf("%w: %s: the package has no value", ErrPolicy, c.ID)
-	}
-	public := map[string]any{}
-	m, _ := rs[0].Expressions[0].Value.(map[string]any)
-	for k, v := range m {
-		if !strings.HasPrefix(k, "_") {
-			public[k] = v
-		}
-	}
-	b, err := json.Marshal(public)
-	if err != nil {
-		return nil, err
-	}
-	a := new(answer)
-	if err := strictJSON(b, a); err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", ErrPolicy, c.ID, err)
-	}
-	return a, nil
-}
-
 // TestResult is one Rego unit test.
 type TestResult struct {
 	Name   string
@@ -326,7 +292,7 @@ func (p *Policies) Test(ctx context.Context) ([]TestResult, error) {
 	store := inmem.NewFromObject(map[string]any{"params": map[string]any{}})
 	// Tests replace input by small documents, so their compiler does not check it by the schema.
 	runner := tester.NewRunner().SetCompiler(ast.NewCompiler().WithCapabilities(capabilities())).
-		SetStore(store).SetModules(all)
+		SetStore(store).SetModules(all).SetTimeout(p.limits.policy)
 	txn, err := store.NewTransaction(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrPolicy, err)

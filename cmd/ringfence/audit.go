@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ringfence/ringfence/finding"
+	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/judge"
 	"github.com/ringfence/ringfence/reports"
 	"github.com/ringfence/ringfence/snapshot"
@@ -25,6 +26,7 @@ type source struct {
 	deadline time.Duration
 	budget   time.Duration
 	quiet    bool
+	trusted  bool // the snapshot decides what is changed, so it has to be trusted as the configuration is
 }
 
 func (s *source) flags(c *cobra.Command) {
@@ -53,14 +55,18 @@ func (e *env) load(ctx context.Context, s *source) (*material, error) {
 		return nil, fmt.Errorf("budget %s: want more than 0", s.budget)
 	}
 	m.config.Budget = s.budget
-	if m.policies, err = judge.Load(s.policies...); err != nil {
+	if m.policies, err = loadPolicies(s.policies); err != nil {
 		return nil, err
 	}
 	if err = m.config.Validate(m.policies); err != nil {
 		return nil, fmt.Errorf("config: %w", err)
 	}
 	if s.snapshot != "" {
-		m.snap, err = e.loadSnapshot(s.snapshot)
+		open := host.OpenRegular
+		if s.trusted {
+			open = host.Trusted
+		}
+		m.snap, err = e.openSnapshot(s.snapshot, open)
 	} else {
 		m.snap = e.collect(ctx, s.deadline, s.quiet)
 		err = ctx.Err()

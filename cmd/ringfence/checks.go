@@ -18,7 +18,7 @@ func (e *env) checksCommand() *cobra.Command {
 		&cobra.Command{
 			Use: "list", Short: "List the checks", Args: cobra.NoArgs,
 			RunE: func(*cobra.Command, []string) error {
-				p, err := judge.Load(policies...)
+				p, err := loadPolicies(policies)
 				if err != nil {
 					return err
 				}
@@ -32,7 +32,7 @@ func (e *env) checksCommand() *cobra.Command {
 		&cobra.Command{
 			Use: "show ID", Short: "Explain one check", Args: cobra.ExactArgs(1),
 			RunE: func(_ *cobra.Command, args []string) error {
-				p, err := judge.Load(policies...)
+				p, err := loadPolicies(policies)
 				if err != nil {
 					return err
 				}
@@ -75,7 +75,7 @@ func explain(c *judge.Check) string {
 }
 
 func (e *env) testPolicies(c *cobra.Command, dir string) error {
-	p, err := judge.Load(dir)
+	p, err := loadPolicies([]string{dir})
 	if err != nil {
 		return err
 	}

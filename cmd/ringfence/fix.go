@@ -180,6 +180,7 @@ func (e *env) planCommand() *cobra.Command {
 			return e.printPlan(p, format)
 		},
 	}
+	src.trusted = true
 	src.flags(plan)
 	rootFlag(plan, &flags.root)
 	flags.planFlags(plan)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -20,31 +19,16 @@ import (
 // maxConfig bounds the configuration file.
 const maxConfig = 1 << 20
 
-// loadConfig reads the configuration; "" is the empty one. A file that everybody can write is
-// refused: it decides what root judges and closes.
+// loadConfig reads the configuration; "" is the empty one. A file that somebody other than root or the caller
+// could have written is refused: it decides what root judges and closes.
 func loadConfig(file string) (*judge.Config, error) {
 	cfg := new(judge.Config)
 	if file == "" {
 		return cfg, nil
 	}
-	f, err := os.Open(file)
+	b, err := host.ReadTrusted(file, maxConfig)
 	if err != nil {
 		return nil, fmt.Errorf("config: %w", err)
-	}
-	defer f.Close()
-	st, err := f.Stat()
-	if err != nil {
-		return nil, fmt.Errorf("config: %w", err)
-	}
-	if st.Mode().IsRegular() && st.Mode().Perm()&0o002 != 0 {
-		return nil, fmt.Errorf("config: %s is writable by everybody", file)
-	}
-	b, err := io.ReadAll(io.LimitReader(f, maxConfig+1))
-	if err != nil {
-		return nil, fmt.Errorf("config: %w", err)
-	}
-	if len(b) > maxConfig {
-		return nil, fmt.Errorf("config: %s is larger than 1 MiB", file)
 	}
 	if err := yaml.UnmarshalStrict(b, cfg); err != nil {
 		return nil, fmt.Errorf("config: %s: %w", file, err)
@@ -52,12 +36,47 @@ func loadConfig(file string) (*judge.Config, error) {
 	return cfg, nil
 }
 
-// loadSnapshot reads a snapshot file; "-" is standard input.
+// policyLimits bound what is read below a directory of policies.
+var policyLimits = host.TreeLimits{Files: 1000, Entries: 10_000, Depth: 16, File: judge.MaxPolicy, Total: 16 << 20}
+
+// readPolicies reads the policies of directories that are trusted as the configuration is.
+func readPolicies(dirs []string) ([]judge.Module, error) {
+	var out []judge.Module
+	for _, d := range dirs {
+		files, err := host.ReadTrustedTree(d, ".rego", policyLimits)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", judge.ErrPolicy, err)
+		}
+		for _, f := range files {
+			out = append(out, judge.Module{File: filepath.ToSlash(filepath.Join(d, f.Name)), Text: f.Data})
+		}
+	}
+	return out, nil
+}
+
+// loadPolicies compiles the built-in policies and those of directories.
+func loadPolicies(dirs []string) (*judge.Policies, error) {
+	modules, err := readPolicies(dirs)
+	if err != nil {
+		return nil, err
+	}
+	return judge.Load(modules...)
+}
+
+// loadSnapshot reads a snapshot file; "-" is standard input. It is data, whoever wrote it.
 func (e *env) loadSnapshot(file string) (*snapshot.Snapshot, error) {
+	return e.openSnapshot(file, host.OpenRegular)
+}
+
+// openSnapshot reads a snapshot from a file that open lets pass.
+func (e *env) openSnapshot(file string, open func(string) (*os.File, error)) (*snapshot.Snapshot, error) {
 	if file == "-" {
 		return snapshot.Load(e.stdin)
 	}
-	f, err := os.Open(file)
+	f, err := open(file)
+	if errors.Is(err, host.ErrNotRegular) {
+		return nil, fmt.Errorf("snapshot: %w (- is standard input)", err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("snapshot: %w", err)
 	}

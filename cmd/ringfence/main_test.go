@@ -1,30 +1,34 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
 func TestMain(m *testing.M) {
+	syscall.Umask(0o022) // files that a group could write are not trusted
 	testscript.Main(m, map[string]func(){"ringfence": main})
 }
 
 // TestScripts drives the program as a user does. "code N ringfence ..." wants an exit code.
 func TestScripts(t *testing.T) {
-	base, err := filepath.Abs("../../fixtures/base/host.json")
+	base, err := os.ReadFile("../../fixtures/base/host.json")
 	if err != nil {
 		t.Fatal(err)
 	}
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		Setup: func(e *testscript.Env) error {
-			e.Setenv("BASE", base)
-			return os.Chmod(e.WorkDir, 0o755)
+			file := filepath.Join(e.WorkDir, "host.json")
+			e.Setenv("BASE", file)
+			return errors.Join(os.WriteFile(file, base, 0o644), os.Chmod(e.WorkDir, 0o755))
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"code": code},
 	})

@@ -1,0 +1,204 @@
+package judge
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"runtime/metrics"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	opa "github.com/open-policy-agent/opa/v1/rego"
+	"github.com/open-policy-agent/opa/v1/storage"
+	"github.com/open-policy-agent/opa/v1/storage/inmem"
+
+	"github.com/ringfence/ringfence/finding"
+)
+
+// limits bound the evaluation of policies. Built-in policies are evaluated before those of the user, and each
+// of the two sets has its own time, so that no policy of the user takes it from a built-in one.
+type limits struct {
+	policy time.Duration // of one policy
+	set    time.Duration // of all policies of a set together
+	grace  time.Duration // for a function that does not ask whether it should end
+	memory uint64        // bytes of live heap that one policy may add
+}
+
+var defaults = limits{policy: 20 * time.Second, set: 2 * time.Minute, grace: time.Second, memory: 1 << 30}
+
+// answer is what the package of a policy evaluates to. Private rules begin with "_".
+type answer struct {
+	Finding []struct {
+		Resource    finding.Resource      `json:"resource"`
+		Message     string                `json:"message"`
+		Severity    string                `json:"severity"`
+		Zone        string                `json:"zone"`
+		Evidence    []string              `json:"evidence"`
+		Witness     string                `json:"witness"`
+		Steps       []string              `json:"steps"`
+		Remediation []finding.Remediation `json:"remediation"`
+	} `json:"finding"`
+	Unknown       []finding.Unclear `json:"unknown"`
+	NotApplicable string            `json:"not_applicable"`
+}
+
+// valid says whether the values of an answer are of the vocabulary: a finding of an unknown severity would be
+// in no list.
+func (a *answer) valid() error {
+	for _, f := range a.Finding {
+		if f.Severity != "" && finding.Rank(f.Severity) >= len(finding.Severities) {
+			return fmt.Errorf("a finding has the severity %q", f.Severity)
+		}
+	}
+	return nil
+}
+
+// evaluator evaluates policies over one document, which is converted once for all of them.
+type evaluator struct {
+	policies *Policies
+	input    ast.Value
+	store    storage.Store
+	left     map[bool]time.Duration // time of the built-in policies (true) and of the others
+}
+
+func (p *Policies) evaluator(doc *Document, params map[string]any) (*evaluator, error) {
+	v, err := ast.InterfaceToValue(doc)
+	if err != nil {
+		return nil, fmt.Errorf("document for the policies: %w", err)
+	}
+	if params == nil {
+		params = map[string]any{}
+	}
+	store := inmem.NewFromObject(map[string]any{"params": params})
+	return &evaluator{p, v, store, map[bool]time.Duration{true: p.limits.set, false: p.limits.set}}, nil
+}
+
+// The reasons to end a policy.
+var (
+	errTime   = errors.New("it took longer than it may")
+	errMemory = errors.New("it needs more memory than it may")
+)
+
+// check evaluates one policy within the limits. What the policy itself makes fail is an error that wraps
+// ErrPolicy; the error of ctx is returned as it is. A function of a policy that does not end is left behind.
+func (e *evaluator) check(ctx context.Context, c *Check) (*answer, error) {
+	lim := e.policies.limits
+	limit := min(lim.policy, e.left[c.Builtin])
+	start := time.Now()
+	defer func() { e.left[c.Builtin] -= time.Since(start) }()
+	if limit <= 0 {
+		return nil, fmt.Errorf("%w: not evaluated: those before it took %s", ErrPolicy, lim.set)
+	}
+	inner, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	type outcome struct {
+		a   *answer
+		err error
+	}
+	done := make(chan outcome, 1)
+	go func() {
+		defer func() {
+			if r := recover(); r != nil {
+				done <- outcome{nil, fmt.Errorf("panic: %v", r)}
+			}
+		}()
+		a, err := e.eval(inner, c)
+		done <- outcome{a, err}
+	}()
+	late := time.NewTimer(limit)
+	defer late.Stop()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	var left <-chan time.Time
+	for base := liveHeap(); ; {
+		select {
+		case o := <-done:
+			if cause := context.Cause(inner); o.err != nil && cause != nil {
+				o.err = cause
+			}
+			switch {
+			case ctx.Err() != nil:
+				return nil, ctx.Err()
+			case o.err != nil:
+				return nil, fmt.Errorf("%w: %w", ErrPolicy, o.err)
+			}
+			return o.a, nil
+		case <-tick.C:
+			if now := liveHeap(); now > base && now-base > lim.memory {
+				cancel(fmt.Errorf("%w (%d MiB)", errMemory, lim.memory>>20))
+			}
+		case <-late.C:
+			cancel(fmt.Errorf("%w (%s)", errTime, limit.Round(time.Millisecond)))
+		case <-left:
+			if ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
+			return nil, fmt.Errorf("%w: %w", ErrPolicy, context.Cause(inner))
+		}
+		if inner.Err() != nil && left == nil {
+			left = time.After(lim.grace)
+		}
+	}
+}
+
+// liveHeap is what the last garbage collection found in use: garbage does not count.
+func liveHeap() uint64 {
+	s := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	metrics.Read(s)
+	if s[0].Value.Kind() != metrics.KindUint64 {
+		return 0
+	}
+	return s[0].Value.Uint64()
+}
+
+func (e *evaluator) eval(ctx context.Context, c *Check) (*answer, error) {
+	q, err := opa.New(
+		opa.Query(c.pkg), opa.Compiler(e.policies.compiler), opa.Store(e.store), opa.StrictBuiltinErrors(true),
+	).PrepareForEval(ctx)
+	if err != nil {
+		return nil, err
+	}
+	rs, err := q.Eval(ctx, opa.EvalParsedInput(e.input))
+	if err != nil {
+		return nil, err
+	}
+	if len(rs) != 1 || len(rs[0].Expressions) != 1 {
+		return nil, errors.New("the package has no value")
+	}
+	public := map[string]any{}
+	m, _ := rs[0].Expressions[0].Value.(map[string]any)
+	for k, v := range m {
+		if !strings.HasPrefix(k, "_") {
+			public[k] = v
+		}
+	}
+	b, err := json.Marshal(public)
+	if err != nil {
+		return nil, err
+	}
+	a := new(answer)
+	if err := strictJSON(b, a); err != nil {
+		return nil, err
+	}
+	return a, a.valid()
+}
+
+// maxReason bounds a reason that quotes an error, in characters.
+const maxReason = 300
+
+// reasonOf is an error as one line of a report: it can quote what a host or a policy of the user says.
+func reasonOf(err error) string {
+	s := strings.Map(func(r rune) rune {
+		if unicode.IsGraphic(r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, strings.Join(strings.Fields(err.Error()), " "))
+	if r := []rune(s); len(r) > maxReason {
+		s = string(r[:maxReason]) + "…"
+	}
+	return s
+}
