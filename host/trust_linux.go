@@ -27,24 +27,57 @@ var ErrUntrusted = errors.New("not trusted")
 // somebody write shows there (acl(5)): lists are looked for only where those bits would pass, with group 0. Errors
 // about trust wrap ErrUntrusted.
 func Trusted(path string) (*os.File, error) {
-	abs, err := filepath.Abs(path)
-	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", path, err)
+	uid, loose := uint32(os.Geteuid()), false
+	w := &walker{
+		enter: func(w *walker) error {
+			var err error
+			if loose, err = passable(&w.st, int(w.at.Fd()), uid); err != nil {
+				return fmt.Errorf("directory %s: %w", w.name, err)
+			}
+			return nil
+		},
+		follow: func(_ *walker, st *unix.Stat_t, _ string) error {
+			if loose {
+				return ownedWell(st, uid)
+			}
+			return nil
+		},
 	}
-	root, err := openPath(unix.AT_FDCWD, "/")
-	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", path, err)
+	defer w.close()
+	end, err := w.walk(path)
+	var f *os.File
+	switch {
+	case err != nil:
+	case end.none:
+		err = unix.ENOENT
+	case end.name == "." && loose:
+		err = fmt.Errorf("%w: the directory is writable by others than its owner", ErrUntrusted)
+	case end.name == ".":
+		f, err = openChecked(int(w.at.Fd()), ".", unix.O_DIRECTORY, path, uid)
+	case end.st.Mode&unix.S_IFMT != unix.S_IFREG:
+		err = ErrNotRegular
+	default:
+		f, err = openChecked(int(w.at.Fd()), end.name, 0, path, uid)
 	}
-	w := &trustWalk{uid: uint32(os.Geteuid()), at: root, todo: components(abs)}
-	defer func() { w.at.Close() }()
-	if err := w.enter(root, "/"); err != nil {
-		return nil, fmt.Errorf("open %s: %w", path, err)
-	}
-	f, err := w.walk()
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	return f, nil
+}
+
+// passable says whether a directory may be on the way. It is loose where others may write to it but it is sticky:
+// then what is in it has to belong to root or the caller.
+func passable(st *unix.Stat_t, fd int, uid uint32) (loose bool, err error) {
+	if err := ownedWell(st, uid); err != nil {
+		return false, err
+	}
+	if err := writtenWell(st, fd); err != nil {
+		if st.Mode&unix.S_ISVTX == 0 {
+			return false, err
+		}
+		return true, nil
+	}
+	return false, nil
 }
 
 // ReadTrusted reads a regular file that Trusted opens, of at most limit bytes.
@@ -94,134 +127,9 @@ func readRegular(f *os.File, path string, limit int64) ([]byte, error) {
 	return b, nil
 }
 
-// trustWalk is the way along a path.
-type trustWalk struct {
-	uid   uint32
-	at    *os.File // the directory that was reached, O_PATH
-	name  string   // its path, without links
-	todo  []string // components of the path to go
-	loose bool     // others may write to it, but it is sticky
-	links int
-}
-
-func components(path string) []string {
-	return slices.DeleteFunc(strings.Split(path, "/"), func(s string) bool { return s == "" || s == "." })
-}
-
-func openPath(at int, name string) (*os.File, error) {
-	fd, err := unix.Openat(at, name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return nil, err
-	}
-	return os.NewFile(uintptr(fd), name), nil
-}
-
-// enter makes a directory the one that was reached.
-func (w *trustWalk) enter(dir *os.File, name string) error {
-	var st unix.Stat_t
-	if err := unix.Fstat(int(dir.Fd()), &st); err != nil {
-		return err
-	}
-	if err := ownedWell(&st, w.uid); err != nil {
-		return fmt.Errorf("directory %s: %w", name, err)
-	}
-	w.loose = false
-	if err := writtenWell(&st, int(dir.Fd())); err != nil {
-		if st.Mode&unix.S_ISVTX == 0 {
-			return fmt.Errorf("directory %s: %w", name, err)
-		}
-		w.loose = true
-	}
-	if dir != w.at {
-		w.at.Close()
-	}
-	w.at, w.name = dir, name
-	return nil
-}
-
-// walk goes on to the end of the path.
-func (w *trustWalk) walk() (*os.File, error) {
-	for len(w.todo) > 0 {
-		c := w.todo[0]
-		w.todo = w.todo[1:]
-		name := filepath.Join(w.name, c)
-		next, err := openPath(int(w.at.Fd()), c)
-		if err != nil {
-			return nil, err
-		}
-		var st unix.Stat_t
-		if err := unix.Fstat(int(next.Fd()), &st); err != nil {
-			next.Close()
-			return nil, err
-		}
-		switch st.Mode & unix.S_IFMT {
-		case unix.S_IFDIR:
-			if err := w.enter(next, name); err != nil {
-				next.Close()
-				return nil, err
-			}
-		case unix.S_IFLNK:
-			err := w.follow(&st, c, name)
-			next.Close()
-			if err != nil {
-				return nil, err
-			}
-		default:
-			next.Close()
-			if len(w.todo) > 0 {
-				return nil, unix.ENOTDIR
-			}
-			return w.file(c, &st)
-		}
-	}
-	if w.loose {
-		return nil, fmt.Errorf("directory %s: %w: writable by others than its owner", w.name, ErrUntrusted)
-	}
-	return openChecked(int(w.at.Fd()), ".", w.name, unix.O_DIRECTORY, w.uid)
-}
-
-// follow puts the target of a link in front of what is to go.
-func (w *trustWalk) follow(st *unix.Stat_t, c, name string) error {
-	if w.loose {
-		if err := ownedWell(st, w.uid); err != nil {
-			return fmt.Errorf("link %s: %w", name, err)
-		}
-	}
-	if w.links++; w.links > maxLinks {
-		return unix.ELOOP
-	}
-	buf := make([]byte, unix.PathMax)
-	n, err := unix.Readlinkat(int(w.at.Fd()), c, buf)
-	if err != nil {
-		return err
-	}
-	target := string(buf[:n])
-	w.todo = append(components(target), w.todo...)
-	if !strings.HasPrefix(target, "/") {
-		return nil
-	}
-	root, err := openPath(unix.AT_FDCWD, "/")
-	if err != nil {
-		return err
-	}
-	if err := w.enter(root, "/"); err != nil {
-		root.Close()
-		return err
-	}
-	return nil
-}
-
-// file opens the file at the end of the path.
-func (w *trustWalk) file(c string, st *unix.Stat_t) (*os.File, error) {
-	if st.Mode&unix.S_IFMT != unix.S_IFREG {
-		return nil, ErrNotRegular
-	}
-	return openChecked(int(w.at.Fd()), c, filepath.Join(w.name, c), 0, w.uid)
-}
-
 // openChecked opens for reading, and checks what it opened. The type is asked before, since opening a device can do
 // something, and after.
-func openChecked(at int, c, name string, flags int, uid uint32) (*os.File, error) {
+func openChecked(at int, c string, flags int, name string, uid uint32) (*os.File, error) {
 	fd, err := unix.Openat(at, c, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_NOFOLLOW|unix.O_CLOEXEC|flags, 0)
 	if err != nil {
 		return nil, err
@@ -240,7 +148,7 @@ func openChecked(at int, c, name string, flags int, uid uint32) (*os.File, error
 	}
 	if err != nil {
 		f.Close()
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, err
 	}
 	return f, nil
 }
@@ -366,9 +274,9 @@ func (t *tree) entry(dir *os.File, below, name string) error {
 	if isDir {
 		flags = unix.O_DIRECTORY
 	}
-	f, err := openChecked(int(dir.Fd()), name, shown, flags, t.uid)
+	f, err := openChecked(int(dir.Fd()), name, flags, shown, t.uid)
 	if err != nil {
-		return fmt.Errorf("open %w", err)
+		return fmt.Errorf("open %s: %w", shown, err)
 	}
 	defer f.Close()
 	if isDir {

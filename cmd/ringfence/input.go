@@ -109,37 +109,3 @@ func (e *env) collect(ctx context.Context, deadline time.Duration, quiet bool, o
 	}
 	return checks.Collect(ctx, host.Local(), opt)
 }
-
-// writeFiles writes all files or none: each to a temporary file beside its place first.
-func writeFiles(files map[string][]byte) error {
-	temps := map[string]string{}
-	defer func() {
-		for _, t := range temps {
-			_ = os.Remove(t)
-		}
-	}()
-	for name, b := range files {
-		t, err := os.CreateTemp(filepath.Dir(name), ".ringfence-*")
-		if err != nil {
-			return fmt.Errorf("write %s: %w", name, errors.Unwrap(err))
-		}
-		temps[name] = t.Name()
-		_, err = t.Write(b)
-		if err == nil {
-			err = t.Chmod(0o600)
-		}
-		if cerr := t.Close(); err == nil {
-			err = cerr
-		}
-		if err != nil {
-			return fmt.Errorf("write %s: %w", name, err)
-		}
-	}
-	for name, t := range temps {
-		if err := os.Rename(t, name); err != nil {
-			return fmt.Errorf("write %s: %w", name, err)
-		}
-		delete(temps, name)
-	}
-	return nil
-}
