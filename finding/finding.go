@@ -45,6 +45,24 @@ type Report struct {
 	// ForwardsLeftOut names the forwards that are too many to list one by one; the checks judged them like the others.
 	ForwardsLeftOut []ForwardsLeftOut `json:"forwardsLeftOut,omitempty"`
 	Results         []Result          `json:"results"`
+	// Confinement is of the process that judged.
+	Confinement *Confinement `json:"confinement,omitempty"`
+}
+
+// Confinement says what a process could no longer do before it read anything of the host, as it found by trying.
+type Confinement struct {
+	NoNewPrivs   bool   `json:"noNewPrivs"`
+	Capabilities string `json:"capabilities"` // dropped, held
+	Landlock     string `json:"landlock"`     // abi N; absent: why
+	Seccomp      string `json:"seccomp"`      // filter; absent: why
+	Files        string `json:"files"`        // refused, open: whether a file can be opened
+	Network      string `json:"network"`      // refused, open: whether a socket can be made
+	Programs     string `json:"programs"`     // refused, open: whether one can be executed
+}
+
+// Complete says whether all that was tried was refused.
+func (c *Confinement) Complete() bool {
+	return c.NoNewPrivs && c.Capabilities == "dropped" && c.Files == "refused" && c.Network == "refused" && c.Programs == "refused"
 }
 
 // Tool is the program that judged.

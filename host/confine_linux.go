@@ -3,6 +3,7 @@ package host
 import (
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"runtime"
 	"syscall"
@@ -35,7 +36,8 @@ const (
 // command and ends with it; all threads of the new process have them from its first instruction on, whatever it is
 // linked with. What the kernel refuses or does not have is left out: CloseIn, in the new process, tells.
 //
-// The command is killed when this process ends. It must name its three standard files. The function that is
+// The command is killed when this process ends (PR_SET_PDEATHSIG is about the thread, which therefore stays as long), and
+// is in a process group of its own, so that no signal of a terminal is for it. It must name its three standard files. The function that is
 // returned waits for its end.
 func StartConfined(cmd *exec.Cmd) (wait func() error, err error) {
 	if wait, err = startOn(cmd, true); err != nil && errors.Is(err, unix.EACCES) {
@@ -51,7 +53,7 @@ func StartConfined(cmd *exec.Cmd) (wait func() error, err error) {
 
 func startOn(cmd *exec.Cmd, landlock bool) (func() error, error) {
 	started, ended := make(chan error, 1), make(chan error, 1)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: unix.SIGKILL} // of the thread's death, so it stays
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: unix.SIGKILL, Setpgid: true}
 	onThread(func() {
 		restrictThread(landlock)
 		err := cmd.Start()
@@ -94,7 +96,7 @@ func restrictThread(landlock bool) {
 			_ = restrictFiles(abi)
 		}
 	}
-	for c := uintptr(0); c < 64; c++ {
+	for c := range uintptr(64) {
 		_ = unix.Prctl(unix.PR_CAPBSET_DROP, c, 0, 0, 0)
 	}
 	_ = unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
@@ -239,4 +241,10 @@ func seenCapabilities() string {
 		}
 	}
 	return Dropped
+}
+
+// EndFirst has the kernel end the process before others where memory runs out (oom_score_adj, proc_pid_oom_score_adj(5)):
+// what it does can be told to have failed, and the host's services cannot.
+func EndFirst(pid int) {
+	_ = os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", pid), []byte("800"), 0)
 }

@@ -74,21 +74,8 @@ func Judge(ctx context.Context, s *snapshot.Snapshot, p *Policies, cfg *Config, 
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("judge: %w", err)
 	}
-	r := &finding.Report{
-		Schema: finding.Schema, Tool: finding.Tool{Name: "ringfence", Version: version},
-		Host: finding.Host{
-			Name: s.Host.Name, ID: s.Host.MachineID, OS: strings.TrimSpace(s.Host.OS + " " + s.Host.OSVersion),
-			Kernel: s.Host.Kernel, Confined: s.Host.Self.Confined,
-		},
-		Snapshot:  finding.Snapshot{Digest: digest, CollectedAt: s.CollectedAt},
-		Exposures: orEmpty(slices.Concat(b.exposures...)), Zones: []finding.Zone{}, Forwards: []finding.Forward{},
-		Coverage: []finding.Coverage{},
-	}
-	for _, c := range s.Coverage {
-		r.Coverage = append(r.Coverage, finding.Coverage{
-			Collector: c.Collector, Status: c.Status, Reasons: c.Reasons,
-		})
-	}
+	r := begin(s, version)
+	r.Snapshot.Digest, r.Exposures = digest, orEmpty(slices.Concat(b.exposures...))
 	for _, i := range b.zones.Interfaces {
 		r.Zones = append(r.Zones, finding.Zone{Name: i.Name, Zone: i.Zone, Reason: i.Reason})
 	}
@@ -114,7 +101,9 @@ func Judge(ctx context.Context, s *snapshot.Snapshot, p *Policies, cfg *Config, 
 			}
 			res := result(&c)
 			if slices.Contains(cfg.Checks.Skip, c.ID) {
-				res.Status, res.Reason = finding.Waived, "left out by the configuration"
+				res.Status, res.Reason = finding.Waived, leftOut
+			} else if !builtin && p.leave != "" {
+				res.Status, res.Reason = finding.Unknown, p.leave
 			} else if err := decide(ctx, &res, &c, ev, s, cfg.Checks.Severity[c.ID]); err != nil {
 				return nil, err
 			}
@@ -123,6 +112,50 @@ func Judge(ctx context.Context, s *snapshot.Snapshot, p *Policies, cfg *Config, 
 	}
 	return r, nil
 }
+
+// begin is the part of a report that needs no judgement.
+func begin(s *snapshot.Snapshot, version string) *finding.Report {
+	r := &finding.Report{
+		Schema: finding.Schema, Tool: finding.Tool{Name: "ringfence", Version: version},
+		Host: finding.Host{
+			Name: s.Host.Name, ID: s.Host.MachineID, OS: strings.TrimSpace(s.Host.OS + " " + s.Host.OSVersion),
+			Kernel: s.Host.Kernel, Confined: s.Host.Self.Confined,
+		},
+		Snapshot:  finding.Snapshot{CollectedAt: s.CollectedAt},
+		Exposures: []finding.Exposure{}, Zones: []finding.Zone{}, Forwards: []finding.Forward{},
+		Coverage: []finding.Coverage{}, Results: []finding.Result{},
+	}
+	for _, c := range s.Coverage {
+		r.Coverage = append(r.Coverage, finding.Coverage{
+			Collector: c.Collector, Status: c.Status, Reasons: c.Reasons,
+		})
+	}
+	return r
+}
+
+// Unjudged is the report where judging itself came to no end: every check that is not left out is unknown for that
+// reason. The snapshot is nil where it was not read.
+func Unjudged(s *snapshot.Snapshot, checks []Check, cfg *Config, version, reason string) *finding.Report {
+	if s == nil {
+		s = new(snapshot.Snapshot)
+	}
+	r := begin(s, version)
+	for i := range checks {
+		c := checks[i]
+		if sev := cfg.Checks.Severity[c.ID]; sev != "" {
+			c.Severity = sev
+		}
+		res := result(&c)
+		res.Status, res.Reason = finding.Unknown, reason
+		if slices.Contains(cfg.Checks.Skip, c.ID) {
+			res.Status, res.Reason = finding.Waived, leftOut
+		}
+		r.Results = append(r.Results, res)
+	}
+	return r
+}
+
+const leftOut = "left out by the configuration"
 
 func publicForward(f *DocForward) finding.Forward {
 	toCauses := func(texts []string) []finding.Cause {

@@ -43,7 +43,11 @@ type Policies struct {
 	modules  map[string]*ast.Module
 	tests    map[string]*ast.Module
 	limits   limits
+	leave    string
 }
+
+// Leave has the policies of the user not be evaluated: their checks are unknown for this reason.
+func (p *Policies) Leave(reason string) { p.leave = reason }
 
 // Module is one file of policies of the user's own.
 type Module struct {

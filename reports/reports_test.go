@@ -164,3 +164,31 @@ func FuzzClean(f *testing.F) {
 		}
 	})
 }
+
+func TestPrintable(t *testing.T) {
+	in := "\x1b[1;31mHIGH\x1b[0m │ ok\nnext \x1b[2J\x1b]0;title\x07 \x9b\u202e\r\x1b["
+	want := "\x1b[1;31mHIGH\x1b[0m │ ok\nnext \\x1b[2J\\x1b]0;title\\x07 \\x9b\\u202e\\x0d\\x1b["
+	if got := string(Printable([]byte(in))); got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// TestConfinementIsTold has the last line of a table.
+func TestConfinementIsTold(t *testing.T) {
+	held := finding.Confinement{NoNewPrivs: true, Capabilities: "dropped", Landlock: "abi 7", Seccomp: "filter", Files: "refused", Network: "refused", Programs: "refused"}
+	part := held
+	part.Network, part.Seccomp = "open", "absent: invalid argument"
+	for want, c := range map[string]*finding.Confinement{
+		"Judged without capabilities, files, network and programs (Landlock: abi 7, seccomp: filter).": &held,
+		"network open, programs refused, Landlock abi 7, seccomp absent: invalid argument.":            &part,
+		"0 checks: 0 failed (findings: none), 0 passed, 0 unknown, 0 not applicable.":                  nil,
+	} {
+		var b bytes.Buffer
+		if err := writeTable(&b, &finding.Report{Confinement: c}, Options{Width: 200}); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasSuffix(b.String(), want+"\n") {
+			t.Errorf("%q is not the end of %q", want, b.String())
+		}
+	}
+}

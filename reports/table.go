@@ -62,7 +62,19 @@ func writeTable(w io.Writer, r *finding.Report, o Options) error {
 		}
 	}
 	_, err := fmt.Fprintf(w, "\n%s\n", strings.Join(wrap(summary(r), o.Width), "\n"))
+	if c := r.Confinement; c != nil {
+		_, err = fmt.Fprintln(w, strings.Join(wrap(Clean(confined(c), false), o.Width), "\n"))
+	}
 	return err
+}
+
+// confined says in one line what the process that judged was kept from.
+func confined(c *finding.Confinement) string {
+	if c.Complete() {
+		return "Judged without capabilities, files, network and programs (Landlock: " + c.Landlock + ", seccomp: " + c.Seccomp + ")."
+	}
+	return fmt.Sprintf("Judged less confined than wanted: capabilities %s, files %s, network %s, programs %s, Landlock %s, seccomp %s.",
+		c.Capabilities, c.Files, c.Network, c.Programs, c.Landlock, c.Seccomp)
 }
 
 func hostLine(r *finding.Report) string {

@@ -1,7 +1,9 @@
 package reports
 
 import (
+	"bytes"
 	"fmt"
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -36,6 +38,24 @@ func Clean(s string, keepBreaks bool) string {
 		i += n
 	}
 	return b.String()
+}
+
+// sgr is an escape sequence for colour, as writeTable makes them.
+var sgr = regexp.MustCompile("\x1b\\[[0-9;]*m")
+
+// Printable makes a rendered table safe for a terminal, whoever rendered it: colours and line breaks stay.
+func Printable(table []byte) []byte {
+	var b bytes.Buffer
+	for len(table) > 0 {
+		at := sgr.FindIndex(table)
+		if at == nil {
+			at = []int{len(table), len(table)}
+		}
+		b.WriteString(Clean(string(table[:at[0]]), true))
+		b.Write(table[at[0]:at[1]])
+		table = table[at[1]:]
+	}
+	return b.Bytes()
 }
 
 // bidi are the characters that reorder text, so that a name reads as another.

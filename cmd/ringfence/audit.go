@@ -13,7 +13,6 @@ import (
 
 	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/host"
-	"github.com/ringfence/ringfence/judge"
 	"github.com/ringfence/ringfence/reports"
 	"github.com/ringfence/ringfence/snapshot"
 )
@@ -38,44 +37,58 @@ func (s *source) flags(c *cobra.Command) {
 	c.Flags().BoolVarP(&s.quiet, "quiet", "q", false, "no progress on the terminal")
 }
 
-// material is what a judgement needs, loaded and checked.
+// material is what a judgement needs. A snapshot from a file is kept as its bytes, and is parsed here only for a plan.
 type material struct {
-	policies *judge.Policies
-	config   *judge.Config
-	snap     *snapshot.Snapshot
+	*judging
+	snap *snapshot.Snapshot
+	file string
+	text []byte
 }
 
 func (e *env) load(ctx context.Context, s *source) (*material, error) {
-	m := new(material)
-	var err error
-	if m.config, err = loadConfig(s.config); err != nil {
-		return nil, err
-	}
 	if s.budget <= 0 {
 		return nil, fmt.Errorf("budget %s: want more than 0", s.budget)
 	}
-	m.config.Budget = s.budget
-	if m.policies, err = loadPolicies(s.policies); err != nil {
+	j, err := startJudging(ctx, s)
+	if err != nil {
 		return nil, err
 	}
-	if err = m.config.Validate(m.policies); err != nil {
-		return nil, fmt.Errorf("config: %w", err)
-	}
-	if s.snapshot != "" {
-		open := host.OpenRegular
-		if s.trusted {
-			open = host.Trusted
-		}
-		m.snap, err = e.openSnapshot(s.snapshot, open)
-	} else {
+	m := &material{judging: j, file: s.snapshot}
+	switch {
+	case s.snapshot == "":
 		m.snap = e.collect(ctx, s.deadline, s.quiet)
 		err = ctx.Err()
+	case s.trusted:
+		if m.text, err = e.readSnapshot(s.snapshot, host.Trusted); err == nil {
+			m.snap, err = snapshot.Load(bytes.NewReader(m.text))
+			err = inSnapshot(s.snapshot, err)
+		}
+	default:
+		m.text, err = e.readSnapshot(s.snapshot, host.OpenRegular)
 	}
-	return m, err
+	if err != nil {
+		m.close()
+		return nil, err
+	}
+	return m, nil
 }
 
+// audit judges what was loaded.
+func (m *material) audit(ctx context.Context, list []rendering, report bool) (*outcome, error) {
+	o, err := m.judging.judge(ctx, m.snap, m.text, list, report)
+	if err != nil && m.text != nil {
+		err = inSnapshot(m.file, err)
+	}
+	return o, err
+}
+
+// judge judges a snapshot that was collected, or changed, by this program.
 func (m *material) judge(ctx context.Context, s *snapshot.Snapshot) (*finding.Report, error) {
-	return judge.Judge(ctx, s, m.policies, m.config, toolVersion())
+	o, err := m.judging.judge(ctx, s, nil, nil, true)
+	if err != nil {
+		return nil, err
+	}
+	return o.report, nil
 }
 
 // auditFlags are the flags of audit.
@@ -156,51 +169,63 @@ func (e *env) audit(ctx context.Context, f *auditFlags) error {
 	if err != nil {
 		return err
 	}
-	report, err := m.judge(ctx, m.snap)
+	defer m.close()
+	list := make([]rendering, len(outs))
+	for i, o := range outs {
+		list[i] = rendering{Format: o.format.Name, Options: e.options(f, o.file == "")}
+	}
+	got, err := m.audit(ctx, list, f.fix.fix)
 	if err != nil {
 		return err
 	}
-	if err := e.writeReports(report, outs, f); err != nil {
+	if err := e.writeReports(got.rendered, outs); err != nil {
 		return err
 	}
 	if f.fix.fix {
-		return e.fixNow(ctx, m, report, f)
+		return e.fixNow(ctx, m, got.report, f)
 	}
-	return verdict(report, f)
+	return conclude(got.Worst, got.Unknown, f)
 }
 
 // verdict is the exit code of a report.
 func verdict(r *finding.Report, f *auditFlags) error {
-	if f.failOn != "none" {
-		if w := r.Worst(); w != "" && finding.Rank(w) <= finding.Rank(f.failOn) {
-			return &exitError{code: exitFindings}
-		}
+	return conclude(r.Worst(), r.Count().Unknown, f)
+}
+
+// conclude is the exit code for the highest severity that was found, "" for none, and a number of unknown checks.
+func conclude(worst string, unknown int, f *auditFlags) error {
+	if f.failOn != "none" && worst != "" && finding.Rank(worst) <= finding.Rank(f.failOn) {
+		return &exitError{code: exitFindings}
 	}
-	if f.strict && r.Count().Unknown > 0 {
+	if f.strict && unknown > 0 {
 		return &exitError{code: exitIncomplete}
 	}
 	return nil
 }
 
-// writeReports renders everything first, so that an error leaves nothing half written.
-func (e *env) writeReports(r *finding.Report, outs []output, f *auditFlags) error {
+// options are those of a report that goes to standard output, or to a file.
+func (e *env) options(f *auditFlags, stdout bool) reports.Options {
+	opt := reports.Options{All: f.all}
+	if stdout {
+		w, tty := terminal(e.stdout)
+		opt.Width = w
+		opt.Color = tty && !f.noColor && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+	}
+	return opt
+}
+
+// writeReports writes what was rendered, files first: an error leaves nothing half written.
+func (e *env) writeReports(rendered [][]byte, outs []output) error {
 	files := map[string][]byte{}
 	var stdout []byte
-	for _, o := range outs {
-		opt := reports.Options{All: f.all}
+	for i, o := range outs {
 		if o.file == "" {
-			w, tty := terminal(e.stdout)
-			opt.Width = w
-			opt.Color = tty && !f.noColor && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
-		}
-		var b bytes.Buffer
-		if err := o.format.Write(&b, r, opt); err != nil {
-			return err
-		}
-		if o.file == "" {
-			stdout = b.Bytes()
+			stdout = rendered[i]
+			if _, tty := terminal(e.stdout); tty {
+				stdout = reports.Printable(stdout)
+			}
 		} else {
-			files[o.file] = b.Bytes()
+			files[o.file] = rendered[i]
 		}
 	}
 	if err := writeFiles(files); err != nil {

@@ -172,6 +172,7 @@ func (e *env) planCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			defer m.close()
 			p, err := m.plan(c.Context(), m.snap, flags.options())
 			if err != nil {
 				return err

@@ -39,6 +39,7 @@ func (e *env) applyCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			defer m.close()
 			report, err := m.judge(c.Context(), m.snap)
 			if err != nil {
 				return err

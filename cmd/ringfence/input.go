@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -19,21 +21,34 @@ import (
 // maxConfig bounds the configuration file.
 const maxConfig = 1 << 20
 
-// loadConfig reads the configuration; "" is the empty one. A file that somebody other than root or the caller
-// could have written is refused: it decides what root judges and closes.
-func loadConfig(file string) (*judge.Config, error) {
-	cfg := new(judge.Config)
+// readConfig reads the configuration file; "" is none. A file that somebody other than root or the caller could
+// have written is refused: it decides what root judges and closes.
+func readConfig(file string) ([]byte, error) {
 	if file == "" {
-		return cfg, nil
+		return nil, nil
 	}
 	b, err := host.ReadTrusted(file, maxConfig)
 	if err != nil {
 		return nil, fmt.Errorf("config: %w", err)
 	}
-	if err := yaml.UnmarshalStrict(b, cfg); err != nil {
+	return b, nil
+}
+
+func parseConfig(file string, text []byte) (*judge.Config, error) {
+	cfg := new(judge.Config)
+	if err := yaml.UnmarshalStrict(text, cfg); err != nil {
 		return nil, fmt.Errorf("config: %s: %w", file, err)
 	}
 	return cfg, nil
+}
+
+// loadConfig reads the configuration; without a file it is the empty one.
+func loadConfig(file string) (*judge.Config, error) {
+	b, err := readConfig(file)
+	if err != nil {
+		return nil, err
+	}
+	return parseConfig(file, b)
 }
 
 // policyLimits bound what is read below a directory of policies.
@@ -65,30 +80,44 @@ func loadPolicies(dirs []string) (*judge.Policies, error) {
 
 // loadSnapshot reads a snapshot file; "-" is standard input. It is data, whoever wrote it.
 func (e *env) loadSnapshot(file string) (*snapshot.Snapshot, error) {
-	return e.openSnapshot(file, host.OpenRegular)
+	b, err := e.readSnapshot(file, host.OpenRegular)
+	if err != nil {
+		return nil, err
+	}
+	s, err := snapshot.Load(bytes.NewReader(b))
+	return s, inSnapshot(file, err)
 }
 
-// openSnapshot reads a snapshot from a file that open lets pass.
-func (e *env) openSnapshot(file string, open func(string) (*os.File, error)) (*snapshot.Snapshot, error) {
-	if file == "-" {
-		return snapshot.Load(e.stdin)
+// inSnapshot adds the name of the file to what is wrong with a snapshot.
+func inSnapshot(file string, err error) error {
+	if err == nil || file == "-" {
+		return err
 	}
-	f, err := open(file)
-	if errors.Is(err, host.ErrNotRegular) {
-		return nil, fmt.Errorf("snapshot: %w (- is standard input)", err)
+	return fmt.Errorf("%s: %w", file, err)
+}
+
+// readSnapshot reads the bytes of a snapshot from a file that open lets pass, or from standard input.
+func (e *env) readSnapshot(file string, open func(string) (*os.File, error)) ([]byte, error) {
+	in := e.stdin
+	if file != "-" {
+		f, err := open(file)
+		if errors.Is(err, host.ErrNotRegular) {
+			err = fmt.Errorf("%w (- is standard input)", err)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("snapshot: %w", err)
+		}
+		defer f.Close()
+		in = f
+	}
+	b, err := io.ReadAll(io.LimitReader(in, snapshot.MaxSize+1))
+	if err == nil && len(b) > snapshot.MaxSize {
+		err = snapshot.ErrTooLarge
 	}
 	if err != nil {
-		return nil, fmt.Errorf("snapshot: %w", err)
+		return nil, fmt.Errorf("snapshot: %w", inSnapshot(file, err))
 	}
-	defer f.Close()
-	if st, err := f.Stat(); err == nil && st.Size() > snapshot.MaxSize {
-		return nil, fmt.Errorf("snapshot: %s: %w", file, snapshot.ErrTooLarge)
-	}
-	s, err := snapshot.Load(f)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
-	}
-	return s, nil
+	return b, nil
 }
 
 // collect sees the live host, or with names only those parts of it. Progress goes to stderr where

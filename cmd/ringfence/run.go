@@ -77,7 +77,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	root.AddCommand(e.auditCommand(), e.collectCommand(), e.checksCommand(), e.traceCommand(), e.reachCommand(),
-		e.fixCommand(), e.loadRulesetCommand(), e.replicaCommand(), e.rehearseCommand(),
+		e.fixCommand(), e.loadRulesetCommand(), e.replicaCommand(), e.rehearseCommand(), e.judgeCommand(),
 		e.versionCommand())
 	ctx, stop := untilSignal(context.Background())
 	defer stop()

@@ -1,0 +1,187 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"runtime/debug"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ringfence/ringfence/finding"
+	"github.com/ringfence/ringfence/host"
+	"github.com/ringfence/ringfence/judge"
+	"github.com/ringfence/ringfence/reports"
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// The process that judges is given everything as bytes on its standard input, and answers on its standard output;
+// each message is a frame of JSON, some are followed by frames of bytes. It is the only one that compiles policies
+// and, in an audit, the only one that parses what a snapshot says.
+
+// maxMemory bounds the data of the process that judges (RLIMIT_DATA); softMemory is where it collects its garbage
+// more often.
+const (
+	maxMemory  = 4 << 30
+	softMemory = 7 << 29
+)
+
+// setup is what a process that judges is started with.
+type setup struct {
+	Version    string         `json:"version"`
+	ConfigFile string         `json:"configFile,omitempty"` // its name, for messages
+	Config     []byte         `json:"config,omitempty"`
+	Modules    []judge.Module `json:"modules,omitempty"`
+	Budget     time.Duration  `json:"budget"`          // of the packet model
+	Leave      string         `json:"leave,omitempty"` // why the policies of the user are not evaluated
+}
+
+// ready answers a setup. With an error there is nothing more to ask.
+type ready struct {
+	Error       string              `json:"error,omitempty"`
+	Checks      []judge.Check       `json:"checks,omitempty"`
+	Config      *judge.Config       `json:"config,omitempty"`
+	Confinement finding.Confinement `json:"confinement"`
+}
+
+// job asks for a judgement of the snapshot in the frame behind it.
+type job struct {
+	Live       bool        `json:"live"` // the snapshot was collected by this program now: it is not refused for its size
+	Renderings []rendering `json:"renderings,omitempty"`
+	Report     bool        `json:"report"` // also the report as data
+}
+
+// rendering is a report in one format.
+type rendering struct {
+	Format  string          `json:"format"`
+	Options reports.Options `json:"options"`
+}
+
+// judged answers a job. The renderings are in the frames behind it, then the report if it was asked for.
+type judged struct {
+	Error   string `json:"error,omitempty"`
+	Worst   string `json:"worst"`
+	Unknown int    `json:"unknown"`
+}
+
+// judgeCommand is the process that judges: of no use to a person.
+func (e *env) judgeCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "judge", Hidden: true, Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			held := host.CloseIn(maxMemory)
+			debug.SetMemoryLimit(softMemory)
+			return serve(c.Context(), e.stdin, e.stdout, finding.Confinement(held))
+		},
+	}
+}
+
+// serve answers a setup, and jobs until there are no more.
+func serve(ctx context.Context, in io.Reader, out io.Writer, held finding.Confinement) error {
+	var s setup
+	if err := readValue(in, maxFrame, &s); err != nil {
+		return fmt.Errorf("judge: %w", err)
+	}
+	answer := ready{Confinement: held}
+	p, cfg, err := s.prepare()
+	if err != nil {
+		answer.Error = err.Error()
+		return writeValue(out, answer)
+	}
+	answer.Checks, answer.Config = p.Checks, cfg
+	if err := writeValue(out, answer); err != nil {
+		return fmt.Errorf("judge: %w", err)
+	}
+	for {
+		var j job
+		err := readValue(in, maxFrame, &j)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		var text []byte
+		if err == nil {
+			text, err = readFrame(in, maxFrame)
+		}
+		if err != nil {
+			return fmt.Errorf("judge: %w", err)
+		}
+		frames, answer, err := j.do(ctx, text, p, cfg, &s, &held)
+		if err != nil {
+			frames, answer = nil, &judged{Error: err.Error()}
+		}
+		if err := writeValue(out, answer); err != nil {
+			return fmt.Errorf("judge: %w", err)
+		}
+		for _, f := range frames {
+			if err := writeFrame(out, f); err != nil {
+				return fmt.Errorf("judge: %w", err)
+			}
+		}
+	}
+}
+
+// prepare compiles the policies and reads the configuration.
+func (s *setup) prepare() (*judge.Policies, *judge.Config, error) {
+	cfg, err := parseConfig(s.ConfigFile, s.Config)
+	if err != nil {
+		return nil, nil, err
+	}
+	p, err := judge.Load(s.Modules...)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := cfg.Validate(p); err != nil {
+		return nil, nil, fmt.Errorf("config: %w", err)
+	}
+	p.Leave(s.Leave)
+	cfg.Budget = s.Budget
+	return p, cfg, nil
+}
+
+// do judges and renders.
+func (j *job) do(ctx context.Context, text []byte, p *judge.Policies, cfg *judge.Config, s *setup, held *finding.Confinement,
+) ([][]byte, *judged, error) {
+	var snap *snapshot.Snapshot
+	var err error
+	if j.Live {
+		snap = new(snapshot.Snapshot)
+		err = strictValue(text, snap)
+	} else {
+		snap, err = snapshot.Load(bytes.NewReader(text))
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	r, err := judge.Judge(ctx, snap, p, cfg, s.Version)
+	if err != nil {
+		return nil, nil, err
+	}
+	r.Confinement = held
+	frames, err := render(r, j.Renderings)
+	if err == nil && j.Report {
+		var b []byte
+		b, err = json.Marshal(r)
+		frames = append(frames, b)
+	}
+	return frames, &judged{Worst: r.Worst(), Unknown: r.Count().Unknown}, err
+}
+
+func render(r *finding.Report, list []rendering) ([][]byte, error) {
+	var out [][]byte
+	for _, l := range list {
+		format, err := reports.Named(l.Format)
+		if err != nil {
+			return nil, err
+		}
+		var b bytes.Buffer
+		if err := format.Write(&b, r, l.Options); err != nil {
+			return nil, err
+		}
+		out = append(out, b.Bytes())
+	}
+	return out, nil
+}

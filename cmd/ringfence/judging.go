@@ -1,0 +1,330 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/ringfence/ringfence/finding"
+	"github.com/ringfence/ringfence/host"
+	"github.com/ringfence/ringfence/judge"
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+const (
+	// maxJudging bounds one judgement beside the packet model, which has a budget.
+	maxJudging = 10 * time.Minute
+	// endGrace is for a process to end by itself, so that it can be told why it did.
+	endGrace = 2 * time.Second
+)
+
+// judging has a confined process judge. What that says is data: it is bounded, strictly decoded and compared with
+// what was asked.
+type judging struct {
+	setup       setup
+	checks      []judge.Check
+	config      *judge.Config
+	confinement finding.Confinement
+	child       *child // nil after it came to no good end
+	begin       func() *child
+}
+
+// child is the process that judges, or where no process can be started the same code in this one.
+type child struct {
+	in   io.WriteCloser
+	out  io.ReadCloser
+	kill func()
+	end  func() string // waits for it, and says how it ended
+}
+
+// outcome is what came of a judgement.
+type outcome struct {
+	judged
+	rendered [][]byte
+	report   *finding.Report // where it was asked for
+}
+
+// startJudging starts the process with the configuration and the policies, whose errors are told here: nothing was
+// collected yet.
+func startJudging(ctx context.Context, s *source) (*judging, error) {
+	j := &judging{setup: setup{Version: toolVersion(), ConfigFile: s.config, Budget: s.budget}, begin: startChild}
+	var err error
+	if j.setup.Config, err = readConfig(s.config); err != nil {
+		return nil, err
+	}
+	if j.setup.Modules, err = readPolicies(s.policies); err != nil {
+		return nil, err
+	}
+	if err := j.start(ctx); err != nil {
+		var told toldError
+		if errors.As(err, &told) {
+			return nil, err
+		}
+		return nil, fmt.Errorf("judge: %w", err)
+	}
+	return j, nil
+}
+
+// close ends the process.
+func (j *judging) close() {
+	if j.child != nil {
+		j.child.in.Close()
+		j.child.kill()
+		j.child.end()
+		j.child = nil
+	}
+}
+
+// toldError is an error that the process found in what it was given.
+type toldError string
+
+func (e toldError) Error() string { return string(e) }
+
+// start starts the process and gives it the setup.
+func (j *judging) start(ctx context.Context) error {
+	j.child = j.begin()
+	var r ready
+	err := j.within(ctx, func(c *child) error {
+		if err := writeValue(c.in, j.setup); err != nil {
+			return err
+		}
+		return readValue(c.out, maxFrame, &r)
+	})
+	switch {
+	case err != nil:
+		return err
+	case r.Error != "":
+		j.close()
+		return toldError(r.Error)
+	case r.Config == nil:
+		return fmt.Errorf("%w: no configuration", errFrame)
+	}
+	j.checks, j.config, j.confinement = r.Checks, r.Config, r.Confinement
+	return nil
+}
+
+// within does something with the process, and ends it where that fails or takes too long. The error then says how
+// it ended.
+func (j *judging) within(ctx context.Context, f func(c *child) error) error {
+	c := j.child
+	done := make(chan error, 1)
+	go func() { done <- f(c) }()
+	late := time.NewTimer(j.setup.Budget + maxJudging)
+	defer late.Stop()
+	var why error
+	select {
+	case err := <-done:
+		if err == nil {
+			return nil
+		}
+		if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+			why = err
+		}
+	case <-ctx.Done():
+		why = ctx.Err()
+	case <-late.C:
+		why = fmt.Errorf("no answer within %s", j.setup.Budget+maxJudging)
+	}
+	j.child = nil
+	c.in.Close()
+	if why != nil {
+		c.kill()
+	}
+	stuck := time.AfterFunc(endGrace, c.kill) // it may have closed its output and nothing else
+	how := c.end()
+	stuck.Stop()
+	c.out.Close()
+	if why != nil && !errors.Is(why, os.ErrClosed) && !errors.Is(why, syscall.EPIPE) {
+		return why
+	}
+	return errors.New(how)
+}
+
+// judge judges a snapshot, which is given as it was read, or as it was collected. It has an error only where the
+// snapshot is no good, or for the end of ctx: a process that ends before it is done makes every check unknown, or
+// where the policies of the user could be the cause those alone.
+func (j *judging) judge(ctx context.Context, s *snapshot.Snapshot, text []byte, list []rendering, report bool) (*outcome, error) {
+	ask := job{Live: text == nil, Renderings: list, Report: report}
+	if ask.Live {
+		var err error
+		if text, err = json.Marshal(s); err != nil {
+			return nil, fmt.Errorf("write snapshot: %w", err)
+		}
+	}
+	o, err := j.ask(ctx, &ask, text)
+	var told toldError
+	if err != nil && !errors.As(err, &told) && len(j.setup.Modules) > 0 && j.setup.Leave == "" && ctx.Err() == nil {
+		j.setup.Leave = "not evaluated: with the policies of the user judging ended: " + firstLine(err.Error(), err)
+		o, err = j.ask(ctx, &ask, text)
+	}
+	switch {
+	case err == nil:
+		return o, nil
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case errors.As(err, &told) && !ask.Live:
+		return nil, err
+	}
+	r := judge.Unjudged(s, j.checks, j.config, j.setup.Version, "judging ended before it was done: "+firstLine(err.Error(), err))
+	r.Confinement = &j.confinement
+	o = &outcome{judged: judged{Worst: r.Worst(), Unknown: r.Count().Unknown}, report: r}
+	o.rendered, err = render(r, list)
+	return o, err
+}
+
+// ask gives a job to the process, which is started anew if it has ended.
+func (j *judging) ask(ctx context.Context, ask *job, text []byte) (*outcome, error) {
+	if j.child == nil {
+		if err := j.start(ctx); err != nil {
+			return nil, err
+		}
+	}
+	o := new(outcome)
+	err := j.within(ctx, func(c *child) error {
+		if err := writeValue(c.in, ask); err != nil {
+			return err
+		}
+		if err := writeFrame(c.in, text); err != nil {
+			return err
+		}
+		return o.read(c.out, ask, j.checks)
+	})
+	if err == nil && o.Error != "" {
+		err = toldError(o.Error)
+	}
+	return o, err
+}
+
+// read reads the answer to a job.
+func (o *outcome) read(r io.Reader, ask *job, checks []judge.Check) error {
+	if err := readValue(r, maxFrame, &o.judged); err != nil || o.Error != "" {
+		return err
+	}
+	if o.Worst != "" && finding.Rank(o.Worst) >= len(finding.Severities) || o.Unknown < 0 || o.Unknown > len(checks) {
+		return fmt.Errorf("%w: worst %q, %d unknown", errFrame, o.Worst, o.Unknown)
+	}
+	for range ask.Renderings {
+		b, err := readFrame(r, maxFrame)
+		if err != nil {
+			return err
+		}
+		o.rendered = append(o.rendered, b)
+	}
+	if !ask.Report {
+		return nil
+	}
+	o.report = new(finding.Report)
+	if err := readValue(r, maxFrame, o.report); err != nil {
+		return err
+	}
+	if len(o.report.Results) != len(checks) {
+		return fmt.Errorf("%w: %d results of %d checks", errFrame, len(o.report.Results), len(checks))
+	}
+	for i := range checks {
+		if o.report.Results[i].ID != checks[i].ID {
+			return fmt.Errorf("%w: result %q in the place of %q", errFrame, o.report.Results[i].ID, checks[i].ID)
+		}
+	}
+	return nil
+}
+
+// startChild starts this program as the process that judges. Where that cannot be, the same is done in this
+// process, and the report says so.
+func startChild() *child {
+	in, toChild, err := os.Pipe()
+	if err != nil {
+		return ownChild(err)
+	}
+	fromChild, out, err := os.Pipe()
+	if err != nil {
+		in.Close()
+		toChild.Close()
+		return ownChild(err)
+	}
+	cmd := exec.Command("/proc/self/exe")
+	errs := new(headWriter)
+	cmd.Args, cmd.Env, cmd.Dir = []string{"ringfence", "judge"}, []string{}, "/"
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = in, out, errs
+	wait, err := host.StartConfined(cmd)
+	in.Close()
+	out.Close()
+	if err != nil {
+		toChild.Close()
+		fromChild.Close()
+		return ownChild(err)
+	}
+	host.EndFirst(cmd.Process.Pid)
+	return &child{
+		in: toChild, out: fromChild,
+		kill: func() { _ = cmd.Process.Kill() },
+		end: sync.OnceValue(func() string {
+			err := wait()
+			text, _, _ := strings.Cut(strings.TrimSpace(errs.String()), "\n")
+			switch {
+			case text != "":
+				return strings.TrimPrefix(strings.TrimPrefix(text, "ringfence: "), "judge: ")
+			case err != nil:
+				return err.Error()
+			}
+			return "the process that judges left without an answer"
+		}),
+	}
+}
+
+// ownChild judges in this process.
+func ownChild(why error) *child {
+	in, toChild := io.Pipe()
+	fromChild, out := io.Pipe()
+	absent := "absent: " + why.Error()
+	held := finding.Confinement{
+		Capabilities: "held", Landlock: absent, Seccomp: absent, Files: host.Open, Network: host.Open, Programs: host.Open,
+	}
+	ended := make(chan string, 1)
+	go func() {
+		err := serve(context.Background(), in, out, held)
+		out.Close()
+		in.Close()
+		ended <- fmt.Sprint("judging ended: ", err)
+	}()
+	return &child{
+		in: toChild, out: fromChild,
+		kill: func() { fromChild.Close() },
+		end: sync.OnceValue(func() string {
+			fromChild.Close()
+			select {
+			case how := <-ended:
+				return how
+			case <-time.After(endGrace): // nothing can end what runs in this process
+				return "judging did not end"
+			}
+		}),
+	}
+}
+
+// headWriter keeps the first 4 KiB of what is written.
+type headWriter struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (w *headWriter) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.b.Write(p[:min(len(p), max(0, 4096-w.b.Len()))])
+	return len(p), nil
+}
+
+func (w *headWriter) String() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.b.String()
+}
