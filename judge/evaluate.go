@@ -82,15 +82,15 @@ var (
 	errMemory = errors.New("it needs more memory than it may")
 )
 
-// check evaluates one policy within the limits. What the policy itself makes fail is an error that wraps
-// ErrPolicy; the error of ctx is returned as it is. A function of a policy that does not end is left behind.
+// check evaluates one policy within the limits. An error is of the policy alone, unless ctx has
+// ended. A function of a policy that does not end is left behind.
 func (e *evaluator) check(ctx context.Context, c *Check) (*answer, error) {
 	lim := e.policies.limits
 	limit := min(lim.policy, e.left[c.Builtin])
 	start := time.Now()
 	defer func() { e.left[c.Builtin] -= time.Since(start) }()
 	if limit <= 0 {
-		return nil, fmt.Errorf("%w: not evaluated: those before it took %s", ErrPolicy, lim.set)
+		return nil, fmt.Errorf("not evaluated: those before it took %s", lim.set)
 	}
 	inner, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -119,13 +119,10 @@ func (e *evaluator) check(ctx context.Context, c *Check) (*answer, error) {
 			if cause := context.Cause(inner); o.err != nil && cause != nil {
 				o.err = cause
 			}
-			switch {
-			case ctx.Err() != nil:
+			if ctx.Err() != nil {
 				return nil, ctx.Err()
-			case o.err != nil:
-				return nil, fmt.Errorf("%w: %w", ErrPolicy, o.err)
 			}
-			return o.a, nil
+			return o.a, o.err
 		case <-tick.C:
 			if now := liveHeap(); now > base && now-base > lim.memory {
 				cancel(fmt.Errorf("%w (%d MiB)", errMemory, lim.memory>>20))
@@ -136,7 +133,7 @@ func (e *evaluator) check(ctx context.Context, c *Check) (*answer, error) {
 			if ctx.Err() != nil {
 				return nil, ctx.Err()
 			}
-			return nil, fmt.Errorf("%w: %w", ErrPolicy, context.Cause(inner))
+			return nil, context.Cause(inner)
 		}
 		if inner.Err() != nil && left == nil {
 			left = time.After(lim.grace)

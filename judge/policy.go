@@ -18,7 +18,7 @@ import (
 	"github.com/ringfence/ringfence/rego"
 )
 
-// ErrPolicy wraps everything that is wrong with a policy.
+// ErrPolicy is in every error of reading and compiling policies.
 var ErrPolicy = errors.New("policy")
 
 // Check is what is fixed about a check, from the METADATA of its policy.

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/clipperhouse/displaywidth"
@@ -190,5 +191,25 @@ func TestConfinementIsTold(t *testing.T) {
 		if !strings.HasSuffix(b.String(), want+"\n") {
 			t.Errorf("%q is not the end of %q", want, b.String())
 		}
+	}
+}
+
+func TestPrintableJSON(t *testing.T) {
+	in := []string{"a\x1bb\u009bc\u202ed\U000e0001e\n\té│"}
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(in); err != nil {
+		t.Fatal(err)
+	}
+	got := PrintableJSON(b.Bytes())
+	for _, r := range string(got) {
+		if r != '\n' && (!unicode.IsGraphic(r) || bidi(r)) {
+			t.Errorf("%q has %q", got, r)
+		}
+	}
+	var back []string
+	if err := json.Unmarshal(got, &back); err != nil || back[0] != in[0] {
+		t.Errorf("%q is %q, want %q (%v)", got, back, in, err)
 	}
 }

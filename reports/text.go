@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/clipperhouse/displaywidth"
@@ -56,6 +57,24 @@ func Printable(table []byte) []byte {
 		table = table[at[1]:]
 	}
 	return b.Bytes()
+}
+
+// PrintableJSON makes JSON safe for a terminal: what Clean would replace is written as the escapes of JSON, which
+// mean the same.
+func PrintableJSON(b []byte) []byte {
+	var out bytes.Buffer
+	for _, r := range string(b) {
+		switch {
+		case r == '\n' || r == '\t' || unicode.IsGraphic(r) && !bidi(r):
+			out.WriteRune(r)
+		case r > 0xffff:
+			hi, lo := utf16.EncodeRune(r)
+			fmt.Fprintf(&out, `\u%04x\u%04x`, hi, lo)
+		default:
+			fmt.Fprintf(&out, `\u%04x`, r)
+		}
+	}
+	return out.Bytes()
 }
 
 // bidi are the characters that reorder text, so that a name reads as another.

@@ -218,12 +218,10 @@ func (e *env) options(f *auditFlags, stdout bool) reports.Options {
 func (e *env) writeReports(rendered [][]byte, outs []output) error {
 	files := map[string][]byte{}
 	var stdout []byte
+	json := false
 	for i, o := range outs {
 		if o.file == "" {
-			stdout = rendered[i]
-			if _, tty := terminal(e.stdout); tty {
-				stdout = reports.Printable(stdout)
-			}
+			stdout, json = rendered[i], o.format.Name != "table"
 		} else {
 			files[o.file] = rendered[i]
 		}
@@ -231,7 +229,7 @@ func (e *env) writeReports(rendered [][]byte, outs []output) error {
 	if err := writeFiles(files); err != nil {
 		return err
 	}
-	if _, err := e.stdout.Write(stdout); err != nil {
+	if err := e.tellData(stdout, json); err != nil {
 		return fmt.Errorf("write report: %w", err)
 	}
 	return nil

@@ -7,7 +7,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ringfence/ringfence/judge"
-	"github.com/ringfence/ringfence/reports"
 )
 
 func (e *env) checksCommand() *cobra.Command {
@@ -24,7 +23,9 @@ func (e *env) checksCommand() *cobra.Command {
 				}
 				for i := range p.Checks {
 					k := &p.Checks[i]
-					fmt.Fprintf(e.stdout, "%-52s %-9s %s\n", k.ID, k.Severity, reports.Clean(k.Title, false))
+					if err := e.tell("%-52s %-9s %s\n", k.ID, k.Severity, k.Title); err != nil {
+						return err
+					}
 				}
 				return nil
 			},
@@ -38,8 +39,7 @@ func (e *env) checksCommand() *cobra.Command {
 				}
 				for i := range p.Checks {
 					if p.Checks[i].ID == args[0] {
-						_, err := fmt.Fprint(e.stdout, reports.Clean(explain(&p.Checks[i]), true))
-						return err
+						return e.tellText(explain(&p.Checks[i]))
 					}
 				}
 				return fmt.Errorf("no check %q (ringfence checks list names them)", args[0])
@@ -87,10 +87,14 @@ func (e *env) testPolicies(c *cobra.Command, dir string) error {
 	for _, r := range results {
 		if !r.Pass {
 			failed++
-			fmt.Fprintf(e.stdout, "FAIL %s %s\n", r.Name, reports.Clean(r.Output, false))
+			if err := e.tell("FAIL %s %s\n", r.Name, r.Output); err != nil {
+				return err
+			}
 		}
 	}
-	fmt.Fprintf(e.stdout, "%d passed, %d failed\n", len(results)-failed, failed)
+	if err := e.tell("%d passed, %d failed\n", len(results)-failed, failed); err != nil {
+		return err
+	}
 	if failed > 0 {
 		return &exitError{code: exitFindings}
 	}

@@ -29,7 +29,7 @@ func (e *env) collectCommand() *cobra.Command {
 			if file != "" {
 				return writeFiles(map[string][]byte{file: b.Bytes()})
 			}
-			if _, err := e.stdout.Write(b.Bytes()); err != nil {
+			if err := e.tellData(b.Bytes(), true); err != nil {
 				return fmt.Errorf("write snapshot: %w", err)
 			}
 			return nil

@@ -223,8 +223,10 @@ func (e *env) printPlan(p *remedy.Plan, format string) error {
 	default:
 		planText(&b, p)
 	}
-	_, err := e.stdout.Write(b.Bytes())
-	return err
+	if format == "text" {
+		return e.tellText(b.String())
+	}
+	return e.tellData(b.Bytes(), format == "json")
 }
 
 func exceptText(list []netip.Prefix) string {

@@ -100,7 +100,7 @@ func (e *env) fixNow(ctx context.Context, m *material, before *finding.Report, f
 		st, err := x.try(ctx)
 		switch {
 		case errors.Is(err, remedy.ErrChanged):
-			fmt.Fprintln(e.stderr, "fix: the ruleset was changed meanwhile: planning again")
+			e.say("fix: the ruleset was changed meanwhile: planning again\n")
 			m.snap = e.collect(ctx, f.deadline, f.quiet)
 			if x.before, err = m.judge(ctx, m.snap); err != nil {
 				return err
@@ -141,10 +141,10 @@ func (x *fixing) prepare(ctx context.Context) (done bool, err error) {
 	if !x.asked {
 		var text bytes.Buffer
 		planText(&text, plan)
-		fmt.Fprintf(x.stderr, "\n%s", text.Bytes())
+		x.sayText("\n" + text.String())
 	}
 	if len(plan.Rules) == 0 {
-		fmt.Fprintln(x.stderr, "fix: nothing to load")
+		x.say("fix: nothing to load\n")
 		return true, verdict(x.before, x.f)
 	}
 	_, tty := terminal(x.stdin)
@@ -158,11 +158,11 @@ func (x *fixing) prepare(ctx context.Context) (done bool, err error) {
 		return true, refused("not proven, so not loaded: %w", err)
 	}
 	for _, line := range x.proof.Evidence {
-		fmt.Fprintf(x.stderr, "fix: %s\n", line)
+		x.say("fix: %s\n", line)
 	}
 	switch {
 	case x.proof.Loaded(x.m.snap.NFTables.Ruleset):
-		fmt.Fprintln(x.stderr, "fix: nothing to load: it is loaded already")
+		x.say("fix: nothing to load: it is loaded already\n")
 		return true, verdict(x.before, x.f)
 	case x.f.fix.dryRun:
 		return true, verdict(x.before, x.f)
@@ -262,7 +262,7 @@ func (x *fixing) settle(ctx context.Context, st *remedy.State) error {
 	var err error
 	switch x.mode() {
 	case confirmSession:
-		fmt.Fprintf(x.stderr, "fix: loaded on trial as fix %s. Open a NEW login to this host within %s and type there:\n\n    ringfence fix confirm %s%s\n\n"+
+		x.say("fix: loaded on trial as fix %s. Open a NEW login to this host within %s and type there:\n\n    ringfence fix confirm %s%s\n\n"+
 			"fix: without it the rules go out again.\n", st.ID, x.f.fix.timeout, st.ID, rootArg(x.f.fix.root))
 		x.release()
 		return x.await(ctx, st)
@@ -304,7 +304,7 @@ func (x *fixing) await(ctx context.Context, st *remedy.State) error {
 		left, pending := st.Pending()
 		switch {
 		case err == nil && st.Kept(now):
-			fmt.Fprintf(x.stderr, "fix: confirmed\n")
+			x.say("fix: confirmed\n")
 			return verdict(x.before, x.f)
 		case err == nil && (now == nil || now.ID != st.ID):
 			return refused("the rules were taken out again by somebody else")
@@ -343,7 +343,7 @@ func (x *fixing) lockedOut(st *remedy.State, why error) error {
 		}
 		defer unlock()
 		if now, err := x.store.Load(); err == nil && st.Kept(now) {
-			fmt.Fprintf(x.stderr, "fix: confirmed\n")
+			x.say("fix: confirmed\n")
 			return verdict(x.before, x.f)
 		}
 		return x.out(st, why)
@@ -371,20 +371,20 @@ func (e *env) keep(ctx context.Context, st *remedy.State, store remedy.Store, pe
 	}
 	switch n, err := st.Plan.Cut(e.collect(ctx, 5*time.Second, true, "network")); {
 	case err != nil:
-		fmt.Fprintf(e.stderr, "fix: open connections to what is closed stall until they time out: %v\n", err)
+		e.say("fix: open connections to what is closed stall until they time out: %s\n", err)
 	case n > 0:
-		fmt.Fprintf(e.stderr, "fix: %d open connections to what is closed were ended\n", n)
+		e.say("fix: %d open connections to what is closed were ended\n", n)
 	}
 	undo := "ringfence fix rollback" + rootArg(store.Root)
 	if !persist {
-		fmt.Fprintf(e.stderr, "fix: loaded as %s until the next boot; undo with: %s\n", st.Plan.Tables(), undo)
+		e.say("fix: loaded as %s until the next boot; undo with: %s\n", st.Plan.Tables(), undo)
 		return nil
 	}
 	if store.Root == "" && !host.Systemd() {
 		if err := store.WriteRules(st.Plan); err != nil {
 			return unclear("loaded as %s, but only until the next boot: %w; undo with: %s", st.Plan.Tables(), err, undo)
 		}
-		fmt.Fprintf(e.stderr, "fix: loaded as %s until the next boot: systemd is not the init here, so have yours load %s; undo with: %s\n",
+		e.say("fix: loaded as %s until the next boot: systemd is not the init here, so have yours load %s; undo with: %s\n",
 			st.Plan.Tables(), store.RulesFile(), undo)
 		return nil
 	}
@@ -397,12 +397,12 @@ func (e *env) keep(ctx context.Context, st *remedy.State, store remedy.Store, pe
 	if err != nil {
 		return unclear("loaded as %s, but only until the next boot: %w; undo with: %s", st.Plan.Tables(), err, undo)
 	}
-	fmt.Fprintf(e.stderr, "fix: loaded as %s, and again at each boot; undo with: %s\n", st.Plan.Tables(), undo)
+	e.say("fix: loaded as %s, and again at each boot; undo with: %s\n", st.Plan.Tables(), undo)
 	return nil
 }
 
 func (e *env) confirm(ctx context.Context, limit time.Duration) error {
-	fmt.Fprintf(e.stderr, "fix: the rules are loaded on trial. Open a NEW login to this host; if it works, type keep.\n")
+	e.say("fix: the rules are loaded on trial. Open a NEW login to this host; if it works, type keep.\n")
 	ok := make(chan bool, 1)
 	go func() {
 		ok <- e.ask(fmt.Sprintf("keep the rules? [keep within %s] ", limit.Round(time.Second)), "keep", limit)
@@ -420,7 +420,7 @@ func (e *env) confirm(ctx context.Context, limit time.Duration) error {
 
 // ask asks on the terminal and waits for one word at most for limit.
 func (e *env) ask(question, want string, limit time.Duration) bool {
-	fmt.Fprint(e.stderr, question)
+	e.say("%s", question)
 	answer := make(chan string, 1)
 	go func() {
 		line, _ := bufio.NewReader(e.stdin).ReadString('\n')
@@ -430,7 +430,7 @@ func (e *env) ask(question, want string, limit time.Duration) bool {
 	case a := <-answer:
 		return strings.EqualFold(a, want)
 	case <-time.After(limit):
-		fmt.Fprintln(e.stderr)
+		e.say("\n")
 		return false
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/ringfence/ringfence/remedy"
-	"github.com/ringfence/ringfence/reports"
 )
 
 // services puts the drop-in files of a plan in place, one service at a time: each on trial, audited and
@@ -26,28 +25,29 @@ func (x *fixing) services(ctx context.Context) error {
 	var unfit []string
 	for i := range plan.Files {
 		f := &plan.Files[i]
-		fmt.Fprintf(x.stderr, "\nfix: %s, %s, closes %d checks; disruption: %s\n%s", f.Service, f.Path, len(f.Closes), f.Disruption, reports.Clean(f.Content, true))
+		x.say("\nfix: %s, %s, closes %d checks; disruption: %s\n", f.Service, f.Path, len(f.Closes), f.Disruption)
+		x.sayText(f.Content)
 		if f.ByHand != "" {
-			fmt.Fprintf(x.stderr, "fix: by hand: %s\n", f.ByHand)
+			x.say("fix: by hand: %s\n", f.ByHand)
 			continue
 		}
 		if x.f.fix.dryRun {
 			continue
 		}
 		if x.f.fix.confirm == "" && !x.ask("put this file in place on trial? [y/N] ", "y", time.Minute) {
-			fmt.Fprintln(x.stderr, "fix: left out")
+			x.say("fix: left out\n")
 			continue
 		}
 		switch err := x.service(ctx, plan, f); {
 		case isUnfit(err):
-			fmt.Fprintf(x.stderr, "%s\n", reports.Clean(err.Error(), false))
+			x.say("%s\n", err)
 			unfit = append(unfit, f.Path)
 		case err != nil:
 			return err
 		}
 	}
 	if len(plan.Files) == 0 {
-		fmt.Fprintln(x.stderr, "fix: no file to put in place")
+		x.say("fix: no file to put in place\n")
 	}
 	if len(unfit) > 0 {
 		return refused("not put in place: %s", strings.Join(unfit, ", "))
@@ -87,7 +87,7 @@ func (x *fixing) service(ctx context.Context, plan *remedy.Plan, f *remedy.File)
 	}
 	switch x.mode() {
 	case confirmSession:
-		fmt.Fprintf(x.stderr, "fix: on trial as fix %s. Open a NEW login to this host within %s and type there:\n\n    ringfence fix confirm %s%s\n\n",
+		x.say("fix: on trial as fix %s. Open a NEW login to this host within %s and type there:\n\n    ringfence fix confirm %s%s\n\n",
 			st.ID, x.f.fix.timeout, st.ID, rootArg(x.store.Root))
 		x.release()
 		if err := x.await(ctx, st); err != nil {
@@ -152,6 +152,6 @@ func (e *env) keepFile(st *remedy.State, store remedy.Store) error {
 		}
 		return refused("%w; everything is as before", err)
 	}
-	fmt.Fprintf(e.stderr, "fix: %s stays; undo with: ringfence fix rollback%s\n", st.File.File.Path, rootArg(store.Root))
+	e.say("fix: %s stays; undo with: ringfence fix rollback%s\n", st.File.File.Path, rootArg(store.Root))
 	return nil
 }

@@ -153,7 +153,7 @@ func (e *env) rollbackCommand() *cobra.Command {
 				if err != nil {
 					return unclear("%w", err)
 				}
-				fmt.Fprintf(e.stderr, "fix: %s was taken out\n", st.ID)
+				e.say("fix: %s was taken out\n", st.ID)
 				return nil
 			})
 		},
@@ -173,12 +173,13 @@ func (e *env) statusCommand() *cobra.Command {
 				return err
 			}
 			if format == "json" {
-				enc := json.NewEncoder(e.stdout)
-				enc.SetIndent("", "  ")
-				return enc.Encode(st)
+				b, err := json.MarshalIndent(st, "", "  ")
+				if err != nil {
+					return err
+				}
+				return e.tellData(append(b, '\n'), true)
 			}
-			_, err = fmt.Fprintln(e.stdout, statusText(st))
-			return err
+			return e.tell("%s\n", statusText(st))
 		},
 	}
 	rootFlag(c, &root)
@@ -255,8 +256,7 @@ func (e *env) drift(ctx context.Context, root string) error {
 	if err := st.Drift(rs); err != nil {
 		return &exitError{exitFindings, fmt.Errorf("fix %s is no longer as confirmed: %w; load it again with ringfence fix load", st.ID, err)}
 	}
-	_, err = fmt.Fprintf(e.stdout, "fix %s is loaded as it was confirmed\n", st.ID)
-	return err
+	return e.tell("fix %s is loaded as it was confirmed\n", st.ID)
 }
 
 // watchDrift compares at each change of our table, until one leaves it another: that ends it, with the name of the
@@ -290,7 +290,7 @@ func (e *env) uninstallCommand() *cobra.Command {
 				if err := s.Uninstall(st); err != nil {
 					return unclear("%w", err)
 				}
-				fmt.Fprintln(e.stderr, "fix: nothing of it is left")
+				e.say("fix: nothing of it is left\n")
 				return nil
 			})
 		},
@@ -312,7 +312,7 @@ func (e *env) loadCommand() *cobra.Command {
 				if err := st.Reload(); err != nil {
 					return refused("%w", err)
 				}
-				fmt.Fprintf(e.stderr, "fix: %s is loaded\n", st.ID)
+				e.say("fix: %s is loaded\n", st.ID)
 				return nil
 			})
 		},

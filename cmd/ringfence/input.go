@@ -132,9 +132,9 @@ func (e *env) collect(ctx context.Context, deadline time.Duration, quiet bool, o
 		}
 		opt.Progress = func(name string) {
 			n++
-			fmt.Fprintf(e.stderr, "\r\x1b[Kcollecting %d/%d %s", n, all, name)
+			e.say("\r\x1b[Kcollecting %d/%d %s", n, all, name)
 		}
-		defer fmt.Fprint(e.stderr, "\r\x1b[K")
+		defer e.say("\r\x1b[K")
 	}
 	return checks.Collect(ctx, host.Local(), opt)
 }

@@ -391,9 +391,9 @@ func (e *env) printReach(f *reachFlags, a *reachAnswer) error {
 		}
 	} else {
 		reachText(&b, a)
+		return e.tellText(b.String())
 	}
-	_, err := e.stdout.Write(b.Bytes())
-	return err
+	return e.tellData(b.Bytes(), true)
 }
 
 func reachText(b *bytes.Buffer, a *reachAnswer) {

@@ -99,7 +99,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 			return code
 		}
 	}
-	fmt.Fprintf(stderr, "ringfence: %s\n", oneLine(err))
+	e.say("ringfence: %s\n", oneLine(err))
 	return code
 }
 
@@ -140,8 +140,7 @@ func (e *env) versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Fprintln(e.stdout, "ringfence", toolVersion())
-			return err
+			return e.tell("ringfence %s\n", toolVersion())
 		},
 	}
 }

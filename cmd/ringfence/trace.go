@@ -90,9 +90,9 @@ func (e *env) traceOne(t *trace.Tracer, p *trace.Packet, format string) error {
 		}
 	} else {
 		traceText(&b, p, &f)
+		return e.tellText(b.String())
 	}
-	_, err := e.stdout.Write(b.Bytes())
-	return err
+	return e.tellData(b.Bytes(), true)
 }
 
 // traceText draws the way as a list of stations, the deciding one last.
