@@ -6,6 +6,8 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strconv"
+	"strings"
 	"syscall"
 	"unsafe"
 
@@ -243,8 +245,21 @@ func seenCapabilities() string {
 	return Dropped
 }
 
-// EndFirst has the kernel end the process before others where memory runs out (oom_score_adj, proc_pid_oom_score_adj(5)):
-// what it does can be told to have failed, and the host's services cannot.
+// EndFirst has the kernel end a child of this process before others where memory runs out (proc_pid_oom_score_adj(5)):
+// what it does can be told to have failed, and the host's services cannot. Nothing is written where /proc is that of
+// another pid namespace, in which the number is of somebody else.
 func EndFirst(pid int) {
-	_ = os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", pid), []byte("800"), 0)
+	self, err := os.Readlink("/proc/self")
+	if err != nil || self != strconv.Itoa(os.Getpid()) {
+		return
+	}
+	dir := fmt.Sprintf("/proc/%d/", pid)
+	b, err := os.ReadFile(dir + "status")
+	if err != nil || !strings.Contains(string(b), fmt.Sprintf("\nPPid:\t%d\n", os.Getpid())) {
+		return
+	}
+	_ = os.WriteFile(dir+"oom_score_adj", []byte(endFirst), 0)
 }
+
+// endFirst is 800 of 1000: nearly all of the memory of the host on top of its own.
+const endFirst = "800"

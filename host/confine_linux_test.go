@@ -199,6 +199,14 @@ func TestClosedInOnEveryThread(t *testing.T) {
 	if got != want {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
+	EndFirst(cmd.Process.Pid)
+	EndFirst(os.Getppid())
+	if b, err := os.ReadFile(fmt.Sprintf("/proc/%d/oom_score_adj", cmd.Process.Pid)); err != nil || strings.TrimSpace(string(b)) != endFirst {
+		t.Errorf("oom_score_adj %q %v", b, err)
+	}
+	if b, err := os.ReadFile(fmt.Sprintf("/proc/%d/oom_score_adj", os.Getppid())); err == nil && strings.TrimSpace(string(b)) == endFirst {
+		t.Errorf("a process that is no child has oom_score_adj %q", b)
+	}
 	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", cmd.Process.Pid))
 	if err != nil || len(tasks) < 12 {
 		t.Errorf("threads: %v %v", tasks, err)

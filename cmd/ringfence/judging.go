@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -252,7 +253,8 @@ func startChild() *child {
 	}
 	cmd := exec.Command("/proc/self/exe")
 	errs := new(headWriter)
-	cmd.Args, cmd.Env, cmd.Dir = []string{"ringfence", "judge"}, []string{}, "/"
+	cmd.Args, cmd.Dir = []string{"ringfence", "judge"}, "/"
+	cmd.Env = []string{fmt.Sprintf("GOMAXPROCS=%d", runtime.GOMAXPROCS(0))} // it cannot read its cgroup
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = in, out, errs
 	wait, err := host.StartConfined(cmd)
 	in.Close()
