@@ -3,6 +3,7 @@ package judge
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -125,6 +126,29 @@ func TestPolicyMemoryIsBounded(t *testing.T) {
 	res := resultOf(t, judged(t, p), "own/large")
 	if res.Status != finding.Unknown || !strings.Contains(res.Reason, "more memory than it may (64 MiB)") {
 		t.Errorf("%s %q", res.Status, res.Reason)
+	}
+}
+
+// TestFunctionThatDoesNotEndIsLeft has a function that does not ask whether it should end, and takes a quarter of a minute.
+func TestFunctionThatDoesNotEndIsLeft(t *testing.T) {
+	var b strings.Builder
+	b.WriteString(`_s0 := concat("", ["aaaaaaaa", substring(input.host.name, 0, 0)])` + "\n")
+	for i := range 23 {
+		fmt.Fprintf(&b, "_s%d := concat(\"\", [_s%d, _s%d])\n", i+1, i, i)
+	}
+	b.WriteString(`finding contains {"message": "m"} if regex.match("^(a|aa|aaa|aaaa)*(b|c)$", _s23)`)
+	p, err := Load(mine("stuck", b.String()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.limits.policy, p.limits.grace = time.Second, 100*time.Millisecond
+	start := time.Now()
+	res := resultOf(t, judged(t, p), "own/stuck")
+	if res.Status != finding.Unknown || !strings.Contains(res.Reason, "it took longer than it may (1s)") {
+		t.Errorf("%s %q", res.Status, res.Reason)
+	}
+	if d := time.Since(start); d > 8*time.Second {
+		t.Errorf("it was waited for, %s", d)
 	}
 }
 
