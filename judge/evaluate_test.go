@@ -202,6 +202,24 @@ func TestUserPackages(t *testing.T) {
 	}
 }
 
+// TestUserPolicyInADirectoryNamedBuiltin is not one of the program's own, whatever its file is called.
+func TestUserPolicyInADirectoryNamedBuiltin(t *testing.T) {
+	m := mine("fine", `finding contains {"resource": {"kind": "k", "key": "k"}, "message": "m"}`)
+	m.File = "builtin/policies/own/fine.rego"
+	p, err := Load(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Leave("left")
+	if res := resultOf(t, judged(t, p), "own/fine"); res.Status != finding.Unknown || res.Reason != "left" {
+		t.Errorf("%s %q", res.Status, res.Reason)
+	}
+	m.File = "builtin/lib/lib.rego"
+	if _, err := Load(m); err == nil || !strings.Contains(err.Error(), "builtin/lib/lib.rego: read twice") {
+		t.Errorf("the file of a built-in module: %v", err)
+	}
+}
+
 // TestUserPoliciesShare has two policies of a user with code in ringfence.shared, and with replaced data that
 // holds for them alone.
 func TestUserPoliciesShare(t *testing.T) {

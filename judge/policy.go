@@ -42,6 +42,7 @@ type Policies struct {
 	compiler *ast.Compiler
 	modules  map[string]*ast.Module
 	tests    map[string]*ast.Module
+	builtins map[string]bool
 	limits   limits
 	leave    string
 }
@@ -62,13 +63,16 @@ const MaxPolicy = 1 << 20
 // network, the environment or the clock: their capabilities lack the functions (see bounded). An error
 // wraps ErrPolicy.
 func Load(modules ...Module) (*Policies, error) {
-	p := &Policies{modules: map[string]*ast.Module{}, tests: map[string]*ast.Module{}, limits: defaults}
+	p := &Policies{
+		modules: map[string]*ast.Module{}, tests: map[string]*ast.Module{}, builtins: map[string]bool{}, limits: defaults,
+	}
 	if err := p.builtin(rego.Policies); err != nil {
 		return nil, err
 	}
 	own := map[string]string{}
 	for file, m := range p.modules {
 		own[m.Package.Path.String()] = file
+		p.builtins[file] = true // by file, since a directory of the user can have the same name
 	}
 	for file, m := range p.tests {
 		own[m.Package.Path.String()] = file
@@ -191,6 +195,7 @@ func (p *Policies) compile() error {
 			return fmt.Errorf("%w: %s and %s are the same check", ErrPolicy, other, file)
 		}
 		byID[c.ID] = file
+		c.Builtin = p.builtins[file]
 		p.Checks = append(p.Checks, *c)
 	}
 	slices.SortFunc(p.Checks, func(a, b Check) int { return strings.Compare(a.ID, b.ID) })
@@ -221,7 +226,7 @@ func metadata(file string, m *ast.Module) (*Check, error) {
 	if len(ref) != 4 || ref[0] != "data" || ref[1] != "ringfence" {
 		return nil, fmt.Errorf("package %v: want ringfence.<area>.<check>", m.Package.Path)
 	}
-	c := &Check{File: file, Builtin: strings.HasPrefix(file, builtinDir), pkg: strings.Join(ref, "."), ID: ref[2] + "/" + strings.ReplaceAll(ref[3], "_", "-")}
+	c := &Check{File: file, pkg: strings.Join(ref, "."), ID: ref[2] + "/" + strings.ReplaceAll(ref[3], "_", "-")}
 	base := strings.TrimSuffix(path.Base(file), ".rego")
 	if base != path.Base(c.ID) {
 		return nil, fmt.Errorf("check %s: the file must have its name", c.ID)
