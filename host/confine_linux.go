@@ -3,6 +3,7 @@ package host
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"runtime"
@@ -41,7 +42,10 @@ const (
 // The command is killed when this process ends (PR_SET_PDEATHSIG is about the thread, which therefore stays as long), and
 // is in a process group of its own, so that no signal of a terminal is for it. It must name its three standard files. The function that is
 // returned waits for its end.
+//
+// It gets no other descriptor: those that this process was started with are marked to be closed, which they stay.
 func StartConfined(cmd *exec.Cmd) (wait func() error, err error) {
+	closeOnExec()
 	if wait, err = startOn(cmd, true); err != nil && errors.Is(err, unix.EACCES) {
 		// A program that the linker loads has more files than one; without a domain it can start.
 		again := exec.Command(cmd.Path)
@@ -51,6 +55,23 @@ func StartConfined(cmd *exec.Cmd) (wait func() error, err error) {
 		return startOn(cmd, false)
 	}
 	return wait, err
+}
+
+// closeOnExec marks all descriptors but the standard ones. Package os does so with what it opens; what this process
+// inherited, it would hand on.
+func closeOnExec() {
+	if unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC) == nil { // Linux 5.11
+		return
+	}
+	var l unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_NOFILE, &l) != nil {
+		return
+	}
+	for fd := range int(min(l.Cur, 1<<16)) {
+		if fd > 2 {
+			unix.CloseOnExec(fd)
+		}
+	}
 }
 
 func startOn(cmd *exec.Cmd, landlock bool) (func() error, error) {

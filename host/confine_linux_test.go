@@ -275,6 +275,30 @@ func restricted(t *testing.T, line string) []string {
 	return out
 }
 
+// TestClosedInInheritsNothing has a descriptor that this process was started with, as by a shell.
+func TestClosedInInheritsNothing(t *testing.T) {
+	fd, err := unix.Open("/etc/passwd", unix.O_RDONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	cmd, _, hold, _, wait := startClosedIn(t)
+	links, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", cmd.Process.Pid))
+	if err != nil || len(links) < 3 {
+		t.Errorf("descriptors: %v %v", links, err)
+	}
+	for _, l := range links {
+		to, err := os.Readlink(l)
+		if err != nil || !strings.HasPrefix(to, "pipe:") && !strings.HasPrefix(to, "anon_inode:") && !strings.HasPrefix(to, "/sys/fs/cgroup/") {
+			t.Errorf("%s is %s %v", l, to, err)
+		}
+	}
+	hold.Close()
+	if err := wait(); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestMemoryOfClosedIn has the process take memory until it is ended.
 func TestMemoryOfClosedIn(t *testing.T) {
 	_, _, hold, errs, wait := startClosedIn(t, "hog")
