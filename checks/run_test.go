@@ -2,6 +2,7 @@ package checks
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -41,6 +42,17 @@ func TestOneCollectorTakesNoOtherDown(t *testing.T) {
 		}
 	}
 	close(late)
+}
+
+// TestCollectorsOfTheFormat: a snapshot is refused that lacks the coverage of one of them.
+func TestCollectorsOfTheFormat(t *testing.T) {
+	var names []string
+	for _, c := range Collectors() {
+		names = append(names, c.Name)
+	}
+	if want := snapshot.Collectors(); !slices.Equal(names, want) {
+		t.Errorf("the collectors are %v, a snapshot has %v", names, want)
+	}
 }
 
 // TestFixtureHost: over a directory of files everything that needs the kernel says that it was not

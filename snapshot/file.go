@@ -21,11 +21,18 @@ var ErrTooLarge = errors.New("larger than 256 MiB")
 // in a file.
 const MaxElements = 2_000_000
 
-// ErrTooMany is returned for a snapshot with more.
-var ErrTooMany = errors.New("more than 2,000,000 elements of sets")
+// ErrTooMany is returned for a snapshot with more, ErrTooManyValues for one with more of something else than a host
+// has, or of which much more would be built than is in the file.
+var (
+	ErrTooMany       = errors.New("more than 2,000,000 elements of sets")
+	ErrTooManyValues = errors.New("too many values")
+)
 
-// Load reads a snapshot. A document of another schema, with unknown fields, or that ends early is
-// an error.
+// Load reads a snapshot and refuses what is none: a document of another schema, one that ends early, has a field that
+// the format does not have, lacks one that it has or has one twice, or says what no host can say. The error names
+// the place and what is wrong with it. What is read takes at most sixteen times its size in memory, and 1 GiB.
+//
+// The digest is verified where there is one. It tells damage, not forgery: whoever can write the file can write it.
 func Load(r io.Reader) (*Snapshot, error) {
 	b, err := io.ReadAll(io.LimitReader(r, MaxSize+1))
 	if err != nil {
@@ -43,35 +50,68 @@ func Load(r io.Reader) (*Snapshot, error) {
 	if head.Schema != Schema {
 		return nil, fmt.Errorf("read snapshot: schema %q, this program reads %q", head.Schema, Schema)
 	}
-	// Each element has a key, and little else has: the count is made before anything is built from it.
-	if bytes.Count(b, []byte(`"key"`)) > MaxElements {
-		return nil, fmt.Errorf("read snapshot: %w", ErrTooMany)
+	if err := scan(b); err != nil {
+		return nil, fmt.Errorf("read snapshot: %w", err)
 	}
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.DisallowUnknownFields()
 	s := new(Snapshot)
-	if err := d.Decode(s); err != nil {
+	if err := json.Unmarshal(b, s); err != nil {
+		return nil, fmt.Errorf("read snapshot: %w", err)
+	}
+	if err := s.verify(); err != nil {
+		return nil, fmt.Errorf("read snapshot: %w", err)
+	}
+	if err := s.check(); err != nil {
 		return nil, fmt.Errorf("read snapshot: %w", err)
 	}
 	return s, nil
 }
 
-// Write writes the snapshot as indented JSON; the same snapshot gives the same bytes.
+// Write writes the snapshot with its digest as indented JSON; the same snapshot gives the same bytes.
 func (s *Snapshot) Write(w io.Writer) error {
+	digest, err := s.Digest()
+	if err != nil {
+		return err
+	}
+	out := *s
+	out.Integrity = &Integrity{Digest: digest}
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", " ")
-	if err := e.Encode(s); err != nil {
+	if err := e.Encode(out); err != nil {
 		return fmt.Errorf("write snapshot: %w", err)
 	}
 	return nil
 }
 
-// Digest identifies the snapshot's content.
+// ErrDamaged is returned for a snapshot that is not what its digest was made of.
+var ErrDamaged = errors.New("integrity.digest: the snapshot was changed after it was collected, or is damaged")
+
+// verify compares the snapshot with the digest in it, if there is one.
+func (s *Snapshot) verify() error {
+	if s.Integrity == nil {
+		return nil
+	}
+	digest, err := s.Digest()
+	if err != nil {
+		return err
+	}
+	if digest != s.Integrity.Digest {
+		return ErrDamaged
+	}
+	return nil
+}
+
+// Digest identifies the snapshot's content: the SHA-256 of its JSON without white space and without Integrity, fields in
+// the order of the types, keys of maps sorted. White space, the order of keys and escapes in a file do not change it.
 func (s *Snapshot) Digest() (string, error) {
-	h := sha256.New()
-	if err := json.NewEncoder(h).Encode(s); err != nil {
+	content := *s
+	content.Integrity = nil
+	b, err := json.Marshal(content)
+	if err != nil {
 		return "", fmt.Errorf("digest of the snapshot: %w", err)
 	}
-	return "sha256:" + hex.EncodeToString(h.Sum(nil)), nil
+	// Bytes that are not UTF-8 are written as this escape; what is read back holds the character.
+	b = append(bytes.ReplaceAll(b, []byte(`\ufffd`), []byte("\ufffd")), '\n')
+	sum := sha256.Sum256(b)
+	return "sha256:" + hex.EncodeToString(sum[:]), nil
 }

@@ -48,6 +48,13 @@ type Snapshot struct {
 
 	// Namespaces is the network of every other network namespace of the host.
 	Namespaces []Elsewhere `json:"namespaces,omitempty"`
+
+	Integrity *Integrity `json:"integrity,omitempty"`
+}
+
+// Integrity is what tells a snapshot that was damaged on its way. It is no signature.
+type Integrity struct {
+	Digest string `json:"digest"` // see Snapshot.Digest
 }
 
 // Tool is the program that collected.

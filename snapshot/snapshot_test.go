@@ -31,8 +31,8 @@ func TestLoadRefuses(t *testing.T) {
 
 // What takes many times its size in memory is refused before it is built.
 func TestLoadBoundsElements(t *testing.T) {
-	text := `{"schema":"ringfence.snapshot/v1","nftables":{"tables":[{"name":"t","sets":[{"name":"s","elements":[` +
-		strings.Repeat(`{"key":"AA=="},`, MaxElements) + `{"key":"AA=="}]}]}]}}`
+	text := `{"schema":"ringfence.snapshot/v1","nftables":{"ruleset":{"tables":[{"sets":[{"elements":[` +
+		strings.Repeat(`{"key":"aa"},`, MaxElements) + `{"key":"aa"}]}]}]}}}`
 	if _, err := Load(strings.NewReader(text)); !errors.Is(err, ErrTooMany) {
 		t.Errorf("%d elements: %v", MaxElements+1, err)
 	}

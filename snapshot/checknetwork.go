@@ -1,0 +1,190 @@
+package snapshot
+
+import (
+	"fmt"
+	"net/netip"
+
+	"github.com/ringfence/ringfence/ruleset"
+)
+
+var (
+	routeTypes = []string{
+		"unicast", "local", "broadcast", "anycast", "multicast", "blackhole", "unreachable", "prohibit", "throw", "nat",
+	}
+	elsewhereStates = []string{OK, Denied, Error}
+)
+
+func (s *Snapshot) checkNetwork() error {
+	hosts, inodes := 0, map[uint64]bool{}
+	for i, ns := range s.Network.Namespaces {
+		if ns.Inode == 0 && !ns.Host || inodes[ns.Inode] {
+			return wrong("0, or there twice", "network.namespaces[%d].inode", i)
+		}
+		inodes[ns.Inode] = true
+		if ns.Host {
+			hosts++
+		}
+	}
+	if s.seen("network") && hosts != 1 || hosts > 1 {
+		return wrong(fmt.Sprintf("%d namespaces of the host instead of one", hosts), "network.namespaces")
+	}
+	return s.Network.check("network", s.seen("network"))
+}
+
+// check looks at the network of one namespace. One that was seen has links, policy rules and switches.
+func (n *Network) check(path string, seen bool) error {
+	for _, part := range []struct {
+		name string
+		n    int
+	}{{"links", len(n.Links)}, {"rules", len(n.Rules)}, {"sysctls", len(n.Sysctls)}} {
+		if seen && part.n == 0 {
+			return wrong("empty, although the network was read", "%s."+part.name, path)
+		}
+	}
+	if err := n.checkLinks(path); err != nil {
+		return err
+	}
+	for i := range n.Routes {
+		if err := n.Routes[i].check(); err != nil {
+			return fmt.Errorf("%s.routes[%d].%w", path, i, err)
+		}
+	}
+	for i := range n.Rules {
+		if err := n.Rules[i].check(); err != nil {
+			return fmt.Errorf("%s.rules[%d].%w", path, i, err)
+		}
+	}
+	for i, u := range n.InUse {
+		if _, err := netip.ParseAddr(u.Addr); err != nil && u.Addr != "" {
+			return wrong("no address", "%s.inUse[%d].addr", path, i)
+		}
+		if u.Port < 0 || u.Port > 0xffff {
+			return wrong("not between 0 and 65535", "%s.inUse[%d].port", path, i)
+		}
+	}
+	return nil
+}
+
+func (n *Network) checkLinks(path string) error {
+	indexes, names := make(map[int]bool, len(n.Links)), make(map[string]bool, len(n.Links))
+	for i := range n.Links {
+		l := &n.Links[i]
+		switch {
+		case l.Index <= 0 || indexes[l.Index]:
+			return wrong(fmt.Sprintf("%d is not above 0, or is there twice", l.Index), "%s.links[%d].index", path, i)
+		case l.Name == "" || names[l.Name]:
+			return wrong("empty, or there twice", "%s.links[%d].name", path, i)
+		case l.Kind == "":
+			return wrong("empty", "%s.links[%d].kind", path, i)
+		case l.Master < 0 || l.Master == l.Index:
+			return wrong("below 0, or the link itself", "%s.links[%d].master", path, i)
+		}
+		indexes[l.Index], names[l.Name] = true, true
+		for j, a := range l.Addrs {
+			if _, err := netip.ParsePrefix(a); err != nil {
+				return wrong("no address with a prefix length", "%s.links[%d].addrs[%d]", path, i, j)
+			}
+		}
+		for j, g := range l.Groups {
+			if _, err := netip.ParseAddr(g.Addr); err != nil {
+				return wrong("no address", "%s.links[%d].groups[%d].addr", path, i, j)
+			}
+		}
+	}
+	return nil
+}
+
+// check looks at a route; its errors begin with the field.
+func (r *Route) check() error {
+	if r.Family != 4 && r.Family != 6 {
+		return wrong("neither 4 nor 6", "family")
+	}
+	if err := oneOf(r.Type, routeTypes, "type"); err != nil {
+		return err
+	}
+	if p, err := netip.ParsePrefix(r.Dst); err != nil || p.Addr().Is4() != (r.Family == 4) {
+		return wrong("no prefix of the family", "dst")
+	}
+	for i, oif := range r.Oifs {
+		if oif < 0 {
+			return wrong("below 0", "oifs[%d]", i)
+		}
+	}
+	for name, a := range map[string]string{"gateway": r.Gateway, "source": r.Source} {
+		if _, err := netip.ParseAddr(a); err != nil && a != "" {
+			return wrong("no address", "%s", name)
+		}
+	}
+	return nil
+}
+
+func (r *PolicyRule) check() error {
+	switch {
+	case r.Family != 4 && r.Family != 6:
+		return wrong("neither 4 nor 6", "family")
+	case r.Action == "":
+		return wrong("empty", "action")
+	case r.Priority < 0:
+		return wrong("below 0", "priority")
+	case r.Table < 0:
+		return wrong("below 0", "table")
+	}
+	for name, p := range map[string]string{"src": r.Src, "dst": r.Dst} {
+		if _, err := netip.ParsePrefix(p); err != nil && p != "" {
+			return wrong("no prefix", "%s", name)
+		}
+	}
+	for name, ports := range map[string][2]int{"sport": r.Sport, "dport": r.Dport} {
+		if ports[0] < 0 || ports[1] > 0xffff || ports[0] > ports[1] {
+			return wrong("no range of ports", "%s", name)
+		}
+	}
+	return nil
+}
+
+func (s *Snapshot) checkNFTables() error {
+	if s.seen("nftables") && s.NFTables.Ruleset == nil {
+		return wrong("missing, although the packet filter was read", "nftables.ruleset")
+	}
+	if s.seen("nftables") && len(s.NFTables.Legacy) == 0 {
+		return wrong("empty, although the packet filter was read", "nftables.legacy")
+	}
+	if s.Section("nftables").Status == Absent && s.NFTables.Ruleset != nil {
+		return wrong("there, although the kernel has no packet filter", "nftables.ruleset")
+	}
+	return checkRuleset(s.NFTables.Ruleset, "nftables.ruleset")
+}
+
+func checkRuleset(rs *ruleset.Ruleset, path string) error {
+	if rs == nil {
+		return nil
+	}
+	if err := rs.Check(); err != nil {
+		return fmt.Errorf("%s.%w", path, err)
+	}
+	return nil
+}
+
+func (s *Snapshot) checkElsewhere() error {
+	found := map[uint64]bool{s.Network.HostNetns(): true}
+	for i := range s.Namespaces {
+		e := &s.Namespaces[i]
+		if e.Netns == 0 || found[e.Netns] {
+			return wrong("0, or there twice", "namespaces[%d].netns", i)
+		}
+		found[e.Netns] = true
+		if err := oneOf(e.Status, elsewhereStates, "namespaces[%d].status", i); err != nil {
+			return err
+		}
+		if e.Status == OK && e.Reason != "" {
+			return wrong("ok, with a reason why not", "namespaces[%d]", i)
+		}
+		if err := e.Network.check(fmt.Sprintf("namespaces[%d].network", i), e.Status == OK); err != nil {
+			return err
+		}
+		if err := checkRuleset(e.NFTables.Ruleset, fmt.Sprintf("namespaces[%d].nftables.ruleset", i)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
