@@ -189,12 +189,13 @@ func decide(ctx context.Context, res *finding.Result, c *Check, ev *evaluator, s
 		section, part, _ := strings.Cut(read, ".")
 		cov := s.Section(section)
 		switch status := cov.Part(part); status {
-		case snapshot.Denied, snapshot.Error:
+		case snapshot.OK, snapshot.Absent:
+		case snapshot.Partial:
+			gaps = append(gaps, section+" was read in part: "+strings.Join(cov.Reasons, "; "))
+		default: // denied, error, and whatever else is none of these
 			res.Status = finding.Unknown
 			res.Reason = section + " was not read: " + strings.Join(cov.Reasons, "; ")
 			return nil
-		case snapshot.Partial:
-			gaps = append(gaps, section+" was read in part: "+strings.Join(cov.Reasons, "; "))
 		}
 	}
 	a, err := ev.check(ctx, c)

@@ -2,8 +2,34 @@ package judge
 
 import (
 	"context"
+	"strings"
 	"testing"
+
+	"github.com/ringfence/ringfence/finding"
+	"github.com/ringfence/ringfence/fixtures"
 )
+
+// A state of a section that nobody knows is no state in which it was seen.
+func TestUnknownStatusIsNoPass(t *testing.T) {
+	p, err := Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := fixtures.Host()
+	for i := range s.Coverage {
+		s.Coverage[i].Status = "timeout"
+	}
+	r, err := Judge(t.Context(), s, p, new(Config), "0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range p.Checks {
+		res := &r.Results[i]
+		if len(p.Checks[i].Reads) > 0 && (res.Status != finding.Unknown || !strings.Contains(res.Reason, "was not read")) {
+			t.Errorf("%s: %s %s", res.ID, res.Status, res.Reason)
+		}
+	}
+}
 
 func TestPoliciesCompile(t *testing.T) {
 	p, err := Load()
