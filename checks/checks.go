@@ -238,6 +238,7 @@ func Collect(ctx context.Context, h *host.Host, opt Options) *snapshot.Snapshot 
 	scan.mu.Lock()
 	snap.Redacted = scan.redacted
 	scan.mu.Unlock()
+	snap.Index()
 	return snap
 }
 

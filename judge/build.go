@@ -19,6 +19,8 @@ import (
 
 // builder makes the document of one snapshot.
 type builder struct {
+	bridgePorts map[int][]int // see portsOf
+
 	snap   *snapshot.Snapshot
 	zones  *zones.Map
 	model  *reach.Model

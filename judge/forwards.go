@@ -66,13 +66,16 @@ func (b *builder) forwards() {
 }
 
 // portsOf are the ports of a bridge that are up and have its zone.
-func (b *builder) portsOf(bridge int) (list []int) {
-	for _, i := range b.zones.Interfaces {
-		if i.Port && b.snap.Network.Link(i.Index).Up && b.bridgeOf(i.Index) == bridge {
-			list = append(list, i.Index)
+func (b *builder) portsOf(bridge int) []int {
+	if b.bridgePorts == nil {
+		b.bridgePorts = map[int][]int{}
+		for _, i := range b.zones.Interfaces {
+			if of := b.bridgeOf(i.Index); i.Port && b.snap.Network.Link(i.Index).Up {
+				b.bridgePorts[of] = append(b.bridgePorts[of], i.Index)
+			}
 		}
 	}
-	return list
+	return b.bridgePorts[bridge]
 }
 
 // maxForwards bounds the forwards that a report lists one by one. Policies see all of them.

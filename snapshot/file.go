@@ -63,6 +63,7 @@ func Load(r io.Reader) (*Snapshot, error) {
 	if err := s.check(); err != nil {
 		return nil, fmt.Errorf("read snapshot: %w", err)
 	}
+	s.Index()
 	return s, nil
 }
 

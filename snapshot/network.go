@@ -14,6 +14,9 @@ type Network struct {
 	Resolvers  []string        `json:"resolvers,omitempty"`
 	// InUse is ports that are translated to somebody behind the host, with open connections.
 	InUse []PortUse `json:"inUse,omitempty"`
+
+	indexed *Link       // the first of Links as they were indexed
+	places  map[int]int // in them, by index
 }
 
 // PortUse is a port, as those write it who connect to it, and how many connections to it are open.
@@ -105,8 +108,35 @@ type Netns struct {
 	Processes int  `json:"processes"`
 }
 
+// Index makes Link quick, for as long as Links are the same: whole hosts have thousands, and each asks for its master.
+func (s *Snapshot) Index() {
+	s.Network.index()
+	for i := range s.Namespaces {
+		s.Namespaces[i].Network.index()
+	}
+}
+
+func (n *Network) index() {
+	if len(n.Links) == 0 {
+		return
+	}
+	n.indexed, n.places = &n.Links[0], make(map[int]int, len(n.Links))
+	for i := len(n.Links) - 1; i >= 0; i-- {
+		n.places[n.Links[i].Index] = i
+	}
+}
+
 // Link returns the link of that index, or nil.
 func (n *Network) Link(index int) *Link {
+	if len(n.Links) > 0 && len(n.Links) == len(n.places) && &n.Links[0] == n.indexed {
+		i, ok := n.places[index]
+		if !ok {
+			return nil
+		}
+		if n.Links[i].Index == index {
+			return &n.Links[i]
+		}
+	}
 	for i := range n.Links {
 		if n.Links[i].Index == index {
 			return &n.Links[i]

@@ -118,7 +118,7 @@ func (s *scanner) word(w string) bool {
 func (s *scanner) take(n int) error {
 	s.memory += n
 	if s.memory > maxMemory || s.memory > perByte*len(s.b)+1<<16 {
-		return fmt.Errorf("%s: %w", pathText(s.path), ErrTooManyValues)
+		return fmt.Errorf("%s: for the size of the file: %w", pathText(s.path), ErrTooManyValues)
 	}
 	return nil
 }
@@ -126,7 +126,7 @@ func (s *scanner) take(n int) error {
 func (s *scanner) value(sh *shape) error {
 	if sh.most > 0 {
 		if s.counts[sh.typ]++; s.counts[sh.typ] > sh.most {
-			return fmt.Errorf("%s: %w", pathText(s.path), sh.err)
+			return fmt.Errorf("%s: more than %d: %w", pathText(s.path), sh.most, sh.err)
 		}
 	}
 	c := s.next()

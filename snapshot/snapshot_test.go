@@ -73,3 +73,21 @@ func FuzzLoad(f *testing.F) {
 		}
 	})
 }
+
+// Link answers the same with an index, and an index of links that are others by now is not asked.
+func TestLinkIndex(t *testing.T) {
+	s := &Snapshot{Network: Network{Links: []Link{{Index: 3, Name: "a"}, {Index: 7, Name: "b"}}}}
+	s.Index()
+	if l := s.Network.Link(7); l == nil || l.Name != "b" || s.Network.Link(4) != nil {
+		t.Errorf("link 7 is %v, link 4 is %v", l, s.Network.Link(4))
+	}
+	copied := *s
+	copied.Network.Links = []Link{{Index: 4, Name: "c"}, {Index: 3, Name: "d"}}
+	if l := copied.Network.Link(4); l == nil || l.Name != "c" {
+		t.Errorf("link 4 of other links is %v", l)
+	}
+	s.Network.Links = append(s.Network.Links, Link{Index: 9, Name: "e"})
+	if l := s.Network.Link(9); l == nil || l.Name != "e" {
+		t.Errorf("a link that was added is %v", l)
+	}
+}

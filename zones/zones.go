@@ -6,6 +6,7 @@
 package zones
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"path"
@@ -194,49 +195,73 @@ func (m *Map) global(l *snapshot.Link) bool {
 	return false
 }
 
-// connected is the prefixes that are routed out of an interface, the default route apart.
-func (m *Map) connected(index int) (list []netip.Prefix, byDefault bool) {
+// behind is the prefixes that are routed out of an interface, the default route apart.
+type behind struct {
+	prefixes  []netip.Prefix
+	byDefault bool
+}
+
+// connected is what is behind each interface.
+func (m *Map) connected() map[int]*behind {
+	type at struct {
+		oif    int
+		prefix netip.Prefix
+	}
+	all, seen := map[int]*behind{}, map[at]bool{}
 	for _, r := range m.snap.Network.Routes {
-		if r.Type != "unicast" || !slices.Contains(r.Oifs, index) {
+		if r.Type != "unicast" {
 			continue
 		}
 		p, err := netip.ParsePrefix(r.Dst)
-		switch {
-		case err != nil:
-		case p.Bits() == 0:
-			byDefault = true
-		case !slices.Contains(list, p):
-			list = append(list, p)
+		if err != nil {
+			continue
+		}
+		for _, oif := range r.Oifs {
+			if seen[at{oif, p}] {
+				continue
+			}
+			seen[at{oif, p}] = true
+			b := all[oif]
+			if b == nil {
+				b = new(behind)
+				all[oif] = b
+			}
+			if p.Bits() == 0 {
+				b.byDefault = true
+			} else {
+				b.prefixes = append(b.prefixes, p)
+			}
 		}
 	}
-	return list, byDefault
+	return all
 }
 
 // origins lists where packets of each zone come from. A prefix that the configuration gives to a
 // zone is taken out of the zone of the interface that it is behind.
 func (m *Map) origins() {
 	all := []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}
+	apartFrom, shared := m.ports()
+	routed := m.connected()
 	for _, i := range m.Interfaces {
-		apart := m.apart(i.Index)
-		if i.Inert || i.Port || i.Zone == Host || len(apart) > 0 && !m.shares(i.Index) {
+		apart := apartFrom[i.Index]
+		if i.Inert || i.Port || i.Zone == Host || len(apart) > 0 && !shared[i.Index] {
 			continue
 		}
 		zone := i.Zone
 		if zone == Unclassified {
 			zone = External
 		}
-		behind := i.Index
+		by := i.Index
 		if i.via != 0 {
-			behind = i.via
+			by = i.via
 		}
-		own, byDefault := m.connected(behind)
-		o := Origin{Zone: zone, Interface: i.Name, Index: i.Index, From: own, Apart: apart, Reason: i.Reason}
-		if byDefault {
+		own := cmp.Or(routed[by], new(behind))
+		o := Origin{Zone: zone, Interface: i.Name, Index: i.Index, From: slices.Clip(own.prefixes), Apart: apart, Reason: i.Reason}
+		if own.byDefault {
 			o.From = all
 			for _, other := range m.Interfaces {
-				if other.Index != behind && !other.Inert {
-					ps, _ := m.connected(other.Index)
-					o.Except = append(o.Except, withoutLinkLocal(ps)...)
+				if b := routed[other.Index]; b != nil && other.Index != by && !other.Inert {
+					o.Except = append(o.Except, withoutLinkLocal(b.prefixes)...)
 				}
 			}
 		}
@@ -264,22 +289,19 @@ func (m *Map) origins() {
 	m.local()
 }
 
-// apart are the ports of a bridge that have a zone of their own.
-func (m *Map) apart(bridge int) (list []int) {
+// ports are by bridge the ports that have a zone of their own, and whether a port has the bridge's: who is behind the
+// others is of theirs.
+func (m *Map) ports() (apart map[int][]int, shared map[int]bool) {
+	apart, shared = map[int][]int{}, map[int]bool{}
 	for _, i := range m.Interfaces {
-		if i.via == bridge {
-			list = append(list, i.Index)
+		if i.via != 0 {
+			apart[i.via] = append(apart[i.via], i.Index)
+		}
+		if i.Port {
+			shared[m.snap.Network.Link(i.Index).Master] = true
 		}
 	}
-	return list
-}
-
-// shares says whether a port of a bridge has its zone: who is behind the others is of theirs.
-func (m *Map) shares(bridge int) bool {
-	return slices.ContainsFunc(m.Interfaces, func(i Interface) bool {
-		l := m.snap.Network.Link(i.Index)
-		return i.Port && l.Master == bridge
-	})
+	return apart, shared
 }
 
 func withoutLinkLocal(ps []netip.Prefix) []netip.Prefix {
