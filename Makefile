@@ -16,6 +16,9 @@ PACKAGES = nftables iptables ipset iproute2 util-linux procps openssh-server lib
 FUZZ = ruleset:FuzzDecode reports:FuzzClean checks:FuzzParsers snapshot:FuzzLoad reach:FuzzModel \
 	trace:FuzzPacket trace:FuzzTracer ruleset:FuzzXt ruleset:FuzzMessage remedy:FuzzTracked
 
+# Damaged snapshots that "make fuzz" judges; "make test" judges 2,000.
+MUTATIONS ?= 50000
+
 .PHONY: build audit test unit deps lint bench differential mutants plans fuzz fuzz-run update sarif test-vm test-systemd test-kube clean
 
 build:
@@ -71,6 +74,7 @@ plans:
 
 fuzz: FUZZTIME = 2m
 fuzz: fuzz-run
+	RINGFENCE_MUTATIONS=$(MUTATIONS) go test -count=1 -timeout 60m -v -run TestDamageNeverImproves ./fixtures
 
 fuzz-run:
 	@for f in $(FUZZ); do \

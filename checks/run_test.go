@@ -1,6 +1,7 @@
 package checks
 
 import (
+	"bytes"
 	"context"
 	"slices"
 	"strings"
@@ -66,5 +67,12 @@ func TestFixtureHost(t *testing.T) {
 		if c.Status == snapshot.OK && (c.Collector == "nftables" || c.Collector == "listeners" || c.Collector == "network" || c.Collector == "processes") {
 			t.Errorf("%s is ok over an empty directory", c.Collector)
 		}
+	}
+	var b bytes.Buffer
+	if err := s.Write(&b); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := snapshot.Load(&b); err != nil {
+		t.Errorf("what was collected is refused: %v", err)
 	}
 }

@@ -124,8 +124,17 @@ func (s *Snapshot) checkListeners() error {
 		listed[k] = true
 	}
 	for i := range s.Listeners.Sockets {
-		if err := checkSocket(&s.Listeners.Sockets[i], i); err != nil {
+		k := &s.Listeners.Sockets[i]
+		if err := checkSocket(k, i); err != nil {
 			return err
+		}
+		if !listed[family{k.Netns, k.Proto}] {
+			return wrong("its kind is not among listeners.families", "listeners.sockets[%d]", i)
+		}
+	}
+	for _, proto := range []string{"tcp", "tcp6", "udp", "udp6", "unix"} {
+		if own := s.Network.HostNetns(); s.Section("listeners").Status == OK && own != 0 && !listed[family{own, proto}] {
+			return wrong(proto+" of the host is missing", "listeners.families")
 		}
 	}
 	return nil
@@ -252,11 +261,24 @@ func (s *Snapshot) checkKernel() error {
 	if !s.seen("kernel") {
 		return nil
 	}
-	if len(s.Kernel.Facts) == 0 {
-		return wrong("empty, although the kernel was asked", "kernel.facts")
-	}
 	if len(s.Kernel.Sysctls) == 0 {
 		return wrong("empty, although the kernel was asked", "kernel.sysctls")
+	}
+	return holds(s.Kernel.Facts, kernelFacts, "kernel.facts")
+}
+
+// kernelFacts are looked for on every host: one that is absent says so.
+var kernelFacts = []string{
+	"lockdown", "lsm", "ima", "apparmor", "selinux", "cmdline", "moduleSignatures", "modules", "swaps", "smt", "ksm", "secureBoot",
+	"ostree", "audit",
+}
+
+// holds says which of the facts that a section always has is missing.
+func holds(facts map[string]Fact, names []string, path string) error {
+	for _, name := range names {
+		if _, ok := facts[name]; !ok {
+			return fmt.Errorf("%s: %q is missing", path, name)
+		}
 	}
 	return nil
 }

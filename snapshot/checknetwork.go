@@ -12,6 +12,7 @@ var (
 		"unicast", "local", "broadcast", "anycast", "multicast", "blackhole", "unreachable", "prohibit", "throw", "nat",
 	}
 	elsewhereStates = []string{OK, Denied, Error}
+	legacyFilters   = []string{"iptables", "ip6tables", "arptables", "ebtables"} // the last is not of a namespace
 )
 
 func (s *Snapshot) checkNetwork() error {
@@ -146,11 +147,14 @@ func (s *Snapshot) checkNFTables() error {
 	if s.seen("nftables") && s.NFTables.Ruleset == nil {
 		return wrong("missing, although the packet filter was read", "nftables.ruleset")
 	}
-	if s.seen("nftables") && len(s.NFTables.Legacy) == 0 {
-		return wrong("empty, although the packet filter was read", "nftables.legacy")
-	}
-	if s.Section("nftables").Status == Absent && s.NFTables.Ruleset != nil {
+	absent := s.Section("nftables").Status == Absent
+	if absent && s.NFTables.Ruleset != nil {
 		return wrong("there, although the kernel has no packet filter", "nftables.ruleset")
+	}
+	if absent || s.seen("nftables") {
+		if err := holds(s.NFTables.Legacy, legacyFilters, "nftables.legacy"); err != nil {
+			return err
+		}
 	}
 	return checkRuleset(s.NFTables.Ruleset, "nftables.ruleset")
 }
@@ -178,6 +182,11 @@ func (s *Snapshot) checkElsewhere() error {
 		}
 		if e.Status == OK && e.Reason != "" {
 			return wrong("ok, with a reason why not", "namespaces[%d]", i)
+		}
+		if e.Status == OK {
+			if err := holds(e.NFTables.Legacy, legacyFilters[:3], fmt.Sprintf("namespaces[%d].nftables.legacy", i)); err != nil {
+				return err
+			}
 		}
 		if err := e.Network.check(fmt.Sprintf("namespaces[%d].network", i), e.Status == OK); err != nil {
 			return err

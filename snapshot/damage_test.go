@@ -58,18 +58,20 @@ func TestLoadRefusesEmptySections(t *testing.T) {
 		section string
 		change  func(*snapshot.Snapshot)
 	}{
-		"processes.list":     {"processes", func(s *snapshot.Snapshot) { s.Processes.List = nil }},
-		"network.links":      {"network", func(s *snapshot.Snapshot) { s.Network.Links = nil }},
-		"network.rules":      {"network", func(s *snapshot.Snapshot) { s.Network.Rules = nil }},
-		"network.sysctls":    {"network", func(s *snapshot.Snapshot) { s.Network.Sysctls = nil }},
-		"network.namespaces": {"network", func(s *snapshot.Snapshot) { s.Network.Namespaces = nil }},
-		"listeners.families": {"listeners", func(s *snapshot.Snapshot) { s.Listeners.Families = nil }},
-		"agents.dataDate":    {"agents", func(s *snapshot.Snapshot) { s.Agents.DataDate = "" }},
-		"kernel.facts":       {"kernel", func(s *snapshot.Snapshot) { s.Kernel.Facts = nil }},
-		"kernel.sysctls":     {"kernel", func(s *snapshot.Snapshot) { s.Kernel.Sysctls = nil }},
-		"nftables.ruleset":   {"nftables", func(s *snapshot.Snapshot) { s.NFTables.Ruleset = nil }},
-		"nftables.legacy":    {"nftables", func(s *snapshot.Snapshot) { s.NFTables.Legacy = nil }},
-		"ipmi.sysfs.state":   {"ipmi", func(s *snapshot.Snapshot) { s.IPMI.SysFS = snapshot.Fact{} }},
+		"processes.list":                         {"processes", func(s *snapshot.Snapshot) { s.Processes.List = nil }},
+		"network.links":                          {"network", func(s *snapshot.Snapshot) { s.Network.Links = nil }},
+		"network.rules":                          {"network", func(s *snapshot.Snapshot) { s.Network.Rules = nil }},
+		"network.sysctls":                        {"network", func(s *snapshot.Snapshot) { s.Network.Sysctls = nil }},
+		"network.namespaces":                     {"network", func(s *snapshot.Snapshot) { s.Network.Namespaces = nil }},
+		"listeners.families":                     {"listeners", func(s *snapshot.Snapshot) { s.Listeners = snapshot.Listeners{} }},
+		"agents.dataDate":                        {"agents", func(s *snapshot.Snapshot) { s.Agents.DataDate = "" }},
+		"kernel.facts":                           {"kernel", func(s *snapshot.Snapshot) { s.Kernel.Facts = nil }},
+		`kernel.facts: "lockdown" is missing`:    {"kernel", func(s *snapshot.Snapshot) { delete(s.Kernel.Facts, "lockdown") }},
+		`nftables.legacy: "iptables" is missing`: {"nftables", func(s *snapshot.Snapshot) { delete(s.NFTables.Legacy, "iptables") }},
+		"kernel.sysctls":                         {"kernel", func(s *snapshot.Snapshot) { s.Kernel.Sysctls = nil }},
+		"nftables.ruleset":                       {"nftables", func(s *snapshot.Snapshot) { s.NFTables.Ruleset = nil }},
+		"nftables.legacy":                        {"nftables", func(s *snapshot.Snapshot) { s.NFTables.Legacy = nil }},
+		"ipmi.sysfs.state":                       {"ipmi", func(s *snapshot.Snapshot) { s.IPMI.SysFS = snapshot.Fact{} }},
 		"ssh.configs[0].contexts": {"ssh", func(s *snapshot.Snapshot) {
 			s.SSH.Configs = []snapshot.SSHConfig{{Path: "/etc/ssh/sshd_config", Source: "files"}}
 		}},

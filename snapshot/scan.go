@@ -126,7 +126,7 @@ func (s *scanner) take(n int) error {
 func (s *scanner) value(sh *shape) error {
 	if sh.most > 0 {
 		if s.counts[sh.typ]++; s.counts[sh.typ] > sh.most {
-			return fmt.Errorf("%s: more than %d: %w", pathText(s.path), sh.most, sh.err)
+			return fmt.Errorf("%s: %w", pathText(s.path), sh.err)
 		}
 	}
 	c := s.next()

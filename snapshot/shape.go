@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"encoding"
+	"fmt"
 	"reflect"
 	"strings"
 	"sync"
@@ -88,7 +89,8 @@ func shapeOf(t reflect.Type, known map[reflect.Type]*shape) *shape {
 	if s := known[t]; s != nil {
 		return s
 	}
-	s := &shape{size: int(t.Size()), typ: len(known), most: most[t], err: ErrTooManyValues}
+	s := &shape{size: int(t.Size()), typ: len(known), most: most[t]}
+	s.err = fmt.Errorf("more than %d of them: %w", s.most, ErrTooManyValues)
 	known[t] = s
 	if t == reflect.TypeFor[ruleset.Element]() || t == reflect.TypeFor[ruleset.IPSetElement]() {
 		s.err = ErrTooMany
