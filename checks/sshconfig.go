@@ -25,6 +25,8 @@ type matchBlock struct {
 type sshdFile struct {
 	global map[string][]string
 	blocks []matchBlock
+	files  int // that were read
+	size   int // of them all
 }
 
 // judgedDefaults are sshd's compiled-in values of the settings that the checks read
@@ -238,8 +240,13 @@ func exampleOf(list string) string {
 	return ""
 }
 
-// maxMatchBlocks bounds the contexts of one configuration.
-const maxMatchBlocks = 256
+// Bounds of one configuration: contexts, and files and bytes that are read for it. Who may write one can include each file
+// many times in the one above it.
+const (
+	maxMatchBlocks = 256
+	maxSSHDFiles   = 1024
+	maxSSHDSize    = 16 << 20
+)
 
 // parseSSHD reads the files as sshd_config(5) says: the first value of a keyword holds, a Match
 // block reaches to the next one or the end of its file, Include is expanded in place.
@@ -257,6 +264,9 @@ func (f *sshdFile) parse(path string, read func(string) ([]byte, error), glob fu
 	b, err := read(path)
 	if err != nil {
 		return err
+	}
+	if f.files, f.size = f.files+1, f.size+len(b); f.files > maxSSHDFiles || f.size > maxSSHDSize {
+		return fmt.Errorf("%s: included in more than %d files or %d MiB", path, maxSSHDFiles, maxSSHDSize>>20)
 	}
 	block := -1 // index of the Match block that this file is in
 	current := func() map[string][]string {

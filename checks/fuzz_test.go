@@ -1,0 +1,73 @@
+package checks
+
+import (
+	"bytes"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ringfence/ringfence/host"
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// nested is text of a depth that no file has: whoever writes it wants the parser to run out of stack or time.
+func nested(open, end string, depth int) []byte {
+	return []byte(strings.Repeat(open, depth) + strings.Repeat(end, depth))
+}
+
+// inTime fails where parsing what one user wrote holds up the audit of all.
+func inTime(t *testing.T, limit time.Duration, size int, parse func()) {
+	t.Helper()
+	start := time.Now()
+	parse()
+	if d := time.Since(start); d > limit {
+		t.Errorf("%v for %d bytes", d, size)
+	}
+}
+
+func FuzzOpenClaw(f *testing.F) {
+	f.Add([]byte(`{gateway: {bind: 'lan', port: 18789, auth: {mode: "token"},}, agents: {list: [{id: "a", sandbox: {mode: "off"}}]}}`))
+	f.Add(nested("[", "]", 2000))
+	f.Add(nested(`{"agents":`, "}", 2000))
+	f.Add(nested("{a:[", "]}", 500))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		inTime(t, 5*time.Second, len(b), func() { _ = parseOpenClaw(b, new(snapshot.OpenClawConfig)) })
+	})
+}
+
+// FuzzSSHD reads a tree of configurations: in each, NEXT is the name of one a level deeper, which is not too deep. Each
+// can include it many times.
+func FuzzSSHD(f *testing.F) {
+	f.Add([]byte("PermitRootLogin no\nMatch User a,b Address 10.0.0.0/8\n  PasswordAuthentication yes\n"))
+	f.Add([]byte("Include NEXT NEXT NEXT NEXT NEXT NEXT NEXT NEXT\n"))
+	f.Add([]byte("Match all\nInclude NEXT NEXT\nMatch User a\nInclude NEXT a\nPort 22\n"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		read := func(path string) ([]byte, error) {
+			level, _ := strconv.Atoi(strings.TrimPrefix(path, "/"))
+			if level > 15 {
+				return nil, nil
+			}
+			return bytes.ReplaceAll(b, []byte("NEXT"), []byte("/"+strconv.Itoa(level+1))), nil
+		}
+		inTime(t, 5*time.Second, len(b), func() {
+			_, _ = parseSSHD("/0", read, func(p string) []string { return []string{p} })
+		})
+	})
+}
+
+func FuzzOCI(f *testing.F) {
+	f.Add([]byte(`{"process":{"capabilities":{"effective":["CAP_SYS_ADMIN"]}},"mounts":[{"type":"bind","source":"/","options":["rbind"]}],` +
+		`"linux":{"namespaces":[{"type":"pid","path":"/proc/1/ns/pid"}],"resources":{"devices":[{"allow":true,"major":-1}]},"seccomp":{}}}`))
+	f.Add(nested(`{"linux":{"seccomp":`, "}}", 3000))
+	f.Add([]byte(`{"id":"a","bundle":"/b","pid":-1,"init_process_pid":9223372036854775807,"config":{"labels":["bundle="]}}`))
+	s := &Scan{Host: host.At(f.TempDir())}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		inTime(t, 5*time.Second, len(b), func() {
+			if c, err := s.parseSpec("runc", "id", "/config.json", b); (c == nil) != (err != nil) {
+				t.Errorf("%v, %v", c, err)
+			}
+			_, _, _ = parseState("/state.json", b)
+		})
+	})
+}
