@@ -2,10 +2,13 @@ package snapshot
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"io"
 	"strings"
 	"testing"
+
+	"github.com/ringfence/ringfence/ruleset"
 )
 
 // endless is a file that never ends.
@@ -51,8 +54,60 @@ func TestPart(t *testing.T) {
 	}
 }
 
+// small are snapshots that are read: one where nothing was seen, and one where a little was.
+func small(f *testing.F) (texts [][]byte) {
+	s := &Snapshot{Schema: Schema}
+	for _, name := range Collectors() {
+		s.Coverage = append(s.Coverage, Coverage{Collector: name, Status: Error, Reasons: []string{"no"}})
+	}
+	add := func() {
+		b, err := json.Marshal(s)
+		if err != nil {
+			f.Fatal(err)
+		}
+		var out bytes.Buffer
+		if err := s.Write(&out); err != nil {
+			f.Fatal(err)
+		}
+		if _, err := Load(bytes.NewReader(out.Bytes())); err != nil {
+			f.Fatal(err)
+		}
+		texts = append(texts, b, out.Bytes())
+	}
+	add()
+	accept := ruleset.Expr{Name: "immediate", Immediate: &ruleset.Immediate{Verdict: &ruleset.Verdict{Kind: ruleset.Accept}}}
+	dynset := ruleset.Expr{Name: "dynset", Extra: &ruleset.Extra{Dynset: &ruleset.Dynset{Set: "s", Op: ruleset.DynsetAdd}}}
+	dynset.Extra.Dynset.Exprs = []ruleset.Expr{{Name: "counter", Plain: true}}
+	mark := uint32(1)
+	s.Network = Network{
+		Links:      []Link{{Index: 1, Name: "lo", Kind: "device", Up: true, Loopback: true, Addrs: []string{"127.0.0.1/8"}}},
+		Routes:     []Route{{Family: 4, Type: "local", Dst: "127.0.0.0/8", Oifs: []int{1}}},
+		Rules:      []PolicyRule{{Family: 4, Table: 254, Action: "lookup", Sport: [2]int{1, 2}}},
+		Sysctls:    map[string]Fact{"net/ipv4/ip_forward": {State: Present, Value: "0"}},
+		Namespaces: []Netns{{Inode: 4026531840, Host: true}},
+	}
+	s.Listeners = Listeners{
+		Families: []SocketFamily{{Netns: 4026531840, Proto: "tcp", State: OK}},
+		Sockets: []Socket{{
+			Netns: 4026531840, Proto: "tcp", Family: 4, Addr: "0.0.0.0", Port: 22, Mark: &mark, OwnerState: "seen", Owners: []Owner{{PID: 1, Comm: "sshd"}},
+		}},
+	}
+	s.NFTables.Ruleset = &ruleset.Ruleset{Stable: true, Tables: []ruleset.Table{{
+		Family: "inet", Name: "t", Sets: []ruleset.Set{{Name: "s", Elements: []ruleset.Element{{Key: ruleset.Hex{1, 2}}}}},
+		Chains: []ruleset.Chain{{
+			Name: "c", Base: &ruleset.Base{Type: "filter", Hook: "input", Policy: ruleset.Drop},
+			Rules: []ruleset.Rule{{Handle: 1, Exprs: []ruleset.Expr{dynset, accept}}},
+		}},
+	}}}
+	add()
+	return texts
+}
+
 func FuzzLoad(f *testing.F) {
 	f.Add([]byte(`{"schema":"ringfence.snapshot/v1","listeners":{"sockets":[{"port":22}]}}`))
+	for _, text := range small(f) {
+		f.Add(text)
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		s, err := Load(bytes.NewReader(b))
 		if err != nil {
