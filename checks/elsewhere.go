@@ -1,7 +1,9 @@
 package checks
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -21,6 +23,9 @@ const (
 	maxNamespaceData = 8 << 20  // of netlink messages, each
 	maxElsewhereData = 64 << 20 // all together
 	elsewhereReaders = 4        // at a time
+
+	maxElsewhereText = 128 << 20 // of a snapshot, all together
+	maxElsewhereLink = 4096      // links, each
 )
 
 // collectElsewhere reads links, routes and packet filters of every other network namespace: they decide who
@@ -38,6 +43,7 @@ func collectElsewhere(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Ou
 	for _, i := range r.large { // what others did not use is left for them
 		r.one(ctx, i, min(maxNamespaceData, r.left))
 	}
+	fit(r.seen, dataShares(list, maxElsewhereText), maxElsewhereText)
 	for _, e := range r.seen {
 		switch {
 		case e == nil: // it is gone
@@ -48,6 +54,45 @@ func collectElsewhere(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Ou
 		snap.Namespaces = append(snap.Namespaces, *e)
 	}
 	return out
+}
+
+// fit leaves out of the snapshot what it cannot hold: of namespaces that have more than their share, those for which the
+// others leave no room.
+func fit(list []*snapshot.Elsewhere, shares []int, left int) {
+	for _, all := range []bool{false, true} {
+		for i, e := range list {
+			if e == nil || e.Status != snapshot.OK {
+				continue
+			}
+			n, err := textOf(e)
+			switch {
+			case err == nil && all == (n <= shares[i]): // in the other round
+				continue
+			case err == nil && n > left:
+				err = errors.New("it has more than the snapshot has room for")
+			case err == nil:
+				left -= n
+				continue
+			}
+			*e = snapshot.Elsewhere{Netns: e.Netns, Status: snapshot.Error, Reason: err.Error()}
+		}
+	}
+}
+
+// textOf is how long a namespace is in a snapshot. It is an error where it cannot be in one: with names that are no text,
+// of which two can become the same.
+func textOf(e *snapshot.Elsewhere) (int, error) {
+	if n := len(e.Network.Links); n > maxElsewhereLink {
+		return 0, fmt.Errorf("%d links, more than %d", n, maxElsewhereLink)
+	}
+	b, err := json.Marshal(e)
+	if err != nil {
+		return 0, err
+	}
+	if bytes.Contains(b, []byte(`\ufffd`)) { // in the place of bytes that are not UTF-8
+		return 0, errors.New("it has names that are not UTF-8")
+	}
+	return len(b), nil
 }
 
 // dataShares is what may be read from each namespace at first: each owner has the same part, in equal parts for each of

@@ -99,7 +99,7 @@ func (c *tableCheck) expr(e *Expr) error {
 		return fmt.Errorf("%.40s: %d expressions in one", e.Name, forms)
 	case forms == 0 && decoded:
 		return fmt.Errorf("%.40s: an expression without what it does", e.Name)
-	case e.Extra != nil && setFields(e.Extra, "") != 1:
+	case e.Extra != nil && setFields(e.Extra, "") != 1 && e.Name != "flow_offload": // whose name can be empty
 		return fmt.Errorf("extra: not one expression")
 	case e.Xt != nil && e.Xt.Decoded != nil && setFields(e.Xt.Decoded, "") != 1:
 		return fmt.Errorf("xt.decoded: not one extension")

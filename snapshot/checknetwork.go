@@ -10,6 +10,7 @@ import (
 var (
 	routeTypes = []string{
 		"unicast", "local", "broadcast", "anycast", "multicast", "blackhole", "unreachable", "prohibit", "throw", "nat",
+		"", // one that has no name
 	}
 	elsewhereStates = []string{OK, Denied, Error}
 	legacyFilters   = []string{"iptables", "ip6tables", "arptables", "ebtables"} // the last is not of a namespace
@@ -29,15 +30,19 @@ func (s *Snapshot) checkNetwork() error {
 	if s.seen("network") && hosts != 1 || hosts > 1 {
 		return wrong(fmt.Sprintf("%d namespaces of the host instead of one", hosts), "network.namespaces")
 	}
+	if s.seen("network") && len(s.Network.Rules) == 0 {
+		return wrong("empty, although the network was read", "network.rules")
+	}
 	return s.Network.check("network", s.seen("network"))
 }
 
-// check looks at the network of one namespace. One that was seen has links, policy rules and switches.
+// check looks at the network of one namespace. One that was seen has links and switches; who made it can have taken out
+// its policy rules.
 func (n *Network) check(path string, seen bool) error {
 	for _, part := range []struct {
 		name string
 		n    int
-	}{{"links", len(n.Links)}, {"rules", len(n.Rules)}, {"sysctls", len(n.Sysctls)}} {
+	}{{"links", len(n.Links)}, {"sysctls", len(n.Sysctls)}} {
 		if seen && part.n == 0 {
 			return wrong("empty, although the network was read", "%s."+part.name, path)
 		}
@@ -103,7 +108,8 @@ func (r *Route) check() error {
 	if err := oneOf(r.Type, routeTypes, "type"); err != nil {
 		return err
 	}
-	if p, err := netip.ParsePrefix(r.Dst); err != nil || p.Addr().Is4() != (r.Family == 4) {
+	// IPv4 inside IPv6 is written as IPv4.
+	if p, err := netip.ParsePrefix(r.Dst); err != nil || r.Family == 4 && !p.Addr().Is4() {
 		return wrong("no prefix of the family", "dst")
 	}
 	for i, oif := range r.Oifs {

@@ -107,6 +107,7 @@ func again(t *testing.T, s *snapshot.Snapshot) (*snapshot.Snapshot, error) {
 // change, and neither is text that is not UTF-8.
 func TestIntegrity(t *testing.T) {
 	s := fixtures.Host()
+	s.Kernel.Vulns = map[string]snapshot.Fact{"\xff": {State: snapshot.Absent}, "\xfe": {State: snapshot.Absent}}
 	s.Processes.List[0].Comm = "a\xff\ufffd\\ufffd<&>\u2028"
 	var b bytes.Buffer
 	if err := s.Write(&b); err != nil {
@@ -116,6 +117,7 @@ func TestIntegrity(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	delete(s.Kernel.Vulns, "\xff") // both became one
 	before, _ := s.Digest()
 	after, _ := read.Digest()
 	if before != after || read.Integrity == nil || read.Integrity.Digest != before {

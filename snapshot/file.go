@@ -69,6 +69,10 @@ func Load(r io.Reader) (*Snapshot, error) {
 
 // Write writes the snapshot with its digest as indented JSON; the same snapshot gives the same bytes.
 func (s *Snapshot) Write(w io.Writer) error {
+	s, err := s.asText()
+	if err != nil {
+		return err
+	}
 	digest, err := s.Digest()
 	if err != nil {
 		return err
@@ -82,6 +86,22 @@ func (s *Snapshot) Write(w io.Writer) error {
 		return fmt.Errorf("write snapshot: %w", err)
 	}
 	return nil
+}
+
+// asText is the snapshot as it will be read: keys of maps that differ in bytes that are not UTF-8 alone become one.
+func (s *Snapshot) asText() (*Snapshot, error) {
+	b, err := json.Marshal(s)
+	if err != nil {
+		return nil, fmt.Errorf("write snapshot: %w", err)
+	}
+	if !bytes.Contains(b, []byte(`\ufffd`)) {
+		return s, nil
+	}
+	text := new(Snapshot)
+	if err := json.Unmarshal(b, text); err != nil {
+		return nil, fmt.Errorf("write snapshot: %w", err)
+	}
+	return text, nil
 }
 
 // ErrDamaged is returned for a snapshot that is not what its digest was made of.

@@ -56,9 +56,9 @@ type textNew func() encoding.TextUnmarshaler
 // most bounds how many values of a type a snapshot has. Memory and time grow with them, and with some their square.
 var most = map[reflect.Type]int{
 	reflect.TypeFor[Process]():         200_000,
-	reflect.TypeFor[Socket]():          500_000,
+	reflect.TypeFor[Socket]():          1_000_000,
 	reflect.TypeFor[SocketFamily]():    500_000,
-	reflect.TypeFor[Link]():            50_000,
+	reflect.TypeFor[Link]():            200_000,
 	reflect.TypeFor[Route]():           2_000_000,
 	reflect.TypeFor[PolicyRule]():      100_000,
 	reflect.TypeFor[Netns]():           50_000,
