@@ -3,6 +3,7 @@ package checks
 import (
 	"bytes"
 	"context"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -74,5 +75,38 @@ func TestFixtureHost(t *testing.T) {
 	}
 	if _, err := snapshot.Load(&b); err != nil {
 		t.Errorf("what was collected is refused: %v", err)
+	}
+}
+
+// TestWhatIsCollectedIsRead: the snapshot of this host, with a namespace into which nothing comes and one with a link, is
+// not refused as damaged.
+func TestWhatIsCollectedIsRead(t *testing.T) {
+	for _, script := range []string{"echo; read x", "ip link add a type veth peer name b && ip link set a up; echo; read x"} {
+		c := exec.Command("unshare", "-rn", "sh", "-c", script)
+		in, err := c.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := c.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Start(); err != nil {
+			t.Logf("without %q: %v", script, err)
+			continue
+		}
+		_, _ = out.Read(make([]byte, 1))
+		defer func() {
+			in.Close()
+			_ = c.Wait()
+		}()
+	}
+	s := Collect(t.Context(), host.Local(), Options{Deadline: 20 * time.Second, Now: time.Now, Version: "0"})
+	var b bytes.Buffer
+	if err := s.Write(&b); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := snapshot.Load(&b); err != nil {
+		t.Error(err)
 	}
 }

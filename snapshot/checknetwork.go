@@ -3,6 +3,7 @@ package snapshot
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"github.com/ringfence/ringfence/ruleset"
 )
@@ -33,19 +34,16 @@ func (s *Snapshot) checkNetwork() error {
 	if s.seen("network") && len(s.Network.Rules) == 0 {
 		return wrong("empty, although the network was read", "network.rules")
 	}
+	if s.seen("network") && len(s.Network.Sysctls) == 0 {
+		return wrong("empty, although the network was read", "network.sysctls")
+	}
 	return s.Network.check("network", s.seen("network"))
 }
 
-// check looks at the network of one namespace. One that was seen has links and switches; who made it can have taken out
-// its policy rules.
+// check looks at the network of one namespace. One that was seen has a link, loopback.
 func (n *Network) check(path string, seen bool) error {
-	for _, part := range []struct {
-		name string
-		n    int
-	}{{"links", len(n.Links)}, {"sysctls", len(n.Sysctls)}} {
-		if seen && part.n == 0 {
-			return wrong("empty, although the network was read", "%s."+part.name, path)
-		}
+	if seen && len(n.Links) == 0 {
+		return wrong("empty, although the network was read", "%s.links", path)
 	}
 	if err := n.checkLinks(path); err != nil {
 		return err
@@ -69,6 +67,12 @@ func (n *Network) check(path string, seen bool) error {
 		}
 	}
 	return nil
+}
+
+// outward says whether anything can come into a namespace: by a link besides loopback that is up. The switches and the
+// filter of one into which nothing comes are not read.
+func (n *Network) outward() bool {
+	return slices.ContainsFunc(n.Links, func(l Link) bool { return l.Up && !l.Loopback })
 }
 
 func (n *Network) checkLinks(path string) error {
@@ -189,7 +193,10 @@ func (s *Snapshot) checkElsewhere() error {
 		if e.Status == OK && e.Reason != "" {
 			return wrong("ok, with a reason why not", "namespaces[%d]", i)
 		}
-		if e.Status == OK {
+		if e.Status == OK && e.Network.outward() { // who made it can have taken out its policy rules
+			if len(e.Network.Sysctls) == 0 {
+				return wrong("empty, although the network was read", "namespaces[%d].network.sysctls", i)
+			}
 			if err := holds(e.NFTables.Legacy, legacyFilters[:3], fmt.Sprintf("namespaces[%d].nftables.legacy", i)); err != nil {
 				return err
 			}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -159,5 +160,25 @@ func TestLoadBoundsMemory(t *testing.T) {
 		if used := after.TotalAlloc - before.TotalAlloc; used > 10*uint64(len(text))+1<<20 {
 			t.Errorf("%s: %d bytes of memory for %d of a file", what, used, len(text))
 		}
+	}
+}
+
+// TestLoadNamespaceWithoutFilter: the switches and filter of a namespace into which nothing comes are not read, all others are.
+func TestLoadNamespaceWithoutFilter(t *testing.T) {
+	s := fixtures.Host()
+	s.Coverage = append(s.Coverage, snapshot.Coverage{Collector: "namespaces", Status: snapshot.OK})
+	e := snapshot.Elsewhere{Netns: 4026539999, Status: snapshot.OK}
+	e.Network.Links = []snapshot.Link{{Index: 1, Name: "lo", Kind: "device", Loopback: true}}
+	s.Namespaces = []snapshot.Elsewhere{e}
+	if _, err := again(t, s); err != nil {
+		t.Error(err)
+	}
+	s.Namespaces[0].Network.Links = append(slices.Clone(e.Network.Links), snapshot.Link{Index: 2, Name: "eth0", Kind: "veth", Up: true})
+	if _, err := again(t, s); err == nil || !strings.Contains(err.Error(), `namespaces[0].network.sysctls: empty`) {
+		t.Errorf("with a link: %v", err)
+	}
+	s.Namespaces[0].Network.Sysctls = s.Network.Sysctls
+	if _, err := again(t, s); err == nil || !strings.Contains(err.Error(), `namespaces[0].nftables.legacy: "iptables" is missing`) {
+		t.Errorf("with a link: %v", err)
 	}
 }
