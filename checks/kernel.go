@@ -81,7 +81,7 @@ func collectKernel(_ context.Context, s *Scan, snap *snapshot.Snapshot) *Outcome
 // programs, and can hold secrets.
 func kernelParameters(line string) string {
 	var out []string
-	for _, w := range strings.Fields(line) {
+	for w := range strings.FieldsSeq(line) {
 		name, _, _ := strings.Cut(w, "=")
 		if !slices.Contains([]string{
 			"lockdown", "module.sig_enforce", "mitigations", "init_on_alloc", "init_on_free", "slab_nomerge", "page_alloc.shuffle",
