@@ -5,7 +5,6 @@ import (
 	"io/fs"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -33,109 +32,51 @@ func (a *Author) add(uid int) {
 	}
 }
 
-// maxLinks is how many symbolic links the kernel follows in one path (MAXSYMLINKS, include/linux/namei.h).
-const maxLinks = 40
-
 // Author finds out who decides what is at a path of the host. It opens nothing but with O_PATH, which has no effect
 // on what is opened.
 func (h *Host) Author(p string) (Author, Stat, error) {
-	w := walk{host: h, shown: p}
-	st, err := w.run(p)
-	return w.author, st, err
-}
-
-// walk goes along a path one name at a time, as path_resolution(7) does.
-type walk struct {
-	host   *Host
-	shown  string
-	author Author
-	links  int
-}
-
-func (w *walk) run(p string) (Stat, error) {
-	fail := func(err error) (Stat, error) { return Stat{}, &fs.PathError{Op: "look up", Path: w.shown, Err: err} }
+	fail := func(err error) (Author, Stat, error) {
+		return Author{}, Stat{}, &fs.PathError{Op: "look up", Path: p, Err: err}
+	}
 	if !filepath.IsAbs(p) {
 		return fail(unix.EINVAL)
 	}
-	dir, err := unix.Open(w.host.path("/"), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	var a Author
+	w := &walker{
+		root:   h.path("/"),
+		enter:  func(w *walker) error { a.note(&w.st, int(w.at.Fd())); return nil },
+		follow: func(_ *walker, st *unix.Stat_t, _ string) error { a.add(int(st.Uid)); return nil },
+	}
+	defer w.close()
+	end, err := w.walk(p)
+	switch {
+	case err != nil:
+		return fail(err)
+	case end.none:
+		return fail(unix.ENOENT)
+	case end.name == ".":
+		return a, fromRaw(&end.st), nil
+	}
+	f, err := openPath(int(w.at.Fd()), end.name)
 	if err != nil {
 		return fail(err)
 	}
-	stack := []int{dir} // the directories from the root down to the present one
-	defer func() {
-		for _, fd := range stack {
-			_ = unix.Close(fd)
-		}
-	}()
-	st, err := w.enter(dir)
-	if err != nil {
+	defer f.Close()
+	if err := unix.Fstat(int(f.Fd()), &end.st); err != nil {
 		return fail(err)
 	}
-	for names := split(p); len(names) > 0; {
-		name := names[0]
-		names = names[1:]
-		if name == ".." {
-			if n := len(stack); n > 1 {
-				_ = unix.Close(stack[n-1])
-				stack = stack[:n-1]
-			}
-			continue
-		}
-		fd, err := unix.Openat(stack[len(stack)-1], name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
-		if err != nil {
-			return fail(err)
-		}
-		if st, err = w.enter(fd); err != nil {
-			_ = unix.Close(fd)
-			return fail(err)
-		}
-		if st.Mode&fs.ModeSymlink == 0 {
-			stack = append(stack, fd)
-			continue
-		}
-		var buf [unix.PathMax]byte
-		n, err := unix.Readlinkat(fd, "", buf[:])
-		_ = unix.Close(fd)
-		if w.links++; err != nil || w.links > maxLinks {
-			return fail(errors.Join(err, unix.ELOOP))
-		}
-		target := string(buf[:n])
-		if filepath.IsAbs(target) {
-			for _, fd := range stack[1:] {
-				_ = unix.Close(fd)
-			}
-			stack = stack[:1]
-		}
-		names = append(split(target), names...)
-	}
-	return st, nil
+	a.note(&end.st, int(f.Fd()))
+	return a, fromRaw(&end.st), nil
 }
 
-// enter notes who can write what was opened.
-func (w *walk) enter(fd int) (Stat, error) {
-	var raw unix.Stat_t
-	if err := unix.Fstatat(fd, "", &raw, unix.AT_EMPTY_PATH|unix.AT_SYMLINK_NOFOLLOW); err != nil {
-		return Stat{}, err
+// note adds who can write what was reached. In a sticky directory nobody replaces what belongs to somebody else;
+// whose the entry is shows by itself.
+func (a *Author) note(st *unix.Stat_t, fd int) {
+	a.add(int(st.Uid))
+	sticky := st.Mode&unix.S_IFMT == unix.S_IFDIR && st.Mode&unix.S_ISVTX != 0
+	if !sticky && writtenWell(st, fd) != nil {
+		a.Others = true
 	}
-	st := fromRaw(&raw)
-	w.author.add(st.UID)
-	// In a sticky directory nobody replaces what belongs to somebody else; whose the entry is shows by itself.
-	sticky := st.IsDir && st.Perm&0o1000 != 0
-	link := st.Mode&fs.ModeSymlink != 0 // its mode says nothing
-	if !link && !sticky && (st.Perm&0o002 != 0 || st.Perm&0o020 != 0 && st.GID != 0) {
-		w.author.Others = true
-	}
-	return st, nil
-}
-
-func split(p string) []string {
-	var names []string
-	for n := range strings.SplitSeq(p, "/") {
-		if n != "" && n != "." {
-			names = append(names, n)
-		}
-	}
-	return names
 }
 
 func fromRaw(raw *unix.Stat_t) Stat {

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -11,12 +12,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// maxLinks is how many symbolic links the kernel follows in one path (MAXSYMLINKS, include/linux/namei.h).
+const maxLinks = 40
+
 // errMagic is a link of /proc whose text is not where it leads.
 var errMagic = errors.New("a link of /proc that leads elsewhere is not followed")
 
 // walker goes along a path component by component, with O_PATH and O_NOFOLLOW, so that what was asked about a
 // directory or link holds for what is opened behind it.
 type walker struct {
+	root  string      // where absolute paths begin; "" is /
 	at    *os.File    // the directory that was reached, O_PATH
 	st    unix.Stat_t // of it
 	name  string      // its path, without links
@@ -55,7 +60,7 @@ func (w *walker) close() {
 
 // start goes to the root.
 func (w *walker) start() error {
-	root, err := openPath(unix.AT_FDCWD, "/")
+	root, err := openPath(unix.AT_FDCWD, cmp.Or(w.root, "/"))
 	if err != nil {
 		return err
 	}
