@@ -132,6 +132,7 @@ func collectAgents(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outco
 			out.partial("whether %s is an agent is not known: its arguments could not be read", s.placeName(p))
 		}
 		if a := s.recognise(p, patterns, out); a != nil {
+			a.Runs = s.runs(ctx, p)
 			snap.Agents.Instances = append(snap.Agents.Instances, *a)
 		}
 	}

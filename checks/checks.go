@@ -154,6 +154,7 @@ type Scan struct {
 	procGap  string // why the list is not whole
 	groupsOf *cgroups
 	programs map[programKey]snapshot.Word
+	units    units
 
 	sockets sync.Once
 	inodes  map[uint64][]int  // socket inode -> pids
@@ -182,7 +183,9 @@ type Scan struct {
 }
 
 func newScan(h *host.Host) *Scan {
-	s := &Scan{Host: h, programs: map[programKey]snapshot.Word{}, hung: map[int]int{}}
+	s := &Scan{
+		Host: h, programs: map[programKey]snapshot.Word{}, hung: map[int]int{}, units: units{asked: map[string]unitAnswer{}},
+	}
 	s.groupsOf = s.newCgroups()
 	return s
 }

@@ -1,6 +1,7 @@
 package checks
 
 import (
+	"context"
 	"encoding/json"
 	"slices"
 	"strconv"
@@ -12,14 +13,14 @@ import (
 
 // daemonTLS reads whether the daemons that can listen on TCP ask for client certificates. What a process says of itself is
 // about its own sockets; whose word it is goes with it.
-func (s *Scan) daemonTLS() []snapshot.DaemonTLS {
+func (s *Scan) daemonTLS(ctx context.Context) []snapshot.DaemonTLS {
 	var list []snapshot.DaemonTLS
 	procs, _ := s.processes()
 	for _, p := range procs {
 		switch p.exeBase() {
 		case "dockerd":
 			d := s.dockerTLS(p)
-			d.Args = plainArgs(p)
+			d.Args, d.Runs = plainArgs(p), s.runs(ctx, p)
 			list = append(list, d)
 		case "buildkitd":
 			d := snapshot.DaemonTLS{PID: p.PID, Verify: present("%t", hasFlag(p.argv, "--tlscacert")), Source: "arguments", Word: p.ExeWord}

@@ -44,7 +44,7 @@ var powerGroups = map[string]string{
 	"podman": "podman", "kvm": "",
 }
 
-func collectRuntimes(_ context.Context, s *Scan, snap *snapshot.Snapshot) *Outcome {
+func collectRuntimes(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outcome {
 	out := new(Outcome)
 	sec := &snap.Runtimes
 	groups := s.groups()
@@ -74,7 +74,7 @@ func collectRuntimes(_ context.Context, s *Scan, snap *snapshot.Snapshot) *Outco
 			}
 			sec.Sockets = append(sec.Sockets, snapshot.ControlSocket{
 				Runtime: c.runtime, Path: p, Mode: st.Perm, UID: st.UID, GID: st.GID,
-				Group: byGID[st.GID], Gated: c.gated, Word: s.pathWord(p),
+				Group: byGID[st.GID], Gated: c.gated, Word: s.pathWord(p), Dev: st.Dev, Ino: st.Ino,
 			})
 			stats = append(stats, socketFile{p, st.Dev, st.Ino})
 		}
@@ -82,7 +82,7 @@ func collectRuntimes(_ context.Context, s *Scan, snap *snapshot.Snapshot) *Outco
 	s.findMounts(sec, stats, out)
 	s.findContainers(sec, out)
 	s.specMounts(sec)
-	sec.TLS = s.daemonTLS()
+	sec.TLS = s.daemonTLS(ctx)
 	return out
 }
 

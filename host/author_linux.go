@@ -70,11 +70,12 @@ func (h *Host) Author(p string) (Author, Stat, error) {
 }
 
 // note adds who can write what was reached. In a sticky directory nobody replaces what belongs to somebody else;
-// whose the entry is shows by itself.
+// whose the entry is shows by itself. The mode of a socket is who may connect, not who decides what is there.
 func (a *Author) note(st *unix.Stat_t, fd int) {
 	a.add(int(st.Uid))
 	sticky := st.Mode&unix.S_IFMT == unix.S_IFDIR && st.Mode&unix.S_ISVTX != 0
-	if !sticky && writtenWell(st, fd) != nil {
+	socket := st.Mode&unix.S_IFMT == unix.S_IFSOCK
+	if !sticky && !socket && writtenWell(st, fd) != nil {
 		a.Others = true
 	}
 }

@@ -2,6 +2,7 @@ package host
 
 import (
 	"errors"
+	"net"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -110,6 +111,28 @@ func TestReadNamed(t *testing.T) {
 		_, _, err := Local().ReadNamed(who, name)
 		if want == nil && err != nil || want != nil && !errors.Is(err, want) {
 			t.Errorf("%s: %v, want %v", name, err, want)
+		}
+	}
+}
+
+// TestAuthorOfASocket: who may connect to a socket does not decide what is at its path; who can replace it does.
+func TestAuthorOfASocket(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("needs root")
+	}
+	dir := t.TempDir()
+	name := filepath.Join(dir, "s")
+	l, err := net.Listen("unix", name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for mode, want := range map[os.FileMode]bool{0o755: true, 0o777: false} {
+		if err := errors.Join(os.Chmod(name, 0o666), os.Chmod(dir, mode)); err != nil {
+			t.Fatal(err)
+		}
+		if a, _, err := Local().Author(name); err != nil || a.Root() != want {
+			t.Errorf("in a folder of mode %o: %+v %v", mode, a, err)
 		}
 	}
 }

@@ -3,11 +3,13 @@ package remedy
 import (
 	"fmt"
 	"path"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/ringfence/ringfence/finding"
+	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/snapshot"
 )
 
@@ -33,17 +35,21 @@ func (p *Plan) dropIns(r *finding.Report, s *snapshot.Snapshot) []File {
 		sock := &s.Runtimes.Sockets[i]
 		const check = "runtime/socket-accessible-to-others"
 		if slices.ContainsFunc(failed[check], func(f finding.Finding) bool { return f.Resource.Path == sock.Path }) {
-			list = append(list, socketFile(s, sock, check))
+			if f, why := socketFile(s, sock, check); why == "" {
+				list = append(list, f)
+			} else {
+				p.leave(check, "control socket "+sock.Path, why)
+			}
 		}
 	}
 	if len(failed["runtime/docker-api-on-tcp"]) > 0 {
-		if f, ok := dockerFile(s); ok {
+		if f, ok := p.dockerFile(s); ok {
 			list = append(list, f)
 		}
 	}
 	for i := range s.Agents.Instances {
 		a := &s.Agents.Instances[i]
-		if f, ok := confineFile(s, a, failed); ok && !slices.ContainsFunc(list, func(o File) bool { return o.Path == f.Path }) {
+		if f, ok := p.confineFile(s, a, failed); ok && !slices.ContainsFunc(list, func(o File) bool { return o.Path == f.Path }) {
 			list = append(list, f)
 		}
 		if f, ok := openClawFile(a, failed); ok && !slices.ContainsFunc(list, func(o File) bool { return o.Path == f.Path }) {
@@ -60,35 +66,52 @@ func (p *Plan) dropIns(r *finding.Report, s *snapshot.Snapshot) []File {
 	return list
 }
 
+// leave tells people why there is no file for something.
+func (p *Plan) leave(check, what, why string) {
+	m := Manual{Check: check, What: boundedText(what), Kind: "words", Text: "no file is written for it: " + boundedText(why)}
+	if !slices.Contains(p.Manual, m) {
+		p.Manual = append(p.Manual, m)
+	}
+}
+
 // socketUnits are the units that make the control sockets of runtimes.
 var socketUnits = map[string]string{"docker": "docker.socket", "podman": "podman.socket", "libvirt": "libvirtd.socket", "incus": "incus.socket", "lxd": "lxd.socket"}
 
 // socketFile gives a control socket to root and the runtime's own group. A change of the file alone is undone when
-// the service starts again, so the unit gets the same as settings.
-func socketFile(s *snapshot.Snapshot, sock *snapshot.ControlSocket, check string) File {
+// the service starts again, so the unit gets the same as settings. A socket whose path others than root decide about gets
+// none: they could put another file in its place.
+func socketFile(s *snapshot.Snapshot, sock *snapshot.ControlSocket, check string) (f File, why string) {
+	switch {
+	case !sock.Word.Trusted():
+		return File{}, fmt.Sprintf("who decides what is at the path is %s, not root alone: change its mode as that user", sock.Word)
+	case !usablePath(sock.Path):
+		return File{}, "its path has characters that mean something else in a file or a command"
+	case sock.Dev == 0 && sock.Ino == 0:
+		return File{}, "which file it is was not seen"
+	}
 	group, gid := "root", 0
 	for _, g := range s.Runtimes.Groups {
-		if g.Runtime == sock.Runtime {
+		if g.Runtime == sock.Runtime && groupName.MatchString(g.Name) {
 			group, gid = g.Name, g.GID
 			break
 		}
 	}
-	f := File{
-		Service: serviceSocket, Socket: sock.Path, Want: map[string]string{sock.Path: fmt.Sprintf("0660 0:%d", gid)},
+	f = File{
+		Service: serviceSocket, Socket: sock.Path, SocketFile: fmt.Sprintf("%d:%d", sock.Dev, sock.Ino), Want: map[string]string{sock.Path: fmt.Sprintf("0660 0:%d", gid)},
 		Content: fmt.Sprintf("# ringfence: %s\n[Socket]\nSocketMode=0660\nSocketUser=root\nSocketGroup=%s\n", check, group),
-		Reload:  "systemctl daemon-reload; chmod 660 " + sock.Path + "; chown root:" + group + " " + sock.Path,
-		Inverse: fmt.Sprintf("remove the file; systemctl daemon-reload; chmod %o %s; chown %d:%d %s", sock.Mode&0o7777, sock.Path, sock.UID, sock.GID, sock.Path),
+		Reload:  "systemctl daemon-reload; chmod 660 -- " + sock.Path + "; chown root:" + group + " -- " + sock.Path,
+		Inverse: fmt.Sprintf("remove the file; systemctl daemon-reload; chmod %o -- %s; chown %d:%d -- %s", sock.Mode&0o7777, sock.Path, sock.UID, sock.GID, sock.Path),
 		Closes:  []string{check}, Disruption: "who is neither root nor in group " + group + " no longer reaches the runtime",
 	}
 	if unit := socketUnits[sock.Runtime]; unit != "" {
 		f.Path = "/etc/systemd/system/" + unit + ".d/50-ringfence.conf"
-		f.Validate = []string{systemdAnalyze, "verify", unit}
+		f.Validate = []string{systemdAnalyze, "verify", "--", unit}
 	} else {
 		f.Path = "/etc/tmpfiles.d/ringfence-" + strings.Trim(strings.ReplaceAll(sock.Path, "/", "-"), "-") + ".conf"
 		f.Content = fmt.Sprintf("# ringfence: %s\nz %s 0660 root %s\n", check, sock.Path, group)
 		f.Validate = nil
 	}
-	return f
+	return f, ""
 }
 
 const (
@@ -108,16 +131,18 @@ var confinement = []struct{ name, value string }{
 	{"ProtectSystem", "full"},
 }
 
-// confineFile confines the unit of an agent that can raise its privileges, or is root already.
-func confineFile(s *snapshot.Snapshot, a *snapshot.Agent, failed map[string][]finding.Finding) (File, bool) {
-	unit := path.Base(a.Unit)
-	if a.Unit == "" || a.Container != "" || !strings.HasSuffix(unit, ".service") || strings.HasPrefix(unit, "user@") || strings.ContainsAny(unit, "\n /") {
+// confineFile confines the unit of an agent that can raise its privileges, or is root already. The agent must be verified
+// to be what the unit runs: anybody can name a process like an agent.
+func (p *Plan) confineFile(s *snapshot.Snapshot, a *snapshot.Agent, failed map[string][]finding.Finding) (File, bool) {
+	unit := a.Unit
+	if unit == "" || a.Container != "" || !strings.HasSuffix(unit, ".service") || strings.HasPrefix(unit, "user@") {
 		return File{}, false
 	}
 	f := File{
 		Service: serviceUnit, Unit: unit, Path: "/etc/systemd/system/" + unit + ".d/50-ringfence.conf", Want: map[string]string{},
-		Validate: []string{systemdAnalyze, "verify", unit}, Effective: []string{systemctl, "show", unit},
-		Reload: "systemctl daemon-reload; systemctl restart " + unit, Inverse: "remove the file; systemctl daemon-reload; systemctl restart " + unit,
+		Validate: []string{systemdAnalyze, "verify", "--", unit}, Effective: []string{systemctl, "show", "--", unit},
+		Reload:     "systemctl daemon-reload; systemctl restart -- " + shellWord(unit),
+		Inverse:    "remove the file; systemctl daemon-reload; systemctl restart -- " + shellWord(unit),
 		Disruption: "the service starts again, and what it does not expect to be refused can fail",
 	}
 	for i := range s.Processes.List {
@@ -129,6 +154,10 @@ func confineFile(s *snapshot.Snapshot, a *snapshot.Agent, failed map[string][]fi
 	if len(f.Closes) == 0 && len(failed["agent/runs-as-root"]) == 0 {
 		return File{}, false
 	}
+	if !a.Runs.Is(unit) || !host.UnitName(unit) {
+		p.leave(append(slices.Clone(f.Closes), "agent/runs-as-root")[0], fmt.Sprintf("%s, process %d in unit %s", a.Title, a.PID, unit), unverified(a.Runs))
+		return File{}, false
+	}
 	f.Content = "# ringfence: " + strings.Join(append(slices.Clone(f.Closes), "agent/runs-as-root")[:max(1, len(f.Closes))], ", ") + "\n[Service]\n"
 	for _, c := range confinement {
 		f.Content += c.name + "=" + c.value + "\n"
@@ -137,19 +166,42 @@ func confineFile(s *snapshot.Snapshot, a *snapshot.Agent, failed map[string][]fi
 	return f, true
 }
 
+// unverified is why a process is not known to be what its unit runs.
+func unverified(f snapshot.UnitFact) string {
+	if f.Why != "" {
+		return f.Why
+	}
+	return "it is not verified to be what a unit of the system runs"
+}
+
+const dockerUnit = "docker.service"
+
 // dockerFile starts dockerd without its TCP sockets where its command line opens them; where daemon.json does, that
-// is the administrator's file.
-func dockerFile(s *snapshot.Snapshot) (File, bool) {
+// is the administrator's file. It is about docker.service alone: the command line is that of its main process, if that is
+// root's, and nobody else's.
+func (p *Plan) dockerFile(s *snapshot.Snapshot) (File, bool) {
 	const check = "runtime/docker-api-on-tcp"
-	for _, d := range s.Runtimes.TLS {
+	for i := range s.Runtimes.TLS {
+		d := &s.Runtimes.TLS[i]
 		if len(d.Args) == 0 || path.Base(d.Args[0]) != "dockerd" {
 			continue
 		}
+		switch pr := process(s, d.PID); {
+		case !d.Runs.Is(dockerUnit):
+			p.leave(check, fmt.Sprintf("dockerd, process %d", d.PID), "for "+dockerUnit+": "+unverified(d.Runs))
+			continue
+		case pr == nil || pr.UID != 0 || !pr.ExeWord.Trusted():
+			p.leave(check, fmt.Sprintf("dockerd, process %d", d.PID), "its command line is not root's")
+			continue
+		case !usablePath(d.Args[0]) || !plainText(strings.Join(d.Args, "")):
+			p.leave(check, fmt.Sprintf("dockerd, process %d", d.PID), "its command line has characters that a unit cannot have")
+			continue
+		}
 		f := File{
-			Service: serviceDocker, Unit: "docker.service", Path: "/etc/systemd/system/docker.service.d/50-ringfence.conf", Want: map[string]string{},
-			Validate: []string{systemdAnalyze, "verify", "docker.service"}, Effective: []string{systemctl, "show", "docker.service"},
-			Reload:     "systemctl daemon-reload; systemctl restart docker",
-			Inverse:    "remove the file; systemctl daemon-reload; systemctl restart docker",
+			Service: serviceDocker, Unit: dockerUnit, Path: "/etc/systemd/system/docker.service.d/50-ringfence.conf", Want: map[string]string{},
+			Validate: []string{systemdAnalyze, "verify", "--", dockerUnit}, Effective: []string{systemctl, "show", "--", dockerUnit},
+			Reload:     "systemctl daemon-reload; systemctl restart " + dockerUnit,
+			Inverse:    "remove the file; systemctl daemon-reload; systemctl restart " + dockerUnit,
 			Disruption: "containers stop and start again, unless live-restore is on", Closes: []string{check},
 		}
 		argv, removed := withoutTCP(d.Args)
@@ -161,7 +213,7 @@ func dockerFile(s *snapshot.Snapshot) (File, bool) {
 		f.Path, f.Content = "/etc/docker/daemon.json", "{\"hosts\": [\"unix:///var/run/docker.sock\"]}\n"
 		f.Validate, f.Effective = []string{"/usr/bin/dockerd", "--validate", "--config-file", f.Path}, nil
 		f.ByHand = "daemon.json is the administrator's file, and there is no other to put settings in: leave out the tcp:// hosts"
-		f.Reload, f.Inverse = "systemctl restart docker", "put the hosts back; systemctl restart docker"
+		f.Reload, f.Inverse = "systemctl restart "+dockerUnit, "put the hosts back; systemctl restart "+dockerUnit
 		return f, true
 	}
 	return File{}, false
@@ -199,6 +251,9 @@ func systemdWords(argv []string) string {
 	return strings.Join(out, " ")
 }
 
+// configWord is of values that OpenClaw's settings have.
+var configWord = regexp.MustCompile(`^[a-z][a-z0-9-]{0,30}$`)
+
 // openClawFile is the settings of a gateway by how it is deployed: on the host they go into its configuration; in a
 // container the gateway must listen to the others there, and it is the published port that is bound.
 func openClawFile(a *snapshot.Agent, failed map[string][]finding.Finding) (File, bool) {
@@ -219,7 +274,7 @@ func openClawFile(a *snapshot.Agent, failed map[string][]finding.Finding) (File,
 			return File{}, false
 		}
 		port := 18789
-		if len(a.Ports) > 0 {
+		if len(a.Ports) > 0 && a.Ports[0] > 0 && a.Ports[0] < 65536 {
 			port = a.Ports[0]
 		}
 		f.Path = "compose.override.yaml"
@@ -236,6 +291,9 @@ func openClawFile(a *snapshot.Agent, failed map[string][]finding.Finding) (File,
 	add := func(key, value, old string) {
 		f.Want[key] = value
 		set = append(set, fmt.Sprintf("openclaw config set %s %s", key, value))
+		if old = strings.ToLower(old); !configWord.MatchString(old) { // a command that people copy has no words of others
+			old = "..."
+		}
 		inverse = append(inverse, fmt.Sprintf("openclaw config set %s %s", key, old))
 	}
 	if beyond {
@@ -251,7 +309,7 @@ func openClawFile(a *snapshot.Agent, failed map[string][]finding.Finding) (File,
 	if len(set) == 0 {
 		return File{}, false
 	}
-	f.Path, f.Content = a.Config.Path, strings.Join(set, "\n")+"\n"
+	f.Path, f.Content = shellWord(boundedText(a.Config.Path)), strings.Join(set, "\n")+"\n"
 	f.ByHand = "the settings are the gateway's own file: run these commands as its user; a token is a secret that only its owner makes"
 	f.Validate, f.Reload = []string{"openclaw", "doctor", "--lint"}, "openclaw gateway restart"
 	f.Inverse = strings.Join(inverse, "; ")

@@ -25,11 +25,39 @@ func planned(s *snapshot.Snapshot, results ...finding.Result) ([]File, *Plan) {
 	return p.dropIns(&finding.Report{Results: results}, s), p
 }
 
+var root = snapshot.Word{By: snapshot.ByRoot}
+
+// TestSocketOfAUserGetsNoFile: who owns the folder of a socket can put a link to any file in its place.
+func TestSocketOfAUserGetsNoFile(t *testing.T) {
+	const check = "runtime/socket-accessible-to-others"
+	for name, sock := range map[string]snapshot.ControlSocket{
+		"a user's":                  {Path: "/run/user/1001/docker.sock", Word: snapshot.WordOf(1001), Ino: 7},
+		"nobody's word":             {Path: "/run/docker.sock", Ino: 7},
+		"not seen":                  {Path: "/run/docker.sock", Word: root},
+		"a blank":                   {Path: "/run/a b.sock", Word: root, Ino: 7},
+		"a specifier":               {Path: "/run/%t.sock", Word: root, Ino: 7},
+		"a glob":                    {Path: "/run/*.sock", Word: root, Ino: 7},
+		"a line of its own":         {Path: "/run/x\nf /etc/cron.d/x 0644 root root - x.sock", Word: root, Ino: 7},
+		"a way up":                  {Path: "/run/../etc/x.sock", Word: root, Ino: 7},
+		"a command of a substitute": {Path: "/run/$(id).sock", Word: root, Ino: 7},
+	} {
+		sock.Runtime, sock.Mode = "containerd", 0o666
+		s := &snapshot.Snapshot{Runtimes: snapshot.Runtimes{Sockets: []snapshot.ControlSocket{sock}}}
+		files, p := planned(s, failing(check, sock.Path))
+		if len(files) != 0 || len(p.Manual) != 2 || strings.Contains(p.Manual[1].What, "\n") {
+			t.Errorf("%s: %+v %+v", name, files, p.Manual)
+		}
+	}
+}
+
 func TestSocketFile(t *testing.T) {
 	const check = "runtime/socket-accessible-to-others"
 	s := &snapshot.Snapshot{Runtimes: snapshot.Runtimes{
-		Sockets: []snapshot.ControlSocket{{Runtime: "docker", Path: "/run/docker.sock", Mode: 0o666}, {Runtime: "containerd", Path: "/run/containerd/containerd.sock", Mode: 0o666}},
-		Groups:  []snapshot.Group{{Name: "docker", GID: 998, Runtime: "docker"}},
+		Sockets: []snapshot.ControlSocket{
+			{Runtime: "docker", Path: "/run/docker.sock", Mode: 0o666, Word: root, Dev: 1, Ino: 7},
+			{Runtime: "containerd", Path: "/run/containerd/containerd.sock", Mode: 0o666, Word: root, Dev: 1, Ino: 8},
+		},
+		Groups: []snapshot.Group{{Name: "docker", GID: 998, Runtime: "docker"}},
 	}}
 	files, p := planned(s, failing(check, "/run/docker.sock"))
 	if len(files) != 1 || len(p.Manual) != 0 {
@@ -37,7 +65,8 @@ func TestSocketFile(t *testing.T) {
 	}
 	f := files[0]
 	if f.Path != "/etc/systemd/system/docker.socket.d/50-ringfence.conf" || f.Want["/run/docker.sock"] != "0660 0:998" ||
-		!strings.Contains(f.Content, "SocketGroup=docker\n") || !strings.Contains(f.Inverse, "chmod 666 /run/docker.sock") {
+		!strings.Contains(f.Content, "SocketGroup=docker\n") || !strings.Contains(f.Inverse, "chmod 666 -- /run/docker.sock") ||
+		f.SocketFile != "1:7" {
 		t.Errorf("%+v", f)
 	}
 	files, _ = planned(s, failing(check, "/run/containerd/containerd.sock"))
@@ -48,7 +77,11 @@ func TestSocketFile(t *testing.T) {
 
 func TestDockerFile(t *testing.T) {
 	args := []string{"/usr/bin/dockerd", "-H", "fd://", "-H", "tcp://0.0.0.0:2375", "--label", "a b%c"}
-	s := &snapshot.Snapshot{Runtimes: snapshot.Runtimes{TLS: []snapshot.DaemonTLS{{PID: 1, Args: args}}}}
+	runs := snapshot.UnitFact{Unit: "docker.service", Verified: true}
+	s := &snapshot.Snapshot{
+		Runtimes:  snapshot.Runtimes{TLS: []snapshot.DaemonTLS{{PID: 1, Args: args, Runs: runs}}},
+		Processes: snapshot.Processes{List: []snapshot.Process{{PID: 1, Comm: "dockerd", ExeWord: root}}},
+	}
 	files, _ := planned(s, failing("runtime/docker-api-on-tcp", ""))
 	want := "ExecStart=\nExecStart=/usr/bin/dockerd -H fd:// --label \"a b%%c\"\n"
 	if len(files) != 1 || files[0].ByHand != "" || !strings.HasSuffix(files[0].Content, want) {
@@ -63,9 +96,39 @@ func TestDockerFile(t *testing.T) {
 	}
 }
 
+// TestDockerFileIsAboutDockerServiceAlone: what anybody else starts under that name is never written into the unit.
+func TestDockerFileIsAboutDockerServiceAlone(t *testing.T) {
+	for name, change := range map[string]func(*snapshot.DaemonTLS, *snapshot.Process){
+		"no fact": func(d *snapshot.DaemonTLS, _ *snapshot.Process) { d.Runs = snapshot.UnitFact{} },
+		"not verified": func(d *snapshot.DaemonTLS, _ *snapshot.Process) {
+			d.Runs.Verified, d.Runs.Why = false, "it is uid 1001's"
+		},
+		"of another unit":  func(d *snapshot.DaemonTLS, _ *snapshot.Process) { d.Runs.Unit = "x.service" },
+		"a user's process": func(_ *snapshot.DaemonTLS, p *snapshot.Process) { p.UID = 1001 },
+		"a user's program": func(_ *snapshot.DaemonTLS, p *snapshot.Process) { p.ExeWord = snapshot.WordOf(1001) },
+		"not seen":         func(_ *snapshot.DaemonTLS, p *snapshot.Process) { p.PID = 2 },
+		"a line of its own": func(d *snapshot.DaemonTLS, _ *snapshot.Process) {
+			d.Args = append(d.Args, "--label", "a\nExecStartPre=/x")
+		},
+		"a program of blanks": func(d *snapshot.DaemonTLS, _ *snapshot.Process) { d.Args[0] = "/opt/a b/dockerd" },
+	} {
+		d := snapshot.DaemonTLS{
+			PID: 1, Args: []string{"/usr/bin/dockerd", "-H", "tcp://127.0.0.1:2375"}, Runs: snapshot.UnitFact{Unit: "docker.service", Verified: true},
+		}
+		p := snapshot.Process{PID: 1, Comm: "dockerd", ExeWord: root}
+		change(&d, &p)
+		s := &snapshot.Snapshot{Runtimes: snapshot.Runtimes{TLS: []snapshot.DaemonTLS{d}}, Processes: snapshot.Processes{List: []snapshot.Process{p}}}
+		files, plan := planned(s, failing("runtime/docker-api-on-tcp", ""))
+		if len(files) != 0 || len(plan.Manual) != 2 || !strings.Contains(plan.Manual[1].Text, "no file is written for it: ") {
+			t.Errorf("%s: %+v %+v", name, files, plan.Manual)
+		}
+	}
+}
+
 func TestAgentFiles(t *testing.T) {
 	native := snapshot.Agent{
-		Runtime: "openclaw", Kind: "gateway", PID: 7, Unit: "/system.slice/openclaw.service",
+		Runtime: "openclaw", Kind: "gateway", PID: 7, Unit: "openclaw.service",
+		Runs:   snapshot.UnitFact{Unit: "openclaw.service", Verified: true},
 		Config: &snapshot.OpenClawConfig{Path: "/home/a/.openclaw/openclaw.json", Bind: "lan", AuthMode: "none", Sandbox: "off", ExecSecurity: "full"},
 	}
 	s := &snapshot.Snapshot{
@@ -89,6 +152,15 @@ func TestAgentFiles(t *testing.T) {
 	}
 	if len(p.Manual) != 2 { // what is by hand stays with people
 		t.Errorf("left to people: %+v", p.Manual)
+	}
+	s.Agents.Instances[0].Runs.Verified = false
+	if files, p := planned(s, failing("capability/no-new-privs-off", "")); len(files) != 0 || len(p.Manual) != 2 {
+		t.Errorf("not verified: %+v %+v", files, p.Manual)
+	}
+	s.Agents.Instances[0] = native
+	s.Agents.Instances[0].Config = &snapshot.OpenClawConfig{Path: "/home/a/x", Bind: "lan; curl x | sh"}
+	if files, _ := planned(s, failing("agent/gateway-beyond-loopback", "")); len(files) != 1 || strings.Contains(files[0].Inverse, "curl") {
+		t.Errorf("a value of a configuration is a command: %+v", files)
 	}
 	contained := native
 	contained.Container, contained.Unit, contained.Ports = "abc", "", []int{18789}

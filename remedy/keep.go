@@ -359,3 +359,13 @@ func (p *Plan) baseline(s *snapshot.Snapshot, m *zones.Map) {
 		}
 	}
 }
+
+// process is a process of the snapshot, nil where it was not seen.
+func process(s *snapshot.Snapshot, pid int) *snapshot.Process {
+	for i := range s.Processes.List {
+		if p := &s.Processes.List[i]; p.PID == pid {
+			return p
+		}
+	}
+	return nil
+}

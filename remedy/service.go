@@ -29,6 +29,8 @@ type File struct {
 	// Unit is what is started again, Socket what gets another mode and owner at once.
 	Unit   string `json:"unit,omitempty"`
 	Socket string `json:"socket,omitempty"`
+	// SocketFile is device and inode number of the socket that the plan is about: what took its place is left alone.
+	SocketFile string `json:"socketFile,omitempty"`
 	// ByHand says why it is not put in place by the program.
 	ByHand string `json:"byHand,omitempty"`
 }

@@ -295,7 +295,10 @@ type ControlSocket struct {
 	Group   string  `json:"group,omitempty"`
 	Gated   bool    `json:"gated,omitempty"` // the daemon asks polkit: the mode alone gives nothing
 	Word    Word    `json:"word,omitzero"`   // who decides what is at the path
-	Mounts  []Mount `json:"mounts,omitempty"`
+	// Dev and Ino are the file that was seen at the path.
+	Dev    uint64  `json:"dev,omitempty"`
+	Ino    uint64  `json:"ino,omitempty"`
+	Mounts []Mount `json:"mounts,omitempty"`
 }
 
 // MayWrite says whether the permissions of a socket let a process connect to it. The ids are the
@@ -341,6 +344,8 @@ type DaemonTLS struct {
 	// Args is the command line of dockerd with the path of its program first, if it has no other options than those
 	// that name sockets, files and switches: the fix writes it again without its TCP sockets.
 	Args []string `json:"args,omitempty"`
+	// Runs is whether the process is what its unit runs: of another one, Args are anybody's words.
+	Runs UnitFact `json:"runs,omitzero"`
 }
 
 // Container is one container, read from its OCI specification on disk.
@@ -394,6 +399,7 @@ type Agent struct {
 	PID         int             `json:"pid"`
 	Unit        string          `json:"unit,omitempty"`
 	UserUnit    string          `json:"userUnit,omitempty"`
+	Runs        UnitFact        `json:"runs,omitzero"` // whether it is what its unit runs
 	Container   string          `json:"container,omitempty"`
 	Evidence    string          `json:"evidence"`
 	DefaultAuth string          `json:"defaultAuth"` // none, token, password, login
