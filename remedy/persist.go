@@ -55,7 +55,7 @@ func (s Store) RulesFile() string { return s.path(rulesFile) }
 
 // WriteRules writes the ruleset of a confirmed plan, which nothing loads yet.
 func (s Store) WriteRules(p *Plan) error {
-	if err := os.MkdirAll(s.path(filepath.Dir(rulesFile)), 0o755); err != nil {
+	if err := makeDir(s.path(filepath.Dir(rulesFile)), 0o755); err != nil {
 		return fmt.Errorf("persist: %w", err)
 	}
 	return writeWhole(s.path(rulesFile), []byte(p.Ruleset), 0o600)
@@ -65,7 +65,7 @@ func (s Store) WriteRules(p *Plan) error {
 // a rollback.
 func (s Store) Enable(load string) error {
 	for _, name := range []string{wanted, againFile} {
-		if err := os.MkdirAll(s.path(filepath.Dir(name)), 0o755); err != nil {
+		if err := makeDir(s.path(filepath.Dir(name)), 0o755); err != nil {
 			return fmt.Errorf("persist: %w", err)
 		}
 	}
@@ -90,7 +90,7 @@ const (
 // ArmBoot has a command run at the next boot that takes a drop-in on trial back: other than rules, files
 // outlive a reboot.
 func (s Store) ArmBoot(command string) error {
-	if err := os.MkdirAll(s.path(filepath.Dir(rollbackLink)), 0o755); err != nil {
+	if err := makeDir(s.path(filepath.Dir(rollbackLink)), 0o755); err != nil {
 		return fmt.Errorf("arm the next boot: %w", err)
 	}
 	text := strings.Join([]string{

@@ -61,8 +61,13 @@ func (p *Plan) files(s *snapshot.Snapshot) []File {
 		Disruption: "logins by what is forbidden end with their session; a new login must be tried before it is kept",
 	}
 	for i := range s.SSH.Servers {
-		if v := &s.SSH.Servers[i]; v.Kind == "openssh" && v.PID > 0 && v.Container == "" && !slices.Contains(sshd.PIDs, v.PID) {
+		v := &s.SSH.Servers[i]
+		switch {
+		case v.Kind != "openssh" || v.PID <= 0 || v.Container != "" || slices.Contains(sshd.PIDs, v.PID):
+		case v.Word.Trusted():
 			sshd.PIDs = append(sshd.PIDs, v.PID)
+		case v.Word == (snapshot.Word{}):
+			sshd.Disruption += fmt.Sprintf("; process %d runs a program that is not known to be the host's: start it again by hand", v.PID)
 		}
 	}
 	p.Manual = slices.DeleteFunc(p.Manual, func(m Manual) bool {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -29,7 +30,7 @@ type Applied struct {
 // BeginFile writes down that a drop-in is going to be put in place on trial, and what takes it back.
 func (s Store) BeginFile(f *File, wait time.Duration) (*State, error) {
 	a := &Applied{ID: newID(), File: *f, Values: map[string]string{}}
-	b, err := os.ReadFile(s.path(f.Path))
+	b, err := readOwn(s.path(f.Path), maxOld)
 	switch {
 	case err == nil:
 		a.Old = new(string(b))
@@ -37,7 +38,7 @@ func (s Store) BeginFile(f *File, wait time.Duration) (*State, error) {
 		return nil, fmt.Errorf("%s: %w", f.Path, err)
 	}
 	for name := range f.Want {
-		read := map[string]func(string) (string, error){serviceSysctl: readSysctl, serviceSocket: socketMode}[f.Service]
+		read := map[string]func(string) (string, error){serviceSysctl: readSysctl, serviceSocket: a.File.socketMode}[f.Service]
 		if read == nil {
 			break
 		}
@@ -62,7 +63,7 @@ func (s Store) BeginFile(f *File, wait time.Duration) (*State, error) {
 // holds with what was wanted.
 func (s Store) PutFile(st *State) error {
 	f := &st.File.File
-	if err := os.MkdirAll(s.path(filepath.Dir(f.Path)), 0o755); err != nil {
+	if err := makeDir(s.path(filepath.Dir(f.Path)), 0o755); err != nil {
 		return fmt.Errorf("%s: %w", f.Service, err)
 	}
 	if err := writeWhole(s.path(f.Path), []byte(f.Content), 0o644); err != nil {
@@ -91,7 +92,7 @@ func (f *File) reload(values map[string]string) error {
 		return f.restart(values)
 	}
 	for _, pid := range f.PIDs {
-		if err := unix.Kill(pid, unix.SIGHUP); err != nil {
+		if err := hangUp(pid); err != nil {
 			return fmt.Errorf("reload %s, process %d: %w", f.Service, pid, err)
 		}
 	}
@@ -139,7 +140,7 @@ func (f *File) holds() error {
 		}
 	} else if f.Service == serviceSocket {
 		for name := range f.Want {
-			v, err := socketMode(name)
+			v, err := f.socketMode(name)
 			if err != nil {
 				return err
 			}
@@ -188,8 +189,10 @@ func (s Store) takeBack(a *Applied) error {
 		return err
 	}
 	alive := a.File
-	alive.PIDs = slices.DeleteFunc(slices.Clone(alive.PIDs), func(pid int) bool { return unix.Kill(pid, 0) != nil })
-	return alive.reload(a.Values)
+	alive.PIDs = slices.DeleteFunc(slices.Clone(alive.PIDs), func(pid int) bool { return !isServer(pid) })
+	values := maps.Clone(a.Values)
+	maps.DeleteFunc(values, func(name, _ string) bool { return a.File.Service == serviceSocket && !a.File.hasSocket(name) })
+	return alive.reload(values)
 }
 
 // ConfirmFile keeps the drop-in that is on trial.

@@ -63,11 +63,17 @@ var ErrBusy = errors.New("another fix is at work")
 // Lock makes sure that one fix is made at a time. The lock ends with the process.
 func (s Store) Lock() (unlock func(), err error) {
 	name := s.path(lockFile)
-	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+	if err := makeDir(filepath.Dir(name), 0o755); err != nil {
 		return nil, fmt.Errorf("lock: %w", err)
 	}
-	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR|unix.O_NOFOLLOW, 0o600)
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o600)
+	if err == nil {
+		err = rootsAlone(name) // one that somebody else made would be locked by them
+	}
 	if err != nil {
+		if f != nil {
+			_ = f.Close()
+		}
 		return nil, fmt.Errorf("lock: %w", err)
 	}
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
@@ -82,7 +88,7 @@ func (s Store) Lock() (unlock func(), err error) {
 
 // Load reads the state; without one it is nil.
 func (s Store) Load() (*State, error) {
-	b, err := os.ReadFile(s.path(stateFile))
+	b, err := readOwn(s.path(stateFile), maxState)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -105,7 +111,7 @@ func (s Store) Save(st *State) error {
 	if err != nil {
 		return fmt.Errorf("state: %w", err)
 	}
-	if err := os.MkdirAll(s.path(stateDir), 0o700); err != nil {
+	if err := makeDir(s.path(stateDir), 0o700); err != nil {
 		return fmt.Errorf("state: %w", err)
 	}
 	return writeWhole(s.path(stateFile), b, 0o600)
@@ -115,40 +121,6 @@ func (s Store) Save(st *State) error {
 func (s Store) Forget() error {
 	if err := os.Remove(s.path(stateFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("state: %w", err)
-	}
-	return nil
-}
-
-// writeWhole writes a file beside its place, and moves it there.
-func writeWhole(name string, b []byte, mode os.FileMode) error {
-	f, err := os.CreateTemp(filepath.Dir(name), ".ringfence-*")
-	if err != nil {
-		return fmt.Errorf("write %s: %w", name, err)
-	}
-	defer func() { _ = os.Remove(f.Name()) }()
-	_, err = f.Write(b)
-	if err == nil {
-		err = f.Chmod(mode)
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), name)
-	}
-	if err != nil {
-		return fmt.Errorf("write %s: %w", name, err)
-	}
-	dir, err := os.Open(filepath.Dir(name))
-	if err != nil {
-		return fmt.Errorf("write %s: %w", name, err)
-	}
-	defer dir.Close()
-	if err := dir.Sync(); err != nil {
-		return fmt.Errorf("write %s: %w", name, err)
 	}
 	return nil
 }

@@ -1,8 +1,10 @@
 package remedy
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -32,7 +34,7 @@ func (s Store) reloadSystemd() error {
 // stopUnit ends the unit that was run at boot, which does nothing but that systemd forgets it.
 func (s Store) stopUnit() {
 	if s.systemd() {
-		_, _ = run([]string{systemctl, "stop", unitName})
+		_, _ = run([]string{systemctl, "stop", "--", unitName})
 	}
 }
 
@@ -45,7 +47,7 @@ func (f *File) restart(values map[string]string) error {
 	}
 	for socket, mode := range values {
 		if f.Service == serviceSocket {
-			if err := setSocketMode(socket, mode); err != nil {
+			if err := f.setSocketMode(socket, mode); err != nil {
 				return err
 			}
 		}
@@ -53,62 +55,121 @@ func (f *File) restart(values map[string]string) error {
 	if f.Unit == "" {
 		return nil
 	}
-	if out, err := run([]string{systemctl, "restart", f.Unit}); err != nil {
+	if out, err := run([]string{systemctl, "restart", "--", f.Unit}); err != nil {
 		return fmt.Errorf("restart %s: %s", f.Unit, firstOfLines(out, err))
 	}
 	// A program that does not get along with its confinement ends soon after its start.
 	for range 6 {
 		time.Sleep(500 * time.Millisecond)
-		if _, err := run([]string{systemctl, "is-active", "--quiet", f.Unit}); err != nil {
+		if _, err := run([]string{systemctl, "is-active", "--quiet", "--", f.Unit}); err != nil {
 			return fmt.Errorf("%s does not stay up with the file", f.Unit)
 		}
 	}
 	return nil
 }
 
-// openSocket opens a socket file as such: what it points to, or what took its place, is never changed.
-func openSocket(path string) (*os.File, *unix.Stat_t, error) {
-	fd, err := unix.Open(path, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+// errOtherSocket says that another file is at the path of a socket than the one that the plan is about.
+var errOtherSocket = errors.New("it is no longer the socket that was seen")
+
+// openSocket opens a socket file as such: what it points to, or what took its place, is never changed. No name on the
+// way may be a link, nobody but root may decide what is there, and it must be the file that the plan is about.
+func (f *File) openSocket(path string) (*os.File, *unix.Stat_t, error) {
+	if err := rootsAlone(path); err != nil {
+		return nil, nil, fmt.Errorf("socket %s: %w", path, err)
+	}
+	fd, err := unix.Openat2(unix.AT_FDCWD, path, &unix.OpenHow{
+		Flags: unix.O_PATH | unix.O_NOFOLLOW | unix.O_CLOEXEC, Resolve: unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_MAGICLINKS,
+	})
 	if err != nil {
 		return nil, nil, fmt.Errorf("socket %s: %w", path, err)
 	}
-	f := os.NewFile(uintptr(fd), path)
+	file := os.NewFile(uintptr(fd), path)
 	st := new(unix.Stat_t)
 	if err := unix.Fstat(fd, st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFSOCK {
-		f.Close()
+		file.Close()
 		return nil, nil, fmt.Errorf("socket %s: it is none", path)
 	}
-	return f, st, nil
+	is := fmt.Sprintf("%d:%d", st.Dev, st.Ino)
+	if f.SocketFile == "" {
+		f.SocketFile = is
+	}
+	if f.SocketFile != is {
+		file.Close()
+		return nil, nil, fmt.Errorf("socket %s: %w", path, errOtherSocket)
+	}
+	return file, st, nil
+}
+
+// hasSocket says whether the socket is still the one whose mode was changed: one that was made since then has that of its
+// unit.
+func (f *File) hasSocket(path string) bool {
+	file, _, err := f.openSocket(path)
+	if errors.Is(err, errOtherSocket) || errors.Is(err, unix.ENOENT) {
+		return false
+	}
+	if err == nil {
+		file.Close()
+	}
+	return true
 }
 
 // socketMode is the mode and owner of a socket file: "0660 0:998".
-func socketMode(path string) (string, error) {
-	f, st, err := openSocket(path)
+func (f *File) socketMode(path string) (string, error) {
+	file, st, err := f.openSocket(path)
 	if err != nil {
 		return "", err
 	}
-	f.Close()
+	file.Close()
 	return fmt.Sprintf("%04o %d:%d", st.Mode&0o7777, st.Uid, st.Gid), nil
 }
 
-func setSocketMode(path, text string) error {
+func (f *File) setSocketMode(path, text string) error {
 	var mode uint32
 	var uid, gid int
-	if n, err := fmt.Sscanf(text, "%o %d:%d", &mode, &uid, &gid); err != nil || n != 3 {
+	if n, err := fmt.Sscanf(text, "%o %d:%d", &mode, &uid, &gid); err != nil || n != 3 || mode > 0o777 {
 		return fmt.Errorf("socket %s: %q is no mode and owner", path, text)
 	}
-	f, _, err := openSocket(path)
+	file, _, err := f.openSocket(path)
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	at := fmt.Sprintf("/proc/self/fd/%d", f.Fd())
+	defer file.Close()
 	// The owner first: who loses the file must not have it with the new mode for a moment.
-	if err := os.Chown(at, uid, gid); err != nil {
+	if err := unix.Fchownat(int(file.Fd()), "", uid, gid, unix.AT_EMPTY_PATH); err != nil {
 		return fmt.Errorf("socket %s: %w", path, err)
 	}
-	if err := os.Chmod(at, os.FileMode(mode)); err != nil {
+	if err := unix.Chmod(fmt.Sprintf("/proc/self/fd/%d", file.Fd()), mode); err != nil {
 		return fmt.Errorf("socket %s: %w", path, err)
 	}
 	return nil
+}
+
+// isServer says of a process that it is an SSH server of root's: a program of that name that root alone can write. A pid
+// of a plan can be another's since then.
+func isServer(pid int) bool {
+	proc := fmt.Sprintf("/proc/%d", pid)
+	exe, err := os.Readlink(proc + "/exe")
+	if err != nil || filepath.Base(exe) != "sshd" {
+		return false
+	}
+	at, err := host.Local().Stat(proc + "/exe")
+	if err != nil {
+		return false
+	}
+	a, file, err := host.Local().Author(exe)
+	who, serr := host.Local().Stat(proc)
+	return err == nil && serr == nil && a.Root() && file.Dev == at.Dev && file.Ino == at.Ino && who.UID == 0
+}
+
+// hangUp has an SSH server read its configuration again.
+func hangUp(pid int) error {
+	fd, err := unix.PidfdOpen(pid, 0) // who has the number now keeps it
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	if !isServer(pid) {
+		return errors.New("it is no SSH server of root's")
+	}
+	return unix.PidfdSendSignal(fd, unix.SIGHUP, nil, 0)
 }
