@@ -13,12 +13,12 @@ import (
 // namespace systemd starts it, where there is one; else it moves itself.
 func Detach(args []string) error {
 	if runner := systemdRun(); runner != "" {
-		exe, err := os.Readlink("/proc/self/exe")
+		exe, err := OwnProgram()
 		if err != nil {
-			return fmt.Errorf("find this program: %w", err)
+			return err
 		}
 		cmd := exec.Command(runner, append([]string{"--quiet", "--collect", "--no-block", "--", exe}, args...)...)
-		cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}
+		cmd.Env = Environment()
 		if cmd.Run() == nil {
 			return nil
 		}
@@ -29,7 +29,7 @@ func Detach(args []string) error {
 	}
 	defer null.Close()
 	cmd := exec.Command("/proc/self/exe", args...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.Dir = null, null, null, "/"
+	cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.Dir, cmd.Env = null, null, null, "/", Environment()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("detach: %w", err)
@@ -61,7 +61,7 @@ func systemdRun() string {
 		return ""
 	}
 	const name = "/usr/bin/systemd-run"
-	if _, err := os.Stat(name); err != nil {
+	if author, _, err := Local().Author(name); err != nil || !author.Root() {
 		return ""
 	}
 	return name

@@ -128,3 +128,24 @@ func TestOnlySSHServersAreSignalled(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// TestBootUnitNamesRootsProgramAlone: what systemd would run as root is neither a user's program nor a text that reads otherwise.
+func TestBootUnitNamesRootsProgramAlone(t *testing.T) {
+	asRoot(t)
+	dir := t.TempDir()
+	mine, users := filepath.Join(dir, "ringfence"), filepath.Join(dir, "users")
+	must(t, os.WriteFile(mine, nil, 0o755), os.WriteFile(users, nil, 0o755), os.Chown(users, 1001, 0))
+	for command, want := range map[string]bool{
+		mine + " fix rollback --trial": true, users + " fix rollback": false, mine + " fix --root /a\nExecStart=/bin/sh": false,
+		mine + " fix --root /a%h": false, mine + " fix --root '/a b'": false, "ringfence fix": false, "-" + mine: false, mine + "  x": false,
+	} {
+		s := Store{Root: t.TempDir()}
+		armed, enabled := s.ArmBoot(command), s.Enable(command)
+		if (armed == nil) != want || (enabled == nil) != want {
+			t.Errorf("%q: %v, %v", command, armed, enabled)
+		}
+		if left, _ := filepath.Glob(s.Root + "/etc/systemd/system/*.service"); len(left) > 0 != want {
+			t.Errorf("%q: %v", command, left)
+		}
+	}
+}

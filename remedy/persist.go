@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 )
 
@@ -61,9 +62,25 @@ func (s Store) WriteRules(p *Plan) error {
 	return writeWhole(s.path(rulesFile), []byte(p.Ruleset), 0o600)
 }
 
+// plainCommand is of words that a unit, a shell and a person read in the same way.
+var plainCommand = regexp.MustCompile(`^/[A-Za-z0-9_+.,:@/-]+( [A-Za-z0-9_+.,:@/=-]+)*$`)
+
+// UnitCommand says why a command is not written into a unit of ours: it has characters that mean something else there, or others
+// than root can write its program.
+func UnitCommand(command string) error {
+	if !plainCommand.MatchString(command) {
+		return fmt.Errorf("the command %q has characters that mean something else in a unit: use paths of letters, digits and ._-", boundedText(command))
+	}
+	program, _, _ := strings.Cut(command, " ")
+	return rootsAlone(program)
+}
+
 // Enable has a command run at boot that loads the ruleset. Only a confirmed plan is: until then a reboot is
 // a rollback.
 func (s Store) Enable(load string) error {
+	if err := UnitCommand(load); err != nil {
+		return fmt.Errorf("persist: %w", err)
+	}
 	for _, name := range []string{wanted, againFile} {
 		if err := makeDir(s.path(filepath.Dir(name)), 0o755); err != nil {
 			return fmt.Errorf("persist: %w", err)
@@ -90,6 +107,9 @@ const (
 // ArmBoot has a command run at the next boot that takes a drop-in on trial back: other than rules, files
 // outlive a reboot.
 func (s Store) ArmBoot(command string) error {
+	if err := UnitCommand(command); err != nil {
+		return fmt.Errorf("arm the next boot: %w", err)
+	}
 	if err := makeDir(s.path(filepath.Dir(rollbackLink)), 0o755); err != nil {
 		return fmt.Errorf("arm the next boot: %w", err)
 	}

@@ -1,12 +1,13 @@
 package remedy
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -226,12 +227,21 @@ func readSysctl(name string) (string, error) {
 	return strings.TrimSpace(string(b)), nil
 }
 
-// run runs a program by its absolute path.
+// runLimit bounds how long a program may take: systemd itself gives a service 90 seconds to stop, and as many to start.
+const runLimit = 4 * time.Minute
+
+// run runs a program by its absolute path, which root alone decides about.
 func run(argv []string) (string, error) {
-	cmd := exec.Command(argv[0], argv[1:]...)
-	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C"}
-	out, err := cmd.CombinedOutput()
-	return string(out), err
+	if err := rootsAlone(argv[0]); err != nil {
+		return "", err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), runLimit)
+	defer cancel()
+	var out bytes.Buffer
+	cmd := host.Command(ctx, argv[0], argv[1:]...)
+	cmd.Env, cmd.Stdout, cmd.Stderr = host.Environment(), &out, &out
+	err := host.Run(cmd)
+	return out.String(), err
 }
 
 func firstOfLines(out string, err error) string {

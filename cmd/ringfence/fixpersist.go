@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -24,9 +23,9 @@ func persistPlan(ctx context.Context, store remedy.Store, plan *remedy.Plan) (*r
 	}
 	nft, err := findProgram(nftPlaces)
 	if err != nil {
-		exe, err := os.Readlink("/proc/self/exe")
+		exe, err := host.OwnProgram()
 		if err != nil {
-			return nil, fmt.Errorf("find this program: %w", err)
+			return nil, err
 		}
 		return nil, store.Enable(exe + " fix load" + rootArg(store.Root))
 	}
@@ -65,7 +64,7 @@ func (e *env) rehearseCommand() *cobra.Command {
 				return errors.New("this is no empty network namespace")
 			}
 			cmd := host.Command(c.Context(), job.Nft, "-f", job.File)
-			cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}
+			cmd.Env = host.Environment()
 			var out bytes.Buffer
 			cmd.Stdout, cmd.Stderr = &out, &out
 			if err := host.Run(cmd); err != nil {

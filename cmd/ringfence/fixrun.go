@@ -68,6 +68,11 @@ func (x *fixing) retake() error {
 // and it is confirmed. Whatever ends the program, the trial ends too.
 func (e *env) fixNow(ctx context.Context, m *material, before *finding.Report, f *auditFlags) error {
 	x := &fixing{env: e, m: m, before: before, f: f, store: remedy.Store{Root: f.fix.root}}
+	if !f.fix.dryRun {
+		if err := trusted(x.store); err != nil {
+			return err
+		}
+	}
 	if err := x.retake(); err != nil {
 		return err
 	}
@@ -190,7 +195,7 @@ func runReplica(ctx context.Context, job []byte) ([]byte, error) {
 func runChild(ctx context.Context, command string, job []byte) ([]byte, error) {
 	var out, errs bytes.Buffer
 	cmd := host.Command(ctx, "/proc/self/exe", command)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(job), &out, &errs
+	cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.Env = bytes.NewReader(job), &out, &errs, host.Environment()
 	host.NewNetns(cmd)
 	if err := host.Run(cmd); err != nil {
 		return nil, errors.New(firstLine(strings.TrimPrefix(errs.String(), "ringfence: "), err))

@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
+	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/remedy"
 )
 
@@ -69,7 +69,7 @@ func (x *fixing) service(ctx context.Context, plan *remedy.Plan, f *remedy.File)
 	if err != nil {
 		return refused("nothing was changed: %w", err)
 	}
-	exe, err := os.Readlink("/proc/self/exe")
+	exe, err := host.OwnProgram()
 	if err == nil {
 		err = x.store.ArmBoot(exe + " fix rollback --trial" + rootArg(x.store.Root))
 	}
