@@ -120,7 +120,7 @@ func underneath(s *snapshot.Snapshot) (list []Flow) {
 			}
 			why := "a process listens"
 			if len(k.Owners) > 0 {
-				why = k.Owners[0].Comm
+				why = boundedText(k.Owners[0].Comm)
 			}
 			add(proto, why)
 		}
@@ -284,6 +284,15 @@ func (p *Plan) baseline(s *snapshot.Snapshot, m *zones.Map) {
 				"configure the zone, or say who keeps access with --keep tcp/22@ADDRESS",
 		})
 		return
+	}
+	for i := range s.Network.Links {
+		if l := &s.Network.Links[i]; !plainInterface(l.Name) {
+			p.Manual = append(p.Manual, Manual{
+				Check: "default-deny", What: "the baseline of a host that lets in only what it knows", Kind: "words",
+				Text: fmt.Sprintf("interface %s has a name that a ruleset cannot hold: rename it", boundedText(l.Name)),
+			})
+			return
+		}
 	}
 	for i := range m.Origins {
 		if o := &m.Origins[i]; !o.Local && framesOf(s, o) != nil {

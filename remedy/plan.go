@@ -133,6 +133,9 @@ type Plan struct {
 	Disruption string `json:"disruption"`
 	// Warnings are what to think of before it is loaded.
 	Warnings []string `json:"warnings"`
+
+	// unwritable are names of interfaces that a rule was needed for and cannot be written.
+	unwritable []string
 }
 
 // The modes of a plan.
@@ -368,7 +371,7 @@ func (p *Plan) deny(id string, d *finding.Deny, s *snapshot.Snapshot, m *zones.M
 	if n := inUse(s, d); id == PublishedCheck && n > 0 {
 		return fmt.Sprintf("it is in use, so it is meant (open connections: %d): publish it on an address that only its users reach", n)
 	}
-	added, failed := false, ""
+	added, failed, unwritable := false, "", len(p.unwritable)
 	for i := range m.Origins {
 		o := &m.Origins[i]
 		if o.Local || o.Zone != d.Zone {
@@ -396,8 +399,11 @@ func (p *Plan) deny(id string, d *finding.Deny, s *snapshot.Snapshot, m *zones.M
 			p.inward(drop, o, kept)
 		}
 	}
-	if !added {
+	switch {
+	case !added:
 		return "no interface of the zone was found"
+	case len(p.unwritable) > unwritable:
+		return fmt.Sprintf("an interface has a name that a ruleset cannot hold (%s): rename it", boundedText(p.unwritable[unwritable]))
 	}
 	return failed
 }
@@ -462,7 +468,13 @@ func (p *Plan) perFamily(r Rule, sources []netip.Prefix) {
 }
 
 func (p *Plan) rule(r Rule) {
-	r.Comment = strings.TrimSpace("ringfence " + r.Closes)
+	for _, name := range slices.Concat([]string{r.Iif, r.Oif, r.Behind}, r.NotIif, r.NotOif) {
+		if name != "" && !plainInterface(name) {
+			p.unwritable = append(p.unwritable, name)
+			return
+		}
+	}
+	r.Comment = comment("ringfence " + r.Closes)
 	same := func(o Rule) bool {
 		return o.about(&r) && o.Kind == r.Kind && o.Direct == r.Direct && o.Untracked == r.Untracked && o.Accept == r.Accept && slices.Equal(o.Sources, r.Sources)
 	}

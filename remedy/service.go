@@ -87,7 +87,7 @@ func (p *Plan) files(s *snapshot.Snapshot) []File {
 	list := []File{}
 	for _, f := range []File{sysctl, sshd} {
 		if len(f.Want) > 0 {
-			f.Content = "# ringfence: " + strings.Join(f.Closes, ", ") + "\n" + f.Content
+			f.Content = heading(f.Closes) + f.Content
 			list = append(list, f)
 		}
 	}

@@ -101,11 +101,6 @@ func (p *Plan) policy(chain string) string {
 	return "accept"
 }
 
-// quote writes a string for nft, which knows no escapes: a quote mark in an interface name cannot
-// be written, and a wildcard takes its place.
-func quote(s string) string {
-	if i := strings.IndexAny(s, "\"\n\\*"); i >= 0 {
-		s = s[:i] + "*"
-	}
-	return `"` + s + `"`
-}
+// quote writes a string for nft, which knows no escapes: names of interfaces are plain ones (plainInterface), and comments have
+// neither quotation marks nor line ends.
+func quote(s string) string { return `"` + s + `"` }

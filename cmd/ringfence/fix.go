@@ -246,7 +246,7 @@ func planText(b *bytes.Buffer, p *remedy.Plan) {
 	} else {
 		b.WriteString("# load with: nft -f FILE    undo with: nft '" + strings.ReplaceAll(strings.TrimSpace(p.Inverse), "\n", "; ") + "'\n")
 		for _, t := range p.Closes {
-			fmt.Fprintf(b, "# closes %s: %s%s\n", t.Check, reports.Clean(t.What, false), exceptText(t.Except))
+			fmt.Fprintf(b, "# closes %s: %s%s\n", reports.Clean(t.Check, false), reports.Clean(t.What, false), exceptText(t.Except))
 		}
 		b.WriteString(reports.Clean(strings.ReplaceAll(p.Ruleset, "\t", "    "), true))
 		if strings.HasPrefix(p.Diff, "-") || p.Diff != "" && !strings.HasPrefix(p.Diff, "+table") {
@@ -255,31 +255,31 @@ func planText(b *bytes.Buffer, p *remedy.Plan) {
 		fmt.Fprintf(b, "# disruption: %s\n", p.Disruption)
 	}
 	for _, w := range p.Warnings {
-		fmt.Fprintf(b, "# warning: %s\n", w)
+		fmt.Fprintf(b, "# warning: %s\n", reports.Clean(w, false))
 	}
 	for i := range p.Files {
 		f := &p.Files[i]
 		how := "ringfence fix apply --layer service puts it in place on trial"
 		if f.ByHand != "" {
-			how = "by hand: " + f.ByHand
+			how = "by hand: " + reports.Clean(f.ByHand, false)
 		}
 		fmt.Fprintf(b, "\n# file %s (%s)\n", reports.Clean(f.Path, false), how)
 		if len(f.Closes) > 0 {
-			fmt.Fprintf(b, "# closes %s\n", strings.Join(f.Closes, ", "))
+			fmt.Fprintf(b, "# closes %s\n", reports.Clean(strings.Join(f.Closes, ", "), false))
 		}
 		if len(f.Validate) > 0 {
 			fmt.Fprintf(b, "# check: %s\n", reports.Clean(strings.Join(f.Validate, " "), false))
 		}
-		fmt.Fprintf(b, "# then: %s    undo: %s    disruption: %s\n%s", reports.Clean(f.Reload, false), reports.Clean(f.Inverse, false), f.Disruption,
+		fmt.Fprintf(b, "# then: %s    undo: %s    disruption: %s\n%s", reports.Clean(f.Reload, false), reports.Clean(f.Inverse, false), reports.Clean(f.Disruption, false),
 			reports.Clean(f.Content, true))
 	}
 	if len(p.Manual) > 0 {
 		b.WriteString("\n# not for a packet filter:\n")
 	}
 	for _, m := range p.Manual {
-		fmt.Fprintf(b, "# %s: %s\n", m.Check, reports.Clean(m.What, false))
+		fmt.Fprintf(b, "# %s: %s\n", reports.Clean(m.Check, false), reports.Clean(m.What, false))
 		for l := range strings.SplitSeq(reports.Clean(m.Text, true), "\n") {
-			fmt.Fprintf(b, "#   %s: %s\n", m.Kind, l)
+			fmt.Fprintf(b, "#   %s: %s\n", reports.Clean(m.Kind, false), l)
 		}
 	}
 }
