@@ -147,7 +147,8 @@ func (b *builder) service(sk *snapshot.Socket) DocService {
 	svc.Class = b.class(sk, &svc)
 	for _, t := range b.snap.Runtimes.TLS {
 		for _, o := range sk.Owners {
-			if o.PID == t.PID && t.Verify.State == snapshot.Present {
+			// That clients are asked for certificates clears a finding: only root's own daemon is believed.
+			if o.PID == t.PID && t.Verify.State == snapshot.Present && (t.Verify.Value != "true" || b.rootsOwn(t.Word, b.byPID[o.PID])) {
 				svc.TLSVerify = t.Verify.Value
 			}
 		}
@@ -161,6 +162,11 @@ func (b *builder) service(sk *snapshot.Socket) DocService {
 		svc.Key = fmt.Sprintf("%s %s%%%s:%d (%s)", sk.Proto, addr, sk.Device, sk.Port, svc.Owner)
 	}
 	return svc
+}
+
+// rootsOwn says of a process that root runs it on the host, and not by a program of somebody else: its uid is the kernel's word.
+func (b *builder) rootsOwn(w snapshot.Word, p *snapshot.Process) bool {
+	return p != nil && p.UID == 0 && b.zones.Container(p) == "" && (w.Trusted() || w == (snapshot.Word{}))
 }
 
 // The programs and ports by which a listener is known.
@@ -194,11 +200,16 @@ func (b *builder) class(sk *snapshot.Socket, svc *DocService) string {
 	switch {
 	case sk.Proto == "tcp" && sk.Port == 22: // whoever holds it: systemd, a proxy, a server of another kind
 		return "ssh"
-	case sk.Proto == "tcp" && (slices.Contains(winrmPorts, sk.Port) || strings.HasPrefix(svc.Owner, "omi")):
+	case sk.Proto == "tcp" && slices.Contains(winrmPorts, sk.Port):
 		return "winrm"
 	case slices.Contains(ipmiPorts, sk.Port):
 		return "ipmi"
-	case sk.Proto == "tcp" && (slices.Contains(runtimePrograms, svc.Owner) || runtimePorts[sk.Port] != ""):
+	case sk.Proto == "tcp" && runtimePorts[sk.Port] != "":
+		return "runtime-api"
+	// A name is what the process likes: it adds a finding, and takes none away that the port makes.
+	case sk.Proto == "tcp" && strings.HasPrefix(svc.Owner, "omi"):
+		return "winrm"
+	case sk.Proto == "tcp" && slices.Contains(runtimePrograms, svc.Owner):
 		return "runtime-api"
 	}
 	return "other"

@@ -319,7 +319,7 @@ func (b *builder) serves(sk *snapshot.Socket, a *snapshot.Agent, p *snapshot.Pro
 			return true
 		}
 		published := a.Container != "" && slices.Contains(a.Ports, sk.Port)
-		if published && (o.Comm == "docker-proxy" || o.Comm == "conmon" || o.Comm == "rootlessport") {
+		if published && (o.Comm == "docker-proxy" || o.Comm == "conmon" || o.Comm == "rootlessport") && speaksFor(q, p) {
 			return true
 		}
 		if p != nil && q != nil && a.Container != "" && q.Container == a.Container && slices.Contains(a.Ports, sk.Port) {
@@ -327,6 +327,11 @@ func (b *builder) serves(sk *snapshot.Socket, a *snapshot.Agent, p *snapshot.Pro
 		}
 	}
 	return false
+}
+
+// speaksFor says whether a process that publishes a port can do so for a container: root's for all, a user's for that user's own.
+func speaksFor(publisher, of *snapshot.Process) bool {
+	return publisher == nil || publisher.UID == 0 || of == nil || of.ContainerWord == snapshot.WordOf(publisher.UID) || of.UID == publisher.UID
 }
 
 func (b *builder) memory() {

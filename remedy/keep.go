@@ -158,8 +158,11 @@ func observed(s *snapshot.Snapshot, m *zones.Map) []Flow {
 		k := &s.Listeners.Sockets[i]
 		why := infrastructure[fmt.Sprintf("%s/%d", k.Proto, k.Port)]
 		addr, err := netip.ParseAddr(k.Addr)
+		if why != "" && !vouched(s, k) {
+			why = ""
+		}
 		for _, o := range k.Owners {
-			if o.Comm == "docker-proxy" {
+			if isProgram(s, o, "docker-proxy") {
 				why = keptPublished
 			}
 		}
@@ -194,7 +197,7 @@ func logins(s *snapshot.Snapshot, m *zones.Map) []Flow {
 			if bounded(o) && len(o.From) > 0 {
 				f.Source = o.From[0]
 			}
-			if servesSSH(k) && !slices.Contains(list, f) {
+			if servesSSH(s, k) && !slices.Contains(list, f) {
 				list = append(list, f)
 			}
 		}
@@ -202,10 +205,10 @@ func logins(s *snapshot.Snapshot, m *zones.Map) []Flow {
 	return list
 }
 
-// servesSSH says of a listening socket that it is an SSH server's.
-func servesSSH(k *snapshot.Socket) bool {
-	return k.Proto == "tcp" && (k.Port == 22 ||
-		slices.ContainsFunc(k.Owners, func(w snapshot.Owner) bool { return w.Comm == "sshd" || w.Comm == "dropbear" }))
+// servesSSH says of a listening socket that it is that of an SSH server by which the host is administered.
+func servesSSH(s *snapshot.Snapshot, k *snapshot.Socket) bool {
+	return k.Proto == "tcp" && (k.Port == 22 && vouched(s, k) ||
+		slices.ContainsFunc(k.Owners, func(w snapshot.Owner) bool { return isProgram(s, w, "sshd", "dropbear") }))
 }
 
 // infrastructure is ports whose loss takes more with it than the service: tunnels by which a host is
@@ -225,11 +228,11 @@ var workloadServices = []struct {
 	always bool
 }{{"udp", 53, true}, {"tcp", 53, true}, {"udp", 67, false}, {"udp", 547, false}, {"udp", 123, false}}
 
-// serves says whether a socket of the host listens on a port for more than the host itself.
+// serves says whether a socket of the host listens on a port for more than the host itself, and root answers for it.
 func serves(s *snapshot.Snapshot, proto string, port int) bool {
 	return slices.ContainsFunc(s.Listeners.Sockets, func(k snapshot.Socket) bool {
 		addr, err := netip.ParseAddr(k.Addr)
-		return k.Proto == proto && k.Port == port && err == nil && !addr.IsLoopback()
+		return k.Proto == proto && k.Port == port && err == nil && !addr.IsLoopback() && vouched(s, &k)
 	})
 }
 
@@ -270,7 +273,7 @@ func (p *Plan) administered(s *snapshot.Snapshot, m *zones.Map) bool {
 // asksLogin says of a flow that --keep asks for logins with it.
 func (f Flow) asksLogin(s *snapshot.Snapshot) bool {
 	return f.Why == keptAsked && f.Proto == "tcp" && slices.ContainsFunc(s.Listeners.Sockets, func(k snapshot.Socket) bool {
-		return servesSSH(&k) && f.Port == k.Port
+		return servesSSH(s, &k) && f.Port == k.Port
 	})
 }
 
@@ -367,14 +370,4 @@ func (p *Plan) baseline(s *snapshot.Snapshot, m *zones.Map) {
 			}
 		}
 	}
-}
-
-// process is a process of the snapshot, nil where it was not seen.
-func process(s *snapshot.Snapshot, pid int) *snapshot.Process {
-	for i := range s.Processes.List {
-		if p := &s.Processes.List[i]; p.PID == pid {
-			return p
-		}
-	}
-	return nil
 }

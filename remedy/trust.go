@@ -1,0 +1,53 @@
+package remedy
+
+import (
+	"path"
+	"slices"
+
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// process is a process of the snapshot, nil where it was not seen.
+func process(s *snapshot.Snapshot, pid int) *snapshot.Process {
+	for i := range s.Processes.List {
+		if p := &s.Processes.List[i]; p.PID == pid {
+			return p
+		}
+	}
+	return nil
+}
+
+// isProgram says of the owner of a socket that it is one of these programs of the host: root runs it outside of any container, and root
+// alone can write it. The name of a process is what the process likes.
+func isProgram(s *snapshot.Snapshot, o snapshot.Owner, names ...string) bool {
+	p := process(s, o.PID)
+	return p != nil && p.UID == 0 && p.Container == "" && p.ExeWord.Trusted() && slices.Contains(names, path.Base(p.Exe))
+}
+
+// vouched says of a socket that whoever administers the host has it there: the kernel, root, a service of the system or a pod that
+// root's runtime put into the host's network. A port that a user or a container took says nothing of what must go on working.
+func vouched(s *snapshot.Snapshot, k *snapshot.Socket) bool {
+	if k.OwnerState == "kernel" {
+		return true
+	}
+	seen := false
+	for _, o := range k.Owners {
+		p := process(s, o.PID)
+		switch {
+		case p == nil:
+			continue
+		case p.Container != "" && p.ContainerWord.Trusted() && p.Pod != "":
+			return true
+		case p.Container == "" && (p.UID == 0 || p.Unit != "" && p.ExeWord.Trusted() && !userManager(p.Unit)):
+			return true
+		}
+		seen = true
+	}
+	return !seen && k.UID == 0 // who holds it was not seen: its uid is the kernel's word
+}
+
+// userManager says of a unit that it is the manager of a user, below which that user decides.
+func userManager(unit string) bool {
+	ok, _ := path.Match("user@*.service", unit)
+	return ok
+}

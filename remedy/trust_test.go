@@ -1,0 +1,50 @@
+package remedy
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/ringfence/ringfence/finding"
+	"github.com/ringfence/ringfence/fixtures"
+	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/zones"
+)
+
+// TestNamesOfProcessesKeepNothingOpen: what a user or a container listens with under the name of a program of the host is neither
+// published, nor infrastructure, nor the SSH server. The program itself is.
+func TestNamesOfProcessesKeepNothingOpen(t *testing.T) {
+	mal := snapshot.WordOf(1001)
+	for name, c := range map[string]struct {
+		proto   string
+		port    int
+		process snapshot.Process
+		kept    bool
+	}{
+		"docker-proxy":               {"tcp", 8080, snapshot.Process{Exe: "/usr/bin/docker-proxy", ExeWord: root}, true},
+		"a user's docker-proxy":      {"tcp", 8080, snapshot.Process{Exe: "/home/mal/docker-proxy", ExeWord: mal, UID: 1001}, false},
+		"a user runs docker-proxy":   {"tcp", 8080, snapshot.Process{Exe: "/usr/bin/docker-proxy", ExeWord: root, UID: 1001}, false},
+		"a container's docker-proxy": {"tcp", 8080, snapshot.Process{Exe: "/usr/bin/docker-proxy", Container: "c"}, false},
+		"nobody's word":              {"tcp", 8080, snapshot.Process{Exe: "/usr/bin/docker-proxy"}, false},
+		"another name":               {"tcp", 8080, snapshot.Process{Exe: "/usr/bin/python3", ExeWord: root}, false},
+		"sshd":                       {"tcp", 2222, snapshot.Process{Exe: "/usr/sbin/sshd", ExeWord: root}, true},
+		"a user's sshd":              {"tcp", 2222, snapshot.Process{Exe: "/home/mal/sshd", ExeWord: mal, UID: 1001}, false},
+		"a user's port 22":           {"tcp", 22, snapshot.Process{Exe: "/usr/bin/python3", ExeWord: root, UID: 1001}, false},
+		"etcd":                       {"tcp", 2379, snapshot.Process{Exe: "/usr/bin/etcd", ExeWord: root, UID: 105, Unit: "etcd.service"}, true},
+		"etcd in a pod":              {"tcp", 2379, snapshot.Process{Exe: "/etcd", Container: "c", ContainerWord: root, Pod: "p"}, true},
+		"a user's etcd":              {"tcp", 2379, snapshot.Process{Exe: "/usr/bin/etcd", ExeWord: root, UID: 1001}, false},
+		"a user's manager":           {"tcp", 2379, snapshot.Process{Exe: "/usr/bin/etcd", ExeWord: root, UID: 1001, Unit: "user@1001.service"}, false},
+		"a container's etcd":         {"tcp", 2379, snapshot.Process{Exe: "/etcd", Container: "c", ContainerWord: root}, false},
+		"a user's WireGuard":         {"udp", 51820, snapshot.Process{Exe: "/usr/bin/python3", ExeWord: root, UID: 1001}, false},
+	} {
+		s := fixtures.Host()
+		c.process.PID = 77
+		s.Processes.List = []snapshot.Process{c.process}
+		s.Listeners.Sockets = []snapshot.Socket{{Proto: c.proto, Family: 4, Addr: "0.0.0.0", Port: c.port, UID: c.process.UID, Owners: []snapshot.Owner{{PID: 77, Comm: "sshd"}}}}
+		cfg := zones.Config{zones.Management: {Interfaces: []string{"mgmt0"}}}
+		p := Make(new(finding.Report), s, cfg, Options{Mode: DefaultDeny})
+		got := slices.ContainsFunc(p.Keeps, func(f Flow) bool { return f.Proto == c.proto && f.Port == c.port })
+		if got != c.kept {
+			t.Errorf("%s: kept %v: %+v", name, got, p.Keeps)
+		}
+	}
+}
