@@ -213,6 +213,11 @@ type Deny struct {
 	Proto  string `json:"proto,omitempty"`
 	Port   int    `json:"port,omitempty"`
 	ToZone string `json:"toZone,omitempty"`
+	// Addr is the address of the host that the listener is bound to, "" where it takes packets for all of them; Family is 4 or 6
+	// where it takes one family alone, and Device the interface that it is bound to.
+	Addr   string `json:"addr,omitempty"`
+	Family int    `json:"family,omitempty"`
+	Device string `json:"device,omitempty"`
 }
 
 // Counts counts results by status, and findings of failed results by severity.

@@ -41,13 +41,17 @@ type DocSetting struct {
 // DocService is a listening IP socket of the host's network namespace. Reach has one entry for each
 // zone that has an origin.
 type DocService struct {
-	Key        string `json:"key"` // stable: tcp 0.0.0.0:22 (sshd)
-	Proto      string `json:"proto"`
-	Addr       string `json:"addr"`
-	Port       int    `json:"port"`
-	Device     string `json:"device"`
-	Loopback   bool   `json:"loopback"`
-	Wildcard   bool   `json:"wildcard"`
+	Key      string `json:"key"` // stable: tcp 0.0.0.0:22 (sshd)
+	Proto    string `json:"proto"`
+	Addr     string `json:"addr"`
+	Port     int    `json:"port"`
+	Device   string `json:"device"`
+	Loopback bool   `json:"loopback"`
+	Wildcard bool   `json:"wildcard"`
+	// HostAddr is the address of the host that a packet filter can close alone: "" for all of them, and in another namespace. Family
+	// is 4 or 6 where it takes one alone.
+	HostAddr   string `json:"hostAddr"`
+	Family     int    `json:"family"`
 	Owner      string `json:"owner"`
 	OwnerKnown bool   `json:"ownerKnown"`
 	Unit       string `json:"unit"`

@@ -127,6 +127,12 @@ func (b *builder) service(sk *snapshot.Socket) DocService {
 	}
 	if a, err := netip.ParseAddr(sk.Addr); err == nil {
 		svc.Loopback, svc.Wildcard = a.Unmap().IsLoopback(), a.IsUnspecified()
+		if !svc.Wildcard && sk.Netns == b.snap.Network.HostNetns() {
+			svc.HostAddr = a.Unmap().WithZone("").String()
+		}
+	}
+	if list := families(sk); len(list) == 1 {
+		svc.Family = map[bool]int{true: 4, false: 6}[list[0]]
 	}
 	if sk.OwnerState == "kernel" {
 		svc.Owner = "kernel"

@@ -39,6 +39,25 @@ type Target struct {
 	Addr netip.Addr
 	// Final counts only packets that leave for this address, whatever the sender wrote.
 	Final netip.Addr
+	// At counts of a Host only packets that are delivered for these addresses, But leaves those for others out; none is all.
+	At, But []netip.Prefix
+}
+
+// delivered is the addresses of a Host that a target is about, all if it names none.
+func (t *Target) delivered(v4 bool) (set, bool) {
+	list := func(prefixes []netip.Prefix) (s set) {
+		for _, p := range prefixes {
+			if p.Addr().Is4() == v4 {
+				s = append(s, prefixSet(p)...)
+			}
+		}
+		return s.normal()
+	}
+	at := span(num(0), ones(uint(8*fDaddr.width(v4))))
+	if len(t.At) > 0 {
+		at = list(t.At)
+	}
+	return at.subtract(list(t.But)), len(t.At)+len(t.But) > 0
 }
 
 // Reach answers for both families, and gives the proof of an unreachable answer.
@@ -409,7 +428,19 @@ func (e *engine) hits(q *Question, a *arrival, proto uint64) []cube {
 	case a.oif == 0 && q.Through:
 		e.stop(*c, Cause{Text: "is delivered to the host itself"})
 	case a.oif == 0 && (q.To.Host || q.To.Addr.IsValid()):
-		return e.bound(q, *c, proto)
+		at, some := q.To.delivered(c.v4)
+		if !some {
+			return e.bound(q, *c, proto)
+		}
+		var hits []cube
+		in, out := c.split(fDaddr, at)
+		for _, i := range in {
+			hits = append(hits, e.bound(q, i, proto)...)
+		}
+		for _, o := range out {
+			e.stop(o, Cause{Text: "is delivered for another address of the host"})
+		}
+		return hits
 	case a.oif == 0:
 		e.stop(*c, Cause{Text: "is delivered to the host itself"})
 	case q.Direct && c.nat:

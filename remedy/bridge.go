@@ -41,9 +41,14 @@ func framesOf(s *snapshot.Snapshot, o *zones.Origin) []*snapshot.Link {
 }
 
 // upward is inward for those behind ports of a bridge.
-func (p *Plan) upward(drop Rule, s *snapshot.Snapshot, o *zones.Origin, ports []*snapshot.Link, keep []netip.Prefix) {
+func (p *Plan) upward(closes Rule, s *snapshot.Snapshot, o *zones.Origin, ports []*snapshot.Link, keep []netip.Prefix) {
 	for _, l := range ports {
-		for _, to := range hostAddresses(s) {
+		targets := hostAddresses(s)
+		if len(closes.To) > 0 {
+			targets = [][]netip.Prefix{closes.To}
+		}
+		for _, to := range targets {
+			drop := closes
 			drop.Chain, drop.Iif, drop.To = chainPort, l.Name, to
 			p.inward(drop, o, keep)
 		}

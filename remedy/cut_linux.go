@@ -64,6 +64,9 @@ func (p *Plan) cuts(s *snapshot.Snapshot, k *socket) bool {
 	}
 	for i := range p.Rules {
 		r := &p.Rules[i]
+		if local := k.local.Addr().Unmap(); r.addressed() && !covers(r.To, local) || p.carved(r, local) {
+			continue
+		}
 		if r.Accept || r.Proto != "tcp" || r.Port != int(k.local.Port()) || !(r.Chain == chainIn && r.Iif == iif || r.Chain == chainPort && r.Iif == port) {
 			continue
 		}

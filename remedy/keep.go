@@ -28,6 +28,8 @@ const (
 	keptManaging = "logins from the management zone"
 	// A port that is published for a workload is kept unless it is what a finding is about, and nobody uses it.
 	keptPublished = "published port"
+	// What others listen with on a port that is closed at another address stays as it is.
+	keptBeside = "another service on the port"
 )
 
 // String is the flow in one line.
@@ -312,8 +314,8 @@ func (p *Plan) baseline(s *snapshot.Snapshot, m *zones.Map) {
 		p.rule(r)
 	}
 	for _, r := range slices.Clone(p.Rules) { // who keeps access to what is closed must get past the policy too
-		if r.Accept && r.Chain == chainIn {
-			accept(Rule{Chain: chainInput, Iif: r.Iif, Sources: r.Sources, Proto: r.Proto, Port: r.Port})
+		if r.Accept && r.Chain == chainIn && len(r.Sources) > 0 {
+			accept(Rule{Chain: chainInput, Iif: r.Iif, Sources: r.Sources, To: r.To, Proto: r.Proto, Port: r.Port})
 		}
 	}
 	// Of who opened a connection each packet is asked about: what is open to a closed port does not go on.

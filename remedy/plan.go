@@ -134,6 +134,8 @@ type Plan struct {
 	// Warnings are what to think of before it is loaded.
 	Warnings []string `json:"warnings"`
 
+	// closings are the listeners that the denials are about.
+	closings []closing
 	// unwritable are names of interfaces that a rule was needed for and cannot be written.
 	unwritable []string
 }
@@ -227,6 +229,7 @@ func Make(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config, opt Options
 			return r.Closes == PublishedCheck && r.Proto == f.Proto && r.Port == f.Port
 		})
 	})
+	p.carve(s)
 	if untracks(s) {
 		p.untracked()
 	}
@@ -372,9 +375,13 @@ func (p *Plan) deny(id string, d *finding.Deny, s *snapshot.Snapshot, m *zones.M
 		return fmt.Sprintf("it is in use, so it is meant (open connections: %d): publish it on an address that only its users reach", n)
 	}
 	added, failed, unwritable := false, "", len(p.unwritable)
+	at, wide, why := target(s, d)
+	if why != "" {
+		return why
+	}
 	for i := range m.Origins {
 		o := &m.Origins[i]
-		if o.Local || o.Zone != d.Zone {
+		if o.Local || o.Zone != d.Zone || !boundTo(m, d.Device, o) {
 			continue
 		}
 		if d.ToZone != "" { // one direction: the other can serve administration
@@ -393,11 +400,20 @@ func (p *Plan) deny(id string, d *finding.Deny, s *snapshot.Snapshot, m *zones.M
 		added = true
 		kept := append(slices.Clone(keep), shared(m, *o)...)
 		drop := Rule{Chain: chainIn, Iif: o.Interface, Proto: d.Proto, Port: d.Port, Closes: id}
+		if at.IsValid() && !wide {
+			drop.To = []netip.Prefix{netip.PrefixFrom(at, at.BitLen())}
+		}
+		c := closing{id: id, proto: d.Proto, port: d.Port, at: at, family: d.Family}
 		if ports := framesOf(s, o); ports != nil {
 			p.upward(drop, s, o, ports, kept)
+			for _, l := range ports {
+				c.iifs = append(c.iifs, l.Name)
+			}
 		} else {
 			p.inward(drop, o, kept)
+			c.iifs = []string{o.Interface}
 		}
+		p.closings = append(p.closings, c)
 	}
 	switch {
 	case !added:

@@ -93,7 +93,7 @@ func newProbes(p *Plan, s *snapshot.Snapshot) *probeSet {
 // touches says whether a packet is one that the plan has a rule about.
 func (p *Plan) touches(s *snapshot.Snapshot, k *trace.Packet) bool {
 	return slices.ContainsFunc(p.Rules, func(r Rule) bool {
-		return r.Proto == k.Proto && r.Port == int(k.Dport) && (r.Chain == chainIn && r.Iif == enters(s, k.In) || r.Chain == chainPort && r.Iif == k.In)
+		return r.Proto == k.Proto && r.Port == int(k.Dport) && !(r.addressed() && !covers(r.To, k.Dst)) && !p.carved(&r, k.Dst) && (r.Chain == chainIn && r.Iif == enters(s, k.In) || r.Chain == chainPort && r.Iif == k.In)
 	})
 }
 
@@ -144,7 +144,13 @@ func (ps *probeSet) homeOf(name string, a netip.Addr) string {
 // lets pass.
 func (ps *probeSet) closed(p *Plan, r *Rule) {
 	f := Flow{Iif: r.Iif, Proto: r.Proto, Port: r.Port}
+	if r.addressed() {
+		f.Addr = r.To[0].Addr()
+	}
 	for _, k := range f.packets(p, ps.snap) {
+		if p.carved(r, k.Dst) {
+			continue
+		}
 		if len(r.Sources)+len(r.To) > 0 && r.v4() != k.Dst.Is4() {
 			continue
 		}

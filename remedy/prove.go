@@ -170,11 +170,15 @@ func (p *Plan) question(r *Rule, s *snapshot.Snapshot) (*reach.Question, error) 
 	if err != nil {
 		return nil, err
 	}
-	var except []netip.Prefix
+	var except, but []netip.Prefix
 	for i := range p.Rules {
 		k := &p.Rules[i]
 		if k == r {
 			break
+		}
+		if k.carves(r) {
+			but = append(but, k.To...)
+			continue
 		}
 		if k.Accept && k.Kind == "" && k.about(r) {
 			if len(k.Sources) == 0 {
@@ -192,7 +196,10 @@ func (p *Plan) question(r *Rule, s *snapshot.Snapshot) (*reach.Question, error) 
 		q.From = append(q.From, o)
 	}
 	if r.Chain == chainIn || r.Chain == chainPort {
-		q.To = reach.Target{Host: true}
+		q.To = reach.Target{Host: true, But: but}
+		if r.addressed() {
+			q.To.At = r.To
+		}
 		return q, nil
 	}
 	name := r.Oif
@@ -289,7 +296,7 @@ func (p *Proof) ways(q *reach.Question, r *Rule, s *snapshot.Snapshot) []*reach.
 			if err != nil || x.Addr().IsLoopback() || x.Addr().IsLinkLocalUnicast() {
 				continue
 			}
-			if len(r.Sources)+len(r.To) > 0 && r.v4() != x.Addr().Is4() {
+			if len(r.Sources)+len(r.To) > 0 && r.v4() != x.Addr().Is4() || covers(q.To.But, x.Addr()) || len(q.To.At) > 0 && !covers(q.To.At, x.Addr()) {
 				continue
 			}
 			through := *q

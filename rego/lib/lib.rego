@@ -35,7 +35,7 @@ unclear(zone, reach) := sprintf("whether the %s zone reaches it hangs on: %s", [
 close(zone, svc) := [{
 	"kind": "nft",
 	"text": sprintf("drop %s port %d from the %s zone", [svc.proto, svc.port, zone]),
-	"deny": {"zone": zone, "proto": svc.proto, "port": svc.port},
+	"deny": object.union({"zone": zone, "proto": svc.proto, "port": svc.port}, _where(svc)),
 }] if {
 	not svc.reach[zone].local
 	not _elsewhere(svc)
@@ -63,6 +63,13 @@ close(zone, svc) := [{
 }] if {
 	svc.reach[zone].local
 	not _elsewhere(svc)
+}
+
+# _where a service takes packets: other services of its port, at other addresses, are not what is closed.
+_where(svc) := {field: value |
+	some field, from in {"addr": "hostAddr", "family": "family", "device": "device"}
+	value := object.get(svc, from, "")
+	not value in {"", 0}
 }
 
 # context names a Match block.

@@ -13,3 +13,13 @@ test_close_is_one_answer_a_zone if {
 	kinds := {zone: lib.close(zone, _svc)[0].kind | some zone, _ in _svc.reach}
 	kinds == {"external": "nft", "workload": "words", "management": "nft"}
 }
+
+# What a filter closes is the service: its address where it has one of its own, and the device that it is bound to.
+test_close_carries_the_address if {
+	svc := object.union(_svc, {"hostAddr": "203.0.113.1", "family": 4, "device": "ext0"})
+	lib.close("external", svc)[0].deny == {
+		"zone": "external", "proto": "tcp", "port": 22,
+		"addr": "203.0.113.1", "family": 4, "device": "ext0",
+	}
+	lib.close("external", object.union(_svc, {"hostAddr": "", "family": 0, "device": ""}))[0].deny == {"zone": "external", "proto": "tcp", "port": 22}
+}
