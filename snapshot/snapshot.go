@@ -287,14 +287,14 @@ type Runtimes struct {
 
 // ControlSocket is a runtime's unix socket; who can write it controls the runtime.
 type ControlSocket struct {
-	Runtime string  `json:"runtime"`
-	Path    string  `json:"path"`
-	Mode    uint32  `json:"mode"`
-	UID     int     `json:"uid"`
-	GID     int     `json:"gid"`
-	Group   string  `json:"group,omitempty"`
-	Gated   bool    `json:"gated,omitempty"` // the daemon asks polkit: the mode alone gives nothing
-	Word    Word    `json:"word,omitzero"`   // who decides what is at the path
+	Runtime string `json:"runtime"`
+	Path    string `json:"path"`
+	Mode    uint32 `json:"mode"`
+	UID     int    `json:"uid"`
+	GID     int    `json:"gid"`
+	Group   string `json:"group,omitempty"`
+	Gated   bool   `json:"gated,omitempty"` // the daemon asks polkit: the mode alone gives nothing
+	Word    Word   `json:"word,omitzero"`   // who decides what is at the path
 	// Dev and Ino are the file that was seen at the path.
 	Dev    uint64  `json:"dev,omitempty"`
 	Ino    uint64  `json:"ino,omitempty"`

@@ -1,0 +1,140 @@
+package remedy
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/ringfence/ringfence/finding"
+	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/zones"
+)
+
+// add adds what a finding asks for: the rules that close it, or the work that is left to people.
+func (p *Plan) add(id string, f *finding.Finding, s *snapshot.Snapshot, m *zones.Map, keep []netip.Prefix) {
+	done := false
+	for _, rem := range f.Remediation {
+		if rem.Kind != "nft" || rem.Deny == nil {
+			continue
+		}
+		if why := p.deny(id, rem.Deny, s, m, keep); why != "" {
+			p.Manual = append(p.Manual, Manual{Check: id, What: f.Message, Kind: "words", Text: why})
+		} else {
+			done = true
+		}
+	}
+	if done {
+		p.Closes = append(p.Closes, Target{Check: id, Fingerprint: f.Fingerprint, What: f.Message, Severity: f.Severity, Except: keep})
+		return
+	}
+	for _, rem := range f.Remediation {
+		if rem.Deny == nil {
+			p.Manual = append(p.Manual, Manual{id, f.Message, rem.Kind, rem.Text, f.Resource.Path})
+			return
+		}
+	}
+}
+
+// deny adds the rules that close a flow, or says why it does not.
+func (p *Plan) deny(id string, d *finding.Deny, s *snapshot.Snapshot, m *zones.Map, keep []netip.Prefix) string {
+	if managementCheck(id) && d.Zone == zones.External && len(keep) == 0 && !hasZone(m, zones.Management) {
+		return "no management zone is configured and nobody is logged in over SSH: closing the port could " +
+			"lock everybody out; say who keeps access with --allow-from"
+	}
+	if n := inUse(s, d); id == PublishedCheck && n > 0 {
+		return fmt.Sprintf("it is in use, so it is meant (open connections: %d): publish it on an address that only its users reach", n)
+	}
+	added, failed, unwritable := false, "", len(p.unwritable)
+	at, wide, why := target(s, d)
+	if why != "" {
+		return why
+	}
+	for i := range m.Origins {
+		o := &m.Origins[i]
+		if o.Local || o.Zone != d.Zone || !boundTo(m, d.Device, o) {
+			continue
+		}
+		if d.ToZone != "" { // one direction: the other can serve administration
+			for j := range m.Origins {
+				to := &m.Origins[j]
+				if to.Local || to.Zone != d.ToZone || to.Interface == o.Interface {
+					continue
+				}
+				if why := p.between(id, s, o, to); why != "" {
+					failed = why
+				}
+				added = true
+			}
+			continue
+		}
+		added = true
+		kept := append(slices.Clone(keep), shared(m, *o)...)
+		drop := Rule{Chain: chainIn, Iif: o.Interface, Proto: d.Proto, Port: d.Port, Closes: id}
+		if at.IsValid() && !wide {
+			drop.To = []netip.Prefix{netip.PrefixFrom(at, at.BitLen())}
+		}
+		c := closing{id: id, proto: d.Proto, port: d.Port, at: at, family: d.Family}
+		if ports := framesOf(s, o); ports != nil {
+			p.upward(drop, s, o, ports, kept)
+			for _, l := range ports {
+				c.iifs = append(c.iifs, l.Name)
+			}
+		} else {
+			p.inward(drop, o, kept)
+			c.iifs = []string{o.Interface}
+		}
+		p.closings = append(p.closings, c)
+	}
+	switch {
+	case !added:
+		return "no interface of the zone was found"
+	case len(p.unwritable) > unwritable:
+		return fmt.Sprintf("an interface has a name that a ruleset cannot hold (%s): rename it", boundedText(p.unwritable[unwritable]))
+	}
+	return failed
+}
+
+// inward adds a drop of what an origin sends to a port of the host, behind what lets those pass who keep access.
+func (p *Plan) inward(drop Rule, o *zones.Origin, keep []netip.Prefix) {
+	allow := drop
+	allow.Accept = true
+	p.perFamily(allow, keep)
+	if bounded(*o) {
+		p.perFamily(drop, o.From)
+	} else {
+		p.rule(drop)
+	}
+}
+
+// PublishedCheck is the check about ports that are published for workloads past the input filter.
+const PublishedCheck = "firewall/published-port-bypasses-input"
+
+// inUse counts the open connections to a published port.
+func inUse(s *snapshot.Snapshot, d *finding.Deny) int {
+	n := 0
+	for _, u := range s.Network.InUse {
+		if u.Proto == d.Proto && u.Port == d.Port {
+			n += u.Connections
+		}
+	}
+	return n
+}
+
+func hasZone(m *zones.Map, zone string) bool {
+	return slices.ContainsFunc(m.Origins, func(o zones.Origin) bool { return o.Zone == zone && !o.Local })
+}
+
+// bounded says that the zone is only some addresses of its interface.
+func bounded(o zones.Origin) bool { return strings.HasPrefix(o.Reason, "configured prefixes") }
+
+// shared is the addresses of other zones that arrive on the same interface: they keep their access.
+func shared(m *zones.Map, o zones.Origin) []netip.Prefix {
+	var list []netip.Prefix
+	for _, other := range m.Origins {
+		if other.Interface == o.Interface && other.Zone == zones.Management && other.Zone != o.Zone {
+			list = append(list, other.From...)
+		}
+	}
+	return list
+}
