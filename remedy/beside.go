@@ -107,55 +107,103 @@ func servant(s *snapshot.Snapshot, k *snapshot.Socket) string {
 	return fmt.Sprintf("uid %d", k.UID)
 }
 
+// served is what listens on the ports of the closings, each once, and whose service it is.
+type served struct {
+	socket  *snapshot.Socket
+	servant string
+}
+
+func (p *Plan) served(s *snapshot.Snapshot) (list []served) {
+	type port struct {
+		proto string
+		port  int
+	}
+	type key struct {
+		at     port
+		addr   string
+		family int
+		v6only bool
+		whose  string
+	}
+	closed, seen, host := map[port]bool{}, map[key]bool{}, s.Network.HostNetns()
+	for _, c := range p.closings {
+		closed[port{c.proto, c.port}] = true
+	}
+	for i := range s.Listeners.Sockets {
+		k := &s.Listeners.Sockets[i]
+		at := port{k.Proto, k.Port}
+		if !closed[at] || k.Netns != host && k.Netns != 0 {
+			continue
+		}
+		whose := servant(s, k)
+		if id := (key{at, k.Addr, k.Family, k.V6Only, whose}); !seen[id] {
+			seen[id] = true
+			list = append(list, served{k, whose})
+		}
+	}
+	return list
+}
+
 // carve keeps what else listens on a port that is closed. A drop for one address leaves others alone by itself; before a wider one,
 // what comes for the addresses of another's listener is let pass. What shares its addresses with what is closed ends with it, and
 // the plan says so.
 func (p *Plan) carve(s *snapshot.Snapshot) {
-	host := s.Network.HostNetns()
-	for i := range s.Listeners.Sockets {
-		k := &s.Listeners.Sockets[i]
-		if at, ok := boundAt(k); !ok || at.IsLoopback() || k.Netns != host && k.Netns != 0 {
+	all := p.served(s)
+	servants := make([]map[string]bool, len(p.closings)) // of what each is about
+	for j := range p.closings {
+		servants[j] = map[string]bool{}
+		for _, k := range all {
+			if p.closings[j].about(k.socket) {
+				servants[j][k.servant] = true
+			}
+		}
+	}
+	for _, k := range all {
+		at, ok := boundAt(k.socket)
+		if !ok || at.IsLoopback() {
 			continue
 		}
 		closed, kept := false, false
 		for j := range p.closings {
-			c := &p.closings[j]
-			if k.Proto == c.proto && k.Port == c.port && !c.about(k) && c.id != PublishedCheck {
-				kept = p.beside(s, k, c) || kept
+			switch c := &p.closings[j]; {
+			case k.socket.Proto != c.proto || k.socket.Port != c.port:
+			case c.about(k.socket):
+				closed = true
+			case c.id != PublishedCheck:
+				kept = p.beside(s, k, c, servants[j]) || kept
 			}
-			closed = closed || c.about(k)
 		}
-		if kept && !closed && p.Mode == Targeted {
-			for _, a := range p.only(s, k) {
-				f := Flow{Addr: a, Proto: k.Proto, Port: k.Port, Why: keptBeside}
-				if !slices.Contains(p.Keeps, f) {
-					p.Keeps = append(p.Keeps, f)
-				}
+		if !kept || closed || p.Mode != Targeted {
+			continue
+		}
+		for _, a := range p.only(s, k.socket) {
+			f := Flow{Addr: a, Proto: k.socket.Proto, Port: k.socket.Port, Why: keptBeside}
+			if !slices.Contains(p.Keeps, f) {
+				p.Keeps = append(p.Keeps, f)
 			}
 		}
 	}
 }
 
-// beside lets pass what comes for a socket that a closing is not about, and says whether it goes on.
-func (p *Plan) beside(s *snapshot.Snapshot, k *snapshot.Socket, c *closing) bool {
-	mine := slices.ContainsFunc(s.Listeners.Sockets, func(o snapshot.Socket) bool { return c.about(&o) })
-	same := slices.ContainsFunc(s.Listeners.Sockets, func(o snapshot.Socket) bool { return c.about(&o) && servant(s, &o) == servant(s, k) })
+// beside lets pass what comes for a socket that a closing is not about, and says whether it goes on. What the same servants have at
+// other addresses is closed with it.
+func (p *Plan) beside(s *snapshot.Snapshot, k served, c *closing, servants map[string]bool) bool {
 	var list []netip.Prefix
-	for _, a := range p.only(s, k) {
-		if at, _ := boundAt(k); at.IsValid() || c.at.IsValid() || c.family != 0 && a.Is4() != (c.family == 4) {
+	for _, a := range p.only(s, k.socket) {
+		if at, _ := boundAt(k.socket); at.IsValid() || c.at.IsValid() || c.family != 0 && a.Is4() != (c.family == 4) {
 			list = append(list, netip.PrefixFrom(a, a.BitLen()))
 		}
 	}
-	shares := false
-	for i := range p.Rules {
-		r := p.Rules[i]
+	ends := false
+	for _, r := range slices.Clone(p.Rules) {
 		if r.Accept || r.Closes != c.id || r.Proto != c.proto || r.Port != c.port || r.addressed() || !slices.Contains(c.iifs, r.Iif) {
 			continue
 		}
-		if slices.ContainsFunc(p.closings, func(o closing) bool { return o.about(k) && slices.Contains(o.iifs, r.Iif) }) {
+		if slices.ContainsFunc(p.closings, func(o closing) bool { return o.about(k.socket) && slices.Contains(o.iifs, r.Iif) }) {
 			continue // it is closed there itself
 		}
-		if shares = !mine || same || len(list) == 0; shares {
+		if len(servants) == 0 || servants[k.servant] || len(list) == 0 {
+			ends = true
 			continue
 		}
 		for _, to := range byFamily(list) {
@@ -164,13 +212,13 @@ func (p *Plan) beside(s *snapshot.Snapshot, k *snapshot.Socket, c *closing) bool
 			}
 		}
 	}
-	if shares && mine && !same {
-		w := fmt.Sprintf("with %s/%d what another listens with on the same addresses is closed too (%s)", k.Proto, k.Port, boundedText(servant(s, k)))
+	if ends && len(servants) > 0 && !servants[k.servant] {
+		w := fmt.Sprintf("with %s/%d what another listens with on the same addresses is closed too (%s)", c.proto, c.port, boundedText(k.servant))
 		if !slices.Contains(p.Warnings, w) {
 			p.Warnings = append(p.Warnings, w)
 		}
 	}
-	return !shares
+	return !ends
 }
 
 // only are the addresses of the host at which a socket is the one that takes a packet, as far as denials are about others.

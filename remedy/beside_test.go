@@ -95,6 +95,7 @@ func TestOthersListenBesideAWildcard(t *testing.T) {
 		"the same owner": {listener{0, "203.0.113.1"}, finding.Deny{Family: 4}, "", 0},
 		"on loopback":    {listener{1001, "127.0.0.2"}, finding.Deny{Family: 4}, "", 0},
 		"everywhere":     {listener{1001, "0.0.0.0"}, finding.Deny{Family: 4}, "", 0},
+		"no address":     {listener{1001, "::"}, finding.Deny{Family: 4}, "", 1},
 	} {
 		p := Make(denying(c.deny), listening(listener{0, "0.0.0.0"}, c.other), extern, Options{})
 		accepts := slices.DeleteFunc(slices.Clone(p.Rules), func(r Rule) bool { return !r.Accept })

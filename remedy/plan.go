@@ -200,6 +200,7 @@ func Make(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config, opt Options
 	if p.Mode == "" {
 		p.Mode = Targeted
 	}
+	s = inOrder(s)
 	m := zones.Classify(s, cfg)
 	p.Keeps = append(observed(s, m), opt.Keep...)
 	if p.Mode == DefaultDeny {

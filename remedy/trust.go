@@ -7,14 +7,25 @@ import (
 	"github.com/ringfence/ringfence/snapshot"
 )
 
-// process is a process of the snapshot, nil where it was not seen.
+// process is a process of the snapshot, whose list is in the order of pids, nil where it was not seen.
 func process(s *snapshot.Snapshot, pid int) *snapshot.Process {
-	for i := range s.Processes.List {
-		if p := &s.Processes.List[i]; p.PID == pid {
-			return p
-		}
+	i, ok := slices.BinarySearchFunc(s.Processes.List, pid, func(p snapshot.Process, pid int) int { return p.PID - pid })
+	if !ok {
+		return nil
 	}
-	return nil
+	return &s.Processes.List[i]
+}
+
+// inOrder is the snapshot with its processes in the order of pids.
+func inOrder(s *snapshot.Snapshot) *snapshot.Snapshot {
+	byPID := func(a, b snapshot.Process) int { return a.PID - b.PID }
+	if slices.IsSortedFunc(s.Processes.List, byPID) {
+		return s
+	}
+	clone := *s
+	clone.Processes.List = slices.Clone(s.Processes.List)
+	slices.SortStableFunc(clone.Processes.List, byPID)
+	return &clone
 }
 
 // isProgram says of the owner of a socket that it is one of these programs of the host: root runs it outside of any container, and root
