@@ -49,8 +49,16 @@ func (s *Scan) runs(ctx context.Context, p *process) snapshot.UnitFact {
 		f.Why = "its cgroup is not that of the unit itself"
 	case p.Container != "" || s.separate(p):
 		f.Why = "it lives apart from the host, in a container or a namespace of its own"
-	case !s.Host.Live() || !host.Systemd():
-		f.Why = "systemd does not run here, and nobody else knows which process is the unit's"
+	case !s.Host.Live():
+		f.Why = "its unit can be asked about on the live host alone"
+	case !host.Systemd() && !s.onlyChild(p):
+		f.Why = "systemd does not run here, and which process of the unit is its main one is not known"
+	case !host.Systemd():
+		show, why := s.unitFiles(p.Unit)
+		if f.Why = why; why == "" {
+			show["MainPID"] = []string{strconv.Itoa(p.PID)}
+			f.Why = s.notMain(p, show)
+		}
 	default:
 		a := s.unit(ctx, p.Unit)
 		if a.err != nil {
