@@ -38,6 +38,8 @@ func (p *Plan) dropIns(r *finding.Report, s *snapshot.Snapshot) []File {
 			if f, why := socketFile(s, sock, check); why == "" {
 				list = append(list, f)
 			} else {
+				// Nor is root told to change what is at such a path: a command follows links.
+				p.Manual = slices.DeleteFunc(p.Manual, func(m Manual) bool { return m.Check == check && m.Resource == sock.Path })
 				p.leave(check, "control socket "+sock.Path, why)
 			}
 		}
