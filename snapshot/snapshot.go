@@ -3,8 +3,8 @@
 // A snapshot is one JSON document with "schema": "ringfence.snapshot/v1". It has one section for
 // each collector and a coverage entry that says how well that collector could see: ok, partial,
 // denied, absent or error, with the reason. A fact that can be missing says which way it is missing
-// (see Fact). Text from the host is kept as it was; whoever prints it escapes it. Secrets are
-// redacted before they get here.
+// (see Fact). Text from the host is kept as it was; whoever prints it escapes it. Facts
+// say whose word they are (see Word). Arguments, environments and secrets are not kept.
 package snapshot
 
 import (
