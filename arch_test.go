@@ -35,6 +35,7 @@ var ours = map[string][]string{
 	"fixtures":      {"snapshot", "ruleset"},
 	"e2e":           {},
 	"e2e/oracle":    {},
+	"e2e/hostile":   {}, // tests alone
 }
 
 // theirs is which third party modules each folder may import.
