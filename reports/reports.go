@@ -6,11 +6,13 @@
 package reports
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
 
+	"github.com/ringfence/ringfence/escape"
 	"github.com/ringfence/ringfence/finding"
 )
 
@@ -51,10 +53,15 @@ func Named(name string) (Format, error) {
 }
 
 func writeJSON(w io.Writer, r *finding.Report, _ Options) error {
-	e := json.NewEncoder(w)
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
-	if err := e.Encode(r); err != nil {
+	err := e.Encode(r)
+	if err == nil {
+		_, err = w.Write(escape.JSON(b.Bytes()))
+	}
+	if err != nil {
 		return fmt.Errorf("write JSON: %w", err)
 	}
 	return nil

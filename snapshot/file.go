@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"github.com/ringfence/ringfence/escape"
 )
 
 // MaxSize bounds a snapshot file: the largest one that was measured (10,000 processes, 10,000
@@ -79,10 +81,14 @@ func (s *Snapshot) Write(w io.Writer) error {
 	}
 	out := *s
 	out.Integrity = &Integrity{Digest: digest}
-	e := json.NewEncoder(w)
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", " ")
-	if err := e.Encode(out); err != nil {
+	if err = e.Encode(out); err == nil {
+		_, err = w.Write(escape.JSON(b.Bytes()))
+	}
+	if err != nil {
 		return fmt.Errorf("write snapshot: %w", err)
 	}
 	return nil
