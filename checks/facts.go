@@ -81,7 +81,7 @@ func (s *Scan) self() snapshot.Self {
 	if !s.Host.Live() {
 		return self
 	}
-	b, err := s.Host.ReadFile("/proc/self/status")
+	b, err := s.Host.ReadFile("/proc/thread-self/status")
 	if err == nil {
 		self.CapEff = statusField(b, "CapEff")
 		if n := len(strings.Fields(statusField(b, "NSpid"))); n > 1 {

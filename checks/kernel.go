@@ -133,7 +133,7 @@ func (s *Scan) secureBoot() snapshot.Fact {
 // readMounts reads how the host's own tree is mounted: in our mount namespace, which is the host's
 // unless the coverage says that we are confined.
 func (s *Scan) readMounts(sec *snapshot.Kernel, out *Outcome) {
-	b, err := s.Host.ReadFile("/proc/self/mountinfo")
+	b, err := s.Host.ReadFile("/proc/thread-self/mountinfo")
 	if err != nil {
 		out.partial("mounts: %v", err)
 		return
