@@ -21,13 +21,14 @@ import (
 type builder struct {
 	bridgePorts map[int][]int // see portsOf
 
-	snap   *snapshot.Snapshot
-	zones  *zones.Map
-	model  *reach.Model
-	effort *reach.Effort // of the host's own questions
-	byPID  map[int]*snapshot.Process
-	agents map[int]*snapshot.Agent
-	doc    *Document
+	snap       *snapshot.Snapshot
+	zones      *zones.Map
+	model      *reach.Model
+	effort     *reach.Effort // of the host's own questions
+	byPID      map[int]*snapshot.Process
+	agents     map[int]*snapshot.Agent
+	containers map[string]*snapshot.Container // by id
+	doc        *Document
 
 	exposures  [][]finding.Exposure // of each socket
 	foreigners []int                // sockets of other network namespaces
@@ -64,12 +65,15 @@ func build(ctx context.Context, s *snapshot.Snapshot, cfg zones.Config) *builder
 func newBuilder(ctx context.Context, s *snapshot.Snapshot, cfg zones.Config) *builder {
 	b := &builder{
 		snap: s, zones: zones.Classify(s, cfg), effort: &reach.Effort{Whose: "the host", Left: hostSteps, Context: ctx},
-		byPID: map[int]*snapshot.Process{}, agents: map[int]*snapshot.Agent{},
+		byPID: map[int]*snapshot.Process{}, agents: map[int]*snapshot.Agent{}, containers: map[string]*snapshot.Container{},
 		netnsNames: map[uint64]string{}, foreignReach: map[int]map[string]DocReach{}, sweeps: map[sweepKey]*sweep{}, ports: map[sweepKey][]int{},
 	}
 	b.model = reach.NewModel(s).Within(b.effort)
 	for i := range s.Processes.List {
 		b.byPID[s.Processes.List[i].PID] = &s.Processes.List[i]
+	}
+	for i := range s.Runtimes.Containers {
+		b.containers[s.Runtimes.Containers[i].ID] = &s.Runtimes.Containers[i]
 	}
 	for i := range s.Agents.Instances {
 		b.agents[s.Agents.Instances[i].PID] = &s.Agents.Instances[i]

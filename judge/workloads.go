@@ -61,19 +61,19 @@ func capText(mask uint64, full bool) string {
 	return strings.Join(capList(mask), " ")
 }
 
+// containerName is what people call a container; what a user calls its own is never taken for one of root's.
 func (b *builder) containerName(id string) string {
-	if id == "" {
-		return ""
-	}
-	for _, c := range b.snap.Runtimes.Containers {
-		if c.ID == id && c.Name != "" {
-			return c.Name
+	owner := ""
+	short := id
+	if rest, ok := strings.CutPrefix(id, "uid"); ok {
+		if uid, own, ok := strings.Cut(rest, ":"); ok {
+			owner, short = " of uid "+uid, own
 		}
 	}
-	if len(id) > 12 {
-		return id[:12]
+	if c := b.containers[id]; c != nil && c.Name != "" {
+		return c.Name + owner
 	}
-	return id
+	return short[:min(len(short), 12)] + owner
 }
 
 // workloads groups the processes of the workload zone: one entry for each container, sandbox
@@ -129,6 +129,9 @@ func (b *builder) workload(p *snapshot.Process, why string) DocWorkload {
 	case b.agents[p.PID] != nil:
 		w.Agent = true
 		w.Key = "agent " + b.agents[p.PID].Runtime
+		if p.UID > 0 {
+			w.Key += fmt.Sprintf(" of uid %d", p.UID)
+		}
 		w.Name = b.agents[p.PID].Title
 	default:
 		w.Key = "process " + programName(p)

@@ -82,6 +82,11 @@ whom(ctx) := context(ctx) if ctx.of == ""
 
 else := sprintf("%s of %s", [context(ctx), ctx.of])
 
+# sshd is settings of the host's own server, or what to tell whose server it is.
+sshd(ctx, settings) := [{"kind": "sshd", "text": settings}] if {
+	ctx.of == ""
+} else := [{"kind": "words", "text": sprintf("in %s of %s: %s", [ctx.config, ctx.of, replace(settings, "\n", ", ")])}]
+
 # place names a context stably.
 place(ctx) := sprintf("%s %s", [ctx.config, whom(ctx)])
 
@@ -124,10 +129,14 @@ list(obj, field) := v if {
 	v != null
 } else := []
 
-# container names a container for people, and stably.
-container(c) := c.name if {
+# container names a container for people, and stably. What a user calls its own is never taken for one of root's.
+container(c) := sprintf("%s of uid %d", [_name(c), c.word.uid]) if {
+	c.word.by == "uid"
+} else := _name(c)
+
+_name(c) := c.name if {
 	object.get(c, "name", "") != ""
-} else := substring(c.id, 0, 12)
+} else := substring(regex.replace(c.id, `^uid[0-9]+:`, ""), 0, 12)
 
 # specs names the specifications of a container; there can be more than one of the same id.
 specs(c) := concat(" and ", array.concat([c.spec], list(c, "others")))
