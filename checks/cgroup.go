@@ -112,21 +112,30 @@ func split(p string) []string {
 	return slices.DeleteFunc(strings.Split(p, "/"), func(n string) bool { return n == "" || n == "." })
 }
 
-// cgroupLine picks the line that identifies the process from /proc/PID/cgroup: of the unified hierarchy, of systemd's,
-// or the longest of a controller's.
-func cgroupLine(b []byte) (controllers, p string) {
+// cgroupLine is a line of /proc/PID/cgroup.
+type cgroupLine struct{ controllers, path string }
+
+// cgroupLines lists them, those that the system's manager names first: the unified hierarchy and systemd's own.
+func cgroupLines(b []byte) []cgroupLine {
+	var named, others []cgroupLine
 	for line := range strings.Lines(string(b)) {
-		parts := strings.SplitN(strings.TrimSpace(line), ":", 3)
-		if len(parts) == 3 && len(parts[2]) > len(p) {
-			controllers, p = parts[1], parts[2]
+		parts := strings.SplitN(strings.TrimSuffix(line, "\n"), ":", 3)
+		switch {
+		case len(parts) != 3 || parts[2] == "" || parts[2] == "/":
+		case parts[1] == "" || parts[1] == "name=systemd":
+			named = append(named, cgroupLine{parts[1], parts[2]})
+		default:
+			others = append(others, cgroupLine{parts[1], parts[2]})
 		}
 	}
-	return controllers, p
+	return append(named, others...)
 }
 
 func cgroupPath(b []byte) string {
-	_, p := cgroupLine(b)
-	return p
+	if lines := cgroupLines(b); len(lines) > 0 {
+		return lines[0].path
+	}
+	return "/"
 }
 
 // cgroups finds out who owns cgroups, each once.
@@ -143,16 +152,27 @@ func (s *Scan) newCgroups() *cgroups {
 	return c
 }
 
-// identify is what the cgroup of a process says, given its /proc/PID/cgroup.
+// identify is what the cgroups of a process say, given its /proc/PID/cgroup: the unit as its manager has it, and a container by
+// whatever hierarchy names one, root's names before those of users.
 func (c *cgroups) identify(s *Scan, b []byte) identity {
-	controllers, p := cgroupLine(b)
-	key := controllers + ":" + p
-	owners, ok := c.owners[key]
-	if !ok {
-		owners = c.ownersOf(s, controllers, p)
-		c.owners[key] = owners
+	var all identity
+	for i, line := range cgroupLines(b) {
+		key := line.controllers + ":" + line.path
+		owners, ok := c.owners[key]
+		if !ok {
+			owners = c.ownersOf(s, line.controllers, line.path)
+			c.owners[key] = owners
+		}
+		id := identify(line.path, owners)
+		if i == 0 {
+			all = id
+			continue
+		}
+		if id.container != "" && (all.container == "" || id.word.Trusted() && !all.word.Trusted()) {
+			all.container, all.runtime, all.pod, all.word = id.container, id.runtime, id.pod, id.word
+		}
 	}
-	return identify(p, owners)
+	return all
 }
 
 // ownersOf asks for the owner of each directory on the way to a cgroup. What cannot be asked for belongs to nobody: uid -1.

@@ -167,6 +167,7 @@ type Scan struct {
 	netnsOnce sync.Once
 	netnsList []foundNetns
 	netnsGaps []string
+	mountGaps []string
 	kept      []*os.File // that lead to namespaces which nothing else leads to
 
 	labelled bool // a security module gives labels
@@ -178,13 +179,14 @@ type Scan struct {
 	accounts     accounts
 
 	mu       sync.Mutex
-	hung     map[int]int // how often a uid's processes did not answer
-	redacted int         // secrets that were seen and not kept
+	hung     map[string]int // how often a party did not answer
+	waited   time.Duration  // for all of them
+	redacted int            // secrets that were seen and not kept
 }
 
 func newScan(h *host.Host) *Scan {
 	s := &Scan{
-		Host: h, programs: map[programKey]snapshot.Word{}, hung: map[int]int{}, units: units{asked: map[string]unitAnswer{}},
+		Host: h, programs: map[programKey]snapshot.Word{}, hung: map[string]int{}, units: units{asked: map[string]unitAnswer{}},
 	}
 	s.groupsOf = s.newCgroups()
 	return s

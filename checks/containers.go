@@ -7,6 +7,7 @@ import (
 	"path"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/ringfence/ringfence/host"
@@ -79,7 +80,7 @@ type ociSpec struct {
 func (s *Scan) findContainers(sec *snapshot.Runtimes, out *Outcome) {
 	f := &containerFinder{s: s, out: out, found: map[string]*snapshot.Container{}}
 	for _, pl := range specPlaces {
-		for _, spec := range s.globEach(pl.pattern, f) {
+		s.globEach(pl.pattern, f, func(spec string) {
 			dir := path.Dir(spec)
 			id := path.Base(dir)
 			if pl.up == 1 {
@@ -90,12 +91,10 @@ func (s *Scan) findContainers(sec *snapshot.Runtimes, out *Outcome) {
 				runtime = "docker"
 			}
 			f.add(runtime, id, spec, snapshot.Word{By: snapshot.ByRoot}, s.pidIn(path.Join(dir, "init.pid"))+s.pidIn(path.Join(dir, "pidfile")))
-		}
+		})
 	}
 	for _, pl := range statePlaces {
-		for _, file := range s.globEach(pl.pattern, f) {
-			f.state(pl.runtime, file)
-		}
+		s.globEach(pl.pattern, f, func(file string) { f.state(pl.runtime, file) })
 	}
 	dirs := []string{"/var/lib/containers", "/var/lib/docker", "/run/containerd", "/run/docker", "/run/runc", "/run/crun"}
 	users, _ := s.Host.Glob("/run/user/*")
@@ -124,6 +123,9 @@ type containerFinder struct {
 	found map[string]*snapshot.Container
 	files map[int]int // of a uid, so far
 	bytes map[int]int
+	// under is whose directory it is in now: that of root, or of the user whose home it is.
+	under snapshot.Word
+	whose string // the party that is waited for
 }
 
 // trouble is about a file that cannot be read or understood: of root's, it is a gap of the section; of a uid's, the
@@ -131,6 +133,10 @@ type containerFinder struct {
 func (f *containerFinder) trouble(runtime, id, file string, word snapshot.Word, err error) {
 	if gone(err) {
 		return
+	}
+	// Below a user's directory the trouble is of that user's making, whatever the file is.
+	if f.under.By == snapshot.ByUID && word.By != snapshot.ByUID {
+		word = f.under
 	}
 	if word.By != snapshot.ByUID {
 		f.out.partial("container %.12s: %v", id, err)
@@ -159,6 +165,21 @@ func (f *containerFinder) afford(word snapshot.Word, size int64) bool {
 
 // read reads a file and says whose word it is; named is the word of the file that names it.
 func (f *containerFinder) read(file string, named snapshot.Word) ([]byte, snapshot.Word, error) {
+	type found struct {
+		b    []byte
+		word snapshot.Word
+	}
+	got, err := patient(f.s, f.whose, func() (r found, err error) {
+		r.b, r.word, err = f.readNow(file, named)
+		return r, err
+	})
+	if errors.Is(err, errSilent) {
+		return nil, f.under, fmt.Errorf("read %s: %w", file, err)
+	}
+	return got.b, got.word, err
+}
+
+func (f *containerFinder) readNow(file string, named snapshot.Word) ([]byte, snapshot.Word, error) {
 	author, st, err := f.s.Host.Author(file)
 	if err != nil {
 		return nil, named, err
@@ -272,40 +293,75 @@ func (s *Scan) pidIn(file string) int {
 	return atoi(s.fact(file).Value)
 }
 
-// globEach is Glob; a pattern with the directories of users is looked up for each user apart, so that none uses up what
-// the others are found by.
-func (s *Scan) globEach(pattern string, f *containerFinder) []string {
-	heads := []string{""}
+// globEach does something with each file that matches; a pattern with the directories of users is looked up for each user apart, so
+// that none uses up what the others are found by.
+func (s *Scan) globEach(pattern string, f *containerFinder, do func(file string)) {
+	heads := []userDir{{word: snapshot.Word{By: snapshot.ByRoot}}}
 	for _, users := range []string{"/home/*", "/run/user/*"} {
 		if rest, ok := strings.CutPrefix(pattern, users); ok {
 			heads, pattern = s.userDirs(users), rest
 		}
 	}
-	var list []string
-	for _, head := range heads {
-		files, more := s.Host.Glob(head + pattern)
-		if more {
-			word := snapshot.Word{By: snapshot.ByRoot}
-			if head != "" {
-				word = s.pathWord(head)
-			}
-			f.trouble("", "*", head+pattern, word, errors.New("there are more names than are read"))
-		}
-		list = append(list, files...)
+	type matches struct {
+		files []string
+		more  bool
 	}
-	return list
+	for _, head := range heads {
+		f.under, f.whose = head.word, uidParty(head.word.UID)
+		m, err := patient(s, f.whose, func() (m matches, err error) {
+			m.files, m.more = s.Host.Glob(head.path + pattern)
+			return m, nil
+		})
+		if m.more {
+			err = errors.New("there are more names than are read")
+		}
+		if err != nil {
+			f.trouble("", "*", head.path+pattern, head.word, err)
+		}
+		for _, file := range m.files {
+			do(file)
+		}
+	}
+	f.under, f.whose = snapshot.Word{By: snapshot.ByRoot}, uidParty(0)
 }
 
-// userDirs are the directories that match, and the homes of accounts that are elsewhere.
-func (s *Scan) userDirs(pattern string) []string {
-	dirs, _ := s.Host.Glob(pattern)
-	if pattern != "/home/*" {
-		return dirs
-	}
+// userDir is a directory of a user, and whose.
+type userDir struct {
+	path string
+	word snapshot.Word
+}
+
+// userDirs are the directories that match, and the homes of accounts that are elsewhere. Whose one is tells the account or the
+// name, not the directory: that can be on a file system that does not answer.
+func (s *Scan) userDirs(pattern string) []userDir {
+	uids := map[string]int{}
 	for _, u := range s.users() {
-		if path.IsAbs(u.home) && path.Clean(u.home) != "/" && !slices.Contains(dirs, path.Clean(u.home)) {
-			dirs = append(dirs, path.Clean(u.home))
+		if path.IsAbs(u.home) && path.Clean(u.home) != "/" {
+			if _, ok := uids[path.Clean(u.home)]; !ok {
+				uids[path.Clean(u.home)] = u.uid
+			}
 		}
+	}
+	paths, _ := s.Host.Glob(pattern)
+	if pattern == "/home/*" {
+		for home := range uids {
+			if !slices.Contains(paths, home) {
+				paths = append(paths, home)
+			}
+		}
+		slices.Sort(paths)
+	}
+	var dirs []userDir
+	for _, p := range paths {
+		uid, known := uids[p]
+		if n, err := strconv.Atoi(path.Base(p)); err == nil && pattern == "/run/user/*" {
+			uid, known = n, true
+		}
+		d := userDir{path: p, word: snapshot.WordOf(uid)}
+		if !known {
+			d.word = s.pathWord(p)
+		}
+		dirs = append(dirs, d)
 	}
 	return dirs
 }

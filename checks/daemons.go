@@ -3,6 +3,8 @@ package checks
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -83,7 +85,7 @@ func (s *Scan) dockerTLS(p *process) snapshot.DaemonTLS {
 	if v := argument(p.argv, "--config-file"); v != "" {
 		file = v
 	}
-	b, _, err := s.Host.ReadNamed(p.principal(), file)
+	b, _, err := s.readNamed(p.principal(), file)
 	if gone(err) {
 		return unlessCut(p, d)
 	}
@@ -104,6 +106,22 @@ func unlessCut(p *process, d snapshot.DaemonTLS) snapshot.DaemonTLS {
 		d.Verify = snapshot.Fact{State: snapshot.Error, Reason: "it has more arguments than are read"}
 	}
 	return d
+}
+
+// readNamed is Host.ReadNamed with the patience that its namer has left.
+func (s *Scan) readNamed(who *host.Principal, file string) ([]byte, host.Stat, error) {
+	type named struct {
+		b  []byte
+		st host.Stat
+	}
+	n, err := patient(s, uidParty(who.UID), func() (n named, err error) {
+		n.b, n.st, err = s.Host.ReadNamed(who, file)
+		return n, err
+	})
+	if errors.Is(err, errSilent) {
+		err = fmt.Errorf("read %s: %w", file, err)
+	}
+	return n.b, n.st, err
 }
 
 // principal is who chose the files that the process names.

@@ -53,6 +53,9 @@ func collectElsewhere(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Ou
 		}
 		snap.Namespaces = append(snap.Namespaces, *e)
 	}
+	for _, gap := range s.mountGaps {
+		out.partial("%s", gap)
+	}
 	return out
 }
 

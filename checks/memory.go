@@ -17,7 +17,7 @@ const shmDir = "/dev/shm"
 
 // Bounds of what is looked at there: everybody may make files and directories in it.
 const (
-	maxShared   = 10_000 // files
+	maxShared   = 10_000 // names
 	maxShmDepth = 16     // directories above one
 )
 
@@ -33,11 +33,13 @@ func (s *Scan) sharedMemory(procs []*process, out *Outcome) []snapshot.SharedSeg
 	if st, err := s.Host.Stat(shmDir); err == nil {
 		dev = st.Dev
 	}
-	if !s.shmFiles(segs, shmDir, 0, out) {
-		out.partialIn("memory", "%s has more than %d files, or is deeper than %d directories: those that no process maps are not all seen",
+	seen := 0
+	if !s.shmFiles(segs, shmDir, 0, &seen, out) {
+		out.partialIn("memory", "%s has more than %d names, or is deeper than %d directories: those that no process maps are not all seen",
 			shmDir, maxShared, maxShmDepth)
 	}
-	if len(segs) > 0 {
+	// What was removed and is still open or mapped counts among the file system's inodes, besides its root.
+	if len(segs) > 0 || s.Host.Inodes(shmDir) > uint64(seen)+1 {
 		for _, p := range procs {
 			s.mapped(p, dev, segs, out)
 		}
@@ -69,22 +71,25 @@ func (s *Scan) sysvSegments(segs segments, out *Outcome) {
 	}
 }
 
-// shmFiles adds the files of a directory and of those below it, and says whether that were all.
-func (s *Scan) shmFiles(segs segments, dir string, depth int, out *Outcome) bool {
+// shmFiles adds the files of a directory and of those below it, counts all names, and says whether that were all.
+func (s *Scan) shmFiles(segs segments, dir string, depth int, seen *int, out *Outcome) bool {
 	names, err := s.Host.ReadDir(dir)
 	whole := !errors.Is(err, host.ErrTooMany)
 	if err != nil && !gone(err) && whole {
 		out.partialIn("memory", "POSIX shared memory: %v", err)
 	}
 	for _, n := range names {
+		if *seen++; *seen > maxShared {
+			return false
+		}
 		at := path.Join(dir, n)
 		st, err := s.Host.Lstat(at)
 		switch {
 		case err != nil:
-		case st.IsDir && depth >= maxShmDepth, st.Mode.IsRegular() && len(segs) >= maxShared:
+		case st.IsDir && depth >= maxShmDepth:
 			whole = false
 		case st.IsDir:
-			whole = s.shmFiles(segs, at, depth+1, out) && whole
+			whole = s.shmFiles(segs, at, depth+1, seen, out) && whole
 		case st.Mode.IsRegular():
 			segs.posix(st.Dev, st.Ino, at, st)
 		}
@@ -107,7 +112,7 @@ func (s *Scan) mapped(p *process, shm uint64, segs segments, out *Outcome) {
 	if p.PID == os.Getpid() {
 		return
 	}
-	b, err := patient(s, p.UID, func() ([]byte, error) { return s.Host.ReadFile(fmt.Sprintf("/proc/%d/maps", p.PID)) })
+	b, err := patient(s, uidParty(p.UID), func() ([]byte, error) { return s.Host.ReadFile(fmt.Sprintf("/proc/%d/maps", p.PID)) })
 	if err != nil {
 		if !gone(err) && !denied(err) {
 			out.partialIn("memory", "mappings of %s: %v", s.placeName(p), err)

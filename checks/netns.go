@@ -39,7 +39,7 @@ func (s *Scan) netns() []foundNetns {
 		f.mounted(procs)
 		f.held(procs)
 		f.owners()
-		s.netnsList, s.netnsGaps = f.list, f.gaps
+		s.netnsList, s.netnsGaps, s.mountGaps = f.list, f.gaps, f.mountGaps
 	})
 	return s.netnsList
 }
@@ -50,6 +50,8 @@ type netnsFinder struct {
 	list  []foundNetns
 	nsfs  uint64
 	gaps  []string
+	// mountGaps are about namespaces that nothing but a mount leads to: nothing listens there.
+	mountGaps []string
 	// mounts is how much mountinfo of a uid's namespaces was read, in bytes.
 	mounts map[int]int
 }
@@ -119,13 +121,13 @@ func (f *netnsFinder) mounted(procs []*process) {
 		})
 		if p.UID != 0 {
 			if f.mounts[p.UID] += size; f.mounts[p.UID] > maxMounts {
-				f.gaps = append(f.gaps, fmt.Sprintf("uid %d has more mounts than are looked at for network namespaces", p.UID))
+				f.mountGaps = append(f.mountGaps, fmt.Sprintf("uid %d has more mounts than are looked at for network namespaces", p.UID))
 			}
 		}
 		if err == nil {
 			f.addMounted(found)
 		} else if !gone(err) && !denied(err) {
-			f.gaps = append(f.gaps, fmt.Sprintf("namespaces mounted by %s: %v", f.s.placeName(p), err))
+			f.mountGaps = append(f.mountGaps, fmt.Sprintf("namespaces mounted by %s: %v", f.s.placeName(p), err))
 		}
 	}
 }
@@ -158,7 +160,7 @@ func (f *netnsFinder) addMounted(list []mountedNetns) {
 	for _, n := range list {
 		if n.err != nil {
 			if !gone(n.err) {
-				f.gaps = append(f.gaps, fmt.Sprintf("network namespace %d: %v", n.inode, n.err))
+				f.mountGaps = append(f.mountGaps, fmt.Sprintf("network namespace %d: %v", n.inode, n.err))
 			}
 			continue
 		}

@@ -61,7 +61,7 @@ func (s *Scan) openClaw(p *process, a *snapshot.Agent, out *Outcome) {
 // configOf reads a file that describes a process, as the process sees it. It describes the process only if that user
 // or root wrote it: what somebody else can write is somebody else's word.
 func (s *Scan) configOf(p *process, file string) ([]byte, snapshot.Word, error) {
-	b, st, err := s.Host.ReadNamed(p.principal(), file)
+	b, st, err := s.readNamed(p.principal(), file)
 	if err != nil {
 		return nil, snapshot.Word{}, err
 	}
@@ -179,7 +179,7 @@ func (s *Scan) openClawVersion(p *process, env map[string]string) snapshot.Fact 
 	}
 	dirs = append(dirs, "/app", "/usr/lib/node_modules/openclaw", "/usr/local/lib/node_modules/openclaw")
 	for _, d := range dirs {
-		b, _, err := s.Host.ReadNamed(p.principal(), path.Join(d, "package.json"))
+		b, _, err := s.readNamed(p.principal(), path.Join(d, "package.json"))
 		if err != nil {
 			continue
 		}

@@ -14,14 +14,22 @@ import (
 // process's own accomplice.
 var errSilent = errors.New("no answer")
 
-// maxHung bounds how often a uid's processes are waited for in vain; the wait halves each time.
-const maxHung = 8
+// Bounds of waiting in vain: how often for one party, whose wait halves each time, and for how long for all of them
+// until each is given a hundredth of a second.
+const (
+	maxHung   = 8
+	maxWaited = 4 * time.Second
+)
 
-// patient reads something of a process that may never answer. It is left behind then.
-func patient[T any](s *Scan, uid int, read func() (T, error)) (T, error) {
+// uidParty is the party of what a uid's processes and files are.
+func uidParty(uid int) string { return fmt.Sprintf("uid %d", uid) }
+
+// patient reads something of a party that may never answer: memory and files can be on a file system of its own. It is
+// left behind then.
+func patient[T any](s *Scan, whose string, read func() (T, error)) (T, error) {
 	var none T
 	s.mu.Lock()
-	hung := s.hung[uid]
+	hung, waited := s.hung[whose], s.waited
 	s.mu.Unlock()
 	if hung >= maxHung {
 		return none, errSilent
@@ -35,14 +43,16 @@ func patient[T any](s *Scan, uid int, read func() (T, error)) (T, error) {
 		v, err := read()
 		done <- answer{v, err}
 	}()
-	limit := time.NewTimer(time.Second >> hung)
+	wait := min(time.Second>>hung, max(10*time.Millisecond, maxWaited-waited))
+	limit := time.NewTimer(wait)
 	defer limit.Stop()
 	select {
 	case a := <-done:
 		return a.v, a.err
 	case <-limit.C:
 		s.mu.Lock()
-		s.hung[uid]++
+		s.hung[whose]++
+		s.waited += wait
 		s.mu.Unlock()
 		return none, errSilent
 	}
@@ -71,7 +81,7 @@ func (s *Scan) environ(pid, uid int) (map[string]string, error) {
 	}
 	defer dir.Close()
 	env := map[string]string{}
-	in, err := patient(s, uid, func() (part, error) { return readPart(dir, "environ", maxEnviron) })
+	in, err := patient(s, uidParty(uid), func() (part, error) { return readPart(dir, "environ", maxEnviron) })
 	if err != nil {
 		return nil, err
 	}

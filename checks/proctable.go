@@ -90,7 +90,7 @@ func (s *Scan) readProcess(pid int) *process {
 			p.Unread = append(p.Unread, what)
 		}
 	}
-	cmdline, err := patient(s, p.UID, func() (part, error) { return readPart(dir, "cmdline", maxArgs) })
+	cmdline, err := patient(s, uidParty(p.UID), func() (part, error) { return readPart(dir, "cmdline", maxArgs) })
 	note("cmdline", err)
 	if kernelThread(status, cmdline.b, pid, p.PPID) {
 		return nil
@@ -239,7 +239,7 @@ func (s *Scan) hiddenProcesses() string {
 	if !s.Host.Live() {
 		return ""
 	}
-	b, err := s.Host.ReadFile("/proc/self/mountinfo")
+	b, err := s.Host.ReadFile("/proc/thread-self/mountinfo")
 	if err != nil {
 		return fmt.Sprintf("whether processes are hidden is not known: %v", err)
 	}

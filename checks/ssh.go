@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -164,14 +165,19 @@ func (s *Scan) keyFiles(out *Outcome) []snapshot.KeyFile {
 		}
 		for _, name := range []string{"authorized_keys", "authorized_keys2"} {
 			path := filepath.Join(u.home, ".ssh", name)
-			_, err := s.Host.Stat(path)
+			why, err := patient(s, uidParty(u.uid), func() (string, error) {
+				if _, err := s.Host.Stat(path); err != nil {
+					return "", err
+				}
+				return s.othersWrite(path, u.uid), nil
+			})
 			if err != nil {
-				if denied(err) {
+				if denied(err) || errors.Is(err, errSilent) {
 					out.partialIn("keys", "authorized keys of %s: %v", u.name, err)
 				}
 				continue
 			}
-			if why := s.othersWrite(path, u.uid); why != "" {
+			if why != "" {
 				files = append(files, snapshot.KeyFile{Path: path, User: u.name, Writable: why})
 			}
 		}
@@ -210,7 +216,7 @@ func (s *Scan) sshSessions(procs []*process, activated bool, out *Outcome) []sna
 	server, byPID, parents := map[int]bool{}, map[int]*process{}, map[int]bool{}
 	for _, p := range procs {
 		// Whoever logs in by somebody's own program of that name administers nothing.
-		server[p.PID] = serverPrograms[p.exeBase()] != "" && p.ExeWord.Trusted()
+		server[p.PID] = serverPrograms[p.exeBase()] != "" && s.serverWord(p).By == snapshot.ByRoot
 		byPID[p.PID], parents[p.PPID] = p, true
 	}
 	ports := map[int]bool{22: true}

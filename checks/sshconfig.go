@@ -110,7 +110,7 @@ func (s *Scan) sshReader(p *process, k configKey) *sshReader {
 		if n++; n > maxSSHFiles {
 			return nil, errTooManyFiles
 		}
-		b, _, err := s.Host.ReadNamed(p.principal(), f)
+		b, _, err := s.readNamed(p.principal(), f)
 		return b, err
 	}
 	r.glob = func(pattern string) []string { list, _ := s.Host.GlobIn(p.PID, pattern); return list }

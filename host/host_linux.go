@@ -41,6 +41,15 @@ func (h *Host) StatIn(pid int, p string) (Stat, error) {
 	return fromRaw(&raw), nil
 }
 
+// Inodes is how many inodes of the file system at a path are in use (statfs(2)); of one that does not count them, 0.
+func (h *Host) Inodes(p string) uint64 {
+	var fsys unix.Statfs_t
+	if err := unix.Statfs(h.path(p), &fsys); err != nil {
+		return 0
+	}
+	return fsys.Files - fsys.Ffree
+}
+
 // ReadDirIn is ReadDir as process pid sees the path.
 func (h *Host) ReadDirIn(pid int, p string) ([]string, error) {
 	fd, err := h.lookIn(pid, p)

@@ -58,7 +58,7 @@ func TestFileInHomeHidesContainer(t *testing.T) {
 		`{"linux":{"seccomp":{},"namespaces":[{"type":"user"}]}}`)
 	after := b.audit()
 	after.keeps(before)
-	after.adds(before, "uid1001")
+	after.adds(before, "uid1001", "uid 1001")
 }
 
 // TestFirstProcessLeaves: a container that has docker.sock is found also after its first process left by chroot(2).

@@ -118,7 +118,7 @@ func TestTooManyNames(t *testing.T) {
 	b.start(mal, Program{Path: "/home/mal/app", Role: "files", Env: []string{"HOSTILE_FILES=" + dir, "HOSTILE_COUNT=5000", "HOSTILE_KEEP=specs"}})
 	after := b.audit()
 	after.keeps(before)
-	after.adds(before, "uid1001")
+	after.adds(before, "uid1001", "uid 1001")
 	t.Logf("audit: %v CPU", after.cpu)
 }
 
@@ -198,7 +198,7 @@ func TestHugeSpecifications(t *testing.T) {
 			make(b, dir+"/config.json")
 			after := b.audit()
 			after.keeps(before)
-			after.adds(before, "uid1001")
+			after.adds(before, "uid1001", "uid 1001")
 		})
 	}
 }
