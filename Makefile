@@ -33,7 +33,7 @@ test: deps unit
 	$(MAKE) fuzz-run FUZZTIME=$(FUZZTIME)
 
 unit:
-	go test -count=1 -timeout 15m ./...
+	go test -count=1 -timeout 30m ./...
 
 # Installs only what is missing; without root or apt-get the tests that need it say so and skip.
 deps:

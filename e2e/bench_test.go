@@ -70,7 +70,7 @@ func TestBesideOtherTools(t *testing.T) {
 	}
 	show("plain", nil, append(tools, []string{"lynis", "audit", "system", "--quick", "--quiet"}))
 
-	ns := fmt.Sprintf("rfld%d", os.Getpid()%100000)
+	ns := fmt.Sprintf("rfld%d", run()%100000)
 	sh(t, "ip netns add %s", ns)
 	t.Cleanup(func() { _ = exec.Command("ip", "netns", "del", ns).Run() })
 	load := exec.Command("nsenter", "--net=/run/netns/"+ns, "unshare", "-pf", "--kill-child", "--mount-proc",

@@ -84,7 +84,7 @@ func TestRealContainers(t *testing.T) {
 			t.Skipf("needs the program %s (make deps installs it)", tool)
 		}
 	}
-	ns := fmt.Sprintf("rfct%d", os.Getpid()%100000)
+	ns := fmt.Sprintf("rfct%d", run()%100000)
 	sh(t, "ip netns add %s", ns)
 	t.Cleanup(func() { _ = exec.Command("ip", "netns", "del", ns).Run() })
 	dir := t.TempDir()

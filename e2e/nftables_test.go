@@ -93,7 +93,7 @@ var exprLine = regexp.MustCompile(`(?m)^  \[ [a-z]`)
 // number that nft prints of the kernel's own messages.
 func TestNoExpressionIsLost(t *testing.T) {
 	needRoot(t)
-	ns := fmt.Sprintf("rfnf%d", os.Getpid()%100000)
+	ns := fmt.Sprintf("rfnf%d", run()%100000)
 	sh(t, "ip netns add %s", ns)
 	t.Cleanup(func() { _ = exec.Command("ip", "netns", "del", ns).Run() })
 	nft := func(text string) error {

@@ -63,7 +63,7 @@ func TestUnderSystemd(t *testing.T) {
 
 func newMachine(t *testing.T, tar string) *machine {
 	t.Helper()
-	m := &machine{t: t, root: t.TempDir(), host: fmt.Sprintf("rf%ds", os.Getpid()), peer: fmt.Sprintf("rf%dp", os.Getpid())}
+	m := &machine{t: t, root: t.TempDir(), host: fmt.Sprintf("rf%ds", run()), peer: fmt.Sprintf("rf%dp", run())}
 	m.must("tar", "xf", tar, "-C", m.root)
 	m.must("cp", binary(t), filepath.Join(m.root, "usr/local/bin/ringfence"))
 	m.must("ip", "netns", "add", m.host)

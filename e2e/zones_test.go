@@ -43,7 +43,7 @@ func needRoot(t *testing.T) {
 // binary builds the program once for all tests.
 func binary(t *testing.T) string {
 	t.Helper()
-	dir := filepath.Join(os.TempDir(), fmt.Sprintf("ringfence-e2e-%d", os.Getpid()))
+	dir := buildDir()
 	bin := filepath.Join(dir, "ringfence")
 	if _, err := os.Stat(bin); err == nil {
 		return bin
@@ -57,12 +57,6 @@ func binary(t *testing.T) string {
 		t.Fatalf("build: %v\n%s", err, out)
 	}
 	return bin
-}
-
-func TestMain(m *testing.M) {
-	code := m.Run()
-	_ = os.RemoveAll(filepath.Join(os.TempDir(), fmt.Sprintf("ringfence-e2e-%d", os.Getpid())))
-	os.Exit(code)
 }
 
 // bed is a host of namespaces: the host with mgmt0, docker0 (a bridge with two workloads) and ext0,
@@ -84,7 +78,7 @@ func sh(t *testing.T, format string, args ...any) string {
 func newBed(t *testing.T) *bed {
 	t.Helper()
 	needRoot(t)
-	b := &bed{t, fmt.Sprintf("rf%d", os.Getpid()%100000)}
+	b := &bed{t, fmt.Sprintf("rf%d", run()%100000)}
 	t.Cleanup(func() {
 		_ = os.RemoveAll(b.root())
 		for _, n := range []string{"host", "mgmt", "ext", "w1", "w2"} {
