@@ -7,10 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/google/nftables"
-	"github.com/google/nftables/binaryutil"
-	"github.com/google/nftables/expr"
-	"golang.org/x/sys/unix"
+	"github.com/ringfence/ringfence/ruleset"
 )
 
 // Rule is one rule of the plan. A drop is final whatever another table says; an accept here only
@@ -42,10 +39,10 @@ type Rule struct {
 	Comment string `json:"comment"`
 }
 
-// match is one condition of a rule, as text and as what the kernel evaluates.
+// match is one condition of a rule, as text and as what the kernel evaluates: the same values that a ruleset is read as.
 type match struct {
 	text  string
-	exprs []expr.Any
+	exprs []ruleset.Expr
 }
 
 // String is the rule in nft's syntax.
@@ -62,32 +59,30 @@ func (r *Rule) String() string {
 }
 
 // exprs is the same rule as expressions. Named sets are those of the table.
-func (r *Rule) exprs() []expr.Any {
-	var list []expr.Any
+func (r *Rule) exprs() []ruleset.Expr {
+	var list []ruleset.Expr
 	for _, m := range r.matches() {
 		list = append(list, m.exprs...)
 	}
 	if r.Accept {
-		return append(list, &expr.Verdict{Kind: expr.VerdictAccept})
+		return append(list, verdict(ruleset.Accept))
 	}
-	return append(list, &expr.Counter{}, &expr.Verdict{Kind: expr.VerdictDrop})
+	return append(list, counter(), verdict(ruleset.Drop))
 }
 
 // interfaces are the conditions about where a packet comes in and leaves.
 func (r *Rule) interfaces() []match {
 	var list []match
-	add := func(word string, key expr.MetaKey, name string, not []string) {
+	add := func(word string, key uint32, name string, not []string) {
 		if name != "" {
-			list = append(list, match{word + " " + quote(name), []expr.Any{&expr.Meta{Key: key, Register: 1}, equals(ifname(name))}})
+			list = append(list, match{word + " " + quote(name), []ruleset.Expr{meta(key), equals(ifname(name))}})
 		}
 		for _, n := range not {
-			list = append(list, match{word + " != " + quote(n), []expr.Any{
-				&expr.Meta{Key: key, Register: 1}, &expr.Cmp{Op: expr.CmpOpNeq, Register: 1, Data: ifname(n)},
-			}})
+			list = append(list, match{word + " != " + quote(n), []ruleset.Expr{meta(key), differs(ifname(n))}})
 		}
 	}
-	add("iifname", expr.MetaKeyIIFNAME, r.Iif, r.NotIif)
-	add("oifname", expr.MetaKeyOIFNAME, r.Oif, r.NotOif)
+	add("iifname", ruleset.MetaIifname, r.Iif, r.NotIif)
+	add("oifname", ruleset.MetaOifname, r.Oif, r.NotOif)
 	return list
 }
 
@@ -100,7 +95,7 @@ func (r *Rule) matches() []match {
 		list = append(list, r.address("daddr", r.To))
 	}
 	if r.Untracked {
-		list = append(list, match{"ct state untracked", state(expr.CtStateBitUNTRACKED)})
+		list = append(list, match{"ct state untracked", state(ruleset.CtUntracked)})
 	}
 	if r.family() == bridgeFamily || r.Untracked && r.Kind != "" {
 		return append(list, r.stateless()...)
@@ -110,36 +105,36 @@ func (r *Rule) matches() []match {
 		return append(list, match{"ct direction reply", direction(1)})
 	case "expected": // what a helper saw to be agreed on
 		const expected = 0x1 // IPS_EXPECTED
-		return append(list, match{"ct status expected", status(expected, expr.CmpOpNeq)})
+		return append(list, match{"ct status expected", status(expected, ruleset.OpNeq)})
 	case "established":
-		return append(list, match{"ct state established,related", state(expr.CtStateBitESTABLISHED | expr.CtStateBitRELATED)})
+		return append(list, match{"ct state established,related", state(ruleset.CtEstablished | ruleset.CtRelated)})
 	case "midstream":
-		return append(list, match{"tcp flags ! syn", append(l4proto(unix.IPPROTO_TCP),
-			&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: 13, Len: 1},
-			&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: 1, Mask: []byte{2}, Xor: []byte{0}},
+		return append(list, match{"tcp flags ! syn", append(l4proto(protoTCP),
+			transport(13, 1),
+			masked([]byte{2}),
 			equals([]byte{0}))})
 	case "published": // somebody translated it: a port that was published for a workload
-		return append(list, match{"ct status dnat", status(dnat, expr.CmpOpNeq)})
+		return append(list, match{"ct status dnat", status(dnat, ruleset.OpNeq)})
 	case "icmp":
-		return append(list, match{"meta l4proto icmp", l4proto(unix.IPPROTO_ICMP)})
+		return append(list, match{"meta l4proto icmp", l4proto(protoICMP)})
 	case "icmpv6":
-		return append(list, match{"meta l4proto ipv6-icmp", l4proto(unix.IPPROTO_ICMPV6)})
+		return append(list, match{"meta l4proto ipv6-icmp", l4proto(protoICMPv6)})
 	case "dhcp":
-		return append(list, match{"udp sport 67 udp dport 68", append(l4proto(unix.IPPROTO_UDP), ports(67, 68)...)})
+		return append(list, match{"udp sport 67 udp dport 68", append(l4proto(protoUDP), ports(67, 68)...)})
 	case "dhcpv6":
-		return append(list, match{"udp sport 547 udp dport 546", append(l4proto(unix.IPPROTO_UDP), ports(547, 546)...)})
+		return append(list, match{"udp sport 547 udp dport 546", append(l4proto(protoUDP), ports(547, 546)...)})
 	}
 	if r.Proto != "" {
 		list = append(list, r.port())
 	}
 	if r.Chain == chainIn { // for the host: its addresses, and broadcasts and groups that it hears too
-		list = append(list, match{"fib daddr type != unicast", []expr.Any{
-			&expr.Fib{Register: 1, ResultADDRTYPE: true, FlagDADDR: true},
-			&expr.Cmp{Op: expr.CmpOpNeq, Register: 1, Data: binaryutil.NativeEndian.PutUint32(unix.RTN_UNICAST)},
+		list = append(list, match{"fib daddr type != unicast", []ruleset.Expr{
+			{Name: "fib", Fib: &ruleset.Fib{Dreg: 1, Result: ruleset.FibAddrtype, Flags: ruleset.FibDaddr}},
+			differs(native(ruleset.AddrUnicast)),
 		}})
 	}
 	if r.Direct {
-		list = append(list, match{"ct status ! dnat", status(dnat, expr.CmpOpEq)})
+		list = append(list, match{"ct status ! dnat", status(dnat, ruleset.OpEq)})
 	}
 	if !r.Accept && !r.Untracked { // replies to connections of our own that happen to use the port stay
 		list = append(list, match{"ct direction original", direction(0)})
@@ -154,8 +149,8 @@ func (r *Rule) port() match {
 		return match{fmt.Sprintf("meta l4proto %d", n), l4proto(n)}
 	}
 	return match{r.Proto + " dport " + strconv.Itoa(r.Port), append(l4proto(protoNumbers[r.Proto]),
-		&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: 2, Len: 2},
-		equals(binaryutil.BigEndian.PutUint16(uint16(r.Port))))}
+		transport(2, 2),
+		equals(network(uint16(r.Port))))}
 }
 
 // stateless is the conditions of family bridge about more than interfaces and addresses, and of rules about what is not
@@ -164,97 +159,101 @@ func (r *Rule) port() match {
 func (r *Rule) stateless() []match {
 	const echo4, echo6 = 8, 128
 	icmp := func(word, text string, ether uint16, family, proto, echo byte) match {
-		asked := etherType(ether, expr.CmpOpEq)
+		asked := etherType(ether, ruleset.OpEq)
 		if r.Untracked { // in family inet the word alone asks for the family
-			word, asked = "", []expr.Any{&expr.Meta{Key: expr.MetaKeyNFPROTO, Register: 1}, equals([]byte{family})}
+			word, asked = "", []ruleset.Expr{meta(ruleset.MetaNfproto), equals([]byte{family})}
 		}
-		return match{word + text, slices.Concat(asked, l4proto(proto), []expr.Any{
-			&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: 0, Len: 1},
-			&expr.Cmp{Op: expr.CmpOpNeq, Register: 1, Data: []byte{echo}},
+		return match{word + text, slices.Concat(asked, l4proto(proto), []ruleset.Expr{
+			transport(0, 1),
+			differs([]byte{echo}),
 		})}
 	}
 	switch r.Kind {
 	case "answers":
 		const syn, ack = 2, 0x10
-		return []match{{"tcp flags & (syn | ack) != syn", append(l4proto(unix.IPPROTO_TCP),
-			&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: 13, Len: 1},
-			&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: 1, Mask: []byte{syn | ack}, Xor: []byte{0}},
-			&expr.Cmp{Op: expr.CmpOpNeq, Register: 1, Data: []byte{syn}})}}
+		return []match{{"tcp flags & (syn | ack) != syn", append(l4proto(protoTCP),
+			transport(13, 1),
+			masked([]byte{syn | ack}),
+			differs([]byte{syn}))}}
 	case "icmp-answers":
-		return []match{icmp("meta protocol ip ", "icmp type != echo-request", unix.ETH_P_IP, unix.NFPROTO_IPV4, unix.IPPROTO_ICMP, echo4)}
+		return []match{icmp("meta protocol ip ", "icmp type != echo-request", ruleset.EtherIPv4, ruleset.NfprotoIPv4, protoICMP, echo4)}
 	case "icmpv6-answers": // and neighbour discovery
-		return []match{icmp("meta protocol ip6 ", "icmpv6 type != echo-request", unix.ETH_P_IPV6, unix.NFPROTO_IPV6, unix.IPPROTO_ICMPV6, echo6)}
+		return []match{icmp("meta protocol ip6 ", "icmpv6 type != echo-request", ruleset.EtherIPv6, ruleset.NfprotoIPv6, protoICMPv6, echo6)}
 	case "resolved":
-		return []match{{"udp sport 53", append(l4proto(unix.IPPROTO_UDP),
-			&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: 0, Len: 2},
-			equals(binaryutil.BigEndian.PutUint16(53)))}}
+		return []match{{"udp sport 53", append(l4proto(protoUDP),
+			transport(0, 2),
+			equals(network(53)))}}
 	}
 	var list []match
 	if r.Proto != "" {
 		list = append(list, r.port())
 	}
 	if r.Kind == "opening" && len(r.To) == 0 && !r.Untracked { // whatever is no look-up of an IPv4 neighbour
-		list = append(list, match{"meta protocol != arp", etherType(unix.ETH_P_ARP, expr.CmpOpNeq)})
+		list = append(list, match{"meta protocol != arp", etherType(ruleset.EtherARP, ruleset.OpNeq)})
 	}
 	return list
 }
 
-func etherType(n uint16, op expr.CmpOp) []expr.Any {
-	return []expr.Any{
-		&expr.Meta{Key: expr.MetaKeyPROTOCOL, Register: 1},
-		&expr.Cmp{Op: op, Register: 1, Data: binaryutil.BigEndian.PutUint16(n)},
+func etherType(n uint16, op string) []ruleset.Expr {
+	return []ruleset.Expr{
+		meta(ruleset.MetaProtocol),
+		compared(op, network(n)),
 	}
 }
 
 // state asks for connections in one of the states.
-func state(bits uint32) []expr.Any { return bit(expr.CtKeySTATE, bits, expr.CmpOpNeq) }
+func state(bits uint32) []ruleset.Expr { return bit(ruleset.CtState, bits, ruleset.OpNeq) }
 
 // direction asks for packets of the side that opened the connection (0), or of the other.
-func direction(n byte) []expr.Any {
-	return []expr.Any{&expr.Ct{Key: expr.CtKeyDIRECTION, Register: 1}, equals([]byte{n})}
+func direction(n byte) []ruleset.Expr {
+	return []ruleset.Expr{ct(ruleset.CtDirection), equals([]byte{n})}
 }
 
 // dnat says that somebody translated the connection's destination (IPS_DST_NAT).
 const dnat = 0x20
 
 // status compares a bit of the connection's status with 0.
-func status(mask uint32, op expr.CmpOp) []expr.Any { return bit(expr.CtKeySTATUS, mask, op) }
+func status(mask uint32, op string) []ruleset.Expr { return bit(ruleset.CtStatus, mask, op) }
 
 // bit compares some bits of what is known of the connection with 0.
-func bit(key expr.CtKey, mask uint32, op expr.CmpOp) []expr.Any {
-	return []expr.Any{
-		&expr.Ct{Key: key, Register: 1},
-		&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: 4, Xor: make([]byte, 4), Mask: binaryutil.NativeEndian.PutUint32(mask)},
-		&expr.Cmp{Op: op, Register: 1, Data: make([]byte, 4)},
+func bit(key uint32, mask uint32, op string) []ruleset.Expr {
+	return []ruleset.Expr{
+		ct(key), masked(native(mask)), compared(op, make([]byte, 4)),
 	}
 }
+
+// The protocols that expressions name by themselves (IANA, Protocol Numbers).
+const (
+	protoICMP   = 1
+	protoTCP    = 6
+	protoUDP    = 17
+	protoICMPv6 = 58
+)
 
 // protoNumbers are the protocols that rules are about, portProtos those of them that have ports (IANA, Protocol Numbers).
 var (
 	protoNumbers = map[string]byte{
-		"tcp": unix.IPPROTO_TCP, "udp": unix.IPPROTO_UDP, "sctp": unix.IPPROTO_SCTP,
-		"igmp": unix.IPPROTO_IGMP, "ipip": unix.IPPROTO_IPIP, "6in4": unix.IPPROTO_IPV6, "gre": unix.IPPROTO_GRE, "esp": unix.IPPROTO_ESP,
-		"ah": unix.IPPROTO_AH, "eigrp": 88, "ospf": 89, "pim": unix.IPPROTO_PIM, "vrrp": 112, "l2tp": 115,
+		"tcp": protoTCP, "udp": protoUDP, "sctp": 132,
+		"igmp": 2, "ipip": 4, "6in4": 41, "gre": 47, "esp": 50,
+		"ah": 51, "eigrp": 88, "ospf": 89, "pim": 103, "vrrp": 112, "l2tp": 115,
 	}
 	portProtos = map[string]bool{"tcp": true, "udp": true, "sctp": true}
 )
 
-func equals(data []byte) *expr.Cmp { return &expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: data} }
-
-func l4proto(n byte) []expr.Any {
-	return []expr.Any{&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: 1}, equals([]byte{n})}
+func l4proto(n byte) []ruleset.Expr {
+	return []ruleset.Expr{meta(ruleset.MetaL4proto), equals([]byte{n})}
 }
 
 // ports compares the source and the destination port.
-func ports(source, destination uint16) []expr.Any {
-	both := append(binaryutil.BigEndian.PutUint16(source), binaryutil.BigEndian.PutUint16(destination)...)
-	return []expr.Any{ // one load of both, as nft makes it
-		&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: 0, Len: 4}, equals(both),
+func ports(source, destination uint16) []ruleset.Expr {
+	both := append(network(source), network(destination)...)
+	return []ruleset.Expr{ // one load of both, as nft makes it
+		transport(0, 4), equals(both),
 	}
 }
 
 func ifname(name string) []byte {
-	b := make([]byte, unix.IFNAMSIZ)
+	b := make([]byte, ruleset.NameSize)
 	copy(b, name)
 	return b
 }
@@ -269,27 +268,27 @@ func (r *Rule) v4() bool { return is4(append(slices.Clone(r.Sources), r.To...)) 
 
 // address compares the source or destination address with one prefix, or with a set.
 func (r *Rule) address(field string, prefixes []netip.Prefix) match {
-	proto, ether, word, off, n := byte(unix.NFPROTO_IPV6), uint16(unix.ETH_P_IPV6), "ip6", uint32(8), uint32(16)
+	proto, ether, word, off, n := byte(ruleset.NfprotoIPv6), uint16(ruleset.EtherIPv6), "ip6", uint32(8), uint32(16)
 	if is4(prefixes) {
-		proto, ether, word, off, n = unix.NFPROTO_IPV4, unix.ETH_P_IP, "ip", 12, 4
+		proto, ether, word, off, n = ruleset.NfprotoIPv4, ruleset.EtherIPv4, "ip", 12, 4
 	}
 	if field == "daddr" {
 		off += n
 	}
-	load := &expr.Payload{DestRegister: 1, Base: expr.PayloadBaseNetworkHeader, Offset: off, Len: n}
-	var list []expr.Any
+	load := &ruleset.Payload{Base: ruleset.BaseNetwork, Offset: off, Len: n, Dreg: 1}
+	var list []ruleset.Expr
 	switch {
 	case field == "daddr" && len(r.Sources) > 0: // the family was asked for with the source
 	case r.family() == bridgeFamily:
-		list = etherType(ether, expr.CmpOpEq)
+		list = etherType(ether, ruleset.OpEq)
 	default:
-		list = []expr.Any{&expr.Meta{Key: expr.MetaKeyNFPROTO, Register: 1}, equals([]byte{proto})}
+		list = []ruleset.Expr{meta(ruleset.MetaNfproto), equals([]byte{proto})}
 	}
-	list = append(list, load)
+	list = append(list, ruleset.Expr{Name: "payload", Payload: load})
 	word += " " + field + " "
 	if len(prefixes) > inlinePrefixes {
 		name := setName(prefixes)
-		return match{word + "@" + name, append(list, &expr.Lookup{SourceRegister: 1, SetName: name})}
+		return match{word + "@" + name, append(list, lookup(name, false))}
 	}
 	p := prefixes[0].Masked()
 	addr := p.Addr().AsSlice()
@@ -300,7 +299,7 @@ func (r *Rule) address(field string, prefixes []netip.Prefix) match {
 		for i := range p.Bits() {
 			mask[i/8] |= 0x80 >> (i % 8)
 		}
-		list = append(list, &expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: n, Mask: mask, Xor: make([]byte, n)})
+		list = append(list, masked(mask))
 	}
 	return match{word + p.String(), append(list, equals(addr))}
 }
@@ -361,17 +360,4 @@ func setText(list []netip.Prefix) string {
 		}
 	}
 	return fmt.Sprintf("\tset %s {\n\t\ttype %s; flags interval;\n\t\telements = { %s }\n\t}\n", setName(list), kind, strings.Join(words, ", "))
-}
-
-// elements are the ranges as the kernel's interval sets want them: a start, and an end that is the first
-// address after.
-func elements(prefixes []netip.Prefix) []nftables.SetElement {
-	var list []nftables.SetElement
-	for _, x := range ranges(prefixes) {
-		list = append(list, nftables.SetElement{Key: x.lo.AsSlice()})
-		if next := x.hi.Next(); next.IsValid() {
-			list = append(list, nftables.SetElement{Key: next.AsSlice(), IntervalEnd: true})
-		}
-	}
-	return list
 }

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/google/nftables"
-	"github.com/google/nftables/expr"
 	"github.com/google/nftables/userdata"
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
@@ -78,14 +77,16 @@ func (p *Plan) buildTable(conn *nftables.Conn, family, name string, gate time.Du
 	for i := range specs {
 		c := &specs[i]
 		if c.family == family && p.uses(c.name) {
-			p.buildChain(conn, table, c, armed, sets)
+			if err := p.buildChain(conn, table, c, armed, sets); err != nil {
+				return fmt.Errorf("chain %s: %w", c.name, err)
+			}
 		}
 	}
 	return nil
 }
 
 // buildChain queues a chain with its rules, behind the gate where there is one.
-func (p *Plan) buildChain(conn *nftables.Conn, table *nftables.Table, c *chainSpec, armed *nftables.Set, sets map[string]uint32) {
+func (p *Plan) buildChain(conn *nftables.Conn, table *nftables.Table, c *chainSpec, armed *nftables.Set, sets map[string]uint32) error {
 	policy, priority := nftables.ChainPolicyAccept, nftables.ChainPriority(c.number)
 	if p.policy(c.name) == "drop" && armed == nil { // the policy is a rule as long as it has to expire
 		policy = nftables.ChainPolicyDrop
@@ -93,31 +94,32 @@ func (p *Plan) buildChain(conn *nftables.Conn, table *nftables.Table, c *chainSp
 	chain := conn.AddChain(&nftables.Chain{
 		Name: c.name, Table: table, Type: nftables.ChainTypeFilter, Hooknum: kernelHooks[c.hook], Priority: &priority, Policy: &policy,
 	})
-	add := func(comment string, exprs ...expr.Any) {
+	add := func(comment string, list ...ruleset.Expr) error {
+		exprs, err := encoded(list, sets)
 		conn.AddRule(&nftables.Rule{
 			Table: table, Chain: chain, Exprs: exprs, UserData: userdata.AppendString(nil, userdata.TypeComment, comment),
 		})
+		return err
 	}
 	if armed != nil {
-		add(commentGate, &expr.Meta{Key: expr.MetaKeyNFPROTO, Register: 1},
-			&expr.Lookup{SourceRegister: 1, SetName: setArmed, SetID: armed.ID, Invert: true}, &expr.Verdict{Kind: expr.VerdictAccept})
+		sets[setArmed] = armed.ID
+		if err := add(commentGate, meta(ruleset.MetaNfproto), lookup(setArmed, true), verdict(ruleset.Accept)); err != nil {
+			return err
+		}
 	}
 	for j := range p.Rules {
 		r := &p.Rules[j]
 		if r.Chain != c.name {
 			continue
 		}
-		exprs := r.exprs()
-		for _, e := range exprs {
-			if l, ok := e.(*expr.Lookup); ok {
-				l.SetID = sets[l.SetName]
-			}
+		if err := add(r.Comment, r.exprs()...); err != nil {
+			return err
 		}
-		add(r.Comment, exprs...)
 	}
 	if armed != nil && p.policy(c.name) == "drop" {
-		add(commentPolicy, &expr.Counter{}, &expr.Verdict{Kind: expr.VerdictDrop})
+		return add(commentPolicy, counter(), verdict(ruleset.Drop))
 	}
+	return nil
 }
 
 // buildSets queues the sets of addresses, and returns their numbers in the transaction.

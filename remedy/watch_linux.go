@@ -8,10 +8,10 @@ import (
 	"time"
 
 	"github.com/google/nftables"
-	"github.com/google/nftables/expr"
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 
+	"github.com/ringfence/ringfence/ruleset"
 	"github.com/ringfence/ringfence/snapshot"
 )
 
@@ -53,8 +53,9 @@ func tracking(conn *nftables.Conn) error {
 	chain := conn.AddChain(&nftables.Chain{
 		Name: chainForward, Table: table, Type: nftables.ChainTypeFilter, Hooknum: nftables.ChainHookForward, Priority: nftables.ChainPriorityFilter,
 	})
-	conn.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: append(state(expr.CtStateBitNEW), &expr.Counter{})})
-	return nil
+	exprs, err := encoded(append(state(ruleset.CtNew), counter()), nil)
+	conn.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: exprs})
+	return err
 }
 
 // turnRound finds the connections that somebody else has with somebody else through the host, that were met half way, and
