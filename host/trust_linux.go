@@ -1,19 +1,14 @@
+//go:build linux && !ringfence_portable
+
 package host
 
 import (
-	"errors"
 	"fmt"
-	"io"
+	"io/fs"
 	"os"
-	"path/filepath"
-	"slices"
-	"strings"
 
 	"golang.org/x/sys/unix"
 )
-
-// ErrUntrusted is in the error about a file that somebody else could have written.
-var ErrUntrusted = errors.New("not trusted")
 
 // Trusted opens a regular file or a directory that nobody but root and the caller can have put there or changed:
 // the owner is root or the effective user, group and others may not write (a group may whose id is 0), and so it
@@ -80,16 +75,6 @@ func passable(st *unix.Stat_t, fd int, uid uint32) (loose bool, err error) {
 	return false, nil
 }
 
-// ReadTrusted reads a regular file that Trusted opens, of at most limit bytes.
-func ReadTrusted(path string, limit int64) ([]byte, error) {
-	f, err := Trusted(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return readRegular(f, path, limit)
-}
-
 // OpenRegular opens a file for reading if it is a regular one, whoever it belongs to: a FIFO or a device in its
 // place is an error that wraps ErrNotRegular, and never waited for.
 func OpenRegular(path string) (*os.File, error) {
@@ -107,24 +92,6 @@ func OpenRegular(path string) (*os.File, error) {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	return f, nil
-}
-
-func readRegular(f *os.File, path string, limit int64) ([]byte, error) {
-	st, err := f.Stat()
-	if err == nil && !st.Mode().IsRegular() {
-		err = ErrNotRegular
-	}
-	var b []byte
-	if err == nil {
-		b, err = io.ReadAll(io.LimitReader(f, limit+1))
-	}
-	if err == nil && int64(len(b)) > limit {
-		err = unix.EFBIG
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", path, err)
-	}
-	return b, nil
 }
 
 // openChecked opens for reading, and checks what it opened. The type is asked before, since opening a device can do
@@ -183,105 +150,20 @@ func listed(fd int) bool {
 	return err != unix.ENODATA && err != unix.ENOTSUP
 }
 
-// TreeFile is one file of a tree.
-type TreeFile struct {
-	Name string // the path below the directory
-	Data []byte
-}
-
-// TreeLimits bound what ReadTrustedTree reads.
-type TreeLimits struct {
-	Files, Entries, Depth int   // files that are read; names that are looked at; directories in one another
-	File, Total           int64 // bytes of one file, and of all
-}
-
-// ReadTrustedTree reads the files whose names end in suffix in a directory and all directories below it, sorted by
-// name. The directory is one that Trusted opens, and each file and directory below is checked as it does; a
-// symbolic link, device or FIFO of such a name is an error. Files of other names are not looked at.
-func ReadTrustedTree(dir, suffix string, lim TreeLimits) ([]TreeFile, error) {
-	f, err := Trusted(dir)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	if st, err := f.Stat(); err != nil || !st.IsDir() {
-		return nil, fmt.Errorf("open %s: %w", dir, unix.ENOTDIR)
-	}
-	t := &tree{dir: dir, suffix: suffix, left: lim, uid: uint32(os.Geteuid())}
-	if err := t.read(f, ""); err != nil {
-		return nil, err
-	}
-	slices.SortFunc(t.files, func(a, b TreeFile) int { return strings.Compare(a.Name, b.Name) })
-	return t.files, nil
-}
-
-type tree struct {
-	dir, suffix string
-	left        TreeLimits
-	uid         uint32
-	files       []TreeFile
-}
-
-var errTree = errors.New("more files than are read")
-
-func (t *tree) read(dir *os.File, below string) error {
-	if t.left.Depth--; t.left.Depth < 0 {
-		return fmt.Errorf("list %s: %w: too many directories in one another", t.dir, errTree)
-	}
-	defer func() { t.left.Depth++ }()
-	for {
-		names, err := dir.Readdirnames(256)
-		if len(names) == 0 {
-			if err != nil && !errors.Is(err, io.EOF) {
-				return fmt.Errorf("list %s: %w", filepath.Join(t.dir, below), errors.Unwrap(err))
-			}
-			return nil
-		}
-		if t.left.Entries -= len(names); t.left.Entries < 0 {
-			return fmt.Errorf("list %s: %w", t.dir, errTree)
-		}
-		for _, n := range names {
-			if err := t.entry(dir, below, n); err != nil {
-				return err
-			}
-		}
-	}
-}
-
-func (t *tree) entry(dir *os.File, below, name string) error {
-	inside := filepath.Join(below, name)
-	shown := filepath.Join(t.dir, inside)
+// entryMode is the type of what is in an open directory, links not followed.
+func entryMode(dir *os.File, name string) (fs.FileMode, error) {
 	var st unix.Stat_t
 	if err := unix.Fstatat(int(dir.Fd()), name, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
-		return fmt.Errorf("open %s: %w", shown, err)
+		return 0, err
 	}
-	isDir := st.Mode&unix.S_IFMT == unix.S_IFDIR
-	switch {
-	case !isDir && !strings.HasSuffix(name, t.suffix):
-		return nil
-	case !isDir && st.Mode&unix.S_IFMT != unix.S_IFREG:
-		return fmt.Errorf("open %s: %w", shown, ErrNotRegular)
-	}
+	return fromRaw(&st).Mode, nil
+}
+
+// openEntry opens a file or directory of an open directory, checked as Trusted does.
+func openEntry(dir *os.File, name string, isDir bool, shown string) (*os.File, error) {
 	flags := 0
 	if isDir {
 		flags = unix.O_DIRECTORY
 	}
-	f, err := openChecked(int(dir.Fd()), name, flags, shown, t.uid)
-	if err != nil {
-		return fmt.Errorf("open %s: %w", shown, err)
-	}
-	defer f.Close()
-	if isDir {
-		return t.read(f, inside)
-	}
-	if t.left.Files--; t.left.Files < 0 {
-		return fmt.Errorf("list %s: %w", t.dir, errTree)
-	}
-	b, err := readRegular(f, shown, min(t.left.File, t.left.Total))
-	if err != nil {
-		return err
-	}
-	t.left.Total -= int64(len(b))
-	t.files = append(t.files, TreeFile{inside, b})
-	return nil
+	return openChecked(int(dir.Fd()), name, flags, shown, uint32(os.Geteuid()))
 }

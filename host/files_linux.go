@@ -1,0 +1,209 @@
+//go:build linux && !ringfence_portable
+
+package host
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"sort"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// canAsk says that this system's kernel is one that can be asked.
+const canAsk = true
+
+// At is a host over a directory that holds copies of its files.
+func At(root string) *Host { return &Host{root: root} }
+
+func (h *Host) path(p string) string { return filepath.Join(h.root, p) }
+
+// ReadFile reads a regular file of at most MaxFile bytes. A longer one is an error.
+func (h *Host) ReadFile(p string) ([]byte, error) { return readFile(h.path(p), p) }
+
+// readFile reads by system calls alone: package os asks the poller about every file, and a host with
+// ten thousand processes has fifty thousand of them.
+func readFile(real, shown string) ([]byte, error) {
+	const pathOnly = 0x200000 // O_PATH: what is opened does not notice
+	fd, err := syscall.Open(real, pathOnly|syscall.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: shown, Err: err}
+	}
+	defer syscall.Close(fd)
+	return reopen(fd, shown, MaxFile)
+}
+
+// reopen reads what an O_PATH descriptor refers to, if it is a regular file: to open a device or a FIFO can have an
+// effect, so its type is looked at first.
+func reopen(fd int, shown string, limit int) ([]byte, error) {
+	if err := regular(fd, shown); err != nil {
+		return nil, err
+	}
+	in, err := syscall.Open("/proc/self/fd/"+strconv.Itoa(fd), syscall.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY|syscall.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: shown, Err: err}
+	}
+	defer syscall.Close(in)
+	return readFD(in, shown, limit)
+}
+
+func regular(fd int, shown string) error {
+	var st syscall.Stat_t
+	if err := syscall.Fstat(fd, &st); err != nil {
+		return &fs.PathError{Op: "stat", Path: shown, Err: err}
+	}
+	if st.Mode&syscall.S_IFMT != syscall.S_IFREG {
+		return &fs.PathError{Op: "read", Path: shown, Err: ErrNotRegular}
+	}
+	return nil
+}
+
+// readFD reads to the end, or says that there is more than the limit.
+func readFD(fd int, shown string, limit int) ([]byte, error) {
+	b := make([]byte, 0, 2048)
+	for {
+		if len(b) == cap(b) {
+			b = append(b, 0)[:len(b)]
+		}
+		n, err := syscall.Read(fd, b[len(b):cap(b)])
+		switch {
+		case err == syscall.EINTR:
+			continue
+		case err != nil:
+			return nil, &fs.PathError{Op: "read", Path: shown, Err: err}
+		case n == 0:
+			return b, nil
+		}
+		if b = b[:len(b)+n]; len(b) > limit {
+			return nil, &fs.PathError{Op: "read", Path: shown, Err: syscall.EFBIG}
+		}
+	}
+}
+
+// MaxNames bounds the names of one directory.
+const MaxNames = 100_000
+
+// ErrTooMany is returned for a directory with more names, together with those that were read.
+var ErrTooMany = errors.New("more than 100,000 names")
+
+// ReadDir lists the names in a directory, sorted, at most MaxNames of them.
+func (h *Host) ReadDir(p string) ([]string, error) {
+	d, err := os.OpenFile(h.path(p), os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: p, Err: errors.Unwrap(err)}
+	}
+	defer d.Close()
+	return listNames(d, p)
+}
+
+func listNames(d *os.File, p string) ([]string, error) {
+	names, err := d.Readdirnames(MaxNames)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, &fs.PathError{Op: "list", Path: p, Err: errors.Unwrap(err)}
+	}
+	more, _ := d.Readdirnames(1)
+	sort.Strings(names)
+	if len(more) > 0 {
+		return names, &fs.PathError{Op: "list", Path: p, Err: ErrTooMany}
+	}
+	return names, nil
+}
+
+// MaxMatches bounds what one pattern finds.
+const MaxMatches = 20_000
+
+// Glob lists the paths that match, sorted, at most MaxMatches of them; in a directory it looks at MaxNames names at
+// most. more says that there may be others.
+func (h *Host) Glob(pattern string) (paths []string, more bool) {
+	return glob(pattern, h.ReadDir, func(p string) bool { _, err := os.Lstat(h.path(p)); return err == nil })
+}
+
+func glob(pattern string, list func(string) ([]string, error), exists func(string) bool) (paths []string, more bool) {
+	paths = []string{"/"}
+	for part := range strings.SplitSeq(strings.Trim(pattern, "/"), "/") {
+		var next []string
+		for _, dir := range paths {
+			if !strings.ContainsAny(part, "*?[\\") {
+				next = append(next, filepath.Join(dir, part))
+				continue
+			}
+			names, err := list(dir)
+			more = more || errors.Is(err, ErrTooMany)
+			for _, n := range names {
+				if ok, _ := filepath.Match(part, n); ok {
+					next = append(next, filepath.Join(dir, n))
+				}
+			}
+			if len(next) > MaxMatches {
+				next, more = next[:MaxMatches], true
+				break
+			}
+		}
+		paths = next
+	}
+	return slices.DeleteFunc(paths, func(p string) bool { return !exists(p) }), more
+}
+
+// Readlink reads a symbolic link.
+func (h *Host) Readlink(p string) (string, error) { return os.Readlink(h.path(p)) }
+
+// Stat is what stat(2) says about a path, links followed.
+type Stat struct {
+	Mode  fs.FileMode
+	Perm  uint32 // the lower twelve bits of st_mode
+	UID   int
+	GID   int
+	Dev   uint64
+	Ino   uint64
+	Rdev  uint64
+	Size  int64
+	IsDir bool
+}
+
+// Stat follows links. It never opens, so it works on sockets and devices.
+func (h *Host) Stat(p string) (Stat, error) {
+	st, err := os.Stat(h.path(p))
+	if err != nil {
+		return Stat{}, &fs.PathError{Op: "stat", Path: p, Err: errors.Unwrap(err)}
+	}
+	return toStat(st), nil
+}
+
+// Lstat is Stat of a path itself, where it is a link.
+func (h *Host) Lstat(p string) (Stat, error) {
+	st, err := os.Lstat(h.path(p))
+	if err != nil {
+		return Stat{}, &fs.PathError{Op: "stat", Path: p, Err: errors.Unwrap(err)}
+	}
+	return toStat(st), nil
+}
+
+func toStat(st fs.FileInfo) Stat {
+	s := Stat{Mode: st.Mode(), IsDir: st.IsDir(), Size: st.Size()}
+	if sys, ok := st.Sys().(*syscall.Stat_t); ok {
+		s.Perm, s.UID, s.GID = sys.Mode&0o7777, int(sys.Uid), int(sys.Gid)
+		s.Dev, s.Ino, s.Rdev = sys.Dev, sys.Ino, sys.Rdev
+	}
+	return s
+}
+
+// PIDs lists the processes.
+func (h *Host) PIDs() ([]int, error) {
+	names, err := h.ReadDir("/proc")
+	if err != nil {
+		return nil, err
+	}
+	var pids []int
+	for _, n := range names {
+		if pid, err := strconv.Atoi(n); err == nil {
+			pids = append(pids, pid)
+		}
+	}
+	sort.Ints(pids)
+	return pids, nil
+}
