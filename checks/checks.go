@@ -1,3 +1,5 @@
+//go:build linux && !ringfence_portable
+
 // Package checks holds the collectors. Each is a value in the list below: it sees one subject and
 // writes one section of the snapshot. Collectors run side by side; one that fails, hangs or panics
 // becomes the status of its own section and takes no other down.
