@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/ringfence/ringfence/replica"
+	"github.com/ringfence/ringfence/ruleset"
 	"github.com/ringfence/ringfence/snapshot"
 	"github.com/ringfence/ringfence/trace"
 )
@@ -15,6 +16,19 @@ type Job struct {
 	Host   replica.Host    `json:"host"`
 	Plan   *Plan           `json:"plan"`
 	Probes []replica.Probe `json:"probes"`
+}
+
+// Result is what was found in the replica.
+type Result struct {
+	// Trial and Lasting are the plan's tables as the kernel tells them.
+	Trial   []ruleset.Table `json:"trial"`
+	Lasting []ruleset.Table `json:"lasting"`
+	// Before, After and Flushed are the outcomes of the probes without the plan, with it, and with it once more
+	// after the neighbour caches were emptied.
+	Before  map[int]string `json:"before"`
+	After   map[int]string `json:"after"`
+	Flushed map[int]string `json:"flushed"`
+	Omitted []string       `json:"omitted"`
 }
 
 // aim is what a probe has to show.

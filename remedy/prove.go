@@ -3,6 +3,7 @@ package remedy
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -42,6 +43,9 @@ type Input struct {
 	// standard input, and returns what it prints.
 	Run func(ctx context.Context, job []byte) ([]byte, error)
 }
+
+// ErrNothing says that a plan has no rule.
+var ErrNothing = errors.New("the plan has no rule to load")
 
 // Prove shows that a plan closes its findings, keeps what must go on working and changes nothing else. An
 // error says what it could not show: the plan is then not to be loaded.

@@ -1,3 +1,5 @@
+//go:build linux && !ringfence_portable
+
 package remedy
 
 import (
@@ -12,19 +14,6 @@ import (
 	"github.com/ringfence/ringfence/replica"
 	"github.com/ringfence/ringfence/ruleset"
 )
-
-// Result is what was found in the replica.
-type Result struct {
-	// Trial and Lasting are the plan's tables as the kernel tells them.
-	Trial   []ruleset.Table `json:"trial"`
-	Lasting []ruleset.Table `json:"lasting"`
-	// Before, After and Flushed are the outcomes of the probes without the plan, with it, and with it once more
-	// after the neighbour caches were emptied.
-	Before  map[int]string `json:"before"`
-	After   map[int]string `json:"after"`
-	Flushed map[int]string `json:"flushed"`
-	Omitted []string       `json:"omitted"`
-}
 
 // RunReplica does the child's part, in an empty network namespace. read reads the ruleset that is loaded.
 func RunReplica(ctx context.Context, job *Job, read func(context.Context) (*ruleset.Ruleset, error)) (*Result, error) {

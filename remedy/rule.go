@@ -216,7 +216,7 @@ const dnat = 0x20
 func status(mask uint32, op string) []ruleset.Expr { return bit(ruleset.CtStatus, mask, op) }
 
 // bit compares some bits of what is known of the connection with 0.
-func bit(key uint32, mask uint32, op string) []ruleset.Expr {
+func bit(key, mask uint32, op string) []ruleset.Expr {
 	return []ruleset.Expr{
 		ct(key), masked(native(mask)), compared(op, make([]byte, 4)),
 	}

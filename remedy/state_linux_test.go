@@ -1,0 +1,62 @@
+//go:build linux && !ringfence_portable
+
+package remedy
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/ringfence/ringfence/ruleset"
+)
+
+// TestLogin: this process belongs to no login, or to one that began before it.
+func TestLogin(t *testing.T) {
+	program, start, err := Login(os.Getpid())
+	now, cerr := sinceBoot()
+	if err != nil || cerr != nil || program != "" && (start <= 0 || start > now) {
+		t.Errorf("%q %d (now %d) %v %v", program, start, now, err, cerr)
+	}
+	if _, _, err := Login(1 << 30); err == nil {
+		t.Error("a process that does not exist has a login")
+	}
+}
+
+// TestStateSurvivesTheFile: what was compared before the state was written compares the same after.
+func TestStateSurvivesTheFile(t *testing.T) {
+	s := Store{Root: t.TempDir()}
+	if st, err := s.Load(); st != nil || err != nil {
+		t.Fatalf("%v %v", st, err)
+	}
+	tables := []ruleset.Table{{Family: ruleset.FamilyInet, Name: Table, Chains: []ruleset.Chain{{Name: "c", Base: &ruleset.Base{}, Rules: []ruleset.Rule{{Handle: 7}}}}}}
+	if err := s.Save(&State{ID: "a", Phase: PhaseConfirmed, Plan: &Plan{}, Lasting: canonical(tables)}); err != nil {
+		t.Fatal(err)
+	}
+	st, err := s.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tables[0].Chains[0].Rules[0].Handle = 9
+	rs := &ruleset.Ruleset{Tables: tables}
+	if err := st.Drift(rs); err != nil {
+		t.Errorf("a new handle is drift: %v", err)
+	}
+	rs.Tables[0].Chains[0].Rules = append(rs.Tables[0].Chains[0].Rules, ruleset.Rule{})
+	if err := st.Drift(rs); err == nil || !strings.Contains(err.Error(), "2 rules, not 1") {
+		t.Errorf("a rule more is no drift: %v", err)
+	}
+	if err := os.WriteFile(s.path(stateFile), []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Load(); err == nil {
+		t.Error("a broken state is read")
+	}
+	unlock, err := s.Lock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Lock(); err != ErrBusy {
+		t.Errorf("locked twice: %v", err)
+	}
+	unlock()
+}
