@@ -56,8 +56,7 @@ func (e *env) load(ctx context.Context, s *source) (*material, error) {
 	m := &material{judging: j, file: s.snapshot}
 	switch {
 	case s.snapshot == "":
-		m.snap = e.collect(ctx, s.deadline, s.quiet)
-		err = ctx.Err()
+		m.snap, err = e.see(ctx, s.deadline, s.quiet)
 	case s.trusted:
 		if m.text, err = e.readSnapshot(s.snapshot, host.Trusted); err == nil {
 			m.snap, err = snapshot.Load(bytes.NewReader(m.text))

@@ -18,8 +18,8 @@ func (e *env) collectCommand() *cobra.Command {
 		Use: "collect", Args: cobra.NoArgs,
 		Short: "Write a snapshot of this host, to judge it elsewhere",
 		RunE: func(c *cobra.Command, _ []string) error {
-			snap := e.collect(c.Context(), deadline, quiet)
-			if err := c.Context().Err(); err != nil {
+			snap, err := e.see(c.Context(), deadline, quiet)
+			if err != nil {
 				return err
 			}
 			var b bytes.Buffer

@@ -7,13 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime/debug"
 	"time"
 
-	"github.com/spf13/cobra"
-
 	"github.com/ringfence/ringfence/finding"
-	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/judge"
 	"github.com/ringfence/ringfence/reports"
 	"github.com/ringfence/ringfence/snapshot"
@@ -22,13 +18,6 @@ import (
 // The process that judges is given everything as bytes on its standard input, and answers on its standard output;
 // each message is a frame of JSON, some are followed by frames of bytes. It is the only one that compiles policies
 // and, in an audit, the only one that parses what a snapshot says.
-
-// maxMemory bounds the data of the process that judges (RLIMIT_DATA); softMemory is where it collects its garbage
-// more often.
-const (
-	maxMemory  = 4 << 30
-	softMemory = 7 << 29
-)
 
 // setup is what a process that judges is started with.
 type setup struct {
@@ -66,18 +55,6 @@ type judged struct {
 	Error   string `json:"error,omitempty"`
 	Worst   string `json:"worst"`
 	Unknown int    `json:"unknown"`
-}
-
-// judgeCommand is the process that judges: of no use to a person.
-func (e *env) judgeCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "judge", Hidden: true, Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			held := host.CloseIn(maxMemory)
-			debug.SetMemoryLimit(softMemory)
-			return serve(c.Context(), e.stdin, e.stdout, finding.Confinement(held))
-		},
-	}
 }
 
 // serve answers a setup, and jobs until there are no more.

@@ -147,8 +147,8 @@ func (f *fixFlags) validateApply() error {
 
 func (e *env) fixCommand() *cobra.Command {
 	c := &cobra.Command{Use: "fix", Short: "Close findings: plan, prove, try, keep, undo"}
-	c.AddCommand(e.planCommand(), e.applyCommand(), e.confirmCommand(), e.rollbackCommand(), e.statusCommand(),
-		e.driftCommand(), e.loadCommand(), e.uninstallCommand(), e.watchCommand())
+	c.AddCommand(e.planCommand())
+	c.AddCommand(e.fixVerbs()...)
 	return c
 }
 
@@ -177,7 +177,7 @@ func (e *env) planCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			p.Diff = p.Against(loadedPlan(m.snap, remedy.Store{Root: flags.root}))
+			p.Diff = p.Against(loadedPlan(m.snap, flags.root))
 			return e.printPlan(p, format)
 		},
 	}
@@ -187,15 +187,6 @@ func (e *env) planCommand() *cobra.Command {
 	flags.planFlags(plan)
 	plan.Flags().StringVarP(&format, "format", "f", "text", "text, nft (the ruleset alone) or json")
 	return plan
-}
-
-// loadedPlan is the plan of our table that is loaded, where its state can be read.
-func loadedPlan(s *snapshot.Snapshot, store remedy.Store) *remedy.Plan {
-	st, err := store.Load()
-	if err != nil || st == nil || st.Phase != remedy.PhaseConfirmed || st.Drift(s.NFTables.Ruleset) != nil {
-		return nil
-	}
-	return st.Plan
 }
 
 // plan is always the whole of what is to be closed, also what our table closes already.

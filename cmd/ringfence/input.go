@@ -2,17 +2,14 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"time"
 
 	"sigs.k8s.io/yaml"
 
-	"github.com/ringfence/ringfence/checks"
 	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/judge"
 	"github.com/ringfence/ringfence/snapshot"
@@ -118,23 +115,4 @@ func (e *env) readSnapshot(file string, open func(string) (*os.File, error)) ([]
 		return nil, fmt.Errorf("snapshot: %w", inSnapshot(file, err))
 	}
 	return b, nil
-}
-
-// collect sees the live host, or with names only those parts of it. Progress goes to stderr where
-// that is a terminal.
-func (e *env) collect(ctx context.Context, deadline time.Duration, quiet bool, only ...string) *snapshot.Snapshot {
-	opt := checks.Options{Deadline: deadline, Now: time.Now, Version: toolVersion(), Only: only}
-	_, tty := terminal(e.stderr)
-	if tty && !quiet {
-		n, all := 0, len(checks.Collectors())
-		if len(only) > 0 {
-			all = len(only)
-		}
-		opt.Progress = func(name string) {
-			n++
-			e.say("\r\x1b[Kcollecting %d/%d %s", n, all, name)
-		}
-		defer e.say("\r\x1b[K")
-	}
-	return checks.Collect(ctx, host.Local(), opt)
 }

@@ -1,16 +1,12 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
-	"runtime"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -238,50 +234,6 @@ func (o *outcome) read(r io.Reader, ask *job, checks []judge.Check) error {
 	return nil
 }
 
-// startChild starts this program as the process that judges. Where that cannot be, the same is done in this
-// process, and the report says so.
-func startChild() *child {
-	in, toChild, err := os.Pipe()
-	if err != nil {
-		return ownChild(err)
-	}
-	fromChild, out, err := os.Pipe()
-	if err != nil {
-		in.Close()
-		toChild.Close()
-		return ownChild(err)
-	}
-	cmd := exec.Command("/proc/self/exe")
-	errs := new(headWriter)
-	cmd.Args, cmd.Dir = []string{"ringfence", "judge"}, "/"
-	cmd.Env = []string{fmt.Sprintf("GOMAXPROCS=%d", runtime.GOMAXPROCS(0))} // it cannot read its cgroup
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = in, out, errs
-	wait, err := host.StartConfined(cmd)
-	in.Close()
-	out.Close()
-	if err != nil {
-		toChild.Close()
-		fromChild.Close()
-		return ownChild(err)
-	}
-	host.EndFirst(cmd.Process.Pid)
-	return &child{
-		in: toChild, out: fromChild,
-		kill: func() { _ = cmd.Process.Kill() },
-		end: sync.OnceValue(func() string {
-			err := wait()
-			text, _, _ := strings.Cut(strings.TrimSpace(errs.String()), "\n")
-			switch {
-			case text != "":
-				return strings.TrimPrefix(strings.TrimPrefix(text, "ringfence: "), "judge: ")
-			case err != nil:
-				return err.Error()
-			}
-			return "the process that judges left without an answer"
-		}),
-	}
-}
-
 // ownChild judges in this process.
 func ownChild(why error) *child {
 	in, toChild := io.Pipe()
@@ -310,23 +262,4 @@ func ownChild(why error) *child {
 			}
 		}),
 	}
-}
-
-// headWriter keeps the first 4 KiB of what is written.
-type headWriter struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (w *headWriter) Write(p []byte) (int, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.b.Write(p[:min(len(p), max(0, 4096-w.b.Len()))])
-	return len(p), nil
-}
-
-func (w *headWriter) String() string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.b.String()
 }

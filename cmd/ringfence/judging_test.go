@@ -1,3 +1,5 @@
+//go:build linux && !ringfence_portable
+
 package main
 
 import (

@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/snapshot"
 )
 
@@ -34,13 +33,9 @@ func (e *env) look(ctx context.Context, p *place, only ...string) (*snapshot.Sna
 		return e.loadSnapshot(p.snapshot)
 	}
 	if p.netns != "" {
-		path, err := host.NetnsPath(p.netns)
-		if err != nil {
-			return nil, err
-		}
-		return nil, host.ExecInNetns(path, withoutNetns(os.Args))
+		return nil, enterNetns(p.netns, withoutNetns(os.Args))
 	}
-	return e.collect(ctx, 20*time.Second, p.quiet, only...), ctx.Err()
+	return e.see(ctx, 20*time.Second, p.quiet, only...)
 }
 
 // withoutNetns is the command line without the flag --netns.

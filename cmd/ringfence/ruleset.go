@@ -1,3 +1,5 @@
+//go:build linux && !ringfence_portable
+
 package main
 
 import (
@@ -62,13 +64,6 @@ func (e *env) readRulesetFile(ctx context.Context, file string, s *snapshot.Snap
 		return nil, fmt.Errorf("ruleset: %w", err)
 	}
 	return rs, nil
-}
-
-func firstLine(text string, err error) string {
-	if text == "" {
-		return err.Error()
-	}
-	return oneLine(errors.New(text))
 }
 
 // loadJob is what the child is given.

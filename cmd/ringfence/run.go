@@ -64,21 +64,28 @@ func terminal(stream any) (int, bool) {
 	return w, true
 }
 
-// run is the whole program. Every error becomes one line on stderr and an exit code.
-func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	e := &env{stdin, stdout, stderr}
+// root is the command line.
+func (e *env) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "ringfence",
 		Short:         "Audit the posture of a host that runs AI agents and containers",
 		SilenceErrors: true, SilenceUsage: true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+		PersistentPreRun:  e.before,
 	}
+	root.AddCommand(e.auditCommand(), e.collectCommand(), e.checksCommand(), e.traceCommand(), e.reachCommand(),
+		e.fixCommand(), e.versionCommand())
+	root.AddCommand(e.childCommands()...)
+	return root
+}
+
+// run is the whole program. Every error becomes one line on stderr and an exit code.
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	e := &env{stdin, stdout, stderr}
+	root := e.root()
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	root.AddCommand(e.auditCommand(), e.collectCommand(), e.checksCommand(), e.traceCommand(), e.reachCommand(),
-		e.fixCommand(), e.loadRulesetCommand(), e.replicaCommand(), e.rehearseCommand(), e.judgeCommand(),
-		e.versionCommand())
 	ctx, stop := untilSignal(context.Background())
 	defer stop()
 	err := root.ExecuteContext(ctx)
@@ -134,6 +141,14 @@ func untilSignal(ctx context.Context) (context.Context, func()) {
 func oneLine(err error) string {
 	s := strings.Join(strings.Fields(err.Error()), " ")
 	return reports.Clean(s, false)
+}
+
+// firstLine is what a program wrote, in one line, or where that is nothing how it ended.
+func firstLine(text string, err error) string {
+	if text == "" {
+		return err.Error()
+	}
+	return oneLine(errors.New(text))
 }
 
 func (e *env) versionCommand() *cobra.Command {

@@ -1,0 +1,73 @@
+//go:build linux && !ringfence_portable
+
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ringfence/ringfence/checks"
+	"github.com/ringfence/ringfence/host"
+	"github.com/ringfence/ringfence/remedy"
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// What is asked of the host itself, or done to it, is behind the functions of this file and fixNow. Where the host is none that
+// ringfence can look at, those of live_other.go say so.
+
+// see is a snapshot of the live host, or with names only of those parts of it.
+func (e *env) see(ctx context.Context, deadline time.Duration, quiet bool, only ...string) (*snapshot.Snapshot, error) {
+	return e.collect(ctx, deadline, quiet, only...), ctx.Err()
+}
+
+// collect sees the live host, or with names only those parts of it. Progress goes to stderr where
+// that is a terminal.
+func (e *env) collect(ctx context.Context, deadline time.Duration, quiet bool, only ...string) *snapshot.Snapshot {
+	opt := checks.Options{Deadline: deadline, Now: time.Now, Version: toolVersion(), Only: only}
+	_, tty := terminal(e.stderr)
+	if tty && !quiet {
+		n, all := 0, len(checks.Collectors())
+		if len(only) > 0 {
+			all = len(only)
+		}
+		opt.Progress = func(name string) {
+			n++
+			e.say("\r\x1b[Kcollecting %d/%d %s", n, all, name)
+		}
+		defer e.say("\r\x1b[K")
+	}
+	return checks.Collect(ctx, host.Local(), opt)
+}
+
+// enterNetns starts the program again inside a network namespace, with these arguments. It returns only where that fails.
+func enterNetns(name string, args []string) error {
+	path, err := host.NetnsPath(name)
+	if err != nil {
+		return err
+	}
+	return host.ExecInNetns(path, args)
+}
+
+// fixVerbs are the verbs of fix that change the host, or tell what was changed.
+func (e *env) fixVerbs() []*cobra.Command {
+	return []*cobra.Command{
+		e.applyCommand(), e.confirmCommand(), e.rollbackCommand(), e.statusCommand(), e.driftCommand(), e.loadCommand(),
+		e.uninstallCommand(), e.watchCommand(),
+	}
+}
+
+// childCommands are those that this program starts itself with.
+func (e *env) childCommands() []*cobra.Command {
+	return []*cobra.Command{e.loadRulesetCommand(), e.replicaCommand(), e.rehearseCommand(), e.judgeCommand()}
+}
+
+// loadedPlan is the plan of our table that is loaded, where its state can be read.
+func loadedPlan(s *snapshot.Snapshot, root string) *remedy.Plan {
+	st, err := remedy.Store{Root: root}.Load()
+	if err != nil || st == nil || st.Phase != remedy.PhaseConfirmed || st.Drift(s.NFTables.Ruleset) != nil {
+		return nil
+	}
+	return st.Plan
+}

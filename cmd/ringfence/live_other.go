@@ -1,0 +1,61 @@
+//go:build !linux || ringfence_portable
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ringfence/ringfence/finding"
+	"github.com/ringfence/ringfence/remedy"
+	"github.com/ringfence/ringfence/ruleset"
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// unsupportedError is the answer of all that needs a Linux host. It is an errors.ErrUnsupported.
+type unsupportedError struct{}
+
+func (unsupportedError) Error() string {
+	return "not supported on " + runtime.GOOS + ": use --snapshot FILE"
+}
+
+func (unsupportedError) Is(target error) bool { return target == errors.ErrUnsupported }
+
+func (e *env) see(context.Context, time.Duration, bool, ...string) (*snapshot.Snapshot, error) {
+	return nil, unsupportedError{}
+}
+
+func (e *env) fixNow(context.Context, *material, *finding.Report, *auditFlags) error {
+	return unsupportedError{}
+}
+
+func enterNetns(string, []string) error { return unsupportedError{} }
+
+func (e *env) readRulesetFile(context.Context, string, *snapshot.Snapshot) (*ruleset.Ruleset, error) {
+	return nil, fmt.Errorf("ruleset: not supported on %s: the nft and the kernel of a Linux host read it", runtime.GOOS)
+}
+
+// fixVerbs say that they are not here, whatever their arguments.
+func (e *env) fixVerbs() (list []*cobra.Command) {
+	for _, verb := range []string{"apply", "confirm", "rollback", "status", "verify", "load", "uninstall"} {
+		list = append(list, &cobra.Command{
+			Use: verb, Short: "Works on a Linux host alone", Args: cobra.ArbitraryArgs,
+			FParseErrWhitelist: cobra.FParseErrWhitelist{UnknownFlags: true},
+			RunE:               func(*cobra.Command, []string) error { return unsupportedError{} },
+		})
+	}
+	return list
+}
+
+func (e *env) childCommands() []*cobra.Command { return nil }
+
+// loadedPlan is none: nothing is loaded here.
+func loadedPlan(*snapshot.Snapshot, string) *remedy.Plan { return nil }
+
+// startChild judges in this process, which the report says: there is nothing to confine another one by.
+func startChild() *child { return ownChild(errors.New("not supported on " + runtime.GOOS)) }
