@@ -87,6 +87,44 @@ func TestImports(t *testing.T) {
 	}
 }
 
+// onLinux begins every file that needs a Linux kernel or its headers, but for those of e2e, whose first line is shorter. With the tag
+// ringfence_portable the program is built of the other files here too, so that those can be run.
+const onLinux = "//go:build linux && !ringfence_portable"
+
+// kernels are the modules that are of use on Linux alone, or are another there.
+var kernels = []string{
+	"golang.org/x/sys/unix", "github.com/google/nftables", "github.com/mdlayher/netlink", "github.com/vishvananda", "github.com/shirou/gopsutil",
+	module + "checks", module + "e2e/oracle",
+}
+
+// TestSeam: what looks at a host or changes it is built on Linux alone, and nothing else imports what it needs: a
+// snapshot is judged everywhere ("make lint" builds for the other systems).
+func TestSeam(t *testing.T) {
+	for _, file := range goFiles(t) {
+		f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly|parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		first := ""
+		if len(f.Comments) > 0 && f.Comments[0].Pos() < f.Package {
+			first = f.Comments[0].List[0].Text
+		}
+		dir := filepath.ToSlash(filepath.Dir(file))
+		if first == onLinux || strings.HasPrefix(first, onLinux+" && ") || strings.HasPrefix(dir, "e2e") && first == "//go:build linux" {
+			continue
+		}
+		if dir == "checks" || strings.HasPrefix(dir, "e2e") || strings.Contains(file, "_linux") {
+			t.Errorf("%s: want it to begin with %s", file, onLinux)
+		}
+		for _, i := range f.Imports {
+			path := strings.Trim(i.Path.Value, `"`)
+			if slices.ContainsFunc(kernels, func(k string) bool { return path == k || strings.HasPrefix(path, k+"/") }) {
+				t.Errorf("%s imports %s, which other systems do not have: begin it with %s", file, path, onLinux)
+			}
+		}
+	}
+}
+
 // TestNoGrabBags refuses folders that are named for nothing.
 func TestNoGrabBags(t *testing.T) {
 	bad := regexp.MustCompile(`(^|/)(util|utils|common|helpers|internal|pkg|misc)(/|$)`)
