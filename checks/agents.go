@@ -76,7 +76,7 @@ var interpreters = regexp.MustCompile(
 
 // matches says why a process is this runtime, or nothing.
 func (pt *pattern) matches(p *process) string {
-	if slices.Contains(pt.Comm, p.Comm) {
+	if !p.setID && slices.Contains(pt.Comm, p.Comm) {
 		return "process name " + p.Comm
 	}
 	exe := p.exeBase()
@@ -130,6 +130,9 @@ func collectAgents(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outco
 			out.fail("read agents", ctx.Err())
 			return out
 		}
+		if p.Leader != 0 {
+			continue // another thread of a process that is looked at
+		}
 		if slices.Contains(p.Unread, "cmdline") {
 			out.partial("whether %s is an agent is not known: its arguments could not be read", s.placeName(p))
 		}
@@ -145,7 +148,7 @@ func (s *Scan) recognise(p *process, patterns []*pattern, out *Outcome) *snapsho
 	// A child that only inherited the environment is recognised by its own marks, not by those.
 	for _, pt := range patterns {
 		why := pt.matches(p)
-		if why == "" && pt.Name == "openclaw" && interpreters.MatchString(p.exeBase()) {
+		if why == "" && !p.setID && pt.Name == "openclaw" && interpreters.MatchString(p.exeBase()) {
 			if env, err := s.environ(p.PID, p.UID); err == nil && env["OPENCLAW_SERVICE_MARKER"] == "openclaw" &&
 				env["OPENCLAW_SERVICE_KIND"] == "gateway" && p.PPID == 1 {
 				why = "environment OPENCLAW_SERVICE_MARKER"

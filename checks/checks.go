@@ -150,13 +150,14 @@ func gone(err error) bool {
 type Scan struct {
 	Host *host.Host
 
-	procs    sync.Once
-	procList []*process
-	procErr  error
-	procGap  string // why the list is not whole
-	groupsOf *cgroups
-	programs map[programKey]snapshot.Word
-	units    units
+	procs     sync.Once
+	procList  []*process
+	procErr   error
+	procGap   string      // why the list is not whole
+	threadsOf map[int]int // threads of a uid that were looked at
+	groupsOf  *cgroups
+	programs  map[programKey]snapshot.Word
+	units     units
 
 	sockets sync.Once
 	inodes  map[uint64][]int  // socket inode -> pids
@@ -188,7 +189,7 @@ type Scan struct {
 
 func newScan(h *host.Host) *Scan {
 	s := &Scan{
-		Host: h, programs: map[programKey]snapshot.Word{}, hung: map[string]int{}, units: units{asked: map[string]unitAnswer{}},
+		Host: h, programs: map[programKey]snapshot.Word{}, hung: map[string]int{}, threadsOf: map[int]int{}, units: units{asked: map[string]unitAnswer{}},
 	}
 	s.groupsOf = s.newCgroups()
 	return s

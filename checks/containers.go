@@ -150,6 +150,9 @@ func (f *containerFinder) trouble(runtime, id, file string, word snapshot.Word, 
 	}
 }
 
+// errMalformed is all that is said of a file that cannot be understood: the decoders' own words quote it.
+var errMalformed = errors.New("malformed")
+
 var errShare = errors.New("there are more specifications of this uid than are read")
 
 // afford counts a file against the share of the uid that wrote it.
@@ -425,7 +428,7 @@ func parseState(file string, b []byte) (bundle string, pid int, err error) {
 		} `json:"config"`
 	}
 	if err := json.Unmarshal(b, &st); err != nil {
-		return "", 0, fmt.Errorf("%s: %w", file, err)
+		return "", 0, fmt.Errorf("%s: %w", file, errMalformed)
 	}
 	for _, l := range st.Config.Labels {
 		if v, ok := strings.CutPrefix(l, "bundle="); ok {
@@ -439,7 +442,7 @@ func parseState(file string, b []byte) (bundle string, pid int, err error) {
 func (s *Scan) parseSpec(runtime, id, file string, b []byte) (*snapshot.Container, error) {
 	var spec ociSpec
 	if err := json.Unmarshal(b, &spec); err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
+		return nil, fmt.Errorf("%s: %w", file, errMalformed)
 	}
 	c := &snapshot.Container{
 		ID: id, Runtime: runtime, Spec: file, UID: spec.Process.User.UID,

@@ -95,7 +95,9 @@ func (s *Scan) dockerTLS(p *process) snapshot.DaemonTLS {
 		TLSVerify bool `json:"tlsverify"`
 	}
 	if err == nil {
-		err = json.Unmarshal(b, &cfg)
+		if json.Unmarshal(b, &cfg) != nil {
+			err = fmt.Errorf("%s: %w", file, errMalformed)
+		}
 	}
 	d.Source = file
 	d.Verify = toFact(strconv.FormatBool(cfg.TLSVerify), err)
@@ -128,6 +130,9 @@ func (s *Scan) readNamed(who *host.Principal, file string) ([]byte, host.Stat, e
 
 // principal is who chose the files that the process names.
 func (p *process) principal() *host.Principal {
+	if p.setID { // whoever started it is not whom it runs as
+		return &host.Principal{PID: p.PID, UID: -1, GID: -1}
+	}
 	return &host.Principal{PID: p.PID, UID: p.UID, GID: p.GID, Groups: p.Groups}
 }
 

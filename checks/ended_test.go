@@ -19,7 +19,7 @@ func TestEndedProcessIsNoGap(t *testing.T) {
 	defer func() { _ = cmd.Wait() }()
 	s := newScan(host.Local())
 	for range 100 {
-		if p := s.readProcess(cmd.Process.Pid); p == nil {
+		if p := s.readProcess(cmd.Process.Pid); len(p) == 0 {
 			return
 		}
 		time.Sleep(20 * time.Millisecond)

@@ -20,7 +20,11 @@ import (
 // files. Its process replaces its arguments by a title, so flags are usually lost: the environment,
 // the configuration and the parent's arguments are read, and the sockets say the rest.
 func (s *Scan) openClaw(p *process, a *snapshot.Agent, out *Outcome) {
-	env, envErr := s.environ(p.PID, p.UID)
+	var env map[string]string
+	var envErr error
+	if !p.setID {
+		env, envErr = s.environ(p.PID, p.UID)
+	}
 	if envErr != nil && denied(envErr) {
 		out.partial("environment of OpenClaw: %v (needs CAP_SYS_PTRACE)", envErr)
 	}
@@ -287,7 +291,7 @@ func parseOpenClaw(b []byte, cfg *snapshot.OpenClawConfig) (err error) {
 	}
 	var f openClawFile
 	if err := json5.Unmarshal(b, &f); err != nil {
-		return fmt.Errorf("%s: %w", cfg.Path, err)
+		return fmt.Errorf("%s: %w", cfg.Path, errMalformed) // what is wrong would quote it
 	}
 	set := func(dst *string, v string) {
 		if v != "" {

@@ -42,7 +42,7 @@ func collectProcesses(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Ou
 		}
 		switch {
 		case len(v.Unread) == 0:
-		case !slices.ContainsFunc(v.Unread, func(u string) bool { return u != "exe" && u != "cmdline" }), v.PID == 1:
+		case !slices.ContainsFunc(v.Unread, func(u string) bool { return u != "exe" && u != "cmdline" }), v.PID == 1, v.Leader == 1:
 			// Its power is known. Process 1 is the host itself by definition, whatever its namespaces are.
 			nameless++
 		case len(v.Unread) > 0:

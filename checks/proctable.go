@@ -18,6 +18,9 @@ import (
 type process struct {
 	snapshot.Process
 	argv []string
+	// setID says that the program runs as somebody else than who started it. Its name, arguments and environment are the
+	// starter's, and speak for nobody: they are not read.
+	setID bool
 	// cut says that there are more arguments than were read: what is not among them may still be there.
 	cut bool
 }
@@ -65,27 +68,35 @@ func (s *Scan) processes() ([]*process, error) {
 		if len(pids) > maxProcesses {
 			pids, s.procGap = s.shareOut(pids)
 		}
+		known := map[int]bool{}
 		for _, pid := range pids {
-			if p := s.readProcess(pid); p != nil {
-				s.procList = append(s.procList, p)
-			}
+			known[pid] = true
+			s.procList = append(s.procList, s.readProcess(pid)...)
+		}
+		if s.Host.Live() && len(pids) <= maxProcesses && s.catchUp(known) && s.procGap == "" {
+			s.procGap = "processes come and go faster than they can be read"
 		}
 	})
 	return s.procList, s.procErr
 }
 
-// readProcess returns nil for kernel threads and for a process that has gone.
-func (s *Scan) readProcess(pid int) *process {
+// readTask reads one thread by its number, and says how many its process has. It returns nil for kernel threads and for what
+// has gone.
+func (s *Scan) readTask(pid int) (task *process, threads int) {
 	dir, err := s.Host.OpenDir("/proc/" + strconv.Itoa(pid))
 	if err != nil {
-		return nil
+		return nil, 0
 	}
 	defer dir.Close()
 	status, err := dir.ReadFile("status")
 	if err != nil {
-		return nil
+		return nil, 0
 	}
-	p := &process{Process: parseStatus(status)}
+	threads = atoi(statusField(status, "Threads"))
+	if ended(status) {
+		return nil, threads
+	}
+	p := &process{Process: parseStatus(status), setID: changedID(status)}
 	p.PID = pid
 	note := func(what string, err error) {
 		if err != nil && !gone(err) {
@@ -95,7 +106,7 @@ func (s *Scan) readProcess(pid int) *process {
 	cmdline, err := patient(s, uidParty(p.UID), func() (part, error) { return readPart(dir, "cmdline", maxArgs) })
 	note("cmdline", err)
 	if kernelThread(status, cmdline.b, pid, p.PPID) {
-		return nil
+		return nil, 0
 	}
 	p.argv, p.cut = splitArgs(cmdline.b), cmdline.more
 	p.Exe, err = dir.Readlink("exe")
@@ -103,7 +114,7 @@ func (s *Scan) readProcess(pid int) *process {
 	p.NS = readNamespaces(dir.Readlink)
 	if p.NS.User == 0 || p.NS.Net == 0 {
 		if status, err = dir.ReadFile("status"); err != nil || ended(status) {
-			return nil // it ended while it was read
+			return nil, threads // it ended while it was read
 		}
 		p.Unread = append(p.Unread, "namespaces")
 	}
@@ -115,13 +126,28 @@ func (s *Scan) readProcess(pid int) *process {
 	p.Container, p.ContainerWord = containerID(id.container, id.word), id.word
 	if st, err := dir.Stat("exe"); err == nil {
 		p.ExeWord = s.programWord(p, st)
+		p.setID = p.setID || st.Perm&0o6000 != 0
+	}
+	if p.setID {
+		p.argv, p.cut = nil, false
 	}
 	if s.labelled {
 		if lsm, err := dir.ReadFile("attr/current"); err == nil {
 			p.LSM = strings.Trim(string(lsm), "\x00\n ")
 		}
 	}
-	return p
+	return p, threads
+}
+
+// changedID says whether a process has another user or group than who started it: real, effective and saved ones differ.
+func changedID(status []byte) bool {
+	for _, key := range []string{"Uid", "Gid"} {
+		ids := strings.Fields(statusField(status, key))
+		if len(ids) >= 3 && (ids[0] != ids[1] || ids[0] != ids[2]) {
+			return true
+		}
+	}
+	return false
 }
 
 // ended says whether a process is over and only waits for its parent: it has no program, no namespaces and

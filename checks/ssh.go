@@ -46,7 +46,7 @@ func collectSSH(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outcome 
 	configs := map[configKey]*process{}
 	for _, p := range procs {
 		kind := serverPrograms[p.exeBase()]
-		if kind == "" || s.ofConnection(p, byPID, 0) {
+		if kind == "" || p.Leader != 0 || s.ofConnection(p, byPID, 0) {
 			continue
 		}
 		srv := snapshot.SSHServer{

@@ -160,6 +160,9 @@ func (h *Host) SocketNamespaces(pid int, fds []int, known func(uint64) bool, fou
 		return nil
 	}
 	pidfd, err := unix.PidfdOpen(pid, 0)
+	if err == unix.EINVAL || err == unix.ENOENT { // it is a thread with a table of its own (PIDFD_THREAD, Linux 6.9)
+		pidfd, err = unix.PidfdOpen(pid, unix.O_EXCL)
+	}
 	if err != nil {
 		return fmt.Errorf("open process: %w", err)
 	}

@@ -28,6 +28,7 @@ type builder struct {
 	byPID      map[int]*snapshot.Process
 	agents     map[int]*snapshot.Agent
 	containers map[string]*snapshot.Container // by id
+	threads    map[int][]*snapshot.Process    // that are listed apart, by their process
 	doc        *Document
 
 	exposures  [][]finding.Exposure // of each socket
@@ -65,7 +66,7 @@ func build(ctx context.Context, s *snapshot.Snapshot, cfg zones.Config) *builder
 func newBuilder(ctx context.Context, s *snapshot.Snapshot, cfg zones.Config) *builder {
 	b := &builder{
 		snap: s, zones: zones.Classify(s, cfg), effort: &reach.Effort{Whose: "the host", Left: hostSteps, Context: ctx},
-		byPID: map[int]*snapshot.Process{}, agents: map[int]*snapshot.Agent{}, containers: map[string]*snapshot.Container{},
+		byPID: map[int]*snapshot.Process{}, agents: map[int]*snapshot.Agent{}, containers: map[string]*snapshot.Container{}, threads: map[int][]*snapshot.Process{},
 		netnsNames: map[uint64]string{}, foreignReach: map[int]map[string]DocReach{}, sweeps: map[sweepKey]*sweep{}, ports: map[sweepKey][]int{},
 	}
 	b.model = reach.NewModel(s).Within(b.effort)
@@ -77,6 +78,15 @@ func newBuilder(ctx context.Context, s *snapshot.Snapshot, cfg zones.Config) *bu
 	}
 	for i := range s.Agents.Instances {
 		b.agents[s.Agents.Instances[i].PID] = &s.Agents.Instances[i]
+	}
+	for i := range s.Processes.List {
+		p := &s.Processes.List[i]
+		if p.Leader != 0 {
+			b.threads[p.Leader] = append(b.threads[p.Leader], p)
+		}
+		if p.Leader != 0 && b.agents[p.Leader] != nil {
+			b.agents[p.PID] = b.agents[p.Leader]
+		}
 	}
 	b.doc = &Document{
 		Host: s.Host, Coverage: s.Coverage, IPMI: s.IPMI, WinRM: s.WinRM,

@@ -258,6 +258,11 @@ func (b *builder) agentList() {
 		if p != nil {
 			d.UID = p.UID
 			d.HostUser = p.NS.User != 0 && p.NS.User == b.snap.Processes.Init.User
+			for _, t := range b.threads[a.PID] { // what one thread may do, the agent may
+				if t.UID == 0 && t.NS.User != 0 && t.NS.User == b.snap.Processes.Init.User {
+					d.UID, d.HostUser = 0, true
+				}
+			}
 		}
 		if d.Container != "" {
 			d.Key += " in container " + d.Container

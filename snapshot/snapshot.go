@@ -440,9 +440,11 @@ type Processes struct {
 
 // Process is one process. Capability sets are 16 hexadecimal digits as in /proc/PID/status.
 type Process struct {
-	PID  int    `json:"pid"`
-	PPID int    `json:"ppid"`
-	Comm string `json:"comm"`
+	PID  int `json:"pid"`
+	PPID int `json:"ppid"`
+	// Leader is the process whose thread this is: one that has other powers, files or places than the first.
+	Leader int    `json:"leader,omitempty"`
+	Comm   string `json:"comm"`
 	// Cmdline is in older snapshots alone: arguments hold secrets, and nothing that judges reads them.
 	Cmdline []string `json:"cmdline,omitempty"`
 	Exe     string   `json:"exe,omitempty"`

@@ -384,7 +384,7 @@ func (m *Map) Process(p *snapshot.Process) (zone, reason string) {
 	}
 	for i := range m.snap.Agents.Instances {
 		a := &m.snap.Agents.Instances[i]
-		if a.PID != p.PID {
+		if a.PID != p.PID && (p.Leader == 0 || a.PID != p.Leader) {
 			continue
 		}
 		if a.Kind == "cli" || a.Kind == "gateway" || a.Kind == "browser" {
