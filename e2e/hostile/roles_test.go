@@ -31,6 +31,8 @@ var roles = map[string]func() error{
 	"container": playContainer,
 	"inside":    playInside,
 	"leave":     playLeave,
+	"headless":  playHeadless,
+	"twofaced":  playTwofaced,
 	"knock":     playKnock,
 	"watch":     playWatch,
 	"spawn":     playSpawn,
