@@ -188,8 +188,17 @@ func (p *Policies) compile() error {
 		if err != nil {
 			return fmt.Errorf("%w: %s: %w", ErrPolicy, file, err)
 		}
+		fields := inputFields(p.compiler.Modules[file])
 		if c == nil {
+			if len(fields) > 0 {
+				return fmt.Errorf("%w: %s: shared code reads input: hand it what it needs as an argument", ErrPolicy, file)
+			}
 			continue
+		}
+		if !p.builtins[file] { // a test compares the built-in ones
+			if err := covers(c, p.compiler.Modules[file]); err != nil {
+				return fmt.Errorf("%w: %s: %w", ErrPolicy, file, err)
+			}
 		}
 		if other := byID[c.ID]; other != "" {
 			return fmt.Errorf("%w: %s and %s are the same check", ErrPolicy, other, file)
@@ -268,9 +277,8 @@ func (c *Check) complete() error {
 		return fmt.Errorf("check %s: severity %q", c.ID, c.Severity)
 	}
 	for _, r := range c.Reads {
-		section, _, _ := strings.Cut(r, ".")
-		if !slices.Contains(sections, section) {
-			return fmt.Errorf("check %s: reads %q, which is no section", c.ID, r)
+		if !readPart(r) {
+			return fmt.Errorf("check %s: reads %q, which is no section or part of one", c.ID, r)
 		}
 	}
 	return nil
