@@ -318,7 +318,7 @@ func (s *Scan) globEach(pattern string, f *containerFinder, do func(file string)
 			return m, nil
 		})
 		if m.more {
-			err = errors.New("there are more names than are read")
+			err = errors.New("not every name was read")
 		}
 		if err != nil {
 			f.trouble("", "*", head.path+pattern, head.word, err)

@@ -97,7 +97,10 @@ func (s *Scan) smbiosFact() snapshot.Fact {
 func (s *Scan) ipmiDevices(out *Outcome) []snapshot.DeviceFile {
 	var paths []string
 	for _, pattern := range []string{"/dev/ipmi[0-9]*", "/dev/ipmi/[0-9]*", "/dev/ipmidev/[0-9]*"} {
-		found, _ := s.Host.Glob(pattern)
+		found, more := s.Host.Glob(pattern)
+		if more {
+			out.partial("devices at %s: not every name was read", pattern)
+		}
 		paths = append(paths, found...)
 	}
 	var devs []snapshot.DeviceFile

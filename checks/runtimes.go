@@ -64,7 +64,7 @@ func collectRuntimes(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Out
 	for _, c := range controlSockets {
 		found, more := s.Host.Glob(c.pattern)
 		if more {
-			out.partial("sockets at %s: more names than are read", c.pattern)
+			out.partial("sockets at %s: not every name was read", c.pattern)
 		}
 		for _, p := range found {
 			st, err := s.Host.Stat(p)

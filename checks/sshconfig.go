@@ -49,6 +49,9 @@ func (s *Scan) sshConfig(ctx context.Context, p *process, k configKey) (snapshot
 	if err != nil {
 		return cfg, err
 	}
+	if r.cut {
+		return cfg, errUnlisted
+	}
 	cfg.Word = r.word
 	if p != nil {
 		cfg.Container = p.Container
@@ -79,10 +82,13 @@ type sshReader struct {
 	glob func(string) []string
 	own  bool // they are the host's own files, read by the host's own server
 	word snapshot.Word
+	cut  bool // not every file that it includes could be listed
 }
 
 // maxSSHFiles bounds the files of one configuration.
 const maxSSHFiles = 1000
+
+var errUnlisted = errors.New("not every file that the configuration includes could be listed")
 
 var errTooManyFiles = errors.New("more than 1,000 files in one configuration")
 
@@ -105,7 +111,7 @@ func (s *Scan) sshReader(p *process, k configKey) *sshReader {
 			}
 			return s.Host.ReadFile(f)
 		}
-		r.glob = func(pattern string) []string { list, _ := s.Host.Glob(pattern); return list }
+		r.glob = func(pattern string) []string { list, more := s.Host.Glob(pattern); r.cut = r.cut || more; return list }
 		return r
 	}
 	r.read = func(f string) ([]byte, error) {
@@ -115,7 +121,11 @@ func (s *Scan) sshReader(p *process, k configKey) *sshReader {
 		b, _, err := s.readNamed(p.principal(), f)
 		return b, err
 	}
-	r.glob = func(pattern string) []string { list, _ := s.Host.GlobIn(p.PID, pattern); return list }
+	r.glob = func(pattern string) []string {
+		list, more := s.Host.GlobIn(p.PID, pattern)
+		r.cut = r.cut || more
+		return list
+	}
 	return r
 }
 

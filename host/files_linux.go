@@ -106,10 +106,13 @@ func listNames(d *os.File, p string) ([]string, error) {
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, &fs.PathError{Op: "list", Path: p, Err: errors.Unwrap(err)}
 	}
-	more, _ := d.Readdirnames(1)
+	more, err := d.Readdirnames(1)
 	sort.Strings(names)
-	if len(more) > 0 {
+	switch {
+	case len(more) > 0:
 		return names, &fs.PathError{Op: "list", Path: p, Err: ErrTooMany}
+	case err != nil && !errors.Is(err, io.EOF):
+		return names, &fs.PathError{Op: "list", Path: p, Err: errors.Unwrap(err)}
 	}
 	return names, nil
 }
@@ -118,12 +121,19 @@ func listNames(d *os.File, p string) ([]string, error) {
 const MaxMatches = 20_000
 
 // Glob lists the paths that match, sorted, at most MaxMatches of them; in a directory it looks at MaxNames names at
-// most. more says that there may be others.
+// most. more says that there may be others: also where a directory could not be listed, or a path not looked up, for
+// another reason than that it is not there.
 func (h *Host) Glob(pattern string) (paths []string, more bool) {
-	return glob(pattern, h.ReadDir, func(p string) bool { _, err := os.Lstat(h.path(p)); return err == nil })
+	return glob(pattern, h.ReadDir, func(p string) error { _, err := os.Lstat(h.path(p)); return err })
 }
 
-func glob(pattern string, list func(string) ([]string, error), exists func(string) bool) (paths []string, more bool) {
+// absent says that an error means that there is nothing: a path that leads into a circle leads nobody anywhere.
+func absent(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ELOOP) ||
+		errors.Is(err, syscall.ESRCH)
+}
+
+func glob(pattern string, list func(string) ([]string, error), look func(string) error) (paths []string, more bool) {
 	paths = []string{"/"}
 	for part := range strings.SplitSeq(strings.Trim(pattern, "/"), "/") {
 		var next []string
@@ -133,7 +143,7 @@ func glob(pattern string, list func(string) ([]string, error), exists func(strin
 				continue
 			}
 			names, err := list(dir)
-			more = more || errors.Is(err, ErrTooMany)
+			more = more || err != nil && !absent(err)
 			for _, n := range names {
 				if ok, _ := filepath.Match(part, n); ok {
 					next = append(next, filepath.Join(dir, n))
@@ -146,7 +156,12 @@ func glob(pattern string, list func(string) ([]string, error), exists func(strin
 		}
 		paths = next
 	}
-	return slices.DeleteFunc(paths, func(p string) bool { return !exists(p) }), more
+	paths = slices.DeleteFunc(paths, func(p string) bool {
+		err := look(p)
+		more = more || err != nil && !absent(err)
+		return err != nil
+	})
+	return paths, more
 }
 
 // Readlink reads a symbolic link.

@@ -71,7 +71,7 @@ func (h *Host) ReadDirIn(pid int, p string) ([]string, error) {
 // GlobIn is Glob as process pid sees the paths.
 func (h *Host) GlobIn(pid int, pattern string) (paths []string, more bool) {
 	return glob(pattern, func(dir string) ([]string, error) { return h.ReadDirIn(pid, dir) },
-		func(p string) bool { _, err := h.StatIn(pid, p); return err == nil })
+		func(p string) error { _, err := h.StatIn(pid, p); return err })
 }
 
 // lookIn gives an O_PATH descriptor of what process pid sees at a path; 0 is this one.
