@@ -36,7 +36,11 @@ func (s *Scan) sharedMemory(procs []*process, out *Outcome) []snapshot.SharedSeg
 		dev = st.Dev
 	}
 	seen := 0
-	if !s.shmFiles(segs, shmDir, 0, &seen, out) {
+	dir, err := s.Host.OpenList(shmDir)
+	if err != nil && !gone(err) {
+		out.partialIn("memory", "POSIX shared memory: %v", err)
+	}
+	if err == nil && !shmFiles(segs, dir, shmDir, 0, &seen, out) {
 		out.partialIn("memory", "%s has more than %d names, or is deeper than %d directories: those that no process maps are not all seen",
 			shmDir, maxShared, maxShmDepth)
 	}
@@ -73,9 +77,11 @@ func (s *Scan) sysvSegments(segs segments, out *Outcome) {
 	}
 }
 
-// shmFiles adds the files of a directory and of those below it, counts all names, and says whether that were all.
-func (s *Scan) shmFiles(segs segments, dir string, depth int, seen *int, out *Outcome) bool {
-	names, err := s.Host.ReadDir(dir)
+// shmFiles adds the files of a directory and of those below it, counts all names, and says whether that were all. It closes
+// the directory. Everybody may put a link in the place of what was a directory a moment ago: none is followed.
+func shmFiles(segs segments, dir *host.Dir, name string, depth int, seen *int, out *Outcome) bool {
+	defer dir.Close()
+	names, err := dir.Names()
 	whole := !errors.Is(err, host.ErrTooMany)
 	if err != nil && !gone(err) && whole {
 		out.partialIn("memory", "POSIX shared memory: %v", err)
@@ -84,14 +90,22 @@ func (s *Scan) shmFiles(segs segments, dir string, depth int, seen *int, out *Ou
 		if *seen++; *seen > maxShared {
 			return false
 		}
-		at := path.Join(dir, n)
-		st, err := s.Host.Lstat(at)
+		at := path.Join(name, n)
+		st, err := dir.Lstat(n)
 		switch {
+		case gone(err):
 		case err != nil:
+			out.partialIn("memory", "POSIX shared memory: %v", err)
 		case st.IsDir && depth >= maxShmDepth:
 			whole = false
 		case st.IsDir:
-			whole = s.shmFiles(segs, at, depth+1, seen, out) && whole
+			below, err := dir.Down(n)
+			switch {
+			case err == nil:
+				whole = shmFiles(segs, below, at, depth+1, seen, out) && whole
+			case !gone(err):
+				out.partialIn("memory", "POSIX shared memory below %s: what was a directory is none of that file system any more", shmDir)
+			}
 		case st.Mode.IsRegular():
 			segs.posix(st.Dev, st.Ino, at, st)
 		}

@@ -4,6 +4,7 @@ package host
 
 import (
 	"io/fs"
+	"os"
 	"path/filepath"
 	"syscall"
 
@@ -25,6 +26,41 @@ func (h *Host) OpenDir(p string) (*Dir, error) {
 		return nil, &fs.PathError{Op: "open", Path: p, Err: err}
 	}
 	return &Dir{fd, p}, nil
+}
+
+// OpenList opens a directory whose names are to be listed: one on the way to it or below it can be anybody's, so below it
+// Down is the way on.
+func (h *Host) OpenList(p string) (*Dir, error) {
+	fd, err := unix.Open(h.path(p), unix.O_RDONLY|unix.O_NONBLOCK|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: p, Err: err}
+	}
+	return &Dir{fd, p}, nil
+}
+
+// Down opens a directory in this one, as OpenList does. What is a link, or in another file system, is an error: whoever may
+// write here can put one in the place of a directory at any time.
+func (d *Dir) Down(name string) (*Dir, error) {
+	shown := filepath.Join(d.path, name)
+	fd, err := unix.Openat2(d.fd, name, &unix.OpenHow{
+		Flags:   unix.O_RDONLY | unix.O_NONBLOCK | unix.O_DIRECTORY | unix.O_CLOEXEC,
+		Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_XDEV,
+	})
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: shown, Err: err}
+	}
+	return &Dir{fd, shown}, nil
+}
+
+// Names is Host.ReadDir for a directory of OpenList or Down.
+func (d *Dir) Names() ([]string, error) {
+	fd, err := unix.Openat(d.fd, ".", unix.O_RDONLY|unix.O_NONBLOCK|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: d.path, Err: err}
+	}
+	f := os.NewFile(uintptr(fd), d.path)
+	defer f.Close()
+	return listNames(f, d.path)
 }
 
 // Close closes the directory.
@@ -76,6 +112,15 @@ func (d *Dir) ReadPart(name string, limit int) (b []byte, more bool, err error) 
 func (d *Dir) Stat(name string) (Stat, error) {
 	var raw unix.Stat_t
 	if err := unix.Fstatat(d.fd, name, &raw, 0); err != nil {
+		return Stat{}, &fs.PathError{Op: "stat", Path: filepath.Join(d.path, name), Err: err}
+	}
+	return fromRaw(&raw), nil
+}
+
+// Lstat is Host.Lstat for what is in the directory.
+func (d *Dir) Lstat(name string) (Stat, error) {
+	var raw unix.Stat_t
+	if err := unix.Fstatat(d.fd, name, &raw, unix.AT_SYMLINK_NOFOLLOW); err != nil {
 		return Stat{}, &fs.PathError{Op: "stat", Path: filepath.Join(d.path, name), Err: err}
 	}
 	return fromRaw(&raw), nil
