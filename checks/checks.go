@@ -181,6 +181,9 @@ type Scan struct {
 	accountsOnce sync.Once
 	accounts     accounts
 
+	programTime, mountTime, netnsTime purse
+	mountOwners                       mountOwners
+
 	mu       sync.Mutex
 	hung     map[string]int // how often a party did not answer
 	waited   time.Duration  // for all of them

@@ -3,10 +3,12 @@
 package checks
 
 import (
+	"errors"
 	"fmt"
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/snapshot"
@@ -20,7 +22,7 @@ const maxRoots = 64
 type mountView struct {
 	p    *process
 	ns   bool // from the root of the namespace, not of the process
-	look func(func(*host.Tree) error) error
+	look func(limit time.Duration, f func(*host.Tree) ([]hit, error)) ([]hit, error)
 }
 
 // findMounts finds the control sockets in other mount namespaces: the mounts there that show the
@@ -43,10 +45,12 @@ func (s *Scan) findMounts(sec *snapshot.Runtimes, files []socketFile, out *Outco
 		if v.ns && !s.Host.Live() {
 			continue
 		}
-		var hits []hit
-		err := v.look(func(t *host.Tree) (err error) { hits, err = visible(files, inFS, t); return err })
+		whose := s.lookedAt(v.p)
+		hits, err := spending(&s.mountTime, whose, func(limit time.Duration) ([]hit, error) {
+			return v.look(limit, func(t *host.Tree) ([]hit, error) { return visible(files, inFS, t) })
+		})
 		switch {
-		case err == nil: // else a look that was given up can still be going on
+		case err == nil:
 			for _, h := range hits {
 				if h.err != nil {
 					out.partial("mounts of %s: %v", s.placeName(v.p), h.err)
@@ -54,6 +58,8 @@ func (s *Scan) findMounts(sec *snapshot.Runtimes, files []socketFile, out *Outco
 				}
 				add(&sec.Sockets[h.file], snapshot.Mount{Mntns: v.p.NS.Mnt, PID: v.p.PID, Container: v.p.Container, Path: h.path})
 			}
+		case errors.Is(err, errSpent), errors.Is(err, host.ErrSlow):
+			out.partial("mounts of %s: %v", whose, err)
 		case gone(err), v.ns && denied(err): // then the roots of its processes are what can be seen
 		default:
 			out.partial("mounts of %s: %v", s.placeName(v.p), err)
@@ -105,7 +111,9 @@ func (s *Scan) mountViews(sockets []snapshot.ControlSocket, out *Outcome) ([]mou
 		if !ok {
 			known = map[host.RootID]bool{}
 			roots[p.NS.Mnt] = known
-			views = append(views, mountView{p, true, func(f func(*host.Tree) error) error { return s.Host.InMntns(p.PID, p.NS.Mnt, f) }})
+			views = append(views, mountView{p, true, func(limit time.Duration, f func(*host.Tree) ([]hit, error)) ([]hit, error) {
+				return host.InMntns(s.Host, p.PID, p.NS.Mnt, limit, f)
+			}})
 		}
 		id, err := s.Host.RootOf(p.PID)
 		if err != nil {
@@ -122,7 +130,9 @@ func (s *Scan) mountViews(sockets []snapshot.ControlSocket, out *Outcome) ([]mou
 			continue
 		}
 		known[id] = true
-		views = append(views, mountView{p, false, func(f func(*host.Tree) error) error { return s.Host.InRoot(p.PID, f) }})
+		views = append(views, mountView{p, false, func(limit time.Duration, f func(*host.Tree) ([]hit, error)) ([]hit, error) {
+			return host.InRoot(s.Host, p.PID, limit, f)
+		}})
 	}
 	return views, nil
 }
@@ -133,6 +143,9 @@ type hit struct {
 	path string
 	err  error
 }
+
+// maxHits bounds the places at which the control sockets are visible in one mount namespace.
+const maxHits = 256
 
 // visible lists the control sockets that are visible from a place.
 func visible(files []socketFile, inFS []string, t *host.Tree) ([]hit, error) {
@@ -150,6 +163,8 @@ func visible(files []socketFile, inFS []string, t *host.Tree) ([]hit, error) {
 			at := path.Join(m.point, rest)
 			st, err := t.Stat(at)
 			switch {
+			case errors.Is(err, host.ErrSlow), len(hits) >= maxHits:
+				return append(hits, hit{err: fmt.Errorf("%w, or more than %d places", host.ErrSlow, maxHits)}), nil
 			case err == nil && st.Dev == f.dev && st.Ino == f.ino:
 				hits = append(hits, hit{file: i, path: at})
 			case err != nil && !gone(err):

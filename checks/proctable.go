@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/snapshot"
@@ -245,11 +246,16 @@ func (s *Scan) programWord(p *process, st host.Stat) snapshot.Word {
 	if w, ok := s.programs[k]; ok {
 		return w
 	}
-	w := snapshot.Word{}
-	if author, at, err := s.Host.Author(p.Exe); err == nil && at.Dev == st.Dev && at.Ino == st.Ino {
-		w = wordOf(author)
+	if strings.Count(p.Exe, "/") > maxProgramDepth {
+		return snapshot.Word{}
 	}
-	s.programs[k] = w
+	whose := s.lookedAt(p)
+	w, err := spending(&s.programTime, whose, func(time.Duration) (snapshot.Word, error) {
+		return patient(s, whose, func() (snapshot.Word, error) { return s.hostWord(p.Exe, st) })
+	})
+	if err == nil { // what one party has no time left for is another's question still
+		s.programs[k] = w
+	}
 	return w
 }
 

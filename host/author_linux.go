@@ -35,8 +35,24 @@ func (a *Author) add(uid int) {
 }
 
 // Author finds out who decides what is at a path of the host. It opens nothing but with O_PATH, which has no effect
-// on what is opened.
+// on what is opened. The way there can lead through file systems whose servers are hostile: one that is longer than 512
+// components, those of links among them, is an error, and so is one that takes longer than two seconds.
 func (h *Host) Author(p string) (Author, Stat, error) {
+	type answer struct {
+		a  Author
+		st Stat
+	}
+	got, err := inTime(walkTimeout, func() (answer, error) {
+		a, st, err := h.author(p)
+		return answer{a, st}, err
+	})
+	if errors.Is(err, ErrSlow) {
+		err = &fs.PathError{Op: "look up", Path: p, Err: ErrSlow}
+	}
+	return got.a, got.st, err
+}
+
+func (h *Host) author(p string) (Author, Stat, error) {
 	fail := func(err error) (Author, Stat, error) {
 		return Author{}, Stat{}, &fs.PathError{Op: "look up", Path: p, Err: err}
 	}
@@ -69,6 +85,22 @@ func (h *Host) Author(p string) (Author, Stat, error) {
 	}
 	a.note(&end.st, int(f.Fd()))
 	return a, fromRaw(&end.st), nil
+}
+
+// StatPlain is Stat of a path that has no links on the way, as the kernel names the program of a process: a link is ELOOP.
+func (h *Host) StatPlain(p string) (Stat, error) {
+	fd, err := unix.Openat2(unix.AT_FDCWD, h.path(p), &unix.OpenHow{
+		Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_NO_SYMLINKS,
+	})
+	if err != nil {
+		return Stat{}, &fs.PathError{Op: "look up", Path: p, Err: err}
+	}
+	defer unix.Close(fd)
+	var raw unix.Stat_t
+	if err := unix.Fstat(fd, &raw); err != nil {
+		return Stat{}, &fs.PathError{Op: "stat", Path: p, Err: err}
+	}
+	return fromRaw(&raw), nil
 }
 
 // note adds who can write what was reached. In a sticky directory nobody replaces what belongs to somebody else;
@@ -146,21 +178,17 @@ const namedTimeout = 2 * time.Second
 // place is an error, and stays untouched.
 func (h *Host) ReadNamed(who *Principal, p string) ([]byte, Stat, error) {
 	type answer struct {
-		b   []byte
-		st  Stat
-		err error
+		b  []byte
+		st Stat
 	}
-	done := make(chan answer, 1)
-	go func() {
+	got, err := inTime(namedTimeout, func() (answer, error) {
 		b, st, err := h.readNamed(who, p)
-		done <- answer{b, st, err}
-	}()
-	select {
-	case a := <-done:
-		return a.b, a.st, a.err
-	case <-time.After(namedTimeout):
-		return nil, Stat{}, &fs.PathError{Op: "read", Path: p, Err: ErrSlow}
+		return answer{b, st}, err
+	})
+	if errors.Is(err, ErrSlow) {
+		err = &fs.PathError{Op: "read", Path: p, Err: ErrSlow}
 	}
+	return got.b, got.st, err
 }
 
 func (h *Host) readNamed(who *Principal, p string) ([]byte, Stat, error) {

@@ -10,12 +10,21 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// maxLinks is how many symbolic links the kernel follows in one path (MAXSYMLINKS, include/linux/namei.h).
-const maxLinks = 40
+// Bounds of one walk: whoever can make directories and links can make a path as long as they like out of them, and lay it
+// over a file system that does not answer.
+const (
+	maxLinks    = 40  // as many as the kernel follows in one path (MAXSYMLINKS, include/linux/namei.h)
+	maxSteps    = 512 // components in all, those of links among them
+	walkTimeout = 2 * time.Second
+)
+
+// errLong is of a path that is longer than a walk.
+var errLong = fmt.Errorf("more than %d directories and links on the way", maxSteps)
 
 // errMagic is a link of /proc whose text is not where it leads.
 var errMagic = errors.New("a link of /proc that leads elsewhere is not followed")
@@ -29,6 +38,8 @@ type walker struct {
 	name  string      // its path, without links
 	todo  []string    // components to go
 	links int
+	steps int
+	until time.Time // when the walk is given up
 
 	enter  func(w *walker) error                               // may refuse the directory that was reached
 	follow func(w *walker, st *unix.Stat_t, name string) error // may refuse a link in it
@@ -79,19 +90,35 @@ func (w *walker) reach(dir *os.File, name string) error {
 	return w.enter(w)
 }
 
-// walk goes from / to the end of a path. The caller closes the walker, also after an error.
+// step takes the next component, or says that the walk has gone on for long enough.
+func (w *walker) step() (string, error) {
+	w.steps++
+	switch {
+	case w.steps+len(w.todo) > maxSteps+1:
+		return "", errLong
+	case time.Now().After(w.until):
+		return "", ErrSlow
+	}
+	c := w.todo[0]
+	w.todo = w.todo[1:]
+	return c, nil
+}
+
+// walk goes from / to the end of a path, with two descriptors at a time. The caller closes the walker, also after an error.
 func (w *walker) walk(path string) (*ending, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return nil, err
 	}
-	w.todo = components(abs)
+	w.todo, w.until = components(abs), time.Now().Add(walkTimeout)
 	if err := w.start(); err != nil {
 		return nil, err
 	}
 	for len(w.todo) > 0 {
-		c := w.todo[0]
-		w.todo = w.todo[1:]
+		c, err := w.step()
+		if err != nil {
+			return nil, err
+		}
 		e := &ending{name: c}
 		next, err := openPath(int(w.at.Fd()), c)
 		if errors.Is(err, unix.ENOENT) && len(w.todo) == 0 {
