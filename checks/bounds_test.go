@@ -26,11 +26,11 @@ func TestPurse(t *testing.T) {
 			if b.left(uidParty(uid)) <= 0 {
 				break
 			}
-			b.spend(uidParty(uid), leastTime)
-			all += leastTime
+			b.spend(uidParty(uid), leastLook)
+			all += leastLook
 		}
 	}
-	if all > partiesTime+40*leastTime {
+	if all > looksTime+40*leastLook {
 		t.Errorf("40 uids took %v", all)
 	}
 	if n, err := spending(&b, uidParty(1001), func(time.Duration) (int, error) { return 7, nil }); n != 0 || !errors.Is(err, errSpent) {

@@ -15,10 +15,10 @@ import (
 // Bounds of the time that is spent on what a party put in the way of a look: mazes of links, mounts by the thousand, file
 // systems that answer late.
 const (
-	partyTime   = 2 * time.Second
-	rootTime    = 10 * time.Second
-	partiesTime = 4 * time.Second       // on all but root; after that each has no more than
-	leastTime   = 50 * time.Millisecond // this
+	lookTime     = 2 * time.Second
+	rootLookTime = 10 * time.Second
+	looksTime    = 4 * time.Second       // on all but root; after that each has no more than
+	leastLook    = 50 * time.Millisecond // this
 )
 
 // errSpent is of what is not looked at any more.
@@ -36,11 +36,11 @@ func (b *purse) left(whose string) time.Duration {
 	defer b.mu.Unlock()
 	switch {
 	case whose == uidParty(0):
-		return rootTime - b.spent[whose]
-	case b.all >= partiesTime:
-		return leastTime - b.spent[whose]
+		return rootLookTime - b.spent[whose]
+	case b.all >= looksTime:
+		return leastLook - b.spent[whose]
 	}
-	return partyTime - b.spent[whose]
+	return lookTime - b.spent[whose]
 }
 
 func (b *purse) spend(whose string, d time.Duration) {

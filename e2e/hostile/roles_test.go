@@ -48,6 +48,9 @@ var roles = map[string]func() error{
 	"hang":      playHang,
 	"files":     playFiles,
 	"collect":   playCollect,
+	"maze":      playMaze,
+	"behind":    playBehind,
+	"beneath":   playBeneath,
 }
 
 // unasked says whether somebody started this program as the sshd of a world, to ask it about a configuration: it
