@@ -125,3 +125,20 @@ func TestKeptOfAParty(t *testing.T) {
 		file.Close()
 	}
 }
+
+// TestLostProcess: a process that is there and cannot be read is a gap in the table; one that is gone is none.
+func TestLostProcess(t *testing.T) {
+	root := t.TempDir()
+	for dir, gap := range map[string]string{"/proc/12": "", "/proc/13/status": host.ErrNotRegular.Error()} {
+		if err := os.MkdirAll(root+dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		s := newScan(host.At(root))
+		if list, err := s.processes(); err != nil || len(list) > 0 || s.procGap != gap {
+			t.Errorf("with %s: %d processes, %v, gap %q", dir, len(list), err, s.procGap)
+		}
+		if err := os.RemoveAll(root + "/proc"); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -154,6 +154,7 @@ type Scan struct {
 	procList  []*process
 	procErr   error
 	procGap   string      // why the list is not whole
+	procLost  string      // why a process could not be read
 	threadsOf map[int]int // threads of a uid that were looked at
 	groupsOf  *cgroups
 	programs  map[programKey]snapshot.Word

@@ -4,6 +4,7 @@ package checks
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -77,8 +78,16 @@ func (s *Scan) processes() ([]*process, error) {
 		if s.Host.Live() && len(pids) <= maxProcesses && s.catchUp(known) && s.procGap == "" {
 			s.procGap = "processes come and go faster than they can be read"
 		}
+		s.procGap = cmp.Or(s.procGap, s.procLost)
 	})
 	return s.procList, s.procErr
+}
+
+// lostTask notes why a process that is there could not be read, as without a descriptor left.
+func (s *Scan) lostTask(err error) {
+	if !gone(err) {
+		s.procLost = cause(err).Error()
+	}
 }
 
 // readTask reads one thread by its number, and says how many its process has. It returns nil for kernel threads and for what
@@ -86,11 +95,13 @@ func (s *Scan) processes() ([]*process, error) {
 func (s *Scan) readTask(pid int) (task *process, threads int) {
 	dir, err := s.Host.OpenDir("/proc/" + strconv.Itoa(pid))
 	if err != nil {
+		s.lostTask(err)
 		return nil, 0
 	}
 	defer dir.Close()
 	status, err := dir.ReadFile("status")
 	if err != nil {
+		s.lostTask(err)
 		return nil, 0
 	}
 	threads = atoi(statusField(status, "Threads"))
