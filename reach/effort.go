@@ -92,6 +92,14 @@ func (e *engine) charge(steps int) bool {
 	return e.over != nil
 }
 
+// intervalsPerStep is how many intervals of sets are compared and copied in the time of one step.
+const intervalsPerStep = 128
+
+// parts charges for parting packets by a set: what is compared is as long as the two sets.
+func (e *engine) parts(c *cube, f field, by set) bool {
+	return e.charge((len(c.sets[f]) + len(by)) / intervalsPerStep)
+}
+
 // spend charges one step for each case that is at work, and bounds what they hold.
 func (e *engine) spend(live []cube) error {
 	held := 0

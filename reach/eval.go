@@ -468,6 +468,9 @@ func (e *engine) splitAll(c cube, vs []value, lo, hi []byte, perField bool) (in,
 				if !ok {
 					return nil, nil, "a mask that leaves too many cases"
 				}
+				if e.parts(&cb, s.f, pre) {
+					return nil, nil, errTooComplex.Error()
+				}
 				yes, no := cb.split(s.f, pre)
 				next, out = append(next, yes...), append(out, no...)
 			}

@@ -14,6 +14,9 @@ func (m *machine) xtSet(c *ruleset.Chain, r *ruleset.Rule, x *ruleset.XtSet, st 
 	if ipset == nil {
 		return m.either(c, r, st, strings.TrimSuffix("an ipset that was not read: "+m.snap.NFTables.Ruleset.IPSetsUnread, ": "))
 	}
+	if m.charge(len(ipset.Elements) / elementsPerStep) {
+		return nil, nil // the next spend gives the reason
+	}
 	in, out, ok := m.inIPSet(&st.cube, ipset, x)
 	if !ok {
 		return m.either(c, r, st, "ipset "+ipset.Name+" of type "+ipset.Type)
@@ -23,6 +26,9 @@ func (m *machine) xtSet(c *ruleset.Chain, r *ruleset.Rule, x *ruleset.XtSet, st 
 	}
 	return states(in, st), out
 }
+
+// elementsPerStep is how many elements of a set of ipset are sorted in the time of one step.
+const elementsPerStep = 16
 
 // maxIPSetParts bounds the elements that part packets one by one.
 const maxIPSetParts = 2000
@@ -74,7 +80,9 @@ func (m *machine) inIPSet(c *cube, ipset *ruleset.IPSet, x *ruleset.XtSet) (in, 
 					in, next = append(in, hit...), append(next, miss...)
 				}
 			}
-			rest = next
+			if rest = next; m.charge(len(rest) / 8) {
+				break
+			}
 		}
 		return in, rest, true
 	}

@@ -17,6 +17,7 @@ type hit struct {
 type compiled struct {
 	ranges   []keyRange
 	catchAll *ruleset.Element
+	acts     bool             // elements have statements of their own
 	fields   map[fieldKey]set // the keys as numbers of a field, once they were asked for
 }
 
@@ -65,7 +66,7 @@ func (e *engine) compile(s *ruleset.Set) *compiled {
 	if c, ok := e.compiledSets[s]; ok {
 		return c
 	}
-	c := &compiled{}
+	c := &compiled{acts: hasStatements(s)}
 	e.compiledSets[s] = c
 	els := make([]*ruleset.Element, 0, len(s.Elements))
 	for i := range s.Elements {
@@ -122,11 +123,14 @@ func (m *machine) search(s *ruleset.Set, cb cube, vs []value) (hits []hit, rest 
 		}
 	}
 	if !s.Map && len(vs) == 1 && len(vs[0]) == 1 && vs[0][0].data == nil && c.catchAll == nil &&
-		!hasStatements(s) {
+		!c.acts {
 		sg := &vs[0][0]
 		all, ok := c.numbers(m.engine, sg, &cb)
 		if !ok {
 			return nil, nil, "a mask that leaves too many cases"
+		}
+		if m.parts(&cb, sg.f, all) {
+			return nil, nil, errTooComplex.Error()
 		}
 		in, out := cb.split(sg.f, all)
 		for _, i := range in {

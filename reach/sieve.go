@@ -34,6 +34,7 @@ func (m *machine) sieved(r *ruleset.Rule, c *cube) bool {
 		m.sieves[k] = needs
 	}
 	for i := range needs {
+		m.steps += min(len(c.sets[needs[i].f]), len(needs[i].s)) / intervalsPerStep // the next charge asks for them
 		if !c.sets[needs[i].f].overlaps(needs[i].s) {
 			return true
 		}
