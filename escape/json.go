@@ -8,7 +8,7 @@ import (
 )
 
 // JSON replaces in JSON text the characters that a terminal or an editor acts on and that encoding/json writes as they are: DEL, the
-// controls U+0080 to U+009F, and those that turn the direction of writing (Unicode TR9). Outside of strings JSON has none of
+// controls U+0080 to U+009F, those that turn the direction of writing (Unicode TR9), and the mark U+FEFF, which has no width. Outside of strings JSON has none of
 // them, so that what is read back is the same.
 func JSON(b []byte) []byte {
 	if !bytes.ContainsFunc(b, acts) {
@@ -28,5 +28,5 @@ func JSON(b []byte) []byte {
 }
 
 func acts(r rune) bool {
-	return r >= 0x7f && r <= 0x9f || r == 0x061c || r == 0x200e || r == 0x200f || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069
+	return r >= 0x7f && r <= 0x9f || r == 0x061c || r == 0x200e || r == 0x200f || r == 0xfeff || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069
 }

@@ -8,7 +8,7 @@ import (
 
 // TestJSON: nothing that acts is left, and the text means the same.
 func TestJSON(t *testing.T) {
-	in := map[string]string{"a\u009b31m": "\u007f\u202eevil\u2066 \u0085 ü 日本 \u200f"}
+	in := map[string]string{"a\u009b31m": "\u007f\u202eevil\u2066 \u0085 ü 日本 \u200f\ufeff"}
 	b, err := json.Marshal(in)
 	if err != nil {
 		t.Fatal(err)
