@@ -564,12 +564,17 @@ func (s *Scan) dockerNames(found map[string]*snapshot.Container) {
 	}
 }
 
-// dockerRoots are the directories that root's Docker daemons keep their state in.
+// dockerRoots are the directories that root's Docker daemons keep their state in. One in a container, or that sees other files than the
+// host does, names none of the host's.
 func (s *Scan) dockerRoots() []string {
-	roots := []string{"/var/lib/docker"}
 	procs, _ := s.processes()
+	return s.dockerRootsOf(procs)
+}
+
+func (s *Scan) dockerRootsOf(procs []*process) []string {
+	roots := []string{"/var/lib/docker"}
 	for _, p := range procs {
-		if p.exeBase() != "dockerd" || p.UID != 0 || !p.ExeWord.Trusted() {
+		if p.exeBase() != "dockerd" || p.UID != 0 || !p.ExeWord.Trusted() || s.separate(p) || p.NS.Mnt != s.initNS().Mnt {
 			continue
 		}
 		for _, flag := range []string{"--data-root", "-g", "--graph"} {
