@@ -4,10 +4,13 @@ package checks
 
 import (
 	"context"
+	"io/fs"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/snapshot"
 )
 
@@ -67,18 +70,16 @@ func collectRuntimes(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Out
 			out.partial("sockets at %s: not every name was read", c.pattern)
 		}
 		for _, p := range found {
-			st, err := s.Host.Stat(p)
+			sock, err := s.controlSocket(p)
 			if err != nil {
 				if !gone(err) {
 					out.partial("socket %s: %v", p, err)
 				}
 				continue
 			}
-			sec.Sockets = append(sec.Sockets, snapshot.ControlSocket{
-				Runtime: c.runtime, Path: p, Mode: st.Perm, UID: st.UID, GID: st.GID,
-				Group: byGID[st.GID], Gated: c.gated, Word: s.pathWord(p), Dev: st.Dev, Ino: st.Ino,
-			})
-			stats = append(stats, socketFile{p, st.Dev, st.Ino})
+			sock.Runtime, sock.Gated, sock.Group = c.runtime, c.gated, byGID[sock.GID]
+			sec.Sockets = append(sec.Sockets, sock)
+			stats = append(stats, socketFile{p, sock.Dev, sock.Ino})
 		}
 	}
 	s.findMounts(sec, stats, out)
@@ -86,6 +87,69 @@ func collectRuntimes(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Out
 	s.specMounts(sec)
 	sec.TLS = s.daemonTLS(ctx)
 	return out
+}
+
+// controlSocket looks at what is at one of the paths of control sockets. Of a link in a user's directory there is no socket: what
+// a user puts there leads to anybody's.
+func (s *Scan) controlSocket(p string) (snapshot.ControlSocket, error) {
+	uid, users := runtimeDir(p)
+	type seen struct {
+		host.Stat
+		closed bool
+	}
+	got, err := patient(s, uidParty(uid), func() (seen, error) {
+		st, err := s.Host.Lstat(p)
+		if link := st.Mode.Type() == fs.ModeSymlink; err == nil && link && !users {
+			st, err = s.Host.Stat(p)
+			return seen{st, false}, err
+		}
+		return seen{st, err == nil && s.closed(path.Dir(p), st.UID)}, err
+	})
+	word := snapshot.WordOf(uid)
+	switch {
+	case err != nil:
+		return snapshot.ControlSocket{}, err
+	case users && got.Mode.Type() != fs.ModeSocket:
+		return snapshot.ControlSocket{}, fs.ErrNotExist
+	case users && got.UID != uid:
+		word = snapshot.Word{By: snapshot.ByOthers}
+	case !users:
+		word = s.placeWord(p)
+	}
+	return snapshot.ControlSocket{
+		Path: p, Mode: got.Perm, UID: got.UID, GID: got.GID, Word: word, Dev: got.Dev, Ino: got.Ino, Closed: got.closed,
+	}, nil
+}
+
+// runtimeDir says whose directory below /run/user a path is in, if it is one of a user's.
+func runtimeDir(p string) (uid int, ok bool) {
+	rest, ok := strings.CutPrefix(p, "/run/user/")
+	name, _, _ := strings.Cut(rest, "/")
+	uid, err := strconv.Atoi(name)
+	return uid, ok && err == nil && uid > 0
+}
+
+// placeWord is the word of who decides which file is at a path: whose directory it is in, and where it is a link also of what that
+// leads to.
+func (s *Scan) placeWord(p string) snapshot.Word {
+	at := path.Dir(p)
+	if st, err := s.Host.Lstat(p); err != nil || st.Mode.Type() == fs.ModeSymlink {
+		at = p
+	}
+	if w := s.pathWord(at); w != (snapshot.Word{}) {
+		return w
+	}
+	return snapshot.Word{By: snapshot.ByOthers}
+}
+
+// closed says whether a directory on the way lets nobody through but root and a uid.
+func (s *Scan) closed(dir string, uid int) bool {
+	for ; dir != "/" && dir != "."; dir = path.Dir(dir) {
+		if st, err := s.Host.Stat(dir); err == nil && st.IsDir && st.Perm&0o011 == 0 && (st.UID == 0 || st.UID == uid) {
+			return true
+		}
+	}
+	return false
 }
 
 // pathWord is the word of what is at a path of the host.

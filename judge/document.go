@@ -57,8 +57,10 @@ type DocService struct {
 	Unit       string `json:"unit"`
 	Container  string `json:"container"`
 	// Namespace names the network namespace of a socket that is not in the host's: what closes it is not a port of the host.
-	Namespace string              `json:"namespace"`
-	Class     string              `json:"class"` // ssh, winrm, ipmi, runtime-api, agent, other
+	Namespace string `json:"namespace"`
+	Class     string `json:"class"` // ssh, winrm, ipmi, runtime-api, agent, other
+	// Gives is what whoever holds the socket is, and no more is got by it: root on the host, uid 1001, container web.
+	Gives     string              `json:"gives"`
 	TLSVerify string              `json:"tlsVerify"`
 	Reach     map[string]DocReach `json:"reach"`
 }
@@ -206,6 +208,8 @@ type DocSocket struct {
 	Group         string     `json:"group"`
 	UID           int        `json:"uid"`
 	Gated         bool       `json:"gated"`
+	Closed        bool       `json:"closed"` // a directory on the way lets nobody else through
+	Gives         string     `json:"gives"`  // to who writes it: root on the host, uid 1001; "" where that is not known
 	MountedIn     []DocMount `json:"mountedIn"`
 	PrivateToUser bool       `json:"privateToUser"` // below /run/user/UID of its owner
 }

@@ -150,7 +150,7 @@ func (b *builder) service(sk *snapshot.Socket) DocService {
 	if sk.Netns != b.snap.Network.HostNetns() {
 		svc.Namespace = b.netnsName(sk.Netns)
 	}
-	svc.Class = b.class(sk, &svc)
+	svc.Class, svc.Gives = b.class(sk, &svc), b.gives(sk, &svc)
 	for _, t := range b.snap.Runtimes.TLS {
 		for _, o := range sk.Owners {
 			// That clients are asked for certificates clears a finding: only root's own daemon is believed.
@@ -213,12 +213,47 @@ func (b *builder) class(sk *snapshot.Socket, svc *DocService) string {
 	case sk.Proto == "tcp" && runtimePorts[sk.Port] != "":
 		return "runtime-api"
 	// A name is what the process likes: it adds a finding, and takes none away that the port makes.
-	case sk.Proto == "tcp" && strings.HasPrefix(svc.Owner, "omi"):
+	case sk.Proto == "tcp" && b.runs(sk, func(name string) bool { return strings.HasPrefix(name, "omi") }):
 		return "winrm"
 	case sk.Proto == "tcp" && slices.Contains(runtimePrograms, svc.Owner):
 		return "runtime-api"
 	}
 	return "other"
+}
+
+// runs says whether a program of root's by such a name holds the socket. What a process calls itself counts for root's alone, and
+// only where its program is not known.
+func (b *builder) runs(sk *snapshot.Socket, named func(string) bool) bool {
+	return slices.ContainsFunc(sk.Owners, func(o snapshot.Owner) bool {
+		p := b.byPID[o.PID]
+		switch {
+		case p == nil:
+			return sk.UID == 0 && named(o.Comm)
+		case p.Exe == "":
+			return p.UID == 0 && named(p.Comm)
+		}
+		return (p.ExeWord.Trusted() || p.ExeWord == (snapshot.Word{})) && named(path.Base(programName(p)))
+	})
+}
+
+// gives is what a service that starts programs for its clients gives to them: what it is itself. Of a socket whose owner is not seen
+// the kernel knows the uid.
+func (b *builder) gives(sk *snapshot.Socket, svc *DocService) string {
+	uid := sk.UID
+	if b.runs(sk, func(name string) bool { return slices.Contains(runtimePrograms, name) }) {
+		for _, o := range sk.Owners {
+			if p := b.byPID[o.PID]; p != nil {
+				uid = min(uid, p.UID) // a daemon of root's that was handed the socket
+			}
+		}
+	}
+	switch {
+	case svc.Container != "":
+		return "container " + svc.Container
+	case uid > 0:
+		return fmt.Sprintf("uid %d", uid)
+	}
+	return rootOnHost
 }
 
 // expose asks for every origin and family, and joins the answers of a zone: reachable if any is,

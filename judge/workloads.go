@@ -201,11 +201,12 @@ func (b *builder) abstract() {
 
 func (b *builder) runtimes() {
 	b.doc.Sockets = []DocSocket{}
-	for _, s := range b.snap.Runtimes.Sockets {
+	for i := range b.snap.Runtimes.Sockets {
+		s := &b.snap.Runtimes.Sockets[i]
 		d := DocSocket{
 			Runtime: s.Runtime, Path: s.Path, Mode: fmt.Sprintf("%04o", s.Mode),
 			OthersWrite: s.Mode&0o002 != 0, GroupWrite: s.Mode&0o020 != 0, Group: s.Group, UID: s.UID,
-			Gated: s.Gated, MountedIn: []DocMount{},
+			Gated: s.Gated, Closed: s.Closed, Gives: socketGives(s), MountedIn: []DocMount{},
 			PrivateToUser: strings.HasPrefix(s.Path, fmt.Sprintf("/run/user/%d/", s.UID)),
 		}
 		if d.Group == "" {
@@ -215,6 +216,9 @@ func (b *builder) runtimes() {
 			p := b.byPID[m.PID]
 			if p == nil || (m.Container == "" || p.ContainerWord.By == snapshot.ByUID) && !s.MayWrite(p) {
 				continue // a sandbox that sees the file and may not use it
+			}
+			if d.Closed && d.Gives != rootOnHost && m.Container == "" && m.Path == s.Path && p.UID != 0 && p.UID != s.UID {
+				continue // it sees the host's directories, and the user's lets it not through
 			}
 			name := b.workload(p, "").Name
 			if dm := (DocMount{name, m.Path, m.Named}); !slices.Contains(d.MountedIn, dm) {
@@ -235,6 +239,24 @@ func (b *builder) runtimes() {
 		d.Agents = slices.Compact(d.Agents)
 		b.doc.Groups = append(b.doc.Groups, d)
 	}
+}
+
+// rootOnHost is what the runtimes of root give to those who control them.
+const rootOnHost = "root on the host"
+
+// socketGives is what a control socket gives to who writes it. A uid's can give no more than that uid, whatever it is called.
+func socketGives(s *snapshot.ControlSocket) string {
+	rest, users := strings.CutPrefix(s.Path, "/run/user/")
+	uid, _, _ := strings.Cut(rest, "/")
+	switch {
+	case s.Word.By == snapshot.ByUID:
+		return fmt.Sprintf("uid %d", s.Word.UID)
+	case s.Word.By == snapshot.ByOthers || s.Word.By == snapshot.ByContainer:
+		return ""
+	case users && uid != "0":
+		return "uid " + uid
+	}
+	return rootOnHost
 }
 
 func (b *builder) agentList() {

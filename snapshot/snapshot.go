@@ -295,6 +295,8 @@ type ControlSocket struct {
 	Group   string `json:"group,omitempty"`
 	Gated   bool   `json:"gated,omitempty"` // the daemon asks polkit: the mode alone gives nothing
 	Word    Word   `json:"word,omitzero"`   // who decides what is at the path
+	// Closed: a directory on the way lets nobody through but root and the uid.
+	Closed bool `json:"closed,omitempty"`
 	// Dev and Ino are the file that was seen at the path.
 	Dev    uint64  `json:"dev,omitempty"`
 	Ino    uint64  `json:"ino,omitempty"`

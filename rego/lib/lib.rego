@@ -134,6 +134,9 @@ container(c) := sprintf("%s of uid %d", [_name(c), c.word.uid]) if {
 	c.word.by == "uid"
 } else := _name(c)
 
+# own says of a container that a user's files describe it: they can add to what is told of that user, and no more.
+own(c) if c.word.by == "uid"
+
 _name(c) := c.name if {
 	object.get(c, "name", "") != ""
 } else := substring(regex.replace(c.id, `^uid[0-9]+:`, ""), 0, 12)

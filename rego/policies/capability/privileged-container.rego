@@ -41,6 +41,7 @@ finding contains {
 } if {
 	some c in input.containers
 	c.privileged
+	not lib.own(c) # a user's container is no more than its processes are
 }
 
 unknown contains {

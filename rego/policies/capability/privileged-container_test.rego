@@ -19,3 +19,10 @@ test_a_privileged_specification_fails if {
 	doc := {"workloads": [], "containers": [{"id": "a1", "name": "db", "privileged": true, "spec": "/c", "capEff": []}]}
 	count(check.finding) == 1 with input as doc
 }
+
+test_a_users_specification_is_no_proof if {
+	doc := {"workloads": [], "containers": [{
+		"id": "uid1001:a1", "name": "db", "privileged": true, "spec": "/c", "capEff": [], "word": {"by": "uid", "uid": 1001},
+	}]}
+	count(check.finding) == 0 with input as doc
+}

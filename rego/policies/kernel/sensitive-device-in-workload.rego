@@ -20,12 +20,13 @@ import data.ringfence.lib
 finding contains {
 	"resource": {"kind": "device", "key": sprintf("%s in container %s", [d, lib.container(c)]), "path": d},
 	"message": sprintf("container %s has the device %s", [lib.container(c), d]),
-	"severity": _severity(d),
+	"severity": _listed(c, d),
 	"evidence": [sprintf("%s lists %s", [lib.specs(c), d])],
 	"remediation": [{"kind": "config", "text": sprintf("recreate container %s without --device %s", [lib.container(c), d])}],
 } if {
 	some c in input.containers
-	not c.allDevices # one finding says it for all of them
+	not _all(c) # one finding says it for all of them
+	_runs(c)
 	some d in lib.list(c, "devices")
 	not d in object.get(data.params, "devices", [])
 }
@@ -40,6 +41,7 @@ finding contains {
 	some c in input.containers
 	c.allDevices
 	not c.userNS
+	not lib.own(c) # which a user cannot give
 }
 
 finding contains {
@@ -52,6 +54,20 @@ finding contains {
 	some o in input.openDevices
 	not o.device in object.get(data.params, "devices", [])
 }
+
+# A user's specification gives no device that the user has not, and nothing at all without a process.
+_listed(c, d) := "medium" if {
+	lib.own(c)
+} else := _severity(d)
+
+_all(c) if {
+	c.allDevices
+	not lib.own(c)
+}
+
+_runs(c) if not lib.own(c)
+
+_runs(c) if c.running
 
 _severity(d) := "critical" if {
 	some p in ["/dev/mem", "/dev/kmem", "/dev/port", "/dev/sd", "/dev/nvme", "/dev/vd", "/dev/dm-", "/dev/ipmi", "/dev/mei"]

@@ -16,3 +16,14 @@ test_memory_is_critical if {
 test_all_devices_fail if count(check.finding) == 1 with input as _c([], true)
 
 test_none_passes if count(check.finding) == 0 with input as _c([], false)
+
+_own(devices, running) := {"workloads": [], "openDevices": [], "containers": [object.union(_c(devices, true).containers[0], {
+	"running": running, "word": {"by": "uid", "uid": 1001},
+})]}
+
+test_a_users_specification_without_a_process_is_nothing if count(check.finding) == 0 with input as _own(["/dev/sda"], false)
+
+test_a_users_specification_gives_no_disk if {
+	some f in check.finding with input as _own(["/dev/sda"], true)
+	f.severity == "medium"
+}

@@ -20,7 +20,7 @@ import data.ringfence.lib
 
 finding contains {
 	"resource": {"kind": "service", "key": svc.key},
-	"message": sprintf("the runtime API %s gives root on the host to %s", [svc.key, _whom(svc)]),
+	"message": sprintf("the runtime API %s gives %s to %s", [svc.key, svc.gives, _whom(svc)]),
 	"severity": _severity(svc),
 	"evidence": array.concat(
 		[sprintf("client certificates required: %s", [svc.tlsVerify])],
@@ -59,8 +59,11 @@ _whom(svc) := sprintf("everybody in the zones %s", [concat(" and ", _reachable(s
 
 _whom(svc) := "every process of the host" if count(_reachable(svc)) == 0
 
-# Out of reach of every zone it is still open to each process of the host.
-_severity(svc) := "critical" if {
+# Out of reach of every zone it is still open to each process of the host. What a user or a container holds gives no more than
+# that, and that it is a runtime is its own word.
+_severity(svc) := "medium" if {
+	svc.gives != "root on the host"
+} else := "critical" if {
 	count(_reachable(svc)) > 0
 } else := "high"
 

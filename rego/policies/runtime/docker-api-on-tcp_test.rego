@@ -3,7 +3,7 @@ package ringfence.runtime.docker_api_on_tcp_test
 import data.ringfence.runtime.docker_api_on_tcp as check
 
 _svc(tls, loopback, verdict) := {
-	"key": "tcp 0.0.0.0:2375 (dockerd)", "proto": "tcp", "port": 2375, "class": "runtime-api",
+	"key": "tcp 0.0.0.0:2375 (dockerd)", "proto": "tcp", "port": 2375, "class": "runtime-api", "gives": "root on the host",
 	"tlsVerify": tls, "loopback": loopback, "reach": {"workload": {
 		"verdict": verdict, "origin": "docker0", "local": false, "witness": "w", "because": [], "stoppedBy": [],
 	}},
@@ -25,4 +25,11 @@ test_unseen_tls_on_its_port_is_unknown if {
 	svc := object.union(_svc("unknown", false, "reachable"), {"port": 2376})
 	count(check.unknown) == 1 with input as {"services": [svc]}
 	count(check.finding) == 0 with input as {"services": [svc]}
+}
+
+test_a_users_gives_the_user if {
+	svc := object.union(_svc("false", false, "reachable"), {"gives": "uid 1001"})
+	some f in check.finding with input as {"services": [svc]}
+	f.severity == "medium"
+	contains(f.message, "gives uid 1001 to everybody")
 }

@@ -18,14 +18,16 @@ package ringfence.runtime.socket_accessible_to_others
 
 finding contains {
 	"resource": {"kind": "socket", "key": s.path, "path": s.path},
-	"message": sprintf("everybody on the host can write %s and so become root", [s.path]),
-	"severity": "critical",
+	"message": sprintf("everybody on the host can write %s and so become %s", [s.path, _becomes(s)]),
+	"severity": _severity(s),
 	"evidence": [sprintf("%s mode %s uid %d group %s", [s.path, s.mode, s.uid, s.group])],
-	"steps": ["any user", s.path, sprintf("%s API", [s.runtime]), "root on the host"],
+	"steps": ["any user", s.path, sprintf("%s API", [s.runtime]), s.gives],
 	"remediation": [_fix(s)],
 } if {
 	some s in input.runtimeSockets
 	not s.gated
+	not s.closed
+	s.gives != ""
 	s.othersWrite
 }
 
@@ -38,6 +40,7 @@ finding contains {
 } if {
 	some s in input.runtimeSockets
 	not s.gated
+	s.gives != ""
 	s.uid != 0
 	not s.privateToUser
 }
@@ -46,17 +49,37 @@ _allowed := {"root", "0", "docker", "podman", "containerd", "libvirt", "lxd", "i
 
 finding contains {
 	"resource": {"kind": "socket", "key": s.path, "path": s.path},
-	"message": sprintf("group %s can write %s and so become root", [s.group, s.path]),
+	"message": sprintf("group %s can write %s and so become %s", [s.group, s.path, _becomes(s)]),
 	"severity": "high",
 	"evidence": [sprintf("%s mode %s uid %d group %s", [s.path, s.mode, s.uid, s.group])],
 	"remediation": [_fix(s)],
 } if {
 	some s in input.runtimeSockets
 	not s.gated
+	not s.closed
+	s.gives != ""
 	s.groupWrite
 	not s.privateToUser
 	not s.group in _allowed
 }
+
+unknown contains {
+	"resource": {"kind": "socket", "key": s.path},
+	"reason": "more than one user decides what is at the path, or who does is not known",
+} if {
+	some s in input.runtimeSockets
+	not s.gated
+	s.gives == ""
+}
+
+_becomes(s) := "root" if {
+	s.gives == "root on the host"
+} else := s.gives
+
+# What a user keeps in a directory of its own gives no more than that user, whatever it is called.
+_severity(s) := "critical" if {
+	s.gives == "root on the host"
+} else := "high"
 
 _fix(s) := {"kind": "systemd", "text": sprintf("in the socket unit of %s: SocketMode=0660, SocketUser=root; until its restart: chmod 660 %s", [s.runtime, s.path])}
 

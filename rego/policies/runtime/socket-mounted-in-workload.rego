@@ -19,14 +19,29 @@ package ringfence.runtime.socket_mounted_in_workload
 
 finding contains {
 	"resource": {"kind": "mount", "key": sprintf("%s in %s", [s.path, m.workload]), "path": s.path},
-	"message": sprintf("%s holds %s and with it root on the host", [m.workload, s.path]),
+	"message": sprintf("%s holds %s and with it %s", [m.workload, s.path, s.gives]),
+	"severity": _severity(s),
 	"evidence": [_evidence(s, m)],
-	"steps": [m.workload, m.path, sprintf("%s API", [s.runtime]), "root on the host"],
+	"steps": [m.workload, m.path, sprintf("%s API", [s.runtime]), s.gives],
 	"remediation": [{"kind": "config", "text": sprintf("recreate %s without the mount of %s", [m.workload, s.path])}],
 } if {
 	some s in input.runtimeSockets
 	some m in s.mountedIn
+	s.gives != ""
 }
+
+unknown contains {
+	"resource": {"kind": "mount", "key": sprintf("%s in %s", [s.path, m.workload])},
+	"reason": "more than one user decides what is at the path, or who does is not known",
+} if {
+	some s in input.runtimeSockets
+	some m in s.mountedIn
+	s.gives == ""
+}
+
+_severity(s) := "critical" if {
+	s.gives == "root on the host"
+} else := "high"
 
 _evidence(s, m) := sprintf("%s is the same file as %s of the host (device and inode)", [m.path, s.path]) if not m.named
 

@@ -1,0 +1,86 @@
+package judge
+
+import (
+	"testing"
+
+	"github.com/ringfence/ringfence/fixtures"
+	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/zones"
+)
+
+// TestWhatAServiceGives: a listener that is taken for a runtime gives what it is itself: root alone gives root.
+func TestWhatAServiceGives(t *testing.T) {
+	root, mal := snapshot.Word{By: snapshot.ByRoot}, snapshot.WordOf(1001)
+	for name, c := range map[string]struct {
+		socket    int // its uid
+		p         snapshot.Process
+		port      int
+		class     string
+		gives     string
+		container bool
+	}{
+		"root's daemon":           {0, snapshot.Process{Comm: "dockerd", Exe: "/usr/bin/dockerd", ExeWord: root}, 4243, "runtime-api", rootOnHost, false},
+		"handed to root's daemon": {1001, snapshot.Process{Comm: "dockerd", Exe: "/usr/bin/dockerd", ExeWord: root}, 4243, "runtime-api", rootOnHost, false},
+		"mal's of that name":      {1001, snapshot.Process{Comm: "dockerd", Exe: "/home/mal/dockerd", UID: 1001, ExeWord: mal}, 4243, "runtime-api", "uid 1001", false},
+		"mal's on that port":      {1001, snapshot.Process{Comm: "x", Exe: "/home/mal/x", UID: 1001, ExeWord: mal}, 2375, "runtime-api", "uid 1001", false},
+		"rootless":                {1001, snapshot.Process{Comm: "dockerd", Exe: "/usr/bin/dockerd", UID: 1001, ExeWord: root}, 2375, "runtime-api", "uid 1001", false},
+		"a set-id program's":      {1001, snapshot.Process{Comm: "dockerd", Exe: "/usr/bin/su", ExeWord: root}, 2375, "runtime-api", "uid 1001", false},
+		"a container's":           {0, snapshot.Process{Comm: "x", Exe: "/bin/x", ExeWord: root}, 2375, "runtime-api", "container c1", true},
+		"mal's omi":               {1001, snapshot.Process{Comm: "omix", Exe: "/home/mal/omix", UID: 1001, ExeWord: mal}, 4243, "other", "uid 1001", false},
+		"a link named omi":        {1001, snapshot.Process{Comm: "omix", Exe: "/bin/sleep", UID: 1001, ExeWord: root}, 4243, "other", "uid 1001", false},
+		"the server of OMI":       {0, snapshot.Process{Comm: "omiserver", Exe: "/opt/omi/bin/omiserver", ExeWord: root}, 4243, "winrm", rootOnHost, false},
+	} {
+		s := fixtures.Host()
+		c.p.PID, c.p.NS = 77, s.Processes.Init
+		if c.container {
+			c.p.Container, c.p.ContainerWord = "c1", root
+		}
+		s.Processes.List = append(s.Processes.List, c.p)
+		s.Listeners.Sockets = append(s.Listeners.Sockets, snapshot.Socket{
+			Netns: s.Network.HostNetns(), Proto: "tcp", Family: 4, Addr: "0.0.0.0", Port: c.port, UID: c.socket, OwnerState: "seen",
+			Owners: []snapshot.Owner{{PID: 77, Comm: c.p.Comm}},
+		})
+		seen := false
+		for _, svc := range build(t.Context(), s, zones.Config{}).doc.Services {
+			if svc.Port != c.port {
+				continue
+			}
+			if seen = true; svc.Class != c.class || svc.Gives != c.gives {
+				t.Errorf("%s: %s %q, want %s %q", name, svc.Class, svc.Gives, c.class, c.gives)
+			}
+		}
+		if !seen {
+			t.Errorf("%s: no service", name)
+		}
+	}
+}
+
+// TestWhatASocketGives: what a user keeps gives that user, and what nobody vouches for is not known to give anything.
+func TestWhatASocketGives(t *testing.T) {
+	mal := snapshot.WordOf(1001)
+	for name, c := range map[string]struct {
+		s    snapshot.ControlSocket
+		want string
+	}{
+		"root's":                  {snapshot.ControlSocket{Path: "/run/docker.sock", Word: snapshot.Word{By: snapshot.ByRoot}}, rootOnHost},
+		"given to a user by root": {snapshot.ControlSocket{Path: "/run/docker.sock", UID: 1001, Word: snapshot.Word{By: snapshot.ByRoot}}, rootOnHost},
+		"a user's":                {snapshot.ControlSocket{Path: "/run/user/1001/docker.sock", UID: 1001, Word: mal}, "uid 1001"},
+		"a link of a user's":      {snapshot.ControlSocket{Path: "/run/user/1001/docker.sock", Word: mal}, "uid 1001"},
+		"of an older snapshot":    {snapshot.ControlSocket{Path: "/run/user/1001/docker.sock", UID: 1001}, "uid 1001"},
+		"anybody's":               {snapshot.ControlSocket{Path: "/run/docker.sock", Word: snapshot.Word{By: snapshot.ByOthers}}, ""},
+	} {
+		if got := socketGives(&c.s); got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+	s := fixtures.Host()
+	s.Processes.List = append(s.Processes.List, snapshot.Process{PID: 77, Comm: "sh", Exe: "/bin/sh", UID: 1002, GID: 1002})
+	s.Runtimes.Sockets = []snapshot.ControlSocket{{
+		Runtime: "docker", Path: "/run/user/1001/docker.sock", UID: 1001, Mode: 0o777, Word: mal, Closed: true,
+		Mounts: []snapshot.Mount{{PID: 77, Path: "/run/user/1001/docker.sock"}, {PID: 77, Path: "/tmp/docker.sock"}},
+	}}
+	d := build(t.Context(), s, zones.Config{}).doc.Sockets[0]
+	if len(d.MountedIn) != 1 || d.MountedIn[0].Path != "/tmp/docker.sock" {
+		t.Errorf("%+v, want what is not behind the user's directory", d.MountedIn)
+	}
+}
