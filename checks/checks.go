@@ -168,6 +168,10 @@ type Scan struct {
 	fdsOf   map[int]int       // descriptors of a uid that were looked at
 	sockFDs map[int][]int     // a descriptor of each socket, under the first process that has it
 
+	boundOnce sync.Once
+	bound     map[int]int // how wide a process listens
+	boundErr  error
+
 	netnsOnce sync.Once
 	netnsList []foundNetns
 	netnsGaps []string

@@ -24,7 +24,7 @@ func collectListeners(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Ou
 	sec := &snap.Listeners
 	own := s.namespaces("thread-self").Net
 	end, limited := ctx.Deadline()
-	late := 0
+	late, shares := 0, newSocketShares(own)
 	for _, ns := range s.netns() {
 		if ctx.Err() != nil || limited && ns.Inode != own && time.Until(end) < time.Second {
 			late++
@@ -41,7 +41,7 @@ func collectListeners(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Ou
 				continue
 			}
 		}
-		socks, fams := s.listSockets(f, ns.Inode, s.deviceNames(f))
+		socks, fams := s.listSockets(f, ns.Inode, s.deviceNames(f), func(sk *snapshot.Socket) bool { return shares.keep(ns.Inode, sk) })
 		if f != nil {
 			f.Close()
 		}
@@ -56,6 +56,7 @@ func collectListeners(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Ou
 			}
 		}
 	}
+	shares.gaps(out)
 	if late > 0 {
 		out.partialIn("namespaces", "no time was left to list the sockets of %s", count(late, "network namespace", "network namespaces"))
 	}

@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"net/netip"
 	"path"
 	"slices"
 	"strings"
@@ -90,30 +89,11 @@ func (s *Scan) boundTo(p *process) string {
 	if !s.Host.Live() || p.NS.Net != s.namespaces("thread-self").Net {
 		return ""
 	}
-	inodes, _ := s.socketOwners()
-	bind := ""
-	for _, k := range socketKinds[:2] {
-		list, err := s.diag(nil, k)
-		if err != nil {
-			return ""
-		}
-		for _, b := range list {
-			sk, ok := parseInet(k, b, func(int) string { return "" })
-			addr, err := netip.ParseAddr(sk.Addr)
-			if !ok || err != nil || !slices.Contains(inodes[sk.Inode], p.PID) {
-				continue
-			}
-			switch {
-			case addr.IsUnspecified():
-				return "lan"
-			case !addr.Unmap().IsLoopback():
-				bind = "custom"
-			case bind == "":
-				bind = "loopback"
-			}
-		}
+	bound, err := s.bindings()
+	if err != nil {
+		return ""
 	}
-	return bind
+	return map[int]string{boundLoopback: "loopback", boundCustom: "custom", boundWide: "lan"}[bound[p.PID]]
 }
 
 // openClawFlags applies the options of "openclaw gateway run" from the process itself or from the

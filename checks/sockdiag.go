@@ -59,16 +59,25 @@ var socketKinds = []socketKind{
 	{"vsock", unix.AF_VSOCK, 0, 1 << stateListen},
 }
 
-// listSockets asks sock_diag of one namespace for every kind.
-func (s *Scan) listSockets(ns *os.File, inode uint64, device func(int) string,
+// listSockets asks sock_diag of one namespace for every kind. What is beyond somebody's share is counted, and not listed.
+func (s *Scan) listSockets(ns *os.File, inode uint64, device func(int) string, keep func(*snapshot.Socket) bool,
 ) ([]snapshot.Socket, []snapshot.SocketFamily) {
 	var socks []snapshot.Socket
 	var fams []snapshot.SocketFamily
 	for _, k := range socketKinds {
-		list, err := s.diag(ns, k)
+		err := s.diagEach(ns, k, func(m []byte) {
+			if sk, ok := parseSocket(k, m, device); ok && keep(&sk) {
+				socks = append(socks, sk)
+			}
+		})
 		if err != nil && k.proto == "raw" && !denied(err) {
 			if more, perr := s.procRaw(ns, k.family); perr == nil {
-				socks, err = append(socks, more...), nil
+				for i := range more {
+					if keep(&more[i]) {
+						socks = append(socks, more[i])
+					}
+				}
+				err = nil
 			}
 		}
 		fam := snapshot.SocketFamily{Netns: inode, Proto: k.proto, State: snapshot.OK}
@@ -79,11 +88,6 @@ func (s *Scan) listSockets(ns *os.File, inode uint64, device func(int) string,
 			fam.State, fam.Reason = diagState(k, err)
 		}
 		fams = append(fams, fam)
-		for _, m := range list {
-			if sk, ok := parseSocket(k, m, device); ok {
-				socks = append(socks, sk)
-			}
-		}
 	}
 	for i := range socks {
 		socks[i].Netns = inode
@@ -120,10 +124,60 @@ func diagState(k socketKind, err error) (state, reason string) {
 	return snapshot.Error, "the kernel cannot list " + k.proto + " sockets"
 }
 
+// diag lists the sockets of a kind.
 func (s *Scan) diag(ns *os.File, k socketKind) ([][]byte, error) {
+	var out [][]byte
+	err := s.diagEach(ns, k, func(m []byte) { out = append(out, append([]byte(nil), m...)) })
+	return out, err
+}
+
+// bindings are how wide processes listen on TCP in the scan's own network namespace, by pid, asked for once: the widest of the
+// sockets of each.
+func (s *Scan) bindings() (map[int]int, error) {
+	s.boundOnce.Do(func() {
+		s.bound = map[int]int{}
+		inodes, _ := s.socketOwners()
+		for _, k := range socketKinds[:2] {
+			err := s.diagEach(nil, k, func(m []byte) {
+				sk, ok := parseInet(k, m, func(int) string { return "" })
+				addr, err := netip.ParseAddr(sk.Addr)
+				if !ok || err != nil {
+					return
+				}
+				for _, pid := range inodes[sk.Inode] {
+					s.bound[pid] = max(s.bound[pid], width(addr))
+				}
+			})
+			if s.boundErr == nil {
+				s.boundErr = err
+			}
+		}
+	})
+	return s.bound, s.boundErr
+}
+
+// How wide an address is bound.
+const (
+	boundLoopback = 1 + iota
+	boundCustom
+	boundWide
+)
+
+func width(a netip.Addr) int {
+	switch {
+	case a.IsUnspecified():
+		return boundWide
+	case !a.Unmap().IsLoopback():
+		return boundCustom
+	}
+	return boundLoopback
+}
+
+// diagEach dumps the sockets of a kind. The message is valid until each returns.
+func (s *Scan) diagEach(ns *os.File, k socketKind, each func([]byte)) error {
 	c, err := s.Host.Netlink(unix.NETLINK_SOCK_DIAG, ns)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer c.Close()
 	_, err = c.Send(netlink.Message{
@@ -131,16 +185,15 @@ func (s *Scan) diag(ns *os.File, k socketKind) ([][]byte, error) {
 		Data:   diagRequest(k),
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var out [][]byte
 	for m, err := range c.ReceiveIter() {
 		if err != nil {
-			return out, err
+			return err
 		}
-		out = append(out, append([]byte(nil), m.Data...))
+		each(m.Data)
 	}
-	return out, nil
+	return nil
 }
 
 func diagRequest(k socketKind) []byte {
