@@ -40,6 +40,9 @@ type builder struct {
 	askers       map[int]*reach.Model // by accountOf, with an effort of their own
 	hostTracer   *trace.Tracer
 	netnsNames   map[uint64]string
+	owners       map[uint64]string   // of network namespaces
+	unasked      []bool              // of each socket: it is beyond the share of whose it is
+	gaps         map[string][]string // by part of a section, why it is not judged as a whole
 }
 
 // build asks everything. What it does not get to before ctx ends is unknown.
@@ -67,7 +70,8 @@ func newBuilder(ctx context.Context, s *snapshot.Snapshot, cfg zones.Config) *bu
 	b := &builder{
 		snap: s, zones: zones.Classify(s, cfg), effort: &reach.Effort{Whose: "the host", Left: hostSteps, Context: ctx},
 		byPID: map[int]*snapshot.Process{}, agents: map[int]*snapshot.Agent{}, containers: map[string]*snapshot.Container{}, threads: map[int][]*snapshot.Process{},
-		netnsNames: map[uint64]string{}, foreignReach: map[int]map[string]DocReach{}, sweeps: map[sweepKey]*sweep{}, ports: map[sweepKey][]int{},
+		owners: map[uint64]string{}, gaps: map[string][]string{}, netnsNames: map[uint64]string{}, foreignReach: map[int]map[string]DocReach{},
+		sweeps: map[sweepKey]*sweep{}, ports: map[sweepKey][]int{},
 	}
 	b.model = reach.NewModel(s).Within(b.effort)
 	for i := range s.Processes.List {

@@ -11,6 +11,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -104,7 +105,7 @@ func Judge(ctx context.Context, s *snapshot.Snapshot, p *Policies, cfg *Config, 
 				res.Status, res.Reason = finding.Waived, leftOut
 			} else if !builtin && p.leave != "" {
 				res.Status, res.Reason = finding.Unknown, p.leave
-			} else if err := decide(ctx, &res, &c, ev, s, cfg.Checks.Severity[c.ID]); err != nil {
+			} else if err := decide(ctx, &res, &c, ev, s, b.gaps, cfg.Checks.Severity[c.ID]); err != nil {
 				return nil, err
 			}
 			r.Results[i] = res
@@ -182,11 +183,16 @@ func result(c *Check) finding.Result {
 // decide evaluates one check. What decides is, in this order: a section that was not seen, a
 // finding, an open question, a section that was seen in part, a reason not to apply; then it passes. A policy
 // that fails, or is ended by its limits, makes its own check unknown. The error is that of ctx.
-func decide(ctx context.Context, res *finding.Result, c *Check, ev *evaluator, s *snapshot.Snapshot, override string,
+func decide(ctx context.Context, res *finding.Result, c *Check, ev *evaluator, s *snapshot.Snapshot, left map[string][]string, override string,
 ) error {
 	var gaps []string
 	for _, read := range c.Reads {
 		section, part, _ := strings.Cut(read, ".")
+		for _, whole := range slices.Sorted(maps.Keys(left)) {
+			if read == whole || read == section && strings.HasPrefix(whole, section+".") {
+				gaps = append(gaps, left[whole]...)
+			}
+		}
 		cov := s.Section(section)
 		switch status := cov.Part(part); status {
 		case snapshot.OK, snapshot.Absent:

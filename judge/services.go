@@ -88,6 +88,7 @@ func families(sk *snapshot.Socket) []bool {
 var familyName = map[bool]string{true: "ipv4", false: "ipv6"}
 
 func (b *builder) services() {
+	b.shareSockets()
 	host := b.snap.Network.HostNetns()
 	index := map[string]bool{}
 	b.doc.Services = []DocService{}
@@ -96,7 +97,7 @@ func (b *builder) services() {
 	services := map[int]*DocService{}
 	for i := range b.snap.Listeners.Sockets {
 		sk := &b.snap.Listeners.Sockets[i]
-		if sk.Proto != "tcp" && sk.Proto != "udp" && sk.Proto != "udplite" && sk.Proto != "sctp" {
+		if sk.Proto != "tcp" && sk.Proto != "udp" && sk.Proto != "udplite" && sk.Proto != "sctp" || b.unasked[i] {
 			continue
 		}
 		if sk.Netns != host {

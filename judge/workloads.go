@@ -181,8 +181,9 @@ func (b *builder) abstract() {
 	if len(inside) == 0 {
 		return
 	}
-	for _, sk := range b.snap.Listeners.Sockets {
-		if !sk.Abstract || sk.Netns != host {
+	for i := range b.snap.Listeners.Sockets {
+		sk := &b.snap.Listeners.Sockets[i]
+		if !sk.Abstract || sk.Netns != host || b.unasked[i] {
 			continue
 		}
 		d := DocAbstract{Name: sk.Path, UID: sk.UID, Owner: "unknown", Workloads: inside}
@@ -263,6 +264,7 @@ func (b *builder) agentList() {
 	b.doc.Agents = []DocAgent{}
 	host := b.snap.Network.HostNetns()
 	held, byPort := b.sockets()
+	told := map[int]int{} // services of the agents of an account
 	for i := range b.snap.Agents.Instances {
 		a := &b.snap.Agents.Instances[i]
 		d := DocAgent{
@@ -303,6 +305,10 @@ func (b *builder) agentList() {
 			if !b.serves(sk, a, p) {
 				continue
 			}
+			if told[d.UID]++; told[d.UID] > accountSockets { // agents that share their sockets
+				b.gap("listeners.ip", fmt.Sprintf("agents of uid %d hold more sockets than are judged", d.UID))
+				break
+			}
 			svc := b.service(sk)
 			if sk.Netns == host {
 				b.expose(sk, &svc) // the exposures are listed with the services already
@@ -323,7 +329,7 @@ func (b *builder) sockets() (held, byPort map[int][]int) {
 	held, byPort = map[int][]int{}, map[int][]int{}
 	for j := range b.snap.Listeners.Sockets {
 		sk := &b.snap.Listeners.Sockets[j]
-		if sk.Proto != "tcp" {
+		if sk.Proto != "tcp" || b.unasked[j] {
 			continue
 		}
 		byPort[sk.Port] = append(byPort[sk.Port], j)
