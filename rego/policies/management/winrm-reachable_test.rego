@@ -3,7 +3,7 @@ package ringfence.management.winrm_reachable_test
 import data.ringfence.management.winrm_reachable as check
 
 _svc(verdict) := {
-	"key": "tcp 0.0.0.0:1 (x)", "proto": "tcp", "port": 1, "class": "winrm", "ownerKnown": true, "owner": "x",
+	"key": "tcp 0.0.0.0:1 (x)", "proto": "tcp", "port": 1, "class": "winrm", "gives": "root on the host", "ownerKnown": true, "owner": "x",
 	"reach": {"workload": {
 		"verdict": verdict, "origin": "eth9", "local": false, "witness": "w", "because": ["b"],
 		"stoppedBy": [], "restricted": false,
@@ -18,3 +18,8 @@ test_passes_when_unreachable if {
 }
 
 test_unknown_is_no_pass if count(check.unknown) == 1 with input as {"services": [_svc("unknown")]}
+
+test_a_users_is_not_critical if {
+	some f in check.finding with input as {"services": [object.union(_svc("reachable"), {"gives": "uid 1001"})]}
+	f.severity == "medium"
+}
