@@ -195,8 +195,8 @@ func TestForgedStates(t *testing.T) {
 	}
 }
 
-// TestBorrowedName: a container of a user's is not called what root's container is called: what is found of it is
-// nothing about root's.
+// TestBorrowedName: a container of a user's is not called what root's container is called, and a file of a user's makes no
+// container that runs: nothing is said about root's.
 func TestBorrowedName(t *testing.T) {
 	b := New(t)
 	const named = `"annotations":{"io.podman.annotations.name":"web"}`
@@ -207,8 +207,8 @@ func TestBorrowedName(t *testing.T) {
 	after := b.audit()
 	after.keeps(before)
 	after.adds(before, "uid1001", "uid 1001")
-	if after.finds(devices, "uid") == nil {
-		t.Errorf("nothing is found of mal's container: %+v", after.result(devices))
+	if f := after.finds(devices, "uid"); f != nil {
+		t.Errorf("a file alone is a container: %+v", f)
 	}
 }
 
