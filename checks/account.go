@@ -25,19 +25,24 @@ type accounts struct {
 	users  []user
 	groups []group
 	uids   map[string][]int // by user name
+	known  map[int]bool     // uids of accounts
+	// subuids are the ranges of /etc/subuid.
+	subuids []subuids
 }
 
 // readAccounts reads the accounts of the host; other sources of them (LDAP, sssd) are not asked.
 func (s *Scan) readAccounts() *accounts {
 	s.accountsOnce.Do(func() {
 		a := &s.accounts
-		a.users, a.uids = s.readUsers(), map[string][]int{}
+		a.users, a.uids, a.known = s.readUsers(), map[string][]int{}, map[int]bool{}
 		primary := map[int][]string{}
 		for _, u := range a.users {
 			a.uids[u.name] = append(a.uids[u.name], u.uid)
+			a.known[u.uid] = true
 			primary[u.gid] = append(primary[u.gid], u.name)
 		}
 		a.groups = s.readGroupFile(primary)
+		a.subuids = s.readSubuids(a.uids)
 	})
 	return &s.accounts
 }

@@ -165,7 +165,8 @@ type Scan struct {
 	fds     map[uint64]string // socket inode -> a descriptor that refers to it
 	fdErr   int               // processes whose descriptors were refused
 	nsFDs   map[int][]int     // descriptors of network namespaces by pid
-	fdsOf   map[int]int       // descriptors of a uid that were looked at
+	devices map[int][]string  // sensitive devices that a process of a container holds open
+	cutFDs  map[int]bool      // processes whose descriptors were not all seen
 	sockFDs map[int][]int     // a descriptor of each socket, under the first process that has it
 
 	boundOnce sync.Once

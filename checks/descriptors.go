@@ -3,6 +3,7 @@
 package checks
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -12,32 +13,43 @@ import (
 func (s *Scan) socketOwners() (map[uint64][]int, int) {
 	s.sockets.Do(func() {
 		s.inodes, s.fds = map[uint64][]int{}, map[uint64]string{}
-		s.nsFDs, s.sockFDs, s.fdsOf = map[int][]int{}, map[int][]int{}, map[int]int{}
+		s.nsFDs, s.sockFDs = map[int][]int{}, map[int][]int{}
+		s.devices, s.cutFDs = map[int][]string{}, map[int]bool{}
 		procs, _ := s.processes()
-		for _, p := range procs {
-			s.readFDs(p)
+		looked := newShares(maxFDsOfParty)
+		for _, p := range s.hostFirst(procs) {
+			s.readFDs(p, looked)
+		}
+		for _, pids := range s.inodes {
+			slices.Sort(pids)
 		}
 	})
 	return s.inodes, s.fdErr
 }
 
-// Bounds of the descriptors that are looked at: of one process, and of all processes of a uid.
+// Bounds of the descriptors that are looked at: of one process, and of all processes of a party.
 const (
-	maxFDs      = 64 << 10
-	maxFDsOfUID = 512 << 10
+	maxFDs        = 64 << 10
+	maxFDsOfParty = 512 << 10
 )
 
-func (s *Scan) readFDs(p *process) {
+func (s *Scan) readFDs(p *process, looked *shares) {
 	path := "/proc/" + strconv.Itoa(p.PID)
 	dir, err := s.Host.OpenDir(path)
 	if err != nil {
+		if !gone(err) {
+			s.fdErr++
+			s.cutFDs[p.PID] = true
+		}
 		return
 	}
 	defer dir.Close()
-	links, refused, err := dir.Links("fd", min(maxFDs, max(0, maxFDsOfUID-s.fdsOf[p.UID])))
-	s.fdsOf[p.UID] += len(links)
+	party := s.party(p)
+	links, refused, err := dir.Links("fd", min(maxFDs, looked.left(party)))
+	looked.take(party, len(links))
 	if refused || err != nil && !gone(err) {
 		s.fdErr++
+		s.cutFDs[p.PID] = true
 	}
 	for n, link := range links {
 		if rest, ok := strings.CutPrefix(link, "socket:["); ok {
@@ -51,6 +63,8 @@ func (s *Scan) readFDs(p *process) {
 			}
 		} else if _, ok := netnsLink(link); ok {
 			s.nsFDs[p.PID] = append(s.nsFDs[p.PID], atoi(n))
+		} else if p.Container != "" && sensitiveDevice(link) {
+			s.devices[p.PID] = append(s.devices[p.PID], link)
 		}
 	}
 }

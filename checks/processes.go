@@ -4,11 +4,9 @@ package checks
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"sort"
-	"strconv"
 	"strings"
 
 	"github.com/ringfence/ringfence/host"
@@ -38,7 +36,7 @@ func collectProcesses(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Ou
 		v.NetOwner = owners[v.NS.Net]
 		var whole bool
 		if v.Devices, whole = s.openDevices(p); !whole {
-			out.partialIn("devices", "%s has more open files than are looked at", s.placeName(p))
+			out.partialIn("devices", "the open files of %s are not all seen", s.placeName(p))
 		}
 		switch {
 		case len(v.Unread) == 0:
@@ -134,18 +132,10 @@ func (s *Scan) openDevices(p *process) (devices []string, whole bool) {
 	if p.Container == "" {
 		return nil, true
 	}
-	dir := "/proc/" + strconv.Itoa(p.PID) + "/fd"
-	names, err := s.Host.ReadDir(dir)
-	seen := map[string]bool{}
-	for _, n := range names[:min(len(names), maxFDs)] {
-		if link, err := s.Host.Readlink(dir + "/" + n); err == nil && sensitiveDevice(link) {
-			seen[link] = true
-		}
-	}
-	if errors.Is(err, host.ErrTooMany) || len(names) > maxFDs {
-		return sortedKeys(seen), false
-	}
-	return sortedKeys(seen), true
+	s.socketOwners()
+	devices = slices.Clone(s.devices[p.PID])
+	slices.Sort(devices)
+	return slices.Compact(devices), !s.cutFDs[p.PID]
 }
 
 func sortedKeys[V any](m map[string]V) []string {

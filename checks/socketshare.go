@@ -18,12 +18,6 @@ const (
 	mostSockets       = 400_000
 )
 
-// The uids that subuid(5) gives to users by default (useradd(8), SUB_UID_MIN and SUB_UID_COUNT).
-const (
-	firstSubUID = 100_000
-	subUIDs     = 65_536
-)
-
 // socketShares counts sockets by whose they are.
 type socketShares struct {
 	own    uint64 // the host's network namespace

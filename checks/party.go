@@ -1,0 +1,179 @@
+//go:build linux && !ringfence_portable
+
+package checks
+
+import (
+	"strings"
+	"time"
+
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// The uids of nobody's account, in the blocks in which useradd(8) gives them to users (SUB_UID_MIN and SUB_UID_COUNT).
+const (
+	firstSubUID = 100_000
+	subUIDs     = 65_536
+)
+
+// subuids is a range of /etc/subuid (subuid(5)): uids that an account may give to processes of its user namespaces.
+type subuids struct {
+	first, count, owner int
+}
+
+// readSubuids reads the ranges. Whoever is named there without an account is left out.
+func (s *Scan) readSubuids(uids map[string][]int) []subuids {
+	b, err := s.Host.ReadFile("/etc/subuid")
+	if err != nil {
+		return nil
+	}
+	var list []subuids
+	for line := range strings.Lines(string(b)) {
+		f := strings.Split(strings.TrimSpace(line), ":")
+		if len(f) != 3 {
+			continue
+		}
+		r := subuids{first: atoi(f[1]), count: atoi(f[2]), owner: atoiOr(f[0], -1)}
+		if owners := uids[f[0]]; len(owners) > 0 {
+			r.owner = owners[0]
+		}
+		if r.first > 0 && r.count > 0 && r.owner >= 0 {
+			list = append(list, r)
+		}
+	}
+	return list
+}
+
+// account is the uid that stands for a uid: that of the account whose subordinate uid it is, or the first one of its block
+// of them. An account is its own.
+func (s *Scan) account(uid int) int {
+	a := s.readAccounts()
+	if uid <= 0 || a.known[uid] {
+		return uid
+	}
+	for _, r := range a.subuids {
+		if uid >= r.first && uid-r.first < r.count {
+			return r.owner
+		}
+	}
+	if uid < firstSubUID {
+		return uid
+	}
+	return uid - (uid-firstSubUID)%subUIDs
+}
+
+// party names whoever makes a process and its like, and has one share of what all of these together may cost: its container,
+// whatever uids that has; else its account. What a uid calls a container of its own is that uid's, of which it can have any number,
+// and what root has in other pid or user namespaces takes nothing of the host's own.
+func (s *Scan) party(p *process) string {
+	switch {
+	case p.ContainerWord.By == snapshot.ByUID:
+		return uidParty(s.account(p.ContainerWord.UID))
+	case p.Container != "":
+		return "container " + p.Container
+	case p.UID == 0 && s.separate(p):
+		return "root in other namespaces"
+	}
+	return uidParty(s.account(p.UID))
+}
+
+// ofHost says whether a party is the host itself: what runs as root, and apart from nothing.
+func ofHost(party string) bool { return party == uidParty(0) }
+
+// shares counts what parties have used up of the shares that all of them have alike.
+type shares struct {
+	each int
+	used map[string]int
+	over map[string]bool
+}
+
+func newShares(each int) *shares {
+	return &shares{each: each, used: map[string]int{}, over: map[string]bool{}}
+}
+
+// left is what a party may still have.
+func (c *shares) left(party string) int { return max(0, c.each-c.used[party]) }
+
+// take gives a party at most n of its share, and notes if that is less.
+func (c *shares) take(party string, n int) int {
+	got := min(n, c.left(party))
+	c.used[party] += got
+	if got < n {
+		c.over[party] = true
+	}
+	return got
+}
+
+// hostFirst puts the processes of the host itself before those of others, and changes nothing else in the order.
+func (s *Scan) hostFirst(procs []*process) []*process {
+	list := make([]*process, 0, len(procs))
+	var others []*process
+	for _, p := range procs {
+		if ofHost(s.party(p)) {
+			list = append(list, p)
+		} else {
+			others = append(others, p)
+		}
+	}
+	return append(list, others...)
+}
+
+// inTurns takes of each party in turn, the host first: whoever has more of them comes late with them, and keeps nobody
+// else from coming.
+func (s *Scan) inTurns(procs []*process) []*process {
+	queues, names := map[string][]*process{}, []string{}
+	for _, p := range procs {
+		name := s.party(p)
+		if queues[name] == nil {
+			names = append(names, name)
+		}
+		queues[name] = append(queues[name], p)
+	}
+	list := make([]*process, 0, len(procs))
+	list = append(list, queues[uidParty(0)]...)
+	delete(queues, uidParty(0))
+	for n := 0; len(list) < len(procs); n++ {
+		for _, name := range names {
+			if q := queues[name]; n < len(q) {
+				list = append(list, q[n])
+			}
+		}
+	}
+	return list
+}
+
+// clock measures what each party but the host itself takes of a collector's time, in seconds of the wall.
+type clock struct {
+	each  time.Duration
+	spent map[string]time.Duration
+	over  map[string]bool
+}
+
+// partyTime is what one party may take of the time of one collector.
+const partyTime = 2 * time.Second
+
+func newClock(each time.Duration) *clock {
+	return &clock{each: each, spent: map[string]time.Duration{}, over: map[string]bool{}}
+}
+
+// has says whether a party has time left, and notes if it has none.
+func (c *clock) has(party string) bool {
+	if ofHost(party) || c.spent[party] < c.each {
+		return true
+	}
+	c.over[party] = true
+	return false
+}
+
+// charge counts the time since then.
+func (c *clock) charge(party string, since time.Time) { c.spent[party] += time.Since(since) }
+
+// slowest names who took most, for a collector that got to no end.
+func (c *clock) slowest() string {
+	most := "nobody"
+	for _, party := range sortedKeys(c.spent) {
+		if c.spent[party] > c.spent[most] {
+			most = party
+		}
+	}
+	return most
+}
