@@ -5,9 +5,11 @@ package checks
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/ringfence/ringfence/snapshot"
@@ -125,8 +127,9 @@ func (s *Scan) deviceNames(ns *os.File) func(int) string {
 	}
 }
 
-// joinOwners adds the owners. A socket without a visible owner is held by a process whom we may not
-// look at, unless every process could be looked at: then the kernel itself holds it.
+// joinOwners adds the owners. A socket that no descriptor refers to is held by a process whom we may not look at, by the kernel, or
+// by whoever will take it out of a message that it was sent in (SCM_RIGHTS, unix(7)), out of io_uring or of a map of a BPF
+// program: that nobody was seen does not say that nobody has it. The kernel is the owner where it says so itself.
 func (s *Scan) joinOwners(sec *snapshot.Listeners, out *Outcome) {
 	inodes, refused := s.socketOwners()
 	procs, err := s.processes()
@@ -137,7 +140,7 @@ func (s *Scan) joinOwners(sec *snapshot.Listeners, out *Outcome) {
 	for _, p := range procs {
 		comm[p.PID] = p.Comm
 	}
-	unknown := 0
+	served, unknown := s.kernelServes(), 0
 	for i := range sec.Sockets {
 		sk := &sec.Sockets[i]
 		sk.OwnerState = "seen"
@@ -146,15 +149,41 @@ func (s *Scan) joinOwners(sec *snapshot.Listeners, out *Outcome) {
 		}
 		switch {
 		case len(sk.Owners) > 0:
-		case refused > 0 || err != nil || s.procGap != "":
+		case sk.UID == 0 && sk.Netns == served.netns && served.ports[fmt.Sprintf("%s %d", sk.Proto, sk.Port)]:
+			sk.OwnerState = "kernel"
+		default:
 			sk.OwnerState = "unknown"
 			unknown++
-		default:
-			sk.OwnerState = "kernel"
 		}
 	}
-	if unknown > 0 {
+	switch {
+	case unknown == 0:
+	case refused > 0 || err != nil || s.procGap != "":
 		out.partialIn("owners", "%s an owner that could not be seen (%s refused)",
 			count(unknown, "socket has", "sockets have"), count(refused, "process", "processes"))
+	default:
+		out.partialIn("owners", "no process has %s open: the kernel holds them, or they are in a message that was not taken yet",
+			count(unknown, "socket", "sockets"))
 	}
+}
+
+// kernelPorts are ports that the kernel itself serves in a network namespace, as "tcp 2049".
+type kernelPorts struct {
+	netns uint64
+	ports map[string]bool
+}
+
+// kernelServes reads what the kernel's NFS server listens on in our own network namespace (nfsd(7), portlist).
+func (s *Scan) kernelServes() kernelPorts {
+	k := kernelPorts{netns: s.namespaces("thread-self").Net, ports: map[string]bool{}}
+	b, err := s.Host.ReadFile("/proc/fs/nfsd/portlist")
+	if err != nil {
+		return k
+	}
+	for line := range strings.Lines(string(b)) {
+		if f := strings.Fields(line); len(f) == 2 {
+			k.ports[f[0]+" "+f[1]] = true
+		}
+	}
+	return k
 }
