@@ -38,12 +38,15 @@ func collectProcesses(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Ou
 		if v.Devices, whole = s.openDevices(p); !whole {
 			out.partialIn("devices", "the open files of %s are not all seen", s.placeName(p))
 		}
-		switch {
-		case len(v.Unread) == 0:
-		case !slices.ContainsFunc(v.Unread, func(u string) bool { return u != "exe" && u != "cmdline" }), v.PID == 1, v.Leader == 1:
+		if p.lacks(unreadGroups) {
+			out.partialIn("groups", "%s has more groups than are kept", s.placeName(p))
+		}
+		switch lost := slices.DeleteFunc(slices.Clone(v.Unread), func(u string) bool { return u == unreadGroups }); {
+		case len(lost) == 0:
+		case !slices.ContainsFunc(lost, func(u string) bool { return u != "exe" && u != "cmdline" }), v.PID == 1, v.Leader == 1:
 			// Its power is known. Process 1 is the host itself by definition, whatever its namespaces are.
 			nameless++
-		case len(v.Unread) > 0:
+		default:
 			refused++
 		}
 		sec.List = append(sec.List, v)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -26,6 +27,9 @@ type process struct {
 	// cut says that there are more arguments than were read: what is not among them may still be there.
 	cut bool
 }
+
+// lacks says whether something of a process was not read.
+func (p *process) lacks(what string) bool { return slices.Contains(p.Unread, what) }
 
 // maxArgs bounds the arguments that are read of one process, in bytes: a process can have megabytes of them, and as
 // many processes as its user may start.
@@ -79,6 +83,7 @@ func (s *Scan) processes() ([]*process, error) {
 			s.procGap = "processes come and go faster than they can be read"
 		}
 		s.procGap = cmp.Or(s.procGap, s.procLost)
+		s.shareGroups(s.procList)
 	})
 	return s.procList, s.procErr
 }
@@ -187,6 +192,13 @@ func parseStatus(b []byte) snapshot.Process {
 		if !ok {
 			continue
 		}
+		if string(key) == "Groups" {
+			var cut bool
+			if p.Groups, cut = parseGroups(value); cut {
+				p.Unread = append(p.Unread, unreadGroups)
+			}
+			continue
+		}
 		v := string(bytes.TrimSpace(value))
 		switch string(key) {
 		case "Name":
@@ -197,10 +209,6 @@ func parseStatus(b []byte) snapshot.Process {
 			p.UID = nth(v, 1)
 		case "Gid":
 			p.GID = nth(v, 1)
-		case "Groups":
-			for g := range strings.FieldsSeq(v) {
-				p.Groups = append(p.Groups, atoi(g))
-			}
 		case "NSpid":
 			p.PIDDepth = len(strings.Fields(v))
 		case "CapInh":

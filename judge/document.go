@@ -20,8 +20,8 @@ type Document struct {
 	SSH        DocSSH                `json:"ssh" reads:"ssh.configs ssh.servers"`
 	IPMI       snapshot.IPMI         `json:"ipmi" reads:"ipmi"`
 	WinRM      snapshot.WinRM        `json:"winrm" reads:"winrm"`
-	Sockets    []DocSocket           `json:"runtimeSockets" reads:"runtimes processes.power"`
-	Groups     []DocGroup            `json:"runtimeGroups" reads:"runtimes agents processes.power"`
+	Sockets    []DocSocket           `json:"runtimeSockets" reads:"runtimes processes.power processes.groups"`
+	Groups     []DocGroup            `json:"runtimeGroups" reads:"runtimes agents processes.power processes.groups"`
 	Containers []snapshot.Container  `json:"containers" reads:"runtimes"`
 	Workloads  []DocWorkload         `json:"workloads" reads:"processes.power runtimes agents"`
 	Devices    []DocDevice           `json:"openDevices" reads:"processes.devices processes.power runtimes agents"`

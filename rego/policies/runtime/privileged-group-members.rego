@@ -5,7 +5,7 @@
 #   a log entry. An agent whose user has it runs every tool as root.
 # custom:
 #   severity: medium
-#   reads: [runtimes, agents, processes.power]
+#   reads: [runtimes, agents, processes.power, processes.groups]
 #   remediation: >-
 #     Remove the accounts from the group; use rootless containers.
 #   references:

@@ -6,7 +6,7 @@
 #   leaves the decision to polkit (libvirt) is no finding.
 # custom:
 #   severity: high
-#   reads: [runtimes, processes.power]
+#   reads: [runtimes, processes.power, processes.groups]
 #   remediation: >-
 #     Set SocketMode=0660 and the group in the socket unit, so that it survives a restart.
 #   references:

@@ -6,7 +6,7 @@
 #   matters any more.
 # custom:
 #   severity: critical
-#   reads: [runtimes, processes.power]
+#   reads: [runtimes, processes.power, processes.groups]
 #   remediation: >-
 #     Remove the mount. Where the workload must start containers, give it a rootless runtime of
 #     its own or a proxy that allows single calls.
