@@ -259,13 +259,17 @@ func Collect(ctx context.Context, h *host.Host, opt Options) *snapshot.Snapshot 
 	return snap
 }
 
-// run gives the collector a snapshot of its own: one that is past its deadline (a hung file system
-// cannot be interrupted) is left behind and can no longer write anything that is read.
+// run gives the collector a snapshot of its own. Its context ends before the deadline does, and a collector that looks at it returns
+// what it has with what it lacks. One that is past its deadline (a hung file system cannot be interrupted) is left behind
+// and can no longer write anything that is read.
 func run(ctx context.Context, c Collector, scan *Scan, limit time.Duration,
 ) (*snapshot.Snapshot, snapshot.Coverage) {
 	start := time.Now()
-	ctx, cancel := context.WithTimeout(ctx, limit)
+	stopped := ctx.Done()
+	ctx, cancel := context.WithTimeout(ctx, limit-limit/8)
 	defer cancel()
+	late := time.NewTimer(limit)
+	defer late.Stop()
 	scratch := new(snapshot.Snapshot)
 	ended := make(chan *Outcome, 1)
 	go func(scratch *snapshot.Snapshot) {
@@ -288,9 +292,12 @@ func run(ctx context.Context, c Collector, scan *Scan, limit time.Duration,
 		if !out.whole {
 			cov.Parts = sortedKeys(out.parts)
 		}
-	case <-ctx.Done():
+	case <-late.C:
 		scratch = nil
 		cov.Status, cov.Reasons = snapshot.Error, []string{"no answer within " + limit.String()}
+	case <-stopped:
+		scratch = nil
+		cov.Status, cov.Reasons = snapshot.Error, []string{"it was stopped"}
 	}
 	sort.Strings(cov.Reasons)
 	cov.Millis = time.Since(start).Milliseconds()

@@ -28,7 +28,7 @@ func TestManyGroupsOfAProcess(t *testing.T) {
 
 // TestGroupsOfAParty: a container's processes together keep a share, and take nothing from others.
 func TestGroupsOfAParty(t *testing.T) {
-	s := etc(t, nil)
+	s := filesOf(t, nil)
 	var procs []*process
 	for i := range 400 {
 		p := &process{Process: snapshot.Process{PID: i + 1, Container: "c", Groups: make([]int, 1024)}}

@@ -3,6 +3,7 @@
 package checks
 
 import (
+	"strconv"
 	"strings"
 	"time"
 
@@ -176,4 +177,56 @@ func (c *clock) slowest() string {
 		}
 	}
 	return most
+}
+
+// turn lets the processes of a party be read as long as it has time: one line of /proc/PID/status can take milliseconds.
+type turn struct {
+	*clock
+	s     *Scan
+	start time.Time
+}
+
+func (s *Scan) newTurn() *turn { return &turn{newClock(partyTime), s, time.Now()} }
+
+// of says whether a process is read. Whose it is is looked at before only when the reading takes long.
+func (t *turn) of(pid int) bool {
+	if time.Since(t.start) < t.each {
+		return true
+	}
+	dir := "/proc/" + strconv.Itoa(pid)
+	st, err := t.s.Host.Stat(dir)
+	if err != nil {
+		return true // it is gone
+	}
+	p := &process{Process: snapshot.Process{PID: pid, UID: st.UID}} // of the directory itself it is the uid, dumpable or not (proc_pid(5))
+	if cg, err := t.s.Host.ReadFile(dir + "/cgroup"); err == nil {
+		id := t.s.groupsOf.identify(t.s, cg)
+		p.Container, p.ContainerWord = containerID(id.container, id.word), id.word
+	}
+	return t.has(t.s.party(p))
+}
+
+// read reads a process if its party has time for that.
+func (t *turn) read(pid int) []*process {
+	if !t.of(pid) {
+		return nil
+	}
+	start := time.Now()
+	list := t.s.readProcess(pid)
+	if len(list) > 0 {
+		t.charge(t.s.party(list[0]), start)
+	}
+	return list
+}
+
+// gap adds whose processes were not all read to why the list is not whole.
+func (t *turn) gap(other string) string {
+	if len(t.over) == 0 {
+		return other
+	}
+	late := "there was no time for all processes of " + strings.Join(sortedKeys(t.over), ", ")
+	if other == "" {
+		return late
+	}
+	return other + "; " + late
 }

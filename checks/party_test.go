@@ -5,21 +5,24 @@ package checks
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/snapshot"
 )
 
-// etc makes a host of these files below /etc.
-func etc(t *testing.T, files map[string]string) *Scan {
+// filesOf makes a host of these files, by path without the first slash.
+func filesOf(t *testing.T, files map[string]string) *Scan {
 	t.Helper()
 	root := t.TempDir()
-	if err := os.Mkdir(filepath.Join(root, "etc"), 0o755); err != nil {
-		t.Fatal(err)
-	}
 	for name, text := range files {
-		if err := os.WriteFile(filepath.Join(root, "etc", name), []byte(text), 0o644); err != nil {
+		at := filepath.Join(root, name)
+		if err := os.MkdirAll(filepath.Dir(at), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(at, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -28,9 +31,9 @@ func etc(t *testing.T, files map[string]string) *Scan {
 
 // TestPartyIsWhoeverMakesProcesses: no change of the uid, and no name of a container of one's own, makes another party.
 func TestPartyIsWhoeverMakesProcesses(t *testing.T) {
-	s := etc(t, map[string]string{
-		"passwd": "root:x:0:0::/root:/bin/sh\nmal:x:1001:1001::/home/mal:/bin/sh\nfar:x:300000:300000::/home/far:/bin/sh\n",
-		"subuid": "mal:165536:65536\n1001:500000:10\nnobody:1:1\nbroken\n",
+	s := filesOf(t, map[string]string{
+		"etc/passwd": "root:x:0:0::/root:/bin/sh\nmal:x:1001:1001::/home/mal:/bin/sh\nfar:x:300000:300000::/home/far:/bin/sh\n",
+		"etc/subuid": "mal:165536:65536\n1001:500000:10\nnobody:1:1\nbroken\n",
 	})
 	byRoot, byMal := snapshot.Word{By: snapshot.ByRoot}, snapshot.WordOf(1001)
 	for _, c := range []struct {
@@ -62,7 +65,7 @@ func TestSharesAreOfParties(t *testing.T) {
 	if c.take("a", 8) != 8 || c.take("a", 8) != 2 || c.left("a") != 0 || c.take("b", 3) != 3 || !c.over["a"] || c.over["b"] {
 		t.Errorf("%+v", c)
 	}
-	s := etc(t, nil)
+	s := filesOf(t, nil)
 	var procs []*process
 	for i, uid := range []int{5, 5, 5, 0, 6} {
 		procs = append(procs, &process{Process: snapshot.Process{PID: i, UID: uid}})
@@ -74,5 +77,25 @@ func TestSharesAreOfParties(t *testing.T) {
 				t.Errorf("%s: %d comes at %d", name, p.PID, i)
 			}
 		}
+	}
+}
+
+// TestTimeOfTheTableIsOfParties: a container whose processes take long to read comes to an end of its time, and nobody else does.
+func TestTimeOfTheTableIsOfParties(t *testing.T) {
+	a, b := strings.Repeat("a", 64), strings.Repeat("b", 64)
+	s := filesOf(t, map[string]string{
+		"proc/1/cgroup": "0::/\n", "proc/2/cgroup": "0::/docker/" + a + "\n", "proc/3/cgroup": "0::/docker/" + b + "\n",
+	})
+	turn := s.newTurn()
+	turn.charge("container "+a, time.Now().Add(-time.Hour))
+	if !turn.of(2) {
+		t.Error("whose a process is is asked before there is any hurry")
+	}
+	turn.start = turn.start.Add(-time.Hour)
+	if turn.of(2) || !turn.of(1) || !turn.of(3) || !turn.of(4) {
+		t.Error("the time of one party is not its own")
+	}
+	if got := turn.gap("x"); got != "x; there was no time for all processes of container "+a {
+		t.Errorf("%q", got)
 	}
 }

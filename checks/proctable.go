@@ -74,15 +74,16 @@ func (s *Scan) processes() ([]*process, error) {
 		if len(pids) > maxProcesses {
 			pids, s.procGap = s.shareOut(pids)
 		}
-		known := map[int]bool{}
+		known, turn := map[int]bool{}, s.newTurn()
 		for _, pid := range pids {
 			known[pid] = true
-			s.procList = append(s.procList, s.readProcess(pid)...)
+			s.procList = append(s.procList, turn.read(pid)...)
 		}
-		if s.Host.Live() && len(pids) <= maxProcesses && s.catchUp(known) && s.procGap == "" {
+		if s.Host.Live() && len(pids) <= maxProcesses && s.catchUp(known, turn) && s.procGap == "" {
 			s.procGap = "processes come and go faster than they can be read"
 		}
 		s.procGap = cmp.Or(s.procGap, s.procLost)
+		s.procGap = turn.gap(s.procGap)
 		s.shareGroups(s.procList)
 	})
 	return s.procList, s.procErr

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -25,6 +26,7 @@ const (
 // uid, capabilities, namespaces, a table of descriptors and a root of its own, and the first one can have ended while
 // others go on (clone(2), unshare(2)). Such a thread is listed by its own number, which no process has.
 func (s *Scan) readProcess(pid int) []*process {
+	start := time.Now()
 	first, threads := s.readTask(pid)
 	if threads <= 1 {
 		if first == nil {
@@ -47,6 +49,10 @@ func (s *Scan) readProcess(pid int) []*process {
 			continue
 		}
 		if first != nil {
+			if time.Since(start) > partyTime && !ofHost(s.party(first)) {
+				cut = true
+				break
+			}
 			if s.threadsOf[first.UID]++; s.threadsOf[first.UID] > maxThreadsOf && first.UID != 0 || len(list) > maxOddThreads {
 				cut = true
 				break
@@ -147,7 +153,7 @@ const (
 
 // catchUp reads the processes that began while others were read, until there are no more. It says whether some come and go
 // faster than they can be read.
-func (s *Scan) catchUp(known map[int]bool) bool {
+func (s *Scan) catchUp(known map[int]bool, turn *turn) bool {
 	lost := 0
 	for range maxRounds {
 		pids, err := s.Host.PIDs()
@@ -161,7 +167,7 @@ func (s *Scan) catchUp(known map[int]bool) bool {
 			}
 			known[pid] = true
 			fresh++
-			list := s.readProcess(pid)
+			list := turn.read(pid)
 			s.procList = append(s.procList, list...)
 			if len(list) == 0 {
 				if _, err := s.Host.Stat(fmt.Sprintf("/proc/%d", pid)); gone(err) {
