@@ -3,6 +3,7 @@
 package checks
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/ringfence/ringfence/rego"
 	"github.com/ringfence/ringfence/snapshot"
@@ -125,14 +127,22 @@ func collectAgents(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outco
 		return out
 	}
 	s.tableGap(out)
-	for _, p := range procs {
+	clock, looked := newClock(partyTime), 0
+	for _, p := range s.inTurns(procs) {
 		if ctx.Err() != nil {
-			out.fail("read agents", ctx.Err())
-			return out
+			out.partial("there was no time to look for agents at %s; most of it was taken by %s",
+				count(len(procs)-looked, "process", "processes"), clock.slowest())
+			break
 		}
+		looked++
 		if p.Leader != 0 {
 			continue // another thread of a process that is looked at
 		}
+		party := s.party(p)
+		if !clock.has(party) {
+			continue
+		}
+		start := time.Now()
 		if slices.Contains(p.Unread, "cmdline") {
 			out.partial("whether %s is an agent is not known: its arguments could not be read", s.placeName(p))
 		}
@@ -140,7 +150,12 @@ func collectAgents(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outco
 			a.Runs = s.runs(ctx, p)
 			snap.Agents.Instances = append(snap.Agents.Instances, *a)
 		}
+		clock.charge(party, start)
 	}
+	for _, party := range sortedKeys(clock.over) {
+		out.partial("there was no time to look for agents at all processes of %s", party)
+	}
+	slices.SortStableFunc(snap.Agents.Instances, func(a, b snapshot.Agent) int { return cmp.Compare(a.PID, b.PID) })
 	return out
 }
 
@@ -149,7 +164,7 @@ func (s *Scan) recognise(p *process, patterns []*pattern, out *Outcome) *snapsho
 	for _, pt := range patterns {
 		why := pt.matches(p)
 		if why == "" && !p.setID && pt.Name == "openclaw" && interpreters.MatchString(p.exeBase()) {
-			if env, err := s.environ(p.PID, p.UID); err == nil && env["OPENCLAW_SERVICE_MARKER"] == "openclaw" &&
+			if env, err := s.environ(p); err == nil && env["OPENCLAW_SERVICE_MARKER"] == "openclaw" &&
 				env["OPENCLAW_SERVICE_KIND"] == "gateway" && p.PPID == 1 {
 				why = "environment OPENCLAW_SERVICE_MARKER"
 			}

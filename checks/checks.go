@@ -10,6 +10,7 @@ package checks
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -141,6 +142,18 @@ func denied(err error) bool {
 		errors.Is(err, syscall.EACCES)
 }
 
+// byPID finds processes by their number. Callers do not change the map.
+func (s *Scan) byPID() map[int]*process {
+	s.pidOnce.Do(func() {
+		procs, _ := s.processes()
+		s.pids = make(map[int]*process, len(procs))
+		for _, p := range procs {
+			s.pids[p.PID] = p
+		}
+	})
+	return s.pids
+}
+
 // gone says that the process or file went away while it was read, which is no loss.
 func gone(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH)
@@ -179,6 +192,13 @@ type Scan struct {
 	mountGaps []string
 	kept      []*os.File // that lead to namespaces which nothing else leads to
 
+	// configs are configurations of OpenClaw by their digest; bound is where processes listen. Only the collector of agents has them.
+	configs   map[[sha256.Size]byte]decoded
+	boundOnce sync.Once
+	bound     map[int]string
+	pidOnce   sync.Once
+	pids      map[int]*process
+
 	labelled bool // a security module gives labels
 
 	init    sync.Once
@@ -198,7 +218,8 @@ type Scan struct {
 
 func newScan(h *host.Host) *Scan {
 	s := &Scan{
-		Host: h, programs: map[programKey]snapshot.Word{}, hung: map[string]int{}, threadsOf: map[int]int{}, units: units{asked: map[string]unitAnswer{}},
+		Host: h, configs: map[[sha256.Size]byte]decoded{}, programs: map[programKey]snapshot.Word{}, hung: map[string]int{},
+		threadsOf: map[int]int{}, units: units{asked: map[string]unitAnswer{}},
 	}
 	s.groupsOf = s.newCgroups()
 	return s

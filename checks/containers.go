@@ -3,6 +3,7 @@
 package checks
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/snapshot"
@@ -79,10 +81,37 @@ type ociSpec struct {
 }
 
 // findContainers reads the containers from disk, without asking a daemon.
-func (s *Scan) findContainers(sec *snapshot.Runtimes, out *Outcome) {
-	f := &containerFinder{s: s, out: out, found: map[string]*snapshot.Container{}}
+func (s *Scan) findContainers(ctx context.Context, sec *snapshot.Runtimes, out *Outcome) {
+	f := &containerFinder{s: s, out: out, found: map[string]*snapshot.Container{}, clock: newClock(partyTime)}
+	s.readPlaces(ctx, f, false)
+	s.readPlaces(ctx, f, true)
+	dirs := []string{"/var/lib/containers", "/var/lib/docker", "/run/containerd", "/run/docker", "/run/runc", "/run/crun"}
+	users, _ := s.Host.Glob("/run/user/*")
+	for _, d := range append(dirs, users...) {
+		if s.unreadable(d) {
+			out.partial("containers and sockets of runtimes: %s is not readable (needs root)", d)
+		}
+	}
+	s.running(f.found, out)
+	s.dockerNames(f.found)
+	for _, id := range sortedKeys(f.found) {
+		sec.Containers = append(sec.Containers, *f.found[id])
+	}
+}
+
+// userPlaces are the beginnings of patterns for the directories of users.
+var userPlaces = []string{"/home/*", "/run/user/*"}
+
+// readPlaces reads what is in the places of users, or in those of root alone.
+func (s *Scan) readPlaces(ctx context.Context, f *containerFinder, users bool) {
+	other := func(pattern string) bool {
+		return users != slices.ContainsFunc(userPlaces, func(u string) bool { return strings.HasPrefix(pattern, u) })
+	}
 	for _, pl := range specPlaces {
-		s.globEach(pl.pattern, f, func(spec string) {
+		if other(pl.pattern) {
+			continue
+		}
+		s.globEach(ctx, pl.pattern, f, func(spec string) {
 			dir := path.Dir(spec)
 			id := path.Base(dir)
 			if pl.up == 1 {
@@ -96,19 +125,9 @@ func (s *Scan) findContainers(sec *snapshot.Runtimes, out *Outcome) {
 		})
 	}
 	for _, pl := range statePlaces {
-		s.globEach(pl.pattern, f, func(file string) { f.state(pl.runtime, file) })
-	}
-	dirs := []string{"/var/lib/containers", "/var/lib/docker", "/run/containerd", "/run/docker", "/run/runc", "/run/crun"}
-	users, _ := s.Host.Glob("/run/user/*")
-	for _, d := range append(dirs, users...) {
-		if s.unreadable(d) {
-			out.partial("containers and sockets of runtimes: %s is not readable (needs root)", d)
+		if !other(pl.pattern) {
+			s.globEach(ctx, pl.pattern, f, func(file string) { f.state(pl.runtime, file) })
 		}
-	}
-	s.running(f.found, out)
-	s.dockerNames(f.found)
-	for _, id := range sortedKeys(f.found) {
-		sec.Containers = append(sec.Containers, *f.found[id])
 	}
 }
 
@@ -128,6 +147,7 @@ type containerFinder struct {
 	// under is whose directory it is in now: that of root, or of the user whose home it is.
 	under snapshot.Word
 	whose string // the party that is waited for
+	clock *clock // of the parties
 }
 
 // trouble is about a file that cannot be read or understood: of root's, it is a gap of the section; of a uid's, the
@@ -153,7 +173,10 @@ func (f *containerFinder) trouble(runtime, id, file string, word snapshot.Word, 
 // errMalformed is all that is said of a file that cannot be understood: the decoders' own words quote it.
 var errMalformed = errors.New("malformed")
 
-var errShare = errors.New("there are more specifications of this uid than are read")
+var (
+	errShare = errors.New("there are more specifications of this uid than are read")
+	errTime  = errors.New("there was no time for all specifications of this uid")
+)
 
 // afford counts a file against the share of the uid that wrote it.
 func (f *containerFinder) afford(word snapshot.Word, size int64) bool {
@@ -170,36 +193,47 @@ func (f *containerFinder) afford(word snapshot.Word, size int64) bool {
 
 // read reads a file and says whose word it is; named is the word of the file that names it.
 func (f *containerFinder) read(file string, named snapshot.Word) ([]byte, snapshot.Word, error) {
-	type found struct {
-		b    []byte
-		word snapshot.Word
+	if !f.clock.has(f.whose) {
+		return nil, f.under, errTime
 	}
-	got, err := patient(f.s, f.whose, func() (r found, err error) {
-		r.b, r.word, err = f.readNow(file, named)
+	start, whose := time.Now(), f.whose
+	defer func() { f.clock.charge(whose, start) }()
+	type found struct {
+		author host.Author
+		st     host.Stat
+	}
+	at, err := patient(f.s, whose, func() (r found, err error) {
+		r.author, r.st, err = f.s.Host.Author(file)
 		return r, err
 	})
-	if errors.Is(err, errSilent) {
+	switch {
+	case errors.Is(err, errSilent):
 		return nil, f.under, fmt.Errorf("read %s: %w", file, err)
-	}
-	return got.b, got.word, err
-}
-
-func (f *containerFinder) readNow(file string, named snapshot.Word) ([]byte, snapshot.Word, error) {
-	author, st, err := f.s.Host.Author(file)
-	if err != nil {
+	case err != nil:
 		return nil, named, err
 	}
-	word := lesser(wordOf(author), named)
+	word := lesser(wordOf(at.author), named)
+	if word.By == snapshot.ByUID {
+		whose = uidParty(f.s.account(word.UID))
+	}
 	switch {
 	case word.By == snapshot.ByOthers:
 		return nil, word, fmt.Errorf("%s can be written by more than one user", file)
-	case !f.afford(word, st.Size):
+	case !f.afford(word, at.st.Size):
 		return nil, word, errShare
-	case word.By == snapshot.ByUID:
-		b, _, err := f.s.Host.ReadNamed(&host.Principal{UID: word.UID, GID: -1}, file)
-		return b, word, err
+	case !f.clock.has(whose):
+		return nil, word, errTime
 	}
-	b, err := f.s.Host.ReadFile(file)
+	b, err := patient(f.s, whose, func() ([]byte, error) {
+		if word.By == snapshot.ByUID {
+			b, _, err := f.s.Host.ReadNamed(&host.Principal{UID: word.UID, GID: -1}, file)
+			return b, err
+		}
+		return f.s.Host.ReadFile(file)
+	})
+	if errors.Is(err, errSilent) {
+		err = fmt.Errorf("read %s: %w", file, err)
+	}
 	return b, word, err
 }
 
@@ -216,7 +250,7 @@ func lesser(a, b snapshot.Word) snapshot.Word {
 
 func (f *containerFinder) add(runtime, id, spec string, named snapshot.Word, pid int) {
 	b, word, err := f.read(spec, named)
-	if errors.Is(err, errShare) {
+	if errors.Is(err, errShare) || errors.Is(err, errTime) {
 		id, spec = "*", path.Dir(path.Dir(spec))
 	}
 	if err != nil {
@@ -300,9 +334,9 @@ func (s *Scan) pidIn(file string) int {
 
 // globEach does something with each file that matches; a pattern with the directories of users is looked up for each user apart, so
 // that none uses up what the others are found by.
-func (s *Scan) globEach(pattern string, f *containerFinder, do func(file string)) {
+func (s *Scan) globEach(ctx context.Context, pattern string, f *containerFinder, do func(file string)) {
 	heads := []userDir{{word: snapshot.Word{By: snapshot.ByRoot}}}
-	for _, users := range []string{"/home/*", "/run/user/*"} {
+	for _, users := range userPlaces {
 		if rest, ok := strings.CutPrefix(pattern, users); ok {
 			heads, pattern = s.userDirs(users), rest
 		}
@@ -312,11 +346,21 @@ func (s *Scan) globEach(pattern string, f *containerFinder, do func(file string)
 		more  bool
 	}
 	for _, head := range heads {
-		f.under, f.whose = head.word, uidParty(head.word.UID)
+		f.under, f.whose = head.word, uidParty(s.account(head.word.UID))
+		if ctx.Err() != nil {
+			f.out.partial("there was no time to read %s; most of it was taken by %s", head.path+pattern, f.clock.slowest())
+			break
+		}
+		if !f.clock.has(f.whose) {
+			f.trouble("", "*", head.path+pattern, head.word, errTime)
+			continue
+		}
+		start := time.Now()
 		m, err := patient(s, f.whose, func() (m matches, err error) {
 			m.files, m.more = s.Host.Glob(head.path + pattern)
 			return m, nil
 		})
+		f.clock.charge(f.whose, start)
 		if m.more {
 			err = errors.New("not every name was read")
 		}

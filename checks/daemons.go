@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/snapshot"
@@ -20,10 +21,15 @@ import (
 func (s *Scan) daemonTLS(ctx context.Context) []snapshot.DaemonTLS {
 	var list []snapshot.DaemonTLS
 	procs, _ := s.processes()
-	for _, p := range procs {
+	clock := newClock(partyTime)
+	for _, p := range s.hostFirst(procs) {
 		switch p.exeBase() {
 		case "dockerd":
-			d := s.dockerTLS(p)
+			d := snapshot.DaemonTLS{PID: p.PID, Source: "arguments", Word: p.ExeWord, Verify: snapshot.Fact{State: snapshot.Error, Reason: "there was no time to read it"}}
+			if party, start := s.party(p), time.Now(); ctx.Err() == nil && clock.has(party) {
+				d = s.dockerTLS(p)
+				clock.charge(party, start)
+			}
 			d.Args, d.Runs = plainArgs(p), s.runs(ctx, p)
 			list = append(list, d)
 		case "buildkitd":
@@ -35,6 +41,7 @@ func (s *Scan) daemonTLS(ctx context.Context) []snapshot.DaemonTLS {
 			})
 		}
 	}
+	slices.SortStableFunc(list, func(a, b snapshot.DaemonTLS) int { return a.PID - b.PID })
 	return list
 }
 
@@ -87,7 +94,7 @@ func (s *Scan) dockerTLS(p *process) snapshot.DaemonTLS {
 	if v := argument(p.argv, "--config-file"); v != "" {
 		file = v
 	}
-	b, _, err := s.readNamed(p.principal(), file)
+	b, _, err := s.readNamed(p, file)
 	if gone(err) {
 		return unlessCut(p, d)
 	}
@@ -113,13 +120,13 @@ func unlessCut(p *process, d snapshot.DaemonTLS) snapshot.DaemonTLS {
 }
 
 // readNamed is Host.ReadNamed with the patience that its namer has left.
-func (s *Scan) readNamed(who *host.Principal, file string) ([]byte, host.Stat, error) {
+func (s *Scan) readNamed(p *process, file string) ([]byte, host.Stat, error) {
 	type named struct {
 		b  []byte
 		st host.Stat
 	}
-	n, err := patient(s, uidParty(who.UID), func() (n named, err error) {
-		n.b, n.st, err = s.Host.ReadNamed(who, file)
+	n, err := patient(s, s.party(p), func() (n named, err error) {
+		n.b, n.st, err = s.Host.ReadNamed(p.principal(), file)
 		return n, err
 	})
 	if errors.Is(err, errSilent) {

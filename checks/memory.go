@@ -3,12 +3,15 @@
 package checks
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/snapshot"
@@ -28,7 +31,7 @@ type segments map[string]*snapshot.SharedSegment
 
 // sharedMemory lists System V segments (/proc/sysvipc/shm) and files below /dev/shm, and who maps them.
 // Reading the maps of every process costs most of it, so it happens only where there is a segment.
-func (s *Scan) sharedMemory(procs []*process, out *Outcome) []snapshot.SharedSegment {
+func (s *Scan) sharedMemory(ctx context.Context, procs []*process, out *Outcome) []snapshot.SharedSegment {
 	segs := segments{}
 	s.sysvSegments(segs, out)
 	dev := uint64(0)
@@ -46,8 +49,23 @@ func (s *Scan) sharedMemory(procs []*process, out *Outcome) []snapshot.SharedSeg
 	}
 	// What was removed and is still open or mapped counts among the file system's inodes, besides its root.
 	if len(segs) > 0 || s.Host.Inodes(shmDir) > uint64(seen)+1 {
-		for _, p := range procs {
-			s.mapped(p, dev, segs, out)
+		clock := newClock(partyTime)
+		for _, p := range s.inTurns(procs) {
+			if ctx.Err() != nil {
+				out.partialIn("memory", "there was no time to look at all mappings; most of it was taken by %s", clock.slowest())
+				break
+			}
+			party, start := s.party(p), time.Now()
+			if clock.has(party) {
+				s.mapped(p, dev, segs, out)
+				clock.charge(party, start)
+			}
+		}
+		for _, party := range sortedKeys(clock.over) {
+			out.partialIn("memory", "there was no time to look at all mappings of %s", party)
+		}
+		for _, g := range segs {
+			slices.Sort(g.PIDs)
 		}
 	}
 	list := make([]snapshot.SharedSegment, 0, len(segs))
@@ -128,7 +146,7 @@ func (s *Scan) mapped(p *process, shm uint64, segs segments, out *Outcome) {
 	if p.PID == os.Getpid() {
 		return
 	}
-	b, err := patient(s, uidParty(p.UID), func() ([]byte, error) { return s.Host.ReadFile(fmt.Sprintf("/proc/%d/maps", p.PID)) })
+	b, err := patient(s, s.party(p), func() ([]byte, error) { return s.Host.ReadFile(fmt.Sprintf("/proc/%d/maps", p.PID)) })
 	if err != nil {
 		if !gone(err) && !denied(err) {
 			out.partialIn("memory", "mappings of %s: %v", s.placeName(p), err)

@@ -4,6 +4,7 @@ package checks
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"path"
@@ -22,7 +23,7 @@ func (s *Scan) openClaw(p *process, a *snapshot.Agent, out *Outcome) {
 	var env map[string]string
 	var envErr error
 	if !p.setID {
-		env, envErr = s.environ(p.PID, p.UID)
+		env, envErr = s.environ(p)
 	}
 	if envErr != nil && denied(envErr) {
 		out.partial("environment of OpenClaw: %v (needs CAP_SYS_PTRACE)", envErr)
@@ -38,7 +39,7 @@ func (s *Scan) openClaw(p *process, a *snapshot.Agent, out *Outcome) {
 	// What is wrong with this file is about this gateway alone: others of the host are judged all the same.
 	b, word, err := s.configOf(p, cfg.Path)
 	if err == nil {
-		err = parseOpenClaw(b, cfg)
+		err = s.applyOpenClaw(b, cfg)
 	}
 	a.ConfigRead, a.ConfigWord = toFact(cfg.Path, err), word
 	if envErr != nil && !gone(envErr) && a.ConfigRead.State == snapshot.Absent { // the environment can name another file
@@ -66,7 +67,7 @@ func (s *Scan) openClaw(p *process, a *snapshot.Agent, out *Outcome) {
 // configOf reads a file that describes a process, as the process sees it. It describes the process only if that user
 // or root wrote it: what somebody else can write is somebody else's word.
 func (s *Scan) configOf(p *process, file string) ([]byte, snapshot.Word, error) {
-	b, st, err := s.readNamed(p.principal(), file)
+	b, st, err := s.readNamed(p, file)
 	if err != nil {
 		return nil, snapshot.Word{}, err
 	}
@@ -99,11 +100,7 @@ func (s *Scan) boundTo(p *process) string {
 // openClawFlags applies the options of "openclaw gateway run" from the process itself or from the
 // launchers above it, which keep their arguments: those of the same user and of root, who can both speak for it.
 func (s *Scan) openClawFlags(p *process, cfg *snapshot.OpenClawConfig) {
-	procs, _ := s.processes()
-	byPID := map[int]*process{}
-	for _, q := range procs {
-		byPID[q.PID] = q
-	}
+	byPID := s.byPID()
 	for q, depth := p, 0; q != nil && depth < 4; q, depth = byPID[q.PPID], depth+1 {
 		if q.UID != p.UID && q.UID != 0 || q.NS.Mnt != p.NS.Mnt || !slices.ContainsFunc(q.argv, func(a string) bool { return strings.Contains(a, "gateway") }) {
 			continue
@@ -143,6 +140,9 @@ func (s *Scan) openClawPath(p *process, env map[string]string) string {
 	return path.Join("/", home, dir, "openclaw.json")
 }
 
+// maxPackageDirs bounds the directories of one process that a package.json is looked for in.
+const maxPackageDirs = 16
+
 // openClawVersion comes from the service's environment or from package.json beside the program.
 func (s *Scan) openClawVersion(p *process, env map[string]string) snapshot.Fact {
 	if v := env["OPENCLAW_SERVICE_VERSION"]; v != "" {
@@ -163,9 +163,10 @@ func (s *Scan) openClawVersion(p *process, env map[string]string) snapshot.Fact 
 	if v := env["npm_package_json"]; v != "" {
 		dirs = append(dirs, path.Dir(v))
 	}
-	dirs = append(dirs, "/app", "/usr/lib/node_modules/openclaw", "/usr/local/lib/node_modules/openclaw")
+	dirs = slices.Compact(dirs)
+	dirs = append(dirs[:min(len(dirs), maxPackageDirs):min(len(dirs), maxPackageDirs)], "/app", "/usr/lib/node_modules/openclaw", "/usr/local/lib/node_modules/openclaw")
 	for _, d := range dirs {
-		b, _, err := s.readNamed(p.principal(), path.Join(d, "package.json"))
+		b, _, err := s.readNamed(p, path.Join(d, "package.json"))
 		if err != nil {
 			continue
 		}
@@ -210,6 +211,41 @@ type openClawFile struct {
 			AllowFrom map[string]any `json:"allowFrom"`
 		} `json:"elevated"`
 	} `json:"tools"`
+
+	// What is kept of the parts above that can be of any size.
+	secret, elevatedAny bool
+	weak                []string // agents without a sandbox
+}
+
+// maxWeakAgents bounds the agents of one configuration that are named.
+const maxWeakAgents = 100
+
+// reduce keeps what is asked of a configuration, and lets go of what can be of any size.
+func (f *openClawFile) reduce() {
+	g := &f.Gateway
+	f.secret = isSet(g.Auth.Token) || isSet(g.Auth.Password) || isSet(g.Token)
+	g.Auth.Token, g.Auth.Password, g.Token = nil, nil, nil
+	for id, a := range f.Agents.Entries {
+		if a.Sandbox.Mode == "off" {
+			f.weak = append(f.weak, id)
+		}
+	}
+	for _, a := range f.Agents.List {
+		if a.Sandbox.Mode == "off" {
+			f.weak = append(f.weak, a.ID)
+		}
+	}
+	slices.Sort(f.weak)
+	if n := len(f.weak); n > maxWeakAgents {
+		f.weak = append(slices.Clone(f.weak[:maxWeakAgents]), fmt.Sprintf("and %d others", n-maxWeakAgents))
+	}
+	f.Agents.Entries, f.Agents.List = nil, nil
+	for _, v := range f.Tools.Elevated.AllowFrom {
+		if list, ok := v.([]any); ok && slices.Contains(list, any("*")) {
+			f.elevatedAny = true
+		}
+	}
+	f.Tools.Elevated.AllowFrom = nil
 }
 
 type openClawAgent struct {
@@ -260,19 +296,52 @@ func nesting(b []byte) int {
 	return most
 }
 
-func parseOpenClaw(b []byte, cfg *snapshot.OpenClawConfig) (err error) {
+// decoded is a configuration that was decoded, or why it was not.
+type decoded struct {
+	file *openClawFile
+	err  error
+}
+
+// applyOpenClaw is parseOpenClaw; a text that many gateways share is decoded once.
+func (s *Scan) applyOpenClaw(b []byte, cfg *snapshot.OpenClawConfig) error {
+	key := sha256.Sum256(b)
+	d, ok := s.configs[key]
+	if !ok {
+		d.file, d.err = decodeOpenClaw(b)
+		s.configs[key] = d
+	}
+	return d.apply(cfg)
+}
+
+func parseOpenClaw(b []byte, cfg *snapshot.OpenClawConfig) error {
+	var d decoded
+	d.file, d.err = decodeOpenClaw(b)
+	return d.apply(cfg)
+}
+
+func decodeOpenClaw(b []byte) (f *openClawFile, err error) {
 	defer func() { // the JSON5 decoder indexes past the end of some malformed files
 		if r := recover(); r != nil {
-			err = fmt.Errorf("%s: malformed JSON5", cfg.Path)
+			err = errMalformed
 		}
 	}()
 	if depth := nesting(b); depth > maxNesting {
-		return fmt.Errorf("%s: nested more than %d levels deep", cfg.Path, maxNesting)
+		return nil, fmt.Errorf("nested more than %d levels deep", maxNesting)
 	}
-	var f openClawFile
-	if err := json5.Unmarshal(b, &f); err != nil {
-		return fmt.Errorf("%s: %w", cfg.Path, errMalformed) // what is wrong would quote it
+	f = new(openClawFile)
+	if err := json5.Unmarshal(b, f); err != nil {
+		return nil, errMalformed // what is wrong would quote it
 	}
+	f.reduce()
+	return f, nil
+}
+
+// apply adds to a configuration what its file says.
+func (d *decoded) apply(cfg *snapshot.OpenClawConfig) error {
+	if d.err != nil {
+		return fmt.Errorf("%s: %w", cfg.Path, d.err)
+	}
+	f := d.file
 	set := func(dst *string, v string) {
 		if v != "" {
 			*dst = v
@@ -287,27 +356,16 @@ func parseOpenClaw(b []byte, cfg *snapshot.OpenClawConfig) (err error) {
 		cfg.Port = g.Port
 	}
 	set(&cfg.AuthMode, g.Auth.Mode)
-	cfg.SecretSet = isSet(g.Auth.Token) || isSet(g.Auth.Password) || isSet(g.Token)
+	cfg.SecretSet = f.secret
 	set(&cfg.Sandbox, f.Agent.Sandbox.Mode)
 	set(&cfg.Sandbox, f.Agents.Defaults.Sandbox.Mode)
-	for id, a := range f.Agents.Entries {
-		a.ID = id
-		f.Agents.List = append(f.Agents.List, a)
+	if cfg.Sandbox != "off" {
+		cfg.WeakAgents = f.weak
 	}
-	for _, a := range f.Agents.List {
-		if a.Sandbox.Mode == "off" && cfg.Sandbox != "off" {
-			cfg.WeakAgents = append(cfg.WeakAgents, a.ID)
-		}
-	}
-	slices.Sort(cfg.WeakAgents)
 	set(&cfg.ExecSecurity, f.Tools.Exec.Security)
 	set(&cfg.ExecAsk, f.Tools.Exec.Ask)
 	cfg.Elevated = f.Tools.Elevated.Enabled
-	for _, v := range f.Tools.Elevated.AllowFrom {
-		if list, ok := v.([]any); ok && slices.Contains(list, any("*")) {
-			cfg.ElevatedAny = true
-		}
-	}
+	cfg.ElevatedAny = f.elevatedAny
 	return nil
 }
 

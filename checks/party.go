@@ -71,6 +71,8 @@ func (s *Scan) party(p *process) string {
 		return uidParty(s.account(p.ContainerWord.UID))
 	case p.Container != "":
 		return "container " + p.Container
+	case p.setID:
+		return "programs that change their ids" // whoever starts one decides when
 	case p.UID == 0 && s.separate(p):
 		return "root in other namespaces"
 	}

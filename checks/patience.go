@@ -76,14 +76,14 @@ const maxEnviron = 256 << 10
 
 // environ reads the environment of a process; it never leaves this package. It is what the process was started with, or
 // what it wrote over that: its own word.
-func (s *Scan) environ(pid, uid int) (map[string]string, error) {
-	dir, err := s.Host.OpenDir("/proc/" + strconv.Itoa(pid))
+func (s *Scan) environ(p *process) (map[string]string, error) {
+	dir, err := s.Host.OpenDir("/proc/" + strconv.Itoa(p.PID))
 	if err != nil {
 		return nil, err
 	}
 	defer dir.Close()
 	env := map[string]string{}
-	in, err := patient(s, uidParty(uid), func() (part, error) { return readPart(dir, "environ", maxEnviron) })
+	in, err := patient(s, s.party(p), func() (part, error) { return readPart(dir, "environ", maxEnviron) })
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +93,7 @@ func (s *Scan) environ(pid, uid int) (map[string]string, error) {
 		}
 	}
 	if in.more {
-		return env, fmt.Errorf("environment of process %d: more than %d bytes", pid, maxEnviron)
+		return env, fmt.Errorf("environment of process %d: more than %d bytes", p.PID, maxEnviron)
 	}
 	return env, nil
 }

@@ -28,10 +28,6 @@ func collectProcesses(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Ou
 	owners := s.netOwners(procs, out)
 	refused, nameless := 0, 0
 	for _, p := range procs {
-		if ctx.Err() != nil {
-			out.fail("read processes", ctx.Err())
-			return out
-		}
 		v := p.Process
 		v.NetOwner = owners[v.NS.Net]
 		var whole bool
@@ -60,7 +56,7 @@ func collectProcesses(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Ou
 			count(nameless, "process could", "processes could"))
 	}
 	s.tableGap(out)
-	sec.Shared = s.sharedMemory(procs, out)
+	sec.Shared = s.sharedMemory(ctx, procs, out)
 	return out
 }
 

@@ -29,6 +29,13 @@ func TestOneCollectorTakesNoOtherDown(t *testing.T) {
 			s.Host.Name = "late"
 			return new(Outcome)
 		}},
+		{"sees that time is over", snapshot.Partial, "no time for more", func(ctx context.Context, _ *Scan, s *snapshot.Snapshot) *Outcome {
+			<-ctx.Done()
+			s.Host.Name = "in time"
+			o := new(Outcome)
+			o.partial("no time for more")
+			return o
+		}},
 		{"panics", snapshot.Error, "collector stopped", func(context.Context, *Scan, *snapshot.Snapshot) *Outcome { panic("index out of range") }},
 		{"sees a part", snapshot.Partial, "x", func(context.Context, *Scan, *snapshot.Snapshot) *Outcome {
 			o := new(Outcome)
@@ -43,6 +50,9 @@ func TestOneCollectorTakesNoOtherDown(t *testing.T) {
 		}
 		if c.name == "hangs" && scratch != nil {
 			t.Error("the snapshot of a hung collector is used")
+		}
+		if c.name == "sees that time is over" && (scratch == nil || scratch.Host.Name != "in time") {
+			t.Error("what a collector has at its deadline is lost")
 		}
 	}
 	close(late)

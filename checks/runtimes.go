@@ -83,7 +83,7 @@ func collectRuntimes(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Out
 		}
 	}
 	s.findMounts(sec, stats, out)
-	s.findContainers(sec, out)
+	s.findContainers(ctx, sec, out)
 	s.specMounts(sec)
 	sec.TLS = s.daemonTLS(ctx)
 	return out

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -70,15 +71,23 @@ func collectSSH(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outcome 
 			configs[own] = nil
 		}
 	}
+	clock := newClock(partyTime)
 	for _, k := range sortedConfigs(configs) {
+		if !k.word.Trusted() && (ctx.Err() != nil || !clock.has(s.party(configs[k]))) {
+			continue // as one that cannot be read
+		}
+		start := time.Now()
 		cfg, err := s.sshConfig(ctx, configs[k], k)
 		if err == nil {
 			sec.Configs = append(sec.Configs, cfg)
 		} else if k.word.Trusted() { // what else runs as a server is without a configuration, and unknown by name
 			out.partialIn("configs", "configuration of sshd: %v", err)
 		}
+		if !k.word.Trusted() {
+			clock.charge(s.party(configs[k]), start)
+		}
 	}
-	sec.KeyFiles = s.keyFiles(out)
+	sec.KeyFiles = s.keyFiles(ctx, out)
 	sec.Sessions = s.sshSessions(procs, slices.ContainsFunc(sec.Servers, func(v snapshot.SSHServer) bool {
 		return v.Activated
 	}), out)
@@ -94,8 +103,14 @@ type configKey struct {
 }
 
 func sortedConfigs(m map[configKey]*process) []configKey {
+	rank := func(k configKey) int { // those of the host first
+		if k.word.Trusted() {
+			return 0
+		}
+		return 1
+	}
 	return slices.SortedFunc(maps.Keys(m), func(a, b configKey) int {
-		return cmp.Or(cmp.Compare(a.path, b.path), cmp.Compare(a.word.String(), b.word.String()), cmp.Compare(a.mntns, b.mntns))
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.path, b.path), cmp.Compare(a.word.String(), b.word.String()), cmp.Compare(a.mntns, b.mntns))
 	})
 }
 
@@ -159,13 +174,17 @@ func (s *Scan) sshSocketUnit() string {
 
 // keyFiles finds authorized_keys files that others than their user and root can write, directly or
 // through a directory above them.
-func (s *Scan) keyFiles(out *Outcome) []snapshot.KeyFile {
+func (s *Scan) keyFiles(ctx context.Context, out *Outcome) []snapshot.KeyFile {
 	var files []snapshot.KeyFile
 	for _, u := range s.users() {
 		if u.home == "" || u.home == "/" {
 			continue
 		}
 		for _, name := range []string{"authorized_keys", "authorized_keys2"} {
+			if ctx.Err() != nil {
+				out.partialIn("keys", "there was no time to look at all authorized keys")
+				return files
+			}
 			path := filepath.Join(u.home, ".ssh", name)
 			why, err := patient(s, uidParty(u.uid), func() (string, error) {
 				if _, err := s.Host.Stat(path); err != nil {

@@ -118,7 +118,7 @@ func (s *Scan) sshReader(p *process, k configKey) *sshReader {
 		if n++; n > maxSSHFiles {
 			return nil, errTooManyFiles
 		}
-		b, _, err := s.readNamed(p.principal(), f)
+		b, _, err := s.readNamed(p, f)
 		return b, err
 	}
 	r.glob = func(pattern string) []string {
