@@ -192,12 +192,10 @@ type Scan struct {
 	mountGaps []string
 	kept      []*os.File // that lead to namespaces which nothing else leads to
 
-	// configs are configurations of OpenClaw by their digest; bound is where processes listen. Only the collector of agents has them.
-	configs   map[[sha256.Size]byte]decoded
-	boundOnce sync.Once
-	bound     map[int]string
-	pidOnce   sync.Once
-	pids      map[int]*process
+	// configs are configurations of OpenClaw by their digest. Only the collector of agents has them.
+	configs map[[sha256.Size]byte]decoded
+	pidOnce sync.Once
+	pids    map[int]*process
 
 	labelled bool // a security module gives labels
 

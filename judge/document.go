@@ -288,6 +288,8 @@ type DocAgent struct {
 	Config      *snapshot.OpenClawConfig `json:"config,omitempty"`
 	ConfigState string                   `json:"configState"`
 	Services    []DocService             `json:"services"`
+	// Unseen are keys of reachable services of TCP whose owner was not seen: one of them may be its own.
+	Unseen []string `json:"unseen"`
 }
 
 // DocMemory is shared memory that processes of the host and of workloads map.

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/ringfence/ringfence/fixtures"
+	"github.com/ringfence/ringfence/ruleset"
 	"github.com/ringfence/ringfence/snapshot"
 	"github.com/ringfence/ringfence/zones"
 )
@@ -36,6 +37,22 @@ func TestNamesTakeNothingAway(t *testing.T) {
 			if svc.Port == c.port && (svc.Class != c.class || svc.TLSVerify != c.verify) {
 				t.Errorf("%s: %s %s", name, svc.Class, svc.TLSVerify)
 			}
+		}
+	}
+}
+
+// TestServiceWithoutAnOwnerMayBeAnAgents: a socket that nobody has open is no reason to pass an agent.
+func TestServiceWithoutAnOwnerMayBeAnAgents(t *testing.T) {
+	for state, want := range map[string]int{"unknown": 1, "kernel": 0} {
+		s := fixtures.Host()
+		s.NFTables.Ruleset = new(ruleset.Ruleset)
+		s.Agents.Instances = []snapshot.Agent{{Runtime: "ollama", Title: "Ollama", DefaultAuth: "none"}}
+		s.Listeners.Sockets = append(s.Listeners.Sockets,
+			snapshot.Socket{Netns: s.Network.HostNetns(), Proto: "tcp", Family: 4, Addr: "0.0.0.0", Port: 11434, OwnerState: state},
+			snapshot.Socket{Netns: s.Network.HostNetns(), Proto: "tcp", Family: 4, Addr: "127.0.0.1", Port: 11435, OwnerState: state})
+		doc := build(t.Context(), s, zones.Config{}).doc
+		if got := doc.Agents[0].Unseen; len(got) != want {
+			t.Errorf("%s: %q", state, got)
 		}
 	}
 }

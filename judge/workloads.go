@@ -265,12 +265,13 @@ func (b *builder) agentList() {
 	host := b.snap.Network.HostNetns()
 	held, byPort := b.sockets()
 	told := map[int]int{} // services of the agents of an account
+	unseen := b.unseen()
 	for i := range b.snap.Agents.Instances {
 		a := &b.snap.Agents.Instances[i]
 		d := DocAgent{
 			Key: a.Runtime, Runtime: a.Runtime, Title: a.Title, Kind: a.Kind, Evidence: a.Evidence, UID: -1,
 			Unit: a.Unit, Container: b.containerName(a.Container), Auth: a.DefaultAuth, Version: a.Version.Value,
-			Floor: a.Floor, Config: a.Config, ConfigState: a.ConfigRead.State, Services: []DocService{},
+			Floor: a.Floor, Config: a.Config, ConfigState: a.ConfigRead.State, Services: []DocService{}, Unseen: unseen,
 		}
 		switch {
 		case a.Auth.State == snapshot.Present:
@@ -322,6 +323,27 @@ func (b *builder) agentList() {
 		b.doc.Agents = append(b.doc.Agents, d)
 	}
 	sortBy(b.doc.Agents, func(d DocAgent) string { return d.Key + d.Evidence })
+}
+
+// maxUnseen bounds the services without an owner that are named beside each agent.
+const maxUnseen = 8
+
+// unseen lists services of TCP that another zone reaches, or may reach, and whose owner was not seen.
+func (b *builder) unseen() []string {
+	keys := []string{}
+	for i := range b.doc.Services {
+		svc := &b.doc.Services[i]
+		if svc.OwnerKnown || svc.Proto != "tcp" || svc.Loopback || len(keys) == maxUnseen {
+			continue
+		}
+		for _, zone := range []string{"external", "workload"} {
+			if r, ok := svc.Reach[zone]; ok && r.Verdict != "unreachable" {
+				keys = append(keys, svc.Key)
+				break
+			}
+		}
+	}
+	return keys
 }
 
 // sockets lists those of TCP by the processes that hold them and by the parents of these, and by port.

@@ -52,4 +52,14 @@ unknown contains {
 	svc.reach[zone].verdict == "unknown"
 }
 
+# What no process has open can be in a message that the agent will take: its own, on whatever port.
+unknown contains {
+	"resource": {"kind": "agent", "key": sprintf("%s %s", [a.key, key])},
+	"reason": sprintf("who has %s open was not seen, and it may be %s", [key, a.title]),
+} if {
+	some a in input.agents
+	a.auth in {"none", "unknown"}
+	some key in object.get(a, "unseen", [])
+}
+
 not_applicable := "no agent or model runtime runs" if count(input.agents) == 0

@@ -26,3 +26,9 @@ test_reachable_fails if count(check.finding) == 2 with input as _doc("none", [_s
 test_with_token_passes if count(check.finding) == 0 with input as _doc("token", [_svc(false, "reachable")])
 
 test_unknown_is_no_pass if count(check.unknown) == 2 with input as _doc("none", [_svc(false, "unknown")])
+
+test_socket_that_nobody_has_open_is_no_pass if count(check.unknown) == 1 with input as _unseen("none")
+
+test_socket_that_nobody_has_open_with_token_passes if count(check.unknown) == 0 with input as _unseen("token")
+
+_unseen(auth) := {"agents": [object.union(a, {"unseen": ["tcp 0.0.0.0:7 (unknown)"]})]} if some a in _doc(auth, []).agents
