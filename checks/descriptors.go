@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // socketOwners maps socket inodes to the processes that hold them. The second result counts the
@@ -16,9 +17,9 @@ func (s *Scan) socketOwners() (map[uint64][]int, int) {
 		s.nsFDs, s.sockFDs = map[int][]int{}, map[int][]int{}
 		s.devices, s.cutFDs = map[int][]string{}, map[int]bool{}
 		procs, _ := s.processes()
-		looked := newShares(maxFDsOfParty)
+		looked, clock := newShares(maxFDsOfParty), newClock(partyTime)
 		for _, p := range s.hostFirst(procs) {
-			s.readFDs(p, looked)
+			s.readFDs(p, looked, clock)
 		}
 		for _, pids := range s.inodes {
 			slices.Sort(pids)
@@ -33,7 +34,7 @@ const (
 	maxFDsOfParty = 512 << 10
 )
 
-func (s *Scan) readFDs(p *process, looked *shares) {
+func (s *Scan) readFDs(p *process, looked *shares, clock *clock) {
 	path := "/proc/" + strconv.Itoa(p.PID)
 	dir, err := s.Host.OpenDir(path)
 	if err != nil {
@@ -45,8 +46,13 @@ func (s *Scan) readFDs(p *process, looked *shares) {
 	}
 	defer dir.Close()
 	party := s.party(p)
-	links, refused, err := dir.Links("fd", min(maxFDs, looked.left(party)))
+	limit, start := min(maxFDs, looked.left(party)), time.Now()
+	if !clock.has(party) {
+		limit = 0
+	}
+	links, refused, err := dir.Links("fd", limit)
 	looked.take(party, len(links))
+	clock.charge(party, start)
 	if refused || err != nil && !gone(err) {
 		s.fdErr++
 		s.cutFDs[p.PID] = true
