@@ -39,7 +39,7 @@ func TestLinksInSharedMemory(t *testing.T) {
 	found := false
 	for range 3000 {
 		out := new(Outcome)
-		for _, g := range newScan(host.At(root)).sharedMemory(nil, out) {
+		for _, g := range newScan(host.At(root)).sharedMemory(t.Context(), nil, out) {
 			if filepath.Base(g.Name) == "secret" {
 				t.Fatalf("%s is of another directory", g.Name)
 			}

@@ -57,6 +57,9 @@ func TestPartyIsWhoeverMakesProcesses(t *testing.T) {
 			t.Errorf("%s: %q, not %q", c.name, got, c.want)
 		}
 	}
+	if got := s.party(&process{setID: true}); ofHost(got) {
+		t.Error("a set-user-id program that somebody started is the host's")
+	}
 }
 
 // TestSharesAreOfParties: what one takes is nobody else's, and the host comes first.

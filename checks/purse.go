@@ -84,12 +84,7 @@ func (s *Scan) lookedAt(p *process) string {
 	if o := s.mountOwner(p); o != "" {
 		return o
 	}
-	const first, each = 100_000, 65_536 // SUB_UID_MIN and SUB_UID_COUNT of useradd(8)
-	uid := p.UID
-	if uid >= first {
-		uid -= (uid - first) % each
-	}
-	return uidParty(uid)
+	return s.party(p)
 }
 
 // mountOwner is the uid that a mount namespace belongs to, "" if that is ours.
