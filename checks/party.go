@@ -146,21 +146,26 @@ func (s *Scan) inTurns(procs []*process) []*process {
 
 // clock measures what each party but the host itself takes of a collector's time, in seconds of the wall.
 type clock struct {
+	start time.Time
 	each  time.Duration
 	spent map[string]time.Duration
 	over  map[string]bool
 }
 
-// partyTime is what one party may take of the time of one collector.
-const partyTime = 2 * time.Second
+// While a collector has taken no longer than hurry, nobody is left out: the machine may be slow. Then partyTime is what one party
+// may have taken of its time.
+const (
+	hurry     = 4 * time.Second
+	partyTime = 2 * time.Second
+)
 
 func newClock(each time.Duration) *clock {
-	return &clock{each: each, spent: map[string]time.Duration{}, over: map[string]bool{}}
+	return &clock{start: time.Now(), each: each, spent: map[string]time.Duration{}, over: map[string]bool{}}
 }
 
 // has says whether a party has time left, and notes if it has none.
 func (c *clock) has(party string) bool {
-	if ofHost(party) || c.spent[party] < c.each {
+	if ofHost(party) || c.spent[party] < c.each || time.Since(c.start) < hurry {
 		return true
 	}
 	c.over[party] = true
@@ -184,15 +189,14 @@ func (c *clock) slowest() string {
 // turn lets the processes of a party be read as long as it has time: one line of /proc/PID/status can take milliseconds.
 type turn struct {
 	*clock
-	s     *Scan
-	start time.Time
+	s *Scan
 }
 
-func (s *Scan) newTurn() *turn { return &turn{newClock(partyTime), s, time.Now()} }
+func (s *Scan) newTurn() *turn { return &turn{newClock(partyTime), s} }
 
 // of says whether a process is read. Whose it is is looked at before only when the reading takes long.
 func (t *turn) of(pid int) bool {
-	if time.Since(t.start) < t.each {
+	if time.Since(t.start) < hurry {
 		return true
 	}
 	dir := "/proc/" + strconv.Itoa(pid)

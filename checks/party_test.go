@@ -102,3 +102,16 @@ func TestTimeOfTheTableIsOfParties(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// TestNobodyIsLeftOutWithoutHurry: a slow machine is no reason to leave out a party.
+func TestNobodyIsLeftOutWithoutHurry(t *testing.T) {
+	c := newClock(partyTime)
+	c.charge("a", time.Now().Add(-partyTime-time.Minute))
+	if !c.has("a") || len(c.over) > 0 {
+		t.Error("left out at the start")
+	}
+	c.start = time.Now().Add(-hurry - time.Minute)
+	if c.has("a") || !c.has("b") || !c.has(uidParty(0)) || !c.over["a"] || c.slowest() != "a" {
+		t.Errorf("%+v", c)
+	}
+}

@@ -47,6 +47,7 @@ func TestTimeOfSpecificationsIsOfParties(t *testing.T) {
 	s := filesOf(t, map[string]string{"run/c/config.json": "{}"})
 	f := &containerFinder{s: s, out: new(Outcome), found: map[string]*snapshot.Container{}, clock: newClock(partyTime)}
 	ago := time.Now().Add(-time.Hour)
+	f.clock.start = ago
 	f.clock.charge(uidParty(0), ago)
 	f.clock.charge(uidParty(1001), ago)
 	for uid, want := range map[int]error{0: nil, 1001: errTime, 1002: nil} {

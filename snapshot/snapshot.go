@@ -154,7 +154,8 @@ type Socket struct {
 	Inode    uint64  `json:"inode"`
 	UID      int     `json:"uid"`
 	Owners   []Owner `json:"owners,omitempty"`
-	// OwnerState is seen, unknown (somebody holds it whom we may not look at) or kernel.
+	// OwnerState is seen, unknown (somebody has it whom we may not look at, or it is in a message that was not taken yet) or
+	// kernel, which the kernel says itself.
 	OwnerState string `json:"ownerState"`
 }
 
