@@ -1,0 +1,60 @@
+package snapshot
+
+// Processes is every process that is not a kernel thread.
+type Processes struct {
+	LastCap int             `json:"lastCap"` // /proc/sys/kernel/cap_last_cap
+	CapBnd  string          `json:"capBnd"`  // bounding set of PID 1, or of the collector
+	Init    NS              `json:"init"`    // namespaces of PID 1
+	List    []Process       `json:"list"`
+	Shared  []SharedSegment `json:"shared,omitempty"`
+}
+
+// Process is one process. Capability sets are 16 hexadecimal digits as in /proc/PID/status.
+type Process struct {
+	PID  int `json:"pid"`
+	PPID int `json:"ppid"`
+	// Leader is the process whose thread this is: one that has other powers, files or places than the first.
+	Leader int    `json:"leader,omitempty"`
+	Comm   string `json:"comm"`
+	// Cmdline is in older snapshots alone: arguments hold secrets, and nothing that judges reads them.
+	Cmdline []string `json:"cmdline,omitempty"`
+	Exe     string   `json:"exe,omitempty"`
+	// ExeWord is who decides what the program does. It is the host's own only by the file: the same device and inode
+	// at that path in the host's mount namespace.
+	ExeWord    Word   `json:"exeWord,omitzero"`
+	UID        int    `json:"uid"` // effective
+	GID        int    `json:"gid"`
+	Groups     []int  `json:"groups,omitempty"`
+	CapInh     string `json:"capInh"`
+	CapPrm     string `json:"capPrm"`
+	CapEff     string `json:"capEff"`
+	CapBnd     string `json:"capBnd"`
+	CapAmb     string `json:"capAmb"`
+	NoNewPrivs bool   `json:"noNewPrivs"`
+	Seccomp    int    `json:"seccomp"` // 0 off, 1 strict, 2 filter
+	NS         NS     `json:"ns"`
+	// NetOwner is the user namespace that owns the network namespace; 0 is unknown.
+	NetOwner uint64 `json:"netOwner"`
+	PIDDepth int    `json:"pidDepth"`
+	LSM      string `json:"lsm,omitempty"`
+	Cgroup   string `json:"cgroup,omitempty"`
+	// Unit is of the system's manager; UserUnit is what a user calls a unit of its own, or a cgroup.
+	Unit     string `json:"unit,omitempty"`
+	UserUnit string `json:"userUnit,omitempty"`
+	// Container is an id. That of a container that a uid named for itself begins with that uid, so that it is never another's.
+	Container     string   `json:"container,omitempty"`
+	ContainerWord Word     `json:"containerWord,omitzero"`
+	Runtime       string   `json:"runtime,omitempty"` // that made the container
+	Pod           string   `json:"pod,omitempty"`
+	Devices       []string `json:"devices,omitempty"` // sensitive device files that it holds open
+	Unread        []string `json:"unread,omitempty"`  // what we were refused
+}
+
+// SharedSegment is shared memory and who maps it.
+type SharedSegment struct {
+	Kind string `json:"kind"` // sysv, posix
+	Name string `json:"name"`
+	Mode uint32 `json:"mode"`
+	UID  int    `json:"uid"`
+	PIDs []int  `json:"pids,omitempty"`
+}
