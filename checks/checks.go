@@ -166,9 +166,9 @@ type Scan struct {
 	procs     sync.Once
 	procList  []*process
 	procErr   error
-	procGap   string      // why the list is not whole
-	procLost  string      // why a process could not be read
-	threadsOf map[int]int // threads of a uid that were looked at
+	procGap   string         // why the list is not whole
+	procLost  string         // why a process could not be read
+	threadsOf map[string]int // threads of a party that were looked at
 	groupsOf  *cgroups
 	programs  map[programKey]snapshot.Word
 	units     units
@@ -217,7 +217,7 @@ type Scan struct {
 func newScan(h *host.Host) *Scan {
 	s := &Scan{
 		Host: h, configs: map[[sha256.Size]byte]decoded{}, programs: map[programKey]snapshot.Word{}, hung: map[string]int{},
-		threadsOf: map[int]int{}, units: units{asked: map[string]unitAnswer{}},
+		threadsOf: map[string]int{}, units: units{asked: map[string]unitAnswer{}},
 	}
 	s.groupsOf = s.newCgroups()
 	return s

@@ -19,7 +19,7 @@ import (
 const (
 	maxThreads    = 4096    // of one process
 	maxOddThreads = 64      // of one process, that differ from each other
-	maxThreadsOf  = 100_000 // of all processes of one uid
+	maxThreadsOf  = 100_000 // of all processes of one party
 )
 
 // readProcess reads a process: its first thread, and each further one that has other powers, files or places. A thread has a
@@ -53,7 +53,8 @@ func (s *Scan) readProcess(pid int) []*process {
 				cut = true
 				break
 			}
-			if s.threadsOf[first.UID]++; s.threadsOf[first.UID] > maxThreadsOf && first.UID != 0 || len(list) > maxOddThreads {
+			party := s.party(first)
+			if s.threadsOf[party]++; s.threadsOf[party] > maxThreadsOf && !ofHost(party) || len(list) > maxOddThreads {
 				cut = true
 				break
 			}
