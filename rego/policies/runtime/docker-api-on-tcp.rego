@@ -63,6 +63,9 @@ _whom(svc) := "every process of the host" if count(_reachable(svc)) == 0
 # that, and that it is a runtime is its own word.
 _severity(svc) := "medium" if {
 	svc.gives != "root on the host"
+	count(_reachable(svc)) > 0
+} else := "low" if {
+	svc.gives != "root on the host"
 } else := "critical" if {
 	count(_reachable(svc)) > 0
 } else := "high"
