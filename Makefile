@@ -36,7 +36,7 @@ unit:
 	go test -count=1 -timeout 30m ./...
 	go test -count=1 -tags ringfence_portable ./host
 
-# Installs only what is missing; without root or apt-get the tests that need it say so and skip.
+# Installs only what is missing; without root or apt-get the tests that need it say so: without root they fail.
 deps:
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		missing=$$(for p in $(PACKAGES); do \

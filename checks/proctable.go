@@ -121,7 +121,7 @@ func (s *Scan) readTask(pid int) (task *process, threads int) {
 			p.Unread = append(p.Unread, what)
 		}
 	}
-	cmdline, err := patient(s, uidParty(p.UID), func() (part, error) { return readPart(dir, "cmdline", maxArgs) })
+	cmdline, err := patient(s, uidParty(s.account(p.UID)), func() (part, error) { return readPart(dir, "cmdline", maxArgs) })
 	note("cmdline", err)
 	if kernelThread(status, cmdline.b, pid, p.PPID) {
 		return nil, 0

@@ -34,7 +34,7 @@ func TestOwnCgroup(t *testing.T) {
 // program of PID and files that root alone can write.
 func TestMainProcessOfAUnit(t *testing.T) {
 	if os.Getuid() != 0 {
-		t.Skip("a program that root alone can write is wanted")
+		t.Fatal("needs root: a program that root alone can write is wanted")
 	}
 	exe, err := os.Readlink("/proc/self/exe")
 	if err != nil {

@@ -120,7 +120,7 @@ func TestReadNamed(t *testing.T) {
 // TestAuthorOfASocket: who may connect to a socket does not decide what is at its path; who can replace it does.
 func TestAuthorOfASocket(t *testing.T) {
 	if os.Getuid() != 0 {
-		t.Skip("needs root")
+		t.Fatal("needs root")
 	}
 	dir := t.TempDir()
 	name := filepath.Join(dir, "s")

@@ -19,7 +19,7 @@ import (
 func inEmptyNetns(t *testing.T, f func()) {
 	t.Helper()
 	if os.Getuid() != 0 {
-		t.Skip("needs root to make a network namespace")
+		t.Fatal("needs root to make a network namespace")
 	}
 	done := make(chan error, 1)
 	go func() {

@@ -15,7 +15,7 @@ import (
 func asRoot(t *testing.T) {
 	t.Helper()
 	if os.Getuid() != 0 {
-		t.Skip("needs root: it gives files away")
+		t.Fatal("needs root: it gives files away")
 	}
 }
 

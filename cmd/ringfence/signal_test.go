@@ -36,7 +36,7 @@ echo 'sshd ended'`
 // gives for the signal, and finds no file half written.
 func TestSignalEndsTheAuditAndItsChildren(t *testing.T) {
 	if os.Getuid() != 0 {
-		t.Skip("needs root, for a mount namespace")
+		t.Fatal("needs root, for a mount namespace")
 	}
 	program, err := exec.LookPath("ringfence")
 	if err != nil {
