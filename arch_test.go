@@ -26,7 +26,7 @@ var ours = map[string][]string{
 	"zones":         {"snapshot"},
 	"reach":         {"snapshot", "ruleset", "zones"},
 	"trace":         {"snapshot", "ruleset"},
-	"proof":         {"snapshot", "trace"},
+	"certificate":   {"snapshot", "trace"},
 	"rego":          {},
 	"judge":         {"rego", "snapshot", "ruleset", "zones", "reach", "trace", "finding"},
 	"finding":       {},

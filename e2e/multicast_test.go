@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ringfence/ringfence/certificate"
 	"github.com/ringfence/ringfence/e2e/oracle"
-	"github.com/ringfence/ringfence/proof"
 	"github.com/ringfence/ringfence/reach"
 	"github.com/ringfence/ringfence/snapshot"
 )
@@ -116,7 +116,7 @@ func (b *bedOracle) reaches(name, in string, port int, want string) {
 		b.t.Errorf("%s: reach says %s %v %v", name, a.Verdict, a.Because, a.Witness)
 	}
 	if a.Verdict == reach.Unreachable {
-		b.proven(name, s, &a, &proof.Target{Host: true, Dport: port})
+		b.proven(name, s, &a, &certificate.Target{Host: true, Dport: port})
 	}
 	rank := []string{reach.Unreachable, reach.Unknown, reach.Reachable}
 	best := 0
@@ -134,11 +134,11 @@ func (b *bedOracle) reaches(name, in string, port int, want string) {
 	}
 }
 
-func (b *bedOracle) proven(name string, s *snapshot.Snapshot, a *reach.Answer, target *proof.Target) {
+func (b *bedOracle) proven(name string, s *snapshot.Snapshot, a *reach.Answer, target *certificate.Target) {
 	b.t.Helper()
 	list := b.certificates(a)
 	for i := range list {
-		if err := proof.Check(s, target, &list[i]); err != nil {
+		if err := certificate.Check(s, target, &list[i]); err != nil {
 			b.t.Errorf("%s: certificate: %v", name, err)
 		}
 	}

@@ -14,10 +14,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ringfence/ringfence/certificate"
 	"github.com/ringfence/ringfence/checks"
 	"github.com/ringfence/ringfence/e2e/oracle"
 	"github.com/ringfence/ringfence/host"
-	"github.com/ringfence/ringfence/proof"
 	"github.com/ringfence/ringfence/reach"
 	"github.com/ringfence/ringfence/ruleset"
 	"github.com/ringfence/ringfence/snapshot"
@@ -200,13 +200,13 @@ func (b *bedOracle) compareReach(name string, packets []*oracle.Packet, sum *rea
 }
 
 // certificates is those of an answer, as one reads them who has the answer alone.
-func (b *bedOracle) certificates(a *reach.Answer) []proof.Certificate {
+func (b *bedOracle) certificates(a *reach.Answer) []certificate.Certificate {
 	b.t.Helper()
 	j, err := json.Marshal(a.Certificate)
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	var list []proof.Certificate
+	var list []certificate.Certificate
 	if err := json.Unmarshal(j, &list); err != nil {
 		b.t.Fatal(err)
 	}
@@ -216,15 +216,15 @@ func (b *bedOracle) certificates(a *reach.Answer) []proof.Certificate {
 // check has the certificate re-checked.
 func (b *bedOracle) check(name string, e endpoint, s *snapshot.Snapshot, a *reach.Answer, sum *reachTally) {
 	certificates := b.certificates(a)
-	target := &proof.Target{Host: e.out == "", Unbound: true}
+	target := &certificate.Target{Host: e.out == "", Unbound: true}
 	if e.out != "" {
 		target.Oifs = []string{e.out}
 	}
 	for i := range certificates {
 		sum.certificates++
 		sum.cubes += len(certificates[i].Cubes)
-		err := proof.Check(s, target, &certificates[i])
-		if errors.Is(err, proof.ErrTooLarge) {
+		err := certificate.Check(s, target, &certificates[i])
+		if errors.Is(err, certificate.ErrTooLarge) {
 			sum.tooLarge++
 		} else if err != nil {
 			sum.wrong = append(sum.wrong, fmt.Sprintf("%s: %+v: certificate: %v", name, e, err))

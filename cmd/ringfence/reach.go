@@ -11,8 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ringfence/ringfence/certificate"
 	"github.com/ringfence/ringfence/judge"
-	"github.com/ringfence/ringfence/proof"
 	"github.com/ringfence/ringfence/reach"
 	"github.com/ringfence/ringfence/reports"
 	"github.com/ringfence/ringfence/snapshot"
@@ -229,7 +229,7 @@ type reachAnswer struct {
 	Path        []trace.Step  `json:"path,omitempty"`
 	StoppedBy   []stopper     `json:"stopped_by,omitempty"`
 	Certificate []reach.Proof `json:"certificate,omitempty"`
-	Checked     bool          `json:"checked,omitempty"` // the certificate, by package proof
+	Checked     bool          `json:"checked,omitempty"` // the certificate, by package certificate
 	Because     []doubt       `json:"because,omitempty"`
 }
 
@@ -293,33 +293,33 @@ func checkProof(s *snapshot.Snapshot, q *reach.Question, a *reachAnswer) error {
 	if err != nil {
 		return err
 	}
-	var list []proof.Certificate
+	var list []certificate.Certificate
 	if err := json.Unmarshal(b, &list); err != nil {
 		return err
 	}
 	if q.State != "new" && q.State != "" {
 		return errors.New("only proofs about new connections can be re-checked")
 	}
-	return proof.CheckAll(s, proofQuestion(s, q), list)
+	return certificate.CheckAll(s, proofQuestion(s, q), list)
 }
 
 // proofQuestion is the question in the words of the checker.
-func proofQuestion(s *snapshot.Snapshot, q *reach.Question) *proof.Question {
+func proofQuestion(s *snapshot.Snapshot, q *reach.Question) *certificate.Question {
 	name := func(index int) string {
 		if l := s.Network.Link(index); l != nil {
 			return l.Name
 		}
 		return ""
 	}
-	p := &proof.Question{
-		Target: proof.Target{Host: q.To.Host, Addr: q.To.Addr, Dport: q.Dport, Unbound: q.Unbound},
+	p := &certificate.Question{
+		Target: certificate.Target{Host: q.To.Host, Addr: q.To.Addr, Dport: q.Dport, Unbound: q.Unbound},
 		Proto4: protocolNumber(q.Proto, true), Proto6: protocolNumber(q.Proto, false),
 	}
 	for _, oif := range q.To.Oifs {
 		p.Oifs = append(p.Oifs, name(oif))
 	}
 	for _, o := range q.From {
-		from := proof.Origin{In: "local", From: o.From}
+		from := certificate.Origin{In: "local", From: o.From}
 		if !o.Local {
 			from.In = name(o.Iif)
 		}

@@ -1,10 +1,10 @@
-// Package proof re-checks the certificate of an unreachable answer.
+// Package certificate re-checks the certificate of an unreachable answer.
 //
 // A certificate is cubes: parts of the question that are each stopped somewhere. The checker computes
 // that they are disjoint and cover the question, by their volumes, and follows every cube through the
 // host with package trace, as regions of packets whose lower address and port bits are open. It shares
 // no code with package reach, which wrote the certificate: a mistake would have to be made twice.
-package proof
+package certificate
 
 import (
 	"errors"
