@@ -14,7 +14,7 @@ import (
 
 // checker follows cubes through the host.
 type checker struct {
-	tracer *trace.Tracer
+	*Checker
 	target *Target
 	done   int
 }
@@ -42,7 +42,13 @@ func (k *checker) narrowing(b *box, endFirst bool) error {
 		if k.done++; k.done > maxRegions || n > maxOfCube {
 			return ErrTooLarge
 		}
+		before := k.tracer.Evaluated()
 		bad, split := k.follow(&r)
+		if k.Spend != nil {
+			if err := k.Spend(k.tracer.Evaluated() - before); err != nil {
+				return err
+			}
+		}
 		if bad == nil {
 			continue
 		}
@@ -98,6 +104,9 @@ func (k *checker) follow(r *trace.Region) (bad *trace.End, split byte) {
 		if bad == nil || split == 0 {
 			end := *e
 			bad, split = &end, e.Split
+			if split == 0 && !r.Dst.IsSingleIP() && !e.Dst.IsSingleIP() && k.target.addressed() {
+				split = 'd'
+			}
 		}
 		return split == 0
 	})
@@ -110,16 +119,45 @@ func (k *checker) follow(r *trace.Region) (bad *trace.End, split byte) {
 // reached says whether an end may be the target.
 func (k *checker) reached(e *trace.End) bool {
 	t := k.target
-	port := t.Dport == 0 || t.Addr.IsValid() || t.Dport >= int(e.PortLow) && t.Dport <= int(e.PortHigh)
 	switch e.Fate.Fate {
 	case trace.Drop, trace.Reject:
 		return false
 	case trace.Local:
-		return (t.Host || t.Addr.IsValid()) && port && (t.Unbound || e.Socket != "none" || !e.Ports)
+		return !t.Through && (t.Addr.IsValid() || t.Host && t.delivered(e.Dst)) && t.port(e) && t.socket(e)
 	case trace.Forward, trace.Output:
-		return port && (t.Addr.IsValid() || slices.Contains(t.Oifs, e.Oif))
+		return t.port(e) && (t.Addr.IsValid() || slices.Contains(t.Oifs, e.Oif)) && !(t.Direct && e.Translated) &&
+			(!t.Final.IsValid() || e.Dst.Contains(t.Final))
 	}
 	return true // not known
+}
+
+// addressed says whether it counts for which address packets end.
+func (t *Target) addressed() bool { return len(t.At)+len(t.But) > 0 || t.Final.IsValid() }
+
+// delivered says whether what is delivered for addresses of a prefix can count.
+func (t *Target) delivered(dst netip.Prefix) bool {
+	return (len(t.At) == 0 || slices.ContainsFunc(t.At, dst.Overlaps)) &&
+		!slices.ContainsFunc(t.But, func(p netip.Prefix) bool { return p.Bits() <= dst.Bits() && p.Overlaps(dst) })
+}
+
+// port says whether one of the destination ports at an end can count. Those with a target address are the sender's, which the
+// certificate's question bounds.
+func (t *Target) port(e *trace.End) bool {
+	return len(t.Ports) == 0 || t.Addr.IsValid() || !e.Ports ||
+		slices.ContainsFunc(t.Ports, func(p int) bool { return p >= int(e.PortLow) && p <= int(e.PortHigh) })
+}
+
+// socket says whether the socket that takes the packets can count.
+func (t *Target) socket(e *trace.End) bool {
+	switch {
+	case t.Unbound || !e.Ports:
+		return true
+	case e.Socket == "none":
+		return false
+	case len(t.Sockets) == 0 || e.Socket == "some" || e.Socket == trace.Unknown:
+		return true
+	}
+	return slices.Contains(t.Sockets, e.Socket)
 }
 
 // span is the numbers of a region in one dimension.

@@ -47,12 +47,19 @@ type Certificate struct {
 	Cubes    []Cube `json:"cubes"`
 }
 
-// Target is what no packet may reach.
+// Target is what no packet may reach. What is left empty excludes nothing.
 type Target struct {
-	Host    bool
+	Host bool
+	// At counts of a Host only what is delivered for these addresses, But leaves those for others out.
+	At, But []netip.Prefix
+	// Sockets are names, as package trace gives them, of the sockets of a Host that count.
+	Sockets []string
 	Oifs    []string
 	Addr    netip.Addr // wherever packets for this address end
-	Dport   int        // at the end of the way; 0 is any
+	Final   netip.Addr // counts of Oifs only what leaves for this address
+	Through bool       // counts only what is forwarded
+	Direct  bool       // counts only what leaves for where it was sent
+	Ports   []int      // at the end of the way, with Addr as it was sent
 	Unbound bool       // also where no socket listens
 }
 
@@ -65,9 +72,22 @@ const (
 // ErrTooLarge is a certificate that cannot be checked within bounds.
 var ErrTooLarge = errors.New("the certificate takes too many steps to check")
 
+// Checker checks certificates about one host.
+type Checker struct {
+	snap   *snapshot.Snapshot
+	tracer *trace.Tracer
+	// Spend is told how many rules were evaluated for a part of a certificate; an error ends the check. It may be nil.
+	Spend func(rules int) error
+}
+
+// NewChecker prepares a checker.
+func NewChecker(s *snapshot.Snapshot) *Checker {
+	return &Checker{snap: s, tracer: trace.New(s)}
+}
+
 // Check returns nil where the certificate proves that nothing of its own question reaches the target;
 // CheckAll compares that with what was asked. One that says that its question has no packets holds here.
-func Check(s *snapshot.Snapshot, t *Target, c *Certificate) error {
+func (k *Checker) Check(t *Target, c *Certificate) error {
 	if c.Question.Empty {
 		return nil
 	}
@@ -84,9 +104,9 @@ func Check(s *snapshot.Snapshot, t *Target, c *Certificate) error {
 	if err := covers(q, cubes); err != nil {
 		return err
 	}
-	k := &checker{tracer: trace.New(s), target: t}
+	w := &checker{Checker: k, target: t}
 	for i, b := range cubes {
-		if err := k.stopped(b); err != nil {
+		if err := w.stopped(b); err != nil {
 			return fmt.Errorf("cube %d: %w", i, err)
 		}
 	}

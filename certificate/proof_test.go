@@ -54,7 +54,7 @@ func certificates(t testing.TB, s *snapshot.Snapshot, q *reach.Question) []Certi
 func TestGoodCertificateIsConfirmed(t *testing.T) {
 	s, q, target := guarded(t)
 	for _, c := range certificates(t, s, q) {
-		if err := Check(s, target, &c); err != nil {
+		if err := NewChecker(s).Check(target, &c); err != nil {
 			t.Error(err)
 		}
 	}
@@ -92,7 +92,7 @@ func TestSourceTranslatedBeforeAFilter(t *testing.T) {
 				Proto: "tcp", To: reach.Target{Oifs: []int{s.Network.LinkNamed("ext0").Index}}, Unbound: true,
 			}
 			for _, c := range certificates(t, s, q) {
-				if err := Check(s, &Target{Oifs: []string{"ext0"}, Unbound: true}, &c); err != nil {
+				if err := NewChecker(s).Check(&Target{Oifs: []string{"ext0"}, Unbound: true}, &c); err != nil {
 					t.Error(err)
 				}
 			}
@@ -122,7 +122,7 @@ func TestBadCertificatesAreRefused(t *testing.T) {
 			list := certificates(t, s, q)
 			i := slices.IndexFunc(list, func(c Certificate) bool { return len(c.Cubes) > 1 && len(c.Cubes[0].Sport) > 0 })
 			c.damage(&list[i])
-			if err := Check(s, target, &list[i]); err == nil || !strings.Contains(err.Error(), c.want) {
+			if err := NewChecker(s).Check(target, &list[i]); err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v, want %q", err, c.want)
 			}
 		})
@@ -137,7 +137,7 @@ func TestCertificateOfAnotherRulesetIsRefused(t *testing.T) {
 	s.NFTables.Ruleset.Tables[0].Chains[0].Base.Policy = "accept"
 	refused := false
 	for i := range list {
-		refused = refused || Check(s, target, &list[i]) != nil
+		refused = refused || NewChecker(s).Check(target, &list[i]) != nil
 	}
 	if !refused {
 		t.Error("the policy accepts now, and the proof still holds")
@@ -148,7 +148,7 @@ func TestCertificateOfAnotherRulesetIsRefused(t *testing.T) {
 func TestCertificatesAnswerWhatWasAsked(t *testing.T) {
 	s, q, target := guarded(t)
 	asked := &Question{Target: *target, From: []Origin{{In: "mgmt0", From: q.From[0].From}}, Proto4: 6, Proto6: 6}
-	if err := CheckAll(s, asked, certificates(t, s, q)); err != nil {
+	if err := NewChecker(s).CheckAll(asked, certificates(t, s, q)); err != nil {
 		t.Fatalf("the whole answer is refused: %v", err)
 	}
 	for name, c := range map[string]struct {
@@ -183,7 +183,7 @@ func TestCertificatesAnswerWhatWasAsked(t *testing.T) {
 			s, q, target = guarded(t)
 			asked := &Question{Target: *target, From: []Origin{{In: "mgmt0", From: q.From[0].From}}, Proto4: 6, Proto6: 6}
 			list := c.damage(asked, certificates(t, s, q))
-			if err := CheckAll(s, asked, list); err == nil || !strings.Contains(err.Error(), c.want) {
+			if err := NewChecker(s).CheckAll(asked, list); err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v, want %q", err, c.want)
 			}
 		})

@@ -7,8 +7,6 @@ import (
 	"net/netip"
 	"slices"
 
-	"github.com/ringfence/ringfence/snapshot"
-	"github.com/ringfence/ringfence/trace"
 )
 
 // Question is what was asked: its certificates are one for each origin and family, in order.
@@ -17,6 +15,8 @@ type Question struct {
 	From []Origin
 	// Proto4 and Proto6 are the protocol numbers, below 0 where the family has no such packets.
 	Proto4, Proto6 int
+	// Family is 4 or 6 where the question is about that one alone.
+	Family int
 }
 
 // Origin is where packets of a question come from: an interface, or "local" for the host itself. From
@@ -28,28 +28,38 @@ type Origin struct {
 
 // CheckAll returns nil where the certificates answer the whole question and each of them holds. The
 // sources that a certificate lists are taken as they stand, but for a list that has none.
-func CheckAll(s *snapshot.Snapshot, q *Question, list []Certificate) error {
-	families := []bool{true, false}
-	if q.Addr.IsValid() {
-		families = []bool{q.Addr.Is4()}
-	}
+func (k *Checker) CheckAll(q *Question, list []Certificate) error {
+	families := q.families()
 	if len(list) != len(q.From)*len(families) {
 		return fmt.Errorf("%d certificates for %d origins in %d families", len(list), len(q.From), len(families))
 	}
 	for i := range list {
 		o, v4 := &q.From[i/len(families)], families[i%len(families)]
-		if err := q.about(s, o, v4, &list[i]); err != nil {
+		if err := k.about(q, o, v4, &list[i]); err != nil {
 			return fmt.Errorf("certificate %d: %w", i, err)
 		}
-		if err := Check(s, &q.Target, &list[i]); err != nil {
+		if err := k.Check(&q.Target, &list[i]); err != nil {
 			return fmt.Errorf("certificate %d: %w", i, err)
 		}
 	}
 	return nil
 }
 
+// families are those that packets to the target can be of.
+func (q *Question) families() []bool {
+	switch {
+	case q.Family != 0:
+		return []bool{q.Family == 4}
+	case q.Addr.IsValid():
+		return []bool{q.Addr.Is4()}
+	case q.Final.IsValid():
+		return []bool{q.Final.Is4()}
+	}
+	return []bool{true, false}
+}
+
 // about compares what a certificate is about with what was asked.
-func (q *Question) about(s *snapshot.Snapshot, o *Origin, v4 bool, c *Certificate) error {
+func (k *Checker) about(q *Question, o *Origin, v4 bool, c *Certificate) error {
 	r := &c.Question
 	proto := q.Proto6
 	if v4 {
@@ -59,7 +69,7 @@ func (q *Question) about(s *snapshot.Snapshot, o *Origin, v4 bool, c *Certificat
 		return errors.New("is about another origin or family")
 	}
 	if r.Empty {
-		return q.nothing(s, o, v4, proto)
+		return k.nothing(q, o, v4, proto)
 	}
 	if r.Proto != proto {
 		return fmt.Errorf("is about protocol %d, not %d", r.Proto, proto)
@@ -75,18 +85,27 @@ func (q *Question) about(s *snapshot.Snapshot, o *Origin, v4 bool, c *Certificat
 	if len(b.dims[dimDst]) != 1 || !want.inside(b.dims[dimDst][0]) {
 		return errors.New("leaves destinations out")
 	}
-	ports := span{new(big.Int), big.NewInt(65535)}
-	if q.Addr.IsValid() && q.Dport != 0 {
-		ports.lo, ports.hi = big.NewInt(int64(q.Dport)), big.NewInt(int64(q.Dport))
-	}
-	if hasPorts(proto) && !slices.ContainsFunc(b.dims[dimDport], ports.inside) {
+	if hasPorts(proto) && !q.portsIn(b) {
 		return errors.New("leaves ports out")
 	}
 	return nil
 }
 
+// portsIn says whether a box has all destination ports that the question is about: those of a target address, else all.
+func (q *Question) portsIn(b *box) bool {
+	ports := []span{{new(big.Int), big.NewInt(65535)}}
+	if q.Addr.IsValid() && len(q.Ports) > 0 {
+		ports = ports[:0]
+		for _, p := range q.Ports {
+			ports = append(ports, span{big.NewInt(int64(p)), big.NewInt(int64(p))})
+		}
+	}
+	return !slices.ContainsFunc(ports, func(p span) bool { return !slices.ContainsFunc(b.dims[dimDport], p.inside) })
+}
+
 // nothing confirms that the question has no packets.
-func (q *Question) nothing(s *snapshot.Snapshot, o *Origin, v4 bool, proto int) error {
+func (k *Checker) nothing(q *Question, o *Origin, v4 bool, proto int) error {
+	s := k.snap
 	if proto < 0 {
 		return nil
 	}
@@ -121,8 +140,8 @@ func (q *Question) nothing(s *snapshot.Snapshot, o *Origin, v4 bool, proto int) 
 			b.region.Sport = []string{"0-65535"}
 		}
 	}
-	k := &checker{tracer: trace.New(s), target: &q.Target}
-	if err := k.stopped(b); err != nil {
+	w := &checker{Checker: k, target: &q.Target}
+	if err := w.stopped(b); err != nil {
 		return fmt.Errorf("says that there are no packets: %w", err)
 	}
 	return nil

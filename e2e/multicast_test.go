@@ -116,7 +116,7 @@ func (b *bedOracle) reaches(name, in string, port int, want string) {
 		b.t.Errorf("%s: reach says %s %v %v", name, a.Verdict, a.Because, a.Witness)
 	}
 	if a.Verdict == reach.Unreachable {
-		b.proven(name, s, &a, &certificate.Target{Host: true, Dport: port})
+		b.proven(name, s, &a, &certificate.Target{Host: true, Ports: []int{port}})
 	}
 	rank := []string{reach.Unreachable, reach.Unknown, reach.Reachable}
 	best := 0
@@ -138,7 +138,7 @@ func (b *bedOracle) proven(name string, s *snapshot.Snapshot, a *reach.Answer, t
 	b.t.Helper()
 	list := b.certificates(a)
 	for i := range list {
-		if err := certificate.Check(s, target, &list[i]); err != nil {
+		if err := certificate.NewChecker(s).Check(target, &list[i]); err != nil {
 			b.t.Errorf("%s: certificate: %v", name, err)
 		}
 	}

@@ -223,7 +223,7 @@ func (b *bedOracle) check(name string, e endpoint, s *snapshot.Snapshot, a *reac
 	for i := range certificates {
 		sum.certificates++
 		sum.cubes += len(certificates[i].Cubes)
-		err := certificate.Check(s, target, &certificates[i])
+		err := certificate.NewChecker(s).Check(target, &certificates[i])
 		if errors.Is(err, certificate.ErrTooLarge) {
 			sum.tooLarge++
 		} else if err != nil {

@@ -35,6 +35,10 @@ type End struct {
 	// PortLow and PortHigh bound the destination port at the end, where Ports says that there is one.
 	Ports             bool
 	PortLow, PortHigh uint16
+	// Dst is the least prefix that holds all destinations at the end.
+	Dst netip.Prefix
+	// Translated says that each packet of this way has got another destination from a rule.
+	Translated bool
 }
 
 const splitMark = "narrow the region: "
@@ -54,7 +58,11 @@ func (t *Tracer) Region(r *Region, each func(*End) bool) bool {
 	for range most {
 		w.start(&r.Packet)
 		f := w.run()
-		e := End{Fate: f, Ports: w.skb.hasPorts()}
+		t.cost += w.evaluated
+		e := End{Fate: f, Ports: w.skb.hasPorts(), Dst: w.destinations()}
+		if c := w.skb.ct; c != nil {
+			e.Translated = c.status.v&^c.status.unk&ipsDstNAT != 0
+		}
 		if e.Ports {
 			e.PortLow, e.PortHigh = w.portSpan(2)
 		}
@@ -67,6 +75,21 @@ func (t *Tracer) Region(r *Region, each func(*End) bool) bool {
 		}
 	}
 	return false
+}
+
+// destinations is the least prefix that holds all destinations that the packet can have.
+func (w *walk) destinations() netip.Prefix {
+	d, s := w.skb.dst(), &w.skb
+	at, n := s.addrAt()+4, 4
+	if !s.v4 {
+		at, n = s.addrAt()+16, 16
+	}
+	for bit := range 8 * n {
+		if s.unk[at+bit/8]&(0x80>>(bit%8)) != 0 {
+			return netip.PrefixFrom(d, bit).Masked()
+		}
+	}
+	return netip.PrefixFrom(d, 8*n)
 }
 
 // toNarrow is the field that decides most: that of the first choice, then what the walk got stuck at,

@@ -300,7 +300,7 @@ func checkProof(s *snapshot.Snapshot, q *reach.Question, a *reachAnswer) error {
 	if q.State != "new" && q.State != "" {
 		return errors.New("only proofs about new connections can be re-checked")
 	}
-	return certificate.CheckAll(s, proofQuestion(s, q), list)
+	return certificate.NewChecker(s).CheckAll(proofQuestion(s, q), list)
 }
 
 // proofQuestion is the question in the words of the checker.
@@ -312,8 +312,11 @@ func proofQuestion(s *snapshot.Snapshot, q *reach.Question) *certificate.Questio
 		return ""
 	}
 	p := &certificate.Question{
-		Target: certificate.Target{Host: q.To.Host, Addr: q.To.Addr, Dport: q.Dport, Unbound: q.Unbound},
+		Target: certificate.Target{Host: q.To.Host, Addr: q.To.Addr, Unbound: q.Unbound},
 		Proto4: protocolNumber(q.Proto, true), Proto6: protocolNumber(q.Proto, false),
+	}
+	if q.Dport != 0 {
+		p.Ports = []int{q.Dport}
 	}
 	for _, oif := range q.To.Oifs {
 		p.Oifs = append(p.Oifs, name(oif))
