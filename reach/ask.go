@@ -2,6 +2,7 @@ package reach
 
 import (
 	"fmt"
+	"iter"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -29,6 +30,10 @@ type Question struct {
 	Through bool
 	// Direct counts only packets that leave for where they were sent: not those of published ports.
 	Direct bool
+	// Family is 4 or 6 for packets of that one alone.
+	Family int
+	// Sockets are those of a Host that count, at their own ports; none is all that listen.
+	Sockets []*snapshot.Socket
 }
 
 // Target is where a question leads: to the host's own sockets, out by interfaces, or wherever packets
@@ -67,6 +72,9 @@ func (m *Model) Reach(q *Question) Answer { return m.ask(q, q.families(), true) 
 func (m *Model) Ask(q *Question) Answer { return m.ask(q, q.families(), false) }
 
 func (q *Question) families() []bool {
+	if q.Family != 0 {
+		return []bool{q.Family == 4}
+	}
 	for _, a := range []netip.Addr{q.To.Addr, q.To.Final} {
 		if a.IsValid() {
 			return []bool{a.Is4()}
@@ -320,11 +328,22 @@ func (e *engine) starts(q *Question, o Origin, v4 bool, proto uint64) (list []cu
 // slice leaves out packets that cannot get to the target because nothing is translated: those for
 // other addresses and ports.
 func (e *engine) slice(c *cube, q *Question, v4 bool) {
+	if len(q.Sockets) > 0 { // nothing gets to their ports from others
+		c.sets[fDport] = portsOf(q.Sockets)
+	}
 	e.sliced[fDaddr], e.sliced[fDport] = c.sets[fDaddr], c.sets[fDport]
 	c.sets[fDaddr] = e.destinations(q, v4)
 	if q.Dport != 0 {
 		c.sets[fDport] = single(num(uint64(q.Dport)))
 	}
+}
+
+// portsOf are those of sockets.
+func portsOf(sockets []*snapshot.Socket) (s set) {
+	for _, sk := range sockets {
+		s = append(s, single(num(uint64(sk.Port)))...)
+	}
+	return s.normal()
 }
 
 // aside notes the whole question, and what was left out of it as stopped.
@@ -353,6 +372,14 @@ func (e *engine) leftOut(c cube, by Cause) {
 // destinations is the addresses that lead to the target where nothing is translated.
 func (e *engine) destinations(q *Question, v4 bool) set {
 	fib := e.fibs[v4]
+	if len(q.Sockets) > 0 {
+		var s set
+		for _, sk := range q.Sockets {
+			at, _ := e.Model.bound(sk, v4)
+			s = append(s, at...)
+		}
+		return append(set{}, s...).normal()
+	}
 	if q.To.Host {
 		s := slices.Clone(fib.multicast)
 		if v4 {
@@ -474,8 +501,7 @@ func (e *engine) bound(q *Question, c cube, proto uint64) []cube {
 	}
 	live := []cube{c}
 	var hits []cube
-	for i := range e.snap.Listeners.Sockets {
-		s := &e.snap.Listeners.Sockets[i]
+	for s := range q.sockets(e.snap) {
 		if protocols[s.Proto] != proto || !e.ownNetns(s) || s.Device != "" && s.Device != in {
 			continue
 		}
@@ -495,7 +521,9 @@ func (e *engine) bound(q *Question, c cube, proto uint64) []cube {
 		live = rest
 	}
 	why := Cause{Text: "no socket listens there"}
-	if sec := e.snap.Section("listeners"); sec.Part("ip") != snapshot.OK && sec.Status != snapshot.OK {
+	if len(q.Sockets) > 0 {
+		why.Text = "is for another socket"
+	} else if sec := e.snap.Section("listeners"); sec.Part("ip") != snapshot.OK && sec.Status != snapshot.OK {
 		why = Cause{Text: "which sockets listen was not read"}
 		for i := range live {
 			hits = append(hits, live[i].doubt(why))
@@ -506,6 +534,22 @@ func (e *engine) bound(q *Question, c cube, proto uint64) []cube {
 		e.stop(l, why)
 	}
 	return hits
+}
+
+// sockets are those that the question can be about.
+func (q *Question) sockets(s *snapshot.Snapshot) iter.Seq[*snapshot.Socket] {
+	return func(yield func(*snapshot.Socket) bool) {
+		for _, sk := range q.Sockets {
+			if !yield(sk) {
+				return
+			}
+		}
+		for i := range s.Listeners.Sockets {
+			if len(q.Sockets) > 0 || !yield(&s.Listeners.Sockets[i]) {
+				return
+			}
+		}
+	}
 }
 
 // ownNetns says whether a socket is in the host's own network namespace.

@@ -287,30 +287,10 @@ func (m *Model) sources(o Origin, v4 bool) set {
 // translates says whether any chain before routing can change where a packet goes.
 func (m *Model) translates() bool {
 	if m.translating == nil {
-		yes := translates(m.snap.NFTables.Ruleset)
+		yes := m.snap.NFTables.Ruleset.Translates()
 		m.translating = &yes
 	}
 	return *m.translating
-}
-
-func translates(rs *ruleset.Ruleset) bool {
-	if rs == nil {
-		return false
-	}
-	for i := range rs.Tables {
-		for j := range rs.Tables[i].Chains {
-			for k := range rs.Tables[i].Chains[j].Rules {
-				for _, x := range rs.Tables[i].Chains[j].Rules[k].Exprs {
-					if x.NAT != nil && x.NAT.Kind != "snat" && x.NAT.Kind != "masquerade" ||
-						x.Payload != nil && x.Payload.Set || x.Opaque() ||
-						x.Xt != nil && x.Xt.Target && (x.Xt.Decoded == nil || x.Xt.Decoded.NAT != nil) {
-						return true
-					}
-				}
-			}
-		}
-	}
-	return false
 }
 
 // toHost takes packets from an interface through the hooks to the point where a socket gets them.

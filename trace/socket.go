@@ -36,8 +36,17 @@ func (t *Tracer) readSockets() {
 		if !ok || err != nil || own != 0 && s.Netns != own {
 			continue
 		}
-		t.sockets = append(t.sockets, socket{s, addr.WithZone(""), proto, s.Proto + " " + portText(addr.WithZone(""), s.Port)})
+		t.sockets = append(t.sockets, socket{s, addr.WithZone(""), proto, SocketName(s)})
 	}
+}
+
+// SocketName is how a fate names a socket: sockets on several devices have one name.
+func SocketName(s *snapshot.Socket) string {
+	addr, err := netip.ParseAddr(s.Addr)
+	if err != nil {
+		return s.Proto + " " + s.Addr
+	}
+	return s.Proto + " " + portText(addr.WithZone(""), s.Port)
 }
 
 // socketAt is the socket that takes a packet for an address and port: one bound to that address
