@@ -16,6 +16,7 @@ import (
 type checker struct {
 	*Checker
 	target *Target
+	state  string // of conntrack; empty is new
 	done   int
 }
 
@@ -78,6 +79,9 @@ func (k *checker) whole(b *box) trace.Region {
 	}
 	out := trace.Region{
 		Packet: trace.Packet{In: r.In, Proto: proto, Type: &typ, Flags: &flags}, Src: any4, Dst: any4,
+	}
+	if k.state != "new" {
+		out.Ct = k.state
 	}
 	if len(r.Sport) > 0 {
 		out.Sport.Free, out.Dport.Free = 16, 16

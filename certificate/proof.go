@@ -87,7 +87,9 @@ func NewChecker(s *snapshot.Snapshot) *Checker {
 
 // Check returns nil where the certificate proves that nothing of its own question reaches the target;
 // CheckAll compares that with what was asked. One that says that its question has no packets holds here.
-func (k *Checker) Check(t *Target, c *Certificate) error {
+func (k *Checker) Check(t *Target, c *Certificate) error { return k.check(t, "", c) }
+
+func (k *Checker) check(t *Target, state string, c *Certificate) error {
 	if c.Question.Empty {
 		return nil
 	}
@@ -104,7 +106,7 @@ func (k *Checker) Check(t *Target, c *Certificate) error {
 	if err := covers(q, cubes); err != nil {
 		return err
 	}
-	w := &checker{Checker: k, target: t}
+	w := &checker{Checker: k, target: t, state: state}
 	for i, b := range cubes {
 		if err := w.stopped(b); err != nil {
 			return fmt.Errorf("cube %d: %w", i, err)

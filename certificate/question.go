@@ -17,6 +17,8 @@ type Question struct {
 	Proto4, Proto6 int
 	// Family is 4 or 6 where the question is about that one alone.
 	Family int
+	// State is the conntrack state of the packets; empty is new.
+	State string
 }
 
 // Origin is where packets of a question come from: an interface, or "local" for the host itself. From
@@ -38,7 +40,7 @@ func (k *Checker) CheckAll(q *Question, list []Certificate) error {
 		if err := k.about(q, o, v4, &list[i]); err != nil {
 			return fmt.Errorf("certificate %d: %w", i, err)
 		}
-		if err := k.Check(&q.Target, &list[i]); err != nil {
+		if err := k.check(&q.Target, q.State, &list[i]); err != nil {
 			return fmt.Errorf("certificate %d: %w", i, err)
 		}
 	}
@@ -85,16 +87,17 @@ func (k *Checker) about(q *Question, o *Origin, v4 bool, c *Certificate) error {
 	if len(b.dims[dimDst]) != 1 || !want.inside(b.dims[dimDst][0]) {
 		return errors.New("leaves destinations out")
 	}
-	if hasPorts(proto) && !q.portsIn(b) {
+	if hasPorts(proto) && !k.portsIn(q, b) {
 		return errors.New("leaves ports out")
 	}
 	return nil
 }
 
-// portsIn says whether a box has all destination ports that the question is about: those of a target address, else all.
-func (q *Question) portsIn(b *box) bool {
+// portsIn says whether a box has all destination ports that the question is about: those of a target address, those of
+// sockets where nothing gives packets another port, else all.
+func (k *Checker) portsIn(q *Question, b *box) bool {
 	ports := []span{{new(big.Int), big.NewInt(65535)}}
-	if q.Addr.IsValid() && len(q.Ports) > 0 {
+	if len(q.Ports) > 0 && (q.Addr.IsValid() || len(q.Sockets) > 0 && !k.snap.NFTables.Ruleset.Translates()) {
 		ports = ports[:0]
 		for _, p := range q.Ports {
 			ports = append(ports, span{big.NewInt(int64(p)), big.NewInt(int64(p))})
@@ -140,7 +143,7 @@ func (k *Checker) nothing(q *Question, o *Origin, v4 bool, proto int) error {
 			b.region.Sport = []string{"0-65535"}
 		}
 	}
-	w := &checker{Checker: k, target: &q.Target}
+	w := &checker{Checker: k, target: &q.Target, state: q.State}
 	if err := w.stopped(b); err != nil {
 		return fmt.Errorf("says that there are no packets: %w", err)
 	}

@@ -44,7 +44,9 @@ type Report struct {
 	Forwards  []Forward  `json:"forwards"`
 	// ForwardsLeftOut names the forwards that are too many to list one by one; the checks judged them like the others.
 	ForwardsLeftOut []ForwardsLeftOut `json:"forwardsLeftOut,omitempty"`
-	Results         []Result          `json:"results"`
+	// Answers counts what was found out about the ways of packets.
+	Answers *Answers `json:"answers,omitempty"`
+	Results []Result `json:"results"`
 	// Confinement is of the process that judged.
 	Confinement *Confinement `json:"confinement,omitempty"`
 }
@@ -120,6 +122,8 @@ type Exposure struct {
 	Witness   string  `json:"witness,omitempty"`
 	StoppedBy []Cause `json:"stoppedBy,omitempty"`
 	Because   []Cause `json:"because,omitempty"`
+	// Checked says that the witness was followed by the second engine, or that the certificate held.
+	Checked bool `json:"checked,omitempty"`
 }
 
 // Forward is whether a zone reaches another through the host.
@@ -133,6 +137,16 @@ type Forward struct {
 	Witness   string  `json:"witness,omitempty"`
 	StoppedBy []Cause `json:"stoppedBy,omitempty"`
 	Because   []Cause `json:"because,omitempty"`
+}
+
+// Answers counts the answers about exposures, forwards and other ways of packets. Each that is not unknown was checked: a
+// reachable one by following its witness, an unreachable one by its certificate.
+type Answers struct {
+	Reachable   int `json:"reachable"`
+	Unreachable int `json:"unreachable"`
+	Unknown     int `json:"unknown"`
+	// Unconfirmed are those of the unknown ones for which the packet model had an answer that was not borne out.
+	Unconfirmed int `json:"unconfirmed"`
 }
 
 // ForwardsLeftOut is forwards of one family from one interface that came to the same verdict.

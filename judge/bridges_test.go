@@ -3,6 +3,7 @@ package judge
 import (
 	"testing"
 
+	"github.com/ringfence/ringfence/exposure"
 	"github.com/ringfence/ringfence/fixtures"
 	"github.com/ringfence/ringfence/ruleset"
 	"github.com/ringfence/ringfence/snapshot"
@@ -22,7 +23,7 @@ func TestBetweenPorts(t *testing.T) {
 	}
 	drop := ruleset.Expr{Name: "immediate", Immediate: &ruleset.Immediate{Verdict: &ruleset.Verdict{Kind: ruleset.Drop}}}
 	s := fixtures.Host()
-	b := build(t.Context(), s, zones.Config{})
+	b := build(t.Context(), s, zones.Config{}, exposure.Limits{})
 	var ports []int
 	name := ""
 	for _, i := range b.zones.Interfaces {
@@ -64,7 +65,7 @@ func TestBetweenPorts(t *testing.T) {
 				}
 			}
 		}
-		got := build(t.Context(), s, zones.Config{}).between(ports)
+		got := build(t.Context(), s, zones.Config{}, exposure.Limits{}).between(ports)
 		if got["ipv4"] != c.ipv4 || got["ipv6"] != c.ipv6 {
 			t.Errorf("%s: %v, want %s and %s", what, got, c.ipv4, c.ipv6)
 		}

@@ -9,11 +9,11 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/ringfence/ringfence/exposure"
 	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/reach"
 	"github.com/ringfence/ringfence/ruleset"
 	"github.com/ringfence/ringfence/snapshot"
-	"github.com/ringfence/ringfence/trace"
 	"github.com/ringfence/ringfence/zones"
 )
 
@@ -23,8 +23,7 @@ type builder struct {
 
 	snap       *snapshot.Snapshot
 	zones      *zones.Map
-	model      *reach.Model
-	effort     *reach.Effort // of the host's own questions
+	asker      *exposure.Asker
 	byPID      map[int]*snapshot.Process
 	agents     map[int]*snapshot.Agent
 	containers map[string]*snapshot.Container // by id
@@ -32,22 +31,16 @@ type builder struct {
 	doc        *Document
 
 	exposures  [][]finding.Exposure // of each socket
-	foreigners []int                // sockets of other network namespaces
-	// foreignReach is the answer for each of them, by zone.
-	foreignReach map[int]map[string]DocReach
-	sweeps       map[sweepKey]*sweep
-	ports        map[sweepKey][]int   // of the host's sockets of a kind
-	askers       map[int]*reach.Model // by accountOf, with an effort of their own
-	hostTracer   *trace.Tracer
-	netnsNames   map[uint64]string
-	owners       map[uint64]string   // of network namespaces
-	unasked      []bool              // of each socket: it is beyond the share of whose it is
-	gaps         map[string][]string // by part of a section, why it is not judged as a whole
+	byService  map[int]*DocService  // of each socket that is asked about
+	netnsNames map[uint64]string
+	owners     map[uint64]string   // of network namespaces
+	unasked    []bool              // of each socket: it is beyond the share of whose it is
+	gaps       map[string][]string // by part of a section, why it is not judged as a whole
 }
 
 // build asks everything. What it does not get to before ctx ends is unknown.
-func build(ctx context.Context, s *snapshot.Snapshot, cfg zones.Config) *builder {
-	b := newBuilder(ctx, s, cfg)
+func build(ctx context.Context, s *snapshot.Snapshot, cfg zones.Config, limits exposure.Limits) *builder {
+	b := newBuilder(ctx, s, cfg, limits)
 	b.services()
 	b.interfaces()
 	b.forwards()
@@ -59,21 +52,19 @@ func build(ctx context.Context, s *snapshot.Snapshot, cfg zones.Config) *builder
 	b.runtimes()
 	b.workloads()
 	b.abstract()
-	b.elsewhere(ctx, elsewhereSteps)
 	b.agentList()
 	b.memory()
 	b.sysctls()
 	return b
 }
 
-func newBuilder(ctx context.Context, s *snapshot.Snapshot, cfg zones.Config) *builder {
+func newBuilder(ctx context.Context, s *snapshot.Snapshot, cfg zones.Config, limits exposure.Limits) *builder {
 	b := &builder{
-		snap: s, zones: zones.Classify(s, cfg), effort: &reach.Effort{Whose: "the host", Left: hostSteps, Context: ctx},
+		snap: s, zones: zones.Classify(s, cfg), byService: map[int]*DocService{},
 		byPID: map[int]*snapshot.Process{}, agents: map[int]*snapshot.Agent{}, containers: map[string]*snapshot.Container{}, threads: map[int][]*snapshot.Process{},
-		owners: map[uint64]string{}, gaps: map[string][]string{}, netnsNames: map[uint64]string{}, foreignReach: map[int]map[string]DocReach{},
-		sweeps: map[sweepKey]*sweep{}, ports: map[sweepKey][]int{},
+		owners: map[uint64]string{}, gaps: map[string][]string{}, netnsNames: map[uint64]string{},
 	}
-	b.model = reach.NewModel(s).Within(b.effort)
+	b.asker = exposure.New(ctx, s, limits, b.netnsName)
 	for i := range s.Processes.List {
 		b.byPID[s.Processes.List[i].PID] = &s.Processes.List[i]
 	}
@@ -154,7 +145,7 @@ func (b *builder) interfaces() {
 	for i := range b.doc.Services {
 		s := &b.doc.Services[i]
 		if s.Class == "ssh" || s.Class == "winrm" || s.Class == "ipmi" {
-			if !s.Loopback {
+			if !s.Loopback && s.Namespace == "" {
 				management = append(management, s.Key)
 			}
 		}
@@ -186,7 +177,7 @@ func (b *builder) interfaces() {
 	}
 }
 
-func docReach(a reach.Answer, origin string) DocReach {
+func docReach(a *exposure.Answer, origin string) DocReach {
 	r := DocReach{
 		Verdict: a.Verdict, Origin: origin, Because: causeTexts(causes(a.Because)),
 		StoppedBy: causeTexts(causes(a.StoppedBy)), Restricted: a.Restricted,
@@ -238,19 +229,16 @@ func (b *builder) firewall() {
 			f.IPv6 = f.IPv6 || err == nil && p.Addr().Is6() && !l.Loopback && l.Up
 		}
 	}
-	for i, o := range b.zones.Origins {
+	for _, o := range b.zones.Origins {
 		if o.Local {
 			continue
 		}
-		for _, sk := range []snapshot.Socket{
-			{Proto: "tcp", Family: 4, Addr: "0.0.0.0", Port: unnamed},
-			{Proto: "tcp", Family: 6, Addr: "::", Port: unnamed, V6Only: true},
-		} {
-			a := b.ask(i, &sk, sk.Family == 4)
-			f.Input = append(f.Input, DocInput{
-				Zone: o.Zone, Origin: o.Interface, Family: familyName[sk.Family == 4],
-				Reach: docReach(a, o.Interface),
+		for _, v4 := range []bool{true, false} {
+			a := b.asker.Ask(&reach.Question{
+				From: []reach.Origin{exposure.Asked(&o)}, Proto: "tcp", Dport: unnamed, To: reach.Target{Host: true}, Unbound: true,
+				Family: map[bool]int{true: 4, false: 6}[v4],
 			})
+			f.Input = append(f.Input, DocInput{Zone: o.Zone, Origin: o.Interface, Family: familyName[v4], Reach: docReach(&a, o.Interface)})
 		}
 	}
 	b.doc.Firewall = f

@@ -8,7 +8,7 @@ import "github.com/ringfence/ringfence/snapshot"
 type Document struct {
 	Host       snapshot.Host         `json:"host"`
 	Coverage   []snapshot.Coverage   `json:"coverage"`
-	Services   []DocService          `json:"services" reads:"listeners.ip network nftables processes.power agents runtimes"`
+	Services   []DocService          `json:"services" reads:"listeners.ip listeners.namespaces network nftables processes.power agents runtimes"`
 	Interfaces []DocInterface        `json:"interfaces" reads:"network"`
 	Shared     []DocShared           `json:"sharedInterfaces" reads:"network listeners.ip"`
 	Forwards   []DocForward          `json:"forwards" reads:"network nftables"`
@@ -38,10 +38,10 @@ type DocSetting struct {
 	Value string `json:"value"`
 }
 
-// DocService is a listening IP socket of the host's network namespace. Reach has one entry for each
+// DocService is a listening IP socket, of the host's network namespace or of another one. Reach has one entry for each
 // zone that has an origin.
 type DocService struct {
-	Key      string `json:"key"` // stable: tcp 0.0.0.0:22 (sshd)
+	Key      string `json:"key"` // stable: tcp 0.0.0.0:22 (sshd), tcp 0.0.0.0:22 (sshd) in container web
 	Proto    string `json:"proto"`
 	Addr     string `json:"addr"`
 	Port     int    `json:"port"`

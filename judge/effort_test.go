@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ringfence/ringfence/exposure"
 	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/fixtures"
 	"github.com/ringfence/ringfence/reach"
@@ -107,10 +108,10 @@ func TestAUsersNamespaceDoesNotStopTheAudit(t *testing.T) {
 	behind(s, 7001, -1, nil, 8001)
 	behind(s, 7002, 1001, forks(24), 1, 2, 3, 4)
 	behind(s, 7003, 1002, nil, 8003)
-	want := build(t.Context(), without(s, 7002), zones.Config{})
+	want := build(t.Context(), without(s, 7002), zones.Config{}, exposure.Limits{})
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	b := build(t.Context(), s, zones.Config{})
+	b := build(t.Context(), s, zones.Config{}, exposure.Limits{})
 	runtime.ReadMemStats(&after)
 	if grown := after.Sys - before.Sys; grown > 300<<20 {
 		t.Errorf("%d MB more of the system's memory", grown>>20)
@@ -155,9 +156,8 @@ func TestManyNamespacesOfOneUser(t *testing.T) {
 		behind(s, uint64(7100+i), 1001, forks(24), 1, 2, 3, 4, 5, 6, 7, 8, 9, 10)
 	}
 	behind(s, 7002, -1, nil, 8002)
-	b := newBuilder(t.Context(), s, zones.Config{})
+	b := newBuilder(t.Context(), s, zones.Config{}, exposure.Limits{Elsewhere: 1_200_000})
 	b.services()
-	b.elsewhere(t.Context(), elsewhereSteps/10)
 	for _, port := range []int{22, 8001, 8002} {
 		if got, why := answers(b, port); got[reach.Unknown] > 0 || got[reach.Reachable] == 0 {
 			t.Errorf("port %d: %v %s", port, got, why)
@@ -166,49 +166,6 @@ func TestManyNamespacesOfOneUser(t *testing.T) {
 	got, why := answers(b, 10)
 	if got[reach.Reachable] > 0 || got[reach.Unknown] == 0 || !strings.Contains(why, "the effort for network namespace 7139 (another network namespace) is used up") {
 		t.Errorf("the user's own: %v %s", got, why)
-	}
-}
-
-// TestShare: a party gets the same part however many namespaces it has, and leaves over what it does not use.
-func TestShare(t *testing.T) {
-	many := &party{owner: "uid 1"}
-	for i := range 100 {
-		many.netns = append(many.netns, uint64(1000+i))
-	}
-	list := []*party{{owner: "host", netns: []uint64{1, 2}}, many, {owner: "uid 2", netns: []uint64{9}}}
-	got := map[uint64]int{}
-	share(list, 3_000_000, func(ns uint64, steps int) int {
-		got[ns] = steps
-		if ns < 3 {
-			return 0 // the host's use nothing
-		}
-		return steps
-	})
-	if got[1] != 500_000 || got[2] != 1_000_000 || got[1000] != 15_000 || got[9] != 1_500_000 {
-		t.Errorf("got %d %d %d %d", got[1], got[2], got[1000], got[9])
-	}
-}
-
-// TestEqualSocketsAreAskedOnce: a thousand sockets of one address and port cost the questions of one.
-func TestEqualSocketsAreAskedOnce(t *testing.T) {
-	cost := func(n int) int {
-		s := fixtures.Host()
-		behind(s, 7001, -1, nil, make([]int, n)...)
-		for i := range s.Listeners.Sockets {
-			if k := &s.Listeners.Sockets[i]; k.Netns == 7001 {
-				k.Port = 8080
-			}
-		}
-		b := build(t.Context(), s, zones.Config{})
-		e := &reach.Effort{Whose: "x", Left: 1 << 30}
-		v := b.view(7001, e)
-		for _, i := range b.foreigners {
-			b.exposeForeign(v, &s.Listeners.Sockets[i])
-		}
-		return 1<<30 - e.Left
-	}
-	if one, many := cost(1), cost(1000); one != many || one == 0 {
-		t.Errorf("%d steps for one, %d for a thousand", one, many)
 	}
 }
 
@@ -265,26 +222,8 @@ func TestSocketsOfOneUserDoNotStarveOthers(t *testing.T) {
 	}
 	add(1002, 8002, "0.0.0.0")
 	add(0, 8000, "0.0.0.0")
-	b := newBuilder(t.Context(), s, zones.Config{})
-	b.byAccount([]int{0})
-	var order []int
-	for i := range s.Listeners.Sockets {
-		order = append(order, i)
-	}
-	if got := b.byAccount(order); got[0] != 0 || s.Listeners.Sockets[got[1]].Port != 8000 || s.Listeners.Sockets[got[2]].UID != 1002 {
-		t.Errorf("the order is %v ...", got[:4])
-	}
-	if len(b.askers) != 2 || b.asker(&snapshot.Socket{UID: 100_001}) != b.askers[100_000] || b.asker(&snapshot.Socket{}) != b.model {
-		t.Errorf("%d efforts", len(b.askers))
-	}
-	e := &reach.Effort{Whose: "the sockets of uid 100000", Left: 20_000}
-	b.askers[100_000] = b.model.Within(e)
-	b.exposures = make([][]finding.Exposure, len(order))
-	for _, i := range order {
-		sk := &s.Listeners.Sockets[i]
-		svc := b.service(sk)
-		b.exposures[i] = b.expose(sk, &svc)
-	}
+	b := newBuilder(t.Context(), s, zones.Config{}, exposure.Limits{Accounts: 40_000})
+	b.services()
 	if got, why := answers(b, 23); got[reach.Unknown] < 2000 || !strings.Contains(why, "the effort for the sockets of uid 100000 is used up") {
 		t.Errorf("the user's own: %v", got)
 	}

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"github.com/ringfence/ringfence/exposure"
 	"github.com/ringfence/ringfence/reach"
 	"github.com/ringfence/ringfence/snapshot"
 	"github.com/ringfence/ringfence/zones"
@@ -30,19 +31,20 @@ func (b *builder) published() {
 			if err != nil || p.Addr().IsLinkLocalUnicast() {
 				continue
 			}
-			origin := asked(&o)
+			origin := exposure.Asked(&o)
 			for _, proto := range []string{"tcp", "udp"} {
 				q := &reach.Question{From: []reach.Origin{origin}, Proto: proto, To: reach.Target{Addr: p.Addr()}, Through: true}
-				a := b.model.Ask(q)
+				a := b.asker.Ask(q)
 				if a.Verdict == reach.Unreachable {
 					continue
 				}
 				q = &reach.Question{
 					From: q.From, Proto: proto, To: reach.Target{Addr: p.Addr()}, Dport: unnamed, Unbound: true,
 				}
+				input := b.asker.Ask(q)
 				b.doc.Published = append(b.doc.Published, DocPublished{
 					Zone: o.Zone, Origin: o.Interface, Address: p.Addr().String(), Proto: proto, Ports: orEmpty(a.Ports),
-					Reach: docReach(a, o.Interface), Input: docReach(b.model.Ask(q), o.Interface),
+					Reach: docReach(&a, o.Interface), Input: docReach(&input, o.Interface),
 				})
 			}
 		}
@@ -75,7 +77,7 @@ func (b *builder) shadowed() {
 	if b.snap.NFTables.Ruleset == nil {
 		return
 	}
-	list, left := reach.Shadows(b.snap.NFTables.Ruleset, b.effort)
+	list, left := reach.Shadows(b.snap.NFTables.Ruleset, b.asker.Effort())
 	for _, u := range left {
 		b.doc.Uncompared = append(b.doc.Uncompared, DocUncompared{
 			Chain: where(u.Chain).Where, Reason: fmt.Sprintf("the last %d rules were not compared with those before them: %s", u.Rules, u.Reason),
@@ -123,6 +125,8 @@ func (b *builder) bridgeCalls(key string) string {
 	return "on"
 }
 
+var everywhere = []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}
+
 // maxPorts bounds how many ports of a bridge are asked about in pairs.
 const maxPorts = 16
 
@@ -165,7 +169,7 @@ func (b *builder) stoppedBeside(from, to int) (families map[bool]bool, ok bool) 
 		q := &reach.Question{
 			From: []reach.Origin{{Iif: from, From: everywhere}}, Proto: proto, To: reach.Target{Oifs: []int{to}}, Unbound: true,
 		}
-		stopped, told := b.model.StoppedBeside(q, func(c *reach.Cause) bool { return c.Table != "" })
+		stopped, told := b.asker.StoppedBeside(q, func(c *reach.Cause) bool { return c.Table != "" })
 		ok = ok && told
 		for i := range stopped {
 			families[stopped[i].V4] = true

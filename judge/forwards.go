@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"github.com/ringfence/ringfence/exposure"
 	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/reach"
 	"github.com/ringfence/ringfence/zones"
@@ -41,24 +42,24 @@ func (b *builder) forwards() {
 			continue
 		}
 		targets := b.targets(from)
-		var oifs []int
+		var oifs [][]int
 		for _, t := range targets {
-			oifs = append(oifs, t.oifs...)
+			oifs = append(oifs, t.oifs)
 		}
-		ways := map[bool]*reach.Ways{}
+		ways := map[bool][]exposure.Way{}
 		for _, v4 := range []bool{true, false} {
-			ways[v4] = b.model.Ways(asked(from), "tcp", v4, oifs)
+			ways[v4] = b.asker.Forwards(from, oifs, unnamed, v4)
 		}
-		for _, t := range targets {
+		for j, t := range targets {
 			toZone := t.Zone
 			if toZone == zones.Unclassified {
 				toZone = zones.External
 			}
 			for _, v4 := range []bool{true, false} {
+				w := &ways[v4][j]
 				b.doc.Forwards = append(b.doc.Forwards, DocForward{
 					From: from.Interface, FromZone: from.Zone, To: t.Name, ToZone: toZone, Family: familyName[v4],
-					Any:     docReach(ways[v4].Forward(t.oifs, 0), from.Interface),
-					Default: docReach(ways[v4].Forward(t.oifs, unnamed), from.Interface),
+					Any: docReach(&w.Any, from.Interface), Default: docReach(&w.Port, from.Interface),
 				})
 			}
 		}
@@ -111,4 +112,12 @@ func listForwards(r *finding.Report, all []DocForward, most int) {
 		}
 		r.ForwardsLeftOut[at].To = append(r.ForwardsLeftOut[at].To, f.To)
 	}
+}
+
+// bridgeOf is the index of the bridge that an interface is a port of, or 0.
+func (b *builder) bridgeOf(index int) int {
+	if m := b.snap.Network.BridgeOf(b.snap.Network.Link(index)); m != nil {
+		return m.Index
+	}
+	return 0
 }

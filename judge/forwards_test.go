@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/ringfence/ringfence/exposure"
 	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/fixtures"
 	"github.com/ringfence/ringfence/reach"
@@ -18,7 +19,7 @@ func TestForwardsAreThoseOfSingleQuestions(t *testing.T) {
 	s.NFTables.Ruleset = fixtures.Isolated(3) // the last network is open but for the policy
 	cfg := zones.Config{zones.External: {Interfaces: []string{"ext0", "p1-2"}}, zones.Workload: {Interfaces: []string{"br*"}}}
 	for name, s := range map[string]*snapshot.Snapshot{"networks": s, "the fixture": fixtures.Host()} {
-		b := newBuilder(t.Context(), s, cfg)
+		b := newBuilder(t.Context(), s, cfg, exposure.Limits{})
 		b.forwards()
 		got, ports := b.doc.Forwards, 0
 		for i := range b.zones.Origins {
@@ -35,7 +36,11 @@ func TestForwardsAreThoseOfSingleQuestions(t *testing.T) {
 						t.Fatalf("%s: %s to %s, want %s to %s", name, f.From, f.To, from.Interface, to.Name)
 					}
 					for port, have := range map[int]DocReach{0: f.Any, unnamed: f.Default} {
-						want := docReach(b.model.Forward(asked(from), to.oifs, "tcp", port, v4), from.Interface)
+						a := b.asker.Ask(&reach.Question{
+							From: []reach.Origin{exposure.Asked(from)}, Proto: "tcp", Dport: port, To: reach.Target{Oifs: to.oifs},
+							Family: map[bool]int{true: 4, false: 6}[v4],
+						})
+						want := docReach(&a, from.Interface)
 						if fmt.Sprintf("%+v", have) != fmt.Sprintf("%+v", want) {
 							t.Errorf("%s: %s to %s port %d %s\nalone    %+v\ntogether %+v", name, f.From, f.To, port, f.Family, want, have)
 						}
@@ -84,7 +89,7 @@ func BenchmarkForwards(b *testing.B) {
 		cfg := zones.Config{zones.Workload: {Interfaces: []string{"br*"}}}
 		b.Run(fmt.Sprint(n, " bridges"), func(b *testing.B) {
 			for b.Loop() {
-				x := newBuilder(b.Context(), s, cfg)
+				x := newBuilder(b.Context(), s, cfg, exposure.Limits{})
 				if x.forwards(); len(x.doc.Forwards) < n*n {
 					b.Fatal("too few forwards")
 				}

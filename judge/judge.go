@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ringfence/ringfence/exposure"
 	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/snapshot"
 	"github.com/ringfence/ringfence/zones"
@@ -71,7 +72,7 @@ func Judge(ctx context.Context, s *snapshot.Snapshot, p *Policies, cfg *Config, 
 		within, cancel = context.WithTimeout(ctx, cfg.Budget)
 		defer cancel()
 	}
-	b := build(within, s, cfg.Zones)
+	b := build(within, s, cfg.Zones, exposure.Limits{})
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("judge: %w", err)
 	}
@@ -86,6 +87,8 @@ func Judge(ctx context.Context, s *snapshot.Snapshot, p *Policies, cfg *Config, 
 		}
 	}
 	listForwards(r, b.doc.Forwards, maxForwards)
+	t := b.asker.Tally()
+	r.Answers = &finding.Answers{Reachable: t.Reachable, Unreachable: t.Unreachable, Unknown: t.Unknown, Unconfirmed: t.Unconfirmed}
 	ev, err := p.evaluator(b.doc, cfg.Params)
 	if err != nil {
 		return nil, err

@@ -7,121 +7,44 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ringfence/ringfence/exposure"
 	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/reach"
 	"github.com/ringfence/ringfence/snapshot"
-	"github.com/ringfence/ringfence/zones"
 )
-
-type sweepKey struct {
-	origin int
-	v4     bool
-	proto  string
-	addr   string
-	device string
-	family int
-	v6only bool
-	uid    int // whose sockets they are: root's, or those of one who can open any number
-}
-
-// kind is the key of a socket's sweeps, whatever the origin and family.
-func kind(sk *snapshot.Socket) sweepKey {
-	return sweepKey{proto: sk.Proto, addr: sk.Addr, device: sk.Device, family: sk.Family, v6only: sk.V6Only, uid: accountOf(sk)}
-}
-
-// sweepFrom is how many sockets of one kind are asked about one by one before a sweep is worth it.
-const sweepFrom = 16
-
-// sweep is what is known about the sockets of one kind.
-type sweep struct {
-	asked map[int]reach.Answer // by port
-	wide  *reach.Sweep
-}
-
-// asked is an origin of the zones as the model is asked about it.
-func asked(o *zones.Origin) reach.Origin {
-	return reach.Origin{Iif: o.Index, Local: o.Local, From: o.From, Except: o.Except, NotPorts: o.Apart}
-}
-
-// ask asks about a socket. From some number on, sockets that differ in the port alone share one walk
-// through the rules.
-func (b *builder) ask(i int, sk *snapshot.Socket, v4 bool) reach.Answer {
-	k := kind(sk)
-	ports := b.ports[k]
-	k.origin, k.v4 = i, v4
-	w := b.sweeps[k]
-	if w == nil {
-		w = &sweep{asked: map[int]reach.Answer{}}
-		b.sweeps[k] = w
-	}
-	if a, ok := w.asked[sk.Port]; ok {
-		return a
-	}
-	o := asked(&b.zones.Origins[i])
-	if len(w.asked) >= sweepFrom && w.wide == nil {
-		w.wide = b.asker(sk).Sweep(o, sk, v4, ports)
-	}
-	if w.wide != nil {
-		return w.wide.Port(sk.Port)
-	}
-	a := b.asker(sk).Socket(o, sk, v4)
-	w.asked[sk.Port] = a
-	return a
-}
-
-// families are those that a socket can receive: a dual-stack socket takes both.
-func families(sk *snapshot.Socket) []bool {
-	switch {
-	case sk.Family == 4:
-		return []bool{true}
-	case sk.V6Only:
-		return []bool{false}
-	}
-	if a, err := netip.ParseAddr(sk.Addr); err == nil && a.Is4In6() {
-		return []bool{true}
-	} else if err == nil && !a.IsUnspecified() {
-		return []bool{false}
-	}
-	return []bool{true, false}
-}
 
 var familyName = map[bool]string{true: "ipv4", false: "ipv6"}
 
+// services are those of every network namespace: policies see the sockets of containers like the host's own.
 func (b *builder) services() {
 	b.shareSockets()
-	host := b.snap.Network.HostNetns()
-	index := map[string]bool{}
 	b.doc.Services = []DocService{}
 	b.exposures = make([][]finding.Exposure, len(b.snap.Listeners.Sockets))
-	var own []int
-	services := map[int]*DocService{}
+	index := map[string]*DocService{}
+	var list []int
 	for i := range b.snap.Listeners.Sockets {
 		sk := &b.snap.Listeners.Sockets[i]
 		if sk.Proto != "tcp" && sk.Proto != "udp" && sk.Proto != "udplite" && sk.Proto != "sctp" || b.unasked[i] {
 			continue
 		}
-		if sk.Netns != host {
-			b.foreigners = append(b.foreigners, i)
+		svc := b.service(sk)
+		k := fmt.Sprintf("%d %s", sk.Netns, svc.Key)
+		if index[k] != nil {
+			b.byService[i] = index[k] // SO_REUSEPORT: one more socket of the same service
 			continue
 		}
-		svc := b.service(sk)
-		if index[svc.Key] {
-			continue // SO_REUSEPORT: one more socket of the same service
-		}
-		index[svc.Key] = true
-		b.ports[kind(sk)] = append(b.ports[kind(sk)], sk.Port)
-		own, services[i] = append(own, i), &svc
+		index[k], b.byService[i] = svc, svc
+		list = append(list, i)
 	}
-	for _, i := range b.byAccount(own) {
-		b.exposures[i] = b.expose(&b.snap.Listeners.Sockets[i], services[i])
-	}
-	for _, i := range own {
-		b.doc.Services = append(b.doc.Services, *services[i])
+	answers := b.asker.Sockets(list, b.zones.Origins)
+	for _, i := range list {
+		b.exposures[i] = b.expose(&b.snap.Listeners.Sockets[i], b.byService[i], answers[i])
+		b.doc.Services = append(b.doc.Services, *b.byService[i])
 	}
 }
 
-func (b *builder) service(sk *snapshot.Socket) DocService {
-	svc := DocService{
+func (b *builder) service(sk *snapshot.Socket) *DocService {
+	svc := &DocService{
 		Proto: sk.Proto, Addr: sk.Addr, Port: sk.Port, Device: sk.Device,
 		OwnerKnown: sk.OwnerState != "unknown", Class: "other", Reach: map[string]DocReach{},
 		TLSVerify: "unknown", Owner: "unknown",
@@ -132,7 +55,7 @@ func (b *builder) service(sk *snapshot.Socket) DocService {
 			svc.HostAddr = a.Unmap().WithZone("").String()
 		}
 	}
-	if list := families(sk); len(list) == 1 {
+	if list := exposure.Families(sk); len(list) == 1 {
 		svc.Family = map[bool]int{true: 4, false: 6}[list[0]]
 	}
 	if sk.OwnerState == "kernel" {
@@ -151,7 +74,7 @@ func (b *builder) service(sk *snapshot.Socket) DocService {
 	if sk.Netns != b.snap.Network.HostNetns() {
 		svc.Namespace = b.netnsName(sk.Netns)
 	}
-	svc.Class, svc.Gives = b.class(sk, &svc), b.gives(sk, &svc)
+	svc.Class, svc.Gives = b.class(sk, svc), b.gives(sk, svc)
 	for _, t := range b.snap.Runtimes.TLS {
 		for _, o := range sk.Owners {
 			// That clients are asked for certificates clears a finding: only root's own daemon is believed.
@@ -167,6 +90,9 @@ func (b *builder) service(sk *snapshot.Socket) DocService {
 	svc.Key = fmt.Sprintf("%s %s:%d (%s)", sk.Proto, addr, sk.Port, svc.Owner)
 	if sk.Device != "" {
 		svc.Key = fmt.Sprintf("%s %s%%%s:%d (%s)", sk.Proto, addr, sk.Device, sk.Port, svc.Owner)
+	}
+	if svc.Namespace != "" {
+		svc.Key += " in " + svc.Namespace
 	}
 	return svc
 }
@@ -257,26 +183,24 @@ func (b *builder) gives(sk *snapshot.Socket, svc *DocService) string {
 	return rootOnHost
 }
 
-// expose asks for every origin and family, and joins the answers of a zone: reachable if any is,
-// unknown if any is not known, else unreachable.
-func (b *builder) expose(sk *snapshot.Socket, svc *DocService) (list []finding.Exposure) {
-	for i, o := range b.zones.Origins {
-		for _, v4 := range families(sk) {
-			a := b.ask(i, sk, v4)
-			origin := o.Interface
-			if o.Local {
-				origin = "local"
-			}
-			e := finding.Exposure{
-				Service: b.publicService(sk, svc), Zone: o.Zone, Origin: origin, Family: familyName[v4],
-				Verdict: a.Verdict, StoppedBy: causes(a.StoppedBy), Because: causes(a.Because),
-			}
-			if a.Witness != nil {
-				e.Witness = "in " + a.Witness.In + " " + a.Witness.String()
-			}
-			list = append(list, e)
-			svc.answer(&e, o.Local, a.Restricted)
+// expose joins the answers for a zone: reachable if any is, unknown if any is not known, else unreachable.
+func (b *builder) expose(sk *snapshot.Socket, svc *DocService, answers []exposure.Of) (list []finding.Exposure) {
+	for i := range answers {
+		a := &answers[i]
+		o := &b.zones.Origins[a.Origin]
+		origin := o.Interface
+		if o.Local {
+			origin = "local"
 		}
+		e := finding.Exposure{
+			Service: b.publicService(sk, svc), Zone: o.Zone, Origin: origin, Family: familyName[a.V4],
+			Verdict: a.Verdict, StoppedBy: causes(a.StoppedBy), Because: causes(a.Because), Checked: a.Checked,
+		}
+		if a.Witness != nil {
+			e.Witness = "in " + a.Witness.In + " " + a.Witness.String()
+		}
+		list = append(list, e)
+		svc.answer(&e, o.Local, a.Restricted)
 	}
 	return list
 }

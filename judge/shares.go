@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/ringfence/ringfence/exposure"
 	"github.com/ringfence/ringfence/snapshot"
 )
 
@@ -109,7 +110,7 @@ func (b *builder) shareOf(sk *snapshot.Socket) (shareKey, bool) {
 	default:
 		return shareKey{}, false
 	}
-	account := accountOf(sk)
+	account := exposure.Account(sk)
 	switch {
 	case sk.Proto == "unix":
 		return shareKey{"listeners.unix", fmt.Sprintf("uid %d", account), account == 0}, true
@@ -118,7 +119,7 @@ func (b *builder) shareOf(sk *snapshot.Socket) (shareKey, bool) {
 	}
 	whose, ok := b.owners[sk.Netns]
 	if !ok {
-		name, host := b.ownerOf(sk.Netns)
+		name, host := exposure.OwnerOf(b.snap, sk.Netns)
 		if whose = name; host || name == "unknown" {
 			whose = fmt.Sprintf("network namespace %d", sk.Netns)
 		}

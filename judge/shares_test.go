@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ringfence/ringfence/exposure"
 	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/fixtures"
 	"github.com/ringfence/ringfence/snapshot"
@@ -31,9 +32,9 @@ func flood(s *snapshot.Snapshot, n int) {
 // have passed; what a network reaches is judged first, and root's is all judged.
 func TestSocketsBeyondAShare(t *testing.T) {
 	s := fixtures.Host()
-	before := len(build(t.Context(), s, zones.Config{}).doc.Services)
+	before := len(build(t.Context(), s, zones.Config{}, exposure.Limits{}).doc.Services)
 	flood(s, accountSockets+100)
-	b := build(t.Context(), s, zones.Config{})
+	b := build(t.Context(), s, zones.Config{}, exposure.Limits{})
 	if n := len(b.doc.Services); n != before+accountSockets {
 		t.Errorf("%d services, want %d more than %d", n, accountSockets, before)
 	}
@@ -84,7 +85,7 @@ func TestSharesOfMany(t *testing.T) {
 			s.Listeners.Sockets = append(s.Listeners.Sockets, snapshot.Socket{Netns: host, Proto: "udp", Family: 4, Addr: "127.0.0.1", Port: 1 + i, UID: 1001 + uid})
 		}
 	}
-	b := newBuilder(t.Context(), s, zones.Config{})
+	b := newBuilder(t.Context(), s, zones.Config{}, exposure.Limits{})
 	b.shareSockets()
 	kept := map[int]int{}
 	for i, left := range b.unasked {

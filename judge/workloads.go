@@ -262,7 +262,6 @@ func socketGives(s *snapshot.ControlSocket) string {
 
 func (b *builder) agentList() {
 	b.doc.Agents = []DocAgent{}
-	host := b.snap.Network.HostNetns()
 	held, byPort := b.sockets()
 	told := map[int]int{} // services of the agents of an account
 	unseen := b.unseen()
@@ -310,14 +309,9 @@ func (b *builder) agentList() {
 				b.gap("listeners.ip", fmt.Sprintf("agents of uid %d hold more sockets than are judged", d.UID))
 				break
 			}
-			svc := b.service(sk)
-			if sk.Netns == host {
-				b.expose(sk, &svc) // the exposures are listed with the services already
-			} else if r := b.foreignReach[j]; r != nil {
-				svc.Reach = r
-			}
+			svc := b.byService[j]
 			if !slices.ContainsFunc(d.Services, func(o DocService) bool { return o.Key == svc.Key }) {
-				d.Services = append(d.Services, svc)
+				d.Services = append(d.Services, *svc)
 			}
 		}
 		b.doc.Agents = append(b.doc.Agents, d)
@@ -351,7 +345,7 @@ func (b *builder) sockets() (held, byPort map[int][]int) {
 	held, byPort = map[int][]int{}, map[int][]int{}
 	for j := range b.snap.Listeners.Sockets {
 		sk := &b.snap.Listeners.Sockets[j]
-		if sk.Proto != "tcp" || b.unasked[j] {
+		if sk.Proto != "tcp" || b.byService[j] == nil {
 			continue
 		}
 		byPort[sk.Port] = append(byPort[sk.Port], j)

@@ -11,6 +11,21 @@ exposed_severity("runtime") := "high"
 
 exposed_severity("management") := "info"
 
+# service_severity of a management service that a zone reaches. One that gives no more than a container or an account of the host is no way
+# into the host.
+service_severity(zone, svc) := exposed_severity(zone) if {
+	not _lesser(svc)
+} else := "medium" if {
+	zone == "external"
+} else := "low" if {
+	zone != "management"
+} else := "info"
+
+_lesser(svc) if {
+	object.get(svc, "namespace", "") != ""
+	not object.get(svc, "gives", "root on the host") in {"", "root on the host"}
+}
+
 # zone_severity of an open packet filter towards a zone.
 zone_severity("external") := "high"
 

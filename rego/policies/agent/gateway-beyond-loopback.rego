@@ -29,7 +29,27 @@ finding contains {
 	a.kind == "gateway"
 	some svc in a.services
 	not svc.loopback
-	not lib.inside(a, svc)
+	not _inside(a, svc)
+}
+
+# Binding wide is normal in a container of its own, as long as nobody outside gets there: by a published port, which can be another one
+# and have no listener on the host.
+_inside(agent, svc) if {
+	lib.inside(agent, svc)
+	count([zone | some zone in ["external", "management"]; object.get(svc.reach, zone, {"verdict": "unreachable"}).verdict == "reachable"]) == 0
+}
+
+unknown contains {
+	"resource": {"kind": "agent", "key": sprintf("%s %s", [a.key, svc.key])},
+	"reason": lib.unclear(zone, svc.reach[zone]),
+} if {
+	some a in input.agents
+	a.kind == "gateway"
+	some svc in a.services
+	not svc.loopback
+	_inside(a, svc)
+	some zone in ["external", "management"]
+	svc.reach[zone].verdict == "unknown"
 }
 
 _severity(svc) := "high" if {

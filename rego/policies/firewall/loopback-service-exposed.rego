@@ -5,7 +5,7 @@
 #   translation to 127.0.0.1, neighbours do too.
 # custom:
 #   severity: high
-#   reads: [listeners.ip, network, nftables, processes.power, agents, runtimes]
+#   reads: [listeners.ip, listeners.namespaces, network, nftables, processes.power, agents, runtimes]
 #   remediation: >-
 #     Turn net.ipv4.conf.*.route_localnet off, remove the translation, or drop packets to
 #     127.0.0.0/8 that come in by other interfaces than lo.

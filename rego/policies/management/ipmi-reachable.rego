@@ -6,7 +6,7 @@
 #   which the host can neither see nor filter.
 # custom:
 #   severity: critical
-#   reads: [listeners.ip, network, nftables, processes.power, agents, runtimes]
+#   reads: [listeners.ip, listeners.namespaces, network, nftables, processes.power, agents, runtimes]
 #   remediation: >-
 #     Drop ports 623 and 664 from every zone but management, or stop the program that listens.
 #   references:
@@ -23,7 +23,7 @@ _zones := {"workload", "external"}
 finding contains {
 	"resource": {"kind": "service", "key": svc.key},
 	"message": sprintf("the IPMI (RMCP) server %s is reachable from the %s zone", [svc.key, zone]),
-	"severity": lib.exposed_severity(zone),
+	"severity": lib.service_severity(zone, svc),
 	"zone": zone,
 	"evidence": lib.evidence(reach),
 	"witness": reach.witness,

@@ -5,7 +5,7 @@
 #   that lets only a small part of the addresses through is an allow list and no finding.
 # custom:
 #   severity: critical
-#   reads: [listeners.ip, network, nftables, processes.power, agents, runtimes]
+#   reads: [listeners.ip, listeners.namespaces, network, nftables, processes.power, agents, runtimes]
 #   remediation: >-
 #     Allow the port from the addresses of administrators only, or let SSH listen on the
 #     management address.
@@ -23,7 +23,7 @@ _zones := {"external"}
 finding contains {
 	"resource": {"kind": "service", "key": svc.key},
 	"message": sprintf("the SSH server %s is reachable from the %s zone", [svc.key, zone]),
-	"severity": lib.exposed_severity(zone),
+	"severity": lib.service_severity(zone, svc),
 	"zone": zone,
 	"evidence": lib.evidence(reach),
 	"witness": reach.witness,

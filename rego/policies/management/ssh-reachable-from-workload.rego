@@ -8,7 +8,7 @@
 #   no exception where workload code runs in the host network namespace.
 # custom:
 #   severity: critical
-#   reads: [listeners.ip, network, nftables, processes.power, agents, runtimes]
+#   reads: [listeners.ip, listeners.namespaces, network, nftables, processes.power, agents, runtimes]
 #   remediation: >-
 #     Let SSH listen on the management address only and drop the port from the workload
 #     interfaces in the packet filter.
@@ -26,7 +26,7 @@ _zones := {"workload"}
 finding contains {
 	"resource": {"kind": "service", "key": svc.key},
 	"message": sprintf("the SSH server %s is reachable from the %s zone", [svc.key, zone]),
-	"severity": lib.exposed_severity(zone),
+	"severity": lib.service_severity(zone, svc),
 	"zone": zone,
 	"evidence": lib.evidence(reach),
 	"witness": reach.witness,

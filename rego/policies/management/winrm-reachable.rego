@@ -5,7 +5,7 @@
 #   OMI has given unauthenticated root before (CVE-2021-38647).
 # custom:
 #   severity: critical
-#   reads: [listeners.ip, network, nftables, processes.power, agents, runtimes]
+#   reads: [listeners.ip, listeners.namespaces, network, nftables, processes.power, agents, runtimes]
 #   remediation: >-
 #     Set httpport and httpsport to 0 in omiserver.conf, or drop the ports from every zone but
 #     management.
@@ -50,4 +50,4 @@ unknown contains {
 # What a user holds manages no more than that user, and by the port alone it is whatever the user likes.
 _severity(svc, zone) := "medium" if {
 	startswith(svc.gives, "uid ")
-} else := lib.exposed_severity(zone)
+} else := lib.service_severity(zone, svc)

@@ -6,7 +6,7 @@
 #   holds for every process of the host, and for workloads in its network namespace.
 # custom:
 #   severity: critical
-#   reads: [listeners.ip, network, nftables, processes.power, agents, runtimes]
+#   reads: [listeners.ip, listeners.namespaces, network, nftables, processes.power, agents, runtimes]
 #   remediation: >-
 #     Use the unix socket; where TCP is needed, require client certificates (--tlsverify).
 #   references:
@@ -36,6 +36,25 @@ finding contains {
 	svc.class == "runtime-api"
 	svc.tlsVerify != "true"
 	not _unclear(svc)
+	not _kept(svc)
+}
+
+# In a network namespace of its own it is open to that one's processes, whose it is.
+_kept(svc) if {
+	object.get(svc, "namespace", "") != ""
+	count(_reachable(svc)) == 0
+}
+
+unknown contains {
+	"resource": {"kind": "service", "key": svc.key},
+	"reason": lib.unclear(zone, svc.reach[zone]),
+} if {
+	some svc in input.services
+	svc.class == "runtime-api"
+	svc.tlsVerify != "true"
+	_kept(svc)
+	some zone in ["external", "workload"]
+	svc.reach[zone].verdict == "unknown"
 }
 
 # A port that is known for TLS, held by a program that cannot be seen, may well ask for certificates.
@@ -51,6 +70,7 @@ unknown contains {
 	some svc in input.services
 	svc.class == "runtime-api"
 	_unclear(svc)
+	not _kept(svc)
 }
 
 _reachable(svc) := [zone | some zone in ["external", "workload"]; svc.reach[zone].verdict == "reachable"]

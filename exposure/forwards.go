@@ -1,0 +1,78 @@
+package exposure
+
+import (
+	"github.com/ringfence/ringfence/reach"
+	"github.com/ringfence/ringfence/zones"
+)
+
+// Way is what of an origin gets through the host to one target: to any port there, and to the one that was asked about.
+type Way struct {
+	Any, Port Answer
+}
+
+// Forwards answers which packets of TCP from an origin the host forwards in one family, to each of the targets: lists of
+// interfaces. The packets are followed once for all of them.
+func (a *Asker) Forwards(o *zones.Origin, targets [][]int, port int, v4 bool) []Way {
+	var oifs []int
+	for _, t := range targets {
+		oifs = append(oifs, t...)
+	}
+	ways := a.model.Ways(Asked(o), "tcp", v4, oifs)
+	out := make([]Way, len(targets))
+	for i, t := range targets {
+		out[i].Any = Answer{Answer: ways.Forward(t, 0)}
+		out[i].Port = Answer{Answer: ways.Forward(t, port)}
+	}
+	for _, of := range []struct {
+		port   int
+		answer func(i int) *Answer
+	}{{0, func(i int) *Answer { return &out[i].Any }}, {port, func(i int) *Answer { return &out[i].Port }}} {
+		var dark []int
+		for i, t := range targets {
+			x := of.answer(i)
+			switch {
+			case x.Verdict != reach.Unreachable:
+				*x = a.second(forward(o, t, of.port, v4), x.Answer)
+			case of.port != 0 && out[i].Any.Verdict == reach.Unreachable: // nothing gets there at all
+				x.Checked = out[i].Any.Checked
+			default:
+				dark = append(dark, i)
+			}
+		}
+		a.certifyWays(o, targets, dark, of.port, v4, of.answer)
+	}
+	for i := range out {
+		a.count(out[i].Any)
+		a.count(out[i].Port)
+	}
+	return out
+}
+
+func forward(o *zones.Origin, oifs []int, port int, v4 bool) *reach.Question {
+	return &reach.Question{From: []reach.Origin{Asked(o)}, Proto: "tcp", Dport: port, To: reach.Target{Oifs: oifs}, Family: family(v4)}
+}
+
+// certifyWays checks one certificate for all targets that nothing gets to. Where it does not hold each half has its own,
+// in the end each target.
+func (a *Asker) certifyWays(o *zones.Origin, targets [][]int, dark []int, port int, v4 bool, answer func(i int) *Answer) {
+	if len(dark) == 0 {
+		return
+	}
+	var oifs []int
+	for _, i := range dark {
+		oifs = append(oifs, targets[i]...)
+	}
+	switch err := a.proven(forward(o, oifs, port, v4)); {
+	case err == nil:
+		for _, i := range dark {
+			answer(i).Checked = true
+		}
+	case len(dark) == 1 || a.effort.Spend(0) != nil:
+		for _, i := range dark {
+			*answer(i) = a.unconfirmed("the proof was not confirmed: " + err.Error())
+		}
+	default:
+		a.certifyWays(o, targets, dark[:len(dark)/2], port, v4, answer)
+		a.certifyWays(o, targets, dark[len(dark)/2:], port, v4, answer)
+	}
+}

@@ -1,0 +1,213 @@
+package exposure
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/ringfence/ringfence/reach"
+	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/zones"
+)
+
+// view is another network namespace, and the host as questions that lead there meet it; both have one effort.
+type view struct {
+	party // of the namespace; without a model where it was not read
+	seen  *snapshot.Elsewhere
+	host  party
+	inner map[innerKey]Answer
+	asked map[socketKey]Answer
+}
+
+// socketKey is what an answer about a socket depends on.
+type socketKey struct {
+	kind   kind
+	port   int
+	origin int
+	v4     bool
+}
+
+// innerKey is a socket and the interface of its namespace that packets come in by.
+type innerKey struct {
+	socketKey
+	link int
+}
+
+// elsewhere answers about sockets of other network namespaces, after all that is asked about the host itself.
+func (a *Asker) elsewhere(sockets []int, origins []zones.Origin, out map[int][]Of) {
+	byNetns := map[uint64][]int{}
+	for _, i := range sockets {
+		ns := a.snap.Listeners.Sockets[i].Netns
+		byNetns[ns] = append(byNetns[ns], i)
+	}
+	share(owners(a.snap, sockets), a.limits.Elsewhere, func(ns uint64, steps int) int {
+		v := a.view(ns, &reach.Effort{
+			Whose: fmt.Sprintf("network namespace %d%s", ns, a.nameOf(ns)),
+			Left:  steps, Question: questionSteps, Cases: questionCases, Context: a.effort.Context,
+		})
+		for _, i := range byNetns[ns] {
+			sk := &a.snap.Listeners.Sockets[i]
+			for o := range origins {
+				for _, v4 := range Families(sk) {
+					out[i] = append(out[i], Of{o, v4, v.socket(sk, o, &origins[o], v4)})
+				}
+			}
+		}
+		return steps - v.effort.Left
+	})
+}
+
+func (a *Asker) nameOf(ns uint64) string {
+	if a.names == nil {
+		return ""
+	}
+	return " (" + a.names(ns) + ")"
+}
+
+func (a *Asker) view(netns uint64, effort *reach.Effort) *view {
+	v := &view{inner: map[innerKey]Answer{}, asked: map[socketKey]Answer{}}
+	v.effort = effort
+	v.host = party{side: a.side, model: a.model.Within(effort), effort: effort}
+	for i := range a.snap.Namespaces {
+		if e := &a.snap.Namespaces[i]; e.Netns == netns {
+			v.seen = e
+			if e.Status == snapshot.OK {
+				if a.views[netns] == nil {
+					a.views[netns] = &side{snap: a.snap.From(e), tally: a.tally}
+				}
+				v.side = a.views[netns]
+				v.model = reach.NewModel(v.snap).Within(effort)
+			}
+		}
+	}
+	return v
+}
+
+// socket asks about equal sockets once.
+func (v *view) socket(sk *snapshot.Socket, origin int, o *zones.Origin, v4 bool) Answer {
+	k := socketKey{kindOf(sk), sk.Port, origin, v4}
+	answer, ok := v.asked[k]
+	if !ok {
+		answer = v.foreign(sk, o, v4)
+		v.asked[k] = answer
+	}
+	return answer
+}
+
+var verdictRank = map[string]int{"": 0, reach.Unreachable: 1, reach.Unknown: 2, reach.Reachable: 3}
+
+// foreign joins the answers for every interface of the namespace.
+func (v *view) foreign(sk *snapshot.Socket, o *zones.Origin, v4 bool) Answer {
+	switch {
+	case v.seen == nil:
+		return Answer{Answer: unknown("its network namespace was not read")}
+	case v.model == nil:
+		return Answer{Answer: unknown("its network namespace was not read: " + v.seen.Reason)}
+	}
+	total := Answer{Answer: stopped("its network namespace has no interface but loopback that is up"), Checked: true}
+	none := true
+	for i := range v.seen.Network.Links {
+		l := &v.seen.Network.Links[i]
+		if l.Loopback || !l.Up {
+			continue
+		}
+		answer := v.fromAnywhere(sk, l, v4)
+		if answer.Verdict != reach.Unreachable {
+			answer = v.through(sk, l, o, v4, &answer)
+		}
+		switch {
+		case none || verdictRank[answer.Verdict] > verdictRank[total.Verdict]:
+			total = answer
+		case answer.Verdict == reach.Unreachable && total.Verdict == reach.Unreachable:
+			total.StoppedBy = append(slices.Clip(total.StoppedBy), answer.StoppedBy...)
+		}
+		none = false
+	}
+	return total
+}
+
+// fromAnywhere is the namespace's own answer for packets from anywhere, which is the same for all origins.
+func (v *view) fromAnywhere(sk *snapshot.Socket, l *snapshot.Link, v4 bool) Answer {
+	k := innerKey{socketKey{kind: kindOf(sk), port: sk.Port, v4: v4}, l.Index}
+	answer, ok := v.inner[k]
+	if !ok {
+		answer = v.inside(sk, l, everywhere, nil, v4)
+		v.inner[k] = answer
+	}
+	return answer
+}
+
+// inside is the namespace's own answer for packets that come in by one of its interfaces.
+func (v *view) inside(sk *snapshot.Socket, l *snapshot.Link, from, except []netip.Prefix, v4 bool) Answer {
+	q := question(reach.Origin{Iif: l.Index, From: from, Except: except}, v4, sk)
+	return v.second(q, v.model.Reach(q))
+}
+
+var everywhere = []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}
+
+// through asks whether packets of an origin get to an interface of the namespace, and one of them to the socket. inner is
+// the namespace's own answer for packets from anywhere.
+func (v *view) through(sk *snapshot.Socket, l *snapshot.Link, o *zones.Origin, v4 bool, inner *Answer) Answer {
+	if err := v.effort.Spend(1); err != nil {
+		return Answer{Answer: unknown(err.Error())}
+	}
+	network := &v.host.snap.Network
+	outer := v.leadsTo(l)
+	if outer == nil {
+		return Answer{Answer: unknown("how packets get to " + l.Name + " of its network namespace is not known")}
+	}
+	gate := outer
+	if m := network.Link(outer.Master); m != nil && outer.Master != 0 {
+		gate = m
+	}
+	var total Answer
+	for _, to := range boundOn(sk, l, v4) {
+		var answer Answer
+		if !o.Local && gate != outer && o.Index != outer.Index && (o.Index == gate.Index || bridgeOf(network, o.Index) == gate.Index) {
+			answer = v.besides(sk, l, o, outer, gate, to)
+		} else {
+			answer = v.forwarded(sk, l, o, gate, to, inner)
+		}
+		if verdictRank[answer.Verdict] > verdictRank[total.Verdict] {
+			total = answer
+		}
+	}
+	if total.Verdict == "" {
+		return Answer{Answer: stopped("the socket's address is on no interface that leads to the host"), Checked: true}
+	}
+	return total
+}
+
+// bridgeOf is the index of the bridge that an interface is a port of, or 0.
+func bridgeOf(n *snapshot.Network, index int) int {
+	if m := n.BridgeOf(n.Link(index)); m != nil {
+		return m.Index
+	}
+	return 0
+}
+
+// leadsTo is the host's end of an interface of the namespace.
+func (v *view) leadsTo(l *snapshot.Link) *snapshot.Link {
+	for i := range v.host.snap.Network.Links {
+		if h := &v.host.snap.Network.Links[i]; h.PeerNetns == v.seen.Netns && h.PeerIndex == l.Index {
+			return h
+		}
+	}
+	return nil
+}
+
+// boundOn is the addresses of an interface at which a socket takes packets.
+func boundOn(sk *snapshot.Socket, l *snapshot.Link, v4 bool) []netip.Addr {
+	at, err := netip.ParseAddr(sk.Addr)
+	if err != nil {
+		return nil
+	}
+	var out []netip.Addr
+	for _, text := range l.Addrs {
+		p, err := netip.ParsePrefix(text)
+		if err == nil && p.Addr().Is4() == v4 && !p.Addr().IsLinkLocalUnicast() && (at.IsUnspecified() || at.Unmap() == p.Addr()) {
+			out = append(out, p.Addr())
+		}
+	}
+	return out
+}

@@ -1,0 +1,293 @@
+package exposure
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/ringfence/ringfence/certificate"
+	"github.com/ringfence/ringfence/reach"
+	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/trace"
+)
+
+// side is one network namespace as the second opinion sees it.
+type side struct {
+	snap  *snapshot.Snapshot
+	tally *Tally
+
+	lazyTracer  *trace.Tracer
+	lazyChecker *certificate.Checker
+}
+
+func (s *side) tracer() *trace.Tracer {
+	if s.lazyTracer == nil {
+		s.lazyTracer = trace.New(s.snap)
+	}
+	return s.lazyTracer
+}
+
+func (s *side) checker() *certificate.Checker {
+	if s.lazyChecker == nil {
+		s.lazyChecker = certificate.NewChecker(s.snap)
+	}
+	return s.lazyChecker
+}
+
+// party is who pays for questions about a network namespace.
+type party struct {
+	*side
+	model  *reach.Model
+	effort *reach.Effort
+}
+
+// rulesPerStep is how many rules for one packet take as long as one step of the model for all packets.
+const rulesPerStep = 16
+
+// pay takes the cost of a second look from the effort.
+func (p *party) pay(rules int) error { return p.effort.Spend(rules/rulesPerStep + 1) }
+
+// trace follows a packet.
+func (p *party) trace(k *trace.Packet) trace.Fate {
+	t := p.tracer()
+	before := t.Evaluated()
+	f := t.Packet(k)
+	_ = p.pay(t.Evaluated() - before) // the next question hears of it
+	return f
+}
+
+// Ask answers a question about the host's own network namespace, for all its origins and families together.
+func (p *party) Ask(q *reach.Question) Answer { return p.count(p.second(q, p.model.Reach(q))) }
+
+// count notes how an answer came out.
+func (p *party) count(a Answer) Answer {
+	switch a.Verdict {
+	case reach.Reachable:
+		p.tally.Reachable++
+	case reach.Unreachable:
+		p.tally.Unreachable++
+	default:
+		p.tally.Unknown++
+	}
+	return a
+}
+
+// second looks a second time at an answer of the model.
+func (p *party) second(q *reach.Question, a reach.Answer) Answer {
+	switch a.Verdict {
+	case reach.Reachable:
+		return p.confirm(q, a)
+	case reach.Unknown:
+		return p.try(q, a)
+	}
+	if err := p.certify(q, a.Certificate); err != nil {
+		return p.unconfirmed("the proof was not confirmed: " + err.Error())
+	}
+	return Answer{Answer: a, Checked: true}
+}
+
+// unconfirmed is the answer where the second look bears the model's answer not out.
+func (p *party) unconfirmed(why string) Answer {
+	p.tally.Unconfirmed++
+	return Answer{Answer: unknown(why)}
+}
+
+func unknown(why string) reach.Answer {
+	return reach.Answer{Verdict: reach.Unknown, Because: []reach.Cause{{Text: why}}}
+}
+
+func stopped(why string) reach.Answer {
+	return reach.Answer{Verdict: reach.Unreachable, StoppedBy: []reach.Cause{{Text: why}}}
+}
+
+// confirm follows the witness.
+func (p *party) confirm(q *reach.Question, a reach.Answer) Answer {
+	k := packet(a.Witness, q.State)
+	f := p.trace(k)
+	if !p.arrives(q, k, &f) {
+		return p.unconfirmed(fmt.Sprintf("the witness %s was not confirmed: %s %s %s", k, f.Fate, f.Rule, f.Why))
+	}
+	return Answer{Answer: a, Packet: k, Fate: &f, Checked: true}
+}
+
+// try follows packets of which the model does not know whether they arrive.
+func (p *party) try(q *reach.Question, a reach.Answer) Answer {
+	for i := range a.Doubtful {
+		k := packet(&a.Doubtful[i], q.State)
+		if f := p.trace(k); p.arrives(q, k, &f) {
+			a.Verdict, a.Witness, a.Because = reach.Reachable, &a.Doubtful[i], nil
+			return Answer{Answer: a, Packet: k, Fate: &f, Checked: true}
+		}
+	}
+	return Answer{Answer: a}
+}
+
+// packet is a witness for the tracer. Of another state than new it is no connection attempt.
+func packet(w *reach.Packet, state string) *trace.Packet {
+	src, _ := netip.ParseAddr(w.Src)
+	dst, _ := netip.ParseAddr(w.Dst)
+	proto := w.Proto
+	if proto == "icmp" && dst.Is6() {
+		proto = "icmpv6"
+	}
+	t := &trace.Packet{
+		In: w.In, Src: src, Dst: dst, Proto: proto, Sport: uint16(w.Sport), Dport: uint16(w.Dport), SMAC: w.SMAC, DMAC: w.DMAC, Out: w.Out,
+	}
+	if state != "new" && state != "" {
+		ack := "A"
+		t.Ct, t.Flags = state, &ack
+	}
+	return t
+}
+
+// socketProtocols are those whose packets a listening socket takes: TCP, UDP, SCTP, UDP-Lite.
+var socketProtocols = []int{6, 17, 132, 136}
+
+// arrives says whether a fate is what the question asks for.
+func (p *party) arrives(q *reach.Question, k *trace.Packet, f *trace.Fate) bool {
+	to, port := ending(f.To)
+	if q.Dport != 0 && !q.To.Addr.IsValid() && port != q.Dport {
+		return false
+	}
+	switch f.Fate {
+	case trace.Local:
+		return !q.Through && (q.To.Addr.IsValid() || q.To.Host && delivered(&q.To, to)) && taken(q, k, f)
+	case trace.Forward, trace.Output:
+		if q.To.Addr.IsValid() {
+			return true
+		}
+		l := p.snap.Network.LinkNamed(f.Oif)
+		return l != nil && slices.Contains(q.To.Oifs, l.Index) && (!q.To.Final.IsValid() || q.To.Final == to) &&
+			!(q.Direct && (to != k.Dst.Unmap() || port != int(k.Dport)))
+	}
+	return false
+}
+
+// ending is the address and port of a fate.
+func ending(to string) (netip.Addr, int) {
+	if ap, err := netip.ParseAddrPort(to); err == nil {
+		return ap.Addr(), int(ap.Port())
+	}
+	a, _ := netip.ParseAddr(to)
+	return a, 0
+}
+
+// delivered says whether an address is among those of a Host that count.
+func delivered(t *reach.Target, a netip.Addr) bool {
+	in := func(p netip.Prefix) bool { return p.Contains(a) }
+	return (len(t.At) == 0 || slices.ContainsFunc(t.At, in)) && !slices.ContainsFunc(t.But, in)
+}
+
+// taken says whether a socket that counts takes the packet.
+func taken(q *reach.Question, k *trace.Packet, f *trace.Fate) bool {
+	n, err := k.Protocol()
+	switch {
+	case q.Unbound || err == nil && !slices.Contains(socketProtocols, int(n)):
+		return true
+	case len(q.Sockets) > 0:
+		return slices.ContainsFunc(q.Sockets, func(sk *snapshot.Socket) bool { return f.Socket == trace.SocketName(sk) })
+	}
+	return f.Socket != "none" && f.Socket != trace.Unknown
+}
+
+// certify checks the certificates of an unreachable answer.
+func (p *party) certify(q *reach.Question, proofs []reach.Proof) error {
+	list := make([]certificate.Certificate, len(proofs))
+	for i := range proofs {
+		list[i] = copied(&proofs[i])
+	}
+	k := p.checker()
+	k.Spend = p.pay
+	return k.CheckAll(p.asked(q), list)
+}
+
+// copied is a certificate for its checker, which does not know who wrote it.
+func copied(p *reach.Proof) certificate.Certificate {
+	c := certificate.Certificate{Question: certificate.Region(p.Question)}
+	for i := range p.Cubes {
+		c.Cubes = append(c.Cubes, certificate.Cube{Region: certificate.Region(p.Cubes[i].Region)})
+	}
+	return c
+}
+
+// asked is the question in the words of the checker.
+func (p *party) asked(q *reach.Question) *certificate.Question {
+	name := func(index int) string {
+		if l := p.snap.Network.Link(index); l != nil {
+			return l.Name
+		}
+		return ""
+	}
+	c := &certificate.Question{
+		Target: certificate.Target{
+			Host: q.To.Host, At: q.To.At, But: q.To.But, Addr: q.To.Addr, Final: q.To.Final,
+			Through: q.Through, Direct: q.Direct, Unbound: q.Unbound,
+		},
+		Proto4: protocolNumber(q.Proto, true), Proto6: protocolNumber(q.Proto, false), Family: q.Family, State: q.State,
+	}
+	if q.Dport != 0 {
+		c.Ports = []int{q.Dport}
+	}
+	for _, sk := range q.Sockets {
+		c.Ports, c.Sockets = append(c.Ports, sk.Port), append(c.Sockets, trace.SocketName(sk))
+	}
+	for _, oif := range q.To.Oifs {
+		c.Oifs = append(c.Oifs, name(oif))
+	}
+	for _, o := range q.From {
+		from := certificate.Origin{In: "local", From: o.From}
+		if !o.Local {
+			from.In = name(o.Iif)
+		}
+		c.From = append(c.From, from)
+	}
+	return c
+}
+
+// protocolNumber is that of a question's protocol, below 0 where the family has none: icmp is ICMPv6 there.
+func protocolNumber(name string, v4 bool) int {
+	switch {
+	case name == "icmp" && !v4:
+		name = "icmpv6"
+	case name == "icmpv6" && v4:
+		return -1
+	}
+	k := trace.Packet{Proto: name}
+	if n, err := k.Protocol(); err == nil {
+		return int(n)
+	}
+	return -1
+}
+
+// proven asks for a proof of what the model said to be unreachable, and checks it. An error says why there is none.
+func (p *party) proven(q *reach.Question) error {
+	if err := p.effort.Spend(0); err != nil {
+		return err
+	}
+	switch a := p.model.Reach(q); a.Verdict {
+	case reach.Unreachable:
+		return p.certify(q, a.Certificate)
+	case reach.Reachable:
+		return errContradicted
+	default:
+		return because(&a)
+	}
+}
+
+// errContradicted is why the model's answer does not count: asked for a proof, it finds a way.
+var errContradicted = errors.New("asked for a proof, the packet model finds a way")
+
+// because is the reasons of an unknown answer as an error.
+func because(a *reach.Answer) error {
+	var texts []string
+	for i, c := range a.Because {
+		if i == 3 {
+			texts = append(texts, fmt.Sprintf("and %d more", len(a.Because)-3))
+			break
+		}
+		texts = append(texts, c.Text)
+	}
+	return errors.New(strings.Join(texts, "; "))
+}

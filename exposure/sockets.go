@@ -1,0 +1,177 @@
+package exposure
+
+import (
+	"net/netip"
+
+	"github.com/ringfence/ringfence/reach"
+	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/zones"
+)
+
+// Of is the answer about one socket for packets of one origin, in one family.
+type Of struct {
+	Origin int // its place in the list
+	V4     bool
+	Answer
+}
+
+// Families are those that a socket can receive: a dual-stack socket takes both.
+func Families(sk *snapshot.Socket) []bool {
+	switch {
+	case sk.Family == 4:
+		return []bool{true}
+	case sk.V6Only:
+		return []bool{false}
+	}
+	if a, err := netip.ParseAddr(sk.Addr); err == nil && a.Is4In6() {
+		return []bool{true}
+	} else if err == nil && !a.IsUnspecified() {
+		return []bool{false}
+	}
+	return []bool{true, false}
+}
+
+// Asked is an origin of the zones as the model is asked about it.
+func Asked(o *zones.Origin) reach.Origin {
+	return reach.Origin{Iif: o.Index, Local: o.Local, From: o.From, Except: o.Except, NotPorts: o.Apart}
+}
+
+// Sockets answers about listening sockets, by their places in the snapshot, for each origin and family: those of the
+// host's own network namespace first, then those of others.
+func (a *Asker) Sockets(sockets []int, origins []zones.Origin) map[int][]Of {
+	out := map[int][]Of{}
+	var own, others []int
+	for _, i := range sockets {
+		if a.snap.Listeners.Sockets[i].Netns == a.snap.Network.HostNetns() {
+			own = append(own, i)
+		} else {
+			others = append(others, i)
+		}
+	}
+	for _, c := range a.accounts(own) {
+		a.hostSockets(c, origins, out)
+	}
+	a.elsewhere(others, origins, out)
+	for _, list := range out {
+		for i := range list {
+			a.count(list[i].Answer)
+		}
+	}
+	return out
+}
+
+// kind is what sockets have in common whose answers differ by the port alone.
+type kind struct {
+	proto  string
+	addr   string
+	device string
+	family int
+	v6only bool
+}
+
+func kindOf(sk *snapshot.Socket) kind {
+	return kind{sk.Proto, sk.Addr, sk.Device, sk.Family, sk.V6Only}
+}
+
+// hostSockets answers about the sockets of one account on the host.
+func (a *Asker) hostSockets(c *account, origins []zones.Origin, out map[int][]Of) {
+	list := a.snap.Listeners.Sockets
+	kinds := map[kind][]int{}
+	var order []kind
+	for _, i := range c.sockets {
+		k := kindOf(&list[i])
+		if kinds[k] == nil {
+			order = append(order, k)
+		}
+		kinds[k] = append(kinds[k], i)
+	}
+	for _, k := range order {
+		for o := range origins {
+			for _, v4 := range Families(&list[kinds[k][0]]) {
+				for j, answer := range c.sweep(kinds[k], &origins[o], v4) {
+					out[kinds[k][j]] = append(out[kinds[k][j]], Of{o, v4, answer})
+				}
+			}
+		}
+	}
+}
+
+// sweepFrom is how many sockets of one kind are asked about one by one before a sweep is worth it.
+const sweepFrom = 16
+
+// sweep answers about sockets of one kind for one origin and family. From some number on they share one walk through the
+// rules.
+func (p *party) sweep(sockets []int, o *zones.Origin, v4 bool) []Answer {
+	list := p.snap.Listeners.Sockets
+	from := Asked(o)
+	var ports []int
+	for _, i := range sockets {
+		ports = append(ports, list[i].Port)
+	}
+	var wide *reach.Sweep
+	byPort := map[int]reach.Answer{} // several sockets can have one (SO_REUSEPORT)
+	out := make([]Answer, len(sockets))
+	var dark []int // places in out that are unreachable
+	for j, i := range sockets {
+		sk := &list[i]
+		answer, known := byPort[sk.Port]
+		if !known {
+			if len(byPort) == sweepFrom && wide == nil {
+				wide = p.model.Sweep(from, sk, v4, ports)
+			}
+			if wide != nil {
+				answer = wide.Port(sk.Port)
+			} else {
+				answer = p.model.Socket(from, sk, v4)
+			}
+			byPort[sk.Port] = answer
+		}
+		if answer.Verdict == reach.Unreachable {
+			out[j] = Answer{Answer: answer}
+			dark = append(dark, j)
+			continue
+		}
+		out[j] = p.second(question(from, v4, sk), answer)
+	}
+	p.certifyTogether(from, v4, sockets, dark, out)
+	return out
+}
+
+// question is whether packets of an origin get to one of some sockets of one protocol.
+func question(o reach.Origin, v4 bool, sockets ...*snapshot.Socket) *reach.Question {
+	return &reach.Question{
+		From: []reach.Origin{o}, Proto: sockets[0].Proto, To: reach.Target{Host: true}, Family: family(v4), Sockets: sockets,
+	}
+}
+
+func family(v4 bool) int {
+	if v4 {
+		return 4
+	}
+	return 6
+}
+
+// certifyTogether checks one certificate for all unreachable sockets of a kind. Where it does not hold each half has its
+// own, in the end each socket.
+func (p *party) certifyTogether(o reach.Origin, v4 bool, sockets, dark []int, out []Answer) {
+	if len(dark) == 0 {
+		return
+	}
+	together := make([]*snapshot.Socket, len(dark))
+	for k, j := range dark {
+		together[k] = &p.snap.Listeners.Sockets[sockets[j]]
+	}
+	switch err := p.proven(question(o, v4, together...)); {
+	case err == nil:
+		for _, j := range dark {
+			out[j].Checked = true
+		}
+	case len(dark) == 1 || p.effort.Spend(0) != nil:
+		for _, j := range dark {
+			out[j] = p.unconfirmed("the proof was not confirmed: " + err.Error())
+		}
+	default:
+		p.certifyTogether(o, v4, sockets, dark[:len(dark)/2], out)
+		p.certifyTogether(o, v4, sockets, dark[len(dark)/2:], out)
+	}
+}

@@ -1,0 +1,131 @@
+package exposure
+
+import (
+	"net/netip"
+	"slices"
+
+	"github.com/ringfence/ringfence/reach"
+	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/trace"
+	"github.com/ringfence/ringfence/zones"
+)
+
+// forwarded is for packets that the host routes to the namespace.
+func (v *view) forwarded(sk *snapshot.Socket, l *snapshot.Link, o *zones.Origin, gate *snapshot.Link, to netip.Addr, inner *Answer) Answer {
+	ask := func(from, except []netip.Prefix) Answer {
+		q := &reach.Question{
+			From:  []reach.Origin{{Iif: o.Index, Local: o.Local, From: from, Except: except, NotPorts: o.Apart}},
+			Proto: sk.Proto, Dport: sk.Port, To: reach.Target{Oifs: []int{gate.Index}, Final: to},
+		}
+		return v.host.second(q, v.host.model.Reach(q))
+	}
+	a := ask(o.From, o.Except)
+	if a.Verdict != reach.Reachable {
+		return a
+	}
+	if v.ends(sk, l, a.Packet, a.Fate) {
+		return a
+	}
+	if !a.Resourced { // what comes from the origin comes with its addresses
+		from := o.From
+		if o.Local {
+			from = ownAddresses(&v.host.snap.Network)
+		}
+		if own := v.inside(sk, l, from, o.Except, to.Is4()); own.Verdict != reach.Reachable {
+			return own
+		}
+	}
+	if inner.Witness != nil { // the namespace lets only some in: does the host let one of them through?
+		if src := inner.Packet.Src; !o.Local && contains(o.From, o.Except, src) {
+			again := ask([]netip.Prefix{netip.PrefixFrom(src, src.BitLen())}, o.Except)
+			if again.Verdict == reach.Reachable && v.ends(sk, l, again.Packet, again.Fate) {
+				return again
+			}
+		}
+	}
+	if inner.Verdict == reach.Unknown {
+		return *inner
+	}
+	return Answer{Answer: unknown("the host lets packets through to its network namespace, and whether its filter takes one of them was not found out")}
+}
+
+// ownAddresses are those of the host.
+func ownAddresses(n *snapshot.Network) []netip.Prefix {
+	var out []netip.Prefix
+	for i := range n.Links {
+		for _, text := range n.Links[i].Addrs {
+			if p, err := netip.ParsePrefix(text); err == nil {
+				out = append(out, netip.PrefixFrom(p.Addr(), p.Addr().BitLen()))
+			}
+		}
+	}
+	return out
+}
+
+func contains(from, except []netip.Prefix, a netip.Addr) bool {
+	in := func(p netip.Prefix) bool { return p.Contains(a) }
+	return (len(from) == 0 || slices.ContainsFunc(from, in)) && !slices.ContainsFunc(except, in)
+}
+
+// ends follows a packet that left the host into the namespace, and says whether it gets to the socket.
+func (v *view) ends(sk *snapshot.Socket, l *snapshot.Link, k *trace.Packet, f *trace.Fate) bool {
+	to, port := ending(f.To)
+	if f.Fate != trace.Forward && f.Fate != trace.Output || !to.IsValid() || !f.From.IsValid() {
+		return false
+	}
+	q := *k
+	q.In, q.Src, q.Dst, q.Dport, q.SMAC, q.DMAC, q.Out = l.Name, f.From, to, uint16(port), "", "", ""
+	end := v.trace(&q)
+	return end.Fate == trace.Local && end.Socket == trace.SocketName(sk)
+}
+
+// besides is for packets from one port of a bridge to another: they are switched.
+func (v *view) besides(sk *snapshot.Socket, l *snapshot.Link, o *zones.Origin, port, bridge *snapshot.Link, to netip.Addr) Answer {
+	network := &v.host.snap.Network
+	q := &reach.Question{
+		From: []reach.Origin{Asked(o)}, Proto: sk.Proto, Dport: sk.Port, To: reach.Target{Oifs: []int{port.Index}, Final: to},
+	}
+	if a := v.host.model.Reach(q); a.Verdict == reach.Unreachable {
+		return v.host.second(q, a)
+	}
+	own := v.inside(sk, l, o.From, o.Except, to.Is4())
+	if own.Verdict == reach.Unreachable {
+		return own
+	}
+	near, src := prefixOf(l, to), netip.Addr{}
+	if own.Packet != nil {
+		src = own.Packet.Src
+	}
+	for x := near.Masked().Addr().Next(); near.Contains(x) && !src.IsValid(); x = x.Next() {
+		if x != to && !network.Has(x) {
+			src = x
+		}
+	}
+	for i := range network.Links {
+		other := &network.Links[i]
+		if other.Master != bridge.Index || other == port || !other.Up || !src.IsValid() ||
+			other.Index != o.Index && (o.Index != bridge.Index || slices.Contains(o.Apart, other.Index)) {
+			continue
+		}
+		w := &reach.Packet{In: other.Name, Proto: sk.Proto, Src: src.String(), Dst: to.String(), Sport: 40000, Dport: sk.Port}
+		k := packet(w, "")
+		k.DMAC = l.MAC
+		if f := v.host.trace(k); v.ends(sk, l, k, &f) {
+			return Answer{Answer: reach.Answer{Verdict: reach.Reachable, Witness: w}, Packet: k, Fate: &f, Checked: true}
+		}
+	}
+	if own.Verdict == reach.Unknown {
+		return own
+	}
+	return Answer{Answer: unknown("whether packets from another port of " + bridge.Name + " get there was not found out")}
+}
+
+// prefixOf is the network of an address on an interface.
+func prefixOf(l *snapshot.Link, a netip.Addr) netip.Prefix {
+	for _, text := range l.Addrs {
+		if p, err := netip.ParsePrefix(text); err == nil && p.Addr() == a {
+			return p
+		}
+	}
+	return netip.PrefixFrom(a, a.BitLen())
+}
