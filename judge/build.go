@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/ringfence/ringfence/finding"
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/reach"
 	"github.com/ringfence/ringfence/ruleset"
 	"github.com/ringfence/ringfence/snapshot"
@@ -106,7 +107,7 @@ func orEmpty[T any](s []T) []T {
 	return s
 }
 
-func where(c reach.Cause) finding.Cause {
+func where(c packet.Cause) finding.Cause {
 	w := ""
 	if c.Table != "" {
 		w = fmt.Sprintf("%s %s/%s", c.Family, c.Table, c.Chain)
@@ -120,7 +121,7 @@ func where(c reach.Cause) finding.Cause {
 }
 
 // causes keeps the first few: a list of hundreds of rules tells nobody anything.
-func causes(list []reach.Cause) []finding.Cause {
+func causes(list []packet.Cause) []finding.Cause {
 	var out []finding.Cause
 	for i, c := range list {
 		if i == 5 {

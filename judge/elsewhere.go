@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/ringfence/ringfence/finding"
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/reach"
 	"github.com/ringfence/ringfence/snapshot"
 	"github.com/ringfence/ringfence/trace"
@@ -71,7 +72,7 @@ func (b *builder) exposeForeign(v *view, sk *snapshot.Socket) (list []finding.Ex
 		for _, v4 := range families(sk) {
 			a := b.askForeign(v, sk, i, v4)
 			e := finding.Exposure{
-				Service: b.publicService(sk, &svc), Zone: o.Zone, Origin: origin, Family: familyName[v4], Verdict: a.Verdict,
+				Service: b.publicService(sk, &svc), Zone: o.Zone, Origin: origin, Family: familyName[v4], Verdict: string(a.Verdict),
 				StoppedBy: causes(a.StoppedBy), Because: causes(a.Because),
 			}
 			if a.Witness != nil {
@@ -97,11 +98,11 @@ func (b *builder) askForeign(v *view, sk *snapshot.Socket, origin int, v4 bool) 
 }
 
 func unknown(why string) reach.Answer {
-	return reach.Answer{Verdict: reach.Unknown, Because: []reach.Cause{{Text: why}}}
+	return reach.Answer{Verdict: packet.Unknown, Because: []packet.Cause{{Text: why}}}
 }
 
 func stopped(why string) reach.Answer {
-	return reach.Answer{Verdict: reach.Unreachable, StoppedBy: []reach.Cause{{Text: why}}}
+	return reach.Answer{Verdict: packet.Unreachable, StoppedBy: []packet.Cause{{Text: why}}}
 }
 
 // foreign joins the answers for every interface of the namespace.
@@ -119,13 +120,13 @@ func (b *builder) foreign(v *view, sk *snapshot.Socket, o *zones.Origin, v4 bool
 			continue
 		}
 		a := v.fromAnywhere(sk, l, v4)
-		if a.Verdict != reach.Unreachable {
+		if a.Verdict != packet.Unreachable {
 			a = b.through(v, sk, l, o, v4, &a)
 		}
 		switch {
 		case verdictRank[a.Verdict] > verdictRank[total.Verdict], len(total.StoppedBy) == 1 && total.StoppedBy[0].Table == "" && a.Verdict == total.Verdict:
 			total = a
-		case a.Verdict == reach.Unreachable && total.Verdict == reach.Unreachable:
+		case a.Verdict == packet.Unreachable && total.Verdict == packet.Unreachable:
 			total.StoppedBy = append(total.StoppedBy, a.StoppedBy...)
 		}
 	}
@@ -138,7 +139,7 @@ func (v *view) fromAnywhere(sk *snapshot.Socket, l *snapshot.Link, v4 bool) reac
 	k.kind.v4 = v4
 	a, ok := v.inner[k]
 	if !ok {
-		a = v.model.Socket(reach.Origin{Iif: l.Index, From: everywhere}, sk, v4)
+		a = v.model.Socket(packet.Origin{Index: l.Index, From: everywhere}, sk, v4)
 		v.inner[k] = a
 	}
 	return a
@@ -216,12 +217,12 @@ func boundOn(sk *snapshot.Socket, l *snapshot.Link, v4 bool) []netip.Addr {
 func (b *builder) forwarded(v *view, sk *snapshot.Socket, l *snapshot.Link, o *zones.Origin, gate *snapshot.Link, to netip.Addr, inner *reach.Answer) reach.Answer {
 	ask := func(from, except []netip.Prefix) reach.Answer {
 		return v.host.Ask(&reach.Question{
-			From:  []reach.Origin{{Iif: o.Index, Local: o.Local, From: from, Except: except, NotPorts: o.Apart}},
+			From:  []packet.Origin{{Index: o.Index, Local: o.Local, From: from, Except: except, Apart: o.Apart}},
 			Proto: sk.Proto, Dport: sk.Port, To: reach.Target{Oifs: []int{gate.Index}, Final: to},
 		})
 	}
 	a := ask(o.From, o.Except)
-	if a.Verdict != reach.Reachable {
+	if a.Verdict != packet.Reachable {
 		return a
 	}
 	if b.arrives(v, sk, l, a.Witness) {
@@ -232,18 +233,18 @@ func (b *builder) forwarded(v *view, sk *snapshot.Socket, l *snapshot.Link, o *z
 		if o.Local {
 			from = b.ownAddresses()
 		}
-		if own := v.model.Socket(reach.Origin{Iif: l.Index, From: from, Except: o.Except}, sk, to.Is4()); own.Verdict != reach.Reachable {
+		if own := v.model.Socket(packet.Origin{Index: l.Index, From: from, Except: o.Except}, sk, to.Is4()); own.Verdict != packet.Reachable {
 			return own
 		}
 	}
 	if inner.Witness != nil { // the namespace lets only some in: does the host let one of them through?
-		if src, err := netip.ParseAddr(inner.Witness.Src); err == nil && !o.Local && contains(o.From, o.Except, src) {
-			if again := ask([]netip.Prefix{netip.PrefixFrom(src, src.BitLen())}, o.Except); again.Verdict == reach.Reachable && b.arrives(v, sk, l, again.Witness) {
+		if src := inner.Witness.Src; !o.Local && contains(o.From, o.Except, src) {
+			if again := ask([]netip.Prefix{netip.PrefixFrom(src, src.BitLen())}, o.Except); again.Verdict == packet.Reachable && b.arrives(v, sk, l, again.Witness) {
 				return again
 			}
 		}
 	}
-	if inner.Verdict == reach.Unknown {
+	if inner.Verdict == packet.Unknown {
 		return *inner
 	}
 	return unknown("the host lets packets through to its network namespace, and whether its filter takes one of them was not found out")
@@ -268,8 +269,8 @@ func contains(from, except []netip.Prefix, a netip.Addr) bool {
 }
 
 // arrives follows a packet through the host and, as it leaves it, into the other namespace.
-func (b *builder) arrives(v *view, sk *snapshot.Socket, l *snapshot.Link, w *reach.Packet) bool {
-	p, err := trace.ParsePacket(w.In, w.String())
+func (b *builder) arrives(v *view, sk *snapshot.Socket, l *snapshot.Link, w *packet.Packet) bool {
+	p, err := packet.Parse(w.In, w.String())
 	if err != nil {
 		return false
 	}
@@ -278,7 +279,7 @@ func (b *builder) arrives(v *view, sk *snapshot.Socket, l *snapshot.Link, w *rea
 }
 
 // ends says whether a packet that the host forwarded or sent gets to the socket.
-func (b *builder) ends(v *view, sk *snapshot.Socket, l *snapshot.Link, f trace.Fate, p *trace.Packet) bool {
+func (b *builder) ends(v *view, sk *snapshot.Socket, l *snapshot.Link, f trace.Fate, p *packet.Packet) bool {
 	to, err := netip.ParseAddrPort(f.To)
 	if f.Fate != trace.Forward && f.Fate != trace.Output || err != nil || !f.From.IsValid() {
 		return false
@@ -288,14 +289,14 @@ func (b *builder) ends(v *view, sk *snapshot.Socket, l *snapshot.Link, f trace.F
 	before := v.tracer().Evaluated()
 	end := v.tracer().Packet(&q)
 	_ = v.effort.Spend((v.tracer().Evaluated() - before) / rulesPerStep)
-	return end.Fate == trace.Local && end.Socket != "none" && end.Socket != trace.Unknown && int(to.Port()) == sk.Port
+	return end.Fate == trace.Local && end.Socket != trace.NoSocket && end.Socket != trace.UnknownSocket && int(to.Port()) == sk.Port
 }
 
 // rulesPerStep is how many rules for one packet take as long as one step of the model for all packets.
 const rulesPerStep = 16
 
 // traced follows a packet through the host, at the cost of the namespace that it may lead to.
-func (b *builder) traced(v *view, p *trace.Packet) trace.Fate {
+func (b *builder) traced(v *view, p *packet.Packet) trace.Fate {
 	if b.hostTracer == nil {
 		b.hostTracer = trace.New(b.snap)
 	}
@@ -308,18 +309,18 @@ func (b *builder) traced(v *view, p *trace.Packet) trace.Fate {
 // besides is for packets from one port of a bridge to another: they are switched.
 func (b *builder) besides(v *view, sk *snapshot.Socket, l *snapshot.Link, o *zones.Origin, port, bridge *snapshot.Link, to netip.Addr) reach.Answer {
 	a := v.host.Ask(&reach.Question{
-		From: []reach.Origin{asked(o)}, Proto: sk.Proto, Dport: sk.Port, To: reach.Target{Oifs: []int{port.Index}, Final: to},
+		From: []packet.Origin{asked(o)}, Proto: sk.Proto, Dport: sk.Port, To: reach.Target{Oifs: []int{port.Index}, Final: to},
 	})
-	if a.Verdict == reach.Unreachable {
+	if a.Verdict == packet.Unreachable {
 		return a
 	}
-	own := v.model.Socket(reach.Origin{Iif: l.Index, From: o.From, Except: o.Except}, sk, to.Is4())
-	if own.Verdict == reach.Unreachable {
+	own := v.model.Socket(packet.Origin{Index: l.Index, From: o.From, Except: o.Except}, sk, to.Is4())
+	if own.Verdict == packet.Unreachable {
 		return own
 	}
 	near, src := network(l, to), netip.Addr{}
 	if own.Witness != nil {
-		src, _ = netip.ParseAddr(own.Witness.Src)
+		src = own.Witness.Src
 	}
 	for x := near.Masked().Addr().Next(); near.Contains(x) && !src.IsValid(); x = x.Next() {
 		if x != to && !b.snap.Network.Has(x) {
@@ -332,17 +333,14 @@ func (b *builder) besides(v *view, sk *snapshot.Socket, l *snapshot.Link, o *zon
 			other.Index != o.Index && (o.Index != bridge.Index || slices.Contains(o.Apart, other.Index)) {
 			continue
 		}
-		w := &reach.Packet{In: other.Name, Proto: sk.Proto, Src: src.String(), Dst: to.String(), Sport: 40000, Dport: sk.Port}
-		p, err := trace.ParsePacket(w.In, w.String())
-		if err != nil {
-			break
-		}
+		w := &packet.Packet{In: other.Name, Proto: sk.Proto, Src: src, Dst: to, Sport: 40000, Dport: uint16(sk.Port)}
+		p := *w
 		p.DMAC = l.MAC
-		if b.ends(v, sk, l, b.traced(v, p), p) {
-			return reach.Answer{Verdict: reach.Reachable, Witness: w}
+		if b.ends(v, sk, l, b.traced(v, &p), &p) {
+			return reach.Answer{Verdict: packet.Reachable, Witness: w}
 		}
 	}
-	if own.Verdict == reach.Unknown {
+	if own.Verdict == packet.Unknown {
 		return own
 	}
 	return unknown("whether packets from another port of " + bridge.Name + " get there was not found out")

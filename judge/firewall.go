@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/reach"
 	"github.com/ringfence/ringfence/snapshot"
 	"github.com/ringfence/ringfence/zones"
@@ -32,9 +33,9 @@ func (b *builder) published() {
 			}
 			origin := asked(&o)
 			for _, proto := range []string{"tcp", "udp"} {
-				q := &reach.Question{From: []reach.Origin{origin}, Proto: proto, To: reach.Target{Addr: p.Addr()}, Through: true}
+				q := &reach.Question{From: []packet.Origin{origin}, Proto: proto, To: reach.Target{Addr: p.Addr()}, Through: true}
 				a := b.model.Ask(q)
-				if a.Verdict == reach.Unreachable {
+				if a.Verdict == packet.Unreachable {
 					continue
 				}
 				q = &reach.Question{
@@ -163,9 +164,9 @@ func (b *builder) stoppedBeside(from, to int) (families map[bool]bool, ok bool) 
 	families, ok = map[bool]bool{}, true
 	for _, proto := range []string{"tcp", "udp", "icmp"} {
 		q := &reach.Question{
-			From: []reach.Origin{{Iif: from, From: everywhere}}, Proto: proto, To: reach.Target{Oifs: []int{to}}, Unbound: true,
+			From: []packet.Origin{{Index: from, From: everywhere}}, Proto: proto, To: reach.Target{Oifs: []int{to}}, Unbound: true,
 		}
-		stopped, told := b.model.StoppedBeside(q, func(c *reach.Cause) bool { return c.Table != "" })
+		stopped, told := b.model.StoppedBeside(q, func(c *packet.Cause) bool { return c.Table != "" })
 		ok = ok && told
 		for i := range stopped {
 			families[stopped[i].V4] = true

@@ -6,7 +6,7 @@ import (
 
 	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/fixtures"
-	"github.com/ringfence/ringfence/reach"
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/snapshot"
 	"github.com/ringfence/ringfence/zones"
 )
@@ -58,7 +58,7 @@ func TestForwardsLeftOutAreNamed(t *testing.T) {
 	var all []DocForward
 	for i := range 9 {
 		f := DocForward{From: "a", To: fmt.Sprint("n", i), Family: "ipv4"}
-		f.Any.Verdict = []string{reach.Unreachable, reach.Unknown, reach.Reachable}[i%3]
+		f.Any.Verdict = []packet.Verdict{packet.Unreachable, packet.Unknown, packet.Reachable}[i%3]
 		all = append(all, f)
 	}
 	r := new(finding.Report)
@@ -66,7 +66,7 @@ func TestForwardsLeftOutAreNamed(t *testing.T) {
 	if len(r.Forwards) != 7 || r.Forwards[0].To != "n0" || r.Forwards[6].To != "n8" {
 		t.Errorf("%+v", r.Forwards)
 	}
-	if l := r.ForwardsLeftOut; len(l) != 1 || l[0].From != "a" || l[0].Verdict != reach.Unreachable || fmt.Sprint(l[0].To) != "[n3 n6]" {
+	if l := r.ForwardsLeftOut; len(l) != 1 || l[0].From != "a" || packet.Verdict(l[0].Verdict) != packet.Unreachable || fmt.Sprint(l[0].To) != "[n3 n6]" {
 		t.Errorf("%+v", l)
 	}
 	r = new(finding.Report)

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/ringfence/ringfence/finding"
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/reach"
 	"github.com/ringfence/ringfence/snapshot"
 	"github.com/ringfence/ringfence/zones"
@@ -39,8 +40,8 @@ type sweep struct {
 }
 
 // asked is an origin of the zones as the model is asked about it.
-func asked(o *zones.Origin) reach.Origin {
-	return reach.Origin{Iif: o.Index, Local: o.Local, From: o.From, Except: o.Except, NotPorts: o.Apart}
+func asked(o *zones.Origin) packet.Origin {
+	return o.Origin
 }
 
 // ask asks about a socket. From some number on, sockets that differ in the port alone share one walk
@@ -269,7 +270,7 @@ func (b *builder) expose(sk *snapshot.Socket, svc *DocService) (list []finding.E
 			}
 			e := finding.Exposure{
 				Service: b.publicService(sk, svc), Zone: o.Zone, Origin: origin, Family: familyName[v4],
-				Verdict: a.Verdict, StoppedBy: causes(a.StoppedBy), Because: causes(a.Because),
+				Verdict: string(a.Verdict), StoppedBy: causes(a.StoppedBy), Because: causes(a.Because),
 			}
 			if a.Witness != nil {
 				e.Witness = "in " + a.Witness.In + " " + a.Witness.String()
@@ -284,12 +285,12 @@ func (b *builder) expose(sk *snapshot.Socket, svc *DocService) (list []finding.E
 // answer joins the answer for one origin and family to that of its zone.
 func (d *DocService) answer(e *finding.Exposure, local, restricted bool) {
 	d.Reach[e.Zone] = join(d.Reach[e.Zone], DocReach{
-		Verdict: e.Verdict, Origin: e.Origin, Local: local, Witness: e.Witness,
+		Verdict: packet.Verdict(e.Verdict), Origin: e.Origin, Local: local, Witness: e.Witness,
 		Because: causeTexts(e.Because), StoppedBy: causeTexts(e.StoppedBy), Restricted: restricted,
 	})
 }
 
-var verdictRank = map[string]int{"": 0, reach.Unreachable: 1, reach.Unknown: 2, reach.Reachable: 3}
+var verdictRank = map[packet.Verdict]int{"": 0, packet.Unreachable: 1, packet.Unknown: 2, packet.Reachable: 3}
 
 // join keeps the worse of two answers; among reachable ones, a network counts before the host.
 func join(a, b DocReach) DocReach {
