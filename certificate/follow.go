@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/trace"
 )
 
@@ -16,7 +17,7 @@ import (
 type checker struct {
 	*Checker
 	target *Target
-	state  string // of conntrack; empty is new
+	state  packet.State // of conntrack; empty is new
 	done   int
 }
 
@@ -78,9 +79,9 @@ func (k *checker) whole(b *box) trace.Region {
 		any4 = netip.PrefixFrom(netip.IPv4Unspecified(), 0)
 	}
 	out := trace.Region{
-		Packet: trace.Packet{In: r.In, Proto: proto, Type: &typ, Flags: &flags}, Src: any4, Dst: any4,
+		Packet: packet.Packet{In: r.In, Proto: proto, Type: &typ, Flags: &flags}, Src: any4, Dst: any4,
 	}
-	if k.state != "new" {
+	if k.state != packet.New {
 		out.Ct = k.state
 	}
 	if len(r.Sport) > 0 {
@@ -156,9 +157,9 @@ func (t *Target) socket(e *trace.End) bool {
 	switch {
 	case t.Unbound || !e.Ports:
 		return true
-	case e.Socket == "none":
+	case e.Socket == trace.NoSocket:
 		return false
-	case len(t.Sockets) == 0 || e.Socket == "some" || e.Socket == trace.Unknown:
+	case len(t.Sockets) == 0 || e.Socket == trace.SomeSocket || e.Socket == trace.UnknownSocket:
 		return true
 	}
 	return slices.Contains(t.Sockets, e.Socket)

@@ -16,36 +16,10 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/snapshot"
 	"github.com/ringfence/ringfence/trace"
 )
-
-// Region is a set of packets as a certificate writes it: every combination of one value from each list
-// of ranges "first-last".
-type Region struct {
-	In    string   `json:"in"`
-	V4    bool     `json:"v4"`
-	Proto int      `json:"proto"`
-	Src   []string `json:"src"`
-	Dst   []string `json:"dst"`
-	Sport []string `json:"sport"`
-	Dport []string `json:"dport"`
-	SMAC  []string `json:"smac"`
-	Type  int      `json:"type"`
-	Flags int      `json:"flags"`
-	Empty bool     `json:"empty"`
-}
-
-// Cube is a part of the question; what stops it is for people, the checker finds out by itself.
-type Cube struct {
-	Region
-}
-
-// Certificate is the proof for one origin and family.
-type Certificate struct {
-	Question Region `json:"question"`
-	Cubes    []Cube `json:"cubes"`
-}
 
 // Target is what no packet may reach. What is left empty excludes nothing.
 type Target struct {
@@ -87,9 +61,9 @@ func NewChecker(s *snapshot.Snapshot) *Checker {
 
 // Check returns nil where the certificate proves that nothing of its own question reaches the target;
 // CheckAll compares that with what was asked. One that says that its question has no packets holds here.
-func (k *Checker) Check(t *Target, c *Certificate) error { return k.check(t, "", c) }
+func (k *Checker) Check(t *Target, c *packet.Certificate) error { return k.check(t, "", c) }
 
-func (k *Checker) check(t *Target, state string, c *Certificate) error {
+func (k *Checker) check(t *Target, state packet.State, c *packet.Certificate) error {
 	if c.Question.Empty {
 		return nil
 	}
@@ -132,7 +106,7 @@ const (
 )
 
 type box struct {
-	region *Region
+	region *packet.Region
 	dims   [dims][]span
 }
 
@@ -199,7 +173,7 @@ func (b *box) volume() *big.Int {
 	return v
 }
 
-func parse(r *Region) (*box, error) {
+func parse(r *packet.Region) (*box, error) {
 	b := &box{region: r}
 	var err error
 	addr := func(s string) (*big.Int, error) {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/ringfence/ringfence/fixtures"
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/reach"
 	"github.com/ringfence/ringfence/ruleset"
 	"github.com/ringfence/ringfence/snapshot"
@@ -28,23 +29,23 @@ func guarded(t testing.TB) (*snapshot.Snapshot, *reach.Question, *Target) {
 	}}}}}
 	in := s.Network.LinkNamed("mgmt0")
 	q := &reach.Question{
-		From: []reach.Origin{{Iif: in.Index, From: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}}}, Proto: "tcp",
+		From: []packet.Origin{{Index: in.Index, From: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}}}, Proto: "tcp",
 		To: reach.Target{Host: true}, Unbound: true,
 	}
 	return s, q, &Target{Host: true, Unbound: true}
 }
 
-func certificates(t testing.TB, s *snapshot.Snapshot, q *reach.Question) []Certificate {
+func certificates(t testing.TB, s *snapshot.Snapshot, q *reach.Question) []packet.Certificate {
 	t.Helper()
 	a := reach.NewModel(s).Reach(q)
-	if a.Verdict != reach.Unreachable {
+	if a.Verdict != packet.Unreachable {
 		t.Fatalf("%s: %v %v", a.Verdict, a.Witness, a.Because)
 	}
 	b, err := json.Marshal(a.Certificate)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var list []Certificate
+	var list []packet.Certificate
 	if err := json.Unmarshal(b, &list); err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +89,7 @@ func TestSourceTranslatedBeforeAFilter(t *testing.T) {
 				Rules: []ruleset.Rule{{Handle: 3, Exprs: []ruleset.Expr{masquerade}}},
 			}, after}}}}
 			q := &reach.Question{
-				From:  []reach.Origin{{Iif: s.Network.LinkNamed("mgmt0").Index, From: []netip.Prefix{netip.MustParsePrefix("10.10.0.0/24")}}},
+				From:  []packet.Origin{{Index: s.Network.LinkNamed("mgmt0").Index, From: []netip.Prefix{netip.MustParsePrefix("10.10.0.0/24")}}},
 				Proto: "tcp", To: reach.Target{Oifs: []int{s.Network.LinkNamed("ext0").Index}}, Unbound: true,
 			}
 			for _, c := range certificates(t, s, q) {
@@ -97,7 +98,7 @@ func TestSourceTranslatedBeforeAFilter(t *testing.T) {
 				}
 			}
 			s.NFTables.Ruleset.Tables[0].Chains[1].Rules = []ruleset.Rule{bySource}
-			if a := reach.NewModel(s).Reach(q); a.Verdict == reach.Unreachable {
+			if a := reach.NewModel(s).Reach(q); a.Verdict == packet.Unreachable {
 				t.Errorf("%s, though the new source may be the one that is accepted", a.Verdict)
 			}
 		})
@@ -108,19 +109,19 @@ func TestSourceTranslatedBeforeAFilter(t *testing.T) {
 func TestBadCertificatesAreRefused(t *testing.T) {
 	s, q, target := guarded(t)
 	for name, c := range map[string]struct {
-		damage func(*Certificate)
+		damage func(*packet.Certificate)
 		want   string
 	}{
-		"a cube is missing":    {func(c *Certificate) { c.Cubes = c.Cubes[1:] }, "leave a part of the question out"},
-		"a cube is twice":      {func(c *Certificate) { c.Cubes = append(c.Cubes, c.Cubes[0]) }, "overlap"},
-		"a cube goes further":  {func(c *Certificate) { c.Cubes[0].Sport = []string{"0-65535"} }, "goes beyond"},
-		"another interface":    {func(c *Certificate) { c.Cubes[0].In = "lo" }, "other packets"},
-		"ranges that overlap":  {func(c *Certificate) { c.Cubes[0].Sport = []string{"1-10", "5-65535"} }, "not in order"},
-		"a range that is none": {func(c *Certificate) { c.Cubes[0].Dport = []string{"x"} }, "want first-last"},
+		"a cube is missing":    {func(c *packet.Certificate) { c.Cubes = c.Cubes[1:] }, "leave a part of the question out"},
+		"a cube is twice":      {func(c *packet.Certificate) { c.Cubes = append(c.Cubes, c.Cubes[0]) }, "overlap"},
+		"a cube goes further":  {func(c *packet.Certificate) { c.Cubes[0].Sport = []string{"0-65535"} }, "goes beyond"},
+		"another interface":    {func(c *packet.Certificate) { c.Cubes[0].In = "lo" }, "other packets"},
+		"ranges that overlap":  {func(c *packet.Certificate) { c.Cubes[0].Sport = []string{"1-10", "5-65535"} }, "not in order"},
+		"a range that is none": {func(c *packet.Certificate) { c.Cubes[0].Dport = []string{"x"} }, "want first-last"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			list := certificates(t, s, q)
-			i := slices.IndexFunc(list, func(c Certificate) bool { return len(c.Cubes) > 1 && len(c.Cubes[0].Sport) > 0 })
+			i := slices.IndexFunc(list, func(c packet.Certificate) bool { return len(c.Cubes) > 1 && len(c.Cubes[0].Sport) > 0 })
 			c.damage(&list[i])
 			if err := NewChecker(s).Check(target, &list[i]); err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v, want %q", err, c.want)
@@ -152,30 +153,30 @@ func TestCertificatesAnswerWhatWasAsked(t *testing.T) {
 		t.Fatalf("the whole answer is refused: %v", err)
 	}
 	for name, c := range map[string]struct {
-		damage func(*Question, []Certificate) []Certificate
+		damage func(*Question, []packet.Certificate) []packet.Certificate
 		want   string
 	}{
-		"a family is missing": {func(_ *Question, l []Certificate) []Certificate { return l[:1] }, "1 certificates for 1 origins in 2"},
-		"another origin": {func(q *Question, l []Certificate) []Certificate {
+		"a family is missing": {func(_ *Question, l []packet.Certificate) []packet.Certificate { return l[:1] }, "1 certificates for 1 origins in 2"},
+		"another origin": {func(q *Question, l []packet.Certificate) []packet.Certificate {
 			q.From[0].In = "ext0"
 			return l
 		}, "another origin"},
-		"another protocol": {func(q *Question, l []Certificate) []Certificate {
+		"another protocol": {func(q *Question, l []packet.Certificate) []packet.Certificate {
 			q.Proto4, q.Proto6 = 17, 17
 			return l
 		}, "about protocol 6"},
-		"another address": {func(q *Question, _ []Certificate) []Certificate {
-			c := Certificate{Question: Region{In: "mgmt0", V4: true, Proto: 6, Src: []string{"1.1.1.1-1.1.1.1"}, Dst: []string{"10.10.0.2-10.10.0.2"}}}
+		"another address": {func(q *Question, _ []packet.Certificate) []packet.Certificate {
+			c := packet.Certificate{Question: packet.Region{In: "mgmt0", V4: true, Proto: 6, Src: []string{"1.1.1.1-1.1.1.1"}, Dst: []string{"10.10.0.2-10.10.0.2"}}}
 			q.Addr = netip.MustParseAddr("10.10.0.1")
-			return []Certificate{c}
+			return []packet.Certificate{c}
 		}, "leaves destinations out"},
-		"fewer ports": {func(_ *Question, l []Certificate) []Certificate {
+		"fewer ports": {func(_ *Question, l []packet.Certificate) []packet.Certificate {
 			l[0].Question.Dport = []string{"0-79"}
 			return l
 		}, "leaves ports out"},
-		"no packets at all": {func(q *Question, l []Certificate) []Certificate {
+		"no packets at all": {func(q *Question, l []packet.Certificate) []packet.Certificate {
 			s.NFTables.Ruleset.Tables = nil
-			l[0] = Certificate{Question: Region{In: "mgmt0", V4: true, Empty: true}}
+			l[0] = packet.Certificate{Question: packet.Region{In: "mgmt0", V4: true, Empty: true}}
 			return l
 		}, "says that there are no packets"},
 	} {

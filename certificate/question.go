@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/ringfence/ringfence/packet"
 )
 
 // Question is what was asked: its certificates are one for each origin and family, in order.
@@ -18,7 +19,7 @@ type Question struct {
 	// Family is 4 or 6 where the question is about that one alone.
 	Family int
 	// State is the conntrack state of the packets; empty is new.
-	State string
+	State packet.State
 }
 
 // Origin is where packets of a question come from: an interface, or "local" for the host itself. From
@@ -30,7 +31,7 @@ type Origin struct {
 
 // CheckAll returns nil where the certificates answer the whole question and each of them holds. The
 // sources that a certificate lists are taken as they stand, but for a list that has none.
-func (k *Checker) CheckAll(q *Question, list []Certificate) error {
+func (k *Checker) CheckAll(q *Question, list []packet.Certificate) error {
 	families := q.families()
 	if len(list) != len(q.From)*len(families) {
 		return fmt.Errorf("%d certificates for %d origins in %d families", len(list), len(q.From), len(families))
@@ -61,7 +62,7 @@ func (q *Question) families() []bool {
 }
 
 // about compares what a certificate is about with what was asked.
-func (k *Checker) about(q *Question, o *Origin, v4 bool, c *Certificate) error {
+func (k *Checker) about(q *Question, o *Origin, v4 bool, c *packet.Certificate) error {
 	r := &c.Question
 	proto := q.Proto6
 	if v4 {
@@ -126,7 +127,7 @@ func (k *Checker) nothing(q *Question, o *Origin, v4 bool, proto int) error {
 	if l := s.Network.LinkNamed(o.In); l == nil || !l.Up {
 		return nil
 	}
-	b := &box{region: &Region{In: o.In, V4: v4, Proto: proto, Flags: 2}}
+	b := &box{region: &packet.Region{In: o.In, V4: v4, Proto: proto, Flags: 2}}
 	for _, p := range o.From {
 		if p.Addr().Is4() == v4 {
 			b.dims[dimSrc] = append(b.dims[dimSrc], prefixSpan(p))

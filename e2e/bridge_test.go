@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/ringfence/ringfence/e2e/oracle"
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/reach"
 	"github.com/ringfence/ringfence/trace"
 )
@@ -120,21 +121,19 @@ func (b *bedOracle) portsAgree(name string, packets []*oracle.Packet, sum *reach
 			continue
 		}
 		a := m.Reach(&reach.Question{
-			From:  []reach.Origin{{Iif: s.Network.LinkNamed(p.In).Index, From: []netip.Prefix{netip.PrefixFrom(p.Src, p.Src.BitLen())}}},
+			From:  []packet.Origin{{Index: s.Network.LinkNamed(p.In).Index, From: []netip.Prefix{netip.PrefixFrom(p.Src, p.Src.BitLen())}}},
 			Proto: proto, Dport: int(p.Dport), To: reach.Target{Oifs: []int{s.Network.LinkNamed(out).Index}, Final: p.Dst},
 		})
 		sum.questions++
 		sum.verdicts[a.Verdict]++
 		f := b.fate(name, p)
 		sum.packets++
-		if went := f.Fate == "forward"; went && a.Verdict == reach.Unreachable {
+		if went := f.Fate == "forward"; went && a.Verdict == packet.Unreachable {
 			sum.wrong = append(sum.wrong, fmt.Sprintf("%s: %s is unreachable by %v, but it went over", name, question(p), first(a.StoppedBy)))
-		} else if a.Verdict == reach.Reachable {
-			w := &trace.Packet{
-				In: a.Witness.In, Src: netip.MustParseAddr(a.Witness.Src), Dst: netip.MustParseAddr(a.Witness.Dst), Proto: fmt.Sprint(p.Proto), Type: &p.Type,
-				Sport: uint16(a.Witness.Sport), Dport: uint16(a.Witness.Dport), SMAC: a.Witness.SMAC, DMAC: a.Witness.DMAC, Out: a.Witness.Out,
-			}
-			if end := tr.Packet(w); end.Fate != trace.Forward || end.Oif != out && (w.DMAC != "" || end.Oif != "docker0") {
+		} else if a.Verdict == packet.Reachable {
+			w := *a.Witness
+			w.Type = &p.Type
+			if end := tr.Packet(&w); end.Fate != trace.Forward || end.Oif != out && (w.DMAC != "" || end.Oif != "docker0") {
 				sum.wrong = append(sum.wrong, fmt.Sprintf("%s: the witness %+v ends %s %s %s", name, a.Witness, end.Fate, end.Oif, end.Rule))
 			}
 		}

@@ -300,7 +300,7 @@ func agree(p *oracle.Packet, want oracle.Fate, got *trace.Fate) bool {
 		return got.Rule == "route" || got.Rule == "forwarding-off" || got.Rule == "martian" || unrouted.MatchString(p.Dst.String())
 	case want.Fate == "drop" && fate == trace.Reject:
 		return true
-	case want.Fate != fate:
+	case want.Fate != string(fate):
 		return false
 	}
 	switch fate {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/ringfence/ringfence/certificate"
 	"github.com/ringfence/ringfence/e2e/oracle"
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/reach"
 	"github.com/ringfence/ringfence/snapshot"
 )
@@ -81,7 +82,7 @@ func TestSocketsGetWhatIsForMany(t *testing.T) {
 		if socket != c.want && (socket != "" || c.want != "yes") {
 			t.Errorf("%s: trace says %+v, want %s", name, f, c.want)
 		}
-		b.reaches(name, c.in, int(c.port), map[string]string{"yes": reach.Reachable, "no": reach.Unreachable, "unsure": reach.Unknown}[c.want])
+		b.reaches(name, c.in, int(c.port), map[string]packet.Verdict{"yes": packet.Reachable, "no": packet.Unreachable, "unsure": packet.Unknown}[c.want])
 	}
 }
 
@@ -107,18 +108,18 @@ func (b *bedOracle) received(port uint16) bool {
 }
 
 // reaches asks about the sockets of a port, by Reach with its proof and by a sweep over all ports.
-func (b *bedOracle) reaches(name, in string, port int, want string) {
+func (b *bedOracle) reaches(name, in string, port int, want packet.Verdict) {
 	b.t.Helper()
 	m, s := b.model()
-	o := reach.Origin{Iif: s.Network.LinkNamed(in).Index, From: everywhere}
-	a := m.Reach(&reach.Question{From: []reach.Origin{o}, Proto: "udp", Dport: port, To: reach.Target{Host: true}})
+	o := packet.Origin{Index: s.Network.LinkNamed(in).Index, From: everywhere}
+	a := m.Reach(&reach.Question{From: []packet.Origin{o}, Proto: "udp", Dport: port, To: reach.Target{Host: true}})
 	if a.Verdict != want {
 		b.t.Errorf("%s: reach says %s %v %v", name, a.Verdict, a.Because, a.Witness)
 	}
-	if a.Verdict == reach.Unreachable {
+	if a.Verdict == packet.Unreachable {
 		b.proven(name, s, &a, &certificate.Target{Host: true, Ports: []int{port}})
 	}
-	rank := []string{reach.Unreachable, reach.Unknown, reach.Reachable}
+	rank := []packet.Verdict{packet.Unreachable, packet.Unknown, packet.Reachable}
 	best := 0
 	for i := range s.Listeners.Sockets {
 		sock := &s.Listeners.Sockets[i]

@@ -13,7 +13,7 @@ import (
 	"strings"
 
 	"github.com/ringfence/ringfence/e2e/oracle"
-	"github.com/ringfence/ringfence/trace"
+	"github.com/ringfence/ringfence/packet"
 )
 
 // fresh says whether no packet with these addresses and ports was sent before: conntrack would take
@@ -31,14 +31,14 @@ func (b *bedOracle) fresh(p *oracle.Packet) bool {
 }
 
 // question is a packet for the tracer; data is what a last fragment carries.
-func question(p *oracle.Packet, data ...byte) *trace.Packet {
+func question(p *oracle.Packet, data ...byte) *packet.Packet {
 	flags := ""
 	for i, c := range "FSRPAU" {
 		if p.Flags>>i&1 != 0 {
 			flags += string(c)
 		}
 	}
-	q := &trace.Packet{
+	q := &packet.Packet{
 		In: p.In, Src: p.Src, Dst: p.Dst, Proto: strconv.Itoa(int(p.Proto)), Sport: p.Sport, Dport: p.Dport,
 		Type: &p.Type, Code: p.Code, Flags: &flags, Mark: p.Mark, Frag: p.Frag,
 	}

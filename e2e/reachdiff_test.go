@@ -18,6 +18,7 @@ import (
 	"github.com/ringfence/ringfence/checks"
 	"github.com/ringfence/ringfence/e2e/oracle"
 	"github.com/ringfence/ringfence/host"
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/reach"
 	"github.com/ringfence/ringfence/ruleset"
 	"github.com/ringfence/ringfence/snapshot"
@@ -36,7 +37,7 @@ type reachTally struct {
 	questions, packets  int
 	certificates, cubes int
 	tooLarge            int // certificates that were not checked to the end
-	verdicts            map[string]int
+	verdicts            map[packet.Verdict]int
 	causes              map[string]int
 	wrong               []string
 }
@@ -86,7 +87,7 @@ func reachAgrees(t *testing.T, script string, random int) {
 }
 
 func newReachTally() *reachTally {
-	return &reachTally{verdicts: map[string]int{}, causes: map[string]int{}}
+	return &reachTally{verdicts: map[packet.Verdict]int{}, causes: map[string]int{}}
 }
 
 func (sum *reachTally) report(t *testing.T) {
@@ -131,19 +132,19 @@ func (b *bedOracle) compareReach(name string, packets []*oracle.Packet, sum *rea
 		if a, ok := answers[e]; ok {
 			return a
 		}
-		o := reach.Origin{Iif: s.Network.LinkNamed(e.in).Index}
+		o := packet.Origin{Index: s.Network.LinkNamed(e.in).Index}
 		for _, p := range everywhere {
 			if p.Addr().Is4() == e.v4 {
 				o.From = append(o.From, p)
 			}
 		}
-		q := &reach.Question{From: []reach.Origin{o}, Proto: e.proto, Unbound: true, To: reach.Target{Host: e.out == ""}}
+		q := &reach.Question{From: []packet.Origin{o}, Proto: e.proto, Unbound: true, To: reach.Target{Host: e.out == ""}}
 		if e.out != "" {
 			q.To.Oifs = []int{s.Network.LinkNamed(e.out).Index}
 		}
 		a := m.Reach(q)
 		answers[e] = a
-		if a.Verdict == reach.Unreachable && sum.questions%19 == 0 {
+		if a.Verdict == packet.Unreachable && sum.questions%19 == 0 {
 			b.check(name, e, s, &a, sum)
 		}
 		sum.questions++
@@ -158,7 +159,7 @@ func (b *bedOracle) compareReach(name string, packets []*oracle.Packet, sum *rea
 			for _, out := range []string{"", "mgmt0", "ext0", "docker0", "tun1"} {
 				for _, v4 := range []bool{true, false} {
 					e := endpoint{in, proto, out, v4}
-					if a := ask(e); a.Verdict == reach.Reachable {
+					if a := ask(e); a.Verdict == packet.Reachable {
 						b.witness(name, e, a.Witness, sum)
 					}
 				}
@@ -193,20 +194,20 @@ func (b *bedOracle) compareReach(name string, packets []*oracle.Packet, sum *rea
 			continue
 		}
 		e.out = f.Oif
-		if a := ask(e); a.Verdict == reach.Unreachable {
+		if a := ask(e); a.Verdict == packet.Unreachable {
 			sum.wrong = append(sum.wrong, fmt.Sprintf("%s: %+v is unreachable by %v, but %s %s", name, e, first(a.StoppedBy), question(p), f.To))
 		}
 	}
 }
 
 // certificates is those of an answer, as one reads them who has the answer alone.
-func (b *bedOracle) certificates(a *reach.Answer) []certificate.Certificate {
+func (b *bedOracle) certificates(a *reach.Answer) []packet.Certificate {
 	b.t.Helper()
 	j, err := json.Marshal(a.Certificate)
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	var list []certificate.Certificate
+	var list []packet.Certificate
 	if err := json.Unmarshal(j, &list); err != nil {
 		b.t.Fatal(err)
 	}
@@ -240,7 +241,7 @@ func shortCause(text string) string {
 	return text
 }
 
-func first(c []reach.Cause) []reach.Cause { return c[:min(len(c), 4)] }
+func first(c []packet.Cause) []packet.Cause { return c[:min(len(c), 4)] }
 
 func (b *bedOracle) fate(name string, p *oracle.Packet) oracle.Fate {
 	b.next += 0x10001 // both halves are the packet's own: conntrack tells echo requests apart by the upper one
@@ -252,16 +253,16 @@ func (b *bedOracle) fate(name string, p *oracle.Packet) oracle.Fate {
 }
 
 // witness sends a witness.
-func (b *bedOracle) witness(name string, e endpoint, w *reach.Packet, sum *reachTally) {
+func (b *bedOracle) witness(name string, e endpoint, w *packet.Packet, sum *reachTally) {
 	in := entrances[e.in]
 	if strings.HasPrefix(w.In, "vw") { // the port of the bridge that lets it through
 		in = w.In
 	}
 	p := &oracle.Packet{
-		In: in, Src: netip.MustParseAddr(w.Src), Dst: netip.MustParseAddr(w.Dst), Sport: uint16(w.Sport), Dport: uint16(w.Dport),
+		In: in, Src: w.Src, Dst: w.Dst, Sport: w.Sport, Dport: w.Dport,
 		Proto: map[string]uint8{"tcp": 6, "udp": 17, "icmp": 1}[e.proto], Flags: 2, Type: 8,
 	}
-	p.Broadcast = slices.Contains([]string{"10.10.0.255", "203.0.113.255", "172.17.255.255", "10.99.0.255", "255.255.255.255"}, w.Dst)
+	p.Broadcast = slices.Contains([]string{"10.10.0.255", "203.0.113.255", "172.17.255.255", "10.99.0.255", "255.255.255.255"}, w.Dst.String())
 	if w.SMAC != "" {
 		p.SMAC, _ = net.ParseMAC(w.SMAC)
 	}

@@ -9,6 +9,7 @@ package exposure
 import (
 	"context"
 
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/reach"
 	"github.com/ringfence/ringfence/snapshot"
 	"github.com/ringfence/ringfence/trace"
@@ -17,9 +18,8 @@ import (
 // Answer is the answer to one question.
 type Answer struct {
 	reach.Answer
-	// Packet is the witness as it was followed, Fate what became of it on the host.
-	Packet *trace.Packet
-	Fate   *trace.Fate
+	// Fate is what became of the witness on the host.
+	Fate *trace.Fate
 	// Checked says of a reachable answer that its witness arrived, of an unreachable one that its certificate held.
 	Checked bool
 }
@@ -76,6 +76,6 @@ func (a *Asker) Effort() *reach.Effort { return a.effort }
 func (a *Asker) Tracer() *trace.Tracer { return a.tracer() }
 
 // StoppedBeside tells the packets from port to port of a bridge that rules or policies of some tables stop or may stop.
-func (a *Asker) StoppedBeside(q *reach.Question, by func(*reach.Cause) bool) ([]reach.ProofCube, bool) {
+func (a *Asker) StoppedBeside(q *reach.Question, by func(*packet.Cause) bool) ([]packet.Cube, bool) {
 	return a.model.StoppedBeside(q, by)
 }

@@ -1,6 +1,7 @@
 package exposure
 
 import (
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/reach"
 	"github.com/ringfence/ringfence/zones"
 )
@@ -17,7 +18,7 @@ func (a *Asker) Forwards(o *zones.Origin, targets [][]int, port int, v4 bool) []
 	for _, t := range targets {
 		oifs = append(oifs, t...)
 	}
-	ways := a.model.Ways(Asked(o), "tcp", v4, oifs)
+	ways := a.model.Ways(o.Origin, "tcp", v4, oifs)
 	out := make([]Way, len(targets))
 	for i, t := range targets {
 		out[i].Any = Answer{Answer: ways.Forward(t, 0)}
@@ -31,9 +32,9 @@ func (a *Asker) Forwards(o *zones.Origin, targets [][]int, port int, v4 bool) []
 		for i, t := range targets {
 			x := of.answer(i)
 			switch {
-			case x.Verdict != reach.Unreachable:
+			case x.Verdict != packet.Unreachable:
 				*x = a.second(forward(o, t, of.port, v4), x.Answer)
-			case of.port != 0 && out[i].Any.Verdict == reach.Unreachable: // nothing gets there at all
+			case of.port != 0 && out[i].Any.Verdict == packet.Unreachable: // nothing gets there at all
 				x.Checked = out[i].Any.Checked
 			default:
 				dark = append(dark, i)
@@ -49,7 +50,7 @@ func (a *Asker) Forwards(o *zones.Origin, targets [][]int, port int, v4 bool) []
 }
 
 func forward(o *zones.Origin, oifs []int, port int, v4 bool) *reach.Question {
-	return &reach.Question{From: []reach.Origin{Asked(o)}, Proto: "tcp", Dport: port, To: reach.Target{Oifs: oifs}, Family: family(v4)}
+	return &reach.Question{From: []packet.Origin{o.Origin}, Proto: "tcp", Dport: port, To: reach.Target{Oifs: oifs}, Family: family(v4)}
 }
 
 // certifyWays checks one certificate for all targets that nothing gets to. Where it does not hold each half has its own,

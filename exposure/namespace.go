@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/reach"
 	"github.com/ringfence/ringfence/snapshot"
 	"github.com/ringfence/ringfence/zones"
@@ -94,7 +95,7 @@ func (v *view) socket(sk *snapshot.Socket, origin int, o *zones.Origin, v4 bool)
 	return answer
 }
 
-var verdictRank = map[string]int{"": 0, reach.Unreachable: 1, reach.Unknown: 2, reach.Reachable: 3}
+var verdictRank = map[packet.Verdict]int{"": 0, packet.Unreachable: 1, packet.Unknown: 2, packet.Reachable: 3}
 
 // foreign joins the answers for every interface of the namespace.
 func (v *view) foreign(sk *snapshot.Socket, o *zones.Origin, v4 bool) Answer {
@@ -112,13 +113,13 @@ func (v *view) foreign(sk *snapshot.Socket, o *zones.Origin, v4 bool) Answer {
 			continue
 		}
 		answer := v.fromAnywhere(sk, l, v4)
-		if answer.Verdict != reach.Unreachable {
+		if answer.Verdict != packet.Unreachable {
 			answer = v.through(sk, l, o, v4, &answer)
 		}
 		switch {
 		case none || verdictRank[answer.Verdict] > verdictRank[total.Verdict]:
 			total = answer
-		case answer.Verdict == reach.Unreachable && total.Verdict == reach.Unreachable:
+		case answer.Verdict == packet.Unreachable && total.Verdict == packet.Unreachable:
 			total.StoppedBy = append(slices.Clip(total.StoppedBy), answer.StoppedBy...)
 		}
 		none = false
@@ -139,7 +140,7 @@ func (v *view) fromAnywhere(sk *snapshot.Socket, l *snapshot.Link, v4 bool) Answ
 
 // inside is the namespace's own answer for packets that come in by one of its interfaces.
 func (v *view) inside(sk *snapshot.Socket, l *snapshot.Link, from, except []netip.Prefix, v4 bool) Answer {
-	q := question(reach.Origin{Iif: l.Index, From: from, Except: except}, v4, sk)
+	q := question(packet.Origin{Index: l.Index, From: from, Except: except}, v4, sk)
 	return v.second(q, v.model.Reach(q))
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/ringfence/ringfence/certificate"
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/reach"
 	"github.com/ringfence/ringfence/snapshot"
 	"github.com/ringfence/ringfence/trace"
@@ -50,7 +51,7 @@ const rulesPerStep = 16
 func (p *party) pay(rules int) error { return p.effort.Spend(rules/rulesPerStep + 1) }
 
 // trace follows a packet.
-func (p *party) trace(k *trace.Packet) trace.Fate {
+func (p *party) trace(k *packet.Packet) trace.Fate {
 	t := p.tracer()
 	before := t.Evaluated()
 	f := t.Packet(k)
@@ -64,9 +65,9 @@ func (p *party) Ask(q *reach.Question) Answer { return p.count(p.second(q, p.mod
 // count notes how an answer came out.
 func (p *party) count(a Answer) Answer {
 	switch a.Verdict {
-	case reach.Reachable:
+	case packet.Reachable:
 		p.tally.Reachable++
-	case reach.Unreachable:
+	case packet.Unreachable:
 		p.tally.Unreachable++
 	default:
 		p.tally.Unknown++
@@ -77,9 +78,9 @@ func (p *party) count(a Answer) Answer {
 // second looks a second time at an answer of the model.
 func (p *party) second(q *reach.Question, a reach.Answer) Answer {
 	switch a.Verdict {
-	case reach.Reachable:
+	case packet.Reachable:
 		return p.confirm(q, a)
-	case reach.Unknown:
+	case packet.Unknown:
 		return p.try(q, a)
 	}
 	if err := p.certify(q, a.Certificate); err != nil {
@@ -95,58 +96,51 @@ func (p *party) unconfirmed(why string) Answer {
 }
 
 func unknown(why string) reach.Answer {
-	return reach.Answer{Verdict: reach.Unknown, Because: []reach.Cause{{Text: why}}}
+	return reach.Answer{Verdict: packet.Unknown, Because: []packet.Cause{{Text: why}}}
 }
 
 func stopped(why string) reach.Answer {
-	return reach.Answer{Verdict: reach.Unreachable, StoppedBy: []reach.Cause{{Text: why}}}
+	return reach.Answer{Verdict: packet.Unreachable, StoppedBy: []packet.Cause{{Text: why}}}
 }
 
 // confirm follows the witness.
 func (p *party) confirm(q *reach.Question, a reach.Answer) Answer {
-	k := packet(a.Witness, q.State)
+	k := followed(a.Witness, q.State)
 	f := p.trace(k)
 	if !p.arrives(q, k, &f) {
 		return p.unconfirmed(fmt.Sprintf("the witness %s was not confirmed: %s %s %s", k, f.Fate, f.Rule, f.Why))
 	}
-	return Answer{Answer: a, Packet: k, Fate: &f, Checked: true}
+	a.Witness = k
+	return Answer{Answer: a, Fate: &f, Checked: true}
 }
 
 // try follows packets of which the model does not know whether they arrive.
 func (p *party) try(q *reach.Question, a reach.Answer) Answer {
 	for i := range a.Doubtful {
-		k := packet(&a.Doubtful[i], q.State)
+		k := followed(&a.Doubtful[i], q.State)
 		if f := p.trace(k); p.arrives(q, k, &f) {
-			a.Verdict, a.Witness, a.Because = reach.Reachable, &a.Doubtful[i], nil
-			return Answer{Answer: a, Packet: k, Fate: &f, Checked: true}
+			a.Verdict, a.Witness, a.Because = packet.Reachable, k, nil
+			return Answer{Answer: a, Fate: &f, Checked: true}
 		}
 	}
 	return Answer{Answer: a}
 }
 
-// packet is a witness for the tracer. Of another state than new it is no connection attempt.
-func packet(w *reach.Packet, state string) *trace.Packet {
-	src, _ := netip.ParseAddr(w.Src)
-	dst, _ := netip.ParseAddr(w.Dst)
-	proto := w.Proto
-	if proto == "icmp" && dst.Is6() {
-		proto = "icmpv6"
-	}
-	t := &trace.Packet{
-		In: w.In, Src: src, Dst: dst, Proto: proto, Sport: uint16(w.Sport), Dport: uint16(w.Dport), SMAC: w.SMAC, DMAC: w.DMAC, Out: w.Out,
-	}
-	if state != "new" && state != "" {
+// followed is a witness as the tracer follows it. Of another state than new it is no connection attempt.
+func followed(w *packet.Packet, state packet.State) *packet.Packet {
+	k := *w
+	if state != packet.New && state != "" {
 		ack := "A"
-		t.Ct, t.Flags = state, &ack
+		k.Ct, k.Flags = state, &ack
 	}
-	return t
+	return &k
 }
 
 // socketProtocols are those whose packets a listening socket takes: TCP, UDP, SCTP, UDP-Lite.
 var socketProtocols = []int{6, 17, 132, 136}
 
 // arrives says whether a fate is what the question asks for.
-func (p *party) arrives(q *reach.Question, k *trace.Packet, f *trace.Fate) bool {
+func (p *party) arrives(q *reach.Question, k *packet.Packet, f *trace.Fate) bool {
 	to, port := ending(f.To)
 	if q.Dport != 0 && !q.To.Addr.IsValid() && port != q.Dport {
 		return false
@@ -181,7 +175,7 @@ func delivered(t *reach.Target, a netip.Addr) bool {
 }
 
 // taken says whether a socket that counts takes the packet.
-func taken(q *reach.Question, k *trace.Packet, f *trace.Fate) bool {
+func taken(q *reach.Question, k *packet.Packet, f *trace.Fate) bool {
 	n, err := k.Protocol()
 	switch {
 	case q.Unbound || err == nil && !slices.Contains(socketProtocols, int(n)):
@@ -189,27 +183,14 @@ func taken(q *reach.Question, k *trace.Packet, f *trace.Fate) bool {
 	case len(q.Sockets) > 0:
 		return slices.ContainsFunc(q.Sockets, func(sk *snapshot.Socket) bool { return f.Socket == trace.SocketName(sk) })
 	}
-	return f.Socket != "none" && f.Socket != trace.Unknown
+	return f.Socket != trace.NoSocket && f.Socket != trace.UnknownSocket
 }
 
 // certify checks the certificates of an unreachable answer.
-func (p *party) certify(q *reach.Question, proofs []reach.Proof) error {
-	list := make([]certificate.Certificate, len(proofs))
-	for i := range proofs {
-		list[i] = copied(&proofs[i])
-	}
+func (p *party) certify(q *reach.Question, list []packet.Certificate) error {
 	k := p.checker()
 	k.Spend = p.pay
 	return k.CheckAll(p.asked(q), list)
-}
-
-// copied is a certificate for its checker, which does not know who wrote it.
-func copied(p *reach.Proof) certificate.Certificate {
-	c := certificate.Certificate{Question: certificate.Region(p.Question)}
-	for i := range p.Cubes {
-		c.Cubes = append(c.Cubes, certificate.Cube{Region: certificate.Region(p.Cubes[i].Region)})
-	}
-	return c
 }
 
 // asked is the question in the words of the checker.
@@ -239,7 +220,7 @@ func (p *party) asked(q *reach.Question) *certificate.Question {
 	for _, o := range q.From {
 		from := certificate.Origin{In: "local", From: o.From}
 		if !o.Local {
-			from.In = name(o.Iif)
+			from.In = name(o.Index)
 		}
 		c.From = append(c.From, from)
 	}
@@ -254,7 +235,7 @@ func protocolNumber(name string, v4 bool) int {
 	case name == "icmpv6" && v4:
 		return -1
 	}
-	k := trace.Packet{Proto: name}
+	k := packet.Packet{Proto: name}
 	if n, err := k.Protocol(); err == nil {
 		return int(n)
 	}
@@ -267,9 +248,9 @@ func (p *party) proven(q *reach.Question) error {
 		return err
 	}
 	switch a := p.model.Reach(q); a.Verdict {
-	case reach.Unreachable:
+	case packet.Unreachable:
 		return p.certify(q, a.Certificate)
-	case reach.Reachable:
+	case packet.Reachable:
 		return errContradicted
 	default:
 		return because(&a)

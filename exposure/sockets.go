@@ -3,6 +3,7 @@ package exposure
 import (
 	"net/netip"
 
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/reach"
 	"github.com/ringfence/ringfence/snapshot"
 	"github.com/ringfence/ringfence/zones"
@@ -29,11 +30,6 @@ func Families(sk *snapshot.Socket) []bool {
 		return []bool{false}
 	}
 	return []bool{true, false}
-}
-
-// Asked is an origin of the zones as the model is asked about it.
-func Asked(o *zones.Origin) reach.Origin {
-	return reach.Origin{Iif: o.Index, Local: o.Local, From: o.From, Except: o.Except, NotPorts: o.Apart}
 }
 
 // Sockets answers about listening sockets, by their places in the snapshot, for each origin and family: those of the
@@ -103,7 +99,7 @@ const sweepFrom = 16
 // rules.
 func (p *party) sweep(sockets []int, o *zones.Origin, v4 bool) []Answer {
 	list := p.snap.Listeners.Sockets
-	from := Asked(o)
+	from := o.Origin
 	var ports []int
 	for _, i := range sockets {
 		ports = append(ports, list[i].Port)
@@ -126,7 +122,7 @@ func (p *party) sweep(sockets []int, o *zones.Origin, v4 bool) []Answer {
 			}
 			byPort[sk.Port] = answer
 		}
-		if answer.Verdict == reach.Unreachable {
+		if answer.Verdict == packet.Unreachable {
 			out[j] = Answer{Answer: answer}
 			dark = append(dark, j)
 			continue
@@ -138,9 +134,9 @@ func (p *party) sweep(sockets []int, o *zones.Origin, v4 bool) []Answer {
 }
 
 // question is whether packets of an origin get to one of some sockets of one protocol.
-func question(o reach.Origin, v4 bool, sockets ...*snapshot.Socket) *reach.Question {
+func question(o packet.Origin, v4 bool, sockets ...*snapshot.Socket) *reach.Question {
 	return &reach.Question{
-		From: []reach.Origin{o}, Proto: sockets[0].Proto, To: reach.Target{Host: true}, Family: family(v4), Sockets: sockets,
+		From: []packet.Origin{o}, Proto: sockets[0].Proto, To: reach.Target{Host: true}, Family: family(v4), Sockets: sockets,
 	}
 }
 
@@ -153,7 +149,7 @@ func family(v4 bool) int {
 
 // certifyTogether checks one certificate for all unreachable sockets of a kind. Where it does not hold each half has its
 // own, in the end each socket.
-func (p *party) certifyTogether(o reach.Origin, v4 bool, sockets, dark []int, out []Answer) {
+func (p *party) certifyTogether(o packet.Origin, v4 bool, sockets, dark []int, out []Answer) {
 	if len(dark) == 0 {
 		return
 	}

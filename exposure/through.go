@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/reach"
 	"github.com/ringfence/ringfence/snapshot"
 	"github.com/ringfence/ringfence/trace"
@@ -14,16 +15,16 @@ import (
 func (v *view) forwarded(sk *snapshot.Socket, l *snapshot.Link, o *zones.Origin, gate *snapshot.Link, to netip.Addr, inner *Answer) Answer {
 	ask := func(from, except []netip.Prefix) Answer {
 		q := &reach.Question{
-			From:  []reach.Origin{{Iif: o.Index, Local: o.Local, From: from, Except: except, NotPorts: o.Apart}},
+			From:  []packet.Origin{{Index: o.Index, Local: o.Local, From: from, Except: except, Apart: o.Apart}},
 			Proto: sk.Proto, Dport: sk.Port, To: reach.Target{Oifs: []int{gate.Index}, Final: to},
 		}
 		return v.host.second(q, v.host.model.Reach(q))
 	}
 	a := ask(o.From, o.Except)
-	if a.Verdict != reach.Reachable {
+	if a.Verdict != packet.Reachable {
 		return a
 	}
-	if v.ends(sk, l, a.Packet, a.Fate) {
+	if v.ends(sk, l, a.Witness, a.Fate) {
 		return a
 	}
 	if !a.Resourced { // what comes from the origin comes with its addresses
@@ -31,19 +32,19 @@ func (v *view) forwarded(sk *snapshot.Socket, l *snapshot.Link, o *zones.Origin,
 		if o.Local {
 			from = ownAddresses(&v.host.snap.Network)
 		}
-		if own := v.inside(sk, l, from, o.Except, to.Is4()); own.Verdict != reach.Reachable {
+		if own := v.inside(sk, l, from, o.Except, to.Is4()); own.Verdict != packet.Reachable {
 			return own
 		}
 	}
 	if inner.Witness != nil { // the namespace lets only some in: does the host let one of them through?
-		if src := inner.Packet.Src; !o.Local && contains(o.From, o.Except, src) {
+		if src := inner.Witness.Src; !o.Local && contains(o.From, o.Except, src) {
 			again := ask([]netip.Prefix{netip.PrefixFrom(src, src.BitLen())}, o.Except)
-			if again.Verdict == reach.Reachable && v.ends(sk, l, again.Packet, again.Fate) {
+			if again.Verdict == packet.Reachable && v.ends(sk, l, again.Witness, again.Fate) {
 				return again
 			}
 		}
 	}
-	if inner.Verdict == reach.Unknown {
+	if inner.Verdict == packet.Unknown {
 		return *inner
 	}
 	return Answer{Answer: unknown("the host lets packets through to its network namespace, and whether its filter takes one of them was not found out")}
@@ -68,7 +69,7 @@ func contains(from, except []netip.Prefix, a netip.Addr) bool {
 }
 
 // ends follows a packet that left the host into the namespace, and says whether it gets to the socket.
-func (v *view) ends(sk *snapshot.Socket, l *snapshot.Link, k *trace.Packet, f *trace.Fate) bool {
+func (v *view) ends(sk *snapshot.Socket, l *snapshot.Link, k *packet.Packet, f *trace.Fate) bool {
 	to, port := ending(f.To)
 	if f.Fate != trace.Forward && f.Fate != trace.Output || !to.IsValid() || !f.From.IsValid() {
 		return false
@@ -83,18 +84,18 @@ func (v *view) ends(sk *snapshot.Socket, l *snapshot.Link, k *trace.Packet, f *t
 func (v *view) besides(sk *snapshot.Socket, l *snapshot.Link, o *zones.Origin, port, bridge *snapshot.Link, to netip.Addr) Answer {
 	network := &v.host.snap.Network
 	q := &reach.Question{
-		From: []reach.Origin{Asked(o)}, Proto: sk.Proto, Dport: sk.Port, To: reach.Target{Oifs: []int{port.Index}, Final: to},
+		From: []packet.Origin{o.Origin}, Proto: sk.Proto, Dport: sk.Port, To: reach.Target{Oifs: []int{port.Index}, Final: to},
 	}
-	if a := v.host.model.Reach(q); a.Verdict == reach.Unreachable {
+	if a := v.host.model.Reach(q); a.Verdict == packet.Unreachable {
 		return v.host.second(q, a)
 	}
 	own := v.inside(sk, l, o.From, o.Except, to.Is4())
-	if own.Verdict == reach.Unreachable {
+	if own.Verdict == packet.Unreachable {
 		return own
 	}
 	near, src := prefixOf(l, to), netip.Addr{}
-	if own.Packet != nil {
-		src = own.Packet.Src
+	if own.Witness != nil {
+		src = own.Witness.Src
 	}
 	for x := near.Masked().Addr().Next(); near.Contains(x) && !src.IsValid(); x = x.Next() {
 		if x != to && !network.Has(x) {
@@ -107,14 +108,12 @@ func (v *view) besides(sk *snapshot.Socket, l *snapshot.Link, o *zones.Origin, p
 			other.Index != o.Index && (o.Index != bridge.Index || slices.Contains(o.Apart, other.Index)) {
 			continue
 		}
-		w := &reach.Packet{In: other.Name, Proto: sk.Proto, Src: src.String(), Dst: to.String(), Sport: 40000, Dport: sk.Port}
-		k := packet(w, "")
-		k.DMAC = l.MAC
+		k := &packet.Packet{In: other.Name, Proto: sk.Proto, Src: src, Dst: to, Sport: 40000, Dport: uint16(sk.Port), DMAC: l.MAC}
 		if f := v.host.trace(k); v.ends(sk, l, k, &f) {
-			return Answer{Answer: reach.Answer{Verdict: reach.Reachable, Witness: w}, Packet: k, Fate: &f, Checked: true}
+			return Answer{Answer: reach.Answer{Verdict: packet.Reachable, Witness: k}, Fate: &f, Checked: true}
 		}
 	}
-	if own.Verdict == reach.Unknown {
+	if own.Verdict == packet.Unknown {
 		return own
 	}
 	return Answer{Answer: unknown("whether packets from another port of " + bridge.Name + " get there was not found out")}

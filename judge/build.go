@@ -11,6 +11,7 @@ import (
 
 	"github.com/ringfence/ringfence/exposure"
 	"github.com/ringfence/ringfence/finding"
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/reach"
 	"github.com/ringfence/ringfence/ruleset"
 	"github.com/ringfence/ringfence/snapshot"
@@ -97,7 +98,7 @@ func orEmpty[T any](s []T) []T {
 	return s
 }
 
-func where(c reach.Cause) finding.Cause {
+func where(c packet.Cause) finding.Cause {
 	w := ""
 	if c.Table != "" {
 		w = fmt.Sprintf("%s %s/%s", c.Family, c.Table, c.Chain)
@@ -111,7 +112,7 @@ func where(c reach.Cause) finding.Cause {
 }
 
 // causes keeps the first few: a list of hundreds of rules tells nobody anything.
-func causes(list []reach.Cause) []finding.Cause {
+func causes(list []packet.Cause) []finding.Cause {
 	var out []finding.Cause
 	for i, c := range list {
 		if i == 5 {
@@ -235,7 +236,7 @@ func (b *builder) firewall() {
 		}
 		for _, v4 := range []bool{true, false} {
 			a := b.asker.Ask(&reach.Question{
-				From: []reach.Origin{exposure.Asked(&o)}, Proto: "tcp", Dport: unnamed, To: reach.Target{Host: true}, Unbound: true,
+				From: []packet.Origin{o.Origin}, Proto: "tcp", Dport: unnamed, To: reach.Target{Host: true}, Unbound: true,
 				Family: map[bool]int{true: 4, false: 6}[v4],
 			})
 			f.Input = append(f.Input, DocInput{Zone: o.Zone, Origin: o.Interface, Family: familyName[v4], Reach: docReach(&a, o.Interface)})

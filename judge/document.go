@@ -1,6 +1,9 @@
 package judge
 
-import "github.com/ringfence/ringfence/snapshot"
+import (
+	"github.com/ringfence/ringfence/packet"
+	"github.com/ringfence/ringfence/snapshot"
+)
 
 // Document is what policies see as input: the snapshot with everything joined that a policy would
 // otherwise have to search for. The tag "reads" of a field names the sections of the snapshot that
@@ -67,13 +70,13 @@ type DocService struct {
 
 // DocReach is whether a zone reaches a service, over all of its origins and both families.
 type DocReach struct {
-	Verdict    string   `json:"verdict"`
-	Origin     string   `json:"origin"` // interface, or local
-	Local      bool     `json:"local"`  // only from processes on the host
-	Witness    string   `json:"witness"`
-	Because    []string `json:"because"`
-	StoppedBy  []string `json:"stoppedBy"`
-	Restricted bool     `json:"restricted"`
+	Verdict    packet.Verdict `json:"verdict"`
+	Origin     string         `json:"origin"` // interface, or local
+	Local      bool           `json:"local"`  // only from processes on the host
+	Witness    string         `json:"witness"`
+	Because    []string       `json:"because"`
+	StoppedBy  []string       `json:"stoppedBy"`
+	Restricted bool           `json:"restricted"`
 }
 
 // DocInterface is a classified interface.

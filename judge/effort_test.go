@@ -11,7 +11,7 @@ import (
 	"github.com/ringfence/ringfence/exposure"
 	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/fixtures"
-	"github.com/ringfence/ringfence/reach"
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/ruleset"
 	"github.com/ringfence/ringfence/snapshot"
 	"github.com/ringfence/ringfence/zones"
@@ -86,12 +86,12 @@ func behind(s *snapshot.Snapshot, inode uint64, uid int, rs *ruleset.Ruleset, po
 }
 
 // answers is how often each verdict was given about sockets of a port, and the reasons for unknown.
-func answers(b *builder, port int) (verdicts map[string]int, why string) {
-	verdicts = map[string]int{}
+func answers(b *builder, port int) (verdicts map[packet.Verdict]int, why string) {
+	verdicts = map[packet.Verdict]int{}
 	for i := range b.exposures {
 		for _, e := range b.exposures[i] {
 			if e.Service.Port == port {
-				verdicts[e.Verdict]++
+				verdicts[packet.Verdict(e.Verdict)]++
 				for _, c := range e.Because {
 					why += c.Text + "\n"
 				}
@@ -118,13 +118,13 @@ func TestAUsersNamespaceDoesNotStopTheAudit(t *testing.T) {
 	}
 	for _, port := range []int{1, 2, 3, 4} {
 		got, why := answers(b, port)
-		if got[reach.Reachable] > 0 || got[reach.Unknown] == 0 || !strings.Contains(why, "too many cases") && !strings.Contains(why, "network namespace 7002") {
+		if got[packet.Reachable] > 0 || got[packet.Unknown] == 0 || !strings.Contains(why, "too many cases") && !strings.Contains(why, "network namespace 7002") {
 			t.Errorf("port %d of the user's: %v %s", port, got, why)
 		}
 	}
 	for _, port := range []int{22, 8001, 8003} {
 		got, why := answers(b, port)
-		if w, _ := answers(want, port); fmt.Sprint(got) != fmt.Sprint(w) || got[reach.Reachable] == 0 {
+		if w, _ := answers(want, port); fmt.Sprint(got) != fmt.Sprint(w) || got[packet.Reachable] == 0 {
 			t.Errorf("port %d: %v, without the user's namespace %v: %s", port, got, w, why)
 		}
 	}
@@ -159,12 +159,12 @@ func TestManyNamespacesOfOneUser(t *testing.T) {
 	b := newBuilder(t.Context(), s, zones.Config{}, exposure.Limits{Elsewhere: 1_200_000})
 	b.services()
 	for _, port := range []int{22, 8001, 8002} {
-		if got, why := answers(b, port); got[reach.Unknown] > 0 || got[reach.Reachable] == 0 {
+		if got, why := answers(b, port); got[packet.Unknown] > 0 || got[packet.Reachable] == 0 {
 			t.Errorf("port %d: %v %s", port, got, why)
 		}
 	}
 	got, why := answers(b, 10)
-	if got[reach.Reachable] > 0 || got[reach.Unknown] == 0 || !strings.Contains(why, "the effort for network namespace 7139 (another network namespace) is used up") {
+	if got[packet.Reachable] > 0 || got[packet.Unknown] == 0 || !strings.Contains(why, "the effort for network namespace 7139 (another network namespace) is used up") {
 		t.Errorf("the user's own: %v %s", got, why)
 	}
 }
@@ -188,11 +188,12 @@ func TestTimeTurnsAnswersIntoUnknown(t *testing.T) {
 	}
 	for i := range cut.Exposures {
 		e := &cut.Exposures[i]
-		if e.Verdict == reach.Unreachable && whole.Exposures[i].Verdict != reach.Unreachable || e.Verdict == reach.Reachable {
+		got, want := packet.Verdict(e.Verdict), packet.Verdict(whole.Exposures[i].Verdict)
+		if got == packet.Unreachable && want != packet.Unreachable || got == packet.Reachable {
 			t.Errorf("%+v", e)
 		}
 	}
-	if e := cut.Exposures[0]; e.Verdict != reach.Unknown || e.Because[0].Text != "the audit's time was used up" {
+	if e := cut.Exposures[0]; packet.Verdict(e.Verdict) != packet.Unknown || e.Because[0].Text != "the audit's time was used up" {
 		t.Errorf("%+v", e)
 	}
 	for i := range cut.Results {
@@ -224,11 +225,11 @@ func TestSocketsOfOneUserDoNotStarveOthers(t *testing.T) {
 	add(0, 8000, "0.0.0.0")
 	b := newBuilder(t.Context(), s, zones.Config{}, exposure.Limits{Accounts: 40_000})
 	b.services()
-	if got, why := answers(b, 23); got[reach.Unknown] < 2000 || !strings.Contains(why, "the effort for the sockets of uid 100000 is used up") {
+	if got, why := answers(b, 23); got[packet.Unknown] < 2000 || !strings.Contains(why, "the effort for the sockets of uid 100000 is used up") {
 		t.Errorf("the user's own: %v", got)
 	}
 	for _, port := range []int{22, 8000, 8002} {
-		if got, why := answers(b, port); got[reach.Unknown] > 0 || got[reach.Reachable]+got[reach.Unreachable] == 0 {
+		if got, why := answers(b, port); got[packet.Unknown] > 0 || got[packet.Reachable]+got[packet.Unreachable] == 0 {
 			t.Errorf("port %d: %v %s", port, got, why)
 		}
 	}

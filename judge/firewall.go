@@ -5,7 +5,7 @@ import (
 	"net/netip"
 	"strings"
 
-	"github.com/ringfence/ringfence/exposure"
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/reach"
 	"github.com/ringfence/ringfence/snapshot"
 	"github.com/ringfence/ringfence/zones"
@@ -31,11 +31,11 @@ func (b *builder) published() {
 			if err != nil || p.Addr().IsLinkLocalUnicast() {
 				continue
 			}
-			origin := exposure.Asked(&o)
+			origin := o.Origin
 			for _, proto := range []string{"tcp", "udp"} {
-				q := &reach.Question{From: []reach.Origin{origin}, Proto: proto, To: reach.Target{Addr: p.Addr()}, Through: true}
+				q := &reach.Question{From: []packet.Origin{origin}, Proto: proto, To: reach.Target{Addr: p.Addr()}, Through: true}
 				a := b.asker.Ask(q)
-				if a.Verdict == reach.Unreachable {
+				if a.Verdict == packet.Unreachable {
 					continue
 				}
 				q = &reach.Question{
@@ -167,9 +167,9 @@ func (b *builder) stoppedBeside(from, to int) (families map[bool]bool, ok bool) 
 	families, ok = map[bool]bool{}, true
 	for _, proto := range []string{"tcp", "udp", "icmp"} {
 		q := &reach.Question{
-			From: []reach.Origin{{Iif: from, From: everywhere}}, Proto: proto, To: reach.Target{Oifs: []int{to}}, Unbound: true,
+			From: []packet.Origin{{Index: from, From: everywhere}}, Proto: proto, To: reach.Target{Oifs: []int{to}}, Unbound: true,
 		}
-		stopped, told := b.asker.StoppedBeside(q, func(c *reach.Cause) bool { return c.Table != "" })
+		stopped, told := b.asker.StoppedBeside(q, func(c *packet.Cause) bool { return c.Table != "" })
 		ok = ok && told
 		for i := range stopped {
 			families[stopped[i].V4] = true

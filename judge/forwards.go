@@ -3,7 +3,7 @@ package judge
 import (
 	"github.com/ringfence/ringfence/exposure"
 	"github.com/ringfence/ringfence/finding"
-	"github.com/ringfence/ringfence/reach"
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/zones"
 )
 
@@ -85,8 +85,8 @@ const maxForwards = 10_000
 // listForwards lists forwards in a report, at most so many of them one by one: those that something gets through by, or
 // may, before the others. Of the rest it lists the names.
 func listForwards(r *finding.Report, all []DocForward, most int) {
-	room := map[string]int{}
-	for _, v := range []string{reach.Reachable, reach.Unknown, reach.Unreachable} {
+	room := map[packet.Verdict]int{}
+	for _, v := range []packet.Verdict{packet.Reachable, packet.Unknown, packet.Unreachable} {
 		for i := range all {
 			if all[i].Any.Verdict == v && most > 0 {
 				room[v]++
@@ -94,7 +94,10 @@ func listForwards(r *finding.Report, all []DocForward, most int) {
 			}
 		}
 	}
-	type key struct{ from, family, verdict string }
+	type key struct {
+		from, family string
+		verdict      packet.Verdict
+	}
 	left := map[key]int{}
 	for i := range all {
 		f := &all[i]
@@ -108,7 +111,7 @@ func listForwards(r *finding.Report, all []DocForward, most int) {
 		if !ok {
 			at = len(r.ForwardsLeftOut)
 			left[k] = at
-			r.ForwardsLeftOut = append(r.ForwardsLeftOut, finding.ForwardsLeftOut{From: f.From, Family: f.Family, Verdict: f.Any.Verdict})
+			r.ForwardsLeftOut = append(r.ForwardsLeftOut, finding.ForwardsLeftOut{From: f.From, Family: f.Family, Verdict: string(f.Any.Verdict)})
 		}
 		r.ForwardsLeftOut[at].To = append(r.ForwardsLeftOut[at].To, f.To)
 	}

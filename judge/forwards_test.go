@@ -7,6 +7,7 @@ import (
 	"github.com/ringfence/ringfence/exposure"
 	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/fixtures"
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/reach"
 	"github.com/ringfence/ringfence/snapshot"
 	"github.com/ringfence/ringfence/zones"
@@ -37,7 +38,7 @@ func TestForwardsAreThoseOfSingleQuestions(t *testing.T) {
 					}
 					for port, have := range map[int]DocReach{0: f.Any, unnamed: f.Default} {
 						a := b.asker.Ask(&reach.Question{
-							From: []reach.Origin{exposure.Asked(from)}, Proto: "tcp", Dport: port, To: reach.Target{Oifs: to.oifs},
+							From: []packet.Origin{from.Origin}, Proto: "tcp", Dport: port, To: reach.Target{Oifs: to.oifs},
 							Family: map[bool]int{true: 4, false: 6}[v4],
 						})
 						want := docReach(&a, from.Interface)
@@ -63,7 +64,7 @@ func TestForwardsLeftOutAreNamed(t *testing.T) {
 	var all []DocForward
 	for i := range 9 {
 		f := DocForward{From: "a", To: fmt.Sprint("n", i), Family: "ipv4"}
-		f.Any.Verdict = []string{reach.Unreachable, reach.Unknown, reach.Reachable}[i%3]
+		f.Any.Verdict = []packet.Verdict{packet.Unreachable, packet.Unknown, packet.Reachable}[i%3]
 		all = append(all, f)
 	}
 	r := new(finding.Report)
@@ -71,7 +72,7 @@ func TestForwardsLeftOutAreNamed(t *testing.T) {
 	if len(r.Forwards) != 7 || r.Forwards[0].To != "n0" || r.Forwards[6].To != "n8" {
 		t.Errorf("%+v", r.Forwards)
 	}
-	if l := r.ForwardsLeftOut; len(l) != 1 || l[0].From != "a" || l[0].Verdict != reach.Unreachable || fmt.Sprint(l[0].To) != "[n3 n6]" {
+	if l := r.ForwardsLeftOut; len(l) != 1 || l[0].From != "a" || packet.Verdict(l[0].Verdict) != packet.Unreachable || fmt.Sprint(l[0].To) != "[n3 n6]" {
 		t.Errorf("%+v", l)
 	}
 	r = new(finding.Report)

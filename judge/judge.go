@@ -171,7 +171,7 @@ func publicForward(f *DocForward) finding.Forward {
 	}
 	return finding.Forward{
 		From: f.From, FromZone: f.FromZone, To: f.To, ToZone: f.ToZone, Family: f.Family,
-		Verdict: f.Any.Verdict, Witness: f.Any.Witness, StoppedBy: toCauses(f.Any.StoppedBy),
+		Verdict: string(f.Any.Verdict), Witness: f.Any.Witness, StoppedBy: toCauses(f.Any.StoppedBy),
 		Because: toCauses(f.Any.Because),
 	}
 }

@@ -9,7 +9,7 @@ import (
 
 	"github.com/ringfence/ringfence/exposure"
 	"github.com/ringfence/ringfence/finding"
-	"github.com/ringfence/ringfence/reach"
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/snapshot"
 )
 
@@ -194,7 +194,7 @@ func (b *builder) expose(sk *snapshot.Socket, svc *DocService, answers []exposur
 		}
 		e := finding.Exposure{
 			Service: b.publicService(sk, svc), Zone: o.Zone, Origin: origin, Family: familyName[a.V4],
-			Verdict: a.Verdict, StoppedBy: causes(a.StoppedBy), Because: causes(a.Because), Checked: a.Checked,
+			Verdict: string(a.Verdict), StoppedBy: causes(a.StoppedBy), Because: causes(a.Because), Checked: a.Checked,
 		}
 		if a.Witness != nil {
 			e.Witness = "in " + a.Witness.In + " " + a.Witness.String()
@@ -208,12 +208,12 @@ func (b *builder) expose(sk *snapshot.Socket, svc *DocService, answers []exposur
 // answer joins the answer for one origin and family to that of its zone.
 func (d *DocService) answer(e *finding.Exposure, local, restricted bool) {
 	d.Reach[e.Zone] = join(d.Reach[e.Zone], DocReach{
-		Verdict: e.Verdict, Origin: e.Origin, Local: local, Witness: e.Witness,
+		Verdict: packet.Verdict(e.Verdict), Origin: e.Origin, Local: local, Witness: e.Witness,
 		Because: causeTexts(e.Because), StoppedBy: causeTexts(e.StoppedBy), Restricted: restricted,
 	})
 }
 
-var verdictRank = map[string]int{"": 0, reach.Unreachable: 1, reach.Unknown: 2, reach.Reachable: 3}
+var verdictRank = map[packet.Verdict]int{"": 0, packet.Unreachable: 1, packet.Unknown: 2, packet.Reachable: 3}
 
 // join keeps the worse of two answers; among reachable ones, a network counts before the host.
 func join(a, b DocReach) DocReach {

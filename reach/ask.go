@@ -7,13 +7,14 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/ruleset"
 	"github.com/ringfence/ringfence/snapshot"
 )
 
 // Question asks which packets get from somewhere to somewhere.
 type Question struct {
-	From []Origin
+	From []packet.Origin
 	// Proto is tcp, udp, sctp, icmp (an echo request, in IPv6 of ICMPv6) or a number.
 	Proto string
 	To    Target
@@ -22,9 +23,8 @@ type Question struct {
 	Dport int
 	// Unbound also counts packets for ports of the host where no socket listens.
 	Unbound bool
-	// State is the conntrack state of the packets: new (also where it is empty), established, related,
-	// invalid or untracked.
-	State string
+	// State is the conntrack state of the packets; empty is new.
+	State packet.State
 	// Through counts only packets that are forwarded, of a target address: ports of the host that are
 	// published for somebody behind it.
 	Through bool
@@ -85,7 +85,7 @@ func (q *Question) families() []bool {
 
 // ask asks for each origin and family.
 func (m *Model) ask(q *Question, families []bool, proof bool) Answer {
-	return m.askEach(q, families, func(o Origin, v4 bool) Answer {
+	return m.askEach(q, families, func(o packet.Origin, v4 bool) Answer {
 		e, in, a := m.askOne(q, o, v4, false, proof)
 		if len(a.tied) > 0 {
 			_, _, b := m.askOne(q, o, v4, true, false)
@@ -96,8 +96,8 @@ func (m *Model) ask(q *Question, families []bool, proof bool) Answer {
 }
 
 // askEach joins the answers of all origins and families, with those about ports of bridges: one that reaches is enough.
-func (m *Model) askEach(q *Question, families []bool, one func(Origin, bool) Answer) Answer {
-	total := Answer{Verdict: Unreachable}
+func (m *Model) askEach(q *Question, families []bool, one func(packet.Origin, bool) Answer) Answer {
+	total := Answer{Verdict: packet.Unreachable}
 	switched := false
 	for _, o := range q.From {
 		hops := m.newEngine().hops(q, o)
@@ -119,7 +119,7 @@ func (m *Model) askEach(q *Question, families []bool, one func(Origin, bool) Ans
 		total.Certificate = nil
 	}
 	// Rules and policies first: what the stack does by itself explains less.
-	slices.SortStableFunc(total.StoppedBy, func(a, b Cause) int {
+	slices.SortStableFunc(total.StoppedBy, func(a, b packet.Cause) int {
 		switch {
 		case (a.Table == "") == (b.Table == ""):
 			return 0
@@ -133,15 +133,15 @@ func (m *Model) askEach(q *Question, families []bool, one func(Origin, bool) Ans
 
 // join adds the answer for another part of the question.
 func (a *Answer) join(b *Answer) {
-	rank := map[string]int{Unreachable: 0, Unknown: 1, Reachable: 2}
+	rank := map[packet.Verdict]int{packet.Unreachable: 0, packet.Unknown: 1, packet.Reachable: 2}
 	proof, resourced := append(a.Certificate, b.Certificate...), a.Resourced || b.Resourced
 	switch {
 	case rank[b.Verdict] > rank[a.Verdict]:
 		*a = *b
 	case b.Verdict == a.Verdict:
-		for _, l := range []struct{ to, from *[]Cause }{{&a.StoppedBy, &b.StoppedBy}, {&a.Because, &b.Because}} {
+		for _, l := range []struct{ to, from *[]packet.Cause }{{&a.StoppedBy, &b.StoppedBy}, {&a.Because, &b.Because}} {
 			for _, c := range *l.from {
-				if !slices.Contains(*l.to, c) && a.Verdict != Reachable {
+				if !slices.Contains(*l.to, c) && a.Verdict != packet.Reachable {
 					*l.to = append(*l.to, c)
 				}
 			}
@@ -150,7 +150,7 @@ func (a *Answer) join(b *Answer) {
 	}
 	a.Resourced = resourced
 	a.Certificate = proof
-	if a.Verdict != Unreachable {
+	if a.Verdict != packet.Unreachable {
 		a.Certificate = nil
 	}
 }
@@ -162,9 +162,9 @@ type arrival struct {
 }
 
 // ctStates are the states of a question as bits of ct state.
-var ctStates = map[string]uint64{
-	"": ruleset.CtNew, "new": ruleset.CtNew, "established": ruleset.CtEstablished, "related": ruleset.CtRelated,
-	"invalid": ruleset.CtInvalid, "untracked": ruleset.CtUntracked,
+var ctStates = map[packet.State]uint64{
+	"": ruleset.CtNew, packet.New: ruleset.CtNew, packet.Established: ruleset.CtEstablished, packet.Related: ruleset.CtRelated,
+	packet.Invalid: ruleset.CtInvalid, packet.Untracked: ruleset.CtUntracked,
 }
 
 // protoNumber is the number of a question's protocol; none where the family has no such packets.
@@ -186,7 +186,7 @@ func protoNumber(name string, v4 bool) (n uint64, none bool, err error) {
 
 // askOne also returns the engine that found the answer, where it had packets to follow, and the interface
 // that they come in by.
-func (m *Model) askOne(q *Question, o Origin, v4, reversed, proof bool) (*engine, *snapshot.Link, Answer) {
+func (m *Model) askOne(q *Question, o packet.Origin, v4, reversed, proof bool) (*engine, *snapshot.Link, Answer) {
 	e, proto, fixed := m.begin(q, o, v4, reversed, proof)
 	if fixed != nil {
 		return nil, nil, *fixed
@@ -204,30 +204,30 @@ func (m *Model) askOne(q *Question, o Origin, v4, reversed, proof bool) (*engine
 	a := e.answer(hits, err, in, q.Proto, -1)
 	a.tied = e.tied
 	e.describe(&a, hits)
-	if a.Verdict == Unreachable && len(a.StoppedBy) == 0 {
-		a.StoppedBy = []Cause{noRoute}
+	if a.Verdict == packet.Unreachable && len(a.StoppedBy) == 0 {
+		a.StoppedBy = []packet.Cause{noRoute}
 	}
-	if a.Verdict == Unreachable && proof {
-		a.Certificate = []Proof{e.certificate(e.question, in)}
+	if a.Verdict == packet.Unreachable && proof {
+		a.Certificate = []packet.Certificate{e.certificate(e.question, in)}
 	}
 	return e, in, a
 }
 
 // noRoute is why nothing gets there where nothing was stopped.
-var noRoute = Cause{Text: "no route leads there"}
+var noRoute = packet.Cause{Text: "no route leads there"}
 
 // begin is the engine for one origin and family of a question and the number of its protocol, or the answer where there
 // is nothing to follow.
-func (m *Model) begin(q *Question, o Origin, v4, reversed, proof bool) (*engine, uint64, *Answer) {
+func (m *Model) begin(q *Question, o packet.Origin, v4, reversed, proof bool) (*engine, uint64, *Answer) {
 	e := m.newEngine()
-	e.reversed, e.keep, e.state, e.local, e.notPorts = reversed, proof, ctStates[q.State], o.Local, o.NotPorts
+	e.reversed, e.keep, e.state, e.local, e.notPorts = reversed, proof, ctStates[q.State], o.Local, o.Apart
 	if why := m.refuses(); why != nil {
-		return nil, 0, &Answer{Verdict: Unknown, Because: why}
+		return nil, 0, &Answer{Verdict: packet.Unknown, Because: why}
 	}
 	proto, none, err := protoNumber(q.Proto, v4)
 	switch {
 	case err != nil:
-		return nil, 0, &Answer{Verdict: Unknown, Because: []Cause{{Text: err.Error()}}}
+		return nil, 0, &Answer{Verdict: packet.Unknown, Because: []packet.Cause{{Text: err.Error()}}}
 	case none:
 		a := m.noPackets(o, v4, "there are no such packets in this family")
 		return nil, 0, &a
@@ -236,9 +236,9 @@ func (m *Model) begin(q *Question, o Origin, v4, reversed, proof bool) (*engine,
 }
 
 // noPackets is the answer where a question has no packets.
-func (m *Model) noPackets(o Origin, v4 bool, why string) Answer {
-	return Answer{Verdict: Unreachable, StoppedBy: []Cause{{Text: why}}, Certificate: []Proof{{
-		Question: Region{In: m.linkName(o), V4: v4, Empty: true}, Cubes: []ProofCube{{By: Cause{Text: why}}},
+func (m *Model) noPackets(o packet.Origin, v4 bool, why string) Answer {
+	return Answer{Verdict: packet.Unreachable, StoppedBy: []packet.Cause{{Text: why}}, Certificate: []packet.Certificate{{
+		Question: packet.Region{In: m.linkName(o), V4: v4, Empty: true}, Cubes: []packet.Cube{{By: packet.Cause{Text: why}}},
 	}}}
 }
 
@@ -264,8 +264,8 @@ func ranges(s set) []string {
 	return out
 }
 
-func (m *Model) linkName(o Origin) string {
-	if l := m.snap.Network.Link(o.Iif); l != nil && !o.Local {
+func (m *Model) linkName(o packet.Origin) string {
+	if l := m.snap.Network.Link(o.Index); l != nil && !o.Local {
 		return l.Name
 	}
 	return "local"
@@ -288,7 +288,7 @@ func (e *engine) ofState(c cube, proto uint64, v4 bool) cube {
 }
 
 // starts is the packets that the question is about, as they begin their way.
-func (e *engine) starts(q *Question, o Origin, v4 bool, proto uint64) (list []cube, in *snapshot.Link, why string) {
+func (e *engine) starts(q *Question, o packet.Origin, v4 bool, proto uint64) (list []cube, in *snapshot.Link, why string) {
 	c := e.ofState(e.packet(v4, proto), proto, v4)
 	if q.To.Addr.IsValid() {
 		c.sets[fDaddr] = single(addrNumber(q.To.Addr))
@@ -301,20 +301,20 @@ func (e *engine) starts(q *Question, o Origin, v4 bool, proto uint64) (list []cu
 	if o.Local {
 		return e.localStarts(c, o, v4)
 	}
-	in = e.enter(o.Iif)
+	in = e.enter(o.Index)
 	switch {
 	case in == nil:
 		return nil, nil, "the interface does not exist"
 	case !in.Up:
 		return nil, in, "the interface is down"
 	}
-	o.Iif = in.Index
-	c.sets[fIif] = single(num(uint64(o.Iif)))
+	o.Index = in.Index
+	c.sets[fIif] = single(num(uint64(o.Index)))
 	c.sets[fSaddr] = e.Model.sources(o, v4)
 	if c.sets[fSaddr].empty() {
 		return nil, in, "no address of the origin is behind this interface"
 	}
-	for _, d := range e.surroundings(o.Iif, "ingress") {
+	for _, d := range e.surroundings(o.Index, packet.Ingress) {
 		c = c.doubt(d)
 	}
 	e.sources = c.sets[fSaddr]
@@ -355,15 +355,15 @@ func (e *engine) aside(c *cube) {
 	e.question.sets[fDaddr], e.question.sets[fDport] = e.sliced[fDaddr], e.sliced[fDport]
 	if rest := e.sliced[fDaddr].subtract(c.sets[fDaddr]); !rest.empty() {
 		d := e.question.with(fDaddr, rest)
-		e.leftOut(d, Cause{Text: "no route leads from there to the target"})
+		e.leftOut(d, packet.Cause{Text: "no route leads from there to the target"})
 	}
 	if rest := e.sliced[fDport].subtract(c.sets[fDport]); !rest.empty() && !c.sets[fDaddr].empty() {
-		e.leftOut(c.with(fDport, rest), Cause{Text: "goes to another port"})
+		e.leftOut(c.with(fDport, rest), packet.Cause{Text: "goes to another port"})
 	}
 }
 
 // leftOut notes packets of the question that need no walk.
-func (e *engine) leftOut(c cube, by Cause) {
+func (e *engine) leftOut(c cube, by packet.Cause) {
 	if e.keep {
 		e.proof = append(e.proof, stoppedBy{c, by})
 	}
@@ -409,7 +409,7 @@ func (e *engine) destinations(q *Question, v4 bool) set {
 }
 
 // localStarts is packets of the host's processes: over loopback to itself, and out by the routes.
-func (e *engine) localStarts(c cube, o Origin, v4 bool) ([]cube, *snapshot.Link, string) {
+func (e *engine) localStarts(c cube, o packet.Origin, v4 bool) ([]cube, *snapshot.Link, string) {
 	fib := e.fibs[v4]
 	own := e.ownAddrs(v4)
 	for _, p := range o.From {
@@ -444,7 +444,7 @@ func (e *engine) hits(q *Question, a *arrival, proto uint64) []cube {
 	if q.Dport != 0 && !q.To.Addr.IsValid() {
 		in, out := c.split(fDport, single(num(uint64(q.Dport))))
 		for _, o := range out {
-			e.stop(o, Cause{Text: "arrives at another port"})
+			e.stop(o, packet.Cause{Text: "arrives at another port"})
 		}
 		if len(in) == 0 {
 			return nil
@@ -453,7 +453,7 @@ func (e *engine) hits(q *Question, a *arrival, proto uint64) []cube {
 	}
 	switch {
 	case a.oif == 0 && q.Through:
-		e.stop(*c, Cause{Text: "is delivered to the host itself"})
+		e.stop(*c, packet.Cause{Text: "is delivered to the host itself"})
 	case a.oif == 0 && (q.To.Host || q.To.Addr.IsValid()):
 		at, some := q.To.delivered(c.v4)
 		if !some {
@@ -465,17 +465,17 @@ func (e *engine) hits(q *Question, a *arrival, proto uint64) []cube {
 			hits = append(hits, e.bound(q, i, proto)...)
 		}
 		for _, o := range out {
-			e.stop(o, Cause{Text: "is delivered for another address of the host"})
+			e.stop(o, packet.Cause{Text: "is delivered for another address of the host"})
 		}
 		return hits
 	case a.oif == 0:
-		e.stop(*c, Cause{Text: "is delivered to the host itself"})
+		e.stop(*c, packet.Cause{Text: "is delivered to the host itself"})
 	case q.Direct && c.nat:
-		e.stop(*c, Cause{Text: "leads there by a translation"})
+		e.stop(*c, packet.Cause{Text: "leads there by a translation"})
 	case q.To.Final.IsValid() && slices.Contains(q.To.Oifs, a.oif):
 		in, out := c.split(fDaddr, single(addrNumber(q.To.Final)))
 		for _, o := range out {
-			e.stop(o, Cause{Text: "leaves for another address"})
+			e.stop(o, packet.Cause{Text: "leaves for another address"})
 		}
 		return in
 	case q.To.Addr.IsValid() || slices.Contains(q.To.Oifs, a.oif):
@@ -485,7 +485,7 @@ func (e *engine) hits(q *Question, a *arrival, proto uint64) []cube {
 		if l := e.snap.Network.Link(a.oif); l != nil {
 			name = l.Name
 		}
-		e.stop(*c, Cause{Text: "leaves by " + name})
+		e.stop(*c, packet.Cause{Text: "leaves by " + name})
 	}
 	return nil
 }
@@ -520,11 +520,11 @@ func (e *engine) bound(q *Question, c cube, proto uint64) []cube {
 		}
 		live = rest
 	}
-	why := Cause{Text: "no socket listens there"}
+	why := packet.Cause{Text: "no socket listens there"}
 	if len(q.Sockets) > 0 {
 		why.Text = "is for another socket"
 	} else if sec := e.snap.Section("listeners"); sec.Part("ip") != snapshot.OK && sec.Status != snapshot.OK {
-		why = Cause{Text: "which sockets listen was not read"}
+		why = packet.Cause{Text: "which sockets listen was not read"}
 		for i := range live {
 			hits = append(hits, live[i].doubt(why))
 		}

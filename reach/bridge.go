@@ -5,6 +5,7 @@ import (
 	"net"
 	"slices"
 
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/ruleset"
 	"github.com/ringfence/ringfence/snapshot"
 )
@@ -34,7 +35,7 @@ func (e *engine) entry(in *snapshot.Link) string {
 }
 
 // bridgeChains are the base chains of the bridge family at a hook that can decide anything.
-func (e *engine) bridgeChains(hook string) []baseChain {
+func (e *engine) bridgeChains(hook packet.Hook) []baseChain {
 	var list []baseChain
 	if e.snap.NFTables.Ruleset == nil {
 		return nil
@@ -46,7 +47,7 @@ func (e *engine) bridgeChains(hook string) []baseChain {
 		}
 		for j := len(t.Chains) - 1; j >= 0; j-- { // newer registrations of a priority run first
 			c := &t.Chains[j]
-			if c.Base != nil && c.Base.Hook == hook && (len(c.Rules) > 0 || c.Base.Policy == ruleset.Drop) {
+			if c.Base != nil && packet.Hook(c.Base.Hook) == hook && (len(c.Rules) > 0 || c.Base.Policy == ruleset.Drop) {
 				list = append(list, baseChain{t, c})
 			}
 		}
@@ -56,7 +57,7 @@ func (e *engine) bridgeChains(hook string) []baseChain {
 }
 
 // bridgeHook runs the chains of the bridge family at a hook.
-func (e *engine) bridgeHook(hook string, live []cube) ([]cube, error) {
+func (e *engine) bridgeHook(hook packet.Hook, live []cube) ([]cube, error) {
 	var err error
 	for _, bc := range e.order(e.bridgeChains(hook)) {
 		if live, err = e.baseChain(hook, bc, live); err != nil {
@@ -68,7 +69,7 @@ func (e *engine) bridgeHook(hook string, live []cube) ([]cube, error) {
 
 // ports are those ports of a bridge that have to be followed apart: none where nothing filters there, one
 // where it does not matter which.
-func (e *engine) ports(bridge *snapshot.Link, hook string, bridgeHooks ...string) (list []*snapshot.Link, tooMany bool) {
+func (e *engine) ports(bridge *snapshot.Link, hook packet.Hook, bridgeHooks ...packet.Hook) (list []*snapshot.Link, tooMany bool) {
 	filtered, apart := false, false
 	for _, h := range bridgeHooks {
 		for _, bc := range e.bridgeChains(h) {
@@ -78,10 +79,10 @@ func (e *engine) ports(bridge *snapshot.Link, hook string, bridgeHooks ...string
 	}
 	for i := range e.snap.Network.Links {
 		l := &e.snap.Network.Links[i]
-		if l.Master != bridge.Index || !l.Up || hook == "ingress" && (e.port != nil && e.port != l || slices.Contains(e.notPorts, l.Index)) {
+		if l.Master != bridge.Index || !l.Up || hook == packet.Ingress && (e.port != nil && e.port != l || slices.Contains(e.notPorts, l.Index)) {
 			continue
 		}
-		if hook == "egress" && len(e.toPorts) > 0 && !slices.Contains(e.toPorts, l.Index) {
+		if hook == packet.Egress && len(e.toPorts) > 0 && !slices.Contains(e.toPorts, l.Index) {
 			continue
 		}
 		if own, _ := e.baseChains(hook, true, l.Name); len(own) > 0 {
@@ -128,7 +129,7 @@ func (e *engine) upThrough(live []cube, in *snapshot.Link, v4 bool) ([]cube, err
 	if in.Kind != "bridge" {
 		return live, nil
 	}
-	ports, tooMany := e.ports(in, "ingress", "prerouting", "input")
+	ports, tooMany := e.ports(in, packet.Ingress, packet.Prerouting, packet.Input)
 	if len(ports) == 0 {
 		return live, nil
 	}
@@ -140,14 +141,14 @@ func (e *engine) upThrough(live []cube, in *snapshot.Link, v4 bool) ([]cube, err
 			cubes[i].port = p
 			cubes[i].sets[fIif] = single(num(uint64(p.Index)))
 			if tooMany {
-				cubes[i] = cubes[i].doubt(Cause{Text: fmt.Sprintf("%s has more than %d ports", in.Name, maxPorts)})
+				cubes[i] = cubes[i].doubt(packet.Cause{Text: fmt.Sprintf("%s has more than %d ports", in.Name, maxPorts)})
 			}
 			for _, why := range e.insideBridge(v4) {
 				cubes[i] = cubes[i].doubt(why)
 			}
 		}
-		cubes, err := e.hook("ingress", v4, p.Name, cubes)
-		for _, h := range []string{"prerouting", "input"} {
+		cubes, err := e.hook(packet.Ingress, v4, p.Name, cubes)
+		for _, h := range []packet.Hook{packet.Prerouting, packet.Input} {
 			if err == nil {
 				cubes, err = e.bridgeHook(h, cubes)
 			}
@@ -165,7 +166,7 @@ func (e *engine) upThrough(live []cube, in *snapshot.Link, v4 bool) ([]cube, err
 
 // insideBridge is the doubt where br_netfilter runs prerouting of the IP families in the middle of the
 // bridge's own, and what that changes can matter to chains of the bridge after it.
-func (e *engine) insideBridge(v4 bool) []Cause {
+func (e *engine) insideBridge(v4 bool) []packet.Cause {
 	key := "net/bridge/bridge-nf-call-iptables"
 	if !v4 {
 		key = "net/bridge/bridge-nf-call-ip6tables"
@@ -173,15 +174,15 @@ func (e *engine) insideBridge(v4 bool) []Cause {
 	if on, ok := e.sysctl(key); ok && on == 0 {
 		return nil
 	}
-	filters, nats := e.baseChains("prerouting", v4, "")
+	filters, nats := e.baseChains(packet.Prerouting, v4, "")
 	if len(nats) == 0 && !slices.ContainsFunc(filters, changes) {
 		return nil
 	}
-	for _, bc := range append(e.bridgeChains("prerouting"), e.bridgeChains("input")...) {
-		if bc.chain.Base.Hook == "input" || bc.chain.Base.Priority >= 0 {
-			return []Cause{{
-				Family: bc.table.Family, Table: bc.table.Name, Chain: bc.chain.Name,
-				Text: "runs after rules of the IP families that change packets (br_netfilter)",
+	for _, bc := range append(e.bridgeChains(packet.Prerouting), e.bridgeChains(packet.Input)...) {
+		if packet.Hook(bc.chain.Base.Hook) == packet.Input || bc.chain.Base.Priority >= 0 {
+			return []packet.Cause{{
+				Where: bc.where(),
+				Text:  "runs after rules of the IP families that change packets (br_netfilter)",
 			}}
 		}
 	}
@@ -194,7 +195,7 @@ func (e *engine) outBy(live []cube, out *snapshot.Link, v4 bool) ([]cube, error)
 	if out.Kind != "bridge" {
 		return live, nil
 	}
-	ports, tooMany := e.ports(out, "egress", "output", "postrouting")
+	ports, tooMany := e.ports(out, packet.Egress, packet.Output, packet.Postrouting)
 	if len(ports) == 0 {
 		return live, nil
 	}
@@ -204,17 +205,17 @@ func (e *engine) outBy(live []cube, out *snapshot.Link, v4 bool) ([]cube, error)
 		for i := range cubes {
 			cubes[i].shadow = cubes[i].shadow || k > 0
 			if len(ports) > 1 || tooMany {
-				cubes[i] = cubes[i].doubt(Cause{Text: "the port of " + out.Name + " that leads to the neighbour"})
+				cubes[i] = cubes[i].doubt(packet.Cause{Text: "the port of " + out.Name + " that leads to the neighbour"})
 			}
 			cubes[i].sets[fOif] = single(num(uint64(p.Index)))
 		}
 		var err error
-		for _, h := range []string{"output", "postrouting"} {
+		for _, h := range []packet.Hook{packet.Output, packet.Postrouting} {
 			if cubes, err = e.bridgeHook(h, cubes); err != nil {
 				return nil, err
 			}
 		}
-		if cubes, err = e.hook("egress", v4, p.Name, cubes); err != nil {
+		if cubes, err = e.hook(packet.Egress, v4, p.Name, cubes); err != nil {
 			return nil, err
 		}
 		for i := range cubes {
@@ -237,7 +238,7 @@ func hardware(l *snapshot.Link) []byte {
 // outgoing says whether a hook sees packets with the header that they leave with.
 func (m *machine) outgoing() bool {
 	bridge := m.table.Family == ruleset.FamilyBridge
-	return m.hook == "egress" || bridge && (m.hook == "output" || m.hook == "postrouting")
+	return m.hook == packet.Egress || bridge && (m.hook == packet.Output || m.hook == packet.Postrouting)
 }
 
 // sender is the interface whose address a packet leaves with: of a bridge port its bridge.
@@ -256,7 +257,7 @@ func (e *engine) switched(live []cube, in, out, bridge *snapshot.Link, v4 bool) 
 	e.bridging = true
 	defer func() { e.bridging = false }()
 	port := func(l *snapshot.Link) set { return single(num(uint64(l.Index))) }
-	for _, d := range append(e.surroundings(in.Index, "ingress"), e.surroundings(out.Index, "egress")...) {
+	for _, d := range append(e.surroundings(in.Index, packet.Ingress), e.surroundings(out.Index, packet.Egress)...) {
 		for i := range live {
 			live[i] = live[i].doubt(d)
 		}
@@ -267,12 +268,12 @@ func (e *engine) switched(live []cube, in, out, bridge *snapshot.Link, v4 bool) 
 			live[i] = live[i].doubt(why)
 		}
 	}
-	live, err := e.hook("ingress", v4, in.Name, live)
-	for _, hook := range []string{"prerouting", "forward", "postrouting"} {
+	live, err := e.hook(packet.Ingress, v4, in.Name, live)
+	for _, hook := range []packet.Hook{packet.Prerouting, packet.Forward, packet.Postrouting} {
 		if err != nil {
 			return nil, err
 		}
-		if hook != "prerouting" {
+		if hook != packet.Prerouting {
 			for i := range live {
 				live[i].sets[fOif] = port(out)
 			}
@@ -287,19 +288,19 @@ func (e *engine) switched(live []cube, in, out, bridge *snapshot.Link, v4 bool) 
 	if err != nil {
 		return nil, err
 	}
-	return e.hook("egress", v4, out.Name, live)
+	return e.hook(packet.Egress, v4, out.Name, live)
 }
 
 // switchedIP is what br_netfilter makes of switched packets at hooks of the IP families: there the bridge is both
 // interfaces (br_nf_forward).
-func (e *engine) switchedIP(live []cube, bridge *snapshot.Link, v4 bool, hooks ...string) ([]cube, error) {
+func (e *engine) switchedIP(live []cube, bridge *snapshot.Link, v4 bool, hooks ...packet.Hook) ([]cube, error) {
 	key := "net/bridge/bridge-nf-call-iptables"
 	if !v4 {
 		key = "net/bridge/bridge-nf-call-ip6tables"
 	}
 	on, ok := e.sysctl(key)
 	if !ok {
-		why := Cause{Text: key + " was not read"}
+		why := packet.Cause{Text: key + " was not read"}
 		if !slices.Contains(e.undecided, why) {
 			e.undecided = append(e.undecided, why)
 		}
@@ -311,7 +312,7 @@ func (e *engine) switchedIP(live []cube, bridge *snapshot.Link, v4 bool, hooks .
 	for _, hook := range hooks {
 		for i := range live {
 			live[i].sets[fIif] = index
-			if hook != "prerouting" {
+			if hook != packet.Prerouting {
 				live[i].sets[fOif] = index
 			}
 		}
@@ -321,7 +322,7 @@ func (e *engine) switchedIP(live []cube, bridge *snapshot.Link, v4 bool, hooks .
 		}
 		for i := range live {
 			if live[i].nat {
-				live[i] = live[i].doubt(Cause{Text: "a switched packet is translated"})
+				live[i] = live[i].doubt(packet.Cause{Text: "a switched packet is translated"})
 			}
 		}
 	}
@@ -336,7 +337,7 @@ type hop struct {
 
 // hops are the ways of a question from port to port of a bridge: from the origin's port, or from each that is its
 // own where it is the bridge.
-func (e *engine) hops(q *Question, o Origin) []hop {
+func (e *engine) hops(q *Question, o packet.Origin) []hop {
 	if o.Local || q.To.Addr.IsValid() {
 		return nil
 	}
@@ -347,7 +348,7 @@ func (e *engine) hops(q *Question, o Origin) []hop {
 			continue
 		}
 		b := e.snap.Network.BridgeOf(in)
-		if b == nil || in.Index != o.Iif && (b.Index != o.Iif || slices.Contains(o.NotPorts, in.Index)) {
+		if b == nil || in.Index != o.Index && (b.Index != o.Index || slices.Contains(o.Apart, in.Index)) {
 			continue
 		}
 		h := hop{from: in}
@@ -381,7 +382,7 @@ func (q *Question) routed(e *engine) *Question {
 
 // askHop answers a question from one port of a bridge to others. There is no certificate: an unreachable answer
 // names what stopped the frames. The engine is nil where there were none to follow.
-func (m *Model) askHop(q *Question, o Origin, h hop, v4, reversed, proof bool) (*engine, Answer) {
+func (m *Model) askHop(q *Question, o packet.Origin, h hop, v4, reversed, proof bool) (*engine, Answer) {
 	e := m.newEngine()
 	e.reversed, e.keep, e.state = reversed, proof, ctStates[q.State]
 	bridge := e.snap.Network.BridgeOf(h.from)
@@ -390,13 +391,13 @@ func (m *Model) askHop(q *Question, o Origin, h hop, v4, reversed, proof bool) (
 	why := m.refuses()
 	switch {
 	case why != nil:
-		return nil, Answer{Verdict: Unknown, Because: why}
+		return nil, Answer{Verdict: packet.Unknown, Because: why}
 	case err != nil:
-		return nil, Answer{Verdict: Unknown, Because: []Cause{{Text: err.Error()}}}
+		return nil, Answer{Verdict: packet.Unknown, Because: []packet.Cause{{Text: err.Error()}}}
 	case none:
-		return nil, Answer{Verdict: Unreachable, StoppedBy: []Cause{{Text: "there are no such packets in this family"}}}
+		return nil, Answer{Verdict: packet.Unreachable, StoppedBy: []packet.Cause{{Text: "there are no such packets in this family"}}}
 	case !h.from.Up || !bridge.Up:
-		return e, Answer{Verdict: Unreachable, StoppedBy: []Cause{{Text: "the interface is down"}}}
+		return e, Answer{Verdict: packet.Unreachable, StoppedBy: []packet.Cause{{Text: "the interface is down"}}}
 	}
 	var hits []cube
 	for _, out := range h.to {
@@ -404,7 +405,7 @@ func (m *Model) askHop(q *Question, o Origin, h hop, v4, reversed, proof bool) (
 			continue
 		}
 		c := e.ofState(e.packet(v4, proto), proto, v4)
-		c.sets[fSaddr] = m.sources(Origin{Iif: bridge.Index, From: o.From, Except: o.Except}, v4)
+		c.sets[fSaddr] = m.sources(packet.Origin{Index: bridge.Index, From: o.From, Except: o.Except}, v4)
 		if q.Dport != 0 {
 			c.sets[fDport] = single(num(uint64(q.Dport)))
 		}

@@ -4,44 +4,15 @@ import (
 	"net"
 	"strconv"
 
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/snapshot"
 )
 
-// Region is a set of packets as they are sent: every combination of one number from each list of
-// ranges. Numbers are those of the fields; addresses are written as addresses.
-type Region struct {
-	In    string   `json:"in"`
-	V4    bool     `json:"v4"`
-	Proto int      `json:"proto"`
-	Src   []string `json:"src,omitempty"` // "first-last"
-	Dst   []string `json:"dst,omitempty"`
-	Sport []string `json:"sport,omitempty"`
-	Dport []string `json:"dport,omitempty"`
-	SMAC  []string `json:"smac,omitempty"`
-	// Type and Code are those of ICMP, Flags of TCP.
-	Type  int  `json:"type,omitempty"`
-	Flags int  `json:"flags,omitempty"`
-	Empty bool `json:"empty,omitempty"` // there is no such packet
-}
-
-// ProofCube is a part of a question and what stops it.
-type ProofCube struct {
-	Region
-	By Cause `json:"stopped_by"`
-}
-
-// Proof is the certificate of an unreachable answer for one origin and family: cubes that are
-// disjoint, cover the question, and are each stopped by a rule, a policy or a decision of the stack.
-type Proof struct {
-	Question Region      `json:"question"`
-	Cubes    []ProofCube `json:"cubes"`
-}
-
 // certificate writes down what was stopped, as the packets were sent: before any translation. Packets
 // that were followed several ways, for a doubt, are in it once.
-func (e *engine) certificate(whole cube, in *snapshot.Link) Proof {
+func (e *engine) certificate(whole cube, in *snapshot.Link) packet.Certificate {
 	name := e.entry(in)
-	p := Proof{Question: whole.region(name), Cubes: []ProofCube{}}
+	p := packet.Certificate{Question: whole.region(name), Cubes: []packet.Cube{}}
 	var loose []cube
 	for _, s := range e.proof {
 		if s.cube.shadow {
@@ -59,7 +30,7 @@ func (e *engine) certificate(whole cube, in *snapshot.Link) Proof {
 			loose = append(loose, parts...)
 		}
 		for i := range parts {
-			p.Cubes = append(p.Cubes, ProofCube{parts[i].region(name), s.by})
+			p.Cubes = append(p.Cubes, packet.Cube{Region: parts[i].region(name), By: s.by})
 		}
 	}
 	return p
@@ -111,8 +82,8 @@ func (c *cube) original(f field) set {
 	return c.sets[f]
 }
 
-func (c *cube) region(in string) Region {
-	r := Region{In: in, V4: c.v4, Proto: int(c.sets[fProto][0].lo.lo)}
+func (c *cube) region(in string) packet.Region {
+	r := packet.Region{In: in, V4: c.v4, Proto: int(c.sets[fProto][0].lo.lo)}
 	addrs := func(s set) []string {
 		out := make([]string, len(s))
 		for i, x := range s {

@@ -3,6 +3,7 @@ package reach
 import (
 	"slices"
 
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/snapshot"
 )
 
@@ -66,16 +67,6 @@ func (f field) hostOrder() bool {
 	return f == fMark || f == fCtState || f == fCtMark || f == fIif || f == fOif
 }
 
-// Cause names what decided, or what stands in the way of deciding.
-type Cause struct {
-	Family string `json:"family,omitempty"`
-	Table  string `json:"table,omitempty"`
-	Chain  string `json:"chain,omitempty"`
-	Rule   uint64 `json:"rule,omitempty"` // handle
-	Policy bool   `json:"policy,omitempty"`
-	Text   string `json:"text"` // the rule, or the cause that is no rule
-}
-
 // cube is a set of packets: every combination of one number from each field's set.
 type cube struct {
 	v4   bool
@@ -99,8 +90,8 @@ type cube struct {
 	// port is that of the bridge by which it came in, where that matters; beside the one that it is switched to.
 	port, beside *snapshot.Link
 
-	doubts []Cause // what was assumed on the way here
-	trail  []Cause // the rules that accepted on the way here
+	doubts []packet.Cause // what was assumed on the way here
+	trail  []packet.Cause // the rules that accepted on the way here
 }
 
 func (c *cube) with(f field, s set) cube {
@@ -117,7 +108,7 @@ func (c *cube) with(f field, s set) cube {
 	return d
 }
 
-func (c *cube) doubt(why Cause) cube {
+func (c *cube) doubt(why packet.Cause) cube {
 	d := *c
 	if !slices.Contains(c.doubts, why) {
 		d.doubts = append(slices.Clip(c.doubts), why)
@@ -125,7 +116,7 @@ func (c *cube) doubt(why Cause) cube {
 	return d
 }
 
-func (c *cube) accepted(by Cause) cube {
+func (c *cube) accepted(by packet.Cause) cube {
 	d := *c
 	d.trail = append(slices.Clip(c.trail), by)
 	return d

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"slices"
 
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/ruleset"
 )
 
@@ -150,7 +151,7 @@ func (m *machine) natData(st state, lo, hi uint32, n int) (set, bool) {
 // to loopback from the host itself. Without such an address they are dropped (nf_nat_redirect_ipv4,
 // nf_nat_redirect_ipv6).
 func (m *machine) redirect(c *ruleset.Chain, r *ruleset.Rule, port set, st state) []state {
-	if m.hook == "output" {
+	if m.hook == packet.Output {
 		loopback := single(num(1))
 		if st.cube.v4 {
 			loopback = single(u128{lo: 0x7f000001})

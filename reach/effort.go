@@ -3,6 +3,8 @@ package reach
 import (
 	"context"
 	"errors"
+
+	"github.com/ringfence/ringfence/packet"
 )
 
 // errTooComplex ends a question whose answer would take too many cases.
@@ -65,12 +67,12 @@ func (m *Model) Within(e *Effort) *Model {
 }
 
 // refuses is why no question is answered at all: what was not read, or that no effort is left.
-func (m *Model) refuses() []Cause {
+func (m *Model) refuses() []packet.Cause {
 	if len(m.general) > 0 {
 		return m.general
 	}
 	if err := m.effort.Spend(m.base); err != nil {
-		return []Cause{{Text: err.Error()}}
+		return []packet.Cause{{Text: err.Error()}}
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/ringfence/ringfence/fixtures"
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/ruleset"
 	"github.com/ringfence/ringfence/snapshot"
 )
@@ -53,7 +54,7 @@ func TestForksAreBounded(t *testing.T) {
 			m := NewModel(s).Within(e)
 			runtime.GC()
 			peak := peakHeap(func() {
-				if a := m.Socket(from(s, "mgmt0"), &ssh, true); a.Verdict != Unknown || a.Because[0].Text != errTooComplex.Error() {
+				if a := m.Socket(from(s, "mgmt0"), &ssh, true); a.Verdict != packet.Unknown || a.Because[0].Text != errTooComplex.Error() {
 					t.Errorf("%s: %+v", c.name, a)
 				}
 			})
@@ -99,26 +100,26 @@ func TestEffortIsShared(t *testing.T) {
 	all := NewModel(s)
 	e := &Effort{Whose: "network namespace 7", Left: 2000}
 	m := all.Within(e)
-	var got []string
+	var got []packet.Verdict
 	for range 20 {
 		got = append(got, m.Socket(from(s, "mgmt0"), &ssh, true).Verdict)
 	}
-	if got[0] != Reachable || got[19] != Unknown {
+	if got[0] != packet.Reachable || got[19] != packet.Unknown {
 		t.Errorf("got %v, want what was asked first answered, and the last unknown", got)
 	}
-	q := &Question{From: []Origin{from(s, "mgmt0")}, Proto: "tcp", To: Target{Host: true}}
+	q := &Question{From: []packet.Origin{from(s, "mgmt0")}, Proto: "tcp", To: Target{Host: true}}
 	for what, a := range map[string]Answer{
 		"socket": m.Socket(from(s, "mgmt0"), &ssh, true), "question": m.Ask(q),
 		"sweep": m.Sweep(from(s, "mgmt0"), &ssh, true, []int{22}).Port(22),
 	} {
-		if want := (&usedUpError{"network namespace 7"}).Error(); a.Verdict != Unknown || len(a.Because) == 0 || a.Because[0].Text != want {
+		if want := (&usedUpError{"network namespace 7"}).Error(); a.Verdict != packet.Unknown || len(a.Because) == 0 || a.Because[0].Text != want {
 			t.Errorf("%s: %+v, want %s", what, a, want)
 		}
 	}
-	if _, ok := m.StoppedBy(q, func(*Cause) bool { return true }); ok {
+	if _, ok := m.StoppedBy(q, func(*packet.Cause) bool { return true }); ok {
 		t.Error("what rules stop is told without an effort")
 	}
-	if a := all.Socket(from(s, "mgmt0"), &ssh, true); a.Verdict != Reachable {
+	if a := all.Socket(from(s, "mgmt0"), &ssh, true); a.Verdict != packet.Reachable {
 		t.Errorf("without that effort: %+v", a)
 	}
 }
@@ -141,7 +142,7 @@ func TestTimeEndsAQuestionInItsMiddle(t *testing.T) {
 	s := markForks(24)
 	e := &Effort{Whose: "x", Left: 1 << 30, Context: &countdown{t.Context(), 3}}
 	a := NewModel(s).Within(e).Socket(from(s, "mgmt0"), &ssh, true)
-	if a.Verdict != Unknown || a.Because[0].Text != errNoTime.Error() {
+	if a.Verdict != packet.Unknown || a.Because[0].Text != errNoTime.Error() {
 		t.Errorf("%+v", a)
 	}
 	if spent := 1<<30 - e.Left; spent == 0 || spent > 10*pollEvery {
@@ -169,7 +170,7 @@ func TestTriedNumbersCost(t *testing.T) {
 	}}}
 	e := &Effort{Whose: "x", Left: 1 << 30, Question: 100_000}
 	a := NewModel(s).Within(e).Socket(from(s, "mgmt0"), &ssh, true)
-	if spent := 1<<30 - e.Left; spent < 50_000 || spent > 300_000 || a.Verdict != Unknown {
+	if spent := 1<<30 - e.Left; spent < 50_000 || spent > 300_000 || a.Verdict != packet.Unknown {
 		t.Errorf("%d steps: %+v", spent, a)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/ruleset"
 )
 
@@ -59,7 +60,7 @@ type state struct {
 type machine struct {
 	*engine
 	table *ruleset.Table
-	hook  string
+	hook  packet.Hook
 	prio  int32
 	depth int
 }
@@ -109,10 +110,10 @@ func (m *machine) chain(c *ruleset.Chain, in []cube) (outcome, error) {
 	return out, nil
 }
 
-func (m *machine) cause(c *ruleset.Chain, r *ruleset.Rule) Cause {
+func (m *machine) cause(c *ruleset.Chain, r *ruleset.Rule) packet.Cause {
 	by, ok := m.causes[r]
 	if !ok {
-		by = Cause{Family: m.table.Family, Table: m.table.Name, Chain: c.Name, Rule: r.Handle, Text: r.Text(m.table)}
+		by = causeOf(m.table, c, r)
 		m.causes[r] = by
 	}
 	return by
@@ -312,7 +313,7 @@ func (m *machine) linkless(c *cube) bool {
 		l = m.sender(c)
 		return l == nil || l.Hardware == 65534
 	}
-	return l == nil || l.Hardware == 65534 || m.hook == "output"
+	return l == nil || l.Hardware == 65534 || m.hook == packet.Output
 }
 
 // notrack takes the packets out of conntrack, unless they are in it (nft_notrack_eval).

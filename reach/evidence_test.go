@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/ringfence/ringfence/fixtures"
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/ruleset"
 	"github.com/ringfence/ringfence/snapshot"
 )
@@ -33,37 +34,37 @@ func TestAnswersHaveEvidence(t *testing.T) {
 	dport := ruleset.Expr{Name: "payload", Payload: &ruleset.Payload{Base: ruleset.BaseTransport, Offset: 2, Len: 2, Dreg: 1}}
 	for name, c := range map[string]struct {
 		change func(*snapshot.Snapshot, *Question)
-		want   string
+		want   packet.Verdict
 		why    string // in a cause
 	}{
-		"a protocol without a name here": {func(_ *snapshot.Snapshot, q *Question) { q.Proto = "gre" }, Unknown, "protocol"},
+		"a protocol without a name here": {func(_ *snapshot.Snapshot, q *Question) { q.Proto = "gre" }, packet.Unknown, "protocol"},
 		"the network was not read": {func(s *snapshot.Snapshot, _ *Question) {
 			section(s, "network").Status = snapshot.Denied
 			s.Network = snapshot.Network{}
-		}, Unknown, "network was not read"},
+		}, packet.Unknown, "network was not read"},
 		"a chain at egress": {func(s *snapshot.Snapshot, q *Question) {
 			c := chainOf("egress", 0, "filter", "drop")
 			c.Base.Devices = []string{"ext0"}
 			only(s, ruleset.Table{Family: "netdev", Name: "n", Chains: []ruleset.Chain{c}})
 			q.To = Target{Oifs: []int{s.Network.LinkNamed("ext0").Index}}
-		}, Unreachable, "policy drop"},
+		}, packet.Unreachable, "policy drop"},
 		"a chain at egress of a bridge's port": {func(s *snapshot.Snapshot, q *Question) {
 			c := chainOf("egress", 0, "filter", "drop")
 			c.Base.Devices = []string{"vethw1"}
 			only(s, ruleset.Table{Family: "netdev", Name: "n", Chains: []ruleset.Chain{c}})
 			q.To = Target{Oifs: []int{s.Network.LinkNamed("docker0").Index}}
-		}, Unknown, "the port of docker0 that leads to the neighbour"},
+		}, packet.Unknown, "the port of docker0 that leads to the neighbour"},
 		"the mark of an established connection": {func(s *snapshot.Snapshot, q *Question) {
 			only(s, ruleset.Table{Family: "inet", Name: "n", Chains: []ruleset.Chain{
 				chainOf("input", 0, "filter", "drop", compare(ctMark, ruleset.Hex{7, 0, 0, 0}, "accept")),
 			}})
 			q.State = "established"
-		}, Unknown, "the mark of the connection"},
+		}, packet.Unknown, "the mark of the connection"},
 		"the priority of conntrack": {func(s *snapshot.Snapshot, _ *Question) {
 			only(s, ruleset.Table{Family: "inet", Name: "n", Chains: []ruleset.Chain{
 				chainOf("prerouting", -200, "filter", "drop", compare(ctState, ruleset.Hex{8, 0, 0, 0}, "accept")),
 			}})
-		}, Unknown, "conntrack"},
+		}, packet.Unknown, "conntrack"},
 		"the priority of translation": {func(s *snapshot.Snapshot, _ *Question) {
 			to := ruleset.Rule{Exprs: []ruleset.Expr{
 				{Name: "immediate", Immediate: &ruleset.Immediate{Dreg: 1, Data: ruleset.Hex{0, 22}}},
@@ -78,27 +79,27 @@ func TestAnswersHaveEvidence(t *testing.T) {
 			s.NFTables.Ruleset.Tables[1].Chains[1].Base.Policy = "accept"
 			s.NFTables.Ruleset.Tables[1].Chains[0].Rules = append(s.NFTables.Ruleset.Tables[1].Chains[0].Rules,
 				compare(dport, ruleset.Hex{0, 23}, "accept"))
-		}, Reachable, ""},
+		}, packet.Reachable, ""},
 		"IPv6 is off": {func(s *snapshot.Snapshot, q *Question) {
 			only(s)
 			q.From[0].From = []netip.Prefix{netip.MustParsePrefix("::/0")}
 			s.Network.Sysctls["net/ipv6/conf/mgmt0/disable_ipv6"] = snapshot.Fact{State: snapshot.Present, Value: "1"}
-		}, Unreachable, "IPv6 is off"},
+		}, packet.Unreachable, "IPv6 is off"},
 		"an own address as source": {func(s *snapshot.Snapshot, q *Question) {
 			only(s)
 			q.From[0].From = []netip.Prefix{netip.MustParsePrefix("203.0.113.1/32")}
-		}, Unreachable, "no address of the origin"},
+		}, packet.Unreachable, "no address of the origin"},
 		"an own address as source, accepted": {func(s *snapshot.Snapshot, q *Question) {
 			only(s)
 			q.From[0].From = []netip.Prefix{netip.MustParsePrefix("203.0.113.1/32")}
 			s.Network.Sysctls["net/ipv4/conf/mgmt0/accept_local"] = snapshot.Fact{State: snapshot.Present, Value: "1"}
-		}, Reachable, ""},
+		}, packet.Reachable, ""},
 		"the host's broadcasts": {func(s *snapshot.Snapshot, q *Question) {
 			only(s)
-			q.From = []Origin{{Local: true}}
+			q.From = []packet.Origin{{Local: true}}
 			q.Proto, q.Dport = "udp", 9
 			q.To = Target{Addr: netip.MustParseAddr("10.10.0.255")}
-		}, Reachable, ""},
+		}, packet.Reachable, ""},
 		"a multicast router": {func(s *snapshot.Snapshot, q *Question) {
 			only(s)
 			s.Network.Routes = keepRoutes(s.Network.Routes, "-")
@@ -107,24 +108,24 @@ func TestAnswersHaveEvidence(t *testing.T) {
 				s.Network.Sysctls["net/ipv4/conf/"+of+"/mc_forwarding"] = snapshot.Fact{State: snapshot.Present, Value: "1"}
 			}
 			q.To = Target{Oifs: []int{s.Network.LinkNamed("ext0").Index}}
-		}, Unknown, "a multicast router"},
+		}, packet.Unknown, "a multicast router"},
 		"no multicast router": {func(s *snapshot.Snapshot, q *Question) {
 			only(s)
 			s.Network.Routes = keepRoutes(s.Network.Routes, "-")
 			q.To = Target{Oifs: []int{s.Network.LinkNamed("ext0").Index}}
-		}, Unreachable, ""},
+		}, packet.Unreachable, ""},
 		"groups not read": {func(s *snapshot.Snapshot, q *Question) {
 			only(s)
 			q.From[0].From = q.From[0].From[:1]
 			q.To, q.Proto = Target{Addr: netip.MustParseAddr("239.1.2.3")}, "udp"
-		}, Unknown, "multicast groups"},
+		}, packet.Unknown, "multicast groups"},
 		"a group that is not joined": {func(s *snapshot.Snapshot, q *Question) {
 			only(s)
 			q.From[0].From = q.From[0].From[:1]
 			s.Network.LinkNamed("mgmt0").Groups = []snapshot.MulticastGroup{{Addr: "224.0.0.1"}}
 			s.Network.Sysctls["net/ipv4/conf/all/mc_forwarding"] = snapshot.Fact{State: snapshot.Present, Value: "0"}
 			q.To, q.Proto = Target{Addr: netip.MustParseAddr("239.1.2.3")}, "udp"
-		}, Unreachable, "not joined"},
+		}, packet.Unreachable, "not joined"},
 		"the second of several next hops": {func(s *snapshot.Snapshot, q *Question) {
 			only(s)
 			s.Network.Routes = append(s.Network.Routes, snapshot.Route{
@@ -132,13 +133,13 @@ func TestAnswersHaveEvidence(t *testing.T) {
 				Oifs: []int{s.Network.LinkNamed("ext0").Index, s.Network.LinkNamed("docker0").Index},
 			})
 			s.Network.Routes = keepRoutes(s.Network.Routes, "198.51.100.0/24")
-			q.From = []Origin{{Local: true}}
+			q.From = []packet.Origin{{Local: true}}
 			q.To = Target{Oifs: []int{s.Network.LinkNamed("docker0").Index}}
-		}, Unknown, "next hops"},
+		}, packet.Unknown, "next hops"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := fixtures.Host()
-			q := &Question{From: []Origin{from(s, "mgmt0")}, Proto: "tcp", To: Target{Host: true}, Unbound: true}
+			q := &Question{From: []packet.Origin{from(s, "mgmt0")}, Proto: "tcp", To: Target{Host: true}, Unbound: true}
 			q.From[0].From = append(q.From[0].From, netip.MustParsePrefix("::/0"))
 			c.change(s, q)
 			a := NewModel(s).Reach(q)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/ruleset"
 	"github.com/ringfence/ringfence/snapshot"
 )
@@ -291,7 +292,7 @@ func (f *fib) selects(r *snapshot.PolicyRule, c cube, iif string, transport bool
 	}
 	if unsure {
 		for i := range yes {
-			yes[i] = yes[i].doubt(Cause{Text: fmt.Sprintf("routing policy rule %d", r.Priority)})
+			yes[i] = yes[i].doubt(packet.Cause{Text: fmt.Sprintf("routing policy rule %d", r.Priority)})
 			no = append(no, yes[i])
 			yes[i].shadow = true
 		}
@@ -308,7 +309,7 @@ func (f *fib) apply(r *snapshot.PolicyRule, c cube) (done []routed, rest []cube)
 	case "blackhole", "unreachable", "prohibit":
 		return []routed{{c, part{kind: routeKind[r.Action], route: "policy rule"}}}, nil
 	default:
-		return nil, []cube{c.doubt(Cause{Text: fmt.Sprintf("routing policy rule %d: %s", r.Priority, r.Action)})}
+		return nil, []cube{c.doubt(packet.Cause{Text: fmt.Sprintf("routing policy rule %d: %s", r.Priority, r.Action)})}
 	}
 	rest = []cube{c}
 	for _, p := range f.tables[r.Table] {

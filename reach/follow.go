@@ -4,11 +4,12 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/snapshot"
 )
 
 // follow takes packets from where they start to where they end.
-func (e *engine) follow(live []cube, in *snapshot.Link, o Origin, fib *fib) ([]arrival, error) {
+func (e *engine) follow(live []cube, in *snapshot.Link, o packet.Origin, fib *fib) ([]arrival, error) {
 	var err error
 	if o.Local {
 		return e.followLocal(live, fib)
@@ -16,11 +17,11 @@ func (e *engine) follow(live []cube, in *snapshot.Link, o Origin, fib *fib) ([]a
 	if live, err = e.upThrough(live, in, fib.v4); err != nil {
 		return nil, err
 	}
-	if live, err = e.hook("ingress", fib.v4, in.Name, live); err != nil {
+	if live, err = e.hook(packet.Ingress, fib.v4, in.Name, live); err != nil {
 		return nil, err
 	}
 	live = e.admitted(live, in, fib.v4)
-	if live, err = e.hook("prerouting", fib.v4, "", live); err != nil {
+	if live, err = e.hook(packet.Prerouting, fib.v4, "", live); err != nil {
 		return nil, err
 	}
 	live = e.receive(live, in, fib)
@@ -33,7 +34,7 @@ func (e *engine) route(live []cube, in *snapshot.Link, fib *fib) ([]arrival, err
 	var local []cube
 	off, unread := e.forwardingOff(in, fib.v4)
 	if unread {
-		e.undecided = append(e.undecided, Cause{Text: "whether " + in.Name + " forwards was not read"})
+		e.undecided = append(e.undecided, packet.Cause{Text: "whether " + in.Name + " forwards was not read"})
 	}
 	for i := range live {
 		for _, r := range e.routes(live[i], in, fib) {
@@ -45,22 +46,22 @@ func (e *engine) route(live []cube, in *snapshot.Link, fib *fib) ([]arrival, err
 				local = append(local, e.joined(c, in)...)
 				e.passedOn(c, in, byOif)
 			case off:
-				e.stop(c, Cause{Text: "forwarding is off on " + in.Name})
+				e.stop(c, packet.Cause{Text: "forwarding is off on " + in.Name})
 			case p.kind != routeKind["unicast"] || len(p.oifs) == 0:
-				e.stop(c, Cause{Text: "no route: " + p.route})
+				e.stop(c, packet.Cause{Text: "no route: " + p.route})
 			default:
 				for k, oif := range p.oifs {
 					c.shadow = c.shadow || k > 0
 					d := c.with(fOif, single(num(uint64(oif))))
 					if len(p.oifs) > 1 {
-						d = d.doubt(Cause{Text: "several next hops of route " + p.route})
+						d = d.doubt(packet.Cause{Text: "several next hops of route " + p.route})
 					}
 					byOif[oif] = append(byOif[oif], d)
 				}
 			}
 		}
 	}
-	local, err := e.hook("input", fib.v4, "", local)
+	local, err := e.hook(packet.Input, fib.v4, "", local)
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +74,7 @@ func (e *engine) route(live []cube, in *snapshot.Link, fib *fib) ([]arrival, err
 		if !fib.v4 {
 			cubes = e.forwardable6(cubes, oif)
 		}
-		if cubes, err = e.hook("forward", fib.v4, "", cubes); err != nil {
+		if cubes, err = e.hook(packet.Forward, fib.v4, "", cubes); err != nil {
 			return nil, err
 		}
 		if cubes, err = e.leave(cubes, oif, fib.v4); err != nil {
@@ -88,12 +89,12 @@ func (e *engine) route(live []cube, in *snapshot.Link, fib *fib) ([]arrival, err
 
 // leave takes packets through postrouting and egress of an interface.
 func (e *engine) leave(live []cube, oif int, v4 bool) ([]cube, error) {
-	for _, d := range e.surroundings(oif, "egress") {
+	for _, d := range e.surroundings(oif, packet.Egress) {
 		for i := range live {
 			live[i] = live[i].doubt(d)
 		}
 	}
-	live, err := e.hook("postrouting", v4, "", live)
+	live, err := e.hook(packet.Postrouting, v4, "", live)
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +102,7 @@ func (e *engine) leave(live []cube, oif int, v4 bool) ([]cube, error) {
 	if l == nil {
 		return live, nil
 	}
-	if live, err = e.hook("egress", v4, l.Name, live); err != nil {
+	if live, err = e.hook(packet.Egress, v4, l.Name, live); err != nil {
 		return nil, err
 	}
 	return e.outBy(live, l, v4)
@@ -178,7 +179,7 @@ func (e *engine) forwardable6(in []cube, oif int) []cube {
 		stopped, rest := in[i].split(fSaddr, bound)
 		out = append(out, rest...)
 		for _, c := range stopped {
-			e.stop(c, Cause{Text: "a link-local source is not forwarded"})
+			e.stop(c, packet.Cause{Text: "a link-local source is not forwarded"})
 		}
 	}
 	return out
@@ -197,7 +198,7 @@ func sortedInts[V any](m map[int]V) []int {
 // loopback.
 func (e *engine) followLocal(live []cube, fib *fib) ([]arrival, error) {
 	var out []arrival
-	live, err := e.hook("output", fib.v4, "", live)
+	live, err := e.hook(packet.Output, fib.v4, "", live)
 	if err != nil {
 		return nil, err
 	}
@@ -232,16 +233,16 @@ func (e *engine) overLoopback(live []cube, lo *snapshot.Link, v4 bool) ([]cube, 
 	for i := range live {
 		live[i] = live[i].with(fIif, single(num(uint64(lo.Index))))
 		live[i].sets[fOif] = single(num(0))
-		for _, d := range e.surroundings(lo.Index, "ingress") {
+		for _, d := range e.surroundings(lo.Index, packet.Ingress) {
 			live[i] = live[i].doubt(d)
 		}
 	}
-	live, err := e.hook("ingress", v4, lo.Name, live)
+	live, err := e.hook(packet.Ingress, v4, lo.Name, live)
 	if err != nil {
 		return nil, err
 	}
 	live = e.admitted(live, lo, v4)
-	for _, hook := range []string{"prerouting", "input"} {
+	for _, hook := range []packet.Hook{packet.Prerouting, packet.Input} {
 		if live, err = e.hook(hook, v4, "", live); err != nil {
 			return nil, err
 		}
@@ -265,7 +266,7 @@ func (e *engine) rerouted(c cube, fib *fib) []cube {
 	if !fib.policy && c.sets[fDaddr].subtract(same).empty() {
 		return []cube{c}
 	}
-	c = c.doubt(Cause{Text: "a packet of the host is routed again after it was changed"})
+	c = c.doubt(packet.Cause{Text: "a packet of the host is routed again after it was changed"})
 	again := c
 	again.shadow = true
 	return append([]cube{c}, e.outward(again, fib, true)...)
@@ -286,7 +287,7 @@ func (e *engine) outward(c cube, fib *fib, again bool) []cube {
 			c.shadow = c.shadow || k > 0
 			d := c.with(fOif, single(num(uint64(oif))))
 			if len(oifs) > 1 {
-				d = d.doubt(Cause{Text: why})
+				d = d.doubt(packet.Cause{Text: why})
 			}
 			out = append(out, d)
 		}
@@ -322,7 +323,7 @@ func (e *engine) outward(c cube, fib *fib, again bool) []cube {
 				oifs = nil
 			}
 			if len(oifs) == 0 && !again {
-				e.stop(r.cube, Cause{Text: "no route: " + p.route})
+				e.stop(r.cube, packet.Cause{Text: "no route: " + p.route})
 			}
 			by(r.cube, oifs, "several next hops of route "+p.route)
 		}

@@ -1,6 +1,7 @@
 package reach
 
 import (
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/ruleset"
 	"github.com/ringfence/ringfence/snapshot"
 )
@@ -61,7 +62,7 @@ func (e *engine) forwardable(in []cube) []cube {
 		parts := e.frames(in[i])
 		live = append(live, parts[frameHost]...)
 		for _, c := range append(parts[frameBroadcast], parts[frameMulticast]...) {
-			e.stop(c, Cause{Text: "frames for many hosts are not forwarded"})
+			e.stop(c, packet.Cause{Text: "frames for many hosts are not forwarded"})
 		}
 	}
 	return live

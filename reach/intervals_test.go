@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/ringfence/ringfence/fixtures"
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/ruleset"
 	"github.com/ringfence/ringfence/snapshot"
 )
@@ -48,7 +49,7 @@ func longSets(k, n int) *snapshot.Snapshot {
 func TestLongSetsCostSteps(t *testing.T) {
 	s := longSets(16, 4000)
 	e := &Effort{Whose: "x", Left: 1 << 30, Cases: 15_000}
-	if a := NewModel(s).Within(e).Socket(from(s, "mgmt0"), &ssh, true); a.Verdict != Unknown {
+	if a := NewModel(s).Within(e).Socket(from(s, "mgmt0"), &ssh, true); a.Verdict != packet.Unknown {
 		t.Fatalf("%+v", a)
 	}
 	if steps := 1<<30 - e.Left; steps < 600_000 {

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/ruleset"
 )
 
@@ -142,7 +143,7 @@ func (m *machine) meta(c *cube, key uint32) value {
 	case ruleset.MetaMark:
 		return c.load(fMark, 0, 4)
 	case ruleset.MetaIiftype: // of where the packet is now (see package trace)
-		if m.hook == "postrouting" || m.outgoing() {
+		if m.hook == packet.Postrouting || m.outgoing() {
 			return m.link(c.sets[fOif], key)
 		}
 		return m.link(c.sets[fIif], key)
@@ -302,7 +303,7 @@ func (m *machine) fib(e *ruleset.Fib, st state) []state {
 		return out
 	}
 	in := m.snap.Network.Link(int(st.cube.sets[fIif][0].lo.lo))
-	if in != nil && in.Loopback && m.hook != "forward" { // nft_fib_can_skip
+	if in != nil && in.Loopback && m.hook != packet.Forward { // nft_fib_can_skip
 		p := part{kind: routeKind["unicast"], oifs: []int{in.Index}}
 		return append(out, state{st.cube, st.regs.set(e.Dreg, m.fibResult(e, p, 0))})
 	}
@@ -328,16 +329,16 @@ func (m *machine) fibOnLink(e *ruleset.Fib, f field, dev int, c cube, r regs) []
 	at := dev
 	if at == 0 {
 		link := fIif
-		if m.hook == "postrouting" || m.hook == "egress" {
+		if m.hook == packet.Postrouting || m.hook == packet.Egress {
 			link = fOif
 		}
 		at = int(c.sets[link][0].lo.lo)
 	}
 	l := m.snap.Network.Link(at)
-	if l == nil || m.hook == "output" {
+	if l == nil || m.hook == packet.Output {
 		return []state{{c, r.set(e.Dreg, unknown(16, "the interface that a link-local address belongs to"))}}
 	}
-	if in := m.snap.Network.Link(int(c.sets[fIif][0].lo.lo)); e.Result != ruleset.FibAddrtype && in != nil && in.Loopback && m.hook != "forward" {
+	if in := m.snap.Network.Link(int(c.sets[fIif][0].lo.lo)); e.Result != ruleset.FibAddrtype && in != nil && in.Loopback && m.hook != packet.Forward {
 		return []state{{c, r.set(e.Dreg, m.fibResult(e, part{kind: routeKind["unicast"], oifs: []int{in.Index}}, 0))}}
 	}
 	var out []state

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/snapshot"
 )
 
@@ -46,13 +47,13 @@ func (e *engine) joined(c cube, in *snapshot.Link) []cube {
 		}
 	}
 	if !known {
-		return []cube{c.doubt(Cause{Text: "which multicast groups the host has joined was not read"})}
+		return []cube{c.doubt(packet.Cause{Text: "which multicast groups the host has joined was not read"})}
 	}
 	live, rest := c.split(fDaddr, append(set{}, member...).normal())
 	for _, r := range rest {
 		some, none := r.split(fDaddr, append(set{}, filtered...).normal())
 		for _, s := range some {
-			live = append(live, s.doubt(Cause{Text: "which senders the host listens to in the group"}))
+			live = append(live, s.doubt(packet.Cause{Text: "which senders the host listens to in the group"}))
 		}
 		for _, n := range none {
 			live = append(live, e.unjoined(n, in)...)
@@ -72,13 +73,13 @@ func (e *engine) unjoined(c cube, in *snapshot.Link) []cube {
 	}
 	for _, r := range routed {
 		if on {
-			live = append(live, r.doubt(Cause{Text: "whether a multicast router passes the group on"}))
+			live = append(live, r.doubt(packet.Cause{Text: "whether a multicast router passes the group on"}))
 		} else {
 			local = append(local, r)
 		}
 	}
 	for _, l := range local {
-		e.stop(l, Cause{Text: "the host has not joined the multicast group on " + in.Name})
+		e.stop(l, packet.Cause{Text: "the host has not joined the multicast group on " + in.Name})
 	}
 	return live
 }
@@ -88,7 +89,7 @@ func (e *engine) passedOn(c cube, in *snapshot.Link, byOif map[int][]cube) {
 	if !e.multicastRouter(in, c.v4) {
 		return
 	}
-	c = c.doubt(Cause{Text: "whether a multicast router passes the group on"})
+	c = c.doubt(packet.Cause{Text: "whether a multicast router passes the group on"})
 	c.shadow = true
 	for i := range e.snap.Network.Links {
 		if l := &e.snap.Network.Links[i]; l.Up && !l.Loopback && l.Index != in.Index {
@@ -125,7 +126,7 @@ func (e *engine) anonymous(in []cube) (named, nameless []cube) {
 			yes, no := c.split(fDaddr, to)
 			nameless = append(nameless, yes...)
 			for _, n := range no {
-				e.stop(n, Cause{Text: "0.0.0.0 is no sender for one host"})
+				e.stop(n, packet.Cause{Text: "0.0.0.0 is no sender for one host"})
 			}
 		}
 	}
@@ -142,7 +143,7 @@ func (e *engine) beyondInterface(in []cube, iif *snapshot.Link) []cube {
 		stopped, rest := in[i].split(fDaddr, interfaceGroups)
 		live = append(live, rest...)
 		for _, c := range stopped {
-			e.stop(c, Cause{Text: "the multicast group is of one interface"})
+			e.stop(c, packet.Cause{Text: "the multicast group is of one interface"})
 		}
 	}
 	return live
@@ -163,7 +164,7 @@ func (e *engine) given(s *snapshot.Socket, c cube, bound set) (yes, no []cube) {
 	case datagrams && c.v4 && s.Family == 6:
 		groups, rest := yes[0].split(fDaddr, e.fibs[true].multicast)
 		for _, g := range groups {
-			rest = append(rest, g.doubt(Cause{Text: "whether the socket has joined the group itself"}))
+			rest = append(rest, g.doubt(packet.Cause{Text: "whether the socket has joined the group itself"}))
 		}
 		return rest, no
 	}
@@ -174,7 +175,7 @@ func (e *engine) given(s *snapshot.Socket, c cube, bound set) (yes, no []cube) {
 // for the groups of a link, and of senders without an address to others on their link (nft_fib4_eval,
 // nft_fib_v6_skip_icmpv6). The routes of other groups of IPv6 are not followed.
 func (m *machine) withoutLookup(f field, c cube) (here, groups, live []cube) {
-	if m.hook == "output" || m.hook == "postrouting" || m.hook == "egress" {
+	if m.hook == packet.Output || m.hook == packet.Postrouting || m.hook == packet.Egress {
 		return nil, nil, []cube{c}
 	}
 	if !c.v4 && f == fDaddr {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/ruleset"
 	"github.com/ringfence/ringfence/snapshot"
 )
@@ -15,16 +16,16 @@ func (e *engine) before(own, prio int32) bool { return own < prio || own == prio
 // kernelTie notes a chain that has the priority of one of the kernel's own hooks.
 func (e *engine) kernelTie(bc baseChain, what string) {
 	if len(bc.chain.Rules) > 0 {
-		e.tie(Cause{
-			Family: bc.table.Family, Table: bc.table.Name, Chain: bc.chain.Name,
-			Text: fmt.Sprintf("equal priority %d as the kernel's %s: the order is not known", bc.chain.Base.Priority, what),
+		e.tie(packet.Cause{
+			Where: bc.where(),
+			Text:  fmt.Sprintf("equal priority %d as the kernel's %s: the order is not known", bc.chain.Base.Priority, what),
 		}, true)
 	}
 }
 
 // tie notes chains of equal priority. Both orders of one pair are followed; those of several pairs, and
 // of more than two chains, are not all orders.
-func (e *engine) tie(c Cause, pair bool) {
+func (e *engine) tie(c packet.Cause, pair bool) {
 	switch {
 	case slices.Contains(e.tied, c) || slices.Contains(e.undecided, c):
 	case pair && len(e.tied) == 0:
@@ -40,7 +41,7 @@ const maxMeeting = 300
 // either is the answer that holds in both orders of a pair, where there is one. A packet that gets through has to do so
 // in both.
 func (e *engine) either(a, b *Answer, in *snapshot.Link, proto string) Answer {
-	if a.Verdict == b.Verdict && a.Verdict != Reachable {
+	if a.Verdict == b.Verdict && a.Verdict != packet.Reachable {
 		return *a
 	}
 	for i := range a.sure {
@@ -52,7 +53,7 @@ func (e *engine) either(a, b *Answer, in *snapshot.Link, proto string) Answer {
 			}
 		}
 	}
-	return Answer{Verdict: Unknown, Because: e.tied}
+	return Answer{Verdict: packet.Unknown, Because: e.tied}
 }
 
 // meet is the packets of two cubes as they were sent.
@@ -106,8 +107,8 @@ func (e *engine) ties(chains []baseChain) {
 			if b.table.Name < a.table.Name { // the same text in both orders
 				a, b = b, a
 			}
-			tie := Cause{
-				Family: b.table.Family, Table: b.table.Name, Chain: b.chain.Name,
+			tie := packet.Cause{
+				Where: b.where(),
 				Text: fmt.Sprintf("equal priority %d as %s %s %s: the order is not known",
 					b.chain.Base.Priority, a.table.Family, a.table.Name, a.chain.Name),
 			}

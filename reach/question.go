@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/ruleset"
 	"github.com/ringfence/ringfence/snapshot"
 )
@@ -14,7 +15,7 @@ var protocols = map[string]uint64{"tcp": 6, "udp": 17, "udplite": 136, "sctp": 1
 
 // Socket asks whether a packet of the origin is handed to a listening socket of the host's network
 // namespace. A dual-stack socket is asked about in the family that v4 names.
-func (m *Model) Socket(o Origin, s *snapshot.Socket, v4 bool) Answer {
+func (m *Model) Socket(o packet.Origin, s *snapshot.Socket, v4 bool) Answer {
 	return m.walk(o, s, v4, single(num(uint64(s.Port))), maxSteps).Port(s.Port)
 }
 
@@ -24,7 +25,7 @@ type Sweep struct {
 	e       *engine
 	socket  snapshot.Socket
 	bound   set
-	origin  Origin
+	origin  packet.Origin
 	v4      bool
 	ports   set // that were asked about
 	in      *snapshot.Link
@@ -38,7 +39,7 @@ type Sweep struct {
 // Sweep walks the rules for a socket of that protocol, address and device on any of the ports. It is worth it
 // for many sockets, and possible for rules that do not split the ports into too many cases: then Port asks about half of
 // the ports, in the end about the one.
-func (m *Model) Sweep(o Origin, s *snapshot.Socket, v4 bool, ports []int) *Sweep {
+func (m *Model) Sweep(o packet.Origin, s *snapshot.Socket, v4 bool, ports []int) *Sweep {
 	var all set
 	for _, p := range ports {
 		all = append(all, single(num(uint64(p)))...)
@@ -50,11 +51,11 @@ func (m *Model) Sweep(o Origin, s *snapshot.Socket, v4 bool, ports []int) *Sweep
 const leastSweep = 32_000
 
 // sweep may take a sixteenth of the steps that a walk for each port would.
-func (m *Model) sweep(o Origin, s *snapshot.Socket, v4 bool, ports set) *Sweep {
+func (m *Model) sweep(o packet.Origin, s *snapshot.Socket, v4 bool, ports set) *Sweep {
 	return m.walk(o, s, v4, ports, max(leastSweep, int(ports.size(65536))*m.rules/16))
 }
 
-func (m *Model) walk(o Origin, s *snapshot.Socket, v4 bool, ports set, steps int) *Sweep {
+func (m *Model) walk(o packet.Origin, s *snapshot.Socket, v4 bool, ports set, steps int) *Sweep {
 	w := m.walkInOrder(o, s, v4, ports, steps, false)
 	if len(w.e.tied) > 0 {
 		w.other = m.walkInOrder(o, s, v4, ports, steps, true)
@@ -62,17 +63,17 @@ func (m *Model) walk(o Origin, s *snapshot.Socket, v4 bool, ports set, steps int
 	return w
 }
 
-func (m *Model) walkInOrder(o Origin, s *snapshot.Socket, v4 bool, ports set, steps int, reversed bool) *Sweep {
+func (m *Model) walkInOrder(o packet.Origin, s *snapshot.Socket, v4 bool, ports set, steps int, reversed bool) *Sweep {
 	w := &Sweep{e: m.newEngine(), socket: *s, origin: o, v4: v4, ports: ports}
-	w.e.reversed, w.e.notPorts = reversed, o.NotPorts
+	w.e.reversed, w.e.notPorts = reversed, o.Apart
 	w.e.maxSteps = min(w.e.maxSteps, steps)
 	if why := m.refuses(); why != nil {
-		w.fixed = &Answer{Verdict: Unknown, Because: why}
+		w.fixed = &Answer{Verdict: packet.Unknown, Because: why}
 		return w
 	}
 	proto, ok := protocols[s.Proto]
 	if !ok {
-		w.fixed = &Answer{Verdict: Unknown, Because: []Cause{{Text: s.Proto + " sockets are outside the packet model"}}}
+		w.fixed = &Answer{Verdict: packet.Unknown, Because: []packet.Cause{{Text: s.Proto + " sockets are outside the packet model"}}}
 		return w
 	}
 	var why string
@@ -82,16 +83,16 @@ func (m *Model) walkInOrder(o Origin, s *snapshot.Socket, v4 bool, ports set, st
 	if o.Local {
 		return w.fromHost(proto)
 	}
-	w.in = w.e.enter(o.Iif)
+	w.in = w.e.enter(o.Index)
 	switch {
 	case w.in == nil || !w.in.Up:
 		return w.stoppedBy("the interface is down")
 	case s.Device != "" && s.Device != w.in.Name && !m.isMaster(w.in, s.Device):
 		return w.stoppedBy("the socket is bound to device " + s.Device)
 	}
-	o.Iif = w.in.Index
+	o.Index = w.in.Index
 	start := m.packet(v4, proto)
-	start.sets[fIif] = single(num(uint64(o.Iif)))
+	start.sets[fIif] = single(num(uint64(o.Index)))
 	start.sets[fSaddr] = m.sources(o, v4)
 	if start.sets[fSaddr].empty() {
 		return w.stoppedBy("no address of the zone is on this interface")
@@ -100,7 +101,7 @@ func (m *Model) walkInOrder(o Origin, s *snapshot.Socket, v4 bool, ports set, st
 	if !m.translates() {
 		start.sets[fDaddr], start.sets[fDport] = w.bound, ports
 	}
-	for _, d := range w.e.surroundings(o.Iif, "ingress") {
+	for _, d := range w.e.surroundings(o.Index, packet.Ingress) {
 		start = start.doubt(d)
 	}
 	w.e.sources = start.sets[fSaddr]
@@ -110,7 +111,7 @@ func (m *Model) walkInOrder(o Origin, s *snapshot.Socket, v4 bool, ports set, st
 }
 
 func (w *Sweep) stoppedBy(why string) *Sweep {
-	w.fixed = &Answer{Verdict: Unreachable, StoppedBy: []Cause{{Text: why}}}
+	w.fixed = &Answer{Verdict: packet.Unreachable, StoppedBy: []packet.Cause{{Text: why}}}
 	return w
 }
 
@@ -257,7 +258,7 @@ func (m *Model) isMaster(l *snapshot.Link, name string) bool {
 
 // sources is the origin's addresses, without those that are refused as a source (ip_route_input_slow,
 // fib_validate_source, ip6_rcv_core): IPv4 takes the host's own only with accept_local.
-func (m *Model) sources(o Origin, v4 bool) set {
+func (m *Model) sources(o packet.Origin, v4 bool) set {
 	var in, out set
 	for _, p := range o.From {
 		if p.Addr().Is4() == v4 {
@@ -271,11 +272,11 @@ func (m *Model) sources(o Origin, v4 bool) set {
 	}
 	out = append(out, m.fibs[v4].multicast...)
 	if v4 {
-		if all, own := m.switchOf(o.Iif, "accept_local"); all == 0 && own == 0 {
+		if all, own := m.switchOf(o.Index, "accept_local"); all == 0 && own == 0 {
 			out = append(out, m.fibs[v4].local()...)
 		}
 		out = append(out, single(num(0xffffffff))...)
-		if all, own := m.switchOf(o.Iif, "route_localnet"); all == 0 && own == 0 {
+		if all, own := m.switchOf(o.Index, "route_localnet"); all == 0 && own == 0 {
 			out = append(out, prefixSet(netip.MustParsePrefix("127.0.0.0/8"))...)
 		}
 	} else {
@@ -300,11 +301,11 @@ func (e *engine) toHost(in []cube, iif *snapshot.Link, fib *fib) ([]cube, error)
 	if err != nil {
 		return nil, err
 	}
-	if live, err = e.hook("ingress", v4, iif.Name, live); err != nil {
+	if live, err = e.hook(packet.Ingress, v4, iif.Name, live); err != nil {
 		return nil, err
 	}
 	live = e.admitted(live, iif, v4)
-	if live, err = e.hook("prerouting", v4, "", live); err != nil {
+	if live, err = e.hook(packet.Prerouting, v4, "", live); err != nil {
 		return nil, err
 	}
 	live = e.receive(live, iif, fib)
@@ -321,11 +322,11 @@ func (e *engine) toHost(in []cube, iif *snapshot.Link, fib *fib) ([]cube, error)
 				local = append(local, e.joined(g, iif)...)
 			}
 			for _, o := range other {
-				e.stop(o, Cause{Text: "the destination is no address of the host"})
+				e.stop(o, packet.Cause{Text: "the destination is no address of the host"})
 			}
 		}
 	}
-	return e.hook("input", v4, "", local)
+	return e.hook(packet.Input, v4, "", local)
 }
 
 // admitted stops IPv6 packets at an interface where IPv6 is off, and those for groups of a narrower scope than a link
@@ -337,13 +338,13 @@ func (e *engine) admitted(in []cube, iif *snapshot.Link, v4 bool) []cube {
 	in = e.beyondInterface(in, iif)
 	off, ok := e.sysctl("net/ipv6/conf/" + iif.Name + "/disable_ipv6")
 	if !ok {
-		e.undecided = append(e.undecided, Cause{Text: "disable_ipv6 of " + iif.Name + " was not read"})
+		e.undecided = append(e.undecided, packet.Cause{Text: "disable_ipv6 of " + iif.Name + " was not read"})
 	}
 	if off == 0 {
 		return in
 	}
 	for _, c := range in {
-		e.stop(c, Cause{Text: "IPv6 is off on " + iif.Name})
+		e.stop(c, packet.Cause{Text: "IPv6 is off on " + iif.Name})
 	}
 	return nil
 }
@@ -370,7 +371,7 @@ func (e *engine) receive(in []cube, iif *snapshot.Link, fib *fib) []cube {
 		own, ok2 := e.sysctl("net/ipv4/conf/" + iif.Name + "/route_localnet")
 		open = all != 0 || own != 0
 		if !ok1 || !ok2 {
-			e.undecided = append(e.undecided, Cause{Text: "route_localnet of " + iif.Name + " was not read"})
+			e.undecided = append(e.undecided, packet.Cause{Text: "route_localnet of " + iif.Name + " was not read"})
 		}
 	}
 	var live []cube
@@ -382,7 +383,7 @@ func (e *engine) receive(in []cube, iif *snapshot.Link, fib *fib) []cube {
 			continue
 		}
 		for _, c := range yes {
-			e.stop(c, Cause{Text: name})
+			e.stop(c, packet.Cause{Text: name})
 		}
 	}
 	if !fib.v4 {
@@ -405,7 +406,7 @@ func (e *engine) scoped(in []cube, iif *snapshot.Link) []cube {
 		stopped, rest := in[i].split(fDaddr, other)
 		live = append(live, rest...)
 		for _, c := range stopped {
-			e.stop(c, Cause{Text: "the link-local address is on another link"})
+			e.stop(c, packet.Cause{Text: "the link-local address is on another link"})
 		}
 	}
 	return live
@@ -419,7 +420,7 @@ func (e *engine) reversePath(in []cube, iif *snapshot.Link, fib *fib) []cube {
 	own, ok2 := e.sysctl("net/ipv4/conf/" + iif.Name + "/rp_filter")
 	mode := max(all, own)
 	if !ok1 || !ok2 {
-		e.undecided = append(e.undecided, Cause{Text: "rp_filter of " + iif.Name + " was not read"})
+		e.undecided = append(e.undecided, packet.Cause{Text: "rp_filter of " + iif.Name + " was not read"})
 	}
 	if mode == 0 && !fib.policy {
 		return in
@@ -440,7 +441,7 @@ func (e *engine) reversePath(in []cube, iif *snapshot.Link, fib *fib) []cube {
 			if ok {
 				live = append(live, c)
 			} else {
-				e.stop(c, Cause{Text: "rp_filter of " + iif.Name})
+				e.stop(c, packet.Cause{Text: "rp_filter of " + iif.Name})
 			}
 		}
 	}
@@ -486,7 +487,7 @@ func (w *Sweep) fromHost(proto uint64) *Sweep {
 		c.sets[fOif], c.sets[fDport] = single(num(uint64(link.Index))), w.ports
 		live = append(live, c)
 	}
-	for _, hook := range []string{"output", "postrouting"} {
+	for _, hook := range []packet.Hook{packet.Output, packet.Postrouting} {
 		if live, w.err = w.e.hook(hook, w.v4, "", live); w.err != nil {
 			return w
 		}
@@ -502,9 +503,9 @@ func (w *Sweep) fromHost(proto uint64) *Sweep {
 
 // Forward asks whether a packet of the origin is forwarded out of other interfaces, or switched to ports of its own
 // bridge, to a port there or, where port is 0, to any.
-func (m *Model) Forward(o Origin, oifs []int, proto string, port int, v4 bool) Answer {
+func (m *Model) Forward(o packet.Origin, oifs []int, proto string, port int, v4 bool) Answer {
 	families := []bool{v4}
-	return m.ask(&Question{From: []Origin{o}, Proto: proto, To: Target{Oifs: oifs}, Dport: port}, families, false)
+	return m.ask(&Question{From: []packet.Origin{o}, Proto: proto, To: Target{Oifs: oifs}, Dport: port}, families, false)
 }
 
 // forwardingOff applies the switches that the kernel asks for a packet that it would forward: for IPv4

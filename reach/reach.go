@@ -14,68 +14,26 @@
 package reach
 
 import (
-	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/ruleset"
 	"github.com/ringfence/ringfence/snapshot"
 )
 
-// The three answers.
-const (
-	Reachable   = "reachable"
-	Unreachable = "unreachable"
-	Unknown     = "unknown"
-)
-
-// Packet is a concrete packet: the witness of a reachable answer.
-type Packet struct {
-	In    string `json:"in"` // interface, or "local"
-	Proto string `json:"proto"`
-	Src   string `json:"src"`
-	Dst   string `json:"dst"`
-	Sport int    `json:"sport,omitempty"`
-	Dport int    `json:"dport,omitempty"`
-	SMAC  string `json:"smac,omitempty"` // where a rule asks for it
-	// DMAC and Out are of a frame from port to port of a bridge: some neighbour's address, and the port to it.
-	DMAC string `json:"dmac,omitempty"`
-	Out  string `json:"out,omitempty"`
-}
-
-// String is the packet in the form of "ringfence trace".
-func (p *Packet) String() string {
-	if p.Proto != "tcp" && p.Proto != "udp" {
-		return fmt.Sprintf("%s %s > %s", p.Proto, p.Src, p.Dst)
-	}
-	syn := ""
-	if p.Proto == "tcp" {
-		syn = " syn"
-	}
-	return fmt.Sprintf("%s %s > %s%s", p.Proto,
-		join(p.Src, p.Sport), join(p.Dst, p.Dport), syn)
-}
-
-func join(addr string, port int) string {
-	if strings.Contains(addr, ":") {
-		return fmt.Sprintf("[%s]:%d", addr, port)
-	}
-	return fmt.Sprintf("%s:%d", addr, port)
-}
-
 // Answer is the answer to one question.
 type Answer struct {
-	Verdict   string  `json:"verdict"`
-	Witness   *Packet `json:"witness,omitempty"`
-	Path      []Cause `json:"path,omitempty"`      // reachable: the rules that accepted the witness
-	StoppedBy []Cause `json:"stoppedBy,omitempty"` // unreachable
-	Because   []Cause `json:"because,omitempty"`   // unknown
+	Verdict   packet.Verdict `json:"verdict"`
+	Witness   *packet.Packet `json:"witness,omitempty"`
+	Path      []packet.Cause `json:"path,omitempty"`      // reachable: the rules that accepted the witness
+	StoppedBy []packet.Cause `json:"stoppedBy,omitempty"` // unreachable
+	Because   []packet.Cause `json:"because,omitempty"`   // unknown
 	// Restricted says of a reachable answer that only a small part of the origin's addresses gets
 	// through: the rules have a list of who may.
 	Restricted bool `json:"restricted,omitempty"`
 	// Certificate proves an unreachable answer; only Model.Reach gives one.
-	Certificate []Proof `json:"certificate,omitempty"`
+	Certificate []packet.Certificate `json:"certificate,omitempty"`
 	// Ports are the destination ports, as the sender writes them, of what gets through or may; only
 	// Model.Reach tells them.
 	Ports []string `json:"-"`
@@ -83,35 +41,25 @@ type Answer struct {
 	// Model.Reach and Model.Ask tell it.
 	Resourced bool `json:"-"`
 	// Doubtful are packets that may get through, of an unknown answer.
-	Doubtful []Packet `json:"-"`
+	Doubtful []packet.Packet `json:"-"`
 
-	tied []Cause
+	tied []packet.Cause
 	cut  bool   // there were too many ways to follow
 	sure []cube // of an order that matters: what got through without a doubt
-}
-
-// Origin is where the packets of a question come from.
-type Origin struct {
-	Iif   int  // interface; 0 with Local
-	Local bool // from a process in the host's own network namespace
-	// From and Except bound the source addresses, both families.
-	From, Except []netip.Prefix
-	// NotPorts are ports of the bridge that Iif is: what comes in there is another origin's.
-	NotPorts []int
 }
 
 // Model answers questions about one snapshot.
 type Model struct {
 	snap     *snapshot.Snapshot
 	fibs     map[bool]*fib
-	legacy   []Cause // iptables-legacy tables
-	general  []Cause // what makes every answer unknown
+	legacy   []packet.Cause // iptables-legacy tables
+	general  []packet.Cause // what makes every answer unknown
 	compiled map[*ruleset.Set]*compiled
 	sieves   map[sieveKey][]need
 	// translating is what translates found.
 	translating *bool
 	tracked     map[bool]bool // whether connections of IPv4, or IPv6, are tracked
-	causes      map[*ruleset.Rule]Cause
+	causes      map[*ruleset.Rule]packet.Cause
 	effort      *Effort // of all questions
 	rules       int
 	base        int // steps that every question costs, however few rules it meets
@@ -122,7 +70,7 @@ type Model struct {
 func NewModel(s *snapshot.Snapshot) *Model {
 	m := &Model{
 		snap: s, fibs: map[bool]*fib{true: newFib(&s.Network, true), false: newFib(&s.Network, false)},
-		compiled: map[*ruleset.Set]*compiled{}, sieves: map[sieveKey][]need{}, causes: map[*ruleset.Rule]Cause{},
+		compiled: map[*ruleset.Set]*compiled{}, sieves: map[sieveKey][]need{}, causes: map[*ruleset.Rule]packet.Cause{},
 		base: 100 + len(s.Network.Links) + len(s.Network.Routes)/4,
 	}
 	if rs := s.NFTables.Ruleset; rs != nil {
@@ -141,16 +89,16 @@ func NewModel(s *snapshot.Snapshot) *Model {
 		if c.Status == snapshot.Partial && name == "network" && len(s.Network.Links) > 0 {
 			continue // the gaps are about other namespaces, or about single facts that are asked for
 		}
-		m.general = append(m.general, Cause{
+		m.general = append(m.general, packet.Cause{
 			Text: name + " was not read: " + strings.Join(c.Reasons, "; "),
 		})
 	}
 	for _, name := range []string{"iptables", "ip6tables"} {
 		f := s.NFTables.Legacy[name]
 		if f.State == snapshot.Denied || f.State == snapshot.Error {
-			m.general = append(m.general, Cause{Text: name + "-legacy: " + f.Reason})
+			m.general = append(m.general, packet.Cause{Text: name + "-legacy: " + f.Reason})
 		} else if f.Value != "" {
-			m.legacy = append(m.legacy, Cause{Text: name + "-legacy has tables: " + f.Value})
+			m.legacy = append(m.legacy, packet.Cause{Text: name + "-legacy has tables: " + f.Value})
 		}
 	}
 	return m
@@ -161,19 +109,19 @@ type engine struct {
 	*Model
 	compiledSets map[*ruleset.Set]*compiled
 	stopped      []stopped
-	stopIndex    map[Cause]int
-	undecided    []Cause
+	stopIndex    map[packet.Cause]int
+	undecided    []packet.Cause
 	vmap         []pendingVerdict
-	steps, paid  int         // that the question took, and those that its effort was told of
-	maxSteps     int         // that it may take
-	maxCases     int         // that it may hold at one time
-	over         error       // why it has to end
-	sources      set         // of the question
-	reversed     bool        // run chains of equal priority in the other order
-	tied         []Cause     // pairs whose order matters
-	keep         bool        // the cubes that are stopped, for a certificate
-	proof        []stoppedBy // them
-	question     cube        // as it was asked, before what cannot matter was left out
+	steps, paid  int            // that the question took, and those that its effort was told of
+	maxSteps     int            // that it may take
+	maxCases     int            // that it may hold at one time
+	over         error          // why it has to end
+	sources      set            // of the question
+	reversed     bool           // run chains of equal priority in the other order
+	tied         []packet.Cause // pairs whose order matters
+	keep         bool           // the cubes that are stopped, for a certificate
+	proof        []stoppedBy    // them
+	question     cube           // as it was asked, before what cannot matter was left out
 	sliced       [nFields]set
 	state        uint64         // of conntrack, once it has seen the packets
 	local        bool           // a process of the host sends them
@@ -182,18 +130,18 @@ type engine struct {
 	toPorts      []int          // of bridges, that the question leads to
 	bridging     bool           // the frames go from port to port of a bridge
 	sieve        *sieve
-	onStop       func(*cube, Cause) // also hears of what is stopped
+	onStop       func(*cube, packet.Cause) // also hears of what is stopped
 }
 
 // stoppedBy is packets of the question and what stopped them.
 type stoppedBy struct {
 	cube cube
-	by   Cause
+	by   packet.Cause
 }
 
 func (m *Model) newEngine() *engine {
 	e := &engine{
-		Model: m, compiledSets: m.compiled, stopIndex: map[Cause]int{}, maxSteps: maxSteps, maxCases: maxCases, state: ruleset.CtNew,
+		Model: m, compiledSets: m.compiled, stopIndex: map[packet.Cause]int{}, maxSteps: maxSteps, maxCases: maxCases, state: ruleset.CtNew,
 	}
 	if m.effort != nil && m.effort.Question > 0 {
 		e.maxSteps = min(maxSteps, m.effort.Question)
@@ -206,12 +154,12 @@ func (m *Model) newEngine() *engine {
 
 // stopped is a cause and the destination ports of the packets that it stopped.
 type stopped struct {
-	by    Cause
+	by    packet.Cause
 	ports set
 }
 
 // stop notes what stopped packets; packets that were doubtful before stay stopped all the same.
-func (e *engine) stop(c cube, by Cause) {
+func (e *engine) stop(c cube, by packet.Cause) {
 	if e.keep {
 		e.proof = append(e.proof, stoppedBy{c, by})
 	}
@@ -230,8 +178,8 @@ func (e *engine) stop(c cube, by Cause) {
 }
 
 // stoppers are the causes that stopped packets to one port, or any where port is negative.
-func (e *engine) stoppers(port int) []Cause {
-	var list []Cause
+func (e *engine) stoppers(port int) []packet.Cause {
+	var list []packet.Cause
 	for _, s := range e.stopped {
 		if port < 0 || s.ports.contains(num(uint64(port))) {
 			list = append(list, s.by)
@@ -246,6 +194,11 @@ type baseChain struct {
 	chain *ruleset.Chain
 }
 
+// where is the place of a chain.
+func (bc *baseChain) where() packet.Where {
+	return packet.Where{Family: bc.table.Family, Table: bc.table.Name, Chain: bc.chain.Name}
+}
+
 // conntrackPriority is where conntrack hooks in (NF_IP_PRI_CONNTRACK).
 const conntrackPriority = -200
 
@@ -257,13 +210,13 @@ const (
 )
 
 // hook runs the base chains of one hook in the order of their priorities.
-func (e *engine) hook(hook string, v4 bool, dev string, in []cube) ([]cube, error) {
+func (e *engine) hook(hook packet.Hook, v4 bool, dev string, in []cube) ([]cube, error) {
 	filters, nats := e.baseChains(hook, v4, dev)
 	natPriority := int32(dstnatPriority)
-	if hook == "input" || hook == "postrouting" {
+	if hook == packet.Input || hook == packet.Postrouting {
 		natPriority = srcnatPriority
 	}
-	tracked := hook != "prerouting" && hook != "output"
+	tracked := hook != packet.Prerouting && hook != packet.Output
 	live := in
 	var err error
 	for _, bc := range e.order(filters) {
@@ -294,17 +247,15 @@ func (e *engine) hook(hook string, v4 bool, dev string, in []cube) ([]cube, erro
 }
 
 // baseChain runs one base chain, and returns the packets that go on.
-func (e *engine) baseChain(hook string, bc baseChain, in []cube) ([]cube, error) {
+func (e *engine) baseChain(hook packet.Hook, bc baseChain, in []cube) ([]cube, error) {
 	m := &machine{engine: e, table: bc.table, hook: hook, prio: bc.chain.Base.Priority}
 	out, err := m.chain(bc.chain, in)
 	if err != nil {
 		return nil, err
 	}
 	live := out.accept
-	policy := Cause{
-		Family: bc.table.Family, Table: bc.table.Name, Chain: bc.chain.Name, Policy: true,
-		Text: "policy " + bc.chain.Base.Policy,
-	}
+	policy := packet.Cause{Where: bc.where(), Text: "policy " + bc.chain.Base.Policy}
+	policy.Policy = true
 	for _, c := range out.through {
 		if bc.chain.Base.Policy == ruleset.Drop {
 			e.stop(c, policy)
@@ -317,10 +268,10 @@ func (e *engine) baseChain(hook string, bc baseChain, in []cube) ([]cube, error)
 
 // translations runs the chains of type nat: for the first packet of a tracked connection, once for its
 // destination and once for its source, until one of them has set up a translation (nf_nat_inet_fn).
-func (e *engine) translations(hook string, nats []baseChain, in []cube) ([]cube, error) {
+func (e *engine) translations(hook packet.Hook, nats []baseChain, in []cube) ([]cube, error) {
 	var done []cube
 	live := in
-	source := hook == "postrouting" || hook == "input"
+	source := hook == packet.Postrouting || hook == packet.Input
 	for _, bc := range e.order(nats) {
 		pending, skip := partition(live, func(c *cube) bool {
 			if source {
@@ -337,7 +288,7 @@ func (e *engine) translations(hook string, nats []baseChain, in []cube) ([]cube,
 	live = append(done, live...)
 	for i := range live {
 		live[i].srcBound = live[i].srcBound || source
-		live[i].dstBound = live[i].dstBound || hook == "prerouting" || hook == "output"
+		live[i].dstBound = live[i].dstBound || hook == packet.Prerouting || hook == packet.Output
 	}
 	return live, nil
 }
@@ -371,7 +322,7 @@ func (e *engine) track(in []cube) []cube {
 			out[i].sets[fCtMark] = span(num(0), ones(32))
 		}
 		if e.state == ruleset.CtNew && !e.local && in[i].sets[fProto].contains(num(136)) { // udplite_error (see package trace)
-			out[i] = out[i].doubt(Cause{Text: "whether conntrack verifies the checksum of UDP-Lite"})
+			out[i] = out[i].doubt(packet.Cause{Text: "whether conntrack verifies the checksum of UDP-Lite"})
 			w := out[i].with(fCtState, single(num(ruleset.CtInvalid)))
 			w.later, w.shadow = true, true
 			wrong = append(wrong, w)
@@ -382,7 +333,7 @@ func (e *engine) track(in []cube) []cube {
 
 // baseChains are the chains of a hook by priority: those of type nat apart, which the kernel calls from
 // one place.
-func (e *engine) baseChains(hook string, v4 bool, dev string) (filters, nats []baseChain) {
+func (e *engine) baseChains(hook packet.Hook, v4 bool, dev string) (filters, nats []baseChain) {
 	var list []baseChain
 	rs := e.snap.NFTables.Ruleset
 	if rs == nil {
@@ -393,7 +344,7 @@ func (e *engine) baseChains(hook string, v4 bool, dev string) (filters, nats []b
 		applies := t.Family == ruleset.FamilyInet || t.Family == ruleset.FamilyIP && v4 ||
 			t.Family == ruleset.FamilyIP6 && !v4
 		if dev != "" {
-			applies = t.Family == ruleset.FamilyNetdev || t.Family == ruleset.FamilyInet && hook == "ingress"
+			applies = t.Family == ruleset.FamilyNetdev || t.Family == ruleset.FamilyInet && hook == packet.Ingress
 		}
 		if t.Dormant || !applies {
 			continue
@@ -401,7 +352,7 @@ func (e *engine) baseChains(hook string, v4 bool, dev string) (filters, nats []b
 		// Newer registrations of a priority run first (nf_hook_entries_grow).
 		for j := len(t.Chains) - 1; j >= 0; j-- {
 			c := &t.Chains[j]
-			if c.Base != nil && c.Base.Hook == hook &&
+			if c.Base != nil && packet.Hook(c.Base.Hook) == hook &&
 				(dev == "" || slices.Contains(c.Base.Devices, dev)) {
 				list = append(list, baseChain{t, c})
 			}
@@ -425,7 +376,7 @@ func (e *engine) baseChains(hook string, v4 bool, dev string) (filters, nats []b
 // answer draws the conclusion from what arrived.
 func (e *engine) answer(arrived []cube, err error, in *snapshot.Link, proto string, port int) Answer {
 	a := e.conclude(arrived, err, in, proto, port)
-	if a.Verdict == Reachable && e.sources != nil {
+	if a.Verdict == packet.Reachable && e.sources != nil {
 		var through set
 		for i := range arrived {
 			through = append(through, arrived[i].original(fSaddr)...)
@@ -441,9 +392,9 @@ func (e *engine) conclude(arrived []cube, err error, in *snapshot.Link, proto st
 		err = e.over
 	}
 	if err != nil {
-		return Answer{Verdict: Unknown, Because: []Cause{{Text: err.Error()}}, cut: true}
+		return Answer{Verdict: packet.Unknown, Because: []packet.Cause{{Text: err.Error()}}, cut: true}
 	}
-	a := Answer{Verdict: Unknown, Because: append(slices.Clone(e.general), e.undecided...)}
+	a := Answer{Verdict: packet.Unknown, Because: append(slices.Clone(e.general), e.undecided...)}
 	for i := range arrived[:min(len(arrived), maxDoubtful)] {
 		a.Doubtful = append(a.Doubtful, *e.witness(&arrived[i], in, proto))
 	}
@@ -464,7 +415,7 @@ func (e *engine) conclude(arrived []cube, err error, in *snapshot.Link, proto st
 		best := max(0, slices.IndexFunc(sure, func(c cube) bool {
 			return !c.original(fDaddr).subtract(special(c.v4)).empty()
 		}))
-		a := Answer{Verdict: Reachable, Witness: e.witness(&sure[best], in, proto), Path: sure[best].trail}
+		a := Answer{Verdict: packet.Reachable, Witness: e.witness(&sure[best], in, proto), Path: sure[best].trail}
 		if len(e.tied) > 0 {
 			a.sure = sure[:min(len(sure), maxMeeting)]
 		}
@@ -479,7 +430,7 @@ func (e *engine) conclude(arrived []cube, err error, in *snapshot.Link, proto st
 	if len(arrived) > 0 {
 		return a
 	}
-	return Answer{Verdict: Unreachable, StoppedBy: e.stoppers(port)}
+	return Answer{Verdict: packet.Unreachable, StoppedBy: e.stoppers(port)}
 }
 
 // maxDoubtful bounds the doubtful packets of an answer.

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/ringfence/ringfence/fixtures"
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/ruleset"
 	"github.com/ringfence/ringfence/snapshot"
 )
@@ -30,8 +31,8 @@ func TestSetsArePartitioned(t *testing.T) {
 
 var ssh = snapshot.Socket{Proto: "tcp", Family: 4, Addr: "0.0.0.0", Port: 22}
 
-func from(s *snapshot.Snapshot, name string) Origin {
-	return Origin{Iif: s.Network.LinkNamed(name).Index, From: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}}
+func from(s *snapshot.Snapshot, name string) packet.Origin {
+	return packet.Origin{Index: s.Network.LinkNamed(name).Index, From: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}}
 }
 
 // TestWhatIsNotModelledIsUnknown: each of these can change the answer, and none may be skipped.
@@ -75,7 +76,7 @@ func TestWhatIsNotModelledIsUnknown(t *testing.T) {
 	} {
 		s := fixtures.Host()
 		change(s)
-		if a := NewModel(s).Socket(from(s, "mgmt0"), &ssh, true); a.Verdict != Unknown || len(a.Because) == 0 {
+		if a := NewModel(s).Socket(from(s, "mgmt0"), &ssh, true); a.Verdict != packet.Unknown || len(a.Because) == 0 {
 			t.Errorf("%s: %s, want unknown with a reason", name, a.Verdict)
 		}
 	}
@@ -103,10 +104,10 @@ func first(s *snapshot.Snapshot) *ruleset.Rule {
 func TestAnswersNameTheirReasons(t *testing.T) {
 	s := fixtures.Host()
 	m := NewModel(s)
-	if a := m.Socket(from(s, "mgmt0"), &ssh, true); a.Verdict != Reachable || a.Witness == nil || len(a.Path) == 0 {
+	if a := m.Socket(from(s, "mgmt0"), &ssh, true); a.Verdict != packet.Reachable || a.Witness == nil || len(a.Path) == 0 {
 		t.Errorf("from mgmt0: %+v", a)
 	}
-	if a := m.Socket(from(s, "ext0"), &ssh, true); a.Verdict != Unreachable || len(a.StoppedBy) == 0 {
+	if a := m.Socket(from(s, "ext0"), &ssh, true); a.Verdict != packet.Unreachable || len(a.StoppedBy) == 0 {
 		t.Errorf("from ext0: %+v", a)
 	}
 }
@@ -145,9 +146,9 @@ func FuzzModel(f *testing.F) {
 	}
 	chain := base.NFTables.Ruleset.Tables[0].Chain("input")
 	rules := chain.Rules
-	o := Origin{
-		Iif:  base.Network.LinkNamed("mgmt0").Index,
-		From: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")},
+	o := packet.Origin{
+		Index: base.Network.LinkNamed("mgmt0").Index,
+		From:  []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")},
 	}
 	f.Fuzz(func(_ *testing.T, b []byte) {
 		var r ruleset.Rule
@@ -247,7 +248,7 @@ func BenchmarkManySocketsOfBranchingRules(b *testing.B) {
 	}
 	for b.Loop() {
 		m := NewModel(s)
-		for _, o := range []Origin{from(s, "mgmt0"), from(s, "ext0"), from(s, "docker0"), {Local: true}} {
+		for _, o := range []packet.Origin{from(s, "mgmt0"), from(s, "ext0"), from(s, "docker0"), {Local: true}} {
 			for _, v4 := range []bool{true, false} {
 				sweep := m.Sweep(o, &snapshot.Socket{Proto: "tcp", Family: 6, Addr: "::"}, v4, ports)
 				for i := range 64 {

@@ -7,13 +7,14 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/ruleset"
 )
 
 // Shadow is a rule that no packet reaches: whatever it matches, an earlier rule of its chain has
 // decided.
 type Shadow struct {
-	Rule, By Cause
+	Rule, By packet.Cause
 	// Contrary says that the rule would have decided otherwise than the one before it.
 	Contrary bool
 }
@@ -26,7 +27,7 @@ const (
 
 // Uncompared is rules of a chain that were not compared with all that come before them, and why.
 type Uncompared struct {
-	Chain  Cause
+	Chain  packet.Cause
 	Rules  int // so many at its end
 	Reason string
 }
@@ -50,7 +51,7 @@ func shadows(rs *ruleset.Ruleset, effort *Effort, ofChain, ofAll int) (list []Sh
 			ofAll -= before - s.left
 			if s.over != "" {
 				left = append(left, Uncompared{
-					Chain: Cause{Family: t.Family, Table: t.Name, Chain: c.Name}, Rules: len(c.Rules) - len(s.shapes) + 1, Reason: s.over,
+					Chain: packet.Cause{Where: packet.Where{Family: t.Family, Table: t.Name, Chain: c.Name}}, Rules: len(c.Rules) - len(s.shapes) + 1, Reason: s.over,
 				})
 			}
 		}
@@ -177,8 +178,8 @@ func (s *shadowing) all() []int {
 	return list
 }
 
-func causeOf(t *ruleset.Table, c *ruleset.Chain, r *ruleset.Rule) Cause {
-	return Cause{Family: t.Family, Table: t.Name, Chain: c.Name, Rule: r.Handle, Text: r.Text(t)}
+func causeOf(t *ruleset.Table, c *ruleset.Chain, r *ruleset.Rule) packet.Cause {
+	return packet.Cause{Where: packet.Where{Family: t.Family, Table: t.Name, Chain: c.Name, Rule: r.Handle}, Text: r.Text(t)}
 }
 
 // shape is what a rule asks for and decides.

@@ -1,13 +1,14 @@
 package reach
 
 import (
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/snapshot"
 )
 
 // StoppedBy returns the packets of a question that rules or policies of some tables stop or may stop, as they are
 // sent: what is in doubt is followed every way. It reports false where there were too many ways, or the host
 // was not read.
-func (m *Model) StoppedBy(q *Question, by func(*Cause) bool) ([]ProofCube, bool) {
+func (m *Model) StoppedBy(q *Question, by func(*packet.Cause) bool) ([]packet.Cube, bool) {
 	var out stops
 	for _, o := range q.From {
 		for _, v4 := range q.families() {
@@ -21,7 +22,7 @@ func (m *Model) StoppedBy(q *Question, by func(*Cause) bool) ([]ProofCube, bool)
 }
 
 // StoppedBeside is StoppedBy of what goes from port to port of a bridge alone, without what the host routes.
-func (m *Model) StoppedBeside(q *Question, by func(*Cause) bool) ([]ProofCube, bool) {
+func (m *Model) StoppedBeside(q *Question, by func(*packet.Cause) bool) ([]packet.Cube, bool) {
 	var out stops
 	for _, o := range q.From {
 		for _, v4 := range q.families() {
@@ -33,7 +34,7 @@ func (m *Model) StoppedBeside(q *Question, by func(*Cause) bool) ([]ProofCube, b
 	return out, true
 }
 
-func (m *Model) stoppedHops(q *Question, o Origin, v4 bool, by func(*Cause) bool, out *stops) bool {
+func (m *Model) stoppedHops(q *Question, o packet.Origin, v4 bool, by func(*packet.Cause) bool, out *stops) bool {
 	for _, h := range m.newEngine().hops(q, o) {
 		if e, a := m.askHop(q, o, h, v4, false, true); !out.add(e, h.from, &a, by) {
 			return false
@@ -43,11 +44,11 @@ func (m *Model) stoppedHops(q *Question, o Origin, v4 bool, by func(*Cause) bool
 }
 
 // stops collects what tables stop.
-type stops []ProofCube
+type stops []packet.Cube
 
 // add adds what one walk found, unless it did not get to its end.
-func (s *stops) add(e *engine, in *snapshot.Link, a *Answer, by func(*Cause) bool) bool {
-	if e == nil && a.Verdict == Unknown || len(a.tied) > 0 || a.cut {
+func (s *stops) add(e *engine, in *snapshot.Link, a *Answer, by func(*packet.Cause) bool) bool {
+	if e == nil && a.Verdict == packet.Unknown || len(a.tied) > 0 || a.cut {
 		return false
 	}
 	if e == nil {
@@ -56,7 +57,7 @@ func (s *stops) add(e *engine, in *snapshot.Link, a *Answer, by func(*Cause) boo
 	for i := range e.proof {
 		if by(&e.proof[i].by) {
 			c := e.proof[i].cube.sent()
-			*s = append(*s, ProofCube{c.region(e.entry(in)), e.proof[i].by})
+			*s = append(*s, packet.Cube{Region: c.region(e.entry(in)), By: e.proof[i].by})
 		}
 	}
 	return true

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/snapshot"
 )
 
@@ -12,8 +13,8 @@ var stacked = []string{"vlan", "macvlan", "ipvlan", "macsec"}
 
 // surroundings returns the doubts about what happens to packets of an interface at ingress or egress
 // outside the hooks that are modelled: before them, beside them, and on the interfaces below it.
-func (e *engine) surroundings(index int, hook string) []Cause {
-	var list []Cause
+func (e *engine) surroundings(index int, hook packet.Hook) []packet.Cause {
+	var list []packet.Cause
 	links := []*snapshot.Link{e.snap.Network.Link(index)}
 	for i := range e.snap.Network.Links {
 		l := &e.snap.Network.Links[i]
@@ -28,21 +29,21 @@ func (e *engine) surroundings(index int, hook string) []Cause {
 			continue
 		}
 		if filters, _ := e.baseChains(hook, true, l.Name); i > 0 && len(filters) > 0 && (links[0] == nil || links[0].Kind != "bridge") {
-			list = append(list, Cause{Text: "chains at " + hook + " of " + l.Name + ", below " + links[0].Name})
+			list = append(list, packet.Cause{Text: "chains at " + string(hook) + " of " + l.Name + ", below " + links[0].Name})
 		}
-		if l.XDP && hook == "ingress" {
-			list = append(list, Cause{Text: "an XDP program is attached to " + l.Name})
+		if l.XDP && hook == packet.Ingress {
+			list = append(list, packet.Cause{Text: "an XDP program is attached to " + l.Name})
 		}
 		if len(l.TC) > 0 {
-			list = append(list, Cause{Text: "traffic control on " + l.Name + ": " + strings.Join(l.TC, ", ")})
+			list = append(list, packet.Cause{Text: "traffic control on " + l.Name + ": " + strings.Join(l.TC, ", ")})
 		}
 	}
 	if links[0] != nil && links[0].Kind == "vrf" {
-		list = append(list, Cause{Text: links[0].Name + " is a VRF"})
+		list = append(list, packet.Cause{Text: links[0].Name + " is a VRF"})
 	}
 	if links[0] != nil && links[0].Master != 0 {
 		if m := e.snap.Network.Link(links[0].Master); m != nil && m.Kind == "vrf" {
-			list = append(list, Cause{Text: links[0].Name + " belongs to the VRF " + m.Name})
+			list = append(list, packet.Cause{Text: links[0].Name + " belongs to the VRF " + m.Name})
 		}
 	}
 	return list

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/snapshot"
 )
 
@@ -11,7 +12,7 @@ import (
 // for many targets are read from one walk through the rules.
 type Ways struct {
 	m       *Model
-	origin  Origin
+	origin  packet.Origin
 	proto   string
 	v4      bool
 	targets []int // interfaces that can be asked about
@@ -34,18 +35,18 @@ type run struct {
 
 // ended is packets that were stopped on the way. Only what decides about targets is kept.
 type ended struct {
-	by           Cause
+	by           packet.Cause
 	daddr, dport set
 }
 
 // endedKey is the same ended again: sets are shared by the cubes that they were split into.
 type endedKey struct {
-	by           Cause
+	by           packet.Cause
 	daddr, dport *interval
 }
 
 // Ways follows the packets of an origin on their way out by any of the interfaces.
-func (m *Model) Ways(o Origin, proto string, v4 bool, oifs []int) *Ways {
+func (m *Model) Ways(o packet.Origin, proto string, v4 bool, oifs []int) *Ways {
 	w := &Ways{m: m, origin: o, proto: proto, v4: v4, targets: oifs}
 	w.runs = []*run{w.run(false)}
 	if r := w.runs[0]; r.e != nil && len(r.e.tied) > 0 {
@@ -55,7 +56,7 @@ func (m *Model) Ways(o Origin, proto string, v4 bool, oifs []int) *Ways {
 }
 
 func (w *Ways) question(oifs []int, port int) *Question {
-	return &Question{From: []Origin{w.origin}, Proto: w.proto, To: Target{Oifs: oifs}, Dport: port}
+	return &Question{From: []packet.Origin{w.origin}, Proto: w.proto, To: Target{Oifs: oifs}, Dport: port}
 }
 
 func (w *Ways) run(reversed bool) *run {
@@ -91,7 +92,7 @@ func (w *Ways) run(reversed bool) *run {
 }
 
 // stop notes where stopped packets were going.
-func (r *run) stop(c *cube, by Cause) {
+func (r *run) stop(c *cube, by packet.Cause) {
 	d := ended{by, c.sets[fDaddr], c.sets[fDport]}
 	if d.daddr.empty() || d.dport.empty() {
 		return
@@ -113,7 +114,7 @@ func (w *Ways) Forward(oifs []int, port int) Answer {
 	if !ok {
 		return w.m.Forward(w.origin, oifs, w.proto, port, w.v4)
 	}
-	return w.m.askEach(q, []bool{w.v4}, func(Origin, bool) Answer { return a })
+	return w.m.askEach(q, []bool{w.v4}, func(packet.Origin, bool) Answer { return a })
 }
 
 // knows says whether the walk is about a question: not where the origin is the host itself, nor of a single port of a
@@ -139,7 +140,7 @@ func (w *Ways) answer(q *Question) (Answer, bool) {
 			a = w.runs[0].e.either(&a, &b, w.runs[0].in, w.proto)
 		}
 	}
-	alone := a.Verdict == Unknown && slices.ContainsFunc(a.Because, func(c Cause) bool { return c.Table != "" })
+	alone := a.Verdict == packet.Unknown && slices.ContainsFunc(a.Because, func(c packet.Cause) bool { return c.Table != "" })
 	return a, ok && !alone
 }
 
@@ -152,7 +153,7 @@ func (r *run) answer(w *Ways, q *Question) (Answer, bool) {
 		return a, !errors.Is(r.err, errTooComplex)
 	}
 	e := *r.e
-	e.stopped, e.stopIndex = nil, map[Cause]int{}
+	e.stopped, e.stopIndex = nil, map[packet.Cause]int{}
 	routed := q.routed(&e)
 	about := e.packet(w.v4, r.number)
 	if r.sliced {
@@ -160,16 +161,16 @@ func (r *run) answer(w *Ways, q *Question) (Answer, bool) {
 	}
 	hits := r.hits(&e, routed, &about, true)
 	if len(hits) == 0 { // what stopped them is told with all that arrived elsewhere
-		e.stopped, e.stopIndex = nil, map[Cause]int{}
+		e.stopped, e.stopIndex = nil, map[packet.Cause]int{}
 		r.hits(&e, routed, &about, false)
 	}
 	a := e.answer(hits, nil, r.in, w.proto, -1)
 	a.tied = e.tied
 	e.describe(&a, hits)
-	if a.Verdict == Unreachable {
+	if a.Verdict == packet.Unreachable {
 		a.StoppedBy = r.stoppedBy(&e, &about)
 		if len(a.StoppedBy) == 0 {
-			a.StoppedBy = []Cause{noRoute}
+			a.StoppedBy = []packet.Cause{noRoute}
 		}
 	}
 	return a, true
@@ -206,10 +207,10 @@ func (r *run) hits(e *engine, q *Question, about *cube, few bool) (hits []cube) 
 }
 
 // stoppedBy is what stopped the packets of a question on their way, and then at its end.
-func (r *run) stoppedBy(e *engine, about *cube) []Cause {
-	var list []Cause
-	seen := map[Cause]bool{}
-	add := func(c Cause) {
+func (r *run) stoppedBy(e *engine, about *cube) []packet.Cause {
+	var list []packet.Cause
+	seen := map[packet.Cause]bool{}
+	add := func(c packet.Cause) {
 		if !seen[c] {
 			seen[c] = true
 			list = append(list, c)

@@ -4,13 +4,17 @@ import (
 	"net"
 	"net/netip"
 
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/snapshot"
 )
 
 // witness picks a packet of the cube that a person recognises: a neighbour's address that is no
 // network's own, the host's address on that interface, an ephemeral source port.
-func (c *cube) witness(in *snapshot.Link, proto string) *Packet {
-	p := &Packet{In: "local", Proto: proto, Sport: 40000}
+func (c *cube) witness(in *snapshot.Link, proto string) *packet.Packet {
+	if proto == "icmp" && !c.v4 {
+		proto = "icmpv6"
+	}
+	p := &packet.Packet{In: "local", Proto: proto, Sport: 40000}
 	dst, dport := c.sets[fDaddr], c.sets[fDport]
 	if c.nat {
 		dst, dport = c.sets[fOrigDaddr], c.sets[fOrigDport]
@@ -31,19 +35,19 @@ func (c *cube) witness(in *snapshot.Link, proto string) *Packet {
 				}
 			}
 			if dst.contains(addrNumber(a.Addr())) {
-				to = a.Addr().String()
+				to = a.Addr()
 			}
 			break
 		}
 	}
-	p.Src, p.Dst = src.addr(c.v4).String(), to
+	p.Src, p.Dst = src.addr(c.v4), to
 	if !sport.contains(num(40000)) {
-		p.Sport = int(sport[0].lo.lo)
+		p.Sport = uint16(sport[0].lo.lo)
 	}
 	if mac := c.sets[fSmac]; len(mac) > 0 && mac[0].hi != ones(48) || len(mac) > 1 {
 		p.SMAC = net.HardwareAddr(hostPart(mac).bytesOf(6)).String()
 	}
-	p.Dport = int(dport[0].lo.lo)
+	p.Dport = uint16(dport[0].lo.lo)
 	if dport.contains(num(443)) && !dport.singleton() {
 		p.Dport = 443
 	}
@@ -72,17 +76,15 @@ func hostPart(s set) u128 {
 }
 
 // witness names the interface as the question does, or the port of a bridge where that matters.
-func (e *engine) witness(c *cube, in *snapshot.Link, proto string) *Packet {
+func (e *engine) witness(c *cube, in *snapshot.Link, proto string) *packet.Packet {
 	p := c.witness(in, proto)
 	if c.beside != nil {
 		p.DMAC, p.Out = "02:00:00:00:00:fe", c.beside.Name // an address that nobody here has
 		for _, a := range linkAddrs(in, c.v4) {
 			near := c.sets[fDaddr].intersect(prefixSet(a)).subtract(single(addrNumber(a.Masked().Addr())))
-			if src, err := netip.ParseAddr(p.Src); err == nil {
-				near = near.subtract(single(addrNumber(src)))
-			}
+			near = near.subtract(single(addrNumber(p.Src)))
 			if !near.empty() {
-				p.Dst = hostPart(near).addr(c.v4).String()
+				p.Dst = hostPart(near).addr(c.v4)
 				break
 			}
 		}
@@ -110,13 +112,13 @@ func special(v4 bool) set {
 }
 
 // pickAddr prefers an address that is not special.
-func pickAddr(s set, v4 bool) string {
+func pickAddr(s set, v4 bool) netip.Addr {
 	aside := special(v4)
 	if rest := s.subtract(aside); !rest.empty() {
 		s = rest
 	}
 	if len(s) > 0 && s[0].lo == (u128{lo: 0x7f000000}) && v4 {
-		return "127.0.0.1"
+		return netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	}
-	return hostPart(s).addr(v4).String()
+	return hostPart(s).addr(v4)
 }

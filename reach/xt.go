@@ -3,6 +3,7 @@ package reach
 import (
 	"slices"
 
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/ruleset"
 )
 
@@ -273,10 +274,10 @@ func (m *machine) xtMark(c *ruleset.Chain, r *ruleset.Rule, k *ruleset.XtMark, s
 
 func (m *machine) xtNAT(c *ruleset.Chain, r *ruleset.Rule, n *ruleset.XtNAT, st state) (*ruleset.Verdict, []state, []cube) {
 	accept := &ruleset.Verdict{Kind: ruleset.Accept}
-	if n.Kind == "snat" || n.Kind == "masquerade" || n.Kind == "netmap" && (m.hook == "postrouting" || m.hook == "input") {
+	if n.Kind == "snat" || n.Kind == "masquerade" || n.Kind == "netmap" && (m.hook == packet.Postrouting || m.hook == packet.Input) {
 		st.cube = st.cube.translateSource(nil)
 		if m.seenLater(st.cube.v4) {
-			st.cube = st.cube.doubt(Cause{Text: "which source a translation takes"})
+			st.cube = st.cube.doubt(packet.Cause{Text: "which source a translation takes"})
 			st.cube.loose = true
 		}
 		return accept, []state{st}, nil
@@ -295,7 +296,7 @@ func (m *machine) xtNAT(c *ruleset.Chain, r *ruleset.Rule, n *ruleset.XtNAT, st 
 	}
 	if addr != nil && !addr.singleton() || port != nil && !port.singleton() {
 		for i := range list {
-			list[i].cube = list[i].cube.doubt(Cause{Text: "a translation to a range: the kernel chooses"})
+			list[i].cube = list[i].cube.doubt(packet.Cause{Text: "a translation to a range: the kernel chooses"})
 			list[i].cube.loose = true
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/reach"
 	"github.com/ringfence/ringfence/ruleset"
 	"github.com/ringfence/ringfence/snapshot"
@@ -17,7 +18,7 @@ import (
 func (p *Proof) onlyIntended(s *snapshot.Snapshot) error {
 	m := reach.NewModel(p.alone(s))
 	parts := 0
-	ours := func(c *reach.Cause) bool {
+	ours := func(c *packet.Cause) bool {
 		return slices.ContainsFunc(p.tables, func(t ruleset.Table) bool { return t.Family == c.Family && t.Name == c.Table })
 	}
 	for _, in := range p.plan.entrances(s) {
@@ -28,7 +29,7 @@ func (p *Proof) onlyIntended(s *snapshot.Snapshot) error {
 				targets = append(targets, reach.Target{Oifs: []int{out.Index}})
 			}
 			for _, to := range targets {
-				q := &reach.Question{From: []reach.Origin{{Iif: in.Index, From: everywhere}}, Proto: proto, To: to, Unbound: true}
+				q := &reach.Question{From: []packet.Origin{{Index: in.Index, From: everywhere}}, Proto: proto, To: to, Unbound: true}
 				cubes, ok := m.StoppedBy(q, ours)
 				if !ok {
 					return fmt.Errorf("what the plan drops of %s packets from %s cannot be told", proto, in.Name)
@@ -101,7 +102,7 @@ func representatives(s *snapshot.Snapshot, names []string) (list []*snapshot.Lin
 }
 
 // intends says whether a part of what is dropped lies inside one of the plan's denials.
-func (p *Plan) intends(s *snapshot.Snapshot, c *reach.ProofCube, proto string) bool {
+func (p *Plan) intends(s *snapshot.Snapshot, c *packet.Cube, proto string) bool {
 	return slices.ContainsFunc(p.Rules, func(r Rule) bool {
 		iif := c.In
 		if r.family() != bridgeFamily {

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/replica"
 	"github.com/ringfence/ringfence/ruleset"
 	"github.com/ringfence/ringfence/snapshot"
@@ -105,14 +106,14 @@ func newProbes(p *Plan, s *snapshot.Snapshot) *probeSet {
 }
 
 // touches says whether a packet is one that the plan has a rule about.
-func (p *Plan) touches(s *snapshot.Snapshot, k *trace.Packet) bool {
+func (p *Plan) touches(s *snapshot.Snapshot, k *packet.Packet) bool {
 	return slices.ContainsFunc(p.Rules, func(r Rule) bool {
 		return r.Proto == k.Proto && r.Port == int(k.Dport) && !(r.addressed() && !covers(r.To, k.Dst)) && !p.carved(&r, k.Dst) && (r.Chain == chainIn && r.Iif == enters(s, k.In) || r.Chain == chainPort && r.Iif == k.In)
 	})
 }
 
 // add adds a packet as a probe. Where it is translated to somebody behind the host, a peer answers there.
-func (ps *probeSet) add(k *trace.Packet, a aim, why string) {
+func (ps *probeSet) add(k *packet.Packet, a aim, why string) {
 	if k.Proto != "tcp" && k.Proto != "udp" {
 		return
 	}
@@ -214,7 +215,7 @@ func (ps *probeSet) forwarded(p *Plan, r *Rule) {
 		if port == 0 {
 			port = 7
 		}
-		ps.add(&trace.Packet{In: r.Iif, Src: src, Dst: dst, Proto: "tcp", Sport: 40000, Dport: port}, mustClose, r.Closes)
+		ps.add(&packet.Packet{In: r.Iif, Src: src, Dst: dst, Proto: "tcp", Sport: 40000, Dport: port}, mustClose, r.Closes)
 	}
 }
 
@@ -237,8 +238,8 @@ func (ps *probeSet) switched(p *Plan, r *Rule) {
 		if !from.IsValid() || !to.IsValid() {
 			continue
 		}
-		packet := func(in, out *snapshot.Link, src, dst netip.Addr) *trace.Packet {
-			return &trace.Packet{In: in.Name, Out: out.Name, DMAC: elsewhere, Src: src, Dst: dst, Proto: "tcp", Sport: 40000, Dport: 7}
+		packet := func(in, out *snapshot.Link, src, dst netip.Addr) *packet.Packet {
+			return &packet.Packet{In: in.Name, Out: out.Name, DMAC: elsewhere, Src: src, Dst: dst, Proto: "tcp", Sport: 40000, Dport: 7}
 		}
 		ps.add(packet(in, out, from, to), mustClose, r.Closes)
 		back := packet(out, in, to, from)
@@ -351,7 +352,7 @@ func (ps *probeSet) arrives(k *probe) bool {
 	switch {
 	case f.Fate == trace.Forward && f.Oif != enters(ps.snap, k.From):
 		return ps.returns(k, f.Oif, trace.Forward)
-	case f.Fate == trace.Local && f.Socket != "none" && f.Socket != trace.Unknown:
+	case f.Fate == trace.Local && f.Socket != trace.NoSocket && f.Socket != trace.UnknownSocket:
 		return ps.returns(k, "local", trace.Output)
 	}
 	return false
@@ -359,13 +360,13 @@ func (ps *probeSet) arrives(k *probe) bool {
 
 // returns says whether the answer to a packet leaves by the interface that it came from: routes can depend on the
 // source. Of a translated packet that is not asked: where answers can be exempted from tracking, none may come back.
-func (ps *probeSet) returns(k *probe, in, fate string) bool {
+func (ps *probeSet) returns(k *probe, in string, fate trace.Outcome) bool {
 	to, err := netip.ParseAddrPort(k.fate.To)
 	if err != nil || to != k.Dst || k.fate.Fate == trace.Forward && k.fate.From != k.Src {
 		return !untracks(ps.snap)
 	}
 	flags := "SA"
-	back := &trace.Packet{
+	back := &packet.Packet{
 		In: in, Src: to.Addr(), Dst: k.Src, Proto: k.Proto, Sport: to.Port(), Dport: probePort, Flags: &flags, Ct: "established",
 	}
 	by := enters(ps.snap, k.From)

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/reach"
 	"github.com/ringfence/ringfence/replica"
 	"github.com/ringfence/ringfence/ruleset"
@@ -193,7 +194,7 @@ func (p *Plan) question(r *Rule, s *snapshot.Snapshot) (*reach.Question, error) 
 	}
 	q := &reach.Question{Proto: r.Proto, Dport: r.Port, Unbound: true}
 	for _, l := range in {
-		o := reach.Origin{Iif: l.Index, From: r.Sources, Except: except}
+		o := packet.Origin{Index: l.Index, From: r.Sources, Except: except}
 		if len(o.From) == 0 {
 			o.From = slices.DeleteFunc(slices.Clone(everywhere), func(x netip.Prefix) bool { return len(r.To) > 0 && x.Addr().Is4() != r.v4() })
 		}
@@ -273,7 +274,7 @@ func (p *Proof) closes(after *snapshot.Snapshot) error {
 			q.Proto = proto
 			for _, q := range p.ways(q, r, after) {
 				a := m.Reach(q)
-				if a.Verdict != reach.Unreachable {
+				if a.Verdict != packet.Unreachable {
 					return fmt.Errorf("%s: what it closes is %s: %s", r, a.Verdict, reasons(&a))
 				}
 				certificates += len(a.Certificate)
@@ -364,8 +365,8 @@ func (p *Proof) keeps(before, after *snapshot.Snapshot) error {
 }
 
 // packets are first packets of a flow: of its own source, or of a neighbour on every interface.
-func (f *Flow) packets(p *Plan, s *snapshot.Snapshot) []*trace.Packet {
-	var list []*trace.Packet
+func (f *Flow) packets(p *Plan, s *snapshot.Snapshot) []*packet.Packet {
+	var list []*packet.Packet
 	proto := f.Proto
 	if !portProtos[proto] {
 		proto = strconv.Itoa(int(protoNumbers[proto]))
@@ -396,7 +397,7 @@ func (f *Flow) packets(p *Plan, s *snapshot.Snapshot) []*trace.Packet {
 					src = f.Source.Addr()
 				}
 				if src.IsValid() {
-					list = append(list, &trace.Packet{In: in, Src: src, Dst: dst, Proto: proto, Sport: 40000, Dport: uint16(f.Port)})
+					list = append(list, &packet.Packet{In: in, Src: src, Dst: dst, Proto: proto, Sport: 40000, Dport: uint16(f.Port)})
 				}
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/ringfence/ringfence/fixtures"
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/ruleset"
 )
 
@@ -44,7 +45,7 @@ func BenchmarkTrace(b *testing.B) {
 					in = l.Name
 				}
 			}
-			p := &Packet{In: in, Src: netip.MustParseAddr("198.51.100.7"), Dst: netip.MustParsePrefix(s.Network.LinkNamed(in).Addrs[0]).Addr(), Proto: "tcp", Sport: 4000, Dport: 22}
+			p := &packet.Packet{In: in, Src: netip.MustParseAddr("198.51.100.7"), Dst: netip.MustParsePrefix(s.Network.LinkNamed(in).Addrs[0]).Addr(), Proto: "tcp", Sport: 4000, Dport: 22}
 			if f := t.Packet(p); f.Fate != Local {
 				b.Fatalf("%+v", f)
 			}

@@ -1,9 +1,15 @@
 package trace
 
-import "bytes"
+import (
+	"bytes"
+
+	"github.com/ringfence/ringfence/packet"
+)
 
 // bridgeHook runs the chains of the bridge family.
-func (w *walk) bridgeHook(hook string) verdictKind { return w.runHook(hookKey{hook: hook, kind: 'b'}) }
+func (w *walk) bridgeHook(hook packet.Hook) verdictKind {
+	return w.runHook(hookKey{hook: hook, kind: 'b'})
+}
 
 // callsIPTables says whether bridged packets go through the IP hooks too (br_netfilter).
 func (w *walk) callsIPTables() bool {
@@ -17,17 +23,17 @@ func (w *walk) callsIPTables() bool {
 // bridgePort is a frame on a port of a bridge: up to the host where it is addressed to the bridge,
 // else over to another port (br_handle_frame_finish).
 func (w *walk) bridgePort(port, bridge *link) Fate {
-	if mac := parseMAC(w.p.DMAC); mac != nil && !bytes.Equal(mac, bridge.mac) {
+	if mac := packet.ParseMAC(w.p.DMAC); mac != nil && !bytes.Equal(mac, bridge.mac) {
 		return w.switched(port, bridge)
 	}
 	if f, ok := w.bridgeIn(port, bridge); !ok {
 		return f
 	}
 	w.in = bridge
-	if !w.undisturbed(bridge, "ingress") {
+	if !w.undisturbed(bridge, packet.Ingress) {
 		return Fate{}
 	}
-	if k := w.runHook(hookKey{hook: "ingress", kind: 'n', dev: bridge.Name}); k != vAccept {
+	if k := w.runHook(hookKey{hook: packet.Ingress, kind: 'n', dev: bridge.Name}); k != vAccept {
 		return w.refused(k)
 	}
 	return w.receive()
@@ -42,15 +48,15 @@ func (w *walk) bridgedPrerouting() verdict {
 		return verdict{kind: vAccept}
 	}
 	w.in, w.before = bridge, true
-	k := w.ipHook("prerouting")
-	w.in, w.hook, w.family = port, "prerouting", 'b'
+	k := w.ipHook(packet.Prerouting)
+	w.in, w.hook, w.family = port, packet.Prerouting, 'b'
 	return verdict{kind: k}
 }
 
 // bridgeIn is the way of a frame through the bridge up to the host.
 func (w *walk) bridgeIn(port, bridge *link) (Fate, bool) {
 	w.in, w.out = port, nil
-	for _, hook := range []string{"prerouting", "input"} {
+	for _, hook := range []packet.Hook{packet.Prerouting, packet.Input} {
 		if k := w.bridgeHook(hook); k != vAccept {
 			return w.refused(k), false
 		}
@@ -64,7 +70,7 @@ func (w *walk) bridgeIn(port, bridge *link) (Fate, bool) {
 func (w *walk) switched(port, bridge *link) Fate {
 	dst := w.skb.dst()
 	w.in, w.out = port, nil
-	if k := w.bridgeHook("prerouting"); k != vAccept {
+	if k := w.bridgeHook(packet.Prerouting); k != vAccept {
 		return w.refused(k)
 	}
 	ip := w.before
@@ -74,37 +80,37 @@ func (w *walk) switched(port, bridge *link) Fate {
 	w.passed = mark{text: "bridge"}
 	out := w.otherPort(port, bridge)
 	w.in, w.out = port, out
-	if k := w.bridgeHook("forward"); k != vAccept {
+	if k := w.bridgeHook(packet.Forward); k != vAccept {
 		return w.refused(k)
 	}
 	if ip {
 		w.in, w.out = bridge, bridge
-		if k := w.ipHook("forward"); k != vAccept {
+		if k := w.ipHook(packet.Forward); k != vAccept {
 			return w.refused(k)
 		}
 	}
 	w.in, w.out = nil, out
-	if k := w.bridgeHook("postrouting"); k != vAccept {
+	if k := w.bridgeHook(packet.Postrouting); k != vAccept {
 		return w.refused(k)
 	}
 	if ip {
 		w.out = bridge
-		if k := w.ipHook("postrouting"); k != vAccept {
+		if k := w.ipHook(packet.Postrouting); k != vAccept {
 			return w.refused(k)
 		}
 	}
 	if out != nil {
 		w.out = out
-		if !w.undisturbed(out, "egress") {
+		if !w.undisturbed(out, packet.Egress) {
 			return Fate{}
 		}
-		if k := w.runHook(hookKey{hook: "egress", kind: 'n', dev: out.Name}); k != vAccept {
+		if k := w.runHook(hookKey{hook: packet.Egress, kind: 'n', dev: out.Name}); k != vAccept {
 			return w.refused(k)
 		}
 	}
 	w.say("switched on %s", bridge.Name)
 	s := &w.skb
-	f := Fate{Fate: Forward, Oif: bridge.Name, To: endpointText(s.dst(), s.port(2), s.hasPorts()), Rule: w.passed.String()}
+	f := Fate{Fate: Forward, Oif: bridge.Name, To: packet.EndpointText(s.dst(), s.port(2), s.hasPorts()), Rule: w.passed.String()}
 	if out != nil {
 		f.Oif = out.Name
 	}
@@ -138,7 +144,7 @@ func (w *walk) otherPort(port, bridge *link) *link {
 			return p
 		}
 	}
-	if len(others) > 1 && !w.bridged && !w.filteredPorts(bridge, "egress") {
+	if len(others) > 1 && !w.bridged && !w.filteredPorts(bridge, packet.Egress) {
 		return others[0]
 	}
 	return others[w.choose(len(others), nil, "the port of "+bridge.Name+" that leads to the neighbour")]
@@ -147,7 +153,7 @@ func (w *walk) otherPort(port, bridge *link) *link {
 // bridgeOut is a packet of the host, or one that it forwards, on its way out by a port of a bridge.
 func (w *walk) bridgeOut(port *link) (Fate, bool) {
 	w.in, w.out = nil, port
-	for _, hook := range []string{"output", "postrouting"} {
+	for _, hook := range []packet.Hook{packet.Output, packet.Postrouting} {
 		if k := w.bridgeHook(hook); k != vAccept {
 			return w.refused(k), false
 		}

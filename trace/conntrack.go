@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/ruleset"
 	"github.com/ringfence/ringfence/snapshot"
 )
@@ -230,7 +231,7 @@ func (w *walk) track() {
 	case ruleset.CtRelated:
 		c.status.v = ipsExpected
 		c.mark.unk = 0xffffffff
-		if s.proto == protoICMP || s.proto == protoICMPv6 { // an error about a connection is of that connection
+		if s.proto == packet.ICMP || s.proto == packet.ICMPv6 { // an error about a connection is of that connection
 			c.status.unk, c.reply.unk = 0xffffffff, 1
 		}
 	}
@@ -243,17 +244,17 @@ func (w *walk) track() {
 func (w *walk) firstState() uint32 {
 	s := &w.skb
 	switch s.proto {
-	case protoTCP:
+	case packet.TCP:
 		return w.tcpState(s.nh[s.thoff+13])
-	case protoICMP:
+	case packet.ICMP:
 		if s.v4 {
 			return icmpState(s.nh[s.thoff])
 		}
-	case protoICMPv6:
+	case packet.ICMPv6:
 		if !s.v4 {
 			return icmpv6State(s.nh[s.thoff])
 		}
-	case protoUDPLite:
+	case packet.UDPLite:
 		if !w.local && w.choose(2, nil, "whether conntrack verifies the checksum of UDP-Lite") == 1 {
 			return ruleset.CtInvalid
 		}

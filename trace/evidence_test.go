@@ -29,7 +29,7 @@ func TestMissingFactsAreUnknown(t *testing.T) {
 	for name, c := range map[string]struct {
 		change   func(*snapshot.Snapshot)
 		in, text string
-		fate     string
+		fate     Outcome
 		socket   string
 	}{
 		"groups not read": {func(s *snapshot.Snapshot) {
@@ -52,7 +52,7 @@ func TestMissingFactsAreUnknown(t *testing.T) {
 					s.Coverage[i].Status = snapshot.Denied
 				}
 			}
-		}, "mgmt0", ssh, Local, Unknown},
+		}, "mgmt0", ssh, Local, UnknownSocket},
 		"loose tracking not read": {func(s *snapshot.Snapshot) {
 			onlyNew(s)
 			s.Network.Sysctls[loose] = snapshot.Fact{State: snapshot.Denied}
@@ -90,7 +90,7 @@ func TestMissingFactsAreUnknown(t *testing.T) {
 				s.NFTables.Legacy = map[string]snapshot.Fact{}
 			}
 			c.change(s)
-			f := New(s).Packet(packet(t, c.in, c.text))
+			f := New(s).Packet(parsed(t, c.in, c.text))
 			if f.Fate != c.fate || f.Socket != c.socket {
 				t.Errorf("%+v, want %s at %q", f, c.fate, c.socket)
 			}
@@ -124,7 +124,7 @@ func TestAllNextHopsAreFollowed(t *testing.T) {
 		}
 	}
 	s.Network.Routes = append(s.Network.Routes, snapshot.Route{Family: 4, Table: 254, Type: "unicast", Dst: "198.51.100.0/24", Oifs: oifs})
-	f := New(s).Packet(packet(t, "ext0", "udp 203.0.113.9:1 > 198.51.100.9:53"))
+	f := New(s).Packet(parsed(t, "ext0", "udp 203.0.113.9:1 > 198.51.100.9:53"))
 	if f.Fate != Unknown || !strings.Contains(f.Why, "next hops") {
 		t.Errorf("%+v", f)
 	}
@@ -169,7 +169,7 @@ func TestSetThatTakesAnUnknownKey(t *testing.T) {
 			},
 		}},
 	}}
-	if f := New(s).Packet(packet(t, "mgmt0", "tcp 10.10.0.9:40000 > 10.10.0.1:22 syn")); f.Fate != Unknown {
+	if f := New(s).Packet(parsed(t, "mgmt0", "tcp 10.10.0.9:40000 > 10.10.0.1:22 syn")); f.Fate != Unknown {
 		t.Errorf("%+v", f)
 	}
 }

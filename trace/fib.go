@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/ruleset"
 	"github.com/ringfence/ringfence/snapshot"
 )
@@ -325,7 +326,7 @@ func (w *walk) fibExpr(e *ruleset.Fib, r *rule) verdict {
 	if e.Flags&ruleset.FibDaddr != 0 {
 		addr = w.skb.dst()
 	}
-	if addr.Is6() && isLinkLocal(addr) && w.hook == "output" {
+	if addr.Is6() && isLinkLocal(addr) && w.hook == packet.Output {
 		return w.unknownReg(at, size, "the interface that a link-local address of the host's own packet belongs to")
 	}
 	var dev *link
@@ -366,10 +367,10 @@ func (w *walk) fibExpr(e *ruleset.Fib, r *rule) verdict {
 // fibDevice is the interface of the route to an address; with dev only if the route can use that.
 func (w *walk) fibDevice(e *ruleset.Fib, addr netip.Addr, dev *link) *link {
 	s := &w.skb
-	if (w.hook == "prerouting" || w.hook == "input" || w.hook == "ingress") && w.in != nil && w.in.Loopback {
+	if (w.hook == packet.Prerouting || w.hook == packet.Input || w.hook == packet.Ingress) && w.in != nil && w.in.Loopback {
 		return w.in // nft_fib_can_skip
 	}
-	if w.hook != "output" && w.fromNobody() && (s.v4 || s.proto == protoICMPv6) {
+	if w.hook != packet.Output && w.fromNobody() && (s.v4 || s.proto == packet.ICMPv6) {
 		return w.in
 	}
 	fl := flow{dst: addr, src: s.src()}
@@ -420,7 +421,7 @@ func backFrom(a netip.Addr) netip.Addr {
 func (w *walk) scope(dev *link) int {
 	if dev == nil {
 		dev = w.in
-		if w.hook == "postrouting" || w.hook == "egress" {
+		if w.hook == packet.Postrouting || w.hook == packet.Egress {
 			dev = w.out
 		}
 	}

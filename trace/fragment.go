@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"slices"
 
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/ruleset"
 )
 
@@ -19,10 +20,7 @@ const (
 	lastPart
 )
 
-// fragments are the names that a question gives, in the order of the constants.
-var fragments = []string{"", "first", "middle", "last"}
-
-func fragmentOf(name string) fragment { return fragment(max(slices.Index(fragments, name), 0)) }
+func fragmentOf(name string) fragment { return fragment(max(slices.Index(packet.Fragments, name), 0)) }
 
 // later says whether the transport header is in another fragment.
 func (f fragment) later() bool { return f > firstPart }
@@ -40,7 +38,7 @@ const (
 )
 
 // splitOff makes a whole datagram the fragment that the question asks about.
-func (s *skb) splitOff(p *Packet) {
+func (s *skb) splitOff(p *packet.Packet) {
 	if s.fragment == whole {
 		return
 	}

@@ -5,23 +5,25 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/ringfence/ringfence/packet"
 )
 
 // walk is one way of one packet.
 type walk struct {
 	*Tracer
-	p         *Packet
+	p         *packet.Packet
 	skb       skb
 	conn      conn
 	regs      registers
 	why       [regBytes / 4]string // why a register is not known
 	choices   []choice
 	at        int
-	stuck     *Cause
+	stuck     *packet.Cause
 	changes   []change
 	in, out   *link
 	nextHop   netip.Addr
-	hook      string
+	hook      packet.Hook
 	family    byte // 'i', 'b' or 'n', as in hookKey
 	local     bool // sent by the host
 	before    bool // prerouting ran inside the bridge
@@ -38,14 +40,14 @@ type walk struct {
 
 // mark is one station of the way, kept small until somebody reads it.
 type mark struct {
-	hook  string
+	hook  packet.Hook
 	rule  *rule
 	chain *chain // whose policy decided
 	kind  verdictKind
 	text  string // a decision of the stack
 }
 
-func (w *walk) start(p *Packet) {
+func (w *walk) start(p *packet.Packet) {
 	w.p = p
 	w.at, w.stuck, w.evaluated, w.zone = 0, nil, 0, 0
 	w.changes, w.path = w.changes[:0], w.path[:0]
@@ -82,7 +84,7 @@ func (w *walk) policy(c *chain, k verdictKind) {
 func (w *walk) note(m mark) {
 	w.path = append(w.path, m)
 	w.last = m
-	main := m.hook == "input" || m.hook == "forward" || m.hook == "output"
+	main := m.hook == packet.Input || m.hook == packet.Forward || m.hook == packet.Output
 	if m.kind == vAccept && main && w.family == 'i' && (m.rule != nil || w.passed.rule == nil) {
 		w.passed = m
 	}
@@ -187,7 +189,7 @@ func (w *walk) entry(c *chain) verdict {
 	if w.family == 'n' {
 		w.netdevProto = map[string]uint8{"netdev": 5, "inet": w.inetProto()}[c.table.src.Family]
 	}
-	if c.src.Base.Type != "route" || w.hook != "output" {
+	if c.src.Base.Type != "route" || w.hook != packet.Output {
 		return w.baseChain(c)
 	}
 	src, dst, mk := w.skb.src(), w.skb.dst(), w.skb.mark
@@ -243,10 +245,10 @@ func (t *Tracer) legacyEntries(k hookKey) []hookEntry {
 	if !k.v4 {
 		name = "ip6tables"
 	}
-	hooks := map[string][]string{
-		"raw": {"prerouting", "output"}, "mangle": {"prerouting", "input", "forward", "output", "postrouting"},
-		"filter": {"input", "forward", "output"}, "security": {"input", "forward", "output"},
-		"nat": {"prerouting", "input", "output", "postrouting"},
+	hooks := map[string][]packet.Hook{
+		"raw": {packet.Prerouting, packet.Output}, "mangle": {packet.Prerouting, packet.Input, packet.Forward, packet.Output, packet.Postrouting},
+		"filter": {packet.Input, packet.Forward, packet.Output}, "security": {packet.Input, packet.Forward, packet.Output},
+		"nat": {packet.Prerouting, packet.Input, packet.Output, packet.Postrouting},
 	}
 	var list []hookEntry
 	for tab := range strings.FieldsSeq(t.snap.NFTables.Legacy[name].Value) {
@@ -256,7 +258,7 @@ func (t *Tracer) legacyEntries(k hookKey) []hookEntry {
 		prio, ok := legacyPriorities[tab]
 		if tab == "nat" {
 			prio, ok = prioDstNAT, true
-			if k.hook == "input" || k.hook == "postrouting" {
+			if k.hook == packet.Input || k.hook == packet.Postrouting {
 				prio = prioSrcNAT
 			}
 		}

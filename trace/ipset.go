@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/ruleset"
 )
 
@@ -126,7 +127,7 @@ func (w *walk) partsMatch(e *ruleset.IPSetElement, parts []string, x *ruleset.Xt
 			if anyBit(s.linkUnk[6:12]) {
 				return false, "the sender's hardware address"
 			}
-			if !slices.Equal(parseMAC(e.MAC), s.link[6:12]) {
+			if !slices.Equal(packet.ParseMAC(e.MAC), s.link[6:12]) {
 				return false, ""
 			}
 		case "iface":

@@ -3,6 +3,7 @@ package trace
 import (
 	"encoding/binary"
 
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/ruleset"
 )
 
@@ -38,7 +39,7 @@ func (w *walk) meta(o *op, r *rule) verdict {
 		}
 		g.putWord(o.dreg, s.priority)
 	case ruleset.MetaRtclassid:
-		if !w.local && (w.hook == "ingress" || w.hook == "prerouting") {
+		if !w.local && (w.hook == packet.Ingress || w.hook == packet.Prerouting) {
 			return vNo // no route yet
 		}
 		return w.unknownReg(o.dreg, 4, "the realm of the route")
@@ -113,7 +114,7 @@ func (w *walk) linkKey(o *op, l *link, key uint32, r *rule) verdict {
 		}
 		return vNext
 	}
-	if key == ruleset.MetaIiftype && (w.hook == "postrouting" || w.hook == "egress" || w.family == 'b' && w.hook == "forward") {
+	if key == ruleset.MetaIiftype && (w.hook == packet.Postrouting || w.hook == packet.Egress || w.family == 'b' && w.hook == packet.Forward) {
 		l = w.out // the kernel reads the type from where the packet is now, not from where it came in
 	}
 	if l == nil {

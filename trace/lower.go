@@ -1,23 +1,27 @@
 package trace
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/ringfence/ringfence/packet"
+)
 
 // below is what a packet passed before it was one of the interface's: the port of a bridge or bond that
 // it came in by, or the interface under a VLAN, where anything can stop packets there.
 func (w *walk) below(in *link) (Fate, bool) {
-	if l := in.lower; l != nil && w.filtered(l, "ingress") {
+	if l := in.lower; l != nil && w.filtered(l, packet.Ingress) {
 		w.abort(nil, "packets for "+in.Name+" pass the filters of "+l.Name+" first")
 		return Fate{}, false
 	}
-	if !w.filteredPorts(in, "ingress") {
+	if !w.filteredPorts(in, packet.Ingress) {
 		return Fate{}, true
 	}
 	port := in.ports[w.choose(len(in.ports), nil, "the port of "+in.Name+" that the packet came in by")]
 	w.in = port
-	if !w.undisturbed(port, "ingress") {
+	if !w.undisturbed(port, packet.Ingress) {
 		return Fate{}, false
 	}
-	if k := w.runHook(hookKey{hook: "ingress", kind: 'n', dev: port.Name}); k != vAccept {
+	if k := w.runHook(hookKey{hook: packet.Ingress, kind: 'n', dev: port.Name}); k != vAccept {
 		return w.refused(k), false
 	}
 	if in.Kind == "bridge" {
@@ -30,12 +34,12 @@ func (w *walk) below(in *link) (Fate, bool) {
 }
 
 // filtered says whether anything can stop packets of an interface at its hook: chains, XDP, traffic control.
-func (w *walk) filtered(l *link, hook string) bool {
+func (w *walk) filtered(l *link, hook packet.Hook) bool {
 	return l.disturbed(hook) != "" || len(w.hooks[hookKey{hook: hook, kind: 'n', dev: l.Name}]) > 0
 }
 
 // filteredPorts says whether it matters by which port a packet of a bridge or bond comes or goes.
-func (w *walk) filteredPorts(l *link, hook string) bool {
+func (w *walk) filteredPorts(l *link, hook packet.Hook) bool {
 	return l.Kind != "vrf" && slices.ContainsFunc(l.ports, func(p *link) bool {
 		return l.Kind == "bridge" && w.bridged || w.filtered(p, hook)
 	})
@@ -43,11 +47,11 @@ func (w *walk) filteredPorts(l *link, hook string) bool {
 
 // above is the port or the interface below that a packet leaves by, after the interface's own hooks.
 func (w *walk) above(out *link) (Fate, bool) {
-	if l := out.lower; l != nil && w.filtered(l, "egress") {
+	if l := out.lower; l != nil && w.filtered(l, packet.Egress) {
 		w.abort(nil, "packets of "+out.Name+" pass the filters of "+l.Name+" last")
 		return Fate{}, false
 	}
-	if !w.filteredPorts(out, "egress") {
+	if !w.filteredPorts(out, packet.Egress) {
 		return Fate{}, true
 	}
 	port := out.ports[w.choose(len(out.ports), nil, "the port of "+out.Name+" that the packet leaves by")]
@@ -57,17 +61,17 @@ func (w *walk) above(out *link) (Fate, bool) {
 		}
 	}
 	w.in, w.out = nil, port
-	if !w.undisturbed(port, "egress") {
+	if !w.undisturbed(port, packet.Egress) {
 		return Fate{}, false
 	}
-	if k := w.runHook(hookKey{hook: "egress", kind: 'n', dev: port.Name}); k != vAccept {
+	if k := w.runHook(hookKey{hook: packet.Egress, kind: 'n', dev: port.Name}); k != vAccept {
 		return w.refused(k), false
 	}
 	return Fate{}, true
 }
 
 // undisturbed says whether no program outside the model takes packets of the interface at its hook.
-func (w *walk) undisturbed(l *link, hook string) bool {
+func (w *walk) undisturbed(l *link, hook packet.Hook) bool {
 	if why := l.disturbed(hook); why != "" {
 		w.abort(nil, why)
 	}
@@ -75,8 +79,8 @@ func (w *walk) undisturbed(l *link, hook string) bool {
 }
 
 // disturbed names a program that can take packets of the interface at its hook. XDP sees them come in only.
-func (l *link) disturbed(hook string) string {
-	if l.XDP && hook == "ingress" {
+func (l *link) disturbed(hook packet.Hook) string {
+	if l.XDP && hook == packet.Ingress {
 		return "an XDP program is attached to " + l.Name
 	}
 	for _, tc := range l.TC {

@@ -2,6 +2,8 @@ package trace
 
 import (
 	"net/netip"
+
+	"github.com/ringfence/ringfence/packet"
 )
 
 // broadcast4 is the delivery of a broadcast.
@@ -28,7 +30,7 @@ func (w *walk) multicast4(dst netip.Addr) Fate {
 		return w.drop("martian")
 	case isLoopback(src) && !w.flag(w.in.conf.routeLocalnet, "route_localnet of "+w.in.Name):
 		return w.drop("martian")
-	case zeronet(src) && !dst.IsLinkLocalMulticast() && w.skb.proto != protoIGMP:
+	case zeronet(src) && !dst.IsLinkLocalMulticast() && w.skb.proto != packet.IGMP:
 		return w.drop("martian")
 	}
 	if open || !zeronet(src) {

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/ruleset"
 )
 
@@ -279,7 +280,7 @@ func commonBits(a, b netip.Addr) int {
 // first address of the incoming interface, in IPv6 one of the destination's scope; loopback for
 // packets of the host itself.
 func (w *walk) redirectAddr() (netip.Addr, bool) {
-	if w.hook == "output" {
+	if w.hook == packet.Output {
 		if w.skb.v4 {
 			return netip.AddrFrom4([4]byte{127, 0, 0, 1}), true
 		}
@@ -309,7 +310,7 @@ func (w *walk) redirectAddr() (netip.Addr, bool) {
 func (w *walk) natGroup(e *hookEntry) verdict {
 	c := w.skb.ct
 	accept := verdict{kind: vAccept}
-	source := w.hook == "postrouting" || w.hook == "input"
+	source := w.hook == packet.Postrouting || w.hook == packet.Input
 	done := func() bool { return source && c.natSrc || !source && c.natDst }
 	if c == nil || c.state != ruleset.CtNew && c.state != ruleset.CtRelated || done() {
 		return accept
@@ -322,7 +323,7 @@ func (w *walk) natGroup(e *hookEntry) verdict {
 		if !done() {
 			continue
 		}
-		if w.hook == "output" && w.skb.dst() != dst && !w.reroute() { // nf_nat_ipv4_local_fn
+		if w.hook == packet.Output && w.skb.dst() != dst && !w.reroute() { // nf_nat_ipv4_local_fn
 			w.last = mark{text: "route"}
 			return verdict{kind: vDrop}
 		}

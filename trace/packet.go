@@ -1,173 +1,21 @@
 package trace
 
 import (
-	"bytes"
 	"encoding/binary"
-	"encoding/hex"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"net/netip"
-	"slices"
-	"strconv"
-	"strings"
 
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/ruleset"
 )
 
-// Packet is one packet as the question gives it. In is the interface that it arrives on, or "local"
-// for one that a process of the host sends.
-type Packet struct {
-	ID    json.RawMessage `json:"id,omitempty"`
-	In    string          `json:"in"`
-	Src   netip.Addr      `json:"src"`
-	Dst   netip.Addr      `json:"dst"`
-	Proto string          `json:"proto"` // tcp, udp, icmp, icmpv6 or a number
-	Sport uint16          `json:"sport,omitempty"`
-	Dport uint16          `json:"dport,omitempty"`
-	Type  *uint8          `json:"type,omitempty"` // of ICMP; an echo request where it is left out
-	Code  uint8           `json:"code,omitempty"`
-	Flags *string         `json:"flags,omitempty"` // letters of FSRPAU; "S" where it is left out
-	SMAC  string          `json:"smac,omitempty"`
-	// DMAC is where the frame is addressed to; empty is the host itself. On a bridge port another
-	// address is that of a neighbour, to whom the bridge hands the frame over.
-	DMAC string `json:"dmac,omitempty"`
-	// Out is the port of the bridge that leads to that neighbour; empty is any.
-	Out  string `json:"out,omitempty"`
-	Mark uint32 `json:"mark,omitempty"`
-	// Ct is new, established, related, invalid or untracked; empty is what the packet would be as
-	// the first of its connection.
-	Ct string `json:"ct,omitempty"`
-	// Frag is which fragment of a datagram the packet is: first, middle or last; empty is a whole one.
-	// The ports and flags are those of the datagram, also where the fragment does not carry them.
-	Frag string `json:"frag,omitempty"`
-	// Data is the first bytes that a middle or last fragment carries, in hexadecimal; empty leaves them open.
-	Data string `json:"data,omitempty"`
+// ctStates are the states of a question as bits of ct state; none is what the packet would be.
+var ctStates = map[packet.State]uint32{
+	"": 0, packet.New: ruleset.CtNew, packet.Established: ruleset.CtEstablished, packet.Related: ruleset.CtRelated,
+	packet.Invalid: ruleset.CtInvalid, packet.Untracked: ruleset.CtUntracked,
 }
 
-// UnmarshalJSON reads a packet; the protocol is a name or a number, and other fields are refused.
-func (p *Packet) UnmarshalJSON(b []byte) error {
-	type plain Packet
-	aux := struct {
-		Proto any `json:"proto"`
-		*plain
-	}{plain: (*plain)(p)}
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.DisallowUnknownFields()
-	d.UseNumber()
-	if err := d.Decode(&aux); err != nil {
-		return err
-	}
-	switch v := aux.Proto.(type) {
-	case string:
-		p.Proto = v
-	case json.Number:
-		p.Proto = v.String()
-	case nil:
-		return errors.New("the packet has no protocol")
-	default:
-		return fmt.Errorf("protocol %v: want a name or a number", v)
-	}
-	return nil
-}
-
-// The protocol numbers that have headers of their own.
-const (
-	protoICMP    = 1
-	protoIGMP    = 2
-	protoTCP     = 6
-	protoUDP     = 17
-	protoICMPv6  = 58
-	protoDCCP    = 33
-	protoSCTP    = 132
-	protoUDPLite = 136
-)
-
-var protoNumbers = map[string]uint8{
-	"tcp": protoTCP, "udp": protoUDP, "icmp": protoICMP, "icmpv6": protoICMPv6, "ipv6-icmp": protoICMPv6,
-	"sctp": protoSCTP, "dccp": protoDCCP, "udplite": protoUDPLite, "gre": 47, "esp": 50, "ah": 51, "igmp": protoIGMP,
-}
-
-var flagBits = map[rune]uint8{'F': 1, 'S': 2, 'R': 4, 'P': 8, 'A': 16, 'U': 32, 'E': 64, 'W': 128}
-
-// Protocol is the number of the packet's protocol.
-func (p *Packet) Protocol() (uint8, error) {
-	if n, ok := protoNumbers[strings.ToLower(p.Proto)]; ok {
-		return n, nil
-	}
-	n, err := strconv.ParseUint(p.Proto, 10, 8)
-	if err != nil {
-		return 0, fmt.Errorf("protocol %q: want tcp, udp, icmp, icmpv6 or a number", p.Proto)
-	}
-	return uint8(n), nil
-}
-
-func (p *Packet) flagByte() (uint8, error) {
-	if p.Flags == nil {
-		return flagBits['S'], nil
-	}
-	var b uint8
-	for _, c := range strings.ToUpper(*p.Flags) {
-		bit, ok := flagBits[c]
-		if !ok {
-			return 0, fmt.Errorf("TCP flags %q: want letters of FSRPAU", *p.Flags)
-		}
-		b |= bit
-	}
-	return b, nil
-}
-
-func (p *Packet) icmpType() uint8 {
-	switch {
-	case p.Type != nil:
-		return *p.Type
-	case p.Dst.Is4():
-		return 8
-	}
-	return 128
-}
-
-var ctStates = map[string]uint32{
-	"": 0, "new": ruleset.CtNew, "established": ruleset.CtEstablished, "related": ruleset.CtRelated,
-	"invalid": ruleset.CtInvalid, "untracked": ruleset.CtUntracked,
-}
-
-// Check says what is wrong with the packet itself, apart from any host.
-func (p *Packet) Check() error {
-	switch {
-	case !p.Src.IsValid():
-		return errors.New("the packet has no source address")
-	case !p.Dst.IsValid():
-		return errors.New("the packet has no destination address")
-	case p.Src.Is4() && !p.Dst.Unmap().Is4(), p.Dst.Is4() && !p.Src.Unmap().Is4():
-		return errors.New("source and destination are of different families")
-	case p.In == "":
-		return errors.New("the packet has no interface: give one in \"in\", or \"local\"")
-	}
-	if _, err := p.Protocol(); err != nil {
-		return err
-	}
-	if _, err := p.flagByte(); err != nil {
-		return err
-	}
-	if !slices.Contains(fragments, p.Frag) {
-		return fmt.Errorf("fragment %q: want first, middle or last", p.Frag)
-	}
-	if data, err := hex.DecodeString(p.Data); err != nil || len(data) > 0 && !fragmentOf(p.Frag).later() {
-		return fmt.Errorf("data %q: want bytes in hexadecimal, of a middle or last fragment", p.Data)
-	}
-	if _, ok := ctStates[p.Ct]; !ok {
-		return fmt.Errorf("conntrack state %q: want new, established, related, invalid or untracked", p.Ct)
-	}
-	for _, mac := range []string{p.SMAC, p.DMAC} {
-		if mac != "" && parseMAC(mac) == nil {
-			return fmt.Errorf("hardware address %q: want six bytes", mac)
-		}
-	}
-	return nil
-}
-
-func (t *Tracer) check(p *Packet) error {
+func (t *Tracer) check(p *packet.Packet) error {
 	if err := p.Check(); err != nil {
 		return err
 	}
@@ -175,14 +23,6 @@ func (t *Tracer) check(p *Packet) error {
 		return fmt.Errorf("interface %q does not exist", p.In)
 	}
 	return nil
-}
-
-func parseMAC(s string) []byte {
-	b, err := hex.DecodeString(strings.ReplaceAll(s, ":", ""))
-	if err != nil || len(b) != 6 {
-		return nil
-	}
-	return b
 }
 
 // skb is the packet on its way: its bytes and what the kernel knows beside them. Bits of unk are
@@ -200,12 +40,12 @@ type skb struct {
 	// priority is the packet's queueing class (skb->priority).
 	priority word
 	ct       *conn
-	untrack  bool    // conntrack was told to stay out, or stays out by itself
-	seen     bool    // by conntrack
-	tos      bool    // a rule changed the type of service
-	given    string  // conntrack state that the question gives
-	taker    *socket // that tproxy gave the packet to
-	fragment         // whole, or which part of a datagram
+	untrack  bool         // conntrack was told to stay out, or stays out by itself
+	seen     bool         // by conntrack
+	tos      bool         // a rule changed the type of service
+	given    packet.State // conntrack state that the question gives
+	taker    *socket      // that tproxy gave the packet to
+	fragment              // whole, or which part of a datagram
 	// data is what a later fragment carries, and which bits of it are open; the transport header in nh is
 	// that of its datagram.
 	data, dataUnk []byte
@@ -215,7 +55,7 @@ type skb struct {
 type word struct{ v, unk uint32 }
 
 // build writes the headers.
-func (s *skb) build(p *Packet, in *link) {
+func (s *skb) build(p *packet.Packet, in *link) {
 	proto, _ := p.Protocol()
 	src, dst := p.Src.WithZone(""), p.Dst.WithZone("")
 	*s = skb{
@@ -234,7 +74,7 @@ func (s *skb) build(p *Packet, in *link) {
 		s.thoff = 40
 		s.nh = append(s.nh, 0x60, 0, 0, 0, 0, 0, proto, 64)
 		hops := byte(0xff)
-		if proto == protoICMPv6 && p.icmpType() >= 133 && p.icmpType() <= 137 {
+		if proto == packet.ICMPv6 && p.ICMPType() >= 133 && p.ICMPType() <= 137 {
 			s.nh[7], hops = 255, 0
 		}
 		s.unk = append(s.unk, 0, 0x0f, 0xff, 0xff, 0xff, 0xff, 0, hops)
@@ -247,7 +87,7 @@ func (s *skb) build(p *Packet, in *link) {
 	s.linkHeader(p, in, dst)
 }
 
-func transport(p *Packet, proto uint8) (b, unk []byte) {
+func transport(p *packet.Packet, proto uint8) (b, unk []byte) {
 	ports := binary.BigEndian.AppendUint16(binary.BigEndian.AppendUint16(nil, p.Sport), p.Dport)
 	all := func(n int) []byte {
 		u := make([]byte, n)
@@ -257,16 +97,16 @@ func transport(p *Packet, proto uint8) (b, unk []byte) {
 		return u
 	}
 	switch proto {
-	case protoTCP:
-		flags, _ := p.flagByte()
+	case packet.TCP:
+		flags, _ := p.FlagBits()
 		b = append(ports, 0, 0, 0, 0, 0, 0, 0, 0, 0x50, flags, 0, 0, 0, 0, 0, 0)
 		unk = append(append(make([]byte, 4), all(8)...), 0xf0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff)
-	case protoUDP, protoUDPLite:
+	case packet.UDP, packet.UDPLite:
 		b, unk = append(ports, 0, 0, 0, 0), append(make([]byte, 4), all(4)...)
-	case protoSCTP, protoDCCP:
+	case packet.SCTP, packet.DCCP:
 		b, unk = append(ports, make([]byte, 8)...), append(make([]byte, 4), all(8)...)
-	case protoICMP, protoICMPv6:
-		b, unk = []byte{p.icmpType(), p.Code, 0, 0, 0, 0, 0, 0}, append(make([]byte, 2), all(6)...)
+	case packet.ICMP, packet.ICMPv6:
+		b, unk = []byte{p.ICMPType(), p.Code, 0, 0, 0, 0, 0, 0}, append(make([]byte, 2), all(6)...)
 	default:
 		b, unk = make([]byte, 8), all(8)
 	}
@@ -280,7 +120,7 @@ const (
 	pktMulticast = 2
 )
 
-func (s *skb) linkHeader(p *Packet, in *link, dst netip.Addr) {
+func (s *skb) linkHeader(p *packet.Packet, in *link, dst netip.Addr) {
 	if in == nil || !in.ether {
 		return
 	}
@@ -296,10 +136,10 @@ func (s *skb) linkHeader(p *Packet, in *link, dst netip.Addr) {
 		s.pkttype = pktBroadcast
 		copy(h, "\xff\xff\xff\xff\xff\xff")
 	}
-	if mac := parseMAC(p.DMAC); mac != nil {
+	if mac := packet.ParseMAC(p.DMAC); mac != nil {
 		copy(h, mac)
 	}
-	if mac := parseMAC(p.SMAC); mac != nil {
+	if mac := packet.ParseMAC(p.SMAC); mac != nil {
 		copy(h[6:], mac)
 	} else if !in.Loopback {
 		copy(unk[6:12], "\xff\xff\xff\xff\xff\xff")
@@ -391,7 +231,7 @@ func (s *skb) setAddr(at4, at6 int, a netip.Addr) {
 // hasPorts says whether the transport has ports that a translation can change.
 func (s *skb) hasPorts() bool {
 	switch s.proto {
-	case protoTCP, protoUDP, protoUDPLite, protoSCTP, protoDCCP:
+	case packet.TCP, packet.UDP, packet.UDPLite, packet.SCTP, packet.DCCP:
 		return true
 	}
 	return false

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/ruleset"
 )
 
@@ -59,7 +60,7 @@ func (w *walk) slow(o *op, r *rule) verdict {
 		return w.maybe(r, e.Name+" depends on the traffic before")
 	case e.More().Osf != nil, e.More().Xfrm != nil:
 		return w.maybe(r, e.Name+" depends on more than the packet")
-	case e.More().Synproxy != nil && w.skb.proto != protoTCP:
+	case e.More().Synproxy != nil && w.skb.proto != packet.TCP:
 		return vNo
 	}
 	return w.abort(r, e.Name+" is not understood")
@@ -177,7 +178,7 @@ func (w *walk) exthdr(e *ruleset.Exthdr, r *rule) verdict {
 		return vNext
 	case e.Op == ruleset.ExthdrTCP && w.skb.later():
 		return vNo
-	case e.Op == ruleset.ExthdrTCP && w.skb.proto == protoTCP, e.Op > ruleset.ExthdrIPv4:
+	case e.Op == ruleset.ExthdrTCP && w.skb.proto == packet.TCP, e.Op > ruleset.ExthdrIPv4:
 		if e.Present {
 			w.regs.put8(at, uint8(w.choose(2, r, "whether the packet has a TCP option")))
 			return vNext

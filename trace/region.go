@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/ruleset"
 )
 
@@ -12,9 +13,9 @@ import (
 // prefixes, all ports that share their upper bits. It is followed as one packet whose lower bits are
 // not known; what they decide is taken both ways, so that the ends include every packet's.
 type Region struct {
-	Packet       // its addresses and ports are the first ones
-	Src, Dst     netip.Prefix
-	Sport, Dport Ports
+	packet.Packet // its addresses and ports are the first ones
+	Src, Dst      netip.Prefix
+	Sport, Dport  Ports
 	// EndFirst prefers to narrow what a way got stuck at over what it was undecided about before: which
 	// of the two needs fewer steps depends on the rules.
 	EndFirst bool
@@ -97,12 +98,12 @@ func (w *walk) destinations() netip.Prefix {
 func (w *walk) toNarrow() byte {
 	last := byte(0)
 	if w.stuck != nil && w.region.EndFirst {
-		if f := fieldOf(w.stuck.Why); f != 0 {
+		if f := fieldOf(w.stuck.Text); f != 0 {
 			return f
 		}
 	}
 	for i := range w.choices[:min(w.at, len(w.choices))] {
-		why := w.choices[i].cause.Why
+		why := w.choices[i].cause.Text
 		if f := fieldOf(why); f != 0 {
 			return f
 		}
@@ -111,7 +112,7 @@ func (w *walk) toNarrow() byte {
 		}
 	}
 	if w.stuck != nil {
-		if f := fieldOf(w.stuck.Why); f != 0 {
+		if f := fieldOf(w.stuck.Text); f != 0 {
 			return f
 		}
 	}

@@ -3,12 +3,13 @@ package trace
 import (
 	"slices"
 
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/ruleset"
 )
 
 // hookKey is a point in the stack: hook of a family, or of a device in the netdev family.
 type hookKey struct {
-	hook string
+	hook packet.Hook
 	v4   bool
 	kind byte // 'i' ip and inet, 'b' bridge, 'n' netdev and inet ingress
 	dev  string
@@ -49,12 +50,12 @@ const (
 // compileHooks sorts the registrations of every hook.
 func (t *Tracer) compileHooks() {
 	for _, v4 := range []bool{true, false} {
-		for _, hook := range []string{"prerouting", "input", "forward", "output", "postrouting"} {
+		for _, hook := range []packet.Hook{packet.Prerouting, packet.Input, packet.Forward, packet.Output, packet.Postrouting} {
 			k := hookKey{hook: hook, v4: v4, kind: 'i'}
 			t.hooks[k] = t.entries(k, ruleset.FamilyInet, map[bool]string{true: ruleset.FamilyIP, false: ruleset.FamilyIP6}[v4])
 		}
 	}
-	bridge := hookKey{hook: "prerouting", kind: 'b'}
+	bridge := hookKey{hook: packet.Prerouting, kind: 'b'}
 	t.hooks[bridge] = t.entries(bridge, ruleset.FamilyBridge)
 	for _, tab := range t.tables {
 		for _, c := range tab.chains {
@@ -64,12 +65,12 @@ func (t *Tracer) compileHooks() {
 			}
 			switch {
 			case tab.src.Family == ruleset.FamilyBridge:
-				k := hookKey{hook: b.Hook, kind: 'b'}
+				k := hookKey{hook: packet.Hook(b.Hook), kind: 'b'}
 				t.hooks[k] = t.entries(k, ruleset.FamilyBridge)
 				t.bridged = true
-			case tab.src.Family == ruleset.FamilyNetdev, b.Hook == "ingress":
+			case tab.src.Family == ruleset.FamilyNetdev, packet.Hook(b.Hook) == packet.Ingress:
 				for _, d := range b.Devices {
-					k := hookKey{hook: b.Hook, kind: 'n', dev: d}
+					k := hookKey{hook: packet.Hook(b.Hook), kind: 'n', dev: d}
 					t.hooks[k] = t.entries(k, ruleset.FamilyNetdev, ruleset.FamilyInet)
 				}
 			}
@@ -86,7 +87,7 @@ func (t *Tracer) entries(k hookKey, families ...string) []hookEntry {
 		// Newer registrations of a priority run first (nf_hook_entries_grow, Linux 4.14 and later).
 		for i := len(tab.src.Chains) - 1; i >= 0; i-- {
 			c := tab.chains[tab.src.Chains[i].Name]
-			if b := c.src.Base; b != nil && b.Hook == k.hook && (k.kind != 'n' || slices.Contains(b.Devices, k.dev)) {
+			if b := c.src.Base; b != nil && packet.Hook(b.Hook) == k.hook && (k.kind != 'n' || slices.Contains(b.Devices, k.dev)) {
 				chains = append(chains, c)
 			}
 		}
@@ -96,7 +97,7 @@ func (t *Tracer) entries(k hookKey, families ...string) []hookEntry {
 	})
 	var list []hookEntry
 	nat := hookEntry{kind: enNAT, prio: prioDstNAT}
-	if k.hook == "input" || k.hook == "postrouting" {
+	if k.hook == packet.Input || k.hook == packet.Postrouting {
 		nat.prio = prioSrcNAT
 	}
 	for _, c := range chains {
@@ -120,14 +121,14 @@ func (t *Tracer) entries(k hookKey, families ...string) []hookEntry {
 	if k.kind == 'i' && t.natRegistered(families) {
 		add(nat)
 	}
-	if k.kind == 'b' && k.hook == "prerouting" {
+	if k.kind == 'b' && k.hook == packet.Prerouting {
 		add(hookEntry{kind: enBridgeIP, prio: prioBridgeIP})
 	}
 	if k.kind == 'i' {
 		for _, e := range t.legacyEntries(k) {
 			add(e)
 		}
-		if k.hook == "prerouting" || k.hook == "output" {
+		if k.hook == packet.Prerouting || k.hook == packet.Output {
 			t.connections(slices.Contains(families, ruleset.FamilyIP), t.legacyEntries(k), add)
 		}
 	}

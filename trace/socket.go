@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"net/netip"
 
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/ruleset"
 	"github.com/ringfence/ringfence/snapshot"
 )
@@ -17,7 +18,7 @@ type socket struct {
 }
 
 var socketProtos = map[string]uint8{
-	"tcp": protoTCP, "mptcp": protoTCP, "udp": protoUDP, "udplite": protoUDPLite, "sctp": protoSCTP,
+	"tcp": packet.TCP, "mptcp": packet.TCP, "udp": packet.UDP, "udplite": packet.UDPLite, "sctp": packet.SCTP,
 }
 
 func (t *Tracer) readSockets() {
@@ -93,8 +94,8 @@ func (w *walk) score(s *socket, dst netip.Addr) int {
 // unserved says whether no socket takes the packet, whatever listens: what is for many hosts only those of datagrams
 // take, and TCP refuses an IPv4 address in an IPv6 header (tcp_v4_conn_request, tcp_v6_conn_request, sctp_rcv).
 func (w *walk) unserved(toMany bool) bool {
-	datagram := w.skb.proto == protoUDP || w.skb.proto == protoUDPLite
-	return !datagram && toMany || w.skb.proto == protoTCP && w.skb.src().Is4In6()
+	datagram := w.skb.proto == packet.UDP || w.skb.proto == packet.UDPLite
+	return !datagram && toMany || w.skb.proto == packet.TCP && w.skb.src().Is4In6()
 }
 
 // hears says whether the socket gets what is for an address of many: those of IPv6 are only given the groups of IPv4
@@ -148,9 +149,9 @@ func (w *walk) socketHere(r *rule) (*socket, verdict) {
 	switch {
 	case s.taker != nil:
 		return s.taker, vNext
-	case w.local && w.hook == "output":
+	case w.local && w.hook == packet.Output:
 		return nil, w.abort(r, "the socket that sends the packet")
-	case s.proto != protoTCP && s.proto != protoUDP:
+	case s.proto != packet.TCP && s.proto != packet.UDP:
 		if s.given == "" || s.given == "new" {
 			return nil, vNo
 		}
@@ -194,7 +195,7 @@ func (w *walk) openSocket() byte {
 // (nft_tproxy_eval_v4).
 func (w *walk) tproxy(n *ruleset.NAT, r *rule) verdict {
 	s := &w.skb
-	if s.proto != protoTCP && s.proto != protoUDP {
+	if s.proto != packet.TCP && s.proto != packet.UDP {
 		return vNo
 	}
 	var addr netip.Addr

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/snapshot"
 )
 
@@ -77,10 +78,10 @@ func (w *walk) arrive(in *link) Fate {
 	if f, ok := w.below(in); !ok {
 		return f
 	}
-	if !w.undisturbed(in, "ingress") {
+	if !w.undisturbed(in, packet.Ingress) {
 		return Fate{}
 	}
-	if k := w.runHook(hookKey{hook: "ingress", kind: 'n', dev: in.Name}); k != vAccept {
+	if k := w.runHook(hookKey{hook: packet.Ingress, kind: 'n', dev: in.Name}); k != vAccept {
 		return w.refused(k)
 	}
 	master := w.links[in.Master]
@@ -94,7 +95,7 @@ func (w *walk) arrive(in *link) Fate {
 	return w.receive()
 }
 
-func (w *walk) ipHook(hook string) verdictKind {
+func (w *walk) ipHook(hook packet.Hook) verdictKind {
 	return w.runHook(hookKey{hook: hook, v4: w.skb.v4, kind: 'i'})
 }
 
@@ -116,7 +117,7 @@ func (w *walk) receive() Fate {
 		}
 	}
 	if !w.before {
-		if k := w.ipHook("prerouting"); k != vAccept {
+		if k := w.ipHook(packet.Prerouting); k != vAccept {
 			return w.refused(k)
 		}
 	}
@@ -302,23 +303,23 @@ func (w *walk) deliver(toMany bool) Fate {
 		w.skb.reassemble()
 	}
 	w.passed = mark{text: "route"}
-	if k := w.ipHook("input"); k != vAccept {
+	if k := w.ipHook(packet.Input); k != vAccept {
 		return w.refused(k)
 	}
 	s := &w.skb
-	f := Fate{Fate: Local, To: endpointText(s.dst(), s.port(2), s.hasPorts()), Socket: "none", Rule: w.passed.String()}
+	f := Fate{Fate: Local, To: packet.EndpointText(s.dst(), s.port(2), s.hasPorts()), Socket: NoSocket, Rule: w.passed.String()}
 	switch sk := w.socketAt(s.dst(), s.port(2)); {
 	case s.taker != nil:
 		f.Socket = s.taker.name
 	case w.unserved(toMany):
 	case sk != nil && toMany && !sk.hears(s.dst()):
-		f.Socket = Unknown
+		f.Socket = UnknownSocket
 	case sk != nil:
 		f.Socket = sk.name
 	case w.unread && s.hasPorts():
-		f.Socket = Unknown
+		f.Socket = UnknownSocket
 	case w.region != nil && w.someSocket():
-		f.Socket = "some"
+		f.Socket = SomeSocket
 	}
 	w.say("delivered to the host, socket %s", f.Socket)
 	return f
@@ -339,31 +340,31 @@ func (w *walk) forward(res result) Fate {
 			w.skb.priority.unk = 0xffffffff
 		}
 	}
-	if !w.undisturbed(res.oif, "egress") {
+	if !w.undisturbed(res.oif, packet.Egress) {
 		return Fate{}
 	}
-	if k := w.ipHook("forward"); k != vAccept {
+	if k := w.ipHook(packet.Forward); k != vAccept {
 		return w.refused(k)
 	}
 	return w.leave(Forward)
 }
 
 // leave is postrouting, the bridge behind the interface, and egress.
-func (w *walk) leave(fate string) Fate {
-	if k := w.ipHook("postrouting"); k != vAccept {
+func (w *walk) leave(fate Outcome) Fate {
+	if k := w.ipHook(packet.Postrouting); k != vAccept {
 		return w.refused(k)
 	}
 	s := &w.skb
 	out := w.out
 	f := Fate{
-		Fate: fate, Oif: out.Name, To: endpointText(s.dst(), s.port(2), s.hasPorts()), Rule: w.passed.String(),
+		Fate: fate, Oif: out.Name, To: packet.EndpointText(s.dst(), s.port(2), s.hasPorts()), Rule: w.passed.String(),
 	}
 	if s.ct == nil || !s.ct.srcOpen {
 		f.From = s.src()
 	}
 	s.sendHeader(out)
 	w.in = nil // nf_hook_egress does not say where it came from
-	if k := w.runHook(hookKey{hook: "egress", kind: 'n', dev: out.Name}); k != vAccept {
+	if k := w.runHook(hookKey{hook: packet.Egress, kind: 'n', dev: out.Name}); k != vAccept {
 		return w.refused(k)
 	}
 	if g, ok := w.above(out); !ok {
@@ -383,20 +384,20 @@ func (w *walk) output() Fate {
 		return w.drop("route")
 	}
 	w.passed = mark{text: "route"}
-	if k := w.ipHook("output"); k != vAccept {
+	if k := w.ipHook(packet.Output); k != vAccept {
 		return w.refused(k)
 	}
-	if w.out == nil || !w.undisturbed(w.out, "egress") {
+	if w.out == nil || !w.undisturbed(w.out, packet.Egress) {
 		return Fate{}
 	}
 	if !w.out.Loopback {
 		return w.leave(Output)
 	}
 	passed := w.passed
-	if k := w.ipHook("postrouting"); k != vAccept {
+	if k := w.ipHook(packet.Postrouting); k != vAccept {
 		return w.refused(k)
 	}
-	if k := w.runHook(hookKey{hook: "egress", kind: 'n', dev: w.out.Name}); k != vAccept {
+	if k := w.runHook(hookKey{hook: packet.Egress, kind: 'n', dev: w.out.Name}); k != vAccept {
 		return w.refused(k)
 	}
 	w.say("back in over %s", w.out.Name)

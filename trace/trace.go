@@ -16,63 +16,55 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/snapshot"
 )
 
-// The fates of a packet.
+// Outcome is how a packet's way ends.
+type Outcome string
+
+// The outcomes.
 const (
-	Local   = "local"   // passed the input hook
-	Forward = "forward" // leaves by another interface
-	Output  = "output"  // of this host, leaves by an interface
-	Drop    = "drop"
-	Reject  = "reject" // dropped, and the sender is told
-	Unknown = "unknown"
+	Local   Outcome = "local"   // passed the input hook
+	Forward Outcome = "forward" // leaves by another interface
+	Output  Outcome = "output"  // of this host, leaves by an interface
+	Drop    Outcome = "drop"
+	Reject  Outcome = "reject" // dropped, and the sender is told
+	Unknown Outcome = "unknown"
+)
+
+// What Fate.Socket says where it names no socket: that none listens there, that this was not read, and of a region that one does for
+// some of its packets.
+const (
+	NoSocket      = "none"
+	UnknownSocket = "unknown"
+	SomeSocket    = "some"
 )
 
 // Fate is what becomes of a packet.
 type Fate struct {
-	Fate string `json:"fate"`
-	Oif  string `json:"oif,omitempty"`
-	To   string `json:"to,omitempty"` // the destination after translation
+	Fate Outcome `json:"fate"`
+	Oif  string  `json:"oif,omitempty"`
+	To   string  `json:"to,omitempty"` // the destination after translation
 	// From is the source with which a packet leaves; not valid where that is not known.
 	From netip.Addr `json:"-"`
-	// Socket takes it: a name, "none", or "unknown" where the listening sockets were not read.
+	// Socket takes it: a name, NoSocket, UnknownSocket or SomeSocket.
 	Socket string `json:"socket,omitempty"`
 	// Rule decided: "inet filter/input#12", "#policy" of a base chain, or a cause that is no rule:
 	// route, rp_filter, martian, forwarding-off, ...
 	Rule string `json:"rule,omitempty"`
 	Why  string `json:"why,omitempty"` // what an unknown fate hangs on
 	// Because lists what an unknown fate hangs on, Path is the way of the packet.
-	Because []Cause `json:"-"`
-	Path    []Step  `json:"-"`
+	Because []packet.Cause `json:"-"`
+	Path    []Step         `json:"-"`
 }
 
 // Step is one station of the way: a rule that decided something, or a decision of the stack.
 type Step struct {
-	Hook   string `json:"hook,omitempty"`
-	Family string `json:"family,omitempty"`
-	Table  string `json:"table,omitempty"`
-	Chain  string `json:"chain,omitempty"`
-	Rule   uint64 `json:"rule,omitempty"` // handle
+	Hook packet.Hook `json:"hook,omitempty"`
+	packet.Where
 	Text   string `json:"text,omitempty"`
 	Effect string `json:"effect"`
-}
-
-// Cause is something undecided: an expression of a rule, or a fact that was not seen.
-type Cause struct {
-	Family string `json:"family,omitempty"`
-	Table  string `json:"table,omitempty"`
-	Chain  string `json:"chain,omitempty"`
-	Rule   uint64 `json:"rule,omitempty"`
-	Why    string `json:"why"`
-}
-
-// String is the cause in one line.
-func (c Cause) String() string {
-	if c.Table == "" {
-		return c.Why
-	}
-	return fmt.Sprintf("%s %s/%s#%d: %s", c.Family, c.Table, c.Chain, c.Rule, c.Why)
 }
 
 // Tracer traces packets over one snapshot. It is not safe for concurrent use.
@@ -85,8 +77,8 @@ type Tracer struct {
 	fib6    *fib
 	tables  []*table
 	hooks   map[hookKey][]hookEntry
-	bridged bool    // there are base chains of the bridge family
-	general []Cause // what makes every fate unknown
+	bridged bool           // there are base chains of the bridge family
+	general []packet.Cause // what makes every fate unknown
 	sockets []socket
 	unread  bool           // which sockets listen was not read
 	marks4  []netip.Prefix // see landmarks
@@ -117,8 +109,8 @@ func New(s *snapshot.Snapshot) *Tracer {
 }
 
 // missing is the sections that a fate needs and that were not read.
-func missing(s *snapshot.Snapshot) []Cause {
-	var list []Cause
+func missing(s *snapshot.Snapshot) []packet.Cause {
+	var list []packet.Cause
 	for _, name := range []string{"network", "nftables"} {
 		c := s.Section(name)
 		links := len(s.Network.Links) > 0
@@ -126,23 +118,23 @@ func missing(s *snapshot.Snapshot) []Cause {
 			c.Status == snapshot.Partial && links {
 			continue
 		}
-		list = append(list, Cause{Why: name + " was not read: " + strings.Join(c.Reasons, "; ")})
+		list = append(list, packet.Cause{Text: name + " was not read: " + strings.Join(c.Reasons, "; ")})
 	}
 	for _, name := range []string{"iptables", "ip6tables"} {
 		if f := s.NFTables.Legacy[name]; f.State == snapshot.Denied || f.State == snapshot.Error {
-			list = append(list, Cause{Why: name + "-legacy was not read: " + f.Reason})
+			list = append(list, packet.Cause{Text: name + "-legacy was not read: " + f.Reason})
 		}
 	}
 	return list
 }
 
 // Packet follows one packet.
-func (t *Tracer) Packet(p *Packet) Fate {
+func (t *Tracer) Packet(p *packet.Packet) Fate {
 	if len(t.general) > 0 {
 		return unknownFate(t.general)
 	}
 	if err := t.check(p); err != nil {
-		return unknownFate([]Cause{{Why: err.Error()}})
+		return unknownFate([]packet.Cause{{Text: err.Error()}})
 	}
 	plain := *p
 	if src, dst := p.Src.Unmap(), p.Dst.Unmap(); src.Is4() && dst.Is4() {
@@ -159,14 +151,14 @@ func (t *Tracer) Packet(p *Packet) Fate {
 		t.cost += w.evaluated
 		switch {
 		case w.stuck != nil:
-			return unknownFate([]Cause{*w.stuck})
+			return unknownFate([]packet.Cause{*w.stuck})
 		case way == 0:
 			f.Path = w.steps()
 			first = f
 		case !same(&f, &first):
 			return unknownFate(w.blame())
 		case way == maxWays || t.cost-before > maxPacketRules:
-			return unknownFate(append(w.blame(), Cause{Why: "too many undecided expressions on the way"}))
+			return unknownFate(append(w.blame(), packet.Cause{Text: "too many undecided expressions on the way"}))
 		}
 		if !w.advance() {
 			return first
@@ -179,7 +171,7 @@ func same(a, b *Fate) bool {
 	return a.Fate == b.Fate && a.Oif == b.Oif && a.To == b.To && a.Socket == b.Socket
 }
 
-func unknownFate(because []Cause) Fate {
+func unknownFate(because []packet.Cause) Fate {
 	var why []string
 	for _, c := range because {
 		if s := c.String(); !slices.Contains(why, s) {
@@ -192,7 +184,7 @@ func unknownFate(because []Cause) Fate {
 // choice is a point where the walk could go several ways.
 type choice struct {
 	n, taken int
-	cause    Cause
+	cause    packet.Cause
 	rule     *rule
 }
 
@@ -203,7 +195,7 @@ func (w *walk) choose(n int, r *rule, why string) int {
 		w.at++
 		return c.taken
 	}
-	w.choices = append(w.choices, choice{n: n, rule: r, cause: Cause{Why: why}})
+	w.choices = append(w.choices, choice{n: n, rule: r, cause: packet.Cause{Text: why}})
 	w.at++
 	return 0
 }
@@ -222,7 +214,7 @@ func (w *walk) advance() bool {
 }
 
 // blame is the causes on the present way: the last one that changed is what made the difference.
-func (w *walk) blame() []Cause {
+func (w *walk) blame() []packet.Cause {
 	n := min(w.at, len(w.choices))
 	for n > 0 && w.choices[n-1].taken == 0 {
 		n--
@@ -230,10 +222,10 @@ func (w *walk) blame() []Cause {
 	if n == 0 {
 		return nil
 	}
-	return []Cause{w.choices[n-1].named()}
+	return []packet.Cause{w.choices[n-1].named()}
 }
 
-func (c *choice) named() Cause {
+func (c *choice) named() packet.Cause {
 	out := c.cause
 	if c.rule != nil {
 		out.Family, out.Table = c.rule.chain.table.src.Family, c.rule.chain.table.src.Name
@@ -245,7 +237,7 @@ func (c *choice) named() Cause {
 // abort ends the walk: what comes next cannot be followed in any way.
 func (w *walk) abort(r *rule, why string) verdict {
 	if w.stuck == nil {
-		c := (&choice{rule: r, cause: Cause{Why: why}}).named()
+		c := (&choice{rule: r, cause: packet.Cause{Text: why}}).named()
 		w.stuck = &c
 	}
 	return verdict{kind: vStolen}
@@ -280,7 +272,7 @@ func (t *Tracer) readLinks() {
 	for i := range t.snap.Network.Links {
 		l := &link{Link: &t.snap.Network.Links[i]}
 		copy(l.name[:15], l.Name)
-		l.mac = parseMAC(l.MAC)
+		l.mac = packet.ParseMAC(l.MAC)
 		l.ether = l.Hardware == 1 || l.Hardware == 772 || l.Hardware == 0 && l.Kind != "tun"
 		for _, a := range l.Addrs {
 			p, err := netip.ParsePrefix(a)

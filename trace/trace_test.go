@@ -7,60 +7,36 @@ import (
 	"testing"
 
 	"github.com/ringfence/ringfence/fixtures"
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/ruleset"
 	"github.com/ringfence/ringfence/snapshot"
 )
 
-func packet(t testing.TB, in, text string) *Packet {
+func parsed(t testing.TB, in, text string) *packet.Packet {
 	t.Helper()
-	p, err := ParsePacket(in, text)
+	p, err := packet.Parse(in, text)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return p
 }
 
-func TestPacketText(t *testing.T) {
-	for text, want := range map[string]string{
-		"tcp 172.17.0.2:40000 > 10.0.0.1:22 syn":        "tcp 172.17.0.2:40000 > 10.0.0.1:22 syn",
-		"tcp 172.17.0.2 > 10.0.0.1:22":                  "tcp 172.17.0.2:40000 > 10.0.0.1:22 syn",
-		"tcp [fd00::1]:1 > [fd00::2]:2 syn,ack":         "tcp [fd00::1]:1 > [fd00::2]:2 SA",
-		"udp 10.0.0.1:1 > 10.0.0.2:53 mark 0x77 ct new": "udp 10.0.0.1:1 > 10.0.0.2:53",
-		"icmp 10.0.0.1 > 10.0.0.2 type 3 code 1":        "icmp 10.0.0.1 > 10.0.0.2 type 3 code 1",
-		"47 10.0.0.1 > 10.0.0.2":                        "47 10.0.0.1 > 10.0.0.2",
-		"udp 10.0.0.1:1 > 10.0.0.2:53 frag last":        "udp 10.0.0.1:1 > 10.0.0.2:53 frag last",
-	} {
-		p, err := ParsePacket("eth0", text)
-		if err != nil {
-			t.Errorf("%s: %v", text, err)
-		} else if p.String() != want {
-			t.Errorf("%s: got %s", text, p)
-		}
-	}
-	for _, bad := range []string{
-		"", "tcp", "tcp 10.0.0.1 10.0.0.2", "tcp 10.0.0.1 > ::1", "xyz 10.0.0.1 > 10.0.0.2", "tcp 10.0.0.1:70000 > 10.0.0.2",
-		"tcp 10.0.0.1 > 10.0.0.2 sin", "icmp 10.0.0.1 > 10.0.0.2 type", "icmp 10.0.0.1 > 10.0.0.2 type 300", "tcp 10.0.0.1 > 10.0.0.2 ct odd",
-		"tcp 10.0.0.1 > 10.0.0.2 smac 00:11", "tcp 10.0.0.1 > 10.0.0.2 frag", "tcp 10.0.0.1 > 10.0.0.2 frag second",
-	} {
-		if p, err := ParsePacket("eth0", bad); err == nil {
-			t.Errorf("%q: read as %v", bad, p)
-		}
-	}
-}
-
 // TestFatesOfTheBase follows packets over the recorded host.
 func TestFatesOfTheBase(t *testing.T) {
 	tr := New(fixtures.Host())
-	for _, c := range []struct{ in, text, fate string }{
+	for _, c := range []struct {
+		in, text string
+		fate     Outcome
+	}{
 		{"mgmt0", "tcp 10.10.0.9:40000 > 10.10.0.1:22 syn", Local},
 		{"ext0", "tcp 203.0.113.9:40000 > 203.0.113.1:22 syn", Drop},
 		{"ext0", "tcp 203.0.113.1:40000 > 203.0.113.1:22 syn", Drop},
 	} {
-		if f := tr.Packet(packet(t, c.in, c.text)); f.Fate != c.fate {
+		if f := tr.Packet(parsed(t, c.in, c.text)); f.Fate != c.fate {
 			t.Errorf("%s: %+v, want %s", c.text, f, c.fate)
 		}
 	}
-	if f := tr.Packet(packet(t, "nowhere", "tcp 10.10.0.9 > 10.10.0.1:22")); f.Fate != Unknown || !strings.Contains(f.Why, "does not exist") {
+	if f := tr.Packet(parsed(t, "nowhere", "tcp 10.10.0.9 > 10.10.0.1:22")); f.Fate != Unknown || !strings.Contains(f.Why, "does not exist") {
 		t.Errorf("%+v", f)
 	}
 }
@@ -96,7 +72,7 @@ func TestWhatIsNotReadIsUnknown(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := fixtures.Host()
 			change(s)
-			if f := New(s).Packet(packet(t, "mgmt0", "tcp 10.10.0.9:40000 > 10.10.0.1:22 syn")); f.Fate != Unknown || f.Why == "" {
+			if f := New(s).Packet(parsed(t, "mgmt0", "tcp 10.10.0.9:40000 > 10.10.0.1:22 syn")); f.Fate != Unknown || f.Why == "" {
 				t.Errorf("%+v", f)
 			}
 		})
@@ -125,12 +101,12 @@ func FuzzPacket(f *testing.F) {
 	f.Add("tcp 172.17.0.2:40000 > 10.0.0.1:22 syn")
 	f.Add(`{"id":1,"in":"ext0","src":"198.51.100.5","dst":"203.0.113.1","proto":"tcp","sport":40000,"dport":22,"flags":"S"}`)
 	f.Fuzz(func(t *testing.T, s string) {
-		if p, err := ParsePacket("eth0", s); err == nil {
-			if q, err := ParsePacket("eth0", p.String()); err != nil || q.Src != p.Src || q.Dst != p.Dst {
+		if p, err := packet.Parse("eth0", s); err == nil {
+			if q, err := packet.Parse("eth0", p.String()); err != nil || q.Src != p.Src || q.Dst != p.Dst {
 				t.Errorf("%q became %q: %v", s, p, err)
 			}
 		}
-		var p Packet
+		var p packet.Packet
 		if json.Unmarshal([]byte(s), &p) == nil && p.Check() == nil {
 			_ = p.String()
 		}
@@ -152,7 +128,7 @@ func FuzzTracer(f *testing.F) {
 	}
 	chain := s.NFTables.Ruleset.Tables[0].Chain("input")
 	rules := chain.Rules
-	p := &Packet{In: "mgmt0", Src: netip.MustParseAddr("10.10.0.9"), Dst: netip.MustParseAddr("10.10.0.1"), Proto: "tcp", Sport: 1, Dport: 22}
+	p := &packet.Packet{In: "mgmt0", Src: netip.MustParseAddr("10.10.0.9"), Dst: netip.MustParseAddr("10.10.0.1"), Proto: "tcp", Sport: 1, Dport: 22}
 	f.Fuzz(func(_ *testing.T, b []byte) {
 		var r ruleset.Rule
 		if json.Unmarshal(b, &r) != nil {

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/ruleset"
 )
 
@@ -79,7 +80,7 @@ func (w *walk) xtNAT(n *ruleset.XtNAT, r *rule) verdict {
 	}
 	var addr netip.Addr
 	if n.Kind == "netmap" {
-		source := w.hook == "postrouting" || w.hook == "input"
+		source := w.hook == packet.Postrouting || w.hook == packet.Input
 		a, ok := w.pickAddr(w.width(n.AddrMin), w.width(n.AddrMax), true, source, r)
 		if !ok {
 			return verdict{kind: vStolen}
@@ -183,7 +184,7 @@ func (w *walk) xtPorts(p *ruleset.XtPorts) verdict {
 		return vNo
 	}
 	ok := inPorts(s.port(0), p.Sport) != p.InvertSport && inPorts(s.port(2), p.Dport) != p.InvertDport
-	if ok && p.FlagMask != 0 && s.proto == protoTCP {
+	if ok && p.FlagMask != 0 && s.proto == packet.TCP {
 		ok = (s.nh[s.thoff+13]&p.FlagMask == p.FlagCmp) != p.InvertFlags
 	}
 	return decide(ok)
@@ -204,7 +205,7 @@ func (w *walk) xtMultiport(p *ruleset.XtMultiport) verdict {
 
 func (w *walk) xtICMP(p *ruleset.XtICMP) verdict {
 	s := &w.skb
-	if s.proto != protoICMP && s.proto != protoICMPv6 {
+	if s.proto != packet.ICMP && s.proto != packet.ICMPv6 {
 		return vNo
 	}
 	typ, code := s.nh[s.thoff], s.nh[s.thoff+1]

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/snapshot"
 )
 
@@ -74,13 +75,9 @@ type Interface struct {
 
 // Origin is a place that packets of a zone come from.
 type Origin struct {
-	Zone         string         `json:"zone"`
-	Interface    string         `json:"interface,omitempty"` // empty: processes on the host
-	Index        int            `json:"-"`
-	Local        bool           `json:"local,omitempty"`
-	From, Except []netip.Prefix `json:"-"`
-	// Apart are the ports of the bridge that it is whose zone is another one.
-	Apart  []int  `json:"-"`
+	Zone      string `json:"zone"`
+	Interface string `json:"interface,omitempty"` // empty: processes on the host
+	packet.Origin
 	Reason string `json:"reason"`
 }
 
@@ -256,7 +253,10 @@ func (m *Map) origins() {
 			by = i.via
 		}
 		own := cmp.Or(routed[by], new(behind))
-		o := Origin{Zone: zone, Interface: i.Name, Index: i.Index, From: slices.Clip(own.prefixes), Apart: apart, Reason: i.Reason}
+		o := Origin{
+			Zone: zone, Interface: i.Name, Reason: i.Reason,
+			Origin: packet.Origin{Index: i.Index, From: slices.Clip(own.prefixes), Apart: apart},
+		}
 		if own.byDefault {
 			o.From = all
 			for _, other := range m.Interfaces {
@@ -279,8 +279,8 @@ func (m *Map) origins() {
 				o.Except = append(o.Except, split...)
 				m.Shared = append(m.Shared, i.Name)
 				m.Origins = append(m.Origins, Origin{
-					Zone: name, Interface: i.Name, Index: i.Index, From: split, Apart: o.Apart,
-					Reason: "configured prefixes behind " + i.Name,
+					Zone: name, Interface: i.Name, Reason: "configured prefixes behind " + i.Name,
+					Origin: packet.Origin{Index: i.Index, From: split, Apart: o.Apart},
 				})
 			}
 		}
@@ -334,7 +334,7 @@ func (m *Map) local() {
 		reason += fmt.Sprintf(" and %d more", len(who)-4)
 	}
 	m.Origins = append(m.Origins, Origin{
-		Zone: Workload, Local: true, Reason: "runs in the host's network namespace: " + reason,
+		Zone: Workload, Origin: packet.Origin{Local: true}, Reason: "runs in the host's network namespace: " + reason,
 	})
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/ringfence/ringfence/certificate"
 	"github.com/ringfence/ringfence/judge"
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/reach"
 	"github.com/ringfence/ringfence/reports"
 	"github.com/ringfence/ringfence/snapshot"
@@ -71,9 +72,9 @@ func (e *env) reachCommand() *cobra.Command {
 				return err
 			}
 			a := answer(s, q)
-			if f.check && a.Verdict == reach.Unreachable {
+			if f.check && a.Verdict == packet.Unreachable {
 				if err := checkProof(s, q, &a); err != nil {
-					a.Verdict, a.StoppedBy, a.Certificate = reach.Unknown, nil, nil
+					a.Verdict, a.StoppedBy, a.Certificate = packet.Unknown, nil, nil
 					a.Because = []doubt{{Why: "the proof was not confirmed: " + err.Error()}}
 				} else {
 					a.Checked = true
@@ -110,7 +111,7 @@ func (f *reachFlags) validate() error {
 	if !slices.Contains([]string{"new", "established", "related", "invalid", "untracked"}, f.state) {
 		return fmt.Errorf("state %q: want new, established, related, invalid or untracked", f.state)
 	}
-	if _, err := (&trace.Packet{Proto: f.proto}).Protocol(); err != nil {
+	if _, err := (&packet.Packet{Proto: f.proto}).Protocol(); err != nil {
 		return err
 	}
 	return nil
@@ -118,7 +119,7 @@ func (f *reachFlags) validate() error {
 
 // question turns the flags into origins and a target of the host.
 func (f *reachFlags) question(s *snapshot.Snapshot, cfg *judge.Config) (*reach.Question, error) {
-	q := &reach.Question{Proto: f.proto, Dport: f.dport, Unbound: f.unbound, State: f.state}
+	q := &reach.Question{Proto: f.proto, Dport: f.dport, Unbound: f.unbound, State: packet.State(f.state)}
 	m := zones.Classify(s, cfg.Zones)
 	prefixes, err := parsePrefixes("src", f.src)
 	if err != nil {
@@ -167,15 +168,15 @@ func (f *reachFlags) origins(q *reach.Question, s *snapshot.Snapshot, m *zones.M
 		if l == nil {
 			return fmt.Errorf("from %q: there is no such interface", f.from)
 		}
-		o := reach.Origin{Iif: l.Index, From: everywhere}
+		o := packet.Origin{Index: l.Index, From: everywhere}
 		if len(only) > 0 {
 			o.From = only
 		}
-		q.From = []reach.Origin{o}
+		q.From = []packet.Origin{o}
 		return nil
 	}
 	if f.from == zones.Host {
-		q.From = []reach.Origin{{Local: true, From: only}}
+		q.From = []packet.Origin{{Local: true, From: only}}
 		return nil
 	}
 	if !slices.Contains(zoneNames, f.from) {
@@ -185,7 +186,7 @@ func (f *reachFlags) origins(q *reach.Question, s *snapshot.Snapshot, m *zones.M
 		if z.Zone != f.from && (f.from != zones.External || z.Zone != zones.Unclassified) {
 			continue
 		}
-		o := reach.Origin{Iif: z.Index, Local: z.Local, From: z.From, Except: z.Except, NotPorts: z.Apart}
+		o := z.Origin
 		if len(only) > 0 {
 			o.From = intersect(z.From, only)
 			if len(o.From) == 0 {
@@ -221,16 +222,16 @@ func intersect(a, b []netip.Prefix) []netip.Prefix {
 
 // reachAnswer is the answer as it is printed.
 type reachAnswer struct {
-	Schema      string        `json:"schema"`
-	Question    any           `json:"question"`
-	Verdict     string        `json:"verdict"`
-	Witness     *trace.Packet `json:"witness,omitempty"`
-	Fate        *trace.Fate   `json:"fate,omitempty"`
-	Path        []trace.Step  `json:"path,omitempty"`
-	StoppedBy   []stopper     `json:"stopped_by,omitempty"`
-	Certificate []reach.Proof `json:"certificate,omitempty"`
-	Checked     bool          `json:"checked,omitempty"` // the certificate, by package certificate
-	Because     []doubt       `json:"because,omitempty"`
+	Schema      string               `json:"schema"`
+	Question    any                  `json:"question"`
+	Verdict     packet.Verdict       `json:"verdict"`
+	Witness     *packet.Packet       `json:"witness,omitempty"`
+	Fate        *trace.Fate          `json:"fate,omitempty"`
+	Path        []trace.Step         `json:"path,omitempty"`
+	StoppedBy   []stopper            `json:"stopped_by,omitempty"`
+	Certificate []packet.Certificate `json:"certificate,omitempty"`
+	Checked     bool                 `json:"checked,omitempty"` // the certificate, by package certificate
+	Because     []doubt              `json:"because,omitempty"`
 }
 
 type stopper struct {
@@ -258,20 +259,20 @@ func answer(s *snapshot.Snapshot, q *reach.Question) reachAnswer {
 	out := reachAnswer{Schema: "ringfence.reach/v1", Verdict: a.Verdict}
 	t := trace.New(s)
 	switch a.Verdict {
-	case reach.Reachable:
+	case packet.Reachable:
 		p := tracePacket(a.Witness, q)
 		f := t.Packet(p)
 		if !arrives(q, s, &f) {
-			out.Verdict = reach.Unknown
+			out.Verdict = packet.Unknown
 			out.Because = []doubt{{Why: fmt.Sprintf("the witness %s was not confirmed: %s %s %s", p, f.Fate, f.Rule, f.Why)}}
 			break
 		}
 		out.Witness, out.Fate, out.Path = p, &f, f.Path
-	case reach.Unknown:
+	case packet.Unknown:
 		for i := range a.Doubtful {
 			p := tracePacket(&a.Doubtful[i], q)
 			if f := t.Packet(p); arrives(q, s, &f) {
-				out.Verdict, out.Witness, out.Fate, out.Path = reach.Reachable, p, &f, f.Path
+				out.Verdict, out.Witness, out.Fate, out.Path = packet.Reachable, p, &f, f.Path
 				return out
 			}
 		}
@@ -293,7 +294,7 @@ func checkProof(s *snapshot.Snapshot, q *reach.Question, a *reachAnswer) error {
 	if err != nil {
 		return err
 	}
-	var list []certificate.Certificate
+	var list []packet.Certificate
 	if err := json.Unmarshal(b, &list); err != nil {
 		return err
 	}
@@ -324,7 +325,7 @@ func proofQuestion(s *snapshot.Snapshot, q *reach.Question) *certificate.Questio
 	for _, o := range q.From {
 		from := certificate.Origin{In: "local", From: o.From}
 		if !o.Local {
-			from.In = name(o.Iif)
+			from.In = name(o.Index)
 		}
 		p.From = append(p.From, from)
 	}
@@ -333,7 +334,7 @@ func proofQuestion(s *snapshot.Snapshot, q *reach.Question) *certificate.Questio
 
 // protocolNumber is that of a question's protocol, below 0 where the family has none: icmp is ICMPv6 there.
 func protocolNumber(name string, v4 bool) int {
-	p := trace.Packet{Proto: name}
+	p := packet.Packet{Proto: name}
 	switch {
 	case name == "icmp" && !v4:
 		p.Proto = "icmpv6"
@@ -347,19 +348,13 @@ func protocolNumber(name string, v4 bool) int {
 	return int(n)
 }
 
-func tracePacket(p *reach.Packet, q *reach.Question) *trace.Packet {
-	src, _ := netip.ParseAddr(p.Src)
-	dst, _ := netip.ParseAddr(p.Dst)
-	proto := p.Proto
-	if proto == "icmp" && dst.Is6() {
-		proto = "icmpv6"
-	}
-	t := &trace.Packet{In: p.In, Src: src, Dst: dst, Proto: proto, Sport: uint16(p.Sport), Dport: uint16(p.Dport), SMAC: p.SMAC, DMAC: p.DMAC, Out: p.Out}
+func tracePacket(p *packet.Packet, q *reach.Question) *packet.Packet {
+	t := *p
 	if q.State != "new" && q.State != "" {
 		ack := "A"
 		t.Ct, t.Flags = q.State, &ack
 	}
-	return t
+	return &t
 }
 
 // socketProtocols are those whose packets a listening socket takes: TCP, UDP, SCTP, UDP-Lite.
@@ -370,7 +365,7 @@ func arrives(q *reach.Question, s *snapshot.Snapshot, f *trace.Fate) bool {
 	switch f.Fate {
 	case trace.Local:
 		bound := q.Unbound || !slices.Contains(socketProtocols, protocolNumber(q.Proto, true)) ||
-			f.Socket != "none" && f.Socket != trace.Unknown
+			f.Socket != trace.NoSocket && f.Socket != trace.UnknownSocket
 		return bound && (q.To.Host || q.To.Addr.IsValid())
 	case trace.Forward, trace.Output:
 		l := s.Network.LinkNamed(f.Oif)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/reports"
 	"github.com/ringfence/ringfence/trace"
 )
@@ -42,10 +43,10 @@ func (e *env) traceCommand() *cobra.Command {
 			case batch == "-" && where.snapshot == "-":
 				return errors.New("standard input cannot be both the snapshot and the batch")
 			}
-			var p *trace.Packet
+			var p *packet.Packet
 			if batch == "" {
 				var err error
-				if p, err = trace.ParsePacket(in, args[0]); err != nil {
+				if p, err = packet.Parse(in, args[0]); err != nil {
 					return err
 				}
 			}
@@ -71,11 +72,11 @@ func (e *env) traceCommand() *cobra.Command {
 type pathFate struct {
 	Schema string `json:"schema"`
 	trace.Fate
-	Path    []trace.Step  `json:"path"`
-	Because []trace.Cause `json:"because,omitempty"`
+	Path    []trace.Step `json:"path"`
+	Because []doubt      `json:"because,omitempty"`
 }
 
-func (e *env) traceOne(t *trace.Tracer, p *trace.Packet, format string) error {
+func (e *env) traceOne(t *trace.Tracer, p *packet.Packet, format string) error {
 	f := t.Packet(p)
 	var b bytes.Buffer
 	if format == "json" {
@@ -85,7 +86,11 @@ func (e *env) traceOne(t *trace.Tracer, p *trace.Packet, format string) error {
 		if f.Path == nil {
 			f.Path = []trace.Step{}
 		}
-		if err := enc.Encode(pathFate{"ringfence.trace/v1", f, f.Path, f.Because}); err != nil {
+		out := pathFate{Schema: "ringfence.trace/v1", Fate: f, Path: f.Path}
+		for _, c := range f.Because {
+			out.Because = append(out.Because, doubt{Family: c.Family, Table: c.Table, Chain: c.Chain, Rule: c.Rule, Why: c.Text})
+		}
+		if err := enc.Encode(out); err != nil {
 			return fmt.Errorf("write fate: %w", err)
 		}
 	} else {
@@ -96,9 +101,9 @@ func (e *env) traceOne(t *trace.Tracer, p *trace.Packet, format string) error {
 }
 
 // traceText draws the way as a list of stations, the deciding one last.
-func traceText(b *bytes.Buffer, p *trace.Packet, f *trace.Fate) {
+func traceText(b *bytes.Buffer, p *packet.Packet, f *trace.Fate) {
 	fmt.Fprintf(b, "%s, in by %s\n", reports.Clean(p.String(), false), reports.Clean(p.In, false))
-	hook := ""
+	var hook packet.Hook
 	for _, s := range f.Path {
 		if s.Table == "" {
 			hook = ""
@@ -146,7 +151,7 @@ func (e *env) traceBatch(t *trace.Tracer, file string) error {
 	}
 	out := bufio.NewWriterSize(e.stdout, 1<<16)
 	err := eachLine(in, func(n int, line []byte) error {
-		p := new(trace.Packet)
+		p := new(packet.Packet)
 		if err := json.Unmarshal(line, p); err != nil {
 			return fmt.Errorf("batch: line %d: %w", n, err)
 		}

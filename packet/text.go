@@ -1,4 +1,4 @@
-package trace
+package packet
 
 import (
 	"fmt"
@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// ParsePacket reads the text form: 'tcp 172.17.0.2:40000 > 10.0.0.1:22 syn'. IPv6 addresses with
+// Parse reads the text form: 'tcp 172.17.0.2:40000 > 10.0.0.1:22 syn'. IPv6 addresses with
 // ports stand in brackets; after them come TCP flags by name or letter, "type N" and "code N" of
 // ICMP, "mark N", "ct STATE", "smac ADDR", "dmac ADDR", "frag first|middle|last"
 // "data HEX" and "out PORT".
-func ParsePacket(in, text string) (*Packet, error) {
+func Parse(in, text string) (*Packet, error) {
 	f := strings.Fields(text)
 	if len(f) < 4 || f[2] != ">" {
 		return nil, fmt.Errorf("packet %q: want 'PROTO SRC[:PORT] > DST[:PORT] [FLAGS]'", text)
@@ -70,7 +70,11 @@ func (p *Packet) option(f []string) (int, error) {
 		if len(f) < 2 {
 			return 0, fmt.Errorf("%s: a value is missing", word)
 		}
-		*map[string]*string{"ct": &p.Ct, "smac": &p.SMAC, "dmac": &p.DMAC, "frag": &p.Frag, "data": &p.Data, "out": &p.Out}[word] = f[1]
+		if word == "ct" {
+			p.Ct = State(f[1])
+			return 2, nil
+		}
+		*map[string]*string{"smac": &p.SMAC, "dmac": &p.DMAC, "frag": &p.Frag, "data": &p.Data, "out": &p.Out}[word] = f[1]
 		return 2, nil
 	}
 	letters := ""
@@ -85,7 +89,7 @@ func (p *Packet) option(f []string) (int, error) {
 		letters = *p.Flags + letters
 	}
 	p.Flags = &letters
-	_, err := p.flagByte()
+	_, err := p.FlagBits()
 	return 1, err
 }
 
@@ -100,29 +104,29 @@ func endpoint(s string) (netip.Addr, uint16, error) {
 	return ap.Addr().WithZone(""), ap.Port(), nil
 }
 
-// endpointText is an address with its port, where there are ports.
-func endpointText(a netip.Addr, port uint16, ports bool) string {
+// EndpointText is an address with its port, where there are ports.
+func EndpointText(a netip.Addr, port uint16, ports bool) string {
 	if !ports {
 		return a.String()
 	}
 	return netip.AddrPortFrom(a, port).String()
 }
 
-// String is the packet in the form that ParsePacket reads.
+// String is the packet in the form that Parse reads.
 func (p *Packet) String() string {
 	proto, _ := p.Protocol()
-	ports := proto == protoTCP || proto == protoUDP || proto == protoSCTP || proto == protoUDPLite || proto == protoDCCP
-	s := p.Proto + " " + endpointText(p.Src, p.Sport, ports) + " > " + endpointText(p.Dst, p.Dport, ports)
+	ports := proto == TCP || proto == UDP || proto == SCTP || proto == UDPLite || proto == DCCP
+	s := p.Proto + " " + EndpointText(p.Src, p.Sport, ports) + " > " + EndpointText(p.Dst, p.Dport, ports)
 	switch proto {
-	case protoTCP:
-		flags, _ := p.flagByte()
+	case TCP:
+		flags, _ := p.FlagBits()
 		if flags == flagBits['S'] {
 			s += " syn"
 		} else {
 			s += " " + *p.Flags
 		}
-	case protoICMP, protoICMPv6:
-		s = fmt.Sprintf("%s type %d code %d", s, p.icmpType(), p.Code)
+	case ICMP, ICMPv6:
+		s = fmt.Sprintf("%s type %d code %d", s, p.ICMPType(), p.Code)
 	}
 	if p.Frag != "" {
 		s += " frag " + p.Frag

@@ -1,0 +1,31 @@
+package packet
+
+// Region is a set of packets as they are sent: every combination of one number from each list of ranges, which are written
+// "first-last". Addresses are written as addresses.
+type Region struct {
+	In    string   `json:"in"`
+	V4    bool     `json:"v4"`
+	Proto int      `json:"proto"`
+	Src   []string `json:"src,omitempty"`
+	Dst   []string `json:"dst,omitempty"`
+	Sport []string `json:"sport,omitempty"`
+	Dport []string `json:"dport,omitempty"`
+	SMAC  []string `json:"smac,omitempty"`
+	// Type is that of ICMP, Flags are those of TCP.
+	Type  int  `json:"type,omitempty"`
+	Flags int  `json:"flags,omitempty"`
+	Empty bool `json:"empty,omitempty"` // there is no such packet
+}
+
+// Cube is a part of a question and what stops it. By is for people: who checks a certificate finds out by itself.
+type Cube struct {
+	Region
+	By Cause `json:"stopped_by"`
+}
+
+// Certificate is the proof of an unreachable answer for one origin and family: cubes that are disjoint, cover the
+// question, and are each stopped by a rule, a policy or a decision of the stack.
+type Certificate struct {
+	Question Region `json:"question"`
+	Cubes    []Cube `json:"cubes"`
+}

@@ -1,0 +1,32 @@
+package packet
+
+import "testing"
+
+// TestText reads packets and writes them.
+func TestText(t *testing.T) {
+	for text, want := range map[string]string{
+		"tcp 172.17.0.2:40000 > 10.0.0.1:22 syn":        "tcp 172.17.0.2:40000 > 10.0.0.1:22 syn",
+		"tcp 172.17.0.2 > 10.0.0.1:22":                  "tcp 172.17.0.2:40000 > 10.0.0.1:22 syn",
+		"tcp [fd00::1]:1 > [fd00::2]:2 syn,ack":         "tcp [fd00::1]:1 > [fd00::2]:2 SA",
+		"udp 10.0.0.1:1 > 10.0.0.2:53 mark 0x77 ct new": "udp 10.0.0.1:1 > 10.0.0.2:53",
+		"icmp 10.0.0.1 > 10.0.0.2 type 3 code 1":        "icmp 10.0.0.1 > 10.0.0.2 type 3 code 1",
+		"47 10.0.0.1 > 10.0.0.2":                        "47 10.0.0.1 > 10.0.0.2",
+		"udp 10.0.0.1:1 > 10.0.0.2:53 frag last":        "udp 10.0.0.1:1 > 10.0.0.2:53 frag last",
+	} {
+		p, err := Parse("eth0", text)
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+		} else if p.String() != want {
+			t.Errorf("%s: got %s", text, p)
+		}
+	}
+	for _, bad := range []string{
+		"", "tcp", "tcp 10.0.0.1 10.0.0.2", "tcp 10.0.0.1 > ::1", "xyz 10.0.0.1 > 10.0.0.2", "tcp 10.0.0.1:70000 > 10.0.0.2",
+		"tcp 10.0.0.1 > 10.0.0.2 sin", "icmp 10.0.0.1 > 10.0.0.2 type", "icmp 10.0.0.1 > 10.0.0.2 type 300", "tcp 10.0.0.1 > 10.0.0.2 ct odd",
+		"tcp 10.0.0.1 > 10.0.0.2 smac 00:11", "tcp 10.0.0.1 > 10.0.0.2 frag", "tcp 10.0.0.1 > 10.0.0.2 frag second",
+	} {
+		if p, err := Parse("eth0", bad); err == nil {
+			t.Errorf("%q: read as %v", bad, p)
+		}
+	}
+}
