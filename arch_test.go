@@ -32,7 +32,7 @@ var ours = map[string][]string{
 	"exposure":      {"snapshot", "packet", "zones", "reach", "trace", "certificate"},
 	"judge":         {"rego", "snapshot", "ruleset", "zones", "packet", "reach", "exposure", "finding"},
 	"finding":       {},
-	"reports":       {"finding", "escape"},
+	"reports":       {"finding", "escape", "packet", "trace"},
 	"remedy":        {"host", "snapshot", "ruleset", "packet", "reach", "trace", "replica", "finding", "zones"},
 	"replica":       {"snapshot", "ruleset"},
 	"fixtures":      {"snapshot", "ruleset"},

@@ -81,6 +81,9 @@ func (k *checker) whole(b *box) trace.Region {
 	out := trace.Region{
 		Packet: packet.Packet{In: r.In, Proto: proto, Type: &typ, Flags: &flags}, Src: any4, Dst: any4,
 	}
+	if r.Out != "" {
+		out.Out, out.DMAC = r.Out, neighbour
+	}
 	if k.state != packet.New {
 		out.Ct = k.state
 	}
@@ -89,6 +92,9 @@ func (k *checker) whole(b *box) trace.Region {
 	}
 	return out
 }
+
+// neighbour stands for the address of somebody behind a port of a bridge: which one is open in a region that leads there.
+const neighbour = "02:00:00:00:00:fe"
 
 func flagLetters(bits int) string {
 	var s strings.Builder

@@ -156,7 +156,7 @@ func TestCertificatesAnswerWhatWasAsked(t *testing.T) {
 		damage func(*Question, []packet.Certificate) []packet.Certificate
 		want   string
 	}{
-		"a family is missing": {func(_ *Question, l []packet.Certificate) []packet.Certificate { return l[:1] }, "1 certificates for 1 origins in 2"},
+		"a family is missing": {func(_ *Question, l []packet.Certificate) []packet.Certificate { return l[:1] }, "1 certificates for 2 parts"},
 		"another origin": {func(q *Question, l []packet.Certificate) []packet.Certificate {
 			q.From[0].In = "ext0"
 			return l

@@ -6,6 +6,7 @@ import (
 	"math/big"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/ringfence/ringfence/packet"
 )
@@ -27,18 +28,19 @@ type Question struct {
 type Origin struct {
 	In   string
 	From []netip.Prefix
+	// Apart are ports of the bridge that In is whose frames are not meant.
+	Apart []string
 }
 
 // CheckAll returns nil where the certificates answer the whole question and each of them holds. The
 // sources that a certificate lists are taken as they stand, but for a list that has none.
 func (k *Checker) CheckAll(q *Question, list []packet.Certificate) error {
-	families := q.families()
-	if len(list) != len(q.From)*len(families) {
-		return fmt.Errorf("%d certificates for %d origins in %d families", len(list), len(q.From), len(families))
+	parts := k.parts(q)
+	if len(list) != len(parts) {
+		return fmt.Errorf("%d certificates for %d parts of the question", len(list), len(parts))
 	}
 	for i := range list {
-		o, v4 := &q.From[i/len(families)], families[i%len(families)]
-		if err := k.about(q, o, v4, &list[i]); err != nil {
+		if err := k.about(q, &parts[i], &list[i]); err != nil {
 			return fmt.Errorf("certificate %d: %w", i, err)
 		}
 		if err := k.check(&q.Target, q.State, &list[i]); err != nil {
@@ -46,6 +48,57 @@ func (k *Checker) CheckAll(q *Question, list []packet.Certificate) error {
 		}
 	}
 	return nil
+}
+
+// part is what one certificate has to be about: packets of an origin, or frames from a port of a bridge to another one.
+type part struct {
+	origin  *Origin
+	in, out string
+	v4      bool
+	proto   int
+}
+
+// parts are those of the whole question.
+func (k *Checker) parts(q *Question) []part {
+	var out []part
+	for i := range q.From {
+		o := &q.From[i]
+		hops := k.hops(q, o)
+		for _, v4 := range q.families() {
+			proto := q.Proto6
+			if v4 {
+				proto = q.Proto4
+			}
+			out = append(out, part{o, o.In, "", v4, proto})
+			for _, h := range hops {
+				if proto >= 0 {
+					out = append(out, part{o, h[0], h[1], v4, proto})
+				}
+			}
+		}
+	}
+	return out
+}
+
+// hops are the pairs of ports of a bridge, both up, by which frames of an origin can be switched to the target.
+func (k *Checker) hops(q *Question, o *Origin) (list [][2]string) {
+	if o.In == "local" || q.Addr.IsValid() {
+		return nil
+	}
+	network := &k.snap.Network
+	for i := range network.Links {
+		in := &network.Links[i]
+		b := network.BridgeOf(in)
+		if b == nil || !b.Up || !in.Up || in.Name != o.In && (b.Name != o.In || slices.Contains(o.Apart, in.Name)) {
+			continue
+		}
+		for _, name := range q.Oifs {
+			if out := network.LinkNamed(name); out != nil && out != in && out.Up && network.BridgeOf(out) == b {
+				list = append(list, [2]string{in.Name, out.Name})
+			}
+		}
+	}
+	return list
 }
 
 // families are those that packets to the target can be of.
@@ -62,43 +115,96 @@ func (q *Question) families() []bool {
 }
 
 // about compares what a certificate is about with what was asked.
-func (k *Checker) about(q *Question, o *Origin, v4 bool, c *packet.Certificate) error {
+func (k *Checker) about(q *Question, p *part, c *packet.Certificate) error {
 	r := &c.Question
-	proto := q.Proto6
-	if v4 {
-		proto = q.Proto4
-	}
-	if r.In != o.In || r.V4 != v4 {
+	if r.In != p.in || r.Out != p.out || r.V4 != p.v4 {
 		return errors.New("is about another origin or family")
 	}
 	if r.Empty {
-		return k.nothing(q, o, v4, proto)
+		if p.out != "" {
+			return errors.New("says that there are no frames from port to port")
+		}
+		return k.nothing(q, p.origin, p.v4, p.proto)
 	}
-	if r.Proto != proto {
-		return fmt.Errorf("is about protocol %d, not %d", r.Proto, proto)
+	if r.Proto != p.proto {
+		return fmt.Errorf("is about protocol %d, not %d", r.Proto, p.proto)
 	}
 	b, err := parse(r)
 	if err != nil {
 		return err
 	}
-	want := anywhere(v4)
-	if q.Addr.IsValid() {
-		want = prefixSpan(netip.PrefixFrom(q.Addr, q.Addr.BitLen()))
-	}
-	if len(b.dims[dimDst]) != 1 || !want.inside(b.dims[dimDst][0]) {
+	if !k.addressesIn(q, p, b) {
 		return errors.New("leaves destinations out")
 	}
-	if hasPorts(proto) && !k.portsIn(q, b) {
+	if hasPorts(p.proto) && !k.portsIn(q, p, b) {
 		return errors.New("leaves ports out")
 	}
 	return nil
 }
 
+// addressesIn says whether a box has all destinations that a part of the question is about. What is switched to a neighbour is not for
+// the host itself, nor for many.
+func (k *Checker) addressesIn(q *Question, p *part, b *box) bool {
+	want := anywhere(p.v4)
+	have := slices.Clone(b.dims[dimDst])
+	switch {
+	case q.Addr.IsValid():
+		want = prefixSpan(netip.PrefixFrom(q.Addr, q.Addr.BitLen()))
+	case p.out != "":
+		if q.Final.IsValid() && !k.snap.NFTables.Ruleset.Translates() {
+			want = prefixSpan(netip.PrefixFrom(q.Final, q.Final.BitLen()))
+		}
+		have = append(have, k.hostsOwn(p.v4)...)
+	}
+	return covered(want, have)
+}
+
+// hostsOwn are the destinations that lead to the host, and groups.
+func (k *Checker) hostsOwn(v4 bool) []span {
+	prefixes := []string{"::1/128", "ff00::/8"}
+	if v4 {
+		prefixes = []string{"127.0.0.0/8", "224.0.0.0/4", "255.255.255.255/32"}
+	}
+	for _, r := range k.snap.Network.Routes {
+		if r.Type == "local" || r.Type == "broadcast" || r.Type == "anycast" || r.Type == "multicast" {
+			prefixes = append(prefixes, r.Dst)
+		}
+	}
+	for i := range k.snap.Network.Links {
+		for _, a := range k.snap.Network.Links[i].Addrs {
+			host, _, _ := strings.Cut(a, "/")
+			prefixes = append(prefixes, host+map[bool]string{true: "/32", false: "/128"}[v4])
+		}
+	}
+	var out []span
+	for _, text := range prefixes {
+		if p, err := netip.ParsePrefix(text); err == nil && p.Addr().Is4() == v4 {
+			out = append(out, prefixSpan(p))
+		}
+	}
+	return out
+}
+
+// covered says whether spans have all numbers of one.
+func covered(want span, have []span) bool {
+	slices.SortFunc(have, func(a, b span) int { return a.lo.Cmp(b.lo) })
+	next := new(big.Int).Set(want.lo)
+	for _, s := range have {
+		if s.lo.Cmp(next) > 0 {
+			break
+		}
+		if s.hi.Cmp(next) >= 0 {
+			next.Add(s.hi, big.NewInt(1))
+		}
+	}
+	return next.Cmp(want.hi) > 0
+}
+
 // portsIn says whether a box has all destination ports that the question is about: those of a target address, those of
-// sockets where nothing gives packets another port, else all.
-func (k *Checker) portsIn(q *Question, b *box) bool {
+// sockets and neighbours where nothing gives packets another port, else all.
+func (k *Checker) portsIn(q *Question, p *part, b *box) bool {
 	ports := []span{{new(big.Int), big.NewInt(65535)}}
-	if len(q.Ports) > 0 && (q.Addr.IsValid() || len(q.Sockets) > 0 && !k.snap.NFTables.Ruleset.Translates()) {
+	if len(q.Ports) > 0 && (q.Addr.IsValid() || (len(q.Sockets) > 0 || p.out != "") && !k.snap.NFTables.Ruleset.Translates()) {
 		ports = ports[:0]
 		for _, p := range q.Ports {
 			ports = append(ports, span{big.NewInt(int64(p)), big.NewInt(int64(p))})

@@ -75,6 +75,11 @@ func (a *Asker) Effort() *reach.Effort { return a.effort }
 // Tracer follows single packets over the host.
 func (a *Asker) Tracer() *trace.Tracer { return a.tracer() }
 
+// StoppedBy tells the packets of a question that rules or policies of some tables stop or may stop (reach.Model.StoppedBy).
+func (a *Asker) StoppedBy(q *reach.Question, by func(*packet.Cause) bool) ([]packet.Cube, bool) {
+	return a.model.StoppedBy(q, by)
+}
+
 // StoppedBeside tells the packets from port to port of a bridge that rules or policies of some tables stop or may stop.
 func (a *Asker) StoppedBeside(q *reach.Question, by func(*packet.Cause) bool) ([]packet.Cube, bool) {
 	return a.model.StoppedBeside(q, by)

@@ -152,11 +152,18 @@ func (p *party) arrives(q *reach.Question, k *packet.Packet, f *trace.Fate) bool
 		if q.To.Addr.IsValid() {
 			return true
 		}
-		l := p.snap.Network.LinkNamed(f.Oif)
-		return l != nil && slices.Contains(q.To.Oifs, l.Index) && (!q.To.Final.IsValid() || q.To.Final == to) &&
+		return p.leaves(q, f.Oif) && (!q.To.Final.IsValid() || q.To.Final == to) &&
 			!(q.Direct && (to != k.Dst.Unmap() || port != int(k.Dport)))
 	}
 	return false
+}
+
+// leaves says whether an interface is a target, or a bridge with a port that is one: there the sender chooses the neighbour.
+func (p *party) leaves(q *reach.Question, name string) bool {
+	l := p.snap.Network.LinkNamed(name)
+	return l != nil && slices.ContainsFunc(q.To.Oifs, func(oif int) bool {
+		return oif == l.Index || bridgeOf(&p.snap.Network, oif) == l.Index
+	})
 }
 
 // ending is the address and port of a fate.
@@ -216,11 +223,17 @@ func (p *party) asked(q *reach.Question) *certificate.Question {
 	}
 	for _, oif := range q.To.Oifs {
 		c.Oifs = append(c.Oifs, name(oif))
+		if b := bridgeOf(&p.snap.Network, oif); b != 0 {
+			c.Oifs = append(c.Oifs, name(b))
+		}
 	}
 	for _, o := range q.From {
 		from := certificate.Origin{In: "local", From: o.From}
 		if !o.Local {
 			from.In = name(o.Index)
+			for _, port := range o.Apart {
+				from.Apart = append(from.Apart, name(port))
+			}
 		}
 		c.From = append(c.From, from)
 	}

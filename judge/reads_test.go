@@ -74,13 +74,14 @@ func TestUserPoliciesReadWhatTheySay(t *testing.T) {
 		m  Module
 		ok bool
 	}{
-		"all of it":           {module("[network, nftables]", open), true},
-		"more":                {module("[network, nftables, ssh]", open), true},
-		"nothing":             {module("[]", open), false},
-		"a part of it":        {module("[network]", open), false},
-		"a part that is none": {module("[listeners.nosuchpart]", `not_applicable := "x" if 1 == 2`), false},
-		"the whole section":   {module("[listeners, network, nftables, processes, agents, runtimes]", `not_applicable := "x" if count(input.services) == 0`), true},
-		"input handed on":     {module("[ssh]", "_x := input\n\nnot_applicable := \"x\" if count(_x.firewall.input) == 0"), false},
+		"all of it":                    {module("[network, nftables]", open), true},
+		"more":                         {module("[network, nftables, ssh]", open), true},
+		"nothing":                      {module("[]", open), false},
+		"a part of it":                 {module("[network]", open), false},
+		"a part that is none":          {module("[listeners.nosuchpart]", `not_applicable := "x" if 1 == 2`), false},
+		"the whole section":            {module("[listeners, network, nftables, processes, agents, runtimes]", `not_applicable := "x" if count(input.services) == 0`), true},
+		"before there were namespaces": {module("[listeners.ip, network, nftables, processes, agents, runtimes]", `not_applicable := "x" if count(input.services) == 0`), true},
+		"input handed on":              {module("[ssh]", "_x := input\n\nnot_applicable := \"x\" if count(_x.firewall.input) == 0"), false},
 	} {
 		_, err := Load(c.m)
 		if (err == nil) != c.ok {

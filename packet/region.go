@@ -3,7 +3,9 @@ package packet
 // Region is a set of packets as they are sent: every combination of one number from each list of ranges, which are written
 // "first-last". Addresses are written as addresses.
 type Region struct {
-	In    string   `json:"in"`
+	In string `json:"in"`
+	// Out is the port of a bridge that leads to the neighbour for whom the frames are; empty is frames for the host.
+	Out   string   `json:"out,omitempty"`
 	V4    bool     `json:"v4"`
 	Proto int      `json:"proto"`
 	Src   []string `json:"src,omitempty"`

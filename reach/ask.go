@@ -85,7 +85,7 @@ func (q *Question) families() []bool {
 
 // ask asks for each origin and family.
 func (m *Model) ask(q *Question, families []bool, proof bool) Answer {
-	return m.askEach(q, families, func(o packet.Origin, v4 bool) Answer {
+	return m.askEach(q, families, proof, func(o packet.Origin, v4 bool) Answer {
 		e, in, a := m.askOne(q, o, v4, false, proof)
 		if len(a.tied) > 0 {
 			_, _, b := m.askOne(q, o, v4, true, false)
@@ -96,17 +96,15 @@ func (m *Model) ask(q *Question, families []bool, proof bool) Answer {
 }
 
 // askEach joins the answers of all origins and families, with those about ports of bridges: one that reaches is enough.
-func (m *Model) askEach(q *Question, families []bool, one func(packet.Origin, bool) Answer) Answer {
+func (m *Model) askEach(q *Question, families []bool, proof bool, one func(packet.Origin, bool) Answer) Answer {
 	total := Answer{Verdict: packet.Unreachable}
-	switched := false
 	for _, o := range q.From {
 		hops := m.newEngine().hops(q, o)
-		switched = switched || len(hops) > 0
 		for _, v4 := range families {
 			a := one(o, v4)
 			total.join(&a)
 			for _, h := range hops {
-				e, a := m.askHop(q, o, h, v4, false, false)
+				e, a := m.askHop(q, o, h, v4, false, proof)
 				if len(a.tied) > 0 {
 					_, b := m.askHop(q, o, h, v4, true, false)
 					a = e.either(&a, &b, e.snap.Network.BridgeOf(h.from), q.Proto)
@@ -114,9 +112,6 @@ func (m *Model) askEach(q *Question, families []bool, one func(packet.Origin, bo
 				total.join(&a)
 			}
 		}
-	}
-	if switched { // of that part there is no certificate
-		total.Certificate = nil
 	}
 	// Rules and policies first: what the stack does by itself explains less.
 	slices.SortStableFunc(total.StoppedBy, func(a, b packet.Cause) int {
@@ -208,7 +203,7 @@ func (m *Model) askOne(q *Question, o packet.Origin, v4, reversed, proof bool) (
 		a.StoppedBy = []packet.Cause{noRoute}
 	}
 	if a.Verdict == packet.Unreachable && proof {
-		a.Certificate = []packet.Certificate{e.certificate(e.question, in)}
+		a.Certificate = []packet.Certificate{e.certificate(e.question, in, e.proof)}
 	}
 	return e, in, a
 }

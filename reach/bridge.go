@@ -380,8 +380,8 @@ func (q *Question) routed(e *engine) *Question {
 	return &r
 }
 
-// askHop answers a question from one port of a bridge to others. There is no certificate: an unreachable answer
-// names what stopped the frames. The engine is nil where there were none to follow.
+// askHop answers a question from one port of a bridge to others, with a certificate for each of them. The engine is nil
+// where there were no frames to follow.
 func (m *Model) askHop(q *Question, o packet.Origin, h hop, v4, reversed, proof bool) (*engine, Answer) {
 	e := m.newEngine()
 	e.reversed, e.keep, e.state = reversed, proof, ctStates[q.State]
@@ -400,30 +400,67 @@ func (m *Model) askHop(q *Question, o packet.Origin, h hop, v4, reversed, proof 
 		return e, Answer{Verdict: packet.Unreachable, StoppedBy: []packet.Cause{{Text: "the interface is down"}}}
 	}
 	var hits []cube
+	var certificates []packet.Certificate
 	for _, out := range h.to {
 		if !out.Up {
 			continue
 		}
-		c := e.ofState(e.packet(v4, proto), proto, v4)
-		c.sets[fSaddr] = m.sources(packet.Origin{Index: bridge.Index, From: o.From, Except: o.Except}, v4)
-		if q.Dport != 0 {
-			c.sets[fDport] = single(num(uint64(q.Dport)))
-		}
-		if q.To.Final.IsValid() {
-			c.sets[fDaddr] = single(addrNumber(q.To.Final))
-		}
-		c.sets[fDaddr] = c.sets[fDaddr].subtract(append(e.fibs[v4].local(), e.fibs[v4].multicast...).normal())
+		before := len(e.proof)
+		c := e.toNeighbours(q, o, bridge, proto, v4)
 		live, err := e.switched([]cube{c}, h.from, out, bridge, v4)
 		if err != nil {
 			return e, e.answer(nil, err, bridge, q.Proto, -1)
 		}
+		live = e.asked(q, live)
 		for i := range live {
 			live[i].beside = out
 		}
 		hits = append(hits, live...)
+		if proof {
+			certificates = append(certificates, outBy(e.certificate(c, bridge, e.proof[before:]), out.Name))
+		}
 	}
 	e.sources = nil
 	a := e.answer(hits, nil, bridge, q.Proto, -1)
-	a.tied = e.tied
+	if a.tied = e.tied; a.Verdict == packet.Unreachable {
+		a.Certificate = certificates
+	}
 	return e, a
+}
+
+// toNeighbours is the packets of a question in frames for neighbours behind a bridge. Where something translates, those for any
+// address and port can become what is asked for.
+func (e *engine) toNeighbours(q *Question, o packet.Origin, bridge *snapshot.Link, proto uint64, v4 bool) cube {
+	c := e.ofState(e.packet(v4, proto), proto, v4)
+	c.sets[fSaddr] = e.Model.sources(packet.Origin{Index: bridge.Index, From: o.From, Except: o.Except}, v4)
+	if q.Dport != 0 && !e.translates() {
+		c.sets[fDport] = single(num(uint64(q.Dport)))
+	}
+	if q.To.Final.IsValid() && !e.translates() {
+		c.sets[fDaddr] = single(addrNumber(q.To.Final))
+	}
+	c.sets[fDaddr] = c.sets[fDaddr].subtract(append(e.fibs[v4].local(), e.fibs[v4].multicast...).normal())
+	return c
+}
+
+// asked keeps the frames that have the address and port of a question at the end of their way.
+func (e *engine) asked(q *Question, live []cube) []cube {
+	keep := func(f field, n u128, why string) {
+		var in []cube
+		for i := range live {
+			yes, no := live[i].split(f, single(n))
+			in = append(in, yes...)
+			for _, c := range no {
+				e.stop(c, packet.Cause{Text: why})
+			}
+		}
+		live = in
+	}
+	if q.Dport != 0 {
+		keep(fDport, num(uint64(q.Dport)), "arrives at another port")
+	}
+	if q.To.Final.IsValid() {
+		keep(fDaddr, addrNumber(q.To.Final), "leaves for another address")
+	}
+	return live
 }

@@ -10,11 +10,11 @@ import (
 
 // certificate writes down what was stopped, as the packets were sent: before any translation. Packets
 // that were followed several ways, for a doubt, are in it once.
-func (e *engine) certificate(whole cube, in *snapshot.Link) packet.Certificate {
+func (e *engine) certificate(whole cube, in *snapshot.Link, stopped []stoppedBy) packet.Certificate {
 	name := e.entry(in)
 	p := packet.Certificate{Question: whole.region(name), Cubes: []packet.Cube{}}
 	var loose []cube
-	for _, s := range e.proof {
+	for _, s := range stopped {
 		if s.cube.shadow {
 			continue
 		}
@@ -32,6 +32,15 @@ func (e *engine) certificate(whole cube, in *snapshot.Link) packet.Certificate {
 		for i := range parts {
 			p.Cubes = append(p.Cubes, packet.Cube{Region: parts[i].region(name), By: s.by})
 		}
+	}
+	return p
+}
+
+// outBy is a certificate about frames for neighbours behind a port of a bridge.
+func outBy(p packet.Certificate, port string) packet.Certificate {
+	p.Question.Out = port
+	for i := range p.Cubes {
+		p.Cubes[i].Out = port
 	}
 	return p
 }

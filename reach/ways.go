@@ -114,7 +114,7 @@ func (w *Ways) Forward(oifs []int, port int) Answer {
 	if !ok {
 		return w.m.Forward(w.origin, oifs, w.proto, port, w.v4)
 	}
-	return w.m.askEach(q, []bool{w.v4}, func(packet.Origin, bool) Answer { return a })
+	return w.m.askEach(q, []bool{w.v4}, false, func(packet.Origin, bool) Answer { return a })
 }
 
 // knows says whether the walk is about a question: not where the origin is the host itself, nor of a single port of a

@@ -128,6 +128,11 @@ func fieldOf(why string) byte {
 
 // free makes the bits of the region that are not fixed unknown.
 func (r *Region) free(s *skb) {
+	if r.Out != "" { // whichever neighbour behind that port
+		for i := range s.linkUnk[:min(len(s.linkUnk), 6)] {
+			s.linkUnk[i] = 0xff
+		}
+	}
 	size, src, dst := 4, 12, 16
 	if !s.v4 {
 		size, src, dst = 16, 8, 24

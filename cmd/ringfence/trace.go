@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ringfence/ringfence/exposure"
 	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/reports"
 	"github.com/ringfence/ringfence/trace"
@@ -54,7 +55,7 @@ func (e *env) traceCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			t := trace.New(s)
+			t := exposure.New(c.Context(), s, exposure.Limits{}, nil).Tracer()
 			if batch != "" {
 				return e.traceBatch(t, batch)
 			}
@@ -68,67 +69,16 @@ func (e *env) traceCommand() *cobra.Command {
 	return c
 }
 
-// pathFate is a fate with the way, for -f json.
-type pathFate struct {
-	Schema string `json:"schema"`
-	trace.Fate
-	Path    []trace.Step `json:"path"`
-	Because []doubt      `json:"because,omitempty"`
-}
-
 func (e *env) traceOne(t *trace.Tracer, p *packet.Packet, format string) error {
 	f := t.Packet(p)
+	if format == "text" {
+		return e.tellText(reports.TraceText(p, &f))
+	}
 	var b bytes.Buffer
-	if format == "json" {
-		enc := json.NewEncoder(&b)
-		enc.SetEscapeHTML(false)
-		enc.SetIndent("", "  ")
-		if f.Path == nil {
-			f.Path = []trace.Step{}
-		}
-		out := pathFate{Schema: "ringfence.trace/v1", Fate: f, Path: f.Path}
-		for _, c := range f.Because {
-			out.Because = append(out.Because, doubt{Family: c.Family, Table: c.Table, Chain: c.Chain, Rule: c.Rule, Why: c.Text})
-		}
-		if err := enc.Encode(out); err != nil {
-			return fmt.Errorf("write fate: %w", err)
-		}
-	} else {
-		traceText(&b, p, &f)
-		return e.tellText(b.String())
+	if err := reports.WriteJSON(&b, reports.NewTrace(&f)); err != nil {
+		return fmt.Errorf("write fate: %w", err)
 	}
 	return e.tellData(b.Bytes(), true)
-}
-
-// traceText draws the way as a list of stations, the deciding one last.
-func traceText(b *bytes.Buffer, p *packet.Packet, f *trace.Fate) {
-	fmt.Fprintf(b, "%s, in by %s\n", reports.Clean(p.String(), false), reports.Clean(p.In, false))
-	var hook packet.Hook
-	for _, s := range f.Path {
-		if s.Table == "" {
-			hook = ""
-			fmt.Fprintf(b, "  -> %s\n", reports.Clean(s.Effect, false))
-			continue
-		}
-		if s.Hook != hook {
-			hook = s.Hook
-			fmt.Fprintf(b, "  %s\n", hook)
-		}
-		place := fmt.Sprintf("%s %s/%s", s.Family, s.Table, s.Chain)
-		if s.Rule != 0 {
-			place += fmt.Sprintf("#%d", s.Rule)
-		}
-		fmt.Fprintf(b, "     %-8s %s: %s\n", s.Effect, reports.Clean(place, false), reports.Clean(s.Text, false))
-	}
-	fmt.Fprintf(b, "fate: %s", f.Fate)
-	for _, w := range []struct{ name, value string }{
-		{"by", f.Rule}, {"out", f.Oif}, {"to", f.To}, {"socket", f.Socket}, {"because", f.Why},
-	} {
-		if w.value != "" {
-			fmt.Fprintf(b, ", %s %s", w.name, reports.Clean(w.value, false))
-		}
-	}
-	b.WriteByte('\n')
 }
 
 // batchFate is one line of --batch.

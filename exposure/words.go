@@ -1,0 +1,132 @@
+package exposure
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/ringfence/ringfence/packet"
+	"github.com/ringfence/ringfence/reach"
+	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/zones"
+)
+
+// Words are a question as a person asks it.
+type Words struct {
+	From string // a zone, host, or iface:NAME
+	To   string // host, a zone, iface:NAME or addr:IP
+	// Src bounds the sources.
+	Src     []netip.Prefix
+	Proto   string
+	Dport   int // 0 is any
+	Unbound bool
+	State   packet.State
+}
+
+// Networks are the zones that packets come from and lead to.
+var Networks = []string{zones.Management, zones.Runtime, zones.Workload, zones.External}
+
+// Question finds the origins and the target on a host. An error says which word fits nothing there. What depends on a
+// section that was not read is no error: Unseen tells, and the answer is unknown.
+func (w *Words) Question(s *snapshot.Snapshot, m *zones.Map) (*reach.Question, error) {
+	q := &reach.Question{Proto: w.Proto, Dport: w.Dport, Unbound: w.Unbound, State: w.State}
+	var err error
+	if q.From, err = w.origins(s, m); err != nil {
+		return nil, err
+	}
+	name, isIface := strings.CutPrefix(w.To, "iface:")
+	addr, isAddr := strings.CutPrefix(w.To, "addr:")
+	switch {
+	case isIface:
+		l := s.Network.LinkNamed(name)
+		if l == nil {
+			return nil, fmt.Errorf("to %q: there is no such interface", w.To)
+		}
+		q.To.Oifs = []int{l.Index}
+	case isAddr:
+		if q.To.Addr, err = netip.ParseAddr(addr); err != nil {
+			return nil, fmt.Errorf("to %q: want addr:IP", w.To)
+		}
+		q.To.Addr = q.To.Addr.Unmap().WithZone("")
+	case w.To == zones.Host:
+		q.To.Host = true
+	case !slices.Contains(Networks, w.To):
+		return nil, fmt.Errorf("to %q: want host, %s, iface:NAME or addr:IP", w.To, strings.Join(Networks, ", "))
+	default:
+		for _, i := range m.Interfaces {
+			if i.Zone == w.To && !i.Port && !i.Inert {
+				q.To.Oifs = append(q.To.Oifs, i.Index)
+			}
+		}
+		if len(q.To.Oifs) == 0 {
+			return nil, fmt.Errorf("to %q: no interface is in that zone", w.To)
+		}
+	}
+	return q, nil
+}
+
+func (w *Words) origins(s *snapshot.Snapshot, m *zones.Map) ([]packet.Origin, error) {
+	if name, ok := strings.CutPrefix(w.From, "iface:"); ok {
+		l := s.Network.LinkNamed(name)
+		if l == nil {
+			return nil, fmt.Errorf("from %q: there is no such interface", w.From)
+		}
+		o := packet.Origin{Index: l.Index, From: everywhere}
+		if len(w.Src) > 0 {
+			o.From = w.Src
+		}
+		return []packet.Origin{o}, nil
+	}
+	if w.From == zones.Host {
+		return []packet.Origin{{Local: true, From: w.Src}}, nil
+	}
+	if !slices.Contains(Networks, w.From) {
+		return nil, fmt.Errorf("from %q: want host, %s or iface:NAME", w.From, strings.Join(Networks, ", "))
+	}
+	var out []packet.Origin
+	for _, z := range m.Origins {
+		if z.Zone != w.From && (w.From != zones.External || z.Zone != zones.Unclassified) {
+			continue
+		}
+		o := z.Origin
+		if len(w.Src) > 0 {
+			if o.From = intersect(z.From, w.Src); len(o.From) == 0 {
+				continue
+			}
+		}
+		out = append(out, o)
+	}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("from %q: nothing is in that zone", w.From)
+	}
+	return out, nil
+}
+
+// intersect is the prefixes that are in both lists; an empty first list is everything.
+func intersect(a, b []netip.Prefix) []netip.Prefix {
+	if len(a) == 0 {
+		return b
+	}
+	var out []netip.Prefix
+	for _, x := range a {
+		for _, y := range b {
+			switch {
+			case x.Overlaps(y) && x.Bits() >= y.Bits():
+				out = append(out, x)
+			case x.Overlaps(y):
+				out = append(out, y)
+			}
+		}
+	}
+	return out
+}
+
+// Unseen is the answer to every question about a host whose interfaces were not read; nil where they were.
+func Unseen(s *snapshot.Snapshot) *Answer {
+	c := s.Section("network")
+	if c.Status == snapshot.OK || len(s.Network.Links) > 0 {
+		return nil
+	}
+	return &Answer{Answer: unknown("network was not read: " + strings.Join(c.Reasons, "; "))}
+}

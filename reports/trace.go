@@ -1,0 +1,62 @@
+package reports
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/ringfence/ringfence/packet"
+	"github.com/ringfence/ringfence/trace"
+)
+
+// Trace is a fate with the way to it: the JSON of "ringfence trace -f json".
+type Trace struct {
+	Schema string `json:"schema"`
+	trace.Fate
+	Path    []trace.Step `json:"path"`
+	Because []Doubt      `json:"because,omitempty"`
+}
+
+// NewTrace is what became of a packet.
+func NewTrace(f *trace.Fate) *Trace {
+	t := &Trace{Schema: "ringfence.trace/v1", Fate: *f, Path: f.Path}
+	if t.Path == nil {
+		t.Path = []trace.Step{}
+	}
+	for _, c := range f.Because {
+		t.Because = append(t.Because, Doubt{Where: c.Where, Why: c.Text})
+	}
+	return t
+}
+
+// TraceText draws the way of a packet as a list of stations, the deciding one last.
+func TraceText(p *packet.Packet, f *trace.Fate) string {
+	b := new(bytes.Buffer)
+	fmt.Fprintf(b, "%s, in by %s\n", Clean(p.String(), false), Clean(p.In, false))
+	var hook packet.Hook
+	for _, s := range f.Path {
+		if s.Table == "" {
+			hook = ""
+			fmt.Fprintf(b, "  -> %s\n", Clean(s.Effect, false))
+			continue
+		}
+		if s.Hook != hook {
+			hook = s.Hook
+			fmt.Fprintf(b, "  %s\n", hook)
+		}
+		place := fmt.Sprintf("%s %s/%s", s.Family, s.Table, s.Chain)
+		if s.Rule != 0 {
+			place += fmt.Sprintf("#%d", s.Rule)
+		}
+		fmt.Fprintf(b, "     %-8s %s: %s\n", s.Effect, Clean(place, false), Clean(s.Text, false))
+	}
+	fmt.Fprintf(b, "fate: %s", f.Fate)
+	for _, w := range []struct{ name, value string }{
+		{"by", f.Rule}, {"out", f.Oif}, {"to", f.To}, {"socket", f.Socket}, {"because", f.Why},
+	} {
+		if w.value != "" {
+			fmt.Fprintf(b, ", %s %s", w.name, Clean(w.value, false))
+		}
+	}
+	b.WriteByte('\n')
+	return b.String()
+}
