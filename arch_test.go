@@ -33,7 +33,7 @@ var ours = map[string][]string{
 	"judge":         {"rego", "snapshot", "ruleset", "zones", "packet", "reach", "exposure", "finding"},
 	"finding":       {},
 	"reports":       {"finding", "escape", "packet", "trace"},
-	"remedy":        {"host", "snapshot", "ruleset", "packet", "reach", "trace", "replica", "finding", "zones"},
+	"remedy":        {"host", "snapshot", "ruleset", "packet", "reach", "trace", "exposure", "replica", "finding", "zones"},
 	"replica":       {"snapshot", "ruleset"},
 	"fixtures":      {"snapshot", "ruleset"},
 	"e2e":           {},

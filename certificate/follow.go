@@ -115,7 +115,10 @@ func (k *checker) follow(r *trace.Region) (bad *trace.End, split byte) {
 		if bad == nil || split == 0 {
 			end := *e
 			bad, split = &end, e.Split
-			if split == 0 && !r.Dst.IsSingleIP() && !e.Dst.IsSingleIP() && k.target.addressed() {
+			switch {
+			case k.target.someOf(e) && r.Dport.Free > 0: // away from the target's ports nothing else has to be told apart
+				split = 'q'
+			case split == 0 && !r.Dst.IsSingleIP() && !e.Dst.IsSingleIP() && k.target.addressed():
 				split = 'd'
 			}
 		}
@@ -140,6 +143,11 @@ func (k *checker) reached(e *trace.End) bool {
 			(!t.Final.IsValid() || e.Dst.Contains(t.Final))
 	}
 	return true // not known
+}
+
+// someOf says of an end that only some of its ports can count.
+func (t *Target) someOf(e *trace.End) bool {
+	return len(t.Ports) > 0 && !t.Addr.IsValid() && e.Ports && e.PortLow < e.PortHigh && e.Fate.Fate != trace.Unknown
 }
 
 // addressed says whether it counts for which address packets end.

@@ -1,12 +1,14 @@
 package remedy
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/ringfence/ringfence/exposure"
 	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/reach"
 	"github.com/ringfence/ringfence/ruleset"
@@ -15,8 +17,8 @@ import (
 
 // onlyIntended proves that what the table drops lies inside what the plan means to drop: with no other table
 // loaded, each part of all packets that it stops is one of some drop's.
-func (p *Proof) onlyIntended(s *snapshot.Snapshot) error {
-	m := reach.NewModel(p.alone(s))
+func (p *Proof) onlyIntended(ctx context.Context, s *snapshot.Snapshot) error {
+	m := exposure.New(ctx, p.alone(s), exposure.Limits{}, nil)
 	parts := 0
 	ours := func(c *packet.Cause) bool {
 		return slices.ContainsFunc(p.tables, func(t ruleset.Table) bool { return t.Family == c.Family && t.Name == c.Table })

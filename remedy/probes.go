@@ -1,10 +1,12 @@
 package remedy
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
 	"slices"
 
+	"github.com/ringfence/ringfence/exposure"
 	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/replica"
 	"github.com/ringfence/ringfence/ruleset"
@@ -71,8 +73,8 @@ const maxProbes = 400
 
 // newProbes chooses connections of both families: one for each drop, one for each flow that must go on
 // working, one for each other port that is listened on, and the host's own connections.
-func newProbes(p *Plan, s *snapshot.Snapshot) *probeSet {
-	ps := &probeSet{snap: s, tracer: trace.New(Without(s)), targeted: p.Mode == Targeted, behind: map[at]string{}}
+func newProbes(ctx context.Context, p *Plan, s *snapshot.Snapshot) *probeSet {
+	ps := &probeSet{snap: s, tracer: exposure.New(ctx, Without(s), exposure.Limits{}, nil).Tracer(), targeted: p.Mode == Targeted, behind: map[at]string{}}
 	for i := range p.Rules {
 		switch r := &p.Rules[i]; {
 		case r.Accept, r.Untracked: // another rule is about the same connections
@@ -92,7 +94,7 @@ func newProbes(p *Plan, s *snapshot.Snapshot) *probeSet {
 	for i := range s.Listeners.Sockets {
 		sock := &s.Listeners.Sockets[i]
 		f := Flow{Proto: sock.Proto, Port: sock.Port}
-		if sock.Proto != "tcp" && sock.Proto != "udp" {
+		if sock.Proto != "tcp" && sock.Proto != "udp" || sock.Netns != s.Network.HostNetns() {
 			continue
 		}
 		for _, k := range f.packets(p, s) {

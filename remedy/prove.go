@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ringfence/ringfence/exposure"
 	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/reach"
 	"github.com/ringfence/ringfence/replica"
@@ -55,14 +56,14 @@ func Prove(ctx context.Context, in *Input) (*Proof, error) {
 	if len(in.Plan.Rules) == 0 {
 		return nil, ErrNothing
 	}
-	probes := newProbes(in.Plan, in.Snapshot)
+	probes := newProbes(ctx, in.Plan, in.Snapshot)
 	res, err := p.replicate(ctx, in, probes)
 	if err != nil {
 		return nil, fmt.Errorf("replica: %w", err)
 	}
 	p.tables, p.trial, p.lasting = res.Lasting, canonical(res.Trial), canonical(res.Lasting)
 	begin := time.Now()
-	if err := p.onModel(in.Snapshot); err != nil {
+	if err := p.onModel(ctx, in.Snapshot); err != nil {
 		return nil, fmt.Errorf("model: %w", err)
 	}
 	p.note("model: done in %s", time.Since(begin).Round(time.Millisecond))
@@ -124,24 +125,24 @@ func (p *Proof) alone(s *snapshot.Snapshot) *snapshot.Snapshot {
 }
 
 // onModel proves on the packet model.
-func (p *Proof) onModel(s *snapshot.Snapshot) error {
+func (p *Proof) onModel(ctx context.Context, s *snapshot.Snapshot) error {
 	for i := range p.tables {
 		if err := harmless(&p.tables[i]); err != nil {
 			return err
 		}
 	}
 	after := p.after(s)
-	if err := p.closes(after); err != nil {
+	if err := p.closes(ctx, after); err != nil {
 		return err
 	}
 	if p.plan.Mode == Targeted {
-		if err := p.onlyIntended(s); err != nil {
+		if err := p.onlyIntended(ctx, s); err != nil {
 			return err
 		}
 	} else {
 		p.note("model: of what else came in before, only what is kept was compared: the baseline closes the rest on purpose")
 	}
-	return p.keeps(s, after)
+	return p.keeps(ctx, s, after)
 }
 
 // harmless shows that the table does nothing to packets but let them pass or drop them: then what the host
@@ -250,9 +251,9 @@ func (r *Rule) ends(s *snapshot.Snapshot, name string, not []string, other strin
 }
 
 // closes proves for each drop that nothing of what it is about gets through any more: to the host, or past it
-// by a translation of the port.
-func (p *Proof) closes(after *snapshot.Snapshot) error {
-	m := reach.NewModel(after)
+// by a translation of the port. Each certificate is checked.
+func (p *Proof) closes(ctx context.Context, after *snapshot.Snapshot) error {
+	m := exposure.New(ctx, after, exposure.Limits{}, nil)
 	certificates, cubes := 0, 0
 	for i := range p.plan.Rules {
 		r := &p.plan.Rules[i]
@@ -273,9 +274,9 @@ func (p *Proof) closes(after *snapshot.Snapshot) error {
 			}
 			q.Proto = proto
 			for _, q := range p.ways(q, r, after) {
-				a := m.Reach(q)
+				a := m.Ask(q)
 				if a.Verdict != packet.Unreachable {
-					return fmt.Errorf("%s: what it closes is %s: %s", r, a.Verdict, reasons(&a))
+					return fmt.Errorf("%s: what it closes is %s: %s", r, a.Verdict, reasons(&a.Answer))
 				}
 				certificates += len(a.Certificate)
 				for j := range a.Certificate {
@@ -284,7 +285,7 @@ func (p *Proof) closes(after *snapshot.Snapshot) error {
 			}
 		}
 	}
-	p.note("model: every drop closes what it is about: %d certificates of %d parts", certificates, cubes)
+	p.note("model: every drop closes what it is about: %d certificates of %d parts, each checked", certificates, cubes)
 	return nil
 }
 
@@ -335,8 +336,9 @@ func reasons(a *reach.Answer) string {
 }
 
 // keeps shows by single packets that what must go on working still arrives.
-func (p *Proof) keeps(before, after *snapshot.Snapshot) error {
-	old, now, ours := trace.New(before), trace.New(after), trace.New(p.alone(before))
+func (p *Proof) keeps(ctx context.Context, before, after *snapshot.Snapshot) error {
+	tracer := func(s *snapshot.Snapshot) *trace.Tracer { return exposure.New(ctx, s, exposure.Limits{}, nil).Tracer() }
+	old, now, ours := tracer(before), tracer(after), tracer(p.alone(before))
 	n := 0
 	for _, f := range p.plan.Keeps {
 		for _, k := range f.packets(p.plan, before) {

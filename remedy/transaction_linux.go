@@ -4,6 +4,7 @@ package remedy
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -215,12 +216,12 @@ func intervals(s *ruleset.Set) []ruleset.Element {
 }
 
 // Closes proves on the model of the host as it is now that the plan, which was read back, closes what it is about.
-func (p *Proof) Closes(now *snapshot.Snapshot) error {
+func (p *Proof) Closes(ctx context.Context, now *snapshot.Snapshot) error {
 	again := &Proof{plan: p.plan, tables: p.tables}
-	return again.closes(again.after(now))
+	return again.closes(ctx, again.after(now))
 }
 
 // Keeps compares what must go on working on the host before and after.
-func (p *Proof) Keeps(before, after *snapshot.Snapshot) error {
-	return (&Proof{plan: p.plan, tables: p.tables}).keeps(before, after)
+func (p *Proof) Keeps(ctx context.Context, before, after *snapshot.Snapshot) error {
+	return (&Proof{plan: p.plan, tables: p.tables}).keeps(ctx, before, after)
 }

@@ -24,10 +24,10 @@ func (x *fixing) verify(ctx context.Context) error {
 	if err := x.proof.ReadBackTrial(snap.NFTables.Ruleset); err != nil {
 		return err
 	}
-	if err := x.proof.Closes(snap); err != nil {
+	if err := x.proof.Closes(ctx, snap); err != nil {
 		return err
 	}
-	if err := x.proof.Keeps(x.m.snap, snap); err != nil {
+	if err := x.proof.Keeps(ctx, x.m.snap, snap); err != nil {
 		return err
 	}
 	if err := sameOthers(x.m.snap, snap); err != nil {
