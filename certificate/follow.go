@@ -18,22 +18,32 @@ type checker struct {
 	*Checker
 	target *Target
 	state  packet.State // of conntrack; empty is new
+	apart  []string     // ports of bridges that are another origin's
 	done   int
 }
 
-// stopped proves that no packet of a cube reaches the target. It begins with a region that may be
-// larger than the cube, and narrows it where that does not end well, only as far as it has to.
+// stopped proves that no packet of a cube reaches the target, by whichever port of a bridge it comes in. It begins with a
+// region that may be larger than the cube, and narrows it where that does not end well, only as far as it has to.
 func (k *checker) stopped(b *box) error {
-	err := k.narrowing(b, true)
-	if errors.Is(err, ErrTooLarge) {
-		err = k.narrowing(b, false)
+	entries := []string{b.region.In}
+	if b.region.Out == "" {
+		entries = k.tracer.Entries(b.region.In, k.apart)
 	}
-	return err
+	for _, in := range entries {
+		err := k.narrowing(b, in, true)
+		if errors.Is(err, ErrTooLarge) {
+			err = k.narrowing(b, in, false)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-func (k *checker) narrowing(b *box, endFirst bool) error {
+func (k *checker) narrowing(b *box, in string, endFirst bool) error {
 	start := k.whole(b)
-	start.EndFirst = endFirst
+	start.In, start.EndFirst = in, endFirst
 	queue := []trace.Region{start}
 	for n := 0; len(queue) > 0; n++ {
 		r := queue[len(queue)-1]

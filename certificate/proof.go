@@ -39,8 +39,8 @@ type Target struct {
 
 // maxRegions bounds the work on one certificate, maxOfCube that on one of its cubes.
 const (
-	maxRegions = 40_000
-	maxOfCube  = 4_000
+	maxRegions = 200_000
+	maxOfCube  = 20_000
 )
 
 // ErrTooLarge is a certificate that cannot be checked within bounds.
@@ -61,9 +61,11 @@ func NewChecker(s *snapshot.Snapshot) *Checker {
 
 // Check returns nil where the certificate proves that nothing of its own question reaches the target;
 // CheckAll compares that with what was asked. One that says that its question has no packets holds here.
-func (k *Checker) Check(t *Target, c *packet.Certificate) error { return k.check(t, "", c) }
+func (k *Checker) Check(t *Target, c *packet.Certificate) error {
+	return k.check(&checker{Checker: k, target: t}, c)
+}
 
-func (k *Checker) check(t *Target, state packet.State, c *packet.Certificate) error {
+func (k *Checker) check(w *checker, c *packet.Certificate) error {
 	if c.Question.Empty {
 		return nil
 	}
@@ -80,7 +82,6 @@ func (k *Checker) check(t *Target, state packet.State, c *packet.Certificate) er
 	if err := covers(q, cubes); err != nil {
 		return err
 	}
-	w := &checker{Checker: k, target: t, state: state}
 	for i, b := range cubes {
 		if err := w.stopped(b); err != nil {
 			return fmt.Errorf("cube %d: %w", i, err)

@@ -43,11 +43,16 @@ func (k *Checker) CheckAll(q *Question, list []packet.Certificate) error {
 		if err := k.about(q, &parts[i], &list[i]); err != nil {
 			return fmt.Errorf("certificate %d: %w", i, err)
 		}
-		if err := k.check(&q.Target, q.State, &list[i]); err != nil {
+		if err := k.check(k.of(q, parts[i].origin), &list[i]); err != nil {
 			return fmt.Errorf("certificate %d: %w", i, err)
 		}
 	}
 	return nil
+}
+
+// of follows packets of an origin of a question.
+func (k *Checker) of(q *Question, o *Origin) *checker {
+	return &checker{Checker: k, target: &q.Target, state: q.State, apart: o.Apart}
 }
 
 // part is what one certificate has to be about: packets of an origin, or frames from a port of a bridge to another one.
@@ -250,7 +255,7 @@ func (k *Checker) nothing(q *Question, o *Origin, v4 bool, proto int) error {
 			b.region.Sport = []string{"0-65535"}
 		}
 	}
-	w := &checker{Checker: k, target: &q.Target, state: q.State}
+	w := k.of(q, o)
 	if err := w.stopped(b); err != nil {
 		return fmt.Errorf("says that there are no packets: %w", err)
 	}

@@ -188,7 +188,7 @@ func taken(q *reach.Question, k *packet.Packet, f *trace.Fate) bool {
 	case q.Unbound || err == nil && !slices.Contains(socketProtocols, int(n)):
 		return true
 	case len(q.Sockets) > 0:
-		return slices.ContainsFunc(q.Sockets, func(sk *snapshot.Socket) bool { return f.Socket == trace.SocketName(sk) })
+		return slices.ContainsFunc(q.Sockets, func(sk *snapshot.Socket) bool { return slices.Contains(trace.SocketNames(sk), f.Socket) })
 	}
 	return f.Socket != trace.NoSocket && f.Socket != trace.UnknownSocket
 }
@@ -219,7 +219,7 @@ func (p *party) asked(q *reach.Question) *certificate.Question {
 		c.Ports = []int{q.Dport}
 	}
 	for _, sk := range q.Sockets {
-		c.Ports, c.Sockets = append(c.Ports, sk.Port), append(c.Sockets, trace.SocketName(sk))
+		c.Ports, c.Sockets = append(c.Ports, sk.Port), append(c.Sockets, trace.SocketNames(sk)...)
 	}
 	for _, oif := range q.To.Oifs {
 		c.Oifs = append(c.Oifs, name(oif))

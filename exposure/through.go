@@ -77,7 +77,7 @@ func (v *view) ends(sk *snapshot.Socket, l *snapshot.Link, k *packet.Packet, f *
 	q := *k
 	q.In, q.Src, q.Dst, q.Dport, q.SMAC, q.DMAC, q.Out = l.Name, f.From, to, uint16(port), "", "", ""
 	end := v.trace(&q)
-	return end.Fate == trace.Local && end.Socket == trace.SocketName(sk)
+	return end.Fate == trace.Local && slices.Contains(trace.SocketNames(sk), end.Socket)
 }
 
 // besides is for packets from one port of a bridge to another: they are switched.

@@ -90,3 +90,19 @@ func (l *link) disturbed(hook packet.Hook) string {
 	}
 	return ""
 }
+
+// Entries are the ports of a bridge by which frames for the host come in, but for some, where it matters which one it is; else the interface
+// itself.
+func (t *Tracer) Entries(name string, but []string) []string {
+	l := t.names[name]
+	if l == nil || l.Kind != "bridge" || !t.walk.filteredPorts(l, packet.Ingress) {
+		return []string{name}
+	}
+	var out []string
+	for _, p := range l.ports {
+		if p.Up && !slices.Contains(but, p.Name) {
+			out = append(out, p.Name)
+		}
+	}
+	return out
+}

@@ -176,6 +176,25 @@ func (c *set) inFields(kr *keyRange, key, unk []byte) bool {
 	return true
 }
 
+// whole returns the element that holds a key whatever its free bits are; nil where that hangs on them.
+func (c *set) whole(key, unk []byte) *element {
+	least, most := bounds(key, unk)
+	for i := range c.ranges {
+		if r := &c.ranges[i]; len(r.lo) == len(key) && bytes.Compare(r.lo, least) <= 0 && bytes.Compare(most, r.hi) <= 0 {
+			return r.el
+		}
+	}
+	for i := range c.concat { // the first that matches counts
+		if r := &c.concat[i]; c.inFields(r, key, unk) {
+			if c.inFields(r, least, nil) && c.inFields(r, most, nil) {
+				return r.el
+			}
+			return nil
+		}
+	}
+	return nil
+}
+
 // possible says whether a value, some of whose bits are free, can be from lo to hi.
 func possible(v, unk, lo, hi []byte) bool {
 	if unk == nil || !anyBit(unk) {

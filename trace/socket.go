@@ -37,12 +37,23 @@ func (t *Tracer) readSockets() {
 		if !ok || err != nil || own != 0 && s.Netns != own {
 			continue
 		}
-		t.sockets = append(t.sockets, socket{s, addr.WithZone(""), proto, SocketName(s)})
+		t.sockets = append(t.sockets, socket{s, addr.WithZone(""), proto, socketName(s)})
 	}
 }
 
-// SocketName is how a fate names a socket: sockets on several devices have one name.
-func SocketName(s *snapshot.Socket) string {
+// SocketNames are the names that a fate can give a socket: those of TCP and Multipath TCP are one where they have one address and port
+// (mptcp_subflow_create_socket), and sockets on several devices have one name.
+func SocketNames(s *snapshot.Socket) []string {
+	names := []string{socketName(s)}
+	if s.Proto == "tcp" {
+		twin := *s
+		twin.Proto = "mptcp"
+		names = append(names, socketName(&twin))
+	}
+	return names
+}
+
+func socketName(s *snapshot.Socket) string {
 	addr, err := netip.ParseAddr(s.Addr)
 	if err != nil {
 		return s.Proto + " " + s.Addr

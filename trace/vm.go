@@ -367,8 +367,11 @@ func (w *walk) lookupUnknown(o *op, r *rule, key, unk []byte) verdict {
 	if why := w.changed(o.set, false); why != "" {
 		return w.abort(r, why)
 	}
-	els, more := o.set.candidates(key, unk, mapChoices)
 	l := o.expr.Lookup
+	if el := o.set.whole(key, unk); el != nil {
+		return w.found(o, r, el, l)
+	}
+	els, more := o.set.candidates(key, unk, mapChoices)
 	switch {
 	case len(els) == 0:
 		return w.found(o, r, o.set.catchAll, l)
