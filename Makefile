@@ -14,7 +14,7 @@ PACKAGES = nftables iptables ipset iproute2 util-linux procps openssh-server lib
 
 # Every fuzz target as package:target.
 FUZZ = ruleset:FuzzDecode reports:FuzzClean checks:FuzzParsers snapshot:FuzzLoad reach:FuzzModel \
-	trace:FuzzPacket trace:FuzzTracer ruleset:FuzzXt ruleset:FuzzMessage remedy:FuzzTracked \
+	trace:FuzzPacket trace:FuzzTracer ruleset:FuzzXt ruleset:FuzzMessage host/wire:FuzzParse host/wire:FuzzConnection \
 	checks:FuzzOpenClaw checks:FuzzSSHD checks:FuzzOCI
 
 # Damaged snapshots that "make fuzz" judges; "make test" judges 2,000.

@@ -19,7 +19,8 @@ const module = "github.com/ringfence/ringfence/"
 var ours = map[string][]string{
 	"cmd/ringfence": {"*"},
 	"host":          {},
-	"checks":        {"host", "snapshot", "ruleset", "rego"},
+	"host/wire":     {"snapshot", "ruleset"}, // messages become their values
+	"checks":        {"host", "host/wire", "snapshot", "ruleset", "rego"},
 	"snapshot":      {"ruleset", "escape"},
 	"escape":        {},
 	"ruleset":       {},
@@ -33,8 +34,8 @@ var ours = map[string][]string{
 	"judge":         {"rego", "snapshot", "ruleset", "zones", "packet", "reach", "exposure", "finding"},
 	"finding":       {},
 	"reports":       {"finding", "escape"},
-	"remedy":        {"host", "snapshot", "ruleset", "packet", "reach", "trace", "replica", "finding", "zones"},
-	"replica":       {"snapshot", "ruleset"},
+	"remedy":        {"host", "host/wire", "snapshot", "ruleset", "packet", "reach", "trace", "replica", "finding", "zones"},
+	"replica":       {"host", "host/wire", "snapshot", "ruleset"},
 	"fixtures":      {"snapshot", "ruleset"},
 	"e2e":           {},
 	"e2e/oracle":    {},
@@ -45,8 +46,9 @@ var ours = map[string][]string{
 var theirs = map[string][]string{
 	"cmd/ringfence": {"github.com/spf13/cobra", "golang.org/x/term", "sigs.k8s.io/yaml"},
 	"host":          {"github.com/mdlayher/netlink", "github.com/vishvananda", "golang.org/x/sys"},
+	"host/wire":     {"github.com/mdlayher/netlink", "golang.org/x/sys"},
 	"checks": {
-		"github.com/google/nftables", "github.com/mdlayher/netlink", "github.com/shirou/gopsutil/v3",
+		"github.com/mdlayher/netlink", "github.com/shirou/gopsutil/v3",
 		"github.com/titanous/json5", "github.com/vishvananda/netlink", "golang.org/x/sys",
 	},
 	"e2e/oracle": {"golang.org/x/sys"},
@@ -96,7 +98,7 @@ const onLinux = "//go:build linux && !ringfence_portable"
 // kernels are the modules that are of use on Linux alone, or are another there.
 var kernels = []string{
 	"golang.org/x/sys/unix", "github.com/google/nftables", "github.com/mdlayher/netlink", "github.com/vishvananda", "github.com/shirou/gopsutil",
-	module + "checks", module + "e2e/oracle",
+	module + "checks", module + "host/wire", module + "e2e/oracle",
 }
 
 // TestSeam: what looks at a host or changes it is built on Linux alone, and nothing else imports what it needs: a
