@@ -23,6 +23,7 @@ var ours = map[string][]string{
 	"checks":        {"host", "host/wire", "snapshot", "ruleset", "rego"},
 	"snapshot":      {"ruleset", "escape"},
 	"escape":        {},
+	"version":       {},
 	"ruleset":       {},
 	"packet":        {}, // values alone: what the engines share decides nothing
 	"zones":         {"snapshot", "packet"},
@@ -32,6 +33,7 @@ var ours = map[string][]string{
 	"rego":          {},
 	"exposure":      {"snapshot", "packet", "zones", "reach", "trace", "certificate"},
 	"judge":         {"rego", "snapshot", "ruleset", "zones", "packet", "reach", "exposure", "finding"},
+	"sandbox":       {"host", "snapshot", "judge", "finding", "reports"},
 	"finding":       {},
 	"reports":       {"finding", "escape"},
 	"remedy":        {"host", "host/wire", "snapshot", "ruleset", "packet", "reach", "trace", "replica", "finding", "zones"},
@@ -44,7 +46,7 @@ var ours = map[string][]string{
 
 // theirs is which third party modules each folder may import.
 var theirs = map[string][]string{
-	"cmd/ringfence": {"github.com/spf13/cobra", "golang.org/x/term", "sigs.k8s.io/yaml"},
+	"cmd/ringfence": {"github.com/spf13/cobra", "golang.org/x/term"},
 	"host":          {"github.com/mdlayher/netlink", "github.com/vishvananda", "golang.org/x/sys"},
 	"host/wire":     {"github.com/mdlayher/netlink", "golang.org/x/sys"},
 	"checks": {
@@ -52,7 +54,7 @@ var theirs = map[string][]string{
 		"github.com/titanous/json5", "github.com/vishvananda/netlink", "golang.org/x/sys",
 	},
 	"e2e/oracle": {"golang.org/x/sys"},
-	"judge":      {"github.com/open-policy-agent/opa"},
+	"judge":      {"github.com/open-policy-agent/opa", "sigs.k8s.io/yaml"},
 	"reports":    {"github.com/olekukonko/tablewriter", "github.com/clipperhouse/displaywidth"},
 	"remedy":     {"github.com/google/nftables", "github.com/mdlayher/netlink", "golang.org/x/sys"},
 	"replica":    {"github.com/mdlayher/netlink", "github.com/vishvananda/netlink", "golang.org/x/sys"},
