@@ -69,7 +69,7 @@ func collectSSH(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outcome 
 			configs[own] = nil
 		}
 	}
-	clock := newClock(partyTime)
+	clock := newClock()
 	for _, k := range sortedConfigs(configs) {
 		if !k.word.Trusted() && (ctx.Err() != nil || !clock.has(s.party(configs[k]))) {
 			continue // as one that cannot be read

@@ -82,6 +82,7 @@ func (p *party) second(q *reach.Question, a reach.Answer) Answer {
 		return p.confirm(q, a)
 	case packet.Unknown:
 		return p.try(q, a)
+	case packet.Unreachable: // whose proof is checked
 	}
 	if err := p.certify(q, a.Certificate); err != nil {
 		return p.unconfirmed("the proof was not confirmed: " + err.Error())
@@ -155,8 +156,9 @@ func (p *party) arrives(q *reach.Question, k *packet.Packet, f *trace.Fate) bool
 		l := p.snap.Network.LinkNamed(f.Oif)
 		return l != nil && slices.Contains(q.To.Oifs, l.Index) && (!q.To.Final.IsValid() || q.To.Final == to) &&
 			!(q.Direct && (to != k.Dst.Unmap() || port != int(k.Dport)))
+	default:
+		return false
 	}
-	return false
 }
 
 // ending is the address and port of a fate.

@@ -18,17 +18,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ReadFileIn reads a file as process pid sees it. Links are resolved inside its root
-// (openat2 with RESOLVE_IN_ROOT), so a hostile process cannot lead the reader out.
-func (h *Host) ReadFileIn(pid int, p string) ([]byte, error) {
-	fd, err := h.lookIn(pid, p)
-	if err != nil {
-		return nil, err
-	}
-	defer unix.Close(fd)
-	return reopen(fd, p, MaxFile)
-}
-
 // StatIn is Stat as process pid sees the path.
 func (h *Host) StatIn(pid int, p string) (Stat, error) {
 	fd, err := h.lookIn(pid, p)

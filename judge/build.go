@@ -40,8 +40,8 @@ type builder struct {
 }
 
 // build asks everything. What it does not get to before ctx ends is unknown.
-func build(ctx context.Context, s *snapshot.Snapshot, cfg zones.Config, limits exposure.Limits) *builder {
-	b := newBuilder(ctx, s, cfg, limits)
+func build(ctx context.Context, s *snapshot.Snapshot, cfg zones.Config) *builder {
+	b := newBuilder(ctx, s, cfg, exposure.Limits{})
 	b.services()
 	b.interfaces()
 	b.forwards()

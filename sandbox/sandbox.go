@@ -94,7 +94,7 @@ func (j *Judging) start(ctx context.Context) error {
 		if err := writeValue(c.in, j.setup); err != nil {
 			return err
 		}
-		return readValue(c.out, maxFrame, &r)
+		return readValue(c.out, &r)
 	})
 	switch {
 	case err != nil:
@@ -201,7 +201,7 @@ func (j *Judging) ask(ctx context.Context, ask *job, text []byte) (*Outcome, err
 // read reads the answer to a job.
 func (o *Outcome) read(r io.Reader, ask *job, checks []judge.Check) error {
 	var got judged
-	err := readValue(r, maxFrame, &got)
+	err := readValue(r, &got)
 	switch {
 	case err != nil:
 		return err
@@ -213,7 +213,7 @@ func (o *Outcome) read(r io.Reader, ask *job, checks []judge.Check) error {
 		return fmt.Errorf("%w: worst %q, %d unknown", errFrame, o.Worst, o.Unknown)
 	}
 	for range ask.Renderings {
-		b, err := readFrame(r, maxFrame)
+		b, err := readFrame(r)
 		if err != nil {
 			return err
 		}
@@ -223,7 +223,7 @@ func (o *Outcome) read(r io.Reader, ask *job, checks []judge.Check) error {
 		return nil
 	}
 	o.Report = new(finding.Report)
-	if err := readValue(r, maxFrame, o.Report); err != nil {
+	if err := readValue(r, o.Report); err != nil {
 		return err
 	}
 	if len(o.Report.Results) != len(checks) {

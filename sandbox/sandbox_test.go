@@ -104,10 +104,10 @@ func answering(t *testing.T, good *Judging, answer []byte) func() *child {
 		in, toChild := io.Pipe()
 		fromChild, out := io.Pipe()
 		go func() {
-			if _, err := readFrame(in, maxFrame); err == nil {
+			if _, err := readFrame(in); err == nil {
 				_ = writeValue(out, ready{Checks: good.Checks, Config: good.Config, Confinement: good.confinement})
-				_, err1 := readFrame(in, maxFrame)
-				_, err2 := readFrame(in, maxFrame)
+				_, err1 := readFrame(in)
+				_, err2 := readFrame(in)
 				if err := errors.Join(err1, err2); err != nil {
 					t.Error(err)
 				}

@@ -56,7 +56,7 @@ type judged struct {
 // serve answers a setup, and jobs until there are no more.
 func serve(ctx context.Context, in io.Reader, out io.Writer, held finding.Confinement) error {
 	var s Setup
-	if err := readValue(in, maxFrame, &s); err != nil {
+	if err := readValue(in, &s); err != nil {
 		return fmt.Errorf("judge: %w", err)
 	}
 	answer := ready{Confinement: held}
@@ -71,13 +71,13 @@ func serve(ctx context.Context, in io.Reader, out io.Writer, held finding.Confin
 	}
 	for {
 		var j job
-		err := readValue(in, maxFrame, &j)
+		err := readValue(in, &j)
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		var text []byte
 		if err == nil {
-			text, err = readFrame(in, maxFrame)
+			text, err = readFrame(in)
 		}
 		if err != nil {
 			return fmt.Errorf("judge: %w", err)

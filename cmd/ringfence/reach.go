@@ -370,8 +370,9 @@ func arrives(q *reach.Question, s *snapshot.Snapshot, f *trace.Fate) bool {
 	case trace.Forward, trace.Output:
 		l := s.Network.LinkNamed(f.Oif)
 		return q.To.Addr.IsValid() || l != nil && slices.Contains(q.To.Oifs, l.Index)
+	default:
+		return false
 	}
-	return false
 }
 
 func (e *env) printReach(f *reachFlags, a *reachAnswer) error {

@@ -93,7 +93,7 @@ var messages = []struct {
 	{
 		"unix", append(header(16, func(b []byte) { b[0], b[1], b[2], b[4] = unix.AF_UNIX, unix.SOCK_STREAM, StateListen, 9 }),
 			attributes(text(0, "/run/a.sock"), netlink.Attribute{Type: 7, Data: native32(12)})...),
-		UnixSocket{Type: unix.SOCK_STREAM, State: StateListen, Inode: uint32(binary.NativeEndian.Uint32([]byte{9, 0, 0, 0})), Name: "/run/a.sock", UID: pointer(uint32(12))},
+		UnixSocket{Type: unix.SOCK_STREAM, State: StateListen, Inode: binary.NativeEndian.Uint32([]byte{9, 0, 0, 0}), Name: "/run/a.sock", UID: pointer(uint32(12))},
 	},
 	{"unix", append(make([]byte, 16), attributes(attribute(0, 0, 'a', 0, 'b'))...), UnixSocket{Name: "a\x00b", Abstract: true}},
 	{
