@@ -91,18 +91,18 @@ func Collectors() []Collector {
 
 // Outcome is how well a collector could see. The zero Outcome is ok.
 type Outcome struct {
-	status  string
+	status  snapshot.Status
 	reasons []string
 	parts   map[string]bool // with gaps
 	whole   bool            // a gap is in no single part
 }
 
 // rank orders the states from good to bad; the worst one wins.
-var rank = map[string]int{
+var rank = map[snapshot.Status]int{
 	"": 0, snapshot.OK: 0, snapshot.Absent: 1, snapshot.Partial: 2, snapshot.Denied: 3, snapshot.Error: 4,
 }
 
-func (o *Outcome) worse(status, format string, args ...any) {
+func (o *Outcome) worse(status snapshot.Status, format string, args ...any) {
 	if rank[status] > rank[o.status] {
 		o.status = status
 	}

@@ -86,7 +86,7 @@ func (s *Scan) listSockets(ns *os.File, inode uint64, device func(int) string, k
 
 // diagState tells a family that the kernel does not have (nothing can be listening) from one that
 // it has and cannot list. The kernel answers ENOENT for both, so the family is tried.
-func diagState(k socketKind, err error) (state, reason string) {
+func diagState(k socketKind, err error) (state snapshot.Status, reason string) {
 	if denied(err) {
 		return snapshot.Denied, err.Error()
 	}

@@ -249,7 +249,7 @@ func (b *builder) sysctls() {
 	b.doc.Sysctls = map[string]DocSetting{}
 	for _, set := range []map[string]snapshot.Fact{b.snap.Kernel.Sysctls, b.snap.Network.Sysctls} {
 		for k, f := range set {
-			b.doc.Sysctls[strings.ReplaceAll(k, "/", ".")] = DocSetting{f.State, f.Value}
+			b.doc.Sysctls[strings.ReplaceAll(k, "/", ".")] = DocSetting{string(f.State), f.Value}
 		}
 	}
 }

@@ -130,7 +130,7 @@ func begin(s *snapshot.Snapshot, version string) *finding.Report {
 	}
 	for _, c := range s.Coverage {
 		r.Coverage = append(r.Coverage, finding.Coverage{
-			Collector: c.Collector, Status: c.Status, Reasons: c.Reasons,
+			Collector: c.Collector, Status: string(c.Status), Reasons: c.Reasons,
 		})
 	}
 	return r

@@ -160,7 +160,7 @@ func (n *Network) BridgeOf(l *Link) *Link {
 // NFTables are not to be relied on.
 type Elsewhere struct {
 	Netns    uint64   `json:"netns"`
-	Status   string   `json:"status"`
+	Status   Status   `json:"status"`
 	Reason   string   `json:"reason,omitempty"`
 	Network  Network  `json:"network"`
 	NFTables NFTables `json:"nftables"`
