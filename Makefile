@@ -102,7 +102,7 @@ fuzz-run:
 
 # Rewrites what is generated: documents, Rego format, what the fixtures want, the licences.
 update:
-	go test ./judge ./fixtures . -update
+	go test ./judge ./fixtures ./checks . -update
 
 # The newest version in CHANGELOG.md.
 VERSION ?= $(shell sed -n 's/^## \([0-9][0-9.]*\).*/\1/p' CHANGELOG.md | head -1)
