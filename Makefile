@@ -2,6 +2,8 @@
 
 GOFUMPT     = mvdan.cc/gofumpt@v0.12.0
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOLANGCI    = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+DEADCODE    = golang.org/x/tools/cmd/deadcode@v0.52.0
 SARIFTOOL   = @microsoft/sarif-multitool@5.7.0
 # By count: with a time, the fuzzer can fail at its own deadline.
 FUZZTIME   ?= 10000x
@@ -14,13 +16,14 @@ PACKAGES = nftables iptables ipset iproute2 util-linux procps openssh-server lib
 
 # Every fuzz target as package:target.
 FUZZ = ruleset:FuzzDecode reports:FuzzClean checks:FuzzParsers snapshot:FuzzLoad reach:FuzzModel \
-	trace:FuzzPacket trace:FuzzTracer ruleset:FuzzXt ruleset:FuzzMessage remedy:FuzzTracked \
+	trace:FuzzPacket trace:FuzzTracer ruleset:FuzzXt ruleset:FuzzMessage host/wire:FuzzParse host/wire:FuzzConnection \
 	checks:FuzzOpenClaw checks:FuzzSSHD checks:FuzzOCI
 
 # Damaged snapshots that "make fuzz" judges; "make test" judges 2,000.
 MUTATIONS ?= 50000
 
-.PHONY: build audit test unit deps lint others bench differential mutants plans fuzz fuzz-run update sarif test-vm test-systemd test-kube clean
+.PHONY: build audit test unit deps lint others bench differential mutants plans fuzz fuzz-run update release sarif \
+	test-vm test-systemd test-kube clean
 
 build:
 	go build -trimpath -o bin/ringfence ./cmd/ringfence
@@ -47,14 +50,17 @@ deps:
 		fi; \
 	else echo "deps: not root, or no apt-get: nothing is installed" >&2; fi
 
-# The Rego checks (format, strict compilation, schema) are Go tests of package judge.
+# The Rego checks (format, strict compilation, schema) are Go tests of package judge. What golangci-lint looks for is in .golangci.yml,
+# with the reason of each exclusion. The first run builds the tools: two to three minutes.
 lint:
 	@out=$$(go run $(GOFUMPT) -l -extra .); if [ -n "$$out" ]; then echo "not formatted (gofumpt): $$out"; exit 1; fi
 	go vet ./...
-	go vet -tags ringfence_portable ./cmd/... ./host
+	go vet -tags ringfence_portable ./cmd/... ./host ./sandbox
 	$(MAKE) --no-print-directory others
 	@out=$$(go fix -diff ./... 2>&1); if [ -n "$$out" ]; then echo "$$out"; exit 1; fi
 	go run $(STATICCHECK) -checks all ./...
+	go run $(GOLANGCI) run ./...
+	@out=$$(go run $(DEADCODE) -test ./...); if [ -n "$$out" ]; then echo "$$out"; exit 1; fi
 	go test -run 'TestRegoFormat|TestPoliciesCompile|TestMistyped' ./judge
 
 # A snapshot is judged on other systems too: the program and its tests have to build there. The first time, their standard
@@ -94,9 +100,25 @@ fuzz-run:
 		go test -run '^$$' -fuzz "^$${f#*:}$$" -fuzztime $(FUZZTIME) ./$${f%%:*} || exit 1; \
 	done
 
-# Rewrites what is generated: documents, Rego format, what the fixtures want.
+# Rewrites what is generated: documents, Rego format, what the fixtures want, the licences.
 update:
-	go test ./judge ./fixtures -update
+	go test ./judge ./fixtures ./checks . -update
+
+# The newest version in CHANGELOG.md.
+VERSION ?= $(shell sed -n 's/^## \([0-9][0-9.]*\).*/\1/p' CHANGELOG.md | head -1)
+RELEASES = amd64 arm64
+
+# build/release: a tarball for each processor and their digests. Everything is built a second time, from a clone in another folder, and has
+# to be the same byte by byte.
+release:
+	rm -rf build/release build/again build/source
+	mkdir -p build/release build/again
+	sh release.sh $(VERSION) "$(RELEASES)" build/release
+	git clone -q . build/source
+	cd build/source && sh release.sh $(VERSION) "$(RELEASES)" ../again
+	diff -r build/release build/again
+	rm -rf build/again build/source
+	cat build/release/SHA256SUMS
 
 # Microsoft's validator beside our own conformance test. It needs npm and about 100 MB.
 sarif:

@@ -19,9 +19,11 @@ const module = "github.com/ringfence/ringfence/"
 var ours = map[string][]string{
 	"cmd/ringfence": {"*"},
 	"host":          {},
-	"checks":        {"host", "snapshot", "ruleset", "rego"},
+	"host/wire":     {"snapshot", "ruleset"}, // messages become their values
+	"checks":        {"host", "host/wire", "snapshot", "ruleset", "rego"},
 	"snapshot":      {"ruleset", "escape"},
 	"escape":        {},
+	"version":       {},
 	"ruleset":       {},
 	"packet":        {}, // values alone: what the engines share decides nothing
 	"zones":         {"snapshot", "packet"},
@@ -31,10 +33,11 @@ var ours = map[string][]string{
 	"rego":          {},
 	"exposure":      {"snapshot", "packet", "zones", "reach", "trace", "certificate"},
 	"judge":         {"rego", "snapshot", "ruleset", "zones", "packet", "reach", "exposure", "finding"},
+	"sandbox":       {"host", "snapshot", "judge", "finding", "reports"},
 	"finding":       {},
 	"reports":       {"finding", "escape", "packet", "trace"},
-	"remedy":        {"host", "snapshot", "ruleset", "packet", "reach", "trace", "exposure", "replica", "finding", "zones"},
-	"replica":       {"snapshot", "ruleset"},
+	"remedy":        {"host", "host/wire", "snapshot", "ruleset", "packet", "reach", "trace", "exposure", "replica", "finding", "zones"},
+	"replica":       {"host", "host/wire", "snapshot", "ruleset"},
 	"fixtures":      {"snapshot", "ruleset"},
 	"e2e":           {},
 	"e2e/oracle":    {},
@@ -43,14 +46,15 @@ var ours = map[string][]string{
 
 // theirs is which third party modules each folder may import.
 var theirs = map[string][]string{
-	"cmd/ringfence": {"github.com/spf13/cobra", "golang.org/x/term", "sigs.k8s.io/yaml"},
+	"cmd/ringfence": {"github.com/spf13/cobra", "golang.org/x/term"},
 	"host":          {"github.com/mdlayher/netlink", "github.com/vishvananda", "golang.org/x/sys"},
+	"host/wire":     {"github.com/mdlayher/netlink", "golang.org/x/sys"},
 	"checks": {
-		"github.com/google/nftables", "github.com/mdlayher/netlink", "github.com/shirou/gopsutil/v3",
+		"github.com/mdlayher/netlink", "github.com/shirou/gopsutil/v3",
 		"github.com/titanous/json5", "github.com/vishvananda/netlink", "golang.org/x/sys",
 	},
 	"e2e/oracle": {"golang.org/x/sys"},
-	"judge":      {"github.com/open-policy-agent/opa"},
+	"judge":      {"github.com/open-policy-agent/opa", "sigs.k8s.io/yaml"},
 	"reports":    {"github.com/olekukonko/tablewriter", "github.com/clipperhouse/displaywidth"},
 	"remedy":     {"github.com/google/nftables", "github.com/mdlayher/netlink", "golang.org/x/sys"},
 	"replica":    {"github.com/mdlayher/netlink", "github.com/vishvananda/netlink", "golang.org/x/sys"},
@@ -96,7 +100,7 @@ const onLinux = "//go:build linux && !ringfence_portable"
 // kernels are the modules that are of use on Linux alone, or are another there.
 var kernels = []string{
 	"golang.org/x/sys/unix", "github.com/google/nftables", "github.com/mdlayher/netlink", "github.com/vishvananda", "github.com/shirou/gopsutil",
-	module + "checks", module + "e2e/oracle",
+	module + "checks", module + "host/wire", module + "e2e/oracle",
 }
 
 // TestSeam: what looks at a host or changes it is built on Linux alone, and nothing else imports what it needs: a

@@ -151,8 +151,9 @@ func (k *checker) reached(e *trace.End) bool {
 	case trace.Forward, trace.Output:
 		return t.port(e) && (t.Addr.IsValid() || slices.Contains(t.Oifs, e.Oif)) && !(t.Direct && e.Translated) &&
 			(!t.Final.IsValid() || e.Dst.Contains(t.Final))
+	default: // not known
+		return true
 	}
-	return true // not known
 }
 
 // someOf says of an end that only some of its ports can count.

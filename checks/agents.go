@@ -127,7 +127,7 @@ func collectAgents(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outco
 		return out
 	}
 	s.tableGap(out)
-	clock, looked := newClock(partyTime), 0
+	clock, looked := newClock(), 0
 	for _, p := range s.inTurns(procs) {
 		if ctx.Err() != nil {
 			out.partial("there was no time to look for agents at %s; most of it was taken by %s",

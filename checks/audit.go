@@ -3,26 +3,20 @@
 package checks
 
 import (
-	"encoding/binary"
 	"fmt"
 	"time"
 
 	"github.com/mdlayher/netlink"
 
-	"github.com/ringfence/ringfence/ruleset"
+	"github.com/ringfence/ringfence/host/wire"
 )
 
-const auditGet = 1000 // AUDIT_GET
-
-// auditEnabled reads struct audit_status: mask, then enabled.
+// auditEnabled asks the audit subsystem whether it is on.
 func auditEnabled(c *netlink.Conn) (string, error) {
 	if err := c.SetDeadline(time.Now().Add(2 * time.Second)); err != nil {
 		return "", err
 	}
-	_, err := c.Send(netlink.Message{
-		Header: netlink.Header{Type: auditGet, Flags: netlink.Request},
-	})
-	if err != nil {
+	if _, err := c.Send(wire.GetAudit()); err != nil {
 		return "", fmt.Errorf("audit status: %w", err)
 	}
 	for range 4 {
@@ -31,10 +25,10 @@ func auditEnabled(c *netlink.Conn) (string, error) {
 			return "", fmt.Errorf("audit status: %w", err)
 		}
 		for _, m := range msgs {
-			if m.Header.Type == auditGet && len(m.Data) >= 8 {
-				return fmt.Sprint(binary.NativeEndian.Uint32(m.Data[4:])), nil
+			if enabled, ok, err := wire.ParseAudit(m); ok || err != nil {
+				return fmt.Sprint(enabled), err
 			}
 		}
 	}
-	return "", fmt.Errorf("audit status: %w", ruleset.ErrTruncated)
+	return "", fmt.Errorf("audit status: %w", wire.ErrTruncated)
 }

@@ -2,7 +2,9 @@
 
 // Package checks holds the collectors. Each is a value in the list below: it sees one subject and
 // writes one section of the snapshot. Collectors run side by side; one that fails, hangs or panics
-// becomes the status of its own section and takes no other down.
+// becomes the status of its own section and takes no other down. docs/collectors.md lists them.
+//
+// A check, as users and "ringfence checks" say it, is a policy: it judges, and is in rego/policies (docs/checks.md).
 //
 // Collectors see and do not judge. What could not be read is said (partial, denied, error), never
 // left out in silence.
@@ -28,81 +30,111 @@ import (
 // Collector sees one subject.
 type Collector struct {
 	Name    string // of the section of the snapshot
-	Doc     string
+	Doc     string // its subject
 	Needs   string // the privilege that shows everything
+	Reads   string // where its facts come from
+	Word    string // whose word they are (snapshot.Word)
 	Collect func(context.Context, *Scan, *snapshot.Snapshot) *Outcome
 	merge   func(dst, src *snapshot.Snapshot)
 }
 
-// Collectors lists them all, by name.
+// Collectors lists them all, by name. docs/collectors.md is made of it.
 func Collectors() []Collector {
 	return []Collector{
 		{
-			"agents", "agent and model runtimes and their configuration",
-			"CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH", collectAgents,
-			func(d, s *snapshot.Snapshot) { d.Agents = s.Agents },
+			Name: "agents", Doc: "agent and model runtimes and their configuration",
+			Needs:   "CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH",
+			Reads:   "programs and arguments of processes, the configuration files that they name, packages",
+			Word:    "of a configuration, who can write its file; of a name, who can write the program",
+			Collect: collectAgents, merge: func(d, s *snapshot.Snapshot) { d.Agents = s.Agents },
 		},
 		{
-			"ipmi", "the baseboard management controller and its device files",
-			"access to /dev/ipmi0", collectIPMI,
-			func(d, s *snapshot.Snapshot) { d.IPMI = s.IPMI },
+			Name: "ipmi", Doc: "the baseboard management controller and its device files",
+			Needs:   "access to /dev/ipmi0",
+			Reads:   "/dev/ipmi*, and the controller's answers by ioctl(2)",
+			Word:    "the kernel's; of what the controller says, the controller's",
+			Collect: collectIPMI, merge: func(d, s *snapshot.Snapshot) { d.IPMI = s.IPMI },
 		},
 		{
-			"kernel", "evidence that the host is hardened and immutable", "root", collectKernel,
-			func(d, s *snapshot.Snapshot) { d.Kernel = s.Kernel },
+			Name: "kernel", Doc: "evidence that the host is hardened and immutable",
+			Needs:   "root",
+			Reads:   "/proc/sys, /proc/cmdline, /sys, mounts, the audit subsystem",
+			Word:    "the kernel's",
+			Collect: collectKernel, merge: func(d, s *snapshot.Snapshot) { d.Kernel = s.Kernel },
 		},
 		{
-			"listeners", "listening and bound sockets of every network namespace",
-			"CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_SYS_ADMIN and CAP_NET_ADMIN", collectListeners,
-			func(d, s *snapshot.Snapshot) { d.Listeners = s.Listeners },
+			Name: "listeners", Doc: "listening and bound sockets of every network namespace",
+			Needs:   "CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_SYS_ADMIN and CAP_NET_ADMIN",
+			Reads:   "sock_diag(7) in each network namespace; who holds a socket, by the links in /proc/PID/fd",
+			Word:    "the kernel's",
+			Collect: collectListeners, merge: func(d, s *snapshot.Snapshot) { d.Listeners = s.Listeners },
 		},
 		{
-			"namespaces", "links, routes and packet filters of other network namespaces", "CAP_SYS_ADMIN and CAP_SYS_PTRACE",
-			collectElsewhere, func(d, s *snapshot.Snapshot) { d.Namespaces = s.Namespaces },
+			Name: "namespaces", Doc: "links, routes and packet filters of other network namespaces",
+			Needs:   "CAP_SYS_ADMIN and CAP_SYS_PTRACE",
+			Reads:   "rtnetlink(7) and nfnetlink in each network namespace",
+			Word:    "the kernel's; what is loaded there is its owner's, and about its own sockets",
+			Collect: collectElsewhere, merge: func(d, s *snapshot.Snapshot) { d.Namespaces = s.Namespaces },
 		},
 		{
-			"network", "links, addresses, routes, policy rules and sysctls",
-			"CAP_SYS_ADMIN and CAP_SYS_PTRACE", collectNetwork,
-			func(d, s *snapshot.Snapshot) { d.Network = s.Network },
+			Name: "network", Doc: "links, addresses, routes, policy rules and sysctls",
+			Needs:   "CAP_SYS_ADMIN and CAP_SYS_PTRACE",
+			Reads:   "rtnetlink(7), conntrack, /proc/sys/net, /etc/resolv.conf",
+			Word:    "the kernel's; of the resolvers, root's",
+			Collect: collectNetwork, merge: func(d, s *snapshot.Snapshot) { d.Network = s.Network },
 		},
 		{
-			"nftables", "the live packet filter", "CAP_NET_ADMIN", collectNFTables,
-			func(d, s *snapshot.Snapshot) { d.NFTables = s.NFTables },
+			Name: "nftables", Doc: "the live packet filter",
+			Needs:   "CAP_NET_ADMIN",
+			Reads:   "nf_tables and ipset by nfnetlink, /proc/net/*_tables_names",
+			Word:    "the kernel's",
+			Collect: collectNFTables, merge: func(d, s *snapshot.Snapshot) { d.NFTables = s.NFTables },
 		},
 		{
-			"processes", "capabilities, namespaces and confinement of processes",
-			"CAP_SYS_PTRACE", collectProcesses,
-			func(d, s *snapshot.Snapshot) { d.Processes = s.Processes },
+			Name: "processes", Doc: "capabilities, namespaces and confinement of processes",
+			Needs:   "CAP_SYS_PTRACE",
+			Reads:   "/proc/PID/status, /proc/PID/ns and the rest of /proc/PID, of each thread that differs; cgroups",
+			Word:    "the kernel's; of a unit or a container, the owner of the cgroup",
+			Collect: collectProcesses, merge: func(d, s *snapshot.Snapshot) { d.Processes = s.Processes },
 		},
 		{
-			"runtimes", "control sockets of runtimes, and containers", "root", collectRuntimes,
-			func(d, s *snapshot.Snapshot) { d.Runtimes = s.Runtimes },
+			Name: "runtimes", Doc: "control sockets of runtimes, and containers",
+			Needs:   "root",
+			Reads:   "socket files, the OCI specification and state of containers, mounts of their processes",
+			Word:    "the kernel's of mounts; of a specification, who can write its files",
+			Collect: collectRuntimes, merge: func(d, s *snapshot.Snapshot) { d.Runtimes = s.Runtimes },
 		},
 		{
-			"ssh", "SSH servers and their effective configuration", "root", collectSSH,
-			func(d, s *snapshot.Snapshot) { d.SSH = s.SSH },
+			Name: "ssh", Doc: "SSH servers and their effective configuration",
+			Needs:   "root",
+			Reads:   "sshd_config(5) and what it includes; sshd -T, for root's server and root's files",
+			Word:    "who can write any of the files",
+			Collect: collectSSH, merge: func(d, s *snapshot.Snapshot) { d.SSH = s.SSH },
 		},
 		{
-			"winrm", "WinRM and OMI servers", "root", collectWinRM,
-			func(d, s *snapshot.Snapshot) { d.WinRM = s.WinRM },
+			Name: "winrm", Doc: "WinRM and OMI servers",
+			Needs:   "root",
+			Reads:   "omiserver.conf, packages",
+			Word:    "root's",
+			Collect: collectWinRM, merge: func(d, s *snapshot.Snapshot) { d.WinRM = s.WinRM },
 		},
 	}
 }
 
 // Outcome is how well a collector could see. The zero Outcome is ok.
 type Outcome struct {
-	status  string
+	status  snapshot.Status
 	reasons []string
 	parts   map[string]bool // with gaps
 	whole   bool            // a gap is in no single part
 }
 
 // rank orders the states from good to bad; the worst one wins.
-var rank = map[string]int{
+var rank = map[snapshot.Status]int{
 	"": 0, snapshot.OK: 0, snapshot.Absent: 1, snapshot.Partial: 2, snapshot.Denied: 3, snapshot.Error: 4,
 }
 
-func (o *Outcome) worse(status, format string, args ...any) {
+func (o *Outcome) worse(status snapshot.Status, format string, args ...any) {
 	if rank[status] > rank[o.status] {
 		o.status = status
 	}

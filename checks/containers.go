@@ -60,7 +60,7 @@ type ociSpec struct {
 
 // findContainers reads the containers from disk, without asking a daemon.
 func (s *Scan) findContainers(ctx context.Context, sec *snapshot.Runtimes, out *Outcome) {
-	f := &containerFinder{s: s, out: out, found: map[string]*snapshot.Container{}, clock: newClock(partyTime)}
+	f := &containerFinder{s: s, out: out, found: map[string]*snapshot.Container{}, clock: newClock()}
 	s.readPlaces(ctx, f, false)
 	s.readPlaces(ctx, f, true)
 	dirs := []string{"/var/lib/containers", "/var/lib/docker", "/run/containerd", "/run/docker", "/run/runc", "/run/crun"}

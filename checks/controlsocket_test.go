@@ -17,7 +17,7 @@ func TestControlSocketOfAUser(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Fatal("needs root: sockets of other uids are wanted")
 	}
-	root, err := os.MkdirTemp("", "rf") // short: a socket's path has 107 bytes at most
+	root, err := os.MkdirTemp("", "rf") //nolint:usetesting // short: a socket's path has 107 bytes at most
 	if err != nil {
 		t.Fatal(err)
 	}

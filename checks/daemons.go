@@ -21,7 +21,7 @@ import (
 func (s *Scan) daemonTLS(ctx context.Context) []snapshot.DaemonTLS {
 	var list []snapshot.DaemonTLS
 	procs, _ := s.processes()
-	clock := newClock(partyTime)
+	clock := newClock()
 	for _, p := range s.hostFirst(procs) {
 		switch p.exeBase() {
 		case "dockerd":

@@ -17,7 +17,7 @@ func (s *Scan) socketOwners() (map[uint64][]int, int) {
 		s.nsFDs, s.sockFDs = map[int][]int{}, map[int][]int{}
 		s.devices, s.cutFDs = map[int][]string{}, map[int]bool{}
 		procs, _ := s.processes()
-		looked, clock := newShares(maxFDsOfParty), newClock(partyTime)
+		looked, clock := newShares(maxFDsOfParty), newClock()
 		for _, p := range s.hostFirst(procs) {
 			s.readFDs(p, looked, clock)
 		}

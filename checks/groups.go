@@ -41,7 +41,7 @@ func (s *Scan) shareGroups(procs []*process) {
 			continue
 		}
 		p.Groups = p.Groups[:n:n]
-		if !p.lacks(unreadGroups) {
+		if !p.lacksGroups() {
 			p.Unread = append(p.Unread, unreadGroups)
 		}
 	}

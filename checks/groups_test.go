@@ -40,14 +40,14 @@ func TestGroupsOfAParty(t *testing.T) {
 	total, said := 0, 0
 	for _, p := range procs[:400] {
 		total += len(p.Groups)
-		if p.lacks(unreadGroups) {
+		if p.lacksGroups() {
 			said++
 		}
 	}
 	if total != maxGroupsOfParty || said != 400-maxGroupsOfParty/1024 {
 		t.Errorf("%d groups are kept, %d processes lack some", total, said)
 	}
-	if len(vic.Groups) != 1 || vic.lacks(unreadGroups) {
+	if len(vic.Groups) != 1 || vic.lacksGroups() {
 		t.Errorf("another party: %+v", vic)
 	}
 }

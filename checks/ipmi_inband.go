@@ -3,6 +3,7 @@
 package checks
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -89,7 +90,7 @@ func (c *ipmiConn) ask(netfn, cmd byte, data ...byte) ([]byte, error) {
 		var buf [272]byte
 		in := ipmiRecv{addr: &from[0], addrLen: uint32(len(from))}
 		in.msg.data, in.msg.dataLen = &buf[0], uint16(len(buf))
-		if err := ioctl(fd, ipmiReceive, unsafe.Pointer(&in)); err != nil && err != unix.EMSGSIZE {
+		if err := ioctl(fd, ipmiReceive, unsafe.Pointer(&in)); err != nil && !errors.Is(err, unix.EMSGSIZE) {
 			return nil, fmt.Errorf("ipmi answer: %w", err)
 		}
 		runtime.KeepAlive(&buf)

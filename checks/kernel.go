@@ -4,6 +4,7 @@ package checks
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -164,7 +165,7 @@ func (s *Scan) auditStatus() snapshot.Fact {
 	}
 	c, err := s.Host.Netlink(unix.NETLINK_AUDIT, nil)
 	if err != nil {
-		if strings.Contains(err.Error(), "protocol not supported") {
+		if errors.Is(err, unix.EPROTONOSUPPORT) {
 			return snapshot.Fact{State: snapshot.Absent, Reason: "the kernel has no audit"}
 		}
 		return toFact("", err)

@@ -136,9 +136,12 @@ func (s *Scan) joinOwners(sec *snapshot.Listeners, out *Outcome) {
 	if err != nil {
 		out.partial("owners of sockets: %v", err)
 	}
-	comm := map[int]string{}
+	comm, relays := map[int]string{}, map[int]*snapshot.Relay{}
 	for _, p := range procs {
 		comm[p.PID] = p.Comm
+		if r := relayOf(p); r != nil {
+			relays[p.PID] = r
+		}
 	}
 	served, unknown := s.kernelServes(), 0
 	for i := range sec.Sockets {
@@ -146,6 +149,9 @@ func (s *Scan) joinOwners(sec *snapshot.Listeners, out *Outcome) {
 		sk.OwnerState = "seen"
 		for _, pid := range inodes[sk.Inode] {
 			sk.Owners = append(sk.Owners, snapshot.Owner{PID: pid, Comm: comm[pid]})
+			if r := relays[pid]; r != nil {
+				sk.Relay = r
+			}
 		}
 		switch {
 		case len(sk.Owners) > 0:

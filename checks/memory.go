@@ -49,7 +49,7 @@ func (s *Scan) sharedMemory(ctx context.Context, procs []*process, out *Outcome)
 	}
 	// What was removed and is still open or mapped counts among the file system's inodes, besides its root.
 	if len(segs) > 0 || s.Host.Inodes(shmDir) > uint64(seen)+1 {
-		clock := newClock(partyTime)
+		clock := newClock()
 		for _, p := range s.inTurns(procs) {
 			if ctx.Err() != nil {
 				out.partialIn("memory", "there was no time to look at all mappings; most of it was taken by %s", clock.slowest())

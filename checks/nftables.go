@@ -4,7 +4,6 @@ package checks
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -13,11 +12,11 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/google/nftables"
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 
 	"github.com/ringfence/ringfence/host"
+	"github.com/ringfence/ringfence/host/wire"
 	"github.com/ringfence/ringfence/ruleset"
 	"github.com/ringfence/ringfence/snapshot"
 )
@@ -87,7 +86,6 @@ func (s *Scan) tableNamesFact(file string) snapshot.Fact {
 // expressions that it has no type for, and one malformed rule ends the listing of its chain.
 type nfReader struct {
 	conn *netlink.Conn
-	lib  *nftables.Conn
 	rs   *ruleset.Ruleset
 	left *int // bytes that may still be read; nil: any number
 }
@@ -106,21 +104,7 @@ func readRuleset(ctx context.Context, h *host.Host, ns *os.File, left *int) (*ru
 		return nil, err
 	}
 	defer conn.Close()
-	opts := []nftables.ConnOption{nftables.AsLasting()}
-	if ns != nil {
-		opts = append(opts, nftables.WithNetNSFd(int(ns.Fd())))
-	}
-	lib, err := nftables.New(opts...)
-	if err != nil {
-		return nil, fmt.Errorf("nftables: %w", err)
-	}
-	defer func() { _ = lib.CloseLasting() }()
-	r := &nfReader{conn: conn, lib: lib, left: left}
-	// The library's error for the generation has lost its number, so a refusal is found here.
-	err = r.dump(unix.NFT_MSG_GETTABLE, 0, nil, func(uint8, []byte) error { return nil })
-	if err != nil && !errors.Is(err, errInterrupted) {
-		return nil, err
-	}
+	r := &nfReader{conn: conn, left: left}
 	for range readAttempts {
 		if err = ctx.Err(); err != nil {
 			return nil, err
@@ -151,30 +135,24 @@ func readRuleset(ctx context.Context, h *host.Host, ns *os.File, left *int) (*ru
 
 // generation is the number of the ruleset's last change.
 func (r *nfReader) generation() (uint32, error) {
-	g, err := r.lib.GetGen()
+	msgs, err := r.conn.Execute(wire.NFTables(unix.NFT_MSG_GETGEN, unix.AF_UNSPEC, 0))
 	if err != nil {
 		return 0, fmt.Errorf("generation: %w", err)
 	}
-	return g.ID, nil
+	for _, m := range msgs {
+		if e, ok, err := wire.ParseNFTablesEvent(m); ok && e.Kind == unix.NFT_MSG_NEWGEN {
+			return e.Generation, err
+		}
+	}
+	return 0, fmt.Errorf("generation: %w", wire.ErrTruncated)
 }
 
-func (r *nfReader) message(kind int, family uint8, flags netlink.HeaderFlags, attrs []netlink.Attribute,
-) netlink.Message {
-	b, _ := netlink.MarshalAttributes(attrs) // fails only for attributes above 64 KiB
-	return netlink.Message{
-		Header: netlink.Header{
-			Type:  netlink.HeaderType(unix.NFNL_SUBSYS_NFTABLES<<8 | kind),
-			Flags: netlink.Request | flags,
-		},
-		Data: append([]byte{family, unix.NFNETLINK_V0, 0, 0}, b...),
-	}
-}
+// all asks for all objects of a kind, of every family.
+func all(kind int) netlink.Message { return wire.NFTables(kind, unix.AF_UNSPEC, netlink.Dump) }
 
 // dump sends a dump request and hands each answer's family and attributes on.
-func (r *nfReader) dump(kind int, family uint8, attrs []netlink.Attribute,
-	each func(family uint8, b []byte) error,
-) error {
-	if _, err := r.conn.Send(r.message(kind, family, netlink.Dump, attrs)); err != nil {
+func (r *nfReader) dump(request netlink.Message, each func(family uint8, b []byte) error) error {
+	if _, err := r.conn.Send(request); err != nil {
 		return fmt.Errorf("netlink dump: %w", err)
 	}
 	var first error
@@ -190,8 +168,12 @@ func (r *nfReader) dump(kind int, family uint8, attrs []netlink.Attribute,
 		if m.Header.Flags&netlink.DumpInterrupted != 0 && first == nil {
 			first = errInterrupted
 		}
-		if len(m.Data) >= 4 && first == nil {
-			first = each(m.Data[0], m.Data[4:])
+		family, attrs, err := wire.Body(m.Data)
+		if err == nil && first == nil {
+			err = each(family, attrs)
+		}
+		if first == nil {
+			first = err
 		}
 	}
 	return first
@@ -208,7 +190,7 @@ func (r *nfReader) read() error {
 	r.rs = &ruleset.Ruleset{Tables: []ruleset.Table{}}
 	type key struct{ family, table string }
 	index := map[key]int{}
-	err := r.dump(unix.NFT_MSG_GETTABLE, 0, nil, func(fam uint8, b []byte) error {
+	err := r.dump(all(unix.NFT_MSG_GETTABLE), func(fam uint8, b []byte) error {
 		t, err := ruleset.DecodeTable(fam, b)
 		t.Chains = []ruleset.Chain{}
 		index[key{t.Family, t.Name}] = len(r.rs.Tables)
@@ -225,7 +207,7 @@ func (r *nfReader) read() error {
 		}
 		return &r.rs.Tables[i]
 	}
-	err = r.dump(unix.NFT_MSG_GETCHAIN, 0, nil, func(fam uint8, b []byte) error {
+	err = r.dump(all(unix.NFT_MSG_GETCHAIN), func(fam uint8, b []byte) error {
 		name, c, err := ruleset.DecodeChain(fam, b)
 		if t := table(fam, name); t != nil && err == nil {
 			t.Chains = append(t.Chains, c)
@@ -235,7 +217,7 @@ func (r *nfReader) read() error {
 	if err != nil {
 		return err
 	}
-	err = r.dump(unix.NFT_MSG_GETSET, 0, nil, func(fam uint8, b []byte) error {
+	err = r.dump(all(unix.NFT_MSG_GETSET), func(fam uint8, b []byte) error {
 		name, st, err := ruleset.DecodeSet(b)
 		if t := table(fam, name); t != nil && err == nil {
 			t.Sets = append(t.Sets, st)
@@ -245,7 +227,7 @@ func (r *nfReader) read() error {
 	if err != nil {
 		return err
 	}
-	err = r.dump(unix.NFT_MSG_GETFLOWTABLE, 0, nil, func(fam uint8, b []byte) error {
+	err = r.dump(all(unix.NFT_MSG_GETFLOWTABLE), func(fam uint8, b []byte) error {
 		name, ft, err := ruleset.DecodeFlowtable(b)
 		if t := table(fam, name); t != nil && err == nil {
 			t.Flowtables = append(t.Flowtables, ft)
@@ -270,18 +252,13 @@ func (r *nfReader) read() error {
 	return nil
 }
 
-func cstring(s string) []byte { return append([]byte(s), 0) }
-
 // readTable reads rules chain by chain, because the kernel walks all chains again for every part of
 // an unfiltered dump, and the elements of each set.
 func (r *nfReader) readTable(t *ruleset.Table) error {
 	fam := families[t.Family]
 	for i := range t.Chains {
 		c := &t.Chains[i]
-		err := r.dump(unix.NFT_MSG_GETRULE, fam, []netlink.Attribute{
-			{Type: unix.NFTA_RULE_TABLE, Data: cstring(t.Name)},
-			{Type: unix.NFTA_RULE_CHAIN, Data: cstring(c.Name)},
-		}, func(_ uint8, b []byte) error {
+		err := r.dump(wire.ListRulesOf(fam, t.Name, c.Name), func(_ uint8, b []byte) error {
 			_, chain, rule, err := ruleset.DecodeRule(b)
 			if chain == c.Name && err == nil {
 				c.Rules = append(c.Rules, rule)
@@ -295,10 +272,7 @@ func (r *nfReader) readTable(t *ruleset.Table) error {
 	for i := range t.Sets {
 		st := &t.Sets[i]
 		var parts [][]ruleset.Element // joined once: a set can be large
-		err := r.dump(unix.NFT_MSG_GETSETELEM, fam, []netlink.Attribute{
-			{Type: unix.NFTA_SET_ELEM_LIST_TABLE, Data: cstring(t.Name)},
-			{Type: unix.NFTA_SET_ELEM_LIST_SET, Data: cstring(st.Name)},
-		}, func(_ uint8, b []byte) error {
+		err := r.dump(wire.ListElements(fam, t.Name, st.Name), func(_ uint8, b []byte) error {
 			els, err := ruleset.DecodeElements(b)
 			parts = append(parts, els)
 			return err
@@ -310,5 +284,3 @@ func (r *nfReader) readTable(t *ruleset.Table) error {
 	}
 	return nil
 }
-
-func be16(b []byte) int { return int(binary.BigEndian.Uint16(b)) }

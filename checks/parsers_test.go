@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ringfence/ringfence/host"
+	"github.com/ringfence/ringfence/host/wire"
 	"github.com/ringfence/ringfence/snapshot"
 )
 
@@ -255,6 +256,15 @@ func TestCipherSuiteZero(t *testing.T) {
 	}
 }
 
+// TestCutSocketIsAnError: a socket that cannot be read is none that is left out in silence.
+func TestCutSocketIsAnError(t *testing.T) {
+	for _, k := range socketKinds {
+		if _, _, err := parseSocket(k, []byte{k.family, 10, 0, 0}, nil); !errors.Is(err, wire.ErrTruncated) {
+			t.Errorf("%s: %v", k.proto, err)
+		}
+	}
+}
+
 func FuzzParsers(f *testing.F) {
 	f.Add([]byte("Name:\tsh\nUid:\t0 0 0 0\nCapEff:\t0\n"))
 	f.Add([]byte("22 1 0:20 / /run rw,nosuid shared:5 - tmpfs tmpfs rw\n"))
@@ -268,9 +278,9 @@ func FuzzParsers(f *testing.F) {
 		_ = parseOpenClaw(b, new(snapshot.OpenClawConfig))
 		_, _ = parseSSHD("/x", func(string) ([]byte, error) { return b, nil }, func(string) []string { return nil })
 		for _, k := range socketKinds {
-			parseSocket(k, b, func(int) string { return "" })
+			_, _, _ = parseSocket(k, b, func(int) string { return "" })
 		}
-		parseConnection(b)
+		published(b)
 		parseIGMP(string(b))
 		parseIGMP6(string(b))
 		parseFilters(string(b))

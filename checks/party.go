@@ -159,8 +159,8 @@ const (
 	partyTime = 2 * time.Second
 )
 
-func newClock(each time.Duration) *clock {
-	return &clock{start: time.Now(), each: each, spent: map[string]time.Duration{}, over: map[string]bool{}}
+func newClock() *clock {
+	return &clock{start: time.Now(), each: partyTime, spent: map[string]time.Duration{}, over: map[string]bool{}}
 }
 
 // has says whether a party has time left, and notes if it has none.
@@ -192,7 +192,7 @@ type turn struct {
 	s *Scan
 }
 
-func (s *Scan) newTurn() *turn { return &turn{newClock(partyTime), s} }
+func (s *Scan) newTurn() *turn { return &turn{newClock(), s} }
 
 // of says whether a process is read. Whose it is is looked at before only when the reading takes long.
 func (t *turn) of(pid int) bool {

@@ -34,7 +34,7 @@ func collectProcesses(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Ou
 		if v.Devices, whole = s.openDevices(p); !whole {
 			out.partialIn("devices", "the open files of %s are not all seen", s.placeName(p))
 		}
-		if p.lacks(unreadGroups) {
+		if p.lacksGroups() {
 			out.partialIn("groups", "%s has more groups than are kept", s.placeName(p))
 		}
 		switch lost := slices.DeleteFunc(slices.Clone(v.Unread), func(u string) bool { return u == unreadGroups }); {

@@ -28,8 +28,8 @@ type process struct {
 	cut bool
 }
 
-// lacks says whether something of a process was not read.
-func (p *process) lacks(what string) bool { return slices.Contains(p.Unread, what) }
+// lacksGroups says whether the groups of a process were not read.
+func (p *process) lacksGroups() bool { return slices.Contains(p.Unread, unreadGroups) }
 
 // maxArgs bounds the arguments that are read of one process, in bytes: a process can have megabytes of them, and as
 // many processes as its user may start.

@@ -10,9 +10,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/mdlayher/netlink"
-
 	"github.com/ringfence/ringfence/host"
+	"github.com/ringfence/ringfence/host/wire"
 	"github.com/ringfence/ringfence/ruleset"
 )
 
@@ -39,7 +38,7 @@ func DumpRuleset(_ context.Context, h *host.Host) ([]ruleset.Message, error) {
 		{unix.NFT_MSG_GETFLOWTABLE, unix.NFT_MSG_NEWFLOWTABLE},
 		{unix.NFT_MSG_GETSET, unix.NFT_MSG_NEWSET},
 	} {
-		err := r.dump(k.get, 0, nil, keep(k.add))
+		err := r.dump(all(k.get), keep(k.add))
 		if err != nil && !errors.Is(err, syscall.EOPNOTSUPP) && !errors.Is(err, syscall.EINVAL) {
 			return nil, fmt.Errorf("dump the ruleset: %w", err)
 		}
@@ -52,14 +51,12 @@ func DumpRuleset(_ context.Context, h *host.Host) ([]ruleset.Message, error) {
 		if err != nil {
 			return nil, fmt.Errorf("dump the ruleset: %w", err)
 		}
-		err = r.dump(unix.NFT_MSG_GETSETELEM, m.Family, []netlink.Attribute{
-			{Type: unix.NFTA_SET_ELEM_LIST_TABLE, Data: cstring(table)}, {Type: unix.NFTA_SET_ELEM_LIST_SET, Data: cstring(set.Name)},
-		}, keep(unix.NFT_MSG_NEWSETELEM))
+		err = r.dump(wire.ListElements(m.Family, table, set.Name), keep(unix.NFT_MSG_NEWSETELEM))
 		if err != nil {
 			return nil, fmt.Errorf("dump set %s: %w", set.Name, err)
 		}
 	}
-	if err := r.dump(unix.NFT_MSG_GETRULE, 0, nil, keep(unix.NFT_MSG_NEWRULE)); err != nil {
+	if err := r.dump(all(unix.NFT_MSG_GETRULE), keep(unix.NFT_MSG_NEWRULE)); err != nil {
 		return nil, fmt.Errorf("dump the rules: %w", err)
 	}
 	return list, nil

@@ -21,8 +21,10 @@ func TestOneCollectorTakesNoOtherDown(t *testing.T) {
 	scan := newScan(host.At(t.TempDir()))
 	late := make(chan struct{})
 	for _, c := range []struct {
-		name, status, reason string
-		collect              func(context.Context, *Scan, *snapshot.Snapshot) *Outcome
+		name    string
+		status  snapshot.Status
+		reason  string
+		collect func(context.Context, *Scan, *snapshot.Snapshot) *Outcome
 	}{
 		{"hangs", snapshot.Error, "no answer within 50ms", func(_ context.Context, _ *Scan, s *snapshot.Snapshot) *Outcome {
 			<-late

@@ -45,7 +45,7 @@ func TestConfigurationIsDecodedOnce(t *testing.T) {
 // TestTimeOfSpecificationsIsOfParties: one user's specifications come to an end of that user's time; root's are read whatever they take.
 func TestTimeOfSpecificationsIsOfParties(t *testing.T) {
 	s := filesOf(t, map[string]string{"run/c/config.json": "{}"})
-	f := &containerFinder{s: s, out: new(Outcome), found: map[string]*snapshot.Container{}, clock: newClock(partyTime)}
+	f := &containerFinder{s: s, out: new(Outcome), found: map[string]*snapshot.Container{}, clock: newClock()}
 	ago := time.Now().Add(-time.Hour)
 	f.clock.start = ago
 	f.clock.charge(uidParty(0), ago)

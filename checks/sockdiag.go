@@ -3,7 +3,6 @@
 package checks
 
 import (
-	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -14,23 +13,11 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 
+	"github.com/ringfence/ringfence/host"
+	"github.com/ringfence/ringfence/host/wire"
 	"github.com/ringfence/ringfence/snapshot"
-)
-
-// Constants of include/uapi/linux/{sock_diag,inet_diag,unix_diag,packet_diag,vm_sockets_diag}.h.
-const (
-	sockDiagByFamily = 20
-	inetDiagSKV6Only = 11
-	inetDiagMark     = 15
-	inetDiagSockopt  = 22
-	inetDiagProtocol = 3 // INET_DIAG_REQ_PROTOCOL
-	unixDiagName     = 0
-	stateEstablished = 1
-	stateClose       = 7
-	stateListen      = 10
 )
 
 // socketKind is one kind of socket that sock_diag may be able to list.
@@ -42,21 +29,21 @@ type socketKind struct {
 }
 
 var socketKinds = []socketKind{
-	{"tcp", unix.AF_INET, unix.IPPROTO_TCP, 1 << stateListen},
-	{"tcp", unix.AF_INET6, unix.IPPROTO_TCP, 1 << stateListen},
-	{"udp", unix.AF_INET, unix.IPPROTO_UDP, 1 << stateClose},
-	{"udp", unix.AF_INET6, unix.IPPROTO_UDP, 1 << stateClose},
-	{"udplite", unix.AF_INET, unix.IPPROTO_UDPLITE, 1 << stateClose},
-	{"udplite", unix.AF_INET6, unix.IPPROTO_UDPLITE, 1 << stateClose},
-	{"sctp", unix.AF_INET, unix.IPPROTO_SCTP, 1 << stateListen},
-	{"sctp", unix.AF_INET6, unix.IPPROTO_SCTP, 1 << stateListen},
-	{"mptcp", unix.AF_INET, unix.IPPROTO_MPTCP, 1 << stateListen},
-	{"mptcp", unix.AF_INET6, unix.IPPROTO_MPTCP, 1 << stateListen},
-	{"raw", unix.AF_INET, unix.IPPROTO_RAW, 1<<stateClose | 1<<stateEstablished},
-	{"raw", unix.AF_INET6, unix.IPPROTO_RAW, 1<<stateClose | 1<<stateEstablished},
-	{"unix", unix.AF_UNIX, 0, 1<<stateListen | 1<<stateClose},
+	{"tcp", unix.AF_INET, unix.IPPROTO_TCP, 1 << wire.StateListen},
+	{"tcp", unix.AF_INET6, unix.IPPROTO_TCP, 1 << wire.StateListen},
+	{"udp", unix.AF_INET, unix.IPPROTO_UDP, 1 << wire.StateClose},
+	{"udp", unix.AF_INET6, unix.IPPROTO_UDP, 1 << wire.StateClose},
+	{"udplite", unix.AF_INET, unix.IPPROTO_UDPLITE, 1 << wire.StateClose},
+	{"udplite", unix.AF_INET6, unix.IPPROTO_UDPLITE, 1 << wire.StateClose},
+	{"sctp", unix.AF_INET, unix.IPPROTO_SCTP, 1 << wire.StateListen},
+	{"sctp", unix.AF_INET6, unix.IPPROTO_SCTP, 1 << wire.StateListen},
+	{"mptcp", unix.AF_INET, unix.IPPROTO_MPTCP, 1 << wire.StateListen},
+	{"mptcp", unix.AF_INET6, unix.IPPROTO_MPTCP, 1 << wire.StateListen},
+	{"raw", unix.AF_INET, unix.IPPROTO_RAW, 1<<wire.StateClose | 1<<wire.StateEstablished},
+	{"raw", unix.AF_INET6, unix.IPPROTO_RAW, 1<<wire.StateClose | 1<<wire.StateEstablished},
+	{"unix", unix.AF_UNIX, 0, 1<<wire.StateListen | 1<<wire.StateClose},
 	{"packet", unix.AF_PACKET, 0, 0xffffffff},
-	{"vsock", unix.AF_VSOCK, 0, 1 << stateListen},
+	{"vsock", unix.AF_VSOCK, 0, 1 << wire.StateListen},
 }
 
 // listSockets asks sock_diag of one namespace for every kind. What is beyond somebody's share is counted, and not listed.
@@ -65,12 +52,14 @@ func (s *Scan) listSockets(ns *os.File, inode uint64, device func(int) string, k
 	var socks []snapshot.Socket
 	var fams []snapshot.SocketFamily
 	for _, k := range socketKinds {
-		err := s.diagEach(ns, k, func(m []byte) {
-			if sk, ok := parseSocket(k, m, device); ok && keep(&sk) {
+		err := s.diagEach(ns, k, func(m []byte) error {
+			sk, ok, err := parseSocket(k, m, device)
+			if err == nil && ok && keep(&sk) {
 				socks = append(socks, sk)
 			}
+			return err
 		})
-		if err != nil && k.proto == "raw" && !denied(err) {
+		if err != nil && k.proto == "raw" && !denied(err) && !errors.Is(err, wire.ErrTruncated) {
 			if more, perr := s.procRaw(ns, k.family); perr == nil {
 				for i := range more {
 					if keep(&more[i]) {
@@ -97,7 +86,7 @@ func (s *Scan) listSockets(ns *os.File, inode uint64, device func(int) string, k
 
 // diagState tells a family that the kernel does not have (nothing can be listening) from one that
 // it has and cannot list. The kernel answers ENOENT for both, so the family is tried.
-func diagState(k socketKind, err error) (state, reason string) {
+func diagState(k socketKind, err error) (state snapshot.Status, reason string) {
 	if denied(err) {
 		return snapshot.Denied, err.Error()
 	}
@@ -112,9 +101,7 @@ func diagState(k socketKind, err error) (state, reason string) {
 	case "raw":
 		typ = unix.SOCK_RAW
 	}
-	fd, err := unix.Socket(int(k.family), typ|unix.SOCK_CLOEXEC, k.protocol)
-	if err == nil {
-		unix.Close(fd)
+	if err = host.HasSockets(int(k.family), typ, k.protocol); err == nil {
 		return snapshot.Error, "the kernel has " + k.proto + " sockets but cannot list them"
 	}
 	if errors.Is(err, unix.EAFNOSUPPORT) || errors.Is(err, unix.EPROTONOSUPPORT) ||
@@ -124,13 +111,6 @@ func diagState(k socketKind, err error) (state, reason string) {
 	return snapshot.Error, "the kernel cannot list " + k.proto + " sockets"
 }
 
-// diag lists the sockets of a kind.
-func (s *Scan) diag(ns *os.File, k socketKind) ([][]byte, error) {
-	var out [][]byte
-	err := s.diagEach(ns, k, func(m []byte) { out = append(out, append([]byte(nil), m...)) })
-	return out, err
-}
-
 // bindings are how wide processes listen on TCP in the scan's own network namespace, by pid, asked for once: the widest of the
 // sockets of each.
 func (s *Scan) bindings() (map[int]int, error) {
@@ -138,15 +118,12 @@ func (s *Scan) bindings() (map[int]int, error) {
 		s.bound = map[int]int{}
 		inodes, _ := s.socketOwners()
 		for _, k := range socketKinds[:2] {
-			err := s.diagEach(nil, k, func(m []byte) {
-				sk, ok := parseInet(k, m, func(int) string { return "" })
-				addr, err := netip.ParseAddr(sk.Addr)
-				if !ok || err != nil {
-					return
+			err := s.diagEach(nil, k, func(m []byte) error {
+				sk, err := wire.ParseInet(m)
+				for _, pid := range inodes[uint64(sk.Inode)] {
+					s.bound[pid] = max(s.bound[pid], width(sk.Local.Addr()))
 				}
-				for _, pid := range inodes[sk.Inode] {
-					s.bound[pid] = max(s.bound[pid], width(addr))
-				}
+				return err
 			})
 			if s.boundErr == nil {
 				s.boundErr = err
@@ -173,199 +150,92 @@ func width(a netip.Addr) int {
 	return boundLoopback
 }
 
-// diagEach dumps the sockets of a kind. The message is valid until each returns.
-func (s *Scan) diagEach(ns *os.File, k socketKind, each func([]byte)) error {
+// diagEach dumps the sockets of a kind. The message is valid until each returns. The first error of each is told when all were seen.
+func (s *Scan) diagEach(ns *os.File, k socketKind, each func([]byte) error) error {
 	c, err := s.Host.Netlink(unix.NETLINK_SOCK_DIAG, ns)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	_, err = c.Send(netlink.Message{
-		Header: netlink.Header{Type: sockDiagByFamily, Flags: netlink.Request | netlink.Dump},
-		Data:   diagRequest(k),
-	})
-	if err != nil {
+	q := wire.SocketQuery{Family: k.family, Protocol: k.protocol, States: k.states}
+	if _, err = c.Send(q.Message()); err != nil {
 		return err
 	}
+	var first error
 	for m, err := range c.ReceiveIter() {
 		if err != nil {
 			return err
 		}
-		each(m.Data)
+		if err := each(m.Data); first == nil {
+			first = err
+		}
 	}
-	return nil
+	return first
 }
 
-func diagRequest(k socketKind) []byte {
-	switch k.family {
-	case unix.AF_UNIX: // struct unix_diag_req
-		b := make([]byte, 24)
-		b[0] = k.family
-		binary.NativeEndian.PutUint32(b[4:], k.states)
-		binary.NativeEndian.PutUint32(b[12:], 1|0x40) // UDIAG_SHOW_NAME, UDIAG_SHOW_UID
-		return b
-	case unix.AF_PACKET: // struct packet_diag_req
-		b := make([]byte, 20)
-		b[0] = k.family
-		binary.NativeEndian.PutUint32(b[8:], 1) // PACKET_SHOW_INFO
-		return b
-	case unix.AF_VSOCK: // struct vsock_diag_req
-		b := make([]byte, 24)
-		b[0] = k.family
-		binary.NativeEndian.PutUint32(b[4:], k.states)
-		return b
-	}
-	b := make([]byte, 56) // struct inet_diag_req_v2
-	b[0] = k.family
-	b[1] = byte(k.protocol)
-	b[2] = 0xff // all extensions
-	if k.proto == "raw" {
-		b[1] = 255
-	}
-	binary.NativeEndian.PutUint32(b[4:], k.states)
-	if k.protocol > 255 { // MPTCP is asked for by an attribute, in the place of TCP
-		proto := make([]byte, 4)
-		binary.NativeEndian.PutUint32(proto, uint32(k.protocol))
-		a, _ := netlink.MarshalAttributes([]netlink.Attribute{{Type: inetDiagProtocol, Data: proto}})
-		b[1] = unix.IPPROTO_TCP
-		b = append(b, a...)
-	}
-	return b
-}
-
-func parseSocket(k socketKind, b []byte, device func(int) string) (snapshot.Socket, bool) {
+// parseSocket is a socket that somebody can reach, as the kernel tells it; false is one that nobody can.
+func parseSocket(k socketKind, b []byte, device func(int) string) (snapshot.Socket, bool, error) {
 	switch k.family {
 	case unix.AF_UNIX:
-		return parseUnix(b)
+		u, err := wire.ParseUnix(b)
+		sk, ok := unixSocket(&u)
+		return sk, ok, err
 	case unix.AF_PACKET:
-		return parsePacket(b, device)
+		p, err := wire.ParsePacket(b)
+		return snapshot.Socket{
+			Proto: k.proto, Port: int(p.EtherType), UID: uidOf(p.UID), Inode: uint64(p.Inode), Device: deviceOf(p.Device, device),
+		}, true, err
 	case unix.AF_VSOCK:
-		return parseVsock(b)
+		v, err := wire.ParseVsock(b)
+		return snapshot.Socket{Proto: k.proto, Addr: strconv.Itoa(int(v.CID)), UID: -1, Port: int(v.Port), Inode: uint64(v.Inode)}, true, err
 	}
-	return parseInet(k, b, device)
+	in, err := wire.ParseInet(b)
+	sk, ok := inetSocket(k, &in)
+	sk.Device = deviceOf(in.Device, device)
+	return sk, ok, err
 }
 
-// parseInet reads struct inet_diag_msg. A UDP or raw socket that is connected has a peer and waits
-// for nobody else, one without a port was never bound.
-func parseInet(k socketKind, b []byte, device func(int) string) (snapshot.Socket, bool) {
-	if len(b) < 72 {
-		return snapshot.Socket{}, false
+// deviceOf is the name of the interface that a socket is bound to.
+func deviceOf(index int, name func(int) string) string {
+	if index == 0 {
+		return ""
 	}
+	return name(index)
+}
+
+func uidOf(uid *uint32) int {
+	if uid == nil {
+		return -1
+	}
+	return int(*uid)
+}
+
+// inetSocket tells a socket of IPv4 or IPv6. A UDP or raw socket that is connected has a peer and waits for nobody else, one without a
+// port was never bound.
+func inetSocket(k socketKind, in *wire.InetSocket) (snapshot.Socket, bool) {
 	sk := snapshot.Socket{
-		Proto: k.proto, Family: 4, Port: be16(b[4:]),
-		UID:   int(binary.NativeEndian.Uint32(b[64:])),
-		Inode: uint64(binary.NativeEndian.Uint32(b[68:])),
+		Proto: k.proto, Family: 4, Port: int(in.Local.Port()), Addr: in.Local.Addr().String(), UID: int(in.UID), Inode: uint64(in.Inode),
+		Transparent: in.Transparent, Mark: in.Mark,
 	}
-	addr := netip.AddrFrom4([4]byte(b[8:12]))
-	if b[0] == unix.AF_INET6 {
+	if in.Family == unix.AF_INET6 {
 		sk.Family = 6
-		addr = netip.AddrFrom16([16]byte(b[8:24]))
-		sk.V6Only = true // until the attribute says otherwise
+		sk.V6Only = in.V6Only == nil || *in.V6Only
 	}
-	sk.Addr = addr.String()
-	if idx := int(binary.NativeEndian.Uint32(b[40:])); idx != 0 {
-		sk.Device = device(idx)
-	}
-	dport := be16(b[6:])
-	if k.proto != "raw" && k.proto != "tcp" && k.proto != "sctp" && k.proto != "mptcp" {
-		if dport != 0 || sk.Port == 0 {
-			return sk, false
-		}
-	}
-	attrs, err := netlink.UnmarshalAttributes(b[72:])
-	if err != nil {
-		return sk, true
-	}
-	for _, a := range attrs {
-		switch {
-		case a.Type == inetDiagSKV6Only && len(a.Data) >= 1 && sk.Family == 6:
-			sk.V6Only = a.Data[0] != 0
-		case a.Type == inetDiagSockopt && len(a.Data) >= 1: // struct inet_diag_sockopt, a bit each
-			transparent := a.Data[0]&(1<<5) != 0
-			sk.Transparent = &transparent
-		case a.Type == inetDiagMark && len(a.Data) >= 4:
-			mark := binary.NativeEndian.Uint32(a.Data)
-			sk.Mark = &mark
-		}
+	switch k.proto {
+	case "udp", "udplite":
+		return sk, in.Peer.Port() == 0 && sk.Port != 0
 	}
 	return sk, true
 }
 
-// parseUnix reads struct unix_diag_msg. Sockets without a name cannot be connected to.
-func parseUnix(b []byte) (snapshot.Socket, bool) {
-	if len(b) < 16 {
-		return snapshot.Socket{}, false
+// unixSocket tells a Unix socket. One without a name cannot be connected to.
+func unixSocket(u *wire.UnixSocket) (snapshot.Socket, bool) {
+	types := map[uint8]string{unix.SOCK_STREAM: "stream", unix.SOCK_DGRAM: "dgram", unix.SOCK_SEQPACKET: "seqpacket"}
+	sk := snapshot.Socket{Proto: "unix", Type: types[u.Type], UID: uidOf(u.UID), Inode: uint64(u.Inode), Abstract: u.Abstract, Path: u.Name}
+	if u.Abstract {
+		sk.Path = "@" + u.Name
 	}
-	types := map[byte]string{1: "stream", 2: "dgram", 5: "seqpacket"}
-	sk := snapshot.Socket{
-		Proto: "unix", Type: types[b[1]], UID: -1,
-		Inode: uint64(binary.NativeEndian.Uint32(b[4:])),
-	}
-	if sk.Type != "dgram" && b[2] != stateListen {
-		return sk, false
-	}
-	attrs, err := netlink.UnmarshalAttributes(b[16:])
-	if err != nil {
-		return sk, false
-	}
-	for _, a := range attrs {
-		switch {
-		case a.Type == unixDiagName && len(a.Data) > 0 && a.Data[0] == 0:
-			sk.Abstract, sk.Path = true, "@"+string(a.Data[1:])
-		case a.Type == unixDiagName && len(a.Data) > 0:
-			sk.Path = cut0(a.Data)
-		case a.Type == 7 && len(a.Data) >= 4: // UNIX_DIAG_UID
-			sk.UID = int(binary.NativeEndian.Uint32(a.Data))
-		}
-	}
-	return sk, sk.Path != ""
-}
-
-func cut0(b []byte) string {
-	for i, c := range b {
-		if c == 0 {
-			return string(b[:i])
-		}
-	}
-	return string(b)
-}
-
-// parsePacket reads struct packet_diag_msg and PACKET_DIAG_INFO. The port is the EtherType.
-func parsePacket(b []byte, device func(int) string) (snapshot.Socket, bool) {
-	if len(b) < 16 {
-		return snapshot.Socket{}, false
-	}
-	sk := snapshot.Socket{
-		Proto: "packet", Port: int(binary.NativeEndian.Uint16(b[2:])), UID: -1,
-		Inode: uint64(binary.NativeEndian.Uint32(b[4:])),
-	}
-	attrs, err := netlink.UnmarshalAttributes(b[16:])
-	if err != nil {
-		return sk, true
-	}
-	for _, a := range attrs {
-		switch {
-		case a.Type == 0 && len(a.Data) >= 4:
-			if idx := int(binary.NativeEndian.Uint32(a.Data)); idx != 0 {
-				sk.Device = device(idx)
-			}
-		case a.Type == 5 && len(a.Data) >= 4: // PACKET_DIAG_UID
-			sk.UID = int(binary.NativeEndian.Uint32(a.Data))
-		}
-	}
-	return sk, true
-}
-
-// parseVsock reads struct vsock_diag_msg.
-func parseVsock(b []byte) (snapshot.Socket, bool) {
-	if len(b) < 32 {
-		return snapshot.Socket{}, false
-	}
-	return snapshot.Socket{
-		Proto: "vsock", Addr: fmt.Sprint(binary.NativeEndian.Uint32(b[4:])), UID: -1,
-		Port:  int(binary.NativeEndian.Uint32(b[8:])),
-		Inode: uint64(binary.NativeEndian.Uint32(b[20:])),
-	}, true
+	return sk, sk.Path != "" && (u.Type == unix.SOCK_DGRAM || u.State == wire.StateListen)
 }
 
 // procRaw reads raw sockets from /proc/thread-self/net/raw (proc(5)), for kernels without
@@ -427,7 +297,7 @@ func (s *Scan) vsockHolders(netns uint64) []snapshot.Socket {
 	buf := make([]byte, 64)
 	for ino := range inodes {
 		n, err := unix.Getxattr(s.fds[ino], "system.sockprotoname", buf)
-		if err == nil && cut0(buf[:n]) == "AF_VSOCK" {
+		if err == nil && wire.CString(buf[:n]) == "AF_VSOCK" {
 			socks = append(socks, snapshot.Socket{Netns: netns, Proto: "vsock", Inode: ino, UID: -1})
 		}
 	}

@@ -5,7 +5,6 @@ package checks
 import (
 	"cmp"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
@@ -15,8 +14,7 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
+	"github.com/ringfence/ringfence/host/wire"
 	"github.com/ringfence/ringfence/snapshot"
 )
 
@@ -71,7 +69,7 @@ func collectSSH(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outcome 
 			configs[own] = nil
 		}
 	}
-	clock := newClock(partyTime)
+	clock := newClock()
 	for _, k := range sortedConfigs(configs) {
 		if !k.word.Trusted() && (ctx.Err() != nil || !clock.has(s.party(configs[k]))) {
 			continue // as one that cannot be read
@@ -242,22 +240,19 @@ func (s *Scan) sshSessions(procs []*process, activated bool, out *Outcome) []sna
 	}
 	ports := map[int]bool{22: true}
 	var sessions []snapshot.SSHSession
-	for _, states := range []uint32{1 << stateListen, 1 << stateEstablished} {
+	for _, states := range []uint32{1 << wire.StateListen, 1 << wire.StateEstablished} {
 		for _, k := range socketKinds[:2] {
 			k.states = states
-			list, err := s.diag(nil, k)
-			if err != nil {
-				out.partialIn("sessions", "SSH sessions: %v", err)
-			}
-			for _, b := range list {
-				if len(b) < 72 {
-					continue
+			err := s.diagEach(nil, k, func(m []byte) error {
+				in, err := wire.ParseInet(m)
+				if err != nil {
+					return err
 				}
-				local, remote := diagEnds(b)
-				ino := uint64(binary.NativeEndian.Uint32(b[68:]))
-				if states == 1<<stateListen {
+				local, remote := unmapped(in.Local), unmapped(in.Peer)
+				pids := inodes[uint64(in.Inode)]
+				if states == 1<<wire.StateListen {
 					recognised := activated
-					for _, pid := range inodes[ino] {
+					for _, pid := range pids {
 						if server[pid] {
 							ports[int(local.Port())], recognised = true, true
 						}
@@ -267,9 +262,13 @@ func (s *Scan) sshSessions(procs []*process, activated bool, out *Outcome) []sna
 					}
 				} else if ports[int(local.Port())] {
 					sessions = append(sessions, snapshot.SSHSession{
-						Local: local.String(), Remote: remote.String(), LoggedIn: loggedIn(inodes[ino], byPID, parents),
+						Local: local.String(), Remote: remote.String(), LoggedIn: loggedIn(pids, byPID, parents),
 					})
 				}
+				return nil
+			})
+			if err != nil {
+				out.partialIn("sessions", "SSH sessions: %v", err)
 			}
 		}
 	}
@@ -305,15 +304,5 @@ func loggedIn(pids []int, byPID map[int]*process, parents map[int]bool) string {
 	return state
 }
 
-// diagEnds reads both ends from struct inet_diag_msg.
-func diagEnds(b []byte) (local, remote netip.AddrPort) {
-	addr := func(b []byte, v6 bool) netip.Addr {
-		if v6 {
-			return netip.AddrFrom16([16]byte(b[:16])).Unmap()
-		}
-		return netip.AddrFrom4([4]byte(b[:4]))
-	}
-	v6 := b[0] == unix.AF_INET6
-	return netip.AddrPortFrom(addr(b[8:], v6), uint16(be16(b[4:]))),
-		netip.AddrPortFrom(addr(b[24:], v6), uint16(be16(b[6:])))
-}
+// unmapped is an end of a connection, of IPv4 where it is one of IPv4 by an IPv6 socket.
+func unmapped(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()) }

@@ -82,6 +82,7 @@ func (p *party) second(q *reach.Question, a reach.Answer) Answer {
 		return p.confirm(q, a)
 	case packet.Unknown:
 		return p.try(q, a)
+	case packet.Unreachable: // whose proof is checked
 	}
 	if err := p.certify(q, a.Certificate); err != nil {
 		return p.unconfirmed("the proof was not confirmed: " + err.Error())
@@ -154,8 +155,9 @@ func (p *party) arrives(q *reach.Question, k *packet.Packet, f *trace.Fate) bool
 		}
 		return p.leaves(q, f.Oif) && (!q.To.Final.IsValid() || q.To.Final == to) &&
 			!(q.Direct && (to != k.Dst.Unmap() || port != int(k.Dport)))
+	default:
+		return false
 	}
-	return false
 }
 
 // leaves says whether an interface is a target, or a bridge with a port that is one: there the sender chooses the neighbour.

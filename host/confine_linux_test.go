@@ -323,7 +323,7 @@ func TestFilterJumps(t *testing.T) {
 	}
 	args := func(at int, v uint64) (a [6]uint64) { a[at] = v; return a }
 	for nr := range uint32(600) {
-		want := uint32(unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM))
+		want := unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM)
 		if ok[nr] {
 			want = unix.SECCOMP_RET_ALLOW
 		}

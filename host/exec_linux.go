@@ -20,6 +20,13 @@ func Command(ctx context.Context, name string, args ...string) *exec.Cmd {
 	return cmd
 }
 
+// Again prepares this program, started with these arguments in the root directory and with no environment.
+func Again(args ...string) *exec.Cmd {
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Args, cmd.Dir, cmd.Env = append([]string{"ringfence"}, args...), "/", []string{}
+	return cmd
+}
+
 // Run starts a program that Command prepared, and waits for it. The kernel ends such a program when the thread that
 // started it ends (PR_SET_PDEATHSIG(2const)), and threads do end here: those that were in another network namespace.
 // So it keeps one to itself.

@@ -18,17 +18,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ReadFileIn reads a file as process pid sees it. Links are resolved inside its root
-// (openat2 with RESOLVE_IN_ROOT), so a hostile process cannot lead the reader out.
-func (h *Host) ReadFileIn(pid int, p string) ([]byte, error) {
-	fd, err := h.lookIn(pid, p)
-	if err != nil {
-		return nil, err
-	}
-	defer unix.Close(fd)
-	return reopen(fd, p, MaxFile)
-}
-
 // StatIn is Stat as process pid sees the path.
 func (h *Host) StatIn(pid int, p string) (Stat, error) {
 	fd, err := h.lookIn(pid, p)
@@ -283,6 +272,51 @@ func (h *Host) Netlink(protocol int, ns *os.File) (*netlink.Conn, error) {
 		return nil, fmt.Errorf("netlink socket: %w", err)
 	}
 	return c, nil
+}
+
+// HasSockets tries whether the kernel has sockets of a family, type and protocol; the error is the kernel's (socket(2)).
+func HasSockets(family, typ, protocol int) error {
+	fd, err := unix.Socket(family, typ|unix.SOCK_CLOEXEC, protocol)
+	if err == nil {
+		err = unix.Close(fd)
+	}
+	return err
+}
+
+// maxAnswer bounds one datagram of the kernel's answer to a batch: an error quotes the message that it is about.
+const maxAnswer = 1 << 18
+
+// SendBatch hands messages to the kernel in one write, in the network namespace of this thread, and each datagram of the answer to f. The
+// kernel works on the messages within the call, so that all of its answer is there then. f's error ends the reading.
+func SendBatch(protocol int, messages []byte, f func(answer []byte) error) error {
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, protocol)
+	if err != nil {
+		return fmt.Errorf("open netlink: %w", err)
+	}
+	defer func() { _ = unix.Close(fd) }()
+	for _, opt := range []int{unix.SO_SNDBUFFORCE, unix.SO_RCVBUFFORCE} {
+		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, opt, len(messages)+1<<20); err != nil {
+			return fmt.Errorf("netlink buffer of %d bytes: %w", len(messages), err)
+		}
+	}
+	if err := unix.Sendto(fd, messages, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+		return fmt.Errorf("send to the kernel: %w", err)
+	}
+	buf := make([]byte, maxAnswer)
+	for {
+		n, _, err := unix.Recvfrom(fd, buf, unix.MSG_DONTWAIT)
+		switch {
+		case errors.Is(err, unix.EAGAIN):
+			return nil
+		case errors.Is(err, unix.EINTR):
+			continue
+		case err != nil:
+			return fmt.Errorf("read the kernel's answer: %w", err)
+		}
+		if err := f(buf[:n]); err != nil {
+			return err
+		}
+	}
 }
 
 // Route opens an rtnetlink handle in the namespace ns, or in our own where ns is nil.

@@ -3,7 +3,6 @@ package judge
 import (
 	"testing"
 
-	"github.com/ringfence/ringfence/exposure"
 	"github.com/ringfence/ringfence/fixtures"
 	"github.com/ringfence/ringfence/ruleset"
 	"github.com/ringfence/ringfence/snapshot"
@@ -23,7 +22,7 @@ func TestBetweenPorts(t *testing.T) {
 	}
 	drop := ruleset.Expr{Name: "immediate", Immediate: &ruleset.Immediate{Verdict: &ruleset.Verdict{Kind: ruleset.Drop}}}
 	s := fixtures.Host()
-	b := build(t.Context(), s, zones.Config{}, exposure.Limits{})
+	b := build(t.Context(), s, zones.Config{})
 	var ports []int
 	name := ""
 	for _, i := range b.zones.Interfaces {
@@ -65,7 +64,7 @@ func TestBetweenPorts(t *testing.T) {
 				}
 			}
 		}
-		got := build(t.Context(), s, zones.Config{}, exposure.Limits{}).between(ports)
+		got := build(t.Context(), s, zones.Config{}).between(ports)
 		if got["ipv4"] != c.ipv4 || got["ipv6"] != c.ipv6 {
 			t.Errorf("%s: %v, want %s and %s", what, got, c.ipv4, c.ipv6)
 		}

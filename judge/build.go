@@ -40,8 +40,8 @@ type builder struct {
 }
 
 // build asks everything. What it does not get to before ctx ends is unknown.
-func build(ctx context.Context, s *snapshot.Snapshot, cfg zones.Config, limits exposure.Limits) *builder {
-	b := newBuilder(ctx, s, cfg, limits)
+func build(ctx context.Context, s *snapshot.Snapshot, cfg zones.Config) *builder {
+	b := newBuilder(ctx, s, cfg, exposure.Limits{})
 	b.services()
 	b.interfaces()
 	b.forwards()
@@ -249,7 +249,7 @@ func (b *builder) sysctls() {
 	b.doc.Sysctls = map[string]DocSetting{}
 	for _, set := range []map[string]snapshot.Fact{b.snap.Kernel.Sysctls, b.snap.Network.Sysctls} {
 		for k, f := range set {
-			b.doc.Sysctls[strings.ReplaceAll(k, "/", ".")] = DocSetting{f.State, f.Value}
+			b.doc.Sysctls[strings.ReplaceAll(k, "/", ".")] = DocSetting{string(f.State), f.Value}
 		}
 	}
 }

@@ -108,10 +108,10 @@ func TestAUsersNamespaceDoesNotStopTheAudit(t *testing.T) {
 	behind(s, 7001, -1, nil, 8001)
 	behind(s, 7002, 1001, forks(24), 1, 2, 3, 4)
 	behind(s, 7003, 1002, nil, 8003)
-	want := build(t.Context(), without(s, 7002), zones.Config{}, exposure.Limits{})
+	want := build(t.Context(), without(s, 7002), zones.Config{})
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	b := build(t.Context(), s, zones.Config{}, exposure.Limits{})
+	b := build(t.Context(), s, zones.Config{})
 	runtime.ReadMemStats(&after)
 	if grown := after.Sys - before.Sys; grown > 300<<20 {
 		t.Errorf("%d MB more of the system's memory", grown>>20)

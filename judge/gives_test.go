@@ -3,7 +3,6 @@ package judge
 import (
 	"testing"
 
-	"github.com/ringfence/ringfence/exposure"
 	"github.com/ringfence/ringfence/fixtures"
 	"github.com/ringfence/ringfence/snapshot"
 	"github.com/ringfence/ringfence/zones"
@@ -42,7 +41,7 @@ func TestWhatAServiceGives(t *testing.T) {
 			Owners: []snapshot.Owner{{PID: 77, Comm: c.p.Comm}},
 		})
 		seen := false
-		for _, svc := range build(t.Context(), s, zones.Config{}, exposure.Limits{}).doc.Services {
+		for _, svc := range build(t.Context(), s, zones.Config{}).doc.Services {
 			if svc.Port != c.port {
 				continue
 			}
@@ -80,7 +79,7 @@ func TestWhatASocketGives(t *testing.T) {
 		Runtime: "docker", Path: "/run/user/1001/docker.sock", UID: 1001, Mode: 0o777, Word: mal, Closed: true,
 		Mounts: []snapshot.Mount{{PID: 77, Path: "/run/user/1001/docker.sock"}, {PID: 77, Path: "/tmp/docker.sock"}},
 	}}
-	d := build(t.Context(), s, zones.Config{}, exposure.Limits{}).doc.Sockets[0]
+	d := build(t.Context(), s, zones.Config{}).doc.Sockets[0]
 	if len(d.MountedIn) != 1 || d.MountedIn[0].Path != "/tmp/docker.sock" {
 		t.Errorf("%+v, want what is not behind the user's directory", d.MountedIn)
 	}

@@ -16,7 +16,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ringfence/ringfence/exposure"
 	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/snapshot"
 	"github.com/ringfence/ringfence/zones"
@@ -72,7 +71,7 @@ func Judge(ctx context.Context, s *snapshot.Snapshot, p *Policies, cfg *Config, 
 		within, cancel = context.WithTimeout(ctx, cfg.Budget)
 		defer cancel()
 	}
-	b := build(within, s, cfg.Zones, exposure.Limits{})
+	b := build(within, s, cfg.Zones)
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("judge: %w", err)
 	}
@@ -131,7 +130,7 @@ func begin(s *snapshot.Snapshot, version string) *finding.Report {
 	}
 	for _, c := range s.Coverage {
 		r.Coverage = append(r.Coverage, finding.Coverage{
-			Collector: c.Collector, Status: c.Status, Reasons: c.Reasons,
+			Collector: c.Collector, Status: string(c.Status), Reasons: c.Reasons,
 		})
 	}
 	return r

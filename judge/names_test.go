@@ -3,7 +3,6 @@ package judge
 import (
 	"testing"
 
-	"github.com/ringfence/ringfence/exposure"
 	"github.com/ringfence/ringfence/fixtures"
 	"github.com/ringfence/ringfence/ruleset"
 	"github.com/ringfence/ringfence/snapshot"
@@ -33,7 +32,7 @@ func TestNamesTakeNothingAway(t *testing.T) {
 			Netns: s.Network.HostNetns(), Proto: "tcp", Family: 4, Addr: "0.0.0.0", Port: c.port, OwnerState: "seen", Owners: []snapshot.Owner{{PID: 77, Comm: c.comm}},
 		})
 		s.Runtimes.TLS = []snapshot.DaemonTLS{{PID: 77, Verify: snapshot.Fact{State: snapshot.Present, Value: "true"}, Word: c.word}}
-		doc := build(t.Context(), s, zones.Config{}, exposure.Limits{}).doc
+		doc := build(t.Context(), s, zones.Config{}).doc
 		for _, svc := range doc.Services {
 			if svc.Port == c.port && (svc.Class != c.class || svc.TLSVerify != c.verify) {
 				t.Errorf("%s: %s %s", name, svc.Class, svc.TLSVerify)
@@ -51,7 +50,7 @@ func TestServiceWithoutAnOwnerMayBeAnAgents(t *testing.T) {
 		s.Listeners.Sockets = append(s.Listeners.Sockets,
 			snapshot.Socket{Netns: s.Network.HostNetns(), Proto: "tcp", Family: 4, Addr: "0.0.0.0", Port: 11434, OwnerState: state},
 			snapshot.Socket{Netns: s.Network.HostNetns(), Proto: "tcp", Family: 4, Addr: "127.0.0.1", Port: 11435, OwnerState: state})
-		doc := build(t.Context(), s, zones.Config{}, exposure.Limits{}).doc
+		doc := build(t.Context(), s, zones.Config{}).doc
 		if got := doc.Agents[0].Unseen; len(got) != want {
 			t.Errorf("%s: %q", state, got)
 		}

@@ -82,7 +82,7 @@ func Load(modules ...Module) (*Policies, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := foreign(&modules[i], m, own); err != nil {
+		if err := foreign(m, own); err != nil {
 			return nil, fmt.Errorf("%w: %s: %w", ErrPolicy, modules[i].File, err)
 		}
 	}
@@ -139,7 +139,7 @@ func (p *Policies) add(f *Module) (*ast.Module, error) {
 // foreign refuses a module of the user that adds to a package of the program's own: a rule more in there
 // could change what the built-in checks say. What several of the user's policies share is in
 // ringfence.shared or below it.
-func foreign(f *Module, m *ast.Module, own map[string]string) error {
+func foreign(m *ast.Module, own map[string]string) error {
 	ref := packagePath(m)
 	name := strings.Join(ref[1:], ".")
 	if file := own[m.Package.Path.String()]; file != "" {

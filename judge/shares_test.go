@@ -32,9 +32,9 @@ func flood(s *snapshot.Snapshot, n int) {
 // have passed; what a network reaches is judged first, and root's is all judged.
 func TestSocketsBeyondAShare(t *testing.T) {
 	s := fixtures.Host()
-	before := len(build(t.Context(), s, zones.Config{}, exposure.Limits{}).doc.Services)
+	before := len(build(t.Context(), s, zones.Config{}).doc.Services)
 	flood(s, accountSockets+100)
-	b := build(t.Context(), s, zones.Config{}, exposure.Limits{})
+	b := build(t.Context(), s, zones.Config{})
 	if n := len(b.doc.Services); n != before+accountSockets {
 		t.Errorf("%d services, want %d more than %d", n, accountSockets, before)
 	}

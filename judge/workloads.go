@@ -270,7 +270,7 @@ func (b *builder) agentList() {
 		d := DocAgent{
 			Key: a.Runtime, Runtime: a.Runtime, Title: a.Title, Kind: a.Kind, Evidence: a.Evidence, UID: -1,
 			Unit: a.Unit, Container: b.containerName(a.Container), Auth: a.DefaultAuth, Version: a.Version.Value,
-			Floor: a.Floor, Config: a.Config, ConfigState: a.ConfigRead.State, Services: []DocService{}, Unseen: unseen,
+			Floor: a.Floor, Config: a.Config, ConfigState: string(a.ConfigRead.State), Services: []DocService{}, Unseen: unseen,
 		}
 		switch {
 		case a.Auth.State == snapshot.Present:

@@ -138,9 +138,8 @@ func (m *machine) natData(st state, lo, hi uint32, n int) (set, bool) {
 	if !ok {
 		return nil, false
 	}
-	h := l
 	if hi != 0 && hi != lo {
-		if h, ok = get(hi); !ok || !slices.Equal(l, h) {
+		if h, ok := get(hi); !ok || !slices.Equal(l, h) {
 			return nil, false
 		}
 	}

@@ -120,7 +120,6 @@ func TestSweepIsTheSameAnswer(t *testing.T) {
 		ports := []int{1, 21, 22, 23, 2375, 65535}
 		w := m.Sweep(from(s, name), &ssh, true, ports)
 		for _, port := range append(ports, 80) { // 80 was not asked for
-
 			sk := ssh
 			sk.Port = port
 			one, all := m.Socket(from(s, name), &sk, true), w.Port(port)

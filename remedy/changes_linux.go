@@ -4,7 +4,6 @@ package remedy
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -13,6 +12,8 @@ import (
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 
+	"github.com/ringfence/ringfence/host"
+	"github.com/ringfence/ringfence/host/wire"
 	"github.com/ringfence/ringfence/ruleset"
 )
 
@@ -37,7 +38,7 @@ const nfnlgrpNFTables = 7
 // Changes tells every change of one of our tables in the network namespace of this thread until ctx ends. The
 // kernel names the process with the generation that ends a transaction (nf_tables_gen_notify).
 func Changes(ctx context.Context) (<-chan Change, error) {
-	conn, err := netlink.Dial(unix.NETLINK_NETFILTER, nil)
+	conn, err := host.Local().Netlink(unix.NETLINK_NETFILTER, nil)
 	if err == nil {
 		err = conn.JoinGroup(nfnlgrpNFTables)
 	}
@@ -68,40 +69,21 @@ func Changes(ctx context.Context) (<-chan Change, error) {
 
 // told takes in one message: the tables of ours that it is about, or the end of their transaction.
 func told(m netlink.Message, touched []string, out chan<- Change) []string {
-	if m.Header.Type>>8 != unix.NFNL_SUBSYS_NFTABLES || len(m.Data) < 4 {
+	e, ok, err := wire.ParseNFTablesEvent(m)
+	if !ok || err != nil {
 		return touched
 	}
-	attrs, err := netlink.UnmarshalAttributes(m.Data[4:])
-	if err != nil {
-		return touched
-	}
-	value := func(kind uint16) []byte {
-		i := slices.IndexFunc(attrs, func(a netlink.Attribute) bool { return a.Type == kind })
-		if i < 0 {
-			return nil
-		}
-		return attrs[i].Data
-	}
-	if m.Header.Type&0xff != unix.NFT_MSG_NEWGEN {
-		name := string(value(1)) // NFTA_*_TABLE, NFTA_TABLE_NAME
+	if e.Kind != unix.NFT_MSG_NEWGEN {
 		for _, own := range []string{Table, trialTable} {
-			if name == own+"\x00" && slices.Contains(families, ruleset.FamilyName(m.Data[0])) && !slices.Contains(touched, own) {
+			if e.Table == own && slices.Contains(families, ruleset.FamilyName(e.Family)) && !slices.Contains(touched, own) {
 				touched = append(touched, own)
 			}
 		}
 		return touched
 	}
-	c := Change{}
-	if pid := value(unix.NFTA_GEN_PROC_PID); len(pid) == 4 {
-		c.PID = int(binary.BigEndian.Uint32(pid))
-	}
-	if name := value(unix.NFTA_GEN_PROC_NAME); len(name) > 1 {
-		c.Program = string(name[:len(name)-1])
-	}
 	for _, t := range touched {
-		c.Table = t
 		select {
-		case out <- c:
+		case out <- Change{Table: t, PID: e.PID, Program: e.Program}:
 		default: // nobody reads: what they get is enough to look again
 		}
 	}

@@ -9,7 +9,6 @@ import (
 	"net/netip"
 	"slices"
 
-	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 
 	"github.com/ringfence/ringfence/host"
@@ -25,7 +24,7 @@ func (p *Plan) Cut(s *snapshot.Snapshot) (int, error) {
 	if p.Drain {
 		return 0, nil
 	}
-	conn, err := netlink.Dial(unix.NETLINK_SOCK_DIAG, nil)
+	conn, err := host.Local().Netlink(unix.NETLINK_SOCK_DIAG, nil)
 	if err != nil {
 		return 0, fmt.Errorf("list connections: %w", err)
 	}
@@ -40,7 +39,7 @@ func (p *Plan) Cut(s *snapshot.Snapshot) (int, error) {
 		if !p.cuts(s, k) {
 			continue
 		}
-		_, err := conn.Execute(diagMessage(sockDestroy, netlink.Acknowledge, k.family, k.proto, connected, k.id))
+		_, err := conn.Execute(k.Destroy(unix.IPPROTO_TCP, connected))
 		switch {
 		case errors.Is(err, unix.EOPNOTSUPP):
 			return ended, ErrNoDestroy

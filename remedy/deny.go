@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 
 	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/snapshot"
@@ -100,7 +99,7 @@ func (p *Plan) inward(drop Rule, o *zones.Origin, keep []netip.Prefix) {
 	allow := drop
 	allow.Accept = true
 	p.perFamily(allow, keep)
-	if bounded(*o) {
+	if o.Bounded {
 		p.perFamily(drop, o.From)
 	} else {
 		p.rule(drop)
@@ -124,9 +123,6 @@ func inUse(s *snapshot.Snapshot, d *finding.Deny) int {
 func hasZone(m *zones.Map, zone string) bool {
 	return slices.ContainsFunc(m.Origins, func(o zones.Origin) bool { return o.Zone == zone && !o.Local })
 }
-
-// bounded says that the zone is only some addresses of its interface.
-func bounded(o zones.Origin) bool { return strings.HasPrefix(o.Reason, "configured prefixes") }
 
 // shared is the addresses of other zones that arrive on the same interface: they keep their access.
 func shared(m *zones.Map, o zones.Origin) []netip.Prefix {

@@ -196,7 +196,7 @@ func logins(s *snapshot.Snapshot, m *zones.Map) []Flow {
 		for i := range s.Listeners.Sockets {
 			k := &s.Listeners.Sockets[i]
 			f := Flow{Iif: o.Interface, Proto: "tcp", Port: k.Port, Why: keptManaging}
-			if bounded(o) && len(o.From) > 0 {
+			if o.Bounded && len(o.From) > 0 {
 				f.Source = o.From[0]
 			}
 			if servesSSH(s, k) && !slices.Contains(list, f) {
@@ -353,7 +353,7 @@ func (p *Plan) baseline(s *snapshot.Snapshot, m *zones.Map) {
 		case o.Local:
 		case o.Zone == zones.Management:
 			r := Rule{Chain: chainInput, Iif: o.Interface, Accept: true}
-			if bounded(o) {
+			if o.Bounded {
 				p.perFamily(r, o.From)
 			} else {
 				p.rule(r)

@@ -8,9 +8,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/mdlayher/netlink"
-	"golang.org/x/sys/unix"
-
+	"github.com/ringfence/ringfence/host/wire"
 	"github.com/ringfence/ringfence/replica"
 	"github.com/ringfence/ringfence/ruleset"
 )
@@ -25,8 +23,10 @@ func RunReplica(ctx context.Context, job *Job, read func(context.Context) (*rule
 	if err != nil {
 		return nil, err
 	}
-	if err := loadAgain(batch); err != nil {
-		return nil, fmt.Errorf("load the live ruleset: %w", err)
+	if len(batch) > 0 {
+		if err := sendBatch(wire.Transaction(batch), 0); err != nil {
+			return nil, fmt.Errorf("load the live ruleset: %w", err)
+		}
 	}
 	if err := commit(0, dropTables(tableNames...)); err != nil {
 		return nil, fmt.Errorf("take our own tables out: %w", err)
@@ -62,31 +62,4 @@ func RunReplica(ctx context.Context, job *Job, read func(context.Context) (*rule
 		return nil, fmt.Errorf("read back: a table is missing")
 	}
 	return res, nil
-}
-
-// loadAgain sends messages that a kernel told as one transaction. Each is its type in two bytes, then what
-// follows the header.
-func loadAgain(messages [][]byte) error {
-	if len(messages) == 0 {
-		return nil
-	}
-	mark := func(kind netlink.HeaderType) netlink.Message {
-		return netlink.Message{
-			Header: netlink.Header{Type: kind, Flags: netlink.Request},
-			Data:   []byte{unix.AF_UNSPEC, unix.NFNETLINK_V0, 0, unix.NFNL_SUBSYS_NFTABLES},
-		}
-	}
-	batch := []netlink.Message{mark(unix.NFNL_MSG_BATCH_BEGIN)}
-	for _, m := range messages {
-		kind := netlink.HeaderType(uint16(m[0]) | uint16(m[1])<<8)
-		flags := netlink.Request | netlink.Create
-		if kind&0xff == unix.NFT_MSG_NEWRULE {
-			flags |= netlink.Append
-		}
-		batch = append(batch, netlink.Message{
-			Header: netlink.Header{Type: kind, Flags: flags},
-			Data:   append([]byte{m[2], unix.NFNETLINK_V0, 0, 0}, m[3:]...),
-		})
-	}
-	return sendBatch(append(batch, mark(unix.NFNL_MSG_BATCH_END)), 0)
 }

@@ -222,7 +222,7 @@ func sysctlPath(name string) string {
 }
 
 func readSysctl(name string) (string, error) {
-	b, err := os.ReadFile(sysctlPath(name))
+	b, err := host.Local().ReadFile(sysctlPath(name))
 	if err != nil {
 		return "", fmt.Errorf("sysctl %s: %w", name, err)
 	}

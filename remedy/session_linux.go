@@ -4,10 +4,11 @@ package remedy
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/ringfence/ringfence/host"
 )
 
 // loginProgram says of a process name that it is the one that a login runs under.
@@ -44,7 +45,7 @@ func Login(pid int) (program string, start int64, err error) {
 
 // stat reads the name, the parent and the start time of a process (proc_pid_stat(5)).
 func stat(pid int) (comm string, parent int, start int64, err error) {
-	b, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
+	b, err := host.Local().ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
 	if err != nil {
 		return "", 0, 0, fmt.Errorf("process %d: %w", pid, err)
 	}

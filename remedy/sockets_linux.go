@@ -3,7 +3,6 @@
 package remedy
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -13,29 +12,21 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ringfence/ringfence/host"
+	"github.com/ringfence/ringfence/host/wire"
 )
 
-// Constants of include/uapi/linux/sock_diag.h and inet_diag.h.
+// States of a socket, as bits.
 const (
-	sockDiagByFamily = 20
-	sockDestroy      = 21
-	diagHeader       = 8 // of struct inet_diag_req_v2, before its socket id
-	diagID           = 48
-)
-
-// States of a socket, as bits (include/net/tcp_states.h).
-const (
-	connected = 1<<1 | 1<<4 | 1<<5 | 1<<8 // ESTABLISHED, FIN_WAIT1, FIN_WAIT2, CLOSE_WAIT: a peer can still send or be sent to
-	serving   = 1<<7 | 1<<10              // CLOSE, as datagram sockets without a peer are, and LISTEN
+	// A peer can still send or be sent to.
+	connected = 1<<wire.StateEstablished | 1<<wire.StateFinWait1 | 1<<wire.StateFinWait2 | 1<<wire.StateCloseWait
+	serving   = 1<<wire.StateClose | 1<<wire.StateListen
 )
 
 // socket is an open connection of this network namespace.
 type socket struct {
-	proto       byte
-	id          []byte // struct inet_diag_sockid
-	family      byte
-	local, peer netip.AddrPort
-	incoming    bool // the peer opened it: something serves at its local port, or did
+	wire.InetSocket
+	local, peer netip.AddrPort // without the form of IPv4 in IPv6
+	incoming    bool           // the peer opened it: something serves at its local port, or did
 }
 
 // connections lists the open ones of a protocol with others than this host itself by a loopback address, of both families.
@@ -76,7 +67,7 @@ func firstEphemeral() uint16 {
 func sockets(conn *netlink.Conn, proto byte, states uint32) ([]socket, error) {
 	var list []socket
 	for _, family := range []byte{unix.AF_INET, unix.AF_INET6} {
-		msgs, err := conn.Execute(diagMessage(sockDiagByFamily, netlink.Dump, family, proto, states, make([]byte, diagID)))
+		msgs, err := conn.Execute(wire.SocketQuery{Family: family, Protocol: int(proto), States: states}.Message())
 		switch {
 		case (family == unix.AF_INET6 || proto != unix.IPPROTO_TCP) && slices.ContainsFunc(noSuchKind, func(e error) bool { return errors.Is(err, e) }):
 			continue
@@ -84,13 +75,11 @@ func sockets(conn *netlink.Conn, proto byte, states uint32) ([]socket, error) {
 			return nil, fmt.Errorf("list sockets: %w", err)
 		}
 		for _, m := range msgs {
-			if len(m.Data) < 4+diagID {
-				continue
+			k, err := wire.ParseInet(m.Data)
+			if err != nil {
+				return nil, fmt.Errorf("list sockets: %w", err)
 			}
-			id := m.Data[4 : 4+diagID]
-			list = append(list, socket{
-				proto: proto, id: id, family: family, local: socketEnd(family, id, 0), peer: socketEnd(family, id, 1),
-			})
+			list = append(list, socket{InetSocket: k, local: unmapped(k.Local), peer: unmapped(k.Peer)})
 		}
 	}
 	return list, nil
@@ -99,20 +88,4 @@ func sockets(conn *netlink.Conn, proto byte, states uint32) ([]socket, error) {
 // noSuchKind is what a kernel says that has no such sockets, or cannot list them.
 var noSuchKind = []error{unix.ENOENT, unix.EINVAL, unix.EOPNOTSUPP}
 
-// diagMessage is a request about sockets: all in those states, or the one with that id.
-func diagMessage(kind netlink.HeaderType, flags netlink.HeaderFlags, family, proto byte, states uint32, id []byte) netlink.Message {
-	b := make([]byte, diagHeader, diagHeader+diagID)
-	b[0], b[1] = family, proto
-	binary.NativeEndian.PutUint32(b[4:], states)
-	return netlink.Message{Header: netlink.Header{Type: kind, Flags: netlink.Request | flags}, Data: append(b, id...)}
-}
-
-// socketEnd is the address and port of one end of struct inet_diag_sockid: 0 the local one, 1 the peer's.
-func socketEnd(family byte, id []byte, end int) netip.AddrPort {
-	port := binary.BigEndian.Uint16(id[2*end:])
-	field := id[4+16*end:]
-	if family == unix.AF_INET {
-		return netip.AddrPortFrom(netip.AddrFrom4([4]byte(field[:4])), port)
-	}
-	return netip.AddrPortFrom(netip.AddrFrom16([16]byte(field[:16])).Unmap(), port)
-}
+func unmapped(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()) }

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/ringfence/ringfence/host"
 )
 
 // The phases of a transaction.
@@ -129,7 +131,7 @@ func (s Store) Forget() error {
 
 // Here is the boot and the network namespace that this process is in, and the time since boot.
 func Here() (boot, netns string, now int64, err error) {
-	b, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	b, err := host.Local().ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
 		return "", "", 0, fmt.Errorf("boot id: %w", err)
 	}

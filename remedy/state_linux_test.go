@@ -3,6 +3,7 @@
 package remedy
 
 import (
+	"errors"
 	"os"
 	"strings"
 	"testing"
@@ -55,7 +56,7 @@ func TestStateSurvivesTheFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Lock(); err != ErrBusy {
+	if _, err := s.Lock(); !errors.Is(err, ErrBusy) {
 		t.Errorf("locked twice: %v", err)
 	}
 	unlock()

@@ -3,7 +3,6 @@
 package remedy
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +14,8 @@ import (
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 
+	"github.com/ringfence/ringfence/host"
+	"github.com/ringfence/ringfence/host/wire"
 	"github.com/ringfence/ringfence/ruleset"
 )
 
@@ -219,70 +220,15 @@ func send(generation uint32, whole bool, changes ...change) error {
 	return sendBatch(batch, generation)
 }
 
-// sendBatch writes a batch to the kernel, which works on it within the call, and reads what it says.
+// sendBatch writes a batch to the kernel, and reads what it says.
 func sendBatch(batch []netlink.Message, generation uint32) error {
-	var buf []byte
-	for i := range batch {
-		m := batch[i]
-		m.Header.Flags &^= netlink.Acknowledge | netlink.Echo
-		m.Header.Sequence = uint32(i + 1)
-		if i == 0 && generation != 0 {
-			const genID = 1 // NFNL_BATCH_GENID
-			m.Data = append(m.Data, binary.NativeEndian.AppendUint16(nil, 8)...)
-			m.Data = append(m.Data, binary.NativeEndian.AppendUint16(nil, genID)...)
-			m.Data = binary.BigEndian.AppendUint32(m.Data, generation)
-		}
-		m.Header.Length = uint32(unix.NLMSG_HDRLEN+len(m.Data)+3) &^ 3
-		m.Data = append(m.Data, make([]byte, int(m.Header.Length)-unix.NLMSG_HDRLEN-len(m.Data))...)
-		b, err := m.MarshalBinary()
-		if err != nil {
-			return fmt.Errorf("encode: %w", err)
-		}
-		buf = append(buf, b...)
-	}
-	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_NETFILTER)
+	b, err := wire.Batch(batch, generation)
 	if err != nil {
-		return fmt.Errorf("open netlink: %w", err)
+		return err
 	}
-	defer func() { _ = unix.Close(fd) }()
-	for _, opt := range []int{unix.SO_SNDBUFFORCE, unix.SO_RCVBUFFORCE} {
-		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, opt, len(buf)+1<<20); err != nil {
-			return fmt.Errorf("netlink buffer of %d bytes: %w", len(buf), err)
-		}
+	err = host.SendBatch(unix.NETLINK_NETFILTER, b, wire.BatchAnswer)
+	if errors.Is(err, unix.ERESTART) {
+		return ErrChanged
 	}
-	if err := unix.Sendto(fd, buf, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
-		return fmt.Errorf("send to the kernel: %w", err)
-	}
-	return answers(fd)
-}
-
-// answers reads the errors of a batch, which are all there once it was sent.
-func answers(fd int) error {
-	buf := make([]byte, 1<<16)
-	for {
-		n, _, err := unix.Recvfrom(fd, buf, unix.MSG_DONTWAIT)
-		switch {
-		case errors.Is(err, unix.EAGAIN):
-			return nil
-		case errors.Is(err, unix.EINTR):
-			continue
-		case err != nil:
-			return fmt.Errorf("read the kernel's answer: %w", err)
-		}
-		for b := buf[:n]; len(b) >= unix.NLMSG_HDRLEN+4; {
-			length := int(binary.NativeEndian.Uint32(b))
-			if length < unix.NLMSG_HDRLEN+4 || length > len(b) {
-				break
-			}
-			kind, seq := binary.NativeEndian.Uint16(b[4:]), binary.NativeEndian.Uint32(b[8:])
-			errno := -int32(binary.NativeEndian.Uint32(b[unix.NLMSG_HDRLEN:]))
-			if kind == unix.NLMSG_ERROR && errno != 0 {
-				if unix.Errno(errno) == unix.ERESTART {
-					return ErrChanged
-				}
-				return fmt.Errorf("the kernel refuses part %d of the transaction: %w", seq, unix.Errno(errno))
-			}
-			b = b[min((length+3)&^3, len(b)):]
-		}
-	}
+	return err
 }

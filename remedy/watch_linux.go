@@ -3,16 +3,15 @@
 package remedy
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"net/netip"
 	"time"
 
 	"github.com/google/nftables"
-	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 
+	"github.com/ringfence/ringfence/host"
+	"github.com/ringfence/ringfence/host/wire"
 	"github.com/ringfence/ringfence/ruleset"
 	"github.com/ringfence/ringfence/snapshot"
 )
@@ -63,7 +62,7 @@ func tracking(conn *nftables.Conn) error {
 // turnRound finds the connections that somebody else has with somebody else through the host, that were met half way, and
 // of which the side that answers was taken for the one that opened it: what is sent from a service's port to a client's.
 func turnRound(v4 bool, own *snapshot.Network) error {
-	conn, err := netlink.Dial(unix.NETLINK_NETFILTER, nil)
+	conn, err := host.Local().Netlink(unix.NETLINK_NETFILTER, nil)
 	if err != nil {
 		return fmt.Errorf("open netlink: %w", err)
 	}
@@ -72,90 +71,28 @@ func turnRound(v4 bool, own *snapshot.Network) error {
 	if v4 {
 		family = unix.AF_INET
 	}
-	list, err := conn.Execute(ctMessage(ctGet, netlink.Dump, family))
+	list, err := conn.Execute(wire.ListConnections(family, 0))
 	if err != nil {
 		return fmt.Errorf("list connections: %w", err)
 	}
 	for _, m := range list {
-		c, ok := parseTracked(m.Data)
-		if !ok || c.status&(seenReply|translated) != seenReply ||
-			c.from.Port() >= clientPorts || c.to.Port() < clientPorts || own.Has(c.from.Addr()) || own.Has(c.to.Addr()) {
+		c, err := wire.ParseConnection(m.Data)
+		if err != nil || c.Proto != unix.IPPROTO_TCP && c.Proto != unix.IPPROTO_UDP || c.Status&(wire.SeenReply|wire.Translated) != wire.SeenReply ||
+			c.From.Port() >= clientPorts || c.To.Port() < clientPorts || own.Has(c.From.Addr()) || own.Has(c.To.Addr()) {
 			continue
 		}
 		for range 3 { // a packet in between makes it known again as it was
-			_, err = conn.Execute(ctMessage(ctDelete, netlink.Acknowledge, family,
-				netlink.Attribute{Type: unix.NLA_F_NESTED | ctaTupleOrig, Data: tuple(c.proto, c.from, c.to)}))
+			_, err = conn.Execute(wire.DeleteConnection(c.Proto, c.From, c.To))
 			if err == nil || errors.Is(err, unix.ENOENT) {
-				_, err = conn.Execute(known(c.proto, c.to, c.from))
+				_, err = conn.Execute(wire.KnowConnection(c.Proto, c.To, c.From))
 			}
 			if !errors.Is(err, unix.EEXIST) {
 				break
 			}
 		}
 		if err != nil {
-			return fmt.Errorf("turn the connection of %s and %s round: %w", c.from, c.to, err)
+			return fmt.Errorf("turn the connection of %s and %s round: %w", c.From, c.To, err)
 		}
 	}
 	return nil
-}
-
-// tracked is a connection as conntrack knows it: who opened it, and with whom.
-type tracked struct {
-	proto    byte
-	from, to netip.AddrPort
-	status   uint32
-}
-
-// parseTracked reads a connection of TCP or UDP.
-func parseTracked(b []byte) (c tracked, ok bool) {
-	if len(b) < 4 {
-		return c, false
-	}
-	var from, to netip.Addr
-	var sport, dport uint16
-	err := each(b[4:], func(ad *netlink.AttributeDecoder) {
-		switch ad.Type() {
-		case ctaStatus:
-			c.status = ad.Uint32()
-		case ctaTupleOrig:
-			ad.Nested(func(ad *netlink.AttributeDecoder) error {
-				for ad.Next() {
-					part := ad.Type()
-					ad.Nested(func(ad *netlink.AttributeDecoder) error {
-						for ad.Next() {
-							switch kind := ad.Type(); {
-							case part == ctaTupleIP && (kind == ctaIPv4Src || kind == ctaIPv6Src):
-								from, _ = netip.AddrFromSlice(ad.Bytes())
-							case part == ctaTupleIP:
-								to, _ = netip.AddrFromSlice(ad.Bytes())
-							case kind == ctaProtoNum:
-								c.proto = ad.Uint8()
-							case kind == ctaSrcPort:
-								sport = ad.Uint16()
-							case kind == ctaDstPort:
-								dport = ad.Uint16()
-							}
-						}
-						return nil
-					})
-				}
-				return nil
-			})
-		}
-	})
-	c.from, c.to = netip.AddrPortFrom(from, sport), netip.AddrPortFrom(to, dport)
-	return c, err == nil && from.IsValid() && to.IsValid() && (c.proto == unix.IPPROTO_TCP || c.proto == unix.IPPROTO_UDP)
-}
-
-// each calls f with every attribute, whose numbers are in network order.
-func each(b []byte, f func(*netlink.AttributeDecoder)) error {
-	ad, err := netlink.NewAttributeDecoder(b)
-	if err != nil {
-		return fmt.Errorf("attributes: %w", err)
-	}
-	ad.ByteOrder = binary.BigEndian
-	for ad.Next() {
-		f(ad)
-	}
-	return ad.Err()
 }

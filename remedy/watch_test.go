@@ -9,6 +9,7 @@ import (
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 
+	"github.com/ringfence/ringfence/host/wire"
 	"github.com/ringfence/ringfence/snapshot"
 )
 
@@ -35,7 +36,7 @@ func TestTurnsRound(t *testing.T) {
 			{unix.IPPROTO_TCP, "198.51.100.1:40003", "192.0.2.9:50000", false},
 		} {
 			from, to := netip.MustParseAddrPort(c.from), netip.MustParseAddrPort(c.to)
-			if _, err := conn.Execute(known(c.proto, from, to)); err != nil {
+			if _, err := conn.Execute(wire.KnowConnection(c.proto, from, to)); err != nil {
 				t.Errorf("%s: %v", c.from, err)
 				continue
 			}
@@ -46,15 +47,15 @@ func TestTurnsRound(t *testing.T) {
 			if from.Addr().Is4() {
 				family = unix.AF_INET
 			}
-			list, err := conn.Execute(ctMessage(ctGet, netlink.Dump, family))
+			list, err := conn.Execute(wire.ListConnections(family, 0))
 			if err != nil {
 				t.Errorf("%s: %v", c.from, err)
 			}
 			found := false
 			for _, m := range list {
-				if e, ok := parseTracked(m.Data); ok && e.proto == c.proto && (e.from == from || e.to == from) {
+				if e, err := wire.ParseConnection(m.Data); err == nil && e.Proto == c.proto && (e.From == from || e.To == from) {
 					found = true
-					if got := e.from == to && e.to == from; got != c.turned {
+					if got := e.From == to && e.To == from; got != c.turned {
 						t.Errorf("%s to %s: turned round %v, want %v", c.from, c.to, got, c.turned)
 					}
 				}
@@ -62,16 +63,6 @@ func TestTurnsRound(t *testing.T) {
 			if !found {
 				t.Errorf("%s to %s is not known", c.from, c.to)
 			}
-		}
-	})
-}
-
-func FuzzTracked(f *testing.F) {
-	m := known(unix.IPPROTO_TCP, netip.MustParseAddrPort("[2001:db8::1]:443"), netip.MustParseAddrPort("[2001:db8::2]:40000"))
-	f.Add(m.Data)
-	f.Fuzz(func(t *testing.T, b []byte) {
-		if c, ok := parseTracked(b); ok && !(c.from.IsValid() && c.to.IsValid()) {
-			t.Errorf("%+v", c)
 		}
 	})
 }

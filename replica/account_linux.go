@@ -3,21 +3,17 @@
 package replica
 
 import (
-	"bytes"
 	"fmt"
 
-	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 
+	"github.com/ringfence/ringfence/host"
+	"github.com/ringfence/ringfence/host/wire"
 	"github.com/ringfence/ringfence/ruleset"
 )
 
-// Constants of include/uapi/linux/netfilter/nfnetlink_acct.h.
-const (
-	acctNew  = 0
-	acctName = 1
-	nameSize = 32
-)
+// nameSize is the size of the name in the data of the match (NFACCT_NAME_MAX).
+const nameSize = 32
 
 // accounts makes the counters that rules of iptables name (match nfacct): such a rule is refused without its counter.
 func (r *Replica) accounts() error {
@@ -35,11 +31,11 @@ func (r *Replica) accounts() error {
 			if e.Xt == nil || e.Xt.Name != "nfacct" || len(e.Xt.Info) < nameSize {
 				continue
 			}
-			name, _, _ := bytes.Cut(e.Xt.Info[:nameSize], []byte{0})
-			if made[string(name)] {
+			name := wire.CString(e.Xt.Info[:nameSize])
+			if made[name] {
 				continue
 			}
-			made[string(name)] = true
+			made[name] = true
 			if err := makeAccount(name); err != nil {
 				return fmt.Errorf("make counter %q: %w", name, err)
 			}
@@ -48,21 +44,12 @@ func (r *Replica) accounts() error {
 	return nil
 }
 
-func makeAccount(name []byte) error {
-	conn, err := netlink.Dial(unix.NETLINK_NETFILTER, nil)
+func makeAccount(name string) error {
+	conn, err := host.Local().Netlink(unix.NETLINK_NETFILTER, nil)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	attrs, err := netlink.MarshalAttributes([]netlink.Attribute{{Type: acctName, Data: append(name, 0)}})
-	if err != nil {
-		return err
-	}
-	_, err = conn.Execute(netlink.Message{
-		Header: netlink.Header{
-			Type: unix.NFNL_SUBSYS_ACCT<<8 | acctNew, Flags: netlink.Request | netlink.Create | netlink.Acknowledge,
-		},
-		Data: append([]byte{unix.AF_UNSPEC, unix.NFNETLINK_V0, 0, 0}, attrs...),
-	})
+	_, err = conn.Execute(wire.NewAccount(name))
 	return err
 }

@@ -3,7 +3,6 @@
 package replica
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
@@ -13,9 +12,11 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mdlayher/netlink"
 	vnl "github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
+	"github.com/ringfence/ringfence/host/wire"
 	"github.com/ringfence/ringfence/snapshot"
 )
 
@@ -438,16 +439,15 @@ func (r *Replica) FlushNeighbours() error {
 	return nil
 }
 
-// Messages is the host's ruleset as a batch that loads it again.
-func (r *Replica) Messages() (batch [][]byte, err error) {
+// Messages are the messages that load the host's ruleset again, for one transaction.
+func (r *Replica) Messages() (batch []netlink.Message, err error) {
 	for i := range r.host.Ruleset {
 		m := &r.host.Ruleset[i]
-		b, ok := m.Again(uint32(i + 1))
+		attrs, ok := m.Again(uint32(i + 1))
 		if !ok {
 			return nil, errors.New("the live ruleset has a flowtable, which takes packets past the hooks")
 		}
-		head := binary.LittleEndian.AppendUint16(nil, uint16(unix.NFNL_SUBSYS_NFTABLES<<8|m.Kind))
-		batch = append(batch, append(append(head, m.Family), b...))
+		batch = append(batch, wire.NewNFTables(m.Kind, m.Family, attrs))
 	}
 	return batch, nil
 }

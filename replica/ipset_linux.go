@@ -4,19 +4,16 @@ package replica
 
 import (
 	"cmp"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"net"
-	"net/netip"
 	"slices"
-	"strings"
 
 	"github.com/mdlayher/netlink"
 	vnl "github.com/vishvananda/netlink"
-	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
+	"github.com/ringfence/ringfence/host"
+	"github.com/ringfence/ringfence/host/wire"
 	"github.com/ringfence/ringfence/ruleset"
 )
 
@@ -36,7 +33,7 @@ func (r *Replica) ipsets() error {
 	if len(r.host.IPSets) == 0 {
 		return nil
 	}
-	conn, err := netlink.Dial(unix.NETLINK_NETFILTER, nil)
+	conn, err := host.Local().Netlink(unix.NETLINK_NETFILTER, nil)
 	if err != nil {
 		return fmt.Errorf("open netlink: %w", err)
 	}
@@ -88,84 +85,13 @@ func byNumber(sets []ruleset.IPSet) []ruleset.IPSet {
 	})
 }
 
-// special adds an element that the library cannot: a member of a list, an exception, a port without a protocol.
-func special(conn *netlink.Conn, set string, data ...netlink.Attribute) error {
-	b, err := netlink.MarshalAttributes([]netlink.Attribute{
-		{Type: nl.IPSET_ATTR_PROTOCOL, Data: []byte{nl.IPSET_PROTOCOL}},
-		{Type: nl.IPSET_ATTR_SETNAME, Data: nl.ZeroTerminated(set)},
-		{Type: nl.IPSET_ATTR_DATA | unix.NLA_F_NESTED, Data: marshal(data)},
-	})
-	if err != nil {
-		return fmt.Errorf("add to ipset %s: %w", set, err)
-	}
-	_, err = conn.Execute(netlink.Message{
-		Header: netlink.Header{Type: unix.NFNL_SUBSYS_IPSET<<8 | nl.IPSET_CMD_ADD, Flags: netlink.Request | netlink.Acknowledge},
-		Data:   append([]byte{unix.AF_INET, unix.NFNETLINK_V0, 0, 0}, b...),
-	})
-	if err != nil && !errors.Is(err, unix.EEXIST) {
-		return fmt.Errorf("add to ipset %s: %w", set, err)
-	}
-	return nil
-}
-
-func marshal(attrs []netlink.Attribute) []byte {
-	b, _ := netlink.MarshalAttributes(attrs) // fails only for attributes above 64 KiB
-	return b
-}
-
-// exception adds a network that is no match, though a larger one that holds it is.
-func exception(conn *netlink.Conn, s *ruleset.IPSet, e *ruleset.IPSetElement) error {
-	if s.Type != "hash:net" {
-		return fmt.Errorf("ipset %s: elements of type %s that are marked as no match are not copied", s.Name, s.Type)
-	}
-	kind := uint16(nl.IPSET_ATTR_IPADDR_IPV6)
-	if e.Net.Addr().Is4() {
-		kind = nl.IPSET_ATTR_IPADDR_IPV4
-	}
-	return special(conn, s.Name,
-		netlink.Attribute{Type: nl.IPSET_ATTR_IP | unix.NLA_F_NESTED, Data: marshal([]netlink.Attribute{{Type: kind | unix.NLA_F_NET_BYTEORDER, Data: e.Net.Addr().AsSlice()}})},
-		netlink.Attribute{Type: nl.IPSET_ATTR_CIDR, Data: []byte{uint8(e.Net.Bits())}},
-		netlink.Attribute{Type: nl.IPSET_ATTR_CADT_FLAGS | unix.NLA_F_NET_BYTEORDER, Data: binary.BigEndian.AppendUint32(nil, nl.IPSET_FLAG_NOMATCH)},
-	)
-}
-
-// fill adds an element to a set.
+// fill adds an element to a set. What is there already is as good.
 func fill(conn *netlink.Conn, s *ruleset.IPSet, e *ruleset.IPSetElement) error {
-	switch {
-	case e.NoMatch:
-		return exception(conn, s, e)
-	case s.Type == "bitmap:port": // of no protocol
-		return special(conn, s.Name, netlink.Attribute{Type: nl.IPSET_ATTR_PORT | unix.NLA_F_NET_BYTEORDER, Data: binary.BigEndian.AppendUint16(nil, e.Port)})
-	case e.Set != "":
-		return special(conn, s.Name, netlink.Attribute{Type: nl.IPSET_ATTR_NAME, Data: nl.ZeroTerminated(e.Set)})
+	m, err := wire.AddIPSetElement(s, e)
+	if err == nil {
+		_, err = conn.Execute(m)
 	}
-	entry := &vnl.IPSetEntry{IFace: e.Iface}
-	parts := s.Parts()
-	address := func(p netip.Prefix, part string) (net.IP, uint8) {
-		if !p.IsValid() {
-			return nil, 0
-		}
-		if part == "net" {
-			return p.Addr().AsSlice(), uint8(p.Bits())
-		}
-		return p.Addr().AsSlice(), 0
-	}
-	entry.IP, entry.CIDR = address(e.Net, parts[0])
-	entry.IP2, entry.CIDR2 = address(e.Net2, parts[len(parts)-1])
-	if slices.Contains(parts, "port") {
-		entry.Port, entry.Protocol = &e.Port, &e.Proto
-	}
-	if slices.Contains(parts, "mark") {
-		entry.Mark = &e.Mark
-	}
-	if strings.HasSuffix(s.Type, "mac") {
-		mac, err := net.ParseMAC(e.MAC)
-		if err != nil {
-			return fmt.Errorf("ipset %s: %w", s.Name, err)
-		}
-		entry.MAC = mac
-	}
-	if err := vnl.IpsetAdd(s.Name, entry); err != nil {
+	if err != nil && !errors.Is(err, unix.EEXIST) {
 		return fmt.Errorf("add to ipset %s: %w", s.Name, err)
 	}
 	return nil

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/ringfence/ringfence/escape"
 	"github.com/ringfence/ringfence/finding"
@@ -50,6 +51,35 @@ func Named(name string) (Format, error) {
 	}
 	slices.Sort(names)
 	return Format{}, fmt.Errorf("format %q: want one of %v", name, names)
+}
+
+// Output is one report to write.
+type Output struct {
+	Format Format
+	File   string // "" is standard output
+}
+
+// Outputs are the report on standard output, in the format of that name, and those of arguments FORMAT=FILE.
+func Outputs(stdout string, more []string) ([]Output, error) {
+	format, err := Named(stdout)
+	if err != nil {
+		return nil, err
+	}
+	outs := []Output{{Format: format}}
+	for _, o := range more {
+		name, file, ok := strings.Cut(o, "=")
+		if !ok || file == "" {
+			return nil, fmt.Errorf("output %q: want FORMAT=FILE", o)
+		}
+		if format, err = Named(name); err != nil {
+			return nil, err
+		}
+		if slices.ContainsFunc(outs, func(p Output) bool { return p.File == file }) {
+			return nil, fmt.Errorf("output %q: two formats for one file", file)
+		}
+		outs = append(outs, Output{format, file})
+	}
+	return outs, nil
 }
 
 func writeJSON(w io.Writer, r *finding.Report, _ Options) error {

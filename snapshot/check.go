@@ -18,9 +18,9 @@ var collectors = []string{
 func Collectors() []string { return slices.Clone(collectors) }
 
 var (
-	sectionStates = []string{OK, Partial, Denied, Absent, Error}
-	factStates    = []string{Present, Absent, Denied, Error}
-	familyStates  = []string{OK, Absent, Denied, Error}
+	sectionStates = []Status{OK, Partial, Denied, Absent, Error}
+	factStates    = []Status{Present, Absent, Denied, Error}
+	familyStates  = []Status{OK, Absent, Denied, Error}
 )
 
 // check refuses what has the shape of a snapshot and cannot be one. What a section has to hold depends on how it was
@@ -48,11 +48,23 @@ func (s *Snapshot) seen(section string) bool {
 	return status == OK || status == Partial
 }
 
-func oneOf(v string, list []string, path string, args ...any) error {
+func oneOf[T ~string](v T, list []T, path string, args ...any) error {
 	if slices.Contains(list, v) {
 		return nil
 	}
-	return wrong(fmt.Sprintf("%.40q is none of %s", v, strings.Join(list, ", ")), path, args...)
+	return wrong(fmt.Sprintf("%.40q is none of %s", string(v), words(list)), path, args...)
+}
+
+// words are values of a kind in a row.
+func words[T ~string](list []T) string {
+	var b strings.Builder
+	for i, v := range list {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(string(v))
+	}
+	return b.String()
 }
 
 func (s *Snapshot) checkCoverage() error {
@@ -74,7 +86,7 @@ func (s *Snapshot) checkCoverage() error {
 		case c.Status == Absent && c.Collector != "nftables":
 			return wrong("absent, which every host has", "coverage[%d].status", i)
 		case c.Status != Partial && len(c.Parts) > 0:
-			return wrong(c.Status+", with parts", "coverage[%d]", i)
+			return wrong(string(c.Status)+", with parts", "coverage[%d]", i)
 		}
 	}
 	for _, name := range collectors {
@@ -347,7 +359,7 @@ func (f Fact) check(path string, seen bool) error {
 	}
 	switch {
 	case !slices.Contains(factStates, f.State):
-		return fmt.Errorf("%s.state: %.40q is none of %s", path, f.State, strings.Join(factStates, ", "))
+		return fmt.Errorf("%s.state: %.40q is none of %s", path, f.State, words(factStates))
 	case f.State == Present && f.Reason != "":
 		return fmt.Errorf("%s: present, with a reason why not", path)
 	case f.State != Present && f.Value != "":

@@ -13,7 +13,7 @@ var (
 		"unicast", "local", "broadcast", "anycast", "multicast", "blackhole", "unreachable", "prohibit", "throw", "nat",
 		"", // one that has no name
 	}
-	elsewhereStates = []string{OK, Denied, Error}
+	elsewhereStates = []Status{OK, Denied, Error}
 	legacyFilters   = []string{"iptables", "ip6tables", "arptables", "ebtables"} // the last is not of a namespace
 )
 

@@ -77,7 +77,7 @@ func TestLoadRefusesEmptySections(t *testing.T) {
 			s.SSH.Configs = []snapshot.SSHConfig{{Path: "/etc/ssh/sshd_config", Source: "files"}}
 		}},
 	} {
-		for _, status := range []string{snapshot.OK, snapshot.Partial, snapshot.Denied, snapshot.Error} {
+		for _, status := range []snapshot.Status{snapshot.OK, snapshot.Partial, snapshot.Denied, snapshot.Error} {
 			s := fixtures.Host()
 			c.change(s)
 			for i := range s.Coverage {

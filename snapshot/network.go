@@ -37,6 +37,7 @@ type Link struct {
 	Master    int      `json:"master,omitempty"`
 	PeerIndex int      `json:"peerIndex,omitempty"`
 	PeerNetns uint64   `json:"peerNetns,omitempty"` // inode of the namespace the peer is in
+	Mode      string   `json:"mode,omitempty"`      // of macvlan and ipvlan: bridge, private, vepa, passthru, source; l2, l3, l3s
 	MAC       string   `json:"mac,omitempty"`
 	Hardware  uint16   `json:"hardware,omitempty"` // ARPHRD_*: 1 Ethernet, 772 loopback, 65534 none
 	Addrs     []string `json:"addrs,omitempty"`    // address/bits, in the kernel's order
@@ -160,7 +161,7 @@ func (n *Network) BridgeOf(l *Link) *Link {
 // NFTables are not to be relied on.
 type Elsewhere struct {
 	Netns    uint64   `json:"netns"`
-	Status   string   `json:"status"`
+	Status   Status   `json:"status"`
 	Reason   string   `json:"reason,omitempty"`
 	Network  Network  `json:"network"`
 	NFTables NFTables `json:"nftables"`

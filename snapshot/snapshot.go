@@ -16,14 +16,17 @@ import (
 // Schema names the format and its version.
 const Schema = "ringfence.snapshot/v1"
 
-// The states of a collector and of a fact.
+// Status is how well something was seen: the state of a collector, of a fact, of a family of sockets.
+type Status string
+
+// The states. A fact that was seen is Present, all else that was is OK.
 const (
-	OK      = "ok"
-	Partial = "partial" // some of it was seen: a failure can be proved, a pass cannot
-	Denied  = "denied"  // needs a privilege that was missing
-	Absent  = "absent"  // the host does not have it
-	Error   = "error"
-	Present = "present"
+	OK      Status = "ok"
+	Partial Status = "partial" // some of it was seen: a failure can be proved, a pass cannot
+	Denied  Status = "denied"  // needs a privilege that was missing
+	Absent  Status = "absent"  // the host does not have it
+	Error   Status = "error"
+	Present Status = "present"
 )
 
 // Snapshot is everything that was seen on one host.
@@ -66,7 +69,7 @@ type Tool struct {
 // Coverage says how well one collector could see.
 type Coverage struct {
 	Collector string   `json:"collector"`
-	Status    string   `json:"status"`
+	Status    Status   `json:"status"`
 	Reasons   []string `json:"reasons,omitempty"`
 	Millis    int64    `json:"millis"`
 	// Parts names the parts of a partial section that have gaps. Where it is empty, the gaps are in
@@ -75,7 +78,7 @@ type Coverage struct {
 }
 
 // Part returns the status of one part of a section: a gap elsewhere does not make it partial.
-func (c Coverage) Part(part string) string {
+func (c Coverage) Part(part string) Status {
 	if c.Status == Partial && len(c.Parts) > 0 && part != "" && !slices.Contains(c.Parts, part) {
 		return OK
 	}
@@ -85,7 +88,7 @@ func (c Coverage) Part(part string) string {
 // Fact is a value that can be missing. State is present, absent (the kernel or program does not
 // have it), denied or error; Reason says what the system answered.
 type Fact struct {
-	State  string `json:"state"`
+	State  Status `json:"state"`
 	Value  string `json:"value,omitempty"`
 	Reason string `json:"reason,omitempty"`
 }
@@ -129,7 +132,7 @@ type Listeners struct {
 type SocketFamily struct {
 	Netns  uint64 `json:"netns"`
 	Proto  string `json:"proto"`
-	State  string `json:"state"`
+	State  Status `json:"state"`
 	Reason string `json:"reason,omitempty"`
 }
 
@@ -157,6 +160,16 @@ type Socket struct {
 	// OwnerState is seen, unknown (somebody has it whom we may not look at, or it is in a message that was not taken yet) or
 	// kernel, which the kernel says itself.
 	OwnerState string `json:"ownerState"`
+	// Relay is where its owner passes connections on, of a program that does nothing else.
+	Relay *Relay `json:"relay,omitempty"`
+}
+
+// Relay is a program that passes connections on into another network namespace, by the name of its file.
+type Relay struct {
+	Program string `json:"program"`
+	// Addr and Port are where its arguments say that it leads; without them that is not told.
+	Addr string `json:"addr,omitempty"`
+	Port int    `json:"port,omitempty"`
 }
 
 // Owner is a process that holds a socket.

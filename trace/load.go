@@ -21,7 +21,7 @@ func metaLen(key uint32) int {
 
 // meta loads meta data of the packet (nft_meta_get_eval). A key that the packet does not have ends
 // the rule.
-func (w *walk) meta(o *op, r *rule) verdict {
+func (w *walk) meta(o *op) verdict {
 	g, s := &w.regs, &w.skb
 	switch o.key {
 	case ruleset.MetaProtocol:
@@ -50,9 +50,9 @@ func (w *walk) meta(o *op, r *rule) verdict {
 	case ruleset.MetaPkttype:
 		g.put8(o.dreg, s.pkttype)
 	case ruleset.MetaIif, ruleset.MetaIifname, ruleset.MetaIiftype, ruleset.MetaIifgroup, ruleset.MetaIifkind:
-		return w.linkKey(o, w.in, o.key, r)
+		return w.linkKey(o, w.in, o.key)
 	case ruleset.MetaOif, ruleset.MetaOifname, ruleset.MetaOiftype, ruleset.MetaOifgroup, ruleset.MetaOifkind:
-		return w.linkKey(o, w.out, o.key-1, r) // each oif key follows its iif key
+		return w.linkKey(o, w.out, o.key-1) // each oif key follows its iif key
 	case ruleset.MetaSdif:
 		g.put32(o.dreg, 0)
 	case ruleset.MetaSdifname:
@@ -96,7 +96,7 @@ func (w *walk) nfproto() uint8 {
 
 // linkKey loads what the kernel knows of an interface. Without one, index and name are zero, and the
 // other keys end the rule (nft_meta_store_ifindex and its neighbours).
-func (w *walk) linkKey(o *op, l *link, key uint32, r *rule) verdict {
+func (w *walk) linkKey(o *op, l *link, key uint32) verdict {
 	g := &w.regs
 	switch key {
 	case ruleset.MetaIif:

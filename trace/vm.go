@@ -196,7 +196,7 @@ func (w *walk) op(o *op, r *rule) verdict {
 	case opPayload:
 		return w.payload(o, r)
 	case opMeta:
-		return w.meta(o, r)
+		return w.meta(o)
 	case opCmpEq, opCmpNeq:
 		n := len(o.data)
 		if g.unknown(o.sreg, n) {

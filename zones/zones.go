@@ -71,6 +71,8 @@ type Interface struct {
 	// gives it another one.
 	Port bool `json:"port,omitempty"`
 	via  int  // the bridge of a port with a zone of its own
+
+	configured bool // the configuration names the interface
 }
 
 // Origin is a place that packets of a zone come from.
@@ -79,6 +81,8 @@ type Origin struct {
 	Interface string `json:"interface,omitempty"` // empty: processes on the host
 	packet.Origin
 	Reason string `json:"reason"`
+	// Bounded says that the zone is only some addresses of its interface, those that the configuration names.
+	Bounded bool `json:"bounded,omitempty"`
 }
 
 // Map is the classification of one host.
@@ -115,10 +119,10 @@ func Classify(s *snapshot.Snapshot, cfg Config) *Map {
 
 func (m *Map) link(l *snapshot.Link, depth int) Interface {
 	i := Interface{Name: l.Name, Index: l.Index}
-	i.Zone, i.Reason = m.zoneOf(l)
+	i.Zone, i.Reason, i.configured = m.zoneOf(l)
 	if master := m.snap.Network.BridgeOf(l); master != nil && depth < 8 {
 		up := m.link(master, depth+1)
-		if strings.HasPrefix(i.Reason, "configured: ") && i.Zone != up.Zone {
+		if i.configured && i.Zone != up.Zone {
 			i.Reason, i.via = "port of "+master.Name+", "+i.Reason, master.Index
 			return i
 		}
@@ -130,14 +134,20 @@ func (m *Map) link(l *snapshot.Link, depth int) Interface {
 
 // zoneOf applies the rules in order of decreasing trust: configuration, loopback, a name given for
 // management, the default route, the kind and name, and at last the addresses.
-func (m *Map) zoneOf(l *snapshot.Link) (zone, reason string) {
+func (m *Map) zoneOf(l *snapshot.Link) (zone, reason string, configured bool) {
 	for _, name := range []string{Management, Runtime, Workload, External} {
 		for _, p := range m.cfg[name].Interfaces {
 			if ok, _ := path.Match(p, l.Name); ok {
-				return name, "configured: " + p
+				return name, "configured: " + p, true
 			}
 		}
 	}
+	zone, reason = m.recognised(l)
+	return zone, reason, false
+}
+
+// recognised is the zone of an interface that the configuration does not name.
+func (m *Map) recognised(l *snapshot.Link) (zone, reason string) {
 	switch {
 	case l.Loopback:
 		return Host, "loopback"
@@ -279,7 +289,7 @@ func (m *Map) origins() {
 				o.Except = append(o.Except, split...)
 				m.Shared = append(m.Shared, i.Name)
 				m.Origins = append(m.Origins, Origin{
-					Zone: name, Interface: i.Name, Reason: "configured prefixes behind " + i.Name,
+					Zone: name, Interface: i.Name, Reason: "configured prefixes behind " + i.Name, Bounded: true,
 					Origin: packet.Origin{Index: i.Index, From: split, Apart: o.Apart},
 				})
 			}

@@ -2,19 +2,21 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"os"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/host"
+	"github.com/ringfence/ringfence/judge"
 	"github.com/ringfence/ringfence/reports"
+	"github.com/ringfence/ringfence/sandbox"
 	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/version"
 )
 
 // source is where a judgement gets its material from: the flags that audit and fix plan share.
@@ -39,10 +41,11 @@ func (s *source) flags(c *cobra.Command) {
 
 // material is what a judgement needs. A snapshot from a file is kept as its bytes, and is parsed here only for a plan.
 type material struct {
-	*judging
-	snap *snapshot.Snapshot
-	file string
-	text []byte
+	judging *sandbox.Judging
+	config  *judge.Config
+	snap    *snapshot.Snapshot
+	file    string
+	text    []byte
 }
 
 func (e *env) load(ctx context.Context, s *source) (*material, error) {
@@ -53,7 +56,7 @@ func (e *env) load(ctx context.Context, s *source) (*material, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &material{judging: j, file: s.snapshot}
+	m := &material{judging: j, config: j.Config, file: s.snapshot}
 	switch {
 	case s.snapshot == "":
 		m.snap, err = e.see(ctx, s.deadline, s.quiet)
@@ -72,9 +75,24 @@ func (e *env) load(ctx context.Context, s *source) (*material, error) {
 	return m, nil
 }
 
+// startJudging reads what the process that judges is given, and starts it.
+func startJudging(ctx context.Context, s *source) (*sandbox.Judging, error) {
+	setup := sandbox.Setup{Version: version.String(), ConfigFile: s.config, Budget: s.budget}
+	var err error
+	if setup.Config, err = sandbox.ReadConfig(s.config); err != nil {
+		return nil, err
+	}
+	if setup.Modules, err = sandbox.ReadPolicies(s.policies); err != nil {
+		return nil, err
+	}
+	return sandbox.Start(ctx, setup)
+}
+
+func (m *material) close() { m.judging.Close() }
+
 // audit judges what was loaded.
-func (m *material) audit(ctx context.Context, list []rendering, report bool) (*outcome, error) {
-	o, err := m.judging.judge(ctx, m.snap, m.text, list, report)
+func (m *material) audit(ctx context.Context, list []sandbox.Rendering, report bool) (*sandbox.Outcome, error) {
+	o, err := m.judging.Judge(ctx, m.snap, m.text, list, report)
 	if err != nil && m.text != nil {
 		err = inSnapshot(m.file, err)
 	}
@@ -83,11 +101,11 @@ func (m *material) audit(ctx context.Context, list []rendering, report bool) (*o
 
 // judge judges a snapshot that was collected, or changed, by this program.
 func (m *material) judge(ctx context.Context, s *snapshot.Snapshot) (*finding.Report, error) {
-	o, err := m.judging.judge(ctx, s, nil, nil, true)
+	o, err := m.judging.Judge(ctx, s, nil, nil, true)
 	if err != nil {
 		return nil, err
 	}
-	return o.report, nil
+	return o.Report, nil
 }
 
 // auditFlags are the flags of audit.
@@ -123,35 +141,11 @@ func (e *env) auditCommand() *cobra.Command {
 	return c
 }
 
-// output is one report to write.
-type output struct {
-	format reports.Format
-	file   string // "" is standard output
-}
-
 // plan checks the formats before anything is collected: a usage error costs nothing.
-func (f *auditFlags) plan() ([]output, error) {
-	var outs []output
-	if f.format == "" {
-		f.format = "table"
-	}
-	format, err := reports.Named(f.format)
+func (f *auditFlags) plan() ([]reports.Output, error) {
+	outs, err := reports.Outputs(cmp.Or(f.format, "table"), f.outputs)
 	if err != nil {
 		return nil, err
-	}
-	outs = append(outs, output{format: format})
-	for _, o := range f.outputs {
-		name, file, ok := strings.Cut(o, "=")
-		if !ok || file == "" {
-			return nil, fmt.Errorf("output %q: want FORMAT=FILE", o)
-		}
-		if format, err = reports.Named(name); err != nil {
-			return nil, err
-		}
-		if slices.ContainsFunc(outs, func(p output) bool { return p.file == file }) {
-			return nil, fmt.Errorf("output %q: two formats for one file", file)
-		}
-		outs = append(outs, output{format, file})
 	}
 	if f.failOn != "none" && finding.Rank(f.failOn) >= len(finding.Severities) {
 		return nil, fmt.Errorf("fail-on %q: want one of %v or none", f.failOn, finding.Severities)
@@ -169,19 +163,19 @@ func (e *env) audit(ctx context.Context, f *auditFlags) error {
 		return err
 	}
 	defer m.close()
-	list := make([]rendering, len(outs))
+	list := make([]sandbox.Rendering, len(outs))
 	for i, o := range outs {
-		list[i] = rendering{Format: o.format.Name, Options: e.options(f, o.file == "")}
+		list[i] = sandbox.Rendering{Format: o.Format.Name, Options: e.options(f, o.File == "")}
 	}
 	got, err := m.audit(ctx, list, f.fix.fix)
 	if err != nil {
 		return err
 	}
-	if err := e.writeReports(got.rendered, outs); err != nil {
+	if err := e.writeReports(got.Rendered, outs); err != nil {
 		return err
 	}
 	if f.fix.fix {
-		return e.fixNow(ctx, m, got.report, f)
+		return e.fixNow(ctx, m, got.Report, f)
 	}
 	return conclude(got.Worst, got.Unknown, f)
 }
@@ -214,18 +208,18 @@ func (e *env) options(f *auditFlags, stdout bool) reports.Options {
 }
 
 // writeReports writes what was rendered, files first: an error leaves nothing half written.
-func (e *env) writeReports(rendered [][]byte, outs []output) error {
+func (e *env) writeReports(rendered [][]byte, outs []reports.Output) error {
 	files := map[string][]byte{}
 	var stdout []byte
 	json := false
 	for i, o := range outs {
-		if o.file == "" {
-			stdout, json = rendered[i], o.format.Name != "table"
+		if o.File == "" {
+			stdout, json = rendered[i], o.Format.Name != "table"
 		} else {
-			files[o.file] = rendered[i]
+			files[o.File] = rendered[i]
 		}
 	}
-	if err := writeFiles(files); err != nil {
+	if err := host.WriteFiles(files); err != nil {
 		return err
 	}
 	if err := e.tellData(stdout, json); err != nil {

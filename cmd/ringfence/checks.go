@@ -2,11 +2,8 @@ package main
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
-
-	"github.com/ringfence/ringfence/judge"
 )
 
 func (e *env) checksCommand() *cobra.Command {
@@ -39,7 +36,7 @@ func (e *env) checksCommand() *cobra.Command {
 				}
 				for i := range p.Checks {
 					if p.Checks[i].ID == args[0] {
-						return e.tellText(explain(&p.Checks[i]))
+						return e.tellText(p.Checks[i].Explain())
 					}
 				}
 				return fmt.Errorf("no check %q (ringfence checks list names them)", args[0])
@@ -51,27 +48,6 @@ func (e *env) checksCommand() *cobra.Command {
 		},
 	)
 	return c
-}
-
-func explain(c *judge.Check) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s (%s)\n%s\n\n%s\n\nfix: %s\nreads: %s\n", c.ID, c.Severity, c.Title,
-		strings.TrimSpace(c.Description), strings.TrimSpace(c.Remediation), strings.Join(c.Reads, ", "))
-	for _, r := range []struct {
-		name string
-		list []string
-	}{
-		{"CIS", c.References.CIS},
-		{"NIST 800-53", c.References.NIST},
-		{"ATT&CK", c.References.ATTACK},
-		{"CWE", c.References.CWE},
-		{"CVE", c.References.CVE},
-	} {
-		if len(r.list) > 0 {
-			fmt.Fprintf(&b, "%s: %s\n", r.name, strings.Join(r.list, ", "))
-		}
-	}
-	return b.String()
 }
 
 func (e *env) testPolicies(c *cobra.Command, dir string) error {

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/ringfence/ringfence/host"
 )
 
 func (e *env) collectCommand() *cobra.Command {
@@ -27,7 +29,7 @@ func (e *env) collectCommand() *cobra.Command {
 				return err
 			}
 			if file != "" {
-				return writeFiles(map[string][]byte{file: b.Bytes()})
+				return host.WriteFiles(map[string][]byte{file: b.Bytes()})
 			}
 			if err := e.tellData(b.Bytes(), true); err != nil {
 				return fmt.Errorf("write snapshot: %w", err)

@@ -23,7 +23,7 @@ func persistPlan(ctx context.Context, store remedy.Store, plan *remedy.Plan) (*r
 	if err := store.WriteRules(plan); err != nil {
 		return nil, err
 	}
-	nft, err := findProgram(nftPlaces)
+	nft, err := host.Local().ExecutablePath("nft")
 	if err != nil {
 		exe, err := host.OwnProgram()
 		if err != nil {

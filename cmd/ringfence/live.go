@@ -4,6 +4,8 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -11,7 +13,10 @@ import (
 	"github.com/ringfence/ringfence/checks"
 	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/remedy"
+	"github.com/ringfence/ringfence/ruleset"
+	"github.com/ringfence/ringfence/sandbox"
 	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/version"
 )
 
 // What is asked of the host itself, or done to it, is behind the functions of this file and fixNow. Where the host is none that
@@ -25,7 +30,7 @@ func (e *env) see(ctx context.Context, deadline time.Duration, quiet bool, only 
 // collect sees the live host, or with names only those parts of it. Progress goes to stderr where
 // that is a terminal.
 func (e *env) collect(ctx context.Context, deadline time.Duration, quiet bool, only ...string) *snapshot.Snapshot {
-	opt := checks.Options{Deadline: deadline, Now: time.Now, Version: toolVersion(), Only: only}
+	opt := checks.Options{Deadline: deadline, Now: time.Now, Version: version.String(), Only: only}
 	_, tty := terminal(e.stderr)
 	if tty && !quiet {
 		n, all := 0, len(checks.Collectors())
@@ -60,7 +65,30 @@ func (e *env) fixVerbs() []*cobra.Command {
 
 // childCommands are those that this program starts itself with.
 func (e *env) childCommands() []*cobra.Command {
-	return []*cobra.Command{e.loadRulesetCommand(), e.replicaCommand(), e.rehearseCommand(), e.judgeCommand()}
+	return []*cobra.Command{
+		e.child(checks.LoadRulesetCommand, checks.LoadRuleset), e.child(sandbox.Command, sandbox.Serve), e.replicaCommand(), e.rehearseCommand(),
+	}
+}
+
+// readRulesetFile reads a ruleset that is not loaded; "-" is standard input.
+func (e *env) readRulesetFile(ctx context.Context, file string, s *snapshot.Snapshot) (*ruleset.Ruleset, error) {
+	text, err := e.readAll(file, host.OpenNamed, checks.MaxRulesetFile)
+	var rs *ruleset.Ruleset
+	if err == nil {
+		rs, err = checks.ReadRulesetText(ctx, text, s.Network.Links)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("ruleset %s: %w", file, err)
+	}
+	return rs, nil
+}
+
+// child is a command that this program starts itself with: of no use to a person.
+func (e *env) child(name string, run func(context.Context, io.Reader, io.Writer) error) *cobra.Command {
+	return &cobra.Command{
+		Use: name, Hidden: true, Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return run(c.Context(), e.stdin, e.stdout) },
+	}
 }
 
 // loadedPlan is the plan of our table that is loaded, where its state can be read.

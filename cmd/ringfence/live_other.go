@@ -56,6 +56,3 @@ func (e *env) childCommands() []*cobra.Command { return nil }
 
 // loadedPlan is none: nothing is loaded here.
 func loadedPlan(*snapshot.Snapshot, string) *remedy.Plan { return nil }
-
-// startChild judges in this process, which the report says: there is nothing to confine another one by.
-func startChild() *child { return ownChild(errors.New("not supported on " + runtime.GOOS)) }

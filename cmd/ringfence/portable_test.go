@@ -17,6 +17,16 @@ import (
 	"github.com/ringfence/ringfence/fixtures"
 )
 
+// ownPolicy is a policy of a user.
+const ownPolicy = `# METADATA
+# title: T
+# description: D
+# custom: {severity: low, reads: [], remediation: R}
+package ringfence.own.mine
+
+finding contains {"resource": {"kind": "k", "key": "k"}, "message": "m"}
+`
+
 // portable builds the program as it is on other systems, of the files that are for those, to run here.
 func portable(t *testing.T) string {
 	t.Helper()

@@ -2,19 +2,20 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"runtime/debug"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/ringfence/ringfence/host"
+	"github.com/ringfence/ringfence/rego"
 	"github.com/ringfence/ringfence/reports"
+	"github.com/ringfence/ringfence/version"
 )
 
 // The exit codes, the same for every format.
@@ -26,9 +27,6 @@ const (
 	exitRefused    = 4 // the fix was refused or rolled back; the host is as before
 	exitUnclear    = 5 // the state of the fix is not known
 )
-
-// version is set by the linker for a release.
-var version = ""
 
 // exitError carries an exit code. A nil Err prints nothing.
 type exitError struct {
@@ -72,7 +70,9 @@ func (e *env) root() *cobra.Command {
 		SilenceErrors: true, SilenceUsage: true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 		PersistentPreRun:  e.before,
+		Version:           version.String(),
 	}
+	root.SetVersionTemplate("ringfence {{.Version}}\n")
 	root.AddCommand(e.auditCommand(), e.collectCommand(), e.checksCommand(), e.traceCommand(), e.reachCommand(),
 		e.fixCommand(), e.versionCommand())
 	root.AddCommand(e.childCommands()...)
@@ -86,15 +86,15 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	ctx, stop := untilSignal(context.Background())
+	ctx, stop := host.UntilSignal(context.Background())
 	defer stop()
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return exitOK
 	}
 	code := exitUsage
-	if by := new(endedError); errors.As(context.Cause(ctx), &by) {
-		code = 128 + int(by.signal) // as the shell says it of a program that a signal ended
+	if by := new(host.EndedError); errors.As(context.Cause(ctx), &by) {
+		code = 128 + int(by.Signal) // as the shell says it of a program that a signal ended
 		if !errors.As(err, new(*exitError)) {
 			err = by
 		}
@@ -108,33 +108,6 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	}
 	e.say("ringfence: %s\n", oneLine(err))
 	return code
-}
-
-// endedError is the cause of a context that a signal ended.
-type endedError struct{ signal syscall.Signal }
-
-func (e *endedError) Error() string { return "ended by a signal: " + e.signal.String() }
-
-// untilSignal is a context that SIGINT and SIGTERM end, and with it the programs that were started. A second signal
-// then does what it does without.
-func untilSignal(ctx context.Context) (context.Context, func()) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	got := make(chan os.Signal, 1)
-	signal.Notify(got, syscall.SIGINT, syscall.SIGTERM)
-	go func() {
-		select {
-		case s := <-got:
-			if s, ok := s.(syscall.Signal); ok {
-				cancel(&endedError{s})
-			}
-			signal.Stop(got)
-		case <-ctx.Done():
-		}
-	}()
-	return ctx, func() {
-		signal.Stop(got)
-		cancel(nil)
-	}
 }
 
 // oneLine makes an error one line without control characters: it can quote a hostile file.
@@ -152,22 +125,24 @@ func firstLine(text string, err error) string {
 }
 
 func (e *env) versionCommand() *cobra.Command {
-	return &cobra.Command{
+	var format string
+	c := &cobra.Command{
 		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			return e.tell("ringfence %s\n", toolVersion())
+			i := version.Read(rego.Digest())
+			switch format {
+			case "text":
+				return e.tellText(i.Text())
+			case "json":
+				b, err := json.MarshalIndent(i, "", "  ")
+				if err != nil {
+					return fmt.Errorf("version: %w", err)
+				}
+				return e.tellData(append(b, '\n'), true)
+			}
+			return fmt.Errorf("format %q: want text or json", format)
 		},
 	}
-}
-
-// toolVersion is the release, or what the Go tool recorded about the build.
-func toolVersion() string {
-	if version != "" {
-		return version
-	}
-	info, ok := debug.ReadBuildInfo()
-	if !ok || info.Main.Version == "" || info.Main.Version == "(devel)" {
-		return "0.0.0-dev"
-	}
-	return strings.TrimPrefix(info.Main.Version, "v")
+	c.Flags().StringVarP(&format, "format", "f", "text", "text or json")
+	return c
 }

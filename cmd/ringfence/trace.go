@@ -7,12 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/ringfence/ringfence/exposure"
+	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/reports"
 	"github.com/ringfence/ringfence/trace"
@@ -92,7 +92,7 @@ type batchFate struct {
 func (e *env) traceBatch(t *trace.Tracer, file string) error {
 	in := e.stdin
 	if file != "-" {
-		f, err := os.Open(file)
+		f, err := host.OpenNamed(file)
 		if err != nil {
 			return fmt.Errorf("batch: %w", err)
 		}

@@ -161,16 +161,6 @@ func (o *Oracle) Load(ruleset string) error {
 	return nil
 }
 
-// Watch adds the observers beside a ruleset that is already loaded.
-func (o *Oracle) Watch() error {
-	cmd := exec.Command("nft", "-f", "-")
-	cmd.Stdin = strings.NewReader(observers)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("nft: %w: %s", err, firstLines(out))
-	}
-	return nil
-}
-
 func firstLines(b []byte) string {
 	s := strings.Split(strings.TrimSpace(string(b)), "\n")
 	return strings.Join(s[:min(len(s), 6)], "\n")

@@ -1,4 +1,4 @@
-package main
+package sandbox
 
 import (
 	"bytes"
@@ -15,18 +15,14 @@ import (
 	"github.com/ringfence/ringfence/snapshot"
 )
 
-// The process that judges is given everything as bytes on its standard input, and answers on its standard output;
-// each message is a frame of JSON, some are followed by frames of bytes. It is the only one that compiles policies
-// and, in an audit, the only one that parses what a snapshot says.
-
-// setup is what a process that judges is started with.
-type setup struct {
-	Version    string         `json:"version"`
+// Setup is what a process that judges is started with.
+type Setup struct {
+	Version    string         `json:"version"`              // of this program
 	ConfigFile string         `json:"configFile,omitempty"` // its name, for messages
-	Config     []byte         `json:"config,omitempty"`
-	Modules    []judge.Module `json:"modules,omitempty"`
-	Budget     time.Duration  `json:"budget"`          // of the packet model
-	Leave      string         `json:"leave,omitempty"` // why the policies of the user are not evaluated
+	Config     []byte         `json:"config,omitempty"`     // its text
+	Modules    []judge.Module `json:"modules,omitempty"`    // policies of the user
+	Budget     time.Duration  `json:"budget"`               // of the packet model
+	Leave      string         `json:"leave,omitempty"`      // why the policies of the user are not evaluated
 }
 
 // ready answers a setup. With an error there is nothing more to ask.
@@ -40,12 +36,12 @@ type ready struct {
 // job asks for a judgement of the snapshot in the frame behind it.
 type job struct {
 	Live       bool        `json:"live"` // the snapshot was collected by this program now: it is not refused for its size
-	Renderings []rendering `json:"renderings,omitempty"`
+	Renderings []Rendering `json:"renderings,omitempty"`
 	Report     bool        `json:"report"` // also the report as data
 }
 
-// rendering is a report in one format.
-type rendering struct {
+// Rendering is a report in one format.
+type Rendering struct {
 	Format  string          `json:"format"`
 	Options reports.Options `json:"options"`
 }
@@ -59,8 +55,8 @@ type judged struct {
 
 // serve answers a setup, and jobs until there are no more.
 func serve(ctx context.Context, in io.Reader, out io.Writer, held finding.Confinement) error {
-	var s setup
-	if err := readValue(in, maxFrame, &s); err != nil {
+	var s Setup
+	if err := readValue(in, &s); err != nil {
 		return fmt.Errorf("judge: %w", err)
 	}
 	answer := ready{Confinement: held}
@@ -75,13 +71,13 @@ func serve(ctx context.Context, in io.Reader, out io.Writer, held finding.Confin
 	}
 	for {
 		var j job
-		err := readValue(in, maxFrame, &j)
+		err := readValue(in, &j)
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		var text []byte
 		if err == nil {
-			text, err = readFrame(in, maxFrame)
+			text, err = readFrame(in)
 		}
 		if err != nil {
 			return fmt.Errorf("judge: %w", err)
@@ -102,8 +98,8 @@ func serve(ctx context.Context, in io.Reader, out io.Writer, held finding.Confin
 }
 
 // prepare compiles the policies and reads the configuration.
-func (s *setup) prepare() (*judge.Policies, *judge.Config, error) {
-	cfg, err := parseConfig(s.ConfigFile, s.Config)
+func (s *Setup) prepare() (*judge.Policies, *judge.Config, error) {
+	cfg, err := judge.ParseConfig(s.ConfigFile, s.Config)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -120,7 +116,7 @@ func (s *setup) prepare() (*judge.Policies, *judge.Config, error) {
 }
 
 // do judges and renders.
-func (j *job) do(ctx context.Context, text []byte, p *judge.Policies, cfg *judge.Config, s *setup, held *finding.Confinement,
+func (j *job) do(ctx context.Context, text []byte, p *judge.Policies, cfg *judge.Config, s *Setup, held *finding.Confinement,
 ) ([][]byte, *judged, error) {
 	var snap *snapshot.Snapshot
 	var err error
@@ -147,7 +143,7 @@ func (j *job) do(ctx context.Context, text []byte, p *judge.Policies, cfg *judge
 	return frames, &judged{Worst: r.Worst(), Unknown: r.Count().Unknown}, err
 }
 
-func render(r *finding.Report, list []rendering) ([][]byte, error) {
+func render(r *finding.Report, list []Rendering) ([][]byte, error) {
 	var out [][]byte
 	for _, l := range list {
 		format, err := reports.Named(l.Format)

@@ -1,18 +1,17 @@
 //go:build linux && !ringfence_portable
 
-package main
+package sandbox
 
 import (
 	"bytes"
+	"context"
 	"fmt"
+	"io"
 	"os"
-	"os/exec"
 	"runtime"
 	"runtime/debug"
 	"strings"
 	"sync"
-
-	"github.com/spf13/cobra"
 
 	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/host"
@@ -25,16 +24,14 @@ const (
 	softMemory = 7 << 29
 )
 
-// judgeCommand is the process that judges: of no use to a person.
-func (e *env) judgeCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "judge", Hidden: true, Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			held := host.CloseIn(maxMemory)
-			debug.SetMemoryLimit(softMemory)
-			return serve(c.Context(), e.stdin, e.stdout, finding.Confinement(held))
-		},
-	}
+// Command is the hidden command of this program that serves.
+const Command = "judge"
+
+// Serve is the process that judges. It gives up what it can still do before it reads anything.
+func Serve(ctx context.Context, in io.Reader, out io.Writer) error {
+	held := host.CloseIn(maxMemory)
+	debug.SetMemoryLimit(softMemory)
+	return serve(ctx, in, out, finding.Confinement(held))
 }
 
 // startChild starts this program as the process that judges. Where that cannot be, the same is done in this
@@ -50,9 +47,8 @@ func startChild() *child {
 		toChild.Close()
 		return ownChild(err)
 	}
-	cmd := exec.Command("/proc/self/exe")
+	cmd := host.Again(Command)
 	errs := new(headWriter)
-	cmd.Args, cmd.Dir = []string{"ringfence", "judge"}, "/"
 	cmd.Env = []string{fmt.Sprintf("GOMAXPROCS=%d", runtime.GOMAXPROCS(0))} // it cannot read its cgroup
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = in, out, errs
 	wait, err := host.StartConfined(cmd)

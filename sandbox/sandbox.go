@@ -1,4 +1,8 @@
-package main
+// Package sandbox judges and renders in a process without powers: it holds no capability, opens no file and no socket, and starts no
+// program. That process is given everything as bytes on its standard input, and answers on its standard output; each message is a frame
+// of JSON, some are followed by frames of bytes. It is the only one that compiles policies and, in an audit, the only one that parses
+// what a snapshot says. What it answers is data: bounded, strictly decoded and compared with what was asked.
+package sandbox
 
 import (
 	"context"
@@ -7,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -14,6 +19,7 @@ import (
 	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/judge"
+	"github.com/ringfence/ringfence/reports"
 	"github.com/ringfence/ringfence/snapshot"
 )
 
@@ -24,12 +30,13 @@ const (
 	endGrace = 2 * time.Second
 )
 
-// judging has a confined process judge. What that says is data: it is bounded, strictly decoded and compared with
-// what was asked.
-type judging struct {
-	setup       setup
-	checks      []judge.Check
-	config      *judge.Config
+// Judging is a process that judges, and what is known of it. It is started again where it came to no good end.
+type Judging struct {
+	// Checks and Config are what it judges by, as it reads them from the setup.
+	Checks []judge.Check
+	Config *judge.Config
+
+	setup       Setup
 	confinement finding.Confinement
 	child       *child // nil after it came to no good end
 	begin       func() *child
@@ -43,24 +50,17 @@ type child struct {
 	end  func() string // waits for it, and says how it ended
 }
 
-// outcome is what came of a judgement.
-type outcome struct {
-	judged
-	rendered [][]byte
-	report   *finding.Report // where it was asked for
+// Outcome is what came of a judgement.
+type Outcome struct {
+	Worst    string          // the highest severity that was found; "" is none
+	Unknown  int             // checks that could not be decided
+	Rendered [][]byte        // one for each rendering that was asked for
+	Report   *finding.Report // where it was asked for
 }
 
-// startJudging starts the process with the configuration and the policies, whose errors are told here: nothing was
-// collected yet.
-func startJudging(ctx context.Context, s *source) (*judging, error) {
-	j := &judging{setup: setup{Version: toolVersion(), ConfigFile: s.config, Budget: s.budget}, begin: startChild}
-	var err error
-	if j.setup.Config, err = readConfig(s.config); err != nil {
-		return nil, err
-	}
-	if j.setup.Modules, err = readPolicies(s.policies); err != nil {
-		return nil, err
-	}
+// Start starts the process with the configuration and the policies, whose errors are told here: nothing was collected yet.
+func Start(ctx context.Context, s Setup) (*Judging, error) {
+	j := &Judging{setup: s, begin: startChild}
 	if err := j.start(ctx); err != nil {
 		var told toldError
 		if errors.As(err, &told) {
@@ -71,8 +71,8 @@ func startJudging(ctx context.Context, s *source) (*judging, error) {
 	return j, nil
 }
 
-// close ends the process.
-func (j *judging) close() {
+// Close ends the process.
+func (j *Judging) Close() {
 	if j.child != nil {
 		j.child.in.Close()
 		j.child.kill()
@@ -87,31 +87,31 @@ type toldError string
 func (e toldError) Error() string { return string(e) }
 
 // start starts the process and gives it the setup.
-func (j *judging) start(ctx context.Context) error {
+func (j *Judging) start(ctx context.Context) error {
 	j.child = j.begin()
 	var r ready
 	err := j.within(ctx, func(c *child) error {
 		if err := writeValue(c.in, j.setup); err != nil {
 			return err
 		}
-		return readValue(c.out, maxFrame, &r)
+		return readValue(c.out, &r)
 	})
 	switch {
 	case err != nil:
 		return err
 	case r.Error != "":
-		j.close()
+		j.Close()
 		return toldError(r.Error)
 	case r.Config == nil:
 		return fmt.Errorf("%w: no configuration", errFrame)
 	}
-	j.checks, j.config, j.confinement = r.Checks, r.Config, r.Confinement
+	j.Checks, j.Config, j.confinement = r.Checks, r.Config, r.Confinement
 	return nil
 }
 
 // within does something with the process, and ends it where that fails or takes too long. The error then says how
 // it ended.
-func (j *judging) within(ctx context.Context, f func(c *child) error) error {
+func (j *Judging) within(ctx context.Context, f func(c *child) error) error {
 	c := j.child
 	done := make(chan error, 1)
 	go func() { done <- f(c) }()
@@ -146,10 +146,10 @@ func (j *judging) within(ctx context.Context, f func(c *child) error) error {
 	return errors.New(how)
 }
 
-// judge judges a snapshot, which is given as it was read, or as it was collected. It has an error only where the
+// Judge judges a snapshot, which is given as it was read, or as it was collected. It has an error only where the
 // snapshot is no good, or for the end of ctx: a process that ends before it is done makes every check unknown, or
 // where the policies of the user could be the cause those alone.
-func (j *judging) judge(ctx context.Context, s *snapshot.Snapshot, text []byte, list []rendering, report bool) (*outcome, error) {
+func (j *Judging) Judge(ctx context.Context, s *snapshot.Snapshot, text []byte, list []Rendering, report bool) (*Outcome, error) {
 	ask := job{Live: text == nil, Renderings: list, Report: report}
 	if ask.Live {
 		var err error
@@ -160,7 +160,7 @@ func (j *judging) judge(ctx context.Context, s *snapshot.Snapshot, text []byte, 
 	o, err := j.ask(ctx, &ask, text)
 	var told toldError
 	if err != nil && !errors.As(err, &told) && len(j.setup.Modules) > 0 && j.setup.Leave == "" && ctx.Err() == nil {
-		j.setup.Leave = "not evaluated: with the policies of the user judging ended: " + firstLine(err.Error(), err)
+		j.setup.Leave = "not evaluated: with the policies of the user judging ended: " + oneLine(err)
 		o, err = j.ask(ctx, &ask, text)
 	}
 	switch {
@@ -171,21 +171,21 @@ func (j *judging) judge(ctx context.Context, s *snapshot.Snapshot, text []byte, 
 	case errors.As(err, &told) && !ask.Live:
 		return nil, err
 	}
-	r := judge.Unjudged(s, j.checks, j.config, j.setup.Version, "judging ended before it was done: "+firstLine(err.Error(), err))
+	r := judge.Unjudged(s, j.Checks, j.Config, j.setup.Version, "judging ended before it was done: "+oneLine(err))
 	r.Confinement = &j.confinement
-	o = &outcome{judged: judged{Worst: r.Worst(), Unknown: r.Count().Unknown}, report: r}
-	o.rendered, err = render(r, list)
+	o = &Outcome{Worst: r.Worst(), Unknown: r.Count().Unknown, Report: r}
+	o.Rendered, err = render(r, list)
 	return o, err
 }
 
 // ask gives a job to the process, which is started anew if it has ended.
-func (j *judging) ask(ctx context.Context, ask *job, text []byte) (*outcome, error) {
+func (j *Judging) ask(ctx context.Context, ask *job, text []byte) (*Outcome, error) {
 	if j.child == nil {
 		if err := j.start(ctx); err != nil {
 			return nil, err
 		}
 	}
-	o := new(outcome)
+	o := new(Outcome)
 	err := j.within(ctx, func(c *child) error {
 		if err := writeValue(c.in, ask); err != nil {
 			return err
@@ -193,42 +193,45 @@ func (j *judging) ask(ctx context.Context, ask *job, text []byte) (*outcome, err
 		if err := writeFrame(c.in, text); err != nil {
 			return err
 		}
-		return o.read(c.out, ask, j.checks)
+		return o.read(c.out, ask, j.Checks)
 	})
-	if err == nil && o.Error != "" {
-		err = toldError(o.Error)
-	}
 	return o, err
 }
 
 // read reads the answer to a job.
-func (o *outcome) read(r io.Reader, ask *job, checks []judge.Check) error {
-	if err := readValue(r, maxFrame, &o.judged); err != nil || o.Error != "" {
+func (o *Outcome) read(r io.Reader, ask *job, checks []judge.Check) error {
+	var got judged
+	err := readValue(r, &got)
+	switch {
+	case err != nil:
 		return err
+	case got.Error != "":
+		return toldError(got.Error)
 	}
+	o.Worst, o.Unknown = got.Worst, got.Unknown
 	if o.Worst != "" && finding.Rank(o.Worst) >= len(finding.Severities) || o.Unknown < 0 || o.Unknown > len(checks) {
 		return fmt.Errorf("%w: worst %q, %d unknown", errFrame, o.Worst, o.Unknown)
 	}
 	for range ask.Renderings {
-		b, err := readFrame(r, maxFrame)
+		b, err := readFrame(r)
 		if err != nil {
 			return err
 		}
-		o.rendered = append(o.rendered, b)
+		o.Rendered = append(o.Rendered, b)
 	}
 	if !ask.Report {
 		return nil
 	}
-	o.report = new(finding.Report)
-	if err := readValue(r, maxFrame, o.report); err != nil {
+	o.Report = new(finding.Report)
+	if err := readValue(r, o.Report); err != nil {
 		return err
 	}
-	if len(o.report.Results) != len(checks) {
-		return fmt.Errorf("%w: %d results of %d checks", errFrame, len(o.report.Results), len(checks))
+	if len(o.Report.Results) != len(checks) {
+		return fmt.Errorf("%w: %d results of %d checks", errFrame, len(o.Report.Results), len(checks))
 	}
 	for i := range checks {
-		if o.report.Results[i].ID != checks[i].ID {
-			return fmt.Errorf("%w: result %q in the place of %q", errFrame, o.report.Results[i].ID, checks[i].ID)
+		if o.Report.Results[i].ID != checks[i].ID {
+			return fmt.Errorf("%w: result %q in the place of %q", errFrame, o.Report.Results[i].ID, checks[i].ID)
 		}
 	}
 	return nil
@@ -262,4 +265,9 @@ func ownChild(why error) *child {
 			}
 		}),
 	}
+}
+
+// oneLine makes an error one line without control characters: the process can quote a hostile file.
+func oneLine(err error) string {
+	return reports.Clean(strings.Join(strings.Fields(err.Error()), " "), false)
 }

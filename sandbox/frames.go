@@ -1,4 +1,4 @@
-package main
+package sandbox
 
 import (
 	"bytes"
@@ -28,13 +28,13 @@ func writeFrame(w io.Writer, b []byte) error {
 
 // readFrame reads a frame. It is io.EOF where the other side has closed between two of them. Memory is taken as
 // bytes arrive, not as they are announced.
-func readFrame(r io.Reader, limit uint64) ([]byte, error) {
+func readFrame(r io.Reader) ([]byte, error) {
 	var head [8]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
 		return nil, err
 	}
 	n := binary.BigEndian.Uint64(head[:])
-	if n > limit {
+	if n > maxFrame {
 		return nil, fmt.Errorf("%w: %d bytes", errFrame, n)
 	}
 	var b bytes.Buffer
@@ -54,8 +54,8 @@ func writeValue(w io.Writer, v any) error {
 }
 
 // readValue reads a frame of JSON that has no field too many.
-func readValue(r io.Reader, limit uint64, v any) error {
-	b, err := readFrame(r, limit)
+func readValue(r io.Reader, v any) error {
+	b, err := readFrame(r)
 	if err != nil {
 		return err
 	}

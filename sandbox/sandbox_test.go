@@ -1,21 +1,22 @@
 //go:build linux && !ringfence_portable
 
-package main
+package sandbox
 
 import (
 	"context"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/host"
+	"github.com/ringfence/ringfence/judge"
 	"github.com/ringfence/ringfence/snapshot"
 )
 
@@ -28,22 +29,30 @@ package ringfence.own.mine
 finding contains {"resource": {"kind": "k", "key": "k"}, "message": "m"}
 `
 
+// TestMain is also the process that judges: the tests start this program again.
+func TestMain(m *testing.M) {
+	if len(os.Args) == 2 && os.Args[1] == Command {
+		if err := Serve(context.Background(), os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	os.Exit(m.Run())
+}
+
 // begun is a process that judges with a policy of the user, and a snapshot for it.
-func begun(t *testing.T) (*judging, []byte) {
+func begun(t *testing.T) (*Judging, []byte) {
 	t.Helper()
-	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "mine.rego"), []byte(ownPolicy), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	text, err := os.ReadFile("../../fixtures/base/host.json")
+	text, err := os.ReadFile("../fixtures/base/host.json")
 	if err != nil {
 		t.Fatal(err)
 	}
-	j, err := startJudging(context.Background(), &source{policies: []string{dir}, budget: time.Minute})
+	j, err := Start(context.Background(), Setup{Modules: []judge.Module{{File: "mine.rego", Text: []byte(ownPolicy)}}, Budget: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(j.close)
+	t.Cleanup(j.Close)
 	return j, text
 }
 
@@ -69,36 +78,36 @@ func lastOf(t *testing.T, r *finding.Report, id string) *finding.Result {
 // TestKilledProcessLeavesUserPoliciesOut kills the process that judges: the policies of the user could be why.
 func TestKilledProcessLeavesUserPoliciesOut(t *testing.T) {
 	j, text := begun(t)
-	before, err := j.judge(context.Background(), nil, text, nil, true)
+	before, err := j.Judge(context.Background(), nil, text, nil, true)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if own := lastOf(t, before.report, "own/mine"); own.Status != finding.Fail {
+	if own := lastOf(t, before.Report, "own/mine"); own.Status != finding.Fail {
 		t.Errorf("before: %s %s", own.Status, own.Reason)
 	}
 	j.child.kill()
-	after, err := j.judge(context.Background(), nil, text, nil, true)
+	after, err := j.Judge(context.Background(), nil, text, nil, true)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if own := lastOf(t, after.report, "own/mine"); own.Status != finding.Unknown || !strings.Contains(own.Reason, "with the policies of the user judging ended: signal: killed") {
+	if own := lastOf(t, after.Report, "own/mine"); own.Status != finding.Unknown || !strings.Contains(own.Reason, "with the policies of the user judging ended: signal: killed") {
 		t.Errorf("after: %s %s", own.Status, own.Reason)
 	}
-	if after.report.Count().Pass != before.report.Count().Pass || after.Unknown != 1 {
-		t.Errorf("%v, before %v", states(after.report), states(before.report))
+	if after.Report.Count().Pass != before.Report.Count().Pass || after.Unknown != 1 {
+		t.Errorf("%v, before %v", states(after.Report), states(before.Report))
 	}
 }
 
 // answering is a process that answers the setup well, and a job with what it is given.
-func answering(t *testing.T, good *judging, answer []byte) func() *child {
+func answering(t *testing.T, good *Judging, answer []byte) func() *child {
 	return func() *child {
 		in, toChild := io.Pipe()
 		fromChild, out := io.Pipe()
 		go func() {
-			if _, err := readFrame(in, maxFrame); err == nil {
-				_ = writeValue(out, ready{Checks: good.checks, Config: good.config, Confinement: good.confinement})
-				_, err1 := readFrame(in, maxFrame)
-				_, err2 := readFrame(in, maxFrame)
+			if _, err := readFrame(in); err == nil {
+				_ = writeValue(out, ready{Checks: good.Checks, Config: good.Config, Confinement: good.confinement})
+				_, err1 := readFrame(in)
+				_, err2 := readFrame(in)
 				if err := errors.Join(err1, err2); err != nil {
 					t.Error(err)
 				}
@@ -121,7 +130,7 @@ func TestNothingEndsAnAudit(t *testing.T) {
 		return append(binary.BigEndian.AppendUint64(nil, uint64(len(b))), b...)
 	}
 	good, text := begun(t)
-	list := []rendering{{Format: "table"}, {Format: "json"}}
+	list := []Rendering{{Format: "table"}, {Format: "json"}}
 	short := append(frame(judged{}), frame(1)...)
 	short = append(append(short, frame(1)...), frame(finding.Report{Results: []finding.Result{{ID: "a/b"}}})...)
 	for name, c := range map[string]struct {
@@ -137,24 +146,24 @@ func TestNothingEndsAnAudit(t *testing.T) {
 	} {
 		j := *good
 		j.child, j.begin, j.setup.Modules = nil, answering(t, good, c.answer), nil
-		got, err := j.judge(context.Background(), nil, text, list, true)
+		got, err := j.Judge(context.Background(), nil, text, list, true)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if got.Unknown != len(j.checks) || len(got.rendered) != 2 || got.Worst != "" {
-			t.Errorf("%s: %d unknown, %d rendered, worst %q", name, got.Unknown, len(got.rendered), got.Worst)
+		if got.Unknown != len(j.Checks) || len(got.Rendered) != 2 || got.Worst != "" {
+			t.Errorf("%s: %d unknown, %d rendered, worst %q", name, got.Unknown, len(got.Rendered), got.Worst)
 		}
-		for i := range got.report.Results {
-			if r := &got.report.Results[i]; !strings.Contains(r.Reason, c.want) || strings.ContainsAny(r.Reason, "\n\x1b") {
+		for i := range got.Report.Results {
+			if r := &got.Report.Results[i]; !strings.Contains(r.Reason, c.want) || strings.ContainsAny(r.Reason, "\n\x1b") {
 				t.Errorf("%s: %s is unknown because of %q, want %q", name, r.ID, r.Reason, c.want)
 				break
 			}
 		}
-		if !strings.Contains(string(got.rendered[0]), "44 unknown") || !json.Valid(got.rendered[1]) {
-			t.Errorf("%s: %s", name, got.rendered[0])
+		if !strings.Contains(string(got.Rendered[0]), "44 unknown") || !json.Valid(got.Rendered[1]) {
+			t.Errorf("%s: %s", name, got.Rendered[0])
 		}
-		j.close()
+		j.Close()
 	}
 }
 
@@ -162,12 +171,12 @@ func TestNothingEndsAnAudit(t *testing.T) {
 // that was collected cannot be one.
 func TestErrorsOfSnapshotsAreTold(t *testing.T) {
 	j, _ := begun(t)
-	_, err := j.judge(context.Background(), nil, []byte(`{"schema": "ringfence.snapshot/v0"}`), nil, false)
+	_, err := j.Judge(context.Background(), nil, []byte(`{"schema": "ringfence.snapshot/v0"}`), nil, false)
 	if err == nil || !strings.Contains(err.Error(), `schema "ringfence.snapshot/v0"`) {
 		t.Error(err)
 	}
-	got, err := j.judge(context.Background(), &snapshot.Snapshot{}, nil, nil, true)
-	if err != nil || got.report.Confinement == nil || got.report.Confinement.Network != host.Refused {
+	got, err := j.Judge(context.Background(), &snapshot.Snapshot{}, nil, nil, true)
+	if err != nil || got.Report.Confinement == nil || got.Report.Confinement.Network != host.Refused {
 		t.Errorf("after it: %v %+v", err, got)
 	}
 }
@@ -175,24 +184,24 @@ func TestErrorsOfSnapshotsAreTold(t *testing.T) {
 // TestJudgingWithoutAProcess judges where none can be started: the report says that nothing was refused.
 func TestJudgingWithoutAProcess(t *testing.T) {
 	j, text := begun(t)
-	want, err := j.judge(context.Background(), nil, text, nil, true)
+	want, err := j.Judge(context.Background(), nil, text, nil, true)
 	if err != nil {
 		t.Fatal(err)
 	}
-	j.close()
+	j.Close()
 	j.begin = func() *child { return ownChild(errors.New("fork/exec: operation not permitted")) }
-	got, err := j.judge(context.Background(), nil, text, []rendering{{Format: "table"}}, true)
+	got, err := j.Judge(context.Background(), nil, text, []Rendering{{Format: "table"}}, true)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.report.Count().Pass != want.report.Count().Pass {
-		t.Errorf("%v, want %v", states(got.report), states(want.report))
+	if got.Report.Count().Pass != want.Report.Count().Pass {
+		t.Errorf("%v, want %v", states(got.Report), states(want.Report))
 	}
-	if c := got.report.Confinement; c == nil || c.Complete() || c.Seccomp != "absent: fork/exec: operation not permitted" {
+	if c := got.Report.Confinement; c == nil || c.Complete() || c.Seccomp != "absent: fork/exec: operation not permitted" {
 		t.Errorf("%+v", c)
 	}
-	if !strings.Contains(strings.Join(strings.Fields(string(got.rendered[0])), " "), "Judged less confined than wanted") {
-		t.Errorf("%s", got.rendered[0])
+	if !strings.Contains(strings.Join(strings.Fields(string(got.Rendered[0])), " "), "Judged less confined than wanted") {
+		t.Errorf("%s", got.Rendered[0])
 	}
 }
 
@@ -201,7 +210,7 @@ func TestEndOfContext(t *testing.T) {
 	j, text := begun(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := j.judge(ctx, nil, text, nil, true); !errors.Is(err, context.Canceled) {
+	if _, err := j.Judge(ctx, nil, text, nil, true); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
 }

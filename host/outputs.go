@@ -1,17 +1,15 @@
-package main
+package host
 
 import (
 	"maps"
 	"slices"
-
-	"github.com/ringfence/ringfence/host"
 )
 
-// writeFiles writes all files or none, as far as that can be: all are opened before any is written, and regular
+// WriteFiles writes all files or none, as far as that can be: all are opened before any is written, and regular
 // ones take their places at the end. What is written to a device or a FIFO cannot be taken back, so those come
 // after the regular ones were written and before they are put in place.
-func writeFiles(files map[string][]byte) error {
-	outs := map[string]*host.Output{}
+func WriteFiles(files map[string][]byte) error {
+	outs := map[string]*Output{}
 	defer func() {
 		for _, o := range outs {
 			o.Discard()
@@ -19,7 +17,7 @@ func writeFiles(files map[string][]byte) error {
 	}()
 	names := slices.Sorted(maps.Keys(files))
 	for _, n := range names {
-		o, err := host.OpenOutput(n)
+		o, err := OpenOutput(n)
 		if err != nil {
 			return err
 		}

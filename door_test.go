@@ -1,0 +1,93 @@
+package ringfence_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// opens are the functions that open a file or a socket, or start a program, by the package that has them.
+var opens = map[string][]string{
+	"os":                             {"Create", "CreateTemp", "Open", "OpenFile", "OpenInRoot", "OpenRoot", "ReadDir", "ReadFile", "StartProcess", "WriteFile"},
+	"os/exec":                        {"Command", "CommandContext"},
+	"net":                            {"Dial", "DialTimeout", "Listen", "ListenPacket"},
+	"syscall":                        {"Exec", "ForkExec", "Open", "Openat", "Socket"},
+	"golang.org/x/sys/unix":          {"Exec", "Open", "Openat", "Openat2", "Socket"},
+	"github.com/mdlayher/netlink":    {"Dial"},
+	"github.com/google/nftables":     {"New"},
+	"github.com/vishvananda/netlink": {"NewHandle", "NewHandleAt", "LinkList", "AddrList", "RouteList", "RuleList", "NeighList"},
+}
+
+// doors are the folders that may open: host is the door, and replica's child makes a copy of a host in namespaces of its own. What is in
+// e2e are tests.
+var doors = []string{"host", "replica", "e2e", "e2e/oracle"}
+
+// otherDoors are functions elsewhere that open all the same, and why.
+var otherDoors = map[string]string{
+	"encode":     "google/nftables encodes into a function of ours (WithTestDial), and opens nothing",
+	"readOwn":    "it reads a file of root's alone, whose way there was looked at before",
+	"writeWhole": "it writes one beside its place, and moves it there",
+	"Lock":       "the lock of a fix is a file that is made where there is none",
+	"setSysctls": "it writes switches of the kernel that a plan names, and what was there before back",
+	"openSocket": "the mode of a socket is changed through the descriptor that was compared with the plan",
+}
+
+// TestOneDoor: what a host has is opened by package host, which bounds it. A collector that opens by itself is one that a FIFO holds up.
+func TestOneDoor(t *testing.T) {
+	used := map[string]bool{}
+	for _, file := range goFiles(t) {
+		if strings.HasSuffix(file, "_test.go") || slices.Contains(doors, filepath.ToSlash(filepath.Dir(file))) {
+			continue
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		names := imported(f)
+		for _, d := range f.Decls {
+			function := ""
+			if fn, ok := d.(*ast.FuncDecl); ok {
+				function = fn.Name.Name
+			}
+			ast.Inspect(d, func(n ast.Node) bool {
+				sel, ok := n.(*ast.SelectorExpr)
+				if !ok {
+					return true
+				}
+				pkg, ok := sel.X.(*ast.Ident)
+				if !ok || !slices.Contains(opens[names[pkg.Name]], sel.Sel.Name) {
+					return true
+				}
+				if otherDoors[function] == "" {
+					t.Errorf("%s: %s uses %s.%s: let package host open it", file, function, pkg.Name, sel.Sel.Name)
+				}
+				used[function] = true
+				return true
+			})
+		}
+	}
+	for name := range otherDoors {
+		if !used[name] {
+			t.Errorf("%s opens nothing: take it off the list", name)
+		}
+	}
+}
+
+// imported is the path of each package by the name that a file has for it.
+func imported(f *ast.File) map[string]string {
+	names := map[string]string{}
+	for _, i := range f.Imports {
+		path, _ := strconv.Unquote(i.Path.Value)
+		name := path[strings.LastIndexByte(path, '/')+1:]
+		if i.Name != nil {
+			name = i.Name.Name
+		}
+		names[name] = path
+	}
+	return names
+}

@@ -1,0 +1,28 @@
+package judge
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Explain is what the metadata of a check says, for a person.
+func (c *Check) Explain() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s (%s)\n%s\n\n%s\n\nfix: %s\nreads: %s\n", c.ID, c.Severity, c.Title,
+		strings.TrimSpace(c.Description), strings.TrimSpace(c.Remediation), strings.Join(c.Reads, ", "))
+	for _, r := range []struct {
+		name string
+		list []string
+	}{
+		{"CIS", c.References.CIS},
+		{"NIST 800-53", c.References.NIST},
+		{"ATT&CK", c.References.ATTACK},
+		{"CWE", c.References.CWE},
+		{"CVE", c.References.CVE},
+	} {
+		if len(r.list) > 0 {
+			fmt.Fprintf(&b, "%s: %s\n", r.name, strings.Join(r.list, ", "))
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,21 @@
+#!/bin/sh
+# release.sh VERSION "PROCESSORS" DIR: a tarball of the program for each processor, and SHA256SUMS. The same commit gives the same bytes:
+# no path, time, user or order of this machine is in them.
+set -eu
+umask 022
+version=$1 processors=$2 out=$3
+[ -z "$(git status --porcelain)" ] || { echo "release: the work tree has changes that no commit has" >&2; exit 1; }
+when=$(git log -1 --format=%ct)
+stage=$(mktemp -d)
+trap 'rm -rf "$stage"' EXIT
+for cpu in $processors; do
+	name=ringfence-$version-linux-$cpu
+	mkdir "$stage/$name"
+	CGO_ENABLED=0 GOOS=linux GOARCH=$cpu go build -trimpath -buildvcs=true \
+		-ldflags "-s -w -X github.com/ringfence/ringfence/version.release=$version" -o "$stage/$name/ringfence" ./cmd/ringfence
+	cp README.md CHANGELOG.md SECURITY.md LICENSE NOTICE "$stage/$name/"
+	chmod 755 "$stage/$name/ringfence"
+	tar --sort=name --format=ustar --owner=0 --group=0 --numeric-owner --mtime="@$when" --mode=go-w -C "$stage" -cf - "$name" |
+		gzip -n -9 >"$out/$name.tar.gz"
+done
+cd "$out" && sha256sum ./*.tar.gz | sed 's, \./, ,' >SHA256SUMS

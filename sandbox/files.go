@@ -1,0 +1,43 @@
+package sandbox
+
+import (
+	"fmt"
+	"path/filepath"
+
+	"github.com/ringfence/ringfence/host"
+	"github.com/ringfence/ringfence/judge"
+)
+
+// maxConfig bounds the configuration file.
+const maxConfig = 1 << 20
+
+// ReadConfig reads the configuration file; "" is none. A file that somebody other than root or the caller could
+// have written is refused: it decides what root judges and closes.
+func ReadConfig(file string) ([]byte, error) {
+	if file == "" {
+		return nil, nil
+	}
+	b, err := host.ReadTrusted(file, maxConfig)
+	if err != nil {
+		return nil, fmt.Errorf("config: %w", err)
+	}
+	return b, nil
+}
+
+// policyLimits bound what is read below a directory of policies.
+var policyLimits = host.TreeLimits{Files: 1000, Entries: 10_000, Depth: 16, File: judge.MaxPolicy, Total: 16 << 20}
+
+// ReadPolicies reads the policies of directories that are trusted as the configuration is.
+func ReadPolicies(dirs []string) ([]judge.Module, error) {
+	var out []judge.Module
+	for _, d := range dirs {
+		files, err := host.ReadTrustedTree(d, ".rego", policyLimits)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", judge.ErrPolicy, err)
+		}
+		for _, f := range files {
+			out = append(out, judge.Module{File: filepath.ToSlash(filepath.Join(d, f.Name)), Text: f.Data})
+		}
+	}
+	return out, nil
+}
