@@ -31,7 +31,7 @@ var ours = map[string][]string{
 	"trace":         {"snapshot", "ruleset", "packet"},
 	"certificate":   {"snapshot", "trace", "packet"},
 	"rego":          {},
-	"exposure":      {"snapshot", "packet", "zones", "reach", "trace", "certificate"},
+	"exposure":      {"snapshot", "ruleset", "packet", "zones", "reach", "trace", "certificate"},
 	"judge":         {"rego", "snapshot", "ruleset", "zones", "packet", "reach", "exposure", "finding"},
 	"sandbox":       {"host", "snapshot", "judge", "finding", "reports"},
 	"finding":       {},

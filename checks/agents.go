@@ -30,8 +30,13 @@ type pattern struct {
 	Auth       string   `json:"auth"`
 	AuthArgs   string   `json:"authArgs"`
 	NoAuthArgs string   `json:"noAuthArgs"`
-	Floor      string   `json:"floor"`
-	FloorWhy   string   `json:"floorWhy"`
+	// The environment: AuthEnv are variables that ask for a secret if they have a value, NoAuthEnv those that switch authentication off if
+	// they have one, NoAuthUnless those that do if they have another one than that.
+	AuthEnv      []string          `json:"authEnv"`
+	NoAuthEnv    []string          `json:"noAuthEnv"`
+	NoAuthUnless map[string]string `json:"noAuthUnless"`
+	Floor        string            `json:"floor"`
+	FloorWhy     string            `json:"floorWhy"`
 
 	args             []*regexp.Regexp
 	authRe, noAuthRe *regexp.Regexp
@@ -178,7 +183,7 @@ func (s *Scan) recognise(p *process, patterns []*pattern, out *Outcome) *snapsho
 			Floor: pt.Floor, FloorWhy: pt.FloorWhy,
 			Version: snapshot.Fact{State: snapshot.Absent}, ConfigRead: snapshot.Fact{State: snapshot.Absent},
 		}
-		a.Auth = authOf(pt, p)
+		a.Auth = s.authOf(pt, p)
 		if pt.Name == "openclaw" {
 			s.openClaw(p, a, out)
 		}
@@ -187,9 +192,9 @@ func (s *Scan) recognise(p *process, patterns []*pattern, out *Outcome) *snapsho
 	return nil
 }
 
-// authOf reads from the arguments whether this instance asks for authentication. Absent: the
-// arguments do not say, so the default of the runtime holds.
-func authOf(pt *pattern, p *process) snapshot.Fact {
+// authOf reads from the arguments and the environment whether this instance asks for authentication. Absent: they do not say,
+// so the default of the runtime holds.
+func (s *Scan) authOf(pt *pattern, p *process) snapshot.Fact {
 	line := strings.Join(p.argv, " ")
 	switch {
 	case pt.noAuthRe != nil && pt.noAuthRe.MatchString(line):
@@ -198,6 +203,36 @@ func authOf(pt *pattern, p *process) snapshot.Fact {
 		return present("token")
 	case p.cut:
 		return snapshot.Fact{State: snapshot.Error, Reason: "it has more arguments than are read"}
+	case !pt.asksEnvironment():
+		return snapshot.Fact{State: snapshot.Absent}
+	}
+	env, err := s.environ(p)
+	switch {
+	case err == nil:
+		return pt.authBy(env)
+	case gone(err):
+		return snapshot.Fact{State: snapshot.Absent}
+	}
+	return snapshot.Fact{State: snapshot.Error, Reason: "its environment was not read: " + err.Error()}
+}
+
+// asksEnvironment says whether a runtime's authentication depends on its environment.
+func (pt *pattern) asksEnvironment() bool {
+	return len(pt.AuthEnv)+len(pt.NoAuthEnv)+len(pt.NoAuthUnless) > 0
+}
+
+// authBy reads an environment.
+func (pt *pattern) authBy(env map[string]string) snapshot.Fact {
+	has := func(name string) bool { return env[name] != "" }
+	unless := func(name string) bool {
+		v, ok := env[name]
+		return ok && !strings.EqualFold(v, pt.NoAuthUnless[name])
+	}
+	switch {
+	case slices.ContainsFunc(pt.NoAuthEnv, has), slices.ContainsFunc(sortedKeys(pt.NoAuthUnless), unless):
+		return present("none")
+	case slices.ContainsFunc(pt.AuthEnv, has):
+		return present("token")
 	}
 	return snapshot.Fact{State: snapshot.Absent}
 }

@@ -101,6 +101,11 @@ func (s *Scan) readLinks(h *vnl.Handle, sec *snapshot.Network, own uint64, found
 		}
 	}
 	peers := s.namespaceIDs(h, found)
+	if found == nil && slices.ContainsFunc(links, isBelow) { // of another namespace: is the interface below one of the host's?
+		if list := s.netns(); len(list) > 0 {
+			peers = s.idsOf(h, list[:1])
+		}
+	}
 	for _, l := range links {
 		a := l.Attrs()
 		link := snapshot.Link{
@@ -109,8 +114,7 @@ func (s *Scan) readLinks(h *vnl.Handle, sec *snapshot.Network, own uint64, found
 			XDP: a.Xdp != nil && a.Xdp.Attached, Addrs: byLink[a.Index],
 			MAC: a.HardwareAddr.String(), Hardware: hardwareType(a.EncapType),
 		}
-		if l.Type() == "veth" || l.Type() == "macvlan" || l.Type() == "ipvlan" || l.Type() == "vlan" ||
-			l.Type() == "netkit" {
+		if l.Type() == "veth" || isBelow(l) || l.Type() == "netkit" {
 			link.PeerIndex = a.ParentIndex
 			link.PeerNetns = own
 			if a.NetNsID >= 0 {
@@ -120,6 +124,7 @@ func (s *Scan) readLinks(h *vnl.Handle, sec *snapshot.Network, own uint64, found
 				}
 			}
 		}
+		link.Mode = linkMode(l)
 		// Only a device of hardware has a driver link; a name with "/" cannot be one.
 		if d, err := s.Host.Readlink("/sys/class/net/" + filepath.Base(a.Name) + "/device/driver"); err == nil {
 			link.Driver = filepath.Base(d)
@@ -130,10 +135,37 @@ func (s *Scan) readLinks(h *vnl.Handle, sec *snapshot.Network, own uint64, found
 	slices.SortFunc(sec.Links, func(a, b snapshot.Link) int { return cmp.Compare(a.Index, b.Index) })
 }
 
+// isBelow says of an interface that it has another one below itself, whose frames it gets a part of.
+func isBelow(l vnl.Link) bool {
+	return slices.Contains([]string{"macvlan", "macvtap", "ipvlan", "ipvtap", "vlan"}, l.Type())
+}
+
+// linkMode is how an interface shares the one below it (macvlan and ipvlan in ip-link(8)).
+func linkMode(l vnl.Link) string {
+	macvlan := map[vnl.MacvlanMode]string{
+		vnl.MACVLAN_MODE_PRIVATE: "private", vnl.MACVLAN_MODE_VEPA: "vepa", vnl.MACVLAN_MODE_BRIDGE: "bridge",
+		vnl.MACVLAN_MODE_PASSTHRU: "passthru", vnl.MACVLAN_MODE_SOURCE: "source",
+	}
+	ipvlan := map[vnl.IPVlanMode]string{vnl.IPVLAN_MODE_L2: "l2", vnl.IPVLAN_MODE_L3: "l3", vnl.IPVLAN_MODE_L3S: "l3s"}
+	switch v := l.(type) {
+	case *vnl.Macvlan:
+		return macvlan[v.Mode]
+	case *vnl.Macvtap:
+		return macvlan[v.Mode]
+	case *vnl.IPVlan:
+		return ipvlan[v.Mode]
+	}
+	return ""
+}
+
 // namespaceIDs maps the ids by which our namespace knows others (RTM_GETNSID) to their inodes.
 func (s *Scan) namespaceIDs(h *vnl.Handle, found []foundNetns) map[int]uint64 {
+	return s.idsOf(h, found[min(1, len(found)):])
+}
+
+func (s *Scan) idsOf(h *vnl.Handle, list []foundNetns) map[int]uint64 {
 	ids := map[int]uint64{}
-	for _, ns := range found[min(1, len(found)):] {
+	for _, ns := range list {
 		f, err := s.enter(ns)
 		if err != nil {
 			continue

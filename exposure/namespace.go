@@ -124,7 +124,21 @@ func (v *view) foreign(sk *snapshot.Socket, o *zones.Origin, v4 bool) Answer {
 		}
 		none = false
 	}
+	if l := v.byProgram(); l != nil && total.Verdict == packet.Unreachable {
+		return Answer{Answer: unknown("a program holds the other end of " + l.Name + " of its network namespace, and can pass connections on to it")}
+	}
 	return total
+}
+
+// byProgram is an interface of the namespace whose other end is a program: slirp4netns, pasta, a VPN. Such a program also connects to what
+// listens on loopback alone (pasta(1), -t).
+func (v *view) byProgram() *snapshot.Link {
+	for i := range v.seen.Network.Links {
+		if l := &v.seen.Network.Links[i]; l.Kind == "tun" && l.Up {
+			return l
+		}
+	}
+	return nil
 }
 
 // fromAnywhere is the namespace's own answer for packets from anywhere, which is the same for all origins.
@@ -152,21 +166,35 @@ func (v *view) through(sk *snapshot.Socket, l *snapshot.Link, o *zones.Origin, v
 	if err := v.effort.Spend(1); err != nil {
 		return Answer{Answer: unknown(err.Error())}
 	}
-	network := &v.host.snap.Network
 	outer := v.leadsTo(l)
-	if outer == nil {
-		return Answer{Answer: unknown("how packets get to " + l.Name + " of its network namespace is not known")}
+	switch {
+	case outer != nil:
+		return v.byPair(sk, l, outer, o, v4, inner)
+	case v.sharesHosts(l):
+		return v.shared(sk, l, o, v4)
+	case l.Kind == "tun":
+		return Answer{Answer: unknown("a program holds the other end of " + l.Name + " of its network namespace, and passes on what it likes")}
 	}
+	return Answer{Answer: unknown("how packets get to " + l.Name + " of its network namespace is not known")}
+}
+
+// byPair is for an interface whose other end is outer, on the host.
+func (v *view) byPair(sk *snapshot.Socket, l, outer *snapshot.Link, o *zones.Origin, v4 bool, inner *Answer) Answer {
+	network := &v.host.snap.Network
 	gate := outer
 	if m := network.Link(outer.Master); m != nil && outer.Master != 0 {
 		gate = m
 	}
+	switched := !o.Local && gate != outer && o.Index != outer.Index && (o.Index == gate.Index || bridgeOf(network, o.Index) == gate.Index)
 	var total Answer
 	for _, to := range boundOn(sk, l, v4) {
 		var answer Answer
-		if !o.Local && gate != outer && o.Index != outer.Index && (o.Index == gate.Index || bridgeOf(network, o.Index) == gate.Index) {
+		switch {
+		case switched:
 			answer = v.besides(sk, l, o, outer, gate, to)
-		} else {
+		case to.IsLinkLocalUnicast() && !o.Local:
+			continue // a neighbour on the same link alone sends there
+		default:
 			answer = v.forwarded(sk, l, o, gate, to, inner)
 		}
 		if verdictRank[answer.Verdict] > verdictRank[total.Verdict] {
@@ -206,7 +234,7 @@ func boundOn(sk *snapshot.Socket, l *snapshot.Link, v4 bool) []netip.Addr {
 	var out []netip.Addr
 	for _, text := range l.Addrs {
 		p, err := netip.ParsePrefix(text)
-		if err == nil && p.Addr().Is4() == v4 && !p.Addr().IsLinkLocalUnicast() && (at.IsUnspecified() || at.Unmap() == p.Addr()) {
+		if err == nil && p.Addr().Is4() == v4 && (at.IsUnspecified() || at.Unmap().WithZone("") == p.Addr()) {
 			out = append(out, p.Addr())
 		}
 	}

@@ -291,8 +291,16 @@ type DocAgent struct {
 	Config      *snapshot.OpenClawConfig `json:"config,omitempty"`
 	ConfigState string                   `json:"configState"`
 	Services    []DocService             `json:"services"`
+	// Maybe are services by which it may be reached, and why that is not known.
+	Maybe []DocMaybe `json:"maybe"`
 	// Unseen are keys of reachable services of TCP whose owner was not seen: one of them may be its own.
 	Unseen []string `json:"unseen"`
+}
+
+// DocMaybe is a service that may lead to an agent.
+type DocMaybe struct {
+	Key    string `json:"key"`
+	Reason string `json:"reason"`
 }
 
 // DocMemory is shared memory that processes of the host and of workloads map.

@@ -299,10 +299,12 @@ func (b *builder) agentList() {
 				near = append(near, byPort[port]...)
 			}
 		}
+		relays := b.relays(p, held[a.PID])
+		near = append(near, relays...)
 		slices.Sort(near)
 		for _, j := range slices.Compact(near) {
 			sk := &b.snap.Listeners.Sockets[j]
-			if !b.serves(sk, a, p) {
+			if !b.serves(sk, a, p) && !slices.Contains(relays, j) {
 				continue
 			}
 			if told[d.UID]++; told[d.UID] > accountSockets { // agents that share their sockets
@@ -314,6 +316,7 @@ func (b *builder) agentList() {
 				d.Services = append(d.Services, *svc)
 			}
 		}
+		d.Maybe = b.maybe(p, &d)
 		b.doc.Agents = append(b.doc.Agents, d)
 	}
 	sortBy(b.doc.Agents, func(d DocAgent) string { return d.Key + d.Evidence })
@@ -330,11 +333,8 @@ func (b *builder) unseen() []string {
 		if svc.OwnerKnown || svc.Proto != "tcp" || svc.Loopback || len(keys) == maxUnseen {
 			continue
 		}
-		for _, zone := range []string{"external", "workload"} {
-			if r, ok := svc.Reach[zone]; ok && r.Verdict != "unreachable" {
-				keys = append(keys, svc.Key)
-				break
-			}
+		if b.reached(svc) {
+			keys = append(keys, svc.Key)
 		}
 	}
 	return keys

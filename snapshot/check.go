@@ -157,6 +157,17 @@ var (
 	ownerStates = []string{"seen", "unknown", "kernel"}
 )
 
+// checkRelay: a relay leads to an address and a port, or does not tell.
+func checkRelay(r *Relay, i int) error {
+	if r == nil || r.Addr == "" && r.Port == 0 {
+		return nil
+	}
+	if _, err := netip.ParseAddr(r.Addr); err != nil || r.Port < 1 || r.Port > 0xffff {
+		return wrong("neither an address with a port nor none", "listeners.sockets[%d].relay", i)
+	}
+	return nil
+}
+
 func checkSocket(k *Socket, i int) error {
 	if err := oneOf(k.Proto, protocols, "listeners.sockets[%d].proto", i); err != nil {
 		return err
@@ -171,6 +182,9 @@ func checkSocket(k *Socket, i int) error {
 		if o.PID <= 0 {
 			return wrong("not above 0", "listeners.sockets[%d].owners[%d].pid", i, j)
 		}
+	}
+	if err := checkRelay(k.Relay, i); err != nil {
+		return err
 	}
 	most := 0xffff
 	switch k.Proto {

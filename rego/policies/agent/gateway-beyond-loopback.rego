@@ -57,4 +57,14 @@ _severity(svc) := "high" if {
 	svc.reach[zone].verdict == "reachable"
 } else := "medium"
 
+# A program that passes connections on to where it does not tell.
+unknown contains {
+	"resource": {"kind": "agent", "key": sprintf("%s %s", [a.key, maybe.key])},
+	"reason": maybe.reason,
+} if {
+	some a in input.agents
+	a.kind == "gateway"
+	some maybe in object.get(a, "maybe", [])
+}
+
 not_applicable := "no agent gateway runs" if count([a | some a in input.agents; a.kind == "gateway"]) == 0

@@ -62,4 +62,14 @@ unknown contains {
 	some key in object.get(a, "unseen", [])
 }
 
+# A program that passes connections on to where it does not tell.
+unknown contains {
+	"resource": {"kind": "agent", "key": sprintf("%s %s", [a.key, maybe.key])},
+	"reason": maybe.reason,
+} if {
+	some a in input.agents
+	a.auth in {"none", "unknown"}
+	some maybe in object.get(a, "maybe", [])
+}
+
 not_applicable := "no agent or model runtime runs" if count(input.agents) == 0
