@@ -149,28 +149,6 @@ func (e *engine) beyondInterface(in []cube, iif *snapshot.Link) []cube {
 	return live
 }
 
-// given parts packets for a socket's port by whether the socket gets them; bound is the addresses at which it does. TCP
-// refuses an IPv4 address in an IPv6 header (tcp_v6_conn_request), and sockets of IPv6 are only given the
-// groups of IPv4 that they joined themselves (ip_mc_sf_allow, inet6_create).
-func (e *engine) given(s *snapshot.Socket, c cube, bound set) (yes, no []cube) {
-	yes, no = c.split(fDaddr, bound)
-	if len(yes) == 0 {
-		return yes, no
-	}
-	switch datagrams := s.Proto == "udp" || s.Proto == "udplite"; {
-	case protocols[s.Proto] == 6 && !c.v4:
-		mapped, rest := yes[0].split(fSaddr, mappedAddrs)
-		return rest, append(no, mapped...)
-	case datagrams && c.v4 && s.Family == 6:
-		groups, rest := yes[0].split(fDaddr, e.fibs[true].multicast)
-		for _, g := range groups {
-			rest = append(rest, g.doubt(packet.Cause{Text: "whether the socket has joined the group itself"}))
-		}
-		return rest, no
-	}
-	return yes, no
-}
-
 // withoutLookup parts packets for which a fib expression finds the interface that they came in by without a look-up:
 // for the groups of a link, and of senders without an address to others on their link (nft_fib4_eval,
 // nft_fib_v6_skip_icmpv6). The routes of other groups of IPv6 are not followed.

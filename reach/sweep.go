@@ -2,16 +2,10 @@ package reach
 
 import (
 	"errors"
-	"net/netip"
-	"slices"
 
 	"github.com/ringfence/ringfence/packet"
-	"github.com/ringfence/ringfence/ruleset"
 	"github.com/ringfence/ringfence/snapshot"
 )
-
-// protocols are the transport protocols that a question can be about.
-var protocols = map[string]uint64{"tcp": 6, "udp": 17, "udplite": 136, "sctp": 132, "mptcp": 6}
 
 // Socket asks whether a packet of the origin is handed to a listening socket of the host's network
 // namespace. A dual-stack socket is asked about in the family that v4 names.
@@ -189,111 +183,6 @@ func (s set) first(n uint64) set {
 	return out
 }
 
-// packet is all first packets of a protocol: a SYN for TCP, any ports.
-func (m *Model) packet(v4 bool, proto uint64) cube {
-	c := cube{v4: v4}
-	c.sets[fProto] = single(num(proto))
-	c.sets[fSport] = span(num(1), num(65535))
-	c.sets[fDport] = span(num(0), num(65535))
-	if proto != 6 && proto != 17 && proto != 33 && proto != 132 && proto != 136 { // no ports
-		c.sets[fSport], c.sets[fDport] = single(num(0)), single(num(0))
-	}
-	c.sets[fICMPType], c.sets[fICMPCode] = span(num(0), num(255)), span(num(0), num(255))
-	c.sets[fTCPFlags] = single(num(2))
-	c.sets[fMark], c.sets[fCtMark] = single(num(0)), single(num(0))
-	c.sets[fCtState] = single(num(ruleset.CtInvalid)) // until conntrack has seen it
-	c.sets[fIif], c.sets[fOif] = single(num(0)), single(num(0))
-	c.sets[fDaddr] = span(num(0), ones(uint(8*fDaddr.width(v4))))
-	c.sets[fSaddr] = c.sets[fDaddr]
-	c.sets[fSmac] = span(num(0), ones(48))
-	return c
-}
-
-// bound is the addresses at which packets reach the socket. The kernel takes a packet for any of the host's
-// own on any interface (weak host model), so the interface of the address does not matter, but for link-local
-// addresses. Sockets of datagrams also get what is for many hosts.
-func (m *Model) bound(s *snapshot.Socket, v4 bool) (set, string) {
-	addr, err := netip.ParseAddr(s.Addr)
-	if err != nil {
-		return nil, "the socket's address is not readable"
-	}
-	if v4 && s.Family == 6 && s.V6Only {
-		return nil, "the socket takes IPv6 only"
-	}
-	if !v4 && s.Family == 4 {
-		return nil, "the socket takes IPv4 only"
-	}
-	if v4 && s.Family == 6 && addr.IsUnspecified() {
-		addr = netip.IPv4Unspecified()
-	}
-	addr = addr.Unmap()
-	if addr.Is4() != v4 {
-		return nil, "the socket's address is of the other family"
-	}
-	own := m.fibs[v4].local()
-	if s.Proto == "udp" || s.Proto == "udplite" {
-		own = append(own, m.fibs[v4].toMany()...).normal()
-	}
-	if addr.IsUnspecified() {
-		return own, "the host has no address of this family"
-	}
-	s4 := single(addrNumber(addr))
-	return s4.intersect(own), "the host does not have the socket's address"
-}
-
-// switchOf is a switch of IPv4 for all interfaces and for one.
-func (m *Model) switchOf(iif int, name string) (all, own int) {
-	e := m.newEngine()
-	all, _ = e.sysctl("net/ipv4/conf/all/" + name)
-	if l := m.snap.Network.Link(iif); l != nil {
-		own, _ = e.sysctl("net/ipv4/conf/" + l.Name + "/" + name)
-	}
-	return all, own
-}
-
-func (m *Model) isMaster(l *snapshot.Link, name string) bool {
-	master := m.snap.Network.Link(l.Master)
-	return master != nil && master.Name == name
-}
-
-// sources is the origin's addresses, without those that are refused as a source (ip_route_input_slow,
-// fib_validate_source, ip6_rcv_core): IPv4 takes the host's own only with accept_local.
-func (m *Model) sources(o packet.Origin, v4 bool) set {
-	var in, out set
-	for _, p := range o.From {
-		if p.Addr().Is4() == v4 {
-			in = append(in, prefixSet(p)...)
-		}
-	}
-	for _, p := range o.Except {
-		if p.Addr().Is4() == v4 {
-			out = append(out, prefixSet(p)...)
-		}
-	}
-	out = append(out, m.fibs[v4].multicast...)
-	if v4 {
-		if all, own := m.switchOf(o.Index, "accept_local"); all == 0 && own == 0 {
-			out = append(out, m.fibs[v4].local()...)
-		}
-		out = append(out, single(num(0xffffffff))...)
-		if all, own := m.switchOf(o.Index, "route_localnet"); all == 0 && own == 0 {
-			out = append(out, prefixSet(netip.MustParsePrefix("127.0.0.0/8"))...)
-		}
-	} else {
-		out = append(out, single(num(1))...)
-	}
-	return in.normal().subtract(out.normal())
-}
-
-// translates says whether any chain before routing can change where a packet goes.
-func (m *Model) translates() bool {
-	if m.translating == nil {
-		yes := m.snap.NFTables.Ruleset.Translates()
-		m.translating = &yes
-	}
-	return *m.translating
-}
-
 // toHost takes packets from an interface through the hooks to the point where a socket gets them.
 func (e *engine) toHost(in []cube, iif *snapshot.Link, fib *fib) ([]cube, error) {
 	v4 := fib.v4
@@ -329,69 +218,6 @@ func (e *engine) toHost(in []cube, iif *snapshot.Link, fib *fib) ([]cube, error)
 	return e.hook(packet.Input, v4, "", local)
 }
 
-// admitted stops IPv6 packets at an interface where IPv6 is off, and those for groups of a narrower scope than a link
-// (ip6_rcv_core).
-func (e *engine) admitted(in []cube, iif *snapshot.Link, v4 bool) []cube {
-	if v4 {
-		return in
-	}
-	in = e.beyondInterface(in, iif)
-	off, ok := e.sysctl("net/ipv6/conf/" + iif.Name + "/disable_ipv6")
-	if !ok {
-		e.undecided = append(e.undecided, packet.Cause{Text: "disable_ipv6 of " + iif.Name + " was not read"})
-	}
-	if off == 0 {
-		return in
-	}
-	for _, c := range in {
-		e.stop(c, packet.Cause{Text: "IPv6 is off on " + iif.Name})
-	}
-	return nil
-}
-
-// receive applies what the routing decision refuses on input (ip_route_input_slow,
-// fib_validate_source): loopback addresses from outside, a link-local address of another link, and
-// sources that reverse path filtering rejects.
-func (e *engine) receive(in []cube, iif *snapshot.Link, fib *fib) []cube {
-	if iif.Loopback {
-		return in
-	}
-	var anonymous []cube
-	if fib.v4 {
-		in, anonymous = e.anonymous(in)
-	}
-	loopback := prefixSet(netip.MustParsePrefix("127.0.0.0/8"))
-	name := "route_localnet of " + iif.Name + " is off"
-	if !fib.v4 {
-		loopback, name = single(num(1)), "::1 is reached over loopback only"
-	}
-	open := false
-	if fib.v4 {
-		all, ok1 := e.sysctl("net/ipv4/conf/all/route_localnet")
-		own, ok2 := e.sysctl("net/ipv4/conf/" + iif.Name + "/route_localnet")
-		open = all != 0 || own != 0
-		if !ok1 || !ok2 {
-			e.undecided = append(e.undecided, packet.Cause{Text: "route_localnet of " + iif.Name + " was not read"})
-		}
-	}
-	var live []cube
-	for i := range in {
-		yes, no := in[i].split(fDaddr, loopback)
-		live = append(live, no...)
-		if open {
-			live = append(live, yes...)
-			continue
-		}
-		for _, c := range yes {
-			e.stop(c, packet.Cause{Text: name})
-		}
-	}
-	if !fib.v4 {
-		return live
-	}
-	return append(e.reversePath(live, iif, fib), anonymous...)
-}
-
 // scoped stops packets for a link-local address that another link has.
 func (e *engine) scoped(in []cube, iif *snapshot.Link) []cube {
 	var own set
@@ -410,53 +236,6 @@ func (e *engine) scoped(in []cube, iif *snapshot.Link) []cube {
 		}
 	}
 	return live
-}
-
-// reversePath applies rp_filter: the higher of all and the interface's holds; 1 wants the route
-// back to leave through the interface, 2 wants any route. With policy rules the way back is looked up
-// also without it, and may not lead to the host itself (fib_validate_source).
-func (e *engine) reversePath(in []cube, iif *snapshot.Link, fib *fib) []cube {
-	all, ok1 := e.sysctl("net/ipv4/conf/all/rp_filter")
-	own, ok2 := e.sysctl("net/ipv4/conf/" + iif.Name + "/rp_filter")
-	mode := max(all, own)
-	if !ok1 || !ok2 {
-		e.undecided = append(e.undecided, packet.Cause{Text: "rp_filter of " + iif.Name + " was not read"})
-	}
-	if mode == 0 && !fib.policy {
-		return in
-	}
-	allMark, ownMark := e.switchOf(iif.Index, "src_valid_mark")
-	allOwn, ownOwn := e.switchOf(iif.Index, "accept_local")
-	acceptLocal := allOwn != 0 || ownOwn != 0
-	var live []cube
-	for i := range in {
-		back := in[i].reverse(allMark != 0 || ownMark != 0)
-		back.sets[fSport], back.sets[fDport] = in[i].sets[fDport], in[i].sets[fSport]
-		for _, r := range fib.lookup(back, "lo", true) {
-			c := answered(in[i], fSaddr, r.cube)
-			c = c.with(fSport, r.cube.sets[fDport])
-			c = c.with(fDport, r.cube.sets[fSport])
-			ok := mode == 0 && r.part.kind != routeKind["local"] && r.part.kind != routeKind["broadcast"] ||
-				(r.part.kind == routeKind["unicast"] || r.part.kind == routeKind["local"] && acceptLocal) && (mode != 1 || slices.Contains(r.part.oifs, iif.Index))
-			if ok {
-				live = append(live, c)
-			} else {
-				e.stop(c, packet.Cause{Text: "rp_filter of " + iif.Name})
-			}
-		}
-	}
-	return live
-}
-
-// reverse is the flow back to the source.
-func (c *cube) reverse(mark bool) cube {
-	d := *c
-	d.keptAddr, d.keptPort, d.keptSport = false, false, false
-	d.sets[fSaddr], d.sets[fDaddr] = c.sets[fDaddr], c.sets[fSaddr]
-	if !mark {
-		d.sets[fMark] = single(num(0))
-	}
-	return d
 }
 
 // fromHost takes packets of a process on the host over loopback to a socket: output, postrouting,
@@ -499,28 +278,4 @@ func (w *Sweep) fromHost(proto uint64) *Sweep {
 	w.arrived, w.err = w.e.toHost(live, link, w.e.fibs[w.v4])
 	w.e.end()
 	return w
-}
-
-// Forward asks whether a packet of the origin is forwarded out of other interfaces, or switched to ports of its own
-// bridge, to a port there or, where port is 0, to any.
-func (m *Model) Forward(o packet.Origin, oifs []int, proto string, port int, v4 bool) Answer {
-	families := []bool{v4}
-	return m.ask(&Question{From: []packet.Origin{o}, Proto: proto, To: Target{Oifs: oifs}, Dport: port}, families, false)
-}
-
-// forwardingOff applies the switches that the kernel asks for a packet that it would forward: for IPv4
-// that of the incoming interface (ip_route_input_slow), for IPv6 that of all interfaces, or
-// force_forwarding of the incoming one (ip6_forward, Linux 6.17).
-func (m *Model) forwardingOff(in *snapshot.Link, v4 bool) (off, unknown bool) {
-	e := m.newEngine()
-	if v4 {
-		own, ok := e.sysctl("net/ipv4/conf/" + in.Name + "/forwarding")
-		return ok && own == 0, !ok
-	}
-	all, ok := e.sysctl("net/ipv6/conf/all/forwarding")
-	if !ok || all != 0 {
-		return false, !ok
-	}
-	force, ok := e.sysctl("net/ipv6/conf/" + in.Name + "/force_forwarding")
-	return ok && force == 0, !ok
 }

@@ -1,0 +1,119 @@
+package reach
+
+import (
+	"net/netip"
+	"slices"
+
+	"github.com/ringfence/ringfence/packet"
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// admitted stops IPv6 packets at an interface where IPv6 is off, and those for groups of a narrower scope than a link
+// (ip6_rcv_core).
+func (e *engine) admitted(in []cube, iif *snapshot.Link, v4 bool) []cube {
+	if v4 {
+		return in
+	}
+	in = e.beyondInterface(in, iif)
+	off, ok := e.sysctl("net/ipv6/conf/" + iif.Name + "/disable_ipv6")
+	if !ok {
+		e.undecided = append(e.undecided, packet.Cause{Text: "disable_ipv6 of " + iif.Name + " was not read"})
+	}
+	if off == 0 {
+		return in
+	}
+	for _, c := range in {
+		e.stop(c, packet.Cause{Text: "IPv6 is off on " + iif.Name})
+	}
+	return nil
+}
+
+// receive applies what the routing decision refuses on input (ip_route_input_slow,
+// fib_validate_source): loopback addresses from outside, a link-local address of another link, and
+// sources that reverse path filtering rejects.
+func (e *engine) receive(in []cube, iif *snapshot.Link, fib *fib) []cube {
+	if iif.Loopback {
+		return in
+	}
+	var anonymous []cube
+	if fib.v4 {
+		in, anonymous = e.anonymous(in)
+	}
+	loopback := prefixSet(netip.MustParsePrefix("127.0.0.0/8"))
+	name := "route_localnet of " + iif.Name + " is off"
+	if !fib.v4 {
+		loopback, name = single(num(1)), "::1 is reached over loopback only"
+	}
+	open := false
+	if fib.v4 {
+		all, ok1 := e.sysctl("net/ipv4/conf/all/route_localnet")
+		own, ok2 := e.sysctl("net/ipv4/conf/" + iif.Name + "/route_localnet")
+		open = all != 0 || own != 0
+		if !ok1 || !ok2 {
+			e.undecided = append(e.undecided, packet.Cause{Text: "route_localnet of " + iif.Name + " was not read"})
+		}
+	}
+	var live []cube
+	for i := range in {
+		yes, no := in[i].split(fDaddr, loopback)
+		live = append(live, no...)
+		if open {
+			live = append(live, yes...)
+			continue
+		}
+		for _, c := range yes {
+			e.stop(c, packet.Cause{Text: name})
+		}
+	}
+	if !fib.v4 {
+		return live
+	}
+	return append(e.reversePath(live, iif, fib), anonymous...)
+}
+
+// reversePath applies rp_filter: the higher of all and the interface's holds; 1 wants the route
+// back to leave through the interface, 2 wants any route. With policy rules the way back is looked up
+// also without it, and may not lead to the host itself (fib_validate_source).
+func (e *engine) reversePath(in []cube, iif *snapshot.Link, fib *fib) []cube {
+	all, ok1 := e.sysctl("net/ipv4/conf/all/rp_filter")
+	own, ok2 := e.sysctl("net/ipv4/conf/" + iif.Name + "/rp_filter")
+	mode := max(all, own)
+	if !ok1 || !ok2 {
+		e.undecided = append(e.undecided, packet.Cause{Text: "rp_filter of " + iif.Name + " was not read"})
+	}
+	if mode == 0 && !fib.policy {
+		return in
+	}
+	allMark, ownMark := e.switchOf(iif.Index, "src_valid_mark")
+	allOwn, ownOwn := e.switchOf(iif.Index, "accept_local")
+	acceptLocal := allOwn != 0 || ownOwn != 0
+	var live []cube
+	for i := range in {
+		back := in[i].reverse(allMark != 0 || ownMark != 0)
+		back.sets[fSport], back.sets[fDport] = in[i].sets[fDport], in[i].sets[fSport]
+		for _, r := range fib.lookup(back, "lo", true) {
+			c := answered(in[i], fSaddr, r.cube)
+			c = c.with(fSport, r.cube.sets[fDport])
+			c = c.with(fDport, r.cube.sets[fSport])
+			ok := mode == 0 && r.part.kind != routeKind["local"] && r.part.kind != routeKind["broadcast"] ||
+				(r.part.kind == routeKind["unicast"] || r.part.kind == routeKind["local"] && acceptLocal) && (mode != 1 || slices.Contains(r.part.oifs, iif.Index))
+			if ok {
+				live = append(live, c)
+			} else {
+				e.stop(c, packet.Cause{Text: "rp_filter of " + iif.Name})
+			}
+		}
+	}
+	return live
+}
+
+// reverse is the flow back to the source.
+func (c *cube) reverse(mark bool) cube {
+	d := *c
+	d.keptAddr, d.keptPort, d.keptSport = false, false, false
+	d.sets[fSaddr], d.sets[fDaddr] = c.sets[fDaddr], c.sets[fSaddr]
+	if !mark {
+		d.sets[fMark] = single(num(0))
+	}
+	return d
+}

@@ -1,0 +1,262 @@
+package reach
+
+import (
+	"fmt"
+	"iter"
+	"net/netip"
+	"slices"
+
+	"github.com/ringfence/ringfence/packet"
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// Target is where a question leads: to the host's own sockets, out by interfaces, or wherever packets
+// for one address end.
+type Target struct {
+	Host bool
+	Oifs []int
+	Addr netip.Addr
+	// Final counts only packets that leave for this address, whatever the sender wrote.
+	Final netip.Addr
+	// At counts of a Host only packets that are delivered for these addresses, But leaves those for others out; none is all.
+	At, But []netip.Prefix
+}
+
+// delivered is the addresses of a Host that a target is about, all if it names none.
+func (t *Target) delivered(v4 bool) (set, bool) {
+	list := func(prefixes []netip.Prefix) (s set) {
+		for _, p := range prefixes {
+			if p.Addr().Is4() == v4 {
+				s = append(s, prefixSet(p)...)
+			}
+		}
+		return s.normal()
+	}
+	at := span(num(0), ones(uint(8*fDaddr.width(v4))))
+	if len(t.At) > 0 {
+		at = list(t.At)
+	}
+	return at.subtract(list(t.But)), len(t.At)+len(t.But) > 0
+}
+
+// destinations is the addresses that lead to the target where nothing is translated.
+func (e *engine) destinations(q *Question, v4 bool) set {
+	fib := e.fibs[v4]
+	if len(q.Sockets) > 0 {
+		var s set
+		for _, sk := range q.Sockets {
+			at, _ := e.Model.bound(sk, v4)
+			s = append(s, at...)
+		}
+		return append(set{}, s...).normal()
+	}
+	if q.To.Host {
+		s := slices.Clone(fib.multicast)
+		if v4 {
+			s = append(s, single(num(0xffffffff))...)
+		}
+		for _, p := range fib.parts {
+			if p.kind == routeKind["local"] || p.kind == routeKind["anycast"] || p.kind == routeKind["broadcast"] {
+				s = append(s, p.addrs...)
+			}
+		}
+		return s.normal()
+	}
+	if fib.policy { // routes depend on more than the destination
+		return span(num(0), ones(uint(8*fDaddr.width(v4))))
+	}
+	var s set
+	for _, oif := range q.To.Oifs {
+		s = append(s, fib.via(oif)...)
+	}
+	if !v4 {
+		s = append(s, linkLocal...)
+	}
+	if !e.local && e.multicastRouter(nil, v4) {
+		s = append(s, fib.multicast...)
+	}
+	return append(set{}, s...).normal()
+}
+
+// hits is the packets of an arrival that the question asks for.
+func (e *engine) hits(q *Question, a *arrival, proto uint64) []cube {
+	c := &a.cube
+	if q.Dport != 0 && !q.To.Addr.IsValid() {
+		in, out := c.split(fDport, single(num(uint64(q.Dport))))
+		for _, o := range out {
+			e.stop(o, packet.Cause{Text: "arrives at another port"})
+		}
+		if len(in) == 0 {
+			return nil
+		}
+		c = &in[0]
+	}
+	switch {
+	case a.oif == 0 && q.Through:
+		e.stop(*c, packet.Cause{Text: "is delivered to the host itself"})
+	case a.oif == 0 && (q.To.Host || q.To.Addr.IsValid()):
+		at, some := q.To.delivered(c.v4)
+		if !some {
+			return e.bound(q, *c, proto)
+		}
+		var hits []cube
+		in, out := c.split(fDaddr, at)
+		for _, i := range in {
+			hits = append(hits, e.bound(q, i, proto)...)
+		}
+		for _, o := range out {
+			e.stop(o, packet.Cause{Text: "is delivered for another address of the host"})
+		}
+		return hits
+	case a.oif == 0:
+		e.stop(*c, packet.Cause{Text: "is delivered to the host itself"})
+	case q.Direct && c.nat:
+		e.stop(*c, packet.Cause{Text: "leads there by a translation"})
+	case q.To.Final.IsValid() && slices.Contains(q.To.Oifs, a.oif):
+		in, out := c.split(fDaddr, single(addrNumber(q.To.Final)))
+		for _, o := range out {
+			e.stop(o, packet.Cause{Text: "leaves for another address"})
+		}
+		return in
+	case q.To.Addr.IsValid() || slices.Contains(q.To.Oifs, a.oif):
+		return []cube{*c}
+	default:
+		name := fmt.Sprint(a.oif)
+		if l := e.snap.Network.Link(a.oif); l != nil {
+			name = l.Name
+		}
+		e.stop(*c, packet.Cause{Text: "leaves by " + name})
+	}
+	return nil
+}
+
+// bound keeps packets that a socket listens for.
+func (e *engine) bound(q *Question, c cube, proto uint64) []cube {
+	if q.Unbound || proto != 6 && proto != 17 && proto != 132 && proto != 136 {
+		return []cube{c}
+	}
+	in := ""
+	if l := e.snap.Network.Link(int(c.sets[fIif][0].lo.lo)); l != nil {
+		in = l.Name
+	}
+	live := []cube{c}
+	var hits []cube
+	for s := range q.sockets(e.snap) {
+		if protocols[s.Proto] != proto || !e.ownNetns(s) || s.Device != "" && s.Device != in {
+			continue
+		}
+		addrs, _ := e.Model.bound(s, c.v4)
+		if addrs.empty() {
+			continue
+		}
+		var rest []cube
+		for _, l := range live {
+			at, other := l.split(fDport, single(num(uint64(s.Port))))
+			rest = append(rest, other...)
+			for _, x := range at {
+				yes, no := e.given(s, x, addrs)
+				hits, rest = append(hits, yes...), append(rest, no...)
+			}
+		}
+		live = rest
+	}
+	why := packet.Cause{Text: "no socket listens there"}
+	if len(q.Sockets) > 0 {
+		why.Text = "is for another socket"
+	} else if sec := e.snap.Section("listeners"); sec.Part("ip") != snapshot.OK && sec.Status != snapshot.OK {
+		why = packet.Cause{Text: "which sockets listen was not read"}
+		for i := range live {
+			hits = append(hits, live[i].doubt(why))
+		}
+		return hits
+	}
+	for _, l := range live {
+		e.stop(l, why)
+	}
+	return hits
+}
+
+// sockets are those that the question can be about.
+func (q *Question) sockets(s *snapshot.Snapshot) iter.Seq[*snapshot.Socket] {
+	return func(yield func(*snapshot.Socket) bool) {
+		for _, sk := range q.Sockets {
+			if !yield(sk) {
+				return
+			}
+		}
+		for i := range s.Listeners.Sockets {
+			if len(q.Sockets) > 0 || !yield(&s.Listeners.Sockets[i]) {
+				return
+			}
+		}
+	}
+}
+
+// ownNetns says whether a socket is in the host's own network namespace.
+func (m *Model) ownNetns(s *snapshot.Socket) bool {
+	for _, n := range m.snap.Network.Namespaces {
+		if n.Host {
+			return s.Netns == n.Inode
+		}
+	}
+	return true
+}
+
+// bound is the addresses at which packets reach the socket. The kernel takes a packet for any of the host's
+// own on any interface (weak host model), so the interface of the address does not matter, but for link-local
+// addresses. Sockets of datagrams also get what is for many hosts.
+func (m *Model) bound(s *snapshot.Socket, v4 bool) (set, string) {
+	addr, err := netip.ParseAddr(s.Addr)
+	if err != nil {
+		return nil, "the socket's address is not readable"
+	}
+	if v4 && s.Family == 6 && s.V6Only {
+		return nil, "the socket takes IPv6 only"
+	}
+	if !v4 && s.Family == 4 {
+		return nil, "the socket takes IPv4 only"
+	}
+	if v4 && s.Family == 6 && addr.IsUnspecified() {
+		addr = netip.IPv4Unspecified()
+	}
+	addr = addr.Unmap()
+	if addr.Is4() != v4 {
+		return nil, "the socket's address is of the other family"
+	}
+	own := m.fibs[v4].local()
+	if s.Proto == "udp" || s.Proto == "udplite" {
+		own = append(own, m.fibs[v4].toMany()...).normal()
+	}
+	if addr.IsUnspecified() {
+		return own, "the host has no address of this family"
+	}
+	s4 := single(addrNumber(addr))
+	return s4.intersect(own), "the host does not have the socket's address"
+}
+
+func (m *Model) isMaster(l *snapshot.Link, name string) bool {
+	master := m.snap.Network.Link(l.Master)
+	return master != nil && master.Name == name
+}
+
+// given parts packets for a socket's port by whether the socket gets them; bound is the addresses at which it does. TCP
+// refuses an IPv4 address in an IPv6 header (tcp_v6_conn_request), and sockets of IPv6 are only given the
+// groups of IPv4 that they joined themselves (ip_mc_sf_allow, inet6_create).
+func (e *engine) given(s *snapshot.Socket, c cube, bound set) (yes, no []cube) {
+	yes, no = c.split(fDaddr, bound)
+	if len(yes) == 0 {
+		return yes, no
+	}
+	switch datagrams := s.Proto == "udp" || s.Proto == "udplite"; {
+	case protocols[s.Proto] == 6 && !c.v4:
+		mapped, rest := yes[0].split(fSaddr, mappedAddrs)
+		return rest, append(no, mapped...)
+	case datagrams && c.v4 && s.Family == 6:
+		groups, rest := yes[0].split(fDaddr, e.fibs[true].multicast)
+		for _, g := range groups {
+			rest = append(rest, g.doubt(packet.Cause{Text: "whether the socket has joined the group itself"}))
+		}
+		return rest, no
+	}
+	return yes, no
+}
