@@ -33,6 +33,8 @@ type Question struct {
 	Family int
 	// Sockets are those of a Host that count, at their own ports; none is all that listen.
 	Sockets []*snapshot.Socket
+
+	ports set // of the sockets, in place of their own
 }
 
 // Reach answers for both families, and gives the proof of an unreachable answer.
@@ -83,8 +85,13 @@ func (m *Model) askEach(q *Question, families []bool, proof bool, one func(packe
 			}
 		}
 	}
-	// Rules and policies first: what the stack does by itself explains less.
-	slices.SortStableFunc(total.StoppedBy, func(a, b packet.Cause) int {
+	rulesFirst(total.StoppedBy)
+	return total
+}
+
+// rulesFirst puts rules and policies before what the stack does by itself, which explains less.
+func rulesFirst(causes []packet.Cause) {
+	slices.SortStableFunc(causes, func(a, b packet.Cause) int {
 		switch {
 		case (a.Table == "") == (b.Table == ""):
 			return 0
@@ -93,7 +100,6 @@ func (m *Model) askEach(q *Question, families []bool, proof bool, one func(packe
 		}
 		return -1
 	})
-	return total
 }
 
 // join adds the answer for another part of the question.
@@ -186,6 +192,7 @@ var noRoute = packet.Cause{Text: "no route leads there"}
 func (m *Model) begin(q *Question, o packet.Origin, v4, reversed, proof bool) (*engine, uint64, *Answer) {
 	e := m.newEngine()
 	e.reversed, e.keep, e.state, e.local, e.notPorts = reversed, proof, ctStates[q.State], o.Local, o.Apart
+	e.here = len(q.Sockets) > 0
 	if why := m.refuses(); why != nil {
 		return nil, 0, &Answer{Verdict: packet.Unknown, Because: why}
 	}

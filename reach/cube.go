@@ -86,6 +86,8 @@ type cube struct {
 	loose bool
 	// snat: the source was translated; keptSport: but not its port.
 	snat, keptSport bool
+	// toMany: the route is one of a broadcast, multicast or anycast address.
+	toMany bool
 
 	// port is that of the bridge by which it came in, where that matters; beside the one that it is switched to.
 	port, beside *snapshot.Link

@@ -121,8 +121,9 @@ func (m *machine) cause(c *ruleset.Chain, r *ruleset.Rule) packet.Cause {
 func (m *machine) rule(c *ruleset.Chain, r *ruleset.Rule, in cube, out *outcome) ([]cube, error) {
 	var rest []cube
 	live := []state{{in, nil}}
-	for i := range r.Exprs {
-		e := &r.Exprs[i]
+	exprs := testsFirst(r.Exprs)
+	for i := range exprs {
+		e := &exprs[i]
 		var next []state
 		for _, st := range live {
 			verdict, matched, missed := m.expr(c, r, e, st)
@@ -162,6 +163,44 @@ func (m *machine) rule(c *ruleset.Chain, r *ruleset.Rule, in cube, out *outcome)
 		}
 	}
 	return rest, nil
+}
+
+// testsFirst puts a limit after the tests that follow it: a rule matches where all of them hold, in whatever order, and so a doubt
+// is about those packets alone that have what the rule asks for.
+func testsFirst(exprs []ruleset.Expr) []ruleset.Expr {
+	at := 0
+	for at < len(exprs) && exprs[at].Limit == nil {
+		at++
+	}
+	if at == len(exprs) {
+		return exprs
+	}
+	end := at + 1
+	for end < len(exprs) && pure(&exprs[end]) {
+		end++
+	}
+	if end == at+1 {
+		return exprs
+	}
+	out := slices.Clone(exprs)
+	copy(out[at:], exprs[at+1:end])
+	out[end-1] = exprs[at]
+	return out
+}
+
+// pure says whether an expression does nothing but load and compare.
+func pure(e *ruleset.Expr) bool {
+	switch {
+	case e.Meta != nil:
+		return !e.Meta.Set
+	case e.Payload != nil:
+		return !e.Payload.Set
+	case e.Ct != nil:
+		return !e.Ct.Set
+	case e.Lookup != nil:
+		return !e.Lookup.HasReg
+	}
+	return e.Cmp != nil || e.Range != nil || e.Bitwise != nil || e.Byteorder != nil || e.Fib != nil
 }
 
 // verdict carries a verdict out and returns the packets that go on to the next rule.

@@ -37,7 +37,10 @@ type fib struct {
 	rules  []snapshot.PolicyRule
 
 	multicast set
-	policy    bool // rules beyond local, main, default: a lookup depends on more than the address
+	own       set    // the unicast addresses that are delivered to the host by some table
+	taken     set    // all addresses that are: also of many hosts
+	kinds     []part // whole, of the kinds of its routes alone
+	policy    bool   // rules beyond local, main, default: a lookup depends on more than the address
 }
 
 // newFib prepares the routing tables of one family: each as disjoint parts, longest prefix first, and
@@ -77,6 +80,7 @@ func newFib(n *snapshot.Network, v4 bool) *fib {
 	f.parts = append([]part{{addrs: f.multicast, kind: routeKind["multicast"], route: "multicast"}},
 		f.partition(all.subtract(f.multicast))...)
 	f.types = f.parts
+	f.takes(n.Links)
 	if v4 {
 		f.types = f.types4()
 	}
@@ -178,10 +182,54 @@ type routed struct {
 	part part
 }
 
+// takes notes the addresses that the host takes packets for by the tables that rules lead to: a rule can have one of its own
+// deliver any address (RTN_LOCAL).
+func (f *fib) takes(links []snapshot.Link) {
+	tables := map[int]bool{255: true, 254: true, 253: true}
+	for i := range f.rules {
+		tables[f.rules[i].Table] = true
+	}
+	many := f.multicast
+	if f.v4 {
+		many = append(append(slices.Clone(many), single(num(0))...), single(num(0xffffffff))...)
+	}
+	var own set
+	for i := range links {
+		for _, a := range linkAddrs(&links[i], f.v4) {
+			if a.Addr().IsLinkLocalUnicast() && !f.v4 { // looked up on the interface alone
+				own = append(own, single(addrNumber(a.Addr()))...)
+			}
+		}
+	}
+	for id := range tables {
+		for _, p := range f.tables[id] {
+			switch p.kind {
+			case routeKind["local"]:
+				own = append(own, p.addrs...)
+			case routeKind["broadcast"], routeKind["anycast"]:
+				many = append(many, p.addrs...)
+			}
+		}
+	}
+	f.own = slices.Clip(append(set{}, own...).normal())
+	f.taken = slices.Clip(append(slices.Clone(f.own), many...).normal())
+	byKind := map[int]set{}
+	for _, p := range f.whole {
+		kind := p.kind
+		if kind != routeKind["local"] && kind != routeKind["broadcast"] && kind != routeKind["anycast"] {
+			kind = routeKind["unreachable"]
+		}
+		byKind[kind] = append(byKind[kind], p.addrs...)
+	}
+	for _, kind := range sortedInts(byKind) {
+		f.kinds = append(f.kinds, part{addrs: byKind[kind].normal(), kind: kind})
+	}
+}
+
 // input parts packets that came in by their routes. Some addresses are decided before any route
 // (ip_route_input_slow, ip6_route_input): 255.255.255.255, multicast, and 0.0.0.0, which is no destination but for
-// those who have no address.
-func (f *fib) input(c cube, iif string) []routed {
+// those who have no address. Where here is set, only what is delivered is told apart.
+func (f *fib) input(c cube, iif string, here bool) []routed {
 	special := []part{{addrs: f.multicast, kind: routeKind["multicast"], route: "multicast"}}
 	if f.v4 {
 		special = append(special,
@@ -202,23 +250,31 @@ func (f *fib) input(c cube, iif string) []routed {
 		}
 		c = rest[0]
 	}
+	if here && !f.policy {
+		return append(out, among(f.kinds, c)...)
+	}
 	return append(out, f.lookup(c, iif, true)...)
+}
+
+// among parts packets by their destination.
+func among(parts []part, c cube) (out []routed) {
+	for _, p := range parts {
+		if s := c.sets[fDaddr].intersect(p.addrs); !s.empty() {
+			out = append(out, routed{c.with(fDaddr, s), p})
+		}
+	}
+	return out
 }
 
 // lookup parts packets by their routes (fib_rules_lookup): the policy rules in order, in each table the
 // longest prefix. Without transport the look-up is for addresses alone, and rules that ask for a protocol
 // or ports do not match.
 func (f *fib) lookup(c cube, iif string, transport bool) []routed {
+	if !f.policy {
+		return among(f.whole, c)
+	}
 	var out []routed
 	live := []cube{c}
-	if !f.policy {
-		for _, p := range f.whole {
-			if s := c.sets[fDaddr].intersect(p.addrs); !s.empty() {
-				out = append(out, routed{c.with(fDaddr, s), p})
-			}
-		}
-		return out
-	}
 	for i := 0; i < len(f.rules); i++ {
 		r := &f.rules[i]
 		var next []cube
@@ -376,9 +432,6 @@ func (f *fib) broadcasts() set {
 	}
 	return append(set{}, s...).normal()
 }
-
-// toMany is the addresses of packets that are for many hosts.
-func (f *fib) toMany() set { return append(f.broadcasts(), f.multicast...).normal() }
 
 // via is the unicast addresses whose route leaves through an interface.
 func (f *fib) via(oif int) set {

@@ -32,20 +32,7 @@ func groupsOfScope(scope byte, bits int) set {
 // joined keeps packets for the multicast groups that the host has joined on the interface (ip_check_mc_rcu,
 // ipv6_chk_mcast_addr). Where that depends on more, it is a doubt.
 func (e *engine) joined(c cube, in *snapshot.Link) []cube {
-	var member, filtered set
-	known := false
-	for _, g := range in.Groups {
-		a, err := netip.ParseAddr(g.Addr)
-		if err != nil || a.Is4() != c.v4 {
-			continue
-		}
-		known = true
-		if g.Filtered {
-			filtered = append(filtered, single(addrNumber(a))...)
-		} else {
-			member = append(member, single(addrNumber(a))...)
-		}
-	}
+	member, filtered, known := groups(in, c.v4)
 	if !known {
 		return []cube{c.doubt(packet.Cause{Text: "which multicast groups the host has joined was not read"})}
 	}
@@ -60,6 +47,23 @@ func (e *engine) joined(c cube, in *snapshot.Link) []cube {
 		}
 	}
 	return live
+}
+
+// groups are those that the host has joined on an interface, apart those of some senders alone, and whether that was read.
+func groups(in *snapshot.Link, v4 bool) (member, filtered set, known bool) {
+	for _, g := range in.Groups {
+		a, err := netip.ParseAddr(g.Addr)
+		if err != nil || a.Is4() != v4 {
+			continue
+		}
+		known = true
+		if g.Filtered {
+			filtered = append(filtered, single(addrNumber(a))...)
+		} else {
+			member = append(member, single(addrNumber(a))...)
+		}
+	}
+	return member, filtered, known
 }
 
 // unjoined stops packets for groups that the host is not in, but where a multicast router may take them

@@ -12,12 +12,12 @@ import (
 // alone (rt6_need_strict): they are its own address, a neighbour's on the same link, or nobody's.
 func (e *engine) routes(c cube, in *snapshot.Link, fib *fib) []routed {
 	if fib.v4 || in.Loopback {
-		return fib.input(c, in.Name)
+		return fib.input(c, in.Name, e.here)
 	}
 	scoped, rest := c.split(fDaddr, linkLocal)
 	var out []routed
 	for i := range rest {
-		out = append(out, fib.input(rest[i], in.Name)...)
+		out = append(out, fib.input(rest[i], in.Name, e.here)...)
 	}
 	return append(out, e.onLink(scoped, fDaddr, in)...)
 }
@@ -99,6 +99,7 @@ func (e *engine) rerouted(c cube, fib *fib) []cube {
 		same = fib.local()
 	}
 	if !fib.policy && c.sets[fDaddr].subtract(same).empty() {
+		c.toMany = c.toMany && !c.nat
 		return []cube{c}
 	}
 	c = c.doubt(packet.Cause{Text: "a packet of the host is routed again after it was changed"})
@@ -117,7 +118,8 @@ func (e *engine) outward(c cube, fib *fib, again bool) []cube {
 		chosen = append(linkLocal.subtract(e.ownAddrs(false)), chosen...).normal()
 	}
 	var out []cube
-	by := func(c cube, oifs []int, why string) {
+	by := func(c cube, oifs []int, toMany bool, why string) {
+		c.toMany = toMany
 		for k, oif := range oifs {
 			c.shadow = c.shadow || k > 0
 			d := c.with(fOif, single(num(uint64(oif))))
@@ -137,13 +139,13 @@ func (e *engine) outward(c cube, fib *fib, again bool) []cube {
 	}
 	free, routed := c.split(fDaddr, chosen)
 	for _, f := range free {
-		by(f, all, "the process chooses the interface for such a destination")
+		by(f, all, true, "the process chooses the interface for such a destination")
 	}
 	if fib.v4 && len(routed) > 0 { // 0.0.0.0 is the host itself (ip_route_output_key_hash_rcu)
 		var self []cube
 		self, routed = routed[0].split(fDaddr, single(num(0)))
 		for _, s := range self {
-			by(s, loopback, "")
+			by(s, loopback, false, "")
 		}
 	}
 	for i := range routed {
@@ -160,7 +162,7 @@ func (e *engine) outward(c cube, fib *fib, again bool) []cube {
 			if len(oifs) == 0 && !again {
 				e.stop(r.cube, packet.Cause{Text: "no route: " + p.route})
 			}
-			by(r.cube, oifs, "several next hops of route "+p.route)
+			by(r.cube, oifs, p.kind == routeKind["broadcast"] || p.kind == routeKind["anycast"], "several next hops of route "+p.route)
 		}
 	}
 	return out

@@ -86,7 +86,7 @@ func (e *engine) starts(q *Question, o packet.Origin, v4 bool, proto uint64) (li
 // other addresses and ports.
 func (e *engine) slice(c *cube, q *Question, v4 bool) {
 	if len(q.Sockets) > 0 { // nothing gets to their ports from others
-		c.sets[fDport] = portsOf(q.Sockets)
+		c.sets[fDport] = q.socketPorts()
 	}
 	e.sliced[fDaddr], e.sliced[fDport] = c.sets[fDaddr], c.sets[fDport]
 	c.sets[fDaddr] = e.destinations(q, v4)
@@ -95,9 +95,12 @@ func (e *engine) slice(c *cube, q *Question, v4 bool) {
 	}
 }
 
-// portsOf are those of sockets.
-func portsOf(sockets []*snapshot.Socket) (s set) {
-	for _, sk := range sockets {
+// socketPorts are those of the question's sockets.
+func (q *Question) socketPorts() (s set) {
+	if q.ports != nil {
+		return q.ports
+	}
+	for _, sk := range q.Sockets {
 		s = append(s, single(num(uint64(sk.Port)))...)
 	}
 	return s.normal()
@@ -130,10 +133,14 @@ func (e *engine) leftOut(c cube, by packet.Cause) {
 func (e *engine) localStarts(c cube, o packet.Origin, v4 bool) ([]cube, *snapshot.Link, string) {
 	fib := e.fibs[v4]
 	own := e.ownAddrs(v4)
-	for _, p := range o.From {
-		if p.Addr().Is4() == v4 {
-			own = own.intersect(prefixSet(p))
+	if len(o.From) > 0 {
+		var from set
+		for _, p := range o.From {
+			if p.Addr().Is4() == v4 {
+				from = append(from, prefixSet(p)...)
+			}
 		}
+		own = own.intersect(from.normal())
 	}
 	if own.empty() {
 		return nil, nil, "the host has no address of this family"

@@ -18,12 +18,11 @@ func (m *Model) Socket(o packet.Origin, s *snapshot.Socket, v4 bool) Answer {
 type Sweep struct {
 	e       *engine
 	socket  snapshot.Socket
-	bound   set
 	origin  packet.Origin
 	v4      bool
 	ports   set // that were asked about
 	in      *snapshot.Link
-	arrived []cube
+	arrived []arrival
 	err     error
 	fixed   *Answer  // the same for every port
 	other   *Sweep   // the same with chains of equal priority in the other order, where that can matter
@@ -57,49 +56,33 @@ func (m *Model) walk(o packet.Origin, s *snapshot.Socket, v4 bool, ports set, st
 	return w
 }
 
+// walkInOrder follows the packets of a question about the socket on all the ports at once.
 func (m *Model) walkInOrder(o packet.Origin, s *snapshot.Socket, v4 bool, ports set, steps int, reversed bool) *Sweep {
 	w := &Sweep{e: m.newEngine(), socket: *s, origin: o, v4: v4, ports: ports}
-	w.e.reversed, w.e.notPorts = reversed, o.Apart
-	w.e.maxSteps = min(w.e.maxSteps, steps)
-	if why := m.refuses(); why != nil {
-		w.fixed = &Answer{Verdict: packet.Unknown, Because: why}
-		return w
-	}
-	proto, ok := protocols[s.Proto]
-	if !ok {
+	q := &Question{From: []packet.Origin{o}, Proto: s.Proto, To: Target{Host: true}, Sockets: []*snapshot.Socket{&w.socket}, ports: ports}
+	if _, ok := protocols[s.Proto]; !ok {
 		w.fixed = &Answer{Verdict: packet.Unknown, Because: []packet.Cause{{Text: s.Proto + " sockets are outside the packet model"}}}
 		return w
 	}
-	var why string
-	if w.bound, why = m.bound(s, v4); w.bound.empty() {
+	e, proto, fixed := m.begin(q, o, v4, reversed, false)
+	if fixed != nil {
+		w.fixed = fixed
+		return w
+	}
+	w.e = e
+	w.e.maxSteps = min(w.e.maxSteps, steps)
+	if at, why := m.bound(s, v4); at.empty() {
 		return w.stoppedBy(why)
 	}
-	if o.Local {
-		return w.fromHost(proto)
-	}
-	w.in = w.e.enter(o.Index)
+	starts, in, why := w.e.starts(q, o, v4, proto)
 	switch {
-	case w.in == nil || !w.in.Up:
-		return w.stoppedBy("the interface is down")
-	case s.Device != "" && s.Device != w.in.Name && !m.isMaster(w.in, s.Device):
+	case why != "":
+		return w.stoppedBy(why)
+	case in != nil && !m.hears(s, in), o.Local && !datagrams(s) && !m.hears(s, m.loopback()):
 		return w.stoppedBy("the socket is bound to device " + s.Device)
 	}
-	o.Index = w.in.Index
-	start := m.packet(v4, proto)
-	start.sets[fIif] = single(num(uint64(o.Index)))
-	start.sets[fSaddr] = m.sources(o, v4)
-	if start.sets[fSaddr].empty() {
-		return w.stoppedBy("no address of the zone is on this interface")
-	}
-	// Without a translation only the socket's own addresses lead to it.
-	if !m.translates() {
-		start.sets[fDaddr], start.sets[fDport] = w.bound, ports
-	}
-	for _, d := range w.e.surroundings(o.Index, packet.Ingress) {
-		start = start.doubt(d)
-	}
-	w.e.sources = start.sets[fSaddr]
-	w.arrived, w.err = w.e.toHost([]cube{start}, w.in, m.fibs[v4])
+	w.in = in
+	w.arrived, w.err = w.e.follow(starts, in, o, m.fibs[v4])
 	w.e.end()
 	return w
 }
@@ -128,21 +111,33 @@ func (w *Sweep) port(port int) Answer {
 	}
 	at := single(num(uint64(port)))
 	var hits []cube
+	refused := false
 	for i := range w.arrived {
-		c := &w.arrived[i]
+		c := &w.arrived[i].cube
 		if !c.sets[fDport].contains(num(uint64(port))) {
 			continue
 		}
 		d := *c
 		d.sets[fDport] = at
-		given, _ := w.e.given(&w.socket, d, w.bound)
-		hits = append(hits, given...)
+		yes, no := w.e.given(&w.socket, d)
+		hits, refused = append(hits, yes...), refused || len(no) > 0
 	}
 	if w.e.translates() {
 		port = -1 // what was stopped can have been on its way to the port under another number
 	}
-	return w.e.answer(hits, w.err, w.in, w.socket.Proto, port)
+	a := w.e.answer(hits, w.err, w.in, w.socket.Proto, port)
+	if a.Verdict == packet.Unreachable && refused {
+		a.StoppedBy = append(a.StoppedBy, notTaken)
+	}
+	if a.Verdict == packet.Unreachable && len(a.StoppedBy) == 0 {
+		a.StoppedBy = []packet.Cause{noRoute}
+	}
+	rulesFirst(a.StoppedBy)
+	return a
 }
+
+// notTaken is why a socket does not get what arrives at its port.
+var notTaken = packet.Cause{Text: "the socket does not take such packets"}
 
 func (w *Sweep) tooComplex() bool { return errors.Is(w.err, errTooComplex) }
 
@@ -181,101 +176,4 @@ func (s set) first(n uint64) set {
 		out, n = append(out, i), n-size
 	}
 	return out
-}
-
-// toHost takes packets from an interface through the hooks to the point where a socket gets them.
-func (e *engine) toHost(in []cube, iif *snapshot.Link, fib *fib) ([]cube, error) {
-	v4 := fib.v4
-	live, err := e.upThrough(in, iif, v4)
-	if err != nil {
-		return nil, err
-	}
-	if live, err = e.hook(packet.Ingress, v4, iif.Name, live); err != nil {
-		return nil, err
-	}
-	live = e.admitted(live, iif, v4)
-	if live, err = e.hook(packet.Prerouting, v4, "", live); err != nil {
-		return nil, err
-	}
-	live = e.receive(live, iif, fib)
-	if !v4 && !iif.Loopback {
-		live = e.scoped(live, iif)
-	}
-	var local []cube
-	for i := range live {
-		yes, no := live[i].split(fDaddr, append(fib.local(), fib.broadcasts()...).normal())
-		local = append(local, yes...)
-		for _, c := range no {
-			groups, other := c.split(fDaddr, fib.multicast)
-			for _, g := range groups {
-				local = append(local, e.joined(g, iif)...)
-			}
-			for _, o := range other {
-				e.stop(o, packet.Cause{Text: "the destination is no address of the host"})
-			}
-		}
-	}
-	return e.hook(packet.Input, v4, "", local)
-}
-
-// scoped stops packets for a link-local address that another link has.
-func (e *engine) scoped(in []cube, iif *snapshot.Link) []cube {
-	var own set
-	for _, a := range linkAddrs(iif, false) {
-		if a.Addr().IsLinkLocalUnicast() {
-			own = append(own, single(addrNumber(a.Addr()))...)
-		}
-	}
-	other := linkLocal.subtract(own.normal())
-	var live []cube
-	for i := range in {
-		stopped, rest := in[i].split(fDaddr, other)
-		live = append(live, rest...)
-		for _, c := range stopped {
-			e.stop(c, packet.Cause{Text: "the link-local address is on another link"})
-		}
-	}
-	return live
-}
-
-// fromHost takes packets of a process on the host over loopback to a socket: output, postrouting,
-// then in through lo. The source is the destination itself, as the kernel chooses.
-func (w *Sweep) fromHost(proto uint64) *Sweep {
-	var link *snapshot.Link
-	for i := range w.e.snap.Network.Links {
-		if w.e.snap.Network.Links[i].Loopback {
-			link = &w.e.snap.Network.Links[i]
-		}
-	}
-	if link == nil || !link.Up {
-		return w.stoppedBy("loopback is down")
-	}
-	if w.socket.Device != "" && w.socket.Device != link.Name {
-		return w.stoppedBy("the socket is bound to device " + w.socket.Device)
-	}
-	w.e.local = true
-	// One address of each interval stands for it: 127.0.0.1 and the host's own addresses.
-	var live []cube
-	for _, i := range w.bound.intersect(w.e.fibs[w.v4].local()) {
-		c := w.e.packet(w.v4, proto)
-		a := i.lo
-		if w.v4 && a == (u128{lo: 0x7f000000}) {
-			a = u128{lo: 0x7f000001}
-		}
-		c.sets[fDaddr], c.sets[fSaddr] = single(a), single(a)
-		c.sets[fOif], c.sets[fDport] = single(num(uint64(link.Index))), w.ports
-		live = append(live, c)
-	}
-	for _, hook := range []packet.Hook{packet.Output, packet.Postrouting} {
-		if live, w.err = w.e.hook(hook, w.v4, "", live); w.err != nil {
-			return w
-		}
-	}
-	for i := range live {
-		live[i] = live[i].with(fIif, single(num(uint64(link.Index))))
-		live[i].sets[fOif] = single(num(0))
-	}
-	w.arrived, w.err = w.e.toHost(live, link, w.e.fibs[w.v4])
-	w.e.end()
-	return w
 }

@@ -51,16 +51,7 @@ func (e *engine) destinations(q *Question, v4 bool) set {
 		return append(set{}, s...).normal()
 	}
 	if q.To.Host {
-		s := slices.Clone(fib.multicast)
-		if v4 {
-			s = append(s, single(num(0xffffffff))...)
-		}
-		for _, p := range fib.parts {
-			if p.kind == routeKind["local"] || p.kind == routeKind["anycast"] || p.kind == routeKind["broadcast"] {
-				s = append(s, p.addrs...)
-			}
-		}
-		return s.normal()
+		return fib.taken
 	}
 	if fib.policy { // routes depend on more than the destination
 		return span(num(0), ones(uint(8*fDaddr.width(v4))))
@@ -135,18 +126,10 @@ func (e *engine) bound(q *Question, c cube, proto uint64) []cube {
 	if q.Unbound || proto != 6 && proto != 17 && proto != 132 && proto != 136 {
 		return []cube{c}
 	}
-	in := ""
-	if l := e.snap.Network.Link(int(c.sets[fIif][0].lo.lo)); l != nil {
-		in = l.Name
-	}
 	live := []cube{c}
 	var hits []cube
 	for s := range q.sockets(e.snap) {
-		if protocols[s.Proto] != proto || !e.ownNetns(s) || s.Device != "" && s.Device != in {
-			continue
-		}
-		addrs, _ := e.Model.bound(s, c.v4)
-		if addrs.empty() {
+		if protocols[s.Proto] != proto || len(q.Sockets) == 0 && !e.ownNetns(s) {
 			continue
 		}
 		var rest []cube
@@ -154,7 +137,7 @@ func (e *engine) bound(q *Question, c cube, proto uint64) []cube {
 			at, other := l.split(fDport, single(num(uint64(s.Port))))
 			rest = append(rest, other...)
 			for _, x := range at {
-				yes, no := e.given(s, x, addrs)
+				yes, no := e.given(s, x)
 				hits, rest = append(hits, yes...), append(rest, no...)
 			}
 		}
@@ -223,9 +206,9 @@ func (m *Model) bound(s *snapshot.Socket, v4 bool) (set, string) {
 	if addr.Is4() != v4 {
 		return nil, "the socket's address is of the other family"
 	}
-	own := m.fibs[v4].local()
-	if s.Proto == "udp" || s.Proto == "udplite" {
-		own = append(own, m.fibs[v4].toMany()...).normal()
+	own := m.fibs[v4].own
+	if datagrams(s) {
+		own = m.fibs[v4].taken
 	}
 	if addr.IsUnspecified() {
 		return own, "the host has no address of this family"
@@ -234,24 +217,49 @@ func (m *Model) bound(s *snapshot.Socket, v4 bool) (set, string) {
 	return s4.intersect(own), "the host does not have the socket's address"
 }
 
-func (m *Model) isMaster(l *snapshot.Link, name string) bool {
+// datagrams says whether a socket's protocol has no connections, so that it also gets what is for many hosts.
+func datagrams(s *snapshot.Socket) bool { return s.Proto == "udp" || s.Proto == "udplite" }
+
+// hears says whether a socket gets what comes in by an interface: one that is bound to a device only what comes in by that,
+// or by an interface of that VRF (inet_sk_bound_dev_eq).
+func (m *Model) hears(s *snapshot.Socket, l *snapshot.Link) bool {
+	if s.Device == "" || l != nil && l.Name == s.Device {
+		return true
+	}
+	if l == nil {
+		return false
+	}
 	master := m.snap.Network.Link(l.Master)
-	return master != nil && master.Name == name
+	return master != nil && master.Name == s.Device
 }
 
-// given parts packets for a socket's port by whether the socket gets them; bound is the addresses at which it does. TCP
-// refuses an IPv4 address in an IPv6 header (tcp_v6_conn_request), and sockets of IPv6 are only given the
-// groups of IPv4 that they joined themselves (ip_mc_sf_allow, inet6_create).
-func (e *engine) given(s *snapshot.Socket, c cube, bound set) (yes, no []cube) {
-	yes, no = c.split(fDaddr, bound)
-	if len(yes) == 0 {
+// loopback is the interface by which the host sends to itself, or nil.
+func (m *Model) loopback() *snapshot.Link {
+	for i := range m.snap.Network.Links {
+		if l := &m.snap.Network.Links[i]; l.Loopback {
+			return l
+		}
+	}
+	return nil
+}
+
+// given parts packets for a socket's port by whether the socket gets them. Those for many hosts only sockets of datagrams
+// get (tcp_v4_conn_request, tcp_v6_conn_request, sctp_rcv). TCP refuses an IPv4 address in an IPv6 header
+// (tcp_v6_conn_request), and sockets of IPv6 are only given the groups of IPv4 that they joined themselves
+// (ip_mc_sf_allow, inet6_create).
+func (e *engine) given(s *snapshot.Socket, c cube) (yes, no []cube) {
+	at, _ := e.Model.bound(s, c.v4)
+	if c.toMany && !datagrams(s) || !e.hears(s, e.snap.Network.Link(int(c.sets[fIif][0].lo.lo))) {
+		return nil, []cube{c}
+	}
+	if yes, no = c.split(fDaddr, at); len(yes) == 0 {
 		return yes, no
 	}
-	switch datagrams := s.Proto == "udp" || s.Proto == "udplite"; {
+	switch {
 	case protocols[s.Proto] == 6 && !c.v4:
 		mapped, rest := yes[0].split(fSaddr, mappedAddrs)
 		return rest, append(no, mapped...)
-	case datagrams && c.v4 && s.Family == 6:
+	case datagrams(s) && c.v4 && s.Family == 6:
 		groups, rest := yes[0].split(fDaddr, e.fibs[true].multicast)
 		for _, g := range groups {
 			rest = append(rest, g.doubt(packet.Cause{Text: "whether the socket has joined the group itself"}))

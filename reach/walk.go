@@ -29,44 +29,14 @@ func (e *engine) follow(live []cube, in *snapshot.Link, o packet.Origin, fib *fi
 
 // route parts packets by their routes, and takes each part through its hooks.
 func (e *engine) route(live []cube, in *snapshot.Link, fib *fib) ([]arrival, error) {
-	byOif := map[int][]cube{}
-	var local []cube
-	off, unread := e.forwardingOff(in, fib.v4)
-	if unread {
-		e.undecided = append(e.undecided, packet.Cause{Text: "whether " + in.Name + " forwards was not read"})
-	}
-	for i := range live {
-		for _, r := range e.routes(live[i], in, fib) {
-			c, p := r.cube, &r.part
-			switch {
-			case p.kind == routeKind["local"], p.kind == routeKind["broadcast"], p.kind == routeKind["anycast"]:
-				local = append(local, c)
-			case p.kind == routeKind["multicast"]:
-				local = append(local, e.joined(c, in)...)
-				e.passedOn(c, in, byOif)
-			case off:
-				e.stop(c, packet.Cause{Text: "forwarding is off on " + in.Name})
-			case p.kind != routeKind["unicast"] || len(p.oifs) == 0:
-				e.stop(c, packet.Cause{Text: "no route: " + p.route})
-			default:
-				for k, oif := range p.oifs {
-					c.shadow = c.shadow || k > 0
-					d := c.with(fOif, single(num(uint64(oif))))
-					if len(p.oifs) > 1 {
-						d = d.doubt(packet.Cause{Text: "several next hops of route " + p.route})
-					}
-					byOif[oif] = append(byOif[oif], d)
-				}
-			}
-		}
-	}
+	local, byOif := e.decide(live, in, fib)
 	local, err := e.hook(packet.Input, fib.v4, "", local)
 	if err != nil {
 		return nil, err
 	}
-	var out []arrival
-	for _, c := range local {
-		out = append(out, arrival{c, 0})
+	out := make([]arrival, len(local))
+	for i := range local {
+		out[i].cube = local[i]
 	}
 	for _, oif := range sortedInts(byOif) {
 		cubes := e.forwardable(byOif[oif])
@@ -84,6 +54,45 @@ func (e *engine) route(live []cube, in *snapshot.Link, fib *fib) ([]arrival, err
 		}
 	}
 	return out, nil
+}
+
+// decide parts packets by their routes: those for the host itself, and the others by the interface that they would leave by.
+func (e *engine) decide(live []cube, in *snapshot.Link, fib *fib) (local []cube, byOif map[int][]cube) {
+	byOif = map[int][]cube{}
+	off, unread := e.forwardingOff(in, fib.v4)
+	if unread && !e.here {
+		e.undecided = append(e.undecided, packet.Cause{Text: "whether " + in.Name + " forwards was not read"})
+	}
+	for i := range live {
+		for _, r := range e.routes(live[i], in, fib) {
+			c, p := r.cube, &r.part
+			switch {
+			case p.kind == routeKind["local"], p.kind == routeKind["broadcast"], p.kind == routeKind["anycast"]:
+				c.toMany = p.kind != routeKind["local"]
+				local = append(local, c)
+			case p.kind == routeKind["multicast"]:
+				c.toMany = true
+				local = append(local, e.joined(c, in)...)
+				e.passedOn(c, in, byOif)
+			case e.here:
+				e.stop(c, packet.Cause{Text: "the destination is no address of the host"})
+			case off:
+				e.stop(c, packet.Cause{Text: "forwarding is off on " + in.Name})
+			case p.kind != routeKind["unicast"] || len(p.oifs) == 0:
+				e.stop(c, packet.Cause{Text: "no route: " + p.route})
+			default:
+				for k, oif := range p.oifs {
+					c.shadow = c.shadow || k > 0
+					d := c.with(fOif, single(num(uint64(oif))))
+					if len(p.oifs) > 1 {
+						d = d.doubt(packet.Cause{Text: "several next hops of route " + p.route})
+					}
+					byOif[oif] = append(byOif[oif], d)
+				}
+			}
+		}
+	}
+	return local, byOif
 }
 
 // leave takes packets through postrouting and egress of an interface.
@@ -117,7 +126,7 @@ func sortedInts[V any](m map[int]V) []int {
 }
 
 // followLocal takes packets of the host through output: those for the host itself come back in over
-// loopback.
+// loopback, and copies of those for many hosts by the interface that they leave by.
 func (e *engine) followLocal(live []cube, fib *fib) ([]arrival, error) {
 	var out []arrival
 	live, err := e.hook(packet.Output, fib.v4, "", live)
@@ -132,38 +141,92 @@ func (e *engine) followLocal(live []cube, fib *fib) ([]arrival, error) {
 		}
 	}
 	for _, oif := range sortedInts(byOif) {
-		cubes, err := e.leave(byOif[oif], oif, fib.v4)
+		l := e.snap.Network.Link(oif)
+		back, leaving := e.comesBack(byOif[oif], l, fib)
+		if l != nil && l.Loopback {
+			back, err = e.leave(back, oif, fib.v4)
+		} else {
+			back, err = e.hook(packet.Postrouting, fib.v4, "", back)
+		}
+		if err == nil {
+			back, err = e.backIn(back, l, fib.v4)
+		}
+		if err == nil {
+			leaving, err = e.leave(leaving, oif, fib.v4)
+		}
 		if err != nil {
 			return nil, err
 		}
-		where := oif
-		if l := e.snap.Network.Link(oif); l != nil && l.Loopback {
-			where = 0
-			if cubes, err = e.overLoopback(cubes, l, fib.v4); err != nil {
-				return nil, err
-			}
+		for _, c := range back {
+			out = append(out, arrival{c, 0})
 		}
-		for _, c := range cubes {
-			out = append(out, arrival{c, where})
+		for _, c := range leaving {
+			out = append(out, arrival{c, oif})
 		}
 	}
 	return out, nil
 }
 
-// overLoopback takes packets of the host for itself back in.
-func (e *engine) overLoopback(live []cube, lo *snapshot.Link, v4 bool) ([]cube, error) {
+// comesBack parts packets of the host by whether the host gets them back: over loopback all, and of those for many hosts a
+// copy (ip_mc_output, ip6_finish_output2), which leaves by the interface as well. That is a doubt: the process can turn it off.
+func (e *engine) comesBack(in []cube, l *snapshot.Link, fib *fib) (back, leaving []cube) {
+	switch {
+	case l != nil && l.Loopback && !l.Up:
+		for _, c := range in {
+			e.stop(c, packet.Cause{Text: "loopback is down"})
+		}
+		return nil, nil
+	case l != nil && l.Loopback:
+		for i := range in {
+			groups, rest := in[i].split(fDaddr, fib.multicast)
+			back = append(back, rest...)
+			for _, g := range groups {
+				back = append(back, e.joined(g, l)...)
+			}
+		}
+		return back, nil
+	}
+	if l != nil && l.Up {
+		member, filtered, known := groups(l, fib.v4)
+		many := append(append(member, filtered...), fib.broadcasts()...)
+		if !known {
+			many = append(many, fib.multicast...)
+		}
+		for i := range in {
+			copies, _ := in[i].split(fDaddr, append(set{}, many...).normal())
+			for _, c := range copies {
+				c = c.doubt(packet.Cause{Text: "the host gets back what it sends to many"})
+				c.shadow, c.toMany = true, true
+				back = append(back, c)
+			}
+		}
+	}
+	if !e.here {
+		return back, in
+	}
+	for _, c := range in {
+		e.stop(c, packet.Cause{Text: "the destination is no address of the host"})
+	}
+	return back, nil
+}
+
+// backIn takes packets of the host that come back in by an interface: their route was found on the way out.
+func (e *engine) backIn(live []cube, l *snapshot.Link, v4 bool) ([]cube, error) {
+	if len(live) == 0 {
+		return nil, nil
+	}
 	for i := range live {
-		live[i] = live[i].with(fIif, single(num(uint64(lo.Index))))
+		live[i] = live[i].with(fIif, single(num(uint64(l.Index))))
 		live[i].sets[fOif] = single(num(0))
-		for _, d := range e.surroundings(lo.Index, packet.Ingress) {
+		for _, d := range e.surroundings(l.Index, packet.Ingress) {
 			live[i] = live[i].doubt(d)
 		}
 	}
-	live, err := e.hook(packet.Ingress, v4, lo.Name, live)
+	live, err := e.hook(packet.Ingress, v4, l.Name, live)
 	if err != nil {
 		return nil, err
 	}
-	live = e.admitted(live, lo, v4)
+	live = e.admitted(live, l, v4)
 	for _, hook := range []packet.Hook{packet.Prerouting, packet.Input} {
 		if live, err = e.hook(hook, v4, "", live); err != nil {
 			return nil, err

@@ -40,6 +40,9 @@ func (c *cube) witness(in *snapshot.Link, proto string) *packet.Packet {
 			break
 		}
 	}
+	if in == nil && saddr.contains(addrNumber(to)) {
+		src = addrNumber(to) // as the kernel chooses for what the host sends to itself
+	}
 	p.Src, p.Dst = src.addr(c.v4), to
 	if !sport.contains(num(40000)) {
 		p.Sport = uint16(sport[0].lo.lo)

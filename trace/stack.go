@@ -276,8 +276,10 @@ func (w *walk) route6() Fate {
 		return Fate{}
 	}
 	switch res.kind {
-	case rtnLocal, rtnAnycast:
+	case rtnLocal:
 		return w.deliver(false)
+	case rtnAnycast:
+		return w.deliver(true)
 	case rtnUnicast:
 	default:
 		return w.drop("route")
@@ -399,6 +401,9 @@ func (w *walk) output() Fate {
 	}
 	if k := w.runHook(hookKey{hook: packet.Egress, kind: 'n', dev: w.out.Name}); k != vAccept {
 		return w.refused(k)
+	}
+	if !w.out.Up {
+		return w.drop("interface-down")
 	}
 	w.say("back in over %s", w.out.Name)
 	w.passed = passed

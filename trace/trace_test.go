@@ -138,3 +138,26 @@ func FuzzTracer(f *testing.F) {
 		New(s).Packet(p)
 	})
 }
+
+// TestAnycastAndLoopback: an anycast address is for many hosts, so that no listener of TCP takes what is for it, and the host does
+// not hear itself while loopback is down.
+func TestAnycastAndLoopback(t *testing.T) {
+	s := fixtures.Host()
+	s.NFTables.Ruleset = &ruleset.Ruleset{Stable: true}
+	s.Network.Routes = append(s.Network.Routes, snapshot.Route{Family: 6, Table: 255, Type: "anycast", Dst: "fd00:7::/128", Oifs: []int{2}})
+	s.Listeners.Sockets = nil
+	for _, proto := range []string{"tcp", "udp"} {
+		s.Listeners.Sockets = append(s.Listeners.Sockets, snapshot.Socket{Netns: s.Network.HostNetns(), Proto: proto, Family: 6, Addr: "::", Port: 53})
+	}
+	for text, want := range map[string]string{
+		"tcp [fd00:7::9]:1 > [fd00:7::]:53 syn": NoSocket, "udp [fd00:7::9]:1 > [fd00:7::]:53": "udp [::]:53",
+	} {
+		if f := New(s).Packet(parsed(t, "mgmt0", text)); f.Fate != Local || f.Socket != want {
+			t.Errorf("%s: %+v, want socket %s", text, f, want)
+		}
+	}
+	s.Network.LinkNamed("lo").Up = false
+	if f := New(s).Packet(parsed(t, "local", "tcp 10.10.0.1:1 > 10.10.0.1:53 syn")); f.Fate != Drop || f.Rule != "interface-down" {
+		t.Errorf("%+v", f)
+	}
+}
