@@ -1,12 +1,14 @@
 package reach
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
 	"slices"
 	"testing"
 
+	"github.com/ringfence/ringfence/certificate"
 	"github.com/ringfence/ringfence/fixtures"
 	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/ruleset"
@@ -87,6 +89,9 @@ func (c *scene) check(t *testing.T) {
 		if a.Verdict != c.want {
 			t.Errorf("%s: %s, want %s: %v %v %v", how, a.Verdict, c.want, a.Witness, a.StoppedBy, a.Because)
 		}
+		if how == "Reach" && c.want == packet.Unreachable && c.from != "local" {
+			proven(t, how, s, &s.Listeners.Sockets[0], a.Certificate)
+		}
 		if a.Witness != nil && !delivered(trace.New(s), a.Witness) {
 			t.Errorf("%s: the witness %s ends %+v", how, a.Witness, trace.New(s).Packet(a.Witness))
 		}
@@ -107,6 +112,20 @@ func (c *scene) check(t *testing.T) {
 func delivered(tr *trace.Tracer, p *packet.Packet) bool {
 	f := tr.Packet(p)
 	return f.Fate == trace.Local && f.Socket != trace.NoSocket && f.Socket != trace.UnknownSocket
+}
+
+// proven has the proof of an unreachable answer re-checked.
+func proven(t *testing.T, name string, s *snapshot.Snapshot, sk *snapshot.Socket, list []packet.Certificate) {
+	t.Helper()
+	if len(list) == 0 {
+		t.Errorf("%s: unreachable without a certificate", name)
+	}
+	target := &certificate.Target{Host: true, Sockets: trace.SocketNames(sk), Ports: []int{sk.Port}}
+	for i := range list {
+		if err := certificate.NewChecker(s).Check(target, &list[i]); err != nil && !errors.Is(err, certificate.ErrTooLarge) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 }
 
 // ipmi is the port of a BMC's console.
@@ -334,7 +353,7 @@ func attempts(s *snapshot.Snapshot, in string, sk *snapshot.Socket, v4 bool) (li
 // TestSocketsAreReachedAsPacketsAre asks about sockets of random hosts by all ways, which have to agree with each other, and with
 // what package trace says of witnesses and of many packets.
 func TestSocketsAreReachedAsPacketsAre(t *testing.T) {
-	verdicts, packets := map[packet.Verdict]int{}, 0
+	verdicts, packets, proofs := map[packet.Verdict]int{}, 0, 0
 	for seed := range uint64(30) {
 		r := rand.New(rand.NewPCG(seed, 11))
 		s := randomHost(r)
@@ -359,6 +378,10 @@ func TestSocketsAreReachedAsPacketsAre(t *testing.T) {
 							t.Errorf("%s: %s has the witness %s, which ends %+v", name, how, b.Witness, tr.Packet(b.Witness))
 						}
 					}
+					if in != "local" && a.Verdict == packet.Unreachable && seed%5 == 0 {
+						proven(t, name, s, sk, answers["Reach"].Certificate)
+						proofs++
+					}
 					if a.Verdict != packet.Unreachable || seed%4 != 0 {
 						continue
 					}
@@ -372,7 +395,7 @@ func TestSocketsAreReachedAsPacketsAre(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%v, %d packets", verdicts, packets)
+	t.Logf("%v, %d packets, %d proofs", verdicts, packets, proofs)
 	for _, v := range []packet.Verdict{packet.Reachable, packet.Unreachable, packet.Unknown} {
 		if verdicts[v] < 100 {
 			t.Errorf("%d answers are %s: too few to compare", verdicts[v], v)

@@ -34,7 +34,12 @@ func (t *Tracer) readConf(l *snapshot.Link) conf {
 		forwarding: own("ipv4", "forwarding"), rpFilter: both("rp_filter"), routeLocalnet: both("route_localnet"),
 		acceptLocal: both("accept_local"), srcValidMark: both("src_valid_mark"), disable6: own("ipv6", "disable_ipv6"),
 		forward6: t.value("net/ipv6/conf/all/forwarding"), mforward6: t.value("net/ipv6/conf/all/mc_forwarding"),
-		mforward4: min(t.value("net/ipv4/conf/all/mc_forwarding"), own("ipv4", "mc_forwarding")),
+		mforward4: t.value("net/ipv4/conf/all/mc_forwarding"),
+	}
+	if c.mforward4 != 0 { // both have to be on (IN_DEV_MFORWARD)
+		if n := own("ipv4", "mc_forwarding"); n <= 0 || c.mforward4 > 0 {
+			c.mforward4 = n
+		}
 	}
 	if c.forward6 == 0 && own("ipv6", "force_forwarding") > 0 {
 		c.forward6 = 1
