@@ -39,6 +39,7 @@ type fib struct {
 	multicast set
 	own       set    // the unicast addresses that are delivered to the host by some table
 	taken     set    // all addresses that are: also of many hosts
+	sources   set    // those that the host can send from: of interfaces and of the table local
 	kinds     []part // whole, of the kinds of its routes alone
 	policy    bool   // rules beyond local, main, default: a lookup depends on more than the address
 }
@@ -193,9 +194,10 @@ func (f *fib) takes(links []snapshot.Link) {
 	if f.v4 {
 		many = append(append(slices.Clone(many), single(num(0))...), single(num(0xffffffff))...)
 	}
-	var own set
+	var own, sources set
 	for i := range links {
 		for _, a := range linkAddrs(&links[i], f.v4) {
+			sources = append(sources, single(addrNumber(a.Addr()))...)
 			if a.Addr().IsLinkLocalUnicast() && !f.v4 { // looked up on the interface alone
 				own = append(own, single(addrNumber(a.Addr()))...)
 			}
@@ -206,12 +208,16 @@ func (f *fib) takes(links []snapshot.Link) {
 			switch p.kind {
 			case routeKind["local"]:
 				own = append(own, p.addrs...)
+				if id == 255 {
+					sources = append(sources, p.addrs...)
+				}
 			case routeKind["broadcast"], routeKind["anycast"]:
 				many = append(many, p.addrs...)
 			}
 		}
 	}
 	f.own = slices.Clip(append(set{}, own...).normal())
+	f.sources = append(set{}, sources...).normal()
 	f.taken = slices.Clip(append(slices.Clone(f.own), many...).normal())
 	byKind := map[int]set{}
 	for _, p := range f.whole {

@@ -179,20 +179,25 @@ func TestLocalRoutesOfPolicyTables(t *testing.T) {
 			snapshot.Route{Family: 4, Table: 100, Type: "local", Dst: "198.51.100.7/32", Oifs: []int{1}},
 			snapshot.Route{Family: 4, Table: 77, Type: "local", Dst: "198.51.100.8/32", Oifs: []int{1}})
 	}
-	web := snapshot.Socket{Proto: "tcp", Family: 4, Addr: "198.51.100.7", Port: 80}
+	yes, no := true, false
+	web := snapshot.Socket{Proto: "tcp", Family: 4, Addr: "198.51.100.7", Port: 80, Transparent: &yes}
 	(&scene{
 		change: deliver, socket: web, from: "mgmt0", v4: true, want: packet.Reachable, sent: []string{"tcp 10.10.0.9:1 > 198.51.100.7:80 syn"},
+	}).check(t)
+	web.Transparent = &no // it cannot answer from there
+	(&scene{
+		change: deliver, socket: web, from: "mgmt0", v4: true, want: packet.Unreachable, sent: []string{"tcp 10.10.0.9:1 > 198.51.100.7:80 syn"},
 	}).check(t)
 	web.Addr = "198.51.100.8" // of a table that no rule leads to
 	(&scene{
 		change: deliver, socket: web, from: "mgmt0", v4: true, want: packet.Unreachable, sent: []string{"tcp 10.10.0.9:1 > 198.51.100.8:80 syn"},
 	}).check(t)
-	any4 := snapshot.Socket{Proto: "tcp", Family: 4, Addr: "0.0.0.0", Port: 80}
+	any4 := snapshot.Socket{Proto: "udp", Family: 4, Addr: "0.0.0.0", Port: 80}
 	(&scene{
 		change: func(s *snapshot.Snapshot) {
 			ownDropped(s)
 			deliver(s)
-		}, socket: any4, from: "mgmt0", v4: true, want: packet.Reachable, sent: []string{"tcp 10.10.0.9:1 > 198.51.100.7:80 syn"},
+		}, socket: any4, from: "mgmt0", v4: true, want: packet.Reachable, sent: []string{"udp 10.10.0.9:1 > 198.51.100.7:80"},
 	}).check(t)
 }
 

@@ -243,6 +243,23 @@ func (m *Model) loopback() *snapshot.Link {
 	return nil
 }
 
+// answering parts packets for a listener of TCP by whether it can answer from the address that they are for: that has to be one of
+// an interface or of the table local, unless the socket is transparent (inet_csk_route_req, __ip_dev_find).
+func (e *engine) answering(s *snapshot.Socket, c cube, no []cube) (yes, refused []cube) {
+	yes, other := c.split(fDaddr, e.fibs[true].sources)
+	for _, o := range other {
+		switch {
+		case s.Transparent == nil:
+			yes = append(yes, o.doubt(packet.Cause{Text: "whether the socket is transparent was not read"}))
+		case *s.Transparent:
+			yes = append(yes, o)
+		default:
+			no = append(no, o)
+		}
+	}
+	return yes, no
+}
+
 // given parts packets for a socket's port by whether the socket gets them. Those for many hosts only sockets of datagrams
 // get (tcp_v4_conn_request, tcp_v6_conn_request, sctp_rcv). TCP refuses an IPv4 address in an IPv6 header
 // (tcp_v6_conn_request), and sockets of IPv6 are only given the groups of IPv4 that they joined themselves
@@ -256,7 +273,9 @@ func (e *engine) given(s *snapshot.Socket, c cube) (yes, no []cube) {
 		return yes, no
 	}
 	switch {
-	case protocols[s.Proto] == 6 && !c.v4:
+	case protocols[s.Proto] == 6 && c.v4:
+		return e.answering(s, yes[0], no)
+	case protocols[s.Proto] == 6:
 		mapped, rest := yes[0].split(fSaddr, mappedAddrs)
 		return rest, append(no, mapped...)
 	case datagrams(s) && c.v4 && s.Family == 6:

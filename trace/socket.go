@@ -109,6 +109,22 @@ func (w *walk) unserved(toMany bool) bool {
 	return !datagram && toMany || w.skb.proto == packet.TCP && w.skb.src().Is4In6()
 }
 
+// answers says whether a listener of TCP can answer from the address that a packet of IPv4 is for: its own packets need one of an
+// interface or of the table local as their source, unless the socket is transparent (inet_csk_route_req, __ip_dev_find).
+func (w *walk) answers(sk *socket) bool {
+	if w.skb.proto != packet.TCP || !w.skb.v4 || w.own(w.skb.dst()) {
+		return true
+	}
+	fl := flow{dst: w.skb.dst()}
+	if res, ok := w.lookupTable(w.fib4, 255, &fl); ok && res.kind == rtnLocal {
+		return true
+	}
+	if sk.Transparent == nil {
+		return w.choose(2, nil, "whether "+sk.name+" is transparent was not read") == 1
+	}
+	return *sk.Transparent
+}
+
 // hears says whether the socket gets what is for an address of many: those of IPv6 are only given the groups of IPv4
 // that they joined themselves, which cannot be read (ip_mc_sf_allow, inet6_create).
 func (s *socket) hears(dst netip.Addr) bool {

@@ -321,6 +321,7 @@ func (w *walk) deliver(toMany bool) Fate {
 	case w.unserved(toMany):
 	case sk != nil && toMany && !sk.hears(s.dst()):
 		f.Socket = UnknownSocket
+	case sk != nil && !w.answers(sk):
 	case sk != nil:
 		f.Socket = sk.name
 	case w.unread && s.hasPorts():
