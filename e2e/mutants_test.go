@@ -61,7 +61,7 @@ var mutants = []mutant{
 	{"reach: no group is joined", "reach/multicast.go", "live, rest := c.split(fDaddr, append(set{}, member...).normal())", "live, rest := []cube(nil), []cube{c}"},
 	{"reach: sockets take no broadcasts", "reach/target.go", "own = m.fibs[v4].taken", "_ = m.fibs[v4].taken"},
 	{"reach: 0.0.0.0 is the host", "reach/fib.go", "part{addrs: single(num(0)), kind: routeKind[\"unreachable\"], route: \"0.0.0.0\"})", "part{addrs: single(num(0)), kind: routeKind[\"broadcast\"], route: \"here\"})"},
-	{"reach: only the local table delivers", "reach/fib.go", "tables[f.rules[i].Table] = true", "tables[255] = true"},
+	{"reach: only the local table delivers", "reach/addresses.go", "tables[f.rules[i].Table] = true", "tables[255] = true"},
 	{"reach: listeners answer from anywhere", "reach/target.go", "yes, other := c.split(fDaddr, e.fibs[true].sources)", "yes, other := []cube{c}, []cube(nil)"},
 	{"reach: anycast is for one host", "reach/walk.go", "c.toMany = p.kind != routeKind[\"local\"]", "c.toMany = p.kind == routeKind[\"broadcast\"]"},
 	{"anycast is for one host", "trace/stack.go", "case rtnAnycast:\n\t\treturn w.deliver(true)", "case rtnAnycast:\n\t\treturn w.deliver(false)"},

@@ -311,6 +311,15 @@ func (m *machine) plainExpr(c *ruleset.Chain, r *ruleset.Rule, e *ruleset.Expr, 
 		return m.natExpr(c, r, e.NAT, st)
 	case e.Xt != nil:
 		return m.xt(c, r, e.Xt, st)
+	default:
+		return m.rareExpr(c, r, e, st)
+	}
+	return nil, []state{st}, nil
+}
+
+// rareExpr evaluates what few rules have.
+func (m *machine) rareExpr(c *ruleset.Chain, r *ruleset.Rule, e *ruleset.Expr, st state) (*ruleset.Verdict, []state, []cube) {
+	switch {
 	case e.Log != nil, e.Plain && e.Name != "notrack":
 	case e.Name == "notrack":
 		st = m.notrack(st)

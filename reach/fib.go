@@ -183,55 +183,6 @@ type routed struct {
 	part part
 }
 
-// takes notes the addresses that the host takes packets for by the tables that rules lead to: a rule can have one of its own
-// deliver any address (RTN_LOCAL).
-func (f *fib) takes(links []snapshot.Link) {
-	tables := map[int]bool{255: true, 254: true, 253: true}
-	for i := range f.rules {
-		tables[f.rules[i].Table] = true
-	}
-	many := f.multicast
-	if f.v4 {
-		many = append(append(slices.Clone(many), single(num(0))...), single(num(0xffffffff))...)
-	}
-	var own, sources set
-	for i := range links {
-		for _, a := range linkAddrs(&links[i], f.v4) {
-			sources = append(sources, single(addrNumber(a.Addr()))...)
-			if a.Addr().IsLinkLocalUnicast() && !f.v4 { // looked up on the interface alone
-				own = append(own, single(addrNumber(a.Addr()))...)
-			}
-		}
-	}
-	for id := range tables {
-		for _, p := range f.tables[id] {
-			switch p.kind {
-			case routeKind["local"]:
-				own = append(own, p.addrs...)
-				if id == 255 {
-					sources = append(sources, p.addrs...)
-				}
-			case routeKind["broadcast"], routeKind["anycast"]:
-				many = append(many, p.addrs...)
-			}
-		}
-	}
-	f.own = slices.Clip(append(set{}, own...).normal())
-	f.sources = append(set{}, sources...).normal()
-	f.taken = slices.Clip(append(slices.Clone(f.own), many...).normal())
-	byKind := map[int]set{}
-	for _, p := range f.whole {
-		kind := p.kind
-		if kind != routeKind["local"] && kind != routeKind["broadcast"] && kind != routeKind["anycast"] {
-			kind = routeKind["unreachable"]
-		}
-		byKind[kind] = append(byKind[kind], p.addrs...)
-	}
-	for _, kind := range sortedInts(byKind) {
-		f.kinds = append(f.kinds, part{addrs: byKind[kind].normal(), kind: kind})
-	}
-}
-
 // input parts packets that came in by their routes. Some addresses are decided before any route
 // (ip_route_input_slow, ip6_route_input): 255.255.255.255, multicast, and 0.0.0.0, which is no destination but for
 // those who have no address. Where here is set, only what is delivered is told apart.
@@ -391,65 +342,6 @@ func (f *fib) apply(r *snapshot.PolicyRule, c cube) (done []routed, rest []cube)
 	return done, rest
 }
 
-// types4 is the addresses by type as the kernel tells them for IPv4: from the table local alone, so
-// that all others are unicast, whatever their route (inet_addr_type).
-func (f *fib) types4() []part {
-	zero := span(num(0), num(0))
-	limited := single(num(0xffffffff))
-	multicast := prefixSet(netip.MustParsePrefix("224.0.0.0/4"))
-	out := []part{{addrs: append(zero, limited...), kind: routeKind["broadcast"]}, {addrs: multicast, kind: routeKind["multicast"]}}
-	left := span(num(1), num(0xfffffffe)).subtract(multicast)
-	for _, p := range f.tables[255] {
-		if p.kind != routeKind["local"] && p.kind != routeKind["broadcast"] {
-			continue
-		}
-		s := p.addrs.intersect(left)
-		if s.empty() {
-			continue
-		}
-		left = left.subtract(s)
-		out = append(out, part{s, p.kind, p.oifs, p.route, p.bits})
-	}
-	return append(out, part{addrs: left, kind: routeKind["unicast"]})
-}
-
-// local is every address that the host delivers to itself.
-func (f *fib) local() set {
-	var s set
-	for _, p := range f.parts {
-		if p.kind == routeKind["local"] {
-			s = append(s, p.addrs...)
-		}
-	}
-	return append(set{}, s...).normal()
-}
-
-// broadcasts is every address of IPv4 at which the host takes packets for all of a link. 0.0.0.0 is one for those who
-// have no address either (ip_route_input_slow).
-func (f *fib) broadcasts() set {
-	if !f.v4 {
-		return nil
-	}
-	s := append(single(num(0)), single(num(0xffffffff))...)
-	for _, p := range f.parts {
-		if p.kind == routeKind["broadcast"] {
-			s = append(s, p.addrs...)
-		}
-	}
-	return append(set{}, s...).normal()
-}
-
-// via is the unicast addresses whose route leaves through an interface.
-func (f *fib) via(oif int) set {
-	var s set
-	for _, p := range f.parts {
-		if p.kind == routeKind["unicast"] && slices.Contains(p.oifs, oif) {
-			s = append(s, p.addrs...)
-		}
-	}
-	return append(set{}, s...).normal()
-}
-
 // fibResult is what a fib expression loads for the addresses of a part (nft_fib4_eval).
 func (m *machine) fibResult(e *ruleset.Fib, p part, dev int) value {
 	if e.Result == ruleset.FibAddrtype {
@@ -477,17 +369,6 @@ func (m *machine) fibResult(e *ruleset.Fib, p part, dev int) value {
 		return constant(ifname(l.Name))
 	}
 	return constant(ifname(""))
-}
-
-// linkAddrs is the addresses of a link with their prefixes.
-func linkAddrs(l *snapshot.Link, v4 bool) []netip.Prefix {
-	var out []netip.Prefix
-	for _, a := range l.Addrs {
-		if p, err := netip.ParsePrefix(a); err == nil && p.Addr().Is4() == v4 {
-			out = append(out, p)
-		}
-	}
-	return out
 }
 
 // sysctl is the value of a switch, and whether it is known. An absent one is off.

@@ -15,12 +15,13 @@ func (m *machine) xt(c *ruleset.Chain, r *ruleset.Rule, x *ruleset.Xt, st state,
 		return nil, nil, []cube{st.cube} // the packets of a question have no IPv6 extension headers
 	}
 	if d == nil || d.TProxy != nil {
-		why := "iptables extension " + x.Name + " is not followed"
-		if x.Target { // it can accept, drop, change the packet or do nothing
-			m.undecided = append(m.undecided, m.doubtful(c, r, cube{}, why).doubts...)
+		return m.xtOpaque(c, r, x, st)
+	}
+	decided := func(matches bool) (*ruleset.Verdict, []state, []cube) {
+		if matches {
+			return nil, []state{st}, nil
 		}
-		matched, missed := m.either(c, r, st, why)
-		return nil, matched, missed
+		return nil, nil, []cube{st.cube}
 	}
 	split := func(f field, s set, invert bool) (*ruleset.Verdict, []state, []cube) {
 		in, out := st.cube.split(f, s)
@@ -30,7 +31,7 @@ func (m *machine) xt(c *ruleset.Chain, r *ruleset.Rule, x *ruleset.Xt, st state,
 		return nil, states(in, st), out
 	}
 	switch {
-	case d.Continue:
+	case d.Continue, d.TOS:
 		return nil, []state{st}, nil
 	case d.Reject:
 		return &ruleset.Verdict{Kind: ruleset.Drop}, []state{st}, nil
@@ -48,12 +49,10 @@ func (m *machine) xt(c *ruleset.Chain, r *ruleset.Rule, x *ruleset.Xt, st state,
 		return m.xtPorts(d.Ports, st)
 	case d.Multiport != nil:
 		return m.xtMultiport(d.Multiport, st)
+	case d.ICMP != nil && d.ICMP.Type == 0xff && !d.ICMP.Invert: // any
+		return nil, []state{st}, nil
 	case d.ICMP != nil:
-		if d.ICMP.Type == 0xff && !d.ICMP.Invert { // any
-			return nil, []state{st}, nil
-		}
-		typ, code := span(num(uint64(d.ICMP.Type)), num(uint64(d.ICMP.Type))),
-			span(num(uint64(d.ICMP.Codes[0])), num(uint64(d.ICMP.Codes[1])))
+		typ, code := single(num(uint64(d.ICMP.Type))), span(num(uint64(d.ICMP.Codes[0])), num(uint64(d.ICMP.Codes[1])))
 		return m.both(st, fICMPType, typ, fICMPCode, code, d.ICMP.Invert)
 	case d.Mark != nil:
 		return m.xtMark(c, r, d.Mark, st)
@@ -63,29 +62,33 @@ func (m *machine) xt(c *ruleset.Chain, r *ruleset.Rule, x *ruleset.Xt, st state,
 		return m.xtIPRange(d.IPRange, st)
 	case d.Notrack:
 		return nil, []state{m.notrack(st)}, nil
-	case d.TOS:
-		return nil, []state{st}, nil
 	case d.Pkttype != nil:
-		if (int(d.Pkttype.Type) == m.frame(&st.cube)) != d.Pkttype.Invert {
-			return nil, []state{st}, nil
-		}
-		return nil, nil, []cube{st.cube}
+		return decided((int(d.Pkttype.Type) == m.frame(&st.cube)) != d.Pkttype.Invert)
 	case d.Owner != nil && !m.local: // owner_mt without a socket
-		if d.Owner.Match == d.Owner.Invert {
-			return nil, []state{st}, nil
-		}
-		return nil, nil, []cube{st.cube}
+		return decided(d.Owner.Match == d.Owner.Invert)
 	case d.Set != nil:
 		matched, missed := m.xtSet(c, r, d.Set, st)
 		return nil, matched, missed
 	case d.DSCP != nil: // the type of service is 0
-		if (d.DSCP.Value == 0) != d.DSCP.Invert {
-			return nil, []state{st}, nil
-		}
-		return nil, nil, []cube{st.cube}
+		return decided((d.DSCP.Value == 0) != d.DSCP.Invert)
 	case d.Queue:
 		return &ruleset.Verdict{Kind: ruleset.Queue}, []state{st}, nil
 	}
+	return m.xtOpen(c, r, x, st)
+}
+
+// xtOpaque is an extension that is not understood.
+func (m *machine) xtOpaque(c *ruleset.Chain, r *ruleset.Rule, x *ruleset.Xt, st state) (*ruleset.Verdict, []state, []cube) {
+	why := "iptables extension " + x.Name + " is not followed"
+	if x.Target { // it can accept, drop, change the packet or do nothing
+		m.undecided = append(m.undecided, m.doubtful(c, r, cube{}, why).doubts...)
+	}
+	matched, missed := m.either(c, r, st, why)
+	return nil, matched, missed
+}
+
+// xtOpen is an extension that depends on more than the packet.
+func (m *machine) xtOpen(c *ruleset.Chain, r *ruleset.Rule, x *ruleset.Xt, st state) (*ruleset.Verdict, []state, []cube) {
 	why := "iptables extension " + x.Name + " depends on more than the packet"
 	if x.Target { // CONNMARK: the mark is what it was or what it is set to
 		st.cube = st.cube.with(fMark, span(num(0), ones(32)))
