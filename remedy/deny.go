@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/ringfence/ringfence/dropin"
+	"github.com/ringfence/ringfence/escape"
 	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/snapshot"
 	"github.com/ringfence/ringfence/zones"
@@ -18,7 +20,7 @@ func (p *Plan) add(id string, f *finding.Finding, s *snapshot.Snapshot, m *zones
 			continue
 		}
 		if why := p.deny(id, rem.Deny, s, m, keep); why != "" {
-			p.Manual = append(p.Manual, Manual{Check: id, What: f.Message, Kind: "words", Text: why})
+			p.Manual = append(p.Manual, dropin.Manual{Check: id, What: f.Message, Kind: "words", Text: why})
 		} else {
 			done = true
 		}
@@ -29,7 +31,7 @@ func (p *Plan) add(id string, f *finding.Finding, s *snapshot.Snapshot, m *zones
 	}
 	for _, rem := range f.Remediation {
 		if rem.Deny == nil {
-			p.Manual = append(p.Manual, Manual{id, f.Message, rem.Kind, rem.Text, f.Resource.Path})
+			p.Manual = append(p.Manual, dropin.Manual{Check: id, What: f.Message, Kind: rem.Kind, Text: rem.Text, Resource: f.Resource.Path})
 			return
 		}
 	}
@@ -89,7 +91,7 @@ func (p *Plan) deny(id string, d *finding.Deny, s *snapshot.Snapshot, m *zones.M
 	case !added:
 		return "no interface of the zone was found"
 	case len(p.unwritable) > unwritable:
-		return fmt.Sprintf("an interface has a name that a ruleset cannot hold (%s): rename it", boundedText(p.unwritable[unwritable]))
+		return fmt.Sprintf("an interface has a name that a ruleset cannot hold (%s): rename it", escape.Line(p.unwritable[unwritable]))
 	}
 	return failed
 }

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ringfence/ringfence/dropin"
 	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/ruleset"
 	"github.com/ringfence/ringfence/snapshot"
@@ -38,13 +39,15 @@ var families = []string{ruleset.FamilyInet, bridgeFamily}
 
 // Without returns the snapshot as it would be without our own tables, so that a new plan also has
 // what an earlier one closes.
-func Without(s *snapshot.Snapshot) *snapshot.Snapshot {
+func Without(s *snapshot.Snapshot) *snapshot.Snapshot { return withoutTables(s, tableNames...) }
+
+func withoutTables(s *snapshot.Snapshot, names ...string) *snapshot.Snapshot {
 	if s.NFTables.Ruleset == nil {
 		return s
 	}
 	rs := *s.NFTables.Ruleset
 	rs.Tables = slices.DeleteFunc(slices.Clone(rs.Tables), func(t ruleset.Table) bool {
-		return slices.Contains(families, t.Family) && slices.Contains(tableNames, t.Name)
+		return slices.Contains(families, t.Family) && slices.Contains(names, t.Name)
 	})
 	clone := *s
 	clone.NFTables.Ruleset = &rs
@@ -105,25 +108,16 @@ func (p *Plan) Tables() string {
 	return strings.Join(names, " and ")
 }
 
-// Manual is a finding that no packet filter closes.
-type Manual struct {
-	Check    string `json:"check"`
-	What     string `json:"what"`
-	Kind     string `json:"kind"`
-	Text     string `json:"text"`
-	Resource string `json:"-"` // path of the file that it is about
-}
-
 // Plan is what closes the findings of one report.
 type Plan struct {
-	Schema string   `json:"schema"` // ringfence.plan/v1
-	Mode   string   `json:"mode"`   // targeted or default-deny
-	Drain  bool     `json:"drain"`  // connections to what is closed end by themselves
-	Rules  []Rule   `json:"rules"`
-	Closes []Target `json:"closes"`
-	Manual []Manual `json:"manual"`
+	Schema string          `json:"schema"` // ringfence.plan/v1
+	Mode   string          `json:"mode"`   // targeted or default-deny
+	Drain  bool            `json:"drain"`  // connections to what is closed end by themselves
+	Rules  []Rule          `json:"rules"`
+	Closes []Target        `json:"closes"`
+	Manual []dropin.Manual `json:"manual"`
 	// Files are drop-ins of services, for findings that no packet filter closes.
-	Files []File `json:"files"`
+	Files []dropin.File `json:"files"`
 	// Keeps is what must go on working, as it was seen or asked for.
 	Keeps   []Flow `json:"keeps"`
 	Ruleset string `json:"ruleset"` // nft text, "" where no rule is needed
@@ -196,7 +190,7 @@ func managementCheck(id string) bool { return strings.HasPrefix(id, "management/
 
 // Make plans. It never fails: a finding without a safe rule becomes manual work.
 func Make(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config, opt Options) *Plan {
-	p := &Plan{Schema: "ringfence.plan/v1", Mode: opt.Mode, Drain: opt.Drain, Rules: []Rule{}, Closes: []Target{}, Manual: []Manual{}, Keeps: []Flow{}, Warnings: []string{}}
+	p := &Plan{Schema: "ringfence.plan/v1", Mode: opt.Mode, Drain: opt.Drain, Rules: []Rule{}, Closes: []Target{}, Manual: []dropin.Manual{}, Keeps: []Flow{}, Warnings: []string{}}
 	if p.Mode == "" {
 		p.Mode = Targeted
 	}
@@ -248,7 +242,7 @@ func Make(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config, opt Options
 	if opt.Drain {
 		p.drain()
 	}
-	p.Files = append(p.files(s), p.dropIns(r, s)...)
+	p.Files, p.Manual = dropin.Make(r, s, p.Manual)
 	p.Disruption = "none"
 	if len(p.Rules) > 0 {
 		p.Ruleset, p.Inverse = p.text(), p.inverse()
