@@ -130,6 +130,8 @@ type Plan struct {
 
 	// closings are the listeners that the denials are about.
 	closings []closing
+	// cutsLogins says that rules close an SSH server of the host to those outside.
+	cutsLogins bool
 	// unwritable are names of interfaces that a rule was needed for and cannot be written.
 	unwritable []string
 }
@@ -181,13 +183,6 @@ func maybeOn(f snapshot.Fact) bool {
 	return f.State != snapshot.Absent && (f.State != snapshot.Present || f.Value != "0")
 }
 
-// sshExternalCheck is about logins from the external zone.
-const sshExternalCheck = "management/ssh-reachable-from-external"
-
-// managementCheck says of a check that what it closes is how the host is administered: that is never closed
-// to everybody who could do so.
-func managementCheck(id string) bool { return strings.HasPrefix(id, "management/ssh-") }
-
 // Make plans. It never fails: a finding without a safe rule becomes manual work.
 func Make(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config, opt Options) *Plan {
 	p := &Plan{Schema: "ringfence.plan/v1", Mode: opt.Mode, Drain: opt.Drain, Rules: []Rule{}, Closes: []Target{}, Manual: []dropin.Manual{}, Keeps: []Flow{}, Warnings: []string{}}
@@ -211,11 +206,11 @@ func Make(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config, opt Options
 		if res.Status != finding.Fail {
 			continue
 		}
-		keep := opt.AllowFrom
-		if managementCheck(res.ID) {
-			keep = admins
-		}
 		for j := range res.Findings {
+			keep := opt.AllowFrom
+			if slices.ContainsFunc(res.Findings[j].Remediation, func(rem finding.Remediation) bool { return p.administers(rem.Deny, s) }) {
+				keep = admins
+			}
 			p.add(res.ID, &res.Findings[j], s, m, keep)
 		}
 	}
@@ -265,8 +260,7 @@ func Make(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config, opt Options
 
 // warn says that only who is logged in over SSH keeps access, by the address of this moment.
 func (p *Plan) warn(s *snapshot.Snapshot, m *zones.Map, opt Options) {
-	closed := p.Mode == DefaultDeny || slices.ContainsFunc(p.Rules, func(r Rule) bool { return r.Closes == sshExternalCheck && !r.Accept })
-	if !closed || hasZone(m, zones.Management) || len(opt.AllowFrom) > 0 {
+	if p.Mode != DefaultDeny && !p.cutsLogins || hasZone(m, zones.Management) || len(opt.AllowFrom) > 0 {
 		return
 	}
 	var who []string
