@@ -111,14 +111,19 @@ func (x *Fix) current(ctx context.Context) error {
 
 // lockedOut takes the trial out under the lock, unless somebody confirmed it in the last moment.
 func (x *Fix) lockedOut(ctx context.Context, st *State, why error) error {
-	for range 50 {
+	for i := range 50 {
 		unlock, err := x.Store.Lock()
 		if err != nil {
 			x.Clock.Sleep(100 * time.Millisecond)
 			continue
 		}
-		defer unlock()
 		now, err := x.Store.Load()
+		if err != nil && i < 49 { // it may say that it was confirmed
+			unlock()
+			x.Clock.Sleep(100 * time.Millisecond)
+			continue
+		}
+		defer unlock()
 		switch {
 		case err == nil && st.Kept(now):
 			x.People.Say("fix: confirmed\n")

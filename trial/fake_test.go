@@ -59,6 +59,7 @@ type fake struct {
 	host    *snapshot.Snapshot
 	found   []extra
 	options remedy.Options
+	replica func(ctx context.Context, job []byte) ([]byte, error)
 	// blind are checks that cannot be judged; unreadable says that the ruleset cannot be read.
 	blind      []string
 	unreadable bool
@@ -125,7 +126,7 @@ func newFake(t *testing.T) *fake {
 	s.NFTables.Ruleset = &ruleset.Ruleset{Stable: true}
 	s.Processes.List = []snapshot.Process{{PID: 4, Exe: "/usr/sbin/sshd", ExeWord: snapshot.Word{By: snapshot.ByRoot}}}
 	return &fake{
-		t: t, host: s, now: int64(time.Hour), boot: 1, generation: 7, files: map[string]string{}, effect: map[string]string{}, at: map[string]func(){},
+		t: t, host: s, now: int64(time.Hour), boot: 1, generation: 7, replica: answerProbes, files: map[string]string{}, effect: map[string]string{}, at: map[string]func(){},
 	}
 }
 
@@ -607,7 +608,7 @@ func (w *fake) Prove(ctx context.Context, p *remedy.Plan, s *snapshot.Snapshot) 
 	if err := w.step("prove"); err != nil {
 		return nil, err
 	}
-	return remedy.Prove(ctx, &remedy.Input{Plan: p, Snapshot: s, Run: answerProbes})
+	return remedy.Prove(ctx, &remedy.Input{Plan: p, Snapshot: s, Run: w.replica})
 }
 
 // answerProbes is the replica: everything is open before, and afterwards what the plan drops is silent.

@@ -144,6 +144,9 @@ func (w *World) Rollback(ctx context.Context, st *State) error {
 
 // unpromote takes the lasting tables of a trial out that was kept while nobody could write so down.
 func (w *World) unpromote(ctx context.Context, st *State) error {
+	if now, err := w.Store.Load(); err != nil || now == nil || now.ID != st.ID || now.Phase != PhaseTrial {
+		return nil
+	}
 	rs, err := w.Live.Read(ctx)
 	if err != nil || remedy.Lasting(rs, st.Lasting) != nil || st.Before != nil && remedy.Lasting(rs, st.Before.Lasting) == nil {
 		return nil // not those, or what was confirmed before
