@@ -292,17 +292,11 @@ func TestAuditCannotRun(t *testing.T) {
 		t.Errorf("a process ended while it was read: %v", err)
 	}
 	w = newFake(t)
-	w.host = clone(w.host)
 	once(w, "try", func() { w.unreadable = true })
 	_, err, _ = w.fix(Options{By: Auto})
 	w.wantRefused(err, "could not be read back")
 	w.unreadable = false
 	w.wantOut("unreadable")
-}
-
-func clone(s *snapshot.Snapshot) *snapshot.Snapshot {
-	c := *s
-	return &c
 }
 
 // TestFindingStaysOpen: the rules are there, and the audit still finds what they are about.
@@ -524,8 +518,7 @@ func TestClockSteps(t *testing.T) {
 func TestTwoAtOnce(t *testing.T) {
 	w := newFake(t)
 	w.locked = true
-	s := clone(w.host)
-	x := &Fix{World: w.world(), Options: Options{By: Auto}, Before: w.report(&snapshot.Snapshot{NFTables: snapshot.NFTables{Ruleset: w.loaded()}}), Snapshot: s}
+	x := &Fix{World: w.world(), Options: Options{By: Auto}, Before: w.report(w.seen()), Snapshot: w.seen()}
 	_, err := x.Run(t.Context())
 	w.wantRefused(err, "another fix is at work")
 	w.locked = false

@@ -523,12 +523,12 @@ func (w *fake) Login() (string, int64, error) {
 	return "sshd", w.login, w.step("login")
 }
 
-func (w *fake) Ask(_ context.Context, question, want string, limit time.Duration) bool {
+func (w *fake) Ask(ctx context.Context, question, want string, limit time.Duration) bool {
 	_ = w.step("ask " + strings.Fields(question)[0])
 	if w.answer == "" {
 		w.pass(limit)
 	}
-	return w.answer == "yes" || w.answer == want
+	return ctx.Err() == nil && (w.answer == "yes" || w.answer == want)
 }
 
 // heard says whether people were told something.
@@ -539,12 +539,17 @@ func (w *fake) heard(text string) bool {
 // The host.
 
 func (w *fake) See(context.Context) (*snapshot.Snapshot, error) {
-	s := *w.host
 	err := w.step("see")
+	return w.seen(), err
+}
+
+// seen is the host as it is now.
+func (w *fake) seen() *snapshot.Snapshot {
+	s := *w.host
 	if s.NFTables.Ruleset = w.loaded(); w.unreadable {
 		s.NFTables.Ruleset = nil
 	}
-	return &s, err
+	return &s
 }
 
 // unknown has a check be one that cannot be judged.
@@ -658,11 +663,7 @@ func (w *fake) fix(o Options) (report *finding.Report, err error, dead bool) {
 			w.kill, dead = 0, true
 		}
 	}()
-	s := *w.host
-	if s.NFTables.Ruleset = w.loaded(); w.unreadable {
-		s.NFTables.Ruleset = nil
-	}
-	x := &Fix{World: w.world(), Options: o, Before: w.report(&s), Snapshot: &s}
+	x := &Fix{World: w.world(), Options: o, Before: w.report(w.seen()), Snapshot: w.seen()}
 	report, err = x.Run(w.t.Context())
 	return report, err, false
 }
