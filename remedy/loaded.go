@@ -26,15 +26,14 @@ func (p *Proof) ReadBackTrial(rs *ruleset.Ruleset) error { return OnTrial(rs, p.
 // Loaded says whether the plan is what is loaded already.
 func (p *Proof) Loaded(rs *ruleset.Ruleset) bool { return Lasting(rs, p.lasting) == nil }
 
-// Closes proves on the model of the host as it is now that the plan, which was read back, closes what it is about.
-func (p *Proof) Closes(ctx context.Context, now *snapshot.Snapshot) error {
+// Holds proves on the model of the host as it is now that the plan, which was read back, closes what it is about, and that what must go
+// on working does as it did before.
+func (p *Proof) Holds(ctx context.Context, before, now *snapshot.Snapshot) error {
 	again := &Proof{plan: p.plan, tables: p.tables}
-	return again.closes(ctx, again.after(now))
-}
-
-// Keeps compares what must go on working on the host before and after.
-func (p *Proof) Keeps(ctx context.Context, before, after *snapshot.Snapshot) error {
-	return (&Proof{plan: p.plan, tables: p.tables}).keeps(ctx, before, after)
+	if err := again.closes(ctx, again.after(now)); err != nil {
+		return err
+	}
+	return again.keeps(ctx, before, now)
 }
 
 // OnTrial says in what the loaded tables on trial are others than those of a proof.

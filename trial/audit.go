@@ -35,10 +35,7 @@ func (x *Fix) verify(ctx context.Context) error {
 	if err := x.proof.ReadBackTrial(snap.NFTables.Ruleset); err != nil {
 		return err
 	}
-	if err := x.proof.Closes(ctx, snap); err != nil {
-		return err
-	}
-	if err := x.proof.Keeps(ctx, x.Snapshot, snap); err != nil {
+	if err := x.Host.Proven(ctx, x.proof, x.Snapshot, snap); err != nil {
 		return err
 	}
 	after, err := x.Host.Judge(ctx, snap)

@@ -126,7 +126,7 @@ func newFake(t *testing.T) *fake {
 	s.NFTables.Ruleset = &ruleset.Ruleset{Stable: true}
 	s.Processes.List = []snapshot.Process{{PID: 4, Exe: "/usr/sbin/sshd", ExeWord: snapshot.Word{By: snapshot.ByRoot}}}
 	return &fake{
-		t: t, host: s, now: int64(time.Hour), boot: 1, generation: 7, replica: answerProbes, files: map[string]string{}, effect: map[string]string{}, at: map[string]func(){},
+		t: t, host: s, now: int64(time.Hour), boot: 1, generation: 7, files: map[string]string{}, effect: map[string]string{}, at: map[string]func(){},
 	}
 }
 
@@ -608,12 +608,50 @@ func (w *fake) Plan(_ context.Context, s *snapshot.Snapshot) (*remedy.Plan, erro
 	return p, nil
 }
 
+// proofs and holding are what the prover and the model said before: the same of the same.
+var (
+	proofs  = map[string]*remedy.Proof{}
+	holding = map[string]error{}
+)
+
+// key is all that a proof of the fake depends on.
+func (w *fake) key(p *remedy.Plan) string {
+	b, err := json.Marshal([]any{p.Rules, p.Keeps, w.others})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return string(b)
+}
+
 // Prove is remedy's own; the replica answers as its kernel would.
 func (w *fake) Prove(ctx context.Context, p *remedy.Plan, s *snapshot.Snapshot) (*remedy.Proof, error) {
 	if err := w.step("prove"); err != nil {
 		return nil, err
 	}
-	return remedy.Prove(ctx, &remedy.Input{Plan: p, Snapshot: s, Run: w.replica})
+	if w.replica != nil {
+		return remedy.Prove(ctx, &remedy.Input{Plan: p, Snapshot: s, Run: w.replica})
+	}
+	key := w.key(p)
+	if proofs[key] == nil {
+		proof, err := remedy.Prove(ctx, &remedy.Input{Plan: p, Snapshot: s, Run: answerProbes})
+		if err != nil {
+			return nil, err
+		}
+		proofs[key] = proof
+	}
+	return proofs[key], nil
+}
+
+// Proven is remedy's own.
+func (w *fake) Proven(ctx context.Context, p *remedy.Proof, before, now *snapshot.Snapshot) error {
+	if err := w.step("proven"); err != nil || ctx.Err() != nil {
+		return errors.Join(err, ctx.Err())
+	}
+	key := w.key(p.Plan())
+	if _, ok := holding[key]; !ok {
+		holding[key] = p.Holds(ctx, before, now)
+	}
+	return holding[key]
 }
 
 // answerProbes is the replica: everything is open before, and afterwards what the plan drops is silent.

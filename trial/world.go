@@ -133,6 +133,8 @@ type Host interface {
 	// Plan is the whole of what is to be closed, also what a table of ours closes already.
 	Plan(context.Context, *snapshot.Snapshot) (*remedy.Plan, error)
 	Prove(context.Context, *remedy.Plan, *snapshot.Snapshot) (*remedy.Proof, error)
+	// Proven says why what was proven does not hold on the host as it is now, with the tables of others that are there.
+	Proven(ctx context.Context, p *remedy.Proof, before, now *snapshot.Snapshot) error
 	// Reads are the sections of a snapshot, or parts of them, that a check reads.
 	Reads(check string) []string
 }

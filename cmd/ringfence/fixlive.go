@@ -103,6 +103,10 @@ func (s seeing) Prove(ctx context.Context, p *remedy.Plan, snap *snapshot.Snapsh
 	return trial.Prove(ctx, p, snap)
 }
 
+func (s seeing) Proven(ctx context.Context, p *remedy.Proof, before, now *snapshot.Snapshot) error {
+	return p.Holds(ctx, before, now)
+}
+
 func (s seeing) Reads(check string) []string {
 	i := slices.IndexFunc(s.m.judging.Checks, func(c judge.Check) bool { return c.ID == check })
 	if i < 0 {
