@@ -251,8 +251,8 @@ func (w *fake) Holds(_ context.Context, a *dropin.Applied) error {
 	return w.step("ask service")
 }
 
-func (w *fake) TakeBack(_ context.Context, a *dropin.Applied) error {
-	if err := w.step("take file back"); err != nil {
+func (w *fake) TakeBack(ctx context.Context, a *dropin.Applied) error {
+	if err := errors.Join(w.step("take file back"), ctx.Err()); err != nil {
 		return err
 	}
 	delete(w.files, a.File.Path)

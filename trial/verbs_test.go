@@ -214,6 +214,51 @@ func TestInterrupted(t *testing.T) {
 		w.wantRefused(err, "taken out again")
 		w.wantOut(by)
 	}
+	w := newFake(t)
+	w.dropFiles = []dropin.File{sshFile}
+	ctx, stop := context.WithCancel(t.Context())
+	w.during(5*time.Second, stop)
+	x := &Fix{World: w.world(), Options: Options{By: NewSession, Layer: LayerService, Wait: time.Minute}, Snapshot: w.seen(), Before: w.report(w.seen())}
+	_, err := x.Run(ctx)
+	w.wantRefused(err, "interrupted", "as before")
+	w.wantOut("a file")
+}
+
+// TestConfirmComparesTheTrial: nobody waits any more, and somebody changed the rules on trial.
+func TestConfirmComparesTheTrial(t *testing.T) {
+	w := newFake(t)
+	w.dieWaiting()
+	w.own[0].Chains[0].Rules = w.own[0].Chains[0].Rules[1:]
+	w.wantRefused(w.world().ConfirmNow(t.Context(), "", true, Options{}), "the trial was changed", "taken out again")
+	w.wantOut("changed")
+}
+
+// TestNextFixClearsATrialFirst: what was confirmed before a trial that nobody ended is what the next trial goes back to.
+func TestNextFixClearsATrialFirst(t *testing.T) {
+	w := confirmed(t)
+	first := w.onDisk().ID
+	w.options.AllowFrom = prefixes("203.0.113.77/32")
+	w.dieWaiting()
+	w.pass(time.Hour)
+	w.dieWaiting()
+	if err := w.world().TakeOut(t.Context(), false); err != nil || w.onDisk() == nil || w.onDisk().ID != first || !w.closed() {
+		t.Errorf("%v: %s", err, w.state)
+	}
+}
+
+// TestHelperEndsWithTheProgram: a trial that only this program could confirm does not outlive it.
+func TestHelperEndsWithTheProgram(t *testing.T) {
+	w := newFake(t)
+	w.tty, w.answer = true, "keep"
+	w.at["ask keep"] = func() { panic(killed{}) }
+	if _, _, dead := w.fix(Options{By: Console}); !dead || !w.closed() {
+		t.Fatal("it was not killed")
+	}
+	begin := w.now
+	if err := w.watch(true); err != nil || w.now-begin > int64(time.Second) {
+		t.Errorf("%v after %s", err, time.Duration(w.now-begin))
+	}
+	w.wantOut("the program is gone")
 }
 
 // TestNothingToDo: a dry run changes nothing; what is loaded already is not loaded again; and without findings there is nothing to load.
