@@ -36,7 +36,9 @@ var ours = map[string][]string{
 	"sandbox":       {"host", "snapshot", "judge", "finding", "reports"},
 	"finding":       {},
 	"reports":       {"finding", "escape", "packet", "trace"},
-	"remedy":        {"host", "host/wire", "snapshot", "ruleset", "packet", "reach", "trace", "exposure", "replica", "finding", "zones"},
+	"remedy":        {"host", "host/wire", "snapshot", "ruleset", "packet", "reach", "trace", "exposure", "replica", "finding", "zones", "dropin", "escape"},
+	"dropin":        {"host", "snapshot", "finding", "escape"},
+	"trial":         {"host", "checks", "snapshot", "ruleset", "finding", "remedy", "dropin", "escape"},
 	"replica":       {"host", "host/wire", "snapshot", "ruleset"},
 	"fixtures":      {"snapshot", "ruleset"},
 	"e2e":           {},
@@ -57,6 +59,8 @@ var theirs = map[string][]string{
 	"judge":      {"github.com/open-policy-agent/opa", "sigs.k8s.io/yaml"},
 	"reports":    {"github.com/olekukonko/tablewriter", "github.com/clipperhouse/displaywidth"},
 	"remedy":     {"github.com/google/nftables", "github.com/mdlayher/netlink", "golang.org/x/sys"},
+	"dropin":     {"golang.org/x/sys"},
+	"trial":      {"golang.org/x/sys"},
 	"replica":    {"github.com/mdlayher/netlink", "github.com/vishvananda/netlink", "golang.org/x/sys"},
 }
 

@@ -30,10 +30,8 @@ var doors = []string{"host", "replica", "e2e", "e2e/oracle"}
 // otherDoors are functions elsewhere that open all the same, and why.
 var otherDoors = map[string]string{
 	"encode":     "google/nftables encodes into a function of ours (WithTestDial), and opens nothing",
-	"readOwn":    "it reads a file of root's alone, whose way there was looked at before",
-	"writeWhole": "it writes one beside its place, and moves it there",
 	"Lock":       "the lock of a fix is a file that is made where there is none",
-	"setSysctls": "it writes switches of the kernel that a plan names, and what was there before back",
+	"setSysctl":  "it writes switches of the kernel that a plan names, and what was there before back",
 	"openSocket": "the mode of a socket is changed through the descriptor that was compared with the plan",
 }
 

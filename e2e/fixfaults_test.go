@@ -18,7 +18,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ringfence/ringfence/remedy"
+	"github.com/ringfence/ringfence/trial"
 )
 
 // trial starts a fix on the host of the bed and waits until its rules are on trial.
@@ -58,7 +58,7 @@ func (b *bed) verb(args ...string) (string, int) {
 func (b *bed) waiting() {
 	b.t.Helper()
 	for range 200 {
-		if unlock, err := (remedy.Store{Root: b.root()}).Lock(); err == nil {
+		if unlock, err := (trial.Disk{Root: b.root()}).Lock(); err == nil {
 			unlock()
 			return
 		}

@@ -26,6 +26,7 @@ import (
 	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/remedy"
 	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/trial"
 	"github.com/ringfence/ringfence/zones"
 )
 
@@ -49,6 +50,11 @@ func (b *bed) stay(f func()) {
 		f()
 	}()
 	<-done
+}
+
+// world is this host with the state and the files of the bed, of a thread that is in it.
+func (b *bed) world() *trial.World {
+	return trial.OnThisHost(b.root(), " --root "+b.root(), "", nil, nil)
 }
 
 // collected is the host of the bed as the program sees it.
@@ -243,7 +249,7 @@ func TestRandomPlans(t *testing.T) {
 	t.Logf("seed %d", seed)
 	dumps := []string{"", "docker-published", "podman-netavark", "libvirt-isolated", "fail2ban-nft", "firewalld-zones", "kube-proxy-nftables", "kube-proxy-iptables"}
 	seen := b.collected()
-	store := remedy.Store{Root: b.root()}
+	w := b.world()
 	refused, loaded, unclear := map[string]int{}, 0, 0
 	for i := range n {
 		r := rand.New(rand.NewPCG(seed, uint64(i)))
@@ -253,7 +259,7 @@ func TestRandomPlans(t *testing.T) {
 			b.nft(untracking)
 		}
 		b.stay(func() {
-			if err := b.randomPlan(r, store, *seen, ports, dump != ""); err != nil {
+			if err := b.randomPlan(r, w, *seen, ports, dump != ""); err != nil {
 				var no *notProven
 				if errors.As(err, &no) {
 					refused[no.Error()]++
@@ -284,7 +290,7 @@ const untracking = `table inet untracking {
 `
 
 // fromFile loads the plan's text as it is done at boot: that has to be the same rules.
-func (b *bed) fromFile(st *remedy.State, read func() error, s *snapshot.Snapshot) error {
+func (b *bed) fromFile(st *trial.State, read func() error, s *snapshot.Snapshot) error {
 	b.nft(st.Plan.Ruleset)
 	defer b.nft(st.Plan.Inverse)
 	if err := read(); err != nil {
@@ -297,7 +303,7 @@ func (b *bed) fromFile(st *remedy.State, read func() error, s *snapshot.Snapshot
 }
 
 // randomPlan plans and applies. Where others translate, the baseline lets pass what they publish, which is not asked about.
-func (b *bed) randomPlan(r *rand.Rand, store remedy.Store, s snapshot.Snapshot, ports []int, translated bool) error {
+func (b *bed) randomPlan(r *rand.Rand, w *trial.World, s snapshot.Snapshot, ports []int, translated bool) error {
 	read := func() error {
 		rs, err := checks.ReadRuleset(b.t.Context(), host.Local())
 		s.NFTables.Ruleset = rs
@@ -327,11 +333,11 @@ func (b *bed) randomPlan(r *rand.Rand, store remedy.Store, s snapshot.Snapshot, 
 	if err != nil {
 		return &notProven{err}
 	}
-	st, err := store.Begin(proof, time.Minute)
+	st, err := w.Begin(proof, time.Minute)
 	if err != nil {
 		return err
 	}
-	if err := st.Load(proof, s.NFTables.Ruleset.Generation); err != nil {
+	if err := w.Load(st, proof, s.NFTables.Ruleset.Generation); err != nil {
 		return err
 	}
 	if err := read(); err != nil {
@@ -340,11 +346,11 @@ func (b *bed) randomPlan(r *rand.Rand, store remedy.Store, s snapshot.Snapshot, 
 	if err := proof.ReadBackTrial(s.NFTables.Ruleset); err != nil {
 		return fmt.Errorf("read back: %w", err)
 	}
-	if err := store.Confirm(st, s.NFTables.Ruleset); err != nil {
+	if err := w.Confirm(b.t.Context(), st); err != nil {
 		return err
 	}
 	once := b.ruleset()
-	if err := st.Reload(); err != nil {
+	if err := w.Reload(st); err != nil {
 		return err
 	}
 	if twice := b.ruleset(); twice != once {
@@ -371,7 +377,7 @@ func (b *bed) randomPlan(r *rand.Rand, store remedy.Store, s snapshot.Snapshot, 
 			wrong = append(wrong, fmt.Sprintf("%s is open %v, want %v", l, is[l], want))
 		}
 	}
-	if err := store.Undo(nil); err != nil {
+	if err := w.Undo(b.t.Context(), nil); err != nil {
 		return err
 	}
 	for _, l := range late {

@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,17 +11,18 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ringfence/ringfence/remedy"
+	"github.com/ringfence/ringfence/dropin"
+	"github.com/ringfence/ringfence/trial"
 )
 
 // file puts a drop-in in place on trial.
-func putFile(s remedy.Store, f *remedy.File) (*remedy.State, error) {
-	st, err := s.BeginFile(f, time.Minute)
+func putFile(w *trial.World, f *dropin.File) (*trial.State, error) {
+	st, err := w.BeginFile(f, time.Minute)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.PutFile(st); err != nil {
-		if rerr := s.Rollback(st); rerr != nil {
+	if err := w.Files.Place(context.Background(), st.File); err != nil {
+		if rerr := w.Rollback(context.Background(), st); rerr != nil {
 			return nil, rerr
 		}
 		return nil, err
@@ -32,9 +34,9 @@ func putFile(s remedy.Store, f *remedy.File) (*remedy.State, error) {
 // undoes it.
 func TestSysctlFile(t *testing.T) {
 	b := newBed(t)
-	store := remedy.Store{Root: b.root()}
+	w := b.world()
 	const name, key = "net.ipv4.conf.all.accept_redirects", "/proc/sys/net/ipv4/conf/all/accept_redirects"
-	f := &remedy.File{
+	f := &dropin.File{
 		Service: "sysctl", Path: "/etc/sysctl.d/90-ringfence.conf", Content: name + " = 0\n", Want: map[string]string{name: "0"},
 	}
 	file := filepath.Join(b.root(), f.Path)
@@ -50,7 +52,7 @@ func TestSysctlFile(t *testing.T) {
 			t.Error(err)
 			return
 		}
-		st, err := putFile(store, f)
+		st, err := putFile(w, f)
 		if err != nil {
 			t.Error(err)
 			return
@@ -58,29 +60,29 @@ func TestSysctlFile(t *testing.T) {
 		if value() != "0" {
 			t.Error("on trial the value is not set")
 		}
-		if err := store.Rollback(st); err != nil || value() != "1" {
+		if err := w.Rollback(t.Context(), st); err != nil || value() != "1" {
 			t.Errorf("taken back: %v, value %s", err, value())
 		}
 		if _, err := os.Stat(file); err == nil {
 			t.Error("taken back, and the file is still there")
 		}
-		if st, err = putFile(store, f); err != nil {
+		if st, err = putFile(w, f); err != nil {
 			t.Error(err)
 			return
 		}
-		if err := store.ConfirmFile(st); err != nil || value() != "0" {
+		if err := w.ConfirmFile(t.Context(), st); err != nil || value() != "0" {
 			t.Errorf("kept: %v, value %s", err, value())
 		}
-		kept, err := store.Load()
+		kept, err := w.Store.Load()
 		if err != nil || !st.Kept(kept) {
 			t.Errorf("the state does not know: %v %+v", err, kept)
 		}
 		bad := *f
 		bad.Want = map[string]string{"net.ipv4.no_such_switch": "1"}
-		if _, err := putFile(store, &bad); err == nil {
+		if _, err := putFile(w, &bad); err == nil {
 			t.Error("a switch that the kernel does not have is set")
 		}
-		if err := store.Undo(kept); err != nil || value() != "1" {
+		if err := w.Undo(t.Context(), kept); err != nil || value() != "1" {
 			t.Errorf("undone: %v, value %s", err, value())
 		}
 		if _, err := os.Stat(file); err == nil {
@@ -95,10 +97,10 @@ func TestSSHDFile(t *testing.T) {
 	b := newBed(t)
 	b.nft("flush ruleset")
 	h := newSSHHost(t, b)
-	store := remedy.Store{Root: h.dir}
+	w := trial.OnThisHost(h.dir, "", "", nil, nil)
 	config := filepath.Join(h.dir, "sshd_config")
-	file := func(name, setting, value string) *remedy.File {
-		return &remedy.File{
+	file := func(name, setting, value string) *dropin.File {
+		return &dropin.File{
 			Service: "sshd", Path: "/conf.d/" + name, Content: setting + " " + value + "\n", Want: map[string]string{setting: value},
 			Validate: []string{"/usr/sbin/sshd", "-t", "-f", config}, Effective: []string{"/usr/sbin/sshd", "-T", "-f", config}, PIDs: []int{h.pid},
 		}
@@ -117,7 +119,7 @@ func TestSSHDFile(t *testing.T) {
 		out, err := exec.Command("/usr/sbin/sshd", "-T", "-f", config).Output()
 		return err == nil && strings.Contains(string(out), "\n"+line+"\n")
 	}
-	st, err := putFile(store, file("00-ringfence.conf", "PermitRootLogin", "prohibit-password"))
+	st, err := putFile(w, file("00-ringfence.conf", "PermitRootLogin", "prohibit-password"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +127,7 @@ func TestSSHDFile(t *testing.T) {
 	if !effective("permitrootlogin without-password") && !effective("permitrootlogin prohibit-password") {
 		t.Error("not in effect")
 	}
-	if err := store.Rollback(st); err != nil || !effective("permitrootlogin yes") {
+	if err := w.Rollback(t.Context(), st); err != nil || !effective("permitrootlogin yes") {
 		t.Errorf("taken back: %v", err)
 	}
 	works("taken back")
@@ -136,7 +138,7 @@ func TestSSHDFile(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(h.dir, "conf.d", "05-cloud.conf"), []byte("PasswordAuthentication yes\n"), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := putFile(store, file(c.file, c.setting, c.value)); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := putFile(w, file(c.file, c.setting, c.value)); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v", name, err)
 		}
 		if _, err := os.Stat(filepath.Join(h.dir, "conf.d", c.file)); err == nil {
@@ -149,18 +151,18 @@ func TestSSHDFile(t *testing.T) {
 // TestFileOnTrialIsTakenBackAtBoot: the unit that would run at boot takes it back.
 func TestFileOnTrialIsTakenBackAtBoot(t *testing.T) {
 	b := newBed(t)
-	store := remedy.Store{Root: b.root()}
+	w := b.world()
 	const name, key = "net.ipv4.conf.all.accept_redirects", "/proc/sys/net/ipv4/conf/all/accept_redirects"
-	f := &remedy.File{Service: "sysctl", Path: "/etc/sysctl.d/90-ringfence.conf", Content: name + " = 0\n", Want: map[string]string{name: "0"}}
+	f := &dropin.File{Service: "sysctl", Path: "/etc/sysctl.d/90-ringfence.conf", Content: name + " = 0\n", Want: map[string]string{name: "0"}}
 	unit := filepath.Join(b.root(), "etc/systemd/system/ringfence-rollback.service")
 	b.stay(func() {
 		if err := os.WriteFile(key, []byte("1"), 0); err != nil {
 			t.Error(err)
 		}
-		if err := store.ArmBoot(binary(t) + " fix rollback --trial --root " + b.root()); err != nil {
+		if err := (trial.Disk{Root: b.root()}).ArmBoot(binary(t) + " fix rollback --trial --root " + b.root()); err != nil {
 			t.Error(err)
 		}
-		if _, err := putFile(store, f); err != nil {
+		if _, err := putFile(w, f); err != nil {
 			t.Error(err)
 		}
 	})

@@ -8,14 +8,14 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/ringfence/ringfence/remedy"
+	"github.com/ringfence/ringfence/dropin"
 )
 
 // TestSocketFileOnTrial gives a control socket to root on trial, takes that back, keeps it, and undoes it. What is no
 // socket is never touched.
 func TestSocketFileOnTrial(t *testing.T) {
 	b := newBed(t)
-	store := remedy.Store{Root: b.root()}
+	w := b.world()
 	socket := filepath.Join(t.TempDir(), "docker.sock")
 	l, err := net.Listen("unix", socket)
 	if err != nil {
@@ -25,7 +25,7 @@ func TestSocketFileOnTrial(t *testing.T) {
 	if err := os.Chmod(socket, 0o666); err != nil {
 		t.Fatal(err)
 	}
-	f := &remedy.File{
+	f := &dropin.File{
 		Service: "socket", Socket: socket, Path: "/etc/systemd/system/docker.socket.d/50-ringfence.conf",
 		Content: "[Socket]\nSocketMode=0660\n", Want: map[string]string{socket: "0660 0:0"},
 	}
@@ -37,33 +37,33 @@ func TestSocketFileOnTrial(t *testing.T) {
 		}
 	}
 	b.stay(func() {
-		st, err := putFile(store, f)
+		st, err := putFile(w, f)
 		if err != nil {
 			t.Error(err)
 			return
 		}
 		mode(0o660, "on trial")
-		if err := store.Rollback(st); err != nil {
+		if err := w.Rollback(t.Context(), st); err != nil {
 			t.Error(err)
 		}
 		mode(0o666, "taken back")
 		if _, err := os.Stat(filepath.Dir(filepath.Join(b.root(), f.Path))); err == nil {
 			t.Error("taken back, and the folder is still there")
 		}
-		if st, err = putFile(store, f); err != nil {
+		if st, err = putFile(w, f); err != nil {
 			t.Error(err)
 			return
 		}
-		if err := store.ConfirmFile(st); err != nil {
+		if err := w.ConfirmFile(t.Context(), st); err != nil {
 			t.Error(err)
 		}
 		mode(0o660, "kept")
-		kept, err := store.Load()
+		kept, err := w.Store.Load()
 		if err != nil {
 			t.Error(err)
 			return
 		}
-		if err := store.Undo(kept); err != nil {
+		if err := w.Undo(t.Context(), kept); err != nil {
 			t.Error(err)
 		}
 		mode(0o666, "undone")
@@ -74,7 +74,7 @@ func TestSocketFileOnTrial(t *testing.T) {
 		}
 		bad := *f
 		bad.Socket, bad.Want = link, map[string]string{link: "0600 0:0"}
-		if _, err := putFile(store, &bad); err == nil {
+		if _, err := putFile(w, &bad); err == nil {
 			t.Error("a link was followed")
 		}
 		mode(0o666, "after the link")

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/ringfence/ringfence/escape"
 	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/snapshot"
 	"github.com/ringfence/ringfence/zones"
@@ -27,7 +28,7 @@ func target(s *snapshot.Snapshot, d *finding.Deny) (at netip.Addr, wide bool, wh
 	}
 	at, err := netip.ParseAddr(d.Addr)
 	if err != nil {
-		return at, false, fmt.Sprintf("the address of the listener, %q, is none", boundedText(d.Addr))
+		return at, false, fmt.Sprintf("the address of the listener, %q, is none", escape.Line(d.Addr))
 	}
 	if at = at.Unmap().WithZone(""); at.IsUnspecified() {
 		return netip.Addr{}, true, ""
@@ -213,7 +214,7 @@ func (p *Plan) beside(s *snapshot.Snapshot, k served, c *closing, servants map[s
 		}
 	}
 	if ends && len(servants) > 0 && !servants[k.servant] {
-		w := fmt.Sprintf("with %s/%d what another listens with on the same addresses is closed too (%s)", c.proto, c.port, boundedText(k.servant))
+		w := fmt.Sprintf("with %s/%d what another listens with on the same addresses is closed too (%s)", c.proto, c.port, escape.Line(k.servant))
 		if !slices.Contains(p.Warnings, w) {
 			p.Warnings = append(p.Warnings, w)
 		}

@@ -17,75 +17,83 @@ import (
 	"github.com/ringfence/ringfence/ruleset"
 )
 
-// Change is a change of one of our tables, and the process that the kernel names for it.
-type Change struct {
-	Table   string
-	PID     int
-	Program string
+const (
+	// nfnlgrpNFTables is the group that the kernel tells changes of nftables to (NFNLGRP_NFTABLES).
+	nfnlgrpNFTables = 7
+	// listenBuffer is how much of them is kept while nobody reads, in bytes.
+	listenBuffer = 4 << 20
+)
+
+// Listener hears every change of nftables in the network namespace that it was made in. The kernel names the process with the
+// generation that ends a transaction (nf_tables_gen_notify).
+type Listener struct {
+	conn    *netlink.Conn
+	touched []string // tables of the transaction that is being told; "" is one of somebody else's
+	told    []Change
 }
 
-// String names the process.
-func (c Change) String() string {
-	if c.Program == "" {
-		return "by a process that the kernel does not name"
-	}
-	return fmt.Sprintf("by process %d (%s)", c.PID, c.Program)
-}
-
-// nfnlgrpNFTables is the group that the kernel tells changes of nftables to (NFNLGRP_NFTABLES).
-const nfnlgrpNFTables = 7
-
-// Changes tells every change of one of our tables in the network namespace of this thread until ctx ends. The
-// kernel names the process with the generation that ends a transaction (nf_tables_gen_notify).
-func Changes(ctx context.Context) (<-chan Change, error) {
+// Listen begins to listen, in the network namespace of this thread.
+func Listen() (*Listener, error) {
 	conn, err := host.Local().Netlink(unix.NETLINK_NETFILTER, nil)
 	if err == nil {
+		_ = conn.SetReadBuffer(listenBuffer) // what does not fit is told as a change
 		err = conn.JoinGroup(nfnlgrpNFTables)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("listen to changes of nftables: %w", err)
 	}
-	out := make(chan Change, 16)
-	go func() {
-		defer close(out)
-		defer conn.Close()
-		var touched []string
-		for ctx.Err() == nil {
-			// A deadline, so that the end of ctx is seen.
-			if conn.SetReadDeadline(time.Now().Add(time.Second)) != nil {
-				return
-			}
-			msgs, err := conn.Receive()
-			if err != nil && !errors.Is(err, unix.ENOBUFS) {
-				continue // nothing yet; what was lost in a flood shows in a comparison
-			}
-			for _, m := range msgs {
-				touched = told(m, touched, out)
-			}
-		}
-	}()
-	return out, nil
+	return &Listener{conn: conn}, nil
 }
 
-// told takes in one message: the tables of ours that it is about, or the end of their transaction.
-func told(m netlink.Message, touched []string, out chan<- Change) []string {
+// Close ends it.
+func (l *Listener) Close() { _ = l.conn.Close() }
+
+// Next is the next change, of each table of ours and of all others together. It waits for one at most for limit, and looks for the
+// end of ctx only then.
+func (l *Listener) Next(ctx context.Context, limit time.Duration) (Change, bool) {
+	for end := time.Now().Add(limit); len(l.told) == 0; {
+		if ctx.Err() != nil || l.conn.SetReadDeadline(end) != nil {
+			return Change{}, false
+		}
+		msgs, err := l.conn.Receive()
+		if errors.Is(err, unix.ENOBUFS) { // more than was kept: who it was is lost
+			l.told = append(l.told, Change{Table: Table}, Change{Table: trialTable}, Change{})
+		} else if err != nil {
+			if time.Now().After(end) {
+				return Change{}, false
+			}
+			time.Sleep(time.Millisecond)
+		}
+		for _, m := range msgs {
+			l.hear(m)
+		}
+	}
+	c := l.told[0]
+	l.told = l.told[1:]
+	return c, true
+}
+
+// hear takes in one message: the table that it is about, or the end of its transaction.
+func (l *Listener) hear(m netlink.Message) {
 	e, ok, err := wire.ParseNFTablesEvent(m)
 	if !ok || err != nil {
-		return touched
+		return
 	}
 	if e.Kind != unix.NFT_MSG_NEWGEN {
+		name := "" // of others all count as one
 		for _, own := range []string{Table, trialTable} {
-			if e.Table == own && slices.Contains(families, ruleset.FamilyName(e.Family)) && !slices.Contains(touched, own) {
-				touched = append(touched, own)
+			if e.Table == own && slices.Contains(families, ruleset.FamilyName(e.Family)) {
+				name = own
 			}
 		}
-		return touched
-	}
-	for _, t := range touched {
-		select {
-		case out <- Change{Table: t, PID: e.PID, Program: e.Program}:
-		default: // nobody reads: what they get is enough to look again
+		if !slices.Contains(l.touched, name) {
+			l.touched = append(l.touched, name)
 		}
+		return
 	}
-	return nil
+	slices.SortFunc(l.touched, func(a, b string) int { return len(b) - len(a) }) // ours first
+	for _, t := range l.touched {
+		l.told = append(l.told, Change{Table: t, PID: e.PID, Program: e.Program})
+	}
+	l.touched = nil
 }

@@ -20,7 +20,7 @@ var ErrNoDestroy = errors.New("the kernel cannot end connections from outside (n
 
 // Cut ends the established TCP connections to what the plan closes: without it they stall until they time out. It
 // returns how many. Connections of a plan that lets them drain are left alone, as are those of who keeps access.
-func (p *Plan) Cut(s *snapshot.Snapshot) (int, error) {
+func Cut(p *Plan, s *snapshot.Snapshot) (int, error) {
 	if p.Drain {
 		return 0, nil
 	}

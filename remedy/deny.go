@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/ringfence/ringfence/dropin"
+	"github.com/ringfence/ringfence/escape"
 	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/snapshot"
 	"github.com/ringfence/ringfence/zones"
@@ -18,7 +20,7 @@ func (p *Plan) add(id string, f *finding.Finding, s *snapshot.Snapshot, m *zones
 			continue
 		}
 		if why := p.deny(id, rem.Deny, s, m, keep); why != "" {
-			p.Manual = append(p.Manual, Manual{Check: id, What: f.Message, Kind: "words", Text: why})
+			p.Manual = append(p.Manual, dropin.Manual{Check: id, What: f.Message, Kind: "words", Text: why})
 		} else {
 			done = true
 		}
@@ -29,15 +31,30 @@ func (p *Plan) add(id string, f *finding.Finding, s *snapshot.Snapshot, m *zones
 	}
 	for _, rem := range f.Remediation {
 		if rem.Deny == nil {
-			p.Manual = append(p.Manual, Manual{id, f.Message, rem.Kind, rem.Text, f.Resource.Path})
+			p.Manual = append(p.Manual, dropin.Manual{Check: id, What: f.Message, Kind: rem.Kind, Text: rem.Text, Resource: f.Resource.Path})
 			return
 		}
 	}
 }
 
+// administers says of a denial that it closes how the host is administered: the port of an SSH server that runs, or of a login that is
+// open. That is never closed to everybody who could administer it, whatever check asks for it.
+func (p *Plan) administers(d *finding.Deny, s *snapshot.Snapshot) bool {
+	if d == nil || d.Proto != "tcp" || d.Port == 0 {
+		return false
+	}
+	return slices.ContainsFunc(s.Listeners.Sockets, func(k snapshot.Socket) bool { return k.Port == d.Port && servesSSH(s, &k) }) ||
+		slices.ContainsFunc(p.Keeps, func(f Flow) bool { return f.Why == keptSession && f.Port == d.Port })
+}
+
 // deny adds the rules that close a flow, or says why it does not.
 func (p *Plan) deny(id string, d *finding.Deny, s *snapshot.Snapshot, m *zones.Map, keep []netip.Prefix) string {
-	if managementCheck(id) && d.Zone == zones.External && len(keep) == 0 && !hasZone(m, zones.Management) {
+	logins := p.administers(d, s)
+	switch {
+	case !logins || len(keep) > 0:
+	case d.Zone == zones.Management:
+		return "by this port the host is administered from there: closing it would lock everybody out; say who keeps access with --allow-from"
+	case d.Zone == zones.External && !hasZone(m, zones.Management):
 		return "no management zone is configured and nobody is logged in over SSH: closing the port could " +
 			"lock everybody out; say who keeps access with --allow-from"
 	}
@@ -84,12 +101,13 @@ func (p *Plan) deny(id string, d *finding.Deny, s *snapshot.Snapshot, m *zones.M
 			c.iifs = []string{o.Interface}
 		}
 		p.closings = append(p.closings, c)
+		p.cutsLogins = p.cutsLogins || logins && (d.Zone == zones.External || d.Zone == zones.Management)
 	}
 	switch {
 	case !added:
 		return "no interface of the zone was found"
 	case len(p.unwritable) > unwritable:
-		return fmt.Sprintf("an interface has a name that a ruleset cannot hold (%s): rename it", boundedText(p.unwritable[unwritable]))
+		return fmt.Sprintf("an interface has a name that a ruleset cannot hold (%s): rename it", escape.Line(p.unwritable[unwritable]))
 	}
 	return failed
 }

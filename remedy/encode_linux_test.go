@@ -47,7 +47,7 @@ func TestRulesAreSentAsPlanned(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s: %v", r, err)
 			}
-			want := [][]ruleset.Expr{r.exprs()}
+			want := [][]ruleset.Expr{r.Exprs()}
 			if gate > 0 {
 				want = append([][]ruleset.Expr{{meta(ruleset.MetaNfproto), lookup(setArmed, true), verdict(ruleset.Accept)}}, want...)
 			}

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/ringfence/ringfence/dropin"
+	"github.com/ringfence/ringfence/escape"
 	"github.com/ringfence/ringfence/snapshot"
 	"github.com/ringfence/ringfence/zones"
 )
@@ -122,7 +124,7 @@ func underneath(s *snapshot.Snapshot) (list []Flow) {
 			}
 			why := "a process listens"
 			if len(k.Owners) > 0 {
-				why = boundedText(k.Owners[0].Comm)
+				why = escape.Line(k.Owners[0].Comm)
 			}
 			add(proto, why)
 		}
@@ -283,7 +285,7 @@ func (f Flow) asksLogin(s *snapshot.Snapshot) bool {
 // tracking, answers are also known by what they look like.
 func (p *Plan) baseline(s *snapshot.Snapshot, m *zones.Map) {
 	if !p.administered(s, m) {
-		p.Manual = append(p.Manual, Manual{
+		p.Manual = append(p.Manual, dropin.Manual{
 			Check: "default-deny", What: "the baseline of a host that lets in only what it knows", Kind: "words",
 			Text: "no management zone is configured and nobody is logged in over SSH: the baseline would lock everybody out; " +
 				"configure the zone, or say who keeps access with --keep tcp/22@ADDRESS",
@@ -292,16 +294,16 @@ func (p *Plan) baseline(s *snapshot.Snapshot, m *zones.Map) {
 	}
 	for i := range s.Network.Links {
 		if l := &s.Network.Links[i]; !plainInterface(l.Name) {
-			p.Manual = append(p.Manual, Manual{
+			p.Manual = append(p.Manual, dropin.Manual{
 				Check: "default-deny", What: "the baseline of a host that lets in only what it knows", Kind: "words",
-				Text: fmt.Sprintf("interface %s has a name that a ruleset cannot hold: rename it", boundedText(l.Name)),
+				Text: fmt.Sprintf("interface %s has a name that a ruleset cannot hold: rename it", escape.Line(l.Name)),
 			})
 			return
 		}
 	}
 	for i := range m.Origins {
 		if o := &m.Origins[i]; !o.Local && framesOf(s, o) != nil {
-			p.Manual = append(p.Manual, Manual{
+			p.Manual = append(p.Manual, dropin.Manual{
 				Check: "default-deny", What: "the baseline of a host that lets in only what it knows", Kind: "words",
 				Text: fmt.Sprintf("zones are told apart by ports of a bridge (%s), which rules for the host do not see: give each zone a bridge of its own",
 					o.Interface),

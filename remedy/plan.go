@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ringfence/ringfence/dropin"
 	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/ruleset"
 	"github.com/ringfence/ringfence/snapshot"
@@ -38,13 +39,15 @@ var families = []string{ruleset.FamilyInet, bridgeFamily}
 
 // Without returns the snapshot as it would be without our own tables, so that a new plan also has
 // what an earlier one closes.
-func Without(s *snapshot.Snapshot) *snapshot.Snapshot {
+func Without(s *snapshot.Snapshot) *snapshot.Snapshot { return withoutTables(s, tableNames...) }
+
+func withoutTables(s *snapshot.Snapshot, names ...string) *snapshot.Snapshot {
 	if s.NFTables.Ruleset == nil {
 		return s
 	}
 	rs := *s.NFTables.Ruleset
 	rs.Tables = slices.DeleteFunc(slices.Clone(rs.Tables), func(t ruleset.Table) bool {
-		return slices.Contains(families, t.Family) && slices.Contains(tableNames, t.Name)
+		return slices.Contains(families, t.Family) && slices.Contains(names, t.Name)
 	})
 	clone := *s
 	clone.NFTables.Ruleset = &rs
@@ -105,25 +108,16 @@ func (p *Plan) Tables() string {
 	return strings.Join(names, " and ")
 }
 
-// Manual is a finding that no packet filter closes.
-type Manual struct {
-	Check    string `json:"check"`
-	What     string `json:"what"`
-	Kind     string `json:"kind"`
-	Text     string `json:"text"`
-	Resource string `json:"-"` // path of the file that it is about
-}
-
 // Plan is what closes the findings of one report.
 type Plan struct {
-	Schema string   `json:"schema"` // ringfence.plan/v1
-	Mode   string   `json:"mode"`   // targeted or default-deny
-	Drain  bool     `json:"drain"`  // connections to what is closed end by themselves
-	Rules  []Rule   `json:"rules"`
-	Closes []Target `json:"closes"`
-	Manual []Manual `json:"manual"`
+	Schema string          `json:"schema"` // ringfence.plan/v1
+	Mode   string          `json:"mode"`   // targeted or default-deny
+	Drain  bool            `json:"drain"`  // connections to what is closed end by themselves
+	Rules  []Rule          `json:"rules"`
+	Closes []Target        `json:"closes"`
+	Manual []dropin.Manual `json:"manual"`
 	// Files are drop-ins of services, for findings that no packet filter closes.
-	Files []File `json:"files"`
+	Files []dropin.File `json:"files"`
 	// Keeps is what must go on working, as it was seen or asked for.
 	Keeps   []Flow `json:"keeps"`
 	Ruleset string `json:"ruleset"` // nft text, "" where no rule is needed
@@ -136,6 +130,8 @@ type Plan struct {
 
 	// closings are the listeners that the denials are about.
 	closings []closing
+	// cutsLogins says that rules close an SSH server of the host to those outside.
+	cutsLogins bool
 	// unwritable are names of interfaces that a rule was needed for and cannot be written.
 	unwritable []string
 }
@@ -187,16 +183,9 @@ func maybeOn(f snapshot.Fact) bool {
 	return f.State != snapshot.Absent && (f.State != snapshot.Present || f.Value != "0")
 }
 
-// sshExternalCheck is about logins from the external zone.
-const sshExternalCheck = "management/ssh-reachable-from-external"
-
-// managementCheck says of a check that what it closes is how the host is administered: that is never closed
-// to everybody who could do so.
-func managementCheck(id string) bool { return strings.HasPrefix(id, "management/ssh-") }
-
 // Make plans. It never fails: a finding without a safe rule becomes manual work.
 func Make(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config, opt Options) *Plan {
-	p := &Plan{Schema: "ringfence.plan/v1", Mode: opt.Mode, Drain: opt.Drain, Rules: []Rule{}, Closes: []Target{}, Manual: []Manual{}, Keeps: []Flow{}, Warnings: []string{}}
+	p := &Plan{Schema: "ringfence.plan/v1", Mode: opt.Mode, Drain: opt.Drain, Rules: []Rule{}, Closes: []Target{}, Manual: []dropin.Manual{}, Keeps: []Flow{}, Warnings: []string{}}
 	if p.Mode == "" {
 		p.Mode = Targeted
 	}
@@ -217,11 +206,11 @@ func Make(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config, opt Options
 		if res.Status != finding.Fail {
 			continue
 		}
-		keep := opt.AllowFrom
-		if managementCheck(res.ID) {
-			keep = admins
-		}
 		for j := range res.Findings {
+			keep := opt.AllowFrom
+			if slices.ContainsFunc(res.Findings[j].Remediation, func(rem finding.Remediation) bool { return p.administers(rem.Deny, s) }) {
+				keep = admins
+			}
 			p.add(res.ID, &res.Findings[j], s, m, keep)
 		}
 	}
@@ -248,7 +237,7 @@ func Make(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config, opt Options
 	if opt.Drain {
 		p.drain()
 	}
-	p.Files = append(p.files(s), p.dropIns(r, s)...)
+	p.Files, p.Manual = dropin.Make(r, s, p.Manual)
 	p.Disruption = "none"
 	if len(p.Rules) > 0 {
 		p.Ruleset, p.Inverse = p.text(), p.inverse()
@@ -271,8 +260,7 @@ func Make(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config, opt Options
 
 // warn says that only who is logged in over SSH keeps access, by the address of this moment.
 func (p *Plan) warn(s *snapshot.Snapshot, m *zones.Map, opt Options) {
-	closed := p.Mode == DefaultDeny || slices.ContainsFunc(p.Rules, func(r Rule) bool { return r.Closes == sshExternalCheck && !r.Accept })
-	if !closed || hasZone(m, zones.Management) || len(opt.AllowFrom) > 0 {
+	if p.Mode != DefaultDeny && !p.cutsLogins || hasZone(m, zones.Management) || len(opt.AllowFrom) > 0 {
 		return
 	}
 	var who []string

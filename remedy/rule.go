@@ -58,8 +58,8 @@ func (r *Rule) String() string {
 	return strings.Join(append(words, verdict, "comment", quote(r.Comment)), " ")
 }
 
-// exprs is the same rule as expressions. Named sets are those of the table.
-func (r *Rule) exprs() []ruleset.Expr {
+// Exprs is the same rule as expressions. Named sets are those of the table.
+func (r *Rule) Exprs() []ruleset.Expr {
 	var list []ruleset.Expr
 	for _, m := range r.matches() {
 		list = append(list, m.exprs...)

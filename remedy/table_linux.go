@@ -115,7 +115,7 @@ func (p *Plan) buildChain(conn *nftables.Conn, table *nftables.Table, c *chainSp
 		if r.Chain != c.name {
 			continue
 		}
-		if err := add(r.Comment, r.exprs()...); err != nil {
+		if err := add(r.Comment, r.Exprs()...); err != nil {
 			return err
 		}
 	}
@@ -188,9 +188,6 @@ func encode(c change) ([]netlink.Message, error) {
 	}
 	return batch, nil
 }
-
-// ErrChanged says that the ruleset is no longer of the generation that a plan was made for.
-var ErrChanged = errors.New("the ruleset was changed meanwhile")
 
 // commit sends transactions as one. With a generation other than 0 the kernel refuses it where the ruleset
 // is of another (ErrChanged). All or nothing of it holds.

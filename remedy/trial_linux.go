@@ -7,8 +7,7 @@ import (
 	"time"
 
 	"github.com/google/nftables"
-
-	"github.com/ringfence/ringfence/ruleset"
+	"golang.org/x/sys/unix"
 )
 
 // trialOf and lastingOf are the plan as tables on trial, and as those that stay.
@@ -54,11 +53,37 @@ func Promote(p *Plan) error {
 	return nil
 }
 
+// Reload loads a plan that was confirmed again, in place of whatever of ours is loaded.
+func Reload(p *Plan) error {
+	_ = p.adopt(nothing) // at worst connections wait, without the plan everything is open
+	if err := commit(0, lastingOf(p), dropTables(trialTable)); err != nil {
+		return fmt.Errorf("load the plan: %w", err)
+	}
+	return nil
+}
+
 // Withdraw removes the trial. Nothing else was changed: a table that was confirmed before is still
 // there.
 func Withdraw() error {
 	if err := commit(0, dropTables(trialTable, watchTable)); err != nil {
 		return fmt.Errorf("remove table %s: %w", trialTable, err)
+	}
+	return nil
+}
+
+// Silence switches the tables on trial off where they cannot be removed: the kernel takes the hooks of a dormant table out
+// (nf_tables_updtable).
+func Silence() error {
+	for _, family := range families {
+		if family == bridgeFamily && !bridges() {
+			continue
+		}
+		if err := commit(0, func(conn *nftables.Conn) error {
+			conn.AddTable(&nftables.Table{Name: trialTable, Family: kernelFamilies[family], Flags: unix.NFT_TABLE_F_DORMANT})
+			return nil
+		}); err != nil {
+			return fmt.Errorf("switch table %s off: %w", trialTable, err)
+		}
 	}
 	return nil
 }
@@ -70,9 +95,3 @@ func Remove() error {
 	}
 	return nil
 }
-
-// ReadBackTrial compares what is loaded with what the plan is as the kernel read it in the replica.
-func (p *Proof) ReadBackTrial(rs *ruleset.Ruleset) error { return compare(rs, trialTable, p.trial) }
-
-// Loaded says whether the plan is what is loaded already.
-func (p *Proof) Loaded(rs *ruleset.Ruleset) bool { return compare(rs, Table, p.lasting) == nil }

@@ -10,6 +10,8 @@ import (
 	"github.com/ringfence/ringfence/zones"
 )
 
+var root = snapshot.Word{By: snapshot.ByRoot}
+
 // TestNamesOfProcessesKeepNothingOpen: what a user or a container listens with under the name of a program of the host is neither
 // published, nor infrastructure, nor the SSH server. The program itself is.
 func TestNamesOfProcessesKeepNothingOpen(t *testing.T) {

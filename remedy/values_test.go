@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ringfence/ringfence/escape"
 	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/fixtures"
 	"github.com/ringfence/ringfence/zones"
@@ -32,28 +33,17 @@ func TestIdsOfPoliciesStayInTheirComment(t *testing.T) {
 	id := "site/x\" accept\nPermitRootLogin yes\\" + strings.Repeat("y", 300)
 	r := &finding.Report{Results: []finding.Result{{ID: id, Status: finding.Fail, Findings: []finding.Finding{
 		{Remediation: []finding.Remediation{{Kind: "nft", Deny: &finding.Deny{Zone: zones.External, Proto: "tcp", Port: 2375}}}},
-		{Remediation: []finding.Remediation{{Kind: serviceSSHD, Text: "PermitEmptyPasswords no"}}},
+		{Remediation: []finding.Remediation{{Kind: "sshd", Text: "PermitEmptyPasswords no"}}},
 	}}}}
 	p := Make(r, fixtures.Host(), zones.Config{zones.External: {Interfaces: []string{"ext0"}}}, Options{})
 	if len(p.Rules) != 1 || len(p.Files) != 1 {
 		t.Fatalf("%+v %+v", p.Rules, p.Files)
 	}
 	text := p.Rules[0].String()
-	if strings.Count(text, `"`) != 4 || strings.Contains(text, "\n") || len(p.Rules[0].Comment) > maxText {
+	if strings.Count(text, `"`) != 4 || strings.Contains(text, "\n") || len(p.Rules[0].Comment) > escape.MaxLine {
 		t.Errorf("%s", text)
 	}
 	if lines := strings.Split(p.Files[0].Content, "\n"); len(lines) != 3 || !strings.HasPrefix(lines[0], "# ") || lines[1] != "PermitEmptyPasswords no" {
 		t.Errorf("%q", p.Files[0].Content)
-	}
-}
-
-func TestValues(t *testing.T) {
-	for word, want := range map[string]string{"a.service": "a.service", `a\x2db.service`: `'a\x2db.service'`, "": "''", "a'b": `'a'\''b'`, "$(x)": "'$(x)'"} {
-		if got := shellWord(word); got != want {
-			t.Errorf("%s: %s", word, got)
-		}
-	}
-	if got := boundedText("a\x1b[31m\u202e" + strings.Repeat("ü", 100)); len(got) > maxText || strings.ContainsAny(got, "\x1b\u202e") || !strings.HasSuffix(got, "ü") {
-		t.Errorf("%q", got)
 	}
 }

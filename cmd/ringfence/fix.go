@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,6 +14,7 @@ import (
 	"github.com/ringfence/ringfence/remedy"
 	"github.com/ringfence/ringfence/reports"
 	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/trial"
 )
 
 // fixFlags are the flags of audit that load a plan.
@@ -35,19 +35,6 @@ type fixFlags struct {
 	flows    []remedy.Flow
 }
 
-// The layers of a fix.
-const (
-	layerFirewall = "firewall"
-	layerService  = "service"
-)
-
-// The ways to confirm a fix.
-const (
-	confirmSession = "new-session"
-	confirmConsole = "console"
-	confirmAuto    = "auto"
-)
-
 func (f *fixFlags) flags(c *cobra.Command) {
 	c.Flags().BoolVar(&f.fix, "fix", false, "load the ruleset that closes what a packet filter can close")
 	f.applyFlags(c)
@@ -60,7 +47,7 @@ func (f *fixFlags) applyFlags(c *cobra.Command) {
 	c.Flags().StringVar(&f.confirm, "confirm", "", "who keeps the fix: new-session (a login younger than it), console (asked here)\nor auto (the second audit decides)")
 	c.Flags().DurationVar(&f.timeout, "confirm-timeout", 120*time.Second, "take the rules out again after this time")
 	c.Flags().StringVar(&f.persist, "persist", "on-confirm", "load the confirmed ruleset at boot: on-confirm or never")
-	c.Flags().StringVar(&f.layer, "layer", layerFirewall, "what to change: firewall (the packet filter) or service (drop-in files, one service\nat a time)")
+	c.Flags().StringVar(&f.layer, "layer", trial.LayerFirewall, "what to change: firewall (the packet filter) or service (drop-in files, one service\nat a time)")
 	rootFlag(c, &f.root)
 }
 
@@ -133,11 +120,11 @@ func (f *fixFlags) validate(a *auditFlags) error {
 
 func (f *fixFlags) validateApply() error {
 	switch {
-	case f.confirm != "" && f.confirm != confirmSession && f.confirm != confirmConsole && f.confirm != confirmAuto:
+	case f.confirm != "" && f.confirm != trial.NewSession && f.confirm != trial.Console && f.confirm != trial.Auto:
 		return fmt.Errorf("confirm %q: want new-session, console or auto", f.confirm)
 	case f.timeout < 5*time.Second || f.timeout > time.Hour:
 		return fmt.Errorf("confirm-timeout %s: want 5s to 1h", f.timeout)
-	case f.layer != layerFirewall && f.layer != layerService:
+	case f.layer != trial.LayerFirewall && f.layer != trial.LayerService:
 		return fmt.Errorf("layer %q: want firewall or service", f.layer)
 	case f.persist != "on-confirm" && f.persist != "never":
 		return fmt.Errorf("persist %q: want on-confirm or never", f.persist)
@@ -212,7 +199,7 @@ func (e *env) printPlan(p *remedy.Plan, format string) error {
 	case "nft":
 		b.WriteString(p.Ruleset)
 	default:
-		planText(&b, p)
+		b.WriteString(planText(p))
 	}
 	if format == "text" {
 		return e.tellText(b.String())
@@ -220,57 +207,5 @@ func (e *env) printPlan(p *remedy.Plan, format string) error {
 	return e.tellData(b.Bytes(), format == "json")
 }
 
-func exceptText(list []netip.Prefix) string {
-	if len(list) == 0 {
-		return ""
-	}
-	texts := make([]string, len(list))
-	for i, p := range list {
-		texts[i] = p.String()
-	}
-	return " (but for " + strings.Join(texts, ", ") + ")"
-}
-
-func planText(b *bytes.Buffer, p *remedy.Plan) {
-	if p.Ruleset == "" {
-		b.WriteString("# nothing that a packet filter could close\n")
-	} else {
-		b.WriteString("# load with: nft -f FILE    undo with: nft '" + strings.ReplaceAll(strings.TrimSpace(p.Inverse), "\n", "; ") + "'\n")
-		for _, t := range p.Closes {
-			fmt.Fprintf(b, "# closes %s: %s%s\n", reports.Clean(t.Check, false), reports.Clean(t.What, false), exceptText(t.Except))
-		}
-		b.WriteString(reports.Clean(strings.ReplaceAll(p.Ruleset, "\t", "    "), true))
-		if strings.HasPrefix(p.Diff, "-") || p.Diff != "" && !strings.HasPrefix(p.Diff, "+table") {
-			b.WriteString("\n# against what is loaded:\n" + reports.Clean(strings.ReplaceAll(p.Diff, "\t", "    "), true))
-		}
-		fmt.Fprintf(b, "# disruption: %s\n", p.Disruption)
-	}
-	for _, w := range p.Warnings {
-		fmt.Fprintf(b, "# warning: %s\n", reports.Clean(w, false))
-	}
-	for i := range p.Files {
-		f := &p.Files[i]
-		how := "ringfence fix apply --layer service puts it in place on trial"
-		if f.ByHand != "" {
-			how = "by hand: " + reports.Clean(f.ByHand, false)
-		}
-		fmt.Fprintf(b, "\n# file %s (%s)\n", reports.Clean(f.Path, false), how)
-		if len(f.Closes) > 0 {
-			fmt.Fprintf(b, "# closes %s\n", reports.Clean(strings.Join(f.Closes, ", "), false))
-		}
-		if len(f.Validate) > 0 {
-			fmt.Fprintf(b, "# check: %s\n", reports.Clean(strings.Join(f.Validate, " "), false))
-		}
-		fmt.Fprintf(b, "# then: %s    undo: %s    disruption: %s\n%s", reports.Clean(f.Reload, false), reports.Clean(f.Inverse, false), reports.Clean(f.Disruption, false),
-			reports.Clean(f.Content, true))
-	}
-	if len(p.Manual) > 0 {
-		b.WriteString("\n# not for a packet filter:\n")
-	}
-	for _, m := range p.Manual {
-		fmt.Fprintf(b, "# %s: %s\n", reports.Clean(m.Check, false), reports.Clean(m.What, false))
-		for l := range strings.SplitSeq(reports.Clean(m.Text, true), "\n") {
-			fmt.Fprintf(b, "#   %s: %s\n", reports.Clean(m.Kind, false), l)
-		}
-	}
-}
+// planText is a plan for people.
+func planText(p *remedy.Plan) string { return p.Describe(reports.Clean) }

@@ -16,6 +16,7 @@ import (
 	"github.com/ringfence/ringfence/ruleset"
 	"github.com/ringfence/ringfence/sandbox"
 	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/trial"
 	"github.com/ringfence/ringfence/version"
 )
 
@@ -65,9 +66,11 @@ func (e *env) fixVerbs() []*cobra.Command {
 
 // childCommands are those that this program starts itself with.
 func (e *env) childCommands() []*cobra.Command {
-	return []*cobra.Command{
-		e.child(checks.LoadRulesetCommand, checks.LoadRuleset), e.child(sandbox.Command, sandbox.Serve), e.replicaCommand(), e.rehearseCommand(),
+	list := []*cobra.Command{e.child(checks.LoadRulesetCommand, checks.LoadRuleset), e.child(sandbox.Command, sandbox.Serve)}
+	for name, run := range trial.Children {
+		list = append(list, e.child(name, run))
 	}
+	return list
 }
 
 // readRulesetFile reads a ruleset that is not loaded; "-" is standard input.
@@ -93,8 +96,8 @@ func (e *env) child(name string, run func(context.Context, io.Reader, io.Writer)
 
 // loadedPlan is the plan of our table that is loaded, where its state can be read.
 func loadedPlan(s *snapshot.Snapshot, root string) *remedy.Plan {
-	st, err := remedy.Store{Root: root}.Load()
-	if err != nil || st == nil || st.Phase != remedy.PhaseConfirmed || st.Drift(s.NFTables.Ruleset) != nil {
+	st, err := trial.Disk{Root: root}.Load()
+	if err != nil || st == nil || st.Phase != trial.PhaseConfirmed || st.Drift(s.NFTables.Ruleset) != nil {
 		return nil
 	}
 	return st.Plan

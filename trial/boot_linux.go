@@ -1,8 +1,9 @@
 //go:build linux && !ringfence_portable
 
-package remedy
+package trial
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,6 +11,11 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+
+	"github.com/ringfence/ringfence/dropin"
+	"github.com/ringfence/ringfence/escape"
+	"github.com/ringfence/ringfence/host"
+	"github.com/ringfence/ringfence/remedy"
 )
 
 const (
@@ -54,14 +60,14 @@ func unit(load string) string {
 }
 
 // RulesFile is where the confirmed ruleset is for nft to load.
-func (s Store) RulesFile() string { return s.path(rulesFile) }
+func (d Disk) RulesFile() string { return d.path(rulesFile) }
 
 // WriteRules writes the ruleset of a confirmed plan, which nothing loads yet.
-func (s Store) WriteRules(p *Plan) error {
-	if err := makeDir(s.path(filepath.Dir(rulesFile)), 0o755); err != nil {
+func (d Disk) WriteRules(p *remedy.Plan) error {
+	if err := host.MakeDir(d.path(filepath.Dir(rulesFile)), 0o755); err != nil {
 		return fmt.Errorf("persist: %w", err)
 	}
-	return writeWhole(s.path(rulesFile), []byte(p.Ruleset), 0o600)
+	return host.WriteOwn(d.path(rulesFile), []byte(p.Ruleset), 0o600)
 }
 
 // plainCommand is of words that a unit, a shell and a person read in the same way.
@@ -71,32 +77,32 @@ var plainCommand = regexp.MustCompile(`^/[A-Za-z0-9_+.,:@/-]+( [A-Za-z0-9_+.,:@/
 // than root can write its program.
 func UnitCommand(command string) error {
 	if !plainCommand.MatchString(command) {
-		return fmt.Errorf("the command %q has characters that mean something else in a unit: use paths of letters, digits and ._-", boundedText(command))
+		return fmt.Errorf("the command %q has characters that mean something else in a unit: use paths of letters, digits and ._-", escape.Line(command))
 	}
 	program, _, _ := strings.Cut(command, " ")
-	return rootsAlone(program)
+	return host.RootsAlone(program)
 }
 
 // Enable has a command run at boot that loads the ruleset. Only a confirmed plan is: until then a reboot is
 // a rollback.
-func (s Store) Enable(load string) error {
+func (d Disk) Enable(ctx context.Context, load string) error {
 	if err := UnitCommand(load); err != nil {
 		return fmt.Errorf("persist: %w", err)
 	}
 	for _, name := range []string{wanted, againFile} {
-		if err := makeDir(s.path(filepath.Dir(name)), 0o755); err != nil {
+		if err := host.MakeDir(d.path(filepath.Dir(name)), 0o755); err != nil {
 			return fmt.Errorf("persist: %w", err)
 		}
 	}
 	for name, text := range map[string]string{unitFile: unit(load), againFile: again(load)} {
-		if err := writeWhole(s.path(name), []byte(text), 0o644); err != nil {
+		if err := host.WriteOwn(d.path(name), []byte(text), 0o644); err != nil {
 			return err
 		}
 	}
-	if err := os.Symlink("../"+unitName, s.path(wanted)); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := os.Symlink("../"+unitName, d.path(wanted)); err != nil && !errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("persist: %w", err)
 	}
-	return s.reloadSystemd()
+	return d.reloadSystemd(ctx)
 }
 
 // rollbackUnit takes back at boot what was on trial when the host went down.
@@ -108,11 +114,11 @@ const (
 
 // ArmBoot has a command run at the next boot that takes a drop-in on trial back: other than rules, files
 // outlive a reboot.
-func (s Store) ArmBoot(command string) error {
+func (d Disk) ArmBoot(command string) error {
 	if err := UnitCommand(command); err != nil {
 		return fmt.Errorf("arm the next boot: %w", err)
 	}
-	if err := makeDir(s.path(filepath.Dir(rollbackLink)), 0o755); err != nil {
+	if err := host.MakeDir(d.path(filepath.Dir(rollbackLink)), 0o755); err != nil {
 		return fmt.Errorf("arm the next boot: %w", err)
 	}
 	text := strings.Join([]string{
@@ -131,51 +137,56 @@ func (s Store) ArmBoot(command string) error {
 		"WantedBy=sysinit.target",
 		"",
 	}, "\n")
-	if err := writeWhole(s.path(rollbackFile), []byte(text), 0o644); err != nil {
+	if err := host.WriteOwn(d.path(rollbackFile), []byte(text), 0o644); err != nil {
 		return err
 	}
-	if err := os.Symlink("../"+rollbackUnit, s.path(rollbackLink)); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := os.Symlink("../"+rollbackUnit, d.path(rollbackLink)); err != nil && !errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("arm the next boot: %w", err)
 	}
 	return nil
 }
 
-// disarmBoot removes what ArmBoot made.
-func (s Store) disarmBoot() error {
-	return errors.Join(ignoreMissing(os.Remove(s.path(rollbackLink))), ignoreMissing(os.Remove(s.path(rollbackFile))))
+// Disarm removes what ArmBoot made.
+func (d Disk) Disarm() error {
+	return errors.Join(ignoreMissing(os.Remove(d.path(rollbackLink))), ignoreMissing(os.Remove(d.path(rollbackFile))))
 }
 
 // Unpersist removes every file of WriteRules and Enable.
-func (s Store) Unpersist() error {
-	was := exists(s.path(unitFile))
+func (d Disk) Unpersist(ctx context.Context) error {
+	_, err := os.Stat(d.path(unitFile))
+	was := err == nil
 	if was {
-		s.stopUnit()
+		d.stopUnit(ctx)
 	}
 	var errs []error
 	for _, name := range []string{rulesFile, unitFile, wanted, againFile} {
-		if err := os.Remove(s.path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := os.Remove(d.path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			errs = append(errs, err)
 		}
 	}
 	for _, name := range []string{rulesFile, againFile} {
-		_ = os.Remove(s.path(filepath.Dir(name))) // stays where something else is in it
+		_ = os.Remove(d.path(filepath.Dir(name))) // stays where something else is in it
 	}
 	if was {
-		errs = append(errs, s.reloadSystemd())
+		errs = append(errs, d.reloadSystemd(ctx))
 	}
 	return errors.Join(errs...)
 }
 
-// Uninstall removes everything that was ever installed: tables, state and what is loaded at boot.
-func (s Store) Uninstall(st *State) error {
-	err := s.Undo(st)
-	_ = os.Remove(s.path(stateDir))
-	return errors.Join(err, ignoreMissing(os.Remove(s.path(lockFile))))
-}
-
-func ignoreMissing(err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
+// reloadSystemd has systemd read the files of the disk, if it is those that it reads.
+func (d Disk) reloadSystemd(ctx context.Context) error {
+	if d.Root != "" {
 		return nil
 	}
-	return err
+	if err := dropin.Systemctl(ctx, "daemon-reload"); err != nil {
+		return fmt.Errorf("systemd reads its files again: %w", err)
+	}
+	return nil
+}
+
+// stopUnit ends the unit that was run at boot, which does nothing but that systemd forgets it.
+func (d Disk) stopUnit(ctx context.Context) {
+	if d.Root == "" {
+		_ = dropin.Systemctl(ctx, "stop", "--", unitName)
+	}
 }

@@ -1,4 +1,10 @@
-package remedy
+// Package dropin is files of services: what a packet filter cannot close is closed by settings of the service itself, in a file of our
+// own beside those of the vendor and of the administrator, which stay as they are.
+//
+// Make writes the files for the findings of a report. Services puts one in place: it is checked by the service's own program, read by
+// the service, and compared with what then holds; and it takes one back. Who confirms it, and what happens where nobody does, is
+// decided by package trial.
+package dropin
 
 import (
 	"fmt"
@@ -6,8 +12,18 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/snapshot"
 )
+
+// Manual is a finding, or a part of one, that is left to people.
+type Manual struct {
+	Check    string `json:"check"`
+	What     string `json:"what"`
+	Kind     string `json:"kind"`
+	Text     string `json:"text"`
+	Resource string `json:"-"` // path of the file that it is about
+}
 
 // File is a drop-in of a service: it closes what a packet filter cannot, beside the files of the vendor and
 // of the administrator, which stay as they are.
@@ -35,19 +51,56 @@ type File struct {
 	ByHand string `json:"byHand,omitempty"`
 }
 
+// The kinds of services that there are files for.
 const (
-	serviceSysctl = "sysctl"
-	serviceSSHD   = "sshd"
+	serviceSysctl   = "sysctl"
+	serviceSSHD     = "sshd"
+	serviceSocket   = "socket"   // a control socket of a runtime: its mode now, and its unit's for later
+	serviceUnit     = "unit"     // confinement of a unit
+	serviceDocker   = "docker"   // how dockerd is started
+	serviceOpenClaw = "openclaw" // settings of a gateway
 )
+
+// Touches are the sections of a snapshot that the file changes by what it sets: a check that reads one of them is another after it
+// only because of the file. Of a socket, a unit or a daemon there is none: what runs on the host is in the same sections.
+func (f *File) Touches() []string {
+	switch f.Service {
+	case serviceSysctl:
+		return []string{"kernel", "network"}
+	case serviceSSHD:
+		return []string{"ssh"}
+	}
+	return nil
+}
+
+// Applied is a drop-in that was put in place, and what was there before.
+type Applied struct {
+	ID   string `json:"id"` // of its transaction
+	File File   `json:"file"`
+	// Old is the file of that name as it was; nil where there was none.
+	Old *string `json:"old,omitempty"`
+	// Values are the kernel's settings as they were, or mode and owner of a socket.
+	Values map[string]string `json:"values,omitempty"`
+}
 
 var (
 	sysctlLine = regexp.MustCompile(`^([a-z0-9_]+(?:[./][a-zA-Z0-9_-]+)+) ?= ?([a-zA-Z0-9_-]+)$`)
 	sshdLine   = regexp.MustCompile(`^([A-Z][A-Za-z]+) ([a-z-]+)$`)
 )
 
-// files makes the drop-ins of a plan out of what its findings ask for, and takes that from the work that is
-// left to people.
-func (p *Plan) files(s *snapshot.Snapshot) []File {
+// Make writes the files for the findings of a report about a snapshot. Of the work that would be left to people, it returns what still
+// is: what a file does is taken out, and why there is none is added.
+func Make(r *finding.Report, s *snapshot.Snapshot, work []Manual) ([]File, []Manual) {
+	m := &maker{left: slices.Clone(work)}
+	files := append(m.settings(s), m.services(r, s)...)
+	return files, m.left
+}
+
+// maker is the work that is left while files are made.
+type maker struct{ left []Manual }
+
+// settings are the files of what findings ask for in words that are settings: sysctls, and options of sshd.
+func (m *maker) settings(s *snapshot.Snapshot) []File {
 	sysctl := File{
 		Service: serviceSysctl, Path: "/etc/sysctl.d/90-ringfence.conf", Want: map[string]string{},
 		Reload: "sysctl -p /etc/sysctl.d/90-ringfence.conf", Disruption: "none",
@@ -70,16 +123,16 @@ func (p *Plan) files(s *snapshot.Snapshot) []File {
 			sshd.Disruption += fmt.Sprintf("; process %d runs a program that is not known to be the host's: start it again by hand", v.PID)
 		}
 	}
-	p.Manual = slices.DeleteFunc(p.Manual, func(m Manual) bool {
+	m.left = slices.DeleteFunc(m.left, func(w Manual) bool {
 		done := false
-		switch m.Kind {
+		switch w.Kind {
 		case serviceSysctl:
-			for line := range strings.SplitSeq(m.Text, " and ") {
-				done = sysctl.set(sysctlLine.FindStringSubmatch(line), " = ", m.Check)
+			for line := range strings.SplitSeq(w.Text, " and ") {
+				done = sysctl.set(sysctlLine.FindStringSubmatch(line), " = ", w.Check)
 			}
 		case serviceSSHD:
-			for line := range strings.Lines(m.Text) {
-				done = sshd.set(sshdLine.FindStringSubmatch(strings.TrimSpace(line)), " ", m.Check)
+			for line := range strings.Lines(w.Text) {
+				done = sshd.set(sshdLine.FindStringSubmatch(strings.TrimSpace(line)), " ", w.Check)
 			}
 		}
 		return done

@@ -1,4 +1,4 @@
-package remedy
+package dropin
 
 import (
 	"fmt"
@@ -8,22 +8,15 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/ringfence/ringfence/escape"
 	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/snapshot"
 )
 
-// The kinds of services beside sysctl and sshd that a plan has files for.
-const (
-	serviceSocket   = "socket"   // a control socket of a runtime: its mode now, and its unit's for later
-	serviceUnit     = "unit"     // confinement of a unit
-	serviceDocker   = "docker"   // how dockerd is started
-	serviceOpenClaw = "openclaw" // settings of a gateway
-)
-
-// dropIns are the files for what findings say of sockets, units and daemons. Where there is no place for a file
+// services are the files for what findings say of sockets, units and daemons. Where there is no place for a file
 // of our own, the settings are written with the reason why somebody has to put them in (ByHand).
-func (p *Plan) dropIns(r *finding.Report, s *snapshot.Snapshot) []File {
+func (m *maker) services(r *finding.Report, s *snapshot.Snapshot) []File {
 	failed := map[string][]finding.Finding{}
 	for i := range r.Results {
 		if r.Results[i].Status == finding.Fail {
@@ -39,19 +32,19 @@ func (p *Plan) dropIns(r *finding.Report, s *snapshot.Snapshot) []File {
 				list = append(list, f)
 			} else {
 				// Nor is root told to change what is at such a path: a command follows links.
-				p.Manual = slices.DeleteFunc(p.Manual, func(m Manual) bool { return m.Check == check && m.Resource == sock.Path })
-				p.leave(check, "control socket "+sock.Path, why)
+				m.left = slices.DeleteFunc(m.left, func(w Manual) bool { return w.Check == check && w.Resource == sock.Path })
+				m.leave(check, "control socket "+sock.Path, why)
 			}
 		}
 	}
 	if len(failed["runtime/docker-api-on-tcp"]) > 0 {
-		if f, ok := p.dockerFile(s); ok {
+		if f, ok := m.dockerFile(s); ok {
 			list = append(list, f)
 		}
 	}
 	for i := range s.Agents.Instances {
 		a := &s.Agents.Instances[i]
-		if f, ok := p.confineFile(s, a, failed); ok && !slices.ContainsFunc(list, func(o File) bool { return o.Path == f.Path }) {
+		if f, ok := m.confineFile(s, a, failed); ok && !slices.ContainsFunc(list, func(o File) bool { return o.Path == f.Path }) {
 			list = append(list, f)
 		}
 		if f, ok := openClawFile(a, failed); ok && !slices.ContainsFunc(list, func(o File) bool { return o.Path == f.Path }) {
@@ -60,8 +53,8 @@ func (p *Plan) dropIns(r *finding.Report, s *snapshot.Snapshot) []File {
 	}
 	for i := range list {
 		if list[i].ByHand == "" && len(list[i].Closes) > 0 {
-			p.Manual = slices.DeleteFunc(p.Manual, func(m Manual) bool {
-				return slices.Contains(list[i].Closes, m.Check) && (list[i].Service != serviceSocket || m.Resource == list[i].Socket)
+			m.left = slices.DeleteFunc(m.left, func(w Manual) bool {
+				return slices.Contains(list[i].Closes, w.Check) && (list[i].Service != serviceSocket || w.Resource == list[i].Socket)
 			})
 		}
 	}
@@ -69,10 +62,10 @@ func (p *Plan) dropIns(r *finding.Report, s *snapshot.Snapshot) []File {
 }
 
 // leave tells people why there is no file for something.
-func (p *Plan) leave(check, what, why string) {
-	m := Manual{Check: check, What: boundedText(what), Kind: "words", Text: "no file is written for it: " + boundedText(why)}
-	if !slices.Contains(p.Manual, m) {
-		p.Manual = append(p.Manual, m)
+func (m *maker) leave(check, what, why string) {
+	w := Manual{Check: check, What: escape.Line(what), Kind: "words", Text: "no file is written for it: " + escape.Line(why)}
+	if !slices.Contains(m.left, w) {
+		m.left = append(m.left, w)
 	}
 }
 
@@ -135,7 +128,7 @@ var confinement = []struct{ name, value string }{
 
 // confineFile confines the unit of an agent that can raise its privileges, or is root already. The agent must be verified
 // to be what the unit runs: anybody can name a process like an agent.
-func (p *Plan) confineFile(s *snapshot.Snapshot, a *snapshot.Agent, failed map[string][]finding.Finding) (File, bool) {
+func (m *maker) confineFile(s *snapshot.Snapshot, a *snapshot.Agent, failed map[string][]finding.Finding) (File, bool) {
 	unit := a.Unit
 	if unit == "" || a.Container != "" || !strings.HasSuffix(unit, ".service") || strings.HasPrefix(unit, "user@") {
 		return File{}, false
@@ -157,7 +150,7 @@ func (p *Plan) confineFile(s *snapshot.Snapshot, a *snapshot.Agent, failed map[s
 		return File{}, false
 	}
 	if !a.Runs.Is(unit) || !host.UnitName(unit) {
-		p.leave(append(slices.Clone(f.Closes), "agent/runs-as-root")[0], fmt.Sprintf("%s, process %d in unit %s", a.Title, a.PID, unit), unverified(a.Runs))
+		m.leave(append(slices.Clone(f.Closes), "agent/runs-as-root")[0], fmt.Sprintf("%s, process %d in unit %s", a.Title, a.PID, unit), unverified(a.Runs))
 		return File{}, false
 	}
 	f.Content = "# ringfence: " + strings.Join(append(slices.Clone(f.Closes), "agent/runs-as-root")[:max(1, len(f.Closes))], ", ") + "\n[Service]\n"
@@ -181,7 +174,7 @@ const dockerUnit = "docker.service"
 // dockerFile starts dockerd without its TCP sockets where its command line opens them; where daemon.json does, that
 // is the administrator's file. It is about docker.service alone: the command line is that of its main process, if that is
 // root's, and nobody else's.
-func (p *Plan) dockerFile(s *snapshot.Snapshot) (File, bool) {
+func (m *maker) dockerFile(s *snapshot.Snapshot) (File, bool) {
 	const check = "runtime/docker-api-on-tcp"
 	for i := range s.Runtimes.TLS {
 		d := &s.Runtimes.TLS[i]
@@ -190,13 +183,13 @@ func (p *Plan) dockerFile(s *snapshot.Snapshot) (File, bool) {
 		}
 		switch pr := process(s, d.PID); {
 		case !d.Runs.Is(dockerUnit):
-			p.leave(check, fmt.Sprintf("dockerd, process %d", d.PID), "for "+dockerUnit+": "+unverified(d.Runs))
+			m.leave(check, fmt.Sprintf("dockerd, process %d", d.PID), "for "+dockerUnit+": "+unverified(d.Runs))
 			continue
 		case pr == nil || pr.UID != 0 || !pr.ExeWord.Trusted():
-			p.leave(check, fmt.Sprintf("dockerd, process %d", d.PID), "its command line is not root's")
+			m.leave(check, fmt.Sprintf("dockerd, process %d", d.PID), "its command line is not root's")
 			continue
 		case !usablePath(d.Args[0]) || !plainText(strings.Join(d.Args, "")):
-			p.leave(check, fmt.Sprintf("dockerd, process %d", d.PID), "its command line has characters that a unit cannot have")
+			m.leave(check, fmt.Sprintf("dockerd, process %d", d.PID), "its command line has characters that a unit cannot have")
 			continue
 		}
 		f := File{
@@ -311,9 +304,18 @@ func openClawFile(a *snapshot.Agent, failed map[string][]finding.Finding) (File,
 	if len(set) == 0 {
 		return File{}, false
 	}
-	f.Path, f.Content = shellWord(boundedText(a.Config.Path)), strings.Join(set, "\n")+"\n"
+	f.Path, f.Content = shellWord(escape.Line(a.Config.Path)), strings.Join(set, "\n")+"\n"
 	f.ByHand = "the settings are the gateway's own file: run these commands as its user; a token is a secret that only its owner makes"
 	f.Validate, f.Reload = []string{"openclaw", "doctor", "--lint"}, "openclaw gateway restart"
 	f.Inverse = strings.Join(inverse, "; ")
 	return f, true
+}
+
+// process is a process of the snapshot, nil where it was not seen.
+func process(s *snapshot.Snapshot, pid int) *snapshot.Process {
+	i := slices.IndexFunc(s.Processes.List, func(p snapshot.Process) bool { return p.PID == pid })
+	if i < 0 {
+		return nil
+	}
+	return &s.Processes.List[i]
 }

@@ -1,6 +1,6 @@
 //go:build linux && !ringfence_portable
 
-package remedy
+package trial
 
 import (
 	"fmt"

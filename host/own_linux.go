@@ -1,6 +1,6 @@
 //go:build linux && !ringfence_portable
 
-package remedy
+package host
 
 import (
 	"errors"
@@ -8,30 +8,22 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-
-	"github.com/ringfence/ringfence/host"
 )
 
-// Bounds of what is read back, in bytes: the state, and a drop-in that was there before ours.
-const (
-	maxState = 64 << 20
-	maxOld   = 1 << 20
-)
+// ErrNotRoots says that somebody besides root could have written what is at a path, or can put something else there.
+var ErrNotRoots = errors.New("others than root can write it or a directory on the way to it")
 
-// errNotRoots says that somebody besides root could have written what is at a path, or can put something else there.
-var errNotRoots = errors.New("others than root can write it or a directory on the way to it")
-
-// rootsAlone says of a path that nobody else decides what is there: root alone, or whoever runs this. Only then what was
+// RootsAlone says of a path that nobody else decides what is there: root alone, or whoever runs this. Only then what was
 // looked at is still there when it is used.
-func rootsAlone(name string) error {
-	a, _, err := host.Local().Author(name)
+func RootsAlone(name string) error {
+	a, _, err := Local().Author(name)
 	switch {
 	case err != nil:
 		return err
 	case a.Root(), !a.Others && a.UID == os.Geteuid():
 		return nil
 	}
-	return fmt.Errorf("%s: %w", name, errNotRoots)
+	return fmt.Errorf("%s: %w", name, ErrNotRoots)
 }
 
 // nearest is the path itself, or the first above it that is there.
@@ -45,26 +37,26 @@ func nearest(name string) (string, error) {
 	}
 }
 
-// makeDir makes a directory and those above it, never inside one that others than root can write.
-func makeDir(dir string, mode os.FileMode) error {
+// MakeDir makes a directory and those above it, never inside one that others than root can write.
+func MakeDir(dir string, mode os.FileMode) error {
 	at, err := nearest(dir)
 	if err == nil {
-		err = rootsAlone(at)
+		err = RootsAlone(at)
 	}
 	if err == nil {
 		err = os.MkdirAll(dir, mode)
 	}
 	if err == nil {
-		err = rootsAlone(dir)
+		err = RootsAlone(dir)
 	}
 	return err
 }
 
-// readOwn reads a file that root alone can write. The error is fs.ErrNotExist where there is none.
-func readOwn(name string, limit int64) ([]byte, error) {
+// ReadOwn reads a file that root alone can write. The error is fs.ErrNotExist where there is none.
+func ReadOwn(name string, limit int64) ([]byte, error) {
 	at, err := nearest(name)
 	if err == nil {
-		err = rootsAlone(at)
+		err = RootsAlone(at)
 	}
 	if err != nil {
 		return nil, err
@@ -74,17 +66,17 @@ func readOwn(name string, limit int64) ([]byte, error) {
 	case err != nil:
 		return nil, err
 	case !st.Mode().IsRegular():
-		return nil, fmt.Errorf("%s: %w", name, host.ErrNotRegular)
+		return nil, fmt.Errorf("%s: %w", name, ErrNotRegular)
 	case st.Size() > limit:
 		return nil, fmt.Errorf("%s: more than %d bytes", name, limit)
 	}
 	return os.ReadFile(name)
 }
 
-// writeWhole writes a file beside its place, and moves it there. What is at the place now is replaced, also a link, and
+// WriteOwn writes a file beside its place, and moves it there. What is at the place now is replaced, also a link, and
 // never written through.
-func writeWhole(name string, b []byte, mode os.FileMode) error {
-	if err := rootsAlone(filepath.Dir(name)); err != nil {
+func WriteOwn(name string, b []byte, mode os.FileMode) error {
+	if err := RootsAlone(filepath.Dir(name)); err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
 	}
 	f, err := os.CreateTemp(filepath.Dir(name), ".ringfence-*") // O_EXCL

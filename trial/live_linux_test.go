@@ -1,6 +1,6 @@
 //go:build linux && !ringfence_portable
 
-package remedy
+package trial
 
 import (
 	"errors"
@@ -8,13 +8,15 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ringfence/ringfence/remedy"
 	"github.com/ringfence/ringfence/ruleset"
 )
 
 // TestLogin: this process belongs to no login, or to one that began before it.
 func TestLogin(t *testing.T) {
 	program, start, err := Login(os.Getpid())
-	now, cerr := sinceBoot()
+	here, cerr := bootClock{}.Here()
+	now := here.Now
 	if err != nil || cerr != nil || program != "" && (start <= 0 || start > now) {
 		t.Errorf("%q %d (now %d) %v %v", program, start, now, err, cerr)
 	}
@@ -25,12 +27,12 @@ func TestLogin(t *testing.T) {
 
 // TestStateSurvivesTheFile: what was compared before the state was written compares the same after.
 func TestStateSurvivesTheFile(t *testing.T) {
-	s := Store{Root: t.TempDir()}
+	s := Disk{Root: t.TempDir()}
 	if st, err := s.Load(); st != nil || err != nil {
 		t.Fatalf("%v %v", st, err)
 	}
-	tables := []ruleset.Table{{Family: ruleset.FamilyInet, Name: Table, Chains: []ruleset.Chain{{Name: "c", Base: &ruleset.Base{}, Rules: []ruleset.Rule{{Handle: 7}}}}}}
-	if err := s.Save(&State{ID: "a", Phase: PhaseConfirmed, Plan: &Plan{}, Lasting: canonical(tables)}); err != nil {
+	tables := []ruleset.Table{{Family: ruleset.FamilyInet, Name: remedy.Table, Chains: []ruleset.Chain{{Name: "c", Base: &ruleset.Base{}, Rules: []ruleset.Rule{{Handle: 7}}}}}}
+	if err := s.Save(&State{ID: "a", Phase: PhaseConfirmed, Plan: &remedy.Plan{}, Lasting: told(t, tables)}); err != nil {
 		t.Fatal(err)
 	}
 	st, err := s.Load()

@@ -1,0 +1,150 @@
+//go:build linux && !ringfence_portable
+
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/ringfence/ringfence/dropin"
+	"github.com/ringfence/ringfence/finding"
+	"github.com/ringfence/ringfence/host"
+	"github.com/ringfence/ringfence/judge"
+	"github.com/ringfence/ringfence/remedy"
+	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/trial"
+)
+
+// fixNow makes a fix of what was found.
+func (e *env) fixNow(ctx context.Context, m *material, before *finding.Report, f *auditFlags) error {
+	x := &trial.Fix{World: e.world(f.fix.root, seeing{e, m, f}), Options: f.fix.making(), Before: before, Snapshot: m.snap}
+	ctx, stop := untilHangup(ctx, f.fix.confirm)
+	defer stop()
+	after, err := x.Run(ctx)
+	if err != nil {
+		return fixError(err)
+	}
+	return verdict(after, f)
+}
+
+// making says how the fix is made.
+func (f *fixFlags) making() trial.Options {
+	return trial.Options{
+		Layer: f.layer, By: f.confirm, Wait: f.timeout, DryRun: f.dryRun, Persist: f.persist == "on-confirm", Suffix: rootArg(f.root),
+	}
+}
+
+// untilHangup ends a fix that is being made in the foreground when the terminal goes. One that waits for a new
+// login goes on: the old one is not what counts.
+func untilHangup(ctx context.Context, confirm string) (context.Context, func()) {
+	if confirm == "" || confirm == trial.NewSession {
+		signal.Ignore(syscall.SIGHUP)
+		return signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
+	}
+	return signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+}
+
+// fixError gives an error of a fix its exit code.
+func fixError(err error) error {
+	for code, is := range map[int]bool{
+		exitUnclear: errors.As(err, new(*trial.UnclearError)), exitRefused: errors.As(err, new(*trial.RefusedError)),
+		exitFindings: errors.As(err, new(*trial.DriftError)),
+	} {
+		if is {
+			return &exitError{code, err}
+		}
+	}
+	return err
+}
+
+func rootArg(root string) string {
+	if root == "" {
+		return ""
+	}
+	return " --root " + root
+}
+
+// world is this machine, as a fix sees it.
+func (e *env) world(root string, h trial.Host) *trial.World {
+	nft, err := host.Local().ExecutablePath("nft")
+	if err != nil {
+		nft = ""
+	}
+	return trial.OnThisHost(root, rootArg(root), nft, people{e}, h)
+}
+
+// seeing is how a fix sees the host, judges it and plans for it.
+type seeing struct {
+	e *env
+	m *material
+	f *auditFlags
+}
+
+func (s seeing) See(ctx context.Context) (*snapshot.Snapshot, error) {
+	return s.e.see(ctx, s.f.deadline, s.f.quiet)
+}
+
+func (s seeing) Judge(ctx context.Context, snap *snapshot.Snapshot) (*finding.Report, error) {
+	return s.m.judge(ctx, snap)
+}
+
+func (s seeing) Plan(ctx context.Context, snap *snapshot.Snapshot) (*remedy.Plan, error) {
+	return s.m.plan(ctx, snap, s.f.fix.options())
+}
+
+func (s seeing) Prove(ctx context.Context, p *remedy.Plan, snap *snapshot.Snapshot) (*remedy.Proof, error) {
+	return trial.Prove(ctx, p, snap)
+}
+
+func (s seeing) Proven(ctx context.Context, p *remedy.Proof, before, now *snapshot.Snapshot) error {
+	return p.Holds(ctx, before, now)
+}
+
+func (s seeing) Reads(check string) []string {
+	i := slices.IndexFunc(s.m.judging.Checks, func(c judge.Check) bool { return c.ID == check })
+	if i < 0 {
+		return nil
+	}
+	return s.m.judging.Checks[i].Reads
+}
+
+// people is whoever started the program.
+type people struct{ e *env }
+
+func (p people) Say(format string, args ...any) { p.e.say(format, args...) }
+
+func (p people) Show(plan *remedy.Plan) { p.e.sayText("\n" + planText(plan)) }
+
+func (p people) ShowFile(f *dropin.File) { p.e.sayText(f.Content) }
+
+func (p people) Terminal() bool {
+	_, tty := terminal(p.e.stdin)
+	return tty
+}
+
+func (p people) Login() (program string, start int64, err error) { return trial.Login(os.Getpid()) }
+
+// Ask asks on the terminal and waits for one word.
+func (p people) Ask(ctx context.Context, question, want string, limit time.Duration) bool {
+	p.e.say("%s", question)
+	answer := make(chan string, 1)
+	go func() {
+		line, _ := bufio.NewReader(p.e.stdin).ReadString('\n')
+		answer <- strings.TrimSpace(line)
+	}()
+	select {
+	case a := <-answer:
+		return strings.EqualFold(a, want)
+	case <-ctx.Done():
+	case <-time.After(limit):
+	}
+	p.e.say("\n")
+	return false
+}

@@ -1,0 +1,97 @@
+package remedy
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"github.com/ringfence/ringfence/dropin"
+)
+
+// Describe is the plan for people: the ruleset, and as comments what it closes, what it disrupts, and what else is to be done. It
+// quotes the host, so that each text of the host goes through clean, which says whether line breaks stay.
+func (p *Plan) Describe(clean func(text string, breaks bool) string) string {
+	d := &description{clean: clean}
+	d.rules(p)
+	for _, w := range p.Warnings {
+		d.line("# warning: %s", w)
+	}
+	for i := range p.Files {
+		d.file(&p.Files[i])
+	}
+	if len(p.Manual) > 0 {
+		d.text.WriteString("\n# not for a packet filter:\n")
+	}
+	for _, m := range p.Manual {
+		d.line("# %s: %s", m.Check, m.What)
+		for l := range strings.SplitSeq(clean(m.Text, true), "\n") {
+			fmt.Fprintf(&d.text, "#   %s: %s\n", clean(m.Kind, false), l)
+		}
+	}
+	return d.text.String()
+}
+
+// description is the text as it grows.
+type description struct {
+	text  strings.Builder
+	clean func(string, bool) string
+}
+
+// line adds a line of a format and texts.
+func (d *description) line(format string, texts ...string) {
+	args := make([]any, len(texts))
+	for i, t := range texts {
+		args[i] = d.clean(t, false)
+	}
+	fmt.Fprintf(&d.text, format+"\n", args...)
+}
+
+// block adds lines of nft's syntax.
+func (d *description) block(s string) {
+	d.text.WriteString(d.clean(strings.ReplaceAll(s, "\t", "    "), true))
+}
+
+func (d *description) rules(p *Plan) {
+	if p.Ruleset == "" {
+		d.text.WriteString("# nothing that a packet filter could close\n")
+		return
+	}
+	d.text.WriteString("# load with: nft -f FILE    undo with: nft '" + strings.ReplaceAll(strings.TrimSpace(p.Inverse), "\n", "; ") + "'\n")
+	for _, t := range p.Closes {
+		d.line("# closes %s: %s%s", t.Check, t.What, exceptText(t.Except))
+	}
+	d.block(p.Ruleset)
+	if strings.HasPrefix(p.Diff, "-") || p.Diff != "" && !strings.HasPrefix(p.Diff, "+table") {
+		d.text.WriteString("\n# against what is loaded:\n")
+		d.block(p.Diff)
+	}
+	fmt.Fprintf(&d.text, "# disruption: %s\n", p.Disruption)
+}
+
+func (d *description) file(f *dropin.File) {
+	how := "ringfence fix apply --layer service puts it in place on trial"
+	if f.ByHand != "" {
+		how = "by hand: " + f.ByHand
+	}
+	d.line("\n# file %s (%s)", f.Path, how)
+	if len(f.Closes) > 0 {
+		d.line("# closes %s", strings.Join(f.Closes, ", "))
+	}
+	if len(f.Validate) > 0 {
+		d.line("# check: %s", strings.Join(f.Validate, " "))
+	}
+	d.line("# then: %s    undo: %s    disruption: %s", f.Reload, f.Inverse, f.Disruption)
+	d.text.WriteString(d.clean(f.Content, true))
+}
+
+// exceptText names who keeps access.
+func exceptText(list []netip.Prefix) string {
+	if len(list) == 0 {
+		return ""
+	}
+	texts := make([]string, len(list))
+	for i, p := range list {
+		texts[i] = p.String()
+	}
+	return " (but for " + strings.Join(texts, ", ") + ")"
+}

@@ -1,0 +1,181 @@
+package trial
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/ringfence/ringfence/finding"
+	"github.com/ringfence/ringfence/remedy"
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// verifyAgain audits, and again where a process that ended while it was read made an audit incomplete.
+func (x *Fix) verifyAgain(ctx context.Context) (err error) {
+	for range attempts {
+		if err = x.verify(ctx); !errors.Is(err, errIncomplete) {
+			break
+		}
+	}
+	return err
+}
+
+// verify audits the host with the trial: that must be what was planned, every finding that it closes must be gone, and what must go on
+// working still does, with the tables of others as they are now; and the audit is no worse by it.
+func (x *Fix) verify(ctx context.Context) error {
+	snap, err := x.Host.See(ctx)
+	if err != nil {
+		return err
+	}
+	if snap.NFTables.Ruleset == nil {
+		return fmt.Errorf("the ruleset could not be read back (%s)", strings.Join(snap.Section("nftables").Reasons, "; "))
+	}
+	if err := x.proof.ReadBackTrial(snap.NFTables.Ruleset); err != nil {
+		return err
+	}
+	if err := x.Host.Proven(ctx, x.proof, x.Snapshot, snap); err != nil {
+		return err
+	}
+	after, err := x.Host.Judge(ctx, snap)
+	if err != nil {
+		return err
+	}
+	c := &comparison{before: x.Before, after: after, plan: x.proof.Plan(), about: x.about("nftables")}
+	if err := c.closed(); err != nil {
+		return err
+	}
+	if err := x.causes(ctx, c, snap); err != nil {
+		return err
+	}
+	if err := c.complete(); err != nil {
+		return err
+	}
+	x.after, x.generation = after, snap.NFTables.Ruleset.Generation
+	return ctx.Err()
+}
+
+// causes says of what is worse that the trial made it so: without it, it is not, or rules of the trial let it pass. What began
+// on the host meanwhile is as bad without it, and no reason to open again what is closed.
+func (x *Fix) causes(ctx context.Context, c *comparison, snap *snapshot.Snapshot) error {
+	worse := c.worse(failures(c.before, c.about))
+	if len(worse) == 0 {
+		return nil
+	}
+	bare, err := x.Host.Judge(ctx, remedy.WithoutTrial(snap))
+	if err != nil {
+		return err
+	}
+	byTrial := c.worse(failures(bare, c.about))
+	for _, f := range worse {
+		if slices.ContainsFunc(byTrial, func(g *finding.Finding) bool { return g.Fingerprint == f.Fingerprint }) || opened(c.plan, f) {
+			return fmt.Errorf("the audit is worse after the fix: %s", f.Message)
+		}
+	}
+	return nil
+}
+
+// opened says of a finding that it is about a port that rules of the plan let pass.
+func opened(p *remedy.Plan, f *finding.Finding) bool {
+	return slices.ContainsFunc(f.Remediation, func(r finding.Remediation) bool { return r.Deny != nil && p.Opens(r.Deny) })
+}
+
+// about says of a check whether it reads one of these sections of a snapshot: another cannot be worse by what is changed in them.
+func (x *Fix) about(sections ...string) func(check string) bool {
+	return func(check string) bool {
+		return slices.ContainsFunc(x.Host.Reads(check), func(read string) bool {
+			section, _, _ := strings.Cut(read, ".")
+			return slices.Contains(sections, section)
+		})
+	}
+}
+
+// errIncomplete is an audit that could judge less than the one before.
+var errIncomplete = errors.New("the audit after the fix is incomplete")
+
+// comparison is of two audits, in the checks that the fix is about.
+type comparison struct {
+	before, after *finding.Report
+	plan          *remedy.Plan
+	about         func(check string) bool
+}
+
+// closed wants every finding to be gone that the plan closes. One that is less severe than before was closed as far as a packet
+// filter can: what is left of a runtime API on TCP is open to the host's own processes. One that stays open to those who keep
+// access is closed to all others, which the model has shown of the host as it is now.
+func (c *comparison) closed() error {
+	every := func(string) bool { return true }
+	old, now := failures(c.before, every), failures(c.after, every)
+	for _, t := range c.plan.Closes {
+		is := now[t.Fingerprint]
+		if len(t.Except) > 0 && old[t.Fingerprint] != nil {
+			continue
+		}
+		if is != nil && finding.Rank(is.Severity) <= finding.Rank(t.Severity) {
+			return fmt.Errorf("%s is still open after the fix: %s", t.Check, t.What)
+		}
+	}
+	return nil
+}
+
+// worse are the findings after the fix that are not among others, or less severe there, or not of that zone. A port that is published
+// for a workload is one of the baseline's: by that there is a filter that it bypasses.
+func (c *comparison) worse(than map[string]*finding.Finding) (list []*finding.Finding) {
+	for i := range c.after.Results {
+		r := &c.after.Results[i]
+		if r.Status != finding.Fail || !c.about(r.ID) || c.plan.Mode == remedy.DefaultDeny && r.ID == remedy.PublishedCheck {
+			continue
+		}
+		for j := range r.Findings {
+			is := &r.Findings[j]
+			was := than[is.Fingerprint]
+			if was == nil || finding.Rank(is.Severity) < finding.Rank(was.Severity) || otherZone(is, was) {
+				list = append(list, is)
+			}
+		}
+	}
+	return list
+}
+
+// otherZone says whether a finding is also about packets from a zone that another is not about.
+func otherZone(is, than *finding.Finding) bool {
+	return slices.ContainsFunc(is.Remediation, func(r finding.Remediation) bool {
+		return r.Deny != nil && r.Deny.Zone != than.Zone && !slices.ContainsFunc(than.Remediation, func(o finding.Remediation) bool {
+			return o.Deny != nil && o.Deny.Zone == r.Deny.Zone
+		})
+	})
+}
+
+// complete wants every check to be decided that was decided before.
+func (c *comparison) complete() error {
+	for i := range c.after.Results {
+		is, was := &c.after.Results[i], &c.before.Results[i]
+		if c.about(is.ID) && is.Status == finding.Unknown && was.Status != finding.Unknown && !unclearBefore(was, is) {
+			return fmt.Errorf("%w: %s: %s", errIncomplete, is.ID, is.Reason)
+		}
+	}
+	return nil
+}
+
+// unclearBefore says whether all that a check could not tell was already so beside its findings, which are gone.
+func unclearBefore(was, is *finding.Result) bool {
+	return len(is.Unknowns) > 0 && !slices.ContainsFunc(is.Unknowns, func(u finding.Unclear) bool {
+		return !slices.ContainsFunc(was.Unknowns, func(w finding.Unclear) bool { return w.Resource == u.Resource })
+	})
+}
+
+// failures are the findings of a report by fingerprint, of the checks that are asked for.
+func failures(r *finding.Report, about func(string) bool) map[string]*finding.Finding {
+	m := map[string]*finding.Finding{}
+	for i := range r.Results {
+		if r.Results[i].Status != finding.Fail || !about(r.Results[i].ID) {
+			continue
+		}
+		for j := range r.Results[i].Findings {
+			f := &r.Results[i].Findings[j]
+			m[f.Fingerprint] = f
+		}
+	}
+	return m
+}

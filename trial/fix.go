@@ -1,0 +1,297 @@
+package trial
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/ringfence/ringfence/finding"
+	"github.com/ringfence/ringfence/remedy"
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// attempts is how often a fix is planned again because the ruleset changed meanwhile, and an audit taken again because a process
+// ended while it was read.
+const attempts = 3
+
+// The ways to confirm a fix.
+const (
+	NewSession = "new-session" // a login that is younger than it
+	Console    = "console"     // a question on the terminal
+	Auto       = "auto"        // the second audit decides
+)
+
+// The layers of a fix.
+const (
+	LayerFirewall = "firewall" // the packet filter
+	LayerService  = "service"  // drop-in files, one service at a time
+)
+
+// Options say how a fix is made.
+type Options struct {
+	Layer   string
+	By      string        // who confirms: "" is NewSession, after a question on the terminal
+	Wait    time.Duration // for the confirmation
+	DryRun  bool          // plan and prove, and change nothing
+	Persist bool          // have the confirmed plan loaded at boot
+	// Suffix is what the commands that people are told end with.
+	Suffix string
+}
+
+// mode is who confirms.
+func (o *Options) mode() string {
+	if o.By == "" {
+		return NewSession
+	}
+	return o.By
+}
+
+// Fix is one fix from the plan to its end.
+type Fix struct {
+	*World
+	Options
+	// Before is the report about Snapshot, the host as it is.
+	Before   *finding.Report
+	Snapshot *snapshot.Snapshot
+
+	asked      bool
+	proof      *remedy.Proof
+	after      *finding.Report // about the host with the fix
+	generation uint32          // of the ruleset that after is about
+	unlock     func()          // nil while the lock is not held
+}
+
+// Run makes the fix. It returns the report of the last audit where the fix was kept, or where there was nothing to do. An error is a
+// RefusedError, an UnclearError, or of what was asked.
+func (x *Fix) Run(ctx context.Context) (*finding.Report, error) {
+	x.after = x.Before
+	if !x.DryRun {
+		if err := x.Helper.Ready(); err != nil {
+			return nil, refused("%w", err)
+		}
+	}
+	if err := x.retake(); err != nil {
+		return nil, err
+	}
+	defer x.release()
+	if err := x.clear(ctx); err != nil {
+		return nil, err
+	}
+	if x.Layer == LayerService {
+		return x.after, x.services(ctx)
+	}
+	for range attempts {
+		done, err := x.prepare(ctx)
+		if done || err != nil {
+			return x.after, err
+		}
+		st, err := x.try(ctx)
+		switch {
+		case errors.Is(err, remedy.ErrChanged):
+			x.People.Say("fix: the ruleset was changed meanwhile: planning again\n")
+			if x.Snapshot, err = x.Host.See(ctx); err == nil {
+				x.Before, err = x.Host.Judge(ctx, x.Snapshot)
+			}
+			if err != nil {
+				return nil, err
+			}
+			x.after = x.Before
+			continue
+		case err != nil:
+			return nil, err
+		}
+		return x.after, x.settle(ctx, st)
+	}
+	return nil, refused("the ruleset was changed %d times while the fix was prepared", attempts)
+}
+
+// release gives the lock to whoever confirms.
+func (x *Fix) release() {
+	if x.unlock != nil {
+		x.unlock()
+		x.unlock = nil
+	}
+}
+
+// retake takes the lock again.
+func (x *Fix) retake() error {
+	unlock, err := x.Store.Lock()
+	if err != nil {
+		return refused("%w", err)
+	}
+	x.unlock = unlock
+	return nil
+}
+
+// clear takes out what is left of a fix that nobody confirmed. One that still waits is refused.
+func (x *Fix) clear(ctx context.Context) error {
+	old, here, err := x.state()
+	if err != nil {
+		return refused("%w", err)
+	}
+	if left, ok := old.Pending(here); ok {
+		return refused("fix %s waits for its confirmation for another %s: ringfence fix confirm, or ringfence fix rollback", old.ID, left.Round(time.Second))
+	}
+	if old != nil && old.Phase == PhaseTrial {
+		if err := x.Rollback(ctx, old); err != nil {
+			return unclear("take out what is left of fix %s: %w", old.ID, err)
+		}
+	}
+	return nil
+}
+
+// prepare plans and proves. It reports done where there is nothing to load, or not to be.
+func (x *Fix) prepare(ctx context.Context) (done bool, err error) {
+	plan, err := x.Host.Plan(ctx, x.Snapshot)
+	if err != nil {
+		return true, err
+	}
+	if !x.asked {
+		x.People.Show(plan)
+	}
+	if len(plan.Rules) == 0 {
+		x.People.Say("fix: nothing to load\n")
+		return true, nil
+	}
+	rs := x.Snapshot.NFTables.Ruleset
+	switch {
+	case rs == nil || !rs.Stable:
+		return true, refused("the live ruleset could not be read (%s)", strings.Join(x.Snapshot.Section("nftables").Reasons, "; "))
+	case x.By == "" && !x.People.Terminal() && !x.DryRun:
+		return true, refused("there is no terminal to confirm on (use --confirm auto)")
+	}
+	if x.proof, err = x.Host.Prove(ctx, plan, x.Snapshot); err != nil {
+		return true, refused("not proven, so not loaded: %w", err)
+	}
+	for _, line := range x.proof.Evidence {
+		x.People.Say("fix: %s\n", line)
+	}
+	switch {
+	case x.proof.Loaded(rs):
+		x.People.Say("fix: nothing to load: it is loaded already\n")
+		return true, nil
+	case x.DryRun:
+		return true, nil
+	case x.By == "" && !x.asked && !x.People.Ask(ctx, "load this ruleset on trial? [y/N] ", "y", time.Minute):
+		return true, refused("not loaded")
+	}
+	x.asked = true
+	return false, nil
+}
+
+// try loads the proven plan on trial and audits again. The helper that takes it out is there before it. On an error the trial is out
+// again.
+func (x *Fix) try(ctx context.Context) (*State, error) {
+	st, err := x.Begin(x.proof, x.Wait)
+	if err != nil {
+		return nil, refused("nothing was loaded: %w", err)
+	}
+	if err := x.Helper.Start(st.ID, x.mode() != NewSession); err != nil {
+		return nil, errors.Join(refused("nothing was loaded: start the helper that takes the trial out again: %w", err), x.Rollback(ctx, st))
+	}
+	if err := x.Load(st, x.proof, x.Snapshot.NFTables.Ruleset.Generation); err != nil {
+		if rerr := x.Rollback(ctx, st); rerr != nil {
+			return nil, unclear("%w, and taking it out: %w", err, rerr)
+		}
+		if errors.Is(err, remedy.ErrChanged) {
+			return nil, err
+		}
+		return nil, refused("%w", err)
+	}
+	if err := x.verifyAgain(ctx); err != nil {
+		return nil, x.out(ctx, st, err)
+	}
+	return st, nil
+}
+
+// out takes the trial out again for a reason.
+func (x *Fix) out(ctx context.Context, st *State, why error) error {
+	if err := x.Rollback(ctx, st); err != nil {
+		return unclear("%w, and taking the rules out: %w; the kernel stops them by itself", why, err)
+	}
+	return refused("%w; the rules were taken out again", why)
+}
+
+// settle waits for the confirmation, and keeps the fix or takes it out.
+func (x *Fix) settle(ctx context.Context, st *State) error {
+	var err error
+	switch x.mode() {
+	case NewSession:
+		x.People.Say("fix: loaded on trial as fix %s. Open a NEW login to this host within %s and type there:\n\n    ringfence fix confirm %s%s\n\n"+
+			"fix: without it the rules go out again.\n", st.ID, x.Wait, st.ID, x.Suffix)
+		x.release()
+		return x.await(ctx, st)
+	case Console:
+		err = x.ask(ctx)
+	}
+	if err == nil {
+		err = x.current(ctx)
+	}
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		return x.out(ctx, st, err)
+	}
+	return x.Keep(ctx, st, x.Options)
+}
+
+// ask asks on the terminal whether to keep what is on trial.
+func (x *Fix) ask(ctx context.Context) error {
+	x.People.Say("fix: the rules are loaded on trial. Open a NEW login to this host; if it works, type keep.\n")
+	yes := x.People.Ask(ctx, fmt.Sprintf("keep the rules? [keep within %s] ", x.Wait.Round(time.Second)), "keep", x.Wait)
+	switch {
+	case ctx.Err() != nil:
+		return errors.New("interrupted")
+	case !yes:
+		return errors.New("not confirmed")
+	}
+	return nil
+}
+
+// Keep makes the trial lasting, reads it back, ends what is open to what it closes, and has it loaded at boot.
+func (w *World) Keep(ctx context.Context, st *State, o Options) error {
+	if err := w.Confirm(ctx, st); err != nil {
+		if rerr := w.Rollback(ctx, st); rerr != nil {
+			return unclear("%w, and taking the rules out: %w", err, rerr)
+		}
+		return refused("%w; the rules were taken out again", err)
+	}
+	rs, err := w.Live.Read(ctx)
+	if err == nil {
+		err = st.Drift(rs)
+	}
+	if err != nil {
+		return unclear("loaded, but read back it is another: %w", err)
+	}
+	switch n, err := w.Live.Cut(ctx, st.Plan); {
+	case err != nil:
+		w.People.Say("fix: open connections to what is closed stall until they time out: %s\n", err)
+	case n > 0:
+		w.People.Say("fix: %d open connections to what is closed were ended\n", n)
+	}
+	undo := "ringfence fix rollback" + o.Suffix
+	if !o.Persist {
+		w.People.Say("fix: loaded as %s until the next boot; undo with: %s\n", st.Plan.Tables(), undo)
+		return nil
+	}
+	booted, err := w.Boot.Persist(ctx, st.Plan)
+	if err == nil && booted.ByHand != "" {
+		w.People.Say("fix: loaded as %s until the next boot: systemd is not the init here, so have yours load %s; undo with: %s\n",
+			st.Plan.Tables(), booted.ByHand, undo)
+		return nil
+	}
+	if err == nil {
+		err = st.Persist(booted.Ruleset)
+	}
+	if err == nil {
+		err = w.Store.Save(st)
+	}
+	if err != nil {
+		return unclear("loaded as %s, but only until the next boot: %w; undo with: %s", st.Plan.Tables(), err, undo)
+	}
+	w.People.Say("fix: loaded as %s, and again at each boot; undo with: %s\n", st.Plan.Tables(), undo)
+	return nil
+}

@@ -1,0 +1,115 @@
+//go:build linux && !ringfence_portable
+
+package trial
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/ringfence/ringfence/checks"
+	"github.com/ringfence/ringfence/dropin"
+	"github.com/ringfence/ringfence/host"
+	"github.com/ringfence/ringfence/remedy"
+	"github.com/ringfence/ringfence/ruleset"
+)
+
+// OnThisHost is this machine, with state and boot files below a directory ("" is /). Suffix is what the commands that name it end with,
+// and nft the program that loads a file at boot, "" where this one does. What is seen of the host, and who is asked, is the caller's.
+func OnThisHost(root, suffix, nft string, people People, h Host) *World {
+	disk := Disk{root}
+	return &World{
+		Clock: bootClock{}, Store: disk, Tables: kernel{}, Live: kernel{}, Files: dropin.On(root), Boot: boot{disk, suffix, nft},
+		Helper: helper{root, suffix}, People: people, Host: h,
+	}
+}
+
+// kernel is the live ruleset of the network namespace of this thread.
+type kernel struct{}
+
+func (kernel) Try(p *remedy.Proof, generation uint32, gate time.Duration) error {
+	return remedy.Apply(p, generation, gate)
+}
+func (kernel) Promote(p *remedy.Plan) error { return remedy.Promote(p) }
+func (kernel) Reload(p *remedy.Plan) error  { return remedy.Reload(p) }
+func (kernel) Withdraw() error              { return remedy.Withdraw() }
+func (kernel) Silence() error               { return remedy.Silence() }
+func (kernel) Remove() error                { return remedy.Remove() }
+
+func (kernel) Read(ctx context.Context) (*ruleset.Ruleset, error) { return readRuleset(ctx) }
+
+func (kernel) Changes() (Changes, error) { return remedy.Listen() }
+
+// cutLimit bounds how long the network may be looked at for the connections to end.
+const cutLimit = 5 * time.Second
+
+func (kernel) Cut(ctx context.Context, p *remedy.Plan) (int, error) {
+	return remedy.Cut(p, checks.Collect(ctx, host.Local(), checks.Options{Deadline: cutLimit, Now: time.Now, Only: []string{"network"}}))
+}
+
+// helper starts this program as the one that watches.
+type helper struct{ root, suffix string }
+
+// Ready refuses a program that others than root could replace: what takes a trial out again, and what is run at
+// boot, is this program by its path.
+func (h helper) Ready() error {
+	exe, err := host.OwnProgram()
+	switch {
+	case errors.Is(err, host.ErrOpenProgram):
+		return fmt.Errorf("%w, and would run as root at boot: install it first with: install -m 755 ringfence /usr/local/sbin/", err)
+	case err != nil:
+		return err
+	}
+	return UnitCommand(exe + h.suffix)
+}
+
+// Start starts it so that it outlives this process, its terminal and, where systemd or the cgroup tree lets it, its session.
+func (h helper) Start(id string, with bool) error {
+	args := []string{"fix", "watch", "--id", id}
+	if h.root != "" {
+		args = append(args, "--root", h.root)
+	}
+	if with {
+		args = append(args, "--with", fmt.Sprint(os.Getpid()))
+	}
+	return host.Detach(args)
+}
+
+// boot is what systemd does at the next boot.
+type boot struct {
+	Disk
+	suffix, nft string
+}
+
+func (b boot) Arm() error {
+	exe, err := host.OwnProgram()
+	if err != nil {
+		return err
+	}
+	return b.ArmBoot(exe + " fix rollback --trial" + b.suffix)
+}
+
+// Persist has the confirmed ruleset loaded at boot: by nft, after it loaded it once in a network
+// namespace of its own, or where there is no nft by this program.
+func (b boot) Persist(ctx context.Context, plan *remedy.Plan) (Booted, error) {
+	if err := b.WriteRules(plan); err != nil {
+		return Booted{}, err
+	}
+	if b.Root == "" && !host.Systemd() {
+		return Booted{ByHand: b.RulesFile()}, nil
+	}
+	if b.nft == "" {
+		exe, err := host.OwnProgram()
+		if err != nil {
+			return Booted{}, err
+		}
+		return Booted{}, b.Enable(ctx, exe+" fix load"+b.suffix)
+	}
+	rs, err := rehearsed(ctx, b.nft, b.RulesFile())
+	if err != nil {
+		return Booted{}, err
+	}
+	return Booted{Ruleset: rs}, b.Enable(ctx, b.nft+" -f "+b.RulesFile())
+}

@@ -1,0 +1,145 @@
+// Package trial makes a fix: it plans, proves, loads on trial, audits again, and keeps the fix only if that audit is no worse and the
+// fix is confirmed. Whatever ends the program, the trial ends too: rules stop by themselves in the kernel, and a boot takes a file back.
+//
+// It decides, and does nothing itself: all that it asks and does goes through a World. Store holds the state, which is written before
+// anything is loaded. Package remedy has the rules and their proof, package dropin the files of services.
+package trial
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ringfence/ringfence/dropin"
+	"github.com/ringfence/ringfence/remedy"
+	"github.com/ringfence/ringfence/ruleset"
+)
+
+// The phases of a transaction.
+const (
+	PhaseTrial     = "trial"
+	PhaseConfirmed = "confirmed"
+)
+
+// State is what is known of the last transaction. Times are of CLOCK_BOOTTIME, which no clock step moves.
+type State struct {
+	ID       string       `json:"id"`
+	Phase    string       `json:"phase"`
+	BootID   string       `json:"bootId"`
+	Netns    string       `json:"netns"` // where it was loaded, as "net:[inode]"
+	Applied  int64        `json:"applied"`
+	Deadline int64        `json:"deadline"`
+	Plan     *remedy.Plan `json:"plan,omitempty"`
+	// Trial and Lasting are the plan's tables as the kernel told them in the replica.
+	Trial   json.RawMessage `json:"trial,omitempty"`
+	Lasting json.RawMessage `json:"lasting,omitempty"`
+	// Persisted says that the plan is loaded at boot, Booted is the tables as that makes them: nft can put the same
+	// rules into other expressions.
+	Persisted bool            `json:"persisted"`
+	Booted    json.RawMessage `json:"booted,omitempty"`
+	// Evidence is what the proof found.
+	Evidence []string `json:"evidence,omitempty"`
+	// File is a drop-in on trial, Files are those that were kept.
+	File  *dropin.Applied  `json:"file,omitempty"`
+	Files []dropin.Applied `json:"files,omitempty"`
+	// Before is the confirmed state that a trial would replace.
+	Before *State `json:"before,omitempty"`
+}
+
+// Errors that callers ask for.
+var (
+	// ErrBusy says that another fix is being made.
+	ErrBusy = errors.New("another fix is at work")
+	// ErrElsewhere says that the last fix was made in another network namespace of this boot.
+	ErrElsewhere = errors.New("the last fix was made in another network namespace: run this there")
+	// ErrNotPending says that there is no trial to confirm or to take out.
+	ErrNotPending = errors.New("no trial is waiting for its confirmation")
+)
+
+// Ours says whether a fix is one of the network namespace that this process is in.
+func (st *State) Ours(here Moment) error {
+	if st != nil && st.BootID == here.Boot && st.Netns != here.Netns {
+		return ErrElsewhere
+	}
+	return nil
+}
+
+// Pending says whether a trial of this boot waits for its confirmation, and for how much longer.
+func (st *State) Pending(here Moment) (time.Duration, bool) {
+	if st == nil || st.Phase != PhaseTrial || here.Boot != st.BootID || here.Netns != st.Netns {
+		return 0, false
+	}
+	left := time.Duration(st.Deadline - here.Now)
+	return left, left > 0
+}
+
+// Kept says whether a transaction was confirmed, by the state that is there now.
+func (st *State) Kept(now *State) bool {
+	return now != nil && now.Phase == PhaseConfirmed && (now.ID == st.ID ||
+		slices.ContainsFunc(now.Files, func(a dropin.Applied) bool { return a.ID == st.ID }))
+}
+
+// Altered says in what the rules on trial are no longer what was loaded.
+func (st *State) Altered(rs *ruleset.Ruleset) error {
+	if st.Trial == nil {
+		return nil
+	}
+	return remedy.OnTrial(rs, st.Trial)
+}
+
+// Drift says in what the live ruleset is no longer what was confirmed.
+func (st *State) Drift(rs *ruleset.Ruleset) error {
+	err := remedy.Lasting(rs, st.Lasting)
+	if err != nil && st.Booted != nil && remedy.Lasting(rs, st.Booted) == nil {
+		return nil
+	}
+	return err
+}
+
+// Persist notes that the plan is loaded at boot, and as what.
+func (st *State) Persist(rehearsed *ruleset.Ruleset) error {
+	st.Persisted, st.Booted = true, nil
+	if rehearsed == nil {
+		return nil
+	}
+	var err error
+	st.Booted, err = remedy.Rehearsed(rehearsed, st.Lasting)
+	return err
+}
+
+// Text tells in one line what is loaded, and what waits for its confirmation.
+func (st *State) Text(here Moment) string {
+	if st == nil {
+		return "no fix is loaded"
+	}
+	left, pending := st.Pending(here)
+	switch {
+	case pending:
+		return fmt.Sprintf("fix %s is on trial for another %s: %s; keep it with ringfence fix confirm", st.ID, left.Round(time.Second), st.what())
+	case st.Phase == PhaseTrial:
+		return fmt.Sprintf("fix %s was not confirmed in time; ringfence fix rollback clears what is left of it", st.ID)
+	}
+	lasts := "until the next boot"
+	if st.Persisted || st.Plan == nil {
+		lasts = "also after a boot"
+	}
+	return fmt.Sprintf("fix %s is confirmed: %s, %s", st.ID, st.what(), lasts)
+}
+
+// what is what the fix consists of.
+func (st *State) what() string {
+	var parts []string
+	if st.Plan != nil {
+		parts = append(parts, fmt.Sprintf("%d rules", len(st.Plan.Rules)))
+	}
+	if st.File != nil {
+		parts = append(parts, "file "+st.File.File.Path)
+	}
+	for i := range st.Files {
+		parts = append(parts, "file "+st.Files[i].File.Path)
+	}
+	return strings.Join(parts, ", ")
+}

@@ -1,0 +1,206 @@
+package trial
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/ringfence/ringfence/dropin"
+	"github.com/ringfence/ringfence/remedy"
+)
+
+// grace is how much longer than the time for the confirmation the drops work: the helper takes the trial
+// out first, and the kernel only where nobody is left to do it.
+const grace = 15 * time.Second
+
+func newID() string { return fmt.Sprintf("%08x", rand.Uint32()) }
+
+// Begin writes down that a proven plan is going to be loaded on trial, before it is: whatever happens then,
+// the next run knows.
+func (w *World) Begin(p *remedy.Proof, wait time.Duration) (*State, error) {
+	here, err := w.Clock.Here()
+	if err != nil {
+		return nil, err
+	}
+	st := &State{
+		ID: newID(), Phase: PhaseTrial, BootID: here.Boot, Netns: here.Netns, Applied: here.Now,
+		Deadline: here.Now + int64(wait), Plan: p.Plan(), Evidence: p.Evidence,
+	}
+	st.Trial, st.Lasting = p.Tables()
+	if old, err := w.Store.Load(); err == nil && old != nil && old.Phase == PhaseConfirmed {
+		old.Before = nil
+		st.Before = old
+	}
+	return st, w.Store.Save(st)
+}
+
+// BeginFile writes down that a drop-in is going to be put in place on trial, and what takes it back.
+func (w *World) BeginFile(f *dropin.File, wait time.Duration) (*State, error) {
+	a, err := w.Files.Record(f)
+	if err != nil {
+		return nil, err
+	}
+	here, err := w.Clock.Here()
+	if err != nil {
+		return nil, err
+	}
+	a.ID = newID()
+	st := &State{
+		ID: a.ID, Phase: PhaseTrial, BootID: here.Boot, Netns: here.Netns, Applied: here.Now, Deadline: here.Now + int64(wait), File: a,
+	}
+	if st.Before, err = w.Store.Load(); err != nil {
+		return nil, err
+	}
+	return st, w.Store.Save(st)
+}
+
+// Load puts the plan of a transaction on trial. The drops end by themselves after its deadline, however long loading takes.
+func (w *World) Load(st *State, p *remedy.Proof, generation uint32) error {
+	here, err := w.Clock.Here()
+	if err != nil || here.Boot != st.BootID {
+		return errors.Join(err, errors.New("not of this boot"))
+	}
+	return w.Tables.Try(p, generation, time.Duration(st.Deadline-here.Now)+grace)
+}
+
+// Confirm makes the trial lasting. It must still be what was loaded, and in time.
+func (w *World) Confirm(ctx context.Context, st *State) error {
+	rs, err := w.Live.Read(ctx)
+	if err != nil {
+		return err
+	}
+	here, err := w.Clock.Here()
+	if err != nil {
+		return err
+	}
+	if _, ok := st.Pending(here); !ok {
+		return ErrNotPending
+	}
+	if err := st.Altered(rs); err != nil {
+		return fmt.Errorf("the trial was changed: %w", err)
+	}
+	if err := w.Tables.Promote(st.Plan); err != nil {
+		return err
+	}
+	kept := *st
+	if kept.Phase = PhaseConfirmed; st.Before != nil {
+		kept.Files, kept.Before = st.Before.Files, nil
+	}
+	if err := w.Store.Save(&kept); err != nil { // what nobody knows of is not to stay
+		return errors.Join(err, w.restore(st))
+	}
+	*st = kept
+	return nil
+}
+
+// ConfirmFile keeps the drop-in that is on trial.
+func (w *World) ConfirmFile(ctx context.Context, st *State) error {
+	here, err := w.Clock.Here()
+	if err != nil {
+		return err
+	}
+	if _, ok := st.Pending(here); !ok || st.File == nil {
+		return ErrNotPending
+	}
+	if err := w.Files.Holds(ctx, st.File); err != nil {
+		return err
+	}
+	next := st.Before
+	if next == nil {
+		next = &State{ID: st.ID, Phase: PhaseConfirmed, BootID: st.BootID, Netns: st.Netns}
+	}
+	next.Files = append(next.Files, *st.File)
+	if err := w.Store.Save(next); err != nil {
+		return err
+	}
+	return w.Boot.Disarm()
+}
+
+// restore loads what was confirmed before, or nothing.
+func (w *World) restore(st *State) error {
+	if st.Before != nil && st.Before.Plan != nil {
+		return w.Tables.Reload(st.Before.Plan)
+	}
+	return w.Tables.Remove()
+}
+
+// Rollback takes a trial out: the host is then as before it. The end of ctx does not stop it.
+func (w *World) Rollback(ctx context.Context, st *State) error {
+	ctx = context.WithoutCancel(ctx)
+	if st.File != nil {
+		if err := w.takeBack(ctx, st.File); err != nil {
+			return err
+		}
+	} else if err := errors.Join(w.withdraw(), w.unpromote(ctx, st)); err != nil {
+		return err
+	}
+	if st.Before != nil {
+		return w.Store.Save(st.Before)
+	}
+	return w.Store.Forget()
+}
+
+// unpromote takes the lasting tables of a trial out that was kept while nobody could write so down.
+func (w *World) unpromote(ctx context.Context, st *State) error {
+	if now, err := w.Store.Load(); err != nil || now == nil || now.ID != st.ID || now.Phase != PhaseTrial {
+		return nil
+	}
+	rs, err := w.Live.Read(ctx)
+	if err != nil || remedy.Lasting(rs, st.Lasting) != nil || st.Before != nil && remedy.Lasting(rs, st.Before.Lasting) == nil {
+		return nil // not those, or what was confirmed before
+	}
+	return w.restore(st)
+}
+
+// takeBack takes a file back, and only then has the next boot no longer do so.
+func (w *World) takeBack(ctx context.Context, a *dropin.Applied) error {
+	if err := w.Files.TakeBack(ctx, a); err != nil {
+		return err
+	}
+	return w.Boot.Disarm()
+}
+
+// withdraw removes what is on trial, and tries that again before it switches it off.
+func (w *World) withdraw() error {
+	var err error
+	for i := range 3 {
+		if i > 0 {
+			w.Clock.Sleep(200 * time.Millisecond)
+		}
+		if err = w.Tables.Withdraw(); err == nil {
+			return nil
+		}
+	}
+	if serr := w.Tables.Silence(); serr != nil {
+		return errors.Join(err, serr)
+	}
+	return fmt.Errorf("%w (it is switched off)", err)
+}
+
+// Undo takes everything that was confirmed out again, and has it no longer loaded at boot.
+func (w *World) Undo(ctx context.Context, st *State) error {
+	ctx = context.WithoutCancel(ctx)
+	var errs []error
+	for ; st != nil; st = st.Before {
+		if st.File != nil {
+			errs = append(errs, w.takeBack(ctx, st.File))
+		}
+		for i := len(st.Files) - 1; i >= 0; i-- {
+			errs = append(errs, w.Files.TakeBack(ctx, &st.Files[i]))
+		}
+	}
+	if err := errors.Join(append(errs, w.Tables.Remove(), w.Boot.Disarm(), w.Boot.Unpersist(ctx))...); err != nil {
+		return err
+	}
+	return w.Store.Forget()
+}
+
+// Reload loads a confirmed plan again, at boot or after somebody removed it.
+func (w *World) Reload(st *State) error {
+	if st.Phase != PhaseConfirmed || st.Plan == nil {
+		return errors.New("the last fix is not confirmed")
+	}
+	return w.Tables.Reload(st.Plan)
+}

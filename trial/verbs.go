@@ -1,0 +1,215 @@
+package trial
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// state is that of the last fix, if it is one of this network namespace, and when this is.
+func (w *World) state() (*State, Moment, error) {
+	here, err := w.Clock.Here()
+	if err != nil {
+		return nil, here, err
+	}
+	st, err := w.Store.Load()
+	if err == nil {
+		err = st.Ours(here)
+	}
+	return st, here, err
+}
+
+// locked runs f with the state of the last fix, under the lock. A fix that was just loaded is still being audited: it is waited for.
+func (w *World) locked(f func(st *State, here Moment) error) error {
+	unlock, err := w.Store.Lock()
+	for range 50 {
+		if !errors.Is(err, ErrBusy) {
+			break
+		}
+		w.Clock.Sleep(200 * time.Millisecond)
+		unlock, err = w.Store.Lock()
+	}
+	if err != nil {
+		return refused("%w", err)
+	}
+	defer unlock()
+	st, here, err := w.state()
+	if err != nil {
+		return refused("%w", err)
+	}
+	return f(st, here)
+}
+
+// ConfirmNow keeps the fix that is on trial; an id that is not "" must be its own. It must be asked for from a login that is younger
+// than the fix, or from the console.
+func (w *World) ConfirmNow(ctx context.Context, id string, console bool, o Options) error {
+	return w.locked(func(st *State, here Moment) error {
+		if _, ok := st.Pending(here); !ok {
+			return refused("%w", ErrNotPending)
+		}
+		if id != "" && id != st.ID {
+			return refused("the fix on trial is %s, not %s", st.ID, id)
+		}
+		if !console {
+			if err := w.youngerLogin(st); err != nil {
+				return refused("%w", err)
+			}
+		}
+		if st.File != nil {
+			return w.KeepFile(ctx, st, o)
+		}
+		return w.Keep(ctx, st, o)
+	})
+}
+
+// youngerLogin wants this process to belong to a login that began after the fix was loaded: an older one
+// can live on while every new one is refused.
+func (w *World) youngerLogin(st *State) error {
+	program, start, err := w.People.Login()
+	switch {
+	case err != nil:
+		return err
+	case program == "":
+		return errors.New("this process belongs to no login (a terminal multiplexer or a service?): " +
+			"confirm from a new login, or with --console where you sit at the machine")
+	case start <= st.Applied:
+		return fmt.Errorf("this login (%s) is older than the fix: open a new one and confirm there", program)
+	}
+	return nil
+}
+
+// TakeOut takes the fix out, on trial or confirmed, or only where it is on trial.
+func (w *World) TakeOut(ctx context.Context, onlyTrial bool) error {
+	return w.locked(func(st *State, _ Moment) error {
+		var err error
+		switch {
+		case st == nil:
+			return refused("there is no fix to take out")
+		case onlyTrial && st.Phase != PhaseTrial:
+			return nil
+		case st.Phase == PhaseTrial:
+			err = w.Rollback(ctx, st)
+		default:
+			err = w.Undo(ctx, st)
+		}
+		if err != nil {
+			return unclear("%w", err)
+		}
+		w.People.Say("fix: %s was taken out\n", st.ID)
+		return nil
+	})
+}
+
+// Uninstall removes everything that was ever installed: tables, state and what is done at boot.
+func (w *World) Uninstall(ctx context.Context) error {
+	return w.locked(func(st *State, _ Moment) error {
+		err := w.Undo(ctx, st)
+		if err = errors.Join(err, w.Store.Clear()); err != nil {
+			return unclear("%w", err)
+		}
+		w.People.Say("fix: nothing of it is left\n")
+		return nil
+	})
+}
+
+// LoadAgain loads the confirmed fix again: what the unit runs at boot where there is no nft. A trial that the last boot ended is taken
+// out before.
+func (w *World) LoadAgain(ctx context.Context) error {
+	return w.locked(func(st *State, here Moment) error {
+		if st != nil && st.Phase == PhaseTrial && st.BootID != here.Boot && st.Before != nil {
+			if err := w.Rollback(ctx, st); err != nil { // what was confirmed is loaded all the same
+				w.People.Say("fix: take out what is left of fix %s: %s\n", st.ID, err)
+			}
+			st = st.Before
+		}
+		if st == nil {
+			return refused("there is no confirmed fix")
+		}
+		if err := w.Reload(st); err != nil {
+			return refused("%w", err)
+		}
+		w.People.Say("fix: %s is loaded\n", st.ID)
+		return nil
+	})
+}
+
+// Verify compares what is loaded with what was confirmed, and returns its id. A DriftError says that it is another.
+func (w *World) Verify(ctx context.Context) (id string, err error) {
+	st, err := w.Store.Load()
+	if err != nil {
+		return "", err
+	}
+	if st == nil || st.Phase != PhaseConfirmed || st.Plan == nil {
+		return "", refused("no confirmed fix to compare with")
+	}
+	rs, err := w.Live.Read(ctx)
+	if err != nil {
+		return "", err
+	}
+	if err := st.Drift(rs); err != nil {
+		return "", &DriftError{fmt.Errorf("fix %s is no longer as confirmed: %w; load it again with ringfence fix load", st.ID, err)}
+	}
+	return st.ID, nil
+}
+
+// WatchDrift compares at each change of our tables, until one leaves them others: that ends it, with the name of the
+// process, which the kernel tells only while somebody listens. Each time that they are as confirmed it calls same.
+func (w *World) WatchDrift(ctx context.Context, same func(id string) error) error {
+	changes, err := w.Live.Changes()
+	if err != nil {
+		return err
+	}
+	defer changes.Close()
+	id, err := w.Verify(ctx)
+	for err == nil {
+		if err = same(id); err != nil {
+			break
+		}
+		c, ok := changes.Next(ctx, tick)
+		for ; ctx.Err() == nil && (!ok || c.Table == ""); c, ok = changes.Next(ctx, tick) {
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		var drift *DriftError
+		if id, err = w.Verify(ctx); errors.As(err, &drift) {
+			drift.err = fmt.Errorf("changed %s: %w", c, drift.err)
+		}
+	}
+	return err
+}
+
+// lost is how often the state can be unreadable before nobody could confirm a trial any more.
+const lost = 100
+
+// Watch is the helper: it takes the trial of an id out at its deadline, or when gone says that the process that could confirm it is.
+func (w *World) Watch(ctx context.Context, id string, gone func() bool) error {
+	for broken := 0; ; w.Clock.Sleep(tick) {
+		st, err := w.Store.Load()
+		here, herr := w.Clock.Here()
+		if err != nil || herr != nil {
+			if broken++; broken > lost {
+				return w.withdraw()
+			}
+			continue
+		}
+		broken = 0
+		if st == nil || st.ID != id || st.Phase != PhaseTrial {
+			return nil
+		}
+		if _, pending := st.Pending(here); (!pending || gone()) && w.expire(ctx, id) {
+			return nil
+		}
+	}
+}
+
+// expire takes a trial out that is still one, and says whether there is nothing left to do.
+func (w *World) expire(ctx context.Context, id string) bool {
+	return w.locked(func(st *State, _ Moment) error {
+		if st == nil || st.ID != id || st.Phase != PhaseTrial {
+			return nil
+		}
+		return w.Rollback(ctx, st)
+	}) == nil
+}

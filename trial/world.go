@@ -1,0 +1,140 @@
+package trial
+
+import (
+	"context"
+	"time"
+
+	"github.com/ringfence/ringfence/dropin"
+	"github.com/ringfence/ringfence/finding"
+	"github.com/ringfence/ringfence/remedy"
+	"github.com/ringfence/ringfence/ruleset"
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// World is all that a trial asks of the machine and of people, and all that it does to them. Live is this machine.
+type World struct {
+	Clock  Clock
+	Store  Store
+	Tables Tables
+	Live   Ruleset
+	Files  Files
+	Boot   Boot
+	Helper Helper
+	People People
+	Host   Host
+}
+
+// Moment is when and where a process is.
+type Moment struct {
+	Boot  string // the id of the boot (/proc/sys/kernel/random/boot_id)
+	Netns string // the network namespace, as "net:[inode]"
+	Now   int64  // nanoseconds of CLOCK_BOOTTIME, which no clock step moves and which goes on while the host sleeps
+}
+
+// Clock is the only clock that a trial knows.
+type Clock interface {
+	Here() (Moment, error)
+	Sleep(time.Duration)
+}
+
+// Store keeps the state of the last fix over the end of this process and of the host.
+type Store interface {
+	// Lock makes sure that one fix is made at a time; ErrBusy says that one is. It ends with the process.
+	Lock() (unlock func(), err error)
+	// Load is the state, nil where there is none.
+	Load() (*State, error)
+	// Save replaces the state by another: after an error it is the old one.
+	Save(*State) error
+	Forget() error
+	// Clear removes what else is kept beside the state.
+	Clear() error
+}
+
+// Tables are ours in the kernel. Each change of them is one transaction: all of it holds after it, or nothing.
+type Tables interface {
+	// Try loads a proven plan on trial where the ruleset is still of that generation (else remedy.ErrChanged). Its drops stop by
+	// themselves after gate.
+	Try(p *remedy.Proof, generation uint32, gate time.Duration) error
+	// Promote makes the plan on trial the lasting one, Reload loads one again in place of whatever is there.
+	Promote(*remedy.Plan) error
+	Reload(*remedy.Plan) error
+	// Withdraw removes what is on trial, Silence switches it off where that fails. Remove removes everything of ours.
+	Withdraw() error
+	Silence() error
+	Remove() error
+}
+
+// Ruleset is what is loaded, of everybody.
+type Ruleset interface {
+	Read(context.Context) (*ruleset.Ruleset, error)
+	Changes() (Changes, error)
+	// Cut ends the open connections to what the plan closes, and says how many.
+	Cut(context.Context, *remedy.Plan) (int, error)
+}
+
+// Changes are those of the live ruleset.
+type Changes interface {
+	// Next waits for one, at most for limit.
+	Next(ctx context.Context, limit time.Duration) (remedy.Change, bool)
+	Close()
+}
+
+// Files puts files of services in place. Package dropin says what each does.
+type Files interface {
+	Record(*dropin.File) (*dropin.Applied, error)
+	Place(context.Context, *dropin.Applied) error
+	Holds(context.Context, *dropin.Applied) error
+	TakeBack(context.Context, *dropin.Applied) error
+}
+
+// Boot is what the next boot does.
+type Boot interface {
+	// Arm has it take back a drop-in that is on trial, and Disarm not.
+	Arm() error
+	Disarm() error
+	// Persist has it load a confirmed plan, and Unpersist not.
+	Persist(context.Context, *remedy.Plan) (Booted, error)
+	Unpersist(context.Context) error
+}
+
+// Booted is a plan as a boot loads it.
+type Booted struct {
+	// Ruleset is what nft made of it in a rehearsal, nil where this program loads it.
+	Ruleset *ruleset.Ruleset
+	// ByHand is the file that somebody has to have loaded, where nothing does; else "".
+	ByHand string
+}
+
+// Helper is the process that takes a trial out when its time is over.
+type Helper interface {
+	// Ready says why none may be started.
+	Ready() error
+	// Start starts it for the fix of that id. It outlives this process; with tells it to take the trial out once this one is gone.
+	Start(id string, with bool) error
+}
+
+// People is who started the fix, or confirms it.
+type People interface {
+	Say(format string, args ...any)
+	// Show shows a plan, ShowFile the text of a file.
+	Show(*remedy.Plan)
+	ShowFile(*dropin.File)
+	// Terminal says whether somebody could answer. Ask asks for a word, and waits for it at most for limit.
+	Terminal() bool
+	Ask(ctx context.Context, question, want string, limit time.Duration) bool
+	// Login is the login that this process belongs to, and when it began, in nanoseconds of CLOCK_BOOTTIME; "" is none.
+	Login() (program string, start int64, err error)
+}
+
+// Host is the host as it is seen, judged and planned for.
+type Host interface {
+	See(context.Context) (*snapshot.Snapshot, error)
+	Judge(context.Context, *snapshot.Snapshot) (*finding.Report, error)
+	// Plan is the whole of what is to be closed, also what a table of ours closes already.
+	Plan(context.Context, *snapshot.Snapshot) (*remedy.Plan, error)
+	Prove(context.Context, *remedy.Plan, *snapshot.Snapshot) (*remedy.Proof, error)
+	// Proven says why what was proven does not hold on the host as it is now, with the tables of others that are there.
+	Proven(ctx context.Context, p *remedy.Proof, before, now *snapshot.Snapshot) error
+	// Reads are the sections of a snapshot, or parts of them, that a check reads.
+	Reads(check string) []string
+}
