@@ -74,8 +74,6 @@ func header(size int, fill func([]byte)) []byte {
 	return b
 }
 
-func pointer[T any](v T) *T { return &v }
-
 // messages are what a kernel tells, and what is read of it.
 var messages = []struct {
 	parser string
@@ -84,16 +82,16 @@ var messages = []struct {
 }{
 	{"inet", inet(unix.AF_INET, netlink.Attribute{Type: inetMark, Data: native32(7)}, attribute(inetSockopt, 1<<5, 0)), InetSocket{
 		Family: unix.AF_INET, State: StateListen, Local: netip.MustParseAddrPort("192.0.2.1:8080"), Peer: netip.MustParseAddrPort("198.51.100.7:443"),
-		Device: 3, UID: 1001, Inode: 4242, Transparent: pointer(true), Mark: pointer(uint32(7)),
+		Device: 3, UID: 1001, Inode: 4242, Transparent: new(true), Mark: new(uint32(7)),
 	}},
 	{"inet", inet(unix.AF_INET6, attribute(inetSKV6Only, 0), attribute(99, 1, 2, 3, 4)), InetSocket{
 		Family: unix.AF_INET6, State: StateListen, Local: netip.MustParseAddrPort("[c000:201::]:8080"), Peer: netip.MustParseAddrPort("[c633:6407::]:443"),
-		Device: 3, UID: 1001, Inode: 4242, V6Only: pointer(false),
+		Device: 3, UID: 1001, Inode: 4242, V6Only: new(false),
 	}},
 	{
 		"unix", append(header(16, func(b []byte) { b[0], b[1], b[2], b[4] = unix.AF_UNIX, unix.SOCK_STREAM, StateListen, 9 }),
 			attributes(text(0, "/run/a.sock"), netlink.Attribute{Type: 7, Data: native32(12)})...),
-		UnixSocket{Type: unix.SOCK_STREAM, State: StateListen, Inode: binary.NativeEndian.Uint32([]byte{9, 0, 0, 0}), Name: "/run/a.sock", UID: pointer(uint32(12))},
+		UnixSocket{Type: unix.SOCK_STREAM, State: StateListen, Inode: binary.NativeEndian.Uint32([]byte{9, 0, 0, 0}), Name: "/run/a.sock", UID: new(uint32(12))},
 	},
 	{"unix", append(make([]byte, 16), attributes(attribute(0, 0, 'a', 0, 'b'))...), UnixSocket{Name: "a\x00b", Abstract: true}},
 	{
