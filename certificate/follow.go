@@ -64,7 +64,7 @@ func (k *checker) narrowing(b *box, in string, endFirst bool) error {
 		if bad == nil {
 			continue
 		}
-		parts := narrow(&r, b, split)
+		parts := k.narrow(&r, b, split)
 		if parts == nil && bad.Fate.Why == manyWays {
 			return ErrTooLarge
 		}
@@ -119,7 +119,7 @@ func flagLetters(bits int) string {
 // follow returns an end of the region that is not a proof, and the field to narrow.
 func (k *checker) follow(r *trace.Region) (bad *trace.End, split byte) {
 	complete := k.tracer.Region(r, func(e *trace.End) bool {
-		if !k.reached(e) {
+		if !k.reached(r, e) {
 			return true
 		}
 		if bad == nil || split == 0 {
@@ -141,16 +141,16 @@ func (k *checker) follow(r *trace.Region) (bad *trace.End, split byte) {
 }
 
 // reached says whether an end may be the target.
-func (k *checker) reached(e *trace.End) bool {
+func (k *checker) reached(r *trace.Region, e *trace.End) bool {
 	t := k.target
 	switch e.Fate.Fate {
 	case trace.Drop, trace.Reject:
 		return false
 	case trace.Local:
-		return !t.Through && (t.Addr.IsValid() || t.Host && t.delivered(e.Dst)) && t.port(e) && t.socket(e)
+		return !t.Through && (t.Addr.IsValid() || t.Host && t.delivered(r, e.Dst)) && t.port(e) && t.socket(e)
 	case trace.Forward, trace.Output:
 		return t.port(e) && (t.Addr.IsValid() || slices.Contains(t.Oifs, e.Oif)) && !(t.Direct && e.Translated) &&
-			(!t.Final.IsValid() || e.Dst.Contains(t.Final))
+			(!t.Final.IsValid() || e.Dst.Contains(t.Final) && !without(r, e.Dst, netip.PrefixFrom(t.Final, t.Final.BitLen())))
 	default: // not known
 		return true
 	}
@@ -165,9 +165,19 @@ func (t *Target) someOf(e *trace.End) bool {
 func (t *Target) addressed() bool { return len(t.At)+len(t.But) > 0 || t.Final.IsValid() }
 
 // delivered says whether what is delivered for addresses of a prefix can count.
-func (t *Target) delivered(dst netip.Prefix) bool {
-	return (len(t.At) == 0 || slices.ContainsFunc(t.At, dst.Overlaps)) &&
+func (t *Target) delivered(r *trace.Region, dst netip.Prefix) bool {
+	return (len(t.At) == 0 || slices.ContainsFunc(t.At, func(p netip.Prefix) bool { return p.Overlaps(dst) && !without(r, dst, p) })) &&
 		!slices.ContainsFunc(t.But, func(p netip.Prefix) bool { return p.Bits() <= dst.Bits() && p.Overlaps(dst) })
+}
+
+// without says of addresses at the end of a way that they are none of a prefix, because they are still those of the region, which has it left
+// out.
+func without(r *trace.Region, dst, p netip.Prefix) bool {
+	return dst == r.Dst.Masked() && leftOut(p, r.DstBut)
+}
+
+func leftOut(p netip.Prefix, but []netip.Prefix) bool {
+	return slices.ContainsFunc(but, func(b netip.Prefix) bool { return b.Bits() <= p.Bits() && b.Contains(p.Addr()) })
 }
 
 // port says whether one of the destination ports at an end can count. Those with a target address are the sender's, which the
@@ -217,7 +227,7 @@ func tighten(r *trace.Region, b *box) bool {
 		whole := regionSpan(r, d)
 		var hull *span
 		for _, s := range b.dims[d] {
-			if !s.overlaps(whole) {
+			if !s.overlaps(whole) || gone(r, d, span{bigMax(s.lo, whole.lo), bigMin(s.hi, whole.hi)}) {
 				continue
 			}
 			if hull == nil {
@@ -236,17 +246,22 @@ func tighten(r *trace.Region, b *box) bool {
 	return true
 }
 
+// gone says whether a region has left out all of a span.
+func gone(r *trace.Region, d int, s span) bool {
+	if d != dimSrc && d != dimDst {
+		return false
+	}
+	_, but := addresses(r, d)
+	return slices.ContainsFunc(but, func(p netip.Prefix) bool { return s.inside(prefixSpan(p)) })
+}
+
 func setSpan(r *trace.Region, d int, first *big.Int, free int) {
 	switch d {
 	case dimSrc, dimDst:
 		buf := make([]byte, r.Src.Addr().BitLen()/8)
 		a, _ := netip.AddrFromSlice(first.FillBytes(buf))
-		p := netip.PrefixFrom(a, a.BitLen()-free)
-		if d == dimSrc {
-			r.Src = p
-		} else {
-			r.Dst = p
-		}
+		_, but := addresses(r, d)
+		*r = with(r, d, netip.PrefixFrom(a, a.BitLen()-free), but)
 	default:
 		p := trace.Ports{First: uint16(first.Uint64()), Free: free}
 		if d == dimSport {
@@ -273,16 +288,20 @@ func bigMin(a, b *big.Int) *big.Int {
 
 var fieldDims = map[byte]int{'s': dimSrc, 'd': dimDst, 'p': dimSport, 'q': dimDport}
 
-// narrow halves a region: in the field that the end asks for, else in one that goes beyond the cube.
-func narrow(r *trace.Region, b *box, split byte) []trace.Region {
+// mostParts bounds the parts into which the landmarks of the stack take a region apart at once.
+const mostParts = 4096
+
+// narrow takes a region apart: in the field that the end asks for, else in one that goes beyond the cube. Addresses are first parted by what the
+// stack decides by, then in halves.
+func (k *checker) narrow(r *trace.Region, b *box, split byte) []trace.Region {
 	if d, ok := fieldDims[split]; ok {
-		if parts := halves(r, d); parts != nil {
+		if parts := k.parted(r, d); parts != nil {
 			return parts
 		}
 	}
 	for _, d := range []int{dimDst, dimDport, dimSrc, dimSport} {
-		if !within(regionSpan(r, d), b.dims[d]) {
-			if parts := halves(r, d); parts != nil {
+		if !inside(r, b, d) {
+			if parts := k.parted(r, d); parts != nil {
 				return parts
 			}
 		}
@@ -290,23 +309,65 @@ func narrow(r *trace.Region, b *box, split byte) []trace.Region {
 	return nil
 }
 
+// inside says whether a region stays within the cube in one dimension.
+func inside(r *trace.Region, b *box, d int) bool {
+	have := slices.Clone(b.dims[d])
+	if d == dimSrc || d == dimDst {
+		_, but := addresses(r, d)
+		for _, p := range but {
+			have = append(have, prefixSpan(p))
+		}
+	}
+	return covered(regionSpan(r, d), have)
+}
+
+// addresses are those of a region in one dimension.
+func addresses(r *trace.Region, d int) (p netip.Prefix, but []netip.Prefix) {
+	if d == dimSrc {
+		return r.Src, r.SrcBut
+	}
+	return r.Dst, r.DstBut
+}
+
+// parted takes a region apart in one dimension; nil where it is a single number there.
+func (k *checker) parted(r *trace.Region, d int) []trace.Region {
+	if d != dimSrc && d != dimDst {
+		return halves(r, d)
+	}
+	p, but := addresses(r, d)
+	marks := k.tracer.Landmarks(p, but)
+	if len(marks) == 0 || len(marks) > mostParts {
+		return halves(r, d)
+	}
+	parts := []trace.Region{with(r, d, p, append(slices.Clone(but), marks...))}
+	for _, m := range marks {
+		parts = append(parts, with(r, d, m, but))
+	}
+	return parts
+}
+
+// with is a region with other addresses in one dimension. What is left out of them counts as far as it lies in them.
+func with(r *trace.Region, d int, p netip.Prefix, but []netip.Prefix) trace.Region {
+	out := *r
+	but = slices.DeleteFunc(slices.Clone(but), func(b netip.Prefix) bool { return !p.Overlaps(b) })
+	if d == dimSrc {
+		out.Src, out.SrcBut = p, but
+	} else {
+		out.Dst, out.DstBut = p, but
+	}
+	return out
+}
+
 func halves(r *trace.Region, d int) []trace.Region {
 	low, high := *r, *r
 	switch d {
 	case dimSrc, dimDst:
-		p := r.Src
-		if d == dimDst {
-			p = r.Dst
-		}
+		p, but := addresses(r, d)
 		if p.IsSingleIP() {
 			return nil
 		}
 		a, b := halvePrefix(p)
-		if d == dimSrc {
-			low.Src, high.Src = a, b
-		} else {
-			low.Dst, high.Dst = a, b
-		}
+		return []trace.Region{with(r, d, a, but), with(r, d, b, but)}
 	default:
 		p := r.Sport
 		if d == dimDport {

@@ -10,12 +10,14 @@ import (
 )
 
 // Region is many packets at once, which differ in addresses and ports alone: all addresses of two
-// prefixes, all ports that share their upper bits. It is followed as one packet whose lower bits are
+// prefixes but for some, all ports that share their upper bits. It is followed as one packet whose lower bits are
 // not known; what they decide is taken both ways, so that the ends include every packet's.
 type Region struct {
 	packet.Packet // its addresses and ports are the first ones
 	Src, Dst      netip.Prefix
-	Sport, Dport  Ports
+	// SrcBut and DstBut are prefixes inside those that are left out.
+	SrcBut, DstBut []netip.Prefix
+	Sport, Dport   Ports
 	// EndFirst prefers to narrow what a way got stuck at over what it was undecided about before: which
 	// of the two needs fewer steps depends on the rules.
 	EndFirst bool
@@ -49,14 +51,19 @@ func splitField(f byte) string { return splitMark + string(f) }
 // Region follows a region, and calls each for every way that it can go until that returns false. It
 // reports false where there are too many ways.
 func (t *Tracer) Region(r *Region, each func(*End) bool) bool {
-	r.Packet.Src, r.Packet.Dst = r.Src.Addr(), r.Dst.Addr()
+	var some bool
+	if r.Packet.Src, some = firstOf(r.Src, r.SrcBut); !some {
+		return true
+	}
+	if r.Packet.Dst, some = firstOf(r.Dst, r.DstBut); !some {
+		return true
+	}
 	r.Packet.Sport, r.Packet.Dport = r.Sport.First, r.Dport.First
 	w := &t.walk
 	defer func() { w.region = nil }()
 	w.region = r
 	w.choices = w.choices[:0]
-	const most = 500
-	for range most {
+	for range mostWays {
 		w.start(&r.Packet)
 		f := w.run()
 		t.cost += w.evaluated
@@ -76,6 +83,48 @@ func (t *Tracer) Region(r *Region, each func(*End) bool) bool {
 		}
 	}
 	return false
+}
+
+// mostWays bounds the ways of a region. Where there are more, narrowing is cheaper than following them.
+const mostWays = 128
+
+// firstOf is the first address of a prefix that is in none of those that are left out, and false where there is none.
+func firstOf(p netip.Prefix, but []netip.Prefix) (netip.Addr, bool) {
+	a := p.Addr()
+	for {
+		i := slices.IndexFunc(but, func(b netip.Prefix) bool { return b.Contains(a) })
+		if i < 0 {
+			return a, true
+		}
+		if a = lastOf(but[i]).Next(); !p.Contains(a) {
+			return a, false
+		}
+	}
+}
+
+// Landmarks are the prefixes inside one, but for some, by which the stack treats addresses differently: none of them inside
+// another.
+func (t *Tracer) Landmarks(p netip.Prefix, but []netip.Prefix) []netip.Prefix {
+	marks := t.landmarks(p.Addr().Is4())
+	i, _ := slices.BinarySearchFunc(marks, p.Addr(), func(m netip.Prefix, a netip.Addr) int { return m.Addr().Compare(a) })
+	var out []netip.Prefix
+	for ; i < len(marks) && p.Contains(marks[i].Addr()); i++ {
+		m := marks[i]
+		if m.Bits() <= p.Bits() || leftOut(m, but) {
+			continue
+		}
+		if n := len(out); n > 0 && out[n-1].Contains(m.Addr()) {
+			out[n-1] = netip.PrefixFrom(out[n-1].Addr(), min(out[n-1].Bits(), m.Bits()))
+			continue
+		}
+		out = append(out, m)
+	}
+	return out
+}
+
+// leftOut says whether a prefix lies in one of those that are left out.
+func leftOut(p netip.Prefix, but []netip.Prefix) bool {
+	return slices.ContainsFunc(but, func(b netip.Prefix) bool { return b.Bits() <= p.Bits() && b.Contains(p.Addr()) })
 }
 
 // destinations is the least prefix that holds all destinations that the packet can have.
@@ -275,13 +324,14 @@ func (t *Tracer) landmarks(v4 bool) []netip.Prefix {
 	return list
 }
 
-// lastOf is the last address of an IPv4 prefix.
+// lastOf is the last address of a prefix.
 func lastOf(p netip.Prefix) netip.Addr {
-	b := p.Masked().Addr().As4()
-	for bit := p.Bits(); bit < 32; bit++ {
+	b := p.Masked().Addr().AsSlice()
+	for bit := p.Bits(); bit < 8*len(b); bit++ {
 		b[bit/8] |= 0x80 >> (bit % 8)
 	}
-	return netip.AddrFrom4(b)
+	a, _ := netip.AddrFromSlice(b)
+	return a
 }
 
 // uniform says whether the stack treats all addresses that the packet can have in a field ('s' or 'd')
@@ -293,14 +343,14 @@ func (w *walk) uniform(f byte) bool {
 	if w.region == nil || f == 's' && w.translatedAnyhow() {
 		return false
 	}
-	p := w.region.Src
+	p, but := w.region.Src, w.region.SrcBut
 	if f == 'd' {
-		p = w.region.Dst
+		p, but = w.region.Dst, w.region.DstBut
 	}
 	marks := w.landmarks(w.skb.v4)
 	i, _ := slices.BinarySearchFunc(marks, p.Addr(), func(m netip.Prefix, a netip.Addr) int { return m.Addr().Compare(a) })
 	for ; i < len(marks) && p.Contains(marks[i].Addr()); i++ {
-		if marks[i].Bits() > p.Bits() {
+		if marks[i].Bits() > p.Bits() && !leftOut(marks[i], but) {
 			return false
 		}
 	}

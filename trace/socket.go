@@ -211,7 +211,8 @@ func (w *walk) openSocket() byte {
 	for i := range w.sockets {
 		sk := &w.sockets[i]
 		a := sk.addr.Unmap()
-		if w.open('d') && sk.proto == w.skb.proto && sk.Port == int(w.skb.port(2)) && !a.IsUnspecified() && p.Contains(a) {
+		if w.open('d') && sk.proto == w.skb.proto && sk.Port == int(w.skb.port(2)) && !a.IsUnspecified() && p.Contains(a) &&
+			!leftOut(netip.PrefixFrom(a, a.BitLen()), w.region.DstBut) {
 			return 'd'
 		}
 	}
