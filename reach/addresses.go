@@ -106,13 +106,24 @@ func (f *fib) broadcasts() set {
 
 // via is the unicast addresses whose route leaves through an interface.
 func (f *fib) via(oif int) set {
-	var s set
-	for _, p := range f.parts {
-		if p.kind == routeKind["unicast"] && slices.Contains(p.oifs, oif) {
-			s = append(s, p.addrs...)
+	if f.leaving == nil {
+		f.leaving = map[int]set{}
+		unicast := routeKind["unicast"]
+		for _, p := range f.parts {
+			if p.kind != unicast {
+				continue
+			}
+			for i, oif := range p.oifs {
+				if !slices.Contains(p.oifs[:i], oif) {
+					f.leaving[oif] = append(f.leaving[oif], p.addrs...)
+				}
+			}
+		}
+		for oif, s := range f.leaving {
+			f.leaving[oif] = s.normal()
 		}
 	}
-	return append(set{}, s...).normal()
+	return slices.Clone(f.leaving[oif])
 }
 
 // linkAddrs is the addresses of a link with their prefixes.

@@ -229,7 +229,7 @@ func (e *engine) conclude(arrived []cube, err error, in *snapshot.Link, proto st
 	}
 	if len(sure) > 0 {
 		best := max(0, slices.IndexFunc(sure, func(c cube) bool {
-			return !c.original(fDaddr).subtract(special(c.v4)).empty()
+			return !c.original(fDaddr).subtract(special[c.v4]).empty()
 		}))
 		a := Answer{Verdict: packet.Reachable, Witness: e.witness(&sure[best], in, proto), Path: sure[best].trail}
 		if len(e.tied) > 0 {

@@ -102,12 +102,12 @@ func (e *engine) witness(c *cube, in *snapshot.Link, proto string) *packet.Packe
 }
 
 // special is addresses that make an odd witness: loopback, link-local, multicast and broadcast.
-func special(v4 bool) set {
-	prefixes := []string{"fe80::/10", "::/127", "ff00::/8"}
-	if v4 {
-		prefixes = []string{"127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "255.255.255.255/32", "0.0.0.0/8"}
-	}
-	var s set
+var special = map[bool]set{
+	true:  prefixSets("127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "255.255.255.255/32", "0.0.0.0/8"),
+	false: prefixSets("fe80::/10", "::/127", "ff00::/8"),
+}
+
+func prefixSets(prefixes ...string) (s set) {
 	for _, p := range prefixes {
 		s = append(s, prefixSet(netip.MustParsePrefix(p))...)
 	}
@@ -116,7 +116,7 @@ func special(v4 bool) set {
 
 // pickAddr prefers an address that is not special.
 func pickAddr(s set, v4 bool) netip.Addr {
-	aside := special(v4)
+	aside := special[v4]
 	if rest := s.subtract(aside); !rest.empty() {
 		s = rest
 	}
