@@ -76,6 +76,42 @@ func TestOneDoor(t *testing.T) {
 	}
 }
 
+// engines are what the two engines of the packet model and the checker of proofs are made by, and the folders that may make them: who asks
+// package exposure gets answers that were checked twice.
+var engines = map[string]struct {
+	makes []string
+	by    []string
+}{
+	module + "reach":       {[]string{"NewModel"}, []string{"reach", "exposure"}},
+	module + "trace":       {[]string{"New"}, []string{"trace", "certificate", "exposure"}},
+	module + "certificate": {[]string{"NewChecker"}, []string{"certificate", "exposure"}},
+}
+
+// TestOneAsker: questions about packets go through package exposure.
+func TestOneAsker(t *testing.T) {
+	for _, file := range goFiles(t) {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		names := imported(f)
+		ast.Inspect(f, func(n ast.Node) bool {
+			if sel, ok := n.(*ast.SelectorExpr); ok {
+				if pkg, ok := sel.X.(*ast.Ident); ok {
+					e := engines[names[pkg.Name]]
+					if slices.Contains(e.makes, sel.Sel.Name) && !slices.Contains(e.by, filepath.ToSlash(filepath.Dir(file))) {
+						t.Errorf("%s uses %s.%s: ask package exposure", file, pkg.Name, sel.Sel.Name)
+					}
+				}
+			}
+			return true
+		})
+	}
+}
+
 // imported is the path of each package by the name that a file has for it.
 func imported(f *ast.File) map[string]string {
 	names := map[string]string{}

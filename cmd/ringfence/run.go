@@ -116,14 +116,6 @@ func oneLine(err error) string {
 	return reports.Clean(s, false)
 }
 
-// firstLine is what a program wrote, in one line, or where that is nothing how it ended.
-func firstLine(text string, err error) string {
-	if text == "" {
-		return err.Error()
-	}
-	return oneLine(errors.New(text))
-}
-
 func (e *env) versionCommand() *cobra.Command {
 	var format string
 	c := &cobra.Command{

@@ -6,8 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -100,7 +98,7 @@ func (e *env) traceBatch(t *trace.Tracer, file string) error {
 		in = f
 	}
 	out := bufio.NewWriterSize(e.stdout, 1<<16)
-	err := eachLine(in, func(n int, line []byte) error {
+	err := packet.Lines(in, func(n int, line []byte) error {
 		p := new(packet.Packet)
 		if err := json.Unmarshal(line, p); err != nil {
 			return fmt.Errorf("batch: line %d: %w", n, err)
@@ -119,24 +117,4 @@ func (e *env) traceBatch(t *trace.Tracer, file string) error {
 		err = fmt.Errorf("write fates: %w", ferr)
 	}
 	return err
-}
-
-// maxLine bounds one line of a batch.
-const maxLine = 64 << 10
-
-func eachLine(r io.Reader, f func(n int, line []byte) error) error {
-	s := bufio.NewScanner(r)
-	s.Buffer(make([]byte, 4096), maxLine)
-	for n := 1; s.Scan(); n++ {
-		if strings.TrimSpace(s.Text()) == "" {
-			continue
-		}
-		if err := f(n, s.Bytes()); err != nil {
-			return err
-		}
-	}
-	if err := s.Err(); err != nil {
-		return fmt.Errorf("batch: %w", err)
-	}
-	return nil
 }
