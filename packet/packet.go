@@ -32,7 +32,7 @@ type Packet struct {
 	// DMAC is where the frame is addressed to; empty is the host itself. On a bridge port another
 	// address is that of a neighbour, to whom the bridge hands the frame over.
 	DMAC string `json:"dmac,omitempty"`
-	// Out is the port of the bridge that leads to that neighbour; empty is any.
+	// Out is the port of a bridge that leads to that neighbour, or to the one that the packet is routed to; empty is any.
 	Out  string `json:"out,omitempty"`
 	Mark uint32 `json:"mark,omitempty"`
 	// Ct is new, established, related, invalid or untracked; empty is what the packet would be as

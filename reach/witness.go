@@ -92,6 +92,12 @@ func (e *engine) witness(c *cube, in *snapshot.Link, proto string) *packet.Packe
 			}
 		}
 	}
+	if len(e.toPorts) == 1 && c.beside == nil && c.sets[fOif].singleton() { // routed out by the bridge
+		out := e.snap.Network.Link(e.toPorts[0])
+		if b := e.snap.Network.BridgeOf(out); b != nil && c.sets[fOif].contains(num(uint64(b.Index))) {
+			p.Out = out.Name
+		}
+	}
 	switch {
 	case c.port != nil:
 		p.In = c.port.Name

@@ -54,7 +54,11 @@ func (w *walk) above(out *link) (Fate, bool) {
 	if !w.filteredPorts(out, packet.Egress) {
 		return Fate{}, true
 	}
-	port := out.ports[w.choose(len(out.ports), nil, "the port of "+out.Name+" that the packet leaves by")]
+	ports := out.ports
+	if i := slices.IndexFunc(ports, func(p *link) bool { return p.Name == w.p.Out }); i >= 0 { // where the neighbour is said to be
+		ports = ports[i : i+1]
+	}
+	port := ports[w.choose(len(ports), nil, "the port of "+out.Name+" that the packet leaves by")]
 	if out.Kind == "bridge" {
 		if f, ok := w.bridgeOut(port); !ok {
 			return f, false

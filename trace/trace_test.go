@@ -161,3 +161,14 @@ func TestAnycastAndLoopback(t *testing.T) {
 		t.Errorf("%+v", f)
 	}
 }
+
+// TestPortOfTheNeighbour: what is routed out by a bridge leaves by the port that the question names, if it names one.
+func TestPortOfTheNeighbour(t *testing.T) {
+	s := fixtures.Host()
+	s.NFTables.Ruleset = &ruleset.Ruleset{Stable: true, Tables: []ruleset.Table{dropAll("netdev", "egress", "vethw1")}}
+	for out, want := range map[string]Outcome{"": Unknown, " out vethw1": Drop, " out vethw2": Forward} {
+		if f := New(s).Packet(parsed(t, "mgmt0", "tcp 10.10.0.9:40000 > 172.17.0.2:80 syn"+out)); f.Fate != want {
+			t.Errorf("%q: %+v, want %s", out, f, want)
+		}
+	}
+}
