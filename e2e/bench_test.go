@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/ringfence/ringfence/e2e/bed"
 )
 
 // cost is what a command used.
@@ -46,8 +47,8 @@ func TestBesideOtherTools(t *testing.T) {
 	if os.Getenv("RINGFENCE_BENCH") == "" {
 		t.Skip("runs by make bench")
 	}
-	needRoot(t)
-	prog := binary(t)
+	bed.NeedRoot(t)
+	prog := bed.Program(t)
 	show := func(where string, prefix []string, tools [][]string) {
 		t.Logf("%-8s %-28s %10s %10s %8s", where, "command", "CPU", "wall", "MB")
 		for _, tool := range tools {
@@ -70,8 +71,8 @@ func TestBesideOtherTools(t *testing.T) {
 	}
 	show("plain", nil, append(tools, []string{"lynis", "audit", "system", "--quick", "--quiet"}))
 
-	ns := fmt.Sprintf("rfld%d", run()%100000)
-	sh(t, "ip netns add %s", ns)
+	ns := "rfld"
+	bed.Shell(t, "ip netns add %s", ns)
 	t.Cleanup(func() { _ = exec.Command("ip", "netns", "del", ns).Run() })
 	load := exec.Command("nsenter", "--net=/run/netns/"+ns, "unshare", "-pf", "--kill-child", "--mount-proc",
 		"bash", "load.sh", "10000")
@@ -102,6 +103,6 @@ func TestBesideOtherTools(t *testing.T) {
 // childOf finds the process that unshare made, which is the first of its pid namespace.
 func childOf(t *testing.T, pid int) string {
 	t.Helper()
-	out := sh(t, "pgrep -P %d | head -1", pid)
+	out := bed.Shell(t, "pgrep -P %d | head -1", pid)
 	return strings.TrimSpace(out)
 }

@@ -12,13 +12,15 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/ringfence/ringfence/e2e/bed"
 )
 
 // fix runs audit --fix on the host of the bed.
-func (b *bed) fix(args ...string) (stderr string, code int) {
+func (b *testbed) fix(args ...string) (stderr string, code int) {
 	b.t.Helper()
 	cmd := exec.Command("nsenter", append([]string{
-		"--net=/run/netns/" + b.name + "host", binary(b.t), "audit", "--fix", "-f", "json", "--root", b.root(),
+		"--net=/run/netns/" + b.name + "host", bed.Program(b.t), "audit", "--fix", "-f", "json", "--root", b.root(),
 	}, args...)...)
 	var errs bytes.Buffer
 	cmd.Stderr = &errs
@@ -31,9 +33,9 @@ func (b *bed) fix(args ...string) (stderr string, code int) {
 }
 
 // root is where the host of the bed keeps its state.
-func (b *bed) root() string { return filepath.Join(os.TempDir(), b.name+"root") }
+func (b *testbed) root() string { return filepath.Join(os.TempDir(), b.name+"root") }
 
-func (b *bed) ruleset() string {
+func (b *testbed) ruleset() string {
 	b.t.Helper()
 	out, err := exec.Command("ip", "netns", "exec", b.name+"host", "nft", "-s", "list", "ruleset").Output()
 	if err != nil {
@@ -42,7 +44,7 @@ func (b *bed) ruleset() string {
 	return string(out)
 }
 
-func (b *bed) config(text string) string {
+func (b *testbed) config(text string) string {
 	b.t.Helper()
 	file := filepath.Join(b.t.TempDir(), "config.yaml")
 	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
@@ -60,6 +62,9 @@ table ip other {
 // TestFixClosesAndKeeps loads a plan on a host that is open to everybody: what was found open is
 // closed for real, what must work still does, and no other table changes.
 func TestFixClosesAndKeeps(t *testing.T) {
+	if !bed.Alone(t) {
+		return
+	}
 	b := newBed(t)
 	b.listen("tcp", "[::]:22", "")
 	b.listen("tcp", "[::]:2375", "")
@@ -118,7 +123,7 @@ func TestFixClosesAndKeeps(t *testing.T) {
 	if got := b.ruleset(); got != once {
 		t.Errorf("second run changed the ruleset:\n%s", got)
 	}
-	sh(t, "ip netns exec %shost nft delete table inet ringfence", b.name)
+	bed.Shell(t, "ip netns exec %shost nft delete table inet ringfence", b.name)
 	if got := b.ruleset(); got != before {
 		t.Errorf("the inverse leaves\n%s", got)
 	}
@@ -128,7 +133,7 @@ func TestFixClosesAndKeeps(t *testing.T) {
 }
 
 // becomes waits for the host's ruleset to be a given one: whoever takes a trial out needs a moment.
-func (b *bed) becomes(name, want string) {
+func (b *testbed) becomes(name, want string) {
 	b.t.Helper()
 	var got string
 	for range 50 {
@@ -147,12 +152,15 @@ const onTrial = "set armed"
 // TestFixIsTakenOutAgain confirms nothing, and kills the program during the trial: the host ends as
 // before.
 func TestFixIsTakenOutAgain(t *testing.T) {
+	if !bed.Alone(t) {
+		return
+	}
 	b := newBed(t)
 	b.listen("tcp", "[::]:2375", "")
 	b.nft("flush ruleset\n" + foreign)
 	before := b.ruleset()
 	run := func(kill os.Signal, answer string) (string, int) {
-		cmd := exec.Command("nsenter", "--net=/run/netns/"+b.name+"host", binary(t), "audit", "--fix", "-f", "json",
+		cmd := exec.Command("nsenter", "--net=/run/netns/"+b.name+"host", bed.Program(t), "audit", "--fix", "-f", "json",
 			"--root", b.root(), "--confirm", "console", "--confirm-timeout", "5s")
 		var errs bytes.Buffer
 		cmd.Stderr = &errs
@@ -205,6 +213,9 @@ func TestFixIsTakenOutAgain(t *testing.T) {
 
 // TestFixKeepsSSHPeers closes SSH to workloads and to the outside, and keeps who is logged in, but not who is only connected.
 func TestFixKeepsSSHPeers(t *testing.T) {
+	if !bed.Alone(t) {
+		return
+	}
 	b := newBed(t)
 	b.nft("flush ruleset\n")
 	h := newSSHHost(t, b)
@@ -233,7 +244,7 @@ func TestFixKeepsSSHPeers(t *testing.T) {
 	out := []byte{}
 	for range 20 { // until the login is through
 		var err error
-		cmd := exec.Command("nsenter", "--net=/run/netns/"+b.name+"host", binary(t), "fix", "plan")
+		cmd := exec.Command("nsenter", "--net=/run/netns/"+b.name+"host", bed.Program(t), "fix", "plan")
 		if out, err = cmd.CombinedOutput(); err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}

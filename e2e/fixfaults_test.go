@@ -18,14 +18,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ringfence/ringfence/e2e/bed"
 	"github.com/ringfence/ringfence/remedy"
 )
 
 // trial starts a fix on the host of the bed and waits until its rules are on trial.
-func (b *bed) trial(args ...string) (cmd *exec.Cmd, stderr *bytes.Buffer) {
+func (b *testbed) trial(args ...string) (cmd *exec.Cmd, stderr *bytes.Buffer) {
 	b.t.Helper()
 	cmd = exec.Command("nsenter", append([]string{
-		"--net=/run/netns/" + b.name + "host", binary(b.t), "fix", "apply", "--root", b.root(),
+		"--net=/run/netns/" + b.name + "host", bed.Program(b.t), "fix", "apply", "--root", b.root(),
 	}, args...)...)
 	stderr = new(bytes.Buffer)
 	cmd.Stderr = stderr
@@ -47,15 +48,15 @@ func (b *bed) trial(args ...string) (cmd *exec.Cmd, stderr *bytes.Buffer) {
 	return nil, nil
 }
 
-func (b *bed) verb(args ...string) (string, int) {
+func (b *testbed) verb(args ...string) (string, int) {
 	b.t.Helper()
-	cmd := exec.Command("nsenter", append([]string{"--net=/run/netns/" + b.name + "host", binary(b.t), "fix"}, append(args, "--root", b.root())...)...)
+	cmd := exec.Command("nsenter", append([]string{"--net=/run/netns/" + b.name + "host", bed.Program(b.t), "fix"}, append(args, "--root", b.root())...)...)
 	out, _ := cmd.CombinedOutput()
 	return string(out), cmd.ProcessState.ExitCode()
 }
 
 // waiting returns when a trial was audited and waits for a new login.
-func (b *bed) waiting() {
+func (b *testbed) waiting() {
 	b.t.Helper()
 	for range 200 {
 		if unlock, err := (remedy.Store{Root: b.root()}).Lock(); err == nil {
@@ -68,7 +69,7 @@ func (b *bed) waiting() {
 }
 
 // helpers are the processes that would take the bed's trial out.
-func (b *bed) helpers() []int {
+func (b *testbed) helpers() []int {
 	var list []int
 	files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 	for _, f := range files {
@@ -85,12 +86,15 @@ func (b *bed) helpers() []int {
 // TestFixFaults breaks a fix at its phases: the host ends as before or as confirmed, and the exit code says
 // which.
 func TestFixFaults(t *testing.T) {
+	if !bed.Alone(t) {
+		return
+	}
 	b := newBed(t)
 	b.listen("tcp", "[::]:2375", "")
 	b.nft("flush ruleset\n" + foreign)
 	before := b.ruleset()
-	reset := func(t *testing.T) *bed {
-		c := &bed{t, b.name}
+	reset := func(t *testing.T) *testbed {
+		c := &testbed{t, b.name}
 		t.Cleanup(func() {
 			_ = exec.Command("umount", "-lR", c.root()).Run()
 			_ = os.RemoveAll(c.root())
@@ -161,7 +165,7 @@ func TestFixFaults(t *testing.T) {
 		b := reset(t)
 		cmd, errs := b.trial("--confirm", "new-session", "--confirm-timeout", "60s")
 		b.waiting()
-		sh(t, "ip netns exec %shost nft insert rule inet ringfence_trial prerouting accept", b.name)
+		bed.Shell(t, "ip netns exec %shost nft insert rule inet ringfence_trial prerouting accept", b.name)
 		_ = cmd.Wait()
 		if code := cmd.ProcessState.ExitCode(); code != 4 || !strings.Contains(errs.String(), "were changed by process") {
 			t.Errorf("code %d: %s", code, lastLines(errs.String(), 2))
@@ -178,7 +182,7 @@ func TestFixFaults(t *testing.T) {
 			t.Errorf("rollback: %d %s", code, out)
 		}
 		_ = cmd.Wait()
-		sh(t, "ip netns exec %shost nft delete table ip angry", b.name)
+		bed.Shell(t, "ip netns exec %shost nft delete table ip angry", b.name)
 		b.becomes(t.Name(), before)
 	})
 
@@ -227,7 +231,7 @@ func TestFixFaults(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := reset(t)
-			sh(t, "mkdir -p %[1]s; "+strings.ReplaceAll(c.mount, "%[1]s", b.root()), b.root())
+			bed.Shell(t, "mkdir -p %[1]s; "+strings.ReplaceAll(c.mount, "%[1]s", b.root()), b.root())
 			out, code := b.verb("apply", "--confirm", "auto")
 			if code != c.code || !strings.Contains(out, c.want) {
 				t.Errorf("code %d: %s", code, lastLines(out, 3))
@@ -246,14 +250,14 @@ func TestFixFaults(t *testing.T) {
 
 	t.Run("the state can no longer be written when it is confirmed", func(t *testing.T) {
 		b := reset(t)
-		sh(t, "mkdir -p %[1]s && mount -t tmpfs none %[1]s", b.root())
+		bed.Shell(t, "mkdir -p %[1]s && mount -t tmpfs none %[1]s", b.root())
 		cmd, _ := b.trial("--confirm", "new-session", "--confirm-timeout", "60s")
 		b.waiting()
-		sh(t, "mount -o remount,ro %s", b.root())
+		bed.Shell(t, "mount -o remount,ro %s", b.root())
 		if out, code := b.verb("confirm", "--console"); code != 4 && code != 5 || !strings.Contains(out, "read-only") {
 			t.Errorf("confirm: %d %s", code, out)
 		}
-		sh(t, "mount -o remount,rw %s", b.root())
+		bed.Shell(t, "mount -o remount,rw %s", b.root())
 		if out, code := b.verb("rollback"); code != 0 {
 			t.Errorf("rollback: %d %s", code, out)
 		}
@@ -264,7 +268,7 @@ func TestFixFaults(t *testing.T) {
 	t.Run("nft is not installed", func(t *testing.T) {
 		b := reset(t)
 		cmd := exec.Command("unshare", "-m", "--propagation", "private", "sh", "-c", fmt.Sprintf(
-			"mount --bind /dev/null $(readlink -f /usr/sbin/nft) && exec nsenter --net=/run/netns/%shost %s fix apply --confirm auto --root %s", b.name, binary(t), b.root(),
+			"mount --bind /dev/null $(readlink -f /usr/sbin/nft) && exec nsenter --net=/run/netns/%shost %s fix apply --confirm auto --root %s", b.name, bed.Program(t), b.root(),
 		))
 		out, err := cmd.CombinedOutput()
 		unit, _ := os.ReadFile(filepath.Join(b.root(), "etc/systemd/system/ringfence-ruleset.service"))
@@ -281,6 +285,9 @@ func TestFixFaults(t *testing.T) {
 // TestNoGapUnderLoad keeps connecting while a fix is loaded, made lasting and taken out: once it is on trial
 // no connection that it closes gets through, and none of the others is lost or waits for a second attempt.
 func TestNoGapUnderLoad(t *testing.T) {
+	if !bed.Alone(t) {
+		return
+	}
 	b := newBed(t)
 	b.listen("tcp", "[::]:2375", "")
 	b.listen("tcp", "[::]:8080", "")

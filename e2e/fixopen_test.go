@@ -14,10 +14,12 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/ringfence/ringfence/e2e/bed"
 )
 
 // pair is an open TCP connection between two namespaces: the end that opened it and the other. Nobody listens any longer.
-func (b *bed) pair(from, to, addr string) (client, server net.Conn) {
+func (b *testbed) pair(from, to, addr string) (client, server net.Conn) {
 	b.t.Helper()
 	accepted := make(chan net.Conn, 1)
 	var l net.Listener
@@ -52,7 +54,7 @@ func (b *bed) pair(from, to, addr string) (client, server net.Conn) {
 }
 
 // datagrams is a UDP socket of from with a peer, and the peer's end, which has heard of it.
-func (b *bed) datagrams(from, to, addr string) (client net.Conn, server net.PacketConn, back net.Addr) {
+func (b *testbed) datagrams(from, to, addr string) (client net.Conn, server net.PacketConn, back net.Addr) {
 	b.t.Helper()
 	b.inNS(to, func() {
 		var err error
@@ -94,6 +96,9 @@ func hears(write func([]byte) (int, error), to net.Conn) error {
 // TestBaselineAndOpenConnections: the baseline ends what others have open to what it does not let in, and keeps what the
 // host has open itself, also where it is the peer who speaks next and where no rule had connections tracked before.
 func TestBaselineAndOpenConnections(t *testing.T) {
+	if !bed.Alone(t) {
+		return
+	}
 	for name, rules := range map[string]string{
 		"tracked":   "table inet seen { chain input { type filter hook input priority 0; ct state established accept; }; }",
 		"untracked": "",
@@ -180,6 +185,9 @@ func speaks(from, to net.Conn) (stop func()) {
 // TestOpenConnectionsThroughTheHost: where no rule had connections tracked before, those through the host go on or end by
 // who opened them, also where it is the other side that speaks while the fix is loaded.
 func TestOpenConnectionsThroughTheHost(t *testing.T) {
+	if !bed.Alone(t) {
+		return
+	}
 	// The last one is tracked by the first fix, which has no rule about what goes through the host.
 	for _, modes := range []string{"targeted", "default-deny", "input default-deny"} {
 		t.Run(modes, func(t *testing.T) {
@@ -234,6 +242,9 @@ func TestOpenConnectionsThroughTheHost(t *testing.T) {
 // TestBaselineBesideOtherFirewalls loads the baseline beside the rulesets of real tools: what it does not let in is closed,
 // what they publish stays open, though it bypasses the baseline's filter.
 func TestBaselineBesideOtherFirewalls(t *testing.T) {
+	if !bed.Alone(t) {
+		return
+	}
 	b := newBed(t)
 	for _, addr := range []string{"[::]:22", "[::]:2375", "[::]:9100"} {
 		b.listen("tcp", addr, "")
@@ -247,7 +258,7 @@ func TestBaselineBesideOtherFirewalls(t *testing.T) {
 		"kube-proxy-nftables", "kube-proxy-iptables",
 	} {
 		t.Run("beside "+name, func(t *testing.T) {
-			b := &bed{t, b.name}
+			b := &testbed{t, b.name}
 			b.loadDump(name)
 			before := b.ruleset()
 			must := []link{

@@ -17,10 +17,12 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/ringfence/ringfence/e2e/bed"
 )
 
 // flowTable is which connections to the host open, by where they come from.
-func (b *bed) flowTable(ports ...int) map[string]bool {
+func (b *testbed) flowTable(ports ...int) map[string]bool {
 	b.t.Helper()
 	out := map[string]bool{}
 	var mu sync.Mutex
@@ -48,7 +50,7 @@ func (b *bed) flowTable(ports ...int) map[string]bool {
 }
 
 // loadDump loads what a real tool generated.
-func (b *bed) loadDump(name string) {
+func (b *testbed) loadDump(name string) {
 	b.t.Helper()
 	b.nft("flush ruleset")
 	for suffix, args := range map[string][]string{
@@ -72,6 +74,9 @@ func (b *bed) loadDump(name string) {
 // TestFixBesideOtherFirewalls closes findings on hosts with the rulesets of real tools: what the plan closes
 // is closed, every other connection is as before, and the other tools' tables do not change.
 func TestFixBesideOtherFirewalls(t *testing.T) {
+	if !bed.Alone(t) {
+		return
+	}
 	b := newBed(t)
 	b.listen("tcp", "[::]:22", "")
 	b.listen("tcp", "[::]:2375", "")
@@ -80,7 +85,7 @@ func TestFixBesideOtherFirewalls(t *testing.T) {
 	config := b.config("zones: {management: {interfaces: [mgmt0]}}\nchecks: {skip: [management/ssh-reachable-from-external]}\n")
 	for _, name := range []string{"", "docker-published", "podman-netavark", "libvirt-isolated", "fail2ban-nft", "fail2ban-iptables", "firewalld-zones", "ufw-rules", "kube-proxy-nftables", "kube-proxy-iptables"} {
 		t.Run("beside "+name, func(t *testing.T) {
-			b := &bed{t, b.name}
+			b := &testbed{t, b.name}
 			b.loadDump(name)
 			ports := []int{22, 2375, 8080}
 			if name == "ufw-rules" {
@@ -107,7 +112,7 @@ func TestFixBesideOtherFirewalls(t *testing.T) {
 				}
 			}
 			t.Logf("%d open connections were closed", closed)
-			sh(t, "nsenter --net=/run/netns/%shost %s fix uninstall --root %s", b.name, binary(t), b.root())
+			bed.Shell(t, "nsenter --net=/run/netns/%shost %s fix uninstall --root %s", b.name, bed.Program(t), b.root())
 			if got := b.ruleset(); got != before {
 				t.Errorf("uninstalled, but the rulesets differ:\n%s\nbefore\n%s", got, before)
 			}
@@ -129,15 +134,15 @@ func lastLines(s string, n int) string {
 
 // sshHost runs a real sshd on the host of the bed, for root with a key.
 type sshHost struct {
-	*bed
+	*testbed
 	dir string
 	pid int
 }
 
-func newSSHHost(t *testing.T, b *bed) *sshHost {
+func newSSHHost(t *testing.T, b *testbed) *sshHost {
 	t.Helper()
 	h := &sshHost{b, t.TempDir(), 0}
-	sh(t, `mkdir -p /run/sshd; cd %s; chmod 755 .; ssh-keygen -q -t ed25519 -N '' -f host; ssh-keygen -q -t ed25519 -N '' -f user; cp user.pub authorized`, h.dir)
+	bed.Shell(t, `mkdir -p /run/sshd; cd %s; chmod 755 .; ssh-keygen -q -t ed25519 -N '' -f host; ssh-keygen -q -t ed25519 -N '' -f user; cp user.pub authorized`, h.dir)
 	config := fmt.Sprintf("Include %[1]s/conf.d/*.conf\nPort 22\nHostKey %[1]s/host\nAuthorizedKeysFile %[1]s/authorized\nStrictModes no\nUsePAM no\nPermitRootLogin yes\nPidFile none\n", h.dir)
 	if err := os.WriteFile(filepath.Join(h.dir, "sshd_config"), []byte(config), 0o644); err != nil {
 		t.Fatal(err)
@@ -173,6 +178,9 @@ func (h *sshHost) login(ns string, opts []string, command string) *exec.Cmd {
 // TestFixIsConfirmedByANewLogin drives a fix over real SSH: a session that is older than it cannot confirm,
 // the one that started it may be cut, and a new one keeps it.
 func TestFixIsConfirmedByANewLogin(t *testing.T) {
+	if !bed.Alone(t) {
+		return
+	}
 	b := newBed(t)
 	b.nft("flush ruleset\n" + foreign)
 	b.listen("tcp", "[::]:2375", "")
@@ -195,12 +203,12 @@ func TestFixIsConfirmedByANewLogin(t *testing.T) {
 	}
 	old := []string{"-S", control}
 	verb := func(opts []string, args string) (string, error) {
-		out, err := h.login("mgmt", opts, binary(t)+" fix "+args+" --root "+b.root()).CombinedOutput()
+		out, err := h.login("mgmt", opts, bed.Program(t)+" fix "+args+" --root "+b.root()).CombinedOutput()
 		return string(out), err
 	}
 	start := func() {
 		t.Helper()
-		cmd := h.login("mgmt", old, fmt.Sprintf("nohup setsid %s fix apply --confirm new-session --confirm-timeout 30s --root %s >%s/log 2>&1 </dev/null &", binary(t), b.root(), h.dir))
+		cmd := h.login("mgmt", old, fmt.Sprintf("nohup setsid %s fix apply --confirm new-session --confirm-timeout 30s --root %s >%s/log 2>&1 </dev/null &", bed.Program(t), b.root(), h.dir))
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}
@@ -258,7 +266,7 @@ func TestFixIsConfirmedByANewLogin(t *testing.T) {
 
 	// Somebody flushes everything: that is seen, and what the unit does at boot mends it.
 	loaded := b.ruleset()
-	watcher := exec.Command("ip", "netns", "exec", b.name+"host", binary(t), "fix", "verify", "--watch", "--root", b.root())
+	watcher := exec.Command("ip", "netns", "exec", b.name+"host", bed.Program(t), "fix", "verify", "--watch", "--root", b.root())
 	var said bytes.Buffer
 	watcher.Stdout, watcher.Stderr = &said, &said
 	if err := watcher.Start(); err != nil {
@@ -272,7 +280,7 @@ func TestFixIsConfirmedByANewLogin(t *testing.T) {
 	if out, err := verb(nil, "verify"); err == nil || !strings.Contains(out, "is not there") {
 		t.Errorf("drift: %v %s", err, out)
 	}
-	sh(t, "ip netns exec %shost nft -f %s/etc/ringfence/ringfence.nft", b.name, b.root())
+	bed.Shell(t, "ip netns exec %shost nft -f %s/etc/ringfence/ringfence.nft", b.name, b.root())
 	if got := b.ruleset(); got != loaded {
 		t.Errorf("the boot file loads\n%s\nwant\n%s", got, loaded)
 	}
@@ -290,7 +298,7 @@ func TestFixIsConfirmedByANewLogin(t *testing.T) {
 }
 
 // hears opens a socket on the host for an IP protocol, and returns whether a packet of it from a namespace gets there.
-func (b *bed) hears(proto int) func(ns, to string) bool {
+func (b *testbed) hears(proto int) func(ns, to string) bool {
 	b.t.Helper()
 	var c net.PacketConn
 	b.inNS("host", func() {
@@ -324,6 +332,9 @@ func (b *bed) hears(proto int) func(ns, to string) bool {
 // TestDefaultDeny loads the baseline: the management zone comes in, workloads go out, what was asked for and
 // what is established goes on, and nothing else, in both families and with forgotten neighbours.
 func TestDefaultDeny(t *testing.T) {
+	if !bed.Alone(t) {
+		return
+	}
 	b := newBed(t)
 	b.nft("flush ruleset\n" + foreign)
 	for _, port := range []int{22, 2375, 8080, 8443} {
@@ -349,7 +360,7 @@ func TestDefaultDeny(t *testing.T) {
 	if code != 0 {
 		t.Fatalf("code %d: %s", code, lastLines(out, 12))
 	}
-	sh(t, "for n in host mgmt ext w1; do ip -n %[1]s$n neigh flush all; ip -n %[1]s$n -6 neigh flush all; done", b.name)
+	bed.Shell(t, "for n in host mgmt ext w1; do ip -n %[1]s$n neigh flush all; ip -n %[1]s$n -6 neigh flush all; done", b.name)
 	for name, arrives := range kept {
 		if !arrives("ext", "203.0.113.1") {
 			t.Errorf("%s is no longer heard", name)
@@ -383,7 +394,7 @@ func TestDefaultDeny(t *testing.T) {
 }
 
 // bootsAsConfirmed loads what a boot would, and wants that to be what was confirmed.
-func (b *bed) bootsAsConfirmed() {
+func (b *testbed) bootsAsConfirmed() {
 	b.t.Helper()
 	text, err := os.ReadFile(filepath.Join(b.root(), "etc/ringfence/ringfence.nft"))
 	if err != nil {
@@ -397,6 +408,9 @@ func (b *bed) bootsAsConfirmed() {
 
 // TestManyDeniedAddresses closes a port to ten thousand addresses in one transaction.
 func TestManyDeniedAddresses(t *testing.T) {
+	if !bed.Alone(t) {
+		return
+	}
 	b := newBed(t)
 	b.nft("flush ruleset\n" + foreign)
 	b.listen("tcp", "[::]:2375", "")
@@ -431,13 +445,16 @@ func TestManyDeniedAddresses(t *testing.T) {
 
 // TestEstablishedConnections cuts what is open to a closed port, or lets it end by itself.
 func TestEstablishedConnections(t *testing.T) {
+	if !bed.Alone(t) {
+		return
+	}
 	b := newBed(t)
 	b.nft("flush ruleset\n" + foreign)
 	b.echoes("host", "[::]:2375")
 	for mode, lives := range map[string]bool{"cut": false, "drain": true} {
 		for _, to := range []string{"172.17.0.1:2375", "[fd17::1]:2375"} {
 			t.Run(mode+" "+to, func(t *testing.T) {
-				b := &bed{t, b.name}
+				b := &testbed{t, b.name}
 				c := b.connected("w1", to)
 				if out, code := b.verb("apply", "--confirm", "auto", "--established", mode); code != 0 {
 					t.Fatalf("code %d: %s", code, lastLines(out, 3))
@@ -462,12 +479,15 @@ func TestEstablishedConnections(t *testing.T) {
 // TestFixBesideIPSets closes a port where rules of iptables look up sets of ipset, as those that ban do. The numbers of
 // the sets have a gap.
 func TestFixBesideIPSets(t *testing.T) {
+	if !bed.Alone(t) {
+		return
+	}
 	b := newBed(t)
 	b.nft("flush ruleset")
 	b.listen("tcp", "[::]:2375", "")
 	b.listen("tcp", "[::]:8080", "")
 	b.listen("tcp", "[::]:9100", "")
-	sh(t, `ip netns exec %shost sh -ec '
+	bed.Shell(t, `ip netns exec %shost sh -ec '
 ipset create gone hash:ip; ipset create banned hash:ip; ipset create nets hash:net family inet6; ipset create open hash:ip,port
 ipset create more hash:net; ipset create ports bitmap:port range 9000-9999; ipset create lists list:set; ipset add lists banned; ipset add lists more
 ipset destroy gone; ipset add banned 172.17.0.3; ipset add nets fd20::/64; ipset add open 203.0.113.1,tcp:8080

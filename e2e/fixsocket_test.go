@@ -8,12 +8,16 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/ringfence/ringfence/e2e/bed"
 	"github.com/ringfence/ringfence/remedy"
 )
 
 // TestSocketFileOnTrial gives a control socket to root on trial, takes that back, keeps it, and undoes it. What is no
 // socket is never touched.
 func TestSocketFileOnTrial(t *testing.T) {
+	if !bed.Alone(t) {
+		return
+	}
 	b := newBed(t)
 	store := remedy.Store{Root: b.root()}
 	socket := filepath.Join(t.TempDir(), "docker.sock")

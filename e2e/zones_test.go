@@ -14,7 +14,6 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
@@ -24,61 +23,22 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/ringfence/ringfence/e2e/bed"
 	"github.com/ringfence/ringfence/finding"
 )
 
-// needRoot fails a test of the kernel without root, and skips it without a program that it needs.
-func needRoot(t *testing.T) {
-	t.Helper()
-	if os.Getuid() != 0 {
-		t.Fatal("needs root, to make network namespaces")
-	}
-	for _, tool := range []string{"ip", "nft", "unshare", "nsenter"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("needs the program %s (make deps installs it)", tool)
-		}
-	}
-}
-
-// binary builds the program once for all tests.
-func binary(t *testing.T) string {
-	t.Helper()
-	dir := buildDir()
-	bin := filepath.Join(dir, "ringfence")
-	if _, err := os.Stat(bin); err == nil {
-		return bin
-	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command("go", "build", "-o", bin, "../cmd/ringfence")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
-	return bin
-}
-
-// bed is a host of namespaces: the host with mgmt0, docker0 (a bridge with two workloads) and ext0,
+// testbed is a host of namespaces: the host with mgmt0, docker0 (a bridge with two workloads) and ext0,
 // and a peer behind each.
-type bed struct {
+type testbed struct {
 	t    *testing.T
 	name string // prefix of the namespaces
 }
 
-func sh(t *testing.T, format string, args ...any) string {
-	t.Helper()
-	out, err := exec.Command("sh", "-ec", fmt.Sprintf(format, args...)).CombinedOutput()
-	if err != nil {
-		t.Fatalf("%s: %v\n%s", fmt.Sprintf(format, args...), err, out)
-	}
-	return string(out)
-}
+func TestMain(m *testing.M) { bed.Main(m) }
 
-func newBed(t *testing.T) *bed {
+func newBed(t *testing.T) *testbed {
 	t.Helper()
-	needRoot(t)
-	b := &bed{t, fmt.Sprintf("rf%d", run()%100000)}
+	b := &testbed{t, "rf"}
 	t.Cleanup(func() {
 		_ = os.RemoveAll(b.root())
 		for _, n := range []string{"host", "mgmt", "ext", "w1", "w2"} {
@@ -86,7 +46,7 @@ func newBed(t *testing.T) *bed {
 		}
 	})
 	p := b.name
-	sh(t, `
+	bed.Shell(t, `
 for n in host mgmt ext w1 w2; do ip netns add %[1]s$n; ip -n %[1]s$n link set lo up; done
 h="ip -n %[1]shost"
 $h link add mgmt0 type veth peer name eth0 netns %[1]smgmt
@@ -116,7 +76,7 @@ ip netns exec %[1]shost sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwa
 }
 
 // settle waits until no address is tentative: only then the host has all its routes, and answers at all addresses.
-func (b *bed) settle() {
+func (b *testbed) settle() {
 	b.t.Helper()
 	for range 100 {
 		tentative := false
@@ -136,7 +96,7 @@ func (b *bed) settle() {
 }
 
 // inNS runs f with this goroutine's thread in a namespace of the bed.
-func (b *bed) inNS(ns string, f func()) {
+func (b *testbed) inNS(ns string, f func()) {
 	b.t.Helper()
 	done := make(chan error, 1)
 	go func() {
@@ -157,10 +117,10 @@ func (b *bed) inNS(ns string, f func()) {
 }
 
 // listen opens a socket on the host of the bed until the test ends.
-func (b *bed) listen(network, addr, device string) { b.listenIn("host", network, addr, device) }
+func (b *testbed) listen(network, addr, device string) { b.listenIn("host", network, addr, device) }
 
 // listenIn opens a socket in any namespace of the bed.
-func (b *bed) listenIn(ns, network, addr, device string) {
+func (b *testbed) listenIn(ns, network, addr, device string) {
 	b.t.Helper()
 	lc := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
 		var err error
@@ -192,7 +152,7 @@ func (b *bed) listenIn(ns, network, addr, device string) {
 }
 
 // serve handles every connection until the test ends.
-func (b *bed) serve(l net.Listener, handle func(net.Conn)) {
+func (b *testbed) serve(l net.Listener, handle func(net.Conn)) {
 	b.t.Cleanup(func() { l.Close() })
 	go func() {
 		for {
@@ -220,11 +180,11 @@ func echo(pc net.PacketConn) {
 }
 
 // connects tries for real whether a peer gets an answer. No answer is silence: dropped or refused.
-func (b *bed) connects(ns, network, addr string) bool {
+func (b *testbed) connects(ns, network, addr string) bool {
 	return b.dial(ns, &net.Dialer{Timeout: 300 * time.Millisecond}, network, addr)
 }
 
-func (b *bed) dial(ns string, d *net.Dialer, network, addr string) bool {
+func (b *testbed) dial(ns string, d *net.Dialer, network, addr string) bool {
 	ok := false
 	b.inNS(ns, func() {
 		if strings.HasPrefix(network, "udp") {
@@ -272,7 +232,7 @@ func answers(d *net.Dialer, network, addr string) bool {
 	return false
 }
 
-func (b *bed) nft(rules string) {
+func (b *testbed) nft(rules string) {
 	b.t.Helper()
 	cmd := exec.Command("ip", "netns", "exec", b.name+"host", "nft", "-f", "-")
 	cmd.Stdin = strings.NewReader(rules)
@@ -283,10 +243,10 @@ func (b *bed) nft(rules string) {
 
 // audit runs the program on the host of the bed. It sees the processes of the machine too, since a
 // network namespace does not hide them.
-func (b *bed) audit(args ...string) (*finding.Report, int) {
+func (b *testbed) audit(args ...string) (*finding.Report, int) {
 	b.t.Helper()
 	cmd := exec.Command("nsenter", append([]string{
-		"--net=/run/netns/" + b.name + "host", binary(b.t), "audit", "-f", "json",
+		"--net=/run/netns/" + b.name + "host", bed.Program(b.t), "audit", "-f", "json",
 	}, args...)...)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
@@ -460,6 +420,9 @@ nft add rule ip f c iifname docker0 meta l4proto tcp ct original proto-dst 2375 
 
 // TestExposureOfScripts is TestExposureAgainstRealConnections for the scripts.
 func TestExposureOfScripts(t *testing.T) {
+	if !bed.Alone(t) {
+		return
+	}
 	if _, err := exec.LookPath("iptables-nft"); err != nil {
 		t.Skip("needs the program iptables-nft (make deps installs it)")
 	}
@@ -469,11 +432,11 @@ func TestExposureOfScripts(t *testing.T) {
 	}
 	for name, script := range scripts {
 		t.Run(name, func(t *testing.T) {
-			b := &bed{t, b.name}
+			b := &testbed{t, b.name}
 			b.nft("flush ruleset\n")
-			sh(t, "ip netns exec %shost sh -ec '%s'", b.name, strings.ReplaceAll(script, "'", "'\\''"))
+			bed.Shell(t, "ip netns exec %shost sh -ec '%s'", b.name, strings.ReplaceAll(script, "'", "'\\''"))
 			b.compare(name)
-			sh(t, "ip netns exec %shost sysctl -qw net.ipv4.conf.all.rp_filter=0", b.name)
+			bed.Shell(t, "ip netns exec %shost sysctl -qw net.ipv4.conf.all.rp_filter=0", b.name)
 		})
 	}
 }
@@ -481,13 +444,16 @@ func TestExposureOfScripts(t *testing.T) {
 // TestExposureAgainstRealConnections holds every verdict against the kernel: a witness must get
 // through when it is sent, and where nothing gets through no peer may connect to any address.
 func TestExposureAgainstRealConnections(t *testing.T) {
+	if !bed.Alone(t) {
+		return
+	}
 	b := newBed(t)
 	for _, l := range listeners {
 		b.listen(l.network, l.addr, l.device)
 	}
 	for name, rules := range rulesets {
 		t.Run(name, func(t *testing.T) {
-			b := &bed{t, b.name}
+			b := &testbed{t, b.name}
 			b.nft("flush ruleset\n" + rules)
 			b.compare(name)
 		})
@@ -495,7 +461,7 @@ func TestExposureAgainstRealConnections(t *testing.T) {
 }
 
 // compare audits and holds every verdict against the kernel.
-func (b *bed) compare(name string) {
+func (b *testbed) compare(name string) {
 	t := b.t
 	t.Helper()
 	report, _ := b.audit()
@@ -551,12 +517,12 @@ func witness(t *testing.T, s string) (from netip.Addr, to string) {
 }
 
 // opens is connects with time for neighbour discovery, for what is expected to be open.
-func (b *bed) opens(ns, network, addr string) bool {
+func (b *testbed) opens(ns, network, addr string) bool {
 	return b.dial(ns, &net.Dialer{Timeout: 4 * time.Second}, network, addr)
 }
 
 // connectsFrom sends a witness: the peer gets its source address.
-func (b *bed) connectsFrom(ns, network string, from netip.Addr, to string) bool {
+func (b *testbed) connectsFrom(ns, network string, from netip.Addr, to string) bool {
 	host := fmt.Sprintf("%s/%d", from, from.BitLen())
 	add := exec.Command("ip", "-n", b.name+ns, "addr", "add", host, "dev", "eth0")
 	if from.Is6() {
@@ -603,6 +569,9 @@ var (
 // TestForwardingAgainstRealPackets compares who reaches whom through the host with datagrams,
 // under the switches that decide forwarding and under rules.
 func TestForwardingAgainstRealPackets(t *testing.T) {
+	if !bed.Alone(t) {
+		return
+	}
 	b := newBed(t)
 	for name, script := range map[string]string{
 		"open":                      "true",
@@ -620,9 +589,9 @@ nft 'add chain inet f c { type filter hook postrouting priority 0; policy accept
 nft add rule inet f c oifname mgmt0 meta nfproto ipv6 meta l4proto { tcp, udp } drop`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := &bed{t, b.name}
+			b := &testbed{t, b.name}
 			b.nft("flush ruleset\n")
-			sh(t, "ip netns exec %[1]shost sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0 && "+
+			bed.Shell(t, "ip netns exec %[1]shost sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0 && "+
 				"ip netns exec %[1]shost sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1", b.name)
 			// Everything is open now: the neighbours get to know each other.
 			for _, p := range peers {
@@ -634,7 +603,7 @@ nft add rule inet f c oifname mgmt0 meta nfproto ipv6 meta l4proto { tcp, udp } 
 					}
 				}
 			}
-			sh(t, "ip netns exec %shost sh -ec '%s'", b.name, strings.ReplaceAll(script, "'", "'\\''"))
+			bed.Shell(t, "ip netns exec %shost sh -ec '%s'", b.name, strings.ReplaceAll(script, "'", "'\\''"))
 			report, _ := b.audit()
 			compared := 0
 			for _, p := range peers {
@@ -666,7 +635,7 @@ nft add rule inet f c oifname mgmt0 meta nfproto ipv6 meta l4proto { tcp, udp } 
 
 // arrives sends datagrams from one peer to another and looks whether one comes out there within the
 // time: the answer could be stopped on its own way.
-func (b *bed) arrives(from, to, addr string, wait time.Duration) bool {
+func (b *testbed) arrives(from, to, addr string, wait time.Duration) bool {
 	b.t.Helper()
 	var server net.PacketConn
 	b.inNS(to, func() {

@@ -1,6 +1,6 @@
 //go:build linux
 
-package e2e
+package model
 
 import (
 	"encoding/json"
@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/ringfence/ringfence/e2e/bed"
 )
 
 // mutant is one rule of semantics, broken.
@@ -79,7 +81,7 @@ func TestMutants(t *testing.T) {
 	if os.Getenv("RINGFENCE_MUTANTS") == "" {
 		t.Skip("takes some minutes: make mutants")
 	}
-	needRoot(t)
+	bed.NeedRoot(t)
 	for _, m := range mutants {
 		t.Run(m.name, func(t *testing.T) {
 			by := m.notice(t)
