@@ -79,11 +79,11 @@ bench: build
 # 600 packets each. It takes about six minutes for 150.
 RULESETS ?= 150
 differential:
-	RINGFENCE_DIFFERENTIAL=$(RULESETS) go test -count=1 -timeout 60m -v -run 'AgreesWithKernel|NotTorn|NoticesMutations' ./e2e
+	RINGFENCE_DIFFERENTIAL=$(RULESETS) go test -count=1 -timeout 60m -v -run 'AgreesWithKernel|NotTorn|NoticesMutations' ./e2e/model
 
 # The models broken one rule of the kernel at a time: a test has to notice each.
 mutants:
-	RINGFENCE_MUTANTS=1 go test -count=1 -timeout 60m -v -run TestMutants ./e2e
+	RINGFENCE_MUTANTS=1 go test -count=1 -timeout 60m -v -run TestMutants ./e2e/model
 
 # Random plans for a fix, each proven, loaded, compared by real connections and taken out: some seconds a plan.
 PLANS ?= 1000

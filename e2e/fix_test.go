@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/ringfence/ringfence/e2e/bed"
 )
@@ -136,13 +135,9 @@ func TestFixClosesAndKeeps(t *testing.T) {
 func (b *testbed) becomes(name, want string) {
 	b.t.Helper()
 	var got string
-	for range 50 {
-		if got = b.ruleset(); got == want {
-			return
-		}
-		time.Sleep(100 * time.Millisecond)
+	if !bed.Until(func() bool { got = b.ruleset(); return got == want }) {
+		b.t.Errorf("%s: the ruleset is not as it should be:\n%s\nwant\n%s", name, got, want)
 	}
-	b.t.Errorf("%s: the ruleset is not as it should be:\n%s\nwant\n%s", name, got, want)
 }
 
 // onTrial shows in a ruleset that a trial is loaded. The name of its tables does not: the kernel shows them, empty, for a
@@ -152,62 +147,57 @@ const onTrial = "set armed"
 // TestFixIsTakenOutAgain confirms nothing, and kills the program during the trial: the host ends as
 // before.
 func TestFixIsTakenOutAgain(t *testing.T) {
-	if !bed.Alone(t) {
-		return
-	}
-	b := newBed(t)
-	b.listen("tcp", "[::]:2375", "")
-	b.nft("flush ruleset\n" + foreign)
-	before := b.ruleset()
-	run := func(kill os.Signal, answer string) (string, int) {
-		cmd := exec.Command("nsenter", "--net=/run/netns/"+b.name+"host", bed.Program(t), "audit", "--fix", "-f", "json",
-			"--root", b.root(), "--confirm", "console", "--confirm-timeout", "5s")
-		var errs bytes.Buffer
-		cmd.Stderr = &errs
-		in, err := cmd.StdinPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		deadline := time.Now().Add(20 * time.Second)
-		for !strings.Contains(b.ruleset(), onTrial) {
-			if time.Now().After(deadline) {
+	for _, c := range []struct {
+		name    string
+		kill    os.Signal
+		answer  string
+		code    int
+		timeout string
+	}{
+		{"answered otherwise", nil, "no\n", 4, "10m"},
+		{"not answered", nil, "", 4, "10s"},
+		{"interrupted", os.Interrupt, "", 4, "10m"},
+		{"killed", os.Kill, "", -1, "10s"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if !bed.Alone(t) {
+				return
+			}
+			b := newBed(t)
+			b.listen("tcp", "[::]:2375", "")
+			b.nft("flush ruleset\n" + foreign)
+			before := b.ruleset()
+			cmd := exec.Command("nsenter", "--net=/run/netns/"+b.name+"host", bed.Program(t), "audit", "--fix", "-f", "json",
+				"--root", b.root(), "--confirm", "console", "--confirm-timeout", c.timeout)
+			var errs bytes.Buffer
+			cmd.Stderr = &errs
+			in, err := cmd.StdinPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			if !bed.Until(func() bool { return strings.Contains(b.ruleset(), onTrial) }) {
 				t.Fatalf("no trial was loaded: %s", errs.String())
 			}
-			time.Sleep(20 * time.Millisecond)
-		}
-		if b.connects("w1", "tcp4", "172.17.0.1:2375") {
-			t.Error("the trial does not close the port")
-		}
-		if kill != nil {
-			_ = cmd.Process.Signal(kill)
-		} else {
-			_, _ = in.Write([]byte(answer))
-		}
-		_ = cmd.Wait()
-		return errs.String(), cmd.ProcessState.ExitCode()
-	}
-	for _, c := range []struct {
-		name   string
-		kill   os.Signal
-		answer string
-		code   int
-	}{
-		{"answered otherwise", nil, "no\n", 4},
-		{"not answered", nil, "", 4},
-		{"interrupted", os.Interrupt, "", 4},
-		{"killed", os.Kill, "", -1},
-	} {
-		out, code := run(c.kill, c.answer)
-		if code != c.code {
-			t.Errorf("%s: code %d, want %d: %s", c.name, code, c.code, out)
-		}
-		b.becomes(c.name, before)
-		if !b.opens("w1", "tcp4", "172.17.0.1:2375") {
-			t.Errorf("%s: the port is still closed", c.name)
-		}
+			if b.connects("w1", "tcp4", "172.17.0.1:2375") {
+				t.Error("the trial does not close the port")
+			}
+			if c.kill != nil {
+				_ = cmd.Process.Signal(c.kill)
+			} else {
+				_, _ = in.Write([]byte(c.answer))
+			}
+			_ = cmd.Wait()
+			if code := cmd.ProcessState.ExitCode(); code != c.code {
+				t.Errorf("code %d, want %d: %s", code, c.code, errs.String())
+			}
+			b.becomes(c.name, before)
+			if !b.opens("w1", "tcp4", "172.17.0.1:2375") {
+				t.Error("the port is still closed")
+			}
+		})
 	}
 }
 
@@ -219,7 +209,7 @@ func TestFixKeepsSSHPeers(t *testing.T) {
 	b := newBed(t)
 	b.nft("flush ruleset\n")
 	h := newSSHHost(t, b)
-	login := h.login("w1", nil, "sleep 60")
+	login := h.login("w1", nil, "sleep 1000")
 	if err := login.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -241,19 +231,15 @@ func TestFixKeepsSSHPeers(t *testing.T) {
 		})
 	}
 	const kept = `iifname "docker0" ip saddr 172.17.0.2/32 tcp dport 22 fib daddr type != unicast accept`
-	out := []byte{}
-	for range 20 { // until the login is through
+	var out []byte
+	if !bed.Until(func() bool { // the login is through
 		var err error
 		cmd := exec.Command("nsenter", "--net=/run/netns/"+b.name+"host", bed.Program(t), "fix", "plan")
 		if out, err = cmd.CombinedOutput(); err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}
-		if strings.Contains(string(out), kept) {
-			break
-		}
-		time.Sleep(200 * time.Millisecond)
-	}
-	if !strings.Contains(string(out), kept) {
+		return strings.Contains(string(out), kept)
+	}) {
 		t.Errorf("the peer does not keep its access:\n%s", out)
 	}
 	for _, addr := range []string{"172.17.0.3", "203.0.113.9"} {

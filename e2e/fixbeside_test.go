@@ -10,7 +10,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/ringfence/ringfence/e2e/bed"
 )
@@ -46,13 +45,7 @@ while 1:
 		}
 		b.t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
 	})
-	for range 50 {
-		if strings.Contains(bed.Shell(b.t, "nsenter --net=/run/netns/%shost ss -Hltn", b.name), fmt.Sprintf("%s:%d", addr, port)) {
-			return
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
-	b.t.Fatalf("%s does not listen", name)
+	b.waitFor("t", fmt.Sprintf("%s:%d", addr, port))
 }
 
 // TestFixClosesTheListenerAlone: what a user listens with is closed, and not what another has on the same port at another address or in

@@ -53,7 +53,7 @@ func (b *testbed) connected(ns, addr string) net.Conn {
 	var c net.Conn
 	b.inNS(ns, func() {
 		var err error
-		if c, err = net.DialTimeout("tcp", addr, 4*time.Second); err != nil {
+		if c, err = net.DialTimeout("tcp", addr, bed.Patience); err != nil {
 			b.t.Error(err)
 		}
 	})
@@ -61,7 +61,7 @@ func (b *testbed) connected(ns, addr string) net.Conn {
 		b.t.FailNow()
 	}
 	b.t.Cleanup(func() { c.Close() })
-	if !alive(c, time.Second) {
+	if !alive(c, bed.Patience) {
 		b.t.Fatal("the connection does not work")
 	}
 	return c
@@ -132,7 +132,7 @@ func TestFixBetweenPortsOfABridge(t *testing.T) {
 	}
 	b.flows("after the fix", append(opened, between...))
 	for _, c := range managing {
-		if !alive(c, 3*time.Second) {
+		if !alive(c, bed.Patience) {
 			t.Error("a connection that was opened the other way does not live on")
 		}
 	}
@@ -198,11 +198,11 @@ func TestFixForAPortOfABridge(t *testing.T) {
 				{"mgmt", "tcp4", "10.10.0.1:2375", true},
 				{"ext", "tcp4", "203.0.113.1:2375", false},
 			})
-			if !alive(kept, 3*time.Second) {
+			if !alive(kept, bed.Patience) {
 				t.Error("a connection from another port was cut")
 			}
 			for _, c := range cut {
-				if alive(c, 700*time.Millisecond) {
+				if alive(c, bed.Patience) {
 					t.Error("the open connection works")
 				}
 				if _, err := c.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) && !errors.Is(err, io.EOF) {

@@ -40,13 +40,13 @@ func (b *testbed) pair(from, to, addr string) (client, server net.Conn) {
 	}()
 	b.inNS(from, func() {
 		var err error
-		if client, err = net.DialTimeout("tcp", addr, 4*time.Second); err != nil {
+		if client, err = net.DialTimeout("tcp", addr, bed.Patience); err != nil {
 			b.t.Error(err)
 		}
 	})
 	select {
 	case server = <-accepted:
-	case <-time.After(time.Second):
+	case <-time.After(bed.Patience):
 		b.t.Fatalf("%s does not connect to %s", from, addr)
 	}
 	b.t.Cleanup(func() { client.Close(); server.Close() })
@@ -75,7 +75,7 @@ func (b *testbed) datagrams(from, to, addr string) (client net.Conn, server net.
 		b.t.FailNow()
 	}
 	b.t.Cleanup(func() { client.Close(); server.Close() })
-	_ = server.SetReadDeadline(time.Now().Add(time.Second))
+	_ = server.SetReadDeadline(time.Now().Add(bed.Patience))
 	_, back, err := server.ReadFrom(make([]byte, 8))
 	if err != nil {
 		b.t.Fatal(err)
@@ -83,12 +83,12 @@ func (b *testbed) datagrams(from, to, addr string) (client net.Conn, server net.
 	return client, server, back
 }
 
-// hears says whether what one end writes comes out of the other.
-func hears(write func([]byte) (int, error), to net.Conn) error {
+// hears says whether what one end writes comes out of the other within a time.
+func hears(write func([]byte) (int, error), to net.Conn, within time.Duration) error {
 	if _, err := write([]byte("x")); err != nil {
 		return err
 	}
-	_ = to.SetReadDeadline(time.Now().Add(500 * time.Millisecond))
+	_ = to.SetReadDeadline(time.Now().Add(within))
 	_, err := io.ReadFull(to, make([]byte, 1))
 	return err
 }
@@ -96,14 +96,14 @@ func hears(write func([]byte) (int, error), to net.Conn) error {
 // TestBaselineAndOpenConnections: the baseline ends what others have open to what it does not let in, and keeps what the
 // host has open itself, also where it is the peer who speaks next and where no rule had connections tracked before.
 func TestBaselineAndOpenConnections(t *testing.T) {
-	if !bed.Alone(t) {
-		return
-	}
 	for name, rules := range map[string]string{
 		"tracked":   "table inet seen { chain input { type filter hook input priority 0; ct state established accept; }; }",
 		"untracked": "",
 	} {
 		t.Run(name, func(t *testing.T) {
+			if !bed.Alone(t) {
+				return
+			}
 			b := newBed(t)
 			b.nft("flush ruleset\n" + foreign + rules)
 			b.listen("tcp", "[::]:22", "")
@@ -133,22 +133,23 @@ func TestBaselineAndOpenConnections(t *testing.T) {
 				t.Fatalf("code %d: %s", code, lastLines(out, 5))
 			}
 			for _, e := range own {
-				if err := errors.Join(hears(e.server.Write, e.client), hears(e.client.Write, e.server)); err != nil {
+				if err := errors.Join(hears(e.server.Write, e.client, bed.Patience), hears(e.client.Write, e.server, bed.Patience)); err != nil {
 					t.Errorf("%s: %v", e.name, err)
 				}
 			}
-			if err := hears(func(x []byte) (int, error) { return udps.WriteTo(x, back) }, udp); err != nil {
+			if err := hears(func(x []byte) (int, error) { return udps.WriteTo(x, back) }, udp, bed.Patience); err != nil {
 				t.Errorf("the answer to datagrams of the host: %v", err)
 			}
-			if err := errors.Join(hears(keeps.Write, kept), hears(kept.Write, keeps)); err != nil {
+			if err := errors.Join(hears(keeps.Write, kept, bed.Patience), hears(kept.Write, keeps, bed.Patience)); err != nil {
 				t.Errorf("the management zone: %v", err)
 			}
 			for _, e := range closed {
-				if hears(e.client.Write, e.server) == nil {
+				if hears(e.client.Write, e.server, silence) == nil {
 					t.Errorf("%s goes on", e.name)
 				}
 			}
 			for _, e := range closed[:3] { // to the host itself: they have ended
+				_ = e.client.SetReadDeadline(time.Now().Add(bed.Patience))
 				if _, err := e.client.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) && !errors.Is(err, io.EOF) {
 					t.Errorf("%s stalls: %v", e.name, err)
 				}
@@ -185,12 +186,12 @@ func speaks(from, to net.Conn) (stop func()) {
 // TestOpenConnectionsThroughTheHost: where no rule had connections tracked before, those through the host go on or end by
 // who opened them, also where it is the other side that speaks while the fix is loaded.
 func TestOpenConnectionsThroughTheHost(t *testing.T) {
-	if !bed.Alone(t) {
-		return
-	}
 	// The last one is tracked by the first fix, which has no rule about what goes through the host.
 	for _, modes := range []string{"targeted", "default-deny", "input default-deny"} {
 		t.Run(modes, func(t *testing.T) {
+			if !bed.Alone(t) {
+				return
+			}
 			b := newBed(t)
 			b.nft("flush ruleset\n" + foreign)
 			b.listen("tcp", "[::]:2375", "")
@@ -227,9 +228,10 @@ func TestOpenConnectionsThroughTheHost(t *testing.T) {
 				stop()
 			}
 			for _, l := range links {
-				err := hears(l.client.Write, l.server)
+				within := map[bool]time.Duration{true: bed.Patience, false: silence}[l.open]
+				err := hears(l.client.Write, l.server, within)
 				if err == nil && l.open {
-					err = hears(l.server.Write, l.client)
+					err = hears(l.server.Write, l.client, within)
 				}
 				if (err == nil) != l.open {
 					t.Errorf("%s to %s: %v, want it to go on: %v", l.from, l.addr, err, l.open)
@@ -242,23 +244,22 @@ func TestOpenConnectionsThroughTheHost(t *testing.T) {
 // TestBaselineBesideOtherFirewalls loads the baseline beside the rulesets of real tools: what it does not let in is closed,
 // what they publish stays open, though it bypasses the baseline's filter.
 func TestBaselineBesideOtherFirewalls(t *testing.T) {
-	if !bed.Alone(t) {
-		return
-	}
-	b := newBed(t)
-	for _, addr := range []string{"[::]:22", "[::]:2375", "[::]:9100"} {
-		b.listen("tcp", addr, "")
-	}
-	for _, p := range places {
-		b.listenIn(p.ns, "tcp", "[::]:80", "")
-	}
-	config := b.config("zones: {management: {interfaces: [mgmt0]}}\n")
 	for _, name := range []string{
 		"docker-published", "podman-netavark", "libvirt-isolated", "fail2ban-nft", "fail2ban-iptables", "firewalld-default", "firewalld-zones", "ufw-rules",
 		"kube-proxy-nftables", "kube-proxy-iptables",
 	} {
 		t.Run("beside "+name, func(t *testing.T) {
-			b := &testbed{t, b.name}
+			if !bed.Alone(t) {
+				return
+			}
+			b := newBed(t)
+			for _, addr := range []string{"[::]:22", "[::]:2375", "[::]:9100"} {
+				b.listen("tcp", addr, "")
+			}
+			for _, p := range places {
+				b.listenIn(p.ns, "tcp", "[::]:80", "")
+			}
+			config := b.config("zones: {management: {interfaces: [mgmt0]}}\n")
 			b.loadDump(name)
 			before := b.ruleset()
 			must := []link{

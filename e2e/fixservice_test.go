@@ -112,13 +112,12 @@ func TestSSHDFile(t *testing.T) {
 	}
 	works := func(when string) {
 		t.Helper()
-		for range 20 {
-			if out, err := h.login("mgmt", nil, "echo in").Output(); err == nil && strings.TrimSpace(string(out)) == "in" {
-				return
-			}
-			time.Sleep(100 * time.Millisecond)
+		if !bed.Until(func() bool {
+			out, err := h.login("mgmt", nil, "echo in").Output()
+			return err == nil && strings.TrimSpace(string(out)) == "in"
+		}) {
+			t.Errorf("%s: nobody can log in", when)
 		}
-		t.Errorf("%s: nobody can log in", when)
 	}
 	effective := func(line string) bool {
 		out, err := exec.Command("/usr/sbin/sshd", "-T", "-f", config).Output()

@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 	"unicode/utf8"
 
 	"github.com/ringfence/ringfence/e2e/bed"
@@ -20,7 +19,7 @@ import (
 	"github.com/ringfence/ringfence/snapshot"
 )
 
-// start runs a program on the host of the bed until the test ends.
+// start runs a program on the host of the bed until the test ends, and returns when it is there.
 func (b *testbed) start(dir string, args ...string) *exec.Cmd {
 	b.t.Helper()
 	cmd := exec.Command("nsenter", append([]string{"--net=/run/netns/" + b.name + "host", "--"}, args...)...)
@@ -32,19 +31,29 @@ func (b *testbed) start(dir string, args ...string) *exec.Cmd {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	})
+	b.executes(cmd, func(exe string) bool { return exe != "nsenter" })
 	return cmd
+}
+
+// executes waits until a process runs a program that is wanted, by the name of its file.
+func (b *testbed) executes(cmd *exec.Cmd, wanted func(exe string) bool) {
+	b.t.Helper()
+	if !bed.Until(func() bool {
+		exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", cmd.Process.Pid))
+		return err == nil && wanted(filepath.Base(exe))
+	}) {
+		b.t.Fatalf("%q does not start", cmd.Args)
+	}
 }
 
 func (b *testbed) waitFor(proto, addr string) {
 	b.t.Helper()
-	for range 100 {
+	if !bed.Until(func() bool {
 		out, _ := exec.Command("nsenter", "--net=/run/netns/"+b.name+"host", "ss", "-Hln"+proto).Output()
-		if strings.Contains(string(out), addr) {
-			return
-		}
-		time.Sleep(50 * time.Millisecond)
+		return strings.Contains(string(out), addr)
+	}) {
+		b.t.Fatalf("nothing listens on %s", addr)
 	}
-	b.t.Fatalf("nothing listens on %s", addr)
 }
 
 func keysOf(r *finding.Report, check string) []string {
@@ -123,13 +132,18 @@ func TestHostileHost(t *testing.T) {
 		b.start(dir, filepath.Join(dir, name), "1000")
 	}
 	// A shell keeps the arguments that it ignores.
-	b.start(dir, "bash", "-c", `exec -a "$0" bash -c "sleep 20; :" x --token `+secret, escape)
-	b.start(dir, "bash", "-c", "sleep 20; :", "x", "--api-key="+secret, "postgres://u:"+secret+"@h/d")
+	shell := b.start(dir, "bash", "-c", `exec -a "$0" bash -c "sleep 1000; :" x --token `+secret, escape)
+	b.start(dir, "bash", "-c", "sleep 1000; :", "x", "--api-key="+secret, "postgres://u:"+secret+"@h/d")
 	bed.Shell(t, `ip -n %[1]shost link add 'e"0' type veth peer name 'e<1'; ip -n %[1]shost link set 'e"0' up
 		ip -n %[1]shost addr add 10.99.0.1/24 dev 'e"0'`, b.name)
 	b.nft("flush ruleset\ntable inet f {\n chain input {\n type filter hook input priority 0; policy accept;\n" +
 		" tcp dport 1 drop comment \"\x1b[2J<script>\u202e\"\n }\n}")
-	time.Sleep(300 * time.Millisecond)
+	if !bed.Until(func() bool {
+		args, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", shell.Process.Pid))
+		return err == nil && bytes.HasPrefix(args, []byte(escape))
+	}) {
+		t.Fatal("no process has such a name")
+	}
 	run := func(args ...string) []byte {
 		cmd := exec.Command("nsenter", append([]string{"--net=/run/netns/" + b.name + "host", bed.Program(t)}, args...)...)
 		var out bytes.Buffer

@@ -41,36 +41,59 @@ func newBed(t *testing.T) *testbed {
 	b := &testbed{t, "rf"}
 	t.Cleanup(func() {
 		_ = os.RemoveAll(b.root())
-		for _, n := range []string{"host", "mgmt", "ext", "w1", "w2"} {
-			_ = exec.Command("ip", "netns", "del", b.name+n).Run()
+		for _, n := range []string{"host", "mgmt", "ext", "w1", "w2"} { // as "ip netns del" does it
+			_ = unix.Unmount("/run/netns/"+b.name+n, unix.MNT_DETACH)
+			_ = os.Remove("/run/netns/" + b.name + n)
 		}
 	})
-	p := b.name
 	bed.Shell(t, `
-for n in host mgmt ext w1 w2; do ip netns add %[1]s$n; ip -n %[1]s$n link set lo up; done
-h="ip -n %[1]shost"
-$h link add mgmt0 type veth peer name eth0 netns %[1]smgmt
-$h link add ext0 type veth peer name eth0 netns %[1]sext
-$h link add docker0 type bridge
-for w in 1 2; do
-  $h link add vethw$w type veth peer name eth0 netns %[1]sw$w
-  $h link set vethw$w master docker0 up
-  ip -n %[1]sw$w addr add 172.17.0.$((w+1))/16 dev eth0
-  ip -n %[1]sw$w addr add fd17::$((w+1))/64 dev eth0 nodad
-  ip -n %[1]sw$w link set eth0 up
-  ip -n %[1]sw$w route add default via 172.17.0.1
-  ip -n %[1]sw$w route add default via fd17::1
+ip -batch - <<B
+netns add %[1]shost
+netns add %[1]smgmt
+netns add %[1]sext
+netns add %[1]sw1
+netns add %[1]sw2
+B
+for n in host mgmt ext w1 w2; do # before there are links, which take these as theirs
+	nsenter --net=/run/netns/%[1]s$n sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0
 done
-$h addr add 172.17.0.1/16 dev docker0; $h addr add fd17::1/64 dev docker0 nodad; $h link set docker0 up
-$h addr add 10.10.0.1/24 dev mgmt0; $h addr add fd10::1/64 dev mgmt0 nodad; $h link set mgmt0 up
-$h addr add 203.0.113.1/24 dev ext0; $h addr add fd20::1/64 dev ext0 nodad; $h link set ext0 up
-ip -n %[1]smgmt addr add 10.10.0.9/24 dev eth0; ip -n %[1]smgmt addr add fd10::9/64 dev eth0 nodad
-ip -n %[1]smgmt link set eth0 up; ip -n %[1]smgmt route add default via 10.10.0.1; ip -n %[1]smgmt route add default via fd10::1
-ip -n %[1]sext addr add 203.0.113.9/24 dev eth0; ip -n %[1]sext addr add fd20::9/64 dev eth0 nodad
-ip -n %[1]sext link set eth0 up; ip -n %[1]sext route add default via 203.0.113.1; ip -n %[1]sext route add default via fd20::1
-$h route add default via 203.0.113.9; $h route add default via fd20::9
-ip netns exec %[1]shost sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
-`, p)
+nsenter --net=/run/netns/%[1]shost sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
+ip -n %[1]shost -batch - <<B
+link set lo up
+link add mgmt0 type veth peer name eth0 netns %[1]smgmt
+link add ext0 type veth peer name eth0 netns %[1]sext
+link add docker0 type bridge
+link add vethw1 type veth peer name eth0 netns %[1]sw1
+link set vethw1 master docker0 up
+link add vethw2 type veth peer name eth0 netns %[1]sw2
+link set vethw2 master docker0 up
+addr add 172.17.0.1/16 dev docker0
+addr add fd17::1/64 dev docker0 nodad
+link set docker0 up
+addr add 10.10.0.1/24 dev mgmt0
+addr add fd10::1/64 dev mgmt0 nodad
+link set mgmt0 up
+addr add 203.0.113.1/24 dev ext0
+addr add fd20::1/64 dev ext0 nodad
+link set ext0 up
+route add default via 203.0.113.9
+B
+peer() {
+ip -n %[1]s$1 -batch - <<B
+link set lo up
+addr add $2 dev eth0
+addr add $3 dev eth0 nodad
+link set eth0 up
+route add default via $4
+route add default via $5
+B
+}
+peer w1 172.17.0.2/16 fd17::2/64 172.17.0.1 fd17::1
+peer w2 172.17.0.3/16 fd17::3/64 172.17.0.1 fd17::1
+peer mgmt 10.10.0.9/24 fd10::9/64 10.10.0.1 fd10::1
+peer ext 203.0.113.9/24 fd20::9/64 203.0.113.1 fd20::1
+ip -n %[1]shost route add default via fd20::9
+`, b.name)
 	b.settle()
 	return b
 }
@@ -78,21 +101,20 @@ ip netns exec %[1]shost sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwa
 // settle waits until no address is tentative: only then the host has all its routes, and answers at all addresses.
 func (b *testbed) settle() {
 	b.t.Helper()
-	for range 100 {
-		tentative := false
+	if !bed.Until(func() bool {
 		for _, n := range []string{"host", "mgmt", "ext", "w1", "w2"} {
 			out, err := exec.Command("ip", "-n", b.name+n, "-6", "addr", "show", "tentative").Output()
 			if err != nil {
 				b.t.Fatal(err)
 			}
-			tentative = tentative || len(out) > 0
+			if len(out) > 0 {
+				return false
+			}
 		}
-		if !tentative {
-			return
-		}
-		time.Sleep(100 * time.Millisecond)
+		return true
+	}) {
+		b.t.Fatal("addresses stay tentative")
 	}
-	b.t.Fatal("addresses stay tentative")
 }
 
 // inNS runs f with this goroutine's thread in a namespace of the bed.
@@ -179,9 +201,12 @@ func echo(pc net.PacketConn) {
 	}
 }
 
-// connects tries for real whether a peer gets an answer. No answer is silence: dropped or refused.
+// silence is how long a test waits for what must not come.
+const silence = 300 * time.Millisecond
+
+// connects tries for real whether a peer gets an answer soon. No answer is silence: dropped or refused.
 func (b *testbed) connects(ns, network, addr string) bool {
-	return b.dial(ns, &net.Dialer{Timeout: 300 * time.Millisecond}, network, addr)
+	return b.dial(ns, &net.Dialer{Timeout: silence}, network, addr)
 }
 
 func (b *testbed) dial(ns string, d *net.Dialer, network, addr string) bool {
@@ -518,7 +543,7 @@ func witness(t *testing.T, s string) (from netip.Addr, to string) {
 
 // opens is connects with time for neighbour discovery, for what is expected to be open.
 func (b *testbed) opens(ns, network, addr string) bool {
-	return b.dial(ns, &net.Dialer{Timeout: 4 * time.Second}, network, addr)
+	return b.dial(ns, &net.Dialer{Timeout: bed.Patience}, network, addr)
 }
 
 // connectsFrom sends a witness: the peer gets its source address.
@@ -542,7 +567,7 @@ func (b *testbed) connectsFrom(ns, network string, from netip.Addr, to string) b
 	if strings.HasPrefix(network, "udp") {
 		local = &net.UDPAddr{IP: from.AsSlice(), Zone: scope}
 	}
-	return b.dial(ns, &net.Dialer{Timeout: 4 * time.Second, LocalAddr: local}, network, to)
+	return b.dial(ns, &net.Dialer{Timeout: bed.Patience, LocalAddr: local}, network, to)
 }
 
 func exposureOf(r *finding.Report, port int, zone, family string) *finding.Exposure {
@@ -597,7 +622,7 @@ nft add rule inet f c oifname mgmt0 meta nfproto ipv6 meta l4proto { tcp, udp } 
 			for _, p := range peers {
 				for oif, addrs := range peerAddrs {
 					for _, addr := range addrs {
-						if oif != p.origin && !b.arrives(p.ns, peerAt[oif], addr, 10*time.Second) {
+						if oif != p.origin && !b.arrives(p.ns, peerAt[oif], addr, bed.Patience) {
 							t.Errorf("%s does not reach %s on an open host", p.ns, addr)
 						}
 					}
@@ -618,7 +643,7 @@ nft add rule inet f c oifname mgmt0 meta nfproto ipv6 meta l4proto { tcp, udp } 
 							}
 							compared++
 							// Where it is said to arrive, neighbour discovery gets its time.
-							wait := map[bool]time.Duration{true: 5 * time.Second, false: 300 * time.Millisecond}[f.Verdict == "reachable"]
+							wait := map[bool]time.Duration{true: bed.Patience, false: silence}[f.Verdict == "reachable"]
 							if real := b.arrives(p.ns, peerAt[oif], addr, wait); (f.Verdict == "reachable") != real {
 								t.Errorf("%s to %s over %s: said %s (%v), is %v", p.ns, addr, fam, f.Verdict, f.StoppedBy, real)
 							}

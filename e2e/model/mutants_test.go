@@ -98,7 +98,7 @@ var failed = regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)`)
 // notice runs the tests over the mutant and returns which failed.
 func (m *mutant) notice(t *testing.T) string {
 	t.Helper()
-	path, err := filepath.Abs("../" + m.file)
+	path, err := filepath.Abs("../../" + m.file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,10 +119,10 @@ func (m *mutant) notice(t *testing.T) string {
 		t.Fatal(err)
 	}
 	pkg, _, _ := strings.Cut(m.file, "/")
-	runs := append([][]string{{"../" + pkg}}, noticers[pkg]...)
+	runs := append([][]string{{"../../" + pkg}}, noticers[pkg]...)
 	for i, args := range runs {
 		if i > 0 {
-			args = append(args, ".")
+			args = append(args, "..", ".") // the hosts of package e2e, and this package
 		}
 		cmd := exec.Command("go", append([]string{"test", "-count=1"}, args...)...)
 		cmd.Env = append(os.Environ(), "GOFLAGS=-overlay="+overlay)
