@@ -94,11 +94,18 @@ fuzz: FUZZTIME = 2m
 fuzz: fuzz-run
 	RINGFENCE_MUTATIONS=$(MUTATIONS) go test -count=1 -timeout 60m -v -run TestDamageNeverImproves ./fixtures
 
+# Each package's targets are built once, and run beside each other. What longer runs found is tried too.
 fuzz-run:
-	@for f in $(FUZZ); do \
-		echo "fuzz $$f"; \
-		go test -run '^$$' -fuzz "^$${f#*:}$$" -fuzztime $(FUZZTIME) ./$${f%%:*} || exit 1; \
+	@mkdir -p build/fuzz
+	@for p in $(sort $(foreach f,$(FUZZ),$(firstword $(subst :, ,$(f))))); do \
+		go test -c -vet=off -fuzz=. -o build/fuzz/$$p.test ./$$p || exit 1; \
 	done
+	@cache=$$(go env GOCACHE)/fuzz/$$(go list -m); \
+	printf '%s\n' $(FUZZ) | xargs -P "$$(nproc)" -I{} sh -c 'p=$${1%%:*}; f=$${1#*:}; cd "$$p" && \
+		out=$$("$(CURDIR)/build/fuzz/$$p.test" -test.run "^$$" -test.fuzz "^$$f\$$" -test.fuzztime $(FUZZTIME) \
+			-test.fuzzcachedir "$$0/$$p" -test.parallel 1 2>&1); code=$$?; \
+		ran=$$(echo "$$out" | grep elapsed: | tail -1); echo "$$1 $$ran"; \
+		[ $$code = 0 ] && [ -n "$$ran" ] || { echo "$$out"; exit 255; }' "$$cache" {}
 
 # Rewrites what is generated: documents, Rego format, what the fixtures want, the licences.
 update:
