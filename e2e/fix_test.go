@@ -140,9 +140,9 @@ func (b *testbed) becomes(name, want string) {
 	}
 }
 
-// onTrial shows in a ruleset that a trial is loaded. The name of its tables does not: the kernel shows them, empty, for a
-// moment when it throws a dry run away.
-const onTrial = "set armed"
+// onTrial shows in a ruleset that a trial is loaded: its rules ask the set. The names of its tables and sets do not show it: the kernel lists
+// them, empty, for a moment when it throws a dry run away.
+const onTrial = "@armed"
 
 // TestFixIsTakenOutAgain confirms nothing, and kills the program during the trial: the host ends as
 // before.

@@ -26,7 +26,7 @@ import (
 )
 
 // lasting shows in a ruleset that a fix was confirmed: with --confirm auto that can come between two looks at it.
-var lasting = regexp.MustCompile(`table inet ringfence \{\s+\w`)
+var lasting = regexp.MustCompile(`(?s)table inet ringfence \{.*comment "ringfence `)
 
 // trial starts a fix on the host of the bed and waits until its rules are on trial, or confirmed already.
 func (b *testbed) trial(args ...string) (cmd *exec.Cmd, stderr *bytes.Buffer) {
