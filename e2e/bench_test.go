@@ -20,9 +20,10 @@ type cost struct {
 	rss       int64 // KiB
 }
 
-func measure(t *testing.T, args ...string) (best cost) {
+// measure runs a command some times and gives what the cheapest run used.
+func measure(t *testing.T, times int, args ...string) (best cost) {
 	t.Helper()
-	for i := range 3 {
+	for i := range times {
 		cmd := exec.Command(args[0], args[1:]...)
 		start := time.Now()
 		err := cmd.Run()
@@ -86,7 +87,7 @@ func beside(t *testing.T, more ...[]string) {
 			t.Logf("%-28s not installed", tool[0])
 			continue
 		}
-		c := measure(t, tool...)
+		c := measure(t, 3, tool...)
 		t.Logf("%-28s %10s %10s %8d", filepath.Base(tool[0])+" "+strings.Join(tool[1:], " "), c.cpu.Round(time.Millisecond), c.wall.Round(time.Millisecond), c.rss/1024)
 	}
 }

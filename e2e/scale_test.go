@@ -45,8 +45,8 @@ func TestScale(t *testing.T) {
 			for _, args := range [][]string{
 				{"audit", "-q", "-f", "json", "--fail-on", "none"}, {"collect", "-q"}, {"audit", "-q", "-f", "json", "--fail-on", "none", "--snapshot", snap},
 			} {
-				m := measure(t, append([]string{prog}, args...)...)
-				t.Logf("%-10s %8s CPU %8s wall %5d MB", args[0]+map[bool]string{true: " of file"}[len(args) > 5], m.cpu.Round(time.Millisecond), m.wall.Round(time.Millisecond), m.rss/1024)
+				m := measure(t, 1, append([]string{prog}, args...)...)
+				t.Logf("%-13s %8s CPU %8s wall %5d MB", args[0]+map[bool]string{true: " of file"}[len(args) > 6], m.cpu.Round(time.Millisecond), m.wall.Round(time.Millisecond), m.rss/1024)
 			}
 			t.Logf("snapshot of %d kB", st.Size()/1000)
 			profile(t, fmt.Sprintf("%d-%d", c.containers, c.bridges), snap)
