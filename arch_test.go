@@ -42,6 +42,7 @@ var ours = map[string][]string{
 	"replica":       {"host", "host/wire", "snapshot", "ruleset"},
 	"fixtures":      {"snapshot", "ruleset"},
 	"e2e":           {},
+	"e2e/bed":       {},
 	"e2e/oracle":    {},
 	"e2e/hostile":   {}, // tests alone
 }
@@ -55,6 +56,7 @@ var theirs = map[string][]string{
 		"github.com/mdlayher/netlink", "github.com/shirou/gopsutil/v3",
 		"github.com/titanous/json5", "github.com/vishvananda/netlink", "golang.org/x/sys",
 	},
+	"e2e/bed":    {"golang.org/x/sys"},
 	"e2e/oracle": {"golang.org/x/sys"},
 	"judge":      {"github.com/open-policy-agent/opa", "sigs.k8s.io/yaml"},
 	"reports":    {"github.com/olekukonko/tablewriter", "github.com/clipperhouse/displaywidth"},

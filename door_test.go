@@ -25,7 +25,7 @@ var opens = map[string][]string{
 
 // doors are the folders that may open: host is the door, and replica's child makes a copy of a host in namespaces of its own. What is in
 // e2e are tests.
-var doors = []string{"host", "replica", "e2e", "e2e/oracle"}
+var doors = []string{"host", "replica", "e2e", "e2e/bed", "e2e/oracle"}
 
 // otherDoors are functions elsewhere that open all the same, and why.
 var otherDoors = map[string]string{

@@ -140,7 +140,7 @@ func declared(t *testing.T, file string) map[string]bool {
 // mutantFiles are the mutants of the engines by name, whose place stands once in its file.
 func mutantFiles(t *testing.T) map[string]string {
 	t.Helper()
-	f, err := parser.ParseFile(token.NewFileSet(), "e2e/mutants_test.go", nil, parser.SkipObjectResolution)
+	f, err := parser.ParseFile(token.NewFileSet(), "e2e/model/mutants_test.go", nil, parser.SkipObjectResolution)
 	if err != nil {
 		t.Fatal(err)
 	}

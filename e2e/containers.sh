@@ -22,8 +22,8 @@ export PATH=/usr/sbin:/usr/bin:/sbin:/bin DOCKER_HOST=unix:///run/docker.sock DO
 image=$work/image; mkdir -p $image/bin
 cp /bin/busybox $image/bin/; for a in sh sleep id nc; do ln -s busybox $image/bin/$a; done
 
-dockerd --data-root $work/data --exec-root /run/docker -H unix:///run/docker.sock -H tcp://0.0.0.0:2375 --storage-driver vfs >$out/dockerd.log 2>&1 &
-for i in $(seq 300); do /usr/bin/docker version >/dev/null 2>&1 && break; sleep 0.1; done
+dockerd --data-root $work/data --exec-root /run/docker -H unix:///run/docker.sock -H tcp://0.0.0.0:2375 --tls=false --storage-driver vfs >$out/dockerd.log 2>&1 &
+for i in $(seq 600); do /usr/bin/docker version >/dev/null 2>&1 && break; sleep 0.1; done
 /usr/bin/docker version >/dev/null 2>&1 || { echo "dockerd does not start" >$out/skip; exit 0; }
 tar -C $image -c . | /usr/bin/docker import - bb:1 >/dev/null
 run() { /usr/bin/docker run -d "$@" >/dev/null 2>>$out/run.log || echo "docker run $*: failed" >>$out/failed; }
@@ -50,7 +50,8 @@ unset DOCKER_HOST
 tar -C $image -c . | podman import - bb:1 >/dev/null 2>>$out/run.log
 podman run -d --name pod --privileged --network none bb:1 /bin/sleep 1000 >/dev/null 2>>$out/run.log || echo "podman: failed" >>$out/failed
 
-sleep 1
+# The nine that were started, when their programs have.
+for i in $(seq 600); do [ $(pidof sleep | wc -w) -ge 9 ] && break; sleep 0.1; done
 "$prog" collect -q >$out/snapshot.json
 "$prog" audit -q --snapshot $out/snapshot.json -f json --fail-on none >$out/report.json
 "$prog" audit -q --snapshot $out/snapshot.json --fail-on none >$out/report.txt

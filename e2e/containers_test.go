@@ -4,7 +4,6 @@ package e2e
 
 import (
 	"encoding/json"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ringfence/ringfence/e2e/bed"
 	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/snapshot"
 )
@@ -78,17 +78,19 @@ func readJSON(t *testing.T, file string, v any) {
 
 // TestRealContainers audits a host with containers of dockerd, podman and runc.
 func TestRealContainers(t *testing.T) {
-	needRoot(t)
+	if !bed.Alone(t) {
+		return
+	}
 	for _, tool := range []string{"dockerd", "podman", "runc", "busybox", "getpcaps", "pscap"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			t.Skipf("needs the program %s (make deps installs it)", tool)
 		}
 	}
-	ns := fmt.Sprintf("rfct%d", run()%100000)
-	sh(t, "ip netns add %s", ns)
+	ns := "rfct"
+	bed.Shell(t, "ip netns add %s", ns)
 	t.Cleanup(func() { _ = exec.Command("ip", "netns", "del", ns).Run() })
 	dir := t.TempDir()
-	cmd := exec.CommandContext(t.Context(), "bash", "containers.sh", binary(t), dir, ns)
+	cmd := exec.CommandContext(t.Context(), "bash", "containers.sh", bed.Program(t), dir, ns)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}

@@ -28,11 +28,11 @@ ip netns exec ext busybox httpd -p 80 -h /
 
 image=$work/image; mkdir -p $image/bin
 cp /bin/busybox $image/bin/; for a in sh sleep nc httpd; do ln -s busybox $image/bin/$a; done
-dockerd --data-root $work/data --exec-root /run/docker -H unix:///run/docker.sock -H tcp://0.0.0.0:2375 --storage-driver vfs >$out/dockerd.log 2>&1 &
-for i in $(seq 300); do /usr/bin/docker version >/dev/null 2>&1 && break; sleep 0.1; done
+dockerd --data-root $work/data --exec-root /run/docker -H unix:///run/docker.sock -H tcp://0.0.0.0:2375 --tls=false --storage-driver vfs >$out/dockerd.log 2>&1 &
+for i in $(seq 600); do /usr/bin/docker version >/dev/null 2>&1 && break; sleep 0.1; done
 /usr/bin/docker version >/dev/null 2>&1 || { echo "dockerd does not start" >$out/skip; exit 0; }
 tar -C $image -c . | /usr/bin/docker import - bb:1 >/dev/null
-/usr/bin/docker run -d --name web -p 8080:80 bb:1 /bin/httpd -f -p 80 -h / >/dev/null
+/usr/bin/docker run -d --name web -p 8080:80 bb:1 /bin/httpd -f -p 80 -h / >/dev/null; serves
 
 # A filter on input alone, as ufw has it: published ports go past it.
 nft -f - <<R
@@ -46,13 +46,17 @@ table inet guard {
 	}
 }
 R
-open() { ip netns exec $1 timeout 2 bash -c "</dev/tcp/$2/$3" 2>/dev/null && echo yes || echo no; }
-flows() {
-	echo "$1 ext-api $(open ext 203.0.113.1 2375)"
-	echo "$1 ext-published $(open ext 203.0.113.1 8080)"
-	echo "$1 mgmt-api $(open mgmt 10.10.0.1 2375)"
-	echo "$1 host-published $(timeout 2 bash -c "</dev/tcp/127.0.0.1/8080" 2>/dev/null && echo yes || echo no)"
-	echo "$1 egress $(/usr/bin/docker exec web /bin/nc -w 2 203.0.113.9 80 </dev/null >/dev/null 2>&1 && echo yes || echo no)"
+open() { ip netns exec $1 timeout $4 bash -c "</dev/tcp/$2/$3" 2>/dev/null && echo yes || echo no; }
+flows() { # beside each other: what is closed shows by silence
+	echo "$1 ext-api $(open ext 203.0.113.1 2375 3)" & a=$!
+	echo "$1 ext-published $(open ext 203.0.113.1 8080 3)" & b=$!
+	echo "$1 mgmt-api $(open mgmt 10.10.0.1 2375 30)" & c=$!
+	echo "$1 host-published $(timeout 30 bash -c "</dev/tcp/127.0.0.1/8080" 2>/dev/null && echo yes || echo no)" & d=$!
+	echo "$1 egress $(/usr/bin/docker exec web /bin/nc -w 30 203.0.113.9 80 </dev/null >/dev/null 2>&1 && echo yes || echo no)" & e=$!
+	wait $a $b $c $d $e
+}
+serves() { # until the container does
+	for i in $(seq 600); do timeout 1 bash -c "</dev/tcp/$(/usr/bin/docker inspect -f "{{.NetworkSettings.IPAddress}}" web)/80" 2>/dev/null && return; sleep 0.1; done
 }
 rules() { iptables-nft-save | grep -v "^[#:]"; }
 printf "zones:\n  management: {interfaces: [mgmt0]}\n  external: {interfaces: [ext0]}\n  workload: {interfaces: [docker0]}\n" >$work/config.yaml
@@ -62,16 +66,16 @@ flows before >$out/flows
 "$prog" fix apply -q --config $work/config.yaml --confirm auto >$out/apply.log 2>&1; echo "apply code $?" >>$out/flows
 flows fixed >>$out/flows
 rules >$out/docker-fixed
-/usr/bin/docker restart -t 1 web >/dev/null; sleep 0.5
+/usr/bin/docker restart -t 1 web >/dev/null; serves
 flows restarted >>$out/flows
 /usr/bin/docker rm -f web >/dev/null
-/usr/bin/docker run -d --name web -p 8080:80 bb:1 /bin/httpd -f -p 80 -h / >/dev/null; sleep 0.5
+/usr/bin/docker run -d --name web -p 8080:80 bb:1 /bin/httpd -f -p 80 -h / >/dev/null; serves
 flows replaced >>$out/flows
 "$prog" fix uninstall >$out/uninstall.log 2>&1
 flows undone >>$out/flows
 # A port that somebody uses is left alone.
-ip netns exec ext bash -c "exec 3<>/dev/tcp/203.0.113.1/8080; sleep 20" &
-sleep 0.5
+ip netns exec ext bash -c "exec 3<>/dev/tcp/203.0.113.1/8080; touch $work/open; sleep 1000" &
+for i in $(seq 600); do [ -e $work/open ] && break; sleep 0.1; done
 "$prog" fix plan -q --config $work/config.yaml >$out/plan-in-use 2>&1
 "$prog" fix apply -q --config $work/config.yaml --mode default-deny --confirm auto >$out/baseline.log 2>&1; echo "baseline code $?" >>$out/flows
 flows baseline >>$out/flows

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ringfence/ringfence/e2e/bed"
 	"github.com/ringfence/ringfence/finding"
 )
 
@@ -30,13 +31,16 @@ var elsewhere = []struct {
 // TestExposureOfOtherNamespaces holds what is said about sockets of workloads against real connections: through the
 // host's filter, its translation and the filter of their own namespace.
 func TestExposureOfOtherNamespaces(t *testing.T) {
+	if !bed.Alone(t) {
+		return
+	}
 	b := newBed(t)
 	for _, l := range elsewhere {
 		b.listenIn(l.ns, l.network, l.addr, "")
 	}
 	inside := func(ns, rules string) {
 		cmd := exec.Command("ip", "netns", "exec", b.name+ns, "nft", "-f", "-")
-		cmd.Stdin = strings.NewReader("flush ruleset\n" + spread(rules))
+		cmd.Stdin = strings.NewReader("flush ruleset\n" + bed.Spread(rules))
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("%v: %s", err, out)
 		}
@@ -55,8 +59,8 @@ func TestExposureOfOtherNamespaces(t *testing.T) {
 		{"both", published, picky, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			b := &bed{t, b.name}
-			b.nft("flush ruleset\n" + spread(c.host))
+			b := &testbed{t, b.name}
+			b.nft("flush ruleset\n" + bed.Spread(c.host))
 			inside("w1", c.w1)
 			inside("w2", c.w2)
 			b.compareElsewhere()
@@ -64,7 +68,7 @@ func TestExposureOfOtherNamespaces(t *testing.T) {
 	}
 }
 
-func (b *bed) compareElsewhere() {
+func (b *testbed) compareElsewhere() {
 	t := b.t
 	report, _ := b.audit()
 	verdicts := map[string]int{}
@@ -127,6 +131,9 @@ func foreignExposure(r *finding.Report, ns string, port int, zone, family string
 
 // TestHostileNamespaces: what an ordinary user puts into a network namespace of its own takes nothing from the audit.
 func TestHostileNamespaces(t *testing.T) {
+	if !bed.Alone(t) {
+		return
+	}
 	b := newBed(t)
 	b.nft("flush ruleset\ntable inet f { chain i { type filter hook input priority 0; policy drop; tcp dport 22 accept\n}\n}")
 	b.listen("tcp4", "0.0.0.0:22", "")

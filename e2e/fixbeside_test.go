@@ -10,11 +10,12 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
+
+	"github.com/ringfence/ringfence/e2e/bed"
 )
 
 // listenAs runs a program of this name as a user of the host, that listens.
-func (b *bed) listenAs(uid uint32, name, addr string, port int) {
+func (b *testbed) listenAs(uid uint32, name, addr string, port int) {
 	b.t.Helper()
 	dir := filepath.Join(os.TempDir(), fmt.Sprintf("%s-%d", b.name, port))
 	program := filepath.Join(dir, name)
@@ -44,18 +45,15 @@ while 1:
 		}
 		b.t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
 	})
-	for range 50 {
-		if strings.Contains(sh(b.t, "nsenter --net=/run/netns/%shost ss -Hltn", b.name), fmt.Sprintf("%s:%d", addr, port)) {
-			return
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
-	b.t.Fatalf("%s does not listen", name)
+	b.waitFor("t", fmt.Sprintf("%s:%d", addr, port))
 }
 
 // TestFixClosesTheListenerAlone: what a user listens with is closed, and not what another has on the same port at another address or in
 // the other family.
 func TestFixClosesTheListenerAlone(t *testing.T) {
+	if !bed.Alone(t) {
+		return
+	}
 	b := newBed(t)
 	b.nft("flush ruleset")
 	b.listenAs(1001, "dockerd", "203.0.113.1", 4243)

@@ -8,22 +8,26 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/ringfence/ringfence/e2e/bed"
 )
 
 // TestFixBesideDockerd closes the API and a published port of a running dockerd. The container is started again and
 // replaced by another, for which dockerd writes its rules anew; what the fix closed stays closed, everything else and
 // dockerd's rules are as before.
 func TestFixBesideDockerd(t *testing.T) {
-	needRoot(t)
+	if !bed.Alone(t) {
+		return
+	}
 	for _, tool := range []string{"dockerd", "busybox", "iptables-nft-save"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			t.Skipf("needs the program %s (make deps installs it)", tool)
 		}
 	}
 	ns := newBed(t).name + "host"
-	sh(t, "ip netns del %[1]s; ip netns add %[1]s", ns)
+	bed.Shell(t, "ip netns del %[1]s; ip netns add %[1]s", ns)
 	dir := t.TempDir()
-	if out, err := exec.Command("bash", "dockerfix.sh", binary(t), dir, ns).CombinedOutput(); err != nil {
+	if out, err := exec.Command("bash", "dockerfix.sh", bed.Program(t), dir, ns).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	if why, err := os.ReadFile(filepath.Join(dir, "skip")); err == nil {

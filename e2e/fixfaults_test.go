@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -18,14 +19,20 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
+	"github.com/ringfence/ringfence/e2e/bed"
 	"github.com/ringfence/ringfence/trial"
 )
 
-// trial starts a fix on the host of the bed and waits until its rules are on trial.
-func (b *bed) trial(args ...string) (cmd *exec.Cmd, stderr *bytes.Buffer) {
+// lasting shows in a ruleset that a fix was confirmed: with --confirm auto that can come between two looks at it.
+var lasting = regexp.MustCompile(`(?s)table inet ringfence \{.*comment "ringfence `)
+
+// trial starts a fix on the host of the bed and waits until its rules are on trial, or confirmed already.
+func (b *testbed) trial(args ...string) (cmd *exec.Cmd, stderr *bytes.Buffer) {
 	b.t.Helper()
 	cmd = exec.Command("nsenter", append([]string{
-		"--net=/run/netns/" + b.name + "host", binary(b.t), "fix", "apply", "--root", b.root(),
+		"--net=/run/netns/" + b.name + "host", bed.Program(b.t), "fix", "apply", "--root", b.root(),
 	}, args...)...)
 	stderr = new(bytes.Buffer)
 	cmd.Stderr = stderr
@@ -37,38 +44,38 @@ func (b *bed) trial(args ...string) (cmd *exec.Cmd, stderr *bytes.Buffer) {
 	if err := cmd.Start(); err != nil {
 		b.t.Fatal(err)
 	}
-	for range 400 {
-		if strings.Contains(b.ruleset(), onTrial) {
-			return cmd, stderr
-		}
-		time.Sleep(50 * time.Millisecond)
+	if !bed.Until(func() bool {
+		rules := b.ruleset()
+		return strings.Contains(rules, onTrial) || lasting.MatchString(rules)
+	}) {
+		b.t.Fatalf("no trial: %s", lastLines(stderr.String(), 5))
 	}
-	b.t.Fatalf("no trial: %s", lastLines(stderr.String(), 5))
-	return nil, nil
+	return cmd, stderr
 }
 
-func (b *bed) verb(args ...string) (string, int) {
+func (b *testbed) verb(args ...string) (string, int) {
 	b.t.Helper()
-	cmd := exec.Command("nsenter", append([]string{"--net=/run/netns/" + b.name + "host", binary(b.t), "fix"}, append(args, "--root", b.root())...)...)
+	cmd := exec.Command("nsenter", append([]string{"--net=/run/netns/" + b.name + "host", bed.Program(b.t), "fix"}, append(args, "--root", b.root())...)...)
 	out, _ := cmd.CombinedOutput()
 	return string(out), cmd.ProcessState.ExitCode()
 }
 
 // waiting returns when a trial was audited and waits for a new login.
-func (b *bed) waiting() {
+func (b *testbed) waiting() {
 	b.t.Helper()
-	for range 200 {
-		if unlock, err := (trial.Disk{Root: b.root()}).Lock(); err == nil {
+	if !bed.Until(func() bool {
+		unlock, err := trial.Disk{Root: b.root()}.Lock()
+		if err == nil {
 			unlock()
-			return
 		}
-		time.Sleep(50 * time.Millisecond)
+		return err == nil
+	}) {
+		b.t.Fatal("the trial does not come to wait")
 	}
-	b.t.Fatal("the trial does not come to wait")
 }
 
 // helpers are the processes that would take the bed's trial out.
-func (b *bed) helpers() []int {
+func (b *testbed) helpers() []int {
 	var list []int
 	files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 	for _, f := range files {
@@ -82,27 +89,26 @@ func (b *bed) helpers() []int {
 	return list
 }
 
+// breaks runs a part of TestFixFaults in a bed of its own: a port is open, and rules of another are loaded.
+func breaks(t *testing.T, name string, run func(b *testbed, before string)) {
+	t.Run(name, func(t *testing.T) {
+		if !bed.Alone(t) {
+			return
+		}
+		b := newBed(t)
+		b.listen("tcp", "[::]:2375", "")
+		b.nft("flush ruleset\n" + foreign)
+		t.Cleanup(func() { _ = exec.Command("umount", "-lR", b.root()).Run() })
+		run(b, b.ruleset())
+	})
+}
+
 // TestFixFaults breaks a fix at its phases: the host ends as before or as confirmed, and the exit code says
 // which.
 func TestFixFaults(t *testing.T) {
-	b := newBed(t)
-	b.listen("tcp", "[::]:2375", "")
-	b.nft("flush ruleset\n" + foreign)
-	before := b.ruleset()
-	reset := func(t *testing.T) *bed {
-		c := &bed{t, b.name}
-		t.Cleanup(func() {
-			_ = exec.Command("umount", "-lR", c.root()).Run()
-			_ = os.RemoveAll(c.root())
-			c.nft("flush ruleset\n" + foreign)
-		})
-		return c
-	}
-	open := func() bool { return b.opens("w1", "tcp4", "172.17.0.1:2375") }
-
-	t.Run("everything of ours is killed", func(t *testing.T) {
-		b := reset(t)
-		cmd, _ := b.trial("--confirm", "console", "--confirm-timeout", "5s")
+	breaks(t, "everything of ours is killed", func(b *testbed, before string) {
+		t := b.t
+		cmd, _ := b.trial("--confirm", "console", "--confirm-timeout", "10s")
 		if b.connects("w1", "tcp4", "172.17.0.1:2375") {
 			t.Error("the trial does not close the port")
 		}
@@ -110,10 +116,8 @@ func TestFixFaults(t *testing.T) {
 			_ = syscall.Kill(pid, syscall.SIGKILL)
 		}
 		_ = cmd.Wait()
-		for end := time.Now().Add(30 * time.Second); !b.connects("w1", "tcp4", "172.17.0.1:2375"); time.Sleep(200 * time.Millisecond) {
-			if time.Now().After(end) {
-				t.Fatal("nobody is left, and the port is still closed")
-			}
+		if !bed.Until(func() bool { return b.connects("w1", "tcp4", "172.17.0.1:2375") }) {
+			t.Fatal("nobody is left, and the port is still closed")
 		}
 		if out, _ := b.verb("status"); !strings.Contains(out, "was not confirmed in time") {
 			t.Errorf("status: %s", out)
@@ -124,9 +128,9 @@ func TestFixFaults(t *testing.T) {
 		b.becomes(t.Name(), before)
 	})
 
-	t.Run("the terminal closes while a new login is awaited", func(t *testing.T) {
-		b := reset(t)
-		cmd, errs := b.trial("--confirm", "new-session", "--confirm-timeout", "8s")
+	breaks(t, "the terminal closes while a new login is awaited", func(b *testbed, before string) {
+		t := b.t
+		cmd, errs := b.trial("--confirm", "new-session", "--confirm-timeout", "15s")
 		_ = cmd.Process.Signal(syscall.SIGHUP)
 		time.Sleep(time.Second)
 		if !strings.Contains(b.ruleset(), onTrial) {
@@ -139,9 +143,9 @@ func TestFixFaults(t *testing.T) {
 		b.becomes(t.Name(), before)
 	})
 
-	t.Run("somebody flushes everything during the trial", func(t *testing.T) {
-		b := reset(t)
-		cmd, errs := b.trial("--confirm", "new-session", "--confirm-timeout", "60s")
+	breaks(t, "somebody flushes everything during the trial", func(b *testbed, before string) {
+		t := b.t
+		cmd, errs := b.trial("--confirm", "new-session", "--confirm-timeout", "10m")
 		b.waiting()
 		b.nft("flush ruleset\n" + foreign)
 		_ = cmd.Wait()
@@ -152,16 +156,16 @@ func TestFixFaults(t *testing.T) {
 			t.Errorf("confirm: %d %s", code, out)
 		}
 		b.becomes(t.Name(), before)
-		if !open() {
+		if !b.opens("w1", "tcp4", "172.17.0.1:2375") {
 			t.Error("the port is closed")
 		}
 	})
 
-	t.Run("the rules are changed during the trial", func(t *testing.T) {
-		b := reset(t)
-		cmd, errs := b.trial("--confirm", "new-session", "--confirm-timeout", "60s")
+	breaks(t, "the rules are changed during the trial", func(b *testbed, before string) {
+		t := b.t
+		cmd, errs := b.trial("--confirm", "new-session", "--confirm-timeout", "10m")
 		b.waiting()
-		sh(t, "ip netns exec %shost nft insert rule inet ringfence_trial prerouting accept", b.name)
+		bed.Shell(t, "ip netns exec %shost nft insert rule inet ringfence_trial prerouting accept", b.name)
 		_ = cmd.Wait()
 		if code := cmd.ProcessState.ExitCode(); code != 4 || !strings.Contains(errs.String(), "were changed by process") {
 			t.Errorf("code %d: %s", code, lastLines(errs.String(), 2))
@@ -169,22 +173,22 @@ func TestFixFaults(t *testing.T) {
 		b.becomes(t.Name(), before)
 	})
 
-	t.Run("another tool drops during the trial", func(t *testing.T) {
-		b := reset(t)
-		cmd, _ := b.trial("--confirm", "new-session", "--confirm-timeout", "60s")
+	breaks(t, "another tool drops during the trial", func(b *testbed, before string) {
+		t := b.t
+		cmd, _ := b.trial("--confirm", "new-session", "--confirm-timeout", "10m")
 		b.waiting()
 		b.nft("table ip angry { chain i { type filter hook input priority 50; policy drop; }\n}\n")
 		if out, code := b.verb("rollback"); code != 0 {
 			t.Errorf("rollback: %d %s", code, out)
 		}
 		_ = cmd.Wait()
-		sh(t, "ip netns exec %shost nft delete table ip angry", b.name)
+		bed.Shell(t, "ip netns exec %shost nft delete table ip angry", b.name)
 		b.becomes(t.Name(), before)
 	})
 
-	t.Run("two at once", func(t *testing.T) {
-		b := reset(t)
-		cmd, _ := b.trial("--confirm", "console", "--confirm-timeout", "20s")
+	breaks(t, "two at once", func(b *testbed, before string) {
+		t := b.t
+		cmd, _ := b.trial("--confirm", "console", "--confirm-timeout", "10m")
 		out, code := b.verb("apply", "--confirm", "auto")
 		if code != 4 || !strings.Contains(out, "at work") && !strings.Contains(out, "waits for its confirmation") {
 			t.Errorf("the second: %d %s", code, lastLines(out, 2))
@@ -194,8 +198,8 @@ func TestFixFaults(t *testing.T) {
 		b.becomes(t.Name(), before)
 	})
 
-	t.Run("the ruleset changes all the time", func(t *testing.T) {
-		b := reset(t)
+	breaks(t, "the ruleset changes all the time", func(b *testbed, before string) {
+		t := b.t
 		ctx, stop := context.WithCancel(t.Context())
 		var wg sync.WaitGroup
 		wg.Go(func() {
@@ -225,9 +229,9 @@ func TestFixFaults(t *testing.T) {
 			"mount -t tmpfs none %[1]s && mkdir %[1]s/etc && mount -t tmpfs -o ro none %[1]s/etc", 5, "only until the next boot", true,
 		},
 	} {
-		t.Run(name, func(t *testing.T) {
-			b := reset(t)
-			sh(t, "mkdir -p %[1]s; "+strings.ReplaceAll(c.mount, "%[1]s", b.root()), b.root())
+		breaks(t, name, func(b *testbed, before string) {
+			t := b.t
+			bed.Shell(t, "mkdir -p %[1]s; "+strings.ReplaceAll(c.mount, "%[1]s", b.root()), b.root())
 			out, code := b.verb("apply", "--confirm", "auto")
 			if code != c.code || !strings.Contains(out, c.want) {
 				t.Errorf("code %d: %s", code, lastLines(out, 3))
@@ -244,16 +248,16 @@ func TestFixFaults(t *testing.T) {
 		})
 	}
 
-	t.Run("the state can no longer be written when it is confirmed", func(t *testing.T) {
-		b := reset(t)
-		sh(t, "mkdir -p %[1]s && mount -t tmpfs none %[1]s", b.root())
-		cmd, _ := b.trial("--confirm", "new-session", "--confirm-timeout", "60s")
+	breaks(t, "the state can no longer be written when it is confirmed", func(b *testbed, before string) {
+		t := b.t
+		bed.Shell(t, "mkdir -p %[1]s && mount -t tmpfs none %[1]s", b.root())
+		cmd, _ := b.trial("--confirm", "new-session", "--confirm-timeout", "10m")
 		b.waiting()
-		sh(t, "mount -o remount,ro %s", b.root())
+		bed.Shell(t, "mount -o remount,ro %s", b.root())
 		if out, code := b.verb("confirm", "--console"); code != 4 && code != 5 || !strings.Contains(out, "read-only") {
 			t.Errorf("confirm: %d %s", code, out)
 		}
-		sh(t, "mount -o remount,rw %s", b.root())
+		bed.Shell(t, "mount -o remount,rw %s", b.root())
 		if out, code := b.verb("rollback"); code != 0 {
 			t.Errorf("rollback: %d %s", code, out)
 		}
@@ -261,10 +265,10 @@ func TestFixFaults(t *testing.T) {
 		b.becomes(t.Name(), before)
 	})
 
-	t.Run("nft is not installed", func(t *testing.T) {
-		b := reset(t)
+	breaks(t, "nft is not installed", func(b *testbed, before string) {
+		t := b.t
 		cmd := exec.Command("unshare", "-m", "--propagation", "private", "sh", "-c", fmt.Sprintf(
-			"mount --bind /dev/null $(readlink -f /usr/sbin/nft) && exec nsenter --net=/run/netns/%shost %s fix apply --confirm auto --root %s", b.name, binary(t), b.root(),
+			"mount --bind /dev/null $(readlink -f /usr/sbin/nft) && exec nsenter --net=/run/netns/%shost %s fix apply --confirm auto --root %s", b.name, bed.Program(t), b.root(),
 		))
 		out, err := cmd.CombinedOutput()
 		unit, _ := os.ReadFile(filepath.Join(b.root(), "etc/systemd/system/ringfence-ruleset.service"))
@@ -278,9 +282,24 @@ func TestFixFaults(t *testing.T) {
 	})
 }
 
+// repeated says whether a packet of a connection had to be sent twice: the first was lost.
+func repeated(c net.Conn) bool {
+	again := true
+	if raw, err := c.(*net.TCPConn).SyscallConn(); err == nil {
+		_ = raw.Control(func(fd uintptr) {
+			info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO)
+			again = err != nil || info.Total_retrans > 0
+		})
+	}
+	return again
+}
+
 // TestNoGapUnderLoad keeps connecting while a fix is loaded, made lasting and taken out: once it is on trial
 // no connection that it closes gets through, and none of the others is lost or waits for a second attempt.
 func TestNoGapUnderLoad(t *testing.T) {
+	if !bed.Alone(t) {
+		return
+	}
 	b := newBed(t)
 	b.listen("tcp", "[::]:2375", "")
 	b.listen("tcp", "[::]:8080", "")
@@ -311,14 +330,15 @@ func TestNoGapUnderLoad(t *testing.T) {
 		wg.Go(func() {
 			b.inNS("w1", func() {
 				for ctx.Err() == nil {
-					c, err := net.DialTimeout("tcp4", "172.17.0.1:8080", 900*time.Millisecond)
+					c, err := net.DialTimeout("tcp4", "172.17.0.1:8080", bed.Patience)
 					kept.Add(1)
-					if err != nil {
+					if err != nil || repeated(c) {
 						slow.Add(1)
-						continue
 					}
-					_ = c.(*net.TCPConn).SetLinger(0)
-					c.Close()
+					if err == nil {
+						_ = c.(*net.TCPConn).SetLinger(0)
+						c.Close()
+					}
 					time.Sleep(2 * time.Millisecond)
 				}
 			})
@@ -329,7 +349,10 @@ func TestNoGapUnderLoad(t *testing.T) {
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("%v: %s", err, lastLines(errs.String(), 3))
 	}
-	time.Sleep(500 * time.Millisecond)
+	before := kept.Load()
+	if !bed.Until(func() bool { return denied.Load() > 100 && kept.Load() > before+100 }) {
+		t.Error("too few connections")
+	}
 	armed.Store(false)
 	if out, code := b.verb("rollback"); code != 0 {
 		t.Errorf("rollback: %d %s", code, out)

@@ -9,14 +9,19 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/ringfence/ringfence/e2e/bed"
 )
 
 // TestFixByAProgramThatOthersCanWrite: a fix is refused before anything is loaded or written, with what mends it. A plan is printed.
 func TestFixByAProgramThatOthersCanWrite(t *testing.T) {
+	if !bed.Alone(t) {
+		return
+	}
 	b := newBed(t)
 	b.nft("flush ruleset")
 	b.listen("tcp4", "0.0.0.0:2375", "")
-	text, err := os.ReadFile(binary(t))
+	text, err := os.ReadFile(bed.Program(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,6 +22,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ringfence/ringfence/checks"
+	"github.com/ringfence/ringfence/e2e/bed"
 	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/remedy"
@@ -32,7 +33,7 @@ import (
 
 // stay moves the test's own thread into the host of the bed, for good: what it does with netlink is done
 // there.
-func (b *bed) stay(f func()) {
+func (b *testbed) stay(f func()) {
 	b.t.Helper()
 	done := make(chan struct{})
 	go func() {
@@ -53,14 +54,14 @@ func (b *bed) stay(f func()) {
 }
 
 // world is this host with the state and the files of the bed, of a thread that is in it.
-func (b *bed) world() *trial.World {
+func (b *testbed) world() *trial.World {
 	return trial.OnThisHost(b.root(), " --root "+b.root(), "", nil, nil)
 }
 
 // collected is the host of the bed as the program sees it.
-func (b *bed) collected() *snapshot.Snapshot {
+func (b *testbed) collected() *snapshot.Snapshot {
 	b.t.Helper()
-	out, err := exec.Command("nsenter", "--net=/run/netns/"+b.name+"host", binary(b.t), "collect").Output()
+	out, err := exec.Command("nsenter", "--net=/run/netns/"+b.name+"host", bed.Program(b.t), "collect").Output()
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -72,7 +73,7 @@ func (b *bed) collected() *snapshot.Snapshot {
 }
 
 // prove proves a plan with the program as the child.
-func (b *bed) prove(plan *remedy.Plan, s *snapshot.Snapshot) (*remedy.Proof, error) {
+func (b *testbed) prove(plan *remedy.Plan, s *snapshot.Snapshot) (*remedy.Proof, error) {
 	messages, err := checks.DumpRuleset(b.t.Context(), host.Local())
 	if err != nil {
 		return nil, err
@@ -81,7 +82,7 @@ func (b *bed) prove(plan *remedy.Plan, s *snapshot.Snapshot) (*remedy.Proof, err
 		Plan: plan, Snapshot: s, Messages: messages,
 		Run: func(ctx context.Context, job []byte) ([]byte, error) {
 			var out, errs bytes.Buffer
-			cmd := exec.CommandContext(ctx, binary(b.t), "replica")
+			cmd := exec.CommandContext(ctx, bed.Program(b.t), "replica")
 			cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(job), &out, &errs
 			host.NewNetns(cmd)
 			if err := cmd.Run(); err != nil {
@@ -211,7 +212,7 @@ func matches(r *remedy.Rule, l link) bool {
 }
 
 // quickFlows is like flowTable for connections that answer at once or never.
-func (b *bed) quickFlows(list []link) map[link]bool {
+func (b *testbed) quickFlows(list []link) map[link]bool {
 	out := map[link]bool{}
 	var mu sync.Mutex
 	var wg sync.WaitGroup
@@ -230,6 +231,9 @@ func (b *bed) quickFlows(list []link) map[link]bool {
 // TestRandomPlans makes random plans for a host with random rulesets of others: what is loaded is what was
 // planned, twice is once, taken out is as before, what is targeted is closed and nothing else changes.
 func TestRandomPlans(t *testing.T) {
+	if !bed.Alone(t) {
+		return
+	}
 	b := newBed(t)
 	ports := []int{22, 2375, 8080, 9100}
 	for _, p := range ports {
@@ -290,7 +294,7 @@ const untracking = `table inet untracking {
 `
 
 // fromFile loads the plan's text as it is done at boot: that has to be the same rules.
-func (b *bed) fromFile(st *trial.State, read func() error, s *snapshot.Snapshot) error {
+func (b *testbed) fromFile(st *trial.State, read func() error, s *snapshot.Snapshot) error {
 	b.nft(st.Plan.Ruleset)
 	defer b.nft(st.Plan.Inverse)
 	if err := read(); err != nil {
@@ -303,7 +307,7 @@ func (b *bed) fromFile(st *trial.State, read func() error, s *snapshot.Snapshot)
 }
 
 // randomPlan plans and applies. Where others translate, the baseline lets pass what they publish, which is not asked about.
-func (b *bed) randomPlan(r *rand.Rand, w *trial.World, s snapshot.Snapshot, ports []int, translated bool) error {
+func (b *testbed) randomPlan(r *rand.Rand, w *trial.World, s snapshot.Snapshot, ports []int, translated bool) error {
 	read := func() error {
 		rs, err := checks.ReadRuleset(b.t.Context(), host.Local())
 		s.NFTables.Ruleset = rs

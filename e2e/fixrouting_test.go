@@ -7,16 +7,21 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/ringfence/ringfence/e2e/bed"
 )
 
 // TestFixWithPolicyRouting proves a fix on a host whose routes depend on more than the destination: the replica has
 // its rules and tables too.
 func TestFixWithPolicyRouting(t *testing.T) {
+	if !bed.Alone(t) {
+		return
+	}
 	b := newBed(t)
 	b.listen("tcp", "[::]:2375", "")
 	b.listen("tcp", "[::]:22", "")
 	b.nft("flush ruleset\n" + foreign)
-	sh(t, `h="ip -n %shost"
+	bed.Shell(t, `h="ip -n %shost"
 $h route add default via 10.10.0.9 dev mgmt0 table 100; $h rule add from 10.10.0.0/24 lookup 100 priority 1000
 $h rule add to 198.18.0.0/15 blackhole priority 1001; $h rule add fwmark 0x55/0xff lookup 111 priority 1002
 $h rule add iif docker0 ipproto udp dport 5000-6000 prohibit priority 1003; $h -6 rule add to fd77::/16 unreachable priority 1004

@@ -17,10 +17,12 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/ringfence/ringfence/e2e/bed"
 )
 
 // flowTable is which connections to the host open, by where they come from.
-func (b *bed) flowTable(ports ...int) map[string]bool {
+func (b *testbed) flowTable(ports ...int) map[string]bool {
 	b.t.Helper()
 	out := map[string]bool{}
 	var mu sync.Mutex
@@ -34,7 +36,7 @@ func (b *bed) flowTable(ports ...int) map[string]bool {
 						if fam == "ipv6" {
 							network, addr = "tcp6", fmt.Sprintf("[%s]:%d", a, port)
 						}
-						open := b.opens(p.ns, network, addr)
+						open := b.dial(p.ns, &net.Dialer{Timeout: 4 * time.Second}, network, addr) // with time for neighbour discovery
 						mu.Lock()
 						defer mu.Unlock()
 						out[fmt.Sprintf("%s %s", p.origin, addr)] = open
@@ -48,7 +50,7 @@ func (b *bed) flowTable(ports ...int) map[string]bool {
 }
 
 // loadDump loads what a real tool generated.
-func (b *bed) loadDump(name string) {
+func (b *testbed) loadDump(name string) {
 	b.t.Helper()
 	b.nft("flush ruleset")
 	for suffix, args := range map[string][]string{
@@ -72,15 +74,17 @@ func (b *bed) loadDump(name string) {
 // TestFixBesideOtherFirewalls closes findings on hosts with the rulesets of real tools: what the plan closes
 // is closed, every other connection is as before, and the other tools' tables do not change.
 func TestFixBesideOtherFirewalls(t *testing.T) {
-	b := newBed(t)
-	b.listen("tcp", "[::]:22", "")
-	b.listen("tcp", "[::]:2375", "")
-	b.listen("tcp", "[::]:8080", "")
-	b.listenIn("w1", "tcp4", "172.17.0.2:80", "") // what Docker publishes as 8080
-	config := b.config("zones: {management: {interfaces: [mgmt0]}}\nchecks: {skip: [management/ssh-reachable-from-external]}\n")
 	for _, name := range []string{"", "docker-published", "podman-netavark", "libvirt-isolated", "fail2ban-nft", "fail2ban-iptables", "firewalld-zones", "ufw-rules", "kube-proxy-nftables", "kube-proxy-iptables"} {
 		t.Run("beside "+name, func(t *testing.T) {
-			b := &bed{t, b.name}
+			if !bed.Alone(t) {
+				return
+			}
+			b := newBed(t)
+			b.listen("tcp", "[::]:22", "")
+			b.listen("tcp", "[::]:2375", "")
+			b.listen("tcp", "[::]:8080", "")
+			b.listenIn("w1", "tcp4", "172.17.0.2:80", "") // what Docker publishes as 8080
+			config := b.config("zones: {management: {interfaces: [mgmt0]}}\nchecks: {skip: [management/ssh-reachable-from-external]}\n")
 			b.loadDump(name)
 			ports := []int{22, 2375, 8080}
 			if name == "ufw-rules" {
@@ -107,7 +111,7 @@ func TestFixBesideOtherFirewalls(t *testing.T) {
 				}
 			}
 			t.Logf("%d open connections were closed", closed)
-			sh(t, "nsenter --net=/run/netns/%shost %s fix uninstall --root %s", b.name, binary(t), b.root())
+			bed.Shell(t, "nsenter --net=/run/netns/%shost %s fix uninstall --root %s", b.name, bed.Program(t), b.root())
 			if got := b.ruleset(); got != before {
 				t.Errorf("uninstalled, but the rulesets differ:\n%s\nbefore\n%s", got, before)
 			}
@@ -129,15 +133,15 @@ func lastLines(s string, n int) string {
 
 // sshHost runs a real sshd on the host of the bed, for root with a key.
 type sshHost struct {
-	*bed
+	*testbed
 	dir string
 	pid int
 }
 
-func newSSHHost(t *testing.T, b *bed) *sshHost {
+func newSSHHost(t *testing.T, b *testbed) *sshHost {
 	t.Helper()
 	h := &sshHost{b, t.TempDir(), 0}
-	sh(t, `mkdir -p /run/sshd; cd %s; chmod 755 .; ssh-keygen -q -t ed25519 -N '' -f host; ssh-keygen -q -t ed25519 -N '' -f user; cp user.pub authorized`, h.dir)
+	bed.Shell(t, `mkdir -p /run/sshd; cd %s; chmod 755 .; ssh-keygen -q -t ed25519 -N '' -f host; ssh-keygen -q -t ed25519 -N '' -f user; cp user.pub authorized`, h.dir)
 	config := fmt.Sprintf("Include %[1]s/conf.d/*.conf\nPort 22\nHostKey %[1]s/host\nAuthorizedKeysFile %[1]s/authorized\nStrictModes no\nUsePAM no\nPermitRootLogin yes\nPidFile none\n", h.dir)
 	if err := os.WriteFile(filepath.Join(h.dir, "sshd_config"), []byte(config), 0o644); err != nil {
 		t.Fatal(err)
@@ -151,21 +155,17 @@ func newSSHHost(t *testing.T, b *bed) *sshHost {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	})
-	for range 50 {
-		if b.opens("mgmt", "tcp4", "10.10.0.1:22") {
-			return h
-		}
-		time.Sleep(100 * time.Millisecond)
+	if !bed.Until(func() bool { return b.connects("mgmt", "tcp4", "10.10.0.1:22") }) {
+		t.Fatal("sshd does not listen")
 	}
-	t.Fatal("sshd does not listen")
-	return nil
+	return h
 }
 
 // login is an ssh command from a peer.
 func (h *sshHost) login(ns string, opts []string, command string) *exec.Cmd {
 	args := append([]string{
 		"netns", "exec", h.name + ns, "ssh", "-i", filepath.Join(h.dir, "user"), "-o", "StrictHostKeyChecking=no", "-o", "LogLevel=ERROR",
-		"-o", "UserKnownHostsFile=/dev/null", "-o", "BatchMode=yes", "-o", "ConnectTimeout=5",
+		"-o", "UserKnownHostsFile=/dev/null", "-o", "BatchMode=yes", "-o", "ConnectTimeout=60",
 	}, opts...)
 	return exec.Command("ip", append(args, "root@10.10.0.1", command)...)
 }
@@ -173,6 +173,9 @@ func (h *sshHost) login(ns string, opts []string, command string) *exec.Cmd {
 // TestFixIsConfirmedByANewLogin drives a fix over real SSH: a session that is older than it cannot confirm,
 // the one that started it may be cut, and a new one keeps it.
 func TestFixIsConfirmedByANewLogin(t *testing.T) {
+	if !bed.Alone(t) {
+		return
+	}
 	b := newBed(t)
 	b.nft("flush ruleset\n" + foreign)
 	b.listen("tcp", "[::]:2375", "")
@@ -187,32 +190,27 @@ func TestFixIsConfirmedByANewLogin(t *testing.T) {
 		_ = master.Process.Kill()
 		_ = master.Wait()
 	})
-	for range 50 {
-		if _, err := os.Stat(control); err == nil {
-			break
-		}
-		time.Sleep(100 * time.Millisecond)
+	if !bed.Until(func() bool { _, err := os.Stat(control); return err == nil }) {
+		t.Fatal("the first login does not come through")
 	}
 	old := []string{"-S", control}
 	verb := func(opts []string, args string) (string, error) {
-		out, err := h.login("mgmt", opts, binary(t)+" fix "+args+" --root "+b.root()).CombinedOutput()
+		out, err := h.login("mgmt", opts, bed.Program(t)+" fix "+args+" --root "+b.root()).CombinedOutput()
 		return string(out), err
 	}
 	start := func() {
 		t.Helper()
-		cmd := h.login("mgmt", old, fmt.Sprintf("nohup setsid %s fix apply --confirm new-session --confirm-timeout 30s --root %s >%s/log 2>&1 </dev/null &", binary(t), b.root(), h.dir))
+		cmd := h.login("mgmt", old, fmt.Sprintf("nohup setsid %s fix apply --confirm new-session --confirm-timeout 120s --root %s >%s/log 2>&1 </dev/null &", bed.Program(t), b.root(), h.dir))
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}
-		for range 300 {
-			log, _ := os.ReadFile(filepath.Join(h.dir, "log"))
-			if bytes.Contains(log, []byte("Open a NEW login")) {
-				return
-			}
-			time.Sleep(50 * time.Millisecond)
+		var log []byte
+		if !bed.Until(func() bool {
+			log, _ = os.ReadFile(filepath.Join(h.dir, "log"))
+			return bytes.Contains(log, []byte("Open a NEW login"))
+		}) {
+			t.Fatalf("no trial: %s", lastLines(string(log), 8))
 		}
-		log, _ := os.ReadFile(filepath.Join(h.dir, "log"))
-		t.Fatalf("no trial: %s", lastLines(string(log), 8))
 	}
 
 	start()
@@ -258,13 +256,15 @@ func TestFixIsConfirmedByANewLogin(t *testing.T) {
 
 	// Somebody flushes everything: that is seen, and what the unit does at boot mends it.
 	loaded := b.ruleset()
-	watcher := exec.Command("ip", "netns", "exec", b.name+"host", binary(t), "fix", "verify", "--watch", "--root", b.root())
+	watcher := exec.Command("ip", "netns", "exec", b.name+"host", bed.Program(t), "fix", "verify", "--watch", "--root", b.root())
 	var said bytes.Buffer
 	watcher.Stdout, watcher.Stderr = &said, &said
 	if err := watcher.Start(); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(500 * time.Millisecond)
+	if !bed.Until(func() bool { return listensToRules(watcher.Process.Pid) }) {
+		t.Fatalf("the watcher does not begin: %s", said.String())
+	}
 	b.nft("flush ruleset\n" + foreign)
 	if err := watcher.Wait(); err == nil || !strings.Contains(said.String(), "(nft)") || !strings.Contains(said.String(), "is not there") {
 		t.Errorf("the watcher: %v %s", err, said.String())
@@ -272,7 +272,7 @@ func TestFixIsConfirmedByANewLogin(t *testing.T) {
 	if out, err := verb(nil, "verify"); err == nil || !strings.Contains(out, "is not there") {
 		t.Errorf("drift: %v %s", err, out)
 	}
-	sh(t, "ip netns exec %shost nft -f %s/etc/ringfence/ringfence.nft", b.name, b.root())
+	bed.Shell(t, "ip netns exec %shost nft -f %s/etc/ringfence/ringfence.nft", b.name, b.root())
 	if got := b.ruleset(); got != loaded {
 		t.Errorf("the boot file loads\n%s\nwant\n%s", got, loaded)
 	}
@@ -289,8 +289,23 @@ func TestFixIsConfirmedByANewLogin(t *testing.T) {
 	b.becomes("uninstalled", before)
 }
 
-// hears opens a socket on the host for an IP protocol, and returns whether a packet of it from a namespace gets there.
-func (b *bed) hears(proto int) func(ns, to string) bool {
+// listensToRules says whether a process has subscribed to changes of the rules (a netlink socket of NETLINK_NETFILTER, 12, with groups).
+func listensToRules(pid int) bool {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/net/netlink", pid))
+	if err != nil {
+		return false
+	}
+	for line := range strings.Lines(string(text)) {
+		// sk Eth Pid Groups ...
+		if f := strings.Fields(line); len(f) > 3 && f[1] == "12" && strings.Trim(f[3], "0") != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// hears opens a socket on the host for an IP protocol, and returns whether a packet of it from a namespace gets there within a time.
+func (b *testbed) hears(proto int) func(ns, to string, within time.Duration) bool {
 	b.t.Helper()
 	var c net.PacketConn
 	b.inNS("host", func() {
@@ -303,7 +318,7 @@ func (b *bed) hears(proto int) func(ns, to string) bool {
 		b.t.FailNow()
 	}
 	b.t.Cleanup(func() { c.Close() })
-	return func(ns, to string) bool {
+	return func(ns, to string, within time.Duration) bool {
 		b.inNS(ns, func() {
 			d, err := net.Dial(fmt.Sprintf("ip4:%d", proto), to)
 			if err != nil {
@@ -315,7 +330,7 @@ func (b *bed) hears(proto int) func(ns, to string) bool {
 				b.t.Error(err)
 			}
 		})
-		_ = c.SetReadDeadline(time.Now().Add(time.Second))
+		_ = c.SetReadDeadline(time.Now().Add(within))
 		_, _, err := c.ReadFrom(make([]byte, 64))
 		return err == nil
 	}
@@ -324,6 +339,9 @@ func (b *bed) hears(proto int) func(ns, to string) bool {
 // TestDefaultDeny loads the baseline: the management zone comes in, workloads go out, what was asked for and
 // what is established goes on, and nothing else, in both families and with forgotten neighbours.
 func TestDefaultDeny(t *testing.T) {
+	if !bed.Alone(t) {
+		return
+	}
 	b := newBed(t)
 	b.nft("flush ruleset\n" + foreign)
 	for _, port := range []int{22, 2375, 8080, 8443} {
@@ -339,9 +357,9 @@ func TestDefaultDeny(t *testing.T) {
 	}
 	before := b.ruleset()
 	// VRRP is heard by a process, GRE is asked for, and 253 is what nobody knows (RFC 3692).
-	kept := map[string]func(ns, to string) bool{"vrrp": b.hears(112), "gre": b.hears(47)}
+	kept := map[string]func(ns, to string, within time.Duration) bool{"vrrp": b.hears(112), "gre": b.hears(47)}
 	other := b.hears(253)
-	if !other("ext", "203.0.113.1") {
+	if !other("ext", "203.0.113.1", bed.Patience) {
 		t.Error("packets of protocol 253 do not arrive before")
 	}
 	config := b.config("zones: {management: {interfaces: [mgmt0]}}\n")
@@ -349,13 +367,13 @@ func TestDefaultDeny(t *testing.T) {
 	if code != 0 {
 		t.Fatalf("code %d: %s", code, lastLines(out, 12))
 	}
-	sh(t, "for n in host mgmt ext w1; do ip -n %[1]s$n neigh flush all; ip -n %[1]s$n -6 neigh flush all; done", b.name)
+	bed.Shell(t, "for n in host mgmt ext w1; do ip -n %[1]s$n neigh flush all; ip -n %[1]s$n -6 neigh flush all; done", b.name)
 	for name, arrives := range kept {
-		if !arrives("ext", "203.0.113.1") {
+		if !arrives("ext", "203.0.113.1", bed.Patience) {
 			t.Errorf("%s is no longer heard", name)
 		}
 	}
-	if other("w1", "172.17.0.1") {
+	if other("w1", "172.17.0.1", silence) {
 		t.Error("protocol 253 is let in")
 	}
 	for flow, open := range b.flowTable(22, 2375, 8080, 8443) {
@@ -366,12 +384,12 @@ func TestDefaultDeny(t *testing.T) {
 		}
 	}
 	for _, to := range []string{"203.0.113.9", "fd20::9"} {
-		if !b.arrives("w1", "ext", to, time.Second) {
+		if !b.arrives("w1", "ext", to, bed.Patience) {
 			t.Errorf("a workload does not get out to %s", to)
 		}
 	}
 	for _, c := range [][3]string{{"w1", "mgmt", "10.10.0.9"}, {"ext", "w1", "172.17.0.2"}, {"mgmt", "w1", "fd17::2"}} {
-		if b.arrives(c[0], c[1], c[2], 300*time.Millisecond) {
+		if b.arrives(c[0], c[1], c[2], silence) {
 			t.Errorf("%s reaches %s", c[0], c[1])
 		}
 	}
@@ -383,7 +401,7 @@ func TestDefaultDeny(t *testing.T) {
 }
 
 // bootsAsConfirmed loads what a boot would, and wants that to be what was confirmed.
-func (b *bed) bootsAsConfirmed() {
+func (b *testbed) bootsAsConfirmed() {
 	b.t.Helper()
 	text, err := os.ReadFile(filepath.Join(b.root(), "etc/ringfence/ringfence.nft"))
 	if err != nil {
@@ -397,6 +415,9 @@ func (b *bed) bootsAsConfirmed() {
 
 // TestManyDeniedAddresses closes a port to ten thousand addresses in one transaction.
 func TestManyDeniedAddresses(t *testing.T) {
+	if !bed.Alone(t) {
+		return
+	}
 	b := newBed(t)
 	b.nft("flush ruleset\n" + foreign)
 	b.listen("tcp", "[::]:2375", "")
@@ -431,22 +452,27 @@ func TestManyDeniedAddresses(t *testing.T) {
 
 // TestEstablishedConnections cuts what is open to a closed port, or lets it end by itself.
 func TestEstablishedConnections(t *testing.T) {
+	if !bed.Alone(t) {
+		return
+	}
 	b := newBed(t)
 	b.nft("flush ruleset\n" + foreign)
 	b.echoes("host", "[::]:2375")
 	for mode, lives := range map[string]bool{"cut": false, "drain": true} {
 		for _, to := range []string{"172.17.0.1:2375", "[fd17::1]:2375"} {
 			t.Run(mode+" "+to, func(t *testing.T) {
-				b := &bed{t, b.name}
+				b := &testbed{t, b.name}
 				c := b.connected("w1", to)
 				if out, code := b.verb("apply", "--confirm", "auto", "--established", mode); code != 0 {
 					t.Fatalf("code %d: %s", code, lastLines(out, 3))
 				}
-				if got := alive(c, 700*time.Millisecond); got != lives {
+				if got := alive(c, bed.Patience); got != lives {
 					t.Errorf("the open connection works: %v, want %v", got, lives)
 				}
-				if _, err := c.Read(make([]byte, 1)); !lives && !errors.Is(err, syscall.ECONNRESET) && !errors.Is(err, io.EOF) {
-					t.Errorf("the open connection stalls: %v", err)
+				if !lives {
+					if _, err := c.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) && !errors.Is(err, io.EOF) {
+						t.Errorf("the open connection stalls: %v", err)
+					}
 				}
 				if b.connects("w1", "tcp", to) {
 					t.Error("a new connection opens")
@@ -462,12 +488,15 @@ func TestEstablishedConnections(t *testing.T) {
 // TestFixBesideIPSets closes a port where rules of iptables look up sets of ipset, as those that ban do. The numbers of
 // the sets have a gap.
 func TestFixBesideIPSets(t *testing.T) {
+	if !bed.Alone(t) {
+		return
+	}
 	b := newBed(t)
 	b.nft("flush ruleset")
 	b.listen("tcp", "[::]:2375", "")
 	b.listen("tcp", "[::]:8080", "")
 	b.listen("tcp", "[::]:9100", "")
-	sh(t, `ip netns exec %shost sh -ec '
+	bed.Shell(t, `ip netns exec %shost sh -ec '
 ipset create gone hash:ip; ipset create banned hash:ip; ipset create nets hash:net family inet6; ipset create open hash:ip,port
 ipset create more hash:net; ipset create ports bitmap:port range 9000-9999; ipset create lists list:set; ipset add lists banned; ipset add lists more
 ipset destroy gone; ipset add banned 172.17.0.3; ipset add nets fd20::/64; ipset add open 203.0.113.1,tcp:8080

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/ringfence/ringfence/dropin"
+	"github.com/ringfence/ringfence/e2e/bed"
 	"github.com/ringfence/ringfence/trial"
 )
 
@@ -33,6 +34,9 @@ func putFile(w *trial.World, f *dropin.File) (*trial.State, error) {
 // TestSysctlFile sets a switch of the bed's own network namespace on trial, takes it back, keeps it, and
 // undoes it.
 func TestSysctlFile(t *testing.T) {
+	if !bed.Alone(t) {
+		return
+	}
 	b := newBed(t)
 	w := b.world()
 	const name, key = "net.ipv4.conf.all.accept_redirects", "/proc/sys/net/ipv4/conf/all/accept_redirects"
@@ -94,6 +98,9 @@ func TestSysctlFile(t *testing.T) {
 // TestSSHDFile gives a real sshd a drop-in: it is validated, in effect after the reload, and taken back
 // where it is refused or another file comes first.
 func TestSSHDFile(t *testing.T) {
+	if !bed.Alone(t) {
+		return
+	}
 	b := newBed(t)
 	b.nft("flush ruleset")
 	h := newSSHHost(t, b)
@@ -107,13 +114,12 @@ func TestSSHDFile(t *testing.T) {
 	}
 	works := func(when string) {
 		t.Helper()
-		for range 20 {
-			if out, err := h.login("mgmt", nil, "echo in").Output(); err == nil && strings.TrimSpace(string(out)) == "in" {
-				return
-			}
-			time.Sleep(100 * time.Millisecond)
+		if !bed.Until(func() bool {
+			out, err := h.login("mgmt", nil, "echo in").Output()
+			return err == nil && strings.TrimSpace(string(out)) == "in"
+		}) {
+			t.Errorf("%s: nobody can log in", when)
 		}
-		t.Errorf("%s: nobody can log in", when)
 	}
 	effective := func(line string) bool {
 		out, err := exec.Command("/usr/sbin/sshd", "-T", "-f", config).Output()
@@ -150,6 +156,9 @@ func TestSSHDFile(t *testing.T) {
 
 // TestFileOnTrialIsTakenBackAtBoot: the unit that would run at boot takes it back.
 func TestFileOnTrialIsTakenBackAtBoot(t *testing.T) {
+	if !bed.Alone(t) {
+		return
+	}
 	b := newBed(t)
 	w := b.world()
 	const name, key = "net.ipv4.conf.all.accept_redirects", "/proc/sys/net/ipv4/conf/all/accept_redirects"
@@ -159,7 +168,7 @@ func TestFileOnTrialIsTakenBackAtBoot(t *testing.T) {
 		if err := os.WriteFile(key, []byte("1"), 0); err != nil {
 			t.Error(err)
 		}
-		if err := (trial.Disk{Root: b.root()}).ArmBoot(binary(t) + " fix rollback --trial --root " + b.root()); err != nil {
+		if err := (trial.Disk{Root: b.root()}).ArmBoot(bed.Program(t) + " fix rollback --trial --root " + b.root()); err != nil {
 			t.Error(err)
 		}
 		if _, err := putFile(w, f); err != nil {
@@ -172,8 +181,8 @@ func TestFileOnTrialIsTakenBackAtBoot(t *testing.T) {
 	}
 	_, command, _ := strings.Cut(string(text), "ExecStart=")
 	command, _, _ = strings.Cut(command, "\n")
-	sh(t, "nsenter --net=/run/netns/%shost %s", b.name, command)
-	if got := sh(t, "nsenter --net=/run/netns/%shost cat %s", b.name, key); strings.TrimSpace(got) != "1" {
+	bed.Shell(t, "nsenter --net=/run/netns/%shost %s", b.name, command)
+	if got := bed.Shell(t, "nsenter --net=/run/netns/%shost cat %s", b.name, key); strings.TrimSpace(got) != "1" {
 		t.Errorf("the value is %s", got)
 	}
 	for _, left := range []string{unit, filepath.Join(b.root(), f.Path)} {
@@ -186,6 +195,9 @@ func TestFileOnTrialIsTakenBackAtBoot(t *testing.T) {
 // TestServiceLayer runs the whole way for sshd, with its files, the state and the units in a mount namespace
 // of the test's own.
 func TestServiceLayer(t *testing.T) {
+	if !bed.Alone(t) {
+		return
+	}
 	b := newBed(t)
 	b.nft("flush ruleset")
 	config := b.config("checks: {skip: [host/kernel-baseline, coverage/incomplete]}\n")
@@ -197,12 +209,12 @@ printf 'Include /etc/ssh/sshd_config.d/*.conf\nHostKey /etc/ssh/ssh_host_ed25519
 /usr/sbin/sshd -D & pid=$!
 trap 'kill $pid' EXIT
 sleep 0.5
-` + binary(t) + ` fix apply --layer service --confirm auto --config ` + config + ` || exit 1
+` + bed.Program(t) + ` fix apply --layer service --confirm auto --config ` + config + ` || exit 1
 cat /etc/ssh/sshd_config.d/00-ringfence.conf
 echo effective; /usr/sbin/sshd -T | grep -i permitrootlogin
 kill -0 $pid
-` + binary(t) + ` fix status
-` + binary(t) + ` fix rollback
+` + bed.Program(t) + ` fix status
+` + bed.Program(t) + ` fix rollback
 echo after; ls /etc/ssh/sshd_config.d /etc/systemd/system /var/lib/ringfence; /usr/sbin/sshd -T | grep -i permitrootlogin
 `
 	out, err := exec.Command("nsenter", "--net=/run/netns/"+b.name+"host", "unshare", "-m", "--propagation", "private", "sh", "-ec", script).CombinedOutput()

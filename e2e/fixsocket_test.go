@@ -9,11 +9,15 @@ import (
 	"testing"
 
 	"github.com/ringfence/ringfence/dropin"
+	"github.com/ringfence/ringfence/e2e/bed"
 )
 
 // TestSocketFileOnTrial gives a control socket to root on trial, takes that back, keeps it, and undoes it. What is no
 // socket is never touched.
 func TestSocketFileOnTrial(t *testing.T) {
+	if !bed.Alone(t) {
+		return
+	}
 	b := newBed(t)
 	w := b.world()
 	socket := filepath.Join(t.TempDir(), "docker.sock")

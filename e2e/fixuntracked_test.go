@@ -5,6 +5,8 @@ package e2e
 import (
 	"strings"
 	"testing"
+
+	"github.com/ringfence/ringfence/e2e/bed"
 )
 
 // TestFixOfWhatIsNotTracked closes findings on a host whose rules exempt every packet from connection tracking: then no
@@ -12,6 +14,9 @@ import (
 func TestFixOfWhatIsNotTracked(t *testing.T) {
 	for _, mode := range []string{"targeted", "default-deny"} {
 		t.Run(mode, func(t *testing.T) {
+			if !bed.Alone(t) {
+				return
+			}
 			b := newBed(t)
 			b.nft("flush ruleset\n" + foreign + `table inet raw {
 	chain prerouting { type filter hook prerouting priority -300; notrack; }

@@ -14,6 +14,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/ringfence/ringfence/e2e/bed"
 )
 
 // object is a resource of Kubernetes as JSON.
@@ -125,7 +127,7 @@ func (c *cluster) service(name, last string, nodePort int) {
 }
 
 // kubeProxy starts kube-proxy on the host of the bed, and returns once it has loaded its rules.
-func (b *bed) kubeProxy(program, mode string, c *cluster) {
+func (b *testbed) kubeProxy(program, mode string, c *cluster) {
 	b.t.Helper()
 	b.inNS("host", func() {
 		l, err := net.Listen("tcp", "127.0.0.1:18001")
@@ -182,6 +184,9 @@ func others(ruleset string) string {
 // TestFixBesideKubeProxy closes a port beside a kube-proxy at work, in both of its modes: the ports of services go on,
 // also of one that comes after the fix, and kube-proxy's own rules are as it made them.
 func TestFixBesideKubeProxy(t *testing.T) {
+	if !bed.Alone(t) {
+		return
+	}
 	program := "../build/kube/kube-proxy"
 	if _, err := os.Stat(program); err != nil {
 		t.Skip("needs kube-proxy: make test-kube")

@@ -12,15 +12,15 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 	"unicode/utf8"
 
+	"github.com/ringfence/ringfence/e2e/bed"
 	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/snapshot"
 )
 
-// start runs a program on the host of the bed until the test ends.
-func (b *bed) start(dir string, args ...string) *exec.Cmd {
+// start runs a program on the host of the bed until the test ends, and returns when it is there.
+func (b *testbed) start(dir string, args ...string) *exec.Cmd {
 	b.t.Helper()
 	cmd := exec.Command("nsenter", append([]string{"--net=/run/netns/" + b.name + "host", "--"}, args...)...)
 	cmd.Dir = dir
@@ -31,19 +31,29 @@ func (b *bed) start(dir string, args ...string) *exec.Cmd {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	})
+	b.executes(cmd, func(exe string) bool { return exe != "nsenter" })
 	return cmd
 }
 
-func (b *bed) waitFor(proto, addr string) {
+// executes waits until a process runs a program that is wanted, by the name of its file.
+func (b *testbed) executes(cmd *exec.Cmd, wanted func(exe string) bool) {
 	b.t.Helper()
-	for range 100 {
-		out, _ := exec.Command("nsenter", "--net=/run/netns/"+b.name+"host", "ss", "-Hln"+proto).Output()
-		if strings.Contains(string(out), addr) {
-			return
-		}
-		time.Sleep(50 * time.Millisecond)
+	if !bed.Until(func() bool {
+		exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", cmd.Process.Pid))
+		return err == nil && wanted(filepath.Base(exe))
+	}) {
+		b.t.Fatalf("%q does not start", cmd.Args)
 	}
-	b.t.Fatalf("nothing listens on %s", addr)
+}
+
+func (b *testbed) waitFor(proto, addr string) {
+	b.t.Helper()
+	if !bed.Until(func() bool {
+		out, _ := exec.Command("nsenter", "--net=/run/netns/"+b.name+"host", "ss", "-Hln"+proto).Output()
+		return strings.Contains(string(out), addr)
+	}) {
+		b.t.Fatalf("nothing listens on %s", addr)
+	}
 }
 
 func keysOf(r *finding.Report, check string) []string {
@@ -61,9 +71,12 @@ func keysOf(r *finding.Report, check string) []string {
 // TestRealServices audits a host with a real sshd, whose risky setting is in a Match block, and
 // ipmi_sim on the RMCP port.
 func TestRealServices(t *testing.T) {
+	if !bed.Alone(t) {
+		return
+	}
 	b := newBed(t)
 	dir := t.TempDir()
-	sh(t, `ssh-keygen -q -t ed25519 -N "" -f %[1]s/key; chmod 600 %[1]s/key; mkdir -p /run/sshd`, dir)
+	bed.Shell(t, `ssh-keygen -q -t ed25519 -N "" -f %[1]s/key; chmod 600 %[1]s/key; mkdir -p /run/sshd`, dir)
 	conf := filepath.Join(dir, "sshd_config")
 	text := fmt.Sprintf("Port 2222\nHostKey %s/key\nPidFile none\nUsePAM no\nStrictModes no\n"+
 		"PasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin no\n"+
@@ -107,24 +120,32 @@ func TestRealServices(t *testing.T) {
 
 // TestHostileHost: names that attack the reader, and secrets in arguments.
 func TestHostileHost(t *testing.T) {
+	if !bed.Alone(t) {
+		return
+	}
 	b := newBed(t)
 	const secret = "hunter2-9f8e7d6c5b4a"
 	escape := "\x1b[2J\x1b]0;owned\x07"
 	dir := t.TempDir()
 	for _, name := range []string{"evil\x1b[31m", "<script>x"} {
-		sh(t, "cp /bin/sleep '%s'", filepath.Join(dir, name))
+		bed.Shell(t, "cp /bin/sleep '%s'", filepath.Join(dir, name))
 		b.start(dir, filepath.Join(dir, name), "1000")
 	}
 	// A shell keeps the arguments that it ignores.
-	b.start(dir, "bash", "-c", `exec -a "$0" bash -c "sleep 20; :" x --token `+secret, escape)
-	b.start(dir, "bash", "-c", "sleep 20; :", "x", "--api-key="+secret, "postgres://u:"+secret+"@h/d")
-	sh(t, `ip -n %[1]shost link add 'e"0' type veth peer name 'e<1'; ip -n %[1]shost link set 'e"0' up
+	shell := b.start(dir, "bash", "-c", `exec -a "$0" bash -c "sleep 1000; :" x --token `+secret, escape)
+	b.start(dir, "bash", "-c", "sleep 1000; :", "x", "--api-key="+secret, "postgres://u:"+secret+"@h/d")
+	bed.Shell(t, `ip -n %[1]shost link add 'e"0' type veth peer name 'e<1'; ip -n %[1]shost link set 'e"0' up
 		ip -n %[1]shost addr add 10.99.0.1/24 dev 'e"0'`, b.name)
 	b.nft("flush ruleset\ntable inet f {\n chain input {\n type filter hook input priority 0; policy accept;\n" +
 		" tcp dport 1 drop comment \"\x1b[2J<script>\u202e\"\n }\n}")
-	time.Sleep(300 * time.Millisecond)
+	if !bed.Until(func() bool {
+		args, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", shell.Process.Pid))
+		return err == nil && bytes.HasPrefix(args, []byte(escape))
+	}) {
+		t.Fatal("no process has such a name")
+	}
 	run := func(args ...string) []byte {
-		cmd := exec.Command("nsenter", append([]string{"--net=/run/netns/" + b.name + "host", binary(t)}, args...)...)
+		cmd := exec.Command("nsenter", append([]string{"--net=/run/netns/" + b.name + "host", bed.Program(t)}, args...)...)
 		var out bytes.Buffer
 		cmd.Stdout = &out
 		_ = cmd.Run()
@@ -157,9 +178,11 @@ func TestHostileHost(t *testing.T) {
 
 // TestOrdinaryUser: it runs, judges what it can see, and says what would show the rest.
 func TestOrdinaryUser(t *testing.T) {
-	needRoot(t)
-	prog := binary(t)
-	sh(t, "chmod 755 %s", filepath.Dir(prog))
+	if !bed.Alone(t) {
+		return
+	}
+	prog := bed.Program(t)
+	bed.Shell(t, "chmod 755 %s", filepath.Dir(prog))
 	cmd := exec.Command("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all", prog, "audit", "-f", "json", "--strict")
 	out, _ := cmd.Output()
 	var r finding.Report

@@ -4,7 +4,6 @@ package e2e
 
 import (
 	"bytes"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/ringfence/ringfence/e2e/bed"
 )
 
 // machine is a Debian system whose init is systemd, in namespaces of its own, with a neighbour that connects to it.
@@ -37,7 +38,7 @@ func TestUnderSystemd(t *testing.T) {
 	if tar == "" {
 		t.Skip("needs the system of make test-systemd")
 	}
-	needRoot(t)
+	bed.NeedRoot(t)
 	m := newMachine(t, tar)
 	m.boot()
 	for _, c := range []struct {
@@ -63,9 +64,9 @@ func TestUnderSystemd(t *testing.T) {
 
 func newMachine(t *testing.T, tar string) *machine {
 	t.Helper()
-	m := &machine{t: t, root: t.TempDir(), host: fmt.Sprintf("rf%ds", run()), peer: fmt.Sprintf("rf%dp", run())}
+	m := &machine{t: t, root: t.TempDir(), host: "rfs", peer: "rfp"}
 	m.must("tar", "xf", tar, "-C", m.root)
-	m.must("cp", binary(t), filepath.Join(m.root, "usr/local/bin/ringfence"))
+	m.must("cp", bed.Program(t), filepath.Join(m.root, "usr/local/bin/ringfence"))
 	m.must("ip", "netns", "add", m.host)
 	t.Cleanup(func() { m.must("ip", "netns", "del", m.host) })
 	m.must("ip", "netns", "add", m.peer)

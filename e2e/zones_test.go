@@ -14,7 +14,6 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
@@ -24,119 +23,102 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/ringfence/ringfence/e2e/bed"
 	"github.com/ringfence/ringfence/finding"
 )
 
-// needRoot fails a test of the kernel without root, and skips it without a program that it needs.
-func needRoot(t *testing.T) {
-	t.Helper()
-	if os.Getuid() != 0 {
-		t.Fatal("needs root, to make network namespaces")
-	}
-	for _, tool := range []string{"ip", "nft", "unshare", "nsenter"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("needs the program %s (make deps installs it)", tool)
-		}
-	}
-}
-
-// binary builds the program once for all tests.
-func binary(t *testing.T) string {
-	t.Helper()
-	dir := buildDir()
-	bin := filepath.Join(dir, "ringfence")
-	if _, err := os.Stat(bin); err == nil {
-		return bin
-	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command("go", "build", "-o", bin, "../cmd/ringfence")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
-	return bin
-}
-
-// bed is a host of namespaces: the host with mgmt0, docker0 (a bridge with two workloads) and ext0,
+// testbed is a host of namespaces: the host with mgmt0, docker0 (a bridge with two workloads) and ext0,
 // and a peer behind each.
-type bed struct {
+type testbed struct {
 	t    *testing.T
 	name string // prefix of the namespaces
 }
 
-func sh(t *testing.T, format string, args ...any) string {
-	t.Helper()
-	out, err := exec.Command("sh", "-ec", fmt.Sprintf(format, args...)).CombinedOutput()
-	if err != nil {
-		t.Fatalf("%s: %v\n%s", fmt.Sprintf(format, args...), err, out)
-	}
-	return string(out)
-}
+func TestMain(m *testing.M) { bed.Main(m) }
 
-func newBed(t *testing.T) *bed {
+func newBed(t *testing.T) *testbed {
 	t.Helper()
-	needRoot(t)
-	b := &bed{t, fmt.Sprintf("rf%d", run()%100000)}
+	b := &testbed{t, "rf"}
 	t.Cleanup(func() {
 		_ = os.RemoveAll(b.root())
-		for _, n := range []string{"host", "mgmt", "ext", "w1", "w2"} {
-			_ = exec.Command("ip", "netns", "del", b.name+n).Run()
+		for _, n := range []string{"host", "mgmt", "ext", "w1", "w2"} { // as "ip netns del" does it
+			_ = unix.Unmount("/run/netns/"+b.name+n, unix.MNT_DETACH)
+			_ = os.Remove("/run/netns/" + b.name + n)
 		}
 	})
-	p := b.name
-	sh(t, `
-for n in host mgmt ext w1 w2; do ip netns add %[1]s$n; ip -n %[1]s$n link set lo up; done
-h="ip -n %[1]shost"
-$h link add mgmt0 type veth peer name eth0 netns %[1]smgmt
-$h link add ext0 type veth peer name eth0 netns %[1]sext
-$h link add docker0 type bridge
-for w in 1 2; do
-  $h link add vethw$w type veth peer name eth0 netns %[1]sw$w
-  $h link set vethw$w master docker0 up
-  ip -n %[1]sw$w addr add 172.17.0.$((w+1))/16 dev eth0
-  ip -n %[1]sw$w addr add fd17::$((w+1))/64 dev eth0 nodad
-  ip -n %[1]sw$w link set eth0 up
-  ip -n %[1]sw$w route add default via 172.17.0.1
-  ip -n %[1]sw$w route add default via fd17::1
+	bed.Shell(t, `
+ip -batch - <<B
+netns add %[1]shost
+netns add %[1]smgmt
+netns add %[1]sext
+netns add %[1]sw1
+netns add %[1]sw2
+B
+for n in host mgmt ext w1 w2; do # before there are links, which take these as theirs
+	nsenter --net=/run/netns/%[1]s$n sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0
 done
-$h addr add 172.17.0.1/16 dev docker0; $h addr add fd17::1/64 dev docker0 nodad; $h link set docker0 up
-$h addr add 10.10.0.1/24 dev mgmt0; $h addr add fd10::1/64 dev mgmt0 nodad; $h link set mgmt0 up
-$h addr add 203.0.113.1/24 dev ext0; $h addr add fd20::1/64 dev ext0 nodad; $h link set ext0 up
-ip -n %[1]smgmt addr add 10.10.0.9/24 dev eth0; ip -n %[1]smgmt addr add fd10::9/64 dev eth0 nodad
-ip -n %[1]smgmt link set eth0 up; ip -n %[1]smgmt route add default via 10.10.0.1; ip -n %[1]smgmt route add default via fd10::1
-ip -n %[1]sext addr add 203.0.113.9/24 dev eth0; ip -n %[1]sext addr add fd20::9/64 dev eth0 nodad
-ip -n %[1]sext link set eth0 up; ip -n %[1]sext route add default via 203.0.113.1; ip -n %[1]sext route add default via fd20::1
-$h route add default via 203.0.113.9; $h route add default via fd20::9
-ip netns exec %[1]shost sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
-`, p)
+nsenter --net=/run/netns/%[1]shost sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
+ip -n %[1]shost -batch - <<B
+link set lo up
+link add mgmt0 type veth peer name eth0 netns %[1]smgmt
+link add ext0 type veth peer name eth0 netns %[1]sext
+link add docker0 type bridge
+link add vethw1 type veth peer name eth0 netns %[1]sw1
+link set vethw1 master docker0 up
+link add vethw2 type veth peer name eth0 netns %[1]sw2
+link set vethw2 master docker0 up
+addr add 172.17.0.1/16 dev docker0
+addr add fd17::1/64 dev docker0 nodad
+link set docker0 up
+addr add 10.10.0.1/24 dev mgmt0
+addr add fd10::1/64 dev mgmt0 nodad
+link set mgmt0 up
+addr add 203.0.113.1/24 dev ext0
+addr add fd20::1/64 dev ext0 nodad
+link set ext0 up
+route add default via 203.0.113.9
+B
+peer() {
+ip -n %[1]s$1 -batch - <<B
+link set lo up
+addr add $2 dev eth0
+addr add $3 dev eth0 nodad
+link set eth0 up
+route add default via $4
+route add default via $5
+B
+}
+peer w1 172.17.0.2/16 fd17::2/64 172.17.0.1 fd17::1
+peer w2 172.17.0.3/16 fd17::3/64 172.17.0.1 fd17::1
+peer mgmt 10.10.0.9/24 fd10::9/64 10.10.0.1 fd10::1
+peer ext 203.0.113.9/24 fd20::9/64 203.0.113.1 fd20::1
+ip -n %[1]shost route add default via fd20::9
+`, b.name)
 	b.settle()
 	return b
 }
 
 // settle waits until no address is tentative: only then the host has all its routes, and answers at all addresses.
-func (b *bed) settle() {
+func (b *testbed) settle() {
 	b.t.Helper()
-	for range 100 {
-		tentative := false
+	if !bed.Until(func() bool {
 		for _, n := range []string{"host", "mgmt", "ext", "w1", "w2"} {
 			out, err := exec.Command("ip", "-n", b.name+n, "-6", "addr", "show", "tentative").Output()
 			if err != nil {
 				b.t.Fatal(err)
 			}
-			tentative = tentative || len(out) > 0
+			if len(out) > 0 {
+				return false
+			}
 		}
-		if !tentative {
-			return
-		}
-		time.Sleep(100 * time.Millisecond)
+		return true
+	}) {
+		b.t.Fatal("addresses stay tentative")
 	}
-	b.t.Fatal("addresses stay tentative")
 }
 
 // inNS runs f with this goroutine's thread in a namespace of the bed.
-func (b *bed) inNS(ns string, f func()) {
+func (b *testbed) inNS(ns string, f func()) {
 	b.t.Helper()
 	done := make(chan error, 1)
 	go func() {
@@ -157,10 +139,10 @@ func (b *bed) inNS(ns string, f func()) {
 }
 
 // listen opens a socket on the host of the bed until the test ends.
-func (b *bed) listen(network, addr, device string) { b.listenIn("host", network, addr, device) }
+func (b *testbed) listen(network, addr, device string) { b.listenIn("host", network, addr, device) }
 
 // listenIn opens a socket in any namespace of the bed.
-func (b *bed) listenIn(ns, network, addr, device string) {
+func (b *testbed) listenIn(ns, network, addr, device string) {
 	b.t.Helper()
 	lc := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
 		var err error
@@ -192,7 +174,7 @@ func (b *bed) listenIn(ns, network, addr, device string) {
 }
 
 // serve handles every connection until the test ends.
-func (b *bed) serve(l net.Listener, handle func(net.Conn)) {
+func (b *testbed) serve(l net.Listener, handle func(net.Conn)) {
 	b.t.Cleanup(func() { l.Close() })
 	go func() {
 		for {
@@ -219,12 +201,15 @@ func echo(pc net.PacketConn) {
 	}
 }
 
-// connects tries for real whether a peer gets an answer. No answer is silence: dropped or refused.
-func (b *bed) connects(ns, network, addr string) bool {
-	return b.dial(ns, &net.Dialer{Timeout: 300 * time.Millisecond}, network, addr)
+// silence is how long a test waits for what must not come.
+const silence = 300 * time.Millisecond
+
+// connects tries for real whether a peer gets an answer soon. No answer is silence: dropped or refused.
+func (b *testbed) connects(ns, network, addr string) bool {
+	return b.dial(ns, &net.Dialer{Timeout: silence}, network, addr)
 }
 
-func (b *bed) dial(ns string, d *net.Dialer, network, addr string) bool {
+func (b *testbed) dial(ns string, d *net.Dialer, network, addr string) bool {
 	ok := false
 	b.inNS(ns, func() {
 		if strings.HasPrefix(network, "udp") {
@@ -272,7 +257,7 @@ func answers(d *net.Dialer, network, addr string) bool {
 	return false
 }
 
-func (b *bed) nft(rules string) {
+func (b *testbed) nft(rules string) {
 	b.t.Helper()
 	cmd := exec.Command("ip", "netns", "exec", b.name+"host", "nft", "-f", "-")
 	cmd.Stdin = strings.NewReader(rules)
@@ -283,10 +268,10 @@ func (b *bed) nft(rules string) {
 
 // audit runs the program on the host of the bed. It sees the processes of the machine too, since a
 // network namespace does not hide them.
-func (b *bed) audit(args ...string) (*finding.Report, int) {
+func (b *testbed) audit(args ...string) (*finding.Report, int) {
 	b.t.Helper()
 	cmd := exec.Command("nsenter", append([]string{
-		"--net=/run/netns/" + b.name + "host", binary(b.t), "audit", "-f", "json",
+		"--net=/run/netns/" + b.name + "host", bed.Program(b.t), "audit", "-f", "json",
 	}, args...)...)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
@@ -460,6 +445,9 @@ nft add rule ip f c iifname docker0 meta l4proto tcp ct original proto-dst 2375 
 
 // TestExposureOfScripts is TestExposureAgainstRealConnections for the scripts.
 func TestExposureOfScripts(t *testing.T) {
+	if !bed.Alone(t) {
+		return
+	}
 	if _, err := exec.LookPath("iptables-nft"); err != nil {
 		t.Skip("needs the program iptables-nft (make deps installs it)")
 	}
@@ -469,11 +457,11 @@ func TestExposureOfScripts(t *testing.T) {
 	}
 	for name, script := range scripts {
 		t.Run(name, func(t *testing.T) {
-			b := &bed{t, b.name}
+			b := &testbed{t, b.name}
 			b.nft("flush ruleset\n")
-			sh(t, "ip netns exec %shost sh -ec '%s'", b.name, strings.ReplaceAll(script, "'", "'\\''"))
+			bed.Shell(t, "ip netns exec %shost sh -ec '%s'", b.name, strings.ReplaceAll(script, "'", "'\\''"))
 			b.compare(name)
-			sh(t, "ip netns exec %shost sysctl -qw net.ipv4.conf.all.rp_filter=0", b.name)
+			bed.Shell(t, "ip netns exec %shost sysctl -qw net.ipv4.conf.all.rp_filter=0", b.name)
 		})
 	}
 }
@@ -481,13 +469,16 @@ func TestExposureOfScripts(t *testing.T) {
 // TestExposureAgainstRealConnections holds every verdict against the kernel: a witness must get
 // through when it is sent, and where nothing gets through no peer may connect to any address.
 func TestExposureAgainstRealConnections(t *testing.T) {
+	if !bed.Alone(t) {
+		return
+	}
 	b := newBed(t)
 	for _, l := range listeners {
 		b.listen(l.network, l.addr, l.device)
 	}
 	for name, rules := range rulesets {
 		t.Run(name, func(t *testing.T) {
-			b := &bed{t, b.name}
+			b := &testbed{t, b.name}
 			b.nft("flush ruleset\n" + rules)
 			b.compare(name)
 		})
@@ -495,7 +486,7 @@ func TestExposureAgainstRealConnections(t *testing.T) {
 }
 
 // compare audits and holds every verdict against the kernel.
-func (b *bed) compare(name string) {
+func (b *testbed) compare(name string) {
 	t := b.t
 	t.Helper()
 	report, _ := b.audit()
@@ -551,12 +542,12 @@ func witness(t *testing.T, s string) (from netip.Addr, to string) {
 }
 
 // opens is connects with time for neighbour discovery, for what is expected to be open.
-func (b *bed) opens(ns, network, addr string) bool {
-	return b.dial(ns, &net.Dialer{Timeout: 4 * time.Second}, network, addr)
+func (b *testbed) opens(ns, network, addr string) bool {
+	return b.dial(ns, &net.Dialer{Timeout: bed.Patience}, network, addr)
 }
 
 // connectsFrom sends a witness: the peer gets its source address.
-func (b *bed) connectsFrom(ns, network string, from netip.Addr, to string) bool {
+func (b *testbed) connectsFrom(ns, network string, from netip.Addr, to string) bool {
 	host := fmt.Sprintf("%s/%d", from, from.BitLen())
 	add := exec.Command("ip", "-n", b.name+ns, "addr", "add", host, "dev", "eth0")
 	if from.Is6() {
@@ -576,7 +567,7 @@ func (b *bed) connectsFrom(ns, network string, from netip.Addr, to string) bool 
 	if strings.HasPrefix(network, "udp") {
 		local = &net.UDPAddr{IP: from.AsSlice(), Zone: scope}
 	}
-	return b.dial(ns, &net.Dialer{Timeout: 4 * time.Second, LocalAddr: local}, network, to)
+	return b.dial(ns, &net.Dialer{Timeout: bed.Patience, LocalAddr: local}, network, to)
 }
 
 func exposureOf(r *finding.Report, port int, zone, family string) *finding.Exposure {
@@ -603,6 +594,9 @@ var (
 // TestForwardingAgainstRealPackets compares who reaches whom through the host with datagrams,
 // under the switches that decide forwarding and under rules.
 func TestForwardingAgainstRealPackets(t *testing.T) {
+	if !bed.Alone(t) {
+		return
+	}
 	b := newBed(t)
 	for name, script := range map[string]string{
 		"open":                      "true",
@@ -620,21 +614,21 @@ nft 'add chain inet f c { type filter hook postrouting priority 0; policy accept
 nft add rule inet f c oifname mgmt0 meta nfproto ipv6 meta l4proto { tcp, udp } drop`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := &bed{t, b.name}
+			b := &testbed{t, b.name}
 			b.nft("flush ruleset\n")
-			sh(t, "ip netns exec %[1]shost sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0 && "+
+			bed.Shell(t, "ip netns exec %[1]shost sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0 && "+
 				"ip netns exec %[1]shost sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1", b.name)
 			// Everything is open now: the neighbours get to know each other.
 			for _, p := range peers {
 				for oif, addrs := range peerAddrs {
 					for _, addr := range addrs {
-						if oif != p.origin && !b.arrives(p.ns, peerAt[oif], addr, 10*time.Second) {
+						if oif != p.origin && !b.arrives(p.ns, peerAt[oif], addr, bed.Patience) {
 							t.Errorf("%s does not reach %s on an open host", p.ns, addr)
 						}
 					}
 				}
 			}
-			sh(t, "ip netns exec %shost sh -ec '%s'", b.name, strings.ReplaceAll(script, "'", "'\\''"))
+			bed.Shell(t, "ip netns exec %shost sh -ec '%s'", b.name, strings.ReplaceAll(script, "'", "'\\''"))
 			report, _ := b.audit()
 			compared := 0
 			for _, p := range peers {
@@ -649,7 +643,7 @@ nft add rule inet f c oifname mgmt0 meta nfproto ipv6 meta l4proto { tcp, udp } 
 							}
 							compared++
 							// Where it is said to arrive, neighbour discovery gets its time.
-							wait := map[bool]time.Duration{true: 5 * time.Second, false: 300 * time.Millisecond}[f.Verdict == "reachable"]
+							wait := map[bool]time.Duration{true: bed.Patience, false: silence}[f.Verdict == "reachable"]
 							if real := b.arrives(p.ns, peerAt[oif], addr, wait); (f.Verdict == "reachable") != real {
 								t.Errorf("%s to %s over %s: said %s (%v), is %v", p.ns, addr, fam, f.Verdict, f.StoppedBy, real)
 							}
@@ -666,7 +660,7 @@ nft add rule inet f c oifname mgmt0 meta nfproto ipv6 meta l4proto { tcp, udp } 
 
 // arrives sends datagrams from one peer to another and looks whether one comes out there within the
 // time: the answer could be stopped on its own way.
-func (b *bed) arrives(from, to, addr string, wait time.Duration) bool {
+func (b *testbed) arrives(from, to, addr string, wait time.Duration) bool {
 	b.t.Helper()
 	var server net.PacketConn
 	b.inNS(to, func() {

@@ -10,8 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
+	"github.com/ringfence/ringfence/e2e/bed"
 	"github.com/ringfence/ringfence/snapshot"
 )
 
@@ -26,11 +26,36 @@ u = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM); u.setsockopt(41, 26, 1); 
 c = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); c.bind(("127.0.0.1", 7008)); c.connect(("127.0.0.1", 9)); keep.append(c)
 for i in range(3):
     s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1); s.bind(("0.0.0.0", 7009)); s.listen(1); keep.append(s)
-time.sleep(30)
+print("ready", flush=True)
+time.sleep(1000)
 `
+
+// ready starts a program on the host of the bed, and returns when it has written something.
+func (b *testbed) ready(args ...string) (pid int) {
+	b.t.Helper()
+	cmd := exec.Command("nsenter", append([]string{"--net=/run/netns/" + b.name + "host", "--"}, args...)...)
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	if _, err := out.Read(make([]byte, 8)); err != nil {
+		b.t.Fatalf("%q: %v", args, err)
+	}
+	return cmd.Process.Pid
+}
 
 // TestProcessZoo looks for processes with particular powers and for sockets of every kind.
 func TestProcessZoo(t *testing.T) {
+	if !bed.Alone(t) {
+		return
+	}
 	b := newBed(t)
 	for _, tool := range []string{"setpriv", "python3", "ipcmk"} {
 		if _, err := exec.LookPath(tool); err != nil {
@@ -38,20 +63,23 @@ func TestProcessZoo(t *testing.T) {
 		}
 	}
 	user := []string{"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"}
-	start := func(args ...string) int { return b.start("/", args...).Process.Pid }
-	pids := map[string]int{
-		"ambient":  start(append(user, "--inh-caps=+net_admin", "--ambient-caps=+net_admin", "sleep", "30")...),
-		"nnp":      start(append(user, "--no-new-privs", "sleep", "30")...),
-		"bounding": start(append(user, "--bounding-set=-all", "sleep", "30")...),
-		"userns":   start("unshare", "-Ur", "sleep", "30"),
-		"sockets":  start("python3", "-c", zooSockets),
+	start := func(args ...string) int {
+		cmd := b.start("/", append(args, "sleep", "1000")...)
+		b.executes(cmd, func(exe string) bool { return exe == "sleep" })
+		return cmd.Process.Pid
 	}
-	shm := strings.Fields(sh(t, "ipcmk -M 4096 -p 0666"))
+	pids := map[string]int{
+		"ambient":  start(append(user, "--inh-caps=+net_admin", "--ambient-caps=+net_admin")...),
+		"nnp":      start(append(user, "--no-new-privs")...),
+		"bounding": start(append(user, "--bounding-set=-all")...),
+		"userns":   start("unshare", "-Ur"),
+		"sockets":  b.ready("python3", "-c", zooSockets),
+	}
+	shm := strings.Fields(bed.Shell(t, "ipcmk -M 4096 -p 0666"))
 	id := shm[len(shm)-1]
 	t.Cleanup(func() { _ = exec.Command("ipcrm", "-m", id).Run() })
-	time.Sleep(700 * time.Millisecond)
 	var out bytes.Buffer
-	cmd := exec.Command("nsenter", "--net=/run/netns/"+b.name+"host", binary(t), "collect")
+	cmd := exec.Command("nsenter", "--net=/run/netns/"+b.name+"host", bed.Program(t), "collect")
 	cmd.Stdout = &out
 	if err := cmd.Run(); err != nil {
 		t.Fatal(err)

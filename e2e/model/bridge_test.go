@@ -1,6 +1,6 @@
 //go:build linux
 
-package e2e
+package model
 
 import (
 	"fmt"
@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"testing"
 
+	"github.com/ringfence/ringfence/e2e/bed"
 	"github.com/ringfence/ringfence/e2e/oracle"
 	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/reach"
@@ -71,7 +72,7 @@ var bridgeTraps = []trap{
 
 // TestBridgesAgreeWithKernel is TestTraceAgreesWithKernel and TestReachAgreesWithKernel for filters of bridges and devices.
 func TestBridgesAgreeWithKernel(t *testing.T) {
-	if !inNamespace(t) {
+	if !bed.Alone(t) {
 		return
 	}
 	b := newCrossing(t, bridged)
@@ -79,7 +80,7 @@ func TestBridgesAgreeWithKernel(t *testing.T) {
 	seed, _, perRuleset := runSize(t, 0, 150)
 	sum, reached := newTally(), newReachTally()
 	for i, trap := range bridgeTraps {
-		if err := b.o.Load(spread(trap.rules)); err != nil {
+		if err := b.o.Load(bed.Spread(trap.rules)); err != nil {
 			t.Errorf("%s: %v", trap.name, err)
 			continue
 		}

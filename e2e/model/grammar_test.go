@@ -1,6 +1,6 @@
 //go:build linux
 
-package e2e
+package model
 
 import (
 	"fmt"
@@ -10,14 +10,6 @@ import (
 
 // trap is a ruleset that some analyser got wrong, or that this one could (netfilter semantics).
 type trap struct{ name, rules string }
-
-// spread puts every closing brace of a block on a line of its own, as older versions of nft want it.
-func spread(rules string) string {
-	for _, word := range []string{"}", "chain", "set", "map", "}"} {
-		rules = strings.ReplaceAll(rules, "} "+word, "}\n"+word)
-	}
-	return rules
-}
 
 var traps = []trap{
 	{"no rules", ""},

@@ -1,6 +1,6 @@
 //go:build linux
 
-package e2e
+package model
 
 import (
 	"encoding/json"
@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/ringfence/ringfence/e2e/bed"
 )
 
 // mutant is one rule of semantics, broken.
@@ -84,7 +86,7 @@ func TestMutants(t *testing.T) {
 	if os.Getenv("RINGFENCE_MUTANTS") == "" {
 		t.Skip("takes some minutes: make mutants")
 	}
-	needRoot(t)
+	bed.NeedRoot(t)
 	for _, m := range mutants {
 		t.Run(m.name, func(t *testing.T) {
 			by := m.notice(t)
@@ -101,7 +103,7 @@ var failed = regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)`)
 // notice runs the tests over the mutant and returns which failed.
 func (m *mutant) notice(t *testing.T) string {
 	t.Helper()
-	path, err := filepath.Abs("../" + m.file)
+	path, err := filepath.Abs("../../" + m.file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,10 +124,10 @@ func (m *mutant) notice(t *testing.T) string {
 		t.Fatal(err)
 	}
 	pkg, _, _ := strings.Cut(m.file, "/")
-	runs := append([][]string{{"../" + pkg}}, noticers[pkg]...)
+	runs := append([][]string{{"../../" + pkg}}, noticers[pkg]...)
 	for i, args := range runs {
 		if i > 0 {
-			args = append(args, ".")
+			args = append(args, "..", ".") // the hosts of package e2e, and this package
 		}
 		cmd := exec.Command("go", append([]string{"test", "-count=1"}, args...)...)
 		cmd.Env = append(os.Environ(), "GOFLAGS=-overlay="+overlay)

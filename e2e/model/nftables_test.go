@@ -1,6 +1,6 @@
 //go:build linux
 
-package e2e
+package model
 
 import (
 	"bytes"
@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/ringfence/ringfence/checks"
+	"github.com/ringfence/ringfence/e2e/bed"
 	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/snapshot"
 )
@@ -92,9 +93,11 @@ var exprLine = regexp.MustCompile(`(?m)^  \[ [a-z]`)
 // TestNoExpressionIsLost compares, rule by rule, the number of expressions that were read with the
 // number that nft prints of the kernel's own messages.
 func TestNoExpressionIsLost(t *testing.T) {
-	needRoot(t)
-	ns := fmt.Sprintf("rfnf%d", run()%100000)
-	sh(t, "ip netns add %s", ns)
+	if !bed.Alone(t) {
+		return
+	}
+	const ns = "rfnf"
+	bed.Shell(t, "ip netns add %s", ns)
 	t.Cleanup(func() { _ = exec.Command("ip", "netns", "del", ns).Run() })
 	nft := func(text string) error {
 		cmd := exec.Command("ip", "netns", "exec", ns, "nft", "-f", "-")
@@ -132,7 +135,7 @@ func TestNoExpressionIsLost(t *testing.T) {
 		}
 	}
 	var out bytes.Buffer
-	cmd := exec.Command("ip", "netns", "exec", ns, binary(t), "collect")
+	cmd := exec.Command("ip", "netns", "exec", ns, bed.Program(t), "collect")
 	cmd.Stdout = &out
 	if err := cmd.Run(); err != nil {
 		t.Fatal(err)
@@ -167,7 +170,7 @@ func TestNoExpressionIsLost(t *testing.T) {
 // TestChangingRulesetIsNotTorn reads beside a writer: each reading is one generation's, or says that
 // it is not.
 func TestChangingRulesetIsNotTorn(t *testing.T) {
-	if !inNamespace(t) {
+	if !bed.Alone(t) {
 		return
 	}
 	readings := 150

@@ -1,6 +1,6 @@
 //go:build linux
 
-package e2e
+package model
 
 import (
 	"fmt"
@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ringfence/ringfence/certificate"
+	"github.com/ringfence/ringfence/e2e/bed"
 	"github.com/ringfence/ringfence/e2e/oracle"
 	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/reach"
@@ -19,7 +20,7 @@ import (
 
 // TestSocketsGetWhatIsForMany sends datagrams for all of a link and for groups, and sees which of them a socket gets.
 func TestSocketsGetWhatIsForMany(t *testing.T) {
-	if !inNamespace(t) {
+	if !bed.Alone(t) {
 		return
 	}
 	b := newCrossing(t, crossing)

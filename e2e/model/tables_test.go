@@ -1,6 +1,6 @@
 //go:build linux
 
-package e2e
+package model
 
 import (
 	"fmt"
@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ringfence/ringfence/e2e/bed"
 	"github.com/ringfence/ringfence/e2e/oracle"
 	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/reach"
@@ -28,7 +29,7 @@ ip -6 route add anycast fd10:: dev mgmt0 table local
 // TestSocketsBesideTheLocalTable sends packets to sockets for addresses that the host has by other tables, has no longer, or shares
 // with others, and for 0.0.0.0: the kernel, trace and every way to ask reach agree on which arrive.
 func TestSocketsBesideTheLocalTable(t *testing.T) {
-	if !inNamespace(t) {
+	if !bed.Alone(t) {
 		return
 	}
 	b := newCrossing(t, crossing+besideTables)

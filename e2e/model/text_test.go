@@ -1,6 +1,6 @@
 //go:build linux
 
-package e2e
+package model
 
 import (
 	"cmp"
@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/ringfence/ringfence/checks"
+	"github.com/ringfence/ringfence/e2e/bed"
 	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/ruleset"
 )
@@ -48,7 +49,7 @@ var setNames = regexp.MustCompile("\"set\":\"__(set|map)[0-9]+\"")
 // TestTextLoadsAgain prints every rule of testdata/rules.txt as text, has nft load that, and compares the
 // expressions. A line is a rule of chain c in table inet t, or FAMILY TABLE|CHAIN|RULE.
 func TestTextLoadsAgain(t *testing.T) {
-	if !inNamespace(t) {
+	if !bed.Alone(t) {
 		return
 	}
 	list, err := os.ReadFile("testdata/rules.txt")

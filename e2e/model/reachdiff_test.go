@@ -1,6 +1,6 @@
 //go:build linux
 
-package e2e
+package model
 
 import (
 	"encoding/json"
@@ -16,6 +16,7 @@ import (
 
 	"github.com/ringfence/ringfence/certificate"
 	"github.com/ringfence/ringfence/checks"
+	"github.com/ringfence/ringfence/e2e/bed"
 	"github.com/ringfence/ringfence/e2e/oracle"
 	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/packet"
@@ -45,7 +46,7 @@ type reachTally struct {
 // TestReachAgreesWithKernel asks for every way through the host whether any packet takes it. A
 // reachable answer's witness must arrive, and no packet may take a way that was called unreachable.
 func TestReachAgreesWithKernel(t *testing.T) {
-	if !inNamespace(t) {
+	if !bed.Alone(t) {
 		return
 	}
 	reachAgrees(t, crossing, 6)
@@ -53,7 +54,7 @@ func TestReachAgreesWithKernel(t *testing.T) {
 
 // TestReachAgreesWithKernelOnDetours is the same with other routes and switches.
 func TestReachAgreesWithKernelOnDetours(t *testing.T) {
-	if !inNamespace(t) {
+	if !bed.Alone(t) {
 		return
 	}
 	reachAgrees(t, detour, 3)
@@ -65,7 +66,7 @@ func reachAgrees(t *testing.T, script string, random int) {
 	seed, rulesets, perRuleset := runSize(t, random, 120)
 	sum := newReachTally()
 	for i, trap := range traps {
-		if err := b.o.Load(spread(trap.rules)); err != nil {
+		if err := b.o.Load(bed.Spread(trap.rules)); err != nil {
 			t.Fatalf("%s: %v", trap.name, err)
 		}
 		b.compareReach(trap.name, packets(rand.New(rand.NewPCG(seed, uint64(i))), perRuleset, trap.rules), sum)

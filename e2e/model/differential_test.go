@@ -1,6 +1,7 @@
 //go:build linux
 
-package e2e
+// Package model holds the two models of packets, the tracer and reach, against the running kernel.
+package model
 
 import (
 	"context"
@@ -22,6 +23,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ringfence/ringfence/checks"
+	"github.com/ringfence/ringfence/e2e/bed"
 	"github.com/ringfence/ringfence/e2e/oracle"
 	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/ruleset"
@@ -29,31 +31,7 @@ import (
 	"github.com/ringfence/ringfence/trace"
 )
 
-// workerEnv makes the test binary do a worker's part, in a network namespace that was made for it.
-const workerEnv = "RINGFENCE_ORACLE_WORKER"
-
-// inNamespace runs the rest of the test in a process of its own, in a network namespace that ends with
-// it. It reports whether this already is that process.
-func inNamespace(t *testing.T) bool {
-	t.Helper()
-	needRoot(t)
-	if os.Getenv(workerEnv) == t.Name() {
-		return true
-	}
-	cmd := exec.Command("/proc/self/exe", "-test.run=^"+t.Name()+"$", "-test.v", "-test.timeout=30m")
-	cmd.Env = append(os.Environ(), workerEnv+"="+t.Name())
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	for line := range strings.Lines(string(out)) {
-		if strings.Contains(line, ".go:") || strings.HasPrefix(line, "  ") {
-			t.Log(strings.TrimSpace(line))
-		}
-	}
-	return false
-}
+func TestMain(m *testing.M) { bed.Main(m) }
 
 // crossing is the host of the differential test: a management interface without link layer, an
 // external one with, a bridge with two ports, and routes of every kind.
@@ -372,7 +350,7 @@ func (s *tally) report(t *testing.T) {
 // TestTraceAgreesWithKernel: packets at random and at the bounds of what the rules mention, over rulesets
 // written for a trap each and over random ones.
 func TestTraceAgreesWithKernel(t *testing.T) {
-	if !inNamespace(t) {
+	if !bed.Alone(t) {
 		return
 	}
 	traceAgrees(t, crossing)
@@ -380,7 +358,7 @@ func TestTraceAgreesWithKernel(t *testing.T) {
 
 // TestTraceAgreesWithKernelOnDetours is the same with other routes and switches.
 func TestTraceAgreesWithKernelOnDetours(t *testing.T) {
-	if !inNamespace(t) {
+	if !bed.Alone(t) {
 		return
 	}
 	traceAgrees(t, detour)
@@ -415,7 +393,7 @@ func traceAgrees(t *testing.T, script string) {
 	seed, rulesets, perRuleset := runSize(t, 40, 60)
 	sum := newTally()
 	for i, trap := range traps {
-		if err := b.o.Load(spread(trap.rules)); err != nil {
+		if err := b.o.Load(bed.Spread(trap.rules)); err != nil {
 			t.Errorf("%s: %v", trap.name, err)
 			continue
 		}
@@ -441,7 +419,7 @@ func traceAgrees(t *testing.T, script string) {
 
 // realRulesets are the dumps of real tools, by name and kind, with the names of our interfaces.
 func (b *bedOracle) realRulesets() map[string]map[string]string {
-	files, err := filepath.Glob("testdata/rulesets/*.*")
+	files, err := filepath.Glob("../testdata/rulesets/*.*")
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -499,7 +477,7 @@ func (b *bedOracle) loadReal(name string, text map[string]string) {
 // TestDifferentialNoticesMutations damages the ruleset that the tracer is given: a comparison that does
 // not notice proves nothing.
 func TestDifferentialNoticesMutations(t *testing.T) {
-	if !inNamespace(t) {
+	if !bed.Alone(t) {
 		return
 	}
 	b := newCrossing(t, crossing)
@@ -516,7 +494,7 @@ func TestDifferentialNoticesMutations(t *testing.T) {
 	chain f { type filter hook forward priority 0; policy accept; iifname "tun1" drop
 	}
 	}`
-	if err := b.o.Load(spread(rules)); err != nil {
+	if err := b.o.Load(bed.Spread(rules)); err != nil {
 		t.Fatal(err)
 	}
 	chain := func(rs *ruleset.Ruleset, name string) *ruleset.Chain { return rs.Tables[0].Chain(name) }
