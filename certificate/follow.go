@@ -43,19 +43,18 @@ func (k *checker) stopped(b *box) error {
 
 func (k *checker) narrowing(b *box, in string, endFirst bool) error {
 	start := k.whole(b)
-	start.In, start.EndFirst = in, endFirst
+	start.In = b.spans()
+	start.Packet.In, start.EndFirst = in, endFirst
 	queue := []trace.Region{start}
 	for n := 0; len(queue) > 0; n++ {
 		r := queue[len(queue)-1]
 		queue = queue[:len(queue)-1]
-		if !tighten(&r, b) {
-			continue
-		}
 		if k.done++; k.done > maxRegions || n > maxOfCube {
 			return ErrTooLarge
 		}
+		hull(&r)
 		before := k.tracer.Evaluated()
-		bad, split := k.follow(&r)
+		bad, split, parts := k.follow(&r)
 		if k.Spend != nil {
 			if err := k.Spend(k.tracer.Evaluated() - before); err != nil {
 				return err
@@ -64,14 +63,14 @@ func (k *checker) narrowing(b *box, in string, endFirst bool) error {
 		if bad == nil {
 			continue
 		}
-		parts := k.narrow(&r, b, split)
-		if parts == nil && bad.Fate.Why == manyWays {
+		regions := narrow(&r, split, parts)
+		if regions == nil && bad.Fate.Why == manyWays {
 			return ErrTooLarge
 		}
-		if parts == nil {
+		if regions == nil {
 			return fmt.Errorf("%s is not stopped: %s %s %s", &r.Packet, bad.Fate.Fate, bad.Rule, bad.Why)
 		}
-		queue = append(queue, parts...)
+		queue = append(queue, regions...)
 	}
 	return nil
 }
@@ -116,19 +115,20 @@ func flagLetters(bits int) string {
 	return s.String()
 }
 
-// follow returns an end of the region that is not a proof, and the field to narrow.
-func (k *checker) follow(r *trace.Region) (bad *trace.End, split byte) {
+// follow returns an end of the region that is not a proof, the field to narrow, and the numbers of it that are worth to be told
+// apart.
+func (k *checker) follow(r *trace.Region) (bad *trace.End, split byte, parts []trace.Span) {
 	complete := k.tracer.Region(r, func(e *trace.End) bool {
-		if !k.reached(r, e) {
+		if !k.reached(e) {
 			return true
 		}
 		if bad == nil || split == 0 {
 			end := *e
-			bad, split = &end, e.Split
+			bad, split, parts = &end, e.Split, k.tracer.Parts(e.Split)
 			switch {
-			case k.target.someOf(e) && r.Dport.Free > 0: // away from the target's ports nothing else has to be told apart
-				split = 'q'
-			case split == 0 && !r.Dst.IsSingleIP() && !e.Dst.IsSingleIP() && k.target.addressed():
+			case k.target.someOf(e): // away from the target's ports nothing else has to be told apart
+				split, parts = 'q', k.target.ports()
+			case split == 0 && e.DstIn == nil && k.target.addressed():
 				split = 'd'
 			}
 		}
@@ -137,20 +137,20 @@ func (k *checker) follow(r *trace.Region) (bad *trace.End, split byte) {
 	if !complete && bad == nil {
 		bad = &trace.End{Fate: trace.Fate{Fate: trace.Unknown, Why: manyWays}}
 	}
-	return bad, split
+	return bad, split, parts
 }
 
 // reached says whether an end may be the target.
-func (k *checker) reached(r *trace.Region, e *trace.End) bool {
+func (k *checker) reached(e *trace.End) bool {
 	t := k.target
 	switch e.Fate.Fate {
 	case trace.Drop, trace.Reject:
 		return false
 	case trace.Local:
-		return !t.Through && (t.Addr.IsValid() || t.Host && t.delivered(r, e.Dst)) && t.port(e) && t.socket(e)
+		return !t.Through && (t.Addr.IsValid() || t.Host && t.delivered(e)) && t.port(e) && t.socket(e)
 	case trace.Forward, trace.Output:
 		return t.port(e) && (t.Addr.IsValid() || slices.Contains(t.Oifs, e.Oif)) && !(t.Direct && e.Translated) &&
-			(!t.Final.IsValid() || e.Dst.Contains(t.Final) && !without(r, e.Dst, netip.PrefixFrom(t.Final, t.Final.BitLen())))
+			(!t.Final.IsValid() || leads(e, netip.PrefixFrom(t.Final, t.Final.BitLen())))
 	default: // not known
 		return true
 	}
@@ -158,33 +158,65 @@ func (k *checker) reached(r *trace.Region, e *trace.End) bool {
 
 // someOf says of an end that only some of its ports can count.
 func (t *Target) someOf(e *trace.End) bool {
-	return len(t.Ports) > 0 && !t.Addr.IsValid() && e.Ports && e.PortLow < e.PortHigh && e.Fate.Fate != trace.Unknown
+	if len(t.Ports) == 0 || t.Addr.IsValid() || !e.Ports || e.DportIn == nil || e.Fate.Fate == trace.Unknown {
+		return false
+	}
+	var want []span
+	for _, p := range t.Ports {
+		want = append(want, span{big.NewInt(int64(p)), big.NewInt(int64(p))})
+	}
+	return slices.ContainsFunc(e.DportIn, func(s trace.Span) bool { return !covered(number(s), want) })
 }
 
 // addressed says whether it counts for which address packets end.
 func (t *Target) addressed() bool { return len(t.At)+len(t.But) > 0 || t.Final.IsValid() }
 
-// delivered says whether what is delivered for addresses of a prefix can count.
-func (t *Target) delivered(r *trace.Region, dst netip.Prefix) bool {
-	return (len(t.At) == 0 || slices.ContainsFunc(t.At, func(p netip.Prefix) bool { return p.Overlaps(dst) && !without(r, dst, p) })) &&
-		!slices.ContainsFunc(t.But, func(p netip.Prefix) bool { return p.Bits() <= dst.Bits() && p.Overlaps(dst) })
+// delivered says whether what is delivered at an end can count.
+func (t *Target) delivered(e *trace.End) bool {
+	if len(t.At) > 0 && !slices.ContainsFunc(t.At, func(p netip.Prefix) bool { return leads(e, p) }) {
+		return false
+	}
+	if e.DstIn == nil {
+		return !slices.ContainsFunc(t.But, func(p netip.Prefix) bool { return p.Bits() <= e.Dst.Bits() && p.Overlaps(e.Dst) })
+	}
+	var but []span
+	for _, p := range t.But {
+		if p.Addr().BitLen() == 8*len(e.DstIn[0].Lo) {
+			but = append(but, prefixSpan(p))
+		}
+	}
+	return slices.ContainsFunc(e.DstIn, func(s trace.Span) bool { return !covered(number(s), but) })
 }
 
-// without says of addresses at the end of a way that they are none of a prefix, because they are still those of the region, which has it left
-// out.
-func without(r *trace.Region, dst, p netip.Prefix) bool {
-	return dst == r.Dst.Masked() && leftOut(p, r.DstBut)
-}
-
-func leftOut(p netip.Prefix, but []netip.Prefix) bool {
-	return slices.ContainsFunc(but, func(b netip.Prefix) bool { return b.Bits() <= p.Bits() && b.Contains(p.Addr()) })
+// leads says whether an end can have destinations of a prefix.
+func leads(e *trace.End, p netip.Prefix) bool {
+	if e.DstIn == nil {
+		return p.Overlaps(e.Dst)
+	}
+	want := prefixSpan(p)
+	return slices.ContainsFunc(e.DstIn, func(s trace.Span) bool {
+		return p.Addr().BitLen() == 8*len(s.Lo) && number(s).overlaps(want)
+	})
 }
 
 // port says whether one of the destination ports at an end can count. Those with a target address are the sender's, which the
 // certificate's question bounds.
 func (t *Target) port(e *trace.End) bool {
-	return len(t.Ports) == 0 || t.Addr.IsValid() || !e.Ports ||
-		slices.ContainsFunc(t.Ports, func(p int) bool { return p >= int(e.PortLow) && p <= int(e.PortHigh) })
+	return len(t.Ports) == 0 || t.Addr.IsValid() || !e.Ports || slices.ContainsFunc(t.Ports, func(p int) bool {
+		if e.DportIn != nil {
+			n := big.NewInt(int64(p))
+			return slices.ContainsFunc(e.DportIn, func(s trace.Span) bool { return number(s).overlaps(span{n, n}) })
+		}
+		return p >= int(e.PortLow) && p <= int(e.PortHigh)
+	})
+}
+
+// ports are those of the target as spans.
+func (t *Target) ports() (out []trace.Span) {
+	for _, p := range slices.Sorted(slices.Values(t.Ports)) {
+		out = append(out, spanOf(span{big.NewInt(int64(p)), big.NewInt(int64(p))}, 2))
+	}
+	return out
 }
 
 // socket says whether the socket that takes the packets can count.
@@ -200,71 +232,64 @@ func (t *Target) socket(e *trace.End) bool {
 	return slices.Contains(t.Sockets, e.Socket)
 }
 
-// span is the numbers of a region in one dimension.
-func regionSpan(r *trace.Region, d int) span {
-	switch d {
-	case dimSrc, dimDst:
-		p := r.Src
-		if d == dimDst {
-			p = r.Dst
-		}
-		return prefixSpan(p)
-	case dimSport, dimDport:
-		p := r.Sport
-		if d == dimDport {
-			p = r.Dport
-		}
-		lo := big.NewInt(int64(p.First))
-		return span{lo, big.NewInt(int64(p.First) + 1<<p.Free - 1)}
-	}
-	return span{new(big.Int), new(big.Int).SetUint64(1<<48 - 1)}
+// number is a span of the tracer as numbers.
+func number(s trace.Span) span { return span{new(big.Int).SetBytes(s.Lo), new(big.Int).SetBytes(s.Hi)} }
+
+// spanOf is numbers of so many bytes as a span of the tracer.
+func spanOf(s span, n int) trace.Span {
+	return trace.Span{Lo: s.lo.FillBytes(make([]byte, n)), Hi: s.hi.FillBytes(make([]byte, n))}
 }
 
-// tighten shrinks a region to the smallest that holds what it has of the cube, and reports whether that
-// is anything.
-func tighten(r *trace.Region, b *box) bool {
-	for _, d := range []int{dimSrc, dimDst, dimSport, dimDport} {
-		whole := regionSpan(r, d)
-		var hull *span
-		for _, s := range b.dims[d] {
-			if !s.overlaps(whole) || gone(r, d, span{bigMax(s.lo, whole.lo), bigMin(s.hi, whole.hi)}) {
-				continue
-			}
-			if hull == nil {
-				hull = &span{bigMax(s.lo, whole.lo), nil}
-			}
-			hull.hi = bigMin(s.hi, whole.hi)
+type fieldDim struct {
+	name byte
+	dim  int
+}
+
+// fields are the dimensions of a box that a region has, in its order, by the names of the tracer.
+var fields = []fieldDim{{'s', dimSrc}, {'d', dimDst}, {'p', dimSport}, {'q', dimDport}}
+
+// spans is a box as the bounds of a region.
+func (b *box) spans() (out [4][]trace.Span) {
+	for i, f := range fields {
+		n := 2
+		switch {
+		case i < 2 && b.region.V4:
+			n = 4
+		case i < 2:
+			n = 16
+		case len(b.region.Sport) == 0: // without ports
+			continue
 		}
-		if hull == nil {
-			return false
+		for _, s := range b.dims[f.dim] {
+			out[i] = append(out[i], spanOf(s, n))
 		}
+	}
+	return out
+}
+
+// hull gives a region the smallest prefixes and blocks of ports that hold what it is bounded to.
+func hull(r *trace.Region) {
+	for i := range fields {
+		list := r.In[i]
+		if len(list) == 0 {
+			continue
+		}
+		lo, hi := new(big.Int).SetBytes(list[0].Lo), new(big.Int).SetBytes(list[len(list)-1].Hi)
 		// The bits in which the first and the last differ stay open.
-		free := new(big.Int).Xor(hull.lo, hull.hi).BitLen()
-		first := new(big.Int).Lsh(new(big.Int).Rsh(hull.lo, uint(free)), uint(free))
-		setSpan(r, d, first, free)
-	}
-	return true
-}
-
-// gone says whether a region has left out all of a span.
-func gone(r *trace.Region, d int, s span) bool {
-	if d != dimSrc && d != dimDst {
-		return false
-	}
-	_, but := addresses(r, d)
-	return slices.ContainsFunc(but, func(p netip.Prefix) bool { return s.inside(prefixSpan(p)) })
-}
-
-func setSpan(r *trace.Region, d int, first *big.Int, free int) {
-	switch d {
-	case dimSrc, dimDst:
-		buf := make([]byte, r.Src.Addr().BitLen()/8)
-		a, _ := netip.AddrFromSlice(first.FillBytes(buf))
-		_, but := addresses(r, d)
-		*r = with(r, d, netip.PrefixFrom(a, a.BitLen()-free), but)
-	default:
-		p := trace.Ports{First: uint16(first.Uint64()), Free: free}
-		if d == dimSport {
+		free := new(big.Int).Xor(lo, hi).BitLen()
+		first := new(big.Int).Lsh(new(big.Int).Rsh(lo, uint(free)), uint(free)).FillBytes(make([]byte, len(list[0].Lo)))
+		if i < 2 {
+			a, _ := netip.AddrFromSlice(first)
+			p := netip.PrefixFrom(a, a.BitLen()-free)
+			if i == 0 {
+				r.Src = p
+			} else {
+				r.Dst = p
+			}
+			continue
+		}
+		p := trace.Ports{First: uint16(first[0])<<8 | uint16(first[1]), Free: free}
+		if i == 2 {
 			r.Sport = p
 		} else {
 			r.Dport = p
@@ -272,124 +297,40 @@ func setSpan(r *trace.Region, d int, first *big.Int, free int) {
 	}
 }
 
-func bigMax(a, b *big.Int) *big.Int {
-	if a.Cmp(b) > 0 {
-		return a
+// narrow takes a region apart in the field that the end asks for: by the numbers that it names, else in halves. It is nil where that is a
+// single number.
+func narrow(r *trace.Region, split byte, parts []trace.Span) (out []trace.Region) {
+	i := slices.IndexFunc(fields, func(f fieldDim) bool { return f.name == split })
+	if i < 0 || len(r.In[i]) == 0 {
+		return nil
 	}
-	return b
-}
-
-func bigMin(a, b *big.Int) *big.Int {
-	if a.Cmp(b) < 0 {
-		return a
-	}
-	return b
-}
-
-var fieldDims = map[byte]int{'s': dimSrc, 'd': dimDst, 'p': dimSport, 'q': dimDport}
-
-// mostParts bounds the parts into which the landmarks of the stack take a region apart at once.
-const mostParts = 4096
-
-// narrow takes a region apart: in the field that the end asks for, else in one that goes beyond the cube. Addresses are first parted by what the
-// stack decides by, then in halves.
-func (k *checker) narrow(r *trace.Region, b *box, split byte) []trace.Region {
-	if d, ok := fieldDims[split]; ok {
-		if parts := k.parted(r, d); parts != nil {
-			return parts
+	if in, rest := trace.Apart(r.In[i], parts); len(in) > 1 || len(in) == 1 && len(rest) > 0 {
+		if len(rest) > 0 {
+			out = append(out, bounded(r, i, rest))
 		}
-	}
-	for _, d := range []int{dimDst, dimDport, dimSrc, dimSport} {
-		if !inside(r, b, d) {
-			if parts := k.parted(r, d); parts != nil {
-				return parts
-			}
+		for _, list := range in {
+			out = append(out, bounded(r, i, list))
 		}
+		return out
 	}
-	return nil
+	list := r.In[i]
+	if len(list) > 1 {
+		return []trace.Region{bounded(r, i, list[:len(list)/2]), bounded(r, i, list[len(list)/2:])}
+	}
+	s, n := number(list[0]), len(list[0].Lo)
+	if s.lo.Cmp(s.hi) == 0 {
+		return nil
+	}
+	// The middle is where the first bit differs: prefixes stay whole.
+	free := new(big.Int).Xor(s.lo, s.hi).BitLen()
+	middle := new(big.Int).Lsh(new(big.Int).Rsh(s.hi, uint(free-1)), uint(free-1))
+	low := span{s.lo, new(big.Int).Sub(middle, big.NewInt(1))}
+	return []trace.Region{bounded(r, i, []trace.Span{spanOf(low, n)}), bounded(r, i, []trace.Span{spanOf(span{middle, s.hi}, n)})}
 }
 
-// inside says whether a region stays within the cube in one dimension.
-func inside(r *trace.Region, b *box, d int) bool {
-	have := slices.Clone(b.dims[d])
-	if d == dimSrc || d == dimDst {
-		_, but := addresses(r, d)
-		for _, p := range but {
-			have = append(have, prefixSpan(p))
-		}
-	}
-	return covered(regionSpan(r, d), have)
-}
-
-// addresses are those of a region in one dimension.
-func addresses(r *trace.Region, d int) (p netip.Prefix, but []netip.Prefix) {
-	if d == dimSrc {
-		return r.Src, r.SrcBut
-	}
-	return r.Dst, r.DstBut
-}
-
-// parted takes a region apart in one dimension; nil where it is a single number there.
-func (k *checker) parted(r *trace.Region, d int) []trace.Region {
-	if d != dimSrc && d != dimDst {
-		return halves(r, d)
-	}
-	p, but := addresses(r, d)
-	marks := k.tracer.Landmarks(p, but)
-	if len(marks) == 0 || len(marks) > mostParts {
-		return halves(r, d)
-	}
-	parts := []trace.Region{with(r, d, p, append(slices.Clone(but), marks...))}
-	for _, m := range marks {
-		parts = append(parts, with(r, d, m, but))
-	}
-	return parts
-}
-
-// with is a region with other addresses in one dimension. What is left out of them counts as far as it lies in them.
-func with(r *trace.Region, d int, p netip.Prefix, but []netip.Prefix) trace.Region {
+// bounded is a region with other bounds in one field.
+func bounded(r *trace.Region, i int, list []trace.Span) trace.Region {
 	out := *r
-	but = slices.DeleteFunc(slices.Clone(but), func(b netip.Prefix) bool { return !p.Overlaps(b) })
-	if d == dimSrc {
-		out.Src, out.SrcBut = p, but
-	} else {
-		out.Dst, out.DstBut = p, but
-	}
+	out.In[i] = list
 	return out
-}
-
-func halves(r *trace.Region, d int) []trace.Region {
-	low, high := *r, *r
-	switch d {
-	case dimSrc, dimDst:
-		p, but := addresses(r, d)
-		if p.IsSingleIP() {
-			return nil
-		}
-		a, b := halvePrefix(p)
-		return []trace.Region{with(r, d, a, but), with(r, d, b, but)}
-	default:
-		p := r.Sport
-		if d == dimDport {
-			p = r.Dport
-		}
-		if p.Free == 0 {
-			return nil
-		}
-		a, b := trace.Ports{First: p.First, Free: p.Free - 1}, trace.Ports{First: p.First + 1<<(p.Free-1), Free: p.Free - 1}
-		if d == dimSport {
-			low.Sport, high.Sport = a, b
-		} else {
-			low.Dport, high.Dport = a, b
-		}
-	}
-	return []trace.Region{low, high}
-}
-
-func halvePrefix(p netip.Prefix) (low, high netip.Prefix) {
-	bits := p.Bits()
-	b := p.Addr().AsSlice()
-	b[bits/8] |= 0x80 >> (bits % 8)
-	a, _ := netip.AddrFromSlice(b)
-	return netip.PrefixFrom(p.Addr(), bits+1), netip.PrefixFrom(a, bits+1)
 }

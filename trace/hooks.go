@@ -36,6 +36,7 @@ type walk struct {
 	netdevProto uint8 // family of the chain at ingress and egress
 
 	region *Region // the packet stands for all of these
+	found4 [4]within
 }
 
 // mark is one station of the way, kept small until somebody reads it.
@@ -64,6 +65,7 @@ func (w *walk) start(p *packet.Packet) {
 	}
 	if w.region != nil {
 		w.region.free(&w.skb)
+		w.setOut()
 	}
 }
 

@@ -184,9 +184,26 @@ func (w *walk) payload(o *op, r *rule) verdict {
 		w.why[o.dreg/4] = "header bytes that the question leaves open"
 		if w.region != nil {
 			w.why[o.dreg/4] = w.openField(o)
+			w.hold(o)
 		}
 	}
 	return vNext
+}
+
+// hold notes that a load takes all of a field of the region, and nothing else.
+func (w *walk) hold(o *op) {
+	off := o.off
+	switch {
+	case o.base == 't' && !w.skb.later():
+		off += w.skb.thoff
+	case o.base != 'n':
+		return
+	}
+	for _, f := range []byte(fieldNames) {
+		if at, n := w.skb.fieldAt(f); at == off && n == o.n && w.asSent(f) {
+			w.regs.whole[o.dreg/4] = held{f, n, 8 * n}
+		}
+	}
 }
 
 // beyond is a load after the headers: whether the packet has data there is left open.

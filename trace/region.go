@@ -10,14 +10,15 @@ import (
 )
 
 // Region is many packets at once, which differ in addresses and ports alone: all addresses of two
-// prefixes but for some, all ports that share their upper bits. It is followed as one packet whose lower bits are
+// prefixes, all ports that share their upper bits. It is followed as one packet whose lower bits are
 // not known; what they decide is taken both ways, so that the ends include every packet's.
 type Region struct {
 	packet.Packet // its addresses and ports are the first ones
 	Src, Dst      netip.Prefix
-	// SrcBut and DstBut are prefixes inside those that are left out.
-	SrcBut, DstBut []netip.Prefix
-	Sport, Dport   Ports
+	Sport, Dport  Ports
+	// In bounds the fields further, in the order source, destination, source port, destination port: a packet of the region has one of these
+	// numbers in each of them. None is all.
+	In [4][]Span
 	// EndFirst prefers to narrow what a way got stuck at over what it was undecided about before: which
 	// of the two needs fewer steps depends on the rules.
 	EndFirst bool
@@ -40,6 +41,8 @@ type End struct {
 	PortLow, PortHigh uint16
 	// Dst is the least prefix that holds all destinations at the end.
 	Dst netip.Prefix
+	// DstIn and DportIn are exactly the destinations, and their ports, of the packets that end here; nil where they are no longer as sent.
+	DstIn, DportIn []Span
 	// Translated says that each packet of this way has got another destination from a rule.
 	Translated bool
 }
@@ -51,13 +54,7 @@ func splitField(f byte) string { return splitMark + string(f) }
 // Region follows a region, and calls each for every way that it can go until that returns false. It
 // reports false where there are too many ways.
 func (t *Tracer) Region(r *Region, each func(*End) bool) bool {
-	var some bool
-	if r.Packet.Src, some = firstOf(r.Src, r.SrcBut); !some {
-		return true
-	}
-	if r.Packet.Dst, some = firstOf(r.Dst, r.DstBut); !some {
-		return true
-	}
+	r.Packet.Src, r.Packet.Dst = r.Src.Addr(), r.Dst.Addr()
 	r.Packet.Sport, r.Packet.Dport = r.Sport.First, r.Dport.First
 	w := &t.walk
 	defer func() { w.region = nil }()
@@ -74,6 +71,7 @@ func (t *Tracer) Region(r *Region, each func(*End) bool) bool {
 		if e.Ports {
 			e.PortLow, e.PortHigh = w.portSpan(2)
 		}
+		e.DstIn, e.DportIn = w.exact('d'), w.exact('q')
 		if w.stuck != nil {
 			e.Fate = Fate{Fate: Unknown, Why: w.stuck.String()}
 		}
@@ -86,45 +84,14 @@ func (t *Tracer) Region(r *Region, each func(*End) bool) bool {
 }
 
 // mostWays bounds the ways of a region. Where there are more, narrowing is cheaper than following them.
-const mostWays = 128
+const mostWays = 512
 
-// firstOf is the first address of a prefix that is in none of those that are left out, and false where there is none.
-func firstOf(p netip.Prefix, but []netip.Prefix) (netip.Addr, bool) {
-	a := p.Addr()
-	for {
-		i := slices.IndexFunc(but, func(b netip.Prefix) bool { return b.Contains(a) })
-		if i < 0 {
-			return a, true
-		}
-		if a = lastOf(but[i]).Next(); !p.Contains(a) {
-			return a, false
-		}
+// exact is the numbers of a field on the way, as long as it is as sent.
+func (w *walk) exact(f byte) []Span {
+	if !w.asSent(f) {
+		return nil
 	}
-}
-
-// Landmarks are the prefixes inside one, but for some, by which the stack treats addresses differently: none of them inside
-// another.
-func (t *Tracer) Landmarks(p netip.Prefix, but []netip.Prefix) []netip.Prefix {
-	marks := t.landmarks(p.Addr().Is4())
-	i, _ := slices.BinarySearchFunc(marks, p.Addr(), func(m netip.Prefix, a netip.Addr) int { return m.Addr().Compare(a) })
-	var out []netip.Prefix
-	for ; i < len(marks) && p.Contains(marks[i].Addr()); i++ {
-		m := marks[i]
-		if m.Bits() <= p.Bits() || leftOut(m, but) {
-			continue
-		}
-		if n := len(out); n > 0 && out[n-1].Contains(m.Addr()) {
-			out[n-1] = netip.PrefixFrom(out[n-1].Addr(), min(out[n-1].Bits(), m.Bits()))
-			continue
-		}
-		out = append(out, m)
-	}
-	return out
-}
-
-// leftOut says whether a prefix lies in one of those that are left out.
-func leftOut(p netip.Prefix, but []netip.Prefix) bool {
-	return slices.ContainsFunc(but, func(b netip.Prefix) bool { return b.Bits() <= p.Bits() && b.Contains(p.Addr()) })
+	return w.field(f).left
 }
 
 // destinations is the least prefix that holds all destinations that the packet can have.
@@ -144,28 +111,36 @@ func (w *walk) destinations() netip.Prefix {
 
 // toNarrow is the field that decides most: that of the first choice, then what the walk got stuck at,
 // then that of a choice that lets packets through either way.
-func (w *walk) toNarrow() byte {
-	last := byte(0)
+func (w *walk) toNarrow() (f byte) {
 	if w.stuck != nil && w.region.EndFirst {
 		if f := fieldOf(w.stuck.Text); f != 0 {
 			return f
 		}
 	}
 	for i := range w.choices[:min(w.at, len(w.choices))] {
-		why := w.choices[i].cause.Text
-		if f := fieldOf(why); f != 0 {
-			return f
+		c := &w.choices[i]
+		if of := fieldOf(c.cause.Text); of != 0 {
+			return of
 		}
-		if f := fieldOf(strings.TrimSuffix(why, weak)); f != 0 && last == 0 {
-			last = f
+		if of := fieldOf(strings.TrimSuffix(c.cause.Text, weak)); of != 0 && f == 0 {
+			f = of
 		}
 	}
 	if w.stuck != nil {
-		if f := fieldOf(w.stuck.Text); f != 0 {
-			return f
+		if of := fieldOf(w.stuck.Text); of != 0 {
+			return of
 		}
 	}
-	return last
+	return f
+}
+
+// Parts are the addresses of a field that the stack treats unlike each other and the rest, on the way that has just been told of; none where
+// that is not known.
+func (t *Tracer) Parts(f byte) []Span {
+	if w := &t.walk; (f == 's' || f == 'd') && w.asSent(f) {
+		return w.landmarksIn(w.field(f).left)
+	}
+	return nil
 }
 
 func fieldOf(why string) byte {
@@ -272,7 +247,7 @@ func (w *walk) openTuple(e *ruleset.Ct) string {
 }
 
 // landmarks are the prefixes that the stack decides by: the routes, the policy rules, the host's own
-// addresses and those with a meaning of their own.
+// addresses, those of sockets, and those with a meaning of their own.
 func (t *Tracer) landmarks(v4 bool) []netip.Prefix {
 	if v4 && t.marks4 != nil {
 		return t.marks4
@@ -315,6 +290,11 @@ func (t *Tracer) landmarks(v4 bool) []netip.Prefix {
 			}
 		}
 	}
+	for i := range t.sockets {
+		if a := t.sockets[i].addr.Unmap(); a.Is4() == v4 && !a.IsUnspecified() {
+			list = append(list, netip.PrefixFrom(a, a.BitLen()))
+		}
+	}
 	slices.SortFunc(list, func(a, b netip.Prefix) int { return a.Addr().Compare(b.Addr()) })
 	if v4 {
 		t.marks4 = list
@@ -335,7 +315,7 @@ func lastOf(p netip.Prefix) netip.Addr {
 }
 
 // uniform says whether the stack treats all addresses that the packet can have in a field ('s' or 'd')
-// alike: no landmark lies inside the region's prefix.
+// alike: no landmark has a part of them.
 func (w *walk) uniform(f byte) bool {
 	if !w.open(f) {
 		return true
@@ -343,14 +323,17 @@ func (w *walk) uniform(f byte) bool {
 	if w.region == nil || f == 's' && w.translatedAnyhow() {
 		return false
 	}
-	p, but := w.region.Src, w.region.SrcBut
+	if w.asSent(f) {
+		return !w.parted(f)
+	}
+	p := w.region.Src
 	if f == 'd' {
-		p, but = w.region.Dst, w.region.DstBut
+		p = w.region.Dst
 	}
 	marks := w.landmarks(w.skb.v4)
 	i, _ := slices.BinarySearchFunc(marks, p.Addr(), func(m netip.Prefix, a netip.Addr) int { return m.Addr().Compare(a) })
 	for ; i < len(marks) && p.Contains(marks[i].Addr()); i++ {
-		if marks[i].Bits() > p.Bits() && !leftOut(marks[i], but) {
+		if marks[i].Bits() > p.Bits() {
 			return false
 		}
 	}
@@ -393,8 +376,12 @@ func (w *walk) someSocket() bool {
 		return false
 	}
 	lo, hi := w.portSpan(2)
+	exact := w.exact('q')
 	for i := range w.sockets {
 		s := &w.sockets[i]
+		if len(exact) > 0 && !hasPort(exact, s.Port) {
+			continue
+		}
 		if s.proto == w.skb.proto && s.Port >= int(lo) && s.Port <= int(hi) && w.score(s, w.skb.dst()) >= 0 {
 			return true
 		}
@@ -423,6 +410,12 @@ func (w *walk) xtOpen(d *ruleset.XtDecoded, r *rule) (verdict, bool) {
 			f      byte
 		}{{0, d.Ports.Sport, d.Ports.InvertSport, 'p'}, {2, d.Ports.Dport, d.Ports.InvertDport, 'q'}} {
 			if !w.openPort(p.at) {
+				continue
+			}
+			if w.asSent(p.f) {
+				if w.part(p.f, spans{portSpan(p.in[0], p.in[1])}, r) == p.invert {
+					return vNo, true
+				}
 				continue
 			}
 			lo, hi := w.portSpan(p.at)

@@ -29,6 +29,43 @@ type set struct {
 	ranges   []keyRange // of one field, sorted and disjoint
 	concat   []keyRange
 	catchAll *element
+
+	known []spanOf // see parts
+	union spans
+	alike bool
+}
+
+// spanOf is the keys of an element of a set of one field.
+type spanOf struct {
+	Span
+	el *element
+}
+
+// parts are the elements by their keys, in order, all keys together, and whether the elements carry nothing. The set has one field.
+func (c *set) parts() (list []spanOf, all spans, alike bool) {
+	if c.known == nil {
+		c.alike = true
+		for k, el := range c.exact {
+			if len(k) != int(c.src.KeyLen) {
+				continue
+			}
+			c.known = append(c.known, spanOf{Span{[]byte(k), []byte(k)}, el})
+		}
+		for i := range c.ranges {
+			if len(c.ranges[i].lo) != int(c.src.KeyLen) || len(c.ranges[i].hi) != int(c.src.KeyLen) {
+				continue
+			}
+			c.known = append(c.known, spanOf{Span{c.ranges[i].lo, c.ranges[i].hi}, c.ranges[i].el})
+		}
+		slices.SortFunc(c.known, func(a, b spanOf) int { return bytes.Compare(a.Lo, b.Lo) })
+		keys := make([]Span, len(c.known))
+		for i, x := range c.known {
+			keys[i] = x.Span
+			c.alike = c.alike && len(x.el.ops) == 0
+		}
+		c.union = join(keys)
+	}
+	return c.known, c.union, c.alike
 }
 
 func newSet(s *ruleset.Set) *set {

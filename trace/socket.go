@@ -207,12 +207,14 @@ func (w *walk) openSocket() byte {
 	if w.openPort(2) && w.someSocket() {
 		return 'q'
 	}
+	if w.asSent('d') && w.uniform('d') { // a socket's address is a landmark
+		return 0
+	}
 	p := w.region.Dst
 	for i := range w.sockets {
 		sk := &w.sockets[i]
 		a := sk.addr.Unmap()
-		if w.open('d') && sk.proto == w.skb.proto && sk.Port == int(w.skb.port(2)) && !a.IsUnspecified() && p.Contains(a) &&
-			!leftOut(netip.PrefixFrom(a, a.BitLen()), w.region.DstBut) {
+		if w.open('d') && sk.proto == w.skb.proto && sk.Port == int(w.skb.port(2)) && !a.IsUnspecified() && p.Contains(a) {
 			return 'd'
 		}
 	}

@@ -319,6 +319,12 @@ func (w *walk) deliver(toMany bool) Fate {
 	case s.taker != nil:
 		f.Socket = s.taker.name
 	case w.unserved(toMany):
+	case w.region != nil && w.openPort(2):
+		if w.unread {
+			f.Socket = UnknownSocket
+		} else if w.someSocket() {
+			f.Socket = SomeSocket
+		}
 	case sk != nil && toMany && !sk.hears(s.dst()):
 		f.Socket = UnknownSocket
 	case sk != nil && !w.answers(sk):
@@ -326,8 +332,6 @@ func (w *walk) deliver(toMany bool) Fate {
 		f.Socket = sk.name
 	case w.unread && s.hasPorts():
 		f.Socket = UnknownSocket
-	case w.region != nil && w.someSocket():
-		f.Socket = SomeSocket
 	}
 	w.say("delivered to the host, socket %s", f.Socket)
 	return f

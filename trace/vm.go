@@ -3,6 +3,7 @@ package trace
 import (
 	"bytes"
 	"encoding/binary"
+	"slices"
 
 	"github.com/ringfence/ringfence/ruleset"
 )
@@ -18,6 +19,14 @@ const jumpStack = 16
 type registers struct {
 	v, unk [regBytes]byte
 	dirty  bool // some bit of unk is set
+	// whole tells of a word, where bits of it are not known, whether a field of the region begins there.
+	whole [regBytes / 4]held
+}
+
+// held is a field of the region in registers: n bytes, of which the first bits are as sent and the others are zero.
+type held struct {
+	f       byte
+	n, bits int
 }
 
 // put stores known bytes, padded with zeros to whole words.
@@ -43,8 +52,12 @@ func (r *registers) putUnk(at int, b, unk []byte) {
 	if anyBit(unk) {
 		copy(r.unk[at:], unk)
 		r.dirty = true
+		r.release(at, len(b))
 	}
 }
+
+// release says of registers that they hold no field.
+func (r *registers) release(at, n int) { clear(r.whole[at/4 : min((at+n+3)/4, len(r.whole))]) }
 
 func (r *registers) putUnknown(at, n int) {
 	end := min((at+n+3)&^3, regBytes)
@@ -52,6 +65,7 @@ func (r *registers) putUnknown(at, n int) {
 		r.v[i], r.unk[i] = 0, 0xff
 	}
 	r.dirty = true
+	r.release(at, n)
 }
 
 func (r *registers) put32(at int, n uint32) {
@@ -66,6 +80,7 @@ func (r *registers) putWord(at int, w word) {
 	if w.unk != 0 {
 		binary.NativeEndian.PutUint32(r.unk[at:], w.unk)
 		r.dirty = true
+		r.release(at, 4)
 	}
 }
 
@@ -217,6 +232,9 @@ func (w *walk) op(o *op, r *rule) verdict {
 				g.unk[o.dreg+i] = u
 			}
 		}
+		if g.dirty {
+			g.mask(o)
+		}
 	case opLookup:
 		return w.lookup(o, r)
 	default:
@@ -225,8 +243,52 @@ func (w *walk) op(o *op, r *rule) verdict {
 	return vNext
 }
 
+// mask says what of a field is held after its upper bits were taken.
+func (g *registers) mask(o *op) {
+	h := g.whole[o.sreg/4]
+	if o.dreg != o.sreg {
+		g.release(o.dreg, o.n)
+	}
+	bits := leadingOnes(o.data[:o.n])
+	if h.n != o.n || bits < 0 || anyBit(o.data2[:o.n]) {
+		h = held{}
+	}
+	h.bits = min(h.bits, bits)
+	g.whole[o.dreg/4] = h
+}
+
+// leadingOnes is how many bits a mask takes, if they are the first ones; else below 0.
+func leadingOnes(mask []byte) int {
+	bits := 0
+	for bits < 8*len(mask) && mask[bits/8]&(0x80>>(bits%8)) != 0 {
+		bits++
+	}
+	for bit := bits; bit < 8*len(mask); bit++ {
+		if mask[bit/8]&(0x80>>(bit%8)) != 0 {
+			return -1
+		}
+	}
+	return bits
+}
+
+// holds is the field that a register has all of, with no more than its first bits where they were masked.
+func (w *walk) holds(at, n int) (held, bool) {
+	h := w.regs.whole[at/4]
+	return h, w.region != nil && at%4 == 0 && h.f != 0 && h.n == n && w.asSent(h.f)
+}
+
 func (w *walk) cmpUnknown(o *op, r *rule) verdict {
 	n := len(o.data)
+	if h, ok := w.holds(o.sreg, n); ok {
+		lo, hi := slices.Clone(o.data), slices.Clone(o.data)
+		for bit := h.bits; bit < 8*n; bit++ {
+			if lo[bit/8]&(0x80>>(bit%8)) != 0 {
+				return decide(o.kind == opCmpNeq) // the masked bits are zero
+			}
+			hi[bit/8] |= 0x80 >> (bit % 8)
+		}
+		return decide(w.part(h.f, spans{{lo, hi}}, r) == (o.kind == opCmpEq))
+	}
 	v, u := w.regs.v[o.sreg:o.sreg+n], w.regs.unk[o.sreg:o.sreg+n]
 	if !possible(v, u, o.data, o.data) {
 		return decide(o.kind == opCmpNeq)
@@ -257,6 +319,10 @@ func (w *walk) ordered(o *op, r *rule) verdict {
 	if !w.regs.unknown(o.sreg, n) {
 		return decide(holds(v))
 	}
+	if h, ok := w.holds(o.sreg, n); ok && h.bits == 8*n {
+		among, is := o.among()
+		return decide(w.part(h.f, among, r) == is)
+	}
 	least, most := bounds(v, w.regs.unk[o.sreg:o.sreg+n])
 	if o.kind == opRange {
 		inside := possible(v, w.regs.unk[o.sreg:o.sreg+n], o.data, o.data2)
@@ -270,6 +336,27 @@ func (w *walk) ordered(o *op, r *rule) verdict {
 		return decide(holds(least))
 	}
 	return w.maybe(r, w.regWhy(o.sreg))
+}
+
+// among is the numbers that a comparison is about, and whether it holds for them or for all others.
+func (o *op) among() (list spans, is bool) {
+	n := len(o.data)
+	first, last := make([]byte, n), bytes.Repeat([]byte{0xff}, n)
+	if o.kind == opRange {
+		if bytes.Compare(o.data, o.data2) > 0 {
+			return nil, o.expr.Range.Op == ruleset.OpEq
+		}
+		return spans{{o.data, o.data2}}, o.expr.Range.Op == ruleset.OpEq
+	}
+	switch o.expr.Cmp.Op {
+	case ruleset.OpLt:
+		return spans{{o.data, last}}, false
+	case ruleset.OpLte:
+		return spans{{first, o.data}}, true
+	case ruleset.OpGt:
+		return spans{{first, o.data}}, false
+	}
+	return spans{{o.data, last}}, true
 }
 
 // regWhy says why a register is not known.
@@ -368,6 +455,9 @@ func (w *walk) lookupUnknown(o *op, r *rule, key, unk []byte) verdict {
 		return w.abort(r, why)
 	}
 	l := o.expr.Lookup
+	if h, ok := w.holds(o.sreg, o.n); ok && h.bits == 8*o.n && len(o.set.concat) == 0 {
+		return w.lookupField(o, r, h.f, l)
+	}
 	if el := o.set.whole(key, unk); el != nil {
 		return w.found(o, r, el, l)
 	}
@@ -382,6 +472,20 @@ func (w *walk) lookupUnknown(o *op, r *rule, key, unk []byte) verdict {
 	}
 	els = append(els, o.set.catchAll)
 	return w.found(o, r, els[w.choose(len(els), r, w.regWhy(o.sreg))], l)
+}
+
+// lookupField searches a set for a field of the region: where its elements carry nothing they are looked at as one, else one after the other.
+func (w *walk) lookupField(o *op, r *rule, f byte, l *ruleset.Lookup) verdict {
+	list, all, alike := o.set.parts()
+	if alike && !l.HasReg && o.set.catchAll == nil {
+		return decide(w.part(f, all, r) != l.Invert)
+	}
+	for i := range list {
+		if w.part(f, spans{list[i].Span}, r) {
+			return w.found(o, r, list[i].el, l)
+		}
+	}
+	return w.found(o, r, o.set.catchAll, l)
 }
 
 // change is an element that the packet added to a set, or deleted (el is nil). Where why is given, the
