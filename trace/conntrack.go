@@ -109,6 +109,9 @@ func (w *walk) ctTuple(e *ruleset.Ct, at int, c *conn) verdict {
 	if !c.known {
 		return w.unknownReg(at, ctLen(e.Key), "the addresses of an established connection")
 	}
+	if f := originalField(e, w.skb.v4); f != 0 && w.sent(f, at) {
+		return vNext
+	}
 	if f := w.openTuple(e); f != "" {
 		return w.unknownReg(at, ctLen(e.Key), f)
 	}
@@ -140,6 +143,35 @@ func (w *walk) ctTuple(e *ruleset.Ct, at int, c *conn) verdict {
 		return w.unknownReg(at, ctLen(e.Key), "a property of the connection that grows with its traffic")
 	}
 	return vNext
+}
+
+// originalField is the field of the first packet that a key of the original direction is; 0 for others.
+func originalField(e *ruleset.Ct, v4 bool) byte {
+	if e.Dir == "reply" {
+		return 0
+	}
+	switch e.Key {
+	case ruleset.CtSrcIP:
+		return ifField('s', v4)
+	case ruleset.CtSrcIP6:
+		return ifField('s', !v4)
+	case ruleset.CtDstIP:
+		return ifField('d', v4)
+	case ruleset.CtDstIP6:
+		return ifField('d', !v4)
+	case ruleset.CtProtoSrc:
+		return 'p'
+	case ruleset.CtProtoDst:
+		return 'q'
+	}
+	return 0
+}
+
+func ifField(f byte, is bool) byte {
+	if is {
+		return f
+	}
+	return 0
 }
 
 // ctAddr loads an address; a key of the other family ends the rule.

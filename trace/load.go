@@ -201,7 +201,7 @@ func (w *walk) hold(o *op) {
 	}
 	for _, f := range []byte(fieldNames) {
 		if at, n := w.skb.fieldAt(f); at == off && n == o.n && w.asSent(f) {
-			w.regs.whole[o.dreg/4] = held{f, n, 8 * n}
+			w.regs.whole[o.dreg/4] = held{f: f, n: n, bits: 8 * n}
 		}
 	}
 }

@@ -227,20 +227,26 @@ func (w *walk) openTuple(e *ruleset.Ct) string {
 		return ""
 	}
 	r := w.region
+	open := map[byte]bool{'s': !r.Src.IsSingleIP(), 'd': !r.Dst.IsSingleIP(), 'p': r.Sport.Free > 0, 'q': r.Dport.Free > 0}
+	if f := originalField(e, w.skb.v4); f != 0 {
+		if open[f] {
+			return splitField(f)
+		}
+		return ""
+	}
 	switch e.Key {
 	case ruleset.CtSrc, ruleset.CtSrcIP, ruleset.CtSrcIP6, ruleset.CtDst, ruleset.CtDstIP, ruleset.CtDstIP6:
-		if !r.Src.IsSingleIP() {
-			return splitField('s')
-		}
-		if !r.Dst.IsSingleIP() {
-			return splitField('d')
-		}
+		return firstOpen(open, 's', 'd')
 	case ruleset.CtProtoSrc, ruleset.CtProtoDst:
-		if r.Sport.Free > 0 {
-			return splitField('p')
-		}
-		if r.Dport.Free > 0 {
-			return splitField('q')
+		return firstOpen(open, 'p', 'q')
+	}
+	return ""
+}
+
+func firstOpen(open map[byte]bool, fields ...byte) string {
+	for _, f := range fields {
+		if open[f] {
+			return splitField(f)
 		}
 	}
 	return ""

@@ -27,6 +27,8 @@ type registers struct {
 type held struct {
 	f       byte
 	n, bits int
+	// sent says that it is from the connection's original direction: that stays, whatever rules make of the header.
+	sent bool
 }
 
 // put stores known bytes, padded with zeros to whole words.
@@ -274,7 +276,7 @@ func leadingOnes(mask []byte) int {
 // holds is the field that a register has all of, with no more than its first bits where they were masked.
 func (w *walk) holds(at, n int) (held, bool) {
 	h := w.regs.whole[at/4]
-	return h, w.region != nil && at%4 == 0 && h.f != 0 && h.n == n && w.asSent(h.f)
+	return h, w.region != nil && at%4 == 0 && h.f != 0 && h.n == n && (h.sent || w.asSent(h.f))
 }
 
 func (w *walk) cmpUnknown(o *op, r *rule) verdict {

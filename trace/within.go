@@ -58,9 +58,52 @@ func (w *walk) represent(f byte) {
 	x := w.field(f)
 	x.asked = false
 	at, n := w.skb.fieldAt(f)
+	if x.seen != nil && !bytes.Equal(w.skb.nh[at:at+n], x.seen) {
+		return // a rule has put something else there
+	}
 	copy(w.skb.nh[at:at+n], x.left[0].Lo)
-	x.seen = w.skb.nh[at : at+n : at+n]
-	x.seen = slices.Clone(x.seen)
+	x.seen = slices.Clone(x.left[0].Lo)
+}
+
+// sent loads into a register what the sender wrote into a field, whatever the header has by now. It reports false where the region leaves
+// nothing of it open.
+func (w *walk) sent(f byte, at int) bool {
+	if w.region == nil {
+		return false
+	}
+	x := w.field(f)
+	if len(x.left) == 0 {
+		return false
+	}
+	lo, hi := w.region.In[bytes.IndexByte([]byte(fieldNames), f)][0].Lo, w.region.In[bytes.IndexByte([]byte(fieldNames), f)]
+	unk := differing(lo, hi[len(hi)-1].Hi)
+	if !anyBit(unk) {
+		return false
+	}
+	w.regs.putUnk(at, x.left[0].Lo, unk)
+	w.regs.whole[at/4] = held{f: f, n: len(lo), bits: 8 * len(lo), sent: true}
+	w.why[at/4] = splitField(f)
+	return true
+}
+
+// differing is the bits from the first in which two numbers differ.
+func differing(a, b []byte) []byte {
+	out := make([]byte, len(a))
+	open := false
+	for i := range a {
+		x := a[i] ^ b[i]
+		switch {
+		case open:
+			x = 0xff
+		case x != 0:
+			open = true
+			for x&(x+1) != 0 {
+				x |= x >> 1
+			}
+		}
+		out[i] = x
+	}
+	return out
 }
 
 // asSent says whether a field of the packet is still what the sender wrote, of which some is left open.
