@@ -138,9 +138,23 @@ func (k *checker) follow(r *trace.Region) (bad *trace.End, split byte, parts []t
 		return split == 0
 	})
 	if !complete && bad == nil {
-		bad = &trace.End{Fate: trace.Fate{Fate: trace.Unknown, Why: manyWays}}
+		bad, split = &trace.End{Fate: trace.Fate{Fate: trace.Unknown, Why: manyWays}}, widest(r)
 	}
 	return bad, split, parts
+}
+
+// widest is the field of a region that has most to be parted; 0 where each is a single number.
+func widest(r *trace.Region) byte {
+	name, most := byte(0), 1
+	for i, f := range fields {
+		for _, s := range r.In[i] {
+			x := number(s)
+			if n := new(big.Int).Sub(x.hi, x.lo).BitLen() + 1 + len(r.In[i]); n > most && (x.lo.Cmp(x.hi) < 0 || len(r.In[i]) > 1) {
+				name, most = f.name, n
+			}
+		}
+	}
+	return name
 }
 
 // reached says whether an end may be the target.

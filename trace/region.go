@@ -83,8 +83,8 @@ func (t *Tracer) Region(r *Region, each func(*End) bool) bool {
 	return false
 }
 
-// mostWays bounds the ways of a region. Where there are more, narrowing is cheaper than following them.
-const mostWays = 512
+// mostWays bounds the ways of a region.
+const mostWays = 8192
 
 // exact is the numbers of a field on the way, as long as it is as sent.
 func (w *walk) exact(f byte) []Span {
