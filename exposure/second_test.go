@@ -61,9 +61,9 @@ func TestRefutedWitnessIsUnknown(t *testing.T) {
 // TestRefutedCertificateIsUnknown: a proof about other rules than those of the host proves nothing.
 func TestRefutedCertificateIsUnknown(t *testing.T) {
 	for name, second := range map[string]*ruleset.Ruleset{
-		"nothing is dropped":           table("input", ruleset.Accept),
-		"the port is let through":      table("input", ruleset.Drop, join(tcpTo(80), accepted)),
-		"another rule is before":       table("input", ruleset.Drop, join(from4("198.51.100.7"), accepted)),
+		"nothing is dropped":      table("input", ruleset.Accept),
+		"the port is let through": table("input", ruleset.Drop, join(tcpTo(80), accepted)),
+		"another rule is before":  table("input", ruleset.Drop, join(from4("198.51.100.7"), accepted)),
 	} {
 		a := askedWith(t, table("input", ruleset.Drop), second)
 		want(t, a.Ask(toHost(80)), packet.Unknown, "the proof was not confirmed: ")

@@ -215,3 +215,12 @@ var (
 
 // limited is a condition that no packet decides alone.
 var limited = []ruleset.Expr{{Name: "limit", Limit: &ruleset.Limit{Rate: 1}}}
+
+// unread says of a section that it could not be read.
+func unread(s *snapshot.Snapshot, section string) {
+	for i := range s.Coverage {
+		if c := &s.Coverage[i]; c.Collector == section {
+			c.Status, c.Reasons = snapshot.Denied, []string{"operation not permitted"}
+		}
+	}
+}
