@@ -10,7 +10,7 @@ import (
 )
 
 // relay adds a socket of the host whose owner passes connections on to an address and port.
-func relay(s *snapshot.Snapshot, uid int, listen int, addr string, port int) int {
+func relay(s *snapshot.Snapshot, uid, listen int, addr string, port int) int {
 	s.Listeners.Sockets = append(s.Listeners.Sockets, snapshot.Socket{
 		Netns: hostInode, Proto: "tcp", Family: 4, Addr: "0.0.0.0", Port: listen, UID: uid, OwnerState: "seen",
 		Relay: &snapshot.Relay{Program: "docker-proxy", Addr: addr, Port: port},
