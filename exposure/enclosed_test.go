@@ -103,3 +103,34 @@ func TestNothingComesInByADummy(t *testing.T) {
 	inside(s, 7001, -1, snapshot.Link{Name: "d0", Kind: "dummy", Addrs: []string{"10.5.0.1/24"}})
 	want(t, only(t, s, listen(s, 7001, "0.0.0.0", 80), outside, true), packet.Unreachable, "leads nowhere")
 }
+
+// TestWhatComesBackByAPairOfItsOwn: what comes in by one end of a pair within the namespace it sent out by the other end, or by the bridge
+// that the other end is a port of. A filter there is a proof, one at the end that packets come in by is none.
+func TestWhatComesBackByAPairOfItsOwn(t *testing.T) {
+	for name, bridge := range map[string]bool{"a pair": false, "a pair at a bridge": true} {
+		s := host()
+		s.NFTables.Ruleset = table("forward", ruleset.Drop)
+		wire(s, port0, 7001)
+		va, vb := pair("va", 7001, 4, "10.5.0.1/24"), pair("vb", 7001, 3)
+		links := []snapshot.Link{eth0("10.0.0.2/24"), va, vb}
+		out := byte(3) // of va
+		if bridge {
+			links[1].Addrs, links[1].Master, out = nil, 5, 5
+			links = append(links, snapshot.Link{Name: "br", Kind: "bridge", Addrs: []string{"10.5.0.1/24"}, MAC: "02:00:00:00:04:05"})
+		}
+		e := inside(s, 7001, -1, links...)
+		for _, k := range []string{"all/forwarding", "eth0/forwarding", "va/forwarding", "vb/forwarding", "br/forwarding"} {
+			e.Network.Sysctls["net/ipv4/conf/"+k] = on
+		}
+		e.Network.Sysctls["net/ipv4/ip_forward"] = on
+		i := listen(s, 7001, "0.0.0.0", 80)
+		to := func(oif byte) []ruleset.Expr { return join(meta(ruleset.MetaOif, oif, 0, 0, 0), dropped) }
+		t.Run(name, func(t *testing.T) {
+			want(t, only(t, s, i, outside, true), packet.Unknown, "by way of another interface")
+			s.Namespaces[0].NFTables.Ruleset = table("forward", ruleset.Accept, to(4))
+			want(t, only(t, s, i, outside, true), packet.Unknown, "by way of another interface")
+			s.Namespaces[0].NFTables.Ruleset = table("forward", ruleset.Accept, to(out))
+			want(t, only(t, s, i, outside, true), packet.Unreachable, "")
+		})
+	}
+}
