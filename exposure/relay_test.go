@@ -21,6 +21,7 @@ func relay(s *snapshot.Snapshot, uid, listen int, addr string, port int) int {
 // published is a container that the host does not forward to, with a listener at port 8080.
 func published(uid int) (s *snapshot.Snapshot, socket int) {
 	s = host()
+	inside(s, 7000, -1) // another one, which is read first
 	container(s, 7001, uid)
 	s.NFTables.Ruleset = table("forward", ruleset.Drop)
 	return s, listen(s, 7001, "0.0.0.0", 8080)
