@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
@@ -100,11 +101,11 @@ func (s *Scan) readLinks(h *vnl.Handle, sec *snapshot.Network, own uint64, found
 			byLink[a.LinkIndex] = append(byLink[a.LinkIndex], a.IPNet.String())
 		}
 	}
-	peers := s.namespaceIDs(h, found)
-	if found == nil && slices.ContainsFunc(links, isBelow) { // of another namespace: is the interface below one of the host's?
-		if list := s.netns(); len(list) > 0 {
-			peers = s.idsOf(h, list[:1])
-		}
+	var peers map[int]uint64
+	if found != nil {
+		peers = s.idsOf(h, found[min(1, len(found)):])
+	} else {
+		peers = s.neighbours(h, own, links)
 	}
 	for _, l := range links {
 		a := l.Attrs()
@@ -114,7 +115,7 @@ func (s *Scan) readLinks(h *vnl.Handle, sec *snapshot.Network, own uint64, found
 			XDP: a.Xdp != nil && a.Xdp.Attached, Addrs: byLink[a.Index],
 			MAC: a.HardwareAddr.String(), Hardware: hardwareType(a.EncapType),
 		}
-		if l.Type() == "veth" || isBelow(l) || l.Type() == "netkit" {
+		if isBelow(l) || isPair(l) {
 			link.PeerIndex = a.ParentIndex
 			link.PeerNetns = own
 			if a.NetNsID >= 0 {
@@ -158,11 +159,45 @@ func linkMode(l vnl.Link) string {
 	return ""
 }
 
-// namespaceIDs maps the ids by which our namespace knows others (RTM_GETNSID) to their inodes.
-func (s *Scan) namespaceIDs(h *vnl.Handle, found []foundNetns) map[int]uint64 {
-	return s.idsOf(h, found[min(1, len(found)):])
+// isPair says of an interface that it has another end.
+func isPair(l vnl.Link) bool { return l.Type() == "veth" || l.Type() == "netkit" }
+
+// maxPeersTried is how many namespaces are asked whether the other ends of one's interfaces are there.
+const maxPeersTried = 64
+
+// neighbours finds the namespaces of other ends for another namespace than our own: the host's, and only where something leads elsewhere
+// those of the same owner, then those of the host's user namespace. What is beyond the bound is not found.
+func (s *Scan) neighbours(h *vnl.Handle, own uint64, links []vnl.Link) map[int]uint64 {
+	list := s.netns()
+	if len(list) == 0 || !slices.ContainsFunc(links, func(l vnl.Link) bool { return isBelow(l) || isPair(l) }) {
+		return map[int]uint64{}
+	}
+	ids := s.idsOf(h, list[:1])
+	if !slices.ContainsFunc(links, func(l vnl.Link) bool { return isPair(l) && l.Attrs().NetNsID >= 0 && ids[l.Attrs().NetNsID] == 0 }) {
+		return ids
+	}
+	var owner uint64
+	for i := range list {
+		if list[i].Inode == own {
+			owner = list[i].OwnerUser
+		}
+	}
+	var near, common []foundNetns
+	for _, ns := range list[1:] {
+		switch {
+		case ns.Inode == own:
+		case ns.OwnerUser == owner:
+			near = append(near, ns)
+		case ns.OwnerUser == list[0].OwnerUser:
+			common = append(common, ns)
+		}
+	}
+	tried := append(near, common...)
+	maps.Copy(ids, s.idsOf(h, tried[:min(len(tried), maxPeersTried)]))
+	return ids
 }
 
+// idsOf maps the ids by which a namespace knows others (RTM_GETNSID) to their inodes.
 func (s *Scan) idsOf(h *vnl.Handle, list []foundNetns) map[int]uint64 {
 	ids := map[int]uint64{}
 	for _, ns := range list {

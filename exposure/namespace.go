@@ -172,6 +172,8 @@ func (v *view) through(sk *snapshot.Socket, l *snapshot.Link, o *zones.Origin, v
 		return v.byPair(sk, l, outer, o, v4, inner)
 	case v.sharesHosts(l):
 		return v.shared(sk, l, o, v4)
+	case v.enclosed(l):
+		return v.aroundAgain(sk, l, v4)
 	case l.Kind == "tun":
 		return Answer{Answer: unknown("a program holds the other end of " + l.Name + " of its network namespace, and passes on what it likes")}
 	}
@@ -216,9 +218,12 @@ func bridgeOf(n *snapshot.Network, index int) int {
 }
 
 // leadsTo is the host's end of an interface of the namespace.
-func (v *view) leadsTo(l *snapshot.Link) *snapshot.Link {
+func (v *view) leadsTo(l *snapshot.Link) *snapshot.Link { return v.hostsEnd(v.seen.Netns, l) }
+
+// hostsEnd is the host's end of an interface of some namespace.
+func (v *view) hostsEnd(netns uint64, l *snapshot.Link) *snapshot.Link {
 	for i := range v.host.snap.Network.Links {
-		if h := &v.host.snap.Network.Links[i]; h.PeerNetns == v.seen.Netns && h.PeerIndex == l.Index {
+		if h := &v.host.snap.Network.Links[i]; h.PeerNetns == netns && h.PeerIndex == l.Index {
 			return h
 		}
 	}

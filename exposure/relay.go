@@ -3,6 +3,7 @@ package exposure
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"github.com/ringfence/ringfence/snapshot"
 )
@@ -51,10 +52,8 @@ func takesAt(s *snapshot.Snapshot, sk *snapshot.Socket, addr string) bool {
 		}
 		for j := range e.Network.Links {
 			for _, v4 := range Families(sk) {
-				for _, own := range boundOn(sk, &e.Network.Links[j], v4) {
-					if own == to {
-						return true
-					}
+				if slices.Contains(boundOn(sk, &e.Network.Links[j], v4), to) {
+					return true
 				}
 			}
 		}

@@ -36,12 +36,10 @@ func (v *view) forwarded(sk *snapshot.Socket, l *snapshot.Link, o *zones.Origin,
 			return own
 		}
 	}
-	if inner.Witness != nil { // the namespace lets only some in: does the host let one of them through?
-		if src := inner.Witness.Src; !o.Local && contains(o.From, o.Except, src) {
-			again := ask([]netip.Prefix{netip.PrefixFrom(src, src.BitLen())}, o.Except)
-			if again.Verdict == packet.Reachable && v.ends(sk, l, again.Witness, again.Fate) {
-				return again
-			}
+	for _, src := range v.likelySources(o, gate, to.Is4(), inner) {
+		again := ask([]netip.Prefix{netip.PrefixFrom(src, src.BitLen())}, o.Except)
+		if again.Verdict == packet.Reachable && v.ends(sk, l, again.Witness, again.Fate) {
+			return again
 		}
 	}
 	if inner.Verdict == packet.Unknown {
@@ -49,6 +47,26 @@ func (v *view) forwarded(sk *snapshot.Socket, l *snapshot.Link, o *zones.Origin,
 	}
 	return Answer{Answer: unknown("the host lets packets through to its network namespace, and whether its filter takes one of them was not found out")}
 }
+
+// likelySources are senders whose packets may get to the socket where those of the first witness do not: of a namespace that lets only
+// some in one of them, of the host its addresses on the interface that leads there.
+func (v *view) likelySources(o *zones.Origin, gate *snapshot.Link, v4 bool, inner *Answer) (list []netip.Addr) {
+	if o.Local {
+		for _, text := range gate.Addrs {
+			if p, err := netip.ParsePrefix(text); err == nil && p.Addr().Is4() == v4 && !p.Addr().IsLinkLocalUnicast() {
+				list = append(list, p.Addr())
+			}
+		}
+		return list[:min(len(list), maxSources)]
+	}
+	if inner.Witness != nil && contains(o.From, o.Except, inner.Witness.Src) {
+		list = append(list, inner.Witness.Src)
+	}
+	return list
+}
+
+// maxSources bounds the senders that are tried.
+const maxSources = 4
 
 // ownAddresses are those of the host.
 func ownAddresses(n *snapshot.Network) []netip.Prefix {

@@ -34,6 +34,7 @@ type builder struct {
 	exposures  [][]finding.Exposure // of each socket
 	byService  map[int]*DocService  // of each socket that is asked about
 	netnsNames map[uint64]string
+	netnsOf    map[uint64]string   // containers that have network namespaces to themselves, see alone
 	owners     map[uint64]string   // of network namespaces
 	unasked    []bool              // of each socket: it is beyond the share of whose it is
 	gaps       map[string][]string // by part of a section, why it is not judged as a whole
@@ -63,7 +64,7 @@ func newBuilder(ctx context.Context, s *snapshot.Snapshot, cfg zones.Config, lim
 	b := &builder{
 		snap: s, zones: zones.Classify(s, cfg), byService: map[int]*DocService{},
 		byPID: map[int]*snapshot.Process{}, agents: map[int]*snapshot.Agent{}, containers: map[string]*snapshot.Container{}, threads: map[int][]*snapshot.Process{},
-		owners: map[uint64]string{}, gaps: map[string][]string{}, netnsNames: map[uint64]string{},
+		owners: map[uint64]string{}, gaps: map[string][]string{}, netnsNames: map[uint64]string{}, netnsOf: map[uint64]string{},
 	}
 	b.asker = exposure.New(ctx, s, limits, b.netnsName)
 	for i := range s.Processes.List {

@@ -84,3 +84,45 @@ func TestWhatASocketGives(t *testing.T) {
 		t.Errorf("%+v, want what is not behind the user's directory", d.MountedIn)
 	}
 }
+
+// TestWhatAnUnseenOwnerGives: a socket whose holder is not seen gives a container where that one has the network namespace to itself, and
+// the host where anybody else is in it.
+func TestWhatAnUnseenOwnerGives(t *testing.T) {
+	root := snapshot.Word{By: snapshot.ByRoot}
+	in := func(pid int, container string) snapshot.Process {
+		p := snapshot.Process{PID: pid, Comm: "x", Exe: "/bin/x", ExeWord: root, Container: container}
+		p.NS.Net = 7001
+		if container != "" {
+			p.ContainerWord = root
+		}
+		return p
+	}
+	for name, c := range map[string]struct {
+		inside []snapshot.Process
+		uid    int
+		want   string
+	}{
+		"a container's alone":          {[]snapshot.Process{in(77, "c1"), in(78, "c1")}, 0, "container c1"},
+		"a user's in a container":      {[]snapshot.Process{in(77, "c1")}, 1001, "uid 1001"},
+		"of two containers":            {[]snapshot.Process{in(77, "c1"), in(78, "c2")}, 0, rootOnHost},
+		"a process of the host's also": {[]snapshot.Process{in(77, "c1"), in(78, "")}, 0, rootOnHost},
+		"nobody is in it":              {nil, 0, rootOnHost},
+	} {
+		s := fixtures.Host()
+		behind(s, 7001, -1, nil)
+		s.Processes.List = append(s.Processes.List, c.inside...)
+		s.Listeners.Sockets = append(s.Listeners.Sockets, snapshot.Socket{Netns: 7001, Proto: "tcp", Family: 4, Addr: "0.0.0.0", Port: 4243, UID: c.uid, OwnerState: "unknown"})
+		found := false
+		for _, svc := range build(t.Context(), s, zones.Config{}).doc.Services {
+			if svc.Port == 4243 {
+				found = true
+				if svc.Gives != c.want {
+					t.Errorf("%s: %q, want %q", name, svc.Gives, c.want)
+				}
+			}
+		}
+		if !found {
+			t.Errorf("%s: no service", name)
+		}
+	}
+}

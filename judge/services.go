@@ -179,8 +179,34 @@ func (b *builder) gives(sk *snapshot.Socket, svc *DocService) string {
 		return "container " + svc.Container
 	case uid > 0:
 		return fmt.Sprintf("uid %d", uid)
+	case len(sk.Owners) == 0 && sk.OwnerState != "kernel" && b.alone(sk.Netns) != "":
+		return "container " + b.alone(sk.Netns)
 	}
 	return rootOnHost
+}
+
+// alone names the container that all processes of a network namespace are in, if there is one: what is open there and held by nobody who
+// is seen was opened by it.
+func (b *builder) alone(netns uint64) string {
+	if name, ok := b.netnsOf[netns]; ok || netns == b.snap.Network.HostNetns() {
+		return name
+	}
+	only, mixed := "", false
+	for i := range b.snap.Processes.List {
+		p := &b.snap.Processes.List[i]
+		if p.NS.Net != netns {
+			continue
+		}
+		id := b.zones.Container(p)
+		mixed = mixed || id == "" || only != "" && only != id
+		only = id
+	}
+	if mixed || only == "" {
+		b.netnsOf[netns] = ""
+	} else {
+		b.netnsOf[netns] = b.containerName(only)
+	}
+	return b.netnsOf[netns]
 }
 
 // expose joins the answers for a zone: reachable if any is, unknown if any is not known, else unreachable.

@@ -370,13 +370,38 @@ func (b *builder) serves(sk *snapshot.Socket, a *snapshot.Agent, p *snapshot.Pro
 		if q != nil && q.PPID == a.PID && b.agents[o.PID] == nil {
 			return true
 		}
-		published := a.Container != "" && slices.Contains(a.Ports, sk.Port)
-		if published && (o.Comm == "docker-proxy" || o.Comm == "conmon" || o.Comm == "rootlessport") && speaksFor(q, p) {
+		if a.Container != "" && slices.Contains(a.Ports, sk.Port) && b.publishes(sk, &o, p) && speaksFor(q, p) {
 			return true
 		}
 		if p != nil && q != nil && a.Container != "" && q.Container == a.Container && slices.Contains(a.Ports, sk.Port) {
 			return true
 		}
+	}
+	return false
+}
+
+// publishes says whether a socket's owner may publish a port for a container that a process is in. What tells where it passes connections
+// on is asked for that instead (relays); conmon is above the processes of its own container.
+func (b *builder) publishes(sk *snapshot.Socket, o *snapshot.Owner, p *snapshot.Process) bool {
+	switch {
+	case sk.Relay != nil && sk.Relay.Addr != "":
+		return false
+	case o.Comm == "conmon":
+		return p == nil || b.byPID[o.PID] == nil || b.above(o.PID, p)
+	}
+	return o.Comm == "docker-proxy" || o.Comm == "rootlessport"
+}
+
+// maxAncestors bounds how far up a process is looked for.
+const maxAncestors = 64
+
+// above says whether a process is the parent of another one, or above that.
+func (b *builder) above(pid int, p *snapshot.Process) bool {
+	for range maxAncestors {
+		if p == nil || p.PPID == pid {
+			return p != nil
+		}
+		p = b.byPID[p.PPID]
 	}
 	return false
 }

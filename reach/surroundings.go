@@ -20,7 +20,7 @@ func (e *engine) surroundings(index int, hook packet.Hook) []packet.Cause {
 		l := &e.snap.Network.Links[i]
 		up := links[0]
 		if l.Master == index && index != 0 ||
-			up != nil && slices.Contains(stacked, up.Kind) && up.PeerNetns == 0 && up.PeerIndex == l.Index {
+			up != nil && slices.Contains(stacked, up.Kind) && e.snap.Network.Here(up) && up.PeerIndex == l.Index {
 			links = append(links, l)
 		}
 	}

@@ -167,6 +167,16 @@ type Elsewhere struct {
 	NFTables NFTables `json:"nftables"`
 }
 
+// Elsewhere is what was seen of the network namespace of that inode, or nil.
+func (s *Snapshot) Elsewhere(netns uint64) *Elsewhere {
+	for i := range s.Namespaces {
+		if s.Namespaces[i].Netns == netns {
+			return &s.Namespaces[i]
+		}
+	}
+	return nil
+}
+
 // From is the snapshot as somebody in that namespace would see it.
 func (s *Snapshot) From(e *Elsewhere) *Snapshot {
 	v := *s
@@ -180,6 +190,9 @@ func (s *Snapshot) From(e *Elsewhere) *Snapshot {
 	}
 	return &v
 }
+
+// Here says of an interface that has another end, or one below itself, that this is in the same network namespace.
+func (n *Network) Here(l *Link) bool { return l.PeerNetns == 0 || l.PeerNetns == n.HostNetns() }
 
 // LinkNamed returns the link of that name, or nil.
 func (n *Network) LinkNamed(name string) *Link {

@@ -76,6 +76,11 @@ func TestMissingFactsAreUnknown(t *testing.T) {
 			l.Kind, l.PeerIndex, l.PeerNetns = "vlan", s.Network.LinkNamed("ext0").Index, 0
 			addTable(s, dropAll("netdev", "ingress", "ext0"))
 		}, "mgmt0", ssh, Unknown, ""},
+		"a chain under a VLAN, as the collector tells it": {func(s *snapshot.Snapshot) {
+			l := s.Network.LinkNamed("mgmt0")
+			l.Kind, l.PeerIndex, l.PeerNetns = "vlan", s.Network.LinkNamed("ext0").Index, s.Network.HostNetns()
+			addTable(s, dropAll("netdev", "ingress", "ext0"))
+		}, "mgmt0", ssh, Unknown, ""},
 		"XDP where the packet only leaves": {func(s *snapshot.Snapshot) {
 			s.NFTables.Ruleset.Tables = nil
 			s.Network.LinkNamed("mgmt0").XDP = true

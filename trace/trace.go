@@ -305,7 +305,7 @@ func (t *Tracer) readLinks() {
 				t.links[l.Index].bridge = m
 			}
 		}
-		if stacked[l.Kind] && l.PeerNetns == 0 {
+		if stacked[l.Kind] && t.snap.Network.Here(&l) {
 			t.links[l.Index].lower = t.links[l.PeerIndex]
 		}
 	}

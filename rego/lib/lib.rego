@@ -14,14 +14,16 @@ exposed_severity("management") := "info"
 # service_severity of a management service that a zone reaches. One that gives no more than a container or an account of the host is no way
 # into the host.
 service_severity(zone, svc) := exposed_severity(zone) if {
-	not _lesser(svc)
+	not lesser(svc)
 } else := "medium" if {
 	zone == "external"
 } else := "low" if {
 	zone != "management"
 } else := "info"
 
-_lesser(svc) if {
+# lesser says of a service that it is in the network namespace of a container or a user, and is theirs. What they have there can be as
+# many and as odd as they like: that it is not known who reaches it leaves nothing open about the host.
+lesser(svc) if {
 	object.get(svc, "namespace", "") != ""
 	not object.get(svc, "gives", "root on the host") in {"", "root on the host"}
 }

@@ -38,6 +38,7 @@ unknown contains {
 } if {
 	some svc in input.services
 	svc.loopback
+	not lib.lesser(svc)
 	some zone in ["external", "unclassified", "workload", "management"]
 	svc.reach[zone].verdict == "unknown"
 	not svc.reach[zone].local

@@ -16,3 +16,10 @@ test_closed_passes if count(check.finding) == 0 with input as _svc(true, "unreac
 test_unknown_is_no_pass if count(check.unknown) == 1 with input as _svc(true, "unknown", false)
 
 test_others_do_not_apply if check.not_applicable with input as _svc(false, "reachable", false)
+
+# What a container has in its own network namespace leaves nothing open about the host; what root has in one does.
+test_unknown_of_a_container_is_its_own if {
+	svc := object.union(_svc(true, "unknown", false).services[0], {"namespace": "container web"})
+	count(check.unknown) == 0 with input as {"services": [object.union(svc, {"gives": "container web"})]}
+	count(check.unknown) == 1 with input as {"services": [object.union(svc, {"gives": "root on the host"})]}
+}

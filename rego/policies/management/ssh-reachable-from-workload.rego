@@ -45,6 +45,7 @@ unknown contains {
 } if {
 	some svc in input.services
 	svc.class == "ssh"
+	not lib.lesser(svc)
 	some zone in _zones
 	reach := svc.reach[zone]
 	reach.verdict == "unknown"
@@ -57,6 +58,7 @@ unknown contains {
 } if {
 	some svc in input.services
 	svc.class == "other"
+	not lib.lesser(svc)
 	svc.proto == "tcp"
 	not svc.ownerKnown
 	some zone in _zones

@@ -18,3 +18,20 @@ test_passes_when_unreachable if {
 }
 
 test_unknown_is_no_pass if count(check.unknown) == 1 with input as {"services": [_svc("unknown")]}
+
+# What a container has in its own network namespace leaves nothing open about the host; what root has in one does.
+test_unknown_of_a_container_is_its_own if {
+	svc := object.union(_svc("unknown"), {"namespace": "container web", "gives": "container web"})
+	count(check.unknown) == 0 with input as {"services": [svc]}
+}
+
+test_unknown_of_root_in_another_namespace_is_unknown if {
+	svc := object.union(_svc("unknown"), {"namespace": "vpn", "gives": "root on the host"})
+	count(check.unknown) == 1 with input as {"services": [svc]}
+}
+
+test_unseen_owner_in_a_users_namespace_is_the_users if {
+	svc := object.union(_svc("reachable"), {"class": "other", "ownerKnown": false, "namespace": "another network namespace"})
+	count(check.unknown) == 0 with input as {"services": [object.union(svc, {"gives": "uid 1001"})]}
+	count(check.unknown) == 1 with input as {"services": [object.union(svc, {"gives": "root on the host"})]}
+}

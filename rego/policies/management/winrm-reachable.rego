@@ -42,6 +42,7 @@ unknown contains {
 } if {
 	some svc in input.services
 	svc.class == "winrm"
+	not lib.lesser(svc)
 	some zone in _zones
 	reach := svc.reach[zone]
 	reach.verdict == "unknown"

@@ -23,3 +23,14 @@ test_a_users_is_not_critical if {
 	some f in check.finding with input as {"services": [object.union(_svc("reachable"), {"gives": "uid 1001"})]}
 	f.severity == "medium"
 }
+
+# What a container has in its own network namespace leaves nothing open about the host; what root has in one does.
+test_unknown_of_a_container_is_its_own if {
+	svc := object.union(_svc("unknown"), {"namespace": "container web", "gives": "container web"})
+	count(check.unknown) == 0 with input as {"services": [svc]}
+}
+
+test_unknown_of_root_in_another_namespace_is_unknown if {
+	svc := object.union(_svc("unknown"), {"namespace": "vpn", "gives": "root on the host"})
+	count(check.unknown) == 1 with input as {"services": [svc]}
+}

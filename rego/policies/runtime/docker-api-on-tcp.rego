@@ -53,6 +53,7 @@ unknown contains {
 	svc.class == "runtime-api"
 	svc.tlsVerify != "true"
 	_kept(svc)
+	not lib.lesser(svc)
 	some zone in ["external", "workload"]
 	svc.reach[zone].verdict == "unknown"
 }
@@ -71,6 +72,7 @@ unknown contains {
 	svc.class == "runtime-api"
 	_unclear(svc)
 	not _kept(svc)
+	not lib.lesser(svc)
 }
 
 _reachable(svc) := [zone | some zone in ["external", "workload"]; svc.reach[zone].verdict == "reachable"]

@@ -33,3 +33,16 @@ test_a_users_gives_the_user if {
 	f.severity == "medium"
 	contains(f.message, "gives uid 1001 to everybody")
 }
+
+# What a container has in its own network namespace leaves nothing open about the host; what root has in one does.
+test_unknown_of_a_container_is_its_own if {
+	svc := object.union(_svc("false", false, "unknown"), {"namespace": "container web"})
+	count(check.unknown) == 0 with input as {"services": [object.union(svc, {"gives": "container web"})]}
+	count(check.unknown) == 1 with input as {"services": [svc]}
+}
+
+test_unseen_tls_of_a_container_is_its_own if {
+	svc := object.union(_svc("unknown", false, "reachable"), {"port": 2376, "namespace": "container web"})
+	count(check.unknown) == 0 with input as {"services": [object.union(svc, {"gives": "container web"})]}
+	count(check.unknown) == 1 with input as {"services": [svc]}
+}
