@@ -47,6 +47,8 @@ type File struct {
 	Socket string `json:"socket,omitempty"`
 	// SocketFile is device and inode number of the socket that the plan is about: what took its place is left alone.
 	SocketFile string `json:"socketFile,omitempty"`
+	// Stops are TCP ports that the service no longer serves with the file.
+	Stops []int `json:"stops,omitempty"`
 	// ByHand says why it is not put in place by the program.
 	ByHand string `json:"byHand,omitempty"`
 }
@@ -81,6 +83,9 @@ type Applied struct {
 	Old *string `json:"old,omitempty"`
 	// Values are the kernel's settings as they were, or mode and owner of a socket.
 	Values map[string]string `json:"values,omitempty"`
+	// Serves are the addresses at which processes of the service accepted TCP connections, as "127.0.0.1:22": of each server that reads its
+	// configuration again, or under 0 of the main process of a unit. With the file and without it they do so again.
+	Serves map[int][]string `json:"serves,omitempty"`
 }
 
 var (

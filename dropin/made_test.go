@@ -84,7 +84,7 @@ func TestDockerFile(t *testing.T) {
 	}
 	files, _ := planned(s, failing("runtime/docker-api-on-tcp", ""))
 	want := "ExecStart=\nExecStart=/usr/bin/dockerd -H fd:// --label \"a b%%c\"\n"
-	if len(files) != 1 || files[0].ByHand != "" || !strings.HasSuffix(files[0].Content, want) {
+	if len(files) != 1 || files[0].ByHand != "" || !strings.HasSuffix(files[0].Content, want) || !slices.Equal(files[0].Stops, []int{2375}) {
 		t.Errorf("%+v", files)
 	}
 	s.Runtimes.TLS[0].Args = []string{"/usr/bin/dockerd", "-H", "fd://"} // daemon.json opens it
@@ -93,6 +93,24 @@ func TestDockerFile(t *testing.T) {
 	}
 	if files, _ := planned(s); len(files) != 0 {
 		t.Errorf("without a finding: %+v", files)
+	}
+}
+
+// TestWithoutTCP: each way to write the option, and the port that it is about.
+func TestWithoutTCP(t *testing.T) {
+	for _, c := range []struct {
+		args []string
+		left int
+		want []int
+	}{
+		{[]string{"-H", "tcp://0.0.0.0:2375", "-H", "fd://"}, 2, []int{2375}},
+		{[]string{"--host", "tcp://[::]:4243/v1"}, 0, []int{4243}},
+		{[]string{"-Htcp://10.0.0.1", "-H=tcp://:1", "--host=tcp://:2"}, 0, []int{2375, 2376, 1, 2}},
+		{[]string{"--label=tcp://x:1", "-H", "unix:///x"}, 3, nil},
+	} {
+		if left, removed := withoutTCP(c.args); len(left) != c.left || !slices.Equal(ports(removed), c.want) {
+			t.Errorf("%v: %v, %v", c.args, left, ports(removed))
+		}
 	}
 }
 
