@@ -64,7 +64,7 @@ func (m *maker) services(r *finding.Report, s *snapshot.Snapshot) []File {
 // leave tells people why there is no file for something.
 func (m *maker) leave(check, what, why string) {
 	w := Manual{Check: check, What: escape.Line(what), Kind: "words", Text: "no file is written for it: " + escape.Line(why)}
-	if !slices.Contains(m.left, w) {
+	if !slices.ContainsFunc(m.left, func(o Manual) bool { return o.Check == w.Check && o.What == w.What && o.Text == w.Text }) {
 		m.left = append(m.left, w)
 	}
 }
