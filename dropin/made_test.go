@@ -98,11 +98,16 @@ func TestDockerFile(t *testing.T) {
 
 // TestSettings: what a finding asks for goes into a file whole, or stays with people: as values, or in the text of policies that have none.
 func TestSettings(t *testing.T) {
-	type values = finding.Settings
-	sysctl := func(list values, text string) Manual {
+	values := func(pairs ...string) (list finding.Settings) {
+		for p := range slices.Chunk(pairs, 2) {
+			list = append(list, finding.Setting{Name: p[0], Value: p[1]})
+		}
+		return list
+	}
+	sysctl := func(list finding.Settings, text string) Manual {
 		return Manual{Check: "c", Kind: "sysctl", Text: text, Settings: list}
 	}
-	sshd := func(list values, text string) Manual {
+	sshd := func(list finding.Settings, text string) Manual {
 		return Manual{Check: "d", Kind: "sshd", Text: text, Settings: list}
 	}
 	for name, c := range map[string]struct {
@@ -110,32 +115,33 @@ func TestSettings(t *testing.T) {
 		want string // the files without their heading
 		left int
 	}{
-		"values":                 {[]Manual{sysctl(values{{"kernel.a", "1"}, {"net.b.c-d/e", "2"}}, "in words")}, "kernel.a = 1\nnet.b.c-d/e = 2\n", 0},
+		"values":                 {[]Manual{sysctl(values("kernel.a", "1", "net.b.c-d/e", "2"), "in words")}, "kernel.a = 1\nnet.b.c-d/e = 2\n", 0},
 		"the text of before":     {[]Manual{sysctl(nil, "kernel.a=1 and kernel.b = 2")}, "kernel.a = 1\nkernel.b = 2\n", 0},
 		"lines of sshd":          {[]Manual{sshd(nil, "PermitRootLogin no\nX11Forwarding no\n")}, "PermitRootLogin no\nX11Forwarding no\n", 0},
-		"values of sshd":         {[]Manual{sshd(values{{"PermitRootLogin", "no"}}, "")}, "PermitRootLogin no\n", 0},
+		"values of sshd":         {[]Manual{sshd(values("PermitRootLogin", "no"), "")}, "PermitRootLogin no\n", 0},
 		"a sentence":             {[]Manual{sysctl(nil, "set kernel.a=1 and kernel.b = 2")}, "", 1},
 		"half a sentence":        {[]Manual{sysctl(nil, "kernel.a=1 and start it again")}, "", 1},
 		"half a sentence before": {[]Manual{sysctl(nil, "stop it and kernel.a=1")}, "", 1},
-		"one value is none":      {[]Manual{sysctl(values{{"kernel.a", "1"}, {"kernel.b", "1 2"}}, "")}, "", 1},
-		"a line of its own":      {[]Manual{sysctl(values{{"kernel.a", "1\nkernel.b = 1"}}, "")}, "", 1},
-		"a line end":             {[]Manual{sshd(values{{"PermitRootLogin", "no\n"}}, "")}, "", 1},
-		"a way up":               {[]Manual{sysctl(values{{"kernel/../../etc/x", "1"}}, "")}, "", 1},
-		"a name of sshd's":       {[]Manual{sshd(values{{"Match all", "no"}}, "")}, "", 1},
-		"asked for twice":        {[]Manual{sysctl(values{{"kernel.a", "1"}}, ""), sysctl(values{{"kernel.a", "1"}, {"kernel.b", "1"}}, "")}, "kernel.a = 1\nkernel.b = 1\n", 0},
-		"against another":        {[]Manual{sysctl(values{{"kernel.a", "1"}}, ""), sysctl(values{{"kernel.b", "1"}, {"kernel.a", "2"}}, "")}, "kernel.a = 1\n", 1},
-		"against itself":         {[]Manual{sysctl(values{{"kernel.a", "1"}, {"kernel.a", "2"}}, "")}, "", 1},
+		"one value is none":      {[]Manual{sysctl(values("kernel.a", "1", "kernel.b", "1 2"), "")}, "", 1},
+		"a line of its own":      {[]Manual{sysctl(values("kernel.a", "1\nkernel.b = 1"), "")}, "", 1},
+		"a line end":             {[]Manual{sshd(values("PermitRootLogin", "no\n"), "")}, "", 1},
+		"a way up":               {[]Manual{sysctl(values("kernel/../../etc/x", "1"), "")}, "", 1},
+		"a name of sshd's":       {[]Manual{sshd(values("Match all", "no"), "")}, "", 1},
+		"asked for twice":        {[]Manual{sysctl(values("kernel.a", "1"), ""), sysctl(values("kernel.a", "1", "kernel.b", "1"), "")}, "kernel.a = 1\nkernel.b = 1\n", 0},
+		"against another":        {[]Manual{sysctl(values("kernel.a", "1"), ""), sysctl(values("kernel.b", "1", "kernel.a", "2"), "")}, "kernel.a = 1\n", 1},
+		"against itself":         {[]Manual{sysctl(values("kernel.a", "1", "kernel.a", "2"), "")}, "", 1},
 		"nothing":                {[]Manual{sysctl(nil, "")}, "", 1},
 	} {
 		files, left := Make(new(finding.Report), new(snapshot.Snapshot), c.work)
-		got := ""
+		var text strings.Builder
 		for _, f := range files {
-			_, text, _ := strings.Cut(f.Content, "\n")
-			if got += text; len(f.Closes) != 1 {
+			_, after, _ := strings.Cut(f.Content, "\n")
+			text.WriteString(after)
+			if len(f.Closes) != 1 {
 				t.Errorf("%s: closes %v", name, f.Closes)
 			}
 		}
-		if got != c.want || len(left) != c.left {
+		if got := text.String(); got != c.want || len(left) != c.left {
 			t.Errorf("%s: %q, left %v", name, got, left)
 		}
 	}
