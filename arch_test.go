@@ -37,7 +37,7 @@ var ours = map[string][]string{
 	"finding":       {},
 	"reports":       {"finding", "escape", "packet", "trace"},
 	"remedy":        {"host", "host/wire", "snapshot", "ruleset", "packet", "reach", "trace", "exposure", "replica", "finding", "zones", "dropin", "escape"},
-	"dropin":        {"host", "snapshot", "finding", "escape"},
+	"dropin":        {"host", "host/wire", "snapshot", "finding", "escape"}, // asks what a service listens on
 	"trial":         {"host", "checks", "snapshot", "ruleset", "finding", "remedy", "dropin", "escape"},
 	"replica":       {"host", "host/wire", "snapshot", "ruleset"},
 	"fixtures":      {"snapshot", "ruleset"},

@@ -23,6 +23,8 @@ type Manual struct {
 	Kind     string `json:"kind"`
 	Text     string `json:"text"`
 	Resource string `json:"-"` // path of the file that it is about
+	// Settings are what the text says, where it is settings of a file.
+	Settings finding.Settings `json:"settings,omitempty"`
 }
 
 // File is a drop-in of a service: it closes what a packet filter cannot, beside the files of the vendor and
@@ -47,6 +49,8 @@ type File struct {
 	Socket string `json:"socket,omitempty"`
 	// SocketFile is device and inode number of the socket that the plan is about: what took its place is left alone.
 	SocketFile string `json:"socketFile,omitempty"`
+	// Stops are TCP ports that the service no longer serves with the file.
+	Stops []int `json:"stops,omitempty"`
 	// ByHand says why it is not put in place by the program.
 	ByHand string `json:"byHand,omitempty"`
 }
@@ -81,12 +85,34 @@ type Applied struct {
 	Old *string `json:"old,omitempty"`
 	// Values are the kernel's settings as they were, or mode and owner of a socket.
 	Values map[string]string `json:"values,omitempty"`
+	// Serves are the addresses at which processes of the service accepted TCP connections, as "127.0.0.1:22": of each server that reads its
+	// configuration again, or under 0 of the main process of a unit. With the file and without it they do so again.
+	Serves map[int][]string `json:"serves,omitempty"`
 }
 
-var (
-	sysctlLine = regexp.MustCompile(`^([a-z0-9_]+(?:[./][a-zA-Z0-9_-]+)+) ?= ?([a-zA-Z0-9_-]+)$`)
-	sshdLine   = regexp.MustCompile(`^([A-Z][A-Za-z]+) ([a-z-]+)$`)
-)
+// settingForm is what names and values of settings are made of, and what is between them in a file.
+type settingForm struct {
+	name, value *regexp.Regexp
+	between     string
+}
+
+var forms = map[string]settingForm{
+	serviceSysctl: {regexp.MustCompile(`^[a-z0-9_]+([./][a-zA-Z0-9_-]+)+$`), regexp.MustCompile(`^[a-zA-Z0-9_-]+$`), " = "},
+	serviceSSHD:   {regexp.MustCompile(`^[A-Z][A-Za-z0-9]+$`), regexp.MustCompile(`^[a-z-]+$`), " "},
+}
+
+// written are the settings that policies of users have as a text: "name = value and name = value" of the kernel, lines of sshd_config.
+func written(kind, text string) (list finding.Settings) {
+	between, assigns := "\n", " "
+	if kind == serviceSysctl {
+		between, assigns = " and ", "="
+	}
+	for part := range strings.SplitSeq(strings.TrimSpace(text), between) {
+		name, value, _ := strings.Cut(strings.TrimSpace(part), assigns)
+		list = append(list, finding.Setting{Name: strings.TrimSpace(name), Value: strings.TrimSpace(value)})
+	}
+	return list
+}
 
 // Make writes the files for the findings of a report about a snapshot. Of the work that would be left to people, it returns what still
 // is: what a file does is taken out, and why there is none is added.
@@ -99,7 +125,7 @@ func Make(r *finding.Report, s *snapshot.Snapshot, work []Manual) ([]File, []Man
 // maker is the work that is left while files are made.
 type maker struct{ left []Manual }
 
-// settings are the files of what findings ask for in words that are settings: sysctls, and options of sshd.
+// settings are the files of what findings ask for in settings: sysctls, and options of sshd.
 func (m *maker) settings(s *snapshot.Snapshot) []File {
 	sysctl := File{
 		Service: serviceSysctl, Path: "/etc/sysctl.d/90-ringfence.conf", Want: map[string]string{},
@@ -124,18 +150,13 @@ func (m *maker) settings(s *snapshot.Snapshot) []File {
 		}
 	}
 	m.left = slices.DeleteFunc(m.left, func(w Manual) bool {
-		done := false
 		switch w.Kind {
 		case serviceSysctl:
-			for line := range strings.SplitSeq(w.Text, " and ") {
-				done = sysctl.set(sysctlLine.FindStringSubmatch(line), " = ", w.Check)
-			}
+			return sysctl.set(&w)
 		case serviceSSHD:
-			for line := range strings.Lines(w.Text) {
-				done = sshd.set(sshdLine.FindStringSubmatch(strings.TrimSpace(line)), " ", w.Check)
-			}
+			return sshd.set(&w)
 		}
-		return done
+		return false
 	})
 	list := []File{}
 	for _, f := range []File{sysctl, sshd} {
@@ -147,17 +168,32 @@ func (m *maker) settings(s *snapshot.Snapshot) []File {
 	return list
 }
 
-// set adds a setting, and says whether it is one.
-func (f *File) set(m []string, between, check string) bool {
-	if m == nil {
-		return false
+// set adds the settings of a finding, and says whether it did: all of them, or where one is none or another value is wanted already, nothing.
+func (f *File) set(w *Manual) bool {
+	form, list := forms[f.Service], w.Settings
+	if len(list) == 0 {
+		list = written(w.Kind, w.Text)
 	}
-	if _, ok := f.Want[m[1]]; !ok {
-		f.Want[m[1]] = m[2]
-		f.Content += fmt.Sprintf("%s%s%s\n", m[1], between, m[2])
+	asked := map[string]string{}
+	for _, x := range list {
+		for _, earlier := range []map[string]string{f.Want, asked} {
+			if was, ok := earlier[x.Name]; ok && was != x.Value {
+				return false
+			}
+		}
+		if !form.name.MatchString(x.Name) || !form.value.MatchString(x.Value) {
+			return false
+		}
+		asked[x.Name] = x.Value
 	}
-	if !slices.Contains(f.Closes, check) {
-		f.Closes = append(f.Closes, check)
+	for _, x := range list {
+		if _, ok := f.Want[x.Name]; !ok {
+			f.Want[x.Name] = x.Value
+			f.Content += x.Name + form.between + x.Value + "\n"
+		}
+	}
+	if !slices.Contains(f.Closes, w.Check) {
+		f.Closes = append(f.Closes, w.Check)
 	}
 	return true
 }

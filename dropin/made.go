@@ -64,7 +64,7 @@ func (m *maker) services(r *finding.Report, s *snapshot.Snapshot) []File {
 // leave tells people why there is no file for something.
 func (m *maker) leave(check, what, why string) {
 	w := Manual{Check: check, What: escape.Line(what), Kind: "words", Text: "no file is written for it: " + escape.Line(why)}
-	if !slices.Contains(m.left, w) {
+	if !slices.ContainsFunc(m.left, func(o Manual) bool { return o.Check == w.Check && o.What == w.What && o.Text == w.Text }) {
 		m.left = append(m.left, w)
 	}
 }
@@ -200,9 +200,10 @@ func (m *maker) dockerFile(s *snapshot.Snapshot) (File, bool) {
 			Disruption: "containers stop and start again, unless live-restore is on", Closes: []string{check},
 		}
 		argv, removed := withoutTCP(d.Args)
-		if removed {
+		if len(removed) > 0 {
 			f.Content = "# ringfence: " + check + "\n[Service]\nExecStart=\nExecStart=" + systemdWords(argv) + "\n"
 			f.Want["ActiveState"] = "active"
+			f.Stops = ports(removed)
 			return f, true
 		}
 		f.Path, f.Content = "/etc/docker/daemon.json", "{\"hosts\": [\"unix:///var/run/docker.sock\"]}\n"
@@ -214,23 +215,35 @@ func (m *maker) dockerFile(s *snapshot.Snapshot) (File, bool) {
 	return File{}, false
 }
 
-// withoutTCP is a command line of dockerd without -H tcp://..., and whether there was one.
-func withoutTCP(argv []string) ([]string, bool) {
-	var out []string
-	removed := false
+// withoutTCP is a command line of dockerd without -H tcp://..., and the addresses of those that there were.
+func withoutTCP(argv []string) (out, removed []string) {
 	for i := 0; i < len(argv); i++ {
 		a := argv[i]
+		_, addr, tcp := strings.Cut(a, "tcp://")
 		switch {
 		case (a == "-H" || a == "--host") && i+1 < len(argv) && strings.HasPrefix(argv[i+1], "tcp://"):
-			removed = true
+			removed = append(removed, strings.TrimPrefix(argv[i+1], "tcp://"))
 			i++
-		case strings.HasPrefix(a, "-Htcp://"), strings.HasPrefix(a, "-H=tcp://"), strings.HasPrefix(a, "--host=tcp://"):
-			removed = true
+		case tcp && slices.Contains([]string{"-H", "-H=", "--host="}, strings.TrimSuffix(a, "tcp://"+addr)):
+			removed = append(removed, addr)
 		default:
 			out = append(out, a)
 		}
 	}
 	return out, removed
+}
+
+// ports are those of addresses that dockerd is told to serve: without one it is 2375, or 2376 with TLS (dockerd(8)).
+func ports(addrs []string) (list []int) {
+	for _, a := range addrs {
+		a, _, _ = strings.Cut(a, "/")
+		if port, err := strconv.Atoi(a[strings.LastIndexByte(a, ':')+1:]); err == nil {
+			list = append(list, port)
+		} else {
+			list = append(list, 2375, 2376)
+		}
+	}
+	return list
 }
 
 // systemdWords quotes a command line for a unit (systemd.service(5), COMMAND LINES).

@@ -20,7 +20,7 @@ func planned(s *snapshot.Snapshot, results ...finding.Result) ([]File, *maker) {
 	p := &maker{}
 	for i := range results {
 		f := &results[i].Findings[0]
-		p.left = append(p.left, Manual{results[i].ID, f.Message, "config", "x", f.Resource.Path})
+		p.left = append(p.left, Manual{Check: results[i].ID, What: f.Message, Kind: "config", Text: "x", Resource: f.Resource.Path})
 	}
 	return p.services(&finding.Report{Results: results}, s), p
 }
@@ -84,7 +84,7 @@ func TestDockerFile(t *testing.T) {
 	}
 	files, _ := planned(s, failing("runtime/docker-api-on-tcp", ""))
 	want := "ExecStart=\nExecStart=/usr/bin/dockerd -H fd:// --label \"a b%%c\"\n"
-	if len(files) != 1 || files[0].ByHand != "" || !strings.HasSuffix(files[0].Content, want) {
+	if len(files) != 1 || files[0].ByHand != "" || !strings.HasSuffix(files[0].Content, want) || !slices.Equal(files[0].Stops, []int{2375}) {
 		t.Errorf("%+v", files)
 	}
 	s.Runtimes.TLS[0].Args = []string{"/usr/bin/dockerd", "-H", "fd://"} // daemon.json opens it
@@ -93,6 +93,75 @@ func TestDockerFile(t *testing.T) {
 	}
 	if files, _ := planned(s); len(files) != 0 {
 		t.Errorf("without a finding: %+v", files)
+	}
+}
+
+// TestSettings: what a finding asks for goes into a file whole, or stays with people: as values, or in the text of policies that have none.
+func TestSettings(t *testing.T) {
+	values := func(pairs ...string) (list finding.Settings) {
+		for p := range slices.Chunk(pairs, 2) {
+			list = append(list, finding.Setting{Name: p[0], Value: p[1]})
+		}
+		return list
+	}
+	sysctl := func(list finding.Settings, text string) Manual {
+		return Manual{Check: "c", Kind: "sysctl", Text: text, Settings: list}
+	}
+	sshd := func(list finding.Settings, text string) Manual {
+		return Manual{Check: "d", Kind: "sshd", Text: text, Settings: list}
+	}
+	for name, c := range map[string]struct {
+		work []Manual
+		want string // the files without their heading
+		left int
+	}{
+		"values":                 {[]Manual{sysctl(values("kernel.a", "1", "net.b.c-d/e", "2"), "in words")}, "kernel.a = 1\nnet.b.c-d/e = 2\n", 0},
+		"the text of before":     {[]Manual{sysctl(nil, "kernel.a=1 and kernel.b = 2")}, "kernel.a = 1\nkernel.b = 2\n", 0},
+		"lines of sshd":          {[]Manual{sshd(nil, "PermitRootLogin no\nX11Forwarding no\n")}, "PermitRootLogin no\nX11Forwarding no\n", 0},
+		"values of sshd":         {[]Manual{sshd(values("PermitRootLogin", "no"), "")}, "PermitRootLogin no\n", 0},
+		"a sentence":             {[]Manual{sysctl(nil, "set kernel.a=1 and kernel.b = 2")}, "", 1},
+		"half a sentence":        {[]Manual{sysctl(nil, "kernel.a=1 and start it again")}, "", 1},
+		"half a sentence before": {[]Manual{sysctl(nil, "stop it and kernel.a=1")}, "", 1},
+		"one value is none":      {[]Manual{sysctl(values("kernel.a", "1", "kernel.b", "1 2"), "")}, "", 1},
+		"a line of its own":      {[]Manual{sysctl(values("kernel.a", "1\nkernel.b = 1"), "")}, "", 1},
+		"a line end":             {[]Manual{sshd(values("PermitRootLogin", "no\n"), "")}, "", 1},
+		"a way up":               {[]Manual{sysctl(values("kernel/../../etc/x", "1"), "")}, "", 1},
+		"a name of sshd's":       {[]Manual{sshd(values("Match all", "no"), "")}, "", 1},
+		"asked for twice":        {[]Manual{sysctl(values("kernel.a", "1"), ""), sysctl(values("kernel.a", "1", "kernel.b", "1"), "")}, "kernel.a = 1\nkernel.b = 1\n", 0},
+		"against another":        {[]Manual{sysctl(values("kernel.a", "1"), ""), sysctl(values("kernel.b", "1", "kernel.a", "2"), "")}, "kernel.a = 1\n", 1},
+		"against itself":         {[]Manual{sysctl(values("kernel.a", "1", "kernel.a", "2"), "")}, "", 1},
+		"nothing":                {[]Manual{sysctl(nil, "")}, "", 1},
+	} {
+		files, left := Make(new(finding.Report), new(snapshot.Snapshot), c.work)
+		var text strings.Builder
+		for _, f := range files {
+			_, after, _ := strings.Cut(f.Content, "\n")
+			text.WriteString(after)
+			if len(f.Closes) != 1 {
+				t.Errorf("%s: closes %v", name, f.Closes)
+			}
+		}
+		if got := text.String(); got != c.want || len(left) != c.left {
+			t.Errorf("%s: %q, left %v", name, got, left)
+		}
+	}
+}
+
+// TestWithoutTCP: each way to write the option, and the port that it is about.
+func TestWithoutTCP(t *testing.T) {
+	for _, c := range []struct {
+		args []string
+		left int
+		want []int
+	}{
+		{[]string{"-H", "tcp://0.0.0.0:2375", "-H", "fd://"}, 2, []int{2375}},
+		{[]string{"--host", "tcp://[::]:4243/v1"}, 0, []int{4243}},
+		{[]string{"-Htcp://10.0.0.1", "-H=tcp://:1", "--host=tcp://:2"}, 0, []int{2375, 2376, 1, 2}},
+		{[]string{"--label=tcp://x:1", "-H", "unix:///x"}, 3, nil},
+	} {
+		if left, removed := withoutTCP(c.args); len(left) != c.left || !slices.Equal(ports(removed), c.want) {
+			t.Errorf("%v: %v, %v", c.args, left, ports(removed))
+		}
 	}
 }
 

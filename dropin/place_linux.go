@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/ringfence/ringfence/host"
 )
@@ -40,6 +39,9 @@ func (s *Services) Record(f *File) (*Applied, error) {
 		a.Old = new(string(b))
 	case !errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("%s: %w", f.Path, err)
+	}
+	if a.Serves, err = s.serves(context.Background(), f); err != nil {
+		return nil, err
 	}
 	read := map[string]func(string) (string, error){serviceSysctl: s.sys.sysctl, serviceSocket: a.File.socketMode}[f.Service]
 	if read == nil {
@@ -71,39 +73,37 @@ func (s *Services) Place(ctx context.Context, a *Applied) error {
 			return fmt.Errorf("%s refuses the file: %s", f.Service, firstOfLines(out, err))
 		}
 	}
-	if err := s.reload(ctx, f, f.Want); err != nil {
+	if err := s.reload(ctx, f, f.Want, f.withoutStops(a.Serves)); err != nil {
 		return err
 	}
 	return s.Holds(ctx, a)
 }
 
-// reload has the service read its configuration: of sysctl, the values are written.
-func (s *Services) reload(ctx context.Context, f *File, values map[string]string) error {
+// reload has the service read its configuration, and wants it to serve these addresses then: of sysctl, the values are written.
+func (s *Services) reload(ctx context.Context, f *File, values map[string]string, serves map[int][]string) error {
 	if f.Service == serviceSysctl {
 		return s.setSysctls(values)
 	}
 	if f.Service == serviceSocket || f.Unit != "" {
-		return s.restart(ctx, f, values)
+		return s.restart(ctx, f, values, serves[0])
 	}
 	for _, pid := range f.PIDs {
-		if err := s.sys.hangUp(pid); err != nil {
+		was, err := s.sys.serves(pid)
+		if err == nil {
+			err = s.sys.hangUp(pid)
+		}
+		if err != nil {
 			return fmt.Errorf("reload %s, process %d: %w", f.Service, pid, err)
 		}
-	}
-	// A server that cannot start again with its configuration ends: it gets a moment to do so.
-	for range 10 {
-		s.sys.pause(50 * time.Millisecond)
-		for _, pid := range f.PIDs {
-			if !s.sys.alive(pid) {
-				return fmt.Errorf("%s, process %d, ended when it was reloaded", f.Service, pid)
-			}
+		if err := s.servesAgain(ctx, f, pid, serves[pid], was); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// restart has systemd read its files again. A unit starts again with them; a socket gets its mode and owner at once.
-func (s *Services) restart(ctx context.Context, f *File, values map[string]string) error {
+// restart has systemd read its files again. A unit starts again with them, and serves what it did; a socket gets its mode and owner at once.
+func (s *Services) restart(ctx context.Context, f *File, values map[string]string, serves []string) error {
 	if s.sys.systemd() {
 		if out, err := s.sys.run(ctx, []string{systemctl, "daemon-reload"}); err != nil {
 			return fmt.Errorf("systemd reads its files again: %s", firstOfLines(out, err))
@@ -116,20 +116,13 @@ func (s *Services) restart(ctx context.Context, f *File, values map[string]strin
 			}
 		}
 	}
-	if f.Unit == "" {
+	if f.Unit == "" || s.initializing(ctx) {
 		return nil
 	}
 	if out, err := s.sys.run(ctx, []string{systemctl, "restart", "--", f.Unit}); err != nil {
 		return fmt.Errorf("restart %s: %s", f.Unit, firstOfLines(out, err))
 	}
-	// A program that does not get along with its confinement ends soon after its start.
-	for range 6 {
-		s.sys.pause(500 * time.Millisecond)
-		if _, err := s.sys.run(ctx, []string{systemctl, "is-active", "--quiet", "--", f.Unit}); err != nil {
-			return fmt.Errorf("%s does not stay up with the file", f.Unit)
-		}
-	}
-	return nil
+	return s.unitServesAgain(ctx, f.Unit, serves)
 }
 
 // setSysctls writes the values that are others now: all that it can.
@@ -220,5 +213,5 @@ func (s *Services) TakeBack(ctx context.Context, a *Applied) error {
 	alive.PIDs = slices.DeleteFunc(slices.Clone(alive.PIDs), func(pid int) bool { return !s.sys.isServer(pid) })
 	values := maps.Clone(a.Values)
 	maps.DeleteFunc(values, func(name, _ string) bool { return a.File.Service == serviceSocket && !a.File.hasSocket(name) })
-	return s.reload(ctx, &alive, values)
+	return s.reload(ctx, &alive, values, a.Serves)
 }

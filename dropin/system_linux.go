@@ -27,6 +27,8 @@ type system interface {
 	hangUp(pid int) error
 	isServer(pid int) bool
 	alive(pid int) bool
+	// serves are the addresses that a process accepts TCP connections at, and the inodes of its sockets.
+	serves(pid int) (map[string]uint32, error)
 	sysctl(name string) (string, error)
 	setSysctl(name, value string) error
 	pause(time.Duration)

@@ -219,6 +219,8 @@ type Remediation struct {
 	Text string `json:"text"`
 	// Deny is the flow that a packet filter closes; set where Kind is nft.
 	Deny *Deny `json:"deny,omitempty"`
+	// Settings are what to set, where Kind is sysctl or sshd: a fix writes them into a file.
+	Settings Settings `json:"settings,omitempty"`
 }
 
 // Deny names packets to drop: from a zone to a port of the host, or to another zone through it.

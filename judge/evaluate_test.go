@@ -25,7 +25,13 @@ func mine(name, rules string) Module {
 
 func judged(t *testing.T, p *Policies) *finding.Report {
 	t.Helper()
-	f, err := os.Open("../fixtures/base/host.json")
+	return judgedOf(t, p, "base/host.json")
+}
+
+// judgedOf judges a snapshot of the fixtures.
+func judgedOf(t *testing.T, p *Policies, name string) *finding.Report {
+	t.Helper()
+	f, err := os.Open("../fixtures/" + name)
 	if err != nil {
 		t.Fatal(err)
 	}

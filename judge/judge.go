@@ -245,6 +245,11 @@ func findings(c *Check, a *answer, override string) []finding.Finding {
 			Resource: f.Resource, Message: f.Message, Severity: f.Severity, Zone: f.Zone,
 			Evidence: orEmpty(f.Evidence), Witness: f.Witness, Steps: f.Steps, Remediation: orEmpty(f.Remediation),
 		}
+		for j := range n.Remediation {
+			if m := &n.Remediation[j]; m.Text == "" {
+				m.Text = m.Settings.Text(m.Kind)
+			}
+		}
 		if n.Severity == "" {
 			n.Severity = c.Severity
 		}

@@ -31,7 +31,7 @@ func (p *Plan) add(id string, f *finding.Finding, s *snapshot.Snapshot, m *zones
 	}
 	for _, rem := range f.Remediation {
 		if rem.Deny == nil {
-			p.Manual = append(p.Manual, dropin.Manual{Check: id, What: f.Message, Kind: rem.Kind, Text: rem.Text, Resource: f.Resource.Path})
+			p.Manual = append(p.Manual, dropin.Manual{Check: id, What: f.Message, Kind: rem.Kind, Text: rem.Text, Resource: f.Resource.Path, Settings: rem.Settings})
 			return
 		}
 	}

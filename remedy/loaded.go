@@ -2,7 +2,6 @@ package remedy
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,16 +24,6 @@ func (p *Proof) ReadBackTrial(rs *ruleset.Ruleset) error { return OnTrial(rs, p.
 
 // Loaded says whether the plan is what is loaded already.
 func (p *Proof) Loaded(rs *ruleset.Ruleset) bool { return Lasting(rs, p.lasting) == nil }
-
-// Holds proves on the model of the host as it is now that the plan, which was read back, closes what it is about, and that what must go
-// on working does as it did before.
-func (p *Proof) Holds(ctx context.Context, before, now *snapshot.Snapshot) error {
-	again := &Proof{plan: p.plan, tables: p.tables}
-	if err := again.closes(ctx, again.after(now)); err != nil {
-		return err
-	}
-	return again.keeps(ctx, before, now)
-}
 
 // OnTrial says in what the loaded tables on trial are others than those of a proof.
 func OnTrial(rs *ruleset.Ruleset, want json.RawMessage) error { return compare(rs, trialTable, want) }

@@ -17,7 +17,6 @@ import (
 	"github.com/ringfence/ringfence/replica"
 	"github.com/ringfence/ringfence/ruleset"
 	"github.com/ringfence/ringfence/snapshot"
-	"github.com/ringfence/ringfence/trace"
 )
 
 // Proof is a plan that was shown to close what it says, and nothing else, on the model and with real
@@ -27,6 +26,7 @@ type Proof struct {
 	// The plan's tables as a kernel told them back, on trial and lasting.
 	trial, lasting []byte
 	tables         []ruleset.Table
+	working        []Working
 	before         *snapshot.Snapshot // without tables of ours
 	// Evidence is what was found, a line each.
 	Evidence []string
@@ -105,25 +105,6 @@ func (p *Proof) replicate(ctx context.Context, in *Input, probes *probeSet) (*Re
 	return res, nil
 }
 
-// after is the host with the plan's tables in place of earlier ones.
-func (p *Proof) after(s *snapshot.Snapshot) *snapshot.Snapshot {
-	clone := *Without(s)
-	rs := ruleset.Ruleset{Stable: true}
-	if clone.NFTables.Ruleset != nil {
-		rs = *clone.NFTables.Ruleset
-	}
-	rs.Tables = append(slices.Clone(rs.Tables), p.tables...)
-	clone.NFTables.Ruleset = &rs
-	return &clone
-}
-
-// alone is the host with no tables but the plan's.
-func (p *Proof) alone(s *snapshot.Snapshot) *snapshot.Snapshot {
-	clone := *s
-	clone.NFTables.Ruleset = &ruleset.Ruleset{Stable: true, Tables: p.tables}
-	return &clone
-}
-
 // onModel proves on the packet model.
 func (p *Proof) onModel(ctx context.Context, s *snapshot.Snapshot) error {
 	for i := range p.tables {
@@ -131,10 +112,11 @@ func (p *Proof) onModel(ctx context.Context, s *snapshot.Snapshot) error {
 			return err
 		}
 	}
-	after := p.after(s)
-	if err := p.closes(ctx, after); err != nil {
+	certificates, cubes, err := p.plan.closesOn(ctx, p.with(s))
+	if err != nil {
 		return err
 	}
+	p.note("model: every drop closes what it is about: %d certificates of %d parts, each checked", certificates, cubes)
 	if p.plan.Mode == Targeted {
 		if err := p.onlyIntended(ctx, s); err != nil {
 			return err
@@ -142,7 +124,14 @@ func (p *Proof) onModel(ctx context.Context, s *snapshot.Snapshot) error {
 	} else {
 		p.note("model: of what else came in before, only what is kept was compared: the baseline closes the rest on purpose")
 	}
-	return p.keeps(ctx, s, after)
+	p.working = p.plan.worksOn(ctx, s)
+	if err := p.keepsOn(ctx, s, p.working); err != nil {
+		return err
+	}
+	if n := len(p.working); n > 0 {
+		p.note("model: %d packets of what must go on working still arrive", n)
+	}
+	return nil
 }
 
 // harmless shows that the table does nothing to packets but let them pass or drop them: then what the host
@@ -250,13 +239,12 @@ func (r *Rule) ends(s *snapshot.Snapshot, name string, not []string, other strin
 	return []*snapshot.Link{l}, nil
 }
 
-// closes proves for each drop that nothing of what it is about gets through any more: to the host, or past it
+// closesOn proves of a host for each drop that nothing of what it is about gets through any more: to the host, or past it
 // by a translation of the port. Each certificate is checked.
-func (p *Proof) closes(ctx context.Context, after *snapshot.Snapshot) error {
+func (p *Plan) closesOn(ctx context.Context, after *snapshot.Snapshot) (certificates, cubes int, err error) {
 	m := exposure.New(ctx, after, exposure.Limits{}, nil)
-	certificates, cubes := 0, 0
-	for i := range p.plan.Rules {
-		r := &p.plan.Rules[i]
+	for i := range p.Rules {
+		r := &p.Rules[i]
 		if r.Accept {
 			continue
 		}
@@ -265,18 +253,18 @@ func (p *Proof) closes(ctx context.Context, after *snapshot.Snapshot) error {
 			protos = []string{"tcp", "udp", "icmp"}
 		}
 		for _, proto := range protos {
-			q, err := p.plan.question(r, after)
+			q, err := p.question(r, after)
 			if err != nil {
-				return fmt.Errorf("%s: %w", r, err)
+				return 0, 0, fmt.Errorf("%s: %w", r, err)
 			}
 			if q == nil {
 				continue
 			}
 			q.Proto = proto
-			for _, q := range p.ways(q, r, after) {
+			for _, q := range ways(q, r, after) {
 				a := m.Ask(q)
 				if a.Verdict != packet.Unreachable {
-					return fmt.Errorf("%s: what it closes is %s: %s", r, a.Verdict, reasons(&a.Answer))
+					return 0, 0, fmt.Errorf("%s: what it closes is %s: %s", r, a.Verdict, reasons(&a.Answer))
 				}
 				certificates += len(a.Certificate)
 				for j := range a.Certificate {
@@ -285,13 +273,12 @@ func (p *Proof) closes(ctx context.Context, after *snapshot.Snapshot) error {
 			}
 		}
 	}
-	p.note("model: every drop closes what it is about: %d certificates of %d parts, each checked", certificates, cubes)
-	return nil
+	return certificates, cubes, nil
 }
 
 // ways are the questions of a rule: about the host, and about each of its addresses where packets can be
 // translated to somebody behind it.
-func (p *Proof) ways(q *reach.Question, r *Rule, s *snapshot.Snapshot) []*reach.Question {
+func ways(q *reach.Question, r *Rule, s *snapshot.Snapshot) []*reach.Question {
 	list := []*reach.Question{q}
 	if !q.To.Host || !translates(s.NFTables.Ruleset) {
 		return list
@@ -333,37 +320,6 @@ func reasons(a *reach.Answer) string {
 		list = append(list, c.Text)
 	}
 	return strings.Join(list, "; ")
-}
-
-// keeps shows by single packets that what must go on working still arrives.
-func (p *Proof) keeps(ctx context.Context, before, after *snapshot.Snapshot) error {
-	tracer := func(s *snapshot.Snapshot) *trace.Tracer { return exposure.New(ctx, s, exposure.Limits{}, nil).Tracer() }
-	old, now, ours := tracer(before), tracer(after), tracer(p.alone(before))
-	n := 0
-	for _, f := range p.plan.Keeps {
-		for _, k := range f.packets(p.plan, before) {
-			was, is := old.Packet(k), now.Packet(k)
-			switch was.Fate {
-			case trace.Local, trace.Forward:
-			case trace.Unknown: // then at least the plan itself must not be what stops it
-				if got := ours.Packet(k); got.Fate != trace.Local && got.Fate != trace.Forward {
-					return fmt.Errorf("%s cannot be shown to go on working: %s; with the plan alone: %s %s %s", f, was.Why, got.Fate, got.Rule, got.Why)
-				}
-				n++
-				continue
-			default:
-				continue // it does not work now either
-			}
-			if is.Fate != was.Fate || is.Oif != was.Oif {
-				return fmt.Errorf("%s would stop working: %s %s %s", f, is.Fate, is.Rule, is.Why)
-			}
-			n++
-		}
-	}
-	if n > 0 {
-		p.note("model: %d packets of what must go on working still arrive", n)
-	}
-	return nil
 }
 
 // packets are first packets of a flow: of its own source, or of a neighbour on every interface.

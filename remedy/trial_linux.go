@@ -45,6 +45,14 @@ func Apply(p *Proof, generation uint32, gate time.Duration) error {
 	return nil
 }
 
+// Prolong loads the plan on trial again, whose drops then stop after gate from now, in one transaction and without a gap.
+func Prolong(p *Plan, gate time.Duration) error {
+	if err := commit(0, trialOf(p, gate)); err != nil {
+		return fmt.Errorf("prolong the trial: %w", err)
+	}
+	return nil
+}
+
 // Promote makes the plan on trial the lasting one, in one transaction and without a gap.
 func Promote(p *Plan) error {
 	if err := commit(0, lastingOf(p), dropTables(trialTable)); err != nil {

@@ -25,7 +25,7 @@ func (x *Fix) verifyAgain(ctx context.Context) (err error) {
 // verify audits the host with the trial: that must be what was planned, every finding that it closes must be gone, and what must go on
 // working still does, with the tables of others as they are now; and the audit is no worse by it.
 func (x *Fix) verify(ctx context.Context) error {
-	snap, err := x.Host.See(ctx)
+	snap, err := x.Sight.See(ctx)
 	if err != nil {
 		return err
 	}
@@ -35,7 +35,7 @@ func (x *Fix) verify(ctx context.Context) error {
 	if err := x.proof.ReadBackTrial(snap.NFTables.Ruleset); err != nil {
 		return err
 	}
-	if err := x.Host.Proven(ctx, x.proof, x.Snapshot, snap); err != nil {
+	if err := x.Sight.Proven(ctx, x.proof.Claim(), snap); err != nil {
 		return err
 	}
 	after, err := x.Host.Judge(ctx, snap)

@@ -39,6 +39,9 @@ func (x *Fix) await(ctx context.Context, st *State) error {
 	for {
 		now, err := x.Store.Load()
 		here, herr := x.Clock.Here()
+		if err == nil {
+			x.noteProlonged(st, now)
+		}
 		left, pending := st.Pending(here)
 		switch {
 		case err == nil && st.Kept(now):
@@ -49,7 +52,10 @@ func (x *Fix) await(ctx context.Context, st *State) error {
 		case ctx.Err() != nil:
 			return x.lockedOut(ctx, st, errors.New("interrupted"))
 		case herr != nil || !pending || left < 500*time.Millisecond:
-			return x.lockedOut(ctx, st, errors.New("not confirmed"))
+			if err := x.lockedOut(ctx, st, errNotConfirmed); !errors.Is(err, errProlonged) {
+				return err
+			}
+			continue
 		}
 		c, ok := changes.Next(ctx, tick)
 		if why := w.heard(ctx, c, ok, here.Now); why != nil {
@@ -57,6 +63,24 @@ func (x *Fix) await(ctx context.Context, st *State) error {
 		}
 	}
 }
+
+// noteProlonged takes over what the state says of a first confirmation.
+func (x *Fix) noteProlonged(st, now *State) {
+	if now == nil || now.ID != st.ID || now.Confirmed <= st.Confirmed {
+		return
+	}
+	st.Confirmed, st.Deadline = now.Confirmed, now.Deadline
+	x.People.Say("fix: confirmed once; without a second confirmation from another new login the rules go out again in %s\n", secondWait)
+}
+
+var (
+	errNotConfirmed = errors.New("not confirmed")
+	// errProlonged says that a trial waits for its second confirmation: the first one came at its last moment.
+	errProlonged = errors.New("confirmed once")
+)
+
+// patience is how often the lock is tried for that whoever confirms has: with what others loaded meanwhile that takes an audit's time.
+const patience = 600
 
 // heard says why a change takes the trial out: it is no longer what was loaded, or with what others changed it no longer does what
 // was proven. Others are left to finish first.
@@ -111,14 +135,14 @@ func (x *Fix) current(ctx context.Context) error {
 
 // lockedOut takes the trial out under the lock, unless somebody confirmed it in the last moment.
 func (x *Fix) lockedOut(ctx context.Context, st *State, why error) error {
-	for i := range 50 {
+	for i := range patience {
 		unlock, err := x.Store.Lock()
 		if err != nil {
 			x.Clock.Sleep(100 * time.Millisecond)
 			continue
 		}
 		now, err := x.Store.Load()
-		if err != nil && i < 49 { // it may say that it was confirmed
+		if err != nil && i < patience-1 { // it may say that it was confirmed
 			unlock()
 			x.Clock.Sleep(100 * time.Millisecond)
 			continue
@@ -130,6 +154,8 @@ func (x *Fix) lockedOut(ctx context.Context, st *State, why error) error {
 			return nil
 		case err == nil && (now == nil || now.ID != st.ID): // also of another fix that was begun since
 			return refused("%w; the rules were taken out again by somebody else", why)
+		case err == nil && errors.Is(why, errNotConfirmed) && now.Confirmed > st.Confirmed:
+			return errProlonged
 		}
 		if st.File != nil {
 			return x.back(ctx, st, why)

@@ -1,6 +1,7 @@
 package trial
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -39,6 +40,8 @@ type fake struct {
 	boot int
 	// The disk: what is there after a power cut.
 	state  []byte
+	read   *State // what was read of it last
+	readOf []byte
 	locked bool
 	files  map[string]string
 	effect map[string]string // what the services read
@@ -50,6 +53,7 @@ type fake struct {
 	helper *helperFake
 	// People.
 	said   []string
+	alarms []string
 	tty    bool
 	answer string
 	login  int64 // when the login began; 0 is none
@@ -130,7 +134,7 @@ func newFake(t *testing.T) *fake {
 }
 
 func (w *fake) world() *World {
-	return &World{Clock: w, Store: w, Tables: w, Live: w, Files: w, Boot: bootFake{w}, Helper: w, People: w, Host: w}
+	return &World{Clock: w, Store: w, Tables: w, Live: w, Files: w, Boot: bootFake{w}, Helper: w, People: w, Alarm: w, Sight: w, Host: w}
 }
 
 // step is one of them: it can fail, or be the last.
@@ -199,11 +203,19 @@ func (w *fake) onDisk() *State {
 	if w.state == nil {
 		return nil
 	}
-	st := new(State)
-	if err := json.Unmarshal(w.state, st); err != nil {
-		w.t.Fatal(err)
+	if w.read == nil || !bytes.Equal(w.readOf, w.state) {
+		st := new(State)
+		if err := json.Unmarshal(w.state, st); err != nil {
+			w.t.Fatal(err)
+		}
+		w.read, w.readOf = st, w.state
+		if st.Before != nil || len(st.Files) > 0 { // these are changed by who reads them
+			w.read = nil
+			return st
+		}
 	}
-	return st
+	st := *w.read
+	return &st
 }
 
 func (w *fake) Save(st *State) error {
@@ -337,6 +349,7 @@ func (w *fake) watch(gone bool) error {
 // People.
 
 func (w *fake) Say(format string, args ...any) { w.said = append(w.said, fmt.Sprintf(format, args...)) }
+func (w *fake) Raise(text string)              { w.alarms = append(w.alarms, text) }
 func (w *fake) Show(*remedy.Plan)              {}
 func (w *fake) ShowFile(*dropin.File)          {}
 func (w *fake) Terminal() bool                 { return w.tty }

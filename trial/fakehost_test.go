@@ -123,13 +123,13 @@ func (w *fake) Prove(ctx context.Context, p *remedy.Plan, s *snapshot.Snapshot) 
 }
 
 // Proven is remedy's own.
-func (w *fake) Proven(ctx context.Context, p *remedy.Proof, before, now *snapshot.Snapshot) error {
+func (w *fake) Proven(ctx context.Context, c *remedy.Claim, now *snapshot.Snapshot) error {
 	if err := w.step("proven"); err != nil || ctx.Err() != nil {
 		return errors.Join(err, ctx.Err())
 	}
-	key := w.key(p.Plan())
+	key := w.key(c.Plan)
 	if _, ok := holding[key]; !ok {
-		holding[key] = p.Holds(ctx, before, now)
+		holding[key] = c.Holds(ctx, now)
 	}
 	return holding[key]
 }

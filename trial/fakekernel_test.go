@@ -83,6 +83,15 @@ func (w *fake) Promote(p *remedy.Plan) error {
 	return nil
 }
 
+func (w *fake) Prolong(p *remedy.Plan, gate time.Duration) error {
+	if err := w.step("prolong"); err != nil {
+		return err
+	}
+	w.expires = w.now + int64(gate)
+	w.commit(append(without(w.own, trialName), tables(p, true)...))
+	return nil
+}
+
 func (w *fake) Reload(p *remedy.Plan) error {
 	if err := w.step("reload"); err != nil {
 		return err

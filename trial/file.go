@@ -88,7 +88,7 @@ func (x *Fix) service(ctx context.Context, f *dropin.File) error {
 		}
 		return x.retake()
 	case Console:
-		err = x.ask(ctx)
+		err = x.ask(ctx, x.Wait)
 	}
 	if err == nil {
 		err = ctx.Err()
@@ -102,7 +102,7 @@ func (x *Fix) service(ctx context.Context, f *dropin.File) error {
 // verifyFile wants what the file sets to be no longer asked for, and nothing to be worse in the checks that it is about: its own, and
 // those that read what it changes.
 func (x *Fix) verifyFile(ctx context.Context, f *dropin.File) error {
-	snap, err := x.Host.See(ctx)
+	snap, err := x.Sight.See(ctx)
 	if err != nil {
 		return err
 	}
@@ -133,8 +133,8 @@ func (x *Fix) verifyFile(ctx context.Context, f *dropin.File) error {
 }
 
 // back takes a drop-in back for a reason.
-func (x *Fix) back(ctx context.Context, st *State, why error) error {
-	if err := x.Rollback(ctx, st); err != nil {
+func (w *World) back(ctx context.Context, st *State, why error) error {
+	if err := w.end(ctx, st); err != nil {
 		return unclear("%w, and taking %s back: %w", why, st.File.File.Path, err)
 	}
 	return refused("%w; everything is as before", why)
@@ -143,10 +143,7 @@ func (x *Fix) back(ctx context.Context, st *State, why error) error {
 // KeepFile confirms the drop-in that is on trial.
 func (w *World) KeepFile(ctx context.Context, st *State, o Options) error {
 	if err := w.ConfirmFile(ctx, st); err != nil {
-		if rerr := w.Rollback(ctx, st); rerr != nil {
-			return unclear("%w, and taking it back: %w", err, rerr)
-		}
-		return refused("%w; everything is as before", err)
+		return w.back(ctx, st, err)
 	}
 	w.People.Say("fix: %s stays; undo with: ringfence fix rollback%s\n", st.File.File.Path, o.Suffix)
 	return nil

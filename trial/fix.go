@@ -91,7 +91,7 @@ func (x *Fix) Run(ctx context.Context) (*finding.Report, error) {
 		switch {
 		case errors.Is(err, remedy.ErrChanged):
 			x.People.Say("fix: the ruleset was changed meanwhile: planning again\n")
-			if x.Snapshot, err = x.Host.See(ctx); err == nil {
+			if x.Snapshot, err = x.Sight.See(ctx); err == nil {
 				x.Before, err = x.Host.Judge(ctx, x.Snapshot)
 			}
 			if err != nil {
@@ -189,10 +189,10 @@ func (x *Fix) try(ctx context.Context) (*State, error) {
 		return nil, refused("nothing was loaded: %w", err)
 	}
 	if err := x.Helper.Start(st.ID, x.mode() != NewSession); err != nil {
-		return nil, errors.Join(refused("nothing was loaded: start the helper that takes the trial out again: %w", err), x.Rollback(ctx, st))
+		return nil, errors.Join(refused("nothing was loaded: start the helper that takes the trial out again: %w", err), x.end(ctx, st))
 	}
 	if err := x.Load(st, x.proof, x.Snapshot.NFTables.Ruleset.Generation); err != nil {
-		if rerr := x.Rollback(ctx, st); rerr != nil {
+		if rerr := x.end(ctx, st); rerr != nil {
 			return nil, unclear("%w, and taking it out: %w", err, rerr)
 		}
 		if errors.Is(err, remedy.ErrChanged) {
@@ -200,15 +200,20 @@ func (x *Fix) try(ctx context.Context) (*State, error) {
 		}
 		return nil, refused("%w", err)
 	}
-	if err := x.verifyAgain(ctx); err != nil {
+	err = x.verifyAgain(ctx)
+	if err == nil {
+		st.Generation = x.generation
+		err = x.Store.Save(st)
+	}
+	if err != nil {
 		return nil, x.out(ctx, st, err)
 	}
 	return st, nil
 }
 
 // out takes the trial out again for a reason.
-func (x *Fix) out(ctx context.Context, st *State, why error) error {
-	if err := x.Rollback(ctx, st); err != nil {
+func (w *World) out(ctx context.Context, st *State, why error) error {
+	if err := w.end(ctx, st); err != nil {
 		return unclear("%w, and taking the rules out: %w; the kernel stops them by itself", why, err)
 	}
 	return refused("%w; the rules were taken out again", why)
@@ -224,7 +229,9 @@ func (x *Fix) settle(ctx context.Context, st *State) error {
 		x.release()
 		return x.await(ctx, st)
 	case Console:
-		err = x.ask(ctx)
+		if err = x.ask(ctx, x.Wait); err == nil && st.AsksAgain() {
+			err = x.askAgain(ctx, st)
+		}
 	}
 	if err == nil {
 		err = x.current(ctx)
@@ -238,10 +245,27 @@ func (x *Fix) settle(ctx context.Context, st *State) error {
 	return x.Keep(ctx, st, x.Options)
 }
 
+// askAgain asks for the second confirmation of what was just confirmed.
+func (x *Fix) askAgain(ctx context.Context, st *State) error {
+	err := x.current(ctx)
+	if err == nil {
+		err = x.Prolong(ctx, st)
+	}
+	if err != nil {
+		return err
+	}
+	x.People.Say("fix: confirmed once. %s\n", whyAgain)
+	return x.ask(ctx, secondWait)
+}
+
+// whyAgain tells people why they are asked twice.
+const whyAgain = "A host that lets in only what it knows is confirmed twice: what has to be renewed now and then (neighbours, leases, names) " +
+	"can fail some minutes later."
+
 // ask asks on the terminal whether to keep what is on trial.
-func (x *Fix) ask(ctx context.Context) error {
+func (x *Fix) ask(ctx context.Context, wait time.Duration) error {
 	x.People.Say("fix: the rules are loaded on trial. Open a NEW login to this host; if it works, type keep.\n")
-	yes := x.People.Ask(ctx, fmt.Sprintf("keep the rules? [keep within %s] ", x.Wait.Round(time.Second)), "keep", x.Wait)
+	yes := x.People.Ask(ctx, fmt.Sprintf("keep the rules? [keep within %s] ", wait.Round(time.Second)), "keep", wait)
 	switch {
 	case ctx.Err() != nil:
 		return errors.New("interrupted")
@@ -254,10 +278,7 @@ func (x *Fix) ask(ctx context.Context) error {
 // Keep makes the trial lasting, reads it back, ends what is open to what it closes, and has it loaded at boot.
 func (w *World) Keep(ctx context.Context, st *State, o Options) error {
 	if err := w.Confirm(ctx, st); err != nil {
-		if rerr := w.Rollback(ctx, st); rerr != nil {
-			return unclear("%w, and taking the rules out: %w", err, rerr)
-		}
-		return refused("%w; the rules were taken out again", err)
+		return w.out(ctx, st, err)
 	}
 	rs, err := w.Live.Read(ctx)
 	if err == nil {

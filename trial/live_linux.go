@@ -18,11 +18,12 @@ import (
 
 // OnThisHost is this machine, with state and boot files below a directory ("" is /). Suffix is what the commands that name it end with,
 // and nft the program that loads a file at boot, "" where this one does. What is seen of the host, and who is asked, is the caller's.
-func OnThisHost(root, suffix, nft string, people People, h Host) *World {
+func OnThisHost(root, suffix, nft string, people People, s Sight, h Host) *World {
 	disk := Disk{root}
 	return &World{
 		Clock: bootClock{}, Store: disk, Tables: kernel{}, Live: kernel{}, Files: dropin.On(root), Boot: boot{disk, suffix, nft},
-		Helper: helper{root, suffix}, People: people, Host: h,
+		Helper: helper{root, suffix}, People: people,
+		Alarm: alarm{wall, journal}, Sight: s, Host: h,
 	}
 }
 
@@ -33,10 +34,13 @@ func (kernel) Try(p *remedy.Proof, generation uint32, gate time.Duration) error 
 	return remedy.Apply(p, generation, gate)
 }
 func (kernel) Promote(p *remedy.Plan) error { return remedy.Promote(p) }
-func (kernel) Reload(p *remedy.Plan) error  { return remedy.Reload(p) }
-func (kernel) Withdraw() error              { return remedy.Withdraw() }
-func (kernel) Silence() error               { return remedy.Silence() }
-func (kernel) Remove() error                { return remedy.Remove() }
+func (kernel) Prolong(p *remedy.Plan, gate time.Duration) error {
+	return remedy.Prolong(p, gate)
+}
+func (kernel) Reload(p *remedy.Plan) error { return remedy.Reload(p) }
+func (kernel) Withdraw() error             { return remedy.Withdraw() }
+func (kernel) Silence() error              { return remedy.Silence() }
+func (kernel) Remove() error               { return remedy.Remove() }
 
 func (kernel) Read(ctx context.Context) (*ruleset.Ruleset, error) { return readRuleset(ctx) }
 

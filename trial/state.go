@@ -26,16 +26,22 @@ const (
 
 // State is what is known of the last transaction. Times are of CLOCK_BOOTTIME, which no clock step moves.
 type State struct {
-	ID       string       `json:"id"`
-	Phase    string       `json:"phase"`
-	BootID   string       `json:"bootId"`
-	Netns    string       `json:"netns"` // where it was loaded, as "net:[inode]"
-	Applied  int64        `json:"applied"`
-	Deadline int64        `json:"deadline"`
-	Plan     *remedy.Plan `json:"plan,omitempty"`
+	ID       string `json:"id"`
+	Phase    string `json:"phase"`
+	BootID   string `json:"bootId"`
+	Netns    string `json:"netns"` // where it was loaded, as "net:[inode]"
+	Applied  int64  `json:"applied"`
+	Deadline int64  `json:"deadline"`
+	// Confirmed is when a trial was confirmed that asks for a second confirmation; 0 is not yet.
+	Confirmed int64 `json:"confirmed,omitempty"`
+	// Generation is that of the ruleset with the trial that was audited last.
+	Generation uint32       `json:"generation,omitempty"`
+	Plan       *remedy.Plan `json:"plan,omitempty"`
 	// Trial and Lasting are the plan's tables as the kernel told them in the replica.
 	Trial   json.RawMessage `json:"trial,omitempty"`
 	Lasting json.RawMessage `json:"lasting,omitempty"`
+	// Working is what worked before, and must go on.
+	Working []remedy.Working `json:"working,omitempty"`
 	// Persisted says that the plan is loaded at boot, Booted is the tables as that makes them: nft can put the same
 	// rules into other expressions.
 	Persisted bool            `json:"persisted"`
@@ -74,6 +80,17 @@ func (st *State) Pending(here Moment) (time.Duration, bool) {
 	}
 	left := time.Duration(st.Deadline - here.Now)
 	return left, left > 0
+}
+
+// AsksAgain says of a trial that it is not kept by the first confirmation. A host that lets in only what it knows can lose what has to be
+// renewed now and then after a login was tried: neighbours, leases, names.
+func (st *State) AsksAgain() bool {
+	return st.Plan != nil && st.Plan.Mode == remedy.DefaultDeny && st.Confirmed == 0
+}
+
+// claim is what was proven of the plan.
+func (st *State) claim() *remedy.Claim {
+	return &remedy.Claim{Plan: st.Plan, Lasting: st.Lasting, Working: st.Working}
 }
 
 // Kept says whether a transaction was confirmed, by the state that is there now.
@@ -117,6 +134,9 @@ func (st *State) Text(here Moment) string {
 	}
 	left, pending := st.Pending(here)
 	switch {
+	case pending && st.Confirmed != 0:
+		return fmt.Sprintf("fix %s was confirmed once, and goes out in %s without a second confirmation: %s; keep it with ringfence fix confirm, from another new login",
+			st.ID, left.Round(time.Second), st.what())
 	case pending:
 		return fmt.Sprintf("fix %s is on trial for another %s: %s; keep it with ringfence fix confirm", st.ID, left.Round(time.Second), st.what())
 	case st.Phase == PhaseTrial:

@@ -33,7 +33,15 @@ func scenes() []scene {
 		})
 		return w
 	}
+	twice := func(t *testing.T) *fake {
+		w := baseline(t)
+		for _, d := range []time.Duration{time.Second, 4 * time.Second} {
+			w.during(d, func() { _ = w.confirm() })
+		}
+		return w
+	}
 	return []scene{
+		{"confirmed twice", twice, Options{Wait: 3 * time.Second, By: NewSession, Persist: true}},
 		{"auto", plain, Options{Wait: 3 * time.Second, By: Auto, Persist: true}},
 		{"by a new login", confirming, Options{Wait: 3 * time.Second, By: NewSession, Persist: true}},
 		{"not confirmed", plain, Options{Wait: 3 * time.Second, By: NewSession, Persist: true}},

@@ -8,12 +8,17 @@ import (
 	"time"
 
 	"github.com/ringfence/ringfence/dropin"
+	"github.com/ringfence/ringfence/escape"
 	"github.com/ringfence/ringfence/remedy"
 )
 
 // grace is how much longer than the time for the confirmation the drops work: the helper takes the trial
 // out first, and the kernel only where nobody is left to do it.
 const grace = 15 * time.Second
+
+// secondWait is how long a trial waits for its second confirmation: longer than neighbours are remembered, and than a name or a lease of a
+// short time holds.
+const secondWait = 10 * time.Minute
 
 func newID() string { return fmt.Sprintf("%08x", rand.Uint32()) }
 
@@ -29,6 +34,7 @@ func (w *World) Begin(p *remedy.Proof, wait time.Duration) (*State, error) {
 		Deadline: here.Now + int64(wait), Plan: p.Plan(), Evidence: p.Evidence,
 	}
 	st.Trial, st.Lasting = p.Tables()
+	st.Working = p.Claim().Working
 	if old, err := w.Store.Load(); err == nil && old != nil && old.Phase == PhaseConfirmed {
 		old.Before = nil
 		st.Before = old
@@ -65,27 +71,51 @@ func (w *World) Load(st *State, p *remedy.Proof, generation uint32) error {
 	return w.Tables.Try(p, generation, time.Duration(st.Deadline-here.Now)+grace)
 }
 
-// Confirm makes the trial lasting. It must still be what was loaded, and in time.
-func (w *World) Confirm(ctx context.Context, st *State) error {
+// onTrial wants a trial to be still what was loaded, and in time. It says when that is.
+func (w *World) onTrial(ctx context.Context, st *State) (Moment, error) {
 	rs, err := w.Live.Read(ctx)
 	if err != nil {
-		return err
+		return Moment{}, err
 	}
 	here, err := w.Clock.Here()
 	if err != nil {
-		return err
+		return here, err
 	}
 	if _, ok := st.Pending(here); !ok {
-		return ErrNotPending
+		return here, ErrNotPending
 	}
 	if err := st.Altered(rs); err != nil {
-		return fmt.Errorf("the trial was changed: %w", err)
+		return here, fmt.Errorf("the trial was changed: %w", err)
+	}
+	return here, nil
+}
+
+// Prolong has a trial that was confirmed wait for its second confirmation. No process has to live for that: it stays on trial, for longer,
+// and the kernel stops its drops where nobody confirms again.
+func (w *World) Prolong(ctx context.Context, st *State) error {
+	here, err := w.onTrial(ctx, st)
+	if err != nil {
+		return err
+	}
+	next := *st
+	next.Confirmed, next.Deadline = here.Now, here.Now+int64(secondWait)
+	if err := w.Store.Save(&next); err != nil {
+		return err
+	}
+	*st = next
+	return w.Tables.Prolong(st.Plan, secondWait+grace)
+}
+
+// Confirm makes the trial lasting. It must still be what was loaded, and in time.
+func (w *World) Confirm(ctx context.Context, st *State) error {
+	if _, err := w.onTrial(ctx, st); err != nil {
+		return err
 	}
 	if err := w.Tables.Promote(st.Plan); err != nil {
 		return err
 	}
 	kept := *st
-	if kept.Phase = PhaseConfirmed; st.Before != nil {
+	if kept.Phase, kept.Working = PhaseConfirmed, nil; st.Before != nil {
 		kept.Files, kept.Before = st.Before.Files, nil
 	}
 	if err := w.Store.Save(&kept); err != nil { // what nobody knows of is not to stay
@@ -140,6 +170,20 @@ func (w *World) Rollback(ctx context.Context, st *State) error {
 		return w.Store.Save(st.Before)
 	}
 	return w.Store.Forget()
+}
+
+// end takes a trial out at its end. That it could not is told to everybody.
+func (w *World) end(ctx context.Context, st *State) error {
+	err := w.Rollback(ctx, st)
+	if err == nil {
+		return nil
+	}
+	what := "the rules of fix " + st.ID + " could not be taken out; the kernel stops them when their time is over"
+	if st.File != nil {
+		what = "the file " + escape.Line(st.File.File.Path) + " of fix " + st.ID + " could not be taken back; the next boot does it"
+	}
+	w.Alarm.Raise(fmt.Sprintf("%s. Try again: ringfence fix rollback. %s", what, escape.Line(err.Error())))
+	return err
 }
 
 // unpromote takes the lasting tables of a trial out that was kept while nobody could write so down.

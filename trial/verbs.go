@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -59,8 +60,36 @@ func (w *World) ConfirmNow(ctx context.Context, id string, console bool, o Optio
 		if st.File != nil {
 			return w.KeepFile(ctx, st, o)
 		}
-		return w.Keep(ctx, st, o)
+		if err := w.provenStill(ctx, st); err != nil {
+			return w.out(ctx, st, err)
+		}
+		if !st.AsksAgain() {
+			return w.Keep(ctx, st, o)
+		}
+		if err := w.Prolong(ctx, st); err != nil {
+			return w.out(ctx, st, err)
+		}
+		w.People.Say("fix: confirmed once. %s\nfix: within %s open another NEW login to this host and type there:\n\n    ringfence fix confirm %s%s\n\n"+
+			"fix: without it the rules go out again, whatever runs until then.\n", whyAgain, secondWait, st.ID, o.Suffix)
+		return nil
 	})
+}
+
+// provenStill proves a plan again where the ruleset is another than the one that was audited last: who waited for the confirmation can be
+// gone, or not have seen yet what others loaded.
+func (w *World) provenStill(ctx context.Context, st *State) error {
+	rs, err := w.Live.Read(ctx)
+	if err != nil || rs.Generation == st.Generation {
+		return err
+	}
+	snap, err := w.Sight.See(ctx)
+	if err != nil {
+		return err
+	}
+	if snap.NFTables.Ruleset == nil {
+		return fmt.Errorf("the ruleset could not be read (%s)", strings.Join(snap.Section("nftables").Reasons, "; "))
+	}
+	return w.Sight.Proven(ctx, st.claim(), snap)
 }
 
 // youngerLogin wants this process to belong to a login that began after the fix was loaded: an older one
@@ -73,6 +102,8 @@ func (w *World) youngerLogin(st *State) error {
 	case program == "":
 		return errors.New("this process belongs to no login (a terminal multiplexer or a service?): " +
 			"confirm from a new login, or with --console where you sit at the machine")
+	case start <= st.Confirmed:
+		return fmt.Errorf("this login (%s) is older than the first confirmation: open another one and confirm there", program)
 	case start <= st.Applied:
 		return fmt.Errorf("this login (%s) is older than the fix: open a new one and confirm there", program)
 	}
@@ -183,9 +214,11 @@ func (w *World) WatchDrift(ctx context.Context, same func(id string) error) erro
 // lost is how often the state can be unreadable before nobody could confirm a trial any more.
 const lost = 100
 
-// Watch is the helper: it takes the trial of an id out at its deadline, or when gone says that the process that could confirm it is.
+// Watch is the helper: it takes the trial of an id out at its deadline, or when gone says that the process that could confirm it is. One
+// that was confirmed once anybody can confirm. Where it cannot, it says so to everybody and tries again, ever more rarely.
 func (w *World) Watch(ctx context.Context, id string, gone func() bool) error {
-	for broken := 0; ; w.Clock.Sleep(tick) {
+	pause, failed, loud := tick, 0, true
+	for broken := 0; ; w.Clock.Sleep(pause) {
 		st, err := w.Store.Load()
 		here, herr := w.Clock.Here()
 		if err != nil || herr != nil {
@@ -198,18 +231,35 @@ func (w *World) Watch(ctx context.Context, id string, gone func() bool) error {
 		if st == nil || st.ID != id || st.Phase != PhaseTrial {
 			return nil
 		}
-		if _, pending := st.Pending(here); (!pending || gone()) && w.expire(ctx, id) {
-			return nil
+		if !st.over(here, gone) {
+			continue
 		}
+		if err = w.expire(ctx, id, gone, &loud); err == nil {
+			continue // the state says what became of it
+		}
+		if failed++; failed > lost {
+			return unclear("take out fix %s: %w", id, err)
+		}
+		pause = min(2*pause, time.Minute)
 	}
 }
 
-// expire takes a trial out that is still one, and says whether there is nothing left to do.
-func (w *World) expire(ctx context.Context, id string) bool {
-	return w.locked(func(st *State, _ Moment) error {
-		if st == nil || st.ID != id || st.Phase != PhaseTrial {
+// over says that nobody can confirm a trial any more.
+func (st *State) over(here Moment, gone func() bool) bool {
+	_, pending := st.Pending(here)
+	return !pending || st.Confirmed == 0 && gone()
+}
+
+// expire takes a trial out that is over, if it is still one. The first time that it cannot it is loud.
+func (w *World) expire(ctx context.Context, id string, gone func() bool, loud *bool) error {
+	return w.locked(func(st *State, here Moment) error {
+		switch {
+		case st == nil || st.ID != id || st.Phase != PhaseTrial || !st.over(here, gone):
 			return nil
+		case *loud:
+			*loud = false
+			return w.end(ctx, st)
 		}
 		return w.Rollback(ctx, st)
-	}) == nil
+	})
 }

@@ -246,6 +246,23 @@ func TestNextFixClearsATrialFirst(t *testing.T) {
 	}
 }
 
+// TestNothingGoesBackToATrial: what a trial goes back to was confirmed.
+func TestNothingGoesBackToATrial(t *testing.T) {
+	w := newFake(t)
+	w.dieWaiting()
+	plan, err := w.Plan(t.Context(), w.seen())
+	if err != nil {
+		t.Fatal(err)
+	}
+	proof, err := w.Prove(t.Context(), plan, w.seen())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if st, err := w.world().Begin(proof, time.Minute); err != nil || st.Before != nil {
+		t.Errorf("%v, it would go back to something: %v", err, st.Before != nil)
+	}
+}
+
 // TestHelperEndsWithTheProgram: a trial that only this program could confirm does not outlive it.
 func TestHelperEndsWithTheProgram(t *testing.T) {
 	w := newFake(t)

@@ -21,6 +21,8 @@ type World struct {
 	Boot   Boot
 	Helper Helper
 	People People
+	Alarm  Alarm
+	Sight  Sight
 	Host   Host
 }
 
@@ -57,6 +59,8 @@ type Tables interface {
 	Try(p *remedy.Proof, generation uint32, gate time.Duration) error
 	// Promote makes the plan on trial the lasting one, Reload loads one again in place of whatever is there.
 	Promote(*remedy.Plan) error
+	// Prolong has the drops of the plan on trial work for gate from now on.
+	Prolong(p *remedy.Plan, gate time.Duration) error
 	Reload(*remedy.Plan) error
 	// Withdraw removes what is on trial, Silence switches it off where that fails. Remove removes everything of ours.
 	Withdraw() error
@@ -126,15 +130,24 @@ type People interface {
 	Login() (program string, start int64, err error)
 }
 
-// Host is the host as it is seen, judged and planned for.
-type Host interface {
+// Alarm is heard by everybody who is logged in, and by who reads the journal: it is for what nobody may be waiting to be told.
+type Alarm interface {
+	Raise(text string)
+}
+
+// Sight is the host as it is seen.
+type Sight interface {
 	See(context.Context) (*snapshot.Snapshot, error)
+	// Proven says why what was proven does not hold on the host as it is now, with the tables of others that are there.
+	Proven(ctx context.Context, c *remedy.Claim, now *snapshot.Snapshot) error
+}
+
+// Host is the host as it is judged and planned for.
+type Host interface {
 	Judge(context.Context, *snapshot.Snapshot) (*finding.Report, error)
 	// Plan is the whole of what is to be closed, also what a table of ours closes already.
 	Plan(context.Context, *snapshot.Snapshot) (*remedy.Plan, error)
 	Prove(context.Context, *remedy.Plan, *snapshot.Snapshot) (*remedy.Proof, error)
-	// Proven says why what was proven does not hold on the host as it is now, with the tables of others that are there.
-	Proven(ctx context.Context, p *remedy.Proof, before, now *snapshot.Snapshot) error
 	// Reads are the sections of a snapshot, or parts of them, that a check reads.
 	Reads(check string) []string
 }

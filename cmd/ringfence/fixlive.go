@@ -24,7 +24,7 @@ import (
 
 // fixNow makes a fix of what was found.
 func (e *env) fixNow(ctx context.Context, m *material, before *finding.Report, f *auditFlags) error {
-	x := &trial.Fix{World: e.world(f.fix.root, seeing{e, m, f}), Options: f.fix.making(), Before: before, Snapshot: m.snap}
+	x := &trial.Fix{World: e.world(f.fix.root, sight{e, f.deadline, f.quiet}, seeing{m, f}), Options: f.fix.making(), Before: before, Snapshot: m.snap}
 	ctx, stop := untilHangup(ctx, f.fix.confirm)
 	defer stop()
 	after, err := x.Run(ctx)
@@ -72,23 +72,33 @@ func rootArg(root string) string {
 }
 
 // world is this machine, as a fix sees it.
-func (e *env) world(root string, h trial.Host) *trial.World {
+func (e *env) world(root string, s trial.Sight, h trial.Host) *trial.World {
 	nft, err := host.Local().ExecutablePath("nft")
 	if err != nil {
 		nft = ""
 	}
-	return trial.OnThisHost(root, rootArg(root), nft, people{e}, h)
+	return trial.OnThisHost(root, rootArg(root), nft, people{e}, s, h)
 }
 
-// seeing is how a fix sees the host, judges it and plans for it.
+// sight is how a fix sees the host.
+type sight struct {
+	e        *env
+	deadline time.Duration
+	quiet    bool
+}
+
+func (s sight) See(ctx context.Context) (*snapshot.Snapshot, error) {
+	return s.e.see(ctx, s.deadline, s.quiet)
+}
+
+func (s sight) Proven(ctx context.Context, c *remedy.Claim, now *snapshot.Snapshot) error {
+	return c.Holds(ctx, now)
+}
+
+// seeing is how a fix judges the host and plans for it.
 type seeing struct {
-	e *env
 	m *material
 	f *auditFlags
-}
-
-func (s seeing) See(ctx context.Context) (*snapshot.Snapshot, error) {
-	return s.e.see(ctx, s.f.deadline, s.f.quiet)
 }
 
 func (s seeing) Judge(ctx context.Context, snap *snapshot.Snapshot) (*finding.Report, error) {
@@ -101,10 +111,6 @@ func (s seeing) Plan(ctx context.Context, snap *snapshot.Snapshot) (*remedy.Plan
 
 func (s seeing) Prove(ctx context.Context, p *remedy.Plan, snap *snapshot.Snapshot) (*remedy.Proof, error) {
 	return trial.Prove(ctx, p, snap)
-}
-
-func (s seeing) Proven(ctx context.Context, p *remedy.Proof, before, now *snapshot.Snapshot) error {
-	return p.Holds(ctx, before, now)
 }
 
 func (s seeing) Reads(check string) []string {

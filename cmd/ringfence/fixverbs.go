@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -53,11 +54,14 @@ func (e *env) applyCommand() *cobra.Command {
 func (e *env) verb(use, short string, do func(ctx context.Context, w *trial.World) error) *cobra.Command {
 	var root string
 	c := &cobra.Command{Use: use, Short: short, Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
-		return fixError(do(c.Context(), e.world(root, nil)))
+		return fixError(do(c.Context(), e.world(root, nil, nil)))
 	}}
 	rootFlag(c, &root)
 	return c
 }
+
+// confirmDeadline is that of each collector where what was proven is asked again of the host: as an audit has it.
+const confirmDeadline = 20 * time.Second
 
 func (e *env) confirmCommand() *cobra.Command {
 	var (
@@ -70,7 +74,7 @@ func (e *env) confirmCommand() *cobra.Command {
 		Short: "Keep the fix that is on trial, from a login that is younger than it",
 		RunE: func(c *cobra.Command, args []string) error {
 			id := append(args, "")[0]
-			return fixError(e.world(root, nil).ConfirmNow(c.Context(), id, console, trial.Options{Persist: persist == "on-confirm", Suffix: rootArg(root)}))
+			return fixError(e.world(root, sight{e, confirmDeadline, false}, nil).ConfirmNow(c.Context(), id, console, trial.Options{Persist: persist == "on-confirm", Suffix: rootArg(root)}))
 		},
 	}
 	rootFlag(c, &root)

@@ -100,9 +100,11 @@ whom(ctx) := context(ctx) if ctx.of == ""
 else := sprintf("%s of %s", [context(ctx), ctx.of])
 
 # sshd is settings of the host's own server, or what to tell whose server it is.
-sshd(ctx, settings) := [{"kind": "sshd", "text": settings}] if {
+sshd(ctx, settings) := [{"kind": "sshd", "settings": settings}] if {
 	ctx.of == ""
-} else := [{"kind": "words", "text": sprintf("in %s of %s: %s", [ctx.config, ctx.of, replace(settings, "\n", ", ")])}]
+} else := [{"kind": "words", "text": sprintf("in %s of %s: %s", [ctx.config, ctx.of, text])}] if {
+	text := concat(", ", [sprintf("%s %s", [s.name, s.value]) | some s in settings])
+}
 
 # place names a context stably.
 place(ctx) := sprintf("%s %s", [ctx.config, whom(ctx)])

@@ -23,7 +23,10 @@ finding contains {
 		sprintf("ports: %s", [concat(", ", b.ports)]),
 		sprintf("br_netfilter is off for %s, and no other rule stops anything of it", [concat(", ", sort(_open(b)))]),
 	],
-	"remediation": [{"kind": "sysctl", "text": "net.bridge.bridge-nf-call-iptables=1 and net.bridge.bridge-nf-call-ip6tables=1"}],
+	"remediation": [{"kind": "sysctl", "settings": [
+		{"name": "net.bridge.bridge-nf-call-iptables", "value": "1"},
+		{"name": "net.bridge.bridge-nf-call-ip6tables", "value": "1"},
+	]}],
 } if {
 	some b in _shared
 	count(_open(b)) > 0

@@ -40,7 +40,7 @@ finding contains {
 	"message": sprintf("%s is %s: %s", [name, input.sysctls[name].value, row.why]),
 	"severity": row.severity,
 	"evidence": [sprintf("/proc/sys/%s = %s", [replace(name, ".", "/"), input.sysctls[name].value])],
-	"remediation": [{"kind": "sysctl", "text": sprintf("%s = %s", [name, sort(row.good)[0]])}],
+	"remediation": [{"kind": "sysctl", "settings": [{"name": name, "value": sort(row.good)[0]}]}],
 } if {
 	some name, row in _baseline
 	input.sysctls[name].state == "present"

@@ -21,7 +21,7 @@ finding contains {
 	"resource": {"kind": "sshd", "key": lib.place(ctx), "path": ctx.config},
 	"message": sprintf("SSH accepts accounts without a password (%s)", [lib.whom(ctx)]),
 	"evidence": [sprintf("%s (%s): %s", [ctx.config, ctx.source, concat(", ", lib.settings(ctx.settings))])],
-	"remediation": lib.sshd(ctx, "PermitEmptyPasswords no"),
+	"remediation": lib.sshd(ctx, [{"name": "PermitEmptyPasswords", "value": "no"}]),
 } if {
 	some ctx in input.ssh.contexts
 	_weak(ctx.settings)

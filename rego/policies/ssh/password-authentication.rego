@@ -21,7 +21,10 @@ finding contains {
 	"resource": {"kind": "sshd", "key": lib.place(ctx), "path": ctx.config},
 	"message": sprintf("SSH accepts passwords (%s)", [lib.whom(ctx)]),
 	"evidence": [sprintf("%s (%s): %s", [ctx.config, ctx.source, concat(", ", lib.settings(ctx.settings))])],
-	"remediation": lib.sshd(ctx, "PasswordAuthentication no\nKbdInteractiveAuthentication no"),
+	"remediation": lib.sshd(ctx, [
+		{"name": "PasswordAuthentication", "value": "no"},
+		{"name": "KbdInteractiveAuthentication", "value": "no"},
+	]),
 } if {
 	some ctx in input.ssh.contexts
 	_weak(ctx.settings)

@@ -21,7 +21,7 @@ finding contains {
 	"resource": {"kind": "sshd", "key": lib.place(ctx), "path": ctx.config},
 	"message": sprintf("root can log in over SSH with a password (%s)", [lib.whom(ctx)]),
 	"evidence": [sprintf("%s (%s): %s", [ctx.config, ctx.source, concat(", ", lib.settings(ctx.settings))])],
-	"remediation": lib.sshd(ctx, "PermitRootLogin prohibit-password"),
+	"remediation": lib.sshd(ctx, [{"name": "PermitRootLogin", "value": "prohibit-password"}]),
 } if {
 	some ctx in input.ssh.contexts
 	_weak(ctx.settings)
