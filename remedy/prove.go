@@ -250,13 +250,18 @@ func (r *Rule) ends(s *snapshot.Snapshot, name string, not []string, other strin
 	return []*snapshot.Link{l}, nil
 }
 
-// closes proves for each drop that nothing of what it is about gets through any more: to the host, or past it
-// by a translation of the port. Each certificate is checked.
-func (p *Proof) closes(ctx context.Context, after *snapshot.Snapshot) error {
-	m := exposure.New(ctx, after, exposure.Limits{}, nil)
-	certificates, cubes := 0, 0
-	for i := range p.plan.Rules {
-		r := &p.plan.Rules[i]
+// Closed is what a drop rule must make unreachable.
+type Closed struct {
+	Rule     *Rule
+	Question *reach.Question
+}
+
+// Closing are the questions that a proof asks about the plan's drops, on the host with the plan's tables: each must be
+// unreachable. It tells nothing of a rule that no packet can be about. An error says which rule does not fit the host.
+func (p *Plan) Closing(after *snapshot.Snapshot) ([]Closed, error) {
+	var list []Closed
+	for i := range p.Rules {
+		r := &p.Rules[i]
 		if r.Accept {
 			continue
 		}
@@ -265,24 +270,39 @@ func (p *Proof) closes(ctx context.Context, after *snapshot.Snapshot) error {
 			protos = []string{"tcp", "udp", "icmp"}
 		}
 		for _, proto := range protos {
-			q, err := p.plan.question(r, after)
+			q, err := p.question(r, after)
 			if err != nil {
-				return fmt.Errorf("%s: %w", r, err)
+				return nil, fmt.Errorf("%s: %w", r, err)
 			}
 			if q == nil {
 				continue
 			}
 			q.Proto = proto
-			for _, q := range p.ways(q, r, after) {
-				a := m.Ask(q)
-				if a.Verdict != packet.Unreachable {
-					return fmt.Errorf("%s: what it closes is %s: %s", r, a.Verdict, reasons(&a.Answer))
-				}
-				certificates += len(a.Certificate)
-				for j := range a.Certificate {
-					cubes += len(a.Certificate[j].Cubes)
-				}
+			for _, q := range ways(q, r, after) {
+				list = append(list, Closed{r, q})
 			}
+		}
+	}
+	return list, nil
+}
+
+// closes proves for each drop that nothing of what it is about gets through any more: to the host, or past it
+// by a translation of the port. Each certificate is checked.
+func (p *Proof) closes(ctx context.Context, after *snapshot.Snapshot) error {
+	m := exposure.New(ctx, after, exposure.Limits{}, nil)
+	list, err := p.plan.Closing(after)
+	if err != nil {
+		return err
+	}
+	certificates, cubes := 0, 0
+	for _, c := range list {
+		a := m.Ask(c.Question)
+		if a.Verdict != packet.Unreachable {
+			return fmt.Errorf("%s: what it closes is %s: %s", c.Rule, a.Verdict, reasons(&a.Answer))
+		}
+		certificates += len(a.Certificate)
+		for j := range a.Certificate {
+			cubes += len(a.Certificate[j].Cubes)
 		}
 	}
 	p.note("model: every drop closes what it is about: %d certificates of %d parts, each checked", certificates, cubes)
@@ -291,7 +311,7 @@ func (p *Proof) closes(ctx context.Context, after *snapshot.Snapshot) error {
 
 // ways are the questions of a rule: about the host, and about each of its addresses where packets can be
 // translated to somebody behind it.
-func (p *Proof) ways(q *reach.Question, r *Rule, s *snapshot.Snapshot) []*reach.Question {
+func ways(q *reach.Question, r *Rule, s *snapshot.Snapshot) []*reach.Question {
 	list := []*reach.Question{q}
 	if !q.To.Host || !translates(s.NFTables.Ruleset) {
 		return list
@@ -335,30 +355,47 @@ func reasons(a *reach.Answer) string {
 	return strings.Join(list, "; ")
 }
 
+// Kept is a packet of what must go on working.
+type Kept struct {
+	Flow   *Flow
+	Packet *packet.Packet
+}
+
+// Kept are the packets that a proof follows over the host without and with the plan's tables: what arrives without them
+// must arrive with them.
+func (p *Plan) Kept(before *snapshot.Snapshot) []Kept {
+	var list []Kept
+	for i := range p.Keeps {
+		for _, k := range p.Keeps[i].packets(p, before) {
+			list = append(list, Kept{&p.Keeps[i], k})
+		}
+	}
+	return list
+}
+
 // keeps shows by single packets that what must go on working still arrives.
 func (p *Proof) keeps(ctx context.Context, before, after *snapshot.Snapshot) error {
 	tracer := func(s *snapshot.Snapshot) *trace.Tracer { return exposure.New(ctx, s, exposure.Limits{}, nil).Tracer() }
 	old, now, ours := tracer(before), tracer(after), tracer(p.alone(before))
 	n := 0
-	for _, f := range p.plan.Keeps {
-		for _, k := range f.packets(p.plan, before) {
-			was, is := old.Packet(k), now.Packet(k)
-			switch was.Fate {
-			case trace.Local, trace.Forward:
-			case trace.Unknown: // then at least the plan itself must not be what stops it
-				if got := ours.Packet(k); got.Fate != trace.Local && got.Fate != trace.Forward {
-					return fmt.Errorf("%s cannot be shown to go on working: %s; with the plan alone: %s %s %s", f, was.Why, got.Fate, got.Rule, got.Why)
-				}
-				n++
-				continue
-			default:
-				continue // it does not work now either
-			}
-			if is.Fate != was.Fate || is.Oif != was.Oif {
-				return fmt.Errorf("%s would stop working: %s %s %s", f, is.Fate, is.Rule, is.Why)
+	for _, kept := range p.plan.Kept(before) {
+		f, k := kept.Flow, kept.Packet
+		was, is := old.Packet(k), now.Packet(k)
+		switch was.Fate {
+		case trace.Local, trace.Forward:
+		case trace.Unknown: // then at least the plan itself must not be what stops it
+			if got := ours.Packet(k); got.Fate != trace.Local && got.Fate != trace.Forward {
+				return fmt.Errorf("%s cannot be shown to go on working: %s; with the plan alone: %s %s %s", f, was.Why, got.Fate, got.Rule, got.Why)
 			}
 			n++
+			continue
+		default:
+			continue // it does not work now either
 		}
+		if is.Fate != was.Fate || is.Oif != was.Oif {
+			return fmt.Errorf("%s would stop working: %s %s %s", f, is.Fate, is.Rule, is.Why)
+		}
+		n++
 	}
 	if n > 0 {
 		p.note("model: %d packets of what must go on working still arrive", n)
