@@ -28,7 +28,7 @@ func TestAskersAgree(t *testing.T) {
 	if !bed.Alone(t) {
 		return
 	}
-	askersAgree(t, crossing, 20)
+	askersAgree(t, crossing, 12)
 }
 
 // TestAskersAgreeOnDetours is the same with other routes and switches.
@@ -68,6 +68,9 @@ func askersAgree(t *testing.T, script string, random int) {
 	all := b.realRulesets()
 	maps.Copy(all, b.rulesetsIn("../testdata/kinds", 30))
 	for _, name := range slices.Sorted(maps.Keys(all)) {
+		if !longRun() && slices.Contains(costly, name) {
+			continue
+		}
 		text := all[name]
 		b.loadReal(name, text)
 		ask(name, text["nft"]+text["v4"]+text["v6"], rand.New(rand.NewPCG(seed, uint64(len(name)))))
@@ -83,6 +86,9 @@ func askersAgree(t *testing.T, script string, random int) {
 	}
 	sum.report(len(all))
 }
+
+// costly are the rulesets that take half of the time of all: proofs about them use up their bound.
+var costly = []string{"ipset-kinds", "kube-proxy-iptables", "router-nat", "ufw-rules"}
 
 // sampled is which part of the questions a short run asks.
 const sampled = 6

@@ -50,11 +50,15 @@ func withContainer(old *snapshot.Snapshot) *snapshot.Snapshot {
 		}
 	}
 	for _, r := range []snapshot.Route{
-		{Family: 4, Table: 255, Type: "local", Dst: "127.0.0.0/8", Oifs: []int{1}}, {Family: 4, Table: 255, Type: "local", Dst: "172.17.0.2/32", Oifs: []int{2}},
+		{Family: 4, Table: 255, Type: "local", Dst: "127.0.0.0/8", Oifs: []int{1}},
+		{Family: 4, Table: 255, Type: "local", Dst: "172.17.0.2/32", Oifs: []int{2}},
 		{Family: 4, Table: 255, Type: "broadcast", Dst: "172.17.255.255/32", Oifs: []int{2}},
-		{Family: 4, Table: 254, Type: "unicast", Dst: "172.17.0.0/16", Oifs: []int{2}}, {Family: 4, Table: 254, Type: "unicast", Dst: "0.0.0.0/0", Oifs: []int{2}, Gateway: "172.17.0.1"},
-		{Family: 6, Table: 255, Type: "local", Dst: "::1/128", Oifs: []int{1}}, {Family: 6, Table: 255, Type: "local", Dst: "fd17::2/128", Oifs: []int{2}},
-		{Family: 6, Table: 254, Type: "unicast", Dst: "fd17::/64", Oifs: []int{2}}, {Family: 6, Table: 254, Type: "unicast", Dst: "::/0", Oifs: []int{2}, Gateway: "fd17::1"},
+		{Family: 4, Table: 254, Type: "unicast", Dst: "172.17.0.0/16", Oifs: []int{2}},
+		{Family: 4, Table: 254, Type: "unicast", Dst: "0.0.0.0/0", Oifs: []int{2}, Gateway: "172.17.0.1"},
+		{Family: 6, Table: 255, Type: "local", Dst: "::1/128", Oifs: []int{1}},
+		{Family: 6, Table: 255, Type: "local", Dst: "fd17::2/128", Oifs: []int{2}},
+		{Family: 6, Table: 254, Type: "unicast", Dst: "fd17::/64", Oifs: []int{2}},
+		{Family: 6, Table: 254, Type: "unicast", Dst: "::/0", Oifs: []int{2}, Gateway: "fd17::1"},
 	} {
 		inside.Routes = append(inside.Routes, r)
 	}
