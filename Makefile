@@ -79,7 +79,7 @@ bench: build
 # 600 packets each. It takes about six minutes for 150.
 RULESETS ?= 150
 differential:
-	RINGFENCE_DIFFERENTIAL=$(RULESETS) go test -count=1 -timeout 60m -v -run 'AgreesWithKernel|NotTorn|NoticesMutations' ./e2e/model
+	RINGFENCE_DIFFERENTIAL=$(RULESETS) go test -count=1 -timeout 60m -v -run 'AgreesWithKernel|AskersAgree|NotTorn|NoticesMutations' ./e2e/model
 
 # The models broken one rule of the kernel at a time: a test has to notice each.
 mutants:

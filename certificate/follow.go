@@ -243,10 +243,12 @@ func (t *Target) socket(e *trace.End) bool {
 		return true
 	case e.Socket == trace.NoSocket:
 		return false
-	case len(t.Sockets) == 0 || e.Socket == trace.SomeSocket || e.Socket == trace.UnknownSocket:
+	case len(t.Sockets) == 0:
 		return true
 	}
-	return slices.Contains(t.Sockets, e.Socket)
+	return slices.ContainsFunc(e.Takers(), func(name string) bool {
+		return name == trace.SomeSocket || name == trace.UnknownSocket || slices.Contains(t.Sockets, name)
+	})
 }
 
 // number is a span of the tracer as numbers.

@@ -190,7 +190,9 @@ func taken(q *reach.Question, k *packet.Packet, f *trace.Fate) bool {
 	case q.Unbound || err == nil && !slices.Contains(socketProtocols, int(n)):
 		return true
 	case len(q.Sockets) > 0:
-		return slices.ContainsFunc(q.Sockets, func(sk *snapshot.Socket) bool { return slices.Contains(trace.SocketNames(sk), f.Socket) })
+		return slices.ContainsFunc(q.Sockets, func(sk *snapshot.Socket) bool {
+			return slices.ContainsFunc(trace.SocketNames(sk), func(name string) bool { return slices.Contains(f.Takers(), name) })
+		})
 	}
 	return f.Socket != trace.NoSocket && f.Socket != trace.UnknownSocket
 }

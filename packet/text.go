@@ -128,8 +128,15 @@ func (p *Packet) String() string {
 	case ICMP, ICMPv6:
 		s = fmt.Sprintf("%s type %d code %d", s, p.ICMPType(), p.Code)
 	}
-	if p.Frag != "" {
-		s += " frag " + p.Frag
+	if p.Mark != 0 {
+		s += fmt.Sprintf(" mark %d", p.Mark)
+	}
+	for _, o := range []struct{ word, value string }{
+		{"ct", string(p.Ct)}, {"smac", p.SMAC}, {"dmac", p.DMAC}, {"frag", p.Frag}, {"data", p.Data}, {"out", p.Out},
+	} {
+		if o.value != "" {
+			s += " " + o.word + " " + o.value
+		}
 	}
 	return s
 }

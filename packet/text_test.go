@@ -5,19 +5,22 @@ import "testing"
 // TestText reads packets and writes them.
 func TestText(t *testing.T) {
 	for text, want := range map[string]string{
-		"tcp 172.17.0.2:40000 > 10.0.0.1:22 syn":        "tcp 172.17.0.2:40000 > 10.0.0.1:22 syn",
-		"tcp 172.17.0.2 > 10.0.0.1:22":                  "tcp 172.17.0.2:40000 > 10.0.0.1:22 syn",
-		"tcp [fd00::1]:1 > [fd00::2]:2 syn,ack":         "tcp [fd00::1]:1 > [fd00::2]:2 SA",
-		"udp 10.0.0.1:1 > 10.0.0.2:53 mark 0x77 ct new": "udp 10.0.0.1:1 > 10.0.0.2:53",
-		"icmp 10.0.0.1 > 10.0.0.2 type 3 code 1":        "icmp 10.0.0.1 > 10.0.0.2 type 3 code 1",
-		"47 10.0.0.1 > 10.0.0.2":                        "47 10.0.0.1 > 10.0.0.2",
-		"udp 10.0.0.1:1 > 10.0.0.2:53 frag last":        "udp 10.0.0.1:1 > 10.0.0.2:53 frag last",
+		"tcp 172.17.0.2:40000 > 10.0.0.1:22 syn":                                             "tcp 172.17.0.2:40000 > 10.0.0.1:22 syn",
+		"tcp 172.17.0.2 > 10.0.0.1:22":                                                       "tcp 172.17.0.2:40000 > 10.0.0.1:22 syn",
+		"tcp [fd00::1]:1 > [fd00::2]:2 syn,ack":                                              "tcp [fd00::1]:1 > [fd00::2]:2 SA",
+		"udp 10.0.0.1:1 > 10.0.0.2:53 mark 0x77 ct new":                                      "udp 10.0.0.1:1 > 10.0.0.2:53 mark 119 ct new",
+		"udp 10.0.0.1:1 > 10.0.0.2:53 out vw1 dmac 02:00:00:00:00:02 smac 02:00:00:00:00:01": "udp 10.0.0.1:1 > 10.0.0.2:53 smac 02:00:00:00:00:01 dmac 02:00:00:00:00:02 out vw1",
+		"icmp 10.0.0.1 > 10.0.0.2 type 3 code 1":                                             "icmp 10.0.0.1 > 10.0.0.2 type 3 code 1",
+		"47 10.0.0.1 > 10.0.0.2":                                                             "47 10.0.0.1 > 10.0.0.2",
+		"udp 10.0.0.1:1 > 10.0.0.2:53 frag last":                                             "udp 10.0.0.1:1 > 10.0.0.2:53 frag last",
 	} {
 		p, err := Parse("eth0", text)
 		if err != nil {
 			t.Errorf("%s: %v", text, err)
 		} else if p.String() != want {
 			t.Errorf("%s: got %s", text, p)
+		} else if again, err := Parse("eth0", p.String()); err != nil || again.String() != want {
+			t.Errorf("%s: read again as %v, %v", p, again, err)
 		}
 	}
 	for _, bad := range []string{

@@ -56,6 +56,7 @@ type Model struct {
 	general  []packet.Cause // what makes every answer unknown
 	compiled map[*ruleset.Set]*compiled
 	sieves   map[sieveKey][]need
+	byPort   map[atPort][]*snapshot.Socket // see rivals
 	// translating is what translates found.
 	translating *bool
 	tracked     map[bool]bool // whether connections of IPv4, or IPv6, are tracked
@@ -70,7 +71,7 @@ type Model struct {
 func NewModel(s *snapshot.Snapshot) *Model {
 	m := &Model{
 		snap: s, fibs: map[bool]*fib{true: newFib(&s.Network, true), false: newFib(&s.Network, false)},
-		compiled: map[*ruleset.Set]*compiled{}, sieves: map[sieveKey][]need{}, causes: map[*ruleset.Rule]packet.Cause{},
+		compiled: map[*ruleset.Set]*compiled{}, sieves: map[sieveKey][]need{}, byPort: map[atPort][]*snapshot.Socket{}, causes: map[*ruleset.Rule]packet.Cause{},
 		base: 100 + len(s.Network.Links) + len(s.Network.Routes)/4,
 	}
 	if rs := s.NFTables.Ruleset; rs != nil {

@@ -272,6 +272,9 @@ func (e *engine) given(s *snapshot.Socket, c cube) (yes, no []cube) {
 	if yes, no = c.split(fDaddr, at); len(yes) == 0 {
 		return yes, no
 	}
+	if yes, no = e.contested(s, yes, no); len(yes) == 0 {
+		return yes, no
+	}
 	switch {
 	case protocols[s.Proto] == 6 && c.v4:
 		return e.answering(s, yes[0], no)

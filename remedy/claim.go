@@ -75,12 +75,10 @@ func tracer(ctx context.Context, s *snapshot.Snapshot) *trace.Tracer {
 // worksOn follows the packets of what must go on working on a host: those that arrive, or of which that cannot be told.
 func (p *Plan) worksOn(ctx context.Context, s *snapshot.Snapshot) (list []Working) {
 	t := tracer(ctx, s)
-	for _, f := range p.Keeps {
-		for _, k := range f.packets(p, s) {
-			switch was := t.Packet(k); was.Fate {
-			case trace.Local, trace.Forward, trace.Unknown:
-				list = append(list, Working{f.String(), *k, was.Fate, was.Oif})
-			}
+	for _, k := range p.Kept(s) {
+		switch was := t.Packet(k.Packet); was.Fate {
+		case trace.Local, trace.Forward, trace.Unknown:
+			list = append(list, Working{k.Flow.String(), *k.Packet, was.Fate, was.Oif})
 		}
 	}
 	return list

@@ -239,10 +239,16 @@ func (r *Rule) ends(s *snapshot.Snapshot, name string, not []string, other strin
 	return []*snapshot.Link{l}, nil
 }
 
-// closesOn proves of a host for each drop that nothing of what it is about gets through any more: to the host, or past it
-// by a translation of the port. Each certificate is checked.
-func (p *Plan) closesOn(ctx context.Context, after *snapshot.Snapshot) (certificates, cubes int, err error) {
-	m := exposure.New(ctx, after, exposure.Limits{}, nil)
+// Closed is what a drop rule must make unreachable.
+type Closed struct {
+	Rule     *Rule
+	Question *reach.Question
+}
+
+// Closing are the questions that a proof asks about the plan's drops, on the host with the plan's tables: each must be
+// unreachable. It tells nothing of a rule that no packet can be about. An error says which rule does not fit the host.
+func (p *Plan) Closing(after *snapshot.Snapshot) ([]Closed, error) {
+	var list []Closed
 	for i := range p.Rules {
 		r := &p.Rules[i]
 		if r.Accept {
@@ -255,22 +261,36 @@ func (p *Plan) closesOn(ctx context.Context, after *snapshot.Snapshot) (certific
 		for _, proto := range protos {
 			q, err := p.question(r, after)
 			if err != nil {
-				return 0, 0, fmt.Errorf("%s: %w", r, err)
+				return nil, fmt.Errorf("%s: %w", r, err)
 			}
 			if q == nil {
 				continue
 			}
 			q.Proto = proto
 			for _, q := range ways(q, r, after) {
-				a := m.Ask(q)
-				if a.Verdict != packet.Unreachable {
-					return 0, 0, fmt.Errorf("%s: what it closes is %s: %s", r, a.Verdict, reasons(&a.Answer))
-				}
-				certificates += len(a.Certificate)
-				for j := range a.Certificate {
-					cubes += len(a.Certificate[j].Cubes)
-				}
+				list = append(list, Closed{r, q})
 			}
+		}
+	}
+	return list, nil
+}
+
+// closesOn proves of a host for each drop that nothing of what it is about gets through any more: to the host, or past it
+// by a translation of the port. Each certificate is checked.
+func (p *Plan) closesOn(ctx context.Context, after *snapshot.Snapshot) (certificates, cubes int, err error) {
+	m := exposure.New(ctx, after, exposure.Limits{}, nil)
+	list, err := p.Closing(after)
+	if err != nil {
+		return 0, 0, err
+	}
+	for _, c := range list {
+		a := m.Ask(c.Question)
+		if a.Verdict != packet.Unreachable {
+			return 0, 0, fmt.Errorf("%s: what it closes is %s: %s", c.Rule, a.Verdict, reasons(&a.Answer))
+		}
+		certificates += len(a.Certificate)
+		for j := range a.Certificate {
+			cubes += len(a.Certificate[j].Cubes)
 		}
 	}
 	return certificates, cubes, nil
@@ -320,6 +340,24 @@ func reasons(a *reach.Answer) string {
 		list = append(list, c.Text)
 	}
 	return strings.Join(list, "; ")
+}
+
+// Kept is a packet of what must go on working.
+type Kept struct {
+	Flow   *Flow
+	Packet *packet.Packet
+}
+
+// Kept are the packets that a proof follows over the host without and with the plan's tables: what arrives without them
+// must arrive with them.
+func (p *Plan) Kept(before *snapshot.Snapshot) []Kept {
+	var list []Kept
+	for i := range p.Keeps {
+		for _, k := range p.Keeps[i].packets(p, before) {
+			list = append(list, Kept{&p.Keeps[i], k})
+		}
+	}
+	return list
 }
 
 // packets are first packets of a flow: of its own source, or of a neighbour on every interface.

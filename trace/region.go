@@ -226,8 +226,7 @@ func (w *walk) openTuple(e *ruleset.Ct) string {
 	if w.region == nil {
 		return ""
 	}
-	r := w.region
-	open := map[byte]bool{'s': !r.Src.IsSingleIP(), 'd': !r.Dst.IsSingleIP(), 'p': r.Sport.Free > 0, 'q': r.Dport.Free > 0}
+	open := w.region.openFields()
 	if f := originalField(e, w.skb.v4); f != 0 {
 		if open[f] {
 			return splitField(f)
@@ -243,10 +242,43 @@ func (w *walk) openTuple(e *ruleset.Ct) string {
 	return ""
 }
 
+// openFields are the fields in which the packets of a region differ.
+func (r *Region) openFields() map[byte]bool {
+	return map[byte]bool{'s': !r.Src.IsSingleIP(), 'd': !r.Dst.IsSingleIP(), 'p': r.Sport.Free > 0, 'q': r.Dport.Free > 0}
+}
+
 func firstOpen(open map[byte]bool, fields ...byte) string {
 	for _, f := range fields {
 		if open[f] {
 			return splitField(f)
+		}
+	}
+	return ""
+}
+
+// openConntrack names the field of the region that a match of conntrack depends on, or what the translation chose: nothing
+// where it asks for the state, the status or the direction alone.
+func (w *walk) openConntrack(x *ruleset.XtConntrack) string {
+	c := w.skb.ct
+	switch {
+	case c != nil && c.srcOpen && x.Flags&ruleset.XtCtReplDst != 0:
+		return "which source the translation took"
+	case c != nil && c.sportOpen && x.Flags&ruleset.XtCtReplDport != 0:
+		return "which port the translation took"
+	case w.region == nil:
+		return ""
+	}
+	open := w.region.openFields()
+	for _, asked := range []struct {
+		flags  uint16
+		fields []byte
+	}{
+		{ruleset.XtCtOrigSrc, []byte{'s'}}, {ruleset.XtCtOrigDst, []byte{'d'}},
+		{ruleset.XtCtOrigSport, []byte{'p'}}, {ruleset.XtCtOrigDport, []byte{'q'}},
+		{ruleset.XtCtReplSrc | ruleset.XtCtReplDst, []byte{'s', 'd'}}, {ruleset.XtCtReplSport | ruleset.XtCtReplDport, []byte{'p', 'q'}},
+	} {
+		if f := firstOpen(open, asked.fields...); x.Flags&asked.flags != 0 && f != "" {
+			return f
 		}
 	}
 	return ""
@@ -440,14 +472,15 @@ func (w *walk) xtOpen(d *ruleset.XtDecoded, r *rule) (verdict, bool) {
 		if d.Multiport.Which != "source" && w.openPort(2) {
 			return narrow('q')
 		}
-	case d.IPRange != nil || d.Conntrack != nil:
+	case d.IPRange != nil:
 		for _, f := range []byte{'s', 'd'} {
 			if w.open(f) {
 				return narrow(f)
 			}
 		}
-		if d.Conntrack != nil && (w.openPort(0) || w.openPort(2)) {
-			return narrow('q')
+	case d.Conntrack != nil:
+		if f := w.openConntrack(d.Conntrack); f != "" {
+			return w.maybe(r, f), true
 		}
 	case d.Addrtype != nil || d.RPFilter != nil:
 		if !w.uniform('s') {

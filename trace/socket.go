@@ -3,6 +3,8 @@ package trace
 import (
 	"encoding/binary"
 	"net/netip"
+	"slices"
+	"strings"
 
 	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/ruleset"
@@ -58,7 +60,12 @@ func socketName(s *snapshot.Socket) string {
 	if err != nil {
 		return s.Proto + " " + s.Addr
 	}
-	return s.Proto + " " + portText(addr.WithZone(""), s.Port)
+	at := portText(addr.WithZone(""), s.Port)
+	if s.Device != "" { // as ss(8) writes it: another socket than one of the same address
+		i := strings.LastIndexByte(at, ':')
+		at = at[:i] + "%" + s.Device + at[i:]
+	}
+	return s.Proto + " " + at
 }
 
 // socketAt is the socket that takes a packet for an address and port: one bound to that address
@@ -77,6 +84,25 @@ func (w *walk) socketAt(dst netip.Addr, port uint16) *socket {
 		}
 	}
 	return best
+}
+
+// others are the sockets besides one that get a datagram for many hosts.
+func (w *walk) others(first string) (list []string) {
+	dst, port := w.skb.dst(), w.skb.port(2)
+	for i := range w.sockets {
+		s := &w.sockets[i]
+		name := s.name
+		if s.proto != w.skb.proto || s.Port != int(port) || w.score(s, dst) < 0 {
+			continue
+		}
+		if !s.hears(dst) {
+			name = UnknownSocket
+		}
+		if name != first && !slices.Contains(list, name) {
+			list = append(list, name)
+		}
+	}
+	return list
 }
 
 func (w *walk) score(s *socket, dst netip.Addr) int {

@@ -333,6 +333,9 @@ func (w *walk) deliver(toMany bool) Fate {
 	case w.unread && s.hasPorts():
 		f.Socket = UnknownSocket
 	}
+	if toMany && s.taker == nil && f.Socket != NoSocket && f.Socket != SomeSocket {
+		f.Others = w.others(f.Socket)
+	}
 	w.say("delivered to the host, socket %s", f.Socket)
 	return f
 }

@@ -50,6 +50,8 @@ type Fate struct {
 	From netip.Addr `json:"-"`
 	// Socket takes it: a name, NoSocket, UnknownSocket or SomeSocket.
 	Socket string `json:"socket,omitempty"`
+	// Others get it too: every socket of datagrams gets what is for many hosts (__udp4_lib_mcast_deliver).
+	Others []string `json:"otherSockets,omitempty"`
 	// Rule decided: "inet filter/input#12", "#policy" of a base chain, or a cause that is no rule:
 	// route, rp_filter, martian, forwarding-off, ...
 	Rule string `json:"rule,omitempty"`
@@ -167,9 +169,13 @@ func (t *Tracer) Packet(p *packet.Packet) Fate {
 	}
 }
 
+// Takers are the sockets that get a packet that is delivered to the host, each by its name or as NoSocket, UnknownSocket
+// and SomeSocket say.
+func (f *Fate) Takers() []string { return append([]string{f.Socket}, f.Others...) }
+
 // same says whether two fates are one for the sender and for the host.
 func same(a, b *Fate) bool {
-	return a.Fate == b.Fate && a.Oif == b.Oif && a.To == b.To && a.Socket == b.Socket
+	return a.Fate == b.Fate && a.Oif == b.Oif && a.To == b.To && a.Socket == b.Socket && slices.Equal(a.Others, b.Others)
 }
 
 func unknownFate(because []packet.Cause) Fate {

@@ -351,6 +351,9 @@ func (w *walk) xtConntrack(x *ruleset.XtConntrack, r *rule) verdict {
 		if ct != nil && ct.status.v&ipsDstNAT != 0 {
 			bits |= ruleset.XtStateDNAT
 		}
+		if ct != nil && ct.status.unk != 0 && x.State&bits == 0 && x.State&(ruleset.XtStateSNAT|ruleset.XtStateDNAT) != 0 {
+			return w.maybe(r, "the status of an established connection")
+		}
 		if (x.State&bits != 0) == inverted(ruleset.XtCtState) {
 			return vNo
 		}

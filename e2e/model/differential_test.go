@@ -6,6 +6,7 @@ package model
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/netip"
@@ -417,9 +418,22 @@ func traceAgrees(t *testing.T, script string) {
 	sum.report(t)
 }
 
-// realRulesets are the dumps of real tools, by name and kind, with the names of our interfaces.
+// realRulesets are the dumps of real tools, by name and kind, with the names of our interfaces. A long run has those of
+// further kinds too.
 func (b *bedOracle) realRulesets() map[string]map[string]string {
-	files, err := filepath.Glob("../testdata/rulesets/*.*")
+	all := b.rulesetsIn("../testdata/rulesets", 8)
+	if longRun() {
+		maps.Copy(all, b.rulesetsIn("../testdata/kinds", 30))
+	}
+	return all
+}
+
+// longRun says whether this is "make differential".
+func longRun() bool { return os.Getenv("RINGFENCE_DIFFERENTIAL") != "" }
+
+// rulesetsIn are the rulesets of a folder, at least so many.
+func (b *bedOracle) rulesetsIn(folder string, least int) map[string]map[string]string {
+	files, err := filepath.Glob(folder + "/*.*")
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -439,8 +453,8 @@ func (b *bedOracle) realRulesets() map[string]map[string]string {
 		}
 		all[name][kind] = strings.NewReplacer("eth0", "ext0", "virbr0", "docker0", "virbr9", "tun1").Replace(string(text))
 	}
-	if len(all) < 8 {
-		b.t.Fatalf("only %d rulesets in testdata", len(all))
+	if len(all) < least {
+		b.t.Fatalf("only %d rulesets in %s", len(all), folder)
 	}
 	return all
 }

@@ -1,0 +1,45 @@
+package trace
+
+import (
+	"net/netip"
+	"testing"
+
+	"github.com/ringfence/ringfence/fixtures"
+	"github.com/ringfence/ringfence/packet"
+	"github.com/ringfence/ringfence/ruleset"
+)
+
+// TestRegionMeetsConntrackMatch: a match of iptables on the state of a connection is the same for all packets of a region,
+// whatever their ports; one on its first port is not.
+func TestRegionMeetsConntrackMatch(t *testing.T) {
+	state := &ruleset.XtConntrack{Flags: ruleset.XtCtState, Invert: ruleset.XtCtState, State: ruleset.XtStateDNAT}
+	port := &ruleset.XtConntrack{Flags: ruleset.XtCtOrigDport, Ports: [4][2]uint16{1: {100, 200}}}
+	for name, c := range map[string]struct {
+		match *ruleset.XtConntrack
+		split byte
+	}{"no translated connection": {state, 0}, "the first port": {port, 'q'}} {
+		s := fixtures.Host()
+		chain := ruleset.Chain{Name: "i", Base: &ruleset.Base{Type: "filter", Hook: "input", Policy: ruleset.Accept}}
+		chain.Rules = []ruleset.Rule{fixtures.Rule(&chain, []ruleset.Expr{
+			{Name: "match", Xt: &ruleset.Xt{Name: "conntrack", Rev: 3, Decoded: &ruleset.XtDecoded{Conntrack: c.match}}},
+		}, fixtures.VerdictOf(ruleset.Drop))}
+		s.NFTables.Ruleset = &ruleset.Ruleset{Stable: true, Tables: []ruleset.Table{{Family: "ip", Name: "t", Chains: []ruleset.Chain{chain}}}}
+		r := &Region{
+			Packet: packet.Packet{In: "mgmt0", Proto: "udp"}, Src: netip.MustParsePrefix("10.10.0.9/32"), Dst: netip.MustParsePrefix("10.10.0.1/32"),
+			Sport: Ports{32768, 15},
+		}
+		if c.split != 0 {
+			r.Sport, r.Dport = Ports{4000, 0}, Ports{0, 8}
+		}
+		ends := 0
+		New(s).Region(r, func(e *End) bool {
+			if ends++; e.Split != c.split || c.split == 0 && e.Fate.Fate != Drop {
+				t.Errorf("%s: ends %+v, want split %q", name, *e, c.split)
+			}
+			return true
+		})
+		if want := 1; c.split == 0 && ends != want {
+			t.Errorf("%s: %d ends, want %d", name, ends, want)
+		}
+	}
+}
