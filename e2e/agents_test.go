@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ringfence/ringfence/e2e/bed"
 	"github.com/ringfence/ringfence/finding"
 )
 
@@ -27,20 +28,12 @@ type agentsScene struct {
 // playAgents starts the agents and a dockerd with these options.
 func playAgents(t *testing.T, options string) *agentsScene {
 	t.Helper()
-	needRoot(t)
-	for _, tool := range []string{"dockerd", "iptables-nft", "nft"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("needs the program %s (make deps installs it)", tool)
-		}
-	}
-	if _, err := os.Stat("/usr/bin/python3"); err != nil {
-		t.Skip("needs the program /usr/bin/python3")
-	}
-	ns := fmt.Sprintf("rfag%d%d", run()%100000, len(options))
-	sh(t, "ip netns add %s", ns)
+	bed.Need(t, "dockerd", "iptables-nft", "nft", "/usr/bin/python3")
+	const ns = "rfagents"
+	bed.Shell(t, "ip netns add %s", ns)
 	t.Cleanup(func() { _ = exec.Command("ip", "netns", "del", ns).Run() })
 	s := &agentsScene{t: t, dir: t.TempDir(), ports: map[string]int{}, truth: map[string]map[string]bool{}}
-	if out, err := exec.CommandContext(t.Context(), "bash", "agents.sh", binary(t), s.dir, ns, options).CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(t.Context(), "bash", "agents.sh", bed.Program(t), s.dir, ns, options).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	if why := s.read("skip"); why != "" {
@@ -131,6 +124,9 @@ func (s *agentsScene) said(check, scene string) (status string, f *finding.Findi
 // chains of namespaces, shared interfaces, sockets that were handed over and programs that pass connections on. The exposures and the
 // policy agree with it: what the kernel connects is never unreachable, and no pass.
 func TestAgentsInNamespaces(t *testing.T) {
+	if !bed.Alone(t) {
+		return
+	}
 	for _, c := range []struct {
 		name, options string
 		want          map[string]string // the external zone's verdict, by scene
