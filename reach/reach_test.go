@@ -38,7 +38,12 @@ func from(s *snapshot.Snapshot, name string) packet.Origin {
 // TestWhatIsNotModelledIsUnknown: each of these can change the answer, and none may be skipped.
 func TestWhatIsNotModelledIsUnknown(t *testing.T) {
 	for name, change := range map[string]func(*snapshot.Snapshot){
-		"XDP program":     func(s *snapshot.Snapshot) { s.Network.LinkNamed("mgmt0").XDP = true },
+		"XDP program": func(s *snapshot.Snapshot) { s.Network.LinkNamed("mgmt0").XDP = true },
+		"an XDP program below a VLAN, as the collector tells it": func(s *snapshot.Snapshot) {
+			l := s.Network.LinkNamed("mgmt0")
+			l.Kind, l.PeerIndex, l.PeerNetns = "vlan", s.Network.LinkNamed("ext0").Index, s.Network.HostNetns()
+			s.Network.LinkNamed("ext0").XDP = true
+		},
 		"traffic control": func(s *snapshot.Snapshot) { s.Network.LinkNamed("mgmt0").TC = []string{"clsact bpf"} },
 		"iptables-legacy": func(s *snapshot.Snapshot) {
 			s.NFTables.Legacy["iptables"] = snapshot.Fact{State: "present", Value: "filter"}
