@@ -28,20 +28,8 @@ type agentsScene struct {
 // playAgents starts the agents and a dockerd with these options.
 func playAgents(t *testing.T, options string) *agentsScene {
 	t.Helper()
-<<<<<<< HEAD
-	for _, tool := range []string{"dockerd", "iptables-nft", "nft"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("needs the program %s (make deps installs it)", tool)
-		}
-	}
-	if _, err := os.Stat("/usr/bin/python3"); err != nil {
-		t.Skip("needs the program /usr/bin/python3")
-	}
-	ns := fmt.Sprintf("rfag%d%d", os.Getpid()%100000, len(options))
-=======
 	bed.Need(t, "dockerd", "iptables-nft", "nft", "/usr/bin/python3")
 	const ns = "rfagents"
->>>>>>> 83237e182076f1c16372d80db796e2632d7f7325
 	bed.Shell(t, "ip netns add %s", ns)
 	t.Cleanup(func() { _ = exec.Command("ip", "netns", "del", ns).Run() })
 	s := &agentsScene{t: t, dir: t.TempDir(), ports: map[string]int{}, truth: map[string]map[string]bool{}}
