@@ -46,6 +46,9 @@ type Asker struct {
 	limits Limits
 	names  func(netns uint64) string
 	views  map[uint64]*side // other network namespaces
+	gates  map[gateKey]*gates
+	// leading is what gateLinks found.
+	leading []int
 }
 
 // New prepares questions about a host. What is not answered before ctx ends is unknown. In reasons, a network namespace is
@@ -55,7 +58,7 @@ func New(ctx context.Context, s *snapshot.Snapshot, l Limits, names func(netns u
 	effort := &reach.Effort{Whose: "the host", Left: l.Host, Context: ctx}
 	return &Asker{
 		party:  party{side: &side{snap: s, tally: new(Tally)}, model: reach.NewModel(s).Within(effort), effort: effort},
-		limits: l, names: names, views: map[uint64]*side{},
+		limits: l, names: names, views: map[uint64]*side{}, gates: map[gateKey]*gates{},
 	}
 }
 

@@ -33,14 +33,14 @@ func (a *Asker) Forwards(o *zones.Origin, targets [][]int, port int, v4 bool) []
 			x := of.answer(i)
 			switch {
 			case x.Verdict != packet.Unreachable:
-				*x = a.second(forward(o, t, of.port, v4), x.Answer)
+				*x = a.second(forward(o, "tcp", t, of.port, v4), x.Answer)
 			case of.port != 0 && out[i].Any.Verdict == packet.Unreachable: // nothing gets there at all
 				x.Checked = out[i].Any.Checked
 			default:
 				dark = append(dark, i)
 			}
 		}
-		a.certifyWays(o, targets, dark, of.port, v4, of.answer)
+		a.certifyWays(o, "tcp", targets, dark, of.port, v4, of.answer)
 	}
 	for i := range out {
 		a.count(out[i].Any)
@@ -49,13 +49,13 @@ func (a *Asker) Forwards(o *zones.Origin, targets [][]int, port int, v4 bool) []
 	return out
 }
 
-func forward(o *zones.Origin, oifs []int, port int, v4 bool) *reach.Question {
-	return &reach.Question{From: []packet.Origin{o.Origin}, Proto: "tcp", Dport: port, To: reach.Target{Oifs: oifs}, Family: family(v4)}
+func forward(o *zones.Origin, proto string, oifs []int, port int, v4 bool) *reach.Question {
+	return &reach.Question{From: []packet.Origin{o.Origin}, Proto: proto, Dport: port, To: reach.Target{Oifs: oifs}, Family: family(v4)}
 }
 
 // certifyWays checks one certificate for all targets that nothing gets to. Where it does not hold each half has its own,
 // in the end each target.
-func (a *Asker) certifyWays(o *zones.Origin, targets [][]int, dark []int, port int, v4 bool, answer func(i int) *Answer) {
+func (a *Asker) certifyWays(o *zones.Origin, proto string, targets [][]int, dark []int, port int, v4 bool, answer func(i int) *Answer) {
 	if len(dark) == 0 {
 		return
 	}
@@ -63,7 +63,7 @@ func (a *Asker) certifyWays(o *zones.Origin, targets [][]int, dark []int, port i
 	for _, i := range dark {
 		oifs = append(oifs, targets[i]...)
 	}
-	switch err := a.proven(forward(o, oifs, port, v4)); {
+	switch err := a.proven(forward(o, proto, oifs, port, v4)); {
 	case err == nil:
 		for _, i := range dark {
 			answer(i).Checked = true
@@ -73,7 +73,7 @@ func (a *Asker) certifyWays(o *zones.Origin, targets [][]int, dark []int, port i
 			*answer(i) = a.unconfirmed("the proof was not confirmed: " + err.Error())
 		}
 	default:
-		a.certifyWays(o, targets, dark[:len(dark)/2], port, v4, answer)
-		a.certifyWays(o, targets, dark[len(dark)/2:], port, v4, answer)
+		a.certifyWays(o, proto, targets, dark[:len(dark)/2], port, v4, answer)
+		a.certifyWays(o, proto, targets, dark[len(dark)/2:], port, v4, answer)
 	}
 }

@@ -14,6 +14,7 @@ import (
 // view is another network namespace, and the host as questions that lead there meet it; both have one effort.
 type view struct {
 	party // of the namespace; without a model where it was not read
+	asker *Asker
 	seen  *snapshot.Elsewhere
 	host  party
 	inner map[innerKey]Answer
@@ -66,7 +67,7 @@ func (a *Asker) nameOf(ns uint64) string {
 }
 
 func (a *Asker) view(netns uint64, effort *reach.Effort) *view {
-	v := &view{inner: map[innerKey]Answer{}, asked: map[socketKey]Answer{}}
+	v := &view{asker: a, inner: map[innerKey]Answer{}, asked: map[socketKey]Answer{}}
 	v.effort = effort
 	v.host = party{side: a.side, model: a.model.Within(effort), effort: effort}
 	for i := range a.snap.Namespaces {

@@ -20,7 +20,10 @@ func (v *view) forwarded(sk *snapshot.Socket, l *snapshot.Link, o *zones.Origin,
 		}
 		return v.host.second(q, v.host.model.Reach(q))
 	}
-	a := ask(o.From, o.Except)
+	a, known := v.asker.toGate(v, o, gate.Index, sk, to)
+	if !known {
+		a = ask(o.From, o.Except)
+	}
 	if a.Verdict != packet.Reachable {
 		return a
 	}

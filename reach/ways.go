@@ -2,6 +2,7 @@ package reach
 
 import (
 	"errors"
+	"net/netip"
 	"slices"
 
 	"github.com/ringfence/ringfence/packet"
@@ -115,6 +116,18 @@ func (w *Ways) Forward(oifs []int, port int) Answer {
 		return w.m.Forward(w.origin, oifs, w.proto, port, w.v4)
 	}
 	return w.m.askEach(q, []bool{w.v4}, false, func(packet.Origin, bool) Answer { return a })
+}
+
+// To is whether packets leave by one of the interfaces for an address and port.
+func (w *Ways) To(oif int, final netip.Addr, port int) Answer {
+	q := w.question([]int{oif}, port)
+	q.To.Final, q.Family = final, map[bool]int{true: 4, false: 6}[w.v4]
+	if w.knows(q) {
+		if a, ok := w.answer(q); ok {
+			return w.m.askEach(q, []bool{w.v4}, false, func(packet.Origin, bool) Answer { return a })
+		}
+	}
+	return w.m.Ask(q)
 }
 
 // knows says whether the walk is about a question: not where the origin is the host itself, nor of a single port of a

@@ -273,9 +273,12 @@ func (w *walk) openConntrack(x *ruleset.XtConntrack) string {
 		flags  uint16
 		fields []byte
 	}{
-		{ruleset.XtCtOrigSrc, []byte{'s'}}, {ruleset.XtCtOrigDst, []byte{'d'}},
-		{ruleset.XtCtOrigSport, []byte{'p'}}, {ruleset.XtCtOrigDport, []byte{'q'}},
-		{ruleset.XtCtReplSrc | ruleset.XtCtReplDst, []byte{'s', 'd'}}, {ruleset.XtCtReplSport | ruleset.XtCtReplDport, []byte{'p', 'q'}},
+		{ruleset.XtCtOrigSrc, []byte{'s'}},
+		{ruleset.XtCtOrigDst, []byte{'d'}},
+		{ruleset.XtCtOrigSport, []byte{'p'}},
+		{ruleset.XtCtOrigDport, []byte{'q'}},
+		{ruleset.XtCtReplSrc | ruleset.XtCtReplDst, []byte{'s', 'd'}},
+		{ruleset.XtCtReplSport | ruleset.XtCtReplDport, []byte{'p', 'q'}},
 	} {
 		if f := firstOpen(open, asked.fields...); x.Flags&asked.flags != 0 && f != "" {
 			return f

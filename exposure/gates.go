@@ -1,0 +1,105 @@
+package exposure
+
+import (
+	"net/netip"
+	"slices"
+
+	"github.com/ringfence/ringfence/packet"
+	"github.com/ringfence/ringfence/reach"
+	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/zones"
+)
+
+// gateKey is the packets of an origin on their way to the interfaces behind which network namespaces are.
+type gateKey struct {
+	origin *zones.Origin
+	proto  string
+	v4     bool
+}
+
+// gates is those packets, followed once, and what is known of each interface: nothing of them leaves by it where the answer is unreachable.
+type gates struct {
+	ways *reach.Ways
+	shut map[int]Answer
+}
+
+// stepsToRead is what reading an answer from a walk costs.
+const stepsToRead = 50
+
+// toGate answers for packets that leave the host by an interface for an address and the port of a socket. It reports false where that has to be
+// asked alone: for packets of the host itself.
+func (a *Asker) toGate(v *view, o *zones.Origin, gate int, sk *snapshot.Socket, to netip.Addr) (Answer, bool) {
+	if o.Local {
+		return Answer{}, false
+	}
+	k := gateKey{o, sk.Proto, to.Is4()}
+	g := a.gates[k]
+	if g == nil {
+		g = a.openGates(k)
+		a.gates[k] = g
+	}
+	if shut, ok := g.shut[gate]; ok {
+		return shut, true
+	}
+	if err := v.effort.Spend(stepsToRead); err != nil {
+		return Answer{Answer: unknown(err.Error())}, true
+	}
+	answer := g.ways.To(gate, to, sk.Port)
+	if answer.Verdict == packet.Unreachable { // of that alone there is no certificate
+		return Answer{}, false
+	}
+	q := &reach.Question{From: []packet.Origin{o.Origin}, Proto: sk.Proto, Dport: sk.Port, To: reach.Target{Oifs: []int{gate}, Final: to}}
+	return v.host.second(q, answer), true
+}
+
+// openGates follows the packets of an origin to all interfaces that lead to namespaces, and proves which of them they do not leave by.
+func (a *Asker) openGates(k gateKey) *gates {
+	var targets [][]int
+	for _, oif := range a.gateLinks() {
+		targets = append(targets, []int{oif})
+	}
+	g := &gates{ways: a.model.Ways(k.origin.Origin, k.proto, k.v4, slices.Concat(targets...)), shut: map[int]Answer{}}
+	answers := make([]Answer, len(targets))
+	var dark []int
+	for i, t := range targets {
+		if t[0] == k.origin.Index {
+			continue // what is switched there is asked about port by port
+		}
+		if answers[i] = (Answer{Answer: g.ways.Forward(t, 0)}); answers[i].Verdict == packet.Unreachable {
+			dark = append(dark, i)
+		}
+	}
+	a.certifyWays(k.origin, k.proto, targets, dark, 0, k.v4, func(i int) *Answer { return &answers[i] })
+	for _, i := range dark {
+		if answers[i].Checked {
+			g.shut[targets[i][0]] = answers[i]
+		}
+	}
+	return g
+}
+
+// gateLinks are the interfaces of the host that lead to network namespaces: one end of a pair, or the bridge that it is a port of.
+func (a *Asker) gateLinks() []int {
+	if a.leading != nil {
+		return a.leading
+	}
+	a.leading = []int{}
+	inside := map[uint64]bool{}
+	for i := range a.snap.Namespaces {
+		inside[a.snap.Namespaces[i].Netns] = true
+	}
+	for i := range a.snap.Network.Links {
+		l := &a.snap.Network.Links[i]
+		if !inside[l.PeerNetns] || l.PeerIndex == 0 {
+			continue
+		}
+		gate := l.Index
+		if m := a.snap.Network.Link(l.Master); m != nil && l.Master != 0 {
+			gate = m.Index
+		}
+		if !slices.Contains(a.leading, gate) {
+			a.leading = append(a.leading, gate)
+		}
+	}
+	return a.leading
+}
