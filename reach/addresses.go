@@ -80,13 +80,24 @@ func (f *fib) types4() []part {
 
 // local is every address that the host delivers to itself.
 func (f *fib) local() set {
-	var s set
-	for _, p := range f.parts {
-		if p.kind == routeKind["local"] {
-			s = append(s, p.addrs...)
+	if f.locals == nil {
+		s, local := set{}, routeKind["local"]
+		for _, p := range f.parts {
+			if p.kind == local {
+				s = append(s, p.addrs...)
+			}
 		}
+		f.locals = s.normal()
 	}
-	return append(set{}, s...).normal()
+	return slices.Clone(f.locals)
+}
+
+// besides is the addresses that are no neighbour's: the host's own, and groups.
+func (f *fib) besides() set {
+	if f.noNeighbours == nil {
+		f.noNeighbours = append(f.local(), f.multicast...).normal()
+	}
+	return f.noNeighbours
 }
 
 // broadcasts is every address of IPv4 at which the host takes packets for all of a link. 0.0.0.0 is one for those who

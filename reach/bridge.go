@@ -439,7 +439,7 @@ func (e *engine) toNeighbours(q *Question, o packet.Origin, bridge *snapshot.Lin
 	if q.To.Final.IsValid() && !e.translates() {
 		c.sets[fDaddr] = single(addrNumber(q.To.Final))
 	}
-	c.sets[fDaddr] = c.sets[fDaddr].subtract(append(e.fibs[v4].local(), e.fibs[v4].multicast...).normal())
+	c.sets[fDaddr] = c.sets[fDaddr].subtract(e.fibs[v4].besides())
 	return c
 }
 

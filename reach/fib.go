@@ -29,13 +29,14 @@ type part struct {
 
 // fib is the routing tables of one family.
 type fib struct {
-	leaving map[int]set // see via
-	v4      bool
-	parts   []part
-	whole   []part // also of multicast addresses, for those who look up routes alone
-	types   []part // by the type that "fib type" reports
-	tables  map[int][]part
-	rules   []snapshot.PolicyRule
+	leaving              map[int]set // see via
+	locals, noNeighbours set         // see local and besides
+	v4                   bool
+	parts                []part
+	whole                []part // also of multicast addresses, for those who look up routes alone
+	types                []part // by the type that "fib type" reports
+	tables               map[int][]part
+	rules                []snapshot.PolicyRule
 
 	multicast set
 	own       set    // the unicast addresses that are delivered to the host by some table

@@ -257,12 +257,15 @@ func (w *walk) validSource(oif int) string {
 
 // own says whether the host has the address.
 func (w *walk) own(a netip.Addr) bool {
-	for _, l := range w.links {
-		if slices.Contains(l.v4, a) || slices.Contains(l.v6, a) {
-			return true
+	if w.owns == nil {
+		w.owns = map[netip.Addr]bool{}
+		for _, l := range w.links {
+			for _, b := range slices.Concat(l.v4, l.v6) {
+				w.owns[b] = true
+			}
 		}
 	}
-	return false
+	return w.owns[a]
 }
 
 // route6 is the routing decision of IPv6 (ip6_route_input, ip6_forward).
