@@ -138,7 +138,10 @@ func (k *checker) follow(r *trace.Region) (bad *trace.End, split byte, parts []t
 		return split == 0
 	})
 	if !complete && bad == nil {
-		bad, split = &trace.End{Fate: trace.Fate{Fate: trace.Unknown, Why: manyWays}}, widest(r)
+		bad = &trace.End{Fate: trace.Fate{Fate: trace.Unknown, Why: manyWays}}
+		if split, parts = k.tracer.Cuts(); split == 0 {
+			split = widest(r)
+		}
 	}
 	return bad, split, parts
 }

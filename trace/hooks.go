@@ -37,6 +37,7 @@ type walk struct {
 
 	region *Region // the packet stands for all of these
 	found4 [4]within
+	cuts   [4][]Span // numbers by which fields were parted on the ways of the region
 }
 
 // mark is one station of the way, kept small until somebody reads it.

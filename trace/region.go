@@ -60,6 +60,9 @@ func (t *Tracer) Region(r *Region, each func(*End) bool) bool {
 	defer func() { w.region = nil }()
 	w.region = r
 	w.choices = w.choices[:0]
+	for i := range w.cuts {
+		w.cuts[i] = w.cuts[i][:0]
+	}
 	for range mostWays {
 		w.start(&r.Packet)
 		f := w.run()
@@ -84,7 +87,7 @@ func (t *Tracer) Region(r *Region, each func(*End) bool) bool {
 }
 
 // mostWays bounds the ways of a region.
-const mostWays = 8192
+const mostWays = 2048
 
 // exact is the numbers of a field on the way, as long as it is as sent.
 func (w *walk) exact(f byte) []Span {

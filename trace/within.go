@@ -130,6 +130,7 @@ func (w *walk) part(f byte, among spans, r *rule) bool {
 	if len(outside) == 0 {
 		return true
 	}
+	w.cuts[bytes.IndexByte([]byte(fieldNames), f)] = append(w.cuts[bytes.IndexByte([]byte(fieldNames), f)], inside...)
 	is := w.choose(2, r, exactly) == 1
 	x.left = outside
 	if is {
@@ -137,6 +138,16 @@ func (w *walk) part(f byte, among spans, r *rule) bool {
 	}
 	w.represent(f)
 	return is
+}
+
+// Cuts is the field by whose numbers the ways of the last region were parted most, and these numbers; 0 where none was.
+func (t *Tracer) Cuts() (f byte, parts []Span) {
+	for i, list := range t.walk.cuts {
+		if all := join(slices.Clone(list)); len(all) > len(parts) {
+			f, parts = fieldNames[i], all
+		}
+	}
+	return f, parts
 }
 
 // and is the numbers that are in both.
