@@ -49,7 +49,7 @@ func withContainer(old *snapshot.Snapshot) *snapshot.Snapshot {
 			inside.Sysctls[strings.Replace(k, "/mgmt0/", "/eth0/", 1)] = f
 		}
 	}
-	for _, r := range []snapshot.Route{
+	inside.Routes = []snapshot.Route{
 		{Family: 4, Table: 255, Type: "local", Dst: "127.0.0.0/8", Oifs: []int{1}},
 		{Family: 4, Table: 255, Type: "local", Dst: "172.17.0.2/32", Oifs: []int{2}},
 		{Family: 4, Table: 255, Type: "broadcast", Dst: "172.17.255.255/32", Oifs: []int{2}},
@@ -59,8 +59,6 @@ func withContainer(old *snapshot.Snapshot) *snapshot.Snapshot {
 		{Family: 6, Table: 255, Type: "local", Dst: "fd17::2/128", Oifs: []int{2}},
 		{Family: 6, Table: 254, Type: "unicast", Dst: "fd17::/64", Oifs: []int{2}},
 		{Family: 6, Table: 254, Type: "unicast", Dst: "::/0", Oifs: []int{2}, Gateway: "fd17::1"},
-	} {
-		inside.Routes = append(inside.Routes, r)
 	}
 	for _, family := range []int{4, 6} {
 		for prio, table := range map[int]int{0: 255, 32766: 254} {

@@ -57,6 +57,7 @@ var mutants = []mutant{
 	{"reach: 127.0.0.0/8 comes in", "reach/input.go", "open = all != 0 || own != 0", "open = true"},
 	{"reach: every interface forwards", "reach/routes.go", "return ok && own == 0, !ok\n\t}\n\tall, ok", "return false, !ok\n\t}\n\tall, ok"},
 	{"reach: sockets of IPv6 do not take IPv4", "reach/target.go", "if v4 && s.Family == 6 && s.V6Only {", "if v4 && s.Family == 6 {"},
+	{"reach: every socket of a port gets a packet", "reach/rivals.go", "return rank(s) > rank(o)", "return rank(s) > 16"},
 	{"reach: a device does not bind", "reach/target.go", "if s.Device == \"\" || l != nil && l.Name == s.Device {", "if s.Device == \"\" || l != nil {"},
 	{"reach: negation is ignored", "reach/match.go", "if e.Invert {\n\t\treturn swapSides", "if false {\n\t\treturn swapSides"},
 	{"reach: marks are lost", "reach/effect.go", "st.cube = st.cube.with(f, single(num(uint64(binary.NativeEndian.Uint32(vs[0][0].data)))))", "_ = binary.NativeEndian"},
