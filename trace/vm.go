@@ -246,17 +246,17 @@ func (w *walk) op(o *op, r *rule) verdict {
 }
 
 // mask says what of a field is held after its upper bits were taken.
-func (g *registers) mask(o *op) {
-	h := g.whole[o.sreg/4]
+func (r *registers) mask(o *op) {
+	h := r.whole[o.sreg/4]
 	if o.dreg != o.sreg {
-		g.release(o.dreg, o.n)
+		r.release(o.dreg, o.n)
 	}
 	bits := leadingOnes(o.data[:o.n])
 	if h.n != o.n || bits < 0 || anyBit(o.data2[:o.n]) {
 		h = held{}
 	}
 	h.bits = min(h.bits, bits)
-	g.whole[o.dreg/4] = h
+	r.whole[o.dreg/4] = h
 }
 
 // leadingOnes is how many bits a mask takes, if they are the first ones; else below 0.
