@@ -79,6 +79,7 @@ func (p *Plan) worksOn(ctx context.Context, s *snapshot.Snapshot) (list []Workin
 		switch was := t.Packet(k.Packet); was.Fate {
 		case trace.Local, trace.Forward, trace.Unknown:
 			list = append(list, Working{k.Flow.String(), *k.Packet, was.Fate, was.Oif})
+		case trace.Output, trace.Drop, trace.Reject: // it does not work
 		}
 	}
 	return list

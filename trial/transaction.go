@@ -186,16 +186,18 @@ func (w *World) end(ctx context.Context, st *State) error {
 	return err
 }
 
+// kept says whether the lasting tables are those of a trial, and not what was confirmed before.
+func (w *World) kept(ctx context.Context, st *State) bool {
+	rs, err := w.Live.Read(ctx)
+	return err == nil && remedy.Lasting(rs, st.Lasting) == nil && (st.Before == nil || remedy.Lasting(rs, st.Before.Lasting) != nil)
+}
+
 // unpromote takes the lasting tables of a trial out that was kept while nobody could write so down.
 func (w *World) unpromote(ctx context.Context, st *State) error {
-	if now, err := w.Store.Load(); err != nil || now == nil || now.ID != st.ID || now.Phase != PhaseTrial {
-		return nil
+	if now, err := w.Store.Load(); err == nil && now != nil && now.ID == st.ID && now.Phase == PhaseTrial && w.kept(ctx, st) {
+		return w.restore(st)
 	}
-	rs, err := w.Live.Read(ctx)
-	if err != nil || remedy.Lasting(rs, st.Lasting) != nil || st.Before != nil && remedy.Lasting(rs, st.Before.Lasting) == nil {
-		return nil // not those, or what was confirmed before
-	}
-	return w.restore(st)
+	return nil
 }
 
 // takeBack takes a file back, and only then has the next boot no longer do so.
