@@ -180,3 +180,25 @@ func TestDefaultEfforts(t *testing.T) {
 		t.Errorf("%+v, %d left", a.limits, a.Effort().Left)
 	}
 }
+
+// TestWaysToNamespacesAreFollowedOnce: what the host forwards nothing to is proven once for all that is behind it, at the host's cost, so that
+// many sockets there cost their namespace next to nothing.
+func TestWaysToNamespacesAreFollowedOnce(t *testing.T) {
+	s := host()
+	container(s, 7001, -1)
+	s.NFTables.Ruleset = table("forward", ruleset.Drop)
+	var sockets []int
+	for port := range 300 {
+		sockets = append(sockets, listen(s, 7001, "0.0.0.0", 1000+port))
+	}
+	a := New(t.Context(), s, Limits{Elsewhere: 600_000}, nil)
+	got := a.Sockets(sockets, []zones.Origin{outside})
+	for _, i := range sockets {
+		if x := got[i][0]; x.Verdict != packet.Unreachable || !x.Checked {
+			t.Fatalf("port %d: %s, checked %v, %v", s.Listeners.Sockets[i].Port, x.Verdict, x.Checked, x.Because)
+		}
+	}
+	if len(a.gates) != 1 {
+		t.Errorf("packets of the origin were followed %d times", len(a.gates))
+	}
+}
