@@ -53,7 +53,13 @@ func (e *engine) either(a, b *Answer, in *snapshot.Link, proto string) Answer {
 			}
 		}
 	}
-	return Answer{Verdict: packet.Unknown, Because: e.tied}
+	out := Answer{Verdict: packet.Unknown, Because: e.tied, Doubtful: slices.Concat(a.Doubtful, b.Doubtful)}
+	for _, w := range []*packet.Packet{a.Witness, b.Witness} { // for it the order may not matter
+		if w != nil {
+			out.Doubtful = append(out.Doubtful, *w)
+		}
+	}
+	return out
 }
 
 // meet is the packets of two cubes as they were sent.

@@ -117,8 +117,7 @@ func (w *Sweep) port(port int) Answer {
 		if !c.sets[fDport].contains(num(uint64(port))) {
 			continue
 		}
-		d := *c
-		d.sets[fDport] = at
+		d := c.with(fDport, at)
 		yes, no := w.e.given(&w.socket, d)
 		hits, refused = append(hits, yes...), refused || len(no) > 0
 	}

@@ -234,7 +234,7 @@ func (h *askedHost) closed(c *remedy.Closed) {
 	a := h.asker.Ask(q)
 	if a.Verdict != packet.Unreachable {
 		h.counts["questions of a fix that are not proven: "+string(a.Verdict)]++
-		if overBudget(text(a.Because)) {
+		if a.Verdict == packet.Unknown && (overBudget(text(a.Because)) || h.doubted(c)) {
 			return
 		}
 		h.differ("%s: fix: %s: what it closes is %s: %v %s", h.name, c.Rule, a.Verdict, a.Witness, text(a.Because))
@@ -265,6 +265,16 @@ func (h *askedHost) closed(c *remedy.Closed) {
 			h.differ("%s: fix: %s is proven, but in %s %s ends %+v", h.name, c.Rule, p.In, question(p), f)
 		}
 	}
+}
+
+// doubted says whether the others do not know either what a rule closes: the fix then refuses the plan.
+func (h *askedHost) doubted(c *remedy.Closed) bool {
+	for i := range h.report.Forwards {
+		if f := &h.report.Forwards[i]; f.From == c.Rule.Iif && f.To == c.Rule.Oif && f.Verdict == string(packet.Unknown) {
+			return true
+		}
+	}
+	return h.ask(exposure.Words{From: "iface:" + c.Rule.Iif, To: zones.Host, Proto: c.Question.Proto, Dport: c.Question.Dport, Unbound: true}).Verdict == packet.Unknown
 }
 
 // asksFor says whether a packet is of a question's origins and protocol.
