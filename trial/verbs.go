@@ -193,6 +193,15 @@ func (w *World) WatchDrift(ctx context.Context, same func(id string) error) erro
 	}
 	defer changes.Close()
 	id, err := w.Verify(ctx)
+	var early *DriftError
+	if errors.As(err, &early) { // was it somebody while that was read?
+		for c, ok := changes.Next(ctx, tick); ok; c, ok = changes.Next(ctx, tick) {
+			if c.Table != "" {
+				early.err = fmt.Errorf("changed %s: %w", c, early.err)
+				break
+			}
+		}
+	}
 	for err == nil {
 		if err = same(id); err != nil {
 			break
