@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"path"
 	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strconv"
 	"strings"
@@ -38,7 +39,7 @@ type pattern struct {
 	Floor        string            `json:"floor"`
 	FloorWhy     string            `json:"floorWhy"`
 
-	args             []*regexp.Regexp
+	args             []argPattern
 	authRe, noAuthRe *regexp.Regexp
 }
 
@@ -56,7 +57,7 @@ func loadPatterns() (string, []*pattern, error) {
 			if err != nil {
 				return "", nil, fmt.Errorf("runtime patterns: %s: %w", p.Name, err)
 			}
-			p.args = append(p.args, re)
+			p.args = append(p.args, argPattern{re, literalOf(a)})
 		}
 		for _, c := range []struct {
 			text string
@@ -94,9 +95,13 @@ func (pt *pattern) matches(p *process) string {
 		return ""
 	}
 	// A program started by its own name, a process that set its title, or an interpreter.
-	line := commandLine(p)
+	line := p.line()
 	own := path.Base(strings.Fields(p.argv[0] + " ")[0:1][0])
-	for _, re := range pt.args {
+	for _, arg := range pt.args {
+		if !strings.Contains(line, arg.needs) {
+			continue
+		}
+		re := arg.re
 		loc := re.FindStringIndex(line)
 		if loc == nil {
 			continue
@@ -109,13 +114,47 @@ func (pt *pattern) matches(p *process) string {
 	return ""
 }
 
+// argPattern is a pattern of arguments, and a text that all that it matches have.
+type argPattern struct {
+	re    *regexp.Regexp
+	needs string
+}
+
+// literalOf is the longest text that everything has that a pattern matches; "" where none is seen.
+func literalOf(pattern string) string {
+	re, err := syntax.Parse(pattern, syntax.Perl)
+	if err != nil {
+		return ""
+	}
+	var longest func(*syntax.Regexp) string
+	longest = func(re *syntax.Regexp) (found string) {
+		switch re.Op {
+		case syntax.OpLiteral:
+			if re.Flags&syntax.FoldCase == 0 {
+				return string(re.Rune)
+			}
+		case syntax.OpConcat, syntax.OpCapture, syntax.OpPlus:
+			for _, sub := range re.Sub {
+				if s := longest(sub); len(s) > len(found) {
+					found = s
+				}
+			}
+		}
+		return found
+	}
+	return longest(re)
+}
+
 // maxLine bounds the command line that the patterns look at: what a process is shows in its first arguments.
 const maxLine = 4096
 
-// commandLine is the beginning of the arguments as one line.
-func commandLine(p *process) string {
-	line := strings.Join(p.argv, " ")
-	return line[:min(len(line), maxLine)]
+// line is the beginning of the arguments as one line.
+func (p *process) line() string {
+	if p.joined == "" {
+		line := strings.Join(p.argv, " ")
+		p.joined = strings.Clone(line[:min(len(line), maxLine)])
+	}
+	return p.joined
 }
 
 func collectAgents(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outcome {

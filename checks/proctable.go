@@ -21,6 +21,8 @@ import (
 type process struct {
 	snapshot.Process
 	argv []string
+	// joined is the beginning of the arguments, once somebody asked for it as one line.
+	joined string
 	// setID says that the program runs as somebody else than who started it. Its name, arguments and environment are the
 	// starter's, and speak for nobody: they are not read.
 	setID bool
