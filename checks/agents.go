@@ -139,6 +139,7 @@ func literalOf(pattern string) string {
 					found = s
 				}
 			}
+		default: // Nothing that all of its matches have.
 		}
 		return found
 	}
