@@ -13,7 +13,7 @@ if [ -n "$missing" ]; then
 fi
 mkdir -p build/systemd
 if [ ! -s build/systemd/root.tar ]; then
-	mmdebstrap --quiet --variant=minbase \
+	mmdebstrap --quiet --format=tar --variant=minbase \
 		--include=systemd-sysv,dbus,nftables,iproute2,procps,kmod,openssh-server,firewalld,ufw,iptables \
 		bookworm build/systemd/root.tar.part
 	mv build/systemd/root.tar.part build/systemd/root.tar
