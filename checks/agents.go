@@ -7,7 +7,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"path"
 	"regexp"
 	"regexp/syntax"
 	"slices"
@@ -96,7 +95,7 @@ func (pt *pattern) matches(p *process) string {
 	}
 	// A program started by its own name, a process that set its title, or an interpreter.
 	line := p.line()
-	own := path.Base(strings.Fields(p.argv[0] + " ")[0:1][0])
+	own := p.ownName()
 	for _, arg := range pt.args {
 		if !strings.Contains(line, arg.needs) {
 			continue

@@ -324,7 +324,7 @@ func (s *Scan) hiddenProcesses() string {
 // file may not be read it is the name by which the program was started.
 func (p *process) exeBase() string {
 	if p.Exe == "" && len(p.argv) > 0 {
-		return filepath.Base(strings.Fields(p.argv[0] + " .")[0])
+		return p.ownName()
 	}
 	return filepath.Base(strings.TrimSuffix(p.Exe, " (deleted)"))
 }
@@ -342,3 +342,6 @@ func (s *Scan) initNS() snapshot.NS {
 	})
 	return s.initNSs
 }
+
+// ownName is the base name by which the program was started, "." where that is empty or spaces alone. Who started it chose it.
+func (p *process) ownName() string { return filepath.Base(strings.Fields(p.argv[0] + " .")[0]) }
