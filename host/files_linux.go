@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"sort"
 	"strconv"
@@ -29,6 +30,10 @@ func (h *Host) ReadFile(p string) ([]byte, error) { return readFile(h.path(p), p
 // readFile reads by system calls alone: package os asks the poller about every file, and a host with
 // ten thousand processes has fifty thousand of them.
 func readFile(real, shown string) ([]byte, error) {
+	if strings.HasPrefix(real, "/proc/thread-self/") { // the thread that opens it has to live until it is read
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+	}
 	const pathOnly = 0x200000 // O_PATH: what is opened does not notice
 	fd, err := syscall.Open(real, pathOnly|syscall.O_CLOEXEC, 0)
 	if err != nil {
