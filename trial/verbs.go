@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/ringfence/ringfence/remedy"
 )
 
 // state is that of the last fix, if it is one of this network namespace, and when this is.
@@ -195,11 +197,8 @@ func (w *World) WatchDrift(ctx context.Context, same func(id string) error) erro
 	id, err := w.Verify(ctx)
 	var early *DriftError
 	if errors.As(err, &early) { // was it somebody while that was read?
-		for c, ok := changes.Next(ctx, tick); ok; c, ok = changes.Next(ctx, tick) {
-			if c.Table != "" {
-				early.err = fmt.Errorf("changed %s: %w", c, early.err)
-				break
-			}
+		if c, ok := ourChange(ctx, changes); ok {
+			early.err = fmt.Errorf("changed %s: %w", c, early.err)
 		}
 	}
 	for err == nil {
@@ -218,6 +217,21 @@ func (w *World) WatchDrift(ctx context.Context, same func(id string) error) erro
 		}
 	}
 	return err
+}
+
+// mostOthers bounds the changes of others that are passed over to find one of ours that has happened already: a host on which
+// others never cease to change theirs still learns of the drift.
+const mostOthers = 1000
+
+// ourChange is the first change of our tables among those that wait to be read.
+func ourChange(ctx context.Context, changes Changes) (remedy.Change, bool) {
+	for range mostOthers {
+		c, ok := changes.Next(ctx, tick)
+		if !ok || c.Table != "" {
+			return c, ok
+		}
+	}
+	return remedy.Change{}, false
 }
 
 // lost is how often the state can be unreadable before nobody could confirm a trial any more.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -118,6 +119,44 @@ func TestWatchDrift(t *testing.T) {
 	if err := w.world().WatchDrift(t.Context(), func(string) error { return broken }); !errors.Is(err, broken) {
 		t.Errorf("%v", err)
 	}
+}
+
+// TestDriftWhileItIsRead: who changed our tables while they are read at first is named, also behind changes of others; that
+// others never cease hides no drift.
+func TestDriftWhileItIsRead(t *testing.T) {
+	others := slices.Repeat([]remedy.Change{{PID: 7, Program: "dockerd"}}, 2*mostOthers)
+	for name, c := range map[string]struct {
+		changes []remedy.Change
+		want    string
+	}{
+		"named":    {append(others[:5:5], remedy.Change{Table: remedy.Table, PID: 99, Program: "nft"}), "changed by process 99 (nft)"},
+		"not told": {others, "no longer as confirmed"},
+	} {
+		w := confirmed(t)
+		w.own = nil
+		live := &changing{Ruleset: w.world().Live, fake: w, list: c.changes}
+		world := w.world()
+		world.Live = live
+		err := world.WatchDrift(t.Context(), func(string) error { return nil })
+		if !errors.As(err, new(*DriftError)) || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "dockerd") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if name == "not told" && len(w.changes) < mostOthers {
+			t.Errorf("%d changes of others are left", len(w.changes))
+		}
+	}
+}
+
+// changing is a ruleset with changes that happened since somebody listens.
+type changing struct {
+	Ruleset
+	fake *fake
+	list []remedy.Change
+}
+
+func (c *changing) Changes() (Changes, error) {
+	c.fake.changes = c.list
+	return c.fake, nil
 }
 
 // TestTakeOut: each phase, and none.
