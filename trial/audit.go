@@ -42,7 +42,7 @@ func (x *Fix) verify(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c := &comparison{before: x.Before, after: after, plan: x.proof.Plan(), about: x.about("nftables")}
+	c := &comparison{before: x.Before, after: after, plan: x.proof.Plan(), about: x.about("nftables"), blind: x.blind(snap)}
 	if err := c.closed(); err != nil {
 		return err
 	}
@@ -99,6 +99,8 @@ type comparison struct {
 	before, after *finding.Report
 	plan          *remedy.Plan
 	about         func(check string) bool
+	// blind says of a check that what it reads was not all seen, and was seen no better before.
+	blind func(check string) bool
 }
 
 // closed wants every finding to be gone that the plan closes. One that is less severe than before was closed as far as a packet
@@ -147,11 +149,38 @@ func otherZone(is, than *finding.Finding) bool {
 	})
 }
 
-// complete wants every check to be decided that was decided before.
+// blind says of a check that sections that it reads were seen in part, with no gap that was not there before the fix. With such gaps a
+// check can find something, and cannot pass: once what it found is closed it is unknown, which no fix can change.
+func (x *Fix) blind(now *snapshot.Snapshot) func(check string) bool {
+	return func(check string) bool {
+		gaps := false
+		for _, read := range x.Host.Reads(check) {
+			section, part, _ := strings.Cut(read, ".")
+			is, was := now.Section(section), x.Snapshot.Section(section)
+			if is.Part(part) == snapshot.OK || is.Part(part) == snapshot.Absent {
+				continue
+			}
+			if is.Part(part) != snapshot.Partial || was.Part(part) != snapshot.Partial || hasOther(is.Reasons, was.Reasons) {
+				return false
+			}
+			gaps = true
+		}
+		return gaps
+	}
+}
+
+// hasOther says whether a list has something that another has not.
+func hasOther(list, than []string) bool {
+	return slices.ContainsFunc(list, func(s string) bool { return !slices.Contains(than, s) })
+}
+
+// complete wants every check to be decided that was decided before. One that had failures, which are gone, is as undecided as it would
+// have been before without them.
 func (c *comparison) complete() error {
 	for i := range c.after.Results {
 		is, was := &c.after.Results[i], &c.before.Results[i]
-		if c.about(is.ID) && is.Status == finding.Unknown && was.Status != finding.Unknown && !unclearBefore(was, is) {
+		if c.about(is.ID) && is.Status == finding.Unknown && was.Status != finding.Unknown && !unclearBefore(was, is) &&
+			(was.Status != finding.Fail || !c.blind(is.ID)) {
 			return fmt.Errorf("%w: %s: %s", errIncomplete, is.ID, is.Reason)
 		}
 	}

@@ -141,7 +141,42 @@ func TestUnknownBefore(t *testing.T) {
 	} {
 		cmp := &comparison{
 			before: &finding.Report{Results: []finding.Result{*c.was}}, after: &finding.Report{Results: []finding.Result{*c.is}},
-			plan: new(remedy.Plan), about: func(string) bool { return true },
+			plan: new(remedy.Plan), about: func(string) bool { return true }, blind: func(string) bool { return false },
+		}
+		if err := cmp.complete(); (err == nil) != c.ok {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestGapsThatWereThereBefore: a check that found something although not all was seen is unknown once that is closed. It takes the trial
+// out only where more is unseen than before, or where the check had decided without a finding.
+func TestGapsThatWereThereBefore(t *testing.T) {
+	seen := func(status snapshot.Status, reasons ...string) *snapshot.Snapshot {
+		s := &snapshot.Snapshot{Coverage: []snapshot.Coverage{{Collector: "network", Status: status, Reasons: reasons}}}
+		for _, section := range []string{"listeners", "nftables", "processes", "agents", "runtimes"} {
+			s.Coverage = append(s.Coverage, snapshot.Coverage{Collector: section, Status: snapshot.OK})
+		}
+		return s
+	}
+	for name, c := range map[string]struct {
+		status   string
+		was, now *snapshot.Snapshot
+		ok       bool
+	}{
+		"the same gap":      {finding.Fail, seen(snapshot.Partial, "a", "b"), seen(snapshot.Partial, "a"), true},
+		"another gap":       {finding.Fail, seen(snapshot.Partial, "a"), seen(snapshot.Partial, "b"), false},
+		"a new gap":         {finding.Fail, seen(snapshot.OK), seen(snapshot.Partial, "a"), false},
+		"no gap":            {finding.Fail, seen(snapshot.OK), seen(snapshot.OK), false},
+		"not seen any more": {finding.Fail, seen(snapshot.Partial, "a"), seen(snapshot.Denied, "a"), false},
+		"it had passed":     {finding.Pass, seen(snapshot.Partial, "a"), seen(snapshot.Partial, "a"), false},
+	} {
+		w := newFake(t)
+		x := &Fix{World: w.world(), Snapshot: c.was}
+		cmp := &comparison{
+			before: &finding.Report{Results: []finding.Result{{ID: apiCheck, Status: c.status}}},
+			after:  &finding.Report{Results: []finding.Result{{ID: apiCheck, Status: finding.Unknown}}},
+			plan:   new(remedy.Plan), about: func(string) bool { return true }, blind: x.blind(c.now),
 		}
 		if err := cmp.complete(); (err == nil) != c.ok {
 			t.Errorf("%s: %v", name, err)
