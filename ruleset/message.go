@@ -1,6 +1,9 @@
 package ruleset
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"slices"
+)
 
 // Message is one message of nf_tables as the kernel tells it, without its header.
 type Message struct {
@@ -43,6 +46,9 @@ func (m *Message) Again(id uint32) ([]byte, bool) {
 			if m.Kind == msgNewTable && k == 2 { // dormant, but never owned
 				data = binary.BigEndian.AppendUint32(nil, u32(a.data)&1)
 			}
+			if m.Kind == msgNewRule && k == 4 {
+				data = loadable(a.data)
+			}
 			out = appendAttr(out, k|holdsOthers(m.Kind, k), data)
 		}
 		return nil
@@ -65,6 +71,51 @@ func (m *Message) Again(id uint32) ([]byte, bool) {
 		}
 	}
 	return out, true
+}
+
+// loadable is the expressions of a rule without a timeout of nothing. The kernel tells one of every rule that updates a set, and
+// takes none for a set whose elements do not expire (nft_dynset_dump and nft_dynset_init, net/netfilter/nft_dynset.c). What is
+// not as expected stays as it is, and the kernel judges it.
+func loadable(list []byte) []byte {
+	const exprName, exprData, dynsetTimeout, dynsetExpr, dynsetExprs = 1, 2, 6, 7, 10
+	var out []byte
+	err := attrs(list, func(elem attr) error {
+		var name, data []byte
+		if err := attrs(elem.data, func(a attr) error {
+			switch a.kind {
+			case exprName:
+				name = a.data
+			case exprData:
+				data = a.data
+			}
+			return nil
+		}); err != nil {
+			return err
+		}
+		if string(name) != "dynset\x00" {
+			out = appendAttr(out, elem.kind|nestedBit, elem.data)
+			return nil
+		}
+		var kept []byte
+		if err := attrs(data, func(a attr) error {
+			if a.kind != dynsetTimeout || slices.ContainsFunc(a.data, func(b byte) bool { return b != 0 }) {
+				kind := a.kind
+				if kind == dynsetExpr || kind == dynsetExprs {
+					kind |= nestedBit
+				}
+				kept = appendAttr(kept, kind, a.data)
+			}
+			return nil
+		}); err != nil {
+			return err
+		}
+		out = appendAttr(out, elem.kind|nestedBit, appendAttr(appendAttr(nil, exprName, name), exprData|nestedBit, kept))
+		return nil
+	})
+	if err != nil {
+		return list
+	}
+	return out
 }
 
 const nestedBit = 0x8000 // NLA_F_NESTED

@@ -27,6 +27,31 @@ func TestMessageAgain(t *testing.T) {
 	}
 }
 
+// TestDynamicSetAgain: a timeout of nothing is told of every rule that updates a set, and not taken by a set whose elements stay.
+func TestDynamicSetAgain(t *testing.T) {
+	rule := func(timeout []byte) []byte {
+		update := appendAttr(nil, 1, []byte("m\x00"))
+		if timeout != nil {
+			update = appendAttr(update, 6, timeout)
+		}
+		update = appendAttr(update, 7|nestedBit, appendAttr(nil, 1, []byte("connlimit\x00")))
+		dynset := appendAttr(appendAttr(nil, 1, []byte("dynset\x00")), 2|nestedBit, update)
+		counter := appendAttr(appendAttr(nil, 1, []byte("counter\x00")), 2|nestedBit, nil)
+		return appendAttr(nil, 4|nestedBit, append(appendAttr(nil, 1|nestedBit, counter), appendAttr(nil, 1|nestedBit, dynset)...))
+	}
+	minute := []byte{0, 0, 0, 0, 0, 0, 0xea, 0x60}
+	for name, c := range map[string]struct{ told, want []byte }{
+		"none":    {rule(nil), rule(nil)},
+		"nothing": {rule(make([]byte, 8)), rule(nil)},
+		"some":    {rule(minute), rule(minute)},
+	} {
+		got, ok := (&Message{Kind: msgNewRule, Data: c.told}).Again(1)
+		if !ok || !bytes.Equal(got, c.want) {
+			t.Errorf("%s: %x, want %x", name, got, c.want)
+		}
+	}
+}
+
 // FuzzMessage: whatever a kernel or a file says, nothing is read beyond it.
 func FuzzMessage(f *testing.F) {
 	f.Add(3, []byte{8, 0, 1, 0, 't', 0, 0, 0})
