@@ -47,3 +47,43 @@ $h route add local default dev lo table 111; $h route add blackhole 198.51.100.0
 		}
 	}
 }
+
+// TestFixWithGatewaysOfTheLink proves a fix on a host whose gateways have link-local addresses, as router advertisements and clouds
+// give them, and whose rules keep what they count in sets: the replica has a router behind those addresses, and loads those rules.
+func TestFixWithGatewaysOfTheLink(t *testing.T) {
+	if !bed.Alone(t) {
+		return
+	}
+	b := newBed(t)
+	b.listen("tcp", "[::]:2375", "")
+	b.listen("tcp", "[::]:22", "")
+	b.nft(`flush ruleset
+table inet counted {
+	set m { type ipv4_addr; size 1000; flags dynamic; }
+	chain input {
+		type filter hook input priority 0; policy accept;
+		tcp dport 24 meter n { ip saddr limit rate over 10/minute } drop
+		tcp dport 24 ct state new add @m { ip saddr ct count over 3 } drop
+	}
+}
+`)
+	bed.Shell(t, `h="ip -n %shost"
+$h route replace default via 169.254.7.1 dev mgmt0 onlink; $h -6 route replace default via fe80::7 dev mgmt0`, b.name)
+	out, code := b.fix("--confirm", "auto", "--allow-from", "198.51.100.7", "--allow-from", "2001:db8:5::7")
+	if code != 0 && code != 1 {
+		t.Fatalf("code %d: %s", code, lastLines(out, 6))
+	}
+	if b.connects("ext", "tcp6", "[fd20::1]:2375") {
+		t.Error("what was found is open")
+	}
+	if !b.opens("mgmt", "tcp4", "10.10.0.1:22") {
+		t.Error("SSH is closed")
+	}
+	state, err := os.ReadFile(filepath.Join(b.root(), "var/lib/ringfence/state.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(state), "replica: without route") {
+		t.Errorf("a route was left out:\n%s", state)
+	}
+}

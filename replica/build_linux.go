@@ -311,7 +311,7 @@ func (r *Replica) addresses() error {
 				r.Omitted = append(r.Omitted, err.Error())
 				continue
 			}
-			if p.Addr().IsLinkLocalUnicast() {
+			if p.Addr().Is6() && p.Addr().IsLinkLocalUnicast() { // the kernel makes its network on each link
 				continue
 			}
 			for _, name := range append(r.ports(l), l.Name) {
@@ -400,7 +400,7 @@ func (r *Replica) route(rt *snapshot.Route) error {
 			return err
 		}
 		n.Gw, n.Flags = gw.AsSlice(), int(vnl.FLAG_ONLINK)
-		if l := r.host.Network.Link(rt.Oifs[0]); l != nil && r.worlds[l.Name] != nil && !gw.IsLinkLocalUnicast() {
+		if l := r.host.Network.Link(rt.Oifs[0]); l != nil && r.worlds[l.Name] != nil {
 			if err := r.worlds[l.Name].give(gw); err != nil {
 				return err
 			}
