@@ -63,7 +63,7 @@ func (s *Scan) readNetwork(ns *os.File, own uint64, found []foundNetns, sec *sna
 	}
 	defer h.Close()
 	s.readLinks(h, sec, own, found, out)
-	names := []string{"all", "default"}
+	var names []string
 	for _, l := range sec.Links {
 		if ns == nil || l.Up && !l.Loopback { // nothing asks for those of others, which take most of the time
 			names = append(names, l.Name)
@@ -73,8 +73,9 @@ func (s *Scan) readNetwork(ns *os.File, own uint64, found []foundNetns, sec *sna
 		return nil
 	}
 	s.readRoutes(h, ns, sec, out)
+	told := s.linkConfs(ns)
 	files := func() error {
-		sec.Sysctls = s.networkSysctls(names)
+		sec.Sysctls = s.networkSysctls(names, told)
 		s.readGroups(sec, out)
 		return nil
 	}
@@ -107,6 +108,7 @@ func (s *Scan) readLinks(h *vnl.Handle, sec *snapshot.Network, own uint64, found
 	} else {
 		peers = s.neighbours(h, own, links)
 	}
+	qdiscs := hooked(h, out)
 	for _, l := range links {
 		a := l.Attrs()
 		link := snapshot.Link{
@@ -130,7 +132,7 @@ func (s *Scan) readLinks(h *vnl.Handle, sec *snapshot.Network, own uint64, found
 		if d, err := s.Host.Readlink("/sys/class/net/" + filepath.Base(a.Name) + "/device/driver"); err == nil {
 			link.Driver = filepath.Base(d)
 		}
-		link.TC = trafficControl(h, l, out)
+		link.TC = trafficControl(h, l, qdiscs[a.Index])
 		sec.Links = append(sec.Links, link)
 	}
 	slices.SortFunc(sec.Links, func(a, b snapshot.Link) int { return cmp.Compare(a.Index, b.Index) })
@@ -213,32 +215,41 @@ func (s *Scan) idsOf(h *vnl.Handle, list []foundNetns) map[int]uint64 {
 	return ids
 }
 
-// trafficControl names the filters on a link's ingress and egress hooks: each can drop or redirect
-// a packet before the packet filter sees it.
-func trafficControl(h *vnl.Handle, l vnl.Link, out *Outcome) []string {
-	qdiscs, err := h.QdiscList(l)
+// hooked are the queueing disciplines of a namespace that filters hang on, by interface. The kernel lists those of all interfaces,
+// whichever is asked about.
+func hooked(h *vnl.Handle, out *Outcome) map[int][]string {
+	list, err := h.QdiscList(nil)
 	if err != nil {
 		if !denied(err) {
-			out.partial("traffic control of %s: %v", l.Attrs().Name, err)
+			out.partial("traffic control: %v", err)
 		}
 		return nil
 	}
+	by := map[int][]string{}
+	for _, q := range list {
+		if q.Type() == "clsact" || q.Type() == "ingress" {
+			by[q.Attrs().LinkIndex] = append(by[q.Attrs().LinkIndex], q.Type())
+		}
+	}
+	return by
+}
+
+// trafficControl names the filters on a link's ingress and egress hooks: each can drop or redirect
+// a packet before the packet filter sees it.
+func trafficControl(h *vnl.Handle, l vnl.Link, qdiscs []string) []string {
 	var tc []string
 	for _, q := range qdiscs {
-		if q.Type() != "clsact" && q.Type() != "ingress" {
-			continue
-		}
 		for _, parent := range []uint32{vnl.HANDLE_MIN_INGRESS, vnl.HANDLE_MIN_EGRESS, vnl.HANDLE_INGRESS + 1} {
 			filters, err := h.FilterList(l, parent)
 			if err != nil {
 				continue
 			}
 			for _, f := range filters {
-				tc = append(tc, q.Type()+" "+f.Type())
+				tc = append(tc, q+" "+f.Type())
 			}
 		}
 		if len(tc) == 0 {
-			tc = append(tc, q.Type())
+			tc = append(tc, q)
 		}
 	}
 	return tc
@@ -324,34 +335,4 @@ func toRoute(family int, r *vnl.Route) snapshot.Route {
 		out.Oifs = append(out.Oifs, hop.LinkIndex)
 	}
 	return out
-}
-
-// networkSysctls reads the switches of interfaces by name that decide forwarding and filtering. /proc/sys/net shows the
-// namespace of the reading thread, unlike /sys.
-func (s *Scan) networkSysctls(names []string) map[string]snapshot.Fact {
-	m := map[string]snapshot.Fact{}
-	read := func(key string) { m[key] = s.fact("/proc/sys/" + key) }
-	for _, k := range []string{
-		"net/ipv4/ip_forward", "net/ipv4/ip_nonlocal_bind", "net/ipv4/fwmark_reflect",
-		"net/bridge/bridge-nf-call-iptables", "net/bridge/bridge-nf-call-ip6tables",
-		"net/bridge/bridge-nf-call-arptables", "net/netfilter/nf_conntrack_tcp_loose",
-		"net/netfilter/nf_conntrack_helper", "net/ipv4/tcp_l3mdev_accept", "net/ipv4/udp_l3mdev_accept",
-	} {
-		read(k)
-	}
-	for _, n := range names {
-		if n == "." || n == ".." || strings.ContainsAny(n, "/") {
-			continue // not a directory name that an interface can have here
-		}
-		for _, k := range []string{
-			"forwarding", "rp_filter", "route_localnet", "accept_local", "accept_source_route",
-			"accept_redirects", "arp_ignore", "src_valid_mark", "mc_forwarding",
-		} {
-			read("net/ipv4/conf/" + n + "/" + k)
-		}
-		for _, k := range []string{"forwarding", "force_forwarding", "disable_ipv6", "accept_ra", "mc_forwarding"} {
-			read("net/ipv6/conf/" + n + "/" + k)
-		}
-	}
-	return m
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 
 	"github.com/ringfence/ringfence/host"
@@ -51,8 +52,10 @@ func (s *Scan) listSockets(ns *os.File, inode uint64, device func(int) string, k
 ) ([]snapshot.Socket, []snapshot.SocketFamily) {
 	var socks []snapshot.Socket
 	var fams []snapshot.SocketFamily
+	d := diag{s: s, ns: ns}
+	defer d.close()
 	for _, k := range socketKinds {
-		err := s.diagEach(ns, k, func(m []byte) error {
+		err := d.each(k, func(m []byte) error {
 			sk, ok, err := parseSocket(k, m, device)
 			if err == nil && ok && keep(&sk) {
 				socks = append(socks, sk)
@@ -152,13 +155,45 @@ func width(a netip.Addr) int {
 
 // diagEach dumps the sockets of a kind. The message is valid until each returns. The first error of each is told when all were seen.
 func (s *Scan) diagEach(ns *os.File, k socketKind, each func([]byte) error) error {
-	c, err := s.Host.Netlink(unix.NETLINK_SOCK_DIAG, ns)
-	if err != nil {
-		return err
+	d := diag{s: s, ns: ns}
+	defer d.close()
+	return d.each(k, each)
+}
+
+// diag is a socket of sock_diag in one namespace, by which one kind is asked for after the other.
+type diag struct {
+	s    *Scan
+	ns   *os.File
+	conn *netlink.Conn
+}
+
+func (d *diag) close() {
+	if d.conn != nil {
+		d.conn.Close()
+		d.conn = nil
 	}
-	defer c.Close()
+}
+
+// each dumps the sockets of a kind, as diagEach does. After an answer that may not have been read to its end, the next kind has a socket
+// of its own.
+func (d *diag) each(k socketKind, each func([]byte) error) error {
+	if d.conn == nil {
+		c, err := d.s.Host.Netlink(unix.NETLINK_SOCK_DIAG, d.ns)
+		if err != nil {
+			return err
+		}
+		d.conn = c
+	}
+	err := dump(d.conn, k, each)
+	if err != nil && !errors.Is(err, unix.ENOENT) { // the kernel has no such kind: that is the whole answer
+		d.close()
+	}
+	return err
+}
+
+func dump(c *netlink.Conn, k socketKind, each func([]byte) error) error {
 	q := wire.SocketQuery{Family: k.family, Protocol: k.protocol, States: k.states}
-	if _, err = c.Send(q.Message()); err != nil {
+	if _, err := c.Send(q.Message()); err != nil {
 		return err
 	}
 	var first error

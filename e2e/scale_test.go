@@ -25,7 +25,7 @@ import (
 )
 
 // TestScale prints what an audit of many containers and bridges costs, and its two halves: to collect, and to judge what was
-// collected. With RINGFENCE_PROFILE it writes a profile of each half to that directory.
+// collected. With RINGFENCE_PROFILE it writes the snapshot and a profile of each half to that directory.
 func TestScale(t *testing.T) {
 	if os.Getenv("RINGFENCE_BENCH") == "" {
 		t.Skip("runs by make bench")
@@ -63,6 +63,9 @@ func profile(t *testing.T, name, file string) {
 	}
 	text, err := os.ReadFile(file)
 	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "snapshot-"+name+".json"), text, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	s, err := snapshot.Load(bytes.NewReader(text))

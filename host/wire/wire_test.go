@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/netip"
 	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -26,6 +27,7 @@ var parsers = map[string]func([]byte) (any, error){
 	"connection": func(b []byte) (any, error) { return ParseConnection(b) },
 	"name":       func(b []byte) (any, error) { return ParseIPSetName(b) },
 	"rule":       func(b []byte) (any, error) { return ParseRule(b) },
+	"devconf":    func(b []byte) (any, error) { return ParseDevConf(b) },
 	"ipset": func(b []byte) (any, error) {
 		var s ruleset.IPSet
 		err := ParseIPSet(&s, b)
@@ -120,6 +122,12 @@ var messages = []struct {
 		snapshot.PolicyRule{Family: 6, Action: "lookup", Other: true},
 	},
 	{
+		"devconf", append(make([]byte, interfaceHeader), attributes(text(unix.IFLA_IFNAME, "eth0"), nested(unix.IFLA_AF_SPEC,
+			nested(unix.AF_INET, netlink.Attribute{Type: iflaInetConf, Data: slices.Concat(native32(1), native32(0), native32(5), native32(0))}),
+			nested(unix.AF_INET6, attribute(1, 0, 0, 0, 0))))...),
+		DevConf{Name: "eth0", V4: map[string]int32{"forwarding": 1, "mc_forwarding": 0, "accept_redirects": 0}},
+	},
+	{
 		"change", append([]byte{1, 0, 0, 0}, attributes(text(unix.NFTA_TABLE_NAME, "ringfence"))...),
 		NFTablesEvent{Kind: unix.NFT_MSG_NEWRULE, Family: 1, Table: "ringfence"},
 	},
@@ -189,6 +197,7 @@ func TestShortMessagesAreErrors(t *testing.T) {
 		{"rule", append(header(ruleHeader, func(b []byte) { b[2] = 33 }), attributes(attribute(fraSrc, 1, 2, 3, 4))...)},
 		{"connection", append([]byte{2, 0, 0, 0}, attributes(nested(ctaTupleOrig, nested(ctaTupleIP, attribute(ctaIPv4Src, 1, 2, 3))))...)},
 		{"connection", []byte{2, 0, 0, 0}},
+		{"devconf", append(make([]byte, interfaceHeader), attributes(nested(unix.IFLA_AF_SPEC, nested(unix.AF_INET, attribute(iflaInetConf, 1, 0))))...)},
 		{"ipset", append([]byte{2, 0, 0, 0}, attributes(nested(ipsetADT, nested(ipsetData, nested(elemIP, attribute(ipsetAddrIPv4, 1)))))...)},
 		{"name", []byte{2, 0, 0, 0}},
 		{"answer", answer(1, 0)[:unix.NLMSG_HDRLEN]},

@@ -1,0 +1,123 @@
+//go:build linux && !ringfence_portable
+
+package checks
+
+import (
+	"os"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ringfence/ringfence/host"
+	"github.com/ringfence/ringfence/host/wire"
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// The switches that decide forwarding and filtering: of a network namespace, and of each interface by family.
+var (
+	wholeSwitches = []string{
+		"net/ipv4/ip_forward", "net/ipv4/ip_nonlocal_bind", "net/ipv4/fwmark_reflect",
+		"net/bridge/bridge-nf-call-iptables", "net/bridge/bridge-nf-call-ip6tables",
+		"net/bridge/bridge-nf-call-arptables", "net/netfilter/nf_conntrack_tcp_loose",
+		"net/netfilter/nf_conntrack_helper", "net/ipv4/tcp_l3mdev_accept", "net/ipv4/udp_l3mdev_accept",
+	}
+	linkSwitches = map[string][]string{
+		"ipv4": {
+			"forwarding", "rp_filter", "route_localnet", "accept_local", "accept_source_route",
+			"accept_redirects", "arp_ignore", "src_valid_mark", "mc_forwarding",
+		},
+		"ipv6": {"forwarding", "force_forwarding", "disable_ipv6", "accept_ra", "mc_forwarding"},
+	}
+)
+
+// linkConfs asks rtnetlink for the switches of all interfaces of a namespace: one question in place of fourteen files for each. What it
+// does not tell is read from the files.
+func (s *Scan) linkConfs(ns *os.File) map[string]wire.DevConf {
+	conn, err := s.Host.Netlink(unix.NETLINK_ROUTE, ns)
+	if err != nil {
+		return nil
+	}
+	defer conn.Close()
+	if _, err := conn.Send(wire.ListLinks()); err != nil {
+		return nil
+	}
+	told := map[string]wire.DevConf{}
+	for m, err := range conn.ReceiveIter() {
+		if err != nil {
+			return nil
+		}
+		c, err := wire.ParseDevConf(m.Data)
+		if err != nil {
+			return nil
+		}
+		told[c.Name] = c
+	}
+	return told
+}
+
+// networkSysctls reads the switches of a namespace and of its interfaces by name. /proc/sys/net shows the namespace of the
+// reading thread, unlike /sys. told is what the kernel said of interfaces besides.
+func (s *Scan) networkSysctls(names []string, told map[string]wire.DevConf) map[string]snapshot.Fact {
+	r := sysctlReader{s: s, dirs: map[string]*host.Dir{}, facts: map[string]snapshot.Fact{}}
+	defer r.close()
+	for _, k := range wholeSwitches {
+		r.read(k)
+	}
+	for _, n := range append([]string{"all", "default"}, names...) {
+		if n == "." || n == ".." || strings.ContainsAny(n, "/") {
+			continue // not a directory name that an interface can have here
+		}
+		r.link("ipv4", n, told[n].V4)
+		r.link("ipv6", n, told[n].V6)
+	}
+	return r.facts
+}
+
+// sysctlReader reads files below /proc/sys/net in one namespace. The kernel keeps the directories of all namespaces in one list, so each is
+// looked up once.
+type sysctlReader struct {
+	s     *Scan
+	dirs  map[string]*host.Dir // nil: it could not be opened
+	facts map[string]snapshot.Fact
+}
+
+func (r *sysctlReader) close() {
+	for _, d := range r.dirs {
+		if d != nil {
+			d.Close()
+		}
+	}
+}
+
+// link notes the switches of an interface in one family. A switch that the kernel told counts if the namespace has its file; what
+// the kernel has no files of is absent, whatever it tells.
+func (r *sysctlReader) link(family, name string, told map[string]int32) {
+	for _, k := range linkSwitches[family] {
+		key := "net/" + family + "/conf/" + name + "/" + k
+		all := r.facts["net/"+family+"/conf/all/"+k]
+		if v, ok := told[k]; ok && all.State == snapshot.Present && name != "all" && name != "default" {
+			r.facts[key] = snapshot.Fact{State: snapshot.Present, Value: strconv.Itoa(int(v))}
+			continue
+		}
+		r.read(key)
+	}
+}
+
+func (r *sysctlReader) read(key string) {
+	parts := strings.SplitN(key, "/", 3)
+	path := "/proc/sys/" + parts[0] + "/" + parts[1]
+	d, ok := r.dirs[path]
+	if !ok {
+		if opened, err := r.s.Host.OpenDir(path); err == nil {
+			d = opened
+		}
+		r.dirs[path] = d
+	}
+	if d == nil {
+		r.facts[key] = r.s.fact("/proc/sys/" + key)
+		return
+	}
+	b, err := d.ReadFile(parts[2])
+	r.facts[key] = toFact(string(b), err)
+}

@@ -1,0 +1,89 @@
+//go:build linux && !ringfence_portable
+
+package wire
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// DevConf is the switches of one interface, by the names of their files: those of /proc/sys/net/ipv4/conf/NAME in V4, those of
+// /proc/sys/net/ipv6/conf/NAME in V6. A map is nil if the interface has none of the family.
+type DevConf struct {
+	Name   string
+	V4, V6 map[string]int32
+}
+
+// The attributes that lead to the switches (IFLA_*, include/uapi/linux/if_link.h).
+const (
+	iflaInetConf  = 1
+	iflaInet6Conf = 2
+	skipStats     = 8 // RTEXT_FILTER_SKIP_STATS, include/uapi/linux/rtnetlink.h
+)
+
+// interfaceHeader is the size of struct ifinfomsg.
+const interfaceHeader = 16
+
+// conf4 and conf6 are the places of switches in the kernel's lists: IPV4_DEVCONF_* of include/uapi/linux/ip.h, which begin at 1, and
+// DEVCONF_* of include/uapi/linux/ipv6.h.
+var (
+	conf4 = map[string]int{
+		"forwarding": 0, "mc_forwarding": 1, "accept_redirects": 3, "rp_filter": 7, "accept_source_route": 8, "arp_ignore": 18,
+		"accept_local": 22, "src_valid_mark": 23, "route_localnet": 25,
+	}
+	conf6 = map[string]int{"forwarding": 0, "accept_ra": 3, "mc_forwarding": 25, "disable_ipv6": 26, "force_forwarding": 59}
+)
+
+// ListLinks asks for all interfaces, without their counters.
+func ListLinks() netlink.Message {
+	data := make([]byte, interfaceHeader, interfaceHeader+8)
+	data = binary.NativeEndian.AppendUint16(data, 8)
+	data = binary.NativeEndian.AppendUint16(data, unix.IFLA_EXT_MASK)
+	data = binary.NativeEndian.AppendUint32(data, skipStats)
+	return netlink.Message{Header: netlink.Header{Type: unix.RTM_GETLINK, Flags: netlink.Request | netlink.Dump}, Data: data}
+}
+
+// ParseDevConf reads the switches out of a struct ifinfomsg and its attributes.
+func ParseDevConf(b []byte) (DevConf, error) {
+	var c DevConf
+	if len(b) < interfaceHeader {
+		return c, fmt.Errorf("interface: %w", ErrTruncated)
+	}
+	err := fields(b[interfaceHeader:], sizes{unix.IFLA_IFNAME: 1, unix.IFLA_AF_SPEC: 0}, func(kind uint16, d []byte) error {
+		if kind == unix.IFLA_IFNAME {
+			c.Name = CString(d)
+			return nil
+		}
+		return Each(d, func(family uint16, d []byte) (err error) {
+			switch family {
+			case unix.AF_INET:
+				c.V4, err = switches(d, iflaInetConf, conf4)
+			case unix.AF_INET6:
+				c.V6, err = switches(d, iflaInet6Conf, conf6)
+			}
+			return err
+		})
+	})
+	if err != nil {
+		return c, fmt.Errorf("interface: %w", err)
+	}
+	return c, nil
+}
+
+// switches takes numbers of 32 bits out of the list in one attribute. What an older kernel's list does not have is left out.
+func switches(b []byte, list uint16, places map[string]int) (map[string]int32, error) {
+	var m map[string]int32
+	err := fields(b, sizes{list: 4}, func(_ uint16, d []byte) error {
+		m = make(map[string]int32, len(places))
+		for name, i := range places {
+			if len(d) >= 4*i+4 {
+				m[name] = int32(binary.NativeEndian.Uint32(d[4*i:])) //nolint:gosec // the kernel writes an int
+			}
+		}
+		return nil
+	})
+	return m, err
+}
