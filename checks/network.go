@@ -5,6 +5,7 @@ package checks
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net"
@@ -85,13 +86,27 @@ func (s *Scan) readNetwork(ns *os.File, own uint64, found []foundNetns, sec *sna
 	return s.Host.InNetns(ns, files)
 }
 
+// maxListings is how often a list is asked for that changes while the kernel tells it.
+const maxListings = 8
+
+// steady asks again for a list that changed meanwhile (NLM_F_DUMP_INTR): on a host with many containers one starts or ends at any time, and
+// what an address is checked for duplicates counts as well.
+func steady[T any](list func() ([]T, error)) (got []T, err error) {
+	for range maxListings {
+		if got, err = list(); !errors.Is(err, vnl.ErrDumpInterrupted) {
+			break
+		}
+	}
+	return got, err
+}
+
 func (s *Scan) readLinks(h *vnl.Handle, sec *snapshot.Network, own uint64, found []foundNetns, out *Outcome) {
-	links, err := h.LinkList()
+	links, err := steady(h.LinkList)
 	if err != nil {
 		out.fail("list links", err)
 		return
 	}
-	addrs, err := h.AddrList(nil, unix.AF_UNSPEC)
+	addrs, err := steady(func() ([]vnl.Addr, error) { return h.AddrList(nil, unix.AF_UNSPEC) })
 	if err != nil {
 		out.fail("list addresses", err)
 		return
@@ -218,7 +233,7 @@ func (s *Scan) idsOf(h *vnl.Handle, list []foundNetns) map[int]uint64 {
 // hooked are the queueing disciplines of a namespace that filters hang on, by interface. The kernel lists those of all interfaces,
 // whichever is asked about.
 func hooked(h *vnl.Handle, out *Outcome) map[int][]string {
-	list, err := h.QdiscList(nil)
+	list, err := steady(func() ([]vnl.Qdisc, error) { return h.QdiscList(nil) })
 	if err != nil {
 		if !denied(err) {
 			out.partial("traffic control: %v", err)
@@ -293,7 +308,9 @@ var routeTypes = map[int]string{
 
 func (s *Scan) readRoutes(h *vnl.Handle, ns *os.File, sec *snapshot.Network, out *Outcome) {
 	for _, fam := range []struct{ af, n int }{{unix.AF_INET, 4}, {unix.AF_INET6, 6}} {
-		routes, err := h.RouteListFiltered(fam.af, &vnl.Route{Table: unix.RT_TABLE_UNSPEC}, vnl.RT_FILTER_TABLE)
+		routes, err := steady(func() ([]vnl.Route, error) {
+			return h.RouteListFiltered(fam.af, &vnl.Route{Table: unix.RT_TABLE_UNSPEC}, vnl.RT_FILTER_TABLE)
+		})
 		if err != nil {
 			out.fail(fmt.Sprintf("list IPv%d routes", fam.n), err)
 			return
