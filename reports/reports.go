@@ -83,16 +83,73 @@ func Outputs(stdout string, more []string) ([]Output, error) {
 }
 
 func writeJSON(w io.Writer, r *finding.Report, _ Options) error {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	err := e.Encode(r)
-	if err == nil {
-		_, err = w.Write(escape.JSON(b.Bytes()))
-	}
-	if err != nil {
+	if err := writeReport(w, r); err != nil {
 		return fmt.Errorf("write JSON: %w", err)
 	}
 	return nil
+}
+
+// writeReport writes a report as one value of JSON. The two lists that grow with the square of a host are written element by element:
+// as a whole they would be in memory three times.
+func writeReport(w io.Writer, r *finding.Report) error {
+	short := *r
+	if len(r.Exposures) > 0 {
+		short.Exposures = []finding.Exposure{}
+	}
+	if len(r.Forwards) > 0 {
+		short.Forwards = []finding.Forward{}
+	}
+	text, err := indented(&short, "")
+	if err != nil {
+		return err
+	}
+	if text, err = writeList(w, text, "exposures", r.Exposures); err != nil {
+		return err
+	}
+	if text, err = writeList(w, text, "forwards", r.Forwards); err != nil {
+		return err
+	}
+	_, err = w.Write(append(escape.JSON(text), '\n'))
+	return err
+}
+
+// writeList writes the text up to a list that was left empty in it, and the list, and returns the rest. A field of the report itself
+// begins a line with two spaces before it, as nothing else does.
+func writeList[T any](w io.Writer, text []byte, name string, list []T) ([]byte, error) {
+	if len(list) == 0 {
+		return text, nil
+	}
+	before, rest, found := bytes.Cut(text, []byte("\n  \""+name+"\": []"))
+	if !found {
+		return nil, fmt.Errorf("no place for %s", name)
+	}
+	if _, err := w.Write(escape.JSON(before)); err != nil {
+		return nil, err
+	}
+	lead := "\n  \"" + name + "\": [\n    "
+	for i := range list {
+		one, err := indented(&list[i], "    ")
+		if err != nil {
+			return nil, err
+		}
+		if _, err := io.WriteString(w, lead); err != nil {
+			return nil, err
+		}
+		if _, err := w.Write(escape.JSON(one)); err != nil {
+			return nil, err
+		}
+		lead = ",\n    "
+	}
+	_, err := io.WriteString(w, "\n  ]")
+	return rest, err
+}
+
+// indented is a value as JSON whose lines but the first begin with prefix.
+func indented(v any, prefix string) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent(prefix, "  ")
+	err := e.Encode(v)
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
 }
