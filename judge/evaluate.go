@@ -65,7 +65,7 @@ type evaluator struct {
 }
 
 func (p *Policies) evaluator(doc *Document, params map[string]any) (*evaluator, error) {
-	v, err := ast.InterfaceToValue(doc)
+	v, err := inputOf(doc)
 	if err != nil {
 		return nil, fmt.Errorf("document for the policies: %w", err)
 	}
