@@ -223,12 +223,7 @@ func (v *view) leadsTo(l *snapshot.Link) *snapshot.Link { return v.hostsEnd(v.se
 
 // hostsEnd is the host's end of an interface of some namespace.
 func (v *view) hostsEnd(netns uint64, l *snapshot.Link) *snapshot.Link {
-	for i := range v.host.snap.Network.Links {
-		if h := &v.host.snap.Network.Links[i]; h.PeerNetns == netns && h.PeerIndex == l.Index {
-			return h
-		}
-	}
-	return nil
+	return v.host.otherEnds()[end{netns, l.Index}]
 }
 
 // boundOn is the addresses of an interface at which a socket takes packets.

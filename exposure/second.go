@@ -21,6 +21,27 @@ type side struct {
 
 	lazyTracer  *trace.Tracer
 	lazyChecker *certificate.Checker
+	lazyEnds    map[end]*snapshot.Link
+}
+
+// end is an interface of a network namespace.
+type end struct {
+	netns uint64
+	index int
+}
+
+// otherEnds are the interfaces by what is at the other end of each: the first of those that say the same.
+func (s *side) otherEnds() map[end]*snapshot.Link {
+	if s.lazyEnds == nil {
+		s.lazyEnds = map[end]*snapshot.Link{}
+		for i := range s.snap.Network.Links {
+			l := &s.snap.Network.Links[i]
+			if k := (end{l.PeerNetns, l.PeerIndex}); s.lazyEnds[k] == nil {
+				s.lazyEnds[k] = l
+			}
+		}
+	}
+	return s.lazyEnds
 }
 
 func (s *side) tracer() *trace.Tracer {

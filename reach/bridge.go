@@ -77,8 +77,7 @@ func (e *engine) ports(bridge *snapshot.Link, hook packet.Hook, bridgeHooks ...p
 			apart = apart || asksForPort(bc.table)
 		}
 	}
-	for i := range e.snap.Network.Links {
-		l := &e.snap.Network.Links[i]
+	for _, l := range e.near[bridge.Index] {
 		if l.Master != bridge.Index || !l.Up || hook == packet.Ingress && (e.port != nil && e.port != l || slices.Contains(e.notPorts, l.Index)) {
 			continue
 		}
@@ -342,8 +341,7 @@ func (e *engine) hops(q *Question, o packet.Origin) []hop {
 		return nil
 	}
 	var list []hop
-	for i := range e.snap.Network.Links {
-		in := &e.snap.Network.Links[i]
+	for _, in := range e.near[o.Index] {
 		if in.Master == 0 {
 			continue
 		}

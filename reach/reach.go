@@ -63,7 +63,21 @@ type Model struct {
 	causes      map[*ruleset.Rule]packet.Cause
 	effort      *Effort // of all questions
 	rules       int
+	near        map[int][]*snapshot.Link // by index: the interface and those that have it as master, in the order of the snapshot
 	base        int // steps that every question costs, however few rules it meets
+}
+
+// near finds interfaces by their own index and by that of their master.
+func near(links []snapshot.Link) map[int][]*snapshot.Link {
+	by := make(map[int][]*snapshot.Link, len(links))
+	for i := range links {
+		l := &links[i]
+		by[l.Index] = append(by[l.Index], l)
+		if l.Master != l.Index {
+			by[l.Master] = append(by[l.Master], l)
+		}
+	}
+	return by
 }
 
 // NewModel prepares the model. It never fails: what the snapshot lacks becomes the reason for
@@ -72,6 +86,7 @@ func NewModel(s *snapshot.Snapshot) *Model {
 	m := &Model{
 		snap: s, fibs: map[bool]*fib{true: newFib(&s.Network, true), false: newFib(&s.Network, false)},
 		compiled: map[*ruleset.Set]*compiled{}, sieves: map[sieveKey][]need{}, byPort: map[atPort][]*snapshot.Socket{}, causes: map[*ruleset.Rule]packet.Cause{},
+		near: near(s.Network.Links),
 		base: 100 + len(s.Network.Links) + len(s.Network.Routes)/4,
 	}
 	if rs := s.NFTables.Ruleset; rs != nil {

@@ -15,13 +15,19 @@ var stacked = []string{"vlan", "macvlan", "ipvlan", "macsec"}
 // outside the hooks that are modelled: before them, beside them, and on the interfaces below it.
 func (e *engine) surroundings(index int, hook packet.Hook) []packet.Cause {
 	var list []packet.Cause
-	links := []*snapshot.Link{e.snap.Network.Link(index)}
-	for i := range e.snap.Network.Links {
-		l := &e.snap.Network.Links[i]
-		up := links[0]
-		if l.Master == index && index != 0 ||
-			up != nil && slices.Contains(stacked, up.Kind) && e.snap.Network.Here(up) && up.PeerIndex == l.Index {
-			links = append(links, l)
+	up := e.snap.Network.Link(index)
+	links := []*snapshot.Link{up}
+	if up != nil && slices.Contains(stacked, up.Kind) && e.snap.Network.Here(up) {
+		for i := range e.snap.Network.Links {
+			if l := &e.snap.Network.Links[i]; up.PeerIndex == l.Index || l.Master == index && index != 0 {
+				links = append(links, l)
+			}
+		}
+	} else {
+		for _, l := range e.near[index] {
+			if l.Master == index && index != 0 {
+				links = append(links, l)
+			}
 		}
 	}
 	for i, l := range links {
