@@ -64,7 +64,7 @@ type Model struct {
 	effort      *Effort // of all questions
 	rules       int
 	near        map[int][]*snapshot.Link // by index: the interface and those that have it as master, in the order of the snapshot
-	base        int // steps that every question costs, however few rules it meets
+	base        int                      // steps that every question costs, however few rules it meets
 }
 
 // near finds interfaces by their own index and by that of their master.

@@ -85,10 +85,16 @@ type Tracer struct {
 	unread  bool           // which sockets listen was not read
 	marks4  []netip.Prefix // see landmarks
 	marks6  []netip.Prefix
-	marks   [2]spans            // the same as spans: of IPv6, of IPv4
+	marks   [2]landmarks        // the same as spans: of IPv6, of IPv4
 	owns    map[netip.Addr]bool // see own
 	walk    walk
 	cost    int // rules that were evaluated, of all packets
+}
+
+// landmarks are what spansOfMarks found.
+type landmarks struct {
+	spans spans
+	ends  [][]byte
 }
 
 // maxWays bounds how many ways a packet with undecided points is followed.

@@ -254,10 +254,10 @@ func (w *walk) landmarksIn(left spans) (list []Span) {
 
 // partedBy calls each for landmarks that have some of the numbers and not all, until that returns false.
 func (w *walk) partedBy(left spans, each func(Span) bool) {
-	marks := w.spansOfMarks(w.skb.v4)
+	marks, ends := w.spansOfMarks(w.skb.v4)
 	first, last := left[0].Lo, left[len(left)-1].Hi
-	at := 0
-	if len(left) == 1 && onePrefix(left[0]) { // those that begin before have all of it, or nothing
+	at, _ := slices.BinarySearchFunc(ends, first, bytes.Compare) // all before end before the numbers begin
+	if len(left) == 1 && onePrefix(left[0]) {                    // those that begin before have all of it, or nothing
 		at, _ = slices.BinarySearchFunc(marks, first, func(m Span, b []byte) int { return bytes.Compare(m.Lo, b) })
 	}
 	for i := at; i < len(marks) && bytes.Compare(marks[i].Lo, last) <= 0; i++ {
@@ -318,22 +318,33 @@ func Apart(list, by []Span) (in [][]Span, rest []Span) {
 	return in, spans(list).without(by)
 }
 
-// spansOfMarks is the landmarks in the order of their first address, the wider before the narrower.
-func (t *Tracer) spansOfMarks(v4 bool) spans {
-	i := 0
+// spansOfMarks is the landmarks in the order of their first address, the wider before the narrower, and for each the last address of it and
+// all before it. What has all addresses is left out: it parts nothing.
+func (t *Tracer) spansOfMarks(v4 bool) (marks spans, ends [][]byte) {
+	m := &t.marks[0]
 	if v4 {
-		i = 1
+		m = &t.marks[1]
 	}
-	if t.marks[i] == nil {
+	if m.spans == nil {
+		m.spans = spans{}
 		for _, p := range t.landmarks(v4) {
-			t.marks[i] = append(t.marks[i], prefixSpan(p))
+			if p.Bits() > 0 {
+				m.spans = append(m.spans, prefixSpan(p))
+			}
 		}
-		slices.SortFunc(t.marks[i], func(a, b Span) int {
+		slices.SortFunc(m.spans, func(a, b Span) int {
 			if d := bytes.Compare(a.Lo, b.Lo); d != 0 {
 				return d
 			}
 			return bytes.Compare(b.Hi, a.Hi)
 		})
+		m.spans = slices.CompactFunc(m.spans, func(a, b Span) bool { return bytes.Equal(a.Lo, b.Lo) && bytes.Equal(a.Hi, b.Hi) })
+		for i, s := range m.spans {
+			if i > 0 {
+				s.Hi = later(s.Hi, m.ends[i-1])
+			}
+			m.ends = append(m.ends, s.Hi)
+		}
 	}
-	return t.marks[i]
+	return m.spans, m.ends
 }
