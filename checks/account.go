@@ -9,7 +9,7 @@ import (
 
 // user is an account of the host.
 type user struct {
-	name, home string
+	name, home, shell string
 	uid, gid   int
 }
 
@@ -62,7 +62,7 @@ func (s *Scan) readUsers() []user {
 	for line := range strings.Lines(string(b)) {
 		f := strings.Split(strings.TrimSpace(line), ":")
 		if len(f) >= 6 {
-			us = append(us, user{f[0], f[5], atoi(f[2]), atoi(f[3])})
+			us = append(us, user{name: f[0], home: f[5], shell: strings.Join(f[6:], ":"), uid: atoi(f[2]), gid: atoi(f[3])})
 		}
 	}
 	return us

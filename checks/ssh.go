@@ -85,6 +85,11 @@ func collectSSH(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outcome 
 			clock.charge(s.party(configs[k]), start)
 		}
 	}
+	for i := range sec.Configs {
+		if c := &sec.Configs[i]; c.Server.By == snapshot.ByRoot && c.Word.Trusted() && c.Mntns == s.initNS().Mnt {
+			sec.Accounts = append(sec.Accounts, s.sshAccounts(ctx, c.Path, len(c.Contexts) > 1, procs)...)
+		}
+	}
 	sec.KeyFiles = s.keyFiles(ctx, out)
 	sec.Sessions = s.sshSessions(procs, slices.ContainsFunc(sec.Servers, func(v snapshot.SSHServer) bool {
 		return v.Activated

@@ -29,6 +29,8 @@ type sshdFile struct {
 	blocks []matchBlock
 	files  int // that were read
 	size   int // of them all
+	// dropIns says that the folder for files of others is included, for every connection.
+	dropIns bool
 }
 
 // judgedDefaults are sshd's compiled-in values of the settings that the checks read
@@ -52,7 +54,7 @@ func (s *Scan) sshConfig(ctx context.Context, p *process, k configKey) (snapshot
 	if r.cut {
 		return cfg, errUnlisted
 	}
-	cfg.Word = r.word
+	cfg.Word, cfg.DropIns = r.word, files.dropIns
 	if p != nil {
 		cfg.Container = p.Container
 	}
@@ -309,6 +311,7 @@ func (f *sshdFile) parse(path string, read func(string) ([]byte, error), glob fu
 				if !filepath.IsAbs(pat) {
 					pat = filepath.Join("/etc/ssh", pat)
 				}
+				f.dropIns = f.dropIns || outer == nil && pat == "/etc/ssh/sshd_config.d/*.conf"
 				for _, inc := range glob(pat) {
 					if err := f.parse(inc, read, glob, outer, depth+1); err != nil {
 						return err

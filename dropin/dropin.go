@@ -51,6 +51,8 @@ type File struct {
 	SocketFile string `json:"socketFile,omitempty"`
 	// Stops are TCP ports that the service no longer serves with the file.
 	Stops []int `json:"stops,omitempty"`
+	// Configs are the files of configuration that the servers of PIDs read: each is checked before its server reads it again.
+	Configs []string `json:"configs,omitempty"`
 	// ByHand says why it is not put in place by the program.
 	ByHand string `json:"byHand,omitempty"`
 }
@@ -143,11 +145,19 @@ func (m *maker) settings(s *snapshot.Snapshot) []File {
 		v := &s.SSH.Servers[i]
 		switch {
 		case v.Kind != "openssh" || v.PID <= 0 || v.Container != "" || slices.Contains(sshd.PIDs, v.PID):
+		case v.Word.Trusted() && !reads(s, v.Config):
+			// its configuration does not include the file
 		case v.Word.Trusted():
 			sshd.PIDs = append(sshd.PIDs, v.PID)
+			if !slices.Contains(sshd.Configs, v.Config) && v.Config != "" {
+				sshd.Configs = append(sshd.Configs, v.Config)
+			}
 		case v.Word == (snapshot.Word{}):
 			sshd.Disruption += fmt.Sprintf("; process %d runs a program that is not known to be the host's: start it again by hand", v.PID)
 		}
+	}
+	for i := range m.left {
+		m.left[i].holdBack(s)
 	}
 	m.left = slices.DeleteFunc(m.left, func(w Manual) bool {
 		switch w.Kind {

@@ -73,10 +73,23 @@ func (s *Services) Place(ctx context.Context, a *Applied) error {
 			return fmt.Errorf("%s refuses the file: %s", f.Service, firstOfLines(out, err))
 		}
 	}
+	if err := s.checkEach(ctx, f, f.Configs); err != nil {
+		return err
+	}
 	if err := s.reload(ctx, f, f.Want, f.withoutStops(a.Serves)); err != nil {
 		return err
 	}
 	return s.Holds(ctx, a)
+}
+
+// checkEach has the program of a server check each configuration that one of them reads, before any reads it again.
+func (s *Services) checkEach(ctx context.Context, f *File, configs []string) error {
+	for _, config := range configs {
+		if out, err := s.sys.run(ctx, slices.Concat(f.Validate, []string{"-f", config})); err != nil {
+			return fmt.Errorf("%s refuses %s, so it is not reloaded: %s", f.Service, config, firstOfLines(out, err))
+		}
+	}
+	return nil
 }
 
 // reload has the service read its configuration, and wants it to serve these addresses then: of sysctl, the values are written.
@@ -147,10 +160,27 @@ func (s *Services) setSysctls(values map[string]string) error {
 // Holds compares what holds now with what was wanted.
 func (s *Services) Holds(ctx context.Context, a *Applied) error {
 	f := &a.File
-	got, err := s.inEffect(ctx, f)
-	if err != nil {
-		return err
+	if len(f.Configs) == 0 {
+		got, err := s.inEffect(ctx, f)
+		if err != nil {
+			return err
+		}
+		return f.compare(got)
 	}
+	for _, config := range f.Configs {
+		got, err := s.told(ctx, f, slices.Concat(f.Effective, []string{"-f", config}))
+		if err != nil {
+			return err
+		}
+		if err := f.compare(got); err != nil {
+			return fmt.Errorf("%s: %w", config, err)
+		}
+	}
+	return nil
+}
+
+// compare wants what holds to be what was wanted.
+func (f *File) compare(got map[string]string) error {
 	for name, want := range f.Want {
 		v := got[strings.ToLower(name)]
 		if v == "without-password" { // sshd's older name of the same
@@ -181,7 +211,13 @@ func (s *Services) inEffect(ctx context.Context, f *File) (map[string]string, er
 		}
 		return got, nil
 	}
-	out, err := s.sys.run(ctx, f.Effective)
+	return s.told(ctx, f, f.Effective)
+}
+
+// told is what a program of the service says that holds.
+func (s *Services) told(ctx context.Context, f *File, argv []string) (map[string]string, error) {
+	got := map[string]string{}
+	out, err := s.sys.run(ctx, argv)
 	if err != nil {
 		return nil, fmt.Errorf("ask %s what holds: %s", f.Service, firstOfLines(out, err))
 	}
@@ -213,5 +249,10 @@ func (s *Services) TakeBack(ctx context.Context, a *Applied) error {
 	alive.PIDs = slices.DeleteFunc(slices.Clone(alive.PIDs), func(pid int) bool { return !s.sys.isServer(pid) })
 	values := maps.Clone(a.Values)
 	maps.DeleteFunc(values, func(name, _ string) bool { return a.File.Service == serviceSocket && !a.File.hasSocket(name) })
+	if len(alive.PIDs) > 0 { // a server that reads what it refuses ends
+		if err := s.checkEach(ctx, &alive, alive.Configs); err != nil {
+			return err
+		}
+	}
 	return s.reload(ctx, &alive, values, a.Serves)
 }

@@ -184,6 +184,20 @@ type SSH struct {
 	Configs  []SSHConfig  `json:"configs,omitempty"`
 	KeyFiles []KeyFile    `json:"keyFiles,omitempty"`
 	Sessions []SSHSession `json:"sessions,omitempty"`
+	// Accounts are those that have a shell, by each configuration of the host's own servers.
+	Accounts []SSHAccount `json:"accounts,omitempty"`
+}
+
+// SSHAccount says by what an account of the host can log in over SSH.
+type SSHAccount struct {
+	Config string `json:"config"` // path of the configuration that it is about
+	Name   string `json:"name"`
+	UID    int    `json:"uid"`
+	// LoggedIn says that somebody is logged in as it now, or was while the host was looked at.
+	LoggedIn bool `json:"loggedIn,omitempty"`
+	// Key is Yes where a key alone logs in, No, or empty where it cannot be told; Why is the reason of those.
+	Key string `json:"key,omitempty"`
+	Why string `json:"why,omitempty"`
 }
 
 // SSHServer is a running or socket-activated server.
@@ -214,6 +228,8 @@ type SSHConfig struct {
 	// Word is who wrote it, Server whose server reads it.
 	Word   Word `json:"word,omitzero"`
 	Server Word `json:"server,omitzero"`
+	// DropIns says that /etc/ssh/sshd_config.d/*.conf is included for every connection.
+	DropIns bool `json:"dropIns,omitempty"`
 }
 
 // SSHContext is the settings under one Match condition; the empty condition is everybody.

@@ -23,6 +23,7 @@ func (x *Fix) services(ctx context.Context) error {
 		return refused("there is no terminal to confirm on (use --confirm auto)")
 	}
 	var unfit []string
+	kept := 0
 	for i := range plan.Files {
 		f := &plan.Files[i]
 		x.People.Say("\nfix: %s, %s, closes %d checks; disruption: %s\n", f.Service, f.Path, len(f.Closes), f.Disruption)
@@ -35,6 +36,9 @@ func (x *Fix) services(ctx context.Context) error {
 			continue
 		}
 		if x.By == "" && !x.People.Ask(ctx, "put this file in place on trial? [y/N] ", "y", time.Minute) {
+			if ctx.Err() != nil {
+				return partly(kept, refused("interrupted"))
+			}
 			x.People.Say("fix: left out\n")
 			continue
 		}
@@ -44,16 +48,26 @@ func (x *Fix) services(ctx context.Context) error {
 			x.People.Say("%s\n", err)
 			unfit = append(unfit, f.Path)
 		case err != nil:
-			return err
+			return partly(kept, err)
+		default:
+			kept++
 		}
 	}
 	if len(plan.Files) == 0 {
 		x.People.Say("fix: no file to put in place\n")
 	}
 	if len(unfit) > 0 {
-		return refused("not put in place: %s", strings.Join(unfit, ", "))
+		return partly(kept, refused("not put in place: %s", strings.Join(unfit, ", ")))
 	}
 	return nil
+}
+
+// partly is a refusal after files were kept: the host is not as before.
+func partly(kept int, err error) error {
+	if kept == 0 || !errors.As(err, new(*RefusedError)) {
+		return err
+	}
+	return &PartlyError{fmt.Errorf("%w (files that were kept before it: %d; undo with: ringfence fix rollback)", err, kept)}
 }
 
 // unfitError says why a file does not do on this host: the next service can be tried all the same.

@@ -26,6 +26,14 @@ func (e *DriftError) Error() string { return e.err.Error() }
 // Unwrap is the reason.
 func (e *DriftError) Unwrap() error { return e.err }
 
+// PartlyError says that a part of a fix was kept, and another was refused or taken out again.
+type PartlyError struct{ err error }
+
+func (e *PartlyError) Error() string { return e.err.Error() }
+
+// Unwrap is the reason.
+func (e *PartlyError) Unwrap() error { return e.err }
+
 func refused(format string, args ...any) error {
 	return &RefusedError{fmt.Errorf("fix: "+format, args...)}
 }

@@ -53,6 +53,9 @@ func untilHangup(ctx context.Context, confirm string) (context.Context, func()) 
 
 // fixError gives an error of a fix its exit code.
 func fixError(err error) error {
+	if errors.As(err, new(*trial.PartlyError)) {
+		return &exitError{exitFindings, err}
+	}
 	for code, is := range map[int]bool{
 		exitUnclear: errors.As(err, new(*trial.UnclearError)), exitRefused: errors.As(err, new(*trial.RefusedError)),
 		exitFindings: errors.As(err, new(*trial.DriftError)),

@@ -1,0 +1,254 @@
+//go:build linux && !ringfence_portable
+
+package checks
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/binary"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// maxLoginAccounts bounds the accounts of which it is asked by what they can log in.
+const maxLoginAccounts = 64
+
+// sshAccounts says of each account that has a shell whether it can log in with a key, by the configuration of the host's own server.
+// What sshd makes of Match blocks for a user only sshd can tell; where it cannot be asked nothing is known.
+func (s *Scan) sshAccounts(ctx context.Context, config string, perUser bool, procs []*process) []snapshot.SSHAccount {
+	if !s.Host.Live() {
+		return nil
+	}
+	var list []snapshot.SSHAccount
+	logged := s.loggedInUsers(procs)
+	shared, _ := s.askSSHD(ctx, config, "")
+	for _, u := range s.users() {
+		if !loginShell(u.shell) || len(list) == maxLoginAccounts || ctx.Err() != nil {
+			continue
+		}
+		settings := shared
+		if perUser {
+			settings, _ = s.askSSHD(ctx, config, "user "+u.name)
+		}
+		a := snapshot.SSHAccount{Config: config, Name: u.name, UID: u.uid, LoggedIn: logged[u.name]}
+		a.Key, a.Why = s.keyLogin(u, settings)
+		list = append(list, a)
+	}
+	return list
+}
+
+// loginShell says of the shell of an account that it lets somebody in (an empty one is /bin/sh, passwd(5)).
+func loginShell(shell string) bool {
+	return !slices.Contains([]string{"nologin", "false", "sync", "shutdown", "halt"}, path.Base(shell))
+}
+
+// loggedInUsers are the accounts that the host's own SSH server has in the titles of its processes after a login.
+func (s *Scan) loggedInUsers(procs []*process) map[string]bool {
+	users := map[string]bool{}
+	for _, p := range procs {
+		if exe := p.exeBase(); exe != "sshd" && exe != "sshd-session" || len(p.argv) == 0 || s.serverWord(p).By != snapshot.ByRoot && p.ExeWord.By != snapshot.ByRoot {
+			continue
+		}
+		_, title, ok := strings.Cut(p.argv[0], ": ")
+		if name, _, at := strings.Cut(title, "@"); ok && at {
+			users[name] = true
+		}
+	}
+	return users
+}
+
+// keyLogin says whether an account can log in with a key alone: Yes, No, or "" where it cannot be told; and why not.
+func (s *Scan) keyLogin(u user, settings map[string][]string) (can, why string) {
+	if settings == nil {
+		return "", "sshd could not be asked"
+	}
+	if can, why := admitted(u, settings, s.groupNames(u)); can != snapshot.Yes {
+		return can, why
+	}
+	if first(settings, "usepam") != "yes" && s.lockedPassword(u.name) {
+		return snapshot.No, "the account is locked"
+	}
+	why, unsure := "it has no key", false
+	for _, pattern := range strings.Fields(strings.Join(settings["authorizedkeysfile"], " ")) {
+		if pattern == "none" {
+			continue
+		}
+		file := strings.NewReplacer("%%", "%", "%h", u.home, "%u", u.name, "%U", strconv.Itoa(u.uid)).Replace(pattern)
+		if !filepath.IsAbs(file) {
+			file = filepath.Join(u.home, file)
+		}
+		b, err := s.Host.ReadFile(file)
+		switch {
+		case err != nil:
+			unsure = unsure || denied(err)
+			continue
+		case first(settings, "strictmodes") != "no" && s.loose(file, u):
+			why = "others can write " + file + ", which sshd then does not read"
+			continue
+		}
+		plain, limited := usableKeys(b)
+		if plain && first(settings, "revokedkeys", "none") == "none" {
+			return snapshot.Yes, ""
+		}
+		if plain || limited {
+			unsure, why = true, "its keys are limited or can be revoked"
+		}
+	}
+	for _, other := range []string{"authorizedkeyscommand", "trustedusercakeys", "authorizedprincipalsfile", "authorizedprincipalscommand"} {
+		if v := first(settings, other, "none"); v != "none" && v != "" {
+			return "", "whether " + other + " lets it in was not seen"
+		}
+	}
+	if unsure {
+		return "", why
+	}
+	return snapshot.No, why
+}
+
+func first(settings map[string][]string, key string, otherwise ...string) string {
+	if v := settings[key]; len(v) > 0 {
+		return v[0]
+	}
+	return strings.Join(otherwise, "")
+}
+
+// admitted says whether sshd lets an account log in with a key, if it has one (sshd_config(5)).
+func admitted(u user, settings map[string][]string, groups []string) (can, why string) {
+	if first(settings, "pubkeyauthentication", "yes") != "yes" {
+		return snapshot.No, "PubkeyAuthentication is off"
+	}
+	if m := strings.Fields(strings.Join(settings["authenticationmethods"], " ")); len(m) > 0 && !slices.Contains(m, "any") && !slices.Contains(m, "publickey") {
+		return snapshot.No, "AuthenticationMethods wants more than a key"
+	}
+	if root := first(settings, "permitrootlogin"); u.uid == 0 && (root == "no" || root == "forced-commands-only") {
+		return snapshot.No, "PermitRootLogin is " + root
+	}
+	for _, l := range []struct {
+		key   string
+		names []string
+		deny  bool
+	}{{"denyusers", []string{u.name}, true}, {"allowusers", []string{u.name}, false}, {"denygroups", groups, true}, {"allowgroups", groups, false}} {
+		patterns := strings.Fields(strings.Join(settings[l.key], " "))
+		if len(patterns) == 0 {
+			continue
+		}
+		hit, hosts := false, false
+		for _, p := range patterns {
+			name, _, at := strings.Cut(p, "@")
+			matches := slices.ContainsFunc(l.names, func(n string) bool { ok, err := path.Match(name, n); return ok && err == nil })
+			hit, hosts = hit || matches && !at, hosts || matches && at || strings.HasPrefix(p, "!")
+		}
+		switch {
+		case hosts:
+			return "", l.key + " asks for more than the name"
+		case hit == l.deny:
+			return snapshot.No, l.key + " does not let it in"
+		}
+	}
+	return snapshot.Yes, ""
+}
+
+// groupNames are the names of an account's groups.
+func (s *Scan) groupNames(u user) (names []string) {
+	for _, g := range s.groups() {
+		if slices.Contains(g.members, u.name) {
+			names = append(names, g.name)
+		}
+	}
+	return names
+}
+
+// lockedPassword says of an account that passwd(1) has locked it: without PAM sshd then lets nobody in (platform.c, auth.c). One that
+// cannot be read counts as locked.
+func (s *Scan) lockedPassword(name string) bool {
+	b, err := s.Host.ReadFile("/etc/shadow")
+	if err != nil {
+		return true
+	}
+	for line := range strings.Lines(string(b)) {
+		if f := strings.SplitN(line, ":", 3); len(f) == 3 && f[0] == name {
+			return strings.HasPrefix(f[1], "!")
+		}
+	}
+	return false
+}
+
+// loose says of a file of keys that sshd does not read it under StrictModes: it, or a folder up to the home, is not the account's or
+// root's, or others can write it (misc.c, safe_path).
+func (s *Scan) loose(file string, u user) bool {
+	for p := file; ; p = filepath.Dir(p) {
+		st, err := s.Host.Stat(p)
+		if err != nil || st.UID != u.uid && st.UID != 0 || st.Perm&0o022 != 0 {
+			return true
+		}
+		if p == "/" || p == filepath.Clean(u.home) {
+			return false
+		}
+	}
+}
+
+// keyTypes are those of keys that an OpenSSH of today takes by default.
+var keyTypes = []string{
+	"ssh-ed25519", "ssh-rsa", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521",
+	"sk-ssh-ed25519@openssh.com", "sk-ecdsa-sha2-nistp256@openssh.com",
+}
+
+// usableKeys says of a file of keys whether one of them logs in without a condition, and whether others do under one: an option that
+// names where from, how long, what command, or that it is a certificate authority (sshd(8), AUTHORIZED_KEYS FILE FORMAT).
+func usableKeys(b []byte) (plain, limited bool) {
+	for line := range strings.Lines(string(b)) {
+		line = strings.TrimSpace(line)
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		if isKey(line) {
+			plain = true
+			continue
+		}
+		options, rest := cutOptions(line)
+		if !isKey(rest) {
+			continue
+		}
+		conditions := []string{"from=", "expiry-time=", "command=", "cert-authority", "principals="}
+		options = strings.ToLower(options)
+		if slices.ContainsFunc(conditions, func(c string) bool { return strings.Contains(options, c) }) {
+			limited = true
+		} else {
+			plain = true
+		}
+	}
+	return plain, limited
+}
+
+// cutOptions separates the options of a line from the key: they end at the first blank outside of quotes.
+func cutOptions(line string) (options, key string) {
+	quoted := false
+	for i, r := range line {
+		switch {
+		case r == '"' && (i == 0 || line[i-1] != '\\'):
+			quoted = !quoted
+		case (r == ' ' || r == '\t') && !quoted:
+			return line[:i], strings.TrimSpace(line[i:])
+		}
+	}
+	return line, ""
+}
+
+// isKey says of a text that it begins with the type of a key and a key of that type.
+func isKey(text string) bool {
+	f := strings.Fields(text)
+	if len(f) < 2 || !slices.Contains(keyTypes, f[0]) {
+		return false
+	}
+	b, err := base64.StdEncoding.DecodeString(f[1])
+	if err != nil || len(b) < 4 {
+		return false
+	}
+	n := int(binary.BigEndian.Uint32(b))
+	return n == len(f[0]) && len(b) > 4+n && string(b[4:4+n]) == f[0]
+}

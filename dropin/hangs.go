@@ -1,0 +1,236 @@
+package dropin
+
+import (
+	"fmt"
+	"net/netip"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/ringfence/ringfence/escape"
+	"github.com/ringfence/ringfence/finding"
+	"github.com/ringfence/ringfence/ruleset"
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// holdBack makes settings words for people where something of the host hangs on what they change, or where nobody could log in any more:
+// then no file is written for them.
+func (w *Manual) holdBack(s *snapshot.Snapshot) {
+	list := w.Settings
+	if len(list) == 0 && (w.Kind == serviceSysctl || w.Kind == serviceSSHD) {
+		list = written(w.Kind, w.Text)
+	}
+	why := ""
+	switch w.Kind {
+	case serviceSysctl:
+		why = hangs(s, list)
+	case serviceSSHD:
+		why = lockedOut(s, w.Resource, list)
+	}
+	if why == "" {
+		return
+	}
+	var texts []string
+	for _, x := range list {
+		texts = append(texts, x.Name+forms[w.Kind].between+x.Value)
+	}
+	w.Text = fmt.Sprintf("%s: not set by a file, since %s", escape.Line(strings.Join(texts, ", ")), escape.Line(why))
+	w.Kind, w.Settings = "words", nil
+}
+
+// defaultSSHD is the configuration of a server that is told no other (sshd(8), FILES).
+const defaultSSHD = "/etc/ssh/sshd_config"
+
+// reads says of a configuration that it includes the folder of our file.
+func reads(s *snapshot.Snapshot, config string) bool {
+	return slices.ContainsFunc(s.SSH.Configs, func(c snapshot.SSHConfig) bool {
+		return c.Path == config && c.Container == "" && c.DropIns
+	})
+}
+
+// lockedOut says why settings of sshd are not set: the server does not read a file of ours, or without passwords nobody is known to
+// get in. What is logged in now tells who logs in; where nobody is, any account counts.
+func lockedOut(s *snapshot.Snapshot, config string, list finding.Settings) string {
+	if config == "" {
+		config = defaultSSHD
+	}
+	if !reads(s, config) {
+		return config + " does not include /etc/ssh/sshd_config.d/*.conf: put it there"
+	}
+	if !slices.ContainsFunc(list, func(x finding.Setting) bool {
+		return slices.Contains([]string{"passwordauthentication", "kbdinteractiveauthentication", "permitrootlogin", "authenticationmethods", "usepam"}, strings.ToLower(x.Name))
+	}) {
+		return ""
+	}
+	for i := range s.SSH.Servers { // the file is for each server that reads it
+		v := &s.SSH.Servers[i]
+		if v.Kind == "openssh" && v.Container == "" && v.Word.Trusted() && reads(s, v.Config) {
+			if why := withoutKeys(s, v.Config); why != "" {
+				return why
+			}
+		}
+	}
+	return withoutKeys(s, config)
+}
+
+// withoutKeys says why nobody is known to log in with a key by a configuration.
+func withoutKeys(s *snapshot.Snapshot, config string) string {
+	var who []snapshot.SSHAccount
+	for _, a := range s.SSH.Accounts {
+		if a.Config == config {
+			who = append(who, a)
+		}
+	}
+	if logged := slices.DeleteFunc(slices.Clone(who), func(a snapshot.SSHAccount) bool { return !a.LoggedIn }); len(logged) > 0 {
+		who = logged
+	}
+	var texts []string
+	for _, a := range who {
+		if a.Key == snapshot.Yes {
+			return ""
+		}
+		texts = append(texts, a.Name+": "+a.Why)
+	}
+	if len(texts) == 0 {
+		return "whether an account logs in with a key was not seen"
+	}
+	if more := len(texts) - 5; more > 0 {
+		texts = append(texts[:5], fmt.Sprintf("and %d more", more))
+	}
+	return "no account that logs in is known to have a usable key (" + strings.Join(texts, "; ") + "): give one a key first"
+}
+
+// hangs says what of the host needs a switch of the kernel as it is now.
+func hangs(s *snapshot.Snapshot, list finding.Settings) string {
+	for _, x := range list {
+		name := strings.ReplaceAll(x.Name, "/", ".")
+		base := path.Base(strings.ReplaceAll(name, ".", "/"))
+		var why string
+		switch {
+		case base == "route_localnet" && x.Value == "0":
+			why = toLoopback(s)
+		case strings.HasPrefix(base, "bridge-nf-call-") && x.Value == "1":
+			why = switched(s)
+		case (base == "ip_forward" || base == "forwarding") && x.Value == "0":
+			why = forwards(s)
+		}
+		if why != "" {
+			return why
+		}
+	}
+	return ""
+}
+
+// legacy says that rules of the older iptables are loaded, which a ruleset does not have.
+func legacy(s *snapshot.Snapshot) bool {
+	for _, f := range s.NFTables.Legacy {
+		if f.State != snapshot.Absent {
+			return true
+		}
+	}
+	return false
+}
+
+// eachRule calls do with every rule of a ruleset.
+func eachRule(rs *ruleset.Ruleset, do func(*ruleset.Rule)) {
+	for i := range rs.Tables {
+		for j := range rs.Tables[i].Chains {
+			for k := range rs.Tables[i].Chains[j].Rules {
+				do(&rs.Tables[i].Chains[j].Rules[k])
+			}
+		}
+	}
+}
+
+// toLoopback says that rules translate to an address of loopback, for which the kernel needs route_localnet. Where to an extension of
+// iptables, or a map, translates is not looked for: it could be there.
+func toLoopback(s *snapshot.Snapshot) string {
+	rs := s.NFTables.Ruleset
+	if rs == nil {
+		return "whether rules translate to loopback (DNAT to 127.0.0.0/8) was not seen"
+	}
+	if legacy(s) {
+		return "whether rules of iptables-legacy translate to loopback (DNAT to 127.0.0.0/8) was not seen"
+	}
+	constant, other := false, false
+	eachRule(rs, func(r *ruleset.Rule) {
+		registers := map[uint32]netip.Addr{}
+		for i := range r.Exprs {
+			switch e := &r.Exprs[i]; {
+			case e.Immediate != nil && len(e.Immediate.Data) == 4:
+				registers[e.Immediate.Dreg], _ = netip.AddrFromSlice(e.Immediate.Data)
+			case e.NAT != nil && e.NAT.Kind == "dnat" && e.NAT.AddrMin != 0:
+				a, ok := registers[e.NAT.AddrMin]
+				constant, other = constant || ok && a.IsLoopback(), other || !ok && e.NAT.Family != ruleset.NfprotoIPv6
+			case e.Xt != nil && (e.Xt.Name == "DNAT" || e.Xt.Name == "NETMAP"):
+				d := e.Xt.Decoded
+				if d == nil || d.NAT == nil {
+					other = true
+					continue
+				}
+				to, ok := netip.AddrFromSlice(d.NAT.AddrMin)
+				constant = constant || ok && to.IsLoopback()
+			}
+		}
+	})
+	switch {
+	case constant:
+		return "rules translate to loopback (DNAT to 127.0.0.0/8), and need route_localnet: what is published so would end"
+	case other:
+		return "rules translate to addresses that are not seen in them: one of loopback needs route_localnet"
+	}
+	return ""
+}
+
+// switched says that rules that drop what is forwarded would see what a bridge switches from port to port.
+func switched(s *snapshot.Snapshot) string {
+	ports := map[int]int{}
+	for i := range s.Network.Links {
+		if l := &s.Network.Links[i]; l.Up && l.Master != 0 {
+			ports[l.Master]++
+		}
+	}
+	bridge := ""
+	for i := range s.Network.Links {
+		if l := &s.Network.Links[i]; l.Kind == "bridge" && ports[l.Index] > 1 {
+			bridge = l.Name
+		}
+	}
+	switch rs := s.NFTables.Ruleset; {
+	case bridge == "":
+		return ""
+	case rs == nil || legacy(s):
+		return "whether rules for what is forwarded would drop what " + bridge + " switches was not seen"
+	case dropsForwarded(rs):
+		return "rules for what is forwarded (chain FORWARD) would then also drop what machines on " + bridge + " send each other"
+	}
+	return ""
+}
+
+// dropsForwarded says of a ruleset that a chain for what is forwarded has the policy drop, or rules that do not accept.
+func dropsForwarded(rs *ruleset.Ruleset) bool {
+	for i := range rs.Tables {
+		t := &rs.Tables[i]
+		for j := range t.Chains {
+			b := t.Chains[j].Base
+			if b == nil || t.Family == ruleset.FamilyBridge || b.Hook != "forward" && b.Hook != "prerouting" || b.Type != "filter" {
+				continue
+			}
+			if b.Policy == ruleset.Drop || len(t.Chains[j].Rules) > 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// forwards says that containers or machines go out through the host.
+func forwards(s *snapshot.Snapshot) string {
+	for i := range s.Network.Links {
+		l := &s.Network.Links[i]
+		if l.Up && (l.Kind == "bridge" || l.Kind == "veth" || l.Kind == "tun" || l.Kind == "wireguard") {
+			return "the host forwards for what is behind " + l.Name + " (containers, machines or a tunnel), which would lose its network"
+		}
+	}
+	return ""
+}

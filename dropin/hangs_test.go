@@ -1,0 +1,116 @@
+package dropin
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/ringfence/ringfence/finding"
+	"github.com/ringfence/ringfence/ruleset"
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// keyed is a host whose SSH server reads files of ours, with these accounts.
+func keyed(accounts ...snapshot.SSHAccount) *snapshot.Snapshot {
+	for i := range accounts {
+		accounts[i].Config = defaultSSHD
+	}
+	return &snapshot.Snapshot{SSH: snapshot.SSH{
+		Servers:  []snapshot.SSHServer{{Kind: "openssh", PID: 7, Config: defaultSSHD, Word: root}},
+		Configs:  []snapshot.SSHConfig{{Path: defaultSSHD, DropIns: true}},
+		Accounts: accounts,
+	}}
+}
+
+// TestPasswordsStayWithoutKeys: who logs in by a password alone would be locked out.
+func TestPasswordsStayWithoutKeys(t *testing.T) {
+	off := finding.Settings{{Name: "PasswordAuthentication", Value: "no"}}
+	has := func(key string, logged bool) snapshot.SSHAccount {
+		return snapshot.SSHAccount{Name: "a", Key: key, LoggedIn: logged, Why: "it has no key"}
+	}
+	elsewhere := keyed(has(snapshot.Yes, false))
+	elsewhere.SSH.Servers[0].Config = "/srv/sshd_config"
+	for name, c := range map[string]struct {
+		s      *snapshot.Snapshot
+		config string
+		file   bool
+	}{
+		"a key":                         {keyed(has(snapshot.Yes, false)), "", true},
+		"no key":                        {keyed(has(snapshot.No, false)), "", false},
+		"not told":                      {keyed(has("", false)), "", false},
+		"nobody was seen":               {keyed(), "", false},
+		"a key of who does not log in":  {keyed(has(snapshot.Yes, false), has(snapshot.No, true)), "", false},
+		"one of those who log in":       {keyed(has(snapshot.Yes, true), has(snapshot.No, true)), "", true},
+		"a configuration without ours":  {elsewhere, "/srv/sshd_config", false},
+		"an old snapshot":               {&snapshot.Snapshot{}, "", false},
+		"what locks nobody out is free": {keyed(has(snapshot.No, true)), "empty", true},
+	} {
+		settings := off
+		if c.config == "empty" {
+			settings, c.config = finding.Settings{{Name: "PermitEmptyPasswords", Value: "no"}}, ""
+		}
+		files, left := Make(new(finding.Report), c.s, []Manual{{Check: "c", Kind: serviceSSHD, Settings: settings, Resource: c.config}})
+		if (len(files) == 1) != c.file || (len(left) == 0) != c.file {
+			t.Errorf("%s: files %+v, left %+v", name, files, left)
+		}
+		if !c.file && (left[0].Kind != "words" || !strings.Contains(left[0].Text, "PasswordAuthentication no")) {
+			t.Errorf("%s: %+v", name, left[0])
+		}
+	}
+}
+
+// TestEachConfigurationIsNamed: each server's own file is checked before it reads it again, and one that does not include ours is let alone.
+func TestEachConfigurationIsNamed(t *testing.T) {
+	s := keyed(snapshot.SSHAccount{Key: snapshot.Yes})
+	s.SSH.Servers = append(s.SSH.Servers, snapshot.SSHServer{Kind: "openssh", PID: 8, Config: "/srv/sshd_config", Word: root})
+	work := []Manual{{Check: "c", Kind: serviceSSHD, Settings: finding.Settings{{Name: "PasswordAuthentication", Value: "no"}}}}
+	files, _ := Make(new(finding.Report), s, work)
+	if len(files) != 1 || len(files[0].PIDs) != 1 || files[0].PIDs[0] != 7 || len(files[0].Configs) != 1 || files[0].Configs[0] != defaultSSHD {
+		t.Errorf("%+v", files)
+	}
+}
+
+// TestSwitchesThatOthersNeed: no file changes what something of the host hangs on.
+func TestSwitchesThatOthersNeed(t *testing.T) {
+	loopback := ruleset.Rule{Exprs: []ruleset.Expr{
+		{Name: "immediate", Immediate: &ruleset.Immediate{Dreg: 1, Data: ruleset.Hex{127, 0, 0, 1}}},
+		{Name: "nat", NAT: &ruleset.NAT{Kind: "dnat", Family: 2, AddrMin: 1}},
+	}}
+	other := ruleset.Rule{Exprs: []ruleset.Expr{
+		{Name: "immediate", Immediate: &ruleset.Immediate{Dreg: 1, Data: ruleset.Hex{172, 17, 0, 2}}},
+		{Name: "nat", NAT: &ruleset.NAT{Kind: "dnat", Family: 2, AddrMin: 1}},
+	}}
+	xt := ruleset.Rule{Exprs: []ruleset.Expr{{Name: "target", Xt: &ruleset.Xt{Target: true, Name: "DNAT", Decoded: &ruleset.XtDecoded{NAT: &ruleset.XtNAT{Kind: "dnat", AddrMin: ruleset.Hex{127, 0, 0, 1}}}}}}}
+	mapped := ruleset.Rule{Exprs: []ruleset.Expr{{Name: "nat", NAT: &ruleset.NAT{Kind: "dnat", Family: 2, AddrMin: 1}}}}
+	nat := func(r ...ruleset.Rule) *ruleset.Ruleset {
+		return &ruleset.Ruleset{Tables: []ruleset.Table{{Family: "ip", Chains: []ruleset.Chain{{Name: "x", Rules: r}}}}}
+	}
+	forward := func(policy string) *ruleset.Ruleset {
+		return &ruleset.Ruleset{Tables: []ruleset.Table{{Family: "ip", Chains: []ruleset.Chain{{Base: &ruleset.Base{Type: "filter", Hook: "forward", Policy: policy}}}}}}
+	}
+	bridge := []snapshot.Link{{Index: 1, Name: "virbr0", Kind: "bridge", Up: true}, {Index: 2, Up: true, Master: 1}, {Index: 3, Up: true, Master: 1}}
+	for name, c := range map[string]struct {
+		rs      *ruleset.Ruleset
+		links   []snapshot.Link
+		setting finding.Setting
+		file    bool
+	}{
+		"dnat to loopback":       {nat(loopback), nil, finding.Setting{Name: "net.ipv4.conf.all.route_localnet", Value: "0"}, false},
+		"of one interface":       {nat(loopback), nil, finding.Setting{Name: "net.ipv4.conf.eth0.route_localnet", Value: "0"}, false},
+		"of iptables":            {nat(xt), nil, finding.Setting{Name: "net.ipv4.conf.all.route_localnet", Value: "0"}, false},
+		"by a map":               {nat(mapped), nil, finding.Setting{Name: "net.ipv4.conf.all.route_localnet", Value: "0"}, false},
+		"rules were not seen":    {nil, nil, finding.Setting{Name: "net.ipv4.conf.all.route_localnet", Value: "0"}, false},
+		"dnat to a container":    {nat(other), nil, finding.Setting{Name: "net.ipv4.conf.all.route_localnet", Value: "0"}, true},
+		"policy drop":            {forward("drop"), bridge, finding.Setting{Name: "net.bridge.bridge-nf-call-iptables", Value: "1"}, false},
+		"policy drop, one port":  {forward("drop"), bridge[:2], finding.Setting{Name: "net.bridge.bridge-nf-call-iptables", Value: "1"}, true},
+		"policy accept":          {forward("accept"), bridge, finding.Setting{Name: "net.bridge.bridge-nf-call-iptables", Value: "1"}, true},
+		"forwarding, containers": {nat(), bridge, finding.Setting{Name: "net.ipv4.ip_forward", Value: "0"}, false},
+		"forwarding, alone":      {nat(), nil, finding.Setting{Name: "net.ipv4.ip_forward", Value: "0"}, true},
+	} {
+		s := &snapshot.Snapshot{}
+		s.NFTables.Ruleset, s.Network.Links = c.rs, c.links
+		files, left := Make(new(finding.Report), s, []Manual{{Check: "c", Kind: serviceSysctl, Settings: finding.Settings{c.setting}}})
+		if (len(files) == 1) != c.file || (len(left) == 0) != c.file {
+			t.Errorf("%s: files %+v, left %+v", name, files, left)
+		}
+	}
+}
