@@ -37,8 +37,8 @@ var ours = map[string][]string{
 	"finding":       {},
 	"reports":       {"finding", "escape", "packet", "trace"},
 	"remedy":        {"host", "host/wire", "snapshot", "ruleset", "packet", "reach", "trace", "exposure", "replica", "finding", "zones", "dropin", "escape"},
-	"dropin":        {"host", "host/wire", "snapshot", "finding", "escape"}, // asks what a service listens on
-	"trial":         {"host", "checks", "snapshot", "ruleset", "finding", "remedy", "dropin", "escape"},
+	"dropin":        {"host", "host/wire", "snapshot", "ruleset", "finding", "escape"}, // asks what a service listens on, and what rules need of the kernel
+	"trial":         {"host", "host/wire", "checks", "snapshot", "ruleset", "finding", "remedy", "dropin", "escape"},
 	"replica":       {"host", "host/wire", "snapshot", "ruleset"},
 	"fixtures":      {"snapshot", "ruleset"},
 	"e2e":           {},

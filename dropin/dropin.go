@@ -159,6 +159,7 @@ func (m *maker) settings(s *snapshot.Snapshot) []File {
 	for i := range m.left {
 		m.left[i].holdBack(s)
 	}
+	sshd.commands(s)
 	m.left = slices.DeleteFunc(m.left, func(w Manual) bool {
 		switch w.Kind {
 		case serviceSysctl:
@@ -177,6 +178,29 @@ func (m *maker) settings(s *snapshot.Snapshot) []File {
 	}
 	return list
 }
+
+// commands are how people have the servers of a file read it, and without it again: by their units where they have some, else by a signal.
+func (f *File) commands(s *snapshot.Snapshot) {
+	var list []string
+	for _, pid := range f.PIDs {
+		command := fmt.Sprintf("kill -HUP %d", pid)
+		for i := range s.SSH.Servers {
+			if v := &s.SSH.Servers[i]; v.PID == pid && v.Word.Trusted() && strings.HasSuffix(v.Unit, ".service") && unitWord.MatchString(v.Unit) {
+				command = "systemctl reload " + v.Unit
+			}
+		}
+		if !slices.Contains(list, command) {
+			list = append(list, command)
+		}
+	}
+	if len(list) > 0 {
+		f.Reload = strings.Join(list, "; ")
+		f.Inverse = "rm " + f.Path + "; " + f.Reload
+	}
+}
+
+// unitWord is of names of units that are one word for a shell.
+var unitWord = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.@-]*$`)
 
 // set adds the settings of a finding, and says whether it did: all of them, or where one is none or another value is wanted already, nothing.
 func (f *File) set(w *Manual) bool {

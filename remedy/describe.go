@@ -8,7 +8,8 @@ import (
 	"github.com/ringfence/ringfence/dropin"
 )
 
-// Describe is the plan for people: the ruleset, and as comments what it closes, what it disrupts, and what else is to be done. It
+// Describe is the plan for people: the ruleset, and as comments what it closes, what it disrupts, and what else is to be done, so that
+// nft loads the whole of it as it is. It
 // quotes the host, so that each text of the host goes through clean, which says whether line breaks stay.
 func (p *Plan) Describe(clean func(text string, breaks bool) string) string {
 	d := &description{clean: clean}
@@ -53,6 +54,10 @@ func (d *description) block(s string) {
 
 func (d *description) rules(p *Plan) {
 	if p.Ruleset == "" {
+		if p.Unread != "" {
+			d.line("# what a packet filter could close is not known: the rules that are loaded could not be read (%s)", p.Unread)
+			return
+		}
 		d.text.WriteString("# nothing that a packet filter could close\n")
 		return
 	}
@@ -63,7 +68,7 @@ func (d *description) rules(p *Plan) {
 	d.block(p.Ruleset)
 	if strings.HasPrefix(p.Diff, "-") || p.Diff != "" && !strings.HasPrefix(p.Diff, "+table") {
 		d.text.WriteString("\n# against what is loaded:\n")
-		d.block(p.Diff)
+		d.comment(p.Diff)
 	}
 	fmt.Fprintf(&d.text, "# disruption: %s\n", p.Disruption)
 }
@@ -81,7 +86,14 @@ func (d *description) file(f *dropin.File) {
 		d.line("# check: %s", strings.Join(f.Validate, " "))
 	}
 	d.line("# then: %s    undo: %s    disruption: %s", f.Reload, f.Inverse, f.Disruption)
-	d.text.WriteString(d.clean(f.Content, true))
+	d.comment(f.Content)
+}
+
+// comment adds lines of another syntax as comments of nft's.
+func (d *description) comment(text string) {
+	for l := range strings.SplitSeq(strings.TrimSuffix(d.clean(strings.ReplaceAll(text, "\t", "    "), true), "\n"), "\n") {
+		d.text.WriteString(strings.TrimRight("#   "+l, " ") + "\n")
+	}
 }
 
 // exceptText names who keeps access.

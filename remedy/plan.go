@@ -127,6 +127,8 @@ type Plan struct {
 	Disruption string `json:"disruption"`
 	// Warnings are what to think of before it is loaded.
 	Warnings []string `json:"warnings"`
+	// Unread is why the rules that are loaded are not known: then neither is what could be closed.
+	Unread string `json:"unread,omitempty"`
 
 	// closings are the listeners that the denials are about.
 	closings []closing
@@ -190,6 +192,9 @@ func Make(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config, opt Options
 		p.Mode = Targeted
 	}
 	s = inOrder(s)
+	if s.NFTables.Ruleset == nil {
+		p.Unread = strings.Join(append(s.Section("nftables").Reasons, "no ruleset")[:max(1, len(s.Section("nftables").Reasons))], "; ")
+	}
 	m := zones.Classify(s, cfg)
 	p.Keeps = append(observed(s, m), opt.Keep...)
 	if p.Mode == DefaultDeny {

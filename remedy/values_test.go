@@ -7,6 +7,7 @@ import (
 	"github.com/ringfence/ringfence/escape"
 	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/fixtures"
+	"github.com/ringfence/ringfence/snapshot"
 	"github.com/ringfence/ringfence/zones"
 )
 
@@ -35,7 +36,9 @@ func TestIdsOfPoliciesStayInTheirComment(t *testing.T) {
 		{Remediation: []finding.Remediation{{Kind: "nft", Deny: &finding.Deny{Zone: zones.External, Proto: "tcp", Port: 2375}}}},
 		{Remediation: []finding.Remediation{{Kind: "sshd", Text: "PermitEmptyPasswords no"}}},
 	}}}}
-	p := Make(r, fixtures.Host(), zones.Config{zones.External: {Interfaces: []string{"ext0"}}}, Options{})
+	s := fixtures.Host()
+	s.SSH.Configs = []snapshot.SSHConfig{{Path: "/etc/ssh/sshd_config", DropIns: true}}
+	p := Make(r, s, zones.Config{zones.External: {Interfaces: []string{"ext0"}}}, Options{})
 	if len(p.Rules) != 1 || len(p.Files) != 1 {
 		t.Fatalf("%+v %+v", p.Rules, p.Files)
 	}

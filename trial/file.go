@@ -37,7 +37,7 @@ func (x *Fix) services(ctx context.Context) error {
 		}
 		if x.By == "" && !x.People.Ask(ctx, "put this file in place on trial? [y/N] ", "y", time.Minute) {
 			if ctx.Err() != nil {
-				return partly(kept, refused("interrupted"))
+				return x.partly(kept, refused("interrupted"))
 			}
 			x.People.Say("fix: left out\n")
 			continue
@@ -48,7 +48,7 @@ func (x *Fix) services(ctx context.Context) error {
 			x.People.Say("%s\n", err)
 			unfit = append(unfit, f.Path)
 		case err != nil:
-			return partly(kept, err)
+			return x.partly(kept, err)
 		default:
 			kept++
 		}
@@ -57,17 +57,17 @@ func (x *Fix) services(ctx context.Context) error {
 		x.People.Say("fix: no file to put in place\n")
 	}
 	if len(unfit) > 0 {
-		return partly(kept, refused("not put in place: %s", strings.Join(unfit, ", ")))
+		return x.partly(kept, refused("not put in place: %s", strings.Join(unfit, ", ")))
 	}
 	return nil
 }
 
 // partly is a refusal after files were kept: the host is not as before.
-func partly(kept int, err error) error {
+func (x *Fix) partly(kept int, err error) error {
 	if kept == 0 || !errors.As(err, new(*RefusedError)) {
 		return err
 	}
-	return &PartlyError{fmt.Errorf("%w (files that were kept before it: %d; undo with: ringfence fix rollback)", err, kept)}
+	return &PartlyError{fmt.Errorf("%w (files that were kept before it: %d; undo with: %s%s)", err, kept, x.told("rollback"), x.Suffix)}
 }
 
 // unfitError says why a file does not do on this host: the next service can be tried all the same.
@@ -94,8 +94,8 @@ func (x *Fix) service(ctx context.Context, f *dropin.File) error {
 	}
 	switch x.mode() {
 	case NewSession:
-		x.People.Say("fix: on trial as fix %s. Open a NEW login to this host within %s and type there:\n\n    ringfence fix confirm %s%s\n\n",
-			st.ID, x.Wait, st.ID, x.Suffix)
+		x.People.Say("fix: on trial as fix %s. Open a NEW login to this host within %s and type there:\n\n    %s%s\n\n",
+			st.ID, x.Wait, x.told("confirm "+st.ID), x.Suffix)
 		x.release()
 		if err := x.await(ctx, st); err != nil {
 			return err
@@ -159,6 +159,6 @@ func (w *World) KeepFile(ctx context.Context, st *State, o Options) error {
 	if err := w.ConfirmFile(ctx, st); err != nil {
 		return w.back(ctx, st, err)
 	}
-	w.People.Say("fix: %s stays; undo with: ringfence fix rollback%s\n", st.File.File.Path, o.Suffix)
+	w.People.Say("fix: %s stays; undo with: %s%s\n", st.File.File.Path, w.told("rollback"), o.Suffix)
 	return nil
 }

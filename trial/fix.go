@@ -132,7 +132,7 @@ func (x *Fix) clear(ctx context.Context) error {
 		return refused("%w", err)
 	}
 	if left, ok := old.Pending(here); ok {
-		return refused("fix %s waits for its confirmation for another %s: ringfence fix confirm, or ringfence fix rollback", old.ID, left.Round(time.Second))
+		return refused("fix %s waits for its confirmation for another %s: %s%s, or %s%s", old.ID, left.Round(time.Second), x.told("confirm"), x.Suffix, x.told("rollback"), x.Suffix)
 	}
 	if old != nil && old.Phase == PhaseTrial {
 		if err := x.Rollback(ctx, old); err != nil {
@@ -151,14 +151,13 @@ func (x *Fix) prepare(ctx context.Context) (done bool, err error) {
 	if !x.asked {
 		x.People.Show(plan)
 	}
-	if len(plan.Rules) == 0 {
-		x.People.Say("fix: nothing to load\n")
-		return true, nil
-	}
 	rs := x.Snapshot.NFTables.Ruleset
 	switch {
-	case rs == nil || !rs.Stable:
+	case rs == nil || len(plan.Rules) > 0 && !rs.Stable:
 		return true, refused("the live ruleset could not be read (%s)", strings.Join(x.Snapshot.Section("nftables").Reasons, "; "))
+	case len(plan.Rules) == 0:
+		x.People.Say("fix: nothing to load\n")
+		return true, nil
 	case x.By == "" && !x.People.Terminal() && !x.DryRun:
 		return true, refused("there is no terminal to confirm on (use --confirm auto)")
 	}
@@ -224,8 +223,8 @@ func (x *Fix) settle(ctx context.Context, st *State) error {
 	var err error
 	switch x.mode() {
 	case NewSession:
-		x.People.Say("fix: loaded on trial as fix %s. Open a NEW login to this host within %s and type there:\n\n    ringfence fix confirm %s%s\n\n"+
-			"fix: without it the rules go out again.\n", st.ID, x.Wait, st.ID, x.Suffix)
+		x.People.Say("fix: loaded on trial as fix %s. Open a NEW login to this host within %s and type there:\n\n    %s%s\n\n"+
+			"fix: without it the rules go out again.\n", st.ID, x.Wait, x.told("confirm "+st.ID), x.Suffix)
 		x.release()
 		return x.await(ctx, st)
 	case Console:
@@ -293,7 +292,7 @@ func (w *World) Keep(ctx context.Context, st *State, o Options) error {
 	case n > 0:
 		w.People.Say("fix: %d open connections to what is closed were ended\n", n)
 	}
-	undo := "ringfence fix rollback" + o.Suffix
+	undo := w.told("rollback") + o.Suffix
 	if !o.Persist {
 		w.People.Say("fix: loaded as %s until the next boot; undo with: %s\n", st.Plan.Tables(), undo)
 		return nil

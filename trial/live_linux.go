@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/ringfence/ringfence/checks"
@@ -23,8 +24,28 @@ func OnThisHost(root, suffix, nft string, people People, s Sight, h Host) *World
 	return &World{
 		Clock: bootClock{}, Store: disk, Tables: kernel{}, Live: kernel{}, Files: dropin.On(root), Boot: boot{disk, suffix, nft},
 		Helper: helper{root, suffix}, People: people,
-		Alarm: alarm{wall, journal}, Sight: s, Host: h,
+		Alarm: alarm{wall, journal}, Sight: s, Host: h, Program: program(),
 	}
+}
+
+// plainRunes mean the same in a shell as by themselves.
+const plainRunes = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+.,:@/-"
+
+// program is the path of this program, where a login does not find it by its name: in PATH of a new one are at least these folders.
+func program() string {
+	exe, err := os.Executable()
+	if err != nil {
+		return ""
+	}
+	for _, dir := range []string{"/usr/local/bin", "/usr/bin", "/bin"} {
+		if exe == dir+"/ringfence" {
+			return ""
+		}
+	}
+	if !strings.ContainsFunc(exe, func(r rune) bool { return !strings.ContainsRune(plainRunes, r) }) {
+		return exe
+	}
+	return "'" + strings.ReplaceAll(exe, "'", `'\''`) + "'"
 }
 
 // kernel is the live ruleset of the network namespace of this thread.

@@ -71,8 +71,8 @@ func (w *World) ConfirmNow(ctx context.Context, id string, console bool, o Optio
 		if err := w.Prolong(ctx, st); err != nil {
 			return w.out(ctx, st, err)
 		}
-		w.People.Say("fix: confirmed once. %s\nfix: within %s open another NEW login to this host and type there:\n\n    ringfence fix confirm %s%s\n\n"+
-			"fix: without it the rules go out again, whatever runs until then.\n", whyAgain, secondWait, st.ID, o.Suffix)
+		w.People.Say("fix: confirmed once. %s\nfix: within %s open another NEW login to this host and type there:\n\n    %s%s\n\n"+
+			"fix: without it the rules go out again, whatever runs until then.\n", whyAgain, secondWait, w.told("confirm "+st.ID), o.Suffix)
 		return nil
 	})
 }
@@ -181,7 +181,7 @@ func (w *World) Verify(ctx context.Context) (id string, err error) {
 		return "", err
 	}
 	if err := st.Drift(rs); err != nil {
-		return "", &DriftError{fmt.Errorf("fix %s is no longer as confirmed: %w; load it again with ringfence fix load", st.ID, err)}
+		return "", &DriftError{fmt.Errorf("fix %s is no longer as confirmed: %w; load it again with %s", st.ID, err, w.told("load"))}
 	}
 	return st.ID, nil
 }

@@ -1,6 +1,7 @@
 package trial
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -24,7 +25,12 @@ type World struct {
 	Alarm  Alarm
 	Sight  Sight
 	Host   Host
+	// Program is how this program is started by who logs in anew; "" is by its name alone.
+	Program string
 }
+
+// told is a command for people, without what it ends with (Options.Suffix).
+func (w *World) told(verb string) string { return cmp.Or(w.Program, "ringfence") + " fix " + verb }
 
 // Moment is when and where a process is.
 type Moment struct {

@@ -47,7 +47,7 @@ func (e *env) checksCommand() *cobra.Command {
 			RunE: func(c *cobra.Command, args []string) error { return e.testPolicies(c, args[0]) },
 		},
 	)
-	return c
+	return group(c)
 }
 
 func (e *env) testPolicies(c *cobra.Command, dir string) error {

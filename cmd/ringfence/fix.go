@@ -33,12 +33,24 @@ type fixFlags struct {
 
 	prefixes []netip.Prefix
 	flows    []remedy.Flow
+	command  *cobra.Command
+}
+
+// given are the flags of a fix that were given.
+func (f *fixFlags) given() (names []string) {
+	for _, name := range []string{"confirm-timeout", "persist", "layer", "root", "allow-from", "keep", "mode", "established"} {
+		if f.command != nil && f.command.Flags().Changed(name) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 func (f *fixFlags) flags(c *cobra.Command) {
 	c.Flags().BoolVar(&f.fix, "fix", false, "load the ruleset that closes what a packet filter can close")
 	f.applyFlags(c)
 	f.planFlags(c)
+	f.command = c
 }
 
 // applyFlags say how a plan is loaded.
@@ -112,6 +124,8 @@ func (f *fixFlags) validate(a *auditFlags) error {
 	switch {
 	case !f.fix && (f.dryRun || f.confirm != ""):
 		return errors.New("--dry-run and --confirm go with --fix")
+	case !f.fix && len(f.given()) > 0:
+		return fmt.Errorf("--%s goes with --fix", f.given()[0])
 	case f.fix && a.snapshot != "":
 		return errors.New("--fix works on the live host; for a snapshot there is fix plan")
 	}
@@ -136,7 +150,7 @@ func (e *env) fixCommand() *cobra.Command {
 	c := &cobra.Command{Use: "fix", Short: "Close findings: plan, prove, try, keep, undo"}
 	c.AddCommand(e.planCommand())
 	c.AddCommand(e.fixVerbs()...)
-	return c
+	return group(c)
 }
 
 func (e *env) planCommand() *cobra.Command {
@@ -144,6 +158,7 @@ func (e *env) planCommand() *cobra.Command {
 		src    source
 		flags  fixFlags
 		format string
+		dir    string
 	)
 	plan := &cobra.Command{
 		Use: "plan", Args: cobra.NoArgs,
@@ -165,6 +180,11 @@ func (e *env) planCommand() *cobra.Command {
 				return err
 			}
 			p.Diff = p.Against(loadedPlan(m.snap, flags.root))
+			if dir != "" {
+				if err := writePlan(p, dir); err != nil {
+					return err
+				}
+			}
 			return e.printPlan(p, format)
 		},
 	}
@@ -172,6 +192,7 @@ func (e *env) planCommand() *cobra.Command {
 	src.flags(plan)
 	rootFlag(plan, &flags.root)
 	flags.planFlags(plan)
+	plan.Flags().StringVarP(&dir, "output", "o", "", "also write the ruleset, what undoes it and each file below this `directory`")
 	plan.Flags().StringVarP(&format, "format", "f", "text", "text, nft (the ruleset alone) or json")
 	return plan
 }

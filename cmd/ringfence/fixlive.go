@@ -143,14 +143,22 @@ func (p people) Login() (program string, start int64, err error) { return trial.
 // Ask asks on the terminal and waits for one word.
 func (p people) Ask(ctx context.Context, question, want string, limit time.Duration) bool {
 	p.e.say("%s", question)
-	answer := make(chan string, 1)
-	go func() {
-		line, _ := bufio.NewReader(p.e.stdin).ReadString('\n')
-		answer <- strings.TrimSpace(line)
-	}()
+	if p.e.lines == nil { // one reader for all questions: an answer that came too late is none to the next
+		p.e.lines = make(chan string)
+		go func() {
+			in := bufio.NewReader(p.e.stdin)
+			for {
+				line, err := in.ReadString('\n')
+				p.e.lines <- strings.TrimSpace(line)
+				if err != nil {
+					return
+				}
+			}
+		}()
+	}
 	select {
-	case a := <-answer:
-		return strings.EqualFold(a, want)
+	case a := <-p.e.lines:
+		return ctx.Err() == nil && strings.EqualFold(a, want)
 	case <-ctx.Done():
 	case <-time.After(limit):
 	}

@@ -47,6 +47,7 @@ func (e *exitError) Unwrap() error { return e.err }
 type env struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
+	lines          chan string // what was typed, from the first question on
 }
 
 // terminal says whether a stream is one.
@@ -76,12 +77,53 @@ func (e *env) root() *cobra.Command {
 	root.AddCommand(e.auditCommand(), e.collectCommand(), e.checksCommand(), e.traceCommand(), e.reachCommand(),
 		e.fixCommand(), e.versionCommand())
 	root.AddCommand(e.childCommands()...)
+	root.SetHelpCommand(helpCommand())
 	return root
+}
+
+// group makes a command one that only has others below it: without one it explains itself, another word is an error.
+func group(c *cobra.Command) *cobra.Command {
+	c.Args = cobra.ArbitraryArgs
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return c.Help()
+		}
+		return unknownCommand(c, args[0])
+	}
+	return c
+}
+
+// unknownCommand is the error of a word that is no command below another, with what may have been meant.
+func unknownCommand(c *cobra.Command, word string) error {
+	c.SuggestionsMinimumDistance = 2
+	hint := fmt.Sprintf("%s --help lists them", c.CommandPath())
+	if list := c.SuggestionsFor(word); len(list) > 0 {
+		hint = fmt.Sprintf("did you mean %s %s?", c.CommandPath(), list[0])
+	}
+	return fmt.Errorf("unknown command %q of %s: %s", word, c.CommandPath(), hint)
+}
+
+// helpCommand explains a command; a word that is none is an error.
+func helpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "help [COMMAND]", Short: "Explain a command",
+		RunE: func(c *cobra.Command, args []string) error {
+			of, rest, err := c.Root().Find(args)
+			if of == nil || err != nil {
+				of, rest = c.Root(), args
+			}
+			if len(rest) > 0 {
+				return unknownCommand(of, rest[0])
+			}
+			of.InitDefaultHelpFlag()
+			return of.Help()
+		},
+	}
 }
 
 // run is the whole program. Every error becomes one line on stderr and an exit code.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	e := &env{stdin, stdout, stderr}
+	e := &env{stdin: stdin, stdout: stdout, stderr: stderr}
 	root := e.root()
 	root.SetArgs(args)
 	root.SetOut(stdout)

@@ -68,7 +68,7 @@ func isStream(e ast.Expr) bool {
 
 func TestSayCleans(t *testing.T) {
 	var out, errs bytes.Buffer
-	e := &env{nil, &out, &errs}
+	e := &env{stdout: &out, stderr: &errs}
 	e.say("a %s\nb %s c %d %s\n", "x\x1b[2J\ny", errors.New("e\u202ef"), 7, time.Second)
 	if got, want := errs.String(), "a x\\x1b[2J\\ny\nb e\\u202ef c 7 1s\n"; got != want {
 		t.Errorf("%q, want %q", got, want)

@@ -1,0 +1,49 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/ringfence/ringfence/dropin"
+	"github.com/ringfence/ringfence/remedy"
+)
+
+// TestUnknownWords: a word that is no command is a usage error with what may have been meant, and so is a flag that does nothing.
+func TestUnknownWords(t *testing.T) {
+	for line, want := range map[string]string{
+		"fix pln": "ringfence fix plan", "fix nosuch": "ringfence fix --help", "checks lst": "ringfence checks list",
+		"help nosuch": "ringfence --help", "help fix pln": "ringfence fix plan", "nosuch": "nosuch",
+		"audit --snapshot x --keep tcp/1": "--keep goes with --fix", "audit --snapshot x --layer service": "--layer goes with --fix",
+	} {
+		var out, errs bytes.Buffer
+		if code := run(strings.Fields(line), nil, &out, &errs); code != exitUsage || !strings.Contains(errs.String(), want) {
+			t.Errorf("%s: %d %s", line, code, errs.String())
+		}
+	}
+	for _, line := range []string{"fix", "checks", "help", "help fix", "help fix plan"} {
+		var out, errs bytes.Buffer
+		if code := run(strings.Fields(line), nil, &out, &errs); code != exitOK || out.Len() == 0 {
+			t.Errorf("%s: %d %s", line, code, errs.String())
+		}
+	}
+}
+
+// TestPlanIsWritten: the ruleset and each file, by its path below the directory and never outside.
+func TestPlanIsWritten(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "plan")
+	p := &remedy.Plan{Ruleset: "r", Inverse: "i", Files: []dropin.File{{Path: "/etc/sysctl.d/x.conf", Content: "c"}, {Path: "/../../y", Content: "d"}}}
+	if err := writePlan(p, dir); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"ruleset.nft": "r", "undo.nft": "i", "etc/sysctl.d/x.conf": "c"} {
+		if got, err := os.ReadFile(filepath.Join(dir, name)); err != nil || string(got) != want {
+			t.Errorf("%s: %q %v", name, got, err)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(dir, "../../y")); err == nil {
+		t.Error("a file was written outside")
+	}
+}

@@ -1,0 +1,28 @@
+package host
+
+import (
+	"os"
+	"path/filepath"
+)
+
+// WriteTree writes files by their paths below a directory, which it makes. No link below it leads out of it.
+func WriteTree(dir string, files map[string]string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	for name, text := range files {
+		err := root.MkdirAll(filepath.Dir(name), 0o755)
+		if err == nil {
+			err = root.WriteFile(name, []byte(text), 0o644)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
