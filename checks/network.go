@@ -21,7 +21,7 @@ import (
 )
 
 // collectNetwork reads rtnetlink(7) of our own namespace, and the list of the others.
-func collectNetwork(_ context.Context, s *Scan, snap *snapshot.Snapshot) *Outcome {
+func collectNetwork(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outcome {
 	out := new(Outcome)
 	if !s.Host.Live() {
 		out.worse(snapshot.Error, "the network can only be read on a live host")
@@ -40,6 +40,7 @@ func collectNetwork(_ context.Context, s *Scan, snap *snapshot.Snapshot) *Outcom
 		return out
 	}
 	sec.InUse = s.publishedInUse()
+	sec.Flows = s.flows(ctx, found)
 	for _, f := range sec.Sysctls {
 		if f.State == snapshot.Error || f.State == snapshot.Denied {
 			out.partial("sysctl: %s", f.Reason)

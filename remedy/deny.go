@@ -14,7 +14,7 @@ import (
 
 // add adds what a finding asks for: the rules that close it, or the work that is left to people.
 func (p *Plan) add(id string, f *finding.Finding, s *snapshot.Snapshot, m *zones.Map, keep []netip.Prefix) {
-	done := false
+	done, except := false, slices.Clone(keep)
 	for _, rem := range f.Remediation {
 		if rem.Kind != "nft" || rem.Deny == nil {
 			continue
@@ -23,10 +23,12 @@ func (p *Plan) add(id string, f *finding.Finding, s *snapshot.Snapshot, m *zones
 			p.Manual = append(p.Manual, dropin.Manual{Check: id, What: f.Message, Kind: "words", Text: why})
 		} else {
 			done = true
+			asked, _ := p.kept(s, m, rem.Deny.Zone, rem.Deny.Proto, rem.Deny.Port)
+			except = append(except, asked...)
 		}
 	}
 	if done {
-		p.Closes = append(p.Closes, Target{Check: id, Fingerprint: f.Fingerprint, What: f.Message, Severity: f.Severity, Except: keep})
+		p.Closes = append(p.Closes, Target{Check: id, Fingerprint: f.Fingerprint, What: f.Message, Severity: f.Severity, Except: except})
 		return
 	}
 	for _, rem := range f.Remediation {
@@ -50,15 +52,18 @@ func (p *Plan) administers(d *finding.Deny, s *snapshot.Snapshot) bool {
 // deny adds the rules that close a flow, or says why it does not.
 func (p *Plan) deny(id string, d *finding.Deny, s *snapshot.Snapshot, m *zones.Map, keep []netip.Prefix) string {
 	logins := p.administers(d, s)
+	asked, all := p.kept(s, m, d.Zone, d.Proto, d.Port)
 	switch {
-	case !logins || len(keep) > 0:
+	case all && d.Port != 0 && d.ToZone == "":
+		return "what is asked for with --keep is all that the port would be closed to"
+	case !logins || len(keep)+len(asked) > 0:
 	case d.Zone == zones.Management:
 		return "by this port the host is administered from there: closing it would lock everybody out; say who keeps access with --allow-from"
 	case d.Zone == zones.External && !hasZone(m, zones.Management):
 		return "no management zone is configured and nobody is logged in over SSH: closing the port could " +
 			"lock everybody out; say who keeps access with --allow-from"
 	}
-	if n := inUse(s, d); id == PublishedCheck && n > 0 {
+	if n := inUse(s, d); id == PublishedCheck && n > 0 && len(asked) == 0 {
 		return fmt.Sprintf("it is in use, so it is meant (open connections: %d): publish it on an address that only its users reach", n)
 	}
 	added, failed, unwritable := false, "", len(p.unwritable)
@@ -84,8 +89,12 @@ func (p *Plan) deny(id string, d *finding.Deny, s *snapshot.Snapshot, m *zones.M
 			}
 			continue
 		}
+		some, every := p.keepers(s, d.Proto, d.Port, o)
+		if every {
+			continue
+		}
 		added = true
-		kept := append(slices.Clone(keep), shared(m, *o)...)
+		kept := slices.Concat(keep, some, shared(m, *o))
 		drop := Rule{Chain: chainIn, Iif: o.Interface, Proto: d.Proto, Port: d.Port, Closes: id}
 		if at.IsValid() && !wide {
 			drop.To = []netip.Prefix{netip.PrefixFrom(at, at.BitLen())}

@@ -71,6 +71,13 @@ func (d *description) rules(p *Plan) {
 		d.comment(p.Diff)
 	}
 	fmt.Fprintf(&d.text, "# disruption: %s\n", p.Disruption)
+	ends := "# ends: %s"
+	if p.Drain {
+		ends = "# goes on until it ends by itself, and not again: %s"
+	}
+	for i := range p.Ends {
+		d.line(ends, p.Ends[i].String())
+	}
 }
 
 func (d *description) file(f *dropin.File) {

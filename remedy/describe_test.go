@@ -39,4 +39,3 @@ func TestUnreadRulesAreNoPlan(t *testing.T) {
 		t.Errorf("%+v", p)
 	}
 }
-

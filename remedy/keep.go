@@ -21,6 +21,8 @@ type Flow struct {
 	Proto  string       `json:"proto"`
 	Port   int          `json:"port,omitempty"`
 	Why    string       `json:"why"`
+	// Zone is where they come from, by the zone's name, until a plan knows its interfaces.
+	Zone string `json:"zone,omitempty"`
 }
 
 // Why flows are kept: a login that is open, what was asked for, logins of those who administer the host.
@@ -52,7 +54,7 @@ func (f Flow) what() string {
 }
 
 // ParseFlow reads PROTO/PORT or PROTO/PORT@SOURCE, the source an address or a prefix, and of a protocol without ports
-// PROTO or PROTO@SOURCE.
+// PROTO or PROTO@SOURCE. The source can be the name of a zone.
 func ParseFlow(text string) (Flow, error) {
 	bad := func() (Flow, error) {
 		return Flow{}, fmt.Errorf("flow %q: want PROTO/PORT or PROTO/PORT@SOURCE, such as tcp/8443@192.0.2.0/24, or without a port one of %s",
@@ -73,6 +75,10 @@ func ParseFlow(text string) (Flow, error) {
 	}
 	if a, err := netip.ParseAddr(source); err == nil && a.Zone() == "" {
 		f.Source = netip.PrefixFrom(a.Unmap(), a.Unmap().BitLen())
+		return f, nil
+	}
+	if slices.Contains([]string{zones.Management, zones.Workload, zones.External, zones.Runtime}, source) {
+		f.Zone = source
 		return f, nil
 	}
 	if f.Source, err = netip.ParsePrefix(source); err != nil {

@@ -125,11 +125,15 @@ type Plan struct {
 	Inverse string `json:"inverse"`
 	// Disruption is none, or what stops for those who are cut off.
 	Disruption string `json:"disruption"`
+	// Ends are flows in use that the rules would end.
+	Ends []End `json:"ends,omitempty"`
 	// Warnings are what to think of before it is loaded.
 	Warnings []string `json:"warnings"`
 	// Unread is why the rules that are loaded are not known: then neither is what could be closed.
 	Unread string `json:"unread,omitempty"`
 
+	// allows are who keeps access to one port.
+	allows []Flow
 	// closings are the listeners that the denials are about.
 	closings []closing
 	// cutsLogins says that rules close an SSH server of the host to those outside.
@@ -159,6 +163,8 @@ type Target struct {
 type Options struct {
 	// AllowFrom keeps access to the ports that are closed.
 	AllowFrom []netip.Prefix
+	// AllowPorts keep access to one port each, and need not work now.
+	AllowPorts []Flow
 	// Keep adds to what must go on working.
 	Keep []Flow
 	Mode string
@@ -196,7 +202,7 @@ func Make(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config, opt Options
 		p.Unread = strings.Join(append(s.Section("nftables").Reasons, "no ruleset")[:max(1, len(s.Section("nftables").Reasons))], "; ")
 	}
 	m := zones.Classify(s, cfg)
-	p.Keeps = append(observed(s, m), opt.Keep...)
+	p.Keeps, p.allows = append(observed(s, m), expand(opt.Keep, m)...), expand(opt.AllowPorts, m)
 	if p.Mode == DefaultDeny {
 		p.Keeps = append(p.Keeps, logins(s, m)...)
 	}
@@ -242,6 +248,7 @@ func Make(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config, opt Options
 	if opt.Drain {
 		p.drain()
 	}
+	p.Ends = p.ends(s)
 	p.Files, p.Manual = dropin.Make(r, s, p.Manual)
 	p.Disruption = "none"
 	if len(p.Rules) > 0 {

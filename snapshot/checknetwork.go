@@ -66,6 +66,21 @@ func (n *Network) check(path string, seen bool) error {
 			return wrong("not between 0 and 65535", "%s.inUse[%d].port", path, i)
 		}
 	}
+	return n.checkFlows(path)
+}
+
+// checkFlows looks at what connections are told.
+func (n *Network) checkFlows(path string) error {
+	for i, u := range n.Flows {
+		for field, text := range map[string]string{"peer": u.Peer, "addr": u.Addr} {
+			if _, err := netip.ParseAddr(text); err != nil {
+				return wrong("no address", "%s.flows[%d].%s", path, i, field)
+			}
+		}
+		if u.Port < 0 || u.Port > 0xffff {
+			return wrong("not between 0 and 65535", "%s.flows[%d].port", path, i)
+		}
+	}
 	return nil
 }
 

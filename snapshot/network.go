@@ -14,6 +14,8 @@ type Network struct {
 	Resolvers  []string        `json:"resolvers,omitempty"`
 	// InUse is ports that are translated to somebody behind the host, with open connections.
 	InUse []PortUse `json:"inUse,omitempty"`
+	// Flows are connections that are open, by who opened them: to the host, from it, and through it.
+	Flows []FlowUse `json:"flows,omitempty"`
 
 	indexed *Link       // the first of Links as they were indexed
 	places  map[int]int // in them, by index
@@ -25,6 +27,17 @@ type PortUse struct {
 	Addr        string `json:"addr"`
 	Port        int    `json:"port"`
 	Connections int    `json:"connections"`
+}
+
+// FlowUse is a port that somebody uses, and how many of their connections to it are open.
+type FlowUse struct {
+	Proto string `json:"proto"` // tcp, udp, sctp
+	Peer  string `json:"peer"`  // who opened them
+	Addr  string `json:"addr"`  // what they were sent to, before any translation
+	Port  int    `json:"port"`
+	// Translated says that they go on to somebody else.
+	Translated  bool `json:"translated,omitempty"`
+	Connections int  `json:"connections"`
 }
 
 // Link is a network interface.

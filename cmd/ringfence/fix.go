@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -33,6 +34,7 @@ type fixFlags struct {
 
 	prefixes []netip.Prefix
 	flows    []remedy.Flow
+	ports    []remedy.Flow
 	command  *cobra.Command
 }
 
@@ -69,15 +71,27 @@ func rootFlag(c *cobra.Command, root *string) {
 
 // planFlags say what is planned.
 func (f *fixFlags) planFlags(c *cobra.Command) {
-	c.Flags().StringArrayVar(&f.allowFrom, "allow-from", nil, "these `addresses` keep access to what is closed (repeatable)")
-	c.Flags().StringArrayVar(&f.keep, "keep", nil, "this `flow`, PROTO/PORT[@SOURCE] or such as vrrp[@SOURCE], must go on working\n(repeatable)")
+	c.Flags().StringArrayVar(&f.allowFrom, "allow-from", nil, "these `addresses` keep access to what is closed, or as PROTO/PORT@SOURCE to one port\n(repeatable)")
+	c.Flags().StringArrayVar(&f.keep, "keep", nil, "this `flow`, PROTO/PORT[@SOURCE] or such as vrrp[@SOURCE], must go on working, also\nwhere the port is closed to others; the source is an address, a prefix or a zone\n(repeatable)")
 	c.Flags().StringVar(&f.mode, "mode", remedy.Targeted, "targeted (close the findings) or default-deny (let in only what is known)")
 	c.Flags().StringVar(&f.established, "established", "cut", "connections to what is closed: cut or drain (let them end)")
 }
 
 func (f *fixFlags) parse() error {
 	var err error
-	if f.prefixes, err = parsePrefixes("allow-from", f.allowFrom); err != nil {
+	var everywhere []string
+	for _, a := range f.allowFrom {
+		if !strings.Contains(a, "@") {
+			everywhere = append(everywhere, a)
+			continue
+		}
+		flow, err := remedy.ParseFlow(a)
+		if err != nil {
+			return fmt.Errorf("allow-from: %w", err)
+		}
+		f.ports = append(f.ports, flow)
+	}
+	if f.prefixes, err = parsePrefixes("allow-from", everywhere); err != nil {
 		return err
 	}
 	for _, k := range f.keep {
@@ -97,7 +111,7 @@ func (f *fixFlags) parse() error {
 }
 
 func (f *fixFlags) options() remedy.Options {
-	return remedy.Options{AllowFrom: f.prefixes, Keep: f.flows, Mode: f.mode, Drain: f.established == "drain"}
+	return remedy.Options{AllowFrom: f.prefixes, AllowPorts: f.ports, Keep: f.flows, Mode: f.mode, Drain: f.established == "drain"}
 }
 
 // parsePrefixes reads the prefixes, or single addresses, of a flag.

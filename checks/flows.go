@@ -1,0 +1,126 @@
+//go:build linux && !ringfence_portable
+
+package checks
+
+import (
+	"cmp"
+	"context"
+	"net/netip"
+	"os"
+	"slices"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ringfence/ringfence/host/wire"
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// Bounds of the connections that are told: namespaces that are asked for theirs, and different flows.
+const (
+	maxFlowNamespaces = 256
+	maxFlows          = 4096
+)
+
+// flowCount counts the connections of each flow, by where they were seen.
+type flowCount struct{ seen map[snapshot.FlowUse]int }
+
+func (c *flowCount) add(proto uint8, from, to netip.AddrPort, translated bool) {
+	name := map[uint8]string{unix.IPPROTO_TCP: "tcp", unix.IPPROTO_UDP: "udp", unix.IPPROTO_SCTP: "sctp"}[proto]
+	peer, addr := from.Addr().Unmap().WithZone(""), to.Addr().Unmap().WithZone("")
+	if name == "" || to.Port() == 0 || peer.IsLoopback() || addr.IsLoopback() || addr.IsMulticast() || peer == addr {
+		return
+	}
+	u := snapshot.FlowUse{Proto: name, Peer: peer.String(), Addr: addr.String(), Port: int(to.Port()), Translated: translated}
+	if _, known := c.seen[u]; !known && len(c.seen) >= maxFlows {
+		return
+	}
+	c.seen[u]++
+}
+
+// flows are the connections that are open: those that conntrack knows and that were answered, and established TCP sockets of the host's
+// network namespace and of the others, which are there also where nothing is tracked. What was seen in two places counts once. It is
+// nothing that a judgement rests on: who uses what a fix would close is told by it.
+func (s *Scan) flows(ctx context.Context, found []foundNetns) []snapshot.FlowUse {
+	most := map[snapshot.FlowUse]int{}
+	merge := func(c *flowCount) {
+		for u, n := range c.seen {
+			most[u] = max(most[u], n)
+		}
+	}
+	tracked := &flowCount{seen: map[snapshot.FlowUse]int{}}
+	s.trackedFlows(tracked)
+	merge(tracked)
+	for i := range found {
+		if i == maxFlowNamespaces || ctx.Err() != nil || found[i].err != nil {
+			break
+		}
+		c := &flowCount{seen: map[snapshot.FlowUse]int{}}
+		if found[i].Host {
+			s.socketFlows(nil, c)
+		} else if ns, err := s.enter(found[i]); err == nil {
+			s.socketFlows(ns, c)
+			_ = ns.Close()
+		}
+		merge(c)
+	}
+	var list []snapshot.FlowUse
+	for u, n := range most {
+		also := u
+		if also.Translated = true; !u.Translated && most[also] > 0 {
+			continue // a socket does not know of a translation
+		}
+		u.Connections = n
+		list = append(list, u)
+	}
+	slices.SortFunc(list, func(a, b snapshot.FlowUse) int {
+		return cmp.Or(cmp.Compare(a.Proto, b.Proto), cmp.Compare(a.Port, b.Port), cmp.Compare(a.Addr, b.Addr), cmp.Compare(a.Peer, b.Peer))
+	})
+	return list[:min(len(list), maxFlows)]
+}
+
+// trackedFlows are what conntrack knows; of a kernel without it there are none.
+func (s *Scan) trackedFlows(c *flowCount) {
+	conn, err := s.Host.Netlink(unix.NETLINK_NETFILTER, nil)
+	if err != nil {
+		return
+	}
+	defer conn.Close()
+	if _, err = conn.Send(wire.ListConnections(unix.AF_UNSPEC, 0)); err != nil {
+		return
+	}
+	seen := 0
+	for m, err := range conn.ReceiveIter() {
+		if seen++; err != nil || seen > maxConnections {
+			return
+		}
+		if k, err := wire.ParseConnection(m.Data); err == nil && !k.Ended && k.Status&wire.SeenReply != 0 {
+			c.add(k.Proto, k.From, k.To, k.Status&wire.DstNAT != 0)
+		}
+	}
+}
+
+// socketFlows are the established TCP connections of a network namespace, from who opened them: what listens at the local port, or did if
+// that is below those that the kernel gives out, was connected to.
+func (s *Scan) socketFlows(ns *os.File, c *flowCount) {
+	const firstEphemeral = 32768 // Documentation/networking/ip-sysctl.rst, ip_local_port_range
+	listens := map[uint16]bool{}
+	for _, states := range []uint32{1 << wire.StateListen, 1 << wire.StateEstablished} {
+		for _, k := range socketKinds[:2] {
+			k.states = states
+			_ = s.diagEach(ns, k, func(m []byte) error {
+				in, err := wire.ParseInet(m)
+				switch {
+				case err != nil:
+					return err
+				case states == 1<<wire.StateListen:
+					listens[in.Local.Port()] = true
+				case listens[in.Local.Port()], in.Local.Port() < firstEphemeral && in.Peer.Port() >= firstEphemeral:
+					c.add(unix.IPPROTO_TCP, in.Peer, in.Local, false)
+				default:
+					c.add(unix.IPPROTO_TCP, in.Local, in.Peer, false)
+				}
+				return nil
+			})
+		}
+	}
+}

@@ -1,0 +1,182 @@
+package remedy
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/zones"
+)
+
+// End is a flow in use that a plan would end.
+type End struct {
+	Peer        netip.Addr `json:"peer"` // who opened the connections
+	Proto       string     `json:"proto"`
+	Addr        netip.Addr `json:"addr"` // what they were sent to, before any translation
+	Port        int        `json:"port"`
+	Connections int        `json:"connections"`
+	// Through says that it goes through the host, to another: --keep is about ports of the host.
+	Through bool `json:"through,omitempty"`
+}
+
+// String is the flow in one line, and what keeps it.
+func (e *End) String() string {
+	text := fmt.Sprintf("%s uses %s/%d of %s (open connections: %d)", e.Peer, e.Proto, e.Port, e.Addr, e.Connections)
+	if e.Through {
+		return text
+	}
+	return text + fmt.Sprintf("; --keep %s/%d@%s lets it go on", e.Proto, e.Port, e.Peer)
+}
+
+// ends are the flows in use that the plan would end.
+func (p *Plan) ends(s *snapshot.Snapshot) (list []End) {
+	if len(p.Rules) == 0 {
+		return nil
+	}
+	for _, u := range s.Network.Flows {
+		peer, err := netip.ParseAddr(u.Peer)
+		addr, aerr := netip.ParseAddr(u.Addr)
+		if err != nil || aerr != nil || s.Network.Has(peer) {
+			continue
+		}
+		k := use{u.Proto, u.Port, peer, addr, arrives(s, peer)}
+		here := s.Network.Has(addr)
+		switch {
+		case here && (p.dropsIn(s, &k) || !u.Translated && p.leavesOut(chainInput, &k, "")):
+		case !here && p.dropsThrough(s, &k):
+		default:
+			continue
+		}
+		list = append(list, End{Peer: peer, Proto: u.Proto, Addr: addr, Port: u.Port, Connections: u.Connections, Through: !here})
+	}
+	return list
+}
+
+// use is a flow as rules see its packets.
+type use struct {
+	proto      string
+	port       int
+	peer, addr netip.Addr
+	iif        string
+}
+
+// portOf says of an interface that it is a port of the bridge of that name. Which port somebody is behind a snapshot does not tell:
+// any can be.
+func portOf(s *snapshot.Snapshot, name, bridge string) bool {
+	l := s.Network.LinkNamed(name)
+	if l == nil {
+		return false
+	}
+	b := s.Network.BridgeOf(l)
+	return b != nil && b.Name == bridge
+}
+
+// dropsIn says that a denial is about what a flow sends to the host.
+func (p *Plan) dropsIn(s *snapshot.Snapshot, k *use) bool {
+	return slices.ContainsFunc(p.Rules, func(r Rule) bool {
+		comes := r.Chain == chainIn && r.Iif == k.iif || r.Chain == chainPort && portOf(s, r.Iif, k.iif)
+		return comes && !r.Accept && r.Proto == k.proto && r.Port == k.port && r.names(k) && !p.allowed(&r, k.peer) && !p.carved(&r, k.addr)
+	})
+}
+
+// names says of a rule that its addresses are a flow's.
+func (r *Rule) names(k *use) bool {
+	return (len(r.Sources) == 0 || covers(r.Sources, k.peer)) && (len(r.To) == 0 || covers(r.To, k.addr))
+}
+
+// leavesOut says that the policy of a chain drops and no rule lets a flow pass.
+func (p *Plan) leavesOut(chain string, k *use, oif string) bool {
+	return k.iif != "" && p.policy(chain) == "drop" && !slices.ContainsFunc(p.Rules, func(r Rule) bool {
+		return r.Accept && r.Chain == chain && r.Kind == "" && (r.Iif == "" || r.Iif == k.iif) && (r.Oif == "" || r.Oif == oif) &&
+			(r.Proto == "" || r.Proto == k.proto && r.Port == k.port) && r.names(k)
+	})
+}
+
+// dropsThrough says that a rule, or the policy, stops a flow through the host.
+func (p *Plan) dropsThrough(s *snapshot.Snapshot, k *use) bool {
+	oif := arrives(s, k.addr)
+	denied := slices.ContainsFunc(p.Rules, func(r Rule) bool {
+		through := r.Chain == chainForward && (r.Iif == "" || r.Iif == k.iif) && (r.Oif == "" || r.Oif == oif) && !slices.Contains(r.NotIif, k.iif) && !slices.Contains(r.NotOif, oif) ||
+			r.Chain == chainUp && portOf(s, r.Iif, k.iif) && (r.Behind == "" || r.Behind == oif)
+		return through && !r.Accept && (r.Proto == "" || r.Proto == k.proto) && (r.Port == 0 || r.Port == k.port) && r.names(k) && !p.allowed(&r, k.peer)
+	})
+	return k.iif != "" && oif != "" && k.iif != oif && (denied || p.leavesOut(chainForward, k, oif))
+}
+
+// comesBy says whether a source can come in by an interface: it lies behind it, or a part of it does.
+func comesBy(s *snapshot.Snapshot, source netip.Prefix, iface string) bool {
+	if by := arrives(s, source.Addr()); by == "" || by == iface {
+		return true
+	}
+	return slices.ContainsFunc(s.Network.Routes, func(r snapshot.Route) bool {
+		dst, err := netip.ParsePrefix(r.Dst)
+		return err == nil && r.Type == "unicast" && r.Table == 254 && dst.Bits() >= source.Bits() && source.Overlaps(dst) && slices.ContainsFunc(r.Oifs, func(i int) bool {
+			l := s.Network.Link(i)
+			return l != nil && l.Name == iface
+		})
+	})
+}
+
+// keepers are who keeps access to a port although it is closed to others, of those behind an interface: by --keep, or by an --allow-from for
+// the port. All says that everybody there does.
+func (p *Plan) keepers(s *snapshot.Snapshot, proto string, port int, o *zones.Origin) (list []netip.Prefix, all bool) {
+	for _, f := range slices.Concat(p.Keeps, p.allows) {
+		if f.Why != keptAsked || f.Proto != proto || f.Port != port || f.Iif != "" && f.Iif != o.Interface {
+			continue
+		}
+		switch {
+		case !f.Source.IsValid():
+			return nil, true
+		case comesBy(s, f.Source, o.Interface) || s.Network.LinkNamed(o.Interface) != nil && s.Network.LinkNamed(o.Interface).Master != 0:
+			list = append(list, f.Source)
+		}
+	}
+	return list, false
+}
+
+// kept are all who keep access to what a denial is about, and whether it closes nothing at all.
+func (p *Plan) kept(s *snapshot.Snapshot, m *zones.Map, zone, proto string, port int) (list []netip.Prefix, all bool) {
+	all, seen := true, false
+	for i := range m.Origins {
+		o := &m.Origins[i]
+		if o.Local || o.Zone != zone {
+			continue
+		}
+		seen = true
+		some, every := p.keepers(s, proto, port, o)
+		all = all && every
+		for _, x := range some {
+			if !slices.Contains(list, x) {
+				list = append(list, x)
+			}
+		}
+	}
+	return list, all && seen
+}
+
+// expand gives flows that name a zone the interfaces or the addresses of it.
+func expand(list []Flow, m *zones.Map) (out []Flow) {
+	for _, f := range list {
+		if f.Zone == "" {
+			out = append(out, f)
+			continue
+		}
+		for i := range m.Origins {
+			o := &m.Origins[i]
+			if o.Local || o.Zone != f.Zone {
+				continue
+			}
+			each := f
+			if each.Iif = o.Interface; !o.Bounded {
+				out = append(out, each)
+				continue
+			}
+			for _, from := range o.From {
+				each.Source = from
+				out = append(out, each)
+			}
+		}
+	}
+	return out
+}
