@@ -54,6 +54,16 @@ func withoutTables(s *snapshot.Snapshot, names ...string) *snapshot.Snapshot {
 	return &clone
 }
 
+// Ours names the tables of a ruleset that have a name of ours, whoever loaded them.
+func Ours(rs *ruleset.Ruleset) (names []string) {
+	for i := range rs.Tables {
+		if t := &rs.Tables[i]; slices.Contains(families, t.Family) && slices.Contains(tableNames, t.Name) {
+			names = append(names, "table "+t.Family+" "+t.Name)
+		}
+	}
+	return names
+}
+
 // The chains of the tables. The first hook that sees where a packet really goes, before any
 // translation, is prerouting at mangle - 10: there a published container port is still the port
 // that the sender wrote. An input chain would never see it.
@@ -249,6 +259,7 @@ func Make(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config, opt Options
 		p.drain()
 	}
 	p.Ends = p.ends(s)
+	p.defaults(r)
 	p.Files, p.Manual = dropin.Make(r, s, p.Manual)
 	p.Disruption = "none"
 	if len(p.Rules) > 0 {
@@ -268,6 +279,31 @@ func Make(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config, opt Options
 		}
 	}
 	return p
+}
+
+// byDefault are the checks about what becomes of packets that no rule names.
+var byDefault = []string{"firewall/input-accepts-by-default", "firewall/no-input-filter", "firewall/ipv6-unfiltered"}
+
+// defaults moves to what the plan closes what its policy does; and where there is none although it was asked for, nobody is told to ask
+// for it again.
+func (p *Plan) defaults(r *finding.Report) {
+	dropping := p.policy(chainInput) == "drop"
+	if !dropping && !slices.ContainsFunc(p.Manual, func(w dropin.Manual) bool { return w.Check == "default-deny" }) {
+		return
+	}
+	p.Manual = slices.DeleteFunc(p.Manual, func(w dropin.Manual) bool { return w.Kind == "nft" && slices.Contains(byDefault, w.Check) })
+	for i := range r.Results {
+		res := &r.Results[i]
+		if !dropping || res.Status != finding.Fail || !slices.Contains(byDefault, res.ID) {
+			continue
+		}
+		for j := range res.Findings {
+			f := &res.Findings[j]
+			if !slices.ContainsFunc(p.Closes, func(t Target) bool { return t.Fingerprint == f.Fingerprint }) {
+				p.Closes = append(p.Closes, Target{Check: res.ID, Fingerprint: f.Fingerprint, What: f.Message, Severity: f.Severity})
+			}
+		}
+	}
 }
 
 // warn says that only who is logged in over SSH keeps access, by the address of this moment.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ringfence/ringfence/remedy"
 	"github.com/ringfence/ringfence/trial"
 )
 
@@ -94,7 +95,7 @@ func (e *env) rollbackCommand() *cobra.Command {
 
 func (e *env) statusCommand() *cobra.Command {
 	var format string
-	c := e.verb("status", "Tell what is loaded, and what waits for its confirmation", func(_ context.Context, w *trial.World) error {
+	c := e.verb("status", "Tell what is loaded, and what waits for its confirmation", func(ctx context.Context, w *trial.World) error {
 		st, err := w.Store.Load()
 		if err != nil {
 			return err
@@ -110,7 +111,19 @@ func (e *env) statusCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return e.tell("%s\n", st.Text(here))
+		if err := e.tell("%s\n", st.Text(here)); err != nil || st != nil {
+			return err
+		}
+		rs, err := w.Live.Read(ctx)
+		if err != nil {
+			return e.tell("whether tables of that name are loaded could not be read: %s\n", err)
+		}
+		for _, name := range remedy.Ours(rs) {
+			if err := e.tell("%s is loaded, of which no fix is known here\n", name); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	c.Flags().StringVarP(&format, "format", "f", "text", "text or json")
 	return c

@@ -1,0 +1,103 @@
+package remedy
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/ringfence/ringfence/dropin"
+	"github.com/ringfence/ringfence/finding"
+	"github.com/ringfence/ringfence/fixtures"
+	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/zones"
+)
+
+// served2375 is a host on which others use a port that findings want closed to two zones.
+func served2375(t *testing.T) (*snapshot.Snapshot, *finding.Report, zones.Config, string, string) {
+	t.Helper()
+	s := fixtures.Host()
+	var own, peer string
+	for i := range s.Network.Links {
+		for _, text := range s.Network.Links[i].Addrs {
+			if p, err := netip.ParsePrefix(text); err == nil && s.Network.Links[i].Name == "ext0" && p.Addr().Is4() {
+				own, peer = p.Addr().String(), neighbour(p, s, 9).String()
+			}
+		}
+	}
+	if own == "" {
+		t.Fatal("the fixture has no address on ext0")
+	}
+	s.Network.Flows = []snapshot.FlowUse{
+		{Proto: "tcp", Peer: peer, Addr: own, Port: 2375, Connections: 3},
+		{Proto: "tcp", Peer: peer, Addr: own, Port: 443, Connections: 1},
+		{Proto: "udp", Peer: peer, Addr: own, Port: 2375, Connections: 1},
+		{Proto: "tcp", Peer: own, Addr: peer, Port: 2375, Connections: 1},
+	}
+	r := &finding.Report{Results: []finding.Result{{ID: "runtime/docker-api-on-tcp", Status: finding.Fail, Findings: []finding.Finding{{
+		Fingerprint: "f", Remediation: []finding.Remediation{{Kind: "nft", Deny: &finding.Deny{Zone: zones.External, Proto: "tcp", Port: 2375}}},
+	}}}}}
+	return s, r, zones.Config{zones.Management: {Interfaces: []string{"mgmt0"}}, zones.External: {Interfaces: []string{"ext0"}}}, own, peer
+}
+
+// TestFlowsInUseAreNamed: who uses what a plan closes is told, with how many connections and what keeps them; nobody else is.
+func TestFlowsInUseAreNamed(t *testing.T) {
+	s, r, cfg, own, peer := served2375(t)
+	p := Make(r, s, cfg, Options{})
+	if len(p.Ends) != 1 || p.Ends[0].Peer.String() != peer || p.Ends[0].Addr.String() != own || p.Ends[0].Connections != 3 {
+		t.Fatalf("%+v", p.Ends)
+	}
+	text := p.Describe(func(s string, _ bool) string { return s })
+	if !strings.Contains(text, "# ends: "+peer) || !strings.Contains(text, "--keep tcp/2375@"+peer) {
+		t.Errorf("%s", text)
+	}
+}
+
+// TestKeepsOneFlow: --keep, and --allow-from for one port, keep just that; the rest of the port is closed, and of other ports nothing opens.
+func TestKeepsOneFlow(t *testing.T) {
+	s, r, cfg, _, peer := served2375(t)
+	flow := func(text string) []Flow {
+		f, err := ParseFlow(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return []Flow{f}
+	}
+	for name, o := range map[string]Options{
+		"keep": {Keep: flow("tcp/2375@" + peer)}, "allow": {AllowPorts: flow("tcp/2375@" + peer)},
+	} {
+		p := Make(r, s, cfg, o)
+		drops := slices.ContainsFunc(p.Rules, func(r Rule) bool { return !r.Accept && r.Port == 2375 && len(r.Sources) == 0 })
+		passes := slices.ContainsFunc(p.Rules, func(r Rule) bool { return r.Accept && r.Port == 2375 && len(r.Sources) == 1 })
+		if len(p.Ends) != 0 || !drops || !passes || len(p.Closes) != 1 || len(p.Closes[0].Except) != 1 {
+			t.Errorf("%s: %+v %+v %s", name, p.Ends, p.Closes, p.Ruleset)
+		}
+	}
+	for _, text := range []string{"tcp/2376@" + peer, "tcp/2375@192.0.2.1/32", "tcp/2375@workload"} {
+		if p := Make(r, s, cfg, Options{AllowPorts: flow(text)}); slices.ContainsFunc(p.Rules, func(r Rule) bool { return r.Accept && covers(r.Sources, netip.MustParseAddr(peer)) }) || len(p.Ends) != 1 {
+			t.Errorf("%s: %+v %s", text, p.Ends, p.Ruleset)
+		}
+	}
+	for _, text := range []string{"tcp/2375", "tcp/2375@external"} {
+		if p := Make(r, s, cfg, Options{Keep: flow(text)}); len(p.Rules) != 0 || len(p.Manual) != 1 || !strings.Contains(p.Manual[0].Text, "--keep") {
+			t.Errorf("%s: %s %+v", text, p.Ruleset, p.Manual)
+		}
+	}
+}
+
+// TestDefaultsAreClosedByTheBaseline: whoever asked for the baseline is not told to ask for it.
+func TestDefaultsAreClosedByTheBaseline(t *testing.T) {
+	s, r, cfg, _, _ := served2375(t)
+	r.Results = append(r.Results, finding.Result{ID: "firewall/no-input-filter", Status: finding.Fail, Findings: []finding.Finding{{
+		Fingerprint: "g", Remediation: []finding.Remediation{{Kind: "nft", Text: "load an input chain"}},
+	}}})
+	closes := func(p *Plan) bool {
+		return slices.ContainsFunc(p.Closes, func(t Target) bool { return t.Fingerprint == "g" })
+	}
+	if p := Make(r, s, cfg, Options{Mode: DefaultDeny}); !closes(p) || slices.ContainsFunc(p.Manual, func(w dropin.Manual) bool { return w.Check == "firewall/no-input-filter" }) {
+		t.Errorf("%+v %+v", p.Closes, p.Manual)
+	}
+	if p := Make(r, s, cfg, Options{}); closes(p) {
+		t.Errorf("%+v", p.Closes)
+	}
+}
