@@ -86,7 +86,7 @@ func collectSSH(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outcome 
 		}
 	}
 	for i := range sec.Configs {
-		if c := &sec.Configs[i]; c.Server.By == snapshot.ByRoot && c.Word.Trusted() && c.Mntns == s.initNS().Mnt {
+		if c := &sec.Configs[i]; c.Server.By == snapshot.ByRoot && c.Word.Trusted() && (c.Mntns == s.initNS().Mnt || own(byPID, c.Mntns)) {
 			sec.Accounts = append(sec.Accounts, s.sshAccounts(ctx, c.Path, len(c.Contexts) > 1, procs)...)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/binary"
+	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -251,4 +252,10 @@ func isKey(text string) bool {
 	}
 	n := int(binary.BigEndian.Uint32(b))
 	return n == len(f[0]) && len(b) > 4+n && string(b[4:4+n]) == f[0]
+}
+
+// own says of a mount namespace that this program is in it, and reads the files that are meant there.
+func own(byPID map[int]*process, mntns uint64) bool {
+	p := byPID[os.Getpid()]
+	return p != nil && p.NS.Mnt == mntns
 }

@@ -202,13 +202,16 @@ func TestServiceLayer(t *testing.T) {
 	b.nft("flush ruleset")
 	config := b.config("checks: {skip: [host/kernel-baseline, coverage/incomplete]}\n")
 	script := `
-mount -t tmpfs none /etc/ssh; mount -t tmpfs none /var/lib; mkdir -p /etc/systemd/system; mount -t tmpfs none /etc/systemd/system
+mount -t tmpfs -o mode=755 none /etc/ssh; mount -t tmpfs none /var/lib; mkdir -p /etc/systemd/system; mount -t tmpfs none /etc/systemd/system
 mkdir -p /run/sshd /etc/ssh/sshd_config.d
 ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key
-printf 'Include /etc/ssh/sshd_config.d/*.conf\nHostKey /etc/ssh/ssh_host_ed25519_key\nPermitRootLogin yes\nPidFile none\n' >/etc/ssh/sshd_config
+printf 'Include /etc/ssh/sshd_config.d/*.conf\nHostKey /etc/ssh/ssh_host_ed25519_key\nPermitRootLogin yes\nPidFile none\nAuthorizedKeysFile /etc/ssh/keys-of-%%u\n' >/etc/ssh/sshd_config
 /usr/sbin/sshd -D & pid=$!
 trap 'kill $pid' EXIT
 sleep 0.5
+` + bed.Program(t) + ` fix apply --layer service --confirm auto --config ` + config + ` || exit 1
+test ! -e /etc/ssh/sshd_config.d/00-ringfence.conf # nobody could log in
+cp /etc/ssh/ssh_host_ed25519_key.pub /etc/ssh/keys-of-root
 ` + bed.Program(t) + ` fix apply --layer service --confirm auto --config ` + config + ` || exit 1
 cat /etc/ssh/sshd_config.d/00-ringfence.conf
 echo effective; /usr/sbin/sshd -T | grep -i permitrootlogin
