@@ -10,7 +10,7 @@ import (
 // user is an account of the host.
 type user struct {
 	name, home, shell string
-	uid, gid   int
+	uid, gid          int
 }
 
 // group is a group of the host with all of its members, those whose primary group it is among them.

@@ -75,7 +75,7 @@ func (s *Scan) keyLogin(u user, settings map[string][]string) (can, why string) 
 		return snapshot.No, "the account is locked"
 	}
 	why, unsure := "it has no key", false
-	for _, pattern := range strings.Fields(strings.Join(settings["authorizedkeysfile"], " ")) {
+	for pattern := range strings.FieldsSeq(strings.Join(settings["authorizedkeysfile"], " ")) {
 		if pattern == "none" {
 			continue
 		}

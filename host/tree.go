@@ -7,7 +7,7 @@ import (
 
 // WriteTree writes files by their paths below a directory, which it makes. No link below it leads out of it.
 func WriteTree(dir string, files map[string]string) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return err
 	}
 	root, err := os.OpenRoot(dir)
@@ -16,7 +16,7 @@ func WriteTree(dir string, files map[string]string) error {
 	}
 	defer root.Close()
 	for name, text := range files {
-		err := root.MkdirAll(filepath.Dir(name), 0o755)
+		err := root.MkdirAll(filepath.Dir(name), 0o750)
 		if err == nil {
 			err = root.WriteFile(name, []byte(text), 0o644)
 		}

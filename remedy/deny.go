@@ -23,9 +23,9 @@ func (p *Plan) add(id string, f *finding.Finding, s *snapshot.Snapshot, m *zones
 			p.Manual = append(p.Manual, dropin.Manual{Check: id, What: f.Message, Kind: "words", Text: why})
 		} else {
 			done = true
-			asked, _ := p.kept(s, m, rem.Deny.Zone, rem.Deny.Proto, rem.Deny.Port)
-			except = append(except, asked...)
 		}
+		asked, _ := p.kept(s, m, rem.Deny.Zone, rem.Deny.Proto, rem.Deny.Port)
+		except = append(except, asked...)
 	}
 	if done {
 		p.Closes = append(p.Closes, Target{Check: id, Fingerprint: f.Fingerprint, What: f.Message, Severity: f.Severity, Except: except})

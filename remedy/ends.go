@@ -145,7 +145,9 @@ func (p *Plan) kept(s *snapshot.Snapshot, m *zones.Map, zone, proto string, port
 		}
 		seen = true
 		some, every := p.keepers(s, proto, port, o)
-		all = all && every
+		if all = all && every; every {
+			some = networksOf(s, o)
+		}
 		for _, x := range some {
 			if !slices.Contains(list, x) {
 				list = append(list, x)
@@ -153,6 +155,21 @@ func (p *Plan) kept(s *snapshot.Snapshot, m *zones.Map, zone, proto string, port
 		}
 	}
 	return list, all && seen
+}
+
+// networksOf are the networks of an interface that are the host's neighbours there, or what else an origin sends from.
+func networksOf(s *snapshot.Snapshot, o *zones.Origin) (list []netip.Prefix) {
+	if l := s.Network.LinkNamed(o.Interface); l != nil {
+		for _, text := range l.Addrs {
+			if p, err := netip.ParsePrefix(text); err == nil && !p.Addr().IsLinkLocalUnicast() {
+				list = append(list, p.Masked())
+			}
+		}
+	}
+	if len(list) == 0 {
+		list = o.From
+	}
+	return list
 }
 
 // expand gives flows that name a zone the interfaces or the addresses of it.

@@ -85,6 +85,17 @@ func TestKeepsOneFlow(t *testing.T) {
 	}
 }
 
+// TestKeepsAZone: of a finding about two zones one keeps its access, and the plan knows that it stays open to that.
+func TestKeepsAZone(t *testing.T) {
+	s, r, cfg, _, _ := served2375(t)
+	rem := &r.Results[0].Findings[0].Remediation
+	*rem = append(*rem, finding.Remediation{Kind: "nft", Deny: &finding.Deny{Zone: zones.Management, Proto: "tcp", Port: 2375}})
+	p := Make(r, s, cfg, Options{AllowPorts: []Flow{{Proto: "tcp", Port: 2375, Zone: zones.Management, Why: keptAsked}}})
+	if len(p.Closes) != 1 || len(p.Closes[0].Except) == 0 || slices.ContainsFunc(p.Rules, func(r Rule) bool { return r.Iif == "mgmt0" }) {
+		t.Errorf("%+v %s", p.Closes, p.Ruleset)
+	}
+}
+
 // TestDefaultsAreClosedByTheBaseline: whoever asked for the baseline is not told to ask for it.
 func TestDefaultsAreClosedByTheBaseline(t *testing.T) {
 	s, r, cfg, _, _ := served2375(t)
