@@ -62,7 +62,7 @@ func TestControlSocketOfAUser(t *testing.T) {
 	}
 	s := newScan(host.At(root))
 	for p, want := range map[string]struct {
-		word   string
+		word   snapshot.Party
 		closed bool
 	}{
 		"/run/docker.sock": {snapshot.ByRoot, false}, "/run/user/1001/docker.sock": {snapshot.ByUID, true}, "/run/user/1002/docker.sock": {snapshot.ByOthers, false},

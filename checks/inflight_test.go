@@ -31,7 +31,7 @@ func TestSocketThatNobodyHasOpen(t *testing.T) {
 		{Proto: "tcp", Port: 2049, UID: 0, Netns: 7},
 	}}
 	s.joinOwners(sec, out)
-	for i, want := range []string{"unknown", "unknown", "kernel", "unknown", "unknown"} {
+	for i, want := range []snapshot.OwnerState{snapshot.OwnersUnknown, snapshot.OwnersUnknown, snapshot.OwnersKernel, snapshot.OwnersUnknown, snapshot.OwnersUnknown} {
 		if got := sec.Sockets[i].OwnerState; got != want {
 			t.Errorf("socket %d: %s, not %s", i, got, want)
 		}

@@ -146,7 +146,7 @@ func (s *Scan) joinOwners(sec *snapshot.Listeners, out *Outcome) {
 	served, unknown := s.kernelServes(), 0
 	for i := range sec.Sockets {
 		sk := &sec.Sockets[i]
-		sk.OwnerState = "seen"
+		sk.OwnerState = snapshot.OwnersSeen
 		for _, pid := range inodes[sk.Inode] {
 			sk.Owners = append(sk.Owners, snapshot.Owner{PID: pid, Comm: comm[pid]})
 			if r := relays[pid]; r != nil {
@@ -156,9 +156,9 @@ func (s *Scan) joinOwners(sec *snapshot.Listeners, out *Outcome) {
 		switch {
 		case len(sk.Owners) > 0:
 		case sk.UID == 0 && sk.Netns == served.netns && served.ports[fmt.Sprintf("%s %d", sk.Proto, sk.Port)]:
-			sk.OwnerState = "kernel"
+			sk.OwnerState = snapshot.OwnersKernel
 		default:
-			sk.OwnerState = "unknown"
+			sk.OwnerState = snapshot.OwnersUnknown
 			unknown++
 		}
 	}

@@ -324,7 +324,7 @@ func TestLoggedIn(t *testing.T) {
 	}
 	for _, c := range []struct {
 		pids []int
-		want string
+		want snapshot.Login
 	}{
 		{[]int{1}, snapshot.No},
 		{[]int{2, 3}, snapshot.No},

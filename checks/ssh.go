@@ -286,8 +286,8 @@ func (s *Scan) sshSessions(procs []*process, activated bool, out *Outcome) []sna
 // loggedIn says of the processes that have a connection whether somebody has logged in by it. OpenSSH writes into their
 // titles how far it is, and from 10.0 on has a program for who has not; Dropbear changes the user, or starts a shell
 // (sshd.c, monitor.c, auth2.c, sshd-auth.c of OpenSSH; svr-chansession.c of Dropbear).
-func loggedIn(pids []int, byPID map[int]*process, parents map[int]bool) string {
-	state := ""
+func loggedIn(pids []int, byPID map[int]*process, parents map[int]bool) snapshot.Login {
+	var state snapshot.Login
 	for _, pid := range pids {
 		p := byPID[pid]
 		if p == nil {

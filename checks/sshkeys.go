@@ -64,7 +64,7 @@ func (s *Scan) loggedInUsers(procs []*process) map[string]bool {
 }
 
 // keyLogin says whether an account can log in with a key alone: Yes, No, or "" where it cannot be told; and why not.
-func (s *Scan) keyLogin(u user, settings map[string][]string) (can, why string) {
+func (s *Scan) keyLogin(u user, settings map[string][]string) (can snapshot.Login, why string) {
 	if settings == nil {
 		return "", "sshd could not be asked"
 	}
@@ -119,7 +119,7 @@ func first(settings map[string][]string, key string, otherwise ...string) string
 }
 
 // admitted says whether sshd lets an account log in with a key, if it has one (sshd_config(5)).
-func admitted(u user, settings map[string][]string, groups []string) (can, why string) {
+func admitted(u user, settings map[string][]string, groups []string) (can snapshot.Login, why string) {
 	if first(settings, "pubkeyauthentication", "yes") != "yes" {
 		return snapshot.No, "PubkeyAuthentication is off"
 	}

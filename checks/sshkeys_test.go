@@ -38,7 +38,7 @@ func TestAdmitted(t *testing.T) {
 	for name, c := range map[string]struct {
 		uid      int
 		settings map[string][]string
-		want     string
+		want     snapshot.Login
 	}{
 		"by default":              {1000, map[string][]string{}, snapshot.Yes},
 		"no keys":                 {1000, map[string][]string{"pubkeyauthentication": {"no"}}, snapshot.No},

@@ -24,7 +24,7 @@ func keyed(accounts ...snapshot.SSHAccount) *snapshot.Snapshot {
 // TestPasswordsStayWithoutKeys: who logs in by a password alone would be locked out.
 func TestPasswordsStayWithoutKeys(t *testing.T) {
 	off := finding.Settings{{Name: "PasswordAuthentication", Value: "no"}}
-	has := func(key string, logged bool) snapshot.SSHAccount {
+	has := func(key snapshot.Login, logged bool) snapshot.SSHAccount {
 		return snapshot.SSHAccount{Name: "a", Key: key, LoggedIn: logged, Why: "it has no key"}
 	}
 	elsewhere := keyed(has(snapshot.Yes, false))

@@ -43,7 +43,7 @@ func TestNamesTakeNothingAway(t *testing.T) {
 
 // TestServiceWithoutAnOwnerMayBeAnAgents: a socket that nobody has open is no reason to pass an agent.
 func TestServiceWithoutAnOwnerMayBeAnAgents(t *testing.T) {
-	for state, want := range map[string]int{"unknown": 1, "kernel": 0} {
+	for state, want := range map[snapshot.OwnerState]int{snapshot.OwnersUnknown: 1, snapshot.OwnersKernel: 0} {
 		s := fixtures.Host()
 		s.NFTables.Ruleset = new(ruleset.Ruleset)
 		s.Agents.Instances = []snapshot.Agent{{Runtime: "ollama", Title: "Ollama", DefaultAuth: "none"}}

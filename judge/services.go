@@ -46,7 +46,7 @@ func (b *builder) services() {
 func (b *builder) service(sk *snapshot.Socket) *DocService {
 	svc := &DocService{
 		Proto: sk.Proto, Addr: sk.Addr, Port: sk.Port, Device: sk.Device,
-		OwnerKnown: sk.OwnerState != "unknown", Class: "other", Reach: map[string]DocReach{},
+		OwnerKnown: sk.OwnerState != snapshot.OwnersUnknown, Class: "other", Reach: map[string]DocReach{},
 		TLSVerify: "unknown", Owner: "unknown",
 	}
 	if a, err := netip.ParseAddr(sk.Addr); err == nil {
@@ -58,7 +58,7 @@ func (b *builder) service(sk *snapshot.Socket) *DocService {
 	if list := exposure.Families(sk); len(list) == 1 {
 		svc.Family = map[bool]int{true: 4, false: 6}[list[0]]
 	}
-	if sk.OwnerState == "kernel" {
+	if sk.OwnerState == snapshot.OwnersKernel {
 		svc.Owner = "kernel"
 	}
 	for _, o := range sk.Owners {
@@ -179,7 +179,7 @@ func (b *builder) gives(sk *snapshot.Socket, svc *DocService) string {
 		return "container " + svc.Container
 	case uid > 0:
 		return fmt.Sprintf("uid %d", uid)
-	case len(sk.Owners) == 0 && sk.OwnerState != "kernel" && b.alone(sk.Netns) != "":
+	case len(sk.Owners) == 0 && sk.OwnerState != snapshot.OwnersKernel && b.alone(sk.Netns) != "":
 		return "container " + b.alone(sk.Netns)
 	}
 	return rootOnHost

@@ -38,7 +38,7 @@ func isProgram(s *snapshot.Snapshot, o snapshot.Owner, names ...string) bool {
 // vouched says of a socket that whoever administers the host has it there: the kernel, root, a service of the system or a pod that
 // root's runtime put into the host's network. A port that a user or a container took says nothing of what must go on working.
 func vouched(s *snapshot.Snapshot, k *snapshot.Socket) bool {
-	if k.OwnerState == "kernel" {
+	if k.OwnerState == snapshot.OwnersKernel {
 		return true
 	}
 	seen := false

@@ -154,7 +154,7 @@ func (s *Snapshot) checkListeners() error {
 
 var (
 	protocols   = []string{"tcp", "udp", "udplite", "sctp", "mptcp", "raw", "packet", "unix", "vsock"}
-	ownerStates = []string{"seen", "unknown", "kernel"}
+	ownerStates = []OwnerState{OwnersSeen, OwnersUnknown, OwnersKernel}
 )
 
 // checkRelay: a relay leads to an address and a port, or does not tell.
@@ -175,7 +175,7 @@ func checkSocket(k *Socket, i int) error {
 	if err := oneOf(k.OwnerState, ownerStates, "listeners.sockets[%d].ownerState", i); err != nil {
 		return err
 	}
-	if (k.OwnerState == "seen") != (len(k.Owners) > 0) {
+	if (k.OwnerState == OwnersSeen) != (len(k.Owners) > 0) {
 		return wrong(fmt.Sprintf("%s, with %d owners", k.OwnerState, len(k.Owners)), "listeners.sockets[%d].ownerState", i)
 	}
 	for j, o := range k.Owners {

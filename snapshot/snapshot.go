@@ -150,19 +150,30 @@ type Socket struct {
 	// host's. Left out where the kernel does not tell (before 5.10).
 	Transparent *bool `json:"transparent,omitempty"`
 	// Mark is SO_MARK, left out where it was not told: that needs CAP_NET_ADMIN.
-	Mark     *uint32 `json:"mark,omitempty"`
-	Path     string  `json:"path,omitempty"`
-	Abstract bool    `json:"abstract,omitempty"`
-	Type     string  `json:"type,omitempty"` // of unix: stream, dgram, seqpacket
-	Inode    uint64  `json:"inode"`
-	UID      int     `json:"uid"`
-	Owners   []Owner `json:"owners,omitempty"`
-	// OwnerState is seen, unknown (somebody has it whom we may not look at, or it is in a message that was not taken yet) or
-	// kernel, which the kernel says itself.
-	OwnerState string `json:"ownerState"`
+	Mark       *uint32    `json:"mark,omitempty"`
+	Path       string     `json:"path,omitempty"`
+	Abstract   bool       `json:"abstract,omitempty"`
+	Type       string     `json:"type,omitempty"` // of unix: stream, dgram, seqpacket
+	Inode      uint64     `json:"inode"`
+	UID        int        `json:"uid"`
+	Owners     []Owner    `json:"owners,omitempty"`
+	OwnerState OwnerState `json:"ownerState"`
 	// Relay is where its owner passes connections on, of a program that does nothing else.
 	Relay *Relay `json:"relay,omitempty"`
 }
+
+// OwnerState says whether it is known who has a socket.
+type OwnerState string
+
+// Who has a socket.
+const (
+	// OwnersSeen is a socket of the processes that are named.
+	OwnersSeen OwnerState = "seen"
+	// OwnersUnknown is a socket of a process that could not be looked at, or one in a message that was not taken yet.
+	OwnersUnknown OwnerState = "unknown"
+	// OwnersKernel is a socket of the kernel, which says so itself.
+	OwnersKernel OwnerState = "kernel"
+)
 
 // Relay is a program that passes connections on into another network namespace, by the name of its file.
 type Relay struct {
@@ -196,7 +207,7 @@ type SSHAccount struct {
 	// LoggedIn says that somebody is logged in as it now, or was while the host was looked at.
 	LoggedIn bool `json:"loggedIn,omitempty"`
 	// Key is Yes where a key alone logs in, No, or empty where it cannot be told; Why is the reason of those.
-	Key string `json:"key,omitempty"`
+	Key Login  `json:"key,omitempty"`
 	Why string `json:"why,omitempty"`
 }
 
@@ -250,14 +261,17 @@ type KeyFile struct {
 type SSHSession struct {
 	Local  string `json:"local"`
 	Remote string `json:"remote"`
-	// LoggedIn is Yes, No, or empty where it cannot be told.
-	LoggedIn string `json:"loggedIn,omitempty"`
+	// LoggedIn says whether somebody has logged in by it.
+	LoggedIn Login `json:"loggedIn,omitempty"`
 }
 
-// Whether somebody has logged in by a connection.
+// Login says whether somebody has logged in by a connection. The zero Login says that it cannot be told.
+type Login string
+
+// The logins that can be told.
 const (
-	Yes = "yes"
-	No  = "no"
+	Yes Login = "yes"
+	No  Login = "no"
 )
 
 // WinRM is the WinRM and OMI servers.

@@ -9,18 +9,21 @@ import "fmt"
 // somebody else. What a uid writes speaks for processes of that uid, and what is inside a container for that
 // container: it can add a finding about them, and describe them, and nothing else.
 type Word struct {
-	By        string `json:"by"`
+	By        Party  `json:"by"`
 	UID       int    `json:"uid,omitempty"`       // of ByUID
 	Container string `json:"container,omitempty"` // id, of ByContainer
 }
 
+// Party is who a Word can be of. The zero Party is nobody.
+type Party string
+
 // Who a Word can be of.
 const (
-	ByKernel    = "kernel"    // sock_diag, netlink, /proc/PID/status, cgroup membership
-	ByRoot      = "root"      // a file of root in directories that root alone writes, up to /
-	ByUID       = "uid"       // a file that one uid can write or replace
-	ByContainer = "container" // a file inside the root of a container
-	ByOthers    = "others"    // a file that several can write
+	ByKernel    Party = "kernel"    // sock_diag, netlink, /proc/PID/status, cgroup membership
+	ByRoot      Party = "root"      // a file of root in directories that root alone writes, up to /
+	ByUID       Party = "uid"       // a file that one uid can write or replace
+	ByContainer Party = "container" // a file inside the root of a container
+	ByOthers    Party = "others"    // a file that several can write
 )
 
 // WordOf is the word of a uid of the host; uid 0 is root.
@@ -58,5 +61,5 @@ func (w Word) String() string {
 	case "":
 		return "nobody"
 	}
-	return w.By
+	return string(w.By)
 }

@@ -14,7 +14,9 @@ import (
 // numbers and not all.
 func TestLandmarksThatPartNumbers(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
-	near := func() netip.Addr { return netip.AddrFrom4([4]byte{10, 0, byte(random.IntN(3)), byte(random.IntN(256))}) }
+	near := func() netip.Addr {
+		return netip.AddrFrom4([4]byte{10, 0, byte(random.IntN(3)), byte(random.IntN(256))})
+	}
 	parted := 0
 	for range 3000 {
 		s := new(snapshot.Snapshot)
