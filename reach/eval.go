@@ -1,7 +1,6 @@
 package reach
 
 import (
-	"maps"
 	"slices"
 
 	"github.com/ringfence/ringfence/packet"
@@ -21,8 +20,14 @@ func word(reg uint32) uint32 {
 
 func (r regs) set(reg uint32, v value) regs {
 	out := make(regs, len(r)+1)
-	maps.Copy(out, r)
-	out[word(reg)] = v
+	first := word(reg)
+	last := first + uint32(v.len()+3)/4
+	for w, old := range r {
+		if w >= last || w+uint32(old.len()+3)/4 <= first { // what shares a word with the new value is gone
+			out[w] = old
+		}
+	}
+	out[first] = v
 	return out
 }
 
@@ -340,6 +345,7 @@ func (m *machine) rareExpr(c *ruleset.Chain, r *ruleset.Rule, e *ruleset.Expr, s
 	case e.More().Objref != nil && e.More().Objref.Set == "" && (e.More().Objref.Type == ruleset.ObjectCounter || e.More().Objref.Type == ruleset.ObjectHelper ||
 		e.More().Objref.Type == ruleset.ObjectTimeout || e.More().Objref.Type == ruleset.ObjectSecmark || e.More().Objref.Type == ruleset.ObjectExpect):
 	default:
+		st.regs = nil // it can have loaded something into any of them
 		matched, missed := m.either(c, r, st, e.Name+" depends on more than the packet")
 		return nil, matched, missed
 	}

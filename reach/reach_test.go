@@ -1,6 +1,7 @@
 package reach
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -280,5 +281,44 @@ func BenchmarkSocketLargeSet(b *testing.B) {
 	}}}, c.Rules...)
 	for b.Loop() {
 		NewModel(s).Socket(from(s, "mgmt0"), &ssh, true)
+	}
+}
+
+// TestLoadsThatAreNotFollowed: what a register held before an expression that loads something unknown is gone from it.
+func TestLoadsThatAreNotFollowed(t *testing.T) {
+	for name, load := range map[string]ruleset.Expr{
+		"socket": {Name: "socket", Extra: &ruleset.Extra{Socket: &ruleset.SocketKey{Dreg: 1}}},
+		"rt":     {Name: "rt", Extra: &ruleset.Extra{Rt: &ruleset.Rt{Dreg: 1}}},
+		"other":  {Name: "tomorrow", Raw: ruleset.Hex{1}},
+	} {
+		s := fixtures.Host()
+		s.NFTables.Ruleset = &ruleset.Ruleset{Stable: true, Tables: []ruleset.Table{{Family: "inet", Name: "t", Chains: []ruleset.Chain{{
+			Name: "input", Base: &ruleset.Base{Type: "filter", Hook: "input", Policy: ruleset.Drop},
+			Rules: []ruleset.Rule{{Handle: 1, Exprs: []ruleset.Expr{
+				{Name: "payload", Payload: &ruleset.Payload{Base: ruleset.BaseTransport, Offset: 2, Len: 2, Dreg: 1}},
+				{Name: "cmp", Cmp: &ruleset.Cmp{Sreg: 1, Op: ruleset.OpEq, Data: ruleset.Hex{0, 22}}},
+				load,
+				{Name: "cmp", Cmp: &ruleset.Cmp{Sreg: 1, Op: ruleset.OpEq, Data: ruleset.Hex{1, 0}}},
+				{Name: "immediate", Immediate: &ruleset.Immediate{Verdict: &ruleset.Verdict{Kind: ruleset.Accept}}},
+			}}},
+		}}}}}
+		q := &Question{From: []packet.Origin{{Index: s.Network.LinkNamed("mgmt0").Index, From: anybody}}, Proto: "tcp", Dport: 22, To: Target{Host: true}, Unbound: true}
+		if a := NewModel(s).Reach(q); a.Verdict != packet.Unknown {
+			t.Errorf("%s: %s, though it can have loaded what is compared", name, a.Verdict)
+		}
+	}
+}
+
+// TestRegistersOverlap: a value is gone from the words that another one was put into.
+func TestRegistersOverlap(t *testing.T) {
+	r := regs{}.set(1, constant(make([]byte, 16))).set(10, constant([]byte{1, 2, 3, 4}))
+	if _, ok := r.read(1, 16); ok {
+		t.Error("a value is whole whose third word was written")
+	}
+	if v, ok := r.read(10, 4); !ok || !bytes.Equal(v[0][0].data, []byte{1, 2, 3, 4}) {
+		t.Errorf("got %v", v)
+	}
+	if r = r.set(1, constant(make([]byte, 2))).set(2, constant([]byte{5})); len(r) != 3 {
+		t.Errorf("%d values, want 3 side by side", len(r))
 	}
 }

@@ -43,3 +43,36 @@ func TestRegionMeetsConntrackMatch(t *testing.T) {
 		}
 	}
 }
+
+// TestSplitOfAConcatenation: the port of a key is what has to be narrowed if its interface is known, also where a register held something
+// open before.
+func TestSplitOfAConcatenation(t *testing.T) {
+	s := fixtures.Host()
+	s.NFTables.Ruleset = &ruleset.Ruleset{Stable: true, Tables: []ruleset.Table{{
+		Family: "inet", Name: "t",
+		Sets: []ruleset.Set{{
+			Name: "pairs", KeyLen: 20, FieldLens: []uint32{16, 2},
+			Elements: []ruleset.Element{{Key: append(append([]byte("mgmt0"), make([]byte, 11)...), 0, 80, 0, 0)}},
+		}},
+		Chains: []ruleset.Chain{{Name: "i", Base: &ruleset.Base{Type: "filter", Hook: "input", Policy: ruleset.Drop}, Rules: []ruleset.Rule{{Exprs: []ruleset.Expr{
+			{Name: "payload", Payload: &ruleset.Payload{Base: ruleset.BaseTransport, Len: 2, Dreg: 1}},
+			{Name: "range", Range: &ruleset.Range{Sreg: 1, Op: ruleset.OpEq, From: ruleset.Hex{1, 0}, To: ruleset.Hex{1, 99}}},
+			{Name: "meta", Meta: &ruleset.Meta{Key: ruleset.MetaIifname, Dreg: 1}},
+			{Name: "payload", Payload: &ruleset.Payload{Base: ruleset.BaseTransport, Offset: 2, Len: 2, Dreg: 2}},
+			{Name: "lookup", Lookup: &ruleset.Lookup{Set: "pairs", Sreg: 1}},
+			{Name: "immediate", Immediate: &ruleset.Immediate{Verdict: &ruleset.Verdict{Kind: ruleset.Accept}}},
+		}}}}},
+	}}}
+	r := &Region{
+		Packet: packet.Packet{In: "mgmt0", Proto: "tcp"}, Src: netip.MustParsePrefix("10.10.0.9/32"), Dst: netip.MustParsePrefix("10.10.0.1/32"),
+		Sport: Ports{256, 2}, Dport: Ports{80, 4}, In: [4][]Span{3: {{[]byte{0, 81}, []byte{0, 90}}}},
+	}
+	var ends []byte
+	New(s).Region(r, func(e *End) bool {
+		ends = append(ends, e.Split)
+		return true
+	})
+	if string(ends) != "qq" {
+		t.Errorf("narrow %q, want the destination port at both ends", ends)
+	}
+}

@@ -295,7 +295,7 @@ func (w *walk) cmpUnknown(o *op, r *rule) verdict {
 	if !possible(v, u, o.data, o.data) {
 		return decide(o.kind == opCmpNeq)
 	}
-	return w.maybe(r, w.regWhy(o.sreg))
+	return w.maybe(r, w.regWhy(o.sreg, n))
 }
 
 // ordered carries out <, <=, >, >= and ranges, byte by byte as memcmp does.
@@ -337,7 +337,7 @@ func (w *walk) ordered(o *op, r *rule) verdict {
 	} else if holds(least) == holds(most) {
 		return decide(holds(least))
 	}
-	return w.maybe(r, w.regWhy(o.sreg))
+	return w.maybe(r, w.regWhy(o.sreg, n))
 }
 
 // among is the numbers that a comparison is about, and whether it holds for them or for all others.
@@ -361,10 +361,12 @@ func (o *op) among() (list spans, is bool) {
 	return spans{{o.data, last}}, true
 }
 
-// regWhy says why a register is not known.
-func (w *walk) regWhy(at int) string {
-	if s := w.why[at/4]; s != "" {
-		return s
+// regWhy says why n bytes of the registers are not known: the reason of the first that is not.
+func (w *walk) regWhy(at, n int) string {
+	for i := at; i < at+n; i += 4 {
+		if s := w.why[i/4]; s != "" && w.regs.unknown(i, min(4, at+n-i)) {
+			return s
+		}
 	}
 	return "a value that the question leaves open"
 }
@@ -468,12 +470,12 @@ func (w *walk) lookupUnknown(o *op, r *rule, key, unk []byte) verdict {
 	case len(els) == 0:
 		return w.found(o, r, o.set.catchAll, l)
 	case !l.HasReg && !more && len(els[0].ops) == 0 && o.set.catchAll == nil:
-		return w.maybe(r, w.regWhy(o.sreg))
+		return w.maybe(r, w.regWhy(o.sreg, o.n))
 	case more:
-		return w.abort(r, w.regWhy(o.sreg)+", looked up in a large set")
+		return w.abort(r, w.regWhy(o.sreg, o.n)+", looked up in a large set")
 	}
 	els = append(els, o.set.catchAll)
-	return w.found(o, r, els[w.choose(len(els), r, w.regWhy(o.sreg))], l)
+	return w.found(o, r, els[w.choose(len(els), r, w.regWhy(o.sreg, o.n))], l)
 }
 
 // lookupField searches a set for a field of the region: where its elements carry nothing they are looked at as one, else one after the other.
@@ -508,12 +510,14 @@ func (w *walk) dynset(o *op, r *rule) verdict {
 	n := int(o.set.src.KeyLen)
 	key := w.regs.v[o.sreg : o.sreg+n]
 	if w.regs.unknown(o.sreg, n) {
-		w.changes = append(w.changes, change{set: o.set, why: w.regWhy(o.sreg)})
-		return w.maybe(r, w.regWhy(o.sreg))
+		w.changes = append(w.changes, change{set: o.set, why: w.regWhy(o.sreg, n)})
+		return w.maybe(r, w.regWhy(o.sreg, n))
 	}
-	if at := regOffset(d.Data); d.Data != 0 && at >= 0 && w.regs.unknown(at, min(int(o.set.src.DataLen), regBytes-at)) {
-		w.changes = append(w.changes, change{set: o.set, why: w.regWhy(at)})
-		return w.maybe(r, w.regWhy(at))
+	if at := regOffset(d.Data); d.Data != 0 && at >= 0 {
+		if size := min(int(o.set.src.DataLen), regBytes-at); w.regs.unknown(at, size) {
+			w.changes = append(w.changes, change{set: o.set, why: w.regWhy(at, size)})
+			return w.maybe(r, w.regWhy(at, size))
+		}
 	}
 	if why := w.changed(o.set, true); why != "" {
 		return w.abort(r, why)
