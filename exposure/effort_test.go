@@ -149,7 +149,7 @@ func forks(n int) (rules [][]ruleset.Expr) {
 	word := func(v uint32) ruleset.Hex { return binary.NativeEndian.AppendUint32(nil, v) }
 	mark := ruleset.Expr{Name: "meta", Meta: &ruleset.Meta{Key: ruleset.MetaMark, Dreg: 1}}
 	for i := range n {
-		rules = append(rules, join(limited, []ruleset.Expr{
+		rules = append(rules, join(undecided, []ruleset.Expr{
 			mark,
 			{Name: "bitwise", Bitwise: &ruleset.Bitwise{Sreg: 1, Dreg: 1, Len: 4, Op: "mask", Mask: word(^uint32(1 << i)), Xor: word(1 << i)}},
 			{Name: "meta", Meta: &ruleset.Meta{Key: ruleset.MetaMark, Sreg: 1, Set: true}},

@@ -20,6 +20,8 @@ type Answer struct {
 	reach.Answer
 	// Fate is what became of the witness on the host.
 	Fate *trace.Fate
+	// If is how the traffic before has to have left the rules that depend on it for the witness to arrive: nothing for most answers.
+	If []packet.Condition
 	// Checked says of a reachable answer that its witness arrived, of an unreachable one that its certificate held.
 	Checked bool
 }

@@ -127,7 +127,7 @@ func TestAFilterOfItsOwn(t *testing.T) {
 	}
 	want(t, only(t, s, i, bridged, true), packet.Unreachable, "inet t/c#policy")
 	want(t, only(t, s, i, onHost, true), packet.Unreachable, "inet t/c#policy")
-	s.Namespaces[0].NFTables.Ruleset = table("input", ruleset.Drop, join(limited, tcpTo(80), accepted))
+	s.Namespaces[0].NFTables.Ruleset = table("input", ruleset.Drop, join(undecided, tcpTo(80), accepted))
 	if got := only(t, s, i, outside, true); got.Verdict != packet.Unknown {
 		t.Errorf("a filter that no packet decides: %s", got.Verdict)
 	}

@@ -56,7 +56,7 @@ func TestProxyThatNobodyReaches(t *testing.T) {
 	s.NFTables.Ruleset.Tables[1].Name = "in"
 	got, _ := both(t, s, i, j, outside)
 	want(t, got, packet.Unreachable, "inet t/c#policy")
-	s.NFTables.Ruleset.Tables[1].Chains[0].Rules = []ruleset.Rule{{Handle: 1, Exprs: join(limited, accepted)}}
+	s.NFTables.Ruleset.Tables[1].Chains[0].Rules = []ruleset.Rule{{Handle: 1, Exprs: join(undecided, accepted)}}
 	got, by := both(t, s, i, j, outside)
 	if got.Verdict != packet.Unknown || by.Verdict != packet.Unknown {
 		t.Errorf("%s by a relay that is %s", got.Verdict, by.Verdict)

@@ -129,21 +129,46 @@ func stopped(why string) reach.Answer {
 func (p *party) confirm(q *reach.Question, a reach.Answer) Answer {
 	k := followed(a.Witness, q.State)
 	f := p.trace(k)
-	if !p.arrives(q, k, &f) {
+	end, conditions := arriving(&f, func(f *trace.Fate) bool { return p.arrives(q, k, f) })
+	if end == nil {
 		return p.unconfirmed(fmt.Sprintf("the witness %s was not confirmed: %s %s %s", k, f.Fate, f.Rule, f.Why))
 	}
 	a.Witness = k
-	return Answer{Answer: a, Fate: &f, Checked: true}
+	return Answer{Answer: a, Fate: end, If: conditions, Checked: true}
+}
+
+// arriving is the fate that arrives: the packet's, or one of those that it has by the traffic before, with its conditions; nil where none does.
+func arriving(f *trace.Fate, arrives func(*trace.Fate) bool) (*trace.Fate, []packet.Condition) {
+	if arrives(f) {
+		return f, nil
+	}
+	for i := range f.ByTraffic {
+		if c := &f.ByTraffic[i]; arrives(&c.Fate) {
+			return &c.Fate, c.If
+		}
+	}
+	return nil, nil
 }
 
 // try follows packets of which the model does not know whether they arrive.
 func (p *party) try(q *reach.Question, a reach.Answer) Answer {
+	var conditional *Answer
 	for i := range a.Doubtful {
 		k := followed(&a.Doubtful[i], q.State)
-		if f := p.trace(k); p.arrives(q, k, &f) {
-			a.Verdict, a.Witness, a.Because = packet.Reachable, k, nil
-			return Answer{Answer: a, Fate: &f, Checked: true}
+		f := p.trace(k)
+		end, conditions := arriving(&f, func(f *trace.Fate) bool { return p.arrives(q, k, f) })
+		if end == nil || conditional != nil && len(conditions) > 0 {
+			continue
 		}
+		found := Answer{Answer: a, Fate: end, If: conditions, Checked: true}
+		found.Verdict, found.Witness, found.Because = packet.Reachable, k, nil
+		if len(conditions) == 0 {
+			return found
+		}
+		conditional = &found
+	}
+	if conditional != nil {
+		return *conditional
 	}
 	return Answer{Answer: a}
 }

@@ -99,7 +99,7 @@ func TestDamagedCertificateIsUnknown(t *testing.T) {
 // TestPacketsInDoubtAreTried: what the model leaves open counts where one of its packets arrives at the second engine, and stays unknown
 // where none does.
 func TestPacketsInDoubtAreTried(t *testing.T) {
-	doubt := table("input", ruleset.Drop, join(limited, accepted))
+	doubt := table("input", ruleset.Drop, join(undecided, accepted))
 	a := askedWith(t, doubt, doubt)
 	if got := a.Ask(toHost(80)); got.Verdict != packet.Unknown || got.Checked {
 		t.Errorf("%s, %s", got.Verdict, reasons(got))
@@ -237,5 +237,28 @@ func TestForwardedWitnessIsFollowed(t *testing.T) {
 	want(t, New(t.Context(), s, Limits{}, nil).Ask(q), packet.Unreachable, "inet t/c#policy")
 	if text := reasons(got); strings.Contains(text, "policy") {
 		t.Errorf("%q", text)
+	}
+}
+
+// TestReachableAsLongAsALimitLasts: what a limit lets through at rest is reachable, and the answer says so; what gets through anyway has no
+// condition.
+func TestReachableAsLongAsALimitLasts(t *testing.T) {
+	limited := table("input", ruleset.Drop)
+	c := &limited.Tables[0].Chains[0]
+	c.Rules = []ruleset.Rule{{Handle: 7, Exprs: []ruleset.Expr{
+		{Name: "limit", Limit: &ruleset.Limit{Rate: 10, Per: 60, Burst: 5}},
+		{Name: "immediate", Immediate: &ruleset.Immediate{Verdict: &ruleset.Verdict{Kind: ruleset.Accept}}},
+	}}}
+	got := askedWith(t, limited, limited).Ask(toHost(80))
+	if got.Verdict != packet.Reachable || !got.Checked || len(got.If) != 1 || got.If[0].State != packet.AtRest || got.If[0].Rule != 7 || got.Fate.Fate != trace.Local {
+		t.Errorf("%s if %v, %+v", got.Verdict, got.If, got.Fate)
+	}
+	if got = askedWith(t, table("input", ruleset.Accept), limited).Ask(toHost(80)); got.Verdict != packet.Reachable || len(got.If) != 1 {
+		t.Errorf("%s if %v: the witness arrives as long as the limit lasts", got.Verdict, got.If)
+	}
+	open := table("input", ruleset.Accept)
+	open.Tables[0].Chains[0].Rules = c.Rules
+	if got = askedWith(t, open, open).Ask(toHost(80)); got.Verdict != packet.Reachable || len(got.If) != 0 {
+		t.Errorf("%s if %v: it arrives anyway", got.Verdict, got.If)
 	}
 }

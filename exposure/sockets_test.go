@@ -80,7 +80,7 @@ func many(s *snapshot.Snapshot, n, first int) (list []int) {
 // has alone.
 func TestSweepSaysWhatSingleQuestionsSay(t *testing.T) {
 	s := host()
-	s.NFTables.Ruleset = table("input", ruleset.Drop, join(tcpTo(1003), accepted), join(tcpTo(1020), accepted), join(tcpTo(1021), limited, accepted))
+	s.NFTables.Ruleset = table("input", ruleset.Drop, join(tcpTo(1003), accepted), join(tcpTo(1020), accepted), join(tcpTo(1021), undecided, accepted))
 	list := many(s, 2*sweepFrom, 1000)
 	got := New(t.Context(), s, Limits{}, nil).Sockets(list, []zones.Origin{outside})
 	for _, i := range list {

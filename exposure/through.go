@@ -27,8 +27,8 @@ func (v *view) forwarded(sk *snapshot.Socket, l *snapshot.Link, o *zones.Origin,
 	if a.Verdict != packet.Reachable {
 		return a
 	}
-	if v.ends(sk, l, a.Witness, a.Fate) {
-		return a
+	if conditions, ok := v.ends(sk, l, a.Witness, a.Fate); ok {
+		return a.and(conditions)
 	}
 	if !a.Resourced { // what comes from the origin comes with its addresses
 		from := o.From
@@ -41,8 +41,11 @@ func (v *view) forwarded(sk *snapshot.Socket, l *snapshot.Link, o *zones.Origin,
 	}
 	for _, src := range v.likelySources(o, gate, to.Is4(), inner) {
 		again := ask([]netip.Prefix{netip.PrefixFrom(src, src.BitLen())}, o.Except)
-		if again.Verdict == packet.Reachable && v.ends(sk, l, again.Witness, again.Fate) {
-			return again
+		if again.Verdict != packet.Reachable {
+			continue
+		}
+		if conditions, ok := v.ends(sk, l, again.Witness, again.Fate); ok {
+			return again.and(conditions)
 		}
 	}
 	if inner.Verdict == packet.Unknown {
@@ -89,16 +92,23 @@ func contains(from, except []netip.Prefix, a netip.Addr) bool {
 	return (len(from) == 0 || slices.ContainsFunc(from, in)) && !slices.ContainsFunc(except, in)
 }
 
-// ends follows a packet that left the host into the namespace, and says whether it gets to the socket.
-func (v *view) ends(sk *snapshot.Socket, l *snapshot.Link, k *packet.Packet, f *trace.Fate) bool {
+// and adds conditions to an answer.
+func (a Answer) and(conditions []packet.Condition) Answer {
+	a.If = append(slices.Clip(a.If), conditions...)
+	return a
+}
+
+// ends follows a packet that left the host into the namespace, and says whether it gets to the socket, and on which conditions.
+func (v *view) ends(sk *snapshot.Socket, l *snapshot.Link, k *packet.Packet, f *trace.Fate) ([]packet.Condition, bool) {
 	to, port := ending(f.To)
 	if f.Fate != trace.Forward && f.Fate != trace.Output || !to.IsValid() || !f.From.IsValid() {
-		return false
+		return nil, false
 	}
 	q := *k
 	q.In, q.Src, q.Dst, q.Dport, q.SMAC, q.DMAC, q.Out = l.Name, f.From, to, uint16(port), "", "", ""
 	end := v.trace(&q)
-	return end.Fate == trace.Local && slices.Contains(trace.SocketNames(sk), end.Socket)
+	at, conditions := arriving(&end, func(f *trace.Fate) bool { return f.Fate == trace.Local && slices.Contains(trace.SocketNames(sk), f.Socket) })
+	return conditions, at != nil
 }
 
 // besides is for packets from one port of a bridge to another: they are switched.
@@ -130,8 +140,15 @@ func (v *view) besides(sk *snapshot.Socket, l *snapshot.Link, o *zones.Origin, p
 			continue
 		}
 		k := &packet.Packet{In: other.Name, Proto: sk.Proto, Src: src, Dst: to, Sport: 40000, Dport: uint16(sk.Port), DMAC: l.MAC}
-		if f := v.host.trace(k); v.ends(sk, l, k, &f) {
-			return Answer{Answer: reach.Answer{Verdict: packet.Reachable, Witness: k}, Fate: &f, Checked: true}
+		f := v.host.trace(k)
+		var behind []packet.Condition
+		end, conditions := arriving(&f, func(f *trace.Fate) (ok bool) {
+			behind, ok = v.ends(sk, l, k, f)
+			return ok
+		})
+		if end != nil {
+			found := Answer{Answer: reach.Answer{Verdict: packet.Reachable, Witness: k}, Fate: end, If: conditions, Checked: true}
+			return found.and(behind)
 		}
 	}
 	if own.Verdict == packet.Unknown {

@@ -213,8 +213,8 @@ var (
 	dropped  = fixtures.VerdictOf(ruleset.Drop)
 )
 
-// limited is a condition that no packet decides alone.
-var limited = []ruleset.Expr{{Name: "limit", Limit: &ruleset.Limit{Rate: 1}}}
+// undecided is a condition that neither the packet nor the traffic before it decides.
+var undecided = []ruleset.Expr{{Name: "osf", Extra: &ruleset.Extra{Osf: &ruleset.Osf{Dreg: 1}}}}
 
 // unread says of a section that it could not be read.
 func unread(s *snapshot.Snapshot, section string) {

@@ -124,6 +124,8 @@ type Exposure struct {
 	Because   []Cause `json:"because,omitempty"`
 	// Checked says that the witness was followed by the second engine, or that the certificate held.
 	Checked bool `json:"checked,omitempty"`
+	// Conditions are how the traffic before has to have left limits and the like for the witness to arrive.
+	Conditions []Condition `json:"conditions,omitempty"`
 }
 
 // Forward is whether a zone reaches another through the host.
@@ -137,6 +139,8 @@ type Forward struct {
 	Witness   string  `json:"witness,omitempty"`
 	StoppedBy []Cause `json:"stoppedBy,omitempty"`
 	Because   []Cause `json:"because,omitempty"`
+	// Conditions are how the traffic before has to have left limits and the like for the witness to arrive.
+	Conditions []Condition `json:"conditions,omitempty"`
 }
 
 // Answers counts the answers about exposures, forwards and other ways of packets. Each that is not unknown was checked: a
@@ -161,6 +165,21 @@ type ForwardsLeftOut struct {
 type Cause struct {
 	Where string `json:"where,omitempty"` // family table/chain#handle
 	Text  string `json:"text"`
+}
+
+// Condition is a limit, or another part of a rule that the traffic before a packet decides, and how that has to have left it.
+type Condition struct {
+	Where string `json:"where,omitempty"` // family table/chain#handle
+	Text  string `json:"text"`
+	State string `json:"state"` // at rest, used up, by chance
+}
+
+// String is the condition with its place.
+func (c Condition) String() string {
+	if c.Where == "" {
+		return c.Text
+	}
+	return c.Text + " (" + c.Where + ")"
 }
 
 // Result is what came of one check.
@@ -208,6 +227,7 @@ type Finding struct {
 	Zone        string        `json:"zone,omitempty"`
 	Evidence    []string      `json:"evidence"`
 	Witness     string        `json:"witness,omitempty"`
+	Conditions  []Condition   `json:"conditions,omitempty"` // for the witness to arrive
 	Steps       []string      `json:"steps,omitempty"` // from whom to what: a path of principals
 	Remediation []Remediation `json:"remediation"`
 	Fingerprint string        `json:"fingerprint"`

@@ -112,6 +112,15 @@ func where(c packet.Cause) finding.Cause {
 	return finding.Cause{Where: w, Text: c.Text}
 }
 
+// conditions are those of an answer.
+func conditions(list []packet.Condition) []finding.Condition {
+	var out []finding.Condition
+	for _, c := range list {
+		out = append(out, finding.Condition{Where: where(packet.Cause{Where: c.Where}).Where, Text: c.Text, State: string(c.State)})
+	}
+	return out
+}
+
 // causes keeps the first few: a list of hundreds of rules tells nobody anything.
 func causes(list []packet.Cause) []finding.Cause {
 	var out []finding.Cause
@@ -179,13 +188,14 @@ func (b *builder) interfaces() {
 	}
 }
 
-func docReach(a *exposure.Answer, origin string) DocReach {
+func (b *builder) reach(a *exposure.Answer, origin string) DocReach {
 	r := DocReach{
 		Verdict: a.Verdict, Origin: origin, Because: causeTexts(causes(a.Because)),
 		StoppedBy: causeTexts(causes(a.StoppedBy)), Restricted: a.Restricted,
 	}
 	if a.Witness != nil {
 		r.Witness = "in " + a.Witness.In + " " + a.Witness.String()
+		b.doc.condition(r.Witness, conditions(a.If))
 	}
 	return r
 }
@@ -240,7 +250,7 @@ func (b *builder) firewall() {
 				From: []packet.Origin{o.Origin}, Proto: "tcp", Dport: unnamed, To: reach.Target{Host: true}, Unbound: true,
 				Family: map[bool]int{true: 4, false: 6}[v4],
 			})
-			f.Input = append(f.Input, DocInput{Zone: o.Zone, Origin: o.Interface, Family: familyName[v4], Reach: docReach(&a, o.Interface)})
+			f.Input = append(f.Input, DocInput{Zone: o.Zone, Origin: o.Interface, Family: familyName[v4], Reach: b.reach(&a, o.Interface)})
 		}
 	}
 	b.doc.Firewall = f

@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/snapshot"
 )
@@ -33,6 +34,18 @@ type Document struct {
 	Memory     []DocMemory           `json:"sharedMemory" reads:"processes.memory processes.power runtimes agents"`
 	Kernel     snapshot.Kernel       `json:"kernel" reads:"kernel.facts"`
 	Sysctls    map[string]DocSetting `json:"sysctls" reads:"kernel.sysctls network"`
+
+	conditions map[string][]finding.Condition // for witnesses to arrive
+}
+
+// condition notes what a witness hangs on. One that arrives anyway in one answer has none.
+func (d *Document) condition(witness string, list []finding.Condition) {
+	if d.conditions == nil {
+		d.conditions = map[string][]finding.Condition{}
+	}
+	if known, ok := d.conditions[witness]; !ok || len(known) > 0 {
+		d.conditions[witness] = list
+	}
 }
 
 // DocSetting is a sysctl; both sections that have some are joined.

@@ -44,7 +44,7 @@ func (b *builder) published() {
 				input := b.asker.Ask(q)
 				b.doc.Published = append(b.doc.Published, DocPublished{
 					Zone: o.Zone, Origin: o.Interface, Address: p.Addr().String(), Proto: proto, Ports: orEmpty(a.Ports),
-					Reach: docReach(&a, o.Interface), Input: docReach(&input, o.Interface),
+					Reach: b.reach(&a, o.Interface), Input: b.reach(&input, o.Interface),
 				})
 			}
 		}

@@ -59,7 +59,7 @@ func (b *builder) forwards() {
 				w := &ways[v4][j]
 				b.doc.Forwards = append(b.doc.Forwards, DocForward{
 					From: from.Interface, FromZone: from.Zone, To: t.Name, ToZone: toZone, Family: familyName[v4],
-					Any: docReach(&w.Any, from.Interface), Default: docReach(&w.Port, from.Interface),
+					Any: b.reach(&w.Any, from.Interface), Default: b.reach(&w.Port, from.Interface),
 				})
 			}
 		}

@@ -41,7 +41,7 @@ func TestForwardsAreThoseOfSingleQuestions(t *testing.T) {
 							From: []packet.Origin{from.Origin}, Proto: "tcp", Dport: port, To: reach.Target{Oifs: to.oifs},
 							Family: map[bool]int{true: 4, false: 6}[v4],
 						})
-						want := docReach(&a, from.Interface)
+						want := b.reach(&a, from.Interface)
 						if fmt.Sprintf("%+v", have) != fmt.Sprintf("%+v", want) {
 							t.Errorf("%s: %s to %s port %d %s\nalone    %+v\ntogether %+v", name, f.From, f.To, port, f.Family, want, have)
 						}

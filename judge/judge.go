@@ -86,6 +86,9 @@ func Judge(ctx context.Context, s *snapshot.Snapshot, p *Policies, cfg *Config, 
 		}
 	}
 	listForwards(r, b.doc.Forwards, maxForwards)
+	for i := range r.Forwards {
+		r.Forwards[i].Conditions = b.doc.conditions[r.Forwards[i].Witness]
+	}
 	t := b.asker.Tally()
 	r.Answers = &finding.Answers{Reachable: t.Reachable, Unreachable: t.Unreachable, Unknown: t.Unknown, Unconfirmed: t.Unconfirmed}
 	ev, err := p.evaluator(b.doc, cfg.Params)
@@ -107,7 +110,7 @@ func Judge(ctx context.Context, s *snapshot.Snapshot, p *Policies, cfg *Config, 
 				res.Status, res.Reason = finding.Waived, leftOut
 			} else if !builtin && p.leave != "" {
 				res.Status, res.Reason = finding.Unknown, p.leave
-			} else if err := decide(ctx, &res, &c, ev, s, b.gaps, cfg.Checks.Severity[c.ID]); err != nil {
+			} else if err := decide(ctx, &res, &c, ev, s, b.gaps, cfg.Checks.Severity[c.ID], b.doc.conditions); err != nil {
 				return nil, err
 			}
 			r.Results[i] = res
@@ -186,6 +189,7 @@ func result(c *Check) finding.Result {
 // finding, an open question, a section that was seen in part, a reason not to apply; then it passes. A policy
 // that fails, or is ended by its limits, makes its own check unknown. The error is that of ctx.
 func decide(ctx context.Context, res *finding.Result, c *Check, ev *evaluator, s *snapshot.Snapshot, left map[string][]string, override string,
+	hangsOn map[string][]finding.Condition,
 ) error {
 	var gaps []string
 	for _, read := range c.Reads {
@@ -214,7 +218,7 @@ func decide(ctx context.Context, res *finding.Result, c *Check, ev *evaluator, s
 		res.Status, res.Reason = finding.Unknown, "the policy failed: "+reasonOf(err)
 		return nil
 	}
-	res.Findings = findings(c, a, override)
+	res.Findings = findings(c, a, override, hangsOn)
 	res.Unknowns = a.Unknown
 	switch {
 	case len(res.Findings) > 0:
@@ -237,13 +241,13 @@ func decide(ctx context.Context, res *finding.Result, c *Check, ev *evaluator, s
 
 // findings completes what the policy said; findings about the same resource become one, with the
 // higher severity and all of the evidence.
-func findings(c *Check, a *answer, override string) []finding.Finding {
+func findings(c *Check, a *answer, override string, hangsOn map[string][]finding.Condition) []finding.Finding {
 	var out []finding.Finding
 	index := map[string]int{}
 	for _, f := range a.Finding {
 		n := finding.Finding{
 			Resource: f.Resource, Message: f.Message, Severity: f.Severity, Zone: f.Zone,
-			Evidence: orEmpty(f.Evidence), Witness: f.Witness, Steps: f.Steps, Remediation: orEmpty(f.Remediation),
+			Evidence: orEmpty(f.Evidence), Witness: f.Witness, Conditions: hangsOn[f.Witness], Steps: f.Steps, Remediation: orEmpty(f.Remediation),
 		}
 		for j := range n.Remediation {
 			if m := &n.Remediation[j]; m.Text == "" {

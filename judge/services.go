@@ -223,7 +223,8 @@ func (b *builder) expose(sk *snapshot.Socket, svc *DocService, answers []exposur
 			Verdict: string(a.Verdict), StoppedBy: causes(a.StoppedBy), Because: causes(a.Because), Checked: a.Checked,
 		}
 		if a.Witness != nil {
-			e.Witness = "in " + a.Witness.In + " " + a.Witness.String()
+			e.Witness, e.Conditions = "in "+a.Witness.In+" "+a.Witness.String(), conditions(a.If)
+			b.doc.condition(e.Witness, e.Conditions)
 		}
 		list = append(list, e)
 		svc.answer(&e, o.Local, a.Restricted)

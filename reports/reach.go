@@ -18,6 +18,7 @@ type Reach struct {
 	Verdict     packet.Verdict       `json:"verdict"`
 	Witness     *packet.Packet       `json:"witness,omitempty"`
 	Fate        *trace.Fate          `json:"fate,omitempty"`
+	Conditions  []packet.Condition   `json:"conditions,omitempty"` // how traffic has to have left limits and the like for the witness to arrive
 	Path        []trace.Step         `json:"path,omitempty"`
 	StoppedBy   []packet.Cause       `json:"stopped_by,omitempty"`
 	Certificate []packet.Certificate `json:"certificate,omitempty"`
@@ -56,6 +57,9 @@ const maxListed = 20
 func (a *Reach) Text() string {
 	b := new(bytes.Buffer)
 	fmt.Fprintln(b, a.Verdict)
+	if len(a.Conditions) > 0 {
+		fmt.Fprintf(b, "if %s\n", conditionText(a.Conditions))
+	}
 	if a.Witness != nil {
 		b.WriteString("witness: ")
 		f := *a.Fate

@@ -289,6 +289,13 @@ func sarifFinding(r *finding.Report, res *finding.Result, index int, f *finding.
 	if f.Witness != "" {
 		out.Properties["witness"] = Clean(f.Witness, false)
 	}
+	if len(f.Conditions) > 0 {
+		var texts []string
+		for _, c := range f.Conditions {
+			texts = append(texts, Clean(c.String(), false))
+		}
+		out.Properties["conditions"] = strings.Join(texts, "; ")
+	}
 	if len(f.Steps) > 0 {
 		var steps []sarifStep
 		for _, s := range f.Steps {

@@ -102,6 +102,9 @@ func findingRows(r *finding.Report, severity string) [][2]string {
 				}
 				lines = append(lines, "  seen: "+Clean(e, false))
 			}
+			for _, c := range f.Conditions {
+				lines = append(lines, "  if:   "+Clean(c.String(), false))
+			}
 			if len(f.Steps) > 0 {
 				lines = append(lines, "  path: "+Clean(strings.Join(f.Steps, " -> "), false))
 			}

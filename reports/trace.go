@@ -3,6 +3,7 @@ package reports
 import (
 	"bytes"
 	"fmt"
+	"strings"
 
 	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/trace"
@@ -58,5 +59,21 @@ func TraceText(p *packet.Packet, f *trace.Fate) string {
 		}
 	}
 	b.WriteByte('\n')
+	for _, c := range f.ByTraffic {
+		fmt.Fprintf(b, "  %s", c.Fate.Fate)
+		if c.Fate.Rule != "" {
+			fmt.Fprintf(b, " by %s", Clean(c.Fate.Rule, false))
+		}
+		fmt.Fprintf(b, " if %s\n", conditionText(c.If))
+	}
 	return b.String()
+}
+
+// conditionText is conditions in one line.
+func conditionText(list []packet.Condition) string {
+	var texts []string
+	for _, c := range list {
+		texts = append(texts, Clean(c.String(), false))
+	}
+	return strings.Join(texts, ", and ")
 }

@@ -143,7 +143,7 @@ func (p *printer) expr(e *Expr) {
 	case e.Reject != nil:
 		p.word(p.rejectText(e.Reject))
 	case e.Limit != nil:
-		p.word(limitText(e.Limit))
+		p.word(e.Limit.String())
 	case e.Xt != nil:
 		p.word(e.Xt.text())
 	case e.Extra != nil:
@@ -172,9 +172,9 @@ func (p *printer) extra(e *Expr) {
 	case x.Offload != "":
 		p.word("flow add @" + x.Offload)
 	case x.Quota != nil:
-		p.word(fmt.Sprintf("quota %s%d bytes", over(x.Quota.Over), x.Quota.Bytes))
+		p.word(x.Quota.String())
 	case x.Connlimit != nil:
-		p.word(fmt.Sprintf("ct count %s%d", over(x.Connlimit.Over), x.Connlimit.Count))
+		p.word(x.Connlimit.String())
 	case x.Socket != nil && x.Socket.Key < 3:
 		p.load(x.Socket.Dreg, []operand{
 			{text: "socket transparent", kind: kHost, n: 1}, {text: "socket mark", kind: kMark, n: 4}, {text: "socket wildcard", kind: kHost, n: 1},
@@ -199,6 +199,12 @@ func (p *printer) extra(e *Expr) {
 		p.word(e.Name)
 	}
 }
+
+// String is the quota in nft's syntax.
+func (q *Quota) String() string { return fmt.Sprintf("quota %s%d bytes", over(q.Over), q.Bytes) }
+
+// String is the count of connections in nft's syntax.
+func (c *Connlimit) String() string { return fmt.Sprintf("ct count %s%d", over(c.Over), c.Count) }
 
 func over(on bool) string {
 	if on {

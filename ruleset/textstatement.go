@@ -306,7 +306,8 @@ func (p *printer) rejectText(r *Reject) string {
 	return "reject"
 }
 
-func limitText(l *Limit) string {
+// String is the limit in nft's syntax.
+func (l *Limit) String() string {
 	unit := map[uint64]string{1: "second", 60: "minute", 3600: "hour", 86400: "day", 604800: "week"}[l.Per]
 	if l.Bytes {
 		s := fmt.Sprintf("limit rate %s%d bytes/%s", over(l.Over), l.Rate, unit)

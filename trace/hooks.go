@@ -21,6 +21,7 @@ type walk struct {
 	at        int
 	stuck     *packet.Cause
 	changes   []change
+	entered   []string // lists of recent that the packet's address was put into
 	in, out   *link
 	nextHop   netip.Addr
 	hook      packet.Hook
@@ -52,7 +53,7 @@ type mark struct {
 func (w *walk) start(p *packet.Packet) {
 	w.p = p
 	w.at, w.stuck, w.evaluated, w.zone = 0, nil, 0, 0
-	w.changes, w.path = w.changes[:0], w.path[:0]
+	w.changes, w.path, w.entered = w.changes[:0], w.path[:0], w.entered[:0]
 	w.in, w.out, w.local, w.nextHop = nil, nil, false, netip.Addr{}
 	w.last, w.passed, w.hook = mark{}, mark{}, ""
 	w.regs = registers{}

@@ -3,6 +3,7 @@ package trace
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 
 	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/ruleset"
@@ -56,8 +57,12 @@ func (w *walk) slow(o *op, r *rule) verdict {
 		return vNo
 	case e.Xt != nil:
 		return w.xt(e.Xt, r)
-	case e.Limit != nil, e.More().Quota != nil, e.More().Connlimit != nil:
-		return w.maybe(r, e.Name+" depends on the traffic before")
+	case e.Limit != nil:
+		return w.limit(e.Limit, r)
+	case e.More().Quota != nil:
+		return w.quota(e.More().Quota, r)
+	case e.More().Connlimit != nil:
+		return w.connlimit(e.More().Connlimit, r)
 	case e.More().Osf != nil, e.More().Xfrm != nil:
 		return w.maybe(r, e.Name+" depends on more than the packet")
 	case e.More().Synproxy != nil && w.skb.proto != packet.TCP:
@@ -136,7 +141,14 @@ func (w *walk) generate(g *ruleset.Generate, r *rule) verdict {
 	case g.Modulus == 0 || g.Modulus > mapChoices:
 		return w.unknownReg(at, 4, why)
 	}
-	w.regs.put32(at, uint32(w.choose(int(g.Modulus), r, why))+g.Offset)
+	first := w.at
+	n := w.choose(int(g.Modulus), r, why)
+	if g.Kind == "inc" || g.Kind == "random" {
+		for i := range g.Modulus {
+			w.choices[first].states = append(w.choices[first].states[:i], state{packet.ByChance, fmt.Sprintf("numgen %s mod %d gives %d", g.Kind, g.Modulus, i+g.Offset)})
+		}
+	}
+	w.regs.put32(at, uint32(n)+g.Offset)
 	return vNext
 }
 

@@ -5,7 +5,8 @@
 // It runs the rules the way the kernel's virtual machine does, over the bytes of the packet and a
 // register file (net/netfilter/nf_tables_core.c). What cannot be decided, such as a limit, a random
 // number, bytes that the question leaves open or an extension that is not understood, is taken both
-// ways; where all ways end the same, that is the answer, else the fate is unknown and names them.
+// ways; where all ways end the same, that is the answer, else the fate is unknown and names them. If
+// nothing but the traffic before decides, the fate at rest and the others are told with it.
 //
 // The package shares no code with package reach, so that each can check the other.
 package trace
@@ -56,6 +57,8 @@ type Fate struct {
 	// route, rp_filter, martian, forwarding-off, ...
 	Rule string `json:"rule,omitempty"`
 	Why  string `json:"why,omitempty"` // what an unknown fate hangs on
+	// ByTraffic are the fates of a packet whose fate hangs on nothing but the traffic before it, that of a host at rest first.
+	ByTraffic []Conditional `json:"byTraffic,omitempty"`
 	// Because lists what an unknown fate hangs on, Path is the way of the packet.
 	Because []packet.Cause `json:"-"`
 	Path    []Step         `json:"-"`
@@ -153,25 +156,24 @@ func (t *Tracer) Packet(p *packet.Packet) Fate {
 	p = &plain
 	w := &t.walk
 	w.choices = w.choices[:0]
-	var first Fate
+	ends := outcomes{byState: map[string]int{}}
 	before := t.cost
 	for way := 0; ; way++ {
 		w.start(p)
 		f := w.run()
 		t.cost += w.evaluated
-		switch {
-		case w.stuck != nil:
+		switch _, only := w.states(); {
+		case w.stuck != nil && (way == 0 || !only):
 			return unknownFate([]packet.Cause{*w.stuck})
-		case way == 0:
-			f.Path = w.steps()
-			first = f
-		case !same(&f, &first):
-			return unknownFate(w.blame())
+		case w.stuck != nil:
+			f = unknownFate([]packet.Cause{*w.stuck})
 		case way == maxWays || t.cost-before > maxPacketRules:
 			return unknownFate(append(w.blame(), packet.Cause{Text: "too many undecided expressions on the way"}))
+		case way == 0:
+			f.Path = w.steps()
 		}
-		if !w.advance() {
-			return first
+		if ends.add(w, &f); ends.open != nil || !w.advance() {
+			return ends.conclude()
 		}
 	}
 }
@@ -200,6 +202,7 @@ type choice struct {
 	n, taken int
 	cause    packet.Cause
 	rule     *rule
+	states   []state // what each way says of the traffic before, where that decides
 }
 
 // choose picks one of n ways; the walk is repeated until each was taken.

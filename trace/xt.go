@@ -17,6 +17,8 @@ func (w *walk) xt(x *ruleset.Xt, r *rule) verdict {
 		return w.abort(r, "iptables target "+x.Name+" is not understood")
 	case d == nil && slices.Contains(extensionHeaders, x.Name) && (x.Name != "frag" || w.skb.fragment == whole):
 		return vNo // the packets of a question have none
+	case d == nil && x.Traffic() != nil:
+		return w.xtTraffic(x.Traffic(), r)
 	case d == nil:
 		return w.maybe(r, "iptables match "+x.Name+" depends on more than the packet, or is not understood")
 	case x.Target:

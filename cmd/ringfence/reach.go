@@ -126,7 +126,7 @@ func (f *reachFlags) ask(ctx context.Context, s *snapshot.Snapshot, cfg *judge.C
 
 func (e *env) printReach(f *reachFlags, a *exposure.Answer) error {
 	out := &reports.Reach{
-		Schema: "ringfence.reach/v1", Verdict: a.Verdict, Witness: a.Witness, Fate: a.Fate, StoppedBy: a.StoppedBy,
+		Schema: "ringfence.reach/v1", Verdict: a.Verdict, Witness: a.Witness, Fate: a.Fate, Conditions: a.If, StoppedBy: a.StoppedBy,
 		Certificate: a.Certificate, Checked: a.Checked, Because: reports.Doubts(a.Because),
 		Question: map[string]any{"from": f.from, "to": f.to, "src": f.src, "proto": f.proto, "dport": f.dport, "unbound": f.unbound, "state": f.state},
 	}

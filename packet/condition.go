@@ -1,0 +1,26 @@
+package packet
+
+// Traffic says how what depends on the traffic before a packet has to be.
+type Traffic string
+
+// How traffic before can have left a rule.
+const (
+	AtRest   Traffic = "at rest"   // as nothing before has used it up: the first packet meets it so
+	UsedUp   Traffic = "used up"   // as enough traffic leaves it
+	ByChance Traffic = "by chance" // it comes out one way or another
+)
+
+// Condition is a part of a rule that not the packet decides but the traffic before it, or chance, and how it has to be for an answer.
+type Condition struct {
+	Where
+	Text  string  `json:"text"` // in words, to be put after "if"
+	State Traffic `json:"state"`
+}
+
+// String is the condition with its place.
+func (c Condition) String() string {
+	if c.Table == "" {
+		return c.Text
+	}
+	return c.Text + " (" + c.Where.String() + ")"
+}

@@ -1,0 +1,81 @@
+package ruleset
+
+import (
+	"bytes"
+	"encoding/binary"
+)
+
+// XtTraffic is an iptables match that depends on the traffic before the packet, or on chance.
+type XtTraffic struct {
+	Kind   string // limit, hashlimit, connlimit, recent, quota, statistic
+	Invert bool   // hashlimit: holds above the rate; connlimit: up to the number; the others: as "!" does
+	Number uint32 // connlimit: of connections
+	// List, Op and Hits are those of recent: the name of its list of addresses, set, check or remove, and how many entries it asks for.
+	List, Op string
+	Hits     uint32
+}
+
+// The sizes of what is read here, and the bits of its flags (include/uapi/linux/netfilter/xt_hashlimit.h, xt_connlimit.h, xt_recent.h,
+// xt_quota.h, xt_statistic.h).
+const (
+	hashlimitInvert = 1 << 4
+	recentSet       = 1 << 1
+	recentRemove    = 1 << 3
+	recentName      = 200
+)
+
+// Traffic reads a match that depends on the traffic before; nil where it is none, or not of a form that is known.
+func (x *Xt) Traffic() *XtTraffic {
+	if x.Target {
+		return nil
+	}
+	t := &XtTraffic{Kind: x.Name}
+	switch x.Name {
+	case "limit":
+		return t
+	case "statistic":
+		t.Invert = len(x.Info) >= 4 && binary.NativeEndian.Uint16(x.Info[2:])&1 != 0
+		return t
+	case "hashlimit":
+		at := map[uint32]int{1: 16, 2: 272, 3: 272}[x.Rev] // rev 1: IFNAMSIZ, then the mode; else NAME_MAX, and two numbers of 64 bits
+		if at == 0 || len(x.Info) < at+4 {
+			return nil
+		}
+		t.Invert = binary.NativeEndian.Uint32(x.Info[at:])&hashlimitInvert != 0
+		return t
+	case "connlimit":
+		if x.Rev != 1 || len(x.Info) < 24 {
+			return nil
+		}
+		t.Number, t.Invert = binary.NativeEndian.Uint32(x.Info[16:]), binary.NativeEndian.Uint32(x.Info[20:])&1 != 0
+		return t
+	case "quota":
+		if len(x.Info) < 4 {
+			return nil
+		}
+		t.Invert = binary.NativeEndian.Uint32(x.Info)&1 != 0
+		return t
+	case "recent":
+		return t.recent(x.Info)
+	}
+	return nil
+}
+
+// recent reads xt_recent_mtinfo and xt_recent_mtinfo_v1, which begin alike.
+func (t *XtTraffic) recent(info []byte) *XtTraffic {
+	const head = 10
+	if len(info) < head+recentName {
+		return nil
+	}
+	name, _, _ := bytes.Cut(info[head:head+recentName], []byte{0})
+	t.List, t.Hits, t.Invert = string(name), binary.NativeEndian.Uint32(info[4:]), info[9]&1 != 0
+	switch {
+	case info[8]&recentSet != 0:
+		t.Op = "set"
+	case info[8]&recentRemove != 0:
+		t.Op = "remove"
+	default:
+		t.Op = "check"
+	}
+	return t
+}

@@ -1,0 +1,215 @@
+package trace
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/ringfence/ringfence/packet"
+	"github.com/ringfence/ringfence/ruleset"
+)
+
+// Conditional is a fate that a packet has if what depends on the traffic before it is so.
+type Conditional struct {
+	If   []packet.Condition `json:"if"`
+	Fate Fate               `json:"fate"`
+}
+
+// byTraffic is an expression that holds for a packet at rest, or does not, and the other way when traffic has used it up
+// (nft_limit.c, nft_quota.c, nft_connlimit.c, xt_limit.c, xt_hashlimit.c, xt_connlimit.c, xt_quota.c, xt_recent.c).
+func (w *walk) byTraffic(r *rule, holds bool, atRest, usedUp string) verdict {
+	used := w.conditional(r, packet.AtRest, atRest, packet.UsedUp, usedUp)
+	return decide(holds != used)
+}
+
+// byChance is an expression that holds for some packets.
+func (w *walk) byChance(r *rule, what string) verdict {
+	return decide(w.conditional(r, packet.ByChance, what+" does not choose the packet", packet.ByChance, what+" chooses the packet"))
+}
+
+// conditional says whether the second of two ways is taken that the traffic before decides; the first is that of a host at rest.
+func (w *walk) conditional(r *rule, first packet.Traffic, firstText string, second packet.Traffic, secondText string) bool {
+	at := w.at
+	otherwise := w.choose(2, r, firstText) == 1
+	w.choices[at].states = []state{{first, firstText}, {second, secondText}}
+	return otherwise
+}
+
+// state is one way of a choice that the traffic before decides.
+type state struct {
+	is   packet.Traffic
+	text string
+}
+
+// limit is a token bucket (nft_limit_eval). At rest it is full: one packet has room in it, one of bytes if the bucket is no smaller than a
+// packet.
+func (w *walk) limit(l *ruleset.Limit, r *rule) verdict {
+	if l.Bytes && l.Rate+uint64(l.Burst) < mtu {
+		return w.maybe(r, l.String()+" depends on the length of the packet")
+	}
+	return w.byTraffic(r, !l.Over, l.String()+" is not used up", l.String()+" is used up")
+}
+
+// mtu is the length of the largest packet of most networks, in bytes.
+const mtu = 1500
+
+// quota counts bytes, and does not become free again by itself (nft_quota_do_eval).
+func (w *walk) quota(q *ruleset.Quota, r *rule) verdict {
+	return w.byTraffic(r, !q.Over, q.String()+" is not used up", q.String()+" is used up")
+}
+
+// connlimit counts connections, that of the packet among them (nft_connlimit_do_eval).
+func (w *walk) connlimit(c *ruleset.Connlimit, r *rule) verdict {
+	if c.Count == 0 {
+		return decide(c.Over)
+	}
+	return w.byTraffic(r, !c.Over, "there are no more connections than "+c.String()+" allows", "there are more connections than "+c.String()+" allows")
+}
+
+// xtTraffic evaluates a match of iptables that depends on the traffic before.
+func (w *walk) xtTraffic(t *ruleset.XtTraffic, r *rule) verdict {
+	name := "the match " + t.Kind
+	switch t.Kind {
+	case "statistic":
+		return w.byChance(r, name)
+	case "recent":
+		return w.recent(t, r)
+	case "connlimit": // more than the number, or with Invert not more (connlimit_mt)
+		if t.Number == 0 {
+			return decide(!t.Invert)
+		}
+		return w.byTraffic(r, t.Invert, "there are no more connections than "+name+" counts to", "there are more connections than "+name+" counts to")
+	}
+	return w.byTraffic(r, !t.Invert, name+" is not used up", name+" is used up")
+}
+
+// recent is a list of addresses (recent_mt): one that was entered for this packet is in it, others are when traffic has put them there.
+func (w *walk) recent(t *ruleset.XtTraffic, r *rule) verdict {
+	entered := uint32(0)
+	for _, list := range w.entered {
+		if list == t.List {
+			entered++
+		}
+	}
+	switch {
+	case t.Op == "set":
+		w.entered = append(w.entered, t.List)
+		return decide(!t.Invert)
+	case t.Op == "remove" && entered > 0:
+		w.entered = slices.DeleteFunc(w.entered, func(list string) bool { return list == t.List })
+		return decide(!t.Invert)
+	case entered > 0 && entered >= t.Hits:
+		return decide(!t.Invert)
+	}
+	what := fmt.Sprintf("traffic before has put the address into the list %s of recent", t.List)
+	return w.byTraffic(r, t.Invert, strings.Replace(what, "has put", "has not put", 1)+often(t), what+often(t))
+}
+
+func often(t *ruleset.XtTraffic) string {
+	if t.Hits > 1 {
+		return fmt.Sprintf(" %d times", t.Hits)
+	}
+	return ""
+}
+
+// ending is a fate with the ways that lead to it.
+type ending struct {
+	fate Fate
+	ways [][]packet.Condition
+}
+
+// outcomes collects what becomes of a packet on each of its ways.
+type outcomes struct {
+	list    []ending
+	byState map[string]int // the fate by what traffic left of the rules on the way
+	open    []packet.Cause // what else the fate hangs on
+	apart   []packet.Cause // what leads to a way that has other rules of that kind on it
+}
+
+// add notes the end of the present way. It reports false if that hangs on more than the traffic before.
+func (o *outcomes) add(w *walk, f *Fate) {
+	key, only := w.states()
+	i := slices.IndexFunc(o.list, func(e ending) bool { return same(&e.fate, f) && e.fate.Why == f.Why })
+	known, seen := o.byState[key]
+	switch {
+	case only && i < 0:
+		if len(o.list) > 0 {
+			f.Path = w.steps()
+		}
+		o.list = append(o.list, ending{fate: *f})
+		i = len(o.list) - 1
+		fallthrough
+	case only:
+		o.list[i].ways = append(o.list[i].ways, w.conditions())
+		o.byState[key] = i
+	case o.open != nil:
+	case i < 0, seen && known != i:
+		o.open = w.blame()
+	case !seen && o.apart == nil:
+		o.apart = w.blame()
+	}
+}
+
+// states names the way by what traffic has left, and says whether nothing else was chosen on it.
+func (w *walk) states() (key string, only bool) {
+	var b strings.Builder
+	only = true
+	for i := range w.choices[:min(w.at, len(w.choices))] {
+		switch c := &w.choices[i]; {
+		case c.states != nil:
+			fmt.Fprintf(&b, "%p %d ", c.rule, c.taken)
+		case c.taken > 0:
+			only = false
+		}
+	}
+	return b.String(), only
+}
+
+// conditions are those of the present way.
+func (w *walk) conditions() (list []packet.Condition) {
+	for i := range w.choices[:min(w.at, len(w.choices))] {
+		c := &w.choices[i]
+		if c.states == nil {
+			continue
+		}
+		s := c.states[c.taken]
+		list = append(list, packet.Condition{Where: c.named().Where, Text: s.text, State: s.is})
+	}
+	return list
+}
+
+// conclude is the fate: the one that all ways lead to, or unknown, with the fates that the packet has if the traffic before was so.
+func (o *outcomes) conclude() Fate {
+	switch {
+	case o.open != nil:
+		return unknownFate(o.open)
+	case len(o.list) == 1:
+		return o.list[0].fate
+	case o.apart != nil:
+		return unknownFate(o.apart)
+	}
+	var because []packet.Cause
+	var told []Conditional
+	for i := range o.list {
+		e := &o.list[i]
+		c := Conditional{If: e.least(), Fate: e.fate}
+		told = append(told, c)
+		for _, x := range c.If {
+			because = append(because, packet.Cause{Where: x.Where, Text: x.Text})
+		}
+	}
+	f := unknownFate(because)
+	f.ByTraffic = told
+	return f
+}
+
+// least are the conditions that all ways to an end have in common; where there are none, those of the first way.
+func (e *ending) least() []packet.Condition {
+	common := slices.DeleteFunc(slices.Clone(e.ways[0]), func(c packet.Condition) bool {
+		return slices.ContainsFunc(e.ways, func(way []packet.Condition) bool { return !slices.Contains(way, c) })
+	})
+	if len(common) > 0 {
+		return common
+	}
+	return e.ways[0]
+}

@@ -1,0 +1,112 @@
+package trace
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/ringfence/ringfence/fixtures"
+	"github.com/ringfence/ringfence/packet"
+	"github.com/ringfence/ringfence/ruleset"
+)
+
+// TestFatesByTraffic: a packet whose fate hangs on nothing but the traffic before has one for each way that this can have gone, with its
+// conditions alone; one whose fate hangs on more has none.
+func TestFatesByTraffic(t *testing.T) {
+	limit := func(over bool) ruleset.Expr {
+		return ruleset.Expr{Name: "limit", Limit: &ruleset.Limit{Rate: 10, Per: 60, Burst: 5, Over: over}}
+	}
+	quota := ruleset.Expr{Name: "quota", Extra: &ruleset.Extra{Quota: &ruleset.Quota{Bytes: 1000}}}
+	open := ruleset.Expr{Name: "osf", Extra: &ruleset.Extra{Osf: &ruleset.Osf{Dreg: 1}}}
+	log := ruleset.Expr{Name: "log", Log: &ruleset.Log{}}
+	numgen := []ruleset.Expr{
+		{Name: "numgen", Extra: &ruleset.Extra{Generate: &ruleset.Generate{Kind: "random", Dreg: 1, Modulus: 2}}},
+		{Name: "cmp", Cmp: &ruleset.Cmp{Sreg: 1, Op: ruleset.OpEq, Data: ruleset.Hex{1, 0, 0, 0}}},
+	}
+	type rule struct {
+		exprs   []ruleset.Expr
+		verdict string
+	}
+	for name, c := range map[string]struct {
+		rules []rule
+		want  []string // fate: states, of each fate; none is one fate
+	}{
+		"a limit":                     {[]rule{{[]ruleset.Expr{limit(false)}, ruleset.Accept}}, []string{"local: at rest", "drop: used up"}},
+		"a limit over":                {[]rule{{[]ruleset.Expr{limit(true)}, ruleset.Drop}, {nil, ruleset.Accept}}, []string{"local: at rest", "drop: used up"}},
+		"one that decides nothing":    {[]rule{{[]ruleset.Expr{limit(false), log}, ""}, {[]ruleset.Expr{quota}, ruleset.Accept}}, []string{"local: at rest", "drop: used up"}},
+		"either of two":               {[]rule{{[]ruleset.Expr{limit(false)}, ruleset.Accept}, {[]ruleset.Expr{quota}, ruleset.Accept}}, []string{"local: at rest", "drop: used up, used up"}},
+		"both of two":                 {[]rule{{[]ruleset.Expr{limit(false), quota}, ruleset.Accept}}, []string{"local: at rest, at rest", "drop: at rest, used up"}},
+		"by chance":                   {[]rule{{numgen, ruleset.Accept}}, []string{"drop: by chance", "local: by chance"}},
+		"more than the traffic":       {[]rule{{[]ruleset.Expr{limit(false), open}, ruleset.Accept}}, nil},
+		"more, that changes nothing":  {[]rule{{[]ruleset.Expr{open, log}, ""}, {[]ruleset.Expr{limit(false)}, ruleset.Accept}}, []string{"local: at rest", "drop: used up"}},
+		"more, on the way to a limit": {[]rule{{[]ruleset.Expr{open, limit(false)}, ruleset.Accept}}, nil},
+		"none":                        {[]rule{{nil, ruleset.Accept}}, nil},
+	} {
+		s := fixtures.Host()
+		chain := ruleset.Chain{Name: "i", Base: &ruleset.Base{Type: "filter", Hook: "input", Policy: ruleset.Drop}}
+		for i, r := range c.rules {
+			x := ruleset.Rule{Handle: uint64(i + 1), Exprs: r.exprs}
+			if r.verdict != "" {
+				x.Exprs = append(slices.Clip(x.Exprs), ruleset.Expr{Name: "immediate", Immediate: &ruleset.Immediate{Verdict: &ruleset.Verdict{Kind: r.verdict}}})
+			}
+			chain.Rules = append(chain.Rules, x)
+		}
+		s.NFTables.Ruleset = &ruleset.Ruleset{Stable: true, Tables: []ruleset.Table{{Family: "inet", Name: "t", Chains: []ruleset.Chain{chain}}}}
+		p, err := packet.Parse("mgmt0", "tcp 10.10.0.9:40000 > 10.10.0.1:22 syn")
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := New(s).Packet(p)
+		var got []string
+		for _, x := range f.ByTraffic {
+			var states []string
+			for _, k := range x.If {
+				states = append(states, string(k.State))
+			}
+			got = append(got, string(x.Fate.Fate)+": "+strings.Join(states, ", "))
+		}
+		if !slices.Equal(got, c.want) || (c.want != nil) != (f.Fate == Unknown && len(f.ByTraffic) > 0) {
+			t.Errorf("%s: %s %q, want %q", name, f.Fate, got, c.want)
+		}
+	}
+}
+
+// TestRecentKnowsThePacketItself: the entry that a rule makes for a packet counts for the rules after it.
+func TestRecentKnowsThePacketItself(t *testing.T) {
+	recent := func(op, hits byte, list string) ruleset.Expr {
+		info := make(ruleset.Hex, 232)
+		info[4], info[8] = hits, op
+		copy(info[10:], list)
+		return ruleset.Expr{Name: "match", Xt: &ruleset.Xt{Name: "recent", Rev: 1, Info: info}}
+	}
+	const set, check, remove = 2, 1, 8
+	for name, c := range map[string]struct {
+		before []ruleset.Expr
+		asked  ruleset.Expr
+		want   Outcome
+	}{
+		"entered":            {[]ruleset.Expr{recent(set, 0, "a")}, recent(check, 0, "a"), Drop},
+		"entered once of 2":  {[]ruleset.Expr{recent(set, 0, "a")}, recent(check, 2, "a"), Unknown},
+		"entered twice of 2": {[]ruleset.Expr{recent(set, 0, "a"), recent(set, 0, "a")}, recent(check, 2, "a"), Drop},
+		"another list":       {[]ruleset.Expr{recent(set, 0, "b")}, recent(check, 0, "a"), Unknown},
+		"entered and gone":   {[]ruleset.Expr{recent(set, 0, "a"), recent(remove, 0, "a")}, recent(check, 0, "a"), Unknown},
+		"not entered":        {nil, recent(check, 0, "a"), Unknown},
+	} {
+		s := fixtures.Host()
+		chain := ruleset.Chain{Name: "i", Base: &ruleset.Base{Type: "filter", Hook: "input", Policy: ruleset.Accept}}
+		for _, e := range c.before {
+			chain.Rules = append(chain.Rules, ruleset.Rule{Exprs: []ruleset.Expr{e}})
+		}
+		chain.Rules = append(chain.Rules, ruleset.Rule{Exprs: []ruleset.Expr{
+			c.asked, {Name: "immediate", Immediate: &ruleset.Immediate{Verdict: &ruleset.Verdict{Kind: ruleset.Drop}}},
+		}})
+		s.NFTables.Ruleset = &ruleset.Ruleset{Stable: true, Tables: []ruleset.Table{{Family: "ip", Name: "t", Chains: []ruleset.Chain{chain}}}}
+		p, err := packet.Parse("mgmt0", "tcp 10.10.0.9:40000 > 10.10.0.1:22 syn")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f := New(s).Packet(p); f.Fate != c.want || f.Fate == Unknown && f.ByTraffic[0].Fate.Fate != Local {
+			t.Errorf("%s: %+v, want %s", name, f, c.want)
+		}
+	}
+}
