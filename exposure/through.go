@@ -107,7 +107,9 @@ func (v *view) ends(sk *snapshot.Socket, l *snapshot.Link, k *packet.Packet, f *
 	q := *k
 	q.In, q.Src, q.Dst, q.Dport, q.SMAC, q.DMAC, q.Out = l.Name, f.From, to, uint16(port), "", "", ""
 	end := v.trace(&q)
-	at, conditions := arriving(&end, func(f *trace.Fate) bool { return f.Fate == trace.Local && slices.Contains(trace.SocketNames(sk), f.Socket) })
+	at, conditions := arriving(&end, func(f *trace.Fate) bool {
+		return f.Fate == trace.Local && slices.Contains(trace.SocketNames(sk), f.Socket)
+	})
 	return conditions, at != nil
 }
 

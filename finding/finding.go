@@ -228,7 +228,7 @@ type Finding struct {
 	Evidence    []string      `json:"evidence"`
 	Witness     string        `json:"witness,omitempty"`
 	Conditions  []Condition   `json:"conditions,omitempty"` // for the witness to arrive
-	Steps       []string      `json:"steps,omitempty"` // from whom to what: a path of principals
+	Steps       []string      `json:"steps,omitempty"`      // from whom to what: a path of principals
 	Remediation []Remediation `json:"remediation"`
 	Fingerprint string        `json:"fingerprint"`
 }
