@@ -12,29 +12,22 @@ import (
 	"github.com/ringfence/ringfence/snapshot"
 )
 
-// maxConnections bounds the connections that are looked through for published ports in use.
+// maxConnections bounds the connections that are looked through for flows and for published ports in use.
 const maxConnections = 500_000
 
-// publishedInUse counts the open connections to ports that are translated to somebody behind the host. A kernel
-// without conntrack, or one that we may not ask, has none to tell: nothing is judged by it.
-func (s *Scan) publishedInUse() []snapshot.PortUse {
-	conn, err := s.Host.Netlink(unix.NETLINK_NETFILTER, nil)
-	if err != nil {
-		return nil
-	}
-	defer conn.Close()
-	if _, err = conn.Send(wire.ListConnections(unix.AF_UNSPEC, wire.DstNAT)); err != nil {
-		return nil
-	}
+// inUse counts the open connections to ports that are translated to somebody behind the host, and adds those that are told as flows. Both are
+// read from one listing: the kernel walks a table of all network namespaces for it. A kernel without conntrack, or one that we may not ask,
+// has none to tell: nothing is judged by it.
+func (s *Scan) inUse(c *flowCount) []snapshot.PortUse {
 	found := map[snapshot.PortUse]int{}
-	seen := 0
-	for m, err := range conn.ReceiveIter() {
-		if seen++; err != nil || seen > maxConnections {
-			break
-		}
-		if use, ok := published(m.Data); ok {
+	count := func(k *wire.Connection) {
+		if use, ok := published(k); ok {
 			found[use]++
 		}
+	}
+	if !s.connections(0, maxConnections, func(k *wire.Connection) { count(k); c.tracked(k) }) { // those that are translated are listed apart
+		clear(found)
+		s.connections(wire.DstNAT, maxConnections, count)
 	}
 	var out []snapshot.PortUse
 	for use, n := range found {
@@ -47,11 +40,35 @@ func (s *Scan) publishedInUse() []snapshot.PortUse {
 	return out
 }
 
+// connections lists what conntrack knows with all bits of a status. It reports false where there are more than so many.
+func (s *Scan) connections(status uint32, most int, each func(*wire.Connection)) bool {
+	conn, err := s.Host.Netlink(unix.NETLINK_NETFILTER, nil)
+	if err != nil {
+		return true
+	}
+	defer conn.Close()
+	if _, err = conn.Send(wire.ListConnections(unix.AF_UNSPEC, status)); err != nil {
+		return true
+	}
+	seen := 0
+	for m, err := range conn.ReceiveIter() {
+		if err != nil {
+			break
+		}
+		if seen++; seen > most {
+			return false
+		}
+		if k, err := wire.ParseConnection(m.Data); err == nil {
+			each(&k)
+		}
+	}
+	return true
+}
+
 // published is where a translated connection that is open and was answered was first sent to. Older kernels do not filter by status.
-func published(b []byte) (use snapshot.PortUse, ok bool) {
+func published(c *wire.Connection) (use snapshot.PortUse, ok bool) {
 	const both = wire.DstNAT | wire.Assured
-	c, err := wire.ParseConnection(b)
-	if err != nil || c.Ended || c.Status&both != both {
+	if c.Ended || c.Status&both != both {
 		return use, false
 	}
 	use = snapshot.PortUse{

@@ -40,15 +40,13 @@ func (c *flowCount) add(proto uint8, from, to netip.AddrPort, translated bool) {
 // flows are the connections that are open: those that conntrack knows and that were answered, and established TCP sockets of the host's
 // network namespace and of the others, which are there also where nothing is tracked. What was seen in two places counts once. It is
 // nothing that a judgement rests on: who uses what a fix would close is told by it.
-func (s *Scan) flows(ctx context.Context, found []foundNetns) []snapshot.FlowUse {
+func (s *Scan) flows(ctx context.Context, found []foundNetns, tracked *flowCount) []snapshot.FlowUse {
 	most := map[snapshot.FlowUse]int{}
 	merge := func(c *flowCount) {
 		for u, n := range c.seen {
 			most[u] = max(most[u], n)
 		}
 	}
-	tracked := &flowCount{seen: map[snapshot.FlowUse]int{}}
-	s.trackedFlows(tracked)
 	merge(tracked)
 	for i := range found {
 		if i == maxFlowNamespaces || ctx.Err() != nil || found[i].err != nil {
@@ -78,24 +76,10 @@ func (s *Scan) flows(ctx context.Context, found []foundNetns) []snapshot.FlowUse
 	return list[:min(len(list), maxFlows)]
 }
 
-// trackedFlows are what conntrack knows; of a kernel without it there are none.
-func (s *Scan) trackedFlows(c *flowCount) {
-	conn, err := s.Host.Netlink(unix.NETLINK_NETFILTER, nil)
-	if err != nil {
-		return
-	}
-	defer conn.Close()
-	if _, err = conn.Send(wire.ListConnections(unix.AF_UNSPEC, 0)); err != nil {
-		return
-	}
-	seen := 0
-	for m, err := range conn.ReceiveIter() {
-		if seen++; err != nil || seen > maxConnections {
-			return
-		}
-		if k, err := wire.ParseConnection(m.Data); err == nil && !k.Ended && k.Status&wire.SeenReply != 0 {
-			c.add(k.Proto, k.From, k.To, k.Status&wire.DstNAT != 0)
-		}
+// tracked adds a connection that conntrack knows.
+func (c *flowCount) tracked(k *wire.Connection) {
+	if !k.Ended && k.Status&wire.SeenReply != 0 {
+		c.add(k.Proto, k.From, k.To, k.Status&wire.DstNAT != 0)
 	}
 }
 
@@ -103,24 +87,31 @@ func (s *Scan) trackedFlows(c *flowCount) {
 // that is below those that the kernel gives out, was connected to.
 func (s *Scan) socketFlows(ns *os.File, c *flowCount) {
 	const firstEphemeral = 32768 // Documentation/networking/ip-sysctl.rst, ip_local_port_range
+	type ends struct{ local, peer netip.AddrPort }
 	listens := map[uint16]bool{}
-	for _, states := range []uint32{1 << wire.StateListen, 1 << wire.StateEstablished} {
-		for _, k := range socketKinds[:2] {
-			k.states = states
-			_ = s.diagEach(ns, k, func(m []byte) error {
-				in, err := wire.ParseInet(m)
-				switch {
-				case err != nil:
-					return err
-				case states == 1<<wire.StateListen:
-					listens[in.Local.Port()] = true
-				case listens[in.Local.Port()], in.Local.Port() < firstEphemeral && in.Peer.Port() >= firstEphemeral:
-					c.add(unix.IPPROTO_TCP, in.Peer, in.Local, false)
-				default:
-					c.add(unix.IPPROTO_TCP, in.Local, in.Peer, false)
-				}
-				return nil
-			})
+	var open []ends
+	d := diag{s: s, ns: ns}
+	defer d.close()
+	for _, k := range socketKinds[:2] {
+		k.states = 1<<wire.StateListen | 1<<wire.StateEstablished
+		_ = d.each(k, func(m []byte) error {
+			in, err := wire.ParseInet(m)
+			switch {
+			case err != nil:
+				return err
+			case in.State == wire.StateListen:
+				listens[in.Local.Port()] = true
+			case len(open) < maxConnections:
+				open = append(open, ends{in.Local, in.Peer})
+			}
+			return nil
+		})
+	}
+	for _, e := range open {
+		if listens[e.local.Port()] || e.local.Port() < firstEphemeral && e.peer.Port() >= firstEphemeral {
+			c.add(unix.IPPROTO_TCP, e.peer, e.local, false)
+		} else {
+			c.add(unix.IPPROTO_TCP, e.local, e.peer, false)
 		}
 	}
 }

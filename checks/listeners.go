@@ -27,6 +27,7 @@ func collectListeners(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Ou
 	own := s.namespaces("thread-self").Net
 	end, limited := ctx.Deadline()
 	late, shares := 0, newSocketShares(own)
+	lister := socketLister{s: s, keep: shares.keep}
 	for _, ns := range s.netns() {
 		if ctx.Err() != nil || limited && ns.Inode != own && time.Until(end) < time.Second {
 			late++
@@ -43,7 +44,7 @@ func collectListeners(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Ou
 				continue
 			}
 		}
-		socks, fams := s.listSockets(f, ns.Inode, s.deviceNames(f), func(sk *snapshot.Socket) bool { return shares.keep(ns.Inode, sk) })
+		socks, fams := lister.list(f, ns.Inode)
 		if f != nil {
 			f.Close()
 		}

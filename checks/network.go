@@ -39,8 +39,9 @@ func collectNetwork(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outc
 		out.fail("read the network", err)
 		return out
 	}
-	sec.InUse = s.publishedInUse()
-	sec.Flows = s.flows(ctx, found)
+	tracked := &flowCount{seen: map[snapshot.FlowUse]int{}}
+	sec.InUse = s.inUse(tracked)
+	sec.Flows = s.flows(ctx, found, tracked)
 	for _, f := range sec.Sysctls {
 		if f.State == snapshot.Error || f.State == snapshot.Denied {
 			out.partial("sysctl: %s", f.Reason)

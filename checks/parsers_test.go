@@ -280,7 +280,9 @@ func FuzzParsers(f *testing.F) {
 		for _, k := range socketKinds {
 			_, _, _ = parseSocket(k, b, func(int) string { return "" })
 		}
-		published(b)
+		if c, err := wire.ParseConnection(b); err == nil {
+			published(&c)
+		}
 		parseIGMP(string(b))
 		parseIGMP6(string(b))
 		parseFilters(string(b))

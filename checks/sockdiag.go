@@ -27,64 +27,25 @@ type socketKind struct {
 	family   uint8
 	protocol int
 	states   uint32
+	info     bool // also ask what is above TCP
 }
 
 var socketKinds = []socketKind{
-	{"tcp", unix.AF_INET, unix.IPPROTO_TCP, 1 << wire.StateListen},
-	{"tcp", unix.AF_INET6, unix.IPPROTO_TCP, 1 << wire.StateListen},
-	{"udp", unix.AF_INET, unix.IPPROTO_UDP, 1 << wire.StateClose},
-	{"udp", unix.AF_INET6, unix.IPPROTO_UDP, 1 << wire.StateClose},
-	{"udplite", unix.AF_INET, unix.IPPROTO_UDPLITE, 1 << wire.StateClose},
-	{"udplite", unix.AF_INET6, unix.IPPROTO_UDPLITE, 1 << wire.StateClose},
-	{"sctp", unix.AF_INET, unix.IPPROTO_SCTP, 1 << wire.StateListen},
-	{"sctp", unix.AF_INET6, unix.IPPROTO_SCTP, 1 << wire.StateListen},
-	{"mptcp", unix.AF_INET, unix.IPPROTO_MPTCP, 1 << wire.StateListen},
-	{"mptcp", unix.AF_INET6, unix.IPPROTO_MPTCP, 1 << wire.StateListen},
-	{"raw", unix.AF_INET, unix.IPPROTO_RAW, 1<<wire.StateClose | 1<<wire.StateEstablished},
-	{"raw", unix.AF_INET6, unix.IPPROTO_RAW, 1<<wire.StateClose | 1<<wire.StateEstablished},
-	{"unix", unix.AF_UNIX, 0, 1<<wire.StateListen | 1<<wire.StateClose},
-	{"packet", unix.AF_PACKET, 0, 0xffffffff},
-	{"vsock", unix.AF_VSOCK, 0, 1 << wire.StateListen},
-}
-
-// listSockets asks sock_diag of one namespace for every kind. What is beyond somebody's share is counted, and not listed.
-func (s *Scan) listSockets(ns *os.File, inode uint64, device func(int) string, keep func(*snapshot.Socket) bool,
-) ([]snapshot.Socket, []snapshot.SocketFamily) {
-	var socks []snapshot.Socket
-	var fams []snapshot.SocketFamily
-	d := diag{s: s, ns: ns}
-	defer d.close()
-	for _, k := range socketKinds {
-		err := d.each(k, func(m []byte) error {
-			sk, ok, err := parseSocket(k, m, device)
-			if err == nil && ok && keep(&sk) {
-				socks = append(socks, sk)
-			}
-			return err
-		})
-		if err != nil && k.proto == "raw" && !denied(err) && !errors.Is(err, wire.ErrTruncated) {
-			if more, perr := s.procRaw(ns, k.family); perr == nil {
-				for i := range more {
-					if keep(&more[i]) {
-						socks = append(socks, more[i])
-					}
-				}
-				err = nil
-			}
-		}
-		fam := snapshot.SocketFamily{Netns: inode, Proto: k.proto, State: snapshot.OK}
-		if k.family == unix.AF_INET6 {
-			fam.Proto += "6"
-		}
-		if err != nil {
-			fam.State, fam.Reason = diagState(k, err)
-		}
-		fams = append(fams, fam)
-	}
-	for i := range socks {
-		socks[i].Netns = inode
-	}
-	return socks, fams
+	{proto: "tcp", family: unix.AF_INET, protocol: unix.IPPROTO_TCP, states: 1 << wire.StateListen},
+	{proto: "tcp", family: unix.AF_INET6, protocol: unix.IPPROTO_TCP, states: 1 << wire.StateListen},
+	{proto: "udp", family: unix.AF_INET, protocol: unix.IPPROTO_UDP, states: 1 << wire.StateClose},
+	{proto: "udp", family: unix.AF_INET6, protocol: unix.IPPROTO_UDP, states: 1 << wire.StateClose},
+	{proto: "udplite", family: unix.AF_INET, protocol: unix.IPPROTO_UDPLITE, states: 1 << wire.StateClose},
+	{proto: "udplite", family: unix.AF_INET6, protocol: unix.IPPROTO_UDPLITE, states: 1 << wire.StateClose},
+	{proto: "sctp", family: unix.AF_INET, protocol: unix.IPPROTO_SCTP, states: 1 << wire.StateListen},
+	{proto: "sctp", family: unix.AF_INET6, protocol: unix.IPPROTO_SCTP, states: 1 << wire.StateListen},
+	{proto: "mptcp", family: unix.AF_INET, protocol: unix.IPPROTO_MPTCP, states: 1 << wire.StateListen},
+	{proto: "mptcp", family: unix.AF_INET6, protocol: unix.IPPROTO_MPTCP, states: 1 << wire.StateListen},
+	{proto: "raw", family: unix.AF_INET, protocol: unix.IPPROTO_RAW, states: 1<<wire.StateClose | 1<<wire.StateEstablished},
+	{proto: "raw", family: unix.AF_INET6, protocol: unix.IPPROTO_RAW, states: 1<<wire.StateClose | 1<<wire.StateEstablished},
+	{proto: "unix", family: unix.AF_UNIX, protocol: 0, states: 1<<wire.StateListen | 1<<wire.StateClose},
+	{proto: "packet", family: unix.AF_PACKET, protocol: 0, states: 0xffffffff},
+	{proto: "vsock", family: unix.AF_VSOCK, protocol: 0, states: 1 << wire.StateListen},
 }
 
 // diagState tells a family that the kernel does not have (nothing can be listening) from one that
@@ -192,7 +153,7 @@ func (d *diag) each(k socketKind, each func([]byte) error) error {
 }
 
 func dump(c *netlink.Conn, k socketKind, each func([]byte) error) error {
-	q := wire.SocketQuery{Family: k.family, Protocol: k.protocol, States: k.states}
+	q := wire.SocketQuery{Family: k.family, Protocol: k.protocol, States: k.states, Info: k.info}
 	if _, err := c.Send(q.Message()); err != nil {
 		return err
 	}

@@ -32,6 +32,8 @@ type SocketQuery struct {
 	Family   uint8
 	Protocol int    // IPPROTO_*, for AF_INET and AF_INET6
 	States   uint32 // bits; a packet socket has none
+	// Info asks for what TCP tells of itself besides, of which the protocol above it is read (InetSocket.ULP).
+	Info bool
 }
 
 // Sizes of the requests (include/uapi/linux/{inet,unix,packet,vm_sockets}_diag.h).
@@ -42,7 +44,8 @@ const (
 	packetRequestSize = 20
 	vsockRequestSize  = 24
 
-	inetRequestProtocol = 3 // INET_DIAG_REQ_PROTOCOL
+	inetRequestProtocol = 3      // INET_DIAG_REQ_PROTOCOL
+	inetRequestInfo     = 1 << 1 // the extension INET_DIAG_INFO
 	unixShowNameUID     = 1 | 0x40
 	packetShowInfo      = 1
 )
@@ -72,11 +75,14 @@ func (q SocketQuery) request() []byte {
 	return b
 }
 
-// inetRequest asks for no extensions: what is read here the kernel tells without (inet_diag_msg_attrs_fill).
+// inetRequest asks for no extensions but Info: what is read here the kernel tells without (inet_diag_msg_attrs_fill).
 func (q SocketQuery) inetRequest() []byte {
 	b := make([]byte, inetRequestSize)
 	b[0], b[1] = q.Family, byte(q.Protocol)
 	binary.NativeEndian.PutUint32(b[4:], q.States)
+	if q.Info {
+		b[2] = inetRequestInfo
+	}
 	if q.Protocol > 255 { // MPTCP is asked for by an attribute, in the place of TCP
 		b[1] = unix.IPPROTO_TCP
 		proto := binary.NativeEndian.AppendUint32(nil, uint32(q.Protocol))
@@ -96,6 +102,8 @@ type InetSocket struct {
 	V6Only      *bool   // nil where the kernel does not tell, as of IPv4 and of connected sockets
 	Transparent *bool   // nil before Linux 5.11
 	Mark        *uint32 // nil without CAP_NET_ADMIN
+	// ULP is the protocol that took over a TCP socket ("mptcp", "tls"); the kernel tells it to CAP_NET_ADMIN alone, since Linux 5.4.
+	ULP string
 
 	id [inetIDSize]byte
 }
@@ -105,11 +113,13 @@ const (
 	inetMsgSize       = 72 // struct inet_diag_msg
 	inetSKV6Only      = 11
 	inetMark          = 15
+	inetULP           = 19
+	inetULPName       = 1
 	inetSockopt       = 22
 	inetSockoptTransp = 1 << 5 // of struct inet_diag_sockopt
 )
 
-var inetFields = sizes{inetSKV6Only: 1, inetSockopt: 1, inetMark: 4}
+var inetFields = sizes{inetSKV6Only: 1, inetSockopt: 1, inetMark: 4, inetULP: 0}
 
 // ParseInet reads struct inet_diag_msg and its attributes.
 func ParseInet(b []byte) (InetSocket, error) {
@@ -141,6 +151,11 @@ func ParseInet(b []byte) (InetSocket, error) {
 		case inetMark:
 			mark := binary.NativeEndian.Uint32(d)
 			s.Mark = &mark
+		case inetULP:
+			return fields(d, sizes{inetULPName: 0}, func(_ uint16, name []byte) error {
+				s.ULP = CString(name)
+				return nil
+			})
 		}
 		return nil
 	})

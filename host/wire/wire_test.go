@@ -90,6 +90,10 @@ var messages = []struct {
 		Family: unix.AF_INET6, State: StateListen, Local: netip.MustParseAddrPort("[c000:201::]:8080"), Peer: netip.MustParseAddrPort("[c633:6407::]:443"),
 		Device: 3, UID: 1001, Inode: 4242, V6Only: new(false),
 	}},
+	{"inet", inet(unix.AF_INET, nested(inetULP, text(inetULPName, "mptcp"))), InetSocket{
+		Family: unix.AF_INET, State: StateListen, Local: netip.MustParseAddrPort("192.0.2.1:8080"), Peer: netip.MustParseAddrPort("198.51.100.7:443"),
+		Device: 3, UID: 1001, Inode: 4242, ULP: "mptcp",
+	}},
 	{
 		"unix", append(header(16, func(b []byte) { b[0], b[1], b[2], b[4] = unix.AF_UNIX, unix.SOCK_STREAM, StateListen, 9 }),
 			attributes(text(0, "/run/a.sock"), netlink.Attribute{Type: 7, Data: native32(12)})...),
