@@ -119,8 +119,8 @@ func (v *view) besides(sk *snapshot.Socket, l *snapshot.Link, o *zones.Origin, p
 	q := &reach.Question{
 		From: []packet.Origin{o.Origin}, Proto: sk.Proto, Dport: sk.Port, To: reach.Target{Oifs: []int{port.Index}, Final: to},
 	}
-	if a := v.host.model.Reach(q); a.Verdict == packet.Unreachable {
-		return v.host.second(q, a)
+	if v.host.model.Shut(q) {
+		return v.host.second(q, v.host.model.Reach(q))
 	}
 	own := v.inside(sk, l, o.From, o.Except, to.Is4())
 	if own.Verdict == packet.Unreachable {

@@ -57,14 +57,44 @@ func (q *Question) families() []bool {
 
 // ask asks for each origin and family.
 func (m *Model) ask(q *Question, families []bool, proof bool) Answer {
-	return m.askEach(q, families, proof, func(o packet.Origin, v4 bool) Answer {
-		e, in, a := m.askOne(q, o, v4, false, proof)
-		if len(a.tied) > 0 {
-			_, _, b := m.askOne(q, o, v4, true, false)
-			a = e.either(&a, &b, in, q.Proto)
+	return m.askEach(q, families, proof, func(o packet.Origin, v4 bool) Answer { return m.forwarded(q, o, v4, proof) })
+}
+
+// Shut says whether the answer to a question is unreachable. It asks only until something gets there, or may.
+func (m *Model) Shut(q *Question) bool {
+	for _, o := range q.From {
+		for _, v4 := range q.families() {
+			for _, h := range m.newEngine().hops(q, o) {
+				if a := m.beside(q, o, h, v4, false); a.Verdict != packet.Unreachable {
+					return false
+				}
+			}
+			if a := m.forwarded(q, o, v4, false); a.Verdict != packet.Unreachable {
+				return false
+			}
 		}
-		return a
-	})
+	}
+	return true
+}
+
+// forwarded is the answer for packets of one origin and family that the host itself gets.
+func (m *Model) forwarded(q *Question, o packet.Origin, v4, proof bool) Answer {
+	e, in, a := m.askOne(q, o, v4, false, proof)
+	if len(a.tied) > 0 {
+		_, _, b := m.askOne(q, o, v4, true, false)
+		a = e.either(&a, &b, in, q.Proto)
+	}
+	return a
+}
+
+// beside is the answer for frames of one origin and family from one port of a bridge to others.
+func (m *Model) beside(q *Question, o packet.Origin, h hop, v4, proof bool) Answer {
+	e, a := m.askHop(q, o, h, v4, false, proof)
+	if len(a.tied) > 0 {
+		_, b := m.askHop(q, o, h, v4, true, false)
+		a = e.either(&a, &b, e.snap.Network.BridgeOf(h.from), q.Proto)
+	}
+	return a
 }
 
 // askEach joins the answers of all origins and families, with those about ports of bridges: one that reaches is enough.
@@ -76,11 +106,7 @@ func (m *Model) askEach(q *Question, families []bool, proof bool, one func(packe
 			a := one(o, v4)
 			total.join(&a)
 			for _, h := range hops {
-				e, a := m.askHop(q, o, h, v4, false, proof)
-				if len(a.tied) > 0 {
-					_, b := m.askHop(q, o, h, v4, true, false)
-					a = e.either(&a, &b, e.snap.Network.BridgeOf(h.from), q.Proto)
-				}
+				a := m.beside(q, o, h, v4, proof)
 				total.join(&a)
 			}
 		}
