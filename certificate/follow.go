@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"math/bits"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -45,12 +46,11 @@ func (k *checker) stopped(b *box) error {
 }
 
 func (k *checker) narrowing(b *box, in string, endFirst bool) error {
-	start := k.whole(b)
-	start.In = b.spans()
-	start.Packet.In, start.EndFirst = in, endFirst
-	queue := []trace.Region{start}
+	r := k.whole(b)
+	r.Packet.In, r.EndFirst = in, endFirst
+	queue := []bounds{b.spans()}
 	for n := 0; len(queue) > 0; n++ {
-		r := queue[len(queue)-1]
+		r.In = queue[len(queue)-1]
 		queue = queue[:len(queue)-1]
 		if k.done++; k.done > maxRegions || n > maxOfCube {
 			return ErrTooLarge
@@ -66,17 +66,20 @@ func (k *checker) narrowing(b *box, in string, endFirst bool) error {
 		if bad == nil {
 			continue
 		}
-		regions := narrow(&r, split, parts)
-		if regions == nil && bad.Fate.Why == manyWays {
+		more := len(queue)
+		queue = narrow(queue, &r, split, parts)
+		if more == len(queue) && bad.Fate.Why == manyWays {
 			return ErrTooLarge
 		}
-		if regions == nil {
+		if more == len(queue) {
 			return fmt.Errorf("%s is not stopped: %s %s %s", &r.Packet, bad.Fate.Fate, bad.Rule, bad.Why)
 		}
-		queue = append(queue, regions...)
 	}
 	return nil
 }
+
+// bounds are what a region is bounded to, in the order of its fields: what parts of a cube differ in.
+type bounds [4][]trace.Span
 
 // manyWays is why a region has no end: what takes a packet apart by chance or by what is not known does so too often.
 const manyWays = "too many ways"
@@ -271,7 +274,7 @@ type fieldDim struct {
 var fields = []fieldDim{{'s', dimSrc}, {'d', dimDst}, {'p', dimSport}, {'q', dimDport}}
 
 // spans is a box as the bounds of a region.
-func (b *box) spans() (out [4][]trace.Span) {
+func (b *box) spans() (out bounds) {
 	for i, f := range fields {
 		n := 2
 		switch {
@@ -296,12 +299,9 @@ func hull(r *trace.Region) {
 		if len(list) == 0 {
 			continue
 		}
-		lo, hi := new(big.Int).SetBytes(list[0].Lo), new(big.Int).SetBytes(list[len(list)-1].Hi)
-		// The bits in which the first and the last differ stay open.
-		free := new(big.Int).Xor(lo, hi).BitLen()
-		first := new(big.Int).Lsh(new(big.Int).Rsh(lo, uint(free)), uint(free)).FillBytes(make([]byte, len(list[0].Lo)))
+		first, free := block(list[0].Lo, list[len(list)-1].Hi)
 		if i < 2 {
-			a, _ := netip.AddrFromSlice(first)
+			a, _ := netip.AddrFromSlice(first[:len(list[0].Lo)])
 			p := netip.PrefixFrom(a, a.BitLen()-free)
 			if i == 0 {
 				r.Src = p
@@ -319,40 +319,56 @@ func hull(r *trace.Region) {
 	}
 }
 
-// narrow takes a region apart in the field that the end asks for: by the numbers that it names, else in halves. It is nil where that is a
-// single number.
-func narrow(r *trace.Region, split byte, parts []trace.Span) (out []trace.Region) {
+// block is the smallest block of numbers, all with the same upper bits, that holds two of them: its first number, and how many bits are open
+// in it: those from the first in which the two differ.
+func block(lo, hi []byte) (first [16]byte, free int) {
+	copy(first[:], lo)
+	for i := range lo {
+		if x := lo[i] ^ hi[i]; x != 0 {
+			free = bits.Len8(x) + 8*(len(lo)-1-i)
+			first[i] &= 0xff << bits.Len8(x)
+			clear(first[i+1:])
+			break
+		}
+	}
+	return first, free
+}
+
+// narrow takes a region apart in the field that the end asks for, by the numbers that it names, else in halves, and adds the parts to a
+// queue. It adds none where that is a single number.
+func narrow(queue []bounds, r *trace.Region, split byte, parts []trace.Span) []bounds {
 	i := slices.IndexFunc(fields, func(f fieldDim) bool { return f.name == split })
 	if i < 0 || len(r.In[i]) == 0 {
-		return nil
+		return queue
+	}
+	add := func(list []trace.Span) {
+		b := bounds(r.In)
+		b[i] = list
+		queue = append(queue, b)
 	}
 	if in, rest := trace.Apart(r.In[i], parts); len(in) > 1 || len(in) == 1 && len(rest) > 0 {
 		if len(rest) > 0 {
-			out = append(out, bounded(r, i, rest))
+			add(rest)
 		}
 		for _, list := range in {
-			out = append(out, bounded(r, i, list))
+			add(list)
 		}
-		return out
+		return queue
 	}
 	list := r.In[i]
 	if len(list) > 1 {
-		return []trace.Region{bounded(r, i, list[:len(list)/2]), bounded(r, i, list[len(list)/2:])}
+		add(list[:len(list)/2])
+		add(list[len(list)/2:])
+		return queue
 	}
 	s, n := number(list[0]), len(list[0].Lo)
 	if s.lo.Cmp(s.hi) == 0 {
-		return nil
+		return queue
 	}
 	// The middle is where the first bit differs: prefixes stay whole.
 	free := new(big.Int).Xor(s.lo, s.hi).BitLen()
 	middle := new(big.Int).Lsh(new(big.Int).Rsh(s.hi, uint(free-1)), uint(free-1))
-	low := span{s.lo, new(big.Int).Sub(middle, big.NewInt(1))}
-	return []trace.Region{bounded(r, i, []trace.Span{spanOf(low, n)}), bounded(r, i, []trace.Span{spanOf(span{middle, s.hi}, n)})}
-}
-
-// bounded is a region with other bounds in one field.
-func bounded(r *trace.Region, i int, list []trace.Span) trace.Region {
-	out := *r
-	out.In[i] = list
-	return out
+	add([]trace.Span{spanOf(span{s.lo, new(big.Int).Sub(middle, big.NewInt(1))}, n)})
+	add([]trace.Span{spanOf(span{middle, s.hi}, n)})
+	return queue
 }

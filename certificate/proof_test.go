@@ -2,6 +2,7 @@ package certificate
 
 import (
 	"encoding/json"
+	"math/big"
 	"net/netip"
 	"slices"
 	"strings"
@@ -188,5 +189,27 @@ func TestCertificatesAnswerWhatWasAsked(t *testing.T) {
 				t.Errorf("got %v, want %q", err, c.want)
 			}
 		})
+	}
+}
+
+// TestBlockHoldsBoth: the block of two numbers is the smallest one, as calculated with numbers in place of bytes.
+func TestBlockHoldsBoth(t *testing.T) {
+	for _, texts := range [][2]string{
+		{"10.0.0.0", "10.0.0.255"},
+		{"10.0.0.7", "10.0.0.7"},
+		{"0.0.0.0", "255.255.255.255"},
+		{"10.0.0.255", "10.0.1.0"},
+		{"127.255.255.255", "128.0.0.0"},
+		{"fe80::1", "fe80::ffff:1"},
+		{"::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"},
+		{"2001:db8::", "2001:db8:8000::7"},
+	} {
+		lo, hi := netip.MustParseAddr(texts[0]).AsSlice(), netip.MustParseAddr(texts[1]).AsSlice()
+		a, b := new(big.Int).SetBytes(lo), new(big.Int).SetBytes(hi)
+		free := new(big.Int).Xor(a, b).BitLen()
+		want := new(big.Int).Lsh(new(big.Int).Rsh(a, uint(free)), uint(free)).FillBytes(make([]byte, len(lo)))
+		if first, n := block(lo, hi); n != free || !slices.Equal(first[:len(lo)], want) {
+			t.Errorf("%v: %x with %d bits open, not %x with %d", texts, first[:len(lo)], n, want, free)
+		}
 	}
 }

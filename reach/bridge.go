@@ -365,17 +365,30 @@ func (e *engine) hops(q *Question, o packet.Origin) []hop {
 // routed is the question of what the host forwards: of a port of a bridge by the bridge, since a sender chooses the
 // neighbour behind it.
 func (q *Question) routed(e *engine) *Question {
-	r := *q
-	r.To.Oifs = slices.Clone(q.To.Oifs)
-	for i, oif := range r.To.Oifs {
-		if b := e.snap.Network.BridgeOf(e.snap.Network.Link(oif)); b != nil {
-			r.To.Oifs[i] = b.Index
-			if !slices.Contains(q.To.Oifs, b.Index) {
-				e.toPorts = append(e.toPorts, oif)
-			}
+	r := q
+	for i, oif := range q.To.Oifs {
+		b := e.snap.Network.BridgeOf(e.snap.Network.Link(oif))
+		if b == nil {
+			continue
+		}
+		if r == q {
+			c := *q
+			r, c.To.Oifs = &c, slices.Clone(q.To.Oifs)
+		}
+		r.To.Oifs[i] = b.Index
+		if !slices.Contains(q.To.Oifs, b.Index) {
+			e.toPorts = append(e.toPorts, oif)
 		}
 	}
-	return &r
+	return r
+}
+
+// toPorts says whether a question leads to single ports of a bridge, and not to the bridge.
+func (m *Model) toPorts(q *Question) bool {
+	return slices.ContainsFunc(q.To.Oifs, func(oif int) bool {
+		b := m.snap.Network.BridgeOf(m.snap.Network.Link(oif))
+		return b != nil && !slices.Contains(q.To.Oifs, b.Index)
+	})
 }
 
 // askHop answers a question from one port of a bridge to others, with a certificate for each of them. The engine is nil

@@ -227,30 +227,14 @@ func (e *engine) conclude(arrived []cube, err error, in *snapshot.Link, proto st
 		return Answer{Verdict: packet.Unknown, Because: []packet.Cause{{Text: err.Error()}}, cut: true}
 	}
 	a := Answer{Verdict: packet.Unknown, Because: append(slices.Clone(e.general), e.undecided...)}
-	for i := range arrived[:min(len(arrived), maxDoubtful)] {
-		a.Doubtful = append(a.Doubtful, *e.witness(&arrived[i], in, proto))
-	}
 	if len(a.Because) > 0 {
-		return a
+		return e.doubtful(a, arrived, in, proto)
 	}
 	if len(e.legacy) > 0 && (len(arrived) > 0 || e.legacyTranslates()) {
 		a.Because = e.legacy
-		return a
+		return e.doubtful(a, arrived, in, proto)
 	}
-	var sure []cube
-	for i := range arrived {
-		if c := &arrived[i]; len(c.doubts) == 0 {
-			sure = append(sure, *c)
-		}
-	}
-	if len(sure) > 0 {
-		best := max(0, slices.IndexFunc(sure, func(c cube) bool {
-			return !c.original(fDaddr).subtract(special[c.v4]).empty()
-		}))
-		a := Answer{Verdict: packet.Reachable, Witness: e.witness(&sure[best], in, proto), Path: sure[best].trail}
-		if len(e.tied) > 0 {
-			a.sure = sure[:min(len(sure), maxMeeting)]
-		}
+	if a, ok := e.surely(arrived, in, proto); ok {
 		return a
 	}
 	// What is least in doubt names what would decide.
@@ -260,9 +244,46 @@ func (e *engine) conclude(arrived []cube, err error, in *snapshot.Link, proto st
 		}
 	}
 	if len(arrived) > 0 {
-		return a
+		return e.doubtful(a, arrived, in, proto)
 	}
 	return Answer{Verdict: packet.Unreachable, StoppedBy: e.stoppers(port)}
+}
+
+// surely is the answer where something arrived without a doubt.
+func (e *engine) surely(arrived []cube, in *snapshot.Link, proto string) (Answer, bool) {
+	sure, best := []cube(nil), -1
+	for i := range arrived {
+		c := &arrived[i]
+		if len(c.doubts) > 0 {
+			continue
+		}
+		if best < 0 && !c.original(fDaddr).subtract(special[c.v4]).empty() {
+			best = i
+		}
+		if len(e.tied) == 0 && best >= 0 { // the others count only where an order matters
+			break
+		}
+		sure = append(sure, *c)
+	}
+	if best < 0 {
+		if len(sure) == 0 {
+			return Answer{}, false
+		}
+		best = slices.IndexFunc(arrived, func(c cube) bool { return len(c.doubts) == 0 })
+	}
+	a := Answer{Verdict: packet.Reachable, Witness: e.witness(&arrived[best], in, proto), Path: arrived[best].trail}
+	if len(e.tied) > 0 {
+		a.sure = sure[:min(len(sure), maxMeeting)]
+	}
+	return a, true
+}
+
+// doubtful adds packets that may get through.
+func (e *engine) doubtful(a Answer, arrived []cube, in *snapshot.Link, proto string) Answer {
+	for i := range arrived[:min(len(arrived), maxDoubtful)] {
+		a.Doubtful = append(a.Doubtful, *e.witness(&arrived[i], in, proto))
+	}
+	return a
 }
 
 // maxDoubtful bounds the doubtful packets of an answer.

@@ -16,7 +16,8 @@ type Ways struct {
 	origin  packet.Origin
 	proto   string
 	v4      bool
-	targets []int // interfaces that can be asked about
+	targets []int        // interfaces that can be asked about
+	leads   map[int]bool // the same
 	runs    []*run
 }
 
@@ -48,7 +49,10 @@ type endedKey struct {
 
 // Ways follows the packets of an origin on their way out by any of the interfaces.
 func (m *Model) Ways(o packet.Origin, proto string, v4 bool, oifs []int) *Ways {
-	w := &Ways{m: m, origin: o, proto: proto, v4: v4, targets: oifs}
+	w := &Ways{m: m, origin: o, proto: proto, v4: v4, targets: oifs, leads: make(map[int]bool, len(oifs))}
+	for _, oif := range oifs {
+		w.leads[oif] = true
+	}
 	w.runs = []*run{w.run(false)}
 	if r := w.runs[0]; r.e != nil && len(r.e.tied) > 0 {
 		w.runs = append(w.runs, w.run(true))
@@ -134,13 +138,11 @@ func (w *Ways) To(oif int, final netip.Addr, port int) Answer {
 // bridge.
 func (w *Ways) knows(q *Question) bool {
 	for _, oif := range q.To.Oifs {
-		if !slices.Contains(w.targets, oif) {
+		if !w.leads[oif] {
 			return false
 		}
 	}
-	e := w.m.newEngine()
-	q.routed(e)
-	return !w.origin.Local && len(e.toPorts) == 0
+	return !w.origin.Local && !w.m.toPorts(q)
 }
 
 // answer reads an answer from the walk. It reports false where the question has to be asked alone: together with

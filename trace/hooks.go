@@ -37,6 +37,7 @@ type walk struct {
 	netdevProto uint8 // family of the chain at ingress and egress
 
 	region *Region // the packet stands for all of these
+	end    End     // of the present way of a region
 	found4 [4]within
 	cuts   [4][]Span // numbers by which fields were parted on the ways of the region
 }
@@ -94,7 +95,11 @@ func (w *walk) note(m mark) {
 	}
 }
 
+// say notes a decision of the stack. Of a region nobody reads them.
 func (w *walk) say(format string, args ...any) {
+	if w.region != nil {
+		return
+	}
 	w.path = append(w.path, mark{text: fmt.Sprintf(format, args...)})
 }
 

@@ -62,14 +62,13 @@ func (s *skb) build(p *packet.Packet, in *link) {
 		v4: src.Is4(), proto: proto, mark: word{v: p.Mark}, given: p.Ct, nh: s.nh[:0], unk: s.unk[:0],
 		fragment: fragmentOf(p.Frag),
 	}
-	th, thUnk := transport(p, proto)
 	if s.v4 {
 		s.thoff = 20
 		s.nh = append(s.nh, 0x45, 0, 0, 0, 0, 0, 0, 0, 64, proto, 0, 0)
 		s.unk = append(s.unk, 0, 0, 0xff, 0xff, 0xff, 0xff, 0x40, 0, 0xff, 0, 0xff, 0xff)
 		a, b := src.As4(), dst.As4()
 		s.nh = append(append(s.nh, a[:]...), b[:]...)
-		s.unk = append(s.unk, make([]byte, 8)...)
+		s.unk = append(s.unk, 0, 0, 0, 0, 0, 0, 0, 0)
 	} else {
 		s.thoff = 40
 		s.nh = append(s.nh, 0x60, 0, 0, 0, 0, 0, proto, 64)
@@ -80,37 +79,41 @@ func (s *skb) build(p *packet.Packet, in *link) {
 		s.unk = append(s.unk, 0, 0x0f, 0xff, 0xff, 0xff, 0xff, 0, hops)
 		a, b := src.As16(), dst.As16()
 		s.nh = append(append(s.nh, a[:]...), b[:]...)
-		s.unk = append(s.unk, make([]byte, 32)...)
+		s.unk = append(s.unk, zeros[:32]...)
 	}
-	s.nh, s.unk = append(s.nh, th...), append(s.unk, thUnk...)
+	s.transport(p)
 	s.splitOff(p)
 	s.linkHeader(p, in, dst)
 }
 
-func transport(p *packet.Packet, proto uint8) (b, unk []byte) {
-	ports := binary.BigEndian.AppendUint16(binary.BigEndian.AppendUint16(nil, p.Sport), p.Dport)
-	all := func(n int) []byte {
-		u := make([]byte, n)
-		for i := range u {
-			u[i] = 0xff
-		}
-		return u
+// Bytes to take from.
+var (
+	zeros [40]byte
+	ones  = [8]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
+)
+
+// transport writes the header after that of IP.
+func (s *skb) transport(p *packet.Packet) {
+	switch s.proto {
+	case packet.TCP, packet.UDP, packet.UDPLite, packet.SCTP, packet.DCCP:
+		s.nh = binary.BigEndian.AppendUint16(binary.BigEndian.AppendUint16(s.nh, p.Sport), p.Dport)
+		s.unk = append(s.unk, 0, 0, 0, 0)
 	}
-	switch proto {
+	switch s.proto {
 	case packet.TCP:
 		flags, _ := p.FlagBits()
-		b = append(ports, 0, 0, 0, 0, 0, 0, 0, 0, 0x50, flags, 0, 0, 0, 0, 0, 0)
-		unk = append(append(make([]byte, 4), all(8)...), 0xf0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff)
+		s.nh = append(s.nh, 0, 0, 0, 0, 0, 0, 0, 0, 0x50, flags, 0, 0, 0, 0, 0, 0)
+		s.unk = append(append(s.unk, ones[:]...), 0xf0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff)
 	case packet.UDP, packet.UDPLite:
-		b, unk = append(ports, 0, 0, 0, 0), append(make([]byte, 4), all(4)...)
+		s.nh, s.unk = append(s.nh, zeros[:4]...), append(s.unk, ones[:4]...)
 	case packet.SCTP, packet.DCCP:
-		b, unk = append(ports, make([]byte, 8)...), append(make([]byte, 4), all(8)...)
+		s.nh, s.unk = append(s.nh, zeros[:8]...), append(s.unk, ones[:]...)
 	case packet.ICMP, packet.ICMPv6:
-		b, unk = []byte{p.ICMPType(), p.Code, 0, 0, 0, 0, 0, 0}, append(make([]byte, 2), all(6)...)
+		s.nh = append(s.nh, p.ICMPType(), p.Code, 0, 0, 0, 0, 0, 0)
+		s.unk = append(append(s.unk, 0, 0), ones[:6]...)
 	default:
-		b, unk = make([]byte, 8), all(8)
+		s.nh, s.unk = append(s.nh, zeros[:8]...), append(s.unk, ones[:]...)
 	}
-	return b, unk
 }
 
 // The packet types of a link (include/uapi/linux/if_packet.h).

@@ -51,7 +51,7 @@ const splitMark = "narrow the region: "
 
 func splitField(f byte) string { return splitMark + string(f) }
 
-// Region follows a region, and calls each for every way that it can go until that returns false. It
+// Region follows a region, and calls each for every way that it can go until that returns false. The end is valid until each returns. It
 // reports false where there are too many ways.
 func (t *Tracer) Region(r *Region, each func(*End) bool) bool {
 	r.Packet.Src, r.Packet.Dst = r.Src.Addr(), r.Dst.Addr()
@@ -67,7 +67,8 @@ func (t *Tracer) Region(r *Region, each func(*End) bool) bool {
 		w.start(&r.Packet)
 		f := w.run()
 		t.cost += w.evaluated
-		e := End{Fate: f, Ports: w.skb.hasPorts(), Dst: w.destinations()}
+		e := &w.end
+		*e = End{Fate: f, Ports: w.skb.hasPorts(), Dst: w.destinations()}
 		if c := w.skb.ct; c != nil {
 			e.Translated = c.status.v&^c.status.unk&ipsDstNAT != 0
 		}
@@ -79,7 +80,7 @@ func (t *Tracer) Region(r *Region, each func(*End) bool) bool {
 			e.Fate = Fate{Fate: Unknown, Why: w.stuck.String()}
 		}
 		e.Split = w.toNarrow()
-		if !each(&e) || !w.advance() {
+		if !each(e) || !w.advance() {
 			return true
 		}
 	}

@@ -28,23 +28,19 @@ finding contains {
 		"deny": {"zone": "workload", "toZone": "management"},
 	}],
 } if {
-	some f in input.forwards
-	_pair(f)
+	some f in _pairs("workload")
 	f.any.verdict == "reachable"
 }
 
-_pair(f) if {
-	f.fromZone == "workload"
-	f.toZone == "management"
-}
+# A function is evaluated once, and its value is no part of the answer: on a host of many networks there is a forward for each two of them.
+_pairs(zone) := [f | some f in input.forwards; f.fromZone == zone; f.toZone == "management"]
 
 unknown contains {
 	"resource": {"kind": "forward", "key": sprintf("%s to %s", [f.from, f.to])},
 	"reason": lib.unclear(f.fromZone, f.any),
 } if {
-	some f in input.forwards
-	_pair(f)
+	some f in _pairs("workload")
 	f.any.verdict == "unknown"
 }
 
-not_applicable := "no workload and management networks are attached" if count([f | some f in input.forwards; _pair(f)]) == 0
+not_applicable := "no workload and management networks are attached" if count(_pairs("workload")) == 0
