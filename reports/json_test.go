@@ -3,6 +3,7 @@ package reports
 import (
 	"bytes"
 	"encoding/json"
+	"reflect"
 	"testing"
 
 	"github.com/ringfence/ringfence/escape"
@@ -24,6 +25,7 @@ func TestJSONInPartsIsTheSame(t *testing.T) {
 			Results: []finding.Result{{ID: hostile}},
 		},
 		"forwards": {Forwards: []finding.Forward{{}}},
+		"full":     {Exposures: []finding.Exposure{full[finding.Exposure](t)}, Forwards: []finding.Forward{full[finding.Forward](t)}},
 	} {
 		var whole, parts bytes.Buffer
 		e := json.NewEncoder(&whole)
@@ -39,4 +41,32 @@ func TestJSONInPartsIsTheSame(t *testing.T) {
 			t.Errorf("%s: got\n%s\nwant\n%s", name, parts.Bytes(), want)
 		}
 	}
+}
+
+// full is a value in which no field is left out.
+func full[T any](t *testing.T) (v T) {
+	t.Helper()
+	var fill func(reflect.Value)
+	fill = func(x reflect.Value) {
+		switch x.Kind() {
+		case reflect.String:
+			x.SetString("a\u2028<\"\\b\xff")
+		case reflect.Int:
+			x.SetInt(-7)
+		case reflect.Bool:
+			x.SetBool(true)
+		case reflect.Slice:
+			x.Set(reflect.MakeSlice(x.Type(), 2, 2))
+			fill(x.Index(0))
+			fill(x.Index(1))
+		case reflect.Struct:
+			for i := range x.NumField() {
+				fill(x.Field(i))
+			}
+		default:
+			t.Fatalf("a field of kind %s", x.Kind())
+		}
+	}
+	fill(reflect.ValueOf(&v).Elem())
+	return v
 }

@@ -103,10 +103,10 @@ func writeReport(w io.Writer, r *finding.Report) error {
 	if err != nil {
 		return err
 	}
-	if text, err = writeList(w, text, "exposures", r.Exposures); err != nil {
+	if text, err = writeList(w, text, "exposures", r.Exposures, (*row).exposure); err != nil {
 		return err
 	}
-	if text, err = writeList(w, text, "forwards", r.Forwards); err != nil {
+	if text, err = writeList(w, text, "forwards", r.Forwards, (*row).forward); err != nil {
 		return err
 	}
 	_, err = w.Write(append(escape.JSON(text), '\n'))
@@ -115,7 +115,7 @@ func writeReport(w io.Writer, r *finding.Report) error {
 
 // writeList writes the text up to a list that was left empty in it, and the list, and returns the rest. A field of the report itself
 // begins a line with two spaces before it, as nothing else does.
-func writeList[T any](w io.Writer, text []byte, name string, list []T) ([]byte, error) {
+func writeList[T any](w io.Writer, text []byte, name string, list []T, one func(*row, *T)) ([]byte, error) {
 	if len(list) == 0 {
 		return text, nil
 	}
@@ -126,19 +126,22 @@ func writeList[T any](w io.Writer, text []byte, name string, list []T) ([]byte, 
 	if _, err := w.Write(escape.JSON(before)); err != nil {
 		return nil, err
 	}
-	lead := "\n  \"" + name + "\": [\n    "
+	out := row{b: []byte("\n  \"" + name + "\": [\n    ")}
 	for i := range list {
-		one, err := indented(&list[i], "    ")
-		if err != nil {
+		if i > 0 {
+			out.b = append(out.b, ",\n    "...)
+		}
+		one(&out, &list[i])
+		if out.err != nil {
+			return nil, out.err
+		}
+		if len(out.b) < rowsAtOnce && i < len(list)-1 {
+			continue
+		}
+		if _, err := w.Write(out.b); err != nil {
 			return nil, err
 		}
-		if _, err := io.WriteString(w, lead); err != nil {
-			return nil, err
-		}
-		if _, err := w.Write(escape.JSON(one)); err != nil {
-			return nil, err
-		}
-		lead = ",\n    "
+		out.b = out.b[:0]
 	}
 	_, err := io.WriteString(w, "\n  ]")
 	return rest, err
