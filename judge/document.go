@@ -117,6 +117,7 @@ type DocForward struct {
 	FromZone string   `json:"fromZone"`
 	To       string   `json:"to"`
 	ToZone   string   `json:"toZone"`
+	Within   string   `json:"within,omitempty"` // the network of workloads that both are parts of
 	Family   string   `json:"family"`
 	Any      DocReach `json:"any"`
 	Default  DocReach `json:"default"`

@@ -55,10 +55,14 @@ func (b *builder) forwards() {
 			if toZone == zones.Unclassified {
 				toZone = zones.External
 			}
+			within := ""
+			if from.Network == t.Network {
+				within = t.Network
+			}
 			for _, v4 := range []bool{true, false} {
 				w := &ways[v4][j]
 				b.doc.Forwards = append(b.doc.Forwards, DocForward{
-					From: from.Interface, FromZone: from.Zone, To: t.Name, ToZone: toZone, Family: familyName[v4],
+					From: from.Interface, FromZone: from.Zone, To: t.Name, ToZone: toZone, Within: within, Family: familyName[v4],
 					Any: b.reach(&w.Any, from.Interface), Default: b.reach(&w.Port, from.Interface),
 				})
 			}

@@ -64,12 +64,19 @@ func (i *interned) list(texts []string) *ast.Term {
 }
 
 func (i *interned) forward(f *DocForward) *ast.Term {
-	return ast.ObjectTerm(
-		[2]*ast.Term{i.text("from"), i.text(f.From)}, [2]*ast.Term{i.text("fromZone"), i.text(f.FromZone)},
-		[2]*ast.Term{i.text("to"), i.text(f.To)}, [2]*ast.Term{i.text("toZone"), i.text(f.ToZone)},
-		[2]*ast.Term{i.text("family"), i.text(f.Family)},
-		[2]*ast.Term{i.text("any"), i.reach(&f.Any)}, [2]*ast.Term{i.text("default"), i.reach(&f.Default)},
-	)
+	fields := [][2]*ast.Term{
+		{i.text("from"), i.text(f.From)},
+		{i.text("fromZone"), i.text(f.FromZone)},
+		{i.text("to"), i.text(f.To)},
+		{i.text("toZone"), i.text(f.ToZone)},
+		{i.text("family"), i.text(f.Family)},
+		{i.text("any"), i.reach(&f.Any)},
+		{i.text("default"), i.reach(&f.Default)},
+	}
+	if f.Within != "" {
+		fields = append(fields, [2]*ast.Term{i.text("within"), i.text(f.Within)})
+	}
+	return ast.ObjectTerm(fields...)
 }
 
 // reach is what becomes of the packets of a forward. Each that gets through has a witness of its own; of the others many are equal.

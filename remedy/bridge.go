@@ -55,8 +55,9 @@ func (p *Plan) upward(closes Rule, s *snapshot.Snapshot, o *zones.Origin, ports 
 	}
 }
 
-// between adds what keeps one origin from opening connections to another, or says why it does not.
-func (p *Plan) between(id string, s *snapshot.Snapshot, o, to *zones.Origin) string {
+// between adds what keeps one origin from opening connections to another, or says why it does not. The host tells those who keep theirs
+// by their addresses; of ports of a bridge none does.
+func (p *Plan) between(id string, s *snapshot.Snapshot, o, to *zones.Origin, keep []netip.Prefix) string {
 	in, out := s.Network.Link(o.Index), s.Network.Link(to.Index)
 	if in == nil || out == nil {
 		return "an interface is gone"
@@ -87,7 +88,7 @@ func (p *Plan) between(id string, s *snapshot.Snapshot, o, to *zones.Origin) str
 	}
 	// Published ports lead to workloads: they are findings of their own, or meant.
 	direct := to.Zone == zones.Workload || to.Zone == zones.Runtime
-	p.rule(Rule{Chain: chainForward, Iif: in.Name, Oif: out.Name, Direct: direct, Closes: id})
+	p.inward(Rule{Chain: chainForward, Iif: in.Name, Oif: out.Name, Direct: direct, Closes: id}, o, keep)
 	return ""
 }
 

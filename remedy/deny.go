@@ -59,8 +59,8 @@ func (p *Plan) deny(id string, d *finding.Deny, s *snapshot.Snapshot, m *zones.M
 	case !logins || len(keep)+len(asked) > 0:
 	case d.Zone == zones.Management:
 		return "by this port the host is administered from there: closing it would lock everybody out; say who keeps access with --allow-from"
-	case d.Zone == zones.External && !hasZone(m, zones.Management):
-		return "no management zone is configured and nobody is logged in over SSH: closing the port could " +
+	case d.Zone == zones.External && !m.Entered():
+		return "no management zone is configured or in use, and nobody is logged in over SSH: closing the port could " +
 			"lock everybody out; say who keeps access with --allow-from"
 	}
 	if n := inUse(s, d); id == PublishedCheck && n > 0 && len(asked) == 0 {
@@ -79,10 +79,10 @@ func (p *Plan) deny(id string, d *finding.Deny, s *snapshot.Snapshot, m *zones.M
 		if d.ToZone != "" { // one direction: the other can serve administration
 			for j := range m.Origins {
 				to := &m.Origins[j]
-				if to.Local || to.Zone != d.ToZone || to.Interface == o.Interface {
+				if to.Local || to.Zone != d.ToZone || to.Interface == o.Interface || to.Bounded && to.Network != "" || o.Network != "" && o.Network == to.Network {
 					continue
 				}
-				if why := p.between(id, s, o, to); why != "" {
+				if why := p.between(id, s, o, to, besides(m, o, to)); why != "" {
 					failed = why
 				}
 				added = true
@@ -147,15 +147,23 @@ func inUse(s *snapshot.Snapshot, d *finding.Deny) int {
 	return n
 }
 
-func hasZone(m *zones.Map, zone string) bool {
-	return slices.ContainsFunc(m.Origins, func(o zones.Origin) bool { return o.Zone == zone && !o.Local })
-}
-
 // shared is the addresses of other zones that arrive on the same interface: they keep their access.
 func shared(m *zones.Map, o zones.Origin) []netip.Prefix {
 	var list []netip.Prefix
 	for _, other := range m.Origins {
 		if other.Interface == o.Interface && other.Zone == zones.Management && other.Zone != o.Zone {
+			list = append(list, other.From...)
+		}
+	}
+	return list
+}
+
+// besides is the addresses of others that arrive on the same interface and keep what they reach of another: those of the management
+// zone, and of the network of workloads that it is a part of.
+func besides(m *zones.Map, o, to *zones.Origin) []netip.Prefix {
+	list := shared(m, *o)
+	for _, other := range m.Origins {
+		if other.Interface == o.Interface && other.Network != "" && other.Network == to.Network {
 			list = append(list, other.From...)
 		}
 	}

@@ -272,10 +272,10 @@ func resolvers(s *snapshot.Snapshot) (list []netip.Prefix) {
 	return list
 }
 
-// administered says whether somebody could still log in past the baseline: the management zone, whoever is
+// administered says whether somebody could still log in past the baseline: by the management zone, whoever is
 // logged in, or whom --keep names for a port of an SSH server.
 func (p *Plan) administered(s *snapshot.Snapshot, m *zones.Map) bool {
-	return hasZone(m, zones.Management) || slices.ContainsFunc(p.Keeps, func(f Flow) bool {
+	return m.Entered() || slices.ContainsFunc(p.Keeps, func(f Flow) bool {
 		return f.Why == keptSession || f.asksLogin(s)
 	})
 }
@@ -293,7 +293,7 @@ func (p *Plan) baseline(s *snapshot.Snapshot, m *zones.Map) {
 	if !p.administered(s, m) {
 		p.Manual = append(p.Manual, dropin.Manual{
 			Check: "default-deny", What: "the baseline of a host that lets in only what it knows", Kind: "words",
-			Text: "no management zone is configured and nobody is logged in over SSH: the baseline would lock everybody out; " +
+			Text: "no management zone is configured or in use, and nobody is logged in over SSH: the baseline would lock everybody out; " +
 				"configure the zone, or say who keeps access with --keep tcp/22@ADDRESS",
 		})
 		return

@@ -308,7 +308,7 @@ func (p *Plan) defaults(r *finding.Report) {
 
 // warn says that only who is logged in over SSH keeps access, by the address of this moment.
 func (p *Plan) warn(s *snapshot.Snapshot, m *zones.Map, opt Options) {
-	if p.Mode != DefaultDeny && !p.cutsLogins || hasZone(m, zones.Management) || len(opt.AllowFrom) > 0 {
+	if p.Mode != DefaultDeny && !p.cutsLogins || m.Entered() || len(opt.AllowFrom) > 0 {
 		return
 	}
 	var who []string

@@ -65,12 +65,16 @@ type Interface struct {
 	Index  int    `json:"-"`
 	Zone   string `json:"zone"`
 	Reason string `json:"reason"`
-	// Inert has no address and no port: no packet for the host comes in here.
+	// Inert has no address, no route and no port: no packet for the host comes in here.
 	Inert bool `json:"inert,omitempty"`
 	// Port of a bridge: packets come in on its master. It has the zone of the bridge, unless the configuration
 	// gives it another one.
 	Port bool `json:"port,omitempty"`
-	via  int  // the bridge of a port with a zone of its own
+	// Assumed says that it is of the management zone by what it is alone: nobody is seen to come in by it.
+	Assumed bool `json:"assumed,omitempty"`
+	// Network is the network of workloads that the interface is a part of with others, "" where it is one of its own.
+	Network string `json:"network,omitempty"`
+	via     int    // the bridge of a port with a zone of its own
 
 	configured bool // the configuration names the interface
 }
@@ -81,8 +85,12 @@ type Origin struct {
 	Interface string `json:"interface,omitempty"` // empty: processes on the host
 	packet.Origin
 	Reason string `json:"reason"`
-	// Bounded says that the zone is only some addresses of its interface, those that the configuration names.
+	// Bounded says that the zone is only some addresses of its interface: those that the configuration names, or pods of
+	// other nodes.
 	Bounded bool `json:"bounded,omitempty"`
+	// Assumed and Network are those of the interface.
+	Assumed bool   `json:"assumed,omitempty"`
+	Network string `json:"network,omitempty"`
 }
 
 // Map is the classification of one host.
@@ -92,16 +100,16 @@ type Map struct {
 	// Shared names the interfaces on which only an address separates two zones.
 	Shared []string
 
-	cfg   Config
-	snap  *snapshot.Snapshot
-	inits map[uint64]string // mount namespace of a container -> its id
+	cfg    Config
+	snap   *snapshot.Snapshot
+	inits  map[uint64]string // mount namespace of a container -> its id
+	routed map[int]*behind
 }
 
 var (
-	workloadName = regexp.MustCompile(`^(docker\d+|br-[0-9a-f]{12}|docker_gwbridge|podman\d+|cni\d+|` +
-		`cni-podman\d+|nerdctl\d+|lxcbr\d+|lxdbr\d+|incusbr\d+|virbr\d+|crio\d*|cali[0-9a-f]{11}|lxc[0-9a-f]{8,}|` +
-		`lxc_health|cilium_(host|net|vxlan)|flannel.*|vxlan\.calico|tunl0|weave|kube-bridge|kube-ipvs0|` +
-		`nodelocaldns|vnet\d+|tap.*|ve-.*|vb-.*|fwbr.*|fwln.*|fwpr.*)$`)
+	workloadName = regexp.MustCompile(`^(docker\d+|br-[0-9a-f]{12}|docker_gwbridge|podman\d+|` +
+		`cni-podman\d+|nerdctl\d+|lxcbr\d+|lxdbr\d+|incusbr\d+|virbr\d+|crio\d*|` +
+		`vnet\d+|tap.*|ve-.*|vb-.*|fwbr.*|fwln.*|fwpr.*)$`)
 	managementName = regexp.MustCompile(`^(mgmt|mgt|oob|ipmi|bmc|idrac|ilo)[-_.]?\d*$`)
 	vpnName        = regexp.MustCompile(`^(tailscale\d+|wg\d+|zt.*|nebula.*)$`)
 	usbDrivers     = []string{"cdc_ether", "rndis_host", "cdc_ncm"}
@@ -110,9 +118,11 @@ var (
 // Classify assigns every interface of the snapshot to a zone.
 func Classify(s *snapshot.Snapshot, cfg Config) *Map {
 	m := &Map{cfg: cfg, snap: s, inits: containerMounts(s)}
+	m.routed = m.connected()
 	for i := range s.Network.Links {
 		m.Interfaces = append(m.Interfaces, m.link(&s.Network.Links[i], 0))
 	}
+	m.pods()
 	m.origins()
 	return m
 }
@@ -127,8 +137,11 @@ func (m *Map) link(l *snapshot.Link, depth int) Interface {
 			return i
 		}
 		i.Zone, i.Reason, i.Port = up.Zone, "port of "+master.Name+": "+up.Reason, true
+		i.Assumed = up.Assumed
+		return i
 	}
-	i.Inert = !l.Loopback && !i.Port && (len(l.Addrs) == 0 || !l.Up)
+	i.Assumed = i.Zone == Management && !i.configured && !deliberate(l) && !m.entered(l, anybody)
+	i.Inert = !l.Loopback && !i.Port && (len(l.Addrs) == 0 && !m.leadsOn(l) || !l.Up)
 	return i
 }
 
@@ -157,12 +170,14 @@ func (m *Map) recognised(l *snapshot.Link) (zone, reason string) {
 		return Management, "named for management"
 	case l.Kind == "vrf" && managementName.MatchString(strings.TrimPrefix(l.Name, "vrf-")):
 		return Management, "VRF named for management"
-	case workloadName.MatchString(l.Name):
+	case OfWorkloads(l.Name):
 		return Workload, "name of a container or machine network"
-	case vpnName.MatchString(l.Name) || l.Kind == "wireguard":
-		return Management, "private network (an assumption: configure it if workloads use it)"
-	case m.defaultRoute(l.Index):
+	case m.byTunnel(l):
+		return Management, "private network by which somebody is logged in over SSH"
+	case m.defaultRoute(l.Index): // also of a VPN that carries everything: the internet is behind it
 		return External, "has a default route"
+	case vpn(l):
+		return Management, "private network (an assumption: configure it if workloads use it)"
 	case (l.Kind == "veth" || l.Kind == "netkit") && l.PeerNetns != m.snap.Network.HostNetns():
 		return Workload, l.Kind + " into another network namespace"
 	case m.global(l):
@@ -248,7 +263,7 @@ func (m *Map) connected() map[int]*behind {
 func (m *Map) origins() {
 	all := []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}
 	apartFrom, shared := m.ports()
-	routed := m.connected()
+	routed := m.routed
 	for _, i := range m.Interfaces {
 		apart := apartFrom[i.Index]
 		if i.Inert || i.Port || i.Zone == Host || len(apart) > 0 && !shared[i.Index] {
@@ -264,7 +279,7 @@ func (m *Map) origins() {
 		}
 		own := cmp.Or(routed[by], new(behind))
 		o := Origin{
-			Zone: zone, Interface: i.Name, Reason: i.Reason,
+			Zone: zone, Interface: i.Name, Reason: i.Reason, Assumed: i.Assumed, Network: i.Network,
 			Origin: packet.Origin{Index: i.Index, From: slices.Clip(own.prefixes), Apart: apart},
 		}
 		if own.byDefault {
@@ -276,27 +291,36 @@ func (m *Map) origins() {
 			}
 		}
 		for _, name := range []string{Management, Runtime, Workload, External} {
-			var split []netip.Prefix
-			for _, p := range m.cfg[name].Prefixes {
-				if name != zone && slices.ContainsFunc(o.From, func(q netip.Prefix) bool { return q.Overlaps(p) }) &&
-					!slices.ContainsFunc(o.Except, func(q netip.Prefix) bool {
-						return q.Bits() <= p.Bits() && q.Overlaps(p)
-					}) {
-					split = append(split, p)
-				}
-			}
-			if len(split) > 0 {
-				o.Except = append(o.Except, split...)
-				m.Shared = append(m.Shared, i.Name)
-				m.Origins = append(m.Origins, Origin{
-					Zone: name, Interface: i.Name, Reason: "configured prefixes behind " + i.Name, Bounded: true,
-					Origin: packet.Origin{Index: i.Index, From: split, Apart: o.Apart},
-				})
-			}
+			m.split(&o, name, m.cfg[name].Prefixes, "", "configured prefixes behind "+i.Name)
+		}
+		if zone != Workload {
+			m.split(&o, Workload, m.otherNodes(&i), Pods, "pods of other nodes behind "+i.Name)
 		}
 		m.Origins = append(m.Origins, o)
 	}
 	m.local()
+}
+
+// split gives those of some prefixes that are behind an interface to another zone.
+func (m *Map) split(o *Origin, zone string, prefixes []netip.Prefix, network, reason string) {
+	var split []netip.Prefix
+	for _, p := range prefixes {
+		if zone != o.Zone && slices.ContainsFunc(o.From, func(q netip.Prefix) bool { return q.Overlaps(p) }) &&
+			!slices.ContainsFunc(o.Except, func(q netip.Prefix) bool { return q.Bits() <= p.Bits() && q.Overlaps(p) }) {
+			split = append(split, p)
+		}
+	}
+	if len(split) == 0 {
+		return
+	}
+	o.Except = append(o.Except, split...)
+	if network == "" { // of a cluster that is how it is built
+		m.Shared = append(m.Shared, o.Interface)
+	}
+	m.Origins = append(m.Origins, Origin{
+		Zone: zone, Interface: o.Interface, Reason: reason, Bounded: true, Network: network,
+		Origin: packet.Origin{Index: o.Index, From: split, Apart: o.Apart},
+	})
 }
 
 // ports are by bridge the ports that have a zone of their own, and whether a port has the bridge's: who is behind the

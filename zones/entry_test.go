@@ -1,0 +1,60 @@
+package zones
+
+import (
+	"testing"
+
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// TestManagementIsWhatSomebodyComesInBy: a private network that nobody is logged in by, one that carries everything, and the network of a BMC
+// are no way in. One that somebody is logged in by is, whatever its kind, and so is what is named for it.
+func TestManagementIsWhatSomebodyComesInBy(t *testing.T) {
+	login := func(local, remote, state string) []snapshot.SSHSession {
+		return []snapshot.SSHSession{{Local: local, Remote: remote, LoggedIn: state}}
+	}
+	wg := snapshot.Link{Name: "wg0", Kind: "wireguard", Addrs: []string{"10.66.0.5/24"}}
+	for name, c := range map[string]struct {
+		link    snapshot.Link
+		logins  []snapshot.SSHSession
+		routed  bool // it has a default route too
+		zone    string
+		entered bool
+	}{
+		"WireGuard, nobody":               {link: wg, zone: Management},
+		"WireGuard, a login":              {link: wg, logins: login("10.66.0.5:22", "10.66.0.9:5000", snapshot.Yes), zone: Management, entered: true},
+		"WireGuard, a connection":         {link: wg, logins: login("10.66.0.5:22", "10.66.0.9:5000", snapshot.No), zone: Management},
+		"WireGuard, who knows":            {link: wg, logins: login("10.66.0.5:22", "10.66.0.9:5000", ""), zone: Management},
+		"WireGuard, a login by the other": {link: wg, logins: login("203.0.113.1:22", "198.51.100.7:5000", snapshot.Yes), zone: Management},
+		"its address, from the other":     {link: wg, logins: login("10.66.0.5:22", "198.51.100.7:5000", snapshot.Yes), zone: Management},
+		"WireGuard for everything":        {link: wg, routed: true, zone: External},
+		"the same, a member's login":      {link: wg, routed: true, logins: login("10.66.0.5:22", "10.66.0.9:5000", snapshot.Yes), zone: Management, entered: true},
+		"the same, a stranger's login":    {link: wg, routed: true, logins: login("10.66.0.5:22", "198.51.100.7:5000", snapshot.Yes), zone: External},
+		"OpenVPN, nobody":                 {link: snapshot.Link{Name: "tun0", Kind: "tun", Addrs: []string{"10.8.0.1/24"}}, zone: Unclassified},
+		"OpenVPN, a login": {
+			link:   snapshot.Link{Name: "tun0", Kind: "tun", Addrs: []string{"10.8.0.1/24"}},
+			logins: login("10.8.0.1:22", "10.8.0.6:5000", snapshot.Yes), zone: Management, entered: true,
+		},
+		"a tunnel of IPv6, a login": {
+			link:   snapshot.Link{Name: "zt5u4", Kind: "tun", Addrs: []string{"fd00:99::1/64"}},
+			logins: login("[fd00:99::1]:22", "[fd00:99::2]:5000", snapshot.Yes), zone: Management, entered: true,
+		},
+		"an uplink, a login":   {link: snapshot.Link{Name: "eth1", Kind: "device", Addrs: []string{"10.55.0.1/24"}}, logins: login("10.55.0.1:22", "10.55.0.9:5000", snapshot.Yes), zone: Unclassified},
+		"a BMC":                {link: snapshot.Link{Name: "usb0", Kind: "device", Driver: "cdc_ether", Addrs: []string{"169.254.1.2/24"}}, zone: Management},
+		"named for a BMC":      {link: snapshot.Link{Name: "idrac", Kind: "device", Addrs: []string{"10.55.0.1/24"}}, zone: Management},
+		"named for management": {link: snapshot.Link{Name: "mgmt1", Kind: "device", Addrs: []string{"10.55.0.1/24"}}, zone: Management, entered: true},
+	} {
+		routes := []snapshot.Route{defaultRoute(2)}
+		if c.routed {
+			routes = append(routes, defaultRoute(3))
+		}
+		s := host([]snapshot.Link{{Name: "eth0", Kind: "device", Addrs: []string{"203.0.113.1/24"}}, c.link}, routes...)
+		s.SSH.Sessions = c.logins
+		m := Classify(s, nil)
+		if zone := zoneOf(m, c.link.Name); zone != c.zone || m.Entered() != c.entered {
+			t.Errorf("%s: %s, somebody comes in %v; want %s, %v", name, zone, m.Entered(), c.zone, c.entered)
+		}
+		if m := Classify(s, Config{Management: {Interfaces: []string{c.link.Name}}}); !m.Entered() {
+			t.Errorf("%s: named by the operator, and no way in", name)
+		}
+	}
+}
