@@ -211,6 +211,7 @@ type Scan struct {
 	fdErr   int               // processes whose descriptors were refused
 	nsFDs   map[int][]int     // descriptors of network namespaces by pid
 	devices map[int][]string  // sensitive devices that a process of a container holds open
+	tunnels map[int][]string  // interfaces whose other end a process is
 	cutFDs  map[int]bool      // processes whose descriptors were not all seen
 	sockFDs map[int][]int     // a descriptor of each socket, under the first process that has it
 

@@ -150,6 +150,7 @@ func (s *Scan) readLinks(h *vnl.Handle, sec *snapshot.Network, own uint64, found
 			link.Driver = filepath.Base(d)
 		}
 		link.TC = trafficControl(h, l, qdiscs[a.Index])
+		link.UDPPort = carriedAt(l)
 		sec.Links = append(sec.Links, link)
 	}
 	slices.SortFunc(sec.Links, func(a, b snapshot.Link) int { return cmp.Compare(a.Index, b.Index) })
@@ -176,6 +177,18 @@ func linkMode(l vnl.Link) string {
 		return ipvlan[v.Mode]
 	}
 	return ""
+}
+
+// carriedAt is the port that a tunnel of the kernel listens on (IFLA_VXLAN_PORT, IFLA_GENEVE_PORT), 0 of other kinds. One that is told by its
+// metadata alone, without a network of its own, has one too.
+func carriedAt(l vnl.Link) int {
+	switch v := l.(type) {
+	case *vnl.Vxlan:
+		return v.Port
+	case *vnl.Geneve:
+		return int(v.Dport)
+	}
+	return 0
 }
 
 // isPair says of an interface that it has another end.

@@ -30,6 +30,7 @@ func collectProcesses(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Ou
 	for _, p := range procs {
 		v := p.Process
 		v.NetOwner = owners[v.NS.Net]
+		v.Tunnels = s.tunnelsOf(p.PID)
 		var whole bool
 		if v.Devices, whole = s.openDevices(p); !whole {
 			out.partialIn("devices", "the open files of %s are not all seen", s.placeName(p))

@@ -58,6 +58,7 @@ type Link struct {
 	XDP       bool     `json:"xdp,omitempty"`
 	TC        []string `json:"tc,omitempty"` // filters and actions that can drop or redirect
 	Driver    string   `json:"driver,omitempty"`
+	UDPPort   int      `json:"udpPort,omitempty"` // that a VXLAN or GENEVE of the kernel listens on
 	// Groups are the multicast groups that the host has joined on the link. Every family that is on has one: none
 	// of a family is not read.
 	Groups []MulticastGroup `json:"groups,omitempty"`

@@ -48,6 +48,8 @@ type Process struct {
 	Pod           string   `json:"pod,omitempty"`
 	Devices       []string `json:"devices,omitempty"` // sensitive device files that it holds open
 	Unread        []string `json:"unread,omitempty"`  // what we were refused
+	// Tunnels are the TUN and TAP interfaces whose other end it is, by their names in its own network namespace, as the kernel says.
+	Tunnels []string `json:"tunnels,omitempty"`
 }
 
 // SharedSegment is shared memory and who maps it.
