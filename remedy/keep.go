@@ -102,7 +102,7 @@ func portless() []string {
 
 // carriers are the protocols of a tunnel by the kind of its interface (IFLA_INFO_KIND).
 var carriers = map[string][]string{
-	"gre": {"gre"}, "gretap": {"gre"}, "erspan": {"gre"}, "ip6gre": {"gre"}, "ip6gretap": {"gre"}, "ipip": {"ipip"}, "sit": {"6in4", "ipip"},
+	"gre": {"gre"}, "gretap": {"gre"}, "erspan": {"gre"}, "ip6erspan": {"gre"}, "ip6gre": {"gre"}, "ip6gretap": {"gre"}, "ipip": {"ipip"}, "sit": {"6in4", "ipip"},
 	"ip6tnl": {"6in4", "ipip"}, "vti": {"esp"}, "vti6": {"esp"}, "xfrm": {"esp"}, "l2tpeth": {"l2tp"},
 }
 
@@ -135,7 +135,7 @@ func underneath(s *snapshot.Snapshot) (list []Flow) {
 			add(proto, why)
 		}
 	}
-	if serves(s, "udp", 500) || serves(s, "udp", 4500) {
+	if serves(s, "udp", 500) || serves(s, "udp", 4500) || slices.ContainsFunc(list, func(f Flow) bool { return f.Proto == "esp" }) || negotiates(s) {
 		add("esp", "IPsec")
 		add("ah", "IPsec")
 	}
@@ -170,6 +170,9 @@ func observed(s *snapshot.Snapshot, m *zones.Map) []Flow {
 		addr, err := netip.ParseAddr(k.Addr)
 		if why != "" && !vouched(s, k) {
 			why = ""
+		}
+		if why == "" {
+			why = carries(s, k)
 		}
 		for _, o := range k.Owners {
 			if isProgram(s, o, "docker-proxy") {
@@ -355,29 +358,12 @@ func (p *Plan) baseline(s *snapshot.Snapshot, m *zones.Map) {
 		}
 		p.rule(r)
 	}
-	accept(Rule{Chain: chainForward, Kind: "published"}) // the audit after it says which ports that are
-	for _, o := range m.Origins {
-		switch {
-		case o.Local:
-		case o.Zone == zones.Management:
-			r := Rule{Chain: chainInput, Iif: o.Interface, Accept: true}
-			if o.Bounded {
-				p.perFamily(r, o.From)
-			} else {
-				p.rule(r)
-			}
-		case o.Zone == zones.Workload || o.Zone == zones.Runtime:
-			for _, to := range m.Origins { // workloads go out, but not to where the host is administered
-				if !to.Local && to.Interface != o.Interface && (to.Zone == zones.External || to.Zone == zones.Unclassified) {
-					accept(Rule{Chain: chainForward, Iif: o.Interface, Oif: to.Interface})
-				}
-			}
-			accept(Rule{Chain: chainForward, Iif: o.Interface, Oif: o.Interface})
-			for _, k := range workloadServices {
-				if k.always || serves(s, k.proto, k.port) {
-					accept(Rule{Chain: chainInput, Iif: o.Interface, Proto: k.proto, Port: k.port})
-				}
-			}
-		}
+	for _, chain := range []string{chainInput, chainForward} { // what somebody translated is meant; the audit after it says which ports that are
+		accept(Rule{Chain: chain, Kind: "published"})
 	}
+	for i := range m.Origins {
+		p.lets(s, m, &m.Origins[i])
+	}
+	p.within(s, m)
+	p.closesBesides(s)
 }

@@ -1,0 +1,100 @@
+package remedy
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/ringfence/ringfence/escape"
+	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/zones"
+)
+
+// of adds a rule about what an origin sends: by its interface, and where the zone is some addresses of it alone by those.
+func (p *Plan) of(o *zones.Origin, r Rule) {
+	r.Accept, r.Iif = true, o.Interface
+	if o.Bounded {
+		p.perFamily(r, o.From)
+		return
+	}
+	p.rule(r)
+}
+
+// lets adds what the baseline lets an origin do.
+func (p *Plan) lets(s *snapshot.Snapshot, m *zones.Map, o *zones.Origin) {
+	switch {
+	case o.Local:
+	case o.Zone == zones.Management && o.Assumed: // nobody is seen to come in by it: logins alone, which are kept as such
+	case o.Zone == zones.Management:
+		p.of(o, Rule{Chain: chainInput})
+	case o.Zone == zones.Workload || o.Zone == zones.Runtime:
+		for _, to := range m.Origins { // workloads go out, but not to where the host is administered
+			if !to.Local && to.Interface != o.Interface && (to.Zone == zones.External || to.Zone == zones.Unclassified) {
+				p.of(o, Rule{Chain: chainForward, Oif: to.Interface})
+			}
+		}
+		if !o.Bounded {
+			p.of(o, Rule{Chain: chainForward, Oif: o.Interface})
+		}
+		for _, k := range workloadServices {
+			if k.always || serves(s, k.proto, k.port) {
+				p.of(o, Rule{Chain: chainInput, Proto: k.proto, Port: k.port})
+			}
+		}
+	}
+}
+
+// within lets pass what stays inside a network of workloads: between the pods of a cluster by their addresses, so that those are meant too
+// that begin later, and from port to port of a bridge, which rules for the host see where bridges call them (br_netfilter).
+func (p *Plan) within(s *snapshot.Snapshot, m *zones.Map) {
+	pods := m.Network(zones.Pods)
+	for _, v4 := range []bool{true, false} {
+		of := slices.DeleteFunc(slices.Clone(pods), func(x netip.Prefix) bool { return x.Addr().Is4() != v4 })
+		if len(of) > 0 {
+			p.rule(Rule{Chain: chainForward, Sources: of, To: of, Accept: true})
+		}
+	}
+	for i := range s.Network.Links {
+		if l := &s.Network.Links[i]; l.Kind == "bridge" && len(portsOf(s, l, nil)) > 1 {
+			p.rule(Rule{Chain: chainForward, Iif: l.Name, Oif: l.Name, Accept: true})
+		}
+	}
+}
+
+// maxListed bounds how many ports a warning names.
+const maxListed = 24
+
+// closesBesides says what listens for others and is closed by the baseline, so that nothing that was meant ends unsaid: what the plan closes for
+// a finding, or keeps, is told there.
+func (p *Plan) closesBesides(s *snapshot.Snapshot) {
+	var list []string
+	for i := range s.Listeners.Sockets {
+		k := &s.Listeners.Sockets[i]
+		addr, err := netip.ParseAddr(k.Addr)
+		if err != nil || !portProtos[k.Proto] || k.Port == 0 || addr.IsLoopback() || k.Netns != 0 && k.Netns != s.Network.HostNetns() {
+			continue
+		}
+		if slices.ContainsFunc(p.Keeps, func(f Flow) bool { return f.Proto == k.Proto && f.Port == k.Port }) ||
+			slices.ContainsFunc(p.closings, func(c closing) bool { return c.proto == k.Proto && c.port == k.Port }) {
+			continue
+		}
+		text := fmt.Sprintf("%s/%d", k.Proto, k.Port)
+		if len(k.Owners) > 0 {
+			text += " (" + escape.Line(k.Owners[0].Comm) + ")"
+		}
+		if !slices.Contains(list, text) {
+			list = append(list, text)
+		}
+	}
+	if len(list) == 0 {
+		return
+	}
+	slices.Sort(list)
+	more := ""
+	if len(list) > maxListed {
+		more, list = fmt.Sprintf(" and %d more", len(list)-maxListed), list[:maxListed]
+	}
+	p.Warnings = append(p.Warnings, fmt.Sprintf("the baseline closes what else listens: %s%s. What others use of it is kept with --keep, such as --keep %s",
+		strings.Join(list, ", "), more, strings.Fields(list[0])[0]))
+}

@@ -1,0 +1,131 @@
+package remedy
+
+import (
+	"net/netip"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ringfence/ringfence/escape"
+	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/zones"
+)
+
+// tunnelPrograms are servers of tunnels: what they listen on carries one, whatever its number. IKE daemons, and an OpenVPN that has its device
+// made by the kernel, hold no tunnel device themselves.
+var tunnelPrograms = []string{
+	"openvpn", "charon", "charon-systemd", "pluto", "iked", "racoon", "zerotier-one", "tailscaled", "nebula", "tincd", "ocserv", "ocserv-main", "wireguard-go",
+	"boringtun", "boringtun-cli", "vpnserver", "xl2tpd", "pptpd", "accel-pppd", "netbird", "fastd", "supernode", "edge",
+}
+
+// machinePrograms hold a tunnel device too, for the machine or sandbox that they run: what they listen on is something else.
+var machinePrograms = []string{"qemu-", "kvm", "firecracker", "cloud-hypervisor", "crosvm", "VBox", "vmware-", "slirp4netns", "pasta", "passt", "libvirtd", "virtqemud"}
+
+// carries says of a listening socket which tunnel it carries, "" for none: one that the kernel holds for a device of its own, and those of a
+// process that holds a tunnel device or is a server of tunnels, if root answers for it. Whoever is at the other end may change its
+// address: it is kept from anywhere.
+func carries(s *snapshot.Snapshot, k *snapshot.Socket) string {
+	if k.Proto != "udp" && k.Proto != "tcp" || k.Port == 0 || inTunnel(s, k) {
+		return ""
+	}
+	if len(k.Owners) == 0 {
+		return ofKernel(s, k)
+	}
+	for _, o := range k.Owners {
+		p := process(s, o.PID)
+		if p == nil || !vouched(s, k) && !commands(s, p) {
+			continue
+		}
+		switch {
+		case p.ExeWord.Trusted() && slices.Contains(tunnelPrograms, path.Base(p.Exe)):
+		case !endsTunnel(s, p):
+			continue
+		case k.Proto == "tcp" && holds(s, p.PID, "udp"): // TCP is the carrier where there is no other
+			continue
+		}
+		return "carries the tunnel of " + escape.Line(o.Comm)
+	}
+	return ""
+}
+
+// portUnsaid are the kinds of tunnels over UDP whose port the kernel tells in other ways than with the interface.
+var portUnsaid = []string{"wireguard", "l2tpeth", "gtp", "bareudp", "amt"}
+
+// ofKernel says which tunnel of the kernel a socket carries that no process holds: of the port that a device has, also one that was moved to
+// another network namespace, or of some device whose port is not told. Who holds such a socket cannot be seen, but its uid can.
+func ofKernel(s *snapshot.Snapshot, k *snapshot.Socket) string {
+	if k.Proto != "udp" || k.UID != 0 || k.Netns != 0 && k.Netns != s.Network.HostNetns() {
+		return ""
+	}
+	networks := []*snapshot.Network{&s.Network}
+	for i := range s.Namespaces {
+		networks = append(networks, &s.Namespaces[i].Network)
+	}
+	for n, network := range networks {
+		for i := range network.Links {
+			if l := &network.Links[i]; l.UDPPort == k.Port || n == 0 && l.Up && slices.Contains(portUnsaid, l.Kind) {
+				return "carries " + escape.Line(l.Name)
+			}
+		}
+	}
+	return ""
+}
+
+// endsTunnel says of a process that it is the other end of an interface of the host that is no machine's.
+func endsTunnel(s *snapshot.Snapshot, p *snapshot.Process) bool {
+	if slices.ContainsFunc(machinePrograms, func(m string) bool { return strings.HasPrefix(path.Base(p.Exe), m) }) {
+		return false
+	}
+	return p.NS.Net == s.Network.HostNetns() && slices.ContainsFunc(p.Tunnels, func(name string) bool {
+		l := s.Network.LinkNamed(name)
+		return l != nil && l.Kind == "tun" && s.Network.BridgeOf(l) == nil && !zones.OfWorkloads(name)
+	})
+}
+
+// commands says of a process that it may change the host's packet filter itself: in a container of root's that shares the host's network.
+func commands(s *snapshot.Snapshot, p *snapshot.Process) bool {
+	const netAdmin = 1 << 12 // CAP_NET_ADMIN, capabilities(7)
+	n, err := strconv.ParseUint(p.CapEff, 16, 64)
+	return err == nil && n&netAdmin != 0 && p.NS.Net == s.Network.HostNetns() && p.NS.User != 0 && p.NS.User == s.Processes.Init.User
+}
+
+// holds says whether a process listens for others with a protocol.
+func holds(s *snapshot.Snapshot, pid int, proto string) bool {
+	return slices.ContainsFunc(s.Listeners.Sockets, func(k snapshot.Socket) bool {
+		addr, err := netip.ParseAddr(k.Addr)
+		return k.Proto == proto && err == nil && !addr.IsLoopback() && !inTunnel(s, &k) &&
+			slices.ContainsFunc(k.Owners, func(o snapshot.Owner) bool { return o.PID == pid })
+	})
+}
+
+// inTunnel says of a socket that it is bound to an address of a tunnel: what comes there was carried already.
+func inTunnel(s *snapshot.Snapshot, k *snapshot.Socket) bool {
+	at, ok := boundAt(k)
+	if !ok || !at.IsValid() {
+		return false
+	}
+	for i := range s.Network.Links {
+		l := &s.Network.Links[i]
+		if l.Kind != "tun" && l.Kind != "wireguard" {
+			continue
+		}
+		if slices.ContainsFunc(l.Addrs, func(text string) bool {
+			p, err := netip.ParsePrefix(text)
+			return err == nil && p.Addr() == at
+		}) {
+			return true
+		}
+	}
+	return false
+}
+
+// negotiates says whether a daemon of IKE listens, on whatever port: what it agrees on comes as ESP or AH.
+func negotiates(s *snapshot.Snapshot) bool {
+	return slices.ContainsFunc(s.Listeners.Sockets, func(k snapshot.Socket) bool {
+		return k.Proto == "udp" && vouched(s, &k) && slices.ContainsFunc(k.Owners, func(o snapshot.Owner) bool {
+			p := process(s, o.PID)
+			return p != nil && p.ExeWord.Trusted() && slices.Contains([]string{"charon", "charon-systemd", "pluto", "iked", "racoon"}, path.Base(p.Exe))
+		})
+	})
+}

@@ -1,0 +1,95 @@
+package remedy
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/ringfence/ringfence/finding"
+	"github.com/ringfence/ringfence/fixtures"
+	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/zones"
+)
+
+// TestCarriersOfTunnelsAreKept: a host that lets in only what it knows keeps what carries a tunnel, on whatever port, from anywhere. What a machine's
+// program, a user or a container listens on is none, nor is what is bound inside of a tunnel.
+func TestCarriersOfTunnelsAreKept(t *testing.T) {
+	const hostNet = 7
+	mal := snapshot.WordOf(1001)
+	tun := snapshot.Link{Index: 50, Name: "tun0", Kind: "tun", Up: true, Addrs: []string{"10.8.0.1/24"}}
+	ends := func(p snapshot.Process) *snapshot.Process {
+		p.Tunnels = []string{"tun0"}
+		return &p
+	}
+	for name, c := range map[string]struct {
+		link    snapshot.Link
+		ns      *snapshot.Link // in another network namespace
+		process *snapshot.Process
+		proto   string
+		addr    string
+		port    int
+		uid     int
+		kept    bool
+	}{
+		"OpenVPN on 443/udp":            {link: tun, process: ends(snapshot.Process{Exe: "/usr/sbin/openvpn", ExeWord: root}), proto: "udp", port: 443, kept: true},
+		"OpenVPN on 443/tcp":            {link: tun, process: ends(snapshot.Process{Exe: "/usr/sbin/openvpn", ExeWord: root}), proto: "tcp", port: 443, kept: true},
+		"OpenVPN as nobody":             {link: tun, process: ends(snapshot.Process{Exe: "/usr/sbin/openvpn", ExeWord: root, UID: 65534, Unit: "openvpn-server@a.service"}), proto: "udp", port: 443, kept: true},
+		"OpenVPN with its own module":   {link: snapshot.Link{Index: 50, Name: "tun0", Kind: "ovpn", Up: true}, process: &snapshot.Process{Exe: "/usr/sbin/openvpn", ExeWord: root}, proto: "udp", port: 443, kept: true},
+		"a tunnel that nobody knows":    {link: tun, process: ends(snapshot.Process{Exe: "/opt/vpn/d", ExeWord: root}), proto: "udp", port: 20111, kept: true},
+		"strongSwan on another port":    {link: tun, process: &snapshot.Process{Exe: "/usr/lib/ipsec/charon", ExeWord: root}, proto: "udp", port: 4511, kept: true},
+		"a container of root's, in all": {link: tun, process: ends(snapshot.Process{Exe: "/usr/bin/x", Container: "c", CapEff: "1000", NS: snapshot.NS{Net: hostNet, User: 2}}), proto: "udp", port: 20111, kept: true},
+		"a container":                   {link: tun, process: ends(snapshot.Process{Exe: "/usr/sbin/openvpn", Container: "c", NS: snapshot.NS{Net: hostNet, User: 2}}), proto: "udp", port: 443},
+		"a user's":                      {link: tun, process: ends(snapshot.Process{Exe: "/home/mal/openvpn", ExeWord: mal, UID: 1001}), uid: 1001, proto: "udp", port: 443},
+		"no tunnel":                     {link: tun, process: &snapshot.Process{Exe: "/usr/bin/python3", ExeWord: root}, proto: "udp", port: 443},
+		"a machine": {
+			link: snapshot.Link{Index: 50, Name: "tun0", Kind: "tun", Up: true}, process: ends(snapshot.Process{Exe: "/usr/bin/qemu-system-x86_64", ExeWord: root}), proto: "tcp", port: 5900,
+		},
+		"inside of the tunnel":        {link: tun, process: ends(snapshot.Process{Exe: "/usr/sbin/tailscaled", ExeWord: root}), proto: "udp", addr: "10.8.0.1", port: 5252},
+		"WireGuard":                   {link: snapshot.Link{Index: 50, Name: "wg0", Kind: "wireguard", Up: true}, proto: "udp", port: 33000, kept: true},
+		"VXLAN":                       {link: snapshot.Link{Index: 50, Name: "vx0", Kind: "vxlan", Up: true, UDPPort: 4790}, proto: "udp", port: 4790, kept: true},
+		"an overlay":                  {link: tun, ns: &snapshot.Link{Name: "vx0", Kind: "vxlan", UDPPort: 4790}, proto: "udp", port: 4790, kept: true},
+		"beside VXLAN":                {link: snapshot.Link{Index: 50, Name: "vx0", Kind: "vxlan", Up: true, UDPPort: 4790}, proto: "udp", port: 4791},
+		"WireGuard elsewhere":         {link: tun, ns: &snapshot.Link{Name: "wg0", Kind: "wireguard", Up: true}, proto: "udp", port: 33000},
+		"a user's socket in a flight": {link: snapshot.Link{Index: 50, Name: "wg0", Kind: "wireguard", Up: true}, proto: "udp", port: 33000, uid: 1001},
+	} {
+		s := fixtures.Host()
+		s.Network.Namespaces = []snapshot.Netns{{Inode: hostNet, Host: true}}
+		s.Processes.Init = snapshot.NS{User: 2, Net: hostNet}
+		s.Network.Links = append(slices.Clone(s.Network.Links), c.link)
+		if c.ns != nil {
+			s.Namespaces = []snapshot.Elsewhere{{Netns: 9, Network: snapshot.Network{Links: []snapshot.Link{*c.ns}}}}
+		}
+		k := snapshot.Socket{Netns: hostNet, Proto: c.proto, Family: 4, Addr: "0.0.0.0", Port: c.port, UID: c.uid}
+		if c.addr != "" {
+			k.Addr = c.addr
+		}
+		s.Processes.List = nil
+		if p := c.process; p != nil {
+			p.PID = 77
+			p.NS.Net = hostNet
+			s.Processes.List = []snapshot.Process{*p}
+			k.Owners = []snapshot.Owner{{PID: 77, Comm: "x"}}
+		}
+		s.Listeners.Sockets = []snapshot.Socket{k}
+		p := Make(new(finding.Report), s, zones.Config{zones.Management: {Interfaces: []string{"mgmt0"}}}, Options{Mode: DefaultDeny})
+		kept := slices.ContainsFunc(p.Rules, func(r Rule) bool {
+			return r.Accept && r.Chain == chainInput && r.Proto == c.proto && r.Port == c.port && r.Iif == "" && len(r.Sources) == 0
+		})
+		if kept != c.kept {
+			t.Errorf("%s: kept %v, %+v", name, kept, p.Keeps)
+		}
+	}
+}
+
+// TestIKEBringsESP: what a daemon of IKE agrees on comes without a port, whatever the port of the daemon is.
+func TestIKEBringsESP(t *testing.T) {
+	s := fixtures.Host()
+	s.Processes.List = []snapshot.Process{{PID: 77, Exe: "/usr/lib/ipsec/charon", ExeWord: root}}
+	s.Listeners.Sockets = []snapshot.Socket{{Proto: "udp", Family: 4, Addr: "0.0.0.0", Port: 4511, Owners: []snapshot.Owner{{PID: 77, Comm: "charon"}}}}
+	esp := func() bool { return slices.ContainsFunc(underneath(s), func(f Flow) bool { return f.Proto == "esp" }) }
+	if !esp() {
+		t.Error("ESP is dropped")
+	}
+	if s.Processes.List[0].ExeWord = snapshot.WordOf(1001); esp() {
+		t.Error("a user's program of that name brings ESP")
+	}
+}
