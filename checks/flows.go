@@ -22,7 +22,26 @@ const (
 )
 
 // flowCount counts the connections of each flow, by where they were seen.
-type flowCount struct{ seen map[snapshot.FlowUse]int }
+type flowCount struct {
+	seen map[snapshot.FlowUse]int
+	// translated are the connections that rules translated, by how their ends have them.
+	translated map[ends]wire.Connection
+}
+
+// ends are who opened a connection and what that was sent to.
+type ends struct{ from, to netip.AddrPort }
+
+// maxTranslated bounds the translated connections that sockets are compared with.
+const maxTranslated = 65536
+
+// socket adds a connection as a socket has it. Of one that rules translated it is what was sent to before, as the rules of a fix see it.
+func (c *flowCount) socket(from, to netip.AddrPort) {
+	if k, ok := c.translated[ends{unmapped(from), unmapped(to)}]; ok {
+		c.add(unix.IPPROTO_TCP, k.From, k.To, k.Status&wire.DstNAT != 0)
+		return
+	}
+	c.add(unix.IPPROTO_TCP, from, to, false)
+}
 
 func (c *flowCount) add(proto uint8, from, to netip.AddrPort, translated bool) {
 	name := map[uint8]string{unix.IPPROTO_TCP: "tcp", unix.IPPROTO_UDP: "udp", unix.IPPROTO_SCTP: "sctp"}[proto]
@@ -52,7 +71,7 @@ func (s *Scan) flows(ctx context.Context, found []foundNetns, tracked *flowCount
 		if i == maxFlowNamespaces || ctx.Err() != nil || found[i].err != nil {
 			break
 		}
-		c := &flowCount{seen: map[snapshot.FlowUse]int{}}
+		c := &flowCount{seen: map[snapshot.FlowUse]int{}, translated: tracked.translated}
 		if found[i].Host {
 			s.socketFlows(nil, c)
 		} else if ns, err := s.enter(found[i]); err == nil {
@@ -78,8 +97,12 @@ func (s *Scan) flows(ctx context.Context, found []foundNetns, tracked *flowCount
 
 // tracked adds a connection that conntrack knows.
 func (c *flowCount) tracked(k *wire.Connection) {
-	if !k.Ended && k.Status&wire.SeenReply != 0 {
-		c.add(k.Proto, k.From, k.To, k.Status&wire.DstNAT != 0)
+	if k.Ended || k.Status&wire.SeenReply == 0 {
+		return
+	}
+	c.add(k.Proto, k.From, k.To, k.Status&wire.DstNAT != 0)
+	if k.Proto == unix.IPPROTO_TCP && k.Status&wire.Translated != 0 && len(c.translated) < maxTranslated {
+		c.translated[ends{k.Client, k.Server}] = *k
 	}
 }
 
@@ -87,9 +110,9 @@ func (c *flowCount) tracked(k *wire.Connection) {
 // that is below those that the kernel gives out, was connected to.
 func (s *Scan) socketFlows(ns *os.File, c *flowCount) {
 	const firstEphemeral = 32768 // Documentation/networking/ip-sysctl.rst, ip_local_port_range
-	type ends struct{ local, peer netip.AddrPort }
+	type pair struct{ local, peer netip.AddrPort }
 	listens := map[uint16]bool{}
-	var open []ends
+	var open []pair
 	d := diag{s: s, ns: ns}
 	defer d.close()
 	for _, k := range socketKinds[:2] {
@@ -102,16 +125,16 @@ func (s *Scan) socketFlows(ns *os.File, c *flowCount) {
 			case in.State == wire.StateListen:
 				listens[in.Local.Port()] = true
 			case len(open) < maxConnections:
-				open = append(open, ends{in.Local, in.Peer})
+				open = append(open, pair{in.Local, in.Peer})
 			}
 			return nil
 		})
 	}
 	for _, e := range open {
 		if listens[e.local.Port()] || e.local.Port() < firstEphemeral && e.peer.Port() >= firstEphemeral {
-			c.add(unix.IPPROTO_TCP, e.peer, e.local, false)
+			c.socket(e.peer, e.local)
 		} else {
-			c.add(unix.IPPROTO_TCP, e.local, e.peer, false)
+			c.socket(e.local, e.peer)
 		}
 	}
 }

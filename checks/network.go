@@ -17,6 +17,7 @@ import (
 	vnl "github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
+	"github.com/ringfence/ringfence/host/wire"
 	"github.com/ringfence/ringfence/snapshot"
 )
 
@@ -39,7 +40,7 @@ func collectNetwork(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outc
 		out.fail("read the network", err)
 		return out
 	}
-	tracked := &flowCount{seen: map[snapshot.FlowUse]int{}}
+	tracked := &flowCount{seen: map[snapshot.FlowUse]int{}, translated: map[ends]wire.Connection{}}
 	sec.InUse = s.inUse(tracked)
 	sec.Flows = s.flows(ctx, found, tracked)
 	for _, f := range sec.Sysctls {

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ringfence/ringfence/host"
+	"github.com/ringfence/ringfence/host/wire"
 	"github.com/ringfence/ringfence/snapshot"
 )
 
@@ -33,10 +34,10 @@ func Cut(p *Plan, s *snapshot.Snapshot) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	ended := 0
+	ended, meant := 0, translated()
 	for i := range open {
 		k := &open[i]
-		if !p.cuts(s, k) {
+		if !p.cuts(s, k, meant[[2]netip.AddrPort{k.peer, k.local}]) {
 			continue
 		}
 		_, err := conn.Execute(k.Destroy(unix.IPPROTO_TCP, connected))
@@ -52,8 +53,34 @@ func Cut(p *Plan, s *snapshot.Snapshot) (int, error) {
 	return ended, nil
 }
 
-// cuts says of a connection that the plan closes it.
-func (p *Plan) cuts(s *snapshot.Snapshot, k *socket) bool {
+// translated are the TCP connections whose destination rules translated, by how the host's sockets have them: their client and the
+// address of the host that answers. Of a kernel without conntrack there are none.
+func translated() map[[2]netip.AddrPort]*wire.Connection {
+	conn, err := host.Local().Netlink(unix.NETLINK_NETFILTER, nil)
+	if err != nil {
+		return nil
+	}
+	defer conn.Close()
+	list, err := conn.Execute(wire.ListConnections(unix.AF_UNSPEC, wire.DstNAT))
+	if err != nil {
+		return nil
+	}
+	found := map[[2]netip.AddrPort]*wire.Connection{}
+	for _, m := range list {
+		if c, err := wire.ParseConnection(m.Data); err == nil && c.Proto == unix.IPPROTO_TCP && c.Status&wire.DstNAT != 0 {
+			found[[2]netip.AddrPort{c.Client, c.Server}] = &c
+		}
+	}
+	return found
+}
+
+// cuts says of a connection that the plan closes it. Where rules translated it, the plan is about what was sent to before.
+func (p *Plan) cuts(s *snapshot.Snapshot, k *socket, before *wire.Connection) bool {
+	if before != nil {
+		translated := *k
+		translated.peer, translated.local = before.From, before.To
+		k = &translated
+	}
 	remote := k.peer.Addr()
 	if !k.incoming || s.Network.Has(remote) {
 		return false
@@ -76,7 +103,7 @@ func (p *Plan) cuts(s *snapshot.Snapshot, k *socket) bool {
 			return true
 		}
 	}
-	return iif != "" && p.policy(chainInput) == "drop" && !slices.ContainsFunc(p.Rules, func(r Rule) bool {
+	return before == nil && iif != "" && p.policy(chainInput) == "drop" && !slices.ContainsFunc(p.Rules, func(r Rule) bool {
 		return r.Accept && r.Chain == chainInput && r.Kind == "" && (r.Iif == "" || r.Iif == iif) &&
 			(r.Proto == "" || r.Proto == "tcp" && r.Port == int(k.local.Port())) &&
 			(len(r.Sources) == 0 || slices.ContainsFunc(r.Sources, func(x netip.Prefix) bool { return x.Contains(remote) }))

@@ -46,7 +46,9 @@ const (
 type Connection struct {
 	Proto    uint8          // IPPROTO_*
 	From, To netip.AddrPort // who opened it, and what they sent to, before any translation
-	Status   uint32
+	// Client and Server are the same as whoever answers has them, after any translation. They are not valid where it is not told.
+	Client, Server netip.AddrPort
+	Status         uint32
 	// Ended says of TCP and SCTP that it is no longer, or not yet, established. Such a connection is remembered for minutes.
 	Ended bool
 }
@@ -124,17 +126,14 @@ func ParseConnection(b []byte) (Connection, error) {
 	if err != nil {
 		return c, fmt.Errorf("connection: %w", err)
 	}
-	err = fields(attrs, sizes{ctaStatus: 4, ctaProtoInfo: 0, ctaTupleOrig: 0}, func(kind uint16, d []byte) error {
+	err = fields(attrs, sizes{ctaStatus: 4, ctaProtoInfo: 0, ctaTupleOrig: 0, ctaTupleReply: 0}, func(kind uint16, d []byte) error {
 		switch kind {
 		case ctaProtoInfo:
 			return Each(d, c.protocolState)
 		case ctaTupleOrig:
-			return fields(d, sizes{ctaTupleIP: 0, ctaTupleProto: 0}, func(part uint16, d []byte) error {
-				if part == ctaTupleIP {
-					return fields(d, sizes{ctaIPv4Src: 4, ctaIPv4Dst: 4, ctaIPv6Src: 16, ctaIPv6Dst: 16}, c.addresses)
-				}
-				return fields(d, sizes{ctaProtoNum: 1, ctaSrcPort: 2, ctaDstPort: 2}, c.ports)
-			})
+			return c.ends(d, &c.From, &c.To)
+		case ctaTupleReply:
+			return c.ends(d, &c.Server, &c.Client)
 		}
 		c.Status = binary.BigEndian.Uint32(d)
 		return nil
@@ -159,24 +158,30 @@ func (c *Connection) protocolState(proto uint16, b []byte) error {
 	})
 }
 
-func (c *Connection) addresses(kind uint16, d []byte) error {
-	a, err := address(d)
-	if kind == ctaIPv4Src || kind == ctaIPv6Src {
-		c.From = netip.AddrPortFrom(a, c.From.Port())
-	} else {
-		c.To = netip.AddrPortFrom(a, c.To.Port())
-	}
-	return err
-}
-
-func (c *Connection) ports(kind uint16, d []byte) error {
-	switch kind {
-	case ctaSrcPort:
-		c.From = netip.AddrPortFrom(c.From.Addr(), binary.BigEndian.Uint16(d))
-	case ctaDstPort:
-		c.To = netip.AddrPortFrom(c.To.Addr(), binary.BigEndian.Uint16(d))
-	default:
-		c.Proto = d[0]
-	}
-	return nil
+// ends reads who sends in one direction, and to whom.
+func (c *Connection) ends(tuple []byte, from, to *netip.AddrPort) error {
+	return fields(tuple, sizes{ctaTupleIP: 0, ctaTupleProto: 0}, func(part uint16, d []byte) error {
+		if part == ctaTupleIP {
+			return fields(d, sizes{ctaIPv4Src: 4, ctaIPv4Dst: 4, ctaIPv6Src: 16, ctaIPv6Dst: 16}, func(kind uint16, d []byte) error {
+				a, err := address(d)
+				if kind == ctaIPv4Src || kind == ctaIPv6Src {
+					*from = netip.AddrPortFrom(a, from.Port())
+				} else {
+					*to = netip.AddrPortFrom(a, to.Port())
+				}
+				return err
+			})
+		}
+		return fields(d, sizes{ctaProtoNum: 1, ctaSrcPort: 2, ctaDstPort: 2}, func(kind uint16, d []byte) error {
+			switch kind {
+			case ctaSrcPort:
+				*from = netip.AddrPortFrom(from.Addr(), binary.BigEndian.Uint16(d))
+			case ctaDstPort:
+				*to = netip.AddrPortFrom(to.Addr(), binary.BigEndian.Uint16(d))
+			default:
+				c.Proto = d[0]
+			}
+			return nil
+		})
+	})
 }

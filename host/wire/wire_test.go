@@ -113,6 +113,7 @@ var messages = []struct {
 		Connection{
 			Proto: unix.IPPROTO_TCP, Status: SeenReply | Assured | confirmed,
 			From: netip.MustParseAddrPort("[2001:db8::1]:443"), To: netip.MustParseAddrPort("[2001:db8::2]:40000"),
+			Client: netip.MustParseAddrPort("[2001:db8::1]:443"), Server: netip.MustParseAddrPort("[2001:db8::2]:40000"),
 		},
 	},
 	{"name", append([]byte{2, 0, 0, 0}, attributes(text(ipsetName, "blocked"))...), "blocked"},
@@ -232,6 +233,18 @@ func TestEndedConnections(t *testing.T) {
 		if err != nil || got.Ended != c.ended || got.From != a || got.To != b {
 			t.Errorf("%+v: %+v, %v", c, got, err)
 		}
+	}
+}
+
+// TestTranslatedConnection: who opened a connection and what that sent to are told apart from how whoever answers has them.
+func TestTranslatedConnection(t *testing.T) {
+	client, published := netip.MustParseAddrPort("192.0.2.9:40000"), netip.MustParseAddrPort("192.0.2.1:80")
+	bridge, server := netip.MustParseAddrPort("172.17.0.1:50000"), netip.MustParseAddrPort("172.17.0.2:8080")
+	got, err := ParseConnection(append([]byte{2, 0, 0, 0}, attributes(
+		tuple(ctaTupleOrig, unix.IPPROTO_TCP, client, published), tuple(ctaTupleReply, unix.IPPROTO_TCP, server, bridge),
+	)...))
+	if want := (Connection{Proto: unix.IPPROTO_TCP, From: client, To: published, Client: bridge, Server: server}); err != nil || got != want {
+		t.Errorf("%+v, %v", got, err)
 	}
 }
 
