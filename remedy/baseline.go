@@ -11,6 +11,28 @@ import (
 	"github.com/ringfence/ringfence/zones"
 )
 
+// unfit says why a host gets no baseline, "" where it does.
+func (p *Plan) unfit(s *snapshot.Snapshot, m *zones.Map) string {
+	switch {
+	case !p.administered(s, m):
+		return "no management zone is configured or in use, and nobody is logged in over SSH: the baseline would lock everybody out; " +
+			"configure the zone, or say who keeps access with --keep tcp/22@ADDRESS"
+	case s.Network.LinkNamed("kube-ipvs0") != nil:
+		return "IPVS takes what is sent to services of the cluster out of the way of packets where the baseline would drop it: use the mode nftables of kube-proxy"
+	}
+	for i := range s.Network.Links {
+		if l := &s.Network.Links[i]; !plainInterface(l.Name) {
+			return fmt.Sprintf("interface %s has a name that a ruleset cannot hold: rename it", escape.Line(l.Name))
+		}
+	}
+	for i := range m.Origins {
+		if o := &m.Origins[i]; !o.Local && framesOf(s, o) != nil {
+			return fmt.Sprintf("zones are told apart by ports of a bridge (%s), which rules for the host do not see: give each zone a bridge of its own", o.Interface)
+		}
+	}
+	return ""
+}
+
 // of adds a rule about what an origin sends: by its interface, and where the zone is some addresses of it alone by those.
 func (p *Plan) of(o *zones.Origin, r Rule) {
 	r.Accept, r.Iif = true, o.Interface
@@ -46,17 +68,19 @@ func (p *Plan) lets(s *snapshot.Snapshot, m *zones.Map, o *zones.Origin) {
 }
 
 // within lets pass what stays inside a network of workloads: between the pods of a cluster by their addresses, so that those are meant too
-// that begin later, and from port to port of a bridge, which rules for the host see where bridges call them (br_netfilter).
+// that begin later, from port to port of a bridge, which rules for the host see where bridges call them (br_netfilter), and from one member of a
+// private network to another.
 func (p *Plan) within(s *snapshot.Snapshot, m *zones.Map) {
-	pods := m.Network(zones.Pods)
-	for _, v4 := range []bool{true, false} {
-		of := slices.DeleteFunc(slices.Clone(pods), func(x netip.Prefix) bool { return x.Addr().Is4() != v4 })
-		if len(of) > 0 {
-			p.rule(Rule{Chain: chainForward, Sources: of, To: of, Accept: true})
+	for _, network := range zones.Networks() {
+		for _, v4 := range []bool{true, false} {
+			of := slices.DeleteFunc(m.Network(network), func(x netip.Prefix) bool { return x.Addr().Is4() != v4 })
+			if len(of) > 0 {
+				p.rule(Rule{Chain: chainForward, Sources: of, To: of, Accept: true})
+			}
 		}
 	}
 	for i := range s.Network.Links {
-		if l := &s.Network.Links[i]; l.Kind == "bridge" && len(portsOf(s, l, nil)) > 1 {
+		if l := &s.Network.Links[i]; l.Kind == "bridge" && len(portsOf(s, l, nil)) > 1 || zones.Tunnel(l) {
 			p.rule(Rule{Chain: chainForward, Iif: l.Name, Oif: l.Name, Accept: true})
 		}
 	}

@@ -12,15 +12,12 @@ import (
 	"github.com/ringfence/ringfence/zones"
 )
 
-// tunnelPrograms are servers of tunnels: what they listen on carries one, whatever its number. IKE daemons, and an OpenVPN that has its device
-// made by the kernel, hold no tunnel device themselves.
-var tunnelPrograms = []string{
-	"openvpn", "charon", "charon-systemd", "pluto", "iked", "racoon", "zerotier-one", "tailscaled", "nebula", "tincd", "ocserv", "ocserv-main", "wireguard-go",
-	"boringtun", "boringtun-cli", "vpnserver", "xl2tpd", "pptpd", "accel-pppd", "netbird", "fastd", "supernode", "edge",
+// otherPrograms hold a tunnel device too, by what their names begin with: for the machine or sandbox that they run, for who is logged in, or
+// only to set it up. What they listen on is something else.
+var otherPrograms = []string{
+	"qemu-", "kvm", "firecracker", "cloud-hypervisor", "crosvm", "VBox", "vmware-", "slirp4netns", "pasta", "passt", "libvirtd", "virtqemud",
+	"sshd", "dropbear", "NetworkManager", "systemd-networkd",
 }
-
-// machinePrograms hold a tunnel device too, for the machine or sandbox that they run: what they listen on is something else.
-var machinePrograms = []string{"qemu-", "kvm", "firecracker", "cloud-hypervisor", "crosvm", "VBox", "vmware-", "slirp4netns", "pasta", "passt", "libvirtd", "virtqemud"}
 
 // carries says of a listening socket which tunnel it carries, "" for none: one that the kernel holds for a device of its own, and those of a
 // process that holds a tunnel device or is a server of tunnels, if root answers for it. Whoever is at the other end may change its
@@ -38,7 +35,7 @@ func carries(s *snapshot.Snapshot, k *snapshot.Socket) string {
 			continue
 		}
 		switch {
-		case p.ExeWord.Trusted() && slices.Contains(tunnelPrograms, path.Base(p.Exe)):
+		case zones.RunsVPN(p):
 		case !endsTunnel(s, p):
 			continue
 		case k.Proto == "tcp" && holds(s, p.PID, "udp"): // TCP is the carrier where there is no other
@@ -49,37 +46,35 @@ func carries(s *snapshot.Snapshot, k *snapshot.Socket) string {
 	return ""
 }
 
-// portUnsaid are the kinds of tunnels over UDP whose port the kernel tells in other ways than with the interface.
-var portUnsaid = []string{"wireguard", "l2tpeth", "gtp", "bareudp", "amt"}
-
-// ofKernel says which tunnel of the kernel a socket carries that no process holds: of the port that a device has, also one that was moved to
-// another network namespace, or of some device whose port is not told. Who holds such a socket cannot be seen, but its uid can.
+// ofKernel says which tunnel of the kernel a UDP socket carries that no process holds: of the port that a device has, also one that is in another
+// network namespace, or of a device whose port is not told with it (WireGuard), which can be in one that is not seen. Who holds such a
+// socket cannot be seen, but its uid can, and which ones the kernel's own services have.
 func ofKernel(s *snapshot.Snapshot, k *snapshot.Socket) string {
-	if k.Proto != "udp" || k.UID != 0 || k.Netns != 0 && k.Netns != s.Network.HostNetns() {
+	if k.Proto != "udp" || k.UID != 0 || k.Netns != 0 && k.Netns != s.Network.HostNetns() || k.OwnerState == snapshot.OwnersKernel {
 		return ""
 	}
 	networks := []*snapshot.Network{&s.Network}
 	for i := range s.Namespaces {
 		networks = append(networks, &s.Namespaces[i].Network)
 	}
-	for n, network := range networks {
+	for _, network := range networks {
 		for i := range network.Links {
-			if l := &network.Links[i]; l.UDPPort == k.Port || n == 0 && l.Up && slices.Contains(portUnsaid, l.Kind) {
+			if l := &network.Links[i]; l.UDPPort == k.Port {
 				return "carries " + escape.Line(l.Name)
 			}
 		}
 	}
-	return ""
+	return "the kernel holds it, as it does for a tunnel"
 }
 
 // endsTunnel says of a process that it is the other end of an interface of the host that is no machine's.
 func endsTunnel(s *snapshot.Snapshot, p *snapshot.Process) bool {
-	if slices.ContainsFunc(machinePrograms, func(m string) bool { return strings.HasPrefix(path.Base(p.Exe), m) }) {
+	if slices.ContainsFunc(otherPrograms, func(m string) bool { return strings.HasPrefix(path.Base(p.Exe), m) }) {
 		return false
 	}
 	return p.NS.Net == s.Network.HostNetns() && slices.ContainsFunc(p.Tunnels, func(name string) bool {
 		l := s.Network.LinkNamed(name)
-		return l != nil && l.Kind == "tun" && s.Network.BridgeOf(l) == nil && !zones.OfWorkloads(name)
+		return l != nil && l.Kind == "tun" && s.Network.BridgeOf(l) == nil && (zones.RunsVPN(p) || !zones.OfWorkloads(name))
 	})
 }
 
@@ -120,12 +115,15 @@ func inTunnel(s *snapshot.Snapshot, k *snapshot.Socket) bool {
 	return false
 }
 
+// ikeDaemons are programs of IKE.
+var ikeDaemons = []string{"charon", "charon-systemd", "pluto", "iked", "racoon"}
+
 // negotiates says whether a daemon of IKE listens, on whatever port: what it agrees on comes as ESP or AH.
 func negotiates(s *snapshot.Snapshot) bool {
 	return slices.ContainsFunc(s.Listeners.Sockets, func(k snapshot.Socket) bool {
 		return k.Proto == "udp" && vouched(s, &k) && slices.ContainsFunc(k.Owners, func(o snapshot.Owner) bool {
 			p := process(s, o.PID)
-			return p != nil && p.ExeWord.Trusted() && slices.Contains([]string{"charon", "charon-systemd", "pluto", "iked", "racoon"}, path.Base(p.Exe))
+			return p != nil && p.ExeWord.Trusted() && slices.Contains(ikeDaemons, path.Base(p.Exe))
 		})
 	})
 }

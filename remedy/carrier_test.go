@@ -28,6 +28,7 @@ func TestCarriersOfTunnelsAreKept(t *testing.T) {
 		addr    string
 		port    int
 		uid     int
+		state   snapshot.OwnerState
 		kept    bool
 	}{
 		"OpenVPN on 443/udp":            {link: tun, process: ends(snapshot.Process{Exe: "/usr/sbin/openvpn", ExeWord: root}), proto: "udp", port: 443, kept: true},
@@ -43,12 +44,22 @@ func TestCarriersOfTunnelsAreKept(t *testing.T) {
 		"a machine": {
 			link: snapshot.Link{Index: 50, Name: "tun0", Kind: "tun", Up: true}, process: ends(snapshot.Process{Exe: "/usr/bin/qemu-system-x86_64", ExeWord: root}), proto: "tcp", port: 5900,
 		},
+		"OpenVPN with a TAP": {
+			link: snapshot.Link{Index: 50, Name: "tap0", Kind: "tun", Up: true}, process: &snapshot.Process{Exe: "/usr/sbin/openvpn", ExeWord: root, Tunnels: []string{"tap0"}},
+			proto: "udp", port: 1195, kept: true,
+		},
+		"a TAP of nobody that is known": {
+			link: snapshot.Link{Index: 50, Name: "tap0", Kind: "tun", Up: true}, process: &snapshot.Process{Exe: "/opt/sandbox", ExeWord: root, Tunnels: []string{"tap0"}},
+			proto: "udp", port: 1195,
+		},
+		"who is logged in":            {link: tun, process: ends(snapshot.Process{Exe: "/usr/sbin/sshd", ExeWord: root}), proto: "tcp", port: 8443},
 		"inside of the tunnel":        {link: tun, process: ends(snapshot.Process{Exe: "/usr/sbin/tailscaled", ExeWord: root}), proto: "udp", addr: "10.8.0.1", port: 5252},
 		"WireGuard":                   {link: snapshot.Link{Index: 50, Name: "wg0", Kind: "wireguard", Up: true}, proto: "udp", port: 33000, kept: true},
 		"VXLAN":                       {link: snapshot.Link{Index: 50, Name: "vx0", Kind: "vxlan", Up: true, UDPPort: 4790}, proto: "udp", port: 4790, kept: true},
 		"an overlay":                  {link: tun, ns: &snapshot.Link{Name: "vx0", Kind: "vxlan", UDPPort: 4790}, proto: "udp", port: 4790, kept: true},
-		"beside VXLAN":                {link: snapshot.Link{Index: 50, Name: "vx0", Kind: "vxlan", Up: true, UDPPort: 4790}, proto: "udp", port: 4791},
-		"WireGuard elsewhere":         {link: tun, ns: &snapshot.Link{Name: "wg0", Kind: "wireguard", Up: true}, proto: "udp", port: 33000},
+		"an overlay that is not seen": {link: tun, proto: "udp", port: 4791, kept: true},
+		"the kernel's own service":    {link: tun, proto: "udp", port: 2049, state: snapshot.OwnersKernel},
+		"WireGuard elsewhere":         {link: tun, ns: &snapshot.Link{Name: "wg0", Kind: "wireguard", Up: true}, proto: "udp", port: 33000, kept: true},
 		"a user's socket in a flight": {link: snapshot.Link{Index: 50, Name: "wg0", Kind: "wireguard", Up: true}, proto: "udp", port: 33000, uid: 1001},
 	} {
 		s := fixtures.Host()
@@ -58,7 +69,7 @@ func TestCarriersOfTunnelsAreKept(t *testing.T) {
 		if c.ns != nil {
 			s.Namespaces = []snapshot.Elsewhere{{Netns: 9, Network: snapshot.Network{Links: []snapshot.Link{*c.ns}}}}
 		}
-		k := snapshot.Socket{Netns: hostNet, Proto: c.proto, Family: 4, Addr: "0.0.0.0", Port: c.port, UID: c.uid}
+		k := snapshot.Socket{Netns: hostNet, Proto: c.proto, Family: 4, Addr: "0.0.0.0", Port: c.port, UID: c.uid, OwnerState: c.state}
 		if c.addr != "" {
 			k.Addr = c.addr
 		}

@@ -40,13 +40,16 @@ func (p *Plan) add(id string, f *finding.Finding, s *snapshot.Snapshot, m *zones
 }
 
 // administers says of a denial that it closes how the host is administered: the port of an SSH server that runs, or of a login that is
-// open. That is never closed to everybody who could administer it, whatever check asks for it.
+// open or may be. That is never closed to everybody who could administer it, whatever check asks for it.
 func (p *Plan) administers(d *finding.Deny, s *snapshot.Snapshot) bool {
 	if d == nil || d.Proto != "tcp" || d.Port == 0 {
 		return false
 	}
 	return slices.ContainsFunc(s.Listeners.Sockets, func(k snapshot.Socket) bool { return k.Port == d.Port && servesSSH(s, &k) }) ||
-		slices.ContainsFunc(p.Keeps, func(f Flow) bool { return f.Why == keptSession && f.Port == d.Port })
+		slices.ContainsFunc(s.SSH.Sessions, func(ses snapshot.SSHSession) bool {
+			at, err := netip.ParseAddrPort(ses.Local)
+			return err == nil && int(at.Port()) == d.Port && ses.LoggedIn != snapshot.No
+		})
 }
 
 // deny adds the rules that close a flow, or says why it does not.
@@ -82,10 +85,16 @@ func (p *Plan) deny(id string, d *finding.Deny, s *snapshot.Snapshot, m *zones.M
 				if to.Local || to.Zone != d.ToZone || to.Interface == o.Interface || to.Bounded && to.Network != "" || o.Network != "" && o.Network == to.Network {
 					continue
 				}
+				added = true
+				if others := o.Network != "" && slices.ContainsFunc(m.Origins, func(x zones.Origin) bool {
+					return x.Interface == to.Interface && x.Network == o.Network
+				}); others {
+					failed = fmt.Sprintf("behind %s is also a part of the network that %s is in: a rule would cut it in two", to.Interface, o.Interface)
+					continue
+				}
 				if why := p.between(id, s, o, to, besides(m, o, to)); why != "" {
 					failed = why
 				}
-				added = true
 			}
 			continue
 		}

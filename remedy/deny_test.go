@@ -65,7 +65,7 @@ func TestPortOfAnSSHServerIsGuarded(t *testing.T) {
 func TestWhoAdministersKeepsThePort(t *testing.T) {
 	outside := zones.Config{zones.External: {Interfaces: []string{"mgmt0", "ext0"}}}
 	s := sshOn()
-	s.SSH.Sessions = []snapshot.SSHSession{{Remote: "203.0.113.77:50000", Local: "203.0.113.1:2222"}} // who listens there was not seen
+	s.SSH.Sessions = []snapshot.SSHSession{{Remote: "203.0.113.77:50000", Local: "203.0.113.1:2222", LoggedIn: snapshot.Yes}} // who listens there was not seen
 	p := Make(asked(zones.External, 2222), s, outside, Options{})
 	keeps := slices.ContainsFunc(p.Rules, func(r Rule) bool {
 		return r.Accept && r.Port == 2222 && slices.Contains(r.Sources, netip.MustParsePrefix("203.0.113.77/32"))
@@ -78,6 +78,88 @@ func TestWhoAdministersKeepsThePort(t *testing.T) {
 	}
 	if p := Make(asked(zones.Management, 22), sshOn(22), extern, Options{}); len(p.Rules) > 0 {
 		t.Errorf("closed to those who administer the host: %s", p.Ruleset)
+	}
+}
+
+// TestUnknownLoginKeepsAndClosesNothing: a connection to SSH of which nobody can tell whether somebody logged in by it keeps its address no access,
+// and is no reason to close the port to all others.
+func TestUnknownLoginKeepsAndClosesNothing(t *testing.T) {
+	outside := zones.Config{zones.External: {Interfaces: []string{"mgmt0", "ext0"}}}
+	for name, c := range map[string]struct {
+		state snapshot.Login
+		rules bool
+	}{"logged in": {snapshot.Yes, true}, "cannot be told": {"", false}, "not logged in": {snapshot.No, false}} {
+		s := sshOn(22)
+		s.SSH.Sessions = []snapshot.SSHSession{{Remote: "203.0.113.77:50000", Local: "203.0.113.1:22", LoggedIn: c.state}}
+		for _, mode := range []string{Targeted, DefaultDeny} {
+			p := Make(asked(zones.External, 22), s, outside, Options{Mode: mode})
+			keeps := slices.ContainsFunc(p.Keeps, func(f Flow) bool { return f.Why == keptSession })
+			if len(p.Rules) > 0 != c.rules || keeps != c.rules || !c.rules && !strings.Contains(p.Manual[0].Text, "lock everybody out") {
+				t.Errorf("%s, %s: %s%+v %+v", name, mode, p.Ruleset, p.Keeps, p.Manual)
+			}
+		}
+		s.Listeners.Sockets = nil // nor is it known whose port it is
+		if p := Make(asked(zones.External, 22), s, outside, Options{}); c.state == "" && len(p.Rules) > 0 {
+			t.Errorf("%s: %s", name, p.Ruleset)
+		}
+	}
+}
+
+// TestManagementKeepsItsLogins: all of the addresses that are its own behind an interface.
+func TestManagementKeepsItsLogins(t *testing.T) {
+	cfg := zones.Config{zones.Management: {Prefixes: []netip.Prefix{netip.MustParsePrefix("198.51.100.0/25"), netip.MustParsePrefix("198.51.100.192/26")}}}
+	p := Make(new(finding.Report), sshOn(22), cfg, Options{Mode: DefaultDeny})
+	for _, want := range []string{"198.51.100.0/25", "198.51.100.192/26"} {
+		if !slices.ContainsFunc(p.Keeps, func(f Flow) bool { return f.Why == keptManaging && f.Source.IsValid() && f.Source.String() == want }) {
+			t.Errorf("%s: %+v", want, p.Keeps)
+		}
+	}
+}
+
+// TestBaselineKeepsNetworksWhole: members of a private network, machines of libvirt's networks and pods reach each other past a policy that drops, and
+// what somebody translated is let in, to the host too. Where IPVS passes services on there is no baseline.
+func TestBaselineKeepsNetworksWhole(t *testing.T) {
+	s := sshOn(22)
+	s.Network.Links = append(slices.Clone(s.Network.Links),
+		snapshot.Link{Index: 50, Name: "wg0", Kind: "wireguard", Up: true, Addrs: []string{"10.66.0.1/24"}},
+		snapshot.Link{Index: 51, Name: "virbr5", Kind: "bridge", Up: true, Addrs: []string{"192.168.5.1/24"}},
+		snapshot.Link{Index: 52, Name: "virbr6", Kind: "bridge", Up: true, Addrs: []string{"192.168.6.1/24"}})
+	for i, dst := range []string{"10.66.0.0/24", "192.168.5.0/24", "192.168.6.0/24"} {
+		s.Network.Routes = append(slices.Clone(s.Network.Routes), snapshot.Route{Family: 4, Table: 254, Type: "unicast", Dst: dst, Oifs: []int{50 + i}})
+	}
+	p := Make(new(finding.Report), s, extern, Options{Mode: DefaultDeny})
+	machine := func(text string) netip.Addr { return netip.MustParseAddr(text) }
+	for name, want := range map[string]func(r *Rule) bool{
+		"members of a VPN": func(r *Rule) bool { return r.Iif == "wg0" && r.Oif == "wg0" },
+		"machines": func(r *Rule) bool {
+			return covers(r.Sources, machine("192.168.5.9")) && covers(r.To, machine("192.168.6.9"))
+		},
+	} {
+		if !slices.ContainsFunc(p.Rules, func(r Rule) bool { return r.Accept && r.Chain == chainForward && want(&r) }) {
+			t.Errorf("%s are cut off:\n%s", name, p.Ruleset)
+		}
+	}
+	for _, chain := range []string{chainInput, chainForward} {
+		if !slices.ContainsFunc(p.Rules, func(r Rule) bool { return r.Accept && r.Chain == chain && r.Kind == "published" }) {
+			t.Errorf("%s: what is translated is dropped", chain)
+		}
+	}
+	s.Network.Links = append(s.Network.Links, snapshot.Link{Index: 60, Name: "kube-ipvs0", Kind: "dummy"})
+	if p := Make(new(finding.Report), s, extern, Options{Mode: DefaultDeny}); len(p.Rules) > 0 || !strings.Contains(p.Manual[0].Text, "IPVS") {
+		t.Errorf("IPVS: %s%+v", p.Ruleset, p.Manual)
+	}
+}
+
+// TestBaselineListsWhatElseListens: nothing ends unsaid that others could use.
+func TestBaselineListsWhatElseListens(t *testing.T) {
+	s := sshOn(22)
+	s.Listeners.Sockets = append(s.Listeners.Sockets,
+		snapshot.Socket{Proto: "tcp", Family: 4, Addr: "0.0.0.0", Port: 8080, UID: 1001, Owners: []snapshot.Owner{{PID: 5, Comm: "pasta"}}},
+		snapshot.Socket{Proto: "tcp", Family: 4, Addr: "127.0.0.1", Port: 8081, Owners: []snapshot.Owner{{PID: 4, Comm: "x"}}})
+	p := Make(new(finding.Report), s, extern, Options{Mode: DefaultDeny})
+	text := strings.Join(p.Warnings, "\n")
+	if !strings.Contains(text, "tcp/8080 (pasta)") || strings.Contains(text, "tcp/8081") || strings.Contains(text, "tcp/22 ") {
+		t.Errorf("%s", text)
 	}
 }
 

@@ -144,7 +144,7 @@ func underneath(s *snapshot.Snapshot) (list []Flow) {
 
 // observed is what is seen to be in use and would be missed: logins over SSH, tunnels, routing and failover, and the
 // ports of tunnels and of a cluster's own services that are listened on.
-func observed(s *snapshot.Snapshot, m *zones.Map) []Flow {
+func observed(s *snapshot.Snapshot) []Flow {
 	list := append([]Flow{}, underneath(s)...)
 	for _, ses := range s.SSH.Sessions {
 		remote, err := netip.ParseAddrPort(ses.Remote)
@@ -157,7 +157,7 @@ func observed(s *snapshot.Snapshot, m *zones.Map) []Flow {
 			Source: netip.PrefixFrom(addr, addr.BitLen()), Addr: local.Addr().Unmap().WithZone(""), Proto: "tcp", Port: int(local.Port()),
 			Iif: arrives(s, addr), Why: keptSession,
 		}
-		if ses.LoggedIn == snapshot.No || ses.LoggedIn == "" && behindWorkloads(m, f.Iif) { // to connect is open to everybody
+		if ses.LoggedIn != snapshot.Yes { // to connect is open to everybody; of whom nothing is known keeps nothing, and justifies nothing
 			continue
 		}
 		if !slices.Contains(list, f) {
@@ -190,13 +190,6 @@ func observed(s *snapshot.Snapshot, m *zones.Map) []Flow {
 	return list
 }
 
-// behindWorkloads says of an interface that workloads are behind it.
-func behindWorkloads(m *zones.Map, name string) bool {
-	return slices.ContainsFunc(m.Origins, func(o zones.Origin) bool {
-		return o.Interface == name && (o.Zone == zones.Workload || o.Zone == zones.Runtime)
-	})
-}
-
 // logins are those of the management zone to the host's SSH servers.
 func logins(s *snapshot.Snapshot, m *zones.Map) []Flow {
 	var list []Flow
@@ -206,12 +199,15 @@ func logins(s *snapshot.Snapshot, m *zones.Map) []Flow {
 		}
 		for i := range s.Listeners.Sockets {
 			k := &s.Listeners.Sockets[i]
-			f := Flow{Iif: o.Interface, Proto: "tcp", Port: k.Port, Why: keptManaging}
-			if o.Bounded && len(o.From) > 0 {
-				f.Source = o.From[0]
+			from := []netip.Prefix{{}}
+			if o.Bounded {
+				from = o.From
 			}
-			if servesSSH(s, k) && !slices.Contains(list, f) {
-				list = append(list, f)
+			for _, x := range from {
+				f := Flow{Source: x, Iif: o.Interface, Proto: "tcp", Port: k.Port, Why: keptManaging}
+				if servesSSH(s, k) && !slices.Contains(list, f) {
+					list = append(list, f)
+				}
 			}
 		}
 	}
@@ -228,7 +224,9 @@ func servesSSH(s *snapshot.Snapshot, k *snapshot.Socket) bool {
 // administered, and the traffic between the nodes of a cluster.
 var infrastructure = map[string]string{
 	"udp/51820": "WireGuard", "udp/41641": "Tailscale", "udp/500": "IKE", "udp/4500": "IPsec NAT traversal", "udp/1194": "OpenVPN",
-	"udp/8472": "VXLAN of the cluster", "udp/4789": "VXLAN", "tcp/6443": "Kubernetes API", "tcp/2379": "etcd", "tcp/2380": "etcd",
+	"udp/8472": "VXLAN of the cluster", "udp/4789": "VXLAN", "udp/6081": "GENEVE", "udp/8285": "flannel", "udp/51821": "WireGuard", "udp/51871": "WireGuard",
+	"udp/1701": "L2TP", "tcp/1723": "PPTP", "udp/3784": "BFD", "udp/3785": "BFD", "udp/4784": "BFD", "udp/520": "RIP", "udp/521": "RIPng", "udp/6696": "Babel",
+	"tcp/646": "LDP", "udp/646": "LDP", "udp/5404": "Corosync", "udp/5405": "Corosync", "tcp/6783": "Weave", "udp/6783": "Weave", "udp/6784": "Weave", "tcp/4240": "Cilium", "tcp/6443": "Kubernetes API", "tcp/2379": "etcd", "tcp/2380": "etcd",
 	"tcp/10250": "kubelet", "tcp/179": "BGP", "tcp/5473": "Calico Typha", "tcp/9345": "RKE2", "tcp/7946": "Docker Swarm", "udp/7946": "Docker Swarm",
 	"tcp/2377": "Docker Swarm",
 }
@@ -293,32 +291,11 @@ func (f Flow) asksLogin(s *snapshot.Snapshot) bool {
 // baseline adds the rules of a host that lets in only what it knows: its policy is drop. Where rules exempt packets from
 // tracking, answers are also known by what they look like.
 func (p *Plan) baseline(s *snapshot.Snapshot, m *zones.Map) {
-	if !p.administered(s, m) {
+	if why := p.unfit(s, m); why != "" {
 		p.Manual = append(p.Manual, dropin.Manual{
-			Check: "default-deny", What: "the baseline of a host that lets in only what it knows", Kind: "words",
-			Text: "no management zone is configured or in use, and nobody is logged in over SSH: the baseline would lock everybody out; " +
-				"configure the zone, or say who keeps access with --keep tcp/22@ADDRESS",
+			Check: "default-deny", What: "the baseline of a host that lets in only what it knows", Kind: "words", Text: why,
 		})
 		return
-	}
-	for i := range s.Network.Links {
-		if l := &s.Network.Links[i]; !plainInterface(l.Name) {
-			p.Manual = append(p.Manual, dropin.Manual{
-				Check: "default-deny", What: "the baseline of a host that lets in only what it knows", Kind: "words",
-				Text: fmt.Sprintf("interface %s has a name that a ruleset cannot hold: rename it", escape.Line(l.Name)),
-			})
-			return
-		}
-	}
-	for i := range m.Origins {
-		if o := &m.Origins[i]; !o.Local && framesOf(s, o) != nil {
-			p.Manual = append(p.Manual, dropin.Manual{
-				Check: "default-deny", What: "the baseline of a host that lets in only what it knows", Kind: "words",
-				Text: fmt.Sprintf("zones are told apart by ports of a bridge (%s), which rules for the host do not see: give each zone a bridge of its own",
-					o.Interface),
-			})
-			return
-		}
 	}
 	accept := func(r Rule) {
 		r.Accept = true
@@ -357,6 +334,11 @@ func (p *Plan) baseline(s *snapshot.Snapshot, m *zones.Map) {
 			r.Iif = f.Iif
 		}
 		p.rule(r)
+	}
+	for _, f := range p.Keeps { // also of somebody behind the host
+		if f.Why == keptAsked && f.Source.IsValid() && f.Port != 0 {
+			p.perFamily(Rule{Chain: chainForward, Proto: f.Proto, Port: f.Port, Accept: true}, []netip.Prefix{f.Source})
+		}
 	}
 	for _, chain := range []string{chainInput, chainForward} { // what somebody translated is meant; the audit after it says which ports that are
 		accept(Rule{Chain: chain, Kind: "published"})

@@ -212,7 +212,7 @@ func Make(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config, opt Options
 		p.Unread = strings.Join(append(s.Section("nftables").Reasons, "no ruleset")[:max(1, len(s.Section("nftables").Reasons))], "; ")
 	}
 	m := zones.Classify(s, cfg)
-	p.Keeps, p.allows = append(observed(s, m), expand(opt.Keep, m)...), expand(opt.AllowPorts, m)
+	p.Keeps, p.allows = append(observed(s), expand(opt.Keep, m)...), expand(opt.AllowPorts, m)
 	if p.Mode == DefaultDeny {
 		p.Keeps = append(p.Keeps, logins(s, m)...)
 	}
@@ -269,7 +269,7 @@ func Make(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config, opt Options
 			p.Disruption = "no new connections to what is closed"
 		}
 		if p.uses(chainForward) && (forwardsUntracked(s, true) || forwardsUntracked(s, false)) {
-			p.Disruption += "; connections through the host were not tracked so far: of those in which nothing goes both ways while it is loaded, who sends first counts as who opened them"
+			p.Disruption += "; connections through the host were not tracked so far: of those in which nothing goes both ways while it is loaded, who sends first counts as who opened them, and which of them end cannot be told before"
 		}
 		if slices.ContainsFunc(p.Rules, func(r Rule) bool { return r.Untracked && !r.Accept && r.Kind != "" }) || p.Mode == DefaultDeny && untracks(s) {
 			p.Disruption += "; of what rules exempt from connection tracking (notrack), datagrams from the closed side stop also where they answer"

@@ -95,7 +95,7 @@ func TestAgainst(t *testing.T) {
 // for keeps all of it.
 func TestWhoKeepsAccess(t *testing.T) {
 	s := fixtures.Host()
-	s.SSH.Sessions = []snapshot.SSHSession{{Remote: "203.0.113.77:50000", Local: "203.0.113.1:22"}}
+	s.SSH.Sessions = []snapshot.SSHSession{{Remote: "203.0.113.77:50000", Local: "203.0.113.1:22", LoggedIn: snapshot.Yes}}
 	deny := func(id string, port int) finding.Result {
 		return finding.Result{ID: id, Status: finding.Fail, Findings: []finding.Finding{{
 			Remediation: []finding.Remediation{{Kind: "nft", Deny: &finding.Deny{Zone: zones.External, Proto: "tcp", Port: port}}},

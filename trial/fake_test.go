@@ -125,7 +125,7 @@ const (
 func newFake(t *testing.T) *fake {
 	t.Helper()
 	s := fixtures.Host()
-	s.SSH.Sessions = []snapshot.SSHSession{{Remote: admin + ":50000", Local: "10.10.0.1:22"}}
+	s.SSH.Sessions = []snapshot.SSHSession{{Remote: admin + ":50000", Local: "10.10.0.1:22", LoggedIn: snapshot.Yes}}
 	s.NFTables.Ruleset = &ruleset.Ruleset{Stable: true}
 	s.Processes.List = []snapshot.Process{{PID: 4, Exe: "/usr/sbin/sshd", ExeWord: snapshot.Word{By: snapshot.ByRoot}}}
 	return &fake{

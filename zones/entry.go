@@ -2,6 +2,7 @@ package zones
 
 import (
 	"net/netip"
+	"path"
 	"regexp"
 	"slices"
 
@@ -14,11 +15,41 @@ var tunnelKinds = []string{"tun", "wireguard", "ppp", "xfrm", "vti", "vti6"}
 // givenName is a name that says that somebody meant the interface for administration. One that is named for a BMC leads to that.
 var givenName = regexp.MustCompile(`^(vrf-)?(mgmt|mgt|oob)[-_.]?\d*$`)
 
+// Tunnel says of an interface that it is the end of a tunnel, or that of a private network between machines.
+func Tunnel(l *snapshot.Link) bool {
+	return vpn(l) || slices.Contains(tunnelKinds, l.Kind) && !OfWorkloads(l.Name)
+}
+
 // deliberate says of an interface that whoever set the host up named it for management.
 func deliberate(l *snapshot.Link) bool { return givenName.MatchString(l.Name) }
 
 // vpn says of an interface that it is that of a private network between machines, by its name or kind.
 func vpn(l *snapshot.Link) bool { return vpnName.MatchString(l.Name) || l.Kind == "wireguard" }
+
+// vpnPrograms are servers and clients of private networks, by the base names of their programs. IKE daemons, and an OpenVPN that has its device
+// made by the kernel, hold no tunnel device themselves.
+var vpnPrograms = []string{
+	"openvpn", "charon", "charon-systemd", "pluto", "iked", "racoon", "zerotier-one", "tailscaled", "nebula", "tincd", "ocserv", "ocserv-main", "wireguard-go",
+	"boringtun", "boringtun-cli", "vpnserver", "xl2tpd", "pptpd", "accel-pppd", "netbird", "fastd", "supernode", "edge",
+}
+
+// RunsVPN says of a process that it is a server or client of a private network whose program root alone can write.
+func RunsVPN(p *snapshot.Process) bool {
+	return p.ExeWord.Trusted() && slices.Contains(vpnPrograms, path.Base(p.Exe))
+}
+
+// endsVPN says of an interface that its other end is such a process: a TAP of OpenVPN is named as that of a machine is.
+func (m *Map) endsVPN(l *snapshot.Link) bool {
+	return l.Kind == "tun" && slices.ContainsFunc(m.snap.Processes.List, func(p snapshot.Process) bool {
+		return p.NS.Net == m.snap.Network.HostNetns() && slices.Contains(p.Tunnels, l.Name) && RunsVPN(&p)
+	})
+}
+
+// nicName is the names that hardware gets (systemd.net-naming-scheme(7)), and that runtimes give to no interface of a workload.
+var nicName = regexp.MustCompile(`^(eth\d+|en[opsx][0-9a-z]+)$`)
+
+// uplink says of one end of a pair that the other is outside of what is looked at, as that of a host that is itself a container.
+func uplink(l *snapshot.Link) bool { return l.PeerNetns == 0 && nicName.MatchString(l.Name) }
 
 // byTunnel says of an interface that somebody comes in by the tunnel that it is the end of. Of one that has a default route, only who has a
 // private address does: the internet may be behind it too.
@@ -26,7 +57,7 @@ func (m *Map) byTunnel(l *snapshot.Link) bool {
 	if m.defaultRoute(l.Index) {
 		return vpn(l) && m.entered(l, private)
 	}
-	return (vpn(l) || slices.Contains(tunnelKinds, l.Kind)) && m.entered(l, anybody)
+	return (vpn(l) || m.endsVPN(l) || slices.Contains(tunnelKinds, l.Kind)) && m.entered(l, anybody)
 }
 
 // sharedSpace is what carriers and private networks give their members (RFC 6598).
@@ -36,8 +67,8 @@ func anybody(netip.Addr) bool { return true }
 
 func private(a netip.Addr) bool { return a.IsPrivate() || sharedSpace.Contains(a) }
 
-// entered says whether somebody is logged in over SSH by an interface: at one of its addresses, from an address behind it. To connect is
-// open to everybody and shows nothing, nor does a connection of which nothing is known.
+// entered says whether somebody is logged in over SSH by an interface: from an address behind it, at one of its own or, where no default route
+// leads there, at any of the host's. To connect is open to everybody and shows nothing, nor does a connection of which nothing is known.
 func (m *Map) entered(l *snapshot.Link, by func(netip.Addr) bool) bool {
 	return slices.ContainsFunc(m.snap.SSH.Sessions, func(ses snapshot.SSHSession) bool {
 		local, err := netip.ParseAddrPort(ses.Local)
@@ -46,10 +77,10 @@ func (m *Map) entered(l *snapshot.Link, by func(netip.Addr) bool) bool {
 			return false
 		}
 		at, from := local.Addr().Unmap().WithZone(""), remote.Addr().Unmap().WithZone("")
-		return by(from) && m.leads(l.Index, from) && slices.ContainsFunc(l.Addrs, func(text string) bool {
+		return by(from) && m.leads(l.Index, from) && (!m.defaultRoute(l.Index) || slices.ContainsFunc(l.Addrs, func(text string) bool {
 			p, err := netip.ParsePrefix(text)
 			return err == nil && p.Addr() == at
-		})
+		}))
 	})
 }
 

@@ -8,8 +8,18 @@ import (
 	"github.com/ringfence/ringfence/snapshot"
 )
 
-// Pods is the network of workloads that a cluster's pods are in, on this node and on others.
-const Pods = "pods"
+// The networks of workloads: Pods is the one that a cluster's pods are in, on this node and on others, Machines that of the virtual machines behind
+// the bridges of libvirt. What libvirt keeps apart it does by rules of its own; networks that it routes talk to each other.
+const (
+	Pods     = "pods"
+	Machines = "machines"
+)
+
+// Networks are their names.
+func Networks() []string { return []string{Pods, Machines} }
+
+// machineName is the names of the bridges of libvirt.
+var machineName = regexp.MustCompile(`^virbr\d+$`)
 
 // podName is the names of interfaces of a cluster's network, as the network plugins give them: the bridge or the veth of pods (CNI bridge, Calico,
 // Cilium, Weave, kube-router, the clouds' own), what leads to other nodes (flannel, Calico, Cilium, OVN, Antrea), and what holds service addresses.
@@ -21,17 +31,21 @@ var podName = regexp.MustCompile(`^(cni\d+|cbr\d+|cali[0-9a-f]{11}|lxc[0-9a-f]{8
 func (m *Map) pods() {
 	for k := range m.Interfaces {
 		i := &m.Interfaces[k]
-		if l := m.snap.Network.Link(i.Index); i.Zone == Workload && (podName.MatchString(l.Name) || m.routedPod(l)) {
+		switch l := m.snap.Network.Link(i.Index); {
+		case i.Zone != Workload:
+		case podName.MatchString(l.Name) || m.routedPod(l):
 			i.Network = Pods
+		case machineName.MatchString(l.Name):
+			i.Network = Machines
 		}
 	}
 }
 
-// routedPod says of an interface that a pod is behind it, as plugins route them that have no bridge: a veth into another network namespace,
-// single addresses that are routed to it, and no network of its own.
+// routedPod says of an interface that a pod or a machine is behind it, as plugins route them that have no bridge: a veth into another network
+// namespace or a TAP, single addresses that are routed to it, and no network of its own.
 func (m *Map) routedPod(l *snapshot.Link) bool {
 	b := m.routed[l.Index]
-	if l.Kind != "veth" && l.Kind != "netkit" || m.snap.Network.Here(l) || l.Master != 0 || b == nil || b.byDefault {
+	if !slices.Contains([]string{"veth", "netkit", "tun"}, l.Kind) || l.PeerNetns != 0 && m.snap.Network.Here(l) || l.Master != 0 || b == nil || b.byDefault {
 		return false
 	}
 	return m.leadsOn(l) && !slices.ContainsFunc(b.prefixes, func(p netip.Prefix) bool { return !local(p) && !p.IsSingleIP() })

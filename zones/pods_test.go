@@ -49,6 +49,12 @@ func TestPodsAreOneNetwork(t *testing.T) {
 			[]string{"veth1a2b3c4d", "veth2a2b3c4d"},
 			nil,
 		},
+		"machines that are routed one by one": {
+			[]snapshot.Link{eth0, {Name: "tap0a", Kind: "tun", Addrs: []string{"fe80::1/64"}}, {Name: "tap0b", Kind: "veth"}},
+			[]snapshot.Route{route("10.65.0.5/32", "", 3), route("10.65.0.6/32", "", 4)},
+			[]string{"tap0a", "tap0b"},
+			nil,
+		},
 		"two networks of Docker": {
 			[]snapshot.Link{eth0, {Name: "docker0", Kind: "bridge", Addrs: []string{"172.17.0.1/16"}}, {Name: "br-0123456789ab", Kind: "bridge", Addrs: []string{"172.18.0.1/16"}}},
 			[]snapshot.Route{route("172.19.0.0/16", "192.0.2.11", 2)},
@@ -85,6 +91,28 @@ func TestPodsAreOneNetwork(t *testing.T) {
 		}
 		if len(m.Shared) > 0 {
 			t.Errorf("%s: two zones by mistake on %v", name, m.Shared)
+		}
+	}
+}
+
+// TestPodsBehindAnInterfaceOfWorkloads: pods of other nodes are of the network also where the interface is of the workload zone itself.
+func TestPodsBehindAnInterfaceOfWorkloads(t *testing.T) {
+	m := Classify(host([]snapshot.Link{{Name: "eth0", Kind: "device", Addrs: []string{"192.0.2.10/24"}}, {Name: "cali0123456789a", Kind: "veth", PeerNetns: 9}, {Name: "lan0", Kind: "veth", PeerNetns: 9, Addrs: []string{"10.20.0.1/24"}}},
+		defaultRoute(2), route("10.244.0.5/32", "", 3), route("10.244.1.0/26", "10.20.0.2", 4)), nil)
+	if !slices.ContainsFunc(m.Origins, func(o Origin) bool {
+		return o.Interface == "lan0" && o.Network == Pods && o.Bounded && slices.Contains(o.From, netip.MustParsePrefix("10.244.1.0/26"))
+	}) {
+		t.Errorf("%+v", m.Origins)
+	}
+}
+
+// TestMachinesAreOneNetwork: what libvirt does not keep apart is one network.
+func TestMachinesAreOneNetwork(t *testing.T) {
+	m := Classify(host([]snapshot.Link{{Name: "eth0", Kind: "device", Addrs: []string{"192.0.2.10/24"}}, {Name: "virbr0", Kind: "bridge", Addrs: []string{"192.168.122.1/24"}}, {Name: "virbr1", Kind: "bridge", Addrs: []string{"192.168.123.1/24"}}},
+		defaultRoute(2)), nil)
+	for _, addr := range []string{"192.168.122.7", "192.168.123.7"} {
+		if !slices.ContainsFunc(m.Network(Machines), func(p netip.Prefix) bool { return p.Contains(netip.MustParseAddr(addr)) }) {
+			t.Errorf("%s is not in it: %v", addr, m.Network(Machines))
 		}
 	}
 }

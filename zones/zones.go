@@ -170,7 +170,7 @@ func (m *Map) recognised(l *snapshot.Link) (zone, reason string) {
 		return Management, "named for management"
 	case l.Kind == "vrf" && managementName.MatchString(strings.TrimPrefix(l.Name, "vrf-")):
 		return Management, "VRF named for management"
-	case OfWorkloads(l.Name):
+	case OfWorkloads(l.Name) && !m.endsVPN(l):
 		return Workload, "name of a container or machine network"
 	case m.byTunnel(l):
 		return Management, "private network by which somebody is logged in over SSH"
@@ -178,7 +178,7 @@ func (m *Map) recognised(l *snapshot.Link) (zone, reason string) {
 		return External, "has a default route"
 	case vpn(l):
 		return Management, "private network (an assumption: configure it if workloads use it)"
-	case (l.Kind == "veth" || l.Kind == "netkit") && l.PeerNetns != m.snap.Network.HostNetns():
+	case (l.Kind == "veth" || l.Kind == "netkit") && l.PeerNetns != m.snap.Network.HostNetns() && !uplink(l):
 		return Workload, l.Kind + " into another network namespace"
 	case m.global(l):
 		return External, "has a public address"
@@ -293,7 +293,7 @@ func (m *Map) origins() {
 		for _, name := range []string{Management, Runtime, Workload, External} {
 			m.split(&o, name, m.cfg[name].Prefixes, "", "configured prefixes behind "+i.Name)
 		}
-		if zone != Workload {
+		if i.Network != Pods {
 			m.split(&o, Workload, m.otherNodes(&i), Pods, "pods of other nodes behind "+i.Name)
 		}
 		m.Origins = append(m.Origins, o)
@@ -305,7 +305,7 @@ func (m *Map) origins() {
 func (m *Map) split(o *Origin, zone string, prefixes []netip.Prefix, network, reason string) {
 	var split []netip.Prefix
 	for _, p := range prefixes {
-		if zone != o.Zone && slices.ContainsFunc(o.From, func(q netip.Prefix) bool { return q.Overlaps(p) }) &&
+		if (zone != o.Zone || network != "") && slices.ContainsFunc(o.From, func(q netip.Prefix) bool { return q.Overlaps(p) }) &&
 			!slices.ContainsFunc(o.Except, func(q netip.Prefix) bool { return q.Bits() <= p.Bits() && q.Overlaps(p) }) {
 			split = append(split, p)
 		}
