@@ -88,7 +88,9 @@ func (p *Plan) between(id string, s *snapshot.Snapshot, o, to *zones.Origin, kee
 	}
 	// Published ports lead to workloads: they are findings of their own, or meant.
 	direct := to.Zone == zones.Workload || to.Zone == zones.Runtime
-	p.inward(Rule{Chain: chainForward, Iif: in.Name, Oif: out.Name, Direct: direct, Closes: id}, o, keep)
+	drop := Rule{Chain: chainForward, Iif: in.Name, Oif: out.Name, Direct: direct, Closes: id}
+	p.keepThrough(s, drop)
+	p.inward(drop, o, keep)
 	return ""
 }
 

@@ -16,16 +16,13 @@ type End struct {
 	Addr        netip.Addr `json:"addr"` // what they were sent to, before any translation
 	Port        int        `json:"port"`
 	Connections int        `json:"connections"`
-	// Through says that it goes through the host, to another: --keep is about ports of the host.
+	// Through says that it goes through the host, to another.
 	Through bool `json:"through,omitempty"`
 }
 
 // String is the flow in one line, and what keeps it.
 func (e *End) String() string {
 	text := fmt.Sprintf("%s uses %s/%d of %s (open connections: %d)", e.Peer, e.Proto, e.Port, e.Addr, e.Connections)
-	if e.Through {
-		return text
-	}
 	return text + fmt.Sprintf("; --keep %s/%d@%s lets it go on", e.Proto, e.Port, e.Peer)
 }
 
@@ -99,9 +96,27 @@ func (p *Plan) dropsThrough(s *snapshot.Snapshot, k *use) bool {
 	denied := slices.ContainsFunc(p.Rules, func(r Rule) bool {
 		through := r.Chain == chainForward && (r.Iif == "" || r.Iif == k.iif) && (r.Oif == "" || r.Oif == oif) && !slices.Contains(r.NotIif, k.iif) && !slices.Contains(r.NotOif, oif) ||
 			r.Chain == chainUp && portOf(s, r.Iif, k.iif) && (r.Behind == "" || r.Behind == oif)
-		return through && !r.Accept && (r.Proto == "" || r.Proto == k.proto) && (r.Port == 0 || r.Port == k.port) && r.names(k) && !p.allowed(&r, k.peer)
+		return through && !r.Accept && (r.Proto == "" || r.Proto == k.proto) && (r.Port == 0 || r.Port == k.port) && r.names(k) &&
+			!p.allowed(&r, k.peer) && !slices.ContainsFunc(p.Rules, func(o Rule) bool { return o.opens(&r, k.proto) && o.Port == k.port && o.names(k) })
 	})
 	return k.iif != "" && oif != "" && k.iif != oif && (denied || p.leavesOut(chainForward, k, oif))
+}
+
+// keepThrough adds before a drop of what goes through the host what --keep asks for of it: from a source to a port, wherever that is behind the host.
+func (p *Plan) keepThrough(s *snapshot.Snapshot, drop Rule) {
+	for _, f := range p.Keeps {
+		if f.Why == keptAsked && f.Source.IsValid() && f.Port != 0 && comesBy(s, f.Source, drop.Iif) {
+			allow := drop
+			allow.Accept, allow.Proto, allow.Port = true, f.Proto, f.Port
+			p.perFamily(allow, []netip.Prefix{f.Source})
+		}
+	}
+}
+
+// opens says of a rule that it lets pass a part of the packets of a protocol through the host before a drop that is about more.
+func (r *Rule) opens(drop *Rule, proto string) bool {
+	return r.Accept && r.Kind == "" && r.Chain == chainForward && r.Chain == drop.Chain && r.Iif == drop.Iif && r.Oif == drop.Oif &&
+		r.Proto == proto && r.Port != 0 && drop.Proto == "" && len(r.Sources) > 0
 }
 
 // comesBy says whether a source can come in by an interface: it lies behind it, or a part of it does.

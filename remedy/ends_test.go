@@ -1,6 +1,7 @@
 package remedy
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -82,6 +83,70 @@ func TestKeepsOneFlow(t *testing.T) {
 		if p := Make(r, s, cfg, Options{Keep: flow(text)}); len(p.Rules) != 0 || len(p.Manual) != 1 || !strings.Contains(p.Manual[0].Text, "--keep") {
 			t.Errorf("%s: %s %+v", text, p.Ruleset, p.Manual)
 		}
+	}
+}
+
+// TestKeepsAFlowThroughTheHost: a flow between two networks of workloads is told, and --keep keeps just that port for just that source; the rest of
+// what goes from the one to the other is closed, and what the proof asks for is all but that source.
+func TestKeepsAFlowThroughTheHost(t *testing.T) {
+	s := fixtures.Host()
+	s.Network.Links = append(slices.Clone(s.Network.Links),
+		snapshot.Link{Index: 50, Name: "br-0123456789ab", Kind: "bridge", Up: true, Addrs: []string{"172.18.0.1/16"}},
+		snapshot.Link{Index: 51, Name: "br-ba9876543210", Kind: "bridge", Up: true, Addrs: []string{"172.19.0.1/16"}})
+	for i, dst := range []string{"172.18.0.0/16", "172.19.0.0/16"} {
+		s.Network.Routes = append(slices.Clone(s.Network.Routes), snapshot.Route{Family: 4, Table: 254, Type: "unicast", Dst: dst, Oifs: []int{50 + i}})
+	}
+	s.Network.Flows = []snapshot.FlowUse{{Proto: "tcp", Peer: "172.18.0.2", Addr: "172.19.0.2", Port: 5432, Connections: 1}}
+	r := &finding.Report{Results: []finding.Result{{ID: "firewall/forward-accepts-by-default", Status: finding.Fail, Findings: []finding.Finding{{
+		Fingerprint: "f", Remediation: []finding.Remediation{{Kind: "nft", Deny: &finding.Deny{Zone: zones.Workload, ToZone: zones.Workload}}},
+	}}}}}
+	cfg := zones.Config{zones.Management: {Interfaces: []string{"mgmt0"}}}
+	for _, mode := range []string{Targeted, DefaultDeny} {
+		p := Make(r, s, cfg, Options{Mode: mode})
+		if len(p.Ends) != 1 || !p.Ends[0].Through || !strings.Contains(p.Ends[0].String(), "--keep tcp/5432@172.18.0.2") {
+			t.Fatalf("%s: %+v", mode, p.Ends)
+		}
+		keep, err := ParseFlow("tcp/5432@172.18.0.2")
+		if err != nil {
+			t.Fatal(err)
+		}
+		p = Make(r, s, cfg, Options{Mode: mode, Keep: []Flow{keep}})
+		var order []string
+		for _, r := range p.Rules {
+			if r.Chain == chainForward && r.Iif == "br-0123456789ab" && r.Oif == "br-ba9876543210" {
+				order = append(order, fmt.Sprintf("%v %s %d %v", r.Accept, r.Proto, r.Port, r.Sources))
+			}
+		}
+		if len(p.Ends) != 0 || !slices.Equal(order, []string{"true tcp 5432 [172.18.0.2/32]", "false  0 []"}) && mode == Targeted {
+			t.Errorf("%s: %+v %q", mode, p.Ends, order)
+		}
+		asked, err := p.Closing(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range asked {
+			kept := slices.Contains(c.Question.From[0].Except, netip.MustParsePrefix("172.18.0.2/32"))
+			if c.Rule.Chain == chainForward && kept != (c.Rule.Iif == "br-0123456789ab" && c.Question.Proto == "tcp") {
+				t.Errorf("%s: %s, %s: %+v", mode, c.Rule, c.Question.Proto, c.Question.From)
+			}
+		}
+	}
+}
+
+// TestNetworkOfPodsIsNotCutInTwo: pods of other nodes that are behind the interface of another zone keep what they have of those of this one: that is
+// left to people.
+func TestNetworkOfPodsIsNotCutInTwo(t *testing.T) {
+	s := fixtures.Host()
+	mgmt := s.Network.LinkNamed("mgmt0")
+	s.Network.Links = append(slices.Clone(s.Network.Links), snapshot.Link{Index: 50, Name: "cali0123456789a", Kind: "veth", PeerNetns: 9, Up: true})
+	s.Network.Routes = append(slices.Clone(s.Network.Routes), snapshot.Route{Family: 4, Table: 254, Type: "unicast", Dst: "10.244.0.5/32", Oifs: []int{50}},
+		snapshot.Route{Family: 4, Table: 254, Type: "unicast", Dst: "10.244.1.0/26", Gateway: "10.10.0.11", Protocol: 12, Oifs: []int{mgmt.Index}})
+	r := &finding.Report{Results: []finding.Result{{ID: "firewall/workload-to-management", Status: finding.Fail, Findings: []finding.Finding{{
+		Fingerprint: "f", Remediation: []finding.Remediation{{Kind: "nft", Deny: &finding.Deny{Zone: zones.Workload, ToZone: zones.Management}}},
+	}}}}}
+	p := Make(r, s, zones.Config{zones.Management: {Interfaces: []string{"mgmt0"}}}, Options{})
+	if slices.ContainsFunc(p.Rules, func(r Rule) bool { return r.Iif == "cali0123456789a" }) || len(p.Closes) != 0 || len(p.Manual) != 1 || !strings.Contains(p.Manual[0].Text, "cut it in two") {
+		t.Errorf("%s%+v%+v", p.Ruleset, p.Closes, p.Manual)
 	}
 }
 

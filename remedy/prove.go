@@ -266,13 +266,31 @@ func (p *Plan) Closing(after *snapshot.Snapshot) ([]Closed, error) {
 			if q == nil {
 				continue
 			}
-			q.Proto = proto
+			q = p.without(q, r, proto)
 			for _, q := range ways(q, r, after) {
 				list = append(list, Closed{r, q})
 			}
 		}
 	}
 	return list, nil
+}
+
+// without is a question about a protocol, without the sources that keep a port of somebody behind the host: of those it asks nothing.
+func (p *Plan) without(q *reach.Question, r *Rule, proto string) *reach.Question {
+	asked := *q
+	asked.Proto, asked.From = proto, slices.Clone(q.From)
+	for i := range p.Rules {
+		k := &p.Rules[i]
+		if k == r {
+			break
+		}
+		for j := range asked.From {
+			if k.opens(r, proto) {
+				asked.From[j].Except = slices.Concat(asked.From[j].Except, k.Sources)
+			}
+		}
+	}
+	return &asked
 }
 
 // closesOn proves of a host for each drop that nothing of what it is about gets through any more: to the host, or past it
