@@ -124,7 +124,7 @@ func DecodeTable(family uint8, b []byte) (Table, error) {
 	}
 	return Table{
 		Family: FamilyName(family), Name: text(m.at[1]), Handle: u64(m.at[4]),
-		Dormant: u32(m.at[2])&1 != 0, Owner: u32(m.at[7]),
+		Dormant: u32(m.at[2])&1 != 0, Owner: u32(m.at[7]), Comment: comment(m.at[6]),
 	}, nil
 }
 

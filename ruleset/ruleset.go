@@ -54,6 +54,7 @@ type Table struct {
 	Handle  uint64  `json:"handle,omitempty"`
 	Dormant bool    `json:"dormant,omitempty"` // its base chains are not registered
 	Owner   uint32  `json:"owner,omitempty"`   // netlink port id of the process that owns it
+	Comment string  `json:"comment,omitempty"`
 	Chains  []Chain `json:"chains"`
 	Sets    []Set   `json:"sets,omitempty"`
 	// Flowtables are the names of flowtables; an offloaded flow leaves the hooks after ingress.
