@@ -300,7 +300,7 @@ func (b *testbed) fromFile(st *trial.State, read func() error, s *snapshot.Snaps
 	if err := read(); err != nil {
 		return err
 	}
-	if err := st.Persist(s.NFTables.Ruleset); err != nil {
+	if err := st.Boots(&trial.Booted{Ruleset: s.NFTables.Ruleset}); err != nil {
 		return fmt.Errorf("%w:\n%s", err, st.Plan.Ruleset)
 	}
 	return st.Drift(s.NFTables.Ruleset)
@@ -354,7 +354,7 @@ func (b *testbed) randomPlan(r *rand.Rand, w *trial.World, s snapshot.Snapshot, 
 		return err
 	}
 	once := b.ruleset()
-	if err := w.Reload(st); err != nil {
+	if err := w.Reload(b.t.Context(), st); err != nil {
 		return err
 	}
 	if twice := b.ruleset(); twice != once {

@@ -25,7 +25,7 @@ func canonical(tables []ruleset.Table) []byte {
 
 // unhandled takes out of a table what differs from one loading to the next.
 func unhandled(c *ruleset.Table) {
-	c.Name, c.Handle, c.Owner = "", 0, 0
+	c.Name, c.Handle, c.Owner, c.Comment = "", 0, 0, ""
 	c.Chains = slices.Clone(c.Chains)
 	for i := range c.Chains {
 		c.Chains[i].Handle = 0

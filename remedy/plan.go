@@ -47,21 +47,11 @@ func withoutTables(s *snapshot.Snapshot, names ...string) *snapshot.Snapshot {
 	}
 	rs := *s.NFTables.Ruleset
 	rs.Tables = slices.DeleteFunc(slices.Clone(rs.Tables), func(t ruleset.Table) bool {
-		return slices.Contains(families, t.Family) && slices.Contains(names, t.Name)
+		return slices.Contains(families, t.Family) && slices.Contains(names, t.Name) && isOurs(&t)
 	})
 	clone := *s
 	clone.NFTables.Ruleset = &rs
 	return &clone
-}
-
-// Ours names the tables of a ruleset that have a name of ours, whoever loaded them.
-func Ours(rs *ruleset.Ruleset) (names []string) {
-	for i := range rs.Tables {
-		if t := &rs.Tables[i]; slices.Contains(families, t.Family) && slices.Contains(tableNames, t.Name) {
-			names = append(names, "table "+t.Family+" "+t.Name)
-		}
-	}
-	return names
 }
 
 // The chains of the tables. The first hook that sees where a packet really goes, before any
@@ -78,6 +68,7 @@ const (
 	setArmed      = "armed"
 	commentGate   = "ringfence: the trial stands down when this set is empty"
 	commentPolicy = "ringfence: policy drop"
+	commentWatch  = "ringfence: connections are tracked for a moment"
 )
 
 // chainSpec is a base chain of one of our tables.

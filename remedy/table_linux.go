@@ -42,6 +42,10 @@ var bridges = sync.OnceValue(func() bool {
 // chunk bounds the elements of one message: a netlink attribute holds 64 KiB.
 const chunk = 400
 
+// tableUserdata is the attribute of a table that the kernel keeps and does not read (NFTA_TABLE_USERDATA in
+// include/uapi/linux/netfilter/nf_tables.h). One that does not know it passes it over.
+const tableUserdata = 6
+
 // build queues the plan's tables in place of any of that name. With gate the drops work for that time only: then the
 // kernel itself lets the elements of their set expire, and each chain accepts what comes.
 func (p *Plan) build(conn *nftables.Conn, name string, gate time.Duration) error {
@@ -151,11 +155,14 @@ func (p *Plan) buildSets(conn *nftables.Conn, table *nftables.Table, family stri
 type change func(*nftables.Conn) error
 
 // dropTables removes the tables of these names, of every family that ours can be of.
-func dropTables(list ...string) change {
+func dropTables(list ...string) change { return dropBut(nil, list...) }
+
+// dropBut is dropTables without those that are spared.
+func dropBut(spare []TableName, list ...string) change {
 	return func(conn *nftables.Conn) error {
 		for _, name := range list {
 			for _, family := range families {
-				if family == bridgeFamily && !bridges() {
+				if family == bridgeFamily && !bridges() || spared(spare, family, name) {
 					continue
 				}
 				t := &nftables.Table{Name: name, Family: kernelFamilies[family]}
@@ -192,14 +199,19 @@ func encode(c change) ([]netlink.Message, error) {
 // commit sends transactions as one. With a generation other than 0 the kernel refuses it where the ruleset
 // is of another (ErrChanged). All or nothing of it holds.
 func commit(generation uint32, changes ...change) error {
-	return send(generation, true, changes...)
+	return send(generation, true, nil, changes...)
+}
+
+// commitMarked is commit, and gives the tables that it makes their marks, by name.
+func commitMarked(generation uint32, marks map[string]string, changes ...change) error {
+	return send(generation, true, marks, changes...)
 }
 
 // tryOut has the kernel check a transaction and throw it away: without its end nothing is committed
 // (nfnetlink_rcv_batch).
-func tryOut(changes ...change) error { return send(0, false, changes...) }
+func tryOut(changes ...change) error { return send(0, false, nil, changes...) }
 
-func send(generation uint32, whole bool, changes ...change) error {
+func send(generation uint32, whole bool, marks map[string]string, changes ...change) error {
 	batch, err := encode(func(conn *nftables.Conn) error {
 		for _, c := range changes {
 			if err := c(conn); err != nil {
@@ -211,10 +223,33 @@ func send(generation uint32, whole bool, changes ...change) error {
 	if err != nil {
 		return err
 	}
+	if err := addMarks(batch, marks); err != nil {
+		return err
+	}
 	if !whole {
 		batch = batch[:len(batch)-1]
 	}
 	return sendBatch(batch, generation)
+}
+
+// addMarks gives the tables that a batch makes their marks. What is made to be removed gets one too.
+func addMarks(batch []netlink.Message, marks map[string]string) error {
+	for i := range batch {
+		m := &batch[i]
+		e, ok, err := wire.ParseNFTablesEvent(*m)
+		if err != nil || !ok || e.Kind != unix.NFT_MSG_NEWTABLE || marks[e.Table] == "" {
+			continue
+		}
+		attr, err := netlink.MarshalAttributes([]netlink.Attribute{
+			{Type: tableUserdata, Data: userdata.AppendString(nil, userdata.TypeComment, marks[e.Table])},
+		})
+		if err != nil {
+			return fmt.Errorf("encode: mark of table %s: %w", e.Table, err)
+		}
+		m.Data = append(m.Data, attr...)
+		m.Header.Length += uint32(len(attr))
+	}
+	return nil
 }
 
 // sendBatch writes a batch to the kernel, and reads what it says.

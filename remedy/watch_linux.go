@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/nftables"
+	"github.com/google/nftables/userdata"
 	"golang.org/x/sys/unix"
 
 	"github.com/ringfence/ringfence/host"
@@ -25,11 +26,11 @@ const clientPorts = 32768
 
 // watch has the connections through a host that tracked none so far tracked for a moment, and has of each the right side
 // count as the one that opened it. Nothing is dropped by it. It returns the generation of the ruleset afterwards.
-func (p *Proof) watch(generation uint32) (uint32, error) {
+func (p *Proof) watch(generation uint32, id string) (uint32, error) {
 	if !p.plan.uses(chainForward) || !forwardsUntracked(p.before, true) && !forwardsUntracked(p.before, false) {
 		return generation, nil
 	}
-	if err := commit(generation, tracking); err != nil {
+	if err := commitMarked(generation, map[string]string{watchTable: mark(id, MarkTrial)}, tracking); err != nil {
 		return 0, fmt.Errorf("have connections tracked: %w", err)
 	}
 	time.Sleep(watching)
@@ -55,7 +56,9 @@ func tracking(conn *nftables.Conn) error {
 		Name: chainForward, Table: table, Type: nftables.ChainTypeFilter, Hooknum: nftables.ChainHookForward, Priority: nftables.ChainPriorityFilter,
 	})
 	exprs, err := encoded(append(state(ruleset.CtNew), counter()), nil)
-	conn.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: exprs})
+	conn.AddRule(&nftables.Rule{
+		Table: table, Chain: chain, Exprs: exprs, UserData: userdata.AppendString(nil, userdata.TypeComment, commentWatch),
+	})
 	return err
 }
 

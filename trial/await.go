@@ -133,6 +133,20 @@ func (x *Fix) current(ctx context.Context) error {
 	return x.verifyAgain(ctx)
 }
 
+// settledNow is the state, as the kernel completes it, written down.
+func (x *Fix) settledNow(ctx context.Context) (*State, error) {
+	at, err := x.look(ctx)
+	switch {
+	case err != nil:
+		return nil, err
+	case at.damaged != nil:
+		return nil, at.damaged
+	case at.unwritten:
+		err = x.Store.Save(at.st)
+	}
+	return at.st, err
+}
+
 // lockedOut takes the trial out under the lock, unless somebody confirmed it in the last moment.
 func (x *Fix) lockedOut(ctx context.Context, st *State, why error) error {
 	for i := range patience {
@@ -141,7 +155,7 @@ func (x *Fix) lockedOut(ctx context.Context, st *State, why error) error {
 			x.Clock.Sleep(100 * time.Millisecond)
 			continue
 		}
-		now, err := x.Store.Load()
+		now, err := x.settledNow(ctx)
 		if err != nil && i < patience-1 { // it may say that it was confirmed
 			unlock()
 			x.Clock.Sleep(100 * time.Millisecond)

@@ -20,8 +20,10 @@ import (
 
 const (
 	rulesFile = "etc/ringfence/ringfence.nft"
-	unitName  = "ringfence-ruleset.service"
-	unitFile  = "etc/systemd/system/" + unitName
+	// rehearsedFile is what is going to be rulesFile, while nft tries it.
+	rehearsedFile = "etc/ringfence/rehearsed.nft"
+	unitName      = "ringfence-ruleset.service"
+	unitFile      = "etc/systemd/system/" + unitName
 )
 
 const (
@@ -62,12 +64,12 @@ func unit(load string) string {
 // RulesFile is where the confirmed ruleset is for nft to load.
 func (d Disk) RulesFile() string { return d.path(rulesFile) }
 
-// WriteRules writes the ruleset of a confirmed plan, which nothing loads yet.
-func (d Disk) WriteRules(p *remedy.Plan) error {
-	if err := host.MakeDir(d.path(filepath.Dir(rulesFile)), 0o755); err != nil {
+// writeRules writes a ruleset.
+func (d Disk) writeRules(name, text string) error {
+	if err := host.MakeDir(d.path(filepath.Dir(name)), 0o755); err != nil {
 		return fmt.Errorf("persist: %w", err)
 	}
-	return host.WriteOwn(d.path(rulesFile), []byte(p.Ruleset), 0o600)
+	return host.WriteOwn(d.path(name), []byte(text), 0o600)
 }
 
 // plainCommand is of words that a unit, a shell and a person read in the same way.
@@ -151,7 +153,73 @@ func (d Disk) Disarm() error {
 	return errors.Join(ignoreMissing(os.Remove(d.path(rollbackLink))), ignoreMissing(os.Remove(d.path(rollbackFile))))
 }
 
-// Unpersist removes every file of WriteRules and Enable.
+// bootFiles are those of Persist.
+var bootFiles = []string{rulesFile, unitFile, wanted, againFile}
+
+// maxUnit bounds a unit that is read back, in bytes.
+const maxUnit = 64 << 10
+
+// Persists says whether the next boot has anything of a fix, and what it lacks to load this plan; "" is nothing.
+func (d Disk) Persists(p *remedy.Plan, id string) (some bool, lacks string) {
+	for _, name := range bootFiles {
+		if _, err := os.Lstat(d.path(name)); err == nil {
+			some = true
+		} else if lacks == "" {
+			lacks = fmt.Sprintf("%s is not there", d.path(name))
+		}
+	}
+	if lacks != "" || p == nil {
+		return some, lacks
+	}
+	for name, begin := range map[string]string{unitFile: "ExecStart=", againFile: "ExecStartPost=-"} {
+		command, err := d.loads(name, begin)
+		if err != nil {
+			return some, fmt.Sprintf("%s does not load it: %s", d.path(name), err)
+		}
+		if strings.HasSuffix(command, d.RulesFile()) && !d.holds(p, id) {
+			return some, fmt.Sprintf("%s is not what was confirmed", d.path(rulesFile))
+		}
+	}
+	return some, ""
+}
+
+// holds says whether the file of the ruleset is that of a plan.
+func (d Disk) holds(p *remedy.Plan, id string) bool {
+	text, err := host.ReadOwn(d.path(rulesFile), maxState)
+	return err == nil && (string(text) == p.MarkedRuleset(id) || string(text) == p.Ruleset)
+}
+
+// loads is the command by which a file of Enable has the ruleset loaded.
+func (d Disk) loads(name, begin string) (string, error) {
+	b, err := host.ReadOwn(d.path(name), maxUnit)
+	if err != nil {
+		return "", err
+	}
+	for line := range strings.Lines(string(b)) {
+		command, ok := strings.CutPrefix(strings.TrimSpace(line), begin)
+		if ok && (strings.HasSuffix(command, " -f "+d.RulesFile()) || strings.Contains(command, " fix load")) {
+			return command, UnitCommand(command)
+		}
+	}
+	return "", errors.New("it is not as it was written")
+}
+
+// sweep removes what a writer left behind that was killed.
+func (d Disk) sweep(dirs ...string) {
+	for _, dir := range dirs {
+		list, err := os.ReadDir(d.path(dir))
+		if err != nil {
+			continue
+		}
+		for _, e := range list {
+			if strings.HasPrefix(e.Name(), ".ringfence-") && e.Type().IsRegular() {
+				_ = os.Remove(filepath.Join(d.path(dir), e.Name()))
+			}
+		}
+	}
+}
+
+// Unpersist removes every file of Persist.
 func (d Disk) Unpersist(ctx context.Context) error {
 	_, err := os.Stat(d.path(unitFile))
 	was := err == nil
@@ -159,7 +227,8 @@ func (d Disk) Unpersist(ctx context.Context) error {
 		d.stopUnit(ctx)
 	}
 	var errs []error
-	for _, name := range []string{rulesFile, unitFile, wanted, againFile} {
+	for _, name := range append([]string{rehearsedFile}, bootFiles...) {
+		d.sweep(filepath.Dir(name))
 		if err := os.Remove(d.path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			errs = append(errs, err)
 		}

@@ -28,7 +28,9 @@ func (d Disk) path(name string) string { return filepath.Join("/", d.Root, name)
 const (
 	stateDir  = "var/lib/ringfence"
 	stateFile = stateDir + "/state.json"
-	lockFile  = "run/ringfence.lock"
+	// copyFile is the state once more, for the day on which something that is not ours damages the file.
+	copyFile = stateDir + "/state.copy.json"
+	lockFile = "run/ringfence.lock"
 )
 
 // Lock makes sure that one fix is made at a time. The lock ends with the process.
@@ -57,21 +59,34 @@ func (d Disk) Lock() (unlock func(), err error) {
 	return func() { _ = f.Close() }, nil
 }
 
-// Load reads the state; without one it is nil.
+// Load reads the state; without one it is nil. Of one that is gone or damaged the copy is read; a DamagedError says that both are.
 func (d Disk) Load() (*State, error) {
-	b, err := host.ReadOwn(d.path(stateFile), maxState)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+	st, err := d.loadFile(stateFile)
+	if st != nil {
+		return st, nil
 	}
-	if err != nil {
-		return nil, fmt.Errorf("state: %w", err)
+	if same, cerr := d.loadFile(copyFile); cerr == nil && same != nil {
+		return same, nil
+	}
+	return nil, err
+}
+
+// loadFile reads a state; without the file it is nil.
+func (d Disk) loadFile(name string) (*State, error) {
+	name = d.path(name)
+	b, err := host.ReadOwn(name, maxState)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil
+	case err != nil: // it is nobody's that is believed, or no file
+		return nil, &DamagedError{err}
 	}
 	st := new(State)
 	if err := json.Unmarshal(b, st); err != nil {
-		return nil, fmt.Errorf("state: %s: %w", d.path(stateFile), err)
+		return nil, &DamagedError{fmt.Errorf("%s: %w", name, err)}
 	}
-	if st.Plan == nil && st.File == nil && len(st.Files) == 0 {
-		return nil, fmt.Errorf("state: %s has no plan", d.path(stateFile))
+	if err := st.whole(); err != nil {
+		return nil, &DamagedError{fmt.Errorf("%s %w", name, err)}
 	}
 	return st, nil
 }
@@ -85,14 +100,23 @@ func (d Disk) Save(st *State) error {
 	if err := host.MakeDir(d.path(stateDir), 0o700); err != nil {
 		return fmt.Errorf("state: %w", err)
 	}
-	return host.WriteOwn(d.path(stateFile), b, 0o600)
+	if err := host.WriteOwn(d.path(stateFile), b, 0o600); err != nil {
+		return err
+	}
+	if host.WriteOwn(d.path(copyFile), b, 0o600) != nil { // none is better than an older one
+		_ = os.Remove(d.path(copyFile))
+	}
+	return nil
 }
 
-// Forget removes the state.
+// Forget removes the state: the copy first, which would count without it.
 func (d Disk) Forget() error {
-	if err := os.Remove(d.path(stateFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("state: %w", err)
+	for _, name := range []string{copyFile, stateFile} {
+		if err := os.Remove(d.path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("state: %w", err)
+		}
 	}
+	d.sweep(stateDir)
 	return nil
 }
 

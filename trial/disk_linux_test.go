@@ -6,9 +6,11 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/ringfence/ringfence/dropin"
+	"github.com/ringfence/ringfence/remedy"
 )
 
 func asRoot(t *testing.T) {
@@ -52,8 +54,12 @@ func TestDiskWritesOnlyWhereRootAloneDecides(t *testing.T) {
 	root := t.TempDir()
 	s := Disk{Root: root}
 	must(t, s.Save(&State{ID: "x", Phase: PhaseConfirmed, Files: []dropin.Applied{{ID: "y"}}}), os.Chown(s.path(stateFile), 1001, 0))
-	if _, err := s.Load(); err == nil {
-		t.Error("a user's state was read")
+	if st, err := s.Load(); err != nil || st.ID != "x" {
+		t.Errorf("root's copy was not read: %v", err)
+	}
+	must(t, os.Chown(s.path(copyFile), 1001, 0))
+	if _, err := s.Load(); !errors.As(err, new(*DamagedError)) {
+		t.Errorf("a user's state was read: %v", err)
 	}
 	must(t, os.MkdirAll(filepath.Join(root, "run"), 0o777), os.Chmod(filepath.Join(root, "run"), 0o1777), os.WriteFile(s.path(lockFile), nil, 0o644), os.Chown(s.path(lockFile), 1001, 0))
 	if unlock, err := s.Lock(); err == nil {
@@ -79,6 +85,46 @@ func TestBootUnitNamesRootsProgramAlone(t *testing.T) {
 		}
 		if left, _ := filepath.Glob(s.Root + "/etc/systemd/system/*.service"); len(left) > 0 != want {
 			t.Errorf("%q: %v", command, left)
+		}
+	}
+}
+
+// TestBootLacksSomething: what the next boot has of a fix is read back: a file that is gone, of another fix, or changed is told.
+func TestBootLacksSomething(t *testing.T) {
+	asRoot(t)
+	exe := filepath.Join(t.TempDir(), "nft")
+	must(t, os.WriteFile(exe, nil, 0o755))
+	plan := &remedy.Plan{Ruleset: "table inet ringfence {\n}\n", Rules: []remedy.Rule{{Chain: "prerouting", Iif: "ext0", Proto: "tcp", Port: 2375}}}
+	for name, c := range map[string]struct {
+		spoil func(s Disk) error
+		want  string
+	}{
+		"nothing":         {func(Disk) error { return nil }, ""},
+		"no rules":        {func(s Disk) error { return os.Remove(s.path(rulesFile)) }, "is not there"},
+		"not enabled":     {func(s Disk) error { return os.Remove(s.path(wanted)) }, "is not there"},
+		"cut short":       {func(s Disk) error { return os.Truncate(s.path(rulesFile), 10) }, "not what was confirmed"},
+		"another's rules": {func(s Disk) error { return s.writeRules(rulesFile, plan.MarkedRuleset("b")) }, "not what was confirmed"},
+		"a masked unit": {func(s Disk) error {
+			return errors.Join(os.Remove(s.path(unitFile)), os.Symlink("/dev/null", s.path(unitFile)))
+		}, "does not load it"},
+		"another command": {func(s Disk) error {
+			return os.WriteFile(s.path(againFile), []byte("ExecStartPost=-/bin/true\n"), 0o644)
+		}, "does not load it"},
+		"no program": {func(Disk) error { return os.Rename(exe, exe+"2") }, "does not load it"},
+	} {
+		s := Disk{Root: t.TempDir()}
+		must(t, s.writeRules(rulesFile, plan.MarkedRuleset("a")), s.Enable(t.Context(), exe+" -f "+s.RulesFile()), c.spoil(s))
+		some, lacks := s.Persists(plan, "a")
+		if !some || (lacks == "") != (c.want == "") || !strings.Contains(lacks, c.want) {
+			t.Errorf("%s: %v %q", name, some, lacks)
+		}
+		_ = os.Rename(exe+"2", exe)
+		must(t, os.WriteFile(s.path("etc/systemd/system/.ringfence-123"), nil, 0o600), s.Unpersist(t.Context()))
+		if some, lacks := s.Persists(nil, ""); some || lacks == "" {
+			t.Errorf("%s: removed: %v %q", name, some, lacks)
+		}
+		if _, err := os.Stat(s.path("etc/systemd/system/.ringfence-123")); err == nil {
+			t.Errorf("%s: what a killed writer left stays", name)
 		}
 	}
 }

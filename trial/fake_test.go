@@ -48,7 +48,12 @@ type fake struct {
 	// The next boot.
 	armed     bool
 	persisted *remedy.Plan
-	byHand    string
+	// persistedID is the fix whose plan it is.
+	persistedID string
+	rehearsed   *remedy.Plan // what is going to be persisted
+	loads       bool         // a boot runs this program, not nft
+	rehearsedID string
+	byHand      string
 	// The helper.
 	helper *helperFake
 	// People.
@@ -195,6 +200,9 @@ func (w *fake) Load() (*State, error) {
 	if err := w.step("load state"); err != nil {
 		return nil, err
 	}
+	if w.state != nil && !json.Valid(w.state) {
+		return nil, &DamagedError{errors.New("unexpected end of JSON input")}
+	}
 	return w.onDisk(), nil
 }
 
@@ -295,12 +303,24 @@ func (b bootFake) Disarm() error {
 	return nil
 }
 
-func (b bootFake) Persist(_ context.Context, p *remedy.Plan) (Booted, error) {
+func (b bootFake) Rehearse(_ context.Context, p *remedy.Plan, id string) (Booted, error) {
+	b.w.rehearsed, b.w.rehearsedID = p, id
+	return Booted{Ruleset: &ruleset.Ruleset{Tables: tables(p, false)}, ByHand: b.w.byHand}, b.w.step("rehearse")
+}
+
+func (b bootFake) Persist(context.Context, *Booted) error {
 	if err := b.w.step("persist"); err != nil {
-		return Booted{}, err
+		return err
 	}
-	b.w.persisted = p
-	return Booted{Ruleset: &ruleset.Ruleset{Tables: tables(p, false)}, ByHand: b.w.byHand}, nil
+	b.w.persisted, b.w.persistedID = b.w.rehearsed, b.w.rehearsedID
+	return nil
+}
+
+func (b bootFake) Persists(_ *remedy.Plan, id string) (some bool, lacks string) {
+	if b.w.persisted == nil || id != "" && b.w.persistedID != id && !b.w.loads {
+		lacks = "the rules are not there"
+	}
+	return b.w.persisted != nil, lacks
 }
 
 func (b bootFake) Unpersist(context.Context) error {
@@ -316,7 +336,7 @@ func (w *fake) reboot() {
 	w.boot, w.now, w.own, w.helper, w.locked, w.later, w.kill = w.boot+1, int64(10*time.Second), nil, nil, false, nil, 0
 	w.generation = 1
 	if w.persisted != nil {
-		w.own = tables(w.persisted, false)
+		w.own = marked(w.persisted, false, w.persistedID)
 	}
 	if w.armed {
 		if err := w.world().TakeOut(w.t.Context(), true); err != nil {

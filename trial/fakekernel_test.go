@@ -49,6 +49,26 @@ func tables(p *remedy.Plan, trial bool) []ruleset.Table {
 	return []ruleset.Table{t}
 }
 
+// marked are the tables of a plan with the mark of a fix.
+func marked(p *remedy.Plan, trial bool, id string) []ruleset.Table {
+	list := tables(p, trial)
+	phase := "confirmed"
+	if trial {
+		phase = "trial"
+	}
+	for i := range list {
+		list[i].Comment = "ringfence fix=" + id + " phase=" + phase
+	}
+	return list
+}
+
+// spared is what a removal leaves of tables.
+func spared(list []ruleset.Table, spare []remedy.TableName, names ...string) []ruleset.Table {
+	return slices.DeleteFunc(slices.Clone(list), func(t ruleset.Table) bool {
+		return slices.Contains(names, t.Name) && !slices.Contains(spare, remedy.TableName{Family: t.Family, Name: t.Name})
+	})
+}
+
 // without are the tables but for those of a name.
 func without(list []ruleset.Table, names ...string) []ruleset.Table {
 	return slices.DeleteFunc(slices.Clone(list), func(t ruleset.Table) bool { return slices.Contains(names, t.Name) })
@@ -63,7 +83,7 @@ func (w *fake) commit(own []ruleset.Table) {
 	w.changes = append(w.changes, remedy.Change{Table: trialName, PID: 1, Program: "ringfence"})
 }
 
-func (w *fake) Try(p *remedy.Proof, generation uint32, gate time.Duration) error {
+func (w *fake) Try(p *remedy.Proof, generation uint32, gate time.Duration, id string) error {
 	if err := w.step("try"); err != nil {
 		return err
 	}
@@ -71,44 +91,44 @@ func (w *fake) Try(p *remedy.Proof, generation uint32, gate time.Duration) error
 		return fmt.Errorf("load the plan: %w", remedy.ErrChanged)
 	}
 	w.expires = w.now + int64(gate)
-	w.commit(append(without(w.own, trialName), tables(p.Plan(), true)...))
+	w.commit(append(without(w.own, trialName), marked(p.Plan(), true, id)...))
 	return nil
 }
 
-func (w *fake) Promote(p *remedy.Plan) error {
+func (w *fake) Promote(p *remedy.Plan, id string) error {
 	if err := w.step("promote"); err != nil {
 		return err
 	}
-	w.commit(tables(p, false))
+	w.commit(marked(p, false, id))
 	return nil
 }
 
-func (w *fake) Prolong(p *remedy.Plan, gate time.Duration) error {
+func (w *fake) Prolong(p *remedy.Plan, gate time.Duration, id string) error {
 	if err := w.step("prolong"); err != nil {
 		return err
 	}
 	w.expires = w.now + int64(gate)
-	w.commit(append(without(w.own, trialName), tables(p, true)...))
+	w.commit(append(without(w.own, trialName), marked(p, true, id)...))
 	return nil
 }
 
-func (w *fake) Reload(p *remedy.Plan) error {
+func (w *fake) Reload(p *remedy.Plan, id string) error {
 	if err := w.step("reload"); err != nil {
 		return err
 	}
-	w.commit(tables(p, false))
+	w.commit(marked(p, false, id))
 	return nil
 }
 
-func (w *fake) Withdraw() error {
+func (w *fake) Withdraw(spare ...remedy.TableName) error {
 	if err := w.step("withdraw"); err != nil {
 		return err
 	}
-	w.commit(without(w.own, trialName))
+	w.commit(spared(w.own, spare, trialName))
 	return nil
 }
 
-func (w *fake) Silence() error {
+func (w *fake) Silence(...remedy.TableName) error {
 	if err := w.step("silence"); err != nil {
 		return err
 	}
@@ -120,11 +140,21 @@ func (w *fake) Silence() error {
 	return nil
 }
 
-func (w *fake) Remove() error {
+func (w *fake) Remove(spare ...remedy.TableName) error {
 	if err := w.step("remove"); err != nil {
 		return err
 	}
-	w.commit(nil)
+	w.commit(spared(w.own, spare, remedy.Table, trialName))
+	return nil
+}
+
+func (w *fake) Delete(list ...remedy.TableName) error {
+	if err := w.step("delete"); err != nil {
+		return err
+	}
+	w.commit(slices.DeleteFunc(slices.Clone(w.own), func(t ruleset.Table) bool {
+		return slices.Contains(list, remedy.TableName{Family: t.Family, Name: t.Name})
+	}))
 	return nil
 }
 

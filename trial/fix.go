@@ -83,6 +83,9 @@ func (x *Fix) Run(ctx context.Context) (*finding.Report, error) {
 		return x.after, x.services(ctx)
 	}
 	for range attempts {
+		if err := x.makeRoom(ctx); err != nil {
+			return nil, err
+		}
 		done, err := x.prepare(ctx)
 		if done || err != nil {
 			return x.after, err
@@ -91,13 +94,9 @@ func (x *Fix) Run(ctx context.Context) (*finding.Report, error) {
 		switch {
 		case errors.Is(err, remedy.ErrChanged):
 			x.People.Say("fix: the ruleset was changed meanwhile: planning again\n")
-			if x.Snapshot, err = x.Sight.See(ctx); err == nil {
-				x.Before, err = x.Host.Judge(ctx, x.Snapshot)
-			}
-			if err != nil {
+			if err := x.seeAgain(ctx); err != nil {
 				return nil, err
 			}
-			x.after = x.Before
 			continue
 		case err != nil:
 			return nil, err
@@ -105,6 +104,20 @@ func (x *Fix) Run(ctx context.Context) (*finding.Report, error) {
 		return x.after, x.settle(ctx, st)
 	}
 	return nil, refused("the ruleset was changed %d times while the fix was prepared", attempts)
+}
+
+// seeAgain looks at the host again, which was changed meanwhile.
+func (x *Fix) seeAgain(ctx context.Context) error {
+	snap, err := x.Sight.See(ctx)
+	if err != nil {
+		return err
+	}
+	before, err := x.Host.Judge(ctx, snap)
+	if err != nil {
+		return err
+	}
+	x.Snapshot, x.Before, x.after = snap, before, before
+	return nil
 }
 
 // release gives the lock to whoever confirms.
@@ -127,9 +140,18 @@ func (x *Fix) retake() error {
 
 // clear takes out what is left of a fix that nobody confirmed. One that still waits is refused.
 func (x *Fix) clear(ctx context.Context) error {
-	old, here, err := x.state()
-	if err != nil {
+	at, err := x.look(ctx)
+	switch {
+	case err != nil:
 		return refused("%w", err)
+	case at.damaged != nil:
+		return refused("%w; %s", at.damaged, wayOut)
+	}
+	old, here := at.st, at.here
+	if at.unwritten {
+		if err := x.Store.Save(old); err != nil {
+			return refused("%w", err)
+		}
 	}
 	if left, ok := old.Pending(here); ok {
 		return refused("fix %s waits for its confirmation for another %s: %s%s, or %s%s", old.ID, left.Round(time.Second), x.told("confirm"), x.Suffix, x.told("rollback"), x.Suffix)
@@ -139,7 +161,29 @@ func (x *Fix) clear(ctx context.Context) error {
 			return unclear("take out what is left of fix %s: %w", old.ID, err)
 		}
 	}
+	if _, trial := at.found.id(true); trial && old == nil {
+		if err := x.withdraw(ctx); err != nil {
+			return unclear("take out what is on trial without a state: %w", err)
+		}
+	}
 	return nil
+}
+
+// makeRoom asks about tables of our names that are somebody else's: these are never replaced unasked.
+func (x *Fix) makeRoom(ctx context.Context) error {
+	list := remedy.Strangers(x.Snapshot.NFTables.Ruleset)
+	if len(list) == 0 || x.DryRun {
+		x.tellStrangers(list)
+		return nil
+	}
+	gone, err := x.askAbout(ctx, list)
+	switch {
+	case err != nil:
+		return refused("%w", err)
+	case gone:
+		return x.seeAgain(ctx)
+	}
+	return refused("%s is somebody else's: it bears no mark of ours, and there is no state of it. Look at it with nft list ruleset, and remove it first", names(list))
 }
 
 // prepare plans and proves. It reports done where there is nothing to load, or not to be.
@@ -170,7 +214,10 @@ func (x *Fix) prepare(ctx context.Context) (done bool, err error) {
 	switch {
 	case x.proof.Loaded(rs):
 		x.People.Say("fix: nothing to load: it is loaded already\n")
-		return true, nil
+		if !x.Persist || x.DryRun {
+			return true, nil
+		}
+		return true, x.persistLoaded(ctx)
 	case x.DryRun:
 		return true, nil
 	case x.By == "" && !x.asked && !x.People.Ask(ctx, "load this ruleset on trial? [y/N] ", "y", time.Minute):
@@ -297,16 +344,29 @@ func (w *World) Keep(ctx context.Context, st *State, o Options) error {
 		w.People.Say("fix: loaded as %s until the next boot; undo with: %s\n", st.Plan.Tables(), undo)
 		return nil
 	}
-	booted, err := w.Boot.Persist(ctx, st.Plan)
+	return w.persist(ctx, st, o)
+}
+
+// persist has a confirmed fix loaded at boot. As what is written down before it is, for who is killed in between.
+func (w *World) persist(ctx context.Context, st *State, o Options) error {
+	undo := w.told("rollback") + o.Suffix
+	booted, err := w.Boot.Rehearse(ctx, st.Plan, st.ID)
+	if err == nil {
+		err = st.Boots(&booted)
+	}
+	if err == nil {
+		err = w.Store.Save(st)
+	}
+	if err == nil {
+		err = w.Boot.Persist(ctx, &booted)
+	}
 	if err == nil && booted.ByHand != "" {
 		w.People.Say("fix: loaded as %s until the next boot: systemd is not the init here, so have yours load %s; undo with: %s\n",
 			st.Plan.Tables(), booted.ByHand, undo)
 		return nil
 	}
 	if err == nil {
-		err = st.Persist(booted.Ruleset)
-	}
-	if err == nil {
+		st.Persisted, st.Before = true, nil
 		err = w.Store.Save(st)
 	}
 	if err != nil {

@@ -51,17 +51,18 @@ func program() string {
 // kernel is the live ruleset of the network namespace of this thread.
 type kernel struct{}
 
-func (kernel) Try(p *remedy.Proof, generation uint32, gate time.Duration) error {
-	return remedy.Apply(p, generation, gate)
+func (kernel) Try(p *remedy.Proof, generation uint32, gate time.Duration, id string) error {
+	return remedy.Apply(p, generation, gate, id)
 }
-func (kernel) Promote(p *remedy.Plan) error { return remedy.Promote(p) }
-func (kernel) Prolong(p *remedy.Plan, gate time.Duration) error {
-	return remedy.Prolong(p, gate)
+func (kernel) Promote(p *remedy.Plan, id string) error { return remedy.Promote(p, id) }
+func (kernel) Prolong(p *remedy.Plan, gate time.Duration, id string) error {
+	return remedy.Prolong(p, gate, id)
 }
-func (kernel) Reload(p *remedy.Plan) error { return remedy.Reload(p) }
-func (kernel) Withdraw() error             { return remedy.Withdraw() }
-func (kernel) Silence() error              { return remedy.Silence() }
-func (kernel) Remove() error               { return remedy.Remove() }
+func (kernel) Reload(p *remedy.Plan, id string) error   { return remedy.Reload(p, id) }
+func (kernel) Withdraw(spare ...remedy.TableName) error { return remedy.Withdraw(spare...) }
+func (kernel) Silence(spare ...remedy.TableName) error  { return remedy.Silence(spare...) }
+func (kernel) Remove(spare ...remedy.TableName) error   { return remedy.Remove(spare...) }
+func (kernel) Delete(list ...remedy.TableName) error    { return remedy.Delete(list...) }
 
 func (kernel) Read(ctx context.Context) (*ruleset.Ruleset, error) { return readRuleset(ctx) }
 
@@ -116,25 +117,47 @@ func (b boot) Arm() error {
 	return b.ArmBoot(exe + " fix rollback --trial" + b.suffix)
 }
 
-// Persist has the confirmed ruleset loaded at boot: by nft, after it loaded it once in a network
-// namespace of its own, or where there is no nft by this program.
-func (b boot) Persist(ctx context.Context, plan *remedy.Plan) (Booted, error) {
-	if err := b.WriteRules(plan); err != nil {
-		return Booted{}, err
-	}
+// Rehearse has nft load the confirmed ruleset once, from a file beside the one of the boot, in a network namespace of its own. Without nft
+// this program loads it.
+func (b boot) Rehearse(ctx context.Context, plan *remedy.Plan, id string) (Booted, error) {
+	made := Booted{Text: plan.MarkedRuleset(id)}
 	if b.Root == "" && !host.Systemd() {
-		return Booted{ByHand: b.RulesFile()}, nil
+		made.ByHand = b.RulesFile()
 	}
 	if b.nft == "" {
-		exe, err := host.OwnProgram()
-		if err != nil {
-			return Booted{}, err
-		}
-		return Booted{}, b.Enable(ctx, exe+" fix load"+b.suffix)
+		return made, nil
 	}
-	rs, err := rehearsed(ctx, b.nft, b.RulesFile())
+	defer func() { _ = os.Remove(b.path(rehearsedFile)) }()
+	rs, err := b.rehearse(ctx, made.Text)
+	if err != nil { // before version 0.9.7 nft knows no comments of tables
+		made.Text = plan.Ruleset
+		rs, err = b.rehearse(ctx, made.Text)
+	}
+	made.Ruleset = rs
+	return made, err
+}
+
+func (b boot) rehearse(ctx context.Context, text string) (*ruleset.Ruleset, error) {
+	if err := b.writeRules(rehearsedFile, text); err != nil {
+		return nil, err
+	}
+	return rehearsed(ctx, b.nft, b.path(rehearsedFile))
+}
+
+// Persist has a ruleset loaded at boot: by nft, or where there is none by this program.
+func (b boot) Persist(ctx context.Context, made *Booted) error {
+	if err := b.writeRules(rulesFile, made.Text); err != nil {
+		return err
+	}
+	switch {
+	case made.ByHand != "":
+		return nil
+	case b.nft != "":
+		return b.Enable(ctx, b.nft+" -f "+b.RulesFile())
+	}
+	exe, err := host.OwnProgram()
 	if err != nil {
-		return Booted{}, err
+		return err
 	}
-	return Booted{Ruleset: rs}, b.Enable(ctx, b.nft+" -f "+b.RulesFile())
+	return b.Enable(ctx, exe+" fix load"+b.suffix)
 }

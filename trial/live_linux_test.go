@@ -48,11 +48,33 @@ func TestStateSurvivesTheFile(t *testing.T) {
 	if err := st.Drift(rs); err == nil || !strings.Contains(err.Error(), "2 rules, not 1") {
 		t.Errorf("a rule more is no drift: %v", err)
 	}
-	if err := os.WriteFile(s.path(stateFile), []byte("{"), 0o600); err != nil {
+	damage := func(name, text string) {
+		if err := os.WriteFile(s.path(name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, broken := range []string{"", "{", "{}", `{"id":"a","phase":"odd","plan":{}}`, "null", `{"id":"a","phase":"trial","plan":{},"before":{"id":"b"}}`} {
+		damage(stateFile, broken)
+		if st, err := s.Load(); err != nil || st.ID != "a" {
+			t.Errorf("%q: the copy is not read: %v", broken, err)
+		}
+	}
+	if err := os.Remove(s.path(stateFile)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Load(); err == nil {
-		t.Error("a broken state is read")
+	if st, err := s.Load(); err != nil || st == nil {
+		t.Errorf("of a lost state the copy is not read: %v", err)
+	}
+	damage(stateFile, "{")
+	damage(copyFile, "{")
+	if _, err := s.Load(); !errors.As(err, new(*DamagedError)) {
+		t.Errorf("a broken state is read: %v", err)
+	}
+	if err := s.Forget(); err != nil {
+		t.Fatal(err)
+	}
+	if st, err := s.Load(); st != nil || err != nil {
+		t.Errorf("after it was forgotten: %v %v", st, err)
 	}
 	unlock, err := s.Lock()
 	if err != nil {

@@ -44,8 +44,10 @@ type State struct {
 	Working []remedy.Working `json:"working,omitempty"`
 	// Persisted says that the plan is loaded at boot, Booted is the tables as that makes them: nft can put the same
 	// rules into other expressions.
-	Persisted bool            `json:"persisted"`
-	Booted    json.RawMessage `json:"booted,omitempty"`
+	Persisted bool `json:"persisted"`
+	// ByHand says that somebody has to have the plan loaded at boot: this host has no systemd.
+	ByHand bool            `json:"byHand,omitempty"`
+	Booted json.RawMessage `json:"booted,omitempty"`
 	// Evidence is what the proof found.
 	Evidence []string `json:"evidence,omitempty"`
 	// File is a drop-in on trial, Files are those that were kept.
@@ -93,6 +95,19 @@ func (st *State) claim() *remedy.Claim {
 	return &remedy.Claim{Plan: st.Plan, Lasting: st.Lasting, Working: st.Working}
 }
 
+// whole says what a state that was read lacks.
+func (st *State) whole() error {
+	switch {
+	case st.Phase != PhaseTrial && st.Phase != PhaseConfirmed:
+		return errors.New("has no phase of a fix")
+	case st.Plan == nil && st.File == nil && len(st.Files) == 0:
+		return errors.New("has no plan")
+	case st.Before != nil:
+		return st.Before.whole()
+	}
+	return nil
+}
+
 // Kept says whether a transaction was confirmed, by the state that is there now.
 func (st *State) Kept(now *State) bool {
 	return now != nil && now.Phase == PhaseConfirmed && (now.ID == st.ID ||
@@ -116,14 +131,12 @@ func (st *State) Drift(rs *ruleset.Ruleset) error {
 	return err
 }
 
-// Persist notes that the plan is loaded at boot, and as what.
-func (st *State) Persist(rehearsed *ruleset.Ruleset) error {
-	st.Persisted, st.Booted = true, nil
-	if rehearsed == nil {
-		return nil
+// Boots notes as what the plan is going to be loaded at boot.
+func (st *State) Boots(b *Booted) (err error) {
+	st.ByHand, st.Booted = b.ByHand != "", nil
+	if b.Ruleset != nil {
+		st.Booted, err = remedy.Rehearsed(b.Ruleset, st.Lasting)
 	}
-	var err error
-	st.Booted, err = remedy.Rehearsed(rehearsed, st.Lasting)
 	return err
 }
 

@@ -75,7 +75,7 @@ func (w *fake) known() bool {
 }
 
 // TestKilledAtEveryStep: at whatever step the program and its helper are killed, nothing that was not confirmed goes on once its time is
-// over, and one command clears what is left.
+// over, status says which of both it is, and one command clears what is left.
 func TestKilledAtEveryStep(t *testing.T) {
 	for _, s := range scenes() {
 		for n := range s.steps(t) {
@@ -85,13 +85,13 @@ func TestKilledAtEveryStep(t *testing.T) {
 				t.Fatalf("%s: not killed at step %d: %v", s.name, n, err)
 			}
 			at := fmt.Sprintf("%s, killed at step %d, %s", s.name, n, w.steps[n-1])
-			w.later = nil
+			w.later, w.fail = nil, nil
 			w.pass(s.o.Wait + time.Hour)
-			promoted := w.steps[n-1] == "save "+PhaseConfirmed // the kernel has it, and nobody could write so down
-			if w.closed() && !w.known() && !promoted {
-				t.Errorf("%s: the drops go on", at)
+			st, text, err := w.world().Status(t.Context())
+			if err != nil || w.closed() != (st != nil && st.Phase == PhaseConfirmed && st.Plan != nil) {
+				t.Errorf("%s: closed %v, and status says %s (%v)", at, w.closed(), text, err)
 			}
-			if w.state != nil {
+			if w.state != nil || len(w.own) > 0 {
 				if err := w.world().TakeOut(t.Context(), false); err != nil {
 					t.Errorf("%s: %v", at, err)
 				}

@@ -36,10 +36,52 @@ func (w *World) Begin(p *remedy.Proof, wait time.Duration) (*State, error) {
 	st.Trial, st.Lasting = p.Tables()
 	st.Working = p.Claim().Working
 	if old, err := w.Store.Load(); err == nil && old != nil && old.Phase == PhaseConfirmed {
-		old.Before = nil
 		st.Before = old
 	}
 	return st, w.Store.Save(st)
+}
+
+// persistLoaded has what is loaded already loaded at boot too, where that was not done or is undone. What there is no state of gets one: it
+// is as was proven just now, and bears the mark of a fix that was confirmed.
+func (x *Fix) persistLoaded(ctx context.Context) error {
+	at, err := x.look(ctx)
+	switch {
+	case err != nil:
+		return refused("%w", err)
+	case at.unread != nil:
+		return refused("%w", at.unread)
+	}
+	st := at.st
+	id, there := at.found.id(false)
+	switch {
+	case !there || st != nil && st.Phase != PhaseConfirmed:
+		return nil
+	case st == nil || st.Plan == nil || id != "" && id != st.ID:
+		st = x.adopted(at, id)
+		if err := x.Store.Save(st); err != nil {
+			return unclear("it is loaded, and there is no state of it: %w", err)
+		}
+	}
+	if _, lacks := x.Boot.Persists(st.Plan, st.ID); st.Persisted && lacks == "" {
+		return nil
+	}
+	return x.persist(ctx, st, x.Options)
+}
+
+// adopted is the state of what is loaded as a fix of that id, and was just proven.
+func (x *Fix) adopted(at *where, id string) *State {
+	if id == "" {
+		id = newID()
+	}
+	st := &State{
+		ID: id, Phase: PhaseConfirmed, BootID: at.here.Boot, Netns: at.here.Netns, Applied: at.here.Now, Deadline: at.here.Now,
+		Plan: x.proof.Plan(), Evidence: x.proof.Evidence,
+	}
+	st.Trial, st.Lasting = x.proof.Tables()
+	if at.st != nil {
+		st.Files = at.st.Files
+	}
+	return st
 }
 
 // BeginFile writes down that a drop-in is going to be put in place on trial, and what takes it back.
@@ -68,7 +110,7 @@ func (w *World) Load(st *State, p *remedy.Proof, generation uint32) error {
 	if err != nil || here.Boot != st.BootID {
 		return errors.Join(err, errors.New("not of this boot"))
 	}
-	return w.Tables.Try(p, generation, time.Duration(st.Deadline-here.Now)+grace)
+	return w.Tables.Try(p, generation, time.Duration(st.Deadline-here.Now)+grace, st.ID)
 }
 
 // onTrial wants a trial to be still what was loaded, and in time. It says when that is.
@@ -103,7 +145,7 @@ func (w *World) Prolong(ctx context.Context, st *State) error {
 		return err
 	}
 	*st = next
-	return w.Tables.Prolong(st.Plan, secondWait+grace)
+	return w.Tables.Prolong(st.Plan, secondWait+grace, st.ID)
 }
 
 // Confirm makes the trial lasting. It must still be what was loaded, and in time.
@@ -111,17 +153,17 @@ func (w *World) Confirm(ctx context.Context, st *State) error {
 	if _, err := w.onTrial(ctx, st); err != nil {
 		return err
 	}
-	if err := w.Tables.Promote(st.Plan); err != nil {
+	if err := w.alone(ctx); err != nil {
 		return err
 	}
-	kept := *st
-	if kept.Phase, kept.Working = PhaseConfirmed, nil; st.Before != nil {
-		kept.Files, kept.Before = st.Before.Files, nil
+	if err := w.Tables.Promote(st.Plan, st.ID); err != nil {
+		return err
 	}
-	if err := w.Store.Save(&kept); err != nil { // what nobody knows of is not to stay
-		return errors.Join(err, w.restore(st))
+	kept := st.confirmed()
+	if err := w.Store.Save(kept); err != nil { // what nobody knows of is not to stay
+		return errors.Join(err, w.restore(ctx, st))
 	}
-	*st = kept
+	*st = *kept
 	return nil
 }
 
@@ -149,11 +191,11 @@ func (w *World) ConfirmFile(ctx context.Context, st *State) error {
 }
 
 // restore loads what was confirmed before, or nothing.
-func (w *World) restore(st *State) error {
+func (w *World) restore(ctx context.Context, st *State) error {
 	if st.Before != nil && st.Before.Plan != nil {
-		return w.Tables.Reload(st.Before.Plan)
+		return w.Tables.Reload(st.Before.Plan, st.Before.ID)
 	}
-	return w.Tables.Remove()
+	return w.remove(ctx)
 }
 
 // Rollback takes a trial out: the host is then as before it. The end of ctx does not stop it.
@@ -163,7 +205,7 @@ func (w *World) Rollback(ctx context.Context, st *State) error {
 		if err := w.takeBack(ctx, st.File); err != nil {
 			return err
 		}
-	} else if err := errors.Join(w.withdraw(), w.unpromote(ctx, st)); err != nil {
+	} else if err := errors.Join(w.withdraw(ctx), w.unpromote(ctx, st)); err != nil {
 		return err
 	}
 	if st.Before != nil {
@@ -186,16 +228,18 @@ func (w *World) end(ctx context.Context, st *State) error {
 	return err
 }
 
-// kept says whether the lasting tables are those of a trial, and not what was confirmed before.
-func (w *World) kept(ctx context.Context, st *State) bool {
-	rs, err := w.Live.Read(ctx)
-	return err == nil && remedy.Lasting(rs, st.Lasting) == nil && (st.Before == nil || remedy.Lasting(rs, st.Before.Lasting) != nil)
-}
-
 // unpromote takes the lasting tables of a trial out that was kept while nobody could write so down.
 func (w *World) unpromote(ctx context.Context, st *State) error {
-	if now, err := w.Store.Load(); err == nil && now != nil && now.ID == st.ID && now.Phase == PhaseTrial && w.kept(ctx, st) {
-		return w.restore(st)
+	now, err := w.Store.Load()
+	if err != nil || now == nil || now.ID != st.ID || now.Phase != PhaseTrial {
+		return nil
+	}
+	rs, err := w.Live.Read(ctx)
+	if err != nil {
+		return fmt.Errorf("whether it was kept cannot be told: %w", err)
+	}
+	if st.promoted(rs) {
+		return w.restore(ctx, st)
 	}
 	return nil
 }
@@ -209,17 +253,18 @@ func (w *World) takeBack(ctx context.Context, a *dropin.Applied) error {
 }
 
 // withdraw removes what is on trial, and tries that again before it switches it off.
-func (w *World) withdraw() error {
+func (w *World) withdraw(ctx context.Context) error {
 	var err error
+	spare, _ := w.spare(ctx) // what is on trial has to go all the same
 	for i := range 3 {
 		if i > 0 {
 			w.Clock.Sleep(200 * time.Millisecond)
 		}
-		if err = w.Tables.Withdraw(); err == nil {
+		if err = w.Tables.Withdraw(spare...); err == nil {
 			return nil
 		}
 	}
-	if serr := w.Tables.Silence(); serr != nil {
+	if serr := w.Tables.Silence(spare...); serr != nil {
 		return errors.Join(err, serr)
 	}
 	return fmt.Errorf("%w (it is switched off)", err)
@@ -237,16 +282,19 @@ func (w *World) Undo(ctx context.Context, st *State) error {
 			errs = append(errs, w.Files.TakeBack(ctx, &st.Files[i]))
 		}
 	}
-	if err := errors.Join(append(errs, w.Tables.Remove(), w.Boot.Disarm(), w.Boot.Unpersist(ctx))...); err != nil {
+	if err := errors.Join(append(errs, w.remove(ctx), w.Boot.Disarm(), w.Boot.Unpersist(ctx))...); err != nil {
 		return err
 	}
 	return w.Store.Forget()
 }
 
 // Reload loads a confirmed plan again, at boot or after somebody removed it.
-func (w *World) Reload(st *State) error {
+func (w *World) Reload(ctx context.Context, st *State) error {
 	if st.Phase != PhaseConfirmed || st.Plan == nil {
 		return errors.New("the last fix is not confirmed")
 	}
-	return w.Tables.Reload(st.Plan)
+	if err := w.alone(ctx); err != nil {
+		return err
+	}
+	return w.Tables.Reload(st.Plan, st.ID)
 }

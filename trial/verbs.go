@@ -10,21 +10,19 @@ import (
 	"github.com/ringfence/ringfence/remedy"
 )
 
-// state is that of the last fix, if it is one of this network namespace, and when this is.
-func (w *World) state() (*State, Moment, error) {
-	here, err := w.Clock.Here()
-	if err != nil {
-		return nil, here, err
-	}
-	st, err := w.Store.Load()
-	if err == nil {
-		err = st.Ours(here)
-	}
-	return st, here, err
+// locked runs f with the state of the last fix, under the lock. One that is damaged is refused.
+func (w *World) locked(ctx context.Context, f func(st *State, here Moment) error) error {
+	return w.atLast(ctx, func(at *where) error {
+		if at.damaged != nil {
+			return refused("%w; %s", at.damaged, wayOut)
+		}
+		return f(at.st, at.here)
+	})
 }
 
-// locked runs f with the state of the last fix, under the lock. A fix that was just loaded is still being audited: it is waited for.
-func (w *World) locked(f func(st *State, here Moment) error) error {
+// atLast runs f with what is known of the last fix, under the lock. A fix that was just loaded is still being audited: it is waited for.
+// What the kernel's tables say is written down before.
+func (w *World) atLast(ctx context.Context, f func(at *where) error) error {
 	unlock, err := w.Store.Lock()
 	for range 50 {
 		if !errors.Is(err, ErrBusy) {
@@ -37,17 +35,22 @@ func (w *World) locked(f func(st *State, here Moment) error) error {
 		return refused("%w", err)
 	}
 	defer unlock()
-	st, here, err := w.state()
+	at, err := w.look(ctx)
 	if err != nil {
 		return refused("%w", err)
 	}
-	return f(st, here)
+	if at.unwritten {
+		if err := w.Store.Save(at.st); err != nil {
+			return refused("%w", err)
+		}
+	}
+	return f(at)
 }
 
 // ConfirmNow keeps the fix that is on trial; an id that is not "" must be its own. It must be asked for from a login that is younger
 // than the fix, or from the console.
 func (w *World) ConfirmNow(ctx context.Context, id string, console bool, o Options) error {
-	return w.locked(func(st *State, here Moment) error {
+	return w.locked(ctx, func(st *State, here Moment) error {
 		if _, ok := st.Pending(here); !ok {
 			return refused("%w", ErrNotPending)
 		}
@@ -114,11 +117,12 @@ func (w *World) youngerLogin(st *State) error {
 
 // TakeOut takes the fix out, on trial or confirmed, or only where it is on trial.
 func (w *World) TakeOut(ctx context.Context, onlyTrial bool) error {
-	return w.locked(func(st *State, _ Moment) error {
+	return w.atLast(ctx, func(at *where) error {
+		st := at.st
 		var err error
 		switch {
 		case st == nil:
-			return refused("there is no fix to take out")
+			return w.takeOutStateless(ctx, at, onlyTrial)
 		case onlyTrial && st.Phase != PhaseTrial:
 			return nil
 		case st.Phase == PhaseTrial:
@@ -130,18 +134,65 @@ func (w *World) TakeOut(ctx context.Context, onlyTrial bool) error {
 			return unclear("%w", err)
 		}
 		w.People.Say("fix: %s was taken out\n", st.ID)
+		w.tellStrangers(at.found.strangers())
 		return nil
 	})
 }
 
+// takeOutStateless takes out what the kernel and the next boot have of a fix that there is no state of: what is on trial, or where nothing
+// is everything.
+func (w *World) takeOutStateless(ctx context.Context, at *where, onlyTrial bool) error {
+	_, trial := at.found.id(true)
+	_, lasting := at.found.id(false)
+	some, _ := w.Boot.Persists(nil, "")
+	var err error
+	switch {
+	case at.unread != nil:
+		return unclear("what is loaded could not be read: %w", at.unread)
+	case trial:
+		if err = w.withdraw(ctx); err == nil && at.damaged != nil && !lasting && !some { // nothing else can be in it
+			err = errors.Join(w.Boot.Disarm(), w.Store.Forget())
+		}
+	case onlyTrial:
+		return nil
+	case at.damaged == nil && !at.found.ours() && !some:
+		w.tellStrangers(at.found.strangers())
+		return refused("there is no fix to take out")
+	default:
+		err = w.Undo(ctx, nil)
+	}
+	if err != nil {
+		return unclear("%w", err)
+	}
+	w.People.Say("fix: what was loaded, and what there was no state of, was taken out\n")
+	if at.damaged != nil {
+		w.tellFiles()
+	}
+	w.tellStrangers(at.found.strangers())
+	return nil
+}
+
+// tellFiles says what a damaged state may have known of.
+func (w *World) tellFiles() {
+	w.People.Say("fix: files of services that the damaged state told of stay: look below /etc for 00-ringfence.conf, 50-ringfence.conf and 90-ringfence.conf\n")
+}
+
 // Uninstall removes everything that was ever installed: tables, state and what is done at boot.
 func (w *World) Uninstall(ctx context.Context) error {
-	return w.locked(func(st *State, _ Moment) error {
-		err := w.Undo(ctx, st)
-		if err = errors.Join(err, w.Store.Clear()); err != nil {
+	return w.atLast(ctx, func(at *where) error {
+		left := at.found.strangers()
+		gone, err := w.askAbout(ctx, left)
+		if gone {
+			left = nil
+		}
+		if err = errors.Join(err, w.Undo(ctx, at.st), w.Store.Clear()); err != nil {
 			return unclear("%w", err)
 		}
 		w.People.Say("fix: nothing of it is left\n")
+		if at.damaged != nil {
+			w.tellFiles()
+		}
+		w.tellStrangers(left)
 		return nil
 	})
 }
@@ -149,7 +200,7 @@ func (w *World) Uninstall(ctx context.Context) error {
 // LoadAgain loads the confirmed fix again: what the unit runs at boot where there is no nft. A trial that the last boot ended is taken
 // out before.
 func (w *World) LoadAgain(ctx context.Context) error {
-	return w.locked(func(st *State, here Moment) error {
+	return w.locked(ctx, func(st *State, here Moment) error {
 		if st != nil && st.Phase == PhaseTrial && st.BootID != here.Boot && st.Before != nil {
 			if err := w.Rollback(ctx, st); err != nil { // what was confirmed is loaded all the same
 				w.People.Say("fix: take out what is left of fix %s: %s\n", st.ID, err)
@@ -159,7 +210,7 @@ func (w *World) LoadAgain(ctx context.Context) error {
 		if st == nil {
 			return refused("there is no confirmed fix")
 		}
-		if err := w.Reload(st); err != nil {
+		if err := w.Reload(ctx, st); err != nil {
 			return refused("%w", err)
 		}
 		w.People.Say("fix: %s is loaded\n", st.ID)
@@ -169,10 +220,14 @@ func (w *World) LoadAgain(ctx context.Context) error {
 
 // Verify compares what is loaded with what was confirmed, and returns its id. A DriftError says that it is another.
 func (w *World) Verify(ctx context.Context) (id string, err error) {
-	st, err := w.Store.Load()
-	if err != nil {
+	at, err := w.look(ctx)
+	switch {
+	case err != nil:
 		return "", err
+	case at.damaged != nil:
+		return "", refused("%w; %s", at.damaged, wayOut)
 	}
+	st := at.st.ended(at.here)
 	if st == nil || st.Phase != PhaseConfirmed || st.Plan == nil {
 		return "", refused("no confirmed fix to compare with")
 	}
@@ -182,6 +237,9 @@ func (w *World) Verify(ctx context.Context) (id string, err error) {
 	}
 	if err := st.Drift(rs); err != nil {
 		return "", &DriftError{fmt.Errorf("fix %s is no longer as confirmed: %w; load it again with %s", st.ID, err, w.told("load"))}
+	}
+	if _, lacks := w.Boot.Persists(st.Plan, st.ID); st.Persisted && lacks != "" {
+		return "", &DriftError{fmt.Errorf("fix %s is loaded, and the next boot does not load it: %s; apply it again with %s", st.ID, lacks, w.told("apply"))}
 	}
 	return st.ID, nil
 }
@@ -246,12 +304,15 @@ func (w *World) Watch(ctx context.Context, id string, gone func() bool) error {
 		here, herr := w.Clock.Here()
 		if err != nil || herr != nil {
 			if broken++; broken > lost {
-				return w.withdraw()
+				return w.withdraw(ctx)
 			}
 			continue
 		}
 		broken = 0
-		if st == nil || st.ID != id || st.Phase != PhaseTrial {
+		switch {
+		case st == nil || st.ID != id:
+			return w.abandon(ctx, id)
+		case st.Phase != PhaseTrial:
 			return nil
 		}
 		if !st.over(here, gone) {
@@ -267,6 +328,18 @@ func (w *World) Watch(ctx context.Context, id string, gone func() bool) error {
 	}
 }
 
+// abandon takes the rules of a trial out that the state no longer tells of: nobody can confirm them.
+func (w *World) abandon(ctx context.Context, id string) error {
+	rs, err := w.Live.Read(ctx)
+	if err != nil {
+		return nil // the kernel stops them
+	}
+	if on, there := found(remedy.Find(rs)).id(true); !there || on != id {
+		return nil
+	}
+	return w.withdraw(ctx)
+}
+
 // over says that nobody can confirm a trial any more.
 func (st *State) over(here Moment, gone func() bool) bool {
 	_, pending := st.Pending(here)
@@ -275,7 +348,7 @@ func (st *State) over(here Moment, gone func() bool) bool {
 
 // expire takes a trial out that is over, if it is still one. The first time that it cannot it is loud.
 func (w *World) expire(ctx context.Context, id string, gone func() bool, loud *bool) error {
-	return w.locked(func(st *State, here Moment) error {
+	return w.locked(ctx, func(st *State, here Moment) error {
 		switch {
 		case st == nil || st.ID != id || st.Phase != PhaseTrial || !st.over(here, gone):
 			return nil

@@ -93,6 +93,11 @@ func TestVerify(t *testing.T) {
 	if err := w.world().LoadAgain(t.Context()); err != nil || !w.closed() {
 		t.Errorf("loaded again: %v", err)
 	}
+	w.persisted = nil
+	if _, err := w.world().Verify(t.Context()); !errors.As(err, new(*DriftError)) || !strings.Contains(err.Error(), "the next boot does not load it") {
+		t.Errorf("not at boot: %v", err)
+	}
+	w.persisted, w.persistedID = w.onDisk().Plan, w.onDisk().ID
 	if _, err := w.world().Verify(t.Context()); err != nil {
 		t.Error(err)
 	}

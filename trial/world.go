@@ -49,7 +49,7 @@ type Clock interface {
 type Store interface {
 	// Lock makes sure that one fix is made at a time; ErrBusy says that one is. It ends with the process.
 	Lock() (unlock func(), err error)
-	// Load is the state, nil where there is none.
+	// Load is the state, nil where there is none. A DamagedError says that there is one that cannot be read.
 	Load() (*State, error)
 	// Save replaces the state by another: after an error it is the old one.
 	Save(*State) error
@@ -58,20 +58,23 @@ type Store interface {
 	Clear() error
 }
 
-// Tables are ours in the kernel. Each change of them is one transaction: all of it holds after it, or nothing.
+// Tables are ours in the kernel; each bears the id of its fix and says whether that is on trial. Each change of them is one transaction: all of it holds after it, or nothing.
 type Tables interface {
 	// Try loads a proven plan on trial where the ruleset is still of that generation (else remedy.ErrChanged). Its drops stop by
 	// themselves after gate.
-	Try(p *remedy.Proof, generation uint32, gate time.Duration) error
+	Try(p *remedy.Proof, generation uint32, gate time.Duration, id string) error
 	// Promote makes the plan on trial the lasting one, Reload loads one again in place of whatever is there.
-	Promote(*remedy.Plan) error
+	Promote(p *remedy.Plan, id string) error
 	// Prolong has the drops of the plan on trial work for gate from now on.
-	Prolong(p *remedy.Plan, gate time.Duration) error
-	Reload(*remedy.Plan) error
-	// Withdraw removes what is on trial, Silence switches it off where that fails. Remove removes everything of ours.
-	Withdraw() error
-	Silence() error
-	Remove() error
+	Prolong(p *remedy.Plan, gate time.Duration, id string) error
+	Reload(p *remedy.Plan, id string) error
+	// Withdraw removes what is on trial, Silence switches it off where that fails. Remove removes everything of our names. Tables that are
+	// spared stay.
+	Withdraw(spare ...remedy.TableName) error
+	Silence(spare ...remedy.TableName) error
+	Remove(spare ...remedy.TableName) error
+	// Delete removes tables that are somebody else's.
+	Delete(...remedy.TableName) error
 }
 
 // Ruleset is what is loaded, of everybody.
@@ -102,13 +105,18 @@ type Boot interface {
 	// Arm has it take back a drop-in that is on trial, and Disarm not.
 	Arm() error
 	Disarm() error
-	// Persist has it load a confirmed plan, and Unpersist not.
-	Persist(context.Context, *remedy.Plan) (Booted, error)
+	// Rehearse says as what a boot would load the plan of a confirmed fix, Persist has it do so, and Unpersist not.
+	Rehearse(ctx context.Context, p *remedy.Plan, id string) (Booted, error)
+	Persist(context.Context, *Booted) error
 	Unpersist(context.Context) error
+	// Persists says whether the next boot has anything of a fix, and what it lacks to load that plan; "" is nothing.
+	Persists(p *remedy.Plan, id string) (some bool, lacks string)
 }
 
 // Booted is a plan as a boot loads it.
 type Booted struct {
+	// Text is the file.
+	Text string
 	// Ruleset is what nft made of it in a rehearsal, nil where this program loads it.
 	Ruleset *ruleset.Ruleset
 	// ByHand is the file that somebody has to have loaded, where nothing does; else "".

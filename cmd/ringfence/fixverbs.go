@@ -13,7 +13,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/ringfence/ringfence/remedy"
 	"github.com/ringfence/ringfence/trial"
 )
 
@@ -96,7 +95,7 @@ func (e *env) rollbackCommand() *cobra.Command {
 func (e *env) statusCommand() *cobra.Command {
 	var format string
 	c := e.verb("status", "Tell what is loaded, and what waits for its confirmation", func(ctx context.Context, w *trial.World) error {
-		st, err := w.Store.Load()
+		st, text, err := w.Status(ctx)
 		if err != nil {
 			return err
 		}
@@ -107,23 +106,7 @@ func (e *env) statusCommand() *cobra.Command {
 			}
 			return e.tellData(append(b, '\n'), true)
 		}
-		here, err := w.Clock.Here()
-		if err != nil {
-			return err
-		}
-		if err := e.tell("%s\n", st.Text(here)); err != nil || st != nil {
-			return err
-		}
-		rs, err := w.Live.Read(ctx)
-		if err != nil {
-			return e.tell("whether tables of that name are loaded could not be read: %s\n", err)
-		}
-		for _, name := range remedy.Ours(rs) {
-			if err := e.tell("%s is loaded, of which no fix is known here\n", name); err != nil {
-				return err
-			}
-		}
-		return nil
+		return e.tell("%s\n", text)
 	})
 	c.Flags().StringVarP(&format, "format", "f", "text", "text or json")
 	return c

@@ -1,0 +1,514 @@
+package trial
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ringfence/ringfence/remedy"
+	"github.com/ringfence/ringfence/ruleset"
+)
+
+// status is what people are told.
+func (w *fake) status() string {
+	w.t.Helper()
+	_, text, err := w.world().Status(w.t.Context())
+	if err != nil {
+		w.t.Errorf("status: %v", err)
+	}
+	return text
+}
+
+// wantStatus wants status to say this.
+func (w *fake) wantStatus(when string, words ...string) {
+	w.t.Helper()
+	text := w.status()
+	for _, word := range words {
+		if !strings.Contains(text, word) {
+			w.t.Errorf("%s: status says %q, not %q", when, text, word)
+		}
+	}
+}
+
+// TestStateIsLost: without a state, or with one that is cut short, the tables say what they are, and every way out works.
+func TestStateIsLost(t *testing.T) {
+	onTrial := func(t *testing.T) *fake {
+		w := newFake(t)
+		w.dieWaiting()
+		return w
+	}
+	damage := map[string]func(*fake){
+		"lost":           func(w *fake) { w.state = nil },
+		"cut short":      func(w *fake) { w.state = w.state[:100] },
+		"empty":          func(w *fake) { w.state = []byte{} },
+		"something else": func(w *fake) { w.state = []byte("\x00\x00\x00") },
+	}
+	for name, do := range damage {
+		for phase, make := range map[string]func(*testing.T) *fake{"on trial": onTrial, "loaded as confirmed": confirmed} {
+			w := make(t)
+			id := w.onDisk().ID
+			do(w)
+			w.wantStatus(name, "rules of fix "+id+" are "+phase, "there is no state", "ringfence fix rollback")
+			if err := w.world().TakeOut(t.Context(), false); err != nil {
+				t.Errorf("%s, %s: rollback: %v", name, phase, err)
+			}
+			if w.closed() || len(w.own) > 0 || w.persisted != nil || phase != "on trial" && w.state != nil {
+				t.Errorf("%s, %s: something is left: %s", name, phase, w.status())
+			}
+			w = make(t)
+			do(w)
+			if err := w.world().Uninstall(t.Context()); err != nil {
+				t.Errorf("%s, %s: uninstall: %v", name, phase, err)
+			}
+			w.wantOut(name + ", " + phase + ", uninstalled")
+		}
+	}
+}
+
+// TestTrialWithoutAState: what was confirmed before is not what a rollback of a trial takes out, and its helper does not leave it.
+func TestTrialWithoutAState(t *testing.T) {
+	second := func() *fake {
+		w := confirmed(t)
+		w.options.AllowFrom = prefixes("203.0.113.77/32")
+		w.dieWaiting()
+		w.state = nil
+		return w
+	}
+	w := second()
+	first := w.own[0].Comment
+	if err := w.world().TakeOut(t.Context(), false); err != nil || len(w.own) != 1 || w.own[0].Comment != first {
+		t.Errorf("rollback: %v, %d tables", err, len(w.own))
+	}
+	w = second()
+	if err := w.watch(false); err != nil || len(w.own) != 1 {
+		t.Errorf("the helper: %v, %d tables", err, len(w.own))
+	}
+	w = second() // the next fix does not build on it
+	if _, err, _ := w.fix(Options{By: Auto, Persist: true}); err != nil || len(w.own) != 1 || !w.closed() {
+		t.Errorf("the next fix: %v, %d tables", err, len(w.own))
+	}
+	w = confirmed(t)
+	w.state = w.state[:10]
+	_, err, _ := w.fix(Options{By: Auto})
+	w.wantRefused(err, "ringfence fix rollback")
+	w.wantRefused(w.world().ConfirmNow(t.Context(), "", true, Options{}), "ringfence fix rollback")
+	w.wantRefused(w.world().LoadAgain(t.Context()), "ringfence fix rollback")
+	if !w.closed() {
+		t.Error("a refusal took the rules out")
+	}
+}
+
+// TestKilledBeforeItIsWritten: the kernel has the rules as confirmed ones, and nobody could write so down. They say it themselves.
+func TestKilledBeforeItIsWritten(t *testing.T) {
+	half := func(w *fake) {
+		once(w, "save "+PhaseConfirmed, func() { panic(killed{}) })
+		if _, err, dead := w.fix(Options{By: Auto, Persist: true}); !dead {
+			t.Fatalf("it was not killed: %v", err)
+		}
+		if w.onDisk().Phase != PhaseTrial {
+			t.Fatal("it is written down")
+		}
+	}
+	w := newFake(t)
+	half(w)
+	w.wantStatus("killed", "is confirmed", "until the next boot")
+	w.pass(time.Hour)
+	w.wantStatus("an hour later", "is confirmed")
+	if err := w.watch(true); err != nil || !w.closed() || !w.known() {
+		t.Errorf("the helper: %v, closed %v, known %v", err, w.closed(), w.known())
+	}
+	if _, err := w.world().Verify(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if _, err, _ := w.fix(Options{By: Auto, Persist: true}); err != nil || w.persisted == nil {
+		t.Errorf("applied again: %v, at boot %v", err, w.persisted != nil)
+	}
+	w = newFake(t)
+	half(w)
+	if err := w.world().TakeOut(t.Context(), false); err != nil {
+		t.Error(err)
+	}
+	w.wantOut("rolled back")
+
+	w = confirmed(t) // on top of another
+	first := w.onDisk().ID
+	w.options.AllowFrom = prefixes("203.0.113.77/32")
+	half(w)
+	w.wantStatus("the second", "is confirmed", "until the next boot")
+	w.reboot()
+	w.wantStatus("booted", "fix "+first+" is confirmed", "also after a boot")
+	if _, err := w.world().Verify(t.Context()); err != nil || !w.closed() {
+		t.Errorf("booted: %v", err)
+	}
+	for _, left := range []bool{true, false} { // the trial, then what was confirmed before it
+		if err := w.world().TakeOut(t.Context(), false); err != nil || w.closed() != left {
+			t.Errorf("rolled back: %v, closed %v", err, w.closed())
+		}
+	}
+	w.wantOut("rolled back after the boot")
+}
+
+// TestBootWithoutThePersistedPlan: a fix that was not persisted yet is gone with the boot, and what a boot loads is what it was before: also
+// where this program loads it.
+func TestBootWithoutThePersistedPlan(t *testing.T) {
+	w := confirmed(t)
+	first := w.onDisk().ID
+	w.options.AllowFrom = prefixes("203.0.113.77/32")
+	once(w, "persist", func() { panic(killed{}) })
+	if _, err, dead := w.fix(Options{By: Auto, Persist: true}); !dead {
+		t.Fatal(err)
+	}
+	if st := w.onDisk(); st.ID == first || st.Phase != PhaseConfirmed || st.Persisted {
+		t.Fatalf("%+v", st)
+	}
+	plan, id := w.persisted, w.persistedID
+	w.persisted = nil // this program loads it, not nft
+	w.reboot()
+	w.persisted, w.persistedID = plan, id
+	if err := w.world().LoadAgain(t.Context()); err != nil || !w.closed() || w.onDisk().ID != first {
+		t.Errorf("%v, closed %v", err, w.closed())
+	}
+	if _, err := w.world().Verify(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestStateIsOld: the state of an earlier fix came back from a backup. What is loaded is told, and goes out.
+func TestStateIsOld(t *testing.T) {
+	w := confirmed(t)
+	old := slices.Clone(w.state)
+	w.options.AllowFrom = prefixes("203.0.113.77/32")
+	if _, err, _ := w.fix(Options{By: Auto, Persist: true}); err != nil {
+		t.Fatal(err)
+	}
+	id := w.onDisk().ID
+	w.state = old
+	w.wantStatus("old", "what is loaded are rules of fix "+id)
+	if err := w.world().TakeOut(t.Context(), false); err != nil {
+		t.Error(err)
+	}
+	w.wantOut("old")
+	w = confirmed(t)
+	w.own = nil
+	w.wantStatus("flushed", "not loaded now", "ringfence fix load")
+}
+
+// stranger is a table of somebody else's that has one of our names.
+func stranger(name string) ruleset.Table {
+	t := chain("", ruleset.Base{Type: "filter", Hook: "input", Policy: "accept"}, ruleset.Rule{})
+	t.Name = name
+	return t
+}
+
+// TestTableOfSomebodyElse: a table of our name that bears no mark of ours is asked about, and never replaced or removed unasked.
+func TestTableOfSomebodyElse(t *testing.T) {
+	for _, name := range []string{remedy.Table, trialName} {
+		there := func(w *fake) bool {
+			return slices.ContainsFunc(w.own, func(t ruleset.Table) bool { return t.Name == name && t.Comment == "" })
+		}
+		w := newFake(t)
+		w.own = []ruleset.Table{stranger(name)}
+		w.wantStatus(name, "no fix is loaded", "table inet "+name+" is somebody else's")
+		_, err, _ := w.fix(Options{By: Auto})
+		w.wantRefused(err, "table inet "+name+" is somebody else's")
+		w.wantRefused(w.world().TakeOut(t.Context(), false), "no fix to take out")
+		if err := w.world().Uninstall(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if !there(w) || count(w.steps, "try") > 0 {
+			t.Errorf("%s: it was replaced or removed", name)
+		}
+		w.tty, w.answer = true, "no"
+		if err := w.world().Uninstall(t.Context()); err != nil || !there(w) {
+			t.Errorf("%s: not asked for: %v", name, err)
+		}
+		w.answer = "yes"
+		if err := w.world().Uninstall(t.Context()); err != nil || there(w) {
+			t.Errorf("%s: asked for: %v", name, err)
+		}
+		w = confirmed(t) // it came after ours
+		w.own = append(without(w.own, name), stranger(name))
+		if err := w.world().TakeOut(t.Context(), false); err != nil || !there(w) || len(w.own) != 1 {
+			t.Errorf("%s: beside ours: %v, %d tables", name, err, len(w.own))
+		}
+		w = confirmed(t)
+		w.own = []ruleset.Table{stranger(name)}
+		w.wantRefused(w.world().LoadAgain(t.Context()), "somebody else's")
+		if !there(w) {
+			t.Errorf("%s: replaced by what was confirmed", name)
+		}
+	}
+	w := newFake(t)
+	w.own = []ruleset.Table{stranger(remedy.Table)}
+	w.tty, w.answer = true, "yes"
+	w.at["ask keep"] = func() { w.answer = "keep" }
+	if _, err, _ := w.fix(Options{By: Console}); err != nil || !w.closed() || len(w.own) != 1 || w.own[0].Comment == "" {
+		t.Errorf("asked for: %v", err)
+	}
+}
+
+// TestAppliedAgainIsPersisted: what is loaded already is loaded at boot too, if that failed, was not asked for, or was undone; also where
+// its state is lost.
+func TestAppliedAgainIsPersisted(t *testing.T) {
+	full := func(w *fake) {
+		w.fail = func(_ int, s string) error {
+			if s == "persist" {
+				return errors.New("no space left on device")
+			}
+			return nil
+		}
+		if _, err, _ := w.fix(Options{By: Auto, Persist: true}); !isUnclear(err) {
+			t.Fatal(err)
+		}
+		if _, err, _ := w.fix(Options{By: Auto, Persist: true}); !isUnclear(err) {
+			t.Errorf("still full: %v", err)
+		}
+		w.fail = nil
+	}
+	loaded := func(o Options) func(*fake) {
+		return func(w *fake) {
+			if _, err, _ := w.fix(o); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for name, before := range map[string]func(*fake){
+		"the disk was full":    full,
+		"it was not asked for": loaded(Options{By: Auto}),
+		"it was undone": func(w *fake) {
+			loaded(Options{By: Auto, Persist: true})(w)
+			w.persisted = nil
+		},
+		"the state is lost": func(w *fake) {
+			loaded(Options{By: Auto})(w)
+			w.state = nil
+		},
+	} {
+		w := newFake(t)
+		before(w)
+		w.steps = nil
+		id := strings.Fields(w.own[0].Comment)[1]
+		if _, err, _ := w.fix(Options{By: Auto, Persist: true}); err != nil || count(w.steps, "try") > 0 || w.persisted == nil {
+			t.Errorf("%s: %v, loaded %d times, at boot %v", name, err, count(w.steps, "try"), w.persisted != nil)
+		}
+		w.wantStatus(name, "is confirmed", "also after a boot")
+		if st := w.onDisk(); st == nil || "fix="+st.ID != id || !st.Persisted {
+			t.Errorf("%s: the state is of another fix than %s: %+v", name, id, st)
+		}
+		w.reboot()
+		if _, err := w.world().Verify(t.Context()); err != nil || !w.closed() {
+			t.Errorf("%s, booted: %v", name, err)
+		}
+	}
+	w := newFake(t)
+	loaded(Options{By: Auto})(w)
+	loaded(Options{By: Auto, Persist: true, DryRun: true})(w)
+	if w.persisted != nil {
+		t.Error("a dry run persists")
+	}
+}
+
+// TestKilledWhileItIsTakenOut: at whatever step a rollback is killed, the next one ends it, and status tells no lie before.
+func TestKilledWhileItIsTakenOut(t *testing.T) {
+	takeOut := func(w *fake) (dead bool) {
+		defer func() {
+			w.locked = false
+			if r := recover(); r != nil {
+				if _, ok := r.(killed); !ok {
+					panic(r)
+				}
+				w.kill, dead = 0, true
+			}
+		}()
+		if err := w.world().TakeOut(context.WithoutCancel(t.Context()), false); err != nil {
+			t.Error(err)
+		}
+		return false
+	}
+	for n := 1; ; n++ {
+		w := confirmed(t)
+		w.kill = len(w.steps) + n
+		if !takeOut(w) {
+			w.wantOut("not killed")
+			break
+		}
+		at := w.steps[len(w.steps)-1]
+		if text := w.status(); w.closed() != strings.Contains(text, "is confirmed: 1 rules, also after a boot") || w.closed() == strings.Contains(text, "not loaded") {
+			if w.closed() || !strings.Contains(text, "not loaded now") && text != "no fix is loaded" {
+				t.Errorf("killed at %s: closed %v, status says %s", at, w.closed(), text)
+			}
+		}
+		if w.state != nil && takeOut(w) {
+			t.Fatal("killed twice")
+		}
+		w.wantOut("killed at " + at)
+	}
+}
+
+// overAnother kills a second fix at each of its steps, on a host that has one that was confirmed.
+func overAnother(t *testing.T, each func(w *fake, first, at string)) {
+	second := func(w *fake) { w.options.AllowFrom = prefixes("203.0.113.77/32") }
+	for _, s := range []scene{
+		{"auto", nil, Options{Wait: 3 * time.Second, By: Auto, Persist: true}},
+		{"by a new login", nil, Options{Wait: 3 * time.Second, By: NewSession, Persist: true}},
+	} {
+		s.make = func(t *testing.T) *fake {
+			w := confirmed(t)
+			second(w)
+			w.steps = nil
+			if s.o.By == NewSession {
+				w.during(1500*time.Millisecond, func() {
+					w.login = w.now
+					_ = w.world().ConfirmNow(t.Context(), "", false, Options{Persist: true})
+				})
+			}
+			return w
+		}
+		for n := range s.steps(t) {
+			w := s.make(t)
+			first := w.onDisk().ID
+			w.kill = n
+			if _, err, dead := w.fix(s.o); !dead {
+				t.Fatalf("%s: not killed at step %d: %v", s.name, n, err)
+			}
+			w.later, w.helper = nil, nil
+			each(w, first, fmt.Sprintf("%s, killed at step %d, %s", s.name, n, w.steps[n-1]))
+		}
+	}
+}
+
+// TestKilledOverAnother: at whatever step a later fix and its helper are killed, what was confirmed before stays closed, also over a boot,
+// until one rollback ends what the later one left, and one more the first.
+func TestKilledOverAnother(t *testing.T) {
+	overAnother(t, func(w *fake, first, at string) {
+		if w.pass(time.Hour); !w.closed() {
+			t.Errorf("%s: it is open", at)
+		}
+		st, text, err := w.world().Status(t.Context())
+		later := st != nil && st.Phase == PhaseConfirmed && st.ID != first
+		if err != nil || st == nil || later != (len(w.own) == 1 && strings.Contains(w.own[0].Comment, st.ID) && st.ID != first) {
+			t.Errorf("%s: status says %s (%v)", at, text, err)
+		}
+		trying := st != nil && st.Phase == PhaseTrial
+		if err := w.world().TakeOut(t.Context(), false); err != nil || w.closed() != trying || trying && w.onDisk().ID != first {
+			t.Errorf("%s: rolled back: %v, closed %v", at, err, w.closed())
+		}
+		if trying {
+			if err := w.world().TakeOut(t.Context(), false); err != nil {
+				t.Errorf("%s: the first: %v", at, err)
+			}
+		}
+		w.wantOut(at)
+	})
+}
+
+// TestBootOverAnother: a boot at whatever step of a later fix loads one of the two, verify is content with it, and one rollback or two take
+// everything out.
+func TestBootOverAnother(t *testing.T) {
+	for _, program := range []bool{false, true} { // what a boot runs is nft, or this program
+		overAnother(t, func(w *fake, first, at string) {
+			plan, id := w.persisted, w.persistedID
+			if w.loads = program; program {
+				w.persisted = nil
+			}
+			w.reboot()
+			w.persisted, w.persistedID = plan, id
+			if program {
+				if err := w.world().LoadAgain(t.Context()); err != nil {
+					t.Errorf("%s: at boot: %v", at, err)
+				}
+			}
+			if _, err := w.world().Verify(t.Context()); err != nil || !w.closed() {
+				t.Errorf("%s: closed %v, verify: %v", at, w.closed(), err)
+			}
+			w.wantStatus(at, "is confirmed", "also after a boot")
+			for range 2 {
+				if w.state != nil {
+					if err := w.world().TakeOut(t.Context(), false); err != nil {
+						t.Errorf("%s: %v", at, err)
+					}
+				}
+			}
+			w.wantOut(at)
+		})
+	}
+}
+
+// TestStrangerComesMeanwhile: a table of our name that somebody loads while a fix is planned, or on trial, is not replaced.
+func TestStrangerComesMeanwhile(t *testing.T) {
+	for _, step := range []string{"start helper", "listen", "ask keep"} {
+		w := newFake(t)
+		w.tty, w.answer = true, "keep"
+		once(w, step, func() { w.commit(append(slices.Clone(w.own), stranger(remedy.Table))) })
+		o := Options{By: Console, Persist: true}
+		if step == "listen" {
+			o.By = NewSession
+			w.during(10*time.Second, func() {
+				w.wantRefused(w.world().ConfirmNow(t.Context(), "", true, Options{}), "table inet ringfence is somebody else's")
+			})
+		}
+		_, err, _ := w.fix(o)
+		if !isRefused(err) || len(w.own) != 1 || w.own[0].Comment != "" || w.state != nil {
+			t.Errorf("%s: %v, %d tables", step, err, len(w.own))
+		}
+	}
+	w := newFake(t) // a dry run tells of it
+	w.own = []ruleset.Table{stranger(remedy.Table)}
+	if _, err, _ := w.fix(Options{By: Auto, DryRun: true}); err != nil || !w.heard("is somebody else's") {
+		t.Errorf("a dry run: %v", err)
+	}
+}
+
+// TestWhoseTablesCannotBeTold: without knowing whose they are no lasting table is removed; what is on trial goes.
+func TestWhoseTablesCannotBeTold(t *testing.T) {
+	unread := func(w *fake) {
+		w.fail = func(_ int, s string) error {
+			if s == "read ruleset" {
+				return errors.New("interrupted")
+			}
+			return nil
+		}
+	}
+	w := confirmed(t)
+	unread(w)
+	if err := w.world().TakeOut(t.Context(), false); !isUnclear(err) || !w.closed() || w.state == nil {
+		t.Errorf("confirmed: %v", err)
+	}
+	w.wantStatus("unread", "is confirmed", "what is loaded could not be read")
+	w.fail = nil
+	if err := w.world().TakeOut(t.Context(), false); err != nil {
+		t.Error(err)
+	}
+	w.wantOut("read")
+	w = newFake(t)
+	w.dieWaiting()
+	unread(w)
+	_ = w.world().TakeOut(t.Context(), false)
+	if w.closed() {
+		t.Error("the trial stays")
+	}
+}
+
+// TestRehearsalFails: what the next boot loads stays what it was before.
+func TestRehearsalFails(t *testing.T) {
+	w := confirmed(t)
+	first := w.persistedID
+	w.options.AllowFrom = prefixes("203.0.113.77/32")
+	w.fail = func(_ int, s string) error {
+		if s == "rehearse" {
+			return errors.New("nft makes another table of it")
+		}
+		return nil
+	}
+	if _, err, _ := w.fix(Options{By: Auto, Persist: true}); !isUnclear(err) || w.persistedID != first {
+		t.Errorf("%v, a boot loads %s", err, w.persistedID)
+	}
+	w.wantStatus("not persisted", "until the next boot")
+	w.fail = nil
+	w.reboot()
+	w.wantStatus("booted", "fix "+first+" is confirmed", "also after a boot")
+}
