@@ -15,6 +15,7 @@ import (
 // add adds what a finding asks for: the rules that close it, or the work that is left to people.
 func (p *Plan) add(id string, f *finding.Finding, s *snapshot.Snapshot, m *zones.Map, keep []netip.Prefix) {
 	done, except := false, slices.Clone(keep)
+	var denies []finding.Deny
 	for _, rem := range f.Remediation {
 		if rem.Kind != "nft" || rem.Deny == nil {
 			continue
@@ -22,13 +23,13 @@ func (p *Plan) add(id string, f *finding.Finding, s *snapshot.Snapshot, m *zones
 		if why := p.deny(id, rem.Deny, s, m, keep); why != "" {
 			p.Manual = append(p.Manual, dropin.Manual{Check: id, What: f.Message, Kind: "words", Text: why})
 		} else {
-			done = true
+			done, denies = true, append(denies, *rem.Deny)
 		}
 		asked, _ := p.kept(s, m, rem.Deny.Zone, rem.Deny.Proto, rem.Deny.Port)
 		except = append(except, asked...)
 	}
 	if done {
-		p.Closes = append(p.Closes, Target{Check: id, Fingerprint: f.Fingerprint, What: f.Message, Severity: f.Severity, Except: except})
+		p.Closes = append(p.Closes, Target{Check: id, Fingerprint: f.Fingerprint, What: f.Message, Severity: f.Severity, Except: except, Denies: denies})
 		return
 	}
 	for _, rem := range f.Remediation {
@@ -69,6 +70,11 @@ func (p *Plan) deny(id string, d *finding.Deny, s *snapshot.Snapshot, m *zones.M
 	if n := inUse(s, d); id == PublishedCheck && n > 0 && len(asked) == 0 {
 		return fmt.Sprintf("it is in use, so it is meant (open connections: %d): publish it on an address that only its users reach", n)
 	}
+	return p.denials(id, d, s, m, keep, logins)
+}
+
+// denials adds the rules of a denial, or says why there are none.
+func (p *Plan) denials(id string, d *finding.Deny, s *snapshot.Snapshot, m *zones.Map, keep []netip.Prefix, logins bool) string {
 	added, failed, unwritable := false, "", len(p.unwritable)
 	at, wide, why := target(s, d)
 	if why != "" {

@@ -71,6 +71,9 @@ func (d *description) rules(p *Plan) {
 		d.comment(p.Diff)
 	}
 	fmt.Fprintf(&d.text, "# disruption: %s\n", p.Disruption)
+	if p.ByName != "" {
+		d.line("# names: %s", p.ByName)
+	}
 	ends := "# ends: %s"
 	if p.Drain {
 		ends = "# goes on until it ends by itself, and not again: %s"

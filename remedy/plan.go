@@ -130,6 +130,11 @@ type Plan struct {
 	Ends []End `json:"ends,omitempty"`
 	// Warnings are what to think of before it is loaded.
 	Warnings []string `json:"warnings"`
+	// Zones is the configuration of zones that it was made with, and Known are the interfaces that there were.
+	Zones zones.Config `json:"zones,omitempty"`
+	Known []Known      `json:"known,omitempty"`
+	// ByName says what becomes of it when interfaces get other names.
+	ByName string `json:"byName,omitempty"`
 	// Unread is why the rules that are loaded are not known: then neither is what could be closed.
 	Unread string `json:"unread,omitempty"`
 
@@ -156,6 +161,8 @@ type Target struct {
 	What        string `json:"what"`
 	// Severity is that of the finding without the plan, and without what an earlier one closes.
 	Severity string `json:"severity"`
+	// Denies are what its rules are about.
+	Denies []finding.Deny `json:"denies,omitempty"`
 	// Except are who keeps access, because it was asked for.
 	Except []netip.Prefix `json:"except,omitempty"`
 }
@@ -203,6 +210,7 @@ func Make(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config, opt Options
 		p.Unread = strings.Join(append(s.Section("nftables").Reasons, "no ruleset")[:max(1, len(s.Section("nftables").Reasons))], "; ")
 	}
 	m := zones.Classify(s, cfg)
+	p.Zones, p.Known = cfg, origins(m)
 	p.Keeps, p.allows = append(observed(s), expand(opt.Keep, m)...), expand(opt.AllowPorts, m)
 	if p.Mode == DefaultDeny {
 		p.Keeps = append(p.Keeps, logins(s, m)...)
@@ -249,7 +257,7 @@ func Make(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config, opt Options
 	if opt.Drain {
 		p.drain()
 	}
-	p.Ends = p.ends(s)
+	p.Ends, p.ByName = p.ends(s), p.byName()
 	p.defaults(r)
 	p.Files, p.Manual = dropin.Make(r, s, p.Manual)
 	p.Disruption = "none"

@@ -207,13 +207,13 @@ func (d Disk) loads(name, begin string) (string, error) {
 // sweep removes what a writer left behind that was killed.
 func (d Disk) sweep(dirs ...string) {
 	for _, dir := range dirs {
-		list, err := os.ReadDir(d.path(dir))
+		names, err := host.Local().ReadDir(d.path(dir))
 		if err != nil {
 			continue
 		}
-		for _, e := range list {
-			if strings.HasPrefix(e.Name(), ".ringfence-") && e.Type().IsRegular() {
-				_ = os.Remove(filepath.Join(d.path(dir), e.Name()))
+		for _, name := range names {
+			if strings.HasPrefix(name, ".ringfence-") {
+				_ = os.Remove(filepath.Join(d.path(dir), name))
 			}
 		}
 	}

@@ -134,6 +134,14 @@ func (w *fake) Proven(ctx context.Context, c *remedy.Claim, now *snapshot.Snapsh
 	return holding[key]
 }
 
+// StillCloses is remedy's own.
+func (w *fake) StillCloses(ctx context.Context, p *remedy.Plan, now *snapshot.Snapshot) error {
+	if err := w.step("still closes"); err != nil {
+		return err
+	}
+	return p.StillCloses(ctx, now)
+}
+
 // answerProbes is the replica: everything is open before, and afterwards what the plan drops is silent.
 func answerProbes(_ context.Context, job []byte) ([]byte, error) {
 	var j remedy.Job

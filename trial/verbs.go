@@ -218,34 +218,63 @@ func (w *World) LoadAgain(ctx context.Context) error {
 	})
 }
 
-// Verify compares what is loaded with what was confirmed, and returns its id. A DriftError says that it is another.
+// Verify compares what is loaded with what was confirmed, asks whether that closes on the host as it is now what it is about, and returns its
+// id. A DriftError says that it is another, or does not.
 func (w *World) Verify(ctx context.Context) (id string, err error) {
-	at, err := w.look(ctx)
-	switch {
-	case err != nil:
-		return "", err
-	case at.damaged != nil:
-		return "", refused("%w; %s", at.damaged, wayOut)
-	}
-	st := at.st.ended(at.here)
-	if st == nil || st.Phase != PhaseConfirmed || st.Plan == nil {
-		return "", refused("no confirmed fix to compare with")
-	}
-	rs, err := w.Live.Read(ctx)
+	st, err := w.same(ctx)
 	if err != nil {
 		return "", err
 	}
-	if err := st.Drift(rs); err != nil {
-		return "", &DriftError{fmt.Errorf("fix %s is no longer as confirmed: %w; load it again with %s", st.ID, err, w.told("load"))}
-	}
-	if _, lacks := w.Boot.Persists(st.Plan, st.ID); st.Persisted && lacks != "" {
-		return "", &DriftError{fmt.Errorf("fix %s is loaded, and the next boot does not load it: %s; apply it again with %s", st.ID, lacks, w.told("apply"))}
-	}
-	return st.ID, nil
+	return st.ID, w.closesNow(ctx, st)
 }
 
+// closesNow wants a confirmed fix to close on the host as it is now what it is about.
+func (w *World) closesNow(ctx context.Context, st *State) error {
+	snap, err := w.Sight.See(ctx)
+	if err == nil {
+		err = w.Sight.StillCloses(ctx, st.Plan, snap)
+	}
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil:
+		return &DriftError{fmt.Errorf("fix %s: %w; apply it again with %s", st.ID, err, w.told("apply"))}
+	}
+	return nil
+}
+
+// same is the confirmed fix, where what is loaded and what the next boot loads is it.
+func (w *World) same(ctx context.Context) (*State, error) {
+	at, err := w.look(ctx)
+	switch {
+	case err != nil:
+		return nil, err
+	case at.damaged != nil:
+		return nil, refused("%w; %s", at.damaged, wayOut)
+	}
+	st := at.st.ended(at.here)
+	if st == nil || st.Phase != PhaseConfirmed || st.Plan == nil {
+		return nil, refused("no confirmed fix to compare with")
+	}
+	rs, err := w.Live.Read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := st.Drift(rs); err != nil {
+		return nil, &DriftError{fmt.Errorf("fix %s is no longer as confirmed: %w; load it again with %s", st.ID, err, w.told("load"))}
+	}
+	if _, lacks := w.Boot.Persists(st.Plan, st.ID); st.Persisted && lacks != "" {
+		return nil, &DriftError{fmt.Errorf("fix %s is loaded, and the next boot does not load it: %s; apply it again with %s", st.ID, lacks, w.told("apply"))}
+	}
+	return st, nil
+}
+
+// everyNow is how often a watcher asks whether what is loaded closes on the host as it is now what it is about.
+const everyNow = time.Minute
+
 // WatchDrift compares at each change of our tables, until one leaves them others: that ends it, with the name of the
-// process, which the kernel tells only while somebody listens. Each time that they are as confirmed it calls same.
+// process, which the kernel tells only while somebody listens. Each time that they are as confirmed it calls same. That they no longer close
+// what they are about ends it too: the host is looked at every minute.
 func (w *World) WatchDrift(ctx context.Context, same func(id string) error) error {
 	changes, err := w.Live.Changes()
 	if err != nil {
@@ -263,18 +292,36 @@ func (w *World) WatchDrift(ctx context.Context, same func(id string) error) erro
 		if err = same(id); err != nil {
 			break
 		}
-		c, ok := changes.Next(ctx, tick)
-		for ; ctx.Err() == nil && (!ok || c.Table == ""); c, ok = changes.Next(ctx, tick) {
-		}
-		if ctx.Err() != nil {
-			return nil
+		var c remedy.Change
+		if c, err = w.nextOurs(ctx, changes); err != nil || ctx.Err() != nil {
+			break
 		}
 		var drift *DriftError
-		if id, err = w.Verify(ctx); errors.As(err, &drift) {
+		if _, err = w.same(ctx); errors.As(err, &drift) {
 			drift.err = fmt.Errorf("changed %s: %w", c, drift.err)
 		}
 	}
+	if ctx.Err() != nil {
+		return nil
+	}
 	return err
+}
+
+// nextOurs waits for a change of our tables, and asks now and then whether they still close what they are about.
+func (w *World) nextOurs(ctx context.Context, changes Changes) (remedy.Change, error) {
+	asked, err := w.Clock.Here()
+	for err == nil && ctx.Err() == nil {
+		if c, ok := changes.Next(ctx, tick); ok && c.Table != "" {
+			return c, nil
+		}
+		var here Moment
+		if here, err = w.Clock.Here(); err != nil || here.Now-asked.Now < int64(everyNow) {
+			continue
+		}
+		asked = here
+		_, err = w.Verify(ctx)
+	}
+	return remedy.Change{}, err
 }
 
 // mostOthers bounds the changes of others that are passed over to find one of ours that has happened already: a host on which

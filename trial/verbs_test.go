@@ -12,6 +12,7 @@ import (
 	"github.com/ringfence/ringfence/dropin"
 	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/remedy"
+	"github.com/ringfence/ringfence/snapshot"
 )
 
 // confirmed is a fake with a fix that was confirmed.
@@ -420,3 +421,69 @@ func TestServicesOneByOne(t *testing.T) {
 
 // failingSSH is a finding of a check that reads what a file of sshd changes.
 var failingSSH = extra{sshCheck, finding.Finding{Message: "passwords", Severity: "low", Resource: finding.Resource{Key: "p"}}, nil}
+
+// TestVerifyAsksTheHost: the table is as it was loaded, and what it closed is open again: by an interface that is new or has another name, or
+// by rules of others.
+func TestVerifyAsksTheHost(t *testing.T) {
+	link := func(w *fake, do func(list []snapshot.Link) []snapshot.Link) {
+		host := *w.host
+		host.Network.Links = do(slices.Clone(host.Network.Links))
+		w.host = &host
+	}
+	for name, c := range map[string]struct {
+		change func(w *fake)
+		want   []string
+	}{
+		"nothing": {func(*fake) {}, nil},
+		"renamed": {func(w *fake) {
+			link(w, func(list []snapshot.Link) []snapshot.Link {
+				for i := range list {
+					if list[i].Name == "ext0" {
+						list[i].Name = "wan7"
+					}
+				}
+				return list
+			})
+		}, []string{apiCheck, "tcp/2375 from wan7", "interface wan7", "ringfence fix apply"}},
+		"a second uplink": {func(w *fake) {
+			link(w, func(list []snapshot.Link) []snapshot.Link {
+				return append(list, snapshot.Link{Index: 90, Name: "wan8", Up: true, Addrs: []string{"198.51.100.2/24"}})
+			})
+		}, []string{"tcp/2375 from wan8", "interface wan8 (external) is new"}},
+		"one of management more": {func(w *fake) {
+			link(w, func(list []snapshot.Link) []snapshot.Link {
+				return append(list, snapshot.Link{Index: 90, Name: "mgmt8", Up: true, Addrs: []string{"10.80.0.2/24"}})
+			})
+		}, nil},
+		"others exempt it from tracking": {func(w *fake) { w.foreign("iptables", false, notrack) }, []string{"tcp/2375 from ext0"}},
+		"others drop more":               {func(w *fake) { w.foreign("iptables", false, drops) }, nil},
+		"it cannot be seen":              {func(w *fake) { w.unreadable = true }, []string{"could not be read"}},
+	} {
+		w := confirmed(t)
+		c.change(w)
+		_, err := w.world().Verify(t.Context())
+		if len(c.want) == 0 && err != nil || len(c.want) > 0 && !errors.As(err, new(*DriftError)) {
+			t.Errorf("%s: %v", name, err)
+		}
+		for _, word := range c.want {
+			if err != nil && !strings.Contains(err.Error(), word) {
+				t.Errorf("%s: it does not say %q: %v", name, word, err)
+			}
+		}
+	}
+	w := confirmed(t) // while somebody watches
+	w.during(10*time.Second, func() { w.foreign("iptables", false, notrack) })
+	begin := w.now
+	if err := w.world().WatchDrift(t.Context(), func(string) error { return nil }); !errors.As(err, new(*DriftError)) || w.now-begin > int64(2*time.Minute) {
+		t.Errorf("%v after %s", err, time.Duration(w.now-begin))
+	}
+	w = confirmed(t) // a plan of an earlier version has not what to ask
+	st := w.onDisk()
+	st.Plan.Closes[0].Denies, st.Plan.Known, st.Plan.Zones = nil, nil, nil
+	if err := w.Save(st); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.world().Verify(t.Context()); err != nil {
+		t.Error(err)
+	}
+}

@@ -154,6 +154,8 @@ type Sight interface {
 	See(context.Context) (*snapshot.Snapshot, error)
 	// Proven says why what was proven does not hold on the host as it is now, with the tables of others that are there.
 	Proven(ctx context.Context, c *remedy.Claim, now *snapshot.Snapshot) error
+	// StillCloses says what a plan that is loaded closes no longer on the host as it is now.
+	StillCloses(ctx context.Context, p *remedy.Plan, now *snapshot.Snapshot) error
 }
 
 // Host is the host as it is judged and planned for.

@@ -98,6 +98,10 @@ func (s sight) Proven(ctx context.Context, c *remedy.Claim, now *snapshot.Snapsh
 	return c.Holds(ctx, now)
 }
 
+func (s sight) StillCloses(ctx context.Context, p *remedy.Plan, now *snapshot.Snapshot) error {
+	return p.StillCloses(ctx, now)
+}
+
 // seeing is how a fix judges the host and plans for it.
 type seeing struct {
 	m *material

@@ -54,7 +54,7 @@ func (e *env) applyCommand() *cobra.Command {
 func (e *env) verb(use, short string, do func(ctx context.Context, w *trial.World) error) *cobra.Command {
 	var root string
 	c := &cobra.Command{Use: use, Short: short, Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
-		return fixError(do(c.Context(), e.world(root, nil, nil)))
+		return fixError(do(c.Context(), e.world(root, sight{e, confirmDeadline, true}, nil)))
 	}}
 	rootFlag(c, &root)
 	return c
@@ -114,9 +114,11 @@ func (e *env) statusCommand() *cobra.Command {
 
 func (e *env) driftCommand() *cobra.Command {
 	var watch bool
-	c := e.verb("verify", "Compare what is loaded with what was confirmed; exit code 1 where it is another",
+	c := e.verb("verify", "Compare what is loaded with what was confirmed, and ask whether that closes it now; exit code 1 where not",
 		func(ctx context.Context, w *trial.World) error {
-			same := func(id string) error { return e.tell("fix %s is loaded as it was confirmed\n", id) }
+			same := func(id string) error {
+				return e.tell("fix %s is loaded as it was confirmed, and closes what it is about\n", id)
+			}
 			if watch {
 				ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 				defer stop()

@@ -1,0 +1,144 @@
+package remedy
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/ringfence/ringfence/escape"
+	"github.com/ringfence/ringfence/exposure"
+	"github.com/ringfence/ringfence/packet"
+	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/zones"
+)
+
+// Known is an interface that a plan was made with, and the zone that it was in.
+type Known struct {
+	Name string `json:"name"`
+	Zone string `json:"zone"`
+}
+
+// origins are the interfaces by which packets of a zone come in.
+func origins(m *zones.Map) (list []Known) {
+	for i := range m.Origins {
+		if o := &m.Origins[i]; !o.Local && o.Interface != "" && !slices.Contains(list, Known{o.Interface, o.Zone}) {
+			list = append(list, Known{o.Interface, o.Zone})
+		}
+	}
+	return list
+}
+
+// mostOpen bounds how many ways in are named.
+const mostOpen = 3
+
+// StillCloses shows on the model of the host as it is now, with what is loaded, that each finding that the plan closes is closed: to all that
+// its zones have today, by whatever interface that comes in. Interfaces are made anew and renamed, and the rules know them by their names. An
+// error says what is open, or cannot be shown to be closed. Plans of earlier versions do not know enough to ask.
+func (p *Plan) StillCloses(ctx context.Context, now *snapshot.Snapshot) error {
+	if now.NFTables.Ruleset == nil {
+		return fmt.Errorf("the ruleset could not be read (%s)", strings.Join(now.Section("nftables").Reasons, "; "))
+	}
+	now = inOrder(now)
+	m := zones.Classify(now, p.Zones)
+	today := &Plan{Mode: Targeted, Keeps: p.Keeps}
+	for _, t := range p.Closes {
+		for i := range t.Denies {
+			_ = today.denials(t.Check, &t.Denies[i], now, m, t.Except, false) // of what is not there now nothing is open
+		}
+	}
+	if len(today.unwritable) > 0 {
+		return fmt.Errorf("an interface has a name that no rule can hold (%s)", escape.Line(today.unwritable[0]))
+	}
+	today.carve(now)
+	asked, err := today.Closing(now)
+	if err != nil {
+		return err
+	}
+	model := exposure.New(ctx, now, exposure.Limits{}, nil)
+	var open []string
+	for _, c := range asked {
+		a := model.Ask(c.Question)
+		if a.Verdict == packet.Unreachable {
+			continue
+		}
+		what := fmt.Sprintf("%s: %s is %s", c.Rule.Closes, c.Rule.way(), a.Verdict)
+		if why := reasons(&a.Answer); why != "" {
+			what += " (" + why + ")"
+		}
+		if len(open) < mostOpen && !slices.Contains(open, what) {
+			open = append(open, what)
+		}
+	}
+	if len(open) > 0 {
+		return fmt.Errorf("it is loaded, and not all is closed: %s", strings.Join(append(open, p.unknownNames(m)...), "; "))
+	}
+	return p.cutsNew(now, m)
+}
+
+// way is what a denial is about, in words.
+func (r *Rule) way() string {
+	what := "what is sent on"
+	if r.Port != 0 {
+		what = fmt.Sprintf("%s/%d", r.Proto, r.Port)
+	}
+	from, to := r.Iif, r.Oif
+	if to != "" {
+		what += " to " + to
+	}
+	if from == "" {
+		return what
+	}
+	return what + " from " + from
+}
+
+// unknownNames are interfaces that are there now and were not when the plan was made, for people.
+func (p *Plan) unknownNames(m *zones.Map) (list []string) {
+	for _, k := range origins(m) {
+		if len(p.Known) > 0 && !slices.ContainsFunc(p.Known, func(o Known) bool { return o.Name == k.Name }) && len(list) < mostOpen {
+			list = append(list, fmt.Sprintf("interface %s (%s) is new", escape.Line(k.Name), k.Zone))
+		}
+	}
+	return list
+}
+
+// cutsNew says that a workload network is new to a plan that lets in only what it knows: nothing of it passes.
+func (p *Plan) cutsNew(now *snapshot.Snapshot, m *zones.Map) error {
+	if p.Mode != DefaultDeny || len(p.Known) == 0 {
+		return nil
+	}
+	for _, k := range origins(m) {
+		l := now.Network.LinkNamed(k.Name)
+		if k.Zone != zones.Workload || l == nil || l.Kind != "bridge" || slices.ContainsFunc(p.Known, func(o Known) bool { return o.Name == k.Name }) {
+			continue
+		}
+		return fmt.Errorf("bridge %s (%s) is new: what comes in by it is not known, and is dropped", escape.Line(k.Name), k.Zone)
+	}
+	return nil
+}
+
+// generated are names that a runtime makes anew with each network, container or machine.
+var generated = regexp.MustCompile(`^(br-[0-9a-f]{12}|veth.*|cali[0-9a-f]+|lxc[0-9a-f]+|vnet\d+|tap.*|ve-.*|vb-.*)$`)
+
+// byName says that rules know interfaces by their names, and what that means where these change.
+func (p *Plan) byName() string {
+	if len(p.Rules) == 0 || !slices.ContainsFunc(p.Known, func(k Known) bool { return k.Zone == zones.Workload || k.Zone == zones.Runtime }) {
+		return ""
+	}
+	var names []string
+	for _, k := range p.Known {
+		if generated.MatchString(k.Name) && !slices.Contains(names, k.Name) && len(names) < mostOpen {
+			names = append(names, k.Name)
+		}
+	}
+	text := "rules know interfaces by their names"
+	if len(names) > 0 {
+		text += " (" + strings.Join(names, ", ") + ")"
+	}
+	does := "it is open to that until the fix is applied again"
+	if p.Mode == DefaultDeny {
+		does = "what comes in by that is dropped until the fix is applied again"
+	}
+	return text + ": a network that is made later, as by docker compose down and up, has a bridge of another name; " + does + ", and ringfence fix verify fails"
+}
