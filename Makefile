@@ -22,7 +22,7 @@ FUZZ = ruleset:FuzzDecode reports:FuzzClean checks:FuzzParsers snapshot:FuzzLoad
 # Damaged snapshots that "make fuzz" judges; "make test" judges 2,000.
 MUTATIONS ?= 50000
 
-.PHONY: build audit test unit deps lint others bench differential mutants plans fuzz fuzz-run update release sarif \
+.PHONY: build audit test unit deps lint others bench differential mutants plans kills fuzz fuzz-run update release sarif \
 	test-vm test-systemd test-kube clean
 
 build:
@@ -89,6 +89,11 @@ mutants:
 PLANS ?= 1000
 plans:
 	RINGFENCE_PLANS=$(PLANS) go test -count=1 -timeout 120m -v -run TestRandomPlans ./e2e
+
+# Kills the program and its helper together at random times: some seconds a kill.
+kills: KILLS = 300
+kills:
+	RINGFENCE_KILLS=$(KILLS) go test -count=1 -timeout 120m -v -run 'TestKills$$' ./e2e
 
 fuzz: FUZZTIME = 2m
 fuzz: fuzz-run
