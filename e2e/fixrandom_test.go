@@ -337,7 +337,7 @@ func (b *testbed) randomPlan(r *rand.Rand, w *trial.World, s snapshot.Snapshot, 
 	if err != nil {
 		return &notProven{err}
 	}
-	st, err := w.Begin(proof, time.Minute)
+	st, err := w.Begin(proof, time.Minute, nil)
 	if err != nil {
 		return err
 	}

@@ -105,13 +105,13 @@ type comparison struct {
 
 // closed wants every finding to be gone that the plan closes. One that is less severe than before was closed as far as a packet
 // filter can: what is left of a runtime API on TCP is open to the host's own processes. One that stays open to those who keep
-// access is closed to all others, which the model has shown of the host as it is now.
+// access is closed to all others, which the model has shown of the host as it is now. Without an audit before, all of these are passed over.
 func (c *comparison) closed() error {
 	every := func(string) bool { return true }
 	old, now := failures(c.before, every), failures(c.after, every)
 	for _, t := range c.plan.Closes {
 		is := now[t.Fingerprint]
-		if len(t.Except) > 0 && old[t.Fingerprint] != nil {
+		if len(t.Except) > 0 && (old[t.Fingerprint] != nil || len(c.before.Results) == 0) {
 			continue
 		}
 		if is != nil && finding.Rank(is.Severity) <= finding.Rank(t.Severity) {

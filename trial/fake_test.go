@@ -409,6 +409,7 @@ func (w *fake) fix(o Options) (report *finding.Report, err error, dead bool) {
 			w.kill, dead = 0, true
 		}
 	}()
+	o.Judged = &Judged{Config: "as before"}
 	x := &Fix{World: w.world(), Options: o, Before: w.report(w.seen()), Snapshot: w.seen()}
 	report, err = x.Run(w.t.Context())
 	return report, err, false

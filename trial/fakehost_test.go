@@ -142,6 +142,16 @@ func (w *fake) StillCloses(ctx context.Context, p *remedy.Plan, now *snapshot.Sn
 	return p.StillCloses(ctx, now)
 }
 
+func (w *fake) Audit(_ context.Context, by *Judged, now *snapshot.Snapshot) (*finding.Report, error) {
+	if err := w.step("audit"); err != nil {
+		return nil, err
+	}
+	if by.Config != "as before" {
+		w.t.Errorf("judged by %+v", by)
+	}
+	return w.report(now), nil
+}
+
 // answerProbes is the replica: everything is open before, and afterwards what the plan drops is silent.
 func answerProbes(_ context.Context, job []byte) ([]byte, error) {
 	var j remedy.Job

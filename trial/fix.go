@@ -36,6 +36,8 @@ type Options struct {
 	Wait    time.Duration // for the confirmation
 	DryRun  bool          // plan and prove, and change nothing
 	Persist bool          // have the confirmed plan loaded at boot
+	// Judged is by what the audits are made.
+	Judged *Judged
 	// Suffix is what the commands that people are told end with.
 	Suffix string
 }
@@ -230,7 +232,7 @@ func (x *Fix) prepare(ctx context.Context) (done bool, err error) {
 // try loads the proven plan on trial and audits again. The helper that takes it out is there before it. On an error the trial is out
 // again.
 func (x *Fix) try(ctx context.Context) (*State, error) {
-	st, err := x.Begin(x.proof, x.Wait)
+	st, err := x.Begin(x.proof, x.Wait, x.Judged)
 	if err != nil {
 		return nil, refused("nothing was loaded: %w", err)
 	}

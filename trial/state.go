@@ -48,6 +48,8 @@ type State struct {
 	// ByHand says that somebody has to have the plan loaded at boot: this host has no systemd.
 	ByHand bool            `json:"byHand,omitempty"`
 	Booted json.RawMessage `json:"booted,omitempty"`
+	// Judged is by what the audits were made.
+	Judged *Judged `json:"judged,omitempty"`
 	// Evidence is what the proof found.
 	Evidence []string `json:"evidence,omitempty"`
 	// File is a drop-in on trial, Files are those that were kept.
@@ -55,6 +57,12 @@ type State struct {
 	Files []dropin.Applied `json:"files,omitempty"`
 	// Before is the confirmed state that a trial would replace.
 	Before *State `json:"before,omitempty"`
+}
+
+// Judged is by what an audit is made: the text of its configuration, and the directories of the user's policies.
+type Judged struct {
+	Config   string   `json:"config,omitempty"`
+	Policies []string `json:"policies,omitempty"`
 }
 
 // Errors that callers ask for.

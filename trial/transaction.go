@@ -24,14 +24,14 @@ func newID() string { return fmt.Sprintf("%08x", rand.Uint32()) }
 
 // Begin writes down that a proven plan is going to be loaded on trial, before it is: whatever happens then,
 // the next run knows.
-func (w *World) Begin(p *remedy.Proof, wait time.Duration) (*State, error) {
+func (w *World) Begin(p *remedy.Proof, wait time.Duration, by *Judged) (*State, error) {
 	here, err := w.Clock.Here()
 	if err != nil {
 		return nil, err
 	}
 	st := &State{
 		ID: newID(), Phase: PhaseTrial, BootID: here.Boot, Netns: here.Netns, Applied: here.Now,
-		Deadline: here.Now + int64(wait), Plan: p.Plan(), Evidence: p.Evidence,
+		Deadline: here.Now + int64(wait), Plan: p.Plan(), Evidence: p.Evidence, Judged: by,
 	}
 	st.Trial, st.Lasting = p.Tables()
 	st.Working = p.Claim().Working
@@ -75,7 +75,7 @@ func (x *Fix) adopted(at *where, id string) *State {
 	}
 	st := &State{
 		ID: id, Phase: PhaseConfirmed, BootID: at.here.Boot, Netns: at.here.Netns, Applied: at.here.Now, Deadline: at.here.Now,
-		Plan: x.proof.Plan(), Evidence: x.proof.Evidence,
+		Plan: x.proof.Plan(), Evidence: x.proof.Evidence, Judged: x.Judged,
 	}
 	st.Trial, st.Lasting = x.proof.Tables()
 	if at.st != nil {

@@ -7,7 +7,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/remedy"
+	"github.com/ringfence/ringfence/snapshot"
 )
 
 // locked runs f with the state of the last fix, under the lock. One that is damaged is refused.
@@ -234,6 +236,9 @@ func (w *World) closesNow(ctx context.Context, st *State) error {
 	if err == nil {
 		err = w.Sight.StillCloses(ctx, st.Plan, snap)
 	}
+	if err == nil && st.Judged != nil {
+		err = w.foundAgain(ctx, st, snap)
+	}
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
@@ -241,6 +246,17 @@ func (w *World) closesNow(ctx context.Context, st *State) error {
 		return &DriftError{fmt.Errorf("fix %s: %w; apply it again with %s", st.ID, err, w.told("apply"))}
 	}
 	return nil
+}
+
+// foundAgain says which of the findings that a fix closed the audit has again: as severe as they were without it, and to whom was not meant to
+// keep access.
+func (w *World) foundAgain(ctx context.Context, st *State, now *snapshot.Snapshot) error {
+	report, err := w.Sight.Audit(ctx, st.Judged, now)
+	if err != nil {
+		return fmt.Errorf("the audit cannot be made again: %w", err)
+	}
+	c := &comparison{after: report, before: new(finding.Report), plan: st.Plan}
+	return c.closed()
 }
 
 // same is the confirmed fix, where what is loaded and what the next boot loads is it.

@@ -303,7 +303,7 @@ func TestNothingGoesBackToATrial(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if st, err := w.world().Begin(proof, time.Minute); err != nil || st.Before != nil {
+	if st, err := w.world().Begin(proof, time.Minute, nil); err != nil || st.Before != nil {
 		t.Errorf("%v, it would go back to something: %v", err, st.Before != nil)
 	}
 }
@@ -456,6 +456,15 @@ func TestVerifyAsksTheHost(t *testing.T) {
 			})
 		}, nil},
 		"others exempt it from tracking": {func(w *fake) { w.foreign("iptables", false, notrack) }, []string{"tcp/2375 from ext0"}},
+		"a proxy leads to it": {func(w *fake) {
+			w.found = append(w.found, extra{apiCheck, finding.Finding{Message: "by a proxy", Severity: "critical"}, nil})
+		}, []string{apiCheck, "still open after the fix"}},
+		"what is left of it": {func(w *fake) {
+			w.found = append(w.found, extra{apiCheck, finding.Finding{Message: "by local processes", Severity: "high"}, nil})
+		}, nil},
+		"another finding": {func(w *fake) {
+			w.found = append(w.found, extra{agentCheck, finding.Finding{Message: "new", Severity: "critical"}, nil})
+		}, nil},
 		"others drop more":               {func(w *fake) { w.foreign("iptables", false, drops) }, nil},
 		"it cannot be seen":              {func(w *fake) { w.unreadable = true }, []string{"could not be read"}},
 	} {

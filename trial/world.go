@@ -156,6 +156,8 @@ type Sight interface {
 	Proven(ctx context.Context, c *remedy.Claim, now *snapshot.Snapshot) error
 	// StillCloses says what a plan that is loaded closes no longer on the host as it is now.
 	StillCloses(ctx context.Context, p *remedy.Plan, now *snapshot.Snapshot) error
+	// Audit judges the host as it is now as it was judged before.
+	Audit(ctx context.Context, by *Judged, now *snapshot.Snapshot) (*finding.Report, error)
 }
 
 // Host is the host as it is judged and planned for.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -16,6 +17,7 @@ import (
 	"github.com/ringfence/ringfence/reports"
 	"github.com/ringfence/ringfence/sandbox"
 	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/trial"
 	"github.com/ringfence/ringfence/version"
 )
 
@@ -46,17 +48,27 @@ type material struct {
 	snap    *snapshot.Snapshot
 	file    string
 	text    []byte
+	judged  *trial.Judged
 }
 
 func (e *env) load(ctx context.Context, s *source) (*material, error) {
 	if s.budget <= 0 {
 		return nil, fmt.Errorf("budget %s: want more than 0", s.budget)
 	}
-	j, err := startJudging(ctx, s)
+	setup, err := s.setup()
 	if err != nil {
 		return nil, err
 	}
-	m := &material{judging: j, config: j.Config, file: s.snapshot}
+	j, err := sandbox.Start(ctx, *setup)
+	if err != nil {
+		return nil, err
+	}
+	m := &material{judging: j, config: j.Config, file: s.snapshot, judged: &trial.Judged{Config: string(setup.Config)}}
+	for _, dir := range s.policies {
+		if abs, err := filepath.Abs(dir); err == nil {
+			m.judged.Policies = append(m.judged.Policies, abs)
+		}
+	}
 	switch {
 	case s.snapshot == "":
 		m.snap, err = e.see(ctx, s.deadline, s.quiet)
@@ -75,17 +87,15 @@ func (e *env) load(ctx context.Context, s *source) (*material, error) {
 	return m, nil
 }
 
-// startJudging reads what the process that judges is given, and starts it.
-func startJudging(ctx context.Context, s *source) (*sandbox.Judging, error) {
-	setup := sandbox.Setup{Version: version.String(), ConfigFile: s.config, Budget: s.budget}
+// setup reads what the process that judges is given.
+func (s *source) setup() (*sandbox.Setup, error) {
+	setup := &sandbox.Setup{Version: version.String(), ConfigFile: s.config, Budget: s.budget}
 	var err error
 	if setup.Config, err = sandbox.ReadConfig(s.config); err != nil {
 		return nil, err
 	}
-	if setup.Modules, err = sandbox.ReadPolicies(s.policies); err != nil {
-		return nil, err
-	}
-	return sandbox.Start(ctx, setup)
+	setup.Modules, err = sandbox.ReadPolicies(s.policies)
+	return setup, err
 }
 
 func (m *material) close() { m.judging.Close() }

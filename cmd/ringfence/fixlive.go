@@ -18,13 +18,16 @@ import (
 	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/judge"
 	"github.com/ringfence/ringfence/remedy"
+	"github.com/ringfence/ringfence/sandbox"
 	"github.com/ringfence/ringfence/snapshot"
 	"github.com/ringfence/ringfence/trial"
+	"github.com/ringfence/ringfence/version"
 )
 
 // fixNow makes a fix of what was found.
 func (e *env) fixNow(ctx context.Context, m *material, before *finding.Report, f *auditFlags) error {
 	x := &trial.Fix{World: e.world(f.fix.root, sight{e, f.deadline, f.quiet}, seeing{m, f}), Options: f.fix.making(), Before: before, Snapshot: m.snap}
+	x.Judged = m.judged
 	ctx, stop := untilHangup(ctx, f.fix.confirm)
 	defer stop()
 	after, err := x.Run(ctx)
@@ -101,6 +104,24 @@ func (s sight) Proven(ctx context.Context, c *remedy.Claim, now *snapshot.Snapsh
 func (s sight) StillCloses(ctx context.Context, p *remedy.Plan, now *snapshot.Snapshot) error {
 	return p.StillCloses(ctx, now)
 }
+
+// Audit judges by the configuration as it was then, and the policies as they are now.
+func (s sight) Audit(ctx context.Context, by *trial.Judged, now *snapshot.Snapshot) (*finding.Report, error) {
+	modules, err := sandbox.ReadPolicies(by.Policies)
+	if err != nil {
+		return nil, err
+	}
+	j, err := sandbox.Start(ctx, sandbox.Setup{Version: version.String(), ConfigFile: "as it was", Config: []byte(by.Config), Modules: modules, Budget: verifyBudget})
+	if err != nil {
+		return nil, err
+	}
+	defer j.Close()
+	m := &material{judging: j}
+	return m.judge(ctx, now)
+}
+
+// verifyBudget is how long the packet model may be asked by an audit that verifies: as by any other.
+const verifyBudget = 2 * time.Minute
 
 // seeing is how a fix judges the host and plans for it.
 type seeing struct {
