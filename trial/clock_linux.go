@@ -34,4 +34,22 @@ func (bootClock) Here() (Moment, error) {
 	return Moment{Boot: strings.TrimSpace(string(b)), Netns: netns, Now: ts.Nano()}, nil
 }
 
+// Lives says whether a process is in a network namespace, or a file has it.
+func (bootClock) Lives(netns string) bool {
+	mounts, err := host.Local().ReadFile("/proc/self/mountinfo") // the fourth field is the root of a mount (proc_pid_mountinfo(5))
+	if err == nil && strings.Contains(string(mounts), " "+netns+" ") {
+		return true
+	}
+	pids, perr := host.Local().PIDs()
+	if err != nil || perr != nil {
+		return true
+	}
+	for _, pid := range pids {
+		if is, err := host.Local().Readlink(fmt.Sprintf("/proc/%d/ns/net", pid)); err == nil && is == netns {
+			return true
+		}
+	}
+	return false
+}
+
 func (bootClock) Sleep(d time.Duration) { time.Sleep(d) }

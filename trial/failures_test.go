@@ -82,7 +82,7 @@ func TestEverythingKilled(t *testing.T) {
 	if w.closed() {
 		t.Error("nobody is left, and the port is still closed")
 	}
-	if got := w.onDisk().Text(mustHere(w)); !strings.Contains(got, "was not confirmed in time") {
+	if got := w.onDisk().Text(mustHere(w), w.world().command); !strings.Contains(got, "was not confirmed in time") {
 		t.Errorf("status: %s", got)
 	}
 	w.wantRefused(w.world().ConfirmNow(t.Context(), "", true, Options{}), "no trial is waiting")

@@ -181,6 +181,8 @@ func (w *fake) Here() (Moment, error) {
 	return Moment{fmt.Sprint("boot ", w.boot), "net:[1]", w.now}, w.step("clock")
 }
 
+func (w *fake) Lives(netns string) bool { return netns == "net:[2]" }
+
 func (w *fake) Sleep(d time.Duration) { w.pass(d) }
 
 // The disk.

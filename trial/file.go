@@ -67,7 +67,7 @@ func (x *Fix) partly(kept int, err error) error {
 	if kept == 0 || !errors.As(err, new(*RefusedError)) {
 		return err
 	}
-	return &PartlyError{fmt.Errorf("%w (files that were kept before it: %d; undo with: %s%s)", err, kept, x.told("rollback"), x.Suffix)}
+	return &PartlyError{fmt.Errorf("%w (files that were kept before it: %d; undo with: %s%s)", err, kept, x.told("rollback"), x.Options.Suffix)}
 }
 
 // unfitError says why a file does not do on this host: the next service can be tried all the same.
@@ -95,7 +95,7 @@ func (x *Fix) service(ctx context.Context, f *dropin.File) error {
 	switch x.mode() {
 	case NewSession:
 		x.People.Say("fix: on trial as fix %s. Open a NEW login to this host within %s and type there:\n\n    %s%s\n\n",
-			st.ID, x.Wait, x.told("confirm "+st.ID), x.Suffix)
+			st.ID, x.Wait, x.told("confirm "+st.ID), x.Options.Suffix)
 		x.release()
 		if err := x.await(ctx, st); err != nil {
 			return err

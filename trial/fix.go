@@ -147,7 +147,7 @@ func (x *Fix) clear(ctx context.Context) error {
 	case err != nil:
 		return refused("%w", err)
 	case at.damaged != nil:
-		return refused("%w; %s", at.damaged, wayOut)
+		return refused("%w; %s", at.damaged, x.wayOut())
 	}
 	old, here := at.st, at.here
 	if at.unwritten {
@@ -156,7 +156,7 @@ func (x *Fix) clear(ctx context.Context) error {
 		}
 	}
 	if left, ok := old.Pending(here); ok {
-		return refused("fix %s waits for its confirmation for another %s: %s%s, or %s%s", old.ID, left.Round(time.Second), x.told("confirm"), x.Suffix, x.told("rollback"), x.Suffix)
+		return refused("fix %s waits for its confirmation for another %s: %s%s, or %s%s", old.ID, left.Round(time.Second), x.told("confirm"), x.Options.Suffix, x.told("rollback"), x.Options.Suffix)
 	}
 	if old != nil && old.Phase == PhaseTrial {
 		if err := x.Rollback(ctx, old); err != nil {
@@ -273,7 +273,7 @@ func (x *Fix) settle(ctx context.Context, st *State) error {
 	switch x.mode() {
 	case NewSession:
 		x.People.Say("fix: loaded on trial as fix %s. Open a NEW login to this host within %s and type there:\n\n    %s%s\n\n"+
-			"fix: without it the rules go out again.\n", st.ID, x.Wait, x.told("confirm "+st.ID), x.Suffix)
+			"fix: without it the rules go out again.\n", st.ID, x.Wait, x.told("confirm "+st.ID), x.Options.Suffix)
 		x.release()
 		return x.await(ctx, st)
 	case Console:

@@ -151,7 +151,12 @@ func (w *World) look(ctx context.Context) (*where, error) {
 		return nil, err
 	}
 	if err := at.st.Ours(at.here); err != nil {
-		return at, err
+		if w.Clock.Lives(at.st.Netns) {
+			return at, err
+		}
+		gone := *at.st // as with a boot: the tables went with the namespace, and the container was started again
+		gone.BootID = ""
+		at.st = &gone
 	}
 	rs, err := w.Live.Read(ctx)
 	if err != nil {
@@ -170,29 +175,27 @@ func (w *World) Status(ctx context.Context) (*State, string, error) {
 	at, err := w.look(ctx)
 	switch {
 	case errors.Is(err, ErrElsewhere):
-		return at.st, at.st.Text(at.here), nil
+		return at.st, at.st.Text(at.here, w.command), nil
 	case err != nil:
 		return nil, "", err
 	}
-	return at.st, at.text(), nil
+	return at.st, w.text(at), nil
 }
 
-// wayOut is the way out of what nobody has a state of.
-const wayOut = "ringfence fix rollback takes it out"
-
-func (at *where) text() string {
+// text is what status tells of it.
+func (w *World) text(at *where) string {
 	var lines []string
 	switch {
 	case at.damaged != nil:
-		lines = append(lines, fmt.Sprintf("%s; %s", at.damaged, wayOut))
+		lines = append(lines, fmt.Sprintf("%s; %s", at.damaged, w.wayOut()))
 	case at.st != nil || !at.found.ours():
-		lines = append(lines, at.st.Text(at.here)+at.missing())
+		lines = append(lines, at.st.Text(at.here, w.command)+w.missing(at))
 		if before := at.st.ended(at.here); before != at.st {
-			lines = append(lines, before.Text(at.here))
+			lines = append(lines, before.Text(at.here, w.command))
 		}
 	}
 	if at.st == nil {
-		lines = append(lines, at.stateless()...)
+		lines = append(lines, w.stateless(at)...)
 	}
 	for _, t := range at.found.strangers() {
 		lines = append(lines, t.String()+" is somebody else's, and is left alone")
@@ -204,7 +207,7 @@ func (at *where) text() string {
 }
 
 // stateless tells of tables of ours that there is no state of.
-func (at *where) stateless() (lines []string) {
+func (w *World) stateless(at *where) (lines []string) {
 	for _, onTrial := range []bool{true, false} {
 		id, there := at.found.id(onTrial)
 		if !there {
@@ -214,16 +217,16 @@ func (at *where) stateless() (lines []string) {
 			id = " " + id
 		}
 		if onTrial {
-			lines = append(lines, fmt.Sprintf("rules of fix%s are on trial, and there is no state of it: they stop by themselves; %s", id, wayOut))
+			lines = append(lines, fmt.Sprintf("rules of fix%s are on trial, and there is no state of it: they stop by themselves; %s", id, w.wayOut()))
 		} else {
-			lines = append(lines, fmt.Sprintf("rules of fix%s are loaded as confirmed, and there is no state of it: %s", id, wayOut))
+			lines = append(lines, fmt.Sprintf("rules of fix%s are loaded as confirmed, and there is no state of it: %s", id, w.wayOut()))
 		}
 	}
 	return lines
 }
 
 // missing tells that the tables of a fix are not there, or are those of another.
-func (at *where) missing() string {
+func (w *World) missing(at *where) string {
 	if at.st == nil || at.st.Plan == nil || at.unread != nil {
 		return ""
 	}
@@ -233,11 +236,11 @@ func (at *where) missing() string {
 	case at.st.Phase == PhaseTrial && !pending:
 		return ""
 	case !there && at.st.Phase == PhaseTrial:
-		return "; its rules are not loaded: ringfence fix rollback clears what is left of it"
+		return fmt.Sprintf("; its rules are not loaded: %s clears what is left of it", w.command("rollback"))
 	case !there:
-		return "; its rules are not loaded now: load them with ringfence fix load"
+		return "; its rules are not loaded now: load them with " + w.command("load")
 	case id != "" && id != at.st.ID:
-		return fmt.Sprintf("; but what is loaded are rules of fix %s, of which there is no state: ringfence fix load replaces them, ringfence fix rollback takes all out", id)
+		return fmt.Sprintf("; but what is loaded are rules of fix %s, of which there is no state: %s replaces them, %s takes all out", id, w.command("load"), w.command("rollback"))
 	}
 	return ""
 }

@@ -512,3 +512,51 @@ func TestRehearsalFails(t *testing.T) {
 	w.reboot()
 	w.wantStatus("booted", "fix "+first+" is confirmed", "also after a boot")
 }
+
+// TestNamespaceIsGone: the network namespace that a fix was made in is gone with its container. That is like a boot: nobody has to go there.
+func TestNamespaceIsGone(t *testing.T) {
+	moved := func(w *fake) {
+		st := w.onDisk()
+		st.Netns = "net:[3]"
+		if err := w.Save(st); err != nil {
+			t.Fatal(err)
+		}
+		w.own = nil
+	}
+	w := confirmed(t)
+	moved(w)
+	w.wantStatus("gone", "is confirmed", "not loaded now")
+	if err := w.world().LoadAgain(t.Context()); err != nil || !w.closed() {
+		t.Errorf("loaded again: %v", err)
+	}
+	if err := w.world().TakeOut(t.Context(), false); err != nil {
+		t.Error(err)
+	}
+	w.wantOut("gone")
+	w = newFake(t)
+	w.dieWaiting()
+	moved(w)
+	w.wantRefused(w.world().ConfirmNow(t.Context(), "", true, Options{}), "no trial is waiting")
+	if _, err, _ := w.fix(Options{By: Auto}); err != nil || !w.closed() {
+		t.Errorf("the next fix: %v", err)
+	}
+}
+
+// TestCommandsAreWhole: what people are told to type has the program and what it ends with.
+func TestCommandsAreWhole(t *testing.T) {
+	w := confirmed(t)
+	w.own = nil
+	world := w.world()
+	world.Program, world.Suffix = "/opt/ringfence", " --root /x"
+	_, text, err := world.Status(t.Context())
+	if err != nil || !strings.Contains(text, "/opt/ringfence fix load --root /x") {
+		t.Errorf("%q %v", text, err)
+	}
+	if _, err := world.Verify(t.Context()); err == nil || !strings.Contains(err.Error(), "/opt/ringfence fix load --root /x") {
+		t.Error(err)
+	}
+	w.state = []byte("{")
+	if err := world.LoadAgain(t.Context()); err == nil || !strings.Contains(err.Error(), "/opt/ringfence fix rollback --root /x") {
+		t.Error(err)
+	}
+}

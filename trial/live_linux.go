@@ -24,7 +24,7 @@ func OnThisHost(root, suffix, nft string, people People, s Sight, h Host) *World
 	return &World{
 		Clock: bootClock{}, Store: disk, Tables: kernel{}, Live: kernel{}, Files: dropin.On(root), Boot: boot{disk, suffix, nft},
 		Helper: helper{root, suffix}, People: people,
-		Alarm: alarm{wall, journal}, Sight: s, Host: h, Program: program(),
+		Alarm: alarm{wall, journal}, Sight: s, Host: h, Program: program(), Suffix: suffix,
 	}
 }
 

@@ -85,3 +85,11 @@ func TestStateSurvivesTheFile(t *testing.T) {
 	}
 	unlock()
 }
+
+// TestNamespaceLives: that of this process does, and one that nobody has does not.
+func TestNamespaceLives(t *testing.T) {
+	here, err := bootClock{}.Here()
+	if err != nil || !(bootClock{}).Lives(here.Netns) || (bootClock{}).Lives("net:[7]") {
+		t.Errorf("%+v %v", here, err)
+	}
+}

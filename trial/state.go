@@ -148,20 +148,20 @@ func (st *State) Boots(b *Booted) (err error) {
 	return err
 }
 
-// Text tells in one line what is loaded, and what waits for its confirmation.
-func (st *State) Text(here Moment) string {
+// Text tells in one line what is loaded, and what waits for its confirmation. Command is a command for people.
+func (st *State) Text(here Moment, command func(verb string) string) string {
 	if st == nil {
 		return "no fix is loaded"
 	}
 	left, pending := st.Pending(here)
 	switch {
 	case pending && st.Confirmed != 0:
-		return fmt.Sprintf("fix %s was confirmed once, and goes out in %s without a second confirmation: %s; keep it with ringfence fix confirm, from another new login",
-			st.ID, left.Round(time.Second), st.what())
+		return fmt.Sprintf("fix %s was confirmed once, and goes out in %s without a second confirmation: %s; keep it with %s, from another new login",
+			st.ID, left.Round(time.Second), st.what(), command("confirm"))
 	case pending:
-		return fmt.Sprintf("fix %s is on trial for another %s: %s; keep it with ringfence fix confirm", st.ID, left.Round(time.Second), st.what())
+		return fmt.Sprintf("fix %s is on trial for another %s: %s; keep it with %s", st.ID, left.Round(time.Second), st.what(), command("confirm"))
 	case st.Phase == PhaseTrial:
-		return fmt.Sprintf("fix %s was not confirmed in time; ringfence fix rollback clears what is left of it", st.ID)
+		return fmt.Sprintf("fix %s was not confirmed in time; %s clears what is left of it", st.ID, command("rollback"))
 	}
 	lasts := "until the next boot"
 	if st.Persisted || st.Plan == nil {

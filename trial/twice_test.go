@@ -49,7 +49,7 @@ func TestBaselineIsConfirmedTwice(t *testing.T) {
 		if left := time.Duration(w.expires - w.now); left < 9*time.Minute || left > secondWait+grace {
 			t.Errorf("the drops go on for %s", left)
 		}
-		text := st.Text(mustHere(w))
+		text := st.Text(mustHere(w), w.world().command)
 		if !strings.Contains(text, "was confirmed once, and goes out in 9m59s without a second confirmation") {
 			t.Errorf("status: %s", text)
 		}

@@ -16,7 +16,7 @@ import (
 func (w *World) locked(ctx context.Context, f func(st *State, here Moment) error) error {
 	return w.atLast(ctx, func(at *where) error {
 		if at.damaged != nil {
-			return refused("%w; %s", at.damaged, wayOut)
+			return refused("%w; %s", at.damaged, w.wayOut())
 		}
 		return f(at.st, at.here)
 	})
@@ -243,7 +243,7 @@ func (w *World) closesNow(ctx context.Context, st *State) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case err != nil:
-		return &DriftError{fmt.Errorf("fix %s: %w; apply it again with %s", st.ID, err, w.told("apply"))}
+		return &DriftError{fmt.Errorf("fix %s: %w; apply it again with %s", st.ID, err, w.command("apply"))}
 	}
 	return nil
 }
@@ -266,7 +266,7 @@ func (w *World) same(ctx context.Context) (*State, error) {
 	case err != nil:
 		return nil, err
 	case at.damaged != nil:
-		return nil, refused("%w; %s", at.damaged, wayOut)
+		return nil, refused("%w; %s", at.damaged, w.wayOut())
 	}
 	st := at.st.ended(at.here)
 	if st == nil || st.Phase != PhaseConfirmed || st.Plan == nil {
@@ -277,10 +277,10 @@ func (w *World) same(ctx context.Context) (*State, error) {
 		return nil, err
 	}
 	if err := st.Drift(rs); err != nil {
-		return nil, &DriftError{fmt.Errorf("fix %s is no longer as confirmed: %w; load it again with %s", st.ID, err, w.told("load"))}
+		return nil, &DriftError{fmt.Errorf("fix %s is no longer as confirmed: %w; load it again with %s", st.ID, err, w.command("load"))}
 	}
 	if _, lacks := w.Boot.Persists(st.Plan, st.ID); st.Persisted && lacks != "" {
-		return nil, &DriftError{fmt.Errorf("fix %s is loaded, and the next boot does not load it: %s; apply it again with %s", st.ID, lacks, w.told("apply"))}
+		return nil, &DriftError{fmt.Errorf("fix %s is loaded, and the next boot does not load it: %s; apply it again with %s", st.ID, lacks, w.command("apply"))}
 	}
 	return st, nil
 }

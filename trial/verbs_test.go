@@ -42,7 +42,7 @@ func TestText(t *testing.T) {
 		"fix a1 is confirmed: file /etc/ssh/sshd_config.d/00-ringfence.conf, also after a boot":                                 {ID: "a1", Phase: PhaseConfirmed, Files: kept.Files},
 		"fix a1 is on trial for another 30s: file /etc/ssh/sshd_config.d/00-ringfence.conf; keep it with ringfence fix confirm": {ID: "a1", Phase: PhaseTrial, BootID: "b", Netns: "n", Deadline: int64(90 * time.Second), File: &dropin.Applied{File: sshFile}},
 	} {
-		if got := st.Text(here); got != want {
+		if got := st.Text(here, new(World).command); got != want {
 			t.Errorf("%s\nwant %s", got, want)
 		}
 	}
@@ -465,8 +465,8 @@ func TestVerifyAsksTheHost(t *testing.T) {
 		"another finding": {func(w *fake) {
 			w.found = append(w.found, extra{agentCheck, finding.Finding{Message: "new", Severity: "critical"}, nil})
 		}, nil},
-		"others drop more":               {func(w *fake) { w.foreign("iptables", false, drops) }, nil},
-		"it cannot be seen":              {func(w *fake) { w.unreadable = true }, []string{"could not be read"}},
+		"others drop more":  {func(w *fake) { w.foreign("iptables", false, drops) }, nil},
+		"it cannot be seen": {func(w *fake) { w.unreadable = true }, []string{"could not be read"}},
 	} {
 		w := confirmed(t)
 		c.change(w)

@@ -27,7 +27,15 @@ type World struct {
 	Host   Host
 	// Program is how this program is started by who logs in anew; "" is by its name alone.
 	Program string
+	// Suffix is what the commands that people are told end with.
+	Suffix string
 }
+
+// command is a whole one for people.
+func (w *World) command(verb string) string { return w.told(verb) + w.Suffix }
+
+// wayOut is the way out of what nobody has a state of, for people.
+func (w *World) wayOut() string { return w.command("rollback") + " takes it out" }
 
 // told is a command for people, without what it ends with (Options.Suffix).
 func (w *World) told(verb string) string { return cmp.Or(w.Program, "ringfence") + " fix " + verb }
@@ -42,6 +50,8 @@ type Moment struct {
 // Clock is the only clock that a trial knows.
 type Clock interface {
 	Here() (Moment, error)
+	// Lives says whether a network namespace of this boot is still there, as far as can be seen.
+	Lives(netns string) bool
 	Sleep(time.Duration)
 }
 
