@@ -1,9 +1,12 @@
 package remedy
 
 import (
+	"strings"
 	"testing"
 
+	"github.com/ringfence/ringfence/fixtures"
 	"github.com/ringfence/ringfence/ruleset"
+	"github.com/ringfence/ringfence/zones"
 )
 
 // TestWhoseTable: a table is ours by its mark, or where none can be kept by the comments of all its rules; whatever else has our name is not.
@@ -39,6 +42,26 @@ func TestWhoseTable(t *testing.T) {
 		}
 		if strangers := Strangers(rs); len(strangers) == 0 != c.ours {
 			t.Errorf("%q: %v", c.table.Comment, strangers)
+		}
+	}
+}
+
+// TestPlanTellsOfAStranger: the text of a plan replaces the table of our name, so it says whose that is.
+func TestPlanTellsOfAStranger(t *testing.T) {
+	for comment, want := range map[string]int{"": 1, "ringfence runtime/docker-api-on-tcp": 0} {
+		s := fixtures.Host()
+		s.NFTables.Ruleset = &ruleset.Ruleset{Stable: true, Tables: []ruleset.Table{{
+			Family: ruleset.FamilyInet, Name: Table, Chains: []ruleset.Chain{{Name: "c", Rules: []ruleset.Rule{{Comment: comment}}}},
+		}}}
+		p := Make(asked(zones.External, 2375), Without(s), zones.Config{zones.Management: {Interfaces: []string{"mgmt0"}}}, Options{})
+		n := 0
+		for _, w := range p.Warnings {
+			if strings.Contains(w, "table inet ringfence is somebody else's") {
+				n++
+			}
+		}
+		if n != want {
+			t.Errorf("%q: %q", comment, p.Warnings)
 		}
 	}
 }

@@ -254,6 +254,11 @@ func Make(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config, opt Options
 		return rank(&a) - rank(&b)
 	})
 	p.warn(s, m, opt)
+	for _, t := range Strangers(s.NFTables.Ruleset) {
+		if t.Name == Table {
+			p.Warnings = append(p.Warnings, t.String()+" is somebody else's, and this ruleset would replace it: look at it first")
+		}
+	}
 	if opt.Drain {
 		p.drain()
 	}

@@ -203,7 +203,7 @@ func (w *fake) Load() (*State, error) {
 	if err := w.step("load state"); err != nil {
 		return nil, err
 	}
-	if w.state != nil && !bytes.Equal(w.whole, w.state) {
+	if w.state != nil && (w.whole == nil || !bytes.Equal(w.whole, w.state)) {
 		if !json.Valid(w.state) {
 			return nil, &DamagedError{errors.New("unexpected end of JSON input")}
 		}

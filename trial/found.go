@@ -170,7 +170,7 @@ func (w *World) look(ctx context.Context) (*where, error) {
 }
 
 // Status tells what is loaded, and what waits for its confirmation: the state, nil where there is none, and a text. Where the state is lost or
-// damaged the kernel's tables tell.
+// damaged the kernel's tables tell: then the state has no plan.
 func (w *World) Status(ctx context.Context) (*State, string, error) {
 	at, err := w.look(ctx)
 	switch {
@@ -179,7 +179,13 @@ func (w *World) Status(ctx context.Context) (*State, string, error) {
 	case err != nil:
 		return nil, "", err
 	}
-	return at.st, w.text(at), nil
+	text := w.text(at)
+	for _, phase := range []string{PhaseTrial, PhaseConfirmed} {
+		if id, there := at.found.id(phase == PhaseTrial); there && at.st == nil {
+			return &State{ID: id, Phase: phase, BootID: at.here.Boot, Netns: at.here.Netns}, text, nil
+		}
+	}
+	return at.st, text, nil
 }
 
 // text is what status tells of it.

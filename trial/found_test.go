@@ -53,6 +53,9 @@ func TestStateIsLost(t *testing.T) {
 			id := w.onDisk().ID
 			do(w)
 			w.wantStatus(name, "rules of fix "+id+" are "+phase, "there is no state", "ringfence fix rollback")
+			if st, _, _ := w.world().Status(t.Context()); st == nil || st.ID != id || (st.Phase == PhaseTrial) != (phase == "on trial") {
+				t.Errorf("%s, %s: %+v", name, phase, st)
+			}
 			if err := w.world().TakeOut(t.Context(), false); err != nil {
 				t.Errorf("%s, %s: rollback: %v", name, phase, err)
 			}
