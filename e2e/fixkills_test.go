@@ -179,7 +179,7 @@ func TestKills(t *testing.T) {
 	b.listen("tcp", "[::]:2375", "")
 	b.nft("flush ruleset\n" + foreign)
 	before := b.ruleset()
-	n, seed := 5, uint64(20261129)
+	n, seed := 4, uint64(20261129)
 	if s := os.Getenv("RINGFENCE_KILLS"); s != "" {
 		var err error
 		if n, err = strconv.Atoi(s); err != nil {

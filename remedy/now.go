@@ -56,20 +56,26 @@ func (p *Plan) StillCloses(ctx context.Context, now *snapshot.Snapshot) error {
 	if err != nil {
 		return err
 	}
+	slices.SortStableFunc(asked, func(a, b Closed) int { return min(b.Rule.Port, 1) - min(a.Rule.Port, 1) }) // ports of the host first
 	model := exposure.New(ctx, now, exposure.Limits{}, nil)
 	var open []string
+	seen := map[string]bool{}
 	for _, c := range asked {
+		what := c.Rule.Closes + ": " + c.Rule.way()
+		if seen[what] {
+			continue
+		}
 		a := model.Ask(c.Question)
 		if a.Verdict == packet.Unreachable {
 			continue
 		}
-		what := fmt.Sprintf("%s: %s is %s", c.Rule.Closes, c.Rule.way(), a.Verdict)
-		if why := reasons(&a.Answer); why != "" {
-			what += " (" + why + ")"
+		seen[what] = true
+		if len(open) < mostOpen {
+			open = append(open, fmt.Sprintf("%s is %s (%s)", what, a.Verdict, reasons(&a.Answer)))
 		}
-		if len(open) < mostOpen && !slices.Contains(open, what) {
-			open = append(open, what)
-		}
+	}
+	if n := len(seen) - len(open); n > 0 {
+		open = append(open, fmt.Sprintf("and %d more", n))
 	}
 	if len(open) > 0 {
 		return fmt.Errorf("it is loaded, and not all is closed: %s", strings.Join(append(open, p.unknownNames(m)...), "; "))

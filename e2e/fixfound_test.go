@@ -1,0 +1,109 @@
+//go:build linux
+
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/ringfence/ringfence/e2e/bed"
+)
+
+// TestTablesTellOfTheFix: the kernel keeps what a fix is with its tables. With the state lost or damaged status tells it, and it goes out.
+func TestTablesTellOfTheFix(t *testing.T) {
+	breaks(t, "the state is lost", func(b *testbed, before string) {
+		t := b.t
+		for _, spoil := range []func(dir string) error{
+			os.RemoveAll,
+			func(dir string) error {
+				for _, name := range []string{"state.json", "state.copy.json"} {
+					if err := os.Truncate(filepath.Join(dir, name), 100); err != nil {
+						return err
+					}
+				}
+				return nil
+			},
+		} {
+			if out, code := b.verb("apply", "--confirm", "auto"); code != 0 && code != 1 {
+				t.Fatalf("%d %s", code, lastLines(out, 3))
+			}
+			id := lastingTable.FindStringSubmatch(b.ruleset())
+			if err := spoil(filepath.Join(b.root(), "var/lib/ringfence")); err != nil || id == nil {
+				t.Fatal(err, id)
+			}
+			if out, code := b.verb("status"); code != 0 || !strings.Contains(out, "rules of fix "+id[1]+" are loaded as confirmed") {
+				t.Errorf("status: %d %s", code, out)
+			}
+			if out, code := b.verb("rollback"); code != 0 {
+				t.Errorf("rollback: %d %s", code, out)
+			}
+			b.becomes("without a state", before)
+			if list := b.left(); len(list) > 0 {
+				t.Errorf("files are left: %v", list)
+			}
+		}
+	})
+	breaks(t, "a table of that name is somebody else's", func(b *testbed, _ string) {
+		t := b.t
+		b.nft("table inet ringfence { chain c { type filter hook input priority 0; tcp dport 9 drop comment \"ringfence of the company\"; }\n}\n")
+		with := b.ruleset()
+		if out, code := b.verb("apply", "--confirm", "auto"); code != 4 || !strings.Contains(out, "table inet ringfence is somebody else's") {
+			t.Errorf("apply: %d %s", code, lastLines(out, 2))
+		}
+		if out, code := b.verb("rollback"); code != 4 {
+			t.Errorf("rollback: %d %s", code, out)
+		}
+		if out, code := b.verb("uninstall"); code != 0 || !strings.Contains(out, "is left alone") {
+			t.Errorf("uninstall: %d %s", code, out)
+		}
+		b.becomes("a stranger", with)
+	})
+}
+
+// TestVerifyFollowsTheHost: the rules are as they were confirmed, and a network that came later, or an interface with another name, is open.
+func TestVerifyFollowsTheHost(t *testing.T) {
+	if !bed.Alone(t) {
+		return
+	}
+	b := newBed(t)
+	b.listen("tcp", "[::]:2375", "")
+	if out, code := b.verb("apply", "--confirm", "auto"); code != 0 && code != 1 || !strings.Contains(out, "rules know interfaces by their names") {
+		t.Fatalf("%d %s", code, lastLines(out, 3))
+	}
+	verify := func(when string, want int, words ...string) {
+		t.Helper()
+		out, code := b.verb("verify")
+		if code != want {
+			t.Errorf("%s: verify: %d %s", when, code, out)
+		}
+		for _, w := range words {
+			if !strings.Contains(out, w) {
+				t.Errorf("%s: it does not say %q: %s", when, w, out)
+			}
+		}
+	}
+	verify("as confirmed", 0)
+	bed.Shell(t, `ip -n %[1]shost link set vethw2 nomaster
+ip -n %[1]shost link add br-ba9876543210 type bridge
+ip -n %[1]shost addr add 172.19.0.1/16 dev br-ba9876543210
+ip -n %[1]shost link set br-ba9876543210 up
+ip -n %[1]shost link set vethw2 master br-ba9876543210
+ip -n %[1]sw2 addr add 172.19.0.2/16 dev eth0`, b.name)
+	if !b.opens("w2", "tcp4", "172.19.0.1:2375") {
+		t.Error("what came later is closed")
+	}
+	verify("a new network", 1, "tcp/2375 from br-ba9876543210", "interface br-ba9876543210 (workload) is new")
+	if out, code := b.verb("apply", "--confirm", "auto"); code != 0 && code != 1 {
+		t.Fatalf("%d %s", code, lastLines(out, 3))
+	}
+	verify("applied again", 0)
+	if b.connects("w2", "tcp4", "172.19.0.1:2375") {
+		t.Error("applied again it is open")
+	}
+	bed.Shell(t, `ip -n %[1]shost link set br-ba9876543210 down
+ip -n %[1]shost link set br-ba9876543210 name br-0123456789ab
+ip -n %[1]shost link set br-0123456789ab up`, b.name)
+	verify("renamed", 1, "tcp/2375 from br-0123456789ab")
+}
