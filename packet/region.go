@@ -23,6 +23,8 @@ type Region struct {
 type Cube struct {
 	Region
 	By Cause `json:"stopped_by"`
+	// Oif is the interface that they would have left by, by its index; 0 is that they were stopped before that was decided.
+	Oif int `json:"-"`
 }
 
 // Certificate is the proof of an unreachable answer for one origin and family: cubes that are disjoint, cover the

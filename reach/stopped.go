@@ -56,8 +56,11 @@ func (s *stops) add(e *engine, in *snapshot.Link, a *Answer, by func(*packet.Cau
 	}
 	for i := range e.proof {
 		if by(&e.proof[i].by) {
-			c := e.proof[i].cube.sent()
-			*s = append(*s, packet.Cube{Region: c.region(e.entry(in)), By: e.proof[i].by})
+			c, oif := e.proof[i].cube.sent(), 0
+			if out := e.proof[i].cube.sets[fOif]; out.singleton() {
+				oif = int(out[0].lo.lo)
+			}
+			*s = append(*s, packet.Cube{Region: c.region(e.entry(in)), By: e.proof[i].by, Oif: oif})
 		}
 	}
 	return true

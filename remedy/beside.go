@@ -55,7 +55,7 @@ func (r *Rule) carves(drop *Rule) bool {
 
 // carved says whether another rule lets pass first what comes for an address.
 func (p *Plan) carved(drop *Rule, a netip.Addr) bool {
-	return slices.ContainsFunc(p.Rules, func(k Rule) bool { return k.carves(drop) && covers(k.To, a) })
+	return slices.ContainsFunc(p.each(), func(k Rule) bool { return k.carves(drop) && covers(k.To, a) })
 }
 
 func covers(list []netip.Prefix, a netip.Addr) bool {

@@ -140,7 +140,7 @@ func TestLoopbackBehindATranslation(t *testing.T) {
 func TestBoundDevice(t *testing.T) {
 	cfg := zones.Config{zones.External: {Interfaces: []string{"mgmt0", "ext0"}}}
 	for device, want := range map[string]int{"": 2, "ext0": 1, "vrf7": 2} {
-		if p := Make(denying(finding.Deny{Device: device}), listening(listener{0, "0.0.0.0"}), cfg, Options{}); len(p.Rules) != want {
+		if p := Make(denying(finding.Deny{Device: device}), listening(listener{0, "0.0.0.0"}), cfg, Options{}); len(p.each()) != want {
 			t.Errorf("%q: %s", device, p.Ruleset)
 		}
 	}

@@ -90,8 +90,9 @@ func (p *Plan) cuts(s *snapshot.Snapshot, k *socket, before *wire.Connection) bo
 	if b := s.Network.LinkNamed(iif); b != nil && b.Kind == "bridge" {
 		port = portTo(s, b.Index, remote)
 	}
-	for i := range p.Rules {
-		r := &p.Rules[i]
+	rules := p.each()
+	for i := range rules {
+		r := &rules[i]
 		if local := k.local.Addr().Unmap(); r.addressed() && !covers(r.To, local) || p.carved(r, local) {
 			continue
 		}
@@ -103,7 +104,7 @@ func (p *Plan) cuts(s *snapshot.Snapshot, k *socket, before *wire.Connection) bo
 			return true
 		}
 	}
-	return before == nil && iif != "" && p.policy(chainInput) == "drop" && !slices.ContainsFunc(p.Rules, func(r Rule) bool {
+	return before == nil && iif != "" && p.policy(chainInput) == "drop" && !slices.ContainsFunc(rules, func(r Rule) bool {
 		return r.Accept && r.Chain == chainInput && r.Kind == "" && (r.Iif == "" || r.Iif == iif) &&
 			(r.Proto == "" || r.Proto == "tcp" && r.Port == int(k.local.Port())) &&
 			(len(r.Sources) == 0 || slices.ContainsFunc(r.Sources, func(x netip.Prefix) bool { return x.Contains(remote) }))

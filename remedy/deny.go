@@ -20,7 +20,7 @@ func (p *Plan) add(id string, f *finding.Finding, s *snapshot.Snapshot, m *zones
 		if rem.Kind != "nft" || rem.Deny == nil {
 			continue
 		}
-		if why := p.deny(id, rem.Deny, s, m, keep); why != "" {
+		if why := p.denyOnce(id, rem.Deny, s, m, keep); why != "" {
 			p.Manual = append(p.Manual, dropin.Manual{Check: id, What: f.Message, Kind: "words", Text: why})
 		} else {
 			done, denies = true, append(denies, *rem.Deny)
@@ -51,6 +51,20 @@ func (p *Plan) administers(d *finding.Deny, s *snapshot.Snapshot) bool {
 			at, err := netip.ParseAddrPort(ses.Local)
 			return err == nil && int(at.Port()) == d.Port && ses.LoggedIn != snapshot.No
 		})
+}
+
+// denyOnce is deny for each denial once: findings about many pairs of interfaces ask for the same.
+func (p *Plan) denyOnce(id string, d *finding.Deny, s *snapshot.Snapshot, m *zones.Map, keep []netip.Prefix) string {
+	k := fmt.Sprint(id, *d, keep)
+	why, ok := p.denied[k]
+	if !ok {
+		if p.denied == nil {
+			p.denied = map[string]string{}
+		}
+		why = p.deny(id, d, s, m, keep)
+		p.denied[k] = why
+	}
+	return why
 }
 
 // deny adds the rules that close a flow, or says why it does not.

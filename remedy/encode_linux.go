@@ -4,7 +4,6 @@ package remedy
 
 import (
 	"fmt"
-	"net/netip"
 
 	"github.com/google/nftables"
 	"github.com/google/nftables/expr"
@@ -66,15 +65,17 @@ func encodeExpr(e *ruleset.Expr, sets map[string]uint32) expr.Any {
 	return nil
 }
 
-// elements are the ranges as the kernel's interval sets want them: a start, and an end that is the first
-// address after.
-func elements(prefixes []netip.Prefix) []nftables.SetElement {
-	var list []nftables.SetElement
-	for _, x := range ranges(prefixes) {
-		list = append(list, nftables.SetElement{Key: x.lo.AsSlice()})
-		if next := x.hi.Next(); next.IsValid() {
-			list = append(list, nftables.SetElement{Key: next.AsSlice(), IntervalEnd: true})
-		}
+// setKinds are the types of our sets as the kernel knows them.
+var setKinds = map[string]nftables.SetDatatype{
+	kindIPv4: nftables.TypeIPAddr, kindIPv6: nftables.TypeIP6Addr, kindNames: nftables.TypeIFName,
+	kindTwice: nftables.MustConcatSetType(nftables.TypeIFName, nftables.TypeIFName),
+}
+
+// encodedElements are the elements of a set for google/nftables.
+func encodedElements(s *namedSet) []nftables.SetElement {
+	list := make([]nftables.SetElement, len(s.elements))
+	for i, e := range s.elements {
+		list[i] = nftables.SetElement{Key: e.Key, IntervalEnd: e.IntervalEnd}
 	}
 	return list
 }

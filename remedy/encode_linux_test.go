@@ -27,6 +27,7 @@ func everyRule() (list []Rule) {
 				for _, proto := range []string{"tcp", "udp", "vrrp"} {
 					list = append(list,
 						Rule{Chain: specs[i].name, Iif: "eth0", Sources: sources, Proto: proto, Port: 22, Kind: kind, Comment: "x"},
+						Rule{Chain: specs[i].name, Iifs: []string{"a", "b"}, Oifs: []string{"b", "c"}, Apart: true, Proto: proto, Port: 22, Kind: kind, Comment: "x"},
 						Rule{Chain: specs[i].name, NotOif: []string{"p1"}, Sources: sources, Proto: proto, Port: 22, Kind: kind, Untracked: true, Accept: true, Comment: "x"},
 						Rule{Chain: specs[i].name, Sources: sources, Proto: proto, Port: 22, Kind: kind, Direct: true, Comment: "x"})
 				}
@@ -92,7 +93,7 @@ func TestForeignExpressionsAreNotSent(t *testing.T) {
 
 // TestEverythingHasNoEnd: behind the last address there is none that an interval could end at.
 func TestEverythingHasNoEnd(t *testing.T) {
-	if es := elements(prefixes("128.0.0.0/1", "0.0.0.0/1")); len(es) != 1 || es[0].IntervalEnd {
+	if es := encodedElements(prefixesSet(prefixes("128.0.0.0/1", "0.0.0.0/1"))); len(es) != 1 || es[0].IntervalEnd {
 		t.Errorf("everything has no end: %v", es)
 	}
 }

@@ -71,7 +71,7 @@ func portOf(s *snapshot.Snapshot, name, bridge string) bool {
 
 // dropsIn says that a denial is about what a flow sends to the host.
 func (p *Plan) dropsIn(s *snapshot.Snapshot, k *use) bool {
-	return slices.ContainsFunc(p.Rules, func(r Rule) bool {
+	return slices.ContainsFunc(p.each(), func(r Rule) bool {
 		comes := r.Chain == chainIn && r.Iif == k.iif || r.Chain == chainPort && portOf(s, r.Iif, k.iif)
 		return comes && !r.Accept && r.Proto == k.proto && r.Port == k.port && r.names(k) && !p.allowed(&r, k.peer) && !p.carved(&r, k.addr)
 	})
@@ -84,7 +84,7 @@ func (r *Rule) names(k *use) bool {
 
 // leavesOut says that the policy of a chain drops and no rule lets a flow pass.
 func (p *Plan) leavesOut(chain string, k *use, oif string) bool {
-	return k.iif != "" && p.policy(chain) == "drop" && !slices.ContainsFunc(p.Rules, func(r Rule) bool {
+	return k.iif != "" && p.policy(chain) == "drop" && !slices.ContainsFunc(p.each(), func(r Rule) bool {
 		return r.Accept && r.Chain == chain && r.Kind == "" && (r.Iif == "" || r.Iif == k.iif) && (r.Oif == "" || r.Oif == oif) &&
 			(r.Proto == "" || r.Proto == k.proto && r.Port == k.port) && r.names(k)
 	})
@@ -93,7 +93,7 @@ func (p *Plan) leavesOut(chain string, k *use, oif string) bool {
 // dropsThrough says that a rule, or the policy, stops a flow through the host.
 func (p *Plan) dropsThrough(s *snapshot.Snapshot, k *use) bool {
 	oif := arrives(s, k.addr)
-	denied := slices.ContainsFunc(p.Rules, func(r Rule) bool {
+	denied := slices.ContainsFunc(p.each(), func(r Rule) bool {
 		through := r.Chain == chainForward && (r.Iif == "" || r.Iif == k.iif) && (r.Oif == "" || r.Oif == oif) && !slices.Contains(r.NotIif, k.iif) && !slices.Contains(r.NotOif, oif) ||
 			r.Chain == chainUp && portOf(s, r.Iif, k.iif) && (r.Behind == "" || r.Behind == oif)
 		return through && !r.Accept && (r.Proto == "" || r.Proto == k.proto) && (r.Port == 0 || r.Port == k.port) && r.names(k) &&

@@ -156,7 +156,7 @@ func TestKeepsAZone(t *testing.T) {
 	rem := &r.Results[0].Findings[0].Remediation
 	*rem = append(*rem, finding.Remediation{Kind: "nft", Deny: &finding.Deny{Zone: zones.Management, Proto: "tcp", Port: 2375}})
 	p := Make(r, s, cfg, Options{AllowPorts: []Flow{{Proto: "tcp", Port: 2375, Zone: zones.Management, Why: keptAsked}}})
-	if len(p.Closes) != 1 || len(p.Closes[0].Except) == 0 || slices.ContainsFunc(p.Rules, func(r Rule) bool { return r.Iif == "mgmt0" }) {
+	if len(p.Closes) != 1 || len(p.Closes[0].Except) == 0 || slices.ContainsFunc(p.Rules, func(r Rule) bool { return slices.Contains(r.iifs(), "mgmt0") }) {
 		t.Errorf("%+v %s", p.Closes, p.Ruleset)
 	}
 }

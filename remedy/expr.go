@@ -12,6 +12,11 @@ func meta(key uint32) ruleset.Expr {
 	return ruleset.Expr{Name: "meta", Meta: &ruleset.Meta{Key: key, Dreg: 1}}
 }
 
+// metaInto loads into another register.
+func metaInto(key, reg uint32) ruleset.Expr {
+	return ruleset.Expr{Name: "meta", Meta: &ruleset.Meta{Key: key, Dreg: reg}}
+}
+
 func ct(key uint32) ruleset.Expr {
 	return ruleset.Expr{Name: "ct", Ct: &ruleset.Ct{Key: key, Dreg: 1}}
 }

@@ -27,8 +27,8 @@ func (p *Proof) onlyIntended(ctx context.Context, s *snapshot.Snapshot) error {
 		outside := p.plan.exits(s, in)
 		for _, proto := range []string{"tcp", "udp", "sctp", "icmp", "47"} {
 			targets := []reach.Target{{Host: true}}
-			for _, out := range outside {
-				targets = append(targets, reach.Target{Oifs: []int{out.Index}})
+			if len(outside) > 0 {
+				targets = append(targets, reach.Target{Oifs: outside})
 			}
 			for _, to := range targets {
 				q := &reach.Question{From: []packet.Origin{{Index: in.Index, From: everywhere}}, Proto: proto, To: to, Unbound: true}
@@ -51,35 +51,48 @@ func (p *Proof) onlyIntended(ctx context.Context, s *snapshot.Snapshot) error {
 }
 
 // entrances are the interfaces by which the plan's packets come in. The tables ask for names alone, so that all that no
-// rule names are treated alike: one stands for them.
+// rule names are treated alike, and all that the same rules name: one stands for them.
 func (p *Plan) entrances(s *snapshot.Snapshot) []*snapshot.Link {
-	var list []string
-	for i := range p.Rules {
-		list = append(append(list, p.Rules[i].Iif), p.Rules[i].NotIif...)
-	}
-	return representatives(s, list)
+	return representatives(s, p.named(func(r *Rule) [][]string { return [][]string{r.iifs(), r.NotIif} }), "")
 }
 
-// exits are those by which packets leave that came in by another, in the same way: of the rules that name where they
-// come in, only those count that name that one.
-func (p *Plan) exits(s *snapshot.Snapshot, in *snapshot.Link) []*snapshot.Link {
+// exits are those by which packets leave that came in by another, by index, in the same way: of the rules that name where they
+// come in, only those count that name that one. That one itself is treated like no other.
+func (p *Plan) exits(s *snapshot.Snapshot, in *snapshot.Link) (list []int) {
 	if !p.uses(chainForward) && len(p.families()) == 1 {
 		return nil
 	}
-	var list []string
-	for i := range p.Rules {
-		if r := &p.Rules[i]; r.Iif == "" || r.Iif == in.Name || r.Iif == enters(s, in.Name) {
-			list = append(append(list, r.Oif, r.Behind), r.NotOif...)
+	for _, l := range representatives(s, p.named(func(r *Rule) [][]string {
+		if ins := r.iifs(); len(ins) == 0 || slices.Contains(ins, in.Name) || slices.Contains(ins, enters(s, in.Name)) {
+			return [][]string{r.oifs(), r.NotOif, {r.Behind}}
 		}
+		return nil
+	}), in.Name) {
+		list = append(list, l.Index)
 	}
-	return representatives(s, list)
+	return list
 }
 
-// representatives are the interfaces of these names, one of all others, and a port of each bridge that has one of the
-// names, or a port that does.
-func representatives(s *snapshot.Snapshot, names []string) (list []*snapshot.Link) {
+// named tells of each name that rules have in some of their places in which: those that are in the same are treated alike.
+func (p *Plan) named(places func(*Rule) [][]string) map[string]string {
+	list := map[string]string{}
+	for i := range p.Rules {
+		for j, names := range places(&p.Rules[i]) {
+			for _, n := range names {
+				if n != "" {
+					list[n] += fmt.Sprintf("%d.%d ", i, j)
+				}
+			}
+		}
+	}
+	return list
+}
+
+// representatives are one interface of those that are named in the same places, one of all others, and a port of each bridge that has one of
+// the names, or a port that does. One of that name is always among them.
+func representatives(s *snapshot.Snapshot, names map[string]string, always string) (list []*snapshot.Link) {
 	named := map[string]bool{}
-	for _, n := range names {
+	for n := range names {
 		named[n], named[enters(s, n)] = true, true
 	}
 	seen := map[string]bool{}
@@ -89,11 +102,18 @@ func representatives(s *snapshot.Snapshot, names []string) (list []*snapshot.Lin
 			continue // of a bridge what comes in does so by a port
 		}
 		class := "others"
-		if b := s.Network.BridgeOf(l); b != nil && named[b.Name] {
+		b := s.Network.BridgeOf(l)
+		if b != nil && named[b.Name] {
 			class = "ports of " + b.Name
 		}
-		if slices.Contains(names, l.Name) {
-			class = "named " + l.Name
+		if places := names[l.Name]; places != "" {
+			class = "named " + places
+			if b != nil {
+				class += "at " + b.Name
+			}
+		}
+		if l.Name == always {
+			class = "itself"
 		}
 		if !seen[class] {
 			seen[class] = true
@@ -105,12 +125,13 @@ func representatives(s *snapshot.Snapshot, names []string) (list []*snapshot.Lin
 
 // intends says whether a part of what is dropped lies inside one of the plan's denials.
 func (p *Plan) intends(s *snapshot.Snapshot, c *packet.Cube, proto string) bool {
+	out := s.Network.Link(c.Oif)
 	return slices.ContainsFunc(p.Rules, func(r Rule) bool {
 		iif := c.In
 		if r.family() != bridgeFamily {
 			iif = enters(s, iif)
 		}
-		if r.Accept || r.Chain != c.By.Chain || r.Iif != "" && r.Iif != iif || slices.Contains(r.NotIif, iif) || r.Proto != "" && r.Proto != proto {
+		if r.Accept || r.Chain != c.By.Chain || !r.comesBy(iif) || r.Proto != "" && r.Proto != proto || !r.leavesBy(iif, out) {
 			return false
 		}
 		if r.Port != 0 && (len(c.Dport) != 1 || c.Dport[0] != portRange(r.Port)) {

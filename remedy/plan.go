@@ -144,6 +144,11 @@ type Plan struct {
 	closings []closing
 	// cutsLogins says that rules close an SSH server of the host to those outside.
 	cutsLogins bool
+	// have are the rules that there are, whatever they close, and denied what came of each denial.
+	have   map[string]bool
+	denied map[string]string
+	// singles are the rules with one interface at each end, where some have several.
+	singles []Rule
 	// unwritable are names of interfaces that a rule was needed for and cannot be written.
 	unwritable []string
 }
@@ -264,6 +269,7 @@ func Make(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config, opt Options
 	}
 	p.Ends, p.ByName = p.ends(s), p.byName()
 	p.defaults(r)
+	p.fold()
 	p.Files, p.Manual = dropin.Make(r, s, p.Manual)
 	p.Disruption = "none"
 	if len(p.Rules) > 0 {
@@ -405,10 +411,13 @@ func (p *Plan) rule(r Rule) {
 		}
 	}
 	r.Comment = comment("ringfence " + r.Closes)
-	same := func(o Rule) bool {
-		return o.about(&r) && o.Kind == r.Kind && o.Direct == r.Direct && o.Untracked == r.Untracked && o.Accept == r.Accept && slices.Equal(o.Sources, r.Sources)
-	}
-	if !slices.ContainsFunc(p.Rules, same) {
+	k := r
+	k.Closes, k.Comment = "", ""
+	if same := fmt.Sprint(k); !p.have[same] {
+		if p.have == nil {
+			p.have = map[string]bool{}
+		}
+		p.have[same] = true
 		p.Rules = append(p.Rules, r)
 	}
 }

@@ -75,8 +75,9 @@ const maxProbes = 400
 // working, one for each other port that is listened on, and the host's own connections.
 func newProbes(ctx context.Context, p *Plan, s *snapshot.Snapshot) *probeSet {
 	ps := &probeSet{snap: s, tracer: exposure.New(ctx, Without(s), exposure.Limits{}, nil).Tracer(), targeted: p.Mode == Targeted, behind: map[at]string{}}
-	for i := range p.Rules {
-		switch r := &p.Rules[i]; {
+	rules := p.samples()
+	for i := range rules {
+		switch r := &rules[i]; {
 		case r.Accept, r.Untracked: // another rule is about the same connections
 		case r.Chain == chainIn, r.Chain == chainPort:
 			ps.closed(p, r)
@@ -109,7 +110,7 @@ func newProbes(ctx context.Context, p *Plan, s *snapshot.Snapshot) *probeSet {
 
 // touches says whether a packet is one that the plan has a rule about.
 func (p *Plan) touches(s *snapshot.Snapshot, k *packet.Packet) bool {
-	return slices.ContainsFunc(p.Rules, func(r Rule) bool {
+	return slices.ContainsFunc(p.each(), func(r Rule) bool {
 		return r.Proto == k.Proto && r.Port == int(k.Dport) && !(r.addressed() && !covers(r.To, k.Dst)) && !p.carved(&r, k.Dst) && (r.Chain == chainIn && r.Iif == enters(s, k.In) || r.Chain == chainPort && r.Iif == k.In)
 	})
 }
@@ -192,7 +193,7 @@ func firstOf(p netip.Prefix, s *snapshot.Snapshot) netip.Addr {
 
 // allowed says whether another rule lets a source pass first.
 func (p *Plan) allowed(r *Rule, a netip.Addr) bool {
-	return slices.ContainsFunc(p.Rules, func(k Rule) bool {
+	return slices.ContainsFunc(p.each(), func(k Rule) bool {
 		return k.Accept && k.Kind == "" && k.about(r) &&
 			slices.ContainsFunc(k.Sources, func(s netip.Prefix) bool { return s.Contains(a) })
 	})
@@ -265,7 +266,7 @@ const elsewhere = "02:00:00:00:00:fe"
 
 // separates says whether a rule keeps what comes in by one port from leaving by another.
 func (p *Plan) separates(in, out string) bool {
-	return slices.ContainsFunc(p.Rules, func(r Rule) bool {
+	return slices.ContainsFunc(p.each(), func(r Rule) bool {
 		return r.Chain == chainSwitched && !r.Accept && (r.Iif == "" || r.Iif == in) && (r.Oif == "" || r.Oif == out) &&
 			!slices.Contains(r.NotIif, in) && !slices.Contains(r.NotOif, out)
 	})

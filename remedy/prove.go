@@ -108,7 +108,11 @@ func (p *Proof) replicate(ctx context.Context, in *Input, probes *probeSet) (*Re
 // onModel proves on the packet model.
 func (p *Proof) onModel(ctx context.Context, s *snapshot.Snapshot) error {
 	for i := range p.tables {
-		if err := harmless(&p.tables[i]); err != nil {
+		err := harmless(&p.tables[i])
+		if err == nil {
+			err = p.plan.carries(&p.tables[i])
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -158,24 +162,20 @@ func harmless(t *ruleset.Table) error {
 
 var everywhere = []netip.Prefix{netip.PrefixFrom(netip.IPv4Unspecified(), 0), netip.PrefixFrom(netip.IPv6Unspecified(), 0)}
 
-// question is what a drop rule must make unreachable: everything that it is about, but for the sources
-// that keep access. It is nil where no packet can be: a bridge without the ports that the rule is about.
-func (p *Plan) question(r *Rule, s *snapshot.Snapshot) (*reach.Question, error) {
+// question is what a drop rule with one interface at each end must make unreachable: everything that it is about, but for the sources
+// that accepts before it let pass. It is nil where no packet can be: a bridge without the ports that the rule is about.
+func (r *Rule) question(accepts []*Rule, s *snapshot.Snapshot) (*reach.Question, error) {
 	in, err := r.ends(s, r.Iif, r.NotIif, r.Oif)
 	if err != nil {
 		return nil, err
 	}
 	var except, but []netip.Prefix
-	for i := range p.Rules {
-		k := &p.Rules[i]
-		if k == r {
-			break
-		}
+	for _, k := range accepts {
 		if k.carves(r) {
 			but = append(but, k.To...)
 			continue
 		}
-		if k.Accept && k.Kind == "" && k.about(r) {
+		if k.Kind == "" && k.about(r) {
 			if len(k.Sources) == 0 {
 				return nil, fmt.Errorf("an accept before it lets everybody pass")
 			}
@@ -249,9 +249,13 @@ type Closed struct {
 // unreachable. It tells nothing of a rule that no packet can be about. An error says which rule does not fit the host.
 func (p *Plan) Closing(after *snapshot.Snapshot) ([]Closed, error) {
 	var list []Closed
+	var accepts []*Rule
 	for i := range p.Rules {
 		r := &p.Rules[i]
 		if r.Accept {
+			for _, one := range r.each() {
+				accepts = append(accepts, &one)
+			}
 			continue
 		}
 		protos := []string{r.Proto}
@@ -259,38 +263,63 @@ func (p *Plan) Closing(after *snapshot.Snapshot) ([]Closed, error) {
 			protos = []string{"tcp", "udp", "icmp"}
 		}
 		for _, proto := range protos {
-			q, err := p.question(r, after)
+			questions, err := r.questions(accepts, after, proto)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", r, err)
 			}
-			if q == nil {
-				continue
-			}
-			q = p.without(q, r, proto)
-			for _, q := range ways(q, r, after) {
-				list = append(list, Closed{r, q})
+			for _, one := range questions {
+				for _, q := range ways(one, r, after) {
+					list = append(list, Closed{r, q})
+				}
 			}
 		}
 	}
 	return list, nil
 }
 
-// without is a question about a protocol, without the sources that keep a port of somebody behind the host: of those it asks nothing.
-func (p *Plan) without(q *reach.Question, r *Rule, proto string) *reach.Question {
-	asked := *q
-	asked.Proto, asked.From = proto, slices.Clone(q.From)
-	for i := range p.Rules {
-		k := &p.Rules[i]
-		if k == r {
-			break
+// without leaves out of a question about a protocol the sources that keep a port of somebody behind the host: of those it asks nothing.
+func (r *Rule) without(q *reach.Question, accepts []*Rule, proto string) {
+	for _, k := range accepts {
+		if !k.opens(r, proto) {
+			continue
 		}
-		for j := range asked.From {
-			if k.opens(r, proto) {
-				asked.From[j].Except = slices.Concat(asked.From[j].Except, k.Sources)
-			}
+		for i := range q.From {
+			q.From[i].Except = slices.Concat(q.From[i].Except, k.Sources)
 		}
 	}
-	return &asked
+}
+
+// questions are those of a rule about a protocol, as few as say the same: of what leads to several interfaces one, and one of several origins of what leads to
+// the same.
+func (r *Rule) questions(accepts []*Rule, s *snapshot.Snapshot, proto string) (list []*reach.Question, err error) {
+	from, to := map[string]*reach.Question{}, map[string]*reach.Question{}
+	for _, one := range r.each() {
+		q, err := one.question(accepts, s)
+		if err != nil {
+			return nil, err
+		}
+		if q == nil {
+			continue
+		}
+		q.Proto = proto
+		one.without(q, accepts, proto)
+		k := key([]string{fmt.Sprint(q.From)})
+		if same := from[k]; same != nil && !q.To.Host {
+			same.To.Oifs = append(same.To.Oifs, q.To.Oifs...)
+			continue
+		}
+		from[k] = q
+		list = append(list, q)
+	}
+	return slices.DeleteFunc(list, func(q *reach.Question) bool {
+		k := key([]string{fmt.Sprint(q.To)})
+		same := to[k]
+		if to[k] = q; same != nil {
+			to[k] = same
+			same.From = append(same.From, q.From...)
+		}
+		return same != nil
+	}), nil
 }
 
 // closesOn proves of a host for each drop that nothing of what it is about gets through any more: to the host, or past it
@@ -429,7 +458,7 @@ func (p *Plan) entries(s *snapshot.Snapshot, l *snapshot.Link) []string {
 	other := false
 	for _, port := range portsOf(s, l, nil) {
 		named := slices.ContainsFunc(p.Rules, func(r Rule) bool {
-			return r.Iif == port.Name || r.Oif == port.Name || slices.Contains(r.NotIif, port.Name) || slices.Contains(r.NotOif, port.Name)
+			return slices.Contains(r.iifs(), port.Name) || slices.Contains(r.oifs(), port.Name) || slices.Contains(r.NotIif, port.Name) || slices.Contains(r.NotOif, port.Name)
 		})
 		if named || !other {
 			names, other = append(names, port.Name), other || !named

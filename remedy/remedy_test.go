@@ -50,7 +50,7 @@ func TestRanges(t *testing.T) {
 		{prefixes("255.255.255.254/31", "0.0.0.0/32"), "0.0.0.0, 255.255.255.254-255.255.255.255"},
 		{prefixes("fd00::/8", "::/1"), "::-7fff:ffff:ffff:ffff:ffff:ffff:ffff:ffff, fd00::-fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"},
 	} {
-		if text := setText(c.in); !strings.Contains(text, "{ "+c.want+" }") {
+		if text := prefixesSet(c.in).text(); !strings.Contains(text, "{ "+c.want+" }") {
 			t.Errorf("%v: %s", c.in, text)
 		}
 	}
@@ -171,7 +171,7 @@ func TestBaselineServesWorkloads(t *testing.T) {
 	dhcp := func() bool {
 		p := Make(new(finding.Report), s, cfg, Options{Mode: DefaultDeny})
 		return slices.ContainsFunc(p.Rules, func(r Rule) bool {
-			return r.Accept && r.Chain == chainInput && r.Iif == "docker0" && r.Proto == "udp" && r.Port == 67
+			return r.Accept && r.Chain == chainInput && slices.Contains(r.iifs(), "docker0") && r.Proto == "udp" && r.Port == 67
 		})
 	}
 	if dhcp() {

@@ -16,6 +16,11 @@ type Rule struct {
 	Chain string `json:"chain"`
 	Iif   string `json:"iif,omitempty"`
 	Oif   string `json:"oif,omitempty"`
+	// Iifs and Oifs are in place of one name the names of several interfaces. Apart leaves out what would go back by the
+	// one that it came in by.
+	Iifs  []string `json:"iifs,omitempty"`
+	Oifs  []string `json:"oifs,omitempty"`
+	Apart bool     `json:"apart,omitempty"`
 	// NotIif and NotOif are ports of a bridge that the rule is not about, where it names no other.
 	NotIif []string `json:"notIif,omitempty"`
 	NotOif []string `json:"notOif,omitempty"`
@@ -73,16 +78,26 @@ func (r *Rule) Exprs() []ruleset.Expr {
 // interfaces are the conditions about where a packet comes in and leaves.
 func (r *Rule) interfaces() []match {
 	var list []match
-	add := func(word string, key uint32, name string, not []string) {
-		if name != "" {
-			list = append(list, match{word + " " + quote(name), []ruleset.Expr{meta(key), equals(ifname(name))}})
+	add := func(word string, key uint32, names, not []string) {
+		switch {
+		case len(names) == 1:
+			list = append(list, match{word + " " + quote(names[0]), []ruleset.Expr{meta(key), equals(ifname(names[0]))}})
+		case len(names) > 1:
+			s := namesSet(names)
+			list = append(list, match{word + " @" + s.name, []ruleset.Expr{meta(key), lookup(s.name, false)}})
 		}
 		for _, n := range not {
 			list = append(list, match{word + " != " + quote(n), []ruleset.Expr{meta(key), differs(ifname(n))}})
 		}
 	}
-	add("iifname", ruleset.MetaIifname, r.Iif, r.NotIif)
-	add("oifname", ruleset.MetaOifname, r.Oif, r.NotOif)
+	add("iifname", ruleset.MetaIifname, r.iifs(), r.NotIif)
+	add("oifname", ruleset.MetaOifname, r.oifs(), r.NotOif)
+	if same := r.same(); len(same) > 0 {
+		s := twiceSet(same)
+		list = append(list, match{"iifname . oifname != @" + s.name, []ruleset.Expr{
+			meta(ruleset.MetaIifname), metaInto(ruleset.MetaOifname, 2), lookup(s.name, true),
+		}})
+	}
 	return list
 }
 
@@ -287,7 +302,7 @@ func (r *Rule) address(field string, prefixes []netip.Prefix) match {
 	list = append(list, ruleset.Expr{Name: "payload", Payload: load})
 	word += " " + field + " "
 	if len(prefixes) > inlinePrefixes {
-		name := setName(prefixes)
+		name := prefixesSet(prefixes).name
 		return match{word + "@" + name, append(list, lookup(name, false))}
 	}
 	p := prefixes[0].Masked()
@@ -302,17 +317,6 @@ func (r *Rule) address(field string, prefixes []netip.Prefix) match {
 		list = append(list, masked(mask))
 	}
 	return match{word + p.String(), append(list, equals(addr))}
-}
-
-// setName is the same for equal lists, so that rules share a set.
-func setName(list []netip.Prefix) string {
-	h := uint64(14695981039346656037) // FNV-1a
-	for _, p := range list {
-		for _, c := range []byte(p.String()) {
-			h = (h ^ uint64(c)) * 1099511628211
-		}
-	}
-	return fmt.Sprintf("addr-%016x", h)
 }
 
 // addrRange is addresses of one family, both ends included.
@@ -343,21 +347,4 @@ func lastAddr(p netip.Prefix) netip.Addr {
 	}
 	a, _ := netip.AddrFromSlice(b)
 	return a
-}
-
-// setText declares a set of prefixes.
-func setText(list []netip.Prefix) string {
-	kind := "ipv6_addr"
-	if is4(list) {
-		kind = "ipv4_addr"
-	}
-	var words []string
-	for _, x := range ranges(list) {
-		if x.lo == x.hi {
-			words = append(words, x.lo.String())
-		} else {
-			words = append(words, x.lo.String()+"-"+x.hi.String())
-		}
-	}
-	return fmt.Sprintf("\tset %s {\n\t\ttype %s; flags interval;\n\t\telements = { %s }\n\t}\n", setName(list), kind, strings.Join(words, ", "))
 }

@@ -129,19 +129,15 @@ func (p *Plan) buildChain(conn *nftables.Conn, table *nftables.Table, c *chainSp
 	return nil
 }
 
-// buildSets queues the sets of addresses, and returns their numbers in the transaction.
+// buildSets queues the sets that rules look up, and returns their numbers in the transaction.
 func (p *Plan) buildSets(conn *nftables.Conn, table *nftables.Table, family string) (map[string]uint32, error) {
 	sets := map[string]uint32{}
-	for _, prefixes := range p.sets(family) {
-		kind := nftables.TypeIP6Addr
-		if is4(prefixes) {
-			kind = nftables.TypeIPAddr
-		}
-		set := &nftables.Set{Table: table, Name: setName(prefixes), KeyType: kind, Interval: true}
+	for _, s := range p.sets(family) {
+		set := &nftables.Set{Table: table, Name: s.name, KeyType: setKinds[s.kind], Interval: s.interval, Concatenation: s.kind == kindTwice}
 		if err := conn.AddSet(set, nil); err != nil {
 			return nil, fmt.Errorf("set %s: %w", set.Name, err)
 		}
-		for list := elements(prefixes); len(list) > 0; list = list[min(chunk, len(list)):] {
+		for list := encodedElements(s); len(list) > 0; list = list[min(chunk, len(list)):] {
 			if err := conn.SetAddElements(set, list[:min(chunk, len(list))]); err != nil {
 				return nil, fmt.Errorf("set %s: %w", set.Name, err)
 			}

@@ -2,7 +2,6 @@ package remedy
 
 import (
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 )
@@ -30,8 +29,8 @@ func (p *Plan) tableText() string {
 	var b strings.Builder
 	for _, family := range p.families() {
 		fmt.Fprintf(&b, "table %s %s {\n", family, Table)
-		for _, list := range p.sets(family) {
-			b.WriteString(setText(list))
+		for _, s := range p.sets(family) {
+			b.WriteString(s.text())
 		}
 		for _, c := range specs {
 			if c.family != family || !p.uses(c.name) {
@@ -71,22 +70,6 @@ func (p *Plan) Against(old *Plan) string {
 	mark("-", was, is)
 	mark("+", is, was)
 	return b.String()
-}
-
-// sets are the lists of addresses that are too long for a rule, of a family's table.
-func (p *Plan) sets(family string) [][]netip.Prefix {
-	var out [][]netip.Prefix
-	seen := map[string]bool{}
-	for i := range p.Rules {
-		r := &p.Rules[i]
-		for _, list := range [][]netip.Prefix{r.Sources, r.To} {
-			if r.family() == family && len(list) > inlinePrefixes && !seen[setName(list)] {
-				seen[setName(list)] = true
-				out = append(out, list)
-			}
-		}
-	}
-	return out
 }
 
 func (p *Plan) uses(chain string) bool {

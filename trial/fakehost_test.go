@@ -163,7 +163,7 @@ func answerProbes(_ context.Context, job []byte) ([]byte, error) {
 		before[k.ID], after[k.ID] = replica.Open, replica.Open
 		for i := range j.Plan.Rules {
 			r := &j.Plan.Rules[i]
-			if r.Iif != k.From || r.Port != int(k.Dst.Port()) || r.Proto != k.Proto || len(r.Sources) > 0 && !slices.ContainsFunc(r.Sources, func(p netip.Prefix) bool { return p.Contains(k.Src) }) {
+			if r.Iif != k.From && !slices.Contains(r.Iifs, k.From) || r.Port != int(k.Dst.Port()) || r.Proto != k.Proto || len(r.Sources) > 0 && !slices.ContainsFunc(r.Sources, func(p netip.Prefix) bool { return p.Contains(k.Src) }) {
 				continue
 			}
 			if !r.Accept {

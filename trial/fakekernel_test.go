@@ -19,10 +19,10 @@ func tables(p *remedy.Plan, trial bool) []ruleset.Table {
 		"input":      {Type: "filter", Hook: "input", Priority: -10, Policy: "accept"},
 		"forward":    {Type: "filter", Hook: "forward", Priority: -10, Policy: "accept"},
 	}
-	t := ruleset.Table{Family: ruleset.FamilyInet, Name: remedy.Table}
+	t := ruleset.Table{Family: ruleset.FamilyInet, Name: remedy.Table, Sets: p.Sets(ruleset.FamilyInet)}
 	if trial {
 		t.Name += "_trial"
-		t.Sets = []ruleset.Set{{Name: "armed", KeyLen: 1, Elements: []ruleset.Element{{Key: []byte{2}}, {Key: []byte{10}}}}}
+		t.Sets = append(t.Sets, ruleset.Set{Name: "armed", KeyLen: 1, Elements: []ruleset.Element{{Key: []byte{2}}, {Key: []byte{10}}}})
 	}
 	for _, name := range []string{"prerouting", "input", "forward"} {
 		base := hooks[name]
