@@ -145,6 +145,9 @@ func within(s span, list []span) bool {
 }
 
 func overlap(a, b *box) bool {
+	if !anyOverlap(a.dims[dimDst], b.dims[dimDst]) { // where most cubes are apart
+		return false
+	}
 	for d := range dims {
 		if !anyOverlap(a.dims[d], b.dims[d]) {
 			return false

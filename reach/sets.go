@@ -17,8 +17,9 @@ type hit struct {
 type compiled struct {
 	ranges   []keyRange
 	catchAll *ruleset.Element
-	acts     bool             // elements have statements of their own
-	fields   map[fieldKey]set // the keys as numbers of a field, once they were asked for
+	exact    map[string]*ruleset.Element // of a set without ranges: by their keys
+	acts     bool                        // elements have statements of their own
+	fields   map[fieldKey]set            // the keys as numbers of a field, once they were asked for
 }
 
 // fieldKey is a field in the register as it is loaded.
@@ -66,7 +67,7 @@ func (e *engine) compile(s *ruleset.Set) *compiled {
 	if c, ok := e.compiledSets[s]; ok {
 		return c
 	}
-	c := &compiled{acts: hasStatements(s)}
+	c := &compiled{acts: hasStatements(s), exact: map[string]*ruleset.Element{}}
 	e.compiledSets[s] = c
 	els := make([]*ruleset.Element, 0, len(s.Elements))
 	for i := range s.Elements {
@@ -80,6 +81,9 @@ func (e *engine) compile(s *ruleset.Set) *compiled {
 				end = el.Key
 			}
 			c.ranges = append(c.ranges, keyRange{el.Key, end, el})
+			if c.exact[string(el.Key)] == nil {
+				c.exact[string(el.Key)] = el
+			}
 		default:
 			els = append(els, el)
 		}
@@ -110,7 +114,24 @@ func (e *engine) compile(s *ruleset.Set) *compiled {
 	if open != nil {
 		c.ranges = append(c.ranges, keyRange{open.Key, bytes.Repeat([]byte{0xff}, len(open.Key)), open})
 	}
+	if s.Interval {
+		c.exact = nil
+	}
 	return c
+}
+
+// keyOf is the key that constants make, each padded to whole words.
+func keyOf(vs []value) (string, bool) {
+	var key []byte
+	for _, v := range vs {
+		if len(v) != 1 || v[0].data == nil || v[0].known != nil || v[0].why != "" {
+			return "", false
+		}
+		if key = append(key, v[0].data...); len(vs) > 1 {
+			key = append(key, make([]byte, -len(v[0].data)&3)...)
+		}
+	}
+	return string(key), true
 }
 
 // search parts the packets by the elements of a set. A plain set of one field without data is
@@ -137,6 +158,16 @@ func (m *machine) search(s *ruleset.Set, cb cube, vs []value) (hits []hit, rest 
 			hits = append(hits, hit{i, &ruleset.Element{}})
 		}
 		return hits, out, ""
+	}
+	if key, constant := keyOf(vs); constant && c.exact != nil { // however many elements there are
+		el := c.exact[key]
+		if el == nil {
+			el = c.catchAll
+		}
+		if el == nil {
+			return nil, []cube{cb}, ""
+		}
+		return []hit{{cb, el}}, nil, ""
 	}
 	rest = []cube{cb}
 	for i := range c.ranges {

@@ -19,6 +19,8 @@ type Claim struct {
 	// Lasting are the plan's tables as the kernel told them in the replica.
 	Lasting json.RawMessage
 	Working []Working
+
+	proof *Proof // nil in another process
 }
 
 // Working is a first packet of what must go on working, and what became of it before the plan: trace.Local, trace.Forward, or trace.Unknown
@@ -31,10 +33,10 @@ type Working struct {
 }
 
 // Claim is what was proven.
-func (p *Proof) Claim() *Claim { return &Claim{p.plan, p.lasting, p.working} }
+func (p *Proof) Claim() *Claim { return &Claim{p.plan, p.lasting, p.working, p} }
 
 // Holds proves on the model of the host as it is now, with the tables of others that are there, that the plan closes what it is about, and that
-// what must go on working does as it did before it.
+// what must go on working does as it did before it. What still stands of the proof is not asked again.
 func (c *Claim) Holds(ctx context.Context, now *snapshot.Snapshot) error {
 	again := &Proof{plan: c.Plan}
 	if err := json.Unmarshal(c.Lasting, &again.tables); err != nil {
@@ -43,8 +45,14 @@ func (c *Claim) Holds(ctx context.Context, now *snapshot.Snapshot) error {
 	for i := range again.tables { // kept without it
 		again.tables[i].Name = Table
 	}
-	if _, _, err := c.Plan.closesOn(ctx, again.with(now)); err != nil {
-		return err
+	if c.proof == nil || !c.proof.stands(now) {
+		by, err := c.Plan.closesOn(ctx, again.with(now))
+		if err != nil {
+			return err
+		}
+		if c.proof != nil {
+			c.proof.ground = groundOf(now, by.leans)
+		}
 	}
 	return again.keepsOn(ctx, now, c.Working)
 }

@@ -6,9 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ringfence/ringfence/exposure"
@@ -28,6 +31,7 @@ type Proof struct {
 	tables         []ruleset.Table
 	working        []Working
 	before         *snapshot.Snapshot // without tables of ours
+	ground         *ground
 	// Evidence is what was found, a line each.
 	Evidence []string
 }
@@ -116,11 +120,12 @@ func (p *Proof) onModel(ctx context.Context, s *snapshot.Snapshot) error {
 			return err
 		}
 	}
-	certificates, cubes, err := p.plan.closesOn(ctx, p.with(s))
+	c, err := p.plan.closesOn(ctx, p.with(s))
 	if err != nil {
 		return err
 	}
-	p.note("model: every drop closes what it is about: %d certificates of %d parts, each checked", certificates, cubes)
+	p.ground = groundOf(s, c.leans)
+	p.note("model: every drop closes what it is about: %d certificates of %d parts, each checked", c.certificates, c.cubes)
 	if p.plan.Mode == Targeted {
 		if err := p.onlyIntended(ctx, s); err != nil {
 			return err
@@ -324,23 +329,51 @@ func (r *Rule) questions(accepts []*Rule, s *snapshot.Snapshot, proto string) (l
 
 // closesOn proves of a host for each drop that nothing of what it is about gets through any more: to the host, or past it
 // by a translation of the port. Each certificate is checked.
-func (p *Plan) closesOn(ctx context.Context, after *snapshot.Snapshot) (certificates, cubes int, err error) {
-	m := exposure.New(ctx, after, exposure.Limits{}, nil)
+func (p *Plan) closesOn(ctx context.Context, after *snapshot.Snapshot) (*closedBy, error) {
 	list, err := p.Closing(after)
 	if err != nil {
-		return 0, 0, err
+		return nil, err
 	}
-	for _, c := range list {
-		a := m.Ask(c.Question)
+	after.Network.Link(0) // finds its interfaces from now on without a change of its own
+	answers := make([]exposure.Answer, len(list))
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(list)) {
+		wg.Go(func() {
+			m := exposure.New(ctx, after, exposure.Limits{}, nil) // one asker answers one question at a time
+			for i := next.Add(1) - 1; int(i) < len(list); i = next.Add(1) - 1 {
+				answers[i] = m.Ask(list[i].Question)
+			}
+		})
+	}
+	wg.Wait()
+	by := &closedBy{leans: map[string]bool{}}
+	for i := range list {
+		a := &answers[i]
 		if a.Verdict != packet.Unreachable {
-			return 0, 0, fmt.Errorf("%s: what it closes is %s: %s", c.Rule, a.Verdict, reasons(&a.Answer))
+			return nil, fmt.Errorf("%s: what it closes is %s: %s", list[i].Rule, a.Verdict, reasons(&a.Answer))
 		}
-		certificates += len(a.Certificate)
-		for j := range a.Certificate {
-			cubes += len(a.Certificate[j].Cubes)
+		by.add(a.Certificate)
+	}
+	return by, nil
+}
+
+// closedBy is what closes what a plan is about: certificates and their parts, and the tables that stop some of them.
+type closedBy struct {
+	certificates, cubes int
+	leans               map[string]bool
+}
+
+func (b *closedBy) add(list []packet.Certificate) {
+	b.certificates += len(list)
+	for i := range list {
+		b.cubes += len(list[i].Cubes)
+		for j := range list[i].Cubes {
+			if by := &list[i].Cubes[j].By; by.Table != "" {
+				b.leans[by.Family+" "+by.Table] = true
+			}
 		}
 	}
-	return certificates, cubes, nil
 }
 
 // ways are the questions of a rule: about the host, and about each of its addresses where packets can be
