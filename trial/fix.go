@@ -239,7 +239,7 @@ func (x *Fix) try(ctx context.Context) (*State, error) {
 	if err := x.Helper.Start(st.ID, x.mode() != NewSession); err != nil {
 		return nil, errors.Join(refused("nothing was loaded: start the helper that takes the trial out again: %w", err), x.end(ctx, st))
 	}
-	if err := x.Load(st, x.proof, x.Snapshot.NFTables.Ruleset.Generation); err != nil {
+	if err := x.load(ctx, st); err != nil {
 		if rerr := x.end(ctx, st); rerr != nil {
 			return nil, unclear("%w, and taking it out: %w", err, rerr)
 		}
@@ -257,6 +257,49 @@ func (x *Fix) try(ctx context.Context) (*State, error) {
 		return nil, x.out(ctx, st, err)
 	}
 	return st, nil
+}
+
+// gaps is how often the trial is tried for the ruleset as others have just made it, and provings how often what was proven is shown again of
+// what they have made of it.
+const (
+	gaps     = 200
+	provings = 5
+)
+
+// load loads the trial for the ruleset that was proven, or for what others have made of it since: where the proof covers that as well, or holds
+// of it on the model. It ends with remedy.ErrChanged where neither can be told before they change it again.
+func (x *Fix) load(ctx context.Context, st *State) error {
+	err := x.Load(st, x.proof, x.Snapshot.NFTables.Ruleset.Generation)
+	for n, proven := 0, 0; errors.Is(err, remedy.ErrChanged) && n < gaps && ctx.Err() == nil; n++ {
+		rs, rerr := x.Live.Read(ctx)
+		if rerr != nil || !rs.Stable {
+			x.Clock.Sleep(20 * time.Millisecond)
+			continue
+		}
+		if x.proof.Covers(rs) != nil {
+			if proven++; proven > provings {
+				return err
+			}
+			if perr := x.proveAgain(ctx); perr != nil {
+				return fmt.Errorf("%w (%w)", err, perr)
+			}
+			continue
+		}
+		err = x.Load(st, x.proof, rs.Generation)
+	}
+	return err
+}
+
+// proveAgain shows of the host as it is now, on the model, what was proven: the proof stands on that from now on.
+func (x *Fix) proveAgain(ctx context.Context) error {
+	snap, err := x.Sight.See(ctx)
+	if err == nil && snap.NFTables.Ruleset == nil {
+		err = errors.New("the ruleset could not be read")
+	}
+	if err != nil {
+		return err
+	}
+	return x.Sight.Proven(ctx, x.proof.Claim(), snap)
 }
 
 // out takes the trial out again for a reason.
