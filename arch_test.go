@@ -55,6 +55,7 @@ var theirs = map[string][]string{
 	"checks": {
 		"github.com/mdlayher/netlink", "github.com/shirou/gopsutil/v3",
 		"github.com/titanous/json5", "github.com/vishvananda/netlink", "golang.org/x/sys",
+		"sigs.k8s.io/yaml", // agents and daemons keep their settings in it
 	},
 	"e2e/bed":    {"golang.org/x/sys"},
 	"e2e/oracle": {"golang.org/x/sys"},

@@ -31,15 +31,20 @@ type pattern struct {
 	AuthArgs   string   `json:"authArgs"`
 	NoAuthArgs string   `json:"noAuthArgs"`
 	// The environment: AuthEnv are variables that ask for a secret if they have a value, NoAuthEnv those that switch authentication off if
-	// they have one, NoAuthUnless those that do if they have another one than that.
+	// they have one, NoAuthUnless those that do if they have another one than that, AuthWhen those that ask if they have that one.
 	AuthEnv      []string          `json:"authEnv"`
 	NoAuthEnv    []string          `json:"noAuthEnv"`
 	NoAuthUnless map[string]string `json:"noAuthUnless"`
-	Floor        string            `json:"floor"`
-	FloorWhy     string            `json:"floorWhy"`
+	AuthWhen     map[string]string `json:"authWhen"`
+	// AuthOf is how it authenticates with a key, if not by a token for everything; AuthConfig are options that name a file which can
+	// hold the key.
+	AuthOf     string `json:"authOf"`
+	AuthConfig string `json:"authConfig"`
+	Floor      string `json:"floor"`
+	FloorWhy   string `json:"floorWhy"`
 
-	args             []argPattern
-	authRe, noAuthRe *regexp.Regexp
+	args                       []argPattern
+	authRe, noAuthRe, configRe *regexp.Regexp
 }
 
 func loadPatterns() (string, []*pattern, error) {
@@ -61,7 +66,7 @@ func loadPatterns() (string, []*pattern, error) {
 		for _, c := range []struct {
 			text string
 			dst  **regexp.Regexp
-		}{{p.AuthArgs, &p.authRe}, {p.NoAuthArgs, &p.noAuthRe}} {
+		}{{p.AuthArgs, &p.authRe}, {p.NoAuthArgs, &p.noAuthRe}, {p.AuthConfig, &p.configRe}} {
 			if c.text == "" {
 				continue
 			}
@@ -75,13 +80,11 @@ func loadPatterns() (string, []*pattern, error) {
 	return file.Date, file.Runtimes, nil
 }
 
-// interpreters run programs that their arguments name; for other programs the arguments say nothing
-// ("vim vllm serve.md" is no vLLM).
-var interpreters = regexp.MustCompile(
-	`^(node|nodejs|bun|deno|python[0-9.]*|uv|uvx|npx|npm|pnpm|java|ruby|sh|bash|dash|tini|dumb-init)$`,
-)
+// browsers are programs that have the interface of Chrome for debuggers.
+var browsers = regexp.MustCompile(`(?i)(chrom|headless.shell|edge|brave|opera|vivaldi|electron|thorium|cef)`)
 
-// matches says why a process is this runtime, or nothing.
+// matches says why a process is this runtime, or nothing. What a process is shows in its program, in the script, module or package that an
+// interpreter or launcher runs, or in a title that it has set, and never in a later argument.
 func (pt *pattern) matches(p *process) string {
 	if !p.setID && slices.Contains(pt.Comm, p.Comm) {
 		return "process name " + p.Comm
@@ -93,21 +96,20 @@ func (pt *pattern) matches(p *process) string {
 	if len(p.argv) == 0 {
 		return ""
 	}
-	// A program started by its own name, a process that set its title, or an interpreter.
-	line := p.line()
-	own := p.ownName()
+	line := p.command()
+	first, _, _ := strings.Cut(line, " ")
+	if pt.Kind == "browser" && slices.ContainsFunc(pt.Args, func(a string) bool { return strings.HasPrefix(a, "-") }) {
+		if line = p.line(); !browsers.MatchString(exe) {
+			return ""
+		}
+		first = line
+	}
 	for _, arg := range pt.args {
 		if !strings.Contains(line, arg.needs) {
 			continue
 		}
-		re := arg.re
-		loc := re.FindStringIndex(line)
-		if loc == nil {
-			continue
-		}
-		if interpreters.MatchString(exe) || loc[0] < len(p.argv[0]) || pt.Kind == "browser" ||
-			strings.Contains(own, pt.Name) {
-			return "arguments match " + re.String()
+		if loc := arg.re.FindStringIndex(line); loc != nil && loc[0] < len(first) {
+			return "arguments match " + arg.re.String()
 		}
 	}
 	return ""
@@ -229,51 +231,6 @@ func (s *Scan) recognise(p *process, patterns []*pattern, out *Outcome) *snapsho
 		return a
 	}
 	return nil
-}
-
-// authOf reads from the arguments and the environment whether this instance asks for authentication. Absent: they do not say,
-// so the default of the runtime holds.
-func (s *Scan) authOf(pt *pattern, p *process) snapshot.Fact {
-	line := strings.Join(p.argv, " ")
-	switch {
-	case pt.noAuthRe != nil && pt.noAuthRe.MatchString(line):
-		return present("none")
-	case pt.authRe != nil && pt.authRe.MatchString(line):
-		return present("token")
-	case p.cut:
-		return snapshot.Fact{State: snapshot.Error, Reason: "it has more arguments than are read"}
-	case !pt.asksEnvironment():
-		return snapshot.Fact{State: snapshot.Absent}
-	}
-	env, err := s.environ(p)
-	switch {
-	case err == nil:
-		return pt.authBy(env)
-	case gone(err):
-		return snapshot.Fact{State: snapshot.Absent}
-	}
-	return snapshot.Fact{State: snapshot.Error, Reason: "its environment was not read: " + err.Error()}
-}
-
-// asksEnvironment says whether a runtime's authentication depends on its environment.
-func (pt *pattern) asksEnvironment() bool {
-	return len(pt.AuthEnv)+len(pt.NoAuthEnv)+len(pt.NoAuthUnless) > 0
-}
-
-// authBy reads an environment.
-func (pt *pattern) authBy(env map[string]string) snapshot.Fact {
-	has := func(name string) bool { return env[name] != "" }
-	unless := func(name string) bool {
-		v, ok := env[name]
-		return ok && !strings.EqualFold(v, pt.NoAuthUnless[name])
-	}
-	switch {
-	case slices.ContainsFunc(pt.NoAuthEnv, has), slices.ContainsFunc(sortedKeys(pt.NoAuthUnless), unless):
-		return present("none")
-	case slices.ContainsFunc(pt.AuthEnv, has):
-		return present("token")
-	}
-	return snapshot.Fact{State: snapshot.Absent}
 }
 
 // argument returns the value of an option, "" where it is not given.

@@ -28,7 +28,7 @@ var cgroupRules = []struct {
 }{
 	{regexp.MustCompile(`^cri-containerd-([0-9a-f]{64})`), "containerd"},
 	{regexp.MustCompile(`^crio-([0-9a-f]{64})`), "cri-o"},
-	{regexp.MustCompile(`^libpod-([0-9a-f]{64})`), "podman"},
+	{regexp.MustCompile(`^libpod-(?:payload-)?([0-9a-f]{64})`), "podman"},
 	{regexp.MustCompile(`^libpod_parent/(?:[^/]*/)?([0-9a-f]{64})`), "podman"},
 	{regexp.MustCompile(`^nerdctl-([0-9a-f]{64})`), "containerd"},
 	{regexp.MustCompile(`^docker[-/]([0-9a-f]{64})`), "docker"},
@@ -36,6 +36,7 @@ var cgroupRules = []struct {
 	{regexp.MustCompile(`^lxc(?:\.payload)?[./]([^/]+)`), "lxc"},
 	{regexp.MustCompile(`^systemd-nspawn@([^/]+)\.service`), "nspawn"},
 	{regexp.MustCompile(`^machine-qemu\\x2d([^/]+)\.scope`), "libvirt"},
+	{regexp.MustCompile(`^machine-([^/\\]+)\.scope`), "nspawn"},
 	{regexp.MustCompile(`^kata_overhead/([^/]+)`), "kata"},
 	{regexp.MustCompile(`^firecracker/([^/]+)`), "firecracker"},
 	{regexp.MustCompile(`^ecs/[^/]+/([^/]+)`), "ecs"},
@@ -65,7 +66,7 @@ func identify(p string, owners []int) identity {
 		if m := podRule.FindStringSubmatch(name); m != nil && id.pod == "" {
 			id.pod = strings.ReplaceAll(m[1], "_", "-")
 		}
-		if strings.HasPrefix(name, "libpod-conmon-") {
+		if strings.HasPrefix(name, "libpod-conmon-") || strings.HasPrefix(name, "lxc.monitor") { // beside the container
 			return id
 		}
 		rest := strings.Join(names[i:], "/")

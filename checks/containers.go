@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path"
 	"reflect"
 	"slices"
@@ -63,6 +64,7 @@ func (s *Scan) findContainers(ctx context.Context, sec *snapshot.Runtimes, out *
 	f := &containerFinder{s: s, out: out, found: map[string]*snapshot.Container{}, clock: newClock()}
 	s.readPlaces(ctx, f, false)
 	s.readPlaces(ctx, f, true)
+	s.readBundles(ctx, f)
 	dirs := []string{"/var/lib/containers", "/var/lib/docker", "/run/containerd", "/run/docker", "/run/runc", "/run/crun"}
 	users, _ := s.Host.Glob("/run/user/*")
 	for _, d := range append(dirs, users...) {
@@ -70,7 +72,7 @@ func (s *Scan) findContainers(ctx context.Context, sec *snapshot.Runtimes, out *
 			out.partial("containers and sockets of runtimes: %s is not readable (needs root)", d)
 		}
 	}
-	s.running(f.found, out)
+	s.running(f.found)
 	s.dockerNames(f.found)
 	for _, id := range sortedKeys(f.found) {
 		sec.Containers = append(sec.Containers, *f.found[id])
@@ -283,9 +285,8 @@ func (s *Scan) unreadable(dir string) bool {
 	return err != nil && denied(err)
 }
 
-// running marks the containers that have processes, and reports processes of a container whose
-// specification was not found: it exists, and nothing is known about it.
-func (s *Scan) running(found map[string]*snapshot.Container, out *Outcome) {
+// running marks the containers that have processes, and adds those that have processes and no specification.
+func (s *Scan) running(found map[string]*snapshot.Container) {
 	procs, _ := s.processes()
 	lost := map[string]*process{}
 	byPID := map[int]*process{}
@@ -313,17 +314,37 @@ func (s *Scan) running(found map[string]*snapshot.Container, out *Outcome) {
 		}
 	}
 	for _, id := range sortedKeys(lost) {
-		p := lost[id]
-		if p.ContainerWord.By == snapshot.ByUID { // a name that the uid gave to a cgroup of its own: no more than its processes show
-			found[id] = &snapshot.Container{
-				ID: id, Runtime: p.Runtime, Word: p.ContainerWord, PID: p.PID, Running: true, UserNS: p.NS.User != s.initNS().User,
-				Unread: "no specification was found",
-			}
-			continue
-		}
-		out.partial("the specification of %s container %.12s was not found", p.Runtime, id)
+		found[id] = s.withoutSpec(id, lost[id])
 	}
 }
+
+// withoutSpec is a container of which no specification was found: LXC has none, others keep theirs elsewhere, and a uid names cgroups of
+// its own as it likes. Its processes show what it is.
+func (s *Scan) withoutSpec(id string, p *process) *snapshot.Container {
+	c := &snapshot.Container{
+		ID: id, Runtime: p.Runtime, Word: p.ContainerWord, PID: p.PID, Running: true, UserNS: p.NS.User != s.initNS().User,
+		Unread: "no specification was found", UID: p.UID, NoNewPrivs: p.NoNewPrivs, Seccomp: p.Seccomp == 2, AppArmor: p.LSM,
+	}
+	if !strings.ContainsAny(id, ":") && len(id) < 64 {
+		c.Name = id
+	}
+	for _, dir := range []string{"/dev", "/dev/net", "/dev/mapper", "/dev/dri", "/dev/vfio", "/dev/cpu"} {
+		names, err := s.Host.ReadDirIn(p.PID, dir)
+		if err != nil {
+			continue
+		}
+		for _, n := range names[:min(len(names), maxDeviceNames)] {
+			at := path.Join(dir, n)
+			if st, err := s.Host.StatIn(p.PID, at); err == nil && sensitiveDevice(at) && st.Mode&fs.ModeDevice != 0 {
+				c.Devices = append(c.Devices, at)
+			}
+		}
+	}
+	return c
+}
+
+// maxDeviceNames bounds the device files of a container that are looked at in one directory.
+const maxDeviceNames = 512
 
 func parseState(file string, b []byte) (bundle string, pid int, err error) {
 	var st struct {

@@ -4,11 +4,9 @@ package checks
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -16,29 +14,30 @@ import (
 	"github.com/ringfence/ringfence/snapshot"
 )
 
-// daemonTLS reads whether the daemons that can listen on TCP ask for client certificates. What a process says of itself is
+var errNoTime = errors.New("there was no time to read it")
+
+// daemonTLS reads where daemons have their interfaces on TCP, and whether they ask for client certificates. What a process says of itself is
 // about its own sockets; whose word it is goes with it.
 func (s *Scan) daemonTLS(ctx context.Context) []snapshot.DaemonTLS {
 	var list []snapshot.DaemonTLS
 	procs, _ := s.processes()
 	clock := newClock()
 	for _, p := range s.hostFirst(procs) {
-		switch p.exeBase() {
-		case "dockerd":
-			d := snapshot.DaemonTLS{PID: p.PID, Source: "arguments", Word: p.ExeWord, Verify: snapshot.Fact{State: snapshot.Error, Reason: "there was no time to read it"}}
-			if party, start := s.party(p), time.Now(); ctx.Err() == nil && clock.has(party) {
-				d = s.dockerTLS(p)
-				clock.charge(party, start)
+		read := apis[p.exeBase()]
+		if read == nil || p.Leader != 0 {
+			continue
+		}
+		found := []daemonAPI{{source: "arguments", err: errNoTime}}
+		if party, start := s.party(p), time.Now(); ctx.Err() == nil && clock.has(party) {
+			found = read(s, p)
+			clock.charge(party, start)
+		}
+		for _, d := range found {
+			t := d.fact(p)
+			if p.exeBase() == "dockerd" {
+				t.Args, t.Runs = plainArgs(p), s.runs(ctx, p)
 			}
-			d.Args, d.Runs = plainArgs(p), s.runs(ctx, p)
-			list = append(list, d)
-		case "buildkitd":
-			d := snapshot.DaemonTLS{PID: p.PID, Verify: present("%t", hasFlag(p.argv, "--tlscacert")), Source: "arguments", Word: p.ExeWord}
-			list = append(list, unlessCut(p, d))
-		case "podman":
-			list = append(list, snapshot.DaemonTLS{
-				PID: p.PID, Verify: present("false"), Source: "podman's API has no authentication", Word: p.ExeWord,
-			})
+			list = append(list, t)
 		}
 	}
 	slices.SortStableFunc(list, func(a, b snapshot.DaemonTLS) int { return a.PID - b.PID })
@@ -82,41 +81,6 @@ func plainArgs(p *process) []string {
 		}
 	}
 	return append([]string{p.Exe}, p.argv[1:]...)
-}
-
-func (s *Scan) dockerTLS(p *process) snapshot.DaemonTLS {
-	d := snapshot.DaemonTLS{PID: p.PID, Verify: present("false"), Source: "arguments", Word: p.ExeWord}
-	if hasFlag(p.argv, "--tlsverify") {
-		d.Verify = present("true")
-		return d
-	}
-	file := "/etc/docker/daemon.json"
-	if v := argument(p.argv, "--config-file"); v != "" {
-		file = v
-	}
-	b, _, err := s.readNamed(p, file)
-	if gone(err) {
-		return unlessCut(p, d)
-	}
-	var cfg struct {
-		TLSVerify bool `json:"tlsverify"`
-	}
-	if err == nil {
-		if json.Unmarshal(b, &cfg) != nil {
-			err = fmt.Errorf("%s: %w", file, errMalformed)
-		}
-	}
-	d.Source = file
-	d.Verify = toFact(strconv.FormatBool(cfg.TLSVerify), err)
-	return unlessCut(p, d)
-}
-
-// unlessCut makes what was not found among the arguments unknown if not all of them were read.
-func unlessCut(p *process, d snapshot.DaemonTLS) snapshot.DaemonTLS {
-	if p.cut && d.Verify.Value != "true" {
-		d.Verify = snapshot.Fact{State: snapshot.Error, Reason: "it has more arguments than are read"}
-	}
-	return d
 }
 
 // readNamed is Host.ReadNamed with the patience that its namer has left.

@@ -80,6 +80,9 @@ func placesIn(mounts []mountEntry, files []socketFile) []string {
 	at := make([]string, len(files))
 	for i, f := range files {
 		best := ""
+		if at[i] = f.place; f.place != "" {
+			continue
+		}
 		for _, m := range mounts {
 			if rest, ok := within(m.point, f.path); ok && len(m.point) >= len(best) && m.dev == f.dev {
 				best, at[i] = m.point, path.Join(m.root, rest)
@@ -202,6 +205,9 @@ func (s *Scan) specMounts(sec *snapshot.Runtimes) {
 		for _, m := range c.Mounts {
 			for i := range sec.Sockets {
 				sock := &sec.Sockets[i]
+				if sock.Container != "" {
+					continue // its path is not one of the host
+				}
 				source := path.Clean(m.Source)
 				if rest, ok := strings.CutPrefix(source, "/var/run/"); ok { // a link to /run (FHS 3.0, 3.15)
 					source = "/run/" + rest

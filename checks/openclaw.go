@@ -11,8 +11,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/titanous/json5"
-
 	"github.com/ringfence/ringfence/snapshot"
 )
 
@@ -37,10 +35,7 @@ func (s *Scan) openClaw(p *process, a *snapshot.Agent, out *Outcome) {
 		Sandbox: "off", ExecSecurity: "full", ExecAsk: "off",
 	}
 	// What is wrong with this file is about this gateway alone: others of the host are judged all the same.
-	b, word, err := s.configOf(p, cfg.Path)
-	if err == nil {
-		err = s.applyOpenClaw(b, cfg)
-	}
+	word, err := s.readOpenClaw(p, env, cfg)
 	a.ConfigRead, a.ConfigWord = toFact(cfg.Path, err), word
 	if envErr != nil && !gone(envErr) && a.ConfigRead.State == snapshot.Absent { // the environment can name another file
 		a.ConfigRead = snapshot.Fact{State: snapshot.Error, Reason: "its environment, which can name another file, was not read: " + envErr.Error()}
@@ -57,11 +52,42 @@ func (s *Scan) openClaw(p *process, a *snapshot.Agent, out *Outcome) {
 	s.openClawFlags(p, cfg)
 	a.Config = cfg
 	a.Ports = []int{cfg.Port}
-	a.Auth = present("%s", cfg.AuthMode)
+	a.Auth = openClawAuth(cfg)
 	if a.ConfigRead.State != snapshot.Present && !cfg.SecretSet {
 		// Without file and environment only the lost arguments can have given the secret.
 		a.Auth = snapshot.Fact{State: snapshot.Absent, Reason: "set neither by file nor by environment"}
 	}
+}
+
+// openClawAuth is how a gateway authenticates, by the modes that there are.
+func openClawAuth(cfg *snapshot.OpenClawConfig) snapshot.Fact {
+	if slices.Contains([]string{"none", "token", "password", "trusted-proxy"}, cfg.AuthMode) {
+		return present("%s", cfg.AuthMode)
+	}
+	cfg.AuthMode = "unknown"
+	return snapshot.Fact{State: snapshot.Error, Reason: "gateway.auth.mode is a variable that is not known, or a mode that is not"}
+}
+
+// readOpenClaw reads the configuration of a gateway with what it includes and what its variables stand for.
+func (s *Scan) readOpenClaw(p *process, env map[string]string, cfg *snapshot.OpenClawConfig) (snapshot.Word, error) {
+	b, word, err := s.configOf(p, cfg.Path)
+	if err != nil {
+		return word, err
+	}
+	if !bytes.Contains(b, []byte("$")) { // most have neither; one that many gateways share is decoded once
+		return word, s.applyOpenClaw(b, cfg)
+	}
+	t := &clawTree{read: func(file string) ([]byte, snapshot.Word, error) { return s.configOf(p, file) }}
+	tree, err := t.load(cfg.Path, nil)
+	if err != nil {
+		return t.word, err
+	}
+	var d decoded
+	d.file, d.err = fileOf(substitute(tree, s.clawEnv(p, env, path.Dir(cfg.Path), tree)))
+	if d.err == nil && !t.word.SpeaksFor(&p.Process) && p.Container == "" && !s.separate(p) {
+		d.err = fmt.Errorf("%s can write a part of it", t.word)
+	}
+	return t.word, d.apply(cfg)
 }
 
 // configOf reads a file that describes a process, as the process sees it. It describes the process only if that user
@@ -125,7 +151,13 @@ func (s *Scan) openClawPath(p *process, env map[string]string) string {
 	if v := env["OPENCLAW_STATE_DIR"]; v != "" {
 		return path.Join(v, "openclaw.json")
 	}
-	home := env["HOME"]
+	if v := s.openClawState(p); v != "" {
+		return path.Join(v, "openclaw.json")
+	}
+	home := env["OPENCLAW_HOME"]
+	if home == "" {
+		home = env["HOME"]
+	}
 	if home == "" {
 		for _, u := range s.users() {
 			if u.uid == p.UID {
@@ -138,6 +170,25 @@ func (s *Scan) openClawPath(p *process, env map[string]string) string {
 		dir += "-" + path.Base(v)
 	}
 	return path.Join("/", home, dir, "openclaw.json")
+}
+
+// maxOpenFiles bounds the open files of a gateway that are looked at.
+const maxOpenFiles = 512
+
+// openClawState is the directory of a gateway's state by the data base that it has open: a profile that was named on its command line shows
+// nowhere else after it has set its title.
+func (s *Scan) openClawState(p *process) string {
+	dir := fmt.Sprintf("/proc/%d/fd", p.PID)
+	fds, err := s.Host.ReadDir(dir)
+	if err != nil {
+		return ""
+	}
+	for _, fd := range fds[:min(len(fds), maxOpenFiles)] {
+		if at, err := s.Host.Readlink(path.Join(dir, fd)); err == nil && strings.HasSuffix(at, "/state/openclaw.sqlite") {
+			return path.Dir(path.Dir(at))
+		}
+	}
+	return ""
 }
 
 // maxPackageDirs bounds the directories of one process that a package.json is looked for in.
@@ -214,7 +265,8 @@ type openClawFile struct {
 
 	// What is kept of the parts above that can be of any size.
 	secret, elevatedAny bool
-	weak                []string // agents without a sandbox
+	weak                []string // agents without a sandbox of their own, if the defaults give them none
+	agents              bool     // agents are named
 }
 
 // maxWeakAgents bounds the agents of one configuration that are named.
@@ -225,15 +277,21 @@ func (f *openClawFile) reduce() {
 	g := &f.Gateway
 	f.secret = isSet(g.Auth.Token) || isSet(g.Auth.Password) || isSet(g.Token)
 	g.Auth.Token, g.Auth.Password, g.Token = nil, nil, nil
-	for id, a := range f.Agents.Entries {
-		if a.Sandbox.Mode == "off" {
+	f.agents = len(f.Agents.Entries)+len(f.Agents.List) > 0
+	standard := f.Agents.Defaults.Sandbox.Mode
+	if standard == "" {
+		standard = f.Agent.Sandbox.Mode
+	}
+	note := func(id, mode string) {
+		if mode != "all" && (mode != "" || standard != "all") {
 			f.weak = append(f.weak, id)
 		}
 	}
+	for id, a := range f.Agents.Entries {
+		note(id, a.Sandbox.Mode)
+	}
 	for _, a := range f.Agents.List {
-		if a.Sandbox.Mode == "off" {
-			f.weak = append(f.weak, a.ID)
-		}
+		note(a.ID, a.Sandbox.Mode)
 	}
 	slices.Sort(f.weak)
 	if n := len(f.weak); n > maxWeakAgents {
@@ -319,21 +377,12 @@ func parseOpenClaw(b []byte, cfg *snapshot.OpenClawConfig) error {
 	return d.apply(cfg)
 }
 
-func decodeOpenClaw(b []byte) (f *openClawFile, err error) {
-	defer func() { // the JSON5 decoder indexes past the end of some malformed files
-		if r := recover(); r != nil {
-			err = errMalformed
-		}
-	}()
-	if depth := nesting(b); depth > maxNesting {
-		return nil, fmt.Errorf("nested more than %d levels deep", maxNesting)
+func decodeOpenClaw(b []byte) (*openClawFile, error) {
+	v, err := decodeJSON5(b)
+	if err != nil {
+		return nil, err
 	}
-	f = new(openClawFile)
-	if err := json5.Unmarshal(b, f); err != nil {
-		return nil, errMalformed // what is wrong would quote it
-	}
-	f.reduce()
-	return f, nil
+	return fileOf(v)
 }
 
 // apply adds to a configuration what its file says.
@@ -361,6 +410,15 @@ func (d *decoded) apply(cfg *snapshot.OpenClawConfig) error {
 	set(&cfg.Sandbox, f.Agents.Defaults.Sandbox.Mode)
 	if cfg.Sandbox != "off" {
 		cfg.WeakAgents = f.weak
+	}
+	if f.agents && len(f.weak) == 0 && cfg.Sandbox == "off" {
+		cfg.Sandbox = "all" // each of them says so itself
+	}
+	for _, v := range []string{cfg.Sandbox, f.Tools.Exec.Security, f.Tools.Exec.Ask} {
+		if name := unresolved(v); name != "" {
+			cfg.Sandbox = "unknown"
+			return fmt.Errorf("%s: what %s stands for is not known", cfg.Path, name)
+		}
 	}
 	set(&cfg.ExecSecurity, f.Tools.Exec.Security)
 	set(&cfg.ExecAsk, f.Tools.Exec.Ask)

@@ -3,6 +3,7 @@
 package checks
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"path"
@@ -65,6 +66,56 @@ func (s *Scan) readPlaces(ctx context.Context, f *containerFinder, users bool) {
 			s.globEach(ctx, pl.pattern, f, func(file string) { f.state(pl.runtime, file) })
 		}
 	}
+}
+
+// readBundles reads the specifications that the monitors of containers name: wherever a runtime keeps them, a shim of containerd works in
+// the directory of one and those beside it, and conmon is told its own.
+func (s *Scan) readBundles(ctx context.Context, f *containerFinder) {
+	procs, _ := s.processes()
+	seen := map[string]bool{}
+	for _, p := range procs {
+		if ctx.Err() != nil || p.Leader != 0 || s.separate(p) && p.Container != "" {
+			continue
+		}
+		runtime, pattern := "", ""
+		switch base := p.exeBase(); {
+		case strings.HasPrefix(base, "containerd-shim") && p.UID == 0 && p.ExeWord.Trusted():
+			if cwd, err := s.Host.Readlink("/proc/" + strconv.Itoa(p.PID) + "/cwd"); err == nil {
+				runtime, pattern = "containerd", path.Join(path.Dir(cwd), "*/config.json")
+			}
+		case base == "conmon":
+			if b := argument(p.argv, "-b"); path.IsAbs(b) {
+				runtime, pattern = "podman", path.Join(b, "config.json")
+			}
+		}
+		if pattern == "" || seen[pattern] || len(seen) >= maxSpecs {
+			continue
+		}
+		seen[pattern] = true
+		f.under, f.whose = snapshot.WordOf(p.UID), uidParty(s.account(p.UID))
+		files, _ := s.Host.Glob(pattern)
+		for _, spec := range files {
+			id := path.Base(path.Dir(spec))
+			if runtime == "podman" {
+				id = cmp.Or(argument(p.argv, "-c"), path.Base(path.Dir(path.Dir(spec))))
+			}
+			if strings.Contains(spec, "/moby/") {
+				runtime = "docker"
+			}
+			f.addOnce(runtime, id, spec, f.under)
+		}
+	}
+	f.under, f.whose = snapshot.Word{By: snapshot.ByRoot}, uidParty(0)
+}
+
+// addOnce adds a specification that was not read by its place.
+func (f *containerFinder) addOnce(runtime, id, spec string, named snapshot.Word) {
+	for _, c := range f.found {
+		if c.Spec == spec || slices.Contains(c.Others, spec) {
+			return
+		}
+	}
+	f.add(runtime, id, spec, named, 0)
 }
 
 // globEach does something with each file that matches; a pattern with the directories of users is looked up for each user apart, so

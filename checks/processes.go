@@ -48,6 +48,7 @@ func collectProcesses(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Ou
 		}
 		sec.List = append(sec.List, v)
 	}
+	s.findSetUID(sec.List)
 	if refused > 0 {
 		out.partial("%s not be read whole (needs CAP_SYS_PTRACE, or another security module refuses)",
 			count(refused, "process could", "processes could"))

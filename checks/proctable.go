@@ -23,6 +23,9 @@ type process struct {
 	argv []string
 	// joined is the beginning of the arguments, once somebody asked for it as one line.
 	joined string
+	// runsWhat is what it runs behind interpreters and launchers, once somebody asked for it (peeled).
+	runsWhat string
+	peeled   bool
 	// setID says that the program runs as somebody else than who started it. Its name, arguments and environment are the
 	// starter's, and speak for nobody: they are not read.
 	setID bool
@@ -137,6 +140,12 @@ func (s *Scan) readTask(pid int) (task *process, threads int) {
 			return nil, threads // it ended while it was read
 		}
 		p.Unread = append(p.Unread, "namespaces")
+		if b, err := dir.ReadFile("uid_map"); err == nil && p.NS.User == 0 && wholeMap(b) {
+			p.NS.User = s.ownUser()
+		}
+	}
+	if one := s.initNS(); p.NS.PID != one.PID || p.NS.User != one.User {
+		p.HostRoot = s.hasHostRoot(dir)
 	}
 	cg, err := dir.ReadFile("cgroup")
 	note("cgroup", err)
@@ -157,6 +166,30 @@ func (s *Scan) readTask(pid int) (task *process, threads int) {
 		}
 	}
 	return p, threads
+}
+
+// hasHostRoot says of a process that its root directory is that of the host, by device and inode.
+func (s *Scan) hasHostRoot(dir *host.Dir) bool {
+	own, err := s.Host.Stat("/")
+	if one, lerr := s.Host.Stat("/proc/1/root"); lerr == nil {
+		own, err = one, nil
+	}
+	root, rerr := dir.Stat("root")
+	return err == nil && rerr == nil && root.Dev == own.Dev && root.Ino == own.Ino
+}
+
+// wholeMap says of the uids of a user namespace, as we see them, that they are all of ours and unchanged (user_namespaces(7)): it is our
+// own, or one that is no less.
+func wholeMap(b []byte) bool {
+	return slices.Equal(strings.Fields(string(b)), []string{"0", "0", "4294967295"})
+}
+
+// ownUser is our own user namespace, if it is one of all uids; else 0.
+func (s *Scan) ownUser() uint64 {
+	if b, err := s.Host.ReadFile("/proc/thread-self/uid_map"); err != nil || !wholeMap(b) {
+		return 0
+	}
+	return s.namespaces("thread-self").User
 }
 
 // changedID says whether a process has another user or group than who started it: real, effective and saved ones differ.

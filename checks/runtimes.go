@@ -79,9 +79,10 @@ func collectRuntimes(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Out
 			}
 			sock.Runtime, sock.Gated, sock.Group = c.runtime, c.gated, byGID[sock.GID]
 			sec.Sockets = append(sec.Sockets, sock)
-			stats = append(stats, socketFile{p, sock.Dev, sock.Ino})
+			stats = append(stats, socketFile{p, sock.Dev, sock.Ino, ""})
 		}
 	}
+	stats = s.daemonSockets(sec, byGID, stats, out)
 	s.findMounts(sec, stats, out)
 	s.findContainers(ctx, sec, out)
 	s.specMounts(sec)
@@ -171,6 +172,7 @@ func (s *Scan) tableGap(out *Outcome) {
 type socketFile struct {
 	path     string
 	dev, ino uint64
+	place    string // where it is in its file system, if the path is not one of the host
 }
 
 // mountEntry is one line of mountinfo (proc(5)).
@@ -215,9 +217,10 @@ func within(dir, p string) (string, bool) {
 }
 
 // separate says whether a process lives apart from the host: in a container's cgroup, or in another
-// pid or user namespace. A service of the host with a private mount namespace does not.
+// pid or user namespace. A service of the host with a private mount namespace does not, nor one with namespaces of its own that has the
+// files of the host (systemd.exec(5), PrivateUsers= and PrivatePIDs=).
 func (s *Scan) separate(p *process) bool {
 	host := s.initNS()
-	return p.Container != "" || p.NS.PID != host.PID && p.NS.PID != 0 ||
-		p.NS.User != host.User && p.NS.User != 0
+	apart := p.NS.PID != host.PID && p.NS.PID != 0 || p.NS.User != host.User && p.NS.User != 0
+	return p.Container != "" || apart && !(p.HostRoot && strings.HasSuffix(p.Unit, ".service") && p.UserUnit == "")
 }

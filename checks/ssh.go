@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -42,7 +43,7 @@ func collectSSH(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outcome 
 		}
 	}
 	s.tableGap(out)
-	configs := map[configKey]*process{}
+	found := configsFound{by: map[configKey]*process{}, options: map[configKey][]string{}}
 	for _, p := range procs {
 		kind := serverPrograms[p.exeBase()]
 		if kind == "" || p.Leader != 0 || s.ofConnection(p, byPID, 0) {
@@ -51,42 +52,24 @@ func collectSSH(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outcome 
 		srv := snapshot.SSHServer{
 			Kind: kind, PID: p.PID, Exe: p.Exe, Unit: p.Unit, Container: p.Container, Word: s.serverWord(p),
 		}
-		if kind == "openssh" {
-			srv.Config, srv.Mntns = configArg(p.argv), p.NS.Mnt
-			k := configKey{srv.Mntns, srv.Config, srv.Word}
-			if configs[k] == nil {
-				configs[k] = p
+		switch kind {
+		case "openssh":
+			c := sshdArguments(p.argv, p.cut)
+			srv.Config, srv.Mntns, srv.Options, srv.Unread = c.config, p.NS.Mnt, keptOptions(c.options), c.why
+			found.note(p, &srv, c.options)
+		default:
+			srv.Config, srv.Mntns = kind+commandLine, p.NS.Mnt
+			if p.cut {
+				srv.Unread = "it has more arguments than are read"
 			}
+			sec.Configs = append(sec.Configs, s.withoutFile(p, p.argv, &srv))
 		}
 		sec.Servers = append(sec.Servers, srv)
 	}
-	if unit := s.sshSocketUnit(); unit != "" {
-		own := configKey{s.initNS().Mnt, defaultSSHDConfig, snapshot.Word{By: snapshot.ByRoot}}
-		sec.Servers = append(sec.Servers, snapshot.SSHServer{
-			Kind: "openssh", Unit: unit, Activated: true, Config: own.path, Mntns: own.mntns, Word: own.word,
-		})
-		if configs[own] == nil {
-			configs[own] = nil
-		}
-	}
-	clock := newClock()
-	for _, k := range sortedConfigs(configs) {
-		if !k.word.Trusted() && (ctx.Err() != nil || !clock.has(s.party(configs[k]))) {
-			continue // as one that cannot be read
-		}
-		start := time.Now()
-		cfg, err := s.sshConfig(ctx, configs[k], k)
-		if err == nil {
-			sec.Configs = append(sec.Configs, cfg)
-		} else if k.word.Trusted() { // what else runs as a server is without a configuration, and unknown by name
-			out.partialIn("configs", "configuration of sshd: %v", err)
-		}
-		if !k.word.Trusted() {
-			clock.charge(s.party(configs[k]), start)
-		}
-	}
+	s.activated(sec, found, out)
+	s.readConfigs(ctx, sec, found, out)
 	for i := range sec.Configs {
-		if c := &sec.Configs[i]; c.Server.By == snapshot.ByRoot && c.Word.Trusted() && (c.Mntns == s.initNS().Mnt || own(byPID, c.Mntns)) {
+		if c := &sec.Configs[i]; c.Source != sourceArguments && c.Server.By == snapshot.ByRoot && c.Word.Trusted() && (c.Mntns == s.initNS().Mnt || own(byPID, c.Mntns)) {
 			sec.Accounts = append(sec.Accounts, s.sshAccounts(ctx, c.Path, len(c.Contexts) > 1, procs)...)
 		}
 	}
@@ -97,12 +80,136 @@ func collectSSH(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outcome 
 	return out
 }
 
-// configKey tells configurations apart: a path means another file in each mount namespace, and the host's own is never
-// replaced by what somebody's program of that name reads.
+// configKey tells configurations apart: a path means another file in each mount namespace, the command line adds to it, and the host's
+// own is never replaced by what somebody's program of that name reads.
 type configKey struct {
-	mntns uint64
-	path  string
-	word  snapshot.Word
+	mntns   uint64
+	path    string
+	word    snapshot.Word
+	options string
+}
+
+// configsFound is the configurations that servers read, each with one of the servers, nil where none runs yet.
+type configsFound struct {
+	by      map[configKey]*process
+	options map[configKey][]string
+}
+
+func keyOf(srv *snapshot.SSHServer, options []string) configKey {
+	return configKey{srv.Mntns, srv.Config, srv.Word, strings.Join(options, "\n")}
+}
+
+func (c configsFound) note(p *process, srv *snapshot.SSHServer, options []string) {
+	k := keyOf(srv, options)
+	if c.by[k] == nil {
+		c.by[k], c.options[k] = p, options
+	}
+}
+
+// activated adds the servers that systemd starts when somebody connects.
+func (s *Scan) activated(sec *snapshot.SSH, found configsFound, out *Outcome) {
+	for _, sock := range s.sshSockets(out) {
+		srv := sock.listensAs(s.initNS().Mnt)
+		running := slices.IndexFunc(sec.Servers, func(v snapshot.SSHServer) bool { return v.Unit == sock.service && v.Word.Trusted() && v.PID != 0 })
+		switch {
+		case running >= 0: // it has been started, and says itself how
+			v := &sec.Servers[running]
+			srv.Config, srv.Mntns, srv.Options, srv.Unread = v.Config, v.Mntns, v.Options, v.Unread
+		case sock.kind == "openssh":
+			found.note(nil, &srv, sock.command.options)
+		default:
+			sec.Configs = append(sec.Configs, s.withoutFile(nil, sock.argv, &srv))
+		}
+		sec.Servers = append(sec.Servers, srv)
+	}
+}
+
+// sourceArguments is the source of a configuration that is a command line alone, commandLine the end of its name.
+const (
+	sourceArguments = "arguments"
+	commandLine     = " command line"
+)
+
+// withoutFile is the configuration of a server that has no file.
+func (s *Scan) withoutFile(p *process, argv []string, srv *snapshot.SSHServer) snapshot.SSHConfig {
+	cfg := snapshot.SSHConfig{
+		Path: srv.Config, Source: sourceArguments, Mntns: srv.Mntns, Container: srv.Container, Word: srv.Word, Server: srv.Word,
+	}
+	settings, r := tinySettings(), s.sshReader(p, keyOf(srv, nil))
+	if srv.Kind == "dropbear" {
+		settings = dropbearSettings(argv)
+	}
+	accounts := loginFiles(r.lookup)
+	g := &sshdGroup{users: accounts.principals(new(sshdFile))}
+	cfg.Contexts = []snapshot.SSHContext{{Settings: settings, Logins: accounts.logins(g, settings)}}
+	return cfg
+}
+
+// readConfigs reads the configurations, those of the host first.
+func (s *Scan) readConfigs(ctx context.Context, sec *snapshot.SSH, found configsFound, out *Outcome) {
+	clock := newClock()
+	for _, k := range sortedConfigs(found.by) {
+		p := found.by[k]
+		if !k.word.Trusted() && (ctx.Err() != nil || !clock.has(s.party(p))) {
+			continue // as one that cannot be read
+		}
+		start := time.Now()
+		cfg, r, err := s.sshConfig(ctx, p, k, found.options[k])
+		if err == nil {
+			sec.Configs = append(sec.Configs, cfg)
+			s.staleServers(sec, &cfg, r)
+		} else if k.word.Trusted() { // what else runs as a server is without a configuration, and unknown by name
+			out.partialIn("configs", "configuration of sshd: %v", err)
+		}
+		if !k.word.Trusted() {
+			clock.charge(s.party(p), start)
+		}
+	}
+}
+
+// staleServers notes of the servers of a configuration which of its files were changed after they read it: sshd reads it once, and again
+// when it is told to (sshd(8), SIGHUP).
+func (s *Scan) staleServers(sec *snapshot.SSH, cfg *snapshot.SSHConfig, r *sshReader) {
+	if !s.Host.Live() {
+		return
+	}
+	for i := range sec.Servers {
+		v := &sec.Servers[i]
+		if v.PID == 0 || v.Unread != "" || v.Config != cfg.Path || v.Mntns != cfg.Mntns || v.Word != cfg.Server || !slices.Equal(v.Options, cfg.Options) {
+			continue
+		}
+		read := s.readSince(v.PID, r)
+		for _, f := range r.paths {
+			if st, err := r.stat(f); err == nil && !read.IsZero() && st.Changed.After(read) {
+				v.Unread = f + " was changed after the server read its configuration: reload it"
+				break
+			}
+		}
+	}
+}
+
+// startSlack is how far the start of a process and the time of a file can be apart that are of one moment: both are counted in ticks.
+const startSlack = 50 * time.Millisecond
+
+// readSince is when a server read its configuration at the latest: at its start, or when it wrote its pid file again, as it does after
+// each reload.
+func (s *Scan) readSince(pid int, r *sshReader) time.Time {
+	at := s.startOf(pid)
+	status, err := s.Host.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
+	if err != nil {
+		return at
+	}
+	ids := strings.Fields(statusField(status, "NSpid"))
+	for _, file := range []string{"/run/sshd.pid", "/var/run/sshd.pid"} {
+		b, err := r.lookup(file)
+		if err != nil || len(ids) == 0 || strings.TrimSpace(string(b)) != ids[len(ids)-1] {
+			continue
+		}
+		if st, err := r.stat(file); err == nil && st.Changed.After(at) {
+			at = st.Changed
+		}
+	}
+	return at
 }
 
 func sortedConfigs(m map[configKey]*process) []configKey {
@@ -113,7 +220,8 @@ func sortedConfigs(m map[configKey]*process) []configKey {
 		return 1
 	}
 	return slices.SortedFunc(maps.Keys(m), func(a, b configKey) int {
-		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.path, b.path), cmp.Compare(a.word.String(), b.word.String()), cmp.Compare(a.mntns, b.mntns))
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.path, b.path), cmp.Compare(a.word.String(), b.word.String()), cmp.Compare(a.mntns, b.mntns),
+			cmp.Compare(a.options, b.options))
 	})
 }
 
@@ -145,34 +253,6 @@ func (s *Scan) serverWord(p *process) snapshot.Word {
 		return snapshot.Word{By: snapshot.ByRoot}
 	}
 	return p.ExeWord
-}
-
-// configArg finds -f in the arguments, also after sshd has put them into one string as its title.
-func configArg(argv []string) string {
-	words := strings.Fields(strings.Join(argv, " "))
-	for i, w := range words {
-		if w == "-f" && i+1 < len(words) {
-			return words[i+1]
-		}
-		if rest, ok := strings.CutPrefix(w, "-f/"); ok {
-			return "/" + rest
-		}
-	}
-	return defaultSSHDConfig
-}
-
-// sshSocketUnit names an enabled socket unit for SSH: then systemd listens and sshd starts later.
-func (s *Scan) sshSocketUnit() string {
-	for _, dir := range []string{"/etc/systemd/system", "/run/systemd/system", "/run/systemd/generator"} {
-		for _, unit := range []string{"ssh.socket", "sshd.socket"} {
-			for _, target := range []string{"sockets.target.wants", "ssh.service.requires"} {
-				if _, err := s.Host.Readlink(dir + "/" + target + "/" + unit); err == nil {
-					return unit
-				}
-			}
-		}
-	}
-	return ""
 }
 
 // keyFiles finds authorized_keys files that others than their user and root can write, directly or

@@ -27,14 +27,14 @@ func (s *Scan) sshAccounts(ctx context.Context, config string, perUser bool, pro
 	}
 	var list []snapshot.SSHAccount
 	logged := s.loggedInUsers(procs)
-	shared, _ := s.askSSHD(ctx, config, "")
+	shared, _ := s.askSSHD(ctx, config, nil, "")
 	for _, u := range s.users() {
 		if !loginShell(u.shell) || len(list) == maxLoginAccounts || ctx.Err() != nil {
 			continue
 		}
 		settings := shared
 		if perUser {
-			settings, _ = s.askSSHD(ctx, config, "user "+u.name)
+			settings, _ = s.askSSHD(ctx, config, nil, (&sshdConn{user: &sshdUser{name: u.name}, host: "unknown.invalid", addr: "192.0.2.1", laddr: "192.0.2.2", lport: "22"}).spec())
 		}
 		a := snapshot.SSHAccount{Config: config, Name: u.name, UID: u.uid, LoggedIn: logged[u.name]}
 		a.Key, a.Why = s.keyLogin(u, settings)
@@ -129,27 +129,11 @@ func admitted(u user, settings map[string][]string, groups []string) (can snapsh
 	if root := first(settings, "permitrootlogin"); u.uid == 0 && (root == "no" || root == "forced-commands-only") {
 		return snapshot.No, "PermitRootLogin is " + root
 	}
-	for _, l := range []struct {
-		key   string
-		names []string
-		deny  bool
-	}{{"denyusers", []string{u.name}, true}, {"allowusers", []string{u.name}, false}, {"denygroups", groups, true}, {"allowgroups", groups, false}} {
-		patterns := strings.Fields(strings.Join(settings[l.key], " "))
-		if len(patterns) == 0 {
-			continue
-		}
-		hit, hosts := false, false
-		for _, p := range patterns {
-			name, _, at := strings.Cut(p, "@")
-			matches := slices.ContainsFunc(l.names, func(n string) bool { ok, err := path.Match(name, n); return ok && err == nil })
-			hit, hosts = hit || matches && !at, hosts || matches && at || strings.HasPrefix(p, "!")
-		}
-		switch {
-		case hosts:
-			return "", l.key + " asks for more than the name"
-		case hit == l.deny:
-			return snapshot.No, l.key + " does not let it in"
-		}
+	switch listed(u.name, groups, settings) {
+	case snapshot.No:
+		return snapshot.No, "the lists of users and groups do not let it in"
+	case "":
+		return "", "the lists of users ask for more than the name"
 	}
 	return snapshot.Yes, ""
 }

@@ -12,7 +12,9 @@ import (
 
 // unitDirs are where units of the system are, the first counts (systemd.unit(5), UNIT FILE LOAD PATH).
 var unitDirs = []string{
-	"/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system",
+	"/etc/systemd/system.control", "/run/systemd/system.control", "/run/systemd/transient", "/run/systemd/generator.early",
+	"/etc/systemd/system", "/etc/systemd/system.attached", "/run/systemd/system", "/run/systemd/system.attached", "/run/systemd/generator",
+	"/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system", "/run/systemd/generator.late",
 }
 
 // maxDropIns bounds the files of one unit that are read.
@@ -21,47 +23,12 @@ const maxDropIns = 64
 // unitFiles is what the files of a unit say, in the words of systemctl show, where the manager itself cannot be asked: it is not the init
 // that this process sees. Its main process is then the only one of its cgroup that the init started.
 func (s *Scan) unitFiles(name string) (map[string][]string, string) {
-	main := ""
-	for _, dir := range unitDirs {
-		if _, err := s.Host.Lstat(path.Join(dir, name)); err == nil {
-			main = path.Join(dir, name)
-			break
-		}
+	lines, files, why := s.readUnit(name)
+	if why != "" {
+		return nil, why
 	}
-	if main == "" {
-		return nil, "no file of the unit was found"
-	}
-	files := append([]string{main}, s.dropIns(name)...)
-	if len(files) > maxDropIns {
-		return nil, "the unit has more files than are read"
-	}
-	user, starts := "", []string{}
-	for _, file := range files {
-		if a, _, err := s.Host.Author(file); err != nil || !a.Root() {
-			return nil, "a file of the unit is not root's alone"
-		}
-		b, err := s.Host.ReadFile(file)
-		if err != nil {
-			return nil, "a file of the unit cannot be read"
-		}
-		section := ""
-		for line := range strings.Lines(strings.ReplaceAll(string(b), "\\\n", " ")) {
-			line = strings.TrimSpace(line)
-			key, value, _ := strings.Cut(line, "=")
-			key, value = strings.TrimSpace(key), strings.TrimSpace(value)
-			switch {
-			case strings.HasPrefix(line, "["):
-				section = line
-			case section != "[Service]" || line == "" || line[0] == '#' || line[0] == ';':
-			case key == "User":
-				user = value
-			case key == "ExecStart" && value == "":
-				starts = nil
-			case key == "ExecStart":
-				starts = append(starts, value)
-			}
-		}
-	}
+	user := lastOfKey(lines, "[Service]", "User")
+	starts := listOfKey(lines, "[Service]", "ExecStart")
 	if len(starts) != 1 || strings.ContainsAny(user, "%") {
 		return nil, "the unit does not start one program by its path"
 	}
@@ -71,9 +38,80 @@ func (s *Scan) unitFiles(name string) (map[string][]string, string) {
 		return nil, "the unit does not start one program by its path"
 	}
 	return map[string][]string{
-		"Id": {name}, "User": {user}, "FragmentPath": {main}, "DropInPaths": {strings.Join(files[1:], " ")},
+		"Id": {name}, "User": {user}, "FragmentPath": {files[0]}, "DropInPaths": {strings.Join(files[1:], " ")},
 		"ExecStart": {"{ path=" + program + " ; argv[]=" + program + " " + rest + " ; }"},
 	}, ""
+}
+
+// unitLine is a setting of a unit.
+type unitLine struct{ section, key, value string }
+
+// unitLines are the settings of a unit in the order in which systemd reads them, or why they are not known.
+func (s *Scan) unitLines(name string) (lines []unitLine, why string) {
+	lines, _, why = s.readUnit(name)
+	return lines, why
+}
+
+// readUnit reads the file of a unit and its drop-ins, which root alone may be able to write.
+func (s *Scan) readUnit(name string) (lines []unitLine, files []string, why string) {
+	for _, dir := range unitDirs {
+		if _, err := s.Host.Lstat(path.Join(dir, name)); err == nil {
+			files = append(files, path.Join(dir, name))
+			break
+		}
+	}
+	if len(files) == 0 {
+		return nil, nil, "no file of the unit was found"
+	}
+	if files = append(files, s.dropIns(name)...); len(files) > maxDropIns {
+		return nil, nil, "the unit has more files than are read"
+	}
+	for _, file := range files {
+		if a, _, err := s.Host.Author(file); err != nil || !a.Root() {
+			return nil, nil, "a file of the unit is not root's alone"
+		}
+		b, err := s.Host.ReadFile(file)
+		if err != nil {
+			return nil, nil, "a file of the unit cannot be read"
+		}
+		section := ""
+		for line := range strings.Lines(strings.ReplaceAll(string(b), "\\\n", " ")) {
+			line = strings.TrimSpace(line)
+			key, value, _ := strings.Cut(line, "=")
+			switch {
+			case strings.HasPrefix(line, "["):
+				section = line
+			case line == "" || line[0] == '#' || line[0] == ';':
+			default:
+				lines = append(lines, unitLine{section, strings.TrimSpace(key), strings.TrimSpace(value)})
+			}
+		}
+	}
+	return lines, files, ""
+}
+
+// listOfKey is the values of a setting that is a list: an empty one takes away those before it.
+func listOfKey(lines []unitLine, section, key string) (list []string) {
+	for _, l := range lines {
+		switch {
+		case l.section != section || l.key != key:
+		case l.value == "":
+			list = nil
+		default:
+			list = append(list, l.value)
+		}
+	}
+	return list
+}
+
+// lastOfKey is the value of a setting of which the last counts.
+func lastOfKey(lines []unitLine, section, key string) (value string) {
+	for _, l := range lines {
+		if l.section == section && l.key == key {
+			value = l.value
+		}
+	}
+	return value
 }
 
 // dropIns are the drop-ins of a unit in the order in which systemd reads them: by their names, one of a name alone.

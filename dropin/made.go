@@ -27,7 +27,7 @@ func (m *maker) services(r *finding.Report, s *snapshot.Snapshot) []File {
 	for i := range s.Runtimes.Sockets {
 		sock := &s.Runtimes.Sockets[i]
 		const check = "runtime/socket-accessible-to-others"
-		if slices.ContainsFunc(failed[check], func(f finding.Finding) bool { return f.Resource.Path == sock.Path }) {
+		if sock.Container == "" && slices.ContainsFunc(failed[check], func(f finding.Finding) bool { return f.Resource.Path == sock.Path }) {
 			if f, why := socketFile(s, sock, check); why == "" {
 				list = append(list, f)
 			} else {

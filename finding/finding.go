@@ -225,6 +225,7 @@ type Finding struct {
 	Message     string        `json:"message"` // the consequence
 	Severity    string        `json:"severity"`
 	Zone        string        `json:"zone,omitempty"`
+	Zones       []string      `json:"zones,omitempty"` // all that it is about, if there are more
 	Evidence    []string      `json:"evidence"`
 	Witness     string        `json:"witness,omitempty"`
 	Conditions  []Condition   `json:"conditions,omitempty"` // for the witness to arrive

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // canAsk says that this system's kernel is one that can be asked.
@@ -183,6 +184,8 @@ type Stat struct {
 	Rdev  uint64
 	Size  int64
 	IsDir bool
+	// Changed is when the content, the mode, the owner or a name of it changed last (st_ctime).
+	Changed time.Time
 }
 
 // Stat follows links. It never opens, so it works on sockets and devices.
@@ -208,6 +211,7 @@ func toStat(st fs.FileInfo) Stat {
 	if sys, ok := st.Sys().(*syscall.Stat_t); ok {
 		s.Perm, s.UID, s.GID = sys.Mode&0o7777, int(sys.Uid), int(sys.Gid)
 		s.Dev, s.Ino, s.Rdev = sys.Dev, sys.Ino, sys.Rdev
+		s.Changed = time.Unix(int64(sys.Ctim.Sec), int64(sys.Ctim.Nsec))
 	}
 	return s
 }

@@ -34,10 +34,11 @@ type builder struct {
 	exposures  [][]finding.Exposure // of each socket
 	byService  map[int]*DocService  // of each socket that is asked about
 	netnsNames map[uint64]string
-	netnsOf    map[uint64]string   // containers that have network namespaces to themselves, see alone
-	owners     map[uint64]string   // of network namespaces
-	unasked    []bool              // of each socket: it is beyond the share of whose it is
-	gaps       map[string][]string // by part of a section, why it is not judged as a whole
+	netnsOf    map[uint64]string              // containers that have network namespaces to themselves, see alone
+	inside     map[string][]*snapshot.Process // by container, once somebody asked
+	owners     map[uint64]string              // of network namespaces
+	unasked    []bool                         // of each socket: it is beyond the share of whose it is
+	gaps       map[string][]string            // by part of a section, why it is not judged as a whole
 }
 
 // build asks everything. What it does not get to before ctx ends is unknown.

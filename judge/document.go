@@ -10,30 +10,33 @@ import (
 // otherwise have to search for. The tag "reads" of a field names the sections of the snapshot that
 // it is made from; a policy that uses the field must list them in its metadata.
 type Document struct {
-	Host       snapshot.Host         `json:"host"`
-	Coverage   []snapshot.Coverage   `json:"coverage"`
-	Services   []DocService          `json:"services" reads:"listeners.ip listeners.namespaces network nftables processes.power agents runtimes"`
-	Interfaces []DocInterface        `json:"interfaces" reads:"network"`
-	Shared     []DocShared           `json:"sharedInterfaces" reads:"network listeners.ip"`
-	Forwards   []DocForward          `json:"forwards" reads:"network nftables"`
-	Firewall   DocFirewall           `json:"firewall" reads:"network nftables"`
-	Published  []DocPublished        `json:"published" reads:"network nftables"`
-	Shadowed   []DocShadow           `json:"shadowedRules" reads:"nftables"`
-	Uncompared []DocUncompared       `json:"uncomparedRules" reads:"nftables"`
-	Bridges    []DocBridge           `json:"bridges" reads:"network nftables"`
-	SSH        DocSSH                `json:"ssh" reads:"ssh.configs ssh.servers"`
-	IPMI       snapshot.IPMI         `json:"ipmi" reads:"ipmi"`
-	WinRM      snapshot.WinRM        `json:"winrm" reads:"winrm"`
-	Sockets    []DocSocket           `json:"runtimeSockets" reads:"runtimes processes.power processes.groups"`
-	Groups     []DocGroup            `json:"runtimeGroups" reads:"runtimes agents processes.power processes.groups"`
-	Containers []snapshot.Container  `json:"containers" reads:"runtimes"`
-	Workloads  []DocWorkload         `json:"workloads" reads:"processes.power runtimes agents"`
-	Devices    []DocDevice           `json:"openDevices" reads:"processes.devices processes.power runtimes agents"`
-	Abstract   []DocAbstract         `json:"abstractSockets" reads:"listeners.unix processes.power runtimes agents"`
-	Agents     []DocAgent            `json:"agents" reads:"agents listeners.ip listeners.namespaces network nftables processes.power"`
-	Memory     []DocMemory           `json:"sharedMemory" reads:"processes.memory processes.power runtimes agents"`
-	Kernel     snapshot.Kernel       `json:"kernel" reads:"kernel.facts"`
-	Sysctls    map[string]DocSetting `json:"sysctls" reads:"kernel.sysctls network"`
+	Host       snapshot.Host        `json:"host"`
+	Coverage   []snapshot.Coverage  `json:"coverage"`
+	Services   []DocService         `json:"services" reads:"listeners.ip listeners.namespaces network nftables processes.power agents runtimes"`
+	Interfaces []DocInterface       `json:"interfaces" reads:"network"`
+	Shared     []DocShared          `json:"sharedInterfaces" reads:"network listeners.ip"`
+	Forwards   []DocForward         `json:"forwards" reads:"network nftables"`
+	Firewall   DocFirewall          `json:"firewall" reads:"network nftables"`
+	Published  []DocPublished       `json:"published" reads:"network nftables"`
+	Shadowed   []DocShadow          `json:"shadowedRules" reads:"nftables"`
+	Uncompared []DocUncompared      `json:"uncomparedRules" reads:"nftables"`
+	Bridges    []DocBridge          `json:"bridges" reads:"network nftables"`
+	SSH        DocSSH               `json:"ssh" reads:"ssh.configs ssh.servers"`
+	IPMI       snapshot.IPMI        `json:"ipmi" reads:"ipmi"`
+	WinRM      snapshot.WinRM       `json:"winrm" reads:"winrm"`
+	Sockets    []DocSocket          `json:"runtimeSockets" reads:"runtimes processes.power processes.groups"`
+	Groups     []DocGroup           `json:"runtimeGroups" reads:"runtimes agents processes.power processes.groups"`
+	Containers []snapshot.Container `json:"containers" reads:"runtimes"`
+	Workloads  []DocWorkload        `json:"workloads" reads:"processes.power runtimes agents"`
+	Devices    []DocDevice          `json:"openDevices" reads:"processes.devices processes.power runtimes agents"`
+	Abstract   []DocAbstract        `json:"abstractSockets" reads:"listeners.unix processes.power runtimes agents"`
+	Agents     []DocAgent           `json:"agents" reads:"agents listeners.ip listeners.namespaces network nftables processes.power"`
+	// AgentPrograms are the agents without what the packet model says of them, and AgentListeners the sockets that are theirs.
+	AgentPrograms  []DocAgentProgram     `json:"agentPrograms" reads:"agents processes.power"`
+	AgentListeners []DocAgentListener    `json:"agentListeners" reads:"agents processes.power listeners.ip listeners.namespaces"`
+	Memory         []DocMemory           `json:"sharedMemory" reads:"processes.memory processes.power runtimes agents"`
+	Kernel         snapshot.Kernel       `json:"kernel" reads:"kernel.facts"`
+	Sysctls        map[string]DocSetting `json:"sysctls" reads:"kernel.sysctls network"`
 
 	conditions map[string][]finding.Condition // for witnesses to arrive
 }
@@ -202,6 +205,17 @@ type DocSSHContext struct {
 	Source   string         `json:"source"`
 	Match    string         `json:"match"`
 	Settings DocSSHSettings `json:"settings"`
+	Options  []string       `json:"options"` // of the command line, which count before the file
+	Logins   DocSSHLogins   `json:"logins"`
+}
+
+// DocSSHLogins is who is let in under the condition by a password (snapshot.SSHLogins).
+type DocSSHLogins struct {
+	Root   string   `json:"root"` // yes, locked, no
+	Users  []string `json:"users"`
+	Locked []string `json:"locked"`
+	Empty  []string `json:"empty"`
+	Others bool     `json:"others"`
 }
 
 // DocSSHSettings are the values that the checks read, in lower case; empty where the source did not
@@ -229,6 +243,7 @@ type DocSocket struct {
 	Gives         string     `json:"gives"`  // to who writes it: root on the host, uid 1001; "" where that is not known
 	MountedIn     []DocMount `json:"mountedIn"`
 	PrivateToUser bool       `json:"privateToUser"` // below /run/user/UID of its owner
+	Container     string     `json:"container"`     // whose daemon has it: the path is in there
 }
 
 // DocMount is a workload that sees a control socket.
@@ -262,9 +277,11 @@ type DocWorkload struct {
 	HostIPC          bool     `json:"hostIPC"`
 	HostUTS          bool     `json:"hostUTS"`
 	HostMnt          bool     `json:"hostMnt"`
-	Caps             []string `json:"caps"`    // effective
+	Caps             []string `json:"caps"`    // that it has or can get
 	CapText          string   `json:"capText"` // the same in words
 	FullCaps         bool     `json:"fullCaps"`
+	Latent           bool     `json:"latent"`  // it would have all of them by a program that runs as root, and none was seen
+	GainsBy          string   `json:"gainsBy"` // the program by which it gets more than it has, "" if it has it
 	NetAdminOverHost bool     `json:"netAdminOverHost"`
 	Seccomp          int      `json:"seccomp"`
 	NoNewPrivs       bool     `json:"noNewPrivs"`
@@ -309,6 +326,45 @@ type DocAgent struct {
 	Maybe []DocMaybe `json:"maybe"`
 	// Unseen are keys of reachable services of TCP whose owner was not seen: one of them may be its own.
 	Unseen []string `json:"unseen"`
+}
+
+// DocAgentProgram is an agent or model runtime by its process and its configuration.
+type DocAgentProgram struct {
+	Key         string                   `json:"key"`
+	Runtime     string                   `json:"runtime"`
+	Title       string                   `json:"title"`
+	Kind        string                   `json:"kind"`
+	Evidence    string                   `json:"evidence"`
+	UID         int                      `json:"uid"`
+	HostUser    bool                     `json:"hostUser"`
+	Unit        string                   `json:"unit"`
+	Container   string                   `json:"container"`
+	Auth        string                   `json:"auth"`
+	AuthWhy     string                   `json:"authWhy"` // why it is unknown
+	Version     string                   `json:"version"`
+	Floor       string                   `json:"floor"`
+	Config      *snapshot.OpenClawConfig `json:"config,omitempty"`
+	ConfigState string                   `json:"configState"`
+	ConfigWhy   string                   `json:"configWhy"` // why it was not read
+}
+
+// DocAgentListener is a socket of an agent. Inside is one in the network namespace of its container, where a wide address is normal: then
+// only who gets there from outside counts. Open is the verdict of each zone; it is unknown where the packet filter was not read.
+type DocAgentListener struct {
+	Agent     string            `json:"agent"` // key of the agent
+	Title     string            `json:"title"`
+	Kind      string            `json:"kind"`
+	Evidence  string            `json:"evidence"`
+	Key       string            `json:"key"`
+	Port      int               `json:"port"`
+	Loopback  bool              `json:"loopback"`
+	Inside    bool              `json:"inside"`
+	Advice    bool              `json:"inContainer"` // the agent runs in a container
+	Unclear   string            `json:"unclear"`     // why it is not known whether the socket leads to the agent
+	Guessed   bool              `json:"guessed"`     // its owner was not seen: the port and the uid are the agent's
+	Open      map[string]string `json:"open"`
+	Because   []string          `json:"because"`   // why a verdict is not known
+	Evidences []string          `json:"evidences"` // of what is reachable
 }
 
 // DocMaybe is a service that may lead to an agent.

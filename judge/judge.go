@@ -239,8 +239,45 @@ func decide(ctx context.Context, res *finding.Result, c *Check, ev *evaluator, s
 	return nil
 }
 
+// zoneOrder is the zones, the one that is worst to be reached from first.
+var zoneOrder = []string{zones.External, zones.Unclassified, zones.Workload, zones.Runtime, zones.Management, zones.Host}
+
+// zonesOf are the zones that a finding names so far.
+func zonesOf(f *finding.Finding) []string {
+	if len(f.Zones) > 0 || f.Zone == "" {
+		return f.Zones
+	}
+	return []string{f.Zone}
+}
+
+// worse says which of two findings about one resource leads: the more severe one, then that of the worse zone.
+func worse(a, b *finding.Finding) bool {
+	if d := finding.Rank(a.Severity) - finding.Rank(b.Severity); d != 0 {
+		return d < 0
+	}
+	return slices.Index(zoneOrder, a.Zone) < slices.Index(zoneOrder, b.Zone)
+}
+
+// nameZones has a finding about several zones name them all.
+func nameZones(f *finding.Finding) {
+	slices.SortFunc(f.Zones, func(a, b string) int { return slices.Index(zoneOrder, a) - slices.Index(zoneOrder, b) })
+	if f.Zones = slices.Compact(f.Zones); len(f.Zones) < 2 {
+		f.Zones = nil
+		return
+	}
+	others := slices.DeleteFunc(slices.Clone(f.Zones), func(z string) bool { return z == f.Zone })
+	f.Message += fmt.Sprintf(" (and from the %s)", zoneText(others))
+}
+
+func zoneText(list []string) string {
+	if len(list) == 1 {
+		return list[0] + " zone"
+	}
+	return strings.Join(list[:len(list)-1], ", ") + " and " + list[len(list)-1] + " zones"
+}
+
 // findings completes what the policy said; findings about the same resource become one, with the
-// higher severity and all of the evidence.
+// higher severity and all of the evidence, and name all zones.
 func findings(c *Check, a *answer, override string, hangsOn map[string][]finding.Condition) []finding.Finding {
 	var out []finding.Finding
 	index := map[string]int{}
@@ -269,9 +306,11 @@ func findings(c *Check, a *answer, override string, hangsOn map[string][]finding
 			continue
 		}
 		old := &out[i]
-		if finding.Rank(n.Severity) < finding.Rank(old.Severity) {
+		zones := append(zonesOf(old), zonesOf(&n)...)
+		if worse(&n, old) {
 			n, *old = *old, n
 		}
+		old.Zones = zones
 		for _, e := range n.Evidence {
 			if !slices.Contains(old.Evidence, e) {
 				old.Evidence = append(old.Evidence, e)
@@ -282,6 +321,9 @@ func findings(c *Check, a *answer, override string, hangsOn map[string][]finding
 				old.Remediation = append(old.Remediation, m)
 			}
 		}
+	}
+	for i := range out {
+		nameZones(&out[i])
 	}
 	slices.SortStableFunc(out, func(x, y finding.Finding) int {
 		if d := finding.Rank(x.Severity) - finding.Rank(y.Severity); d != 0 {

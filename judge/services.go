@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"net/netip"
 	"path"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/ringfence/ringfence/exposure"
@@ -78,7 +80,7 @@ func (b *builder) service(sk *snapshot.Socket) *DocService {
 	for _, t := range b.snap.Runtimes.TLS {
 		for _, o := range sk.Owners {
 			// That clients are asked for certificates clears a finding: only root's own daemon is believed.
-			if o.PID == t.PID && t.Verify.State == snapshot.Present && (t.Verify.Value != "true" || b.rootsOwn(t.Word, b.byPID[o.PID])) {
+			if o.PID == t.PID && (listensFor(&t, sk) || handed(sk)) && t.Verify.State == snapshot.Present && (t.Verify.Value != "true" || b.rootsOwn(t.Word, b.byPID[o.PID])) {
 				svc.TLSVerify = t.Verify.Value
 			}
 		}
@@ -95,6 +97,11 @@ func (b *builder) service(sk *snapshot.Socket) *DocService {
 		svc.Key += " in " + svc.Namespace
 	}
 	return svc
+}
+
+// handed says of a socket that systemd has it too: it gave it to the daemon.
+func handed(sk *snapshot.Socket) bool {
+	return slices.ContainsFunc(sk.Owners, func(o snapshot.Owner) bool { return o.PID == 1 })
 }
 
 // rootsOwn says of a process that root runs it on the host, and not by a program of somebody else: its uid is the kernel's word.
@@ -123,21 +130,25 @@ func (b *builder) class(sk *snapshot.Socket, svc *DocService) string {
 			if srv.PID == o.PID || p != nil && srv.PID != 0 && p.PPID == srv.PID {
 				return "ssh"
 			}
-		}
-		for p, n := b.byPID[o.PID], 0; p != nil && n < 3; p, n = b.byPID[p.PPID], n+1 {
-			if b.agents[p.PID] != nil {
-				return "agent"
+			if o.PID == 1 && sk.Netns == b.snap.Network.HostNetns() && listens(srv.Listen, sk) {
+				return "ssh"
 			}
 		}
+		if b.agentAbove(b.byPID[o.PID]) != 0 {
+			return "agent"
+		}
 	}
+	another := b.another(sk)
 	switch {
 	case sk.Proto == "tcp" && sk.Port == 22: // whoever holds it: systemd, a proxy, a server of another kind
 		return "ssh"
-	case sk.Proto == "tcp" && slices.Contains(winrmPorts, sk.Port):
+	case sk.Proto == "tcp" && slices.Contains(winrmPorts, sk.Port) && !another:
 		return "winrm"
-	case slices.Contains(ipmiPorts, sk.Port):
+	case sk.Proto == "udp" && slices.Contains(ipmiPorts, sk.Port) && !another && sk.OwnerState != snapshot.OwnersKernel:
 		return "ipmi"
-	case sk.Proto == "tcp" && runtimePorts[sk.Port] != "":
+	case sk.Proto == "tcp" && b.besides(sk):
+		return "other"
+	case sk.Proto == "tcp" && runtimePorts[sk.Port] != "" && !another:
 		return "runtime-api"
 	// A name is what the process likes: it adds a finding, and takes none away that the port makes.
 	case sk.Proto == "tcp" && b.runs(sk, func(name string) bool { return strings.HasPrefix(name, "omi") }):
@@ -146,6 +157,81 @@ func (b *builder) class(sk *snapshot.Socket, svc *DocService) string {
 		return "runtime-api"
 	}
 	return "other"
+}
+
+// listens says whether a socket is one that a socket unit asks for: a port alone, or an address and a port (systemd.socket(5)). Who has it
+// is known then, and a unit that was changed and not read again adds no more than a port that systemd has open.
+func listens(units []string, sk *snapshot.Socket) bool {
+	return sk.Proto == "tcp" && slices.ContainsFunc(units, func(u string) bool {
+		if u == strconv.Itoa(sk.Port) {
+			return true
+		}
+		at, err := netip.ParseAddrPort(u)
+		addr, bad := netip.ParseAddr(sk.Addr)
+		return err == nil && bad == nil && int(at.Port()) == sk.Port && at.Addr().Unmap() == addr.Unmap().WithZone("")
+	})
+}
+
+// A port can be anybody's: glibc gives those of 600 to 1023 to programs of root's that ask for a reserved one (bindresvport(3)).
+var (
+	// managers are the programs that have the ports by which management is known.
+	managers = regexp.MustCompile(`(?i)ipmi|bmc|lanserv|redfish|^omi|docker|containerd|podman|buildkit|kubelet|k3s|rke2|nomad|incus|lxd|libvirt|virtproxy|firecracker|crio`)
+	// carriers are the programs that run others, or pass connections on: what is behind them their names do not tell.
+	carriers = regexp.MustCompile(`^(python.*|pypy.*|node|nodejs|bun|deno|java|ruby|perl.*|sh|bash|dash|busybox|php.*|systemd|systemd-socket.*|socat.*|nc.*|ncat|` +
+		`haproxy|nginx|envoy|traefik|caddy|stunnel.*|ssh|sshd.*|rootlessport|slirp4netns|pasta.*|passt.*|gvproxy|qemu.*|wine.*|x?inetd|ghostunnel|autossh|rinetd)$`)
+)
+
+// installed are where packages put programs.
+var installed = regexp.MustCompile(`^(/usr)?/(s?bin|lib|lib64|libexec|local/s?bin)/`)
+
+// another says of a socket that programs of root's own have it which are known to be none of those of its port. A name that somebody else
+// gave to a program takes nothing away.
+func (b *builder) another(sk *snapshot.Socket) bool {
+	if len(sk.Owners) == 0 || sk.Netns != b.snap.Network.HostNetns() {
+		return false
+	}
+	for _, o := range sk.Owners {
+		p := b.byPID[o.PID]
+		if p == nil || !installed.MatchString(p.Exe) || !p.ExeWord.Trusted() || b.zones.Container(p) != "" {
+			return false
+		}
+		if name := path.Base(programName(p)); managers.MatchString(name) || carriers.MatchString(name) || managers.MatchString(p.Comm) {
+			return false
+		}
+	}
+	return true
+}
+
+// besides says of a socket that a daemon of root's has it besides its interface: its configuration, which was read as a whole, has the
+// interface elsewhere, and systemd did not hand it over.
+func (b *builder) besides(sk *snapshot.Socket) bool {
+	known := false
+	for _, o := range sk.Owners {
+		if o.PID == 1 {
+			return false
+		}
+		for i := range b.snap.Runtimes.TLS {
+			t := &b.snap.Runtimes.TLS[i]
+			if t.PID != o.PID {
+				continue
+			}
+			if t.APIRead == nil || t.APIRead.State != snapshot.Present || !b.rootsOwn(t.Word, b.byPID[o.PID]) || listensFor(t, sk) {
+				return false
+			}
+			known = true
+		}
+	}
+	return known
+}
+
+// listensFor says whether a socket is where the configuration of a daemon has its interface. One of an older snapshot does not say where.
+func listensFor(t *snapshot.DaemonTLS, sk *snapshot.Socket) bool {
+	if t.APIRead == nil {
+		return true
+	}
+	return slices.ContainsFunc(t.API, func(at string) bool {
+		return at == ":"+strconv.Itoa(sk.Port) || listens([]string{at}, sk)
+	})
 }
 
 // runs says whether a program of root's by such a name holds the socket. What a process calls itself counts for root's alone, and

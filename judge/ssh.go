@@ -2,6 +2,7 @@ package judge
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/ringfence/ringfence/snapshot"
@@ -20,11 +21,16 @@ func (b *builder) ssh() {
 		}
 		b.doc.SSH.Servers = append(b.doc.SSH.Servers, d)
 	}
-	for _, c := range b.snap.SSH.Configs {
+	for i := range b.snap.SSH.Configs {
+		c := &b.snap.SSH.Configs[i]
+		if b.unused(c) {
+			continue
+		}
 		for _, ctx := range c.Contexts {
 			get := func(k string) string { return strings.ToLower(strings.Join(ctx.Settings[k], " ")) }
 			b.doc.SSH.Contexts = append(b.doc.SSH.Contexts, DocSSHContext{
 				Config: c.Path, Of: b.whose(c.Server, c.Container), Source: c.Source, Match: ctx.Match,
+				Options: orEmpty(c.Options), Logins: docLogins(ctx.Logins),
 				Settings: DocSSHSettings{
 					PermitRootLogin: get("permitrootlogin"), Password: get("passwordauthentication"),
 					Keyboard: get("kbdinteractiveauthentication"), Empty: get("permitemptypasswords"),
@@ -33,6 +39,35 @@ func (b *builder) ssh() {
 			})
 		}
 	}
+}
+
+// docLogins is who logs in by a password under a context. In an older snapshot nobody was looked for: everybody may.
+func docLogins(l *snapshot.SSHLogins) DocSSHLogins {
+	if l == nil {
+		return DocSSHLogins{Root: string(snapshot.Yes), Users: []string{}, Locked: []string{}, Empty: []string{}, Others: true}
+	}
+	return DocSSHLogins{string(l.Root), orEmpty(l.Users), orEmpty(l.Locked), orEmpty(l.Empty), l.Others}
+}
+
+// unused says of a configuration that it is not known of any server that it is configured so: it was changed since, or options of the
+// command line are not known.
+func (b *builder) unused(c *snapshot.SSHConfig) bool {
+	servers := 0
+	for i := range b.snap.SSH.Servers {
+		v := &b.snap.SSH.Servers[i]
+		if !configures(c, v) {
+			continue
+		}
+		if servers++; v.Unread == "" {
+			return false
+		}
+	}
+	return servers > 0
+}
+
+// configures says whether a server reads a configuration.
+func configures(c *snapshot.SSHConfig, v *snapshot.SSHServer) bool {
+	return c.Path == v.Config && c.Mntns == v.Mntns && c.Server == v.Word && slices.Equal(c.Options, v.Options)
 }
 
 // whose names the owner of a server that is not the host's own; "" for the host's.
@@ -48,9 +83,12 @@ func (b *builder) whose(w snapshot.Word, container string) string {
 
 // configState is read, or why what a server reads is not known.
 func (b *builder) configState(v *snapshot.SSHServer) string {
+	if v.Unread != "" {
+		return v.Unread
+	}
 	for i := range b.snap.SSH.Configs {
 		c := &b.snap.SSH.Configs[i]
-		if c.Path != v.Config || c.Mntns != v.Mntns || c.Server != v.Word {
+		if !configures(c, v) {
 			continue
 		}
 		if c.Word.Trusted() || c.Word == v.Word && v.Word != (snapshot.Word{}) {

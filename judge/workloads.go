@@ -107,7 +107,7 @@ func (b *builder) workloads() {
 
 func (b *builder) workload(p *snapshot.Process, why string) DocWorkload {
 	init := b.snap.Processes.Init
-	mask := capMask(p.CapEff)
+	mask, latent := b.gains(p)
 	full := capMask(b.snap.Processes.CapBnd)
 	same := func(a, c uint64) bool { return a != 0 && a == c }
 	w := DocWorkload{
@@ -117,6 +117,7 @@ func (b *builder) workload(p *snapshot.Process, why string) DocWorkload {
 		HostUTS: same(p.NS.UTS, init.UTS), HostMnt: same(p.NS.Mnt, init.Mnt),
 		Caps: capList(mask), FullCaps: full != 0 && mask&full == full,
 		CapText: capText(mask, full != 0 && mask&full == full),
+		Latent:  full != 0 && latent&full == full && mask&full != full, GainsBy: p.SetUID,
 		Seccomp: p.Seccomp, NoNewPrivs: p.NoNewPrivs, LSM: p.LSM,
 	}
 	// ns_capable(): a capability is over the network namespace only for the user namespace that owns
@@ -126,18 +127,33 @@ func (b *builder) workload(p *snapshot.Process, why string) DocWorkload {
 	switch {
 	case w.Container != "":
 		w.Key, w.Name = "container "+w.Container, "container "+w.Container
-	case b.agents[p.PID] != nil:
+	case b.zones.AgentOf(p) != nil: // it is one, or one has started it
 		w.Agent = true
-		w.Key = "agent " + b.agents[p.PID].Runtime
+		w.Key = "agent " + b.zones.AgentOf(p).Runtime
 		if p.UID > 0 {
 			w.Key += fmt.Sprintf(" of uid %d", p.UID)
 		}
-		w.Name = b.agents[p.PID].Title
+		w.Name = b.zones.AgentOf(p).Title
 	default:
 		w.Key = "process " + programName(p)
 		w.Name = w.Key
 	}
 	return w
+}
+
+// gains is the capabilities that a process has or can get, and those that it could besides, if a program is there that it was not seen to
+// have (capabilities(7)). What is allowed or ambient is its own. Unless no_new_privs is set, root in a container gets the bounding set
+// with the next program that it executes, and somebody else by one that runs as root. A process of the host is held back by such programs.
+func (b *builder) gains(p *snapshot.Process) (mask, latent uint64) {
+	mask = capMask(p.CapEff) | capMask(p.CapPrm) | capMask(p.CapAmb)
+	switch bounding := capMask(p.CapBnd); {
+	case b.zones.Container(p) == "", p.NoNewPrivs:
+	case p.UID == 0, p.SetUID != "":
+		mask |= bounding
+	default:
+		latent = bounding
+	}
+	return mask, latent
 }
 
 func programName(p *snapshot.Process) string {
@@ -213,10 +229,17 @@ func (b *builder) runtimes() {
 		if d.Group == "" {
 			d.Group = strconv.Itoa(s.GID)
 		}
+		if s.Container != "" {
+			d.Container = b.containerName(s.Container)
+			d.Path, d.Gives = s.Path+" of container "+d.Container, "container "+d.Container
+			if c := b.containers[s.Container]; c != nil && c.Privileged {
+				d.Gives = rootOnHost // by what it may start there
+			}
+		}
 		for _, m := range s.Mounts {
 			p := b.byPID[m.PID]
-			if p == nil || (m.Container == "" || p.ContainerWord.By == snapshot.ByUID) && !s.MayWrite(p) {
-				continue // a sandbox that sees the file and may not use it
+			if p == nil || !b.mayWrite(s, p, m.Container) || m.Container != "" && m.Container == s.Container {
+				continue // a sandbox that sees the file and may not use it, or whose it is
 			}
 			if d.Closed && d.Gives != rootOnHost && m.Container == "" && m.Path == s.Path && p.UID != 0 && p.UID != s.UID {
 				continue // it sees the host's directories, and the user's lets it not through
@@ -242,6 +265,25 @@ func (b *builder) runtimes() {
 	}
 }
 
+// mayWrite says whether the permissions of a socket let a process, or another one of its container, connect to it.
+func (b *builder) mayWrite(s *snapshot.ControlSocket, p *snapshot.Process, container string) bool {
+	if s.MayWrite(p) {
+		return true
+	}
+	if container == "" || p.ContainerWord.By == snapshot.ByUID {
+		return false
+	}
+	if b.inside == nil {
+		b.inside = map[string][]*snapshot.Process{}
+		for i := range b.snap.Processes.List {
+			if q := &b.snap.Processes.List[i]; q.Container != "" {
+				b.inside[q.Container] = append(b.inside[q.Container], q)
+			}
+		}
+	}
+	return slices.ContainsFunc(b.inside[container], s.MayWrite)
+}
+
 // rootOnHost is what the runtimes of root give to those who control them.
 const rootOnHost = "root on the host"
 
@@ -261,7 +303,7 @@ func socketGives(s *snapshot.ControlSocket) string {
 }
 
 func (b *builder) agentList() {
-	b.doc.Agents = []DocAgent{}
+	b.doc.Agents, b.doc.AgentPrograms, b.doc.AgentListeners = []DocAgent{}, []DocAgentProgram{}, []DocAgentListener{}
 	held, byPort := b.sockets()
 	told := map[int]int{} // services of the agents of an account
 	unseen := b.unseen()
@@ -318,8 +360,11 @@ func (b *builder) agentList() {
 		}
 		d.Maybe = b.maybe(p, &d)
 		b.doc.Agents = append(b.doc.Agents, d)
+		b.agentAlone(a, &d)
 	}
 	sortBy(b.doc.Agents, func(d DocAgent) string { return d.Key + d.Evidence })
+	sortBy(b.doc.AgentPrograms, func(d DocAgentProgram) string { return d.Key + d.Evidence })
+	sortBy(b.doc.AgentListeners, func(d DocAgentListener) string { return d.Agent + d.Key })
 }
 
 // maxUnseen bounds the services without an owner that are named beside each agent.
@@ -340,7 +385,25 @@ func (b *builder) unseen() []string {
 	return keys
 }
 
-// sockets lists those of TCP by the processes that hold them and by the parents of these, and by port.
+// maxLaunchers bounds the processes between an agent and what holds its sockets: npx, a shell and an interpreter are three.
+const maxLaunchers = 8
+
+// agentAbove is the agent that a process is, or that has started it through others that are none; 0 if there is none. What an agent for
+// the command line starts is not its own interface.
+func (b *builder) agentAbove(p *snapshot.Process) int {
+	for n := 0; p != nil && n < maxLaunchers; n++ {
+		if a := b.agents[p.PID]; a != nil {
+			if n > 0 && a.Kind == "cli" {
+				return 0
+			}
+			return p.PID
+		}
+		p = b.byPID[p.PPID]
+	}
+	return 0
+}
+
+// sockets lists those of TCP by the processes that hold them and by the agents above these, and by port.
 func (b *builder) sockets() (held, byPort map[int][]int) {
 	held, byPort = map[int][]int{}, map[int][]int{}
 	for j := range b.snap.Listeners.Sockets {
@@ -351,8 +414,8 @@ func (b *builder) sockets() (held, byPort map[int][]int) {
 		byPort[sk.Port] = append(byPort[sk.Port], j)
 		for _, o := range sk.Owners {
 			held[o.PID] = append(held[o.PID], j)
-			if q := b.byPID[o.PID]; q != nil {
-				held[q.PPID] = append(held[q.PPID], j)
+			if a := b.agentAbove(b.byPID[o.PID]); a != 0 && a != o.PID {
+				held[a] = append(held[a], j)
 			}
 		}
 	}
@@ -367,7 +430,7 @@ func (b *builder) serves(sk *snapshot.Socket, a *snapshot.Agent, p *snapshot.Pro
 			return true
 		}
 		q := b.byPID[o.PID]
-		if q != nil && q.PPID == a.PID && b.agents[o.PID] == nil {
+		if q != nil && b.agentAbove(q) == a.PID {
 			return true
 		}
 		if a.Container != "" && slices.Contains(a.Ports, sk.Port) && b.publishes(sk, &o, p) && speaksFor(q, p) {

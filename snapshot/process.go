@@ -47,7 +47,11 @@ type Process struct {
 	Runtime       string   `json:"runtime,omitempty"` // that made the container
 	Pod           string   `json:"pod,omitempty"`
 	Devices       []string `json:"devices,omitempty"` // sensitive device files that it holds open
-	Unread        []string `json:"unread,omitempty"`  // what we were refused
+	// SetUID is a program of root's that a process in a container can execute as root: it gets the bounding set with it.
+	SetUID string `json:"setuid,omitempty"`
+	// HostRoot says of a process in a pid or user namespace of its own that its root directory is that of the host.
+	HostRoot bool     `json:"hostRoot,omitempty"`
+	Unread   []string `json:"unread,omitempty"` // what we were refused
 	// Tunnels are the TUN and TAP interfaces whose other end it is, by their names in its own network namespace, as the kernel says.
 	Tunnels []string `json:"tunnels,omitempty"`
 }

@@ -225,6 +225,12 @@ type SSHServer struct {
 	Mntns uint64 `json:"mntns,omitempty"`
 	// Word is whose server it is: root's is the host's own.
 	Word Word `json:"word,omitzero"`
+	// Options are the settings that its command line gives, as NAME=VALUE: they count before the file.
+	Options []string `json:"options,omitempty"`
+	// Listen are the addresses of the socket unit that starts it, as the unit has them (systemd.socket(5), ListenStream=).
+	Listen []string `json:"listen,omitempty"`
+	// Unread says why it is not known how it is configured.
+	Unread string `json:"unread,omitempty"`
 }
 
 // SSHConfig is the effective configuration of one OpenSSH server, in every context that its Match
@@ -241,13 +247,33 @@ type SSHConfig struct {
 	Server Word `json:"server,omitzero"`
 	// DropIns says that /etc/ssh/sshd_config.d/*.conf is included for every connection.
 	DropIns bool `json:"dropIns,omitempty"`
+	// Options are those of the servers that read it so (SSHServer).
+	Options []string `json:"options,omitempty"`
 }
 
-// SSHContext is the settings under one Match condition; the empty condition is everybody.
+// SSHContext is the settings of those connections to which the same Match blocks apply; of the empty condition none does.
 type SSHContext struct {
 	Match    string              `json:"match,omitempty"`
 	Settings map[string][]string `json:"settings"`
+	// Logins is who logs in there by a password, as far as accounts tell; left out where they were not looked at.
+	Logins *SSHLogins `json:"logins,omitempty"`
 }
+
+// SSHLogins is the accounts that the settings of a context let in, each by whether it has a password. Where that cannot be told it
+// counts as one that has.
+type SSHLogins struct {
+	// Root is Yes, Locked where root is let in and has no password, and No where the context is not about root or keeps it out.
+	Root Login `json:"root"`
+	// Users are the others that have a password, Locked those that have none, and Empty those that need none.
+	Users  []string `json:"users,omitempty"`
+	Locked []string `json:"locked,omitempty"`
+	Empty  []string `json:"empty,omitempty"`
+	// Others says that accounts of elsewhere than the host's files can come in too (nsswitch.conf(5), pam.d(5)).
+	Others bool `json:"others,omitempty"`
+}
+
+// Locked is said of an account that is let in and has no password.
+const Locked Login = "locked"
 
 // KeyFile is an authorized_keys file that somebody besides its user can write.
 type KeyFile struct {
@@ -341,6 +367,8 @@ type ControlSocket struct {
 	Word    Word   `json:"word,omitzero"`   // who decides what is at the path
 	// Closed: a directory on the way lets nobody through but root and the uid.
 	Closed bool `json:"closed,omitempty"`
+	// Container is the container whose daemon has it: the path is in there.
+	Container string `json:"container,omitempty"`
 	// Dev and Ino are the file that was seen at the path.
 	Dev    uint64  `json:"dev,omitempty"`
 	Ino    uint64  `json:"ino,omitempty"`
@@ -392,6 +420,10 @@ type DaemonTLS struct {
 	Args []string `json:"args,omitempty"`
 	// Runs is whether the process is what its unit runs: of another one, Args are anybody's words.
 	Runs UnitFact `json:"runs,omitzero"`
+	// API is where its configuration says that its interface is on TCP, as ADDRESS:PORT or :PORT; it has other sockets for other things.
+	// APIRead is present where all places that say so were read; in an older snapshot nothing is known.
+	API     []string `json:"api,omitempty"`
+	APIRead *Fact    `json:"apiRead,omitempty"`
 }
 
 // Container is one container, read from its OCI specification on disk.
@@ -405,7 +437,7 @@ type Container struct {
 	Word Word `json:"word,omitzero"`
 	// Others are further specifications of the same id that say something else.
 	Others []string `json:"others,omitempty"`
-	// Unread says why nothing is known of a container that a uid has.
+	// Unread says why its specification is not known: then it is what its processes show.
 	Unread      string           `json:"unread,omitempty"`
 	Running     bool             `json:"running"`
 	PID         int              `json:"pid,omitempty"` // of its first process

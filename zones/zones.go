@@ -104,6 +104,9 @@ type Map struct {
 	snap   *snapshot.Snapshot
 	inits  map[uint64]string // mount namespace of a container -> its id
 	routed map[int]*behind
+
+	byPID  map[int]*snapshot.Process
+	agents map[int]*snapshot.Agent
 }
 
 var (
@@ -117,7 +120,15 @@ var (
 
 // Classify assigns every interface of the snapshot to a zone.
 func Classify(s *snapshot.Snapshot, cfg Config) *Map {
-	m := &Map{cfg: cfg, snap: s, inits: containerMounts(s)}
+	m := &Map{
+		cfg: cfg, snap: s, inits: containerMounts(s), byPID: map[int]*snapshot.Process{}, agents: map[int]*snapshot.Agent{},
+	}
+	for i := range s.Processes.List {
+		m.byPID[s.Processes.List[i].PID] = &s.Processes.List[i]
+	}
+	for i := range s.Agents.Instances {
+		m.agents[s.Agents.Instances[i].PID] = &s.Agents.Instances[i]
+	}
 	m.routed = m.connected()
 	for i := range s.Network.Links {
 		m.Interfaces = append(m.Interfaces, m.link(&s.Network.Links[i], 0))
@@ -416,27 +427,73 @@ func (m *Map) Process(p *snapshot.Process) (zone, reason string) {
 	if id := m.Container(p); id != "" {
 		return Workload, "container " + short(id)
 	}
-	for i := range m.snap.Agents.Instances {
-		a := &m.snap.Agents.Instances[i]
-		if a.PID != p.PID && (p.Leader == 0 || a.PID != p.Leader) {
-			continue
+	if a := m.AgentOf(p); a != nil {
+		what := a.Title
+		if a.PID != p.PID && a.PID != p.Leader {
+			what = "started by " + a.Title
 		}
 		if a.Kind == "cli" || a.Kind == "gateway" || a.Kind == "browser" {
 			if a.Config != nil && a.Config.Sandbox == "all" && len(a.Config.WeakAgents) == 0 {
-				return Runtime, a.Title + " with a sandbox for everything"
+				return Runtime, what + " with a sandbox for everything"
 			}
-			return Workload, a.Title + " runs what a model writes"
+			return Workload, what + " runs what a model writes"
 		}
-		return Runtime, a.Title
+		return Runtime, what
 	}
+	return m.apart(p)
+}
+
+// apart is the zone of a process that is in no container and belongs to no agent. A namespace of its own makes no workload: services are
+// hardened by it (systemd.exec(5), PrivateUsers=), desktop applications and browsers have sandboxes, and the helpers of a rootless
+// runtime are in its user namespace. Other files than the host's and pids of its own do.
+func (m *Map) apart(p *snapshot.Process) (zone, reason string) {
 	init := m.snap.Processes.Init
+	service := strings.HasSuffix(p.Unit, ".service") && p.UserUnit == ""
 	switch {
 	case init.PID != 0 && p.NS.PID != 0 && p.NS.PID != init.PID:
+		if p.HostRoot && service {
+			return Host, "a service with pids of its own"
+		}
+		if m.application(p) {
+			return Host, "an application with a sandbox of its own"
+		}
 		return Workload, "another pid namespace"
 	case init.User != 0 && p.NS.User != 0 && p.NS.User != init.User:
-		return Workload, "another user namespace"
+		return Host, "a process of the host with a user namespace of its own"
 	}
 	return Host, "a process of the host"
+}
+
+// applications are programs that put themselves, or what they start, into a sandbox.
+var applications = regexp.MustCompile(`^(bwrap|flatpak|flatpak-portal|firejail|snap-confine|chrom.*|google-chrome.*|msedge|brave.*|opera|vivaldi.*|` +
+	`firefox.*|electron.*|code|WebKit.*|epiphany.*|steam.*|pressure-vessel.*)$`)
+
+// maxAncestors bounds how far up the processes above one are looked at.
+const maxAncestors = 8
+
+// application says of a process that it, or one above it, is an application's.
+func (m *Map) application(p *snapshot.Process) bool {
+	for n := 0; p != nil && n < maxAncestors; n++ {
+		if applications.MatchString(path.Base(strings.TrimSuffix(p.Exe, " (deleted)"))) {
+			return true
+		}
+		p = m.byPID[p.PPID]
+	}
+	return false
+}
+
+// AgentOf is the agent that a process is or that has started it, nil if there is none.
+func (m *Map) AgentOf(p *snapshot.Process) *snapshot.Agent {
+	for n := 0; p != nil && n < maxAncestors; n++ {
+		if a := m.agents[p.PID]; a != nil {
+			return a
+		}
+		if p.Leader != 0 && m.agents[p.Leader] != nil {
+			return m.agents[p.Leader]
+		}
+		p = m.byPID[p.PPID]
+	}
+	return nil
 }
 
 func short(id string) string {

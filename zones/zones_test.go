@@ -161,3 +161,42 @@ func TestConfiguredPort(t *testing.T) {
 		t.Error("somebody is behind a bridge whose ports all have another zone")
 	}
 }
+
+// TestWhoIsAWorkload: a namespace of its own makes no workload; other files and pids do, and so does an agent above.
+func TestWhoIsAWorkload(t *testing.T) {
+	s := &snapshot.Snapshot{}
+	s.Processes.Init = snapshot.NS{User: 1, PID: 1, Mnt: 1, Net: 1}
+	own := snapshot.NS{User: 2, PID: 1, Mnt: 2, Net: 1}
+	pids := snapshot.NS{User: 2, PID: 2, Mnt: 2, Net: 1}
+	want := map[int]string{}
+	s.Agents.Instances = []snapshot.Agent{{Title: "Claude Code", Kind: "cli", PID: 50}, {Title: "Ollama", Kind: "model", PID: 60}}
+	for _, c := range []struct {
+		p    snapshot.Process
+		want string
+	}{
+		{snapshot.Process{PID: 10, PPID: 1, Exe: "/usr/bin/redis-check-rdb", Unit: "redis-server.service", NS: own, HostRoot: true}, Host},
+		{snapshot.Process{PID: 11, PPID: 1, Exe: "/usr/sbin/x", Unit: "x.service", NS: pids, HostRoot: true}, Host},
+		{snapshot.Process{PID: 12, PPID: 1, Exe: "/usr/sbin/x", Unit: "x.service", NS: pids}, Workload},
+		{snapshot.Process{PID: 13, PPID: 1, Exe: "/usr/bin/catatonit", Unit: "user@1000.service", UserUnit: "podman-pause.scope", NS: own, HostRoot: true}, Host},
+		{snapshot.Process{PID: 14, PPID: 1, Exe: "/usr/bin/bwrap", Unit: "user@1000.service", UserUnit: "app.scope", NS: pids}, Host},
+		{snapshot.Process{PID: 15, PPID: 14, Exe: "/usr/bin/gimp", NS: pids}, Host},
+		{snapshot.Process{PID: 16, PPID: 1, Exe: "/opt/google/chrome/chrome", NS: pids}, Host},
+		{snapshot.Process{PID: 17, PPID: 1, Exe: "/bin/sh", NS: pids}, Workload},
+		{snapshot.Process{PID: 18, PPID: 50, Exe: "/usr/bin/bwrap", NS: pids}, Workload},
+		{snapshot.Process{PID: 19, PPID: 18, Exe: "/bin/sh", NS: pids}, Workload},
+		{snapshot.Process{PID: 50, PPID: 1, Exe: "/usr/bin/node", NS: s.Processes.Init}, Workload},
+		{snapshot.Process{PID: 51, PPID: 60, Exe: "/bin/ollama", NS: s.Processes.Init}, Runtime},
+		{snapshot.Process{PID: 60, PPID: 1, Exe: "/bin/ollama", NS: s.Processes.Init}, Runtime},
+		{snapshot.Process{PID: 70, PPID: 1, Exe: "/usr/bin/nginx", Container: "c", NS: own}, Workload},
+		{snapshot.Process{PID: 71, PPID: 1, Exe: "/usr/sbin/cron", Unit: "cron.service", NS: s.Processes.Init}, Host},
+	} {
+		s.Processes.List, want[c.p.PID] = append(s.Processes.List, c.p), c.want
+	}
+	m := Classify(s, nil)
+	for i := range s.Processes.List {
+		p := &s.Processes.List[i]
+		if got, why := m.Process(p); got != want[p.PID] {
+			t.Errorf("%s (%d): %s (%s), want %s", p.Exe, p.PID, got, why, want[p.PID])
+		}
+	}
+}

@@ -99,36 +99,70 @@ whom(ctx) := context(ctx) if ctx.of == ""
 
 else := sprintf("%s of %s", [context(ctx), ctx.of])
 
-# sshd is settings of the host's own server, or what to tell whose server it is.
+# sshd is settings of the host's own server, or what to tell whose server it is. What the command line gives a file does not change.
 sshd(ctx, settings) := [{"kind": "sshd", "settings": settings}] if {
 	ctx.of == ""
-} else := [{"kind": "words", "text": sprintf("in %s of %s: %s", [ctx.config, ctx.of, text])}] if {
-	text := concat(", ", [sprintf("%s %s", [s.name, s.value]) | some s in settings])
-}
+	ctx.source != "arguments"
+	count(ctx.options) == 0
+} else := [{"kind": "words", "text": sprintf("start the server with other options: %s", [_settings(settings)])}] if {
+	ctx.source == "arguments"
+} else := [{"kind": "words", "text": sprintf("take -o %s out of the command line of sshd (SSHD_OPTS in /etc/default/ssh), then %s in %s%s", [
+	concat(" -o ", ctx.options), _settings(settings), ctx.config, _of(ctx),
+])}] if {
+	count(ctx.options) > 0
+} else := [{"kind": "words", "text": sprintf("in %s%s: %s", [ctx.config, _of(ctx), _settings(settings)])}]
+
+_settings(list) := concat(", ", [sprintf("%s %s", [s.name, s.value]) | some s in list])
+
+_of(ctx) := "" if ctx.of == ""
+
+else := sprintf(" of %s", [ctx.of])
 
 # place names a context stably.
-place(ctx) := sprintf("%s %s", [ctx.config, whom(ctx)])
+place(ctx) := sprintf("%s %s", [ctx.config, whom(ctx)]) if count(ctx.options) == 0
+
+else := sprintf("%s -o %s %s", [ctx.config, concat(" -o ", ctx.options), whom(ctx)])
 
 # settings of sshd as text.
 settings(s) := [sprintf("%s %s", [k, v]) | some k, v in s; v != ""]
 
-# password_login says whether a password or a keyboard-interactive answer logs in.
+# password_login says whether a password or a keyboard-interactive answer alone logs in: one list of AuthenticationMethods is enough,
+# and all of its methods must be passed (sshd_config(5)).
 password_login(s) if {
-	s.passwordauthentication == "yes"
-	_methods_allow(s)
+	s.authenticationmethods in {"", "any"}
+	some method in {"password", "keyboard-interactive"}
+	_method_on(method, s)
 }
 
 password_login(s) if {
+	not s.authenticationmethods in {"", "any"}
+	some methods in split(s.authenticationmethods, " ")
+	methods != ""
+	every m in split(methods, ",") {
+		_method_on(regex.replace(m, `:.*`, ""), s)
+	}
+}
+
+_method_on("password", s) if s.passwordauthentication == "yes"
+
+_method_on("keyboard-interactive", s) if {
 	s.kbdinteractiveauthentication == "yes"
 	s.usepam == "yes"
-	_methods_allow(s)
 }
 
-_methods_allow(s) if s.authenticationmethods in {"", "any"}
+_method_on("none", s) if s.permitemptypasswords == "yes"
 
-_methods_allow(s) if contains(s.authenticationmethods, "password")
+# root_login says whether root is let in by a password under a context: yes, locked (it is, and has none), or no.
+root_login(ctx) := ctx.logins.root if {
+	ctx.settings.permitrootlogin == "yes"
+	password_login(ctx.settings)
+} else := "no"
 
-_methods_allow(s) if contains(s.authenticationmethods, "keyboard-interactive")
+# password_users are those who log in by a password under a context.
+password_users(ctx) := array.concat(
+	array.concat(["root" | root_login(ctx) == "yes"], ctx.logins.users),
+	["accounts of elsewhere" | ctx.logins.others],
+)
 
 # inside says that the service is in the agent's own container, where binding wide is normal.
 inside(agent, svc) if {

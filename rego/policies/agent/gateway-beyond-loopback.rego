@@ -6,7 +6,7 @@
 #   not the one inside.
 # custom:
 #   severity: medium
-#   reads: [agents, listeners.ip, listeners.namespaces, network, nftables, processes.power]
+#   reads: [agents, processes.power, listeners.ip, listeners.namespaces]
 #   remediation: >-
 #     Bind the gateway to loopback (gateway.bind: loopback); in a container publish it on
 #     127.0.0.1.
@@ -16,55 +16,62 @@
 #     cwe: ["CWE-1327"]
 package ringfence.agent.gateway_beyond_loopback
 
-import data.ringfence.lib
-
 finding contains {
-	"resource": {"kind": "agent", "key": sprintf("%s %s", [a.key, svc.key])},
-	"message": sprintf("%s listens on %s, not on loopback alone", [a.title, svc.key]),
-	"severity": _severity(svc),
-	"evidence": array.concat([sprintf("%s: %s", [a.title, a.evidence])], [e | some zone; some e in lib.evidence(svc.reach[zone])]),
-	"remediation": [{"kind": "config", "text": lib.bind_advice(a, svc)}],
+	"resource": {"kind": "agent", "key": sprintf("%s %s", [l.agent, l.key])},
+	"message": sprintf("%s listens on %s, not on loopback alone", [l.title, l.key]),
+	"severity": _severity(l),
+	"evidence": array.concat([sprintf("%s: %s%s", [l.title, l.evidence, _guess(l)])], l.evidences),
+	"remediation": [{"kind": "config", "text": _advice(l)}],
 } if {
-	some a in input.agents
-	a.kind == "gateway"
-	some svc in a.services
-	not svc.loopback
-	not _inside(a, svc)
+	some l in _listeners
+	not _kept(l)
 }
+
+_listeners := [l |
+	some l in input.agentListeners
+	l.kind == "gateway"
+	l.unclear == ""
+	not l.loopback
+]
 
 # Binding wide is normal in a container of its own, as long as nobody outside gets there: by a published port, which can be another one
 # and have no listener on the host.
-_inside(agent, svc) if {
-	lib.inside(agent, svc)
-	count([zone | some zone in ["external", "management"]; object.get(svc.reach, zone, {"verdict": "unreachable"}).verdict == "reachable"]) == 0
+_kept(l) if {
+	l.inside
+	count([zone | some zone in ["external", "management"]; l.open[zone] == "reachable"]) == 0
 }
 
 unknown contains {
-	"resource": {"kind": "agent", "key": sprintf("%s %s", [a.key, svc.key])},
-	"reason": lib.unclear(zone, svc.reach[zone]),
+	"resource": {"kind": "agent", "key": sprintf("%s %s", [l.agent, l.key])},
+	"reason": sprintf("whether the %s zone reaches it hangs on: %s", [zone, concat("; ", l.because)]),
 } if {
-	some a in input.agents
-	a.kind == "gateway"
-	some svc in a.services
-	not svc.loopback
-	_inside(a, svc)
+	some l in _listeners
+	_kept(l)
 	some zone in ["external", "management"]
-	svc.reach[zone].verdict == "unknown"
+	l.open[zone] == "unknown"
 }
 
-_severity(svc) := "high" if {
+_severity(l) := "high" if {
 	some zone in ["external", "workload"]
-	svc.reach[zone].verdict == "reachable"
+	l.open[zone] == "reachable"
 } else := "medium"
+
+_guess(l) := " (who has the socket open was not seen; its port and its uid are the gateway's)" if l.guessed
+
+else := ""
+
+_advice(l) := sprintf("publish the port on loopback: 127.0.0.1:%d:%d", [l.port, l.port]) if l.inContainer
+
+else := "gateway: {bind: \"loopback\"}"
 
 # A program that passes connections on to where it does not tell.
 unknown contains {
-	"resource": {"kind": "agent", "key": sprintf("%s %s", [a.key, maybe.key])},
-	"reason": maybe.reason,
+	"resource": {"kind": "agent", "key": sprintf("%s %s", [l.agent, l.key])},
+	"reason": l.unclear,
 } if {
-	some a in input.agents
-	a.kind == "gateway"
-	some maybe in object.get(a, "maybe", [])
+	some l in input.agentListeners
+	l.kind == "gateway"
+	l.unclear != ""
 }
 
-not_applicable := "no agent gateway runs" if count([a | some a in input.agents; a.kind == "gateway"]) == 0
+not_applicable := "no agent gateway runs" if count([a | some a in input.agentPrograms; a.kind == "gateway"]) == 0

@@ -6,7 +6,7 @@
 #   in a local browser among them.
 # custom:
 #   severity: critical
-#   reads: [agents, listeners.ip, listeners.namespaces, network, nftables, processes.power]
+#   reads: [agents, processes.power, listeners.ip, listeners.namespaces]
 #   remediation: >-
 #     Set gateway.auth.mode to token or password and give a long secret.
 #   references:
@@ -22,23 +22,29 @@ finding contains {
 	"evidence": [sprintf("%s: %s", [a.title, a.evidence]), sprintf("authentication: %s", [a.auth])],
 	"remediation": [{"kind": "config", "text": "gateway: {auth: {mode: \"token\", token: \"<long random secret>\"}}"}],
 } if {
-	some a in input.agents
+	some a in input.agentPrograms
 	a.kind == "gateway"
 	a.auth == "none"
 }
 
 _severity(a) := "critical" if {
-	some svc in a.services
-	not svc.loopback
+	some l in input.agentListeners
+	l.agent == a.key
+	l.unclear == ""
+	not l.loopback
 } else := "high"
 
 unknown contains {
 	"resource": {"kind": "agent", "key": a.key},
-	"reason": "neither its configuration nor its environment tells how it authenticates",
+	"reason": _why(a),
 } if {
-	some a in input.agents
+	some a in input.agentPrograms
 	a.kind == "gateway"
 	a.auth == "unknown"
 }
 
-not_applicable := "no agent gateway runs" if count([a | some a in input.agents; a.kind == "gateway"]) == 0
+_why(a) := sprintf("how it authenticates is not known: %s", [a.authWhy]) if a.authWhy != ""
+
+else := "neither its configuration nor its environment tells how it authenticates"
+
+not_applicable := "no agent gateway runs" if count([a | some a in input.agentPrograms; a.kind == "gateway"]) == 0

@@ -2,27 +2,24 @@ package ringfence.agent.gateway_without_authentication_test
 
 import data.ringfence.agent.gateway_without_authentication as check
 
-_svc(loopback, verdict) := {
-	"key": "tcp x:18789 (node)", "proto": "tcp", "addr": "x", "port": 18789, "loopback": loopback, "class": "agent",
-	"reach": {
-		"workload": {
-			"verdict": verdict, "origin": "docker0", "local": false, "witness": "w", "because": ["b"], "stoppedBy": [],
-		},
-		"external": {
-			"verdict": verdict, "origin": "eth0", "local": false, "witness": "w", "because": ["b"], "stoppedBy": [],
-		},
-	},
+_listens(loopback, verdict) := {
+	"agent": "openclaw", "title": "OpenClaw gateway", "kind": "gateway", "evidence": "e", "key": "tcp x:18789 (node)", "port": 18789,
+	"loopback": loopback, "inside": false, "inContainer": false, "unclear": "", "guessed": false,
+	"open": {"external": verdict, "management": verdict, "workload": verdict}, "because": ["b"], "evidences": ["w"],
 }
 
-_doc(auth, services) := {"agents": [{
-	"key": "openclaw", "runtime": "openclaw", "title": "OpenClaw gateway", "kind": "gateway", "evidence": "e",
-	"uid": 1000, "hostUser": true, "container": "", "auth": auth, "configState": "present",
-	"config": {"path": "/c", "sandbox": "off", "execSecurity": "full", "weakAgents": [], "bind": "lan"},
-	"services": services,
-}]}
+_doc(auth, services) := {
+	"agentPrograms": [{
+		"key": "openclaw", "runtime": "openclaw", "title": "OpenClaw gateway", "kind": "gateway", "evidence": "e",
+		"uid": 1000, "hostUser": true, "container": "", "auth": auth, "configState": "present",
+		"config": {"path": "/c", "sandbox": "off", "execSecurity": "full", "weakAgents": [], "bind": "lan"},
+		"configWhy": "", "authWhy": "",
+	}],
+	"agentListeners": services,
+}
 
 test_none_is_critical_beyond_loopback if {
-	some f in check.finding with input as _doc("none", [_svc(false, "unreachable")])
+	some f in check.finding with input as _doc("none", [_listens(false, "unreachable")])
 	f.severity == "critical"
 }
 

@@ -5,7 +5,7 @@
 #   user namespace uid 0 is not root of the host, and no finding.
 # custom:
 #   severity: high
-#   reads: [agents, listeners.ip, listeners.namespaces, network, nftables, processes.power]
+#   reads: [agents, processes.power]
 #   remediation: >-
 #     Run the agent under a user of its own, with NoNewPrivileges and ProtectSystem in its unit.
 #   references:
@@ -20,9 +20,9 @@ finding contains {
 	"evidence": [sprintf("%s: %s, uid 0 in the initial user namespace, unit %q, container %q", [a.title, a.evidence, a.unit, a.container])],
 	"remediation": [{"kind": "systemd", "text": "[Service]\nUser=agent\nNoNewPrivileges=yes\nProtectSystem=strict\nProtectHome=tmpfs"}],
 } if {
-	some a in input.agents
+	some a in input.agentPrograms
 	a.uid == 0
 	a.hostUser
 }
 
-not_applicable := "no agent runs" if count(input.agents) == 0
+not_applicable := "no agent runs" if count(input.agentPrograms) == 0

@@ -2,7 +2,7 @@ package ringfence.agent.runs_as_root_test
 
 import data.ringfence.agent.runs_as_root as check
 
-_doc(uid, host) := {"agents": [{
+_doc(uid, host) := {"agentPrograms": [{
 	"key": "ollama", "title": "Ollama", "evidence": "e", "uid": uid, "hostUser": host, "unit": "", "container": "",
 }]}
 

@@ -6,7 +6,7 @@
 #   network of that user.
 # custom:
 #   severity: high
-#   reads: [agents, listeners.ip, listeners.namespaces, network, nftables, processes.power]
+#   reads: [agents, processes.power]
 #   remediation: >-
 #     Set agents.defaults.sandbox.mode to all, and tools.exec.security to allowlist or deny.
 #   references:
@@ -26,7 +26,7 @@ finding contains {
 	])],
 	"remediation": [{"kind": "config", "text": "agents: {defaults: {sandbox: {mode: \"all\"}}}, tools: {exec: {security: \"allowlist\"}}"}],
 } if {
-	some a in input.agents
+	some a in input.agentPrograms
 	a.runtime == "openclaw"
 	a.configState in {"present", "absent"}
 	_weak(a.config)
@@ -42,13 +42,17 @@ _severity(c) := "high" if {
 
 unknown contains {
 	"resource": {"kind": "agent", "key": a.key},
-	"reason": "its configuration could not be read",
+	"reason": _why(a),
 } if {
-	some a in input.agents
+	some a in input.agentPrograms
 	a.runtime == "openclaw"
 	not a.configState in {"present", "absent"}
 }
 
+_why(a) := sprintf("its configuration could not be read: %s", [a.configWhy]) if a.configWhy != ""
+
+else := "its configuration could not be read"
+
 not_applicable := "no agent with a sandbox setting runs" if {
-	count([a | some a in input.agents; a.runtime == "openclaw"]) == 0
+	count([a | some a in input.agentPrograms; a.runtime == "openclaw"]) == 0
 }

@@ -2,33 +2,21 @@ package ringfence.agent.sandbox_off_test
 
 import data.ringfence.agent.sandbox_off as check
 
-_svc(loopback, verdict) := {
-	"key": "tcp x:18789 (node)", "proto": "tcp", "addr": "x", "port": 18789, "loopback": loopback, "class": "agent",
-	"reach": {
-		"workload": {
-			"verdict": verdict, "origin": "docker0", "local": false, "witness": "w", "because": ["b"], "stoppedBy": [],
-		},
-		"external": {
-			"verdict": verdict, "origin": "eth0", "local": false, "witness": "w", "because": ["b"], "stoppedBy": [],
-		},
-	},
-}
-
-_doc(auth, services) := {"agents": [{
+_doc(auth) := {"agentPrograms": [{
 	"key": "openclaw", "runtime": "openclaw", "title": "OpenClaw gateway", "kind": "gateway", "evidence": "e",
 	"uid": 1000, "hostUser": true, "container": "", "auth": auth, "configState": "present",
 	"config": {"path": "/c", "sandbox": "off", "execSecurity": "full", "weakAgents": [], "bind": "lan"},
-	"services": services,
+	"configWhy": "why",
 }]}
 
-test_off_fails if count(check.finding) == 1 with input as _doc("token", [])
+test_off_fails if count(check.finding) == 1 with input as _doc("token")
 
 test_all_passes if {
-	doc := json.patch(_doc("token", []), [{"op": "replace", "path": "/agents/0/config/sandbox", "value": "all"}])
+	doc := json.patch(_doc("token"), [{"op": "replace", "path": "/agentPrograms/0/config/sandbox", "value": "all"}])
 	count(check.finding) == 0 with input as doc
 }
 
 test_unread_is_unknown if {
-	doc := json.patch(_doc("token", []), [{"op": "replace", "path": "/agents/0/configState", "value": "denied"}])
+	doc := json.patch(_doc("token"), [{"op": "replace", "path": "/agentPrograms/0/configState", "value": "denied"}])
 	count(check.unknown) == 1 with input as doc
 }

@@ -20,33 +20,53 @@ import data.ringfence.lib
 
 finding contains {
 	"resource": {"kind": "agent", "key": sprintf("%s %s", [a.key, svc.key])},
-	"message": sprintf("%s on %s answers the %s zone without authentication", [a.title, svc.key, zone]),
-	"severity": _severity(zone, reach),
+	"message": sprintf("%s on %s answers the %s zone %s", [a.title, svc.key, zone, _without[a.auth]]),
+	"severity": _severity(a.auth, zone, reach),
 	"zone": zone,
 	"evidence": array.concat([sprintf("%s: %s", [a.title, a.evidence])], lib.evidence(reach)),
 	"witness": reach.witness,
 	"remediation": lib.close(zone, svc),
 } if {
 	some a in input.agents
-	a.auth == "none"
+	a.auth in {"none", "some"}
 	some svc in a.services
 	some zone in ["external", "workload"]
 	reach := svc.reach[zone]
 	reach.verdict == "reachable"
 }
 
-_severity("external", _) := "critical"
+_without := {"none": "without authentication", "some": "on some of its paths without its key"}
 
-_severity("workload", reach) := "high" if {
+_severity("some", _, _) := "medium"
+
+_severity("none", "external", _) := "critical"
+
+_severity("none", "workload", reach) := "high" if {
 	reach.local
 } else := "critical"
+
+unknown contains {
+	"resource": {"kind": "agent", "key": sprintf("%s %s", [a.key, svc.key])},
+	"reason": sprintf("whether it asks for authentication is not known%s", [_why(a)]),
+} if {
+	some a in input.agents
+	a.auth == "unknown"
+	a.kind != "cli"
+	some svc in a.services
+	some zone in ["external", "workload"]
+	svc.reach[zone].verdict == "reachable"
+}
+
+_why(a) := sprintf(": %s", [why]) if {
+	some why in {p.authWhy | some p in input.agentPrograms; p.key == a.key; p.authWhy != ""}
+} else := ""
 
 unknown contains {
 	"resource": {"kind": "agent", "key": sprintf("%s %s", [a.key, svc.key])},
 	"reason": lib.unclear(zone, svc.reach[zone]),
 } if {
 	some a in input.agents
-	a.auth in {"none", "unknown"}
+	a.auth in {"none", "some", "unknown"}
 	some svc in a.services
 	some zone in ["external", "workload"]
 	svc.reach[zone].verdict == "unknown"
@@ -58,7 +78,7 @@ unknown contains {
 	"reason": sprintf("who has %s open was not seen, and it may be %s", [key, a.title]),
 } if {
 	some a in input.agents
-	a.auth in {"none", "unknown"}
+	a.auth in {"none", "some", "unknown"}
 	some key in object.get(a, "unseen", [])
 }
 
@@ -68,7 +88,7 @@ unknown contains {
 	"reason": maybe.reason,
 } if {
 	some a in input.agents
-	a.auth in {"none", "unknown"}
+	a.auth in {"none", "some", "unknown"}
 	some maybe in object.get(a, "maybe", [])
 }
 

@@ -32,3 +32,10 @@ test_socket_that_nobody_has_open_is_no_pass if count(check.unknown) == 1 with in
 test_socket_that_nobody_has_open_with_token_passes if count(check.unknown) == 0 with input as _unseen("token")
 
 _unseen(auth) := {"agents": [object.union(a, {"unseen": ["tcp 0.0.0.0:7 (unknown)"]})]} if some a in _doc(auth, []).agents
+
+test_key_for_a_part_is_medium if {
+	some f in check.finding with input as _doc("some", [_svc(false, "reachable")])
+	f.severity == "medium"
+}
+
+test_unknown_authentication_is_no_pass if count(check.unknown) == 1 with input as _doc("unknown", [_svc(false, "reachable")])

@@ -20,17 +20,21 @@ package ringfence.capability.host_takeover_capability_in_workload
 finding contains {
 	"resource": {"kind": "workload", "key": w.key},
 	"message": sprintf("%s can take over the host with %s", [w.name, concat(", ", bad)]),
-	"evidence": [sprintf("%s (%s): has %s in the initial user namespace", [w.name, w.process, w.capText])],
+	"evidence": [sprintf("%s (%s): has %s in the initial user namespace%s", [w.name, w.process, w.capText, _by(w)])],
 	"remediation": [{"kind": "config", "text": sprintf("run %s with --cap-drop ALL and only the capabilities that it needs", [w.name])}],
 } if {
 	some w in input.workloads
-	not w.agent
+	not _root(w)
 	w.hostUser
 	bad := _takeover(w)
 	count(bad) > 0
 }
 
 not_applicable := "no workload runs" if count(input.workloads) == 0
+
+_by(w) := sprintf(", by %s, which runs as root", [w.gainsBy]) if w.gainsBy != ""
+
+else := ""
 
 _deadly := {"sys_admin", "sys_module", "sys_rawio", "sys_boot", "bpf", "dac_read_search"}
 
@@ -42,3 +46,15 @@ _takeover(w) := [c |
 _leads(c, _) if c in _deadly
 
 _leads("sys_ptrace", w) if w.hostPID
+
+# Over the files of the host, which an agent has, these are no less.
+_leads(c, w) if {
+	w.agent
+	c in {"dac_override", "setuid", "setgid", "chown", "fowner", "setfcap"}
+}
+
+# An agent that is root of the host is told of by agent/runs-as-root.
+_root(w) if {
+	w.agent
+	w.uid == 0
+}

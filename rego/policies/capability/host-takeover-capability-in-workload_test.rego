@@ -5,7 +5,7 @@ import data.ringfence.capability.host_takeover_capability_in_workload as check
 _base := {
 	"key": "container web", "name": "container web", "why": "w", "container": "web", "agent": false, "process": "sh",
 	"uid": 0, "hostUser": true, "hostNet": false, "hostPID": false, "hostIPC": false, "hostUTS": false,
-	"hostMnt": false, "caps": ["chown"], "capText": "chown", "fullCaps": false, "netAdminOverHost": false, "seccomp": 2,
+	"hostMnt": false, "caps": ["chown"], "capText": "chown", "fullCaps": false, "netAdminOverHost": false, "latent": false, "gainsBy": "", "seccomp": 2,
 	"noNewPrivs": true, "lsm": "", "devices": [],
 }
 
@@ -22,4 +22,10 @@ test_ptrace_needs_the_host_pids if {
 
 test_in_a_user_namespace_passes if {
 	count(check.finding) == 0 with input as _doc({"caps": ["sys_admin"], "hostUser": false})
+}
+
+test_an_agent_that_is_not_root_fails if {
+	count(check.finding) == 1 with input as _doc({"agent": true, "uid": 998, "caps": ["sys_admin"]})
+	count(check.finding) == 1 with input as _doc({"agent": true, "uid": 998, "caps": ["setuid"]})
+	count(check.finding) == 0 with input as _doc({"agent": true, "uid": 0, "caps": ["sys_admin"]})
 }

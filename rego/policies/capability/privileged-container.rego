@@ -20,14 +20,33 @@ import data.ringfence.lib
 
 finding contains {
 	"resource": {"kind": "workload", "key": w.key},
-	"message": sprintf("%s is privileged: it is root on the host", [w.name]),
-	"evidence": [sprintf("%s (%s): all capabilities, seccomp off, initial user namespace", [w.name, w.process])],
+	"message": sprintf("%s is privileged: it %s root on the host", [w.name, _is(w)]),
+	"evidence": [sprintf("%s (%s): all capabilities%s, seccomp off, initial user namespace", [w.name, w.process, _by(w)])],
 	"remediation": [{"kind": "config", "text": sprintf("recreate %s without --privileged", [w.name])}],
 } if {
 	some w in input.workloads
 	not w.agent
 	w.hostUser
 	w.fullCaps
+	w.seccomp == 0
+}
+
+_by(w) := sprintf(" by %s, which runs as root", [w.gainsBy]) if w.gainsBy != ""
+
+else := ""
+
+_is(w) := "becomes" if w.gainsBy != ""
+
+else := "is"
+
+unknown contains {
+	"resource": {"kind": "workload", "key": w.key},
+	"reason": sprintf("%s has all capabilities in its bounding set, and no program that runs as root was seen by which uid %d would get them", [w.name, w.uid]),
+} if {
+	some w in input.workloads
+	w.container != ""
+	w.hostUser
+	w.latent
 	w.seccomp == 0
 }
 
@@ -50,4 +69,5 @@ unknown contains {
 } if {
 	some c in input.containers
 	object.get(c, "unread", "") != ""
+	not c.running # else its processes tell
 }

@@ -21,7 +21,7 @@ finding contains {
 	"resource": {"kind": "device", "key": sprintf("%s in container %s", [d, lib.container(c)]), "path": d},
 	"message": sprintf("container %s has the device %s", [lib.container(c), d]),
 	"severity": _listed(c, d),
-	"evidence": [sprintf("%s lists %s", [lib.specs(c), d])],
+	"evidence": [_evidence(c, d)],
 	"remediation": [{"kind": "config", "text": sprintf("recreate container %s without --device %s", [lib.container(c), d])}],
 } if {
 	some c in input.containers
@@ -55,6 +55,10 @@ finding contains {
 	not o.device in object.get(data.params, "devices", [])
 }
 
+_evidence(c, d) := sprintf("its device file %s was seen in the container", [d]) if c.spec == ""
+
+else := sprintf("%s lists %s", [lib.specs(c), d])
+
 # A user's specification gives no device that the user has not, and nothing at all without a process.
 _listed(c, d) := "medium" if {
 	lib.own(c)
@@ -85,4 +89,5 @@ unknown contains {
 } if {
 	some c in input.containers
 	object.get(c, "unread", "") != ""
+	not c.running # else its device files were seen
 }

@@ -31,9 +31,23 @@ finding contains {
 } if {
 	some svc in input.services
 	svc.class == "ipmi"
+	svc.ownerKnown
 	some zone in _zones
 	reach := svc.reach[zone]
 	reach.verdict == "reachable"
+}
+
+# Reserved ports are given to other programs too.
+unknown contains {
+	"resource": {"kind": "service", "key": svc.key},
+	"reason": sprintf("its owner could not be seen, and it is reachable from the %s zone", [zone]),
+} if {
+	some svc in input.services
+	svc.class == "ipmi"
+	not svc.ownerKnown
+	not lib.lesser(svc)
+	some zone in _zones
+	svc.reach[zone].verdict == "reachable"
 }
 
 unknown contains {

@@ -29,3 +29,9 @@ test_unknown_of_root_in_another_namespace_is_unknown if {
 	svc := object.union(_svc("unknown"), {"namespace": "vpn", "gives": "root on the host"})
 	count(check.unknown) == 1 with input as {"services": [svc]}
 }
+
+test_owner_that_was_not_seen_is_unknown if {
+	svc := object.union(_svc("reachable"), {"ownerKnown": false})
+	count(check.unknown) == 1 with input as {"services": [svc]}
+	count(check.finding) == 0 with input as {"services": [svc]}
+}

@@ -58,15 +58,21 @@ unknown contains {
 	svc.reach[zone].verdict == "unknown"
 }
 
-# A port that is known for TLS, held by a program that cannot be seen, may well ask for certificates.
+# A port that is known for TLS, held by a program that cannot be seen, may well ask for certificates, and so may a daemon whose
+# configuration was not read.
 _unclear(svc) if {
 	svc.tlsVerify == "unknown"
 	svc.port in {2376, 10250, 16514}
 }
 
+_unclear(svc) if {
+	svc.tlsVerify == "unknown"
+	svc.owner in {"dockerd", "containerd", "buildkitd", "podman", "kubelet", "libvirtd", "virtproxyd", "nomad", "k3s-server"}
+}
+
 unknown contains {
 	"resource": {"kind": "service", "key": svc.key},
-	"reason": "whether it asks for client certificates was not seen",
+	"reason": sprintf("whether %s asks for client certificates, or what it lets through, was not seen", [svc.owner]),
 } if {
 	some svc in input.services
 	svc.class == "runtime-api"

@@ -4,7 +4,7 @@ import data.ringfence.runtime.docker_api_on_tcp as check
 
 _svc(tls, loopback, verdict) := {
 	"key": "tcp 0.0.0.0:2375 (dockerd)", "proto": "tcp", "port": 2375, "class": "runtime-api", "gives": "root on the host",
-	"tlsVerify": tls, "loopback": loopback, "reach": {"workload": {
+	"tlsVerify": tls, "owner": "x", "loopback": loopback, "reach": {"workload": {
 		"verdict": verdict, "origin": "docker0", "local": false, "witness": "w", "because": [], "stoppedBy": [],
 	}},
 }
@@ -45,4 +45,10 @@ test_unseen_tls_of_a_container_is_its_own if {
 	svc := object.union(_svc("unknown", false, "reachable"), {"port": 2376, "namespace": "container web"})
 	count(check.unknown) == 0 with input as {"services": [object.union(svc, {"gives": "container web"})]}
 	count(check.unknown) == 1 with input as {"services": [svc]}
+}
+
+test_daemon_that_was_not_read_is_unknown if {
+	svc := object.union(_svc("unknown", false, "reachable"), {"owner": "containerd", "port": 43833})
+	count(check.unknown) == 1 with input as {"services": [svc]}
+	count(check.finding) == 0 with input as {"services": [svc]}
 }

@@ -25,6 +25,7 @@ finding contains {
 	"remediation": [_fix(s)],
 } if {
 	some s in input.runtimeSockets
+	s.container == ""
 	not s.gated
 	not s.closed
 	s.gives != ""
@@ -39,6 +40,7 @@ finding contains {
 	"remediation": [_fix(s)],
 } if {
 	some s in input.runtimeSockets
+	s.container == ""
 	not s.gated
 	s.gives != ""
 	s.uid != 0
@@ -55,6 +57,7 @@ finding contains {
 	"remediation": [_fix(s)],
 } if {
 	some s in input.runtimeSockets
+	s.container == ""
 	not s.gated
 	not s.closed
 	s.gives != ""
@@ -68,6 +71,7 @@ unknown contains {
 	"reason": "more than one user decides what is at the path, or who does is not known",
 } if {
 	some s in input.runtimeSockets
+	s.container == ""
 	not s.gated
 	s.gives == ""
 }
@@ -81,6 +85,10 @@ _severity(s) := "critical" if {
 	s.gives == "root on the host"
 } else := "high"
 
-_fix(s) := {"kind": "systemd", "text": sprintf("in the socket unit of %s: SocketMode=0660, SocketUser=root; until its restart: chmod 660 %s", [s.runtime, s.path])}
+# A socket that a daemon makes itself has no unit.
+_fix(s) := {"kind": "command", "text": sprintf("chmod o-rwx %s; the daemon makes it with its group (--group), and for nobody else", [s.path])} if {
+	not startswith(s.path, "/run/")
+	not startswith(s.path, "/var/")
+} else := {"kind": "systemd", "text": sprintf("in the socket unit of %s: SocketMode=0660, SocketUser=root; until its restart: chmod 660 %s", [s.runtime, s.path])}
 
 not_applicable := "no runtime has a control socket here" if count(input.runtimeSockets) == 0

@@ -4,7 +4,7 @@ import data.ringfence.runtime.socket_accessible_to_others as check
 
 _sock(others, group) := {"runtimeSockets": [{
 	"runtime": "docker", "path": "/run/docker.sock", "mode": "0660", "othersWrite": others, "groupWrite": true,
-	"group": group, "uid": 0, "gated": false, "closed": false, "gives": "root on the host", "mountedIn": [], "privateToUser": false,
+	"group": group, "uid": 0, "gated": false, "closed": false, "gives": "root on the host", "mountedIn": [], "privateToUser": false, "container": "",
 }]}
 
 test_world_writable_fails if count(check.finding) == 1 with input as _sock(true, "docker")

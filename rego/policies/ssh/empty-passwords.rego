@@ -20,12 +20,21 @@ import data.ringfence.lib
 finding contains {
 	"resource": {"kind": "sshd", "key": lib.place(ctx), "path": ctx.config},
 	"message": sprintf("SSH accepts accounts without a password (%s)", [lib.whom(ctx)]),
+	"severity": _severity(ctx.logins),
 	"evidence": [sprintf("%s (%s): %s", [ctx.config, ctx.source, concat(", ", lib.settings(ctx.settings))])],
 	"remediation": lib.sshd(ctx, [{"name": "PermitEmptyPasswords", "value": "no"}]),
 } if {
 	some ctx in input.ssh.contexts
 	_weak(ctx.settings)
+	count(lib.password_users(ctx)) + count(ctx.logins.locked) > 0
 }
+
+# Without an account that has no password nobody can use it yet.
+_severity(logins) := "critical" if count(logins.empty) > 0
+
+else := "critical" if logins.others
+
+else := "medium"
 
 _weak(s) if {
 	s.permitemptypasswords == "yes"

@@ -2,9 +2,11 @@ package ringfence.ssh.empty_passwords_test
 
 import data.ringfence.ssh.empty_passwords as check
 
+_logins := {"root": "yes", "users": ["alice"], "locked": [], "empty": ["guest"], "others": false}
+
 _doc(settings) := {"ssh": {
 	"servers": [{"key": "openssh", "kind": "openssh", "config": "/etc/ssh/sshd_config", "of": "", "state": "read"}],
-	"contexts": [{"config": "/etc/ssh/sshd_config", "of": "", "source": "sshd -T", "match": "", "settings": settings}],
+	"contexts": [{"config": "/etc/ssh/sshd_config", "of": "", "source": "sshd -T", "match": "", "settings": settings, "options": [], "logins": _logins}],
 }}
 
 test_fails if count(check.finding) == 1 with input as _doc({"permitrootlogin": "no", "passwordauthentication": "yes", "kbdinteractiveauthentication": "no", "permitemptypasswords": "yes", "usepam": "no", "authenticationmethods": ""})

@@ -2,7 +2,8 @@
 # title: SSH accepts passwords
 # description: >-
 #   In some context of the SSH configuration (also inside a Match block) a password or a
-#   keyboard-interactive answer logs in. Passwords can be guessed and reused; keys cannot.
+#   keyboard-interactive answer alone logs in. Passwords can be guessed and reused; keys cannot.
+#   Where no account that is let in has a password it is low.
 # custom:
 #   severity: high
 #   reads: [ssh.configs, ssh.servers]
@@ -20,17 +21,29 @@ import data.ringfence.lib
 finding contains {
 	"resource": {"kind": "sshd", "key": lib.place(ctx), "path": ctx.config},
 	"message": sprintf("SSH accepts passwords (%s)", [lib.whom(ctx)]),
-	"evidence": [sprintf("%s (%s): %s", [ctx.config, ctx.source, concat(", ", lib.settings(ctx.settings))])],
+	"severity": _severity(users),
+	"evidence": [
+		sprintf("%s (%s): %s", [ctx.config, ctx.source, concat(", ", lib.settings(ctx.settings))]),
+		_who(ctx, users),
+	],
 	"remediation": lib.sshd(ctx, [
 		{"name": "PasswordAuthentication", "value": "no"},
 		{"name": "KbdInteractiveAuthentication", "value": "no"},
 	]),
 } if {
 	some ctx in input.ssh.contexts
-	_weak(ctx.settings)
+	lib.password_login(ctx.settings)
+	users := lib.password_users(ctx)
+	count(users) + count(ctx.logins.locked) > 0
 }
 
-_weak(s) if lib.password_login(s)
+_severity(users) := "high" if count(users) > 0
+
+else := "low"
+
+_who(_, users) := sprintf("who has a password: %s", [concat(", ", users)]) if count(users) > 0
+
+else := "no account that is let in has a password"
 
 unknown contains {
 	"resource": {"kind": "sshd", "key": srv.key},

@@ -2,7 +2,8 @@
 # title: root can log in over SSH with a password
 # description: >-
 #   In some context of the SSH configuration (also inside a Match block) root may log in with a
-#   password. One guessed or reused password is then the whole host.
+#   password. One guessed or reused password is then the whole host. Where root has no password it
+#   is low.
 # custom:
 #   severity: high
 #   reads: [ssh.configs, ssh.servers]
@@ -24,12 +25,21 @@ finding contains {
 	"remediation": lib.sshd(ctx, [{"name": "PermitRootLogin", "value": "prohibit-password"}]),
 } if {
 	some ctx in input.ssh.contexts
-	_weak(ctx.settings)
+	lib.root_login(ctx) == "yes"
 }
 
-_weak(s) if {
-	s.permitrootlogin == "yes"
-	lib.password_login(s)
+finding contains {
+	"resource": {"kind": "sshd", "key": lib.place(ctx), "path": ctx.config},
+	"message": sprintf("root can log in over SSH with a password as soon as it has one (%s)", [lib.whom(ctx)]),
+	"severity": "low",
+	"evidence": [
+		sprintf("%s (%s): %s", [ctx.config, ctx.source, concat(", ", lib.settings(ctx.settings))]),
+		"root has no password now (shadow)",
+	],
+	"remediation": lib.sshd(ctx, [{"name": "PermitRootLogin", "value": "prohibit-password"}]),
+} if {
+	some ctx in input.ssh.contexts
+	lib.root_login(ctx) == "locked"
 }
 
 unknown contains {

@@ -2,9 +2,11 @@ package ringfence.ssh.root_login_with_password_test
 
 import data.ringfence.ssh.root_login_with_password as check
 
+_logins := {"root": "yes", "users": ["alice"], "locked": [], "empty": ["guest"], "others": false}
+
 _doc(settings) := {"ssh": {
 	"servers": [{"key": "openssh", "kind": "openssh", "config": "/etc/ssh/sshd_config", "of": "", "state": "read"}],
-	"contexts": [{"config": "/etc/ssh/sshd_config", "of": "", "source": "sshd -T", "match": "", "settings": settings}],
+	"contexts": [{"config": "/etc/ssh/sshd_config", "of": "", "source": "sshd -T", "match": "", "settings": settings, "options": [], "logins": _logins}],
 }}
 
 test_fails if count(check.finding) == 1 with input as _doc({"permitrootlogin": "yes", "passwordauthentication": "yes", "kbdinteractiveauthentication": "no", "permitemptypasswords": "no", "usepam": "no", "authenticationmethods": ""})
@@ -20,3 +22,11 @@ test_unread_configuration_is_unknown if {
 }
 
 test_without_server_does_not_apply if check.not_applicable with input as {"ssh": {"servers": [], "contexts": []}}
+
+test_of_another_context_is_not_roots if {
+	weak := {"permitrootlogin": "yes", "passwordauthentication": "yes", "kbdinteractiveauthentication": "no", "permitemptypasswords": "no", "usepam": "no", "authenticationmethods": ""}
+	doc := json.patch(_doc(weak), [{"op": "add", "path": "ssh/contexts/0/logins/root", "value": "no"}])
+	count(check.finding) == 0 with input as doc
+	locked := json.patch(_doc(weak), [{"op": "add", "path": "ssh/contexts/0/logins/root", "value": "locked"}])
+	{f.severity | some f in check.finding} == {"low"} with input as locked
+}

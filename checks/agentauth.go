@@ -1,0 +1,390 @@
+//go:build linux && !ringfence_portable
+
+package checks
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// Whether an instance asks for authentication is a fact of several places: arguments, the environment, files that they name or that the
+// program looks for by itself. The first that decides it counts. What one of them leaves open, and what cannot be read, is unknown.
+
+// The values of Agent.Auth besides token, password and login.
+const (
+	authNone = "none"
+	authSome = "some" // a part of the interface asks for a key, and a part does not
+)
+
+// authOf reads from the arguments, the environment and the files of an instance whether it asks for authentication. Absent: they do not
+// say, so the default of the runtime holds.
+func (s *Scan) authOf(pt *pattern, p *process) snapshot.Fact {
+	line := strings.Join(p.argv, " ")
+	switch {
+	case pt.noAuthRe != nil && pt.noAuthRe.MatchString(line):
+		return present(authNone)
+	case pt.authRe != nil && pt.authRe.MatchString(line):
+		return present("%s", pt.asks())
+	case p.cut:
+		return snapshot.Fact{State: snapshot.Error, Reason: "it has more arguments than are read"}
+	case !pt.asksEnvironment() && authFiles[pt.Name] == nil:
+		return s.namedFile(pt, p, nil)
+	}
+	env, err := s.environ(p)
+	if err != nil && !gone(err) {
+		return snapshot.Fact{State: snapshot.Error, Reason: "its environment was not read: " + err.Error()}
+	}
+	if f := pt.authBy(env); f.State != snapshot.Absent {
+		return f
+	}
+	return s.namedFile(pt, p, env)
+}
+
+// asks is how an instance authenticates that has a key.
+func (pt *pattern) asks() string {
+	if pt.AuthOf != "" {
+		return pt.AuthOf
+	}
+	return "token"
+}
+
+// asksEnvironment says whether a runtime's authentication depends on its environment.
+func (pt *pattern) asksEnvironment() bool {
+	return len(pt.AuthEnv)+len(pt.NoAuthEnv)+len(pt.NoAuthUnless)+len(pt.AuthWhen) > 0
+}
+
+// authBy reads an environment.
+func (pt *pattern) authBy(env map[string]string) snapshot.Fact {
+	has := func(name string) bool { return env[name] != "" }
+	unless := func(name string) bool {
+		v, ok := env[name]
+		return ok && !strings.EqualFold(v, pt.NoAuthUnless[name])
+	}
+	when := func(name string) bool { return strings.EqualFold(env[name], pt.AuthWhen[name]) }
+	switch {
+	case slices.ContainsFunc(pt.NoAuthEnv, has), slices.ContainsFunc(sortedKeys(pt.NoAuthUnless), unless):
+		return present(authNone)
+	case slices.ContainsFunc(pt.AuthEnv, has), slices.ContainsFunc(sortedKeys(pt.AuthWhen), when):
+		return present("%s", pt.asks())
+	}
+	return snapshot.Fact{State: snapshot.Absent}
+}
+
+// agentFiles reads files as an instance sees them, and remembers what it could not read.
+type agentFiles struct {
+	s    *Scan
+	p    *process
+	env  map[string]string
+	lost error
+}
+
+// text is the text of a file, "" where there is none.
+func (f *agentFiles) text(file string) string {
+	if !path.IsAbs(file) {
+		cwd, err := f.s.Host.Readlink(fmt.Sprintf("/proc/%d/cwd", f.p.PID))
+		if err != nil {
+			f.lose(err)
+			return ""
+		}
+		file = path.Join(cwd, file)
+	}
+	b, _, err := f.s.configOf(f.p, file)
+	if err != nil && !gone(err) {
+		f.lose(err)
+	}
+	return string(b)
+}
+
+func (f *agentFiles) lose(err error) {
+	if f.lost == nil {
+		f.lost = err
+	}
+}
+
+// list is the names in a directory.
+func (f *agentFiles) list(dir string) []string {
+	names, err := f.s.Host.ReadDirIn(f.p.PID, dir)
+	if err != nil && !gone(err) {
+		f.lose(err)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// home is the home directory of an instance.
+func (f *agentFiles) home() string {
+	if h := f.env["HOME"]; h != "" {
+		return h
+	}
+	for _, u := range f.s.users() {
+		if u.uid == f.p.UID && f.p.Container == "" {
+			return u.home
+		}
+	}
+	return "/"
+}
+
+// tree is a file of YAML; nil where there is none.
+func (f *agentFiles) tree(file string) map[string]any {
+	text := f.text(file)
+	if text == "" {
+		return nil
+	}
+	var m map[string]any
+	if len(text) > maxYAML {
+		f.lose(fmt.Errorf("%s: more than %d bytes", file, maxYAML))
+	} else if yaml.Unmarshal([]byte(text), &m) != nil {
+		f.lose(fmt.Errorf("%s: %w", file, errMalformed))
+	}
+	return m
+}
+
+// maxYAML bounds a file of YAML that anybody may have written.
+const maxYAML = 256 << 10
+
+// valueAt is a value below keys, nil where there is none. Dashes and underscores are the same.
+func valueAt(m map[string]any, keys ...string) any {
+	var v any = m
+	for _, k := range keys {
+		inner, ok := v.(map[string]any)
+		if !ok {
+			return nil
+		}
+		v = nil
+		for name, x := range inner {
+			if strings.ReplaceAll(name, "-", "_") == strings.ReplaceAll(k, "-", "_") {
+				v = x
+			}
+		}
+	}
+	return v
+}
+
+// authFiles reads the files of runtimes that have some which they look for by themselves, or that have a form that is known. It says
+// none, token, password, or "" where they do not decide.
+var authFiles = map[string]func(f *agentFiles, named []string) (string, error){
+	"jupyter":     jupyterAuth,
+	"code-server": codeServerAuth,
+	"vllm": func(f *agentFiles, named []string) (string, error) {
+		return f.key(named, authSome, []string{"api_key"})
+	},
+	"litellm": func(f *agentFiles, named []string) (string, error) {
+		return f.key(named, "token", []string{"general_settings", "master_key"})
+	},
+	"qdrant": func(f *agentFiles, named []string) (string, error) {
+		own := []string{"/qdrant/config/config.yaml", "/qdrant/config/production.yaml", "config/config.yaml", "config/production.yaml", "/etc/qdrant/config.yaml"}
+		return f.key(append(own, named...), "token", []string{"service", "api_key"})
+	},
+}
+
+// key looks for a key in files of YAML.
+func (f *agentFiles) key(files []string, auth string, at []string) (string, error) {
+	for _, file := range files {
+		m := f.tree(file)
+		if v := valueAt(m, at...); isSet(v) {
+			return auth, nil
+		}
+		if slices.Contains(sortedKeys(m), "include") {
+			f.lose(fmt.Errorf("%s includes other files", file))
+		}
+	}
+	return "", f.lost
+}
+
+// namedFile reads what files say: those that options name, and those that the runtime looks for.
+func (s *Scan) namedFile(pt *pattern, p *process, env map[string]string) snapshot.Fact {
+	var named []string
+	if pt.configRe != nil {
+		named = valuesOfOption(p.argv, pt.configRe)
+	}
+	read := authFiles[pt.Name]
+	if read == nil {
+		if len(named) > 0 {
+			return snapshot.Fact{State: snapshot.Error, Reason: "the file that it is configured by was not read"}
+		}
+		return snapshot.Fact{State: snapshot.Absent}
+	}
+	auth, err := read(&agentFiles{s: s, p: p, env: env}, named)
+	switch {
+	case err != nil:
+		return snapshot.Fact{State: snapshot.Error, Reason: err.Error()}
+	case auth == "":
+		return snapshot.Fact{State: snapshot.Absent}
+	}
+	return present("%s", auth)
+}
+
+// valuesOfOption are the values of options that have such a name.
+func valuesOfOption(argv []string, name *regexp.Regexp) (list []string) {
+	for i, a := range argv {
+		key, value, given := strings.Cut(a, "=")
+		switch {
+		case !name.MatchString(key):
+		case given:
+			list = append(list, value)
+		case i+1 < len(argv):
+			list = append(list, argv[i+1])
+		}
+	}
+	return list
+}
+
+// codeServerAuth reads the configuration of code-server: ~/.config/code-server/config.yaml, or what --config or the environment names.
+// Without auth in it a password is asked for.
+func codeServerAuth(f *agentFiles, named []string) (string, error) {
+	file := path.Join(f.home(), ".config/code-server/config.yaml")
+	if v := f.env["XDG_CONFIG_HOME"]; v != "" {
+		file = path.Join(v, "code-server/config.yaml")
+	}
+	if v := f.env["CODE_SERVER_CONFIG"]; v != "" {
+		file = v
+	}
+	if len(named) > 0 {
+		file = named[len(named)-1]
+	}
+	switch v := valueAt(f.tree(file), "auth"); v {
+	case "none":
+		return authNone, f.lost
+	case nil, "password":
+		return "", f.lost
+	default:
+		return "", fmt.Errorf("%s: auth is neither none nor password", file)
+	}
+}
+
+// jupyterSettings is what configurations of Jupyter say of authentication: token and password are nil where nothing sets them.
+type jupyterSettings struct {
+	token, password *string
+	unsure          error
+}
+
+// jupyterAuth reads the files of Jupyter in their order, the later before the earlier (jupyter_core.paths, traitlets).
+func jupyterAuth(f *agentFiles, named []string) (string, error) {
+	set := new(jupyterSettings)
+	dirs := jupyterDirs(f)
+	slices.Reverse(dirs)
+	for _, dir := range dirs {
+		for _, name := range []string{"jupyter_config", "jupyter_notebook_config", "jupyter_server_config", "jupyter_lab_config"} {
+			set.python(f.text(path.Join(dir, name+".py")))
+			for _, extra := range f.list(path.Join(dir, name+".d")) {
+				if strings.HasSuffix(extra, ".json") {
+					set.json(f.tree(path.Join(dir, name+".d", extra)))
+				}
+			}
+			set.json(f.tree(path.Join(dir, name+".json")))
+		}
+	}
+	for _, file := range named {
+		if strings.HasSuffix(file, ".json") {
+			set.json(f.tree(file))
+		} else {
+			set.python(f.text(file))
+		}
+	}
+	for _, a := range f.p.argv {
+		if key, value, ok := strings.Cut(a, "="); ok && strings.HasPrefix(key, "--") {
+			set.assign(strings.TrimPrefix(key, "--"), value)
+		}
+	}
+	switch {
+	case set.token != nil && *set.token == "" && (set.password == nil || *set.password == "") && set.unsure == nil && f.lost == nil:
+		return authNone, nil
+	case set.password != nil && *set.password != "":
+		return "password", nil
+	}
+	return "", cmpError(f.lost, set.unsure)
+}
+
+func cmpError(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// jupyterDirs are the directories of configurations, the first before the others.
+func jupyterDirs(f *agentFiles) []string {
+	var dirs []string
+	dirs = append(dirs, strings.FieldsFunc(f.env["JUPYTER_CONFIG_PATH"], func(r rune) bool { return r == ':' })...)
+	if v := f.env["JUPYTER_CONFIG_DIR"]; v != "" {
+		dirs = append(dirs, v)
+	} else {
+		dirs = append(dirs, path.Join(f.home(), ".jupyter"))
+	}
+	dirs = append(dirs, path.Join(f.home(), ".local/etc/jupyter"))
+	for _, a := range f.p.argv[:min(len(f.p.argv), 2)] { // of a virtual environment: beside its programs
+		if dir := path.Dir(path.Dir(a)); path.IsAbs(a) && !slices.Contains(dirs, path.Join(dir, "etc/jupyter")) {
+			dirs = append(dirs, path.Join(dir, "etc/jupyter"))
+		}
+	}
+	for _, d := range []string{path.Join(path.Dir(path.Dir(f.p.Exe)), "etc/jupyter"), "/usr/local/etc/jupyter", "/etc/jupyter"} {
+		if path.IsAbs(d) && !slices.Contains(dirs, d) {
+			dirs = append(dirs, d)
+		}
+	}
+	return dirs
+}
+
+// assign notes a setting of a class; both names of classes, of the old server and the new one, are for the same.
+func (j *jupyterSettings) assign(name, value string) {
+	class, key, ok := strings.Cut(name, ".")
+	if !ok || !slices.Contains([]string{"NotebookApp", "ServerApp", "LabApp", "IdentityProvider", "PasswordIdentityProvider"}, class) {
+		return
+	}
+	switch key {
+	case "token":
+		j.token = &value
+	case "password", "hashed_password":
+		j.password = &value
+	case "identity_provider_class", "login_handler_class":
+		j.unsure = errors.New("another program logs in for Jupyter")
+	}
+}
+
+func (j *jupyterSettings) json(m map[string]any) {
+	for _, class := range sortedKeys(m) {
+		inner, _ := m[class].(map[string]any)
+		for _, key := range sortedKeys(inner) {
+			if v, ok := inner[key].(string); ok {
+				j.assign(class+"."+key, v)
+			}
+		}
+	}
+}
+
+var (
+	jupyterLine   = regexp.MustCompile(`^c\.(\w+\.\w+)\s*=\s*(.*?)\s*(?:#.*)?$`)
+	pythonLiteral = regexp.MustCompile(`^u?(?:'([^'\\]*)'|"([^"\\]*)")$`)
+	jupyterTells  = regexp.MustCompile(`token|password|identity_provider|login_handler|load_subconfig|exec\(|import_module`)
+)
+
+// python reads a configuration that is a program: assignments of literals at its top level are understood, and of other lines no more
+// than that they are about authentication.
+func (j *jupyterSettings) python(text string) {
+	for line := range strings.Lines(text) {
+		line = strings.TrimRight(line, " \t\r\n")
+		if bare := strings.TrimSpace(line); bare == "" || bare[0] == '#' || !jupyterTells.MatchString(bare) {
+			continue
+		}
+		m := jupyterLine.FindStringSubmatch(line)
+		if m == nil {
+			j.unsure = errors.New("its configuration is a program that was not followed")
+			continue
+		}
+		if lit := pythonLiteral.FindStringSubmatch(m[2]); lit != nil {
+			j.assign(m[1], lit[1]+lit[2])
+		} else if !slices.Contains([]string{"True", "False", "None"}, m[2]) {
+			j.unsure = errors.New("its configuration is a program that was not followed")
+		}
+	}
+}

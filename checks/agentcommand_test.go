@@ -1,0 +1,149 @@
+//go:build linux && !ringfence_portable
+
+package checks
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ringfence/ringfence/host"
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// TestRecognisedByWhatRuns: an agent is its program, or the script, module or package that an interpreter or a launcher runs; never what a
+// later argument names.
+func TestRecognisedByWhatRuns(t *testing.T) {
+	_, patterns, err := loadPatterns()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ exe, line, want string }{
+		// A line of one argument is a title that the process has set.
+		{"/usr/bin/node", "npm exec @playwright/mcp --port 8931 --host 0.0.0.0", "mcp"},
+		{"/usr/bin/node", "node|/root/.npm/_npx/1/node_modules/.bin/playwright-mcp|--port|8931", "mcp"},
+		{"/bin/dash", "sh|-c|playwright-mcp --port 8931 --host 0.0.0.0", "mcp"},
+		{"/usr/bin/node", "node|/x/node_modules/@playwright/mcp/cli.js|--headless|--port=8931", "mcp"},
+		{"/usr/bin/node", "node|/x/node_modules/.bin/playwright-mcp|--headless", ""}, // over its standard input
+		{"/usr/bin/uv", "uvx|--from|mcpo@latest|mcpo|--port|8000", "mcp"},
+		{"/usr/bin/python3.11", "python3.11|-X|dev|/usr/local/bin/vllm|serve|m", "vllm"},
+		{"/usr/bin/python3.11", "python3.11|-m|vllm.entrypoints.openai.api_server|--port|8000", "vllm"},
+		{"/usr/bin/python3.11", "python3.11|-m|uvicorn|--host|0.0.0.0|open_webui.main:app|--port|8080", "open-webui"},
+		{"/usr/bin/tini", "tini|-s|--|bash|-c|exec vllm serve m", "vllm"},
+		{"/usr/bin/python3", "/usr/bin/python3|/usr/bin/jupyter-notebook", "jupyter"},
+		{"/usr/bin/python3", "python3|-m|jupyterlab|--ip=0.0.0.0", "jupyter"},
+		{"/usr/bin/python3", "python3|-m|ipykernel_launcher|-f|k.json", ""},
+		{"/usr/bin/python3", "python3|-m|sglang.launch_server|--port|30000", "sglang"},
+		{"/usr/bin/node", "openclaw-gateway", "openclaw"},
+		{"/usr/bin/node", "node|--max-old-space-size=1|/usr/lib/node_modules/openclaw/dist/index.js|gateway|--port|1", "openclaw"},
+		{"/opt/chrome/chrome", "/opt/chrome/chrome|--headless|--remote-debugging-port=9222", "chrome-devtools"},
+		{"/usr/bin/node", "node|/usr/lib/node_modules/@anthropic-ai/claude-code/cli.js", "claude-code"},
+		{"/nix/store/x-claude/bin/claude", "/nix/store/x-claude/bin/claude|-p|hi", "claude-code"},
+		{"/usr/bin/node", "npx|-y|@openai/codex@latest|exec", "codex"},
+		{"/usr/bin/python3", "python3|-c|import time; time.sleep(15)|/tmp/claude|x", ""},
+		{"/usr/bin/vim.basic", "vim|vllm serve.md", ""},
+		{"/usr/bin/grep", "grep|-r|claude|/home", ""},
+		{"/usr/bin/grep", "grep|--remote-debugging-port=9222|x", ""},
+		{"/usr/bin/tail", "tail|-f|/var/log/codex", ""},
+		{"/usr/bin/python3", "python3|backup.py|/srv/openclaw gateway", ""},
+		{"/usr/bin/node", "node|server.js|--name|/opt/claude", ""},
+		{"/bin/bash", "bash|-c|cd /srv/claude && sleep 1", ""},
+		{"/usr/bin/bwrap", "bwrap|--setenv|TMPDIR|/tmp/claude|--|sleep|1", ""},
+		{"/usr/bin/less", "less|/usr/lib/node_modules/openclaw/dist/index.js gateway", ""},
+		{"/usr/bin/env", "env|A=codex|sleep|1", ""},
+	} {
+		p := &process{argv: strings.Split(c.line, "|")}
+		p.Exe, p.Comm = c.exe, "x"
+		got := ""
+		for _, pt := range patterns {
+			if got == "" && pt.matches(p) != "" {
+				got = pt.Name
+			}
+		}
+		if got != c.want {
+			t.Errorf("%s %q is %q, want %q (runs %q)", c.exe, c.line, got, c.want, p.command())
+		}
+	}
+}
+
+// TestJupyterFiles: what its files say of tokens and passwords, as Jupyter reads them; a program that is not followed is no answer.
+func TestJupyterFiles(t *testing.T) {
+	for _, c := range []struct {
+		text, auth string
+		unsure     bool
+	}{
+		{"c.NotebookApp.ip = '0.0.0.0'\nc.NotebookApp.token = ''\nc.NotebookApp.password = ''\n", authNone, false},
+		{"c.ServerApp.token = \"\"  # open\n", authNone, false},
+		{"c.ServerApp.token = 's3cret'\n", "", false},
+		{"# c.NotebookApp.token = ''\n", "", false},
+		{"c.NotebookApp.token = ''\nc.NotebookApp.password = 'argon2:x'\n", "password", false},
+		{"import os\nc.IdentityProvider.token = os.environ.get('T', '')\n", "", true},
+		{"if True:\n    c.ServerApp.token = ''\n", "", true},
+		{"c.ServerApp.identity_provider_class = 'x.Y'\nc.ServerApp.token = ''\n", "", true},
+		{"c.ServerApp.token = ''\nc.ServerApp.token = 'again'\n", "", false},
+	} {
+		dir := t.TempDir()
+		writeFile(t, filepath.Join(dir, "root/.jupyter/jupyter_notebook_config.py"), c.text)
+		auth, err := jupyterAuth(&agentFiles{s: newScan(host.At(dir)), p: &process{}, env: map[string]string{"HOME": "/root"}}, nil)
+		if auth != c.auth || (err != nil) != c.unsure {
+			t.Errorf("%q: %q, %v", c.text, auth, err)
+		}
+	}
+}
+
+// TestOpenClawIncludesAndVariables: what a configuration includes, and what its variables stand for, decide; what is not known is no mode.
+func TestOpenClawIncludesAndVariables(t *testing.T) {
+	files := map[string]string{
+		"/c/openclaw.json":  `{ gateway: { $include: "./gateway.json5" }, agents: { $include: "./agents.json5" } }`,
+		"/c/gateway.json5":  `{ mode: "local", bind: "loopback", auth: { mode: "none" } }`,
+		"/c/agents.json5":   `{ defaults: { sandbox: { mode: "all" } } }`,
+		"/c/beside.json":    `{ gateway: { $include: ["gateway.json5", "sub/token.json"], bind: "lan" } }`,
+		"/c/sub/token.json": `{ auth: { $include: "deep.json5" } }`,
+		"/c/sub/deep.json5": `{ mode: "token", token: "${TOK}" }`,
+		"/c/var.json":       `{ gateway: { auth: { mode: "${OC_AUTH}" } }, agents: { defaults: { sandbox: { mode: "${NO_SUCH}" } } } }`,
+		"/c/inline.json":    `{ env: { vars: { OC_INLINE: "none" } }, gateway: { auth: { mode: "${OC_INLINE}" } } }`,
+		"/c/escaped.json":   `{ gateway: { auth: { mode: "$${OC_AUTH}" } } }`,
+		"/c/loop.json":      `{ gateway: { $include: "loop.json" } }`,
+		"/c/out.json":       `{ gateway: { $include: "/etc/gateway.json" } }`,
+		"/c/missing.json":   `{ gateway: { $include: "none.json" } }`,
+		"/c/each.json":      `{ agents: { entries: { a: { sandbox: { mode: "all" } } } }, gateway: { auth: { mode: "token$" } } }`,
+	}
+	s := newScan(host.At(t.TempDir()))
+	for _, c := range []struct {
+		file string
+		want snapshot.OpenClawConfig
+		auth string
+		ok   bool
+	}{
+		{"openclaw.json", snapshot.OpenClawConfig{Mode: "local", Bind: "loopback", AuthMode: "none", Sandbox: "all"}, "none", true},
+		{"beside.json", snapshot.OpenClawConfig{Mode: "local", Bind: "lan", AuthMode: "token", SecretSet: true, Sandbox: "off"}, "token", true},
+		{"var.json", snapshot.OpenClawConfig{AuthMode: "none", Sandbox: "unknown"}, "none", false},
+		{"inline.json", snapshot.OpenClawConfig{AuthMode: "none", Sandbox: "off"}, "none", true},
+		{"escaped.json", snapshot.OpenClawConfig{AuthMode: "unknown", Sandbox: "off"}, "", true},
+		{"each.json", snapshot.OpenClawConfig{AuthMode: "unknown", Sandbox: "all"}, "", true},
+		{"loop.json", snapshot.OpenClawConfig{AuthMode: "token", Sandbox: "off"}, "token", false},
+		{"out.json", snapshot.OpenClawConfig{AuthMode: "token", Sandbox: "off"}, "token", false},
+		{"missing.json", snapshot.OpenClawConfig{AuthMode: "token", Sandbox: "off"}, "token", false},
+	} {
+		cfg := snapshot.OpenClawConfig{AuthMode: "token", Sandbox: "off"}
+		tree := &clawTree{read: func(f string) ([]byte, snapshot.Word, error) {
+			text, ok := files[f]
+			if !ok {
+				return nil, snapshot.Word{}, errMalformed
+			}
+			return []byte(text), snapshot.WordOf(1000), nil
+		}}
+		v, err := tree.load("/c/"+c.file, nil)
+		if err == nil {
+			var d decoded
+			d.file, d.err = fileOf(substitute(v, s.clawEnv(&process{}, map[string]string{"OC_AUTH": "none", "TOK": "x"}, "/c", v)))
+			err = d.apply(&cfg)
+		}
+		auth := openClawAuth(&cfg)
+		if d := cmp.Diff(c.want, cfg); d != "" || auth.Value != c.auth || (err == nil) != c.ok {
+			t.Errorf("%s: %v %v\n%s", c.file, auth, err, d)
+		}
+	}
+}

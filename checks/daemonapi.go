@@ -1,0 +1,355 @@
+//go:build linux && !ringfence_portable
+
+package checks
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// A daemon has sockets for more than its interface: metrics, health, streams, gossip, the ports of a swarm. Which of them are the interface
+// its own configuration says, and whether who connects there has to show who they are.
+
+// daemonAPI is what the configuration of a daemon says.
+type daemonAPI struct {
+	addrs  []string // ADDRESS:PORT, or :PORT
+	verify string   // true, false, or "" where that is not known
+	source string
+	err    error // not all of it was read
+}
+
+// apis are the daemons by their programs.
+var apis = map[string]func(s *Scan, p *process) []daemonAPI{
+	"dockerd":    func(s *Scan, p *process) []daemonAPI { return []daemonAPI{s.dockerAPI(p)} },
+	"containerd": func(s *Scan, p *process) []daemonAPI { return []daemonAPI{s.containerdAPI(p)} },
+	"buildkitd":  func(s *Scan, p *process) []daemonAPI { return []daemonAPI{s.buildkitAPI(p)} },
+	"podman":     func(s *Scan, p *process) []daemonAPI { return []daemonAPI{podmanAPI(p)} },
+	// Its interface is a unix socket; what it has on TCP are streams that were asked for, and metrics (crio.conf(5)).
+	"crio": func(*Scan, *process) []daemonAPI {
+		return []daemonAPI{{verify: "false", source: "crio has none on TCP"}}
+	},
+	"kubelet":    func(s *Scan, p *process) []daemonAPI { return []daemonAPI{s.kubeletAPI(p)} },
+	"libvirtd":   (*Scan).libvirtAPI,
+	"virtproxyd": (*Scan).libvirtAPI,
+	// Without a certificate that it trusts it tells its version alone (authentication of LXD and Incus).
+	"incusd": func(*Scan, *process) []daemonAPI {
+		return []daemonAPI{{addrs: []string{":8443"}, verify: "true", source: "incusd wants trusted certificates"}}
+	},
+	"lxd": func(*Scan, *process) []daemonAPI {
+		return []daemonAPI{{addrs: []string{":8443"}, verify: "true", source: "lxd wants trusted certificates"}}
+	},
+}
+
+// optionValues are all values of an option, by any of its names. A name of one letter can have its value with it.
+func optionValues(argv []string, names ...string) (list []string) {
+	words := argv
+	if len(argv) == 1 {
+		words = strings.Fields(argv[0])
+	}
+	for i, a := range words {
+		for _, n := range names {
+			rest, ok := strings.CutPrefix(a, n)
+			switch {
+			case !ok:
+			case rest == "" && i+1 < len(words):
+				list = append(list, words[i+1])
+			case strings.HasPrefix(rest, "="):
+				list = append(list, rest[1:])
+			case len(n) == 2 && rest != "":
+				list = append(list, rest)
+			}
+		}
+	}
+	return list
+}
+
+// tcpAddress is an address of TCP as a daemon is told it, with the port that it has otherwise; false where it is of another kind.
+func tcpAddress(host string, port int) (string, bool) {
+	rest, ok := strings.CutPrefix(host, "tcp://")
+	if !ok {
+		return "", false
+	}
+	rest, _, _ = strings.Cut(rest, "/")
+	if i := strings.LastIndexByte(rest, ':'); i < 0 || strings.HasSuffix(rest, "]") {
+		rest += ":" + strconv.Itoa(port)
+	}
+	if strings.HasPrefix(rest, "localhost:") {
+		rest = "127.0.0.1:" + strings.TrimPrefix(rest, "localhost:")
+	}
+	if at, err := netip.ParseAddrPort(rest); err == nil && at.Addr().IsUnspecified() {
+		rest = ":" + strconv.Itoa(int(at.Port()))
+	} else if err != nil { // a name: its port alone is known
+		rest = rest[strings.LastIndexByte(rest, ':'):]
+	}
+	return rest, true
+}
+
+// dockerAPI reads -H and daemon.json. Sockets that systemd hands it are told by who has them.
+func (s *Scan) dockerAPI(p *process) daemonAPI {
+	d := daemonAPI{verify: "false", source: "arguments"}
+	hosts := optionValues(p.argv, "-H", "--host")
+	tls := hasFlag(p.argv, "--tls") || hasFlag(p.argv, "--tlsverify")
+	if hasFlag(p.argv, "--tlsverify") {
+		d.verify = "true"
+	}
+	file := "/etc/docker/daemon.json"
+	if v := argument(p.argv, "--config-file"); v != "" {
+		file = v
+	}
+	b, _, err := s.readNamed(p, file)
+	var cfg struct {
+		Hosts     []string `json:"hosts"`
+		TLS       bool     `json:"tls"`
+		TLSVerify bool     `json:"tlsverify"`
+	}
+	if err == nil {
+		d.source = file
+		if json.Unmarshal(b, &cfg) != nil {
+			err = fmt.Errorf("%s: %w", file, errMalformed)
+		}
+	}
+	if err != nil && !gone(err) {
+		d.err = err
+		if d.verify != "true" {
+			d.verify = ""
+		}
+	}
+	if cfg.TLSVerify {
+		d.verify = "true"
+	}
+	port := 2375
+	if tls || cfg.TLS || cfg.TLSVerify {
+		port = 2376
+	}
+	for _, h := range append(hosts, cfg.Hosts...) {
+		if at, ok := tcpAddress(h, port); ok {
+			d.addrs = append(d.addrs, at)
+		}
+	}
+	return d.unlessCut(p)
+}
+
+func (d daemonAPI) unlessCut(p *process) daemonAPI {
+	if p.cut {
+		d.err = errors.New("it has more arguments than are read")
+		if d.verify != "true" {
+			d.verify = ""
+		}
+	}
+	return d
+}
+
+// tomlLine is a line NAME = VALUE of TOML; values that go over several lines are put into one before.
+var (
+	tomlLine    = regexp.MustCompile(`^\s*([A-Za-z0-9_.-]+|"[^"]*")\s*=\s*(.*?)\s*$`)
+	tomlSection = regexp.MustCompile(`^\s*\[+\s*([^\]]+?)\s*\]+\s*(?:#.*)?$`)
+	tomlText    = regexp.MustCompile(`"([^"\\]*)"|'([^']*)'`)
+)
+
+// tomlValues are the texts of a setting of a section.
+func tomlValues(text, section, key string) (list []string, set bool) {
+	at, open := "", false
+	for line := range strings.Lines(text) {
+		if bare := strings.TrimSpace(line); bare == "" || bare[0] == '#' {
+			continue
+		}
+		value := line
+		if !open {
+			if m := tomlSection.FindStringSubmatch(line); m != nil {
+				at = m[1]
+				continue
+			}
+			m := tomlLine.FindStringSubmatch(line)
+			if m == nil || at != section || strings.Trim(m[1], `"`) != key {
+				continue
+			}
+			set, value, list = true, m[2], nil
+			open = strings.HasPrefix(value, "[") && !strings.Contains(value, "]")
+		} else {
+			open = !strings.Contains(line, "]")
+		}
+		for _, m := range tomlText.FindAllStringSubmatch(value, -1) {
+			list = append(list, m[1]+m[2])
+		}
+	}
+	return list, set
+}
+
+// maxImports bounds the files that a configuration of containerd imports.
+const maxImports = 64
+
+// containerdAPI reads tcp_address: without it containerd listens on unix sockets for its interface, whatever it has on TCP (metrics, the
+// streams of its CRI plugin).
+func (s *Scan) containerdAPI(p *process) daemonAPI {
+	d := daemonAPI{verify: "false", source: "/etc/containerd/config.toml"}
+	if v := append(optionValues(p.argv, "-c", "--config"), ""); v[0] != "" {
+		d.source = v[0]
+	}
+	files := []string{d.source}
+	for i := 0; i < len(files) && i < maxImports; i++ {
+		b, _, err := s.readNamed(p, files[i])
+		if err != nil {
+			if !gone(err) {
+				d.err, d.verify = err, ""
+			}
+			continue
+		}
+		text := string(b)
+		imports, _ := tomlValues(text, "", "imports")
+		for _, im := range imports {
+			if !path.IsAbs(im) {
+				im = path.Join(path.Dir(files[i]), im)
+			}
+			found, _ := s.Host.GlobIn(p.PID, im)
+			for _, f := range found {
+				if !slices.Contains(files, f) {
+					files = append(files, f)
+				}
+			}
+		}
+		addrs, _ := tomlValues(text, "grpc", "tcp_address")
+		for _, a := range addrs {
+			if at, ok := tcpAddress("tcp://"+a, 0); ok && a != "" {
+				d.addrs = append(d.addrs, at)
+			}
+		}
+		if ca, _ := tomlValues(text, "grpc", "tcp_tls_ca"); len(ca) > 0 && ca[0] != "" {
+			d.verify = "true"
+		}
+	}
+	if len(files) > maxImports {
+		d.err, d.verify = fmt.Errorf("%s imports more than is read", d.source), ""
+	}
+	return d.unlessCut(p)
+}
+
+// buildkitAPI reads --addr and buildkitd.toml.
+func (s *Scan) buildkitAPI(p *process) daemonAPI {
+	d := daemonAPI{verify: strconv.FormatBool(hasFlag(p.argv, "--tlscacert")), source: "arguments"}
+	hosts := optionValues(p.argv, "--addr")
+	file := "/etc/buildkit/buildkitd.toml"
+	if v := argument(p.argv, "--config"); v != "" {
+		file = v
+	}
+	b, _, err := s.readNamed(p, file)
+	if err != nil && !gone(err) {
+		d.err, d.verify = err, ""
+	}
+	if err == nil {
+		more, _ := tomlValues(string(b), "grpc", "address")
+		hosts = append(hosts, more...)
+		if ca, _ := tomlValues(string(b), "grpc.tls", "ca"); len(ca) > 0 {
+			d.verify = "true"
+		}
+		d.source = file
+	}
+	for _, h := range hosts {
+		if at, ok := tcpAddress(h, 0); ok {
+			d.addrs = append(d.addrs, at)
+		}
+	}
+	return d.unlessCut(p)
+}
+
+// podmanAPI reads what podman system service was told.
+func podmanAPI(p *process) daemonAPI {
+	d := daemonAPI{verify: strconv.FormatBool(hasFlag(p.argv, "--tls-client-ca")), source: "podman's API has no authentication"}
+	for _, a := range p.argv {
+		if at, ok := tcpAddress(a, 0); ok {
+			d.addrs = append(d.addrs, at)
+		}
+	}
+	return d.unlessCut(p)
+}
+
+// kubeletAPI reads who the kubelet lets in: its flags have other defaults than its file (kubelet --help, KubeletConfiguration v1beta1).
+func (s *Scan) kubeletAPI(p *process) daemonAPI {
+	d := daemonAPI{source: "arguments"}
+	port, anonymous, mode := "10250", "true", "AlwaysAllow"
+	if file := argument(p.argv, "--config"); file != "" {
+		d.source, anonymous, mode = file, "false", "Webhook"
+		b, _, err := s.readNamed(p, file)
+		var m map[string]any
+		if err == nil && (len(b) > maxYAML || yaml.Unmarshal(b, &m) != nil) {
+			err = fmt.Errorf("%s: %w", file, errMalformed)
+		}
+		if d.err = err; err != nil {
+			anonymous = ""
+		}
+		for _, v := range []struct {
+			at  []string
+			dst *string
+		}{{[]string{"port"}, &port}, {[]string{"authentication", "anonymous", "enabled"}, &anonymous}, {[]string{"authorization", "mode"}, &mode}} {
+			if x := valueAt(m, v.at...); x != nil {
+				*v.dst = fmt.Sprint(x)
+			}
+		}
+	}
+	for flag, dst := range map[string]*string{"--port": &port, "--anonymous-auth": &anonymous, "--authorization-mode": &mode} {
+		if v := argument(p.argv, flag); v != "" {
+			*dst = v
+		}
+	}
+	d.addrs = []string{":" + port}
+	switch {
+	case anonymous == "false", anonymous == "true" && mode != "AlwaysAllow":
+		d.verify = "true"
+	case anonymous == "true":
+		d.verify = "false"
+	}
+	return d.unlessCut(p)
+}
+
+var libvirtLine = regexp.MustCompile(`(?m)^\s*(auth_tcp|tls_no_verify_certificate|tcp_port|tls_port|auth_tls)\s*=\s*"?([^"\s#]+)"?`)
+
+// libvirtAPI reads the ports of libvirt: without encryption SASL is asked for unless it is switched off, with it a certificate.
+func (s *Scan) libvirtAPI(p *process) []daemonAPI {
+	file := "/etc/libvirt/" + p.exeBase() + ".conf"
+	if v := append(optionValues(p.argv, "-f", "--config"), ""); v[0] != "" {
+		file = v[0]
+	}
+	set := map[string]string{"tcp_port": "16509", "tls_port": "16514", "auth_tcp": "sasl", "tls_no_verify_certificate": "0"}
+	b, _, err := s.readNamed(p, file)
+	for _, m := range libvirtLine.FindAllStringSubmatch(string(b), -1) {
+		set[m[1]] = m[2]
+	}
+	tcp := daemonAPI{addrs: []string{":" + set["tcp_port"]}, verify: strconv.FormatBool(set["auth_tcp"] != "none"), source: file}
+	tls := daemonAPI{addrs: []string{":" + set["tls_port"]}, verify: strconv.FormatBool(set["tls_no_verify_certificate"] != "1"), source: file}
+	list := []daemonAPI{tcp, tls}
+	for i := range list {
+		if err != nil && !gone(err) {
+			list[i].err, list[i].verify = err, ""
+		}
+		list[i] = list[i].unlessCut(p)
+	}
+	return list
+}
+
+// fact is what is known of a daemon's interface on TCP.
+func (d daemonAPI) fact(p *process) snapshot.DaemonTLS {
+	read := present("true")
+	t := snapshot.DaemonTLS{PID: p.PID, Source: d.source, Word: p.ExeWord, API: d.addrs, APIRead: &read}
+	if t.API == nil {
+		t.API = []string{}
+	}
+	reason := "it is not known whom it lets in"
+	if d.err != nil {
+		reason = d.err.Error()
+		read = toFact("", d.err)
+	}
+	if t.Verify = present("%s", d.verify); d.verify == "" {
+		t.Verify = snapshot.Fact{State: snapshot.Error, Reason: reason}
+	}
+	return t
+}

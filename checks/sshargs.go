@@ -1,0 +1,323 @@
+//go:build linux && !ringfence_portable
+
+package checks
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// sshdCommand is what the command line of sshd says.
+type sshdCommand struct {
+	config  string   // of -f
+	options []string // of -o and -p, as NAME=VALUE
+	why     string   // it is not known as a whole
+}
+
+// sshdOptions are the options of sshd; a colon follows those that have a value (sshd.c, main).
+const sshdOptions = "46C:DE:GQRTVb:c:deg:f:h:ik:o:p:qrtu:"
+
+// maxTitle is how long the title of a process can be that sshd sets (openbsd-compat/setproctitle.c).
+const maxTitle = 1024
+
+// sshdArguments reads the command line of a server. One that listens has put it into its title, as one text without quotes.
+func sshdArguments(argv []string, cut bool) sshdCommand {
+	args := argv
+	why := ""
+	if cut {
+		why = "it has more arguments than are read"
+	}
+	if len(argv) > 0 && strings.HasPrefix(argv[0], "sshd: ") {
+		title, _, listens := strings.Cut(strings.TrimPrefix(strings.Join(argv, " "), "sshd: "), " [listener]")
+		args = strings.Fields(title)
+		if !listens && len(argv[0]) >= maxTitle-1 {
+			why = "its command line is longer than its title"
+		}
+	}
+	c := readOptions(args)
+	if c.why == "" {
+		c.why = why
+	}
+	return c
+}
+
+// readOptions reads arguments as getopt(3) does.
+func readOptions(args []string) sshdCommand {
+	c := sshdCommand{config: defaultSSHDConfig}
+	for i := 1; i < len(args); i++ {
+		a := args[i]
+		if len(a) < 2 || a[0] != '-' || a == "--" {
+			break
+		}
+		for j := 1; j < len(a); j++ {
+			at := strings.IndexByte(sshdOptions, a[j])
+			if at < 0 || a[j] == ':' {
+				c.why = "its command line has an option that is not known"
+				return c
+			}
+			if at+1 == len(sshdOptions) || sshdOptions[at+1] != ':' {
+				continue
+			}
+			value := a[j+1:]
+			if value == "" {
+				if i++; i == len(args) {
+					c.why = "its command line ends within an option"
+					return c
+				}
+				value = args[i]
+			}
+			if a[j] == 'o' && !strings.ContainsAny(value, " =\t") { // the title of a process has no quotes
+				for i+1 < len(args) && !strings.HasPrefix(args[i+1], "-") {
+					i++
+					value += " " + args[i]
+				}
+			}
+			c.note(a[j], value)
+			break
+		}
+	}
+	return c
+}
+
+func (c *sshdCommand) note(option byte, value string) {
+	switch option {
+	case 'f':
+		c.config = value
+	case 'p':
+		c.options = append(c.options, "port="+value)
+	case 'o':
+		if key, args := splitDirective(value); key != "" {
+			c.options = append(c.options, key+"="+strings.Join(args, " "))
+		}
+	}
+}
+
+// optionSettings are options as settings: the first of a keyword counts.
+func optionSettings(options []string) map[string][]string {
+	m := map[string][]string{}
+	for _, o := range options {
+		key, value, _ := strings.Cut(o, "=")
+		n := &sshdNode{key: key, args: words(value)}
+		if _, set := m[key]; !set || listKeyword(key) {
+			m[key] = append(m[key], valuesOf(n)...)
+		}
+	}
+	return m
+}
+
+// keptOptions are the options whose values can be shown: those that the checks read. Of the others the name is kept.
+func keptOptions(options []string) []string {
+	var list []string
+	for _, o := range options {
+		key, _, _ := strings.Cut(o, "=")
+		if _, ok := judgedDefaults[key]; !ok && !slices.Contains([]string{"port", "listenaddress", "authenticationmethods", "allowusers", "allowgroups", "denyusers", "denygroups"}, key) {
+			o = key
+		}
+		list = append(list, o)
+	}
+	return list
+}
+
+// dropbearOptions are those of dropbear(8) that have a value.
+const dropbearOptions = "bcrGpPTWKIVAD"
+
+// dropbearSettings is what the command line of Dropbear says, in the words of sshd_config(5): it has no file (svr-runopts.c).
+func dropbearSettings(argv []string) map[string][]string {
+	m := map[string][]string{
+		"permitrootlogin": {"yes"}, "passwordauthentication": {"yes"}, "kbdinteractiveauthentication": {"no"}, "usepam": {"no"},
+		"permitemptypasswords": {"no"}, "pubkeyauthentication": {"yes"},
+	}
+	for i := 1; i < len(argv); i++ {
+		a := argv[i]
+		if len(a) < 2 || a[0] != '-' {
+			continue
+		}
+	letters:
+		for j := 1; j < len(a); j++ {
+			switch a[j] {
+			case 's':
+				m["passwordauthentication"] = []string{"no"}
+			case 'w':
+				m["permitrootlogin"] = []string{"no"}
+			case 'g':
+				m["permitrootlogin"] = []string{"prohibit-password"}
+			case 't':
+				m["authenticationmethods"] = []string{"publickey,password"}
+			case 'B':
+				m["permitemptypasswords"] = []string{"yes"}
+			case 'G':
+				value := a[j+1:]
+				if value == "" && i+1 < len(argv) {
+					value = argv[i+1]
+				}
+				m["allowgroups"] = []string{value}
+			}
+			if strings.IndexByte(dropbearOptions, a[j]) >= 0 {
+				if j+1 == len(a) {
+					i++
+				}
+				break letters
+			}
+		}
+	}
+	return m
+}
+
+// tinySettings are those of tinysshd(8): it takes keys alone.
+func tinySettings() map[string][]string {
+	return map[string][]string{
+		"permitrootlogin": {"prohibit-password"}, "passwordauthentication": {"no"}, "kbdinteractiveauthentication": {"no"}, "usepam": {"no"},
+		"permitemptypasswords": {"no"}, "pubkeyauthentication": {"yes"},
+	}
+}
+
+// sshSocket is a socket unit that starts an SSH server.
+type sshSocket struct {
+	unit    string
+	service string // that it starts
+	kind    string
+	listen  []string
+	argv    []string // of the service
+	command sshdCommand
+}
+
+// socketDirs are where links say that a unit is started (systemd.unit(5)).
+var socketDirs = []string{"/etc/systemd/system", "/run/systemd/system", "/run/systemd/generator", "/run/systemd/generator.early", "/run/systemd/generator.late"}
+
+// maxSocketUnits bounds the socket units that are looked at.
+const maxSocketUnits = 512
+
+// sshSockets are the socket units that are started at boot and start an SSH server: then systemd listens, and the server is told by its
+// service how it is configured.
+func (s *Scan) sshSockets(out *Outcome) []sshSocket {
+	var list []sshSocket
+	seen := map[string]bool{}
+	for _, dir := range socketDirs {
+		for _, pattern := range []string{"/*.wants/*.socket", "/*.requires/*.socket"} {
+			links, more := s.Host.Glob(dir + pattern)
+			if more || len(seen) > maxSocketUnits {
+				out.partialIn("servers", "not every socket unit was looked at")
+			}
+			for _, link := range links {
+				unit := path.Base(link)
+				if seen[unit] || len(seen) > maxSocketUnits {
+					continue
+				}
+				seen[unit] = true
+				if sock, ok := s.sshSocket(unit, out); ok {
+					list = append(list, sock)
+				}
+			}
+		}
+	}
+	return list
+}
+
+// sshSocket looks at one socket unit.
+func (s *Scan) sshSocket(unit string, out *Outcome) (sshSocket, bool) {
+	sock := sshSocket{unit: unit}
+	ssh := unit == "ssh.socket" || unit == "sshd.socket"
+	lines, why := s.unitLines(unit)
+	if why != "" {
+		if ssh {
+			sock.kind, sock.command = "openssh", sshdCommand{config: defaultSSHDConfig, why: unit + ": " + why}
+			out.partialIn("servers", "%s: %s", unit, why)
+		}
+		return sock, ssh
+	}
+	stem := strings.TrimSuffix(unit, ".socket")
+	accept := slices.Contains([]string{"yes", "true", "1", "on"}, strings.ToLower(lastOfKey(lines, "[Socket]", "Accept")))
+	switch name := lastOfKey(lines, "[Socket]", "Service"); {
+	case name != "":
+		sock.service = name
+	case accept:
+		sock.service = stem + "@.service"
+	default:
+		sock.service = stem + ".service"
+	}
+	for _, key := range []string{"ListenStream", "ListenDatagram"} {
+		sock.listen = append(sock.listen, listOfKey(lines, "[Socket]", key)...)
+	}
+	argv, why := s.startsWith(sock.service)
+	if len(argv) > 0 {
+		sock.kind = serverPrograms[path.Base(argv[0])]
+	}
+	switch {
+	case sock.kind == "" && !(ssh && why != ""):
+		return sock, false
+	case sock.kind == "":
+		sock.kind = "openssh"
+	}
+	sock.argv, sock.command = argv, sshdCommand{config: sock.kind + commandLine}
+	if sock.kind == "openssh" {
+		sock.command = sshdArguments(argv, false)
+	}
+	if why != "" {
+		sock.command.why = sock.service + ": " + why
+	}
+	if slices.ContainsFunc(sock.listen, func(l string) bool { return strings.Contains(l, "%") && l[0] != '/' }) {
+		out.partialIn("servers", "%s listens on what its unit does not tell by itself", unit)
+	}
+	return sock, true
+}
+
+// startsWith is the program and the arguments of a service, with variables of its environment in their places.
+func (s *Scan) startsWith(service string) (argv []string, why string) {
+	lines, why := s.unitLines(service)
+	if why != "" {
+		return nil, why
+	}
+	starts := listOfKey(lines, "[Service]", "ExecStart")
+	if len(starts) == 0 {
+		return nil, "it starts nothing"
+	}
+	env := map[string]string{}
+	for _, l := range listOfKey(lines, "[Service]", "Environment") {
+		for _, w := range words(l) {
+			if k, v, ok := strings.Cut(w, "="); ok {
+				env[k] = v
+			}
+		}
+	}
+	for _, file := range listOfKey(lines, "[Service]", "EnvironmentFile") {
+		b, err := s.Host.ReadFile(strings.TrimPrefix(file, "-"))
+		if err != nil {
+			if !gone(err) {
+				why = "a file of its environment cannot be read"
+			}
+			continue
+		}
+		for line := range strings.Lines(string(b)) {
+			if k, v, ok := strings.Cut(strings.TrimSpace(line), "="); ok && k != "" && k[0] != '#' {
+				env[k] = strings.Join(words(v), " ")
+			}
+		}
+	}
+	for _, w := range words(starts[len(starts)-1]) {
+		name, plain := strings.CutPrefix(w, "$")
+		switch {
+		case plain && name != "" && name[0] != '{': // a word of its own is split (systemd.service(5), COMMAND LINES)
+			argv = append(argv, strings.Fields(env[name])...)
+		default:
+			for k, v := range env {
+				w = strings.ReplaceAll(w, "${"+k+"}", v)
+			}
+			argv = append(argv, w)
+		}
+	}
+	if len(argv) > 0 {
+		argv[0] = strings.TrimLeft(argv[0], "-@:+!|")
+	}
+	return argv, why
+}
+
+// listensAs describes a server of a socket unit.
+func (k *sshSocket) listensAs(mntns uint64) snapshot.SSHServer {
+	return snapshot.SSHServer{
+		Kind: k.kind, Unit: k.unit, Activated: true, Config: k.command.config, Mntns: mntns, Word: snapshot.Word{By: snapshot.ByRoot},
+		Options: keptOptions(k.command.options), Listen: k.listen, Unread: k.command.why,
+	}
+}

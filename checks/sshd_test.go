@@ -1,0 +1,285 @@
+//go:build linux && !ringfence_portable
+
+package checks
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ringfence/ringfence/host"
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// sshdTexts are configurations as people write them, and as nobody should.
+var sshdTexts = []string{
+	"PermitRootLogin yes  # for ansible\nPasswordAuthentication yes # until keys are rolled out\n",
+	"permitrootlogin=yes\nPASSWORDAUTHENTICATION = \"yes\"\n\tKbdInteractiveAuthentication\tno\r\n",
+	"PasswordAuthentication no\nPasswordAuthentication yes\nMatch all\n PasswordAuthentication yes\n",
+	"Match User root\n PermitRootLogin yes\nMatch User root,daemon\n PermitRootLogin no\n PasswordAuthentication no\n",
+	"PasswordAuthentication no\nMatch User !root,*\n PasswordAuthentication yes\n",
+	"PasswordAuthentication no\nMatch Group !daemon,*\n PasswordAuthentication yes\nMatch Group daemon\n PermitRootLogin yes\n",
+	"PasswordAuthentication no\nMatch Address 10.0.0.0/8,!10.1.0.0/16\n PasswordAuthentication yes\nMatch Address fd00::/8 User root\n PermitRootLogin yes\n",
+	"PasswordAuthentication yes\nMatch Address !192.168.0.0/16,*\n PasswordAuthentication no\n",
+	"Match LocalPort 2222\n PasswordAuthentication no\nMatch LocalAddress 192.0.2.2\n PermitRootLogin no\n",
+	"Match Host *.example.org\n PasswordAuthentication no\n",
+	"Include DIR/a.conf\nPasswordAuthentication no\nMatch User root\n Include DIR/b.conf\n X11Forwarding no\nMatch User daemon\n Include DIR/a.conf\n",
+	"Match User nobody-at-all\n Include DIR/a.conf\nMatch User daemon\n PermitRootLogin yes\n",
+	"AuthenticationMethods publickey,password publickey,keyboard-interactive\nAllowUsers root alice@10.0.0.0/8 'bob'\nAllowUsers carol # dave\n",
+	"ChallengeResponseAuthentication no\nUsePAM no\nPermitEmptyPasswords yes\n",
+	"Match user daemon host * address *\n PasswordAuthentication no\nMatch User d?emon\n KbdInteractiveAuthentication no\n",
+}
+
+var sshdIncluded = map[string]string{
+	"a.conf": "PermitRootLogin no\nMatch User daemon\n PasswordAuthentication yes\nMatch User root\n KbdInteractiveAuthentication no\n",
+	"b.conf": "PermitRootLogin yes\nMatch Address 10.0.0.0/8\n PermitEmptyPasswords yes\n",
+}
+
+// TestSSHDReadsTheSame asks sshd itself for the settings of connections: it gives those that we find in its files, whatever Match blocks,
+// files and options say.
+func TestSSHDReadsTheSame(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Fatal("needs root: sshd -T reads host keys")
+	}
+	sshd, err := exec.LookPath("/usr/sbin/sshd")
+	if err != nil {
+		t.Skip("needs the program sshd")
+	}
+	dir := t.TempDir()
+	key := filepath.Join(dir, "key")
+	if out, err := exec.Command("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	for name, text := range sshdIncluded {
+		writeFile(t, filepath.Join(dir, name), text)
+	}
+	options := []string{"", "PasswordAuthentication=no", "PermitRootLogin yes"}
+	var script strings.Builder
+	script.WriteString("mount -t tmpfs none /run && mkdir /run/sshd\n")
+	var asked []func(out string)
+	conns := []*sshdConn{}
+	for _, u := range []*sshdUser{{name: "root", real: true, groups: []string{"root"}}, {name: "daemon", real: true, groups: []string{"daemon"}}} {
+		for _, addr := range []string{"10.0.0.1", "10.1.0.1", "192.168.1.1", "fd00::1"} {
+			conns = append(conns, &sshdConn{user: u, host: "a.example.org", addr: addr, laddr: "192.0.2.2", lport: "2222"})
+		}
+	}
+	for i, text := range sshdTexts {
+		file := filepath.Join(dir, fmt.Sprintf("config%d", i))
+		writeFile(t, file, strings.ReplaceAll(text, "DIR", dir))
+		h := host.At("/")
+		f, err := parseSSHD(file, h.ReadFile, func(p string) []string { list, _ := h.Glob(p); return list })
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, o := range options {
+			given := readOptions([]string{"sshd", "-D", "-o", o})
+			if o == "" {
+				given = readOptions([]string{"sshd", "-D"})
+			}
+			for _, c := range conns {
+				fmt.Fprintf(&script, "echo '#'; %s -T -h %s -f %s -C %s", sshd, key, file, c.spec())
+				if o != "" {
+					fmt.Fprintf(&script, " -o '%s'", o)
+				}
+				script.WriteString("\n")
+				want := f.over(c, f.global(optionSettings(given.options), listsOf(judgedDefaults)))
+				asked = append(asked, func(out string) { compareSettings(t, text, o, c.spec(), out, want) })
+			}
+		}
+	}
+	out, err := exec.Command("unshare", "-m", "sh", "-c", script.String()).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	answers := strings.Split(string(out), "#\n")[1:]
+	if len(answers) != len(asked) {
+		t.Fatalf("%d answers to %d questions", len(answers), len(asked))
+	}
+	for i, a := range answers {
+		asked[i](a)
+	}
+}
+
+func writeFile(t *testing.T, name, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func compareSettings(t *testing.T, text, option, spec, out string, want map[string][]string) {
+	t.Helper()
+	settings := map[string][]string{}
+	for line := range strings.Lines(out) {
+		if k, v, ok := strings.Cut(strings.TrimSpace(line), " "); ok {
+			settings[k] = append(settings[k], v)
+		}
+	}
+	for _, k := range append(slices.Sorted(maps.Keys(judgedDefaults)), "authenticationmethods", "allowusers") {
+		got := strings.Join(settings[k], " ")
+		if k == "permitrootlogin" {
+			got = strings.Replace(got, "without-password", "prohibit-password", 1)
+		}
+		if k == "authenticationmethods" && got == "any" {
+			got = ""
+		}
+		if w := strings.Join(want[k], " "); got != w {
+			t.Errorf("%q with -o %q for %s: %s is %q, sshd says %q", text, option, spec, k, w, got)
+		}
+	}
+}
+
+// TestSSHDCommandLine: what a server was started with is in its arguments, or in its title after it has set one.
+func TestSSHDCommandLine(t *testing.T) {
+	for _, c := range []struct {
+		argv    []string
+		config  string
+		options []string
+		known   bool
+	}{
+		{[]string{"/usr/sbin/sshd", "-D", "-o", "PasswordAuthentication=yes", "-oPermitRootLogin yes"}, defaultSSHDConfig, []string{"passwordauthentication=yes", "permitrootlogin=yes"}, true},
+		{[]string{"sshd: /usr/sbin/sshd -D -o PasswordAuthentication=yes -o PermitRootLogin=yes [listener] 0 of 10-100 startups"}, defaultSSHDConfig, []string{"passwordauthentication=yes", "permitrootlogin=yes"}, true},
+		{[]string{"sshd: /usr/sbin/sshd -D -o PermitRootLogin yes -p 2222 [listener] 1 of 10-100 startups"}, defaultSSHDConfig, []string{"permitrootlogin=yes", "port=2222"}, true},
+		{[]string{"sshd: sshd -De -f/srv/sshd.conf -p2200 [listener] 0 of 10-100 startups"}, "/srv/sshd.conf", []string{"port=2200"}, true},
+		{[]string{"/usr/sbin/sshd", "-i", "-f", "/etc/ssh/other"}, "/etc/ssh/other", nil, true},
+		{[]string{"sshd: /usr/sbin/sshd -D -o " + strings.Repeat("x", maxTitle)}, defaultSSHDConfig, []string{strings.Repeat("x", maxTitle) + "="}, false},
+		{[]string{"/usr/sbin/sshd", "-%"}, defaultSSHDConfig, nil, false},
+	} {
+		got := sshdArguments(c.argv, false)
+		if got.config != c.config || !slices.Equal(got.options, c.options) || (got.why == "") != c.known {
+			t.Errorf("%q: %+v", c.argv, got)
+		}
+	}
+	if got := keptOptions([]string{"passwordauthentication=yes", "authorizedkeyscommand=/bin/x secret"}); !slices.Equal(got, []string{"passwordauthentication=yes", "authorizedkeyscommand"}) {
+		t.Errorf("kept %q", got)
+	}
+}
+
+// TestWhoLogsInWithAPassword: an account without a password, one that the lists keep out, and one of another Match block are not the same.
+func TestWhoLogsInWithAPassword(t *testing.T) {
+	files := map[string]string{
+		"/etc/passwd":        "root:x:0:0::/root:/bin/bash\nalice:x:1000:1000::/home/alice:/bin/bash\nbob:x:1001:1001::/home/bob:/bin/sh\nwww:x:33:33::/:/usr/sbin/nologin\n",
+		"/etc/shadow":        "root:*:1::::::\nalice:$y$j9T$x:1::::::\nbob:!:1::::::\nwww:*:1::::::\n",
+		"/etc/group":         "sftp:x:50:bob\nalice:x:1000:\n",
+		"/etc/nsswitch.conf": "passwd: files systemd\n",
+	}
+	read := func(f string) ([]byte, error) {
+		if text, ok := files[f]; ok {
+			return []byte(text), nil
+		}
+		return nil, os.ErrNotExist
+	}
+	logins := func(config string) map[string]*snapshot.SSHLogins {
+		files["/c"] = config
+		f, err := parseSSHD("/c", read, func(string) []string { return nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := loginFiles(read)
+		groups, _ := f.groups(a.principals(f))
+		m := map[string]*snapshot.SSHLogins{}
+		for _, g := range groups {
+			m[f.label(g.blocks)] = a.logins(g, f.over(g.conn, f.global(nil, listsOf(judgedDefaults))))
+		}
+		return m
+	}
+	for _, c := range []struct {
+		config string
+		want   map[string]*snapshot.SSHLogins
+	}{
+		{"", map[string]*snapshot.SSHLogins{"": {Root: snapshot.Locked, Users: []string{"alice"}, Locked: []string{"bob"}}}},
+		{"Match User alice\n PasswordAuthentication yes\n", map[string]*snapshot.SSHLogins{
+			"": {Root: snapshot.Locked, Locked: []string{"bob"}}, "User alice": {Root: snapshot.No, Users: []string{"alice"}},
+		}},
+		{"Match Group sftp\n PasswordAuthentication yes\n", map[string]*snapshot.SSHLogins{
+			"": {Root: snapshot.Locked, Users: []string{"alice"}}, "Group sftp": {Root: snapshot.No, Locked: []string{"bob"}},
+		}},
+		{"AllowUsers bob alice@10.0.0.0/8\n", map[string]*snapshot.SSHLogins{"": {Root: snapshot.No, Users: []string{"alice"}, Locked: []string{"bob"}}}},
+		{"DenyGroups alice\n", map[string]*snapshot.SSHLogins{"": {Root: snapshot.Locked, Locked: []string{"bob"}}}},
+	} {
+		if d := cmp.Diff(c.want, logins(c.config)); d != "" {
+			t.Errorf("%q:\n%s", c.config, d)
+		}
+	}
+	files["/etc/nsswitch.conf"] = "passwd: files sss\n"
+	if got := logins("")[""]; !got.Others {
+		t.Errorf("accounts of a directory are not seen: %+v", got)
+	}
+	files["/etc/nsswitch.conf"], files["/etc/pam.d/common-auth"] = "passwd: files\n", "auth [success=1 default=ignore] pam_ldap.so use_first_pass\n"
+	if got := logins("")[""]; !got.Others {
+		t.Errorf("passwords of a directory are not seen: %+v", got)
+	}
+}
+
+// TestSSHSocketUnits: where systemd listens the addresses are those of the unit and its drop-ins, generated ones too, and the server is
+// configured as its service starts it.
+func TestSSHSocketUnits(t *testing.T) {
+	root := t.TempDir()
+	for name, text := range map[string]string{
+		"usr/lib/systemd/system/ssh.socket":                                 "[Socket]\nListenStream=22\nAccept=no\n",
+		"usr/lib/systemd/system/ssh.service":                                "[Service]\nEnvironmentFile=-/etc/default/ssh\nExecStart=/usr/sbin/sshd -D $SSHD_OPTS\n",
+		"etc/default/ssh":                                                   "SSHD_OPTS=\"-o PermitRootLogin=yes -f /etc/ssh/other\"\n",
+		"etc/systemd/system/ssh.socket.d/port.conf":                         "[Socket]\nListenStream=\nListenStream=0.0.0.0:2222\n",
+		"run/systemd/generator/ssh.socket.d/addresses.conf":                 "[Socket]\nListenStream=[::]:2022\n",
+		"run/systemd/generator/sshd-unix-local.socket":                      "[Socket]\nListenStream=/run/ssh-unix-local/socket\nAccept=yes\n",
+		"run/systemd/generator/sshd-unix-local@.service":                    "[Service]\nExecStart=-/usr/sbin/sshd -i\n",
+		"usr/lib/systemd/system/admin.socket":                               "[Socket]\nListenStream=7022\nService=admin-ssh.service\n",
+		"usr/lib/systemd/system/admin-ssh.service":                          "[Service]\nExecStart=/usr/sbin/dropbear -i -s\n",
+		"usr/lib/systemd/system/web.socket":                                 "[Socket]\nListenStream=80\n",
+		"usr/lib/systemd/system/web.service":                                "[Service]\nExecStart=/usr/sbin/nginx\n",
+		"etc/systemd/system/sockets.target.wants/ssh.socket":                "",
+		"etc/systemd/system/sockets.target.wants/admin.socket":              "",
+		"etc/systemd/system/multi-user.target.wants/web.socket":             "",
+		"run/systemd/generator/sockets.target.wants/sshd-unix-local.socket": "",
+	} {
+		writeFile(t, filepath.Join(root, name), text)
+	}
+	out := new(Outcome)
+	got := map[string]sshSocket{}
+	for _, k := range newScan(host.At(root)).sshSockets(out) {
+		got[k.unit] = k
+	}
+	want := map[string]sshSocket{
+		"ssh.socket": {
+			"ssh.socket", "ssh.service", "openssh",
+			[]string{"0.0.0.0:2222"},
+			strings.Fields("/usr/sbin/sshd -D -o PermitRootLogin=yes -f /etc/ssh/other"),
+			sshdCommand{config: "/etc/ssh/other", options: []string{"permitrootlogin=yes"}},
+		},
+		"sshd-unix-local.socket": {"sshd-unix-local.socket", "sshd-unix-local@.service", "openssh", []string{"/run/ssh-unix-local/socket"}, []string{"/usr/sbin/sshd", "-i"}, sshdCommand{config: defaultSSHDConfig}},
+		"admin.socket":           {"admin.socket", "admin-ssh.service", "dropbear", []string{"7022"}, []string{"/usr/sbin/dropbear", "-i", "-s"}, sshdCommand{config: "dropbear command line"}},
+	}
+	if d := cmp.Diff(want, got, cmp.AllowUnexported(sshSocket{}, sshdCommand{})); d != "" {
+		t.Error(d)
+	}
+}
+
+// TestDropbearIsToldByItsArguments: it has no file, and takes its options one by one or together.
+func TestDropbearIsToldByItsArguments(t *testing.T) {
+	for _, c := range []struct {
+		line     string
+		password string
+		root     string
+	}{
+		{"dropbear -R -E -p 2222", "yes", "yes"},
+		{"dropbear -REs -p 22", "no", "yes"},
+		{"dropbear -Fg -P /run/s.pid", "yes", "prohibit-password"},
+		{"dropbear -r /etc/keys -w", "yes", "no"},
+		{"dropbear -r -s", "yes", "yes"},
+	} {
+		m := dropbearSettings(strings.Fields(c.line))
+		if m["passwordauthentication"][0] != c.password || m["permitrootlogin"][0] != c.root {
+			t.Errorf("%s: %v", c.line, m)
+		}
+	}
+}

@@ -1,0 +1,182 @@
+//go:build linux && !ringfence_portable
+
+package checks
+
+import (
+	"bytes"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// sshdNode is one directive of sshd_config(5). A Match block has the number of its criteria, an Include the files that it names.
+type sshdNode struct {
+	key   string
+	args  []string
+	block int
+	files [][]sshdNode
+}
+
+// sshdFile is one configuration, all files that it includes in their places.
+type sshdFile struct {
+	nodes  []sshdNode
+	blocks []string // the criteria of each Match block, as written
+	files  int      // that were read
+	size   int      // of them all
+	lines  int      // directives of them all
+	// dropIns says that the folder for files of others is included, for every connection.
+	dropIns bool
+}
+
+// Bounds of one configuration: Match blocks, directives, and files and bytes that are read for it. Who may write one can include each
+// file many times in the one above it.
+const (
+	maxMatchBlocks = 256
+	maxDirectives  = 20_000
+	maxSSHDFiles   = 1024
+	maxSSHDSize    = 16 << 20
+	maxIncludes    = 16 // levels, as sshd has it (servconf.c, SERVCONF_MAX_DEPTH)
+)
+
+// sshdSource is how the files of a configuration are read and found.
+type sshdSource struct {
+	read func(string) ([]byte, error)
+	glob func(string) []string
+}
+
+// parseSSHD reads the files as sshd does (servconf.c): an Include is expanded in its place.
+func parseSSHD(path string, read func(string) ([]byte, error), glob func(string) []string) (*sshdFile, error) {
+	f := new(sshdFile)
+	nodes, err := f.parse(path, sshdSource{read, glob}, false, 0)
+	f.nodes = nodes
+	return f, err
+}
+
+// parse reads one file; inMatch says that a Match block is above it.
+func (f *sshdFile) parse(path string, src sshdSource, inMatch bool, depth int) ([]sshdNode, error) {
+	if depth > maxIncludes {
+		return nil, fmt.Errorf("%s: included more than %d levels deep", path, maxIncludes)
+	}
+	b, err := src.read(path)
+	if err != nil {
+		return nil, err
+	}
+	if f.files, f.size = f.files+1, f.size+len(b); f.files > maxSSHDFiles || f.size > maxSSHDSize {
+		return nil, fmt.Errorf("%s: included in more than %d files or %d MiB", path, maxSSHDFiles, maxSSHDSize>>20)
+	}
+	var nodes []sshdNode
+	for line := range bytes.Lines(b) {
+		n := sshdNode{}
+		if n.key, n.args = splitDirective(string(line)); n.key == "" {
+			continue
+		}
+		if f.lines++; f.lines > maxDirectives {
+			return nil, fmt.Errorf("%s: more than %d directives", path, maxDirectives)
+		}
+		switch n.key {
+		case "match":
+			if len(f.blocks) >= maxMatchBlocks {
+				return nil, fmt.Errorf("%s: more than %d Match blocks", path, maxMatchBlocks)
+			}
+			n.block, inMatch = len(f.blocks), true
+			f.blocks = append(f.blocks, strings.Join(n.args, " "))
+		case "include":
+			if n.files, err = f.include(n.args, src, inMatch, depth); err != nil {
+				return nil, err
+			}
+		}
+		nodes = append(nodes, n)
+	}
+	return nodes, nil
+}
+
+// include reads the files of an Include. Names without a directory are below /etc/ssh (sshd_config(5)).
+func (f *sshdFile) include(patterns []string, src sshdSource, inMatch bool, depth int) ([][]sshdNode, error) {
+	var files [][]sshdNode
+	for _, pat := range patterns {
+		if !filepath.IsAbs(pat) {
+			pat = filepath.Join("/etc/ssh", pat)
+		}
+		f.dropIns = f.dropIns || !inMatch && pat == "/etc/ssh/sshd_config.d/*.conf"
+		for _, name := range src.glob(pat) {
+			nodes, err := f.parse(name, src, inMatch, depth+1)
+			if err != nil {
+				return nil, err
+			}
+			files = append(files, nodes)
+		}
+	}
+	return files, nil
+}
+
+// splitDirective separates the keyword of a line from its arguments: it ends at white space or one equals sign (misc.c, strdelim).
+func splitDirective(line string) (key string, args []string) {
+	line = strings.TrimLeft(strings.TrimRight(line, " \t\r\n\f"), " \t")
+	if line == "" || line[0] == '#' {
+		return "", nil
+	}
+	i := strings.IndexAny(line, " \t=")
+	if i < 0 {
+		i = len(line)
+	}
+	key = strings.ToLower(strings.Trim(line[:i], `"`))
+	rest := strings.TrimLeft(line[i:], " \t")
+	if after, ok := strings.CutPrefix(rest, "="); ok {
+		rest = after
+	}
+	switch key {
+	case "challengeresponseauthentication", "skeyauthentication", "challengeresponse":
+		key = "kbdinteractiveauthentication"
+	}
+	return key, words(rest)
+}
+
+// words are the arguments of a line: blanks separate them, quotes and backslashes keep blanks, and what begins with # is a comment
+// (misc.c, argv_split).
+func words(s string) []string {
+	var list []string
+	for i := 0; i < len(s); {
+		if s[i] == ' ' || s[i] == '\t' {
+			i++
+			continue
+		}
+		if s[i] == '#' {
+			break
+		}
+		var word []byte
+		word, i = nextWord(s, i)
+		list = append(list, string(word))
+	}
+	return list
+}
+
+// nextWord is the word that begins at i, and where it ends.
+func nextWord(s string, i int) (word []byte, end int) {
+	quote := byte(0)
+	for ; i < len(s); i++ {
+		c := s[i]
+		switch {
+		case c == '\\' && i+1 < len(s) && (strings.IndexByte(`'"\`, s[i+1]) >= 0 || quote == 0 && s[i+1] == ' '):
+			i++
+			word = append(word, s[i])
+		case quote == 0 && (c == ' ' || c == '\t'):
+			return word, i
+		case quote == 0 && (c == '"' || c == '\''):
+			quote = c
+		case quote != 0 && c == quote:
+			quote = 0
+		default:
+			word = append(word, c)
+		}
+	}
+	return word, i
+}
+
+// listKeyword says of a keyword that each line adds to it; of the others the first counts (sshd_config(5)).
+func listKeyword(key string) bool {
+	return slices.Contains([]string{
+		"port", "listenaddress", "hostkey", "hostcertificate", "allowusers", "allowgroups", "denyusers", "denygroups", "acceptenv", "setenv",
+		"subsystem", "permitopen", "permitlisten",
+	}, key)
+}

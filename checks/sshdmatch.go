@@ -1,0 +1,400 @@
+//go:build linux && !ringfence_portable
+
+package checks
+
+import (
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// sshdConn is a connection as Match criteria see it.
+type sshdConn struct {
+	user         *sshdUser
+	host, addr   string
+	laddr, lport string
+	maybe        bool // whether criteria hold that are not known beforehand
+}
+
+// spec is the connection in the form of sshd's -C.
+func (c *sshdConn) spec() string {
+	return "user=" + c.user.name + ",host=" + c.host + ",addr=" + c.addr + ",laddr=" + c.laddr + ",lport=" + c.lport
+}
+
+// sshdUser is somebody who logs in: an account, or one of a name or a group that no account has.
+type sshdUser struct {
+	name   string
+	uid    int
+	groups []string
+	real   bool
+	// password is Yes, No, passwordEmpty where none is needed, or "" where that cannot be told.
+	password snapshot.Login
+}
+
+// sshdPass goes through a configuration as sshd does: once for everybody, and once for each connection, when the first Match block that
+// applies and sets a keyword overrides what is set for everybody (servconf.c, parse_server_match_config).
+type sshdPass struct {
+	conn *sshdConn           // nil: for everybody
+	set  map[string][]string // nil: which blocks apply is asked alone
+	hit  []int               // blocks that apply
+}
+
+// run goes through the nodes of a file. In one that is included outside of every block only blocks count for a connection; in one that a
+// block includes which does not apply nothing ever does.
+func (p *sshdPass) run(nodes []sshdNode, active, only, never bool) {
+	for i := range nodes {
+		n := &nodes[i]
+		switch n.key {
+		case "match":
+			active, only = !never && p.conn.meets(n.args), false
+			if active {
+				p.hit = append(p.hit, n.block)
+			}
+		case "include":
+			for _, f := range n.files {
+				p.run(f, active, only, !only && !active)
+			}
+		default:
+			if _, set := p.set[n.key]; active && p.set != nil && (!set || listKeyword(n.key)) {
+				p.set[n.key] = append(p.set[n.key], valuesOf(n)...)
+			}
+		}
+	}
+}
+
+// valuesOf is the value of a directive: each argument of a list is one, else they are one together. Words that sshd compares without
+// regard to case are in lower case.
+func valuesOf(n *sshdNode) []string {
+	if listKeyword(n.key) {
+		return n.args
+	}
+	v := strings.Join(n.args, " ")
+	if low := strings.ToLower(v); !strings.ContainsAny(v, "/%") {
+		v = low
+	}
+	return []string{v}
+}
+
+// global is the settings of a connection to which no block applies: what the command line gives, then the file, then what sshd has by
+// itself.
+func (f *sshdFile) global(options, defaults map[string][]string) map[string][]string {
+	p := &sshdPass{set: maps.Clone(options)}
+	if p.set == nil {
+		p.set = map[string][]string{}
+	}
+	p.run(f.nodes, true, false, false)
+	m := maps.Clone(defaults)
+	maps.Copy(m, p.set)
+	return m
+}
+
+// over is the settings of a connection, given those of everybody.
+func (f *sshdFile) over(c *sshdConn, global map[string][]string) map[string][]string {
+	p := &sshdPass{conn: c, set: map[string][]string{}}
+	p.run(f.nodes, false, true, false)
+	m := maps.Clone(global)
+	maps.Copy(m, p.set)
+	return m
+}
+
+// applied is the blocks that apply to a connection.
+func (f *sshdFile) applied(c *sshdConn) []int {
+	p := &sshdPass{conn: c}
+	p.run(f.nodes, false, true, false)
+	return p.hit
+}
+
+// meets says whether a connection has the criteria of a Match block (servconf.c, match_cfg_line). Before there is one only "all" holds.
+func (c *sshdConn) meets(criteria []string) bool {
+	if len(criteria) == 1 && strings.EqualFold(criteria[0], "all") {
+		return true
+	}
+	if c == nil || len(criteria) == 0 {
+		return false
+	}
+	for i := 0; i < len(criteria); i++ {
+		key, value, given := strings.Cut(criteria[i], "=")
+		if key = strings.ToLower(key); key == "invalid-user" {
+			if c.user.real {
+				return false
+			}
+			continue
+		}
+		if !given {
+			if i++; i == len(criteria) {
+				return false
+			}
+			value = criteria[i]
+		}
+		if !c.has(key, value) {
+			return false
+		}
+	}
+	return true
+}
+
+func (c *sshdConn) has(key, value string) bool {
+	switch key {
+	case "user":
+		return patternList(value, c.user.name) == 1
+	case "group":
+		found := false
+		for _, g := range c.user.groups {
+			switch patternList(value, g) {
+			case -1:
+				return false
+			case 1:
+				found = true
+			}
+		}
+		return found
+	case "host":
+		return patternList(strings.ToLower(value), strings.ToLower(c.host)) == 1
+	case "address":
+		return addressList(value, c.addr) == 1
+	case "localaddress":
+		return addressList(value, c.laddr) == 1
+	case "localport":
+		return value == c.lport
+	}
+	return c.maybe // rdomain, version, and what newer versions have
+}
+
+// patternList is 1 where a list of patterns has a text, -1 where a negated one has it, and else 0 (match.c, match_pattern_list).
+func patternList(list, text string) int {
+	found := 0
+	for p := range strings.SplitSeq(list, ",") {
+		pattern, negated := strings.CutPrefix(p, "!")
+		if !wildcard(pattern, text) {
+			continue
+		}
+		if negated {
+			return -1
+		}
+		found = 1
+	}
+	return found
+}
+
+// wildcard matches a text against a pattern in which * is any text and ? any character.
+func wildcard(pattern, text string) bool {
+	star, at := -1, 0
+	i, j := 0, 0
+	for j < len(text) {
+		switch {
+		case i < len(pattern) && pattern[i] == '*':
+			star, at = i, j
+			i++
+		case i < len(pattern) && (pattern[i] == '?' || pattern[i] == text[j]):
+			i++
+			j++
+		case star >= 0:
+			at++
+			i, j = star+1, at
+		default:
+			return false
+		}
+	}
+	return strings.Trim(pattern[i:], "*") == ""
+}
+
+// addressList is patternList of addresses: entries are networks, addresses or patterns (addrmatch.c, addr_match_list).
+func addressList(list, addr string) int {
+	found := 0
+	a, _ := netip.ParseAddr(addr)
+	for p := range strings.SplitSeq(list, ",") {
+		pattern, negated := strings.CutPrefix(p, "!")
+		hit := wildcard(pattern, addr)
+		if net, ok := network(pattern); ok {
+			hit = net.Contains(a)
+		}
+		if hit && negated {
+			return -1
+		}
+		if hit {
+			found = 1
+		}
+	}
+	return found
+}
+
+func network(text string) (netip.Prefix, bool) {
+	if p, err := netip.ParsePrefix(text); err == nil {
+		return p.Masked(), true
+	}
+	if a, err := netip.ParseAddr(text); err == nil {
+		return netip.PrefixFrom(a, a.BitLen()), true
+	}
+	return netip.Prefix{}, false
+}
+
+// criteriaOf lists the values that Match blocks ask a criterion for.
+func (f *sshdFile) criteriaOf(want string) []string {
+	var list []string
+	var each func([]sshdNode)
+	each = func(nodes []sshdNode) {
+		for i := range nodes {
+			for _, inner := range nodes[i].files {
+				each(inner)
+			}
+			if nodes[i].key != "match" {
+				continue
+			}
+			args := nodes[i].args
+			for j, a := range args {
+				if key, v, given := strings.Cut(a, "="); given && strings.EqualFold(key, want) {
+					list = append(list, v)
+				} else if strings.EqualFold(a, want) && j+1 < len(args) {
+					list = append(list, args[j+1])
+				}
+			}
+		}
+	}
+	each(f.nodes)
+	return list
+}
+
+// unsure says whether a Match block asks for what is not known beforehand.
+func (f *sshdFile) unsure() bool {
+	known := []string{"all", "user", "group", "host", "address", "localaddress", "localport", "invalid-user"}
+	for _, b := range f.blocks {
+		args := strings.Fields(strings.ToLower(b))
+		for i := 0; i < len(args); i++ {
+			key, _, given := strings.Cut(args[i], "=")
+			if !slices.Contains(known, key) {
+				return true
+			}
+			if !given && key != "all" && key != "invalid-user" {
+				i++
+			}
+		}
+	}
+	return false
+}
+
+// examples are texts that patterns of a list have, negated ones too, after one that none has.
+func examples(lists []string, none string) []string {
+	list := []string{none}
+	for _, l := range lists {
+		for p := range strings.SplitSeq(l, ",") {
+			if p = strings.TrimPrefix(p, "!"); p != "" && p != "*" {
+				list = append(list, strings.NewReplacer("*", "x", "?", "x").Replace(p))
+			}
+		}
+	}
+	slices.Sort(list[1:])
+	return slices.Compact(list)
+}
+
+// addresses are addresses inside and at the end of each network that lists name, after one that is in none of them.
+func addresses(lists []string, free ...string) []string {
+	var inside []string
+	for _, l := range lists {
+		for p := range strings.SplitSeq(l, ",") {
+			p = strings.TrimPrefix(p, "!")
+			net, ok := network(p)
+			switch {
+			case !ok && p != "*" && p != "":
+				inside = append(inside, strings.NewReplacer("*", "1", "?", "1").Replace(p))
+			case ok:
+				first := net.Addr()
+				if !net.IsSingleIP() {
+					first = first.Next()
+					inside = append(inside, lastOf(net).String())
+				}
+				inside = append(inside, first.String())
+			}
+		}
+	}
+	slices.Sort(inside)
+	list := []string{}
+	for _, a := range free {
+		if !slices.ContainsFunc(lists, func(l string) bool { return addressList(strings.ReplaceAll(l, "!", ""), a) == 1 && l != "*" }) {
+			list = append(list, a)
+			break
+		}
+	}
+	return append(list, slices.Compact(inside)...)
+}
+
+// lastOf is the highest address of a network but one.
+func lastOf(p netip.Prefix) netip.Addr {
+	b := p.Addr().AsSlice()
+	for i := p.Bits(); i < len(b)*8-1; i++ {
+		b[i/8] |= 1 << (7 - i%8)
+	}
+	a, _ := netip.AddrFromSlice(b)
+	return a
+}
+
+// maxQuestions bounds the connections that are thought through for one configuration.
+const maxQuestions = 4096
+
+// sshdGroup is connections to which the same blocks apply.
+type sshdGroup struct {
+	blocks []int
+	conn   *sshdConn // one of them, of an account if there is one
+	users  []*sshdUser
+}
+
+// groups are the connections that the Match blocks tell apart: of each account and of somebody else, from each network that is named and
+// from none of them, and so on. whole is false where there are more of them than are thought through.
+func (f *sshdFile) groups(users []*sshdUser) (list []*sshdGroup, whole bool) {
+	byKey := map[string]*sshdGroup{}
+	maybes := []bool{false}
+	if f.unsure() {
+		maybes = append(maybes, true)
+	}
+	asked := 0
+	for _, addr := range addresses(f.criteriaOf("address"), "192.0.2.1", "198.51.100.7", "203.0.113.9", "10.254.253.252", "2001:db8::1") {
+		for _, laddr := range addresses(f.criteriaOf("localaddress"), "192.0.2.2", "198.51.100.8", "203.0.113.10", "2001:db8::2") {
+			for _, lport := range examples(f.criteriaOf("localport"), "22") {
+				for _, host := range examples(f.criteriaOf("host"), "unknown.invalid") {
+					for _, maybe := range maybes {
+						for _, u := range users {
+							if asked++; asked > maxQuestions {
+								return list, false
+							}
+							c := &sshdConn{u, host, addr, laddr, lport, maybe}
+							list = f.sort(c, byKey, list)
+						}
+					}
+				}
+			}
+		}
+	}
+	return list, true
+}
+
+// sort puts a connection to those like it.
+func (f *sshdFile) sort(c *sshdConn, byKey map[string]*sshdGroup, list []*sshdGroup) []*sshdGroup {
+	blocks := f.applied(c)
+	key := f.label(blocks)
+	g := byKey[key]
+	if g == nil {
+		g = &sshdGroup{blocks: blocks, conn: c}
+		byKey[key] = g
+		list = append(list, g)
+	}
+	if !g.conn.user.real && c.user.real {
+		g.conn = c
+	}
+	if !slices.Contains(g.users, c.user) {
+		g.users = append(g.users, c.user)
+	}
+	return list
+}
+
+// label names the connections to which blocks apply by their criteria.
+func (f *sshdFile) label(blocks []int) string {
+	var texts []string
+	for _, b := range blocks {
+		if !slices.Contains(texts, f.blocks[b]) {
+			texts = append(texts, f.blocks[b])
+		}
+	}
+	return strings.Join(texts, " + ")
+}

@@ -1,0 +1,115 @@
+package judge
+
+import (
+	"testing"
+
+	"github.com/ringfence/ringfence/exposure"
+	"github.com/ringfence/ringfence/fixtures"
+	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/zones"
+)
+
+// TestAPortIsNotAService: what a port is known for counts, unless a program of root's own has it that is known to be something else; and a
+// daemon has sockets beside its interface.
+func TestAPortIsNotAService(t *testing.T) {
+	root, mal := snapshot.Word{By: snapshot.ByRoot}, snapshot.WordOf(1001)
+	read := func(pid int, api ...string) []snapshot.DaemonTLS {
+		return []snapshot.DaemonTLS{{
+			PID: pid, Word: root, API: api, APIRead: &snapshot.Fact{State: snapshot.Present, Value: "true"},
+			Verify: snapshot.Fact{State: snapshot.Present, Value: "false"},
+		}}
+	}
+	unread := []snapshot.DaemonTLS{{
+		PID: 77, Word: root, APIRead: &snapshot.Fact{State: snapshot.Error}, Verify: snapshot.Fact{State: snapshot.Error},
+	}}
+	for name, c := range map[string]struct {
+		proto string
+		port  int
+		p     snapshot.Process
+		tls   []snapshot.DaemonTLS
+		class string
+		asks  string
+	}{
+		"rpc.statd on a reserved port":   {"udp", 664, snapshot.Process{Comm: "rpc.statd", Exe: "/usr/sbin/rpc.statd", ExeWord: root}, nil, "other", "unknown"},
+		"rpc.statd over TCP":             {"tcp", 664, snapshot.Process{Comm: "rpc.statd", Exe: "/usr/sbin/rpc.statd", ExeWord: root}, nil, "other", "unknown"},
+		"a simulator of a controller":    {"udp", 623, snapshot.Process{Comm: "ipmi_sim", Exe: "/usr/bin/ipmi_sim", ExeWord: root}, nil, "ipmi", "unknown"},
+		"a script may be one":            {"udp", 623, snapshot.Process{Comm: "python3", Exe: "/usr/bin/python3.11", ExeWord: root}, nil, "ipmi", "unknown"},
+		"a name that somebody gave":      {"udp", 623, snapshot.Process{Comm: "rpc.statd", Exe: "/usr/sbin/rpc.statd", ExeWord: mal}, nil, "ipmi", "unknown"},
+		"what is not installed":          {"udp", 623, snapshot.Process{Comm: "x", Exe: "/root/x", ExeWord: root}, nil, "ipmi", "unknown"},
+		"metrics of dockerd":             {"tcp", 9323, snapshot.Process{Comm: "dockerd", Exe: "/usr/sbin/dockerd", ExeWord: root}, read(77), "other", "unknown"},
+		"the swarm of dockerd":           {"tcp", 2377, snapshot.Process{Comm: "dockerd", Exe: "/usr/sbin/dockerd", ExeWord: root}, read(77, ":2375"), "other", "unknown"},
+		"the interface of dockerd":       {"tcp", 2375, snapshot.Process{Comm: "dockerd", Exe: "/usr/sbin/dockerd", ExeWord: root}, read(77, ":2375"), "runtime-api", "false"},
+		"on a port of its own":           {"tcp", 4243, snapshot.Process{Comm: "dockerd", Exe: "/usr/sbin/dockerd", ExeWord: root}, read(77, "0.0.0.0:4243"), "runtime-api", "false"},
+		"streams of containerd":          {"tcp", 43833, snapshot.Process{Comm: "containerd", Exe: "/usr/bin/containerd", ExeWord: root}, read(77), "other", "unknown"},
+		"containerd that was not read":   {"tcp", 43833, snapshot.Process{Comm: "containerd", Exe: "/usr/bin/containerd", ExeWord: root}, unread, "runtime-api", "unknown"},
+		"a user's daemon clears nothing": {"tcp", 9323, snapshot.Process{Comm: "dockerd", Exe: "/usr/sbin/dockerd", ExeWord: root, UID: 1001}, read(77), "runtime-api", "unknown"},
+	} {
+		s := fixtures.Host()
+		c.p.PID, c.p.NS = 77, s.Processes.Init
+		s.Processes.List = append(s.Processes.List, c.p)
+		s.Runtimes.TLS = c.tls
+		s.Listeners.Sockets = append(s.Listeners.Sockets, snapshot.Socket{
+			Netns: s.Network.HostNetns(), Proto: c.proto, Family: 4, Addr: "0.0.0.0", Port: c.port, UID: c.p.UID, OwnerState: snapshot.OwnersSeen,
+			Owners: []snapshot.Owner{{PID: 77, Comm: c.p.Comm}},
+		})
+		b := newBuilder(t.Context(), s, zones.Config{}, exposure.Limits{})
+		sk := &s.Listeners.Sockets[len(s.Listeners.Sockets)-1]
+		svc := b.service(sk)
+		if svc.Class != c.class || svc.TLSVerify != c.asks {
+			t.Errorf("%s: %s %s, want %s %s", name, svc.Class, svc.TLSVerify, c.class, c.asks)
+		}
+	}
+}
+
+// TestSocketUnitsOfSSH: where systemd listens for an SSH server the port can be any.
+func TestSocketUnitsOfSSH(t *testing.T) {
+	s := fixtures.Host()
+	host := s.Network.HostNetns()
+	s.SSH.Servers = []snapshot.SSHServer{{Kind: "openssh", Activated: true, Listen: []string{"0.0.0.0:2222", "[::]:2022", "7022", "/run/x"}}}
+	b := newBuilder(t.Context(), s, zones.Config{}, exposure.Limits{})
+	for _, c := range []struct {
+		addr  string
+		port  int
+		pid   int
+		class string
+	}{
+		{"0.0.0.0", 2222, 1, "ssh"},
+		{"10.0.0.1", 2222, 1, "other"},
+		{"::", 2022, 1, "ssh"},
+		{"::", 7022, 1, "ssh"},
+		{"::", 7022, 500, "other"},
+	} {
+		sk := &snapshot.Socket{
+			Netns: host, Proto: "tcp", Addr: c.addr, Port: c.port, OwnerState: snapshot.OwnersSeen, Owners: []snapshot.Owner{{PID: c.pid, Comm: "systemd"}},
+		}
+		if got := b.service(sk).Class; got != c.class {
+			t.Errorf("%s port %d of %d is %s, want %s", c.addr, c.port, c.pid, got, c.class)
+		}
+	}
+}
+
+// TestWhatAProcessCanGet: the capabilities of a container's process are those that it and its children can get; an agent's are its own.
+func TestWhatAProcessCanGet(t *testing.T) {
+	const full, ambient = "000001ffffffffff", "0000000000290004"
+	for name, c := range map[string]struct {
+		p            snapshot.Process
+		full, latent bool
+		caps         int
+	}{
+		"by a program that runs as root": {snapshot.Process{UID: 1000, CapBnd: full, CapEff: "0", SetUID: "/usr/bin/sudo", Container: "c"}, true, false, 41},
+		"if there is one":                {snapshot.Process{UID: 1000, CapBnd: full, CapEff: "0", Container: "c"}, false, true, 0},
+		"not with no_new_privs":          {snapshot.Process{UID: 1000, CapBnd: full, CapEff: "0", SetUID: "/usr/bin/sudo", NoNewPrivs: true, Container: "c"}, false, false, 0},
+		"root that dropped them":         {snapshot.Process{UID: 0, CapBnd: full, CapEff: "0", Container: "c"}, true, false, 41},
+		"root with no_new_privs":         {snapshot.Process{UID: 0, CapBnd: full, CapEff: "0", NoNewPrivs: true, Container: "c"}, false, false, 0},
+		"what is only allowed":           {snapshot.Process{UID: 1000, CapBnd: full, CapPrm: "0000000000200000", NoNewPrivs: true, Container: "c"}, false, false, 1},
+		"a process of the host":          {snapshot.Process{UID: 1000, CapBnd: full, CapEff: ambient, CapAmb: ambient, SetUID: "/usr/bin/sudo"}, false, false, 4},
+	} {
+		s := fixtures.Host()
+		s.Processes.CapBnd = full
+		c.p.NS = s.Processes.Init
+		w := newBuilder(t.Context(), s, zones.Config{}, exposure.Limits{}).workload(&c.p, "")
+		if w.FullCaps != c.full || w.Latent != c.latent || len(w.Caps) != c.caps {
+			t.Errorf("%s: %+v", name, w)
+		}
+	}
+}
