@@ -99,7 +99,7 @@ func TestPairWithoutABridge(t *testing.T) {
 	for _, k := range []string{"ipv4/conf/%s/forwarding"} {
 		s.Network.Sysctls["net/"+k[:10]+"veth0"+k[12:]] = on
 	}
-	for _, k := range []string{"rp_filter", "route_localnet", "accept_local", "src_valid_mark", "mc_forwarding"} {
+	for _, k := range []string{"rp_filter", "route_localnet", "accept_local", "send_redirects", "src_valid_mark", "mc_forwarding"} {
 		s.Network.Sysctls["net/ipv4/conf/veth0/"+k] = off
 	}
 	container(s, 7001, -1)

@@ -76,7 +76,7 @@ func inside(s *snapshot.Snapshot, inode uint64, uid int, links ...snapshot.Link)
 	add := func(l snapshot.Link) {
 		l.Index, l.Up = len(n.Links)+1, true
 		n.Links = append(n.Links, l)
-		for k := range strings.FieldsSeq("ipv4/conf/%s/forwarding ipv4/conf/%s/rp_filter ipv4/conf/%s/route_localnet ipv4/conf/%s/accept_local " +
+		for k := range strings.FieldsSeq("ipv4/conf/%s/forwarding ipv4/conf/%s/rp_filter ipv4/conf/%s/route_localnet ipv4/conf/%s/accept_local ipv4/conf/%s/send_redirects " +
 			"ipv4/conf/%s/src_valid_mark ipv4/conf/%s/mc_forwarding ipv6/conf/%s/forwarding ipv6/conf/%s/mc_forwarding ipv6/conf/%s/disable_ipv6") {
 			n.Sysctls["net/"+fmt.Sprintf(k, l.Name)] = off
 		}

@@ -53,7 +53,7 @@ func behind(s *snapshot.Snapshot, inode uint64, uid int, rs *ruleset.Ruleset, po
 	s.Network.Links = append(s.Network.Links, snapshot.Link{
 		Index: 100 + n, Name: fmt.Sprintf("veth%d", n), Kind: "veth", Up: true, Master: bridge.Index, PeerNetns: inode, PeerIndex: 2, Hardware: 1,
 	})
-	for _, k := range []string{"forwarding", "rp_filter", "route_localnet", "accept_local", "src_valid_mark"} {
+	for _, k := range []string{"forwarding", "rp_filter", "route_localnet", "accept_local", "send_redirects", "src_valid_mark"} {
 		s.Network.Sysctls[fmt.Sprintf("net/ipv4/conf/veth%d/%s", n, k)] = snapshot.Fact{State: snapshot.Present, Value: "0"}
 	}
 	ns := snapshot.Netns{Inode: inode, OwnerUser: s.Network.Namespaces[0].OwnerUser}
@@ -74,7 +74,7 @@ func behind(s *snapshot.Snapshot, inode uint64, uid int, rs *ruleset.Ruleset, po
 	}
 	e.Network.Sysctls = map[string]snapshot.Fact{}
 	for _, l := range []string{"all", "eth0", "lo"} {
-		for _, k := range []string{"forwarding", "rp_filter", "route_localnet", "accept_local", "src_valid_mark", "mc_forwarding"} {
+		for _, k := range []string{"forwarding", "rp_filter", "route_localnet", "accept_local", "send_redirects", "src_valid_mark", "mc_forwarding"} {
 			e.Network.Sysctls["net/ipv4/conf/"+l+"/"+k] = snapshot.Fact{State: snapshot.Present, Value: "0"}
 		}
 	}

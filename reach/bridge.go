@@ -409,6 +409,8 @@ func (m *Model) askHop(q *Question, o packet.Origin, h hop, v4, reversed, proof 
 		return nil, Answer{Verdict: packet.Unreachable, StoppedBy: []packet.Cause{{Text: "there are no such packets in this family"}}}
 	case !h.from.Up || !bridge.Up:
 		return e, Answer{Verdict: packet.Unreachable, StoppedBy: []packet.Cause{{Text: "the interface is down"}}}
+	case e.toNeighbours(q, o, bridge, proto, v4).sets[fSaddr].empty():
+		return nil, m.noFrames(h, v4)
 	}
 	var hits []cube
 	var certificates []packet.Certificate
@@ -437,6 +439,19 @@ func (m *Model) askHop(q *Question, o packet.Origin, h hop, v4, reversed, proof 
 		a.Certificate = certificates
 	}
 	return e, a
+}
+
+// noFrames is the answer where the origin has no address of the family.
+func (m *Model) noFrames(h hop, v4 bool) Answer {
+	why := packet.Cause{Text: "no address of the origin is behind this interface"}
+	a := Answer{Verdict: packet.Unreachable, StoppedBy: []packet.Cause{why}}
+	for _, out := range h.to {
+		if out.Up {
+			region := packet.Region{In: h.from.Name, Out: out.Name, V4: v4, Empty: true}
+			a.Certificate = append(a.Certificate, packet.Certificate{Question: region, Cubes: []packet.Cube{{Region: region, By: why}}})
+		}
+	}
+	return a
 }
 
 // toNeighbours is the packets of a question in frames for neighbours behind a bridge. Where something translates, those for any

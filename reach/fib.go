@@ -38,12 +38,13 @@ type fib struct {
 	tables               map[int][]part
 	rules                []snapshot.PolicyRule
 
-	multicast set
-	own       set    // the unicast addresses that are delivered to the host by some table
-	taken     set    // all addresses that are: also of many hosts
-	sources   set    // those that the host can send from: of interfaces and of the table local
-	kinds     []part // whole, of the kinds of its routes alone
-	policy    bool   // rules beyond local, main, default: a lookup depends on more than the address
+	multicast   set
+	own         set    // the unicast addresses that are delivered to the host by some table
+	taken       set    // all addresses that are: also of many hosts
+	sources     set    // those that the host can send from: of interfaces and of the table local
+	kinds       []part // whole, of the kinds of its routes alone
+	customLocal bool   // somebody added a route of type local (fib_has_custom_local_routes)
+	policy      bool   // rules beyond local, main, default: a lookup depends on more than the address
 }
 
 // newFib prepares the routing tables of one family: each as disjoint parts, longest prefix first, and
@@ -73,6 +74,7 @@ func newFib(n *snapshot.Network, v4 bool) *fib {
 	for _, r := range n.Routes {
 		if r.Family == fam {
 			byTable[r.Table] = append(byTable[r.Table], r)
+			f.customLocal = f.customLocal || r.Type == "local" && r.Protocol != 2 && r.Protocol != 0
 		}
 	}
 	for id, routes := range byTable {

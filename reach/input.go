@@ -81,9 +81,29 @@ func (e *engine) reversePath(in []cube, iif *snapshot.Link, fib *fib) []cube {
 	if !ok1 || !ok2 {
 		e.undecided = append(e.undecided, packet.Cause{Text: "rp_filter of " + iif.Name + " was not read"})
 	}
-	if mode == 0 && !fib.policy {
+	if mode == 0 && !fib.policy && !fib.customLocal {
 		return in
 	}
+	return e.validated(in, iif, fib, mode)
+}
+
+// backOut is the full check of what would leave by the interface that it came in by, which the kernel makes where it may send a redirect
+// (IN_DEV_TX_REDIRECTS), also if rp_filter is off (fib_validate_source).
+func (e *engine) backOut(c cube, iif *snapshot.Link, fib *fib) []cube {
+	all, ok1 := e.sysctl("net/ipv4/conf/all/send_redirects")
+	own, ok2 := e.sysctl("net/ipv4/conf/" + iif.Name + "/send_redirects")
+	on := all != 0 || own != 0
+	if !fib.v4 || !on && ok1 && ok2 {
+		return []cube{c}
+	}
+	if !on {
+		c = c.doubt(packet.Cause{Text: "send_redirects of " + iif.Name + " was not read"})
+	}
+	return e.validated([]cube{c}, iif, fib, 0)
+}
+
+// validated looks the way back up, and stops packets whose source it shows to be false.
+func (e *engine) validated(in []cube, iif *snapshot.Link, fib *fib, mode int) []cube {
 	allMark, ownMark := e.switchOf(iif.Index, "src_valid_mark")
 	allOwn, ownOwn := e.switchOf(iif.Index, "accept_local")
 	acceptLocal := allOwn != 0 || ownOwn != 0
@@ -100,7 +120,7 @@ func (e *engine) reversePath(in []cube, iif *snapshot.Link, fib *fib) []cube {
 			if ok {
 				live = append(live, c)
 			} else {
-				e.stop(c, packet.Cause{Text: "rp_filter of " + iif.Name})
+				e.stop(c, packet.Cause{Text: map[bool]string{true: "the source is no single host's", false: "rp_filter of " + iif.Name}[mode == 0]})
 			}
 		}
 	}

@@ -87,6 +87,10 @@ func (e *engine) decide(live []cube, in *snapshot.Link, fib *fib) (local []cube,
 					if len(p.oifs) > 1 {
 						d = d.doubt(packet.Cause{Text: "several next hops of route " + p.route})
 					}
+					if oif == in.Index {
+						byOif[oif] = append(byOif[oif], e.backOut(d, in, fib)...)
+						continue
+					}
 					byOif[oif] = append(byOif[oif], d)
 				}
 			}

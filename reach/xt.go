@@ -69,6 +69,8 @@ func (m *machine) xt(c *ruleset.Chain, r *ruleset.Rule, x *ruleset.Xt, st state,
 	case d.Set != nil:
 		matched, missed := m.xtSet(c, r, d.Set, st)
 		return nil, matched, missed
+	case d.Connmark != nil && m.knownMarks(&st.cube, d.Connmark):
+		return m.xtConnmark(d.Connmark, st)
 	case d.DSCP != nil: // the type of service is 0
 		return decided((d.DSCP.Value == 0) != d.DSCP.Invert)
 	case d.Queue:
@@ -90,13 +92,50 @@ func (m *machine) xtOpaque(c *ruleset.Chain, r *ruleset.Rule, x *ruleset.Xt, st 
 // xtOpen is an extension that depends on more than the packet.
 func (m *machine) xtOpen(c *ruleset.Chain, r *ruleset.Rule, x *ruleset.Xt, st state) (*ruleset.Verdict, []state, []cube) {
 	why := "iptables extension " + x.Name + " depends on more than the packet"
-	if x.Target { // CONNMARK: the mark is what it was or what it is set to
+	if x.Target { // CONNMARK of marks that are not known: the mark is what it was or what it is set to
 		st.cube = st.cube.with(fMark, span(num(0), ones(32)))
 		st.cube = st.cube.with(fCtMark, span(num(0), ones(32)))
 		return nil, m.fork(c, r, st, why), nil
 	}
 	matched, missed := m.either(c, r, st, why)
 	return nil, matched, missed
+}
+
+// knownMarks says whether what an extension asks about marks is known: the connection's, and of one that saves or restores the packet's.
+func (m *machine) knownMarks(c *cube, k *ruleset.XtConnmark) bool {
+	return m.connectionless(c) || c.sets[fCtMark].singleton() && (k.Mode == "match" || k.Mode == "set" || c.sets[fMark].singleton())
+}
+
+// connectionless says whether packets have no conntrack entry at this hook.
+func (m *machine) connectionless(c *cube) bool {
+	s := c.sets[fCtState]
+	return c.notrack || s.singleton() && (s[0].lo == num(ruleset.CtInvalid) || s[0].lo == num(ruleset.CtUntracked))
+}
+
+// xtConnmark matches the mark of the connection, or copies marks (connmark_tg_shift, connmark_mt). Without a connection it does not match
+// and copies nothing.
+func (m *machine) xtConnmark(k *ruleset.XtConnmark, st state) (*ruleset.Verdict, []state, []cube) {
+	if m.connectionless(&st.cube) {
+		if k.Mode == "match" {
+			return nil, nil, []cube{st.cube}
+		}
+		return nil, []state{st}, nil
+	}
+	ct := uint32(st.cube.sets[fCtMark][0].lo.lo)
+	of := func(n uint32) set { return single(num(uint64(n))) }
+	switch k.Mode {
+	case "match":
+		if (ct&k.Mask == k.Mark) == k.Invert {
+			return nil, nil, []cube{st.cube}
+		}
+	case "set":
+		st.cube = st.cube.with(fCtMark, of(k.Shifted(ct&^k.Mask^k.Mark)))
+	case "save":
+		st.cube = st.cube.with(fCtMark, of(ct&^k.Mask^k.Shifted(uint32(st.cube.sets[fMark][0].lo.lo)&k.NFMask)))
+	default:
+		st.cube = st.cube.with(fMark, of(uint32(st.cube.sets[fMark][0].lo.lo)&^k.NFMask^k.Shifted(ct&k.Mask)))
+	}
+	return nil, []state{st}, nil
 }
 
 // stateSet is the states of conntrack that a mask has.

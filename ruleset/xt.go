@@ -157,6 +157,17 @@ type XtConnmark struct {
 	Mask   uint32 `json:"mask"`
 	NFMask uint32 `json:"nfMask,omitempty"`
 	Invert bool   `json:"invert,omitempty"`
+	// Shift is by how many bits a target shifts what it copies, to the left, or to the right.
+	Shift uint8 `json:"shift,omitempty"`
+	Right bool  `json:"right,omitempty"`
+}
+
+// Shifted is a mark as a target shifts it before it is stored (connmark_tg_shift).
+func (c *XtConnmark) Shifted(mark uint32) uint32 {
+	if c.Right {
+		return mark >> (c.Shift & 31)
+	}
+	return mark << (c.Shift & 31)
 }
 
 // XtRPFilter holds where the route back leaves through the interface that the packet came in by.
@@ -399,11 +410,8 @@ func decodeTarget(name string, rev uint32, b []byte) *XtDecoded {
 		}}
 	case name == "NFQUEUE":
 		return &XtDecoded{Queue: true}
-	case name == "CONNMARK" && (rev == 1 || rev == 2 && len(b) >= 15 && b[14] == 0) && len(b) >= 13 && b[12] <= 2:
-		return &XtDecoded{Connmark: &XtConnmark{
-			Mode: []string{"set", "save", "restore"}[b[12]],
-			Mark: ne.Uint32(b), Mask: ne.Uint32(b[4:]), NFMask: ne.Uint32(b[8:]),
-		}}
+	case name == "CONNMARK":
+		return decodeConnmark(rev, b)
 	case name == "REJECT":
 		return &XtDecoded{Reject: true}
 	case name == "MARK" && rev == 2 && len(b) >= 8:
@@ -413,6 +421,25 @@ func decodeTarget(name string, rev uint32, b []byte) *XtDecoded {
 		return decodeNATRange(kind, b)
 	}
 	return nil
+}
+
+// decodeConnmark reads xt_connmark_tginfo1, and xt_connmark_tginfo2, which has a shift before the mode.
+func decodeConnmark(rev uint32, b []byte) *XtDecoded {
+	mode := 12
+	if rev == 2 {
+		mode = 14
+	}
+	if rev != 1 && rev != 2 || len(b) <= mode || b[mode] > 2 {
+		return nil
+	}
+	c := &XtConnmark{
+		Mode: []string{"set", "save", "restore"}[b[mode]],
+		Mark: ne.Uint32(b), Mask: ne.Uint32(b[4:]), NFMask: ne.Uint32(b[8:]),
+	}
+	if rev == 2 {
+		c.Right, c.Shift = b[12] != 0, b[13]
+	}
+	return &XtDecoded{Connmark: c}
 }
 
 // decodeNATRange reads nf_nat_range2, nf_nat_range or the single range of

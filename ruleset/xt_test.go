@@ -18,3 +18,35 @@ func FuzzXt(f *testing.F) {
 		x.decode()
 	})
 }
+
+// TestRevisionsOfConnmark: what iptables 1.8 writes for --set-mark, --save-mark and --restore-mark is revision 1 or 2, which has a shift
+// before the mode (include/uapi/linux/netfilter/xt_connmark.h).
+func TestRevisionsOfConnmark(t *testing.T) {
+	words := func(tail ...byte) []byte {
+		var b []byte
+		for _, n := range []uint32{7, 0xff, 0xffff} {
+			b = ne.AppendUint32(b, n)
+		}
+		return append(b, tail...)
+	}
+	for _, c := range []struct {
+		rev  uint32
+		info []byte
+		want *XtConnmark
+	}{
+		{1, words(1, 0, 0, 0), &XtConnmark{Mode: "save", Mark: 7, Mask: 0xff, NFMask: 0xffff}},
+		{2, words(0, 0, 2, 0), &XtConnmark{Mode: "restore", Mark: 7, Mask: 0xff, NFMask: 0xffff}},
+		{2, words(1, 8, 1, 0), &XtConnmark{Mode: "save", Mark: 7, Mask: 0xff, NFMask: 0xffff, Shift: 8, Right: true}},
+		{2, words(0, 0, 3, 0), nil},
+		{2, words(0, 0), nil},
+		{3, words(0, 0, 0, 0), nil},
+	} {
+		d := decodeConnmark(c.rev, c.info)
+		switch {
+		case (d == nil) != (c.want == nil):
+			t.Errorf("revision %d, % x: %+v", c.rev, c.info, d)
+		case d != nil && *d.Connmark != *c.want:
+			t.Errorf("revision %d, % x: %+v, want %+v", c.rev, c.info, *d.Connmark, *c.want)
+		}
+	}
+}

@@ -12,8 +12,8 @@ import (
 // conf is the switches of an interface, already combined with those for all. A value below 0 was
 // not read.
 type conf struct {
-	forwarding, rpFilter, routeLocalnet, acceptLocal, srcValidMark int
-	disable6, forward6                                             int
+	forwarding, rpFilter, routeLocalnet, acceptLocal, srcValidMark, sendRedirects int
+	disable6, forward6                                                            int
 	// mforward4 and mforward6 say that a multicast router runs.
 	mforward4, mforward6 int
 }
@@ -32,7 +32,7 @@ func (t *Tracer) readConf(l *snapshot.Link) conf {
 	}
 	c := conf{
 		forwarding: own("ipv4", "forwarding"), rpFilter: both("rp_filter"), routeLocalnet: both("route_localnet"),
-		acceptLocal: both("accept_local"), srcValidMark: both("src_valid_mark"), disable6: own("ipv6", "disable_ipv6"),
+		acceptLocal: both("accept_local"), srcValidMark: both("src_valid_mark"), sendRedirects: both("send_redirects"), disable6: own("ipv6", "disable_ipv6"),
 		forward6: t.value("net/ipv6/conf/all/forwarding"), mforward6: t.value("net/ipv6/conf/all/mc_forwarding"),
 		mforward4: t.value("net/ipv4/conf/all/mc_forwarding"),
 	}
@@ -199,8 +199,9 @@ func (w *walk) route4() Fate {
 }
 
 // validSource is the check of the source address (fib_validate_source): one of the host's own is
-// refused, and with rp_filter one whose way back does not lead through the interface. oif is that of
-// the route, 0 for a local destination.
+// refused, and with rp_filter one whose way back does not lead through the interface. What goes back where it came
+// from, to somebody who could be told of a shorter way, is checked in full. oif is that of the route, 0 for a local
+// destination.
 func (w *walk) validSource(oif int) string {
 	if open, passes := w.openSource(); open {
 		return map[bool]string{false: "martian"}[passes]
@@ -212,7 +213,8 @@ func (w *walk) validSource(oif int) string {
 	}
 	src := w.skb.src()
 	acceptLocal := w.flag(c.acceptLocal, "accept_local of "+w.in.Name)
-	if rpf == 0 {
+	back := oif == w.in.Index && w.flag(c.sendRedirects, "send_redirects of "+w.in.Name)
+	if rpf == 0 && !back {
 		if acceptLocal {
 			return ""
 		}

@@ -62,16 +62,16 @@ func (w *walk) xtConnmark(c *ruleset.XtConnmark) {
 	}
 	switch c.Mode {
 	case "set":
-		ct.mark.v = ct.mark.v&^c.Mask ^ c.Mark
-		ct.mark.unk &^= c.Mask
+		ct.mark.v = c.Shifted(ct.mark.v&^c.Mask ^ c.Mark)
+		ct.mark.unk = c.Shifted(ct.mark.unk &^ c.Mask)
 	case "save":
 		m := w.skb.mark
-		ct.mark.v = ct.mark.v&^c.Mask ^ m.v&c.NFMask
-		ct.mark.unk = ct.mark.unk&^c.Mask | m.unk&c.NFMask
+		ct.mark.v = ct.mark.v&^c.Mask ^ c.Shifted(m.v&c.NFMask)
+		ct.mark.unk = ct.mark.unk&^c.Mask | c.Shifted(m.unk&c.NFMask)
 	case "restore":
 		m := &w.skb.mark
-		m.v = m.v&^c.NFMask ^ ct.mark.v&c.Mask
-		m.unk = m.unk&^c.NFMask | ct.mark.unk&c.Mask
+		m.v = m.v&^c.NFMask ^ c.Shifted(ct.mark.v&c.Mask)
+		m.unk = m.unk&^c.NFMask | c.Shifted(ct.mark.unk&c.Mask)
 	}
 }
 

@@ -36,6 +36,8 @@ var mutants = []mutant{
 	{"no catch-all elements", "trace/vm.go", "return s.catchAll\n}", "return nil\n}"},
 	{"an absent header matches", "trace/rare.go", "w.regs.put8(at, 0)\n\t\treturn vNext\n\t}\n\treturn vNo", "w.regs.put8(at, 1)\n\t\treturn vNext\n\t}\n\treturn vNext"},
 	{"the source is not checked", "trace/stack.go", "rpf := c.rpFilter", "rpf := 0 * c.rpFilter"},
+	{"what goes back is not checked", "trace/stack.go", "back := oif == w.in.Index &&", "back := false && oif == w.in.Index &&"},
+	{"reach: what goes back is not checked", "reach/input.go", "if !fib.v4 || !on && ok1 && ok2 {", "if !fib.v4 || ok1 && ok2 {"},
 	{"127.0.0.0/8 comes in", "trace/stack.go", "func (w *walk) flag(v int, name string) bool {", "func (w *walk) flag(v int, name string) bool {\n\tif len(name) > 14 && name[:14] == \"route_localnet\" {\n\t\treturn true\n\t}"},
 	{"every interface forwards", "trace/stack.go", "if !w.flag(w.in.conf.forwarding, \"forwarding of \"+w.in.Name) {", "if false {"},
 	{"marks do not route", "trace/fib.go", "mark: s.mark, proto: s.proto}", "proto: s.proto}"},

@@ -1,0 +1,123 @@
+package exposure
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+
+	"github.com/ringfence/ringfence/packet"
+	"github.com/ringfence/ringfence/reach"
+	"github.com/ringfence/ringfence/ruleset"
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// ask is the answer to one question, by both models.
+func ask(t *testing.T, s *snapshot.Snapshot, q *reach.Question) Answer {
+	t.Helper()
+	return New(t.Context(), s, Limits{}, nil).Ask(q)
+}
+
+// at is an origin behind an interface, with those sources.
+func at(index int, from ...string) []packet.Origin {
+	return []packet.Origin{{Index: index, From: prefixes(from...)}}
+}
+
+func toAddr(a string) reach.Target { return reach.Target{Addr: netip.MustParseAddr(a)} }
+
+// TestSourcesOfWhatGoesBack: what leaves by the interface that it came in by has its source checked in full where the kernel may send a
+// redirect, also without rp_filter.
+func TestSourcesOfWhatGoesBack(t *testing.T) {
+	s := host()
+	s.Network.Routes = append(s.Network.Routes,
+		snapshot.Route{Family: 4, Table: 255, Type: "broadcast", Dst: "10.0.0.255/32", Oifs: []int{br0}, Protocol: 2},
+		snapshot.Route{Family: 4, Table: 254, Type: "unreachable", Dst: "192.0.2.0/24"})
+	redirects := func(f snapshot.Fact) {
+		s.Network.Sysctls["net/ipv4/conf/all/send_redirects"], s.Network.Sysctls["net/ipv4/conf/ext0/send_redirects"] = off, f
+	}
+	for _, c := range []struct {
+		redirects snapshot.Fact
+		src, dst  string
+		want      packet.Verdict
+	}{
+		{on, "10.0.0.255/32", "198.51.100.7", packet.Unreachable},
+		{off, "10.0.0.255/32", "198.51.100.7", packet.Reachable},
+		{on, "10.0.0.255/32", "10.0.0.2", packet.Reachable}, // it leaves by another one
+		{on, "192.0.2.7/32", "198.51.100.7", packet.Reachable},
+		{on, "203.0.113.9/32", "198.51.100.7", packet.Reachable},
+		{snapshot.Fact{State: snapshot.Denied, Reason: "x"}, "10.0.0.255/32", "198.51.100.7", packet.Unreachable},
+	} {
+		redirects(c.redirects)
+		a := ask(t, s, &reach.Question{From: at(ext0, c.src), Proto: "udp", Dport: 9999, To: toAddr(c.dst)})
+		if c.redirects.State == snapshot.Denied {
+			if a.Verdict == packet.Reachable {
+				t.Errorf("%s to %s: reachable, though the switch was not read", c.src, c.dst)
+			}
+			continue
+		}
+		if a.Verdict != c.want || !a.Checked {
+			t.Errorf("redirects %s, %s to %s: %s, checked %v, %s", c.redirects.Value, c.src, c.dst, a.Verdict, a.Checked, reasons(a))
+		}
+	}
+}
+
+// TestSourcesBetweenPorts: a question from port to port is about its own sources: in a family of which they have none there are no frames.
+func TestSourcesBetweenPorts(t *testing.T) {
+	for _, policy := range []string{ruleset.Drop, ruleset.Accept} {
+		s := host()
+		s.NFTables.Ruleset = table("forward", policy, join(meta(ruleset.MetaNfproto, 10), accepted))
+		for _, k := range []string{"bridge-nf-call-iptables", "bridge-nf-call-ip6tables"} {
+			s.Network.Sysctls["net/bridge/"+k] = on
+		}
+		want := map[string]packet.Verdict{ruleset.Drop: packet.Unreachable, ruleset.Accept: packet.Reachable}[policy]
+		a := ask(t, s, &reach.Question{From: at(port0, "10.0.0.3/32"), Proto: "tcp", Dport: 80, To: reach.Target{Oifs: []int{port1}}})
+		if a.Verdict != want || !a.Checked || want == packet.Reachable && a.Witness.Src != netip.MustParseAddr("10.0.0.3") {
+			t.Errorf("policy %s: %s, checked %v, %v %s", policy, a.Verdict, a.Checked, a.Witness, reasons(a))
+		}
+		six := ask(t, s, &reach.Question{From: at(port0, "fd00::3/128"), Proto: "tcp", Dport: 80, To: reach.Target{Oifs: []int{port1}}})
+		if six.Verdict != packet.Reachable || six.Witness.Src != netip.MustParseAddr("fd00::3") {
+			t.Errorf("policy %s: %s %v %s", policy, six.Verdict, six.Witness, reasons(six))
+		}
+	}
+}
+
+// TestMarksOfConnections: CONNMARK sets, saves and restores, and shifts what it copies; a connection begins without a mark.
+func TestMarksOfConnections(t *testing.T) {
+	xt := func(target bool, name string, d ruleset.XtDecoded) ruleset.Expr {
+		return ruleset.Expr{Name: map[bool]string{true: "target", false: "match"}[target], Xt: &ruleset.Xt{Target: target, Name: name, Decoded: &d}}
+	}
+	connmark := func(c ruleset.XtConnmark) []ruleset.Expr {
+		return []ruleset.Expr{xt(c.Mode != "match", map[bool]string{true: "CONNMARK", false: "connmark"}[c.Mode != "match"], ruleset.XtDecoded{Connmark: &c})}
+	}
+	mark := func(n uint32) []ruleset.Expr {
+		return []ruleset.Expr{xt(true, "MARK", ruleset.XtDecoded{Mark: &ruleset.XtMark{Set: true, Mark: n, Mask: 0xffffffff}})}
+	}
+	const all = 0xffffffff
+	save := ruleset.XtConnmark{Mode: "save", Mask: all, NFMask: all}
+	for i, c := range []struct {
+		rules [][]ruleset.Expr
+		match ruleset.XtConnmark
+		want  packet.Verdict
+	}{
+		{nil, ruleset.XtConnmark{Mark: 0, Mask: all}, packet.Reachable},
+		{nil, ruleset.XtConnmark{Mark: 7, Mask: all}, packet.Unreachable},
+		{[][]ruleset.Expr{mark(7), connmark(save)}, ruleset.XtConnmark{Mark: 7, Mask: all}, packet.Reachable},
+		{[][]ruleset.Expr{mark(7), connmark(save)}, ruleset.XtConnmark{Mark: 7, Mask: all, Invert: true}, packet.Unreachable},
+		{[][]ruleset.Expr{connmark(ruleset.XtConnmark{Mode: "set", Mark: 3, Mask: all, Shift: 4})}, ruleset.XtConnmark{Mark: 0x30, Mask: all}, packet.Reachable},
+		{[][]ruleset.Expr{mark(0x70), connmark(ruleset.XtConnmark{Mode: "save", Mask: all, NFMask: all, Shift: 4, Right: true})}, ruleset.XtConnmark{Mark: 7, Mask: all}, packet.Reachable},
+		{
+			[][]ruleset.Expr{mark(7), connmark(save), mark(0), connmark(ruleset.XtConnmark{Mode: "restore", Mask: all, NFMask: all}), mark(0), connmark(save)},
+			ruleset.XtConnmark{Mark: 0, Mask: all},
+			packet.Reachable,
+		},
+	} {
+		t.Run(fmt.Sprint(i), func(t *testing.T) {
+			s := host()
+			c.match.Mode = "match"
+			s.NFTables.Ruleset = table("input", ruleset.Drop, append(c.rules, join(connmark(c.match), accepted))...)
+			a := ask(t, s, &reach.Question{From: at(ext0, "203.0.113.9/32"), Proto: "tcp", Dport: 22, Unbound: true, To: reach.Target{Host: true}, Family: 4})
+			if a.Verdict != c.want || !a.Checked {
+				t.Errorf("%s, checked %v, %s", a.Verdict, a.Checked, reasons(a))
+			}
+		})
+	}
+}
