@@ -181,7 +181,7 @@ var (
 	kernelFile = regexp.MustCompile(`\b[a-z0-9_/]+\.[ch]\b`)
 	kernelName = regexp.MustCompile(`\b[A-Za-z_][A-Za-z0-9]*_[A-Za-z0-9_]+\b`)
 	switches   = []string{
-		"rp_filter", "route_localnet", "accept_local", "src_valid_mark", "br_netfilter", "mc_forwarding", "disable_ipv6", "force_forwarding",
+		"rp_filter", "route_localnet", "accept_local", "src_valid_mark", "br_netfilter", "mc_forwarding", "disable_ipv6", "force_forwarding", "disable_policy", "send_redirects",
 	}
 )
 

@@ -25,9 +25,9 @@ var (
 	linkSwitches = map[string][]string{
 		"ipv4": {
 			"forwarding", "rp_filter", "route_localnet", "accept_local", "accept_source_route",
-			"accept_redirects", "send_redirects", "arp_ignore", "src_valid_mark", "mc_forwarding",
+			"accept_redirects", "send_redirects", "arp_ignore", "src_valid_mark", "mc_forwarding", "disable_policy",
 		},
-		"ipv6": {"forwarding", "force_forwarding", "disable_ipv6", "accept_ra", "mc_forwarding"},
+		"ipv6": {"forwarding", "force_forwarding", "disable_ipv6", "accept_ra", "mc_forwarding", "disable_policy"},
 	}
 )
 

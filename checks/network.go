@@ -77,6 +77,7 @@ func (s *Scan) readNetwork(ns *os.File, own uint64, found []foundNetns, sec *sna
 		return nil
 	}
 	s.readRoutes(h, ns, sec, out)
+	sec.XFRM = s.readXFRM(ns)
 	told := s.linkConfs(ns)
 	files := func() error {
 		sec.Sysctls = s.networkSysctls(names, told)
@@ -333,6 +334,10 @@ func (s *Scan) readRoutes(h *vnl.Handle, ns *os.File, sec *snapshot.Network, out
 		}
 		for _, r := range routes {
 			sec.Routes = append(sec.Routes, toRoute(fam.n, &r))
+		}
+		if err := s.resolve(ns, fam.n, sec.Routes[len(sec.Routes)-len(routes):]); err != nil {
+			out.fail(fmt.Sprintf("list IPv%d routes", fam.n), err)
+			return
 		}
 		rules, err := s.readRules(ns, fam.n)
 		if err != nil {

@@ -27,7 +27,7 @@ func TestSwitchesAgreeWithFiles(t *testing.T) {
 	}
 	unusual := map[string]string{
 		"ipv4/forwarding": "1", "ipv4/rp_filter": "2", "ipv4/route_localnet": "1", "ipv4/accept_local": "1", "ipv4/accept_source_route": "1",
-		"ipv4/accept_redirects": "0", "ipv4/send_redirects": "0", "ipv4/arp_ignore": "3", "ipv4/src_valid_mark": "1", "ipv4/mc_forwarding": "1",
+		"ipv4/accept_redirects": "0", "ipv4/send_redirects": "0", "ipv4/arp_ignore": "3", "ipv4/src_valid_mark": "1", "ipv4/mc_forwarding": "1", "ipv4/disable_policy": "1", "ipv6/disable_policy": "1",
 		"ipv6/forwarding": "1", "ipv6/force_forwarding": "1", "ipv6/disable_ipv6": "1", "ipv6/accept_ra": "2", "ipv6/mc_forwarding": "1",
 	}
 	bed.Shell(t, "echo 0 >/proc/sys/net/ipv4/conf/default/rp_filter; echo 1 >/proc/sys/net/ipv4/conf/default/accept_redirects")

@@ -34,6 +34,7 @@ func (e *engine) route(live []cube, in *snapshot.Link, fib *fib) ([]arrival, err
 	if err != nil {
 		return nil, err
 	}
+	local = e.protected("in", local, in)
 	out := make([]arrival, len(local))
 	for i := range local {
 		out[i].cube = local[i]
@@ -43,6 +44,7 @@ func (e *engine) route(live []cube, in *snapshot.Link, fib *fib) ([]arrival, err
 		if !fib.v4 {
 			cubes = e.forwardable6(cubes, oif)
 		}
+		cubes = e.protected("out", e.protected("fwd", cubes, in), e.snap.Network.Link(oif))
 		if cubes, err = e.hook(packet.Forward, fib.v4, "", cubes); err != nil {
 			return nil, err
 		}
@@ -114,6 +116,7 @@ func (e *engine) leave(live []cube, oif int, v4 bool) ([]cube, error) {
 	if l == nil {
 		return live, nil
 	}
+	live = e.resourced(live)
 	if live, err = e.hook(packet.Egress, v4, l.Name, live); err != nil {
 		return nil, err
 	}
@@ -146,7 +149,7 @@ func (e *engine) followLocal(live []cube, fib *fib) ([]arrival, error) {
 	}
 	for _, oif := range sortedInts(byOif) {
 		l := e.snap.Network.Link(oif)
-		back, leaving := e.comesBack(byOif[oif], l, fib)
+		back, leaving := e.comesBack(e.protected("out", byOif[oif], l), l, fib)
 		if l != nil && l.Loopback {
 			back, err = e.leave(back, oif, fib.v4)
 		} else {

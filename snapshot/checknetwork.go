@@ -66,6 +66,9 @@ func (n *Network) check(path string, seen bool) error {
 			return wrong("not between 0 and 65535", "%s.inUse[%d].port", path, i)
 		}
 	}
+	if err := n.XFRM.check(path + ".xfrm"); err != nil {
+		return err
+	}
 	return n.checkFlows(path)
 }
 

@@ -17,6 +17,9 @@ type Network struct {
 	// Flows are connections that are open, by who opened them: to the host, from it, and through it.
 	Flows []FlowUse `json:"flows,omitempty"`
 
+	// XFRM is the IPsec policies; nil where nobody asked for them.
+	XFRM *XFRM `json:"xfrm,omitempty"`
+
 	indexed *Link       // the first of Links as they were indexed
 	places  map[int]int // in them, by index
 }

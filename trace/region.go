@@ -335,6 +335,13 @@ func (t *Tracer) landmarks(v4 bool) []netip.Prefix {
 			}
 		}
 	}
+	for i := range t.policies {
+		for _, p := range []netip.Prefix{t.policies[i].src, t.policies[i].dst} {
+			if p.IsValid() && p.Addr().Is4() == v4 {
+				list = append(list, p.Masked())
+			}
+		}
+	}
 	for i := range t.sockets {
 		if a := t.sockets[i].addr.Unmap(); a.Is4() == v4 && !a.IsUnspecified() {
 			list = append(list, netip.PrefixFrom(a, a.BitLen()))

@@ -318,6 +318,12 @@ func (w *walk) deliver(toMany bool) Fate {
 	if k := w.ipHook(packet.Input); k != vAccept {
 		return w.refused(k)
 	}
+	if why := w.protects("in", w.in); why != "" {
+		return w.drop(why)
+	}
+	if w.stuck != nil {
+		return Fate{}
+	}
 	s := &w.skb
 	f := Fate{Fate: Local, To: packet.EndpointText(s.dst(), s.port(2), s.hasPorts()), Socket: NoSocket, Rule: w.passed.String()}
 	switch sk := w.socketAt(s.dst(), s.port(2)); {
@@ -360,6 +366,14 @@ func (w *walk) forward(res result) Fate {
 			w.skb.priority.unk = 0xffffffff
 		}
 	}
+	for _, p := range []struct {
+		dir string
+		l   *link
+	}{{"fwd", w.in}, {"out", res.oif}} {
+		if why := w.protects(p.dir, p.l); why != "" {
+			return w.drop(why)
+		}
+	}
 	if !w.undisturbed(res.oif, packet.Egress) {
 		return Fate{}
 	}
@@ -376,6 +390,11 @@ func (w *walk) leave(fate Outcome) Fate {
 	}
 	s := &w.skb
 	out := w.out
+	if s.ct != nil && s.ct.status.v&ipsSrcNAT != 0 { // asked again with the new source (ip_xfrm_me_harder)
+		if w.protects("out", out); w.stuck != nil {
+			return Fate{}
+		}
+	}
 	f := Fate{
 		Fate: fate, Oif: out.Name, To: packet.EndpointText(s.dst(), s.port(2), s.hasPorts()), Rule: w.passed.String(),
 	}
@@ -408,6 +427,9 @@ func (w *walk) output() Fate {
 		return w.refused(k)
 	}
 	if w.out == nil || !w.undisturbed(w.out, packet.Egress) {
+		return Fate{}
+	}
+	if w.protects("out", w.out); w.stuck != nil {
 		return Fate{}
 	}
 	if !w.out.Loopback {

@@ -74,24 +74,25 @@ type Step struct {
 
 // Tracer traces packets over one snapshot. It is not safe for concurrent use.
 type Tracer struct {
-	snap    *snapshot.Snapshot
-	links   map[int]*link
-	names   map[string]*link
-	lo      *link
-	fib4    *fib
-	fib6    *fib
-	tables  []*table
-	hooks   map[hookKey][]hookEntry
-	bridged bool           // there are base chains of the bridge family
-	general []packet.Cause // what makes every fate unknown
-	sockets []socket
-	unread  bool           // which sockets listen was not read
-	marks4  []netip.Prefix // see landmarks
-	marks6  []netip.Prefix
-	marks   [2]landmarks        // the same as spans: of IPv6, of IPv4
-	owns    map[netip.Addr]bool // see own
-	walk    walk
-	cost    int // rules that were evaluated, of all packets
+	snap     *snapshot.Snapshot
+	links    map[int]*link
+	names    map[string]*link
+	lo       *link
+	fib4     *fib
+	fib6     *fib
+	tables   []*table
+	hooks    map[hookKey][]hookEntry
+	bridged  bool           // there are base chains of the bridge family
+	general  []packet.Cause // what makes every fate unknown
+	policies []ipsec
+	sockets  []socket
+	unread   bool           // which sockets listen was not read
+	marks4   []netip.Prefix // see landmarks
+	marks6   []netip.Prefix
+	marks    [2]landmarks        // the same as spans: of IPv6, of IPv4
+	owns     map[netip.Addr]bool // see own
+	walk     walk
+	cost     int // rules that were evaluated, of all packets
 }
 
 // landmarks are what spansOfMarks found.
@@ -116,6 +117,7 @@ func New(s *snapshot.Snapshot) *Tracer {
 	t.readLinks()
 	t.fib4, t.fib6 = t.newFib(4), t.newFib(6)
 	t.readSockets()
+	t.readPolicies()
 	t.compile()
 	t.walk.Tracer = t
 	return t

@@ -38,6 +38,8 @@ var mutants = []mutant{
 	{"the source is not checked", "trace/stack.go", "rpf := c.rpFilter", "rpf := 0 * c.rpFilter"},
 	{"what goes back is not checked", "trace/stack.go", "back := oif == w.in.Index &&", "back := false && oif == w.in.Index &&"},
 	{"reach: what goes back is not checked", "reach/input.go", "if !fib.v4 || !on && ok1 && ok2 {", "if !fib.v4 || ok1 && ok2 {"},
+	{"IPsec policies block nothing", "trace/xfrm.go", "if p.Dir != dir || !w.policyMatches(p) || w.stuck != nil {", "if true {"},
+	{"reach: IPsec policies block nothing", "reach/xfrm.go", "case !p.Needs():\n\t\treturn []cube{c}", "case true:\n\t\treturn []cube{c}"},
 	{"127.0.0.0/8 comes in", "trace/stack.go", "func (w *walk) flag(v int, name string) bool {", "func (w *walk) flag(v int, name string) bool {\n\tif len(name) > 14 && name[:14] == \"route_localnet\" {\n\t\treturn true\n\t}"},
 	{"every interface forwards", "trace/stack.go", "if !w.flag(w.in.conf.forwarding, \"forwarding of \"+w.in.Name) {", "if false {"},
 	{"marks do not route", "trace/fib.go", "mark: s.mark, proto: s.proto}", "proto: s.proto}"},

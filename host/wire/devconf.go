@@ -31,10 +31,10 @@ const interfaceHeader = 16
 // DEVCONF_* of include/uapi/linux/ipv6.h.
 var (
 	conf4 = map[string]int{
-		"forwarding": 0, "mc_forwarding": 1, "accept_redirects": 3, "send_redirects": 5, "rp_filter": 7, "accept_source_route": 8, "arp_ignore": 18,
+		"forwarding": 0, "mc_forwarding": 1, "accept_redirects": 3, "send_redirects": 5, "rp_filter": 7, "accept_source_route": 8, "disable_policy": 15, "arp_ignore": 18,
 		"accept_local": 22, "src_valid_mark": 23, "route_localnet": 25,
 	}
-	conf6 = map[string]int{"forwarding": 0, "accept_ra": 3, "mc_forwarding": 25, "disable_ipv6": 26, "force_forwarding": 59}
+	conf6 = map[string]int{"forwarding": 0, "accept_ra": 3, "mc_forwarding": 25, "disable_ipv6": 26, "disable_policy": 48, "force_forwarding": 59}
 )
 
 // ListLinks asks for all interfaces, without their counters.

@@ -26,8 +26,14 @@ var parsers = map[string]func([]byte) (any, error){
 	"vsock":      func(b []byte) (any, error) { return ParseVsock(b) },
 	"connection": func(b []byte) (any, error) { return ParseConnection(b) },
 	"name":       func(b []byte) (any, error) { return ParseIPSetName(b) },
-	"rule":       func(b []byte) (any, error) { return ParseRule(b) },
-	"devconf":    func(b []byte) (any, error) { return ParseDevConf(b) },
+	"nexthop":    func(b []byte) (any, error) { return ParseNexthop(b) },
+	"route":      func(b []byte) (any, error) { return ParseRouteNexthop(b) },
+	"policy": func(b []byte) (any, error) {
+		p, _, err := ParsePolicy(b)
+		return p, err
+	},
+	"rule":    func(b []byte) (any, error) { return ParseRule(b) },
+	"devconf": func(b []byte) (any, error) { return ParseDevConf(b) },
 	"ipset": func(b []byte) (any, error) {
 		var s ruleset.IPSet
 		err := ParseIPSet(&s, b)
@@ -125,6 +131,36 @@ var messages = []struct {
 	{
 		"rule", append(header(ruleHeader, func(b []byte) { b[0] = unix.AF_INET6 }), attributes(attribute(200, 1, 2, 3, 4))...),
 		snapshot.PolicyRule{Family: 6, Action: "lookup", Other: true},
+	},
+	{
+		"nexthop", append(header(nexthopHeader, func(b []byte) { b[0], b[4] = unix.AF_INET, 1 }), attributes(netlink.Attribute{Type: nhaID, Data: native32(10)},
+			netlink.Attribute{Type: nhaOif, Data: native32(3)}, attribute(nhaGateway, 192, 0, 2, 1))...),
+		Nexthop{ID: 10, Oif: 3, Gateway: netip.MustParseAddr("192.0.2.1"), Flags: int(binary.NativeEndian.Uint32([]byte{1, 0, 0, 0}))},
+	},
+	{
+		"nexthop", append(make([]byte, nexthopHeader), attributes(netlink.Attribute{Type: nhaID, Data: native32(20)}, attribute(nhaBlackhole),
+			netlink.Attribute{Type: nhaGroup, Data: slices.Concat(native32(10), native32(0), native32(11), native32(0))})...),
+		Nexthop{ID: 20, Blackhole: true, Group: []int{10, 11}},
+	},
+	{
+		"route", append(header(routeHeader, func(b []byte) { b[0], b[1], b[4] = unix.AF_INET, 24, 254 }), attributes(attribute(unix.RTA_DST, 198, 51, 100, 0),
+			netlink.Attribute{Type: unix.RTA_PRIORITY, Data: native32(7)}, netlink.Attribute{Type: rtaNexthop, Data: native32(10)})...),
+		RouteNexthop{Family: 4, Table: 254, Metric: 7, Nexthop: 10, Dst: netip.MustParsePrefix("198.51.100.0/24")},
+	},
+	{
+		"policy", append(header(xfrmPolicyInfo, func(b []byte) {
+			copy(b, []byte{203, 0, 113, 1})
+			copy(b[16:], []byte{203, 0, 113, 0})
+			copy(b[32:], []byte{0, 22, 0xff, 0xff})
+			copy(b[40:], binary.NativeEndian.AppendUint16(nil, unix.AF_INET))
+			b[42], b[43], b[44], b[160] = 32, 24, 6, 2
+			copy(b[152:], native32(100))
+		}), attributes(netlink.Attribute{Type: xfrmaTmpl, Data: append(make([]byte, xfrmTemplate+xfrmOptional), append([]byte{1}, make([]byte, xfrmTemplate-xfrmOptional-1)...)...)},
+			netlink.Attribute{Type: xfrmaMark, Data: slices.Concat(native32(7), native32(255))})...),
+		snapshot.XFRMPolicy{
+			Dir: "fwd", Family: 4, Src: "203.0.113.0/24", Dst: "203.0.113.1/32", Proto: 6, Dport: 22, DportMask: 0xffff, Priority: 100, Mark: 7, Mask: 255,
+			Templates: 2, Required: 1,
+		},
 	},
 	{
 		"devconf", append(make([]byte, interfaceHeader), attributes(text(unix.IFLA_IFNAME, "eth0"), nested(unix.IFLA_AF_SPEC,

@@ -1,0 +1,123 @@
+//go:build linux && !ringfence_portable
+
+package wire
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// The messages and attributes of nexthop objects (RTM_GETNEXTHOP, NHA_*, include/uapi/linux/nexthop.h), and the attribute of a route that
+// names one (RTA_NH_ID).
+const (
+	getNexthop   = 106
+	nhaID        = 1
+	nhaGroup     = 2
+	nhaBlackhole = 4
+	nhaOif       = 5
+	nhaGateway   = 6
+	rtaNexthop   = 30
+)
+
+// The sizes of struct nhmsg, nexthop_grp and rtmsg.
+const (
+	nexthopHeader = 8
+	nexthopMember = 8
+	routeHeader   = 12
+)
+
+// Nexthop is a nexthop object: an interface, or a group of others.
+type Nexthop struct {
+	ID, Oif   int
+	Gateway   netip.Addr
+	Blackhole bool
+	Group     []int
+	Flags     int // RTNH_F_*
+}
+
+// ListNexthops asks for all nexthop objects.
+func ListNexthops() netlink.Message {
+	return netlink.Message{Header: netlink.Header{Type: getNexthop, Flags: netlink.Request | netlink.Dump}, Data: make([]byte, nexthopHeader)}
+}
+
+// ParseNexthop reads a struct nhmsg and its attributes.
+func ParseNexthop(b []byte) (Nexthop, error) {
+	var n Nexthop
+	if len(b) < nexthopHeader {
+		return n, fmt.Errorf("nexthop: %w", ErrTruncated)
+	}
+	n.Flags = int(binary.NativeEndian.Uint32(b[4:]))
+	err := fields(b[nexthopHeader:], sizes{nhaID: 4, nhaOif: 4, nhaGateway: 4, nhaBlackhole: 0, nhaGroup: nexthopMember}, func(kind uint16, d []byte) (err error) {
+		switch kind {
+		case nhaID:
+			n.ID = int(binary.NativeEndian.Uint32(d))
+		case nhaOif:
+			n.Oif = int(binary.NativeEndian.Uint32(d))
+		case nhaGateway:
+			n.Gateway, err = address(d)
+		case nhaBlackhole:
+			n.Blackhole = true
+		case nhaGroup:
+			for ; len(d) >= nexthopMember; d = d[nexthopMember:] {
+				n.Group = append(n.Group, int(binary.NativeEndian.Uint32(d)))
+			}
+		}
+		return err
+	})
+	if err != nil {
+		return n, fmt.Errorf("nexthop: %w", err)
+	}
+	return n, nil
+}
+
+// RouteNexthop is which nexthop object a route has; 0 is none.
+type RouteNexthop struct {
+	Family, Table, Tos, Metric, Nexthop int
+	Dst                                 netip.Prefix
+}
+
+// ListRoutes asks for the routes of a family (AF_INET or AF_INET6).
+func ListRoutes(family uint8) netlink.Message {
+	return netlink.Message{
+		Header: netlink.Header{Type: unix.RTM_GETROUTE, Flags: netlink.Request | netlink.Dump},
+		Data:   append([]byte{family}, make([]byte, routeHeader-1)...),
+	}
+}
+
+// ParseRouteNexthop reads what tells a route from others, and its nexthop object, out of a struct rtmsg and its attributes.
+func ParseRouteNexthop(b []byte) (RouteNexthop, error) {
+	var r RouteNexthop
+	if len(b) < routeHeader {
+		return r, fmt.Errorf("route: %w", ErrTruncated)
+	}
+	r.Family, r.Tos, r.Table = 4, int(b[3]), int(b[4])
+	to := netip.IPv4Unspecified()
+	if b[0] == unix.AF_INET6 {
+		r.Family, to = 6, netip.IPv6Unspecified()
+	}
+	bits := int(b[1])
+	err := fields(b[routeHeader:], sizes{unix.RTA_DST: 4, unix.RTA_TABLE: 4, unix.RTA_PRIORITY: 4, rtaNexthop: 4}, func(kind uint16, d []byte) (err error) {
+		switch kind {
+		case unix.RTA_DST:
+			to, err = address(d)
+		case unix.RTA_TABLE:
+			r.Table = int(binary.NativeEndian.Uint32(d))
+		case unix.RTA_PRIORITY:
+			r.Metric = int(binary.NativeEndian.Uint32(d))
+		case rtaNexthop:
+			r.Nexthop = int(binary.NativeEndian.Uint32(d))
+		}
+		return err
+	})
+	if err != nil {
+		return r, fmt.Errorf("route: %w", err)
+	}
+	if r.Dst = netip.PrefixFrom(to, bits); !r.Dst.IsValid() {
+		return r, fmt.Errorf("route: a prefix of %d bits", bits)
+	}
+	return r, nil
+}
