@@ -367,6 +367,9 @@ func TestDefaultDeny(t *testing.T) {
 	if code != 0 {
 		t.Fatalf("code %d: %s", code, lastLines(out, 12))
 	}
+	if loaded := b.ruleset(); !strings.Contains(loaded, `elements = { "lo"`) {
+		t.Errorf("nft does not list the interfaces of a set by their names:\n%s", loaded)
+	}
 	bed.Shell(t, "for n in host mgmt ext w1; do ip -n %[1]s$n neigh flush all; ip -n %[1]s$n -6 neigh flush all; done", b.name)
 	for name, arrives := range kept {
 		if !arrives("ext", "203.0.113.1", bed.Patience) {

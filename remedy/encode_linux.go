@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/google/nftables"
+	"github.com/google/nftables/binaryutil"
 	"github.com/google/nftables/expr"
 
 	"github.com/ringfence/ringfence/ruleset"
@@ -70,6 +71,9 @@ var setKinds = map[string]nftables.SetDatatype{
 	kindIPv4: nftables.TypeIPAddr, kindIPv6: nftables.TypeIP6Addr, kindNames: nftables.TypeIFName,
 	kindTwice: nftables.MustConcatSetType(nftables.TypeIFName, nftables.TypeIFName),
 }
+
+// keyOrders are the orders of bytes that nft is told of, which lists a set by them: names have none, and it reads them as the host's.
+var keyOrders = map[string]binaryutil.ByteOrder{kindNames: binaryutil.NativeEndian}
 
 // encodedElements are the elements of a set for google/nftables.
 func encodedElements(s *namedSet) []nftables.SetElement {

@@ -133,7 +133,10 @@ func (p *Plan) buildChain(conn *nftables.Conn, table *nftables.Table, c *chainSp
 func (p *Plan) buildSets(conn *nftables.Conn, table *nftables.Table, family string) (map[string]uint32, error) {
 	sets := map[string]uint32{}
 	for _, s := range p.sets(family) {
-		set := &nftables.Set{Table: table, Name: s.name, KeyType: setKinds[s.kind], Interval: s.interval, Concatenation: s.kind == kindTwice}
+		set := &nftables.Set{
+			Table: table, Name: s.name, KeyType: setKinds[s.kind], Interval: s.interval, Concatenation: s.kind == kindTwice,
+			KeyByteOrder: keyOrders[s.kind],
+		}
 		if err := conn.AddSet(set, nil); err != nil {
 			return nil, fmt.Errorf("set %s: %w", set.Name, err)
 		}

@@ -11,7 +11,8 @@ func untracking(priority int32) ruleset.Table {
 	return ruleset.Table{Family: ruleset.FamilyInet, Name: "others", Chains: []ruleset.Chain{{
 		Name: "c", Base: &ruleset.Base{Type: "filter", Hook: "prerouting", Priority: priority, Policy: ruleset.Accept},
 		Rules: []ruleset.Rule{{Handle: 1, Exprs: []ruleset.Expr{
-			{Name: "meta", Meta: &ruleset.Meta{Key: ruleset.MetaL4proto, Dreg: 1}}, {Name: "cmp", Cmp: &ruleset.Cmp{Sreg: 1, Op: ruleset.OpEq, Data: []byte{132}}},
+			{Name: "meta", Meta: &ruleset.Meta{Key: ruleset.MetaL4proto, Dreg: 1}},
+			{Name: "cmp", Cmp: &ruleset.Cmp{Sreg: 1, Op: ruleset.OpEq, Data: []byte{132}}},
 			{Name: "notrack", Plain: true},
 		}}},
 	}}}
@@ -28,8 +29,10 @@ func TestFixAmongChanges(t *testing.T) {
 		return ruleset.Table{Family: ruleset.FamilyInet, Name: "bans", Sets: []ruleset.Set{set}, Chains: []ruleset.Chain{{
 			Name: "c", Base: &ruleset.Base{Type: "filter", Hook: "input", Priority: -1, Policy: ruleset.Accept},
 			Rules: []ruleset.Rule{{Handle: 1, Exprs: []ruleset.Expr{
-				{Name: "meta", Meta: &ruleset.Meta{Key: ruleset.MetaNfproto, Dreg: 1}}, {Name: "cmp", Cmp: &ruleset.Cmp{Sreg: 1, Op: ruleset.OpEq, Data: []byte{2}}},
-				{Name: "payload", Payload: &ruleset.Payload{Base: ruleset.BaseNetwork, Offset: 12, Len: 4, Dreg: 1}}, {Name: "lookup", Lookup: &ruleset.Lookup{Set: "b", Sreg: 1}},
+				{Name: "meta", Meta: &ruleset.Meta{Key: ruleset.MetaNfproto, Dreg: 1}},
+				{Name: "cmp", Cmp: &ruleset.Cmp{Sreg: 1, Op: ruleset.OpEq, Data: []byte{2}}},
+				{Name: "payload", Payload: &ruleset.Payload{Base: ruleset.BaseNetwork, Offset: 12, Len: 4, Dreg: 1}},
+				{Name: "lookup", Lookup: &ruleset.Lookup{Set: "b", Sreg: 1}},
 				{Name: "immediate", Immediate: &ruleset.Immediate{Verdict: &ruleset.Verdict{Kind: ruleset.Drop}}},
 			}}},
 		}}}
