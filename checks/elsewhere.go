@@ -213,25 +213,24 @@ func (s *Scan) readElsewhere(ctx context.Context, f *os.File, e *snapshot.Elsewh
 	if !outward(e.Network.Links) { // nothing gets in, whatever the rules
 		return nil
 	}
-	e.NFTables.Legacy = map[string]snapshot.Fact{}
-	err := s.Host.InNetns(f, func() error {
-		for name, file := range tableNames {
-			e.NFTables.Legacy[name] = s.tableNamesFact(file)
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
 	rs, err := readRuleset(ctx, s.Host, f, left)
 	switch {
-	case errors.Is(err, unix.EPROTONOSUPPORT), errors.Is(err, unix.EINVAL):
-		return nil // the kernel has no nf_tables
+	case errors.Is(err, unix.EPROTONOSUPPORT), errors.Is(err, unix.EINVAL): // the kernel has no nf_tables
 	case err != nil:
 		return fmt.Errorf("read nftables: %w", err)
 	case !rs.Stable:
 		return fmt.Errorf("the ruleset changed during each of %d readings", readAttempts)
+	default:
+		e.NFTables.Ruleset = rs
 	}
-	e.NFTables.Ruleset = rs
-	return nil
+	e.NFTables.Legacy = map[string]snapshot.Fact{}
+	return s.Host.InNetns(f, func() error {
+		for name, file := range tableNames {
+			e.NFTables.Legacy[name] = s.tableNamesFact(file)
+		}
+		if rs != nil && len(rs.Tables) > 0 {
+			e.Network.Sysctls[loosePickup] = s.fact("/proc/sys/" + loosePickup)
+		}
+		return nil
+	})
 }

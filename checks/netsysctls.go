@@ -4,6 +4,7 @@ package checks
 
 import (
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -14,22 +15,49 @@ import (
 	"github.com/ringfence/ringfence/snapshot"
 )
 
-// The switches that decide forwarding and filtering: of a network namespace, and of each interface by family.
-var (
-	wholeSwitches = []string{
+// switches are those of a network namespace as a whole, and of each interface by family.
+type switches struct {
+	whole []string
+	named []string            // interfaces that stand for all or for new ones
+	links map[string][]string // by family
+}
+
+// hostSwitches are those that decide forwarding and filtering on the host.
+var hostSwitches = switches{
+	whole: []string{
 		"net/ipv4/ip_forward", "net/ipv4/ip_nonlocal_bind", "net/ipv4/fwmark_reflect",
 		"net/bridge/bridge-nf-call-iptables", "net/bridge/bridge-nf-call-ip6tables",
-		"net/bridge/bridge-nf-call-arptables", "net/netfilter/nf_conntrack_tcp_loose",
+		"net/bridge/bridge-nf-call-arptables", loosePickup,
 		"net/netfilter/nf_conntrack_helper", "net/ipv4/tcp_l3mdev_accept", "net/ipv4/udp_l3mdev_accept",
-	}
-	linkSwitches = map[string][]string{
+	},
+	named: []string{"all", "default"},
+	links: map[string][]string{
 		"ipv4": {
 			"forwarding", "rp_filter", "route_localnet", "accept_local", "accept_source_route",
 			"accept_redirects", "send_redirects", "arp_ignore", "src_valid_mark", "mc_forwarding", "disable_policy",
 		},
 		"ipv6": {"forwarding", "force_forwarding", "disable_ipv6", "accept_ra", "mc_forwarding", "disable_policy"},
+	},
+}
+
+// loosePickup is nf_conntrack_tcp_loose (Documentation/networking/nf_conntrack-sysctl.rst).
+const loosePickup = "net/netfilter/nf_conntrack_tcp_loose"
+
+// unasked are switches of interfaces that no question about packets asks for.
+var unasked = []string{"accept_source_route", "accept_redirects", "arp_ignore", "accept_ra"}
+
+// elsewhereSwitches are those that questions about another namespace ask for, apart from loosePickup, which is read where there are rules: the
+// kernel takes long to find a file of one among those of many.
+func elsewhereSwitches(links []snapshot.Link) switches {
+	sw := switches{named: []string{"all"}, links: map[string][]string{}}
+	for family, list := range hostSwitches.links {
+		sw.links[family] = slices.DeleteFunc(slices.Clone(list), func(k string) bool { return slices.Contains(unasked, k) })
 	}
-)
+	if slices.ContainsFunc(links, func(l snapshot.Link) bool { return l.Kind == "bridge" }) {
+		sw.whole = []string{"net/bridge/bridge-nf-call-iptables", "net/bridge/bridge-nf-call-ip6tables"}
+	}
+	return sw
+}
 
 // linkConfs asks rtnetlink for the switches of all interfaces of a namespace: one question in place of fourteen files for each. What it
 // does not tell is read from the files.
@@ -58,13 +86,13 @@ func (s *Scan) linkConfs(ns *os.File) map[string]wire.DevConf {
 
 // networkSysctls reads the switches of a namespace and of its interfaces by name. /proc/sys/net shows the namespace of the
 // reading thread, unlike /sys. told is what the kernel said of interfaces besides.
-func (s *Scan) networkSysctls(names []string, told map[string]wire.DevConf) map[string]snapshot.Fact {
-	r := sysctlReader{s: s, dirs: map[string]*host.Dir{}, facts: map[string]snapshot.Fact{}}
+func (s *Scan) networkSysctls(sw *switches, names []string, told map[string]wire.DevConf) map[string]snapshot.Fact {
+	r := sysctlReader{s: s, sw: sw, dirs: map[string]*host.Dir{}, facts: map[string]snapshot.Fact{}}
 	defer r.close()
-	for _, k := range wholeSwitches {
+	for _, k := range sw.whole {
 		r.read(k)
 	}
-	for _, n := range append([]string{"all", "default"}, names...) {
+	for _, n := range slices.Concat(sw.named, names) {
 		if n == "." || n == ".." || strings.ContainsAny(n, "/") {
 			continue // not a directory name that an interface can have here
 		}
@@ -78,6 +106,7 @@ func (s *Scan) networkSysctls(names []string, told map[string]wire.DevConf) map[
 // looked up once.
 type sysctlReader struct {
 	s     *Scan
+	sw    *switches
 	dirs  map[string]*host.Dir // nil: it could not be opened
 	facts map[string]snapshot.Fact
 }
@@ -93,7 +122,7 @@ func (r *sysctlReader) close() {
 // link notes the switches of an interface in one family. A switch that the kernel told counts if the namespace has its file; what
 // the kernel has no files of is absent, whatever it tells.
 func (r *sysctlReader) link(family, name string, told map[string]int32) {
-	for _, k := range linkSwitches[family] {
+	for _, k := range r.sw.links[family] {
 		key := "net/" + family + "/conf/" + name + "/" + k
 		all := r.facts["net/"+family+"/conf/all/"+k]
 		if v, ok := told[k]; ok && all.State == snapshot.Present && name != "all" && name != "default" {

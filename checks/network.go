@@ -79,8 +79,12 @@ func (s *Scan) readNetwork(ns *os.File, own uint64, found []foundNetns, sec *sna
 	s.readRoutes(h, ns, sec, out)
 	sec.XFRM = s.readXFRM(ns)
 	told := s.linkConfs(ns)
+	sw := hostSwitches
+	if ns != nil {
+		sw = elsewhereSwitches(sec.Links)
+	}
 	files := func() error {
-		sec.Sysctls = s.networkSysctls(names, told)
+		sec.Sysctls = s.networkSysctls(&sw, names, told)
 		s.readGroups(sec, out)
 		return nil
 	}
