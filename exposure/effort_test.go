@@ -54,8 +54,13 @@ func TestEqualSocketsAreAskedOnce(t *testing.T) {
 		}
 		a := New(t.Context(), s, Limits{}, nil)
 		v := a.view(7001, &reach.Effort{Whose: "x", Left: 1 << 30})
-		for i := range s.Listeners.Sockets {
-			if got := v.socket(&s.Listeners.Sockets[i], 0, &outside, true); got.Verdict != packet.Reachable {
+		list, out := make([]int, len(s.Listeners.Sockets)), map[int][]Of{}
+		for i := range list {
+			list[i] = i
+		}
+		v.sockets(list, []zones.Origin{outside}, out)
+		for i := range list {
+			if got := out[i][0].Answer; got.Verdict != packet.Reachable {
 				t.Fatalf("%s %s", got.Verdict, reasons(got))
 			}
 		}

@@ -17,22 +17,20 @@ type view struct {
 	asker *Asker
 	seen  *snapshot.Elsewhere
 	host  party
-	inner map[innerKey]Answer
-	asked map[socketKey]Answer
+	inner map[innerKey]Answer       // for packets from anywhere to the socket that is asked about
+	bound map[innerKey][]netip.Addr // at which it takes them
 }
 
-// socketKey is what an answer about a socket depends on.
+// socketKey is what answers about a socket depend on.
 type socketKey struct {
-	kind   kind
-	port   int
-	origin int
-	v4     bool
+	kind kind
+	port int
 }
 
-// innerKey is a socket and the interface of its namespace that packets come in by.
+// innerKey is an interface of a namespace, and a family.
 type innerKey struct {
-	socketKey
 	link int
+	v4   bool
 }
 
 // elsewhere answers about sockets of other network namespaces, after all that is asked about the host itself.
@@ -47,14 +45,7 @@ func (a *Asker) elsewhere(sockets []int, origins []zones.Origin, out map[int][]O
 			Whose: fmt.Sprintf("network namespace %d%s", ns, a.nameOf(ns)),
 			Left:  steps, Question: questionSteps, Cases: questionCases, Context: a.effort.Context,
 		})
-		for _, i := range byNetns[ns] {
-			sk := &a.snap.Listeners.Sockets[i]
-			for o := range origins {
-				for _, v4 := range Families(sk) {
-					out[i] = append(out[i], Of{o, v4, v.socket(sk, o, &origins[o], v4)})
-				}
-			}
-		}
+		v.sockets(byNetns[ns], origins, out)
 		return steps - v.effort.Left
 	})
 }
@@ -67,7 +58,7 @@ func (a *Asker) nameOf(ns uint64) string {
 }
 
 func (a *Asker) view(netns uint64, effort *reach.Effort) *view {
-	v := &view{asker: a, inner: map[innerKey]Answer{}, asked: map[socketKey]Answer{}}
+	v := &view{asker: a}
 	v.effort = effort
 	v.host = party{side: a.side, model: a.model.Within(effort), effort: effort}
 	for i := range a.snap.Namespaces {
@@ -85,15 +76,32 @@ func (a *Asker) view(netns uint64, effort *reach.Effort) *view {
 	return v
 }
 
-// socket asks about equal sockets once.
-func (v *view) socket(sk *snapshot.Socket, origin int, o *zones.Origin, v4 bool) Answer {
-	k := socketKey{kindOf(sk), sk.Port, origin, v4}
-	answer, ok := v.asked[k]
-	if !ok {
-		answer = v.foreign(sk, o, v4)
-		v.asked[k] = answer
+// sockets answers about sockets of the namespace: about equal ones once.
+func (v *view) sockets(list []int, origins []zones.Origin, out map[int][]Of) {
+	asked := map[socketKey][]Of{}
+	for _, i := range list {
+		sk := &v.host.snap.Listeners.Sockets[i]
+		k := socketKey{kindOf(sk), sk.Port}
+		if asked[k] == nil {
+			asked[k] = v.socket(sk, origins)
+			out[i] = asked[k]
+		} else {
+			out[i] = slices.Clone(asked[k])
+		}
 	}
-	return answer
+}
+
+// socket answers about one socket of the namespace, for each origin and family.
+func (v *view) socket(sk *snapshot.Socket, origins []zones.Origin) []Of {
+	v.inner, v.bound = map[innerKey]Answer{}, map[innerKey][]netip.Addr{}
+	families := Families(sk)
+	out := make([]Of, 0, len(origins)*len(families))
+	for o := range origins {
+		for _, v4 := range families {
+			out = append(out, Of{o, v4, v.foreign(sk, &origins[o], v4)})
+		}
+	}
+	return out
 }
 
 var verdictRank = map[packet.Verdict]int{"": 0, packet.Unreachable: 1, packet.Unknown: 2, packet.Reachable: 3}
@@ -144,7 +152,7 @@ func (v *view) byProgram() *snapshot.Link {
 
 // fromAnywhere is the namespace's own answer for packets from anywhere, which is the same for all origins.
 func (v *view) fromAnywhere(sk *snapshot.Socket, l *snapshot.Link, v4 bool) Answer {
-	k := innerKey{socketKey{kind: kindOf(sk), port: sk.Port, v4: v4}, l.Index}
+	k := innerKey{l.Index, v4}
 	answer, ok := v.inner[k]
 	if !ok {
 		answer = v.inside(sk, l, everywhere, nil, v4)
@@ -190,7 +198,7 @@ func (v *view) byPair(sk *snapshot.Socket, l, outer *snapshot.Link, o *zones.Ori
 	}
 	switched := !o.Local && gate != outer && o.Index != outer.Index && (o.Index == gate.Index || bridgeOf(network, o.Index) == gate.Index)
 	var total Answer
-	for _, to := range boundOn(sk, l, v4) {
+	for _, to := range v.takesOn(sk, l, v4) {
 		var answer Answer
 		switch {
 		case switched:
@@ -224,6 +232,17 @@ func (v *view) leadsTo(l *snapshot.Link) *snapshot.Link { return v.hostsEnd(v.se
 // hostsEnd is the host's end of an interface of some namespace.
 func (v *view) hostsEnd(netns uint64, l *snapshot.Link) *snapshot.Link {
 	return v.host.otherEnds()[end{netns, l.Index}]
+}
+
+// takesOn is the addresses of an interface of the namespace at which the socket takes packets.
+func (v *view) takesOn(sk *snapshot.Socket, l *snapshot.Link, v4 bool) []netip.Addr {
+	k := innerKey{l.Index, v4}
+	list, ok := v.bound[k]
+	if !ok {
+		list = boundOn(sk, l, v4)
+		v.bound[k] = list
+	}
+	return list
 }
 
 // boundOn is the addresses of an interface at which a socket takes packets.

@@ -128,12 +128,13 @@ func rulesFirst(causes []packet.Cause) {
 	})
 }
 
+var verdictRank = map[packet.Verdict]int{packet.Unreachable: 0, packet.Unknown: 1, packet.Reachable: 2}
+
 // join adds the answer for another part of the question.
 func (a *Answer) join(b *Answer) {
-	rank := map[packet.Verdict]int{packet.Unreachable: 0, packet.Unknown: 1, packet.Reachable: 2}
 	proof, resourced := append(a.Certificate, b.Certificate...), a.Resourced || b.Resourced
 	switch {
-	case rank[b.Verdict] > rank[a.Verdict]:
+	case verdictRank[b.Verdict] > verdictRank[a.Verdict]:
 		*a = *b
 	case b.Verdict == a.Verdict:
 		for _, l := range []struct{ to, from *[]packet.Cause }{{&a.StoppedBy, &b.StoppedBy}, {&a.Because, &b.Because}} {

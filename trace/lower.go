@@ -40,9 +40,17 @@ func (w *walk) filtered(l *link, hook packet.Hook) bool {
 
 // filteredPorts says whether it matters by which port a packet of a bridge or bond comes or goes.
 func (w *walk) filteredPorts(l *link, hook packet.Hook) bool {
-	return l.Kind != "vrf" && slices.ContainsFunc(l.ports, func(p *link) bool {
-		return l.Kind == "bridge" && w.bridged || w.filtered(p, hook)
-	})
+	known := &l.filteredIn
+	if hook == packet.Egress {
+		known = &l.filteredOut
+	}
+	if *known == nil {
+		is := l.Kind != "vrf" && slices.ContainsFunc(l.ports, func(p *link) bool {
+			return l.Kind == "bridge" && w.bridged || w.filtered(p, hook)
+		})
+		*known = &is
+	}
+	return **known
 }
 
 // above is the port or the interface below that a packet leaves by, after the interface's own hooks.

@@ -275,6 +275,8 @@ type link struct {
 	bridge *link   // that it is a port of
 	name   [16]byte
 	conf   conf
+	// filteredIn and filteredOut are what filteredPorts found.
+	filteredIn, filteredOut *bool
 }
 
 // group is a multicast group that a link has joined, of some senders alone where it is filtered.
