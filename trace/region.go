@@ -329,11 +329,6 @@ func (t *Tracer) landmarks(v4 bool) []netip.Prefix {
 				}
 			}
 		}
-		for _, g := range l.groups {
-			if g.addr.Is4() == v4 {
-				list = append(list, netip.PrefixFrom(g.addr, g.addr.BitLen()))
-			}
-		}
 	}
 	for i := range t.policies {
 		for _, p := range []netip.Prefix{t.policies[i].src, t.policies[i].dst} {
@@ -347,6 +342,7 @@ func (t *Tracer) landmarks(v4 bool) []netip.Prefix {
 			list = append(list, netip.PrefixFrom(a, a.BitLen()))
 		}
 	}
+	list = append(list, t.joinedBy(v4, list)...)
 	slices.SortFunc(list, func(a, b netip.Prefix) int { return a.Addr().Compare(b.Addr()) })
 	if v4 {
 		t.marks4 = list
@@ -354,6 +350,39 @@ func (t *Tracer) landmarks(v4 bool) []netip.Prefix {
 		t.marks6 = list
 	}
 	return list
+}
+
+// joinedBy are the multicast groups of links, and notes the links of each that is no landmark besides.
+func (t *Tracer) joinedBy(v4 bool, list []netip.Prefix) (groups []netip.Prefix) {
+	others := make(map[netip.Prefix]bool, len(list))
+	for _, p := range list {
+		others[p] = true
+	}
+	if t.members == nil {
+		t.members = map[netip.Prefix][]*link{}
+	}
+	for _, l := range t.links {
+		for _, g := range l.groups {
+			if g.addr.Is4() != v4 {
+				continue
+			}
+			p := netip.PrefixFrom(g.addr, g.addr.BitLen())
+			groups = append(groups, p)
+			if !others[p] {
+				t.members[p] = append(t.members[p], l)
+			}
+		}
+	}
+	return groups
+}
+
+// meets says whether a packet of the region can come in by one of some links: that which it is said to come in by, its bridge, or one of its
+// ports. Only of the link that a packet comes in by it is asked which groups it has joined (ip_check_mc_rcu, ipv6_chk_mcast_addr).
+func (w *walk) meets(links []*link) bool {
+	in := w.names[w.p.In]
+	return in == nil || slices.ContainsFunc(links, func(l *link) bool {
+		return l == in || l.Index == in.Master || l.Master == in.Index
+	})
 }
 
 // lastOf is the last address of a prefix.

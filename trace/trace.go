@@ -89,8 +89,9 @@ type Tracer struct {
 	unread   bool           // which sockets listen was not read
 	marks4   []netip.Prefix // see landmarks
 	marks6   []netip.Prefix
-	marks    [2]landmarks        // the same as spans: of IPv6, of IPv4
-	owns     map[netip.Addr]bool // see own
+	members  map[netip.Prefix][]*link // see joinedBy
+	marks    [2]landmarks             // the same as spans: of IPv6, of IPv4
+	owns     map[netip.Addr]bool      // see own
 	walk     walk
 	cost     int // rules that were evaluated, of all packets
 }
@@ -99,6 +100,8 @@ type Tracer struct {
 type landmarks struct {
 	spans spans
 	ends  [][]byte
+	// members are by landmark the links of a group that is a landmark for them alone; nil of others.
+	members [][]*link
 }
 
 // maxWays bounds how many ways a packet with undecided points is followed.

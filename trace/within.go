@@ -2,6 +2,7 @@ package trace
 
 import (
 	"bytes"
+	"cmp"
 	"net/netip"
 	"slices"
 )
@@ -254,7 +255,8 @@ func (w *walk) landmarksIn(left spans) (list []Span) {
 
 // partedBy calls each for landmarks that have some of the numbers and not all, until that returns false.
 func (w *walk) partedBy(left spans, each func(Span) bool) {
-	marks, ends := w.spansOfMarks(w.skb.v4)
+	known := w.spansOfMarks(w.skb.v4)
+	marks, ends := known.spans, known.ends
 	first, last := left[0].Lo, left[len(left)-1].Hi
 	at, _ := slices.BinarySearchFunc(ends, first, bytes.Compare) // all before end before the numbers begin
 	if len(left) == 1 && onePrefix(left[0]) {                    // those that begin before have all of it, or nothing
@@ -264,6 +266,9 @@ func (w *walk) partedBy(left spans, each func(Span) bool) {
 		m := marks[i]
 		if bytes.Compare(m.Hi, first) < 0 || bytes.Compare(m.Lo, first) <= 0 && bytes.Compare(m.Hi, last) >= 0 {
 			continue // none of them, or all
+		}
+		if by := known.members[i]; by != nil && !w.meets(by) {
+			continue // a group that nothing on the way has joined
 		}
 		j, _ := slices.BinarySearchFunc(left, m.Lo, func(s Span, b []byte) int { return bytes.Compare(s.Hi, b) })
 		if j < len(left) && bytes.Compare(left[j].Lo, m.Hi) <= 0 && !each(m) {
@@ -320,31 +325,25 @@ func Apart(list, by []Span) (in [][]Span, rest []Span) {
 
 // spansOfMarks is the landmarks in the order of their first address, the wider before the narrower, and for each the last address of it and
 // all before it. What has all addresses is left out: it parts nothing.
-func (t *Tracer) spansOfMarks(v4 bool) (marks spans, ends [][]byte) {
+func (t *Tracer) spansOfMarks(v4 bool) *landmarks {
 	m := &t.marks[0]
 	if v4 {
 		m = &t.marks[1]
 	}
 	if m.spans == nil {
 		m.spans = spans{}
-		for _, p := range t.landmarks(v4) {
-			if p.Bits() > 0 {
-				m.spans = append(m.spans, prefixSpan(p))
-			}
-		}
-		slices.SortFunc(m.spans, func(a, b Span) int {
-			if d := bytes.Compare(a.Lo, b.Lo); d != 0 {
-				return d
-			}
-			return bytes.Compare(b.Hi, a.Hi)
+		list := slices.DeleteFunc(slices.Clone(t.landmarks(v4)), func(p netip.Prefix) bool { return p.Bits() == 0 })
+		slices.SortFunc(list, func(a, b netip.Prefix) int {
+			return cmp.Or(a.Masked().Addr().Compare(b.Masked().Addr()), a.Bits()-b.Bits())
 		})
-		m.spans = slices.CompactFunc(m.spans, func(a, b Span) bool { return bytes.Equal(a.Lo, b.Lo) && bytes.Equal(a.Hi, b.Hi) })
-		for i, s := range m.spans {
+		for i, p := range slices.CompactFunc(list, func(a, b netip.Prefix) bool { return a.Masked() == b.Masked() }) {
+			s := prefixSpan(p)
+			m.spans, m.members = append(m.spans, s), append(m.members, t.members[p])
 			if i > 0 {
 				s.Hi = later(s.Hi, m.ends[i-1])
 			}
 			m.ends = append(m.ends, s.Hi)
 		}
 	}
-	return m.spans, m.ends
+	return m
 }
