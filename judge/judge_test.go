@@ -41,6 +41,21 @@ func TestPoliciesCompile(t *testing.T) {
 	}
 }
 
+// TestTypesOfPolicies: the built-in policies have the right types, of the document too, which is not checked again by each run.
+func TestTypesOfPolicies(t *testing.T) {
+	p, err := Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := newCompiler()
+	if c.Compile(p.modules); c.Failed() {
+		t.Error(c.Errors)
+	}
+	if _, err := Load(Module{"x.rego", []byte("# METADATA\n# title: x\npackage ringfence.area.check\n\nx := input.noSuchField\n")}); err == nil {
+		t.Error("a policy of the user that has wrong types is compiled")
+	}
+}
+
 func TestPolicyUnitTests(t *testing.T) {
 	p, err := Load()
 	if err != nil {

@@ -86,7 +86,11 @@ func Load(modules ...Module) (*Policies, error) {
 			return nil, fmt.Errorf("%w: %s: %w", ErrPolicy, modules[i].File, err)
 		}
 	}
-	return p, p.compile()
+	c := newCompiler()
+	if len(modules) == 0 { // the types of the program's own are checked by a test
+		c = c.WithSkipStages(ast.StageCheckTypes)
+	}
+	return p, p.compile(c)
 }
 
 // builtinDir is what the names of the built-in policies begin with.
@@ -176,8 +180,8 @@ func newCompiler() *ast.Compiler {
 	return ast.NewCompiler().WithCapabilities(capabilities()).WithStrict(true).WithSchemas(schemas)
 }
 
-func (p *Policies) compile() error {
-	p.compiler = newCompiler()
+func (p *Policies) compile(c *ast.Compiler) error {
+	p.compiler = c
 	p.compiler.Compile(p.modules)
 	if p.compiler.Failed() {
 		return fmt.Errorf("%w: %w", ErrPolicy, p.compiler.Errors)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime/debug"
 	"time"
 
 	"github.com/ringfence/ringfence/finding"
@@ -53,6 +54,13 @@ type judged struct {
 	Unknown int    `json:"unknown"`
 }
 
+// From a size on that snapshots of ordinary hosts do not have, in bytes, garbage is collected when it is that many percent of what is in use:
+// a judgement takes long there, and throws away many times what it keeps.
+const (
+	largeSnapshot = 256 << 10
+	largeGC       = 150
+)
+
 // serve answers a setup, and jobs until there are no more.
 func serve(ctx context.Context, in io.Reader, out io.Writer, held finding.Confinement) error {
 	var s Setup
@@ -81,6 +89,9 @@ func serve(ctx context.Context, in io.Reader, out io.Writer, held finding.Confin
 		}
 		if err != nil {
 			return fmt.Errorf("judge: %w", err)
+		}
+		if len(text) > largeSnapshot {
+			debug.SetGCPercent(largeGC)
 		}
 		frames, answer, err := j.do(ctx, text, p, cfg, &s, &held)
 		if err != nil {
