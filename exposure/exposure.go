@@ -47,7 +47,6 @@ type Asker struct {
 	party
 	limits Limits
 	names  func(netns uint64) string
-	views  map[uint64]*side // other network namespaces
 	gates  map[gateKey]*gates
 	// leading is what gateLinks found.
 	leading []int
@@ -60,7 +59,7 @@ func New(ctx context.Context, s *snapshot.Snapshot, l Limits, names func(netns u
 	effort := &reach.Effort{Whose: "the host", Left: l.Host, Context: ctx}
 	return &Asker{
 		party:  party{side: &side{snap: s, tally: new(Tally)}, model: reach.NewModel(s).Within(effort), effort: effort},
-		limits: l, names: names, views: map[uint64]*side{}, gates: map[gateKey]*gates{},
+		limits: l, names: names, gates: map[gateKey]*gates{},
 	}
 }
 

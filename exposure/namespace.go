@@ -65,10 +65,7 @@ func (a *Asker) view(netns uint64, effort *reach.Effort) *view {
 		if e := &a.snap.Namespaces[i]; e.Netns == netns {
 			v.seen = e
 			if e.Status == snapshot.OK {
-				if a.views[netns] == nil {
-					a.views[netns] = &side{snap: a.snap.From(e), tally: a.tally}
-				}
-				v.side = a.views[netns]
+				v.side = &side{snap: a.snap.From(e), tally: a.tally}
 				v.model = reach.NewModel(v.snap).Within(effort)
 			}
 		}
@@ -98,7 +95,7 @@ func (v *view) socket(sk *snapshot.Socket, origins []zones.Origin) []Of {
 	out := make([]Of, 0, len(origins)*len(families))
 	for o := range origins {
 		for _, v4 := range families {
-			out = append(out, Of{o, v4, v.foreign(sk, &origins[o], v4)})
+			out = append(out, Of{o, v4, short(v.foreign(sk, &origins[o], v4))})
 		}
 	}
 	return out

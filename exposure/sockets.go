@@ -33,7 +33,8 @@ func Families(sk *snapshot.Socket) []bool {
 }
 
 // Sockets answers about listening sockets, by their places in the snapshot, for each origin and family: those of the
-// host's own network namespace first, then those of others.
+// host's own network namespace first, then those of others. There is an answer for each socket and origin: they come without
+// the way of the witness and without certificates, which are long.
 func (a *Asker) Sockets(sockets []int, origins []zones.Origin) map[int][]Of {
 	out := map[int][]Of{}
 	var own, others []int
@@ -55,6 +56,15 @@ func (a *Asker) Sockets(sockets []int, origins []zones.Origin) map[int][]Of {
 		}
 	}
 	return out
+}
+
+// short is an answer without what takes room.
+func short(a Answer) Answer {
+	a.Path, a.Certificate, a.Ports, a.Doubtful = nil, nil, nil, nil
+	if a.Fate != nil {
+		a.Fate.Path = nil
+	}
+	return a
 }
 
 // kind is what sockets have in common whose answers differ by the port alone.
@@ -86,7 +96,7 @@ func (a *Asker) hostSockets(c *account, origins []zones.Origin, out map[int][]Of
 		for o := range origins {
 			for _, v4 := range Families(&list[kinds[k][0]]) {
 				for j, answer := range c.sweep(kinds[k], &origins[o], v4) {
-					out[kinds[k][j]] = append(out[kinds[k][j]], Of{o, v4, answer})
+					out[kinds[k][j]] = append(out[kinds[k][j]], Of{o, v4, short(answer)})
 				}
 			}
 		}
