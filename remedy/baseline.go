@@ -33,11 +33,16 @@ func (p *Plan) unfit(s *snapshot.Snapshot, m *zones.Map) string {
 	return ""
 }
 
-// of adds a rule about what an origin sends: by its interface, and where the zone is some addresses of it alone by those.
-func (p *Plan) of(o *zones.Origin, r Rule) {
+// parted says of an origin that others are behind its interface: only addresses tell them apart.
+func parted(m *zones.Map, o *zones.Origin) bool {
+	return slices.ContainsFunc(m.Origins, func(x zones.Origin) bool { return x.Bounded && x.Interface == o.Interface && !x.Local })
+}
+
+// of adds a rule about what an origin sends: by its interface, and by its addresses where others are behind that too.
+func (p *Plan) of(m *zones.Map, o *zones.Origin, r Rule) {
 	r.Accept, r.Iif = true, o.Interface
-	if o.Bounded {
-		p.perFamily(r, o.From)
+	if parted(m, o) {
+		p.perFamily(r, sends(o))
 		return
 	}
 	p.rule(r)
@@ -49,19 +54,19 @@ func (p *Plan) lets(s *snapshot.Snapshot, m *zones.Map, o *zones.Origin) {
 	case o.Local:
 	case o.Zone == zones.Management && o.Assumed: // nobody is seen to come in by it: logins alone, which are kept as such
 	case o.Zone == zones.Management:
-		p.of(o, Rule{Chain: chainInput})
+		p.of(m, o, Rule{Chain: chainInput})
 	case o.Zone == zones.Workload || o.Zone == zones.Runtime:
 		for _, to := range m.Origins { // workloads go out, but not to where the host is administered
 			if !to.Local && to.Interface != o.Interface && (to.Zone == zones.External || to.Zone == zones.Unclassified) {
-				p.of(o, Rule{Chain: chainForward, Oif: to.Interface})
+				p.of(m, o, Rule{Chain: chainForward, Oif: to.Interface})
 			}
 		}
 		if !o.Bounded {
-			p.of(o, Rule{Chain: chainForward, Oif: o.Interface})
+			p.of(m, o, Rule{Chain: chainForward, Oif: o.Interface})
 		}
 		for _, k := range workloadServices {
 			if k.always || serves(s, k.proto, k.port) {
-				p.of(o, Rule{Chain: chainInput, Proto: k.proto, Port: k.port})
+				p.of(m, o, Rule{Chain: chainInput, Proto: k.proto, Port: k.port})
 			}
 		}
 	}

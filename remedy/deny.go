@@ -181,10 +181,23 @@ func shared(m *zones.Map, o zones.Origin) []netip.Prefix {
 	var list []netip.Prefix
 	for _, other := range m.Origins {
 		if other.Interface == o.Interface && other.Zone == zones.Management && other.Zone != o.Zone {
-			list = append(list, other.From...)
+			list = append(list, sends(&other)...)
 		}
 	}
 	return list
+}
+
+// sends are the addresses that an origin has, without those of others behind its interface.
+func sends(o *zones.Origin) []netip.Prefix {
+	from := o.From
+	for _, x := range o.Except {
+		var rest []netip.Prefix
+		for _, p := range from {
+			rest = append(rest, without(p, x)...)
+		}
+		from = rest
+	}
+	return from
 }
 
 // besides is the addresses of others that arrive on the same interface and keep what they reach of another: those of the management

@@ -105,6 +105,36 @@ func TestUnknownLoginKeepsAndClosesNothing(t *testing.T) {
 	}
 }
 
+// TestZoneWithinAnotherIsClosed: workloads behind the interface of the management zone, such as pods of other nodes behind a private network, are closed
+// off although they are inside a prefix that leads there; the rest of it keeps its access.
+func TestZoneWithinAnotherIsClosed(t *testing.T) {
+	s := sshOn(22)
+	mgmt := s.Network.LinkNamed("mgmt0")
+	s.Network.Routes = append(slices.Clone(s.Network.Routes), snapshot.Route{Family: 4, Table: 254, Type: "unicast", Dst: "10.40.0.0/13", Oifs: []int{mgmt.Index}})
+	cfg := zones.Config{zones.Management: {Interfaces: []string{"mgmt0"}}, zones.Workload: {Prefixes: []netip.Prefix{netip.MustParsePrefix("10.42.1.0/24")}}}
+	p := Make(asked(zones.Workload, 22), s, cfg, Options{})
+	for addr, want := range map[string]bool{"10.42.1.9": false, "10.42.2.9": true, "10.42.0.9": true, "10.47.0.1": true} {
+		if got := slices.ContainsFunc(p.Rules, func(r Rule) bool {
+			return r.Accept && r.Iif == "mgmt0" && covers(r.Sources, netip.MustParseAddr(addr))
+		}); got != want {
+			t.Errorf("%s passes: %v\n%s", addr, got, p.Ruleset)
+		}
+	}
+}
+
+// TestBaselineTellsZonesOfAnInterfaceApart: what the management zone may, workloads behind its interface may not.
+func TestBaselineTellsZonesOfAnInterfaceApart(t *testing.T) {
+	cfg := zones.Config{zones.Management: {Interfaces: []string{"mgmt0"}}, zones.Workload: {Prefixes: []netip.Prefix{netip.MustParsePrefix("10.10.0.128/25")}}}
+	p := Make(new(finding.Report), sshOn(22), cfg, Options{Mode: DefaultDeny})
+	for addr, want := range map[string]bool{"10.10.0.9": true, "10.10.0.200": false} {
+		if got := slices.ContainsFunc(p.Rules, func(r Rule) bool {
+			return r.Accept && r.Chain == chainInput && r.Iif == "mgmt0" && r.Proto == "" && (len(r.Sources) == 0 || covers(r.Sources, netip.MustParseAddr(addr)))
+		}); got != want {
+			t.Errorf("%s passes: %v\n%s", addr, got, p.Ruleset)
+		}
+	}
+}
+
 // TestManagementKeepsItsLogins: all of the addresses that are its own behind an interface.
 func TestManagementKeepsItsLogins(t *testing.T) {
 	cfg := zones.Config{zones.Management: {Prefixes: []netip.Prefix{netip.MustParsePrefix("198.51.100.0/25"), netip.MustParsePrefix("198.51.100.192/26")}}}

@@ -200,8 +200,8 @@ func logins(s *snapshot.Snapshot, m *zones.Map) []Flow {
 		for i := range s.Listeners.Sockets {
 			k := &s.Listeners.Sockets[i]
 			from := []netip.Prefix{{}}
-			if o.Bounded {
-				from = o.From
+			if parted(m, &o) {
+				from = sends(&o)
 			}
 			for _, x := range from {
 				f := Flow{Source: x, Iif: o.Interface, Proto: "tcp", Port: k.Port, Why: keptManaging}

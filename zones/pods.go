@@ -97,13 +97,13 @@ func clusterBits(p netip.Prefix) int {
 	return 48
 }
 
-// otherNodes are the prefixes of pods of other nodes that are routed by an interface: by a gateway, private, and of the cluster that a pod
-// of this node is in.
+// otherNodes are the prefixes of pods of other nodes that are routed by an interface: by a gateway or through a tunnel, and of the cluster that a pod
+// of this node is in, as Calico says itself; of others as far as their addresses are private.
 func (m *Map) otherNodes(i *Interface) (list []netip.Prefix) {
 	const bird = 12 // RTPROT_BIRD: Calico's routes to its blocks
 	for _, r := range m.snap.Network.Routes {
 		p, err := netip.ParsePrefix(r.Dst)
-		if err != nil || r.Type != "unicast" || r.Gateway == "" || !slices.Contains(r.Oifs, i.Index) || !p.Addr().IsPrivate() || !podSized(p) {
+		if err != nil || r.Type != "unicast" || r.Gateway == "" && !Tunnel(m.snap.Network.Link(i.Index)) || !slices.Contains(r.Oifs, i.Index) || !podSized(p) {
 			continue
 		}
 		for k := range m.Interfaces {
@@ -111,7 +111,7 @@ func (m *Map) otherNodes(i *Interface) (list []netip.Prefix) {
 			if to.Network != Pods || m.routed[to.Index] == nil {
 				continue
 			}
-			if r.Protocol == bird && caliName.MatchString(to.Name) || slices.ContainsFunc(m.routed[to.Index].prefixes, func(q netip.Prefix) bool {
+			if r.Protocol == bird && caliName.MatchString(to.Name) || p.Addr().IsPrivate() && slices.ContainsFunc(m.routed[to.Index].prefixes, func(q netip.Prefix) bool {
 				return podSized(q) && netip.PrefixFrom(q.Addr(), clusterBits(q)).Contains(p.Addr())
 			}) {
 				list = append(list, p)

@@ -43,6 +43,18 @@ func TestPodsAreOneNetwork(t *testing.T) {
 			[]string{"cni0"},
 			[]netip.Prefix{netip.MustParsePrefix("10.42.1.0/24")},
 		},
+		"flannel through a private network": {
+			[]snapshot.Link{{Name: "eth9", Kind: "device", Addrs: []string{"192.0.2.10/24"}}, {Name: "cni0", Kind: "bridge", Addrs: []string{"10.42.0.1/24"}}, {Name: "eth0", Kind: "wireguard", Addrs: []string{"10.66.0.1/24"}}},
+			[]snapshot.Route{route("10.42.1.0/24", "", 4)},
+			[]string{"cni0"},
+			[]netip.Prefix{netip.MustParsePrefix("10.42.1.0/24")},
+		},
+		"Calico with public addresses": {
+			[]snapshot.Link{eth0, veth("cali0123456789a")},
+			[]snapshot.Route{route("198.51.100.5/32", "", 3), {Family: 4, Table: 254, Type: "unicast", Dst: "198.51.100.64/26", Gateway: "192.0.2.11", Protocol: 12, Oifs: []int{2}}, route("198.51.100.128/26", "192.0.2.11", 2)},
+			[]string{"cali0123456789a"},
+			[]netip.Prefix{netip.MustParsePrefix("198.51.100.64/26")},
+		},
 		"ptp of CNI": {
 			[]snapshot.Link{eth0, veth("veth1a2b3c4d", "10.1.1.1/32"), veth("veth2a2b3c4d", "10.1.1.1/32")},
 			[]snapshot.Route{route("10.1.1.5/32", "", 3), route("10.1.1.6/32", "", 4)},
