@@ -181,10 +181,13 @@ func (w *walk) payload(o *op, r *rule) verdict {
 	}
 	w.regs.putUnk(o.dreg, b[off:off+o.n], unk[off:off+o.n])
 	if w.regs.dirty {
-		w.why[o.dreg/4] = "header bytes that the question leaves open"
+		why := "header bytes that the question leaves open"
 		if w.region != nil {
-			w.why[o.dreg/4] = w.openField(o)
+			why = w.openField(o)
 			w.hold(o)
+		}
+		for at := o.dreg; at < o.dreg+o.n; at += 4 { // the first word can be known where a later one is not
+			w.why[at/4] = why
 		}
 	}
 	return vNext

@@ -44,6 +44,37 @@ func TestRegionMeetsConntrackMatch(t *testing.T) {
 	}
 }
 
+// TestSplitOfAnAddressInWords: an address of IPv6 of which the first bytes are compared has to be narrowed also where those of the first register are
+// known, and the second are not.
+func TestSplitOfAnAddressInWords(t *testing.T) {
+	for name, prefix := range map[string]string{"a /64": "fd00:10:244:1::/64", "a /80": "fd00:10:244:1:2::/80", "a /96": "fd00:10:244:1:2:3::/96"} {
+		p := netip.MustParsePrefix(prefix)
+		s := fixtures.Host()
+		s.NFTables.Ruleset = &ruleset.Ruleset{Stable: true, Tables: []ruleset.Table{{
+			Family: "inet", Name: "t",
+			Chains: []ruleset.Chain{{Name: "i", Base: &ruleset.Base{Type: "filter", Hook: "prerouting", Policy: ruleset.Drop}, Rules: []ruleset.Rule{{Exprs: []ruleset.Expr{
+				{Name: "payload", Payload: &ruleset.Payload{Base: ruleset.BaseNetwork, Offset: 8, Len: uint32(p.Bits() / 8), Dreg: 1}},
+				{Name: "cmp", Cmp: &ruleset.Cmp{Sreg: 1, Op: ruleset.OpEq, Data: p.Addr().AsSlice()[:p.Bits()/8]}},
+				{Name: "immediate", Immediate: &ruleset.Immediate{Verdict: &ruleset.Verdict{Kind: ruleset.Accept}}},
+			}}}}},
+		}}}
+		r := &Region{
+			Packet: packet.Packet{In: "ext0", Proto: "tcp"}, Src: netip.MustParsePrefix("fd00:10::/32"), Dst: netip.MustParsePrefix("2001:db8::1/128"),
+			Sport: Ports{40000, 0}, Dport: Ports{80, 0},
+		}
+		ends := 0
+		New(s).Region(r, func(e *End) bool {
+			if ends++; e.Split != 's' {
+				t.Errorf("%s: narrow %q, want the source: %+v", name, e.Split, *e)
+			}
+			return true
+		})
+		if ends < 2 {
+			t.Errorf("%s: %d ends", name, ends)
+		}
+	}
+}
+
 // TestSplitOfAConcatenation: the port of a key is what has to be narrowed if its interface is known, also where a register held something
 // open before.
 func TestSplitOfAConcatenation(t *testing.T) {
