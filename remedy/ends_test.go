@@ -176,4 +176,9 @@ func TestDefaultsAreClosedByTheBaseline(t *testing.T) {
 	if p := Make(r, s, cfg, Options{}); closes(p) {
 		t.Errorf("%+v", p.Closes)
 	}
+	r.Results[len(r.Results)-1].Findings[0].Zone = zones.Management // which it lets in
+	p := Make(r, s, cfg, Options{Mode: DefaultDeny})
+	if closes(p) || !slices.ContainsFunc(p.Manual, func(w dropin.Manual) bool { return w.Check == "firewall/no-input-filter" && w.Kind == "words" }) {
+		t.Errorf("of the management zone: %+v %+v", p.Closes, p.Manual)
+	}
 }

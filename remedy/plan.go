@@ -309,6 +309,10 @@ func (p *Plan) defaults(r *finding.Report) {
 		}
 		for j := range res.Findings {
 			f := &res.Findings[j]
+			if f.Zone == zones.Management {
+				p.Manual = append(p.Manual, dropin.Manual{Check: res.ID, What: f.Message, Kind: "words", Text: "the baseline lets in the management zone"})
+				continue
+			}
 			if !slices.ContainsFunc(p.Closes, func(t Target) bool { return t.Fingerprint == f.Fingerprint }) {
 				p.Closes = append(p.Closes, Target{Check: res.ID, Fingerprint: f.Fingerprint, What: f.Message, Severity: f.Severity})
 			}
