@@ -52,6 +52,7 @@ func (p *Plan) StillCloses(ctx context.Context, now *snapshot.Snapshot) error {
 		return fmt.Errorf("an interface has a name that no rule can hold (%s)", escape.Line(today.unwritable[0]))
 	}
 	today.carve(now)
+	today.fold()
 	asked, err := today.Closing(now)
 	if err != nil {
 		return err
@@ -61,12 +62,9 @@ func (p *Plan) StillCloses(ctx context.Context, now *snapshot.Snapshot) error {
 	var open []string
 	seen := map[string]bool{}
 	for _, c := range asked {
-		what := c.Rule.Closes + ": " + c.Rule.way()
-		if seen[what] {
-			continue
-		}
 		a := model.Ask(c.Question)
-		if a.Verdict == packet.Unreachable {
+		what := c.Rule.Closes + ": " + c.Rule.way(a.Witness)
+		if a.Verdict == packet.Unreachable || seen[what] {
 			continue
 		}
 		seen[what] = true
@@ -83,20 +81,19 @@ func (p *Plan) StillCloses(ctx context.Context, now *snapshot.Snapshot) error {
 	return p.cutsNew(now, m)
 }
 
-// way is what a denial is about, in words.
-func (r *Rule) way() string {
-	what := "what is sent on"
+// way is what a denial is about, in words; a packet that gets through shows where it comes in.
+func (r *Rule) way(witness *packet.Packet) string {
+	what, from := "what is sent on", strings.Join(r.iifs(), ", ")
 	if r.Port != 0 {
 		what = fmt.Sprintf("%s/%d", r.Proto, r.Port)
 	}
-	from, to := r.Iif, r.Oif
-	if to != "" {
-		what += " to " + to
+	if witness != nil && witness.In != "" {
+		from = witness.In
 	}
 	if from == "" {
 		return what
 	}
-	return what + " from " + from
+	return what + " from " + escape.Line(from)
 }
 
 // unknownNames are interfaces that are there now and were not when the plan was made, for people.
@@ -129,7 +126,7 @@ var generated = regexp.MustCompile(`^(br-[0-9a-f]{12}|veth.*|cali[0-9a-f]+|lxc[0
 
 // byName says that rules know interfaces by their names, and what that means where these change.
 func (p *Plan) byName() string {
-	if len(p.Rules) == 0 || !slices.ContainsFunc(p.Known, func(k Known) bool { return k.Zone == zones.Workload || k.Zone == zones.Runtime }) {
+	if len(p.Rules) == 0 {
 		return ""
 	}
 	var names []string
@@ -142,9 +139,10 @@ func (p *Plan) byName() string {
 	if len(names) > 0 {
 		text += " (" + strings.Join(names, ", ") + ")"
 	}
-	does := "it is open to that until the fix is applied again"
+	does := "to what comes in by that the host is open"
 	if p.Mode == DefaultDeny {
-		does = "what comes in by that is dropped until the fix is applied again"
+		does = "what comes in by that is dropped"
 	}
-	return text + ": a network that is made later, as by docker compose down and up, has a bridge of another name; " + does + ", and ringfence fix verify fails"
+	return text + ": an interface that gets another name, or a network, pod or machine that starts later, is not among them (docker compose down and up " +
+		"makes a bridge of another name); " + does + " until the fix is applied again, and ringfence fix verify fails"
 }
