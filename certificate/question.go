@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/ringfence/ringfence/packet"
+	"github.com/ringfence/ringfence/ruleset"
 )
 
 // Question is what was asked: its certificates are one for each origin and family, in order.
@@ -158,6 +159,10 @@ func (k *Checker) addressesIn(q *Question, p *part, b *box) bool {
 	switch {
 	case q.Addr.IsValid():
 		want = prefixSpan(netip.PrefixFrom(q.Addr, q.Addr.BitLen()))
+	case q.Direct && !q.Host && p.out == "" && p.in != "local" && firstOnes(q.State):
+		return !slices.ContainsFunc(k.routed(q.Oifs, p.v4), func(s span) bool { return !covered(s, slices.Clone(have)) })
+	case q.Host && len(q.Oifs) == 0 && len(q.Ports) > 0 && !q.Through && p.out == "" && p.in != "local" && firstOnes(q.State) && k.redirected(q) == ruleset.Redirects{}:
+		return !slices.ContainsFunc(k.hostsOwn(p.v4), func(s span) bool { return !covered(s, slices.Clone(have)) })
 	case p.out != "":
 		if q.Final.IsValid() && !k.snap.NFTables.Ruleset.Translates() {
 			want = prefixSpan(netip.PrefixFrom(q.Final, q.Final.BitLen()))
@@ -165,6 +170,39 @@ func (k *Checker) addressesIn(q *Question, p *part, b *box) bool {
 		have = append(have, k.hostsOwn(p.v4)...)
 	}
 	return covered(want, have)
+}
+
+// routed are the destinations of routes out by some interfaces, and those that no route is asked about: what leaves by them for where it was
+// sent is for one of these.
+func (k *Checker) routed(oifs []string, v4 bool) (list []span) {
+	prefixes := []string{"224.0.0.0/4", "fe80::/10", "ff00::/8"}
+	for i := range k.snap.Network.Routes {
+		r := &k.snap.Network.Routes[i]
+		if slices.ContainsFunc(r.Oifs, func(n int) bool { l := k.snap.Network.Link(n); return l == nil || slices.Contains(oifs, l.Name) }) {
+			prefixes = append(prefixes, r.Dst)
+		}
+	}
+	for _, text := range prefixes {
+		if p, err := netip.ParsePrefix(text); err == nil && p.Addr().Is4() == v4 {
+			list = append(list, prefixSpan(p))
+		}
+	}
+	return list
+}
+
+// firstOnes says of a state that it is that of the first packets of connections.
+func firstOnes(s packet.State) bool { return s == "" || s == packet.New }
+
+// redirected says how rules can lead packets to the ports of the question.
+func (k *Checker) redirected(q *Question) ruleset.Redirects {
+	own := map[bool][]span{}
+	return k.snap.NFTables.Ruleset.RedirectsTo(q.Ports, func(a netip.Addr) bool {
+		if own[a.Is4()] == nil {
+			own[a.Is4()] = k.hostsOwn(a.Is4())
+		}
+		x := prefixSpan(netip.PrefixFrom(a, a.BitLen()))
+		return slices.ContainsFunc(own[a.Is4()], func(s span) bool { return x.inside(s) })
+	})
 }
 
 // hostsOwn are the destinations that lead to the host, and groups.
@@ -212,7 +250,8 @@ func covered(want span, have []span) bool {
 // sockets and neighbours where nothing gives packets another port, else all.
 func (k *Checker) portsIn(q *Question, p *part, b *box) bool {
 	ports := []span{{new(big.Int), big.NewInt(65535)}}
-	if len(q.Ports) > 0 && (q.Addr.IsValid() || (len(q.Sockets) > 0 || p.out != "") && !k.snap.NFTables.Ruleset.Translates()) {
+	if len(q.Ports) > 0 && (q.Addr.IsValid() || (len(q.Sockets) > 0 || p.out != "") && !k.snap.NFTables.Ruleset.Translates() ||
+		q.Host && len(q.Oifs) == 0 && !q.Through && p.out == "" && firstOnes(q.State) && !k.redirected(q).OtherPorts) {
 		ports = ports[:0]
 		for _, p := range q.Ports {
 			ports = append(ports, span{big.NewInt(int64(p)), big.NewInt(int64(p))})

@@ -2,6 +2,7 @@ package reach
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/ruleset"
@@ -54,6 +55,8 @@ func (e *engine) starts(q *Question, o packet.Origin, v4 bool, proto uint64) (li
 		}
 	} else if !e.translates() {
 		e.slice(&c, q, v4)
+	} else {
+		e.narrow(&c, q, v4)
 	}
 	if o.Local {
 		return e.localStarts(c, o, v4)
@@ -93,6 +96,56 @@ func (e *engine) slice(c *cube, q *Question, v4 bool) {
 	if q.Dport != 0 {
 		c.sets[fDport] = single(num(uint64(q.Dport)))
 	}
+}
+
+// narrow leaves out of a question what no translation brings to its target: packets for other ports of the host than those that it is about,
+// where none leads to them, and of what has to leave for where it was sent what no route of the target's interfaces is for.
+func (e *engine) narrow(c *cube, q *Question, v4 bool) {
+	if e.state != ruleset.CtNew { // what was translated before goes on so
+		return
+	}
+	if q.Direct && !q.To.Host && len(q.To.Oifs) > 0 && !e.local {
+		c.sets[fDaddr] = e.routedBy(q.To.Oifs, v4)
+	}
+	ports := q.socketPorts()
+	if q.Dport != 0 {
+		ports = single(num(uint64(q.Dport)))
+	}
+	if !q.To.Host || len(q.To.Oifs) > 0 || q.Through || len(ports) == 0 || ports.weight() > maxNarrowed {
+		return
+	}
+	var list []int
+	for _, i := range ports {
+		for p := i.lo.lo; p <= i.hi.lo; p++ {
+			list = append(list, int(p))
+		}
+	}
+	from := e.snap.NFTables.Ruleset.RedirectsTo(list, func(a netip.Addr) bool { return e.fibs[a.Is4()].taken.contains(addrNumber(a)) })
+	if !from.OtherPorts {
+		c.sets[fDport] = ports
+	}
+	if !from.OtherPorts && !from.OtherAddrs && !e.fibs[v4].policy && !e.local {
+		c.sets[fDaddr] = e.fibs[v4].taken
+	}
+}
+
+// maxNarrowed bounds the ports of which it is asked whether a translation leads to them.
+const maxNarrowed = 1000
+
+// routedBy are the destinations of all routes out by some interfaces, whichever of them would be taken.
+func (e *engine) routedBy(oifs []int, v4 bool) set {
+	s := append(set{}, e.fibs[v4].multicast...)
+	if !v4 {
+		s = append(s, linkLocal...)
+	}
+	for i := range e.snap.Network.Routes {
+		r := &e.snap.Network.Routes[i]
+		p, err := netip.ParsePrefix(r.Dst)
+		if err == nil && p.Addr().Is4() == v4 && slices.ContainsFunc(r.Oifs, func(i int) bool { return slices.Contains(oifs, i) }) {
+			s = append(s, prefixSet(p)...)
+		}
+	}
+	return s.normal()
 }
 
 // socketPorts are those of the question's sockets.

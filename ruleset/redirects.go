@@ -1,0 +1,104 @@
+package ruleset
+
+import (
+	"net/netip"
+	"slices"
+)
+
+// Redirects says how packets can come to ports of the host by a translation: that were sent to other ports, or for others than the host.
+type Redirects struct{ OtherPorts, OtherAddrs bool }
+
+// RedirectsTo says how some rule can lead packets to one of these ports of the host. Here says of an address
+// that packets for it are the host's own. An expression that is not understood can, and so can a translation to what is not constant.
+func (r *Ruleset) RedirectsTo(ports []int, here func(netip.Addr) bool) (to Redirects) {
+	if r == nil {
+		return to
+	}
+	for i := range r.Tables {
+		for j := range r.Tables[i].Chains {
+			for k := range r.Tables[i].Chains[j].Rules {
+				exprs := r.Tables[i].Chains[j].Rules[k].Exprs
+				for n := range exprs {
+					if redirects(exprs[n]) {
+						to.add(exprs[:n], &exprs[n], ports, here)
+					}
+				}
+			}
+		}
+	}
+	return to
+}
+
+// add adds what a translation does, unless it leads to others than the host, or to other ports.
+func (to *Redirects) add(before []Expr, e *Expr, ports []int, here func(netip.Addr) bool) {
+	kind, keeps, known := "", false, false // the port stays as it was sent, or is known to be none of these
+	switch {
+	case e.NAT != nil:
+		n := e.NAT
+		if kind = n.Kind; kind == "dnat" && n.AddrMin != 0 {
+			least, most, ok := loadedRange(before, n.AddrMin, n.AddrMax)
+			if ok && away(least, most, here) {
+				return
+			}
+		}
+		keeps = n.PortMin == 0
+		least, most, ok := loadedRange(before, n.PortMin, n.PortMax)
+		known = ok && len(least) == 2 && len(most) == 2 && apart(int(least[0])<<8|int(least[1]), int(most[0])<<8|int(most[1]), ports)
+	case e.Xt != nil && e.Xt.Decoded != nil && e.Xt.Decoded.NAT != nil:
+		n := e.Xt.Decoded.NAT
+		if kind = n.Kind; kind == "snat" || kind == "masquerade" || kind == "dnat" && len(n.AddrMin) > 0 && away(n.AddrMin, n.AddrMax, here) {
+			return
+		}
+		keeps = n.PortMin == 0 && n.PortMax == 0
+		known = apart(int(n.PortMin), int(max(n.PortMin, n.PortMax)), ports)
+	}
+	switch {
+	case kind != "dnat" && kind != "redirect" && kind != "netmap":
+		*to = Redirects{true, true}
+	case keeps:
+		to.OtherAddrs = true
+	case !known:
+		*to = Redirects{true, true}
+	}
+}
+
+// loadedRange are the constants in the registers of a range.
+func loadedRange(before []Expr, from, to uint32) (least, most Hex, ok bool) {
+	least, ok = loaded(before, from)
+	most = least
+	if ok && to != 0 && to != from {
+		most, ok = loaded(before, to)
+	}
+	return least, most, ok
+}
+
+// loaded is the constant in a register.
+func loaded(before []Expr, reg uint32) (Hex, bool) {
+	for i := len(before) - 1; i >= 0; i-- {
+		e := &before[i]
+		switch {
+		case e.Immediate != nil && e.Immediate.Verdict == nil:
+			if e.Immediate.Dreg == reg {
+				return e.Immediate.Data, true
+			}
+		case e.Plain, e.Cmp != nil, e.Log != nil, e.Limit != nil, e.Xt != nil && !e.Xt.Target: // loads nothing
+		default:
+			return nil, false
+		}
+	}
+	return nil, false
+}
+
+// away says of one address that it is not the host's. Of iptables one of IPv4 is the first bytes of what could be one of IPv6
+// (union nf_inet_addr).
+func away(least, most Hex, here func(netip.Addr) bool) bool {
+	a, ok := netip.AddrFromSlice(least)
+	if !ok || len(most) > 0 && !slices.Equal(least, most) || here(a) {
+		return false
+	}
+	return a.Is4() || !here(netip.AddrFrom4([4]byte(least[:4])))
+}
+
+func apart(least, most int, ports []int) bool {
+	return !slices.ContainsFunc(ports, func(p int) bool { return least <= p && p <= most })
+}
