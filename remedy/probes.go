@@ -19,6 +19,8 @@ type Job struct {
 	Host   replica.Host    `json:"host"`
 	Plan   *Plan           `json:"plan"`
 	Probes []replica.Probe `json:"probes"`
+	// Counts says that rules of the host decide by what went through it before.
+	Counts bool `json:"counts,omitempty"`
 }
 
 // Result is what was found in the replica.

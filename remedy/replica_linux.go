@@ -5,8 +5,10 @@ package remedy
 import (
 	"context"
 	"fmt"
-	"slices"
+	"maps"
 	"time"
+
+	"github.com/google/nftables"
 
 	"github.com/ringfence/ringfence/host/wire"
 	"github.com/ringfence/ringfence/replica"
@@ -19,17 +21,9 @@ func RunReplica(ctx context.Context, job *Job, read func(context.Context) (*rule
 	if err != nil {
 		return nil, err
 	}
-	batch, err := r.Messages()
-	if err != nil {
+	b := &bench{r, job, read}
+	if err := b.fresh(ctx); err != nil {
 		return nil, err
-	}
-	if len(batch) > 0 {
-		if err := sendBatch(wire.Transaction(batch), 0); err != nil {
-			return nil, fmt.Errorf("load the live ruleset: %w", err)
-		}
-	}
-	if err := commit(0, dropTables(tableNames...)); err != nil {
-		return nil, fmt.Errorf("take our own tables out: %w", err)
 	}
 	if err := r.Listen(); err != nil {
 		return nil, err
@@ -37,19 +31,19 @@ func RunReplica(ctx context.Context, job *Job, read func(context.Context) (*rule
 	if err := r.Ready(job.Probes); err != nil {
 		return nil, err
 	}
-	before := slices.Clone(job.Probes)
-	for i := range before {
-		before[i].Answered = true
+	res := new(Result)
+	if res.Before, err = b.round(ctx, true, nil); err != nil {
+		return nil, err
 	}
-	res := &Result{Before: r.Try(before)}
-	if err := commit(0, trialOf(job.Plan, time.Hour)); err != nil {
-		return nil, fmt.Errorf("load the plan: %w", err)
+	if res.After, err = b.round(ctx, false, trialOf(job.Plan, time.Hour)); err != nil {
+		return nil, err
 	}
-	res.After = r.Try(job.Probes)
 	if err := r.FlushNeighbours(); err != nil {
 		return nil, err
 	}
-	res.Flushed = r.Try(job.Probes)
+	if res.Flushed, err = b.round(ctx, false, trialOf(job.Plan, time.Hour)); err != nil {
+		return nil, err
+	}
 	if err := commit(0, lastingOf(job.Plan)); err != nil {
 		return nil, fmt.Errorf("load the plan: %w", err)
 	}
@@ -62,4 +56,82 @@ func RunReplica(ctx context.Context, job *Job, read func(context.Context) (*rule
 		return nil, fmt.Errorf("read back: a table is missing")
 	}
 	return res, nil
+}
+
+// bench is a replica whose probes are tried.
+type bench struct {
+	*replica.Replica
+	job  *Job
+	read func(context.Context) (*ruleset.Ruleset, error)
+}
+
+// everyFamily is the families of nftables as the kernel numbers them.
+var everyFamily = map[string]nftables.TableFamily{
+	ruleset.FamilyInet: nftables.TableFamilyINet, ruleset.FamilyIP: nftables.TableFamilyIPv4, ruleset.FamilyIP6: nftables.TableFamilyIPv6,
+	ruleset.FamilyARP: nftables.TableFamilyARP, ruleset.FamilyBridge: nftables.TableFamilyBridge, ruleset.FamilyNetdev: nftables.TableFamilyNetdev,
+}
+
+// fresh loads the ruleset of the host in place of what is there, without tables of ours.
+func (b *bench) fresh(ctx context.Context) error {
+	old, err := b.read(ctx)
+	if err != nil {
+		return fmt.Errorf("list tables: %w", err)
+	}
+	if len(old.Tables) > 0 { // before anything is loaded: what a rule has counted by a name ends with the last rule that has it
+		err := commit(0, func(conn *nftables.Conn) error {
+			for i := range old.Tables {
+				t := &old.Tables[i]
+				conn.DelTable(&nftables.Table{Name: t.Name, Family: everyFamily[t.Family]})
+			}
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("take the ruleset out: %w", err)
+		}
+	}
+	batch, err := b.Messages()
+	if err != nil {
+		return err
+	}
+	if len(batch) > 0 {
+		if err := sendBatch(wire.Transaction(batch), 0); err != nil {
+			return fmt.Errorf("load the live ruleset: %w", err)
+		}
+	}
+	if err := commit(0, dropTables(tableNames...)); err != nil {
+		return fmt.Errorf("take our own tables out: %w", err)
+	}
+	return nil
+}
+
+// round tries all probes with a plan. Where rules count what they let pass, those that have to arrive are tried first, and each half finds
+// nothing counted: else some would use up what is left to the others.
+func (b *bench) round(ctx context.Context, all bool, plan change) (map[int]string, error) {
+	var halves [2][]replica.Probe
+	for _, p := range b.job.Probes {
+		half := 1
+		if p.Answered || !b.job.Counts {
+			half = 0
+		}
+		p.Answered = p.Answered || all
+		halves[half] = append(halves[half], p)
+	}
+	out := map[int]string{}
+	for _, probes := range halves {
+		if len(probes) == 0 {
+			continue
+		}
+		if b.job.Counts {
+			if err := b.fresh(ctx); err != nil {
+				return nil, err
+			}
+		}
+		if plan != nil {
+			if err := commit(0, plan); err != nil {
+				return nil, fmt.Errorf("load the plan: %w", err)
+			}
+		}
+		maps.Copy(out, b.Try(probes))
+	}
+	return out, nil
 }
