@@ -97,7 +97,7 @@ func TestJupyterFiles(t *testing.T) {
 func TestOpenClawIncludesAndVariables(t *testing.T) {
 	files := map[string]string{
 		"/c/openclaw.json":  `{ gateway: { $include: "./gateway.json5" }, agents: { $include: "./agents.json5" } }`,
-		"/c/gateway.json5":  `{ mode: "local", bind: "loopback", auth: { mode: "none" } }`,
+		"/c/gateway.json5":  `{ mode: "local", bind: "loopback", auth: { mode: "none" }, tailscale: { mode: "funnel" } }`,
 		"/c/agents.json5":   `{ defaults: { sandbox: { mode: "all" } } }`,
 		"/c/beside.json":    `{ gateway: { $include: ["gateway.json5", "sub/token.json"], bind: "lan" } }`,
 		"/c/sub/token.json": `{ auth: { $include: "deep.json5" } }`,
@@ -117,8 +117,8 @@ func TestOpenClawIncludesAndVariables(t *testing.T) {
 		auth string
 		ok   bool
 	}{
-		{"openclaw.json", snapshot.OpenClawConfig{Mode: "local", Bind: "loopback", AuthMode: "none", Sandbox: "all"}, "none", true},
-		{"beside.json", snapshot.OpenClawConfig{Mode: "local", Bind: "lan", AuthMode: "token", SecretSet: true, Sandbox: "off"}, "token", true},
+		{"openclaw.json", snapshot.OpenClawConfig{Mode: "local", Bind: "loopback", AuthMode: "none", Sandbox: "all", Tailscale: "funnel"}, "none", true},
+		{"beside.json", snapshot.OpenClawConfig{Mode: "local", Bind: "lan", AuthMode: "token", SecretSet: true, Sandbox: "off", Tailscale: "funnel"}, "token", true},
 		{"var.json", snapshot.OpenClawConfig{AuthMode: "none", Sandbox: "unknown"}, "none", false},
 		{"inline.json", snapshot.OpenClawConfig{AuthMode: "none", Sandbox: "off"}, "none", true},
 		{"escaped.json", snapshot.OpenClawConfig{AuthMode: "unknown", Sandbox: "off"}, "", true},

@@ -244,7 +244,10 @@ type openClawFile struct {
 			Token    any    `json:"token"`
 			Password any    `json:"password"`
 		} `json:"auth"`
-		Token any `json:"token"`
+		Token     any `json:"token"`
+		Tailscale struct {
+			Mode string `json:"mode"`
+		} `json:"tailscale"`
 	} `json:"gateway"`
 	Agents struct {
 		Defaults openClawAgent            `json:"defaults"`
@@ -405,6 +408,9 @@ func (d *decoded) apply(cfg *snapshot.OpenClawConfig) error {
 		cfg.Port = g.Port
 	}
 	set(&cfg.AuthMode, g.Auth.Mode)
+	if g.Tailscale.Mode != "off" {
+		cfg.Tailscale = g.Tailscale.Mode
+	}
 	cfg.SecretSet = f.secret
 	set(&cfg.Sandbox, f.Agent.Sandbox.Mode)
 	set(&cfg.Sandbox, f.Agents.Defaults.Sandbox.Mode)

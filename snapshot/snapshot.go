@@ -505,6 +505,8 @@ type OpenClawConfig struct {
 	ExecAsk      string   `json:"execAsk"`
 	Elevated     bool     `json:"elevated"`
 	ElevatedAny  bool     `json:"elevatedAny"` // allowFrom has "*"
+	// Tailscale is serve or funnel where the gateway publishes itself by Tailscale: to its network, or to everybody.
+	Tailscale string `json:"tailscale,omitempty"`
 }
 
 // NFTables is the packet filter of the host's network namespace.

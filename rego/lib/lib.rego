@@ -12,8 +12,12 @@ exposed_severity("runtime") := "high"
 exposed_severity("management") := "info"
 
 # service_severity of a management service that a zone reaches. One that gives no more than a container or an account of the host is no way
-# into the host.
-service_severity(zone, svc) := exposed_severity(zone) if {
+# into the host, and what processes of the host alone reach is exposed to nobody else.
+service_severity(zone, svc) := "medium" if {
+	not lesser(svc)
+	zone in {"external", "workload", "runtime"}
+	svc.reach[zone].local
+} else := exposed_severity(zone) if {
 	not lesser(svc)
 } else := "medium" if {
 	zone == "external"

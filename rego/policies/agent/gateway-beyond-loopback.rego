@@ -41,6 +41,24 @@ _kept(l) if {
 	count([zone | some zone in ["external", "management"]; l.open[zone] == "reachable"]) == 0
 }
 
+# What it publishes by a tunnel is on loopback here.
+finding contains {
+	"resource": {"kind": "agent", "key": sprintf("%s tailscale %s", [a.key, a.config.tailscale]), "path": a.config.path},
+	"message": sprintf("%s publishes itself by Tailscale to %s", [a.title, _to[a.config.tailscale]]),
+	"severity": _tunnel[a.config.tailscale],
+	"evidence": [sprintf("%s: gateway.tailscale.mode is %s", [a.config.path, a.config.tailscale])],
+	"remediation": [{"kind": "config", "text": "gateway: {tailscale: {mode: \"off\"}}"}],
+} if {
+	some a in input.agentPrograms
+	a.kind == "gateway"
+	object.get(a, "config", null) != null
+	object.get(a.config, "tailscale", "") in {"serve", "funnel"}
+}
+
+_to := {"serve": "its whole network", "funnel": "the internet"}
+
+_tunnel := {"serve": "medium", "funnel": "high"}
+
 unknown contains {
 	"resource": {"kind": "agent", "key": sprintf("%s %s", [l.agent, l.key])},
 	"reason": sprintf("whether the %s zone reaches it hangs on: %s", [zone, concat("; ", l.because)]),

@@ -43,3 +43,8 @@ test_relay_that_does_not_tell_is_unknown if {
 	count(check.unknown) == 1 with input as _doc("token", [object.union(_listens(false, "unknown"), {"unclear": "a relay"})])
 	count(check.finding) == 0 with input as _doc("token", [object.union(_listens(false, "unknown"), {"unclear": "a relay"})])
 }
+
+test_a_tunnel_is_beyond_loopback if {
+	doc := json.patch(_doc("token", []), [{"op": "add", "path": "/agentPrograms/0/config/tailscale", "value": "funnel"}])
+	{f.severity | some f in check.finding} == {"high"} with input as doc
+}

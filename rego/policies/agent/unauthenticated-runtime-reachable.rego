@@ -41,7 +41,7 @@ _severity("some", _, _) := "medium"
 
 _severity("none", "external", _) := "critical"
 
-_severity("none", "workload", reach) := "high" if {
+_severity("none", "workload", reach) := "medium" if {
 	reach.local
 } else := "critical"
 

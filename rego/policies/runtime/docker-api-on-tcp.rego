@@ -72,7 +72,7 @@ _unclear(svc) if {
 
 unknown contains {
 	"resource": {"kind": "service", "key": svc.key},
-	"reason": sprintf("whether %s asks for client certificates, or what it lets through, was not seen", [svc.owner]),
+	"reason": "whether it asks for client certificates was not seen",
 } if {
 	some svc in input.services
 	svc.class == "runtime-api"
