@@ -84,13 +84,17 @@ func tcpAddress(host string, port int) (string, bool) {
 	if i := strings.LastIndexByte(rest, ':'); i < 0 || strings.HasSuffix(rest, "]") {
 		rest += ":" + strconv.Itoa(port)
 	}
-	if strings.HasPrefix(rest, "localhost:") {
-		rest = "127.0.0.1:" + strings.TrimPrefix(rest, "localhost:")
+	if local, ok := strings.CutPrefix(rest, "localhost:"); ok {
+		rest = "127.0.0.1:" + local
 	}
 	if at, err := netip.ParseAddrPort(rest); err == nil && at.Addr().IsUnspecified() {
 		rest = ":" + strconv.Itoa(int(at.Port()))
-	} else if err != nil { // a name: its port alone is known
-		rest = rest[strings.LastIndexByte(rest, ':'):]
+	} else if err != nil { // a name: its port alone is known, and nothing else of it is kept
+		n, err := strconv.ParseUint(rest[strings.LastIndexByte(rest, ':')+1:], 10, 16)
+		if err != nil {
+			return "", false
+		}
+		rest = ":" + strconv.FormatUint(n, 10)
 	}
 	return rest, true
 }
@@ -135,6 +139,8 @@ func (s *Scan) dockerAPI(p *process) daemonAPI {
 	for _, h := range append(hosts, cfg.Hosts...) {
 		if at, ok := tcpAddress(h, port); ok {
 			d.addrs = append(d.addrs, at)
+		} else if strings.HasPrefix(h, "tcp://") {
+			d.err = errors.New("it is told an address that is not understood")
 		}
 	}
 	return d.unlessCut(p)
@@ -158,7 +164,7 @@ var (
 )
 
 // tomlValues are the texts of a setting of a section.
-func tomlValues(text, section, key string) (list []string, set bool) {
+func tomlValues(text, section, key string) (list []string) {
 	at, open := "", false
 	for line := range strings.Lines(text) {
 		if bare := strings.TrimSpace(line); bare == "" || bare[0] == '#' {
@@ -174,7 +180,7 @@ func tomlValues(text, section, key string) (list []string, set bool) {
 			if m == nil || at != section || strings.Trim(m[1], `"`) != key {
 				continue
 			}
-			set, value, list = true, m[2], nil
+			value, list = m[2], nil
 			open = strings.HasPrefix(value, "[") && !strings.Contains(value, "]")
 		} else {
 			open = !strings.Contains(line, "]")
@@ -183,7 +189,7 @@ func tomlValues(text, section, key string) (list []string, set bool) {
 			list = append(list, m[1]+m[2])
 		}
 	}
-	return list, set
+	return list
 }
 
 // maxImports bounds the files that a configuration of containerd imports.
@@ -206,7 +212,7 @@ func (s *Scan) containerdAPI(p *process) daemonAPI {
 			continue
 		}
 		text := string(b)
-		imports, _ := tomlValues(text, "", "imports")
+		imports := tomlValues(text, "", "imports")
 		for _, im := range imports {
 			if !path.IsAbs(im) {
 				im = path.Join(path.Dir(files[i]), im)
@@ -218,13 +224,13 @@ func (s *Scan) containerdAPI(p *process) daemonAPI {
 				}
 			}
 		}
-		addrs, _ := tomlValues(text, "grpc", "tcp_address")
+		addrs := tomlValues(text, "grpc", "tcp_address")
 		for _, a := range addrs {
 			if at, ok := tcpAddress("tcp://"+a, 0); ok && a != "" {
 				d.addrs = append(d.addrs, at)
 			}
 		}
-		if ca, _ := tomlValues(text, "grpc", "tcp_tls_ca"); len(ca) > 0 && ca[0] != "" {
+		if ca := tomlValues(text, "grpc", "tcp_tls_ca"); len(ca) > 0 && ca[0] != "" {
 			d.verify = "true"
 		}
 	}
@@ -247,9 +253,9 @@ func (s *Scan) buildkitAPI(p *process) daemonAPI {
 		d.err, d.verify = err, ""
 	}
 	if err == nil {
-		more, _ := tomlValues(string(b), "grpc", "address")
+		more := tomlValues(string(b), "grpc", "address")
 		hosts = append(hosts, more...)
-		if ca, _ := tomlValues(string(b), "grpc.tls", "ca"); len(ca) > 0 {
+		if ca := tomlValues(string(b), "grpc.tls", "ca"); len(ca) > 0 {
 			d.verify = "true"
 		}
 		d.source = file

@@ -39,6 +39,7 @@ func (s *Scan) daemonSockets(sec *snapshot.Runtimes, byGID map[int]string, files
 			return
 		}
 		sock.Group = byGID[sock.GID]
+		s.socketACL(&sock, byGID, out)
 		sec.Sockets = append(sec.Sockets, sock)
 		files = append(files, socketFile{sock.Path, sock.Dev, sock.Ino, at})
 	}

@@ -78,6 +78,7 @@ func collectRuntimes(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Out
 				continue
 			}
 			sock.Runtime, sock.Gated, sock.Group = c.runtime, c.gated, byGID[sock.GID]
+			s.socketACL(&sock, byGID, out)
 			sec.Sockets = append(sec.Sockets, sock)
 			stats = append(stats, socketFile{p, sock.Dev, sock.Ino, ""})
 		}
@@ -120,6 +121,34 @@ func (s *Scan) controlSocket(p string) (snapshot.ControlSocket, error) {
 	return snapshot.ControlSocket{
 		Path: p, Mode: got.Perm, UID: got.UID, GID: got.GID, Word: word, Dev: got.Dev, Ino: got.Ino, Closed: got.closed,
 	}, nil
+}
+
+// socketACL adds whom an access control list lets write a socket.
+func (s *Scan) socketACL(sock *snapshot.ControlSocket, byGID map[int]string, out *Outcome) {
+	if sock.Container != "" {
+		return
+	}
+	entries, group, has, err := s.Host.ACL(sock.Path)
+	switch {
+	case err != nil:
+		out.partial("socket %s: %v", sock.Path, err)
+		return
+	case !has:
+		return
+	case !group:
+		sock.Mode &^= 0o020 // it was the mask
+	}
+	names := map[int]string{}
+	for _, u := range s.users() {
+		names[u.uid] = u.name
+	}
+	for _, e := range entries {
+		w := snapshot.SocketWriter{Group: e.Group, ID: e.ID, Name: names[e.ID]}
+		if e.Group {
+			w.Name = byGID[e.ID]
+		}
+		sock.ACL = append(sock.ACL, w)
+	}
 }
 
 // runtimeDir says whose directory below /run/user a path is in, if it is one of a user's.

@@ -134,6 +134,7 @@ func admitted(u user, settings map[string][]string, groups []string) (can snapsh
 		return snapshot.No, "the lists of users and groups do not let it in"
 	case "":
 		return "", "the lists of users ask for more than the name"
+	default:
 	}
 	return snapshot.Yes, ""
 }

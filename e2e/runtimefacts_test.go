@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -78,6 +79,9 @@ func TestRuntimesAsTheyAre(t *testing.T) {
 		if has != c.want {
 			t.Errorf("%s about %s: %v, want %v (%v)", c.check, c.key, has, c.want, keysOf(&report, c.check))
 		}
+	}
+	if _, err := os.Stat(filepath.Join(dir, "acl")); err == nil && !slices.Contains(keysOf(&report, "runtime/socket-accessible-to-others"), "/run/docker.sock") {
+		t.Error("who an access control list names is not seen")
 	}
 	open := false
 	for _, u := range results["capability/privileged-container"].Unknowns {

@@ -117,7 +117,7 @@ func (a *Author) note(st *unix.Stat_t, fd int) {
 func fromRaw(raw *unix.Stat_t) Stat {
 	st := Stat{
 		Perm: raw.Mode & 0o7777, UID: int(raw.Uid), GID: int(raw.Gid), Dev: raw.Dev, Ino: raw.Ino, Rdev: raw.Rdev,
-		Size: raw.Size, Mode: fs.FileMode(raw.Mode & 0o777), Changed: time.Unix(int64(raw.Ctim.Sec), int64(raw.Ctim.Nsec)),
+		Size: raw.Size, Mode: fs.FileMode(raw.Mode & 0o777), Changed: time.Unix(raw.Ctim.Unix()),
 	}
 	switch raw.Mode & unix.S_IFMT {
 	case unix.S_IFDIR:

@@ -211,7 +211,7 @@ func toStat(st fs.FileInfo) Stat {
 	if sys, ok := st.Sys().(*syscall.Stat_t); ok {
 		s.Perm, s.UID, s.GID = sys.Mode&0o7777, int(sys.Uid), int(sys.Gid)
 		s.Dev, s.Ino, s.Rdev = sys.Dev, sys.Ino, sys.Rdev
-		s.Changed = time.Unix(int64(sys.Ctim.Sec), int64(sys.Ctim.Nsec))
+		s.Changed = time.Unix(sys.Ctim.Unix())
 	}
 	return s
 }

@@ -244,6 +244,7 @@ type DocSocket struct {
 	MountedIn     []DocMount `json:"mountedIn"`
 	PrivateToUser bool       `json:"privateToUser"` // below /run/user/UID of its owner
 	Container     string     `json:"container"`     // whose daemon has it: the path is in there
+	Writers       []string   `json:"writers"`       // that an access control list names: user agent, group ops
 }
 
 // DocMount is a workload that sees a control socket.

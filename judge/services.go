@@ -80,7 +80,7 @@ func (b *builder) service(sk *snapshot.Socket) *DocService {
 	for _, t := range b.snap.Runtimes.TLS {
 		for _, o := range sk.Owners {
 			// That clients are asked for certificates clears a finding: only root's own daemon is believed.
-			if o.PID == t.PID && (listensFor(&t, sk) || handed(sk)) && t.Verify.State == snapshot.Present && (t.Verify.Value != "true" || b.rootsOwn(t.Word, b.byPID[o.PID])) {
+			if o.PID == t.PID && (listensFor(&t, sk) || handed(sk) || runtimePorts[sk.Port] != "") && t.Verify.State == snapshot.Present && (t.Verify.Value != "true" || b.rootsOwn(t.Word, b.byPID[o.PID])) {
 				svc.TLSVerify = t.Verify.Value
 			}
 		}
@@ -124,6 +124,10 @@ var (
 )
 
 func (b *builder) class(sk *snapshot.Socket, svc *DocService) string {
+	if len(sk.Owners) == 0 && sk.OwnerState == snapshot.OwnersUnknown && sk.Netns == b.snap.Network.HostNetns() &&
+		slices.ContainsFunc(b.snap.SSH.Servers, func(v snapshot.SSHServer) bool { return listens(v.Listen, sk) }) {
+		return "ssh" // where systemd's own sockets are not seen, its units say what they are
+	}
 	for _, o := range sk.Owners {
 		for _, srv := range b.snap.SSH.Servers {
 			p := b.byPID[o.PID]
@@ -146,7 +150,7 @@ func (b *builder) class(sk *snapshot.Socket, svc *DocService) string {
 		return "winrm"
 	case sk.Proto == "udp" && slices.Contains(ipmiPorts, sk.Port) && !another && sk.OwnerState != snapshot.OwnersKernel:
 		return "ipmi"
-	case sk.Proto == "tcp" && b.besides(sk):
+	case sk.Proto == "tcp" && runtimePorts[sk.Port] == "" && b.besides(sk):
 		return "other"
 	case sk.Proto == "tcp" && runtimePorts[sk.Port] != "" && !another:
 		return "runtime-api"

@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"cmp"
 	"fmt"
 	"math/bits"
 	"path"
@@ -228,6 +229,13 @@ func (b *builder) runtimes() {
 		}
 		if d.Group == "" {
 			d.Group = strconv.Itoa(s.GID)
+		}
+		d.Writers = []string{}
+		for _, w := range s.ACL {
+			kind := map[bool]string{false: "user ", true: "group "}[w.Group]
+			if w.ID != 0 {
+				d.Writers = append(d.Writers, kind+cmp.Or(w.Name, strconv.Itoa(w.ID)))
+			}
 		}
 		if s.Container != "" {
 			d.Container = b.containerName(s.Container)

@@ -369,10 +369,19 @@ type ControlSocket struct {
 	Closed bool `json:"closed,omitempty"`
 	// Container is the container whose daemon has it: the path is in there.
 	Container string `json:"container,omitempty"`
+	// ACL is whom an access control list lets write it besides: Mode has the group's own permission then.
+	ACL []SocketWriter `json:"acl,omitempty"`
 	// Dev and Ino are the file that was seen at the path.
 	Dev    uint64  `json:"dev,omitempty"`
 	Ino    uint64  `json:"ino,omitempty"`
 	Mounts []Mount `json:"mounts,omitempty"`
+}
+
+// SocketWriter is a user or a group that an access control list names (acl(5)).
+type SocketWriter struct {
+	Group bool   `json:"group,omitempty"`
+	ID    int    `json:"id"`
+	Name  string `json:"name,omitempty"`
 }
 
 // MayWrite says whether the permissions of a socket let a process connect to it. The ids are the
@@ -383,6 +392,10 @@ func (s *ControlSocket) MayWrite(p *Process) bool {
 		return true
 	case p.UID == s.UID:
 		return s.Mode&0o200 != 0
+	case slices.ContainsFunc(s.ACL, func(w SocketWriter) bool {
+		return !w.Group && w.ID == p.UID || w.Group && (w.ID == p.GID || slices.Contains(p.Groups, w.ID))
+	}):
+		return true
 	case p.GID == s.GID || slices.Contains(p.Groups, s.GID):
 		return s.Mode&0o020 != 0
 	}

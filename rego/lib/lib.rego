@@ -162,6 +162,9 @@ root_login(ctx) := ctx.logins.root if {
 	password_login(ctx.settings)
 } else := "no"
 
+# locked_users are those who are let in and have no password.
+locked_users(ctx) := array.concat(["root" | root_login(ctx) == "locked"], ctx.logins.locked)
+
 # password_users are those who log in by a password under a context.
 password_users(ctx) := array.concat(
 	array.concat(["root" | root_login(ctx) == "yes"], ctx.logins.users),

@@ -66,6 +66,24 @@ finding contains {
 	not s.group in _allowed
 }
 
+# Who an access control list names does not show in the mode.
+finding contains {
+	"resource": {"kind": "socket", "key": s.path, "path": s.path},
+	"message": sprintf("%s can write %s by its access control list, and so become %s", [concat(", ", writers), s.path, _becomes(s)]),
+	"severity": "high",
+	"evidence": [sprintf("%s mode %s, access control list: %s", [s.path, s.mode, concat(", ", writers)])],
+	"remediation": [{"kind": "command", "text": sprintf("setfacl -b %s", [s.path])}],
+} if {
+	some s in input.runtimeSockets
+	s.container == ""
+	not s.gated
+	not s.closed
+	s.gives != ""
+	not s.privateToUser
+	writers := [w | some w in s.writers; not trim_prefix(w, "group ") in _allowed]
+	count(writers) > 0
+}
+
 unknown contains {
 	"resource": {"kind": "socket", "key": s.path},
 	"reason": "more than one user decides what is at the path, or who does is not known",

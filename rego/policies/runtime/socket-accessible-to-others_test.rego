@@ -4,7 +4,7 @@ import data.ringfence.runtime.socket_accessible_to_others as check
 
 _sock(others, group) := {"runtimeSockets": [{
 	"runtime": "docker", "path": "/run/docker.sock", "mode": "0660", "othersWrite": others, "groupWrite": true,
-	"group": group, "uid": 0, "gated": false, "closed": false, "gives": "root on the host", "mountedIn": [], "privateToUser": false, "container": "",
+	"group": group, "uid": 0, "gated": false, "closed": false, "gives": "root on the host", "mountedIn": [], "privateToUser": false, "container": "", "writers": [],
 }]}
 
 test_world_writable_fails if count(check.finding) == 1 with input as _sock(true, "docker")
@@ -31,4 +31,11 @@ test_unknown_place_is_unknown if {
 	sock := object.union(_sock(true, "root").runtimeSockets[0], {"gives": ""})
 	count(check.finding) == 0 with input as {"runtimeSockets": [sock]}
 	count(check.unknown) == 1 with input as {"runtimeSockets": [sock]}
+}
+
+test_access_control_list_fails if {
+	sock := object.union(_sock(false, "docker").runtimeSockets[0], {"writers": ["user agent"]})
+	count(check.finding) == 1 with input as {"runtimeSockets": [sock]}
+	allowed := object.union(sock, {"writers": ["group docker"]})
+	count(check.finding) == 0 with input as {"runtimeSockets": [allowed]}
 }

@@ -26,7 +26,7 @@ finding contains {
 } if {
 	some ctx in input.ssh.contexts
 	_weak(ctx.settings)
-	count(lib.password_users(ctx)) + count(ctx.logins.locked) > 0
+	count(lib.password_users(ctx)) + count(lib.locked_users(ctx)) > 0
 }
 
 # Without an account that has no password nobody can use it yet.

@@ -34,7 +34,7 @@ finding contains {
 	some ctx in input.ssh.contexts
 	lib.password_login(ctx.settings)
 	users := lib.password_users(ctx)
-	count(users) + count(ctx.logins.locked) > 0
+	count(users) + count(lib.locked_users(ctx)) > 0
 }
 
 _severity(users) := "high" if count(users) > 0

@@ -1,0 +1,59 @@
+//go:build linux && !ringfence_portable
+
+package checks
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/ringfence/ringfence/host"
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// TestWhereDaemonsHaveTheirInterface reads configurations as packages and their manuals have them: where the interface is on TCP, and
+// whether it asks who connects. Whatever else a daemon listens on is not in the list.
+func TestWhereDaemonsHaveTheirInterface(t *testing.T) {
+	for name, c := range map[string]struct {
+		line   string
+		files  map[string]string
+		api    []string
+		verify string // "" where it is not known
+	}{
+		"docker's metrics":          {"dockerd -H fd://", map[string]string{"etc/docker/daemon.json": `{"metrics-addr": "127.0.0.1:9323"}`}, nil, "false"},
+		"docker by its options":     {"dockerd -H unix:///x -H tcp://0.0.0.0:2375 --host=tcp://127.0.0.1", nil, []string{":2375", "127.0.0.1:2375"}, "false"},
+		"docker with certificates":  {"dockerd --tlsverify -H tcp://", nil, []string{":2376"}, "true"},
+		"docker by its file":        {"dockerd", map[string]string{"etc/docker/daemon.json": `{"hosts": ["tcp://10.0.0.1:2375", "unix:///x"], "tlsverify": true}`}, []string{"10.0.0.1:2375"}, "true"},
+		"docker's broken file":      {"dockerd", map[string]string{"etc/docker/daemon.json": `{`}, nil, ""},
+		"docker with a secret":      {"dockerd -H tcp://user:word@h:x", nil, nil, "false"},
+		"containerd by default":     {"containerd", map[string]string{"etc/containerd/config.toml": "version = 2\n[plugins]\n  [plugins.\"io.containerd.grpc.v1.cri\"]\n    stream_server_port = \"0\"\n[metrics]\n  address = \"127.0.0.1:1338\"\n"}, nil, "false"},
+		"containerd on TCP":         {"containerd -c /c.toml", map[string]string{"c.toml": "imports = [\n  \"/d/*.toml\",\n]\n", "d/a.toml": "[grpc]\n  address = \"/run/x\"\n  tcp_address = \"0.0.0.0:7777\" # here\n"}, []string{":7777"}, "false"},
+		"containerd asks":           {"containerd", map[string]string{"etc/containerd/config.toml": "[grpc]\ntcp_address = '127.0.0.1:7777'\ntcp_tls_ca = '/ca.pem'\n"}, []string{"127.0.0.1:7777"}, "true"},
+		"buildkit":                  {"buildkitd --addr tcp://0.0.0.0:1234", map[string]string{"etc/buildkit/buildkitd.toml": "[grpc]\n  address = [ \"tcp://127.0.0.1:1235\", \"unix:///x\" ]\n"}, []string{":1234", "127.0.0.1:1235"}, "false"},
+		"podman":                    {"podman system service -t 0 tcp://127.0.0.1:8888", nil, []string{"127.0.0.1:8888"}, "false"},
+		"cri-o":                     {"crio --stream-port 10010", nil, nil, "false"},
+		"kubelet by its file":       {"kubelet --config=/k.yaml", map[string]string{"k.yaml": "kind: KubeletConfiguration\nauthentication:\n  webhook:\n    enabled: true\n"}, []string{":10250"}, "true"},
+		"kubelet lets everybody in": {"kubelet --config=/k.yaml", map[string]string{"k.yaml": "authentication:\n  anonymous:\n    enabled: true\nauthorization:\n  mode: AlwaysAllow\n"}, []string{":10250"}, "false"},
+		"kubelet by flags alone":    {"kubelet", nil, []string{":10250"}, "false"},
+		"kubelet with flags":        {"kubelet --anonymous-auth=false", nil, []string{":10250"}, "true"},
+		"kubelet without its file":  {"kubelet --config=/none", nil, []string{":10250"}, ""},
+		"libvirt by default":        {"libvirtd", nil, []string{":16509"}, "true"},
+		"libvirt without login":     {"libvirtd", map[string]string{"etc/libvirt/libvirtd.conf": "#auth_tcp = \"sasl\"\nauth_tcp = \"none\"\n"}, []string{":16509"}, "false"},
+	} {
+		root := t.TempDir()
+		for f, text := range c.files {
+			writeFile(t, filepath.Join(root, f), text)
+		}
+		p := &process{argv: strings.Fields(c.line)}
+		p.Exe = "/usr/sbin/" + p.argv[0]
+		got := apis[p.argv[0]](newScan(host.At(root)), p)[0].fact(p)
+		want := snapshot.Present
+		if c.verify == "" {
+			want = snapshot.Error
+		}
+		if !slices.Equal(got.API, c.api) && len(got.API)+len(c.api) > 0 || got.Verify.Value != c.verify || got.Verify.State != want {
+			t.Errorf("%s: %q %+v, want %q %s", name, got.API, got.Verify, c.api, c.verify)
+		}
+	}
+}
