@@ -86,21 +86,25 @@ func (k *Checker) parts(q *Question) []part {
 	return out
 }
 
-// hops are the pairs of ports of a bridge, both up, by which frames of an origin can be switched to the target.
+// hops are the pairs of ports of bridges, all up, by which frames of an origin can be switched to the target.
 func (k *Checker) hops(q *Question, o *Origin) (list [][2]string) {
-	if o.In == "local" || q.Addr.IsValid() {
+	if o.In == "local" || !q.Addr.IsValid() && len(q.Oifs) == 0 {
 		return nil
 	}
 	network := &k.snap.Network
 	for i := range network.Links {
 		in := &network.Links[i]
 		b := network.BridgeOf(in)
-		if b == nil || !b.Up || !in.Up || in.Name != o.In && (b.Name != o.In || slices.Contains(o.Apart, in.Name)) {
+		if b == nil || in.Name != o.In && (b.Name != o.In || slices.Contains(o.Apart, in.Name)) {
 			continue
 		}
-		for _, name := range q.Oifs {
-			if out := network.LinkNamed(name); out != nil && out != in && out.Up && network.BridgeOf(out) == b {
-				list = append(list, [2]string{in.Name, out.Name})
+		ways := network.Switched(in)
+		if q.Addr.IsValid() && !q.Through {
+			ways = k.snap.Neighbours(in, q.Addr)
+		}
+		for _, w := range ways {
+			if q.Addr.IsValid() && !q.Through || slices.Contains(q.Oifs, w.Out.Name) {
+				list = append(list, [2]string{in.Name, w.Out.Name})
 			}
 		}
 	}

@@ -79,6 +79,7 @@ func (s *Scan) readNetwork(ns *os.File, own uint64, found []foundNetns, sec *sna
 	s.readRoutes(h, ns, sec, out)
 	sec.XFRM = s.readXFRM(ns)
 	told := s.linkConfs(ns)
+	bridges(h, sec, told, out)
 	sw := hostSwitches
 	if ns != nil {
 		sw = elsewhereSwitches(sec.Links)
@@ -377,4 +378,32 @@ func toRoute(family int, r *vnl.Route) snapshot.Route {
 		out.Oifs = append(out.Oifs, hop.LinkIndex)
 	}
 	return out
+}
+
+// bridges notes what ports of bridges let over, and the VLANs of bridges that keep them apart.
+func bridges(h *vnl.Handle, sec *snapshot.Network, told map[string]wire.DevConf, out *Outcome) {
+	filtering := false
+	for i := range sec.Links {
+		l := &sec.Links[i]
+		c := told[l.Name]
+		l.Isolated, l.Hairpin, l.Blocking, l.VLANFiltering = c.Isolated, c.Hairpin, c.Blocking, c.VLANFiltering
+		filtering = filtering || l.VLANFiltering
+	}
+	if !filtering {
+		return
+	}
+	list, err := h.BridgeVlanList()
+	if err != nil {
+		out.fail("list VLANs of bridges", err)
+		return
+	}
+	for i := range sec.Links {
+		l := &sec.Links[i]
+		for _, v := range list[int32(l.Index)] {
+			l.VLANs = append(l.VLANs, int(v.Vid))
+			if v.PortVID() {
+				l.PVID = int(v.Vid)
+			}
+		}
+	}
 }

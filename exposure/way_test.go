@@ -3,6 +3,7 @@ package exposure
 import (
 	"fmt"
 	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/ringfence/ringfence/packet"
@@ -177,5 +178,115 @@ func TestPoliciesOfIPsec(t *testing.T) {
 				t.Errorf("with policies that were not read: %s", a.Verdict)
 			}
 		})
+	}
+}
+
+// TestNeighboursOnBridges: who sends to an address beside a bridge is switched there, whatever the host forwards. Bridges that are joined are one
+// link, isolated ports exchange nothing, and frames come back out of a port only if it is a hairpin.
+func TestNeighboursOnBridges(t *testing.T) {
+	const br1, jo0, jo1, tap1 = 6, 7, 8, 9
+	base := func() *snapshot.Snapshot {
+		s := host()
+		n := &s.Network
+		// ext0 is the uplink of br0, which has its address; 10.0.0.0/24 is beside it too. br1 is joined with it and has no address.
+		n.Link(ext0).Master, n.Link(br0).Addrs = br0, append(n.Link(br0).Addrs, n.Link(ext0).Addrs...)
+		n.Link(ext0).Addrs = nil
+		for i := range n.Routes {
+			for k, oif := range n.Routes[i].Oifs {
+				if oif == ext0 {
+					n.Routes[i].Oifs[k] = br0
+				}
+			}
+		}
+		for i, l := range []snapshot.Link{
+			{Name: "br1", Kind: "bridge", MAC: "02:00:00:00:00:0a"},
+			{Name: "jo0", Kind: "veth", Master: br0, PeerIndex: jo1, PeerNetns: hostInode},
+			{Name: "jo1", Kind: "veth", Master: br1, PeerIndex: jo0, PeerNetns: hostInode},
+			{Name: "tap1", Kind: "tun", Master: br1},
+		} {
+			l.Index, l.Up, l.Hardware = br1+i, true, 1
+			n.Links = append(n.Links, l)
+		}
+		for _, k := range []string{"bridge-nf-call-iptables", "bridge-nf-call-ip6tables"} {
+			n.Sysctls["net/bridge/"+k] = off
+		}
+		for k, f := range n.Sysctls {
+			n.Sysctls[strings.Replace(k, "/br0/", "/br1/", 1)] = f
+		}
+		s.NFTables.Ruleset = table("forward", ruleset.Drop)
+		s.Index()
+		return s
+	}
+	bridgeDrops := func(s *snapshot.Snapshot) {
+		rs := table("forward", ruleset.Accept, join(tcpTo(80), dropped))
+		rs.Tables[0].Family = ruleset.FamilyBridge
+		s.NFTables.Ruleset.Tables = append(s.NFTables.Ruleset.Tables, rs.Tables...)
+	}
+	isolate := func(ports ...int) func(s *snapshot.Snapshot) {
+		return func(s *snapshot.Snapshot) {
+			for _, p := range ports {
+				s.Network.Link(p).Isolated = true
+			}
+		}
+	}
+	vlans := func(pvid int) func(s *snapshot.Snapshot) {
+		return func(s *snapshot.Snapshot) {
+			n := &s.Network
+			n.Link(br0).VLANFiltering = true
+			for _, i := range []int{ext0, br0, port1, jo0} {
+				n.Link(i).PVID, n.Link(i).VLANs = 1, []int{1}
+			}
+			n.Link(port0).PVID, n.Link(port0).VLANs = pvid, []int{pvid}
+		}
+	}
+	alone := func(s *snapshot.Snapshot) { // the guest of port0 is known to be there
+		container(s, 4026533000, -1)
+	}
+	for name, c := range map[string]struct {
+		change func(*snapshot.Snapshot)
+		from   int
+		to     string
+		want   packet.Verdict
+	}{
+		"a guest beside the uplink":        {nil, ext0, "203.0.113.101", packet.Reachable},
+		"of another network on the bridge": {nil, ext0, "10.0.0.2", packet.Reachable},
+		"from all ports of the bridge":     {nil, br0, "203.0.113.101", packet.Reachable},
+		"a guest to the internet":          {nil, port0, "8.8.8.8", packet.Reachable},
+		"over the joint":                   {nil, tap1, "203.0.113.9", packet.Reachable},
+		"into the joint":                   {nil, ext0, "203.0.113.101", packet.Reachable},
+		"to the host's own address":        {nil, ext0, "203.0.113.1", packet.Unreachable},
+		"a rule of the bridge":             {bridgeDrops, ext0, "203.0.113.101", packet.Unreachable},
+		"br_netfilter":                     {func(s *snapshot.Snapshot) { s.Network.Sysctls["net/bridge/bridge-nf-call-iptables"] = on }, ext0, "203.0.113.101", packet.Unreachable},
+		"all isolated":                     {isolate(ext0, port0, port1, jo0), ext0, "203.0.113.101", packet.Unreachable},
+		"some isolated":                    {isolate(ext0, port0), ext0, "203.0.113.101", packet.Reachable},
+		"the guest's port is isolated":     {func(s *snapshot.Snapshot) { alone(s); isolate(ext0, port0)(s) }, ext0, "10.0.0.2", packet.Unreachable},
+		"the guest's port is closed":       {func(s *snapshot.Snapshot) { alone(s); s.Network.Link(port0).Blocking = true }, ext0, "10.0.0.2", packet.Unreachable},
+		"the guest itself":                 {alone, port0, "10.0.0.2", packet.Unreachable},
+		"the guest itself, by a hairpin":   {func(s *snapshot.Snapshot) { alone(s); s.Network.Link(port0).Hairpin = true }, port0, "10.0.0.2", packet.Reachable},
+		"the same VLAN":                    {func(s *snapshot.Snapshot) { alone(s); vlans(1)(s) }, ext0, "10.0.0.2", packet.Reachable},
+		"another VLAN":                     {func(s *snapshot.Snapshot) { alone(s); vlans(20)(s) }, ext0, "10.0.0.2", packet.Unreachable},
+		"a network behind another one": {func(s *snapshot.Snapshot) {
+			s.Network.Routes = append(s.Network.Routes, snapshot.Route{Family: 4, Table: 254, Type: "unicast", Dst: "192.0.2.0/24", Oifs: []int{1}})
+		}, ext0, "192.0.2.7", packet.Unreachable},
+		"the other end of the joint is closed": {func(s *snapshot.Snapshot) { s.Network.Link(tap1).Blocking = true }, tap1, "203.0.113.9", packet.Unreachable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := base()
+			if c.change != nil {
+				c.change(s)
+			}
+			s.Index()
+			q := &reach.Question{From: at(c.from, "0.0.0.0/0"), Proto: "tcp", Dport: 80, To: toAddr(c.to)}
+			a := ask(t, s, q)
+			if a.Verdict != c.want || !a.Checked {
+				t.Errorf("%s, checked %v, %v %s", a.Verdict, a.Checked, a.Witness, reasons(a))
+			}
+		})
+	}
+	s := base()
+	for _, q := range []reach.Target{{Oifs: []int{tap1}}, {Oifs: []int{br0, port0, port1}}} {
+		if a := ask(t, s, &reach.Question{From: at(ext0, "203.0.113.9/32"), Proto: "tcp", Dport: 80, To: q}); a.Verdict != packet.Reachable || !a.Checked {
+			t.Errorf("to %v: %s %s", q.Oifs, a.Verdict, reasons(a))
+		}
 	}
 }

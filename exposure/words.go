@@ -63,7 +63,26 @@ func (w *Words) Question(s *snapshot.Snapshot, m *zones.Map) (*reach.Question, e
 			return nil, fmt.Errorf("to %q: no interface is in that zone", w.To)
 		}
 	}
+	if onBridge := func(o packet.Origin) bool {
+		l := s.Network.Link(o.Index)
+		return !o.Local && l != nil && (l.Kind == "bridge" || s.Network.BridgeOf(l) != nil)
+	}; slices.ContainsFunc(q.From, onBridge) {
+		q.To.Oifs = withPorts(s, m, q.To.Oifs, isIface)
+	}
 	return q, nil
+}
+
+// withPorts adds to bridges their ports: also what the bridge switches gets to its neighbours. Those with a zone of their own are left out, unless
+// the bridge was named itself.
+func withPorts(s *snapshot.Snapshot, m *zones.Map, oifs []int, all bool) []int {
+	out := slices.Clone(oifs)
+	for _, i := range m.Interfaces {
+		l := s.Network.Link(i.Index)
+		if b := s.Network.BridgeOf(l); b != nil && slices.Contains(oifs, b.Index) && (i.Port || all) && !slices.Contains(out, i.Index) {
+			out = append(out, i.Index)
+		}
+	}
+	return out
 }
 
 func (w *Words) origins(s *snapshot.Snapshot, m *zones.Map) ([]packet.Origin, error) {

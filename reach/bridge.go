@@ -128,6 +128,9 @@ func (e *engine) upThrough(live []cube, in *snapshot.Link, v4 bool) ([]cube, err
 	if in.Kind != "bridge" {
 		return live, nil
 	}
+	if e.port != nil {
+		live = e.upFrom(live, e.port, in)
+	}
 	ports, tooMany := e.ports(in, packet.Ingress, packet.Prerouting, packet.Input)
 	if len(ports) == 0 {
 		return live, nil
@@ -267,6 +270,9 @@ func (e *engine) switched(live []cube, in, out, bridge *snapshot.Link, v4 bool) 
 			live[i] = live[i].doubt(why)
 		}
 	}
+	if live = e.crossing(live, in, out, bridge); len(live) == 0 {
+		return nil, nil
+	}
 	live, err := e.hook(packet.Ingress, v4, in.Name, live)
 	for _, hook := range []packet.Hook{packet.Prerouting, packet.Forward, packet.Postrouting} {
 		if err != nil {
@@ -288,6 +294,40 @@ func (e *engine) switched(live []cube, in, out, bridge *snapshot.Link, v4 bool) 
 		return nil, err
 	}
 	return e.hook(packet.Egress, v4, out.Name, live)
+}
+
+// crossing stops frames that a bridge does not let over: between isolated ports, by one that the spanning tree closed, or where the
+// VLAN of frames without one is not the other port's (should_deliver, br_allowed_ingress, br_allowed_egress).
+func (e *engine) crossing(live []cube, in, out, bridge *snapshot.Link) []cube {
+	why := ""
+	switch {
+	case in.Blocking || out.Blocking:
+		why = "the spanning tree closed a port of " + bridge.Name
+	case in.Isolated && out.Isolated:
+		why = in.Name + " and " + out.Name + " are isolated ports of " + bridge.Name
+	case bridge.VLANFiltering && (in.PVID == 0 || !slices.Contains(out.VLANs, in.PVID)):
+		why = in.Name + " and " + out.Name + " are in VLANs of their own"
+	default:
+		return live
+	}
+	for _, c := range live {
+		e.stop(c, packet.Cause{Text: why})
+	}
+	return nil
+}
+
+// upFrom stops frames that do not get from a port to its bridge's own interface, or not as they came.
+func (e *engine) upFrom(live []cube, port, bridge *snapshot.Link) []cube {
+	switch {
+	case port.Blocking, bridge.VLANFiltering && (port.PVID == 0 || !slices.Contains(bridge.VLANs, port.PVID)):
+		for _, c := range live {
+			e.stop(c, packet.Cause{Text: bridge.Name + " takes no frames of " + port.Name})
+		}
+		return nil
+	case bridge.VLANFiltering && port.PVID != bridge.PVID:
+		return doubtAll(live, packet.Cause{Text: "frames of " + port.Name + " are of another VLAN than " + bridge.Name})
+	}
+	return live
 }
 
 // switchedIP is what br_netfilter makes of switched packets at hooks of the IP families: there the bridge is both
@@ -331,13 +371,13 @@ func (e *engine) switchedIP(live []cube, bridge *snapshot.Link, v4 bool, hooks .
 // hop is one port of a bridge from which frames are switched to others.
 type hop struct {
 	from *snapshot.Link
-	to   []*snapshot.Link
+	to   []snapshot.SwitchWay
 }
 
-// hops are the ways of a question from port to port of a bridge: from the origin's port, or from each that is its
-// own where it is the bridge.
+// hops are the ways of a question from port to port of a bridge, or of bridges that are joined: from the origin's port, or from each that
+// is its own where it is the bridge.
 func (e *engine) hops(q *Question, o packet.Origin) []hop {
-	if o.Local || q.To.Addr.IsValid() {
+	if o.Local || !q.To.Addr.IsValid() && len(q.To.Oifs) == 0 {
 		return nil
 	}
 	var list []hop
@@ -350,9 +390,13 @@ func (e *engine) hops(q *Question, o packet.Origin) []hop {
 			continue
 		}
 		h := hop{from: in}
-		for _, oif := range q.To.Oifs {
-			if l := e.snap.Network.Link(oif); l != nil && l.Master == b.Index && l != in {
-				h.to = append(h.to, l)
+		if q.To.Addr.IsValid() && !q.Through {
+			h.to = e.snap.Neighbours(in, q.To.Addr)
+		} else {
+			for _, w := range e.snap.Network.Switched(in) {
+				if slices.Contains(q.To.Oifs, w.Out.Index) {
+					h.to = append(h.to, w)
+				}
 			}
 		}
 		if len(h.to) > 0 {
@@ -414,23 +458,22 @@ func (m *Model) askHop(q *Question, o packet.Origin, h hop, v4, reversed, proof 
 	}
 	var hits []cube
 	var certificates []packet.Certificate
-	for _, out := range h.to {
-		if !out.Up {
-			continue
-		}
+	for _, way := range h.to {
 		before := len(e.proof)
 		c := e.toNeighbours(q, o, bridge, proto, v4)
-		live, err := e.switched([]cube{c}, h.from, out, bridge, v4)
-		if err != nil {
-			return e, e.answer(nil, err, bridge, q.Proto, -1)
+		live, err := []cube{c}, error(nil)
+		for _, step := range way.Steps {
+			if live, err = e.switched(live, step[0], step[1], e.snap.Network.BridgeOf(step[0]), v4); err != nil {
+				return e, e.answer(nil, err, bridge, q.Proto, -1)
+			}
 		}
 		live = e.asked(q, live)
 		for i := range live {
-			live[i].beside = out
+			live[i].beside = way.Out
 		}
 		hits = append(hits, live...)
 		if proof {
-			certificates = append(certificates, outBy(e.certificate(c, bridge, e.proof[before:]), out.Name))
+			certificates = append(certificates, outBy(e.certificate(c, bridge, e.proof[before:]), way.Out.Name))
 		}
 	}
 	e.sources = nil
@@ -445,11 +488,9 @@ func (m *Model) askHop(q *Question, o packet.Origin, h hop, v4, reversed, proof 
 func (m *Model) noFrames(h hop, v4 bool) Answer {
 	why := packet.Cause{Text: "no address of the origin is behind this interface"}
 	a := Answer{Verdict: packet.Unreachable, StoppedBy: []packet.Cause{why}}
-	for _, out := range h.to {
-		if out.Up {
-			region := packet.Region{In: h.from.Name, Out: out.Name, V4: v4, Empty: true}
-			a.Certificate = append(a.Certificate, packet.Certificate{Question: region, Cubes: []packet.Cube{{Region: region, By: why}}})
-		}
+	for _, way := range h.to {
+		region := packet.Region{In: h.from.Name, Out: way.Out.Name, V4: v4, Empty: true}
+		a.Certificate = append(a.Certificate, packet.Certificate{Question: region, Cubes: []packet.Cube{{Region: region, By: why}}})
 	}
 	return a
 }
@@ -464,6 +505,12 @@ func (e *engine) toNeighbours(q *Question, o packet.Origin, bridge *snapshot.Lin
 	}
 	if q.To.Final.IsValid() && !e.translates() {
 		c.sets[fDaddr] = single(addrNumber(q.To.Final))
+	}
+	if q.To.Addr.IsValid() {
+		c.sets[fDaddr] = single(addrNumber(q.To.Addr))
+		if q.Dport != 0 {
+			c.sets[fDport] = single(num(uint64(q.Dport)))
+		}
 	}
 	c.sets[fDaddr] = c.sets[fDaddr].subtract(e.fibs[v4].besides())
 	return c
@@ -482,7 +529,7 @@ func (e *engine) asked(q *Question, live []cube) []cube {
 		}
 		live = in
 	}
-	if q.Dport != 0 {
+	if q.Dport != 0 && !q.To.Addr.IsValid() {
 		keep(fDport, num(uint64(q.Dport)), "arrives at another port")
 	}
 	if q.To.Final.IsValid() {

@@ -84,6 +84,9 @@ func (e *engine) witness(c *cube, in *snapshot.Link, proto string) *packet.Packe
 	if c.beside != nil {
 		p.DMAC, p.Out = "02:00:00:00:00:fe", c.beside.Name // an address that nobody here has
 		for _, a := range linkAddrs(in, c.v4) {
+			if c.sets[fDaddr].singleton() {
+				break
+			}
 			near := c.sets[fDaddr].intersect(prefixSet(a)).subtract(single(addrNumber(a.Masked().Addr())))
 			near = near.subtract(single(addrNumber(p.Src)))
 			if !near.empty() {

@@ -62,6 +62,16 @@ type Link struct {
 	TC        []string `json:"tc,omitempty"` // filters and actions that can drop or redirect
 	Driver    string   `json:"driver,omitempty"`
 	UDPPort   int      `json:"udpPort,omitempty"` // that a VXLAN or GENEVE of the kernel listens on
+	// Isolated, Hairpin and Blocking are of a port of a bridge: it exchanges no frames with other isolated ports, gets back what it sends, or
+	// is closed by the spanning tree (ip-link(8), bridge_slave).
+	Isolated bool `json:"isolated,omitempty"`
+	Hairpin  bool `json:"hairpin,omitempty"`
+	Blocking bool `json:"blocking,omitempty"`
+	// VLANFiltering says of a bridge that it keeps VLANs apart; VLANs are those of each of its ports, and its own. PVID is that of frames
+	// without one, 0 if they are refused.
+	VLANFiltering bool  `json:"vlanFiltering,omitempty"`
+	VLANs         []int `json:"vlans,omitempty"`
+	PVID          int   `json:"pvid,omitempty"`
 	// Groups are the multicast groups that the host has joined on the link. Every family that is on has one: none
 	// of a family is not read.
 	Groups []MulticastGroup `json:"groups,omitempty"`

@@ -2,6 +2,7 @@ package trace
 
 import (
 	"bytes"
+	"slices"
 
 	"github.com/ringfence/ringfence/packet"
 )
@@ -23,8 +24,20 @@ func (w *walk) callsIPTables() bool {
 // bridgePort is a frame on a port of a bridge: up to the host where it is addressed to the bridge,
 // else over to another port (br_handle_frame_finish).
 func (w *walk) bridgePort(port, bridge *link) Fate {
+	if port.Blocking {
+		return w.drop("bridge-port")
+	}
 	if mac := packet.ParseMAC(w.p.DMAC); mac != nil && !bytes.Equal(mac, bridge.mac) {
 		return w.switched(port, bridge)
+	}
+	if bridge.VLANFiltering {
+		switch {
+		case !carries(port, bridge):
+			return w.drop("bridge-vlan")
+		case port.PVID != bridge.PVID:
+			w.abort(nil, "frames of "+port.Name+" are of another VLAN than "+bridge.Name)
+			return Fate{}
+		}
 	}
 	if f, ok := w.bridgeIn(port, bridge); !ok {
 		return f
@@ -37,6 +50,15 @@ func (w *walk) bridgePort(port, bridge *link) Fate {
 		return w.refused(k)
 	}
 	return w.receive()
+}
+
+// carries says whether a port, or the bridge itself, has the VLAN of frames that come in by another without one (br_allowed_ingress,
+// br_allowed_egress).
+func carries(in, out *link) bool { return in.PVID != 0 && slices.Contains(out.VLANs, in.PVID) }
+
+// delivers says whether a bridge lets frames over from port to port (should_deliver).
+func delivers(in, out, bridge *link) bool {
+	return !out.Blocking && !(in.Isolated && out.Isolated) && (!bridge.VLANFiltering || carries(in, out))
 }
 
 // bridgedPrerouting is prerouting in the middle of the bridge's own (br_nf_pre_routing). It is not run again
@@ -79,6 +101,9 @@ func (w *walk) switched(port, bridge *link) Fate {
 	}
 	w.passed = mark{text: "bridge"}
 	out := w.otherPort(port, bridge)
+	if out != nil && !delivers(port, out, bridge) {
+		return w.drop("bridge-port")
+	}
 	w.in, w.out = port, out
 	if k := w.bridgeHook(packet.Forward); k != vAccept {
 		return w.refused(k)
@@ -109,6 +134,12 @@ func (w *walk) switched(port, bridge *link) Fate {
 		}
 	}
 	w.say("switched on %s", bridge.Name)
+	if out != nil && out.Name != w.p.Out {
+		if next := w.pairOf(out); next != nil && next.bridge != nil { // comes in there as from anybody
+			w.before = false
+			return w.arrive(next)
+		}
+	}
 	s := &w.skb
 	f := Fate{Fate: Forward, Oif: bridge.Name, To: packet.EndpointText(s.dst(), s.port(2), s.hasPorts()), Rule: w.passed.String()}
 	if out != nil {
@@ -132,7 +163,7 @@ func (w *walk) rebridged(bridge *link) Fate {
 func (w *walk) otherPort(port, bridge *link) *link {
 	var others []*link
 	for _, p := range bridge.ports {
-		if p != port && p.Up {
+		if (p != port || p.Hairpin) && p.Up {
 			others = append(others, p)
 		}
 	}
@@ -144,10 +175,45 @@ func (w *walk) otherPort(port, bridge *link) *link {
 			return p
 		}
 	}
-	if len(others) > 1 && !w.bridged && !w.filteredPorts(bridge, packet.Egress) {
+	for _, p := range others {
+		if w.leadsTo(p, maxJoined) {
+			return p
+		}
+	}
+	if len(others) > 1 && !w.kept(port, others) && !w.bridged && !w.filteredPorts(bridge, packet.Egress) {
 		return others[0]
 	}
 	return others[w.choose(len(others), nil, "the port of "+bridge.Name+" that leads to the neighbour")]
+}
+
+// maxJoined bounds the bridges that a frame is followed over.
+const maxJoined = 8
+
+// pairOf is the other end of a pair whose ends are both here, or nil.
+func (w *walk) pairOf(l *link) *link {
+	if l.Kind != "veth" || l.PeerIndex == 0 || !w.snap.Network.Here(l.Link) {
+		return nil
+	}
+	if peer := w.links[l.PeerIndex]; peer != nil && peer.PeerIndex == l.Index && peer != l {
+		return peer
+	}
+	return nil
+}
+
+// leadsTo says whether the neighbour's port is on a bridge that a port is joined with.
+func (w *walk) leadsTo(l *link, left int) bool {
+	peer := w.pairOf(l)
+	if peer == nil || peer.bridge == nil || left == 0 || w.p.Out == "" {
+		return false
+	}
+	return slices.ContainsFunc(peer.bridge.ports, func(p *link) bool {
+		return p != peer && p.Up && (p.Name == w.p.Out || w.leadsTo(p, left-1))
+	})
+}
+
+// kept says whether it matters to which of some ports frames go, whatever the filters.
+func (w *walk) kept(port *link, others []*link) bool {
+	return slices.ContainsFunc(others, func(p *link) bool { return !delivers(port, p, port.bridge) || w.pairOf(p) != nil })
 }
 
 // bridgeOut is a packet of the host, or one that it forwards, on its way out by a port of a bridge.

@@ -40,6 +40,8 @@ var mutants = []mutant{
 	{"reach: what goes back is not checked", "reach/input.go", "if !fib.v4 || !on && ok1 && ok2 {", "if !fib.v4 || ok1 && ok2 {"},
 	{"IPsec policies block nothing", "trace/xfrm.go", "if p.Dir != dir || !w.policyMatches(p) || w.stuck != nil {", "if true {"},
 	{"reach: IPsec policies block nothing", "reach/xfrm.go", "case !p.Needs():\n\t\treturn []cube{c}", "case true:\n\t\treturn []cube{c}"},
+	{"isolated ports exchange frames", "trace/bridge.go", "!(in.Isolated && out.Isolated)", "true"},
+	{"reach: isolated ports exchange frames", "reach/bridge.go", "case in.Isolated && out.Isolated:", "case false:"},
 	{"127.0.0.0/8 comes in", "trace/stack.go", "func (w *walk) flag(v int, name string) bool {", "func (w *walk) flag(v int, name string) bool {\n\tif len(name) > 14 && name[:14] == \"route_localnet\" {\n\t\treturn true\n\t}"},
 	{"every interface forwards", "trace/stack.go", "if !w.flag(w.in.conf.forwarding, \"forwarding of \"+w.in.Name) {", "if false {"},
 	{"marks do not route", "trace/fib.go", "mark: s.mark, proto: s.proto}", "proto: s.proto}"},

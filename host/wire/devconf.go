@@ -15,6 +15,8 @@ import (
 type DevConf struct {
 	Name   string
 	V4, V6 map[string]int32
+	// Isolated, Hairpin and Blocking are of a port of a bridge, VLANFiltering of a bridge.
+	Isolated, Hairpin, Blocking, VLANFiltering bool
 }
 
 // The attributes that lead to the switches (IFLA_*, include/uapi/linux/if_link.h).
@@ -52,10 +54,13 @@ func ParseDevConf(b []byte) (DevConf, error) {
 	if len(b) < interfaceHeader {
 		return c, fmt.Errorf("interface: %w", ErrTruncated)
 	}
-	err := fields(b[interfaceHeader:], sizes{unix.IFLA_IFNAME: 1, unix.IFLA_AF_SPEC: 0}, func(kind uint16, d []byte) error {
-		if kind == unix.IFLA_IFNAME {
+	err := fields(b[interfaceHeader:], sizes{unix.IFLA_IFNAME: 1, unix.IFLA_AF_SPEC: 0, unix.IFLA_LINKINFO: 0}, func(kind uint16, d []byte) error {
+		switch kind {
+		case unix.IFLA_IFNAME:
 			c.Name = CString(d)
 			return nil
+		case unix.IFLA_LINKINFO:
+			return c.bridge(d)
 		}
 		return Each(d, func(family uint16, d []byte) (err error) {
 			switch family {
@@ -86,4 +91,53 @@ func switches(b []byte, list uint16, places map[string]int) (map[string]int32, e
 		return nil
 	})
 	return m, err
+}
+
+// Attributes of bridges and of their ports (include/uapi/linux/if_link.h), and the state of a port that the spanning tree closes
+// (include/uapi/linux/if_bridge.h).
+const (
+	brVLANFiltering = 7
+	brportState     = 1
+	brportMode      = 4
+	brportIsolated  = 33
+	stateBlocking   = 4
+)
+
+// bridge reads what is of a bridge, or of a port of one.
+func (c *DevConf) bridge(b []byte) error {
+	var kind, portOf string
+	var data, port []byte
+	err := fields(b, sizes{unix.IFLA_INFO_KIND: 1, unix.IFLA_INFO_SLAVE_KIND: 1, unix.IFLA_INFO_DATA: 0, unix.IFLA_INFO_SLAVE_DATA: 0}, func(k uint16, d []byte) error {
+		switch k {
+		case unix.IFLA_INFO_KIND:
+			kind = CString(d)
+		case unix.IFLA_INFO_SLAVE_KIND:
+			portOf = CString(d)
+		case unix.IFLA_INFO_DATA:
+			data = d
+		default:
+			port = d
+		}
+		return nil
+	})
+	if err == nil && kind == "bridge" {
+		err = fields(data, sizes{brVLANFiltering: 1}, func(_ uint16, d []byte) error {
+			c.VLANFiltering = d[0] != 0
+			return nil
+		})
+	}
+	if err != nil || portOf != "bridge" {
+		return err
+	}
+	return fields(port, sizes{brportState: 1, brportMode: 1, brportIsolated: 1}, func(k uint16, d []byte) error {
+		switch k {
+		case brportState:
+			c.Blocking = d[0] == stateBlocking
+		case brportMode:
+			c.Hairpin = d[0] != 0
+		default:
+			c.Isolated = d[0] != 0
+		}
+		return nil
+	})
 }
