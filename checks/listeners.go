@@ -145,8 +145,11 @@ func (s *Scan) joinOwners(sec *snapshot.Listeners, out *Outcome) {
 		}
 	}
 	served, unknown := s.kernelServes(), 0
+	programs := s.cgroupPrograms()
+	defer programs.close()
 	for i := range sec.Sockets {
 		sk := &sec.Sockets[i]
+		sk.Programs = programs.of(sk.Cgroup)
 		sk.OwnerState = snapshot.OwnersSeen
 		for _, pid := range inodes[sk.Inode] {
 			sk.Owners = append(sk.Owners, snapshot.Owner{PID: pid, Comm: comm[pid]})

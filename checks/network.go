@@ -78,6 +78,12 @@ func (s *Scan) readNetwork(ns *os.File, own uint64, found []foundNetns, sec *sna
 	}
 	s.readRoutes(h, ns, sec, out)
 	sec.XFRM = s.readXFRM(ns)
+	sec.Programs = netPrograms(ns)
+	if ns == nil {
+		linkPrograms(sec.Links)
+	} else if err := s.Host.InNetns(ns, func() error { linkPrograms(sec.Links); return nil }); err != nil {
+		return err
+	}
 	told := s.linkConfs(ns)
 	bridges(h, sec, told, out)
 	sw := hostSwitches

@@ -211,7 +211,7 @@ func uidOf(uid *uint32) int {
 func inetSocket(k socketKind, in *wire.InetSocket) (snapshot.Socket, bool) {
 	sk := snapshot.Socket{
 		Proto: k.proto, Family: 4, Port: int(in.Local.Port()), Addr: in.Local.Addr().String(), UID: int(in.UID), Inode: uint64(in.Inode),
-		Transparent: in.Transparent, Mark: in.Mark,
+		Transparent: in.Transparent, Mark: in.Mark, Cgroup: in.Cgroup,
 	}
 	if in.Family == unix.AF_INET6 {
 		sk.Family = 6

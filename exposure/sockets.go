@@ -2,6 +2,7 @@ package exposure
 
 import (
 	"net/netip"
+	"strings"
 
 	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/reach"
@@ -74,10 +75,12 @@ type kind struct {
 	device string
 	family int
 	v6only bool
+	// programs are the names of those that filter what it gets.
+	programs string
 }
 
 func kindOf(sk *snapshot.Socket) kind {
-	return kind{sk.Proto, sk.Addr, sk.Device, sk.Family, sk.V6Only}
+	return kind{sk.Proto, sk.Addr, sk.Device, sk.Family, sk.V6Only, strings.Join(sk.Programs, ", ")}
 }
 
 // hostSockets answers about the sockets of one account on the host.

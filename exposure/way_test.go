@@ -290,3 +290,41 @@ func TestNeighboursOnBridges(t *testing.T) {
 		}
 	}
 }
+
+// TestProgramsBesideTheFilter: a program that can drop, choose the socket, or filter a cgroup, makes an answer unknown where it is on the way, and is
+// named. What it cannot let pass stays unreachable.
+func TestProgramsBesideTheFilter(t *testing.T) {
+	netfilter := snapshot.Program{Kind: snapshot.ProgramNetfilter, Name: "guard", Hook: "input", Family: 4}
+	lookup := snapshot.Program{Kind: snapshot.ProgramSkLookup, Name: "steer"}
+	for name, c := range map[string]struct {
+		programs []snapshot.Program
+		cgroup   []string
+		policy   string
+		port     int
+		to       string
+		want     packet.Verdict
+		why      string
+	}{
+		"none":                          {nil, nil, ruleset.Accept, 22, "203.0.113.1", packet.Reachable, ""},
+		"of a cgroup":                   {nil, []string{"sd_fw_ingress"}, ruleset.Accept, 22, "203.0.113.1", packet.Unknown, "sd_fw_ingress"},
+		"of a cgroup, behind a drop":    {nil, []string{"sd_fw_ingress"}, ruleset.Drop, 22, "203.0.113.1", packet.Unreachable, ""},
+		"at input":                      {[]snapshot.Program{netfilter}, nil, ruleset.Accept, 22, "203.0.113.1", packet.Unknown, "guard"},
+		"at input, behind a drop":       {[]snapshot.Program{netfilter}, nil, ruleset.Drop, 22, "203.0.113.1", packet.Unreachable, ""},
+		"at input, of what is routed":   {[]snapshot.Program{netfilter}, nil, ruleset.Accept, 22, "10.0.0.2", packet.Reachable, ""},
+		"chooses the socket":            {[]snapshot.Program{lookup}, nil, ruleset.Accept, 22, "203.0.113.1", packet.Unknown, "steer"},
+		"chooses one where none is":     {[]snapshot.Program{lookup}, nil, ruleset.Accept, 9999, "203.0.113.1", packet.Unknown, "steer"},
+		"chooses a socket after a drop": {[]snapshot.Program{lookup}, nil, ruleset.Drop, 9999, "203.0.113.1", packet.Unreachable, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := host()
+			s.Network.Programs = c.programs
+			i := listen(s, s.Network.HostNetns(), "0.0.0.0", 22)
+			s.Listeners.Sockets[i].Programs = c.cgroup
+			s.NFTables.Ruleset = table("input", c.policy)
+			a := ask(t, s, &reach.Question{From: at(ext0, "203.0.113.9/32"), Proto: "tcp", Dport: c.port, To: toAddr(c.to)})
+			if a.Verdict != c.want || !strings.Contains(reasons(a), c.why) {
+				t.Errorf("%s, checked %v, %s", a.Verdict, a.Checked, reasons(a))
+			}
+		})
+	}
+}

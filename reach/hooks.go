@@ -5,6 +5,7 @@ import (
 
 	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/ruleset"
+	"github.com/ringfence/ringfence/snapshot"
 )
 
 // baseChain is a base chain with its table.
@@ -36,7 +37,7 @@ func (e *engine) hook(hook packet.Hook, v4 bool, dev string, in []cube) ([]cube,
 		natPriority = srcnatPriority
 	}
 	tracked := hook != packet.Prerouting && hook != packet.Output
-	live := in
+	live := e.besideHook(hook, v4, in)
 	var err error
 	for _, bc := range e.order(filters) {
 		prio := bc.chain.Base.Priority
@@ -190,4 +191,14 @@ func (e *engine) baseChains(hook packet.Hook, v4 bool, dev string) (filters, nat
 		}
 	}
 	return filters, nats
+}
+
+// besideHook puts packets in doubt that a program at the hook can drop (bpf_nf_link_attach). It can do nothing else with them.
+func (e *engine) besideHook(hook packet.Hook, v4 bool, in []cube) []cube {
+	for _, p := range e.snap.Network.Programs {
+		if p.Kind == snapshot.ProgramNetfilter && (p.Hook == "" || p.Hook == string(hook)) && (p.Family == 0 || (p.Family == 4) == v4) && len(in) > 0 {
+			in = doubtAll(in, packet.Cause{Text: "the program " + p.Name + " at " + string(hook)})
+		}
+	}
+	return in
 }

@@ -5,6 +5,7 @@ import (
 	"iter"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/snapshot"
@@ -127,6 +128,10 @@ func (e *engine) bound(q *Question, c cube, proto uint64) []cube {
 		return []cube{c}
 	}
 	live := []cube{c}
+	if name := e.lookupProgram(); name != "" && proto != 132 {
+		live[0] = c.doubt(packet.Cause{Text: "the program " + name + " chooses the socket (sk_lookup)"})
+		return live
+	}
 	var hits []cube
 	for s := range q.sockets(e.snap) {
 		if protocols[s.Proto] != proto || len(q.Sockets) == 0 && !e.ownNetns(s) {
@@ -157,6 +162,16 @@ func (e *engine) bound(q *Question, c cube, proto uint64) []cube {
 		e.stop(l, why)
 	}
 	return hits
+}
+
+// lookupProgram is a program that can give what is delivered to any socket, or to none.
+func (m *Model) lookupProgram() string {
+	for _, p := range m.snap.Network.Programs {
+		if p.Kind == snapshot.ProgramSkLookup {
+			return p.Name
+		}
+	}
+	return ""
 }
 
 // sockets are those that the question can be about.
@@ -274,6 +289,9 @@ func (e *engine) given(s *snapshot.Socket, c cube) (yes, no []cube) {
 	}
 	if yes, no = e.contested(s, yes, no); len(yes) == 0 {
 		return yes, no
+	}
+	if len(s.Programs) > 0 {
+		yes = doubtAll(yes, packet.Cause{Text: "a program filters what the cgroup of the socket gets and sends: " + strings.Join(s.Programs, ", ")})
 	}
 	switch {
 	case protocols[s.Proto] == 6 && c.v4:

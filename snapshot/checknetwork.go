@@ -69,6 +69,9 @@ func (n *Network) check(path string, seen bool) error {
 	if err := n.XFRM.check(path + ".xfrm"); err != nil {
 		return err
 	}
+	if err := checkPrograms(n.Programs, path+".programs"); err != nil {
+		return err
+	}
 	return n.checkFlows(path)
 }
 

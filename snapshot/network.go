@@ -19,6 +19,8 @@ type Network struct {
 
 	// XFRM is the IPsec policies; nil where nobody asked for them.
 	XFRM *XFRM `json:"xfrm,omitempty"`
+	// Programs are those of the namespace that are of no interface.
+	Programs []Program `json:"programs,omitempty"`
 
 	indexed *Link       // the first of Links as they were indexed
 	places  map[int]int // in them, by index

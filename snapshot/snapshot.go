@@ -158,6 +158,11 @@ type Socket struct {
 	UID        int        `json:"uid"`
 	Owners     []Owner    `json:"owners,omitempty"`
 	OwnerState OwnerState `json:"ownerState"`
+	// Cgroup is the inode of the cgroup in which the socket was made; 0 is not told.
+	Cgroup uint64 `json:"cgroup,omitempty"`
+	// Programs are the programs that see what the sockets of its cgroup get and send (BPF_CGROUP_INET_INGRESS and EGRESS): what systemd makes of
+	// IPAddressDeny= among them. Each can drop it.
+	Programs []string `json:"programs,omitempty"`
 	// Relay is where its owner passes connections on, of a program that does nothing else.
 	Relay *Relay `json:"relay,omitempty"`
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/ringfence/ringfence/packet"
+	"github.com/ringfence/ringfence/snapshot"
 )
 
 // walk is one way of one packet.
@@ -147,6 +148,9 @@ func (w *walk) steps() []Step {
 func (w *walk) runHook(k hookKey) verdictKind {
 	entries := w.hooks[k]
 	w.hook, w.family = k.hook, k.kind
+	if k.kind == 'i' && w.byProgram(k) {
+		return vDrop
+	}
 	for i := range entries {
 		if n := entries[i].tied; n > 0 && w.choose(2, nil, "chains of priority "+fmt.Sprint(entries[i].prio)+
 			" run before or after the kernel's own hook of that priority: "+entries[i+1].chain.String()) == 1 {
@@ -288,4 +292,16 @@ func (w *walk) legacy(e *hookEntry) verdict {
 		return verdict{kind: vAccept}
 	}
 	return w.abort(nil, e.legacy+" was not read")
+}
+
+// byProgram says whether a program at a hook drops the packet, which is taken both ways (bpf_nf_link_attach).
+func (w *walk) byProgram(k hookKey) bool {
+	for _, p := range w.snap.Network.Programs {
+		if p.Kind == snapshot.ProgramNetfilter && (p.Hook == "" || p.Hook == string(k.hook)) && (p.Family == 0 || (p.Family == 4) == k.v4) &&
+			w.choose(2, nil, "the program "+p.Name+" at "+string(k.hook)) == 1 {
+			w.last = mark{hook: k.hook, kind: vDrop, text: "program"}
+			return true
+		}
+	}
+	return false
 }

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/snapshot"
@@ -324,6 +325,10 @@ func (w *walk) deliver(toMany bool) Fate {
 	if w.stuck != nil {
 		return Fate{}
 	}
+	if p := w.lookupProgram(); p != "" && (w.skb.proto == packet.TCP || w.skb.proto == packet.UDP) {
+		w.abort(nil, "the program "+p+" chooses the socket (sk_lookup)")
+		return Fate{}
+	}
 	s := &w.skb
 	f := Fate{Fate: Local, To: packet.EndpointText(s.dst(), s.port(2), s.hasPorts()), Socket: NoSocket, Rule: w.passed.String()}
 	switch sk := w.socketAt(s.dst(), s.port(2)); {
@@ -343,6 +348,9 @@ func (w *walk) deliver(toMany bool) Fate {
 		f.Socket = sk.name
 	case w.unread && s.hasPorts():
 		f.Socket = UnknownSocket
+	}
+	if sk := w.filteredSocket(f.Socket); sk != nil && w.choose(2, nil, "a program filters what the cgroup of "+sk.name+" gets and sends: "+strings.Join(sk.Programs, ", ")) == 1 {
+		return w.drop("cgroup-program")
 	}
 	if toMany && s.taker == nil && f.Socket != NoSocket && f.Socket != SomeSocket {
 		f.Others = w.others(f.Socket)

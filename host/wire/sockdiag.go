@@ -102,6 +102,8 @@ type InetSocket struct {
 	V6Only      *bool   // nil where the kernel does not tell, as of IPv4 and of connected sockets
 	Transparent *bool   // nil before Linux 5.11
 	Mark        *uint32 // nil without CAP_NET_ADMIN
+	// Cgroup is the inode of the cgroup in which it was made; 0 is not told (before Linux 5.9, without CONFIG_SOCK_CGROUP_DATA).
+	Cgroup uint64
 	// ULP is the protocol that took over a TCP socket ("mptcp", "tls"); the kernel tells it to CAP_NET_ADMIN alone, since Linux 5.4.
 	ULP string
 
@@ -115,11 +117,12 @@ const (
 	inetMark          = 15
 	inetULP           = 19
 	inetULPName       = 1
+	inetCgroup        = 21
 	inetSockopt       = 22
 	inetSockoptTransp = 1 << 5 // of struct inet_diag_sockopt
 )
 
-var inetFields = sizes{inetSKV6Only: 1, inetSockopt: 1, inetMark: 4, inetULP: 0}
+var inetFields = sizes{inetSKV6Only: 1, inetSockopt: 1, inetMark: 4, inetULP: 0, inetCgroup: 8}
 
 // ParseInet reads struct inet_diag_msg and its attributes.
 func ParseInet(b []byte) (InetSocket, error) {
@@ -148,6 +151,8 @@ func ParseInet(b []byte) (InetSocket, error) {
 		case inetSockopt:
 			transparent := d[0]&inetSockoptTransp != 0
 			s.Transparent = &transparent
+		case inetCgroup:
+			s.Cgroup = binary.NativeEndian.Uint64(d)
 		case inetMark:
 			mark := binary.NativeEndian.Uint32(d)
 			s.Mark = &mark

@@ -88,7 +88,7 @@ var messages = []struct {
 	b      []byte
 	want   any
 }{
-	{"inet", inet(unix.AF_INET, netlink.Attribute{Type: inetMark, Data: native32(7)}, attribute(inetSockopt, 1<<5, 0)), InetSocket{
+	{"inet", inet(unix.AF_INET, attribute(inetCgroup, 0, 0, 0, 0, 0, 0, 0, 0), netlink.Attribute{Type: inetMark, Data: native32(7)}, attribute(inetSockopt, 1<<5, 0)), InetSocket{
 		Family: unix.AF_INET, State: StateListen, Local: netip.MustParseAddrPort("192.0.2.1:8080"), Peer: netip.MustParseAddrPort("198.51.100.7:443"),
 		Device: 3, UID: 1001, Inode: 4242, Transparent: new(true), Mark: new(uint32(7)),
 	}},

@@ -1,0 +1,27 @@
+package snapshot
+
+// Program is a program of bpf(2) beside the packet filter.
+type Program struct {
+	Kind string `json:"kind"`
+	Name string `json:"name"`
+	// Family, Hook and Priority are of one at a hook of netfilter.
+	Family   int    `json:"family,omitempty"`
+	Hook     string `json:"hook,omitempty"`
+	Priority int    `json:"priority,omitempty"`
+}
+
+// Kinds of programs: one that chooses the socket of what is delivered, also where none listens, and one that drops or lets pass at a hook of
+// netfilter.
+const (
+	ProgramSkLookup  = "sk_lookup"
+	ProgramNetfilter = "netfilter"
+)
+
+func checkPrograms(list []Program, path string) error {
+	for i, p := range list {
+		if err := oneOf(p.Kind, []string{ProgramSkLookup, ProgramNetfilter}, "%s[%d].kind", path, i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
