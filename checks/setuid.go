@@ -19,9 +19,9 @@ var (
 	programDirs = []string{"/usr/bin", "/bin", "/usr/sbin", "/sbin", "/usr/local/bin", "/usr/local/sbin", "/opt/bin"}
 )
 
-// maxPrograms bounds the programs of one mount namespace that are looked at, maxSetUIDLooks the mount namespaces.
+// maxSetID bounds the programs of one mount namespace that are looked at, maxSetUIDLooks the mount namespaces.
 const (
-	maxPrograms    = 6000
+	maxSetID    = 6000
 	maxSetUIDLooks = 200
 )
 
@@ -77,7 +77,7 @@ func (s *Scan) setUIDIn(pid int) string {
 			continue
 		}
 		for _, n := range names {
-			if looked++; looked > maxPrograms {
+			if looked++; looked > maxSetID {
 				return ""
 			}
 			if is(path.Join(dir, n)) {
