@@ -41,6 +41,7 @@ func (r *row) exposure(e *finding.Exposure) {
 		r.name("checked")
 		r.b = append(r.b, "true"...)
 	}
+	r.conditions(e.Conditions)
 	r.b = append(r.b, "\n    }"...)
 }
 
@@ -67,10 +68,27 @@ func (r *row) forward(f *finding.Forward) {
 	r.some("witness", f.Witness)
 	r.causes("stoppedBy", f.StoppedBy)
 	r.causes("because", f.Because)
+	r.conditions(f.Conditions)
 	r.b = append(r.b, "\n    }"...)
 }
 
 func (r *row) causes(name string, list []finding.Cause) {
+	objects(r, name, list, func(c *finding.Cause) {
+		r.some("where", c.Where)
+		r.text("text", c.Text)
+	})
+}
+
+func (r *row) conditions(list []finding.Condition) {
+	objects(r, "conditions", list, func(c *finding.Condition) {
+		r.some("where", c.Where)
+		r.text("text", c.Text)
+		r.text("state", c.State)
+	})
+}
+
+// objects is a list of objects, which is left out where it is empty.
+func objects[T any](r *row, name string, list []T, fields func(*T)) {
 	if len(list) == 0 {
 		return
 	}
@@ -82,8 +100,7 @@ func (r *row) causes(name string, list []finding.Cause) {
 		}
 		r.b = append(r.b, innerIndent...)
 		r.open(causeIndent)
-		r.some("where", list[i].Where)
-		r.text("text", list[i].Text)
+		fields(&list[i])
 		r.close(innerIndent)
 	}
 	r.indent, r.first = elementIndent, false
