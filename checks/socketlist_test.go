@@ -3,12 +3,15 @@
 package checks
 
 import (
+	"cmp"
+	"fmt"
 	"os"
+	"os/exec"
 	"runtime"
 	"slices"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
 	"github.com/ringfence/ringfence/host"
@@ -37,7 +40,7 @@ func TestKnownSocketsAreAsTold(t *testing.T) {
 			ns := netnsWith(t, c.sockets)
 			plain, families := (&socketLister{s: s, keep: all}).list(ns, 2)
 			got, gotFamilies := own.list(ns, 2)
-			if d := cmp.Diff(plain, got) + cmp.Diff(proto(families), proto(gotFamilies)); d != "" {
+			if d := gocmp.Diff(plain, got) + gocmp.Diff(proto(families), proto(gotFamilies)); d != "" {
 				t.Error(d)
 			}
 			want := 0
@@ -87,6 +90,30 @@ func proto(list []snapshot.SocketFamily) (out []string) {
 // netnsWith is a network namespace in which sockets listen.
 func netnsWith(t *testing.T, sockets [][2]int) *os.File {
 	t.Helper()
+	return netnsAfter(t, func() error {
+		for _, k := range sockets {
+			if err := unix.Listen(socketOf(t, k[0], k[1]), 1); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// socketOf makes a socket, which is closed after the test.
+func socketOf(t *testing.T, family, protocol int) int {
+	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, protocol)
+	if err != nil {
+		t.Error(err)
+		return -1
+	}
+	t.Cleanup(func() { _ = unix.Close(fd) })
+	return fd
+}
+
+// netnsAfter is a network namespace in which something was done.
+func netnsAfter(t *testing.T, do func() error) *os.File {
+	t.Helper()
 	if os.Getuid() != 0 {
 		t.Fatal("needs root, to make a network namespace")
 	}
@@ -94,20 +121,13 @@ func netnsWith(t *testing.T, sockets [][2]int) *os.File {
 	go func() { // the thread stays in the namespace, and ends with this function
 		defer close(made)
 		runtime.LockOSThread()
-		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+		err := unix.Unshare(unix.CLONE_NEWNET)
+		if err == nil {
+			err = do()
+		}
+		if err != nil {
 			t.Error(err)
 			return
-		}
-		for _, k := range sockets {
-			fd, err := unix.Socket(k[0], unix.SOCK_STREAM|unix.SOCK_CLOEXEC, k[1])
-			if err == nil {
-				t.Cleanup(func() { _ = unix.Close(fd) })
-				err = unix.Listen(fd, 1)
-			}
-			if err != nil {
-				t.Error(err)
-				return
-			}
 		}
 		f, err := os.Open("/proc/thread-self/ns/net")
 		if err != nil {
@@ -122,4 +142,35 @@ func netnsWith(t *testing.T, sockets [][2]int) *os.File {
 	}
 	t.Cleanup(func() { _ = f.Close() })
 	return f
+}
+
+// TestFlowsOfSockets: a connection is told from who opened it, in both families, by its end at the listener and by the other.
+func TestFlowsOfSockets(t *testing.T) {
+	server4, client4 := &unix.SockaddrInet4{Port: 8080, Addr: [4]byte{192, 0, 2, 1}}, &unix.SockaddrInet4{Addr: [4]byte{192, 0, 2, 2}}
+	server6, client6 := &unix.SockaddrInet6{Port: 8081, Addr: [16]byte{0xfd, 15: 1}}, &unix.SockaddrInet6{Addr: [16]byte{0xfd, 15: 2}}
+	ns := netnsAfter(t, func() error {
+		if out, err := exec.Command("sh", "-c", "ip link set lo up; for a in 192.0.2.1/32 192.0.2.2/32; do ip address add $a dev lo; done; "+
+			"for a in fd00::1/128 fd00::2/128; do ip -6 address add $a dev lo nodad; done").CombinedOutput(); err != nil {
+			return fmt.Errorf("%w: %s", err, out)
+		}
+		for _, c := range []struct {
+			family         int
+			server, client unix.Sockaddr
+		}{{unix.AF_INET, server4, client4}, {unix.AF_INET6, server6, client6}} {
+			l, k := socketOf(t, c.family, unix.IPPROTO_TCP), socketOf(t, c.family, unix.IPPROTO_TCP)
+			if err := cmp.Or(unix.Bind(l, c.server), unix.Listen(l, 1), unix.Bind(k, c.client), unix.Connect(k, c.server)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	c := &flowCount{seen: map[snapshot.FlowUse]int{}}
+	newScan(host.Local()).socketFlows(ns, c)
+	want := map[snapshot.FlowUse]int{
+		{Proto: "tcp", Peer: "192.0.2.2", Addr: "192.0.2.1", Port: 8080}: 2,
+		{Proto: "tcp", Peer: "fd00::2", Addr: "fd00::1", Port: 8081}:     2,
+	}
+	if d := gocmp.Diff(want, c.seen); d != "" {
+		t.Error(d)
+	}
 }
