@@ -58,7 +58,7 @@ type judged struct {
 // a judgement takes long there, and throws away many times what it keeps.
 const (
 	largeSnapshot = 256 << 10
-	largeGC       = 150
+	largeGC       = 125
 )
 
 // serve answers a setup, and jobs until there are no more.
