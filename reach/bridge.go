@@ -393,7 +393,7 @@ func (e *engine) hops(q *Question, o packet.Origin) []hop {
 		if q.To.Addr.IsValid() && !q.Through {
 			h.to = e.snap.Neighbours(in, q.To.Addr)
 		} else {
-			for _, w := range e.snap.Network.Switched(in) {
+			for _, w := range e.switchWays(in) {
 				if slices.Contains(q.To.Oifs, w.Out.Index) {
 					h.to = append(h.to, w)
 				}

@@ -65,6 +65,18 @@ type Model struct {
 	rules       int
 	near        map[int][]*snapshot.Link // by index: the interface and those that have it as master, in the order of the snapshot
 	base        int                      // steps that every question costs, however few rules it meets
+
+	ways map[*snapshot.Link][]snapshot.SwitchWay // see switchWays
+}
+
+// switchWays are the ways of frames that come in by a port of a bridge, found once.
+func (m *Model) switchWays(in *snapshot.Link) []snapshot.SwitchWay {
+	list, ok := m.ways[in]
+	if !ok {
+		list = m.snap.Network.Switched(in)
+		m.ways[in] = list
+	}
+	return list
 }
 
 // near finds interfaces by their own index and by that of their master.
@@ -86,7 +98,7 @@ func NewModel(s *snapshot.Snapshot) *Model {
 	m := &Model{
 		snap: s, fibs: map[bool]*fib{true: newFib(&s.Network, true), false: newFib(&s.Network, false)},
 		compiled: map[*ruleset.Set]*compiled{}, sieves: map[sieveKey][]need{}, byPort: map[atPort][]*snapshot.Socket{}, causes: map[*ruleset.Rule]packet.Cause{},
-		near: near(s.Network.Links),
+		near: near(s.Network.Links), ways: map[*snapshot.Link][]snapshot.SwitchWay{},
 		base: 100 + len(s.Network.Links) + len(s.Network.Routes)/4,
 	}
 	if rs := s.NFTables.Ruleset; rs != nil {
