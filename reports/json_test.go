@@ -60,8 +60,8 @@ func full[T any](t *testing.T) (v T) {
 			fill(x.Index(0))
 			fill(x.Index(1))
 		case reflect.Struct:
-			for i := range x.NumField() {
-				fill(x.Field(i))
+			for _, field := range x.Fields() {
+				fill(field)
 			}
 		default:
 			t.Fatalf("a field of kind %s", x.Kind())
