@@ -11,8 +11,11 @@ import (
 func TestSwitchWaysAreFoundOnce(t *testing.T) {
 	s := new(snapshot.Snapshot)
 	s.Network.Links = []snapshot.Link{
-		{Index: 1, Name: "br0", Kind: "bridge", Up: true}, {Index: 2, Name: "a", Master: 1, Up: true}, {Index: 3, Name: "b", Master: 1, Up: true},
-		{Index: 4, Name: "c", Master: 1}, {Index: 5, Name: "eth0", Up: true},
+		{Index: 1, Name: "br0", Kind: "bridge", Up: true},
+		{Index: 2, Name: "a", Master: 1, Up: true},
+		{Index: 3, Name: "b", Master: 1, Up: true},
+		{Index: 4, Name: "c", Master: 1},
+		{Index: 5, Name: "eth0", Up: true},
 	}
 	s.Index()
 	m := NewModel(s)
