@@ -20,8 +20,18 @@ func Tunnel(l *snapshot.Link) bool {
 	return vpn(l) || slices.Contains(tunnelKinds, l.Kind) && !OfWorkloads(l.Name)
 }
 
-// deliberate says of an interface that whoever set the host up named it for management.
-func deliberate(l *snapshot.Link) bool { return givenName.MatchString(l.Name) }
+// deliberate says of an interface that whoever set the host up named it for management, and that it is not seen to be unplugged: then all that is
+// routed to it is without carrier.
+func (m *Map) deliberate(l *snapshot.Link) bool {
+	const deadOrUnplugged = 1 | 16 // RTNH_F_DEAD, RTNH_F_LINKDOWN
+	routed, works := false, false
+	for i := range m.snap.Network.Routes {
+		if r := &m.snap.Network.Routes[i]; r.Type == "unicast" && len(r.Oifs) > 0 && r.Oifs[0] == l.Index {
+			routed, works = true, works || r.Flags&deadOrUnplugged == 0
+		}
+	}
+	return givenName.MatchString(l.Name) && (works || !routed)
+}
 
 // vpn says of an interface that it is that of a private network between machines, by its name or kind.
 func vpn(l *snapshot.Link) bool { return vpnName.MatchString(l.Name) || l.Kind == "wireguard" }

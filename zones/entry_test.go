@@ -60,6 +60,24 @@ func TestManagementIsWhatSomebodyComesInBy(t *testing.T) {
 	}
 }
 
+// TestUnpluggedIsNoWayIn: an interface that is named for management and has no carrier leads nobody in.
+func TestUnpluggedIsNoWayIn(t *testing.T) {
+	for name, c := range map[string]struct {
+		flags   int
+		entered bool
+	}{"plugged in": {0, true}, "unplugged": {16, false}, "dead": {1 | 16, false}} {
+		s := host([]snapshot.Link{{Name: "eth0", Kind: "device", Addrs: []string{"203.0.113.1/24"}}, {Name: "mgmt0", Kind: "device", Addrs: []string{"10.55.0.1/24"}}}, defaultRoute(2))
+		for i := range s.Network.Routes {
+			if s.Network.Routes[i].Oifs[0] == 3 {
+				s.Network.Routes[i].Flags = c.flags
+			}
+		}
+		if m := Classify(s, nil); m.Entered() != c.entered || zoneOf(m, "mgmt0") != Management {
+			t.Errorf("%s: %s, somebody comes in %v", name, zoneOf(m, "mgmt0"), m.Entered())
+		}
+	}
+}
+
 // TestHostThatIsAContainer: of a pair whose other end is outside of what is seen, the name says whether it is the network of the host or of a workload.
 func TestHostThatIsAContainer(t *testing.T) {
 	for name, c := range map[string]struct {
