@@ -366,6 +366,11 @@ func (b *testbed) randomPlan(r *rand.Rand, w *trial.World, s snapshot.Snapshot, 
 	if !proof.Loaded(s.NFTables.Ruleset) {
 		return errors.New("confirmed, but not what was planned")
 	}
+	if kept, err := w.Store.Load(); err != nil {
+		return err
+	} else if err := kept.Plan.StillCloses(b.t.Context(), &s); err != nil { // as verify asks, of the plan as it was written down
+		return fmt.Errorf("just confirmed: %w", err)
+	}
 	is := b.quickFlows(links(ports))
 	var wrong []string
 	var late []link // open now, silent before: where it is open without the plan too, that was a slow answer

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/ringfence/ringfence/escape"
-	"github.com/ringfence/ringfence/exposure"
 	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/snapshot"
 	"github.com/ringfence/ringfence/zones"
@@ -52,17 +51,18 @@ func (p *Plan) StillCloses(ctx context.Context, now *snapshot.Snapshot) error {
 		return fmt.Errorf("an interface has a name that no rule can hold (%s)", escape.Line(today.unwritable[0]))
 	}
 	today.carve(now)
+	slices.SortStableFunc(today.Rules, func(a, b Rule) int { return rank(&a) - rank(&b) })
 	today.fold()
 	asked, err := today.Closing(now)
 	if err != nil {
 		return err
 	}
 	slices.SortStableFunc(asked, func(a, b Closed) int { return min(b.Rule.Port, 1) - min(a.Rule.Port, 1) }) // ports of the host first
-	model := exposure.New(ctx, now, exposure.Limits{}, nil)
+	answers := answersTo(ctx, asked, now)
 	var open []string
 	seen := map[string]bool{}
-	for _, c := range asked {
-		a := model.Ask(c.Question)
+	for i, c := range asked {
+		a := &answers[i]
 		what := c.Rule.Closes + ": " + c.Rule.way(a.Witness)
 		if a.Verdict == packet.Unreachable || seen[what] {
 			continue

@@ -354,6 +354,20 @@ func (p *Plan) closesOn(ctx context.Context, after *snapshot.Snapshot) (*closedB
 	if err != nil {
 		return nil, err
 	}
+	answers := answersTo(ctx, list, after)
+	by := &closedBy{leans: map[string]bool{}}
+	for i := range list {
+		a := &answers[i]
+		if a.Verdict != packet.Unreachable {
+			return nil, fmt.Errorf("%s: what it closes is %s: %s", list[i].Rule, a.Verdict, reasons(&a.Answer))
+		}
+		by.add(a.Certificate)
+	}
+	return by, nil
+}
+
+// answersTo asks the model of a host about each drop.
+func answersTo(ctx context.Context, list []Closed, after *snapshot.Snapshot) []exposure.Answer {
 	after.Network.Link(0) // finds its interfaces from now on without a change of its own
 	answers := make([]exposure.Answer, len(list))
 	var next atomic.Int64
@@ -367,15 +381,7 @@ func (p *Plan) closesOn(ctx context.Context, after *snapshot.Snapshot) (*closedB
 		})
 	}
 	wg.Wait()
-	by := &closedBy{leans: map[string]bool{}}
-	for i := range list {
-		a := &answers[i]
-		if a.Verdict != packet.Unreachable {
-			return nil, fmt.Errorf("%s: what it closes is %s: %s", list[i].Rule, a.Verdict, reasons(&a.Answer))
-		}
-		by.add(a.Certificate)
-	}
-	return by, nil
+	return answers
 }
 
 // closedBy is what closes what a plan is about: certificates and their parts, and the tables that stop some of them.

@@ -161,9 +161,16 @@ func answerProbes(_ context.Context, job []byte) ([]byte, error) {
 	before, after := map[int]string{}, map[int]string{}
 	for _, k := range j.Probes {
 		before[k.ID], after[k.ID] = replica.Open, replica.Open
+		if k.From == "" { // the host itself
+			continue
+		}
+		if b := j.Host.Network.BridgeOf(j.Host.Network.LinkNamed(k.From)); b != nil {
+			k.From = b.Name
+		}
 		for i := range j.Plan.Rules {
 			r := &j.Plan.Rules[i]
-			if r.Iif != k.From && !slices.Contains(r.Iifs, k.From) || r.Port != int(k.Dst.Port()) || r.Proto != k.Proto || len(r.Sources) > 0 && !slices.ContainsFunc(r.Sources, func(p netip.Prefix) bool { return p.Contains(k.Src) }) {
+			if r.Iif != k.From && !slices.Contains(r.Iifs, k.From) || (r.Chain == "forward") == j.Host.Network.Has(k.Dst.Addr()) ||
+				r.Port != 0 && r.Port != int(k.Dst.Port()) || r.Proto != "" && r.Proto != k.Proto || len(r.Sources) > 0 && !slices.ContainsFunc(r.Sources, func(p netip.Prefix) bool { return p.Contains(k.Src) }) {
 				continue
 			}
 			if !r.Accept {

@@ -13,6 +13,7 @@ import (
 	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/remedy"
 	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/zones"
 )
 
 // confirmed is a fake with a fix that was confirmed.
@@ -494,5 +495,29 @@ func TestVerifyAsksTheHost(t *testing.T) {
 	}
 	if _, err := w.world().Verify(t.Context()); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestVerifyKnowsWhoKeepsAccess: what was asked to go on is open by the plan, and verify does not call that open.
+func TestVerifyKnowsWhoKeepsAccess(t *testing.T) {
+	through := extra{agentCheck, finding.Finding{Message: "it is forwarded", Severity: "medium", Remediation: []finding.Remediation{
+		{Kind: "nft", Text: "w", Deny: &finding.Deny{Zone: zones.Workload, ToZone: zones.Management}},
+		{Kind: "nft", Text: "f", Deny: &finding.Deny{Zone: zones.External, ToZone: zones.Management}},
+	}}, func(s *snapshot.Snapshot) bool { return !closed(s.NFTables.Ruleset) }}
+	for _, text := range []string{"tcp/2375@203.0.113.9", "tcp/8443@203.0.113.9"} {
+		flow, err := remedy.ParseFlow(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, o := range []remedy.Options{{Keep: []remedy.Flow{flow}}, {AllowPorts: []remedy.Flow{flow}}, {AllowFrom: prefixes("203.0.113.0/28")}, {Keep: []remedy.Flow{flow}, Mode: remedy.DefaultDeny}} {
+			w := newFake(t)
+			w.found, w.options = []extra{through}, o
+			if _, err, _ := w.fix(Options{By: Auto, Persist: true}); err != nil {
+				t.Fatalf("%+v: %v", o, err)
+			}
+			if _, err := w.world().Verify(t.Context()); err != nil {
+				t.Errorf("%+v: %v", o, err)
+			}
+		}
 	}
 }
