@@ -21,7 +21,7 @@ var (
 
 // maxSetID bounds the programs of one mount namespace that are looked at, maxSetUIDLooks the mount namespaces.
 const (
-	maxSetID    = 6000
+	maxSetID       = 6000
 	maxSetUIDLooks = 200
 )
 

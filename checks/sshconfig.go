@@ -45,7 +45,11 @@ func (s *Scan) sshConfig(ctx context.Context, p *process, k configKey, options [
 		cfg.Container = p.Container
 	}
 	accounts := loginFiles(r.lookup)
-	groups, whole := files.groups(accounts.principals(files))
+	most := maxQuestions
+	if !k.word.Trusted() || !r.word.Trusted() {
+		most = maxQuestionsOfUser
+	}
+	groups, whole := files.groups(accounts.principals(files), most)
 	if !whole {
 		return cfg, r, fmt.Errorf("%s: its Match blocks tell more connections apart than are thought through", k.path)
 	}

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -186,7 +187,7 @@ func TestWhoLogsInWithAPassword(t *testing.T) {
 			t.Fatal(err)
 		}
 		a := loginFiles(read)
-		groups, _ := f.groups(a.principals(f))
+		groups, _ := f.groups(a.principals(f), maxQuestions)
 		m := map[string]*snapshot.SSHLogins{}
 		for _, g := range groups {
 			m[f.label(g.blocks)] = a.logins(g, f.over(g.conn, f.global(nil, listsOf(judgedDefaults))))
@@ -281,5 +282,43 @@ func TestDropbearIsToldByItsArguments(t *testing.T) {
 		if m["passwordauthentication"][0] != c.password || m["permitrootlogin"][0] != c.root {
 			t.Errorf("%s: %v", c.line, m)
 		}
+	}
+}
+
+// TestLongConfigurationsEnd: who may write a configuration can make it long in every way; it is thought through in bounded time, or refused.
+func TestLongConfigurationsEnd(t *testing.T) {
+	var names, nets, blocks strings.Builder
+	for i := range 50_000 {
+		fmt.Fprintf(&names, " u%d", i)
+		fmt.Fprintf(&nets, "10.%d.%d.0/24,", i>>8&255, i&255)
+	}
+	for i := range 200 {
+		fmt.Fprintf(&blocks, "Match User u%d Address 10.%d.0.0/16\n PasswordAuthentication yes\n", i, i)
+	}
+	for name, text := range map[string]string{
+		"names":    "AllowUsers" + names.String() + "\n" + blocks.String(),
+		"networks": "Match Address " + nets.String() + "\n",
+		"blocks":   blocks.String(),
+	} {
+		inTime(t, 5*time.Second, len(text), func() {
+			f, err := parseSSHD("/c", func(string) ([]byte, error) { return []byte(text), nil }, func(string) []string { return nil })
+			if err != nil {
+				if name == "networks" {
+					return
+				}
+				t.Fatal(err)
+			}
+			a := &sshAccountsOf{}
+			for i := range maxPrincipals {
+				a.users = append(a.users, &sshdUser{name: fmt.Sprintf("u%d", i), uid: 1000 + i, real: true})
+			}
+			groups, whole := f.groups(a.principals(f), maxQuestionsOfUser)
+			for _, g := range groups {
+				a.logins(g, f.over(g.conn, f.global(nil, listsOf(judgedDefaults))))
+			}
+			if whole {
+				t.Errorf("%s: more than is thought through is called whole", name)
+			}
+		})
 	}
 }

@@ -25,6 +25,7 @@ type sshdFile struct {
 	files  int      // that were read
 	size   int      // of them all
 	lines  int      // directives of them all
+	asks   int      // bytes of the criteria
 	// dropIns says that the folder for files of others is included, for every connection.
 	dropIns bool
 }
@@ -34,6 +35,7 @@ type sshdFile struct {
 const (
 	maxMatchBlocks = 256
 	maxDirectives  = 20_000
+	maxCriteria    = 32 << 10 // bytes of all Match blocks
 	maxSSHDFiles   = 1024
 	maxSSHDSize    = 16 << 20
 	maxIncludes    = 16 // levels, as sshd has it (servconf.c, SERVCONF_MAX_DEPTH)
@@ -81,6 +83,9 @@ func (f *sshdFile) parse(path string, src sshdSource, inMatch bool, depth int) (
 			}
 			n.block, inMatch = len(f.blocks), true
 			f.blocks = append(f.blocks, strings.Join(n.args, " "))
+			if f.asks += len(f.blocks[n.block]); f.asks > maxCriteria {
+				return nil, fmt.Errorf("%s: Match blocks of more than %d KiB", path, maxCriteria>>10)
+			}
 		case "include":
 			if n.files, err = f.include(n.args, src, inMatch, depth); err != nil {
 				return nil, err

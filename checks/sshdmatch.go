@@ -330,8 +330,11 @@ func lastOf(p netip.Prefix) netip.Addr {
 	return a
 }
 
-// maxQuestions bounds the connections that are thought through for one configuration.
-const maxQuestions = 4096
+// Bounds of the connections that are thought through for one configuration: of root's, and of somebody else's.
+const (
+	maxQuestions       = 4096
+	maxQuestionsOfUser = 1024
+)
 
 // sshdGroup is connections to which the same blocks apply.
 type sshdGroup struct {
@@ -341,8 +344,8 @@ type sshdGroup struct {
 }
 
 // groups are the connections that the Match blocks tell apart: of each account and of somebody else, from each network that is named and
-// from none of them, and so on. whole is false where there are more of them than are thought through.
-func (f *sshdFile) groups(users []*sshdUser) (list []*sshdGroup, whole bool) {
+// from none of them, and so on. whole is false where there are more of them than most.
+func (f *sshdFile) groups(users []*sshdUser, most int) (list []*sshdGroup, whole bool) {
 	byKey := map[string]*sshdGroup{}
 	maybes := []bool{false}
 	if f.unsure() {
@@ -355,7 +358,7 @@ func (f *sshdFile) groups(users []*sshdUser) (list []*sshdGroup, whole bool) {
 				for _, host := range examples(f.criteriaOf("host"), "unknown.invalid") {
 					for _, maybe := range maybes {
 						for _, u := range users {
-							if asked++; asked > maxQuestions {
+							if asked++; asked > most {
 								return list, false
 							}
 							c := &sshdConn{u, host, addr, laddr, lport, maybe}

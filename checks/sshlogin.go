@@ -187,6 +187,9 @@ func (a *sshAccountsOf) logins(g *sshdGroup, settings map[string][]string) *snap
 	return l
 }
 
+// maxPatterns bounds a list of users that is looked through; of a longer one it is not known whom it lets in.
+const maxPatterns = 500
+
 // listed says whether the lists of users and groups let an account in: Yes, No, or "" where that depends on where it comes from.
 func listed(name string, groups []string, settings map[string][]string) snapshot.Login {
 	for _, l := range []struct {
@@ -197,6 +200,9 @@ func listed(name string, groups []string, settings map[string][]string) snapshot
 		patterns := strings.Fields(strings.Join(settings[l.key], " "))
 		if len(patterns) == 0 {
 			continue
+		}
+		if len(patterns) > maxPatterns {
+			return ""
 		}
 		hit, hosts := false, false
 		for _, p := range patterns {
