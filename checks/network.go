@@ -78,7 +78,7 @@ func (s *Scan) readNetwork(ns *os.File, own uint64, found []foundNetns, sec *sna
 	}
 	s.readRoutes(h, ns, sec, out)
 	sec.XFRM = s.readXFRM(ns)
-	sec.Programs = netPrograms(ns)
+	sec.Programs = s.netPrograms(ns)
 	if ns == nil {
 		linkPrograms(sec.Links)
 	} else if err := s.Host.InNetns(ns, func() error { linkPrograms(sec.Links); return nil }); err != nil {

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/host/wire"
 	"github.com/ringfence/ringfence/snapshot"
 )
@@ -127,17 +128,16 @@ func linkPrograms(links []snapshot.Link) {
 
 // netPrograms are the programs of a network namespace that are of no interface: those that choose the socket, and those that hook in beside
 // the packet filter. Of the latter the kernel does not tell the namespace.
-func netPrograms(ns *os.File) (list []snapshot.Program) {
-	f := ns
-	if f == nil {
-		own, err := os.Open("/proc/thread-self/ns/net")
+func (s *Scan) netPrograms(ns *os.File) (list []snapshot.Program) {
+	if ns == nil {
+		own, err := s.enter(s.netns()[0])
 		if err != nil {
-			return nil
+			return netfilterPrograms()
 		}
 		defer own.Close()
-		f = own
+		ns = own
 	}
-	names, _ := programsAt(uint32(f.Fd()), bpfSkLookup, 0)
+	names, _ := programsAt(uint32(ns.Fd()), bpfSkLookup, 0)
 	for _, name := range names {
 		list = append(list, snapshot.Program{Kind: snapshot.ProgramSkLookup, Name: name})
 	}
@@ -183,20 +183,20 @@ func netfilterPrograms() (list []snapshot.Program) {
 
 // cgroupPrograms finds the programs that see what the sockets of a cgroup get and send.
 type cgroupPrograms struct {
-	mount int // a descriptor of the unified hierarchy, below 0 where there is none
+	mount *host.Dir // the unified hierarchy; nil where there is none
 	known map[uint64][]string
 }
 
 func (s *Scan) cgroupPrograms() *cgroupPrograms {
-	c := &cgroupPrograms{mount: -1, known: map[uint64][]string{}}
+	c := &cgroupPrograms{known: map[uint64][]string{}}
 	b, err := s.Host.ReadFile("/proc/thread-self/mounts")
 	if err != nil {
 		return c
 	}
 	for line := range strings.Lines(string(b)) {
 		if f := strings.Fields(line); len(f) > 2 && f[2] == "cgroup2" {
-			if fd, err := unix.Open(f[1], unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0); err == nil {
-				c.mount = fd
+			if d, err := s.Host.OpenList(f[1]); err == nil {
+				c.mount = d
 			}
 			break
 		}
@@ -205,14 +205,14 @@ func (s *Scan) cgroupPrograms() *cgroupPrograms {
 }
 
 func (c *cgroupPrograms) close() {
-	if c.mount >= 0 {
-		unix.Close(c.mount)
+	if c.mount != nil {
+		c.mount.Close()
 	}
 }
 
 // of are the effective programs of a cgroup, which the kernel knows by its inode (INET_DIAG_CGROUP_ID).
 func (c *cgroupPrograms) of(id uint64) []string {
-	if id == 0 || c.mount < 0 {
+	if id == 0 || c.mount == nil {
 		return nil
 	}
 	if names, ok := c.known[id]; ok {
@@ -220,7 +220,7 @@ func (c *cgroupPrograms) of(id uint64) []string {
 	}
 	c.known[id] = nil
 	const kernfs = 0xfe // FILEID_KERNFS, include/linux/exportfs.h
-	fd, err := unix.OpenByHandleAt(c.mount, unix.NewFileHandle(kernfs, binary.NativeEndian.AppendUint64(nil, id)), unix.O_RDONLY|unix.O_CLOEXEC)
+	fd, err := c.mount.OpenHandle(kernfs, binary.NativeEndian.AppendUint64(nil, id))
 	if err != nil {
 		return nil
 	}

@@ -169,6 +169,15 @@ func (m *machine) search(s *ruleset.Set, cb cube, vs []value) (hits []hit, rest 
 		}
 		return []hit{{cb, el}}, nil, ""
 	}
+	if len(vs) > 1 || len(vs[0]) == 1 {
+		hits, rest, ok := m.boxes(c, cb, vs)
+		switch {
+		case m.over != nil:
+			return nil, nil, m.over.Error()
+		case ok:
+			return hits, rest, ""
+		}
+	}
 	rest = []cube{cb}
 	for i := range c.ranges {
 		kr := &c.ranges[i]

@@ -75,8 +75,8 @@ func TestSplitOfAnAddressInWords(t *testing.T) {
 	}
 }
 
-// TestSplitOfAConcatenation: the port of a key is what has to be narrowed if its interface is known, also where a register held something
-// open before.
+// TestSplitOfAConcatenation: a concatenation is searched for the port that is open if its interface is known, also where a register held
+// something open before.
 func TestSplitOfAConcatenation(t *testing.T) {
 	s := fixtures.Host()
 	s.NFTables.Ruleset = &ruleset.Ruleset{Stable: true, Tables: []ruleset.Table{{
@@ -103,7 +103,7 @@ func TestSplitOfAConcatenation(t *testing.T) {
 		ends = append(ends, e.Split)
 		return true
 	})
-	if string(ends) != "qq" {
-		t.Errorf("narrow %q, want the destination port at both ends", ends)
+	if string(ends) != "\x00" {
+		t.Errorf("narrow %q, want one end that is known: port 80 is not in the region", ends)
 	}
 }

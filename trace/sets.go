@@ -30,9 +30,12 @@ type set struct {
 	concat   []keyRange
 	catchAll *element
 
-	known []spanOf // see parts
-	union spans
-	alike bool
+	classes []alike // see alikes
+	inClass map[*element]int
+	ordered []keyRange // see boxes
+	known   []spanOf   // see parts
+	union   spans
+	alike   bool
 }
 
 // spanOf is the keys of an element of a set of one field.

@@ -462,6 +462,9 @@ func (w *walk) lookupUnknown(o *op, r *rule, key, unk []byte) verdict {
 	if h, ok := w.holds(o.sreg, o.n); ok && h.bits == 8*o.n && len(o.set.concat) == 0 {
 		return w.lookupField(o, r, h.f, l)
 	}
+	if v, ok := w.lookupFields(o, r, l); ok {
+		return v
+	}
 	if el := o.set.whole(key, unk); el != nil {
 		return w.found(o, r, el, l)
 	}
@@ -480,16 +483,11 @@ func (w *walk) lookupUnknown(o *op, r *rule, key, unk []byte) verdict {
 
 // lookupField searches a set for a field of the region: where its elements carry nothing they are looked at as one, else one after the other.
 func (w *walk) lookupField(o *op, r *rule, f byte, l *ruleset.Lookup) verdict {
-	list, all, alike := o.set.parts()
+	_, all, alike := o.set.parts()
 	if alike && !l.HasReg && o.set.catchAll == nil {
 		return decide(w.part(f, all, r) != l.Invert)
 	}
-	for i := range list {
-		if w.part(f, spans{list[i].Span}, r) {
-			return w.found(o, r, list[i].el, l)
-		}
-	}
-	return w.found(o, r, o.set.catchAll, l)
+	return w.found(o, r, w.among(f, o.set.alikes(), o.set, r), l)
 }
 
 // change is an element that the packet added to a set, or deleted (el is nil). Where why is given, the

@@ -1,0 +1,130 @@
+package exposure
+
+import (
+	"encoding/binary"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/ringfence/ringfence/packet"
+	"github.com/ringfence/ringfence/reach"
+	"github.com/ringfence/ringfence/ruleset"
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// geoip is a host that marks packets by a map of n networks to some marks, and lets those of one mark in to SSH.
+func geoip(n, marks int) *snapshot.Snapshot {
+	s := host()
+	listen(s, s.Network.HostNetns(), "0.0.0.0", 22)
+	big := binary.BigEndian
+	m := ruleset.Set{Name: "m", KeyLen: 4, DataLen: 4, FieldLens: []uint32{4}, Map: true, Interval: true}
+	add := func(net, mark uint32) {
+		m.Elements = append(m.Elements,
+			ruleset.Element{Key: big.AppendUint32(nil, net<<8), Data: binary.NativeEndian.AppendUint32(nil, mark)},
+			ruleset.Element{Key: big.AppendUint32(nil, (net+1)<<8), IntervalEnd: true})
+	}
+	add(203<<16|113, 7)
+	r, seen := rand.New(rand.NewPCG(1, 2)), map[uint32]bool{}
+	for len(seen) < n {
+		if x := uint32(r.IntN(0xdfff00)) + 1<<16; !seen[x] && x>>16 != 127 && x>>16 != 203 {
+			seen[x] = true
+			add(x, 8+uint32(len(seen)%marks))
+		}
+	}
+	mark := join([]ruleset.Expr{
+		{Name: "payload", Payload: &ruleset.Payload{Base: "network", Offset: 12, Len: 4, Dreg: 1}},
+		{Name: "lookup", Lookup: &ruleset.Lookup{Set: "m", Sreg: 1, Dreg: 1, HasReg: true}},
+		{Name: "meta", Meta: &ruleset.Meta{Key: ruleset.MetaMark, Sreg: 1, Set: true}},
+	})
+	rs := table("input", ruleset.Drop, join(meta(ruleset.MetaMark, binary.NativeEndian.AppendUint32(nil, 7)...), tcpTo(22), accepted))
+	pre := ruleset.Chain{Name: "p", Base: &ruleset.Base{Type: "filter", Hook: "prerouting", Priority: -150, Policy: "accept"}}
+	pre.Rules = []ruleset.Rule{{Handle: 1, Exprs: join(meta(ruleset.MetaNfproto, 2), mark)}}
+	rs.Tables[0].Chains = append(rs.Tables[0].Chains, pre)
+	rs.Tables[0].Sets = []ruleset.Set{m}
+	s.NFTables.Ruleset = rs
+	return s
+}
+
+// pairs is a host whose input lets in, or judges by a map, what a concatenation of addresses and ports with n elements has.
+func pairs(n int, vmap bool) *snapshot.Snapshot {
+	s := host()
+	listen(s, s.Network.HostNetns(), "0.0.0.0", 22)
+	set := ruleset.Set{Name: "c", KeyLen: 8, FieldLens: []uint32{4, 2}, Map: vmap}
+	r, seen := rand.New(rand.NewPCG(1, 2)), map[uint32]bool{}
+	for len(seen) < n {
+		x, port := r.Uint32(), []int{22, 80, 443, r.IntN(65536)}[r.IntN(4)]
+		if x>>29 == 7 || seen[x] {
+			continue
+		}
+		seen[x] = true
+		el := ruleset.Element{Key: append(binary.BigEndian.AppendUint16(binary.BigEndian.AppendUint32(nil, x), uint16(port)), 0, 0)}
+		if vmap {
+			el.Verdict = &ruleset.Verdict{Kind: []string{ruleset.Accept, ruleset.Drop}[r.IntN(2)]}
+		}
+		set.Elements = append(set.Elements, el)
+	}
+	rule := join(meta(ruleset.MetaNfproto, 2), meta(ruleset.MetaL4proto, 6), []ruleset.Expr{
+		{Name: "payload", Payload: &ruleset.Payload{Base: "network", Offset: 12, Len: 4, Dreg: 1}},
+		{Name: "payload", Payload: &ruleset.Payload{Base: "transport", Offset: 2, Len: 2, Dreg: 9}},
+		{Name: "lookup", Lookup: &ruleset.Lookup{Set: "c", Sreg: 1, HasReg: vmap}},
+	})
+	if !vmap {
+		rule = join(rule, accepted)
+	}
+	s.NFTables.Ruleset = table("input", ruleset.Drop, rule)
+	s.NFTables.Ruleset.Tables[0].Sets = []ruleset.Set{set}
+	return s
+}
+
+func sshFrom(source string, port int) *reach.Question {
+	return &reach.Question{From: at(ext0, source), Proto: "tcp", Dport: port, Unbound: true, To: reach.Target{Host: true}, Family: 4}
+}
+
+// TestLargeSets: what is looked up in a large map or concatenation is answered, both ways.
+func TestLargeSets(t *testing.T) {
+	for name, c := range map[string]struct {
+		s    *snapshot.Snapshot
+		port int
+		want packet.Verdict
+	}{
+		"a map":                      {geoip(5_000, 200), 22, packet.Reachable},
+		"a map, another port":        {geoip(600, 200), 23, packet.Unreachable},
+		"pairs":                      {pairs(10_000, false), 22, packet.Reachable},
+		"pairs, another port":        {pairs(2_000, false), 23, packet.Unreachable},
+		"a verdict map":              {pairs(10_000, true), 22, packet.Reachable},
+		"a verdict map, other ports": {pairs(2_000, true), 23, packet.Unreachable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if a := ask(t, c.s, sshFrom("0.0.0.0/0", c.port)); a.Verdict != c.want || !a.Checked {
+				t.Errorf("%s, checked %v, %s", a.Verdict, a.Checked, reasons(a))
+			}
+		})
+	}
+}
+
+func BenchmarkLargeMap(b *testing.B) {
+	s := geoip(100_000, 250)
+	for b.Loop() {
+		New(b.Context(), s, Limits{}, nil).Ask(sshFrom("0.0.0.0/0", 22))
+	}
+}
+
+func BenchmarkLargeMapOfDistinctMarks(b *testing.B) {
+	s := geoip(100_000, 100_000)
+	for b.Loop() {
+		New(b.Context(), s, Limits{}, nil).Ask(sshFrom("0.0.0.0/0", 22))
+	}
+}
+
+func BenchmarkLargeConcatenation(b *testing.B) {
+	s := pairs(10_000, false)
+	for b.Loop() {
+		New(b.Context(), s, Limits{}, nil).Ask(sshFrom("0.0.0.0/0", 22))
+	}
+}
+
+func BenchmarkLargeVerdictMap(b *testing.B) {
+	s := pairs(10_000, true)
+	for b.Loop() {
+		New(b.Context(), s, Limits{}, nil).Ask(sshFrom("0.0.0.0/0", 22))
+	}
+}

@@ -1,0 +1,221 @@
+package trace
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+
+	"github.com/ringfence/ringfence/ruleset"
+)
+
+// alike is the keys of elements that say the same.
+type alike struct {
+	keys spans
+	el   *element
+}
+
+// says is what an element does with a packet, beside that it matches.
+func (el *element) says() string {
+	text := string(el.src.Data)
+	if v := el.src.Verdict; v != nil {
+		text += v.Kind + " " + v.Chain
+	}
+	if len(el.ops) > 0 {
+		text += fmt.Sprintf("%p", el)
+	}
+	return text
+}
+
+// alikes are the elements of a set of one field by what they say: a map of a hundred thousand networks to some marks has as many classes as marks.
+func (c *set) alikes() []alike {
+	if c.classes == nil {
+		list, _, _ := c.parts()
+		byText := map[string]int{}
+		c.inClass = make(map[*element]int, len(list))
+		c.classes = []alike{}
+		for _, x := range list {
+			text := x.el.says()
+			i, ok := byText[text]
+			if !ok {
+				i = len(c.classes)
+				byText[text] = i
+				c.classes = append(c.classes, alike{el: x.el})
+			}
+			c.classes[i].keys = append(c.classes[i].keys, x.Span)
+			c.inClass[x.el] = i
+		}
+		for i := range c.classes {
+			c.classes[i].keys = join(c.classes[i].keys)
+		}
+	}
+	return c.classes
+}
+
+// classesOf are the classes that some of a field's numbers are of, and whether some are of none.
+func (c *set) classesOf(left spans) (list []int, more bool) {
+	c.alikes()
+	seen := make([]bool, len(c.classes))
+	j := 0
+	for _, x := range left {
+		lo, covered := x.Lo, false
+		for ; j < len(c.known) && bytes.Compare(c.known[j].Hi, lo) < 0; j++ {
+		}
+		for k := j; k < len(c.known) && bytes.Compare(c.known[k].Lo, x.Hi) <= 0; k++ {
+			if bytes.Compare(c.known[k].Lo, lo) > 0 {
+				more = true
+			}
+			if i := c.inClass[c.known[k].el]; !seen[i] {
+				seen[i] = true
+				list = append(list, i)
+			}
+			if bytes.Compare(c.known[k].Hi, x.Hi) >= 0 {
+				covered = true
+				break
+			}
+			lo = after(c.known[k].Hi)
+		}
+		more = more || !covered
+	}
+	return list, more
+}
+
+// keysPerRule is how many keys of a set are looked at in the time of one rule.
+const keysPerRule = 64
+
+// among goes on with each class of a set's elements that the numbers of a field are of, and with those of none.
+func (w *walk) among(f byte, classes []alike, c *set, r *rule) *element {
+	x := w.field(f)
+	list, more := c.classesOf(x.left)
+	w.evaluated += (len(c.known) + len(x.left)) / keysPerRule
+	n := len(list)
+	if more {
+		n++
+	}
+	way := 0
+	if n > 1 {
+		way = w.choose(n, r, exactly)
+	}
+	if way == len(list) {
+		for _, i := range list {
+			x.left = x.left.without(classes[i].keys)
+		}
+		w.represent(f)
+		return c.catchAll
+	}
+	keys := classes[list[way]].keys
+	if n > 1 {
+		x.left = x.left.and(keys)
+		i := bytes.IndexByte([]byte(fieldNames), f)
+		w.cuts[i] = append(w.cuts[i], x.left...)
+		w.represent(f)
+	}
+	return classes[list[way]].el
+}
+
+// boxes are the elements of a concatenation in the order in which they count.
+func (c *set) boxes() []keyRange {
+	if c.ordered == nil {
+		c.ordered = []keyRange{}
+		for k, el := range c.exact {
+			c.ordered = append(c.ordered, keyRange{[]byte(k), []byte(k), el})
+		}
+		slices.SortFunc(c.ordered, func(a, b keyRange) int { return bytes.Compare(a.lo, b.lo) })
+		c.ordered = append(c.ordered, c.concat...)
+	}
+	return c.ordered
+}
+
+// maxFieldClasses bounds the classes of one field that a packet is followed by.
+const maxFieldClasses = 64
+
+// maxOverlapping bounds the intervals that are held against each other, of a set in which the first that matches counts.
+const maxOverlapping = 512
+
+// lookupFields searches a concatenation of which one field is open, and still as sent: the elements that have the other fields are looked at as the
+// numbers of that one. Where two are open the first is narrowed to what any element has.
+func (w *walk) lookupFields(o *op, r *rule, l *ruleset.Lookup) (verdict, bool) {
+	if len(o.set.src.FieldLens) < 2 {
+		return verdict{}, false
+	}
+	var openAt, openLen int
+	var open, last byte
+	others := false
+	at := 0
+	for _, n := range o.set.src.FieldLens {
+		size := int(n)
+		if at+size > o.n {
+			return verdict{}, false
+		}
+		if w.regs.unknown(o.sreg+at, size) {
+			h, ok := w.holds(o.sreg+at, size)
+			switch {
+			case !ok || h.bits != 8*size:
+				return verdict{}, false
+			case open == 0:
+				open, openAt, openLen = h.f, at, size
+			default:
+				others, last = true, h.f
+			}
+		}
+		at += (size + 3) &^ 3
+	}
+	if open == 0 {
+		return verdict{}, false
+	}
+	classes, union := o.set.having(w, o, openAt, openLen)
+	switch {
+	case len(classes) > maxFieldClasses:
+		return verdict{}, false
+	case len(union) == 0 || !w.part(open, union, r):
+		return w.found(o, r, o.set.catchAll, l), true
+	case others: // of what is left, some elements
+		els := []*element{o.set.catchAll}
+		for i := range classes {
+			els = append(els, classes[i].el)
+		}
+		return w.found(o, r, els[w.choose(len(els), r, splitField(last))], l), true
+	}
+	for i := range classes {
+		if w.part(open, classes[i].keys, r) {
+			return w.found(o, r, classes[i].el, l), true
+		}
+	}
+	return w.found(o, r, o.set.catchAll, l), true
+}
+
+// having is the numbers of one field that elements have whose other fields can be those of the key, by what the elements say: the first that has
+// a number counts.
+func (c *set) having(w *walk, o *op, at, size int) (classes []alike, union spans) {
+	key, unk := w.regs.v[o.sreg:o.sreg+o.n], w.regs.unk[o.sreg:o.sreg+o.n]
+	byText := map[string]int{}
+	var taken []Span
+	overlapping := len(c.concat) > 0
+	boxes := c.boxes()
+	w.evaluated += len(boxes) / keysPerRule
+	for i := range boxes {
+		b := &boxes[i]
+		if len(b.lo) < at+size || !c.inFields(b, key, unk) {
+			continue
+		}
+		x := spans{{b.lo[at : at+size], b.hi[at : at+size]}}
+		text := b.el.says()
+		k, ok := byText[text]
+		if !ok {
+			k = len(classes)
+			byText[text] = k
+			classes = append(classes, alike{el: b.el})
+		}
+		if overlapping && len(classes) > 1 {
+			if len(taken) > maxOverlapping {
+				return make([]alike, maxFieldClasses+1), spans{{bytes.Repeat([]byte{0}, size), bytes.Repeat([]byte{0xff}, size)}}
+			}
+			x = x.without(join(slices.Clone(taken)))
+		}
+		classes[k].keys = append(classes[k].keys, x...)
+		taken = append(taken, Span{b.lo[at : at+size], b.hi[at : at+size]})
+	}
+	for i := range classes {
+		classes[i].keys = join(classes[i].keys)
+	}
+	return classes, join(taken)
+}
