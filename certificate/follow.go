@@ -20,6 +20,7 @@ type checker struct {
 	target *Target
 	state  packet.State // of conntrack; empty is new
 	apart  []string     // ports of bridges that are another origin's
+	by     *packet.Sender
 	done   int
 }
 
@@ -96,6 +97,7 @@ func (k *checker) whole(b *box) trace.Region {
 	out := trace.Region{
 		Packet: packet.Packet{In: r.In, Proto: proto, Type: &typ, Flags: &flags}, Src: any4, Dst: any4,
 	}
+	out.By = k.by
 	if r.Out != "" {
 		out.Out, out.DMAC = r.Out, neighbour
 	}

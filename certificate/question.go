@@ -29,6 +29,8 @@ type Question struct {
 type Origin struct {
 	In   string
 	From []netip.Prefix
+	// By is the process of the host that sends the packets; nil is any.
+	By *packet.Sender
 	// Apart are ports of the bridge that In is whose frames are not meant.
 	Apart []string
 }
@@ -53,7 +55,7 @@ func (k *Checker) CheckAll(q *Question, list []packet.Certificate) error {
 
 // of follows packets of an origin of a question.
 func (k *Checker) of(q *Question, o *Origin) *checker {
-	return &checker{Checker: k, target: &q.Target, state: q.State, apart: o.Apart}
+	return &checker{Checker: k, target: &q.Target, state: q.State, apart: o.Apart, by: o.By}
 }
 
 // part is what one certificate has to be about: packets of an origin, or frames from a port of a bridge to another one.

@@ -278,7 +278,7 @@ func (p *party) asked(q *reach.Question) *certificate.Question {
 		}
 	}
 	for _, o := range q.From {
-		from := certificate.Origin{In: "local", From: o.From}
+		from := certificate.Origin{In: "local", From: o.From, By: o.By}
 		if !o.Local {
 			from.In = name(o.Index)
 			for _, port := range o.Apart {

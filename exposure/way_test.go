@@ -1,6 +1,7 @@
 package exposure
 
 import (
+	"encoding/binary"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -323,6 +324,40 @@ func TestProgramsBesideTheFilter(t *testing.T) {
 			s.NFTables.Ruleset = table("input", c.policy)
 			a := ask(t, s, &reach.Question{From: at(ext0, "203.0.113.9/32"), Proto: "tcp", Dport: c.port, To: toAddr(c.to)})
 			if a.Verdict != c.want || !strings.Contains(reasons(a), c.why) {
+				t.Errorf("%s, checked %v, %s", a.Verdict, a.Checked, reasons(a))
+			}
+		})
+	}
+}
+
+// TestWhoSends: rules that ask for the sender are answered for a process that is known, by nft and by iptables.
+func TestWhoSends(t *testing.T) {
+	ids := func(n uint32) []byte { return binary.NativeEndian.AppendUint32(nil, n) }
+	owner := func(o ruleset.XtOwner) []ruleset.Expr {
+		o.Known = true
+		return []ruleset.Expr{{Name: "match", Xt: &ruleset.Xt{Name: "owner", Rev: 1, Decoded: &ruleset.XtDecoded{Owner: &o}}}}
+	}
+	agent, other := &packet.Sender{UID: 1001, GID: 100}, &packet.Sender{UID: 1002, GID: 100}
+	for name, c := range map[string]struct {
+		match []ruleset.Expr
+		by    *packet.Sender
+		want  packet.Verdict
+	}{
+		"a user":                       {meta(ruleset.MetaSkuid, ids(1001)...), agent, packet.Unreachable},
+		"another user":                 {meta(ruleset.MetaSkuid, ids(1001)...), other, packet.Reachable},
+		"anybody":                      {meta(ruleset.MetaSkuid, ids(1001)...), nil, packet.Unknown},
+		"a group":                      {meta(ruleset.MetaSkgid, ids(100)...), agent, packet.Unreachable},
+		"users of iptables":            {owner(ruleset.XtOwner{Match: 1, UIDs: [2]uint32{1000, 1001}}), agent, packet.Unreachable},
+		"users of iptables, another":   {owner(ruleset.XtOwner{Match: 1, UIDs: [2]uint32{1000, 1001}}), other, packet.Reachable},
+		"all but users of iptables":    {owner(ruleset.XtOwner{Match: 1, Invert: 1, UIDs: [2]uint32{1001, 1001}}), other, packet.Unreachable},
+		"all but a group of iptables":  {owner(ruleset.XtOwner{Match: 2, Invert: 2, GIDs: [2]uint32{100, 100}}), agent, packet.Reachable},
+		"users of iptables, of nobody": {owner(ruleset.XtOwner{Match: 1, UIDs: [2]uint32{1000, 1001}}), nil, packet.Unknown},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := host()
+			s.NFTables.Ruleset = table("output", ruleset.Accept, join(c.match, dropped))
+			q := &reach.Question{From: []packet.Origin{{Local: true, By: c.by}}, Proto: "tcp", Dport: 443, To: toAddr("203.0.113.9")}
+			if a := ask(t, s, q); a.Verdict != c.want || a.Checked != (c.want != packet.Unknown) {
 				t.Errorf("%s, checked %v, %s", a.Verdict, a.Checked, reasons(a))
 			}
 		})

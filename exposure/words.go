@@ -22,6 +22,8 @@ type Words struct {
 	Dport   int // 0 is any
 	Unbound bool
 	State   packet.State
+	// By are the processes of the host that are meant, by their ids; none is those of the zone. They are asked about where From has processes.
+	By []packet.Sender
 }
 
 // Networks are the zones that packets come from and lead to.
@@ -98,7 +100,7 @@ func (w *Words) origins(s *snapshot.Snapshot, m *zones.Map) ([]packet.Origin, er
 		return []packet.Origin{o}, nil
 	}
 	if w.From == zones.Host {
-		return []packet.Origin{{Local: true, From: w.Src}}, nil
+		return w.senders(s, packet.Origin{Local: true, From: w.Src}, []packet.Sender{{}}, true), nil
 	}
 	if !slices.Contains(Networks, w.From) {
 		return nil, fmt.Errorf("from %q: want host, %s or iface:NAME", w.From, strings.Join(Networks, ", "))
@@ -109,6 +111,11 @@ func (w *Words) origins(s *snapshot.Snapshot, m *zones.Map) ([]packet.Origin, er
 			continue
 		}
 		o := z.Origin
+		if o.Local && len(w.Src) == 0 {
+			by, root := m.Senders(z.Zone)
+			out = append(out, w.senders(s, o, by, root)...)
+			continue
+		}
 		if len(w.Src) > 0 {
 			if o.From = intersect(z.From, w.Src); len(o.From) == 0 {
 				continue
@@ -120,6 +127,26 @@ func (w *Words) origins(s *snapshot.Snapshot, m *zones.Map) ([]packet.Origin, er
 		return nil, fmt.Errorf("from %q: nothing is in that zone", w.From)
 	}
 	return out, nil
+}
+
+// senders parts an origin of processes by who they are, if rules ask for that. Who can be anybody is also asked about as a process that is not known.
+func (w *Words) senders(s *snapshot.Snapshot, o packet.Origin, by []packet.Sender, anybody bool) []packet.Origin {
+	if len(w.By) > 0 {
+		by, anybody = w.By, false
+	}
+	if len(w.By) == 0 && !s.NFTables.Ruleset.AsksForSenders() || len(by) == 0 {
+		return []packet.Origin{o}
+	}
+	var out []packet.Origin
+	for i := range by {
+		known := o
+		known.By = &by[i]
+		out = append(out, known)
+	}
+	if anybody {
+		out = append(out, o)
+	}
+	return out
 }
 
 // intersect is the prefixes that are in both lists; an empty first list is everything.

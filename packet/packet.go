@@ -43,6 +43,8 @@ type Packet struct {
 	Frag string `json:"frag,omitempty"`
 	// Data is the first bytes that a middle or last fragment carries, in hexadecimal; empty leaves them open.
 	Data string `json:"data,omitempty"`
+	// By is the process that sends a packet of the host; left out is one that is not known.
+	By *Sender `json:"by,omitempty"`
 }
 
 // UnmarshalJSON reads a packet; the protocol is a name or a number, and other fields are refused.

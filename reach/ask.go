@@ -219,6 +219,7 @@ var noRoute = packet.Cause{Text: "no route leads there"}
 func (m *Model) begin(q *Question, o packet.Origin, v4, reversed, proof bool) (*engine, uint64, *Answer) {
 	e := m.newEngine()
 	e.reversed, e.keep, e.state, e.local, e.notPorts = reversed, proof, ctStates[q.State], o.Local, o.Apart
+	e.by = o.By
 	e.here = len(q.Sockets) > 0 || q.To.Host && len(q.To.Oifs) == 0 && !q.To.Addr.IsValid()
 	if why := m.refuses(); why != nil {
 		return nil, 0, &Answer{Verdict: packet.Unknown, Because: why}

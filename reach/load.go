@@ -162,6 +162,10 @@ func (m *machine) meta(c *cube, key uint32) value {
 		}
 	case ruleset.MetaOif, ruleset.MetaOifname, ruleset.MetaOiftype, ruleset.MetaOifgroup, ruleset.MetaOifkind:
 		return m.link(c.sets[fOif], key-1) // every oif key follows its iif key
+	case ruleset.MetaSkuid, ruleset.MetaSkgid:
+		if m.by != nil {
+			return constant(host32(map[bool]uint32{true: m.by.UID, false: m.by.GID}[key == ruleset.MetaSkuid]))
+		}
 	case ruleset.MetaPkttype:
 		return constant([]byte{byte(m.frame(c))})
 	}

@@ -153,6 +153,7 @@ type engine struct {
 	sliced       [nFields]set
 	state        uint64         // of conntrack, once it has seen the packets
 	local        bool           // a process of the host sends them
+	by           *packet.Sender // that process, if it is known
 	here         bool           // only what is delivered to the host itself matters
 	port         *snapshot.Link // of a bridge, that the question is about
 	notPorts     []int          // of a bridge, that the question is not about

@@ -95,6 +95,9 @@ func (e *engine) witness(c *cube, in *snapshot.Link, proto string) *packet.Packe
 			}
 		}
 	}
+	if in == nil {
+		p.By = e.by
+	}
 	if len(e.toPorts) == 1 && c.beside == nil && c.sets[fOif].singleton() { // routed out by the bridge
 		out := e.snap.Network.Link(e.toPorts[0])
 		if b := e.snap.Network.BridgeOf(out); b != nil && c.sets[fOif].contains(num(uint64(b.Index))) {

@@ -170,3 +170,23 @@ func (r *Ruleset) Rules() int {
 	}
 	return n
 }
+
+// AsksForSenders says whether any rule asks which process of the host sends a packet.
+func (r *Ruleset) AsksForSenders() bool {
+	if r == nil {
+		return false
+	}
+	for i := range r.Tables {
+		for j := range r.Tables[i].Chains {
+			for _, rule := range r.Tables[i].Chains[j].Rules {
+				for k := range rule.Exprs {
+					x := &rule.Exprs[k]
+					if x.Meta != nil && (x.Meta.Key == MetaSkuid || x.Meta.Key == MetaSkgid) || x.Xt != nil && x.Xt.Decoded != nil && x.Xt.Decoded.Owner != nil {
+						return true
+					}
+				}
+			}
+		}
+	}
+	return false
+}

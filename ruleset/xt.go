@@ -211,6 +211,31 @@ type XtTProxy struct {
 type XtOwner struct {
 	Match  uint8 `json:"match"`
 	Invert uint8 `json:"invert,omitempty"`
+	// UIDs and GIDs are the first and the last that are meant, Known says that they were read.
+	UIDs  [2]uint32 `json:"uids,omitzero"`
+	GIDs  [2]uint32 `json:"gids,omitzero"`
+	Known bool      `json:"known,omitempty"`
+}
+
+// What a match for the owner asks for (XT_OWNER_*, include/uapi/linux/netfilter/xt_owner.h).
+const (
+	ownerUID    = 1
+	ownerGID    = 2
+	ownerSocket = 4
+)
+
+// Matches says whether a process with those ids is meant, that has a socket and no other groups (owner_mt).
+func (x *XtOwner) Matches(uid, gid uint32) bool {
+	in := func(n uint32, r [2]uint32) bool { return r[0] <= n && n <= r[1] }
+	switch {
+	case x.Match&x.Invert&ownerSocket != 0:
+		return false
+	case x.Match&ownerUID != 0 && in(uid, x.UIDs) == (x.Invert&ownerUID != 0):
+		return false
+	case x.Match&ownerGID != 0 && in(gid, x.GIDs) == (x.Invert&ownerGID != 0):
+		return false
+	}
+	return true
 }
 
 // XtDSCP compares bits of the type of service, by the dscp or tos match.
@@ -308,7 +333,10 @@ func decodeRareMatch(name string, rev uint32, b []byte) *XtDecoded {
 		}
 		return &XtDecoded{Socket: x}
 	case name == "owner" && rev == 1 && len(b) >= 18: // struct xt_owner_match_info
-		return &XtDecoded{Owner: &XtOwner{Match: b[16], Invert: b[17]}}
+		return &XtDecoded{Owner: &XtOwner{
+			Match: b[16], Invert: b[17], UIDs: [2]uint32{ne.Uint32(b), ne.Uint32(b[4:])}, GIDs: [2]uint32{ne.Uint32(b[8:]), ne.Uint32(b[12:])},
+			Known: b[16]&^(ownerUID|ownerGID|ownerSocket) == 0,
+		}}
 	case name == "dscp" && rev == 0 && len(b) >= 2: // the upper six bits
 		return &XtDecoded{DSCP: &XtDSCP{Value: b[0] << 2, Mask: 0xfc, Invert: b[1] != 0}}
 	case name == "tos" && rev == 1 && len(b) >= 3:

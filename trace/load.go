@@ -70,6 +70,10 @@ func (w *walk) meta(o *op) verdict {
 		if !w.local {
 			return vNo // nobody's socket yet
 		}
+		if by := w.p.By; by != nil && o.key != ruleset.MetaCgroup {
+			g.put32(o.dreg, map[bool]uint32{true: by.UID, false: by.GID}[o.key == ruleset.MetaSkuid])
+			return vNext
+		}
 		return w.unknownReg(o.dreg, 4, "the process that sends it")
 	case ruleset.MetaLen:
 		return w.unknownReg(o.dreg, 4, "the length of the packet")

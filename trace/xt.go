@@ -309,7 +309,10 @@ func (w *walk) xtTTL(p *ruleset.XtTTL, r *rule) verdict {
 // xtOwner asks who sends the packet (owner_mt): of one that came in nobody is known, and it matches only
 // where each question is inverted.
 func (w *walk) xtOwner(x *ruleset.XtOwner, r *rule) verdict {
-	if w.local {
+	switch by := w.p.By; {
+	case w.local && by != nil && x.Known:
+		return decide(x.Matches(by.UID, by.GID))
+	case w.local:
 		return w.maybe(r, "the process that sends it")
 	}
 	return decide(x.Match == x.Invert)

@@ -12,6 +12,7 @@ import (
 	"path"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/ringfence/ringfence/packet"
@@ -382,6 +383,30 @@ func (m *Map) local() {
 		Zone: Workload, Origin: packet.Origin{Local: true}, Reason: "runs in the host's network namespace: " + reason,
 	})
 }
+
+// Senders are the ids of the processes of a zone in the host's own network namespace, and whether one of them can take on others.
+func (m *Map) Senders(zone string) (list []packet.Sender, anybody bool) {
+	const setuid = 1 << 7 // CAP_SETUID
+	host := m.snap.Network.HostNetns()
+	for i := range m.snap.Processes.List {
+		p := &m.snap.Processes.List[i]
+		if of, _ := m.Process(p); p.NS.Net != host || host == 0 || of != zone || p.UID < 0 || p.GID < 0 {
+			continue
+		}
+		caps, err := strconv.ParseUint(p.CapEff, 16, 64)
+		anybody = anybody || p.UID == 0 || err != nil || caps&setuid != 0
+		if by := (packet.Sender{UID: uint32(p.UID), GID: uint32(p.GID)}); !slices.Contains(list, by) {
+			list = append(list, by)
+		}
+	}
+	if len(list) > maxSenders {
+		return nil, true
+	}
+	return list, anybody
+}
+
+// maxSenders bounds the processes of a zone that are told apart.
+const maxSenders = 32
 
 func containerMounts(s *snapshot.Snapshot) map[uint64]string {
 	byPID := map[int]*snapshot.Process{}

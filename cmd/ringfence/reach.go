@@ -30,6 +30,7 @@ type reachFlags struct {
 	noCertificate  bool
 	check          bool
 	state          string
+	by             senderFlags
 }
 
 func (e *env) reachCommand() *cobra.Command {
@@ -71,6 +72,7 @@ func (e *env) reachCommand() *cobra.Command {
 		},
 	}
 	f.where.flags(c)
+	f.by.flags(c)
 	c.Flags().StringVar(&f.from, "from", "", "where packets come from: a `zone` (management, runtime, workload, external, host) or iface:NAME")
 	c.Flags().StringVar(&f.to, "to", "", "where they are to get: host, a `zone`, iface:NAME or addr:IP")
 	c.Flags().StringArrayVar(&f.src, "src", nil, "only sources in this `prefix` (repeatable)")
@@ -115,6 +117,9 @@ func (f *reachFlags) ask(ctx context.Context, s *snapshot.Snapshot, cfg *judge.C
 	}
 	w := exposure.Words{
 		From: f.from, To: f.to, Src: src, Proto: f.proto, Dport: f.dport, Unbound: f.unbound, State: packet.State(f.state),
+	}
+	if w.By, err = f.by.senders(s); err != nil {
+		return nil, err
 	}
 	q, err := w.Question(s, zones.Classify(s, cfg.Zones))
 	if err != nil {
