@@ -363,3 +363,58 @@ func TestWhoSends(t *testing.T) {
 		})
 	}
 }
+
+// TestTransparentProxies: what tproxy gives to a transparent socket is delivered to it, whatever its address, and is not forwarded. Where no
+// transparent socket is, the rule ends, and that of iptables drops.
+func TestTransparentProxies(t *testing.T) {
+	tproxy := func(port uint16) []ruleset.Expr {
+		return []ruleset.Expr{
+			{Name: "immediate", Immediate: &ruleset.Immediate{Dreg: 1, Data: binary.BigEndian.AppendUint16(nil, port)}},
+			{Name: "tproxy", NAT: &ruleset.NAT{Kind: "tproxy", Family: 2, PortMin: 1}},
+			{Name: "immediate", Immediate: &ruleset.Immediate{Dreg: 1, Data: binary.NativeEndian.AppendUint32(nil, 1)}},
+			{Name: "meta", Meta: &ruleset.Meta{Key: ruleset.MetaMark, Sreg: 1, Set: true}},
+		}
+	}
+	iptables := func(port uint16) []ruleset.Expr {
+		x := &ruleset.XtTProxy{Mark: 1, Mask: 1, Port: port, Addr: make([]byte, 16)}
+		return []ruleset.Expr{{Name: "target", Xt: &ruleset.Xt{Target: true, Name: "TPROXY", Rev: 1, Decoded: &ruleset.XtDecoded{TProxy: x}}}}
+	}
+	ofSocket := func(verdict []ruleset.Expr) []ruleset.Expr {
+		return join([]ruleset.Expr{{Name: "socket", Rare: &ruleset.Rare{Socket: &ruleset.SocketKey{Key: 0, Dreg: 1}}}},
+			[]ruleset.Expr{{Name: "cmp", Cmp: &ruleset.Cmp{Op: ruleset.OpEq, Sreg: 1, Data: []byte{1}}}}, verdict)
+	}
+	for name, c := range map[string]struct {
+		rules       [][]ruleset.Expr
+		transparent bool
+		want        packet.Verdict
+	}{
+		"to the socket":                    {[][]ruleset.Expr{join(tcpTo(443), tproxy(15001), accepted)}, true, packet.Reachable},
+		"to one that is not transparent":   {[][]ruleset.Expr{join(tcpTo(443), tproxy(15001), accepted)}, false, packet.Unreachable},
+		"to nobody":                        {[][]ruleset.Expr{join(tcpTo(443), tproxy(15002), accepted)}, true, packet.Unreachable},
+		"of another port":                  {[][]ruleset.Expr{join(tcpTo(80), tproxy(15001), accepted)}, true, packet.Unreachable},
+		"by iptables":                      {[][]ruleset.Expr{join(tcpTo(443), iptables(15001))}, true, packet.Reachable},
+		"by iptables, to nobody":           {[][]ruleset.Expr{join(tcpTo(443), iptables(15002))}, true, packet.Unreachable},
+		"a socket that listens elsewhere":  {[][]ruleset.Expr{ofSocket(dropped), join(tcpTo(443), tproxy(15001), accepted)}, true, packet.Reachable},
+		"a socket that has it, is dropped": {[][]ruleset.Expr{join(tcpTo(443), tproxy(15001)), ofSocket(dropped)}, true, packet.Unreachable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := host()
+			i := listen(s, s.Network.HostNetns(), "0.0.0.0", 15001)
+			s.Listeners.Sockets[i].Transparent = &c.transparent
+			s.Network.Routes = append(s.Network.Routes, snapshot.Route{Family: 4, Table: 100, Type: "local", Dst: "0.0.0.0/0", Oifs: []int{1}})
+			for i, table := range []int{255, 254, 253} {
+				s.Network.Rules = append(s.Network.Rules, snapshot.PolicyRule{Family: 4, Priority: []int{0, 32766, 32767}[i], Table: table, Action: "lookup"})
+			}
+			s.Network.Rules = append(s.Network.Rules, snapshot.PolicyRule{Family: 4, Priority: 100, Mark: 1, Mask: 1, Table: 100, Action: "lookup"})
+			rs := table("forward", ruleset.Drop)
+			pre := table("prerouting", ruleset.Accept, c.rules...)
+			pre.Tables[0].Family, pre.Tables[0].Name, pre.Tables[0].Chains[0].Base.Priority = "ip", "m", -150
+			rs.Tables = append(rs.Tables, pre.Tables...)
+			s.NFTables.Ruleset = rs
+			a := ask(t, s, &reach.Question{From: at(ext0, "203.0.113.9/32"), Proto: "tcp", Dport: 443, To: toAddr("198.51.100.7")})
+			if a.Verdict != c.want || !a.Checked {
+				t.Errorf("%s, checked %v, %s", a.Verdict, a.Checked, reasons(a))
+			}
+		})
+	}
+}

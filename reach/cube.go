@@ -92,8 +92,9 @@ type cube struct {
 	// port is that of the bridge by which it came in, where that matters; beside the one that it is switched to.
 	port, beside *snapshot.Link
 
-	doubts []packet.Cause // what was assumed on the way here
-	trail  []packet.Cause // the rules that accepted on the way here
+	taker  *snapshot.Socket // that tproxy gave them to
+	doubts []packet.Cause   // what was assumed on the way here
+	trail  []packet.Cause   // the rules that accepted on the way here
 }
 
 func (c *cube) with(f field, s set) cube {

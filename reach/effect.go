@@ -44,8 +44,7 @@ func (m *machine) natExpr(c *ruleset.Chain, r *ruleset.Rule, n *ruleset.NAT, st 
 	case "snat", "masquerade":
 		return accept, []state{m.translateSource(c, r, n, st)}, nil
 	case "tproxy":
-		matched, missed := m.either(c, r, st, "tproxy hands the packet to another socket")
-		return nil, matched, missed
+		return m.tproxy(c, r, n, st)
 	}
 	addr, okA := m.natData(st, n.AddrMin, n.AddrMax, st.cube.width())
 	port, okP := m.natData(st, n.PortMin, n.PortMax, 2)

@@ -328,6 +328,9 @@ func (m *machine) rareExpr(c *ruleset.Chain, r *ruleset.Rule, e *ruleset.Expr, s
 	case e.Log != nil, e.Plain && e.Name != "notrack":
 	case e.Name == "notrack":
 		st = m.notrack(st)
+	case e.More().Socket != nil:
+		matched, missed := m.socketKey(c, r, e.More().Socket, st)
+		return nil, matched, missed
 	case e.More().Queue != nil:
 		return &ruleset.Verdict{Kind: ruleset.Queue}, []state{st}, nil
 	case e.More().Exthdr != nil && e.More().Exthdr.Dreg != 0 && (e.More().Exthdr.Op == ruleset.ExthdrIPv6 || e.More().Exthdr.Op == ruleset.ExthdrIPv4):

@@ -128,6 +128,13 @@ func (e *engine) bound(q *Question, c cube, proto uint64) []cube {
 		return []cube{c}
 	}
 	live := []cube{c}
+	if s := c.taker; s != nil {
+		if len(q.Sockets) > 0 && !slices.Contains(q.Sockets, s) {
+			e.stop(c, packet.Cause{Text: "is for another socket"})
+			return nil
+		}
+		return live
+	}
 	if name := e.lookupProgram(); name != "" && proto != 132 {
 		live[0] = c.doubt(packet.Cause{Text: "the program " + name + " chooses the socket (sk_lookup)"})
 		return live

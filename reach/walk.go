@@ -23,7 +23,7 @@ func (e *engine) follow(live []cube, in *snapshot.Link, o packet.Origin, fib *fi
 	if live, err = e.hook(packet.Prerouting, fib.v4, "", live); err != nil {
 		return nil, err
 	}
-	live = e.receive(live, in, fib)
+	live = e.receive(e.letGo(live, in, fib.v4), in, fib)
 	return e.route(live, in, fib)
 }
 
@@ -40,7 +40,7 @@ func (e *engine) route(live []cube, in *snapshot.Link, fib *fib) ([]arrival, err
 		out[i].cube = local[i]
 	}
 	for _, oif := range sortedInts(byOif) {
-		cubes := e.forwardable(byOif[oif])
+		cubes := e.forwardable(e.untaken(byOif[oif]))
 		if !fib.v4 {
 			cubes = e.forwardable6(cubes, oif)
 		}

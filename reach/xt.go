@@ -14,7 +14,7 @@ func (m *machine) xt(c *ruleset.Chain, r *ruleset.Rule, x *ruleset.Xt, st state,
 	if d == nil && slices.Contains([]string{"rt", "frag", "hbh", "dst", "mh"}, x.Name) {
 		return nil, nil, []cube{st.cube} // the packets of a question have no IPv6 extension headers
 	}
-	if d == nil || d.TProxy != nil {
+	if d == nil {
 		return m.xtOpaque(c, r, x, st)
 	}
 	decided := func(matches bool) (*ruleset.Verdict, []state, []cube) {
@@ -70,6 +70,11 @@ func (m *machine) xt(c *ruleset.Chain, r *ruleset.Rule, x *ruleset.Xt, st state,
 		return decided(d.Owner.Matches(m.by.UID, m.by.GID))
 	case d.Set != nil:
 		matched, missed := m.xtSet(c, r, d.Set, st)
+		return nil, matched, missed
+	case d.TProxy != nil:
+		return m.xtTProxy(c, r, d.TProxy, st)
+	case d.Socket != nil:
+		matched, missed := m.xtSocket(c, r, d.Socket, st)
 		return nil, matched, missed
 	case d.Connmark != nil && m.knownMarks(&st.cube, d.Connmark):
 		return m.xtConnmark(d.Connmark, st)
