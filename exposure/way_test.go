@@ -380,7 +380,7 @@ func TestTransparentProxies(t *testing.T) {
 		return []ruleset.Expr{{Name: "target", Xt: &ruleset.Xt{Target: true, Name: "TPROXY", Rev: 1, Decoded: &ruleset.XtDecoded{TProxy: x}}}}
 	}
 	ofSocket := func(verdict []ruleset.Expr) []ruleset.Expr {
-		return join([]ruleset.Expr{{Name: "socket", Rare: &ruleset.Rare{Socket: &ruleset.SocketKey{Key: 0, Dreg: 1}}}},
+		return join([]ruleset.Expr{{Name: "socket", Extra: &ruleset.Extra{Socket: &ruleset.SocketKey{Key: 0, Dreg: 1}}}},
 			[]ruleset.Expr{{Name: "cmp", Cmp: &ruleset.Cmp{Op: ruleset.OpEq, Sreg: 1, Data: []byte{1}}}}, verdict)
 	}
 	for name, c := range map[string]struct {
