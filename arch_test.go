@@ -29,7 +29,7 @@ var ours = map[string][]string{
 	"zones":         {"snapshot", "packet"},
 	"reach":         {"snapshot", "ruleset", "packet"},
 	"trace":         {"snapshot", "ruleset", "packet"},
-	"certificate":   {"snapshot", "trace", "packet"},
+	"certificate":   {"snapshot", "ruleset", "trace", "packet"}, // whether rules translate
 	"rego":          {},
 	"exposure":      {"snapshot", "ruleset", "packet", "zones", "reach", "trace", "certificate"},
 	"judge":         {"rego", "snapshot", "ruleset", "zones", "packet", "reach", "exposure", "finding"},
