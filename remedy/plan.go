@@ -135,6 +135,8 @@ type Plan struct {
 	Known []Known      `json:"known,omitempty"`
 	// ByName says what becomes of it when interfaces get other names.
 	ByName string `json:"byName,omitempty"`
+	// Shared are the checks that one rule closes something for, where there are several.
+	Shared [][]string `json:"shared,omitempty"`
 	// Unread is why the rules that are loaded are not known: then neither is what could be closed.
 	Unread string `json:"unread,omitempty"`
 
@@ -144,8 +146,8 @@ type Plan struct {
 	closings []closing
 	// cutsLogins says that rules close an SSH server of the host to those outside.
 	cutsLogins bool
-	// have are the rules that there are, whatever they close, and denied what came of each denial.
-	have   map[string]bool
+	// have are the rules that there are and the check that each is for, and denied what came of each denial.
+	have   map[string]string
 	denied map[string]string
 	// singles are the rules with one interface at each end, where some have several.
 	singles []Rule
@@ -417,12 +419,18 @@ func (p *Plan) rule(r Rule) {
 	r.Comment = comment("ringfence " + r.Closes)
 	k := r
 	k.Closes, k.Comment = "", ""
-	if same := fmt.Sprint(k); !p.have[same] {
+	same := fmt.Sprint(k)
+	switch first, ok := p.have[same]; {
+	case !ok:
 		if p.have == nil {
-			p.have = map[string]bool{}
+			p.have = map[string]string{}
 		}
-		p.have[same] = true
+		p.have[same] = r.Closes
 		p.Rules = append(p.Rules, r)
+	case first != r.Closes:
+		if pair := []string{first, r.Closes}; !slices.ContainsFunc(p.Shared, func(s []string) bool { return slices.Equal(s, pair) }) {
+			p.Shared = append(p.Shared, pair)
+		}
 	}
 }
 

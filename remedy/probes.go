@@ -153,11 +153,38 @@ func (ps *probeSet) homeOf(name string, a netip.Addr) string {
 		}
 		b, name = l, ports[len(ports)-1].Name
 	}
+	if gateway := ps.gatewayTo(b, a); gateway.IsValid() { // where its answers go
+		a = gateway
+	}
 	if by, ok := ps.behind[at{b.Index, a}]; ok {
 		return by
 	}
 	ps.behind[at{b.Index, a}] = name
 	return name
+}
+
+// gatewayTo is the gateway by which somebody is behind a bridge, none who is beside the host.
+func (ps *probeSet) gatewayTo(bridge *snapshot.Link, a netip.Addr) netip.Addr {
+	best, gateway := -1, netip.Addr{}
+	for i := range ps.snap.Network.Routes {
+		r := &ps.snap.Network.Routes[i]
+		p, err := netip.ParsePrefix(r.Dst)
+		if err != nil || r.Type != "unicast" || !p.Contains(a) || p.Bits() <= best || !slices.Contains(r.Oifs, bridge.Index) {
+			continue
+		}
+		best = p.Bits()
+		gateway, _ = netip.ParseAddr(r.Gateway)
+	}
+	return gateway
+}
+
+// homes are the ports of bridges that gateways are behind.
+func (ps *probeSet) homes() map[string]string {
+	list := map[string]string{}
+	for who, port := range ps.behind {
+		list[who.addr.String()] = port
+	}
+	return list
 }
 
 // closed is the packets that a drop is about, from one of its sources or from a neighbour that no other rule
@@ -405,7 +432,7 @@ func (ps *probeSet) judge(res *Result, plan *Plan, p *Proof) error {
 					closed++
 				}
 			case k.aim == mustClose && (after == replica.Open || after == replica.Refused):
-				return fmt.Errorf("%s is not closed%s: %s is %s", k.why, when, text, after)
+				return &OpenError{map[string]string{k.why: fmt.Sprintf("%s is not closed%s: %s is %s", k.why, when, text, after)}}
 			case k.aim == mustClose:
 				return fmt.Errorf("%s could not be tried%s: %s", k.why, when, text)
 			case before != replica.Open || k.aim == bystander && plan.Mode != Targeted:

@@ -53,9 +53,30 @@ type Input struct {
 // ErrNothing says that a plan has no rule.
 var ErrNothing = errors.New("the plan has no rule to load")
 
-// Prove shows that a plan closes its findings, keeps what must go on working and changes nothing else. An
-// error says what it could not show: the plan is then not to be loaded.
+// Prove shows that a plan closes its findings, keeps what must go on working and changes nothing else. Findings that it cannot show to be closed
+// are left out, where others can: the proof is about the plan without them. An error says what it could not show: nothing is then to be loaded.
 func Prove(ctx context.Context, in *Input) (*Proof, error) {
+	p, err := prove(ctx, in)
+	open := new(OpenError)
+	if !errors.As(err, &open) {
+		return p, err
+	}
+	left := in.Plan.leave(open)
+	if left == nil {
+		return nil, err
+	}
+	less := *in
+	less.Plan = left
+	if p, err = Prove(ctx, &less); err != nil {
+		return nil, err
+	}
+	for _, text := range left.leftOut(in.Plan) {
+		p.note("left out: %s", text)
+	}
+	return p, nil
+}
+
+func prove(ctx context.Context, in *Input) (*Proof, error) {
 	p := &Proof{plan: in.Plan, before: Without(in.Snapshot)}
 	if len(in.Plan.Rules) == 0 {
 		return nil, ErrNothing
@@ -91,7 +112,7 @@ func (p *Proof) replicate(ctx context.Context, in *Input, probes *probeSet) (*Re
 	}
 	job, err := json.Marshal(&Job{
 		Host: replica.Host{
-			Network: in.Snapshot.Network, Sockets: probes.sockets(in.Snapshot), Ruleset: in.Messages, IPSets: sets, Peers: probes.peers,
+			Network: in.Snapshot.Network, Sockets: probes.sockets(in.Snapshot), Ruleset: in.Messages, IPSets: sets, Peers: probes.peers, Homes: probes.homes(),
 		},
 		Plan: in.Plan, Probes: probes.list(), Counts: counts(in.Snapshot.NFTables.Ruleset),
 	})
@@ -355,13 +376,17 @@ func (p *Plan) closesOn(ctx context.Context, after *snapshot.Snapshot) (*closedB
 		return nil, err
 	}
 	answers := answersTo(ctx, list, after)
-	by := &closedBy{leans: map[string]bool{}}
+	by, open := &closedBy{leans: map[string]bool{}}, &OpenError{map[string]string{}}
 	for i := range list {
 		a := &answers[i]
 		if a.Verdict != packet.Unreachable {
-			return nil, fmt.Errorf("%s: what it closes is %s: %s", list[i].Rule, a.Verdict, reasons(&a.Answer))
+			open.Why[list[i].Rule.Closes] = fmt.Sprintf("%s: what it closes is %s: %s", list[i].Rule, a.Verdict, reasons(&a.Answer))
+			continue
 		}
 		by.add(a.Certificate)
+	}
+	if len(open.Why) > 0 {
+		return nil, open
 	}
 	return by, nil
 }

@@ -3,6 +3,7 @@
 package replica
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -400,8 +401,12 @@ func (r *Replica) route(rt *snapshot.Route) error {
 			return err
 		}
 		n.Gw, n.Flags = gw.AsSlice(), int(vnl.FLAG_ONLINK)
-		if l := r.host.Network.Link(rt.Oifs[0]); l != nil && r.worlds[l.Name] != nil {
-			if err := r.worlds[l.Name].give(gw); err != nil {
+		home := ""
+		if l := r.host.Network.Link(rt.Oifs[0]); l != nil {
+			home = cmp.Or(r.host.Homes[gw.String()], l.Name)
+		}
+		if w := r.worlds[home]; w != nil {
+			if err := w.give(gw); err != nil {
 				return err
 			}
 		}

@@ -20,6 +20,8 @@ type Host struct {
 	Ruleset []ruleset.Message `json:"ruleset"`
 	IPSets  []ruleset.IPSet   `json:"ipsets"` // that rules of it look up
 	Peers   []Endpoint        `json:"peers"`  // that answer behind an interface
+	// Homes are the ports of bridges that gateways are behind, by their addresses.
+	Homes map[string]string `json:"homes,omitempty"`
 }
 
 // Endpoint is a socket behind an interface.
