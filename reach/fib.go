@@ -61,7 +61,7 @@ func newFib(n *snapshot.Network, v4 bool) *fib {
 		}
 		f.rules = append(f.rules, r)
 		plain := r.Action == "lookup" && (r.Table == 255 || r.Table == 254 || r.Table == 253) &&
-			r.Src == "" && r.Dst == "" && r.Iif == "" && r.Oif == "" && r.Mark == 0 && !r.Other && !r.Invert &&
+			r.Src == "" && r.Dst == "" && r.Iif == "" && r.Oif == "" && r.Mark == 0 && r.UIDs == nil && !r.Other && !r.Invert &&
 			r.IPProto == 0 && r.Sport == [2]int{} && r.Dport == [2]int{} && r.Tos == 0 && r.SuppressBits == 0
 		f.policy = f.policy || !plain
 	}
@@ -268,6 +268,12 @@ func (f *fib) selects(r *snapshot.PolicyRule, c cube, iif string, transport bool
 		return nil, []cube{c}
 	}
 	unsure := r.Other || r.Action == "goto"
+	if r.UIDs != nil { // what comes in is root's (flowi4_uid)
+		if iif != "lo" && r.UIDs.First > 0 {
+			return nil, []cube{c}
+		}
+		unsure = unsure || iif == "lo"
+	}
 	ipsec := c.sets[fProto].contains(num(50)) || c.sets[fProto].contains(num(51))
 	if ipsec && (r.Sport != [2]int{} || r.Dport != [2]int{}) {
 		unsure = true // the SPI is taken for ports (proto_ports_offset)

@@ -56,6 +56,9 @@ func toRule(p *snapshot.PolicyRule) (*vnl.Rule, error) {
 		mask := p.Mask
 		rule.Mark, rule.Mask = p.Mark, &mask
 	}
+	if p.UIDs != nil {
+		rule.UIDRange = vnl.NewRuleUIDRange(p.UIDs.First, p.UIDs.Last)
+	}
 	if p.SuppressBits > 0 {
 		rule.SuppressPrefixlen = p.SuppressBits - 1
 	}

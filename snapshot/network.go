@@ -102,6 +102,12 @@ type Route struct {
 	Flags int `json:"flags,omitempty"`
 }
 
+// UIDRange is users, both ends included.
+type UIDRange struct {
+	First uint32 `json:"first"`
+	Last  uint32 `json:"last"`
+}
+
 // PolicyRule is one routing policy rule. Selectors beyond these make Other true.
 type PolicyRule struct {
 	Family   int    `json:"family"`
@@ -122,6 +128,8 @@ type PolicyRule struct {
 	Dport   [2]int `json:"dport,omitzero"`
 	Tos     int    `json:"tos,omitempty"`
 	Goto    int    `json:"goto,omitempty"`
+	// UIDs selects by the user whose socket sends. What comes in counts as root's (ip_route_input_slow, flowi4_uid).
+	UIDs *UIDRange `json:"uids,omitempty"`
 	// SuppressBits refuses routes with that prefix length or a shorter one, plus one: 0 is unset.
 	SuppressBits int `json:"suppressBits,omitempty"`
 }

@@ -198,6 +198,8 @@ func (w *walk) ruleMatches(p *policy, fl *flow) bool {
 		oif = l.Name
 	}
 	switch {
+	case p.UIDs != nil && iif != "lo" && p.UIDs.First > 0: // what comes in is root's (flowi4_uid)
+		return false
 	case p.Iif != "" && p.Iif != iif, p.Oif != "" && p.Oif != oif:
 		return false
 	case p.src.IsValid() && fl.src == w.skb.src() && !w.uniform('s'):
@@ -223,6 +225,9 @@ func (w *walk) ruleMatches(p *policy, fl *flow) bool {
 	}
 	if fl.mark.unk&mask != 0 {
 		return w.choose(2, nil, "the packet's mark, which a routing policy rule asks for") == 1
+	}
+	if p.UIDs != nil && iif == "lo" {
+		return w.choose(2, nil, "who sends, whom a routing policy rule asks for") == 1
 	}
 	return true
 }

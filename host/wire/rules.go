@@ -28,6 +28,7 @@ const (
 	fraFwmask         = 16
 	fraOifname        = 17
 	fraPad            = 18
+	fraUIDRange       = 20
 	fraProtocol       = 21
 	fraIPProto        = 22
 	fraSport          = 23
@@ -72,13 +73,15 @@ func ParseRule(b []byte) (snapshot.PolicyRule, error) {
 		n, ok := ruleFields[kind]
 		switch {
 		case !ok:
-			r.Other = true // a tunnel, a user, an l3mdev, or what a newer kernel has
+			r.Other = true // a tunnel, an l3mdev, or what a newer kernel has
 		case len(d) < n:
 			return fmt.Errorf("attribute %d of %d bytes: %w", kind, len(d), ErrTruncated)
 		case kind == fraDst:
 			return rulePrefix(&r.Dst, d, dstLen)
 		case kind == fraSrc:
 			return rulePrefix(&r.Src, d, srcLen)
+		case kind == fraUIDRange: // struct fib_rule_uid_range
+			r.UIDs = &snapshot.UIDRange{First: binary.NativeEndian.Uint32(d), Last: binary.NativeEndian.Uint32(d[4:])}
 		case n == 4:
 			ruleNumber(&r, kind, d)
 		default:
@@ -95,7 +98,7 @@ func ParseRule(b []byte) (snapshot.PolicyRule, error) {
 // ruleFields are the attributes of a policy rule that are known.
 var ruleFields = sizes{
 	fraDst: 0, fraSrc: 0, fraIifname: 1, fraOifname: 1, fraIPProto: 1, fraSportMask: 2, fraDportMask: 2, fraPad: 0, fraProtocol: 0, fraFlow: 0,
-	fraGoto: 4, fraPriority: 4, fraFwmark: 4, fraFwmask: 4, fraTable: 4, fraSport: 4, fraDport: 4, fraSuppressPrefix: 4, fraSuppressIfgrp: 4,
+	fraUIDRange: 8, fraGoto: 4, fraPriority: 4, fraFwmark: 4, fraFwmask: 4, fraTable: 4, fraSport: 4, fraDport: 4, fraSuppressPrefix: 4, fraSuppressIfgrp: 4,
 }
 
 func rulePrefix(to *string, d []byte, bits int) error {

@@ -133,6 +133,11 @@ var messages = []struct {
 		snapshot.PolicyRule{Family: 6, Action: "lookup", Other: true},
 	},
 	{
+		"rule", append(header(ruleHeader, func(b []byte) { b[0], b[4], b[7] = unix.AF_INET, 100, 1 }),
+			attributes(netlink.Attribute{Type: fraUIDRange, Data: append(native32(1000), native32(1999)...)})...),
+		snapshot.PolicyRule{Family: 4, Table: 100, Action: "lookup", UIDs: &snapshot.UIDRange{First: 1000, Last: 1999}},
+	},
+	{
 		"nexthop", append(header(nexthopHeader, func(b []byte) { b[0], b[4] = unix.AF_INET, 1 }), attributes(netlink.Attribute{Type: nhaID, Data: native32(10)},
 			netlink.Attribute{Type: nhaOif, Data: native32(3)}, attribute(nhaGateway, 192, 0, 2, 1))...),
 		Nexthop{ID: 10, Oif: 3, Gateway: netip.MustParseAddr("192.0.2.1"), Flags: int(binary.NativeEndian.Uint32([]byte{1, 0, 0, 0}))},
