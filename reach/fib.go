@@ -268,7 +268,7 @@ func (f *fib) selects(r *snapshot.PolicyRule, c cube, iif string, transport bool
 		return nil, []cube{c}
 	}
 	unsure := r.Other || r.Action == "goto"
-	if r.UIDs != nil { // what comes in is root's (flowi4_uid)
+	if r.UIDs != nil { // what comes in is root's
 		if iif != "lo" && r.UIDs.First > 0 {
 			return nil, []cube{c}
 		}

@@ -198,7 +198,7 @@ func (w *walk) ruleMatches(p *policy, fl *flow) bool {
 		oif = l.Name
 	}
 	switch {
-	case p.UIDs != nil && iif != "lo" && p.UIDs.First > 0: // what comes in is root's (flowi4_uid)
+	case p.UIDs != nil && iif != "lo" && p.UIDs.First > 0: // what comes in is root's
 		return false
 	case p.Iif != "" && p.Iif != iif, p.Oif != "" && p.Oif != oif:
 		return false
