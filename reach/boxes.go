@@ -145,6 +145,9 @@ func (w *boxWalk) part(list []box, k int, cb cube) {
 	}
 	f := w.fields[k]
 	groups, taken := w.groups(list, k)
+	if w.m.over == nil && len(w.hits)+len(groups) > w.m.maxCases/casesPerHit {
+		w.m.over = errTooComplex
+	}
 	if w.m.over != nil {
 		return
 	}
@@ -158,6 +161,9 @@ func (w *boxWalk) part(list []box, k int, cb cube) {
 		w.part(g.list, k+1, cb.with(f, g.numbers))
 	}
 }
+
+// casesPerHit bounds the parts that one look-up makes: each goes through the rest of the rules by itself.
+const casesPerHit = 16
 
 // edge is a number from which on an element has, or no longer has, a field.
 type edge struct {

@@ -70,6 +70,7 @@ func (e *engine) compile(s *ruleset.Set) *compiled {
 	c := &compiled{acts: hasStatements(s), exact: map[string]*ruleset.Element{}}
 	e.compiledSets[s] = c
 	els := make([]*ruleset.Element, 0, len(s.Elements))
+	c.ranges = make([]keyRange, 0, len(s.Elements))
 	for i := range s.Elements {
 		el := &s.Elements[i]
 		switch {
