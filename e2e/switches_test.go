@@ -95,7 +95,7 @@ func routesMulticast4(t *testing.T, name string) {
 	t.Helper()
 	const mrtInit, mrtAddVif, byIndex = 200, 202, 8
 	type vifctl struct {
-		vif          uint16
+		_            uint16 // its number: the first
 		flags, limit uint8
 		_            uint32
 		index        int32
@@ -110,11 +110,12 @@ func routesMulticast6(t *testing.T, name string) {
 	t.Helper()
 	const mrtInit, mrtAddMif = 200, 202
 	type mif6ctl struct {
-		mif          uint16
-		flags, limit uint8
-		index        uint16
-		_            uint16
-		_            uint32
+		_     uint16 // its number: the first
+		_     uint8  // no flags
+		limit uint8
+		index uint16
+		_     uint16
+		_     uint32
 	}
 	_, index := interfaceIndex(t, name)
 	routesMulticast(t, unix.AF_INET6, unix.IPPROTO_ICMPV6, unix.IPPROTO_IPV6, mrtInit, mrtAddMif, bytesOf(&mif6ctl{limit: 1, index: index}))

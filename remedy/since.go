@@ -113,7 +113,7 @@ func (g *ground) unproves(a, b *ruleset.Table, ipsets bool) string {
 			}
 			way := leadsTo(side.t, c)
 			same := side.other.Chain(c.Name)
-			if same != nil && reflect.DeepEqual(same.Base, c.Base) && !d.on(side.t, way) {
+			if same != nil && reflect.DeepEqual(same.Base, c.Base) && !d.on(way) {
 				continue
 			}
 			touched = true
@@ -196,7 +196,7 @@ func among(list, of []ruleset.Element) bool {
 }
 
 // on says whether chains have something of a difference.
-func (d *delta) on(t *ruleset.Table, chains []*ruleset.Chain) bool {
+func (d *delta) on(chains []*ruleset.Chain) bool {
 	return slices.ContainsFunc(chains, func(c *ruleset.Chain) bool {
 		return d.chains[c.Name] || slices.ContainsFunc(c.Rules, func(r ruleset.Rule) bool {
 			return slices.ContainsFunc(r.Exprs, func(e ruleset.Expr) bool {

@@ -47,8 +47,9 @@ func (w Word) SpeaksFor(p *Process) bool {
 		return p.ContainerWord == w || p.Container == "" && p.UID == w.UID
 	case ByContainer:
 		return p.Container != "" && p.Container == w.Container
+	default: // of several, or of nobody
+		return false
 	}
-	return false
 }
 
 // String is the word for people.
@@ -60,6 +61,7 @@ func (w Word) String() string {
 		return "container " + w.Container
 	case "":
 		return "nobody"
+	default:
+		return string(w.By)
 	}
-	return string(w.By)
 }

@@ -395,7 +395,7 @@ func (w *World) Watch(ctx context.Context, id string, gone func() bool) error {
 func (w *World) abandon(ctx context.Context, id string) error {
 	rs, err := w.Live.Read(ctx)
 	if err != nil {
-		return nil // the kernel stops them
+		return nil //nolint:nilerr // the kernel stops them
 	}
 	if on, there := found(remedy.Find(rs)).id(true); !there || on != id {
 		return nil

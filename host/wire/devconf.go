@@ -85,7 +85,7 @@ func switches(b []byte, list uint16, places map[string]int) (map[string]int32, e
 		m = make(map[string]int32, len(places))
 		for name, i := range places {
 			if len(d) >= 4*i+4 {
-				m[name] = int32(binary.NativeEndian.Uint32(d[4*i:])) //nolint:gosec // the kernel writes an int
+				m[name] = int32(binary.NativeEndian.Uint32(d[4*i:]))
 			}
 		}
 		return nil
