@@ -178,8 +178,29 @@ func furnish() error {
 			return err
 		}
 	}
+	if err := hideProfiles(); err != nil {
+		return err
+	}
 	if out, err := exec.Command("ip", "link", "set", "lo", "up").CombinedOutput(); err != nil {
 		return fmt.Errorf("bring lo up: %w: %s", err, out)
+	}
+	return nil
+}
+
+// hideProfiles takes from root's shell what it does at a login: on the machine of a developer that can wait for a lock, and takes time.
+func hideProfiles() error {
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return nil //nolint:nilerr // without a home there is nothing to hide
+	}
+	for _, name := range []string{".bashrc", ".bash_profile", ".bash_login", ".profile", ".zshenv"} {
+		file := filepath.Join(home, name)
+		if _, err := os.Stat(file); err != nil {
+			continue
+		}
+		if err := unix.Mount("/dev/null", file, "", unix.MS_BIND, ""); err != nil {
+			return fmt.Errorf("hide %s: %w", file, err)
+		}
 	}
 	return nil
 }
