@@ -36,7 +36,7 @@ keep=[]
 while 1:
     c,_=s.accept(); c.sendall(b"ok"); keep.append(c)`
 	b.inNS("host", func() {
-		cmd := exec.Command(program, "-c", code, addr, fmt.Sprint(port))
+		cmd := exec.Command(program, "-c", code, addr, fmt.Sprint(port), "-H", fmt.Sprintf("tcp://%s:%d", addr, port)) // as a daemon is told
 		cmd.Env = []string{"PYTHONHOME=/usr"}
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: uid}}
 		if err := cmd.Start(); err != nil {
