@@ -9,6 +9,7 @@ import (
 
 	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/remedy"
+	"github.com/ringfence/ringfence/ruleset"
 	"github.com/ringfence/ringfence/snapshot"
 )
 
@@ -230,9 +231,22 @@ func (w *World) Verify(ctx context.Context) (id string, err error) {
 	return st.ID, w.closesNow(ctx, st)
 }
 
+// asConfirmed wants the tables of a fix in a ruleset to be those that were confirmed.
+func (w *World) asConfirmed(st *State, rs *ruleset.Ruleset) error {
+	if err := st.Drift(rs); err != nil {
+		return &DriftError{fmt.Errorf("fix %s is no longer as confirmed: %w; load it again with %s", st.ID, err, w.command("load"))}
+	}
+	return nil
+}
+
 // closesNow wants a confirmed fix to close on the host as it is now what it is about.
 func (w *World) closesNow(ctx context.Context, st *State) error {
 	snap, err := w.Sight.See(ctx)
+	if err == nil && snap.NFTables.Ruleset != nil { // the tables can be others since they were read
+		if err := w.asConfirmed(st, snap.NFTables.Ruleset); err != nil {
+			return err
+		}
+	}
 	if err == nil {
 		err = w.Sight.StillCloses(ctx, st.Plan, snap)
 	}
@@ -276,8 +290,8 @@ func (w *World) same(ctx context.Context) (*State, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := st.Drift(rs); err != nil {
-		return nil, &DriftError{fmt.Errorf("fix %s is no longer as confirmed: %w; load it again with %s", st.ID, err, w.command("load"))}
+	if err := w.asConfirmed(st, rs); err != nil {
+		return nil, err
 	}
 	if _, lacks := w.Boot.Persists(st.Plan, st.ID); st.Persisted && lacks != "" {
 		return nil, &DriftError{fmt.Errorf("fix %s is loaded, and the next boot does not load it: %s; apply it again with %s", st.ID, lacks, w.command("apply"))}

@@ -12,6 +12,7 @@ import (
 	"github.com/ringfence/ringfence/dropin"
 	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/remedy"
+	"github.com/ringfence/ringfence/ruleset"
 	"github.com/ringfence/ringfence/snapshot"
 	"github.com/ringfence/ringfence/zones"
 )
@@ -519,5 +520,27 @@ func TestVerifyKnowsWhoKeepsAccess(t *testing.T) {
 				t.Errorf("%+v: %v", o, err)
 			}
 		}
+	}
+}
+
+// flushed is the sight of a host whose rules went after they were read.
+type flushed struct{ Sight }
+
+func (f *flushed) See(ctx context.Context) (*snapshot.Snapshot, error) {
+	s, err := f.Sight.See(ctx)
+	if err != nil {
+		return nil, err
+	}
+	now := *s
+	now.NFTables.Ruleset = &ruleset.Ruleset{Stable: true}
+	return &now, nil
+}
+
+// TestRulesThatGoWhileVerified: rules that went between two looks are not said to be loaded and to leave something open.
+func TestRulesThatGoWhileVerified(t *testing.T) {
+	world := confirmed(t).world()
+	world.Sight = &flushed{world.Sight}
+	if _, err := world.Verify(t.Context()); !errors.As(err, new(*DriftError)) || !strings.Contains(err.Error(), "no longer as confirmed") {
+		t.Errorf("%v", err)
 	}
 }
