@@ -217,6 +217,9 @@ func (m *machine) bootDuringTrial() {
 
 func (m *machine) bootWithFile() {
 	const file = "etc/ssh/sshd_config.d/00-ringfence.conf"
+	// There is a password to switch off, and a key to log in with.
+	m.run("useradd -m someone; echo someone:secret | chpasswd; mkdir -p -m 700 /root/.ssh")
+	m.run("ssh-keygen -q -t ed25519 -N '' -f /root/.ssh/key && mv /root/.ssh/key.pub /root/.ssh/authorized_keys")
 	m.trial("ringfence fix apply --layer service", "90s")
 	on := func() bool {
 		_, err := os.Stat(filepath.Join(m.root, file))
