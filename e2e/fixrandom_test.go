@@ -207,6 +207,8 @@ func matches(r *remedy.Rule, l link) bool {
 		return false
 	case r.Iif != "" && r.Iif != in, slices.Contains(r.NotIif, in), r.Oif != "" && r.Oif != out, slices.Contains(r.NotOif, out):
 		return false
+	case len(r.Iifs) > 0 && !slices.Contains(r.Iifs, in), len(r.Oifs) > 0 && !slices.Contains(r.Oifs, out), r.Apart && in == out:
+		return false
 	}
 	return (r.Port == 0 || r.Port == int(l.at.Port())) && contains(r.Sources, src) && contains(r.To, l.at.Addr())
 }

@@ -240,12 +240,15 @@ func (h *askedHost) closed(c *remedy.Closed) {
 		h.differ("%s: fix: %s: what it closes is %s: %v %s", h.name, c.Rule, a.Verdict, a.Witness, text(a.Because))
 		return
 	}
-	if q.To.Host && len(c.Rule.Sources)+len(c.Rule.To)+len(q.To.But)+len(q.From[0].Except) == 0 && c.Rule.Iif != "" {
-		w := exposure.Words{From: "iface:" + c.Rule.Iif, To: zones.Host, Proto: q.Proto, Dport: q.Dport, Unbound: true}
+	for _, in := range h.origins(q) {
+		if !q.To.Host || len(c.Rule.Sources)+len(c.Rule.To)+len(q.To.But)+len(q.From[0].Except) > 0 {
+			break
+		}
+		w := exposure.Words{From: "iface:" + in, To: zones.Host, Proto: q.Proto, Dport: q.Dport, Unbound: true}
 		b := h.ask(w)
 		h.same("fix against reach", fmt.Sprintf("%+v", w), a.Verdict, b.Verdict, text(b.Because))
 		for i := range h.report.Exposures {
-			if e := &h.report.Exposures[i]; e.Origin == c.Rule.Iif && e.Service.Proto == q.Proto && e.Service.Port == q.Dport && e.Service.Namespace == "host" {
+			if e := &h.report.Exposures[i]; e.Origin == in && e.Service.Proto == q.Proto && e.Service.Port == q.Dport && e.Service.Namespace == "host" {
 				h.same("fix against the audit", fmt.Sprintf("%+v", *e), a.Verdict, packet.Verdict(e.Verdict), told(e.Because))
 			}
 		}
@@ -269,12 +272,36 @@ func (h *askedHost) closed(c *remedy.Closed) {
 
 // doubted says whether the others do not know either what a rule closes: the fix then refuses the plan.
 func (h *askedHost) doubted(c *remedy.Closed) bool {
+	from, to := h.origins(c.Question), h.names(c.Question.To.Oifs)
 	for i := range h.report.Forwards {
-		if f := &h.report.Forwards[i]; f.From == c.Rule.Iif && f.To == c.Rule.Oif && f.Verdict == string(packet.Unknown) {
+		if f := &h.report.Forwards[i]; slices.Contains(from, f.From) && slices.Contains(to, f.To) && f.Verdict == string(packet.Unknown) {
 			return true
 		}
 	}
-	return h.ask(exposure.Words{From: "iface:" + c.Rule.Iif, To: zones.Host, Proto: c.Question.Proto, Dport: c.Question.Dport, Unbound: true}).Verdict == packet.Unknown
+	return slices.ContainsFunc(from, func(in string) bool {
+		w := exposure.Words{From: "iface:" + in, To: zones.Host, Proto: c.Question.Proto, Dport: c.Question.Dport, Unbound: true}
+		return h.ask(w).Verdict == packet.Unknown
+	})
+}
+
+// origins are the interfaces that a question's packets come in by.
+func (h *askedHost) origins(q *reach.Question) (list []string) {
+	for i := range q.From {
+		if !q.From[i].Local {
+			list = append(list, h.names([]int{q.From[i].Index})...)
+		}
+	}
+	return list
+}
+
+// names are those of interfaces.
+func (h *askedHost) names(indices []int) (list []string) {
+	for _, i := range indices {
+		if l := h.snap.Network.Link(i); l != nil {
+			list = append(list, l.Name)
+		}
+	}
+	return list
 }
 
 // asksFor says whether a packet is of a question's origins and protocol.
