@@ -7,20 +7,9 @@ prog=$1 out=$2 ns=$3
 exec ip netns exec "$ns" unshare -m --propagation private -f -p --kill-child --mount-proc bash -c '
 prog=$1 out=$2 work=$2/work
 set -u
-mkdir -p $work
-mount -t tmpfs tmpfs $work
-for d in etc var; do mkdir -p $work/$d-u $work/$d-w; mount -t overlay overlay -o lowerdir=/$d,upperdir=$work/$d-u,workdir=$work/$d-w /$d; done
-mount -t tmpfs tmpfs /run; mkdir -p /run/lock /run/netns /run/docker
-mount -t tmpfs tmpfs /sys/fs/cgroup
-for c in cpu cpuacct cpuset memory devices freezer blkio pids; do mkdir /sys/fs/cgroup/$c; mount -t cgroup -o $c cgroup /sys/fs/cgroup/$c; done
-mkdir /sys/fs/cgroup/systemd; mount -t cgroup -o none,name=systemd cgroup /sys/fs/cgroup/systemd
-ip link set lo up
+. ./enclosed.sh
 ip link add eth0 type veth peer name eth0p; ip link set eth0 up; ip link set eth0p up
 ip addr add 203.0.113.1/24 dev eth0; ip route add default via 203.0.113.254
-export PATH=/usr/sbin:/usr/bin:/sbin:/bin DOCKER_HOST=unix:///run/docker.sock DOCKER_API_VERSION=1.41
-
-image=$work/image; mkdir -p $image/bin
-cp /bin/busybox $image/bin/; for a in sh sleep id nc; do ln -s busybox $image/bin/$a; done
 
 dockerd --data-root $work/data --exec-root /run/docker -H unix:///run/docker.sock -H tcp://0.0.0.0:2375 --tls=false --storage-driver vfs >$out/dockerd.log 2>&1 &
 for i in $(seq 600); do /usr/bin/docker version >/dev/null 2>&1 && break; sleep 0.1; done

@@ -7,15 +7,7 @@ prog=$1 out=$2 ns=$3
 exec ip netns exec "$ns" unshare -m --propagation private -f -p --kill-child --mount-proc bash -c '
 prog=$1 out=$2 work=$2/work
 set -u
-mkdir -p $work
-mount -t tmpfs tmpfs $work
-for d in etc var; do mkdir -p $work/$d-u $work/$d-w; mount -t overlay overlay -o lowerdir=/$d,upperdir=$work/$d-u,workdir=$work/$d-w /$d; done
-mount -t tmpfs tmpfs /run; mkdir -p /run/lock /run/netns /run/docker
-mount -t tmpfs tmpfs /sys/fs/cgroup
-for c in cpu cpuacct cpuset memory devices freezer blkio pids; do mkdir /sys/fs/cgroup/$c; mount -t cgroup -o $c cgroup /sys/fs/cgroup/$c; done
-mkdir /sys/fs/cgroup/systemd; mount -t cgroup -o none,name=systemd cgroup /sys/fs/cgroup/systemd
-export PATH=/usr/sbin:/usr/bin:/sbin:/bin DOCKER_HOST=unix:///run/docker.sock DOCKER_API_VERSION=1.41
-ip link set lo up
+. ./enclosed.sh
 world() { # a peer behind an interface: name, interface, address of the host, of the peer
 	ip netns add $1; ip link add $2 type veth peer name eth0 netns $1
 	ip addr add $3/24 dev $2; ip link set $2 up
@@ -26,8 +18,6 @@ world mgmt mgmt0 10.10.0.1 10.10.0.9
 ip route add default via 203.0.113.9
 ip netns exec ext busybox httpd -p 80 -h /
 
-image=$work/image; mkdir -p $image/bin
-cp /bin/busybox $image/bin/; for a in sh sleep nc httpd; do ln -s busybox $image/bin/$a; done
 dockerd --data-root $work/data --exec-root /run/docker -H unix:///run/docker.sock -H tcp://0.0.0.0:2375 --tls=false --storage-driver vfs >$out/dockerd.log 2>&1 &
 for i in $(seq 600); do /usr/bin/docker version >/dev/null 2>&1 && break; sleep 0.1; done
 /usr/bin/docker version >/dev/null 2>&1 || { echo "dockerd does not start" >$out/skip; exit 0; }

@@ -406,6 +406,14 @@ func (w *fake) fix(o Options) (report *finding.Report, err error, dead bool) {
 	if o.Wait == 0 {
 		o.Wait = 2 * time.Minute
 	}
+	o.Judged = &Judged{Config: "as before"}
+	x := &Fix{World: w.world(), Options: o, Before: w.report(w.seen()), Snapshot: w.seen()}
+	dead = w.dies(func() { report, err = x.Run(w.t.Context()) })
+	return report, err, dead
+}
+
+// dies runs a verb, and reports whether the program was killed in it.
+func (w *fake) dies(verb func()) (dead bool) {
 	defer func() {
 		w.locked = false
 		if r := recover(); r != nil {
@@ -415,10 +423,8 @@ func (w *fake) fix(o Options) (report *finding.Report, err error, dead bool) {
 			w.kill, dead = 0, true
 		}
 	}()
-	o.Judged = &Judged{Config: "as before"}
-	x := &Fix{World: w.world(), Options: o, Before: w.report(w.seen()), Snapshot: w.seen()}
-	report, err = x.Run(w.t.Context())
-	return report, err, false
+	verb()
+	return false
 }
 
 func prefixes(list ...string) (out []netip.Prefix) {

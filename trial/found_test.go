@@ -317,20 +317,12 @@ func TestAppliedAgainIsPersisted(t *testing.T) {
 
 // TestKilledWhileItIsTakenOut: at whatever step a rollback is killed, the next one ends it, and status tells no lie before.
 func TestKilledWhileItIsTakenOut(t *testing.T) {
-	takeOut := func(w *fake) (dead bool) {
-		defer func() {
-			w.locked = false
-			if r := recover(); r != nil {
-				if _, ok := r.(killed); !ok {
-					panic(r)
-				}
-				w.kill, dead = 0, true
+	takeOut := func(w *fake) bool {
+		return w.dies(func() {
+			if err := w.world().TakeOut(context.WithoutCancel(t.Context()), false); err != nil {
+				t.Error(err)
 			}
-		}()
-		if err := w.world().TakeOut(context.WithoutCancel(t.Context()), false); err != nil {
-			t.Error(err)
-		}
-		return false
+		})
 	}
 	for n := 1; ; n++ {
 		w := confirmed(t)
