@@ -5,13 +5,14 @@ package checks
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/ringfence/ringfence/e2e/bed"
 	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/snapshot"
 )
@@ -63,6 +64,7 @@ func TestDataIsSharedByOwner(t *testing.T) {
 
 // inside runs a command in new user and network namespaces as a uid, and waits for its word.
 func inside(t *testing.T, uid int, script string) int {
+	bed.NeedUserNamespaces(t)
 	cmd := exec.Command("setpriv", "--reuid", fmt.Sprint(uid), "--regid", fmt.Sprint(uid), "--clear-groups", "unshare", "-Urn", "sh", "-c", script+"; echo ready; exec sleep 60")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	out, err := cmd.StdoutPipe()
@@ -73,9 +75,9 @@ func inside(t *testing.T, uid int, script string) int {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL); _ = cmd.Wait() })
-	b := make([]byte, 6)
-	if _, err := out.Read(b); err != nil || !strings.HasPrefix(string(b), "ready") {
-		t.Skipf("no user namespace: %v %q", err, b)
+	b := make([]byte, len("ready"))
+	if _, err := io.ReadFull(out, b); err != nil || string(b) != "ready" {
+		t.Fatalf("the namespace is not ready: %q %v", b, err)
 	}
 	return cmd.Process.Pid
 }

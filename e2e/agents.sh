@@ -8,18 +8,11 @@ prog=$1 out=$2 ns=$3 options=$4
 exec ip netns exec "$ns" unshare -m --propagation private -f -p --kill-child --mount-proc bash -c '
 prog=$1 out=$2 options=$3 work=$2/work here=$4
 set -u
-mkdir -p $work
-mount -t tmpfs tmpfs $work
-for d in etc var; do mkdir -p $work/$d-u $work/$d-w; mount -t overlay overlay -o lowerdir=/$d,upperdir=$work/$d-u,workdir=$work/$d-w /$d; done
-mount -t tmpfs tmpfs /run; mkdir -p /run/lock /run/netns /run/docker
-mount -t tmpfs tmpfs /sys/fs/cgroup
-for c in cpu cpuacct cpuset memory devices freezer blkio pids; do mkdir /sys/fs/cgroup/$c; mount -t cgroup -o $c cgroup /sys/fs/cgroup/$c; done
-mkdir /sys/fs/cgroup/systemd; mount -t cgroup -o none,name=systemd cgroup /sys/fs/cgroup/systemd
+. $here/enclosed.sh
 mount -t tmpfs tmpfs /usr/local/bin
 cp $here/testdata/agents/vllm /usr/local/bin/vllm; cp $here/testdata/agents/vllm /usr/local/bin/uvicorn.py; cp $here/testdata/agents/*.py /usr/local/bin/
-export PATH=/usr/sbin:/usr/bin:/sbin:/bin DOCKER_HOST=unix:///run/docker.sock DOCKER_API_VERSION=1.41 PYTHONPATH=/usr/local/bin
+export PYTHONPATH=/usr/local/bin
 echo 1 >/proc/sys/net/ipv6/conf/all/forwarding
-ip link set lo up
 ip netns add ext; ip link add ext0 type veth peer name eth0 netns ext
 ip addr add 203.0.113.1/24 dev ext0; ip addr add fd20::1/64 dev ext0 nodad; ip link set ext0 up
 ip -n ext addr add 203.0.113.9/24 dev eth0; ip -n ext addr add fd20::9/64 dev eth0 nodad
@@ -36,8 +29,7 @@ in_netns() { n=$1; shift; ip netns exec $n python3 /usr/local/bin/vllm serve m "
 image=$work/image; mkdir -p $image/usr $image/tmp
 for a in bin sbin lib lib64; do ln -s usr/$a $image/$a; done
 dockerd --data-root $work/data --exec-root /run/docker -H unix:///run/docker.sock --storage-driver vfs $options >$out/dockerd.log 2>&1 &
-for i in $(seq 300); do /usr/bin/docker version >/dev/null 2>&1 && break; sleep 0.1; done
-/usr/bin/docker version >/dev/null 2>&1 || { echo "dockerd does not start" >$out/skip; exit 0; }
+docker_answers
 tar -C $image -c . | /usr/bin/docker import - py:1 >/dev/null
 run() { /usr/bin/docker run -d -v /usr:/usr:ro -e PYTHONPATH=/usr/local/bin "$@" >/dev/null 2>>$out/run.log || echo "docker run $*" >>$out/failed; }
 serve="py:1 python3 /usr/local/bin/vllm serve m --host 0.0.0.0 --port"

@@ -8,12 +8,12 @@ exec ip netns exec "$ns" unshare -m --propagation private -f -p --kill-child --m
 prog=$1 out=$2 work=$2/work
 set -u
 . ./enclosed.sh
+busybox_image
 ip link add eth0 type veth peer name eth0p; ip link set eth0 up; ip link set eth0p up
 ip addr add 203.0.113.1/24 dev eth0; ip route add default via 203.0.113.254
 
 dockerd --data-root $work/data --exec-root /run/docker -H unix:///run/docker.sock -H tcp://0.0.0.0:2375 --tls=false --storage-driver vfs >$out/dockerd.log 2>&1 &
-for i in $(seq 600); do /usr/bin/docker version >/dev/null 2>&1 && break; sleep 0.1; done
-/usr/bin/docker version >/dev/null 2>&1 || { echo "dockerd does not start" >$out/skip; exit 0; }
+docker_answers
 tar -C $image -c . | /usr/bin/docker import - bb:1 >/dev/null
 run() { /usr/bin/docker run -d "$@" >/dev/null 2>>$out/run.log || echo "docker run $*: failed" >>$out/failed; }
 run --name plain -p 8080:80 bb:1 /bin/sleep 1000

@@ -8,6 +8,7 @@ exec ip netns exec "$ns" unshare -m --propagation private -f -p --kill-child --m
 prog=$1 out=$2 work=$2/work
 set -u
 . ./enclosed.sh
+busybox_image
 world() { # a peer behind an interface: name, interface, address of the host, of the peer
 	ip netns add $1; ip link add $2 type veth peer name eth0 netns $1
 	ip addr add $3/24 dev $2; ip link set $2 up
@@ -19,8 +20,7 @@ ip route add default via 203.0.113.9
 ip netns exec ext busybox httpd -p 80 -h /
 
 dockerd --data-root $work/data --exec-root /run/docker -H unix:///run/docker.sock -H tcp://0.0.0.0:2375 --tls=false --storage-driver vfs >$out/dockerd.log 2>&1 &
-for i in $(seq 600); do /usr/bin/docker version >/dev/null 2>&1 && break; sleep 0.1; done
-/usr/bin/docker version >/dev/null 2>&1 || { echo "dockerd does not start" >$out/skip; exit 0; }
+docker_answers
 tar -C $image -c . | /usr/bin/docker import - bb:1 >/dev/null
 /usr/bin/docker run -d --name web -p 8080:80 bb:1 /bin/httpd -f -p 80 -h / >/dev/null; serves
 

@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"os/exec"
 	"strings"
@@ -161,6 +162,7 @@ ip link set lo up
 echo ready
 sleep 60
 `
+	bed.NeedUserNamespaces(t)
 	cmd := exec.Command("unshare", "--user", "--map-root-user", "--net", "sh", "-c", strings.ReplaceAll(script, "%%", "%"))
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}, Setpgid: true}
 	out, err := cmd.StdoutPipe()
@@ -168,16 +170,15 @@ sleep 60
 		t.Fatal(err)
 	}
 	if err := cmd.Start(); err != nil {
-		t.Skipf("an ordinary user cannot make a user namespace here: %v", err)
+		t.Fatal(err)
 	}
 	t.Cleanup(func() {
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 		_ = cmd.Wait()
 	})
-	buf := make([]byte, 64)
-	n, _ := out.Read(buf)
-	if !strings.HasPrefix(string(buf[:n]), "ready") {
-		t.Skip("an ordinary user cannot make a user namespace here")
+	buf := make([]byte, len("ready"))
+	if _, err := io.ReadFull(out, buf); err != nil || string(buf) != "ready" {
+		t.Fatalf("the user's namespace is not ready: %q %v", buf, err)
 	}
 	start := time.Now()
 	report, _ := b.audit()

@@ -7,6 +7,7 @@ exec ip netns exec "$ns" unshare -m --propagation private -f -p --kill-child --m
 prog=$1 out=$2 work=$2/work
 set -u
 . ./enclosed.sh
+busybox_image
 mount -t tmpfs -o mode=755 tmpfs /srv
 ip link add eth0 type veth peer name eth0p; ip link set eth0 up; ip link set eth0p up
 ip addr add 203.0.113.1/24 dev eth0; ip route add default via 203.0.113.254
@@ -14,8 +15,7 @@ ip addr add 203.0.113.1/24 dev eth0; ip route add default via 203.0.113.254
 mkdir -p /etc/docker; echo "{\"metrics-addr\": \"127.0.0.1:9323\", \"experimental\": true}" >/etc/docker/daemon.json
 dockerd --data-root $work/data --exec-root /run/docker -H unix:///run/docker.sock -H unix:///srv/docker-alt.sock --storage-driver vfs >$out/dockerd.log 2>&1 &
 containerd --root $work/c2 --state /run/c2 --address /run/c2/containerd.sock >$out/containerd.log 2>&1 &
-for i in $(seq 600); do /usr/bin/docker version >/dev/null 2>&1 && break; sleep 0.1; done
-/usr/bin/docker version >/dev/null 2>&1 || { echo "dockerd does not start" >$out/skip; exit 0; }
+docker_answers
 chmod 666 /srv/docker-alt.sock
 command -v setfacl >/dev/null && setfacl -m u:65534:rw /run/docker.sock && touch $out/acl
 /usr/bin/docker swarm init --advertise-addr 203.0.113.1 >/dev/null 2>>$out/run.log || echo "swarm" >>$out/failed

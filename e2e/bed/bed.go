@@ -161,6 +161,23 @@ func Need(t *testing.T, programs ...string) {
 	}
 }
 
+// NeedUserNamespaces skips a test where the machine gives an ordinary user no user namespace, and says by which switch.
+func NeedUserNamespaces(t *testing.T) {
+	t.Helper()
+	for file, off := range map[string]string{
+		"/proc/sys/user/max_user_namespaces":                     "0",
+		"/proc/sys/kernel/unprivileged_userns_clone":             "0",
+		"/proc/sys/kernel/apparmor_restrict_unprivileged_userns": "1",
+	} {
+		if b, err := os.ReadFile(file); err == nil && strings.TrimSpace(string(b)) == off {
+			t.Skipf("an ordinary user cannot make a user namespace here: %s is %s", file, off)
+		}
+	}
+	if _, err := os.Stat("/proc/self/ns/user"); err != nil {
+		t.Skip("the kernel lacks: user namespaces (CONFIG_USER_NS)")
+	}
+}
+
 // furnish mounts what belongs to this bed alone.
 func furnish() error {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
