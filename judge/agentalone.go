@@ -11,11 +11,7 @@ import (
 
 // agentAlone adds what is known of an agent without the packet filter: its process, its configuration and the addresses that it listens on.
 func (b *builder) agentAlone(a *snapshot.Agent, d *DocAgent) {
-	prog := DocAgentProgram{
-		Key: d.Key, Runtime: d.Runtime, Title: d.Title, Kind: d.Kind, Evidence: d.Evidence, UID: d.UID, HostUser: d.HostUser, Unit: d.Unit,
-		Container: d.Container, Auth: d.Auth, Version: d.Version, Floor: d.Floor, Config: d.Config, ConfigState: d.ConfigState,
-		ConfigWhy: a.ConfigRead.Reason,
-	}
+	prog := DocAgentProgram{DocAgentIdentity: d.DocAgentIdentity, ConfigWhy: a.ConfigRead.Reason}
 	if d.Auth == "unknown" {
 		prog.AuthWhy = a.Auth.Reason
 	}

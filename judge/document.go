@@ -306,8 +306,8 @@ type DocAbstract struct {
 	Workloads []string `json:"workloads"`
 }
 
-// DocAgent is an agent or model runtime with the services that it listens on.
-type DocAgent struct {
+// DocAgentIdentity is an agent or model runtime by its process and its configuration.
+type DocAgentIdentity struct {
 	Key         string                   `json:"key"`
 	Runtime     string                   `json:"runtime"`
 	Title       string                   `json:"title"`
@@ -322,31 +322,23 @@ type DocAgent struct {
 	Floor       string                   `json:"floor"`
 	Config      *snapshot.OpenClawConfig `json:"config,omitempty"`
 	ConfigState string                   `json:"configState"`
-	Services    []DocService             `json:"services"`
+}
+
+// DocAgent is an agent or model runtime with the services that it listens on.
+type DocAgent struct {
+	DocAgentIdentity
+	Services []DocService `json:"services"`
 	// Maybe are services by which it may be reached, and why that is not known.
 	Maybe []DocMaybe `json:"maybe"`
 	// Unseen are keys of reachable services of TCP whose owner was not seen: one of them may be its own.
 	Unseen []string `json:"unseen"`
 }
 
-// DocAgentProgram is an agent or model runtime by its process and its configuration.
+// DocAgentProgram is an agent or model runtime without what the packet model says of it.
 type DocAgentProgram struct {
-	Key         string                   `json:"key"`
-	Runtime     string                   `json:"runtime"`
-	Title       string                   `json:"title"`
-	Kind        string                   `json:"kind"`
-	Evidence    string                   `json:"evidence"`
-	UID         int                      `json:"uid"`
-	HostUser    bool                     `json:"hostUser"`
-	Unit        string                   `json:"unit"`
-	Container   string                   `json:"container"`
-	Auth        string                   `json:"auth"`
-	AuthWhy     string                   `json:"authWhy"` // why it is unknown
-	Version     string                   `json:"version"`
-	Floor       string                   `json:"floor"`
-	Config      *snapshot.OpenClawConfig `json:"config,omitempty"`
-	ConfigState string                   `json:"configState"`
-	ConfigWhy   string                   `json:"configWhy"` // why it was not read
+	DocAgentIdentity
+	AuthWhy   string `json:"authWhy"`   // why it is unknown
+	ConfigWhy string `json:"configWhy"` // why it was not read
 }
 
 // DocAgentListener is a socket of an agent. Inside is one in the network namespace of its container, where a wide address is normal: then

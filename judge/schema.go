@@ -59,7 +59,7 @@ func schemaOf(t reflect.Type, above []reflect.Type) map[string]any {
 
 func structSchema(t reflect.Type, above []reflect.Type) map[string]any {
 	props, required := map[string]any{}, []any{}
-	for f := range t.Fields() {
+	for _, f := range reflect.VisibleFields(t) { // those of embedded structs too: JSON has them side by side
 		name, opts, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if name == "-" || name == "" {
 			continue

@@ -317,11 +317,11 @@ func (b *builder) agentList() {
 	unseen := b.unseen()
 	for i := range b.snap.Agents.Instances {
 		a := &b.snap.Agents.Instances[i]
-		d := DocAgent{
+		d := DocAgent{DocAgentIdentity: DocAgentIdentity{
 			Key: a.Runtime, Runtime: a.Runtime, Title: a.Title, Kind: a.Kind, Evidence: a.Evidence, UID: -1,
 			Unit: a.Unit, Container: b.containerName(a.Container), Auth: a.DefaultAuth, Version: a.Version.Value,
-			Floor: a.Floor, Config: a.Config, ConfigState: string(a.ConfigRead.State), Services: []DocService{}, Unseen: unseen,
-		}
+			Floor: a.Floor, Config: a.Config, ConfigState: string(a.ConfigRead.State),
+		}, Services: []DocService{}, Unseen: unseen}
 		switch {
 		case a.Auth.State == snapshot.Present:
 			d.Auth = a.Auth.Value
