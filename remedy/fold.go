@@ -21,7 +21,7 @@ func several(one string, list []string) []string {
 
 // same are the interfaces that a rule does not lead back by, although it names them at both ends.
 func (r *Rule) same() (list []string) {
-	for _, n := range r.Iifs {
+	for _, n := range r.iifs() {
 		if r.Apart && slices.Contains(r.oifs(), n) {
 			list = append(list, n)
 		}
