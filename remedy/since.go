@@ -305,7 +305,10 @@ func judges(e *ruleset.Expr) bool {
 	case e.Immediate != nil:
 		return judgeVerdict(e.Immediate.Verdict)
 	case e.Xt != nil:
-		return !e.Xt.Target || slices.Contains([]string{"REJECT", "LOG", "NFLOG"}, e.Xt.Name)
+		if !e.Xt.Target {
+			return e.Xt.Name != "socket" // it can give the packet the mark of the socket (--restore-skmark)
+		}
+		return slices.Contains([]string{"REJECT", "LOG", "NFLOG"}, e.Xt.Name)
 	case e.Cmp != nil, e.Range != nil, e.Lookup != nil, e.Bitwise != nil, e.Byteorder != nil, e.Fib != nil, e.Reject != nil, e.Log != nil, e.Limit != nil:
 		return true
 	case x.Quota != nil, x.Connlimit != nil, x.Generate != nil, x.Dynset != nil, x.Socket != nil, x.Rt != nil, x.Osf != nil:

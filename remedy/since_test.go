@@ -14,6 +14,7 @@ func TestCovers(t *testing.T) {
 	jump := ruleset.Expr{Name: "immediate", Immediate: &ruleset.Immediate{Verdict: &ruleset.Verdict{Kind: ruleset.Jump, Chain: "more"}}}
 	find := ruleset.Expr{Name: "lookup", Lookup: &ruleset.Lookup{Set: "s", Sreg: 1}}
 	notrack := ruleset.Expr{Name: "notrack", Plain: true}
+	marks := ruleset.Expr{Name: "match", Xt: &ruleset.Xt{Name: "socket"}}
 	nat := ruleset.Expr{Name: "nat", NAT: &ruleset.NAT{Kind: "dnat"}}
 	rules := func(list ...[]ruleset.Expr) (out []ruleset.Rule) {
 		for i, e := range list {
@@ -46,6 +47,7 @@ func TestCovers(t *testing.T) {
 		"a table more":                    {none, table("filter", nil, nil, exprs{drop}), true, false},
 		"a table less":                    {table("filter", nil, nil, exprs{drop}), none, false, true},
 		"notrack":                         {table("filter", nil, nil), table("filter", nil, nil, exprs{notrack}), false, false},
+		"a mark of a socket":              {table("filter", nil, nil), table("filter", nil, nil, exprs{marks}), false, false},
 		"notrack no more":                 {table("filter", nil, nil, exprs{notrack}), table("filter", nil, nil), false, false},
 		"who is not tracked":              {table("filter", []byte{1}, nil, exprs{find, notrack}), table("filter", nil, nil, exprs{find, notrack}), false, false},
 		"a way to notrack":                {table("filter", nil, rules(exprs{notrack})), table("filter", nil, rules(exprs{notrack}), exprs{jump}), false, false},
