@@ -48,10 +48,36 @@ func RunsVPN(p *snapshot.Process) bool {
 	return p.ExeWord.Trusted() && slices.Contains(vpnPrograms, path.Base(p.Exe))
 }
 
-// endsVPN says of an interface that its other end is such a process: a TAP of OpenVPN is named as that of a machine is.
+// OfSystem says of a process that whoever administers the host has it run: root, or a service of the system by a program of root's. The
+// manager of a user is none: below it that user decides.
+func OfSystem(p *snapshot.Process) bool {
+	byUser, _ := path.Match("user@*.service", p.Unit)
+	return p.Container == "" && (p.UID == 0 || p.Unit != "" && p.ExeWord.Trusted() && !byUser)
+}
+
+// endsVPN says of an interface that its other end is such a process of the system: a TAP of OpenVPN is named as that of a machine is. What a user
+// or an agent starts on a TAP of its own makes it nothing else.
 func (m *Map) endsVPN(l *snapshot.Link) bool {
 	return l.Kind == "tun" && slices.ContainsFunc(m.snap.Processes.List, func(p snapshot.Process) bool {
-		return p.NS.Net == m.snap.Network.HostNetns() && slices.Contains(p.Tunnels, l.Name) && RunsVPN(&p)
+		return p.NS.Net == m.snap.Network.HostNetns() && slices.Contains(p.Tunnels, l.Name) && RunsVPN(&p) && OfSystem(&p) && !m.RunsForWorkload(&p)
+	})
+}
+
+// RunsForWorkload says of a process that it is not root's and is of the workload zone, or in the unit of an agent that is.
+func (m *Map) RunsForWorkload(p *snapshot.Process) bool {
+	if p.UID == 0 {
+		return false
+	}
+	if zone, _ := m.Process(p); zone == Workload {
+		return true
+	}
+	return p.Unit != "" && slices.ContainsFunc(m.snap.Agents.Instances, func(a snapshot.Agent) bool {
+		agent := m.byPID[a.PID]
+		if a.Unit != p.Unit || agent == nil {
+			return false
+		}
+		zone, _ := m.Process(agent)
+		return zone == Workload
 	})
 }
 
@@ -67,7 +93,21 @@ func (m *Map) byTunnel(l *snapshot.Link) bool {
 	if m.defaultRoute(l.Index) {
 		return vpn(l) && m.entered(l, private)
 	}
-	return (vpn(l) || m.endsVPN(l) || slices.Contains(tunnelKinds, l.Kind)) && m.entered(l, anybody)
+	return (vpn(l) || m.endsVPN(l) || slices.Contains(tunnelKinds, l.Kind) && !m.ofUser(l)) && m.entered(l, anybody)
+}
+
+// ofUser says of a TUN or TAP that its other end is a process of the host that is not the system's: who comes in by it is whom that process plays.
+func (m *Map) ofUser(l *snapshot.Link) bool {
+	held, other := false, false
+	for i := range m.snap.Processes.List {
+		p := &m.snap.Processes.List[i]
+		if l.Kind != "tun" || p.NS.Net != m.snap.Network.HostNetns() || !slices.Contains(p.Tunnels, l.Name) {
+			continue
+		}
+		held = true
+		other = other || p.Container != "" || OfSystem(p) && !m.RunsForWorkload(p)
+	}
+	return held && !other
 }
 
 // sharedSpace is what carriers and private networks give their members (RFC 6598).

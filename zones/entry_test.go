@@ -109,15 +109,49 @@ func TestTAPOfAVPN(t *testing.T) {
 		"OpenVPN, nobody":       {snapshot.Process{Exe: "/usr/sbin/openvpn", ExeWord: root}, false, Unclassified},
 		"OpenVPN, a login":      {snapshot.Process{Exe: "/usr/sbin/openvpn", ExeWord: root}, true, Management},
 		"a user's of that name": {snapshot.Process{Exe: "/home/mal/openvpn", ExeWord: snapshot.WordOf(1001)}, true, Workload},
+		"as nobody":             {snapshot.Process{Exe: "/usr/sbin/openvpn", ExeWord: root, UID: 65534, Unit: "openvpn@a.service"}, true, Management},
+		"a user runs it":        {snapshot.Process{Exe: "/usr/sbin/openvpn", ExeWord: root, UID: 1001}, true, Workload},
+		"in a user's unit":      {snapshot.Process{Exe: "/usr/sbin/openvpn", ExeWord: root, UID: 1001, Unit: "user@1001.service", UserUnit: "v.service"}, true, Workload},
+		"beside an agent":       {snapshot.Process{Exe: "/usr/sbin/openvpn", ExeWord: root, UID: 1001, Unit: "agent.service"}, true, Workload},
 	} {
 		s := host([]snapshot.Link{{Name: "eth0", Kind: "device", Addrs: []string{"203.0.113.1/24"}}, {Name: "tap0", Kind: "tun", Addrs: []string{"10.8.0.1/24"}}}, defaultRoute(2))
 		c.process.NS.Net, c.process.Tunnels = s.Network.HostNetns(), []string{"tap0"}
-		s.Processes.List = []snapshot.Process{c.process}
+		s.Processes.List = []snapshot.Process{{PID: 5, UID: 1001, Unit: "agent.service"}, c.process}
+		s.Agents.Instances = []snapshot.Agent{{PID: 5, Kind: "cli", Unit: "agent.service"}}
 		if c.login {
 			s.SSH.Sessions = []snapshot.SSHSession{{Local: "10.8.0.1:22", Remote: "10.8.0.2:5000", LoggedIn: snapshot.Yes}}
 		}
 		m := Classify(s, nil)
 		if zone := zoneOf(m, "tap0"); zone != c.zone || m.Entered() != (c.zone == Management) {
+			t.Errorf("%s: %s, somebody comes in %v", name, zone, m.Entered())
+		}
+	}
+}
+
+// TestTUNOfAUser: who plays the other end of an interface can log in by it from any address. That makes the interface no way of administrators,
+// unless it is a service of the system that plays it.
+func TestTUNOfAUser(t *testing.T) {
+	root := snapshot.Word{By: snapshot.ByRoot}
+	for name, c := range map[string]struct {
+		process snapshot.Process
+		zone    string
+	}{
+		"nobody is seen":       {snapshot.Process{}, Management},
+		"root's":               {snapshot.Process{Exe: "/opt/vpn", ExeWord: root, Tunnels: []string{"tun5"}}, Management},
+		"a service's":          {snapshot.Process{Exe: "/opt/vpn", ExeWord: root, UID: 105, Unit: "vpn.service", Tunnels: []string{"tun5"}}, Management},
+		"a container of all":   {snapshot.Process{Exe: "/vpn", Container: "c", Tunnels: []string{"tun5"}}, Management},
+		"a user's":             {snapshot.Process{Exe: "/usr/bin/python3", ExeWord: root, UID: 1001, Tunnels: []string{"tun5"}}, Unclassified},
+		"an agent's":           {snapshot.Process{PID: 5, Exe: "/usr/bin/node", ExeWord: root, UID: 1001, Unit: "agent.service", Tunnels: []string{"tun5"}}, Unclassified},
+		"of the agent's unit":  {snapshot.Process{PID: 6, Exe: "/usr/bin/node", ExeWord: root, UID: 1001, Unit: "agent.service", Tunnels: []string{"tun5"}}, Unclassified},
+		"a user's, of another": {snapshot.Process{Exe: "/usr/bin/python3", ExeWord: root, UID: 1001, Tunnels: []string{"tun6"}}, Management},
+	} {
+		s := host([]snapshot.Link{{Name: "eth0", Kind: "device", Addrs: []string{"203.0.113.1/24"}}, {Name: "tun5", Kind: "tun", Addrs: []string{"10.8.0.1/24"}}}, defaultRoute(2))
+		c.process.NS.Net = s.Network.HostNetns()
+		s.Processes.List = []snapshot.Process{c.process, {PID: 5, UID: 1001, Unit: "agent.service"}}
+		s.Agents.Instances = []snapshot.Agent{{PID: 5, Kind: "cli", Unit: "agent.service"}}
+		s.SSH.Sessions = []snapshot.SSHSession{{Local: "10.8.0.1:22", Remote: "10.8.0.2:5000", LoggedIn: snapshot.Yes}}
+		m := Classify(s, nil)
+		if zone := zoneOf(m, "tun5"); zone != c.zone || m.Entered() != (c.zone == Management) {
 			t.Errorf("%s: %s, somebody comes in %v", name, zone, m.Entered())
 		}
 	}
