@@ -144,7 +144,7 @@ func underneath(s *snapshot.Snapshot) (list []Flow) {
 
 // observed is what is seen to be in use and would be missed: logins over SSH, tunnels, routing and failover, and the
 // ports of tunnels and of a cluster's own services that are listened on.
-func observed(s *snapshot.Snapshot) []Flow {
+func observed(s *snapshot.Snapshot, m *zones.Map) []Flow {
 	list := append([]Flow{}, underneath(s)...)
 	for _, ses := range s.SSH.Sessions {
 		remote, err := netip.ParseAddrPort(ses.Remote)
@@ -179,7 +179,7 @@ func observed(s *snapshot.Snapshot) []Flow {
 				why = keptPublished
 			}
 		}
-		if why == "" || err != nil || addr.IsLoopback() {
+		if why == "" || err != nil || addr.IsLoopback() || forWorkload(s, m, k) {
 			continue
 		}
 		f := Flow{Proto: k.Proto, Port: k.Port, Why: why}

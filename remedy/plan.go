@@ -218,7 +218,7 @@ func Make(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config, opt Options
 	}
 	m := zones.Classify(s, cfg)
 	p.Zones, p.Known = cfg, origins(m)
-	p.Keeps, p.allows = append(observed(s), expand(opt.Keep, m)...), expand(opt.AllowPorts, m)
+	p.Keeps, p.allows = append(observed(s, m), expand(opt.Keep, m)...), expand(opt.AllowPorts, m)
 	if p.Mode == DefaultDeny {
 		p.Keeps = append(p.Keeps, logins(s, m)...)
 	}

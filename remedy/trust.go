@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/zones"
 )
 
 // process is a process of the snapshot, whose list is in the order of pids, nil where it was not seen.
@@ -49,7 +50,7 @@ func vouched(s *snapshot.Snapshot, k *snapshot.Socket) bool {
 			continue
 		case p.Container != "" && p.ContainerWord.Trusted() && p.Pod != "":
 			return true
-		case p.Container == "" && (p.UID == 0 || p.Unit != "" && p.ExeWord.Trusted() && !userManager(p.Unit)):
+		case zones.OfSystem(p):
 			return true
 		}
 		seen = true
@@ -57,8 +58,19 @@ func vouched(s *snapshot.Snapshot, k *snapshot.Socket) bool {
 	return !seen && k.UID == 0 // who holds it was not seen: its uid is the kernel's word
 }
 
-// userManager says of a unit that it is the manager of a user, below which that user decides.
-func userManager(unit string) bool {
-	ok, _ := path.Match("user@*.service", unit)
-	return ok
+// forWorkload says of a socket that none but processes of the host that run for the workload zone have it: an agent is a service of the system
+// too, and has programs of root's do what it likes.
+func forWorkload(s *snapshot.Snapshot, m *zones.Map, k *snapshot.Socket) bool {
+	seen := false
+	for _, o := range k.Owners {
+		p := process(s, o.PID)
+		if p == nil {
+			continue
+		}
+		if p.Container != "" || !m.RunsForWorkload(p) {
+			return false
+		}
+		seen = true
+	}
+	return seen
 }

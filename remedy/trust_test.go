@@ -36,11 +36,15 @@ func TestNamesOfProcessesKeepNothingOpen(t *testing.T) {
 		"a user's etcd":              {"tcp", 2379, snapshot.Process{Exe: "/usr/bin/etcd", ExeWord: root, UID: 1001}, false},
 		"a user's manager":           {"tcp", 2379, snapshot.Process{Exe: "/usr/bin/etcd", ExeWord: root, UID: 1001, Unit: "user@1001.service"}, false},
 		"a container's etcd":         {"tcp", 2379, snapshot.Process{Exe: "/etcd", Container: "c", ContainerWord: root}, false},
+		"an agent's etcd":            {"tcp", 2379, snapshot.Process{Exe: "/usr/bin/python3", ExeWord: root, UID: 1001, Unit: "agent.service"}, false},
+		"an agent's OpenVPN":         {"udp", 8443, snapshot.Process{Exe: "/usr/sbin/openvpn", ExeWord: root, UID: 1001, Unit: "agent.service"}, false},
+		"a service's OpenVPN":        {"udp", 8443, snapshot.Process{Exe: "/usr/sbin/openvpn", ExeWord: root, UID: 1001, Unit: "openvpn@a.service"}, true},
 		"a user's WireGuard":         {"udp", 51820, snapshot.Process{Exe: "/usr/bin/python3", ExeWord: root, UID: 1001}, false},
 	} {
 		s := fixtures.Host()
 		c.process.PID = 77
-		s.Processes.List = []snapshot.Process{c.process}
+		s.Processes.List = []snapshot.Process{{PID: 5, UID: 1001, Unit: "agent.service"}, c.process}
+		s.Agents.Instances = []snapshot.Agent{{PID: 5, Kind: "cli", Unit: "agent.service"}}
 		s.Listeners.Sockets = []snapshot.Socket{{Proto: c.proto, Family: 4, Addr: "0.0.0.0", Port: c.port, UID: c.process.UID, Owners: []snapshot.Owner{{PID: 77, Comm: "sshd"}}}}
 		cfg := zones.Config{zones.Management: {Interfaces: []string{"mgmt0"}}}
 		p := Make(new(finding.Report), s, cfg, Options{Mode: DefaultDeny})
