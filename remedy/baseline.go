@@ -101,7 +101,7 @@ func (p *Plan) closesBesides(s *snapshot.Snapshot) {
 	for i := range s.Listeners.Sockets {
 		k := &s.Listeners.Sockets[i]
 		addr, err := netip.ParseAddr(k.Addr)
-		if err != nil || !portProtos[k.Proto] || k.Port == 0 || addr.IsLoopback() || k.Netns != 0 && k.Netns != s.Network.HostNetns() {
+		if err != nil || !portProtos[k.Proto] || k.Port == 0 || addr.IsLoopback() || !onHost(s, k) {
 			continue
 		}
 		if slices.ContainsFunc(p.Keeps, func(f Flow) bool { return f.Proto == k.Proto && f.Port == k.Port }) ||

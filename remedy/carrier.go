@@ -50,7 +50,7 @@ func carries(s *snapshot.Snapshot, k *snapshot.Socket) string {
 // network namespace, or of a device whose port is not told with it (WireGuard), which can be in one that is not seen. Who holds such a
 // socket cannot be seen, but its uid can, and which ones the kernel's own services have.
 func ofKernel(s *snapshot.Snapshot, k *snapshot.Socket) string {
-	if k.Proto != "udp" || k.UID != 0 || k.Netns != 0 && k.Netns != s.Network.HostNetns() || k.OwnerState == snapshot.OwnersKernel {
+	if k.Proto != "udp" || k.UID != 0 || !onHost(s, k) || k.OwnerState == snapshot.OwnersKernel {
 		return ""
 	}
 	networks := []*snapshot.Network{&s.Network}
@@ -83,6 +83,14 @@ func commands(s *snapshot.Snapshot, p *snapshot.Process) bool {
 	const netAdmin = 1 << 12 // CAP_NET_ADMIN, capabilities(7)
 	n, err := strconv.ParseUint(p.CapEff, 16, 64)
 	return err == nil && n&netAdmin != 0 && p.NS.Net == s.Network.HostNetns() && p.NS.User != 0 && p.NS.User == s.Processes.Init.User
+}
+
+// rules says of a socket that such a process has it.
+func rules(s *snapshot.Snapshot, k *snapshot.Socket) bool {
+	return slices.ContainsFunc(k.Owners, func(o snapshot.Owner) bool {
+		p := process(s, o.PID)
+		return p != nil && commands(s, p)
+	})
 }
 
 // holds says whether a process listens for others with a protocol.

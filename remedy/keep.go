@@ -106,7 +106,7 @@ var carriers = map[string][]string{
 	"ip6tnl": {"6in4", "ipip"}, "vti": {"esp"}, "vti6": {"esp"}, "xfrm": {"esp"}, "l2tpeth": {"l2tp"},
 }
 
-// underneath is the protocols without ports that are seen to be in use: those of tunnels, those that a process listens
+// underneath is the protocols without ports that are seen to be in use: those of tunnels, those that a process listens for that root answers
 // for, and what IKE negotiates.
 func underneath(s *snapshot.Snapshot) (list []Flow) {
 	add := func(proto, why string) {
@@ -125,7 +125,7 @@ func underneath(s *snapshot.Snapshot) (list []Flow) {
 	for i := range s.Listeners.Sockets {
 		k := &s.Listeners.Sockets[i]
 		for _, proto := range portless() {
-			if k.Proto != "raw" || k.Port != int(protoNumbers[proto]) {
+			if k.Proto != "raw" || k.Port != int(protoNumbers[proto]) || !onHost(s, k) || !vouched(s, k) && !rules(s, k) {
 				continue
 			}
 			why := "a process listens"
@@ -179,7 +179,7 @@ func observed(s *snapshot.Snapshot, m *zones.Map) []Flow {
 				why = keptPublished
 			}
 		}
-		if why == "" || err != nil || addr.IsLoopback() || forWorkload(s, m, k) {
+		if why == "" || err != nil || addr.IsLoopback() || !onHost(s, k) || forWorkload(s, m, k) {
 			continue
 		}
 		f := Flow{Proto: k.Proto, Port: k.Port, Why: why}

@@ -58,6 +58,11 @@ func vouched(s *snapshot.Snapshot, k *snapshot.Socket) bool {
 	return !seen && k.UID == 0 // who holds it was not seen: its uid is the kernel's word
 }
 
+// onHost says of a socket that it is in the host's own network.
+func onHost(s *snapshot.Snapshot, k *snapshot.Socket) bool {
+	return k.Netns == 0 || k.Netns == s.Network.HostNetns()
+}
+
 // forWorkload says of a socket that none but processes of the host that run for the workload zone have it: an agent is a service of the system
 // too, and has programs of root's do what it likes.
 func forWorkload(s *snapshot.Snapshot, m *zones.Map, k *snapshot.Socket) bool {

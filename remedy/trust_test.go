@@ -54,3 +54,31 @@ func TestNamesOfProcessesKeepNothingOpen(t *testing.T) {
 		}
 	}
 }
+
+// TestRawSocketsOfOthersKeepNothingOpen: a protocol without ports is kept for a daemon that root answers for. To listen for one needs CAP_NET_RAW
+// alone, which containers have; those in a network of their own are not the host's.
+func TestRawSocketsOfOthersKeepNothingOpen(t *testing.T) {
+	const hostNet = 7
+	for name, c := range map[string]struct {
+		process snapshot.Process
+		netns   uint64
+		kept    bool
+	}{
+		"keepalived":               {snapshot.Process{Exe: "/usr/sbin/keepalived", ExeWord: root}, hostNet, true},
+		"a service":                {snapshot.Process{Exe: "/usr/sbin/bird", ExeWord: root, UID: 105, Unit: "bird.service"}, hostNet, true},
+		"a container of root's":    {snapshot.Process{Exe: "/bird", Container: "c", CapEff: "3000", NS: snapshot.NS{Net: hostNet, User: 2}}, hostNet, true},
+		"a container":              {snapshot.Process{Exe: "/bird", Container: "c", CapEff: "2000", NS: snapshot.NS{Net: hostNet, User: 2}}, hostNet, false},
+		"a user's":                 {snapshot.Process{Exe: "/usr/bin/python3", ExeWord: root, UID: 1001}, hostNet, false},
+		"root's in a network else": {snapshot.Process{Exe: "/usr/sbin/keepalived", ExeWord: root}, 9, false},
+	} {
+		s := fixtures.Host()
+		s.Network.Namespaces = []snapshot.Netns{{Inode: hostNet, Host: true}}
+		s.Processes.Init = snapshot.NS{User: 2, Net: hostNet}
+		c.process.PID = 77
+		s.Processes.List = []snapshot.Process{c.process}
+		s.Listeners.Sockets = []snapshot.Socket{{Proto: "raw", Family: 4, Addr: "0.0.0.0", Port: 112, Netns: c.netns, UID: c.process.UID, Owners: []snapshot.Owner{{PID: 77, Comm: "bird"}}}}
+		if kept := slices.ContainsFunc(underneath(s), func(f Flow) bool { return f.Proto == "vrrp" }); kept != c.kept {
+			t.Errorf("%s: kept %v", name, kept)
+		}
+	}
+}
