@@ -84,15 +84,16 @@ func (p *Plan) deny(id string, d *finding.Deny, s *snapshot.Snapshot, m *zones.M
 	if n := inUse(s, d); id == PublishedCheck && n > 0 && len(asked) == 0 {
 		return fmt.Sprintf("it is in use, so it is meant (open connections: %d): publish it on an address that only its users reach", n)
 	}
-	return p.denials(id, d, s, m, keep, logins)
+	_, why := p.denials(id, d, s, m, keep, logins)
+	return why
 }
 
-// denials adds the rules of a denial, or says why there are none.
-func (p *Plan) denials(id string, d *finding.Deny, s *snapshot.Snapshot, m *zones.Map, keep []netip.Prefix, logins bool) string {
-	added, failed, unwritable := false, "", len(p.unwritable)
+// denials adds the rules of a denial, or says why there are none. About says whether anything is there that it is about: else nothing is open.
+func (p *Plan) denials(id string, d *finding.Deny, s *snapshot.Snapshot, m *zones.Map, keep []netip.Prefix, logins bool) (about bool, why string) {
+	failed, unwritable := "", len(p.unwritable)
 	at, wide, why := target(s, d)
 	if why != "" {
-		return why
+		return true, why
 	}
 	for i := range m.Origins {
 		o := &m.Origins[i]
@@ -105,7 +106,7 @@ func (p *Plan) denials(id string, d *finding.Deny, s *snapshot.Snapshot, m *zone
 				if to.Local || to.Zone != d.ToZone || to.Interface == o.Interface || to.Bounded && to.Network != "" || o.Network != "" && o.Network == to.Network {
 					continue
 				}
-				added = true
+				about = true
 				if others := o.Network != "" && slices.ContainsFunc(m.Origins, func(x zones.Origin) bool {
 					return x.Interface == to.Interface && x.Network == o.Network
 				}); others {
@@ -122,7 +123,7 @@ func (p *Plan) denials(id string, d *finding.Deny, s *snapshot.Snapshot, m *zone
 		if every {
 			continue
 		}
-		added = true
+		about = true
 		kept := slices.Concat(keep, some, shared(m, *o))
 		drop := Rule{Chain: chainIn, Iif: o.Interface, Proto: d.Proto, Port: d.Port, Closes: id}
 		if at.IsValid() && !wide {
@@ -142,12 +143,12 @@ func (p *Plan) denials(id string, d *finding.Deny, s *snapshot.Snapshot, m *zone
 		p.cutsLogins = p.cutsLogins || logins && (d.Zone == zones.External || d.Zone == zones.Management)
 	}
 	switch {
-	case !added:
-		return "no interface of the zone was found"
+	case !about:
+		return false, "no interface of the zone was found"
 	case len(p.unwritable) > unwritable:
-		return fmt.Sprintf("an interface has a name that a ruleset cannot hold (%s): rename it", escape.Line(p.unwritable[unwritable]))
+		return true, fmt.Sprintf("an interface has a name that a ruleset cannot hold (%s): rename it", escape.Line(p.unwritable[unwritable]))
 	}
-	return failed
+	return true, failed
 }
 
 // inward adds a drop of what an origin sends to a port of the host, behind what lets those pass who keep access.

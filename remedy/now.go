@@ -39,12 +39,17 @@ func (p *Plan) StillCloses(ctx context.Context, now *snapshot.Snapshot) error {
 	if now.NFTables.Ruleset == nil {
 		return fmt.Errorf("the ruleset could not be read (%s)", strings.Join(now.Section("nftables").Reasons, "; "))
 	}
+	if network := now.Section("network"); network.Status != snapshot.OK && network.Status != snapshot.Partial || len(now.Network.Links) == 0 {
+		return fmt.Errorf("the network could not be read (%s)", strings.Join(network.Reasons, "; "))
+	}
 	now = inOrder(now)
 	m := zones.Classify(now, p.Zones)
 	today := &Plan{Mode: Targeted, Keeps: p.Keeps}
 	for _, t := range p.Closes {
 		for i := range t.Denies {
-			_ = today.denials(t.Check, &t.Denies[i], now, m, t.Except, false) // of what is not there now nothing is open
+			if about, why := today.denials(t.Check, &t.Denies[i], now, m, t.Except, false); about && why != "" {
+				return fmt.Errorf("it is loaded, and %s cannot be shown to be closed as the host is now: %s", t.Check, why)
+			}
 		}
 	}
 	if len(today.unwritable) > 0 {
