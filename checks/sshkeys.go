@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/binary"
+	"math/big"
 	"os"
 	"path"
 	"path/filepath"
@@ -28,6 +29,7 @@ func (s *Scan) sshAccounts(ctx context.Context, config string, perUser bool, pro
 	var list []snapshot.SSHAccount
 	logged := s.loggedInUsers(procs)
 	shared, _ := s.askSSHD(ctx, config, nil, "")
+	sudoers := s.sudoers()
 	for _, u := range s.users() {
 		if !loginShell(u.shell) || len(list) == maxLoginAccounts || ctx.Err() != nil {
 			continue
@@ -36,7 +38,9 @@ func (s *Scan) sshAccounts(ctx context.Context, config string, perUser bool, pro
 		if perUser {
 			settings, _ = s.askSSHD(ctx, config, nil, (&sshdConn{user: &sshdUser{name: u.name}, host: "unknown.invalid", addr: "192.0.2.1", laddr: "192.0.2.2", lport: "22"}).spec())
 		}
-		a := snapshot.SSHAccount{Config: config, Name: u.name, UID: u.uid, LoggedIn: logged[u.name]}
+		a := snapshot.SSHAccount{
+			Config: config, Name: u.name, UID: u.uid, LoggedIn: logged[u.name], Admin: administrator(u, s.groupNames(u), sudoers),
+		}
 		a.Key, a.Why = s.keyLogin(u, settings)
 		list = append(list, a)
 	}
@@ -92,7 +96,7 @@ func (s *Scan) keyLogin(u user, settings map[string][]string) (can snapshot.Logi
 			why = "others can write " + file + ", which sshd then does not read"
 			continue
 		}
-		plain, limited := usableKeys(b)
+		plain, limited := usableKeys(b, settings)
 		if plain && first(settings, "revokedkeys", "none") == "none" {
 			return snapshot.Yes, ""
 		}
@@ -185,19 +189,20 @@ var keyTypes = []string{
 }
 
 // usableKeys says of a file of keys whether one of them logs in without a condition, and whether others do under one: an option that
-// names where from, how long, what command, or that it is a certificate authority (sshd(8), AUTHORIZED_KEYS FILE FORMAT).
-func usableKeys(b []byte) (plain, limited bool) {
+// names where from, how long, what command, or that it is a certificate authority (sshd(8), AUTHORIZED_KEYS FILE FORMAT). Keys that the settings
+// of a server refuse are none.
+func usableKeys(b []byte, settings map[string][]string) (plain, limited bool) {
 	for line := range strings.Lines(string(b)) {
 		line = strings.TrimSpace(line)
 		if line == "" || line[0] == '#' {
 			continue
 		}
-		if isKey(line) {
+		if isKey(line, settings) {
 			plain = true
 			continue
 		}
 		options, rest := cutOptions(line)
-		if !isKey(rest) {
+		if !isKey(rest, settings) {
 			continue
 		}
 		conditions := []string{"from=", "expiry-time=", "command=", "cert-authority", "principals="}
@@ -225,8 +230,39 @@ func cutOptions(line string) (options, key string) {
 	return line, ""
 }
 
-// isKey says of a text that it begins with the type of a key and a key of that type.
-func isKey(text string) bool {
+// taken says of a key that a server takes it: its type, of RSA by one of the signatures, and the length of RSA keys (sshd_config(5),
+// PubkeyAcceptedAlgorithms and RequiredRSASize).
+func taken(kind string, key []byte, settings map[string][]string) bool {
+	accepted := strings.Split(first(settings, "pubkeyacceptedalgorithms", first(settings, "pubkeyacceptedkeytypes")), ",")
+	signatures := []string{kind}
+	if kind == "ssh-rsa" {
+		signatures = append(signatures, "rsa-sha2-256", "rsa-sha2-512")
+		least, err := strconv.Atoi(first(settings, "requiredrsasize", "1024"))
+		if err != nil || rsaBits(key) < least {
+			return false
+		}
+	}
+	return accepted[0] == "" || slices.ContainsFunc(signatures, func(x string) bool { return slices.Contains(accepted, x) })
+}
+
+// rsaBits is the length of the modulus of an RSA key (RFC 4253, 6.6), 0 if it has none.
+func rsaBits(key []byte) int {
+	var field []byte
+	for range 3 { // the type, the exponent, the modulus
+		if len(key) < 4 {
+			return 0
+		}
+		n := int(binary.BigEndian.Uint32(key))
+		if n > len(key)-4 {
+			return 0
+		}
+		field, key = key[4:4+n], key[4+n:]
+	}
+	return new(big.Int).SetBytes(field).BitLen()
+}
+
+// isKey says of a text that it begins with the type of a key and a key of that type, which a server with these settings takes.
+func isKey(text string, settings map[string][]string) bool {
 	f := strings.Fields(text)
 	if len(f) < 2 || !slices.Contains(keyTypes, f[0]) {
 		return false
@@ -236,7 +272,7 @@ func isKey(text string) bool {
 		return false
 	}
 	n := int(binary.BigEndian.Uint32(b))
-	return n == len(f[0]) && len(b) > 4+n && string(b[4:4+n]) == f[0]
+	return n == len(f[0]) && len(b) > 4+n && string(b[4:4+n]) == f[0] && taken(f[0], b, settings)
 }
 
 // own says of a mount namespace that this program is in it, and reads the files that are meant there.

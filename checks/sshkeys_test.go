@@ -3,6 +3,9 @@
 package checks
 
 import (
+	"bytes"
+	"encoding/base64"
+	"encoding/binary"
 	"testing"
 
 	"github.com/ringfence/ringfence/snapshot"
@@ -28,7 +31,7 @@ func TestUsableKeys(t *testing.T) {
 		"one of two":            {`from="10.0.0.1" ` + someKey + "\n" + someKey, true, true},
 		"a type that was taken": {"ssh-dss AAAAB3NzaC1kc3MAAACBAA==", false, false},
 	} {
-		if plain, limited := usableKeys([]byte(c.text)); plain != c.plain || limited != c.limited {
+		if plain, limited := usableKeys([]byte(c.text), nil); plain != c.plain || limited != c.limited {
 			t.Errorf("%s: %v %v", name, plain, limited)
 		}
 	}
@@ -58,6 +61,38 @@ func TestAdmitted(t *testing.T) {
 	} {
 		if got, why := admitted(user{name: "a", uid: c.uid}, c.settings, []string{"staff"}); got != c.want {
 			t.Errorf("%s: %q (%s)", name, got, why)
+		}
+	}
+}
+
+// TestKeysThatTheServerRefuses: a key of a type, or of a length, that the settings do not take lets nobody in.
+func TestKeysThatTheServerRefuses(t *testing.T) {
+	rsa := func(bits int) string {
+		n := append([]byte{0}, bytes.Repeat([]byte{0xff}, bits/8)...)
+		var b []byte
+		for _, field := range [][]byte{[]byte("ssh-rsa"), {1, 0, 1}, n} {
+			b = append(binary.BigEndian.AppendUint32(b, uint32(len(field))), field...)
+		}
+		return "ssh-rsa " + base64.StdEncoding.EncodeToString(b)
+	}
+	only := func(list string) map[string][]string { return map[string][]string{"pubkeyacceptedalgorithms": {list}} }
+	for name, c := range map[string]struct {
+		key      string
+		settings map[string][]string
+		want     bool
+	}{
+		"any type":               {someKey, nil, true},
+		"its type":               {someKey, only("rsa-sha2-512,ssh-ed25519"), true},
+		"other types":            {someKey, only("sk-ssh-ed25519@openssh.com,rsa-sha2-512"), false},
+		"RSA by SHA-2":           {rsa(2048), only("rsa-sha2-512"), true},
+		"no RSA":                 {rsa(2048), only("ssh-ed25519"), false},
+		"a short one":            {rsa(1024), map[string][]string{"requiredrsasize": {"2048"}}, false},
+		"shorter than any takes": {rsa(768), nil, false},
+		"in an older server":     {someKey, map[string][]string{"pubkeyacceptedkeytypes": {"ssh-rsa"}}, false},
+		"behind options":         {"restrict,pty " + rsa(2048), only("ssh-ed25519"), false},
+	} {
+		if plain, _ := usableKeys([]byte(c.key), c.settings); plain != c.want {
+			t.Errorf("%s: %v", name, plain)
 		}
 	}
 }

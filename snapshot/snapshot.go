@@ -211,6 +211,8 @@ type SSHAccount struct {
 	UID    int    `json:"uid"`
 	// LoggedIn says that somebody is logged in as it now, or was while the host was looked at.
 	LoggedIn bool `json:"loggedIn,omitempty"`
+	// Admin says that it is root, or is seen to become root: by a group, or by a rule of sudo.
+	Admin bool `json:"admin,omitempty"`
 	// Key is Yes where a key alone logs in, No, or empty where it cannot be told; Why is the reason of those.
 	Key Login  `json:"key,omitempty"`
 	Why string `json:"why,omitempty"`
