@@ -73,14 +73,27 @@ func lockedOut(s *snapshot.Snapshot, config string, list finding.Settings) strin
 	return withoutKeys(s, config)
 }
 
-// withoutKeys says why nobody is known to log in with a key by a configuration.
+// withoutKeys says why nobody is known to log in with a key by a configuration, or nobody who becomes root: what an account without that has
+// helps whoever administers the host to nothing.
 func withoutKeys(s *snapshot.Snapshot, config string) string {
-	var who []snapshot.SSHAccount
+	var who, admins []snapshot.SSHAccount
 	for _, a := range s.SSH.Accounts {
-		if a.Config == config {
-			who = append(who, a)
+		if a.Config != config {
+			continue
+		}
+		who = append(who, a)
+		if a.UID == 0 || a.Admin {
+			admins = append(admins, a)
 		}
 	}
+	if why := noneHasKey(who, "that logs in"); why != "" {
+		return why
+	}
+	return noneHasKey(admins, "that becomes root")
+}
+
+// noneHasKey says why none of some accounts is known to log in with a key: of those that are logged in, if any is.
+func noneHasKey(who []snapshot.SSHAccount, which string) string {
 	if logged := slices.DeleteFunc(slices.Clone(who), func(a snapshot.SSHAccount) bool { return !a.LoggedIn }); len(logged) > 0 {
 		who = logged
 	}
@@ -92,12 +105,12 @@ func withoutKeys(s *snapshot.Snapshot, config string) string {
 		texts = append(texts, a.Name+": "+a.Why)
 	}
 	if len(texts) == 0 {
-		return "whether an account logs in with a key was not seen"
+		return "whether an account " + which + " logs in with a key was not seen"
 	}
 	if more := len(texts) - 5; more > 0 {
 		texts = append(texts[:5], fmt.Sprintf("and %d more", more))
 	}
-	return "no account that logs in is known to have a usable key (" + strings.Join(texts, "; ") + "): give one a key first"
+	return "no account " + which + " is known to have a usable key (" + strings.Join(texts, "; ") + "): give one a key first"
 }
 
 // hangs says what of the host needs a switch of the kernel as it is now.

@@ -27,6 +27,9 @@ func TestPasswordsStayWithoutKeys(t *testing.T) {
 	has := func(key snapshot.Login, logged bool) snapshot.SSHAccount {
 		return snapshot.SSHAccount{Name: "a", Key: key, LoggedIn: logged, Why: "it has no key"}
 	}
+	user := func(key snapshot.Login, logged, admin bool) snapshot.SSHAccount {
+		return snapshot.SSHAccount{Name: "mal", UID: 1001, Key: key, LoggedIn: logged, Admin: admin, Why: "it has no key"}
+	}
 	elsewhere := keyed(has(snapshot.Yes, false))
 	elsewhere.SSH.Servers[0].Config = "/srv/sshd_config"
 	for name, c := range map[string]struct {
@@ -40,6 +43,11 @@ func TestPasswordsStayWithoutKeys(t *testing.T) {
 		"nobody was seen":               {keyed(), "", false},
 		"a key of who does not log in":  {keyed(has(snapshot.Yes, false), has(snapshot.No, true)), "", false},
 		"one of those who log in":       {keyed(has(snapshot.Yes, true), has(snapshot.No, true)), "", true},
+		"a user's key alone":            {keyed(has(snapshot.No, false), user(snapshot.Yes, false, false)), "", false},
+		"a user's, who is logged in":    {keyed(has(snapshot.No, false), user(snapshot.Yes, true, false)), "", false},
+		"of a user who becomes root":    {keyed(has(snapshot.No, false), user(snapshot.Yes, false, true)), "", true},
+		"root's, and a user without":    {keyed(has(snapshot.Yes, false), user(snapshot.No, false, false)), "", true},
+		"nobody becomes root":           {keyed(user(snapshot.Yes, false, false)), "", false},
 		"a configuration without ours":  {elsewhere, "/srv/sshd_config", false},
 		"an old snapshot":               {&snapshot.Snapshot{}, "", false},
 		"what locks nobody out is free": {keyed(has(snapshot.No, true)), "empty", true},
