@@ -155,7 +155,7 @@ func eachRule(rs *ruleset.Ruleset, do func(*ruleset.Rule)) {
 	}
 }
 
-// toLoopback says that rules translate to an address of loopback, for which the kernel needs route_localnet. Where to an extension of
+// toLoopback says that rules translate to an address of loopback, or from one, for which the kernel needs route_localnet. Where to an extension of
 // iptables, or a map, translates is not looked for: it could be there.
 func toLoopback(s *snapshot.Snapshot) string {
 	rs := s.NFTables.Ruleset
@@ -192,7 +192,85 @@ func toLoopback(s *snapshot.Snapshot) string {
 	case other:
 		return "rules translate to addresses that are not seen in them: one of loopback needs route_localnet"
 	}
+	return fromLoopback(rs)
+}
+
+// fromLoopback says that rules translate what the host itself sends to loopback to others, as ports of containers and of services of a cluster are
+// published at 127.0.0.1: the kernel lets it leave by another interface with route_localnet alone.
+func fromLoopback(rs *ruleset.Ruleset) string {
+	for i := range rs.Tables {
+		t := &rs.Tables[i]
+		for j := range t.Chains {
+			c := &t.Chains[j]
+			if c.Base != nil && c.Base.Type == "nat" && c.Base.Hook == "output" && t.Family != ruleset.FamilyIP6 && translatesLoopback(t, c, map[string]bool{}) {
+				return "rules translate what the host sends to 127.0.0.0/8 to others, and need route_localnet: what is published there would end"
+			}
+		}
+	}
 	return ""
+}
+
+// translatesLoopback says of a chain that what is sent to loopback gets to a translation of its destination in it, or in one that it leads to.
+func translatesLoopback(t *ruleset.Table, c *ruleset.Chain, seen map[string]bool) bool {
+	if c == nil || seen[c.Name] {
+		return false
+	}
+	seen[c.Name] = true
+	return slices.ContainsFunc(c.Rules, func(r ruleset.Rule) bool {
+		if notForLoopback(t, &r) {
+			return false
+		}
+		return slices.ContainsFunc(r.Exprs, func(e ruleset.Expr) bool {
+			var next []*ruleset.Verdict
+			switch {
+			case e.NAT != nil:
+				return e.NAT.Kind == "dnat" && e.NAT.Family != ruleset.NfprotoIPv6
+			case e.Xt != nil:
+				return e.Xt.Name == "DNAT" || e.Xt.Name == "NETMAP"
+			case e.Immediate != nil:
+				next = append(next, e.Immediate.Verdict)
+			case e.Lookup != nil && t.Set(e.Lookup.Set) != nil:
+				for _, el := range t.Set(e.Lookup.Set).Elements {
+					next = append(next, el.Verdict)
+				}
+			}
+			return slices.ContainsFunc(next, func(v *ruleset.Verdict) bool {
+				return v != nil && v.Chain != "" && translatesLoopback(t, t.Chain(v.Chain), seen)
+			})
+		})
+	})
+}
+
+// notForLoopback says of a rule that it compares the IPv4 destination, and nothing of 127.0.0.0/8 passes.
+func notForLoopback(t *ruleset.Table, r *ruleset.Rule) bool {
+	const daddr = 16 // offset in the header of IPv4
+	loaded, whole := map[uint32]bool{}, map[uint32]bool{}
+	for i := range r.Exprs {
+		switch e := &r.Exprs[i]; {
+		case e.Payload != nil && !e.Payload.Set:
+			loaded[e.Payload.Dreg] = e.Payload.Base == ruleset.BaseNetwork && e.Payload.Offset == daddr
+			whole[e.Payload.Dreg] = e.Payload.Len == 1
+		case e.Bitwise != nil: // of a mask that keeps the first byte
+			loaded[e.Bitwise.Dreg] = loaded[e.Bitwise.Sreg] && len(e.Bitwise.Mask) == 4 && e.Bitwise.Mask[0] == 0xff
+			whole[e.Bitwise.Dreg] = loaded[e.Bitwise.Dreg] && e.Bitwise.Mask[1]|e.Bitwise.Mask[2]|e.Bitwise.Mask[3] == 0
+		case e.Meta != nil && !e.Meta.Set:
+			loaded[e.Meta.Dreg] = false
+		case e.Cmp != nil && loaded[e.Cmp.Sreg] && len(e.Cmp.Data) > 0:
+			if is := e.Cmp.Data[0] == 127; e.Cmp.Op == ruleset.OpEq && !is || e.Cmp.Op == ruleset.OpNeq && is && whole[e.Cmp.Sreg] {
+				return true
+			}
+		case e.Lookup != nil && loaded[e.Lookup.Sreg]:
+			set := t.Set(e.Lookup.Set)
+			if set != nil && !e.Lookup.Invert && !set.Interval && !set.Dynamic && !slices.ContainsFunc(set.Elements, func(el ruleset.Element) bool {
+				return el.CatchAll || len(el.Key) == 0 || el.Key[0] == 127
+			}) {
+				return true
+			}
+		default: // another value can be in the register
+			clear(loaded)
+		}
+	}
+	return false
 }
 
 // switched says that rules that drop what is forwarded would see what a bridge switches from port to port.

@@ -92,6 +92,24 @@ func TestSwitchesThatOthersNeed(t *testing.T) {
 	nat := func(r ...ruleset.Rule) *ruleset.Ruleset {
 		return &ruleset.Ruleset{Tables: []ruleset.Table{{Family: "ip", Chains: []ruleset.Chain{{Name: "x", Rules: r}}}}}
 	}
+	fromHost := func(sets []ruleset.Set, exprs ...ruleset.Expr) *ruleset.Ruleset {
+		return &ruleset.Ruleset{Tables: []ruleset.Table{{Family: "ip", Sets: sets, Chains: []ruleset.Chain{
+			{Name: "OUTPUT", Base: &ruleset.Base{Type: "nat", Hook: "output"}, Rules: []ruleset.Rule{{Exprs: exprs}}}, {Name: "DOCKER", Rules: []ruleset.Rule{other}},
+		}}}}
+	}
+	daddr := func(n uint32) ruleset.Expr {
+		return ruleset.Expr{Name: "payload", Payload: &ruleset.Payload{Base: ruleset.BaseNetwork, Offset: 16, Len: n, Dreg: 1}}
+	}
+	is := func(op string, data ...byte) ruleset.Expr {
+		return ruleset.Expr{Name: "cmp", Cmp: &ruleset.Cmp{Sreg: 1, Op: op, Data: data}}
+	}
+	local := ruleset.Expr{Name: "fib", Fib: &ruleset.Fib{Dreg: 1, Result: ruleset.FibAddrtype, Flags: ruleset.FibDaddr}}
+	jump := ruleset.Expr{Name: "immediate", Immediate: &ruleset.Immediate{Verdict: &ruleset.Verdict{Kind: ruleset.Jump, Chain: "DOCKER"}}}
+	find := ruleset.Expr{Name: "lookup", Lookup: &ruleset.Lookup{Set: "services", Sreg: 1, HasReg: true}}
+	services := func(first byte) []ruleset.Set {
+		return []ruleset.Set{{Name: "services", Map: true, Elements: []ruleset.Element{{Key: ruleset.Hex{first, 96, 0, 1, 0, 80}, Verdict: jump.Immediate.Verdict}}}}
+	}
+	localnet := finding.Setting{Name: "net.ipv4.conf.all.route_localnet", Value: "0"}
 	forward := func(policy string) *ruleset.Ruleset {
 		return &ruleset.Ruleset{Tables: []ruleset.Table{{Family: "ip", Chains: []ruleset.Chain{{Base: &ruleset.Base{Type: "filter", Hook: "forward", Policy: policy}}}}}}
 	}
@@ -108,6 +126,13 @@ func TestSwitchesThatOthersNeed(t *testing.T) {
 		"by a map":               {nat(mapped), nil, finding.Setting{Name: "net.ipv4.conf.all.route_localnet", Value: "0"}, false},
 		"rules were not seen":    {nil, nil, finding.Setting{Name: "net.ipv4.conf.all.route_localnet", Value: "0"}, false},
 		"dnat to a container":    {nat(other), nil, finding.Setting{Name: "net.ipv4.conf.all.route_localnet", Value: "0"}, true},
+		"published at loopback":  {fromHost(nil, local, is(ruleset.OpEq, 2, 0, 0, 0), jump), nil, localnet, false},
+		"but for loopback":       {fromHost(nil, daddr(1), is(ruleset.OpNeq, 127), local, is(ruleset.OpEq, 2, 0, 0, 0), jump), nil, localnet, true},
+		"but for one of it":      {fromHost(nil, daddr(4), is(ruleset.OpNeq, 127, 0, 0, 1), jump), nil, localnet, false},
+		"at another address":     {fromHost(nil, daddr(4), is(ruleset.OpEq, 10, 0, 0, 1), jump), nil, localnet, true},
+		"another value, then":    {fromHost(nil, daddr(4), local, is(ruleset.OpEq, 2, 0, 0, 0), jump), nil, localnet, false},
+		"services of a cluster":  {fromHost(services(10), daddr(4), find), nil, localnet, true},
+		"one of them at home":    {fromHost(services(127), daddr(4), find), nil, localnet, false},
 		"policy drop":            {forward("drop"), bridge, finding.Setting{Name: "net.bridge.bridge-nf-call-iptables", Value: "1"}, false},
 		"policy drop, one port":  {forward("drop"), bridge[:2], finding.Setting{Name: "net.bridge.bridge-nf-call-iptables", Value: "1"}, true},
 		"policy accept":          {forward("accept"), bridge, finding.Setting{Name: "net.bridge.bridge-nf-call-iptables", Value: "1"}, true},
