@@ -74,13 +74,23 @@ func (p *Plan) lets(s *snapshot.Snapshot, m *zones.Map, o *zones.Origin) {
 
 // within lets pass what stays inside a network of workloads: between the pods of a cluster by their addresses, so that those are meant too
 // that begin later, from port to port of a bridge, which rules for the host see where bridges call them (br_netfilter), and from one member of a
-// private network to another.
+// private network to another. An address is what its sender writes: what comes in by an interface that is known to lead to others is not of the network.
 func (p *Plan) within(s *snapshot.Snapshot, m *zones.Map) {
 	for _, network := range zones.Networks() {
+		members, others := membersOf(m, network)
 		for _, v4 := range []bool{true, false} {
 			of := slices.DeleteFunc(m.Network(network), func(x netip.Prefix) bool { return x.Addr().Is4() != v4 })
-			if len(of) > 0 {
-				p.rule(Rule{Chain: chainForward, Sources: of, To: of, Accept: true})
+			if len(of) == 0 {
+				continue
+			}
+			r := Rule{Chain: chainForward, Sources: of, To: of, Accept: true}
+			if network == zones.Pods { // one that begins later has an interface of its own
+				r.NotIif = others
+				p.rule(r)
+				continue
+			}
+			for _, r.Iif = range members {
+				p.rule(r)
 			}
 		}
 	}
@@ -89,6 +99,22 @@ func (p *Plan) within(s *snapshot.Snapshot, m *zones.Map) {
 			p.rule(Rule{Chain: chainForward, Iif: l.Name, Oif: l.Name, Accept: true})
 		}
 	}
+}
+
+// membersOf are the interfaces by which a network of workloads comes in, and the others.
+func membersOf(m *zones.Map, network string) (members, others []string) {
+	for i := range m.Origins {
+		if o := &m.Origins[i]; !o.Local && o.Network == network && !slices.Contains(members, o.Interface) {
+			members = append(members, o.Interface)
+		}
+	}
+	for i := range m.Origins {
+		if o := &m.Origins[i]; !o.Local && !slices.Contains(members, o.Interface) && !slices.Contains(others, o.Interface) {
+			others = append(others, o.Interface)
+		}
+	}
+	slices.Sort(others)
+	return members, others
 }
 
 // maxListed bounds how many ports a warning names.

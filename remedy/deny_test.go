@@ -162,7 +162,7 @@ func TestBaselineKeepsNetworksWhole(t *testing.T) {
 	for name, want := range map[string]func(r *Rule) bool{
 		"members of a VPN": func(r *Rule) bool { return r.Iif == "wg0" && r.Oif == "wg0" },
 		"machines": func(r *Rule) bool {
-			return covers(r.Sources, machine("192.168.5.9")) && covers(r.To, machine("192.168.6.9"))
+			return slices.Equal(r.iifs(), []string{"virbr5", "virbr6"}) && covers(r.Sources, machine("192.168.5.9")) && covers(r.To, machine("192.168.6.9"))
 		},
 	} {
 		if !slices.ContainsFunc(p.Rules, func(r Rule) bool { return r.Accept && r.Chain == chainForward && want(&r) }) {
@@ -177,6 +177,41 @@ func TestBaselineKeepsNetworksWhole(t *testing.T) {
 	s.Network.Links = append(s.Network.Links, snapshot.Link{Index: 60, Name: "kube-ipvs0", Kind: "dummy"})
 	if p := Make(new(finding.Report), s, extern, Options{Mode: DefaultDeny}); len(p.Rules) > 0 || !strings.Contains(p.Manual[0].Text, "IPVS") {
 		t.Errorf("IPVS: %s%+v", p.Ruleset, p.Manual)
+	}
+}
+
+// TestAddressesMakeNoMember: who is behind another interface and writes the address of a pod or a machine does not get to the others. A pod that
+// begins later does, and so do those of other nodes behind the interface that leads there.
+func TestAddressesMakeNoMember(t *testing.T) {
+	s := sshOn(22)
+	s.Network.Links = append(slices.Clone(s.Network.Links),
+		snapshot.Link{Index: 50, Name: "cni0", Kind: "bridge", Up: true, Addrs: []string{"10.244.0.1/24"}},
+		snapshot.Link{Index: 51, Name: "virbr5", Kind: "bridge", Up: true, Addrs: []string{"192.168.5.1/24"}},
+		snapshot.Link{Index: 52, Name: "eth7", Kind: "device", Up: true, Addrs: []string{"10.9.0.1/24"}})
+	s.Network.Routes = append(slices.Clone(s.Network.Routes),
+		snapshot.Route{Family: 4, Table: 254, Type: "unicast", Dst: "10.244.0.0/24", Oifs: []int{50}},
+		snapshot.Route{Family: 4, Table: 254, Type: "unicast", Dst: "192.168.5.0/24", Oifs: []int{51}},
+		snapshot.Route{Family: 4, Table: 254, Type: "unicast", Dst: "10.9.0.0/24", Oifs: []int{52}},
+		snapshot.Route{Family: 4, Table: 254, Type: "unicast", Dst: "10.244.1.0/24", Gateway: "10.9.0.2", Oifs: []int{52}})
+	p := Make(new(finding.Report), s, extern, Options{Mode: DefaultDeny})
+	for name, c := range map[string]struct {
+		iif, peer, to string
+		passes        bool
+	}{
+		"pod to pod":                    {"cni0", "10.244.0.5", "10.244.0.6", true},
+		"of another node":               {"eth7", "10.244.1.5", "10.244.0.6", true},
+		"a pod that begins later":       {"cali0123456789a", "10.244.0.5", "10.244.0.6", true},
+		"a pod's address from outside":  {"ext0", "10.244.0.5", "10.244.0.6", false},
+		"from a container":              {"docker0", "10.244.0.5", "10.244.0.6", false},
+		"machine to machine":            {"virbr5", "192.168.5.8", "192.168.5.9", true},
+		"a machine's, from outside":     {"ext0", "192.168.5.8", "192.168.5.9", false},
+		"a machine's, from a container": {"docker0", "192.168.5.8", "192.168.5.9", false},
+	} {
+		k := use{"udp", 53, netip.MustParseAddr(c.peer), netip.MustParseAddr(c.to), c.iif}
+		oif := arrives(s, k.addr)
+		if passes := !p.leavesOut(chainForward, &k, oif); passes != c.passes {
+			t.Errorf("%s: passes %v\n%s", name, passes, p.Ruleset)
+		}
 	}
 }
 

@@ -85,7 +85,7 @@ func (r *Rule) names(k *use) bool {
 // leavesOut says that the policy of a chain drops and no rule lets a flow pass.
 func (p *Plan) leavesOut(chain string, k *use, oif string) bool {
 	return k.iif != "" && p.policy(chain) == "drop" && !slices.ContainsFunc(p.each(), func(r Rule) bool {
-		return r.Accept && r.Chain == chain && r.Kind == "" && (r.Iif == "" || r.Iif == k.iif) && (r.Oif == "" || r.Oif == oif) &&
+		return r.Accept && r.Chain == chain && r.Kind == "" && (r.Iif == "" || r.Iif == k.iif) && (r.Oif == "" || r.Oif == oif) && !slices.Contains(r.NotIif, k.iif) &&
 			(r.Proto == "" || r.Proto == k.proto && r.Port == k.port) && r.names(k)
 	})
 }
