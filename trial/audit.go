@@ -187,6 +187,21 @@ func (c *comparison) complete() error {
 	return nil
 }
 
+// undecided are the checks of what a plan closes that a report could not decide or does not have, each with the reason.
+func undecided(p *remedy.Plan, r *finding.Report) map[string]string {
+	why := map[string]string{}
+	for _, t := range p.Closes {
+		i := slices.IndexFunc(r.Results, func(res finding.Result) bool { return res.ID == t.Check })
+		switch {
+		case i < 0:
+			why[t.Check] = "it is no longer judged"
+		case r.Results[i].Status == finding.Unknown:
+			why[t.Check] = r.Results[i].Reason
+		}
+	}
+	return why
+}
+
 // unclearBefore says whether all that a check could not tell was already so beside its findings, which are gone.
 func unclearBefore(was, is *finding.Result) bool {
 	return len(is.Unknowns) > 0 && !slices.ContainsFunc(is.Unknowns, func(u finding.Unclear) bool {

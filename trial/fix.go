@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -250,7 +252,7 @@ func (x *Fix) try(ctx context.Context) (*State, error) {
 	}
 	err = x.verifyAgain(ctx)
 	if err == nil {
-		st.Generation = x.generation
+		st.Generation, st.Undecided = x.generation, slices.Sorted(maps.Keys(undecided(st.Plan, x.after)))
 		err = x.Store.Save(st)
 	}
 	if err != nil {

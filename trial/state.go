@@ -35,8 +35,10 @@ type State struct {
 	// Confirmed is when a trial was confirmed that asks for a second confirmation; 0 is not yet.
 	Confirmed int64 `json:"confirmed,omitempty"`
 	// Generation is that of the ruleset with the trial that was audited last.
-	Generation uint32       `json:"generation,omitempty"`
-	Plan       *remedy.Plan `json:"plan,omitempty"`
+	Generation uint32 `json:"generation,omitempty"`
+	// Undecided are the checks of what the plan closes that the audit with it could not decide.
+	Undecided []string     `json:"undecided,omitempty"`
+	Plan      *remedy.Plan `json:"plan,omitempty"`
 	// Trial and Lasting are the plan's tables as the kernel told them in the replica.
 	Trial   json.RawMessage `json:"trial,omitempty"`
 	Lasting json.RawMessage `json:"lasting,omitempty"`

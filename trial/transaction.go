@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/ringfence/ringfence/dropin"
@@ -75,7 +77,7 @@ func (x *Fix) adopted(at *where, id string) *State {
 	}
 	st := &State{
 		ID: id, Phase: PhaseConfirmed, BootID: at.here.Boot, Netns: at.here.Netns, Applied: at.here.Now, Deadline: at.here.Now,
-		Plan: x.proof.Plan(), Evidence: x.proof.Evidence, Judged: x.Judged,
+		Plan: x.proof.Plan(), Evidence: x.proof.Evidence, Judged: x.Judged, Undecided: slices.Sorted(maps.Keys(undecided(x.proof.Plan(), x.Before))),
 	}
 	st.Trial, st.Lasting = x.proof.Tables()
 	if at.st != nil {

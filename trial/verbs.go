@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -228,7 +230,12 @@ func (w *World) Verify(ctx context.Context) (id string, err error) {
 	if err != nil {
 		return "", err
 	}
-	return st.ID, w.closesNow(ctx, st)
+	for range attempts {
+		if err = w.closesNow(ctx, st); !errors.Is(err, errIncomplete) {
+			break
+		}
+	}
+	return st.ID, err
 }
 
 // asConfirmed wants the tables of a fix in a ruleset to be those that were confirmed.
@@ -256,6 +263,8 @@ func (w *World) closesNow(ctx context.Context, st *State) error {
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
+	case errors.Is(err, errIncomplete): // nothing that another fix would mend
+		return &DriftError{fmt.Errorf("fix %s: %w", st.ID, err)}
 	case err != nil:
 		return &DriftError{fmt.Errorf("fix %s: %w; apply it again with %s", st.ID, err, w.command("apply"))}
 	}
@@ -263,14 +272,23 @@ func (w *World) closesNow(ctx context.Context, st *State) error {
 }
 
 // foundAgain says which of the findings that a fix closed the audit has again: as severe as they were without it, and to whom was not meant to
-// keep access.
-func (w *World) foundAgain(ctx context.Context, st *State, now *snapshot.Snapshot) error {
-	report, err := w.Sight.Audit(ctx, st.Judged, now)
+// keep access. A check that was decided when the fix was kept, and is not now, could have them.
+func (w *World) foundAgain(ctx context.Context, st *State, snap *snapshot.Snapshot) error {
+	report, err := w.Sight.Audit(ctx, st.Judged, snap)
 	if err != nil {
 		return fmt.Errorf("the audit cannot be made again: %w", err)
 	}
 	c := &comparison{after: report, before: new(finding.Report), plan: st.Plan}
-	return c.closed()
+	if err := c.closed(); err != nil {
+		return err
+	}
+	now := undecided(st.Plan, report)
+	for _, check := range slices.Sorted(maps.Keys(now)) {
+		if !slices.Contains(st.Undecided, check) {
+			return fmt.Errorf("%w: %s: %s", errIncomplete, check, now[check])
+		}
+	}
+	return nil
 }
 
 // same is the confirmed fix, where what is loaded and what the next boot loads is it.

@@ -50,7 +50,7 @@ func TestText(t *testing.T) {
 	}
 }
 
-// TestStateOfEarlierVersions: what 2.x wrote is read, with the names of the fields that it had.
+// TestStateOfEarlierVersions: what earlier programs wrote is read, with the names of the fields that it had.
 func TestStateOfEarlierVersions(t *testing.T) {
 	const old = `{"id":"0badcafe","phase":"trial","bootId":"b","netns":"net:[1]","applied":5,"deadline":9,"persisted":false,
  "file":{"id":"0badcafe","file":{"service":"sshd","path":"/etc/x","content":"y","want":{"A":"b"},"reload":"r","inverse":"i","disruption":"none","closes":["c"],"pids":[7]},"old":"z","values":{"k":"v"}},
@@ -467,8 +467,10 @@ func TestVerifyAsksTheHost(t *testing.T) {
 		"another finding": {func(w *fake) {
 			w.found = append(w.found, extra{agentCheck, finding.Finding{Message: "new", Severity: "critical"}, nil})
 		}, nil},
-		"others drop more":  {func(w *fake) { w.foreign("iptables", false, drops) }, nil},
-		"it cannot be seen": {func(w *fake) { w.unreadable = true }, []string{"could not be read"}},
+		"others drop more":     {func(w *fake) { w.foreign("iptables", false, drops) }, nil},
+		"it cannot be seen":    {func(w *fake) { w.unreadable = true }, []string{"could not be read"}},
+		"it cannot be judged":  {func(w *fake) { w.unknown(apiCheck) }, []string{apiCheck, "a process ended"}},
+		"another check cannot": {func(w *fake) { w.unknown(agentCheck) }, nil},
 	} {
 		w := confirmed(t)
 		c.change(w)
@@ -482,7 +484,26 @@ func TestVerifyAsksTheHost(t *testing.T) {
 			}
 		}
 	}
-	w := confirmed(t) // while somebody watches
+	w := confirmed(t) // once only
+	w.unknown(apiCheck)
+	once(w, "audit", func() { w.at["audit"] = func() { w.blind = nil } })
+	if _, err := w.world().Verify(t.Context()); err != nil || count(w.steps, "audit") != 2 {
+		t.Errorf("%v after %d audits", err, count(w.steps, "audit"))
+	}
+	w = newFake(t) // it could not be told either when it was kept
+	for i := range w.host.Coverage {
+		if c := &w.host.Coverage[i]; c.Collector == "listeners" {
+			c.Status, c.Reasons = snapshot.Partial, []string{"a namespace"}
+		}
+	}
+	once(w, "try", func() { w.unknown(apiCheck) })
+	if _, err, _ := w.fix(Options{By: Auto}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.world().Verify(t.Context()); err != nil {
+		t.Error(err)
+	}
+	w = confirmed(t) // while somebody watches
 	w.during(10*time.Second, func() { w.foreign("iptables", false, notrack) })
 	begin := w.now
 	if err := w.world().WatchDrift(t.Context(), func(string) error { return nil }); !errors.As(err, new(*DriftError)) || w.now-begin > int64(2*time.Minute) {
