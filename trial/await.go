@@ -171,10 +171,7 @@ func (x *Fix) lockedOut(ctx context.Context, st *State, why error) error {
 		case err == nil && errors.Is(why, errNotConfirmed) && now.Confirmed > st.Confirmed:
 			return errProlonged
 		}
-		if st.File != nil {
-			return x.back(ctx, st, why)
-		}
-		return x.out(ctx, st, why)
+		return x.endFor(ctx, st, why)
 	}
 	return unclear("%w, and another fix has the lock; the helper takes the rules out", why)
 }

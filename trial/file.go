@@ -89,6 +89,10 @@ func (x *Fix) service(ctx context.Context, f *dropin.File) error {
 	if err == nil {
 		err = x.verifyFile(ctx, f)
 	}
+	if err == nil {
+		st.Audited = true
+		err = x.Store.Save(st)
+	}
 	if err != nil {
 		return x.back(ctx, st, unfitError{err})
 	}

@@ -252,7 +252,7 @@ func (x *Fix) try(ctx context.Context) (*State, error) {
 	}
 	err = x.verifyAgain(ctx)
 	if err == nil {
-		st.Generation, st.Undecided = x.generation, slices.Sorted(maps.Keys(undecided(st.Plan, x.after)))
+		st.Audited, st.Generation, st.Undecided = true, x.generation, slices.Sorted(maps.Keys(undecided(st.Plan, x.after)))
 		err = x.Store.Save(st)
 	}
 	if err != nil {
@@ -310,6 +310,14 @@ func (w *World) out(ctx context.Context, st *State, why error) error {
 		return unclear("%w, and taking the rules out: %w; the kernel stops them by itself", why, err)
 	}
 	return refused("%w; the rules were taken out again", why)
+}
+
+// endFor takes a trial out again for a reason: rules, or a file.
+func (w *World) endFor(ctx context.Context, st *State, why error) error {
+	if st.File != nil {
+		return w.back(ctx, st, why)
+	}
+	return w.out(ctx, st, why)
 }
 
 // settle waits for the confirmation, and keeps the fix or takes it out.

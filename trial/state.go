@@ -34,6 +34,8 @@ type State struct {
 	Deadline int64  `json:"deadline"`
 	// Confirmed is when a trial was confirmed that asks for a second confirmation; 0 is not yet.
 	Confirmed int64 `json:"confirmed,omitempty"`
+	// Audited says of a trial that the audit with it was made, and let it stay.
+	Audited bool `json:"audited,omitempty"`
 	// Generation is that of the ruleset with the trial that was audited last.
 	Generation uint32 `json:"generation,omitempty"`
 	// Undecided are the checks of what the plan closes that the audit with it could not decide.

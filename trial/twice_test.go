@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ringfence/ringfence/dropin"
 	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/remedy"
 	"github.com/ringfence/ringfence/ruleset"
@@ -201,6 +202,22 @@ func TestFirstConfirmationAtTheLastMoment(t *testing.T) {
 	})
 	if err := w.watch(false); err != nil || !w.closed() || w.onDisk() == nil || w.onDisk().Phase != PhaseConfirmed {
 		t.Errorf("the helper: %v", err)
+	}
+}
+
+// TestConfirmWantsAnAudit: what was killed before the audit with it was over is not kept by who confirms it: rules, and a file.
+func TestConfirmWantsAnAudit(t *testing.T) {
+	for name, o := range map[string]Options{"rules": {By: NewSession}, "a file": {By: NewSession, Layer: LayerService}} {
+		w := newFake(t)
+		w.dropFiles = []dropin.File{sshFile}
+		w.at["judge"] = func() { panic(killed{}) }
+		if _, _, dead := w.fix(o); !dead || !w.closed() && w.files[sshFile.Path] == "" {
+			t.Fatalf("%s: not killed in the audit", name)
+		}
+		w.at = map[string]func(){}
+		w.pass(time.Second)
+		w.wantRefused(w.confirm(), "was not audited")
+		w.wantOut(name)
 	}
 }
 

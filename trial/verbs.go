@@ -67,6 +67,9 @@ func (w *World) ConfirmNow(ctx context.Context, id string, console bool, o Optio
 				return refused("%w", err)
 			}
 		}
+		if !st.Audited { // who made it would have the lock
+			return w.endFor(ctx, st, errNotAudited)
+		}
 		if st.File != nil {
 			return w.KeepFile(ctx, st, o)
 		}
@@ -84,6 +87,8 @@ func (w *World) ConfirmNow(ctx context.Context, id string, console bool, o Optio
 		return nil
 	})
 }
+
+var errNotAudited = errors.New("it was not audited: the program that loaded it ended before that")
 
 // provenStill proves a plan again where the ruleset is another than the one that was audited last: who waited for the confirmation can be
 // gone, or not have seen yet what others loaded.
