@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ringfence/ringfence/dropin"
 	"github.com/ringfence/ringfence/remedy"
 	"github.com/ringfence/ringfence/ruleset"
 )
@@ -69,6 +70,62 @@ func TestStateIsLost(t *testing.T) {
 			}
 			w.wantOut(name + ", " + phase + ", uninstalled")
 		}
+	}
+}
+
+// TestFileWithoutAState: the helper knows the file that is on trial, also once nothing tells of it any more. One that was taken back or kept
+// it leaves alone. At boot somebody is told that it cannot be known.
+func TestFileWithoutAState(t *testing.T) {
+	onTrial := func() *fake {
+		w := newFake(t)
+		w.dropFiles = []dropin.File{sshFile}
+		w.during(10*time.Second, func() { panic(killed{}) })
+		if _, _, dead := w.fix(Options{By: NewSession, Layer: LayerService}); !dead || w.files[sshFile.Path] == "" {
+			t.Fatal("it was not killed while it waited")
+		}
+		return w
+	}
+	for name, c := range map[string]struct {
+		do   func(w *fake)
+		left bool
+	}{
+		"lost":      {func(w *fake) { w.state = nil }, false},
+		"cut short": {func(w *fake) { w.state = w.state[:100] }, false},
+		"kept": {func(w *fake) {
+			if err := w.confirm(); err != nil {
+				t.Error(err)
+			}
+		}, true},
+		"taken back, and put there by somebody": {func(w *fake) {
+			if err := w.world().TakeOut(t.Context(), false); err != nil {
+				t.Error(err)
+			}
+			w.files[sshFile.Path] = "theirs"
+		}, true},
+	} {
+		w := onTrial()
+		w.during(20*time.Second, func() { c.do(w) })
+		if err := w.watch(false); err != nil || (w.files[sshFile.Path] != "") != c.left || w.armed {
+			t.Errorf("%s: %v, files %v, armed %v", name, err, w.files, w.armed)
+		}
+	}
+	w := onTrial() // it cannot be taken back
+	w.during(20*time.Second, func() {
+		w.state = nil
+		w.fail = func(_ int, s string) error {
+			if s == "take file back" {
+				return errors.New("EROFS")
+			}
+			return nil
+		}
+	})
+	if err := w.watch(false); err == nil || len(w.alarms) != 1 || !strings.Contains(w.alarms[0], sshFile.Path) {
+		t.Errorf("%v, alarms %q", err, w.alarms)
+	}
+	w = onTrial()
+	w.state = w.state[:100]
+	if err := w.world().TakeOut(t.Context(), true); !isUnclear(err) || !w.heard("00-ringfence.conf") {
+		t.Errorf("at boot: %v", err)
 	}
 }
 

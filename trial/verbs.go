@@ -163,6 +163,9 @@ func (w *World) takeOutStateless(ctx context.Context, at *where, onlyTrial bool)
 		if err = w.withdraw(ctx); err == nil && at.damaged != nil && !lasting && !some { // nothing else can be in it
 			err = errors.Join(w.Boot.Disarm(), w.Store.Forget())
 		}
+	case onlyTrial && at.damaged != nil:
+		w.tellFiles()
+		return unclear("whether a file is on trial cannot be told: %w", at.damaged)
 	case onlyTrial:
 		return nil
 	case at.damaged == nil && !at.found.ours() && !some:
@@ -399,22 +402,24 @@ const lost = 100
 // that was confirmed once anybody can confirm. Where it cannot, it says so to everybody and tries again, ever more rarely.
 func (w *World) Watch(ctx context.Context, id string, gone func() bool) error {
 	pause, failed, loud := tick, 0, true
+	var last *State
 	for broken := 0; ; w.Clock.Sleep(pause) {
 		st, err := w.Store.Load()
 		here, herr := w.Clock.Here()
 		if err != nil || herr != nil {
 			if broken++; broken > lost {
-				return w.withdraw(ctx)
+				return errors.Join(w.withdraw(ctx), w.orphan(ctx, last))
 			}
 			continue
 		}
 		broken = 0
 		switch {
 		case st == nil || st.ID != id:
-			return w.abandon(ctx, id)
+			return errors.Join(w.abandon(ctx, id), w.orphan(ctx, last))
 		case st.Phase != PhaseTrial:
 			return nil
 		}
+		last = st
 		if !st.over(here, gone) {
 			continue
 		}
@@ -438,6 +443,19 @@ func (w *World) abandon(ctx context.Context, id string) error {
 		return nil
 	}
 	return w.withdraw(ctx)
+}
+
+// orphan takes the file of a trial back that is still in place, and that no state tells of any more.
+func (w *World) orphan(ctx context.Context, last *State) error {
+	if last == nil || last.File == nil {
+		return nil
+	}
+	return w.atLast(ctx, func(at *where) error {
+		if at.st != nil || w.Files.Holds(ctx, last.File) != nil { // it was kept, or taken back
+			return nil
+		}
+		return w.end(ctx, last)
+	})
 }
 
 // over says that nobody can confirm a trial any more.
