@@ -22,8 +22,8 @@ type Words struct {
 	Dport   int // 0 is any
 	Unbound bool
 	State   packet.State
-	// By are the processes of the host that are meant, by their ids; none is those of the zone. They are asked about where From has processes.
-	By []packet.Sender
+	// By are the processes of the host that are meant, of From alone; none is all that From has.
+	By Who
 }
 
 // Networks are the zones that packets come from and lead to.
@@ -89,6 +89,9 @@ func withPorts(s *snapshot.Snapshot, m *zones.Map, oifs []int, all bool) []int {
 
 func (w *Words) origins(s *snapshot.Snapshot, m *zones.Map) ([]packet.Origin, error) {
 	if name, ok := strings.CutPrefix(w.From, "iface:"); ok {
+		if w.By.Named() {
+			return nil, fmt.Errorf("from %q: what comes in by an interface is sent by no process of the host", w.From)
+		}
 		l := s.Network.LinkNamed(name)
 		if l == nil {
 			return nil, fmt.Errorf("from %q: there is no such interface", w.From)
@@ -100,7 +103,7 @@ func (w *Words) origins(s *snapshot.Snapshot, m *zones.Map) ([]packet.Origin, er
 		return []packet.Origin{o}, nil
 	}
 	if w.From == zones.Host {
-		return w.senders(s, packet.Origin{Local: true, From: w.Src}, []packet.Sender{{}}, true), nil
+		return w.senders(s, m, packet.Origin{Local: true, From: w.Src}, zones.Host)
 	}
 	if !slices.Contains(Networks, w.From) {
 		return nil, fmt.Errorf("from %q: want host, %s or iface:NAME", w.From, strings.Join(Networks, ", "))
@@ -111,17 +114,24 @@ func (w *Words) origins(s *snapshot.Snapshot, m *zones.Map) ([]packet.Origin, er
 			continue
 		}
 		o := z.Origin
-		if o.Local && len(w.Src) == 0 {
-			by, root := m.Senders(z.Zone)
-			out = append(out, w.senders(s, o, by, root)...)
-			continue
-		}
 		if len(w.Src) > 0 {
 			if o.From = intersect(z.From, w.Src); len(o.From) == 0 {
 				continue
 			}
 		}
-		out = append(out, o)
+		switch {
+		case o.Local && (len(w.Src) == 0 || w.By.Named()):
+			parts, err := w.senders(s, m, o, z.Zone)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, parts...)
+		case !w.By.Named():
+			out = append(out, o)
+		}
+	}
+	if len(out) == 0 && w.By.Named() {
+		return nil, fmt.Errorf("from %q: no process of the host is in that zone", w.From)
 	}
 	if len(out) == 0 {
 		return nil, fmt.Errorf("from %q: nothing is in that zone", w.From)
@@ -129,13 +139,23 @@ func (w *Words) origins(s *snapshot.Snapshot, m *zones.Map) ([]packet.Origin, er
 	return out, nil
 }
 
-// senders parts an origin of processes by who they are, if rules ask for that. Who can be anybody is also asked about as a process that is not known.
-func (w *Words) senders(s *snapshot.Snapshot, o packet.Origin, by []packet.Sender, anybody bool) []packet.Origin {
-	if len(w.By) > 0 {
-		by, anybody = w.By, false
+// senders parts an origin of processes by who they are, if rules ask for that or somebody is named. Who can be anybody is also asked about as a
+// process that is not known.
+func (w *Words) senders(s *snapshot.Snapshot, m *zones.Map, o packet.Origin, zone string) ([]packet.Origin, error) {
+	by, anybody := []packet.Sender{{}}, true
+	var err error
+	switch {
+	case w.By.Named():
+		if by, anybody, err = w.By.senders(s, m, zone); err != nil {
+			return nil, err
+		}
+	case !s.NFTables.Ruleset.AsksForSenders():
+		by = nil
+	case zone != zones.Host:
+		by, anybody = m.Senders(zone)
 	}
-	if len(w.By) == 0 && !s.NFTables.Ruleset.AsksForSenders() || len(by) == 0 {
-		return []packet.Origin{o}
+	if len(by) == 0 {
+		return []packet.Origin{o}, nil
 	}
 	var out []packet.Origin
 	for i := range by {
@@ -146,7 +166,7 @@ func (w *Words) senders(s *snapshot.Snapshot, o packet.Origin, by []packet.Sende
 	if anybody {
 		out = append(out, o)
 	}
-	return out
+	return out, nil
 }
 
 // intersect is the prefixes that are in both lists; an empty first list is everything.

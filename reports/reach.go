@@ -14,7 +14,7 @@ import (
 // "ringfence reach -f json" prints.
 type Reach struct {
 	Schema      string               `json:"schema"`
-	Question    any                  `json:"question"`
+	Question    map[string]any       `json:"question"`
 	Verdict     packet.Verdict       `json:"verdict"`
 	Witness     *packet.Packet       `json:"witness,omitempty"`
 	Fate        *trace.Fate          `json:"fate,omitempty"`

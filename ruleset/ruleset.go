@@ -173,6 +173,23 @@ func (r *Ruleset) Rules() int {
 
 // AsksForSenders says whether any rule asks which process of the host sends a packet.
 func (r *Ruleset) AsksForSenders() bool {
+	return r.asks(func(x *Expr) bool {
+		return x.Meta != nil && (x.Meta.Key == MetaSkuid || x.Meta.Key == MetaSkgid) || x.Xt != nil && x.Xt.Decoded != nil && x.Xt.Decoded.Owner != nil
+	})
+}
+
+// AsksForGroups says whether any rule asks for the group of the process that sends a packet.
+func (r *Ruleset) AsksForGroups() bool {
+	return r.asks(func(x *Expr) bool {
+		if x.Xt != nil && x.Xt.Decoded != nil && x.Xt.Decoded.Owner != nil {
+			return !x.Xt.Decoded.Owner.Known || x.Xt.Decoded.Owner.Match&ownerGID != 0
+		}
+		return x.Meta != nil && x.Meta.Key == MetaSkgid
+	})
+}
+
+// asks says whether any rule has an expression of a kind.
+func (r *Ruleset) asks(is func(*Expr) bool) bool {
 	if r == nil {
 		return false
 	}
@@ -180,8 +197,7 @@ func (r *Ruleset) AsksForSenders() bool {
 		for j := range r.Tables[i].Chains {
 			for _, rule := range r.Tables[i].Chains[j].Rules {
 				for k := range rule.Exprs {
-					x := &rule.Exprs[k]
-					if x.Meta != nil && (x.Meta.Key == MetaSkuid || x.Meta.Key == MetaSkgid) || x.Xt != nil && x.Xt.Decoded != nil && x.Xt.Decoded.Owner != nil {
+					if is(&rule.Exprs[k]) {
 						return true
 					}
 				}

@@ -386,11 +386,20 @@ func (m *Map) local() {
 
 // Senders are the ids of the processes of a zone in the host's own network namespace, and whether one of them can take on others.
 func (m *Map) Senders(zone string) (list []packet.Sender, anybody bool) {
+	return m.SendersOf(func(p *snapshot.Process) bool {
+		of, _ := m.Process(p)
+		return of == zone
+	})
+}
+
+// SendersOf are the ids of the processes in the host's own network namespace that are meant, and whether one of them can take on others. Of more
+// than are told apart the list is empty.
+func (m *Map) SendersOf(meant func(*snapshot.Process) bool) (list []packet.Sender, anybody bool) {
 	const setuid = 1 << 7 // CAP_SETUID
 	host := m.snap.Network.HostNetns()
 	for i := range m.snap.Processes.List {
 		p := &m.snap.Processes.List[i]
-		if of, _ := m.Process(p); p.NS.Net != host || host == 0 || of != zone || p.UID < 0 || p.GID < 0 {
+		if p.NS.Net != host || host == 0 || p.UID < 0 || p.GID < 0 || !meant(p) {
 			continue
 		}
 		caps, err := strconv.ParseUint(p.CapEff, 16, 64)

@@ -30,7 +30,7 @@ type reachFlags struct {
 	noCertificate  bool
 	check          bool
 	state          string
-	by             senderFlags
+	by             exposure.Who
 }
 
 func (e *env) reachCommand() *cobra.Command {
@@ -72,7 +72,7 @@ func (e *env) reachCommand() *cobra.Command {
 		},
 	}
 	f.where.flags(c)
-	f.by.flags(c)
+	senderFlags(c, &f.by)
 	c.Flags().StringVar(&f.from, "from", "", "where packets come from: a `zone` (management, runtime, workload, external, host) or iface:NAME")
 	c.Flags().StringVar(&f.to, "to", "", "where they are to get: host, a `zone`, iface:NAME or addr:IP")
 	c.Flags().StringArrayVar(&f.src, "src", nil, "only sources in this `prefix` (repeatable)")
@@ -116,10 +116,7 @@ func (f *reachFlags) ask(ctx context.Context, s *snapshot.Snapshot, cfg *judge.C
 		return nil, err
 	}
 	w := exposure.Words{
-		From: f.from, To: f.to, Src: src, Proto: f.proto, Dport: f.dport, Unbound: f.unbound, State: packet.State(f.state),
-	}
-	if w.By, err = f.by.senders(s); err != nil {
-		return nil, err
+		From: f.from, To: f.to, Src: src, Proto: f.proto, Dport: f.dport, Unbound: f.unbound, State: packet.State(f.state), By: f.by,
 	}
 	q, err := w.Question(s, zones.Classify(s, cfg.Zones))
 	if err != nil {
@@ -134,6 +131,9 @@ func (e *env) printReach(f *reachFlags, a *exposure.Answer) error {
 		Schema: "ringfence.reach/v1", Verdict: a.Verdict, Witness: a.Witness, Fate: a.Fate, Conditions: a.If, StoppedBy: a.StoppedBy,
 		Certificate: a.Certificate, Checked: a.Checked, Because: reports.Doubts(a.Because),
 		Question: map[string]any{"from": f.from, "to": f.to, "src": f.src, "proto": f.proto, "dport": f.dport, "unbound": f.unbound, "state": f.state},
+	}
+	if f.by.Named() {
+		out.Question["by"] = f.by
 	}
 	if a.Fate != nil {
 		out.Path = a.Fate.Path

@@ -1,0 +1,50 @@
+package exposure
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/ringfence/ringfence/packet"
+	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/zones"
+)
+
+// Who names processes of the host, each word one thing that has to hold of them. Without a word nobody is named.
+type Who struct {
+	UID    *int   `json:"uid,omitempty"`
+	PID    *int   `json:"pid,omitempty"`
+	Unit   string `json:"unit,omitempty"`   // of systemd, also of a user's own
+	Cgroup string `json:"cgroup,omitempty"` // the path of the cgroup that they are in, or below
+}
+
+// Named says whether anybody is.
+func (w *Who) Named() bool { return w.UID != nil || w.PID != nil || w.Unit != "" || w.Cgroup != "" }
+
+// is says whether a process is one of them.
+func (w *Who) is(p *snapshot.Process) bool {
+	below := strings.TrimSuffix(w.Cgroup, "/")
+	return (w.UID == nil || p.UID == *w.UID) && (w.PID == nil || p.PID == *w.PID) && (w.Unit == "" || p.Unit == w.Unit || p.UserUnit == w.Unit) &&
+		(w.Cgroup == "" || p.Cgroup == below || strings.HasPrefix(p.Cgroup, below+"/"))
+}
+
+// senders are the ids by which those of a zone send, or of the whole host, and whether they can take on others: whoever is named by his id means
+// that. An id of which no process runs has a group that is not known; that is no matter if no rule asks for groups.
+func (w *Who) senders(s *snapshot.Snapshot, m *zones.Map, zone string) (list []packet.Sender, anybody bool, err error) {
+	list, anybody = m.SendersOf(func(p *snapshot.Process) bool {
+		of, _ := m.Process(p)
+		return w.is(p) && (zone == zones.Host || of == zone)
+	})
+	alone := w.UID != nil && w.PID == nil && w.Unit == "" && w.Cgroup == ""
+	switch {
+	case len(list) > 0:
+		return list, anybody && w.UID == nil, nil
+	case anybody:
+		return nil, true, nil
+	case alone && zone == zones.Host && !s.NFTables.Ruleset.AsksForGroups():
+		return []packet.Sender{{UID: uint32(*w.UID), GID: uint32(*w.UID)}}, false, nil
+	case alone && zone == zones.Host:
+		return nil, false, fmt.Errorf("no process of user %d runs in the host's network namespace, and rules ask for its group", *w.UID)
+	}
+	return nil, false, errors.New("no process in the host's network namespace is meant by --from, --uid, --pid, --unit and --cgroup together")
+}
