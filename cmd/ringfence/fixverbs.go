@@ -45,6 +45,7 @@ func (e *env) applyCommand() *cobra.Command {
 		},
 	}
 	f.flags(c)
+	_ = c.Flags().MarkHidden("snapshot") // that is refused
 	f.fix.applyFlags(c)
 	f.fix.planFlags(c)
 	return c

@@ -31,6 +31,16 @@ func TestUnknownWords(t *testing.T) {
 	}
 }
 
+// TestHelpOffersWhatWorks: a flag that is always refused is not among those of the command.
+func TestHelpOffersWhatWorks(t *testing.T) {
+	for line, offered := range map[string]bool{"help fix apply": false, "help fix plan": true, "help audit": true} {
+		var out bytes.Buffer
+		if code := run(strings.Fields(line), nil, &out, &out); code != exitOK || strings.Contains(out.String(), "--snapshot") != offered {
+			t.Errorf("%s: %d %s", line, code, &out)
+		}
+	}
+}
+
 // TestPlanIsWritten: the ruleset and each file, by its path below the directory and never outside.
 func TestPlanIsWritten(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "plan")
