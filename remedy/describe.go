@@ -3,14 +3,28 @@ package remedy
 import (
 	"fmt"
 	"net/netip"
+	"path/filepath"
 	"strings"
 
 	"github.com/ringfence/ringfence/dropin"
 )
 
+// Tree is the plan as files: ruleset.nft, undo.nft, and each file of a service by its path, from the root.
+func (p *Plan) Tree() map[string]string {
+	files := map[string]string{}
+	if p.Ruleset != "" {
+		files["ruleset.nft"], files["undo.nft"] = p.Ruleset, p.Inverse
+	}
+	for i := range p.Files {
+		if name := strings.TrimPrefix(p.Files[i].Path, "/"); filepath.IsLocal(name) {
+			files[name] = p.Files[i].Content
+		}
+	}
+	return files
+}
+
 // Describe is the plan for people: the ruleset, and as comments what it closes, what it disrupts, and what else is to be done, so that
-// nft loads the whole of it as it is. It
-// quotes the host, so that each text of the host goes through clean, which says whether line breaks stay.
+// nft loads the whole of it as it is. It quotes the host, so that each text of the host goes through clean, which says whether line breaks stay.
 func (p *Plan) Describe(clean func(text string, breaks bool) string) string {
 	d := &description{clean: clean}
 	d.rules(p)

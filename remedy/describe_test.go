@@ -1,11 +1,14 @@
 package remedy
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/ringfence/ringfence/dropin"
 	"github.com/ringfence/ringfence/finding"
+	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/snapshot"
 )
 
@@ -37,5 +40,22 @@ func TestUnreadRulesAreNoPlan(t *testing.T) {
 	}
 	if p := Make(new(finding.Report), new(snapshot.Snapshot), nil, Options{}); p.Unread == "" {
 		t.Errorf("%+v", p)
+	}
+}
+
+// TestPlanIsWritten: the ruleset and each file, by its path below the directory and never outside.
+func TestPlanIsWritten(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "plan")
+	p := &Plan{Ruleset: "r", Inverse: "i", Files: []dropin.File{{Path: "/etc/sysctl.d/x.conf", Content: "c"}, {Path: "/../../y", Content: "d"}}}
+	if err := host.WriteTree(dir, p.Tree()); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"ruleset.nft": "r", "undo.nft": "i", "etc/sysctl.d/x.conf": "c"} {
+		if got, err := os.ReadFile(filepath.Join(dir, name)); err != nil || string(got) != want {
+			t.Errorf("%s: %q %v", name, got, err)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(dir, "../../y")); err == nil {
+		t.Error("a file was written outside")
 	}
 }

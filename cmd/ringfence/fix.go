@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/remedy"
 	"github.com/ringfence/ringfence/reports"
 	"github.com/ringfence/ringfence/snapshot"
@@ -195,8 +196,8 @@ func (e *env) planCommand() *cobra.Command {
 			}
 			p.Diff = p.Against(loadedPlan(m.snap, flags.root))
 			if dir != "" {
-				if err := writePlan(p, dir); err != nil {
-					return err
+				if err := host.WriteTree(dir, p.Tree()); err != nil {
+					return fmt.Errorf("write the plan: %w", err)
 				}
 			}
 			return e.printPlan(p, format)

@@ -2,13 +2,8 @@ package main
 
 import (
 	"bytes"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/ringfence/ringfence/dropin"
-	"github.com/ringfence/ringfence/remedy"
 )
 
 // TestUnknownWords: a word that is no command is a usage error with what may have been meant, and so is a flag that does nothing.
@@ -38,22 +33,5 @@ func TestHelpOffersWhatWorks(t *testing.T) {
 		if code := run(strings.Fields(line), nil, &out, &out); code != exitOK || strings.Contains(out.String(), "--snapshot") != offered {
 			t.Errorf("%s: %d %s", line, code, &out)
 		}
-	}
-}
-
-// TestPlanIsWritten: the ruleset and each file, by its path below the directory and never outside.
-func TestPlanIsWritten(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "plan")
-	p := &remedy.Plan{Ruleset: "r", Inverse: "i", Files: []dropin.File{{Path: "/etc/sysctl.d/x.conf", Content: "c"}, {Path: "/../../y", Content: "d"}}}
-	if err := writePlan(p, dir); err != nil {
-		t.Fatal(err)
-	}
-	for name, want := range map[string]string{"ruleset.nft": "r", "undo.nft": "i", "etc/sysctl.d/x.conf": "c"} {
-		if got, err := os.ReadFile(filepath.Join(dir, name)); err != nil || string(got) != want {
-			t.Errorf("%s: %q %v", name, got, err)
-		}
-	}
-	if _, err := os.Stat(filepath.Join(dir, "../../y")); err == nil {
-		t.Error("a file was written outside")
 	}
 }
