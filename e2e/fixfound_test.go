@@ -52,6 +52,9 @@ func TestTablesTellOfTheFix(t *testing.T) {
 		if out, code := b.verb("apply", "--confirm", "auto"); code != 4 || !strings.Contains(out, "table inet ringfence is somebody else's") {
 			t.Errorf("apply: %d %s", code, lastLines(out, 2))
 		}
+		if out, code := b.verb("status"); code != 0 || !strings.Contains(out, "no fix is loaded\ntable inet ringfence is somebody else's") {
+			t.Errorf("status: %d %q", code, out)
+		}
 		if out, code := b.verb("rollback"); code != 4 {
 			t.Errorf("rollback: %d %s", code, out)
 		}

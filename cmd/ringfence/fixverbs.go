@@ -107,7 +107,7 @@ func (e *env) statusCommand() *cobra.Command {
 			}
 			return e.tellData(append(b, '\n'), true)
 		}
-		return e.tell("%s\n", text)
+		return e.tellText(text + "\n")
 	})
 	c.Flags().StringVarP(&format, "format", "f", "text", "text or json")
 	return c
