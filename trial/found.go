@@ -134,6 +134,8 @@ type where struct {
 	// found are tables with our names in the kernel. It is empty where unread says why that could not be read.
 	found  found
 	unread error
+	// other says in what the tables of the state are others than it knows them.
+	other error
 	// unwritten says that the state on the disk is an older one.
 	unwritten bool
 	// damaged says that the state cannot be read.
@@ -166,6 +168,12 @@ func (w *World) look(ctx context.Context) (*where, error) {
 	written := at.st
 	at.found, at.st = remedy.Find(rs), at.st.settled(rs, at.here)
 	at.unwritten = at.st != written
+	if at.st != nil && at.st.Plan != nil {
+		at.other = at.st.Altered(rs)
+		if at.st.Phase == PhaseConfirmed {
+			at.other = at.st.Drift(rs)
+		}
+	}
 	return at, nil
 }
 
@@ -231,7 +239,7 @@ func (w *World) stateless(at *where) (lines []string) {
 	return lines
 }
 
-// missing tells that the tables of a fix are not there, or are those of another.
+// missing tells that the tables of a fix are not there, are those of another, were changed, or are not loaded by the next boot.
 func (w *World) missing(at *where) string {
 	if at.st == nil || at.st.Plan == nil || at.unread != nil {
 		return ""
@@ -247,6 +255,13 @@ func (w *World) missing(at *where) string {
 		return "; its rules are not loaded now: load them with " + w.command("load")
 	case id != "" && id != at.st.ID:
 		return fmt.Sprintf("; but what is loaded are rules of fix %s, of which there is no state: %s replaces them, %s takes all out", id, w.command("load"), w.command("rollback"))
+	case at.other != nil && pending:
+		return fmt.Sprintf("; but its rules were changed: %s", at.other)
+	case at.other != nil:
+		return fmt.Sprintf("; but its rules are no longer as confirmed: %s; load them again with %s", at.other, w.command("load"))
+	}
+	if _, lacks := w.Boot.Persists(at.st.Plan, at.st.ID); at.st.Persisted && lacks != "" {
+		return fmt.Sprintf("; but the next boot does not load it: %s; apply it again with %s", lacks, w.command("apply"))
 	}
 	return ""
 }

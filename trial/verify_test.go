@@ -41,6 +41,26 @@ func TestVerify(t *testing.T) {
 	}
 }
 
+// TestStatusTellsOfDrift: what was changed, and what the next boot does not load, is not told of as if it were as confirmed.
+func TestStatusTellsOfDrift(t *testing.T) {
+	w := confirmed(t)
+	if text := w.status(); !strings.HasSuffix(text, ", also after a boot") {
+		t.Errorf("as confirmed: %s", text)
+	}
+	w.own[0].Dormant = true
+	w.wantStatus("dormant", "no longer as confirmed", "dormant", "ringfence fix load")
+	w = confirmed(t)
+	w.persisted = nil
+	w.wantStatus("not at boot", "the next boot does not load it", "ringfence fix apply")
+	w = newFake(t)
+	w.dieWaiting()
+	if text := w.status(); strings.Contains(text, "but") {
+		t.Errorf("on trial: %s", text)
+	}
+	w.own[0].Dormant = true
+	w.wantStatus("on trial and dormant", "is on trial for another", "its rules were changed")
+}
+
 // TestWatchDrift: it ends with the first change that leaves the tables others, and names the process.
 func TestWatchDrift(t *testing.T) {
 	w := confirmed(t)
