@@ -75,7 +75,21 @@ func TestStrangerComesMeanwhile(t *testing.T) {
 			t.Errorf("%s: %v, %d tables", step, err, len(w.own))
 		}
 	}
-	w := newFake(t) // a dry run tells of it
+	w := confirmed(t) // nor by what was confirmed before, which comes back
+	w.options.AllowFrom = prefixes("203.0.113.77/32")
+	theirs := stranger(remedy.Table)
+	theirs.Family = "bridge"
+	once(w, "save "+PhaseConfirmed, func() { w.own = append(w.own, theirs) })
+	w.fail = func(_ int, s string) error {
+		if s == "save "+PhaseConfirmed {
+			return errors.New("no space left on device")
+		}
+		return nil
+	}
+	if _, err, _ := w.fix(Options{By: Auto}); !isUnclear(err) || !slices.ContainsFunc(w.own, func(t ruleset.Table) bool { return t.Family == "bridge" }) {
+		t.Errorf("coming back: %v, %d tables", err, len(w.own))
+	}
+	w = newFake(t) // a dry run tells of it
 	w.own = []ruleset.Table{stranger(remedy.Table)}
 	if _, err, _ := w.fix(Options{By: Auto, DryRun: true}); err != nil || !w.heard("is somebody else's") {
 		t.Errorf("a dry run: %v", err)

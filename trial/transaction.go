@@ -195,7 +195,7 @@ func (w *World) ConfirmFile(ctx context.Context, st *State) error {
 // restore loads what was confirmed before, or nothing.
 func (w *World) restore(ctx context.Context, st *State) error {
 	if st.Before != nil && st.Before.Plan != nil {
-		return w.Tables.Reload(st.Before.Plan, st.Before.ID)
+		return w.Reload(ctx, st.Before)
 	}
 	return w.remove(ctx)
 }
