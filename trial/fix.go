@@ -307,7 +307,7 @@ func (x *Fix) proveAgain(ctx context.Context) error {
 // out takes the trial out again for a reason.
 func (w *World) out(ctx context.Context, st *State, why error) error {
 	if err := w.end(ctx, st); err != nil {
-		return unclear("%w, and taking the rules out: %w; the kernel stops them by itself", why, err)
+		return unclear("%w, and taking the rules out: %w%s", why, err, stops(err))
 	}
 	return refused("%w; the rules were taken out again", why)
 }

@@ -3,6 +3,7 @@ package trial
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -88,6 +89,9 @@ func TestStrangerComesMeanwhile(t *testing.T) {
 	}
 	if _, err, _ := w.fix(Options{By: Auto}); !isUnclear(err) || !slices.ContainsFunc(w.own, func(t ruleset.Table) bool { return t.Family == "bridge" }) {
 		t.Errorf("coming back: %v, %d tables", err, len(w.own))
+	}
+	if len(w.alarms) != 1 || !strings.Contains(w.alarms[0], "do not stop by themselves") || strings.Contains(w.alarms[0], "the kernel stops") {
+		t.Errorf("alarms %q", w.alarms)
 	}
 	w = newFake(t) // a dry run tells of it
 	w.own = []ruleset.Table{stranger(remedy.Table)}

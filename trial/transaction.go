@@ -222,12 +222,23 @@ func (w *World) end(ctx context.Context, st *State) error {
 	if err == nil {
 		return nil
 	}
-	what := "the rules of fix " + st.ID + " could not be taken out; the kernel stops them when their time is over"
+	what := "the rules of fix " + st.ID + " could not be taken out" + stops(err)
 	if st.File != nil {
 		what = "the file " + escape.Line(st.File.File.Path) + " of fix " + st.ID + " could not be taken back; the next boot does it"
 	}
 	w.Alarm.Raise(fmt.Sprintf("%s. Try again: ringfence fix rollback. %s", what, escape.Line(err.Error())))
 	return err
+}
+
+// errLasting says that rules were made lasting before they could not be taken out.
+var errLasting = errors.New("the rules are lasting already, and do not stop by themselves")
+
+// stops says what becomes of rules that could not be taken out for a reason, to be put after that they could not.
+func stops(err error) string {
+	if errors.Is(err, errLasting) {
+		return ""
+	}
+	return "; the kernel stops them when their time is over"
 }
 
 // unpromote takes the lasting tables of a trial out that was kept while nobody could write so down.
@@ -240,8 +251,11 @@ func (w *World) unpromote(ctx context.Context, st *State) error {
 	if err != nil {
 		return fmt.Errorf("whether it was kept cannot be told: %w", err)
 	}
-	if st.promoted(rs) {
-		return w.restore(ctx, st)
+	if !st.promoted(rs) {
+		return nil
+	}
+	if err := w.restore(ctx, st); err != nil {
+		return fmt.Errorf("%w: %w", errLasting, err)
 	}
 	return nil
 }
