@@ -20,36 +20,38 @@ type sshdCommand struct {
 // sshdOptions are the options of sshd; a colon follows those that have a value (sshd.c, main).
 const sshdOptions = "46C:DE:GQRTVb:c:deg:f:h:ik:o:p:qrtu:"
 
-// maxTitle is how long the title of a process can be that sshd sets (openbsd-compat/setproctitle.c).
-const maxTitle = 1024
-
-// sshdArguments reads the command line of a server. One that listens has put it into its title, as one text without quotes.
+// sshdArguments reads the command line of a server. One that listens has put it into its title, as one text without quotes, which ends
+// where its arguments and its environment ended (openbsd-compat/setproctitle.c).
 func sshdArguments(argv []string, cut bool) sshdCommand {
-	args := argv
+	args, title := argv, false
 	why := ""
 	if cut {
 		why = "it has more arguments than are read"
 	}
 	if len(argv) > 0 && strings.HasPrefix(argv[0], "sshd: ") {
-		title, _, listens := strings.Cut(strings.TrimPrefix(strings.Join(argv, " "), "sshd: "), " [listener]")
-		args = strings.Fields(title)
-		if !listens && len(argv[0]) >= maxTitle-1 {
-			why = "its command line is longer than its title"
+		text, _, listens := strings.Cut(strings.TrimPrefix(strings.Join(argv, " "), "sshd: "), " [listener]")
+		args, title = strings.Fields(text), true
+		if !listens { // cut off, or of one connection
+			why = "its title does not tell its whole command line"
 		}
 	}
-	c := readOptions(args)
+	c := readOptions(args, title)
 	if c.why == "" {
 		c.why = why
 	}
 	return c
 }
 
-// readOptions reads arguments as getopt(3) does.
-func readOptions(args []string) sshdCommand {
+// readOptions reads arguments as getopt(3) does. A title has no quotes: words that are no options belong to the value before them, as sshd
+// takes no other arguments.
+func readOptions(args []string, title bool) sshdCommand {
 	c := sshdCommand{config: defaultSSHDConfig}
 	for i := 1; i < len(args); i++ {
 		a := args[i]
 		if len(a) < 2 || a[0] != '-' || a == "--" {
+			if title && a != "--" {
+				c.why = "its title has a word that belongs to no option"
+			}
 			break
 		}
 		for j := 1; j < len(a); j++ {
@@ -69,7 +71,7 @@ func readOptions(args []string) sshdCommand {
 				}
 				value = args[i]
 			}
-			if a[j] == 'o' && !strings.ContainsAny(value, " =\t") { // the title of a process has no quotes
+			if title && a[j] == 'o' {
 				for i+1 < len(args) && !strings.HasPrefix(args[i+1], "-") {
 					i++
 					value += " " + args[i]
@@ -309,7 +311,11 @@ func (s *Scan) startsWith(service string) (argv []string, why string) {
 		}
 	}
 	if len(argv) > 0 {
-		argv[0] = strings.TrimLeft(argv[0], "-@:+!|")
+		program := strings.TrimLeft(argv[0], "-@:+!|")
+		if strings.Contains(strings.TrimSuffix(argv[0], program), "@") && len(argv) > 1 { // the next word is its name
+			argv = slices.Delete(argv, 1, 2)
+		}
+		argv[0] = program
 	}
 	return argv, why
 }

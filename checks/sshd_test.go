@@ -80,9 +80,9 @@ func TestSSHDReadsTheSame(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, o := range options {
-			given := readOptions([]string{"sshd", "-D", "-o", o})
+			given := readOptions([]string{"sshd", "-D", "-o", o}, false)
 			if o == "" {
-				given = readOptions([]string{"sshd", "-D"})
+				given = readOptions([]string{"sshd", "-D"}, false)
 			}
 			for _, c := range conns {
 				fmt.Fprintf(&script, "echo '#'; %s -T -h %s -f %s -C %s", sshd, key, file, c.spec())
@@ -153,7 +153,15 @@ func TestSSHDCommandLine(t *testing.T) {
 		{[]string{"sshd: /usr/sbin/sshd -D -o PermitRootLogin yes -p 2222 [listener] 1 of 10-100 startups"}, defaultSSHDConfig, []string{"permitrootlogin=yes", "port=2222"}, true},
 		{[]string{"sshd: sshd -De -f/srv/sshd.conf -p2200 [listener] 0 of 10-100 startups"}, "/srv/sshd.conf", []string{"port=2200"}, true},
 		{[]string{"/usr/sbin/sshd", "-i", "-f", "/etc/ssh/other"}, "/etc/ssh/other", nil, true},
-		{[]string{"sshd: /usr/sbin/sshd -D -o " + strings.Repeat("x", maxTitle)}, defaultSSHDConfig, []string{strings.Repeat("x", maxTitle) + "="}, false},
+		{[]string{"sshd: /usr/sbin/sshd -D -o " + strings.Repeat("x", 1024)}, defaultSSHDConfig, []string{strings.Repeat("x", 1024) + "="}, false},
+		{[]string{"sshd: /usr/sbin/sshd -D -f /c -o PasswordAuthentica", "s"}, "/c", []string{"passwordauthentica=s"}, false},
+		{
+			[]string{"sshd: /usr/sbin/sshd -D -p 2298 -o AllowUsers=root admin -o PasswordAuthentication=yes [listener] 0 of 10-100 startups"},
+			defaultSSHDConfig,
+			[]string{"port=2298", "allowusers=root admin", "passwordauthentication=yes"}, true,
+		},
+		{[]string{"sshd: /usr/sbin/sshd -D -f /with a/blank -o PasswordAuthentication=yes [listener] 0 of 10-100 startups"}, "/with", nil, false},
+		{[]string{"sshd: alice [priv]"}, defaultSSHDConfig, nil, false},
 		{[]string{"/usr/sbin/sshd", "-%"}, defaultSSHDConfig, nil, false},
 	} {
 		got := sshdArguments(c.argv, false)
