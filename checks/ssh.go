@@ -44,9 +44,10 @@ func collectSSH(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outcome 
 	}
 	s.tableGap(out)
 	found := configsFound{by: map[configKey]*process{}, options: map[configKey][]string{}}
+	sockets := s.sshSockets(out)
 	for _, p := range procs {
 		kind := serverPrograms[p.exeBase()]
-		if kind == "" || p.Leader != 0 || s.ofConnection(p, byPID, 0) {
+		if kind == "" || p.Leader != 0 || s.ofConnection(p, byPID, 0) || p.PPID == 1 && accepted(p.Unit, sockets) {
 			continue
 		}
 		srv := snapshot.SSHServer{
@@ -66,7 +67,7 @@ func collectSSH(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outcome 
 		}
 		sec.Servers = append(sec.Servers, srv)
 	}
-	s.activated(sec, found, out)
+	s.activated(sec, sockets, found)
 	s.readConfigs(ctx, sec, found, out)
 	for i := range sec.Configs {
 		if c := &sec.Configs[i]; c.Source != sourceArguments && c.Server.By == snapshot.ByRoot && c.Word.Trusted() && (c.Mntns == s.initNS().Mnt || own(byPID, c.Mntns)) {
@@ -75,7 +76,7 @@ func collectSSH(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outcome 
 	}
 	sec.KeyFiles = s.keyFiles(ctx, out)
 	sec.Sessions = s.sshSessions(procs, slices.ContainsFunc(sec.Servers, func(v snapshot.SSHServer) bool {
-		return v.Activated
+		return v.Activated && slices.ContainsFunc(v.Listen, ofPort22)
 	}), out)
 	return out
 }
@@ -107,8 +108,8 @@ func (c configsFound) note(p *process, srv *snapshot.SSHServer, options []string
 }
 
 // activated adds the servers that systemd starts when somebody connects.
-func (s *Scan) activated(sec *snapshot.SSH, found configsFound, out *Outcome) {
-	for _, sock := range s.sshSockets(out) {
+func (s *Scan) activated(sec *snapshot.SSH, sockets []sshSocket, found configsFound) {
+	for _, sock := range sockets {
 		srv := sock.listensAs(s.initNS().Mnt)
 		running := slices.IndexFunc(sec.Servers, func(v snapshot.SSHServer) bool { return v.Unit == sock.service && v.Word.Trusted() && v.PID != 0 })
 		switch {
@@ -310,9 +311,14 @@ func (s *Scan) othersWrite(path string, uid int) string {
 	}
 }
 
+// ofPort22 says of an address of a socket unit that it has the port of SSH.
+func ofPort22(listen string) bool {
+	return listen == "22" || strings.HasSuffix(listen, ":22") && !strings.HasPrefix(listen, "vsock:")
+}
+
 // sshSessions lists the established connections to the ports that SSH servers listen on: the
-// administrators whom a fix must not lock out.
-func (s *Scan) sshSessions(procs []*process, activated bool, out *Outcome) []snapshot.SSHSession {
+// administrators whom a fix must not lock out. activated22 says that systemd listens for one on port 22.
+func (s *Scan) sshSessions(procs []*process, activated22 bool, out *Outcome) []snapshot.SSHSession {
 	if !s.Host.Live() {
 		return nil
 	}
@@ -336,7 +342,7 @@ func (s *Scan) sshSessions(procs []*process, activated bool, out *Outcome) []sna
 				local, remote := unmapped(in.Local), unmapped(in.Peer)
 				pids := inodes[uint64(in.Inode)]
 				if states == 1<<wire.StateListen {
-					recognised := activated
+					recognised := activated22 && (len(pids) == 0 || slices.Contains(pids, 1))
 					for _, pid := range pids {
 						if server[pid] {
 							ports[int(local.Port())], recognised = true, true

@@ -186,8 +186,11 @@ type sshSocket struct {
 	command sshdCommand
 }
 
-// socketDirs are where links say that a unit is started (systemd.unit(5)).
-var socketDirs = []string{"/etc/systemd/system", "/run/systemd/system", "/run/systemd/generator", "/run/systemd/generator.early", "/run/systemd/generator.late"}
+// socketDirs are where links say that a unit is started (systemd.unit(5)); some systems have them beside the units.
+var socketDirs = []string{
+	"/etc/systemd/system", "/run/systemd/system", "/run/systemd/generator", "/run/systemd/generator.early", "/run/systemd/generator.late",
+	"/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system",
+}
 
 // maxSocketUnits bounds the socket units that are looked at.
 const maxSocketUnits = 512
@@ -216,6 +219,15 @@ func (s *Scan) sshSockets(out *Outcome) []sshSocket {
 		}
 	}
 	return list
+}
+
+// accepted says of a unit of the system that it is one connection of a socket unit: such a unit is named by the socket (systemd.socket(5),
+// Accept=), and its server is told there.
+func accepted(unit string, sockets []sshSocket) bool {
+	return slices.ContainsFunc(sockets, func(k sshSocket) bool {
+		before, after, template := strings.Cut(k.service, "@.")
+		return template && strings.HasPrefix(unit, before+"@") && strings.HasSuffix(unit, "."+after)
+	})
 }
 
 // sshSocket looks at one socket unit.

@@ -158,7 +158,8 @@ func TestSSHDCommandLine(t *testing.T) {
 		{
 			[]string{"sshd: /usr/sbin/sshd -D -p 2298 -o AllowUsers=root admin -o PasswordAuthentication=yes [listener] 0 of 10-100 startups"},
 			defaultSSHDConfig,
-			[]string{"port=2298", "allowusers=root admin", "passwordauthentication=yes"}, true,
+			[]string{"port=2298", "allowusers=root admin", "passwordauthentication=yes"},
+			true,
 		},
 		{[]string{"sshd: /usr/sbin/sshd -D -f /with a/blank -o PasswordAuthentication=yes [listener] 0 of 10-100 startups"}, "/with", nil, false},
 		{[]string{"sshd: alice [priv]"}, defaultSSHDConfig, nil, false},
@@ -250,6 +251,9 @@ func TestSSHSocketUnits(t *testing.T) {
 		"etc/systemd/system/sockets.target.wants/admin.socket":              "",
 		"etc/systemd/system/multi-user.target.wants/web.socket":             "",
 		"run/systemd/generator/sockets.target.wants/sshd-unix-local.socket": "",
+		"usr/lib/systemd/system/sockets.target.wants/shipped.socket":        "",
+		"usr/lib/systemd/system/shipped.socket":                             "[Socket]\nListenStream=22\nAccept=yes\n",
+		"usr/lib/systemd/system/shipped@.service":                           "[Service]\nExecStart=@/usr/sbin/sshd sshd -i -o PermitRootLogin=yes\n",
 	} {
 		writeFile(t, filepath.Join(root, name), text)
 	}
@@ -266,10 +270,33 @@ func TestSSHSocketUnits(t *testing.T) {
 			sshdCommand{config: "/etc/ssh/other", options: []string{"permitrootlogin=yes"}},
 		},
 		"sshd-unix-local.socket": {"sshd-unix-local.socket", "sshd-unix-local@.service", "openssh", []string{"/run/ssh-unix-local/socket"}, []string{"/usr/sbin/sshd", "-i"}, sshdCommand{config: defaultSSHDConfig}},
-		"admin.socket":           {"admin.socket", "admin-ssh.service", "dropbear", []string{"7022"}, []string{"/usr/sbin/dropbear", "-i", "-s"}, sshdCommand{config: "dropbear command line"}},
+		"shipped.socket": {
+			"shipped.socket", "shipped@.service", "openssh",
+			[]string{"22"},
+			strings.Fields("/usr/sbin/sshd -i -o PermitRootLogin=yes"),
+			sshdCommand{config: defaultSSHDConfig, options: []string{"permitrootlogin=yes"}},
+		},
+		"admin.socket": {"admin.socket", "admin-ssh.service", "dropbear", []string{"7022"}, []string{"/usr/sbin/dropbear", "-i", "-s"}, sshdCommand{config: "dropbear command line"}},
 	}
 	if d := cmp.Diff(want, got, cmp.AllowUnexported(sshSocket{}, sshdCommand{})); d != "" {
 		t.Error(d)
+	}
+}
+
+// TestConnectionsOfSocketUnits: what systemd starts for one connection is told by its socket unit, which alone says where it listens.
+func TestConnectionsOfSocketUnits(t *testing.T) {
+	sockets := []sshSocket{{unit: "ssh.socket", service: "ssh@.service"}, {unit: "admin.socket", service: "admin.service"}}
+	for unit, want := range map[string]bool{
+		"ssh@0-10.0.0.1:22-10.0.0.2:40000.service": true, "ssh.service": false, "admin.service": false, "sshx@1.service": false, "": false,
+	} {
+		if accepted(unit, sockets) != want {
+			t.Errorf("%s: %v", unit, !want)
+		}
+	}
+	for listen, want := range map[string]bool{"22": true, "0.0.0.0:22": true, "[::]:22": true, "vsock::22": false, "/run/ssh-unix-local/socket": false, "2222": false} {
+		if ofPort22(listen) != want {
+			t.Errorf("%s: %v", listen, !want)
+		}
 	}
 }
 
