@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -228,6 +229,58 @@ func TestWhoLogsInWithAPassword(t *testing.T) {
 	files["/etc/nsswitch.conf"], files["/etc/pam.d/common-auth"] = "passwd: files\n", "auth [success=1 default=ignore] pam_ldap.so use_first_pass\n"
 	if got := logins("")[""]; !got.Others {
 		t.Errorf("passwords of a directory are not seen: %+v", got)
+	}
+}
+
+// TestPasswordsOfElsewhere: PAM asks what its files say in all that they include; what cannot be read may ask for anything.
+func TestPasswordsOfElsewhere(t *testing.T) {
+	for name, c := range map[string]struct {
+		files map[string]string // "-" cannot be read
+		want  bool
+	}{
+		"nothing":             {nil, false},
+		"its own":             {map[string]string{"/etc/pam.d/sshd": "@include common-auth\naccount required pam_ldap.so\n", "/etc/pam.d/common-auth": "auth\t[success=1 default=ignore]\tpam_unix.so nullok\nauth requisite pam_deny.so\n"}, false},
+		"included":            {map[string]string{"/etc/pam.d/sshd": "auth include remote\n", "/etc/pam.d/remote": "-AUTH [success=2 \\\n default=die] pam_krb5.so\n"}, true},
+		"as a stack":          {map[string]string{"/etc/pam.d/sshd": "auth substack /etc/vpn/pam\n", "/etc/vpn/pam": "auth required pam_userdb.so\n"}, true},
+		"by its path":         {map[string]string{"/etc/pam.d/sshd": "auth sufficient /opt/login/verify.so\n"}, true},
+		"where it is shipped": {map[string]string{"/usr/lib/pam.d/sshd": "auth required pam_sss.so\n"}, true},
+		"a comment":           {map[string]string{"/etc/pam.d/sshd": "#auth required pam_ldap.so\nauth required pam_unix.so # pam_ldap.so\n"}, false},
+		"not read":            {map[string]string{"/etc/pam.d/sshd": "-"}, true},
+	} {
+		got := otherPasswords(func(f string) ([]byte, error) {
+			switch text, ok := c.files[f]; {
+			case !ok && !path.IsAbs(f):
+				return nil, os.ErrInvalid
+			case !ok:
+				return nil, os.ErrNotExist
+			case text == "-":
+				return nil, os.ErrPermission
+			default:
+				return []byte(text), nil
+			}
+		})
+		if got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+// TestRootIsAmongTheAccounts: root may log in where the accounts cannot be read, and where it is the last of many.
+func TestRootIsAmongTheAccounts(t *testing.T) {
+	var many strings.Builder
+	for i := range 300 {
+		fmt.Fprintf(&many, "u%d:*:%d:100::/home/u:/bin/sh\n", i, 1000+i)
+	}
+	for name, passwd := range map[string]string{"not read": "", "the last": many.String() + "toor:$6$x:0:0::/root:/bin/sh\n"} {
+		a := loginFiles(func(f string) ([]byte, error) {
+			if f == "/etc/passwd" && passwd != "" {
+				return []byte(passwd), nil
+			}
+			return nil, os.ErrPermission
+		})
+		if got := a.logins(&sshdGroup{users: a.principals(new(sshdFile))}, nil); got.Root != snapshot.Yes || !got.Others {
+			t.Errorf("%s: %+v", name, got)
+		}
 	}
 }
 

@@ -4,7 +4,6 @@ package checks
 
 import (
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -33,7 +32,10 @@ func loginFiles(read func(string) ([]byte, error)) *sshAccountsOf {
 		return string(b)
 	}
 	passwd := text("/etc/passwd")
-	a := &sshAccountsOf{others: passwd == "" || otherAccounts(text("/etc/nsswitch.conf")) || otherPasswords(text)}
+	a := &sshAccountsOf{others: passwd == "" || otherAccounts(read) || otherPasswords(read)}
+	if passwd == "" { // root is one of those whom it does not name
+		a.users = append(a.users, &sshdUser{name: "root", real: true, groups: []string{"root"}})
+	}
 	shadow, shadowErr := read("/etc/shadow")
 	hashes := map[string]string{}
 	for line := range strings.Lines(string(shadow)) {
@@ -62,9 +64,9 @@ func loginFiles(read func(string) ([]byte, error)) *sshAccountsOf {
 		if u.password == snapshot.No && !a.others && u.name != "root" && !loginShell(path.Join("/", strings.Join(f[6:], ":"))) {
 			continue // nobody: an account of the system that is no login
 		}
-		if len(a.users) == maxPrincipals {
+		if len(a.users) >= maxPrincipals && (u.uid != 0 || len(a.users) >= 2*maxPrincipals) { // root can be the last
 			a.others = true
-			break
+			continue
 		}
 		a.users = append(a.users, u)
 	}
@@ -101,9 +103,13 @@ func namesOfGroups(text string) groupList {
 	return g
 }
 
-// otherAccounts says of nsswitch.conf(5) that accounts come from elsewhere than the files.
-func otherAccounts(text string) bool {
-	for line := range strings.Lines(text) {
+// otherAccounts says of nsswitch.conf(5) that accounts come from elsewhere than the files, or that it cannot be read.
+func otherAccounts(read func(string) ([]byte, error)) bool {
+	b, err := read("/etc/nsswitch.conf")
+	if err != nil {
+		return !gone(err)
+	}
+	for line := range strings.Lines(string(b)) {
 		line, _, _ = strings.Cut(line, "#")
 		rest, ok := strings.CutPrefix(strings.TrimSpace(line), "passwd:")
 		if !ok {
@@ -125,18 +131,67 @@ var localModules = []string{
 	"ecryptfs", "fscrypt", "systemd", "systemd_home", "fprintd", "pwquality", "echo", "debug", "umask", "postgresok",
 }
 
-var authModule = regexp.MustCompile(`(?m)^\s*-?auth\s.*?pam_([a-z0-9_]+)\.so`)
+// maxPAMFiles bounds the files of PAM that are read.
+const maxPAMFiles = 32
 
-// otherPasswords says whether PAM can ask for passwords that are not in shadow(5).
-func otherPasswords(text func(string) string) bool {
-	for _, file := range []string{"sshd", "common-auth", "system-auth", "password-auth"} {
-		for _, m := range authModule.FindAllStringSubmatch(text("/etc/pam.d/"+file), -1) {
-			if !slices.Contains(localModules, m[1]) {
+// otherPasswords says whether PAM can ask for passwords that are not in shadow(5), or what it asks cannot be read (pam.conf(5)).
+func otherPasswords(read func(string) ([]byte, error)) bool {
+	files := []string{"sshd", "common-auth", "system-auth", "password-auth"}
+	for i := 0; i < len(files); i++ {
+		b, err := read(pamFile("/etc/pam.d", files[i]))
+		if gone(err) {
+			b, err = read(pamFile("/usr/lib/pam.d", files[i]))
+		}
+		if gone(err) {
+			continue
+		}
+		if err != nil || i == maxPAMFiles {
+			return true
+		}
+		for line := range strings.Lines(strings.ReplaceAll(string(b), "\\\n", " ")) {
+			include, module := pamLine(line)
+			if module != "" && !slices.Contains(localModules, module) {
 				return true
+			}
+			if include != "" && !slices.Contains(files, include) {
+				files = append(files, include)
 			}
 		}
 	}
 	return false
+}
+
+// pamFile is a file of PAM: one of a directory, or one by its path.
+func pamFile(dir, name string) string {
+	if path.IsAbs(name) {
+		return name
+	}
+	return path.Join(dir, name)
+}
+
+// pamLine is the file that a line of PAM includes, or the module that it asks who somebody is, without pam_ if it has such a name.
+func pamLine(line string) (include, module string) {
+	line, _, _ = strings.Cut(line, "#")
+	f := strings.Fields(line)
+	if len(f) == 2 && f[0] == "@include" {
+		return f[1], ""
+	}
+	if len(f) < 3 || !strings.EqualFold(strings.TrimPrefix(f[0], "-"), "auth") {
+		return "", ""
+	}
+	at := 2
+	for strings.HasPrefix(f[1], "[") && at < len(f)-1 && !strings.HasSuffix(f[at-1], "]") {
+		at++
+	}
+	if f[1] == "include" || f[1] == "substack" {
+		return f[at], ""
+	}
+	name := path.Base(f[at])
+	short, ok := strings.CutPrefix(strings.TrimSuffix(name, ".so"), "pam_")
+	if !ok {
+		return "", name
+	}
+	return "", short
 }
 
 // principals are the accounts, somebody who has none, and one for each name and group that Match blocks name and no account has.
@@ -170,7 +225,7 @@ func (a *sshAccountsOf) logins(g *sshdGroup, settings map[string][]string) *snap
 		case !u.real:
 			l.Others = l.Others || a.others
 		case u.name == "root" || u.uid == 0:
-			if u.password != snapshot.No || a.others && u.name == "" {
+			if u.password != snapshot.No {
 				l.Root = snapshot.Yes
 			} else if l.Root == snapshot.No {
 				l.Root = snapshot.Locked
