@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"path"
 	"reflect"
 	"slices"
@@ -288,7 +287,7 @@ func (s *Scan) unreadable(dir string) bool {
 // running marks the containers that have processes, and adds those that have processes and no specification.
 func (s *Scan) running(found map[string]*snapshot.Container) {
 	procs, _ := s.processes()
-	lost := map[string]*process{}
+	lost := map[string][]*process{}
 	byPID := map[int]*process{}
 	for _, p := range procs {
 		byPID[p.PID] = p
@@ -310,41 +309,13 @@ func (s *Scan) running(found map[string]*snapshot.Container) {
 				c.PID = p.PID
 			}
 		} else if p.Runtime != "libvirt" && p.Runtime != "nspawn" {
-			lost[p.Container] = p
+			lost[p.Container] = append(lost[p.Container], p)
 		}
 	}
 	for _, id := range sortedKeys(lost) {
-		found[id] = s.withoutSpec(id, lost[id])
+		found[id] = s.withoutSpec(id, firstOf(lost[id], byPID), lost[id])
 	}
 }
-
-// withoutSpec is a container of which no specification was found: LXC has none, others keep theirs elsewhere, and a uid names cgroups of
-// its own as it likes. Its processes show what it is.
-func (s *Scan) withoutSpec(id string, p *process) *snapshot.Container {
-	c := &snapshot.Container{
-		ID: id, Runtime: p.Runtime, Word: p.ContainerWord, PID: p.PID, Running: true, UserNS: p.NS.User != s.initNS().User,
-		Unread: "no specification was found", UID: p.UID, NoNewPrivs: p.NoNewPrivs, Seccomp: p.Seccomp == 2, AppArmor: p.LSM,
-	}
-	if !strings.ContainsAny(id, ":") && len(id) < 64 {
-		c.Name = id
-	}
-	for _, dir := range []string{"/dev", "/dev/net", "/dev/mapper", "/dev/dri", "/dev/vfio", "/dev/cpu"} {
-		names, err := s.Host.ReadDirIn(p.PID, dir)
-		if err != nil {
-			continue
-		}
-		for _, n := range names[:min(len(names), maxDeviceNames)] {
-			at := path.Join(dir, n)
-			if st, err := s.Host.StatIn(p.PID, at); err == nil && sensitiveDevice(at) && st.Mode&fs.ModeDevice != 0 {
-				c.Devices = append(c.Devices, at)
-			}
-		}
-	}
-	return c
-}
-
-// maxDeviceNames bounds the device files of a container that are looked at in one directory.
-const maxDeviceNames = 512
 
 func parseState(file string, b []byte) (bundle string, pid int, err error) {
 	var st struct {
