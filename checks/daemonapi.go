@@ -102,7 +102,7 @@ func tcpAddress(host string, port int) (string, bool) {
 // dockerAPI reads -H and daemon.json. Sockets that systemd hands it are told by who has them.
 func (s *Scan) dockerAPI(p *process) daemonAPI {
 	d := daemonAPI{verify: "false", source: "arguments"}
-	hosts := optionValues(p.argv, "-H", "--host")
+	hosts := append(optionValues(p.argv, "-H", "--host"), optionValues(p.argv, "-DH")...)
 	tls := hasFlag(p.argv, "--tls") || hasFlag(p.argv, "--tlsverify")
 	if hasFlag(p.argv, "--tlsverify") {
 		d.verify = "true"
@@ -137,6 +137,9 @@ func (s *Scan) dockerAPI(p *process) daemonAPI {
 		port = 2376
 	}
 	for _, h := range append(hosts, cfg.Hosts...) {
+		if h = strings.TrimSpace(h); h != "" && !strings.Contains(h, "://") { // opts/hosts.go of Docker, parseDaemonHost
+			h = "tcp://" + h
+		}
 		if at, ok := tcpAddress(h, port); ok {
 			d.addrs = append(d.addrs, at)
 		} else if strings.HasPrefix(h, "tcp://") {
@@ -163,7 +166,7 @@ var (
 	tomlText    = regexp.MustCompile(`"([^"\\]*)"|'([^']*)'`)
 )
 
-// tomlValues are the texts of a setting of a section.
+// tomlValues are the texts of a setting of a section, which can be written into a table of one line, or by a name with a dot.
 func tomlValues(text, section, key string) (list []string) {
 	at, open := "", false
 	for line := range strings.Lines(text) {
@@ -177,10 +180,17 @@ func tomlValues(text, section, key string) (list []string) {
 				continue
 			}
 			m := tomlLine.FindStringSubmatch(line)
-			if m == nil || at != section || strings.Trim(m[1], `"`) != key {
+			if m == nil {
 				continue
 			}
-			value, list = m[2], nil
+			name := strings.Trim(at+"."+strings.Trim(m[1], `"`), ".")
+			value = m[2]
+			if inner, ok := strings.CutPrefix(value, "{"); ok && name == section {
+				value = inlineOf(key).FindString(inner)
+			} else if name != strings.Trim(section+"."+key, ".") {
+				continue
+			}
+			list = nil
 			open = strings.HasPrefix(value, "[") && !strings.Contains(value, "]")
 		} else {
 			open = !strings.Contains(line, "]")
@@ -190,6 +200,11 @@ func tomlValues(text, section, key string) (list []string) {
 		}
 	}
 	return list
+}
+
+// inlineOf finds a text in a table of one line.
+func inlineOf(key string) *regexp.Regexp {
+	return regexp.MustCompile(`(?:^|[\s,])` + regexp.QuoteMeta(key) + `\s*=\s*("[^"]*"|'[^']*')`)
 }
 
 // maxImports bounds the files that a configuration of containerd imports.
@@ -217,7 +232,10 @@ func (s *Scan) containerdAPI(p *process) daemonAPI {
 			if !path.IsAbs(im) {
 				im = path.Join(path.Dir(files[i]), im)
 			}
-			found, _ := s.Host.GlobIn(p.PID, im)
+			found, more := s.Host.GlobIn(p.PID, im)
+			if more {
+				d.err, d.verify = fmt.Errorf("%s imports more than is read", d.source), ""
+			}
 			for _, f := range found {
 				if !slices.Contains(files, f) {
 					files = append(files, f)
@@ -290,14 +308,17 @@ func (s *Scan) kubeletAPI(p *process) daemonAPI {
 		if err == nil && (len(b) > maxYAML || yaml.Unmarshal(b, &m) != nil) {
 			err = fmt.Errorf("%s: %w", file, errMalformed)
 		}
+		if err == nil && argument(p.argv, "--config-dir") != "" {
+			err = errors.New("it has more files of its configuration, which are not read")
+		}
 		if d.err = err; err != nil {
-			anonymous = ""
+			anonymous, mode = "", ""
 		}
 		for _, v := range []struct {
 			at  []string
 			dst *string
 		}{{[]string{"port"}, &port}, {[]string{"authentication", "anonymous", "enabled"}, &anonymous}, {[]string{"authorization", "mode"}, &mode}} {
-			if x := valueAt(m, v.at...); x != nil {
+			if x := valueAt(m, v.at...); x != nil && (err == nil || v.dst == &port) {
 				*v.dst = fmt.Sprint(x)
 			}
 		}
@@ -309,9 +330,9 @@ func (s *Scan) kubeletAPI(p *process) daemonAPI {
 	}
 	d.addrs = []string{":" + port}
 	switch {
-	case anonymous == "false", anonymous == "true" && mode != "AlwaysAllow":
+	case anonymous == "false", mode != "" && mode != "AlwaysAllow":
 		d.verify = "true"
-	case anonymous == "true":
+	case anonymous == "true" && mode == "AlwaysAllow":
 		d.verify = "false"
 	}
 	return d.unlessCut(p)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -107,11 +108,14 @@ func (p *process) principal() *host.Principal {
 	return &host.Principal{PID: p.PID, UID: p.UID, GID: p.GID, Groups: p.Groups}
 }
 
-func hasFlag(argv []string, flag string) bool {
+// hasFlag says whether an option is given, and is not switched off; the last counts.
+func hasFlag(argv []string, flag string) (on bool) {
 	for _, a := range argv {
-		if a == flag || strings.HasPrefix(a, flag+"=") && !strings.HasSuffix(a, "=false") {
-			return true
+		value, given := strings.CutPrefix(a, flag+"=")
+		if a == flag || given {
+			b, err := strconv.ParseBool(value)
+			on = !given || err != nil || b
 		}
 	}
-	return false
+	return on
 }
