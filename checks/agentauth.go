@@ -3,6 +3,7 @@
 package checks
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"path"
@@ -289,27 +290,34 @@ func jupyterAuth(f *agentFiles, named []string) (string, error) {
 			set.python(f.text(file))
 		}
 	}
-	for _, a := range f.p.argv {
-		if key, value, ok := strings.Cut(a, "="); ok && strings.HasPrefix(key, "--") {
-			set.assign(strings.TrimPrefix(key, "--"), value)
-		}
-	}
-	switch {
-	case set.token != nil && *set.token == "" && (set.password == nil || *set.password == "") && set.unsure == nil && f.lost == nil:
-		return authNone, nil
-	case set.password != nil && *set.password != "":
+	given := new(jupyterSettings) // they count before the files
+	given.arguments(f.p.argv)
+	token, password := cmp.Or(given.token, set.token), cmp.Or(given.password, set.password)
+	switch err := cmp.Or(f.lost, set.unsure, given.unsure); {
+	case err != nil:
+		return "", err
+	case password != nil && *password != "":
 		return "password", nil
+	case token != nil && *token == "":
+		return authNone, nil
 	}
-	return "", cmpError(f.lost, set.unsure)
+	return "", nil
 }
 
-func cmpError(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
+// arguments reads settings of classes; the value stands behind an equals sign or is the next argument, and can have quotes of its own.
+func (j *jupyterSettings) arguments(argv []string) {
+	for i, a := range argv {
+		key, value, given := strings.Cut(a, "=")
+		if name, ok := strings.CutPrefix(key, "--"); ok && strings.Contains(name, ".") {
+			if !given && i+1 < len(argv) {
+				value = argv[i+1]
+			}
+			if lit := pythonLiteral.FindStringSubmatch(value); lit != nil {
+				value = lit[1] + lit[2]
+			}
+			j.assign(name, value)
 		}
 	}
-	return nil
 }
 
 // jupyterDirs are the directories of configurations, the first before the others.

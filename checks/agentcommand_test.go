@@ -83,12 +83,36 @@ func TestJupyterFiles(t *testing.T) {
 		{"if True:\n    c.ServerApp.token = ''\n", "", true},
 		{"c.ServerApp.identity_provider_class = 'x.Y'\nc.ServerApp.token = ''\n", "", true},
 		{"c.ServerApp.token = ''\nc.ServerApp.token = 'again'\n", "", false},
+		{"c.ServerApp.password = 'argon2:x'\nif True:\n    c.ServerApp.password = ''\n", "", true},
 	} {
 		dir := t.TempDir()
 		writeFile(t, filepath.Join(dir, "root/.jupyter/jupyter_notebook_config.py"), c.text)
 		auth, err := jupyterAuth(&agentFiles{s: newScan(host.At(dir)), p: &process{}, env: map[string]string{"HOME": "/root"}}, nil)
 		if auth != c.auth || (err != nil) != c.unsure {
 			t.Errorf("%q: %q, %v", c.text, auth, err)
+		}
+	}
+}
+
+// TestJupyterArguments: what is given counts before the files, behind an equals sign or as the next argument.
+func TestJupyterArguments(t *testing.T) {
+	for _, c := range []struct {
+		argv []string
+		json string
+		auth string
+	}{
+		{[]string{"jupyter-lab", "--ServerApp.token", "", "--ServerApp.password", ""}, "{}", authNone},
+		{[]string{"jupyter-lab", "--ServerApp.token="}, "{}", authNone},
+		{[]string{"jupyter-lab", "--IdentityProvider.token=''"}, "{}", authNone},
+		{[]string{"jupyter-lab", "--ServerApp.token=", "--ServerApp.password", "argon2:x"}, "{}", "password"},
+		{[]string{"jupyter-lab", "--ServerApp.token="}, `{"PasswordIdentityProvider": {"hashed_password": "argon2:x"}}`, "password"},
+		{[]string{"jupyter-lab", "--ServerApp.token", "s3cret", "--ip=0.0.0.0"}, `{"ServerApp": {"token": ""}}`, ""},
+	} {
+		root := t.TempDir()
+		writeFile(t, filepath.Join(root, "root/.jupyter/jupyter_server_config.json"), c.json)
+		auth, err := jupyterAuth(&agentFiles{s: newScan(host.At(root)), p: &process{argv: c.argv}, env: map[string]string{"HOME": "/root"}}, nil)
+		if auth != c.auth || err != nil {
+			t.Errorf("%q with %s: %q, %v", c.argv, c.json, auth, err)
 		}
 	}
 }
