@@ -32,7 +32,7 @@ func (s *Scan) authOf(pt *pattern, p *process) snapshot.Fact {
 	switch {
 	case pt.noAuthRe != nil && pt.noAuthRe.MatchString(line):
 		return present(authNone)
-	case pt.authRe != nil && pt.authRe.MatchString(line):
+	case pt.authRe != nil && givesKey(p.argv, pt.authRe):
 		return present("%s", pt.asks())
 	case p.cut:
 		return snapshot.Fact{State: snapshot.Error, Reason: "it has more arguments than are read"}
@@ -47,6 +47,34 @@ func (s *Scan) authOf(pt *pattern, p *process) snapshot.Fact {
 		return f
 	}
 	return s.namedFile(pt, p, env)
+}
+
+// givesKey says whether an option of such a name is given, with a value if it takes one: "--api-key=" of a variable without a value is none.
+func givesKey(argv []string, option *regexp.Regexp) bool {
+	var list []string
+	for _, a := range argv {
+		if strings.Contains(a, " ") { // a command line as one text
+			list = append(list, strings.Fields(a)...)
+		} else {
+			list = append(list, a)
+		}
+	}
+	for i, a := range list {
+		key, value, given := strings.Cut(a, "=")
+		switch {
+		case given:
+			if value != "" && option.MatchString(key+"=") {
+				return true
+			}
+		case i+1 < len(list):
+			if list[i+1] != "" && option.MatchString(a+" ") {
+				return true
+			}
+		case option.MatchString(a):
+			return true
+		}
+	}
+	return false
 }
 
 // asks is how an instance authenticates that has a key.

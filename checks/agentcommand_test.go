@@ -4,6 +4,7 @@ package checks
 
 import (
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -90,6 +91,30 @@ func TestJupyterFiles(t *testing.T) {
 		auth, err := jupyterAuth(&agentFiles{s: newScan(host.At(dir)), p: &process{}, env: map[string]string{"HOME": "/root"}}, nil)
 		if auth != c.auth || (err != nil) != c.unsure {
 			t.Errorf("%q: %q, %v", c.text, auth, err)
+		}
+	}
+}
+
+// TestKeysThatAreGiven: an option for a key asks for one if it has a value.
+func TestKeysThatAreGiven(t *testing.T) {
+	key, flag := regexp.MustCompile(`(^| )--api[-_]key[= ]`), regexp.MustCompile(`(^| )--secure( |$)`)
+	for _, c := range []struct {
+		argv   []string
+		option *regexp.Regexp
+		want   bool
+	}{
+		{[]string{"vllm", "serve", "m", "--api-key", "x"}, key, true},
+		{[]string{"vllm", "serve", "--api_key=x", "--port=1"}, key, true},
+		{[]string{"sh", "-c", "vllm serve m --api-key x"}, key, true},
+		{[]string{"vllm", "serve", "m", "--api-key=", "--port=1"}, key, false},
+		{[]string{"vllm", "serve", "m", "--api-key", "", "--port=1"}, key, false},
+		{[]string{"vllm", "serve", "m", "--no-api-key-check=x"}, key, false},
+		{[]string{"letta", "server", "--secure"}, flag, true},
+		{[]string{"letta", "server", "--secure", "--port", "1"}, flag, true},
+		{[]string{"letta", "server"}, flag, false},
+	} {
+		if got := givesKey(c.argv, c.option); got != c.want {
+			t.Errorf("%q: %v", c.argv, got)
 		}
 	}
 }
