@@ -142,6 +142,37 @@ func TestJupyterArguments(t *testing.T) {
 	}
 }
 
+// TestOpenClawWithoutItsFile: a secret of the environment is for the mode that the file sets. If the file cannot be read the mode is not
+// known, unless an option gives it.
+func TestOpenClawWithoutItsFile(t *testing.T) {
+	for _, c := range []struct {
+		file, env, flag string
+		auth            string
+		state           snapshot.Status
+	}{
+		{`{gateway: {mode: "local"}}`, "OPENCLAW_GATEWAY_TOKEN=x", "", "token", snapshot.Present},
+		{"", "OPENCLAW_GATEWAY_TOKEN=x", "", "token", snapshot.Present},
+		{"{gateway: ", "OPENCLAW_GATEWAY_TOKEN=x", "", "", snapshot.Error},
+		{"{gateway: ", "OPENCLAW_GATEWAY_PASSWORD=x", "", "", snapshot.Error},
+		{"{gateway: ", "OPENCLAW_GATEWAY_TOKEN=x", "--auth=none", "none", snapshot.Present},
+		{`{gateway: {auth: {mode: "none"}}, tools: {exec: {ask: "${X}"}}}`, "OPENCLAW_GATEWAY_TOKEN=x", "", "none", snapshot.Present},
+		{`{gateway: {auth: {mode: "\u0024{OC}"}}}`, "OC=none", "", "none", snapshot.Present},
+	} {
+		root := t.TempDir()
+		writeFile(t, filepath.Join(root, "proc/7/environ"), "HOME=/root\x00"+c.env+"\x00")
+		if c.file != "" {
+			writeFile(t, filepath.Join(root, "proc/7/root/root/.openclaw/openclaw.json"), c.file)
+		}
+		p := &process{argv: []string{"openclaw-gateway", c.flag}}
+		p.PID = 7
+		a := &snapshot.Agent{Ports: []int{18789}}
+		newScan(host.At(root)).openClaw(p, a, new(Outcome))
+		if a.Auth.Value != c.auth || a.Auth.State != c.state || c.state == snapshot.Error && a.Config.AuthMode != "unknown" {
+			t.Errorf("%s with %s %s: %+v", c.file, c.env, c.flag, a.Auth)
+		}
+	}
+}
+
 // TestOpenClawIncludesAndVariables: what a configuration includes, and what its variables stand for, decide; what is not known is no mode.
 func TestOpenClawIncludesAndVariables(t *testing.T) {
 	files := map[string]string{

@@ -40,9 +40,13 @@ func (s *Scan) openClaw(p *process, a *snapshot.Agent, out *Outcome) {
 	if envErr != nil && !gone(envErr) && a.ConfigRead.State == snapshot.Absent { // the environment can name another file
 		a.ConfigRead = snapshot.Fact{State: snapshot.Error, Reason: "its environment, which can name another file, was not read: " + envErr.Error()}
 	}
+	// Its file says by which mode it authenticates, before its environment gives a secret for one.
+	if cfg.Sandbox != "unknown" && (a.ConfigRead.State == snapshot.Error || a.ConfigRead.State == snapshot.Denied) {
+		cfg.AuthMode = ""
+	}
 	if env["OPENCLAW_GATEWAY_TOKEN"] != "" || env["OPENCLAW_GATEWAY_PASSWORD"] != "" {
 		cfg.SecretSet = true
-		if env["OPENCLAW_GATEWAY_TOKEN"] == "" {
+		if cfg.AuthMode != "" && env["OPENCLAW_GATEWAY_TOKEN"] == "" {
 			cfg.AuthMode = "password"
 		}
 		s.mu.Lock()
@@ -52,7 +56,9 @@ func (s *Scan) openClaw(p *process, a *snapshot.Agent, out *Outcome) {
 	s.openClawFlags(p, cfg)
 	a.Config = cfg
 	a.Ports = []int{cfg.Port}
-	a.Auth = openClawAuth(cfg)
+	if a.Auth = openClawAuth(cfg); a.Auth.State == snapshot.Error && a.ConfigRead.State != snapshot.Present {
+		a.Auth.Reason = a.ConfigRead.Reason
+	}
 	if a.ConfigRead.State != snapshot.Present && !cfg.SecretSet {
 		// Without file and environment only the lost arguments can have given the secret.
 		a.Auth = snapshot.Fact{State: snapshot.Absent, Reason: "set neither by file nor by environment"}
@@ -74,7 +80,7 @@ func (s *Scan) readOpenClaw(p *process, env map[string]string, cfg *snapshot.Ope
 	if err != nil {
 		return word, err
 	}
-	if !bytes.Contains(b, []byte("$")) { // most have neither; one that many gateways share is decoded once
+	if !bytes.ContainsAny(b, `$\`) { // most have neither, nor an escape for one; one that many gateways share is decoded once
 		return word, s.applyOpenClaw(b, cfg)
 	}
 	t := &clawTree{read: func(file string) ([]byte, snapshot.Word, error) { return s.configOf(p, file) }}
