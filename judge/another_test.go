@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/ringfence/ringfence/exposure"
@@ -108,8 +109,23 @@ func TestWhatAProcessCanGet(t *testing.T) {
 		s.Processes.CapBnd = full
 		c.p.NS = s.Processes.Init
 		w := newBuilder(t.Context(), s, zones.Config{}, exposure.Limits{}).workload(&c.p, "")
-		if w.FullCaps != c.full || w.Latent != c.latent || len(w.Caps) != c.caps {
+		if w.FullCaps != c.full || w.Latent != c.latent || len(w.Caps) != c.caps || slices.Contains(w.LatentCaps, "sys_admin") != c.latent {
 			t.Errorf("%s: %+v", name, w)
 		}
+	}
+}
+
+// TestProcessesOfAContainerThatDiffer: one that has given up what it could get does not stand for another one that has not.
+func TestProcessesOfAContainerThatDiffer(t *testing.T) {
+	s := fixtures.Host()
+	s.Processes.CapBnd = "000001ffffffffff"
+	for pid, bounding := range map[int]string{900: "0", 901: s.Processes.CapBnd} {
+		s.Processes.List = append(s.Processes.List, snapshot.Process{PID: pid, PPID: 1, UID: 1000, Comm: "x", CapEff: "0", CapBnd: bounding, Container: "c", NS: s.Processes.Init})
+	}
+	slices.SortFunc(s.Processes.List, func(a, b snapshot.Process) int { return a.PID - b.PID })
+	b := newBuilder(t.Context(), s, zones.Config{}, exposure.Limits{})
+	b.workloads()
+	if !slices.ContainsFunc(b.doc.Workloads, func(w DocWorkload) bool { return w.Container != "" && w.Latent }) {
+		t.Errorf("%+v", b.doc.Workloads)
 	}
 }

@@ -281,8 +281,9 @@ type DocWorkload struct {
 	Caps             []string `json:"caps"`    // that it has or can get
 	CapText          string   `json:"capText"` // the same in words
 	FullCaps         bool     `json:"fullCaps"`
-	Latent           bool     `json:"latent"`  // it would have all of them by a program that runs as root, and none was seen
-	GainsBy          string   `json:"gainsBy"` // the program by which it gets more than it has, "" if it has it
+	Latent           bool     `json:"latent"`     // it would have all of them by a program that runs as root, and none was seen
+	LatentCaps       []string `json:"latentCaps"` // that it would have by such a program
+	GainsBy          string   `json:"gainsBy"`    // the program by which it gets more than it has, "" if it has it
 	NetAdminOverHost bool     `json:"netAdminOverHost"`
 	Seccomp          int      `json:"seccomp"`
 	NoNewPrivs       bool     `json:"noNewPrivs"`

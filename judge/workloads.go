@@ -96,7 +96,7 @@ func (b *builder) workloads() {
 			}
 		}
 		id := fmt.Sprint(w.Key, w.UID, w.HostUser, w.HostNet, w.HostPID, w.HostIPC, w.HostUTS, w.HostMnt,
-			w.Caps, w.Seccomp, w.NoNewPrivs, w.LSM)
+			w.Caps, w.LatentCaps, w.Seccomp, w.NoNewPrivs, w.LSM)
 		if !seen[id] {
 			seen[id] = true
 			b.doc.Workloads = append(b.doc.Workloads, w)
@@ -118,7 +118,7 @@ func (b *builder) workload(p *snapshot.Process, why string) DocWorkload {
 		HostUTS: same(p.NS.UTS, init.UTS), HostMnt: same(p.NS.Mnt, init.Mnt),
 		Caps: capList(mask), FullCaps: full != 0 && mask&full == full,
 		CapText: capText(mask, full != 0 && mask&full == full),
-		Latent:  full != 0 && latent&full == full && mask&full != full, GainsBy: p.SetUID,
+		Latent:  full != 0 && latent&full == full && mask&full != full, LatentCaps: capList(latent &^ mask), GainsBy: p.SetUID,
 		Seccomp: p.Seccomp, NoNewPrivs: p.NoNewPrivs, LSM: p.LSM,
 	}
 	// ns_capable(): a capability is over the network namespace only for the user namespace that owns

@@ -30,6 +30,17 @@ finding contains {
 	count(bad) > 0
 }
 
+unknown contains {
+	"resource": {"kind": "workload", "key": w.key},
+	"reason": sprintf("%s has %s in its bounding set, and no program that runs as root was seen by which uid %d would get it", [w.name, concat(", ", bad), w.uid]),
+} if {
+	some w in input.workloads
+	w.container != ""
+	w.hostUser
+	bad := [c | some c in w.latentCaps; _leads(c, w)]
+	count(bad) > 0
+}
+
 not_applicable := "no workload runs" if count(input.workloads) == 0
 
 _by(w) := sprintf(", by %s, which runs as root", [w.gainsBy]) if w.gainsBy != ""
