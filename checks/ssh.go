@@ -55,7 +55,7 @@ func collectSSH(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outcome 
 		}
 		switch kind {
 		case "openssh":
-			c := sshdArguments(p.argv, p.cut)
+			c := sshdArguments(p.argv, p.cut).by(p.Exe)
 			srv.Config, srv.Mntns, srv.Options, srv.Unread = c.config, p.NS.Mnt, keptOptions(c.options), c.why
 			found.note(p, &srv, c.options)
 		default:
@@ -68,12 +68,11 @@ func collectSSH(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outcome 
 		sec.Servers = append(sec.Servers, srv)
 	}
 	s.activated(sec, sockets, found)
-	s.readConfigs(ctx, sec, found, out)
-	for i := range sec.Configs {
-		if c := &sec.Configs[i]; c.Source != sourceArguments && c.Server.By == snapshot.ByRoot && c.Word.Trusted() && (c.Mntns == s.initNS().Mnt || own(byPID, c.Mntns)) {
-			sec.Accounts = append(sec.Accounts, s.sshAccounts(ctx, c.Path, len(c.Contexts) > 1, procs)...)
+	s.readConfigs(ctx, sec, found, out, func(k configKey, c *snapshot.SSHConfig) {
+		if k.word.By == snapshot.ByRoot && c.Word.Trusted() && (k.mntns == s.initNS().Mnt || own(byPID, k.mntns)) {
+			sec.Accounts = append(sec.Accounts, s.sshAccounts(ctx, k.path, found.options[k], len(c.Contexts) > 1, procs)...)
 		}
-	}
+	})
 	sec.KeyFiles = s.keyFiles(ctx, out)
 	sec.Sessions = s.sshSessions(procs, slices.ContainsFunc(sec.Servers, func(v snapshot.SSHServer) bool {
 		return v.Activated && slices.ContainsFunc(v.Listen, ofPort22)
@@ -146,8 +145,8 @@ func (s *Scan) withoutFile(p *process, argv []string, srv *snapshot.SSHServer) s
 	return cfg
 }
 
-// readConfigs reads the configurations, those of the host first.
-func (s *Scan) readConfigs(ctx context.Context, sec *snapshot.SSH, found configsFound, out *Outcome) {
+// readConfigs reads the configurations, those of the host first, and hands each over.
+func (s *Scan) readConfigs(ctx context.Context, sec *snapshot.SSH, found configsFound, out *Outcome, each func(configKey, *snapshot.SSHConfig)) {
 	clock := newClock()
 	for _, k := range sortedConfigs(found.by) {
 		p := found.by[k]
@@ -159,6 +158,7 @@ func (s *Scan) readConfigs(ctx context.Context, sec *snapshot.SSH, found configs
 		if err == nil {
 			sec.Configs = append(sec.Configs, cfg)
 			s.staleServers(sec, &cfg, r)
+			each(k, &cfg)
 		} else if k.word.Trusted() { // what else runs as a server is without a configuration, and unknown by name
 			out.partialIn("configs", "configuration of sshd: %v", err)
 		}

@@ -12,7 +12,8 @@ import (
 
 // sshdCommand is what the command line of sshd says.
 type sshdCommand struct {
-	config  string   // of -f
+	config  string   // of -f, or what packages compile in
+	named   bool     // it is of -f
 	options []string // of -o and -p, as NAME=VALUE
 	why     string   // it is not known as a whole
 }
@@ -87,7 +88,7 @@ func readOptions(args []string, title bool) sshdCommand {
 func (c *sshdCommand) note(option byte, value string) {
 	switch option {
 	case 'f':
-		c.config = value
+		c.config, c.named = value, true
 	case 'p':
 		c.options = append(c.options, "port="+value)
 	case 'o':
@@ -95,6 +96,17 @@ func (c *sshdCommand) note(option byte, value string) {
 			c.options = append(c.options, key+"="+strings.Join(args, " "))
 		}
 	}
+}
+
+// packageDirs are where packages have sshd.
+var packageDirs = []string{"/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/lib/ssh", "/usr/libexec"}
+
+// by is a command line as a program has it: which file it reads without -f is compiled in, and known of packages alone.
+func (c sshdCommand) by(exe string) sshdCommand {
+	if c.why == "" && !c.named && path.IsAbs(exe) && !slices.Contains(packageDirs, path.Dir(exe)) {
+		c.why = exe + " is of no package, and which configuration is compiled into it is not known"
+	}
+	return c
 }
 
 // optionSettings are options as settings: the first of a keyword counts.
@@ -267,7 +279,7 @@ func (s *Scan) sshSocket(unit string, out *Outcome) (sshSocket, bool) {
 	}
 	sock.argv, sock.command = argv, sshdCommand{config: sock.kind + commandLine}
 	if sock.kind == "openssh" {
-		sock.command = sshdArguments(argv, false)
+		sock.command = sshdArguments(argv, false).by(argv[0])
 	}
 	if why != "" {
 		sock.command.why = sock.service + ": " + why

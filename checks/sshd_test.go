@@ -320,7 +320,7 @@ func TestSSHSocketUnits(t *testing.T) {
 			"ssh.socket", "ssh.service", "openssh",
 			[]string{"0.0.0.0:2222"},
 			strings.Fields("/usr/sbin/sshd -D -o PermitRootLogin=yes -f /etc/ssh/other"),
-			sshdCommand{config: "/etc/ssh/other", options: []string{"permitrootlogin=yes"}},
+			sshdCommand{config: "/etc/ssh/other", named: true, options: []string{"permitrootlogin=yes"}},
 		},
 		"sshd-unix-local.socket": {"sshd-unix-local.socket", "sshd-unix-local@.service", "openssh", []string{"/run/ssh-unix-local/socket"}, []string{"/usr/sbin/sshd", "-i"}, sshdCommand{config: defaultSSHDConfig}},
 		"shipped.socket": {
@@ -333,6 +333,34 @@ func TestSSHSocketUnits(t *testing.T) {
 	}
 	if d := cmp.Diff(want, got, cmp.AllowUnexported(sshSocket{}, sshdCommand{})); d != "" {
 		t.Error(d)
+	}
+}
+
+// TestSSHDOfAnotherBuild: one that no package put there has its configuration where it was built for, if nothing names it.
+func TestSSHDOfAnotherBuild(t *testing.T) {
+	for line, known := range map[string]bool{
+		"/usr/sbin/sshd -D": true, "/usr/local/sbin/sshd -D": false, "/usr/local/sbin/sshd -D -f /etc/ssh/sshd_config": true, "/opt/ssh/sbin/sshd -De": false,
+		"sshd -D": true,
+	} {
+		argv := strings.Fields(line)
+		if c := sshdArguments(argv, false).by(argv[0]); (c.why == "") != known {
+			t.Errorf("%s: %q", line, c.why)
+		}
+	}
+}
+
+// TestOptionsCountForKeys: a server that is started without keys lets nobody in with one, whatever its file says.
+func TestOptionsCountForKeys(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "config")
+	writeFile(t, file, "PubkeyAuthentication yes\n")
+	s := newScan(host.Local())
+	if settings, _ := s.askSSHD(t.Context(), file, nil, ""); settings == nil {
+		t.Skip("needs the program sshd, a host key and /run/sshd")
+	}
+	for _, a := range s.sshAccounts(t.Context(), file, []string{"pubkeyauthentication=no"}, false, nil) {
+		if a.Key != snapshot.No || !strings.HasPrefix(a.Why, "PubkeyAuthentication") {
+			t.Errorf("%+v", a)
+		}
 	}
 }
 

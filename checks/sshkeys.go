@@ -20,15 +20,16 @@ import (
 // maxLoginAccounts bounds the accounts of which it is asked by what they can log in.
 const maxLoginAccounts = 64
 
-// sshAccounts says of each account that has a shell whether it can log in with a key, by the configuration of the host's own server.
+// sshAccounts says of each account that has a shell whether it can log in with a key, by the configuration of the host's own server
+// and the options that it was started with.
 // What sshd makes of Match blocks for a user only sshd can tell; where it cannot be asked nothing is known.
-func (s *Scan) sshAccounts(ctx context.Context, config string, perUser bool, procs []*process) []snapshot.SSHAccount {
+func (s *Scan) sshAccounts(ctx context.Context, config string, options []string, perUser bool, procs []*process) []snapshot.SSHAccount {
 	if !s.Host.Live() {
 		return nil
 	}
 	var list []snapshot.SSHAccount
 	logged := s.loggedInUsers(procs)
-	shared, _ := s.askSSHD(ctx, config, nil, "")
+	shared, _ := s.askSSHD(ctx, config, options, "")
 	sudoers := s.sudoers()
 	for _, u := range s.users() {
 		if !loginShell(u.shell) || len(list) == maxLoginAccounts || ctx.Err() != nil {
@@ -36,7 +37,7 @@ func (s *Scan) sshAccounts(ctx context.Context, config string, perUser bool, pro
 		}
 		settings := shared
 		if perUser {
-			settings, _ = s.askSSHD(ctx, config, nil, (&sshdConn{user: &sshdUser{name: u.name}, host: "unknown.invalid", addr: "192.0.2.1", laddr: "192.0.2.2", lport: "22"}).spec())
+			settings, _ = s.askSSHD(ctx, config, options, (&sshdConn{user: &sshdUser{name: u.name}, host: "unknown.invalid", addr: "192.0.2.1", laddr: "192.0.2.2", lport: "22"}).spec())
 		}
 		a := snapshot.SSHAccount{
 			Config: config, Name: u.name, UID: u.uid, LoggedIn: logged[u.name], Admin: administrator(u, s.groupNames(u), sudoers),
