@@ -140,7 +140,7 @@ func (f *agentFiles) lose(err error) {
 
 // list is the names in a directory.
 func (f *agentFiles) list(dir string) []string {
-	names, err := f.s.Host.ReadDirIn(f.p.PID, dir)
+	names, err := f.s.readDirIn(f.p, dir)
 	if err != nil && !gone(err) {
 		f.lose(err)
 	}

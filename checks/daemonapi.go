@@ -232,7 +232,7 @@ func (s *Scan) containerdAPI(p *process) daemonAPI {
 			if !path.IsAbs(im) {
 				im = path.Join(path.Dir(files[i]), im)
 			}
-			found, more := s.Host.GlobIn(p.PID, im)
+			found, more := s.globIn(p, im)
 			if more {
 				d.err, d.verify = fmt.Errorf("%s imports more than is read", d.source), ""
 			}

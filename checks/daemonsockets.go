@@ -101,7 +101,7 @@ func (s *Scan) listensAt(p *process, inodes map[uint64][]int) (paths []string, w
 // socketOf is the socket that a daemon has at a path: one of the host's files, or one of its container's. place is where that is in its
 // file system, if the host does not see it.
 func (s *Scan) socketOf(p *process, at string) (sock snapshot.ControlSocket, place string, ok bool) {
-	in, err := s.Host.StatIn(p.PID, at)
+	in, err := s.statIn(p, at)
 	if err != nil || in.Mode.Type() != fs.ModeSocket {
 		return sock, "", false
 	}

@@ -97,3 +97,25 @@ func (s *Scan) environ(p *process) (map[string]string, error) {
 	}
 	return env, nil
 }
+
+// statIn, readDirIn and globIn look at files as a process sees them, with the patience that it has left.
+func (s *Scan) statIn(p *process, file string) (host.Stat, error) {
+	return patient(s, s.party(p), func() (host.Stat, error) { return s.Host.StatIn(p.PID, file) })
+}
+
+func (s *Scan) readDirIn(p *process, dir string) ([]string, error) {
+	return patient(s, s.party(p), func() ([]string, error) { return s.Host.ReadDirIn(p.PID, dir) })
+}
+
+// globIn is globbing as Host does it; more says that not every name was seen.
+func (s *Scan) globIn(p *process, pattern string) (paths []string, more bool) {
+	type names struct {
+		paths []string
+		more  bool
+	}
+	n, err := patient(s, s.party(p), func() (n names, _ error) {
+		n.paths, n.more = s.Host.GlobIn(p.PID, pattern)
+		return n, nil
+	})
+	return n.paths, n.more || err != nil
+}

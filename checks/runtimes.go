@@ -128,21 +128,29 @@ func (s *Scan) socketACL(sock *snapshot.ControlSocket, byGID map[int]string, out
 	if sock.Container != "" {
 		return
 	}
-	entries, group, has, err := s.Host.ACL(sock.Path)
+	type list struct {
+		entries    []host.ACLEntry
+		group, has bool
+	}
+	uid, _ := runtimeDir(sock.Path)
+	l, err := patient(s, uidParty(uid), func() (l list, err error) {
+		l.entries, l.group, l.has, err = s.Host.ACL(sock.Path)
+		return l, err
+	})
 	switch {
 	case err != nil:
 		out.partial("socket %s: %v", sock.Path, err)
 		return
-	case !has:
+	case !l.has:
 		return
-	case !group:
+	case !l.group:
 		sock.Mode &^= 0o020 // it was the mask
 	}
 	names := map[int]string{}
 	for _, u := range s.users() {
 		names[u.uid] = u.name
 	}
-	for _, e := range entries {
+	for _, e := range l.entries {
 		w := snapshot.SocketWriter{Group: e.Group, ID: e.ID, Name: names[e.ID]}
 		if e.Group {
 			w.Name = byGID[e.ID]

@@ -146,10 +146,10 @@ func (s *Scan) sshReader(p *process, k configKey) *sshReader {
 		b, _, err := s.readNamed(p, f)
 		return b, err
 	}
-	r.stat = func(f string) (host.Stat, error) { return s.Host.StatIn(p.PID, f) }
+	r.stat = func(f string) (host.Stat, error) { return s.statIn(p, f) }
 	r.glob = func(pattern string) []string {
 		r.paths = append(r.paths, filepath.Dir(pattern))
-		list, more := s.Host.GlobIn(p.PID, pattern)
+		list, more := s.globIn(p, pattern)
 		r.cut = r.cut || more
 		return list
 	}

@@ -4,8 +4,12 @@ package host
 
 import (
 	"encoding/hex"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // TestACL reads lists as setfacl(1) made them: of a socket of mode 0660 with another user and another group, and with a mask that takes the
@@ -37,6 +41,29 @@ func TestACL(t *testing.T) {
 		}
 		if got, group := parseACL(b); !slices.Equal(got, c.want) || group != c.group {
 			t.Errorf("%s: %v %v", c.name, got, group)
+		}
+	}
+}
+
+// TestACLOfALink: the list is that of the file that a link leads to, as its mode is.
+func TestACLOfALink(t *testing.T) {
+	list, err := hex.DecodeString("02000000" + "01000600ffffffff" + "02000600e8030000" + "04000600ffffffff" + "10000600ffffffff" + "20000000ffffffff")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o660); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("file", file+".link"); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Setxattr(file, "system.posix_acl_access", list, 0); err != nil {
+		t.Skipf("needs a file system with access control lists: %v", err)
+	}
+	for _, p := range []string{file, file + ".link"} {
+		if got, group, has, err := At("/").ACL(p); !has || !group || err != nil || !slices.Equal(got, []ACLEntry{{false, 1000}}) {
+			t.Errorf("%s: %v %v %v %v", p, got, group, has, err)
 		}
 	}
 }
