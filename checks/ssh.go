@@ -179,14 +179,25 @@ func (s *Scan) staleServers(sec *snapshot.SSH, cfg *snapshot.SSHConfig, r *sshRe
 		if v.PID == 0 || v.Unread != "" || v.Config != cfg.Path || v.Mntns != cfg.Mntns || v.Word != cfg.Server || !slices.Equal(v.Options, cfg.Options) {
 			continue
 		}
-		read := s.readSince(v.PID, r)
-		for _, f := range r.paths {
-			if st, err := r.stat(f); err == nil && !read.IsZero() && st.Changed.After(read) {
-				v.Unread = f + " was changed after the server read its configuration: reload it"
-				break
-			}
+		v.Unread = changedSince(s.readSince(v.PID, r), r)
+	}
+}
+
+// changedSince says which file of a configuration was changed after it was read, or why that is not known; "" if none was.
+func changedSince(read time.Time, r *sshReader) string {
+	if read.IsZero() {
+		return "when the server read its configuration is not known"
+	}
+	for _, f := range r.paths {
+		st, err := r.stat(f)
+		switch {
+		case err == nil && st.Changed.After(read):
+			return f + " was changed after the server read its configuration: reload it"
+		case err != nil && !gone(err):
+			return "when " + f + " was changed was not seen"
 		}
 	}
+	return ""
 }
 
 // startSlack is how far the start of a process and the time of a file can be apart that are of one moment: both are counted in ticks.

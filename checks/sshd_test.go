@@ -364,6 +364,27 @@ func TestOptionsCountForKeys(t *testing.T) {
 	}
 }
 
+// TestWhetherAConfigurationIsInForce: it is if it was seen that none of its files was changed since the server read it.
+func TestWhetherAConfigurationIsInForce(t *testing.T) {
+	now := time.Now()
+	for name, c := range map[string]struct {
+		read, changed time.Time
+		err           error
+		inForce       bool
+	}{
+		"older":                  {now, now.Add(-time.Minute), nil, true},
+		"younger":                {now, now.Add(time.Minute), nil, false},
+		"a directory that is no": {now, now, os.ErrNotExist, true},
+		"not seen":               {now, now, errSilent, false},
+		"of no known start":      {time.Time{}, now, nil, false},
+	} {
+		r := &sshReader{paths: []string{"/c"}, stat: func(string) (host.Stat, error) { return host.Stat{Changed: c.changed}, c.err }}
+		if why := changedSince(c.read, r); (why == "") != c.inForce {
+			t.Errorf("%s: %q", name, why)
+		}
+	}
+}
+
 // TestConnectionsOfSocketUnits: what systemd starts for one connection is told by its socket unit, which alone says where it listens.
 func TestConnectionsOfSocketUnits(t *testing.T) {
 	sockets := []sshSocket{{unit: "ssh.socket", service: "ssh@.service"}, {unit: "admin.socket", service: "admin.service"}}
