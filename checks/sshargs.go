@@ -248,7 +248,7 @@ func (s *Scan) sshSocket(unit string, out *Outcome) (sshSocket, bool) {
 	ssh := unit == "ssh.socket" || unit == "sshd.socket"
 	lines, why := s.unitLines(unit)
 	if why != "" {
-		if ssh {
+		if ssh = ssh && why != unitMasked; ssh {
 			sock.kind, sock.command = "openssh", sshdCommand{config: defaultSSHDConfig, why: unit + ": " + why}
 			out.partialIn("servers", "%s: %s", unit, why)
 		}

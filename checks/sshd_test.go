@@ -301,6 +301,8 @@ func TestSSHSocketUnits(t *testing.T) {
 		"usr/lib/systemd/system/web.socket":                                 "[Socket]\nListenStream=80\n",
 		"usr/lib/systemd/system/web.service":                                "[Service]\nExecStart=/usr/sbin/nginx\n",
 		"etc/systemd/system/sockets.target.wants/ssh.socket":                "",
+		"usr/lib/systemd/system/ssh.socket.d/away.conf":                     "[Socket]\nListenStream=2200\n",
+		"etc/systemd/system/sockets.target.wants/sshd.socket":               "",
 		"etc/systemd/system/sockets.target.wants/admin.socket":              "",
 		"etc/systemd/system/multi-user.target.wants/web.socket":             "",
 		"run/systemd/generator/sockets.target.wants/sshd-unix-local.socket": "",
@@ -309,6 +311,11 @@ func TestSSHSocketUnits(t *testing.T) {
 		"usr/lib/systemd/system/shipped@.service":                           "[Service]\nExecStart=@/usr/sbin/sshd sshd -i -o PermitRootLogin=yes\n",
 	} {
 		writeFile(t, filepath.Join(root, name), text)
+	}
+	for _, link := range []string{"etc/systemd/system/ssh.socket.d/away.conf", "etc/systemd/system/sshd.socket"} {
+		if err := os.Symlink("/dev/null", filepath.Join(root, link)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	out := new(Outcome)
 	got := map[string]sshSocket{}
@@ -331,8 +338,8 @@ func TestSSHSocketUnits(t *testing.T) {
 		},
 		"admin.socket": {"admin.socket", "admin-ssh.service", "dropbear", []string{"7022"}, []string{"/usr/sbin/dropbear", "-i", "-s"}, sshdCommand{config: "dropbear command line"}},
 	}
-	if d := cmp.Diff(want, got, cmp.AllowUnexported(sshSocket{}, sshdCommand{})); d != "" {
-		t.Error(d)
+	if d := cmp.Diff(want, got, cmp.AllowUnexported(sshSocket{}, sshdCommand{})); d != "" || len(out.reasons) > 0 {
+		t.Error(d, out.reasons)
 	}
 }
 

@@ -63,6 +63,9 @@ func (s *Scan) readUnit(name string) (lines []unitLine, files []string, why stri
 	if len(files) == 0 {
 		return nil, nil, "no file of the unit was found"
 	}
+	if s.masked(files[0]) {
+		return nil, nil, unitMasked
+	}
 	if files = append(files, s.dropIns(name)...); len(files) > maxDropIns {
 		return nil, nil, "the unit has more files than are read"
 	}
@@ -90,6 +93,15 @@ func (s *Scan) readUnit(name string) (lines []unitLine, files []string, why stri
 	return lines, files, ""
 }
 
+// unitMasked is why a unit has no settings that nobody can start.
+const unitMasked = "the unit is masked"
+
+// masked says of a file of a unit that it is taken away by a link to nothing (systemd.unit(5)).
+func (s *Scan) masked(file string) bool {
+	to, err := s.Host.Readlink(file)
+	return err == nil && to == "/dev/null"
+}
+
 // listOfKey is the values of a setting that is a list: an empty one takes away those before it.
 func listOfKey(lines []unitLine, section, key string) (list []string) {
 	for _, l := range lines {
@@ -114,7 +126,8 @@ func lastOfKey(lines []unitLine, section, key string) (value string) {
 	return value
 }
 
-// dropIns are the drop-ins of a unit in the order in which systemd reads them: by their names, one of a name alone.
+// dropIns are the drop-ins of a unit in the order in which systemd reads them: by their names, one of a name alone; one that is masked
+// takes those of its name away.
 func (s *Scan) dropIns(unit string) []string {
 	byName := map[string]string{}
 	for _, dir := range unitDirs {
@@ -130,7 +143,9 @@ func (s *Scan) dropIns(unit string) []string {
 	}
 	var list []string
 	for _, n := range sortedKeys(byName) {
-		list = append(list, byName[n])
+		if !s.masked(byName[n]) {
+			list = append(list, byName[n])
+		}
 	}
 	return list
 }
