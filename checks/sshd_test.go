@@ -216,6 +216,10 @@ func TestWhoLogsInWithAPassword(t *testing.T) {
 			"": {Root: snapshot.Locked, Users: []string{"alice"}}, "Group sftp": {Root: snapshot.No, Locked: []string{"bob"}},
 		}},
 		{"AllowUsers bob alice@10.0.0.0/8\n", map[string]*snapshot.SSHLogins{"": {Root: snapshot.No, Users: []string{"alice"}, Locked: []string{"bob"}}}},
+		{"PasswordAuthentication no\nMatch RDomain a\n PasswordAuthentication no\nMatch RDomain b User alice\n PasswordAuthentication yes\n", map[string]*snapshot.SSHLogins{
+			"": {Root: snapshot.Locked, Users: []string{"alice"}, Locked: []string{"bob"}}, "RDomain a": {Root: snapshot.Locked, Users: []string{"alice"}, Locked: []string{"bob"}},
+			"RDomain a + RDomain b User alice": {Root: snapshot.No, Users: []string{"alice"}}, "RDomain b User alice": {Root: snapshot.No, Users: []string{"alice"}},
+		}},
 		{"DenyGroups alice\n", map[string]*snapshot.SSHLogins{"": {Root: snapshot.Locked, Locked: []string{"bob"}}}},
 	} {
 		if d := cmp.Diff(c.want, logins(c.config)); d != "" {

@@ -16,8 +16,14 @@ type sshdConn struct {
 	user         *sshdUser
 	host, addr   string
 	laddr, lport string
-	maybe        bool // whether criteria hold that are not known beforehand
+	maybe        int // in which block criteria hold that are not known beforehand, counted from 1; or one of these
 }
+
+// Criteria that are not known beforehand hold in no block, or in all of them.
+const (
+	inNone = 0
+	inAll  = -1
+)
 
 // spec is the connection in the form of sshd's -C.
 func (c *sshdConn) spec() string {
@@ -49,7 +55,7 @@ func (p *sshdPass) run(nodes []sshdNode, active, only, never bool) {
 		n := &nodes[i]
 		switch n.key {
 		case "match":
-			active, only = !never && p.conn.meets(n.args), false
+			active, only = !never && p.conn.meets(n.args, n.block), false
 			if active {
 				p.hit = append(p.hit, n.block)
 			}
@@ -108,7 +114,7 @@ func (f *sshdFile) applied(c *sshdConn) []int {
 }
 
 // meets says whether a connection has the criteria of a Match block (servconf.c, match_cfg_line). Before there is one only "all" holds.
-func (c *sshdConn) meets(criteria []string) bool {
+func (c *sshdConn) meets(criteria []string, block int) bool {
 	if len(criteria) == 1 && strings.EqualFold(criteria[0], "all") {
 		return true
 	}
@@ -129,14 +135,14 @@ func (c *sshdConn) meets(criteria []string) bool {
 			}
 			value = criteria[i]
 		}
-		if !c.has(key, value) {
+		if !c.has(key, value, block) {
 			return false
 		}
 	}
 	return true
 }
 
-func (c *sshdConn) has(key, value string) bool {
+func (c *sshdConn) has(key, value string, block int) bool {
 	switch key {
 	case "user":
 		return patternList(value, c.user.name) == 1
@@ -160,7 +166,7 @@ func (c *sshdConn) has(key, value string) bool {
 	case "localport":
 		return value == c.lport
 	}
-	return c.maybe // rdomain, version, and what newer versions have
+	return c.maybe == inAll || c.maybe == block+1 // rdomain, version, and what newer versions have
 }
 
 // patternList is 1 where a list of patterns has a text, -1 where a negated one has it, and else 0 (match.c, match_pattern_list).
@@ -257,22 +263,23 @@ func (f *sshdFile) criteriaOf(want string) []string {
 	return list
 }
 
-// unsure says whether a Match block asks for what is not known beforehand.
-func (f *sshdFile) unsure() bool {
+// unsure are the Match blocks that ask for what is not known beforehand.
+func (f *sshdFile) unsure() (blocks []int) {
 	known := []string{"all", "user", "group", "host", "address", "localaddress", "localport", "invalid-user"}
-	for _, b := range f.blocks {
+	for n, b := range f.blocks {
 		args := strings.Fields(strings.ToLower(b))
 		for i := 0; i < len(args); i++ {
 			key, _, given := strings.Cut(args[i], "=")
 			if !slices.Contains(known, key) {
-				return true
+				blocks = append(blocks, n)
+				break
 			}
 			if !given && key != "all" && key != "invalid-user" {
 				i++
 			}
 		}
 	}
-	return false
+	return blocks
 }
 
 // examples are texts that patterns of a list have, negated ones too, after one that none has.
@@ -347,9 +354,12 @@ type sshdGroup struct {
 // from none of them, and so on. whole is false where there are more of them than most.
 func (f *sshdFile) groups(users []*sshdUser, most int) (list []*sshdGroup, whole bool) {
 	byKey := map[string]*sshdGroup{}
-	maybes := []bool{false}
-	if f.unsure() {
-		maybes = append(maybes, true)
+	maybes := []int{inNone}
+	for i, block := range f.unsure() {
+		if i == 0 {
+			maybes = append(maybes, inAll)
+		}
+		maybes = append(maybes, block+1)
 	}
 	asked := 0
 	for _, addr := range addresses(f.criteriaOf("address"), "192.0.2.1", "198.51.100.7", "203.0.113.9", "10.254.253.252", "2001:db8::1") {
