@@ -13,6 +13,7 @@ import (
 
 	"sigs.k8s.io/yaml"
 
+	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/snapshot"
 )
 
@@ -113,6 +114,8 @@ type agentFiles struct {
 	p    *process
 	env  map[string]string
 	lost error
+	// young is why the files may not be as the instance read them.
+	young error
 }
 
 // text is the text of a file, "" where there is none.
@@ -126,6 +129,12 @@ func (f *agentFiles) text(file string) string {
 		file = path.Join(cwd, file)
 	}
 	b, _, err := f.s.configOf(f.p, file)
+	if err == nil && f.s.Host.Live() {
+		var st host.Stat
+		if st, err = f.s.statIn(f.p, file); err == nil {
+			f.young = cmp.Or(f.young, f.s.changedAfter(f.p, file, st))
+		}
+	}
 	if err != nil && !gone(err) {
 		f.lose(err)
 	}
@@ -218,14 +227,14 @@ var authFiles = map[string]func(f *agentFiles, named []string) (string, error){
 func (f *agentFiles) key(files []string, auth string, at []string) (string, error) {
 	for _, file := range files {
 		m := f.tree(file)
-		if v := valueAt(m, at...); isSet(v) {
+		if v := valueAt(m, at...); isSet(v) && f.young == nil {
 			return auth, nil
 		}
 		if slices.Contains(sortedKeys(m), "include") {
 			f.lose(fmt.Errorf("%s includes other files", file))
 		}
 	}
-	return "", f.lost
+	return "", cmp.Or(f.lost, f.young)
 }
 
 // namedFile reads what files say: those that options name, and those that the runtime looks for.
@@ -267,7 +276,7 @@ func valuesOfOption(argv []string, name *regexp.Regexp) (list []string) {
 }
 
 // codeServerAuth reads the configuration of code-server: ~/.config/code-server/config.yaml, or what --config or the environment names.
-// Without auth in it a password is asked for.
+// Without auth in it a password is asked for. It writes the file itself when it is started without one.
 func codeServerAuth(f *agentFiles, named []string) (string, error) {
 	file := path.Join(f.home(), ".config/code-server/config.yaml")
 	if v := f.env["XDG_CONFIG_HOME"]; v != "" {
@@ -321,7 +330,7 @@ func jupyterAuth(f *agentFiles, named []string) (string, error) {
 	given := new(jupyterSettings) // they count before the files
 	given.arguments(f.p.argv)
 	token, password := cmp.Or(given.token, set.token), cmp.Or(given.password, set.password)
-	switch err := cmp.Or(f.lost, set.unsure, given.unsure); {
+	switch err := cmp.Or(f.lost, f.young, set.unsure, given.unsure); {
 	case err != nil:
 		return "", err
 	case password != nil && *password != "":

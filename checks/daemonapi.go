@@ -111,7 +111,7 @@ func (s *Scan) dockerAPI(p *process) daemonAPI {
 	if v := argument(p.argv, "--config-file"); v != "" {
 		file = v
 	}
-	b, _, err := s.readNamed(p, file)
+	b, err := s.readAtStart(p, file)
 	var cfg struct {
 		Hosts     []string `json:"hosts"`
 		TLS       bool     `json:"tls"`
@@ -219,7 +219,7 @@ func (s *Scan) containerdAPI(p *process) daemonAPI {
 	}
 	files := []string{d.source}
 	for i := 0; i < len(files) && i < maxImports; i++ {
-		b, _, err := s.readNamed(p, files[i])
+		b, err := s.readAtStart(p, files[i])
 		if err != nil {
 			if !gone(err) {
 				d.err, d.verify = err, ""
@@ -266,7 +266,7 @@ func (s *Scan) buildkitAPI(p *process) daemonAPI {
 	if v := argument(p.argv, "--config"); v != "" {
 		file = v
 	}
-	b, _, err := s.readNamed(p, file)
+	b, err := s.readAtStart(p, file)
 	if err != nil && !gone(err) {
 		d.err, d.verify = err, ""
 	}
@@ -303,7 +303,7 @@ func (s *Scan) kubeletAPI(p *process) daemonAPI {
 	port, anonymous, mode := "10250", "true", "AlwaysAllow"
 	if file := argument(p.argv, "--config"); file != "" {
 		d.source, anonymous, mode = file, "false", "Webhook"
-		b, _, err := s.readNamed(p, file)
+		b, err := s.readAtStart(p, file)
 		var m map[string]any
 		if err == nil && (len(b) > maxYAML || yaml.Unmarshal(b, &m) != nil) {
 			err = fmt.Errorf("%s: %w", file, errMalformed)
@@ -347,7 +347,7 @@ func (s *Scan) libvirtAPI(p *process) []daemonAPI {
 		file = v[0]
 	}
 	set := map[string]string{"tcp_port": "16509", "tls_port": "16514", "auth_tcp": "sasl", "tls_no_verify_certificate": "0"}
-	b, _, err := s.readNamed(p, file)
+	b, err := s.readAtStart(p, file)
 	for _, m := range libvirtLine.FindAllStringSubmatch(string(b), -1) {
 		set[m[1]] = m[2]
 	}

@@ -4,10 +4,13 @@ package checks
 
 import (
 	"bytes"
+	"fmt"
 	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/ringfence/ringfence/host"
 )
 
 // clockTicks is how many ticks /proc/PID/stat counts in a second (USER_HZ).
@@ -32,4 +35,25 @@ func (s *Scan) startOf(pid int) time.Time {
 	}
 	age := time.Duration(up.Nano()) - time.Duration(ticks)*(time.Second/clockTicks)
 	return time.Now().Add(startSlack - age)
+}
+
+// changedAfter says that a file was changed after a program was started that reads it then, or that this is not known: what the file says
+// now is then not what the program does.
+func (s *Scan) changedAfter(p *process, file string, st host.Stat) error {
+	if !s.Host.Live() {
+		return nil
+	}
+	if at := s.startOf(p.PID); at.IsZero() || st.Changed.After(at) {
+		return fmt.Errorf("%s was changed after the program was started", file)
+	}
+	return nil
+}
+
+// readAtStart reads a file that a process names and has read when it was started.
+func (s *Scan) readAtStart(p *process, file string) ([]byte, error) {
+	b, st, err := s.readNamed(p, file)
+	if err == nil {
+		err = s.changedAfter(p, file, st)
+	}
+	return b, err
 }
