@@ -49,18 +49,26 @@ func bpf(cmd uintptr, attr *[64]byte) (int, error) {
 	return int(n), nil
 }
 
+// pinned is an address that an attribute of bpf(2) has as a number. What is on a stack moves with it, and the kernel would write to where it
+// was: a pinned value is not on one.
+func pinned[T any](pin *runtime.Pinner, at *T) uint64 {
+	pin.Pin(at)
+	return uint64(uintptr(unsafe.Pointer(at)))
+}
+
 // programsAt are the programs at one place: of an interface by its index, of a namespace or a cgroup by a descriptor.
 func programsAt(target, place, flags uint32) ([]string, error) {
 	var attr [64]byte
-	var ids [maxPrograms]uint32
+	ids := make([]uint32, maxPrograms)
 	ne := binary.NativeEndian
 	ne.PutUint32(attr[0:], target)
 	ne.PutUint32(attr[4:], place)
 	ne.PutUint32(attr[8:], flags)
-	ne.PutUint64(attr[16:], uint64(uintptr(unsafe.Pointer(&ids[0]))))
 	ne.PutUint32(attr[24:], maxPrograms)
+	var pin runtime.Pinner
+	defer pin.Unpin()
+	ne.PutUint64(attr[16:], pinned(&pin, &ids[0]))
 	_, err := bpf(bpfProgQuery, &attr)
-	runtime.KeepAlive(&ids)
 	if err != nil && !errors.Is(err, unix.ENOSPC) {
 		return nil, err
 	}
@@ -80,8 +88,8 @@ func programName(id uint32) string {
 		return "a program"
 	}
 	defer unix.Close(fd)
-	var info [256]byte
-	if !objectInfo(fd, info[:]) {
+	info := make([]byte, 256)
+	if !objectInfo(fd, info) {
 		return "a program"
 	}
 	if name := wire.CString(info[progInfoName : progInfoName+programNameLen]); name != "" {
@@ -95,9 +103,10 @@ func objectInfo(fd int, info []byte) bool {
 	var attr [64]byte
 	binary.NativeEndian.PutUint32(attr[0:], uint32(fd))
 	binary.NativeEndian.PutUint32(attr[4:], uint32(len(info)))
-	binary.NativeEndian.PutUint64(attr[8:], uint64(uintptr(unsafe.Pointer(&info[0]))))
+	var pin runtime.Pinner
+	defer pin.Unpin()
+	binary.NativeEndian.PutUint64(attr[8:], pinned(&pin, &info[0]))
 	_, err := bpf(bpfObjectInfo, &attr)
-	runtime.KeepAlive(info)
 	return err == nil
 }
 
