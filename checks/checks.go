@@ -215,9 +215,13 @@ type Scan struct {
 	cutFDs  map[int]bool      // processes whose descriptors were not all seen
 	sockFDs map[int][]int     // a descriptor of each socket, under the first process that has it
 
-	boundOnce sync.Once
-	bound     map[int]int // how wide a process listens
-	boundErr  error
+	// beside are the programs at hooks of netfilter, of all namespaces.
+	beside     []snapshot.Program
+	besideErr  error
+	besideOnce sync.Once
+	boundOnce  sync.Once
+	bound      map[int]int // how wide a process listens
+	boundErr   error
 
 	netnsOnce sync.Once
 	netnsList []foundNetns

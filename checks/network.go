@@ -40,6 +40,7 @@ func collectNetwork(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outc
 		out.fail("read the network", err)
 		return out
 	}
+	untold(sec, out)
 	tracked := &flowCount{seen: map[snapshot.FlowUse]int{}, translated: map[ends]wire.Connection{}}
 	sec.InUse = s.inUse(tracked)
 	sec.Flows = s.flows(ctx, found, tracked)
@@ -106,7 +107,7 @@ const maxListings = 8
 
 // steady asks again for a list that changed meanwhile (NLM_F_DUMP_INTR): on a host with many containers one starts or ends at any time, and
 // what an address is checked for duplicates counts as well.
-func steady[T any](list func() ([]T, error)) (got []T, err error) {
+func steady[T any](list func() (T, error)) (got T, err error) {
 	for range maxListings {
 		if got, err = list(); !errors.Is(err, vnl.ErrDumpInterrupted) {
 			break
@@ -138,7 +139,10 @@ func (s *Scan) readLinks(h *vnl.Handle, sec *snapshot.Network, own uint64, found
 	} else {
 		peers = s.neighbours(h, own, links)
 	}
-	qdiscs := hooked(h, out)
+	qdiscs, unread := hooked(h)
+	if unread != nil {
+		out.partial("traffic control: %v", unread)
+	}
 	for _, l := range links {
 		a := l.Attrs()
 		link := snapshot.Link{
@@ -163,6 +167,9 @@ func (s *Scan) readLinks(h *vnl.Handle, sec *snapshot.Network, own uint64, found
 			link.Driver = filepath.Base(d)
 		}
 		link.TC = trafficControl(h, l, qdiscs[a.Index])
+		if unread != nil {
+			link.TCUnread = unread.Error()
+		}
 		link.UDPPort = carriedAt(l)
 		sec.Links = append(sec.Links, link)
 	}
@@ -260,13 +267,10 @@ func (s *Scan) idsOf(h *vnl.Handle, list []foundNetns) map[int]uint64 {
 
 // hooked are the queueing disciplines of a namespace that filters hang on, by interface. The kernel lists those of all interfaces,
 // whichever is asked about.
-func hooked(h *vnl.Handle, out *Outcome) map[int][]string {
+func hooked(h *vnl.Handle) (map[int][]string, error) {
 	list, err := steady(func() ([]vnl.Qdisc, error) { return h.QdiscList(nil) })
 	if err != nil {
-		if !denied(err) {
-			out.partial("traffic control: %v", err)
-		}
-		return nil
+		return nil, err
 	}
 	by := map[int][]string{}
 	for _, q := range list {
@@ -274,7 +278,7 @@ func hooked(h *vnl.Handle, out *Outcome) map[int][]string {
 			by[q.Attrs().LinkIndex] = append(by[q.Attrs().LinkIndex], q.Type())
 		}
 	}
-	return by
+	return by, nil
 }
 
 // trafficControl names the filters on a link's ingress and egress hooks: each can drop or redirect
@@ -398,7 +402,7 @@ func bridges(h *vnl.Handle, sec *snapshot.Network, told map[string]wire.DevConf,
 	if !filtering {
 		return
 	}
-	list, err := h.BridgeVlanList()
+	list, err := steady(h.BridgeVlanList)
 	if err != nil {
 		out.fail("list VLANs of bridges", err)
 		return

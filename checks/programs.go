@@ -3,8 +3,10 @@
 package checks
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"os"
 	"runtime"
 	"slices"
@@ -56,7 +58,8 @@ func pinned[T any](pin *runtime.Pinner, at *T) uint64 {
 	return uint64(uintptr(unsafe.Pointer(at)))
 }
 
-// programsAt are the programs at one place: of an interface by its index, of a namespace or a cgroup by a descriptor.
+// programsAt are the programs at one place: of an interface by its index, of a namespace or a cgroup by a descriptor. A kernel without the
+// place has none there; an error leaves open whether there are any.
 func programsAt(target, place, flags uint32) ([]string, error) {
 	var attr [64]byte
 	ids := make([]uint32, maxPrograms)
@@ -68,8 +71,10 @@ func programsAt(target, place, flags uint32) ([]string, error) {
 	var pin runtime.Pinner
 	defer pin.Unpin()
 	ne.PutUint64(attr[16:], pinned(&pin, &ids[0]))
-	_, err := bpf(bpfProgQuery, &attr)
-	if err != nil && !errors.Is(err, unix.ENOSPC) {
+	switch _, err := bpf(bpfProgQuery, &attr); {
+	case errors.Is(err, unix.EINVAL), errors.Is(err, unix.ENOSYS): // the kernel has no such place, or no bpf(2)
+		return nil, nil
+	case err != nil && !errors.Is(err, unix.ENOSPC):
 		return nil, err
 	}
 	var names []string
@@ -125,8 +130,9 @@ func linkPrograms(links []snapshot.Link) {
 				continue
 			}
 			names, err := programsAt(uint32(l.Index), p.place, 0)
-			if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EPERM) {
-				break // the kernel has none of these, or does not tell
+			if errors.Is(err, unix.EPERM) { // by EACCES the peer of a netkit is refused: its programs are told with the other end
+				l.TCUnread = err.Error()
+				continue
 			}
 			for _, name := range names {
 				l.TC = append(l.TC, p.name+" "+name)
@@ -135,59 +141,104 @@ func linkPrograms(links []snapshot.Link) {
 	}
 }
 
+// untold notes that there may be programs of which the kernel does not tell.
+func untold(sec *snapshot.Network, out *Outcome) {
+	why := ""
+	for i := range sec.Links {
+		why = cmp.Or(why, sec.Links[i].TCUnread)
+	}
+	for i := range sec.Programs {
+		why = cmp.Or(why, sec.Programs[i].Unread)
+	}
+	if why != "" {
+		out.partial("programs beside the packet filter: %s (needs CAP_NET_ADMIN and CAP_SYS_ADMIN)", why)
+	}
+}
+
 // netPrograms are the programs of a network namespace that are of no interface: those that choose the socket, and those that hook in beside
 // the packet filter. Of the latter the kernel does not tell the namespace.
 func (s *Scan) netPrograms(ns *os.File) (list []snapshot.Program) {
+	names, err := s.lookupPrograms(ns)
+	if err != nil {
+		list = append(list, snapshot.Program{Kind: snapshot.ProgramSkLookup, Unread: err.Error()})
+	}
+	for _, name := range names {
+		list = append(list, snapshot.Program{Kind: snapshot.ProgramSkLookup, Name: name})
+	}
+	more, err := s.netfilterPrograms()
+	if err != nil {
+		list = append(list, snapshot.Program{Kind: snapshot.ProgramNetfilter, Unread: err.Error()})
+	}
+	return append(list, more...)
+}
+
+func (s *Scan) lookupPrograms(ns *os.File) ([]string, error) {
 	if ns == nil {
 		own, err := s.enter(s.netns()[0])
 		if err != nil {
-			return netfilterPrograms()
+			return nil, err
 		}
 		defer own.Close()
 		ns = own
 	}
-	names, _ := programsAt(uint32(ns.Fd()), bpfSkLookup, 0)
-	for _, name := range names {
-		list = append(list, snapshot.Program{Kind: snapshot.ProgramSkLookup, Name: name})
-	}
-	return append(list, netfilterPrograms()...)
+	return programsAt(uint32(ns.Fd()), bpfSkLookup, 0)
 }
 
-// netfilterPrograms goes through all links (BPF_LINK_GET_NEXT_ID).
-func netfilterPrograms() (list []snapshot.Program) {
+// netfilterPrograms are those of all namespaces, which are asked for once.
+func (s *Scan) netfilterPrograms() ([]snapshot.Program, error) {
+	s.besideOnce.Do(func() { s.beside, s.besideErr = netfilterLinks() })
+	return s.beside, s.besideErr
+}
+
+// netfilterLinks goes through all links (BPF_LINK_GET_NEXT_ID), which needs CAP_SYS_ADMIN. The error leaves open whether there are more.
+func netfilterLinks() (list []snapshot.Program, err error) {
 	ne := binary.NativeEndian
 	for id, n := uint32(0), 0; n < maxBPFLinks; n++ {
-		var attr [64]byte
+		var attr, open [64]byte
 		ne.PutUint32(attr[:], id)
-		if _, err := bpf(bpfLinkNextID, &attr); err != nil {
-			break
+		switch _, err := bpf(bpfLinkNextID, &attr); {
+		case errors.Is(err, unix.ENOENT), errors.Is(err, unix.EINVAL), errors.Is(err, unix.ENOSYS): // the last, or a kernel without links
+			return list, nil
+		case err != nil:
+			return list, err
 		}
 		id = ne.Uint32(attr[4:])
-		var open [64]byte
 		ne.PutUint32(open[:], id)
 		fd, err := bpf(bpfLinkFDByID, &open)
-		if err != nil {
+		switch {
+		case errors.Is(err, unix.ENOENT): // it is gone
 			continue
+		case err != nil:
+			return list, err
 		}
-		var info [128]byte // struct bpf_link_info: type, id, prog_id, then by type: pf, hooknum, priority, flags
-		if objectInfo(fd, info[:]) && ne.Uint32(info[0:]) == bpfNetfilter {
-			p := snapshot.Program{Kind: snapshot.ProgramNetfilter, Name: programName(ne.Uint32(info[8:])), Priority: int(int32(ne.Uint32(info[24:])))}
-			hooks := []string{"prerouting", "input", "forward", "output", "postrouting"}
-			if h := ne.Uint32(info[20:]); int(h) < len(hooks) {
-				p.Hook = hooks[h]
-			}
-			switch ne.Uint32(info[16:]) {
-			case 2: // NFPROTO_IPV4
-				p.Family = 4
-			case 10: // NFPROTO_IPV6
-				p.Family = 6
-			default:
-			}
+		if p, ok := netfilterProgram(fd); ok {
 			list = append(list, p)
 		}
 		unix.Close(fd)
 	}
-	return list
+	return list, fmt.Errorf("more than %d links of programs", maxBPFLinks)
+}
+
+// netfilterProgram is what a link has at a hook of netfilter; false is a link of another type.
+func netfilterProgram(link int) (p snapshot.Program, ok bool) {
+	ne := binary.NativeEndian
+	info := make([]byte, 128) // struct bpf_link_info: type, id, prog_id, then by type: pf, hooknum, priority, flags
+	if !objectInfo(link, info) || ne.Uint32(info) != bpfNetfilter {
+		return p, false
+	}
+	p = snapshot.Program{Kind: snapshot.ProgramNetfilter, Name: programName(ne.Uint32(info[8:])), Priority: int(int32(ne.Uint32(info[24:])))}
+	hooks := []string{"prerouting", "input", "forward", "output", "postrouting"}
+	if h := ne.Uint32(info[20:]); int(h) < len(hooks) {
+		p.Hook = hooks[h]
+	}
+	switch ne.Uint32(info[16:]) {
+	case 2: // NFPROTO_IPV4
+		p.Family = 4
+	case 10: // NFPROTO_IPV6
+		p.Family = 6
+	default:
+	}
+	return p, true
 }
 
 // cgroupPrograms finds the programs that see what the sockets of a cgroup get and send.
@@ -231,19 +282,27 @@ func (c *cgroupPrograms) of(id uint64) []string {
 	const kernfs = 0xfe // FILEID_KERNFS, include/linux/exportfs.h
 	fd, err := c.mount.OpenHandle(kernfs, binary.NativeEndian.AppendUint64(nil, id))
 	if err != nil {
-		return nil
+		return c.refused(id, err)
 	}
 	defer unix.Close(fd)
 	for _, place := range []uint32{cgroupIngress, cgroupEgress} {
 		names, err := programsAt(uint32(fd), place, bpfEffective)
 		if err != nil {
-			return nil
+			return c.refused(id, err)
 		}
 		for _, name := range names {
 			if !slices.Contains(c.known[id], name) {
 				c.known[id] = append(c.known[id], name)
 			}
 		}
+	}
+	return c.known[id]
+}
+
+// refused adds programs that we may not ask for. A cgroup that is gone is no refusal: nothing is known of what it had.
+func (c *cgroupPrograms) refused(id uint64, err error) []string {
+	if denied(err) {
+		c.known[id] = append(c.known[id], "those of which the kernel does not tell")
 	}
 	return c.known[id]
 }

@@ -4,10 +4,68 @@ package checks
 
 import (
 	"encoding/binary"
+	"runtime"
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/ringfence/ringfence/host"
+	"github.com/ringfence/ringfence/snapshot"
 )
+
+// TestProgramsThatAreNotTold: what bpf(2) refuses is not known. It is not passed over as if there were no programs.
+func TestProgramsThatAreNotTold(t *testing.T) {
+	if unix.Getuid() != 0 {
+		t.Fatal("needs root")
+	}
+	s := newScan(host.Local())
+	links := []snapshot.Link{{Index: 1, Name: "lo"}}
+	var told, refused []snapshot.Program
+	told = s.netPrograms(nil)
+	linkPrograms(links)
+	for _, p := range told {
+		if p.Unread != "" {
+			t.Errorf("root is not told: %+v", p)
+		}
+	}
+	if links[0].TCUnread != "" {
+		t.Errorf("root is not told: %s", links[0].TCUnread)
+	}
+	own := s.cgroupPrograms()
+	defer own.close()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread() // it ends with the goroutine, and its lost capabilities with it
+		header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+		var none [2]unix.CapUserData
+		if err := unix.Capset(&header, &none[0]); err != nil {
+			t.Error(err)
+			return
+		}
+		s := newScan(host.Local())
+		refused = s.netPrograms(nil)
+		linkPrograms(links)
+		if own.mount != nil {
+			if got := own.of(1); len(got) != 1 {
+				t.Errorf("programs of a cgroup: %q", got)
+			}
+		}
+	}()
+	<-done
+	out := new(Outcome)
+	untold(&snapshot.Network{Links: links}, out)
+	if links[0].TCUnread == "" || out.status != snapshot.Partial {
+		t.Errorf("programs of an interface: %+v, %s", links[0], out.status)
+	}
+	kinds := map[string]bool{}
+	for _, p := range refused {
+		kinds[p.Kind] = kinds[p.Kind] || p.Unread != ""
+	}
+	if !kinds[snapshot.ProgramSkLookup] || !kinds[snapshot.ProgramNetfilter] {
+		t.Errorf("programs of a namespace: %+v", refused)
+	}
+}
 
 // TestAnswersOfBPFAreNotOnAStack: a stack that grows on the way to bpf(2) moves, and the kernel writes to an address that it was given as a
 // number. Each depth is one at which a stack may grow.

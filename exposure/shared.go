@@ -42,6 +42,8 @@ func (v *view) before(l, below *snapshot.Link) string {
 		return l.Name + " of its network namespace takes frames of some senders alone, and of which was not read"
 	case l.Mode == "l3s" || l.Mode == "":
 		return "frames for " + l.Name + " of its network namespace meet filters of the host, in a mode that is not followed"
+	case below.TCUnread != "":
+		return "whether a program at ingress of " + below.Name + " comes first was not read"
 	case below.XDP || len(below.TC) > 0:
 		return "a program at ingress of " + below.Name + " comes first"
 	case ingressChain(v.host.snap.NFTables.Ruleset, below.Name):

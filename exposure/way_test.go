@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -292,6 +293,20 @@ func TestNeighboursOnBridges(t *testing.T) {
 	}
 }
 
+// TestTrafficControlThatWasNotRead: where it is not known whether a program takes packets of an interface, no answer about them is sure.
+func TestTrafficControlThatWasNotRead(t *testing.T) {
+	for _, policy := range []string{ruleset.Accept, ruleset.Drop} {
+		s := host()
+		s.Network.Links[slices.IndexFunc(s.Network.Links, func(l snapshot.Link) bool { return l.Index == ext0 })].TCUnread = "refused"
+		listen(s, s.Network.HostNetns(), "0.0.0.0", 22)
+		s.NFTables.Ruleset = table("input", policy)
+		a := ask(t, s, &reach.Question{From: at(ext0, "203.0.113.9/32"), Proto: "tcp", Dport: 22, To: toAddr("203.0.113.1")})
+		if a.Verdict != packet.Unknown || !strings.Contains(reasons(a), "was not read: refused") {
+			t.Errorf("%s: %s, %s", policy, a.Verdict, reasons(a))
+		}
+	}
+}
+
 // TestProgramsBesideTheFilter: a program that can drop, choose the socket, or filter a cgroup, makes an answer unknown where it is on the way, and is
 // named. What it cannot let pass stays unreachable.
 func TestProgramsBesideTheFilter(t *testing.T) {
@@ -314,6 +329,8 @@ func TestProgramsBesideTheFilter(t *testing.T) {
 		"at input, of what is routed":   {[]snapshot.Program{netfilter}, nil, ruleset.Accept, 22, "10.0.0.2", packet.Reachable, ""},
 		"chooses the socket":            {[]snapshot.Program{lookup}, nil, ruleset.Accept, 22, "203.0.113.1", packet.Unknown, "steer"},
 		"chooses one where none is":     {[]snapshot.Program{lookup}, nil, ruleset.Accept, 9999, "203.0.113.1", packet.Unknown, "steer"},
+		"at input, untold":              {[]snapshot.Program{{Kind: snapshot.ProgramNetfilter, Unread: "refused"}}, nil, ruleset.Accept, 22, "203.0.113.1", packet.Unknown, "does not tell (refused)"},
+		"chooses the socket, untold":    {[]snapshot.Program{{Kind: snapshot.ProgramSkLookup, Unread: "refused"}}, nil, ruleset.Accept, 9999, "203.0.113.1", packet.Unknown, "does not tell (refused)"},
 		"chooses a socket after a drop": {[]snapshot.Program{lookup}, nil, ruleset.Drop, 9999, "203.0.113.1", packet.Unreachable, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -203,7 +203,7 @@ func (b *builder) reach(a *exposure.Answer, origin string) DocReach {
 
 func (b *builder) firewall() {
 	f := DocFirewall{
-		InputChains: []string{}, Families: []string{}, Input: []DocInput{}, Legacy: []string{}, Programs: []string{},
+		InputChains: []string{}, Families: []string{}, Input: []DocInput{}, Legacy: []string{}, Programs: []string{}, Beside: []string{},
 	}
 	if rs := b.snap.NFTables.Ruleset; rs != nil {
 		covers := map[string]bool{}
@@ -228,6 +228,11 @@ func (b *builder) firewall() {
 	for _, k := range []string{"iptables", "ip6tables", "arptables", "ebtables"} {
 		if v := b.snap.NFTables.Legacy[k].Value; v != "" {
 			f.Legacy = append(f.Legacy, k+": "+v)
+		}
+	}
+	for i := range b.snap.Network.Programs {
+		if p := &b.snap.Network.Programs[i]; p.Kind == snapshot.ProgramNetfilter && p.Unread == "" {
+			f.Beside = append(f.Beside, fmt.Sprintf("the program %s at %s", p, cmp.Or(p.Hook, "a hook of netfilter")))
 		}
 	}
 	for _, l := range b.snap.Network.Links {

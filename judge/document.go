@@ -133,7 +133,8 @@ type DocFirewall struct {
 	Input       []DocInput `json:"input"`
 	Legacy      []string   `json:"legacy"` // tables of iptables-legacy and its kin
 	Programs    []string   `json:"programs"`
-	IPv6        bool       `json:"ipv6"` // the host has IPv6 addresses besides loopback
+	Beside      []string   `json:"beside"` // programs at hooks of netfilter: of which network namespace they are is not told
+	IPv6        bool       `json:"ipv6"`   // the host has IPv6 addresses besides loopback
 }
 
 // DocPublished is ports of an address of the host that are rewritten and forwarded to somebody behind

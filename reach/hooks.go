@@ -197,7 +197,7 @@ func (e *engine) baseChains(hook packet.Hook, v4 bool, dev string) (filters, nat
 func (e *engine) besideHook(hook packet.Hook, v4 bool, in []cube) []cube {
 	for _, p := range e.snap.Network.Programs {
 		if p.Kind == snapshot.ProgramNetfilter && (p.Hook == "" || p.Hook == string(hook)) && (p.Family == 0 || (p.Family == 4) == v4) && len(in) > 0 {
-			in = doubtAll(in, packet.Cause{Text: "the program " + p.Name + " at " + string(hook)})
+			in = doubtAll(in, packet.Cause{Text: "the program " + p.String() + " at " + string(hook)})
 		}
 	}
 	return in

@@ -43,6 +43,9 @@ func (e *engine) surroundings(index int, hook packet.Hook) []packet.Cause {
 		if len(l.TC) > 0 {
 			list = append(list, packet.Cause{Text: "traffic control on " + l.Name + ": " + strings.Join(l.TC, ", ")})
 		}
+		if l.TCUnread != "" {
+			list = append(list, packet.Cause{Text: "traffic control on " + l.Name + " was not read: " + l.TCUnread})
+		}
 	}
 	if links[0] != nil && links[0].Kind == "vrf" {
 		list = append(list, packet.Cause{Text: links[0].Name + " is a VRF"})

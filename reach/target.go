@@ -175,7 +175,7 @@ func (e *engine) bound(q *Question, c cube, proto uint64) []cube {
 func (m *Model) lookupProgram() string {
 	for _, p := range m.snap.Network.Programs {
 		if p.Kind == snapshot.ProgramSkLookup {
-			return p.Name
+			return p.String()
 		}
 	}
 	return ""

@@ -62,8 +62,10 @@ type Link struct {
 	Group     uint32   `json:"group,omitempty"`
 	XDP       bool     `json:"xdp,omitempty"`
 	TC        []string `json:"tc,omitempty"` // filters and actions that can drop or redirect
-	Driver    string   `json:"driver,omitempty"`
-	UDPPort   int      `json:"udpPort,omitempty"` // that a VXLAN or GENEVE of the kernel listens on
+	// TCUnread says why it is not known whether there are any, or any more.
+	TCUnread string `json:"tcUnread,omitempty"`
+	Driver   string `json:"driver,omitempty"`
+	UDPPort  int    `json:"udpPort,omitempty"` // that a VXLAN or GENEVE of the kernel listens on
 	// Isolated, Hairpin and Blocking are of a port of a bridge: it exchanges no frames with other isolated ports, gets back what it sends, or
 	// is closed by the spanning tree (ip-link(8), bridge_slave).
 	Isolated bool `json:"isolated,omitempty"`

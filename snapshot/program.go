@@ -4,6 +4,8 @@ package snapshot
 type Program struct {
 	Kind string `json:"kind"`
 	Name string `json:"name"`
+	// Unread says why it is not known whether there are any of the kind, and of what name.
+	Unread string `json:"unread,omitempty"`
 	// Family, Hook and Priority are of one at a hook of netfilter.
 	Family   int    `json:"family,omitempty"`
 	Hook     string `json:"hook,omitempty"`
@@ -16,6 +18,14 @@ const (
 	ProgramSkLookup  = "sk_lookup"
 	ProgramNetfilter = "netfilter"
 )
+
+// String is the program for people.
+func (p *Program) String() string {
+	if p.Unread != "" {
+		return "of which the kernel does not tell (" + p.Unread + ")"
+	}
+	return or(p.Name, "without a name")
+}
 
 func checkPrograms(list []Program, path string) error {
 	for i, p := range list {

@@ -298,7 +298,7 @@ func (w *walk) legacy(e *hookEntry) verdict {
 func (w *walk) byProgram(k hookKey) bool {
 	for _, p := range w.snap.Network.Programs {
 		if p.Kind == snapshot.ProgramNetfilter && (p.Hook == "" || p.Hook == string(k.hook)) && (p.Family == 0 || (p.Family == 4) == k.v4) &&
-			w.choose(2, nil, "the program "+p.Name+" at "+string(k.hook)) == 1 {
+			w.choose(2, nil, "the program "+p.String()+" at "+string(k.hook)) == 1 {
 			w.last = mark{hook: k.hook, kind: vDrop, text: "program"}
 			return true
 		}

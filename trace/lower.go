@@ -100,6 +100,9 @@ func (l *link) disturbed(hook packet.Hook) string {
 			return "traffic control on " + l.Name + ": " + tc
 		}
 	}
+	if l.TCUnread != "" {
+		return "traffic control on " + l.Name + " was not read: " + l.TCUnread
+	}
 	return ""
 }
 

@@ -358,7 +358,7 @@ func (w *walk) xtTProxy(x *ruleset.XtTProxy, r *rule) verdict {
 func (w *walk) lookupProgram() string {
 	for _, p := range w.snap.Network.Programs {
 		if p.Kind == snapshot.ProgramSkLookup {
-			return p.Name
+			return p.String()
 		}
 	}
 	return ""

@@ -23,3 +23,10 @@ finding contains {
 } if {
 	some what in array.concat(input.firewall.legacy, input.firewall.programs)
 }
+
+unknown contains {
+	"resource": {"kind": "filter", "key": what},
+	"reason": sprintf("%s may be of another network namespace: the kernel does not tell", [what]),
+} if {
+	some what in input.firewall.beside
+}
