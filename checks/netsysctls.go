@@ -3,12 +3,11 @@
 package checks
 
 import (
+	"fmt"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/host/wire"
@@ -59,29 +58,18 @@ func elsewhereSwitches(links []snapshot.Link) switches {
 	return sw
 }
 
-// linkConfs asks rtnetlink for the switches of all interfaces of a namespace: one question in place of fourteen files for each. What it
-// does not tell is read from the files.
-func (s *Scan) linkConfs(ns *os.File) map[string]wire.DevConf {
-	conn, err := s.Host.Netlink(unix.NETLINK_ROUTE, ns)
+// linkConfs asks rtnetlink for the switches of all interfaces of a namespace, by name: one question in place of fourteen files for each. What
+// it does not tell is read from the files; what ports of bridges let over is told here alone.
+func (s *Scan) linkConfs(ns *os.File) (map[string]wire.DevConf, error) {
+	list, err := listOf(s, ns, wire.ListLinks(), wire.ParseDevConf)
 	if err != nil {
-		return nil
+		return nil, fmt.Errorf("list switches of links: %w", err)
 	}
-	defer conn.Close()
-	if _, err := conn.Send(wire.ListLinks()); err != nil {
-		return nil
-	}
-	told := map[string]wire.DevConf{}
-	for m, err := range conn.ReceiveIter() {
-		if err != nil {
-			return nil
-		}
-		c, err := wire.ParseDevConf(m.Data)
-		if err != nil {
-			return nil
-		}
+	told := make(map[string]wire.DevConf, len(list))
+	for _, c := range list {
 		told[c.Name] = c
 	}
-	return told
+	return told, nil
 }
 
 // networkSysctls reads the switches of a namespace and of its interfaces by name. /proc/sys/net shows the namespace of the

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mdlayher/netlink"
 	vnl "github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
@@ -85,7 +86,10 @@ func (s *Scan) readNetwork(ns *os.File, own uint64, found []foundNetns, sec *sna
 	} else if err := s.Host.InNetns(ns, func() error { linkPrograms(sec.Links); return nil }); err != nil {
 		return err
 	}
-	told := s.linkConfs(ns)
+	told, err := s.linkConfs(ns)
+	if err != nil {
+		return err
+	}
 	bridges(h, sec, told, out)
 	sw := hostSwitches
 	if ns != nil {
@@ -114,6 +118,34 @@ func steady[T any](list func() (T, error)) (got T, err error) {
 		}
 	}
 	return got, err
+}
+
+// listOf is a list of rtnetlink in a namespace, or in our own where ns is nil.
+func listOf[T any](s *Scan, ns *os.File, ask netlink.Message, parse func([]byte) (T, error)) ([]T, error) {
+	conn, err := s.Host.Netlink(unix.NETLINK_ROUTE, ns)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	return steady(func() ([]T, error) { return answers(conn, ask, parse) })
+}
+
+// answers reads a list to its end, also one that is interrupted, so that the next can be asked for.
+func answers[T any](conn *netlink.Conn, ask netlink.Message, parse func([]byte) (T, error)) (list []T, err error) {
+	if _, err := conn.Send(ask); err != nil {
+		return nil, err
+	}
+	for m, rerr := range conn.ReceiveIter() {
+		if rerr != nil {
+			return nil, rerr
+		}
+		one, perr := parse(m.Data)
+		if m.Header.Flags&netlink.DumpInterrupted != 0 {
+			perr = vnl.ErrDumpInterrupted
+		}
+		list, err = append(list, one), cmp.Or(err, perr)
+	}
+	return list, err
 }
 
 func (s *Scan) readLinks(h *vnl.Handle, sec *snapshot.Network, own uint64, found []foundNetns, out *Outcome) {

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"slices"
 
-	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 
 	"github.com/ringfence/ringfence/host/wire"
@@ -16,34 +16,53 @@ import (
 
 // resolve gives routes that name a nexthop object alone (net.ipv4.nexthop_compat_mode is 0) the interfaces of that object.
 func (s *Scan) resolve(ns *os.File, family int, routes []snapshot.Route) error {
-	open := map[wire.RouteNexthop]*snapshot.Route{}
-	for i := range routes {
-		if r := &routes[i]; r.Type == "unicast" && len(r.Oifs) == 0 {
-			open[routeKey(r)] = r
-		}
-	}
-	if len(open) == 0 {
+	if !slices.ContainsFunc(routes, func(r snapshot.Route) bool { return leadsNowhere(&r) }) {
 		return nil
 	}
-	objects := map[int]wire.Nexthop{}
-	err := s.each(ns, wire.ListNexthops(), func(b []byte) error {
-		n, err := wire.ParseNexthop(b)
-		objects[n.ID] = n
-		return err
-	})
+	objects, err := listOf(s, ns, wire.ListNexthops(), wire.ParseNexthop)
 	if err != nil {
 		return fmt.Errorf("list nexthops: %w", err)
 	}
 	af := map[int]byte{4: unix.AF_INET, 6: unix.AF_INET6}[family]
-	return s.each(ns, wire.ListRoutes(af), func(b []byte) error {
-		k, err := wire.ParseRouteNexthop(b)
+	named, err := listOf(s, ns, wire.ListRoutes(af), wire.ParseRouteNexthop)
+	if err != nil {
+		return err
+	}
+	return leadByObjects(routes, named, objects)
+}
+
+// leadsNowhere says of a route that it leads somewhere, and not by which interface.
+func leadsNowhere(r *snapshot.Route) bool { return r.Type == "unicast" && len(r.Oifs) == 0 }
+
+// leadByObjects gives routes the interfaces of the objects that named tells of them. Of routes that are told apart by nothing else, both lists
+// have the same order, which is that in which the kernel tries them.
+func leadByObjects(routes []snapshot.Route, named []wire.RouteNexthop, list []wire.Nexthop) error {
+	open := map[wire.RouteNexthop][]*snapshot.Route{}
+	for i := range routes {
+		if r := &routes[i]; leadsNowhere(r) {
+			open[routeKey(r)] = append(open[routeKey(r)], r)
+		}
+	}
+	objects := map[int]wire.Nexthop{}
+	for _, n := range list {
+		objects[n.ID] = n
+	}
+	for _, k := range named {
 		id := k.Nexthop
 		k.Nexthop = 0
-		if r := open[k]; err == nil && r != nil && id != 0 {
-			return leadBy(r, objects, id)
+		if like := open[k]; id != 0 && len(like) > 0 {
+			if err := leadBy(like[0], objects, id); err != nil {
+				return err
+			}
+			open[k] = like[1:]
 		}
-		return err
-	})
+	}
+	for k, like := range open {
+		if len(like) > 0 {
+			return fmt.Errorf("by which interface the route to %s leads was not told", k.Dst)
+		}
+	}
+	return nil
 }
 
 // routeKey is what tells a route from others.
@@ -65,6 +84,7 @@ func leadBy(r *snapshot.Route, objects map[int]wire.Nexthop, id int) error {
 	if len(members) == 0 {
 		members = []int{id}
 	}
+	flags := -1 // what is said of every member: one that is dead leaves the others
 	for _, m := range members {
 		switch hop, ok := objects[m]; {
 		case !ok:
@@ -72,32 +92,14 @@ func leadBy(r *snapshot.Route, objects map[int]wire.Nexthop, id int) error {
 		case hop.Blackhole:
 			r.Type = "blackhole"
 		default:
-			r.Oifs, r.Flags = append(r.Oifs, hop.Oif), r.Flags|hop.Flags
+			r.Oifs, flags = append(r.Oifs, hop.Oif), flags&hop.Flags
 			if hop.Gateway.IsValid() && len(members) == 1 {
 				r.Gateway = hop.Gateway.String()
 			}
 		}
 	}
-	return nil
-}
-
-// each asks rtnetlink for a list.
-func (s *Scan) each(ns *os.File, ask netlink.Message, f func([]byte) error) error {
-	conn, err := s.Host.Netlink(unix.NETLINK_ROUTE, ns)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	if _, err := conn.Send(ask); err != nil {
-		return err
-	}
-	for m, err := range conn.ReceiveIter() {
-		if err == nil {
-			err = f(m.Data)
-		}
-		if err != nil {
-			return err
-		}
+	if len(r.Oifs) > 0 {
+		r.Flags |= flags
 	}
 	return nil
 }

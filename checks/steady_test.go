@@ -4,9 +4,12 @@ package checks
 
 import (
 	"errors"
+	"io"
 	"slices"
 	"testing"
 
+	"github.com/mdlayher/netlink"
+	"github.com/mdlayher/netlink/nltest"
 	vnl "github.com/vishvananda/netlink"
 )
 
@@ -30,5 +33,33 @@ func TestSteadyListsAskAgain(t *testing.T) {
 	other := errors.New("denied")
 	if _, err := steady(func() ([]int, error) { return nil, other }); !errors.Is(err, other) {
 		t.Error(err)
+	}
+}
+
+// TestInterruptedListsAreSeen: a list that changed while the kernel told it is not taken for a whole one.
+func TestInterruptedListsAreSeen(t *testing.T) {
+	asked := 0
+	conn := nltest.Dial(func(req []netlink.Message) ([]netlink.Message, error) {
+		if len(req) == 0 {
+			return nil, io.EOF
+		}
+		asked++
+		messages := []netlink.Message{{Data: []byte{1}}, {Data: []byte{2}}}
+		if asked == 1 {
+			messages = messages[:1]
+			messages[0].Header.Flags = netlink.DumpInterrupted
+		}
+		messages = append(messages, netlink.Message{Data: make([]byte, 4)}) // the end of the list
+		for i := range messages {
+			messages[i].Header.Sequence, messages[i].Header.PID = req[0].Header.Sequence, nltest.PID
+		}
+		return nltest.Multipart(messages)
+	})
+	defer conn.Close()
+	got, err := steady(func() ([]byte, error) {
+		return answers(conn, netlink.Message{}, func(b []byte) (byte, error) { return b[0], nil })
+	})
+	if err != nil || asked != 2 || !slices.Equal(got, []byte{1, 2}) {
+		t.Errorf("asked %d times: %v, %v", asked, got, err)
 	}
 }
