@@ -293,6 +293,27 @@ func TestNeighboursOnBridges(t *testing.T) {
 	}
 }
 
+// TestSwitchesThatWereNotRead: a switch that was not read is not taken for one that is off.
+func TestSwitchesThatWereNotRead(t *testing.T) {
+	for want, state := range map[packet.Verdict]snapshot.Status{packet.Unreachable: snapshot.Present, packet.Unknown: snapshot.Denied} {
+		s := host()
+		listen(s, s.Network.HostNetns(), "0.0.0.0", 22)
+		for _, of := range []string{"all", "ext0"} {
+			for _, name := range []string{"rp_filter", "accept_local", "src_valid_mark"} {
+				f := snapshot.Fact{State: state, Value: "0"}
+				if name == "rp_filter" {
+					f = snapshot.Fact{State: snapshot.Present, Value: "1"}
+				}
+				s.Network.Sysctls["net/ipv4/conf/"+of+"/"+name] = f
+			}
+		}
+		a := ask(t, s, &reach.Question{From: at(ext0, "203.0.113.1/32"), Proto: "tcp", Dport: 22, To: toAddr("203.0.113.1")})
+		if a.Verdict != want || want == packet.Unknown && !strings.Contains(reasons(a), "accept_local of ext0 was not read") {
+			t.Errorf("%s: %s, %s", state, a.Verdict, reasons(a))
+		}
+	}
+}
+
 // TestTrafficControlThatWasNotRead: where it is not known whether a program takes packets of an interface, no answer about them is sure.
 func TestTrafficControlThatWasNotRead(t *testing.T) {
 	for _, policy := range []string{ruleset.Accept, ruleset.Drop} {

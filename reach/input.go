@@ -104,12 +104,17 @@ func (e *engine) backOut(c cube, iif *snapshot.Link, fib *fib) []cube {
 
 // validated looks the way back up, and stops packets whose source it shows to be false.
 func (e *engine) validated(in []cube, iif *snapshot.Link, fib *fib, mode int) []cube {
-	allMark, ownMark := e.switchOf(iif.Index, "src_valid_mark")
-	allOwn, ownOwn := e.switchOf(iif.Index, "accept_local")
-	acceptLocal := allOwn != 0 || ownOwn != 0
+	byMark, markKnown := e.switchOf(iif.Index, "src_valid_mark")
+	acceptLocal, localKnown := e.switchOf(iif.Index, "accept_local")
+	if !markKnown {
+		e.undecided = append(e.undecided, packet.Cause{Text: "src_valid_mark of " + iif.Name + " was not read"})
+	}
+	if !localKnown {
+		e.undecided = append(e.undecided, packet.Cause{Text: "accept_local of " + iif.Name + " was not read"})
+	}
 	var live []cube
 	for i := range in {
-		back := in[i].reverse(allMark != 0 || ownMark != 0)
+		back := in[i].reverse(byMark)
 		back.sets[fSport], back.sets[fDport] = in[i].sets[fDport], in[i].sets[fSport]
 		for _, r := range fib.lookup(back, "lo", true) {
 			c := answered(in[i], fSaddr, r.cube)

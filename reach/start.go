@@ -232,11 +232,11 @@ func (m *Model) sources(o packet.Origin, v4 bool) set {
 	}
 	out = append(out, m.fibs[v4].multicast...)
 	if v4 {
-		if all, own := m.switchOf(o.Index, "accept_local"); all == 0 && own == 0 {
+		if on, known := m.switchOf(o.Index, "accept_local"); known && !on {
 			out = append(out, m.fibs[v4].local()...)
 		}
 		out = append(out, single(num(0xffffffff))...)
-		if all, own := m.switchOf(o.Index, "route_localnet"); all == 0 && own == 0 {
+		if on, known := m.switchOf(o.Index, "route_localnet"); known && !on {
 			out = append(out, prefixSet(netip.MustParsePrefix("127.0.0.0/8"))...)
 		}
 	} else {
@@ -245,14 +245,15 @@ func (m *Model) sources(o packet.Origin, v4 bool) set {
 	return in.normal().subtract(out.normal())
 }
 
-// switchOf is a switch of IPv4 for all interfaces and for one.
-func (m *Model) switchOf(iif int, name string) (all, own int) {
+// switchOf says whether a switch of IPv4 is on for an interface, by itself or for all, and whether that is known.
+func (m *Model) switchOf(iif int, name string) (on, known bool) {
 	e := m.newEngine()
-	all, _ = e.sysctl("net/ipv4/conf/all/" + name)
+	all, known := e.sysctl("net/ipv4/conf/all/" + name)
 	if l := m.snap.Network.Link(iif); l != nil {
-		own, _ = e.sysctl("net/ipv4/conf/" + l.Name + "/" + name)
+		own, ok := e.sysctl("net/ipv4/conf/" + l.Name + "/" + name)
+		all, known = max(all, own), known && ok
 	}
-	return all, own
+	return all != 0, known || all != 0
 }
 
 // translates says whether any chain before routing can change where a packet goes.
