@@ -213,3 +213,33 @@ func TestBlockHoldsBoth(t *testing.T) {
 		}
 	}
 }
+
+// TestHandedPacketsAreNotLeftOut: that a transparent socket is reached by packets for other ports than its own, refutes a proof.
+func TestHandedPacketsAreNotLeftOut(t *testing.T) {
+	s, q, _ := guarded(t)
+	transparent := false
+	s.Listeners.Sockets = []snapshot.Socket{{
+		Netns: s.Network.HostNetns(), Proto: "tcp", Family: 4, Addr: "0.0.0.0", Port: 9000, OwnerState: "unknown", Transparent: &transparent,
+	}}
+	s.NFTables.Ruleset.Tables[0].Chains[0].Rules = append(s.NFTables.Ruleset.Tables[0].Chains[0].Rules, ruleset.Rule{Handle: 90, Exprs: []ruleset.Expr{
+		{Name: "payload", Payload: &ruleset.Payload{Base: ruleset.BaseTransport, Offset: 2, Len: 2, Dreg: 1}},
+		{Name: "cmp", Cmp: &ruleset.Cmp{Sreg: 1, Op: "==", Data: ruleset.Hex{0, 90}}},
+		{Name: "immediate", Immediate: &ruleset.Immediate{Verdict: &ruleset.Verdict{Kind: "accept"}}},
+	}})
+	s.NFTables.Ruleset.Tables[0].Chains = append(s.NFTables.Ruleset.Tables[0].Chains, ruleset.Chain{
+		Name: "p", Base: &ruleset.Base{Type: "filter", Hook: "prerouting", Priority: -150, Policy: "accept"}, Rules: []ruleset.Rule{{Handle: 91, Exprs: []ruleset.Expr{
+			{Name: "immediate", Immediate: &ruleset.Immediate{Dreg: 1, Data: ruleset.Hex{9000 >> 8, 9000 & 0xff}}},
+			{Name: "tproxy", NAT: &ruleset.NAT{Kind: "tproxy", PortMin: 1}},
+		}}},
+	})
+	q.Family, q.Unbound, q.Sockets = 4, false, []*snapshot.Socket{&s.Listeners.Sockets[0]}
+	list := certificates(t, s, q)
+	target := &Target{Host: true, Ports: []int{9000}, Sockets: []string{"tcp 0.0.0.0:9000"}}
+	if err := NewChecker(s).Check(target, &list[0]); err != nil {
+		t.Fatal(err)
+	}
+	transparent = true
+	if err := NewChecker(s).Check(target, &list[0]); err == nil || !strings.Contains(err.Error(), "is not stopped: local") {
+		t.Errorf("the socket takes them now: %v", err)
+	}
+}

@@ -256,7 +256,8 @@ func covered(want span, have []span) bool {
 // sockets and neighbours where nothing gives packets another port, else all.
 func (k *Checker) portsIn(q *Question, p *part, b *box) bool {
 	ports := []span{{new(big.Int), big.NewInt(65535)}}
-	if len(q.Ports) > 0 && (q.Addr.IsValid() || (len(q.Sockets) > 0 || p.out != "") && !k.snap.NFTables.Ruleset.Translates() ||
+	byProgram := len(q.Sockets) > 0 && (p.proto == 6 || p.proto == 17) && k.snap.Network.LookupProgram() != "" // finds a socket for any port
+	if len(q.Ports) > 0 && !byProgram && (q.Addr.IsValid() || (len(q.Sockets) > 0 || p.out != "") && !k.snap.NFTables.Ruleset.Translates() ||
 		q.Host && len(q.Oifs) == 0 && !q.Through && p.out == "" && firstOnes(q.State) && !k.redirected(q).OtherPorts) {
 		ports = ports[:0]
 		for _, p := range q.Ports {

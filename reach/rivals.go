@@ -16,8 +16,8 @@ type atPort struct {
 // packets, and who really does shows when a witness is followed.
 const maxRivals = 64
 
-// rivals are the sockets of the host's own network namespace at a port.
-func (m *Model) rivals(proto uint64, port int) []*snapshot.Socket {
+// sharing are the sockets of the host's own network namespace at a port.
+func (m *Model) sharing(proto uint64, port int) []*snapshot.Socket {
 	if len(m.byPort) == 0 {
 		for i := range m.snap.Listeners.Sockets {
 			s := &m.snap.Listeners.Sockets[i]
@@ -27,11 +27,15 @@ func (m *Model) rivals(proto uint64, port int) []*snapshot.Socket {
 			}
 		}
 	}
-	list := m.byPort[atPort{proto, port}]
-	if len(list) > maxRivals {
-		return nil
+	return m.byPort[atPort{proto, port}]
+}
+
+// rivals are the sockets at a port that are compared with each other.
+func (m *Model) rivals(proto uint64, port int) []*snapshot.Socket {
+	if list := m.sharing(proto, port); len(list) <= maxRivals {
+		return list
 	}
-	return list
+	return nil
 }
 
 // outranks says whether the kernel gives a packet that both sockets match to s rather than to o: one that is bound to the

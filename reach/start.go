@@ -53,7 +53,7 @@ func (e *engine) starts(q *Question, o packet.Origin, v4 bool, proto uint64) (li
 		if q.Dport != 0 {
 			c.sets[fDport] = single(num(uint64(q.Dport)))
 		}
-	} else if !e.translates() {
+	} else if !e.translates() && (len(q.Sockets) == 0 || e.chooser(proto) == "") {
 		e.slice(&c, q, v4)
 	} else {
 		e.narrow(&c, q, v4)
@@ -101,7 +101,9 @@ func (e *engine) slice(c *cube, q *Question, v4 bool) {
 // narrow leaves out of a question what no translation brings to its target: packets for other ports of the host than those that it is about,
 // where none leads to them, and of what has to leave for where it was sent what no route of the target's interfaces is for.
 func (e *engine) narrow(c *cube, q *Question, v4 bool) {
-	if e.state != ruleset.CtNew { // what was translated before goes on so
+	switch {
+	case e.state != ruleset.CtNew, // what was translated before goes on so
+		len(q.Sockets) > 0 && e.chooser(c.sets[fProto][0].lo.lo) != "": // a program finds a socket for any port
 		return
 	}
 	if q.Direct && !q.To.Host && len(q.To.Oifs) > 0 && !e.local {
@@ -255,6 +257,9 @@ func (m *Model) switchOf(iif int, name string) (on, known bool) {
 	}
 	return all != 0, known || all != 0
 }
+
+// steered says whether packets can get to other sockets than those at the destination that the sender wrote.
+func (m *Model) steered(proto uint64) bool { return m.translates() || m.chooser(proto) != "" }
 
 // translates says whether any chain before routing can change where a packet goes.
 func (m *Model) translates() bool {

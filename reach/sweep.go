@@ -71,13 +71,14 @@ func (m *Model) walkInOrder(o packet.Origin, s *snapshot.Socket, v4 bool, ports 
 	}
 	w.e = e
 	w.e.maxSteps = min(w.e.maxSteps, steps)
-	if at, why := m.bound(s, v4); at.empty() {
+	if at, why := m.bound(s, v4); at.empty() && !e.steered(proto) {
 		return w.stoppedBy(why)
 	}
 	starts, in, why := w.e.starts(q, o, v4, proto)
 	switch {
 	case why != "":
 		return w.stoppedBy(why)
+	case e.steered(proto):
 	case in != nil && !m.hears(s, in), o.Local && !datagrams(s) && !m.hears(s, m.loopback()):
 		return w.stoppedBy("the socket is bound to device " + s.Device)
 	}
@@ -112,8 +113,17 @@ func (w *Sweep) port(port int) Answer {
 	at := single(num(uint64(port)))
 	var hits []cube
 	refused := false
+	counts := func(s *snapshot.Socket) bool {
+		sk := w.socket
+		sk.Port = port
+		return alike(s, &sk)
+	}
 	for i := range w.arrived {
 		c := &w.arrived[i].cube
+		if yes, fixed := w.e.assigned(*c, protocols[w.socket.Proto], counts); fixed {
+			hits, refused = append(hits, yes...), refused || len(yes) == 0
+			continue
+		}
 		if !c.sets[fDport].contains(num(uint64(port))) {
 			continue
 		}
@@ -121,7 +131,7 @@ func (w *Sweep) port(port int) Answer {
 		yes, no := w.e.given(&w.socket, d)
 		hits, refused = append(hits, yes...), refused || len(no) > 0
 	}
-	if w.e.translates() {
+	if w.e.steered(protocols[w.socket.Proto]) {
 		port = -1 // what was stopped can have been on its way to the port under another number
 	}
 	a := w.e.answer(hits, w.err, w.in, w.socket.Proto, port)

@@ -127,18 +127,16 @@ func (e *engine) bound(q *Question, c cube, proto uint64) []cube {
 	if q.Unbound || proto != 6 && proto != 17 && proto != 132 && proto != 136 {
 		return []cube{c}
 	}
-	live := []cube{c}
-	if s := c.taker; s != nil {
-		if len(q.Sockets) > 0 && !slices.Contains(q.Sockets, s) {
+	counts := func(s *snapshot.Socket) bool {
+		return len(q.Sockets) == 0 || slices.ContainsFunc(q.Sockets, func(sk *snapshot.Socket) bool { return alike(s, sk) })
+	}
+	if hits, fixed := e.assigned(c, proto, counts); fixed {
+		if len(hits) == 0 {
 			e.stop(c, packet.Cause{Text: "is for another socket"})
-			return nil
 		}
-		return live
+		return hits
 	}
-	if name := e.lookupProgram(); name != "" && proto != 132 {
-		live[0] = c.doubt(packet.Cause{Text: "the program " + name + " chooses the socket (sk_lookup)"})
-		return live
-	}
+	live := []cube{c}
 	var hits []cube
 	for s := range q.sockets(e.snap) {
 		if protocols[s.Proto] != proto || len(q.Sockets) == 0 && !e.ownNetns(s) {
@@ -171,14 +169,35 @@ func (e *engine) bound(q *Question, c cube, proto uint64) []cube {
 	return hits
 }
 
-// lookupProgram is a program that can give what is delivered to any socket, or to none.
-func (m *Model) lookupProgram() string {
-	for _, p := range m.snap.Network.Programs {
-		if p.Kind == snapshot.ProgramSkLookup {
-			return p.String()
-		}
+// assigned keeps packets for sockets that count, if something else than their destination says which socket they are for: what tproxy gave them
+// to, or a program.
+func (m *Model) assigned(c cube, proto uint64, counts func(*snapshot.Socket) bool) (hits []cube, fixed bool) {
+	name := m.chooser(proto)
+	switch {
+	case c.taker != nil && (!counts(c.taker) || c.toMany && !datagrams(c.taker)):
+		return nil, true
+	case c.taker != nil && proto == 6 && !c.v4:
+		_, hits = c.split(fSaddr, mappedAddrs)
+		return hits, true
+	case c.taker != nil:
+		return []cube{c}, true
+	case name != "":
+		return []cube{c.doubt(packet.Cause{Text: "the program " + name + " chooses the socket (sk_lookup)"})}, true
 	}
-	return ""
+	return nil, false
+}
+
+// alike says whether two sockets listen at one place: those that share it are one.
+func alike(a, b *snapshot.Socket) bool {
+	return a.Proto == b.Proto && a.Addr == b.Addr && a.Port == b.Port && a.Device == b.Device && a.Family == b.Family && a.V6Only == b.V6Only
+}
+
+// chooser is a program that can give what is delivered to any socket, or to none: of TCP and UDP.
+func (m *Model) chooser(proto uint64) string {
+	if proto != 6 && proto != 17 {
+		return ""
+	}
+	return m.snap.Network.LookupProgram()
 }
 
 // sockets are those that the question can be about.

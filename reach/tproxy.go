@@ -57,8 +57,7 @@ func (m *machine) xtTProxy(c *ruleset.Chain, r *ruleset.Rule, x *ruleset.XtTProx
 // transparent is the transparent socket that listens where packets are handed to, nil where none does, or why that is not known. Without an
 // address it is the first of the incoming interface (nf_tproxy_laddr4), without a port the packet's own.
 func (m *machine) transparent(c *cube, addr, port set) (*snapshot.Socket, string) {
-	sec := m.snap.Section("listeners")
-	probe := cube{v4: c.v4, sets: c.sets}
+	sec, proto := m.snap.Section("listeners"), c.sets[fProto][0].lo.lo
 	if addr == nil || addr.contains(num(0)) && addr.singleton() {
 		addr = m.firstAddr(c, nil)
 	}
@@ -76,21 +75,39 @@ func (m *machine) transparent(c *cube, addr, port set) (*snapshot.Socket, string
 	case !addr.singleton() || !port.singleton():
 		return nil, "tproxy to an address or port of the packet"
 	}
-	probe.sets[fDaddr], probe.sets[fDport] = addr, port
-	for _, s := range m.rivals(c.sets[fProto][0].lo.lo, int(port[0].lo.lo)) {
-		yes, _ := m.given(s, probe)
-		if len(yes) == 0 {
-			continue
+	var taker *snapshot.Socket
+	in := m.snap.Network.Link(int(c.sets[fIif][0].lo.lo))
+	for _, s := range m.sharing(proto, int(port[0].lo.lo)) {
+		at, ok := m.listensAt(s, in, c.v4)
+		if ok && at.contains(addr[0].lo) && (taker == nil || outranks(s, taker, c.v4)) {
+			taker = s
 		}
-		switch {
-		case s.Transparent == nil:
-			return nil, "whether a socket is transparent was not read"
-		case *s.Transparent:
-			return s, ""
-		}
+	}
+	switch {
+	case taker == nil || proto != 6 && proto != 17:
+		return nil, ""
+	case taker.Transparent == nil:
+		return nil, "whether a socket is transparent was not read"
+	case !*taker.Transparent:
 		return nil, ""
 	}
-	return nil, ""
+	return taker, ""
+}
+
+// listensAt is the addresses, the host's own or not, for which a socket takes what comes in by an interface, if there are any of that family.
+func (m *Model) listensAt(s *snapshot.Socket, in *snapshot.Link, v4 bool) (set, bool) {
+	addr, err := netip.ParseAddr(s.Addr)
+	if err != nil || !m.hears(s, in) || v4 && s.Family == 6 && s.V6Only || !v4 && s.Family == 4 {
+		return nil, false
+	}
+	if addr = addr.WithZone("").Unmap(); addr.IsUnspecified() {
+		bits := 128
+		if v4 {
+			bits = 32
+		}
+		return span(num(0), ones(uint(bits))), true
+	}
+	return single(addrNumber(addr)), addr.Is4() == v4
 }
 
 // socketKey loads a property of the socket that would take packets of a new connection (nft_socket_eval): the one that tproxy gave, or the
@@ -125,16 +142,9 @@ func (m *machine) socketKey(c *ruleset.Chain, r *ruleset.Rule, e *ruleset.Socket
 	missed := []cube{st.cube}
 	in := m.snap.Network.Link(int(st.cube.sets[fIif][0].lo.lo))
 	for _, s := range m.byRank(proto, st.cube.v4) {
-		addr, err := netip.ParseAddr(s.Addr)
-		if err != nil || !m.hears(s, in) || st.cube.v4 && s.Family == 6 && s.V6Only || !st.cube.v4 && s.Family == 4 {
+		at, ok := m.listensAt(s, in, st.cube.v4)
+		if !ok {
 			continue
-		}
-		at := span(num(0), ones(uint(8*st.cube.width())))
-		if addr = addr.Unmap(); !addr.IsUnspecified() {
-			if addr.Is4() != st.cube.v4 {
-				continue
-			}
-			at = single(addrNumber(addr))
 		}
 		var rest []cube
 		for _, l := range missed {

@@ -35,3 +35,13 @@ func checkPrograms(list []Program, path string) error {
 	}
 	return nil
 }
+
+// LookupProgram is the name of a program that chooses the socket of what is delivered, or empty.
+func (n *Network) LookupProgram() string {
+	for _, p := range n.Programs {
+		if p.Kind == ProgramSkLookup {
+			return p.String()
+		}
+	}
+	return ""
+}

@@ -354,16 +354,6 @@ func (w *walk) xtTProxy(x *ruleset.XtTProxy, r *rule) verdict {
 	return verdict{kind: vAccept}
 }
 
-// lookupProgram is a program that chooses the socket of what is delivered.
-func (w *walk) lookupProgram() string {
-	for _, p := range w.snap.Network.Programs {
-		if p.Kind == snapshot.ProgramSkLookup {
-			return p.String()
-		}
-	}
-	return ""
-}
-
 // filteredSocket is the socket of that name, if programs see what its cgroup gets.
 func (w *walk) filteredSocket(name string) *socket {
 	for i := range w.sockets {

@@ -325,16 +325,16 @@ func (w *walk) deliver(toMany bool) Fate {
 	if w.stuck != nil {
 		return Fate{}
 	}
-	if p := w.lookupProgram(); p != "" && (w.skb.proto == packet.TCP || w.skb.proto == packet.UDP) {
+	if p := w.snap.Network.LookupProgram(); p != "" && (w.skb.proto == packet.TCP || w.skb.proto == packet.UDP) {
 		w.abort(nil, "the program "+p+" chooses the socket (sk_lookup)")
 		return Fate{}
 	}
 	s := &w.skb
 	f := Fate{Fate: Local, To: packet.EndpointText(s.dst(), s.port(2), s.hasPorts()), Socket: NoSocket, Rule: w.passed.String()}
 	switch sk := w.socketAt(s.dst(), s.port(2)); {
+	case w.unserved(toMany):
 	case s.taker != nil:
 		f.Socket = s.taker.name
-	case w.unserved(toMany):
 	case w.region != nil && w.openPort(2):
 		if w.unread {
 			f.Socket = UnknownSocket
