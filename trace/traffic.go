@@ -17,7 +17,12 @@ type Conditional struct {
 
 // byTraffic is an expression that holds for a packet at rest, or does not, and the other way when traffic has used it up
 // (nft_limit.c, nft_quota.c, nft_connlimit.c, xt_limit.c, xt_hashlimit.c, xt_connlimit.c, xt_quota.c, xt_recent.c).
-func (w *walk) byTraffic(r *rule, holds bool, atRest, usedUp string) verdict {
+// Of is what traffic uses up: what the packet itself has used a part of is as nobody knows when it comes there again.
+func (w *walk) byTraffic(r *rule, of any, holds bool, atRest, usedUp string) verdict {
+	if slices.Contains(w.metered, of) {
+		return w.maybe(r, "how much the packet itself left the second time, whether "+atRest)
+	}
+	w.metered = append(w.metered, of)
 	used := w.conditional(r, packet.AtRest, atRest, packet.UsedUp, usedUp)
 	return decide(holds != used)
 }
@@ -47,15 +52,21 @@ func (w *walk) limit(l *ruleset.Limit, r *rule) verdict {
 	if l.Bytes && l.Rate+uint64(l.Burst) < mtu {
 		return w.maybe(r, l.String()+" depends on the length of the packet")
 	}
-	return w.byTraffic(r, !l.Over, l.String()+" is not used up", l.String()+" is used up")
+	return w.byTraffic(r, l, !l.Over, l.String()+" is not used up", l.String()+" is used up")
 }
 
-// mtu is the length of the largest packet of most networks, in bytes.
-const mtu = 1500
+// The length of the largest packet of most networks, and what all packets are longer than, in bytes.
+const (
+	mtu         = 1500
+	leastLength = 20
+)
 
 // quota counts bytes, and does not become free again by itself (nft_quota_do_eval).
 func (w *walk) quota(q *ruleset.Quota, r *rule) verdict {
-	return w.byTraffic(r, !q.Over, q.String()+" is not used up", q.String()+" is used up")
+	if q.Bytes <= leastLength {
+		return decide(q.Over)
+	}
+	return w.byTraffic(r, q, !q.Over, q.String()+" is not used up", q.String()+" is used up")
 }
 
 // connlimit counts connections, that of the packet among them (nft_connlimit_do_eval).
@@ -63,12 +74,13 @@ func (w *walk) connlimit(c *ruleset.Connlimit, r *rule) verdict {
 	if c.Count == 0 {
 		return decide(c.Over)
 	}
-	return w.byTraffic(r, !c.Over, "there are no more connections than "+c.String()+" allows", "there are more connections than "+c.String()+" allows")
+	return w.byTraffic(r, c, !c.Over, "there are no more connections than "+c.String()+" allows", "there are more connections than "+c.String()+" allows")
 }
 
 // xtTraffic evaluates a match of iptables that depends on the traffic before.
-func (w *walk) xtTraffic(t *ruleset.XtTraffic, r *rule) verdict {
+func (w *walk) xtTraffic(x *ruleset.Xt, t *ruleset.XtTraffic, r *rule) verdict {
 	name := "the match " + t.Kind
+	var of any = x
 	switch t.Kind {
 	case "statistic":
 		return w.byChance(r, name)
@@ -78,31 +90,82 @@ func (w *walk) xtTraffic(t *ruleset.XtTraffic, r *rule) verdict {
 		if t.Number == 0 {
 			return decide(!t.Invert)
 		}
-		return w.byTraffic(r, t.Invert, "there are no more connections than "+name+" counts to", "there are more connections than "+name+" counts to")
+		return w.byTraffic(r, of, t.Invert, "there are no more connections than "+name+" counts to", "there are more connections than "+name+" counts to")
+	case "hashlimit": // those of one name are one (htable_find_get)
+		of = "hashlimit " + t.List
+	case "quota":
+		if t.Number <= leastLength {
+			return decide(t.Invert)
+		}
 	}
-	return w.byTraffic(r, !t.Invert, name+" is not used up", name+" is used up")
+	return w.byTraffic(r, of, !t.Invert, name+" is not used up", name+" is used up")
 }
 
 // recent is a list of addresses (recent_mt): one that was entered for this packet is in it, others are when traffic has put them there.
+// What a rule before has found out of the list stays so for the packet; a proof holds also if others come between.
 func (w *walk) recent(t *ruleset.XtTraffic, r *rule) verdict {
-	entered := uint32(0)
-	for _, list := range w.entered {
-		if list == t.List {
+	var entered uint32
+	for _, of := range w.entered {
+		if of == t.Of {
 			entered++
 		}
 	}
 	switch {
 	case t.Op == "set":
-		w.entered = append(w.entered, t.List)
+		w.entered = append(w.entered, t.Of)
+		w.forget(func(f listed) bool { return f.of == t.Of && !f.is })
 		return decide(!t.Invert)
 	case t.Op == "remove" && entered > 0:
-		w.entered = slices.DeleteFunc(w.entered, func(list string) bool { return list == t.List })
+		w.removed(t.Of)
 		return decide(!t.Invert)
 	case entered > 0 && entered >= t.Hits:
 		return decide(!t.Invert)
 	}
-	what := fmt.Sprintf("traffic before has put the address into the list %s of recent", t.List)
-	return w.byTraffic(r, t.Invert, strings.Replace(what, "has put", "has not put", 1)+often(t), what+often(t))
+	asked := listed{t.Of, max(t.Hits, 1), t.Seconds, t.TTL, true}
+	if t.Op == "remove" {
+		asked = listed{of: t.Of, hits: 1, is: true}
+	}
+	if i := slices.IndexFunc(w.listed, func(f listed) bool { return f.decides(asked) }); w.region == nil && i >= 0 {
+		asked.is = w.listed[i].is
+	} else {
+		what := fmt.Sprintf("traffic before has put the address into the list %s of recent", t.List)
+		asked.is = w.conditional(r, packet.AtRest, strings.Replace(what, "has put", "has not put", 1)+often(t), packet.UsedUp, what+often(t))
+		w.listed = append(w.listed, asked)
+	}
+	switch {
+	case t.Op == "remove" && asked.is:
+		w.removed(t.Of)
+	case t.Op == "update" && asked.is != t.Invert: // one more entry
+		w.forget(func(f listed) bool { return f.of == t.Of && !f.is })
+	}
+	return decide(asked.is != t.Invert)
+}
+
+// listed is whether an address has so many entries in a list of recent, of so many seconds, 0 is of any time, and of the TTL of the packet.
+type listed struct {
+	of            string
+	hits, seconds uint32
+	ttl, is       bool
+}
+
+// decides says whether it answers another question too.
+func (f listed) decides(asked listed) bool {
+	longer := func(a, b uint32) bool { return a == 0 || b != 0 && a >= b }
+	switch {
+	case f.of != asked.of:
+		return false
+	case f.is:
+		return f.hits >= asked.hits && longer(asked.seconds, f.seconds) && (f.ttl || !asked.ttl)
+	}
+	return f.hits <= asked.hits && longer(f.seconds, asked.seconds) && (asked.ttl || !f.ttl)
+}
+
+func (w *walk) forget(what func(listed) bool) { w.listed = slices.DeleteFunc(w.listed, what) }
+
+// removed forgets what is known of a list.
+func (w *walk) removed(of string) {
+	w.entered = slices.DeleteFunc(w.entered, func(list string) bool { return list == of })
+	w.forget(func(f listed) bool { return f.of == of })
 }
 
 func often(t *ruleset.XtTraffic) string {
@@ -115,7 +178,31 @@ func often(t *ruleset.XtTraffic) string {
 // ending is a fate with the ways that lead to it.
 type ending struct {
 	fate Fate
-	ways [][]packet.Condition
+	ways []way
+}
+
+// way is what a packet met that the traffic before decides.
+type way []met
+
+// met is one condition, and what it is one of several of.
+type met struct {
+	packet.Condition
+	of string
+}
+
+func (l way) conditions() []packet.Condition {
+	out := make([]packet.Condition, len(l))
+	for i := range l {
+		out[i] = l[i].Condition
+	}
+	return out
+}
+
+// against says whether a way has some condition otherwise.
+func (l way) against(some way) bool {
+	return slices.ContainsFunc(l, func(m met) bool {
+		return slices.ContainsFunc(some, func(s met) bool { return s.of == m.of && s.Condition != m.Condition })
+	})
 }
 
 // outcomes collects what becomes of a packet on each of its ways.
@@ -166,14 +253,14 @@ func (w *walk) states() (key string, only bool) {
 }
 
 // conditions are those of the present way.
-func (w *walk) conditions() (list []packet.Condition) {
+func (w *walk) conditions() (list way) {
 	for i := range w.choices[:min(w.at, len(w.choices))] {
 		c := &w.choices[i]
 		if c.states == nil {
 			continue
 		}
 		s := c.states[c.taken]
-		list = append(list, packet.Condition{Where: c.named().Where, Text: s.text, State: s.is})
+		list = append(list, met{packet.Condition{Where: c.named().Where, Text: s.text, State: s.is}, fmt.Sprintf("%p %s", c.rule, c.cause.Text)})
 	}
 	return list
 }
@@ -192,7 +279,7 @@ func (o *outcomes) conclude() Fate {
 	var told []Conditional
 	for i := range o.list {
 		e := &o.list[i]
-		c := Conditional{If: e.least(), Fate: e.fate}
+		c := Conditional{If: o.least(i), Fate: e.fate}
 		told = append(told, c)
 		for _, x := range c.If {
 			because = append(because, packet.Cause{Where: x.Where, Text: x.Text})
@@ -203,13 +290,16 @@ func (o *outcomes) conclude() Fate {
 	return f
 }
 
-// least are the conditions that all ways to an end have in common; where there are none, those of the first way.
-func (e *ending) least() []packet.Condition {
-	common := slices.DeleteFunc(slices.Clone(e.ways[0]), func(c packet.Condition) bool {
-		return slices.ContainsFunc(e.ways, func(way []packet.Condition) bool { return !slices.Contains(way, c) })
+// least are the conditions that all ways to an end have in common, if none with them leads elsewhere, else those of the first way.
+func (o *outcomes) least(i int) []packet.Condition {
+	ways := o.list[i].ways
+	common := slices.DeleteFunc(slices.Clone(ways[0]), func(c met) bool {
+		return slices.ContainsFunc(ways, func(l way) bool { return !slices.Contains(l, c) })
 	})
-	if len(common) > 0 {
-		return common
+	for j := range o.list {
+		if j != i && slices.ContainsFunc(o.list[j].ways, func(l way) bool { return !l.against(common) }) {
+			return ways[0].conditions()
+		}
 	}
-	return e.ways[0]
+	return common.conditions()
 }

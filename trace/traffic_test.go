@@ -17,6 +17,7 @@ func TestFatesByTraffic(t *testing.T) {
 		return ruleset.Expr{Name: "limit", Limit: &ruleset.Limit{Rate: 10, Per: 60, Burst: 5, Over: over}}
 	}
 	quota := ruleset.Expr{Name: "quota", Extra: &ruleset.Extra{Quota: &ruleset.Quota{Bytes: 1000}}}
+	twice, none := limit(false), ruleset.Expr{Name: "quota", Extra: &ruleset.Extra{Quota: &ruleset.Quota{Bytes: 20}}}
 	open := ruleset.Expr{Name: "osf", Extra: &ruleset.Extra{Osf: &ruleset.Osf{Dreg: 1}}}
 	log := ruleset.Expr{Name: "log", Log: &ruleset.Log{}}
 	numgen := []ruleset.Expr{
@@ -31,16 +32,22 @@ func TestFatesByTraffic(t *testing.T) {
 		rules []rule
 		want  []string // fate: states, of each fate; none is one fate
 	}{
-		"a limit":                     {[]rule{{[]ruleset.Expr{limit(false)}, ruleset.Accept}}, []string{"local: at rest", "drop: used up"}},
-		"a limit over":                {[]rule{{[]ruleset.Expr{limit(true)}, ruleset.Drop}, {nil, ruleset.Accept}}, []string{"local: at rest", "drop: used up"}},
-		"one that decides nothing":    {[]rule{{[]ruleset.Expr{limit(false), log}, ""}, {[]ruleset.Expr{quota}, ruleset.Accept}}, []string{"local: at rest", "drop: used up"}},
-		"either of two":               {[]rule{{[]ruleset.Expr{limit(false)}, ruleset.Accept}, {[]ruleset.Expr{quota}, ruleset.Accept}}, []string{"local: at rest", "drop: used up, used up"}},
-		"both of two":                 {[]rule{{[]ruleset.Expr{limit(false), quota}, ruleset.Accept}}, []string{"local: at rest, at rest", "drop: at rest, used up"}},
-		"by chance":                   {[]rule{{numgen, ruleset.Accept}}, []string{"drop: by chance", "local: by chance"}},
-		"more than the traffic":       {[]rule{{[]ruleset.Expr{limit(false), open}, ruleset.Accept}}, nil},
-		"more, that changes nothing":  {[]rule{{[]ruleset.Expr{open, log}, ""}, {[]ruleset.Expr{limit(false)}, ruleset.Accept}}, []string{"local: at rest", "drop: used up"}},
-		"more, on the way to a limit": {[]rule{{[]ruleset.Expr{open, limit(false)}, ruleset.Accept}}, nil},
-		"none":                        {[]rule{{nil, ruleset.Accept}}, nil},
+		"a limit":                  {[]rule{{[]ruleset.Expr{limit(false)}, ruleset.Accept}}, []string{"local: at rest", "drop: used up"}},
+		"a limit over":             {[]rule{{[]ruleset.Expr{limit(true)}, ruleset.Drop}, {nil, ruleset.Accept}}, []string{"local: at rest", "drop: used up"}},
+		"one that decides nothing": {[]rule{{[]ruleset.Expr{limit(false), log}, ""}, {[]ruleset.Expr{quota}, ruleset.Accept}}, []string{"local: at rest", "drop: used up"}},
+		"either of two":            {[]rule{{[]ruleset.Expr{limit(false)}, ruleset.Accept}, {[]ruleset.Expr{quota}, ruleset.Accept}}, []string{"local: at rest", "drop: used up, used up"}},
+		"both of two":              {[]rule{{[]ruleset.Expr{limit(false), quota}, ruleset.Accept}}, []string{"local: at rest, at rest", "drop: at rest, used up"}},
+		"not by the first alone": {
+			[]rule{{[]ruleset.Expr{limit(true)}, ruleset.Accept}, {[]ruleset.Expr{quota, limit(false)}, ruleset.Accept}},
+			[]string{"local: at rest, at rest, at rest", "drop: at rest, at rest, used up"},
+		},
+		"one that the packet uses twice": {[]rule{{[]ruleset.Expr{twice}, ""}, {[]ruleset.Expr{twice}, ruleset.Accept}}, nil},
+		"one that has room for nothing":  {[]rule{{[]ruleset.Expr{none}, ruleset.Accept}}, nil},
+		"by chance":                      {[]rule{{numgen, ruleset.Accept}}, []string{"drop: by chance", "local: by chance"}},
+		"more than the traffic":          {[]rule{{[]ruleset.Expr{limit(false), open}, ruleset.Accept}}, nil},
+		"more, that changes nothing":     {[]rule{{[]ruleset.Expr{open, log}, ""}, {[]ruleset.Expr{limit(false)}, ruleset.Accept}}, []string{"local: at rest", "drop: used up"}},
+		"more, on the way to a limit":    {[]rule{{[]ruleset.Expr{open, limit(false)}, ruleset.Accept}}, nil},
+		"none":                           {[]rule{{nil, ruleset.Accept}}, nil},
 	} {
 		s := fixtures.Host()
 		chain := ruleset.Chain{Name: "i", Base: &ruleset.Base{Type: "filter", Hook: "input", Policy: ruleset.Drop}}
@@ -107,6 +114,70 @@ func TestRecentKnowsThePacketItself(t *testing.T) {
 		}
 		if f := New(s).Packet(p); f.Fate != c.want || f.Fate == Unknown && f.ByTraffic[0].Fate.Fate != Local {
 			t.Errorf("%s: %+v, want %s", name, f, c.want)
+		}
+	}
+}
+
+// TestListsDoNotContradictThemselves: what one rule has found out of a list of recent is so for the next rule that asks, and no fate is told of
+// that is only so if it is not.
+func TestListsDoNotContradictThemselves(t *testing.T) {
+	const check, update = 1, 4
+	recent := func(op, hits, seconds, side byte) ruleset.Expr {
+		info := make(ruleset.Hex, 232)
+		info[0], info[4], info[8], info[9], info[210] = seconds, hits, op, 1, side
+		info[10] = 'a'
+		return ruleset.Expr{Name: "match", Xt: &ruleset.Xt{Name: "recent", Rev: 1, Info: info}}
+	}
+	for name, c := range map[string]struct {
+		drop, accept ruleset.Expr // if not listed
+		want         Outcome
+	}{
+		"the same":              {recent(check, 4, 60, 0), recent(check, 4, 60, 0), Drop},
+		"fewer and older":       {recent(check, 4, 60, 0), recent(check, 3, 90, 0), Drop},
+		"more":                  {recent(check, 4, 60, 0), recent(check, 5, 60, 0), Unknown},
+		"only newer":            {recent(check, 4, 60, 0), recent(check, 4, 30, 0), Unknown},
+		"of the other side":     {recent(check, 4, 60, 0), recent(check, 4, 60, 1), Unknown},
+		"one is put in between": {recent(update, 4, 60, 0), recent(check, 4, 60, 0), Drop},
+	} {
+		s := fixtures.Host()
+		chain := ruleset.Chain{Name: "i", Base: &ruleset.Base{Type: "filter", Hook: "input", Policy: ruleset.Drop}}
+		for i, e := range []ruleset.Expr{c.drop, c.accept} {
+			chain.Rules = append(chain.Rules, ruleset.Rule{Handle: uint64(i + 1), Exprs: []ruleset.Expr{
+				e, {Name: "immediate", Immediate: &ruleset.Immediate{Verdict: &ruleset.Verdict{Kind: []string{ruleset.Drop, ruleset.Accept}[i]}}},
+			}})
+		}
+		s.NFTables.Ruleset = &ruleset.Ruleset{Stable: true, Tables: []ruleset.Table{{Family: "ip", Name: "t", Chains: []ruleset.Chain{chain}}}}
+		p, err := packet.Parse("mgmt0", "tcp 10.10.0.9:40000 > 10.10.0.1:22 syn")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f := New(s).Packet(p); f.Fate != c.want {
+			t.Errorf("%s: %+v, want %s", name, f, c.want)
+		}
+	}
+}
+
+// TestPacketsShareAHashlimit: two rules with a hashlimit of one name use up the same.
+func TestPacketsShareAHashlimit(t *testing.T) {
+	for second, want := range map[string]int{"b": 2, "a": 0} {
+		s := fixtures.Host()
+		chain := ruleset.Chain{Name: "i", Base: &ruleset.Base{Type: "filter", Hook: "input", Policy: ruleset.Drop}}
+		for i, name := range []string{"a", second} {
+			info := make(ruleset.Hex, 320)
+			copy(info, name)
+			x := ruleset.Rule{Handle: uint64(i + 1), Exprs: []ruleset.Expr{{Name: "match", Xt: &ruleset.Xt{Name: "hashlimit", Rev: 3, Info: info}}}}
+			if i == 1 {
+				x.Exprs = append(x.Exprs, ruleset.Expr{Name: "immediate", Immediate: &ruleset.Immediate{Verdict: &ruleset.Verdict{Kind: ruleset.Accept}}})
+			}
+			chain.Rules = append(chain.Rules, x)
+		}
+		s.NFTables.Ruleset = &ruleset.Ruleset{Stable: true, Tables: []ruleset.Table{{Family: "ip", Name: "t", Chains: []ruleset.Chain{chain}}}}
+		p, err := packet.Parse("mgmt0", "tcp 10.10.0.9:40000 > 10.10.0.1:22 syn")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f := New(s).Packet(p); f.Fate != Unknown || len(f.ByTraffic) != want {
+			t.Errorf("%s: %+v, want %d fates", second, f, want)
 		}
 	}
 }

@@ -18,7 +18,7 @@ func (w *walk) xt(x *ruleset.Xt, r *rule) verdict {
 	case d == nil && slices.Contains(extensionHeaders, x.Name) && (x.Name != "frag" || w.skb.fragment == whole):
 		return vNo // the packets of a question have none
 	case d == nil && x.Traffic() != nil:
-		return w.xtTraffic(x.Traffic(), r)
+		return w.xtTraffic(x, x.Traffic(), r)
 	case d == nil:
 		return w.maybe(r, "iptables match "+x.Name+" depends on more than the packet, or is not understood")
 	case x.Target:
