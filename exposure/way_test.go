@@ -183,6 +183,42 @@ func TestPoliciesOfIPsec(t *testing.T) {
 	}
 }
 
+// TestPoliciesThatAreOff: a switch for all interfaces turns IPsec policies off, and what IPv6 delivers goes by the interface with the address.
+func TestPoliciesThatAreOff(t *testing.T) {
+	for name, c := range map[string]struct {
+		off  string // the interface with the switch
+		dir  string
+		to   string
+		want packet.Verdict
+	}{
+		"none":                               {"", "in", "2001:db8::1", packet.Unreachable},
+		"all":                                {"all", "in", "2001:db8::1", packet.Unknown},
+		"that with the address":              {"br0", "in", "fd00::1", packet.Unknown},
+		"all, of what is forwarded":          {"all", "fwd", "fd00::2", packet.Reachable},
+		"its own, of what is forwarded":      {"ext0", "fwd", "fd00::2", packet.Reachable},
+		"that it leaves by, of the same":     {"br0", "fwd", "fd00::2", packet.Unreachable},
+		"all, of what is forwarded, of IPv4": {"all", "fwd", "10.0.0.2", packet.Reachable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := host()
+			for _, l := range append([]snapshot.Link{{Name: "all"}}, s.Network.Links...) {
+				for _, family := range []string{"ipv4", "ipv6"} {
+					s.Network.Sysctls["net/"+family+"/conf/"+l.Name+"/disable_policy"] = map[bool]snapshot.Fact{true: on, false: off}[l.Name == c.off]
+				}
+			}
+			from, all, family := "203.0.113.9/32", "0.0.0.0/0", 4
+			if strings.Contains(c.to, ":") {
+				from, all, family = "2001:db8::9/128", "::/0", 6
+			}
+			s.Network.XFRM = &snapshot.XFRM{State: snapshot.Present, Policies: []snapshot.XFRMPolicy{{Dir: c.dir, Family: family, Src: all, Dst: all, Block: true}}}
+			a := ask(t, s, &reach.Question{From: at(ext0, from), Proto: "tcp", Dport: 22, Unbound: true, To: toAddr(c.to)})
+			if a.Verdict != c.want || a.Checked != (c.want != packet.Unknown) {
+				t.Errorf("%s, checked %v, %s", a.Verdict, a.Checked, reasons(a))
+			}
+		})
+	}
+}
+
 // TestNeighboursOnBridges: who sends to an address beside a bridge is switched there, whatever the host forwards. Bridges that are joined are one
 // link, isolated ports exchange nothing, and frames come back out of a port only if it is a hairpin.
 func TestNeighboursOnBridges(t *testing.T) {

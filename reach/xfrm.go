@@ -20,6 +20,9 @@ func (e *engine) protected(dir string, in []cube, l *snapshot.Link) []cube {
 	if x.State != snapshot.Present && x.State != snapshot.Absent {
 		return doubtAll(in, packet.Cause{Text: "IPsec policies were not read: " + x.Reason})
 	}
+	if !slices.Contains(x.Blocked, dir) && !slices.ContainsFunc(x.Policies, func(p snapshot.XFRMPolicy) bool { return p.Dir == dir && p.Needs() }) {
+		return in
+	}
 	unsure, exempt := e.exempt(dir, l, in[0].v4)
 	var live []cube
 	for i := range in {
@@ -65,19 +68,28 @@ func doubtAll(in []cube, why packet.Cause) []cube {
 	return out
 }
 
-// exempt says whether the interface that packets come in by has its policies off (disable_policy), and why that is not known.
+// exempt says whether the interface that packets come in by has its policies off (disable_policy), and why that is not known. What IPv6 delivers
+// goes by the interface that has the address (addrconf_f6i_alloc), as that was when its switch was last written.
 func (e *engine) exempt(dir string, l *snapshot.Link, v4 bool) (why *packet.Cause, exempt bool) {
 	if l == nil || dir == "out" {
 		return nil, false
 	}
-	family, names := "ipv6", []string{l.Name}
+	family, names, byAddress := "ipv6", []string{"all", l.Name}, !v4 && dir == "in"
 	if v4 {
-		family, names = "ipv4", []string{"all", l.Name}
+		family = "ipv4"
+	}
+	if byAddress {
+		names = names[:1]
+		for i := range e.snap.Network.Links {
+			names = append(names, e.snap.Network.Links[i].Name)
+		}
 	}
 	for _, name := range names {
 		switch n, ok := e.sysctl("net/" + family + "/conf/" + name + "/disable_policy"); {
 		case !ok:
-			why = &packet.Cause{Text: "disable_policy of " + l.Name + " was not read"}
+			why = &packet.Cause{Text: "disable_policy of " + name + " was not read"}
+		case n != 0 && byAddress:
+			return &packet.Cause{Text: "disable_policy of " + name}, false
 		case n != 0:
 			return nil, true
 		}

@@ -1,6 +1,7 @@
 package trace
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 
@@ -43,7 +44,7 @@ func (w *walk) protects(dir string, l *link) string {
 		return ""
 	}
 	blocked := slices.Contains(x.Blocked, dir)
-	if !blocked && !slices.ContainsFunc(w.policies, func(p ipsec) bool { return p.Dir == dir && p.Needs() }) || dir != "out" && w.exempt(l) {
+	if !blocked && !slices.ContainsFunc(w.policies, func(p ipsec) bool { return p.Dir == dir && p.Needs() }) || dir != "out" && w.exempt(dir, l) {
 		return ""
 	}
 	if c := w.skb.ct; c != nil && c.status.v&(ipsDstNAT|ipsSrcNAT) != 0 {
@@ -74,13 +75,23 @@ func (w *walk) protects(dir string, l *link) string {
 	return ""
 }
 
-// exempt says whether the policies of an interface are off.
-func (w *walk) exempt(l *link) bool {
+// exempt says whether the policies of an interface are off (disable_policy). What IPv6 delivers goes by the interface that has the address
+// (addrconf_f6i_alloc), as that was when its switch was last written.
+func (w *walk) exempt(dir string, l *link) bool {
+	family := "ipv6"
 	if w.skb.v4 {
-		return w.flag(w.value("net/ipv4/conf/all/disable_policy"), "disable_policy of all") ||
-			w.flag(w.value("net/ipv4/conf/"+l.Name+"/disable_policy"), "disable_policy of "+l.Name)
+		family = "ipv4"
 	}
-	return w.flag(w.value("net/ipv6/conf/"+l.Name+"/disable_policy"), "disable_policy of "+l.Name)
+	off := func(name string) int { return w.value("net/" + family + "/conf/" + name + "/disable_policy") }
+	if w.skb.v4 || dir == "fwd" {
+		return w.flag(off("all"), "disable_policy of all") || w.flag(off(l.Name), "disable_policy of "+l.Name)
+	}
+	for _, name := range append([]string{"all"}, slices.Sorted(maps.Keys(w.names))...) {
+		if off(name) != 0 {
+			return w.choose(2, nil, "disable_policy of "+name) == 1
+		}
+	}
+	return false
 }
 
 // policyMatches says whether the selector of a policy holds (xfrm_selector_match).
@@ -105,19 +116,20 @@ func (w *walk) policyMatches(p *ipsec) bool {
 		}
 	}
 	ported := s.proto == packet.TCP || s.proto == packet.UDP || s.proto == packet.SCTP || s.proto == packet.UDPLite
-	for at, part := range map[int]struct {
+	for _, part := range []struct {
+		at         int
 		port, mask uint16
 		f          byte
-	}{0: {p.Sport, p.SportMask, 'p'}, 2: {p.Dport, p.DportMask, 'q'}} {
+	}{{0, p.Sport, p.SportMask, 'p'}, {2, p.Dport, p.DportMask, 'q'}} {
 		switch {
 		case part.mask == 0:
 		case !ported || s.fragment != whole:
 			return w.choose(2, nil, "whether the packet matches: "+p.String()) == 1
-		case w.openPort(at):
+		case w.openPort(part.at):
 			if w.choose(2, nil, splitField(part.f)) == 0 {
 				return false
 			}
-		case (s.port(at)^part.port)&part.mask != 0:
+		case (s.port(part.at)^part.port)&part.mask != 0:
 			return false
 		}
 	}
