@@ -72,15 +72,17 @@ func loadedRange(before []Expr, from, to uint32) (least, most Hex, ok bool) {
 	return least, most, ok
 }
 
-// loaded is the constant in a register.
+// loaded is the constant in a register, unless another one is written over a part of it.
 func loaded(before []Expr, reg uint32) (Hex, bool) {
+	var over []*Immediate
 	for i := len(before) - 1; i >= 0; i-- {
 		e := &before[i]
 		switch {
 		case e.Immediate != nil && e.Immediate.Verdict == nil:
 			if e.Immediate.Dreg == reg {
-				return e.Immediate.Data, true
+				return e.Immediate.Data, !slices.ContainsFunc(over, e.Immediate.overlaps)
 			}
+			over = append(over, e.Immediate)
 		case e.Plain, e.Cmp != nil, e.Log != nil, e.Limit != nil, e.Xt != nil && !e.Xt.Target: // loads nothing
 		default:
 			return nil, false
@@ -89,11 +91,22 @@ func loaded(before []Expr, reg uint32) (Hex, bool) {
 	return nil, false
 }
 
-// away says of one address that it is not the host's. Of iptables one of IPv4 is the first bytes of what could be one of IPv6
+// overlaps says whether two constants have bytes of the registers in common: those are 16 bytes, or 4 from number 8 on (nft_parse_register).
+func (m *Immediate) overlaps(o *Immediate) bool {
+	at := func(reg uint32) int {
+		if reg < 8 {
+			return 16 * int(reg)
+		}
+		return 16 + 4*(int(reg)-8)
+	}
+	return at(m.Dreg) < at(o.Dreg)+len(o.Data) && at(o.Dreg) < at(m.Dreg)+len(m.Data)
+}
+
+// away says of one address that it is not the host's: the unspecified one is for who sends to it. Of iptables one of IPv4 is the first bytes of what could be one of IPv6
 // (union nf_inet_addr).
 func away(least, most Hex, here func(netip.Addr) bool) bool {
 	a, ok := netip.AddrFromSlice(least)
-	if !ok || len(most) > 0 && !slices.Equal(least, most) || here(a) {
+	if !ok || a.IsUnspecified() || len(most) > 0 && !slices.Equal(least, most) || here(a) {
 		return false
 	}
 	return a.Is4() || !here(netip.AddrFrom4([4]byte(least[:4])))
