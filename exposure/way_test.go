@@ -125,100 +125,6 @@ func TestMarksOfConnections(t *testing.T) {
 	}
 }
 
-// TestPoliciesOfIPsec: what a policy blocks is unreachable, what it wants protected is not known to pass, and the first that matches decides.
-func TestPoliciesOfIPsec(t *testing.T) {
-	policy := func(dir, src, dst string, required int, block bool) snapshot.XFRMPolicy {
-		return snapshot.XFRMPolicy{Dir: dir, Family: 4, Src: src, Dst: dst, Templates: required, Required: required, Block: block}
-	}
-	any4 := "0.0.0.0/0"
-	ssh := policy("in", "203.0.113.0/24", any4, 0, false)
-	ssh.Proto, ssh.Dport, ssh.DportMask = 6, 22, 0xffff
-	optional := policy("in", any4, any4, 0, false)
-	optional.Templates = 1
-	marked, six, other := policy("in", any4, any4, 0, true), policy("in", "::/0", "::/0", 0, true), policy("in", any4, any4, 0, true)
-	marked.Mark, marked.Mask, six.Family, other.IfID = 7, 0xff, 6, 42
-	block := policy("in", any4, any4, 0, true)
-	for name, c := range map[string]struct {
-		policies []snapshot.XFRMPolicy
-		blocked  []string
-		to       string
-		want     packet.Verdict
-	}{
-		"no policy":                     {nil, nil, "203.0.113.1", packet.Reachable},
-		"block":                         {[]snapshot.XFRMPolicy{block}, nil, "203.0.113.1", packet.Unreachable},
-		"protected":                     {[]snapshot.XFRMPolicy{policy("in", "203.0.113.0/24", "203.0.113.1/32", 1, false)}, nil, "203.0.113.1", packet.Unknown},
-		"of others":                     {[]snapshot.XFRMPolicy{policy("in", "198.51.100.0/24", any4, 0, true)}, nil, "203.0.113.1", packet.Reachable},
-		"optional":                      {[]snapshot.XFRMPolicy{optional}, nil, "203.0.113.1", packet.Reachable},
-		"allowed first":                 {[]snapshot.XFRMPolicy{ssh, block}, nil, "203.0.113.1", packet.Reachable},
-		"blocked first":                 {[]snapshot.XFRMPolicy{block, ssh}, nil, "203.0.113.1", packet.Unreachable},
-		"of a mark":                     {[]snapshot.XFRMPolicy{marked}, nil, "203.0.113.1", packet.Reachable},
-		"of the other family":           {[]snapshot.XFRMPolicy{six}, nil, "203.0.113.1", packet.Reachable},
-		"of an interface of IPsec":      {[]snapshot.XFRMPolicy{other}, nil, "203.0.113.1", packet.Reachable},
-		"the default":                   {nil, []string{"in"}, "203.0.113.1", packet.Unreachable},
-		"the default, with a policy":    {[]snapshot.XFRMPolicy{ssh}, []string{"in"}, "203.0.113.1", packet.Reachable},
-		"what is forwarded, in":         {[]snapshot.XFRMPolicy{block}, nil, "10.0.0.2", packet.Reachable},
-		"what is forwarded, fwd":        {[]snapshot.XFRMPolicy{policy("fwd", any4, "10.0.0.0/24", 0, true)}, nil, "10.0.0.2", packet.Unreachable},
-		"what is forwarded, out":        {[]snapshot.XFRMPolicy{policy("out", any4, "10.0.0.0/24", 0, true)}, nil, "10.0.0.2", packet.Unreachable},
-		"what is forwarded into tunnel": {[]snapshot.XFRMPolicy{policy("out", any4, "10.0.0.0/24", 1, false)}, nil, "10.0.0.2", packet.Unknown},
-	} {
-		t.Run(name, func(t *testing.T) {
-			s := host()
-			for _, k := range []string{"all", "ext0"} {
-				s.Network.Sysctls["net/ipv4/conf/"+k+"/disable_policy"] = off
-			}
-			s.Network.XFRM = &snapshot.XFRM{State: snapshot.Present, Policies: c.policies, Blocked: c.blocked}
-			q := &reach.Question{From: at(ext0, "203.0.113.9/32"), Proto: "tcp", Dport: 22, Unbound: true, To: toAddr(c.to)}
-			if a := ask(t, s, q); a.Verdict != c.want || a.Checked != (c.want != packet.Unknown) {
-				t.Errorf("%s, checked %v, %s", a.Verdict, a.Checked, reasons(a))
-			}
-			s.Network.Sysctls["net/ipv4/conf/ext0/disable_policy"] = on
-			if a := ask(t, s, q); c.to == "203.0.113.1" && a.Verdict != packet.Reachable {
-				t.Errorf("with the policies of the interface off: %s, %s", a.Verdict, reasons(a))
-			}
-			s.Network.XFRM = &snapshot.XFRM{State: snapshot.Denied, Reason: "not permitted"}
-			if a := ask(t, s, q); a.Verdict != packet.Unknown {
-				t.Errorf("with policies that were not read: %s", a.Verdict)
-			}
-		})
-	}
-}
-
-// TestPoliciesThatAreOff: a switch for all interfaces turns IPsec policies off, and what IPv6 delivers goes by the interface with the address.
-func TestPoliciesThatAreOff(t *testing.T) {
-	for name, c := range map[string]struct {
-		off  string // the interface with the switch
-		dir  string
-		to   string
-		want packet.Verdict
-	}{
-		"none":                               {"", "in", "2001:db8::1", packet.Unreachable},
-		"all":                                {"all", "in", "2001:db8::1", packet.Unknown},
-		"that with the address":              {"br0", "in", "fd00::1", packet.Unknown},
-		"all, of what is forwarded":          {"all", "fwd", "fd00::2", packet.Reachable},
-		"its own, of what is forwarded":      {"ext0", "fwd", "fd00::2", packet.Reachable},
-		"that it leaves by, of the same":     {"br0", "fwd", "fd00::2", packet.Unreachable},
-		"all, of what is forwarded, of IPv4": {"all", "fwd", "10.0.0.2", packet.Reachable},
-	} {
-		t.Run(name, func(t *testing.T) {
-			s := host()
-			for _, l := range append([]snapshot.Link{{Name: "all"}}, s.Network.Links...) {
-				for _, family := range []string{"ipv4", "ipv6"} {
-					s.Network.Sysctls["net/"+family+"/conf/"+l.Name+"/disable_policy"] = map[bool]snapshot.Fact{true: on, false: off}[l.Name == c.off]
-				}
-			}
-			from, all, family := "203.0.113.9/32", "0.0.0.0/0", 4
-			if strings.Contains(c.to, ":") {
-				from, all, family = "2001:db8::9/128", "::/0", 6
-			}
-			s.Network.XFRM = &snapshot.XFRM{State: snapshot.Present, Policies: []snapshot.XFRMPolicy{{Dir: c.dir, Family: family, Src: all, Dst: all, Block: true}}}
-			a := ask(t, s, &reach.Question{From: at(ext0, from), Proto: "tcp", Dport: 22, Unbound: true, To: toAddr(c.to)})
-			if a.Verdict != c.want || a.Checked != (c.want != packet.Unknown) {
-				t.Errorf("%s, checked %v, %s", a.Verdict, a.Checked, reasons(a))
-			}
-		})
-	}
-}
-
 // TestNeighboursOnBridges: who sends to an address beside a bridge is switched there, whatever the host forwards. Bridges that are joined are one
 // link, isolated ports exchange nothing, and frames come back out of a port only if it is a hairpin.
 func TestNeighboursOnBridges(t *testing.T) {
@@ -277,6 +183,19 @@ func TestNeighboursOnBridges(t *testing.T) {
 			n.Link(port0).PVID, n.Link(port0).VLANs = pvid, []int{pvid}
 		}
 	}
+	second := func(change func(*snapshot.Snapshot)) func(s *snapshot.Snapshot) { // another joint, after the first
+		return func(s *snapshot.Snapshot) {
+			const jo2, jo3 = 10, 11
+			for _, l := range []snapshot.Link{
+				{Name: "jo2", Index: jo2, Kind: "veth", Master: br0, PeerIndex: jo3, PeerNetns: hostInode, Up: true, Hardware: 1},
+				{Name: "jo3", Index: jo3, Kind: "veth", Master: br1, PeerIndex: jo2, PeerNetns: hostInode, Up: true, Hardware: 1},
+			} {
+				s.Network.Links = append(s.Network.Links, l)
+			}
+			s.Index()
+			change(s)
+		}
+	}
 	alone := func(s *snapshot.Snapshot) { // the guest of port0 is known to be there
 		container(s, 4026533000, -1)
 	}
@@ -306,6 +225,44 @@ func TestNeighboursOnBridges(t *testing.T) {
 		"a network behind another one": {func(s *snapshot.Snapshot) {
 			s.Network.Routes = append(s.Network.Routes, snapshot.Route{Family: 4, Table: 254, Type: "unicast", Dst: "192.0.2.0/24", Oifs: []int{1}})
 		}, ext0, "192.0.2.7", packet.Unreachable},
+		"one of two joints is closed": {second(func(s *snapshot.Snapshot) { s.Network.Link(jo0).Blocking = true }), tap1, "203.0.113.9", packet.Reachable},
+		"one of two joints has the VLAN": {second(func(s *snapshot.Snapshot) {
+			s.Network.Link(br0).VLANFiltering = true
+			for _, i := range []int{ext0, br0, port0, port1, 10} {
+				s.Network.Link(i).PVID, s.Network.Link(i).VLANs = 1, []int{1}
+			}
+			s.Network.Link(jo0).PVID, s.Network.Link(jo0).VLANs = 20, []int{20}
+		}), tap1, "203.0.113.9", packet.Reachable},
+		"none of two joints has the VLAN": {second(func(s *snapshot.Snapshot) {
+			s.Network.Link(br0).VLANFiltering = true
+			for _, i := range []int{ext0, br0, port0, port1} {
+				s.Network.Link(i).PVID, s.Network.Link(i).VLANs = 1, []int{1}
+			}
+			for _, i := range []int{jo0, 10} {
+				s.Network.Link(i).PVID, s.Network.Link(i).VLANs = 20, []int{20}
+			}
+		}), tap1, "203.0.113.9", packet.Unreachable},
+		"over more bridges than are followed": {func(s *snapshot.Snapshot) {
+			at := 9
+			for i := range 9 { // each is joined with the one before
+				b := at + 3*i + 1
+				for k, l := range []snapshot.Link{
+					{Name: fmt.Sprint("far", i), Kind: "bridge"},
+					{Name: fmt.Sprint("a", i), Kind: "veth", Master: max(b-3, br1), PeerIndex: b + 2, PeerNetns: hostInode},
+					{Name: fmt.Sprint("b", i), Kind: "veth", Master: b, PeerIndex: b + 1, PeerNetns: hostInode},
+				} {
+					l.Index, l.Up, l.Hardware = b+k, true, 1
+					if i == 0 && k == 1 {
+						l.Master = br1
+					}
+					s.Network.Links = append(s.Network.Links, l)
+				}
+			}
+			s.Network.Links = append(s.Network.Links, snapshot.Link{Name: "tap9", Index: 50, Kind: "tun", Master: 9 + 3*8 + 1, Up: true, Hardware: 1})
+			container(s, 4026533000, -1)
+			wire(s, port0, 0)
+			wire(s, 50, 4026533000)
+		}, ext0, "10.0.0.2", packet.Reachable},
 		"the other end of the joint is closed": {func(s *snapshot.Snapshot) { s.Network.Link(tap1).Blocking = true }, tap1, "203.0.113.9", packet.Unreachable},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -316,7 +273,7 @@ func TestNeighboursOnBridges(t *testing.T) {
 			s.Index()
 			q := &reach.Question{From: at(c.from, "0.0.0.0/0"), Proto: "tcp", Dport: 80, To: toAddr(c.to)}
 			a := ask(t, s, q)
-			if a.Verdict != c.want || !a.Checked {
+			if a.Verdict != c.want || a.Checked != (c.want != packet.Unknown) {
 				t.Errorf("%s, checked %v, %v %s", a.Verdict, a.Checked, a.Witness, reasons(a))
 			}
 		})

@@ -472,6 +472,9 @@ func (m *Model) askHop(q *Question, o packet.Origin, h hop, v4, reversed, proof 
 			live[i].beside = way.Out
 		}
 		hits = append(hits, live...)
+		if way.More {
+			e.undecided = append(e.undecided, packet.Cause{Text: "there are more ways over joined bridges from " + h.from.Name + " than are followed"})
+		}
 		if proof {
 			certificates = append(certificates, outBy(e.certificate(c, bridge, e.proof[before:]), way.Out.Name))
 		}

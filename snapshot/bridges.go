@@ -11,10 +11,15 @@ type SwitchWay struct {
 	Out *Link
 	// Steps are the ports of each bridge on the way by which the frames come in and go out.
 	Steps [][2]*Link
+	// More says that there are more ways from the port than were followed: perhaps none is known, then there are no Steps.
+	More bool
 }
 
-// maxJoined bounds the bridges that a frame is followed over.
-const maxJoined = 8
+// The bridges that a frame is followed over on one way, and on all ways.
+const (
+	maxJoined  = 8
+	maxCrossed = 512
+)
 
 // Joined is the other end of a pair whose ends are both in this namespace, or nil.
 func (n *Network) Joined(l *Link) *Link {
@@ -28,40 +33,56 @@ func (n *Network) Joined(l *Link) *Link {
 }
 
 // Switched are the ways of frames that come in by a port of a bridge, by their last ports, in the order of Links; only what is up
-// counts. A port that sends frames back where they come from is among them, one that leads to another bridge is not.
+// counts. Bridges that are joined by several pairs have several ways to a port. A port that sends frames back where they come from is among them,
+// one that leads to another bridge is not.
 func (n *Network) Switched(in *Link) []SwitchWay {
-	found, seen := map[int][][2]*Link{}, map[int]bool{}
-	n.over(in, nil, seen, found)
+	s := switching{n: n, found: map[int][]SwitchWay{}}
+	s.over(in, nil)
 	var out []SwitchWay
 	for i := range n.Links {
-		if steps, ok := found[n.Links[i].Index]; ok {
-			out = append(out, SwitchWay{&n.Links[i], steps})
+		l := &n.Links[i]
+		ways := s.found[l.Index]
+		if s.more && len(ways) == 0 && l != in && l.Up && n.BridgeOf(l) != nil { // too far, or not beside it
+			ways = []SwitchWay{{Out: l}}
+		}
+		for _, w := range ways {
+			w.More = s.more
+			out = append(out, w)
 		}
 	}
 	return out
 }
 
-func (n *Network) over(in *Link, before [][2]*Link, seen map[int]bool, found map[int][][2]*Link) {
-	b := n.BridgeOf(in)
-	if b == nil || !b.Up || !in.Up || seen[b.Index] || len(before) == maxJoined {
+// switching follows frames over bridges.
+type switching struct {
+	n       *Network
+	crossed int
+	more    bool
+	found   map[int][]SwitchWay
+}
+
+func (s *switching) over(in *Link, before [][2]*Link) {
+	b := s.n.BridgeOf(in)
+	if b == nil || !b.Up || !in.Up || slices.ContainsFunc(before, func(step [2]*Link) bool { return step[0].Master == b.Index }) {
 		return
 	}
-	seen[b.Index] = true
-	for i := range n.Links {
-		out := &n.Links[i]
+	if s.crossed++; s.crossed > maxCrossed || len(before) == maxJoined {
+		s.more = true
+		return
+	}
+	for i := range s.n.Links {
+		out := &s.n.Links[i]
 		if out.Master != b.Index || !out.Up || out == in && !in.Hairpin {
 			continue
 		}
 		steps := append(slices.Clip(before), [2]*Link{in, out})
-		if peer := n.Joined(out); peer != nil && out != in {
-			if n.BridgeOf(peer) != nil {
-				n.over(peer, steps, seen, found)
+		if peer := s.n.Joined(out); peer != nil && out != in {
+			if s.n.BridgeOf(peer) != nil {
+				s.over(peer, steps)
 			}
 			continue
 		}
-		if found[out.Index] == nil {
-			found[out.Index] = steps
-		}
+		s.found[out.Index] = append(s.found[out.Index], SwitchWay{Out: out, Steps: steps})
 	}
 }
 

@@ -175,9 +175,15 @@ func (w *walk) otherPort(port, bridge *link) *link {
 			return p
 		}
 	}
-	for _, p := range others {
-		if w.leadsTo(p, maxJoined) {
-			return p
+	w.crossed = append(w.crossed, bridge)
+	for _, kept := range []bool{true, false} { // those by which frames get there, else those by which they do not
+		left := maxCrossed
+		leading := slices.DeleteFunc(slices.Clone(others), func(p *link) bool { return !w.leadsTo(port, p, kept, w.crossed, &left) })
+		if len(leading) == 1 {
+			return leading[0]
+		}
+		if len(leading) > 1 {
+			return leading[w.choose(len(leading), nil, "the port of "+bridge.Name+" by which frames get to "+w.p.Out)]
 		}
 	}
 	if len(others) > 1 && !w.kept(port, others) && !w.bridged && !w.filteredPorts(bridge, packet.Egress) {
@@ -185,9 +191,6 @@ func (w *walk) otherPort(port, bridge *link) *link {
 	}
 	return others[w.choose(len(others), nil, "the port of "+bridge.Name+" that leads to the neighbour")]
 }
-
-// maxJoined bounds the bridges that a frame is followed over.
-const maxJoined = 8
 
 // pairOf is the other end of a pair whose ends are both here, or nil.
 func (w *walk) pairOf(l *link) *link {
@@ -200,14 +203,22 @@ func (w *walk) pairOf(l *link) *link {
 	return nil
 }
 
-// leadsTo says whether the neighbour's port is on a bridge that a port is joined with.
-func (w *walk) leadsTo(l *link, left int) bool {
-	peer := w.pairOf(l)
-	if peer == nil || peer.bridge == nil || left == 0 || w.p.Out == "" {
+// maxCrossed bounds the bridges that are looked at for the way of a frame.
+const maxCrossed = 512
+
+// leadsTo says whether the neighbour's port is on a bridge that the port out is joined with, over bridges that the frame has not crossed yet:
+// with kept, if those let frames over. What is too far to be looked at may lead there.
+func (w *walk) leadsTo(in, out *link, kept bool, crossed []*link, left *int) bool {
+	peer := w.pairOf(out)
+	if peer == nil || peer.bridge == nil || w.p.Out == "" || slices.Contains(crossed, peer.bridge) || kept && (peer.Blocking || !delivers(in, out, in.bridge)) {
 		return false
 	}
+	if *left--; *left < 0 {
+		return true
+	}
+	crossed = append(slices.Clip(crossed), peer.bridge)
 	return slices.ContainsFunc(peer.bridge.ports, func(p *link) bool {
-		return p != peer && p.Up && (p.Name == w.p.Out || w.leadsTo(p, left-1))
+		return p != peer && p.Up && (p.Name == w.p.Out && (!kept || delivers(peer, p, peer.bridge)) || w.leadsTo(peer, p, kept, crossed, left))
 	})
 }
 

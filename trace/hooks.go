@@ -22,6 +22,7 @@ type walk struct {
 	at        int
 	stuck     *packet.Cause
 	changes   []change
+	crossed   []*link  // bridges that have switched the frame
 	metered   []any    // what the packet has used a part of
 	entered   []string // lists of recent that the packet's address was put into
 	listed    []listed // what was found out of such lists
@@ -58,7 +59,7 @@ func (w *walk) start(p *packet.Packet) {
 	w.p = p
 	w.at, w.stuck, w.evaluated, w.zone = 0, nil, 0, 0
 	w.changes, w.path, w.entered = w.changes[:0], w.path[:0], w.entered[:0]
-	w.metered, w.listed = w.metered[:0], w.listed[:0]
+	w.metered, w.listed, w.crossed = w.metered[:0], w.listed[:0], w.crossed[:0]
 	w.in, w.out, w.local, w.nextHop = nil, nil, false, netip.Addr{}
 	w.last, w.passed, w.hook = mark{}, mark{}, ""
 	w.regs = registers{}
