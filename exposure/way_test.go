@@ -186,12 +186,10 @@ func TestNeighboursOnBridges(t *testing.T) {
 	second := func(change func(*snapshot.Snapshot)) func(s *snapshot.Snapshot) { // another joint, after the first
 		return func(s *snapshot.Snapshot) {
 			const jo2, jo3 = 10, 11
-			for _, l := range []snapshot.Link{
+			s.Network.Links = append(s.Network.Links, []snapshot.Link{
 				{Name: "jo2", Index: jo2, Kind: "veth", Master: br0, PeerIndex: jo3, PeerNetns: hostInode, Up: true, Hardware: 1},
 				{Name: "jo3", Index: jo3, Kind: "veth", Master: br1, PeerIndex: jo2, PeerNetns: hostInode, Up: true, Hardware: 1},
-			} {
-				s.Network.Links = append(s.Network.Links, l)
-			}
+			}...)
 			s.Index()
 			change(s)
 		}

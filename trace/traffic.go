@@ -128,8 +128,8 @@ func (w *walk) recent(t *ruleset.XtTraffic, r *rule) verdict {
 	if i := slices.IndexFunc(w.listed, func(f listed) bool { return f.decides(asked) }); w.region == nil && i >= 0 {
 		asked.is = w.listed[i].is
 	} else {
-		what := fmt.Sprintf("traffic before has put the address into the list %s of recent", t.List)
-		asked.is = w.conditional(r, packet.AtRest, strings.Replace(what, "has put", "has not put", 1)+often(t), packet.UsedUp, what+often(t))
+		what := " put the address into the list " + t.List + " of recent" + often(t)
+		asked.is = w.conditional(r, packet.AtRest, "traffic before has not"+what, packet.UsedUp, "traffic before has"+what)
 		w.listed = append(w.listed, asked)
 	}
 	switch {
@@ -213,7 +213,7 @@ type outcomes struct {
 	apart   []packet.Cause // what leads to a way that has other rules of that kind on it
 }
 
-// add notes the end of the present way. It reports false if that hangs on more than the traffic before.
+// add notes the end of the present way.
 func (o *outcomes) add(w *walk, f *Fate) {
 	key, only := w.states()
 	i := slices.IndexFunc(o.list, func(e ending) bool { return same(&e.fate, f) && e.fate.Why == f.Why })
