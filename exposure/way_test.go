@@ -186,10 +186,11 @@ func TestNeighboursOnBridges(t *testing.T) {
 	second := func(change func(*snapshot.Snapshot)) func(s *snapshot.Snapshot) { // another joint, after the first
 		return func(s *snapshot.Snapshot) {
 			const jo2, jo3 = 10, 11
-			s.Network.Links = append(s.Network.Links, []snapshot.Link{
-				{Name: "jo2", Index: jo2, Kind: "veth", Master: br0, PeerIndex: jo3, PeerNetns: hostInode, Up: true, Hardware: 1},
-				{Name: "jo3", Index: jo3, Kind: "veth", Master: br1, PeerIndex: jo2, PeerNetns: hostInode, Up: true, Hardware: 1},
-			}...)
+			s.Network.Links = append(
+				s.Network.Links,
+				snapshot.Link{Name: "jo2", Index: jo2, Kind: "veth", Master: br0, PeerIndex: jo3, PeerNetns: hostInode, Up: true, Hardware: 1},
+				snapshot.Link{Name: "jo3", Index: jo3, Kind: "veth", Master: br1, PeerIndex: jo2, PeerNetns: hostInode, Up: true, Hardware: 1},
+			)
 			s.Index()
 			change(s)
 		}

@@ -451,8 +451,8 @@ func (w *World) orphan(ctx context.Context, last *State) error {
 		return nil
 	}
 	return w.atLast(ctx, func(at *where) error {
-		if at.st != nil || w.Files.Holds(ctx, last.File) != nil { // it was kept, or taken back
-			return nil
+		if at.st != nil || w.Files.Holds(ctx, last.File) != nil {
+			return nil //nolint:nilerr // it was kept, or taken back
 		}
 		return w.end(ctx, last)
 	})
