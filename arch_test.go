@@ -32,10 +32,11 @@ var ours = map[string][]string{
 	"certificate":   {"snapshot", "ruleset", "trace", "packet"}, // whether rules translate
 	"rego":          {},
 	"exposure":      {"snapshot", "ruleset", "packet", "zones", "reach", "trace", "certificate"},
-	"judge":         {"rego", "snapshot", "ruleset", "zones", "packet", "reach", "exposure", "finding"},
+	"power":         {"snapshot", "zones", "rego"}, // what is known of programs
+	"judge":         {"rego", "power", "snapshot", "ruleset", "zones", "packet", "reach", "exposure", "finding"},
 	"sandbox":       {"host", "snapshot", "judge", "finding", "reports"},
 	"finding":       {},
-	"reports":       {"finding", "escape", "packet", "trace"},
+	"reports":       {"finding", "escape", "packet", "trace", "power"},
 	"remedy":        {"host", "host/wire", "snapshot", "ruleset", "packet", "reach", "trace", "exposure", "replica", "finding", "zones", "dropin", "escape"},
 	"dropin":        {"host", "host/wire", "snapshot", "ruleset", "finding", "escape"}, // asks what a service listens on, and what rules need of the kernel
 	"trial":         {"host", "host/wire", "checks", "snapshot", "ruleset", "finding", "remedy", "dropin", "escape"},

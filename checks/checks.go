@@ -91,6 +91,13 @@ func Collectors() []Collector {
 			Collect: collectNFTables, merge: func(d, s *snapshot.Snapshot) { d.NFTables = s.NFTables },
 		},
 		{
+			Name: "powers", Doc: "files, programs and rules by which somebody becomes more than they are",
+			Needs:   "root",
+			Reads:   "permissions of what root runs and reads, and of every directory on the way; units, cron, set-id programs, cvtsudoers(1)",
+			Word:    "the kernel's of permissions; of what is run, root's",
+			Collect: collectPowers, merge: func(d, s *snapshot.Snapshot) { d.Powers = s.Powers },
+		},
+		{
 			Name: "processes", Doc: "capabilities, namespaces and confinement of processes",
 			Needs:   "CAP_SYS_PTRACE",
 			Reads:   "/proc/PID/status, /proc/PID/ns and the rest of /proc/PID, of each thread that differs; cgroups",
@@ -194,6 +201,7 @@ func gone(err error) bool {
 // Scan is one pass over one host. It holds what several collectors need, read once.
 type Scan struct {
 	Host *host.Host
+	deep bool // see Options
 
 	procs     sync.Once
 	procList  []*process
@@ -267,11 +275,13 @@ type Options struct {
 	Progress func(collector string) // called as each one ends
 	Version  string
 	Only     []string // names of collectors; empty: all of them
+	Deep     bool     // programs with other powers are looked for on all file systems
 }
 
 // Collect runs all collectors and never fails: what went wrong is in the coverage.
 func Collect(ctx context.Context, h *host.Host, opt Options) *snapshot.Snapshot {
 	scan := newScan(h)
+	scan.deep = opt.Deep
 	snap := &snapshot.Snapshot{
 		Schema: snapshot.Schema, Tool: snapshot.Tool{Name: "ringfence", Version: opt.Version},
 		CollectedAt: opt.Now().UTC().Format(time.RFC3339), Host: collectHost(ctx, scan),

@@ -31,8 +31,11 @@ const maxACL = 64 << 10
 // ACL is who may write a file, or what a link leads to, by its list, and whether its group may: with a list the bits of the group in the mode are its mask. A file
 // without a list has no entries, and has is false.
 func (h *Host) ACL(p string) (entries []ACLEntry, group, has bool, err error) {
-	b := make([]byte, maxACL)
-	n, err := unix.Getxattr(h.path(p), "system.posix_acl_access", b)
+	n, err := unix.Getxattr(h.path(p), "system.posix_acl_access", nil) // most files have none
+	b := make([]byte, min(max(n, 0), maxACL))
+	if err == nil {
+		n, err = unix.Getxattr(h.path(p), "system.posix_acl_access", b)
+	}
 	switch {
 	case errors.Is(err, unix.ENODATA), errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.ENOENT):
 		return nil, false, false, nil

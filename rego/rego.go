@@ -5,9 +5,11 @@ package rego
 import (
 	"crypto/sha256"
 	"embed"
+	"encoding/json"
 	"fmt"
 	"io/fs"
 	"strings"
+	"sync"
 )
 
 // Policies holds policies/<area>/<check>.rego with their tests beside them, and lib.
@@ -20,11 +22,35 @@ var Policies embed.FS
 //go:embed data/runtimes.json
 var Runtimes []byte
 
+//go:embed data/gains.json
+var gains []byte
+
+// GainData is what is known of programs that give who runs them more than they have, by their names.
+type GainData struct {
+	Date   string `json:"date"`
+	Source string `json:"source"`
+	// Harmless are set-id programs of distributions that are meant for everybody.
+	Harmless []string `json:"harmless"`
+	// Runs are programs that run what their user tells them to, Writes those that write or read the files that their arguments name.
+	Runs   []string `json:"runs"`
+	Writes []string `json:"writes"`
+}
+
+// Gains is the data file of such programs.
+var Gains = sync.OnceValue(func() *GainData {
+	d := new(GainData)
+	if err := json.Unmarshal(gains, d); err != nil {
+		panic(fmt.Sprintf("read gains.json: %v", err)) // it is part of the program
+	}
+	return d
+})
+
 // Digest is the digest of the policies, of what they share and of the data files, without their tests: two builds with the same one
 // judge alike.
 func Digest() string {
 	h := sha256.New()
 	fmt.Fprintf(h, "runtimes.json %d\n%s", len(Runtimes), Runtimes)
+	fmt.Fprintf(h, "gains.json %d\n%s", len(gains), gains)
 	err := fs.WalkDir(Policies, ".", func(p string, e fs.DirEntry, err error) error { // in the order of names
 		if err != nil || e.IsDir() || strings.HasSuffix(p, "_test.rego") {
 			return err

@@ -9,9 +9,9 @@ import (
 )
 
 // collectors are the collectors that a snapshot has the coverage of, each once. Snapshots from before there was
-// "namespaces" lack it: then it did not run, which is an error of that section.
+// "namespaces" or "powers" lack it: then it did not run, which is an error of that section.
 var collectors = []string{
-	"agents", "ipmi", "kernel", "listeners", "namespaces", "network", "nftables", "processes", "runtimes", "ssh", "winrm",
+	"agents", "ipmi", "kernel", "listeners", "namespaces", "network", "nftables", "powers", "processes", "runtimes", "ssh", "winrm",
 }
 
 // Collectors are the names of the sections, sorted.
@@ -28,7 +28,7 @@ var (
 func (s *Snapshot) check() error {
 	for _, f := range []func() error{
 		s.checkCoverage, s.checkHost, s.checkNetwork, s.checkListeners, s.checkSSH, s.checkAgents, s.checkProcesses,
-		s.checkNFTables, s.checkKernel, s.checkElsewhere, s.checkFacts,
+		s.checkNFTables, s.checkKernel, s.checkPowers, s.checkElsewhere, s.checkFacts,
 	} {
 		if err := f(); err != nil {
 			return err
@@ -90,7 +90,7 @@ func (s *Snapshot) checkCoverage() error {
 		}
 	}
 	for _, name := range collectors {
-		if !found[name] && name != "namespaces" {
+		if !found[name] && name != "namespaces" && name != "powers" {
 			return wrong(name+" is missing", "coverage")
 		}
 	}

@@ -48,6 +48,7 @@ type Snapshot struct {
 	Processes Processes `json:"processes"`
 	NFTables  NFTables  `json:"nftables"`
 	Kernel    Kernel    `json:"kernel"`
+	Powers    Powers    `json:"powers,omitzero"`
 
 	// Namespaces is the network of every other network namespace of the host.
 	Namespaces []Elsewhere `json:"namespaces,omitempty"`

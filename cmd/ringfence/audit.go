@@ -71,7 +71,7 @@ func (e *env) load(ctx context.Context, s *source) (*material, error) {
 	}
 	switch {
 	case s.snapshot == "":
-		m.snap, err = e.see(ctx, s.deadline, s.quiet)
+		m.snap, err = e.see(ctx, looked{deadline: s.deadline, quiet: s.quiet})
 	case s.trusted:
 		if m.text, err = e.readSnapshot(s.snapshot, host.Trusted); err == nil {
 			m.snap, err = snapshot.Load(bytes.NewReader(m.text))

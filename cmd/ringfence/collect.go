@@ -15,12 +15,13 @@ func (e *env) collectCommand() *cobra.Command {
 		file     string
 		deadline time.Duration
 		quiet    bool
+		deep     bool
 	)
 	c := &cobra.Command{
 		Use: "collect", Args: cobra.NoArgs,
 		Short: "Write a snapshot of this host, to judge it elsewhere",
 		RunE: func(c *cobra.Command, _ []string) error {
-			snap, err := e.see(c.Context(), deadline, quiet)
+			snap, err := e.see(c.Context(), looked{deadline: deadline, quiet: quiet, deep: deep})
 			if err != nil {
 				return err
 			}
@@ -39,6 +40,7 @@ func (e *env) collectCommand() *cobra.Command {
 	}
 	c.Flags().StringVarP(&file, "output", "o", "", "write to this `file` (mode 0600) instead of standard output")
 	c.Flags().DurationVar(&deadline, "timeout", 20*time.Second, "deadline of each collector")
+	c.Flags().BoolVar(&deep, "deep", false, "look for set-id programs on all file systems of the host too (wants a longer --timeout)")
 	c.Flags().BoolVarP(&quiet, "quiet", "q", false, "no progress on the terminal")
 	return c
 }

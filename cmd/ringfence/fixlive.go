@@ -94,7 +94,7 @@ type sight struct {
 }
 
 func (s sight) See(ctx context.Context) (*snapshot.Snapshot, error) {
-	return s.e.see(ctx, s.deadline, s.quiet)
+	return s.e.see(ctx, looked{deadline: s.deadline, quiet: s.quiet})
 }
 
 func (s sight) Proven(ctx context.Context, c *remedy.Claim, now *snapshot.Snapshot) error {

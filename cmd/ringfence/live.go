@@ -24,16 +24,16 @@ import (
 // ringfence can look at, those of live_other.go say so.
 
 // see is a snapshot of the live host, or with names only of those parts of it.
-func (e *env) see(ctx context.Context, deadline time.Duration, quiet bool, only ...string) (*snapshot.Snapshot, error) {
-	return e.collect(ctx, deadline, quiet, only...), ctx.Err()
+func (e *env) see(ctx context.Context, how looked, only ...string) (*snapshot.Snapshot, error) {
+	return e.collect(ctx, how, only...), ctx.Err()
 }
 
 // collect sees the live host, or with names only those parts of it. Progress goes to stderr where
 // that is a terminal.
-func (e *env) collect(ctx context.Context, deadline time.Duration, quiet bool, only ...string) *snapshot.Snapshot {
-	opt := checks.Options{Deadline: deadline, Now: time.Now, Version: version.String(), Only: only}
+func (e *env) collect(ctx context.Context, how looked, only ...string) *snapshot.Snapshot {
+	opt := checks.Options{Deadline: how.deadline, Now: time.Now, Version: version.String(), Only: only, Deep: how.deep}
 	_, tty := terminal(e.stderr)
-	if tty && !quiet {
+	if tty && !how.quiet {
 		n, all := 0, len(checks.Collectors())
 		if len(only) > 0 {
 			all = len(only)

@@ -26,7 +26,7 @@ func (unsupportedError) Error() string {
 
 func (unsupportedError) Is(target error) bool { return target == errors.ErrUnsupported }
 
-func (e *env) see(context.Context, time.Duration, bool, ...string) (*snapshot.Snapshot, error) {
+func (e *env) see(context.Context, looked, ...string) (*snapshot.Snapshot, error) {
 	return nil, unsupportedError{}
 }
 

@@ -17,6 +17,7 @@ type place struct {
 	netns    string
 	snapshot string
 	quiet    bool
+	deep     bool // what costs seconds is read too
 }
 
 func (p *place) flags(c *cobra.Command) {
@@ -24,6 +25,12 @@ func (p *place) flags(c *cobra.Command) {
 	c.Flags().StringVar(&p.snapshot, "snapshot", "", "look at this snapshot `file` instead of the live host; - is standard input")
 	c.Flags().BoolVarP(&p.quiet, "quiet", "q", false, "no progress on the terminal")
 	c.MarkFlagsMutuallyExclusive("netns", "snapshot")
+}
+
+// looked is how the live host is looked at.
+type looked struct {
+	deadline    time.Duration // of each collector
+	quiet, deep bool
 }
 
 // look returns the snapshot. For another namespace the program starts itself again inside it, without
@@ -35,7 +42,11 @@ func (e *env) look(ctx context.Context, p *place, only ...string) (*snapshot.Sna
 	if p.netns != "" {
 		return nil, enterNetns(p.netns, withoutNetns(os.Args))
 	}
-	return e.see(ctx, 20*time.Second, p.quiet, only...)
+	deadline := 20 * time.Second
+	if p.deep {
+		deadline = 10 * time.Minute
+	}
+	return e.see(ctx, looked{deadline: deadline, quiet: p.quiet, deep: p.deep}, only...)
 }
 
 // withoutNetns is the command line without the flag --netns.

@@ -75,7 +75,7 @@ func (e *env) root() *cobra.Command {
 	}
 	root.SetVersionTemplate("ringfence {{.Version}}\n")
 	root.AddCommand(e.auditCommand(), e.collectCommand(), e.checksCommand(), e.traceCommand(), e.reachCommand(),
-		e.fixCommand(), e.versionCommand())
+		e.pathsCommand(), e.fixCommand(), e.versionCommand())
 	root.AddCommand(e.childCommands()...)
 	root.SetHelpCommand(helpCommand())
 	return root

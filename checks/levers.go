@@ -1,0 +1,243 @@
+//go:build linux && !ringfence_portable
+
+package checks
+
+import (
+	"errors"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ringfence/ringfence/host"
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// Bounds of the way to one file: its components, those of links among them, and the links.
+const (
+	maxComponents = 256
+	maxLinks      = 40 // MAXSYMLINKS
+)
+
+// maxStats bounds the files and directories that are looked at for their permissions.
+const maxStats = 60_000
+
+var errManyStats = errors.New("more files are on the way than are looked at")
+
+// permitWalker finds out who besides root decides what is at a path: who can write it, or rename something into its place in a directory
+// on the way. A directory is looked at once.
+type permitWalker struct {
+	host   *host.Host
+	mounts []mountEntry
+
+	mu     sync.Mutex
+	seen   map[string]pathPart
+	looked int
+}
+
+// pathPart is one component of a path.
+type pathPart struct {
+	st   host.Stat
+	link string
+	acl  []host.ACLEntry
+	// group says whether the group of the file may write it; with an access control list its bits in the mode are a mask.
+	group bool
+	ro    bool
+	err   error
+}
+
+func (s *Scan) newPermitWalker() *permitWalker {
+	w := &permitWalker{host: s.Host, seen: map[string]pathPart{}}
+	if b, err := s.Host.ReadFile("/proc/thread-self/mountinfo"); err == nil && s.Host.Live() {
+		w.mounts = parseMountinfo(b)
+	}
+	return w
+}
+
+// part looks at a path itself.
+func (w *permitWalker) part(p string) pathPart {
+	w.mu.Lock()
+	known, ok := w.seen[p]
+	full := w.looked >= maxStats
+	w.looked++
+	w.mu.Unlock()
+	if ok {
+		return known
+	}
+	if full {
+		return pathPart{err: errManyStats}
+	}
+	var x pathPart
+	if x.st, x.err = w.host.Lstat(p); x.err == nil {
+		switch {
+		case x.st.Mode&fs.ModeSymlink != 0:
+			x.link, x.err = w.host.Readlink(p)
+		case x.st.Mode&fs.ModeDevice == 0:
+			entries, group, has, err := w.host.ACL(p)
+			if x.acl, x.group = entries, x.st.Perm&0o020 != 0; has {
+				x.group = group
+			}
+			x.err = err
+		default:
+			x.group = x.st.Perm&0o020 != 0
+		}
+		x.ro = w.readOnly(p)
+	}
+	w.mu.Lock()
+	w.seen[p] = x
+	w.mu.Unlock()
+	return x
+}
+
+// readOnly says of a path that the file system that it is in is mounted so that nobody writes it.
+func (w *permitWalker) readOnly(p string) bool {
+	best, ro := -1, false
+	for i := range w.mounts {
+		m := &w.mounts[i]
+		if _, ok := within(m.point, p); ok && len(m.point) >= best {
+			best = len(m.point)
+			ro = slices.Contains(strings.Split(m.options, ","), "ro") || slices.Contains(strings.Split(m.super, ","), "ro")
+		}
+	}
+	return ro
+}
+
+// writers are those besides root who decide what is at a path, whether or not something is there yet, and what is there: the path with
+// its links followed.
+func (w *permitWalker) writers(p string) (list []snapshot.Permit, real string, exists bool, err error) {
+	var rest []string
+	push := func(q string) { rest = append(strings.Split(strings.Trim(path.Clean(q), "/"), "/"), rest...) }
+	push(p)
+	dir := "/"
+	root := w.part("/")
+	if root.err != nil {
+		return nil, "", false, root.err
+	}
+	above := root
+	links := 0
+	for n := 0; len(rest) > 0; n++ {
+		name := rest[0]
+		rest = rest[1:]
+		if n == maxComponents || links > maxLinks {
+			return nil, "", false, unix.ELOOP
+		}
+		if name == "" || name == "." {
+			continue
+		}
+		if name == ".." {
+			dir = path.Dir(dir)
+			above = w.part(dir)
+			continue
+		}
+		at := path.Join(dir, name)
+		x := w.part(at)
+		list = append(list, above.renamers(dir, x)...)
+		switch {
+		case errors.Is(x.err, fs.ErrNotExist):
+			return compactPermits(list), path.Join(append([]string{at}, rest...)...), false, nil
+		case x.err != nil:
+			return nil, "", false, x.err
+		case x.link != "":
+			links++
+			push(x.link)
+			if path.IsAbs(x.link) {
+				dir, above = "/", root
+			}
+			continue
+		}
+		if len(rest) == 0 {
+			list = append(list, x.changers(at)...)
+		}
+		dir, above = at, x
+	}
+	return compactPermits(list), dir, true, nil
+}
+
+// renamers are those who can put something else into the place of a name in a directory: who can write it, and with the sticky bit whom the
+// directory or the file belongs to (inode(7)).
+func (d pathPart) renamers(dir string, child pathPart) []snapshot.Permit {
+	if d.ro {
+		return nil
+	}
+	list := d.changers(dir)
+	if d.st.Perm&0o1000 == 0 || errors.Is(child.err, fs.ErrNotExist) {
+		return list
+	}
+	var owners []snapshot.Permit
+	for _, uid := range []int{d.st.UID, child.st.UID} {
+		if p := (snapshot.Permit{Who: snapshot.PermitUser, ID: uid, At: dir}); uid != 0 && (uid == d.st.UID || slices.ContainsFunc(list, func(q snapshot.Permit) bool {
+			return q.Who != snapshot.PermitUser || q.ID == uid
+		})) {
+			owners = append(owners, p)
+		}
+	}
+	return owners
+}
+
+// changers are those besides root who can write a file or a directory. Whom it belongs to can always give it to themselves.
+func (d pathPart) changers(at string) (list []snapshot.Permit) {
+	if d.ro {
+		return nil
+	}
+	add := func(who snapshot.PermitKind, id int) { list = append(list, snapshot.Permit{Who: who, ID: id, At: at}) }
+	if d.st.UID != 0 {
+		add(snapshot.PermitUser, d.st.UID)
+	}
+	if d.group {
+		add(snapshot.PermitGroup, d.st.GID)
+	}
+	if d.st.Perm&0o002 != 0 {
+		add(snapshot.PermitAll, 0)
+	}
+	for _, e := range d.acl {
+		if who := snapshot.PermitUser; e.Group {
+			add(snapshot.PermitGroup, e.ID)
+		} else if e.ID != 0 {
+			add(who, e.ID)
+		}
+	}
+	return list
+}
+
+// readers are those besides root who can read a file that all directories on the way let them get to; what a list lets others read is not known.
+func (w *permitWalker) readers(p string) (list []snapshot.Permit, exists bool, err error) {
+	_, real, exists, err := w.writers(p)
+	if err != nil || !exists {
+		return nil, exists, err
+	}
+	x := w.part(real)
+	if x.st.UID != 0 {
+		list = append(list, snapshot.Permit{Who: snapshot.PermitUser, ID: x.st.UID, At: real})
+	}
+	if x.st.Perm&0o040 != 0 {
+		list = append(list, snapshot.Permit{Who: snapshot.PermitGroup, ID: x.st.GID, At: real})
+	}
+	if x.st.Perm&0o004 != 0 {
+		list = append(list, snapshot.Permit{Who: snapshot.PermitAll, At: real})
+	}
+	for dir := path.Dir(real); ; dir = path.Dir(dir) {
+		if d := w.part(dir); d.err != nil {
+			return nil, true, d.err
+		} else if d.st.Perm&0o001 == 0 { // not everybody gets through
+			list = slices.DeleteFunc(list, func(q snapshot.Permit) bool {
+				return !(q.Who == snapshot.PermitUser && q.ID == d.st.UID) && !(d.st.Perm&0o010 != 0 && q.Who == snapshot.PermitGroup && q.ID == d.st.GID)
+			})
+		}
+		if dir == "/" {
+			return compactPermits(list), true, nil
+		}
+	}
+}
+
+// compactPermits keeps the first of each.
+func compactPermits(list []snapshot.Permit) (out []snapshot.Permit) {
+	for _, p := range list {
+		if !slices.ContainsFunc(out, func(q snapshot.Permit) bool { return q.Who == p.Who && q.ID == p.ID }) {
+			out = append(out, p)
+		}
+	}
+	return out
+}

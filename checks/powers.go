@@ -1,0 +1,317 @@
+//go:build linux && !ringfence_portable
+
+package checks
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/ringfence/ringfence/host"
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// levers collects the files by which somebody gets more than they have.
+type levers struct {
+	s    *Scan
+	ctx  context.Context
+	w    *permitWalker
+	out  *Outcome
+	list []snapshot.LeverFile
+	seen map[leverKey]bool
+}
+
+type leverKey struct {
+	path    string
+	kind    snapshot.LeverKind
+	uid     int
+	trigger snapshot.Trigger
+}
+
+// maxLevers bounds the files that are listed: those that others than root decide of.
+const maxLevers = 20_000
+
+func collectPowers(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outcome {
+	out := new(Outcome)
+	l := &levers{s: s, ctx: ctx, w: s.newPermitWalker(), out: out, seen: map[leverKey]bool{}}
+	sec := &snap.Powers
+	if s.Host.Live() {
+		procs, err := s.processes()
+		if err != nil {
+			out.fail("list processes", err)
+			return out
+		}
+		l.systemd(procs)
+		l.cron(procs)
+	}
+	l.system()
+	l.logins()
+	l.secrets()
+	l.devices()
+	sec.Accounts = s.powerAccounts()
+	for _, g := range s.groups() {
+		sec.Groups = append(sec.Groups, snapshot.NamedGroup{Name: g.name, GID: g.gid})
+	}
+	sec.Sudo, sec.SudoRead = s.sudo(ctx)
+	sec.Programs, sec.Searched = l.gainPrograms()
+	sec.Files, sec.Looked = l.list, l.w.looked
+	return out
+}
+
+// add looks at what is at a path, and lists it if somebody besides root decides of it.
+func (l *levers) add(f snapshot.LeverFile) {
+	k := leverKey{f.Path, f.Kind, f.UID, f.Trigger}
+	if l.seen[k] || !path.IsAbs(f.Path) {
+		return
+	}
+	l.seen[k] = true
+	if l.ctx.Err() != nil || len(l.list) == maxLevers {
+		l.out.partialIn("files", "not all files were looked at by which somebody gets more than they have")
+		return
+	}
+	type answer struct {
+		list   []snapshot.Permit
+		exists bool
+	}
+	a, err := patient(l.s, "the way to files that root runs", func() (answer, error) {
+		if f.Kind == snapshot.LeverSecret {
+			list, exists, err := l.w.readers(f.Path)
+			return answer{list, exists}, err
+		}
+		list, _, exists, err := l.w.writers(f.Path)
+		return answer{list, exists}, err
+	})
+	switch {
+	case err != nil:
+		f.Unread = err.Error()
+		if denied(err) || errors.Is(err, errSilent) || errors.Is(err, errManyStats) {
+			l.out.partialIn("files", "%s: %v", f.Path, err)
+		}
+	case f.Kind == snapshot.LeverSecret && !a.exists:
+		return
+	default:
+		f.Permits = slices.DeleteFunc(a.list, func(p snapshot.Permit) bool { // of what is somebody's own nothing is gained
+			return p.Who == snapshot.PermitUser && p.ID == f.UID && f.UID > 0
+		})
+		if len(f.Permits) == 0 {
+			return
+		}
+	}
+	l.list = append(l.list, f)
+}
+
+// tree adds a directory and the files in it.
+func (l *levers) tree(dir string, f snapshot.LeverFile) {
+	f.Path = dir
+	l.add(f)
+	names, err := l.s.Host.ReadDir(dir)
+	if err != nil {
+		if denied(err) {
+			l.out.partialIn("files", "%s: %v", dir, err)
+		}
+		return
+	}
+	if len(names) > maxInDir {
+		l.out.partialIn("files", "%s has more files than are looked at", dir)
+		names = names[:maxInDir]
+	}
+	for _, n := range names {
+		f.Path = path.Join(dir, n)
+		l.add(f)
+	}
+}
+
+// maxInDir bounds the files of one directory of settings.
+const maxInDir = 1024
+
+// place is a file or a directory of the system that decides what root does.
+type place struct {
+	path    string
+	kind    snapshot.LeverKind
+	trigger snapshot.Trigger
+	by      string
+	tree    bool // the files in it too
+}
+
+// places are those that every distribution has, or could have: what is not there counts by who can put it there.
+var places = []place{
+	{"/etc/passwd", snapshot.LeverSystem, snapshot.TriggerNone, "accounts", false},
+	{"/etc/shadow", snapshot.LeverSystem, snapshot.TriggerNone, "accounts", false},
+	{"/etc/group", snapshot.LeverSystem, snapshot.TriggerNone, "accounts", false},
+	{"/etc/gshadow", snapshot.LeverSystem, snapshot.TriggerNone, "accounts", false},
+	{"/etc/nsswitch.conf", snapshot.LeverSystem, snapshot.TriggerNone, "accounts", false},
+	{"/etc/sudoers", snapshot.LeverSystem, snapshot.TriggerNone, "sudo", false},
+	{"/etc/sudoers.d", snapshot.LeverSystem, snapshot.TriggerNone, "sudo", true},
+	{"/etc/sudo.conf", snapshot.LeverSystem, snapshot.TriggerNone, "sudo", false},
+	{"/etc/doas.conf", snapshot.LeverSystem, snapshot.TriggerNone, "doas", false},
+	{"/etc/pam.d", snapshot.LeverSystem, snapshot.TriggerNone, "PAM", true},
+	{"/etc/security", snapshot.LeverSystem, snapshot.TriggerLogin, "PAM", true},
+	{"/etc/polkit-1/rules.d", snapshot.LeverSystem, snapshot.TriggerNone, "polkit", true},
+	{"/usr/share/polkit-1/rules.d", snapshot.LeverSystem, snapshot.TriggerNone, "polkit", true},
+	{"/etc/ld.so.preload", snapshot.LeverSystem, snapshot.TriggerNone, "the loader", false},
+	{"/etc/ld.so.conf", snapshot.LeverSystem, snapshot.TriggerOperator, "the loader", false},
+	{"/etc/ld.so.conf.d", snapshot.LeverSystem, snapshot.TriggerOperator, "the loader", true},
+	{"/etc/ld.so.cache", snapshot.LeverSystem, snapshot.TriggerNone, "the loader", false},
+	{"/etc/environment", snapshot.LeverSystem, snapshot.TriggerLogin, "PAM", false},
+	{"/etc/profile", snapshot.LeverLogin, snapshot.TriggerLogin, "shells", false},
+	{"/etc/profile.d", snapshot.LeverLogin, snapshot.TriggerLogin, "shells", true},
+	{"/etc/bash.bashrc", snapshot.LeverLogin, snapshot.TriggerLogin, "shells", false},
+	{"/etc/bashrc", snapshot.LeverLogin, snapshot.TriggerLogin, "shells", false},
+	{"/etc/update-motd.d", snapshot.LeverProgram, snapshot.TriggerLogin, "PAM", true},
+	{"/etc/ssh/sshd_config", snapshot.LeverSystem, snapshot.TriggerRestart, "sshd", false},
+	{"/etc/ssh/sshd_config.d", snapshot.LeverSystem, snapshot.TriggerRestart, "sshd", true},
+	{"/etc/tmpfiles.d", snapshot.LeverSystem, snapshot.TriggerRestart, "systemd-tmpfiles", true},
+	{"/run/tmpfiles.d", snapshot.LeverSystem, snapshot.TriggerRestart, "systemd-tmpfiles", true},
+	{"/etc/sysusers.d", snapshot.LeverSystem, snapshot.TriggerRestart, "systemd-sysusers", true},
+	{"/etc/binfmt.d", snapshot.LeverSystem, snapshot.TriggerRestart, "systemd-binfmt", true},
+	{"/etc/sysctl.d", snapshot.LeverSystem, snapshot.TriggerRestart, "systemd-sysctl", true},
+	{"/etc/udev/rules.d", snapshot.LeverSystem, snapshot.TriggerRestart, "udev", true},
+	{"/run/udev/rules.d", snapshot.LeverSystem, snapshot.TriggerRestart, "udev", true},
+	{"/etc/modprobe.d", snapshot.LeverSystem, snapshot.TriggerRestart, "modprobe", true},
+	{"/etc/modules-load.d", snapshot.LeverSystem, snapshot.TriggerRestart, "systemd-modules-load", true},
+	{"/etc/logrotate.conf", snapshot.LeverSystem, snapshot.TriggerTimer, "logrotate", false},
+	{"/etc/logrotate.d", snapshot.LeverSystem, snapshot.TriggerTimer, "logrotate", true},
+	{"/etc/apt/apt.conf.d", snapshot.LeverSystem, snapshot.TriggerTimer, "apt", true},
+	{"/var/lib/dpkg/info", snapshot.LeverSearch, snapshot.TriggerOperator, "dpkg", false},
+	{"/etc/kernel", snapshot.LeverProgram, snapshot.TriggerOperator, "the kernel's package", true},
+	{"/etc/initramfs-tools", snapshot.LeverProgram, snapshot.TriggerOperator, "initramfs", true},
+	{"/etc/network/if-up.d", snapshot.LeverProgram, snapshot.TriggerRestart, "ifupdown", true},
+	{"/etc/network/if-pre-up.d", snapshot.LeverProgram, snapshot.TriggerRestart, "ifupdown", true},
+	{"/etc/network/interfaces", snapshot.LeverSystem, snapshot.TriggerRestart, "ifupdown", false},
+	{"/etc/NetworkManager/dispatcher.d", snapshot.LeverProgram, snapshot.TriggerRestart, "NetworkManager", true},
+	{"/etc/networkd-dispatcher", snapshot.LeverProgram, snapshot.TriggerRestart, "networkd-dispatcher", true},
+	{"/etc/dhcp/dhclient-enter-hooks.d", snapshot.LeverProgram, snapshot.TriggerTimer, "dhclient", true},
+	{"/etc/dhcp/dhclient-exit-hooks.d", snapshot.LeverProgram, snapshot.TriggerTimer, "dhclient", true},
+	{"/etc/ppp/ip-up.d", snapshot.LeverProgram, snapshot.TriggerRestart, "pppd", true},
+	{"/etc/init.d", snapshot.LeverProgram, snapshot.TriggerRestart, "init", true},
+	{"/etc/rc.local", snapshot.LeverProgram, snapshot.TriggerRestart, "init", false},
+	{"/etc/inittab", snapshot.LeverSystem, snapshot.TriggerRestart, "init", false},
+	{"/boot", snapshot.LeverSystem, snapshot.TriggerRestart, "the boot loader", true},
+	{"/etc/default/grub", snapshot.LeverSystem, snapshot.TriggerOperator, "the boot loader", false},
+	{"/lib/modules", snapshot.LeverSystem, snapshot.TriggerRestart, "the kernel", true},
+
+	{"/usr/local/sbin", snapshot.LeverSearch, snapshot.TriggerTimer, "programs of root", true},
+	{"/usr/local/bin", snapshot.LeverSearch, snapshot.TriggerTimer, "programs of root", true},
+	{"/usr/sbin", snapshot.LeverSearch, snapshot.TriggerTimer, "programs of root", false},
+	{"/usr/bin", snapshot.LeverSearch, snapshot.TriggerTimer, "programs of root", false},
+	{"/sbin", snapshot.LeverSearch, snapshot.TriggerTimer, "programs of root", false},
+	{"/bin", snapshot.LeverSearch, snapshot.TriggerTimer, "programs of root", false},
+	{"/usr/local/lib", snapshot.LeverSearch, snapshot.TriggerTimer, "libraries", false},
+	{"/usr/lib", snapshot.LeverSearch, snapshot.TriggerTimer, "libraries", false},
+	{"/lib", snapshot.LeverSearch, snapshot.TriggerTimer, "libraries", false},
+	{"/usr/lib/x86_64-linux-gnu", snapshot.LeverSearch, snapshot.TriggerTimer, "libraries", false},
+	{"/usr/lib/aarch64-linux-gnu", snapshot.LeverSearch, snapshot.TriggerTimer, "libraries", false},
+	{"/lib64", snapshot.LeverSearch, snapshot.TriggerTimer, "libraries", false},
+
+	{"/etc/nftables.conf", snapshot.LeverFilter, snapshot.TriggerRestart, "nftables.service", false},
+	{"/etc/nftables.d", snapshot.LeverFilter, snapshot.TriggerRestart, "nftables.service", true},
+	{"/etc/sysconfig/nftables.conf", snapshot.LeverFilter, snapshot.TriggerRestart, "nftables.service", false},
+	{"/etc/iptables", snapshot.LeverFilter, snapshot.TriggerRestart, "netfilter-persistent", true},
+	{"/etc/ufw", snapshot.LeverFilter, snapshot.TriggerRestart, "ufw", true},
+	{"/etc/firewalld", snapshot.LeverFilter, snapshot.TriggerRestart, "firewalld", true},
+	{"/etc/firewalld/zones", snapshot.LeverFilter, snapshot.TriggerRestart, "firewalld", true},
+	{"/etc/docker/daemon.json", snapshot.LeverSystem, snapshot.TriggerRestart, "dockerd", false},
+	{"/etc/containerd/config.toml", snapshot.LeverSystem, snapshot.TriggerRestart, "containerd", false},
+	{"/etc/cni/net.d", snapshot.LeverSystem, snapshot.TriggerNone, "network plugins", true},
+}
+
+// system adds the places of the system.
+func (l *levers) system() {
+	for _, p := range places {
+		f := snapshot.LeverFile{Path: p.path, Kind: p.kind, By: p.by, Trigger: p.trigger}
+		switch {
+		case p.tree:
+			l.tree(p.path, f)
+		case p.kind != snapshot.LeverSearch:
+			l.add(f)
+		default: // one that is not there is not searched
+			if _, err := l.s.Host.Lstat(p.path); err == nil {
+				l.add(f)
+			}
+		}
+	}
+}
+
+// loginFilesOf are what the shells and the SSH server read of who logs in, below their home.
+var loginFilesOf = []string{
+	".ssh/authorized_keys", ".ssh/authorized_keys2", ".ssh/rc", ".ssh/environment", ".profile", ".bash_profile", ".bash_login", ".bashrc",
+	".bash_logout", ".zshenv", ".zprofile", ".zshrc", ".pam_environment",
+}
+
+// logins adds what others write of somebody who logs in.
+func (l *levers) logins() {
+	for _, u := range l.s.users() {
+		if !path.IsAbs(u.home) || u.home == "/" || !loginShell(u.shell) {
+			continue
+		}
+		for _, n := range loginFilesOf {
+			trigger := snapshot.TriggerLogin
+			if strings.HasPrefix(n, ".ssh/authorized_keys") { // who writes it logs in
+				trigger = snapshot.TriggerNone
+			}
+			l.add(snapshot.LeverFile{Path: path.Join(u.home, n), Kind: snapshot.LeverLogin, By: u.name, UID: u.uid, Trigger: trigger})
+		}
+	}
+}
+
+// secrets adds the passwords and private keys of the host.
+func (l *levers) secrets() {
+	secret := snapshot.LeverFile{Kind: snapshot.LeverSecret, Trigger: snapshot.TriggerNone}
+	for _, p := range []string{"/etc/shadow", "/etc/shadow-", "/etc/gshadow", "/etc/krb5.keytab"} {
+		secret.Path, secret.By = p, "passwords of accounts"
+		l.add(secret)
+	}
+	keys, more := l.s.Host.Glob("/etc/ssh/ssh_host_*_key")
+	root, moreOfRoot := l.s.Host.Glob("/root/.ssh/id_*")
+	if more || moreOfRoot {
+		l.out.partialIn("files", "there are more private keys than are looked at")
+	}
+	for _, p := range append(keys, root...) {
+		if !strings.HasSuffix(p, ".pub") {
+			secret.Path, secret.By = p, "private keys"
+			l.add(secret)
+		}
+	}
+}
+
+// devices adds the disks and the memory of the host.
+func (l *levers) devices() {
+	for _, n := range []string{"sd", "vd", "xvd", "nvme", "mmcblk", "dm-", "md", "loop"} {
+		list, more := l.s.Host.Glob("/dev/" + n + "[0-9a-z]*")
+		if more {
+			l.out.partialIn("files", "there are more disks than are looked at")
+		}
+		for _, p := range list {
+			if st, err := l.s.Host.Lstat(p); err == nil && isBlock(st) {
+				l.add(snapshot.LeverFile{Path: p, Kind: snapshot.LeverDevice, By: "a disk", Trigger: snapshot.TriggerNone})
+			}
+		}
+	}
+	for _, p := range []string{"/dev/mem", "/dev/kmem", "/dev/port"} {
+		if _, err := l.s.Host.Lstat(p); err == nil {
+			l.add(snapshot.LeverFile{Path: p, Kind: snapshot.LeverDevice, By: "the memory", Trigger: snapshot.TriggerNone})
+		}
+	}
+}
+
+// powerAccounts are the accounts of the host with their groups.
+func (s *Scan) powerAccounts() (list []snapshot.Account) {
+	for _, u := range s.users() {
+		a := snapshot.Account{Name: u.name, UID: u.uid, GID: u.gid, Login: loginShell(u.shell)}
+		for _, g := range s.groups() {
+			if g.gid != u.gid && slices.Contains(g.members, u.name) {
+				a.Groups = append(a.Groups, g.gid)
+			}
+		}
+		list = append(list, a)
+	}
+	return list
+}
+
+// isBlock says of a file that it is a block device.
+func isBlock(st host.Stat) bool {
+	return st.Mode&fs.ModeDevice != 0 && st.Mode&fs.ModeCharDevice == 0
+}

@@ -1,0 +1,237 @@
+package power
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// Check goes through an answer of no again, with nothing of what made it but the snapshot: whatever a closed state can use leads to a closed state, and
+// none has what the goal is. It says what is wrong.
+func Check(s *snapshot.Snapshot, a *Answer) error {
+	if a.Verdict != No {
+		return fmt.Errorf("an answer of %s has no certificate", a.Verdict)
+	}
+	for _, section := range []string{"powers", "processes", "runtimes"} {
+		if c := s.Section(section); c.Status != snapshot.OK {
+			return fmt.Errorf("%s is %s: what is not there is not known", section, c.Status)
+		}
+	}
+	k := &checker{s: s, goal: a.Goal, closed: map[string]bool{}}
+	for i := range a.Closed {
+		k.closed[a.Closed[i].key()] = true
+	}
+	if !k.closed[a.Principal.State.key()] {
+		return fmt.Errorf("%s itself is not among the states", a.Principal.Name)
+	}
+	for i := range a.Closed {
+		if err := k.state(&a.Closed[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checker goes through the states of a certificate.
+type checker struct {
+	s      *snapshot.Snapshot
+	goal   Goal
+	closed map[string]bool
+}
+
+// matters says of a goal that reaching it refutes the answer.
+func (k *checker) matters(g Goal) bool { return g == k.goal || g == Root }
+
+// state looks at everything that a state could use. It is wider than what makes ways: what could be used counts as used.
+func (k *checker) state(st *State) error {
+	if st.UID == 0 && st.Place != InContainer && !st.OwnUser {
+		return fmt.Errorf("uid 0 among the host's files is root")
+	}
+	if err := k.files(st); err != nil {
+		return err
+	}
+	if !st.OwnUser {
+		if err := k.capabilities(st); err != nil {
+			return err
+		}
+	}
+	if err := k.sockets(st); err != nil {
+		return err
+	}
+	if st.Place == InContainer {
+		return k.container(st)
+	}
+	if st.NoNewPrivs || st.OwnUser || st.UID == 0 {
+		return nil
+	}
+	return k.programs(st)
+}
+
+// holds says whether a state is one of those whom a permission is for.
+func holds(st *State, p snapshot.Permit) bool {
+	return p.Who == snapshot.PermitAll || p.Who == snapshot.PermitUser && p.ID == st.UID || p.Who == snapshot.PermitGroup && slices.Contains(st.Groups, p.ID)
+}
+
+func (k *checker) files(st *State) error {
+	if st.Place == InContainer {
+		return nil
+	}
+	for _, f := range k.s.Powers.Files {
+		goal := map[snapshot.LeverKind]Goal{snapshot.LeverFilter: Filter, snapshot.LeverSecret: Secret}[f.Kind]
+		if goal == "" && f.UID == 0 {
+			goal = Root
+		}
+		open := f.Unread != "" || slices.ContainsFunc(f.Permits, func(p snapshot.Permit) bool { return holds(st, p) })
+		switch {
+		case !open, f.UID == st.UID && goal == "":
+		case goal != "" && k.matters(goal):
+			return fmt.Errorf("uid %d gets at %s", st.UID, f.Path)
+		case goal == "" && !k.account(f.UID):
+			return fmt.Errorf("uid %d gets at %s of uid %d, which is not among the states", st.UID, f.Path, f.UID)
+		}
+	}
+	return nil
+}
+
+// account says whether somebody who logs in as a uid is among the states.
+func (k *checker) account(uid int) bool {
+	st := State{UID: uid, Place: OnHost, HostPID: true, HostNet: true}
+	for _, a := range k.s.Powers.Accounts {
+		if a.UID == uid {
+			st.Groups = append([]int{a.GID}, a.Groups...)
+			break
+		}
+	}
+	return k.closed[st.key()]
+}
+
+func (k *checker) capabilities(st *State) error {
+	deadly := uint64(1<<16 | 1<<17 | 1<<21 | 1<<33 | 1<<39)
+	if st.HostPID {
+		deadly |= 1 << 19
+	}
+	if st.Place != InContainer {
+		deadly |= 1<<0 | 1<<1 | 1<<3 | 1<<7 | 1<<31
+	}
+	read := uint64(1 << 2)
+	if st.Place != InContainer {
+		read |= 1 << 6
+	}
+	switch {
+	case st.Caps&deadly != 0:
+		return fmt.Errorf("capabilities %x take the host over", st.Caps&deadly)
+	case k.goal == Secret && st.Caps&read != 0:
+		return fmt.Errorf("capabilities %x read every file", st.Caps&read)
+	case k.goal == Filter && st.HostNet && st.Caps&(1<<12) != 0:
+		return fmt.Errorf("CAP_NET_ADMIN is over the host's network")
+	}
+	return nil
+}
+
+func (k *checker) sockets(st *State) error {
+	for _, sock := range k.s.Runtimes.Sockets {
+		seen := st.Place != InContainer && (!sock.Closed || st.UID == sock.UID) || slices.ContainsFunc(sock.Mounts, func(m snapshot.Mount) bool {
+			return st.Place == InContainer && m.Container == st.Container
+		})
+		p := &snapshot.Process{UID: st.UID, GID: -1, Groups: st.Groups}
+		if sock.Container != "" || !seen || !sock.MayWrite(p) || st.OwnUser && st.UID == 0 {
+			continue
+		}
+		if sock.UID == 0 || sock.UID != st.UID && !k.account(sock.UID) {
+			return fmt.Errorf("uid %d connects to %s", st.UID, sock.Path)
+		}
+	}
+	return nil
+}
+
+// container looks at what of the host is in a container.
+func (k *checker) container(st *State) error {
+	for _, p := range k.s.Processes.List {
+		init := k.s.Processes.Init
+		to := *st
+		to.Place, to.Container = OnHost, ""
+		if st.HostPID && !st.OwnUser && p.UID == st.UID && p.Container == "" && p.NS.Mnt == init.Mnt && p.NS.User == init.User &&
+			capMask(p.CapPrm)&^st.Caps == 0 && !k.closed[to.key()] {
+			return fmt.Errorf("%s of the host runs as uid %d, and is seen", p.Comm, st.UID)
+		}
+	}
+	for _, c := range k.s.Runtimes.Containers {
+		if c.ID != st.Container {
+			continue
+		}
+		if !st.OwnUser && (c.AllDevices && st.has(capMknod) || slices.ContainsFunc(c.Devices, disk)) {
+			return fmt.Errorf("the disks of the host are in %s", c.ID)
+		}
+		for _, m := range c.Mounts {
+			if err := k.mount(st, m); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (k *checker) mount(st *State, m snapshot.ContainerMount) error {
+	below := func(p string) bool {
+		return m.Source == "/" || p == m.Source || strings.HasPrefix(p, strings.TrimSuffix(m.Source, "/")+"/")
+	}
+	if st.UID == 0 && !st.OwnUser {
+		for _, p := range rootPlaces {
+			if m.RW && (below(p) || strings.HasPrefix(m.Source, p+"/")) || k.goal == Secret && below("/etc/shadow") {
+				return fmt.Errorf("%s of the host is in the container", m.Source)
+			}
+		}
+	}
+	for _, f := range k.s.Powers.Files {
+		if !m.RW || f.Kind == snapshot.LeverSecret {
+			continue
+		}
+		for _, p := range f.Permits {
+			if below(p.At) && holds(st, p) && (f.UID == 0 && (f.Kind != snapshot.LeverFilter || k.goal == Filter) || f.UID != 0 && f.UID != st.UID && !k.account(f.UID)) {
+				return fmt.Errorf("%s is open to it in %s", p.At, m.Source)
+			}
+		}
+	}
+	return nil
+}
+
+// programs looks at sudo and at programs with other powers.
+func (k *checker) programs(st *State) error {
+	if k.s.Powers.Searched != snapshot.SearchedAll {
+		return fmt.Errorf("not all programs with other powers are known")
+	}
+	if f := k.s.Powers.SudoRead.State; f != snapshot.Present && f != snapshot.Absent {
+		return fmt.Errorf("the rules of sudo are not known")
+	}
+	g := New(k.s)
+	for i := range k.s.Powers.Sudo {
+		r := &k.s.Powers.Sudo[i]
+		if !g.ruleFor(r, st) {
+			continue
+		}
+		for _, name := range r.As {
+			if a := g.names[name]; a == nil || a.UID == 0 || !k.account(a.UID) {
+				return fmt.Errorf("sudo has a rule for uid %d", st.UID)
+			}
+		}
+		if len(r.As) == 0 {
+			return fmt.Errorf("sudo has a rule of root for uid %d", st.UID)
+		}
+	}
+	for _, p := range k.s.Powers.Programs {
+		if harmless(p.Path) || !runs(st, &p) || p.SetUID != nil && *p.SetUID == st.UID {
+			continue
+		}
+		if p.SetGID != nil && p.SetUID == nil && p.Caps == "" {
+			to := *st
+			to.Groups = append(slices.Clone(st.Groups), *p.SetGID)
+			if slices.Contains(st.Groups, *p.SetGID) || k.closed[to.key()] {
+				continue
+			}
+		}
+		return fmt.Errorf("%s gives who runs it more", p.Path)
+	}
+	return nil
+}

@@ -1,0 +1,269 @@
+package power
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// leave are the edges of a state.
+func (g *Graph) leave(s *State) []Edge {
+	if g.isRoot(s) {
+		return []Edge{{
+			Kind: BySelf, Object: "uid 0", Text: "it is root of the host", Trigger: snapshot.TriggerNone, Goal: Root, Change: "the user that it runs as",
+		}}
+	}
+	var list []Edge
+	list = append(list, g.byFiles(s)...)
+	list = append(list, g.bySudo(s)...)
+	list = append(list, g.byPrograms(s)...)
+	list = append(list, g.bySockets(s)...)
+	list = append(list, g.byCapabilities(s)...)
+	list = append(list, g.byMounts(s)...)
+	list = append(list, g.byProcesses(s)...)
+	list = append(list, g.bySelf(s)...)
+	if s.Confined != "" {
+		for i := range list {
+			if list[i].Unknown == "" && confines(list[i].Kind) {
+				list[i].Unknown = "what " + s.Confined + " lets it do was not followed"
+			}
+		}
+	}
+	return list
+}
+
+// confines says of an edge that a security label or a filter of system calls can close it. What a process of another state does is not confined by
+// it; whoever writes a file or connects to a socket can be.
+func confines(k EdgeKind) bool { return k != BySelf && k != ByAccount }
+
+// isRoot says of a state that it is root among the files of the host, or with what gives the host away.
+func (g *Graph) isRoot(s *State) bool {
+	return s.UID == 0 && s.Place != InContainer && !s.OwnUser && s.Confined == "" && (s.Place == OnHost || s.Caps&takeover == takeover)
+}
+
+// become is where a file leads that somebody runs or reads.
+func (g *Graph) become(e Edge, f *snapshot.LeverFile) Edge {
+	switch {
+	case f.Kind == snapshot.LeverSecret:
+		e.Goal = Secret
+	case f.Kind == snapshot.LeverFilter:
+		e.Goal = Filter
+	case f.UID == 0:
+		e.Goal = Root
+	default:
+		e.To = g.account(f.UID)
+	}
+	return e
+}
+
+// permitted is the permit by which a state gets at something, or nil.
+func permitted(s *State, list []snapshot.Permit) *snapshot.Permit {
+	i := slices.IndexFunc(list, func(p snapshot.Permit) bool {
+		switch p.Who {
+		case snapshot.PermitUser:
+			return p.ID == s.UID
+		case snapshot.PermitGroup:
+			return s.in(p.ID)
+		default:
+			return true
+		}
+	})
+	if i < 0 {
+		return nil
+	}
+	return &list[i]
+}
+
+// byFiles are the files of others that a state can change, and the secrets that it can read.
+func (g *Graph) byFiles(s *State) (list []Edge) {
+	if s.Place == InContainer {
+		return nil // by its mounts
+	}
+	if s.UID == 0 && !s.OwnUser {
+		list = append(list, Edge{
+			Kind: ByFile, Object: "files of root", Text: "the files that root runs and reads are its own", Trigger: snapshot.TriggerNone, Goal: Root,
+			Unknown: "which files of root it can write in a mount namespace of its own, or under a label, was not looked at",
+		})
+	}
+	for i := range g.snap.Powers.Files {
+		f := &g.snap.Powers.Files[i]
+		if f.UID == s.UID && f.UID != 0 {
+			continue
+		}
+		verb := "can change"
+		if f.Kind == snapshot.LeverSecret {
+			verb = "can read"
+		}
+		e := Edge{Kind: ByFile, Object: f.Path, Trigger: f.Trigger, Change: "permissions of " + f.Path}
+		switch p := permitted(s, f.Permits); {
+		case f.Unread != "":
+			e.Unknown = fmt.Sprintf("who %s %s is not known: %s", verb, f.Path, f.Unread)
+			e.Change = ""
+		case p == nil:
+			continue
+		case p.At != f.Path:
+			e.Text, e.Change = fmt.Sprintf("%s %s %s, on the way to %s%s", who(p), verb, p.At, f.Path, uses(f)), "permissions of "+p.At
+		default:
+			e.Text = fmt.Sprintf("%s %s %s%s", who(p), verb, f.Path, uses(f))
+		}
+		if e.Unknown == "" && s.Place == Apart {
+			e.Unknown = "whether it can write " + f.Path + " in a mount namespace of its own was not looked at"
+		}
+		list = append(list, g.become(e, f))
+	}
+	return list
+}
+
+// who is a permit in words.
+func who(p *snapshot.Permit) string {
+	switch p.Who {
+	case snapshot.PermitUser:
+		return fmt.Sprintf("uid %d", p.ID)
+	case snapshot.PermitGroup:
+		return fmt.Sprintf("group %d", p.ID)
+	default:
+		return "everybody"
+	}
+}
+
+// uses says what a file is for.
+func uses(f *snapshot.LeverFile) string {
+	as := "root"
+	if f.UID != 0 {
+		as = fmt.Sprintf("uid %d", f.UID)
+	}
+	switch f.Kind {
+	case snapshot.LeverProgram:
+		return fmt.Sprintf(", which %s runs as %s", f.By, as)
+	case snapshot.LeverUnit, snapshot.LeverSystem:
+		return fmt.Sprintf(", by which %s does what it says as %s", f.By, as)
+	case snapshot.LeverSearch:
+		return fmt.Sprintf(", where %s are looked for", cmpText(f.By, "programs"))
+	case snapshot.LeverLogin:
+		return fmt.Sprintf(", which is read when %s logs in", f.By)
+	case snapshot.LeverFilter:
+		return ", from which the packet filter is loaded"
+	default:
+		return " (" + f.By + ")"
+	}
+}
+
+func cmpText(text, otherwise string) string {
+	if text == "" {
+		return otherwise
+	}
+	return text
+}
+
+// byCapabilities are what capabilities over the host's own user namespace give.
+func (g *Graph) byCapabilities(s *State) (list []Edge) {
+	if s.OwnUser {
+		return nil
+	}
+	for _, c := range capabilityEdges {
+		if !s.has(c.number) || !c.counts(g, s) {
+			continue
+		}
+		e := Edge{
+			Kind: ByCapability, Object: "CAP_" + strings.ToUpper(c.name), Trigger: snapshot.TriggerNone, Goal: c.goal, Unknown: c.unknown,
+			Text: "CAP_" + strings.ToUpper(c.name) + " " + c.text, Change: "its capabilities",
+		}
+		list = append(list, e)
+	}
+	return list
+}
+
+// capabilityEdge is what one capability gives (capabilities(7)).
+type capabilityEdge struct {
+	name    string
+	number  int
+	goal    Goal
+	text    string
+	unknown string
+	counts  func(g *Graph, s *State) bool
+}
+
+func always(*Graph, *State) bool { return true }
+
+// onFiles says of a state that it sees the files of the host.
+func onFiles(_ *Graph, s *State) bool { return s.Place != InContainer }
+
+// takeover are the capabilities that give the host away by themselves.
+const takeover = 1<<21 | 1<<16 | 1<<17 | 1<<1 | 1<<7
+
+var capabilityEdges = []capabilityEdge{
+	{"sys_module", 16, Root, "loads code into the kernel", "", func(g *Graph, _ *State) bool { return g.snap.Kernel.Facts["modules_disabled"].Value != "1" }},
+	{"sys_rawio", 17, Root, "writes the memory and the disks of the host", "", always},
+	{"sys_admin", 21, Root, "mounts file systems and enters namespaces", "", always},
+	{"sys_ptrace", 19, Root, "runs code in the processes of the host, which it sees", "", func(_ *Graph, s *State) bool { return s.HostPID }},
+	{"dac_read_search", 2, Secret, "opens every file of a file system by its handle", "", always},
+	{"dac_override", 1, Root, "writes every file of the host, which it sees", "", onFiles},
+	{"chown", 0, Root, "makes every file of the host its own, which it sees", "", onFiles},
+	{"fowner", 3, Root, "changes the permissions of every file of the host, which it sees", "", onFiles},
+	{"setuid", 7, Root, "becomes every user among the host's files", "", onFiles},
+	{"setgid", 6, Secret, "becomes a member of every group among the host's files", "", onFiles},
+	{"setfcap", 31, Root, "gives capabilities to programs of the host", "", onFiles},
+	{"net_admin", 12, Filter, "over the host's network rewrites its packet filter", "", func(_ *Graph, s *State) bool { return s.HostNet }},
+	{"bpf", 39, Root, "loads programs into the kernel", "what programs CAP_BPF can load without CAP_PERFMON and CAP_NET_ADMIN was not followed", always},
+	{"mac_admin", 33, Root, "changes security labels", "what the labels of the host keep closed was not followed", always},
+}
+
+// bySelf is what somebody writes of their own account, and what that account does later without the restrictions of this state.
+func (g *Graph) bySelf(s *State) (list []Edge) {
+	a := g.accounts[s.UID]
+	if s.Place == InContainer || s.UID == 0 || a == nil {
+		return nil
+	}
+	fresh := g.account(s.UID)
+	if fresh.key() == s.key() || !s.NoNewPrivs && !s.OwnUser && s.Confined == "" && s.Place == OnHost && !gainsGroups(s, fresh) {
+		return nil
+	}
+	e := Edge{Kind: ByAccount, Object: a.Name, To: fresh, Trigger: snapshot.TriggerLogin, Text: fmt.Sprintf("it writes what %s reads at the next login", a.Name)}
+	if g.userManager(s.UID) {
+		e.Trigger, e.Text = snapshot.TriggerNone, fmt.Sprintf("the manager of %s starts what it asks for, without its restrictions", a.Name)
+	}
+	switch {
+	case !a.Login && e.Trigger == snapshot.TriggerLogin:
+		return nil
+	case s.Place == Apart:
+		e.Unknown = "whether it can write the files of " + a.Name + " in a mount namespace of its own was not looked at"
+	case s.Confined != "":
+		e.Unknown = "what " + s.Confined + " lets it do was not followed"
+	}
+	return append(list, e)
+}
+
+// gainsGroups says whether a fresh login has groups that a state lacks.
+func gainsGroups(s, fresh *State) bool {
+	return slices.ContainsFunc(fresh.Groups, func(gid int) bool { return !s.in(gid) })
+}
+
+// userManager says whether the manager of a user runs (user@.service).
+func (g *Graph) userManager(uid int) bool {
+	unit := fmt.Sprintf("user@%d.service", uid)
+	return slices.ContainsFunc(g.snap.Processes.List, func(p snapshot.Process) bool { return p.Unit == unit && p.UID == uid && p.Comm == "systemd" })
+}
+
+// byProcesses are the processes of the host that somebody in a container sees: by one of the same user it gets to the host's files
+// (ptrace(2), PTRACE_MODE_READ_FSCREDS: the uids are the same, and the other has no capability that it lacks).
+func (g *Graph) byProcesses(s *State) []Edge {
+	if s.Place == OnHost || !s.HostPID || s.OwnUser {
+		return nil
+	}
+	init := g.snap.Processes.Init
+	for i := range g.snap.Processes.List {
+		p := &g.snap.Processes.List[i]
+		if p.UID != s.UID || p.NS.Mnt != init.Mnt || p.NS.User != init.User || p.Container != "" || capMask(p.CapPrm)&^s.Caps != 0 {
+			continue
+		}
+		to := *s
+		to.Place, to.Container = OnHost, ""
+		return []Edge{{
+			Kind: ByProcess, Object: p.Comm, To: &to, Trigger: snapshot.TriggerNone, Change: "the pid namespace of the host",
+			Text: fmt.Sprintf("it sees %s of the host, which runs as its user, and by /proc/PID/root the files of the host", p.Comm),
+		}}
+	}
+	return nil
+}

@@ -1,0 +1,346 @@
+package power
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ringfence/ringfence/rego"
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+func capMask(hex string) uint64 {
+	n, _ := strconv.ParseUint(hex, 16, 64)
+	return n
+}
+
+// bySudo are the rules of sudo for a state (sudoers(5)). A process that cannot get privileges cannot use it.
+func (g *Graph) bySudo(s *State) (list []Edge) {
+	if s.NoNewPrivs || s.Place == InContainer || s.OwnUser || s.UID == 0 {
+		return nil
+	}
+	if f := g.snap.Powers.SudoRead; f.State == snapshot.Denied || f.State == snapshot.Error {
+		return []Edge{{Kind: BySudo, Object: "/etc/sudoers", Trigger: snapshot.TriggerNone, Goal: Root, Unknown: "the rules of sudo are not known: " + f.Reason}}
+	}
+	for i := range g.snap.Powers.Sudo {
+		r := &g.snap.Powers.Sudo[i]
+		if !g.ruleFor(r, s) {
+			continue
+		}
+		for _, c := range r.Commands {
+			if c.Not {
+				continue
+			}
+			e := Edge{
+				Kind: BySudo, Object: strings.Join(r.Users, ",") + ": " + c.Text, Trigger: snapshot.TriggerNone,
+				Change: "the rule of sudo for " + strings.Join(r.Users, ",") + ": " + c.Text, Unknown: r.Partly,
+			}
+			if e.Unknown != "" {
+				e.Unknown = "a rule of sudo is not followed: " + e.Unknown
+			}
+			if r.Password {
+				e.Trigger = snapshot.TriggerOperator
+			}
+			if why := g.commandGives(s, r, c.Text); why != "" && e.Unknown == "" {
+				e.Unknown = why
+			}
+			if slices.ContainsFunc(r.Commands, func(x snapshot.SudoCommand) bool { return x.Not }) && e.Unknown == "" && c.Text == "ALL" {
+				e.Unknown = "a rule of sudo takes commands away, which is easily got around"
+			}
+			list = append(list, g.runAs(e, r)...)
+		}
+	}
+	return list
+}
+
+// ruleFor says whether a rule is for a state.
+func (g *Graph) ruleFor(r *snapshot.SudoRule, s *State) bool {
+	return slices.ContainsFunc(r.Users, func(u string) bool {
+		switch {
+		case u == "ALL":
+			return true
+		case strings.HasPrefix(u, "%#"):
+			n, err := strconv.Atoi(u[2:])
+			return err == nil && s.in(n)
+		case strings.HasPrefix(u, "%"):
+			gid, ok := g.groups[u[1:]]
+			return ok && s.in(gid)
+		case strings.HasPrefix(u, "#"):
+			n, err := strconv.Atoi(u[1:])
+			return err == nil && n == s.UID
+		}
+		a := g.names[u]
+		return a != nil && a.UID == s.UID
+	})
+}
+
+// runAs are the edges of a command to those whom a rule lets it run as.
+func (g *Graph) runAs(e Edge, r *snapshot.SudoRule) (list []Edge) {
+	as := r.As
+	if len(as) == 0 {
+		as = []string{"root"}
+	}
+	for _, name := range as {
+		x := e
+		switch a := g.names[name]; {
+		case name == "ALL", name == "root", name == "#0", a != nil && a.UID == 0:
+			x.Goal, x.Text = Root, "sudo lets it run "+e.Object+" as root"
+		case a != nil:
+			x.To, x.Text = g.account(a.UID), fmt.Sprintf("sudo lets it run %s as %s", e.Object, name)
+		default:
+			x.Goal, x.Unknown = Root, "a rule of sudo names somebody whose account is not known: "+name
+		}
+		if r.Password {
+			x.Text += ", with the password of its account"
+		}
+		list = append(list, x)
+	}
+	return list
+}
+
+// commandGives is why it is not known that who runs a command as somebody becomes them; "" if they do.
+func (g *Graph) commandGives(s *State, r *snapshot.SudoRule, text string) string {
+	if text == "ALL" || r.SetEnv {
+		return ""
+	}
+	words := strings.Fields(text)
+	if len(words) == 0 {
+		return "a rule of sudo has a command without a name"
+	}
+	name := path.Base(words[0])
+	switch {
+	case slices.ContainsFunc(g.snap.Powers.Files, func(f snapshot.LeverFile) bool { return f.Path == words[0] && permitted(s, f.Permits) != nil }):
+		return ""
+	case strings.HasSuffix(words[0], "/"):
+		return "" // every program of a directory
+	case runsOthers(name) && (len(words) == 1 || strings.ContainsAny(text, "*")):
+		return ""
+	case writes(name) && (len(words) == 1 || strings.ContainsAny(text, "*")): // a * in arguments matches blanks and more arguments
+		return ""
+	}
+	return "what " + words[0] + " lets who runs it do was not followed"
+}
+
+// byPrograms are the programs that have other powers than who runs them.
+func (g *Graph) byPrograms(s *State) (list []Edge) {
+	if s.NoNewPrivs || s.Place == InContainer || s.OwnUser {
+		return nil
+	}
+	if !g.searched {
+		list = append(list, Edge{
+			Kind: ByProgram, Object: "programs elsewhere", Trigger: snapshot.TriggerNone, Goal: Root,
+			Unknown: "set-id programs outside of the directories of packages were not looked for (--deep)",
+		})
+	}
+	for i := range g.snap.Powers.Programs {
+		p := &g.snap.Powers.Programs[i]
+		if !runs(s, p) {
+			continue
+		}
+		list = append(list, g.gained(s, p)...)
+	}
+	return list
+}
+
+// runs says whether a state can run a program, by its mode.
+func runs(s *State, p *snapshot.GainProgram) bool {
+	switch {
+	case s.UID == p.UID:
+		return p.Mode&0o100 != 0
+	case s.in(p.GID):
+		return p.Mode&0o010 != 0
+	}
+	return p.Mode&0o001 != 0
+}
+
+// gained are the edges of one program.
+func (g *Graph) gained(s *State, p *snapshot.GainProgram) (list []Edge) {
+	name := path.Base(p.Path)
+	e := Edge{Kind: ByProgram, Object: p.Path, Trigger: snapshot.TriggerNone, Change: "the powers of " + p.Path}
+	known := func(x Edge) Edge {
+		if !runsOthers(name) && !writes(name) {
+			x.Unknown = "what " + p.Path + " lets who runs it do was not followed"
+		}
+		return x
+	}
+	if p.SetUID != nil && *p.SetUID != s.UID && !harmless(p.Path) {
+		x := known(e)
+		x.Text = fmt.Sprintf("%s runs as uid %d, whoever starts it", p.Path, *p.SetUID)
+		if *p.SetUID == 0 {
+			x.Goal = Root
+		} else {
+			x.To = g.account(*p.SetUID)
+		}
+		list = append(list, x)
+	}
+	if p.SetGID != nil && !s.in(*p.SetGID) && !harmless(p.Path) {
+		x := known(e)
+		to := *s
+		to.Groups = append(slices.Clone(s.Groups), *p.SetGID)
+		x.To, x.Text = &to, fmt.Sprintf("%s runs with group %d, whoever starts it", p.Path, *p.SetGID)
+		list = append(list, x)
+	}
+	for _, c := range capabilityEdges {
+		if capMask(p.Caps)&(1<<c.number) == 0 || harmless(p.Path) {
+			continue
+		}
+		to := *s
+		to.Caps |= 1 << c.number
+		if s.has(c.number) || !c.counts(g, &to) {
+			continue
+		}
+		x := known(e)
+		x.To, x.Text = &to, fmt.Sprintf("%s has CAP_%s, whoever starts it", p.Path, strings.ToUpper(c.name))
+		list = append(list, x)
+	}
+	return list
+}
+
+// bySockets are the control sockets of runtimes that a state can connect to.
+func (g *Graph) bySockets(s *State) (list []Edge) {
+	for i := range g.snap.Runtimes.Sockets {
+		k := &g.snap.Runtimes.Sockets[i]
+		if k.Container != "" {
+			continue
+		}
+		at := k.Path
+		switch s.Place {
+		case InContainer:
+			j := slices.IndexFunc(k.Mounts, func(m snapshot.Mount) bool { return m.Container == s.Container })
+			if j < 0 {
+				continue
+			}
+			at = k.Mounts[j].Path
+		default:
+			if k.Closed && s.UID != k.UID && s.UID != 0 {
+				continue
+			}
+		}
+		p := snapshot.Process{UID: s.UID, Groups: s.Groups, GID: -1}
+		if s.OwnUser && s.UID == 0 || !k.MayWrite(&p) {
+			continue
+		}
+		e := Edge{
+			Kind: BySocket, Object: at, Trigger: snapshot.TriggerNone, Change: "access to " + k.Path,
+			Text: fmt.Sprintf("it connects to %s, by which %s runs anything as its user", at, k.Runtime),
+		}
+		switch {
+		case k.Gated:
+			e.Unknown = "what polkit lets it do by " + at + " was not followed"
+		case !k.Word.Trusted() && k.Word.By != snapshot.ByUID:
+			e.Unknown = "who decides what is at " + at + " is not known"
+		}
+		if k.UID == 0 {
+			e.Goal = Root
+		} else if e.To = g.account(k.UID); k.UID == s.UID {
+			continue
+		}
+		list = append(list, e)
+	}
+	return list
+}
+
+// rootPlaces are the places of a host whose files decide what root does.
+var rootPlaces = []string{
+	"/etc/systemd", "/etc/cron.d", "/etc/cron.hourly", "/etc/cron.daily", "/etc/crontab", "/etc/passwd", "/etc/shadow", "/etc/sudoers.d", "/etc/sudoers", "/etc/pam.d",
+	"/etc/ld.so.preload", "/etc/profile.d", "/etc/ssh", "/etc/udev", "/root/.ssh", "/root/.bashrc", "/root/.profile", "/usr/bin", "/usr/sbin", "/usr/lib", "/usr/local/bin",
+	"/usr/local/sbin", "/bin", "/sbin", "/lib", "/boot", "/var/spool/cron", "/run/systemd/system", "/usr/lib/systemd", "/proc/sys/kernel",
+	"/var/lib/docker", "/var/lib/containerd", "/var/lib/kubelet", "/etc/kubernetes", "/sys/kernel",
+}
+
+// byMounts are the directories of the host that a container writes.
+func (g *Graph) byMounts(s *State) (list []Edge) {
+	if s.Place != InContainer {
+		return nil
+	}
+	i := slices.IndexFunc(g.snap.Runtimes.Containers, func(c snapshot.Container) bool { return c.ID == s.Container })
+	if i < 0 {
+		return nil
+	}
+	c := &g.snap.Runtimes.Containers[i]
+	for _, m := range c.Mounts {
+		source := path.Clean(m.Source)
+		e := Edge{Kind: ByMount, Object: m.Source, Trigger: snapshot.TriggerRestart, Change: "the mount of " + m.Source}
+		over := slices.ContainsFunc(rootPlaces, func(p string) bool {
+			return source == "/" || p == source || strings.HasPrefix(p, source+"/") || strings.HasPrefix(source, p+"/")
+		})
+		switch {
+		case !m.RW && s.UID == 0 && !s.OwnUser && (source == "/" || source == "/etc" || source == "/root" || strings.HasPrefix(source, "/etc/ssh")):
+			e.Goal, e.Trigger, e.Text = Secret, snapshot.TriggerNone, fmt.Sprintf("it reads %s of the host at %s as root", m.Source, m.Dest)
+			list = append(list, e)
+		case !m.RW:
+		case over && s.UID == 0 && !s.OwnUser:
+			e.Goal, e.Text = Root, fmt.Sprintf("it writes %s of the host at %s as root", m.Source, m.Dest)
+			list = append(list, e)
+		default:
+			list = append(list, g.mounted(s, m, e)...)
+		}
+	}
+	if !s.OwnUser {
+		list = append(list, g.byDevices(s, c)...)
+	}
+	return list
+}
+
+// mounted are the files of the host that a container changes in a mount by its ids.
+func (g *Graph) mounted(s *State, m snapshot.ContainerMount, e Edge) (list []Edge) {
+	source := strings.TrimSuffix(path.Clean(m.Source), "/")
+	for i := range g.snap.Powers.Files {
+		f := &g.snap.Powers.Files[i]
+		p := permitted(s, f.Permits)
+		if p == nil || f.Kind == snapshot.LeverSecret || p.At != source && !strings.HasPrefix(p.At, source+"/") {
+			continue
+		}
+		x := e
+		x.Trigger, x.Text = f.Trigger, fmt.Sprintf("%s can change %s of the host at %s%s", who(p), p.At, m.Dest, uses(f))
+		list = append(list, g.become(x, f))
+	}
+	return list
+}
+
+// byDevices are the devices of the host in a container.
+func (g *Graph) byDevices(s *State, c *snapshot.Container) (list []Edge) {
+	devices := c.Devices
+	if c.AllDevices && s.has(capMknod) {
+		list = append(list, Edge{
+			Kind: ByDevice, Object: "every device", Trigger: snapshot.TriggerNone, Goal: Root, Change: "the devices of the container",
+			Text: "it makes files for the disks of the host, and may use every device",
+		})
+	}
+	for _, d := range devices {
+		if !disk(d) {
+			continue
+		}
+		e := Edge{Kind: ByDevice, Object: d, Trigger: snapshot.TriggerNone, Goal: Root, Change: "the device " + d, Text: fmt.Sprintf("it has %s, which holds the host", d)}
+		if s.UID != 0 {
+			e.Unknown = "whether uid " + strconv.Itoa(s.UID) + " can open " + d + " was not looked at"
+		}
+		list = append(list, e)
+	}
+	return list
+}
+
+const capMknod = 27
+
+// disk says of a device file that it is a disk or the memory of the host.
+func disk(d string) bool {
+	name := strings.TrimPrefix(d, "/dev/")
+	return slices.ContainsFunc([]string{"sd", "vd", "xvd", "nvme", "mmcblk", "dm-", "mapper/", "md", "mem", "kmem", "port"}, func(p string) bool { return strings.HasPrefix(name, p) })
+}
+
+// harmless says of a program that its package means it to be run by everybody, and that it gives nobody more than it is for.
+func harmless(file string) bool {
+	return slices.Contains(rego.Gains().Harmless, path.Base(file)) && (strings.HasPrefix(file, "/usr/") || strings.HasPrefix(file, "/bin/") || strings.HasPrefix(file, "/sbin/")) &&
+		!strings.HasPrefix(file, "/usr/local/")
+}
+
+// runsOthers says of a program that it runs what its user tells it to.
+func runsOthers(name string) bool { return slices.Contains(rego.Gains().Runs, stem(name)) }
+
+// writes says of a program that it writes or reads the files that its arguments name.
+func writes(name string) bool { return slices.Contains(rego.Gains().Writes, stem(name)) }
+
+// stem is the name of a program without its version: python3.11 is python.
+func stem(name string) string { return strings.TrimRight(name, "0123456789.") }

@@ -1,0 +1,207 @@
+// Package power answers what somebody on the host can become: from a workload, an agent, a service or an account to root of the host, to its
+// packet filter, or to its secrets.
+//
+// A state is a set of credentials and what it sees of the host. An edge leads from a state to another one, or to a goal, by something that a
+// snapshot shows: a file that somebody else runs, a rule of sudo, a program with other powers, a control socket, a capability. The answer is
+// yes with the cheapest way, no with the states that are ever entered, which Check goes through again on its own, or unknown with the edges that
+// are not known to be there.
+package power
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// Goal is what somebody can become or get.
+type Goal string
+
+// The goals. Who is root gets the others too.
+const (
+	Root   Goal = "root"   // uid 0 with the capabilities of the host
+	Filter Goal = "filter" // rewriting the host's packet filter
+	Secret Goal = "secret" // reading passwords or private keys of the host
+)
+
+// Goals are all goals.
+var Goals = []Goal{Root, Filter, Secret}
+
+// Text is a goal in words.
+func (g Goal) Text() string {
+	switch g {
+	case Root:
+		return "root of the host"
+	case Filter:
+		return "the host's packet filter"
+	default:
+		return "secrets of the host"
+	}
+}
+
+// Kind is what a principal is.
+type Kind string
+
+// The kinds of principals.
+const (
+	Workload Kind = "workload" // a container, a sandbox, a machine
+	Agent    Kind = "agent"    // an agent, or what it started
+	Service  Kind = "service"  // a process of a user of the system
+	Account  Kind = "account"  // somebody who logs in
+)
+
+// Principal is whom a question is about: a process in a place with some powers, or an account. Its key stays when it is started again.
+type Principal struct {
+	Key   string `json:"key"`
+	Name  string `json:"name"`
+	Kind  Kind   `json:"kind"`
+	State State  `json:"state"`
+}
+
+// State is what somebody is and sees. Ids are the host's.
+type State struct {
+	UID    int   `json:"uid"`
+	Groups []int `json:"groups,omitempty"` // the first is the effective one
+	// Caps are capabilities over the host's own user namespace that it has or can get.
+	Caps uint64 `json:"caps,omitempty"`
+	// Place is what it sees of the host's files: all of them, those of a mount namespace of a host's process, or those of a container.
+	Place     Place  `json:"place"`
+	Container string `json:"container,omitempty"`
+	HostPID   bool   `json:"hostPID,omitempty"` // it sees the processes of the host
+	HostNet   bool   `json:"hostNet,omitempty"` // it is in the host's network, and its capabilities are over it
+	// OwnUser says that it is in a user namespace of its own: no capability is over anything of the host.
+	OwnUser    bool `json:"ownUser,omitempty"`
+	NoNewPrivs bool `json:"noNewPrivs,omitempty"`
+	// Confined is a security label, or a filter of system calls of a service, whose rules are not read here.
+	Confined string `json:"confined,omitempty"`
+}
+
+// Place is what a state sees of the host's files.
+type Place string
+
+// The places.
+const (
+	OnHost      Place = "host"
+	Apart       Place = "apart" // a mount namespace of its own, with other mounts than the host's
+	InContainer Place = "container"
+)
+
+// key tells states apart.
+func (s *State) key() string { return fmt.Sprintf("%+v", *s) }
+
+// in says whether a state has a group.
+func (s *State) in(gid int) bool { return slices.Contains(s.Groups, gid) }
+
+// has says whether a state has a capability, by its number.
+func (s *State) has(c int) bool { return s.Caps&(1<<c) != 0 }
+
+// Edge is a way from a state to another one or to a goal.
+type Edge struct {
+	Kind EdgeKind `json:"kind"`
+	// Object is what it leads by: a path, a rule, a capability.
+	Object string `json:"object"`
+	// Text says in one sentence what gives what.
+	Text    string           `json:"text"`
+	Trigger snapshot.Trigger `json:"trigger"`
+	// Unknown is why it is not known to be there; "" if it is.
+	Unknown string `json:"unknown,omitempty"`
+	Goal    Goal   `json:"goal,omitempty"`
+	To      *State `json:"to,omitempty"`
+	// Change is what takes the edge away.
+	Change string `json:"change,omitempty"`
+}
+
+// EdgeKind is what an edge leads by.
+type EdgeKind string
+
+// The kinds of edges.
+const (
+	ByFile       EdgeKind = "file"
+	BySudo       EdgeKind = "sudo"
+	ByProgram    EdgeKind = "program"
+	BySocket     EdgeKind = "socket"
+	ByCapability EdgeKind = "capability"
+	ByMount      EdgeKind = "mount"
+	ByDevice     EdgeKind = "device"
+	ByProcess    EdgeKind = "process"
+	ByAccount    EdgeKind = "account"
+	BySelf       EdgeKind = "self"
+)
+
+// Verdict is an answer.
+type Verdict string
+
+// The answers.
+const (
+	Yes     Verdict = "yes"
+	No      Verdict = "no"
+	Unknown Verdict = "unknown"
+)
+
+// Answer says whether a principal gets to a goal.
+type Answer struct {
+	Principal Principal `json:"principal"`
+	Goal      Goal      `json:"goal"`
+	Verdict   Verdict   `json:"verdict"`
+	// Path is the cheapest way; of an unknown answer the cheapest one if what is not known is there.
+	Path []Edge `json:"path,omitempty"`
+	// Trigger is the latest on the way.
+	Trigger snapshot.Trigger `json:"trigger,omitempty"`
+	// Because is why an answer is unknown.
+	Because []string `json:"because,omitempty"`
+	// Unsearched says of an unknown answer that nothing is open but whether there are set-id programs outside of the directories of packages.
+	Unsearched bool `json:"unsearched,omitempty"`
+	// Closed are the states that are ever entered, of a no: Check goes through them.
+	Closed []State `json:"closed,omitempty"`
+	// Cut are the changes that together end all ways that are known, the fewest that were found.
+	Cut []string `json:"cut,omitempty"`
+}
+
+// Graph is a snapshot, ready to be asked.
+type Graph struct {
+	snap     *snapshot.Snapshot
+	accounts map[int]*snapshot.Account // by uid, the first of each
+	names    map[string]*snapshot.Account
+	groups   map[string]int // ids of groups by name, as far as rules name them
+	edges    map[string][]Edge
+	gaps     []string // why no answer is no
+	searched bool     // all programs with other powers are known
+	cut      map[string]bool
+}
+
+// New makes a graph of a snapshot.
+func New(s *snapshot.Snapshot) *Graph {
+	g := &Graph{snap: s, accounts: map[int]*snapshot.Account{}, names: map[string]*snapshot.Account{}, groups: map[string]int{}, edges: map[string][]Edge{}}
+	for i := range s.Powers.Accounts {
+		a := &s.Powers.Accounts[i]
+		g.names[a.Name] = a
+		if g.accounts[a.UID] == nil {
+			g.accounts[a.UID] = a
+		}
+	}
+	for _, group := range s.Powers.Groups {
+		g.groups[group.Name] = group.GID
+	}
+	for _, section := range []string{"powers", "processes", "runtimes"} {
+		if c := s.Section(section); c.Status != snapshot.OK {
+			why := cmp.Or(strings.Join(c.Reasons, "; "), "it was not read")
+			g.gaps = append(g.gaps, fmt.Sprintf("%s (%s): %s", section, c.Status, why))
+		}
+	}
+	g.searched = s.Powers.Searched == snapshot.SearchedAll
+	return g
+}
+
+// account is somebody who logs in as a uid.
+func (g *Graph) account(uid int) *State {
+	st := &State{UID: uid, Place: OnHost, HostPID: true, HostNet: true}
+	if a := g.accounts[uid]; a != nil {
+		st.Groups = append([]int{a.GID}, a.Groups...)
+	}
+	return st
+}
+
+// cost is the place of a trigger in their order, counted from one step on.
+func cost(t snapshot.Trigger) int { return slices.Index(snapshot.Triggers, t) }

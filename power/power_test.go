@@ -1,0 +1,305 @@
+package power_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/ringfence/ringfence/power"
+	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/zones"
+)
+
+const (
+	root  = 0
+	agent = 1000
+	other = 1001
+	staff = 50
+	disks = 6
+)
+
+// quiet is a host on which nobody becomes more than they are.
+func quiet() *snapshot.Snapshot {
+	s := &snapshot.Snapshot{}
+	for _, c := range snapshot.Collectors() {
+		s.Coverage = append(s.Coverage, snapshot.Coverage{Collector: c, Status: snapshot.OK})
+	}
+	s.Processes.Init = snapshot.NS{User: 1, Net: 2, PID: 3, Mnt: 4}
+	s.Powers = snapshot.Powers{
+		Searched: snapshot.SearchedAll, SudoRead: snapshot.Fact{State: snapshot.Present},
+		Accounts: []snapshot.Account{
+			{Name: "root", UID: root, Login: true}, {Name: "ann", UID: agent, GID: agent, Groups: []int{staff}, Login: true},
+			{Name: "bob", UID: other, GID: other, Login: true},
+		},
+		Groups: []snapshot.NamedGroup{{Name: "staff", GID: staff}, {Name: "disk", GID: disks}},
+		Sudo:   []snapshot.SudoRule{{Users: []string{"root"}, As: []string{"ALL"}, Commands: []snapshot.SudoCommand{{Text: "ALL"}}}},
+		Programs: []snapshot.GainProgram{
+			{Path: "/usr/bin/sudo", SetUID: new(int), Mode: 0o755}, {Path: "/usr/bin/passwd", SetUID: new(int), Mode: 0o755},
+		},
+	}
+	return s
+}
+
+// onHost is a process of the host.
+func onHost() power.State {
+	return power.State{UID: agent, Groups: []int{agent, staff}, Place: power.OnHost, HostPID: true, HostNet: true}
+}
+
+// boxed is a process of a container.
+func boxed(uid int, caps uint64) power.State {
+	return power.State{UID: uid, Groups: []int{uid}, Caps: caps, Place: power.InContainer, Container: "c1"}
+}
+
+func file(path string, kind snapshot.LeverKind, uid int, trigger snapshot.Trigger, permits ...snapshot.Permit) snapshot.LeverFile {
+	return snapshot.LeverFile{Path: path, Kind: kind, By: "a.service", UID: uid, Trigger: trigger, Permits: permits}
+}
+
+func ofUser(uid int, at string) snapshot.Permit {
+	return snapshot.Permit{Who: snapshot.PermitUser, ID: uid, At: at}
+}
+
+func ofGroup(gid int, at string) snapshot.Permit {
+	return snapshot.Permit{Who: snapshot.PermitGroup, ID: gid, At: at}
+}
+
+// answer asks whether a state gets to a goal. A no has a certificate that is accepted.
+func answer(t *testing.T, s *snapshot.Snapshot, st power.State, goal power.Goal) power.Answer {
+	t.Helper()
+	for _, a := range power.New(s).Ask(power.Principal{Key: "p", Name: "p", State: st}) {
+		if a.Goal != goal {
+			continue
+		}
+		if a.Verdict == power.No {
+			if err := power.Check(s, &a); err != nil {
+				t.Errorf("the certificate: %v", err)
+			}
+		}
+		return a
+	}
+	t.Fatal("no answer")
+	return power.Answer{}
+}
+
+// TestWays: each thing that gives somebody more is a way, and without it there is none.
+func TestWays(t *testing.T) {
+	all := snapshot.Permit{Who: snapshot.PermitAll, At: "/opt"}
+	sudo := func(user, as, command string, password bool) func(*snapshot.Snapshot, *power.State) {
+		return func(s *snapshot.Snapshot, _ *power.State) {
+			r := snapshot.SudoRule{Users: []string{user}, Commands: []snapshot.SudoCommand{{Text: command}}, Password: password}
+			if as != "" {
+				r.As = []string{as}
+			}
+			s.Powers.Sudo = append(s.Powers.Sudo, r)
+		}
+	}
+	lever := func(f snapshot.LeverFile) func(*snapshot.Snapshot, *power.State) {
+		return func(s *snapshot.Snapshot, _ *power.State) { s.Powers.Files = append(s.Powers.Files, f) }
+	}
+	program := func(p snapshot.GainProgram) func(*snapshot.Snapshot, *power.State) {
+		return func(s *snapshot.Snapshot, _ *power.State) { s.Powers.Programs = append(s.Powers.Programs, p) }
+	}
+	with := func(list ...func(*snapshot.Snapshot, *power.State)) func(*snapshot.Snapshot, *power.State) {
+		return func(s *snapshot.Snapshot, st *power.State) {
+			for _, f := range list {
+				f(s, st)
+			}
+		}
+	}
+	state := func(change func(*power.State)) func(*snapshot.Snapshot, *power.State) {
+		return func(_ *snapshot.Snapshot, st *power.State) { change(st) }
+	}
+	container := func(c snapshot.Container, st power.State) func(*snapshot.Snapshot, *power.State) {
+		return func(s *snapshot.Snapshot, to *power.State) {
+			c.ID = "c1"
+			s.Runtimes.Containers = append(s.Runtimes.Containers, c)
+			*to = st
+		}
+	}
+	nnp := state(func(st *power.State) { st.NoNewPrivs = true })
+	find := snapshot.GainProgram{Path: "/usr/local/bin/find", SetUID: new(int), Mode: 0o755}
+	gid := disks
+	for name, c := range map[string]struct {
+		change  func(*snapshot.Snapshot, *power.State)
+		goal    power.Goal
+		want    power.Verdict
+		trigger snapshot.Trigger
+	}{
+		"nothing":                                   {nil, power.Root, power.No, snapshot.TriggerNone},
+		"a script of a unit":                        {lever(file("/opt/a", snapshot.LeverProgram, root, snapshot.TriggerTimer, ofUser(agent, "/opt/a"))), power.Root, power.Yes, snapshot.TriggerTimer},
+		"a directory above it":                      {lever(file("/opt/a", snapshot.LeverProgram, root, snapshot.TriggerRestart, all)), power.Root, power.Yes, snapshot.TriggerRestart},
+		"of another user":                           {lever(file("/opt/a", snapshot.LeverProgram, root, snapshot.TriggerTimer, ofUser(other, "/opt/a"))), power.Root, power.No, snapshot.TriggerNone},
+		"by a group":                                {lever(file("/opt/a", snapshot.LeverUnit, root, snapshot.TriggerTimer, ofGroup(staff, "/opt/a"))), power.Root, power.Yes, snapshot.TriggerTimer},
+		"by another user, who gets root":            {with(lever(file("/opt/b", snapshot.LeverProgram, other, snapshot.TriggerTimer, ofUser(agent, "/opt/b"))), lever(file("/opt/a", snapshot.LeverProgram, root, snapshot.TriggerRestart, ofUser(other, "/opt/a")))), power.Root, power.Yes, snapshot.TriggerRestart},
+		"by another user, who gets nothing":         {lever(file("/opt/b", snapshot.LeverProgram, other, snapshot.TriggerTimer, ofUser(agent, "/opt/b"))), power.Root, power.No, snapshot.TriggerNone},
+		"permissions that were not read":            {lever(snapshot.LeverFile{Path: "/opt/a", Kind: snapshot.LeverProgram, Trigger: snapshot.TriggerTimer, Unread: "denied"}), power.Root, power.Unknown, snapshot.TriggerTimer},
+		"a file of the filter":                      {lever(file("/etc/nftables.conf", snapshot.LeverFilter, root, snapshot.TriggerRestart, ofUser(agent, "/etc/nftables.conf"))), power.Filter, power.Yes, snapshot.TriggerRestart},
+		"a file of the filter is not root":          {lever(file("/etc/nftables.conf", snapshot.LeverFilter, root, snapshot.TriggerRestart, ofUser(agent, "/etc/nftables.conf"))), power.Root, power.No, snapshot.TriggerNone},
+		"a secret":                                  {lever(file("/etc/shadow", snapshot.LeverSecret, root, snapshot.TriggerNone, ofGroup(staff, "/etc/shadow"))), power.Secret, power.Yes, snapshot.TriggerNone},
+		"sudo of all, with a password":              {sudo("ann", "", "ALL", true), power.Root, power.Yes, snapshot.TriggerOperator},
+		"sudo of all, without":                      {sudo("%staff", "root", "ALL", false), power.Root, power.Yes, snapshot.TriggerNone},
+		"sudo of somebody else":                     {sudo("bob", "root", "ALL", false), power.Root, power.No, snapshot.TriggerNone},
+		"sudo of find":                              {sudo("#1000", "root", "/usr/bin/find", false), power.Root, power.Yes, snapshot.TriggerNone},
+		"sudo of tee with a star":                   {sudo("ann", "root", "/usr/bin/tee /etc/motd*", false), power.Root, power.Yes, snapshot.TriggerNone},
+		"sudo of tee to one file":                   {sudo("ann", "root", "/usr/bin/tee /etc/motd", false), power.Root, power.Unknown, snapshot.TriggerNone},
+		"sudo of a program that is not known":       {sudo("ann", "root", "/opt/backup", false), power.Root, power.Unknown, snapshot.TriggerNone},
+		"sudo of a program that it can change":      {with(sudo("ann", "root", "/opt/backup", false), lever(file("/opt/backup", snapshot.LeverProgram, other, snapshot.TriggerOperator, ofUser(agent, "/opt/backup")))), power.Root, power.Yes, snapshot.TriggerNone},
+		"sudo as somebody who gets nothing":         {sudo("ann", "bob", "ALL", false), power.Root, power.No, snapshot.TriggerNone},
+		"sudo without new privileges, and a login":  {with(sudo("ann", "root", "ALL", false), nnp), power.Root, power.Yes, snapshot.TriggerLogin},
+		"sudo that was not read":                    {func(s *snapshot.Snapshot, _ *power.State) { s.Powers.SudoRead = snapshot.Fact{State: snapshot.Denied} }, power.Root, power.Unknown, snapshot.TriggerNone},
+		"a setuid find":                             {program(find), power.Root, power.Yes, snapshot.TriggerNone},
+		"a setuid program that is not known":        {program(snapshot.GainProgram{Path: "/opt/x", SetUID: new(int), Mode: 0o755}), power.Root, power.Unknown, snapshot.TriggerNone},
+		"a setuid program of others":                {program(snapshot.GainProgram{Path: "/opt/find", SetUID: new(int), Mode: 0o750, GID: disks}), power.Root, power.No, snapshot.TriggerNone},
+		"a setgid program, and what the group gets": {with(program(snapshot.GainProgram{Path: "/opt/vim", SetGID: &gid, Mode: 0o755}), lever(file("/dev/sda", snapshot.LeverDevice, root, snapshot.TriggerNone, ofGroup(disks, "/dev/sda")))), power.Root, power.Yes, snapshot.TriggerNone},
+		"perl with cap_setuid":                      {program(snapshot.GainProgram{Path: "/usr/bin/perl", Caps: "0000000000000080", Mode: 0o755}), power.Root, power.Yes, snapshot.TriggerNone},
+		"ping with cap_net_raw":                     {program(snapshot.GainProgram{Path: "/usr/bin/ping", Caps: "0000000000002000", Mode: 0o755}), power.Root, power.No, snapshot.TriggerNone},
+		"CAP_NET_ADMIN over the host's network":     {state(func(st *power.State) { st.Caps = 1 << 12 }), power.Filter, power.Yes, snapshot.TriggerNone},
+		"CAP_NET_ADMIN in a network of its own":     {container(snapshot.Container{}, boxed(root, 1<<12)), power.Filter, power.No, snapshot.TriggerNone},
+		"CAP_SYS_ADMIN in a container":              {container(snapshot.Container{}, boxed(root, 1<<21)), power.Root, power.Yes, snapshot.TriggerNone},
+		"CAP_DAC_OVERRIDE in a container":           {container(snapshot.Container{}, boxed(root, 1<<1)), power.Root, power.No, snapshot.TriggerNone},
+		"CAP_DAC_READ_SEARCH in a container":        {container(snapshot.Container{}, boxed(root, 1<<2)), power.Secret, power.Yes, snapshot.TriggerNone},
+		"a writable /etc in a container":            {container(snapshot.Container{Mounts: []snapshot.ContainerMount{{Source: "/etc", Dest: "/host", RW: true}}}, boxed(root, 0)), power.Root, power.Yes, snapshot.TriggerRestart},
+		"a writable /etc in a container, of a user": {container(snapshot.Container{Mounts: []snapshot.ContainerMount{{Source: "/etc", Dest: "/host", RW: true}}}, boxed(agent, 0)), power.Root, power.No, snapshot.TriggerNone},
+		"a directory of data in a container":        {container(snapshot.Container{Mounts: []snapshot.ContainerMount{{Source: "/srv/data", Dest: "/data", RW: true}}}, boxed(root, 0)), power.Root, power.No, snapshot.TriggerNone},
+		"a script of root in a mount, of a user":    {with(lever(file("/srv/data/x", snapshot.LeverProgram, root, snapshot.TriggerTimer, ofUser(agent, "/srv/data/x"))), container(snapshot.Container{Mounts: []snapshot.ContainerMount{{Source: "/srv/data", Dest: "/data", RW: true}}}, boxed(agent, 0))), power.Root, power.Yes, snapshot.TriggerTimer},
+		"the same script, not mounted":              {with(lever(file("/srv/other/x", snapshot.LeverProgram, root, snapshot.TriggerTimer, ofUser(agent, "/srv/other/x"))), container(snapshot.Container{Mounts: []snapshot.ContainerMount{{Source: "/srv/data", Dest: "/data", RW: true}}}, boxed(agent, 0))), power.Root, power.No, snapshot.TriggerNone},
+		"a disk in a container":                     {container(snapshot.Container{Devices: []string{"/dev/sda"}}, boxed(root, 0)), power.Root, power.Yes, snapshot.TriggerNone},
+		"the socket of docker, of its group": {func(s *snapshot.Snapshot, _ *power.State) {
+			s.Runtimes.Sockets = []snapshot.ControlSocket{{Runtime: "docker", Path: "/run/docker.sock", Mode: 0o660, GID: staff, Word: snapshot.Word{By: snapshot.ByKernel}}}
+		}, power.Root, power.Yes, snapshot.TriggerNone},
+		"the socket of docker, of others": {func(s *snapshot.Snapshot, _ *power.State) {
+			s.Runtimes.Sockets = []snapshot.ControlSocket{{Runtime: "docker", Path: "/run/docker.sock", Mode: 0o660, GID: disks}}
+		}, power.Root, power.No, snapshot.TriggerNone},
+		"the socket of docker in a container": {with(func(s *snapshot.Snapshot, _ *power.State) {
+			s.Runtimes.Sockets = []snapshot.ControlSocket{{Runtime: "docker", Path: "/run/docker.sock", Mode: 0o660, Word: snapshot.Word{By: snapshot.ByKernel}, Mounts: []snapshot.Mount{{Container: "c1", Path: "/run/docker.sock"}}}}
+		}, container(snapshot.Container{}, boxed(root, 0))), power.Root, power.Yes, snapshot.TriggerNone},
+		"the host's processes, seen by one of its user": {with(func(s *snapshot.Snapshot, _ *power.State) {
+			s.Processes.List = []snapshot.Process{{PID: 9, Comm: "bash", UID: agent, CapPrm: "0", NS: s.Processes.Init}}
+			s.Powers.Files = []snapshot.LeverFile{file("/opt/a", snapshot.LeverProgram, root, snapshot.TriggerTimer, ofUser(agent, "/opt/a"))}
+		}, container(snapshot.Container{}, func() power.State { st := boxed(agent, 0); st.HostPID = true; return st }())), power.Root, power.Yes, snapshot.TriggerTimer},
+		"root with mounts of its own": {state(func(st *power.State) { st.UID, st.Place = root, power.Apart }), power.Root, power.Unknown, snapshot.TriggerNone},
+		"a label that is not known":   {with(lever(file("/opt/a", snapshot.LeverProgram, root, snapshot.TriggerTimer, ofUser(agent, "/opt/a"))), state(func(st *power.State) { st.Confined = "the label x" })), power.Root, power.Unknown, snapshot.TriggerTimer},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, st := quiet(), onHost()
+			if c.change != nil {
+				c.change(s, &st)
+			}
+			a := answer(t, s, st, c.goal)
+			if a.Verdict != c.want || a.Trigger != c.trigger {
+				t.Errorf("%s, %s by %v, %v", a.Verdict, a.Trigger, texts(a.Path), a.Because)
+			}
+		})
+	}
+}
+
+func texts(list []power.Edge) (out []string) {
+	for _, e := range list {
+		out = append(out, e.Text+e.Unknown)
+	}
+	return out
+}
+
+// TestUnreadIsNeverNo: what a collector did not read makes no an unknown.
+func TestUnreadIsNeverNo(t *testing.T) {
+	for _, section := range []string{"powers", "processes", "runtimes"} {
+		s := quiet()
+		for i := range s.Coverage {
+			if s.Coverage[i].Collector == section {
+				s.Coverage[i].Status, s.Coverage[i].Reasons = snapshot.Denied, []string{"not root"}
+			}
+		}
+		if a := answer(t, s, onHost(), power.Root); a.Verdict != power.Unknown || !strings.Contains(fmt.Sprint(a.Because), "not root") {
+			t.Errorf("%s: %s %v", section, a.Verdict, a.Because)
+		}
+	}
+	s := quiet()
+	s.Powers.Searched = snapshot.SearchedPath
+	if a := answer(t, s, onHost(), power.Root); a.Verdict != power.Unknown || !a.Unsearched {
+		t.Errorf("programs elsewhere: %s, %v", a.Verdict, a.Unsearched)
+	}
+}
+
+// TestCertificates: a certificate holds for its own snapshot, and for none in which one more thing is open, or that lacks a state.
+func TestCertificates(t *testing.T) {
+	s := quiet()
+	s.Powers.Files = []snapshot.LeverFile{file("/opt/b", snapshot.LeverProgram, other, snapshot.TriggerTimer, ofUser(agent, "/opt/b"))}
+	a := answer(t, s, onHost(), power.Root)
+	if a.Verdict != power.No || len(a.Closed) < 2 {
+		t.Fatalf("%s with %d states", a.Verdict, len(a.Closed))
+	}
+	less := a
+	less.Closed = slices.DeleteFunc(slices.Clone(a.Closed), func(st power.State) bool { return st.UID == other })
+	if power.Check(s, &less) == nil {
+		t.Error("a certificate that lacks a state is accepted")
+	}
+	for name, change := range map[string]func(*snapshot.Snapshot){
+		"a file": func(s *snapshot.Snapshot) {
+			s.Powers.Files = append(s.Powers.Files, file("/opt/c", snapshot.LeverProgram, root, snapshot.TriggerTimer, ofUser(other, "/opt/c")))
+		},
+		"sudo": func(s *snapshot.Snapshot) { s.Powers.Sudo[0].Users = []string{"bob"} },
+		"a program": func(s *snapshot.Snapshot) {
+			s.Powers.Programs = append(s.Powers.Programs, snapshot.GainProgram{Path: "/opt/find", SetUID: new(int), Mode: 0o755})
+		},
+		"a socket": func(s *snapshot.Snapshot) {
+			s.Runtimes.Sockets = []snapshot.ControlSocket{{Runtime: "docker", Path: "/run/docker.sock", Mode: 0o666}}
+		},
+		"the search":  func(s *snapshot.Snapshot) { s.Powers.Searched = snapshot.SearchedPath },
+		"the reading": func(s *snapshot.Snapshot) { s.Powers.SudoRead.State = snapshot.Error },
+		"a section":   func(s *snapshot.Snapshot) { s.Coverage = s.Coverage[:3] },
+	} {
+		changed := quiet()
+		changed.Powers.Files = slices.Clone(s.Powers.Files)
+		change(changed)
+		if power.Check(changed, &a) == nil {
+			t.Errorf("the certificate is accepted although %s changed", name)
+		}
+	}
+}
+
+// TestCuts: the changes end all ways, and no way is left with them.
+func TestCuts(t *testing.T) {
+	s := quiet()
+	s.Powers.Files = []snapshot.LeverFile{
+		file("/opt/a", snapshot.LeverProgram, root, snapshot.TriggerTimer, snapshot.Permit{Who: snapshot.PermitAll, At: "/opt"}),
+		file("/opt/b", snapshot.LeverProgram, root, snapshot.TriggerRestart, snapshot.Permit{Who: snapshot.PermitAll, At: "/opt"}),
+		file("/etc/x", snapshot.LeverSystem, root, snapshot.TriggerNone, ofGroup(staff, "/etc/x")),
+	}
+	a := answer(t, s, onHost(), power.Root)
+	if want := []string{"permissions of /etc/x", "permissions of /opt"}; !slices.Equal(a.Cut, want) {
+		t.Errorf("%v, want %v", a.Cut, want)
+	}
+	s.Powers.Files = nil
+	if a := answer(t, s, onHost(), power.Root); a.Verdict != power.No {
+		t.Errorf("with the changes made: %s by %v", a.Verdict, texts(a.Path))
+	}
+}
+
+// TestPrincipals: containers, agents, services and accounts are asked about, root's own processes are not, and equal ones are one.
+func TestPrincipals(t *testing.T) {
+	s := quiet()
+	at := func(pid, uid int, comm, unit, container string) snapshot.Process {
+		p := snapshot.Process{
+			PID: pid, PPID: 1, UID: uid, GID: uid, Comm: comm, Unit: unit, Container: container, CapEff: "0", CapPrm: "0", CapAmb: "0", CapBnd: "0",
+			NS: s.Processes.Init, ContainerWord: snapshot.Word{By: snapshot.ByKernel},
+		}
+		if container != "" {
+			p.NS.Mnt, p.NS.Net, p.NS.PID = 40, 41, 42
+		}
+		return p
+	}
+	s.Processes.List = []snapshot.Process{
+		at(1, 0, "systemd", "init.scope", ""), at(10, 0, "sshd", "ssh.service", ""), at(11, 33, "nginx", "nginx.service", ""), at(12, 33, "nginx", "nginx.service", ""),
+		at(20, 0, "sh", "", "c1"), at(21, 0, "sleep", "", "c1"), at(22, 100, "app", "", "c1"),
+	}
+	s.Runtimes.Containers = []snapshot.Container{{ID: "c1", Name: "web", Running: true}}
+	s.Index()
+	var got []string
+	for _, p := range power.Principals(s, zones.Classify(s, nil)) {
+		got = append(got, fmt.Sprintf("%s %s %d", p.Kind, p.Key, p.State.UID))
+	}
+	want := []string{"account account ann 1000", "account account bob 1001", "workload container web 0", "workload container web 100", "service service nginx.service 33"}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}

@@ -1,0 +1,136 @@
+package power
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/zones"
+)
+
+// Principals are whom a host can be asked about: what runs in containers, agents and what they started, services of users, and accounts that log in.
+// Equal ones are one. They come in the order of their keys.
+func Principals(s *snapshot.Snapshot, m *zones.Map) []Principal {
+	var list []Principal
+	seen := map[string]bool{}
+	add := func(p Principal) {
+		if k := p.Key + p.State.key(); !seen[k] {
+			seen[k] = true
+			list = append(list, p)
+		}
+	}
+	for i := range s.Processes.List {
+		p := &s.Processes.List[i]
+		if id, ok := identify(s, m, p); ok {
+			id.State = stateOf(s, m, p)
+			add(id)
+		}
+	}
+	g := New(s)
+	for i := range s.Powers.Accounts {
+		if a := &s.Powers.Accounts[i]; a.Login && a.UID != 0 {
+			add(Principal{Key: "account " + a.Name, Name: "account " + a.Name, Kind: Account, State: *g.account(a.UID)})
+		}
+	}
+	slices.SortStableFunc(list, func(a, b Principal) int { return strings.Compare(a.Key, b.Key) })
+	return list
+}
+
+// identify says who a process is, if it is somebody who is asked about: what root itself runs is not.
+func identify(s *snapshot.Snapshot, m *zones.Map, p *snapshot.Process) (Principal, bool) {
+	zone, _ := m.Process(p)
+	agent := m.AgentOf(p)
+	switch container := m.Container(p); {
+	case container != "":
+		name := container
+		if c := containerOf(s, container); c != nil && c.Name != "" {
+			name = c.Name
+		}
+		return Principal{Key: "container " + name, Name: "container " + name, Kind: Workload}, true
+	case agent != nil:
+		key := "agent " + agent.Runtime
+		if p.UID > 0 {
+			key += fmt.Sprintf(" of uid %d", p.UID)
+		}
+		return Principal{Key: key, Name: agent.Title, Kind: Agent}, true
+	case zone == zones.Workload:
+		return Principal{Key: "process " + p.Comm, Name: "process " + p.Comm, Kind: Workload}, true
+	case p.UID > 0 && p.Unit != "" && !strings.HasPrefix(p.Unit, "user@") && !strings.HasPrefix(p.Unit, "session-"):
+		return Principal{Key: "service " + p.Unit, Name: p.Unit, Kind: Service}, true
+	}
+	return Principal{}, false
+}
+
+func containerOf(s *snapshot.Snapshot, id string) *snapshot.Container {
+	i := slices.IndexFunc(s.Runtimes.Containers, func(c snapshot.Container) bool { return c.ID == id })
+	if i < 0 {
+		return nil
+	}
+	return &s.Runtimes.Containers[i]
+}
+
+// stateOf is what a process is and sees.
+func stateOf(s *snapshot.Snapshot, m *zones.Map, p *snapshot.Process) State {
+	init := s.Processes.Init
+	same := func(a, b uint64) bool { return a != 0 && a == b }
+	st := State{
+		UID: p.UID, Groups: append([]int{p.GID}, slices.DeleteFunc(slices.Clone(p.Groups), func(g int) bool { return g == p.GID })...),
+		HostPID: same(p.NS.PID, init.PID), OwnUser: !same(p.NS.User, init.User), NoNewPrivs: p.NoNewPrivs, Confined: confinedBy(p),
+	}
+	slices.Sort(st.Groups[1:])
+	st.HostNet = same(p.NS.Net, init.Net) && (p.NetOwner == 0 || p.NetOwner == p.NS.User)
+	if !st.OwnUser {
+		st.Caps = capMask(p.CapEff) | capMask(p.CapPrm) | capMask(p.CapAmb)
+		if container := m.Container(p); !p.NoNewPrivs && (p.UID == 0 || container != "" && p.SetUID != "") {
+			st.Caps |= capMask(p.CapBnd)
+		}
+	}
+	switch id := m.Container(p); {
+	case id != "":
+		st.Place, st.Container = InContainer, id
+	case same(p.NS.Mnt, init.Mnt):
+		st.Place = OnHost
+	default:
+		st.Place = Apart
+	}
+	return st
+}
+
+// knownLabels are profiles of runtimes, which leave to files, sockets and devices what their permissions say.
+var knownLabels = []string{"", "unconfined", "docker-default", "containers-default", "cri-containerd.apparmor.d", "lxc-container-default"}
+
+// confinedBy is what confines a process by rules that are not read: a label, or of a service a filter of system calls.
+func confinedBy(p *snapshot.Process) string {
+	label, mode, _ := strings.Cut(p.LSM, " ")
+	if strings.Contains(mode, "complain") || strings.Contains(label, "unconfined_t") || slices.ContainsFunc(knownLabels, func(k string) bool { return k == label || k != "" && strings.HasPrefix(label, k) }) {
+		if p.Seccomp == 2 && p.Container == "" {
+			return "a filter of system calls"
+		}
+		return ""
+	}
+	return "the label " + label
+}
+
+// Select asks about all principals, or those of one name or key, and all goals, or one.
+func Select(s *snapshot.Snapshot, m *zones.Map, from string, to Goal) ([]Answer, error) {
+	var list []Answer
+	g := New(s)
+	principals := Principals(s, m)
+	found := from == ""
+	for _, p := range principals {
+		if from != "" && p.Key != from && p.Name != from {
+			continue
+		}
+		found = true
+		for _, a := range g.Ask(p) {
+			if to == "" || a.Goal == to {
+				list = append(list, a)
+			}
+		}
+	}
+	if !found {
+		return nil, fmt.Errorf("nobody on the host is called %q: ringfence paths lists whom it asks about", from)
+	}
+	return list, nil
+}

@@ -1,0 +1,37 @@
+package snapshot
+
+import (
+	"path"
+	"slices"
+)
+
+// checkPowers refuses files of kinds, triggers and permits that there are not.
+func (s *Snapshot) checkPowers() error {
+	p := &s.Powers
+	for i := range p.Files {
+		f := &p.Files[i]
+		if err := oneOf(f.Kind, leverKinds, "powers.files[%d].kind", i); err != nil {
+			return err
+		}
+		if err := oneOf(f.Trigger, Triggers, "powers.files[%d].trigger", i); err != nil {
+			return err
+		}
+		if !path.IsAbs(f.Path) || f.UID < 0 {
+			return wrong("no absolute path, or nobody's uid", "powers.files[%d]", i)
+		}
+		for j := range f.Permits {
+			if err := oneOf(f.Permits[j].Who, []PermitKind{PermitUser, PermitGroup, PermitAll}, "powers.files[%d].permits[%d].who", i, j); err != nil {
+				return err
+			}
+		}
+	}
+	if s.Section("powers").Status == OK {
+		if err := oneOf(p.SudoRead.State, factStates, "powers.sudoRead.state"); err != nil {
+			return err
+		}
+	}
+	if p.Searched != "" && !slices.Contains([]string{SearchedPath, SearchedAll}, p.Searched) {
+		return wrong("neither "+SearchedPath+" nor "+SearchedAll, "powers.searched")
+	}
+	return nil
+}

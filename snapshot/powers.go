@@ -1,0 +1,136 @@
+package snapshot
+
+// Powers is by what somebody who is on the host becomes more than they are: files that others run or read, programs that change who runs
+// them, rules of sudo. A file of which root alone decides gives nobody anything: it is counted, and not listed.
+type Powers struct {
+	// Looked is how many files and directories were looked at.
+	Looked   int           `json:"looked"`
+	Files    []LeverFile   `json:"files,omitempty"`
+	Programs []GainProgram `json:"programs,omitempty"`
+	// Searched says how far programs were looked for.
+	Searched string     `json:"searched,omitempty"`
+	Sudo     []SudoRule `json:"sudo,omitempty"`
+	// SudoRead says whether the rules of sudo are known: absent where there is no sudo.
+	SudoRead Fact      `json:"sudoRead,omitzero"`
+	Accounts []Account `json:"accounts,omitempty"`
+	// Groups are the groups of the host.
+	Groups []NamedGroup `json:"groups,omitempty"`
+}
+
+// How far programs with other powers are looked for.
+const (
+	SearchedPath = "path" // the directories in which packages have programs and their helpers
+	SearchedAll  = "all"  // every file system of the host's own tree
+)
+
+// LeverFile is a file or a directory by which those who write it, or read it, get more than they have.
+type LeverFile struct {
+	Path string    `json:"path"`
+	Kind LeverKind `json:"kind"`
+	// By is what runs or reads it: a unit, a file of cron, a program.
+	By string `json:"by,omitempty"`
+	// UID is as whom it is run or read.
+	UID     int     `json:"uid"`
+	Trigger Trigger `json:"trigger,omitempty"`
+	// Permits are those besides root who can change it, or read it if it is a secret.
+	Permits []Permit `json:"permits,omitempty"`
+	// Unread is why the permits are not known.
+	Unread string `json:"unread,omitempty"`
+}
+
+// LeverKind is what a file is for.
+type LeverKind string
+
+// The kinds of files that give more than their permissions.
+const (
+	LeverProgram LeverKind = "program" // is run
+	LeverUnit    LeverKind = "unit"    // settings of systemd, and directories of them
+	LeverSearch  LeverKind = "search"  // a directory in which programs or libraries are looked for
+	LeverLogin   LeverKind = "login"   // read by the shell or the SSH server for somebody who logs in
+	LeverSystem  LeverKind = "system"  // accounts, sudo, PAM, the loader and other settings of the system
+	LeverDevice  LeverKind = "device"  // the disks and the memory of the host
+	LeverFilter  LeverKind = "filter"  // what loads the packet filter
+	LeverSecret  LeverKind = "secret"  // is read: passwords and private keys
+)
+
+var leverKinds = []LeverKind{LeverProgram, LeverUnit, LeverSearch, LeverLogin, LeverSystem, LeverDevice, LeverFilter, LeverSecret}
+
+// Trigger is when what a file says is done.
+type Trigger string
+
+// The triggers, the first comes at once and the last needs a person.
+const (
+	TriggerNone     Trigger = "none"
+	TriggerTimer    Trigger = "timer"    // cron, a timer of systemd
+	TriggerRestart  Trigger = "restart"  // of a unit or the host
+	TriggerLogin    Trigger = "login"    // of whom the file belongs to
+	TriggerOperator Trigger = "operator" // somebody starts it, or gives a password
+)
+
+// Triggers are the triggers in their order.
+var Triggers = []Trigger{TriggerNone, TriggerTimer, TriggerRestart, TriggerLogin, TriggerOperator}
+
+// Permit is somebody who can change or read a file, and by what.
+type Permit struct {
+	Who PermitKind `json:"who"`
+	ID  int        `json:"id,omitempty"` // of a user or a group
+	At  string     `json:"at"`           // the file, or the directory above it that is open to them
+}
+
+// PermitKind is whom a permission is for.
+type PermitKind string
+
+// Whom permissions are for.
+const (
+	PermitUser  PermitKind = "user"
+	PermitGroup PermitKind = "group"
+	PermitAll   PermitKind = "all"
+)
+
+// GainProgram is a program that has other powers than who runs it.
+type GainProgram struct {
+	Path   string `json:"path"`
+	SetUID *int   `json:"setuid,omitempty"`
+	SetGID *int   `json:"setgid,omitempty"`
+	// Caps is its permitted capabilities, as 16 hexadecimal digits (capabilities(7), file capabilities).
+	Caps string `json:"caps,omitempty"`
+	// Mode, UID and GID say who can run it.
+	Mode uint32 `json:"mode"`
+	UID  int    `json:"uid"`
+	GID  int    `json:"gid"`
+}
+
+// SudoRule is whom sudo lets run what (sudoers(5)).
+type SudoRule struct {
+	// Users are names, %GROUP, #UID, %#GID or ALL.
+	Users []string `json:"users"`
+	// As are those whom commands run as; empty is root.
+	As       []string      `json:"as,omitempty"`
+	Commands []SudoCommand `json:"commands"`
+	// Password says that it asks for the password of who runs it.
+	Password bool `json:"password,omitempty"`
+	SetEnv   bool `json:"setenv,omitempty"`
+	// Partly says that the rule has something that is not followed, such as a negation.
+	Partly string `json:"partly,omitempty"`
+}
+
+// SudoCommand is a command with its arguments as sudoers has them, ALL, or one that is taken away.
+type SudoCommand struct {
+	Text string `json:"text"`
+	Not  bool   `json:"not,omitempty"`
+}
+
+// Account is an account of the host.
+type Account struct {
+	Name   string `json:"name"`
+	UID    int    `json:"uid"`
+	GID    int    `json:"gid"`
+	Groups []int  `json:"groups,omitempty"`
+	Login  bool   `json:"login,omitempty"` // it has a shell
+}
+
+// NamedGroup is a group of the host.
+type NamedGroup struct {
+	Name string `json:"name"`
+	GID  int    `json:"gid"`
+}
