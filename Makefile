@@ -12,12 +12,12 @@ export CGO_ENABLED = 0
 
 # What the tests of the kernel and of real components need, as Debian packages.
 PACKAGES = nftables iptables ipset iproute2 util-linux procps openssh-server libcap-ng-utils libcap2-bin \
-	busybox-static python3 runc crun podman netavark docker.io slirp4netns passt openipmi ipmitool
+	busybox-static python3 runc crun podman netavark docker.io slirp4netns passt openipmi ipmitool sudo
 
 # Every fuzz target as package:target.
 FUZZ = ruleset:FuzzDecode reports:FuzzClean checks:FuzzParsers snapshot:FuzzLoad reach:FuzzModel \
 	trace:FuzzPacket trace:FuzzTracer ruleset:FuzzXt ruleset:FuzzMessage host/wire:FuzzParse host/wire:FuzzConnection \
-	checks:FuzzOpenClaw checks:FuzzSSHD checks:FuzzOCI
+	checks:FuzzOpenClaw checks:FuzzSSHD checks:FuzzOCI checks:FuzzPowers
 
 # Damaged snapshots that "make fuzz" judges; "make test" judges 2,000.
 MUTATIONS ?= 50000

@@ -73,3 +73,18 @@ func FuzzOCI(f *testing.F) {
 		})
 	})
 }
+
+// FuzzPowers: what root wrote for sudo and polkit is read or refused, in time.
+func FuzzPowers(f *testing.F) {
+	f.Add([]byte(`{"User_Specs": [{"User_List": [{"username": "a"}], "Host_List": [{"hostname": "ALL"}], "Cmnd_Specs": [{"Commands": [{"command": "ALL"}]}]}]}`))
+	f.Add([]byte(`polkit.addRule(function(action, subject) { if ((action.id == "a" || action.id == "b") && subject.isInGroup("c")) { return polkit.Result.YES; } });`))
+	f.Add([]byte("polkit.addRule(function(action, subject) { if (" + strings.Repeat(`(action.id == "a" || subject.local) && `, 40) + `subject.local) { return "yes"; } });`))
+	f.Add(nested("(", ")", 500))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		inTime(t, 5*time.Second, len(b), func() {
+			_, _ = sudoRules(b)
+			_, _ = ruleGrants(string(b))
+			_, _ = actionGrants(b)
+		})
+	})
+}

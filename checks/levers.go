@@ -25,6 +25,9 @@ const (
 // maxStats bounds the files and directories that are looked at for their permissions.
 const maxStats = 60_000
 
+// nullDevice is /dev/null: what is written to it is never read. It is mounted over files that are to be empty.
+var nullDevice = unix.Mkdev(1, 3)
+
 var errManyStats = errors.New("more files are on the way than are looked at")
 
 // permitWalker finds out who besides root decides what is at a path: who can write it, or rename something into its place in a directory
@@ -148,7 +151,7 @@ func (w *permitWalker) writers(p string) (list []snapshot.Permit, real string, e
 			}
 			continue
 		}
-		if len(rest) == 0 {
+		if len(rest) == 0 && x.st.Rdev != nullDevice {
 			list = append(list, x.changers(at)...)
 		}
 		dir, above = at, x

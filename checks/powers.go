@@ -38,15 +38,13 @@ func collectPowers(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outco
 	out := new(Outcome)
 	l := &levers{s: s, ctx: ctx, w: s.newPermitWalker(), out: out, seen: map[leverKey]bool{}}
 	sec := &snap.Powers
-	if s.Host.Live() {
-		procs, err := s.processes()
-		if err != nil {
-			out.fail("list processes", err)
-			return out
-		}
-		l.systemd(procs)
-		l.cron(procs)
+	procs, err := s.processes()
+	if err != nil && s.Host.Live() {
+		out.fail("list processes", err)
+		return out
 	}
+	l.systemd(procs)
+	l.cron(procs)
 	l.system()
 	l.logins()
 	l.secrets()
@@ -56,6 +54,7 @@ func collectPowers(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outco
 		sec.Groups = append(sec.Groups, snapshot.NamedGroup{Name: g.name, GID: g.gid})
 	}
 	sec.Sudo, sec.SudoRead = s.sudo(ctx)
+	sec.Polkit, sec.PolkitRead = s.polkit()
 	sec.Programs, sec.Searched = l.gainPrograms()
 	sec.Files, sec.Looked = l.list, l.w.looked
 	return out

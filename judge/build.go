@@ -57,6 +57,7 @@ func build(ctx context.Context, s *snapshot.Snapshot, cfg zones.Config) *builder
 	b.abstract()
 	b.agentList()
 	b.memory()
+	b.paths()
 	b.sysctls()
 	return b
 }

@@ -32,11 +32,13 @@ type Document struct {
 	Abstract   []DocAbstract        `json:"abstractSockets" reads:"listeners.unix processes.power runtimes agents"`
 	Agents     []DocAgent           `json:"agents" reads:"agents listeners.ip listeners.namespaces network nftables processes.power"`
 	// AgentPrograms are the agents without what the packet model says of them, and AgentListeners the sockets that are theirs.
-	AgentPrograms  []DocAgentProgram     `json:"agentPrograms" reads:"agents processes.power"`
-	AgentListeners []DocAgentListener    `json:"agentListeners" reads:"agents processes.power listeners.ip listeners.namespaces"`
-	Memory         []DocMemory           `json:"sharedMemory" reads:"processes.memory processes.power runtimes agents"`
-	Kernel         snapshot.Kernel       `json:"kernel" reads:"kernel.facts"`
-	Sysctls        map[string]DocSetting `json:"sysctls" reads:"kernel.sysctls network"`
+	AgentPrograms  []DocAgentProgram  `json:"agentPrograms" reads:"agents processes.power"`
+	AgentListeners []DocAgentListener `json:"agentListeners" reads:"agents processes.power listeners.ip listeners.namespaces"`
+	Memory         []DocMemory        `json:"sharedMemory" reads:"processes.memory processes.power runtimes agents"`
+	// Paths are whether workloads, agents, services and accounts become root, rewrite the packet filter or read secrets.
+	Paths   []DocPath             `json:"paths" reads:"powers processes.power processes.groups runtimes agents"`
+	Kernel  snapshot.Kernel       `json:"kernel" reads:"kernel.facts"`
+	Sysctls map[string]DocSetting `json:"sysctls" reads:"kernel.sysctls network"`
 
 	conditions map[string][]finding.Condition // for witnesses to arrive
 }

@@ -226,7 +226,7 @@ func sorted[V any](m map[string]V) []string {
 
 // sections are the sections of a snapshot that a policy can read.
 var sections = []string{
-	"agents", "ipmi", "kernel", "listeners", "network", "nftables", "processes", "runtimes", "ssh", "winrm",
+	"agents", "ipmi", "kernel", "listeners", "network", "nftables", "powers", "processes", "runtimes", "ssh", "winrm",
 }
 
 // metadata reads a check from the annotations of its package; a module of shared code (package

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ringfence/ringfence/rego"
 	"github.com/ringfence/ringfence/snapshot"
 )
 
@@ -62,6 +63,9 @@ func (k *checker) state(st *State) error {
 	}
 	if st.Place == InContainer {
 		return k.container(st)
+	}
+	if err := k.polkit(st); err != nil {
+		return err
 	}
 	if st.NoNewPrivs || st.OwnUser || st.UID == 0 {
 		return nil
@@ -192,6 +196,21 @@ func (k *checker) mount(st *State, m snapshot.ContainerMount) error {
 			if below(p.At) && holds(st, p) && (f.UID == 0 && (f.Kind != snapshot.LeverFilter || k.goal == Filter) || f.UID != 0 && f.UID != st.UID && !k.account(f.UID)) {
 				return fmt.Errorf("%s is open to it in %s", p.At, m.Source)
 			}
+		}
+	}
+	return nil
+}
+
+// polkit looks at what polkit grants.
+func (k *checker) polkit(st *State) error {
+	if f := k.s.Powers.PolkitRead.State; f != snapshot.Present && f != snapshot.Absent {
+		return fmt.Errorf("the rules of polkit are not known")
+	}
+	g := New(k.s)
+	for i := range k.s.Powers.Polkit {
+		p := &k.s.Powers.Polkit[i]
+		if p.Unread != "" || !p.Narrower && g.meets(p, st) && (p.Action == "" || slices.Contains(rego.Gains().Actions, p.Action)) {
+			return fmt.Errorf("%s lets uid %d do %s", p.File, st.UID, p.Action)
 		}
 	}
 	return nil

@@ -123,6 +123,47 @@ func (g *Graph) commandGives(s *State, r *snapshot.SudoRule, text string) string
 	return "what " + words[0] + " lets who runs it do was not followed"
 }
 
+// byPolkit is what polkit lets a state do without a password: it asks the daemons of the system on the bus, and gets no privileges by itself.
+func (g *Graph) byPolkit(s *State) (list []Edge) {
+	if s.Place == InContainer {
+		return nil
+	}
+	if f := g.snap.Powers.PolkitRead; f.State == snapshot.Denied || f.State == snapshot.Error {
+		return []Edge{{Kind: ByPolkit, Object: "polkit", Trigger: snapshot.TriggerNone, Goal: Root, Unknown: "the rules of polkit are not known: " + f.Reason}}
+	}
+	for i := range g.snap.Powers.Polkit {
+		p := &g.snap.Powers.Polkit[i]
+		e := Edge{Kind: ByPolkit, Object: p.File, Trigger: snapshot.TriggerNone, Goal: Root, Change: "the rule of polkit in " + p.File}
+		switch {
+		case p.Unread != "":
+			e.Unknown = fmt.Sprintf("%s was not followed: %s", p.File, p.Unread)
+		case p.Narrower, !g.meets(p, s), p.Action != "" && !slices.Contains(rego.Gains().Actions, p.Action):
+			continue
+		default:
+			e.Text = fmt.Sprintf("polkit lets it do %s by %s, without a password", cmpText(p.Action, "every action"), p.File)
+		}
+		list = append(list, e)
+	}
+	return list
+}
+
+// meets says whether a grant is for a state. At the machine itself only people log in.
+func (g *Graph) meets(p *snapshot.PolkitGrant, s *State) bool {
+	if p.Session && (g.accounts[s.UID] == nil || !g.accounts[s.UID].Login) {
+		return false
+	}
+	return !slices.ContainsFunc(p.Users, func(u string) bool { a := g.names[u]; return a == nil || a.UID != s.UID }) &&
+		!slices.ContainsFunc(p.Groups, func(name string) bool { gid, ok := g.groups[name]; return !ok || !g.memberOf(s, gid) })
+}
+
+// memberOf says whether polkit takes a state for a member of a group: it goes by the account, and not by the process.
+func (g *Graph) memberOf(s *State, gid int) bool {
+	if a := g.accounts[s.UID]; a != nil {
+		return a.GID == gid || slices.Contains(a.Groups, gid)
+	}
+	return s.in(gid)
+}
+
 // byPrograms are the programs that have other powers than who runs them.
 func (g *Graph) byPrograms(s *State) (list []Edge) {
 	if s.NoNewPrivs || s.Place == InContainer || s.OwnUser {

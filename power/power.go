@@ -58,6 +58,8 @@ type Principal struct {
 	Name  string `json:"name"`
 	Kind  Kind   `json:"kind"`
 	State State  `json:"state"`
+	// Meant is why it is meant to become root: it decides who does. "" if it is not known to be.
+	Meant string `json:"meant,omitempty"`
 }
 
 // State is what somebody is and sees. Ids are the host's.
@@ -120,6 +122,7 @@ type EdgeKind string
 const (
 	ByFile       EdgeKind = "file"
 	BySudo       EdgeKind = "sudo"
+	ByPolkit     EdgeKind = "polkit"
 	ByProgram    EdgeKind = "program"
 	BySocket     EdgeKind = "socket"
 	ByCapability EdgeKind = "capability"

@@ -27,7 +27,7 @@ func quiet() *snapshot.Snapshot {
 	}
 	s.Processes.Init = snapshot.NS{User: 1, Net: 2, PID: 3, Mnt: 4}
 	s.Powers = snapshot.Powers{
-		Searched: snapshot.SearchedAll, SudoRead: snapshot.Fact{State: snapshot.Present},
+		Searched: snapshot.SearchedAll, SudoRead: snapshot.Fact{State: snapshot.Present}, PolkitRead: snapshot.Fact{State: snapshot.Present},
 		Accounts: []snapshot.Account{
 			{Name: "root", UID: root, Login: true}, {Name: "ann", UID: agent, GID: agent, Groups: []int{staff}, Login: true},
 			{Name: "bob", UID: other, GID: other, Login: true},
@@ -125,28 +125,46 @@ func TestWays(t *testing.T) {
 		want    power.Verdict
 		trigger snapshot.Trigger
 	}{
-		"nothing":                                   {nil, power.Root, power.No, snapshot.TriggerNone},
-		"a script of a unit":                        {lever(file("/opt/a", snapshot.LeverProgram, root, snapshot.TriggerTimer, ofUser(agent, "/opt/a"))), power.Root, power.Yes, snapshot.TriggerTimer},
-		"a directory above it":                      {lever(file("/opt/a", snapshot.LeverProgram, root, snapshot.TriggerRestart, all)), power.Root, power.Yes, snapshot.TriggerRestart},
-		"of another user":                           {lever(file("/opt/a", snapshot.LeverProgram, root, snapshot.TriggerTimer, ofUser(other, "/opt/a"))), power.Root, power.No, snapshot.TriggerNone},
-		"by a group":                                {lever(file("/opt/a", snapshot.LeverUnit, root, snapshot.TriggerTimer, ofGroup(staff, "/opt/a"))), power.Root, power.Yes, snapshot.TriggerTimer},
-		"by another user, who gets root":            {with(lever(file("/opt/b", snapshot.LeverProgram, other, snapshot.TriggerTimer, ofUser(agent, "/opt/b"))), lever(file("/opt/a", snapshot.LeverProgram, root, snapshot.TriggerRestart, ofUser(other, "/opt/a")))), power.Root, power.Yes, snapshot.TriggerRestart},
-		"by another user, who gets nothing":         {lever(file("/opt/b", snapshot.LeverProgram, other, snapshot.TriggerTimer, ofUser(agent, "/opt/b"))), power.Root, power.No, snapshot.TriggerNone},
-		"permissions that were not read":            {lever(snapshot.LeverFile{Path: "/opt/a", Kind: snapshot.LeverProgram, Trigger: snapshot.TriggerTimer, Unread: "denied"}), power.Root, power.Unknown, snapshot.TriggerTimer},
-		"a file of the filter":                      {lever(file("/etc/nftables.conf", snapshot.LeverFilter, root, snapshot.TriggerRestart, ofUser(agent, "/etc/nftables.conf"))), power.Filter, power.Yes, snapshot.TriggerRestart},
-		"a file of the filter is not root":          {lever(file("/etc/nftables.conf", snapshot.LeverFilter, root, snapshot.TriggerRestart, ofUser(agent, "/etc/nftables.conf"))), power.Root, power.No, snapshot.TriggerNone},
-		"a secret":                                  {lever(file("/etc/shadow", snapshot.LeverSecret, root, snapshot.TriggerNone, ofGroup(staff, "/etc/shadow"))), power.Secret, power.Yes, snapshot.TriggerNone},
-		"sudo of all, with a password":              {sudo("ann", "", "ALL", true), power.Root, power.Yes, snapshot.TriggerOperator},
-		"sudo of all, without":                      {sudo("%staff", "root", "ALL", false), power.Root, power.Yes, snapshot.TriggerNone},
-		"sudo of somebody else":                     {sudo("bob", "root", "ALL", false), power.Root, power.No, snapshot.TriggerNone},
-		"sudo of find":                              {sudo("#1000", "root", "/usr/bin/find", false), power.Root, power.Yes, snapshot.TriggerNone},
-		"sudo of tee with a star":                   {sudo("ann", "root", "/usr/bin/tee /etc/motd*", false), power.Root, power.Yes, snapshot.TriggerNone},
-		"sudo of tee to one file":                   {sudo("ann", "root", "/usr/bin/tee /etc/motd", false), power.Root, power.Unknown, snapshot.TriggerNone},
-		"sudo of a program that is not known":       {sudo("ann", "root", "/opt/backup", false), power.Root, power.Unknown, snapshot.TriggerNone},
-		"sudo of a program that it can change":      {with(sudo("ann", "root", "/opt/backup", false), lever(file("/opt/backup", snapshot.LeverProgram, other, snapshot.TriggerOperator, ofUser(agent, "/opt/backup")))), power.Root, power.Yes, snapshot.TriggerNone},
-		"sudo as somebody who gets nothing":         {sudo("ann", "bob", "ALL", false), power.Root, power.No, snapshot.TriggerNone},
-		"sudo without new privileges, and a login":  {with(sudo("ann", "root", "ALL", false), nnp), power.Root, power.Yes, snapshot.TriggerLogin},
-		"sudo that was not read":                    {func(s *snapshot.Snapshot, _ *power.State) { s.Powers.SudoRead = snapshot.Fact{State: snapshot.Denied} }, power.Root, power.Unknown, snapshot.TriggerNone},
+		"nothing":                                  {nil, power.Root, power.No, snapshot.TriggerNone},
+		"a script of a unit":                       {lever(file("/opt/a", snapshot.LeverProgram, root, snapshot.TriggerTimer, ofUser(agent, "/opt/a"))), power.Root, power.Yes, snapshot.TriggerTimer},
+		"a directory above it":                     {lever(file("/opt/a", snapshot.LeverProgram, root, snapshot.TriggerRestart, all)), power.Root, power.Yes, snapshot.TriggerRestart},
+		"of another user":                          {lever(file("/opt/a", snapshot.LeverProgram, root, snapshot.TriggerTimer, ofUser(other, "/opt/a"))), power.Root, power.No, snapshot.TriggerNone},
+		"by a group":                               {lever(file("/opt/a", snapshot.LeverUnit, root, snapshot.TriggerTimer, ofGroup(staff, "/opt/a"))), power.Root, power.Yes, snapshot.TriggerTimer},
+		"by another user, who gets root":           {with(lever(file("/opt/b", snapshot.LeverProgram, other, snapshot.TriggerTimer, ofUser(agent, "/opt/b"))), lever(file("/opt/a", snapshot.LeverProgram, root, snapshot.TriggerRestart, ofUser(other, "/opt/a")))), power.Root, power.Yes, snapshot.TriggerRestart},
+		"by another user, who gets nothing":        {lever(file("/opt/b", snapshot.LeverProgram, other, snapshot.TriggerTimer, ofUser(agent, "/opt/b"))), power.Root, power.No, snapshot.TriggerNone},
+		"permissions that were not read":           {lever(snapshot.LeverFile{Path: "/opt/a", Kind: snapshot.LeverProgram, Trigger: snapshot.TriggerTimer, Unread: "denied"}), power.Root, power.Unknown, snapshot.TriggerTimer},
+		"a file of the filter":                     {lever(file("/etc/nftables.conf", snapshot.LeverFilter, root, snapshot.TriggerRestart, ofUser(agent, "/etc/nftables.conf"))), power.Filter, power.Yes, snapshot.TriggerRestart},
+		"a file of the filter is not root":         {lever(file("/etc/nftables.conf", snapshot.LeverFilter, root, snapshot.TriggerRestart, ofUser(agent, "/etc/nftables.conf"))), power.Root, power.No, snapshot.TriggerNone},
+		"a secret":                                 {lever(file("/etc/shadow", snapshot.LeverSecret, root, snapshot.TriggerNone, ofGroup(staff, "/etc/shadow"))), power.Secret, power.Yes, snapshot.TriggerNone},
+		"sudo of all, with a password":             {sudo("ann", "", "ALL", true), power.Root, power.Yes, snapshot.TriggerOperator},
+		"sudo of all, without":                     {sudo("%staff", "root", "ALL", false), power.Root, power.Yes, snapshot.TriggerNone},
+		"sudo of somebody else":                    {sudo("bob", "root", "ALL", false), power.Root, power.No, snapshot.TriggerNone},
+		"sudo of find":                             {sudo("#1000", "root", "/usr/bin/find", false), power.Root, power.Yes, snapshot.TriggerNone},
+		"sudo of tee with a star":                  {sudo("ann", "root", "/usr/bin/tee /etc/motd*", false), power.Root, power.Yes, snapshot.TriggerNone},
+		"sudo of tee to one file":                  {sudo("ann", "root", "/usr/bin/tee /etc/motd", false), power.Root, power.Unknown, snapshot.TriggerNone},
+		"sudo of a program that is not known":      {sudo("ann", "root", "/opt/backup", false), power.Root, power.Unknown, snapshot.TriggerNone},
+		"sudo of a program that it can change":     {with(sudo("ann", "root", "/opt/backup", false), lever(file("/opt/backup", snapshot.LeverProgram, other, snapshot.TriggerOperator, ofUser(agent, "/opt/backup")))), power.Root, power.Yes, snapshot.TriggerNone},
+		"sudo as somebody who gets nothing":        {sudo("ann", "bob", "ALL", false), power.Root, power.No, snapshot.TriggerNone},
+		"sudo without new privileges, and a login": {with(sudo("ann", "root", "ALL", false), nnp), power.Root, power.Yes, snapshot.TriggerLogin},
+		"sudo that was not read":                   {func(s *snapshot.Snapshot, _ *power.State) { s.Powers.SudoRead = snapshot.Fact{State: snapshot.Denied} }, power.Root, power.Unknown, snapshot.TriggerNone},
+		"polkit, of its group": {func(s *snapshot.Snapshot, _ *power.State) {
+			s.Powers.Polkit = []snapshot.PolkitGrant{{Action: "org.freedesktop.systemd1.manage-units", Groups: []string{"staff"}}}
+		}, power.Root, power.Yes, snapshot.TriggerNone},
+		"polkit, without new privileges": {with(func(s *snapshot.Snapshot, _ *power.State) {
+			s.Powers.Polkit = []snapshot.PolkitGrant{{Users: []string{"ann"}}}
+		}, nnp), power.Root, power.Yes, snapshot.TriggerNone},
+		"polkit, of another group": {func(s *snapshot.Snapshot, _ *power.State) {
+			s.Powers.Polkit = []snapshot.PolkitGrant{{Action: "org.freedesktop.systemd1.manage-units", Groups: []string{"disk"}}}
+		}, power.Root, power.No, snapshot.TriggerNone},
+		"polkit, of an action of no matter": {func(s *snapshot.Snapshot, _ *power.State) {
+			s.Powers.Polkit = []snapshot.PolkitGrant{{Action: "org.freedesktop.login1.reboot", Session: true}}
+		}, power.Root, power.No, snapshot.TriggerNone},
+		"polkit, of one unit": {func(s *snapshot.Snapshot, _ *power.State) {
+			s.Powers.Polkit = []snapshot.PolkitGrant{{Action: "org.freedesktop.systemd1.manage-units", Groups: []string{"staff"}, Narrower: true}}
+		}, power.Root, power.No, snapshot.TriggerNone},
+		"polkit, of a file that is a program": {func(s *snapshot.Snapshot, _ *power.State) {
+			s.Powers.Polkit = []snapshot.PolkitGrant{{File: "/etc/x.rules", Unread: "it is a program"}}
+		}, power.Root, power.Unknown, snapshot.TriggerNone},
 		"a setuid find":                             {program(find), power.Root, power.Yes, snapshot.TriggerNone},
 		"a setuid program that is not known":        {program(snapshot.GainProgram{Path: "/opt/x", SetUID: new(int), Mode: 0o755}), power.Root, power.Unknown, snapshot.TriggerNone},
 		"a setuid program of others":                {program(snapshot.GainProgram{Path: "/opt/find", SetUID: new(int), Mode: 0o750, GID: disks}), power.Root, power.No, snapshot.TriggerNone},

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ringfence/ringfence/rego"
 	"github.com/ringfence/ringfence/snapshot"
 	"github.com/ringfence/ringfence/zones"
 )
@@ -57,7 +58,7 @@ func identify(s *snapshot.Snapshot, m *zones.Map, p *snapshot.Process) (Principa
 	case zone == zones.Workload:
 		return Principal{Key: "process " + p.Comm, Name: "process " + p.Comm, Kind: Workload}, true
 	case p.UID > 0 && p.Unit != "" && !strings.HasPrefix(p.Unit, "user@") && !strings.HasPrefix(p.Unit, "session-"):
-		return Principal{Key: "service " + p.Unit, Name: p.Unit, Kind: Service}, true
+		return Principal{Key: "service " + p.Unit, Name: p.Unit, Kind: Service, Meant: rego.Gains().Meant[p.Unit]}, true
 	}
 	return Principal{}, false
 }

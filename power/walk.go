@@ -146,7 +146,13 @@ func (g *Graph) Ask(p Principal) []Answer {
 			a.Cut = g.fewest(&p.State, goal, a.Path)
 		case all.goals[goal] != nil:
 			a.Verdict, a.Path = Unknown, all.goals[goal].path()
-			a.Unsearched = g.onlyUnsearched(&p.State, goal)
+			if !g.searched { // what else is not known says more
+				if n := g.asIfSearched(&p.State, goal); n != nil {
+					a.Path = n.path()
+				} else {
+					a.Unsearched = len(g.gaps) == 0
+				}
+			}
 			for _, e := range a.Path {
 				if e.Unknown != "" && !slices.Contains(a.Because, e.Unknown) {
 					a.Because = append(a.Because, e.Unknown)
@@ -172,15 +178,11 @@ func (g *Graph) Ask(p Principal) []Answer {
 	return list
 }
 
-// onlyUnsearched says of an unknown answer that it would be no if there were no set-id programs elsewhere.
-func (g *Graph) onlyUnsearched(from *State, goal Goal) bool {
-	if g.searched || len(g.gaps) > 0 {
-		return false
-	}
+// asIfSearched is the way to a goal if there were no set-id programs outside of the directories of packages, or nil.
+func (g *Graph) asIfSearched(from *State, goal Goal) *node {
 	searched := *g
 	searched.searched, searched.edges = true, map[string][]Edge{}
-	r := searched.walk(from, true)
-	return r.whole && r.goals[goal] == nil
+	return searched.walk(from, true).goals[goal]
 }
 
 // maxCut bounds the changes of a cut.

@@ -34,6 +34,10 @@ type GainData struct {
 	// Runs are programs that run what their user tells them to, Writes those that write or read the files that their arguments name.
 	Runs   []string `json:"runs"`
 	Writes []string `json:"writes"`
+	// Actions are those of polkit by which somebody becomes root.
+	Actions []string `json:"actions"`
+	// Meant are units whose users decide who becomes root, and how.
+	Meant map[string]string `json:"meant"`
 }
 
 // Gains is the data file of such programs.

@@ -29,6 +29,9 @@ func (s *Snapshot) checkPowers() error {
 		if err := oneOf(p.SudoRead.State, factStates, "powers.sudoRead.state"); err != nil {
 			return err
 		}
+		if err := oneOf(p.PolkitRead.State, factStates, "powers.polkitRead.state"); err != nil {
+			return err
+		}
 	}
 	if p.Searched != "" && !slices.Contains([]string{SearchedPath, SearchedAll}, p.Searched) {
 		return wrong("neither "+SearchedPath+" nor "+SearchedAll, "powers.searched")

@@ -11,8 +11,11 @@ type Powers struct {
 	Searched string     `json:"searched,omitempty"`
 	Sudo     []SudoRule `json:"sudo,omitempty"`
 	// SudoRead says whether the rules of sudo are known: absent where there is no sudo.
-	SudoRead Fact      `json:"sudoRead,omitzero"`
-	Accounts []Account `json:"accounts,omitempty"`
+	SudoRead Fact `json:"sudoRead,omitzero"`
+	// Polkit is what polkit lets somebody do without a password; PolkitRead is absent where it is not installed.
+	Polkit     []PolkitGrant `json:"polkit,omitempty"`
+	PolkitRead Fact          `json:"polkitRead,omitzero"`
+	Accounts   []Account     `json:"accounts,omitempty"`
 	// Groups are the groups of the host.
 	Groups []NamedGroup `json:"groups,omitempty"`
 }
@@ -118,6 +121,21 @@ type SudoRule struct {
 type SudoCommand struct {
 	Text string `json:"text"`
 	Not  bool   `json:"not,omitempty"`
+}
+
+// PolkitGrant is an action that polkit(8) lets somebody do without a password. Whoever meets all of it: with no user and no group it is everybody.
+type PolkitGrant struct {
+	File   string `json:"file"`
+	Action string `json:"action,omitempty"` // "" is every action
+	// Users and Groups all have to be those of who asks.
+	Users  []string `json:"users,omitempty"`
+	Groups []string `json:"groups,omitempty"`
+	// Session: who is logged in at the machine itself.
+	Session bool `json:"session,omitempty"`
+	// Narrower: it is for some objects of the action alone, such as one unit.
+	Narrower bool `json:"narrower,omitempty"`
+	// Unread is why the file is not followed; then nothing else is known of it.
+	Unread string `json:"unread,omitempty"`
 }
 
 // Account is an account of the host.

@@ -1,0 +1,216 @@
+//go:build linux && !ringfence_portable
+
+package checks
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"github.com/ringfence/ringfence/host"
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// powerHost is a host in a directory, whose files have modes and owners: "MODE UID:GID PATH", with a slash at the end for a directory, " -> "
+// before what a link leads to, and " = " before what is in it.
+func powerHost(t *testing.T, files ...string) *Scan {
+	t.Helper()
+	if os.Getuid() != 0 {
+		t.Fatal("needs root, to give files to others")
+	}
+	root := t.TempDir()
+	if err := os.Chmod(root, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range append([]string{
+		"755 0:0 /etc/", "755 0:0 /run/systemd/system/", "755 0:0 /etc/systemd/system/", "644 0:0 /etc/passwd = root:x:0:0::/root:/bin/sh\nann:x:1000:1000::/home/ann:/bin/sh\n",
+		"644 0:0 /etc/group = staff:x:50:ann\n",
+	}, files...) {
+		what, text, _ := strings.Cut(f, " = ")
+		what, link, linked := strings.Cut(what, " -> ")
+		var mode uint32
+		var uid, gid int
+		var name string
+		if _, err := fmt.Sscanf(what, "%o %d:%d %s", &mode, &uid, &gid, &name); err != nil {
+			t.Fatalf("%s: %v", f, err)
+		}
+		p := filepath.Join(root, name)
+		err := os.MkdirAll(filepath.Dir(p), 0o755)
+		switch {
+		case err != nil:
+		case linked:
+			err = os.Symlink(link, p)
+		case strings.HasSuffix(name, "/"):
+			err = os.MkdirAll(p, 0o755)
+		default:
+			err = os.WriteFile(p, []byte(text), 0o600)
+		}
+		if err == nil {
+			err = os.Lchown(p, uid, gid)
+		}
+		if err == nil && !linked {
+			err = exec.Command("chmod", fmt.Sprintf("%o", mode), p).Run()
+		}
+		if err != nil {
+			t.Fatalf("%s: %v", f, err)
+		}
+	}
+	return newScan(host.At(root))
+}
+
+// found are the files of a kind that others decide of, in words.
+func found(t *testing.T, s *Scan, about string) (list []string) {
+	t.Helper()
+	snap := new(snapshot.Snapshot)
+	out := collectPowers(t.Context(), s, snap)
+	if out.status != "" {
+		t.Errorf("%s: %v", out.status, out.reasons)
+	}
+	for _, f := range snap.Powers.Files {
+		if !strings.HasPrefix(f.Path, about) {
+			continue
+		}
+		var permits []string
+		for _, p := range f.Permits {
+			permits = append(permits, fmt.Sprintf("%s %d at %s", p.Who, p.ID, p.At))
+		}
+		list = append(list, fmt.Sprintf("%s %s %d %s: %s%s", f.Kind, f.Path, f.UID, f.Trigger, strings.Join(permits, ", "), f.Unread))
+	}
+	slices.Sort(list)
+	return list
+}
+
+// TestFilesThatOthersChange: what root runs and reads counts by whoever can write it, or a directory on the way, or a directory of a link.
+func TestFilesThatOthersChange(t *testing.T) {
+	unit := func(lines string) string {
+		return "644 0:0 /etc/systemd/system/a.service = [Service]\n" + strings.ReplaceAll(lines, "; ", "\n") + "\n"
+	}
+	wants := "777 0:0 /etc/systemd/system/multi-user.target.wants/a.service -> ../a.service"
+	for name, c := range map[string]struct {
+		files []string
+		about string
+		want  []string
+	}{
+		"all are root's":                {[]string{unit("ExecStart=/opt/a"), "755 0:0 /opt/a"}, "/opt", nil},
+		"a script":                      {[]string{unit("ExecStart=-/opt/a x"), wants, "757 0:0 /opt/a"}, "/opt", []string{"program /opt/a 0 restart: all 0 at /opt/a"}},
+		"of a unit that is not started": {[]string{unit("ExecStart=/opt/a"), "755 1000:0 /opt/a"}, "/opt", []string{"program /opt/a 0 operator: user 1000 at /opt/a"}},
+		"a directory":                   {[]string{unit("ExecStart=/opt/d/a"), wants, "775 0:50 /opt/d/", "755 0:0 /opt/d/a"}, "/opt", []string{"program /opt/d/a 0 restart: group 50 at /opt/d"}},
+		"a sticky directory":            {[]string{unit("ExecStart=/opt/d/a"), wants, "1777 0:0 /opt/d/", "755 0:0 /opt/d/a"}, "/opt", nil},
+		"nothing there yet":             {[]string{unit("ExecStart=/opt/d/a"), wants, "1757 0:0 /opt/d/"}, "/opt", []string{"program /opt/d/a 0 restart: all 0 at /opt/d"}},
+		"a link":                        {[]string{unit("ExecStart=/opt/a"), wants, "777 0:0 /opt/a -> /srv/d/a", "757 0:0 /srv/d/", "755 0:0 /srv/d/a"}, "/opt", []string{"program /opt/a 0 restart: all 0 at /srv/d"}},
+		"an argument of a shell":        {[]string{unit("ExecStart=/bin/sh /opt/a"), wants, "755 0:0 /bin/sh", "755 1000:0 /opt/a"}, "/opt", []string{"program /opt/a 0 restart: user 1000 at /opt/a"}},
+		"an argument of a program":      {[]string{unit("ExecStart=/bin/x /opt/a"), wants, "755 0:0 /bin/x", "755 1000:0 /opt/a"}, "/opt", nil},
+		"a unit of a user":              {[]string{unit("User=ann; ExecStart=/opt/a; ExecStartPre=+/opt/b"), wants, "757 0:0 /opt/a", "755 1000:0 /opt/b"}, "/opt", []string{"program /opt/a 1000 restart: all 0 at /opt/a", "program /opt/b 0 restart: user 1000 at /opt/b"}},
+		"an environment":                {[]string{unit("ExecStart=/bin/x; EnvironmentFile=-/opt/env"), wants, "755 0:0 /bin/x", "664 0:50 /opt/env"}, "/opt", []string{"unit /opt/env 0 restart: group 50 at /opt/env"}},
+		"a PATH":                        {[]string{unit("ExecStart=/bin/x; Environment=\"PATH=/opt/t:/usr/bin\""), wants, "755 0:0 /bin/x", "757 0:0 /opt/t/"}, "/opt", []string{"search /opt/t 0 restart: all 0 at /opt/t"}},
+		"a directory of drop-ins":       {[]string{unit("ExecStart=/bin/x"), wants, "755 0:0 /bin/x", "755 1000:0 /etc/systemd/system/a.service.d/"}, "/etc/systemd/system/a", []string{"unit /etc/systemd/system/a.service.d 0 restart: user 1000 at /etc/systemd/system/a.service.d"}},
+		"a linked unit":                 {[]string{"777 0:0 /etc/systemd/system/b.service -> /home/ann/b.service", "755 1000:1000 /home/ann/", "644 1000:1000 /home/ann/b.service = [Service]\n"}, "/etc/systemd/system/b", []string{"unit /etc/systemd/system/b.service 0 operator: user 1000 at /home/ann"}},
+		"a timer":                       {[]string{unit("ExecStart=/opt/a"), "644 0:0 /etc/systemd/system/a.timer = [Timer]\n", "777 0:0 /etc/systemd/system/timers.target.wants/a.timer -> ../a.timer", "755 1000:0 /opt/a"}, "/opt", []string{"program /opt/a 0 timer: user 1000 at /opt/a"}},
+		"a table of cron":               {[]string{"644 0:0 /etc/cron.d/x = */5 * * * * root cd /tmp && /opt/a -v\n@daily ann /opt/b\n", "757 0:0 /opt/a", "757 0:0 /opt/b"}, "/opt", []string{"program /opt/a 0 operator: all 0 at /opt/a", "program /opt/b 1000 operator: all 0 at /opt/b"}},
+		"keys of root":                  {[]string{"700 0:0 /root/", "755 0:0 /root/.ssh/", "646 0:0 /root/.ssh/authorized_keys"}, "/root", []string{"login /root/.ssh/authorized_keys 0 none: all 0 at /root/.ssh/authorized_keys"}},
+		"files of their own":            {[]string{"755 1000:1000 /home/ann/", "644 1000:1000 /home/ann/.bashrc"}, "/home", nil},
+		"files of somebody, of others":  {[]string{"755 1000:1000 /home/ann/", "646 1000:1000 /home/ann/.bashrc"}, "/home/ann/.bashrc", []string{"login /home/ann/.bashrc 1000 login: all 0 at /home/ann/.bashrc"}},
+		"a secret":                      {[]string{"640 0:42 /etc/shadow"}, "/etc/shadow", []string{"secret /etc/shadow 0 none: group 42 at /etc/shadow"}},
+		"a secret behind a door":        {[]string{"700 0:0 /etc/ssh/", "644 0:0 /etc/ssh/ssh_host_rsa_key"}, "/etc/ssh/ssh_host", nil},
+		"the filter":                    {[]string{"664 0:50 /etc/nftables.conf"}, "/etc/nftables", []string{"filter /etc/nftables.conf 0 restart: group 50 at /etc/nftables.conf"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if d := gocmp.Diff(c.want, found(t, powerHost(t, c.files...), c.about)); d != "" {
+				t.Error(d)
+			}
+		})
+	}
+}
+
+// TestProgramsWithOtherPowers: set-id programs that can be run, and those with capabilities, are listed with what they give.
+func TestProgramsWithOtherPowers(t *testing.T) {
+	s := powerHost(t, "4755 0:0 /usr/bin/a", "2755 0:42 /usr/bin/b", "755 0:0 /usr/bin/c", "4644 0:0 /usr/bin/d", "4755 1000:0 /opt/x/bin/e", "2644 0:42 /usr/bin/f")
+	snap := new(snapshot.Snapshot)
+	collectPowers(t.Context(), s, snap)
+	var got []string
+	for _, p := range snap.Powers.Programs {
+		text := p.Path
+		if p.SetUID != nil {
+			text += fmt.Sprintf(" uid %d", *p.SetUID)
+		}
+		if p.SetGID != nil {
+			text += fmt.Sprintf(" gid %d", *p.SetGID)
+		}
+		got = append(got, text)
+	}
+	slices.Sort(got)
+	if d := gocmp.Diff([]string{"/opt/x/bin/e uid 1000", "/usr/bin/a uid 0", "/usr/bin/b gid 42"}, got); d != "" {
+		t.Error(d)
+	}
+	if snap.Powers.Searched != snapshot.SearchedPath {
+		t.Errorf("searched %q", snap.Powers.Searched)
+	}
+}
+
+// TestRulesOfSudo: what cvtsudoers prints is read with defaults, aliases, negations and what is not followed.
+func TestRulesOfSudo(t *testing.T) {
+	rules, err := sudoRules([]byte(`{"Defaults": [{"Options": [{"env_reset": true}]}], "User_Specs": [
+		{"User_List": [{"username": "ann"}, {"usergroup": "ops"}], "Host_List": [{"hostname": "ALL"}], "Cmnd_Specs": [
+			{"runasusers": [{"username": "root"}], "Options": [{"authenticate": false}], "Commands": [{"command": "/usr/bin/find"}, {"command": "/usr/bin/less", "negated": true}]}]},
+		{"User_List": [{"userid": 7}], "Host_List": [{"hostname": "db1"}], "Cmnd_Specs": [{"Options": [{"setenv": true}], "Commands": [{"command": "ALL"}]}]}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []snapshot.SudoRule{
+		{Users: []string{"ann", "%ops"}, As: []string{"root"}, Commands: []snapshot.SudoCommand{{Text: "/usr/bin/find"}, {Text: "/usr/bin/less", Not: true}}},
+		{Users: []string{"#7"}, Commands: []snapshot.SudoCommand{{Text: "ALL"}}, Password: true, SetEnv: true, Partly: "it is for some hosts alone"},
+	}
+	if d := gocmp.Diff(want, rules); d != "" {
+		t.Error(d)
+	}
+	for _, text := range []string{"", "[]", `{"User_Specs": 1}`} {
+		if _, err := sudoRules([]byte(text)); err == nil {
+			t.Errorf("%q is read", text)
+		}
+	}
+	if rules, err := sudoRules([]byte(`{"Defaults": [{"Options": [{"authenticate": false}]}], "User_Specs": [{"User_List": [{"username": "ann"}],
+		"Host_List": [{"hostname": "ALL"}], "Cmnd_Specs": [{"Commands": [{"command": "ALL"}]}]}]}`)); err != nil || len(rules) != 1 || rules[0].Password {
+		t.Errorf("without a password by default: %+v, %v", rules, err)
+	}
+}
+
+// TestRulesOfPolkit: rules of the usual form are read, each way in which a condition holds, and what is a program is not followed.
+func TestRulesOfPolkit(t *testing.T) {
+	rule := func(condition, result string) string {
+		return "// a rule\npolkit.addRule(function(action, subject) {\n    if (" + condition + ") {\n        return polkit.Result." + result + ";\n    }\n});\n"
+	}
+	for text, want := range map[string][]snapshot.PolkitGrant{
+		rule(`action.id == "a.b" && subject.isInGroup("ops")`, "YES"): {{Action: "a.b", Groups: []string{"ops"}}},
+		rule(`(action.id == "a.b" || action.id == "c.d") && subject.active == true && subject.local && subject.user == "ann"`, "YES"): {
+			{Action: "a.b", Session: true, Users: []string{"ann"}}, {Action: "c.d", Session: true, Users: []string{"ann"}},
+		},
+		rule(`action.id == "a.b" && action.lookup("unit") == "x.service" && subject.isInGroup("ops")`, "YES"): {{Action: "a.b", Narrower: true, Groups: []string{"ops"}}},
+		rule(`subject.isInGroup("ops")`, "YES") + rule(`action.id == "a.b"`, "NO"):                            {{Groups: []string{"ops"}}},
+		rule(`subject.isInGroup("ops")`, "AUTH_SELF") + "for (;;) {}":                                         nil,
+		`polkit.addAdminRule(function(action, subject) { return ["unix-group:sudo"]; });`:                     nil,
+	} {
+		got, err := ruleGrants(text)
+		if d := gocmp.Diff(want, got); err != nil || d != "" {
+			t.Errorf("%s: %v %s", text, err, d)
+		}
+	}
+	for _, text := range []string{
+		rule(`!subject.isInGroup("ops")`, "YES"), rule(`action.id.indexOf("a.") == 0`, "YES"), "var x = polkit.Result.YES;", rule("true", "YES"),
+		rule(strings.Repeat("(", 100)+`action.id == "a"`, "YES"),
+	} {
+		if got, err := ruleGrants(text); err == nil {
+			t.Errorf("%s: %v", text, got)
+		}
+	}
+	got, err := actionGrants([]byte(`<policyconfig><action id="a"><defaults><allow_any>yes</allow_any></defaults></action><action id="b"><defaults>
+		<allow_any>auth_admin</allow_any><allow_active>yes</allow_active></defaults></action><action id="c"><defaults><allow_any>no</allow_any></defaults></action></policyconfig>`))
+	if d := gocmp.Diff([]snapshot.PolkitGrant{{Action: "a"}, {Action: "b", Session: true}}, got); err != nil || d != "" {
+		t.Errorf("%v %s", err, d)
+	}
+}

@@ -1,0 +1,136 @@
+//go:build linux
+
+package e2e
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/ringfence/ringfence/e2e/bed"
+	"github.com/ringfence/ringfence/power"
+)
+
+// steps are what uid 1001, who is the account agent, can do to become root, to change the filter or to read a secret. Each is prepared, taken, and mended.
+var steps = map[string]struct {
+	goal power.Goal
+	kind power.EdgeKind
+	// prepare opens the way as root, step takes it as the agent, later is what root does then; proof says that it worked.
+	prepare, step, later, proof, mend string
+}{
+	"a script of cron": {
+		power.Root, power.ByFile,
+		"mkdir -p /opt/job; printf '#!/bin/sh\n' >/opt/job/run; chmod 755 /opt/job/run; chmod 777 /opt/job/run; echo '* * * * * root /opt/job/run' >/etc/cron.d/job",
+		"echo 'id -u >/run/steps/proof' >>/opt/job/run", "sh /opt/job/run", "test $(cat /run/steps/proof) = 0", "chmod 755 /opt/job/run; echo >/opt/job/run",
+	},
+	"the directory of a script of cron": {
+		power.Root, power.ByFile,
+		"mkdir -p /opt/job; printf '#!/bin/sh\n' >/opt/job/run; chmod 755 /opt/job/run; chmod 777 /opt/job; echo '* * * * * root /opt/job/run' >/etc/cron.d/job",
+		"mv /opt/job/run /opt/job/old; echo 'id -u >/run/steps/proof' >/opt/job/run", "sh /opt/job/run", "test $(cat /run/steps/proof) = 0", "chmod 755 /opt/job; rm -r /opt/job/*; echo >/opt/job/run; chmod 755 /opt/job/run",
+	},
+	"a table of cron": {
+		power.Root, power.ByFile, "touch /etc/cron.d/job; chown 1001 /etc/cron.d/job", "echo '* * * * * root id -u >/run/steps/proof' >/etc/cron.d/job",
+		"sed 's/.*root//' /etc/cron.d/job | sh", "test $(cat /run/steps/proof) = 0", "chown 0 /etc/cron.d/job; echo >/etc/cron.d/job",
+	},
+	"a directory of the path of root": {
+		power.Root, power.ByFile, "chmod 1777 /usr/local/bin", "echo 'id -u >/run/steps/proof' >/usr/local/bin/ls; chmod 755 /usr/local/bin/ls", "ls", "test $(cat /run/steps/proof) = 0",
+		"rm -f /usr/local/bin/ls; chmod 755 /usr/local/bin",
+	},
+	"a set-id program": {
+		power.Root, power.ByProgram, "cp /usr/bin/find /usr/local/bin/find; chmod 4755 /usr/local/bin/find",
+		"/usr/local/bin/find /usr/local/bin/find -exec sh -p -c 'id -u >/run/steps/proof' ';'", "", "test $(cat /run/steps/proof) = 0", "chmod 755 /usr/local/bin/find",
+	},
+	"the capabilities of a program": {
+		power.Root, power.ByProgram, "cp /usr/bin/perl /usr/local/bin/perl; setcap cap_setuid+ep /usr/local/bin/perl",
+		"/usr/local/bin/perl -e '$< = 0; $> = 0; system(\"id -u >/run/steps/proof\")'", "", "test $(cat /run/steps/proof) = 0", "setcap -r /usr/local/bin/perl",
+	},
+	"a rule of sudo": {
+		power.Root, power.BySudo, "echo 'agent ALL=(root) NOPASSWD: /usr/bin/find' >/etc/sudoers.d/agent; chmod 440 /etc/sudoers.d/agent",
+		"sudo -n /usr/bin/find /opt -maxdepth 0 -exec sh -c 'id -u >/run/steps/proof' ';'", "", "test $(cat /run/steps/proof) = 0", "rm /etc/sudoers.d/agent",
+	},
+	"a rule of sudo with a star": {
+		power.Root, power.BySudo, "echo 'agent ALL=(root) NOPASSWD: /usr/bin/tee /etc/motd*' >/etc/sudoers.d/agent; chmod 440 /etc/sudoers.d/agent",
+		"echo 0 | sudo -n /usr/bin/tee /etc/motd /root/proof", "cp /root/proof /run/steps/proof; rm /root/proof", "test $(cat /run/steps/proof) = 0", "rm /etc/sudoers.d/agent",
+	},
+	"the file of accounts": {
+		power.Root, power.ByFile, "chmod 666 /etc/passwd", "echo 'toor::0:0::/root:/bin/sh' >>/etc/passwd", "", "getent passwd toor | grep -q ':0:0:'",
+		"sed -i /^toor/d /etc/passwd; chmod 644 /etc/passwd",
+	},
+	"the group of secrets": {
+		power.Secret, power.ByFile, "usermod -aG shadow agent", "cat /etc/shadow >/run/steps/proof", "", "grep -q ^root: /run/steps/proof", "gpasswd -d agent shadow",
+	},
+	"a file of the filter": {
+		power.Filter, power.ByFile, "touch /etc/nftables.conf; chown 1001 /etc/nftables.conf", "echo 'table inet proof {}' >/etc/nftables.conf",
+		"nft -f /etc/nftables.conf", "nft list table inet proof", "nft delete table inet proof; chown 0 /etc/nftables.conf; echo >/etc/nftables.conf",
+	},
+}
+
+// TestStepsAreTaken: of each way that is found the step is really taken by who is said to have it, and fails once the way is closed, when none is found any
+// more.
+func TestStepsAreTaken(t *testing.T) {
+	if !bed.Alone(t) {
+		return
+	}
+	bed.Need(t, "setpriv", "setcap", "sudo", "perl", "nft", "usermod", "gpasswd", "find")
+	const work = "/run/changes"
+	bed.Shell(t, "mkdir %s; mount -t tmpfs tmpfs %s", work, work)
+	for _, d := range []string{"etc", "opt", "usr/local"} { // what is changed is changed in here alone
+		up := filepath.Join(work, strings.ReplaceAll(d, "/", "-"))
+		bed.Shell(t, "mkdir -p /%s %s-u %s-w; mount -t overlay overlay -o lowerdir=/%s,upperdir=%s-u,workdir=%s-w /%s", d, up, up, d, up, up, d)
+	}
+	bed.Shell(t, "mkdir -m 1777 /run/steps; chmod 755 /opt /usr/local /usr/local/bin; rm -rf /usr/local/bin/* /etc/cron.d/*; "+
+		"echo agent:x:1001:1001::/nonexistent:/bin/sh >>/etc/passwd; echo agent:x:1001: >>/etc/group; echo 'agent:*:1::::::' >>/etc/shadow")
+	for name, c := range steps {
+		t.Run(name, func(t *testing.T) {
+			bed.Shell(t, "%s", c.prepare)
+			a := ask(t, c.goal)
+			if a.Verdict != power.Yes || len(a.Path) == 0 || a.Path[0].Kind != c.kind {
+				t.Errorf("open: %s by %+v, %v", a.Verdict, a.Path, a.Because)
+			}
+			if !taken(t, c.step, c.later, c.proof) {
+				t.Error("the step is not taken that is said to be possible")
+			}
+			bed.Shell(t, "%s", c.mend)
+			if a := ask(t, c.goal); a.Verdict == power.Yes || !a.Unsearched {
+				t.Errorf("closed: %s by %+v, %v", a.Verdict, a.Path, a.Because)
+			}
+			if taken(t, c.step, c.later, c.proof) {
+				t.Error("the step is taken that is said to be closed")
+			}
+			bed.Shell(t, "rm -rf /opt/job /etc/cron.d/job /etc/nftables.conf /usr/local/bin/*")
+		})
+	}
+}
+
+// ask is whether the agent gets to a goal.
+func ask(t *testing.T, goal power.Goal) power.Answer {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), bed.Program(t), "paths", "-q", "--from", "account agent", "--to", string(goal), "-f", "json").CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	var doc struct{ Answers []power.Answer }
+	if err := json.Unmarshal(out, &doc); err != nil || len(doc.Answers) != 1 {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return doc.Answers[0]
+}
+
+// taken does a step as the agent, then what root does, and says whether it worked.
+func taken(t *testing.T, step, later, proof string) bool {
+	t.Helper()
+	if err := os.Remove("/run/steps/proof"); err != nil && !os.IsNotExist(err) {
+		t.Fatal(err)
+	}
+	agent := exec.CommandContext(t.Context(), "setpriv", "--reuid", "1001", "--regid", "1001", "--init-groups", "sh", "-c", step)
+	out, _ := agent.CombinedOutput() // it fails where it is closed
+	if later != "" {
+		_ = exec.CommandContext(t.Context(), "sh", "-c", "PATH=/usr/local/bin:/usr/sbin:/usr/bin; "+later).Run()
+	}
+	err := exec.CommandContext(t.Context(), "sh", "-c", proof).Run()
+	t.Logf("%s: %s", step, out)
+	return err == nil
+}

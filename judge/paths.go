@@ -1,0 +1,56 @@
+package judge
+
+import (
+	"github.com/ringfence/ringfence/power"
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// DocPath is whether a principal of the host gets to a goal: root, filter or secret.
+type DocPath struct {
+	Key  string `json:"key"`
+	Name string `json:"name"`
+	Kind string `json:"kind"` // workload, agent, service, account
+	UID  int    `json:"uid"`
+	Goal string `json:"goal"`
+	Text string `json:"text"` // the goal in words
+	// Verdict is yes, no or unknown; Steps are the way there, Because why it is unknown.
+	Verdict string   `json:"verdict"`
+	Steps   []string `json:"steps"`
+	Because []string `json:"because"`
+	// Trigger is when the way is open: none is at once, then timer, restart, login, and operator if a person helps.
+	Trigger string `json:"trigger"`
+	// Cut is what to change so that no way is left that is known.
+	Cut []string `json:"cut"`
+	// Unsearched: it is unknown because set-id programs outside of the directories of packages were not looked for, and for nothing else.
+	Unsearched bool `json:"unsearched"`
+	// WithRoot: it gets there since it becomes root, which is told of.
+	WithRoot bool `json:"withRoot"`
+	// Meant is why somebody is meant to get there, "" if it is not known to be.
+	Meant string `json:"meant"`
+}
+
+// paths asks for each principal whether it gets to each goal. It is asked if the files of the host were looked at.
+func (b *builder) paths() {
+	b.doc.Paths = []DocPath{}
+	if c := b.snap.Section("powers"); c.Status != snapshot.OK && c.Status != snapshot.Partial {
+		return
+	}
+	g := power.New(b.snap)
+	for _, p := range power.Principals(b.snap, b.zones) {
+		root := false
+		for _, a := range g.Ask(p) {
+			d := DocPath{
+				Key: p.Key, Name: p.Name, Kind: string(p.Kind), UID: p.State.UID, Goal: string(a.Goal), Text: a.Goal.Text(), Verdict: string(a.Verdict),
+				Steps: []string{}, Because: orEmpty(a.Because), Trigger: string(a.Trigger), Cut: orEmpty(a.Cut), Unsearched: a.Unsearched, Meant: p.Meant,
+			}
+			for _, e := range a.Path {
+				if e.Text != "" {
+					d.Steps = append(d.Steps, e.Text)
+				}
+			}
+			root = root || a.Goal == power.Root && a.Verdict == power.Yes
+			d.WithRoot = root && a.Goal != power.Root
+			b.doc.Paths = append(b.doc.Paths, d)
+		}
+	}
+}

@@ -1,0 +1,42 @@
+package ringfence.power.reads_secrets_test
+
+import data.ringfence.power.reads_secrets as check
+
+_doc(change) := {"paths": [object.union(
+	{
+		"key": "agent a of uid 1000", "name": "A", "kind": "agent", "uid": 1000, "goal": "secret", "text": "t", "verdict": "yes",
+		"steps": ["it does"], "because": [], "trigger": "none", "cut": ["a file"], "unsearched": false, "withRoot": false, "meant": "",
+	},
+	change,
+)]}
+
+_severity(change) := list if {
+	list := {f.severity | some f in check.finding} with input as _doc(change)
+}
+
+test_a_way_fails if _severity({}) == {"high"}
+
+test_a_way_that_needs_a_person_is_less if _severity({"trigger": "operator"}) == {"low"}
+
+test_an_account_is_less if _severity({"kind": "account"}) == {"medium"}
+
+test_an_account_with_a_password_is_no_finding if _severity({"kind": "account", "trigger": "operator"}) == set()
+
+test_who_is_meant_to_is_no_finding if _severity({"meant": "it decides"}) == set()
+
+test_who_is_root_is_told_of_once if _severity({"withRoot": true}) == set()
+
+test_another_goal_is_no_finding if _severity({"goal": "other"}) == set()
+
+test_no_passes if {
+	doc := _doc({"verdict": "no", "steps": [], "cut": []})
+	count(check.finding) == 0 with input as doc
+	count(check.unknown) == 0 with input as doc
+}
+
+test_unknown_is_unknown if {
+	doc := _doc({"verdict": "unknown", "because": ["it was not read"]})
+	count(check.finding) == 0 with input as doc
+	count(check.unknown) == 1 with input as doc
+	count(check.unknown) == 0 with input as _doc({"verdict": "unknown", "because": ["elsewhere"], "unsearched": true})
+}
