@@ -20,10 +20,31 @@ var gainDirs = []struct {
 	dir   string
 	depth int
 }{
-	{"/usr/bin", 0}, {"/usr/sbin", 0}, {"/bin", 0}, {"/sbin", 0}, {"/usr/local/bin", 0}, {"/usr/local/sbin", 0}, {"/usr/games", 0},
-	{"/opt", 2}, {"/usr/libexec", 1}, {"/usr/lib/openssh", 0}, {"/usr/lib/dbus-1.0", 0}, {"/usr/lib/policykit-1", 0}, {"/usr/lib/polkit-1", 0},
-	{"/usr/lib/snapd", 0}, {"/usr/lib/xorg", 0}, {"/usr/lib/eject", 0}, {"/usr/lib/virtualbox", 0}, {"/usr/lib/vmware", 1}, {"/usr/lib/postfix", 1},
-	{"/usr/lib/ssl", 1}, {"/usr/lib/spice-gtk", 0}, {"/usr/lib/chromium", 0}, {"/usr/lib/electron", 0}, {"/usr/lib/uml", 0}, {"/usr/lib/pt_chown", 0},
+	{"/usr/bin", 0},
+	{"/usr/sbin", 0},
+	{"/bin", 0},
+	{"/sbin", 0},
+	{"/usr/local/bin", 0},
+	{"/usr/local/sbin", 0},
+	{"/usr/games", 0},
+	{"/opt", 2},
+	{"/usr/libexec", 1},
+	{"/usr/lib/openssh", 0},
+	{"/usr/lib/dbus-1.0", 0},
+	{"/usr/lib/policykit-1", 0},
+	{"/usr/lib/polkit-1", 0},
+	{"/usr/lib/snapd", 0},
+	{"/usr/lib/xorg", 0},
+	{"/usr/lib/eject", 0},
+	{"/usr/lib/virtualbox", 0},
+	{"/usr/lib/vmware", 1},
+	{"/usr/lib/postfix", 1},
+	{"/usr/lib/ssl", 1},
+	{"/usr/lib/spice-gtk", 0},
+	{"/usr/lib/chromium", 0},
+	{"/usr/lib/electron", 0},
+	{"/usr/lib/uml", 0},
+	{"/usr/lib/pt_chown", 0},
 }
 
 // gainPrograms lists the programs that have other powers than who runs them, and says how far they were looked for.

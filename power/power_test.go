@@ -29,7 +29,8 @@ func quiet() *snapshot.Snapshot {
 	s.Powers = snapshot.Powers{
 		Searched: snapshot.SearchedAll, SudoRead: snapshot.Fact{State: snapshot.Present}, PolkitRead: snapshot.Fact{State: snapshot.Present},
 		Accounts: []snapshot.Account{
-			{Name: "root", UID: root, Login: true}, {Name: "ann", UID: agent, GID: agent, Groups: []int{staff}, Login: true},
+			{Name: "root", UID: root, Login: true},
+			{Name: "ann", UID: agent, GID: agent, Groups: []int{staff}, Login: true},
 			{Name: "bob", UID: other, GID: other, Login: true},
 		},
 		Groups: []snapshot.NamedGroup{{Name: "staff", GID: staff}, {Name: "disk", GID: disks}},

@@ -107,8 +107,10 @@ func stateText(s *power.State) string {
 		is   bool
 		text string
 	}{
-		{s.OwnUser, "in a user namespace of its own"}, {s.HostPID && s.Place == power.InContainer, "sees the host's processes"},
-		{s.HostNet && s.Place == power.InContainer, "in the host's network"}, {s.NoNewPrivs, "gets no new privileges"},
+		{s.OwnUser, "in a user namespace of its own"},
+		{s.HostPID && s.Place == power.InContainer, "sees the host's processes"},
+		{s.HostNet && s.Place == power.InContainer, "in the host's network"},
+		{s.NoNewPrivs, "gets no new privileges"},
 		{s.Caps != 0, fmt.Sprintf("capabilities %x", s.Caps)},
 	} {
 		if x.is {
@@ -246,7 +248,9 @@ func NewOpenGraph(host string, list []power.Answer) *OpenGraph {
 				to = node("state "+stateText(e.To)+fmt.Sprint(e.To.Groups), "RFState", stateText(e.To))
 			}
 			edge := OpenGraphEdge{
-				"RFBy" + strings.ToUpper(string(e.Kind[:1])) + string(e.Kind[1:]), OpenGraphEnd{at}, OpenGraphEnd{to},
+				"RFBy" + strings.ToUpper(string(e.Kind[:1])) + string(e.Kind[1:]),
+				OpenGraphEnd{at},
+				OpenGraphEnd{to},
 				map[string]any{"text": Clean(e.Text, false), "trigger": string(e.Trigger), "object": Clean(e.Object, false)},
 			}
 			if !slices.ContainsFunc(g.Graph.Edges, func(o OpenGraphEdge) bool {
