@@ -208,3 +208,19 @@ func (g *Graph) account(uid int) *State {
 
 // cost is the place of a trigger in their order, counted from one step on.
 func cost(t snapshot.Trigger) int { return slices.Index(snapshot.Triggers, t) }
+
+// When is when a way with that trigger is open, in words.
+func When(t snapshot.Trigger) string {
+	switch t {
+	case snapshot.TriggerTimer:
+		return "at the next run of a timer"
+	case snapshot.TriggerRestart:
+		return "at the next restart"
+	case snapshot.TriggerLogin:
+		return "at the next login"
+	case snapshot.TriggerOperator:
+		return "if a person helps: by a password, or by running it"
+	default:
+		return "at once"
+	}
+}

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/ringfence/ringfence/power"
-	"github.com/ringfence/ringfence/snapshot"
 )
 
 // Paths is the JSON of "ringfence paths -f json".
@@ -22,22 +21,6 @@ func NewPaths(list []power.Answer) *Paths {
 		list = []power.Answer{}
 	}
 	return &Paths{Schema: "ringfence.paths/v1", Answers: list}
-}
-
-// triggerText is when a way is open, in words.
-func triggerText(t snapshot.Trigger) string {
-	switch t {
-	case snapshot.TriggerTimer:
-		return "at the next run of a timer"
-	case snapshot.TriggerRestart:
-		return "at the next restart"
-	case snapshot.TriggerLogin:
-		return "at the next login"
-	case snapshot.TriggerOperator:
-		return "if a person helps: by a password, or by running it"
-	default:
-		return "at once"
-	}
 }
 
 // PathsText lists each principal with what it becomes, the steps of each way, and what ends all ways.
@@ -76,7 +59,7 @@ func pathText(b *bytes.Buffer, a *power.Answer) {
 		fmt.Fprintf(b, "  %-26s no: nothing leads there from %s\n", a.Goal.Text(), plural(len(a.Closed), "state"))
 		return
 	case power.Yes:
-		fmt.Fprintf(b, "  %-26s YES, %s\n", a.Goal.Text(), triggerText(a.Trigger))
+		fmt.Fprintf(b, "  %-26s YES, %s\n", a.Goal.Text(), power.When(a.Trigger))
 	default:
 		fmt.Fprintf(b, "  %-26s unknown\n", a.Goal.Text())
 		for _, why := range a.Because {
