@@ -182,8 +182,8 @@ func (k *checker) mount(st *State, m snapshot.ContainerMount) error {
 		return m.Source == "/" || p == m.Source || strings.HasPrefix(p, strings.TrimSuffix(m.Source, "/")+"/")
 	}
 	if st.UID == 0 && !st.OwnUser {
-		for _, p := range rootPlaces {
-			if m.RW && (below(p) || strings.HasPrefix(m.Source, p+"/")) || k.goal == Secret && below("/etc/shadow") {
+		for _, p := range append(slices.Clone(rootPlaces), statePlaces...) {
+			if m.RW && (below(p) || !slices.Contains(statePlaces, p) && strings.HasPrefix(m.Source, p+"/")) || k.goal == Secret && below("/etc/shadow") {
 				return fmt.Errorf("%s of the host is in the container", m.Source)
 			}
 		}

@@ -287,8 +287,16 @@ func (g *Graph) bySockets(s *State) (list []Edge) {
 var rootPlaces = []string{
 	"/etc/systemd", "/etc/cron.d", "/etc/cron.hourly", "/etc/cron.daily", "/etc/crontab", "/etc/passwd", "/etc/shadow", "/etc/sudoers.d", "/etc/sudoers", "/etc/pam.d",
 	"/etc/ld.so.preload", "/etc/profile.d", "/etc/ssh", "/etc/udev", "/root/.ssh", "/root/.bashrc", "/root/.profile", "/usr/bin", "/usr/sbin", "/usr/lib", "/usr/local/bin",
-	"/usr/local/sbin", "/bin", "/sbin", "/lib", "/boot", "/var/spool/cron", "/run/systemd/system", "/usr/lib/systemd", "/proc/sys/kernel",
-	"/var/lib/docker", "/var/lib/containerd", "/var/lib/kubelet", "/etc/kubernetes", "/sys/kernel",
+	"/usr/local/sbin", "/bin", "/sbin", "/lib", "/boot", "/var/spool/cron", "/run/systemd/system", "/proc/sys/kernel", "/etc/kubernetes",
+}
+
+// statePlaces are those of runtimes: who writes one as a whole decides what containers are. What is below them is some container's own.
+var statePlaces = []string{"/var/lib/docker", "/var/lib/containerd", "/var/lib/containers/storage", "/var/lib/kubelet"}
+
+// decides says of a directory of the host that what is in it decides what root does.
+func decides(source string) bool {
+	above := func(p string) bool { return source == "/" || p == source || strings.HasPrefix(p, source+"/") }
+	return slices.ContainsFunc(rootPlaces, func(p string) bool { return above(p) || strings.HasPrefix(source, p+"/") }) || slices.ContainsFunc(statePlaces, above)
 }
 
 // byMounts are the directories of the host that a container writes.
@@ -304,15 +312,12 @@ func (g *Graph) byMounts(s *State) (list []Edge) {
 	for _, m := range c.Mounts {
 		source := path.Clean(m.Source)
 		e := Edge{Kind: ByMount, Object: m.Source, Trigger: snapshot.TriggerRestart, Change: "the mount of " + m.Source}
-		over := slices.ContainsFunc(rootPlaces, func(p string) bool {
-			return source == "/" || p == source || strings.HasPrefix(p, source+"/") || strings.HasPrefix(source, p+"/")
-		})
 		switch {
 		case !m.RW && s.UID == 0 && !s.OwnUser && (source == "/" || source == "/etc" || source == "/root" || strings.HasPrefix(source, "/etc/ssh")):
 			e.Goal, e.Trigger, e.Text = Secret, snapshot.TriggerNone, fmt.Sprintf("it reads %s of the host at %s as root", m.Source, m.Dest)
 			list = append(list, e)
 		case !m.RW:
-		case over && s.UID == 0 && !s.OwnUser:
+		case decides(source) && s.UID == 0 && !s.OwnUser:
 			e.Goal, e.Text = Root, fmt.Sprintf("it writes %s of the host at %s as root", m.Source, m.Dest)
 			list = append(list, e)
 		default:
