@@ -44,6 +44,7 @@ for i in $(seq 600); do [ $(pidof sleep | wc -w) -ge 9 ] && break; sleep 0.1; do
 "$prog" collect -q >$out/snapshot.json
 "$prog" audit -q --snapshot $out/snapshot.json -f json --fail-on none >$out/report.json
 "$prog" audit -q --snapshot $out/snapshot.json --fail-on none >$out/report.txt
+"$prog" paths --snapshot $out/snapshot.json -f json >$out/paths.json
 pscap -a >$out/pscap 2>/dev/null
 for p in $(pidof sleep); do echo "$p $(getpcaps $p 2>&1)"; done >$out/getpcaps
 ' containers "$prog" "$out"

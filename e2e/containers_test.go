@@ -14,6 +14,7 @@ import (
 
 	"github.com/ringfence/ringfence/e2e/bed"
 	"github.com/ringfence/ringfence/finding"
+	"github.com/ringfence/ringfence/power"
 	"github.com/ringfence/ringfence/snapshot"
 )
 
@@ -107,6 +108,7 @@ func TestRealContainers(t *testing.T) {
 	readJSON(t, filepath.Join(dir, "report.json"), &report)
 	compareCaps(t, dir, &snap)
 	containerFindings(t, &report)
+	reachedRoot(t, filepath.Join(dir, "paths.json"))
 	names := map[string]string{}
 	for _, c := range snap.Runtimes.Containers {
 		names[c.Name+"|"+c.ID[:min(8, len(c.ID))]] = c.Runtime
@@ -202,6 +204,32 @@ func containerFindings(t *testing.T, r *finding.Report) {
 	} {
 		if got := slices.Contains(found[w.check], w.key); got != w.want {
 			t.Errorf("%s: finding %q is %v, want %v (%v)", w.check, w.key, got, w.want, found[w.check])
+		}
+	}
+}
+
+// reachedRoot says of real containers who becomes root of the host, and by what: the checker of certificates accepts what is no.
+func reachedRoot(t *testing.T, file string) {
+	t.Helper()
+	var doc struct{ Answers []power.Answer }
+	readJSON(t, file, &doc)
+	got := map[string]string{}
+	for i := range doc.Answers {
+		a := &doc.Answers[i]
+		if name, ok := strings.CutPrefix(a.Principal.Key, "container "); ok && a.Goal == power.Root {
+			text := string(a.Verdict)
+			if len(a.Path) > 0 {
+				text += " by " + string(a.Path[0].Kind)
+			}
+			got[name] = text
+		}
+	}
+	for name, want := range map[string]string{
+		"plain": "yes by network", "tight": "yes by network", "hostpid": "yes by network", "netadmin": "yes by network", "holder": "yes by socket",
+		"pod": "yes by capability", "barerunc": "no",
+	} {
+		if got[name] != want {
+			t.Errorf("container %s becomes root: %s, want %s", name, got[name], want)
 		}
 	}
 }

@@ -36,7 +36,7 @@ type Document struct {
 	AgentListeners []DocAgentListener `json:"agentListeners" reads:"agents processes.power listeners.ip listeners.namespaces"`
 	Memory         []DocMemory        `json:"sharedMemory" reads:"processes.memory processes.power runtimes agents"`
 	// Paths are whether workloads, agents, services and accounts become root, rewrite the packet filter or read secrets.
-	Paths   []DocPath             `json:"paths" reads:"powers processes.power processes.groups runtimes agents"`
+	Paths   []DocPath             `json:"paths" reads:"powers processes.power processes.groups runtimes agents listeners.ip listeners.namespaces network nftables"`
 	Kernel  snapshot.Kernel       `json:"kernel" reads:"kernel.facts"`
 	Sysctls map[string]DocSetting `json:"sysctls" reads:"kernel.sysctls network"`
 

@@ -1,8 +1,15 @@
 package judge
 
 import (
+	"context"
+	"strconv"
+	"strings"
+
+	"github.com/ringfence/ringfence/exposure"
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/power"
 	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/zones"
 )
 
 // DocPath is whether a principal of the host gets to a goal: root, filter or secret.
@@ -29,13 +36,62 @@ type DocPath struct {
 	Meant string `json:"meant"`
 }
 
+// apis are the interfaces of runtimes on the network that give root or a user to whoever reaches them.
+func (b *builder) apis() (list []power.API) {
+	for i := range b.doc.Services {
+		svc := &b.doc.Services[i]
+		if svc.Class != "runtime-api" || svc.TLSVerify == "true" || svc.Namespace != "" {
+			continue
+		}
+		a := power.API{Name: svc.Key, Workloads: power.No}
+		switch uid, ok := strings.CutPrefix(svc.Gives, "uid "); {
+		case ok:
+			a.UID, _ = strconv.Atoi(uid)
+		case svc.Gives != rootOnHost:
+			continue
+		}
+		if svc.TLSVerify != "false" {
+			a.Unsure = "whether " + svc.Key + " asks for client certificates was not seen"
+		}
+		switch r, asked := svc.Reach[zones.Workload]; {
+		case !asked:
+		case r.Verdict == packet.Reachable && !r.Local && b.oneNetwork():
+			a.Workloads = power.Yes
+		case r.Verdict == packet.Reachable && !r.Local:
+			a.Workloads, a.Because = power.Unknown, "workloads reach it by "+r.Origin+", and which workloads these are was not told apart"
+		case r.Verdict == packet.Unknown:
+			a.Workloads, a.Because = power.Unknown, strings.Join(r.Because, "; ")
+		}
+		list = append(list, a)
+	}
+	return list
+}
+
+// oneNetwork says whether all workloads come by one interface.
+func (b *builder) oneNetwork() bool {
+	names := map[string]bool{}
+	for i := range b.zones.Origins {
+		if o := &b.zones.Origins[i]; o.Zone == zones.Workload && !o.Local {
+			names[o.Interface] = true
+		}
+	}
+	return len(names) == 1
+}
+
+// Paths asks for the principals of a snapshot, or one of them by its name or key, whether they get to all goals, or to one.
+func Paths(ctx context.Context, s *snapshot.Snapshot, cfg zones.Config, from string, to power.Goal) ([]power.Answer, error) {
+	b := newBuilder(ctx, s, cfg, exposure.Limits{})
+	b.services()
+	return power.New(s, b.apis()).Select(power.Principals(s, b.zones), from, to)
+}
+
 // paths asks for each principal whether it gets to each goal. It is asked if the files of the host were looked at.
 func (b *builder) paths() {
 	b.doc.Paths = []DocPath{}
 	if c := b.snap.Section("powers"); c.Status != snapshot.OK && c.Status != snapshot.Partial {
 		return
 	}
-	g := power.New(b.snap)
+	g := power.New(b.snap, b.apis())
 	for _, p := range power.Principals(b.snap, b.zones) {
 		root := false
 		for _, a := range g.Ask(p) {

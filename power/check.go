@@ -11,16 +11,14 @@ import (
 
 // Check goes through an answer of no again, with nothing of what made it but the snapshot: whatever a closed state can use leads to a closed state, and
 // none has what the goal is. It says what is wrong.
-func Check(s *snapshot.Snapshot, a *Answer) error {
+func Check(s *snapshot.Snapshot, apis []API, a *Answer) error {
 	if a.Verdict != No {
 		return fmt.Errorf("an answer of %s has no certificate", a.Verdict)
 	}
-	for _, section := range []string{"powers", "processes", "runtimes"} {
-		if c := s.Section(section); c.Status != snapshot.OK {
-			return fmt.Errorf("%s is %s: what is not there is not known", section, c.Status)
-		}
+	if list := lacks(s); len(list) > 0 {
+		return fmt.Errorf("what is not there is not known: %s", strings.Join(list, "; "))
 	}
-	k := &checker{s: s, goal: a.Goal, closed: map[string]bool{}}
+	k := &checker{s: s, apis: apis, goal: a.Goal, closed: map[string]bool{}}
 	for i := range a.Closed {
 		k.closed[a.Closed[i].key()] = true
 	}
@@ -38,6 +36,7 @@ func Check(s *snapshot.Snapshot, a *Answer) error {
 // checker goes through the states of a certificate.
 type checker struct {
 	s      *snapshot.Snapshot
+	apis   []API
 	goal   Goal
 	closed map[string]bool
 }
@@ -60,6 +59,11 @@ func (k *checker) state(st *State) error {
 	}
 	if err := k.sockets(st); err != nil {
 		return err
+	}
+	for _, api := range k.apis {
+		if !st.Offline && (st.InNet || api.Workloads != No) && (api.UID == 0 || api.UID != st.UID && !k.account(api.UID)) {
+			return fmt.Errorf("uid %d can reach %s", st.UID, api.Name)
+		}
 	}
 	if st.Place == InContainer {
 		return k.container(st)
@@ -101,7 +105,7 @@ func (k *checker) files(st *State) error {
 
 // account says whether somebody who logs in as a uid is among the states.
 func (k *checker) account(uid int) bool {
-	st := State{UID: uid, Place: OnHost, HostPID: true, HostNet: true}
+	st := State{UID: uid, Place: OnHost, HostPID: true, HostNet: true, InNet: true}
 	for _, a := range k.s.Powers.Accounts {
 		if a.UID == uid {
 			st.Groups = append([]int{a.GID}, a.Groups...)
@@ -206,7 +210,7 @@ func (k *checker) polkit(st *State) error {
 	if f := k.s.Powers.PolkitRead.State; f != snapshot.Present && f != snapshot.Absent {
 		return fmt.Errorf("the rules of polkit are not known")
 	}
-	g := New(k.s)
+	g := New(k.s, k.apis)
 	for i := range k.s.Powers.Polkit {
 		p := &k.s.Powers.Polkit[i]
 		if p.Unread != "" || !p.Narrower && g.meets(p, st) && (p.Action == "" || slices.Contains(rego.Gains().Actions, p.Action)) {
@@ -224,7 +228,7 @@ func (k *checker) programs(st *State) error {
 	if f := k.s.Powers.SudoRead.State; f != snapshot.Present && f != snapshot.Absent {
 		return fmt.Errorf("the rules of sudo are not known")
 	}
-	g := New(k.s)
+	g := New(k.s, k.apis)
 	for i := range k.s.Powers.Sudo {
 		r := &k.s.Powers.Sudo[i]
 		if !g.ruleFor(r, st) {

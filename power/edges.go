@@ -21,6 +21,7 @@ func (g *Graph) leave(s *State) []Edge {
 	list = append(list, g.byPolkit(s)...)
 	list = append(list, g.byPrograms(s)...)
 	list = append(list, g.bySockets(s)...)
+	list = append(list, g.byNetwork(s)...)
 	list = append(list, g.byCapabilities(s)...)
 	list = append(list, g.byMounts(s)...)
 	list = append(list, g.byProcesses(s)...)
@@ -156,6 +157,29 @@ func cmpText(text, otherwise string) string {
 		return otherwise
 	}
 	return text
+}
+
+// byNetwork are the interfaces of runtimes that a state connects to over the network.
+func (g *Graph) byNetwork(s *State) (list []Edge) {
+	for _, api := range g.apis {
+		e := Edge{
+			Kind: ByNetwork, Object: api.Name, Trigger: snapshot.TriggerNone, Unknown: api.Unsure, Change: "who reaches " + api.Name,
+			Text: fmt.Sprintf("it connects to %s, which runs anything as its user and asks for no certificate", api.Name),
+		}
+		switch {
+		case s.Offline, !s.InNet && api.Workloads == No:
+			continue
+		case !s.InNet && api.Workloads != Yes:
+			e.Unknown = fmt.Sprintf("whether it reaches %s is not known: %s", api.Name, api.Because)
+		}
+		if api.UID == 0 {
+			e.Goal = Root
+		} else if e.To = g.account(api.UID); api.UID == s.UID {
+			continue
+		}
+		list = append(list, e)
+	}
+	return list
 }
 
 // byCapabilities are what capabilities over the host's own user namespace give.

@@ -72,7 +72,10 @@ type State struct {
 	Place     Place  `json:"place"`
 	Container string `json:"container,omitempty"`
 	HostPID   bool   `json:"hostPID,omitempty"` // it sees the processes of the host
-	HostNet   bool   `json:"hostNet,omitempty"` // it is in the host's network, and its capabilities are over it
+	HostNet   bool   `json:"hostNet,omitempty"` // its capabilities are over the host's network
+	InNet     bool   `json:"inNet,omitempty"`   // it is in the host's network
+	// Offline: its network leads nowhere.
+	Offline bool `json:"offline,omitempty"`
 	// OwnUser says that it is in a user namespace of its own: no capability is over anything of the host.
 	OwnUser    bool `json:"ownUser,omitempty"`
 	NoNewPrivs bool `json:"noNewPrivs,omitempty"`
@@ -125,6 +128,7 @@ const (
 	ByPolkit     EdgeKind = "polkit"
 	ByProgram    EdgeKind = "program"
 	BySocket     EdgeKind = "socket"
+	ByNetwork    EdgeKind = "network"
 	ByCapability EdgeKind = "capability"
 	ByMount      EdgeKind = "mount"
 	ByDevice     EdgeKind = "device"
@@ -165,6 +169,7 @@ type Answer struct {
 // Graph is a snapshot, ready to be asked.
 type Graph struct {
 	snap     *snapshot.Snapshot
+	apis     []API
 	accounts map[int]*snapshot.Account // by uid, the first of each
 	names    map[string]*snapshot.Account
 	groups   map[string]int // ids of groups by name, as far as rules name them
@@ -174,9 +179,20 @@ type Graph struct {
 	cut      map[string]bool
 }
 
-// New makes a graph of a snapshot.
-func New(s *snapshot.Snapshot) *Graph {
-	g := &Graph{snap: s, accounts: map[int]*snapshot.Account{}, names: map[string]*snapshot.Account{}, groups: map[string]int{}, edges: map[string][]Edge{}}
+// API is an interface over TCP by which whoever connects to it runs anything as a user: that of a container runtime that asks for no certificate.
+type API struct {
+	Name string // of the service
+	UID  int    // as whom
+	// Unsure is why it is not known that it asks for nothing; "" if it does not.
+	Unsure string
+	// Workloads says whether it is reached from workloads that have a network of their own: Yes, No or Unknown.
+	Workloads Verdict
+	Because   string // of Unknown
+}
+
+// New makes a graph of a snapshot and the interfaces of runtimes on its network.
+func New(s *snapshot.Snapshot, apis []API) *Graph {
+	g := &Graph{snap: s, apis: apis, accounts: map[int]*snapshot.Account{}, names: map[string]*snapshot.Account{}, groups: map[string]int{}, edges: map[string][]Edge{}}
 	for i := range s.Powers.Accounts {
 		a := &s.Powers.Accounts[i]
 		g.names[a.Name] = a
@@ -187,19 +203,33 @@ func New(s *snapshot.Snapshot) *Graph {
 	for _, group := range s.Powers.Groups {
 		g.groups[group.Name] = group.GID
 	}
-	for _, section := range []string{"powers", "processes", "runtimes"} {
-		if c := s.Section(section); c.Status != snapshot.OK {
-			why := cmp.Or(strings.Join(c.Reasons, "; "), "it was not read")
-			g.gaps = append(g.gaps, fmt.Sprintf("%s (%s): %s", section, c.Status, why))
-		}
-	}
+	g.gaps = lacks(s)
 	g.searched = s.Powers.Searched == snapshot.SearchedAll
 	return g
 }
 
+// needed are the sections of a snapshot, and parts of them, without which no answer is no.
+var needed = []string{
+	"powers", "processes.power", "processes.groups", "processes.devices", "runtimes", "listeners.ip", "listeners.namespaces", "network", "nftables",
+}
+
+// lacks says which of what is needed was not read whole, and why.
+func lacks(s *snapshot.Snapshot) (list []string) {
+	for _, n := range needed {
+		section, part, _ := strings.Cut(n, ".")
+		if c := s.Section(section); c.Part(part) != snapshot.OK {
+			why := fmt.Sprintf("%s (%s): %s", section, c.Status, cmp.Or(strings.Join(c.Reasons, "; "), "it was not read"))
+			if !slices.Contains(list, why) {
+				list = append(list, why)
+			}
+		}
+	}
+	return list
+}
+
 // account is somebody who logs in as a uid.
 func (g *Graph) account(uid int) *State {
-	st := &State{UID: uid, Place: OnHost, HostPID: true, HostNet: true}
+	st := &State{UID: uid, Place: OnHost, HostPID: true, HostNet: true, InNet: true}
 	if a := g.accounts[uid]; a != nil {
 		st.Groups = append([]int{a.GID}, a.Groups...)
 	}

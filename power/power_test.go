@@ -44,7 +44,7 @@ func quiet() *snapshot.Snapshot {
 
 // onHost is a process of the host.
 func onHost() power.State {
-	return power.State{UID: agent, Groups: []int{agent, staff}, Place: power.OnHost, HostPID: true, HostNet: true}
+	return power.State{UID: agent, Groups: []int{agent, staff}, Place: power.OnHost, HostPID: true, HostNet: true, InNet: true}
 }
 
 // boxed is a process of a container.
@@ -65,14 +65,14 @@ func ofGroup(gid int, at string) snapshot.Permit {
 }
 
 // answer asks whether a state gets to a goal. A no has a certificate that is accepted.
-func answer(t *testing.T, s *snapshot.Snapshot, st power.State, goal power.Goal) power.Answer {
+func answer(t *testing.T, s *snapshot.Snapshot, st power.State, goal power.Goal, apis ...power.API) power.Answer {
 	t.Helper()
-	for _, a := range power.New(s).Ask(power.Principal{Key: "p", Name: "p", State: st}) {
+	for _, a := range power.New(s, apis).Ask(power.Principal{Key: "p", Name: "p", State: st}) {
 		if a.Goal != goal {
 			continue
 		}
 		if a.Verdict == power.No {
-			if err := power.Check(s, &a); err != nil {
+			if err := power.Check(s, apis, &a); err != nil {
 				t.Errorf("the certificate: %v", err)
 			}
 		}
@@ -223,7 +223,7 @@ func texts(list []power.Edge) (out []string) {
 
 // TestUnreadIsNeverNo: what a collector did not read makes no an unknown.
 func TestUnreadIsNeverNo(t *testing.T) {
-	for _, section := range []string{"powers", "processes", "runtimes"} {
+	for _, section := range []string{"powers", "processes", "runtimes", "listeners", "network", "nftables"} {
 		s := quiet()
 		for i := range s.Coverage {
 			if s.Coverage[i].Collector == section {
@@ -251,7 +251,7 @@ func TestCertificates(t *testing.T) {
 	}
 	less := a
 	less.Closed = slices.DeleteFunc(slices.Clone(a.Closed), func(st power.State) bool { return st.UID == other })
-	if power.Check(s, &less) == nil {
+	if power.Check(s, nil, &less) == nil {
 		t.Error("a certificate that lacks a state is accepted")
 	}
 	for name, change := range map[string]func(*snapshot.Snapshot){
@@ -272,7 +272,7 @@ func TestCertificates(t *testing.T) {
 		changed := quiet()
 		changed.Powers.Files = slices.Clone(s.Powers.Files)
 		change(changed)
-		if power.Check(changed, &a) == nil {
+		if power.Check(changed, nil, &a) == nil {
 			t.Errorf("the certificate is accepted although %s changed", name)
 		}
 	}
@@ -322,5 +322,40 @@ func TestPrincipals(t *testing.T) {
 	want := []string{"account account ann 1000", "account account bob 1001", "workload container web 0", "workload container web 100", "service service nginx.service 33"}
 	if !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// TestInterfacesOnTheNetwork: who reaches the interface of a runtime becomes who it runs as.
+func TestInterfacesOnTheNetwork(t *testing.T) {
+	api := power.API{Name: "tcp 0.0.0.0:2375 (dockerd)", Workloads: power.No}
+	change := func(f func(*power.API)) power.API {
+		a := api
+		f(&a)
+		return a
+	}
+	offline := boxed(root, 0)
+	offline.Offline = true
+	for name, c := range map[string]struct {
+		api  power.API
+		from power.State
+		want power.Verdict
+	}{
+		"of the host":                      {api, onHost(), power.Yes},
+		"of a container, not reached":      {api, boxed(root, 0), power.No},
+		"of a container, reached":          {change(func(a *power.API) { a.Workloads = power.Yes }), boxed(root, 0), power.Yes},
+		"of a container, not known":        {change(func(a *power.API) { a.Workloads, a.Because = power.Unknown, "a limit" }), boxed(root, 0), power.Unknown},
+		"of a container without a network": {change(func(a *power.API) { a.Workloads = power.Yes }), offline, power.No},
+		"certificates are not known":       {change(func(a *power.API) { a.Unsure = "not seen" }), onHost(), power.Unknown},
+		"of a user who gets nothing":       {change(func(a *power.API) { a.UID = other }), onHost(), power.No},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if a := answer(t, quiet(), c.from, power.Root, c.api); a.Verdict != c.want {
+				t.Errorf("%s by %v, %v", a.Verdict, texts(a.Path), a.Because)
+			}
+		})
+	}
+	a := answer(t, quiet(), boxed(root, 0), power.Root, api)
+	if power.Check(quiet(), []power.API{change(func(a *power.API) { a.Workloads = power.Unknown })}, &a) == nil {
+		t.Error("the certificate is accepted although the interface may be reached")
 	}
 }

@@ -28,7 +28,7 @@ func Principals(s *snapshot.Snapshot, m *zones.Map) []Principal {
 			add(id)
 		}
 	}
-	g := New(s)
+	g := New(s, nil)
 	for i := range s.Powers.Accounts {
 		if a := &s.Powers.Accounts[i]; a.Login && a.UID != 0 {
 			add(Principal{Key: "account " + a.Name, Name: "account " + a.Name, Kind: Account, State: *g.account(a.UID)})
@@ -80,6 +80,8 @@ func stateOf(s *snapshot.Snapshot, m *zones.Map, p *snapshot.Process) State {
 		HostPID: same(p.NS.PID, init.PID), OwnUser: !same(p.NS.User, init.User), NoNewPrivs: p.NoNewPrivs, Confined: confinedBy(p),
 	}
 	slices.Sort(st.Groups[1:])
+	st.InNet = same(p.NS.Net, init.Net) || p.NS.Net == 0
+	st.Offline = !st.InNet && offline(s, p.NS.Net)
 	st.HostNet = same(p.NS.Net, init.Net) && (p.NetOwner == 0 || p.NetOwner == p.NS.User)
 	if !st.OwnUser {
 		st.Caps = capMask(p.CapEff) | capMask(p.CapPrm) | capMask(p.CapAmb)
@@ -98,6 +100,12 @@ func stateOf(s *snapshot.Snapshot, m *zones.Map, p *snapshot.Process) State {
 	return st
 }
 
+// offline says of a network namespace that no interface but loopback is up in it.
+func offline(s *snapshot.Snapshot, netns uint64) bool {
+	e := s.Elsewhere(netns)
+	return e != nil && e.Status == snapshot.OK && !slices.ContainsFunc(e.Network.Links, func(l snapshot.Link) bool { return l.Up && l.Name != "lo" })
+}
+
 // knownLabels are profiles of runtimes, which leave to files, sockets and devices what their permissions say.
 var knownLabels = []string{"", "unconfined", "docker-default", "containers-default", "cri-containerd.apparmor.d", "lxc-container-default"}
 
@@ -113,11 +121,9 @@ func confinedBy(p *snapshot.Process) string {
 	return "the label " + label
 }
 
-// Select asks about all principals, or those of one name or key, and all goals, or one.
-func Select(s *snapshot.Snapshot, m *zones.Map, from string, to Goal) ([]Answer, error) {
+// Select asks a graph about all principals, or those of one name or key, and all goals, or one.
+func (g *Graph) Select(principals []Principal, from string, to Goal) ([]Answer, error) {
 	var list []Answer
-	g := New(s)
-	principals := Principals(s, m)
 	found := from == ""
 	for _, p := range principals {
 		if from != "" && p.Key != from && p.Name != from {

@@ -168,7 +168,7 @@ func (g *Graph) Ask(p Principal) []Answer {
 			for _, s := range all.states {
 				a.Closed = append(a.Closed, *s)
 			}
-			if err := Check(g.snap, &a); err != nil {
+			if err := Check(g.snap, g.apis, &a); err != nil {
 				a.Verdict, a.Closed, a.Because = Unknown, nil, []string{"the certificate was not confirmed: " + err.Error()}
 			}
 		}

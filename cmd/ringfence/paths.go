@@ -7,13 +7,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ringfence/ringfence/judge"
 	"github.com/ringfence/ringfence/power"
 	"github.com/ringfence/ringfence/reports"
-	"github.com/ringfence/ringfence/zones"
 )
-
-// powerSections is what says who can become what.
-var powerSections = []string{"powers", "processes", "runtimes", "agents", "kernel", "network"}
 
 // pathsCommand asks who can become what.
 func (e *env) pathsCommand() *cobra.Command {
@@ -35,11 +32,11 @@ func (e *env) pathsCommand() *cobra.Command {
 			if !slices.Contains([]string{"text", "json", "mermaid", "opengraph"}, format) {
 				return fmt.Errorf("format %q: want text, json, mermaid or opengraph", format)
 			}
-			s, err := e.look(c.Context(), &where, powerSections...)
+			s, err := e.look(c.Context(), &where)
 			if err != nil {
 				return err
 			}
-			list, err := power.Select(s, zones.Classify(s, nil), from, power.Goal(to))
+			list, err := judge.Paths(c.Context(), s, nil, from, power.Goal(to))
 			if err != nil {
 				return err
 			}

@@ -3,11 +3,11 @@
 # description: >-
 #   A container, an agent, a service of a user or an account gets to root of the host: by files that
 #   root runs or reads, rules of sudo, set-id programs and file capabilities in the directories of
-#   packages, control sockets, mounts, devices, capabilities, or processes that it sees. What a
-#   program of root reads besides is not followed.
+#   packages, control sockets, interfaces of runtimes on the network, mounts, devices, capabilities, or
+#   processes that it sees. What a program of root reads besides is not followed.
 # custom:
 #   severity: high
-#   reads: [powers, processes.power, processes.groups, runtimes, agents]
+#   reads: [powers, processes.power, processes.groups, runtimes, agents, listeners.ip, listeners.namespaces, network, nftables]
 #   remediation: >-
 #     Make one of the changes that end the way; ringfence paths shows every step of it.
 #   references:

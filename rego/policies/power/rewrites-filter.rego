@@ -6,7 +6,7 @@
 #   by power/becomes-root.
 # custom:
 #   severity: high
-#   reads: [powers, processes.power, processes.groups, runtimes, agents]
+#   reads: [powers, processes.power, processes.groups, runtimes, agents, listeners.ip, listeners.namespaces, network, nftables]
 #   remediation: >-
 #     Make one of the changes that end the way; ringfence paths shows every step of it.
 #   references:
