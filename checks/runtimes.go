@@ -240,9 +240,9 @@ func parseMountinfo(b []byte) []mountEntry {
 }
 
 // unescapeMount undoes the octal escapes of blanks and backslashes.
-func unescapeMount(s string) string {
-	return strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`).Replace(s)
-}
+func unescapeMount(s string) string { return mountEscapes.Replace(s) }
+
+var mountEscapes = strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`)
 
 // within says what of p lies below dir: "" and true for dir itself.
 func within(dir, p string) (string, bool) {

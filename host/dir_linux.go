@@ -91,21 +91,10 @@ func (d *Dir) ReadPart(name string, limit int) (b []byte, more bool, err error) 
 	if err := regular(fd, shown); err != nil {
 		return nil, false, err
 	}
-	b = make([]byte, limit+1)
-	n := 0
-	for n < len(b) {
-		got, err := unix.Read(fd, b[n:])
-		switch {
-		case err == unix.EINTR:
-			continue
-		case err != nil:
-			return nil, false, &fs.PathError{Op: "read", Path: shown, Err: err}
-		}
-		if n += got; got == 0 {
-			break
-		}
+	if b, err = readUpTo(fd, shown, limit+1); err != nil {
+		return nil, false, err
 	}
-	return b[:min(n, limit)], n > limit, nil
+	return b[:min(len(b), limit)], len(b) > limit, nil
 }
 
 // Stat is Host.Stat for what is below the directory, links followed: of the link to a process's program, that file.

@@ -71,12 +71,24 @@ func regular(fd int, shown string) error {
 
 // readFD reads to the end, or says that there is more than the limit.
 func readFD(fd int, shown string, limit int) ([]byte, error) {
-	b := make([]byte, 0, 2048)
-	for {
+	b, err := readUpTo(fd, shown, limit+1)
+	if err == nil && len(b) > limit {
+		return nil, &fs.PathError{Op: "read", Path: shown, Err: syscall.EFBIG}
+	}
+	return b, err
+}
+
+// firstRead is what is read of a file at first: most of the kernel's own are shorter.
+const firstRead = 2048
+
+// readUpTo reads to the end, or as many bytes.
+func readUpTo(fd int, shown string, most int) ([]byte, error) {
+	b := make([]byte, 0, min(firstRead, most))
+	for len(b) < most {
 		if len(b) == cap(b) {
-			b = append(b, 0)[:len(b)]
+			b = slices.Grow(b, min(len(b), most-len(b)))
 		}
-		n, err := syscall.Read(fd, b[len(b):cap(b)])
+		n, err := syscall.Read(fd, b[len(b):min(cap(b), most)])
 		switch {
 		case err == syscall.EINTR:
 			continue
@@ -85,10 +97,9 @@ func readFD(fd int, shown string, limit int) ([]byte, error) {
 		case n == 0:
 			return b, nil
 		}
-		if b = b[:len(b)+n]; len(b) > limit {
-			return nil, &fs.PathError{Op: "read", Path: shown, Err: syscall.EFBIG}
-		}
+		b = b[:len(b)+n]
 	}
+	return b, nil
 }
 
 // MaxNames bounds the names of one directory.

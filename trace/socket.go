@@ -19,6 +19,12 @@ type socket struct {
 	name  string
 }
 
+// portKey is what sockets are looked up by.
+type portKey struct {
+	proto uint8
+	port  int
+}
+
 var socketProtos = map[string]uint8{
 	"tcp": packet.TCP, "mptcp": packet.TCP, "udp": packet.UDP, "udplite": packet.UDPLite, "sctp": packet.SCTP,
 }
@@ -40,6 +46,15 @@ func (t *Tracer) readSockets() {
 			continue
 		}
 		t.sockets = append(t.sockets, socket{s, addr.WithZone(""), proto, socketName(s)})
+	}
+	t.byPort, t.programmed = make(map[portKey][]*socket, len(t.sockets)), map[string]*socket{}
+	for i := range t.sockets {
+		s := &t.sockets[i]
+		k := portKey{s.proto, s.Port}
+		t.byPort[k] = append(t.byPort[k], s)
+		if t.programmed[s.name] == nil && len(s.Programs) > 0 {
+			t.programmed[s.name] = s
+		}
 	}
 }
 
@@ -74,11 +89,7 @@ func socketName(s *snapshot.Socket) string {
 func (w *walk) socketAt(dst netip.Addr, port uint16) *socket {
 	var best *socket
 	score := -1
-	for i := range w.sockets {
-		s := &w.sockets[i]
-		if s.proto != w.skb.proto || s.Port != int(port) {
-			continue
-		}
+	for _, s := range w.byPort[portKey{w.skb.proto, int(port)}] {
 		if n := w.score(s, dst); n > score {
 			best, score = s, n
 		}
@@ -89,10 +100,9 @@ func (w *walk) socketAt(dst netip.Addr, port uint16) *socket {
 // others are the sockets besides one that get a datagram for many hosts.
 func (w *walk) others(first string) (list []string) {
 	dst, port := w.skb.dst(), w.skb.port(2)
-	for i := range w.sockets {
-		s := &w.sockets[i]
+	for _, s := range w.byPort[portKey{w.skb.proto, int(port)}] {
 		name := s.name
-		if s.proto != w.skb.proto || s.Port != int(port) || w.score(s, dst) < 0 {
+		if w.score(s, dst) < 0 {
 			continue
 		}
 		if !s.hears(dst) {
@@ -236,11 +246,11 @@ func (w *walk) openSocket() byte {
 	if w.asSent('d') && w.uniform('d') { // a socket's address is a landmark
 		return 0
 	}
-	p := w.region.Dst
-	for i := range w.sockets {
-		sk := &w.sockets[i]
-		a := sk.addr.Unmap()
-		if w.open('d') && sk.proto == w.skb.proto && sk.Port == int(w.skb.port(2)) && !a.IsUnspecified() && p.Contains(a) {
+	if !w.open('d') {
+		return 0
+	}
+	for _, sk := range w.byPort[portKey{w.skb.proto, int(w.skb.port(2))}] {
+		if a := sk.addr.Unmap(); !a.IsUnspecified() && w.region.Dst.Contains(a) {
 			return 'd'
 		}
 	}
@@ -352,14 +362,4 @@ func (w *walk) xtTProxy(x *ruleset.XtTProxy, r *rule) verdict {
 	m.v = m.v&^x.Mask ^ x.Mark
 	m.unk &^= x.Mask
 	return verdict{kind: vAccept}
-}
-
-// filteredSocket is the socket of that name, if programs see what its cgroup gets.
-func (w *walk) filteredSocket(name string) *socket {
-	for i := range w.sockets {
-		if sk := &w.sockets[i]; sk.name == name && len(sk.Programs) > 0 {
-			return sk
-		}
-	}
-	return nil
 }

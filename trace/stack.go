@@ -349,7 +349,7 @@ func (w *walk) deliver(toMany bool) Fate {
 	case w.unread && s.hasPorts():
 		f.Socket = UnknownSocket
 	}
-	if sk := w.filteredSocket(f.Socket); sk != nil && w.choose(2, nil, "a program filters what the cgroup of "+sk.name+" gets and sends: "+strings.Join(sk.Programs, ", ")) == 1 {
+	if sk := w.programmed[f.Socket]; sk != nil && w.choose(2, nil, "a program filters what the cgroup of "+sk.name+" gets and sends: "+strings.Join(sk.Programs, ", ")) == 1 {
 		return w.drop("cgroup-program")
 	}
 	if toMany && s.taker == nil && f.Socket != NoSocket && f.Socket != SomeSocket {
