@@ -42,9 +42,11 @@ func collectElsewhere(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Ou
 	r := &elsewhereReader{s: s, list: list[1:], seen: make([]*snapshot.Elsewhere, len(list)-1), left: maxElsewhereData}
 	r.shares = dataShares(list, maxElsewhereData)
 	r.all(ctx)
-	for _, i := range r.large { // what others did not use is left for them
-		r.one(ctx, i, min(maxNamespaceData, r.left))
-	}
+	s.Host.Visit(func(enter func(*os.File) error) {
+		for _, i := range r.large { // what others did not use is left for them
+			r.one(ctx, enter, i, min(maxNamespaceData, r.left))
+		}
+	})
 	fit(r.seen, dataShares(list, maxElsewhereText), maxElsewhereText)
 	for _, e := range r.seen {
 		switch {
@@ -134,16 +136,18 @@ func (r *elsewhereReader) all(ctx context.Context) {
 	var wg sync.WaitGroup
 	for range elsewhereReaders {
 		wg.Go(func() {
-			for {
-				r.mu.Lock()
-				i := r.next
-				r.next++
-				r.mu.Unlock()
-				if i >= len(r.list) {
-					return
+			r.s.Host.Visit(func(enter func(*os.File) error) {
+				for {
+					r.mu.Lock()
+					i := r.next
+					r.next++
+					r.mu.Unlock()
+					if i >= len(r.list) {
+						return
+					}
+					r.one(ctx, enter, i, r.shares[i])
 				}
-				r.one(ctx, i, r.shares[i])
-			}
+			})
 		})
 	}
 	wg.Wait()
@@ -151,9 +155,9 @@ func (r *elsewhereReader) all(ctx context.Context) {
 }
 
 // one reads a namespace, of which there may be that much data.
-func (r *elsewhereReader) one(ctx context.Context, i, share int) {
+func (r *elsewhereReader) one(ctx context.Context, enter func(*os.File) error, i, share int) {
 	e := &snapshot.Elsewhere{Netns: r.list[i].Inode, Status: snapshot.OK}
-	err := r.read(ctx, i, share, e)
+	err := r.read(ctx, enter, i, share, e)
 	switch {
 	case errors.Is(err, errVanished):
 		return
@@ -166,7 +170,7 @@ func (r *elsewhereReader) one(ctx context.Context, i, share int) {
 	r.seen[i] = e
 }
 
-func (r *elsewhereReader) read(ctx context.Context, i, share int, e *snapshot.Elsewhere) (err error) {
+func (r *elsewhereReader) read(ctx context.Context, enter func(*os.File) error, i, share int, e *snapshot.Elsewhere) (err error) {
 	defer func() { // a reader is no collector of its own, whose panic would be caught
 		if v := recover(); v != nil {
 			err = fmt.Errorf("reading stopped: %v", v)
@@ -178,7 +182,7 @@ func (r *elsewhereReader) read(ctx context.Context, i, share int, e *snapshot.El
 	if end, limited := ctx.Deadline(); ctx.Err() != nil || limited && time.Until(end) < time.Second {
 		return errors.New("no time was left")
 	}
-	f, err := r.s.enter(r.list[i])
+	f, err := r.s.enter(&r.list[i])
 	switch {
 	case gone(err):
 		return errVanished
@@ -186,6 +190,9 @@ func (r *elsewhereReader) read(ctx context.Context, i, share int, e *snapshot.El
 		return err
 	}
 	defer f.Close()
+	if err := enter(f); err != nil {
+		return err
+	}
 	left := share
 	err = r.s.readElsewhere(ctx, f, e, &left)
 	r.mu.Lock()
@@ -202,9 +209,11 @@ func outward(links []snapshot.Link) bool {
 	return slices.ContainsFunc(links, func(l snapshot.Link) bool { return l.Up && !l.Loopback })
 }
 
+// readElsewhere reads the namespace f, in which the thread is.
 func (s *Scan) readElsewhere(ctx context.Context, f *os.File, e *snapshot.Elsewhere, left *int) error {
 	part := new(Outcome)
-	if err := s.readNetwork(f, e.Netns, nil, &e.Network, part); err != nil {
+	r := netReader{s: s, ns: f, own: e.Netns}
+	if err := r.read(&e.Network, part); err != nil {
 		return err
 	}
 	if part.status != "" {
@@ -213,7 +222,7 @@ func (s *Scan) readElsewhere(ctx context.Context, f *os.File, e *snapshot.Elsewh
 	if !outward(e.Network.Links) { // nothing gets in, whatever the rules
 		return nil
 	}
-	rs, err := readRuleset(ctx, s.Host, f, left)
+	rs, err := readRuleset(ctx, s.Host, left)
 	switch {
 	case errors.Is(err, unix.EPROTONOSUPPORT), errors.Is(err, unix.EINVAL): // the kernel has no nf_tables
 	case err != nil:
@@ -224,13 +233,11 @@ func (s *Scan) readElsewhere(ctx context.Context, f *os.File, e *snapshot.Elsewh
 		e.NFTables.Ruleset = rs
 	}
 	e.NFTables.Legacy = map[string]snapshot.Fact{}
-	return s.Host.InNetns(f, func() error {
-		for name, file := range tableNames {
-			e.NFTables.Legacy[name] = s.tableNamesFact(file)
-		}
-		if rs != nil && len(rs.Tables) > 0 {
-			e.Network.Sysctls[loosePickup] = s.fact("/proc/sys/" + loosePickup)
-		}
-		return nil
-	})
+	for name, file := range tableNames {
+		e.NFTables.Legacy[name] = s.tableNamesFact(file)
+	}
+	if rs != nil && len(rs.Tables) > 0 {
+		e.Network.Sysctls[loosePickup] = s.fact("/proc/sys/" + loosePickup)
+	}
+	return nil
 }

@@ -67,19 +67,18 @@ func (s *Scan) flows(ctx context.Context, found []foundNetns, tracked *flowCount
 		}
 	}
 	merge(tracked)
-	for i := range found {
-		if i == maxFlowNamespaces || ctx.Err() != nil || found[i].err != nil {
-			break
+	s.Host.Visit(func(enter func(*os.File) error) {
+		for i := range found {
+			if i == maxFlowNamespaces || ctx.Err() != nil || found[i].err != nil {
+				break
+			}
+			if s.goInto(&found[i], enter) == nil {
+				c := &flowCount{seen: map[snapshot.FlowUse]int{}, translated: tracked.translated}
+				s.socketFlows(c)
+				merge(c)
+			}
 		}
-		c := &flowCount{seen: map[snapshot.FlowUse]int{}, translated: tracked.translated}
-		if found[i].Host {
-			s.socketFlows(nil, c)
-		} else if ns, err := s.enter(found[i]); err == nil {
-			s.socketFlows(ns, c)
-			_ = ns.Close()
-		}
-		merge(c)
-	}
+	})
 	var list []snapshot.FlowUse
 	for u, n := range most {
 		also := u
@@ -106,14 +105,14 @@ func (c *flowCount) tracked(k *wire.Connection) {
 	}
 }
 
-// socketFlows are the established TCP connections of a network namespace, from who opened them: what listens at the local port, or did if
+// socketFlows are the established TCP connections of the thread's network namespace, from who opened them: what listens at the local port, or did if
 // that is below those that the kernel gives out, was connected to.
-func (s *Scan) socketFlows(ns *os.File, c *flowCount) {
+func (s *Scan) socketFlows(c *flowCount) {
 	const firstEphemeral = 32768 // Documentation/networking/ip-sysctl.rst, ip_local_port_range
 	type pair struct{ local, peer netip.AddrPort }
 	listens := map[uint16]bool{}
 	var open []pair
-	d := diag{s: s, ns: ns}
+	d := diag{s: s}
 	defer d.close()
 	for _, k := range socketKinds[:2] {
 		k.states = 1<<wire.StateListen | 1<<wire.StateEstablished

@@ -4,24 +4,24 @@ package checks
 
 import (
 	"fmt"
-	"os"
 	"slices"
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 
+	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/host/wire"
 	"github.com/ringfence/ringfence/ruleset"
 )
 
 // readIPSets reads the sets that rules of iptables refer to, and the members of lists of sets. Rules name a set by its
 // number.
-func (r *nfReader) readIPSets(ns *os.File, dial func(int, *os.File) (*netlink.Conn, error)) ([]ruleset.IPSet, error) {
+func (r *nfReader) readIPSets(h *host.Host) ([]ruleset.IPSet, error) {
 	wanted := r.rs.IPSetIndexes()
 	if len(wanted) == 0 {
 		return nil, nil
 	}
-	conn, err := dial(unix.NETLINK_NETFILTER, ns)
+	conn, err := h.Netlink(unix.NETLINK_NETFILTER, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -28,26 +28,20 @@ func collectListeners(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Ou
 	end, limited := ctx.Deadline()
 	late, shares := 0, newSocketShares(own)
 	lister := socketLister{s: s, keep: shares.keep}
-	for _, ns := range s.netns() {
+	found := s.netns()
+	read := func(ns *foundNetns, enter func(*os.File) error) {
 		if ctx.Err() != nil || limited && ns.Inode != own && time.Until(end) < time.Second {
 			late++
-			continue
+			return
 		}
-		var f *os.File
-		if ns.Inode != own {
-			var err error
-			if f, err = s.enter(ns); err != nil {
-				if !gone(err) {
-					out.partialIn("namespaces", "sockets of network namespace %d: %v (needs CAP_SYS_ADMIN and "+
-						"CAP_SYS_PTRACE)", ns.Inode, err)
-				}
-				continue
+		if err := s.goInto(ns, enter); err != nil {
+			if !gone(err) {
+				out.partialIn("namespaces", "sockets of network namespace %d: %v (needs CAP_SYS_ADMIN and "+
+					"CAP_SYS_PTRACE)", ns.Inode, err)
 			}
+			return
 		}
-		socks, fams := lister.list(f, ns.Inode)
-		if f != nil {
-			f.Close()
-		}
+		socks, fams := lister.list(ns)
 		sec.Sockets = append(sec.Sockets, socks...)
 		sec.Families = append(sec.Families, fams...)
 		for _, fam := range fams {
@@ -59,6 +53,11 @@ func collectListeners(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Ou
 			}
 		}
 	}
+	s.Host.Visit(func(enter func(*os.File) error) {
+		for i := range found {
+			read(&found[i], enter)
+		}
+	})
 	shares.gaps(out)
 	if late > 0 {
 		out.partialIn("namespaces", "no time was left to list the sockets of %s", count(late, "network namespace", "network namespaces"))
@@ -106,14 +105,14 @@ func partOf(proto string) string {
 	return "ip"
 }
 
-// deviceNames names interfaces by index in one namespace. Names are asked for only when the first
+// deviceNames names interfaces by index in the namespace of the thread. Names are asked for only when the first
 // bound socket is seen.
-func (s *Scan) deviceNames(ns *os.File) func(int) string {
+func (s *Scan) deviceNames() func(int) string {
 	var names map[int]string
 	return func(index int) string {
 		if names == nil {
 			names = map[int]string{}
-			if h, err := s.Host.Route(ns); err == nil {
+			if h, err := s.Host.Route(); err == nil {
 				links, _ := h.LinkList()
 				for _, l := range links {
 					names[l.Attrs().Index] = l.Attrs().Name

@@ -50,8 +50,7 @@ func (s *Scan) netns() []foundNetns {
 		f := &netnsFinder{
 			s: s, index: map[uint64]int{}, nsfs: s.nsfs(), said: map[string]bool{}, mounts: map[string]int{}, kept: map[string]int{},
 		}
-		f.add(s.namespaces("thread-self").Net, "/proc/thread-self/ns/net") // the first thread can be left in one that was looked into
-		f.list[0].Host = true
+		f.addOwn()
 		procs, _ := s.processes()
 		for _, p := range procs {
 			if i := f.add(p.NS.Net, fmt.Sprintf("/proc/%d/ns/net", p.PID)); i >= 0 {
@@ -77,6 +76,18 @@ type netnsFinder struct {
 	said      map[string]bool
 	mounts    map[string]int // how much mountinfo of a party's namespaces was read, in bytes
 	kept      map[string]int // how many of its namespaces would be kept open
+}
+
+// addOwn notes our own namespace. It stays open, so that a thread that went into another one finds it.
+func (f *netnsFinder) addOwn() {
+	own := f.s.namespaces("thread-self").Net
+	path := "/proc/thread-self/ns/net" // the first thread can be left in one that was looked into
+	if file, err := f.s.Host.OpenNetns(path, own); err == nil {
+		f.s.kept = append(f.s.kept, file)
+		path = fmt.Sprintf("/proc/self/fd/%d", file.Fd())
+	}
+	f.add(own, path)
+	f.list[0].Host = true
 }
 
 // add notes a namespace by its inode; path leads to it. It returns its place in the list, -1 for none.
@@ -309,6 +320,19 @@ func (f *netnsFinder) held(procs []*process) {
 	}
 }
 
-func (s *Scan) enter(ns foundNetns) (*os.File, error) {
+func (s *Scan) enter(ns *foundNetns) (*os.File, error) {
 	return s.Host.OpenNetns(ns.path, ns.Inode)
+}
+
+// goInto has a thread of Visit go into a namespace. It begins in our own, which is the first of all.
+func (s *Scan) goInto(ns *foundNetns, enter func(*os.File) error) error {
+	if ns.Host {
+		return nil
+	}
+	f, err := s.enter(ns)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return enter(f)
 }

@@ -4,7 +4,6 @@ package checks
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -60,8 +59,8 @@ func elsewhereSwitches(links []snapshot.Link) switches {
 
 // linkConfs asks rtnetlink for the switches of all interfaces of a namespace, by name: one question in place of fourteen files for each. What
 // it does not tell is read from the files; what ports of bridges let over is told here alone.
-func (s *Scan) linkConfs(ns *os.File) (map[string]wire.DevConf, error) {
-	list, err := listOf(s, ns, wire.ListLinks(), wire.ParseDevConf)
+func (r *netReader) linkConfs() (map[string]wire.DevConf, error) {
+	list, err := listOf(r, wire.ListLinks(), wire.ParseDevConf)
 	if err != nil {
 		return nil, fmt.Errorf("list switches of links: %w", err)
 	}

@@ -37,7 +37,8 @@ func collectNetwork(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outc
 		}
 		sec.Namespaces = append(sec.Namespaces, found[i].Netns)
 	}
-	if err := s.readNetwork(nil, found[0].Inode, found, sec, out); err != nil {
+	r := netReader{s: s, own: found[0].Inode, found: found}
+	if err := r.read(sec, out); err != nil {
 		out.fail("read the network", err)
 		return out
 	}
@@ -60,50 +61,66 @@ func collectNetwork(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outc
 	return out
 }
 
-// readNetwork reads links, routes and switches of the namespace ns, or of our own where ns is nil; its inode is
-// own. found are the namespaces among which the other ends of links are looked for.
-func (s *Scan) readNetwork(ns *os.File, own uint64, found []foundNetns, sec *snapshot.Network, out *Outcome) error {
-	h, err := s.Host.Route(ns)
-	if err != nil {
+// netReader reads the network namespace that its thread is in.
+type netReader struct {
+	s     *Scan
+	ns    *os.File     // its file; nil: it is our own
+	own   uint64       // its inode
+	found []foundNetns // among which the other ends of links are looked for; of others than our own nil
+
+	h     *vnl.Handle
+	route *netlink.Conn // for messages of which the library loses a part
+}
+
+func (r *netReader) open() (err error) {
+	if r.h, err = r.s.Host.Route(); err != nil {
+		return err
+	}
+	r.route, err = r.s.Host.Netlink(unix.NETLINK_ROUTE, nil)
+	return err
+}
+
+func (r *netReader) close() {
+	if r.h != nil {
+		r.h.Close()
+	}
+	if r.route != nil {
+		r.route.Close()
+	}
+}
+
+// read reads links, routes and switches.
+func (r *netReader) read(sec *snapshot.Network, out *Outcome) error {
+	defer r.close()
+	if err := r.open(); err != nil {
 		return fmt.Errorf("open rtnetlink: %w", err)
 	}
-	defer h.Close()
-	s.readLinks(h, sec, own, found, out)
+	r.readLinks(sec, out)
 	var names []string
 	for _, l := range sec.Links {
-		if ns == nil || l.Up && !l.Loopback { // nothing asks for those of others, which take most of the time
+		if r.ns == nil || l.Up && !l.Loopback { // nothing asks for those of others, which take most of the time
 			names = append(names, l.Name)
 		}
 	}
-	if ns != nil && !outward(sec.Links) {
+	if r.ns != nil && !outward(sec.Links) {
 		return nil
 	}
-	s.readRoutes(h, ns, sec, out)
-	sec.XFRM = s.readXFRM(ns)
-	sec.Programs = s.netPrograms(ns)
-	if ns == nil {
-		linkPrograms(sec.Links)
-	} else if err := s.Host.InNetns(ns, func() error { linkPrograms(sec.Links); return nil }); err != nil {
-		return err
-	}
-	told, err := s.linkConfs(ns)
+	r.readRoutes(sec, out)
+	sec.XFRM = r.s.readXFRM()
+	sec.Programs = r.s.netPrograms(r.ns)
+	linkPrograms(sec.Links)
+	told, err := r.linkConfs()
 	if err != nil {
 		return err
 	}
-	bridges(h, sec, told, out)
+	bridges(r.h, sec, told, out)
 	sw := hostSwitches
-	if ns != nil {
+	if r.ns != nil {
 		sw = elsewhereSwitches(sec.Links)
 	}
-	files := func() error {
-		sec.Sysctls = s.networkSysctls(&sw, names, told)
-		s.readGroups(sec, out)
-		return nil
-	}
-	if ns == nil {
-		return files()
-	}
-	return s.Host.InNetns(ns, files)
+	sec.Sysctls = r.s.networkSysctls(&sw, names, told)
+	r.s.readGroups(sec, out)
+	return nil
 }
 
 // maxListings is how often a list is asked for that changes while the kernel tells it.
@@ -120,14 +137,9 @@ func steady[T any](list func() (T, error)) (got T, err error) {
 	return got, err
 }
 
-// listOf is a list of rtnetlink in a namespace, or in our own where ns is nil.
-func listOf[T any](s *Scan, ns *os.File, ask netlink.Message, parse func([]byte) (T, error)) ([]T, error) {
-	conn, err := s.Host.Netlink(unix.NETLINK_ROUTE, ns)
-	if err != nil {
-		return nil, err
-	}
-	defer conn.Close()
-	return steady(func() ([]T, error) { return answers(conn, ask, parse) })
+// listOf is a list of rtnetlink.
+func listOf[T any](r *netReader, ask netlink.Message, parse func([]byte) (T, error)) ([]T, error) {
+	return steady(func() ([]T, error) { return answers(r.route, ask, parse) })
 }
 
 // answers reads a list to its end, also one that is interrupted, so that the next can be asked for.
@@ -148,7 +160,8 @@ func answers[T any](conn *netlink.Conn, ask netlink.Message, parse func([]byte) 
 	return list, err
 }
 
-func (s *Scan) readLinks(h *vnl.Handle, sec *snapshot.Network, own uint64, found []foundNetns, out *Outcome) {
+func (r *netReader) readLinks(sec *snapshot.Network, out *Outcome) {
+	h := r.h
 	links, err := steady(h.LinkList)
 	if err != nil {
 		out.fail("list links", err)
@@ -166,10 +179,10 @@ func (s *Scan) readLinks(h *vnl.Handle, sec *snapshot.Network, own uint64, found
 		}
 	}
 	var peers map[int]uint64
-	if found != nil {
-		peers = s.idsOf(h, found[min(1, len(found)):])
+	if r.found != nil {
+		peers = r.s.idsOf(h, r.found[min(1, len(r.found)):])
 	} else {
-		peers = s.neighbours(h, own, links)
+		peers = r.s.neighbours(h, r.own, links)
 	}
 	qdiscs, unread := hooked(h)
 	if unread != nil {
@@ -185,17 +198,17 @@ func (s *Scan) readLinks(h *vnl.Handle, sec *snapshot.Network, own uint64, found
 		}
 		if isBelow(l) || isPair(l) {
 			link.PeerIndex = a.ParentIndex
-			link.PeerNetns = own
+			link.PeerNetns = r.own
 			if a.NetNsID >= 0 {
 				link.PeerNetns = peers[a.NetNsID]
-				if link.PeerNetns == 0 && found != nil {
+				if link.PeerNetns == 0 && r.found != nil {
 					out.partialIn("namespaces", "the other end of %s is in a network namespace that was not found", a.Name)
 				}
 			}
 		}
 		link.Mode = linkMode(l)
 		// Only a device of hardware has a driver link; a name with "/" cannot be one.
-		if d, err := s.Host.Readlink("/sys/class/net/" + filepath.Base(a.Name) + "/device/driver"); err == nil {
+		if d, err := r.s.Host.Readlink("/sys/class/net/" + filepath.Base(a.Name) + "/device/driver"); err == nil {
 			link.Driver = filepath.Base(d)
 		}
 		link.TC = trafficControl(h, l, qdiscs[a.Index])
@@ -284,7 +297,8 @@ func (s *Scan) neighbours(h *vnl.Handle, own uint64, links []vnl.Link) map[int]u
 // idsOf maps the ids by which a namespace knows others (RTM_GETNSID) to their inodes.
 func (s *Scan) idsOf(h *vnl.Handle, list []foundNetns) map[int]uint64 {
 	ids := map[int]uint64{}
-	for _, ns := range list {
+	for i := range list {
+		ns := &list[i]
 		f, err := s.enter(ns)
 		if err != nil {
 			continue
@@ -370,23 +384,23 @@ var routeTypes = map[int]string{
 	unix.RTN_NAT: "nat",
 }
 
-func (s *Scan) readRoutes(h *vnl.Handle, ns *os.File, sec *snapshot.Network, out *Outcome) {
+func (r *netReader) readRoutes(sec *snapshot.Network, out *Outcome) {
 	for _, fam := range []struct{ af, n int }{{unix.AF_INET, 4}, {unix.AF_INET6, 6}} {
 		routes, err := steady(func() ([]vnl.Route, error) {
-			return h.RouteListFiltered(fam.af, &vnl.Route{Table: unix.RT_TABLE_UNSPEC}, vnl.RT_FILTER_TABLE)
+			return r.h.RouteListFiltered(fam.af, &vnl.Route{Table: unix.RT_TABLE_UNSPEC}, vnl.RT_FILTER_TABLE)
 		})
 		if err != nil {
 			out.fail(fmt.Sprintf("list IPv%d routes", fam.n), err)
 			return
 		}
-		for _, r := range routes {
-			sec.Routes = append(sec.Routes, toRoute(fam.n, &r))
+		for i := range routes {
+			sec.Routes = append(sec.Routes, toRoute(fam.n, &routes[i]))
 		}
-		if err := s.resolve(ns, fam.n, sec.Routes[len(sec.Routes)-len(routes):]); err != nil {
+		if err := r.resolve(fam.n, sec.Routes[len(sec.Routes)-len(routes):]); err != nil {
 			out.fail(fmt.Sprintf("list IPv%d routes", fam.n), err)
 			return
 		}
-		rules, err := s.readRules(ns, fam.n)
+		rules, err := r.readRules(fam.n)
 		if err != nil {
 			out.fail(fmt.Sprintf("list IPv%d policy rules", fam.n), err)
 			return

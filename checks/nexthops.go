@@ -5,7 +5,6 @@ package checks
 import (
 	"fmt"
 	"net/netip"
-	"os"
 	"slices"
 
 	"golang.org/x/sys/unix"
@@ -15,16 +14,16 @@ import (
 )
 
 // resolve gives routes that name a nexthop object alone (net.ipv4.nexthop_compat_mode is 0) the interfaces of that object.
-func (s *Scan) resolve(ns *os.File, family int, routes []snapshot.Route) error {
+func (r *netReader) resolve(family int, routes []snapshot.Route) error {
 	if !slices.ContainsFunc(routes, func(r snapshot.Route) bool { return leadsNowhere(&r) }) {
 		return nil
 	}
-	objects, err := listOf(s, ns, wire.ListNexthops(), wire.ParseNexthop)
+	objects, err := listOf(r, wire.ListNexthops(), wire.ParseNexthop)
 	if err != nil {
 		return fmt.Errorf("list nexthops: %w", err)
 	}
 	af := map[int]byte{4: unix.AF_INET, 6: unix.AF_INET6}[family]
-	named, err := listOf(s, ns, wire.ListRoutes(af), wire.ParseRouteNexthop)
+	named, err := listOf(r, wire.ListRoutes(af), wire.ParseRouteNexthop)
 	if err != nil {
 		return err
 	}

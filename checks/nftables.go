@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"sort"
 	"strings"
@@ -95,11 +94,12 @@ var errTooLarge = errors.New("the ruleset is too large to be read from a network
 // ReadRuleset reads the ruleset of our own network namespace. The generation before and after must
 // be the same; else it reads again, and after readAttempts returns it with Stable false.
 func ReadRuleset(ctx context.Context, h *host.Host) (*ruleset.Ruleset, error) {
-	return readRuleset(ctx, h, nil, nil)
+	return readRuleset(ctx, h, nil)
 }
 
-func readRuleset(ctx context.Context, h *host.Host, ns *os.File, left *int) (*ruleset.Ruleset, error) {
-	conn, err := h.Netlink(unix.NETLINK_NETFILTER, ns)
+// readRuleset reads the ruleset of the namespace of the thread.
+func readRuleset(ctx context.Context, h *host.Host, left *int) (*ruleset.Ruleset, error) {
+	conn, err := h.Netlink(unix.NETLINK_NETFILTER, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +127,7 @@ func readRuleset(ctx context.Context, h *host.Host, ns *os.File, left *int) (*ru
 			break
 		}
 	}
-	if r.rs.IPSets, err = r.readIPSets(ns, h.Netlink); err != nil {
+	if r.rs.IPSets, err = r.readIPSets(h); err != nil {
 		r.rs.IPSetsUnread = err.Error()
 	}
 	return r.rs, nil

@@ -16,7 +16,7 @@ func (f *netnsFinder) owners() {
 	for i := range f.list {
 		n := &f.list[i]
 		var file *os.File
-		if file, n.err = f.s.enter(*n); n.err != nil {
+		if file, n.err = f.s.enter(n); n.err != nil {
 			continue
 		}
 		if o, err := host.OwnerOf(file); err == nil {

@@ -174,7 +174,7 @@ func (s *Scan) netPrograms(ns *os.File) (list []snapshot.Program) {
 
 func (s *Scan) lookupPrograms(ns *os.File) ([]string, error) {
 	if ns == nil {
-		own, err := s.enter(s.netns()[0])
+		own, err := s.enter(&s.netns()[0])
 		if err != nil {
 			return nil, err
 		}

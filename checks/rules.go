@@ -4,7 +4,6 @@ package checks
 
 import (
 	"fmt"
-	"os"
 
 	"golang.org/x/sys/unix"
 
@@ -14,9 +13,9 @@ import (
 
 // readRules reads the policy rules of one family. It reads the messages itself: the library loses the
 // action, so that a rule that drops would be taken for one that looks up.
-func (s *Scan) readRules(ns *os.File, family int) ([]snapshot.PolicyRule, error) {
+func (r *netReader) readRules(family int) ([]snapshot.PolicyRule, error) {
 	af := map[int]byte{4: unix.AF_INET, 6: unix.AF_INET6}[family]
-	list, err := listOf(s, ns, wire.ListRules(af), wire.ParseRule)
+	list, err := listOf(r, wire.ListRules(af), wire.ParseRule)
 	if err != nil {
 		return nil, fmt.Errorf("list policy rules: %w", err)
 	}

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -82,7 +81,7 @@ func (s *Scan) bindings() (map[int]int, error) {
 		s.bound = map[int]int{}
 		inodes, _ := s.socketOwners()
 		for _, k := range socketKinds[:2] {
-			err := s.diagEach(nil, k, func(m []byte) error {
+			err := s.diagEach(k, func(m []byte) error {
 				sk, err := wire.ParseInet(m)
 				for _, pid := range inodes[uint64(sk.Inode)] {
 					s.bound[pid] = max(s.bound[pid], width(sk.Local.Addr()))
@@ -114,17 +113,16 @@ func width(a netip.Addr) int {
 	return boundLoopback
 }
 
-// diagEach dumps the sockets of a kind. The message is valid until each returns. The first error of each is told when all were seen.
-func (s *Scan) diagEach(ns *os.File, k socketKind, each func([]byte) error) error {
-	d := diag{s: s, ns: ns}
+// diagEach dumps the sockets of a kind in the namespace of the thread. The message is valid until each returns. The first error of each is told when all were seen.
+func (s *Scan) diagEach(k socketKind, each func([]byte) error) error {
+	d := diag{s: s}
 	defer d.close()
 	return d.each(k, each)
 }
 
-// diag is a socket of sock_diag in one namespace, by which one kind is asked for after the other.
+// diag is a socket of sock_diag in the namespace of the thread, by which one kind is asked for after the other.
 type diag struct {
 	s    *Scan
-	ns   *os.File
 	conn *netlink.Conn
 }
 
@@ -139,7 +137,7 @@ func (d *diag) close() {
 // of its own.
 func (d *diag) each(k socketKind, each func([]byte) error) error {
 	if d.conn == nil {
-		c, err := d.s.Host.Netlink(unix.NETLINK_SOCK_DIAG, d.ns)
+		c, err := d.s.Host.Netlink(unix.NETLINK_SOCK_DIAG, nil)
 		if err != nil {
 			return err
 		}
@@ -236,22 +234,12 @@ func unixSocket(u *wire.UnixSocket) (snapshot.Socket, bool) {
 
 // procRaw reads raw sockets from /proc/thread-self/net/raw (proc(5)), for kernels without
 // INET_RAW_DIAG. The file shows the namespace of the thread that opens it.
-func (s *Scan) procRaw(ns *os.File, family uint8) ([]snapshot.Socket, error) {
+func (s *Scan) procRaw(family uint8) ([]snapshot.Socket, error) {
 	file := "/proc/thread-self/net/raw"
 	if family == unix.AF_INET6 {
 		file += "6"
 	}
-	var b []byte
-	read := func() (err error) {
-		b, err = s.Host.ReadFile(file)
-		return err
-	}
-	var err error
-	if ns == nil {
-		err = read()
-	} else {
-		err = s.Host.InNetns(ns, read)
-	}
+	b, err := s.Host.ReadFile(file)
 	if err != nil {
 		return nil, err
 	}

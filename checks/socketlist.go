@@ -4,7 +4,6 @@ package checks
 
 import (
 	"errors"
-	"os"
 
 	"golang.org/x/sys/unix"
 
@@ -20,23 +19,23 @@ type socketLister struct {
 	own  []snapshot.SocketFamily                      // of our own namespace, in the order of socketKinds
 }
 
-// list asks sock_diag of one namespace for every kind; ns is nil for our own. What is beyond somebody's share is counted, and not listed.
-func (l *socketLister) list(ns *os.File, inode uint64) (socks []snapshot.Socket, fams []snapshot.SocketFamily) {
-	d := diag{s: l.s, ns: ns}
+// list asks sock_diag of the namespace of the thread for every kind. What is beyond somebody's share is counted, and not listed.
+func (l *socketLister) list(ns *foundNetns) (socks []snapshot.Socket, fams []snapshot.SocketFamily) {
+	d := diag{s: l.s}
 	defer d.close()
-	device := l.s.deviceNames(ns)
+	device, inode := l.s.deviceNames(), ns.Inode
 	bare := map[uint8]bool{} // families of IP of which no TCP socket is one of MPTCP
 	for i, k := range socketKinds {
 		fam := snapshot.SocketFamily{Netns: inode, Proto: k.proto, State: snapshot.OK}
 		if k.family == unix.AF_INET6 {
 			fam.Proto += "6"
 		}
-		if known, ok := l.known(i, ns, bare); ok {
+		if known, ok := l.known(i, ns.Host, bare); ok {
 			fam.State, fam.Reason = known.State, known.Reason
 			fams = append(fams, fam)
 			continue
 		}
-		k.info = k.proto == "tcp" && ns != nil
+		k.info = k.proto == "tcp" && !ns.Host
 		none := k.info
 		err := d.each(k, func(m []byte) error {
 			sk, ok, err := parseSocket(k, m, device)
@@ -48,7 +47,7 @@ func (l *socketLister) list(ns *os.File, inode uint64) (socks []snapshot.Socket,
 		})
 		bare[k.family] = bare[k.family] || none && err == nil
 		if err != nil && k.proto == "raw" && !denied(err) && !errors.Is(err, wire.ErrTruncated) {
-			if more, perr := l.s.procRaw(ns, k.family); perr == nil {
+			if more, perr := l.s.procRaw(k.family); perr == nil {
 				for j := range more {
 					if l.keep(inode, &more[j]) {
 						socks = append(socks, more[j])
@@ -65,7 +64,7 @@ func (l *socketLister) list(ns *os.File, inode uint64) (socks []snapshot.Socket,
 	for i := range socks {
 		socks[i].Netns = inode
 	}
-	if ns == nil {
+	if ns.Host {
 		l.own = fams
 	}
 	return socks, fams
@@ -74,8 +73,8 @@ func (l *socketLister) list(ns *os.File, inode uint64) (socks []snapshot.Socket,
 // known is what another namespace has of a kind, where that is known without a question: a kind that the kernel does not have is in no
 // namespace; and a socket of MPTCP that listens has one of TCP below it, of the same family, which is told with it (mptcp_listen,
 // mptcp_diag_dump_listeners).
-func (l *socketLister) known(i int, ns *os.File, bare map[uint8]bool) (snapshot.SocketFamily, bool) {
-	if ns == nil || i >= len(l.own) {
+func (l *socketLister) known(i int, host bool, bare map[uint8]bool) (snapshot.SocketFamily, bool) {
+	if host || i >= len(l.own) {
 		return snapshot.SocketFamily{}, false
 	}
 	k, own := socketKinds[i], l.own[i]

@@ -25,7 +25,7 @@ func TestKnownSocketsAreAsTold(t *testing.T) {
 	s := newScan(host.Local())
 	all := func(uint64, *snapshot.Socket) bool { return true }
 	own := socketLister{s: s, keep: all}
-	own.list(nil, 1)
+	own.list(&foundNetns{Netns: snapshot.Netns{Inode: 1, Host: true}})
 	for _, c := range []struct {
 		name    string
 		sockets [][2]int // family and protocol
@@ -40,8 +40,13 @@ func TestKnownSocketsAreAsTold(t *testing.T) {
 				t.Skipf("the kernel has no MPTCP: %v", err)
 			}
 			ns := netnsWith(t, c.sockets)
-			plain, families := (&socketLister{s: s, keep: all}).list(ns, 2)
-			got, gotFamilies := own.list(ns, 2)
+			var plain, got []snapshot.Socket
+			var families, gotFamilies []snapshot.SocketFamily
+			inNetns(t, ns, func() {
+				other := foundNetns{Netns: snapshot.Netns{Inode: 2}}
+				plain, families = (&socketLister{s: s, keep: all}).list(&other)
+				got, gotFamilies = own.list(&other)
+			})
 			if d := gocmp.Diff(plain, got) + gocmp.Diff(proto(families), proto(gotFamilies)); d != "" {
 				t.Error(d)
 			}
@@ -65,17 +70,17 @@ func TestAbsentKindsAreNotAskedFor(t *testing.T) {
 		l.own = append(l.own, snapshot.SocketFamily{State: snapshot.Absent, Reason: "the kernel has none"})
 	}
 	for i, k := range socketKinds {
-		if got, ok := l.known(i, os.Stdin, nil); !ok || got.Reason != "the kernel has none" {
+		if got, ok := l.known(i, false, nil); !ok || got.Reason != "the kernel has none" {
 			t.Errorf("%s is asked for", k.proto)
 		}
-		if _, ok := l.known(i, nil, nil); ok {
+		if _, ok := l.known(i, true, nil); ok {
 			t.Errorf("%s is not asked for in the first namespace", k.proto)
 		}
 		l.own[i] = snapshot.SocketFamily{State: snapshot.OK}
-		if _, ok := l.known(i, os.Stdin, map[uint8]bool{k.family: true}); ok != (k.proto == "mptcp") {
+		if _, ok := l.known(i, false, map[uint8]bool{k.family: true}); ok != (k.proto == "mptcp") {
 			t.Errorf("%s: known is %v", k.proto, ok)
 		}
-		if _, ok := l.known(i, os.Stdin, nil); ok {
+		if _, ok := l.known(i, false, nil); ok {
 			t.Errorf("%s is known of a namespace with sockets that may be of MPTCP", k.proto)
 		}
 	}
@@ -87,6 +92,18 @@ func proto(list []snapshot.SocketFamily) (out []string) {
 		out = append(out, f.Proto+" "+string(f.State)+" "+f.Reason)
 	}
 	return out
+}
+
+// inNetns runs f on a thread in a network namespace.
+func inNetns(t *testing.T, ns *os.File, f func()) {
+	t.Helper()
+	host.Local().Visit(func(enter func(*os.File) error) {
+		if err := enter(ns); err != nil {
+			t.Error(err)
+			return
+		}
+		f()
+	})
 }
 
 // netnsWith is a network namespace in which sockets listen.
@@ -176,7 +193,7 @@ func TestFlowsOfSockets(t *testing.T) {
 		return nil
 	})
 	c := &flowCount{seen: map[snapshot.FlowUse]int{}}
-	newScan(host.Local()).socketFlows(ns, c)
+	inNetns(t, ns, func() { newScan(host.Local()).socketFlows(c) })
 	want := map[snapshot.FlowUse]int{
 		{Proto: "tcp", Peer: "192.0.2.2", Addr: "192.0.2.1", Port: 8080}: 2,
 		{Proto: "tcp", Peer: "fd00::2", Addr: "fd00::1", Port: 8081}:     2,

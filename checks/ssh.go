@@ -345,7 +345,7 @@ func (s *Scan) sshSessions(procs []*process, activated22 bool, out *Outcome) []s
 	for _, states := range []uint32{1 << wire.StateListen, 1 << wire.StateEstablished} {
 		for _, k := range socketKinds[:2] {
 			k.states = states
-			err := s.diagEach(nil, k, func(m []byte) error {
+			err := s.diagEach(k, func(m []byte) error {
 				in, err := wire.ParseInet(m)
 				if err != nil {
 					return err

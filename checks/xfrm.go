@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 
 	"github.com/mdlayher/netlink"
@@ -16,9 +15,9 @@ import (
 	"github.com/ringfence/ringfence/snapshot"
 )
 
-// readXFRM reads the IPsec policies of a namespace, or of our own where ns is nil.
-func (s *Scan) readXFRM(ns *os.File) *snapshot.XFRM {
-	x, err := s.policies(ns)
+// readXFRM reads the IPsec policies of the namespace of the thread.
+func (s *Scan) readXFRM() *snapshot.XFRM {
+	x, err := s.policies()
 	switch {
 	case err == nil:
 		x.State = snapshot.Present
@@ -35,8 +34,8 @@ func (s *Scan) readXFRM(ns *os.File) *snapshot.XFRM {
 	return x
 }
 
-func (s *Scan) policies(ns *os.File) (*snapshot.XFRM, error) {
-	conn, err := s.Host.Netlink(unix.NETLINK_XFRM, ns)
+func (s *Scan) policies() (*snapshot.XFRM, error) {
+	conn, err := s.Host.Netlink(unix.NETLINK_XFRM, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -14,7 +14,6 @@ import (
 
 	"github.com/mdlayher/netlink"
 	vnl "github.com/vishvananda/netlink"
-	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
 )
 
@@ -242,22 +241,30 @@ func OwnerOf(f *os.File) (Owner, error) {
 // maxUserNS is how deep user namespaces nest at most (kernel/user_namespace.c).
 const maxUserNS = 33
 
-// InNetns runs f on a thread of its own in the namespace ns. The thread ends with it, so that no
-// other code ever runs in the wrong namespace.
-func (h *Host) InNetns(ns *os.File, f func() error) error {
-	done := make(chan error, 1)
+// Visit runs f on a thread of its own, which goes into network namespaces by enter, one after the other, and stays in the last one until the
+// next. It begins in our own. The thread ends with f, so that no other code ever runs in the wrong namespace: what f begins besides, as a
+// goroutine, runs in our own. A panic of f is one of the caller.
+func (h *Host) Visit(f func(enter func(ns *os.File) error)) {
+	var failed any
+	done := make(chan struct{})
 	go func() {
+		defer close(done)
+		defer func() { failed = recover() }()
 		runtime.LockOSThread()
-		if err := unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET); err != nil {
-			done <- fmt.Errorf("enter network namespace: %w", err)
-			return
-		}
-		done <- f()
+		f(func(ns *os.File) error {
+			if err := unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET); err != nil {
+				return fmt.Errorf("enter network namespace: %w", err)
+			}
+			return nil
+		})
 	}()
-	return <-done
+	<-done
+	if failed != nil {
+		panic(failed)
+	}
 }
 
-// Netlink opens a netlink socket of that protocol in the namespace ns, or in our own where ns is
+// Netlink opens a netlink socket of that protocol in the namespace ns, or in that of the thread where ns is
 // nil. Its receive buffer is large: the kernel sizes dump messages by it.
 func (h *Host) Netlink(protocol int, ns *os.File) (*netlink.Conn, error) {
 	if !h.live {
@@ -319,15 +326,12 @@ func SendBatch(protocol int, messages []byte, f func(answer []byte) error) error
 	}
 }
 
-// Route opens an rtnetlink handle in the namespace ns, or in our own where ns is nil.
-func (h *Host) Route(ns *os.File) (*vnl.Handle, error) {
+// Route opens an rtnetlink handle in the network namespace of the thread.
+func (h *Host) Route() (*vnl.Handle, error) {
 	if !h.live {
 		return nil, ErrNotLive
 	}
-	if ns == nil {
-		return vnl.NewHandle(unix.NETLINK_ROUTE)
-	}
-	return vnl.NewHandleAt(netns.NsHandle(ns.Fd()), unix.NETLINK_ROUTE)
+	return vnl.NewHandle(unix.NETLINK_ROUTE)
 }
 
 // OpenDevice opens a device file for ioctls.

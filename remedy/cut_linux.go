@@ -113,7 +113,7 @@ func (p *Plan) cuts(s *snapshot.Snapshot, k *socket, before *wire.Connection) bo
 
 // portTo is the port of a bridge that a neighbour is behind, as the bridge has learned it, or "".
 func portTo(s *snapshot.Snapshot, bridge int, neighbour netip.Addr) string {
-	route, err := host.Local().Route(nil)
+	route, err := host.Local().Route()
 	if err != nil {
 		return ""
 	}
