@@ -147,6 +147,7 @@ type engine struct {
 	sources      set            // of the question
 	reversed     bool           // run chains of equal priority in the other order
 	tied         []packet.Cause // pairs whose order matters
+	silent       bool           // what is stopped is not asked for
 	keep         bool           // the cubes that are stopped, for a certificate
 	proof        []stoppedBy    // them
 	question     cube           // as it was asked, before what cannot matter was left out
@@ -190,6 +191,9 @@ type stopped struct {
 
 // stop notes what stopped packets; packets that were doubtful before stay stopped all the same.
 func (e *engine) stop(c cube, by packet.Cause) {
+	if e.silent {
+		return
+	}
 	if e.keep {
 		e.proof = append(e.proof, stoppedBy{c, by})
 	}

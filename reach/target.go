@@ -74,10 +74,7 @@ func (e *engine) destinations(q *Question, v4 bool) set {
 func (e *engine) hits(q *Question, a *arrival, proto uint64) []cube {
 	c := &a.cube
 	if q.Dport != 0 && !q.To.Addr.IsValid() {
-		in, out := c.split(fDport, single(num(uint64(q.Dport))))
-		for _, o := range out {
-			e.stop(o, packet.Cause{Text: "arrives at another port"})
-		}
+		in := e.only(c, fDport, single(num(uint64(q.Dport))), "arrives at another port")
 		if len(in) == 0 {
 			return nil
 		}
@@ -105,11 +102,7 @@ func (e *engine) hits(q *Question, a *arrival, proto uint64) []cube {
 	case q.Direct && c.nat:
 		e.stop(*c, packet.Cause{Text: "leads there by a translation"})
 	case q.To.Final.IsValid() && slices.Contains(q.To.Oifs, a.oif):
-		in, out := c.split(fDaddr, single(addrNumber(q.To.Final)))
-		for _, o := range out {
-			e.stop(o, packet.Cause{Text: "leaves for another address"})
-		}
-		return in
+		return e.only(c, fDaddr, single(addrNumber(q.To.Final)), "leaves for another address")
 	case q.To.Addr.IsValid() || slices.Contains(q.To.Oifs, a.oif):
 		return []cube{*c}
 	default:
@@ -120,6 +113,20 @@ func (e *engine) hits(q *Question, a *arrival, proto uint64) []cube {
 		e.stop(*c, packet.Cause{Text: "leaves by " + name})
 	}
 	return nil
+}
+
+// only keeps the packets whose number of a field is in s; it stops the others.
+func (e *engine) only(c *cube, f field, s set, why string) (in []cube) {
+	if m := c.sets[f].intersect(s); !m.empty() {
+		in = []cube{c.with(f, m)}
+	}
+	if e.silent {
+		return in
+	}
+	if r := c.sets[f].subtract(s); !r.empty() {
+		e.stop(c.with(f, r), packet.Cause{Text: why})
+	}
+	return in
 }
 
 // bound keeps packets that a socket listens for.

@@ -174,9 +174,10 @@ func (r *run) answer(w *Ways, q *Question) (Answer, bool) {
 	if r.sliced {
 		e.slice(&about, routed, w.v4)
 	}
+	e.silent = true
 	hits := r.hits(&e, routed, &about, true)
+	e.silent = false
 	if len(hits) == 0 { // what stopped them is told with all that arrived elsewhere
-		e.stopped, e.stopIndex = nil, map[packet.Cause]int{}
 		r.hits(&e, routed, &about, false)
 	}
 	a := e.answer(hits, nil, r.in, w.proto, -1)

@@ -243,8 +243,9 @@ func (w *walk) lookupTable(f *fib, id int, fl *flow) (result, bool) {
 		if err != nil {
 			continue
 		}
-		for i := range tab.byDst[p] {
-			r := &tab.byDst[p][i]
+		list := tab.byDst[p]
+		for i := range list {
+			r := &list[i]
 			if r.src.Tos != 0 {
 				continue
 			}
@@ -267,7 +268,8 @@ func (w *walk) hop(f *fib, r *route, fl *flow) (result, bool) {
 	if r.src.Flags&1 != 0 { // RTNH_F_DEAD
 		return result{}, false
 	}
-	var oifs []int
+	var few [4]int
+	oifs := few[:0]
 	for _, o := range r.src.Oifs {
 		l := w.links[o]
 		// IPv6 keeps the routes of a link-local address apart by interface.
