@@ -114,21 +114,18 @@ func (s *Scan) socketFlows(c *flowCount) {
 	var open []pair
 	d := diag{s: s}
 	defer d.close()
-	for _, k := range socketKinds[:2] {
-		k.states = 1<<wire.StateListen | 1<<wire.StateEstablished
-		_ = d.each(k, func(m []byte) error {
-			in, err := wire.ParseInet(m)
-			switch {
-			case err != nil:
-				return err
-			case in.State == wire.StateListen:
-				listens[in.Local.Port()] = true
-			case len(open) < maxConnections:
-				open = append(open, pair{in.Local, in.Peer})
-			}
-			return nil
-		})
-	}
+	_ = d.tcp(1<<wire.StateListen|1<<wire.StateEstablished, false, func(m []byte) error {
+		in, err := wire.ParseInet(m)
+		switch {
+		case err != nil:
+			return err
+		case in.State == wire.StateListen:
+			listens[in.Local.Port()] = true
+		case len(open) < maxConnections:
+			open = append(open, pair{in.Local, in.Peer})
+		}
+		return nil
+	})
 	for _, e := range open {
 		if listens[e.local.Port()] || e.local.Port() < firstEphemeral && e.peer.Port() >= firstEphemeral {
 			c.socket(e.peer, e.local)

@@ -18,6 +18,12 @@ const maxGroups = 50_000
 // readGroups notes the multicast groups that links have joined. The files are of the namespace of the reading
 // thread.
 func (s *Scan) readGroups(sec *snapshot.Network, out *Outcome) {
+	dir, err := s.Host.OpenDir("/proc/thread-self/net")
+	if err != nil {
+		out.partial("multicast groups: %v", err)
+		return
+	}
+	defer dir.Close()
 	for _, f := range []struct {
 		groups, filters string
 		parse           func(string) []linkGroup
@@ -25,7 +31,7 @@ func (s *Scan) readGroups(sec *snapshot.Network, out *Outcome) {
 		{"igmp", "mcfilter", parseIGMP},
 		{"igmp6", "mcfilter6", parseIGMP6},
 	} {
-		b, err := s.Host.ReadFile("/proc/thread-self/net/" + f.groups)
+		b, err := dir.ReadFile(f.groups)
 		if err != nil {
 			if !gone(err) { // a kernel without the family has no such file
 				out.partial("multicast groups: %v", err)
@@ -37,7 +43,7 @@ func (s *Scan) readGroups(sec *snapshot.Network, out *Outcome) {
 			out.partial("multicast groups: more than %d in %s", maxGroups, f.groups)
 			continue
 		}
-		filters, err := s.Host.ReadFile("/proc/thread-self/net/" + f.filters)
+		filters, err := dir.ReadFile(f.filters)
 		if err != nil {
 			out.partial("senders that multicast groups are limited to: %v", err)
 			continue

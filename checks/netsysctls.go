@@ -4,6 +4,7 @@ package checks
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -74,10 +75,9 @@ func (r *netReader) linkConfs() (map[string]wire.DevConf, error) {
 // networkSysctls reads the switches of a namespace and of its interfaces by name. /proc/sys/net shows the namespace of the
 // reading thread, unlike /sys. told is what the kernel said of interfaces besides.
 func (s *Scan) networkSysctls(sw *switches, names []string, told map[string]wire.DevConf) map[string]snapshot.Fact {
-	r := sysctlReader{s: s, sw: sw, dirs: map[string]*host.Dir{}, facts: map[string]snapshot.Fact{}}
-	defer r.close()
+	r := sysctlReader{s: s, sw: sw, facts: map[string]snapshot.Fact{}}
 	for _, k := range sw.whole {
-		r.read(k)
+		r.facts[k] = s.fact("/proc/sys/" + k)
 	}
 	for _, n := range slices.Concat(sw.named, names) {
 		if n == "." || n == ".." || strings.ContainsAny(n, "/") {
@@ -89,26 +89,18 @@ func (s *Scan) networkSysctls(sw *switches, names []string, told map[string]wire
 	return r.facts
 }
 
-// sysctlReader reads files below /proc/sys/net in one namespace. The kernel keeps the directories of all namespaces in one list, so each is
-// looked up once.
+// sysctlReader reads files below /proc/sys/net in one namespace.
 type sysctlReader struct {
 	s     *Scan
 	sw    *switches
-	dirs  map[string]*host.Dir // nil: it could not be opened
 	facts map[string]snapshot.Fact
 }
 
-func (r *sysctlReader) close() {
-	for _, d := range r.dirs {
-		if d != nil {
-			d.Close()
-		}
-	}
-}
-
 // link notes the switches of an interface in one family. A switch that the kernel told counts if the namespace has its file; what
-// the kernel has no files of is absent, whatever it tells.
+// the kernel has no files of is absent, whatever it tells. The kernel keeps the directories of all namespaces in one list, so that one is
+// looked up once for all its files.
 func (r *sysctlReader) link(family, name string, told map[string]int32) {
+	var dir *host.Dir
 	for _, k := range r.sw.links[family] {
 		key := "net/" + family + "/conf/" + name + "/" + k
 		all := r.facts["net/"+family+"/conf/all/"+k]
@@ -116,24 +108,16 @@ func (r *sysctlReader) link(family, name string, told map[string]int32) {
 			r.facts[key] = snapshot.Fact{State: snapshot.Present, Value: strconv.Itoa(int(v))}
 			continue
 		}
-		r.read(key)
-	}
-}
-
-func (r *sysctlReader) read(key string) {
-	parts := strings.SplitN(key, "/", 3)
-	path := "/proc/sys/" + parts[0] + "/" + parts[1]
-	d, ok := r.dirs[path]
-	if !ok {
-		if opened, err := r.s.Host.OpenDir(path); err == nil {
-			d = opened
+		if dir == nil {
+			at, err := r.s.Host.OpenDir("/proc/sys/" + path.Dir(key))
+			if err != nil {
+				r.facts[key] = toFact("", err)
+				continue
+			}
+			defer at.Close()
+			dir = at
 		}
-		r.dirs[path] = d
+		b, err := dir.ReadFile(k)
+		r.facts[key] = toFact(string(b), err)
 	}
-	if d == nil {
-		r.facts[key] = r.s.fact("/proc/sys/" + key)
-		return
-	}
-	b, err := d.ReadFile(parts[2])
-	r.facts[key] = toFact(string(b), err)
 }

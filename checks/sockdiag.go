@@ -136,6 +136,10 @@ func (d *diag) close() {
 // each dumps the sockets of a kind, as diagEach does. After an answer that may not have been read to its end, the next kind has a socket
 // of its own.
 func (d *diag) each(k socketKind, each func([]byte) error) error {
+	return d.ask(wire.SocketQuery{Family: k.family, Protocol: k.protocol, States: k.states, Info: k.info}.Message(), each)
+}
+
+func (d *diag) ask(question netlink.Message, each func([]byte) error) error {
 	if d.conn == nil {
 		c, err := d.s.Host.Netlink(unix.NETLINK_SOCK_DIAG, nil)
 		if err != nil {
@@ -143,16 +147,33 @@ func (d *diag) each(k socketKind, each func([]byte) error) error {
 		}
 		d.conn = c
 	}
-	err := dump(d.conn, k, each)
+	err := dump(d.conn, question, each)
 	if err != nil && !errors.Is(err, unix.ENOENT) { // the kernel has no such kind: that is the whole answer
 		d.close()
 	}
 	return err
 }
 
-func dump(c *netlink.Conn, k socketKind, each func([]byte) error) error {
-	q := wire.SocketQuery{Family: k.family, Protocol: k.protocol, States: k.states, Info: k.info}
-	if _, err := c.Send(q.Message()); err != nil {
+// tcp dumps the sockets of TCP in both families, as each does of one kind. A kernel that does not answer that is asked for one family
+// after the other; the errors are of these.
+func (d *diag) tcp(states uint32, info bool, each func([]byte) error) (errs [2]error) {
+	answered := false
+	err := d.ask(wire.TCPQuery{States: states, Info: info}.Message(), func(m []byte) error {
+		answered = true
+		return each(m)
+	})
+	if err == nil || answered {
+		return [2]error{err, err}
+	}
+	for i, k := range socketKinds[:2] {
+		k.states, k.info = states, info
+		errs[i] = d.each(k, each)
+	}
+	return errs
+}
+
+func dump(c *netlink.Conn, ask netlink.Message, each func([]byte) error) error {
+	if _, err := c.Send(ask); err != nil {
 		return err
 	}
 	var first error

@@ -25,6 +25,25 @@ func (l *socketLister) list(ns *foundNetns) (socks []snapshot.Socket, fams []sna
 	defer d.close()
 	device, inode := l.s.deviceNames(), ns.Inode
 	bare := map[uint8]bool{} // families of IP of which no TCP socket is one of MPTCP
+	told := func(k socketKind) func([]byte) error {
+		return func(m []byte) error {
+			sk, ok, err := parseSocket(k, m, device)
+			if err == nil && ok && l.keep(inode, &sk) {
+				socks = append(socks, sk)
+			}
+			if k.info && !noMPTCP(m) {
+				delete(bare, familyOf(m))
+			}
+			return err
+		}
+	}
+	var tcp [2]error
+	if !ns.Host {
+		bare = map[uint8]bool{unix.AF_INET: true, unix.AF_INET6: true}
+		k := socketKinds[0]
+		k.info = true
+		tcp = d.tcp(k.states, true, told(k))
+	}
 	for i, k := range socketKinds {
 		fam := snapshot.SocketFamily{Netns: inode, Proto: k.proto, State: snapshot.OK}
 		if k.family == unix.AF_INET6 {
@@ -35,17 +54,14 @@ func (l *socketLister) list(ns *foundNetns) (socks []snapshot.Socket, fams []sna
 			fams = append(fams, fam)
 			continue
 		}
-		k.info = k.proto == "tcp" && !ns.Host
-		none := k.info
-		err := d.each(k, func(m []byte) error {
-			sk, ok, err := parseSocket(k, m, device)
-			if err == nil && ok && l.keep(inode, &sk) {
-				socks = append(socks, sk)
+		var err error
+		if i < len(tcp) && !ns.Host {
+			if err = tcp[i]; err != nil {
+				delete(bare, k.family)
 			}
-			none = none && noMPTCP(m)
-			return err
-		})
-		bare[k.family] = bare[k.family] || none && err == nil
+		} else {
+			err = d.each(k, told(k))
+		}
 		if err != nil && k.proto == "raw" && !denied(err) && !errors.Is(err, wire.ErrTruncated) {
 			if more, perr := l.s.procRaw(k.family); perr == nil {
 				for j := range more {
@@ -79,6 +95,12 @@ func (l *socketLister) known(i int, host bool, bare map[uint8]bool) (snapshot.So
 	}
 	k, own := socketKinds[i], l.own[i]
 	return own, own.State == snapshot.Absent || own.State == snapshot.OK && k.proto == "mptcp" && bare[k.family]
+}
+
+// familyOf is the family of the socket that a message is about.
+func familyOf(m []byte) uint8 {
+	in, _ := wire.ParseInet(m) // what cannot be read is told as an error besides
+	return in.Family
 }
 
 // noMPTCP says whether a message about a socket of TCP tells that none of MPTCP is above it. The kernel tells so only to those with

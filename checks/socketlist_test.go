@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ringfence/ringfence/host"
+	"github.com/ringfence/ringfence/host/wire"
 	"github.com/ringfence/ringfence/snapshot"
 )
 
@@ -201,4 +202,41 @@ func TestFlowsOfSockets(t *testing.T) {
 	if d := gocmp.Diff(want, c.seen); d != "" {
 		t.Error(d)
 	}
+}
+
+// TestFamiliesAtOnce: one question about TCP tells of both families what two tell.
+func TestFamiliesAtOnce(t *testing.T) {
+	ns := netnsWith(t, [][2]int{{unix.AF_INET, unix.IPPROTO_TCP}, {unix.AF_INET6, unix.IPPROTO_TCP}, {unix.AF_INET6, unix.IPPROTO_MPTCP}})
+	inNetns(t, ns, func() {
+		for _, info := range []bool{false, true} {
+			d := diag{s: newScan(host.Local())}
+			defer d.close()
+			var once, twice []string
+			add := func(list *[]string) func([]byte) error {
+				return func(m []byte) error {
+					in, err := wire.ParseInet(m)
+					*list = append(*list, fmt.Sprint(in.Family, in.State, in.Local, in.Inode, in.ULP, in.Mark != nil, in.Transparent != nil, in.Cgroup))
+					return err
+				}
+			}
+			answered := false
+			if err := d.ask(wire.TCPQuery{States: 1 << wire.StateListen, Info: info}.Message(), func(m []byte) error {
+				answered = true
+				return add(&once)(m)
+			}); err != nil || !answered {
+				t.Errorf("answered %v: %v", answered, err)
+			}
+			for _, k := range socketKinds[:2] {
+				k.info = info
+				if err := d.each(k, add(&twice)); err != nil {
+					t.Error(err)
+				}
+			}
+			slices.Sort(once)
+			slices.Sort(twice)
+			if d := gocmp.Diff(twice, once); d != "" || len(twice) != 3 {
+				t.Errorf("%d sockets: %s", len(twice), d)
+			}
+		}
+	})
 }

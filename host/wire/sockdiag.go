@@ -13,6 +13,7 @@ import (
 
 // Messages of sock_diag (include/uapi/linux/sock_diag.h).
 const (
+	tcpDiagGetsock   = 18 // TCPDIAG_GETSOCK of include/uapi/linux/inet_diag.h
 	sockDiagByFamily = 20
 	sockDestroy      = 21
 )
@@ -36,9 +37,27 @@ type SocketQuery struct {
 	Info bool
 }
 
+// TCPQuery asks for all sockets of TCP of both families of IP that are in one of the states: the kernel walks its tables once for it, and
+// they are those of all network namespaces. It is the form of the question that there was before sock_diag (inet_diag_rcv_msg_compat).
+type TCPQuery struct {
+	States uint32 // bits, as of SocketQuery
+	Info   bool   // as of SocketQuery
+}
+
+// Message is the query as a request for a dump.
+func (q TCPQuery) Message() netlink.Message {
+	b := make([]byte, oldRequestSize)
+	if q.Info {
+		b[3] = inetRequestInfo
+	}
+	binary.NativeEndian.PutUint32(b[4+inetIDSize:], q.States)
+	return netlink.Message{Header: netlink.Header{Type: tcpDiagGetsock, Flags: netlink.Request | netlink.Dump}, Data: b}
+}
+
 // Sizes of the requests (include/uapi/linux/{inet,unix,packet,vm_sockets}_diag.h).
 const (
 	inetRequestSize   = 56 // struct inet_diag_req_v2
+	oldRequestSize    = 60 // struct inet_diag_req
 	inetIDSize        = 48 // struct inet_diag_sockid, its last part
 	unixRequestSize   = 24
 	packetRequestSize = 20
