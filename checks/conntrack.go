@@ -42,7 +42,7 @@ func (s *Scan) inUse(c *flowCount) []snapshot.PortUse {
 
 // connections lists what conntrack knows with all bits of a status. It reports false where there are more than so many.
 func (s *Scan) connections(status uint32, most int, each func(*wire.Connection)) bool {
-	conn, err := s.Host.Netlink(unix.NETLINK_NETFILTER, nil)
+	conn, err := s.Host.Questions(unix.NETLINK_NETFILTER)
 	if err != nil {
 		return true
 	}

@@ -21,7 +21,7 @@ func (r *nfReader) readIPSets(h *host.Host) ([]ruleset.IPSet, error) {
 	if len(wanted) == 0 {
 		return nil, nil
 	}
-	conn, err := h.Netlink(unix.NETLINK_NETFILTER, nil)
+	conn, err := h.Questions(unix.NETLINK_NETFILTER)
 	if err != nil {
 		return nil, err
 	}

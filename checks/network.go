@@ -76,7 +76,7 @@ func (r *netReader) open() (err error) {
 	if r.h, err = r.s.Host.Route(); err != nil {
 		return err
 	}
-	r.route, err = r.s.Host.Netlink(unix.NETLINK_ROUTE, nil)
+	r.route, err = r.s.Host.Questions(unix.NETLINK_ROUTE)
 	return err
 }
 

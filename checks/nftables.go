@@ -99,7 +99,7 @@ func ReadRuleset(ctx context.Context, h *host.Host) (*ruleset.Ruleset, error) {
 
 // readRuleset reads the ruleset of the namespace of the thread.
 func readRuleset(ctx context.Context, h *host.Host, left *int) (*ruleset.Ruleset, error) {
-	conn, err := h.Netlink(unix.NETLINK_NETFILTER, nil)
+	conn, err := h.Questions(unix.NETLINK_NETFILTER)
 	if err != nil {
 		return nil, err
 	}

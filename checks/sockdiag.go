@@ -141,7 +141,7 @@ func (d *diag) each(k socketKind, each func([]byte) error) error {
 
 func (d *diag) ask(question netlink.Message, each func([]byte) error) error {
 	if d.conn == nil {
-		c, err := d.s.Host.Netlink(unix.NETLINK_SOCK_DIAG, nil)
+		c, err := d.s.Host.Questions(unix.NETLINK_SOCK_DIAG)
 		if err != nil {
 			return err
 		}

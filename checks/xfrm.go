@@ -35,7 +35,7 @@ func (s *Scan) readXFRM() *snapshot.XFRM {
 }
 
 func (s *Scan) policies() (*snapshot.XFRM, error) {
-	conn, err := s.Host.Netlink(unix.NETLINK_XFRM, nil)
+	conn, err := s.Host.Questions(unix.NETLINK_XFRM)
 	if err != nil {
 		return nil, err
 	}
