@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -24,18 +25,21 @@ import (
 	"github.com/ringfence/ringfence/snapshot"
 )
 
-// TestScale prints what an audit of many containers and bridges costs, and its two halves: to collect, and to judge what was
+// TestScale prints what an audit of many containers and bridges costs, and of many processes that listen, and its two halves: to collect, and to judge what was
 // collected. With RINGFENCE_PROFILE it writes the snapshot and a profile of each half to that directory.
 func TestScale(t *testing.T) {
 	if os.Getenv("RINGFENCE_BENCH") == "" {
 		t.Skip("runs by make bench")
 	}
-	for _, c := range []struct{ containers, bridges int }{{0, 0}, {100, 10}, {500, 50}, {1000, 50}, {0, 200}, {500, 200}} {
-		t.Run(fmt.Sprintf("%d containers on %d bridges", c.containers, c.bridges), func(t *testing.T) {
+	for _, c := range []struct{ containers, bridges, processes int }{
+		{0, 0, 0}, {0, 0, 10_000}, {100, 10, 0}, {500, 50, 0}, {1000, 50, 0}, {0, 200, 0}, {500, 200, 0},
+	} {
+		t.Run(fmt.Sprintf("%d containers on %d bridges, %d processes", c.containers, c.bridges, c.processes), func(t *testing.T) {
 			if !bed.Alone(t) {
 				return
 			}
 			populate(t, c.containers, c.bridges)
+			listenAll(t, c.processes)
 			prog, snap := bed.Program(t), filepath.Join(t.TempDir(), "snapshot.json")
 			bed.Shell(t, "%s collect -q >%s", prog, snap)
 			st, err := os.Stat(snap)
@@ -49,7 +53,7 @@ func TestScale(t *testing.T) {
 				t.Logf("%-13s %8s CPU %8s wall %5d MB", args[0]+map[bool]string{true: " of file"}[len(args) > 6], m.cpu.Round(time.Millisecond), m.wall.Round(time.Millisecond), m.rss/1024)
 			}
 			t.Logf("snapshot of %d kB", st.Size()/1000)
-			profile(t, fmt.Sprintf("%d-%d", c.containers, c.bridges), snap)
+			profile(t, fmt.Sprintf("%d-%d-%d", c.containers, c.bridges, c.processes), snap)
 		})
 	}
 }
@@ -157,5 +161,26 @@ func populate(t *testing.T, containers, bridges int) {
 		must(in.RouteAdd(&netlink.Route{Gw: net.IPv4(172, byte(16+b/256), byte(b%256), 1)}))
 		in.Close()
 		must(ns.Close())
+	}
+}
+
+// listenAll starts processes that listen on a port each, to everybody.
+func listenAll(t *testing.T, processes int) {
+	t.Helper()
+	const firstPort = 10_000
+	for i := range processes {
+		l, err := net.ListenTCP("tcp4", &net.TCPAddr{Port: firstPort + i})
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := l.File()
+		if err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.Command("busybox", "sleep", "3600")
+		cmd.ExtraFiles = []*os.File{f}
+		if err := errors.Join(cmd.Start(), f.Close(), l.Close()); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
