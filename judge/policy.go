@@ -86,11 +86,17 @@ func Load(modules ...Module) (*Policies, error) {
 			return nil, fmt.Errorf("%w: %s: %w", ErrPolicy, modules[i].File, err)
 		}
 	}
-	c := newCompiler()
-	if len(modules) == 0 { // the types of the program's own are checked by a test
-		c = c.WithSkipStages(ast.StageCheckTypes)
+	if len(modules) == 0 { // the program's own are checked by a test
+		return p, p.compile(ast.NewCompiler().WithCapabilities(capabilities()).WithSkipStages(checking...))
 	}
-	return p, p.compile(c)
+	return p, p.compile(newCompiler())
+}
+
+// checking are the stages of the compiler that change nothing, and refuse what is wrong.
+var checking = []ast.StageID{
+	ast.StageCheckTypes, ast.StageCheckUnusedImports, ast.StageCheckKeywordOverrides, ast.StageCheckDuplicateImports, ast.StageCheckVoidCalls,
+	ast.StageCheckRuleConflicts, ast.StageCheckUndefinedFuncs, ast.StageCheckSafetyRuleHeads, ast.StageCheckRecursion,
+	ast.StageCheckUnsafeBuiltins, ast.StageCheckDeprecatedBuiltins, ast.StageBuildRequiredCapabilities,
 }
 
 // builtinDir is what the names of the built-in policies begin with.
@@ -192,9 +198,8 @@ func (p *Policies) compile(c *ast.Compiler) error {
 		if err != nil {
 			return fmt.Errorf("%w: %s: %w", ErrPolicy, file, err)
 		}
-		fields := inputFields(p.compiler.Modules[file])
 		if c == nil {
-			if len(fields) > 0 {
+			if len(inputFields(p.compiler.Modules[file])) > 0 {
 				return fmt.Errorf("%w: %s: shared code reads input: hand it what it needs as an argument", ErrPolicy, file)
 			}
 			continue
