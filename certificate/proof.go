@@ -111,58 +111,8 @@ type box struct {
 	dims   [dims][]span
 }
 
-// covers says whether the cubes lie in the question, do not overlap, and leave nothing out: then their
-// volumes add up to that of the question.
-func covers(q *box, cubes []*box) error {
-	total := new(big.Int)
-	for i, c := range cubes {
-		if c.region.In != q.region.In || c.region.Out != q.region.Out || c.region.V4 != q.region.V4 || c.region.Proto != q.region.Proto ||
-			c.region.Type != q.region.Type || c.region.Flags != q.region.Flags {
-			return fmt.Errorf("cube %d is about other packets than the question", i)
-		}
-		for d := range dims {
-			for _, s := range c.dims[d] {
-				if !within(s, q.dims[d]) {
-					return fmt.Errorf("cube %d goes beyond the question", i)
-				}
-			}
-		}
-		for j := range cubes[:i] {
-			if overlap(c, cubes[j]) {
-				return fmt.Errorf("cubes %d and %d overlap", j, i)
-			}
-		}
-		total.Add(total, c.volume())
-	}
-	if total.Cmp(q.volume()) != 0 {
-		return errors.New("the cubes leave a part of the question out")
-	}
-	return nil
-}
-
 func within(s span, list []span) bool {
 	return slices.ContainsFunc(list, s.inside)
-}
-
-func overlap(a, b *box) bool {
-	if !anyOverlap(a.dims[dimDst], b.dims[dimDst]) { // where most cubes are apart
-		return false
-	}
-	for d := range dims {
-		if !anyOverlap(a.dims[d], b.dims[d]) {
-			return false
-		}
-	}
-	return true
-}
-
-func anyOverlap(a, b []span) bool {
-	for _, s := range a {
-		if slices.ContainsFunc(b, s.overlaps) {
-			return true
-		}
-	}
-	return false
 }
 
 func (b *box) volume() *big.Int {
@@ -193,6 +143,9 @@ func parse(r *packet.Region) (*box, error) {
 	}
 	mac := func(s string) (*big.Int, error) {
 		m, err := net.ParseMAC(s)
+		if err == nil && len(m) != 6 {
+			err = fmt.Errorf("address %q", s)
+		}
 		return new(big.Int).SetBytes(m), err
 	}
 	for d, f := range map[int]struct {
