@@ -134,16 +134,17 @@ const maxOverlapping = 512
 // lookupFields searches a concatenation of which one field is open, and still as sent: the elements that have the other fields are looked at as the
 // numbers of that one. Where two are open the first is narrowed to what any element has.
 func (w *walk) lookupFields(o *op, r *rule, l *ruleset.Lookup) (verdict, bool) {
-	if len(o.set.src.FieldLens) < 2 {
+	lens := w.fieldLens(o)
+	if len(lens) < 2 {
 		return verdict{}, false
 	}
 	var openAt, openLen int
 	var open, last byte
 	others := false
 	at := 0
-	for _, n := range o.set.src.FieldLens {
-		size := int(n)
-		if at+size > o.n {
+	for _, size := range lens {
+		padded := (size + 3) &^ 3
+		if at+size > o.n || padded > size && w.regs.unknown(o.sreg+at+size, min(padded, o.n-at)-size) {
 			return verdict{}, false
 		}
 		if w.regs.unknown(o.sreg+at, size) {
@@ -157,17 +158,19 @@ func (w *walk) lookupFields(o *op, r *rule, l *ruleset.Lookup) (verdict, bool) {
 				others, last = true, h.f
 			}
 		}
-		at += (size + 3) &^ 3
+		at += padded
 	}
 	if open == 0 {
 		return verdict{}, false
 	}
-	classes, union := o.set.having(w, o, openAt, openLen)
+	classes, union := o.set.having(w, o, openAt, openLen, w.field(open).left)
 	switch {
-	case len(classes) > maxFieldClasses:
-		return verdict{}, false
 	case len(union) == 0 || !w.part(open, union, r):
 		return w.found(o, r, o.set.catchAll, l), true
+	case len(classes) > maxFieldClasses && len(o.set.concat) == 0: // with fewer numbers of the field there are fewer
+		return w.abort(r, splitField(open)), true
+	case len(classes) > maxFieldClasses:
+		return verdict{}, false
 	case others: // of what is left, some elements
 		els := []*element{o.set.catchAll}
 		for i := range classes {
@@ -183,18 +186,42 @@ func (w *walk) lookupFields(o *op, r *rule, l *ruleset.Lookup) (verdict, bool) {
 	return w.found(o, r, o.set.catchAll, l), true
 }
 
+// fieldLens are the sizes of the fields of a concatenation. The kernel tells them of one that has intervals alone; keys of another are compared as
+// a whole, so that each field of the packet that is loaded for it is one.
+func (w *walk) fieldLens(o *op) (lens []int) {
+	if c := o.set.src; len(c.FieldLens) > 0 || c.Interval {
+		for _, n := range c.FieldLens {
+			lens = append(lens, int(n))
+		}
+		return lens
+	}
+	for at := 0; at < o.n; {
+		n := min(4, o.n-at)
+		if h := w.regs.whole[(o.sreg+at)/4]; h.f != 0 && h.n > 0 {
+			n = h.n
+		}
+		lens = append(lens, n)
+		at += (n + 3) &^ 3
+	}
+	return lens
+}
+
 // having is the numbers of one field that elements have whose other fields can be those of the key, by what the elements say: the first that has
-// a number counts.
-func (c *set) having(w *walk, o *op, at, size int) (classes []alike, union spans) {
+// a number counts. Of elements that have none of the numbers that are left it need not tell.
+func (c *set) having(w *walk, o *op, at, size int, left spans) (classes []alike, union spans) {
 	key, unk := w.regs.v[o.sreg:o.sreg+o.n], w.regs.unk[o.sreg:o.sreg+o.n]
 	byText := map[string]int{}
 	var taken []Span
 	overlapping := len(c.concat) > 0
 	boxes := c.boxes()
+	if !overlapping {
+		boxes = near(boxes, key, unk, at, left)
+	}
 	w.evaluated += len(boxes) / keysPerRule
 	for i := range boxes {
 		b := &boxes[i]
-		if len(b.lo) < at+size || !c.inFields(b, key, unk) {
+		switch {
+		case len(b.lo) < at+size, overlapping && !c.inFields(b, key, unk), !overlapping && (len(b.lo) != len(key) || !possible(key, unk, b.lo, b.lo)):
 			continue
 		}
 		x := spans{{b.lo[at : at+size], b.hi[at : at+size]}}
@@ -218,4 +245,31 @@ func (c *set) having(w *walk, o *op, at, size int) (classes []alike, union spans
 		classes[i].keys = join(classes[i].keys)
 	}
 	return classes, join(taken)
+}
+
+// near are those of single keys, in order, that begin as what is known of one, or where the field that is left open comes first with a number of
+// it that is left.
+func near(boxes []keyRange, key, unk []byte, at int, left spans) (list []keyRange) {
+	between := func(lo, hi []byte) []keyRange {
+		first, _ := slices.BinarySearchFunc(boxes, lo, func(b keyRange, k []byte) int { return bytes.Compare(b.lo[:min(len(k), len(b.lo))], k) })
+		rest := boxes[first:]
+		end, _ := slices.BinarySearchFunc(rest, hi, func(b keyRange, k []byte) int {
+			if bytes.Compare(b.lo[:min(len(k), len(b.lo))], k) <= 0 {
+				return -1
+			}
+			return 1
+		})
+		return rest[:end]
+	}
+	if at > 0 {
+		known := 0
+		for known < len(unk) && unk[known] == 0 {
+			known++
+		}
+		return between(key[:known], key[:known])
+	}
+	for _, x := range left {
+		list = append(list, between(x.Lo, x.Hi)...)
+	}
+	return list
 }

@@ -475,7 +475,11 @@ func (w *walk) lookupUnknown(o *op, r *rule, key, unk []byte) verdict {
 	case !l.HasReg && !more && len(els[0].ops) == 0 && o.set.catchAll == nil:
 		return w.maybe(r, w.regWhy(o.sreg, o.n))
 	case more:
-		return w.abort(r, w.regWhy(o.sreg, o.n)+", looked up in a large set")
+		why := w.regWhy(o.sreg, o.n)
+		if fieldOf(why) == 0 { // else fewer numbers of that field are looked up among fewer elements
+			why += ", looked up in a large set"
+		}
+		return w.abort(r, why)
 	}
 	els = append(els, o.set.catchAll)
 	return w.found(o, r, els[w.choose(len(els), r, w.regWhy(o.sreg, o.n))], l)
