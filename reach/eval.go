@@ -222,7 +222,7 @@ func (m *machine) verdict(c *ruleset.Chain, r *ruleset.Rule, v *ruleset.Verdict,
 	case ruleset.Continue, "break":
 		return []cube{cb}, nil
 	case ruleset.Jump, ruleset.Goto:
-		target := m.table.Chain(v.Chain)
+		target := m.Model.chain(m.table, v.Chain)
 		if target == nil || m.depth >= 16 { // NFT_JUMP_STACK_SIZE
 			by.Text = "chain " + v.Chain + " is missing or too deep"
 			if !slices.Contains(m.undecided, by) {

@@ -66,7 +66,23 @@ type Model struct {
 	near        map[int][]*snapshot.Link // by index: the interface and those that have it as master, in the order of the snapshot
 	base        int                      // steps that every question costs, however few rules it meets
 
-	ways map[*snapshot.Link][]snapshot.SwitchWay // see switchWays
+	ways   map[*snapshot.Link][]snapshot.SwitchWay // see switchWays
+	chains map[*ruleset.Table]map[string]*ruleset.Chain
+}
+
+// chain is the one of that name in a table, nil where there is none. Thousands of chains are found by their names many times.
+func (m *Model) chain(t *ruleset.Table, name string) *ruleset.Chain {
+	byName, ok := m.chains[t]
+	if !ok {
+		byName = make(map[string]*ruleset.Chain, len(t.Chains))
+		for i := range t.Chains {
+			if c := &t.Chains[i]; byName[c.Name] == nil {
+				byName[c.Name] = c
+			}
+		}
+		m.chains[t] = byName
+	}
+	return byName[name]
 }
 
 // switchWays are the ways of frames that come in by a port of a bridge, found once.
@@ -98,7 +114,7 @@ func NewModel(s *snapshot.Snapshot) *Model {
 	m := &Model{
 		snap: s, fibs: map[bool]*fib{true: newFib(&s.Network, true), false: newFib(&s.Network, false)},
 		compiled: map[*ruleset.Set]*compiled{}, sieves: map[sieveKey][]need{}, byPort: map[atPort][]*snapshot.Socket{}, causes: map[*ruleset.Rule]packet.Cause{},
-		near: near(s.Network.Links), ways: map[*snapshot.Link][]snapshot.SwitchWay{},
+		near: near(s.Network.Links), ways: map[*snapshot.Link][]snapshot.SwitchWay{}, chains: map[*ruleset.Table]map[string]*ruleset.Chain{},
 		base: 100 + len(s.Network.Links) + len(s.Network.Routes)/4,
 	}
 	if rs := s.NFTables.Ruleset; rs != nil {
