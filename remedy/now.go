@@ -45,8 +45,14 @@ func (p *Plan) StillCloses(ctx context.Context, now *snapshot.Snapshot) error {
 	now = inOrder(now)
 	m := zones.Classify(now, p.Zones)
 	today := &Plan{Mode: Targeted, Keeps: p.Keeps}
+	done := map[string]bool{}
 	for _, t := range p.Closes {
 		for i := range t.Denies {
+			k := fmt.Sprint(t.Check, t.Denies[i], t.Except) // findings about many pairs of interfaces ask for the same
+			if done[k] {
+				continue
+			}
+			done[k] = true
 			if about, why := today.denials(t.Check, &t.Denies[i], now, m, t.Except, false); about && why != "" {
 				return fmt.Errorf("it is loaded, and %s cannot be shown to be closed as the host is now: %s", t.Check, why)
 			}
