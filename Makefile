@@ -73,7 +73,7 @@ others:
 
 bench: build
 	go test -run '^$$' -bench . -benchmem ./ruleset ./reach ./trace ./judge
-	RINGFENCE_BENCH=1 go test -count=1 -timeout 60m -parallel 1 -run 'TestBesideOtherTools|TestScale' -v ./e2e
+	RINGFENCE_BENCH=1 go test -count=1 -timeout 60m -parallel 1 -run 'TestBesideOtherTools|TestScale|TestFixSpeed' -v ./e2e
 
 # The packet model against the running kernel at length: RULESETS random rulesets besides the named ones,
 # 600 packets each. It takes about six minutes for 150.
