@@ -49,6 +49,9 @@ func withoutTables(s *snapshot.Snapshot, names ...string) *snapshot.Snapshot {
 	rs.Tables = slices.DeleteFunc(slices.Clone(rs.Tables), func(t ruleset.Table) bool {
 		return slices.Contains(families, t.Family) && slices.Contains(names, t.Name) && isOurs(&t)
 	})
+	if len(rs.Tables) == len(s.NFTables.Ruleset.Tables) {
+		return s // which was judged already, it may be
+	}
 	clone := *s
 	clone.NFTables.Ruleset = &rs
 	return &clone

@@ -31,7 +31,12 @@ func groundOf(s *snapshot.Snapshot, leans map[string]bool) *ground {
 // networkOf is what the model asks of a host beside its rules, without what is in use at the moment.
 func networkOf(s *snapshot.Snapshot) []byte {
 	n := s.Network
-	n.InUse, n.Flows, n.Resolvers = nil, nil, nil
+	n.InUse, n.Flows, n.Resolvers, n.Namespaces = nil, nil, nil, nil
+	for _, ns := range s.Network.Namespaces {
+		if ns.Host { // of others, and of how many processes there are, it asks nothing
+			n.Namespaces = append(n.Namespaces, snapshot.Netns{Inode: ns.Inode, Host: true})
+		}
+	}
 	b, err := json.Marshal([]any{n, s.Section("network").Status, s.Section("nftables").Status, s.NFTables.Legacy})
 	if err != nil { // the types are our own
 		panic(err)

@@ -4,7 +4,9 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/ringfence/ringfence/fixtures"
 	"github.com/ringfence/ringfence/ruleset"
+	"github.com/ringfence/ringfence/snapshot"
 )
 
 // TestCovers: which changes of others a proof outlives.
@@ -64,5 +66,23 @@ func TestCovers(t *testing.T) {
 	again.Tables[0].Sets[0].Elements[0].ExpiresMs = 7
 	if err := (&Proof{ground: &ground{rules: table("filter", []byte{2, 1}, nil, exprs{find, drop}), leans: map[string]bool{"inet o": true}}}).Covers(again); err != nil {
 		t.Errorf("another order and less time: %v", err)
+	}
+}
+
+// TestStandsWhateverStarts: processes and network namespaces that start meanwhile are not what a proof stands on; an address is.
+func TestStandsWhateverStarts(t *testing.T) {
+	s := fixtures.Host()
+	s.NFTables.Ruleset = &ruleset.Ruleset{Stable: true}
+	p := &Proof{ground: groundOf(s, nil)}
+	now := *s
+	now.Network.Namespaces = append(slices.Clone(s.Network.Namespaces), snapshot.Netns{Inode: 7, Processes: 1})
+	now.Network.Namespaces[0].Processes++
+	if !p.stands(&now) {
+		t.Error("a process and a namespace more unprove it")
+	}
+	now.Network.Links = slices.Clone(s.Network.Links)
+	now.Network.Links[0].Addrs = append(slices.Clone(s.Network.Links[0].Addrs), "192.0.2.1/24")
+	if p.stands(&now) {
+		t.Error("an address more does not unprove it")
 	}
 }
