@@ -120,6 +120,11 @@ func loadedTables(p *Plan) (list []ruleset.Table) {
 // proveOnModel judges a host, plans for it, and proves that on the model.
 func proveOnModel(tb testing.TB, policies *judge.Policies, s *snapshot.Snapshot) *Plan {
 	tb.Helper()
+	return provenOnModel(tb, policies, s).plan
+}
+
+func provenOnModel(tb testing.TB, policies *judge.Policies, s *snapshot.Snapshot) *Proof {
+	tb.Helper()
 	r, err := judge.Judge(tb.Context(), s, policies, new(judge.Config), "")
 	if err != nil {
 		tb.Fatal(err)
@@ -129,7 +134,7 @@ func proveOnModel(tb testing.TB, policies *judge.Policies, s *snapshot.Snapshot)
 	if err := proof.onModel(tb.Context(), s); err != nil {
 		tb.Fatal(err)
 	}
-	return p
+	return proof
 }
 
 // BenchmarkFix is what a fix costs on a plain host, with 50 networks, and with 2,000 services of a cluster: the audit, the plan and the proof on

@@ -32,6 +32,8 @@ type Proof struct {
 	working        []Working
 	before         *snapshot.Snapshot // without tables of ours
 	ground         *ground
+	// sufficient says that the plan needs no rules of others to close what it is about (standsAlone).
+	sufficient bool
 	// Evidence is what was found, a line each.
 	Evidence []string
 }
@@ -166,6 +168,7 @@ func (p *Proof) onModel(ctx context.Context, s *snapshot.Snapshot) error {
 		return err
 	}
 	p.ground = groundOf(s, c.leans)
+	p.sufficient = p.ground != nil && translates(p.ground.rules) && p.standsAlone(ctx, s)
 	p.note("model: every drop closes what it is about: %d certificates of %d parts, each checked", c.certificates, c.cubes)
 	if p.plan.Mode == Targeted {
 		if err := p.onlyIntended(ctx, s); err != nil {

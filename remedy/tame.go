@@ -1,0 +1,187 @@
+package remedy
+
+import (
+	"context"
+	"math"
+	"net/netip"
+	"reflect"
+	"slices"
+
+	"github.com/ringfence/ringfence/exposure"
+	"github.com/ringfence/ringfence/packet"
+	"github.com/ringfence/ringfence/ruleset"
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// Services of a cluster, and containers with published ports, come and go every second, and each changes what others translate. A proof outlives
+// that if the plan's drops need nobody's help, and nothing that is translated now can lead to what they close:
+//
+//   - what is closed at the host is dropped before any translation, by the port that was sent. Something else gets there only if it is translated
+//     to an address of the host;
+//   - what is closed through the host is dropped by the interfaces of its way alone, wherever a translation sends it.
+
+// standsAlone says whether the plan's drops close all that they are about by themselves, on a host with no other rules, and are such that translations
+// to other addresses than the host's get nothing past them.
+func (p *Proof) standsAlone(ctx context.Context, s *snapshot.Snapshot) bool {
+	n := &s.Network
+	switch {
+	case p.plan.Mode != Targeted, len(p.plan.families()) != 1, p.plan.families()[0] != ruleset.FamilyInet:
+		return false
+	case n.XFRM != nil && (len(n.XFRM.Policies) > 0 || n.XFRM.State != snapshot.OK && n.XFRM.State != snapshot.Absent): // their policies ask for addresses and marks
+		return false
+	case slices.ContainsFunc(n.Rules, func(r snapshot.PolicyRule) bool { return r.Mark != 0 || r.Mask != 0 || r.Other }):
+		return false // a mark leads elsewhere
+	}
+	for i := range p.plan.Rules {
+		if r := &p.plan.Rules[i]; !r.Accept && r.Chain != chainIn && (r.Chain != chainForward || r.Port != 0 || len(r.To) > 0) {
+			return false
+		}
+	}
+	list, err := p.plan.Closing(p.alone(s))
+	if err != nil {
+		return false
+	}
+	answers := answersTo(ctx, list, p.alone(s))
+	return !slices.ContainsFunc(answers, func(a exposure.Answer) bool { return a.Verdict != packet.Unreachable })
+}
+
+// outlives says whether a proof that needs no rules of others holds for other ones of them: those that are not as they were, and what can come
+// after them on a packet's way, only judge, mark, and translate to addresses that are not the host's.
+func (p *Proof) outlives(now *ruleset.Ruleset) bool {
+	if !p.sufficient {
+		return false
+	}
+	old := p.ground.rules
+	ids, ipsets := tableIDs(old, now), !reflect.DeepEqual(old.IPSets, now.IPSets)
+	first := int64(math.MaxInt64) // of the priorities in prerouting of what is not as it was
+	for _, id := range ids {
+		a, b := tableOf(old, id), tableOf(now, id)
+		if a.Dormant != b.Dormant || !slices.Equal(a.Flowtables, b.Flowtables) {
+			return false
+		}
+		d := differing(a, b, ipsets)
+		if d != nil && !slices.Contains([]string{ruleset.FamilyInet, ruleset.FamilyIP, ruleset.FamilyIP6}, id.family) {
+			return false
+		}
+		for _, c := range changedBases(a, b, d) {
+			if c.Base.Hook == "prerouting" {
+				first = min(first, int64(c.Base.Priority))
+			}
+		}
+	}
+	for _, id := range ids {
+		t := tableOf(now, id)
+		for i := range t.Chains {
+			c := &t.Chains[i]
+			switch {
+			case c.Base == nil, c.Base.Hook == "output", c.Base.Hook == "postrouting", c.Base.Hook == "prerouting" && int64(c.Base.Priority) < first:
+			case !p.tame(t, leadsTo(t, c)):
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// changedBases are the base chains of a table, in either state, by which packets get to what is not the same.
+func changedBases(a, b *ruleset.Table, d *delta) (list []*ruleset.Chain) {
+	if d == nil {
+		return nil
+	}
+	for _, side := range []struct{ t, other *ruleset.Table }{{a, b}, {b, a}} {
+		for i := range side.t.Chains {
+			c := &side.t.Chains[i]
+			if c.Base == nil {
+				continue
+			}
+			if same := side.other.Chain(c.Name); same == nil || !reflect.DeepEqual(same.Base, c.Base) || d.on(leadsTo(side.t, c)) {
+				list = append(list, c)
+			}
+		}
+	}
+	return list
+}
+
+// tame says of chains that they let nothing get to the host that was not sent to it as it is.
+func (p *Proof) tame(t *ruleset.Table, chains []*ruleset.Chain) bool {
+	return !slices.ContainsFunc(chains, func(c *ruleset.Chain) bool {
+		return slices.ContainsFunc(c.Rules, func(r ruleset.Rule) bool {
+			return slices.ContainsFunc(r.Exprs, func(e ruleset.Expr) bool {
+				if s := t.Set(setOf(&e)); s != nil && slices.ContainsFunc(s.Elements, func(el ruleset.Element) bool { return !judgeVerdict(el.Verdict) }) {
+					return true
+				}
+				return !judges(&e) && !marks(&e) && !p.awayFromHost(t, &r, &e)
+			})
+		})
+	})
+}
+
+// marks says of an expression that it at most marks the packet or its connection, which nothing of the host is led by.
+func marks(e *ruleset.Expr) bool {
+	switch {
+	case e.Meta != nil:
+		return e.Meta.Key == ruleset.MetaMark
+	case e.Ct != nil:
+		return e.Ct.Key == ruleset.CtMark
+	case e.Xt != nil:
+		return e.Xt.Target && (e.Xt.Name == "MARK" || e.Xt.Name == "CONNMARK")
+	}
+	return false
+}
+
+// awayFromHost says of an expression that it translates sources, or destinations to addresses that the host does not have.
+func (p *Proof) awayFromHost(t *ruleset.Table, r *ruleset.Rule, e *ruleset.Expr) bool {
+	switch {
+	case e.NAT != nil && (e.NAT.Kind == "snat" || e.NAT.Kind == "masquerade"):
+		return true
+	case e.NAT != nil && e.NAT.Kind == "dnat" && e.NAT.AddrMin != 0 && (e.NAT.AddrMax == 0 || e.NAT.AddrMax == e.NAT.AddrMin):
+		list, ok := loadedInto(t, r, e.NAT.AddrMin)
+		return ok && !slices.ContainsFunc(list, func(b []byte) bool { return !p.foreign(b) })
+	case e.Xt != nil && e.Xt.Target && e.Xt.Decoded != nil && e.Xt.Decoded.NAT != nil:
+		switch x := e.Xt.Decoded.NAT; x.Kind {
+		case "snat", "masquerade":
+			return true
+		case "dnat":
+			return slices.Equal(x.AddrMin, x.AddrMax) && p.foreign(x.AddrMin)
+		}
+	}
+	return false
+}
+
+// loadedInto are the values that a rule can have put into a register, where they are written in it or in a map.
+func loadedInto(t *ruleset.Table, r *ruleset.Rule, reg uint32) (list [][]byte, ok bool) {
+	for i := range r.Exprs {
+		switch e := &r.Exprs[i]; {
+		case e.Immediate != nil && e.Immediate.Verdict == nil && e.Immediate.Dreg == reg:
+			list, ok = [][]byte{e.Immediate.Data}, true
+		case e.Lookup != nil && e.Lookup.HasReg && e.Lookup.Dreg == reg && t.Set(e.Lookup.Set) != nil:
+			list, ok = nil, true
+			for _, el := range t.Set(e.Lookup.Set).Elements {
+				if !el.IntervalEnd {
+					list = append(list, el.Data)
+				}
+			}
+		}
+	}
+	return list, ok
+}
+
+// foreign says of an address, as bytes, that it leads to nobody on the host: it is none of the host's, nor one of many.
+func (p *Proof) foreign(b []byte) bool {
+	size := 4
+	if len(b) >= 16 {
+		size = 16
+	}
+	a, ok := netip.AddrFromSlice(b[:min(size, len(b))])
+	if !ok {
+		return false
+	}
+	if a = a.Unmap(); a.IsUnspecified() || a.IsLoopback() || a.IsMulticast() || a.IsLinkLocalUnicast() {
+		return false
+	}
+	n := &p.before.Network
+	return !slices.ContainsFunc(n.Routes, func(r snapshot.Route) bool {
+		to, err := netip.ParsePrefix(r.Dst)
+		return r.Type != "unicast" && (err != nil || to.Contains(a))
+	}) && !covers(ownAddresses(p.before, nil), a)
+}

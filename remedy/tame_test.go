@@ -1,0 +1,66 @@
+package remedy
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/ringfence/ringfence/judge"
+	"github.com/ringfence/ringfence/ruleset"
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// TestServicesComeAndGo: what others translate to other addresses than the host's may change; what could lead to the host may not.
+func TestServicesComeAndGo(t *testing.T) {
+	policies, err := judge.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	to := func(addr []byte, kind string) []ruleset.Rule {
+		return []ruleset.Rule{{Handle: 9000, Exprs: []ruleset.Expr{
+			{Name: "immediate", Immediate: &ruleset.Immediate{Dreg: 1, Data: addr}},
+			{Name: "nat", NAT: &ruleset.NAT{Kind: kind, Family: 2, AddrMin: map[bool]uint32{true: 1}[addr != nil]}},
+		}}}
+	}
+	one := func(e ruleset.Expr) []ruleset.Rule { return []ruleset.Rule{{Handle: 9000, Exprs: []ruleset.Expr{e}}} }
+	goes := ruleset.Expr{Name: "immediate", Immediate: &ruleset.Immediate{Verdict: &ruleset.Verdict{Kind: ruleset.Accept}}}
+	base := func(hook string, priority int32, kind string, rules []ruleset.Rule) func(*ruleset.Table) {
+		return func(t *ruleset.Table) {
+			t.Chains = append(t.Chains, ruleset.Chain{Name: "new", Rules: rules, Base: &ruleset.Base{Type: kind, Hook: hook, Priority: priority, Policy: ruleset.Accept}})
+		}
+	}
+	service := func(rules []ruleset.Rule) func(*ruleset.Table) {
+		return func(t *ruleset.Table) { t.Chains[1].Rules = rules }
+	}
+	own := []byte{203, 0, 113, 1}
+	for name, c := range map[string]struct {
+		change func(*ruleset.Table)
+		rules  []snapshot.PolicyRule
+		want   bool
+	}{
+		"a service leads elsewhere":  {change: service(to([]byte{172, 17, 0, 9}, "dnat")), want: true},
+		"a service ends":             {change: func(t *ruleset.Table) { t.Chains[0].Rules = t.Chains[0].Rules[1:] }, want: true},
+		"a service marks":            {change: service(one(ruleset.Expr{Name: "meta", Meta: &ruleset.Meta{Key: ruleset.MetaMark, Set: true, Sreg: 1}})), want: true},
+		"sources are hidden":         {change: base("postrouting", 100, "nat", one(ruleset.Expr{Name: "masq", NAT: &ruleset.NAT{Kind: "masquerade"}})), want: true},
+		"forwarding is let through":  {change: base("forward", 0, "filter", one(goes)), want: true},
+		"a service leads to us":      {change: service(to(own, "dnat"))},
+		"a service leads to loop":    {change: service(to([]byte{127, 0, 0, 1}, "dnat"))},
+		"a redirect":                 {change: service(one(ruleset.Expr{Name: "redir", NAT: &ruleset.NAT{Kind: "redirect"}}))},
+		"an address from the packet": {change: service(to(nil, "dnat"))},
+		"a transparent proxy":        {change: base("prerouting", -150, "filter", one(ruleset.Expr{Name: "tproxy", NAT: &ruleset.NAT{Kind: "tproxy"}}))},
+		"untracked":                  {change: base("prerouting", -300, "filter", one(ruleset.Expr{Name: "notrack", Plain: true}))},
+		"marks lead elsewhere":       {change: service(to([]byte{172, 17, 0, 9}, "dnat")), rules: []snapshot.PolicyRule{{Family: 4, Priority: 5, Mark: 1, Mask: 1, Table: 254, Action: "lookup"}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := clustered(3)
+			s.Network.Rules = append(slices.Clone(s.Network.Rules), c.rules...)
+			p := provenOnModel(t, policies, s)
+			now := *s.NFTables.Ruleset
+			now.Tables = slices.Clone(now.Tables)
+			now.Tables[0].Chains = slices.Clone(now.Tables[0].Chains)
+			c.change(&now.Tables[0])
+			if err := p.Covers(&now); (err == nil) != c.want {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+}
