@@ -35,21 +35,22 @@ type ends struct{ from, to netip.AddrPort }
 const maxTranslated = 65536
 
 // socket adds a connection as a socket has it. Of one that rules translated it is what was sent to before, as the rules of a fix see it.
-func (c *flowCount) socket(from, to netip.AddrPort) {
+func (c *flowCount) socket(from, to netip.AddrPort, here bool) {
 	if k, ok := c.translated[ends{unmapped(from), unmapped(to)}]; ok {
-		c.add(unix.IPPROTO_TCP, k.From, k.To, k.Status&wire.DstNAT != 0)
+		c.add(unix.IPPROTO_TCP, k.From, k.To, snapshot.FlowUse{Translated: k.Status&wire.DstNAT != 0, Here: here})
 		return
 	}
-	c.add(unix.IPPROTO_TCP, from, to, false)
+	c.add(unix.IPPROTO_TCP, from, to, snapshot.FlowUse{Here: here})
 }
 
-func (c *flowCount) add(proto uint8, from, to netip.AddrPort, translated bool) {
+// add adds a connection, of which what is known beside its ends is given.
+func (c *flowCount) add(proto uint8, from, to netip.AddrPort, u snapshot.FlowUse) {
 	name := map[uint8]string{unix.IPPROTO_TCP: "tcp", unix.IPPROTO_UDP: "udp", unix.IPPROTO_SCTP: "sctp"}[proto]
 	peer, addr := from.Addr().Unmap().WithZone(""), to.Addr().Unmap().WithZone("")
 	if name == "" || to.Port() == 0 || peer.IsLoopback() || addr.IsLoopback() || addr.IsMulticast() || peer == addr {
 		return
 	}
-	u := snapshot.FlowUse{Proto: name, Peer: peer.String(), Addr: addr.String(), Port: int(to.Port()), Translated: translated}
+	u.Proto, u.Peer, u.Addr, u.Port = name, peer.String(), addr.String(), int(to.Port())
 	if _, known := c.seen[u]; !known && len(c.seen) >= maxFlows {
 		return
 	}
@@ -60,10 +61,14 @@ func (c *flowCount) add(proto uint8, from, to netip.AddrPort, translated bool) {
 // network namespace and of the others, which are there also where nothing is tracked. What was seen in two places counts once. It is
 // nothing that a judgement rests on: who uses what a fix would close is told by it.
 func (s *Scan) flows(ctx context.Context, found []foundNetns, tracked *flowCount) []snapshot.FlowUse {
-	most := map[snapshot.FlowUse]int{}
+	most := map[snapshot.FlowUse]snapshot.FlowUse{}
 	merge := func(c *flowCount) {
 		for u, n := range c.seen {
-			most[u] = max(most[u], n)
+			k := snapshot.FlowUse{Proto: u.Proto, Peer: u.Peer, Addr: u.Addr, Port: u.Port}
+			m := most[k]
+			u.Translated, u.Tracked, u.Here = u.Translated || m.Translated, u.Tracked || m.Tracked, u.Here || m.Here // one place knows what another does not
+			u.Connections = max(n, m.Connections)
+			most[k] = u
 		}
 	}
 	merge(tracked)
@@ -80,12 +85,7 @@ func (s *Scan) flows(ctx context.Context, found []foundNetns, tracked *flowCount
 		}
 	})
 	var list []snapshot.FlowUse
-	for u, n := range most {
-		also := u
-		if also.Translated = true; !u.Translated && most[also] > 0 {
-			continue // a socket does not know of a translation
-		}
-		u.Connections = n
+	for _, u := range most {
 		list = append(list, u)
 	}
 	slices.SortFunc(list, func(a, b snapshot.FlowUse) int {
@@ -99,7 +99,7 @@ func (c *flowCount) tracked(k *wire.Connection) {
 	if k.Ended || k.Status&wire.SeenReply == 0 {
 		return
 	}
-	c.add(k.Proto, k.From, k.To, k.Status&wire.DstNAT != 0)
+	c.add(k.Proto, k.From, k.To, snapshot.FlowUse{Translated: k.Status&wire.DstNAT != 0, Tracked: true})
 	if k.Proto == unix.IPPROTO_TCP && k.Status&wire.Translated != 0 && len(c.translated) < maxTranslated {
 		c.translated[ends{k.Client, k.Server}] = *k
 	}
@@ -128,9 +128,9 @@ func (s *Scan) socketFlows(c *flowCount) {
 	})
 	for _, e := range open {
 		if listens[e.local.Port()] || e.local.Port() < firstEphemeral && e.peer.Port() >= firstEphemeral {
-			c.socket(e.peer, e.local)
+			c.socket(e.peer, e.local, ns == nil)
 		} else {
-			c.socket(e.local, e.peer)
+			c.socket(e.local, e.peer, false)
 		}
 	}
 }

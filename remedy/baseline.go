@@ -145,11 +145,46 @@ func (p *Plan) closesBesides(s *snapshot.Snapshot) {
 	if len(list) == 0 {
 		return
 	}
+	p.Warnings = append(p.Warnings, fmt.Sprintf("the baseline closes what else listens: %s. What others use of it is kept with --keep, such as --keep %s",
+		listed(list), strings.Fields(list[0])[0]))
+}
+
+// listed is the first ones of a list, in order, and how many more there are.
+func listed(list []string) string {
 	slices.Sort(list)
 	more := ""
 	if len(list) > maxListed {
 		more, list = fmt.Sprintf(" and %d more", len(list)-maxListed), list[:maxListed]
 	}
-	p.Warnings = append(p.Warnings, fmt.Sprintf("the baseline closes what else listens: %s%s. What others use of it is kept with --keep, such as --keep %s",
-		strings.Join(list, ", "), more, strings.Fields(list[0])[0]))
+	return strings.Join(list, ", ") + more
+}
+
+// closesRoutes says between which interfaces the host routes and the baseline drops, for those whose router it may be: behind a VPN, a LAN or what is for
+// management. Who uses it can be idle, and then no flow of his is seen. Workloads go out, and what is published for them is let pass.
+func (p *Plan) closesRoutes(s *snapshot.Snapshot, m *zones.Map) {
+	var list []string
+	for i := range m.Origins {
+		o := &m.Origins[i]
+		l := s.Network.Link(o.Index)
+		if o.Local || o.Bounded || l == nil || o.Zone == zones.Workload || o.Zone == zones.Runtime || !forwards(s, l) {
+			continue
+		}
+		internet := slices.ContainsFunc(o.From, func(x netip.Prefix) bool { return x.Bits() == 0 })
+		for j := range m.Origins {
+			to := &m.Origins[j]
+			if to.Local || to.Bounded || to.Interface == o.Interface || internet && (to.Zone == zones.Workload || to.Zone == zones.Runtime) {
+				continue
+			}
+			text := o.Interface + " to " + to.Interface
+			if !slices.Contains(list, text) && !slices.ContainsFunc(p.Rules, func(r Rule) bool {
+				return r.Accept && r.Chain == chainForward && r.Kind == "" && r.Iif == o.Interface && r.Oif == to.Interface && len(r.Sources) == 0
+			}) {
+				list = append(list, text)
+			}
+		}
+	}
+	if len(list) > 0 {
+		p.Warnings = append(p.Warnings, fmt.Sprintf("the baseline drops what the host routes, but for published ports, from %s. What others use of it is kept with --keep and who "+
+			"they are, such as --keep tcp/443@192.0.2.0/24", listed(list)))
+	}
 }

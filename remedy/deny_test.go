@@ -207,7 +207,7 @@ func TestAddressesMakeNoMember(t *testing.T) {
 		"a machine's, from outside":     {"ext0", "192.168.5.8", "192.168.5.9", false},
 		"a machine's, from a container": {"docker0", "192.168.5.8", "192.168.5.9", false},
 	} {
-		k := use{"udp", 53, netip.MustParseAddr(c.peer), netip.MustParseAddr(c.to), c.iif}
+		k := use{proto: "udp", port: 53, peer: netip.MustParseAddr(c.peer), addr: netip.MustParseAddr(c.to), iif: c.iif}
 		oif := arrives(s, k.addr)
 		if passes := !p.leavesOut(chainForward, &k, oif); passes != c.passes {
 			t.Errorf("%s: passes %v\n%s", name, passes, p.Ruleset)

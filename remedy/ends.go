@@ -37,15 +37,41 @@ func (p *Plan) ends(s *snapshot.Snapshot) (list []End) {
 		if err != nil || aerr != nil || s.Network.Has(peer) {
 			continue
 		}
-		k := use{u.Proto, u.Port, peer, addr, arrives(s, peer)}
-		here := s.Network.Has(addr)
-		switch {
-		case here && (p.dropsIn(s, &k) || !u.Translated && p.leavesOut(chainInput, &k, "")):
-		case !here && p.dropsThrough(s, &k):
-		default:
+		to := delivered(s, addr)
+		k := use{proto: u.Proto, port: u.Port, peer: peer, addr: addr, tracked: u.Tracked}
+		if !slices.ContainsFunc(entries(s, peer, addr, to || u.Here), func(iif string) bool {
+			switch k.iif = iif; {
+			case to:
+				return p.dropsIn(s, &k) || !u.Translated && p.leavesOut(chainInput, &k, "")
+			case u.Here: // diverted to the host as it is (TPROXY)
+				return !u.Translated && p.leavesOut(chainInput, &k, "")
+			}
+			return p.dropsThrough(s, &k)
+		}) {
 			continue
 		}
-		list = append(list, End{Peer: peer, Proto: u.Proto, Addr: addr, Port: u.Port, Connections: u.Connections, Through: !here})
+		list = append(list, End{Peer: peer, Proto: u.Proto, Addr: addr, Port: u.Port, Connections: u.Connections, Through: !to && !u.Here})
+	}
+	return list
+}
+
+// entries are the interfaces that a flow may come in by: those by which the host sends to who opened it, from the address that was sent to if that is its own.
+// What goes through the host is looked for as if it came from anywhere. A link-local address is of the link that the host's own is of.
+func entries(s *snapshot.Snapshot, peer, addr netip.Addr, here bool) (list []string) {
+	if peer.IsLinkLocalUnicast() && here {
+		for i := range s.Network.Links {
+			if l := &s.Network.Links[i]; slices.ContainsFunc(l.Addrs, func(text string) bool {
+				p, err := netip.ParsePrefix(text)
+				return err == nil && p.Addr() == addr
+			}) {
+				list = append(list, l.Name)
+			}
+		}
+		return list
+	}
+	list = leads(s, addr, peer, "")
+	if by := arrives(s, peer); by != "" && (!here || len(list) == 0) && !slices.Contains(list, by) {
+		list = append(list, by)
 	}
 	return list
 }
@@ -56,6 +82,7 @@ type use struct {
 	port       int
 	peer, addr netip.Addr
 	iif        string
+	tracked    bool // the host itself saw its packets
 }
 
 // portOf says of an interface that it is a port of the bridge of that name. Which port somebody is behind a snapshot does not tell:
@@ -92,14 +119,23 @@ func (p *Plan) leavesOut(chain string, k *use, oif string) bool {
 
 // dropsThrough says that a rule, or the policy, stops a flow through the host.
 func (p *Plan) dropsThrough(s *snapshot.Snapshot, k *use) bool {
-	oif := arrives(s, k.addr)
+	oifs := leads(s, k.peer, k.addr, k.iif)
+	if by := arrives(s, k.addr); len(oifs) == 0 && by != "" {
+		oifs = []string{by}
+	}
+	return k.iif != "" && slices.ContainsFunc(oifs, func(oif string) bool { return p.dropsBetween(s, k, oif) })
+}
+
+// dropsBetween is dropsThrough for what leaves by an interface. What leaves by that which it came in by goes through the host only if that saw it: neighbours
+// need no router.
+func (p *Plan) dropsBetween(s *snapshot.Snapshot, k *use, oif string) bool {
 	denied := slices.ContainsFunc(p.each(), func(r Rule) bool {
 		through := r.Chain == chainForward && (r.Iif == "" || r.Iif == k.iif) && (r.Oif == "" || r.Oif == oif) && !slices.Contains(r.NotIif, k.iif) && !slices.Contains(r.NotOif, oif) ||
 			r.Chain == chainUp && portOf(s, r.Iif, k.iif) && (r.Behind == "" || r.Behind == oif)
 		return through && !r.Accept && (r.Proto == "" || r.Proto == k.proto) && (r.Port == 0 || r.Port == k.port) && r.names(k) &&
 			!p.allowed(&r, k.peer) && !slices.ContainsFunc(p.Rules, func(o Rule) bool { return o.opens(&r, k.proto) && o.Port == k.port && o.names(k) })
 	})
-	return k.iif != "" && oif != "" && k.iif != oif && (denied || p.leavesOut(chainForward, k, oif))
+	return (k.iif != oif || k.tracked) && (denied || p.leavesOut(chainForward, k, oif))
 }
 
 // keepThrough adds before a drop of what goes through the host what --keep asks for of it: from a source to a port, wherever that is behind the host.

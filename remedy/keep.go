@@ -157,6 +157,9 @@ func observed(s *snapshot.Snapshot, m *zones.Map) []Flow {
 			Source: netip.PrefixFrom(addr, addr.BitLen()), Addr: local.Addr().Unmap().WithZone(""), Proto: "tcp", Port: int(local.Port()),
 			Iif: arrives(s, addr), Why: keptSession,
 		}
+		if by := entries(s, addr, f.Addr, true); len(by) > 0 && (f.Iif == "" || addr.IsLinkLocalUnicast()) {
+			f.Iif = by[0]
+		}
 		if ses.LoggedIn != snapshot.Yes { // to connect is open to everybody; of whom nothing is known keeps nothing, and justifies nothing
 			continue
 		}
@@ -348,4 +351,5 @@ func (p *Plan) baseline(s *snapshot.Snapshot, m *zones.Map) {
 	}
 	p.within(s, m)
 	p.closesBesides(s)
+	p.closesRoutes(s, m)
 }

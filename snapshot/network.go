@@ -41,7 +41,10 @@ type FlowUse struct {
 	Addr  string `json:"addr"`  // what they were sent to, before any translation
 	Port  int    `json:"port"`
 	// Translated says that they go on to somebody else.
-	Translated  bool `json:"translated,omitempty"`
+	Translated bool `json:"translated,omitempty"`
+	// Tracked says that the host's conntrack has them: their packets come by the host. Here says that a socket of the host's network namespace answers.
+	Tracked     bool `json:"tracked,omitempty"`
+	Here        bool `json:"here,omitempty"`
 	Connections int  `json:"connections"`
 }
 
