@@ -19,11 +19,8 @@ func (e *OpenError) Error() string {
 }
 
 // leave is the plan without what closes the findings of some checks, which become work for people with the reason. It is nil where nothing is
-// left to load, or where all of it belongs together: what a baseline lets in depends on all that it closes.
+// left to load. A baseline stays one: what no rule of it lets in is dropped by its policy, whatever is left out.
 func (p *Plan) leave(open *OpenError) *Plan {
-	if p.Mode != Targeted {
-		return nil
-	}
 	why := maps.Clone(open.Why)
 	for more := true; more; { // a rule can be for several checks
 		more = false
@@ -42,7 +39,7 @@ func (p *Plan) leave(open *OpenError) *Plan {
 	left := *p
 	left.singles = nil
 	left.Rules = slices.DeleteFunc(slices.Clone(p.Rules), func(r Rule) bool { return why[r.Closes] != "" })
-	if len(left.Rules) == len(p.Rules) || !slices.ContainsFunc(left.Rules, func(r Rule) bool { return !r.Accept }) {
+	if len(left.Rules) == len(p.Rules) || p.Mode == Targeted && !slices.ContainsFunc(left.Rules, func(r Rule) bool { return !r.Accept }) {
 		return nil
 	}
 	left.Closes, left.Manual = []Target{}, slices.Clone(p.Manual)

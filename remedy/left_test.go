@@ -26,8 +26,10 @@ func TestWhatCannotBeClosedIsLeftOut(t *testing.T) {
 	}
 	baseline := *p
 	baseline.Mode = DefaultDeny
-	if left := baseline.leave(&OpenError{map[string]string{"a": "x"}}); left != nil {
-		t.Errorf("a baseline in part: %+v", left)
+	baseline.Rules = append(slices.Clone(p.Rules), Rule{Chain: chainInput, Kind: "replies", Accept: true})
+	left = baseline.leave(&OpenError{map[string]string{"a": "x", "b": "y"}})
+	if left == nil || left.Mode != DefaultDeny || len(left.Rules) != 1 || !strings.Contains(left.Ruleset, "policy drop") || len(left.Manual) != 3 {
+		t.Errorf("a baseline without what it cannot close: %+v", left)
 	}
 }
 
