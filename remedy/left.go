@@ -9,8 +9,12 @@ import (
 	"github.com/ringfence/ringfence/dropin"
 )
 
-// OpenError says of checks why what the plan closes for them cannot be shown to be closed.
-type OpenError struct{ Why map[string]string }
+// OpenError says of checks why what the plan closes for them cannot be shown to be closed. Unknown says that of some of it the model knows too
+// little of the host: nothing is known to be open.
+type OpenError struct {
+	Why     map[string]string
+	Unknown bool
+}
 
 // Error is the first of them.
 func (e *OpenError) Error() string {
@@ -19,8 +23,12 @@ func (e *OpenError) Error() string {
 }
 
 // leave is the plan without what closes the findings of some checks, which become work for people with the reason. It is nil where nothing is
-// left to load. A baseline stays one: what no rule of it lets in is dropped by its policy, whatever is left out.
+// left to load. A baseline stays one: what no rule of it lets in is dropped by its policy, whatever is left out. It is not loaded where the model does not
+// know the host: then neither is known who comes in by what it lets in.
 func (p *Plan) leave(open *OpenError) *Plan {
+	if p.Mode != Targeted && open.Unknown {
+		return nil
+	}
 	why := maps.Clone(open.Why)
 	for more := true; more; { // a rule can be for several checks
 		more = false

@@ -16,20 +16,23 @@ func TestWhatCannotBeClosedIsLeftOut(t *testing.T) {
 		{Chain: chainIn, Iif: "e", Proto: "tcp", Port: 2, Closes: "b"},
 		{Chain: chainIn, Iif: "e", Proto: "tcp", Port: 3, Closes: "c"},
 	}, Closes: []Target{{Check: "a"}, {Check: "b"}, {Check: "c"}}, Shared: [][]string{{"b", "c"}}}
-	left := p.leave(&OpenError{map[string]string{"b": "who knows"}})
+	left := p.leave(&OpenError{Why: map[string]string{"b": "who knows"}})
 	if left == nil || len(left.Rules) != 1 || len(left.Closes) != 1 || left.Closes[0].Check != "a" || len(left.Manual) != 2 || !strings.Contains(left.Manual[0].Text, "who knows") ||
 		strings.Contains(left.Ruleset, "dport 2 ") || len(left.leftOut(p)) != 2 {
 		t.Errorf("%+v", left)
 	}
-	if left := p.leave(&OpenError{map[string]string{"a": "x", "b": "y"}}); left != nil {
+	if left := p.leave(&OpenError{Why: map[string]string{"a": "x", "b": "y"}}); left != nil {
 		t.Errorf("nothing is left: %+v", left)
 	}
 	baseline := *p
 	baseline.Mode = DefaultDeny
 	baseline.Rules = append(slices.Clone(p.Rules), Rule{Chain: chainInput, Kind: "replies", Accept: true})
-	left = baseline.leave(&OpenError{map[string]string{"a": "x", "b": "y"}})
+	left = baseline.leave(&OpenError{Why: map[string]string{"a": "x", "b": "y"}})
 	if left == nil || left.Mode != DefaultDeny || len(left.Rules) != 1 || !strings.Contains(left.Ruleset, "policy drop") || len(left.Manual) != 3 {
 		t.Errorf("a baseline without what it cannot close: %+v", left)
+	}
+	if left := baseline.leave(&OpenError{map[string]string{"a": "x"}, true}); left != nil {
+		t.Errorf("a baseline of a host that is not known: %+v", left)
 	}
 }
 

@@ -432,7 +432,7 @@ func (ps *probeSet) judge(res *Result, plan *Plan, p *Proof) error {
 					closed++
 				}
 			case k.aim == mustClose && (after == replica.Open || after == replica.Refused):
-				return &OpenError{map[string]string{k.why: fmt.Sprintf("%s is not closed%s: %s is %s", k.why, when, text, after)}}
+				return &OpenError{Unknown: true, Why: map[string]string{k.why: fmt.Sprintf("%s is not closed%s: %s is %s", k.why, when, text, after)}} // the model said otherwise
 			case k.aim == mustClose:
 				return fmt.Errorf("%s could not be tried%s: %s", k.why, when, text)
 			case before != replica.Open || k.aim == bystander && plan.Mode != Targeted:

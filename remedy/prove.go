@@ -379,10 +379,11 @@ func (p *Plan) closesOn(ctx context.Context, after *snapshot.Snapshot) (*closedB
 		return nil, err
 	}
 	answers := answersTo(ctx, list, after)
-	by, open := &closedBy{leans: map[string]bool{}}, &OpenError{map[string]string{}}
+	by, open := &closedBy{leans: map[string]bool{}}, &OpenError{Why: map[string]string{}}
 	for i := range list {
 		a := &answers[i]
 		if a.Verdict != packet.Unreachable {
+			open.Unknown = open.Unknown || a.Verdict == packet.Unknown
 			open.Why[list[i].Rule.Closes] = fmt.Sprintf("%s: what it closes is %s: %s", list[i].Rule, a.Verdict, reasons(&a.Answer))
 			continue
 		}
