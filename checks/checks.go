@@ -79,7 +79,7 @@ func Collectors() []Collector {
 		{
 			Name: "network", Doc: "links, addresses, routes, policy rules and sysctls",
 			Needs:   "CAP_SYS_ADMIN and CAP_SYS_PTRACE",
-			Reads:   "rtnetlink(7), conntrack, /proc/sys/net, /etc/resolv.conf",
+			Reads:   "rtnetlink(7), conntrack, /proc/sys/net, /etc/resolv.conf and what it leads to",
 			Word:    "the kernel's; of the resolvers, root's",
 			Collect: collectNetwork, merge: func(d, s *snapshot.Snapshot) { d.Network = s.Network },
 		},

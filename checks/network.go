@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -51,14 +52,41 @@ func collectNetwork(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outc
 			out.partial("sysctl: %s", f.Reason)
 		}
 	}
-	if b, err := s.Host.ReadFile("/etc/resolv.conf"); err == nil {
-		for line := range strings.Lines(string(b)) {
-			if f := strings.Fields(line); len(f) >= 2 && f[0] == "nameserver" {
-				sec.Resolvers = append(sec.Resolvers, f[1])
-			}
+	s.resolvers(sec)
+	return out
+}
+
+// resolvers adds the name servers that the host asks.
+func (s *Scan) resolvers(sec *snapshot.Network) {
+	for _, file := range resolverFiles {
+		if b, err := s.Host.ReadFile(file); err == nil {
+			addResolvers(sec, b)
+		}
+		if !slices.ContainsFunc(sec.Resolvers, onLoopback) {
+			return
 		}
 	}
-	return out
+}
+
+// resolverFiles say which name servers the host asks. Where that is one of its own (127.0.0.53 of systemd-resolved), the next one says which that asks
+// (systemd-resolved.service(8), NetworkManager.conf(5), rc-manager).
+var resolverFiles = []string{"/etc/resolv.conf", "/run/systemd/resolve/resolv.conf", "/run/NetworkManager/no-stub-resolv.conf"}
+
+// maxResolvers bounds the name servers that are told: resolv.conf(5) has three.
+const maxResolvers = 32
+
+// addResolvers adds the name servers of a file (resolv.conf(5)).
+func addResolvers(sec *snapshot.Network, b []byte) {
+	for line := range strings.Lines(string(b)) {
+		if f := strings.Fields(line); len(f) >= 2 && f[0] == "nameserver" && len(sec.Resolvers) < maxResolvers && !slices.Contains(sec.Resolvers, f[1]) {
+			sec.Resolvers = append(sec.Resolvers, f[1])
+		}
+	}
+}
+
+func onLoopback(text string) bool {
+	a, err := netip.ParseAddr(text)
+	return err == nil && a.IsLoopback()
 }
 
 // netReader reads the network namespace that its thread is in.

@@ -24,6 +24,10 @@ func (p *Plan) unfit(s *snapshot.Snapshot, m *zones.Map) string {
 		if l := &s.Network.Links[i]; !plainInterface(l.Name) {
 			return fmt.Sprintf("interface %s has a name that a ruleset cannot hold: rename it", escape.Line(l.Name))
 		}
+		if vrf := s.Network.Link(s.Network.Links[i].Master); vrf != nil && vrf.Kind == "vrf" && s.Network.Links[i].Up { // vrf_l3_rcv: the packet's device is the VRF's
+			return fmt.Sprintf("interface %s belongs to the VRF %s, under whose name the rules of the host see what comes in by it: who that is the baseline could not tell",
+				escape.Line(s.Network.Links[i].Name), escape.Line(vrf.Name))
+		}
 	}
 	for i := range m.Origins {
 		if o := &m.Origins[i]; !o.Local && framesOf(s, o) != nil {
@@ -186,5 +190,36 @@ func (p *Plan) closesRoutes(s *snapshot.Snapshot, m *zones.Map) {
 	if len(list) > 0 {
 		p.Warnings = append(p.Warnings, fmt.Sprintf("the baseline drops what the host routes, but for published ports, from %s. What others use of it is kept with --keep and who "+
 			"they are, such as --keep tcp/443@192.0.2.0/24", listed(list)))
+	}
+}
+
+// closesNames says which workloads could no longer ask the name servers that the host asks: those are asked for a moment at a time, so that no flow shows it.
+func (p *Plan) closesNames(s *snapshot.Snapshot, m *zones.Map) {
+	for i := range m.Origins {
+		o := &m.Origins[i]
+		if o.Local || o.Zone != zones.Workload && o.Zone != zones.Runtime {
+			continue
+		}
+		var who netip.Prefix
+		var asked []string
+		for _, server := range resolvers(s) {
+			at := slices.IndexFunc(o.From, func(x netip.Prefix) bool {
+				return x.Addr().Is4() == server.Addr().Is4() && x.Bits() > 0 && !x.Addr().IsLinkLocalUnicast()
+			})
+			if at < 0 || delivered(s, server.Addr()) {
+				continue
+			}
+			k := use{proto: "udp", port: 53, peer: o.From[at].Masked().Addr(), addr: server.Addr(), iif: o.Interface}
+			if o.From[at].Bits() < k.peer.BitLen()-1 {
+				k.peer = k.peer.Next().Next() // one of those behind it: the first address is mostly the host's
+			}
+			if p.dropsThrough(s, &k) {
+				who, asked = o.From[at].Masked(), append(asked, server.Addr().String())
+			}
+		}
+		if len(asked) > 0 {
+			p.Warnings = append(p.Warnings, fmt.Sprintf("what is behind %s cannot ask the name servers of the host any more (%s). Who resolves names by them keeps that with "+
+				"--keep udp/53@%s --keep tcp/53@%s", o.Interface, listed(asked), who, who))
+		}
 	}
 }

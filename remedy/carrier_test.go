@@ -104,3 +104,18 @@ func TestIKEBringsESP(t *testing.T) {
 		t.Error("a user's program of that name brings ESP")
 	}
 }
+
+// TestTunnelOfAnotherNamespaceIsKept: a tunnel that was moved into the network namespace of a container is carried by the host all the same. One in the
+// namespace of a user is that user's own.
+func TestTunnelOfAnotherNamespaceIsKept(t *testing.T) {
+	s, uid := fixtures.Host(), 1001
+	s.Network.Namespaces = []snapshot.Netns{{Inode: 7, Host: true}, {Inode: 9}}
+	s.Namespaces = []snapshot.Elsewhere{{Netns: 9, Network: snapshot.Network{Links: []snapshot.Link{{Index: 3, Name: "gre1", Kind: "gre", Up: true}}}}}
+	gre := func() bool { return slices.ContainsFunc(underneath(s), func(f Flow) bool { return f.Proto == "gre" }) }
+	if !gre() {
+		t.Error("its packets are dropped")
+	}
+	if s.Network.Namespaces[1].OwnerUID = &uid; gre() {
+		t.Error("a user has GRE let in")
+	}
+}

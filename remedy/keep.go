@@ -114,12 +114,21 @@ func underneath(s *snapshot.Snapshot) (list []Flow) {
 			list = append(list, Flow{Proto: proto, Why: why})
 		}
 	}
-	for i := range s.Network.Links {
-		l := &s.Network.Links[i]
-		for _, proto := range carriers[l.Kind] {
-			if l.Up {
-				add(proto, "tunnel "+l.Name)
+	tunnels := func(n *snapshot.Network) {
+		for i := range n.Links {
+			l := &n.Links[i]
+			for _, proto := range carriers[l.Kind] {
+				if l.Up {
+					add(proto, "tunnel "+escape.Line(l.Name))
+				}
 			}
+		}
+	}
+	tunnels(&s.Network)
+	for i := range s.Namespaces { // one that was moved there is carried by the host's network all the same (ip_tunnel_rcv)
+		ofUser := slices.ContainsFunc(s.Network.Namespaces, func(n snapshot.Netns) bool { return n.Inode == s.Namespaces[i].Netns && n.OwnerUID != nil })
+		if !ofUser {
+			tunnels(&s.Namespaces[i].Network)
 		}
 	}
 	for i := range s.Listeners.Sockets {

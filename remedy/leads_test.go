@@ -125,3 +125,49 @@ func TestBaselineTellsWhatItDoesNotRoute(t *testing.T) {
 		t.Errorf("%q", w)
 	}
 }
+
+// TestBaselineTellsWhoResolvesNames: workloads that could no longer ask the name servers of the host are told of, with what keeps it; no others are.
+func TestBaselineTellsWhoResolvesNames(t *testing.T) {
+	cfg := zones.Config{zones.Management: {Interfaces: []string{"mgmt0"}}, zones.Workload: {Interfaces: []string{"docker0"}}, zones.External: {Interfaces: []string{"ext0"}}}
+	keep, err := ParseFlow("udp/53@172.17.0.0/16")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &finding.Report{Results: []finding.Result{{ID: "firewall/workload-to-management", Status: finding.Fail, Findings: []finding.Finding{{
+		Fingerprint: "f", Remediation: []finding.Remediation{{Kind: "nft", Deny: &finding.Deny{Zone: zones.Workload, ToZone: zones.Management}}},
+	}}}}}
+	for name, c := range map[string]struct {
+		server string
+		report *finding.Report
+		opt    Options
+		told   bool
+	}{
+		"in the management zone":                {"10.10.0.9", r, Options{}, true},
+		"kept":                                  {"10.10.0.9", r, Options{Keep: []Flow{keep}}, false},
+		"outside":                               {"203.0.113.9", r, Options{}, false},
+		"the host itself":                       {"172.17.0.1", r, Options{}, false},
+		"nothing is closed":                     {"10.10.0.9", &finding.Report{}, Options{}, false},
+		"in the management zone, by a baseline": {"10.10.0.9", &finding.Report{}, Options{Mode: DefaultDeny}, true},
+	} {
+		s := fixtures.Host()
+		s.Network.Resolvers = []string{c.server}
+		told := slices.ContainsFunc(Make(c.report, s, cfg, c.opt).Warnings, func(w string) bool {
+			return strings.Contains(w, "name servers") && strings.Contains(w, "docker0") && strings.Contains(w, "--keep udp/53@172.17.0.0/16")
+		})
+		if told != c.told {
+			t.Errorf("%s: told %v", name, told)
+		}
+	}
+}
+
+// TestBaselineIsNotForVRFs: what comes in by an interface of a VRF has another name in the rules of the host; a baseline that goes by its own would
+// let nobody in.
+func TestBaselineIsNotForVRFs(t *testing.T) {
+	s := fixtures.Host()
+	s.Network.Links = append(slices.Clone(s.Network.Links), snapshot.Link{Index: 60, Name: "vrf-mgmt", Kind: "vrf", Up: true})
+	s.Network.LinkNamed("mgmt0").Master = 60
+	p := Make(&finding.Report{}, s, zones.Config{zones.Management: {Interfaces: []string{"mgmt0"}}}, Options{Mode: DefaultDeny})
+	if p.Mode != Targeted || len(p.Rules) != 0 || len(p.Manual) != 1 || !strings.Contains(p.Manual[0].Text, "VRF vrf-mgmt") {
+		t.Errorf("%s: %+v\n%s", p.Mode, p.Manual, p.Ruleset)
+	}
+}

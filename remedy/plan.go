@@ -273,6 +273,7 @@ func Make(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config, opt Options
 		p.drain()
 	}
 	p.Ends, p.ByName = p.ends(s), p.byName()
+	p.closesNames(s, m)
 	p.defaults(r)
 	p.fold()
 	p.Files, p.Manual = dropin.Make(r, s, p.Manual)
