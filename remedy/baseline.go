@@ -126,31 +126,64 @@ const maxListed = 24
 
 // closesBesides says what listens for others and is closed by the baseline, so that nothing that was meant ends unsaid: what the plan closes for
 // a finding, or keeps, is told there.
-func (p *Plan) closesBesides(s *snapshot.Snapshot) {
-	var list []string
+func (p *Plan) closesBesides(s *snapshot.Snapshot, m *zones.Map) {
+	var list, bare []string
 	for i := range s.Listeners.Sockets {
 		k := &s.Listeners.Sockets[i]
 		addr, err := netip.ParseAddr(k.Addr)
-		if err != nil || !portProtos[k.Proto] || k.Port == 0 || addr.IsLoopback() || !onHost(s, k) {
+		if err != nil || addr.IsLoopback() || !onHost(s, k) {
 			continue
 		}
-		if slices.ContainsFunc(p.Keeps, func(f Flow) bool { return f.Proto == k.Proto && f.Port == k.Port }) ||
-			slices.ContainsFunc(p.closings, func(c closing) bool { return c.proto == k.Proto && c.port == k.Port }) {
-			continue
-		}
-		text := fmt.Sprintf("%s/%d", k.Proto, k.Port)
+		who := ""
 		if len(k.Owners) > 0 {
-			text += " (" + escape.Line(k.Owners[0].Comm) + ")"
+			who = " (" + escape.Line(k.Owners[0].Comm) + ")"
 		}
-		if !slices.Contains(list, text) {
+		if k.Proto == "raw" {
+			if text := fmt.Sprintf("protocol %d%s", k.Port, who); p.closesProtocol(k.Port) && !slices.Contains(bare, text) {
+				bare = append(bare, text)
+			}
+			continue
+		}
+		if !portProtos[k.Proto] || k.Port == 0 || p.keepsPort(k) || p.closesPort(m, k) {
+			continue
+		}
+		if text := fmt.Sprintf("%s/%d%s", k.Proto, k.Port, who); !slices.Contains(list, text) {
 			list = append(list, text)
 		}
+	}
+	if len(bare) > 0 {
+		p.Warnings = append(p.Warnings, fmt.Sprintf("the baseline closes what listens for protocols without ports: %s", listed(bare)))
 	}
 	if len(list) == 0 {
 		return
 	}
 	p.Warnings = append(p.Warnings, fmt.Sprintf("the baseline closes what else listens: %s. What others use of it is kept with --keep, such as --keep %s",
 		listed(list), strings.Fields(list[0])[0]))
+}
+
+// keepsPort says that a flow to the port of a socket is kept, from wherever.
+func (p *Plan) keepsPort(k *snapshot.Socket) bool {
+	return slices.ContainsFunc(p.Keeps, func(f Flow) bool { return f.Proto == k.Proto && f.Port == k.Port })
+}
+
+// closesPort says that denials close the port of a socket to all whom the baseline does not let in anyway: that is told as what the plan closes.
+func (p *Plan) closesPort(m *zones.Map, k *snapshot.Socket) bool {
+	at, _ := boundAt(k)
+	return !slices.ContainsFunc(m.Origins, func(o zones.Origin) bool {
+		return !o.Local && (o.Zone != zones.Management || o.Assumed) && !slices.ContainsFunc(p.closings, func(c closing) bool {
+			return c.proto == k.Proto && c.port == k.Port && (!c.at.IsValid() || c.at == at) && slices.Contains(c.iifs, o.Interface)
+		})
+	})
+}
+
+// closesProtocol says of a protocol of IP that a socket listens for that the baseline drops it. Those of ICMP and IGMP, and answers, it lets pass; a
+// socket for all of them (IPPROTO_RAW) receives none (raw(7)).
+func (p *Plan) closesProtocol(number int) bool {
+	const all = 255
+	if slices.Contains([]int{0, protoICMP, int(protoNumbers["igmp"]), protoTCP, protoUDP, protoICMPv6, all}, number) {
+		return false
+	}
+	return !slices.ContainsFunc(p.Keeps, func(f Flow) bool { return !portProtos[f.Proto] && int(protoNumbers[f.Proto]) == number })
 }
 
 // listed is the first ones of a list, in order, and how many more there are.

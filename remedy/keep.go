@@ -359,6 +359,6 @@ func (p *Plan) baseline(s *snapshot.Snapshot, m *zones.Map) {
 		p.lets(s, m, &m.Origins[i])
 	}
 	p.within(s, m)
-	p.closesBesides(s)
+	p.closesBesides(s, m)
 	p.closesRoutes(s, m)
 }
