@@ -15,10 +15,13 @@ import (
 	"github.com/ringfence/ringfence/snapshot"
 )
 
-// Bounds of the connections that are told: namespaces that are asked for theirs, and different flows.
+// Bounds of the connections that are told: namespaces that are asked for theirs, different flows, those of one port, and those that the host opened. Of
+// a port that more use than are told apart it is told how many connections the others have: no crowd hides who else uses what.
 const (
 	maxFlowNamespaces = 256
 	maxFlows          = 4096
+	maxPortFlows      = 512
+	maxOwnFlows       = 512
 )
 
 // flowCount counts the connections of each flow, by where they were seen.
@@ -26,6 +29,35 @@ type flowCount struct {
 	seen map[snapshot.FlowUse]int
 	// translated are the connections that rules translated, by how their ends have them.
 	translated map[ends]wire.Connection
+	// own are the addresses of the host, mine counts the flows that are of those, ports those of others by the port, and more the connections that
+	// are in no flow.
+	own   map[netip.Addr]bool
+	mine  int
+	ports map[flowPort]int
+	more  map[flowPort]int
+}
+
+// flowPort is a port that is used.
+type flowPort struct {
+	proto string
+	port  int
+}
+
+func newFlowCount(own map[netip.Addr]bool, translated map[ends]wire.Connection) *flowCount {
+	return &flowCount{seen: map[snapshot.FlowUse]int{}, translated: translated, own: own, ports: map[flowPort]int{}, more: map[flowPort]int{}}
+}
+
+// ownAddresses are the addresses of a namespace's interfaces.
+func ownAddresses(n *snapshot.Network) map[netip.Addr]bool {
+	own := map[netip.Addr]bool{}
+	for i := range n.Links {
+		for _, text := range n.Links[i].Addrs {
+			if p, err := netip.ParsePrefix(text); err == nil {
+				own[p.Addr()] = true
+			}
+		}
+	}
+	return own
 }
 
 // ends are who opened a connection and what that was sent to.
@@ -51,17 +83,34 @@ func (c *flowCount) add(proto uint8, from, to netip.AddrPort, u snapshot.FlowUse
 		return
 	}
 	u.Proto, u.Peer, u.Addr, u.Port = name, peer.String(), addr.String(), int(to.Port())
-	if _, known := c.seen[u]; !known && len(c.seen) >= maxFlows {
+	if _, known := c.seen[u]; !known && !c.admits(peer, flowPort{name, u.Port}) {
 		return
 	}
 	c.seen[u]++
+}
+
+// admits says whether a flow more is told apart, and counts it.
+func (c *flowCount) admits(peer netip.Addr, at flowPort) bool {
+	switch {
+	case c.own[peer]:
+		if c.mine >= maxOwnFlows {
+			return false
+		}
+		c.mine++
+		return true
+	case c.ports[at] >= maxPortFlows || len(c.seen)-c.mine >= maxFlows:
+		c.more[at]++
+		return false
+	}
+	c.ports[at]++
+	return true
 }
 
 // flows are the connections that are open: those that conntrack knows and that were answered, and established TCP sockets of the host's
 // network namespace and of the others, which are there also where nothing is tracked. What was seen in two places counts once. It is
 // nothing that a judgement rests on: who uses what a fix would close is told by it.
 func (s *Scan) flows(ctx context.Context, found []foundNetns, tracked *flowCount) []snapshot.FlowUse {
-	most := map[snapshot.FlowUse]snapshot.FlowUse{}
+	most, more := map[snapshot.FlowUse]snapshot.FlowUse{}, map[flowPort]int{}
 	merge := func(c *flowCount) {
 		for u, n := range c.seen {
 			k := snapshot.FlowUse{Proto: u.Proto, Peer: u.Peer, Addr: u.Addr, Port: u.Port}
@@ -69,6 +118,9 @@ func (s *Scan) flows(ctx context.Context, found []foundNetns, tracked *flowCount
 			u.Translated, u.Tracked, u.Here = u.Translated || m.Translated, u.Tracked || m.Tracked, u.Here || m.Here // one place knows what another does not
 			u.Connections = max(n, m.Connections)
 			most[k] = u
+		}
+		for at, n := range c.more {
+			more[at] = max(more[at], n)
 		}
 	}
 	merge(tracked)
@@ -78,8 +130,8 @@ func (s *Scan) flows(ctx context.Context, found []foundNetns, tracked *flowCount
 				break
 			}
 			if s.goInto(&found[i], enter) == nil {
-				c := &flowCount{seen: map[snapshot.FlowUse]int{}, translated: tracked.translated}
-				s.socketFlows(c)
+				c := newFlowCount(tracked.own, tracked.translated)
+				s.socketFlows(c, found[i].Host)
 				merge(c)
 			}
 		}
@@ -91,7 +143,15 @@ func (s *Scan) flows(ctx context.Context, found []foundNetns, tracked *flowCount
 	slices.SortFunc(list, func(a, b snapshot.FlowUse) int {
 		return cmp.Or(cmp.Compare(a.Proto, b.Proto), cmp.Compare(a.Port, b.Port), cmp.Compare(a.Addr, b.Addr), cmp.Compare(a.Peer, b.Peer))
 	})
-	return list[:min(len(list), maxFlows)]
+	list = list[:min(len(list), 2*maxFlows)]
+	for i := range list {
+		at := flowPort{list[i].Proto, list[i].Port}
+		if !tracked.own[netip.MustParseAddr(list[i].Peer)] {
+			list[i].More = more[at]
+			delete(more, at)
+		}
+	}
+	return list
 }
 
 // tracked adds a connection that conntrack knows.
@@ -106,8 +166,8 @@ func (c *flowCount) tracked(k *wire.Connection) {
 }
 
 // socketFlows are the established TCP connections of the thread's network namespace, from who opened them: what listens at the local port, or did if
-// that is below those that the kernel gives out, was connected to.
-func (s *Scan) socketFlows(c *flowCount) {
+// that is below those that the kernel gives out, was connected to. own says that it is the host's.
+func (s *Scan) socketFlows(c *flowCount, own bool) {
 	const firstEphemeral = 32768 // Documentation/networking/ip-sysctl.rst, ip_local_port_range
 	type pair struct{ local, peer netip.AddrPort }
 	listens := map[uint16]bool{}
@@ -128,7 +188,7 @@ func (s *Scan) socketFlows(c *flowCount) {
 	})
 	for _, e := range open {
 		if listens[e.local.Port()] || e.local.Port() < firstEphemeral && e.peer.Port() >= firstEphemeral {
-			c.socket(e.peer, e.local, ns == nil)
+			c.socket(e.peer, e.local, own)
 		} else {
 			c.socket(e.local, e.peer, false)
 		}

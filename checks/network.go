@@ -44,7 +44,7 @@ func collectNetwork(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outc
 		return out
 	}
 	untold(sec, out)
-	tracked := &flowCount{seen: map[snapshot.FlowUse]int{}, translated: map[ends]wire.Connection{}}
+	tracked := newFlowCount(ownAddresses(sec), map[ends]wire.Connection{})
 	sec.InUse = s.inUse(tracked)
 	sec.Flows = s.flows(ctx, found, tracked)
 	for _, f := range sec.Sysctls {

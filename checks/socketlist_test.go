@@ -193,8 +193,8 @@ func TestFlowsOfSockets(t *testing.T) {
 		}
 		return nil
 	})
-	c := &flowCount{seen: map[snapshot.FlowUse]int{}}
-	inNetns(t, ns, func() { newScan(host.Local()).socketFlows(c) })
+	c := newFlowCount(nil, nil)
+	inNetns(t, ns, func() { newScan(host.Local()).socketFlows(c, false) })
 	want := map[snapshot.FlowUse]int{
 		{Proto: "tcp", Peer: "192.0.2.2", Addr: "192.0.2.1", Port: 8080}: 2,
 		{Proto: "tcp", Peer: "fd00::2", Addr: "fd00::1", Port: 8081}:     2,

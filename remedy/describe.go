@@ -92,8 +92,8 @@ func (d *description) rules(p *Plan) {
 	if p.Drain {
 		ends = "# goes on until it ends by itself, and not again: %s"
 	}
-	for i := range p.Ends {
-		d.line(ends, p.Ends[i].String())
+	for _, text := range grouped(p.Ends) {
+		d.line(ends, text)
 	}
 }
 

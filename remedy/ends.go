@@ -18,12 +18,48 @@ type End struct {
 	Connections int        `json:"connections"`
 	// Through says that it goes through the host, to another.
 	Through bool `json:"through,omitempty"`
+	// More is how many connections to the port others have who are not told apart.
+	More int `json:"more,omitempty"`
 }
 
 // String is the flow in one line, and what keeps it.
 func (e *End) String() string {
 	text := fmt.Sprintf("%s uses %s/%d of %s (open connections: %d)", e.Peer, e.Proto, e.Port, e.Addr, e.Connections)
 	return text + fmt.Sprintf("; --keep %s/%d@%s lets it go on", e.Proto, e.Port, e.Peer)
+}
+
+// maxPeers bounds how many users of one port are told by name.
+const maxPeers = 16
+
+// grouped are flows in use in lines: of a port that many use the first ones, and how many others.
+func grouped(list []End) (lines []string) {
+	type at struct {
+		proto string
+		addr  netip.Addr
+		port  int
+	}
+	seen, more := map[at]int{}, map[at]int{}
+	var order []at
+	for i := range list {
+		e := &list[i]
+		k := at{e.Proto, e.Addr, e.Port}
+		if seen[k] == 0 {
+			order = append(order, k)
+		}
+		seen[k]++
+		more[k] += e.More
+		if seen[k] <= maxPeers {
+			lines = append(lines, e.String())
+			continue
+		}
+		more[k] += e.Connections
+	}
+	for _, k := range order {
+		if more[k] > 0 {
+			lines = append(lines, fmt.Sprintf("others use %s/%d of %s (open connections: %d); --keep %s/%d lets all go on", k.proto, k.port, k.addr, more[k], k.proto, k.port))
+		}
+	}
+	return lines
 }
 
 // ends are the flows in use that the plan would end.
@@ -50,7 +86,7 @@ func (p *Plan) ends(s *snapshot.Snapshot) (list []End) {
 		}) {
 			continue
 		}
-		list = append(list, End{Peer: peer, Proto: u.Proto, Addr: addr, Port: u.Port, Connections: u.Connections, Through: !to && !u.Here})
+		list = append(list, End{Peer: peer, Proto: u.Proto, Addr: addr, Port: u.Port, Connections: u.Connections, Through: !to && !u.Here, More: u.More})
 	}
 	return list
 }

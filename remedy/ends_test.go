@@ -182,3 +182,19 @@ func TestDefaultsAreClosedByTheBaseline(t *testing.T) {
 		t.Errorf("of the management zone: %+v %+v", p.Closes, p.Manual)
 	}
 }
+
+// TestCrowdIsToldInOneLine: of a port that many use the first ones are told by name and how many connections the others have, and other flows beside them.
+func TestCrowdIsToldInOneLine(t *testing.T) {
+	var list []End
+	peer := netip.MustParseAddr("198.18.0.1")
+	for range 100 {
+		list = append(list, End{Peer: peer, Proto: "tcp", Addr: netip.MustParseAddr("203.0.113.1"), Port: 443, Connections: 2})
+		peer = peer.Next()
+	}
+	list[0].More = 7000
+	list = append(list, End{Peer: peer, Proto: "tcp", Addr: netip.MustParseAddr("203.0.113.1"), Port: 5432, Connections: 1})
+	lines := grouped(list)
+	if len(lines) != maxPeers+2 || lines[maxPeers] != list[100].String() || !strings.HasPrefix(lines[maxPeers+1], fmt.Sprintf("others use tcp/443 of 203.0.113.1 (open connections: %d)", 7000+2*(100-maxPeers))) {
+		t.Errorf("%q", lines)
+	}
+}

@@ -46,6 +46,8 @@ type FlowUse struct {
 	Tracked     bool `json:"tracked,omitempty"`
 	Here        bool `json:"here,omitempty"`
 	Connections int  `json:"connections"`
+	// More is how many connections to the port those have who are not told apart; it is told with one of those who are.
+	More int `json:"more,omitempty"`
 }
 
 // Link is a network interface.
