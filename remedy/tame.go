@@ -27,7 +27,7 @@ func (p *Proof) standsAlone(ctx context.Context, s *snapshot.Snapshot) bool {
 	switch {
 	case p.plan.Mode != Targeted, len(p.plan.families()) != 1, p.plan.families()[0] != ruleset.FamilyInet:
 		return false
-	case n.XFRM != nil && (len(n.XFRM.Policies) > 0 || n.XFRM.State != snapshot.OK && n.XFRM.State != snapshot.Absent): // their policies ask for addresses and marks
+	case n.XFRM != nil && (len(n.XFRM.Policies) > 0 || n.XFRM.State != snapshot.Present && n.XFRM.State != snapshot.Absent): // their policies ask for addresses and marks
 		return false
 	case slices.ContainsFunc(n.Rules, func(r snapshot.PolicyRule) bool { return r.Mark != 0 || r.Mask != 0 || r.Other }):
 		return false // a mark leads elsewhere

@@ -52,6 +52,7 @@ func TestServicesComeAndGo(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := clustered(3)
+			s.Network.XFRM = &snapshot.XFRM{State: snapshot.Present} // without policies
 			s.Network.Rules = append(slices.Clone(s.Network.Rules), c.rules...)
 			p := provenOnModel(t, policies, s)
 			now := *s.NFTables.Ruleset
