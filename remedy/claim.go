@@ -38,7 +38,7 @@ func (p *Proof) Claim() *Claim { return &Claim{p.plan, p.lasting, p.working, p} 
 // Holds proves on the model of the host as it is now, with the tables of others that are there, that the plan closes what it is about, and that
 // what must go on working does as it did before it. What still stands of the proof is not asked again.
 func (c *Claim) Holds(ctx context.Context, now *snapshot.Snapshot) error {
-	again := &Proof{plan: c.Plan}
+	again := &Proof{plan: c.Plan, before: Without(now)}
 	if err := json.Unmarshal(c.Lasting, &again.tables); err != nil {
 		return fmt.Errorf("read what was proven: %w", err)
 	}
@@ -46,7 +46,7 @@ func (c *Claim) Holds(ctx context.Context, now *snapshot.Snapshot) error {
 		again.tables[i].Name = Table
 	}
 	if c.proof == nil || !c.proof.stands(now) {
-		by, err := c.Plan.closesOn(ctx, again.with(now))
+		by, err := again.closes(ctx, now)
 		if err != nil {
 			return err
 		}

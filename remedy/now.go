@@ -3,12 +3,15 @@ package remedy
 import (
 	"context"
 	"fmt"
+	"math"
 	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/ringfence/ringfence/escape"
+	"github.com/ringfence/ringfence/exposure"
 	"github.com/ringfence/ringfence/packet"
+	"github.com/ringfence/ringfence/ruleset"
 	"github.com/ringfence/ringfence/snapshot"
 	"github.com/ringfence/ringfence/zones"
 )
@@ -69,6 +72,9 @@ func (p *Plan) StillCloses(ctx context.Context, now *snapshot.Snapshot) error {
 		return err
 	}
 	slices.SortStableFunc(asked, func(a, b Closed) int { return min(b.Rule.Port, 1) - min(a.Rule.Port, 1) }) // ports of the host first
+	if p.Mode == Targeted && plainDrops(p.Rules) && today.closedAlone(ctx, now, asked) {
+		return p.cutsNew(now, m)
+	}
 	answers := answersTo(ctx, asked, now)
 	var open []string
 	seen := map[string]bool{}
@@ -90,6 +96,20 @@ func (p *Plan) StillCloses(ctx context.Context, now *snapshot.Snapshot) error {
 		return fmt.Errorf("it is loaded, and not all is closed: %s", strings.Join(append(open, p.unknownNames(m)...), "; "))
 	}
 	return p.cutsNew(now, m)
+}
+
+// closedAlone says whether what is asked about is closed by our tables alone, and no rules of others lead there: asked where they have many.
+func (p *Plan) closedAlone(ctx context.Context, now *snapshot.Snapshot, asked []Closed) bool {
+	others := Without(now)
+	if rs := others.NFTables.Ruleset; countRules(rs) < manyRules || !plainDrops(p.Rules) || ledByMarks(now) || !leadNowhere(now, rs, math.MinInt64) {
+		return false
+	}
+	alone, rs := *now, *now.NFTables.Ruleset
+	rs.Tables = slices.DeleteFunc(slices.Clone(rs.Tables), func(t ruleset.Table) bool {
+		return slices.ContainsFunc(others.NFTables.Ruleset.Tables, func(o ruleset.Table) bool { return o.Family == t.Family && o.Name == t.Name })
+	})
+	alone.NFTables.Ruleset = &rs
+	return !slices.ContainsFunc(answersTo(ctx, asked, &alone), func(a exposure.Answer) bool { return a.Verdict != packet.Unreachable })
 }
 
 // way is what a denial is about, in words; a packet that gets through shows where it comes in.

@@ -163,12 +163,12 @@ func (p *Proof) onModel(ctx context.Context, s *snapshot.Snapshot) error {
 			return err
 		}
 	}
-	c, err := p.plan.closesOn(ctx, p.with(s))
+	c, err := p.closes(ctx, s)
 	if err != nil {
 		return err
 	}
 	p.ground = groundOf(s, c.leans)
-	p.sufficient = p.ground != nil && translates(p.ground.rules) && p.standsAlone(ctx, s)
+	p.sufficient = p.ground != nil && translates(p.ground.rules) && p.standsAlone(ctx, s) != nil
 	p.note("model: every drop closes what it is about: %d certificates of %d parts, each checked", c.certificates, c.cubes)
 	if p.plan.Mode == Targeted {
 		if err := p.onlyIntended(ctx, s); err != nil {

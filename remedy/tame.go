@@ -7,42 +7,76 @@ import (
 	"reflect"
 	"slices"
 
-	"github.com/ringfence/ringfence/exposure"
 	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/ruleset"
 	"github.com/ringfence/ringfence/snapshot"
 )
 
-// Services of a cluster, and containers with published ports, come and go every second, and each changes what others translate. A proof outlives
-// that if the plan's drops need nobody's help, and nothing that is translated now can lead to what they close:
+// Services of a cluster, and containers with published ports, are translated by thousands of rules, which come and go every second. What a plan
+// closes does not depend on them if its drops need nobody's help, and nothing is translated to what they close:
 //
 //   - what is closed at the host is dropped before any translation, by the port that was sent. Something else gets there only if it is translated
 //     to an address of the host;
 //   - what is closed through the host is dropped by the interfaces of its way alone, wherever a translation sends it.
 
-// standsAlone says whether the plan's drops close all that they are about by themselves, on a host with no other rules, and are such that translations
-// to other addresses than the host's get nothing past them.
-func (p *Proof) standsAlone(ctx context.Context, s *snapshot.Snapshot) bool {
-	n := &s.Network
-	switch {
-	case p.plan.Mode != Targeted, len(p.plan.families()) != 1, p.plan.families()[0] != ruleset.FamilyInet:
-		return false
-	case n.XFRM != nil && (len(n.XFRM.Policies) > 0 || n.XFRM.State != snapshot.Present && n.XFRM.State != snapshot.Absent): // their policies ask for addresses and marks
-		return false
-	case slices.ContainsFunc(n.Rules, func(r snapshot.PolicyRule) bool { return r.Mark != 0 || r.Mask != 0 || r.Other }):
-		return false // a mark leads elsewhere
-	}
-	for i := range p.plan.Rules {
-		if r := &p.plan.Rules[i]; !r.Accept && r.Chain != chainIn && (r.Chain != chainForward || r.Port != 0 || len(r.To) > 0) {
-			return false
+// manyRules is from how many rules of others on this is asked first: the packet model follows each of their translations.
+const manyRules = 1000
+
+// closes proves for each drop that nothing of what it is about gets through any more, with the rules of others.
+func (p *Proof) closes(ctx context.Context, s *snapshot.Snapshot) (*closedBy, error) {
+	if rs := p.before.NFTables.Ruleset; countRules(rs) >= manyRules && leadNowhere(s, rs, math.MinInt64) {
+		if by := p.standsAlone(ctx, s); by != nil {
+			return by, nil
 		}
 	}
-	list, err := p.plan.Closing(p.alone(s))
-	if err != nil {
-		return false
+	return p.plan.closesOn(ctx, p.with(s))
+}
+
+func countRules(rs *ruleset.Ruleset) (n int) {
+	if rs == nil {
+		return 0
 	}
-	answers := answersTo(ctx, list, p.alone(s))
-	return !slices.ContainsFunc(answers, func(a exposure.Answer) bool { return a.Verdict != packet.Unreachable })
+	for i := range rs.Tables {
+		for j := range rs.Tables[i].Chains {
+			n += len(rs.Tables[i].Chains[j].Rules)
+		}
+	}
+	return n
+}
+
+// standsAlone is what closes all that the plan is about on a host with no other rules, nil if something is open there, or the drops are not such
+// that translations to other addresses than the host's get nothing past them.
+func (p *Proof) standsAlone(ctx context.Context, s *snapshot.Snapshot) *closedBy {
+	if p.plan.Mode != Targeted || !plainDrops(p.plan.Rules) || ledByMarks(s) {
+		return nil
+	}
+	alone := p.alone(s)
+	list, err := p.plan.Closing(alone)
+	if err != nil {
+		return nil
+	}
+	by := &closedBy{leans: map[string]bool{}}
+	for _, a := range answersTo(ctx, list, alone) {
+		if a.Verdict != packet.Unreachable {
+			return nil
+		}
+		by.add(a.Certificate)
+	}
+	return by
+}
+
+// plainDrops says of rules that they drop before any translation, or by nothing but interfaces and sources.
+func plainDrops(list []Rule) bool {
+	return !slices.ContainsFunc(list, func(r Rule) bool {
+		return !r.Accept && r.Chain != chainIn && (r.Chain != chainForward || r.Port != 0 || len(r.To) > 0) || r.family() != ruleset.FamilyInet
+	})
+}
+
+// ledByMarks says whether a mark of a packet can lead it elsewhere.
+func ledByMarks(s *snapshot.Snapshot) bool {
+	n := &s.Network
+	return n.XFRM != nil && (len(n.XFRM.Policies) > 0 || n.XFRM.State != snapshot.Present && n.XFRM.State != snapshot.Absent) ||
+		slices.ContainsFunc(n.Rules, func(r snapshot.PolicyRule) bool { return r.Mark != 0 || r.Mask != 0 || r.Other })
 }
 
 // outlives says whether a proof that needs no rules of others holds for other ones of them: those that are not as they were, and what can come
@@ -69,13 +103,20 @@ func (p *Proof) outlives(now *ruleset.Ruleset) bool {
 			}
 		}
 	}
-	for _, id := range ids {
-		t := tableOf(now, id)
-		for i := range t.Chains {
-			c := &t.Chains[i]
-			switch {
-			case c.Base == nil, c.Base.Hook == "output", c.Base.Hook == "postrouting", c.Base.Hook == "prerouting" && int64(c.Base.Priority) < first:
-			case !p.tame(t, leadsTo(t, c)):
+	return leadNowhere(p.before, now, first)
+}
+
+// leadNowhere says of rules of others, but for those that come before a priority in prerouting, that they only judge, mark, and translate to
+// addresses that are not the host's.
+func leadNowhere(s *snapshot.Snapshot, rs *ruleset.Ruleset, from int64) bool {
+	for i := range rs.Tables {
+		t := &rs.Tables[i]
+		for j := range t.Chains {
+			c := &t.Chains[j]
+			if c.Base == nil || c.Base.Hook == "output" || c.Base.Hook == "postrouting" || c.Base.Hook == "prerouting" && int64(c.Base.Priority) < from {
+				continue
+			}
+			if !tame(s, t, leadsTo(t, c)) {
 				return false
 			}
 		}
@@ -103,14 +144,14 @@ func changedBases(a, b *ruleset.Table, d *delta) (list []*ruleset.Chain) {
 }
 
 // tame says of chains that they let nothing get to the host that was not sent to it as it is.
-func (p *Proof) tame(t *ruleset.Table, chains []*ruleset.Chain) bool {
+func tame(s *snapshot.Snapshot, t *ruleset.Table, chains []*ruleset.Chain) bool {
 	return !slices.ContainsFunc(chains, func(c *ruleset.Chain) bool {
 		return slices.ContainsFunc(c.Rules, func(r ruleset.Rule) bool {
 			return slices.ContainsFunc(r.Exprs, func(e ruleset.Expr) bool {
-				if s := t.Set(setOf(&e)); s != nil && slices.ContainsFunc(s.Elements, func(el ruleset.Element) bool { return !judgeVerdict(el.Verdict) }) {
+				if of := t.Set(setOf(&e)); of != nil && slices.ContainsFunc(of.Elements, func(el ruleset.Element) bool { return !judgeVerdict(el.Verdict) }) {
 					return true
 				}
-				return !judges(&e) && !marks(&e) && !p.awayFromHost(t, &r, &e)
+				return !judges(&e) && !marks(&e) && !awayFromHost(s, t, &r, &e)
 			})
 		})
 	})
@@ -130,19 +171,19 @@ func marks(e *ruleset.Expr) bool {
 }
 
 // awayFromHost says of an expression that it translates sources, or destinations to addresses that the host does not have.
-func (p *Proof) awayFromHost(t *ruleset.Table, r *ruleset.Rule, e *ruleset.Expr) bool {
+func awayFromHost(s *snapshot.Snapshot, t *ruleset.Table, r *ruleset.Rule, e *ruleset.Expr) bool {
 	switch {
 	case e.NAT != nil && (e.NAT.Kind == "snat" || e.NAT.Kind == "masquerade"):
 		return true
 	case e.NAT != nil && e.NAT.Kind == "dnat" && e.NAT.AddrMin != 0 && (e.NAT.AddrMax == 0 || e.NAT.AddrMax == e.NAT.AddrMin):
 		list, ok := loadedInto(t, r, e.NAT.AddrMin)
-		return ok && !slices.ContainsFunc(list, func(b []byte) bool { return !p.foreign(b) })
+		return ok && !slices.ContainsFunc(list, func(b []byte) bool { return !foreign(s, b) })
 	case e.Xt != nil && e.Xt.Target && e.Xt.Decoded != nil && e.Xt.Decoded.NAT != nil:
 		switch x := e.Xt.Decoded.NAT; x.Kind {
 		case "snat", "masquerade":
 			return true
 		case "dnat":
-			return slices.Equal(x.AddrMin, x.AddrMax) && p.foreign(x.AddrMin)
+			return slices.Equal(x.AddrMin, x.AddrMax) && foreign(s, x.AddrMin)
 		}
 	}
 	return false
@@ -167,7 +208,7 @@ func loadedInto(t *ruleset.Table, r *ruleset.Rule, reg uint32) (list [][]byte, o
 }
 
 // foreign says of an address, as bytes, that it leads to nobody on the host: it is none of the host's, nor one of many.
-func (p *Proof) foreign(b []byte) bool {
+func foreign(s *snapshot.Snapshot, b []byte) bool {
 	size := 4
 	if len(b) >= 16 {
 		size = 16
@@ -179,9 +220,9 @@ func (p *Proof) foreign(b []byte) bool {
 	if a = a.Unmap(); a.IsUnspecified() || a.IsLoopback() || a.IsMulticast() || a.IsLinkLocalUnicast() {
 		return false
 	}
-	n := &p.before.Network
+	n := &s.Network
 	return !slices.ContainsFunc(n.Routes, func(r snapshot.Route) bool {
 		to, err := netip.ParsePrefix(r.Dst)
 		return r.Type != "unicast" && (err != nil || to.Contains(a))
-	}) && !covers(ownAddresses(p.before, nil), a)
+	}) && !covers(ownAddresses(s, nil), a)
 }

@@ -1,6 +1,7 @@
 package remedy
 
 import (
+	"math"
 	"slices"
 	"testing"
 
@@ -62,6 +63,32 @@ func TestServicesComeAndGo(t *testing.T) {
 			if err := p.Covers(&now); (err == nil) != c.want {
 				t.Errorf("%v", err)
 			}
+			if got := leadNowhere(s, &now, math.MinInt64) && p.standsAlone(t.Context(), s) != nil; got != c.want {
+				t.Errorf("closed whatever the rules of others are: %v, want %v", got, c.want)
+			}
 		})
+	}
+}
+
+// TestManyServicesAreNotFollowed: with thousands of translations to others than the host it is asked what the plan's drops close by themselves; with
+// one to the host among them, all are followed.
+func TestManyServicesAreNotFollowed(t *testing.T) {
+	policies, err := judge.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := clustered(manyRules)
+	p := provenOnModel(t, policies, s)
+	by, err := p.closes(t.Context(), s)
+	if err != nil || by.cubes > manyRules {
+		t.Errorf("%v: %d parts", err, by.cubes)
+	}
+	s.NFTables.Ruleset.Tables[0].Chains[1].Rules[0].Exprs[2].NAT = &ruleset.NAT{Kind: "redirect", PortMin: 2}
+	if leadNowhere(s, s.NFTables.Ruleset, math.MinInt64) {
+		t.Error("a redirect leads nowhere")
+	}
+	loaded := p.with(s)
+	if (&Plan{Rules: p.plan.Rules}).closedAlone(t.Context(), loaded, nil) {
+		t.Error("a redirect is not asked about")
 	}
 }
