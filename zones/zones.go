@@ -192,12 +192,35 @@ func (m *Map) recognised(l *snapshot.Link) (zone, reason string) {
 		return Management, "private network (an assumption: configure it if workloads use it)"
 	case (l.Kind == "veth" || l.Kind == "netkit") && l.PeerNetns != m.snap.Network.HostNetns() && !uplink(l):
 		return Workload, l.Kind + " into another network namespace"
+	case m.bridgesWorkloads(l):
+		return Workload, "bridge of other network namespaces or machines"
 	case m.global(l):
 		return External, "has a public address"
 	case len(l.Addrs) == 0 || !l.Up:
 		return External, "no address, or down"
 	}
 	return Unclassified, "nothing explains it; counted as external"
+}
+
+// bridgesWorkloads says of a bridge, however it is named, that each of its ports leads to a container or a machine: a pair into another network
+// namespace, or a TAP whose other end is no VPN's.
+func (m *Map) bridgesWorkloads(l *snapshot.Link) bool {
+	if l.Kind != "bridge" {
+		return false
+	}
+	ports := 0
+	for i := range m.snap.Network.Links {
+		p := &m.snap.Network.Links[i]
+		if p.Master != l.Index {
+			continue
+		}
+		into := (p.Kind == "veth" || p.Kind == "netkit") && p.PeerNetns != m.snap.Network.HostNetns() && !nicName.MatchString(p.Name) || p.Kind == "tun" && !m.endsVPN(p)
+		if !into || managementName.MatchString(p.Name) {
+			return false
+		}
+		ports++
+	}
+	return ports > 0
 }
 
 func (m *Map) linkLocal(l *snapshot.Link) bool {

@@ -200,3 +200,39 @@ func TestWhoIsAWorkload(t *testing.T) {
 		}
 	}
 }
+
+// TestBridgeOfWorkloadsByItsPorts: a bridge that somebody named is one of workloads if each of its ports leads to a container or a machine. One that leads
+// outside, or to a VPN, or is named for management, is not, nor is one that has no ports.
+func TestBridgeOfWorkloadsByItsPorts(t *testing.T) {
+	for name, c := range map[string]struct {
+		ports []snapshot.Link
+		want  string
+	}{
+		"containers":               {[]snapshot.Link{{Name: "veth1", Kind: "veth", PeerNetns: 9}, {Name: "veth2", Kind: "veth", PeerNetns: 10}}, Workload},
+		"machines":                 {[]snapshot.Link{{Name: "vm1", Kind: "tun"}}, Workload},
+		"containers and an uplink": {[]snapshot.Link{{Name: "veth1", Kind: "veth", PeerNetns: 9}, {Name: "enp3s0", Kind: "device"}}, Unclassified},
+		"a VLAN":                   {[]snapshot.Link{{Name: "veth1", Kind: "veth", PeerNetns: 9}, {Name: "bond0.7", Kind: "vlan"}}, Unclassified},
+		"the host is a container":  {[]snapshot.Link{{Name: "eth1", Kind: "veth"}}, Unclassified},
+		"joined to another bridge": {[]snapshot.Link{{Name: "veth1", Kind: "veth", PeerNetns: 7}}, Unclassified},
+		"named for management":     {[]snapshot.Link{{Name: "veth1", Kind: "veth", PeerNetns: 9}, {Name: "oob0", Kind: "veth", PeerNetns: 10}}, Unclassified},
+		"no ports":                 {nil, Unclassified},
+	} {
+		for i := range c.ports {
+			c.ports[i].Master = 3
+		}
+		s := host(append([]snapshot.Link{
+			{Name: "eth0", Kind: "device", Addrs: []string{"203.0.113.1/24"}},
+			{Name: "backend", Kind: "bridge", Addrs: []string{"10.5.0.1/24"}},
+		}, c.ports...), defaultRoute(2))
+		if got := zoneOf(Classify(s, nil), "backend"); got != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
+	}
+	s := host([]snapshot.Link{
+		{Name: "backend", Kind: "bridge", Addrs: []string{"10.5.0.1/24"}}, {Name: "tap0", Kind: "tun", Master: 2},
+	})
+	s.Processes.List = []snapshot.Process{{PID: 9, Exe: "/usr/sbin/openvpn", ExeWord: snapshot.WordOf(0), Tunnels: []string{"tap0"}, NS: snapshot.NS{Net: 7}}}
+	if got := zoneOf(Classify(s, nil), "backend"); got != Unclassified {
+		t.Errorf("members of a VPN are %s", got)
+	}
+}
