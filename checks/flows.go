@@ -61,18 +61,21 @@ func ownAddresses(n *snapshot.Network) map[netip.Addr]bool {
 }
 
 // ends are who opened a connection and what that was sent to.
-type ends struct{ from, to netip.AddrPort }
+type ends struct {
+	proto    uint8
+	from, to netip.AddrPort
+}
 
 // maxTranslated bounds the translated connections that sockets are compared with.
 const maxTranslated = 65536
 
 // socket adds a connection as a socket has it. Of one that rules translated it is what was sent to before, as the rules of a fix see it.
-func (c *flowCount) socket(from, to netip.AddrPort, here bool) {
-	if k, ok := c.translated[ends{unmapped(from), unmapped(to)}]; ok {
-		c.add(unix.IPPROTO_TCP, k.From, k.To, snapshot.FlowUse{Translated: k.Status&wire.DstNAT != 0, Here: here})
+func (c *flowCount) socket(proto uint8, from, to netip.AddrPort, here bool) {
+	if k, ok := c.translated[ends{proto, unmapped(from), unmapped(to)}]; ok {
+		c.add(proto, k.From, k.To, snapshot.FlowUse{Translated: k.Status&wire.DstNAT != 0, Here: here})
 		return
 	}
-	c.add(unix.IPPROTO_TCP, from, to, snapshot.FlowUse{Here: here})
+	c.add(proto, from, to, snapshot.FlowUse{Here: here})
 }
 
 // add adds a connection, of which what is known beside its ends is given.
@@ -106,8 +109,8 @@ func (c *flowCount) admits(peer netip.Addr, at flowPort) bool {
 	return true
 }
 
-// flows are the connections that are open: those that conntrack knows and that were answered, and established TCP sockets of the host's
-// network namespace and of the others, which are there also where nothing is tracked. What was seen in two places counts once. It is
+// flows are the connections that are open: those that conntrack knows and that were answered, and connected sockets of TCP and UDP in the host's
+// network namespace and in the others, which are there also where nothing is tracked. What was seen in two places counts once. It is
 // nothing that a judgement rests on: who uses what a fix would close is told by it.
 func (s *Scan) flows(ctx context.Context, found []foundNetns, tracked *flowCount) []snapshot.FlowUse {
 	most, more := map[snapshot.FlowUse]snapshot.FlowUse{}, map[flowPort]int{}
@@ -160,37 +163,50 @@ func (c *flowCount) tracked(k *wire.Connection) {
 		return
 	}
 	c.add(k.Proto, k.From, k.To, snapshot.FlowUse{Translated: k.Status&wire.DstNAT != 0, Tracked: true})
-	if k.Proto == unix.IPPROTO_TCP && k.Status&wire.Translated != 0 && len(c.translated) < maxTranslated {
-		c.translated[ends{k.Client, k.Server}] = *k
+	if k.Status&wire.Translated != 0 && len(c.translated) < maxTranslated {
+		c.translated[ends{k.Proto, k.Client, k.Server}] = *k
 	}
 }
 
-// socketFlows are the established TCP connections of the thread's network namespace, from who opened them: what listens at the local port, or did if
-// that is below those that the kernel gives out, was connected to. own says that it is the host's.
+// socketFlows are the connected sockets of TCP and UDP in the thread's network namespace, from who opened them. own says that it is the host's.
 func (s *Scan) socketFlows(c *flowCount, own bool) {
-	const firstEphemeral = 32768 // Documentation/networking/ip-sysctl.rst, ip_local_port_range
-	type pair struct{ local, peer netip.AddrPort }
-	listens := map[uint16]bool{}
-	var open []pair
 	d := diag{s: s}
 	defer d.close()
-	_ = d.tcp(1<<wire.StateListen|1<<wire.StateEstablished, false, func(m []byte) error {
+	c.connected(unix.IPPROTO_TCP, wire.StateListen, own, func(states uint32, each func([]byte) error) {
+		_ = d.tcp(states, false, each)
+	})
+	c.connected(unix.IPPROTO_UDP, wire.StateClose, own, func(states uint32, each func([]byte) error) {
+		for _, k := range socketKinds[2:4] {
+			k.states = states
+			_ = d.each(k, each)
+		}
+	})
+}
+
+// connected are the connected sockets of a protocol, which sockets in a state serve. What serves at the local port, or did if that is below those that the
+// kernel gives out, was connected to.
+func (c *flowCount) connected(proto uint8, serving uint8, here bool, ask func(states uint32, each func([]byte) error)) {
+	const firstEphemeral = 32768 // Documentation/networking/ip-sysctl.rst, ip_local_port_range
+	type pair struct{ local, peer netip.AddrPort }
+	serves := map[uint16]bool{}
+	var open []pair
+	ask(1<<serving|1<<wire.StateEstablished, func(m []byte) error {
 		in, err := wire.ParseInet(m)
 		switch {
 		case err != nil:
 			return err
-		case in.State == wire.StateListen:
-			listens[in.Local.Port()] = true
+		case in.State == serving:
+			serves[in.Local.Port()] = true
 		case len(open) < maxConnections:
 			open = append(open, pair{in.Local, in.Peer})
 		}
 		return nil
 	})
 	for _, e := range open {
-		if listens[e.local.Port()] || e.local.Port() < firstEphemeral && e.peer.Port() >= firstEphemeral {
-			c.socket(e.peer, e.local, own)
+		if serves[e.local.Port()] || e.local.Port() < firstEphemeral && e.peer.Port() >= firstEphemeral {
+			c.socket(proto, e.peer, e.local, here)
 		} else {
-			c.socket(e.local, e.peer, false)
+			c.socket(proto, e.local, e.peer, false)
 		}
 	}
 }

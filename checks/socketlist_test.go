@@ -122,7 +122,11 @@ func netnsWith(t *testing.T, sockets [][2]int) *os.File {
 
 // socketOf makes a socket, which is closed after the test.
 func socketOf(t *testing.T, family, protocol int) int {
-	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, protocol)
+	kind := unix.SOCK_STREAM
+	if protocol == unix.IPPROTO_UDP {
+		kind = unix.SOCK_DGRAM
+	}
+	fd, err := unix.Socket(family, kind|unix.SOCK_CLOEXEC, protocol)
 	if err != nil {
 		t.Error(err)
 		return -1
@@ -190,6 +194,14 @@ func TestFlowsOfSockets(t *testing.T) {
 			if err := cmp.Or(unix.Bind(l, c.server), unix.Listen(l, 1), unix.Bind(k, c.client), connected(k, c.server)); err != nil {
 				return err
 			}
+			serves, uses := socketOf(t, c.family, unix.IPPROTO_UDP), socketOf(t, c.family, unix.IPPROTO_UDP) // a server has connected its socket to a client
+			if err := cmp.Or(unix.Bind(uses, c.client), unix.Bind(serves, c.server), connected(uses, c.server)); err != nil {
+				return err
+			}
+			client, err := unix.Getsockname(uses)
+			if err := cmp.Or(err, connected(serves, client)); err != nil {
+				return err
+			}
 		}
 		return nil
 	})
@@ -198,6 +210,8 @@ func TestFlowsOfSockets(t *testing.T) {
 	want := map[snapshot.FlowUse]int{
 		{Proto: "tcp", Peer: "192.0.2.2", Addr: "192.0.2.1", Port: 8080}: 2,
 		{Proto: "tcp", Peer: "fd00::2", Addr: "fd00::1", Port: 8081}:     2,
+		{Proto: "udp", Peer: "192.0.2.2", Addr: "192.0.2.1", Port: 8080}: 2,
+		{Proto: "udp", Peer: "fd00::2", Addr: "fd00::1", Port: 8081}:     2,
 	}
 	if d := gocmp.Diff(want, c.seen); d != "" {
 		t.Error(d)
