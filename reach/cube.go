@@ -172,7 +172,11 @@ func (s *seg) tries(c *cube, lo, hi []byte) int {
 	if _, ok := s.computed(c, lo, hi); ok {
 		return 0
 	}
-	return 1 + int(c.sets[s.f].size(mostTries+1))/32
+	n := c.sets[s.f].size(mostTries + 1)
+	if n > mostTries { // given up at once
+		return 1
+	}
+	return 1 + int(n)/32
 }
 
 // mostTries is how many numbers are tried.

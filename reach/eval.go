@@ -66,6 +66,9 @@ type machine struct {
 	hook  packet.Hook
 	prio  int32
 	depth int
+
+	sieveOf sieveKey // of rulesOf
+	rulesOf sieved   // of the chain that was asked for last
 }
 
 // outcome is what became of the packets that a chain was given.
@@ -83,7 +86,7 @@ func (m *machine) chain(c *ruleset.Chain, in []cube) (outcome, error) {
 		}
 		r := &c.Rules[i]
 		first := 0
-		for first < len(live) && m.sieved(r, &live[first]) {
+		for first < len(live) && m.passes(c, i, &live[first]) {
 			first++
 		}
 		if first == len(live) { // which costs less than a rule that is evaluated
@@ -94,7 +97,7 @@ func (m *machine) chain(c *ruleset.Chain, in []cube) (outcome, error) {
 		}
 		rest := append(make([]cube, 0, len(live)+1), live[:first]...)
 		for j := first; j < len(live); j++ {
-			if j > first && m.sieved(r, &live[j]) {
+			if j > first && m.passes(c, i, &live[j]) {
 				rest = append(rest, live[j])
 				continue
 			}

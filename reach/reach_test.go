@@ -243,6 +243,24 @@ func BenchmarkBranchingRules(b *testing.B) {
 	}
 }
 
+// TestSweepsOfBranchingRules: many ports are asked about in one walk, also where rules part the question often.
+func TestSweepsOfBranchingRules(t *testing.T) {
+	s := branchingRules()
+	var ports []int
+	for i := range 64 {
+		ports = append(ports, 1000+i)
+	}
+	m := NewModel(s)
+	for _, o := range []packet.Origin{from(s, "mgmt0"), {Local: true}} {
+		for _, v4 := range []bool{true, false} {
+			sweep := m.Sweep(o, &snapshot.Socket{Proto: "tcp", Family: 6, Addr: "::"}, v4, ports)
+			if sweep.tooComplex() || sweep.Port(1001).Verdict == "" || sweep.halves != nil {
+				t.Errorf("local %v, IPv4 %v: %v", o.Local, v4, sweep.err)
+			}
+		}
+	}
+}
+
 // BenchmarkManySocketsOfBranchingRules asks as an audit does: 64 sockets, from each of three interfaces and as an own
 // process, in both families.
 func BenchmarkManySocketsOfBranchingRules(b *testing.B) {

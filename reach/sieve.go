@@ -13,25 +13,35 @@ type need struct {
 	s set
 }
 
-// sieveKey names the needs of a rule: the bytes of a packet mean another field in each family and protocol.
+// sieveKey names the needs of the rules of a chain: the bytes of a packet mean another field in each family and protocol.
 type sieveKey struct {
-	rule  *ruleset.Rule
+	chain *ruleset.Chain
 	v4    bool
 	proto uint64
 }
 
-// sieved says that none of the packets has what a rule asks for. A rule that is about other packets would
+// sieved are the needs of each rule of a chain; nil where they were not asked for.
+type sieved [][]need
+
+// passes says that none of the packets has what a rule of a chain asks for. A rule that is about other packets would
 // part them all the same, by one field after the other, into parts that go on alike: without this, long rulesets
 // make more and more parts of a question.
-func (m *machine) sieved(r *ruleset.Rule, c *cube) bool {
+func (m *machine) passes(chain *ruleset.Chain, rule int, c *cube) bool {
 	if !c.sets[fProto].singleton() {
 		return false
 	}
-	k := sieveKey{r, c.v4, c.sets[fProto][0].lo.lo}
-	needs, ok := m.sieves[k]
-	if !ok {
-		needs = m.needs(r, k)
-		m.sieves[k] = needs
+	k := sieveKey{chain, c.v4, c.sets[fProto][0].lo.lo}
+	if k != m.sieveOf || m.rulesOf == nil {
+		m.sieveOf, m.rulesOf = k, m.sieves[k]
+		if m.rulesOf == nil {
+			m.rulesOf = make(sieved, len(chain.Rules))
+			m.sieves[k] = m.rulesOf
+		}
+	}
+	needs := m.rulesOf[rule]
+	if needs == nil {
+		needs = m.needs(&chain.Rules[rule], k)
+		m.rulesOf[rule] = needs
 	}
 	for i := range needs {
 		m.steps += min(len(c.sets[needs[i].f]), len(needs[i].s)) / intervalsPerStep // the next charge asks for them
@@ -92,7 +102,7 @@ func (m *machine) needs(r *ruleset.Rule, k sieveKey) []need {
 		w = newSieve(m.Model, k)
 		m.sieve = w
 	}
-	w.machine, w.needs = m, nil
+	w.machine, w.needs = m, []need{}
 	clear(w.names)
 	clear(w.regs)
 	for i := range r.Exprs {

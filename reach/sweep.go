@@ -40,12 +40,16 @@ func (m *Model) Sweep(o packet.Origin, s *snapshot.Socket, v4 bool, ports []int)
 	return m.sweep(o, s, v4, append(set{}, all...).normal())
 }
 
-// leastSweep is the steps that a walk for many ports may always take.
-const leastSweep = 32_000
+// leastSweep is the steps that a walk for many ports may always take, and stepsPerRule those that it may for each rule: about what one port
+// takes where rules part a question often.
+const (
+	leastSweep   = 32_000
+	stepsPerRule = 32
+)
 
 // sweep may take a sixteenth of the steps that a walk for each port would.
 func (m *Model) sweep(o packet.Origin, s *snapshot.Socket, v4 bool, ports set) *Sweep {
-	return m.walk(o, s, v4, ports, max(leastSweep, int(ports.size(65536))*m.rules/16))
+	return m.walk(o, s, v4, ports, max(leastSweep, max(stepsPerRule, int(ports.size(65536))/16)*m.rules))
 }
 
 func (m *Model) walk(o packet.Origin, s *snapshot.Socket, v4 bool, ports set, steps int) *Sweep {
