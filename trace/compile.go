@@ -22,6 +22,7 @@ type rule struct {
 	src   *ruleset.Rule
 	ops   []op
 	quick []quick
+	run   *run // that the rule is one of; nil is none
 }
 
 // opKind says how an operation is evaluated; the frequent ones have a form of their own.
@@ -118,6 +119,7 @@ func (t *Tracer) compile() {
 				c.rules[k].ops = tab.ops(c.src.Rules[k].Exprs)
 				c.rules[k].quick = quickTests(c.rules[k].ops)
 			}
+			c.index()
 		}
 		for _, s := range tab.sets {
 			s.link(tab)

@@ -96,35 +96,11 @@ func loadWord(b []byte, off, n int) uint64 {
 
 // misses says whether the rule certainly does not match the packet as it is now.
 func (w *walk) misses(tests []quick) bool {
-	s := &w.skb
 	for i := range tests {
 		q := &tests[i]
-		var v, unk uint64
-		off, n := int(q.off), int(q.n)
-		switch q.from {
-		case 't':
-			if s.later() {
-				return false
-			}
-			off += s.thoff
-			fallthrough
-		case 'n':
-			if off+n > len(s.nh) || s.tos && off < 2 || s.later() && off+n > s.thoff {
-				return false
-			}
-			v, unk = loadWord(s.nh, off, n), loadWord(s.unk, off, n)
-		case 'p':
-			v = uint64(s.proto)
-		case 'f':
-			v = uint64(w.nfproto())
-		case 'i':
-			if w.in != nil {
-				v = loadWord(w.in.name[:], off, n)
-			}
-		default:
-			if w.out != nil {
-				v = loadWord(w.out.name[:], off, n)
-			}
+		v, unk, ok := w.quickly(q.from, int(q.off), int(q.n))
+		if !ok {
+			return false
 		}
 		unk &= q.mask
 		differs := (v^q.value)&q.mask&^unk != 0
@@ -138,4 +114,35 @@ func (w *walk) misses(tests []quick) bool {
 		}
 	}
 	return false
+}
+
+// quickly is what a quick test looks at, and which bits of that are not known. It reports false where that takes more than to look.
+func (w *walk) quickly(from byte, off, n int) (v, unk uint64, ok bool) {
+	s := &w.skb
+	switch from {
+	case 't':
+		if s.later() {
+			return 0, 0, false
+		}
+		off += s.thoff
+		fallthrough
+	case 'n':
+		if off+n > len(s.nh) || s.tos && off < 2 || s.later() && off+n > s.thoff {
+			return 0, 0, false
+		}
+		return loadWord(s.nh, off, n), loadWord(s.unk, off, n), true
+	case 'p':
+		return uint64(s.proto), 0, true
+	case 'f':
+		return uint64(w.nfproto()), 0, true
+	case 'i':
+		if w.in != nil {
+			v = loadWord(w.in.name[:], off, n)
+		}
+	default:
+		if w.out != nil {
+			v = loadWord(w.out.name[:], off, n)
+		}
+	}
+	return v, 0, true
 }

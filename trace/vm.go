@@ -134,6 +134,9 @@ func (w *walk) chain(c *chain) verdict {
 			return w.abort(r, "the chains call each other without end")
 		}
 		if len(r.quick) > 0 && w.misses(r.quick) {
+			if r.run != nil {
+				at = w.after(r.run, at)
+			}
 			continue
 		}
 		v := w.rule(r)
