@@ -111,8 +111,10 @@ type box struct {
 	dims   [dims][]span
 }
 
+// within says whether one of the spans, which are in order and apart, holds another.
 func within(s span, list []span) bool {
-	return slices.ContainsFunc(list, s.inside)
+	at, _ := slices.BinarySearchFunc(list, s.lo, func(x span, lo *big.Int) int { return x.hi.Cmp(lo) })
+	return at < len(list) && s.inside(list[at])
 }
 
 func (b *box) volume() *big.Int {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"sort"
 
 	"github.com/ringfence/ringfence/ruleset"
 )
@@ -58,8 +59,7 @@ func (c *set) classesOf(left spans) (list []int, more bool) {
 	j := 0
 	for _, x := range left {
 		lo, covered := x.Lo, false
-		for ; j < len(c.known) && bytes.Compare(c.known[j].Hi, lo) < 0; j++ {
-		}
+		j += firstFrom(len(c.known)-j, func(i int) bool { return bytes.Compare(c.known[j+i].Hi, lo) >= 0 })
 		for k := j; k < len(c.known) && bytes.Compare(c.known[k].Lo, x.Hi) <= 0; k++ {
 			if bytes.Compare(c.known[k].Lo, lo) > 0 {
 				more = true
@@ -79,16 +79,59 @@ func (c *set) classesOf(left spans) (list []int, more bool) {
 	return list, more
 }
 
+// firstFrom is the first of n numbers, in whose order it begins to hold, that something holds for; n if it holds for none. It costs little where
+// that one is near.
+func firstFrom(n int, holds func(int) bool) int {
+	far := 1
+	for far < n && !holds(far) {
+		far *= 2
+	}
+	low := far / 2
+	return low + sort.Search(min(far, n)-low, func(i int) bool { return holds(low + i) })
+}
+
 // keysPerRule is how many keys of a set are looked at in the time of one rule.
 const keysPerRule = 64
+
+// sorted is what classesOf found of some numbers, and those of no class: each way of a region asks for them again, and most regions.
+type sorted struct {
+	of   *set
+	left spans
+	list []int
+	more bool
+	rest spans
+}
+
+// fewSpans is how many spans are compared with those that were asked for before.
+const fewSpans = 16
+
+// about says whether these are the numbers.
+func (s *sorted) about(c *set, left spans) bool {
+	if s.of != c || len(s.left) != len(left) {
+		return false
+	}
+	return &s.left[0] == &left[0] || len(left) <= fewSpans && slices.EqualFunc(s.left, left, func(a, b Span) bool {
+		return bytes.Equal(a.Lo, b.Lo) && bytes.Equal(a.Hi, b.Hi)
+	})
+}
+
+// classesIn is classesOf, which it asks once for the same numbers.
+func (w *walk) classesIn(c *set, left spans) *sorted {
+	if s := &w.sorted; !s.about(c, left) {
+		*s = sorted{of: c, left: left}
+		s.list, s.more = c.classesOf(left)
+		w.evaluated += (len(c.known) + len(left)) / keysPerRule
+	}
+	return &w.sorted
+}
 
 // among goes on with each class of a set's elements that the numbers of a field are of, and with those of none.
 func (w *walk) among(f byte, classes []alike, c *set, r *rule) *element {
 	x := w.field(f)
-	list, more := c.classesOf(x.left)
-	w.evaluated += (len(c.known) + len(x.left)) / keysPerRule
+	found := w.classesIn(c, x.left)
+	list := found.list
 	n := len(list)
-	if more {
+	if found.more {
 		n++
 	}
 	way := 0
@@ -96,9 +139,10 @@ func (w *walk) among(f byte, classes []alike, c *set, r *rule) *element {
 		way = w.choose(n, r, exactly)
 	}
 	if way == len(list) {
-		for _, i := range list {
-			x.left = x.left.without(classes[i].keys)
+		if found.rest == nil {
+			found.rest = x.left.without(c.union)
 		}
+		x.left = found.rest
 		w.represent(f)
 		return c.catchAll
 	}

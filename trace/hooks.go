@@ -43,6 +43,7 @@ type walk struct {
 	region *Region // the packet stands for all of these
 	end    End     // of the present way of a region
 	found4 [4]within
+	sorted sorted
 	cuts   [4][]Span // numbers by which fields were parted on the ways of the region
 }
 

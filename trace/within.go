@@ -175,8 +175,7 @@ func (s spans) without(t spans) (out spans) {
 	j := 0
 	for _, x := range s {
 		lo, done := x.Lo, false
-		for ; j < len(t) && bytes.Compare(t[j].Hi, lo) < 0; j++ {
-		}
+		j += firstFrom(len(t)-j, func(i int) bool { return bytes.Compare(t[j+i].Hi, lo) >= 0 })
 		for k := j; k < len(t) && bytes.Compare(t[k].Lo, x.Hi) <= 0; k++ {
 			if bytes.Compare(t[k].Lo, lo) > 0 {
 				out = append(out, Span{lo, before(t[k].Lo)})
