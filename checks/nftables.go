@@ -237,6 +237,16 @@ func (r *nfReader) read() error {
 	if err != nil && !errors.Is(err, syscall.EOPNOTSUPP) && !errors.Is(err, syscall.EINVAL) {
 		return err
 	}
+	err = r.dump(all(unix.NFT_MSG_GETOBJ), func(fam uint8, b []byte) error {
+		name, o, err := ruleset.DecodeObject(b)
+		if t := table(fam, name); t != nil && err == nil {
+			t.Objects = append(t.Objects, o)
+		}
+		return err
+	})
+	if err != nil && !errors.Is(err, syscall.EOPNOTSUPP) && !errors.Is(err, syscall.EINVAL) {
+		return err
+	}
 	for i := range r.rs.Tables {
 		if err := r.readTable(&r.rs.Tables[i]); err != nil {
 			return err

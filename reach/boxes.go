@@ -99,7 +99,7 @@ func (m *machine) boxOf(kr *keyRange, cb *cube, vs []value) (b box, some, ok boo
 			at += 4 - at%4
 		}
 	}
-	says := string(b.el.Data)
+	says := string(b.el.Data) + b.el.Object
 	if v := b.el.Verdict; v != nil {
 		says += v.Kind + " " + v.Chain
 	}

@@ -348,8 +348,11 @@ func (m *machine) rareExpr(c *ruleset.Chain, r *ruleset.Rule, e *ruleset.Expr, s
 		st.regs = st.regs.set(e.More().Generate.Dreg, constant(host32(e.More().Generate.Offset)))
 	case e.More().Generate != nil && e.More().Generate.Modulus > 0 && e.More().Generate.Modulus <= 16:
 		return nil, m.generate(c, r, e.More().Generate, st), nil
-	case e.More().Objref != nil && e.More().Objref.Set == "" && (e.More().Objref.Type == ruleset.ObjectCounter || e.More().Objref.Type == ruleset.ObjectHelper ||
-		e.More().Objref.Type == ruleset.ObjectTimeout || e.More().Objref.Type == ruleset.ObjectSecmark || e.More().Objref.Type == ruleset.ObjectExpect):
+	case e.More().Objref != nil:
+		matched, missed := m.objref(c, r, e.More().Objref, st)
+		return nil, matched, missed
+	case e.More().Synproxy != nil && !st.cube.sets[fProto].contains(num(packet.TCP)):
+		return nil, nil, []cube{st.cube}
 	default:
 		st.regs = nil // it can have loaded something into any of them
 		matched, missed := m.either(c, r, st, e.Name+" depends on more than the packet")

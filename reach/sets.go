@@ -144,7 +144,7 @@ func (m *machine) search(s *ruleset.Set, cb cube, vs []value) (hits []hit, rest 
 			return nil, nil, w
 		}
 	}
-	if !s.Map && len(vs) == 1 && len(vs[0]) == 1 && vs[0][0].data == nil && c.catchAll == nil &&
+	if !s.Map && !s.Objects && len(vs) == 1 && len(vs[0]) == 1 && vs[0][0].data == nil && c.catchAll == nil &&
 		!c.acts {
 		sg := &vs[0][0]
 		all, ok := c.numbers(m.engine, sg, &cb)

@@ -125,10 +125,7 @@ func (e *Expr) typed(d *attrSet) bool {
 			e.Log.Level = &level
 		}
 	case "limit":
-		e.Limit = &Limit{
-			Rate: u64(d.at[1]), Per: u64(d.at[2]), Burst: u32(d.at[3]), Bytes: u32(d.at[4]) == 1,
-			Over: u32(d.at[5])&1 != 0,
-		}
+		e.Limit = decodeLimit(d)
 	case "quota":
 		e.Extra = &Extra{Quota: &Quota{Bytes: u64(d.at[1]), Over: u32(d.at[2])&1 != 0}}
 	case "connlimit":

@@ -59,6 +59,8 @@ type Table struct {
 	Sets    []Set   `json:"sets,omitempty"`
 	// Flowtables are the names of flowtables; an offloaded flow leaves the hooks after ingress.
 	Flowtables []string `json:"flowtables,omitempty"`
+	// Objects are the stateful ones, that rules refer to by their name and type.
+	Objects []Object `json:"objects,omitempty"`
 }
 
 // Base is what makes a chain a base chain.

@@ -17,7 +17,7 @@ type alike struct {
 
 // says is what an element does with a packet, beside that it matches.
 func (el *element) says() string {
-	text := string(el.src.Data)
+	text := string(el.src.Data) + el.src.Object
 	if v := el.src.Verdict; v != nil {
 		text += v.Kind + " " + v.Chain
 	}

@@ -67,6 +67,8 @@ func (w *walk) slow(o *op, r *rule) verdict {
 		return w.maybe(r, e.Name+" depends on more than the packet")
 	case e.More().Synproxy != nil && w.skb.proto != packet.TCP:
 		return vNo
+	case e.More().Synproxy != nil:
+		return w.abort(r, synproxies)
 	}
 	return w.abort(r, e.Name+" is not understood")
 }
@@ -152,27 +154,52 @@ func (w *walk) generate(g *ruleset.Generate, r *rule) verdict {
 	return vNext
 }
 
+// objref evaluates the object that a rule, or a map of it, names (nft_objref_eval, nft_objref_map_eval).
 func (w *walk) objref(o *ruleset.Objref, r *rule) verdict {
-	switch o.Type {
-	case ruleset.ObjectQuota, ruleset.ObjectLimit, ruleset.ObjectConnlimit:
-		return w.maybe(r, "object "+o.Name+" depends on the traffic before")
-	case ruleset.ObjectSynproxy, ruleset.ObjectTunnel:
-		return w.abort(r, "object "+o.Name+" is not understood")
+	t := r.chain.table
+	if o.Set == "" {
+		return w.object(t.src.Object(o.Type, o.Name), o.Type, o.Name, r)
 	}
-	if o.Set != "" { // a map to objects: a key that is not there ends the rule
-		s := r.chain.table.sets[o.Set]
-		at := regOffset(o.Sreg)
-		if s == nil || at < 0 || at+int(s.src.KeyLen) > regBytes || w.regs.unknown(at, int(s.src.KeyLen)) {
-			return w.maybe(r, "a map to objects")
-		}
-		el := w.search(s, w.regs.v[at:at+int(s.src.KeyLen)])
-		if el == nil {
+	s := t.sets[o.Set] // a map to objects: a key that is not there ends the rule
+	at := regOffset(o.Sreg)
+	if s == nil || at < 0 || at+int(s.src.KeyLen) > regBytes || w.regs.unknown(at, int(s.src.KeyLen)) {
+		return w.maybe(r, "a map to objects")
+	}
+	el := w.search(s, w.regs.v[at:at+int(s.src.KeyLen)])
+	if el == nil {
+		return vNo
+	}
+	return w.object(t.src.Object(s.src.ObjectType, el.src.Object), s.src.ObjectType, el.src.Object, r)
+}
+
+// object evaluates an object by its type: those that the traffic before uses up are one, whichever rule names them.
+func (w *walk) object(x *ruleset.Object, kind uint32, name string, r *rule) verdict {
+	switch {
+	case ruleset.Stateless(kind):
+		return vNext
+	case kind == ruleset.ObjectExpect: // of a connection that is not confirmed (nft_ct_expect_obj_eval)
+		if w.skb.ct == nil || w.skb.given == packet.Established {
 			return vNo
 		}
-		return w.maybe(r, "object "+el.src.Object+" can depend on the traffic before")
+		return vNext
+	case kind == ruleset.ObjectSynproxy && w.skb.proto != packet.TCP:
+		return vNo
+	case kind == ruleset.ObjectSynproxy:
+		return w.abort(r, synproxies)
+	case x == nil:
+		return w.maybe(r, "object "+name+" was not read")
+	case x.Limit != nil:
+		return w.limit(x.Limit, r)
+	case x.Quota != nil:
+		return w.quota(x.Quota, r)
+	case x.Connlimit != nil:
+		return w.connlimit(x.Connlimit, r)
 	}
-	return vNext
+	return w.abort(r, "object "+name+" is not understood")
 }
+
+// synproxies is why the way of a connection attempt is not followed.
+const synproxies = "synproxy answers in place of the server, and speaks to it when the sender has answered"
 
 // exthdr looks for a header that the packets of a question do not have: IPv6 extension headers and
 // IPv4 options. TCP options are left open.

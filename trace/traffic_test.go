@@ -18,6 +18,17 @@ func TestFatesByTraffic(t *testing.T) {
 	}
 	quota := ruleset.Expr{Name: "quota", Extra: &ruleset.Extra{Quota: &ruleset.Quota{Bytes: 1000}}}
 	twice, none := limit(false), ruleset.Expr{Name: "quota", Extra: &ruleset.Extra{Quota: &ruleset.Quota{Bytes: 20}}}
+	object := func(kind uint32, name string) ruleset.Expr {
+		return ruleset.Expr{Name: "objref", Extra: &ruleset.Extra{Objref: &ruleset.Objref{Type: kind, Name: name}}}
+	}
+	objects := []ruleset.Object{{Name: "l", Type: ruleset.ObjectLimit, Limit: limit(false).Limit}}
+	maps := []ruleset.Set{mapTo("m", 9), mapTo("n", 8)}
+	byMap := func(name string) []ruleset.Expr {
+		return []ruleset.Expr{
+			{Name: "payload", Payload: &ruleset.Payload{Base: ruleset.BaseNetwork, Offset: 12, Len: 4, Dreg: 1}},
+			{Name: "objref", Extra: &ruleset.Extra{Objref: &ruleset.Objref{Set: name, Sreg: 1}}},
+		}
+	}
 	open := ruleset.Expr{Name: "osf", Extra: &ruleset.Extra{Osf: &ruleset.Osf{Dreg: 1}}}
 	log := ruleset.Expr{Name: "log", Log: &ruleset.Log{}}
 	numgen := []ruleset.Expr{
@@ -47,6 +58,12 @@ func TestFatesByTraffic(t *testing.T) {
 		"more than the traffic":          {[]rule{{[]ruleset.Expr{limit(false), open}, ruleset.Accept}}, nil},
 		"more, that changes nothing":     {[]rule{{[]ruleset.Expr{open, log}, ""}, {[]ruleset.Expr{limit(false)}, ruleset.Accept}}, []string{"local: at rest", "drop: used up"}},
 		"more, on the way to a limit":    {[]rule{{[]ruleset.Expr{open, limit(false)}, ruleset.Accept}}, nil},
+		"an object":                      {[]rule{{[]ruleset.Expr{object(ruleset.ObjectLimit, "l")}, ruleset.Accept}}, []string{"local: at rest", "drop: used up"}},
+		"an object of a map":             {[]rule{{byMap("m"), ruleset.Accept}}, []string{"local: at rest", "drop: used up"}},
+		"none of a map":                  {[]rule{{byMap("n"), ruleset.Accept}}, nil},
+		"one object twice":               {[]rule{{[]ruleset.Expr{object(ruleset.ObjectLimit, "l")}, ""}, {[]ruleset.Expr{object(ruleset.ObjectLimit, "l")}, ruleset.Accept}}, nil},
+		"one that was not read":          {[]rule{{[]ruleset.Expr{object(ruleset.ObjectLimit, "k")}, ruleset.Accept}}, nil},
+		"one that only counts":           {[]rule{{[]ruleset.Expr{object(ruleset.ObjectCounter, "c")}, ruleset.Accept}}, nil},
 		"none":                           {[]rule{{nil, ruleset.Accept}}, nil},
 	} {
 		s := fixtures.Host()
@@ -58,7 +75,7 @@ func TestFatesByTraffic(t *testing.T) {
 			}
 			chain.Rules = append(chain.Rules, x)
 		}
-		s.NFTables.Ruleset = &ruleset.Ruleset{Stable: true, Tables: []ruleset.Table{{Family: "inet", Name: "t", Chains: []ruleset.Chain{chain}}}}
+		s.NFTables.Ruleset = &ruleset.Ruleset{Stable: true, Tables: []ruleset.Table{{Family: "inet", Name: "t", Chains: []ruleset.Chain{chain}, Objects: objects, Sets: maps}}}
 		p, err := packet.Parse("mgmt0", "tcp 10.10.0.9:40000 > 10.10.0.1:22 syn")
 		if err != nil {
 			t.Fatal(err)
@@ -76,6 +93,11 @@ func TestFatesByTraffic(t *testing.T) {
 			t.Errorf("%s: %s %q, want %q", name, f.Fate, got, c.want)
 		}
 	}
+}
+
+// mapTo is a map of one address of 10.10.0.0/24 to the limit l.
+func mapTo(name string, host byte) ruleset.Set {
+	return ruleset.Set{Name: name, KeyLen: 4, Objects: true, ObjectType: ruleset.ObjectLimit, Elements: []ruleset.Element{{Key: ruleset.Hex{10, 10, 0, host}, Object: "l"}}}
 }
 
 // TestRecentKnowsThePacketItself: the entry that a rule makes for a packet counts for the rules after it.

@@ -33,6 +33,10 @@ func TestTrafficBefore(t *testing.T) {
 		"quota":             {nft: "tcp dport 22 quota 100 bytes accept", rest: "local", used: "drop", many: 8},
 		"quota over":        {nft: "tcp dport 22 quota over 100 bytes drop; tcp dport 22 accept", rest: "local", used: "drop", many: 8},
 		"used up to accept": {nft: "tcp dport 22 limit rate over 10/minute burst 3 packets accept", rest: "drop", used: "local", many: 8},
+		"limit by its name":  {nft: "counter name c tcp dport 22 limit name l accept", rest: "local", used: "drop", many: 8},
+		"limit by two names": {nft: "tcp dport 23 limit name l accept; tcp dport 22 limit name l accept", rest: "local", used: "drop", many: 8},
+		"quota by its name":  {nft: "tcp dport 22 quota name q drop; tcp dport 22 accept", rest: "local", used: "drop", many: 8},
+		"limit by a map":     {nft: "tcp dport 22 limit name ip saddr map { 10.10.0.8 : \"l\", 10.10.0.9 : \"l\" } accept", rest: "local", used: "drop", many: 8},
 		"meter":             {nft: "tcp dport 22 update @m { ip saddr limit rate over 10/minute burst 3 packets } drop; tcp dport 22 accept", rest: "local", used: "drop", many: 8},
 		"ct count":          {nft: "tcp dport 22 ct count over 2 drop; tcp dport 22 accept", rest: "local", used: "drop"},
 		"recent": {iptables: `-A INPUT -p tcp --dport 22 -m recent --set --name A
@@ -52,6 +56,9 @@ func TestTrafficBefore(t *testing.T) {
 func (b *bedOracle) trafficBefore(t *testing.T, name, nft, iptables, rest, used string, many int) {
 	t.Helper()
 	if err := b.o.Load(`table inet f { set m { type ipv4_addr; flags dynamic; size 100; timeout 1m; }
+	limit l { rate 10/minute burst 3 packets; }
+	quota q { over 100 bytes; }
+	counter c { }
 	chain s { limit rate 5/minute burst 3 packets return; drop; }
 	chain i { type filter hook input priority 0; policy ` + map[bool]string{true: "drop", false: "accept"}[nft != ""] + "; " + nft + " ; }; }\n"); err != nil {
 		t.Fatal(err)
