@@ -69,13 +69,15 @@ func (c *cube) sent() cube {
 	for _, f := range sentFields {
 		d.sets[f] = c.original(f)
 	}
-	d.nat, d.snat, d.keptAddr, d.keptPort, d.keptSport = false, false, false, false, false
+	d.nat, d.snat, d.keptAddr, d.keptPort, d.keptSport, d.wrote = false, false, false, false, false, nil
 	return d
 }
 
-// original is the numbers of a field before a translation.
+// original is the numbers of a field before a translation, and before rules wrote over it.
 func (c *cube) original(f field) set {
 	switch {
+	case c.wrote != nil && c.wrote.sets[f] != nil:
+		return c.wrote.sets[f]
 	case c.snat && f == fSaddr:
 		return c.sets[fOrigSaddr]
 	case c.snat && f == fSport:

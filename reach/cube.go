@@ -86,6 +86,10 @@ type cube struct {
 	loose bool
 	// snat: the source was translated; keptSport: but not its port.
 	snat, keptSport bool
+	// tos: a rule wrote over the type of service.
+	tos bool
+	// wrote is what rules have written over; nil is nothing.
+	wrote *written
 	// toMany: the route is one of a broadcast, multicast or anycast address.
 	toMany bool
 

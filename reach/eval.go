@@ -277,6 +277,8 @@ func (m *machine) plainExpr(c *ruleset.Chain, r *ruleset.Rule, e *ruleset.Expr, 
 		return nil, nil, []cube{st.cube} // no link layer header: the load fails
 	case e.Payload != nil && !e.Payload.Set:
 		st.regs = st.regs.set(e.Payload.Dreg, m.payload(&st.cube, e.Payload))
+	case e.Payload != nil:
+		return nil, m.payloadSet(c, r, e.Payload, st), nil
 	case e.Meta != nil && !e.Meta.Set && !m.local && ofProcess(e.Meta.Key):
 		return nil, nil, []cube{st.cube} // nobody's socket yet: the load fails
 	case e.Meta != nil && !e.Meta.Set:

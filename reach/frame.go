@@ -1,6 +1,8 @@
 package reach
 
 import (
+	"maps"
+
 	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/ruleset"
 	"github.com/ringfence/ringfence/snapshot"
@@ -24,10 +26,33 @@ func (e *engine) frames(c cube) (parts [3][]cube) {
 	if c.nat {
 		f = fOrigDaddr
 	}
+	if c.wrote != nil && c.wrote.sets[fDaddr] != nil { // for whom it was sent: each kind apart
+		return e.framesOfSent(c, in)
+	}
 	multicast, rest := c.split(f, e.fibs[c.v4].multicast)
 	parts[frameMulticast] = multicast
 	for _, r := range rest {
 		parts[frameBroadcast], parts[frameHost] = r.split(f, e.linkBroadcasts(in, c.v4))
+	}
+	return parts
+}
+
+// framesOfSent is frames of packets that a rule has written another destination into: they are told apart by
+// what was sent.
+func (e *engine) framesOfSent(c cube, in *snapshot.Link) (parts [3][]cube) {
+	sent := c.wrote.sets[fDaddr]
+	many, broadcasts := e.fibs[c.v4].multicast, e.linkBroadcasts(in, c.v4)
+	host := sent.subtract(many).subtract(broadcasts)
+	for kind, s := range map[int]set{frameHost: host, frameBroadcast: sent.intersect(broadcasts), frameMulticast: sent.intersect(many)} {
+		if s.empty() {
+			continue
+		}
+		d := c
+		w := *c.wrote
+		w.sets = maps.Clone(w.sets)
+		w.sets[fDaddr] = s
+		d.wrote = &w
+		parts[kind] = []cube{d}
 	}
 	return parts
 }
@@ -55,7 +80,7 @@ func (e *engine) linkBroadcasts(in *snapshot.Link, v4 bool) set {
 func (e *engine) forwardable(in []cube) []cube {
 	var live []cube
 	for i := range in {
-		if !in[i].nat {
+		if !in[i].nat && !in[i].readdressed() {
 			live = append(live, in[i])
 			continue
 		}

@@ -57,33 +57,10 @@ func (m *machine) linkHeader(c *cube) []headerPart {
 // no extension headers: a witness is one that a plain connection attempt sends.
 func (m *machine) payload(c *cube, p *ruleset.Payload) value {
 	n, off := int(p.Len), int(p.Offset)
-	var parts []headerPart
-	switch {
-	case p.Base == ruleset.BaseNetwork && c.v4:
-		parts = []headerPart{
-			{0, 2, 0, []byte{0x45, 0}, nil},
-			{6, 2, 0, []byte{0, 0}, []byte{0xbf, 0xff}}, // no fragment; senders choose DF
-			{9, 1, fProto, nil, nil},
-			{12, 4, fSaddr, nil, nil},
-			{16, 4, fDaddr, nil, nil},
-		}
-	case p.Base == ruleset.BaseNetwork:
-		parts = []headerPart{
-			{0, 2, 0, []byte{0x60, 0}, []byte{0xff, 0xf0}}, // version and class; senders choose the flow label
-			{6, 1, fProto, nil, nil}, {8, 16, fSaddr, nil, nil}, {24, 16, fDaddr, nil, nil},
-		}
-	case p.Base == ruleset.BaseLink:
-		parts = m.linkHeader(c)
-	case p.Base == ruleset.BaseTransport && c.sets[fProto].singleton():
-		switch c.sets[fProto][0].lo.lo {
-		case 6:
-			parts = []headerPart{{0, 2, fSport, nil, nil}, {2, 2, fDport, nil, nil}, {13, 1, fTCPFlags, nil, nil}}
-		case 17, 33, 132, 136:
-			parts = []headerPart{{0, 2, fSport, nil, nil}, {2, 2, fDport, nil, nil}}
-		case 1, 58:
-			parts = []headerPart{{0, 1, fICMPType, nil, nil}, {1, 1, fICMPCode, nil, nil}}
-		}
+	if c.tos && p.Base == ruleset.BaseNetwork && off < 2 {
+		return unknown(n, "the type of service, which a rule changed")
 	}
+	parts := m.headerParts(c, p.Base)
 	var v value
 	for n > 0 {
 		found := false
@@ -104,12 +81,49 @@ func (m *machine) payload(c *cube, p *ruleset.Payload) value {
 			off, n, found = off+take, n-take, true
 			break
 		}
-		if !found {
-			return unknown(int(p.Len), fmt.Sprintf("%s header bytes %d to %d", p.Base, p.Offset,
-				p.Offset+p.Len-1))
+		if !found { // up to the next part
+			gap := n
+			for _, pt := range parts {
+				if pt.at > off {
+					gap = min(gap, pt.at-off)
+				}
+			}
+			v = append(v, seg{n: gap, why: fmt.Sprintf("%s header bytes %d to %d", p.Base, p.Offset, p.Offset+p.Len-1)})
+			off, n = off+gap, n-gap
 		}
 	}
 	return v
+}
+
+// headerParts are the parts of a header that are followed.
+func (m *machine) headerParts(c *cube, base string) (parts []headerPart) {
+	switch {
+	case base == ruleset.BaseNetwork && c.v4:
+		parts = []headerPart{
+			{0, 2, 0, []byte{0x45, 0}, nil},
+			{6, 2, 0, []byte{0, 0}, []byte{0xbf, 0xff}}, // no fragment; senders choose DF
+			{9, 1, fProto, nil, nil},
+			{12, 4, fSaddr, nil, nil},
+			{16, 4, fDaddr, nil, nil},
+		}
+	case base == ruleset.BaseNetwork:
+		parts = []headerPart{
+			{0, 2, 0, []byte{0x60, 0}, []byte{0xff, 0xf0}}, // version and class; senders choose the flow label
+			{6, 1, fProto, nil, nil}, {8, 16, fSaddr, nil, nil}, {24, 16, fDaddr, nil, nil},
+		}
+	case base == ruleset.BaseLink:
+		parts = m.linkHeader(c)
+	case base == ruleset.BaseTransport && c.sets[fProto].singleton():
+		switch c.sets[fProto][0].lo.lo {
+		case 6:
+			parts = []headerPart{{0, 2, fSport, nil, nil}, {2, 2, fDport, nil, nil}, {13, 1, fTCPFlags, nil, nil}}
+		case 17, 33, 132, 136:
+			parts = []headerPart{{0, 2, fSport, nil, nil}, {2, 2, fDport, nil, nil}}
+		case 1, 58:
+			parts = []headerPart{{0, 1, fICMPType, nil, nil}, {1, 1, fICMPCode, nil, nil}}
+		}
+	}
+	return parts
 }
 
 func host32(n uint32) []byte { return binary.NativeEndian.AppendUint32(nil, n) }
@@ -230,6 +244,9 @@ func (m *machine) ct(c *cube, e *ruleset.Ct) (value, bool) {
 	if e.Dir == "reply" { // from where the packet goes now, to where it seems to come from
 		saddr, daddr, sport, dport = fDaddr, fSaddr, fDport, fSport
 	}
+	if c.wrote != nil && c.wrote.tracked && ofTuple(e.Key) {
+		return unknown(16, "what conntrack knows of a packet that a rule changed"), true
+	}
 	if m.state == ruleset.CtEstablished && e.Key != ruleset.CtMark {
 		return unknown(16, "a property of an established connection"), true
 	}
@@ -267,6 +284,15 @@ func (m *machine) ct(c *cube, e *ruleset.Ct) (value, bool) {
 		return constant([]byte{0, 0}), true
 	}
 	return unknown(16, fmt.Sprintf("ct key %d", e.Key)), true
+}
+
+// ofTuple says whether a ct key is an address or a port of the connection.
+func ofTuple(key uint32) bool {
+	switch key {
+	case ruleset.CtSrc, ruleset.CtSrcIP, ruleset.CtSrcIP6, ruleset.CtDst, ruleset.CtDstIP, ruleset.CtDstIP6, ruleset.CtProtoSrc, ruleset.CtProtoDst:
+		return true
+	}
+	return false
 }
 
 // fib parts the packets by the type of an address, or by the interface of its route.

@@ -99,7 +99,7 @@ func (e *engine) hits(q *Question, a *arrival, proto uint64) []cube {
 		return hits
 	case a.oif == 0:
 		e.stop(*c, packet.Cause{Text: "is delivered to the host itself"})
-	case q.Direct && c.nat:
+	case q.Direct && (c.nat || c.readdressed()):
 		e.stop(*c, packet.Cause{Text: "leads there by a translation"})
 	case q.To.Final.IsValid() && slices.Contains(q.To.Oifs, a.oif):
 		return e.only(c, fDaddr, single(addrNumber(q.To.Final)), "leaves for another address")

@@ -15,10 +15,7 @@ func (c *cube) witness(in *snapshot.Link, proto string) *packet.Packet {
 		proto = "icmpv6"
 	}
 	p := &packet.Packet{In: "local", Proto: proto, Sport: 40000}
-	dst, dport := c.sets[fDaddr], c.sets[fDport]
-	if c.nat {
-		dst, dport = c.sets[fOrigDaddr], c.sets[fOrigDport]
-	}
+	dst, dport := c.original(fDaddr), c.original(fDport)
 	saddr, sport := c.original(fSaddr), c.original(fSport)
 	src := hostPart(saddr)
 	to := pickAddr(dst, c.v4)

@@ -254,10 +254,29 @@ func (w *walk) payloadSet(p *ruleset.Payload, r *rule) verdict {
 	} else {
 		clear(unk[off : off+n])
 	}
-	if p.Base == ruleset.BaseNetwork && anyBit(s.unk[s.addrAt():s.thoff]) {
+	if p.Base == ruleset.BaseLink {
+		return vNext
+	}
+	dst := (s.addrAt() + s.thoff) / 2
+	s.readdressed = s.readdressed || off < s.thoff && off+n > dst || s.hasPorts() && off < s.thoff+4 && off+n > s.thoff+2
+	if lo, hi := max(off, s.addrAt()), min(off+n, s.thoff); lo < hi && anyBit(unk[lo:hi]) {
 		return w.abort(r, "an address is changed to what is not known")
 	}
+	if lo, hi := max(off, s.thoff), min(off+n, s.thoff+4); s.hasPorts() && lo < hi && anyBit(unk[lo:hi]) {
+		return w.abort(r, "a port is changed to what is not known")
+	}
+	if at := s.protoAt(); off <= at && at < off+n && (unk[at] != 0 || b[at] != s.proto) {
+		return w.abort(r, "the protocol is changed")
+	}
 	return vNext
+}
+
+// protoAt is where the header of IP has the protocol.
+func (s *skb) protoAt() int {
+	if s.v4 {
+		return 9
+	}
+	return 6
 }
 
 func (s *skb) addrAt() int {

@@ -40,12 +40,14 @@ type skb struct {
 	// priority is the packet's queueing class (skb->priority).
 	priority word
 	ct       *conn
-	untrack  bool         // conntrack was told to stay out, or stays out by itself
-	seen     bool         // by conntrack
-	tos      bool         // a rule changed the type of service
-	given    packet.State // conntrack state that the question gives
-	taker    *socket      // that tproxy gave the packet to
-	fragment              // whole, or which part of a datagram
+	untrack  bool // conntrack was told to stay out, or stays out by itself
+	seen     bool // by conntrack
+	tos      bool // a rule changed the type of service
+	// readdressed: a rule wrote over the destination or its port.
+	readdressed bool
+	given       packet.State // conntrack state that the question gives
+	taker       *socket      // that tproxy gave the packet to
+	fragment                 // whole, or which part of a datagram
 	// data is what a later fragment carries, and which bits of it are open; the transport header in nh is
 	// that of its datagram.
 	data, dataUnk []byte

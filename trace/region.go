@@ -72,6 +72,7 @@ func (t *Tracer) Region(r *Region, each func(*End) bool) bool {
 		if c := w.skb.ct; c != nil {
 			e.Translated = c.status.v&^c.status.unk&ipsDstNAT != 0
 		}
+		e.Translated = e.Translated || w.skb.readdressed
 		if e.Ports {
 			e.PortLow, e.PortHigh = w.portSpan(2)
 		}

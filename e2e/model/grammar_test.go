@@ -264,6 +264,22 @@ var traps = []trap{
 	} chain f { type filter hook forward priority -110; ct state new ip daddr . meta l4proto . th dport vmap @none
 	} chain pf { type filter hook prerouting priority -110; ip daddr . meta l4proto . th dport vmap @none
 	} }`},
+	{"headers that rules write over", `table inet w { chain r { type filter hook prerouting priority -300; policy accept
+	meta nfproto ipv4 tcp dport 8080 tcp dport set 22 ip daddr set 10.10.0.1; ip daddr 192.168.7.7 ip daddr set 172.17.0.2; ip saddr 203.0.113.9 udp dport 161 ip saddr set 8.8.4.4
+	ip6 daddr 2001:db8::5 ip6 daddr set fd17::2; udp sport set 53; tcp dport 443 ip ttl set 7
+	} chain p { type filter hook prerouting priority -150; policy accept; tcp dport 8443 tcp dport set 443; meta nfproto ipv4 udp dport 5353 udp dport set 53 ip daddr set 203.0.113.1
+	} chain i { type filter hook input priority 0; policy accept; tcp dport 22 drop; udp sport 53 udp dport 623 drop; ip saddr 8.8.4.4 drop; meta l4proto tcp ct original proto-dst 8080 drop
+	} chain f { type filter hook forward priority 0; policy accept; ip daddr 172.17.0.2 tcp dport 80 drop; ip6 daddr fd17::2 drop; ip saddr 8.8.4.4 drop
+	} }`},
+	{"the type of service that rules write over", `table inet w { chain r { type filter hook prerouting priority -300; policy accept; tcp dport 22 ip dscp set cs1; tcp dport 22 ip6 dscp set ef
+	tcp dport 80 ip dscp set af11
+	} chain i { type filter hook input priority 0; policy accept; ip dscp cs1 drop; ip6 dscp ef drop
+	} }`},
+	{"objects", `table inet o { counter c { }
+	ct helper h { type "ftp" protocol tcp; }
+	map m { type ipv4_addr : counter; elements = { 10.10.0.9 : "c", 203.0.113.9 : "c" } }
+	chain i { type filter hook input priority 0; policy accept; counter name c tcp dport 22 drop; tcp dport 80 counter name ip saddr map @m drop
+	} }`},
 	{"bits of fields", `table inet b { chain i { type filter hook prerouting priority 0; ip frag-off & 0x1fff != 0 drop; ip hdrlength 5 tcp dport 22 drop; ip version 6 drop; ip dscp cs1 drop; ip6 dscp ef drop
 	tcp flags & (fin | syn | rst | ack) == syn tcp dport 80 drop; tcp flags fin drop; tcp doff 5 tcp dport 443 drop
 	@nh,72,8 17 @th,16,16 53 drop

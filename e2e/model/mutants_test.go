@@ -40,6 +40,8 @@ var mutants = []mutant{
 	{"reach: what goes back is not checked", "reach/input.go", "if !fib.v4 || !on && ok1 && ok2 {", "if !fib.v4 || ok1 && ok2 {"},
 	{"a map to objects ends no rule", "trace/rare.go", "if el == nil {\n\t\treturn vNo\n\t}\n\treturn w.object(", "if el == nil {\n\t\treturn vNext\n\t}\n\treturn w.object("},
 	{"reach: a map to objects ends no rule", "reach/object.go", "\tvar matched []state\n", "\tmatched := states(missed, st)\n\tmissed = nil\n"},
+	{"nothing is written over", "trace/load.go", "copy(b[off:], w.regs.v[at:at+n])", "_ = copy(append([]byte(nil), b[off:]...), w.regs.v[at:at+n])"},
+	{"reach: nothing is written over", "reach/rewrite.go", "*c = m.wrote(c, pt.f, single(number(v.data)))", "_ = m.wrote(c, pt.f, single(number(v.data)))"},
 	{"IPsec policies block nothing", "trace/xfrm.go", "if p.Dir != dir || !w.policyMatches(p) || w.stuck != nil {", "if true {"},
 	{"reach: IPsec policies block nothing", "reach/xfrm.go", "case !p.Needs():\n\t\treturn []cube{c}", "case true:\n\t\treturn []cube{c}"},
 	{"isolated ports exchange frames", "trace/bridge.go", "!(in.Isolated && out.Isolated)", "true"},

@@ -1,0 +1,125 @@
+package reach
+
+import (
+	"bytes"
+
+	"github.com/ringfence/ringfence/ruleset"
+)
+
+// written is what the sender wrote into fields that a rule has written over since; nil of the others. It is never changed in place.
+type written struct {
+	sets map[field]set
+	// tracked says that conntrack had seen the packet before: it knows what was sent.
+	tracked bool
+}
+
+// wrote is the packets with other numbers in a field, by a rule: what was sent stays known.
+func (m *machine) wrote(c *cube, f field, to set) cube {
+	w := &written{sets: map[field]set{}, tracked: !m.connectionless(c)}
+	if c.wrote != nil {
+		w.tracked = w.tracked || c.wrote.tracked
+		for g, s := range c.wrote.sets {
+			w.sets[g] = s
+		}
+	}
+	if w.sets[f] == nil {
+		w.sets[f] = c.original(f)
+	}
+	d := *c
+	d.keptAddr, d.keptPort, d.keptSport = d.keptAddr && f != fDaddr, d.keptPort && f != fDport, d.keptSport && f != fSport
+	d.sets[f], d.wrote = to, w
+	return d
+}
+
+// readdressed says whether a rule has written another destination into the packets.
+func (c *cube) readdressed() bool {
+	return c.wrote != nil && (c.wrote.sets[fDaddr] != nil || c.wrote.sets[fDport] != nil)
+}
+
+// payloadSet writes a register into packets (nft_payload_set_eval): constants into addresses and ports, and what no rule or route asks for.
+// The rest is a doubt.
+func (m *machine) payloadSet(c *ruleset.Chain, r *ruleset.Rule, p *ruleset.Payload, st state) []state {
+	if p.Base != ruleset.BaseNetwork && p.Base != ruleset.BaseTransport {
+		return m.fork(c, r, st, "bytes of the "+p.Base+" header are changed")
+	}
+	vs, ok := st.regs.read(p.Sreg, int(p.Len))
+	if !ok || len(vs) != 1 {
+		return m.overwritten(c, r, p, st)
+	}
+	off, end := int(p.Offset), int(p.Offset+p.Len)
+	for _, pt := range m.headerParts(&st.cube, p.Base) {
+		lo, hi := max(off, pt.at), min(end, pt.at+pt.n)
+		if lo >= hi {
+			continue
+		}
+		v, ok := vs[0].slice(lo-off, hi-lo)
+		if !ok || len(v) != 1 {
+			return m.overwritten(c, r, p, st)
+		}
+		if !m.writePart(&st.cube, &pt, &v[0], lo-pt.at) {
+			return m.overwritten(c, r, p, st)
+		}
+	}
+	return []state{st}
+}
+
+// writePart puts a value, or a part of one, into a part of a header from an offset on. It reports false where what comes out is not followed.
+func (m *machine) writePart(c *cube, pt *headerPart, v *seg, at int) bool {
+	n := v.len()
+	switch {
+	case v.why != "":
+		return false
+	case pt.data != nil: // version, type of service, fragment
+		if v.data == nil {
+			return false
+		}
+		for i := range v.data {
+			known := byte(0xff)
+			if pt.known != nil {
+				known = pt.known[at+i]
+			}
+			if (v.data[i]^pt.data[at+i])&known == 0 {
+				continue
+			}
+			if pt.at != 0 || c.v4 && at+i == 0 || !c.v4 && (v.data[i]^pt.data[at+i])&0xf0 != 0 && at+i == 0 {
+				return false
+			}
+			c.tos = true
+		}
+		return true
+	case v.data == nil: // what was there
+		return v.f == pt.f && v.off == at && v.mask == nil && !v.swap
+	case v.known != nil:
+		return false
+	}
+	if s := c.sets[pt.f]; s.singleton() && bytes.Equal(s[0].lo.bytesOf(pt.n)[at:at+n], v.data) {
+		return true
+	}
+	switch pt.f {
+	case fSaddr, fDaddr, fSport, fDport:
+		if n != pt.n || c.nat || c.snat || m.local && pt.f == fDaddr {
+			return false
+		}
+		*c = m.wrote(c, pt.f, single(number(v.data)))
+		return true
+	default:
+		return false
+	}
+}
+
+// overwritten is packets of which it is not known what a rule wrote into them.
+func (m *machine) overwritten(c *ruleset.Chain, r *ruleset.Rule, p *ruleset.Payload, st state) []state {
+	for _, pt := range m.headerParts(&st.cube, p.Base) {
+		if int(p.Offset) < pt.at+pt.n && pt.at < int(p.Offset+p.Len) && pt.data == nil {
+			all := span(num(0), ones(uint(8*pt.n)))
+			switch pt.f {
+			case fSaddr, fDaddr, fSport, fDport:
+				st.cube = m.wrote(&st.cube, pt.f, all)
+			default: // the packets are of another kind now
+				m.undecided = append(m.undecided, m.doubtful(c, r, cube{}, "the kind of the packet is changed").doubts...)
+			}
+		}
+	}
+	st.cube.tos, st.cube.loose = true, true
+	return m.fork(c, r, st, "bytes of the packet are changed to what is not constant")
+}
