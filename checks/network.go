@@ -424,6 +424,10 @@ func (r *netReader) readRoutes(sec *snapshot.Network, out *Outcome) {
 		for i := range routes {
 			sec.Routes = append(sec.Routes, toRoute(fam.n, &routes[i]))
 		}
+		if err := r.encapsulated(fam.n, sec.Routes[len(sec.Routes)-len(routes):]); err != nil {
+			out.fail(fmt.Sprintf("list IPv%d routes", fam.n), err)
+			return
+		}
 		if err := r.resolve(fam.n, sec.Routes[len(sec.Routes)-len(routes):]); err != nil {
 			out.fail(fmt.Sprintf("list IPv%d routes", fam.n), err)
 			return

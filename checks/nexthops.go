@@ -30,6 +30,26 @@ func (r *netReader) resolve(family int, routes []snapshot.Route) error {
 	return leadByObjects(routes, named, objects)
 }
 
+// encapsulated notes what is done with packets on routes (lwtunnel): the library that lists routes tells of few kinds.
+func (r *netReader) encapsulated(family int, routes []snapshot.Route) error {
+	kinds := map[wire.RouteNexthop]string{}
+	af := map[int]byte{4: unix.AF_INET, 6: unix.AF_INET6}[family]
+	_, err := listOf(r, wire.ListRoutes(af), func(b []byte) (none struct{}, err error) {
+		k, err := wire.ParseRouteNexthop(b)
+		if encap := k.Encap; err == nil && encap != "" {
+			k.Nexthop, k.Encap = 0, ""
+			kinds[k] = encap
+		}
+		return none, err
+	})
+	if len(kinds) > 0 {
+		for i := range routes {
+			routes[i].Encap = kinds[routeKey(&routes[i])]
+		}
+	}
+	return err
+}
+
 // leadsNowhere says of a route that it leads somewhere, and not by which interface.
 func leadsNowhere(r *snapshot.Route) bool { return r.Type == "unicast" && len(r.Oifs) == 0 }
 
@@ -48,7 +68,7 @@ func leadByObjects(routes []snapshot.Route, named []wire.RouteNexthop, list []wi
 	}
 	for _, k := range named {
 		id := k.Nexthop
-		k.Nexthop = 0
+		k.Nexthop, k.Encap = 0, ""
 		if like := open[k]; id != 0 && len(like) > 0 {
 			if err := leadBy(like[0], objects, id); err != nil {
 				return err

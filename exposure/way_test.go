@@ -394,6 +394,71 @@ func TestWhoSends(t *testing.T) {
 	}
 }
 
+// TestRoutesOfUsers: a routing rule for users decides for the process that sends, and counts what comes in as root's.
+func TestRoutesOfUsers(t *testing.T) {
+	for name, c := range map[string]struct {
+		uids snapshot.UIDRange
+		from packet.Origin
+		want packet.Verdict
+	}{
+		"the user":            {snapshot.UIDRange{First: 1000, Last: 1999}, packet.Origin{Local: true, By: &packet.Sender{UID: 1001}}, packet.Unreachable},
+		"another user":        {snapshot.UIDRange{First: 1000, Last: 1999}, packet.Origin{Local: true, By: &packet.Sender{UID: 33}}, packet.Reachable},
+		"nobody knows who":    {snapshot.UIDRange{First: 1000, Last: 1999}, packet.Origin{Local: true}, packet.Unknown},
+		"a neighbour":         {snapshot.UIDRange{First: 1000, Last: 1999}, at(ext0, "203.0.113.0/24")[0], packet.Reachable},
+		"a neighbour, root's": {snapshot.UIDRange{First: 0, Last: 0}, at(ext0, "203.0.113.0/24")[0], packet.Unreachable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := host()
+			s.NFTables.Ruleset = table("output", ruleset.Accept)
+			for priority, id := range map[int]int{0: 255, 32766: 254, 32767: 253} {
+				s.Network.Rules = append(s.Network.Rules, snapshot.PolicyRule{Family: 4, Priority: priority, Table: id, Action: "lookup"})
+			}
+			s.Network.Rules = append(s.Network.Rules, snapshot.PolicyRule{Family: 4, Priority: 100, UIDs: &c.uids, Action: "blackhole", Dst: "10.0.0.0/24"})
+			q := &reach.Question{From: []packet.Origin{c.from}, Proto: "tcp", Dport: 443, To: toAddr("10.0.0.9")}
+			if a := ask(t, s, q); a.Verdict != c.want || a.Checked != (c.want != packet.Unknown) {
+				t.Errorf("%s, checked %v, %s", a.Verdict, a.Checked, reasons(a))
+			}
+		})
+	}
+}
+
+// TestRoutesThatDoSomething: what a route does with packets (lwtunnel) is unknown, and where it can take them round the host's hooks their drops are
+// no proof.
+func TestRoutesThatDoSomething(t *testing.T) {
+	for name, c := range map[string]struct {
+		encap, policy string
+		local         bool
+		want          packet.Verdict
+	}{
+		"nothing":                        {"", ruleset.Accept, false, packet.Reachable},
+		"a program":                      {"bpf", ruleset.Accept, false, packet.Unknown},
+		"a program before a drop":        {"bpf", ruleset.Drop, false, packet.Unknown},
+		"a header":                       {"ip", ruleset.Accept, false, packet.Unknown},
+		"a header after a drop":          {"ip", ruleset.Drop, false, packet.Unreachable},
+		"a program, of the host":         {"bpf", ruleset.Accept, true, packet.Unknown},
+		"a program, for another address": {"other", ruleset.Accept, false, packet.Reachable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := host()
+			s.NFTables.Ruleset = table("forward", c.policy)
+			route := snapshot.Route{Family: 4, Table: 254, Type: "unicast", Dst: "10.0.0.9/32", Oifs: []int{br0}, Encap: c.encap}
+			if c.encap == "other" {
+				route.Dst, route.Encap = "10.0.0.8/32", "bpf"
+			}
+			s.Network.Routes = append(s.Network.Routes, route)
+			from := at(ext0, "203.0.113.0/24")
+			if c.local {
+				from = []packet.Origin{{Local: true}}
+			}
+			q := &reach.Question{From: from, Proto: "tcp", Dport: 443, To: toAddr("10.0.0.9")}
+			a := ask(t, s, q)
+			if a.Verdict != c.want || a.Checked != (c.want != packet.Unknown) || c.want == packet.Unknown && !strings.Contains(reasons(a), "encap "+c.encap) {
+				t.Errorf("%s, checked %v, %s", a.Verdict, a.Checked, reasons(a))
+			}
+		})
+	}
+}
+
 // TestTransparentProxies: what tproxy gives to a transparent socket is delivered to it, whatever its address, and is not forwarded. Where no
 // transparent socket is, the rule ends, and that of iptables drops.
 func TestTransparentProxies(t *testing.T) {

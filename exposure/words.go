@@ -149,7 +149,7 @@ func (w *Words) senders(s *snapshot.Snapshot, m *zones.Map, o packet.Origin, zon
 		if by, anybody, err = w.By.senders(s, m, zone); err != nil {
 			return nil, err
 		}
-	case !s.NFTables.Ruleset.AsksForSenders():
+	case !s.NFTables.Ruleset.AsksForSenders() && !slices.ContainsFunc(s.Network.Rules, func(r snapshot.PolicyRule) bool { return r.UIDs != nil }):
 		by = nil
 	case zone != zones.Host:
 		by, anybody = m.Senders(zone)

@@ -97,6 +97,8 @@ type cube struct {
 	port, beside *snapshot.Link
 
 	taker  *snapshot.Socket // that tproxy gave them to
+	by     *packet.Sender   // whose socket sends them; nil is not known
+	encap  *snapshot.Route  // by which they leave, if it does something with them
 	doubts []packet.Cause   // what was assumed on the way here
 	trail  []packet.Cause   // the rules that accepted on the way here
 }

@@ -24,7 +24,8 @@ type part struct {
 	kind  int // RTN_*
 	oifs  []int
 	route string
-	bits  int // of the prefix
+	bits  int             // of the prefix
+	encap *snapshot.Route // that it is, if something is done with packets on it
 }
 
 // fib is the routing tables of one family.
@@ -43,6 +44,7 @@ type fib struct {
 	taken       set    // all addresses that are: also of many hosts
 	sources     set    // those that the host can send from: of interfaces and of the table local
 	kinds       []part // whole, of the kinds of its routes alone
+	tunnels     bool   // a route takes packets another way (snapshot.Route.Bypasses)
 	customLocal bool   // somebody added a route of type local (fib_has_custom_local_routes)
 	policy      bool   // rules beyond local, main, default: a lookup depends on more than the address
 }
@@ -74,6 +76,7 @@ func newFib(n *snapshot.Network, v4 bool) *fib {
 	for _, r := range n.Routes {
 		if r.Family == fam {
 			byTable[r.Table] = append(byTable[r.Table], r)
+			f.tunnels = f.tunnels || r.Bypasses()
 			f.customLocal = f.customLocal || r.Type == "local" && r.Protocol != 2 && r.Protocol != 0
 		}
 	}
@@ -139,7 +142,11 @@ func disjoint(routes []snapshot.Route) []part {
 	var out []part
 	for i, e := range es {
 		if s := own[i]; !s.empty() {
-			out = append(out, part{s, routeKind[e.r.Type], e.r.Oifs, e.r.Dst, e.p.Bits()})
+			p := part{addrs: s, kind: routeKind[e.r.Type], oifs: e.r.Oifs, route: e.r.Dst, bits: e.p.Bits()}
+			if e.r.Encap != "" {
+				p.encap = e.r
+			}
+			out = append(out, p)
 		}
 	}
 	return out
@@ -211,7 +218,7 @@ func (f *fib) input(c cube, iif string, here bool) []routed {
 		}
 		c = rest[0]
 	}
-	if here && !f.policy {
+	if here && !f.policy && !f.tunnels {
 		return append(out, among(f.kinds, c)...)
 	}
 	return append(out, f.lookup(c, iif, true)...)
@@ -268,11 +275,11 @@ func (f *fib) selects(r *snapshot.PolicyRule, c cube, iif string, transport bool
 		return nil, []cube{c}
 	}
 	unsure := r.Other || r.Action == "goto"
-	if r.UIDs != nil { // what comes in is root's
-		if iif != "lo" && r.UIDs.First > 0 {
+	if r.UIDs != nil {
+		if by := c.by; by != nil && (by.UID < r.UIDs.First || by.UID > r.UIDs.Last) {
 			return nil, []cube{c}
 		}
-		unsure = unsure || iif == "lo"
+		unsure = unsure || c.by == nil
 	}
 	ipsec := c.sets[fProto].contains(num(50)) || c.sets[fProto].contains(num(51))
 	if ipsec && (r.Sport != [2]int{} || r.Dport != [2]int{}) {

@@ -132,10 +132,13 @@ func (e *engine) validated(in []cube, iif *snapshot.Link, fib *fib, mode int) []
 	return live
 }
 
+// root is who all packets count as that no process of the host sends (sock_net_uid), and look-ups for other ends than to send.
+var root = &packet.Sender{}
+
 // reverse is the flow back to the source.
 func (c *cube) reverse(mark bool) cube {
 	d := *c
-	d.keptAddr, d.keptPort, d.keptSport = false, false, false
+	d.keptAddr, d.keptPort, d.keptSport, d.by = false, false, false, root
 	d.sets[fSaddr], d.sets[fDaddr] = c.sets[fDaddr], c.sets[fSaddr]
 	if !mark {
 		d.sets[fMark] = single(num(0))

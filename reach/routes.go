@@ -118,11 +118,13 @@ func (e *engine) outward(c cube, fib *fib, again bool) []cube {
 		chosen = append(linkLocal.subtract(e.ownAddrs(false)), chosen...).normal()
 	}
 	var out []cube
+	var encap *snapshot.Route
 	by := func(c cube, oifs []int, toMany bool, why string) {
 		c.toMany = toMany
 		for k, oif := range oifs {
 			c.shadow = c.shadow || k > 0
 			d := c.with(fOif, single(num(uint64(oif))))
+			d.encap = encap
 			if len(oifs) > 1 {
 				d = d.doubt(packet.Cause{Text: why})
 			}
@@ -152,6 +154,7 @@ func (e *engine) outward(c cube, fib *fib, again bool) []cube {
 		for _, r := range fib.lookup(routed[i], "lo", true) {
 			p := &r.part
 			oifs := p.oifs
+			encap = p.encap
 			switch p.kind {
 			case routeKind["local"], routeKind["anycast"]:
 				oifs = loopback

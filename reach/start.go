@@ -11,7 +11,7 @@ import (
 
 // packet is all first packets of a protocol: a SYN for TCP, any ports.
 func (m *Model) packet(v4 bool, proto uint64) cube {
-	c := cube{v4: v4}
+	c := cube{v4: v4, by: root}
 	c.sets[fProto] = single(num(proto))
 	c.sets[fSport] = span(num(1), num(65535))
 	c.sets[fDport] = span(num(0), num(65535))
@@ -200,7 +200,7 @@ func (e *engine) localStarts(c cube, o packet.Origin, v4 bool) ([]cube, *snapsho
 	if own.empty() {
 		return nil, nil, "the host has no address of this family"
 	}
-	c.sets[fSaddr] = own
+	c.sets[fSaddr], c.by = own, e.by
 	e.aside(&c)
 	if c.sets[fDaddr].empty() {
 		return nil, nil, ""

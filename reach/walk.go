@@ -76,6 +76,8 @@ func (e *engine) decide(live []cube, in *snapshot.Link, fib *fib) (local []cube,
 				c.toMany = true
 				local = append(local, e.joined(c, in)...)
 				e.passedOn(c, in, byOif)
+			case p.encap != nil && p.encap.Bypasses() && !off:
+				e.open(encapsulated(p))
 			case e.here:
 				e.stop(c, packet.Cause{Text: "the destination is no address of the host"})
 			case off:
@@ -86,6 +88,7 @@ func (e *engine) decide(live []cube, in *snapshot.Link, fib *fib) (local []cube,
 				for k, oif := range p.oifs {
 					c.shadow = c.shadow || k > 0
 					d := c.with(fOif, single(num(uint64(oif))))
+					d.encap = p.encap
 					if len(p.oifs) > 1 {
 						d = d.doubt(packet.Cause{Text: "several next hops of route " + p.route})
 					}
@@ -101,11 +104,28 @@ func (e *engine) decide(live []cube, in *snapshot.Link, fib *fib) (local []cube,
 	return local, byOif
 }
 
+// open notes what is not followed at all.
+func (e *engine) open(why packet.Cause) {
+	if !slices.Contains(e.undecided, why) {
+		e.undecided = append(e.undecided, why)
+	}
+}
+
+// encapsulated is why the way of packets on a route is not followed.
+func encapsulated(p *part) packet.Cause {
+	return packet.Cause{Text: "what the route to " + p.route + " does with packets (encap " + p.encap.Encap + ")"}
+}
+
 // leave takes packets through postrouting and egress of an interface.
 func (e *engine) leave(live []cube, oif int, v4 bool) ([]cube, error) {
 	for _, d := range e.surroundings(oif, packet.Egress) {
 		for i := range live {
 			live[i] = live[i].doubt(d)
+		}
+	}
+	for i := range live {
+		if r := live[i].encap; r != nil {
+			e.open(encapsulated(&part{route: r.Dst, encap: r}))
 		}
 	}
 	live, err := e.hook(packet.Postrouting, v4, "", live)

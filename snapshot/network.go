@@ -107,7 +107,13 @@ type Route struct {
 	Source   string `json:"source,omitempty"`
 	// Flags are RTNH_F_* of the first hop: 1 dead, 16 without carrier.
 	Flags int `json:"flags,omitempty"`
+	// Encap is what is done with packets that take the route (LWTUNNEL_ENCAP_*): bpf, mpls, ip, ip6, seg6, seg6local, ...; empty is nothing.
+	Encap string `json:"encap,omitempty"`
 }
+
+// Bypasses says of a route that packets on it can go another way than by the hooks of the host from its look-up on: a program or a segment
+// routing header takes them at once (lwtunnel_input).
+func (r *Route) Bypasses() bool { return r.Encap != "" && r.Encap != "ip" && r.Encap != "ip6" }
 
 // UIDRange is users, both ends included.
 type UIDRange struct {

@@ -127,6 +127,16 @@ type flow struct {
 	mark         word
 	proto        uint8
 	sport, dport uint16
+	ours         bool // a process of the host sends it; all else counts as root's (sock_net_uid)
+}
+
+// by says whether who sends is among some users.
+func (fl *flow) by(sender *packet.Sender, among *snapshot.UIDRange) bool {
+	uid := uint32(0)
+	if fl.ours {
+		uid = sender.UID
+	}
+	return among.First <= uid && uid <= among.Last
 }
 
 // result is a route that was found.
@@ -198,7 +208,7 @@ func (w *walk) ruleMatches(p *policy, fl *flow) bool {
 		oif = l.Name
 	}
 	switch {
-	case p.UIDs != nil && iif != "lo" && p.UIDs.First > 0: // what comes in is root's
+	case p.UIDs != nil && (!fl.ours || w.p.By != nil) && !fl.by(w.p.By, p.UIDs):
 		return false
 	case p.Iif != "" && p.Iif != iif, p.Oif != "" && p.Oif != oif:
 		return false
@@ -226,7 +236,7 @@ func (w *walk) ruleMatches(p *policy, fl *flow) bool {
 	if fl.mark.unk&mask != 0 {
 		return w.choose(2, nil, "the packet's mark, which a routing policy rule asks for") == 1
 	}
-	if p.UIDs != nil && iif == "lo" {
+	if p.UIDs != nil && fl.ours && w.p.By == nil {
 		return w.choose(2, nil, "who sends, whom a routing policy rule asks for") == 1
 	}
 	return true

@@ -27,6 +27,7 @@ type walk struct {
 	entered   []string // lists of recent that the packet's address was put into
 	listed    []listed // what was found out of such lists
 	in, out   *link
+	encap     *snapshot.Route // by which it leaves, if it does something with it
 	nextHop   netip.Addr
 	hook      packet.Hook
 	family    byte // 'i', 'b' or 'n', as in hookKey
@@ -61,7 +62,7 @@ func (w *walk) start(p *packet.Packet) {
 	w.at, w.stuck, w.evaluated, w.zone = 0, nil, 0, 0
 	w.changes, w.path, w.entered = w.changes[:0], w.path[:0], w.entered[:0]
 	w.metered, w.listed, w.crossed = w.metered[:0], w.listed[:0], w.crossed[:0]
-	w.in, w.out, w.local, w.nextHop = nil, nil, false, netip.Addr{}
+	w.in, w.out, w.local, w.nextHop, w.encap = nil, nil, false, netip.Addr{}, nil
 	w.last, w.passed, w.hook = mark{}, mark{}, ""
 	w.regs = registers{}
 	in := w.names[p.In]

@@ -366,6 +366,10 @@ func (w *walk) forward(res result) Fate {
 		return w.drop("tproxy")
 	}
 	w.out, w.nextHop = res.oif, res.via
+	if w.encapsulated(res.r); w.encap != nil && w.encap.Bypasses() {
+		w.abort(nil, w.encapText())
+		return Fate{}
+	}
 	w.say("routed to %s", res.oif.Name)
 	w.passed = mark{text: "route"}
 	if w.skb.v4 { // the queueing class is that of the type of service from here on (ip_forward)
@@ -391,8 +395,23 @@ func (w *walk) forward(res result) Fate {
 	return w.leave(Forward)
 }
 
+// encapsulated notes the route by which the packet leaves, if it does something with it (lwtunnel_output).
+func (w *walk) encapsulated(r *route) {
+	if w.encap = nil; r != nil && r.src.Encap != "" {
+		w.encap = r.src
+	}
+}
+
+func (w *walk) encapText() string {
+	return "what the route to " + w.encap.Dst + " does with packets (encap " + w.encap.Encap + ")"
+}
+
 // leave is postrouting, the bridge behind the interface, and egress.
 func (w *walk) leave(fate Outcome) Fate {
+	if w.encap != nil {
+		w.abort(nil, w.encapText())
+		return Fate{}
+	}
 	if k := w.ipHook(packet.Postrouting); k != vAccept {
 		return w.refused(k)
 	}
@@ -464,7 +483,7 @@ func (w *walk) routeOut() bool {
 		return false
 	}
 	fl := w.flow()
-	fl.iif = nil
+	fl.iif, fl.ours, w.encap = nil, true, nil
 	dst := w.skb.dst()
 	if dst == limitedBroadcast || isMulticast(dst) || isLinkLocal(dst) && !w.skb.v4 && !w.own(dst) {
 		w.abort(nil, "the interface that the process sends by")
@@ -480,6 +499,7 @@ func (w *walk) routeOut() bool {
 		w.out = w.lo
 	case rtnUnicast, rtnBroadcast:
 		w.out = res.oif
+		w.encapsulated(res.r)
 	default:
 		return false
 	}

@@ -21,7 +21,12 @@ const (
 	nhaOif       = 5
 	nhaGateway   = 6
 	rtaNexthop   = 30
+	rtaMultipath = 9
+	rtaEncapType = 21
 )
+
+// encapTypes are the names of LWTUNNEL_ENCAP_* as ip-route(8) has them, by number (include/uapi/linux/lwtunnel.h).
+var encapTypes = []string{"", "mpls", "ip", "ila", "ip6", "seg6", "bpf", "seg6local", "rpl", "ioam6", "xfrm"}
 
 // The sizes of struct nhmsg, nexthop_grp and rtmsg.
 const (
@@ -74,10 +79,41 @@ func ParseNexthop(b []byte) (Nexthop, error) {
 	return n, nil
 }
 
-// RouteNexthop is which nexthop object a route has; 0 is none.
+// RouteNexthop is which nexthop object a route has; 0 is none, and what is done with packets that take it, as ip-route(8) calls it.
 type RouteNexthop struct {
 	Family, Table, Tos, Metric, Nexthop int
 	Dst                                 netip.Prefix
+	Encap                               string
+}
+
+func encapName(d []byte) string {
+	n := int(binary.NativeEndian.Uint16(d))
+	if n < len(encapTypes) {
+		return encapTypes[n]
+	}
+	return fmt.Sprintf("type %d", n)
+}
+
+// hopEncap is what is done with packets on one of several hops: a list of struct rtnexthop, each with attributes.
+func hopEncap(d []byte) (name string, err error) {
+	const header = 8 // rtnh_len, flags, hops, ifindex
+	for len(d) >= header {
+		n := int(binary.NativeEndian.Uint16(d))
+		if n < header || n > len(d) {
+			return name, ErrTruncated
+		}
+		err := fields(d[header:n], sizes{rtaEncapType: 2}, func(kind uint16, a []byte) error {
+			if kind == rtaEncapType {
+				name = encapName(a)
+			}
+			return nil
+		})
+		if err != nil {
+			return name, err
+		}
+		d = d[min((n+3)&^3, len(d)):]
+	}
+	return name, nil
 }
 
 // ListRoutes asks for the routes of a family (AF_INET or AF_INET6).
@@ -100,7 +136,7 @@ func ParseRouteNexthop(b []byte) (RouteNexthop, error) {
 		r.Family, to = 6, netip.IPv6Unspecified()
 	}
 	bits := int(b[1])
-	err := fields(b[routeHeader:], sizes{unix.RTA_DST: 4, unix.RTA_TABLE: 4, unix.RTA_PRIORITY: 4, rtaNexthop: 4}, func(kind uint16, d []byte) (err error) {
+	err := fields(b[routeHeader:], sizes{unix.RTA_DST: 4, unix.RTA_TABLE: 4, unix.RTA_PRIORITY: 4, rtaNexthop: 4, rtaEncapType: 2, rtaMultipath: 0}, func(kind uint16, d []byte) (err error) {
 		switch kind {
 		case unix.RTA_DST:
 			to, err = address(d)
@@ -110,6 +146,13 @@ func ParseRouteNexthop(b []byte) (RouteNexthop, error) {
 			r.Metric = int(binary.NativeEndian.Uint32(d))
 		case rtaNexthop:
 			r.Nexthop = int(binary.NativeEndian.Uint32(d))
+		case rtaEncapType:
+			r.Encap = encapName(d)
+		case rtaMultipath:
+			var name string
+			if name, err = hopEncap(d); name != "" {
+				r.Encap = name
+			}
 		}
 		return err
 	})
