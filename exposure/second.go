@@ -133,6 +133,7 @@ func (p *party) confirm(q *reach.Question, a reach.Answer) Answer {
 	if end == nil {
 		return p.unconfirmed(fmt.Sprintf("the witness %s was not confirmed: %s %s %s", k, f.Fate, f.Rule, f.Why))
 	}
+	k.TTL = end.TTL
 	a.Witness = k
 	return Answer{Answer: a, Fate: end, If: conditions, Checked: true}
 }
@@ -161,6 +162,7 @@ func (p *party) try(q *reach.Question, a reach.Answer) Answer {
 			continue
 		}
 		found := Answer{Answer: a, Fate: end, If: conditions, Checked: true}
+		k.TTL = end.TTL
 		found.Verdict, found.Witness, found.Because = packet.Reachable, k, nil
 		if len(conditions) == 0 {
 			return found

@@ -8,9 +8,12 @@ const (
 	AtRest   Traffic = "at rest"   // as nothing before has used it up: the first packet meets it so
 	UsedUp   Traffic = "used up"   // as enough traffic leaves it
 	ByChance Traffic = "by chance" // it comes out one way or another
+	AsSent   Traffic = "as sent"   // the sender has to write it so
+	AtTime   Traffic = "at times"  // the clock has to show it
 )
 
-// Condition is a part of a rule that not the packet decides but the traffic before it, or chance, and how it has to be for an answer.
+// Condition is a part of a rule that not the packet of a question decides but the traffic before it, chance, the clock, or what its sender
+// writes beside addresses and ports, and how it has to be for an answer.
 type Condition struct {
 	Where
 	Text  string  `json:"text"` // in words, to be put after "if"

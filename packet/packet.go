@@ -35,6 +35,8 @@ type Packet struct {
 	// Out is the port of a bridge that leads to that neighbour, or to the one that the packet is routed to; empty is any.
 	Out  string `json:"out,omitempty"`
 	Mark uint32 `json:"mark,omitempty"`
+	// TTL is the time to live, or the hop limit, as it is sent; 0 leaves it open.
+	TTL uint8 `json:"ttl,omitempty"`
 	// Ct is new, established, related, invalid or untracked; empty is what the packet would be as
 	// the first of its connection.
 	Ct State `json:"ct,omitempty"`

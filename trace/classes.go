@@ -136,7 +136,17 @@ func (w *walk) among(f byte, classes []alike, c *set, r *rule) *element {
 	}
 	way := 0
 	if n > 1 {
-		way = w.choose(n, r, exactly)
+		parts := make([]spans, n)
+		for k, i := range list {
+			parts[k] = classes[i].keys
+		}
+		if found.more {
+			if found.rest == nil {
+				found.rest = x.left.without(c.union)
+			}
+			parts[n-1] = found.rest
+		}
+		way = w.oneOf(f, r, parts)
 	}
 	if way == len(list) {
 		if found.rest == nil {
@@ -149,8 +159,7 @@ func (w *walk) among(f byte, classes []alike, c *set, r *rule) *element {
 	keys := classes[list[way]].keys
 	if n > 1 {
 		x.left = x.left.and(keys)
-		i := bytes.IndexByte([]byte(fieldNames), f)
-		w.cuts[i] = append(w.cuts[i], x.left...)
+		w.cut(f, x.left)
 		w.represent(f)
 	}
 	return classes[list[way]].el
@@ -194,7 +203,7 @@ func (w *walk) lookupFields(o *op, r *rule, l *ruleset.Lookup) (verdict, bool) {
 		if w.regs.unknown(o.sreg+at, size) {
 			h, ok := w.holds(o.sreg+at, size)
 			switch {
-			case !ok || h.bits != 8*size:
+			case !ok || h.bits != 8*size || h.host:
 				return verdict{}, false
 			case open == 0:
 				open, openAt, openLen = h.f, at, size

@@ -25,6 +25,7 @@ type walk struct {
 	crossed   []*link  // bridges that have switched the frame
 	metered   []any    // what the packet has used a part of
 	entered   []string // lists of recent that the packet's address was put into
+	options   []option // of TCP, that were asked for
 	listed    []listed // what was found out of such lists
 	in, out   *link
 	encap     *snapshot.Route // by which it leaves, if it does something with it
@@ -41,11 +42,12 @@ type walk struct {
 
 	netdevProto uint8 // family of the chain at ingress and egress
 
-	region *Region // the packet stands for all of these
-	end    End     // of the present way of a region
-	found4 [4]within
-	sorted sorted
-	cuts   [4][]Span // numbers by which fields were parted on the ways of the region
+	region   *Region // the packet stands for all of these
+	end      End     // of the present way of a region
+	inFields [len(fieldNames) + len(chosenNames)]within
+	hopped   bool // the time to live is one less than as sent
+	sorted   sorted
+	cuts     [4][]Span // numbers by which fields were parted on the ways of the region
 }
 
 // mark is one station of the way, kept small until somebody reads it.
@@ -73,6 +75,8 @@ func (w *walk) start(p *packet.Packet) {
 			copy(w.skb.link, m.mac) // a port's frames for the host are addressed to its bridge
 		}
 	}
+	clear(w.inFields[len(fieldNames):])
+	w.hopped, w.options = false, w.options[:0]
 	if w.region != nil {
 		w.region.free(&w.skb)
 		w.setOut()

@@ -77,6 +77,10 @@ func (w *walk) meta(o *op) verdict {
 		return w.unknownReg(o.dreg, 4, "the process that sends it")
 	case ruleset.MetaLen:
 		return w.unknownReg(o.dreg, 4, "the length of the packet")
+	case ruleset.MetaTimeHour:
+		return w.clock(o, 'h')
+	case ruleset.MetaTimeDay:
+		return w.clock(o, 'w')
 	case ruleset.MetaCPU:
 		return w.unknownReg(o.dreg, 4, "the processor that receives it")
 	default:
@@ -188,8 +192,8 @@ func (w *walk) payload(o *op, r *rule) verdict {
 		why := "header bytes that the question leaves open"
 		if w.region != nil {
 			why = w.openField(o)
-			w.hold(o)
 		}
+		w.hold(o)
 		for at := o.dreg; at < o.dreg+o.n; at += 4 { // the first word can be known where a later one is not
 			w.why[at/4] = why
 		}
@@ -206,8 +210,8 @@ func (w *walk) hold(o *op) {
 	case o.base != 'n':
 		return
 	}
-	for _, f := range []byte(fieldNames) {
-		if at, n := w.skb.fieldAt(f); at == off && n == o.n && w.asSent(f) {
+	for _, f := range []byte(fieldNames + headerNames) {
+		if at, n := w.skb.fieldAt(f); at == off && n == o.n && (w.opens(f) || w.asSent(f)) {
 			w.regs.whole[o.dreg/4] = held{f: f, n: n, bits: 8 * n}
 		}
 	}

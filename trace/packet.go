@@ -83,6 +83,9 @@ func (s *skb) build(p *packet.Packet, in *link) {
 		s.nh = append(append(s.nh, a[:]...), b[:]...)
 		s.unk = append(s.unk, zeros[:32]...)
 	}
+	if at, _ := s.fieldAt('t'); p.TTL != 0 {
+		s.nh[at], s.unk[at] = p.TTL, 0
+	}
 	s.transport(p)
 	s.splitOff(p)
 	s.linkHeader(p, in, dst)

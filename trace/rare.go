@@ -122,6 +122,12 @@ func (w *walk) byteorder(b *ruleset.Byteorder, r *rule) verdict {
 	if src < 0 || dst < 0 || size != 2 && size != 4 && size != 8 || n <= 0 || src+n > regBytes || dst+n > regBytes {
 		return w.abort(r, "byteorder of this form is not understood")
 	}
+	h := w.regs.whole[src/4]
+	w.regs.release(dst, n)
+	if h.n == n && size == n {
+		h.host = !h.host
+		w.regs.whole[dst/4] = h
+	}
 	for _, f := range [][]byte{w.regs.v[:], w.regs.unk[:]} {
 		buf := bytes.Clone(f[src : src+n])
 		for at := 0; at+size <= n; at += size {
@@ -218,11 +224,12 @@ func (w *walk) exthdr(e *ruleset.Exthdr, r *rule) verdict {
 	case e.Op == ruleset.ExthdrTCP && w.skb.later():
 		return vNo
 	case e.Op == ruleset.ExthdrTCP && w.skb.proto == packet.TCP, e.Op > ruleset.ExthdrIPv4:
+		has := w.option(e.Op, e.Type, r)
 		if e.Present {
-			w.regs.put8(at, uint8(w.choose(2, r, "whether the packet has a TCP option")))
+			w.regs.put8(at, map[bool]uint8{true: 1}[has])
 			return vNext
 		}
-		if w.choose(2, r, "whether the packet has a TCP option") == 0 {
+		if !has {
 			return vNo
 		}
 		return w.unknownReg(at, int(e.Len), "the value of a TCP option")

@@ -370,6 +370,11 @@ func (w *walk) forward(res result) Fate {
 		w.abort(nil, w.encapText())
 		return Fate{}
 	}
+	if !w.hopOn() {
+		f := w.drop("ttl")
+		f.Fate = Reject // its sender is told
+		return f
+	}
 	w.say("routed to %s", res.oif.Name)
 	w.passed = mark{text: "route"}
 	if w.skb.v4 { // the queueing class is that of the type of service from here on (ip_forward)

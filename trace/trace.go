@@ -53,6 +53,8 @@ type Fate struct {
 	Socket string `json:"socket,omitempty"`
 	// Others get it too: every socket of datagrams gets what is for many hosts (__udp4_lib_mcast_deliver).
 	Others []string `json:"otherSockets,omitempty"`
+	// TTL is a time to live with which packets end so, as it is sent, if that decides; else 0.
+	TTL uint8 `json:"-"`
 	// Rule decided: "inet filter/input#12", "#policy" of a base chain, or a cause that is no rule:
 	// route, rp_filter, martian, forwarding-off, ...
 	Rule string `json:"rule,omitempty"`
@@ -179,6 +181,7 @@ func (t *Tracer) Packet(p *packet.Packet) Fate {
 		case way == 0:
 			f.Path = w.steps()
 		}
+		f.TTL = w.sentTTL()
 		if ends.add(w, &f); ends.open != nil || !w.advance() {
 			return ends.conclude()
 		}

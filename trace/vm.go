@@ -27,6 +27,8 @@ type registers struct {
 type held struct {
 	f       byte
 	n, bits int
+	// host says that it is in the byte order of the host, lowest byte first.
+	host bool
 	// sent says that it is from the connection's original direction: that stays, whatever rules make of the header.
 	sent bool
 }
@@ -255,7 +257,7 @@ func (r *registers) mask(o *op) {
 		r.release(o.dreg, o.n)
 	}
 	bits := leadingOnes(o.data[:o.n])
-	if h.n != o.n || bits < 0 || anyBit(o.data2[:o.n]) {
+	if h.n != o.n || bits < 0 || h.host && bits < 8*o.n || anyBit(o.data2[:o.n]) {
 		h = held{}
 	}
 	h.bits = min(h.bits, bits)
@@ -279,13 +281,17 @@ func leadingOnes(mask []byte) int {
 // holds is the field that a register has all of, with no more than its first bits where they were masked.
 func (w *walk) holds(at, n int) (held, bool) {
 	h := w.regs.whole[at/4]
-	return h, w.region != nil && at%4 == 0 && h.f != 0 && h.n == n && (h.sent || w.asSent(h.f))
+	return h, at%4 == 0 && h.f != 0 && h.n == n && (h.sent || w.asSent(h.f))
 }
 
 func (w *walk) cmpUnknown(o *op, r *rule) verdict {
 	n := len(o.data)
 	if h, ok := w.holds(o.sreg, n); ok {
 		lo, hi := slices.Clone(o.data), slices.Clone(o.data)
+		if h.host {
+			slices.Reverse(lo)
+			slices.Reverse(hi)
+		}
 		for bit := h.bits; bit < 8*n; bit++ {
 			if lo[bit/8]&(0x80>>(bit%8)) != 0 {
 				return decide(o.kind == opCmpNeq) // the masked bits are zero
@@ -324,7 +330,7 @@ func (w *walk) ordered(o *op, r *rule) verdict {
 	if !w.regs.unknown(o.sreg, n) {
 		return decide(holds(v))
 	}
-	if h, ok := w.holds(o.sreg, n); ok && h.bits == 8*n {
+	if h, ok := w.holds(o.sreg, n); ok && h.bits == 8*n && !h.host {
 		among, is := o.among()
 		return decide(w.part(h.f, among, r) == is)
 	}
@@ -462,7 +468,7 @@ func (w *walk) lookupUnknown(o *op, r *rule, key, unk []byte) verdict {
 		return w.abort(r, why)
 	}
 	l := o.expr.Lookup
-	if h, ok := w.holds(o.sreg, o.n); ok && h.bits == 8*o.n && len(o.set.concat) == 0 {
+	if h, ok := w.holds(o.sreg, o.n); ok && h.bits == 8*o.n && !h.host && len(o.set.concat) == 0 {
 		return w.lookupField(o, r, h.f, l)
 	}
 	if v, ok := w.lookupFields(o, r, l); ok {

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"net/netip"
 	"slices"
+	"strings"
 )
 
 // Span is the numbers from Lo to Hi, both included, as bytes in network order: addresses or ports.
@@ -23,6 +24,10 @@ func (s *skb) fieldAt(f byte) (at, n int) {
 		size = 16
 	}
 	switch f {
+	case 't':
+		return map[bool]int{true: 8, false: 7}[s.v4], 1
+	case 'l':
+		return map[bool]int{true: 2, false: 4}[s.v4], 2
 	case 's':
 		return s.addrAt(), size
 	case 'd':
@@ -44,20 +49,25 @@ type within struct {
 // setOut begins a way with all that the region has.
 func (w *walk) setOut() {
 	for i, f := range []byte(fieldNames) {
-		w.found4[i] = within{}
+		w.inFields[i] = within{}
 		if list := w.region.In[i]; len(list) > 0 && (i < 2 || w.skb.hasPorts()) {
-			w.found4[i].left = list
+			w.inFields[i].left = list
 			w.represent(f)
 		}
 	}
 }
 
-func (w *walk) field(f byte) *within { return &w.found4[bytes.IndexByte([]byte(fieldNames), f)] }
+func (w *walk) field(f byte) *within {
+	return &w.inFields[strings.IndexByte(fieldNames+chosenNames, f)]
+}
 
 // represent puts the first number that is left into the header.
 func (w *walk) represent(f byte) {
 	x := w.field(f)
 	x.asked = false
+	if ofClock(f) {
+		return
+	}
 	at, n := w.skb.fieldAt(f)
 	if x.seen != nil && !bytes.Equal(w.skb.nh[at:at+n], x.seen) {
 		return // a rule has put something else there
@@ -109,7 +119,7 @@ func differing(a, b []byte) []byte {
 
 // asSent says whether a field of the packet is still what the sender wrote, of which some is left open.
 func (w *walk) asSent(f byte) bool {
-	if w.region == nil {
+	if w.region == nil && strings.IndexByte(fieldNames, f) >= 0 {
 		return false
 	}
 	x := w.field(f)
@@ -131,14 +141,21 @@ func (w *walk) part(f byte, among spans, r *rule) bool {
 	if len(outside) == 0 {
 		return true
 	}
-	w.cuts[bytes.IndexByte([]byte(fieldNames), f)] = append(w.cuts[bytes.IndexByte([]byte(fieldNames), f)], inside...)
-	is := w.choose(2, r, exactly) == 1
+	w.cut(f, inside)
+	is := w.oneOf(f, r, []spans{outside, inside}) == 1
 	x.left = outside
 	if is {
 		x.left = inside
 	}
 	w.represent(f)
 	return is
+}
+
+// cut notes by which numbers a field of the region was parted.
+func (w *walk) cut(f byte, by spans) {
+	if i := strings.IndexByte(fieldNames, f); i >= 0 {
+		w.cuts[i] = append(w.cuts[i], by...)
+	}
 }
 
 // Cuts is the field by whose numbers the ways of the last region were parted most, and these numbers; 0 where none was.

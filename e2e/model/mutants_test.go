@@ -46,6 +46,7 @@ var mutants = []mutant{
 	{"reach: rules for users are for all", "reach/fib.go", "by.UID < r.UIDs.First || by.UID > r.UIDs.Last", "false"},
 	{"routes do nothing", "trace/stack.go", "r != nil && r.src.Encap != \"\"", "r != nil && r.src.Encap != \"\" && r.bits < 0"},
 	{"reach: routes do nothing", "reach/fib.go", "if e.r.Encap != \"\" {", "if false {"},
+	{"the time to live is not counted down", "trace/chosen.go", "if w.skb.nh[at] <= 1 {\n\t\t\treturn false\n\t\t}\n\t\tw.skb.nh[at]--", "_ = at"},
 	{"IPsec policies block nothing", "trace/xfrm.go", "if p.Dir != dir || !w.policyMatches(p) || w.stuck != nil {", "if true {"},
 	{"reach: IPsec policies block nothing", "reach/xfrm.go", "case !p.Needs():\n\t\treturn []cube{c}", "case true:\n\t\treturn []cube{c}"},
 	{"isolated ports exchange frames", "trace/bridge.go", "!(in.Isolated && out.Isolated)", "true"},
@@ -91,7 +92,7 @@ var mutants = []mutant{
 
 // noticers are the tests that can notice, the quick ones first.
 var noticers = map[string][][]string{
-	"trace": {{"-run", "AgreesWithKernel$|AgreeWithKernel|OnDetours", "-skip", "Reach"}},
+	"trace": {{"-run", "AgreesWithKernel$|AgreeWithKernel|OnDetours|SendersChoose", "-skip", "Reach"}},
 	"reach": {{"-run", "ExposureAgainst|ExposureOfScripts|ForwardingAgainst|BridgesAgree|SocketsGetWhatIsForMany"}, {"-run", "TestReachAgreesWithKernel"}},
 }
 

@@ -26,19 +26,19 @@ func TestTrafficBefore(t *testing.T) {
 		rest, used    string // fates
 		many          int    // packets until it is used up, 0: traffic does not do it here
 	}{
-		"limit":             {nft: "tcp dport 22 ct state new limit rate 10/minute burst 5 packets accept", rest: "local", used: "drop", many: 8},
-		"limit over":        {nft: "tcp dport 22 limit rate over 10/minute burst 3 packets drop; tcp dport 22 accept", rest: "local", used: "drop", many: 8},
-		"limit of bytes":    {nft: "tcp dport 22 limit rate 2000 bytes/hour accept", rest: "local", used: "drop", many: 60},
-		"limit of a chain":  {nft: "tcp flags & (fin|syn|rst|ack) == syn jump s; tcp dport 22 accept", rest: "local", used: "drop", many: 8},
-		"quota":             {nft: "tcp dport 22 quota 100 bytes accept", rest: "local", used: "drop", many: 8},
-		"quota over":        {nft: "tcp dport 22 quota over 100 bytes drop; tcp dport 22 accept", rest: "local", used: "drop", many: 8},
-		"used up to accept": {nft: "tcp dport 22 limit rate over 10/minute burst 3 packets accept", rest: "drop", used: "local", many: 8},
+		"limit":              {nft: "tcp dport 22 ct state new limit rate 10/minute burst 5 packets accept", rest: "local", used: "drop", many: 8},
+		"limit over":         {nft: "tcp dport 22 limit rate over 10/minute burst 3 packets drop; tcp dport 22 accept", rest: "local", used: "drop", many: 8},
+		"limit of bytes":     {nft: "tcp dport 22 limit rate 2000 bytes/hour accept", rest: "local", used: "drop", many: 60},
+		"limit of a chain":   {nft: "tcp flags & (fin|syn|rst|ack) == syn jump s; tcp dport 22 accept", rest: "local", used: "drop", many: 8},
+		"quota":              {nft: "tcp dport 22 quota 100 bytes accept", rest: "local", used: "drop", many: 8},
+		"quota over":         {nft: "tcp dport 22 quota over 100 bytes drop; tcp dport 22 accept", rest: "local", used: "drop", many: 8},
+		"used up to accept":  {nft: "tcp dport 22 limit rate over 10/minute burst 3 packets accept", rest: "drop", used: "local", many: 8},
 		"limit by its name":  {nft: "counter name c tcp dport 22 limit name l accept", rest: "local", used: "drop", many: 8},
 		"limit by two names": {nft: "tcp dport 23 limit name l accept; tcp dport 22 limit name l accept", rest: "local", used: "drop", many: 8},
 		"quota by its name":  {nft: "tcp dport 22 quota name q drop; tcp dport 22 accept", rest: "local", used: "drop", many: 8},
 		"limit by a map":     {nft: "tcp dport 22 limit name ip saddr map { 10.10.0.8 : \"l\", 10.10.0.9 : \"l\" } accept", rest: "local", used: "drop", many: 8},
-		"meter":             {nft: "tcp dport 22 update @m { ip saddr limit rate over 10/minute burst 3 packets } drop; tcp dport 22 accept", rest: "local", used: "drop", many: 8},
-		"ct count":          {nft: "tcp dport 22 ct count over 2 drop; tcp dport 22 accept", rest: "local", used: "drop"},
+		"meter":              {nft: "tcp dport 22 update @m { ip saddr limit rate over 10/minute burst 3 packets } drop; tcp dport 22 accept", rest: "local", used: "drop", many: 8},
+		"ct count":           {nft: "tcp dport 22 ct count over 2 drop; tcp dport 22 accept", rest: "local", used: "drop"},
 		"recent": {iptables: `-A INPUT -p tcp --dport 22 -m recent --set --name A
 -A INPUT -p tcp --dport 22 -m recent --update --seconds 60 --hitcount 4 --name A -j DROP
 -A INPUT -p tcp --dport 22 -j ACCEPT`, rest: "local", used: "drop", many: 6},
@@ -110,5 +110,63 @@ func (b *bedOracle) restore(t *testing.T, text string) {
 	cmd.Stdin = strings.NewReader(text)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("iptables-nft-restore: %v: %s", err, out)
+	}
+}
+
+// TestSendersChoose sends packets with several times to live to rules that ask for it: trace tells under which condition a packet ends how, and the
+// kernel agrees for each.
+func TestSendersChoose(t *testing.T) {
+	if !bed.Alone(t) {
+		return
+	}
+	b := newCrossing(t, crossing)
+	for name, rules := range map[string]string{
+		"one":                    "chain i { type filter hook input priority 0; policy accept; ip ttl < 30 drop; }",
+		"two, one after another": "chain i { type filter hook input priority 0; policy drop; ip ttl 1-9 drop; ip ttl { 5, 20, 64 } accept; ip6 hoplimit 255 accept; }",
+		"a map":                  "chain i { type filter hook input priority 0; policy drop; ip ttl vmap { 1-9 : accept, 20 : drop, 64-100 : accept }; }",
+		"of what is forwarded":   "chain f { type filter hook forward priority 0; policy accept; ip ttl 19 drop; ip ttl 255 drop; }",
+	} {
+		t.Run(name, func(t *testing.T) {
+			if err := b.o.Load("table inet f { " + rules + "; }\n"); err != nil {
+				t.Fatal(err)
+			}
+			for _, dst := range []string{"10.10.0.1", "203.0.113.9"} {
+				b.sendersChoose(t, name, dst)
+			}
+		})
+	}
+}
+
+func (b *bedOracle) sendersChoose(t *testing.T, name, dst string) {
+	t.Helper()
+	tracer := b.tracer()
+	p, err := packet.Parse("mgmt0", "tcp 10.10.0.9:42000 > "+dst+":22 syn")
+	if err != nil {
+		t.Fatal(err)
+	}
+	open := tracer.Packet(p)
+	for _, ttl := range []uint8{1, 2, 5, 9, 10, 20, 21, 30, 64, 100, 101, 255} {
+		k := *p
+		k.TTL = ttl
+		f := tracer.Packet(&k)
+		got := b.fate(name, &oracle.Packet{
+			In: "mgmt0", Src: p.Src, Dst: p.Dst, Proto: 6, Flags: 2, Sport: 42000 + uint16(ttl), Dport: 22, TTL: ttl,
+		})
+		if string(f.Fate) != got.Fate {
+			t.Errorf("to %s with a time to live of %d: %s by %s, want %s", dst, ttl, f.Fate, f.Rule, got.Fate)
+		}
+	}
+	for _, c := range open.ByTraffic {
+		k := *p
+		if k.TTL = c.Fate.TTL; k.TTL == 0 {
+			t.Errorf("to %s: %s if %v, and no time to live", dst, c.Fate.Fate, c.If)
+			continue
+		}
+		if f := tracer.Packet(&k); f.Fate != c.Fate.Fate {
+			t.Errorf("to %s with a time to live of %d: %s, want %s", dst, k.TTL, f.Fate, c.Fate.Fate)
+		}
+	}
+	if open.Fate == trace.Unknown && len(open.ByTraffic) < 2 {
+		t.Errorf("to %s: %+v", dst, open)
 	}
 }

@@ -4,6 +4,7 @@ package oracle
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -28,6 +29,7 @@ type Packet struct {
 	Broadcast    bool             // the destination is a broadcast address on the link
 	// Frag asks for the fate of the first or the last fragment of the datagram; both are sent.
 	Frag string
+	TTL  uint8 // or hop limit; 0 is what most senders write
 }
 
 // Fate is what the kernel did.
@@ -247,13 +249,13 @@ func (p *Packet) bytes(id uint32) []byte {
 	src, dst := p.Src.AsSlice(), p.Dst.AsSlice()
 	p.checksum(th, src, dst)
 	if p.Src.Is4() {
-		h := []byte{0x45, 0, 0, 0, byte(id >> 8), byte(id) | 1, 0, 0, 64, p.Proto, 0, 0}
+		h := []byte{0x45, 0, 0, 0, byte(id >> 8), byte(id) | 1, 0, 0, cmp.Or(p.TTL, 64), p.Proto, 0, 0}
 		binary.BigEndian.PutUint16(h[2:], uint16(20+len(th)))
 		h = append(append(h, src...), dst...)
 		binary.BigEndian.PutUint16(h[10:], fold(sum(h, 0)))
 		return append(h, th...)
 	}
-	hops := byte(64)
+	hops := cmp.Or(p.TTL, 64)
 	if p.Proto == protoICMPv6 {
 		hops = 255
 	}
