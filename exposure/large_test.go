@@ -2,7 +2,9 @@ package exposure
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math/rand/v2"
+	"net/netip"
 	"testing"
 
 	"github.com/ringfence/ringfence/packet"
@@ -75,6 +77,55 @@ func pairs(n int, vmap bool) *snapshot.Snapshot {
 	return s
 }
 
+// listed is a host that lets in to SSH whom a set of ipset with n addresses has.
+func listed(n int) *snapshot.Snapshot {
+	s := host()
+	listen(s, s.Network.HostNetns(), "0.0.0.0", 22)
+	set := ruleset.IPSet{Index: 1, Name: "allowed", Type: "hash:net", Family: 2}
+	r := rand.New(rand.NewPCG(1, 2))
+	for range n {
+		x := r.Uint32()
+		set.Elements = append(set.Elements, ruleset.IPSetElement{Net: netip.PrefixFrom(netip.AddrFrom4([4]byte{byte(x >> 24), byte(x >> 16), byte(x >> 8), byte(x)}), 32)})
+	}
+	match := ruleset.Expr{Name: "match", Xt: &ruleset.Xt{Name: "set", Rev: 4, Decoded: &ruleset.XtDecoded{Set: &ruleset.XtSet{Index: 1, Dim: 1, Source: [3]bool{true}}}}}
+	s.NFTables.Ruleset = table("input", ruleset.Drop, join(meta(ruleset.MetaNfproto, 2), []ruleset.Expr{match}, tcpTo(22), accepted))
+	s.NFTables.Ruleset.IPSets = []ruleset.IPSet{set}
+	return s
+}
+
+// cluster is a host with n services of a cluster, as kube-proxy writes them: one verdict map to chains that translate to one of two ends each.
+func cluster(n int) *snapshot.Snapshot {
+	s := host()
+	listen(s, s.Network.HostNetns(), "0.0.0.0", 22)
+	rs := table("input", ruleset.Drop, join(tcpTo(22), accepted))
+	t := &rs.Tables[0]
+	ips := ruleset.Set{Name: "ips", KeyLen: 12, FieldLens: []uint32{4, 1, 2}, Map: true}
+	for i := range n {
+		svc := fmt.Sprint("svc", i)
+		key := append(binary.BigEndian.AppendUint32(nil, 0x0a600000+uint32(i)), 6, 0, 0, 0, 0, 80, 0, 0)
+		ips.Elements = append(ips.Elements, ruleset.Element{Key: key, Verdict: &ruleset.Verdict{Kind: ruleset.Goto, Chain: svc}})
+		to := []byte{10, 0, 0, byte(2 + i%200)}
+		t.Chains = append(t.Chains, ruleset.Chain{Name: svc, Rules: []ruleset.Rule{{Handle: uint64(i + 10), Exprs: []ruleset.Expr{
+			{Name: "immediate", Immediate: &ruleset.Immediate{Dreg: 1, Data: to}},
+			{Name: "immediate", Immediate: &ruleset.Immediate{Dreg: 2, Data: ruleset.Hex{0x1f, 0x90}}},
+			{Name: "nat", NAT: &ruleset.NAT{Kind: "dnat", Family: 2, AddrMin: 1, PortMin: 2}},
+		}}}})
+	}
+	s.Network.Routes = append(s.Network.Routes, snapshot.Route{Family: 4, Table: 255, Type: "local", Dst: "127.0.0.0/8", Oifs: []int{1}})
+	t.Sets = []ruleset.Set{ips}
+	t.Chains = append(t.Chains, ruleset.Chain{
+		Name: "p", Base: &ruleset.Base{Type: "nat", Hook: "prerouting", Priority: -100, Policy: ruleset.Accept},
+		Rules: []ruleset.Rule{{Handle: 1, Exprs: join(meta(ruleset.MetaNfproto, 2), []ruleset.Expr{
+			{Name: "payload", Payload: &ruleset.Payload{Base: "network", Offset: 16, Len: 4, Dreg: 1}},
+			{Name: "meta", Meta: &ruleset.Meta{Key: ruleset.MetaL4proto, Dreg: 9}},
+			{Name: "payload", Payload: &ruleset.Payload{Base: "transport", Offset: 2, Len: 2, Dreg: 10}},
+			{Name: "lookup", Lookup: &ruleset.Lookup{Set: "ips", Sreg: 1, HasReg: true}},
+		})}},
+	})
+	s.NFTables.Ruleset = rs
+	return s
+}
+
 func sshFrom(source string, port int) *reach.Question {
 	return &reach.Question{From: at(ext0, source), Proto: "tcp", Dport: port, Unbound: true, To: reach.Target{Host: true}, Family: 4}
 }
@@ -91,6 +142,10 @@ func TestLargeSets(t *testing.T) {
 		"a map of distinct marks":    {geoip(20_000, 20_000), 22, packet.Unknown},
 		"pairs":                      {pairs(10_000, false), 22, packet.Reachable},
 		"pairs, another port":        {pairs(2_000, false), 23, packet.Unreachable},
+		"an ipset":                   {listed(5_000), 22, packet.Reachable},
+		"an ipset, another port":     {listed(5_000), 23, packet.Unreachable},
+		"services of a cluster":      {cluster(2_000), 22, packet.Reachable},
+		"services, another port":     {cluster(2_000), 23, packet.Unreachable},
 		"a verdict map":              {pairs(10_000, true), 22, packet.Reachable},
 		"a verdict map, other ports": {pairs(2_000, true), 23, packet.Unreachable},
 	} {
@@ -116,6 +171,10 @@ func BenchmarkLarge(b *testing.B) {
 		{"concatenation", pairs(10_000, false), 22},
 		{"concatenation, a proof", pairs(10_000, false), 23},
 		{"verdict map", pairs(10_000, true), 22},
+		{"ipset", listed(500_000), 22},
+		{"ipset, a proof", listed(500_000), 23},
+		{"services", cluster(20_000), 22},
+		{"services, a proof", cluster(20_000), 23},
 		{"verdict map, a proof", pairs(10_000, true), 23},
 	} {
 		b.Run(c.name, func(b *testing.B) {

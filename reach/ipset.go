@@ -53,11 +53,20 @@ func (m *machine) inIPSet(c *cube, ipset *ruleset.IPSet, x *ruleset.XtSet) (in, 
 	case int(x.Dim) < len(parts), ipset.Family != 0 && ipset.Family != family:
 		return nil, []cube{*c}, true
 	case len(parts) == 1:
-		all := set{}
-		for i := range ipset.Elements {
-			all = append(all, prefixSet(ipset.Elements[i].Net)...)
+		all, known := m.addresses[ipset]
+		if !known {
+			all = set{}
+			for i := range ipset.Elements {
+				all = append(all, prefixSet(ipset.Elements[i].Net)...)
+			}
+			all = all.normal()
+			m.addresses[ipset] = all
 		}
-		in, out = c.split(side(0, fSaddr, fDaddr), all.normal())
+		f := side(0, fSaddr, fDaddr)
+		if m.parts(c, f, all) {
+			return nil, nil, true // the next spend gives the reason
+		}
+		in, out = c.split(f, all)
 		return in, out, true
 	case !ports && slices.Contains(parts, "port") && !slices.ContainsFunc(ipset.Elements, func(e ruleset.IPSetElement) bool {
 		return e.Proto == 0 || uint64(e.Proto) == c.sets[fProto][0].lo.lo

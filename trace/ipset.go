@@ -1,6 +1,7 @@
 package trace
 
 import (
+	"bytes"
 	"net/netip"
 	"slices"
 	"strings"
@@ -15,6 +16,14 @@ func (w *walk) xtSet(x *ruleset.XtSet, r *rule) verdict {
 	if set == nil {
 		return w.maybe(r, strings.TrimSuffix("an ipset that was not read: "+w.snap.NFTables.Ruleset.IPSetsUnread, ": "))
 	}
+	if f, all, ok := w.setOfAddresses(set, x); ok {
+		if w.region != nil && w.open(f) && w.asSent(f) {
+			return decide(w.part(f, all, r) != x.Invert)
+		}
+		if at, n := w.skb.fieldAt(f); !anyBit(w.skb.unk[at : at+n]) {
+			return decide(all.has(w.skb.nh[at:at+n]) != x.Invert)
+		}
+	}
 	if w.region != nil {
 		for i, part := range set.Parts() {
 			if f := w.openPart(part, i < 3 && x.Source[i]); f != 0 {
@@ -27,6 +36,43 @@ func (w *walk) xtSet(x *ruleset.XtSet, r *rule) verdict {
 		return w.maybe(r, why)
 	}
 	return decide(hit != x.Invert)
+}
+
+// setOfAddresses is what a set of addresses or networks alone has, of the packet's family, and the field that it asks for. It reports false for
+// other sets, and for those with exceptions.
+func (w *walk) setOfAddresses(set *ruleset.IPSet, x *ruleset.XtSet) (f byte, all spans, ok bool) {
+	if x.ReturnNoMatch || x.Dim < 1 || set.Type != "hash:ip" && set.Type != "hash:net" || set.Family != map[bool]int{true: 2, false: 10}[w.skb.v4] {
+		return 0, nil, false
+	}
+	known, seen := w.addresses[set]
+	if !seen {
+		var list []Span
+		for i := range set.Elements {
+			e := &set.Elements[i]
+			if e.NoMatch || !e.Net.IsValid() || e.Net.Addr().Is4() != w.skb.v4 {
+				list = nil
+				break
+			}
+			list = append(list, prefixSpan(e.Net))
+		}
+		known = join(list)
+		if w.addresses == nil {
+			w.addresses = map[*ruleset.IPSet]spans{}
+		}
+		w.addresses[set] = known
+		w.evaluated += len(set.Elements) / keysPerRule
+	}
+	f = 'd'
+	if x.Source[0] {
+		f = 's'
+	}
+	return f, known, known != nil
+}
+
+// has says whether a number is among spans.
+func (s spans) has(b []byte) bool {
+	i, _ := slices.BinarySearchFunc(s, b, func(x Span, b []byte) int { return bytes.Compare(x.Hi, b) })
+	return i < len(s) && bytes.Compare(s[i].Lo, b) <= 0
 }
 
 // openPart is the field of a region that a part of a set asks for, where it is open.

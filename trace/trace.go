@@ -18,6 +18,7 @@ import (
 	"strings"
 
 	"github.com/ringfence/ringfence/packet"
+	"github.com/ringfence/ringfence/ruleset"
 	"github.com/ringfence/ringfence/snapshot"
 )
 
@@ -96,8 +97,10 @@ type Tracer struct {
 	members    map[netip.Prefix][]*link // see joinedBy
 	marks      [2]landmarks             // the same as spans: of IPv6, of IPv4
 	owns       map[netip.Addr]bool      // see own
-	walk       walk
-	cost       int // rules that were evaluated, of all packets
+	// addresses are what setOfAddresses found.
+	addresses map[*ruleset.IPSet]spans
+	walk      walk
+	cost      int // rules that were evaluated, of all packets
 }
 
 // landmarks are what spansOfMarks found.
