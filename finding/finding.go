@@ -22,6 +22,16 @@ const (
 // Severities from high to low.
 var Severities = []string{"critical", "high", "medium", "low", "info"}
 
+// Kinds of resources that findings of the program are about. A policy of the user names others in custom.kinds of its METADATA.
+var Kinds = []string{
+	"account", "agent", "bmc", "bridge", "chain", "collector", "container", "device", "file", "filter", "forward", "group", "host",
+	"interface", "key", "memory", "mount", "nftables", "package", "process", "published", "rule", "service", "socket", "sshd", "sysctl",
+	"unit", "workload",
+}
+
+// RemediationKinds are the ways to close a finding that a report and a fix know; a fix acts on nft, sshd, systemd and sysctl.
+var RemediationKinds = []string{"nft", "sshd", "systemd", "sysctl", "config", "command", "words"}
+
 // Rank orders severities: 0 is critical; an unknown word is the lowest.
 func Rank(severity string) int {
 	for i, s := range Severities {
@@ -236,7 +246,7 @@ type Finding struct {
 
 // Remediation is one way to close a finding.
 type Remediation struct {
-	Kind string `json:"kind"` // nft, sshd, systemd, sysctl, config, command, words
+	Kind string `json:"kind"` // one of RemediationKinds
 	Text string `json:"text"`
 	// Deny is the flow that a packet filter closes; set where Kind is nft.
 	Deny *Deny `json:"deny,omitempty"`

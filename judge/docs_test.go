@@ -66,6 +66,9 @@ func checksPage(p *Policies) []byte {
 		if len(c.Reads) > 0 {
 			fmt.Fprintf(&b, "\nReads: %s\n", strings.Join(c.Reads, ", "))
 		}
+		for _, name := range sorted(c.Params) {
+			fmt.Fprintf(&b, "\nParameter `params.%s`: %s\n", name, c.Params[name].explain())
+		}
 		var refs []string
 		for _, r := range []struct {
 			name string

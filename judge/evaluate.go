@@ -45,12 +45,24 @@ type answer struct {
 	NotApplicable string            `json:"not_applicable"`
 }
 
-// valid says whether the values of an answer are of the vocabulary: a finding of an unknown severity would be
-// in no list.
-func (a *answer) valid() error {
+// valid refuses an answer with words that are not of the vocabulary: a finding of an unknown severity would be in no list.
+func (a *answer) valid(c *Check) error {
 	for _, f := range a.Finding {
 		if f.Severity != "" && finding.Rank(f.Severity) >= len(finding.Severities) {
 			return fmt.Errorf("a finding has the severity %q", f.Severity)
+		}
+		if c.Builtin { // a test holds what they say to the vocabulary
+			continue
+		}
+		if f.Resource.Kind != "" {
+			if err := c.knownKind(f.Resource.Kind); err != nil {
+				return err
+			}
+		}
+		for _, r := range f.Remediation {
+			if err := knownRemediation(r.Kind); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -61,6 +73,7 @@ type evaluator struct {
 	policies *Policies
 	input    ast.Value
 	store    storage.Store
+	given    map[string]any         // parameters of the configuration
 	left     map[bool]time.Duration // time of the built-in policies (true) and of the others
 }
 
@@ -69,11 +82,8 @@ func (p *Policies) evaluator(doc *Document, params map[string]any) (*evaluator, 
 	if err != nil {
 		return nil, fmt.Errorf("document for the policies: %w", err)
 	}
-	if params == nil {
-		params = map[string]any{}
-	}
-	store := inmem.NewFromObject(map[string]any{"params": params})
-	return &evaluator{p, v, store, map[bool]time.Duration{true: p.limits.set, false: p.limits.set}}, nil
+	store := inmem.NewFromObject(map[string]any{"params": p.values(params)})
+	return &evaluator{p, v, store, params, map[bool]time.Duration{true: p.limits.set, false: p.limits.set}}, nil
 }
 
 // The reasons to end a policy.
@@ -180,7 +190,7 @@ func (e *evaluator) eval(ctx context.Context, c *Check) (*answer, error) {
 	if err := strictJSON(b, a); err != nil {
 		return nil, err
 	}
-	return a, a.valid()
+	return a, a.valid(c)
 }
 
 // maxReason bounds a reason that quotes an error, in characters.

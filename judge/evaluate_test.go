@@ -18,9 +18,13 @@ import (
 
 const header = "# METADATA\n# title: T\n# description: D\n# custom: {severity: low, reads: [], remediation: R}\n"
 
-// mine is a policy of a user, ringfence.own.<name>.
-func mine(name, rules string) Module {
-	return Module{"dir/" + strings.ReplaceAll(name, "_", "-") + ".rego", []byte(header + "package ringfence.own." + name + "\n\n" + rules + "\n")}
+// mine is a policy of a user that reads nothing, ringfence.own.<name>.
+func mine(name, rules string) Module { return mineOf("[]", name, rules) }
+
+// mineOf is a policy of a user with what it reads.
+func mineOf(reads, name, rules string) Module {
+	text := strings.Replace(header, "reads: []", "reads: "+reads, 1)
+	return Module{"dir/" + strings.ReplaceAll(name, "_", "-") + ".rego", []byte(text + "package ringfence.own." + name + "\n\n" + rules + "\n")}
 }
 
 func judged(t *testing.T, p *Policies) *finding.Report {
@@ -66,14 +70,14 @@ func TestFailingPolicyIsItsOwnUnknown(t *testing.T) {
 		"builtin":  {`finding contains {"message": "m"} if to_number(concat("", ["x", "y"])) == 1`, "eval_builtin_error"},
 		"result":   {`finding := "a word"`, "cannot unmarshal string"},
 		"surprise": {`finding_ := 1`, `unknown field "finding_"`},
-		"severity": {`finding contains {"message": "m", "severity": "awful"}`, `the severity "awful"`},
+		"severity": {`finding contains {"message": "m", "severity": concat("", ["aw", "ful"])}`, `the severity "awful"`},
 		"endless": {
 			"_n := " + numbers + "\n" + `finding contains {"message": "m"} if { some a in _n; some b in _n; some c in _n; a + b + c == 4 }`,
 			"it took longer than it may (300ms)",
 		},
-		"lines": {`finding contains {"message": "m", "severity": "a\nb` + "\\u001b" + `[2J"}`, `the severity "a\nb\x1b[2J"`},
+		"lines": {`finding contains {"message": "m", "severity": concat("", ["a\nb` + "\\u001b" + `[2J"])}`, `the severity "a\nb\x1b[2J"`},
 	}
-	modules := []Module{mine("fine", `finding contains {"resource": {"kind": "k", "key": "k"}, "message": "m"}`)}
+	modules := []Module{mine("fine", `finding contains {"resource": {"kind": "host", "key": "k"}, "message": "m"}`)}
 	for name, c := range cases {
 		modules = append(modules, mine(name, c.rules))
 	}
@@ -210,7 +214,7 @@ func TestUserPackages(t *testing.T) {
 
 // TestUserPolicyInADirectoryNamedBuiltin is not one of the program's own, whatever its file is called.
 func TestUserPolicyInADirectoryNamedBuiltin(t *testing.T) {
-	m := mine("fine", `finding contains {"resource": {"kind": "k", "key": "k"}, "message": "m"}`)
+	m := mine("fine", `finding contains {"resource": {"kind": "host", "key": "k"}, "message": "m"}`)
 	m.File = "builtin/policies/own/fine.rego"
 	p, err := Load(m)
 	if err != nil {
@@ -232,7 +236,7 @@ func TestUserPoliciesShare(t *testing.T) {
 	p, err := Load(
 		Module{"dir/words.rego", []byte("package ringfence.shared\n\nword := \"seven\"\n")},
 		mine("uses", `import data.ringfence.shared`+"\n\n"+`finding contains {"message": shared.word}`),
-		mine("replaces", `finding contains {"message": "m"} if data.ringfence.firewall.no_input_filter.finding == {1} with data.ringfence.firewall.no_input_filter.finding as {1}`),
+		mineOf("[network, nftables]", "replaces", `finding contains {"message": "m"} if data.ringfence.firewall.no_input_filter.finding == {1} with data.ringfence.firewall.no_input_filter.finding as {1}`),
 	)
 	if err != nil {
 		t.Fatal(err)

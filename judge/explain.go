@@ -10,6 +10,9 @@ func (c *Check) Explain() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s (%s)\n%s\n\n%s\n\nfix: %s\nreads: %s\n", c.ID, c.Severity, c.Title,
 		strings.TrimSpace(c.Description), strings.TrimSpace(c.Remediation), strings.Join(c.Reads, ", "))
+	for _, name := range sorted(c.Params) {
+		fmt.Fprintf(&b, "params.%s: %s\n", name, c.Params[name].explain())
+	}
 	for _, r := range []struct {
 		name string
 		list []string

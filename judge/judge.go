@@ -36,7 +36,7 @@ type CheckConfig struct {
 	Severity map[string]string `json:"severity,omitempty"`
 }
 
-// Validate refuses checks, severities and zones that do not exist.
+// Validate refuses checks, severities, parameters and zones that do not exist, and parameters of another type.
 func (c *Config) Validate(p *Policies) error {
 	known := map[string]bool{}
 	for _, k := range p.Checks {
@@ -54,6 +54,9 @@ func (c *Config) Validate(p *Policies) error {
 		if finding.Rank(s) >= len(finding.Severities) {
 			return fmt.Errorf("checks.severity: %s: %q is no severity", id, s)
 		}
+	}
+	if err := p.validParams(c.Params); err != nil {
+		return err
 	}
 	return c.Zones.Validate()
 }
@@ -211,6 +214,11 @@ func decide(ctx context.Context, res *finding.Result, c *Check, ev *evaluator, s
 			return nil
 		}
 	}
+	if missing := c.missing(ev.given); len(missing) > 0 {
+		res.Status = finding.Unknown
+		res.Reason = "the check needs " + strings.Join(missing, ", ") + ", which the configuration does not give (--config)"
+		return nil
+	}
 	a, err := ev.check(ctx, c)
 	switch {
 	case ctx.Err() != nil:
@@ -232,6 +240,8 @@ func decide(ctx context.Context, res *finding.Result, c *Check, ev *evaluator, s
 		}
 	case len(gaps) > 0:
 		res.Status, res.Reason = finding.Unknown, strings.Join(gaps, "; ")
+	case !c.Builtin && a.NotApplicable == "" && !ev.policies.canFail(c):
+		res.Status, res.Reason = finding.Unknown, "the policy has no rule finding: it cannot fail, so that it passes says nothing"
 	case a.NotApplicable != "":
 		res.Status, res.Reason = finding.NotApplicable, a.NotApplicable
 	default:

@@ -2,7 +2,6 @@ package judge
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -30,6 +29,8 @@ type Check struct {
 	Reads       []string // sections of the snapshot, or parts of them (listeners.ip)
 	Remediation string
 	References  finding.References
+	Params      map[string]Param // what it reads of the configuration, by name
+	Kinds       []string         // kinds of resources of its own
 	File        string
 	Builtin     bool
 
@@ -43,6 +44,7 @@ type Policies struct {
 	modules  map[string]*ast.Module
 	tests    map[string]*ast.Module
 	builtins map[string]bool
+	params   map[string]Param // of all checks
 	limits   limits
 	leave    string
 }
@@ -122,7 +124,7 @@ func (p *Policies) builtin(files fs.FS) error {
 // add parses a module.
 func (p *Policies) add(f *Module) (*ast.Module, error) {
 	if len(f.Text) > MaxPolicy {
-		return nil, fmt.Errorf("%w: %s: larger than 1 MiB", ErrPolicy, f.File)
+		return nil, fmt.Errorf("%w: %s: larger than 1 MiB: divide it (code that several policies share is in ringfence.shared)", ErrPolicy, f.File)
 	}
 	if p.modules[f.File] != nil || p.tests[f.File] != nil {
 		return nil, fmt.Errorf("%w: %s: read twice", ErrPolicy, f.File)
@@ -193,31 +195,57 @@ func (p *Policies) compile(c *ast.Compiler) error {
 		return fmt.Errorf("%w: %w", ErrPolicy, p.compiler.Errors)
 	}
 	byID := map[string]string{}
+	var wrong []error // of all policies, so that they are mended in one go
 	for _, file := range sorted(p.modules) {
-		c, err := metadata(file, p.modules[file])
-		if err != nil {
-			return fmt.Errorf("%w: %s: %w", ErrPolicy, file, err)
+		c, err := p.check(file)
+		switch {
+		case err != nil:
+			wrong = append(wrong, inPolicy(file, err))
+		case c == nil: // shared code
+		case byID[c.ID] != "":
+			wrong = append(wrong, fmt.Errorf("%w: %s and %s are the same check: name one of them otherwise", ErrPolicy, byID[c.ID], file))
+		default:
+			byID[c.ID] = file
+			p.Checks = append(p.Checks, *c)
 		}
-		if c == nil {
-			if len(inputFields(p.compiler.Modules[file])) > 0 {
-				return fmt.Errorf("%w: %s: shared code reads input: hand it what it needs as an argument", ErrPolicy, file)
-			}
-			continue
-		}
-		if !p.builtins[file] { // a test compares the built-in ones
-			if err := covers(c, p.compiler.Modules[file]); err != nil {
-				return fmt.Errorf("%w: %s: %w", ErrPolicy, file, err)
-			}
-		}
-		if other := byID[c.ID]; other != "" {
-			return fmt.Errorf("%w: %s and %s are the same check", ErrPolicy, other, file)
-		}
-		byID[c.ID] = file
-		c.Builtin = p.builtins[file]
-		p.Checks = append(p.Checks, *c)
+	}
+	if len(wrong) > 0 {
+		return errors.Join(wrong...)
 	}
 	slices.SortFunc(p.Checks, func(a, b Check) int { return strings.Compare(a.ID, b.ID) })
-	return nil
+	var err error
+	p.params, err = declared(p.Checks)
+	return err
+}
+
+// check is the check of a module; nil if it is code that several share.
+func (p *Policies) check(file string) (*Check, error) {
+	c, err := metadata(file, p.modules[file])
+	if err != nil {
+		return nil, err
+	}
+	if c == nil {
+		if uses := inputUses(p.compiler.Modules[file]); len(uses) > 0 {
+			return nil, placed(uses[0].at, "shared code reads input: hand it what it needs as an argument")
+		}
+		return nil, nil
+	}
+	c.Builtin = p.builtins[file]
+	if c.Builtin { // tests hold them to the same
+		return c, nil
+	}
+	return c, p.holds(c, file)
+}
+
+// holds refuses a check that uses what it does not name: sections of the snapshot, parameters, words of a report.
+func (p *Policies) holds(c *Check, file string) error {
+	if err := p.covers(c); err != nil {
+		return err
+	}
+	if err := p.declares(c); err != nil {
+		return err
+	}
+	return c.speaks(p.modules[file])
 }
 
 func sorted[V any](m map[string]V) []string {
@@ -232,71 +260,6 @@ func sorted[V any](m map[string]V) []string {
 // sections are the sections of a snapshot that a policy can read.
 var sections = []string{
 	"agents", "ipmi", "kernel", "listeners", "network", "nftables", "powers", "processes", "runtimes", "ssh", "winrm",
-}
-
-// metadata reads a check from the annotations of its package; a module of shared code (package
-// ringfence.lib, or ringfence.shared of the user) is no check.
-func metadata(file string, m *ast.Module) (*Check, error) {
-	ref := packagePath(m)
-	if len(ref) >= 3 && ref[1] == "ringfence" && (ref[2] == "lib" || ref[2] == shared) {
-		return nil, nil
-	}
-	if len(ref) != 4 || ref[0] != "data" || ref[1] != "ringfence" {
-		return nil, fmt.Errorf("package %v: want ringfence.<area>.<check>", m.Package.Path)
-	}
-	c := &Check{File: file, pkg: strings.Join(ref, "."), ID: ref[2] + "/" + strings.ReplaceAll(ref[3], "_", "-")}
-	base := strings.TrimSuffix(path.Base(file), ".rego")
-	if base != path.Base(c.ID) {
-		return nil, fmt.Errorf("check %s: the file must have its name", c.ID)
-	}
-	for _, a := range m.Annotations {
-		if a.Scope != "package" {
-			continue
-		}
-		c.Title, c.Description = a.Title, a.Description
-		for _, r := range a.RelatedResources {
-			c.References.URLs = append(c.References.URLs, r.Ref.String())
-		}
-		b, err := json.Marshal(a.Custom)
-		if err != nil {
-			return nil, err
-		}
-		var custom struct {
-			Severity    string             `json:"severity"`
-			Reads       []string           `json:"reads"`
-			Remediation string             `json:"remediation"`
-			References  finding.References `json:"references"`
-		}
-		if err := strictJSON(b, &custom); err != nil {
-			return nil, fmt.Errorf("metadata: %w", err)
-		}
-		urls := c.References.URLs
-		c.Severity, c.Reads, c.Remediation = custom.Severity, custom.Reads, custom.Remediation
-		c.References = custom.References
-		c.References.URLs = urls
-	}
-	return c, c.complete()
-}
-
-func (c *Check) complete() error {
-	switch {
-	case c.Title == "" || c.Description == "" || c.Remediation == "":
-		return fmt.Errorf("check %s: metadata needs title, description and remediation", c.ID)
-	case finding.Rank(c.Severity) >= len(finding.Severities):
-		return fmt.Errorf("check %s: severity %q", c.ID, c.Severity)
-	}
-	for _, r := range c.Reads {
-		if !readPart(r) {
-			return fmt.Errorf("check %s: reads %q, which is no section or part of one", c.ID, r)
-		}
-	}
-	return nil
-}
-
-func strictJSON(b []byte, v any) error {
-	d := json.NewDecoder(strings.NewReader(string(b)))
-	d.DisallowUnknownFields()
-	return d.Decode(v)
 }
 
 // TestResult is one Rego unit test.
@@ -315,7 +278,7 @@ func (p *Policies) Test(ctx context.Context) ([]TestResult, error) {
 	for k, m := range p.tests {
 		all[k] = m.Copy()
 	}
-	store := inmem.NewFromObject(map[string]any{"params": map[string]any{}})
+	store := inmem.NewFromObject(map[string]any{"params": p.values(nil)})
 	// Tests replace input by small documents, so their compiler does not check it by the schema.
 	runner := tester.NewRunner().SetCompiler(ast.NewCompiler().WithCapabilities(capabilities())).
 		SetStore(store).SetModules(all).SetTimeout(p.limits.policy)

@@ -21,9 +21,15 @@ func fieldReads() map[string][]string {
 // wholeInput stands for all fields: a policy that hands the document on can read any.
 const wholeInput = "*"
 
-// inputFields are the fields of the document that a module refers to.
-func inputFields(m *ast.Module) []string {
-	seen := map[string]bool{}
+// inputUse is a place where a module refers to a field of the document.
+type inputUse struct {
+	field string
+	at    *ast.Location
+}
+
+// inputUses are the fields of the document that a compiled module refers to, each with the first place.
+func inputUses(m *ast.Module) []inputUse {
+	var uses []inputUse
 	ast.WalkRefs(m, func(r ast.Ref) bool {
 		if !r[0].Equal(ast.InputRootDocument) {
 			return false
@@ -34,10 +40,48 @@ func inputFields(m *ast.Module) []string {
 				name = string(s)
 			}
 		}
-		seen[name] = true
+		if !slices.ContainsFunc(uses, func(u inputUse) bool { return u.field == name }) {
+			uses = append(uses, inputUse{name, r[0].Location})
+		}
 		return false
 	})
+	return uses
+}
+
+// inputFields are the fields of the document that a compiled module refers to.
+func inputFields(m *ast.Module) []string {
+	seen := map[string]bool{}
+	for _, u := range inputUses(m) {
+		seen[u.field] = true
+	}
 	return sorted(seen)
+}
+
+// behind are the files of the modules that a module refers to, and those that they refer to; it is the first.
+func (p *Policies) behind(file string) []string {
+	list := []string{file}
+	for i := 0; i < len(list); i++ {
+		ast.WalkRefs(p.compiler.Modules[list[i]], func(r ast.Ref) bool {
+			if !r[0].Equal(ast.DefaultRootDocument) {
+				return false
+			}
+			r = r.GroundPrefix()
+			for other, m := range p.compiler.Modules {
+				if (r.HasPrefix(m.Package.Path) || m.Package.Path.HasPrefix(r)) && !slices.Contains(list, other) {
+					list = append(list, other)
+				}
+			}
+			return false
+		})
+	}
+	slices.Sort(list[1:])
+	return list
+}
+
+// isCheck says whether a file has a check, and not code that several share.
+func (p *Policies) isCheck(file string) bool {
+	ref := packagePath(p.modules[file])
+	return len(ref) == 4 && ref[2] != "lib" && ref[2] != shared
 }
 
 // neededReads are the sections, and parts of them, that fields are made from.
@@ -71,17 +115,53 @@ func readPart(read string) bool {
 // them without naming them.
 var later = map[string]string{"listeners.namespaces": "listeners.ip"}
 
-// covers refuses a policy of the user that uses what it does not name among its reads: it would pass on evidence that was
-// never seen. The section as a whole covers each part of it.
-func covers(c *Check, m *ast.Module) error {
-	for _, need := range neededReads(inputFields(m)) {
-		section, _, _ := strings.Cut(need, ".")
-		if older := later[need]; older != "" && slices.Contains(c.Reads, older) && !slices.Contains(c.Reads, need) {
-			c.Reads = append(c.Reads, need)
-		}
-		if !slices.Contains(c.Reads, need) && !slices.Contains(c.Reads, section) {
-			return fmt.Errorf("check %s: reads lacks %s, which the fields of input that it uses are made from", c.ID, need)
+// covers refuses a policy of the user that uses what it does not name among its reads, by itself or by what other policies found: it would
+// pass on evidence that was never seen. The section as a whole covers each part of it.
+func (p *Policies) covers(c *Check) error {
+	files := p.behind(c.File)
+	for _, file := range files {
+		for _, u := range inputUses(p.compiler.Modules[file]) {
+			for _, need := range neededReads([]string{u.field}) {
+				section, _, _ := strings.Cut(need, ".")
+				if older := later[need]; older != "" && slices.Contains(c.Reads, older) && !slices.Contains(c.Reads, need) {
+					c.Reads = append(c.Reads, need)
+				}
+				if slices.Contains(c.Reads, need) || slices.Contains(c.Reads, section) {
+					continue
+				}
+				what := "input." + u.field + " is"
+				if u.field == wholeInput {
+					what = "input as a whole is"
+				}
+				if file != c.File {
+					return fmt.Errorf("check %s: it reads what %s says, which is made from %s: reads lacks that: write reads: [%s]",
+						c.ID, file, need, strings.Join(p.allReads(files), ", "))
+				}
+				return placed(u.at, "check %s: %s made from %s, which reads lacks: write reads: [%s]",
+					c.ID, what, need, strings.Join(p.allReads(files), ", "))
+			}
 		}
 	}
 	return nil
+}
+
+// allReads are the sections, and parts of them, that the fields which modules use are made from.
+func (p *Policies) allReads(files []string) []string {
+	var fields []string
+	for _, file := range files {
+		fields = append(fields, inputFields(p.compiler.Modules[file])...)
+	}
+	return neededReads(fields)
+}
+
+// Spare are the reads of a check that nothing it uses is made from: it is unknown without need where they were not seen.
+func (p *Policies) Spare(c *Check) []string {
+	needed := p.allReads(p.behind(c.File))
+	var spare []string
+	for _, r := range c.Reads {
+		if !slices.ContainsFunc(needed, func(need string) bool { return need == r || strings.HasPrefix(need, r+".") }) {
+			spare = append(spare, r)
+		}
+	}
+	return spare
 }

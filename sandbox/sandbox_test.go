@@ -26,7 +26,7 @@ const ownPolicy = `# METADATA
 # custom: {severity: low, reads: [], remediation: R}
 package ringfence.own.mine
 
-finding contains {"resource": {"kind": "k", "key": "k"}, "message": "m"}
+finding contains {"resource": {"kind": "host", "key": "k"}, "message": "m"}
 `
 
 // TestMain is also the process that judges: the tests start this program again.

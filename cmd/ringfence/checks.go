@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -54,6 +55,12 @@ func (e *env) testPolicies(c *cobra.Command, dir string) error {
 	p, err := loadPolicies([]string{dir})
 	if err != nil {
 		return err
+	}
+	for i := range p.Checks {
+		if spare := p.Spare(&p.Checks[i]); !p.Checks[i].Builtin && len(spare) > 0 {
+			e.say("ringfence: %s: reads %s, of which it uses nothing: it is unknown without need where that was not seen\n",
+				p.Checks[i].File, strings.Join(spare, ", "))
+		}
 	}
 	results, err := p.Test(c.Context())
 	if err != nil {

@@ -24,7 +24,7 @@ const ownPolicy = `# METADATA
 # custom: {severity: low, reads: [], remediation: R}
 package ringfence.own.mine
 
-finding contains {"resource": {"kind": "k", "key": "k"}, "message": "m"}
+finding contains {"resource": {"kind": "host", "key": "k"}, "message": "m"}
 `
 
 // portable builds the program as it is on other systems, of the files that are for those, to run here.

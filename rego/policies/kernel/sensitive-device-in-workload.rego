@@ -6,6 +6,8 @@
 # custom:
 #   severity: high
 #   reads: [processes.devices, runtimes, processes.power, agents]
+#   params:
+#     devices: {type: strings, default: [], description: "Devices that workloads may have."}
 #   remediation: >-
 #     Remove the device from the container; give graphics cards by partition (MIG), not whole.
 #   references:

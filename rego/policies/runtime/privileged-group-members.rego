@@ -6,6 +6,8 @@
 # custom:
 #   severity: medium
 #   reads: [runtimes, agents, processes.power, processes.groups]
+#   params:
+#     groupMembers: {type: strings, default: [], description: "Accounts that may be in the group of a runtime."}
 #   remediation: >-
 #     Remove the accounts from the group; use rootless containers.
 #   references:

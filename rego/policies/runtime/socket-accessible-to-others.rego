@@ -7,6 +7,8 @@
 # custom:
 #   severity: high
 #   reads: [runtimes, processes.power, processes.groups]
+#   params:
+#     socketGroups: {type: strings, default: [], description: "Groups that may own the socket of a runtime."}
 #   remediation: >-
 #     Set SocketMode=0660 and the group in the socket unit, so that it survives a restart.
 #   references:
