@@ -7,6 +7,11 @@
 // evidence. Nothing is counted by subtraction.
 package finding
 
+import (
+	"crypto/sha256"
+	"encoding/hex"
+)
+
 // Schema names the format and its version.
 const Schema = "ringfence.report/v1"
 
@@ -199,7 +204,7 @@ type Result struct {
 	Severity    string     `json:"severity"` // the highest of its findings, else that of the check
 	Title       string     `json:"title"`
 	Description string     `json:"description"`
-	Reason      string     `json:"reason,omitempty"` // why unknown, not applicable or waived
+	Reason      string     `json:"reason,omitempty"` // why unknown, not applicable or waived; of a failed one, what was not seen
 	Remediation string     `json:"remediation"`
 	References  References `json:"references"`
 	Findings    []Finding  `json:"findings,omitempty"`
@@ -294,6 +299,49 @@ func (r *Report) Count() Counts {
 		}
 	}
 	return c
+}
+
+// Open is a question that a report leaves open: a check that is unknown, something that one could not decide beside what it found, or that a
+// check which failed did not see all.
+type Open struct {
+	Check    string `json:"check"`
+	Severity string `json:"severity"`
+	// Resource is what the question is about; none if it is the check as a whole.
+	Resource *Resource `json:"resource,omitempty"`
+	Reason   string    `json:"reason"`
+}
+
+// Open are the questions that a report leaves open. What was left out by the configuration, or does not apply, is none.
+func (r *Report) Open() []Open {
+	var list []Open
+	for i := range r.Results {
+		res := &r.Results[i]
+		if res.Status != Unknown && res.Status != Fail {
+			continue
+		}
+		for j := range res.Unknowns {
+			list = append(list, Open{res.ID, res.Severity, &res.Unknowns[j].Resource, res.Unknowns[j].Reason})
+		}
+		if res.Status == Unknown && len(res.Unknowns) == 0 || res.Status == Fail && res.Reason != "" {
+			list = append(list, Open{res.ID, res.Severity, nil, res.Reason})
+		}
+	}
+	return list
+}
+
+// Undecided counts the checks that leave a question open.
+func (r *Report) Undecided() int {
+	checks := map[string]bool{}
+	for _, o := range r.Open() {
+		checks[o.Check] = true
+	}
+	return len(checks)
+}
+
+// Fingerprint identifies a finding over audits: by its check and what it is about.
+func Fingerprint(check string, r Resource) string {
+	sum := sha256.Sum256([]byte(check + "\x00" + r.Kind + "\x00" + r.Key))
+	return hex.EncodeToString(sum[:])
 }
 
 // Worst is the highest severity among the findings of failed results, "" where nothing failed.

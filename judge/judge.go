@@ -8,8 +8,6 @@ package judge
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"maps"
 	"slices"
@@ -232,6 +230,9 @@ func decide(ctx context.Context, res *finding.Result, c *Check, ev *evaluator, s
 	switch {
 	case len(res.Findings) > 0:
 		res.Status, res.Severity = finding.Fail, res.Findings[0].Severity
+		if len(gaps) > 0 {
+			res.Reason = "there can be more: " + strings.Join(gaps, "; ")
+		}
 	case len(a.Unknown) > 0:
 		res.Status = finding.Unknown
 		res.Reason = a.Unknown[0].Resource.Key + ": " + a.Unknown[0].Reason
@@ -308,8 +309,7 @@ func findings(c *Check, a *answer, override string, hangsOn map[string][]finding
 		if override != "" {
 			n.Severity = override
 		}
-		sum := sha256.Sum256([]byte(c.ID + "\x00" + f.Resource.Kind + "\x00" + f.Resource.Key))
-		n.Fingerprint = hex.EncodeToString(sum[:])
+		n.Fingerprint = finding.Fingerprint(c.ID, f.Resource)
 		i, ok := index[n.Fingerprint]
 		if !ok {
 			index[n.Fingerprint] = len(out)

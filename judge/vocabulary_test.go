@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -284,6 +285,43 @@ func TestParamsOfTheConfiguration(t *testing.T) {
 		}
 		if err := cfg.Validate(byDefault); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", text, err, want)
+		}
+	}
+}
+
+// TestFailureSaysWhatWasNotSeen: what a check finds does not hide that it did not see all, and --strict counts it.
+func TestFailureSaysWhatWasNotSeen(t *testing.T) {
+	p, err := Load(mineOf("[ssh]", "seen", `finding contains {"resource": {"kind": "host", "key": "k"}, "message": "m", "severity": "low"} if input.ssh`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open("../fixtures/base/host.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	s, err := snapshot.Load(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, partly := range []bool{false, true} {
+		if partly {
+			c := s.Section("ssh")
+			c.Status, c.Reasons = snapshot.Partial, []string{"one file was not read"}
+			for i := range s.Coverage {
+				if s.Coverage[i].Collector == "ssh" {
+					s.Coverage[i] = c
+				}
+			}
+		}
+		r, err := Judge(context.Background(), s, p, new(Config), "0.0.0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		res := resultOf(t, r, "own/seen")
+		open := slices.ContainsFunc(r.Open(), func(o finding.Open) bool { return o.Check == "own/seen" })
+		if res.Status != finding.Fail || open != partly || strings.Contains(res.Reason, "one file was not read") != partly {
+			t.Errorf("partly %v: %s %q, open %v", partly, res.Status, res.Reason, open)
 		}
 	}
 }

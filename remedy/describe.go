@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/ringfence/ringfence/dropin"
+	"github.com/ringfence/ringfence/finding"
 )
 
 // Tree is the plan as files: ruleset.nft, undo.nft, and each file of a service by its path, from the root.
@@ -43,7 +44,22 @@ func (p *Plan) Describe(clean func(text string, breaks bool) string) string {
 			fmt.Fprintf(&d.text, "#   %s: %s\n", clean(m.Kind, false), l)
 		}
 	}
+	d.open(p.Open)
 	return d.text.String()
+}
+
+// open lists what the report left open.
+func (d *description) open(list []finding.Open) {
+	if len(list) > 0 {
+		d.text.WriteString("\n# not decided, so that there can be more to close:\n")
+	}
+	for _, o := range list {
+		about := ""
+		if o.Resource != nil {
+			about = o.Resource.Key + ": "
+		}
+		d.line("# %s (%s): %s%s", o.Check, o.Severity, about, o.Reason)
+	}
 }
 
 // description is the text as it grows.

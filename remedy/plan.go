@@ -131,6 +131,8 @@ type Plan struct {
 	Disruption string `json:"disruption"`
 	// Ends are flows in use that the rules would end.
 	Ends []End `json:"ends,omitempty"`
+	// Open are questions that the report left open: what they are about can need closing too.
+	Open []finding.Open `json:"open,omitempty"`
 	// Warnings are what to think of before it is loaded.
 	Warnings []string `json:"warnings"`
 	// Zones is the configuration of zones that it was made with, and Known are the interfaces that there were.
@@ -277,6 +279,7 @@ func Make(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config, opt Options
 	p.defaults(r)
 	p.fold()
 	p.Files, p.Manual = dropin.Make(r, s, p.Manual)
+	p.Open = r.Open()
 	p.Disruption = "none"
 	if len(p.Rules) > 0 {
 		p.Ruleset, p.Inverse = p.text(), p.inverse()

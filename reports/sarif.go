@@ -148,10 +148,11 @@ const (
 	infoURI    = "https://github.com/ringfence/ringfence"
 	rootBase   = "HOSTROOT"
 	gapRule    = "coverage/collector"
+	openRule   = "coverage/undecided"
 )
 
-// writeSARIF writes one run. Only failures become results: consumers ignore or misread the rest.
-// What could not be seen is in the notifications of the invocation.
+// writeSARIF writes one run. Failures become results, and questions that are open: an alert that has no result any more is closed as fixed.
+// Consumers ignore or misread kinds other than fail. What could not be seen is in the notifications of the invocation too.
 func writeSARIF(w io.Writer, r *finding.Report, _ Options) error {
 	run := sarifRun{
 		Tool: sarifTool{Driver: sarifDriver{
@@ -177,6 +178,7 @@ func writeSARIF(w io.Writer, r *finding.Report, _ Options) error {
 			run.Results = append(run.Results, sarifFinding(r, res, i, &f))
 		}
 	}
+	run.undecided(r)
 	if len(run.Results) > maxResults {
 		slices.SortStableFunc(run.Results, func(a, b sarifResult) int {
 			return finding.Rank(a.Properties["severity"]) - finding.Rank(b.Properties["severity"])
@@ -184,13 +186,7 @@ func writeSARIF(w io.Writer, r *finding.Report, _ Options) error {
 		run.Results = run.Results[:maxResults]
 	}
 	run.Invocations = []sarifInvocation{invocation(r)}
-	if len(run.Invocations[0].Notifications) > 0 {
-		text := "A collector could not see all of the host, so checks that depend on it are unknown."
-		run.Tool.Driver.Notifications = []sarifRule{{
-			ID: gapRule, Name: "CollectorGap", ShortDescription: sarifText{Text: "Part of the host was not seen."},
-			FullDescription: sarifText{Text: text}, Help: sarifText{Text: text}, HelpURI: infoURI,
-		}}
-	}
+	run.Tool.Driver.Notifications = notified(run.Invocations[0].Notifications)
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
 	if err := e.Encode(sarifLog{
@@ -200,6 +196,46 @@ func writeSARIF(w io.Writer, r *finding.Report, _ Options) error {
 		return fmt.Errorf("write SARIF: %w", err)
 	}
 	return nil
+}
+
+// undecided adds a result for each question that is open. One about a resource is told as what would be found there, so that the alert of
+// that finding stays as it is; one about a check as a whole has a rule of its own.
+func (run *sarifRun) undecided(r *finding.Report) {
+	index, told := map[string]int{}, map[string]bool{}
+	for i := range r.Results {
+		index[r.Results[i].ID] = i
+		for j := range r.Results[i].Findings {
+			told[r.Results[i].Findings[j].Fingerprint] = true
+		}
+	}
+	for _, o := range r.Open() {
+		res := finding.Result{ID: o.Check, Severity: "medium"}
+		f := finding.Finding{Message: "Not decided: " + o.Reason, Severity: "medium"}
+		at := index[o.Check]
+		if o.Resource != nil {
+			f.Resource, f.Fingerprint = *o.Resource, finding.Fingerprint(o.Check, *o.Resource)
+		} else {
+			f.Resource, f.Message = finding.Resource{Kind: "check", Key: o.Check}, "Not decided: "+o.Check+": "+o.Reason
+			res.ID, f.Fingerprint = openRule, finding.Fingerprint(openRule, f.Resource)
+			if at = len(r.Results); len(run.Tool.Driver.Rules) == at {
+				run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, rule(&undecidedRule))
+			}
+		}
+		if told[f.Fingerprint] {
+			continue // it is known to be wrong
+		}
+		told[f.Fingerprint] = true
+		out := sarifFinding(r, &res, at, &f)
+		out.Properties["status"] = finding.Unknown
+		run.Results = append(run.Results, out)
+	}
+}
+
+// undecidedRule is what a check that came to no end is reported by.
+var undecidedRule = finding.Result{
+	ID: openRule, Severity: "medium", Title: "A check could not be decided",
+	Description: "What the check asks about was not seen, or not all of it: it has not passed, and what it found before is not known to be mended.",
+	Remediation: "Run the audit with what the reason names.",
 }
 
 var semver = regexp.MustCompile(`^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$`)
@@ -215,7 +251,31 @@ func invocation(r *finding.Report) sarifInvocation {
 			Message: plainText(c.Collector + " " + c.Status + ": " + strings.Join(c.Reasons, "; ")),
 		})
 	}
+	for _, o := range r.Open() {
+		if o.Resource == nil {
+			inv.Notifications = append(inv.Notifications, sarifNotification{
+				Descriptor: sarifRef{openRule}, Level: "warning", Message: plainText(o.Check + ": " + o.Reason),
+			})
+		}
+	}
 	return inv
+}
+
+// notified describes the notifications that there are.
+func notified(list []sarifNotification) []sarifRule {
+	var out []sarifRule
+	for _, d := range []struct{ id, name, short, text string }{
+		{gapRule, "CollectorGap", "Part of the host was not seen.", "A collector could not see all of the host, so checks that depend on it are unknown."},
+		{openRule, "CheckUndecided", "A check could not be decided.", undecidedRule.Description},
+	} {
+		if slices.ContainsFunc(list, func(n sarifNotification) bool { return n.Descriptor.ID == d.id }) {
+			out = append(out, sarifRule{
+				ID: d.id, Name: d.name, ShortDescription: sarifText{Text: d.short},
+				FullDescription: sarifText{Text: d.text}, Help: sarifText{Text: d.text}, HelpURI: infoURI,
+			})
+		}
+	}
+	return out
 }
 
 // securitySeverity is in the middle of the band that GitHub makes of it: over 9.0 is critical.

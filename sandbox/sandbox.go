@@ -173,7 +173,7 @@ func (j *Judging) Judge(ctx context.Context, s *snapshot.Snapshot, text []byte, 
 	}
 	r := judge.Unjudged(s, j.Checks, j.Config, j.setup.Version, "judging ended before it was done: "+oneLine(err))
 	r.Confinement = &j.confinement
-	o = &Outcome{Worst: r.Worst(), Unknown: r.Count().Unknown, Report: r}
+	o = &Outcome{Worst: r.Worst(), Unknown: r.Undecided(), Report: r}
 	o.Rendered, err = render(r, list)
 	return o, err
 }

@@ -151,7 +151,7 @@ func (j *job) do(ctx context.Context, text []byte, p *judge.Policies, cfg *judge
 		b, err = json.Marshal(r)
 		frames = append(frames, b)
 	}
-	return frames, &judged{Worst: r.Worst(), Unknown: r.Count().Unknown}, err
+	return frames, &judged{Worst: r.Worst(), Unknown: r.Undecided()}, err
 }
 
 func render(r *finding.Report, list []Rendering) ([][]byte, error) {

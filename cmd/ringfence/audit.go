@@ -155,7 +155,7 @@ func (e *env) auditCommand() *cobra.Command {
 	c.Flags().StringVarP(&f.format, "format", "f", "", "what goes to standard output: table, json, sarif (default table)")
 	c.Flags().StringArrayVarP(&f.outputs, "output", "o", nil, "also write `FORMAT=FILE` (repeatable)")
 	c.Flags().StringVar(&f.failOn, "fail-on", "high", "lowest severity that makes exit code 1; none for never")
-	c.Flags().BoolVar(&f.strict, "strict", false, "exit code 3 when a check is unknown")
+	c.Flags().BoolVar(&f.strict, "strict", false, "exit code 3 if a check is unknown or has not seen all")
 	c.Flags().BoolVar(&f.noColor, "no-color", false, "no colour (also by NO_COLOR)")
 	c.Flags().BoolVar(&f.all, "all", false, "the table also lists what passed")
 	f.fix.flags(c)
@@ -203,10 +203,10 @@ func (e *env) audit(ctx context.Context, f *auditFlags) error {
 
 // verdict is the exit code of a report.
 func verdict(r *finding.Report, f *auditFlags) error {
-	return conclude(r.Worst(), r.Count().Unknown, f)
+	return conclude(r.Worst(), r.Undecided(), f)
 }
 
-// conclude is the exit code for the highest severity that was found, "" for none, and a number of unknown checks.
+// conclude is the exit code for the highest severity that was found, "" for none, and a number of checks that leave something open.
 func conclude(worst string, unknown int, f *auditFlags) error {
 	if f.failOn != "none" && worst != "" && finding.Rank(worst) <= finding.Rank(f.failOn) {
 		return &exitError{code: exitFindings}
