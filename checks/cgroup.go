@@ -149,7 +149,7 @@ type cgroups struct {
 
 func (s *Scan) newCgroups() *cgroups {
 	c := &cgroups{owners: map[string][]int{}}
-	if b, err := s.Host.ReadFile("/proc/thread-self/mountinfo"); err == nil {
+	if b, err := s.ownMounts(); err == nil {
 		c.mounts = slices.DeleteFunc(parseMountinfo(b), func(m mountEntry) bool { return m.fs != "cgroup" && m.fs != "cgroup2" })
 	}
 	return c

@@ -201,7 +201,8 @@ func gone(err error) bool {
 // Scan is one pass over one host. It holds what several collectors need, read once.
 type Scan struct {
 	Host *host.Host
-	deep bool // see Options
+	deep bool   // see Options
+	root string // of Options
 
 	procs     sync.Once
 	procList  []*process
@@ -276,12 +277,15 @@ type Options struct {
 	Version  string
 	Only     []string // names of collectors; empty: all of them
 	Deep     bool     // programs with other powers are looked for on all file systems
+
+	root string // by which the files of the host are reached, if it is none of this process's own
 }
 
 // Collect runs all collectors and never fails: what went wrong is in the coverage.
 func Collect(ctx context.Context, h *host.Host, opt Options) *snapshot.Snapshot {
 	scan := newScan(h)
 	scan.deep = opt.Deep
+	scan.root = opt.root
 	snap := &snapshot.Snapshot{
 		Schema: snapshot.Schema, Tool: snapshot.Tool{Name: "ringfence", Version: opt.Version},
 		CollectedAt: opt.Now().UTC().Format(time.RFC3339), Host: collectHost(ctx, scan),

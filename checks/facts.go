@@ -79,7 +79,7 @@ func osRelease(b []byte) map[string]string {
 // self reports where the collector stands. The signs of a container are those a container runtime
 // or the kernel leaves; any of them means that "the host" here is not the host.
 func (s *Scan) self() snapshot.Self {
-	self := snapshot.Self{UID: os.Getuid()}
+	self := snapshot.Self{UID: os.Getuid(), Root: s.root}
 	if !s.Host.Live() {
 		return self
 	}
@@ -102,7 +102,7 @@ func (s *Scan) self() snapshot.Self {
 			self.Confined = append(self.Confined, f+" exists")
 		}
 	}
-	if b, err := s.Host.ReadFile("/proc/self/cgroup"); err == nil {
+	if b, err := s.Host.ReadFile("/proc/self/cgroup"); err == nil && s.root == "" { // else it has left the container
 		if id := identify(cgroupPath(b), nil); id.container != "" {
 			self.Confined = append(self.Confined, "in the cgroup of a "+id.runtime+" container")
 		}

@@ -37,7 +37,7 @@ func TestTranslatedFlowIsOne(t *testing.T) {
 func TestCrowdsHideNobody(t *testing.T) {
 	own := netip.MustParseAddr("203.0.113.1")
 	c := newFlowCount(map[netip.Addr]bool{own: true}, nil)
-	add := func(from netip.Addr, to netip.Addr, port uint16) {
+	add := func(from, to netip.Addr, port uint16) {
 		c.add(unix.IPPROTO_TCP, netip.AddrPortFrom(from, 40000), netip.AddrPortFrom(to, port), snapshot.FlowUse{Tracked: true})
 	}
 	peer := netip.MustParseAddr("198.18.0.1")

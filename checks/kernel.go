@@ -136,7 +136,7 @@ func (s *Scan) secureBoot() snapshot.Fact {
 // readMounts reads how the host's own tree is mounted: in our mount namespace, which is the host's
 // unless the coverage says that we are confined.
 func (s *Scan) readMounts(sec *snapshot.Kernel, out *Outcome) {
-	b, err := s.Host.ReadFile("/proc/thread-self/mountinfo")
+	b, err := s.ownMounts()
 	if err != nil {
 		out.partial("mounts: %v", err)
 		return

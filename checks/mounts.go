@@ -30,7 +30,7 @@ type mountView struct {
 // socket fails, which would be misread as absence. A mount namespace is looked at from its own root, and from that of
 // each process in it: what a first process left by chroot(2) its children still have.
 func (s *Scan) findMounts(sec *snapshot.Runtimes, files []socketFile, out *Outcome) {
-	own, err := s.Host.ReadFile("/proc/thread-self/mountinfo")
+	own, err := s.ownMounts()
 	if err != nil {
 		out.partial("mounts: %v", err)
 		return

@@ -136,7 +136,7 @@ func (s *Scan) nsfs() uint64 {
 // mounted finds namespaces that files are mounted from, in every mount namespace.
 func (f *netnsFinder) mounted(procs []*process) {
 	seen := map[uint64]bool{}
-	if own, err := f.s.Host.ReadFile("/proc/thread-self/mountinfo"); err == nil {
+	if own, err := f.s.ownMounts(); err == nil {
 		seen[f.s.namespaces("thread-self").Mnt] = true
 		f.addMounted(uidParty(0), inMounts(own, f.nsfs, f.known(), f.s.Host.OpenNamespace))
 	}

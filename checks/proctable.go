@@ -328,7 +328,7 @@ func (s *Scan) hiddenProcesses() string {
 	if !s.Host.Live() {
 		return ""
 	}
-	b, err := s.Host.ReadFile("/proc/thread-self/mountinfo")
+	b, err := s.ownMounts()
 	if err != nil {
 		return fmt.Sprintf("whether processes are hidden is not known: %v", err)
 	}

@@ -61,7 +61,7 @@ func (h *Host) author(p string) (Author, Stat, error) {
 	}
 	var a Author
 	w := &walker{
-		root:   h.path("/"),
+		root:   h.base(p),
 		enter:  func(w *walker) error { a.note(&w.st, int(w.at.Fd())); return nil },
 		follow: func(_ *walker, st *unix.Stat_t, _ string) error { a.add(int(st.Uid)); return nil },
 	}

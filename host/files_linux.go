@@ -23,7 +23,7 @@ const canAsk = true
 // At is a host over a directory that holds copies of its files.
 func At(root string) *Host { return &Host{root: root} }
 
-func (h *Host) path(p string) string { return filepath.Join(h.root, p) }
+func (h *Host) path(p string) string { return filepath.Join(h.base(p), p) }
 
 // ReadFile reads a regular file of at most MaxFile bytes. A longer one is an error.
 func (h *Host) ReadFile(p string) ([]byte, error) { return readFile(h.path(p), p) }

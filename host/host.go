@@ -31,6 +31,8 @@ func OpenNamed(path string) (*os.File, error) { return os.Open(path) }
 type Host struct {
 	root string
 	live bool
+	// instead is where paths lead that are not the kernel's, if the files at them are somebody else's (Shut).
+	instead string
 }
 
 // Local is the machine that the program runs on. It is live where the machine can be asked, which is on Linux.

@@ -64,7 +64,7 @@ func (h *Host) GlobIn(pid int, pattern string) (paths []string, more bool) {
 
 // lookIn gives an O_PATH descriptor of what process pid sees at a path; 0 is this one.
 func (h *Host) lookIn(pid int, p string) (int, error) {
-	at := h.path("/")
+	at := h.base(p)
 	if pid != 0 {
 		at = h.path(fmt.Sprintf("/proc/%d/root", pid))
 	}
@@ -339,7 +339,7 @@ func (h *Host) OpenDevice(p string) (*os.File, error) {
 	if !h.live {
 		return nil, ErrNotLive
 	}
-	return os.OpenFile(p, os.O_RDWR|syscall.O_NOCTTY, 0)
+	return os.OpenFile(h.path(p), os.O_RDWR|syscall.O_NOCTTY, 0)
 }
 
 // ExecutablePath resolves a program to a fixed system directory. PATH is not asked: as root, it

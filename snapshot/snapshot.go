@@ -111,6 +111,8 @@ type Self struct {
 	CapEff   string   `json:"capEff"`
 	NS       NS       `json:"ns"`
 	Confined []string `json:"confined,omitempty"` // signs that this is a container, not the host
+	// Root is the directory by which the host's files were reached from a container: that of --host-root, or /proc/1/root.
+	Root string `json:"root,omitempty"`
 }
 
 // NS holds the inode numbers of a process's namespaces; 0 is unknown.

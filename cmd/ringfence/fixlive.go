@@ -26,6 +26,9 @@ import (
 
 // fixNow makes a fix of what was found.
 func (e *env) fixNow(ctx context.Context, m *material, before *finding.Report, f *auditFlags) error {
+	if apart, err := host.Apart(); err == nil && apart && f.fix.root == "" && !f.fix.dryRun {
+		return &exitError{exitRefused, errors.New("this is a container, and a fix would keep its state and its boot files here, not on the host: run it on the host")}
+	}
 	x := &trial.Fix{World: e.world(f.fix.root, sight{e, f.deadline, f.quiet}, seeing{m, f}), Options: f.fix.making(), Before: before, Snapshot: m.snap}
 	x.Judged = m.judged
 	ctx, stop := untilHangup(ctx, f.fix.confirm)

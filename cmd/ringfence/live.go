@@ -25,12 +25,16 @@ import (
 
 // see is a snapshot of the live host, or with names only of those parts of it.
 func (e *env) see(ctx context.Context, how looked, only ...string) (*snapshot.Snapshot, error) {
-	return e.collect(ctx, how, only...), ctx.Err()
+	snap, err := e.collect(ctx, how, only...)
+	if err != nil {
+		return nil, err
+	}
+	return snap, ctx.Err()
 }
 
 // collect sees the live host, or with names only those parts of it. Progress goes to stderr where
 // that is a terminal.
-func (e *env) collect(ctx context.Context, how looked, only ...string) *snapshot.Snapshot {
+func (e *env) collect(ctx context.Context, how looked, only ...string) (*snapshot.Snapshot, error) {
 	opt := checks.Options{Deadline: how.deadline, Now: time.Now, Version: version.String(), Only: only, Deep: how.deep}
 	_, tty := terminal(e.stderr)
 	if tty && !how.quiet {
@@ -44,7 +48,7 @@ func (e *env) collect(ctx context.Context, how looked, only ...string) *snapshot
 		}
 		defer e.say("\r\x1b[K")
 	}
-	return checks.Collect(ctx, host.Local(), opt)
+	return checks.CollectHost(ctx, e.hostRoot, opt)
 }
 
 // enterNetns starts the program again inside a network namespace, with these arguments. It returns only where that fails.
@@ -66,7 +70,7 @@ func (e *env) fixVerbs() []*cobra.Command {
 
 // childCommands are those that this program starts itself with.
 func (e *env) childCommands() []*cobra.Command {
-	list := []*cobra.Command{e.child(checks.LoadRulesetCommand, checks.LoadRuleset), e.child(sandbox.Command, sandbox.Serve)}
+	list := []*cobra.Command{e.child(checks.LoadRulesetCommand, checks.LoadRuleset), e.child(checks.SeeCommand, checks.See), e.child(sandbox.Command, sandbox.Serve)}
 	for name, run := range trial.Children {
 		list = append(list, e.child(name, run))
 	}

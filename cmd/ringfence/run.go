@@ -48,6 +48,7 @@ type env struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	lines          chan string // what was typed, from the first question on
+	hostRoot       string      // the directory that the host's files are below
 }
 
 // terminal says whether a stream is one.
@@ -73,6 +74,7 @@ func (e *env) root() *cobra.Command {
 		PersistentPreRun:  e.before,
 		Version:           version.String(),
 	}
+	root.PersistentFlags().StringVar(&e.hostRoot, "host-root", "", "in a container: the `directory` that the host's root is mounted at (default: that of process 1)")
 	root.SetVersionTemplate("ringfence {{.Version}}\n")
 	root.AddCommand(e.auditCommand(), e.collectCommand(), e.checksCommand(), e.traceCommand(), e.reachCommand(),
 		e.pathsCommand(), e.fixCommand(), e.versionCommand())
