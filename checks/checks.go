@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"github.com/ringfence/ringfence/host"
+	"github.com/ringfence/ringfence/ruleset"
 	"github.com/ringfence/ringfence/snapshot"
 )
 
@@ -68,6 +69,13 @@ func Collectors() []Collector {
 			Reads:   "sock_diag(7) in each network namespace; who holds a socket, by the links in /proc/PID/fd",
 			Word:    "the kernel's",
 			Collect: collectListeners, merge: func(d, s *snapshot.Snapshot) { d.Listeners = s.Listeners },
+		},
+		{
+			Name: "management", Doc: "programs by which the host or its cluster is managed, besides SSH and runtimes",
+			Needs:   "CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH",
+			Reads:   "programs and arguments of processes, the configuration files that they name",
+			Word:    "of what a program is, who can write it; of a setting, who can write its file",
+			Collect: collectManagement, merge: func(d, s *snapshot.Snapshot) { d.Management = s.Management },
 		},
 		{
 			Name: "namespaces", Doc: "links, routes and packet filters of other network namespaces",
@@ -117,6 +125,13 @@ func Collectors() []Collector {
 			Reads:   "sshd_config(5) and what it includes; sshd -T, for root's server and root's files",
 			Word:    "who can write any of the files",
 			Collect: collectSSH, merge: func(d, s *snapshot.Snapshot) { d.SSH = s.SSH },
+		},
+		{
+			Name: "system", Doc: "accounts and consoles that are open, secrets that others read, the clock, versions, the packet filter at boot",
+			Needs:   "root",
+			Reads:   "owners and modes of files, units, what nft makes of the file at boot, /etc/passwd, /etc/shadow, the database of packages, adjtimex(2)",
+			Word:    "the kernel's of owners and modes; of what files say, root's",
+			Collect: collectSystem, merge: func(d, s *snapshot.Snapshot) { d.System = s.System },
 		},
 		{
 			Name: "winrm", Doc: "WinRM and OMI servers",
@@ -243,6 +258,8 @@ type Scan struct {
 	pidOnce sync.Once
 	pids    map[int]*process
 
+	loadRuleset func(context.Context, []byte, []snapshot.Link) (*ruleset.Ruleset, error)
+
 	labelled bool // a security module gives labels
 
 	init    sync.Once
@@ -277,6 +294,8 @@ type Options struct {
 	Version  string
 	Only     []string // names of collectors; empty: all of them
 	Deep     bool     // programs with other powers are looked for on all file systems
+	// LoadRuleset is how the file of a packet filter is read (ReadRulesetText); nil: it is not.
+	LoadRuleset func(context.Context, []byte, []snapshot.Link) (*ruleset.Ruleset, error)
 
 	root string // by which the files of the host are reached, if it is none of this process's own
 }
@@ -284,8 +303,7 @@ type Options struct {
 // Collect runs all collectors and never fails: what went wrong is in the coverage.
 func Collect(ctx context.Context, h *host.Host, opt Options) *snapshot.Snapshot {
 	scan := newScan(h)
-	scan.deep = opt.Deep
-	scan.root = opt.root
+	scan.deep, scan.loadRuleset, scan.root = opt.Deep, opt.LoadRuleset, opt.root
 	snap := &snapshot.Snapshot{
 		Schema: snapshot.Schema, Tool: snapshot.Tool{Name: "ringfence", Version: opt.Version},
 		CollectedAt: opt.Now().UTC().Format(time.RFC3339), Host: collectHost(ctx, scan),

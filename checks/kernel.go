@@ -89,7 +89,8 @@ func kernelParameters(line string) string {
 		if !slices.Contains([]string{
 			"lockdown", "module.sig_enforce", "mitigations", "init_on_alloc", "init_on_free", "slab_nomerge", "page_alloc.shuffle",
 			"pti", "vsyscall", "debugfs", "randomize_kstack_offset", "iommu", "intel_iommu", "amd_iommu", "audit", "lsm",
-			"security", "selinux", "apparmor", "ipe.enforce", "fips", "slub_debug",
+			"security", "selinux", "apparmor", "ipe.enforce", "fips", "slub_debug", "enforcing", "ima_appraise", "spectre_v2", "mds", "l1tf",
+			"init", "rdinit", "systemd.unit", "systemd.debug-shell", "systemd.debug_shell",
 		}, name) {
 			w = name
 		}

@@ -49,12 +49,18 @@ var Gains = sync.OnceValue(func() *GainData {
 	return d
 })
 
+// Floors is the data file of versions below which a component has a known hole, with where that is told.
+//
+//go:embed data/floors.json
+var Floors []byte
+
 // Digest is the digest of the policies, of what they share and of the data files, without their tests: two builds with the same one
 // judge alike.
 func Digest() string {
 	h := sha256.New()
 	fmt.Fprintf(h, "runtimes.json %d\n%s", len(Runtimes), Runtimes)
 	fmt.Fprintf(h, "gains.json %d\n%s", len(gains), gains)
+	fmt.Fprintf(h, "floors.json %d\n%s", len(Floors), Floors)
 	err := fs.WalkDir(Policies, ".", func(p string, e fs.DirEntry, err error) error { // in the order of names
 		if err != nil || e.IsDir() || strings.HasSuffix(p, "_test.rego") {
 			return err

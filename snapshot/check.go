@@ -9,10 +9,13 @@ import (
 )
 
 // collectors are the collectors that a snapshot has the coverage of, each once. Snapshots from before there was
-// "namespaces" or "powers" lack it: then it did not run, which is an error of that section.
+// "namespaces", "powers", "system" or "management" lack it: then it did not run, which is an error of that section.
 var collectors = []string{
-	"agents", "ipmi", "kernel", "listeners", "namespaces", "network", "nftables", "powers", "processes", "runtimes", "ssh", "winrm",
+	"agents", "ipmi", "kernel", "listeners", "management", "namespaces", "network", "nftables", "powers", "processes", "runtimes", "ssh", "system", "winrm",
 }
+
+// laterCollectors are those that older snapshots lack.
+var laterCollectors = []string{"management", "namespaces", "powers", "system"}
 
 // Collectors are the names of the sections, sorted.
 func Collectors() []string { return slices.Clone(collectors) }
@@ -28,11 +31,23 @@ var (
 func (s *Snapshot) check() error {
 	for _, f := range []func() error{
 		s.checkCoverage, s.checkHost, s.checkNetwork, s.checkListeners, s.checkSSH, s.checkAgents, s.checkProcesses,
-		s.checkNFTables, s.checkKernel, s.checkPowers, s.checkElsewhere, s.checkFacts,
+		s.checkNFTables, s.checkKernel, s.checkPowers, s.checkElsewhere, s.checkManaged, s.checkFacts,
 	} {
 		if err := f(); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+func (s *Snapshot) checkManaged() error {
+	for i := range s.Management.Servers {
+		if err := oneOf(s.Management.Servers[i].Role, Roles, "management.servers[%d].role", i); err != nil {
+			return err
+		}
+	}
+	if rs := s.System.Persisted.Ruleset; rs != nil {
+		return checkRuleset(rs, "system.persisted.ruleset")
 	}
 	return nil
 }
@@ -90,7 +105,7 @@ func (s *Snapshot) checkCoverage() error {
 		}
 	}
 	for _, name := range collectors {
-		if !found[name] && name != "namespaces" && name != "powers" {
+		if !found[name] && !slices.Contains(laterCollectors, name) {
 			return wrong(name+" is missing", "coverage")
 		}
 	}

@@ -166,7 +166,6 @@ func TestLoadBoundsMemory(t *testing.T) {
 // TestLoadNamespaceWithoutFilter: the switches and filter of a namespace into which nothing comes are not read, all others are.
 func TestLoadNamespaceWithoutFilter(t *testing.T) {
 	s := fixtures.Host()
-	s.Coverage = append(s.Coverage, snapshot.Coverage{Collector: "namespaces", Status: snapshot.OK})
 	e := snapshot.Elsewhere{Netns: 4026539999, Status: snapshot.OK}
 	e.Network.Links = []snapshot.Link{{Index: 1, Name: "lo", Kind: "device", Loopback: true}}
 	s.Namespaces = []snapshot.Elsewhere{e}

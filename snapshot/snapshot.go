@@ -49,6 +49,9 @@ type Snapshot struct {
 	NFTables  NFTables  `json:"nftables"`
 	Kernel    Kernel    `json:"kernel"`
 	Powers    Powers    `json:"powers,omitzero"`
+	System    System    `json:"system,omitzero"`
+
+	Management Management `json:"management,omitzero"`
 
 	// Namespaces is the network of every other network namespace of the host.
 	Namespaces []Elsewhere `json:"namespaces,omitempty"`

@@ -35,7 +35,7 @@ func (e *env) see(ctx context.Context, how looked, only ...string) (*snapshot.Sn
 // collect sees the live host, or with names only those parts of it. Progress goes to stderr where
 // that is a terminal.
 func (e *env) collect(ctx context.Context, how looked, only ...string) (*snapshot.Snapshot, error) {
-	opt := checks.Options{Deadline: how.deadline, Now: time.Now, Version: version.String(), Only: only, Deep: how.deep}
+	opt := checks.Options{Deadline: how.deadline, Now: time.Now, Version: version.String(), Only: only, Deep: how.deep, LoadRuleset: checks.ReadRulesetText}
 	_, tty := terminal(e.stderr)
 	if tty && !how.quiet {
 		n, all := 0, len(checks.Collectors())

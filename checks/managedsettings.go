@@ -1,0 +1,321 @@
+//go:build linux && !ringfence_portable
+
+package checks
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"path"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// settingsOf reads what is judged of a server's configuration, by its name.
+var settingsOf = map[string]func(*Scan, *process) map[string]snapshot.Fact{
+	"kubelet": (*Scan).kubeletSettings, "etcd": (*Scan).etcdSettings, "kube-apiserver": apiServerSettings,
+	"NRPE": (*Scan).nrpeSettings, "Zabbix agent": (*Scan).zabbixSettings, "snmpd": (*Scan).snmpdSettings, "Prometheus": prometheusSettings,
+}
+
+var errCutArgs = errors.New("it has more arguments than are read")
+
+// unreadSettings says of settings why they are not known.
+func unreadSettings(err error, names ...string) map[string]snapshot.Fact {
+	m := map[string]snapshot.Fact{}
+	for _, n := range names {
+		f := toFact("", err)
+		if f.State == snapshot.Absent { // the file is
+			f = snapshot.Fact{State: snapshot.Error, Reason: err.Error()}
+		}
+		m[n] = f
+	}
+	return m
+}
+
+func given(m map[string]string) map[string]snapshot.Fact {
+	facts := map[string]snapshot.Fact{}
+	for k, v := range m {
+		facts[k] = present("%s", v)
+	}
+	return facts
+}
+
+// readYAML reads a file of YAML that a process has read when it was started.
+func (s *Scan) readYAML(p *process, file string) (map[string]any, error) {
+	b, err := s.readAtStart(p, file)
+	if err != nil {
+		return nil, err
+	}
+	var m map[string]any
+	if len(b) > maxYAML || yaml.Unmarshal(b, &m) != nil {
+		return nil, fmt.Errorf("%s: %w", file, errMalformed)
+	}
+	return m, nil
+}
+
+// kubeletSettings are anonymous, authorization and readOnlyPort. Without a file the defaults are those of its flags (kubelet --help), with
+// one those of KubeletConfiguration v1beta1; flags count before the file.
+func (s *Scan) kubeletSettings(p *process) map[string]snapshot.Fact {
+	names := []string{"anonymous", "authorization", "readOnlyPort"}
+	v := map[string]string{"anonymous": "true", "authorization": "AlwaysAllow", "readOnlyPort": "10255"}
+	var lost error
+	if file := argument(p.argv, "--config"); file != "" {
+		v = map[string]string{"anonymous": "false", "authorization": "Webhook", "readOnlyPort": "0"}
+		m, err := s.readYAML(p, file)
+		if err == nil && argument(p.argv, "--config-dir") != "" {
+			err = errors.New("it has more files of its configuration, which are not read")
+		}
+		lost = err
+		for name, at := range map[string][]string{
+			"anonymous": {"authentication", "anonymous", "enabled"}, "authorization": {"authorization", "mode"}, "readOnlyPort": {"readOnlyPort"},
+		} {
+			if x := valueAt(m, at...); x != nil {
+				v[name] = fmt.Sprint(x)
+			}
+		}
+	}
+	if p.cut {
+		lost = errCutArgs
+	}
+	facts := given(v)
+	if lost != nil {
+		facts = unreadSettings(lost, names...)
+	}
+	for name, flag := range map[string]string{"anonymous": "--anonymous-auth", "authorization": "--authorization-mode", "readOnlyPort": "--read-only-port"} {
+		if x := last(optionValues(p.argv, flag)); x != "" {
+			facts[name] = present("%s", x)
+		} else if hasFlag(p.argv, flag) {
+			facts[name] = present("true")
+		}
+	}
+	return facts
+}
+
+// etcdSettings are whether clients and peers have to show certificates, and where it listens for them. A file counts alone; else flags count
+// before the environment (etcd, configuration).
+func (s *Scan) etcdSettings(p *process) map[string]snapshot.Fact {
+	v := map[string]string{
+		"clientCertAuth": "false", "peerCertAuth": "false", "clientURLs": "http://localhost:2379", "peerURLs": "http://localhost:2380",
+	}
+	names := sortedKeys(v)
+	if p.cut {
+		return unreadSettings(errCutArgs, names...)
+	}
+	env, err := s.environ(p)
+	if err != nil {
+		return unreadSettings(err, names...)
+	}
+	file := argument(p.argv, "--config-file")
+	if file == "" {
+		file = env["ETCD_CONFIG_FILE"]
+	}
+	if file != "" {
+		m, err := s.readYAML(p, file)
+		if err != nil {
+			return unreadSettings(err, names...)
+		}
+		for name, at := range map[string][]string{
+			"clientCertAuth": {"client-transport-security", "client-cert-auth"}, "peerCertAuth": {"peer-transport-security", "client-cert-auth"},
+			"clientURLs": {"listen-client-urls"}, "peerURLs": {"listen-peer-urls"},
+		} {
+			if x := valueAt(m, at...); x != nil {
+				v[name] = fmt.Sprint(x)
+			}
+		}
+		return given(v)
+	}
+	for name, flag := range map[string]string{
+		"clientCertAuth": "client-cert-auth", "peerCertAuth": "peer-client-cert-auth", "clientURLs": "listen-client-urls", "peerURLs": "listen-peer-urls",
+	} {
+		if x := env["ETCD_"+strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))]; x != "" {
+			v[name] = x
+		}
+		switch strings.HasSuffix(name, "Auth") {
+		case true:
+			for _, a := range p.argv {
+				if a == "--"+flag || strings.HasPrefix(a, "--"+flag+"=") {
+					v[name] = strconv.FormatBool(hasFlag(p.argv, "--"+flag))
+				}
+			}
+		default:
+			if x := argument(p.argv, "--"+flag); x != "" {
+				v[name] = x
+			}
+		}
+	}
+	return given(v)
+}
+
+// apiServerSettings are the flags of the API server that decide who may do what, with their defaults (kube-apiserver --help).
+func apiServerSettings(_ *Scan, p *process) map[string]snapshot.Fact {
+	v := map[string]string{"authorization": "AlwaysAllow", "tokens": "", "admission": "", "audit": "", "encryption": ""}
+	if p.cut {
+		return unreadSettings(errCutArgs, sortedKeys(v)...)
+	}
+	if argument(p.argv, "--authorization-config") != "" {
+		v["authorization"] = "file"
+	}
+	for name, flags := range map[string][]string{
+		"authorization": {"--authorization-mode"}, "tokens": {"--token-auth-file"}, "admission": {"--enable-admission-plugins", "--admission-control"},
+		"audit": {"--audit-log-path", "--audit-webhook-config-file"}, "encryption": {"--encryption-provider-config"},
+	} {
+		for _, f := range flags {
+			if x := argument(p.argv, f); x != "" {
+				v[name] = x
+			}
+		}
+	}
+	return given(v)
+}
+
+// nrpeLine is a setting of nrpe.cfg.
+var nrpeLine = regexp.MustCompile(`(?m)^\s*(dont_blame_nrpe|include|include_dir)\s*=\s*(\S+)`)
+
+// nrpeSettings are remoteCommands: whether who connects gives arguments to the commands (dont_blame_nrpe of nrpe.cfg).
+func (s *Scan) nrpeSettings(p *process) map[string]snapshot.Fact {
+	file := argument(p.argv, "-c")
+	if file == "" {
+		file = "/etc/nagios/nrpe.cfg"
+	}
+	b, err := s.readAtStart(p, file)
+	if err != nil {
+		return unreadSettings(err, "remoteCommands")
+	}
+	on, more := "no", false
+	for _, m := range nrpeLine.FindAllStringSubmatch(string(b), -1) {
+		if m[1] == "dont_blame_nrpe" {
+			on = map[bool]string{true: "dont_blame_nrpe=1", false: "no"}[m[2] == "1"]
+		} else {
+			more = true
+		}
+	}
+	if on == "no" && more {
+		return s.included(p, string(b), nrpeLine, func(key, value string) string {
+			if key == "dont_blame_nrpe" && value == "1" {
+				return "dont_blame_nrpe=1"
+			}
+			return ""
+		})
+	}
+	return given(map[string]string{"remoteCommands": on})
+}
+
+// maxIncluded bounds the files that a configuration of a monitoring agent includes.
+const maxIncluded = 256
+
+// included reads the files that lines named include, include_dir or Include lead to, one level deep, and says what of them lets commands in.
+func (s *Scan) included(p *process, text string, line *regexp.Regexp, lets func(key, value string) string) map[string]snapshot.Fact {
+	n := 0
+	for _, m := range line.FindAllStringSubmatch(text, -1) {
+		if !strings.HasPrefix(strings.ToLower(m[1]), "include") {
+			continue
+		}
+		pattern := m[2]
+		if m[1] == "include_dir" || !strings.Contains(path.Base(pattern), ".") && !strings.ContainsAny(pattern, "*?") {
+			pattern = path.Join(pattern, "*")
+		}
+		files, more := s.globIn(p, pattern)
+		if n += len(files); more || n > maxIncluded {
+			return unreadSettings(errors.New("it includes more files than are read"), "remoteCommands")
+		}
+		for _, f := range files {
+			b, err := s.readAtStart(p, f)
+			if err != nil {
+				return unreadSettings(err, "remoteCommands")
+			}
+			for _, m := range line.FindAllStringSubmatch(string(b), -1) {
+				if strings.HasPrefix(strings.ToLower(m[1]), "include") {
+					return unreadSettings(errors.New(f+" includes more, which is not read"), "remoteCommands")
+				}
+				if what := lets(m[1], m[2]); what != "" {
+					return given(map[string]string{"remoteCommands": what})
+				}
+			}
+		}
+	}
+	return given(map[string]string{"remoteCommands": "no"})
+}
+
+// zabbixLine is a setting of zabbix_agentd.conf.
+var zabbixLine = regexp.MustCompile(`(?m)^\s*(EnableRemoteCommands|AllowKey|Include)\s*=\s*(\S+)`)
+
+// zabbixSettings are remoteCommands: whether the server runs any command (EnableRemoteCommands=1, or AllowKey=system.run).
+func (s *Scan) zabbixSettings(p *process) map[string]snapshot.Fact {
+	file := last(optionValues(p.argv, "-c", "--config"))
+	if file == "" {
+		file = "/etc/zabbix/" + p.exeBase() + ".conf"
+	}
+	b, err := s.readAtStart(p, file)
+	if err != nil {
+		return unreadSettings(err, "remoteCommands")
+	}
+	lets := func(key, value string) string {
+		switch {
+		case key == "EnableRemoteCommands" && value == "1":
+			return key + "=1"
+		case key == "AllowKey" && (strings.HasPrefix(value, "system.run") || value == "*"):
+			return key + "=" + value
+		}
+		return ""
+	}
+	for _, m := range zabbixLine.FindAllStringSubmatch(string(b), -1) {
+		if what := lets(m[1], m[2]); what != "" {
+			return given(map[string]string{"remoteCommands": what})
+		}
+	}
+	return s.included(p, string(b), zabbixLine, lets)
+}
+
+// snmpdLine is a setting of snmpd.conf(5) that lets somebody in.
+var snmpdLine = regexp.MustCompile(`(?m)^\s*(rwcommunity6?|rwuser|rocommunity6?|includeFile|includeDir)\s+(\S+)(?:[ \t]+(\S+))?`)
+
+// snmpdSettings are remoteCommands: whether a community or a user without authentication may set values, which can start programs
+// (NET-SNMP-EXTEND-MIB); and community: the one that anybody guesses.
+func (s *Scan) snmpdSettings(p *process) map[string]snapshot.Fact {
+	file := "/etc/snmp/snmpd.conf"
+	if v := last(optionValues(p.argv, "-c")); v != "" {
+		file = v
+	}
+	b, err := s.readAtStart(p, file)
+	if err != nil {
+		return unreadSettings(err, "remoteCommands", "community")
+	}
+	v := map[string]string{"remoteCommands": "no", "community": ""}
+	more := false
+	for _, m := range snmpdLine.FindAllStringSubmatch(string(b), -1) {
+		switch {
+		case strings.HasPrefix(m[1], "include"):
+			more = true
+		case strings.HasPrefix(m[1], "rwcommunity"):
+			v["remoteCommands"] = m[1] // the community itself is a secret
+		case m[1] == "rwuser" && strings.HasPrefix(m[3], "noauth"):
+			v["remoteCommands"] = "rwuser noauth"
+		case m[2] == "public" || m[2] == "private":
+			v["community"] = m[2]
+		}
+	}
+	facts := given(v)
+	if more && v["remoteCommands"] == "no" {
+		maps.Copy(facts, unreadSettings(errors.New("it includes more files, which are not read"), "remoteCommands"))
+	}
+	return facts
+}
+
+// prometheusSettings are remoteCommands: whether who connects may stop it or delete what it keeps (--web.enable-lifecycle, -admin-api).
+func prometheusSettings(_ *Scan, p *process) map[string]snapshot.Fact {
+	on := "no"
+	for _, f := range []string{"--web.enable-admin-api", "--web.enable-lifecycle"} {
+		if hasFlag(p.argv, f) {
+			on = f
+		}
+	}
+	if p.cut && on == "no" {
+		return unreadSettings(errCutArgs, "remoteCommands")
+	}
+	return given(map[string]string{"remoteCommands": on})
+}

@@ -1,0 +1,158 @@
+//go:build linux && !ringfence_portable
+
+package checks
+
+import (
+	"context"
+	"errors"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// managers are the programs that manage, by the name of the file that runs or of the script that an interpreter runs.
+var managers = map[string]struct {
+	name string
+	role snapshot.Role
+}{
+	"in.telnetd": {"telnetd", snapshot.RoleCleartext}, "telnetd": {"telnetd", snapshot.RoleCleartext}, "utelnetd": {"telnetd", snapshot.RoleCleartext},
+	"in.rshd": {"rshd", snapshot.RoleCleartext}, "in.rlogind": {"rlogind", snapshot.RoleCleartext}, "in.rexecd": {"rexecd", snapshot.RoleCleartext},
+	"rshd": {"rshd", snapshot.RoleCleartext}, "rlogind": {"rlogind", snapshot.RoleCleartext}, "rexecd": {"rexecd", snapshot.RoleCleartext},
+	"in.tftpd": {"tftpd", snapshot.RoleCleartext}, "atftpd": {"tftpd", snapshot.RoleCleartext},
+	"Xvnc": {"Xvnc", snapshot.RoleDesktop}, "Xtigervnc": {"TigerVNC", snapshot.RoleDesktop}, "Xtightvnc": {"TightVNC", snapshot.RoleDesktop},
+	"x11vnc": {"x11vnc", snapshot.RoleDesktop}, "x0vncserver": {"TigerVNC", snapshot.RoleDesktop}, "wayvnc": {"wayvnc", snapshot.RoleDesktop},
+	"Xkasmvnc": {"KasmVNC", snapshot.RoleDesktop}, "Xvfb": {"Xvfb", snapshot.RoleDesktop}, "xrdp": {"xrdp", snapshot.RoleDesktop},
+	"gnome-remote-desktop-daemon": {"GNOME remote desktop", snapshot.RoleDesktop}, "krdpserver": {"KRDP", snapshot.RoleDesktop}, "krfb": {"krfb", snapshot.RoleDesktop},
+	"vino-server": {"Vino", snapshot.RoleDesktop}, "websockify": {"noVNC", snapshot.RoleDesktop}, "novnc_proxy": {"noVNC", snapshot.RoleDesktop},
+	"Xorg": {"X server", snapshot.RoleDesktop}, "sunshine": {"Sunshine", snapshot.RoleDesktop}, "nxd": {"NoMachine", snapshot.RoleDesktop}, "nxserver.bin": {"NoMachine", snapshot.RoleDesktop},
+	"cockpit-tls": {"Cockpit", snapshot.RoleConsole}, "cockpit-ws": {"Cockpit", snapshot.RoleConsole}, "miniserv.pl": {"Webmin", snapshot.RoleConsole},
+	"portainer": {"Portainer", snapshot.RoleConsole}, "pveproxy": {"Proxmox VE", snapshot.RoleConsole}, "rancher": {"Rancher", snapshot.RoleConsole},
+	"proxmox-backup-proxy": {"Proxmox Backup", snapshot.RoleConsole}, "AdGuardHome": {"AdGuard Home", snapshot.RoleConsole}, "pihole-FTL": {"Pi-hole", snapshot.RoleConsole},
+	"dockge": {"Dockge", snapshot.RoleConsole}, "casaos": {"CasaOS", snapshot.RoleConsole}, "ajenti-panel": {"Ajenti", snapshot.RoleConsole}, "1panel": {"1Panel", snapshot.RoleConsole},
+	"ttyd": {"ttyd", snapshot.RoleShell}, "gotty": {"GoTTY", snapshot.RoleShell}, "shellinaboxd": {"Shell In A Box", snapshot.RoleShell}, "wetty": {"WeTTY", snapshot.RoleShell},
+	"gdbserver": {"gdbserver", snapshot.RoleDebug}, "lldb-server": {"lldb-server", snapshot.RoleDebug}, "dlv": {"Delve", snapshot.RoleDebug}, "rdbg": {"rdbg", snapshot.RoleDebug},
+	"nrpe": {"NRPE", snapshot.RoleMonitor}, "zabbix_agentd": {"Zabbix agent", snapshot.RoleMonitor}, "zabbix_agent2": {"Zabbix agent", snapshot.RoleMonitor},
+	"snmpd": {"snmpd", snapshot.RoleMonitor}, "prometheus": {"Prometheus", snapshot.RoleMonitor},
+	"tmate": {"tmate", snapshot.RoleRemote}, "sshx": {"sshx", snapshot.RoleRemote}, "teamviewerd": {"TeamViewer", snapshot.RoleRemote}, "anydesk": {"AnyDesk", snapshot.RoleRemote},
+	"rustdesk": {"RustDesk", snapshot.RoleRemote}, "amazon-ssm-agent": {"AWS Systems Manager", snapshot.RoleRemote}, "meshagent": {"MeshCentral", snapshot.RoleRemote},
+	"dwagent": {"DWService", snapshot.RoleRemote}, "tacticalagent": {"Tactical RMM", snapshot.RoleRemote}, "chrome-remote-desktop-host": {"Chrome Remote Desktop", snapshot.RoleRemote},
+	"kubelet": {"kubelet", snapshot.RoleCluster}, "kube-apiserver": {"kube-apiserver", snapshot.RoleCluster}, "etcd": {"etcd", snapshot.RoleCluster},
+}
+
+// maxManaged bounds the servers of one party that are kept.
+const maxManaged = 512
+
+// collectManagement finds the programs by which the host or its cluster is managed, and reads what of their configuration is judged.
+func collectManagement(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outcome {
+	out := new(Outcome)
+	procs, err := s.processes()
+	if err != nil {
+		out.fail("list processes", err)
+		return out
+	}
+	s.tableGap(out)
+	clock, kept, programs := newClock(), newShares(maxManaged), map[int]string{}
+	for _, p := range procs {
+		programs[p.PID] = p.Exe
+	}
+	for _, p := range s.hostFirst(procs) {
+		if p.Leader != 0 {
+			continue
+		}
+		if slices.Contains(p.Unread, "exe") && slices.Contains(p.Unread, "cmdline") {
+			out.partialIn("servers", "a process could be a server that is not seen (needs CAP_SYS_PTRACE)")
+		}
+		v, ok := managed(p)
+		if !ok || v.Role != snapshot.RoleDebug && programs[p.PPID] == p.Exe { // a worker, whose title can say anything
+			continue
+		}
+		if kept.take(s.party(p), 1) == 0 {
+			out.partialIn("servers", "%s has more servers than are kept", s.placeName(p))
+			continue
+		}
+		read := settingsOf[v.Name]
+		if read != nil && p.setID {
+			v.Settings = unreadSettings(errNotItsArgs, "read")
+		} else if party, start := s.party(p), time.Now(); read != nil && ctx.Err() == nil && clock.has(party) {
+			v.Settings = read(s, p)
+			clock.charge(party, start)
+		} else if read != nil {
+			v.Settings = unreadSettings(errNoTime, "read")
+		}
+		snap.Management.Servers = append(snap.Management.Servers, v)
+	}
+	slices.SortStableFunc(snap.Management.Servers, func(a, b snapshot.ManagedServer) int { return a.PID - b.PID })
+	return out
+}
+
+// errNotItsArgs is of a program that runs as somebody else than who started it: its arguments are the starter's.
+var errNotItsArgs = errors.New("it runs as somebody else than who started it, and its arguments are not read")
+
+// managed says whether a process is a program that manages: by the file that runs, or the script of an interpreter; a debugger by the
+// options by which a runtime listens for one.
+func managed(p *process) (snapshot.ManagedServer, bool) {
+	v := snapshot.ManagedServer{PID: p.PID, Unit: p.Unit, Container: p.Container, Word: p.ExeWord}
+	exe := p.exeBase()
+	if m, ok := managers[exe]; ok {
+		v.Name, v.Role, v.Evidence = m.name, m.role, "it runs the program "+exe
+		if exe == "dlv" && !hasFlag(p.argv, "--headless") && !slices.Contains(p.argv, "dap") {
+			return v, false // on the terminal
+		}
+		return v, true
+	}
+	perl := exe == "perl" || strings.HasPrefix(exe, "perl5")
+	if !perl && !interpreters.MatchString(exe) {
+		return v, false
+	}
+	if how := debugged(exe, p.argv); how != "" {
+		v.Name, v.Role, v.Evidence = how, snapshot.RoleDebug, "its options have "+exe+" listen for a debugger"
+		return v, true
+	}
+	script, _, _ := strings.Cut(p.command(), " ")
+	if perl {
+		script = ""
+		if run := afterOptions(p.argv[min(1, len(p.argv)):], nil, "-e", "-E"); len(run) > 0 {
+			script = run[0]
+		}
+	}
+	if m, ok := managers[path.Base(script)]; ok && script != "" {
+		v.Name, v.Role, v.Evidence = m.name, m.role, exe+" runs "+path.Base(script)
+		return v, true
+	}
+	return v, false
+}
+
+// The options by which a runtime listens for a debugger: those of Node, of the Java virtual machine, and modules of Python.
+var (
+	nodeInspect = regexp.MustCompile(`^--inspect(-brk|-wait|-port)?(=|$)`)
+	jdwp        = regexp.MustCompile(`^(-agentlib:jdwp=|-Xrunjdwp:).*transport=dt_socket`)
+)
+
+// debugged names the debugger that a command line of an interpreter has it listen for, "" for none. Only options before the script count:
+// what follows is the program's own.
+func debugged(exe string, argv []string) string {
+	for i := 1; i < len(argv); i++ {
+		a := argv[i]
+		switch {
+		case exe == "java" && jdwp.MatchString(a) && strings.Contains(a, "server=y"):
+			return "JDWP"
+		case (exe == "node" || exe == "nodejs" || exe == "bun") && nodeInspect.MatchString(a) && !strings.HasPrefix(a, "--inspect-port"):
+			return "Node inspector"
+		case strings.HasPrefix(exe, "python") && a == "-m" && i+1 < len(argv):
+			if argv[i+1] == "debugpy" && slices.Contains(argv[i+1:], "--listen") || argv[i+1] == "pydevd" {
+				return "debugpy"
+			}
+			return ""
+		case !strings.HasPrefix(a, "-"):
+			if exe == "java" && i > 0 && slices.Contains(valued["java"], argv[i-1]) || exe != "java" && slices.Contains(valued["node"], argv[i-1]) {
+				continue
+			}
+			return ""
+		}
+	}
+	return ""
+}

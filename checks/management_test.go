@@ -1,0 +1,153 @@
+//go:build linux && !ringfence_portable
+
+package checks
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// TestDebuggersThatListen: options of the runtime count, and only those: what follows the script is its own.
+func TestDebuggersThatListen(t *testing.T) {
+	for _, c := range []struct {
+		argv []string
+		want string
+	}{
+		{[]string{"node", "--inspect", "app.js"}, "Node inspector"},
+		{[]string{"node", "--require", "./x.js", "--inspect=0.0.0.0:9229", "app.js"}, "Node inspector"},
+		{[]string{"node", "--inspect-brk=9229", "app.js"}, "Node inspector"},
+		{[]string{"node", "app.js", "--inspect"}, ""},
+		{[]string{"node", "--inspect-port=9229", "app.js"}, ""},
+		{[]string{"java", "-agentlib:jdwp=transport=dt_socket,server=y,suspend=n,address=*:5005", "-jar", "app.jar"}, "JDWP"},
+		{[]string{"java", "-cp", "x.jar", "-Xrunjdwp:transport=dt_socket,server=y,address=5005", "Main"}, "JDWP"},
+		{[]string{"java", "-agentlib:jdwp=transport=dt_socket,server=n,address=h:5005", "Main"}, ""},
+		{[]string{"java", "Main", "-agentlib:jdwp=transport=dt_socket,server=y"}, ""},
+		{[]string{"python3", "-m", "debugpy", "--listen", "5678", "app.py"}, "debugpy"},
+		{[]string{"python3", "-m", "http.server", "debugpy", "--listen"}, ""},
+		{[]string{"python3", "app.py", "-m", "debugpy", "--listen"}, ""},
+	} {
+		p := &process{argv: c.argv}
+		p.Exe = "/usr/bin/" + c.argv[0]
+		v, ok := managed(p)
+		if got := v.Name; ok != (c.want != "") || got != c.want {
+			t.Errorf("%q: %q %v, want %q", c.argv, got, ok, c.want)
+		}
+	}
+}
+
+// TestProgramsThatManage: a program is known by its file or by the script that runs, never by a later argument.
+func TestProgramsThatManage(t *testing.T) {
+	for _, c := range []struct {
+		exe  string
+		argv []string
+		want snapshot.Role
+	}{
+		{"in.telnetd", []string{"in.telnetd"}, snapshot.RoleCleartext},
+		{"perl", []string{"perl", "/usr/share/webmin/miniserv.pl", "/etc/webmin/miniserv.conf"}, snapshot.RoleConsole},
+		{"python3", []string{"python3", "/usr/bin/websockify", "6080", "localhost:5900"}, snapshot.RoleDesktop},
+		{"vim", []string{"vim", "miniserv.pl"}, ""},
+		{"python3", []string{"python3", "run.py", "ttyd"}, ""},
+		{"dlv", []string{"dlv", "debug", "./cmd"}, ""},
+		{"dlv", []string{"dlv", "exec", "./x", "--headless", "--listen=:2345"}, snapshot.RoleDebug},
+	} {
+		p := &process{argv: c.argv}
+		p.Exe = "/usr/bin/" + c.exe
+		if v, ok := managed(p); ok != (c.want != "") || ok && v.Role != c.want {
+			t.Errorf("%q: %v %v, want %q", c.argv, v.Role, ok, c.want)
+		}
+	}
+}
+
+// settingsAt is what is read of the settings of a program that was started with those arguments, on a host of files.
+func settingsAt(t *testing.T, files map[string]string, argv ...string) map[string]snapshot.Fact {
+	t.Helper()
+	s, root := hostOf(t, files)
+	if err := os.MkdirAll(filepath.Join(root, "proc/77"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("../..", filepath.Join(root, "proc/77/root")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(root, "proc/77/environ"), []byte(files["environ"]), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := &process{argv: argv}
+	p.PID, p.Exe = 77, "/usr/sbin/"+argv[0]
+	v, ok := managed(p)
+	if !ok {
+		t.Fatalf("%q manages nothing", argv)
+	}
+	return settingsOf[v.Name](s, p)
+}
+
+// TestSettingsOfClusters: defaults differ with and without a file, flags count before it, a file that cannot be read makes its settings
+// unknown and not those that flags give.
+func TestSettingsOfClusters(t *testing.T) {
+	value := func(m map[string]snapshot.Fact, name, want string) {
+		t.Helper()
+		if f := m[name]; f.Value != want || want != "" && f.State != snapshot.Present {
+			t.Errorf("%s: %+v, want %s", name, f, want)
+		}
+	}
+	bare := settingsAt(t, nil, "kubelet")
+	value(bare, "anonymous", "true")
+	value(bare, "authorization", "AlwaysAllow")
+	value(bare, "readOnlyPort", "10255")
+	filed := settingsAt(t, map[string]string{"k.yaml": "kind: KubeletConfiguration\nreadOnlyPort: 10255\n"}, "kubelet", "--config=/k.yaml", "--anonymous-auth=true")
+	value(filed, "anonymous", "true")
+	value(filed, "authorization", "Webhook")
+	value(filed, "readOnlyPort", "10255")
+	lost := settingsAt(t, nil, "kubelet", "--config", "/gone.yaml", "--read-only-port=0")
+	if f := lost["anonymous"]; f.State != snapshot.Error || f.Reason == "" {
+		t.Errorf("a file that is gone: %+v", f)
+	}
+	value(lost, "readOnlyPort", "0")
+	etcd := settingsAt(t, map[string]string{"environ": "ETCD_CLIENT_CERT_AUTH=true\x00ETCD_LISTEN_CLIENT_URLS=https://0.0.0.0:2379\x00"}, "etcd", "--client-cert-auth=false")
+	value(etcd, "clientCertAuth", "false")
+	value(etcd, "clientURLs", "https://0.0.0.0:2379")
+	file := settingsAt(t, map[string]string{"e.yml": "listen-client-urls: https://10.0.0.1:2379\nclient-transport-security:\n  client-cert-auth: true\n"}, "etcd", "--config-file=/e.yml", "--client-cert-auth=false")
+	value(file, "clientCertAuth", "true")
+	value(file, "peerCertAuth", "false")
+	api := settingsAt(t, nil, "kube-apiserver", "--token-auth-file=/t.csv", "--enable-admission-plugins=NodeRestriction")
+	value(api, "authorization", "AlwaysAllow")
+	value(api, "tokens", "/t.csv")
+}
+
+// TestSettingsOfMonitors: what lets commands in is found in the file and in what it includes; a file that includes more is unknown.
+func TestSettingsOfMonitors(t *testing.T) {
+	for name, c := range map[string]struct {
+		files map[string]string
+		argv  []string
+		want  string // "" is not known
+	}{
+		"nrpe on":          {map[string]string{"n.cfg": "dont_blame_nrpe=1\n"}, []string{"nrpe", "-c", "/n.cfg"}, "dont_blame_nrpe=1"},
+		"nrpe off":         {map[string]string{"n.cfg": "# dont_blame_nrpe=1\ndont_blame_nrpe=0\n"}, []string{"nrpe", "-c", "/n.cfg"}, "no"},
+		"nrpe included":    {map[string]string{"n.cfg": "include_dir=/n.d/\n", "n.d/x.cfg": "dont_blame_nrpe=1\n"}, []string{"nrpe", "-c", "/n.cfg"}, "dont_blame_nrpe=1"},
+		"nrpe without":     {nil, []string{"nrpe"}, ""},
+		"zabbix on":        {map[string]string{"z.conf": "AllowKey=system.run[*]\n"}, []string{"zabbix_agentd", "-c", "/z.conf"}, "AllowKey=system.run[*]"},
+		"zabbix included":  {map[string]string{"etc/zabbix/zabbix_agentd.conf": "Include=/z.d/*.conf\n", "z.d/a.conf": "EnableRemoteCommands=1\n"}, []string{"zabbix_agentd"}, "EnableRemoteCommands=1"},
+		"zabbix off":       {map[string]string{"etc/zabbix/zabbix_agentd.conf": "Include=/z.d/*.conf\n", "z.d/a.conf": "Server=x\n"}, []string{"zabbix_agentd"}, "no"},
+		"zabbix deeper":    {map[string]string{"etc/zabbix/zabbix_agentd.conf": "Include=/z.d/*.conf\n", "z.d/a.conf": "Include=/y\n"}, []string{"zabbix_agentd"}, ""},
+		"snmpd writes":     {map[string]string{"etc/snmp/snmpd.conf": "rwcommunity secret 10.0.0.0/8\n"}, []string{"snmpd"}, "rwcommunity"},
+		"snmpd reads":      {map[string]string{"etc/snmp/snmpd.conf": "rocommunity public default -V systemonly\n"}, []string{"snmpd"}, "no"},
+		"snmpd includes":   {map[string]string{"etc/snmp/snmpd.conf": "includeDir /etc/snmp/snmpd.conf.d\n"}, []string{"snmpd"}, ""},
+		"prometheus":       {nil, []string{"prometheus", "--web.enable-lifecycle"}, "--web.enable-lifecycle"},
+		"prometheus plain": {nil, []string{"prometheus", "--config.file=/p.yml"}, "no"},
+	} {
+		f := settingsAt(t, c.files, c.argv...)["remoteCommands"]
+		if f.Value != c.want || (f.State == snapshot.Present) != (c.want != "") {
+			t.Errorf("%s: %+v, want %q", name, f, c.want)
+		}
+	}
+	if f := settingsAt(t, map[string]string{"etc/snmp/snmpd.conf": "rocommunity public\n"}, "snmpd")["community"]; f.Value != "public" {
+		t.Errorf("community: %+v", f)
+	}
+	for k, f := range settingsAt(t, map[string]string{"etc/snmp/snmpd.conf": "rwcommunity topsecret\n"}, "snmpd") {
+		if f.Value == "topsecret" {
+			t.Errorf("%s keeps a secret", k)
+		}
+	}
+}

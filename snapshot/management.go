@@ -1,0 +1,38 @@
+package snapshot
+
+// Management is the servers and agents by which a host or its cluster is managed, besides SSH, WinRM and the runtimes.
+type Management struct {
+	Servers []ManagedServer `json:"servers,omitempty"`
+}
+
+// ManagedServer is a running program that manages.
+type ManagedServer struct {
+	Name      string `json:"name"` // cockpit, telnetd, etcd
+	Role      Role   `json:"role"`
+	PID       int    `json:"pid"`
+	Unit      string `json:"unit,omitempty"`
+	Container string `json:"container,omitempty"`
+	// Word is who decides what the program does: its program's.
+	Word     Word   `json:"word,omitzero"`
+	Evidence string `json:"evidence"`
+	// Settings are those that are judged, by name, from its arguments and its configuration; one that is not known says why.
+	Settings map[string]Fact `json:"settings,omitempty"`
+}
+
+// Role is what a program does for who manages.
+type Role string
+
+// The roles.
+const (
+	RoleCleartext Role = "cleartext" // logins and commands that are not encrypted
+	RoleDesktop   Role = "desktop"   // a screen, keyboard and mouse from afar
+	RoleConsole   Role = "console"   // administration by a browser
+	RoleShell     Role = "shell"     // a shell in a browser
+	RoleDebug     Role = "debug"     // a debugger that listens
+	RoleMonitor   Role = "monitor"   // an agent of a monitoring system
+	RoleRemote    Role = "remote"    // an agent that calls out and lets somebody in
+	RoleCluster   Role = "cluster"   // a component of Kubernetes
+)
+
+// Roles are all of them.
+var Roles = []Role{RoleCleartext, RoleDesktop, RoleConsole, RoleShell, RoleDebug, RoleMonitor, RoleRemote, RoleCluster}
