@@ -51,14 +51,21 @@ func build(ctx context.Context, s *snapshot.Snapshot, cfg zones.Config) *builder
 	b.published()
 	b.shadowed()
 	b.bridges()
+	b.untracked()
+	b.lost()
 	b.ssh()
 	b.runtimes()
 	b.workloads()
+	b.beside()
 	b.abstract()
 	b.agentList()
 	b.memory()
 	b.paths()
 	b.sysctls()
+	b.system()
+	b.floors()
+	b.persisted()
+	b.managed()
 	return b
 }
 
@@ -268,6 +275,21 @@ func (b *builder) sysctls() {
 	for _, set := range []map[string]snapshot.Fact{b.snap.Kernel.Sysctls, b.snap.Network.Sysctls} {
 		for k, f := range set {
 			b.doc.Sysctls[strings.ReplaceAll(k, "/", ".")] = DocSetting{string(f.State), f.Value}
+		}
+	}
+}
+
+// system hands on what was seen of secrets, accounts, consoles, the clock and the boot.
+func (b *builder) system() {
+	sys := &b.snap.System
+	b.doc.Secrets, b.doc.Open, b.doc.Consoles = orEmpty(sys.Readable), orEmpty(sys.Accounts), orEmpty(sys.Consoles)
+	b.doc.Clock = DocClock{State: string(sys.Clock.Synchronised.State), Right: sys.Clock.Synchronised.Value == "yes", Services: orEmpty(sys.Clock.Services)}
+	b.doc.Firewalls = DocBoot{State: string(sys.FirewallsRead.State), Enabled: []string{}, Off: []string{}}
+	for _, f := range sys.Firewalls {
+		if f.Enabled {
+			b.doc.Firewalls.Enabled = append(b.doc.Firewalls.Enabled, f.Name)
+		} else {
+			b.doc.Firewalls.Off = append(b.doc.Firewalls.Off, f.Name)
 		}
 	}
 }

@@ -10,18 +10,26 @@ import (
 // otherwise have to search for. The tag "reads" of a field names the sections of the snapshot that
 // it is made from; a policy that uses the field must list them in its metadata.
 type Document struct {
-	Host       snapshot.Host        `json:"host"`
-	Coverage   []snapshot.Coverage  `json:"coverage"`
-	Services   []DocService         `json:"services" reads:"listeners.ip listeners.namespaces network nftables processes.power agents runtimes"`
-	Interfaces []DocInterface       `json:"interfaces" reads:"network"`
-	Shared     []DocShared          `json:"sharedInterfaces" reads:"network listeners.ip"`
-	Forwards   []DocForward         `json:"forwards" reads:"network nftables"`
-	Firewall   DocFirewall          `json:"firewall" reads:"network nftables"`
-	Published  []DocPublished       `json:"published" reads:"network nftables"`
-	Shadowed   []DocShadow          `json:"shadowedRules" reads:"nftables"`
-	Uncompared []DocUncompared      `json:"uncomparedRules" reads:"nftables"`
-	Bridges    []DocBridge          `json:"bridges" reads:"network nftables"`
+	Host       snapshot.Host       `json:"host"`
+	Coverage   []snapshot.Coverage `json:"coverage"`
+	Services   []DocService        `json:"services" reads:"listeners.ip listeners.namespaces network nftables processes.power agents runtimes"`
+	Interfaces []DocInterface      `json:"interfaces" reads:"network"`
+	Shared     []DocShared         `json:"sharedInterfaces" reads:"network listeners.ip"`
+	Forwards   []DocForward        `json:"forwards" reads:"network nftables"`
+	Firewall   DocFirewall         `json:"firewall" reads:"network nftables"`
+	Published  []DocPublished      `json:"published" reads:"network nftables"`
+	Shadowed   []DocShadow         `json:"shadowedRules" reads:"nftables"`
+	Uncompared []DocUncompared     `json:"uncomparedRules" reads:"nftables"`
+	Bridges    []DocBridge         `json:"bridges" reads:"network nftables"`
+	// Untracked are the rules and tables by which packets leave connection tracking or the hooks after ingress.
+	Untracked []DocUntracked `json:"untracked" reads:"nftables"`
+	// Lost are the network namespaces that nothing leads to but a descriptor or a socket, Beside the interfaces in namespaces of workloads
+	// whose frames never meet the host's packet filter.
+	Lost   []DocNamespace `json:"lostNamespaces" reads:"network"`
+	Beside []DocBeside    `json:"besideHost" reads:"network namespaces processes.power runtimes agents"`
+
 	SSH        DocSSH               `json:"ssh" reads:"ssh.configs ssh.servers"`
+	KeyFiles   []snapshot.KeyFile   `json:"keyFiles" reads:"ssh.keys"`
 	IPMI       snapshot.IPMI        `json:"ipmi" reads:"ipmi"`
 	WinRM      snapshot.WinRM       `json:"winrm" reads:"winrm"`
 	Sockets    []DocSocket          `json:"runtimeSockets" reads:"runtimes processes.power processes.groups"`
@@ -39,6 +47,16 @@ type Document struct {
 	Paths   []DocPath             `json:"paths" reads:"powers processes.power processes.groups runtimes agents listeners.ip listeners.namespaces network nftables"`
 	Kernel  snapshot.Kernel       `json:"kernel" reads:"kernel.facts"`
 	Sysctls map[string]DocSetting `json:"sysctls" reads:"kernel.sysctls network"`
+
+	Managed []DocManaged `json:"managed" reads:"management listeners.ip listeners.namespaces network nftables processes.power agents runtimes"`
+
+	Secrets   []snapshot.Readable    `json:"readableSecrets" reads:"system.readable"`
+	Open      []snapshot.OpenAccount `json:"openAccounts" reads:"system.accounts"`
+	Consoles  []snapshot.Console     `json:"openConsoles" reads:"system.consoles"`
+	Clock     DocClock               `json:"clock" reads:"system.clock"`
+	Firewalls DocBoot                `json:"bootFirewalls" reads:"system.boot"`
+	Persisted DocPersisted           `json:"persisted" reads:"system.boot nftables"`
+	Floors    []DocFloor             `json:"floors" reads:"system.packages"`
 
 	conditions map[string][]finding.Condition // for witnesses to arrive
 }
@@ -208,8 +226,10 @@ type DocSSHContext struct {
 	Source   string         `json:"source"`
 	Match    string         `json:"match"`
 	Settings DocSSHSettings `json:"settings"`
-	Options  []string       `json:"options"` // of the command line, which count before the file
-	Logins   DocSSHLogins   `json:"logins"`
+	// Values are all settings that the source tells, each with its lines, by their names in lower case.
+	Values  map[string][]string `json:"values"`
+	Options []string            `json:"options"` // of the command line, which count before the file
+	Logins  DocSSHLogins        `json:"logins"`
 }
 
 // DocSSHLogins is who is let in under the condition by a password (snapshot.SSHLogins).
@@ -219,6 +239,43 @@ type DocSSHLogins struct {
 	Locked []string `json:"locked"`
 	Empty  []string `json:"empty"`
 	Others bool     `json:"others"`
+}
+
+// DocClock is whether the kernel says that its clock is right, and what keeps it so.
+type DocClock struct {
+	State    string   `json:"state"` // of the fact
+	Right    bool     `json:"right"`
+	Services []string `json:"services"`
+}
+
+// DocBoot is the services that load a packet filter. State is present where systemd's directories were read.
+type DocBoot struct {
+	State   string   `json:"state"`
+	Enabled []string `json:"enabled"`
+	Off     []string `json:"off"` // installed, and not started at boot
+}
+
+// DocUntracked is a rule or a flowtable by which packets leave connection tracking, or the hooks after ingress.
+type DocUntracked struct {
+	Key  string `json:"key"`  // chain and text of a rule, table and name of a flowtable
+	Kind string `json:"kind"` // notrack, flowtable
+}
+
+// DocNamespace is a network namespace in which no process is and that has no name.
+type DocNamespace struct {
+	Key   string   `json:"key"`   // its interfaces, which are stabler than its number
+	Inode uint64   `json:"inode"` // its number
+	Links []string `json:"links"` // on the host, that lead to it
+}
+
+// DocBeside is an interface in a namespace of a workload that shares one of the host's below the host's stack: macvlan, ipvlan, or the
+// hardware itself.
+type DocBeside struct {
+	Workload string `json:"workload"`
+	Link     string `json:"link"`
+	Kind     string `json:"kind"`
+	Parent   string `json:"parent"` // of the host, "" for hardware
+	Zone     string `json:"zone"`   // of the parent
 }
 
 // DocSSHSettings are the values that the checks read, in lower case; empty where the source did not

@@ -113,7 +113,7 @@ func readPart(read string) bool {
 
 // later are reads that fields have got since policies of users were written, by an older one that stands for them there: the policy reads
 // them without naming them.
-var later = map[string]string{"listeners.namespaces": "listeners.ip"}
+var later = map[string]string{"listeners.namespaces": "listeners.ip", "namespaces": "network", "system": "kernel", "management": "listeners.ip"}
 
 // covers refuses a policy of the user that uses what it does not name among its reads, by itself or by what other policies found: it would
 // pass on evidence that was never seen. The section as a whole covers each part of it.

@@ -12,7 +12,7 @@ import (
 const configRead = "read"
 
 func (b *builder) ssh() {
-	b.doc.SSH = DocSSH{Servers: []DocSSHServer{}, Contexts: []DocSSHContext{}}
+	b.doc.SSH, b.doc.KeyFiles = DocSSH{Servers: []DocSSHServer{}, Contexts: []DocSSHContext{}}, orEmpty(b.snap.SSH.KeyFiles)
 	for i := range b.snap.SSH.Servers {
 		v := &b.snap.SSH.Servers[i]
 		d := DocSSHServer{Key: v.Kind, Kind: v.Kind, Config: v.Config, Of: b.whose(v.Word, v.Container), State: b.configState(v)}
@@ -30,7 +30,7 @@ func (b *builder) ssh() {
 			get := func(k string) string { return strings.ToLower(strings.Join(ctx.Settings[k], " ")) }
 			b.doc.SSH.Contexts = append(b.doc.SSH.Contexts, DocSSHContext{
 				Config: c.Path, Of: b.whose(c.Server, c.Container), Source: c.Source, Match: ctx.Match,
-				Options: orEmpty(c.Options), Logins: docLogins(ctx.Logins),
+				Values: ctx.Settings, Options: orEmpty(c.Options), Logins: docLogins(ctx.Logins),
 				Settings: DocSSHSettings{
 					PermitRootLogin: get("permitrootlogin"), Password: get("passwordauthentication"),
 					Keyboard: get("kbdinteractiveauthentication"), Empty: get("permitemptypasswords"),

@@ -209,3 +209,66 @@ stable(name) := regex.replace(name, `[0-9a-f]{12,}`, "*")
 
 # baseline points to a whole ruleset: what closes a default is no single rule.
 baseline := "load an input chain with policy drop (ringfence fix plan --mode default-deny)"
+
+# sshd_value is a setting of sshd in lower case; undefined where the source does not tell it.
+sshd_value(ctx, name) := lower(concat(" ", ctx.values[name]))
+
+# of_host is a severity for the host's own server; what a container or an account serves gives no more than that.
+of_host(ctx, severity) := severity if ctx.of == ""
+
+else := "low"
+
+# sshd_unread says of servers whose configuration is not known why.
+sshd_unread(servers) := {{"resource": {"kind": "sshd", "key": srv.key}, "reason": srv.state} |
+	some srv in servers
+	srv.state != "read"
+}
+
+# sshd_unsaid says of contexts that their source does not tell a setting: older snapshots have few, and files alone no defaults of a version.
+sshd_unsaid(contexts, name) := {{"resource": {"kind": "sshd", "key": place(ctx)}, "reason": sprintf("its %s is not known", [name])} |
+	some ctx in contexts
+	ctx.source != "arguments"
+	not ctx.values[name]
+}
+
+# sshd_repeats says of the context of a Match block that a setting is the same for everybody: it is told of once.
+sshd_repeats(ctx, open) if {
+	ctx.match != ""
+	some all in open
+	all.match == ""
+	[all.config, all.of, all.options] == [ctx.config, ctx.of, ctx.options]
+}
+
+# managed_open are the sockets of programs of a role that a zone reaches by a network, each with the zone and the answer.
+managed_open(managed, role) := {{"server": m, "service": svc, "zone": zone, "reach": reach} |
+	some m in managed
+	m.role == role
+	some svc in m.services
+	not svc.loopback
+	some zone in {"external", "workload"}
+	reach := svc.reach[zone]
+	reach.verdict == "reachable"
+	not reach.local
+}
+
+# managed_unclear are those of which it is not known whether a zone reaches them.
+managed_unclear(managed, role) := {{"resource": {"kind": "service", "key": svc.key}, "reason": unclear(zone, reach)} |
+	some m in managed
+	m.role == role
+	some svc in m.services
+	not lesser(svc)
+	some zone in {"external", "workload"}
+	reach := svc.reach[zone]
+	reach.verdict == "unknown"
+}
+
+# unread_settings are the settings of servers of a name that are not known.
+unread_settings(managed, name, settings) := {{"resource": {"kind": "server", "key": m.key}, "reason": sprintf("its %s is not known: %s", [s, _unread_why(m, s)])} |
+	some m in managed
+	m.name == name
+	not m.lesser # what somebody calls a server of their own leaves nothing unknown
+	some s in settings
+	object.get(m.settings, [s, "state"], "error") != "present"
+}
+
+_unread_why(m, s) := object.get(m.settings, [s, "reason"], object.get(m.settings, ["read", "reason"], "the snapshot does not tell it"))

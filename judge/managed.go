@@ -1,0 +1,132 @@
+package judge
+
+import (
+	"maps"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/zones"
+)
+
+// DocManaged is a program that manages the host or its cluster, and the sockets that are its own. One that is known by its port alone, because
+// systemd or inetd holds the socket for it, has that socket.
+type DocManaged struct {
+	Key       string                   `json:"key"` // Cockpit, etcd in container etcd
+	Name      string                   `json:"name"`
+	Role      string                   `json:"role"`
+	Container string                   `json:"container"`
+	Evidence  string                   `json:"evidence"`
+	Settings  map[string]snapshot.Fact `json:"settings"`
+	Services  []DocService             `json:"services"`
+	// Host says that it runs on the host and as root there: what it gives is the host.
+	Host bool `json:"host"`
+	// Lesser says that it is of an account of people or agents, or of a container of theirs: what it gives is theirs.
+	Lesser bool `json:"lesser"`
+}
+
+// byPort are the services that are known by their port where who holds it runs others.
+var byPort = map[string]struct{ name, role string }{
+	"tcp 23": {"telnet", "cleartext"}, "tcp 512": {"rexec", "cleartext"}, "tcp 513": {"rlogin", "cleartext"}, "tcp 514": {"rsh", "cleartext"},
+	"udp 69": {"TFTP", "cleartext"}, "tcp 5900": {"VNC", "desktop"}, "tcp 5901": {"VNC", "desktop"}, "tcp 3389": {"RDP", "desktop"},
+}
+
+// managed joins the programs that manage with their sockets.
+func (b *builder) managed() {
+	b.doc.Managed = []DocManaged{}
+	index, taken := map[string]int{}, map[string]bool{}
+	held := map[int][]int{} // sockets by who holds them
+	for i := range b.snap.Listeners.Sockets {
+		if b.byService[i] == nil {
+			continue
+		}
+		for _, o := range b.snap.Listeners.Sockets[i].Owners {
+			held[o.PID] = append(held[o.PID], i)
+		}
+	}
+	for i := range b.snap.Management.Servers {
+		v := &b.snap.Management.Servers[i]
+		p := b.byPID[v.PID]
+		d := DocManaged{
+			Key: v.Name, Name: v.Name, Role: string(v.Role), Evidence: v.Evidence, Settings: map[string]snapshot.Fact{}, Services: []DocService{},
+			Container: b.containerName(v.Container), Host: b.rootsOwn(v.Word, p), Lesser: ofPeople(v, p),
+		}
+		if v.Container == "" {
+			d.Container = ""
+		}
+		switch zone, _ := zoneOf(b, p); {
+		case d.Container != "":
+			d.Key += " in container " + d.Container
+		case zone == zones.Workload:
+			d.Key += " of a workload"
+		}
+		maps.Copy(d.Settings, v.Settings)
+		if at, ok := index[d.Key]; ok && maps.Equal(b.doc.Managed[at].Settings, d.Settings) {
+			b.serveManaged(&b.doc.Managed[at], held[v.PID], taken)
+			continue
+		}
+		index[d.Key] = len(b.doc.Managed)
+		b.serveManaged(&d, held[v.PID], taken)
+		b.doc.Managed = append(b.doc.Managed, d)
+	}
+	b.managedByPort(taken)
+}
+
+// firstOfPeople is the first uid that systems give to people and what they run (login.defs(5), UID_MIN).
+const firstOfPeople = 1000
+
+// ofPeople says of a program that its user decides what it is: it runs as an account of people, from a file that is not root's, or in a
+// container of theirs.
+func ofPeople(v *snapshot.ManagedServer, p *snapshot.Process) bool {
+	switch {
+	case p == nil:
+		return false
+	case v.Container != "":
+		return p.ContainerWord.By == snapshot.ByUID
+	}
+	return p.UID >= firstOfPeople || v.Word.By == snapshot.ByUID || v.Word.By == snapshot.ByOthers
+}
+
+func zoneOf(b *builder, p *snapshot.Process) (zone, why string) {
+	if p == nil {
+		return "", ""
+	}
+	return b.zones.Process(p)
+}
+
+func (b *builder) serveManaged(d *DocManaged, sockets []int, taken map[string]bool) {
+	for _, i := range sockets {
+		svc := b.byService[i]
+		if !slices.ContainsFunc(d.Services, func(o DocService) bool { return o.Key == svc.Key }) {
+			d.Services = append(d.Services, *svc)
+			taken[svc.Key] = true
+		}
+	}
+}
+
+// managedByPort adds the services that are known by the port, where who holds the socket starts others, or is not seen; and Cockpit, whose
+// socket systemd holds.
+func (b *builder) managedByPort(taken map[string]bool) {
+	for i := range b.doc.Services {
+		svc := &b.doc.Services[i]
+		known := byPort[svc.Proto+" "+strconv.Itoa(svc.Port)]
+		if taken[svc.Key] || svc.Namespace != "" || known.name == "" && svc.Unit != "cockpit.socket" && svc.Port != 9090 {
+			continue
+		}
+		carried := svc.Owner == "systemd" || strings.HasSuffix(path.Base(svc.Owner), "inetd") || !svc.OwnerKnown
+		switch {
+		case !carried:
+			continue
+		case svc.Port == 9090 && svc.Owner == "systemd":
+			known = struct{ name, role string }{"Cockpit", "console"}
+		case known.name == "":
+			continue
+		}
+		b.doc.Managed = append(b.doc.Managed, DocManaged{
+			Key: known.name, Name: known.name, Role: known.role, Evidence: "port " + strconv.Itoa(svc.Port) + " is held by " + svc.Owner,
+			Settings: map[string]snapshot.Fact{}, Services: []DocService{*svc}, Host: true,
+		})
+	}
+}

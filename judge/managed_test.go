@@ -1,0 +1,64 @@
+package judge
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/ringfence/ringfence/fixtures"
+	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/zones"
+)
+
+// TestServersHaveTheirSockets: a server that manages has the sockets of its processes, one that systemd or inetd holds the socket of is
+// known by the port, and what an account of people calls a server is theirs.
+func TestServersHaveTheirSockets(t *testing.T) {
+	s := fixtures.Host()
+	root := snapshot.Word{By: snapshot.ByRoot}
+	proc := func(pid, uid int, comm string, word snapshot.Word) {
+		p := s.Processes.List[0]
+		p.PID, p.UID, p.Comm, p.Exe, p.ExeWord, p.Unit = pid, uid, comm, "/usr/bin/"+comm, word, ""
+		s.Processes.List = append(s.Processes.List, p)
+	}
+	sock := func(pid, port int, comm string) {
+		k := s.Listeners.Sockets[0]
+		k.Port, k.Inode, k.Owners = port, uint64(port), []snapshot.Owner{{PID: pid, Comm: comm}}
+		s.Listeners.Sockets = append(s.Listeners.Sockets, k)
+	}
+	proc(60, 0, "etcd", root)
+	sock(60, 2379, "etcd")
+	sock(60, 2380, "etcd")
+	proc(61, 1000, "ttyd", snapshot.WordOf(1000))
+	sock(61, 7681, "ttyd")
+	proc(1, 0, "systemd", root)
+	sock(1, 23, "systemd")
+	sock(1, 9090, "systemd")
+	proc(62, 0, "prometheus", root)
+	sock(62, 9091, "prometheus")
+	s.Management.Servers = []snapshot.ManagedServer{
+		{Name: "etcd", Role: snapshot.RoleCluster, PID: 60, Word: root, Settings: map[string]snapshot.Fact{"clientCertAuth": {State: snapshot.Present, Value: "true"}}},
+		{Name: "ttyd", Role: snapshot.RoleShell, PID: 61, Word: snapshot.WordOf(1000)},
+	}
+	b := build(context.Background(), s, zones.Config{})
+	var got []string
+	for _, m := range b.doc.Managed {
+		var line strings.Builder
+		line.WriteString(m.Key + " " + m.Role)
+		for _, svc := range m.Services {
+			line.WriteString(" " + svc.Key)
+		}
+		if m.Lesser {
+			line.WriteString(" (lesser)")
+		}
+		got = append(got, line.String())
+	}
+	slices.Sort(got)
+	want := []string{
+		"Cockpit console tcp 0.0.0.0:9090 (systemd)", "etcd cluster tcp 0.0.0.0:2379 (etcd) tcp 0.0.0.0:2380 (etcd)",
+		"telnet cleartext tcp 0.0.0.0:23 (systemd)", "ttyd shell tcp 0.0.0.0:7681 (ttyd) (lesser)",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
