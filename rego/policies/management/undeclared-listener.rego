@@ -1,0 +1,97 @@
+# METADATA
+# title: Something listens that nobody declared
+# description: >-
+#   A port is reachable from outside or from workloads, and it is none of the services that other
+#   checks are about. Every such port is a program with bugs of its own. The parameter expected of
+#   the configuration names those that are meant: "tcp/443", "udp/53", or with the program that has
+#   it, "tcp/443/nginx". Where it names any, whatever else is reachable from outside is medium;
+#   without it each is low, a list to go through. Ports that programs get for answers (UDP from
+#   32768 on, DHCP clients) are left out.
+# custom:
+#   severity: low
+#   reads: [management, listeners.ip, listeners.namespaces, network, nftables, processes.power, agents, runtimes]
+#   remediation: >-
+#     Stop the service, bind it to the address that needs it, or drop the port from the zone; else
+#     declare it under params.expected.
+#   references:
+#     cis: ["Debian 12 v1.1.0 2.1.22"]
+#     nist: ["CM-7", "CM-8", "SC-7(5)"]
+#     attack: ["T1133"]
+#     cwe: ["CWE-1327"]
+package ringfence.management.undeclared_listener
+
+import data.ringfence.lib
+
+_expected := object.get(data.params, "expected", [])
+
+_zones := {"external", "workload"}
+
+_declared(svc) if {
+	some e in _expected
+	e in {sprintf("%s/%d", [svc.proto, svc.port]), sprintf("%s/%d/%s", [svc.proto, svc.port, svc.owner])}
+}
+
+# What a program sends from, and waits for answers at, is no service: a socket of UDP that is not connected looks the same.
+_answers(svc) if {
+	svc.proto == "udp"
+	svc.port >= 32768
+}
+
+_answers(svc) if {
+	svc.proto == "udp"
+	svc.port in {68, 546}
+}
+
+# What other checks tell of by its role is told once.
+_told := {svc.key |
+	some m in input.managed
+	m.role in {"cleartext", "desktop", "console", "shell", "debug"}
+	some svc in m.services
+}
+
+_asked contains svc if {
+	some svc in input.services
+	svc.class == "other"
+	svc.namespace == ""
+	not svc.loopback
+	not _declared(svc)
+	not _answers(svc)
+	not svc.key in _told
+}
+
+finding contains {
+	"resource": {"kind": "service", "key": svc.key},
+	"message": sprintf("%s listens and nobody declared it: the %s zone reaches it", [svc.key, zone]),
+	"severity": _severity(zone),
+	"zone": zone,
+	"evidence": lib.evidence(reach),
+	"witness": reach.witness,
+	"remediation": array.concat(
+		_close(zone, svc),
+		[{"kind": "config", "text": sprintf("params: {expected: [%q]}", [sprintf("%s/%d/%s", [svc.proto, svc.port, svc.owner])])}],
+	),
+} if {
+	some svc in _asked
+	some zone in _zones
+	reach := svc.reach[zone]
+	reach.verdict == "reachable"
+	not reach.local
+}
+
+# Without a list nobody has said what may be closed: a web server is on it as well.
+_close(zone, svc) := lib.close(zone, svc) if count(_expected) > 0
+
+else := [{"kind": "words", "text": sprintf("stop it, bind it to the address that needs it, or drop %s port %d from the %s zone", [svc.proto, svc.port, zone])}]
+
+_severity("external") := "medium" if count(_expected) > 0
+
+_severity("external") := "low" if count(_expected) == 0
+
+_severity("workload") := "low"
+
+unknown contains {"resource": {"kind": "service", "key": svc.key}, "reason": lib.unclear(zone, reach)} if {
+	some svc in _asked
+	some zone in _zones
+	reach := svc.reach[zone]
+	reach.verdict == "unknown"
+}

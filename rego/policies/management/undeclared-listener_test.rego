@@ -1,0 +1,48 @@
+package ringfence.management.undeclared_listener_test
+
+import data.ringfence.management.undeclared_listener as check
+
+_doc(svc) := {"managed": [], "services": [object.union(
+	{
+		"key": "tcp 0.0.0.0:4444 (nc)", "proto": "tcp", "port": 4444, "owner": "nc", "class": "other", "namespace": "", "loopback": false, "wildcard": true,
+		"gives": "root on the host", "reach": {"external": {"verdict": "reachable", "origin": "eth0", "local": false, "witness": "in eth0 ...", "because": [], "stoppedBy": []}},
+	},
+	svc,
+)]}
+
+test_undeclared_is_low_without_a_list if {f.severity | some f in check.finding} == {"low"} with input as _doc({})
+
+test_undeclared_is_medium_beside_a_list if {
+	{f.severity | some f in check.finding} == {"medium"} with input as _doc({}) with data.params as {"expected": ["tcp/443"]}
+}
+
+test_declared_passes if {
+	count(check.finding) == 0 with input as _doc({}) with data.params as {"expected": ["tcp/4444"]}
+	count(check.finding) == 0 with input as _doc({}) with data.params as {"expected": ["tcp/4444/nc"]}
+	count(check.finding) == 1 with input as _doc({}) with data.params as {"expected": ["tcp/4444/nginx", "udp/4444"]}
+}
+
+test_answers_are_no_services if {
+	count(check.finding) == 0 with input as _doc({"proto": "udp", "port": 40000})
+	count(check.finding) == 0 with input as _doc({"proto": "udp", "port": 68})
+	count(check.finding) == 1 with input as _doc({"proto": "tcp", "port": 40000})
+}
+
+test_what_others_judge_is_left_to_them if count(check.finding) == 0 with input as _doc({"class": "ssh"})
+
+test_unclear_is_unknown if {
+	doc := json.patch(_doc({}), [{"op": "replace", "path": "/services/0/reach/external/verdict", "value": "unknown"}])
+	count(check.unknown) == 1 with input as doc
+}
+
+test_a_fix_closes_only_beside_a_list if {
+	without := {m.kind | some f in check.finding; some m in f.remediation} with input as _doc({})
+	without == {"words", "config"}
+	listed := {m.kind | some f in check.finding; some m in f.remediation} with input as _doc({}) with data.params as {"expected": ["tcp/443"]}
+	listed == {"nft", "config"}
+}
+
+test_what_has_a_role_is_told_elsewhere if {
+	doc := object.union(_doc({}), {"managed": [{"role": "debug", "services": _doc({}).services}]})
+	count(check.finding) == 0 with input as doc
+}

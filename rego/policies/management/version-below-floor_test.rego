@@ -1,0 +1,25 @@
+package ringfence.management.version_below_floor_test
+
+import data.ringfence.management.version_below_floor as check
+
+_doc(state) := {"floors": [{
+	"area": "management", "id": "CVE-2026-0001", "component": "thing", "what": "who reaches it is root", "package": "thing", "version": "1.0",
+	"fixed": "1.1", "state": state, "source": "https://example.org",
+}]}
+
+test_below_fails if count(check.finding) == 1 with input as _doc("below")
+
+test_above_passes if {
+	count(check.finding) == 0 with input as _doc("above")
+	count(check.unknown) == 0 with input as _doc("above")
+}
+
+test_maybe_mended_is_unknown if count(check.unknown) == 1 with input as _doc("unknown")
+
+test_of_another_area_does_not_apply if check.not_applicable with input as {"floors": []}
+
+test_who_reaches_it_decides if {
+	{f.severity | some f in check.finding} == {"medium"} with input as object.union(_doc("below"), {"services": []})
+	{f.severity | some f in check.finding} == {"critical"} with input as object.union(_doc("below"), {"services": [{"class": "winrm", "namespace": "", "reach": {"external": {"verdict": "reachable"}}}]})
+	{f.severity | some f in check.finding} == {"high"} with input as object.union(_doc("below"), {"services": [{"class": "winrm", "namespace": "", "reach": {"workload": {"verdict": "reachable"}}}]})
+}

@@ -1,0 +1,21 @@
+package ringfence.management.web_console_reachable_test
+
+import data.ringfence.management.web_console_reachable as check
+
+_svc(verdict) := {
+	"key": "tcp 0.0.0.0:23 (x)", "proto": "tcp", "port": 23, "loopback": false, "namespace": "", "gives": "root on the host", "owner": "x",
+	"reach": {"external": {"verdict": verdict, "origin": "eth0", "local": false, "witness": "in eth0 ...", "because": ["x"], "stoppedBy": []}},
+}
+
+_doc(role, verdict) := {"managed": [{"key": "thing", "name": "thing", "role": role, "evidence": "it runs the program x", "container": "", "host": true, "lesser": false, "settings": {}, "services": [_svc(verdict)]}]}
+
+test_reachable_fails if {f.severity | some f in check.finding} == {"high"} with input as _doc("console", "reachable")
+
+test_unreachable_passes if {
+	count(check.finding) == 0 with input as _doc("console", "unreachable")
+	count(check.unknown) == 0 with input as _doc("console", "unreachable")
+}
+
+test_unclear_is_unknown if count(check.unknown) == 1 with input as _doc("console", "unknown")
+
+test_another_role_passes if count(check.finding) == 0 with input as _doc("other", "reachable")

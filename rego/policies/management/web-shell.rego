@@ -1,0 +1,51 @@
+# METADATA
+# title: A shell is served to browsers
+# description: >-
+#   ttyd, GoTTY, Shell In A Box or WeTTY gives a shell to who opens its page. Most ask for nothing
+#   by themselves. On loopback every process of the host, and every page in a browser on it, is one
+#   step away.
+# custom:
+#   severity: critical
+#   reads: [management, listeners.ip, listeners.namespaces, network, nftables, processes.power, agents, runtimes]
+#   remediation: >-
+#     Stop it and use SSH; else put a login in front, and bind it to loopback.
+#   references:
+#     nist: ["AC-17", "CM-7"]
+#     attack: ["T1133", "T1059.004"]
+#     cwe: ["CWE-306", "CWE-749"]
+package ringfence.management.web_shell
+
+import data.ringfence.lib
+
+_open := lib.managed_open(input.managed, "shell")
+
+finding contains {
+	"resource": {"kind": "service", "key": o.service.key},
+	"message": sprintf("%s gives a shell to who opens %s from the %s zone", [o.server.key, o.service.key, o.zone]),
+	"severity": _severity(o.service),
+	"zone": o.zone,
+	"evidence": array.concat([o.server.evidence], lib.evidence(o.reach)),
+	"witness": o.reach.witness,
+	"remediation": lib.close(o.zone, o.service),
+} if {
+	some o in _open
+}
+
+_severity(svc) := "medium" if lib.lesser(svc)
+
+else := "critical"
+
+finding contains {
+	"resource": {"kind": "service", "key": svc.key},
+	"message": sprintf("%s gives a shell to every process that reaches %s", [m.key, svc.key]),
+	"severity": "medium",
+	"evidence": [m.evidence],
+	"remediation": [{"kind": "words", "text": "stop it, or put a login in front (ttyd -c USER:PASSWORD, a proxy)"}],
+} if {
+	some m in input.managed
+	m.role == "shell"
+	some svc in m.services
+	not svc.key in {o.service.key | some o in _open}
+}
+
+unknown := lib.managed_unclear(input.managed, "shell")
