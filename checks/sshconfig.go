@@ -21,6 +21,9 @@ var judgedDefaults = map[string]string{
 	"permitrootlogin": "prohibit-password", "passwordauthentication": "yes",
 	"kbdinteractiveauthentication": "yes", "permitemptypasswords": "no",
 	"pubkeyauthentication": "yes", "usepam": "no",
+	"hostbasedauthentication": "no", "ignorerhosts": "yes", "strictmodes": "yes", "permituserenvironment": "no", "gatewayports": "no",
+	"permittunnel": "no", "maxauthtries": "6", "logingracetime": "120", "maxstartups": "10:30:100", "disableforwarding": "no",
+	"allowtcpforwarding": "yes",
 }
 
 // sshConfig reads the effective configuration for all connections that its Match blocks tell apart. sshd itself is asked first: only

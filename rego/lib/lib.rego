@@ -224,9 +224,11 @@ sshd_unread(servers) := {{"resource": {"kind": "sshd", "key": srv.key}, "reason"
 	srv.state != "read"
 }
 
-# sshd_unsaid says of contexts that their source does not tell a setting: older snapshots have few, and files alone no defaults of a version.
+# sshd_unsaid says of contexts of the host's own server that their source does not tell a setting: older snapshots have few, and files alone
+# no defaults of a version. What a container or an account serves leaves nothing unknown.
 sshd_unsaid(contexts, name) := {{"resource": {"kind": "sshd", "key": place(ctx)}, "reason": sprintf("its %s is not known", [name])} |
 	some ctx in contexts
+	ctx.of == ""
 	ctx.source != "arguments"
 	not ctx.values[name]
 }

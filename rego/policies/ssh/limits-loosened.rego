@@ -30,13 +30,20 @@ _time(ctx) := {"name": "LoginGraceTime", "value": lib.sshd_value(ctx, "logingrac
 	_unlimited(lib.sshd_value(ctx, "logingracetime"))
 } else := {"value": ""}
 
-# Without a number there is no limit that could be compared: files can say 2m.
+# Seconds, or a number with a unit as files can have it (sshd_config(5), TIME FORMATS).
 _unlimited("0") := true
 
 _unlimited(v) if {
 	regex.match(`^[0-9]+$`, v)
 	to_number(v) > 120
 }
+
+_unlimited(v) if {
+	regex.match(`^[0-9]+m$`, v)
+	to_number(trim_suffix(v, "m")) > 2
+}
+
+_unlimited(v) if regex.match(`^[0-9]+[hdw]`, v)
 
 _starts(ctx) := {"name": "MaxStartups", "value": lib.sshd_value(ctx, "maxstartups"), "default": "10:30:100"} if {
 	parts := split(lib.sshd_value(ctx, "maxstartups"), ":")

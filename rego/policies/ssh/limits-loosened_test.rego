@@ -30,3 +30,9 @@ test_each_limit_fails[key] if {
 test_tighter_ones_pass if count(check.finding) == 0 with input as _doc({"maxauthtries": ["3"], "logingracetime": ["30"], "maxstartups": ["4:30:10"]})
 
 test_what_is_not_said_is_unknown if count(check.unknown) == 3 with input as _doc({})
+
+test_units_count if {
+	count(check.finding) == 1 with input as _doc(object.union(_good, {"logingracetime": ["10m"]}))
+	count(check.finding) == 1 with input as _doc(object.union(_good, {"logingracetime": ["1h"]}))
+	count(check.finding) == 0 with input as _doc(object.union(_good, {"logingracetime": ["2m"]}))
+}
