@@ -67,7 +67,11 @@ func collectKernel(_ context.Context, s *Scan, snap *snapshot.Snapshot) *Outcome
 	for part, set := range map[string]map[string]snapshot.Fact{"sysctls": sec.Sysctls, "facts": sec.Facts} {
 		for _, k := range sortedKeys(set) {
 			if f := set[k]; f.State == snapshot.Denied || f.State == snapshot.Error {
-				out.partialIn(part, "%s: %s", k, f.Reason)
+				of := part
+				if k == "cmdline" { // apart from what needs securityfs
+					of = "boot"
+				}
+				out.partialIn(of, "%s: %s", k, f.Reason)
 			}
 		}
 	}

@@ -271,6 +271,7 @@ func (b *builder) firewall() {
 }
 
 func (b *builder) sysctls() {
+	b.doc.CommandLine, b.doc.Processor = b.snap.Kernel.Facts["cmdline"], b.snap.Kernel.Vulns
 	b.doc.Sysctls = map[string]DocSetting{}
 	for _, set := range []map[string]snapshot.Fact{b.snap.Kernel.Sysctls, b.snap.Network.Sysctls} {
 		for k, f := range set {

@@ -44,9 +44,12 @@ type Document struct {
 	AgentListeners []DocAgentListener `json:"agentListeners" reads:"agents processes.power listeners.ip listeners.namespaces"`
 	Memory         []DocMemory        `json:"sharedMemory" reads:"processes.memory processes.power runtimes agents"`
 	// Paths are whether workloads, agents, services and accounts become root, rewrite the packet filter or read secrets.
-	Paths   []DocPath             `json:"paths" reads:"powers processes.power processes.groups runtimes agents listeners.ip listeners.namespaces network nftables"`
-	Kernel  snapshot.Kernel       `json:"kernel" reads:"kernel.facts"`
-	Sysctls map[string]DocSetting `json:"sysctls" reads:"kernel.sysctls network"`
+	Paths  []DocPath       `json:"paths" reads:"powers processes.power processes.groups runtimes agents listeners.ip listeners.namespaces network nftables"`
+	Kernel snapshot.Kernel `json:"kernel" reads:"kernel.facts"`
+	// CommandLine and Processor are facts of the kernel that need no more than /proc and /sys.
+	CommandLine snapshot.Fact            `json:"commandLine" reads:"kernel.boot"`
+	Processor   map[string]snapshot.Fact `json:"processor" reads:"kernel.boot"`
+	Sysctls     map[string]DocSetting    `json:"sysctls" reads:"kernel.sysctls network"`
 
 	Managed []DocManaged `json:"managed" reads:"management listeners.ip listeners.namespaces network nftables processes.power agents runtimes"`
 

@@ -7,7 +7,7 @@
 #   the boot loader still has it.
 # custom:
 #   severity: medium
-#   reads: [kernel.facts]
+#   reads: [kernel.boot]
 #   remediation: >-
 #     Take the parameter out of the boot loader (GRUB_CMDLINE_LINUX in /etc/default/grub, update-
 #     grub) and start anew.
@@ -57,7 +57,7 @@ _shell(word) if word in {"single", "emergency", "1", "s", "S"}
 
 _debug(word) if regex.match(`^systemd\.debug[-_]shell(=(1|y|yes|t|true|on|/dev/.*|tty.*))?$`, word)
 
-_words := split(input.kernel.facts.cmdline.value, " ")
+_words := split(input.commandLine.value, " ")
 
 _found[word] := _bad[word] if some word in _words
 
@@ -78,10 +78,10 @@ finding contains {
 	"evidence": [sprintf("/proc/cmdline has %s", [word])],
 	"remediation": [{"kind": "words", "text": sprintf("take %s out of the command line of the kernel in the boot loader, and start anew", [word])}],
 } if {
-	input.kernel.facts.cmdline.state == "present"
+	input.commandLine.state == "present"
 	some word, row in _found
 }
 
 unknown contains {"resource": {"kind": "kernel", "key": "command line"}, "reason": "/proc/cmdline could not be read"} if {
-	object.get(input.kernel.facts, ["cmdline", "state"], "error") != "present"
+	object.get(input.commandLine, "state", "error") != "present"
 }

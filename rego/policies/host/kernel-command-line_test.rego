@@ -2,7 +2,7 @@ package ringfence.host.kernel_command_line_test
 
 import data.ringfence.host.kernel_command_line as check
 
-_doc(line) := {"kernel": {"facts": {"cmdline": {"state": "present", "value": line}}}}
+_doc(line) := {"commandLine": {"state": "present", "value": line}}
 
 test_bad_ones_fail[line] if {
 	some line in {"ro mitigations=off", "root nokaslr quiet", "init=/bin/bash", "systemd.unit=rescue.target", "systemd.debug-shell", "systemd.debug_shell=1", "single"}
@@ -15,4 +15,4 @@ test_usual_ones_pass[line] if {
 	count(check.unknown) == 0 with input as _doc(line)
 }
 
-test_unread_is_unknown if count(check.unknown) == 1 with input as {"kernel": {"facts": {"cmdline": {"state": "denied"}}}}
+test_unread_is_unknown if count(check.unknown) == 1 with input as {"commandLine": {"state": "denied"}}
