@@ -53,8 +53,8 @@ type ociSpec struct {
 				Access string `json:"access"`
 			} `json:"devices"`
 		} `json:"resources"`
-		Seccomp     *json.RawMessage `json:"seccomp"`
-		MaskedPaths []string         `json:"maskedPaths"`
+		Seccomp     *seccompProfile `json:"seccomp"`
+		MaskedPaths []string        `json:"maskedPaths"`
 	} `json:"linux"`
 }
 
@@ -227,7 +227,7 @@ func (f *containerFinder) add(runtime, id, spec string, named snapshot.Word, pid
 func sameContainer(a, b *snapshot.Container) bool {
 	x, y := *a, *b
 	for _, c := range []*snapshot.Container{&x, &y} {
-		c.Spec, c.Runtime, c.PID, c.Running, c.Name, c.Image, c.Others = "", "", 0, false, "", "", nil
+		c.Spec, c.Runtime, c.PID, c.Running, c.Name, c.Image, c.Others, c.KernelFiles = "", "", 0, false, "", "", nil, nil
 	}
 	return reflect.DeepEqual(x, y)
 }
@@ -240,6 +240,9 @@ func weaken(c, o *snapshot.Container) {
 	c.Seccomp, c.NoNewPrivs, c.UserNS = c.Seccomp && o.Seccomp, c.NoNewPrivs && o.NoNewPrivs, c.UserNS && o.UserNS
 	c.MaskedPaths = min(c.MaskedPaths, o.MaskedPaths)
 	c.AllDevices, c.Privileged = c.AllDevices || o.AllDevices, c.Privileged || o.Privileged
+	if c.Filter != nil && o.Filter != nil {
+		c.Filter = &snapshot.SyscallFilter{Default: c.Filter.Default, Allows: union(c.Filter.Allows, o.Filter.Allows)}
+	}
 	if o.AppArmor == "" || o.AppArmor == "unconfined" {
 		c.AppArmor = o.AppArmor
 	}
@@ -315,6 +318,7 @@ func (s *Scan) running(found map[string]*snapshot.Container) {
 	for _, id := range sortedKeys(lost) {
 		found[id] = s.withoutSpec(id, firstOf(lost[id], byPID), lost[id])
 	}
+	s.lookInside(found, byPID)
 }
 
 func parseState(file string, b []byte) (bundle string, pid int, err error) {
@@ -349,7 +353,7 @@ func (s *Scan) parseSpec(runtime, id, file string, b []byte) (*snapshot.Containe
 		CapBnd: lowerCaps(spec.Process.Capabilities.Bounding),
 		HostNS: s.hostNamespaces(&spec), Seccomp: spec.Linux.Seccomp != nil,
 		NoNewPrivs: spec.Process.NoNewPrivileges, AppArmor: spec.Process.ApparmorProfile,
-		MaskedPaths: len(spec.Linux.MaskedPaths),
+		MaskedPaths: len(spec.Linux.MaskedPaths), Filter: spec.Linux.Seccomp.filter(),
 	}
 	for _, key := range []string{
 		"io.kubernetes.container.name", "io.kubernetes.cri.container-name", "io.podman.annotations.name",
@@ -375,7 +379,7 @@ func (s *Scan) parseSpec(runtime, id, file string, b []byte) (*snapshot.Containe
 	for _, m := range spec.Mounts {
 		if m.Type == "bind" || slices.Contains(m.Options, "bind") || slices.Contains(m.Options, "rbind") {
 			c.Mounts = append(c.Mounts, snapshot.ContainerMount{
-				Source: m.Source, Dest: m.Destination, RW: !slices.Contains(m.Options, "ro"),
+				Source: hostPath(m.Source), Dest: m.Destination, RW: !slices.Contains(m.Options, "ro"),
 			})
 		}
 	}

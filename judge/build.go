@@ -61,6 +61,7 @@ func build(ctx context.Context, s *snapshot.Snapshot, cfg zones.Config) *builder
 	b.agentList()
 	b.memory()
 	b.paths()
+	b.programs()
 	b.sysctls()
 	b.system()
 	b.floors()

@@ -60,6 +60,7 @@ type Document struct {
 	Firewalls DocBoot                `json:"bootFirewalls" reads:"system.boot"`
 	Persisted DocPersisted           `json:"persisted" reads:"system.boot nftables"`
 	Floors    []DocFloor             `json:"floors" reads:"system.packages"`
+	Programs  []DocProgram           `json:"programs" reads:"processes.power processes.programs runtimes agents"`
 
 	conditions map[string][]finding.Condition // for witnesses to arrive
 }

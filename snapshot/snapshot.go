@@ -480,6 +480,10 @@ type Container struct {
 	AllDevices  bool             `json:"allDevices,omitempty"` // the device cgroup allows everything
 	Mounts      []ContainerMount `json:"mounts,omitempty"`
 	Privileged  bool             `json:"privileged"` // all capabilities, no seccomp, all devices
+	// Filter is its seccomp profile; nil if it has none, and in an older snapshot.
+	Filter *SyscallFilter `json:"filter,omitempty"`
+	// KernelFiles is nil of one that does not run, and in an older snapshot.
+	KernelFiles *KernelFiles `json:"kernelFiles,omitempty"`
 }
 
 // ContainerMount is a bind mount of a host path.

@@ -1,0 +1,27 @@
+package snapshot
+
+// KernelFiles is what a container sees of the kernel's own files, by how they are mounted where its first process is
+// (proc_pid_mountinfo(5)). Permissions and security modules can still stand in the way of writing them.
+type KernelFiles struct {
+	// Read is present, or says why it is not known.
+	Read     Fact         `json:"read"`
+	Writable []KernelFile `json:"writable,omitempty"`
+	// Unmasked are files that runtimes hide and that are seen: /proc/kcore among them.
+	Unmasked []string `json:"unmasked,omitempty"`
+}
+
+// KernelFile is a file or a directory of the kernel in a file system that is not mounted read-only.
+type KernelFile struct {
+	Path string `json:"path"` // in the container
+	FS   string `json:"fs"`   // proc, sysfs, cgroup, cgroup2
+	// Beyond says of a hierarchy of cgroups that it begins above the container's own.
+	Beyond bool `json:"beyond,omitempty"`
+}
+
+// SyscallFilter is what the seccomp profile of a container's specification says of calls that profiles keep away (config-linux.md of
+// the OCI runtime specification, seccomp).
+type SyscallFilter struct {
+	Default string `json:"default"` // SCMP_ACT_ERRNO, ...
+	// Allows are those of the calls that are let through whatever their arguments are.
+	Allows []string `json:"allows,omitempty"`
+}
