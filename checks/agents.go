@@ -42,6 +42,8 @@ type pattern struct {
 	AuthConfig string `json:"authConfig"`
 	Floor      string `json:"floor"`
 	FloorWhy   string `json:"floorWhy"`
+	// Brakes are the options and variables that take its brakes off.
+	Brakes []brake `json:"brakes"`
 
 	args                       []argPattern
 	authRe, noAuthRe, configRe *regexp.Regexp
@@ -75,6 +77,16 @@ func loadPatterns() (string, []*pattern, error) {
 				return "", nil, fmt.Errorf("runtime patterns: %s: %w", p.Name, err)
 			}
 			*c.dst = re
+		}
+		for i, b := range p.Brakes {
+			if b.Arg == "" {
+				continue
+			}
+			re, err := regexp.Compile(b.Arg)
+			if err != nil {
+				return "", nil, fmt.Errorf("runtime patterns: %s: %w", p.Name, err)
+			}
+			p.Brakes[i].argR = re
 		}
 	}
 	return file.Date, file.Runtimes, nil
@@ -194,6 +206,7 @@ func collectAgents(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outco
 		}
 		if a := s.recognise(p, patterns, out); a != nil {
 			a.Runs = s.runs(ctx, p)
+			snap.Agents.Brakes = append(snap.Agents.Brakes, s.brakesOf(patternOf(patterns, a.Runtime), p)...)
 			snap.Agents.Instances = append(snap.Agents.Instances, *a)
 		}
 		clock.charge(party, start)
@@ -201,6 +214,7 @@ func collectAgents(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outco
 	for _, party := range sortedKeys(clock.over) {
 		out.partial("there was no time to look for agents at all processes of %s", party)
 	}
+	s.aroundAgents(&snap.Agents, patterns, out)
 	slices.SortStableFunc(snap.Agents.Instances, func(a, b snapshot.Agent) int { return cmp.Compare(a.PID, b.PID) })
 	return out
 }
@@ -255,4 +269,40 @@ func atoiOr(s string, def int) int {
 		return n
 	}
 	return def
+}
+
+// aroundAgents adds what is about agents that need not run: settings and files of theirs, and programs that publish what they serve.
+func (s *Scan) aroundAgents(sec *snapshot.Agents, patterns []*pattern, out *Outcome) {
+	publishers, err := loadPublishers()
+	if err != nil {
+		out.fail("load", err)
+		return
+	}
+	s.findBrakes(sec, patterns)
+	s.findAgentFiles(sec)
+	s.findPublishers(sec, publishers)
+}
+
+func loadPublishers() ([]*publisher, error) {
+	var file struct {
+		Publishers []*publisher `json:"publishers"`
+	}
+	if err := json.Unmarshal(rego.Runtimes, &file); err != nil {
+		return nil, fmt.Errorf("programs that publish: %w", err)
+	}
+	for _, p := range file.Publishers {
+		if err := p.compile(); err != nil {
+			return nil, fmt.Errorf("programs that publish: %s: %w", p.Program, err)
+		}
+	}
+	return file.Publishers, nil
+}
+
+func patternOf(patterns []*pattern, name string) *pattern {
+	for _, p := range patterns {
+		if p.Name == name {
+			return p
+		}
+	}
+	return new(pattern)
 }

@@ -59,6 +59,7 @@ func collectProcesses(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Ou
 	}
 	s.tableGap(out)
 	sec.Shared = s.sharedMemory(ctx, procs, out)
+	s.findSecrets(sec)
 	return out
 }
 

@@ -61,7 +61,7 @@ func (s *Scan) readUnit(name string) (lines []unitLine, files []string, why stri
 		}
 	}
 	if len(files) == 0 {
-		return nil, nil, "no file of the unit was found"
+		return nil, nil, unitAbsent
 	}
 	if s.masked(files[0]) {
 		return nil, nil, unitMasked
@@ -92,6 +92,9 @@ func (s *Scan) readUnit(name string) (lines []unitLine, files []string, why stri
 	}
 	return lines, files, ""
 }
+
+// unitAbsent is why a unit has no settings that are known.
+const unitAbsent = "no file of the unit was found"
 
 // unitMasked is why a unit has no settings that nobody can start.
 const unitMasked = "the unit is masked"

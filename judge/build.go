@@ -62,6 +62,7 @@ func build(ctx context.Context, s *snapshot.Snapshot, cfg zones.Config) *builder
 	b.memory()
 	b.paths()
 	b.programs()
+	b.agentFacts()
 	b.sysctls()
 	b.system()
 	b.floors()

@@ -7,6 +7,9 @@ type Processes struct {
 	Init    NS              `json:"init"`    // namespaces of PID 1
 	List    []Process       `json:"list"`
 	Shared  []SharedSegment `json:"shared,omitempty"`
+	// Secrets are secrets in arguments and units; SecretsRead says whether all places were looked at, and is nil in an older snapshot.
+	Secrets     []OpenSecret `json:"secrets,omitempty"`
+	SecretsRead *Fact        `json:"secretsRead,omitempty"`
 }
 
 // Process is one process. Capability sets are 16 hexadecimal digits as in /proc/PID/status.

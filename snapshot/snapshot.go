@@ -497,6 +497,14 @@ type ContainerMount struct {
 type Agents struct {
 	DataDate  string  `json:"dataDate"` // of the file of patterns
 	Instances []Agent `json:"instances,omitempty"`
+	// Brakes are places that take the brakes of coding agents off, Files those of agents that are open to others, Publishers the programs
+	// that make services reachable from elsewhere. The facts say whether all of the places were looked at; older snapshots have none.
+	Brakes         []AgentBrake `json:"brakes,omitempty"`
+	BrakesRead     *Fact        `json:"brakesRead,omitempty"`
+	Files          []AgentFile  `json:"files,omitempty"`
+	FilesRead      *Fact        `json:"filesRead,omitempty"`
+	Publishers     []Publisher  `json:"publishers,omitempty"`
+	PublishersRead *Fact        `json:"publishersRead,omitempty"`
 }
 
 // Agent is one running agent or model runtime.

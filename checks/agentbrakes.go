@@ -1,0 +1,244 @@
+//go:build linux && !ringfence_portable
+
+package checks
+
+import (
+	"encoding/json"
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/ringfence/ringfence/host"
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// brake is an option or a variable by which an agent is started without brakes, in the data file.
+type brake struct {
+	Arg  string `json:"arg"` // pattern of the arguments as one line
+	Env  string `json:"env"` // variable with a value of true
+	Off  string `json:"off"` // approvals, sandbox, both
+	How  string `json:"how"`
+	argR *regexp.Regexp
+}
+
+// maxHomes bounds the accounts whose homes are looked at, maxBrakes and maxAgentFiles what is kept.
+const (
+	maxHomes      = 500
+	maxBrakes     = 500
+	maxAgentFiles = 500
+)
+
+// isTrue says of a variable that it switches something on.
+func isTrue(v string) bool {
+	return slices.Contains([]string{"1", "true", "yes", "on"}, strings.ToLower(v))
+}
+
+// titled says of a process that a title took the place of its arguments: one word, where an interpreter runs a script.
+func (p *process) titled() bool {
+	return len(p.argv) == 1 && !strings.Contains(strings.TrimSpace(p.argv[0]), " ") && interpreters.MatchString(p.exeBase()) && path.Base(p.argv[0]) != p.exeBase()
+}
+
+// brakesOf is how a running agent was started without brakes.
+func (s *Scan) brakesOf(pt *pattern, p *process) (list []snapshot.AgentBrake) {
+	if len(pt.Brakes) == 0 {
+		return nil
+	}
+	add := func(b brake) {
+		list = append(list, snapshot.AgentBrake{
+			Runtime: pt.Name, Title: pt.Title, PID: p.PID, UID: p.UID, User: s.userName(p.UID), Container: p.Container, Off: b.Off, How: b.How,
+		})
+	}
+	unread := func(why string) {
+		add(brake{})
+		list[len(list)-1].Unread = why
+	}
+	line := " " + strings.Join(p.argv, " ") + " "
+	var env map[string]string
+	for _, b := range pt.Brakes {
+		switch {
+		case b.argR != nil && b.argR.MatchString(line):
+			add(b)
+		case b.Env != "":
+			if env == nil {
+				var err error
+				if env, err = s.environ(p); err != nil && !gone(err) {
+					unread("its environment was not read: " + cause(err).Error())
+					env = map[string]string{}
+				}
+			}
+			if isTrue(env[b.Env]) {
+				add(b)
+			}
+		}
+	}
+	if len(list) == 0 && (p.cut || p.setID) {
+		unread("its arguments were not read whole")
+	}
+	return list
+}
+
+// userName is the name of an account, "" for one that has none.
+func (s *Scan) userName(uid int) string {
+	for _, u := range s.users() {
+		if u.uid == uid {
+			return u.name
+		}
+	}
+	return ""
+}
+
+// homes are the accounts that people and agents work as: root, and those that have a home of their own.
+func (s *Scan) homes() (list []user, more bool) {
+	seen := map[string]bool{}
+	for _, u := range s.users() {
+		home := path.Clean(u.home)
+		if !path.IsAbs(home) || seen[home] || u.uid != 0 && u.uid < 1000 && !strings.HasPrefix(home, "/home/") || home == "/" || home == "/nonexistent" {
+			continue
+		}
+		if st, err := s.Host.Stat(home); err != nil || !st.IsDir {
+			continue
+		}
+		if len(list) >= maxHomes {
+			return list, true
+		}
+		seen[home] = true
+		list = append(list, user{name: u.name, home: home, shell: u.shell, uid: u.uid, gid: u.gid})
+	}
+	return list, false
+}
+
+// settings are files of agents in a home, and what of them takes the brakes off. managed is what the administrator forbids.
+var settings = []struct {
+	runtime, file string
+	off           func(text string, managed map[string]bool) (off, how string, err error)
+}{
+	{"claude-code", ".claude/settings.json", claudeBrakes},
+	{"codex", ".codex/config.toml", codexBrakes},
+	{"aider", ".aider.conf.yml", aiderBrakes},
+	{"hermes", ".hermes/config.yaml", hermesBrakes},
+}
+
+func claudeBrakes(text string, managed map[string]bool) (off, how string, err error) {
+	var f struct {
+		Permissions struct {
+			DefaultMode string `json:"defaultMode"`
+		} `json:"permissions"`
+	}
+	if json.Unmarshal([]byte(text), &f) != nil {
+		return "", "", errMalformed
+	}
+	if f.Permissions.DefaultMode == "bypassPermissions" && !managed["claude-code"] {
+		return "approvals", "permissions.defaultMode is bypassPermissions", nil
+	}
+	return "", "", nil
+}
+
+func codexBrakes(text string, managed map[string]bool) (off, how string, err error) {
+	mode := tomlValues(text, "", "sandbox_mode")
+	where := "sandbox_mode"
+	if p := tomlValues(text, "", "profile"); len(p) == 1 && p[0] != "" {
+		if m := tomlValues(text, "profiles."+p[0], "sandbox_mode"); len(m) == 1 {
+			mode, where = m, "sandbox_mode of its profile"
+		}
+	}
+	if slices.Equal(mode, []string{"danger-full-access"}) && !managed["codex"] {
+		return "sandbox", where + " is danger-full-access", nil
+	}
+	return "", "", nil
+}
+
+func aiderBrakes(text string, _ map[string]bool) (off, how string, err error) {
+	return yamlBrakes(text, []string{"yes_always"}, true, "yes-always is true")
+}
+
+func hermesBrakes(text string, _ map[string]bool) (off, how string, err error) {
+	return yamlBrakes(text, []string{"approvals", "mode"}, "off", "approvals.mode is off")
+}
+
+// yamlBrakes compares one setting of a file of YAML, in which off can be a word or a truth value.
+func yamlBrakes(text string, keys []string, want any, how string) (off, told string, err error) {
+	var m map[string]any
+	if len(text) > maxYAML || yaml.Unmarshal([]byte(text), &m) != nil {
+		return "", "", errMalformed
+	}
+	v := valueAt(m, keys...)
+	if v == want || want == "off" && v == false {
+		return "approvals", how, nil
+	}
+	return "", "", nil
+}
+
+// managed is what root forbids to agents of all users: taking the brakes off.
+func (s *Scan) managed() map[string]bool {
+	m := map[string]bool{}
+	if b, err := s.rootFile("/etc/claude-code/managed-settings.json"); err == nil {
+		var f struct {
+			Permissions struct {
+				Disable string `json:"disableBypassPermissionsMode"`
+			} `json:"permissions"`
+		}
+		m["claude-code"] = json.Unmarshal(b, &f) == nil && f.Permissions.Disable == "disable"
+	}
+	if b, err := s.rootFile("/etc/codex/requirements.toml"); err == nil {
+		modes := tomlValues(string(b), "", "allowed_sandbox_modes")
+		m["codex"] = len(modes) > 0 && !slices.Contains(modes, "danger-full-access")
+	}
+	return m
+}
+
+// rootFile reads a file that root alone can write.
+func (s *Scan) rootFile(file string) ([]byte, error) {
+	if a, _, err := s.Host.Author(file); err != nil {
+		return nil, err
+	} else if !a.Root() {
+		return nil, fmt.Errorf("%s can be written by others than root", file)
+	}
+	return s.Host.ReadFile(file)
+}
+
+// findBrakes adds what the settings of accounts say, for agents that will be started by them.
+func (s *Scan) findBrakes(sec *snapshot.Agents, patterns []*pattern) {
+	titles := map[string]string{"hermes": "Hermes agent"}
+	for _, pt := range patterns {
+		titles[pt.Name] = pt.Title
+	}
+	read := present("settings")
+	managed := s.managed()
+	users, more := s.homes()
+	if more {
+		read = snapshot.Fact{State: snapshot.Error, Reason: fmt.Sprintf("there are more than %d homes", maxHomes)}
+	}
+	for _, u := range users {
+		for _, f := range settings {
+			file := path.Join(u.home, f.file)
+			b, err := patient(s, uidParty(u.uid), func() ([]byte, error) {
+				b, _, err := s.Host.ReadNamed(&host.Principal{UID: u.uid, GID: u.gid}, file)
+				return b, err
+			})
+			if gone(err) {
+				continue
+			}
+			var off, how string
+			if err == nil {
+				off, how, err = f.off(string(b), managed)
+			}
+			switch {
+			case len(sec.Brakes) >= maxBrakes:
+				read = snapshot.Fact{State: snapshot.Error, Reason: fmt.Sprintf("there are more than %d settings", maxBrakes)}
+			case err != nil:
+				sec.Brakes = append(sec.Brakes, snapshot.AgentBrake{
+					Runtime: f.runtime, Title: titles[f.runtime], UID: u.uid, User: u.name, File: file, Unread: cause(err).Error(),
+				})
+			case off != "":
+				sec.Brakes = append(sec.Brakes, snapshot.AgentBrake{
+					Runtime: f.runtime, Title: titles[f.runtime], UID: u.uid, User: u.name, File: file, Off: off, How: how,
+				})
+			}
+		}
+	}
+	sec.BrakesRead = &read
+}

@@ -1,0 +1,238 @@
+//go:build linux && !ringfence_portable
+
+package checks
+
+import (
+	"encoding/base64"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ringfence/ringfence/host"
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// TestBrakesOfARunningAgent: options count where the program reads them, and not as a part of another argument.
+func TestBrakesOfARunningAgent(t *testing.T) {
+	_, patterns, err := loadPatterns()
+	if err != nil {
+		t.Fatal(err)
+	}
+	empty, _ := tree(t, nil)
+	for _, c := range []struct{ runtime, line, off string }{
+		{"claude-code", "claude|--dangerously-skip-permissions", "approvals"},
+		{"claude-code", "claude|--permission-mode|bypassPermissions|-p|x", "approvals"},
+		{"claude-code", "claude|--allow-dangerously-skip-permissions", ""}, // it may be switched on later
+		{"claude-code", "claude|--permission-mode|acceptEdits", ""},
+		{"codex", "codex|--yolo", "both"},
+		{"codex", "codex|exec|-s|danger-full-access|x", "sandbox"},
+		{"codex", "codex|-c|sandbox_mode=\"danger-full-access\"", "sandbox"},
+		{"codex", "codex|--sandbox|workspace-write", ""},
+		{"gemini-cli", "gemini|--approval-mode=yolo", "approvals"},
+		{"gemini-cli", "gemini|-p|--yolop", ""},
+		{"copilot-cli", "copilot|--allow-all-tools", "approvals"},
+	} {
+		p := &process{argv: strings.Split(c.line, "|")}
+		got := ""
+		for _, b := range empty.brakesOf(patternOf(patterns, c.runtime), p) {
+			got += b.Off
+		}
+		if got != c.off {
+			t.Errorf("%s: got %q, want %q", c.line, got, c.off)
+		}
+	}
+}
+
+// tree makes files for a scan, and says below which directory; a name that ends with a slash is a directory.
+func tree(t *testing.T, files map[string]string) (s *Scan, root string) {
+	t.Helper()
+	root = t.TempDir()
+	for name, text := range files {
+		at := filepath.Join(root, name)
+		if err := os.MkdirAll(filepath.Dir(at), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasSuffix(name, "/") {
+			if err := os.MkdirAll(at, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		if err := os.WriteFile(at, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return newScan(host.At(root)), root
+}
+
+// TestBrakesInSettings reads the settings of each account that has a home, and what root forbids to all of them.
+func TestBrakesInSettings(t *testing.T) {
+	const passwd = "root:x:0:0::/root:/bin/bash\nnobody:x:65534:65534::/nonexistent:/bin/false\n"
+	for name, c := range map[string]struct {
+		files map[string]string
+		want  []string
+	}{
+		"claude":           {map[string]string{"root/.claude/settings.json": `{"permissions":{"defaultMode":"bypassPermissions"}}`}, []string{"approvals"}},
+		"claude, asks":     {map[string]string{"root/.claude/settings.json": `{"permissions":{"defaultMode":"plan"}}`}, nil},
+		"claude, no JSON":  {map[string]string{"root/.claude/settings.json": `{`}, []string{"unread"}},
+		"codex":            {map[string]string{"root/.codex/config.toml": "sandbox_mode = \"danger-full-access\"\n"}, []string{"sandbox"}},
+		"codex, a profile": {map[string]string{"root/.codex/config.toml": "profile = \"a\"\n[profiles.a]\nsandbox_mode = \"danger-full-access\"\n"}, []string{"sandbox"}},
+		"codex, another":   {map[string]string{"root/.codex/config.toml": "[profiles.a]\nsandbox_mode = \"danger-full-access\"\n"}, nil},
+		"aider":            {map[string]string{"root/.aider.conf.yml": "yes-always: true\n"}, []string{"approvals"}},
+		"hermes":           {map[string]string{"root/.hermes/config.yaml": "approvals:\n  mode: off\n"}, []string{"approvals"}},
+		"nothing":          {map[string]string{"root/": ""}, nil},
+	} {
+		c.files["etc/passwd"] = passwd
+		s, _ := tree(t, c.files)
+		sec := new(snapshot.Agents)
+		s.findBrakes(sec, nil)
+		var got []string
+		for _, b := range sec.Brakes {
+			if b.Unread != "" {
+				b.Off = "unread"
+			}
+			got = append(got, b.Off)
+		}
+		if d := cmp.Diff(c.want, got); d != "" || sec.BrakesRead.State != snapshot.Present {
+			t.Errorf("%s: %+v, want -, got +\n%s", name, sec.BrakesRead, d)
+		}
+	}
+	if off, _, err := claudeBrakes(`{"permissions":{"defaultMode":"bypassPermissions"}}`, map[string]bool{"claude-code": true}); off != "" || err != nil {
+		t.Errorf("forbidden by root: %q %v", off, err)
+	}
+}
+
+// TestFilesOpenToOthers: the mode of a file counts where every directory on the way lets others through.
+func TestFilesOpenToOthers(t *testing.T) {
+	for name, c := range map[string]struct {
+		home, file os.FileMode
+		want       string
+	}{
+		"read by everybody":    {0o755, 0o644, "everybody"},
+		"home is closed":       {0o700, 0o644, ""},
+		"file is closed":       {0o755, 0o600, ""},
+		"written by everybody": {0o755, 0o602, "everybody"},
+		"a group of nobody":    {0o755, 0o660, ""},
+	} {
+		s, root := tree(t, map[string]string{"etc/passwd": "root:x:0:0::/root:/bin/bash\n", "root/.codex/auth.json": "{}"})
+		for at, mode := range map[string]os.FileMode{"/root": c.home, "/root/.codex": 0o755, "/root/.codex/auth.json": c.file} {
+			if err := os.Chmod(filepath.Join(root, at), mode); err != nil {
+				t.Fatal(err)
+			}
+		}
+		sec := new(snapshot.Agents)
+		s.findAgentFiles(sec)
+		got := ""
+		for _, f := range sec.Files {
+			got += f.To
+		}
+		if got != c.want {
+			t.Errorf("%s: got %q, want %q", name, got, c.want)
+		}
+	}
+}
+
+// TestWhatTunnelsPublish takes the arguments of programs apart.
+func TestWhatTunnelsPublish(t *testing.T) {
+	known, err := loadPublishers()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ exe, line, want string }{
+		{"cloudflared", "cloudflared|tunnel|--url|http://localhost:3000", "cloudflared everybody [127.0.0.1:3000]"},
+		{"cloudflared", "cloudflared|tunnel|run|--token|x", "cloudflared everybody []"},
+		{"cloudflared", "cloudflared|version", ""},
+		{"ngrok", "ngrok|http|8080", "ngrok everybody [127.0.0.1:8080]"},
+		{"ngrok", "ngrok|http|--domain=x.ngrok.app|https://localhost:8443", "ngrok everybody [127.0.0.1:8443]"},
+		{"tailscale", "tailscale|funnel|3000", "tailscale funnel everybody [127.0.0.1:3000]"},
+		{"tailscale", "tailscale|status", ""},
+		{"code-tunnel", "code-tunnel|--accept-server-license-terms|tunnel", "VS Code tunnel members []"},
+		{"code", "/usr/share/code/code|--unity-launch", ""},
+		{"node", "node|/usr/lib/node_modules/.bin/lt|--port|5000", "localtunnel everybody [127.0.0.1:5000]"},
+		{"ssh", "ssh|-R|80:localhost:3000|nokey@localhost.run", "ssh -R everybody [127.0.0.1:3000]"},
+		{"ssh", "ssh|-fNR|0.0.0.0:80:127.0.0.1:80|me@example.org", ""},
+		{"ssh", "ssh|-N|-R|*:80:127.0.0.1:80|me@example.org", "ssh -R everybody [127.0.0.1:80]"},
+		{"ssh", "ssh|-R|8080:localhost:80|me@example.org", "ssh -R server [127.0.0.1:80]"},
+		{"ssh", "ssh|-R|8080:db.example.org:5432|me@example.org", ""},
+		{"ssh", "ssh|-R|1080|me@example.org", "ssh -R server []"},
+		{"ssh", "ssh|-L|8080:localhost:80|me@example.org", ""},
+		{"tmate", "tmate|-F", "tmate everybody []"},
+	} {
+		p := &process{argv: strings.Split(c.line, "|")}
+		p.Exe = "/usr/bin/" + c.exe
+		got := ""
+		for _, k := range known {
+			if pub := k.of(p); pub != nil && got == "" {
+				got = fmt.Sprint(pub.Program, " ", pub.To, " ", pub.Targets)
+			}
+		}
+		if got != c.want {
+			t.Errorf("%s: got %q, want %q", c.line, got, c.want)
+		}
+	}
+}
+
+// TestWhatTailscaleServes: what is served by a port that Funnel opens is everybody's.
+func TestWhatTailscaleServes(t *testing.T) {
+	serve := base64.StdEncoding.EncodeToString([]byte(`{"TCP":{"443":{"HTTPS":true},"8443":{"HTTPS":true}},
+		"Web":{"h.ts.net:443":{"Handlers":{"/":{"Proxy":"http://127.0.0.1:18789"}}},"h.ts.net:8443":{"Handlers":{"/":{"Proxy":"http://localhost:3000"},"/f":{"Path":"/srv"}}}},
+		"AllowFunnel":{"h.ts.net:443":true}}`))
+	list, err := servesIn([]byte(`{"_machinekey":"cHJpdmtleQ==","_serve/abcd":"`+serve+`"}`), new(process))
+	if err != nil || len(list) != 2 || list[0].Program != "tailscale funnel" || list[0].Targets[0] != "127.0.0.1:18789" || list[1].To != "members" {
+		t.Errorf("%+v %v", list, err)
+	}
+	if _, err := servesIn([]byte(`{"_serve/a":"!"}`), new(process)); err == nil {
+		t.Error("a malformed state is understood")
+	}
+}
+
+// TestSecretsInArguments: a secret is the value of an option for one, and no path, number, switch or reference.
+func TestSecretsInArguments(t *testing.T) {
+	for line, want := range map[string]string{
+		"llama-server|--api-key|sk-0123456789":           "--api-key",
+		"redis-server|--requirepass|hunter2hunter2":      "--requirepass",
+		"cloudflared|tunnel|run|--token=eyJhbGciOiJ":     "--token",
+		"env|PGPASSWORD=hunter22|psql":                   "PGPASSWORD",
+		"curl|-H|Authorization: Bearer 0123456789":       "a header Authorization",
+		"vllm|serve|m|--max-tokens|409600":               "",
+		"x|--token-file|/etc/token":                      "",
+		"x|--password|/run/secrets/p":                    "",
+		"x|--password|$PASSWORD1":                        "",
+		"x|--token|--verbose":                            "",
+		"mysqld|--skip-password|something":               "",
+		"train|--pad-token|<pad_token>":                  "",
+		"x|--api-key|":                                   "",
+		"/opt/token=abcdefgh":                            "",
+		"sshd: me|--password":                            "",
+		"gitlab-runner|--registration-token|abcdefghijk": "--registration-token",
+	} {
+		if got := secretIn(strings.Split(line, "|")); got != want {
+			t.Errorf("%s: got %q, want %q", line, got, want)
+		}
+	}
+}
+
+// TestSecretsInUnits: settings of a unit are told to everybody, files of variables to those who may read them.
+func TestSecretsInUnits(t *testing.T) {
+	s, root := tree(t, map[string]string{"etc/open.env": "API_KEY=sk0123456789\nMODE=x\n", "etc/closed.env": "API_KEY=sk0123456789\n"})
+	if err := os.Chmod(filepath.Join(root, "etc/open.env"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, o := range s.unitSecrets("a.service", []unitLine{
+		{"[Service]", "Environment", `"DB_PASSWORD=hunter2hunter2" LANG=C PASSWORD_FILE=/x TOKEN=$x`},
+		{"[Service]", "EnvironmentFile", "-/etc/open.env"}, {"[Service]", "EnvironmentFile", "/etc/closed.env"},
+		{"[Service]", "ExecStart", "/usr/bin/x --api-key abcdefghijk"},
+		{"[Unit]", "Environment", "API_KEY=sk0123456789"},
+	}) {
+		got = append(got, o.Kind+" "+o.Name+" "+o.File)
+	}
+	want := []string{"unit DB_PASSWORD ", "unit --api-key ", "environment-file API_KEY /etc/open.env"}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("want -, got +\n%s", d)
+	}
+}

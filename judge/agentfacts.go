@@ -1,0 +1,188 @@
+package judge
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// DocBrakes is where the brakes of coding agents are off. Unread says why not every place was looked at.
+type DocBrakes struct {
+	List   []DocBrake `json:"list"`
+	Unread string     `json:"unread"`
+}
+
+// DocBrake is one of these places (snapshot.AgentBrake).
+type DocBrake struct {
+	Key       string `json:"key"` // claude-code of uid 1000, settings of claude-code of user bob
+	Title     string `json:"title"`
+	Whose     string `json:"whose"` // user bob, root, container dev
+	Root      bool   `json:"root"`  // of the host
+	Container string `json:"container"`
+	Running   bool   `json:"running"`
+	Off       string `json:"off"`
+	How       string `json:"how"`
+	File      string `json:"file"`
+	Unread    string `json:"unread"`
+}
+
+// DocAgentFiles is files of agents that others can use.
+type DocAgentFiles struct {
+	List   []snapshot.AgentFile `json:"list"`
+	Unread string               `json:"unread"`
+}
+
+// DocPublishers is programs that make services of this host reachable by connections that go out.
+type DocPublishers struct {
+	List   []DocPublisher `json:"list"`
+	Unread string         `json:"unread"`
+}
+
+// DocPublisher is one of them. Agents are those that it leads to, by the ports of its targets.
+type DocPublisher struct {
+	Key       string   `json:"key"`
+	Program   string   `json:"program"`
+	Whose     string   `json:"whose"`
+	Container string   `json:"container"`
+	Unit      string   `json:"unit"`
+	To        string   `json:"to"`
+	Shell     bool     `json:"shell"`
+	Targets   []string `json:"targets"`
+	Agents    []string `json:"agents"`
+}
+
+// DocSecrets is secrets at places where other accounts read them. Unread says why not all units were looked at, Older that the snapshot is older
+// than the question.
+type DocSecrets struct {
+	List   []DocSecret `json:"list"`
+	Unread string      `json:"unread"`
+	Older  bool        `json:"older"`
+}
+
+// DocSecret is one of them; processes of one program and account that have it in one option are told of once.
+type DocSecret struct {
+	Key     string `json:"key"`
+	Kind    string `json:"kind"`
+	Name    string `json:"name"`
+	Program string `json:"program"`
+	Whose   string `json:"whose"`
+	Unit    string `json:"unit"`
+	File    string `json:"file"`
+}
+
+// unread is why a list is not known to be whole.
+func unread(f *snapshot.Fact) string {
+	switch {
+	case f == nil:
+		return "the snapshot is older than the question"
+	case f.State == snapshot.Present:
+		return ""
+	}
+	return cmp.Or(f.Reason, "it could not be read")
+}
+
+// account names an account of the host, or a container.
+func (b *builder) account(uid int, user, container string) string {
+	switch {
+	case container != "":
+		return "container " + b.containerName(container)
+	case uid == 0:
+		return "root"
+	case user != "":
+		return "user " + user
+	}
+	return "uid " + strconv.Itoa(uid)
+}
+
+func (b *builder) agentFacts() {
+	sec := &b.snap.Agents
+	b.doc.AgentBrakes = DocBrakes{List: []DocBrake{}, Unread: unread(sec.BrakesRead)}
+	for i := range sec.Brakes {
+		k := &sec.Brakes[i]
+		d := DocBrake{
+			Title: k.Title, Whose: b.account(k.UID, k.User, k.Container), Root: k.UID == 0 && k.Container == "", Running: k.PID != 0,
+			Container: b.containerName(k.Container), Off: k.Off, How: k.How, File: k.File, Unread: k.Unread,
+		}
+		d.Key = k.Runtime + " of " + d.Whose
+		if !d.Running {
+			d.Key = "settings of " + d.Key
+		}
+		if !slices.Contains(b.doc.AgentBrakes.List, d) {
+			b.doc.AgentBrakes.List = append(b.doc.AgentBrakes.List, d)
+		}
+	}
+	sortBy(b.doc.AgentBrakes.List, func(d DocBrake) string { return d.Key + d.How })
+	b.doc.AgentFiles = DocAgentFiles{List: orEmpty(sec.Files), Unread: unread(sec.FilesRead)}
+	b.publishers()
+	b.secrets()
+}
+
+func (b *builder) publishers() {
+	sec := &b.snap.Agents
+	b.doc.Publishers = DocPublishers{List: []DocPublisher{}, Unread: unread(sec.PublishersRead)}
+	for i := range sec.Publishers {
+		k := &sec.Publishers[i]
+		d := DocPublisher{
+			Program: k.Program, Whose: b.account(k.UID, "", k.Container), Container: b.containerName(k.Container), Unit: k.Unit,
+			To: k.To, Shell: k.Shell, Targets: orEmpty(k.Targets), Agents: b.behind(k),
+		}
+		d.Key = k.Program + " of " + d.Whose
+		if len(d.Targets) > 0 {
+			d.Key += " to " + strings.Join(d.Targets, ", ")
+		}
+		if !slices.ContainsFunc(b.doc.Publishers.List, func(o DocPublisher) bool { return o.Key == d.Key }) {
+			b.doc.Publishers.List = append(b.doc.Publishers.List, d)
+		}
+	}
+	sortBy(b.doc.Publishers.List, func(d DocPublisher) string { return d.Key })
+}
+
+// behind are the agents and model servers that listen where a program leads to, in its own network namespace.
+func (b *builder) behind(k *snapshot.Publisher) []string {
+	titles := []string{}
+	p := b.byPID[k.PID]
+	for _, t := range k.Targets {
+		port := atoi(t[strings.LastIndexByte(t, ':')+1:])
+		for j := range b.snap.Listeners.Sockets {
+			sk := &b.snap.Listeners.Sockets[j]
+			if sk.Proto != "tcp" || sk.Port != port || p != nil && p.NS.Net != 0 && sk.Netns != p.NS.Net {
+				continue
+			}
+			for _, o := range sk.Owners {
+				if a := b.agents[b.agentAbove(b.byPID[o.PID])]; a != nil {
+					titles = append(titles, a.Title)
+				}
+			}
+		}
+	}
+	slices.Sort(titles)
+	return slices.Compact(titles)
+}
+
+func atoi(s string) int {
+	n, _ := strconv.Atoi(s)
+	return n
+}
+
+func (b *builder) secrets() {
+	sec := &b.snap.Processes
+	b.doc.Secrets = DocSecrets{List: []DocSecret{}, Unread: unread(sec.SecretsRead), Older: sec.SecretsRead == nil}
+	for i := range sec.Secrets {
+		k := &sec.Secrets[i]
+		d := DocSecret{Kind: k.Kind, Name: k.Name, Program: k.Program, Unit: k.Unit, File: k.File, Whose: b.account(k.UID, "", k.Container)}
+		switch k.Kind {
+		case "argument":
+			d.Key = fmt.Sprintf("%s of %s of %s", d.Name, d.Program, d.Whose)
+		default:
+			d.Key = fmt.Sprintf("%s of %s", d.Name, d.Unit)
+		}
+		if !slices.ContainsFunc(b.doc.Secrets.List, func(o DocSecret) bool { return o.Key == d.Key && o.Kind == d.Kind }) {
+			b.doc.Secrets.List = append(b.doc.Secrets.List, d)
+		}
+	}
+	sortBy(b.doc.Secrets.List, func(d DocSecret) string { return d.Kind + d.Key })
+}

@@ -1,0 +1,27 @@
+package ringfence.agent.brakes_off_test
+
+import data.ringfence.agent.brakes_off as check
+
+_doc(change) := {"agentBrakes": {"unread": "", "list": [object.union(
+	{
+		"key": "claude-code of user bob", "title": "Claude Code", "whose": "user bob", "root": false, "container": "", "running": true,
+		"off": "approvals", "how": "--dangerously-skip-permissions", "file": "", "unread": "",
+	},
+	change,
+)]}}
+
+test_severities if {
+	every severity, change in {"medium": {}, "high": {"root": true}, "low": {"container": "dev"}} {
+		some f in check.finding with input as _doc(change)
+		f.severity == severity
+	}
+}
+
+test_a_setting_fails if count(check.finding) == 1 with input as _doc({"running": false, "file": "/home/bob/.claude/settings.json"})
+
+test_unread_is_unknown if {
+	count(check.finding) == 0 with input as _doc({"unread": "refused"})
+	count(check.unknown) == 1 with input as _doc({"unread": "refused"})
+}
+
+test_an_older_snapshot_is_unknown if count(check.unknown) == 1 with input as {"agentBrakes": {"unread": "older", "list": []}}

@@ -1,0 +1,55 @@
+package snapshot
+
+// AgentBrake is a place that lets a coding agent do what its model asks for without a question to its user, or without its sandbox.
+type AgentBrake struct {
+	Runtime string `json:"runtime"`
+	Title   string `json:"title"`
+	// PID is of the running agent that was started so; 0 of a setting for those that will be started.
+	PID       int    `json:"pid,omitempty"`
+	UID       int    `json:"uid"`
+	User      string `json:"user,omitempty"`
+	Container string `json:"container,omitempty"`
+	Off       string `json:"off"` // approvals, sandbox or both
+	How       string `json:"how"` // the option, variable or setting
+	File      string `json:"file,omitempty"`
+	// Unread says why it is not known how the agent was started; Off and How are empty then.
+	Unread string `json:"unread,omitempty"`
+}
+
+// AgentFile is a file of an agent's own that others than its user can read or write: credentials, settings, conversations.
+type AgentFile struct {
+	Runtime string `json:"runtime"`
+	User    string `json:"user"`
+	Path    string `json:"path"`
+	Mode    uint32 `json:"mode"`
+	Secret  bool   `json:"secret"` // it holds credentials or conversations
+	Write   bool   `json:"write"`  // others can write it; else they can read it
+	To      string `json:"to"`     // everybody, or a group with other members
+}
+
+// Publisher is a program that makes something of this host reachable by a connection that goes out from here: no packet filter sees who
+// comes in by it.
+type Publisher struct {
+	Program   string `json:"program"`
+	PID       int    `json:"pid"`
+	UID       int    `json:"uid"`
+	Unit      string `json:"unit,omitempty"`
+	Container string `json:"container,omitempty"`
+	To        string `json:"to"` // everybody, members, or server: who is on the machine at its other end
+	// Targets are addresses of this host that it leads to, as ADDRESS:PORT; without one that is not told.
+	Targets []string `json:"targets,omitempty"`
+	Shell   bool     `json:"shell,omitempty"` // it gives a shell or an editor of its user
+}
+
+// OpenSecret is a secret at a place where other accounts read it. The secret itself is not kept.
+type OpenSecret struct {
+	Kind string `json:"kind"` // argument, unit, environment-file
+	Name string `json:"name"` // of the option or variable
+	// Program, UID and Unit are of the process or service that has it, File is where it was read.
+	Program   string `json:"program,omitempty"`
+	PID       int    `json:"pid,omitempty"`
+	UID       int    `json:"uid"`
+	Unit      string `json:"unit,omitempty"`
+	Container string `json:"container,omitempty"`
+	File      string `json:"file,omitempty"`
+}
