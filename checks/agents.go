@@ -42,6 +42,9 @@ type pattern struct {
 	AuthConfig string `json:"authConfig"`
 	Floor      string `json:"floor"`
 	FloorWhy   string `json:"floorWhy"`
+	// Package is its package of npm, Python that of Python: its version is beside the program.
+	Package string `json:"package"`
+	Python  string `json:"python"`
 	// Brakes are the options and variables that take its brakes off.
 	Brakes []brake `json:"brakes"`
 
@@ -239,6 +242,7 @@ func (s *Scan) recognise(p *process, patterns []*pattern, out *Outcome) *snapsho
 			Version: snapshot.Fact{State: snapshot.Absent}, ConfigRead: snapshot.Fact{State: snapshot.Absent},
 		}
 		a.Auth = s.authOf(pt, p)
+		a.Version = s.versionOf(pt, p)
 		if pt.Name == "openclaw" {
 			s.openClaw(p, a, out)
 		}

@@ -88,6 +88,9 @@ func collectRuntimes(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Out
 	s.findContainers(ctx, sec, out)
 	s.specMounts(sec)
 	sec.TLS = s.daemonTLS(ctx)
+	s.dockerDaemons(sec)
+	s.insecureRegistries(sec)
+	s.findComponents(sec)
 	return out
 }
 

@@ -11,7 +11,10 @@ import (
 
 // agentAlone adds what is known of an agent without the packet filter: its process, its configuration and the addresses that it listens on.
 func (b *builder) agentAlone(a *snapshot.Agent, d *DocAgent) {
-	prog := DocAgentProgram{DocAgentIdentity: d.DocAgentIdentity, ConfigWhy: a.ConfigRead.Reason}
+	prog := DocAgentProgram{
+		DocAgentIdentity: d.DocAgentIdentity, ConfigWhy: a.ConfigRead.Reason,
+		FloorState: agentState(a.Runtime, a.Version.Value, a.Floor), FloorWhy: a.FloorWhy, VersionWhy: a.Version.Reason,
+	}
 	if d.Auth == "unknown" {
 		prog.AuthWhy = a.Auth.Reason
 	}

@@ -63,6 +63,8 @@ func build(ctx context.Context, s *snapshot.Snapshot, cfg zones.Config) *builder
 	b.paths()
 	b.programs()
 	b.agentFacts()
+	b.daemons()
+	b.components()
 	b.sysctls()
 	b.system()
 	b.floors()

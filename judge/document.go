@@ -35,6 +35,9 @@ type Document struct {
 	Sockets    []DocSocket          `json:"runtimeSockets" reads:"runtimes processes.power processes.groups"`
 	Groups     []DocGroup           `json:"runtimeGroups" reads:"runtimes agents processes.power processes.groups"`
 	Containers []snapshot.Container `json:"containers" reads:"runtimes"`
+	Daemons    DocDaemons           `json:"dockerDaemons" reads:"runtimes"`
+	Registries DocRegistries        `json:"insecureRegistries" reads:"runtimes"`
+	Components DocComponents        `json:"components" reads:"runtimes"`
 	Workloads  []DocWorkload        `json:"workloads" reads:"processes.power runtimes agents"`
 	Devices    []DocDevice          `json:"openDevices" reads:"processes.devices processes.power runtimes agents"`
 	Abstract   []DocAbstract        `json:"abstractSockets" reads:"listeners.unix processes.power runtimes agents"`
@@ -406,8 +409,11 @@ type DocAgent struct {
 // DocAgentProgram is an agent or model runtime without what the packet model says of it.
 type DocAgentProgram struct {
 	DocAgentIdentity
-	AuthWhy   string `json:"authWhy"`   // why it is unknown
-	ConfigWhy string `json:"configWhy"` // why it was not read
+	AuthWhy    string `json:"authWhy"`    // why it is unknown
+	ConfigWhy  string `json:"configWhy"`  // why it was not read
+	FloorState string `json:"floorState"` // of its version: below the floor, fixed or unknown
+	FloorWhy   string `json:"floorWhy"`
+	VersionWhy string `json:"versionWhy"` // why its version is not known
 }
 
 // DocAgentListener is a socket of an agent. Inside is one in the network namespace of its container, where a wide address is normal: then

@@ -25,3 +25,26 @@ type SyscallFilter struct {
 	// Allows are those of the calls that are let through whatever their arguments are.
 	Allows []string `json:"allows,omitempty"`
 }
+
+// DockerDaemon is how a Docker daemon protects its containers by default, from its arguments and its file (dockerd(8), daemon.json).
+type DockerDaemon struct {
+	PID  int    `json:"pid"`
+	UID  int    `json:"uid"`
+	File string `json:"file"`
+	Read Fact   `json:"read"` // present, or why its settings are not known
+	// Settings have the defaults of the daemon where nothing sets them.
+	ICC             bool   `json:"icc"` // containers of the default bridge reach each other
+	NoNewPrivileges bool   `json:"noNewPrivileges"`
+	UsernsRemap     string `json:"usernsRemap,omitempty"`
+	Seccomp         string `json:"seccomp,omitempty"` // the profile, unconfined for none
+	IPTables        bool   `json:"iptables"`
+	// Plugins authorise calls of its interface.
+	Plugins []string `json:"plugins,omitempty"`
+}
+
+// InsecureRegistry is a registry of images that is asked without TLS, or whose certificate is not looked at.
+type InsecureRegistry struct {
+	Host    string `json:"host"`
+	Runtime string `json:"runtime"`
+	File    string `json:"file"`
+}

@@ -366,6 +366,14 @@ type Runtimes struct {
 	Containers []Container     `json:"containers,omitempty"`
 	Groups     []Group         `json:"groups,omitempty"`
 	TLS        []DaemonTLS     `json:"tls,omitempty"`
+	// Daemons are the Docker daemons, Registries those without TLS. The facts say whether all of them were looked for; older snapshots have none.
+	Daemons        []DockerDaemon     `json:"daemons,omitempty"`
+	DaemonsRead    *Fact              `json:"daemonsRead,omitempty"`
+	Registries     []InsecureRegistry `json:"registries,omitempty"`
+	RegistriesRead *Fact              `json:"registriesRead,omitempty"`
+	// Components are the packages of runtimes; the fact says whether they are known.
+	Components     []Component `json:"components,omitempty"`
+	ComponentsRead *Fact       `json:"componentsRead,omitempty"`
 }
 
 // ControlSocket is a runtime's unix socket; who can write it controls the runtime.

@@ -1,0 +1,84 @@
+//go:build linux && !ringfence_portable
+
+package checks
+
+import (
+	"encoding/json"
+	"path"
+	"regexp"
+	"strings"
+
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// versionInPath is a directory or a program that is named by the version of its program, as installers that keep several of them have it.
+var versionInPath = regexp.MustCompile(`/(?:claude/versions)/([0-9]+(?:\.[0-9]+)+)(?:/|$)`)
+
+// maxDistInfo bounds the names of a pattern that are looked at.
+const maxDistInfo = 8
+
+// versionOf is the version of an agent by its package, as the process sees its files. Absent says that nothing is known of where it would be.
+func (s *Scan) versionOf(pt *pattern, p *process) snapshot.Fact {
+	if m := versionInPath.FindStringSubmatch(strings.TrimSuffix(p.Exe, " (deleted)")); m != nil {
+		return present("%s", m[1])
+	}
+	switch {
+	case pt.Package != "":
+		return s.npmVersion(pt.Package, p)
+	case pt.Python != "":
+		return s.pythonVersion(pt.Python, p)
+	case pt.Floor != "":
+		return snapshot.Fact{State: snapshot.Error, Reason: "no file beside the program tells it"}
+	}
+	return snapshot.Fact{State: snapshot.Absent}
+}
+
+// npmVersion reads package.json of a package in the directory of modules that the process runs from.
+func (s *Scan) npmVersion(name string, p *process) snapshot.Fact {
+	const modules = "/node_modules/"
+	for _, a := range append([]string{p.Exe}, p.argv[:min(len(p.argv), 4)]...) {
+		i := strings.LastIndex(a, modules)
+		if j := strings.Index(a, modules+name+"/"); j >= 0 {
+			i = j
+		}
+		if i < 0 || !path.IsAbs(a) {
+			continue
+		}
+		b, _, err := s.readNamed(p, path.Join(a[:i], modules, name, "package.json"))
+		if err != nil {
+			continue
+		}
+		var pkg struct {
+			Name    string `json:"name"`
+			Version string `json:"version"`
+		}
+		if json.Unmarshal(b, &pkg) == nil && pkg.Name == name && pkg.Version != "" {
+			return present("%s", pkg.Version)
+		}
+	}
+	return snapshot.Fact{State: snapshot.Error, Reason: "no package.json of it is where it runs from"}
+}
+
+var distInfo = regexp.MustCompile(`-([0-9][0-9A-Za-z.+]*)\.dist-info$`)
+
+// pythonVersion is the version of a distribution beside an interpreter or a script, by the name of its directory.
+func (s *Scan) pythonVersion(name string, p *process) snapshot.Fact {
+	for _, a := range append([]string{p.Exe}, p.argv[:min(len(p.argv), 4)]...) {
+		if !path.IsAbs(a) {
+			continue
+		}
+		prefix, _, inside := strings.Cut(a, "/lib/python3")
+		if !inside {
+			prefix = path.Dir(path.Dir(a))
+		}
+		for _, dir := range []string{"site-packages", "dist-packages"} {
+			found, _ := s.globIn(p, path.Join(prefix, "lib/python3*", dir, name+"-*.dist-info"))
+			for _, f := range found[:min(len(found), maxDistInfo)] {
+				if m := distInfo.FindStringSubmatch(f); m != nil {
+					return present("%s", m[1])
+				}
+			}
+		}
+	}
+	return snapshot.Fact{State: snapshot.Error, Reason: "no distribution of it is beside its program"}
+}

@@ -1,0 +1,21 @@
+package judge
+
+import "github.com/ringfence/ringfence/snapshot"
+
+// DocDaemons is the Docker daemons. Unread says why they were not all looked at.
+type DocDaemons struct {
+	List   []snapshot.DockerDaemon `json:"list"`
+	Unread string                  `json:"unread"`
+}
+
+// DocRegistries is the registries that are asked without TLS.
+type DocRegistries struct {
+	List   []snapshot.InsecureRegistry `json:"list"`
+	Unread string                      `json:"unread"`
+}
+
+func (b *builder) daemons() {
+	sec := &b.snap.Runtimes
+	b.doc.Daemons = DocDaemons{List: orEmpty(sec.Daemons), Unread: unread(sec.DaemonsRead)}
+	b.doc.Registries = DocRegistries{List: orEmpty(sec.Registries), Unread: unread(sec.RegistriesRead)}
+}
