@@ -45,11 +45,14 @@ type pattern struct {
 	// Package is its package of npm, Python that of Python: its version is beside the program.
 	Package string `json:"package"`
 	Python  string `json:"python"`
+	// OriginsEnv is the variable that lists the sites whose pages may use it, OriginsArgs a pattern of arguments that let all of them.
+	OriginsEnv  string `json:"originsEnv"`
+	OriginsArgs string `json:"originsArgs"`
 	// Brakes are the options and variables that take its brakes off.
 	Brakes []brake `json:"brakes"`
 
-	args                       []argPattern
-	authRe, noAuthRe, configRe *regexp.Regexp
+	args                                  []argPattern
+	authRe, noAuthRe, configRe, originsRe *regexp.Regexp
 }
 
 func loadPatterns() (string, []*pattern, error) {
@@ -71,7 +74,7 @@ func loadPatterns() (string, []*pattern, error) {
 		for _, c := range []struct {
 			text string
 			dst  **regexp.Regexp
-		}{{p.AuthArgs, &p.authRe}, {p.NoAuthArgs, &p.noAuthRe}, {p.AuthConfig, &p.configRe}} {
+		}{{p.AuthArgs, &p.authRe}, {p.NoAuthArgs, &p.noAuthRe}, {p.AuthConfig, &p.configRe}, {p.OriginsArgs, &p.originsRe}} {
 			if c.text == "" {
 				continue
 			}
@@ -243,7 +246,7 @@ func (s *Scan) recognise(p *process, patterns []*pattern, out *Outcome) *snapsho
 		}
 		a.Auth = s.authOf(pt, p)
 		a.Version = s.versionOf(pt, p)
-		if pt.Name == "openclaw" {
+		if a.Origins = s.originsOf(pt, p); pt.Name == "openclaw" {
 			s.openClaw(p, a, out)
 		}
 		return a
@@ -309,4 +312,29 @@ func patternOf(patterns []*pattern, name string) *pattern {
 		}
 	}
 	return new(pattern)
+}
+
+// originsOf says whether pages of every site may use an instance by a browser; nil for a runtime of which nothing is known.
+func (s *Scan) originsOf(pt *pattern, p *process) *snapshot.Fact {
+	f := snapshot.Fact{State: snapshot.Absent}
+	switch {
+	case pt.originsRe == nil && pt.OriginsEnv == "":
+		return nil
+	case pt.originsRe != nil && pt.originsRe.MatchString(strings.Join(p.argv, " ")):
+		f = present("any")
+	case pt.OriginsEnv != "":
+		env, err := s.environ(p)
+		if err != nil && !gone(err) {
+			f = snapshot.Fact{State: snapshot.Error, Reason: "its environment was not read: " + cause(err).Error()}
+		} else if slices.ContainsFunc(strings.FieldsFunc(env[pt.OriginsEnv], func(r rune) bool { return r == ',' || r == ';' }), anyOrigin) {
+			f = present("any")
+		}
+	}
+	return &f
+}
+
+// anyOrigin says of an origin that it is every site's.
+func anyOrigin(o string) bool {
+	o = strings.TrimSpace(o)
+	return o == "*" || o == "http://*" || o == "https://*" || o == "*://*"
 }

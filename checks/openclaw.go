@@ -254,7 +254,15 @@ type openClawFile struct {
 		Tailscale struct {
 			Mode string `json:"mode"`
 		} `json:"tailscale"`
+		ControlUI struct {
+			AllowedOrigins []any `json:"allowedOrigins"`
+		} `json:"controlUi"`
 	} `json:"gateway"`
+	Discovery struct {
+		MDNS struct {
+			Mode string `json:"mode"`
+		} `json:"mdns"`
+	} `json:"discovery"`
 	Agents struct {
 		Defaults openClawAgent            `json:"defaults"`
 		Entries  map[string]openClawAgent `json:"entries"`
@@ -274,6 +282,7 @@ type openClawFile struct {
 
 	// What is kept of the parts above that can be of any size.
 	secret, elevatedAny bool
+	anyOrigin           bool
 	weak                []string // agents without a sandbox of their own, if the defaults give them none
 	agents              bool     // agents are named
 }
@@ -286,6 +295,8 @@ func (f *openClawFile) reduce() {
 	g := &f.Gateway
 	f.secret = isSet(g.Auth.Token) || isSet(g.Auth.Password) || isSet(g.Token)
 	g.Auth.Token, g.Auth.Password, g.Token = nil, nil, nil
+	f.anyOrigin = slices.Contains(g.ControlUI.AllowedOrigins, any("*"))
+	g.ControlUI.AllowedOrigins = nil
 	f.agents = len(f.Agents.Entries)+len(f.Agents.List) > 0
 	standard := f.Agents.Defaults.Sandbox.Mode
 	if standard == "" {
@@ -436,6 +447,7 @@ func (d *decoded) apply(cfg *snapshot.OpenClawConfig) error {
 	set(&cfg.ExecAsk, f.Tools.Exec.Ask)
 	cfg.Elevated = f.Tools.Elevated.Enabled
 	cfg.ElevatedAny = f.elevatedAny
+	cfg.MDNS, cfg.AnyOrigin = f.Discovery.MDNS.Mode, f.anyOrigin
 	return nil
 }
 

@@ -15,6 +15,14 @@ func (b *builder) agentAlone(a *snapshot.Agent, d *DocAgent) {
 		DocAgentIdentity: d.DocAgentIdentity, ConfigWhy: a.ConfigRead.Reason,
 		FloorState: agentState(a.Runtime, a.Version.Value, a.Floor), FloorWhy: a.FloorWhy, VersionWhy: a.Version.Reason,
 	}
+	switch o := a.Origins; {
+	case a.Config != nil && a.Config.AnyOrigin:
+		prog.Origins = "any"
+	case o != nil && o.State == snapshot.Present:
+		prog.Origins = o.Value
+	case o != nil && o.State != snapshot.Absent:
+		prog.Origins, prog.OriginsWhy = "unknown", o.Reason
+	}
 	if d.Auth == "unknown" {
 		prog.AuthWhy = a.Auth.Reason
 	}

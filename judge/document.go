@@ -414,6 +414,8 @@ type DocAgentProgram struct {
 	FloorState string `json:"floorState"` // of its version: below the floor, fixed or unknown
 	FloorWhy   string `json:"floorWhy"`
 	VersionWhy string `json:"versionWhy"` // why its version is not known
+	Origins    string `json:"origins"`    // any, where pages of every site may use it; unknown; or ""
+	OriginsWhy string `json:"originsWhy"`
 }
 
 // DocAgentListener is a socket of an agent. Inside is one in the network namespace of its container, where a wide address is normal: then

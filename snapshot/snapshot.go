@@ -535,6 +535,9 @@ type Agent struct {
 	Config      *OpenClawConfig `json:"config,omitempty"`
 	ConfigRead  Fact            `json:"configRead"`
 	ConfigWord  Word            `json:"configWord,omitzero"` // who wrote the configuration
+	// Origins is any where pages of every site may use its interface by a browser, or the reason why that is not known; nil in an older snapshot,
+	// and of a runtime of which nothing is known.
+	Origins *Fact `json:"origins,omitempty"`
 }
 
 // OpenClawConfig is what of an OpenClaw configuration decides its posture.
@@ -553,6 +556,10 @@ type OpenClawConfig struct {
 	ElevatedAny  bool     `json:"elevatedAny"` // allowFrom has "*"
 	// Tailscale is serve or funnel where the gateway publishes itself by Tailscale: to its network, or to everybody.
 	Tailscale string `json:"tailscale,omitempty"`
+	// MDNS is discovery.mdns.mode: off, minimal or full; empty where it is not set, and in older snapshots.
+	MDNS string `json:"mdns,omitempty"`
+	// AnyOrigin says that pages of every site may use its page (gateway.controlUi.allowedOrigins has "*").
+	AnyOrigin bool `json:"anyOrigin,omitempty"`
 }
 
 // NFTables is the packet filter of the host's network namespace.
