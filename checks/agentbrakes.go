@@ -75,8 +75,12 @@ func (s *Scan) brakesOf(pt *pattern, p *process) (list []snapshot.AgentBrake) {
 			}
 		}
 	}
-	if len(list) == 0 && (p.cut || p.setID) {
+	switch {
+	case len(list) > 0:
+	case p.cut || p.setID:
 		unread("its arguments were not read whole")
+	case p.titled():
+		unread("a title is in the place of its arguments")
 	}
 	return list
 }

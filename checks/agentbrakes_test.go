@@ -37,12 +37,12 @@ func TestBrakesOfARunningAgent(t *testing.T) {
 		{"copilot-cli", "copilot|--allow-all-tools", "approvals"},
 	} {
 		p := &process{argv: strings.Split(c.line, "|")}
-		got := ""
+		var got strings.Builder
 		for _, b := range empty.brakesOf(patternOf(patterns, c.runtime), p) {
-			got += b.Off
+			got.WriteString(b.Off)
 		}
-		if got != c.off {
-			t.Errorf("%s: got %q, want %q", c.line, got, c.off)
+		if got.String() != c.off {
+			t.Errorf("%s: got %q, want %q", c.line, got.String(), c.off)
 		}
 	}
 }
@@ -101,6 +101,13 @@ func TestBrakesInSettings(t *testing.T) {
 			t.Errorf("%s: %+v, want -, got +\n%s", name, sec.BrakesRead, d)
 		}
 	}
+	titled := &process{argv: []string{"claude"}}
+	titled.Exe = "/usr/bin/node"
+	pt := &pattern{Name: "claude-code", Brakes: []brake{{Off: "approvals"}}}
+	nobody, _ := tree(t, nil)
+	if list := nobody.brakesOf(pt, titled); len(list) != 1 || list[0].Unread == "" {
+		t.Errorf("arguments behind a title: %+v", list)
+	}
 	if off, _, err := claudeBrakes(`{"permissions":{"defaultMode":"bypassPermissions"}}`, map[string]bool{"claude-code": true}); off != "" || err != nil {
 		t.Errorf("forbidden by root: %q %v", off, err)
 	}
@@ -126,12 +133,12 @@ func TestFilesOpenToOthers(t *testing.T) {
 		}
 		sec := new(snapshot.Agents)
 		s.findAgentFiles(sec)
-		got := ""
+		var got strings.Builder
 		for _, f := range sec.Files {
-			got += f.To
+			got.WriteString(f.To)
 		}
-		if got != c.want {
-			t.Errorf("%s: got %q, want %q", name, got, c.want)
+		if got.String() != c.want {
+			t.Errorf("%s: got %q, want %q", name, got.String(), c.want)
 		}
 	}
 }
@@ -225,7 +232,8 @@ func TestSecretsInUnits(t *testing.T) {
 	var got []string
 	for _, o := range s.unitSecrets("a.service", []unitLine{
 		{"[Service]", "Environment", `"DB_PASSWORD=hunter2hunter2" LANG=C PASSWORD_FILE=/x TOKEN=$x`},
-		{"[Service]", "EnvironmentFile", "-/etc/open.env"}, {"[Service]", "EnvironmentFile", "/etc/closed.env"},
+		{"[Service]", "EnvironmentFile", "-/etc/open.env"},
+		{"[Service]", "EnvironmentFile", "/etc/closed.env"},
 		{"[Service]", "ExecStart", "/usr/bin/x --api-key abcdefghijk"},
 		{"[Unit]", "Environment", "API_KEY=sk0123456789"},
 	}) {

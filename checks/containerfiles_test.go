@@ -49,7 +49,9 @@ func TestWritableInAContainer(t *testing.T) {
 	for name, want := range map[string][]snapshot.KernelFile{
 		"plain": nil,
 		"open": {
-			{Path: "/proc/sys", FS: "proc"}, {Path: "/proc/sysrq-trigger", FS: "proc"}, {Path: "/sys", FS: "sysfs"},
+			{Path: "/proc/sys", FS: "proc"},
+			{Path: "/proc/sysrq-trigger", FS: "proc"},
+			{Path: "/sys", FS: "sysfs"},
 			{Path: "/sys/fs/cgroup", FS: "cgroup2", Beyond: true},
 		},
 		"own hierarchy":    {{Path: "/sys/fs/cgroup", FS: "cgroup2"}},

@@ -29,9 +29,9 @@ type publisher struct {
 	targetR *regexp.Regexp
 }
 
-func (p *publisher) compile() (err error) {
-	if p.argsR, err = regexp.Compile(p.Args); err == nil && p.Target != "" {
-		p.targetR, err = regexp.Compile(p.Target)
+func (k *publisher) compile() (err error) {
+	if k.argsR, err = regexp.Compile(k.Args); err == nil && k.Target != "" {
+		k.targetR, err = regexp.Compile(k.Target)
 	}
 	return err
 }
