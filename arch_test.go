@@ -24,6 +24,14 @@ var ours = map[string][]string{
 	"snapshot":      {"ruleset", "escape"},
 	"escape":        {},
 	"version":       {},
+	"usage":         {"words"},
+	"words":         {},
+	"exit":          {},
+	"waiver":        {"finding", "words", "yamlfile"},
+	"terminal":      {},
+	"yamlfile":      {"words"},
+	"authoring":     {"judge"},
+	"audit":         {"host", "snapshot", "sandbox", "judge", "finding", "remedy", "trial", "version", "exposure", "packet", "trace", "zones", "reports"}, // trial: by what a fix was judged
 	"ruleset":       {},
 	"packet":        {}, // values alone: what the engines share decides nothing
 	"zones":         {"snapshot", "packet"},
@@ -33,10 +41,10 @@ var ours = map[string][]string{
 	"rego":          {},
 	"exposure":      {"snapshot", "ruleset", "packet", "zones", "reach", "trace", "certificate"},
 	"power":         {"snapshot", "zones", "rego"}, // what is known of programs
-	"judge":         {"rego", "power", "snapshot", "ruleset", "zones", "packet", "reach", "exposure", "finding"},
-	"sandbox":       {"host", "snapshot", "judge", "finding", "reports"},
+	"judge":         {"rego", "power", "snapshot", "ruleset", "zones", "packet", "reach", "exposure", "finding", "words", "yamlfile"},
+	"sandbox":       {"host", "snapshot", "judge", "finding", "reports", "rego", "waiver", "words", "remedy"}, // remedy: what to do first is what its plans would do
 	"finding":       {},
-	"reports":       {"finding", "escape", "packet", "trace", "power"},
+	"reports":       {"finding", "escape", "packet", "trace", "power", "words"},
 	"remedy":        {"host", "host/wire", "snapshot", "ruleset", "packet", "reach", "trace", "exposure", "replica", "finding", "zones", "dropin", "escape"},
 	"dropin":        {"host", "host/wire", "snapshot", "ruleset", "finding", "escape"}, // asks what a service listens on, and what rules need of the kernel
 	"trial":         {"host", "host/wire", "checks", "snapshot", "ruleset", "finding", "remedy", "dropin", "escape"},
@@ -50,7 +58,10 @@ var ours = map[string][]string{
 
 // theirs is which third party modules each folder may import.
 var theirs = map[string][]string{
-	"cmd/ringfence": {"github.com/spf13/cobra", "golang.org/x/term"},
+	"cmd/ringfence": {"github.com/spf13/cobra"},
+	"terminal":      {"golang.org/x/term"},
+	"usage":         {"github.com/spf13/cobra", "github.com/spf13/pflag"},
+	"yamlfile":      {"go.yaml.in/yaml/v3", "sigs.k8s.io/yaml"}, // the first tells where something stands
 	"host":          {"github.com/mdlayher/netlink", "github.com/vishvananda", "golang.org/x/sys"},
 	"host/wire":     {"github.com/mdlayher/netlink", "golang.org/x/sys"},
 	"checks": {
@@ -60,7 +71,7 @@ var theirs = map[string][]string{
 	},
 	"e2e/bed":    {"golang.org/x/sys"},
 	"e2e/oracle": {"golang.org/x/sys"},
-	"judge":      {"github.com/open-policy-agent/opa", "sigs.k8s.io/yaml"},
+	"judge":      {"github.com/open-policy-agent/opa"},
 	"reports":    {"github.com/olekukonko/tablewriter", "github.com/clipperhouse/displaywidth"},
 	"remedy":     {"github.com/google/nftables", "github.com/mdlayher/netlink", "golang.org/x/sys"},
 	"dropin":     {"golang.org/x/sys"},

@@ -1,0 +1,89 @@
+// Package terminal decides how wide and in which colours something is printed, by what the place that it goes to is and what its user asks for.
+package terminal
+
+import (
+	"os"
+	"strconv"
+	"strings"
+
+	"golang.org/x/term"
+)
+
+// Of says whether a stream is a terminal, and how many columns it has; 0 is not known.
+func Of(stream any) (width int, is bool) {
+	f, ok := stream.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return 0, false
+	}
+	w, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		w = 0
+	}
+	return w, true
+}
+
+// The widths that COLUMNS can say.
+const minWidth, maxWidth = 40, 1000
+
+// Width is how many columns a report has: those of the terminal, else what COLUMNS says; 0 leaves it to the report.
+func Width(columns int, is bool, getenv func(string) string) int {
+	if is && columns > 0 {
+		return columns
+	}
+	n, err := strconv.Atoi(getenv("COLUMNS"))
+	if err != nil || n < minWidth || n > maxWidth {
+		return 0
+	}
+	return n
+}
+
+// Modes are the words that say when there is colour.
+var Modes = []string{"auto", "always", "never"}
+
+// Color says whether a report has colours. A mode other than auto decides; then NO_COLOR (no-color.org), FORCE_COLOR and CLICOLOR_FORCE
+// (bixense.com/clicolors), which a CI sets whose log shows colours; then CLICOLOR and TERM; and at last whether it goes to a terminal.
+func Color(mode string, is bool, getenv func(string) string) bool {
+	set := func(name string) bool { v := getenv(name); return v != "" && v != "0" && !strings.EqualFold(v, "false") }
+	switch {
+	case mode == "always":
+		return true
+	case mode == "never", getenv("NO_COLOR") != "":
+		return false
+	case set("FORCE_COLOR"), set("CLICOLOR_FORCE"):
+		return true
+	case getenv("CLICOLOR") == "0", getenv("FORCE_COLOR") == "0", getenv("TERM") == "dumb":
+		return false
+	default:
+		return is
+	}
+}
+
+// Waiting is what a line of progress says of work that several do at once.
+type Waiting struct {
+	all  int
+	left []string
+}
+
+// Wait begins with the names of those who work.
+func Wait(names []string) *Waiting { return &Waiting{all: len(names), left: append([]string(nil), names...)} }
+
+// maxNamed is how many are named in the line.
+const maxNamed = 3
+
+// Done takes one out who has ended, and says who is waited for, "" once all have ended.
+func (w *Waiting) Done(name string) string {
+	for i, n := range w.left {
+		if n == name {
+			w.left = append(w.left[:i], w.left[i+1:]...)
+			break
+		}
+	}
+	if len(w.left) == 0 {
+		return ""
+	}
+	s := strings.Join(w.left[:min(len(w.left), maxNamed)], ", ")
+	if n := len(w.left) - maxNamed; n > 0 {
+		s += " and " + strconv.Itoa(n) + " more"
+	}
+	return strconv.Itoa(w.all-len(w.left)) + "/" + strconv.Itoa(w.all) + " seen, waiting for " + s
+}

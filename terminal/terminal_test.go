@@ -1,0 +1,65 @@
+package terminal
+
+import "testing"
+
+func env(m map[string]string) func(string) string { return func(k string) string { return m[k] } }
+
+func TestWidth(t *testing.T) {
+	for _, c := range []struct {
+		columns int
+		is      bool
+		env     string
+		want    int
+	}{
+		{80, true, "", 80}, {80, true, "120", 80}, {0, true, "120", 120}, {0, false, "", 0}, {0, false, "132", 132},
+		{0, false, "7", 0}, {0, false, "-1", 0}, {0, false, "many", 0}, {0, false, "99999", 0},
+	} {
+		if got := Width(c.columns, c.is, env(map[string]string{"COLUMNS": c.env})); got != c.want {
+			t.Errorf("%+v: %d", c, got)
+		}
+	}
+}
+
+func TestColor(t *testing.T) {
+	for _, c := range []struct {
+		mode string
+		is   bool
+		env  map[string]string
+		want bool
+	}{
+		{"auto", true, nil, true},
+		{"auto", false, nil, false},
+		{"always", false, map[string]string{"NO_COLOR": "1"}, true},
+		{"never", true, map[string]string{"FORCE_COLOR": "1"}, false},
+		{"auto", true, map[string]string{"NO_COLOR": "1"}, false},
+		{"auto", true, map[string]string{"NO_COLOR": "1", "FORCE_COLOR": "1"}, false},
+		{"auto", false, map[string]string{"FORCE_COLOR": "1"}, true},
+		{"auto", false, map[string]string{"FORCE_COLOR": "true", "TERM": "dumb"}, true},
+		{"auto", true, map[string]string{"FORCE_COLOR": "0"}, false},
+		{"auto", false, map[string]string{"CLICOLOR_FORCE": "1"}, true},
+		{"auto", false, map[string]string{"CLICOLOR_FORCE": "0"}, false},
+		{"auto", true, map[string]string{"CLICOLOR": "0"}, false},
+		{"auto", true, map[string]string{"TERM": "dumb"}, false},
+		{"auto", false, map[string]string{"CI": "true", "TERM": "xterm"}, false},
+	} {
+		if got := Color(c.mode, c.is, env(c.env)); got != c.want {
+			t.Errorf("%+v: %v", c, got)
+		}
+	}
+}
+
+// TestWaiting: the line names who is waited for, never who has ended.
+func TestWaiting(t *testing.T) {
+	w := Wait([]string{"a", "b", "c", "d", "e"})
+	for _, c := range [][2]string{
+		{"b", "1/5 seen, waiting for a, c, d and 1 more"}, {"a", "2/5 seen, waiting for c, d, e"}, {"nobody", "2/5 seen, waiting for c, d, e"},
+		{"e", "3/5 seen, waiting for c, d"}, {"c", "4/5 seen, waiting for d"}, {"d", ""},
+	} {
+		if got := w.Done(c[0]); got != c[1] {
+			t.Errorf("after %s: %q, want %q", c[0], got, c[1])
+		}
+	}
+	if _, is := Of("no file"); is {
+		t.Error("a text is a terminal")
+	}
+}

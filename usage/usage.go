@@ -1,0 +1,220 @@
+// Package usage refuses command lines that say something else than they seem to: words that are no command, flags that are given twice or
+// empty, values that are none. An error names what was meant, where that can be guessed.
+package usage
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/ringfence/ringfence/words"
+)
+
+// Group makes a command one that only has others below it. Alone or with --help it explains itself; each other word is an error.
+func Group(c *cobra.Command) *cobra.Command {
+	c.Args, c.DisableFlagParsing = cobra.ArbitraryArgs, true // a word that is no command comes before flags that it would have had
+	c.RunE = func(c *cobra.Command, args []string) error {
+		flag := ""
+		for _, a := range args {
+			switch {
+			case a == "-h" || a == "--help":
+				return c.Help()
+			case len(a) < 2 || a[0] != '-':
+				return UnknownCommand(c, a)
+			case flag == "":
+				flag = a
+			}
+		}
+		if flag == "" {
+			return c.Help()
+		}
+		name, _, _ := strings.Cut(strings.TrimLeft(flag, "-"), "=")
+		if c.Flag(name) != nil {
+			return fmt.Errorf("%s needs a command: %s --help lists them", c.CommandPath(), c.CommandPath())
+		}
+		return unknownFlag(c, flag, name)
+	}
+	return c
+}
+
+// UnknownCommand is the error of a word that is no command below another, with what may have been meant.
+func UnknownCommand(c *cobra.Command, word string) error {
+	hint := c.CommandPath() + " --help lists them"
+	var names []string
+	for _, below := range c.Commands() {
+		if !below.Hidden {
+			names = append(names, below.Name())
+		}
+	}
+	if near := words.Nearest(word, names); near != "" {
+		hint = fmt.Sprintf("did you mean %s %s?", c.CommandPath(), near)
+	}
+	return fmt.Errorf("unknown command %q of %s: %s", word, c.CommandPath(), hint)
+}
+
+// Help explains a command; a word that is none is an error.
+func Help() *cobra.Command {
+	return &cobra.Command{
+		Use: "help [COMMAND]", Short: "Explain a command",
+		RunE: func(c *cobra.Command, args []string) error {
+			of, rest, err := c.Root().Find(args)
+			if of == nil || err != nil {
+				of, rest = c.Root(), args
+			}
+			if len(rest) > 0 {
+				return UnknownCommand(of, rest[0])
+			}
+			of.InitDefaultHelpFlag()
+			return of.Help()
+		},
+	}
+}
+
+// None wants no arguments.
+func None(c *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("%s takes no argument, not %q: %s --help explains it", c.CommandPath(), args[0], c.CommandPath())
+	}
+	return nil
+}
+
+// Args wants one argument for each name; those in brackets can be missing.
+func Args(names ...string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		for i, name := range names {
+			if i >= len(args) && !strings.HasPrefix(name, "[") {
+				return fmt.Errorf("%s wants %s: %s --help explains it", c.CommandPath(), name, c.CommandPath())
+			}
+			if i < len(args) && args[i] == "" {
+				return fmt.Errorf("%s: %s is empty", c.CommandPath(), strings.Trim(name, "[]"))
+			}
+		}
+		if len(args) > len(names) {
+			return fmt.Errorf("%s wants %s alone, not also %q", c.CommandPath(), strings.Join(names, " "), args[len(names)])
+		}
+		return nil
+	}
+}
+
+// Strict has every flag of a command and of those below it refuse to be given twice with another value, if it is no list, and to be
+// given empty. It comes after all flags were defined.
+func Strict(c *cobra.Command) {
+	c.SetFlagErrorFunc(explain)
+	seen := map[*pflag.Flag]bool{}
+	wrap := func(f *pflag.Flag) {
+		if seen[f] {
+			return
+		}
+		seen[f] = true
+		if list, ok := f.Value.(pflag.SliceValue); ok {
+			f.Value = &several{strict{Value: f.Value, many: true}, list}
+		} else {
+			f.Value = &strict{Value: f.Value}
+		}
+	}
+	var walk func(*cobra.Command)
+	walk = func(c *cobra.Command) {
+		c.PersistentFlags().VisitAll(wrap)
+		c.LocalFlags().VisitAll(wrap)
+		for _, below := range c.Commands() {
+			walk(below)
+		}
+	}
+	walk(c)
+}
+
+// strict is the value of a flag that is given once, and not empty.
+type strict struct {
+	pflag.Value
+	many  bool
+	given *string
+}
+
+// several is that of a list, where each is given once.
+type several struct {
+	strict
+	pflag.SliceValue
+}
+
+var errEmpty = errors.New("is empty")
+
+func (s *strict) Set(text string) error {
+	if text == "" {
+		return errEmpty
+	}
+	if s.given != nil && !s.many && (*s.given != text || s.Type() != "bool") {
+		return fmt.Errorf("was given already, as %q", *s.given)
+	}
+	if err := s.Value.Set(text); err != nil {
+		if want := wanted[s.Type()]; want != "" && !errors.As(err, new(words.WantError)) {
+			return words.WantError(want)
+		}
+		return err
+	}
+	s.given = &text
+	return nil
+}
+
+// wanted says what the value of a flag is, by its type.
+var wanted = map[string]string{
+	"int": "a number", "duration": "a time such as 20s or 2m", "bool": "true or false",
+}
+
+// explain makes the error of a flag one that says what to do.
+func explain(c *cobra.Command, err error) error {
+	if bad := new(pflag.InvalidValueError); errors.As(err, &bad) {
+		name, why := bad.GetFlag().Name, bad.Unwrap()
+		if errors.Is(why, errEmpty) {
+			return fmt.Errorf("--%s is empty: leave it out, or give it a value", name)
+		}
+		if strings.HasPrefix(why.Error(), "was given") {
+			return fmt.Errorf("--%s %q: it %w", name, bad.GetValue(), why)
+		}
+		return fmt.Errorf("%s %q: %w", name, bad.GetValue(), why)
+	}
+	if none := new(pflag.NotExistError); errors.As(err, &none) {
+		if short := none.GetSpecifiedShortnames(); short != "" {
+			name, _, _ := strings.Cut(short, "=")
+			return unknownFlag(c, "-"+short, name)
+		}
+		return unknownFlag(c, "--"+none.GetSpecifiedName(), none.GetSpecifiedName())
+	}
+	if needs := new(pflag.ValueRequiredError); errors.As(err, &needs) {
+		return fmt.Errorf("--%s needs a value: %s --help explains it", needs.GetFlag().Name, c.CommandPath())
+	}
+	return err
+}
+
+func unknownFlag(c *cobra.Command, given, name string) error {
+	var names []string
+	c.Flags().VisitAll(func(f *pflag.Flag) {
+		if !f.Hidden {
+			names = append(names, f.Name)
+		}
+	})
+	hint := c.CommandPath() + " --help lists them"
+	if near := words.Nearest(name, names); near != "" {
+		hint = fmt.Sprintf("did you mean --%s?", near)
+	}
+	return fmt.Errorf("unknown flag %q of %s: %s", given, c.CommandPath(), hint)
+}
+
+// Without is a command line without a flag that has a value.
+func Without(args []string, name string) []string {
+	out := make([]string, 0, len(args))
+	for i := 0; i < len(args); i++ {
+		switch {
+		case args[i] == "--":
+			return append(out, args[i:]...)
+		case args[i] == "--"+name:
+			i++
+		case strings.HasPrefix(args[i], "--"+name+"="):
+		default:
+			out = append(out, args[i])
+		}
+	}
+	return out
+}

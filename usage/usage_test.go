@@ -1,0 +1,117 @@
+package usage
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// program has a command of each kind.
+func program() *cobra.Command {
+	root := &cobra.Command{Use: "p", SilenceErrors: true, SilenceUsage: true}
+	root.Flags().Bool("version", false, "")
+	sub := &cobra.Command{Use: "fix", Short: "s"}
+	format, wait := "text", time.Second
+	var file string
+	var list []string
+	var port int
+	var quiet bool
+	do := &cobra.Command{Use: "apply [ID]", Short: "s", Args: Args("[ID]"), RunE: func(*cobra.Command, []string) error { return nil }}
+	Choice(do, &format, "format", "f", []string{"text", "json"}, "text or json")
+	Length(do, &wait, "wait", "how long")
+	do.Flags().StringVar(&file, "file", "", "")
+	do.Flags().StringArrayVarP(&list, "output", "o", nil, "")
+	do.Flags().IntVar(&port, "port", 0, "")
+	do.Flags().BoolVarP(&quiet, "quiet", "q", false, "")
+	show := &cobra.Command{Use: "show ID", Short: "s", Args: Args("ID"), RunE: func(*cobra.Command, []string) error { return nil }}
+	none := &cobra.Command{Use: "none", Short: "s", Args: None, RunE: func(*cobra.Command, []string) error { return nil }}
+	sub.AddCommand(do, show, none)
+	root.AddCommand(Group(sub))
+	root.SetHelpCommand(Help())
+	Strict(Group(root))
+	return root
+}
+
+func TestCallsThatAreWrong(t *testing.T) {
+	for line, want := range map[string]string{
+		"fxi":                             `unknown command "fxi" of p: did you mean p fix?`,
+		"fxi --port 7":                    `unknown command "fxi" of p: did you mean p fix?`,
+		"fix aply --file x":               `unknown command "aply" of p fix: did you mean p fix apply?`,
+		"fix nosuch":                      `unknown command "nosuch" of p fix: p fix --help lists them`,
+		"fix --nosuch":                    `unknown flag "--nosuch" of p fix: p fix --help lists them`,
+		"--verison":                       `unknown flag "--verison" of p: did you mean --version?`,
+		"--version --help=no":             `p needs a command: p --help lists them`,
+		"help fix aply":                   `unknown command "aply" of p fix: did you mean p fix apply?`,
+		"help nosuch":                     `unknown command "nosuch" of p: p --help lists them`,
+		"fix apply --formt json":          `unknown flag "--formt" of p fix apply: did you mean --format?`,
+		"fix apply -z":                    `unknown flag "-z" of p fix apply: p fix apply --help lists them`,
+		"fix apply -format json":          `format "ormat": want text or json`,
+		"fix apply --file a --file b":     `--file "b": it was given already, as "a"`,
+		"fix apply --file a --file a":     `--file "a": it was given already, as "a"`,
+		"fix apply -f json --format=text": `--format "text": it was given already, as "json"`,
+		"fix apply --port 1 --port 2":     `--port "2": it was given already, as "1"`,
+		"fix apply --quiet --quiet=false": `--quiet "false": it was given already, as "true"`,
+		"fix apply --file=":               `--file is empty: leave it out, or give it a value`,
+		"fix apply --output=":             `--output is empty: leave it out, or give it a value`,
+		"fix apply --file":                `--file needs a value: p fix apply --help explains it`,
+		"fix apply --format jsno":         `format "jsno": want text or json; did you mean json?`,
+		"fix apply --port ssh":            `port "ssh": want a number`,
+		"fix apply --wait 5":              `wait "5": want a time such as 20s or 2m`,
+		"fix apply --wait -1s":            `wait "-1s": want more than 0`,
+		"fix apply --wait 0":              `wait "0": want more than 0`,
+		"fix apply --quiet=maybe":         `quiet "maybe": want true or false`,
+		"fix apply a b":                   `p fix apply wants [ID] alone, not also "b"`,
+		"fix show":                        `p fix show wants ID: p fix show --help explains it`,
+		"fix none a":                      `p fix none takes no argument, not "a": p fix none --help explains it`,
+	} {
+		c := program()
+		c.SetArgs(strings.Fields(line))
+		c.SetOut(new(bytes.Buffer))
+		if err := c.Execute(); err == nil || err.Error() != want {
+			t.Errorf("%s: %v, want %s", line, err, want)
+		}
+	}
+	c := program()
+	c.SetArgs([]string{""})
+	if err := c.Execute(); err == nil || err.Error() != `unknown command "" of p: p --help lists them` {
+		t.Errorf("an empty word: %v", err)
+	}
+}
+
+func TestCallsThatAreRight(t *testing.T) {
+	for _, line := range []string{
+		"", "-h", "fix", "fix --help", "help", "help fix apply", "fix apply", "fix apply -q -q", "fix apply ID -o a -o b -o b", "fix show x",
+		"fix apply --wait 2m --format json --port 7", "fix none",
+	} {
+		c := program()
+		c.SetArgs(strings.Fields(line))
+		c.SetOut(new(bytes.Buffer))
+		if err := c.Execute(); err != nil {
+			t.Errorf("%s: %v", line, err)
+		}
+	}
+}
+
+// TestValuesAreCompleted: a shell is told what a flag can be.
+func TestValuesAreCompleted(t *testing.T) {
+	c := program()
+	var out bytes.Buffer
+	c.SetOut(&out)
+	c.SetArgs([]string{"__complete", "fix", "apply", "--format", ""})
+	if err := c.Execute(); err != nil || !strings.HasPrefix(out.String(), "text\njson\n") {
+		t.Errorf("%v %s", err, &out)
+	}
+}
+
+func TestWithout(t *testing.T) {
+	for line, want := range map[string]string{
+		"p reach --netns x --from a": "p reach --from a", "p --netns=x reach": "p reach", "p reach --netns": "p reach", "p -- --netns x": "p -- --netns x", "p --netnsx y": "p --netnsx y",
+	} {
+		if got := strings.Join(Without(strings.Fields(line), "netns"), " "); got != want {
+			t.Errorf("%s: %q, want %q", line, got, want)
+		}
+	}
+}

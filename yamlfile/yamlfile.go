@@ -1,0 +1,172 @@
+// Package yamlfile reads YAML into Go values, strictly, and says at which line and column something else stands than is wanted.
+package yamlfile
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+
+	node "go.yaml.in/yaml/v3"
+	"sigs.k8s.io/yaml"
+
+	"github.com/ringfence/ringfence/words"
+)
+
+// Unmarshal reads a text into a value by the names of its JSON fields. A key that the value does not have, one that is there twice, more
+// than one document and a value of another kind are errors, which begin with the file and the place. No text leaves the value as it is.
+func Unmarshal(file string, text []byte, into any) error {
+	d := node.NewDecoder(strings.NewReader(string(text)))
+	var doc, more node.Node
+	if err := d.Decode(&doc); err != nil && !errors.Is(err, io.EOF) {
+		return syntax(file, err)
+	}
+	if doc.Kind == node.DocumentNode && len(doc.Content) == 1 {
+		if err := d.Decode(&more); err == nil {
+			return fmt.Errorf("%s:%d:%d: more than one document", file, more.Line, more.Column)
+		}
+		if p := check(doc.Content[0], reflect.TypeOf(into).Elem(), ""); p != nil {
+			return fmt.Errorf("%s:%d:%d: %s", file, p.at.Line, p.at.Column, p.what)
+		}
+	}
+	if err := yaml.UnmarshalStrict(text, into); err != nil {
+		return syntax(file, err)
+	}
+	return nil
+}
+
+var lineOf = regexp.MustCompile(`^line (\d+): `)
+
+// syntax is an error of the parser with the place that it tells.
+func syntax(file string, err error) error {
+	s := strings.Join(strings.Fields(err.Error()), " ")
+	for _, p := range []string{
+		"error converting YAML to JSON: ", "error unmarshaling JSON: ", "while decoding JSON: ", "yaml: ", "unmarshal errors: ",
+	} {
+		s = strings.TrimPrefix(s, p)
+	}
+	if m := lineOf.FindStringSubmatch(s); m != nil {
+		return fmt.Errorf("%s:%s: %s", file, m[1], s[len(m[0]):])
+	}
+	return fmt.Errorf("%s: %s", file, s)
+}
+
+// problem is what is wrong with a node.
+type problem struct {
+	at   *node.Node
+	what string
+}
+
+var ownText = reflect.TypeFor[json.Unmarshaler]()
+
+// check compares a node with the type that it is read into. Aliases are left to the parser: they lead to what was compared.
+func check(n *node.Node, t reflect.Type, path string) *problem {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if n.Kind == node.AliasNode || n.Tag == "!!null" || reflect.PointerTo(t).Implements(ownText) {
+		return nil
+	}
+	want := ""
+	switch t.Kind() {
+	case reflect.Struct:
+		if n.Kind == node.MappingNode {
+			return checkFields(n, t, path)
+		}
+		want = "keys with values"
+	case reflect.Map:
+		if n.Kind == node.MappingNode {
+			return checkEach(n.Content, 2, t.Elem(), path)
+		}
+		want = "keys with values"
+	case reflect.Slice:
+		if n.Kind == node.SequenceNode {
+			return checkEach(n.Content, 1, t.Elem(), path)
+		}
+		want = "a list, such as [a, b]"
+	case reflect.String:
+		if n.Kind != node.ScalarNode {
+			want = "a text"
+		}
+	case reflect.Bool:
+		if n.Tag != "!!bool" {
+			want = "true or false"
+		}
+	case reflect.Int, reflect.Int64:
+		if n.Tag != "!!int" {
+			want = "a number"
+		}
+	default: // any
+	}
+	if want == "" {
+		return nil
+	}
+	if path == "" {
+		path = "the file"
+	}
+	return &problem{n, fmt.Sprintf("%s: want %s, not %s", path, want, kind(n))}
+}
+
+// checkFields compares the keys of a node with the fields of a structure.
+func checkFields(n *node.Node, t reflect.Type, path string) *problem {
+	fields := map[string]reflect.Type{}
+	var names []string
+	for _, f := range reflect.VisibleFields(t) {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if name != "" && name != "-" {
+			fields[name] = f.Type
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key := n.Content[i]
+		if key.Value == "<<" && key.Tag == "!!merge" {
+			continue
+		}
+		of, ok := fields[key.Value]
+		if !ok {
+			return &problem{key, strings.TrimPrefix(path+": ", ": ") + fmt.Sprintf("unknown key %q: %s", key.Value, words.Wrong(key.Value, names))}
+		}
+		if p := check(n.Content[i+1], of, join(path, key.Value)); p != nil {
+			return p
+		}
+	}
+	return nil
+}
+
+// checkEach compares the elements of a list, or each second of the keys and values of a map.
+func checkEach(list []*node.Node, step int, t reflect.Type, path string) *problem {
+	for i := step - 1; i < len(list); i += step {
+		name := fmt.Sprintf("[%d]", i)
+		if step == 2 {
+			name = list[i-1].Value
+		}
+		if p := check(list[i], t, join(path, name)); p != nil {
+			return p
+		}
+	}
+	return nil
+}
+
+func join(path, name string) string {
+	if path == "" || strings.HasPrefix(name, "[") {
+		return path + name
+	}
+	return path + "." + name
+}
+
+func kind(n *node.Node) string {
+	switch n.Kind {
+	case node.MappingNode:
+		return "keys with values"
+	case node.SequenceNode:
+		return "a list"
+	default:
+		return fmt.Sprintf("%.40q", n.Value)
+	}
+}

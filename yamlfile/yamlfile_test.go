@@ -1,0 +1,55 @@
+package yamlfile
+
+import (
+	"testing"
+)
+
+type inner struct {
+	List []string `json:"list"`
+	Text string   `json:"text"`
+	On   bool     `json:"on"`
+	N    int      `json:"n"`
+}
+
+type outer struct {
+	Some map[string]inner `json:"some"`
+	Any  map[string]any   `json:"any"`
+	One  *inner           `json:"one"`
+}
+
+func TestPlaces(t *testing.T) {
+	for text, want := range map[string]string{
+		"":      "",
+		"# x\n": "",
+		"some: {a: {list: [x], text: 5, on: true, n: 7}}\nany: {x: [1, {y: z}]}": "",
+		"one: {text: &a t}\nsome: {b: {text: *a}}":                               "",
+		"one: null":                    "",
+		"soem: {}":                     `f:1:1: unknown key "soem": want any, one or some; did you mean some?`,
+		"Some: {}":                     `f:1:1: unknown key "Some": want any, one or some; did you mean some?`,
+		"some:\n  a:\n    lsit: [x]":   `f:3:5: some.a: unknown key "lsit": want list, n, on or text; did you mean list?`,
+		"some:\n  a:\n    list: x":     `f:3:11: some.a.list: want a list, such as [a, b], not "x"`,
+		"some:\n  a: {list: [x, [y]]}": `f:2:17: some.a.list[1]: want a text, not a list`,
+		"one: {on: maybe}":             `f:1:11: one.on: want true or false, not "maybe"`,
+		"one: {n: many}":               `f:1:10: one.n: want a number, not "many"`,
+		"one: [a]":                     `f:1:6: one: want keys with values, not a list`,
+		"words":                        `f:1:1: the file: want keys with values, not "words"`,
+		"one: {}\none: {}":             `f:2: key "one" already set in map`,
+		"one: [":                       `f:1: did not find expected node content`,
+		"one:\n\tx: 1":                 `f:2: found character that cannot start any token`,
+		"one: {}\n---\none: {}":        `f:3:1: more than one document`,
+	} {
+		var v outer
+		err := Unmarshal("f", []byte(text), &v)
+		got := ""
+		if err != nil {
+			got = err.Error()
+		}
+		if got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+	var v outer
+	if err := Unmarshal("f", []byte("some: {a: {list: [x], text: 5, on: true, n: 7}}"), &v); err != nil || v.Some["a"].N != 7 || v.Some["a"].Text != "5" {
+		t.Errorf("%+v %v", v, err)
+	}
+}
