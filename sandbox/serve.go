@@ -133,7 +133,9 @@ func (j *job) do(ctx context.Context, text []byte, p *judge.Policies, cfg *judge
 	var err error
 	if j.Live {
 		snap = new(snapshot.Snapshot)
-		err = strictValue(text, snap)
+		if err = strictValue(text, snap); err == nil {
+			snap.Index()
+		}
 	} else {
 		snap, err = snapshot.Load(bytes.NewReader(text))
 	}
