@@ -48,7 +48,8 @@ func TestQuestionsAreAnswered(t *testing.T) {
 		t.Errorf("%q, not %q", a, b)
 	}
 	_, err = q.Execute(netlink.Message{Header: netlink.Header{Type: unix.RTM_GETLINK, Flags: netlink.Request}, Data: append(
-		[]byte{4: 0xff, 5: 0xff, 6: 0xff, 7: 0x7f}, make([]byte, 8)...)})
+		[]byte{4: 0xff, 5: 0xff, 6: 0xff, 7: 0x7f}, make([]byte, 8)...,
+	)})
 	if !errors.Is(err, unix.ENODEV) {
 		t.Errorf("an interface that is not there: %v", err)
 	}
