@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/ringfence/ringfence/snapshot"
 	"github.com/ringfence/ringfence/zones"
@@ -89,6 +90,35 @@ func (p *Plan) ends(s *snapshot.Snapshot) (list []End) {
 		list = append(list, End{Peer: peer, Proto: u.Proto, Addr: addr, Port: u.Port, Connections: u.Connections, Through: !to && !u.Here, More: u.More})
 	}
 	return list
+}
+
+// mostUntried bounds how many flows are told by name that were not tried.
+const mostUntried = 3
+
+// untried tells which flows in use through the host the plan does not end by its rules, which the replica does not try: who is at either end of
+// them is not copied. It is "" where there are none.
+func (p *Plan) untried(s *snapshot.Snapshot) string {
+	var names []string
+	n := 0
+	for _, u := range s.Network.Flows {
+		peer, err := netip.ParseAddr(u.Peer)
+		addr, aerr := netip.ParseAddr(u.Addr)
+		if err != nil || aerr != nil || u.Here || s.Network.Has(peer) || delivered(s, addr) || slices.ContainsFunc(p.Ends, func(e End) bool {
+			return e.Peer == peer && e.Addr == addr && e.Proto == u.Proto && e.Port == u.Port
+		}) {
+			continue
+		}
+		if n++; n <= mostUntried {
+			names = append(names, fmt.Sprintf("%s to %s/%d of %s", peer, u.Proto, u.Port, addr))
+		}
+	}
+	switch {
+	case n == 0:
+		return ""
+	case n > mostUntried:
+		names = append(names, fmt.Sprintf("and %d more", n-mostUntried))
+	}
+	return strings.Join(names, ", ")
 }
 
 // entries are the interfaces that a flow may come in by: those by which the host sends to who opened it, from the address that was sent to if that is its own.

@@ -198,3 +198,23 @@ func TestCrowdIsToldInOneLine(t *testing.T) {
 		t.Errorf("%q", lines)
 	}
 }
+
+// TestFlowsThroughAreToldAsUntried: the replica copies nobody at both ends of a flow through the host; those that go on are told, others are not.
+func TestFlowsThroughAreToldAsUntried(t *testing.T) {
+	s, r, cfg, own, _ := served2375(t)
+	p := Make(r, s, cfg, Options{})
+	if got := p.untried(s); got != "" {
+		t.Errorf("without a flow through the host: %s", got)
+	}
+	for i := range 5 {
+		s.Network.Flows = append(s.Network.Flows, snapshot.FlowUse{Proto: "tcp", Peer: fmt.Sprintf("172.17.0.%d", 20+i), Addr: "198.51.100.7", Port: 5432, Connections: 1})
+	}
+	want := "172.17.0.20 to tcp/5432 of 198.51.100.7, 172.17.0.21 to tcp/5432 of 198.51.100.7, 172.17.0.22 to tcp/5432 of 198.51.100.7, and 2 more"
+	if got := p.untried(s); got != want || strings.Contains(got, own) {
+		t.Errorf("%s, want %s", got, want)
+	}
+	p.Ends = []End{{Peer: netip.MustParseAddr("172.17.0.20"), Proto: "tcp", Addr: netip.MustParseAddr("198.51.100.7"), Port: 5432}}
+	if got := p.untried(s); !strings.HasPrefix(got, "172.17.0.21") || !strings.HasSuffix(got, "and 1 more") {
+		t.Errorf("one that ends: %s", got)
+	}
+}

@@ -97,6 +97,9 @@ func prove(ctx context.Context, in *Input) (*Proof, error) {
 	if err := probes.judge(res, in.Plan, p); err != nil {
 		return nil, fmt.Errorf("replica: %w", err)
 	}
+	if text := in.Plan.untried(in.Snapshot); text != "" {
+		p.note("replica: flows through the host that the rules let go on were not tried: %s", text)
+	}
 	for _, o := range res.Omitted {
 		p.note("replica: without %s", o)
 	}
