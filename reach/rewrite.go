@@ -2,6 +2,7 @@ package reach
 
 import (
 	"bytes"
+	"maps"
 
 	"github.com/ringfence/ringfence/ruleset"
 )
@@ -18,9 +19,7 @@ func (m *machine) wrote(c *cube, f field, to set) cube {
 	w := &written{sets: map[field]set{}, tracked: !m.connectionless(c)}
 	if c.wrote != nil {
 		w.tracked = w.tracked || c.wrote.tracked
-		for g, s := range c.wrote.sets {
-			w.sets[g] = s
-		}
+		maps.Copy(w.sets, c.wrote.sets)
 	}
 	if w.sets[f] == nil {
 		w.sets[f] = c.original(f)
