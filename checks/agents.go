@@ -221,6 +221,7 @@ func collectAgents(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outco
 		out.partial("there was no time to look for agents at all processes of %s", party)
 	}
 	s.aroundAgents(&snap.Agents, patterns, out)
+	snap.Agents.Sandboxes, snap.Agents.Measured = s.measured(ctx, snap.Agents.Instances, out), true
 	slices.SortStableFunc(snap.Agents.Instances, func(a, b snapshot.Agent) int { return cmp.Compare(a.PID, b.PID) })
 	return out
 }

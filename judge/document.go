@@ -45,6 +45,7 @@ type Document struct {
 	// AgentPrograms are the agents without what the packet model says of them, and AgentListeners the sockets that are theirs.
 	AgentPrograms  []DocAgentProgram  `json:"agentPrograms" reads:"agents processes.power"`
 	AgentListeners []DocAgentListener `json:"agentListeners" reads:"agents processes.power listeners.ip listeners.namespaces"`
+	Sandboxes      DocSandboxes       `json:"agentSandboxes" reads:"agents runtimes"`
 	Memory         []DocMemory        `json:"sharedMemory" reads:"processes.memory processes.power runtimes agents"`
 	// Paths are whether workloads, agents, services and accounts become root, rewrite the packet filter or read secrets.
 	Paths  []DocPath       `json:"paths" reads:"powers processes.power processes.groups runtimes agents listeners.ip listeners.namespaces network nftables"`

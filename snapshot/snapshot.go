@@ -513,6 +513,9 @@ type Agents struct {
 	FilesRead      *Fact        `json:"filesRead,omitempty"`
 	Publishers     []Publisher  `json:"publishers,omitempty"`
 	PublishersRead *Fact        `json:"publishersRead,omitempty"`
+	// Sandboxes are of the agents that run commands, and of runtimes of sandboxes. In an older snapshot there are none, and Measured is false.
+	Sandboxes []AgentSandbox `json:"sandboxes,omitempty"`
+	Measured  bool           `json:"measured,omitempty"`
 }
 
 // Agent is one running agent or model runtime.
