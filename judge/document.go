@@ -46,6 +46,7 @@ type Document struct {
 	AgentPrograms  []DocAgentProgram  `json:"agentPrograms" reads:"agents processes.power"`
 	AgentListeners []DocAgentListener `json:"agentListeners" reads:"agents processes.power listeners.ip listeners.namespaces"`
 	Sandboxes      DocSandboxes       `json:"agentSandboxes" reads:"agents runtimes"`
+	AgentAudits    []DocAudit         `json:"agentAudits" reads:"agents"`
 	Memory         []DocMemory        `json:"sharedMemory" reads:"processes.memory processes.power runtimes agents"`
 	// Paths are whether workloads, agents, services and accounts become root, rewrite the packet filter or read secrets.
 	Paths  []DocPath       `json:"paths" reads:"powers processes.power processes.groups runtimes agents listeners.ip listeners.namespaces network nftables"`

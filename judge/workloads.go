@@ -312,6 +312,7 @@ func socketGives(s *snapshot.ControlSocket) string {
 
 func (b *builder) agentList() {
 	b.sandboxes()
+	b.audits()
 	b.doc.Agents, b.doc.AgentPrograms, b.doc.AgentListeners = []DocAgent{}, []DocAgentProgram{}, []DocAgentListener{}
 	held, byPort := b.sockets()
 	told := map[int]int{} // services of the agents of an account

@@ -516,6 +516,8 @@ type Agents struct {
 	// Sandboxes are of the agents that run commands, and of runtimes of sandboxes. In an older snapshot there are none, and Measured is false.
 	Sandboxes []AgentSandbox `json:"sandboxes,omitempty"`
 	Measured  bool           `json:"measured,omitempty"`
+	// Audits are reports of OpenClaw's own audit that were imported.
+	Audits []OpenClawAudit `json:"audits,omitempty"`
 }
 
 // Agent is one running agent or model runtime.

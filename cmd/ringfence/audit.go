@@ -29,6 +29,7 @@ type source struct {
 	deadline time.Duration
 	budget   time.Duration
 	quiet    bool
+	imports  []string
 	trusted  bool // the snapshot decides what is changed, so it has to be trusted as the configuration is
 }
 
@@ -36,6 +37,7 @@ func (s *source) flags(c *cobra.Command) {
 	c.Flags().StringVar(&s.snapshot, "snapshot", "", "judge this snapshot instead of the live host (- is standard input)")
 	c.Flags().StringVar(&s.config, "config", "", "configuration `file` (YAML)")
 	c.Flags().StringArrayVar(&s.policies, "policy", nil, "also judge by the policies of this `directory` (repeatable)")
+	c.Flags().StringArrayVar(&s.imports, "import", nil, "also judge what another tool reported, as `TOOL=FILE`: openclaw=FILE (repeatable)")
 	c.Flags().DurationVar(&s.deadline, "timeout", 20*time.Second, "deadline of each collector")
 	c.Flags().DurationVar(&s.budget, "budget", 2*time.Minute, "how long the packet model may be asked; what it was not asked by then is unknown")
 	c.Flags().BoolVarP(&s.quiet, "quiet", "q", false, "no progress on the terminal")
@@ -58,6 +60,10 @@ type material struct {
 func (e *env) load(ctx context.Context, s *source) (*material, error) {
 	if s.budget <= 0 {
 		return nil, fmt.Errorf("budget %s: want more than 0", s.budget)
+	}
+	imports, err := parseImports(s.imports)
+	if err != nil {
+		return nil, err
 	}
 	setup, err := s.setup()
 	if err != nil {
@@ -84,6 +90,9 @@ func (e *env) load(ctx context.Context, s *source) (*material, error) {
 	default:
 		m.text, err = e.readSnapshot(s.snapshot, host.OpenRegular)
 	}
+	if err == nil && len(imports) > 0 {
+		err = m.imported(imports)
+	}
 	if err != nil {
 		m.close()
 		return nil, err
@@ -100,6 +109,18 @@ func (s *source) setup() (*sandbox.Setup, error) {
 	}
 	setup.Modules, err = sandbox.ReadPolicies(s.policies)
 	return setup, err
+}
+
+// imported adds reports of other tools to what is judged.
+func (m *material) imported(files []string) (err error) {
+	if m.snap == nil {
+		if m.snap, err = snapshot.Load(bytes.NewReader(m.text)); err != nil {
+			return inSnapshot(m.file, err)
+		}
+	}
+	m.text = nil
+	addImports(m.snap, files)
+	return nil
 }
 
 func (m *material) close() { m.judging.Close() }

@@ -51,6 +51,19 @@ func (e *env) collect(ctx context.Context, how looked, only ...string) (*snapsho
 	return checks.CollectHost(ctx, e.hostRoot, opt)
 }
 
+// readImported reads a report of another tool, and who could have written it.
+func readImported(file string) ([]byte, snapshot.Word, error) {
+	b, who, err := host.ReadImported(file)
+	word := snapshot.WordOf(who.UID)
+	switch {
+	case who.Others:
+		word = snapshot.Word{By: snapshot.ByOthers}
+	case err != nil && len(b) == 0 && who == (host.Author{}):
+		word = snapshot.Word{}
+	}
+	return b, word, err
+}
+
 // enterNetns starts the program again inside a network namespace, with these arguments. It returns only where that fails.
 func enterNetns(name string, args []string) error {
 	path, err := host.NetnsPath(name)
