@@ -44,10 +44,10 @@ func collectSSH(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outcome 
 	}
 	s.tableGap(out)
 	found := configsFound{by: map[configKey]*process{}, options: map[configKey][]string{}}
-	sockets := s.sshSockets(out)
+	sockets := append(s.sshSockets(out), s.sshOfSuperServers(procs, out)...)
 	for _, p := range procs {
 		kind := serverPrograms[p.exeBase()]
-		if kind == "" || p.Leader != 0 || s.ofConnection(p, byPID, 0) || p.PPID == 1 && accepted(p.Unit, sockets) {
+		if kind == "" || p.Leader != 0 || s.ofConnection(p, byPID, 0) || p.PPID == 1 && accepted(p.Unit, sockets) || startedBySuperServer(p, byPID, sockets) {
 			continue
 		}
 		srv := snapshot.SSHServer{
@@ -74,7 +74,13 @@ func collectSSH(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outcome 
 		}
 	})
 	sec.KeyFiles = s.keyFiles(ctx, out)
-	sec.Sessions = s.sshSessions(procs, slices.ContainsFunc(sec.Servers, func(v snapshot.SSHServer) bool {
+	held := map[int][]string{}
+	for _, v := range sec.Servers {
+		if v.Holder != 0 && v.Word.Trusted() {
+			held[v.Holder] = append(held[v.Holder], v.Listen...)
+		}
+	}
+	sec.Sessions = s.sshSessions(procs, held, slices.ContainsFunc(sec.Servers, func(v snapshot.SSHServer) bool {
 		return v.Activated && slices.ContainsFunc(v.Listen, ofPort22)
 	}), out)
 	return out
@@ -109,16 +115,18 @@ func (c configsFound) note(p *process, srv *snapshot.SSHServer, options []string
 // activated adds the servers that systemd starts when somebody connects.
 func (s *Scan) activated(sec *snapshot.SSH, sockets []sshSocket, found configsFound) {
 	for _, sock := range sockets {
-		srv := sock.listensAs(s.initNS().Mnt)
-		running := slices.IndexFunc(sec.Servers, func(v snapshot.SSHServer) bool { return v.Unit == sock.service && v.Word.Trusted() && v.PID != 0 })
+		srv := s.listensAs(&sock)
+		running := slices.IndexFunc(sec.Servers, func(v snapshot.SSHServer) bool {
+			return sock.holder == nil && v.Unit == sock.service && v.Word.Trusted() && v.PID != 0
+		})
 		switch {
 		case running >= 0: // it has been started, and says itself how
 			v := &sec.Servers[running]
 			srv.Config, srv.Mntns, srv.Options, srv.Unread = v.Config, v.Mntns, v.Options, v.Unread
 		case sock.kind == "openssh":
-			found.note(nil, &srv, sock.command.options)
+			found.note(s.apart(sock.holder), &srv, sock.command.options)
 		default:
-			sec.Configs = append(sec.Configs, s.withoutFile(nil, sock.argv, &srv))
+			sec.Configs = append(sec.Configs, s.withoutFile(s.apart(sock.holder), sock.argv, &srv))
 		}
 		sec.Servers = append(sec.Servers, srv)
 	}
@@ -129,6 +137,19 @@ const (
 	sourceArguments = "arguments"
 	commandLine     = " command line"
 )
+
+// apart is a process whose files are not those of the host: then it is asked for them. What it starts reads them anew each time.
+func (s *Scan) apart(p *process) *process {
+	if p == nil || p.NS.Mnt == s.initNS().Mnt && !s.separate(p) {
+		return nil
+	}
+	return p
+}
+
+// startedBySuperServer says of an SSH server that it is one connection of inetd or its like, and told there.
+func startedBySuperServer(p *process, byPID map[int]*process, sockets []sshSocket) bool {
+	return slices.ContainsFunc(sockets, func(k sshSocket) bool { return k.holder != nil && k.holder == byPID[p.PPID] })
+}
 
 // withoutFile is the configuration of a server that has no file.
 func (s *Scan) withoutFile(p *process, argv []string, srv *snapshot.SSHServer) snapshot.SSHConfig {
@@ -322,14 +343,21 @@ func (s *Scan) othersWrite(path string, uid int) string {
 	}
 }
 
+// heldPort says whether one of these addresses has that port.
+func heldPort(listen []string, port int) bool {
+	return slices.ContainsFunc(listen, func(l string) bool {
+		return l == strconv.Itoa(port) || strings.HasSuffix(l, ":"+strconv.Itoa(port))
+	})
+}
+
 // ofPort22 says of an address of a socket unit that it has the port of SSH.
 func ofPort22(listen string) bool {
 	return listen == "22" || strings.HasSuffix(listen, ":22") && !strings.HasPrefix(listen, "vsock:")
 }
 
 // sshSessions lists the established connections to the ports that SSH servers listen on: the
-// administrators whom a fix must not lock out. activated22 says that systemd listens for one on port 22.
-func (s *Scan) sshSessions(procs []*process, activated22 bool, out *Outcome) []snapshot.SSHSession {
+// administrators whom a fix must not lock out. held is where super servers listen for one, by their pids, and activated22 says that systemd listens for one on port 22.
+func (s *Scan) sshSessions(procs []*process, held map[int][]string, activated22 bool, out *Outcome) []snapshot.SSHSession {
 	if !s.Host.Live() {
 		return nil
 	}
@@ -355,7 +383,7 @@ func (s *Scan) sshSessions(procs []*process, activated22 bool, out *Outcome) []s
 				if states == 1<<wire.StateListen {
 					recognised := activated22 && (len(pids) == 0 || slices.Contains(pids, 1))
 					for _, pid := range pids {
-						if server[pid] {
+						if server[pid] || heldPort(held[pid], int(local.Port())) {
 							ports[int(local.Port())], recognised = true, true
 						}
 					}

@@ -196,6 +196,7 @@ type sshSocket struct {
 	listen  []string
 	argv    []string // of the service
 	command sshdCommand
+	holder  *process // that listens, if it is not systemd
 }
 
 // socketDirs are where links say that a unit is started (systemd.unit(5)); some systems have them beside the units.
@@ -344,10 +345,14 @@ func (s *Scan) startsWith(service string) (argv []string, why string) {
 	return argv, why
 }
 
-// listensAs describes a server of a socket unit.
-func (k *sshSocket) listensAs(mntns uint64) snapshot.SSHServer {
-	return snapshot.SSHServer{
-		Kind: k.kind, Unit: k.unit, Activated: true, Config: k.command.config, Mntns: mntns, Word: snapshot.Word{By: snapshot.ByRoot},
+// listensAs describes a server of a socket unit, or of a super server.
+func (s *Scan) listensAs(k *sshSocket) snapshot.SSHServer {
+	v := snapshot.SSHServer{
+		Kind: k.kind, Unit: k.unit, Activated: true, Config: k.command.config, Mntns: s.initNS().Mnt, Word: snapshot.Word{By: snapshot.ByRoot},
 		Options: keptOptions(k.command.options), Listen: k.listen, Unread: k.command.why,
 	}
+	if p := k.holder; p != nil {
+		v.Holder, v.Container, v.Mntns, v.Word = p.PID, p.Container, p.NS.Mnt, s.serverWord(p)
+	}
+	return v
 }

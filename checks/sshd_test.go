@@ -332,15 +332,17 @@ func TestSSHSocketUnits(t *testing.T) {
 			[]string{"0.0.0.0:2222"},
 			strings.Fields("/usr/sbin/sshd -D -o PermitRootLogin=yes -f /etc/ssh/other"),
 			sshdCommand{config: "/etc/ssh/other", named: true, options: []string{"permitrootlogin=yes"}},
+			nil,
 		},
-		"sshd-unix-local.socket": {"sshd-unix-local.socket", "sshd-unix-local@.service", "openssh", []string{"/run/ssh-unix-local/socket"}, []string{"/usr/sbin/sshd", "-i"}, sshdCommand{config: defaultSSHDConfig}},
+		"sshd-unix-local.socket": {"sshd-unix-local.socket", "sshd-unix-local@.service", "openssh", []string{"/run/ssh-unix-local/socket"}, []string{"/usr/sbin/sshd", "-i"}, sshdCommand{config: defaultSSHDConfig}, nil},
 		"shipped.socket": {
 			"shipped.socket", "shipped@.service", "openssh",
 			[]string{"22"},
 			strings.Fields("/usr/sbin/sshd -i -o PermitRootLogin=yes"),
 			sshdCommand{config: defaultSSHDConfig, options: []string{"permitrootlogin=yes"}},
+			nil,
 		},
-		"admin.socket": {"admin.socket", "admin-ssh.service", "dropbear", []string{"7022"}, []string{"/usr/sbin/dropbear", "-i", "-s"}, sshdCommand{config: "dropbear command line"}},
+		"admin.socket": {"admin.socket", "admin-ssh.service", "dropbear", []string{"7022"}, []string{"/usr/sbin/dropbear", "-i", "-s"}, sshdCommand{config: "dropbear command line"}, nil},
 	}
 	if d := cmp.Diff(want, got, cmp.AllowUnexported(sshSocket{}, sshdCommand{})); d != "" || len(out.reasons) > 0 {
 		t.Error(d, out.reasons)

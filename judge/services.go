@@ -125,7 +125,9 @@ var (
 
 func (b *builder) class(sk *snapshot.Socket, svc *DocService) string {
 	if len(sk.Owners) == 0 && sk.OwnerState == snapshot.OwnersUnknown && sk.Netns == b.snap.Network.HostNetns() &&
-		slices.ContainsFunc(b.snap.SSH.Servers, func(v snapshot.SSHServer) bool { return listens(v.Listen, sk) }) {
+		slices.ContainsFunc(b.snap.SSH.Servers, func(v snapshot.SSHServer) bool {
+			return (v.Holder == 0 || v.Word.Trusted()) && listens(v.Listen, sk)
+		}) {
 		return "ssh" // where systemd's own sockets are not seen, its units say what they are
 	}
 	for _, o := range sk.Owners {
@@ -134,7 +136,8 @@ func (b *builder) class(sk *snapshot.Socket, svc *DocService) string {
 			if srv.PID == o.PID || p != nil && srv.PID != 0 && p.PPID == srv.PID {
 				return "ssh"
 			}
-			if o.PID == 1 && sk.Netns == b.snap.Network.HostNetns() && listens(srv.Listen, sk) {
+			systemds := srv.Holder == 0 && o.PID == 1 && sk.Netns == b.snap.Network.HostNetns()
+			if (systemds || srv.Holder != 0 && o.PID == srv.Holder) && listens(srv.Listen, sk) {
 				return "ssh"
 			}
 		}

@@ -231,7 +231,8 @@ type SSHServer struct {
 	Exe       string `json:"exe,omitempty"`
 	Cmdline   string `json:"cmdline,omitempty"` // in older snapshots
 	Unit      string `json:"unit,omitempty"`
-	Activated bool   `json:"activated,omitempty"` // systemd holds the listening socket
+	Activated bool   `json:"activated,omitempty"` // systemd holds the listening socket, or the holder does
+	Holder    int    `json:"holder,omitempty"`    // pid of inetd or its like
 	Config    string `json:"config,omitempty"`
 	Container string `json:"container,omitempty"`
 	// Mntns is the mount namespace in which the path of the configuration is meant.
