@@ -13,8 +13,6 @@ import (
 	"strconv"
 	"strings"
 
-	"sigs.k8s.io/yaml"
-
 	"github.com/ringfence/ringfence/snapshot"
 )
 
@@ -40,6 +38,7 @@ var apis = map[string]func(s *Scan, p *process) []daemonAPI{
 		return []daemonAPI{{verify: "false", source: "crio has none on TCP"}}
 	},
 	"kubelet":    func(s *Scan, p *process) []daemonAPI { return []daemonAPI{s.kubeletAPI(p)} },
+	"k3s":        (*Scan).k3sAPI,
 	"libvirtd":   (*Scan).libvirtAPI,
 	"virtproxyd": (*Scan).libvirtAPI,
 	// Without a certificate that it trusts it tells its version alone (authentication of LXD and Incus).
@@ -293,47 +292,6 @@ func podmanAPI(p *process) daemonAPI {
 		if at, ok := tcpAddress(a, 0); ok {
 			d.addrs = append(d.addrs, at)
 		}
-	}
-	return d.unlessCut(p)
-}
-
-// kubeletAPI reads who the kubelet lets in: its flags have other defaults than its file (kubelet --help, KubeletConfiguration v1beta1).
-func (s *Scan) kubeletAPI(p *process) daemonAPI {
-	d := daemonAPI{source: "arguments"}
-	port, anonymous, mode := "10250", "true", "AlwaysAllow"
-	if file := argument(p.argv, "--config"); file != "" {
-		d.source, anonymous, mode = file, "false", "Webhook"
-		b, err := s.readAtStart(p, file)
-		var m map[string]any
-		if err == nil && (len(b) > maxYAML || yaml.Unmarshal(b, &m) != nil) {
-			err = fmt.Errorf("%s: %w", file, errMalformed)
-		}
-		if err == nil && argument(p.argv, "--config-dir") != "" {
-			err = errors.New("it has more files of its configuration, which are not read")
-		}
-		if d.err = err; err != nil {
-			anonymous, mode = "", ""
-		}
-		for _, v := range []struct {
-			at  []string
-			dst *string
-		}{{[]string{"port"}, &port}, {[]string{"authentication", "anonymous", "enabled"}, &anonymous}, {[]string{"authorization", "mode"}, &mode}} {
-			if x := valueAt(m, v.at...); x != nil && (err == nil || v.dst == &port) {
-				*v.dst = fmt.Sprint(x)
-			}
-		}
-	}
-	for flag, dst := range map[string]*string{"--port": &port, "--anonymous-auth": &anonymous, "--authorization-mode": &mode} {
-		if v := argument(p.argv, flag); v != "" {
-			*dst = v
-		}
-	}
-	d.addrs = []string{":" + port}
-	switch {
-	case anonymous == "false", mode != "" && mode != "AlwaysAllow":
-		d.verify = "true"
-	case anonymous == "true" && mode == "AlwaysAllow":
-		d.verify = "false"
 	}
 	return d.unlessCut(p)
 }

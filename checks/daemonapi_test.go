@@ -44,7 +44,17 @@ func TestWhereDaemonsHaveTheirInterface(t *testing.T) {
 		"kubelet with flags":        {"kubelet --anonymous-auth=false", nil, []string{":10250"}, "true"},
 		"kubelet without its file":  {"kubelet --config=/none", nil, []string{":10250"}, ""},
 		"kubelet without its mode":  {"kubelet --config=/none --anonymous-auth=true", nil, []string{":10250"}, ""},
-		"kubelet with more files":   {"kubelet --config=/k.yaml --config-dir=/k.d", map[string]string{"k.yaml": "authentication:\n  anonymous:\n    enabled: false\n"}, []string{":10250"}, ""},
+		"kubelet with more files":   {"kubelet --config=/k.yaml --config-dir=/k.d", map[string]string{"k.yaml": "authentication:\n  anonymous:\n    enabled: false\n", "k.d/10-a.conf": "port: 10260\n", "k.d/README": ":"}, []string{":10260"}, "true"},
+		"the last file counts":      {"kubelet --config=/k.yaml --config-dir=/k.d", map[string]string{"k.yaml": "", "k.d/20.conf": "authorization: {mode: AlwaysAllow}\n", "k.d/30.conf": "authentication: {anonymous: {enabled: true}}\n", "k.d/10.conf": "authentication: {anonymous: {enabled: false}}\n"}, []string{":10250"}, "false"},
+		"a file that is malformed":  {"kubelet --config-dir=/k.d", map[string]string{"k.d/1.conf": "{"}, []string{":10250"}, ""},
+		"k3s as it is":              {"k3s server", nil, []string{":10250"}, "true"},
+		"k3s with its own file":     {"k3s agent", map[string]string{"var/lib/rancher/k3s/agent/etc/kubelet.conf.d/00-k3s-defaults.conf": "authentication: {anonymous: {enabled: false}}\nauthorization: {mode: Webhook}\n"}, []string{":10250"}, "true"},
+		"k3s lets everybody in":     {"k3s server --kubelet-arg=anonymous-auth=true --kubelet-arg authorization-mode=AlwaysAllow", nil, []string{":10250"}, "false"},
+		"k3s by its configuration":  {"k3s server", map[string]string{"etc/rancher/k3s/config.yaml": "kubelet-arg: [anonymous-auth=true, authorization-mode=AlwaysAllow, port=10251]\n"}, []string{":10251"}, "false"},
+		"k3s by a file beside it":   {"k3s server -c /k/c.yaml", map[string]string{"k/c.yaml": "token: x\n", "k/c.yaml.d/a.yaml": "kubelet-arg+: anonymous-auth=true\nkubelet-arg: authorization-mode=AlwaysAllow\n"}, []string{":10250"}, "false"},
+		"k3s by a file of kubelet":  {"k3s server -d /data", map[string]string{"data/agent/etc/kubelet.conf.d/99.conf": "authentication: {anonymous: {enabled: true}}\nauthorization: {mode: AlwaysAllow}\n"}, []string{":10250"}, "false"},
+		"k3s, malformed":            {"k3s server", map[string]string{"etc/rancher/k3s/config.yaml": "{"}, []string{":10250"}, ""},
+		"a directory alone":         {"kubelet --config-dir=/k.d", map[string]string{"k.d/1.conf": "port: 10260\n"}, []string{":10260"}, "false"},
 		"kubelet asks by its flags": {"kubelet --config=/none --authorization-mode=Webhook", nil, []string{":10250"}, "true"},
 		"libvirt by default":        {"libvirtd", nil, []string{":16509"}, "true"},
 		"libvirt without login":     {"libvirtd", map[string]string{"etc/libvirt/libvirtd.conf": "#auth_tcp = \"sasl\"\nauth_tcp = \"none\"\n"}, []string{":16509"}, "false"},
@@ -62,6 +72,15 @@ func TestWhereDaemonsHaveTheirInterface(t *testing.T) {
 		}
 		if !slices.Equal(got.API, c.api) && len(got.API)+len(c.api) > 0 || got.Verify.Value != c.verify || got.Verify.State != want {
 			t.Errorf("%s: %q %+v, want %q %s", name, got.API, got.Verify, c.api, c.verify)
+		}
+	}
+}
+
+// TestK3sWithoutAKubelet has none to ask about: a server without an agent, and commands of its own.
+func TestK3sWithoutAKubelet(t *testing.T) {
+	for _, line := range []string{"k3s server --disable-agent", "k3s kubectl get pods", "k3s", "k3s etcd-snapshot server"} {
+		if got := apis["k3s"](newScan(host.At(t.TempDir())), &process{argv: strings.Fields(line)}); got != nil {
+			t.Errorf("%s: %+v", line, got)
 		}
 	}
 }
