@@ -54,7 +54,7 @@ type pathPart struct {
 
 func (s *Scan) newPermitWalker() *permitWalker {
 	w := &permitWalker{host: s.Host, seen: map[string]pathPart{}}
-	if b, err := s.Host.ReadFile("/proc/thread-self/mountinfo"); err == nil && s.Host.Live() {
+	if b, err := s.ownMounts(); err == nil && s.Host.Live() {
 		w.mounts = parseMountinfo(b)
 	}
 	return w

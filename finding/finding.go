@@ -29,9 +29,10 @@ var Severities = []string{"critical", "high", "medium", "low", "info"}
 
 // Kinds of resources that findings of the program are about. A policy of the user names others in custom.kinds of its METADATA.
 var Kinds = []string{
-	"account", "agent", "bmc", "bridge", "chain", "collector", "container", "device", "file", "filter", "forward", "group", "host",
-	"interface", "key", "memory", "mount", "nftables", "package", "process", "published", "rule", "service", "socket", "sshd", "sysctl",
-	"unit", "workload",
+	"account", "agent", "bmc", "bridge", "chain", "collector", "command", "console", "container", "device", "file", "filter",
+	"firewall", "forward", "gateway", "group", "host", "interface", "kernel", "key", "memory", "mount", "netns", "nftables",
+	"package", "principal", "process", "published", "rule", "server", "service", "socket", "sshd", "sysctl", "table", "unit",
+	"workload",
 }
 
 // RemediationKinds are the ways to close a finding that a report and a fix know; a fix acts on nft, sshd, systemd and sysctl.

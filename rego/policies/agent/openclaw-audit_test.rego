@@ -2,9 +2,7 @@ package ringfence.agent.openclaw_audit_test
 
 import data.ringfence.agent.openclaw_audit as check
 
-_audit(changes) := {"agentAudits": [object.union(
-	{"key": "/root/audit.json", "whose": "root", "trusted": true, "unread": "", "old": "", "findings": [], "suppressed": 0, "unlisted": 0}, changes,
-)]}
+_audit(changes) := {"agentAudits": [object.union({"key": "/root/audit.json", "whose": "root", "trusted": true, "unread": "", "old": "", "findings": [], "suppressed": 0, "unlisted": 0}, changes)]}
 
 _critical := {"id": "gateway.bind_no_auth", "severity": "critical", "title": "Gateway binds beyond loopback without auth", "detail": ""}
 
