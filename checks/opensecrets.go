@@ -12,10 +12,10 @@ import (
 	"github.com/ringfence/ringfence/snapshot"
 )
 
-// maxSecrets bounds what is kept, maxUnitsRead the units that are read.
+// maxOpenSecrets bounds what is kept, maxUnitsRead the units that are read.
 const (
-	maxSecrets   = 300
-	maxUnitsRead = 3000
+	maxOpenSecrets = 300
+	maxUnitsRead   = 3000
 )
 
 var (
@@ -61,8 +61,8 @@ func (s *Scan) findSecrets(sec *snapshot.Processes) {
 	read := present("processes and units")
 	procs, _ := s.processes()
 	add := func(o snapshot.OpenSecret) {
-		if len(sec.Secrets) >= maxSecrets {
-			read = snapshot.Fact{State: snapshot.Error, Reason: fmt.Sprintf("there are more than %d secrets", maxSecrets)}
+		if len(sec.Secrets) >= maxOpenSecrets {
+			read = snapshot.Fact{State: snapshot.Error, Reason: fmt.Sprintf("there are more than %d secrets", maxOpenSecrets)}
 			return
 		}
 		sec.Secrets = append(sec.Secrets, o)

@@ -90,7 +90,6 @@ func collectRuntimes(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Out
 	sec.TLS = s.daemonTLS(ctx)
 	s.dockerDaemons(sec)
 	s.insecureRegistries(sec)
-	s.findComponents(sec)
 	return out
 }
 

@@ -170,7 +170,7 @@ func atoi(s string) int {
 
 func (b *builder) secrets() {
 	sec := &b.snap.Processes
-	b.doc.Secrets = DocSecrets{List: []DocSecret{}, Unread: unread(sec.SecretsRead), Older: sec.SecretsRead == nil}
+	b.doc.OpenSecrets = DocSecrets{List: []DocSecret{}, Unread: unread(sec.SecretsRead), Older: sec.SecretsRead == nil}
 	for i := range sec.Secrets {
 		k := &sec.Secrets[i]
 		d := DocSecret{Kind: k.Kind, Name: k.Name, Program: k.Program, Unit: k.Unit, File: k.File, Whose: b.account(k.UID, "", k.Container)}
@@ -180,9 +180,9 @@ func (b *builder) secrets() {
 		default:
 			d.Key = fmt.Sprintf("%s of %s", d.Name, d.Unit)
 		}
-		if !slices.ContainsFunc(b.doc.Secrets.List, func(o DocSecret) bool { return o.Key == d.Key && o.Kind == d.Kind }) {
-			b.doc.Secrets.List = append(b.doc.Secrets.List, d)
+		if !slices.ContainsFunc(b.doc.OpenSecrets.List, func(o DocSecret) bool { return o.Key == d.Key && o.Kind == d.Kind }) {
+			b.doc.OpenSecrets.List = append(b.doc.OpenSecrets.List, d)
 		}
 	}
-	sortBy(b.doc.Secrets.List, func(d DocSecret) string { return d.Kind + d.Key })
+	sortBy(b.doc.OpenSecrets.List, func(d DocSecret) string { return d.Kind + d.Key })
 }

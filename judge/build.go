@@ -64,7 +64,6 @@ func build(ctx context.Context, s *snapshot.Snapshot, cfg zones.Config) *builder
 	b.programs()
 	b.agentFacts()
 	b.daemons()
-	b.components()
 	b.sysctls()
 	b.system()
 	b.floors()

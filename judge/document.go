@@ -37,7 +37,6 @@ type Document struct {
 	Containers []snapshot.Container `json:"containers" reads:"runtimes"`
 	Daemons    DocDaemons           `json:"dockerDaemons" reads:"runtimes"`
 	Registries DocRegistries        `json:"insecureRegistries" reads:"runtimes"`
-	Components DocComponents        `json:"components" reads:"runtimes"`
 	Workloads  []DocWorkload        `json:"workloads" reads:"processes.power runtimes agents"`
 	Devices    []DocDevice          `json:"openDevices" reads:"processes.devices processes.power runtimes agents"`
 	Abstract   []DocAbstract        `json:"abstractSockets" reads:"listeners.unix processes.power runtimes agents"`
@@ -69,7 +68,7 @@ type Document struct {
 	AgentBrakes DocBrakes              `json:"agentBrakes" reads:"agents runtimes"`
 	AgentFiles  DocAgentFiles          `json:"agentFiles" reads:"agents"`
 	Publishers  DocPublishers          `json:"publishers" reads:"agents processes.power listeners.ip runtimes"`
-	Secrets     DocSecrets             `json:"openSecrets" reads:"processes.secrets runtimes"`
+	OpenSecrets DocSecrets             `json:"openSecrets" reads:"processes.secrets runtimes"`
 
 	conditions map[string][]finding.Condition // for witnesses to arrive
 }

@@ -4,9 +4,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"regexp"
-	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/ringfence/ringfence/rego"
@@ -82,45 +79,6 @@ func (b *builder) floors() {
 					d.Fixed = own
 				}
 				b.doc.Floors = append(b.doc.Floors, d)
-// DocComponents is the packages of runtimes with flaws that their versions may have. Unread says why packages are not known, Date when the
-// list of flaws was made.
-type DocComponents struct {
-	List   []DocComponent `json:"list"`
-	Unread string         `json:"unread"`
-// DocComponent is a package and one list of flaws that were repaired together.
-type DocComponent struct {
-	IDs     []string `json:"ids"`
-	Why     string   `json:"why"`
-	Needs   string   `json:"needs"` // the setting without which the flaw is none, "" for none
-	Reason  string   `json:"reason"`
-// States of a version towards those that have a repair.
-const (
-	stateBelow   = "below"
-	stateFixed   = "fixed"
-	stateUnknown = "unknown"
-)
-func (b *builder) components() {
-	sec := &b.snap.Runtimes
-	b.doc.Components = DocComponents{List: []DocComponent{}, Unread: unread(sec.ComponentsRead)}
-	var data struct {
-		Components []struct {
-			Floors []struct {
-				IDs   []string `json:"ids"`
-				Why   string   `json:"why"`
-				Needs string   `json:"needs"`
-		} `json:"components"`
-	if err := json.Unmarshal(rego.Floors, &data); err != nil {
-		b.doc.Components.Unread = fmt.Sprintf("the list of flaws: %v", err)
-		return
-	b.doc.Components.Date = data.Date
-	for i := range sec.Components {
-		k := &sec.Components[i]
-		for _, c := range data.Components {
-			if c.Name != k.Name {
-			for _, f := range c.Floors {
-				d := DocComponent{Name: k.Name, Package: k.Package, Version: k.Version, Fixed: f.Fixed, IDs: f.IDs, Why: f.Why, Needs: f.Needs}
-				d.State, d.Reason = componentState(k, f.Fixed, f.IDs)
-				b.doc.Components.List = append(b.doc.Components.List, d)
 			}
 		}
 	}
@@ -229,65 +187,4 @@ func number(s *string) string {
 	n := strings.TrimLeft((*s)[:i], "0")
 	*s = (*s)[i:]
 	return n
-// componentState compares a package with the versions that have a repair. One of a distribution has more repairs than its number tells: its
-// changelog names them, and what that does not name is unknown.
-func componentState(k *snapshot.Component, fixed, ids []string) (state, reason string) {
-	state = branchState(upstreamVersion(k.Version), fixed)
-	if state != stateBelow || !k.Vendor {
-		return state, map[bool]string{true: "its version is not understood"}[state == stateUnknown]
-	named := !slices.ContainsFunc(ids, func(id string) bool { return !slices.Contains(k.Fixes, id) })
-	case named:
-		return stateFixed, ""
-	case k.Changelog.State != snapshot.Present:
-		return stateUnknown, "its distribution repairs older versions, and its changelog could not be read"
-	return stateUnknown, "its distribution repairs older versions, and its changelog does not name " + strings.Join(ids, ", ")
-// debianParts are what a package's version has around that of the program: an epoch, marks of repacking, the revision.
-var debianParts = regexp.MustCompile(`^(?:[0-9]+:)?([0-9][0-9.]*)`)
-// upstreamVersion is the version of the program that a package has, "" where it is not understood.
-func upstreamVersion(version string) string {
-	m := debianParts.FindStringSubmatch(version)
-	if m == nil {
-		return ""
-	return strings.TrimRight(m[1], ".")
-// branchState compares a version with those that have a repair, each the first of its branch (MAJOR.MINOR). A branch that is older than all of
-// them has none; one that is newer than all of them began with it.
-func branchState(version string, fixed []string) string {
-	v := numbers(version)
-	if len(v) < 2 {
-		return stateUnknown
-	newer := true
-	for _, f := range fixed {
-		n := numbers(f)
-		if n[0] == v[0] && n[1] == v[1] {
-			if slices.Compare(v, n) >= 0 {
-				return stateFixed
-			return stateBelow
-		newer = newer && slices.Compare(v, n) > 0
-	if newer {
-		return stateFixed
-	return stateBelow
-// numbers are those of a dotted version; nil where it has something else.
-func numbers(version string) []int {
-	var list []int
-	for part := range strings.SplitSeq(version, ".") {
-		n, err := strconv.Atoi(part)
-		if err != nil || n < 0 {
-			return nil
-		list = append(list, n)
-	return list
-// agentState compares the version of an agent with the lowest that has no flaw that is known. A number behind a dash is a later build, a word
-// there an earlier one. Numbers of OpenClaw from 30 on are of a line that is repaired beside the newest: what an older one of these has is not told.
-func agentState(runtime, version, floor string) string {
-	if floor == "" {
-		return stateFixed
-	base, suffix, dashed := strings.Cut(strings.TrimPrefix(version, "v"), "-")
-	v, f := numbers(base), numbers(floor)
-	if len(v) == 0 {
-		return stateUnknown
-	switch c := slices.Compare(v, f); {
-	case c < 0 && runtime == "openclaw" && len(v) == 3 && v[2] >= 30:
-		return stateUnknown
-	case c < 0, c == 0 && dashed && numbers(suffix) == nil:
-		return stateBelow
-	return stateFixed
 }

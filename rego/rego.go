@@ -50,7 +50,6 @@ var Gains = sync.OnceValue(func() *GainData {
 })
 
 // Floors is the data file of versions below which a component has a known hole, with where that is told.
-// Floors is the data file of versions of runtimes that have repairs.
 //
 //go:embed data/floors.json
 var Floors []byte

@@ -372,9 +372,6 @@ type Runtimes struct {
 	DaemonsRead    *Fact              `json:"daemonsRead,omitempty"`
 	Registries     []InsecureRegistry `json:"registries,omitempty"`
 	RegistriesRead *Fact              `json:"registriesRead,omitempty"`
-	// Components are the packages of runtimes; the fact says whether they are known.
-	Components     []Component `json:"components,omitempty"`
-	ComponentsRead *Fact       `json:"componentsRead,omitempty"`
 }
 
 // ControlSocket is a runtime's unix socket; who can write it controls the runtime.

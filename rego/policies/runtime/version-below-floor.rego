@@ -40,39 +40,4 @@ unknown contains {
 
 not_applicable := "no package is installed that has a floor" if {
 	count([f | some f in input.floors; f.area == "runtime"]) == 0
-# title: A runtime has a flaw that leads to the host
-#   The version of runc, containerd, Docker, Podman or the NVIDIA toolkit is older than the one that
-#   repairs a way out of containers. The list is a dated data file and no scan for all flaws.
-#   Distributions repair old versions: there the changelog decides, and where that does not name
-#   the flaw it is unknown.
-#   reads: [runtimes]
-#     Update the package, and restart the containers where its advisory says so.
-#     cis: ["Docker v1.6.0 1.2.2"]
-#     nist: ["SI-2", "RA-5"]
-#     attack: ["T1611", "T1068"]
-	"resource": {"kind": "service", "key": sprintf("%s %s", [c.package, c.ids[0]])},
-	"message": sprintf("%s %s: %s", [c.package, c.version, c.why]),
-	"evidence": [sprintf("%s; repaired in %s (list of %s)", [concat(", ", c.ids), concat(", ", c.fixed), input.components.date])],
-	"remediation": [{"kind": "command", "text": sprintf("update %s to %s or later", [c.package, c.fixed[count(c.fixed) - 1]])}],
-	some c in input.components.list
-	c.state == "below"
-	_meant(c)
-_meant(c) if c.needs == ""
-_meant(c) if {
-	c.needs == "authorization-plugins"
-	some d in input.dockerDaemons.list
-	count(object.get(d, "plugins", [])) > 0
-	"resource": {"kind": "service", "key": sprintf("%s %s", [c.package, c.ids[0]])},
-	"reason": sprintf("whether %s %s is repaired is not known: %s", [c.package, c.version, c.reason]),
-	some c in input.components.list
-	c.state == "unknown"
-	_meant(c)
-unknown contains {"resource": {"kind": "service", "key": "packages of runtimes"}, "reason": input.components.unread} if {
-	input.components.unread != ""
-	_runs
-_runs if count(input.containers) > 0
-_runs if count(input.dockerDaemons.list) > 0
-not_applicable := "no runtime was found" if {
-	count(input.components.list) == 0
-	not _runs
 }

@@ -17,17 +17,3 @@ test_above_passes if {
 test_maybe_mended_is_unknown if count(check.unknown) == 1 with input as _doc("unknown")
 
 test_of_another_area_does_not_apply if check.not_applicable with input as {"floors": []}
-_doc(change, daemons) := {
-	"components": {"unread": "", "date": "2026-01-01", "list": [object.union(
-		{
-			"name": "runc", "package": "runc", "version": "1.1.5", "fixed": ["1.1.12"], "ids": ["CVE-2024-21626"], "why": "w", "needs": "", "state": "below", "reason": "",
-		},
-		change,
-	)]},
-	"containers": [], "dockerDaemons": {"unread": "", "list": daemons},
-test_below_fails if count(check.finding) == 1 with input as _doc({}, [])
-test_fixed_passes if count(check.finding) + count(check.unknown) == 0 with input as _doc({"state": "fixed"}, [])
-test_unknown_is_unknown if count(check.unknown) == 1 with input as _doc({"state": "unknown", "reason": "r"}, [])
-test_a_flaw_of_a_plugin_needs_one if {
-	count(check.finding) == 0 with input as _doc({"needs": "authorization-plugins"}, [{"pid": 1}])
-	count(check.finding) == 1 with input as _doc({"needs": "authorization-plugins"}, [{"pid": 1, "plugins": ["opa"]}])
