@@ -227,7 +227,7 @@ func (m *measuring) files(p *process, other int) (how string, writable []string)
 	}
 	for i := range inside {
 		e := &inside[i]
-		if disks[e.dev] && !readOnly(e) && !slices.Contains(writable, e.point) && covering(inside, e.point) == e {
+		if disks[e.dev] && !e.readOnly() && !slices.Contains(writable, e.point) && covering(inside, e.point) == e {
 			writable = append(writable, e.point)
 		}
 	}
@@ -239,7 +239,7 @@ func (m *measuring) files(p *process, other int) (how string, writable []string)
 	switch {
 	case at == nil || !disks[at.dev]:
 		return "own", writable
-	case readOnly(at):
+	case at.readOnly():
 		return "read-only", writable
 	}
 	return "writable", writable
@@ -249,17 +249,4 @@ func (m *measuring) files(p *process, other int) (how string, writable []string)
 var kernelFilesystems = []string{
 	"proc", "sysfs", "tmpfs", "devtmpfs", "devpts", "mqueue", "cgroup", "cgroup2", "securityfs", "debugfs", "tracefs", "bpf", "nsfs", "pstore",
 	"configfs", "fusectl", "hugetlbfs", "binfmt_misc", "ramfs", "autofs", "efivarfs", "rpc_pipefs",
-}
-
-func readOnly(e *mountEntry) bool { return slices.Contains(strings.Split(e.options, ","), "ro") }
-
-// covering is the mount that a path is in: of the longest, the last.
-func covering(list []mountEntry, p string) (at *mountEntry) {
-	for i := range list {
-		e := &list[i]
-		if (e.point == "/" || p == e.point || strings.HasPrefix(p, e.point+"/")) && (at == nil || len(e.point) >= len(at.point)) {
-			at = e
-		}
-	}
-	return at
 }

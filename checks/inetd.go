@@ -14,7 +14,7 @@ import (
 // superServers listen for other programs and start them when somebody connects, by their files.
 var superServers = map[string]string{"inetd": "/etc/inetd.conf", "inetutils-inetd": "/etc/inetd.conf", "xinetd": "/etc/xinetd.conf"}
 
-// Bounds of their files: those that are included, and services.
+// Bounds of the files that a configuration includes, and of services.
 const (
 	maxIncluded = 256
 	maxServices = 1024

@@ -97,15 +97,8 @@ func (w *permitWalker) part(p string) pathPart {
 
 // readOnly says of a path that the file system that it is in is mounted so that nobody writes it.
 func (w *permitWalker) readOnly(p string) bool {
-	best, ro := -1, false
-	for i := range w.mounts {
-		m := &w.mounts[i]
-		if _, ok := within(m.point, p); ok && len(m.point) >= best {
-			best = len(m.point)
-			ro = slices.Contains(strings.Split(m.options, ","), "ro") || slices.Contains(strings.Split(m.super, ","), "ro")
-		}
-	}
-	return ro
+	m := covering(w.mounts, p)
+	return m != nil && m.readOnly()
 }
 
 // writers are those besides root who decide what is at a path, whether or not something is there yet, and what is there: the path with

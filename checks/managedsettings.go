@@ -205,9 +205,6 @@ func (s *Scan) nrpeSettings(p *process) map[string]snapshot.Fact {
 	return given(map[string]string{"remoteCommands": on})
 }
 
-// maxIncluded bounds the files that a configuration of a monitoring agent includes.
-const maxIncluded = 256
-
 // included reads the files that lines named include, include_dir or Include lead to, one level deep, and says what of them lets commands in.
 func (s *Scan) included(p *process, text string, line *regexp.Regexp, lets func(key, value string) string) map[string]snapshot.Fact {
 	n := 0
