@@ -8,6 +8,8 @@
 # custom:
 #   severity: low
 #   reads: [management, listeners.ip, listeners.namespaces, network, nftables, processes.power, agents, runtimes]
+#   params:
+#     remoteControl: {type: strings, default: [], description: "Agents that are meant to let somebody in from afar."}
 #   remediation: >-
 #     Remove the program, or name it under params.remoteControl.
 #   references:

@@ -10,6 +10,8 @@
 # custom:
 #   severity: low
 #   reads: [management, listeners.ip, listeners.namespaces, network, nftables, processes.power, agents, runtimes]
+#   params:
+#     expected: {type: strings, default: [], description: "What may listen: tcp/443, or with its program tcp/443/nginx."}
 #   remediation: >-
 #     Stop the service, bind it to the address that needs it, or drop the port from the zone; else
 #     declare it under params.expected.
