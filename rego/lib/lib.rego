@@ -274,6 +274,7 @@ unread_settings(managed, name, settings) := {{"resource": {"kind": "server", "ke
 }
 
 _unread_why(m, s) := object.get(m.settings, [s, "reason"], object.get(m.settings, ["read", "reason"], "the snapshot does not tell it"))
+
 # rooted says of a container that it has a process which permissions of files do not hold back: root in the initial user namespace, or
 # one with a capability for it. Of one that does not run, its specification tells.
 rooted(c, workloads) if {
@@ -281,32 +282,49 @@ rooted(c, workloads) if {
 	w.key == sprintf("container %s", [container(c)])
 	w.hostUser
 	_mighty(w)
+}
+
 rooted(c, _) if {
 	not c.running
 	c.uid == 0
 	not c.userNS
 	not own(c)
+}
+
 _mighty(w) if w.uid == 0
+
 _mighty(w) if {
 	some cap in w.caps
 	cap in {"dac_override", "dac_read_search"}
+}
+
 # labelled says of a container that every process of it has a label of a security module which keeps containers from the kernel's files.
 labelled(c, workloads) if {
 	mine := [w | some w in workloads; w.key == sprintf("container %s", [container(c)])]
 	count(mine) > 0
 	every w in mine {
 		_confined(w.lsm)
+	}
+}
+
 _confined(lsm) if {
 	some prefix in ["docker-default", "cri-containerd.apparmor.d", "crio-default", "containers-default"]
 	startswith(lsm, prefix)
 	endswith(lsm, "(enforce)")
+}
+
 _confined(lsm) if contains(lsm, ":container_t:")
+
 # below says of a path that it is a directory or is in it.
 below(p, dir) if p == dir
+
 below(p, dir) if startswith(p, sprintf("%s/", [dir]))
+
 # join is names in a sentence, at most five of them.
 join(names) := concat(", ", names) if count(names) <= 5
+
 join(names) := sprintf("%s and %d others", [concat(", ", array.slice(names, 0, 5)), count(names) - 5]) if count(names) > 5
+
 # blind is why it is not known how the files of a running container are mounted.
 blind(c) := c.kernelFiles.read.reason if {
 	c.running
@@ -314,3 +332,4 @@ blind(c) := c.kernelFiles.read.reason if {
 } else := "the snapshot does not tell how its files are mounted" if {
 	c.running
 	not c.kernelFiles
+}
