@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"os"
+	"regexp"
 	"runtime"
 	"strconv"
 	"strings"
@@ -41,6 +42,9 @@ const (
 	initPID  = 4026531836
 )
 
+// bootID is what random(4) says of it: a UUID.
+var bootID = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+
 func collectHost(ctx context.Context, s *Scan) snapshot.Host {
 	h := snapshot.Host{OS: "unknown", Arch: runtime.GOARCH}
 	if s.Host.Live() {
@@ -56,6 +60,9 @@ func collectHost(ctx context.Context, s *Scan) snapshot.Host {
 		// machine-id(5): never give the id itself away, hash it for the application.
 		sum := sha256.Sum256(append([]byte("ringfence "), bytes.TrimSpace(b)...))
 		h.MachineID = hex.EncodeToString(sum[:16])
+	}
+	if b, err := s.Host.ReadFile("/proc/sys/kernel/random/boot_id"); err == nil && bootID.Match(bytes.TrimSpace(b)) {
+		h.BootID = string(bytes.TrimSpace(b))
 	}
 	h.Self = s.self()
 	return h

@@ -63,6 +63,10 @@ type Report struct {
 	// Answers counts what was found out about the ways of packets.
 	Answers *Answers `json:"answers,omitempty"`
 	Results []Result `json:"results"`
+	// Waivers says what came of the file of waivers; none was given where it is not there.
+	Waivers *Waivers `json:"waivers,omitempty"`
+	// Actions are what to do about what failed, the most urgent first.
+	Actions []Action `json:"actions,omitempty"`
 	// Confinement is of the process that judged.
 	Confinement *Confinement `json:"confinement,omitempty"`
 }
@@ -87,6 +91,9 @@ func (c *Confinement) Complete() bool {
 type Tool struct {
 	Name    string `json:"name"`
 	Version string `json:"version"`
+	// Policies and Config are digests of all policies and of the configuration that it judged by; no configuration has none.
+	Policies string `json:"policies,omitempty"`
+	Config   string `json:"config,omitempty"`
 }
 
 // Host identifies the machine.
@@ -96,6 +103,10 @@ type Host struct {
 	OS       string   `json:"os"`
 	Kernel   string   `json:"kernel"`
 	Confined []string `json:"confined,omitempty"` // signs that "the host" is a container
+	// SeenBy is who collected the snapshot: root, or uid N, which may have held some capabilities of root.
+	SeenBy string `json:"seenBy,omitempty"`
+	// BootID is of the boot in which it was seen (/proc/sys/kernel/random/boot_id).
+	BootID string `json:"bootId,omitempty"`
 }
 
 // Snapshot identifies what was judged.
@@ -210,6 +221,8 @@ type Result struct {
 	References  References `json:"references"`
 	Findings    []Finding  `json:"findings,omitempty"`
 	Unknowns    []Unclear  `json:"unknowns,omitempty"`
+	// Waiver is who accepted it that the answer is not known.
+	Waiver *Waiver `json:"waiver,omitempty"`
 }
 
 // References maps a check to other catalogues.
@@ -248,6 +261,8 @@ type Finding struct {
 	Steps       []string      `json:"steps,omitempty"`      // from whom to what: a path of principals
 	Remediation []Remediation `json:"remediation"`
 	Fingerprint string        `json:"fingerprint"`
+	// Waiver is who accepted it, until when; a finding whose waiver holds does not count.
+	Waiver *Waiver `json:"waiver,omitempty"`
 }
 
 // Remediation is one way to close a finding.
@@ -276,7 +291,9 @@ type Deny struct {
 // Counts counts results by status, and findings of failed results by severity.
 type Counts struct {
 	Fail, Pass, Unknown, NotApplicable, Waived int
-	Findings                                   map[string]int
+	// Accepted are those of the unknown ones that were accepted so.
+	Accepted int
+	Findings map[string]int
 }
 
 // Count counts.
@@ -287,14 +304,21 @@ func (r *Report) Count() Counts {
 		case Fail:
 			c.Fail++
 			for _, f := range r.Results[i].Findings {
-				c.Findings[f.Severity]++
+				if f.Waiver.Holds() {
+					c.Waived++
+				} else {
+					c.Findings[f.Severity]++
+				}
 			}
 		case Pass:
 			c.Pass++
 		case Unknown:
 			c.Unknown++
+			if r.Results[i].Waiver.Holds() {
+				c.Accepted++
+			}
 		case Waived:
-			c.Waived++
+			c.Waived += max(1, len(r.Results[i].Findings))
 		default:
 			c.NotApplicable++
 		}
@@ -336,6 +360,11 @@ func (r *Report) Undecided() int {
 	for _, o := range r.Open() {
 		checks[o.Check] = true
 	}
+	for i := range r.Results { // what was accepted so
+		if r.Results[i].Waiver.Holds() {
+			delete(checks, r.Results[i].ID)
+		}
+	}
 	return len(checks)
 }
 
@@ -353,6 +382,9 @@ func (r *Report) Worst() string {
 			continue
 		}
 		for _, f := range r.Results[i].Findings {
+			if f.Waiver.Holds() {
+				continue
+			}
 			if worst == "" || Rank(f.Severity) < Rank(worst) {
 				worst = f.Severity
 			}

@@ -1,8 +1,13 @@
 package host
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // WriteTree writes files by their paths below a directory, which it makes. No link below it leads out of it.
@@ -25,4 +30,17 @@ func WriteTree(dir string, files map[string]string) error {
 		}
 	}
 	return nil
+}
+
+// WriteNewTree is WriteTree where none of the files exists.
+func WriteNewTree(dir string, files map[string]string) error {
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		file := filepath.Join(dir, name)
+		if _, err := os.Lstat(file); err == nil {
+			return fmt.Errorf("%s exists", file)
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return WriteTree(dir, files)
 }

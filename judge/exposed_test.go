@@ -197,3 +197,29 @@ func TestALostExposureIsFound(t *testing.T) {
 		t.Error("services without exposures are not found")
 	}
 }
+
+// TestServicesHaveTheKeysOfTheirFindings: which exposures a finding is about is told by the key of its resource.
+func TestServicesHaveTheKeysOfTheirFindings(t *testing.T) {
+	p, err := Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := fixtures.Host()
+	s.NFTables.Ruleset.Tables = nil
+	r, err := Judge(t.Context(), s, p, new(Config), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for id, f := range r.Counting() {
+		if f.Resource.Kind == "service" {
+			n++
+			if len(r.Owners(f)) == 0 {
+				t.Errorf("%s: no exposure has the key %q", id, f.Resource.Key)
+			}
+		}
+	}
+	if n == 0 {
+		t.Error("no finding is about a service")
+	}
+}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/words"
 	"github.com/ringfence/ringfence/zones"
 )
 
@@ -34,6 +35,18 @@ type CheckConfig struct {
 	Severity map[string]string `json:"severity,omitempty"`
 }
 
+// NoCheck is the error of a check that does not exist, with the one that was probably meant.
+func (p *Policies) NoCheck(id string) error {
+	var ids []string
+	for i := range p.Checks {
+		ids = append(ids, p.Checks[i].ID)
+	}
+	if near := words.Nearest(id, ids); near != "" {
+		return fmt.Errorf("no check %q: did you mean %s?", id, near)
+	}
+	return fmt.Errorf("no check %q: ringfence checks list names them", id)
+}
+
 // Validate refuses checks, severities, parameters and zones that do not exist, and parameters of another type.
 func (c *Config) Validate(p *Policies) error {
 	known := map[string]bool{}
@@ -42,12 +55,12 @@ func (c *Config) Validate(p *Policies) error {
 	}
 	for _, id := range c.Checks.Skip {
 		if !known[id] {
-			return fmt.Errorf("checks.skip: no check %q", id)
+			return fmt.Errorf("checks.skip: %w", p.NoCheck(id))
 		}
 	}
 	for id, s := range c.Checks.Severity {
 		if !known[id] {
-			return fmt.Errorf("checks.severity: no check %q", id)
+			return fmt.Errorf("checks.severity: %w", p.NoCheck(id))
 		}
 		if finding.Rank(s) >= len(finding.Severities) {
 			return fmt.Errorf("checks.severity: %s: %q is no severity", id, s)
@@ -121,13 +134,21 @@ func Judge(ctx context.Context, s *snapshot.Snapshot, p *Policies, cfg *Config, 
 	return r, nil
 }
 
+// seenBy names who collected a snapshot.
+func seenBy(uid int) string {
+	if uid == 0 {
+		return "root"
+	}
+	return fmt.Sprintf("uid %d", uid)
+}
+
 // begin is the part of a report that needs no judgement.
 func begin(s *snapshot.Snapshot, version string) *finding.Report {
 	r := &finding.Report{
 		Schema: finding.Schema, Tool: finding.Tool{Name: "ringfence", Version: version},
 		Host: finding.Host{
 			Name: s.Host.Name, ID: s.Host.MachineID, OS: strings.TrimSpace(s.Host.OS + " " + s.Host.OSVersion),
-			Kernel: s.Host.Kernel, Confined: s.Host.Self.Confined,
+			Kernel: s.Host.Kernel, Confined: s.Host.Self.Confined, SeenBy: seenBy(s.Host.Self.UID), BootID: s.Host.BootID,
 		},
 		Snapshot:  finding.Snapshot{CollectedAt: s.CollectedAt},
 		Exposures: []finding.Exposure{}, Zones: []finding.Zone{}, Forwards: []finding.Forward{},

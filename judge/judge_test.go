@@ -66,7 +66,7 @@ func TestPolicyUnitTests(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	results, err := p.Test(context.Background())
+	results, _, err := p.Test(context.Background(), TestOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

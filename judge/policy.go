@@ -1,7 +1,6 @@
 package judge
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,8 +9,6 @@ import (
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
-	"github.com/open-policy-agent/opa/v1/storage/inmem"
-	"github.com/open-policy-agent/opa/v1/tester"
 
 	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/rego"
@@ -78,6 +75,7 @@ func Load(modules ...Module) (*Policies, error) {
 	}
 	for file, m := range p.tests {
 		own[m.Package.Path.String()] = file
+		p.builtins[file] = true
 	}
 	for i := range modules {
 		m, err := p.add(&modules[i])
@@ -260,45 +258,4 @@ func sorted[V any](m map[string]V) []string {
 // sections are the sections of a snapshot that a policy can read.
 var sections = []string{
 	"agents", "ipmi", "kernel", "listeners", "management", "namespaces", "network", "nftables", "powers", "processes", "runtimes", "ssh", "system", "winrm",
-}
-
-// TestResult is one Rego unit test.
-type TestResult struct {
-	Name   string
-	Pass   bool
-	Output string
-}
-
-// Test runs the unit tests of the policies.
-func (p *Policies) Test(ctx context.Context) ([]TestResult, error) {
-	all := map[string]*ast.Module{}
-	for k, m := range p.modules {
-		all[k] = m.Copy()
-	}
-	for k, m := range p.tests {
-		all[k] = m.Copy()
-	}
-	store := inmem.NewFromObject(map[string]any{"params": p.values(nil)})
-	// Tests replace input by small documents, so their compiler does not check it by the schema.
-	runner := tester.NewRunner().SetCompiler(ast.NewCompiler().WithCapabilities(capabilities())).
-		SetStore(store).SetModules(all).SetTimeout(p.limits.policy)
-	txn, err := store.NewTransaction(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrPolicy, err)
-	}
-	defer store.Abort(ctx, txn)
-	ch, err := runner.RunTests(ctx, txn)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrPolicy, err)
-	}
-	var out []TestResult
-	for r := range ch {
-		t := TestResult{Name: strings.TrimPrefix(r.Package, "data.") + "." + r.Name, Pass: r.Pass()}
-		if r.Error != nil {
-			t.Output = r.Error.Error()
-		}
-		out = append(out, t)
-	}
-	slices.SortFunc(out, func(a, b TestResult) int { return strings.Compare(a.Name, b.Name) })
-	return out, nil
 }

@@ -1,6 +1,8 @@
 package judge
 
 import (
+	"encoding"
+	"encoding/json"
 	"reflect"
 	"slices"
 	"strings"
@@ -27,9 +29,18 @@ var (
 	DocumentType = reflect.TypeFor[Document]()
 )
 
+// ownText says of a type that it is a text in JSON, such as an address.
+var ownText = reflect.TypeFor[encoding.TextMarshaler]()
+
 func schemaOf(t reflect.Type, above []reflect.Type) map[string]any {
 	if t == reflect.TypeFor[ruleset.Hex]() {
 		return map[string]any{"type": "string"}
+	}
+	if t.Implements(ownText) {
+		return map[string]any{"type": "string"}
+	}
+	if t == reflect.TypeFor[json.RawMessage]() {
+		return map[string]any{}
 	}
 	switch t.Kind() {
 	case reflect.Pointer:
@@ -38,6 +49,8 @@ func schemaOf(t reflect.Type, above []reflect.Type) map[string]any {
 		return map[string]any{"type": "boolean"}
 	case reflect.String:
 		return map[string]any{"type": "string"}
+	case reflect.Interface:
+		return map[string]any{}
 	case reflect.Slice, reflect.Array:
 		s := map[string]any{"type": "array", "items": schemaOf(t.Elem(), above)}
 		if t.Kind() == reflect.Slice {
@@ -57,9 +70,23 @@ func schemaOf(t reflect.Type, above []reflect.Type) map[string]any {
 	return map[string]any{"type": "integer"}
 }
 
+// JSONFields are the fields of a structure with those of structures that are embedded in it, which JSON has side by side. A field can have
+// the name of the type that it is embedded with: reflect.VisibleFields would hide it.
+func JSONFields(t reflect.Type) (out []reflect.StructField) {
+	for i := range t.NumField() {
+		f := t.Field(i)
+		if f.Anonymous && f.Tag.Get("json") == "" && f.Type.Kind() == reflect.Struct {
+			out = append(out, JSONFields(f.Type)...)
+		} else {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
 func structSchema(t reflect.Type, above []reflect.Type) map[string]any {
 	props, required := map[string]any{}, []any{}
-	for _, f := range reflect.VisibleFields(t) { // those of embedded structs too: JSON has them side by side
+	for _, f := range JSONFields(t) {
 		name, opts, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if name == "-" || name == "" {
 			continue

@@ -34,7 +34,7 @@ func TestJSONInPartsIsTheSame(t *testing.T) {
 		if err := e.Encode(r); err != nil {
 			t.Fatal(err)
 		}
-		if err := writeJSON(&parts, r, Options{}); err != nil {
+		if err := writeJSON(&parts, []*finding.Report{r}, Options{}); err != nil {
 			t.Fatal(err)
 		}
 		if want := escape.JSON(whole.Bytes()); !bytes.Equal(parts.Bytes(), want) {

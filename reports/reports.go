@@ -2,7 +2,7 @@
 // clock and no idea of a terminal; what depends on either is an option that the caller sets.
 //
 // All text of a report can come from a hostile host. Each format escapes it at its own edge: the
-// table removes control characters, JSON and SARIF are encoded, Markdown and HTML do not occur.
+// table removes control characters, JSON, SARIF and XML are encoded, Markdown has it in code, a cell of CSV is no formula.
 package reports
 
 import (
@@ -15,6 +15,7 @@ import (
 
 	"github.com/ringfence/ringfence/escape"
 	"github.com/ringfence/ringfence/finding"
+	"github.com/ringfence/ringfence/words"
 )
 
 // Options are what the place that a report goes to decides.
@@ -22,35 +23,63 @@ type Options struct {
 	Width int  // of the terminal in columns; 0 is 100
 	Color bool // escape sequences for colour
 	All   bool // also list what passed
+	// Verbose is with all evidence, and what is of little weight; Summary without the findings.
+	Verbose, Summary bool
+	// Severity is the lowest that is listed, "" for all.
+	Severity string
 }
 
 // Format is one way to write a report.
 type Format struct {
-	Name      string
-	Extension string
-	Write     func(io.Writer, *finding.Report, Options) error
+	Name string
+	// Write writes reports, each of another host. There is one where Many is not set.
+	Write func(io.Writer, []*finding.Report, Options) error
+	Many  bool
 }
 
 // Formats lists them all.
 func Formats() []Format {
 	return []Format{
-		{"table", ".txt", writeTable},
-		{"json", ".json", writeJSON},
-		{"sarif", ".sarif", writeSARIF},
+		{"table", writeTables, true},
+		{"json", writeJSON, true},
+		{"jsonl", writeJSONLines, true},
+		{"sarif", writeSARIF, true},
+		{"junit", writeJUnit, true},
+		{"markdown", writeMarkdown, true},
+		{"csv", writeCSV, true},
+		{"prometheus", writePrometheus, false},
+		{"gitlab", writeGitLab, false},
+		{"ocsf", writeOCSF, true},
+		{"openreports", writeOpenReports, false},
 	}
+}
+
+// Names are those of all formats.
+func Names() (list []string) {
+	for _, f := range Formats() {
+		list = append(list, f.Name)
+	}
+	return list
+}
+
+// ManyNames are those of the formats that hold several hosts.
+func ManyNames() (list []string) {
+	for _, f := range Formats() {
+		if f.Many {
+			list = append(list, f.Name)
+		}
+	}
+	return list
 }
 
 // Named finds a format.
 func Named(name string) (Format, error) {
-	var names []string
 	for _, f := range Formats() {
 		if f.Name == name {
 			return f, nil
 		}
-		names = append(names, f.Name)
 	}
-	slices.Sort(names)
-	return Format{}, fmt.Errorf("format %q: want one of %v", name, names)
+	return Format{}, fmt.Errorf("format %q: %w", name, words.Wrong(name, Names()))
 }
 
 // Output is one report to write.
@@ -71,6 +100,9 @@ func Outputs(stdout string, more []string) ([]Output, error) {
 		if !ok || file == "" {
 			return nil, fmt.Errorf("output %q: want FORMAT=FILE", o)
 		}
+		if file == "-" {
+			return nil, fmt.Errorf("output %q: what goes to standard output is said by --format", o)
+		}
 		if format, err = Named(name); err != nil {
 			return nil, err
 		}
@@ -82,9 +114,45 @@ func Outputs(stdout string, more []string) ([]Output, error) {
 	return outs, nil
 }
 
-func writeJSON(w io.Writer, r *finding.Report, _ Options) error {
-	if err := writeReport(w, r); err != nil {
+// ManySchema is that of several reports in one file.
+const ManySchema = "ringfence.reports/v1"
+
+// writeJSON writes a report, or several as {"schema": "ringfence.reports/v1", "reports": [...]}.
+func writeJSON(w io.Writer, list []*finding.Report, _ Options) error {
+	var err error
+	put := func(s string) {
+		if err == nil {
+			_, err = io.WriteString(w, s)
+		}
+	}
+	if len(list) > 1 {
+		put("{\n\"schema\": \"" + ManySchema + "\",\n\"reports\": [\n")
+	}
+	for i, r := range list {
+		if i > 0 {
+			put(",\n")
+		}
+		if err == nil {
+			err = writeReport(w, r)
+		}
+	}
+	if len(list) > 1 {
+		put("]\n}\n")
+	}
+	if err != nil {
 		return fmt.Errorf("write JSON: %w", err)
+	}
+	return nil
+}
+
+// encode writes a value as JSON of somebody else's format.
+func encode(w io.Writer, what string, v any) error {
+	b, err := indented(v, "")
+	if err == nil {
+		_, err = w.Write(append(escape.JSON(b), '\n'))
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", what, err)
 	}
 	return nil
 }

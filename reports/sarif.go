@@ -3,7 +3,6 @@ package reports
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/url"
@@ -144,6 +143,7 @@ type (
 const (
 	maxResults = 5000 // more are not shown
 	maxText    = 1000
+	maxRuns    = 20 // of one file
 	maxTags    = 10
 	infoURI    = "https://github.com/ringfence/ringfence"
 	rootBase   = "HOSTROOT"
@@ -151,9 +151,23 @@ const (
 	openRule   = "coverage/undecided"
 )
 
-// writeSARIF writes one run. Failures become results, and questions that are open: an alert that has no result any more is closed as fixed.
-// Consumers ignore or misread kinds other than fail. What could not be seen is in the notifications of the invocation too.
-func writeSARIF(w io.Writer, r *finding.Report, _ Options) error {
+// writeSARIF writes one run for each host. Failures become results, and questions that are open: an alert that has no result any more is closed as
+// fixed. Consumers ignore or misread kinds other than fail. What could not be seen is in the notifications of the invocation too.
+func writeSARIF(w io.Writer, list []*finding.Report, _ Options) error {
+	if len(list) > maxRuns {
+		return fmt.Errorf("write SARIF: %d hosts: GitHub takes %d in one file", len(list), maxRuns)
+	}
+	doc := sarifLog{
+		Schema:  "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json",
+		Version: "2.1.0",
+	}
+	for _, r := range list {
+		doc.Runs = append(doc.Runs, sarifRunOf(r))
+	}
+	return encode(w, "SARIF", doc)
+}
+
+func sarifRunOf(r *finding.Report) sarifRun {
 	run := sarifRun{
 		Tool: sarifTool{Driver: sarifDriver{
 			Name: "ringfence", Version: r.Tool.Version, InformationURI: infoURI, Rules: []sarifRule{},
@@ -175,6 +189,9 @@ func writeSARIF(w io.Writer, r *finding.Report, _ Options) error {
 			continue
 		}
 		for _, f := range res.Findings {
+			if f.Waiver.Holds() { // consumers read suppressions in different ways, or not at all
+				continue
+			}
 			run.Results = append(run.Results, sarifFinding(r, res, i, &f))
 		}
 	}
@@ -187,15 +204,7 @@ func writeSARIF(w io.Writer, r *finding.Report, _ Options) error {
 	}
 	run.Invocations = []sarifInvocation{invocation(r)}
 	run.Tool.Driver.Notifications = notified(run.Invocations[0].Notifications)
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	if err := e.Encode(sarifLog{
-		Schema:  "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json",
-		Version: "2.1.0", Runs: []sarifRun{run},
-	}); err != nil {
-		return fmt.Errorf("write SARIF: %w", err)
-	}
-	return nil
+	return run
 }
 
 // undecided adds a result for each question that is open. One about a resource is told as what would be found there, so that the alert of

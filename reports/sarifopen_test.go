@@ -13,7 +13,7 @@ import (
 func sarifOf(t *testing.T, r *finding.Report) map[string]sarifResult {
 	t.Helper()
 	var b bytes.Buffer
-	if err := writeSARIF(&b, r, Options{}); err != nil {
+	if err := writeSARIF(&b, []*finding.Report{r}, Options{}); err != nil {
 		t.Fatal(err)
 	}
 	conformance(t, b.Bytes())

@@ -116,3 +116,21 @@ func wrap(s string, width int) []string {
 	}
 	return lines
 }
+
+// Cleaned has every argument of a format that is text, or has one, as one line without control characters.
+func Cleaned(args []any) []any {
+	out := make([]any, len(args))
+	for i, a := range args {
+		switch v := a.(type) {
+		case string:
+			out[i] = Clean(v, false)
+		case error:
+			out[i] = Clean(v.Error(), false)
+		case fmt.Stringer:
+			out[i] = Clean(v.String(), false)
+		default:
+			out[i] = a
+		}
+	}
+	return out
+}

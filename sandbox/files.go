@@ -24,6 +24,15 @@ func ReadConfig(file string) ([]byte, error) {
 	return b, nil
 }
 
+// ReadWaivers reads a file of waivers, which is trusted as the configuration is: whoever writes it decides what counts.
+func ReadWaivers(file string) ([]byte, error) {
+	b, err := host.ReadTrusted(file, maxConfig)
+	if err != nil {
+		return nil, fmt.Errorf("waivers: %w", err)
+	}
+	return b, nil
+}
+
 // policyLimits bound what is read below a directory of policies.
 var policyLimits = host.TreeLimits{Files: 1000, Entries: 10_000, Depth: 16, File: judge.MaxPolicy, Total: 16 << 20}
 
@@ -34,6 +43,9 @@ func ReadPolicies(dirs []string) ([]judge.Module, error) {
 		files, err := host.ReadTrustedTree(d, ".rego", policyLimits)
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", judge.ErrPolicy, err)
+		}
+		if len(files) == 0 {
+			return nil, fmt.Errorf("%w: %s: no file in it ends in .rego", judge.ErrPolicy, d)
 		}
 		for _, f := range files {
 			out = append(out, judge.Module{File: filepath.ToSlash(filepath.Join(d, f.Name)), Text: f.Data})

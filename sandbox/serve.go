@@ -3,6 +3,7 @@ package sandbox
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,8 +13,11 @@ import (
 
 	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/judge"
+	"github.com/ringfence/ringfence/rego"
+	"github.com/ringfence/ringfence/remedy"
 	"github.com/ringfence/ringfence/reports"
 	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/waiver"
 )
 
 // Setup is what a process that judges is started with.
@@ -23,7 +27,13 @@ type Setup struct {
 	Config     []byte         `json:"config,omitempty"`     // its text
 	Modules    []judge.Module `json:"modules,omitempty"`    // policies of the user
 	Budget     time.Duration  `json:"budget"`               // of the packet model
-	Leave      string         `json:"leave,omitempty"`      // why the policies of the user are not evaluated
+	Selection  Selection      `json:"selection,omitzero"`
+	WaiverFile string         `json:"waiverFile,omitempty"` // its name, for messages
+	Waivers    []byte         `json:"waivers,omitempty"`    // its text
+	Now        time.Time      `json:"now,omitzero"`         // whether a waiver has expired
+
+	waivers *waiver.List
+	Leave   string `json:"leave,omitempty"` // why the policies of the user are not evaluated
 }
 
 // ready answers a setup. With an error there is nothing more to ask.
@@ -108,6 +118,23 @@ func serve(ctx context.Context, in io.Reader, out io.Writer, held finding.Confin
 	}
 }
 
+// digests are those of the policies, with the user's, and of the configuration.
+func (s *Setup) digests() (policies, config string) {
+	policies = rego.Digest()
+	if len(s.Modules) > 0 {
+		h := sha256.New()
+		fmt.Fprintln(h, policies)
+		for _, m := range s.Modules {
+			fmt.Fprintf(h, "%d %d\n%s%s", len(m.File), len(m.Text), m.File, m.Text)
+		}
+		policies = fmt.Sprintf("sha256:%x", h.Sum(nil))
+	}
+	if len(s.Config) > 0 {
+		config = fmt.Sprintf("sha256:%x", sha256.Sum256(s.Config))
+	}
+	return policies, config
+}
+
 // prepare compiles the policies and reads the configuration.
 func (s *Setup) prepare() (*judge.Policies, *judge.Config, error) {
 	cfg, err := judge.ParseConfig(s.ConfigFile, s.Config)
@@ -120,6 +147,20 @@ func (s *Setup) prepare() (*judge.Policies, *judge.Config, error) {
 	}
 	if err := cfg.Validate(p); err != nil {
 		return nil, nil, fmt.Errorf("config: %w", err)
+	}
+	left, err := s.Selection.leftOut(p.Checks)
+	if err != nil {
+		return nil, nil, err
+	}
+	cfg.Checks.Skip = append(cfg.Checks.Skip, left...)
+	if s.WaiverFile != "" {
+		var ids []string
+		for i := range p.Checks {
+			ids = append(ids, p.Checks[i].ID)
+		}
+		if s.waivers, err = waiver.Parse(s.WaiverFile, s.Waivers, ids, s.Now); err != nil {
+			return nil, nil, err
+		}
 	}
 	p.Leave(s.Leave)
 	cfg.Budget = s.Budget
@@ -147,6 +188,13 @@ func (j *job) do(ctx context.Context, text []byte, p *judge.Policies, cfg *judge
 		return nil, nil, err
 	}
 	r.Confinement = held
+	r.Tool.Policies, r.Tool.Config = s.digests()
+	if s.waivers != nil {
+		s.waivers.Apply(r, s.Waivers, s.Now)
+	}
+	if len(j.Renderings) > 0 {
+		r.Actions = remedy.Actions(r, snap, cfg.Zones)
+	}
 	frames, err := render(r, j.Renderings)
 	if err == nil && j.Report {
 		var b []byte
@@ -164,7 +212,7 @@ func render(r *finding.Report, list []Rendering) ([][]byte, error) {
 			return nil, err
 		}
 		var b bytes.Buffer
-		if err := format.Write(&b, r, l.Options); err != nil {
+		if err := format.Write(&b, []*finding.Report{r}, l.Options); err != nil {
 			return nil, err
 		}
 		out = append(out, b.Bytes())

@@ -105,6 +105,7 @@ type Host struct {
 	OSVersion string `json:"osVersion,omitempty"`
 	Kernel    string `json:"kernel"`
 	Arch      string `json:"arch"`
+	BootID    string `json:"bootId,omitempty"` // /proc/sys/kernel/random/boot_id
 	Self      Self   `json:"self"`
 }
 

@@ -2,27 +2,36 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/ringfence/ringfence/audit"
+	"github.com/ringfence/ringfence/exit"
 	"github.com/ringfence/ringfence/host"
+	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/usage"
 )
 
 func (e *env) collectCommand() *cobra.Command {
 	var (
 		file     string
-		deadline time.Duration
+		deadline = 20 * time.Second
 		quiet    bool
+		strict   bool
 		deep     bool
 		imports  []string
 	)
 	c := &cobra.Command{
-		Use: "collect", Args: cobra.NoArgs,
+		Use: "collect", Args: usage.None,
 		Short: "Write a snapshot of this host, to judge it elsewhere",
+		Long: "Write a snapshot of this host, to judge it elsewhere.\n\nExit codes: 0 written, 2 not written, 3 written, but no part of the host was seen, " +
+			"or under --strict not every part.",
 		RunE: func(c *cobra.Command, _ []string) error {
-			files, err := parseImports(imports)
+			files, err := audit.ParseImports(imports)
 			if err != nil {
 				return err
 			}
@@ -30,24 +39,42 @@ func (e *env) collectCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			addImports(snap, files)
+			audit.AddImports(snap, files)
 			var b bytes.Buffer
 			if err := snap.Write(&b); err != nil {
 				return err
 			}
 			if file != "" {
-				return host.WriteFiles(map[string][]byte{file: b.Bytes()})
+				err = host.WriteFiles(map[string][]byte{file: b.Bytes()})
+			} else {
+				err = e.tellData(b.Bytes(), true)
 			}
-			if err := e.tellData(b.Bytes(), true); err != nil {
+			if err != nil {
 				return fmt.Errorf("write snapshot: %w", err)
 			}
-			return nil
+			return e.unseen(snap, strict)
 		},
 	}
 	c.Flags().StringVarP(&file, "output", "o", "", "write to this `file` (mode 0600) instead of standard output")
 	c.Flags().StringArrayVar(&imports, "import", nil, "also keep what another tool reported, as `TOOL=FILE`: openclaw=FILE (repeatable)")
-	c.Flags().DurationVar(&deadline, "timeout", 20*time.Second, "deadline of each collector")
+	usage.Length(c, &deadline, "timeout", "deadline of each collector")
 	c.Flags().BoolVar(&deep, "deep", false, "look for set-id programs on all file systems of the host too (wants a longer --timeout)")
+	c.Flags().BoolVar(&strict, "strict", false, "exit code 3 when a part of the host was not seen")
 	c.Flags().BoolVarP(&quiet, "quiet", "q", false, "no progress on the terminal")
 	return c
+}
+
+// unseen says which parts of the host a snapshot has not, and is the exit code for that.
+func (e *env) unseen(s *snapshot.Snapshot, strict bool) error {
+	refused, whole := s.Gaps()
+	for _, c := range refused {
+		e.say("ringfence: %s was not seen: %s\n", c.Collector, strings.Join(c.Reasons, "; "))
+	}
+	switch {
+	case len(refused) == len(s.Coverage):
+		return &exit.Error{Code: exit.Incomplete, Err: errors.New("no part of the host was seen")}
+	case strict && !whole:
+		return &exit.Error{Code: exit.Incomplete}
+	}
+	return nil
 }

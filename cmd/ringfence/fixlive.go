@@ -6,31 +6,31 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"os/signal"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
 
+	"github.com/ringfence/ringfence/audit"
 	"github.com/ringfence/ringfence/dropin"
+	"github.com/ringfence/ringfence/exit"
 	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/host"
-	"github.com/ringfence/ringfence/judge"
 	"github.com/ringfence/ringfence/remedy"
-	"github.com/ringfence/ringfence/sandbox"
-	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/terminal"
 	"github.com/ringfence/ringfence/trial"
-	"github.com/ringfence/ringfence/version"
 )
 
 // fixNow makes a fix of what was found.
-func (e *env) fixNow(ctx context.Context, m *material, before *finding.Report, f *auditFlags) error {
+func (e *env) fixNow(ctx context.Context, m *audit.Material, before *finding.Report, f *auditFlags) error {
 	if apart, err := host.Apart(); err == nil && apart && f.fix.root == "" && !f.fix.dryRun {
-		return &exitError{exitRefused, errors.New("this is a container, and a fix would keep its state and its boot files here, not on the host: run it on the host")}
+		return &exit.Error{Code: exit.Refused, Err: errors.New("this is a container, and a fix would keep its state and its boot files here, not on the host: run it on the host")}
 	}
-	x := &trial.Fix{World: e.world(f.fix.root, sight{e, f.deadline, f.quiet}, seeing{m, f}), Options: f.fix.making(), Before: before, Snapshot: m.snap}
-	x.Judged = m.judged
+	x := &trial.Fix{World: e.world(f.fix.root, audit.Sight{Input: e.input(f.quiet), Deadline: f.Deadline}, audit.Fixing{Material: m, Options: f.fix.options}), Options: f.fix.making(), Before: before, Snapshot: m.Snapshot}
+	x.Judged = m.Judged
 	ctx, stop := untilHangup(ctx, f.fix.confirm)
 	defer stop()
 	after, err := x.Run(ctx)
@@ -59,15 +59,18 @@ func untilHangup(ctx context.Context, confirm string) (context.Context, func()) 
 
 // fixError gives an error of a fix its exit code.
 func fixError(err error) error {
+	if errors.Is(err, fs.ErrPermission) && os.Geteuid() != 0 {
+		return &exit.Error{Code: exit.Refused, Err: fmt.Errorf("a fix needs root (sudo ringfence ...): %w", err)}
+	}
 	if errors.As(err, new(*trial.PartlyError)) {
-		return &exitError{exitFindings, err}
+		return &exit.Error{Code: exit.Findings, Err: err}
 	}
 	for code, is := range map[int]bool{
-		exitUnclear: errors.As(err, new(*trial.UnclearError)), exitRefused: errors.As(err, new(*trial.RefusedError)),
-		exitFindings: errors.As(err, new(*trial.DriftError)),
+		exit.Unclear: errors.As(err, new(*trial.UnclearError)), exit.Refused: errors.As(err, new(*trial.RefusedError)),
+		exit.Findings: errors.As(err, new(*trial.DriftError)),
 	} {
 		if is {
-			return &exitError{code, err}
+			return &exit.Error{Code: code, Err: err}
 		}
 	}
 	return err
@@ -89,69 +92,6 @@ func (e *env) world(root string, s trial.Sight, h trial.Host) *trial.World {
 	return trial.OnThisHost(root, rootArg(root), nft, people{e}, s, h)
 }
 
-// sight is how a fix sees the host.
-type sight struct {
-	e        *env
-	deadline time.Duration
-	quiet    bool
-}
-
-func (s sight) See(ctx context.Context) (*snapshot.Snapshot, error) {
-	return s.e.see(ctx, looked{deadline: s.deadline, quiet: s.quiet})
-}
-
-func (s sight) Proven(ctx context.Context, c *remedy.Claim, now *snapshot.Snapshot) error {
-	return c.Holds(ctx, now)
-}
-
-func (s sight) StillCloses(ctx context.Context, p *remedy.Plan, now *snapshot.Snapshot) error {
-	return p.StillCloses(ctx, now)
-}
-
-// Audit judges by the configuration as it was then, and the policies as they are now.
-func (s sight) Audit(ctx context.Context, by *trial.Judged, now *snapshot.Snapshot) (*finding.Report, error) {
-	modules, err := sandbox.ReadPolicies(by.Policies)
-	if err != nil {
-		return nil, err
-	}
-	j, err := sandbox.Start(ctx, sandbox.Setup{Version: version.String(), ConfigFile: "as it was", Config: []byte(by.Config), Modules: modules, Budget: verifyBudget})
-	if err != nil {
-		return nil, err
-	}
-	defer j.Close()
-	m := &material{judging: j}
-	return m.judge(ctx, now)
-}
-
-// verifyBudget is how long the packet model may be asked by an audit that verifies: as by any other.
-const verifyBudget = 2 * time.Minute
-
-// seeing is how a fix judges the host and plans for it.
-type seeing struct {
-	m *material
-	f *auditFlags
-}
-
-func (s seeing) Judge(ctx context.Context, snap *snapshot.Snapshot) (*finding.Report, error) {
-	return s.m.judge(ctx, snap)
-}
-
-func (s seeing) Plan(ctx context.Context, snap *snapshot.Snapshot) (*remedy.Plan, error) {
-	return s.m.plan(ctx, snap, s.f.fix.options())
-}
-
-func (s seeing) Prove(ctx context.Context, p *remedy.Plan, snap *snapshot.Snapshot) (*remedy.Proof, error) {
-	return trial.Prove(ctx, p, snap)
-}
-
-func (s seeing) Reads(check string) []string {
-	i := slices.IndexFunc(s.m.judging.Checks, func(c judge.Check) bool { return c.ID == check })
-	if i < 0 {
-		return nil
-	}
-	return s.m.judging.Checks[i].Reads
-}
-
 // people is whoever started the program.
 type people struct{ e *env }
 
@@ -162,7 +102,7 @@ func (p people) Show(plan *remedy.Plan) { p.e.sayText("\n" + planText(plan)) }
 func (p people) ShowFile(f *dropin.File) { p.e.sayText(f.Content) }
 
 func (p people) Terminal() bool {
-	_, tty := terminal(p.e.stdin)
+	_, tty := terminal.Of(p.e.stdin)
 	return tty
 }
 

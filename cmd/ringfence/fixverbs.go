@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"os"
 	"os/signal"
@@ -13,17 +12,19 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ringfence/ringfence/audit"
 	"github.com/ringfence/ringfence/trial"
+	"github.com/ringfence/ringfence/usage"
 )
 
 func (e *env) applyCommand() *cobra.Command {
 	f := &auditFlags{failOn: "none"}
 	f.fix.fix = true
 	c := &cobra.Command{
-		Use: "apply", Args: cobra.NoArgs,
+		Use: "apply", Args: usage.None,
 		Short: "Plan, prove and load the fix on trial, and keep it once it is confirmed",
 		RunE: func(c *cobra.Command, _ []string) error {
-			if f.snapshot != "" {
+			if f.SnapshotFile != "" {
 				return errors.New("fix apply works on the live host; for a snapshot there is fix plan")
 			}
 			if err := f.fix.parse(); err != nil {
@@ -32,12 +33,12 @@ func (e *env) applyCommand() *cobra.Command {
 			if err := f.fix.validateApply(); err != nil {
 				return err
 			}
-			m, err := e.load(c.Context(), &f.source)
+			m, err := e.input(f.quiet).Load(c.Context(), &f.Source)
 			if err != nil {
 				return err
 			}
-			defer m.close()
-			report, err := m.judge(c.Context(), m.snap)
+			defer m.Close()
+			report, err := m.Judge(c.Context(), m.Snapshot)
 			if err != nil {
 				return err
 			}
@@ -54,8 +55,8 @@ func (e *env) applyCommand() *cobra.Command {
 // verb is a verb without arguments that does something with what is loaded.
 func (e *env) verb(use, short string, do func(ctx context.Context, w *trial.World) error) *cobra.Command {
 	var root string
-	c := &cobra.Command{Use: use, Short: short, Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
-		return fixError(do(c.Context(), e.world(root, sight{e, confirmDeadline, true}, nil)))
+	c := &cobra.Command{Use: use, Short: short, Args: usage.None, RunE: func(c *cobra.Command, _ []string) error {
+		return fixError(do(c.Context(), e.world(root, audit.Sight{Input: e.input(true), Deadline: confirmDeadline}, nil)))
 	}}
 	rootFlag(c, &root)
 	return c
@@ -68,19 +69,19 @@ func (e *env) confirmCommand() *cobra.Command {
 	var (
 		root    string
 		console bool
-		persist string
+		persist = "on-confirm"
 	)
 	c := &cobra.Command{
-		Use: "confirm [ID]", Args: cobra.MaximumNArgs(1),
+		Use: "confirm [ID]", Args: usage.Args("[ID]"),
 		Short: "Keep the fix that is on trial, from a login that is younger than it",
 		RunE: func(c *cobra.Command, args []string) error {
 			id := append(args, "")[0]
-			return fixError(e.world(root, sight{e, confirmDeadline, false}, nil).ConfirmNow(c.Context(), id, console, trial.Options{Persist: persist == "on-confirm", Suffix: rootArg(root)}))
+			return fixError(e.world(root, audit.Sight{Input: e.input(false), Deadline: confirmDeadline}, nil).ConfirmNow(c.Context(), id, console, trial.Options{Persist: persist == "on-confirm", Suffix: rootArg(root)}))
 		},
 	}
 	rootFlag(c, &root)
 	c.Flags().BoolVar(&console, "console", false, "this is no login over the network that the fix could have cut")
-	c.Flags().StringVar(&persist, "persist", "on-confirm", "load the confirmed ruleset at boot: on-confirm or never")
+	usage.Choice(c, &persist, "persist", "", persistence, "load the confirmed ruleset at boot: on-confirm or never")
 	return c
 }
 
@@ -94,22 +95,18 @@ func (e *env) rollbackCommand() *cobra.Command {
 }
 
 func (e *env) statusCommand() *cobra.Command {
-	var format string
+	format := "text"
 	c := e.verb("status", "Tell what is loaded, and what waits for its confirmation", func(ctx context.Context, w *trial.World) error {
 		st, text, err := w.Status(ctx)
 		if err != nil {
 			return err
 		}
 		if format == "json" {
-			b, err := json.MarshalIndent(st, "", "  ")
-			if err != nil {
-				return err
-			}
-			return e.tellData(append(b, '\n'), true)
+			return e.tellJSON("status", st)
 		}
 		return e.tellText(text + "\n")
 	})
-	c.Flags().StringVarP(&format, "format", "f", "text", "text or json")
+	usage.Choice(c, &format, "format", "f", textOrJSON, "text or json")
 	return c
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/ringfence/ringfence/ruleset"
 	"github.com/ringfence/ringfence/sandbox"
 	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/terminal"
 	"github.com/ringfence/ringfence/trial"
 	"github.com/ringfence/ringfence/version"
 )
@@ -36,32 +37,18 @@ func (e *env) see(ctx context.Context, how looked, only ...string) (*snapshot.Sn
 // that is a terminal.
 func (e *env) collect(ctx context.Context, how looked, only ...string) (*snapshot.Snapshot, error) {
 	opt := checks.Options{Deadline: how.deadline, Now: time.Now, Version: version.String(), Only: only, Deep: how.deep, LoadRuleset: checks.ReadRulesetText}
-	_, tty := terminal(e.stderr)
-	if tty && !how.quiet {
-		n, all := 0, len(checks.Collectors())
-		if len(only) > 0 {
-			all = len(only)
+	if _, tty := terminal.Of(e.stderr); tty && !how.quiet {
+		names := only
+		if len(names) == 0 {
+			for _, c := range checks.Collectors() {
+				names = append(names, c.Name)
+			}
 		}
-		opt.Progress = func(name string) {
-			n++
-			e.say("\r\x1b[Kcollecting %d/%d %s", n, all, name)
-		}
+		left := terminal.Wait(names)
+		opt.Progress = func(name string) { e.say("\r\x1b[K%s", left.Done(name)) }
 		defer e.say("\r\x1b[K")
 	}
 	return checks.CollectHost(ctx, e.hostRoot, opt)
-}
-
-// readImported reads a report of another tool, and who could have written it.
-func readImported(file string) ([]byte, snapshot.Word, error) {
-	b, who, err := host.ReadImported(file)
-	word := snapshot.WordOf(who.UID)
-	switch {
-	case who.Others:
-		word = snapshot.Word{By: snapshot.ByOthers}
-	case err != nil && len(b) == 0 && who == (host.Author{}):
-		word = snapshot.Word{}
-	}
-	return b, word, err
 }
 
 // enterNetns starts the program again inside a network namespace, with these arguments. It returns only where that fails.
@@ -92,7 +79,7 @@ func (e *env) childCommands() []*cobra.Command {
 
 // readRulesetFile reads a ruleset that is not loaded; "-" is standard input.
 func (e *env) readRulesetFile(ctx context.Context, file string, s *snapshot.Snapshot) (*ruleset.Ruleset, error) {
-	text, err := e.readAll(file, host.OpenNamed, checks.MaxRulesetFile)
+	text, err := e.input(true).Read(file, host.OpenNamed, checks.MaxRulesetFile)
 	var rs *ruleset.Ruleset
 	if err == nil {
 		rs, err = checks.ReadRulesetText(ctx, text, s.Network.Links)

@@ -6,11 +6,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"runtime"
 
 	"github.com/spf13/cobra"
 
+	"github.com/ringfence/ringfence/audit"
 	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/remedy"
@@ -31,19 +31,8 @@ func (e *env) see(context.Context, looked, ...string) (*snapshot.Snapshot, error
 	return nil, unsupportedError{}
 }
 
-func (e *env) fixNow(context.Context, *material, *finding.Report, *auditFlags) error {
+func (e *env) fixNow(context.Context, *audit.Material, *finding.Report, *auditFlags) error {
 	return unsupportedError{}
-}
-
-// readImported reads a report of another tool; who could have written it is not known here.
-func readImported(file string) ([]byte, snapshot.Word, error) {
-	f, err := host.OpenRegular(file)
-	if err != nil {
-		return nil, snapshot.Word{}, err
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, snapshot.MaxImport+1))
-	return b, snapshot.Word{}, err
 }
 
 func enterNetns(string, []string) error { return unsupportedError{} }

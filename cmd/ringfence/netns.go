@@ -2,13 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/usage"
 )
 
 // place is where the packet model looks: the live host, another network namespace of it, or a
@@ -24,7 +25,6 @@ func (p *place) flags(c *cobra.Command) {
 	c.Flags().StringVar(&p.netns, "netns", "", "look from this network namespace: a `name` of \"ip netns\", a path or pid:N")
 	c.Flags().StringVar(&p.snapshot, "snapshot", "", "look at this snapshot `file` instead of the live host; - is standard input")
 	c.Flags().BoolVarP(&p.quiet, "quiet", "q", false, "no progress on the terminal")
-	c.MarkFlagsMutuallyExclusive("netns", "snapshot")
 }
 
 // looked is how the live host is looked at.
@@ -36,32 +36,18 @@ type looked struct {
 // look returns the snapshot. For another namespace the program starts itself again inside it, without
 // the flag.
 func (e *env) look(ctx context.Context, p *place, only ...string) (*snapshot.Snapshot, error) {
+	if p.netns != "" && p.snapshot != "" {
+		return nil, errors.New("--netns is of the live host: it does not go with --snapshot")
+	}
 	if p.snapshot != "" {
-		return e.loadSnapshot(p.snapshot)
+		return e.input(p.quiet).Snapshot(p.snapshot)
 	}
 	if p.netns != "" {
-		return nil, enterNetns(p.netns, withoutNetns(os.Args))
+		return nil, enterNetns(p.netns, usage.Without(os.Args, "netns"))
 	}
 	deadline := 20 * time.Second
 	if p.deep {
 		deadline = 10 * time.Minute
 	}
 	return e.see(ctx, looked{deadline: deadline, quiet: p.quiet, deep: p.deep}, only...)
-}
-
-// withoutNetns is the command line without the flag --netns.
-func withoutNetns(args []string) []string {
-	out := make([]string, 0, len(args))
-	for i := 0; i < len(args); i++ {
-		switch {
-		case args[i] == "--":
-			return append(out, args[i:]...)
-		case args[i] == "--netns":
-			i++
-		case strings.HasPrefix(args[i], "--netns="):
-		default:
-			out = append(out, args[i])
-		}
-	}
-	return out
 }

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ringfence/ringfence/exit"
 	"github.com/ringfence/ringfence/fixtures"
 )
 
@@ -121,7 +122,7 @@ func sameOfSnapshot(t *testing.T, here, there string) {
 			t.Errorf("%q:\nhere  %+v\nthere %+v", args, want, got)
 		}
 	}
-	if got := do(t, there, "audit", "--snapshot", snap); got.code != exitFindings {
+	if got := do(t, there, "audit", "--snapshot", snap); got.code != exit.Findings {
 		t.Errorf("nothing was found: exit code %d", got.code)
 	}
 	if got := do(t, there, "fix", "plan", "--snapshot", snap, "-f", "nft"); !strings.Contains(got.out, "counter drop") {
@@ -184,7 +185,7 @@ func refusedThere(t *testing.T, here, there string) {
 			list = append(list, []string{"fix", c.Name()})
 		}
 	}
-	want := said{exitUsage, "", "ringfence: not supported on linux: use --snapshot FILE\n"}
+	want := said{exit.Usage, "", "ringfence: not supported on linux: use --snapshot FILE\n"}
 	for _, args := range list {
 		if got := do(t, there, args...); got != want {
 			t.Errorf("%q: %+v", args, got)

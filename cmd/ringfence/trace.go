@@ -1,19 +1,21 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
+	"github.com/ringfence/ringfence/audit"
+	"github.com/ringfence/ringfence/exit"
 	"github.com/ringfence/ringfence/exposure"
 	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/reports"
+	"github.com/ringfence/ringfence/snapshot"
 	"github.com/ringfence/ringfence/trace"
+	"github.com/ringfence/ringfence/usage"
 )
 
 // tracedSections is what the packet model needs of a host.
@@ -21,8 +23,10 @@ var tracedSections = []string{"network", "nftables", "listeners"}
 
 func (e *env) traceCommand() *cobra.Command {
 	var (
-		where             place
-		in, batch, format string
+		where     place
+		in, batch string
+		expect    string
+		format    = "text"
 	)
 	c := &cobra.Command{
 		Use:   "trace --in INTERFACE|local 'PROTO SRC[:PORT] > DST[:PORT] [FLAGS]' | --batch FILE",
@@ -30,15 +34,15 @@ func (e *env) traceCommand() *cobra.Command {
 		Example: `  ringfence trace --in docker0 'tcp 172.17.0.2:40000 > 10.0.0.1:22 syn'
   ringfence trace --in eth0 'icmp 198.51.100.5 > 203.0.113.1 type 8'
   ringfence trace --batch packets.jsonl`,
-		Args: cobra.MaximumNArgs(1),
+		Args: usage.Args("[PACKET]"),
 		RunE: func(c *cobra.Command, args []string) error {
 			switch {
-			case format != "text" && format != "json":
-				return fmt.Errorf("format %q: want text or json", format)
 			case batch != "" && (in != "" || len(args) > 0):
 				return errors.New("--batch takes no packet and no --in: each line has its own")
 			case batch == "" && (in == "" || len(args) == 0):
 				return errors.New("trace wants --in and a packet, or --batch")
+			case batch != "" && (expect != "" || c.Flags().Changed("format")):
+				return errors.New("--batch answers one JSON fate a line: it takes no --format and no --expect")
 			case batch == "-" && where.snapshot == "-":
 				return errors.New("standard input cannot be both the snapshot and the batch")
 			}
@@ -57,36 +61,40 @@ func (e *env) traceCommand() *cobra.Command {
 			if batch != "" {
 				return e.traceBatch(t, batch)
 			}
-			return e.traceOne(t, p, format)
+			if !known(s, p.In) {
+				return fmt.Errorf("in %q: there is no such interface", p.In)
+			}
+			return e.traceOne(t, p, format, expect)
 		},
 	}
 	where.flags(c)
 	c.Flags().StringVar(&in, "in", "", "the `interface` that the packet arrives on, or \"local\"")
 	c.Flags().StringVar(&batch, "batch", "", "one JSON packet a line from this `file` (- is standard input), one JSON fate a line out")
-	c.Flags().StringVarP(&format, "format", "f", "text", "text or json")
+	usage.Choice(c, &expect, "expect", "", []string{"local", "forward", "output", "drop", "reject", "unknown"}, "exit code 1 if the `fate` is another, 3 if it is unknown")
+	usage.Choice(c, &format, "format", "f", textOrJSON, "text or json")
 	return c
 }
 
-func (e *env) traceOne(t *trace.Tracer, p *packet.Packet, format string) error {
+// known says whether a packet can come in there: by an interface of the host, or from itself.
+func known(s *snapshot.Snapshot, in string) bool {
+	return in == "local" || len(s.Network.Links) == 0 || slices.ContainsFunc(s.Network.Links, func(l snapshot.Link) bool { return l.Name == in })
+}
+
+func (e *env) traceOne(t *trace.Tracer, p *packet.Packet, format, expect string) error {
 	f := t.Packet(p)
+	var err error
 	if format == "text" {
-		return e.tellText(reports.TraceText(p, &f))
+		err = e.tellText(reports.TraceText(p, &f))
+	} else {
+		err = e.tellJSON("fate", reports.NewTrace(&f))
 	}
-	var b bytes.Buffer
-	if err := reports.WriteJSON(&b, reports.NewTrace(&f)); err != nil {
-		return fmt.Errorf("write fate: %w", err)
+	if err != nil {
+		return err
 	}
-	return e.tellData(b.Bytes(), true)
+	return exit.Expected(expect, string(f.Fate))
 }
 
-// batchFate is one line of --batch.
-type batchFate struct {
-	ID json.RawMessage `json:"id,omitempty"`
-	trace.Fate
-}
-
-// traceBatch answers line by line. A line that is no packet ends the run: the answers would no longer
-// belong to the questions.
+// traceBatch answers line by line.
 func (e *env) traceBatch(t *trace.Tracer, file string) error {
 	in := e.stdin
 	if file != "-" {
@@ -97,24 +105,5 @@ func (e *env) traceBatch(t *trace.Tracer, file string) error {
 		defer f.Close()
 		in = f
 	}
-	out := bufio.NewWriterSize(e.stdout, 1<<16)
-	err := packet.Lines(in, func(n int, line []byte) error {
-		p := new(packet.Packet)
-		if err := json.Unmarshal(line, p); err != nil {
-			return fmt.Errorf("batch: line %d: %w", n, err)
-		}
-		if err := p.Check(); err != nil {
-			return fmt.Errorf("batch: line %d: %w", n, err)
-		}
-		b, err := json.Marshal(batchFate{p.ID, t.Packet(p)})
-		if err != nil {
-			return fmt.Errorf("batch: line %d: %w", n, err)
-		}
-		_, err = out.Write(append(b, '\n'))
-		return err
-	})
-	if ferr := out.Flush(); err == nil && ferr != nil {
-		err = fmt.Errorf("write fates: %w", ferr)
-	}
-	return err
+	return audit.TraceLines(t, in, e.stdout)
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+
+	"github.com/ringfence/ringfence/exit"
 )
 
 // TestUnknownWords: a word that is no command is a usage error with what may have been meant, and so is a flag that does nothing.
@@ -14,13 +16,13 @@ func TestUnknownWords(t *testing.T) {
 		"audit --snapshot x --keep tcp/1": "--keep goes with --fix", "audit --snapshot x --layer service": "--layer goes with --fix",
 	} {
 		var out, errs bytes.Buffer
-		if code := run(strings.Fields(line), nil, &out, &errs); code != exitUsage || !strings.Contains(errs.String(), want) {
+		if code := run(strings.Fields(line), nil, &out, &errs); code != exit.Usage || !strings.Contains(errs.String(), want) {
 			t.Errorf("%s: %d %s", line, code, errs.String())
 		}
 	}
 	for _, line := range []string{"fix", "checks", "help", "help fix", "help fix plan"} {
 		var out, errs bytes.Buffer
-		if code := run(strings.Fields(line), nil, &out, &errs); code != exitOK || out.Len() == 0 {
+		if code := run(strings.Fields(line), nil, &out, &errs); code != exit.OK || out.Len() == 0 {
 			t.Errorf("%s: %d %s", line, code, errs.String())
 		}
 	}
@@ -30,7 +32,7 @@ func TestUnknownWords(t *testing.T) {
 func TestHelpOffersWhatWorks(t *testing.T) {
 	for line, offered := range map[string]bool{"help fix apply": false, "help fix plan": true, "help audit": true} {
 		var out bytes.Buffer
-		if code := run(strings.Fields(line), nil, &out, &out); code != exitOK || strings.Contains(out.String(), "--snapshot") != offered {
+		if code := run(strings.Fields(line), nil, &out, &out); code != exit.OK || strings.Contains(out.String(), "--snapshot") != offered {
 			t.Errorf("%s: %d %s", line, code, &out)
 		}
 	}

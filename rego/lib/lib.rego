@@ -2,6 +2,11 @@
 # argument, so that the sections a policy reads can be told from the policy alone.
 package ringfence.lib
 
+# quoted is a text as one word of a shell.
+quoted(s) := s if {
+	regex.match(`^[A-Za-z0-9_%+=:,./-]+$`, s)
+} else := sprintf("'%s'", [replace(s, "'", "'\\''")])
+
 # exposed_severity of a management service that a zone reaches.
 exposed_severity("external") := "critical"
 

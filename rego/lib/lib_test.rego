@@ -23,3 +23,7 @@ test_close_carries_the_address if {
 	}
 	lib.close("external", object.union(_svc, {"hostAddr": "", "family": 0, "device": ""}))[0].deny == {"zone": "external", "proto": "tcp", "port": 22}
 }
+
+test_quoted := {"/dev/ipmi0", "'a b'", "'x; rm -rf /'", `'it'\''s'`, "'$(id)'", "''"} == {lib.quoted(s) |
+	some s in ["/dev/ipmi0", "a b", "x; rm -rf /", "it's", "$(id)", ""]
+}

@@ -19,7 +19,7 @@ finding contains {
 	"resource": {"kind": "filter", "key": what},
 	"message": sprintf("packets are filtered outside nftables: %s", [what]),
 	"evidence": [what],
-	"remediation": [{"kind": "command", "text": "iptables-legacy-save | iptables-nft-restore, then flush the legacy tables"}],
+	"remediation": [{"kind": "words", "text": "iptables-legacy-save | iptables-nft-restore, then flush the legacy tables"}],
 } if {
 	some what in array.concat(input.firewall.legacy, input.firewall.programs)
 }

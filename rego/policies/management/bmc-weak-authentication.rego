@@ -24,7 +24,7 @@ finding contains {
 	"evidence": [sprintf("BMC LAN channel %d, access mode %s", [
 		input.ipmi.bmc.lanChannel, object.get(input.ipmi.bmc, "accessMode", "unknown"),
 	])],
-	"remediation": [{"kind": "command", "text": p.fix}],
+	"remediation": [{"kind": object.get(p, "kind", "command"), "text": p.fix}],
 } if {
 	some p in _problems
 }
@@ -65,7 +65,7 @@ _problems contains {
 _problems contains {
 	"key": "SNMP community", "severity": "medium",
 	"message": sprintf("the SNMP community is %q", [_bmc.community]),
-	"fix": sprintf("ipmitool lan set %d snmp <community>", [_bmc.lanChannel]),
+	"kind": "words", "fix": sprintf("give it another one: ipmitool lan set %d snmp COMMUNITY", [_bmc.lanChannel]),
 } if {
 	object.get(_bmc, "community", "") in {"public", "private"}
 }

@@ -17,12 +17,14 @@
 #     cwe: ["CWE-732"]
 package ringfence.management.ipmi_device_accessible
 
+import data.ringfence.lib
+
 finding contains {
 	"resource": {"kind": "device", "key": dev.path, "path": dev.path},
 	"message": sprintf("%s can be opened by %s, and with it every command given to the BMC", [dev.path, who]),
 	"severity": "critical",
 	"evidence": [sprintf("%s mode %o uid %d gid %d", [dev.path, dev.mode, dev.uid, dev.gid])],
-	"remediation": [{"kind": "command", "text": sprintf("chown root:root %s && chmod 600 %s", [dev.path, dev.path])}],
+	"remediation": [{"kind": "command", "text": sprintf("chown root:root %s && chmod 600 %s", [lib.quoted(dev.path), lib.quoted(dev.path)])}],
 } if {
 	some dev in input.ipmi.devices
 	some who in _openers(dev)

@@ -17,13 +17,15 @@
 #     cwe: ["CWE-269"]
 package ringfence.runtime.privileged_group_members
 
+import data.ringfence.lib
+
 finding contains {
 	"resource": {"kind": "group", "key": sprintf("%s: %s", [g.name, m]), "path": "/etc/group"},
 	"message": sprintf("%s is root on the host through group %s", [m, g.name]),
 	"severity": "medium",
 	"evidence": [sprintf("/etc/group: %s has members %s", [g.name, concat(", ", g.members)])],
 	"steps": [sprintf("user %s", [m]), sprintf("group %s", [g.name]), sprintf("%s API", [g.runtime]), "root on the host"],
-	"remediation": [{"kind": "command", "text": sprintf("gpasswd -d %s %s", [m, g.name])}],
+	"remediation": [{"kind": "command", "text": sprintf("gpasswd -d %s %s", [lib.quoted(m), lib.quoted(g.name)])}],
 } if {
 	some g in input.runtimeGroups
 	some m in g.members

@@ -18,6 +18,8 @@
 #     cwe: ["CWE-732"]
 package ringfence.runtime.socket_accessible_to_others
 
+import data.ringfence.lib
+
 finding contains {
 	"resource": {"kind": "socket", "key": s.path, "path": s.path},
 	"message": sprintf("everybody on the host can write %s and so become %s", [s.path, _becomes(s)]),
@@ -74,7 +76,7 @@ finding contains {
 	"message": sprintf("%s can write %s by its access control list, and so become %s", [concat(", ", writers), s.path, _becomes(s)]),
 	"severity": "high",
 	"evidence": [sprintf("%s mode %s, access control list: %s", [s.path, s.mode, concat(", ", writers)])],
-	"remediation": [{"kind": "command", "text": sprintf("setfacl -b %s", [s.path])}],
+	"remediation": [{"kind": "command", "text": sprintf("setfacl -b %s", [lib.quoted(s.path)])}],
 } if {
 	some s in input.runtimeSockets
 	s.container == ""
@@ -106,7 +108,7 @@ _severity(s) := "critical" if {
 } else := "high"
 
 # A socket that a daemon makes itself has no unit.
-_fix(s) := {"kind": "command", "text": sprintf("chmod o-rwx %s; the daemon makes it with its group (--group), and for nobody else", [s.path])} if {
+_fix(s) := {"kind": "words", "text": sprintf("chmod o-rwx %s; the daemon makes it with its group (--group), and for nobody else", [s.path])} if {
 	not startswith(s.path, "/run/")
 	not startswith(s.path, "/var/")
 } else := {"kind": "systemd", "text": sprintf("in the socket unit of %s: SocketMode=0660, SocketUser=root; until its restart: chmod 660 %s", [s.runtime, s.path])}

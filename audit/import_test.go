@@ -1,6 +1,6 @@
 //go:build linux && !ringfence_portable
 
-package main
+package audit
 
 import (
 	"os"
@@ -43,14 +43,14 @@ func TestImportOfAnybodysFile(t *testing.T) {
 		"circle": {snapshot.Error, ""}, "nosuch": {snapshot.Error, ""},
 	} {
 		s := new(snapshot.Snapshot)
-		addImports(s, []string{at(name)})
+		AddImports(s, []string{at(name)})
 		a := s.Agents.Audits[0]
 		if a.Read.State != c.read || c.by != "" && a.Word.By != c.by || strings.Contains(a.Read.Reason, ":") {
 			t.Errorf("%s: %+v %+v, want %s by %s", name, a.Read, a.Word, c.read, c.by)
 		}
 	}
 	for _, wrong := range []string{"", "openclaw", "openclaw=", "trivy=x.json", "=x"} {
-		if _, err := parseImports([]string{wrong}); err == nil {
+		if _, err := ParseImports([]string{wrong}); err == nil {
 			t.Errorf("%q is taken", wrong)
 		}
 	}

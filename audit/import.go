@@ -1,4 +1,4 @@
-package main
+package audit
 
 import (
 	"errors"
@@ -12,8 +12,8 @@ import (
 // maxImports bounds the reports that one audit imports.
 const maxImports = 100
 
-// parseImports reads the values of --import: TOOL=FILE.
-func parseImports(list []string) (files []string, err error) {
+// ParseImports reads the values of --import: TOOL=FILE.
+func ParseImports(list []string) (files []string, err error) {
 	if len(list) > maxImports {
 		return nil, fmt.Errorf("import: more than %d files", maxImports)
 	}
@@ -27,9 +27,9 @@ func parseImports(list []string) (files []string, err error) {
 	return files, nil
 }
 
-// addImports reads reports of other tools into a snapshot. A file that cannot be read, or is no report, is a gap of that report: whoever can
+// AddImports reads reports of other tools into a snapshot. A file that cannot be read, or is no report, is a gap of that report: whoever can
 // write it does not end the audit.
-func addImports(s *snapshot.Snapshot, files []string) {
+func AddImports(s *snapshot.Snapshot, files []string) {
 	for _, file := range files {
 		text, word, err := readImported(file)
 		var a *snapshot.OpenClawAudit

@@ -1,0 +1,220 @@
+// Package audit gets what a command judges and is judged by: the host, a snapshot or a report; configuration, policies and waivers. What decides
+// what counts is read from files that nobody else could have written, the rest is data, whoever wrote it.
+package audit
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"time"
+
+	"github.com/ringfence/ringfence/finding"
+	"github.com/ringfence/ringfence/host"
+	"github.com/ringfence/ringfence/judge"
+	"github.com/ringfence/ringfence/remedy"
+	"github.com/ringfence/ringfence/sandbox"
+	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/trial"
+	"github.com/ringfence/ringfence/version"
+)
+
+// Source says what is judged, and by what.
+type Source struct {
+	SnapshotFile string // "" is the live host, "-" standard input
+	ConfigFile   string
+	PolicyDirs   []string
+	WaiverFile   string
+	Which        sandbox.Selection
+	Imports      []string      // reports of other tools, as TOOL=FILE
+	Deadline     time.Duration // of each collector
+	Budget       time.Duration // of the packet model
+	// Trusted says that the snapshot decides what is changed: it has to be trusted as the configuration is.
+	Trusted bool
+}
+
+// Input is where material comes from.
+type Input struct {
+	Stdin io.Reader
+	// See collects a snapshot of the live host.
+	See func(ctx context.Context, deadline time.Duration) (*snapshot.Snapshot, error)
+}
+
+// Material is what a judgement needs. A snapshot from a file is kept as its bytes, and is parsed here only for a plan.
+type Material struct {
+	Judging  *sandbox.Judging
+	Config   *judge.Config
+	Snapshot *snapshot.Snapshot
+	Judged   *trial.Judged // by what is judged, for a fix that is verified later
+
+	file string
+	text []byte
+
+	// last is the snapshot that was judged last, and its report: a fix asks for it again where nothing of ours is loaded.
+	last   *snapshot.Snapshot
+	report *finding.Report
+}
+
+// Load starts the process that judges, and gets what it judges. Errors of configuration, policies and waivers come before anything is collected.
+func (in *Input) Load(ctx context.Context, s *Source) (*Material, error) {
+	imports, err := ParseImports(s.Imports)
+	if err != nil {
+		return nil, err
+	}
+	setup, err := s.setup()
+	if err != nil {
+		return nil, err
+	}
+	j, err := sandbox.Start(ctx, *setup)
+	if err != nil {
+		return nil, err
+	}
+	m := &Material{Judging: j, Config: j.Config, file: s.SnapshotFile, Judged: &trial.Judged{Config: string(setup.Config)}}
+	for _, dir := range s.PolicyDirs {
+		if abs, err := filepath.Abs(dir); err == nil {
+			m.Judged.Policies = append(m.Judged.Policies, abs)
+		}
+	}
+	switch {
+	case s.SnapshotFile == "":
+		m.Snapshot, err = in.See(ctx, s.Deadline)
+	case s.Trusted:
+		if m.text, err = in.snapshotText(s.SnapshotFile, host.Trusted); err == nil {
+			m.Snapshot, err = snapshot.Load(bytes.NewReader(m.text))
+			err = inFile(s.SnapshotFile, err)
+		}
+	default:
+		m.text, err = in.snapshotText(s.SnapshotFile, host.OpenRegular)
+	}
+	if err == nil && len(imports) > 0 {
+		err = m.imported(imports)
+	}
+	if err != nil {
+		m.Close()
+		return nil, err
+	}
+	return m, nil
+}
+
+// imported adds reports of other tools to what is judged.
+func (m *Material) imported(files []string) (err error) {
+	if m.Snapshot == nil {
+		if m.Snapshot, err = snapshot.Load(bytes.NewReader(m.text)); err != nil {
+			return inFile(m.file, err)
+		}
+	}
+	m.text = nil
+	AddImports(m.Snapshot, files)
+	return nil
+}
+
+// setup reads what the process that judges is given.
+func (s *Source) setup() (*sandbox.Setup, error) {
+	setup := &sandbox.Setup{Version: version.String(), ConfigFile: s.ConfigFile, Budget: s.Budget, Selection: s.Which}
+	var err error
+	if setup.Config, err = sandbox.ReadConfig(s.ConfigFile); err != nil {
+		return nil, err
+	}
+	if s.WaiverFile != "" {
+		setup.WaiverFile, setup.Now = s.WaiverFile, time.Now().UTC()
+		if setup.Waivers, err = sandbox.ReadWaivers(s.WaiverFile); err != nil {
+			return nil, err
+		}
+	}
+	setup.Modules, err = sandbox.ReadPolicies(s.PolicyDirs)
+	return setup, err
+}
+
+// Close ends the process that judges.
+func (m *Material) Close() { m.Judging.Close() }
+
+// Audit judges what was loaded.
+func (m *Material) Audit(ctx context.Context, list []sandbox.Rendering, report bool) (*sandbox.Outcome, error) {
+	o, err := m.Judging.Judge(ctx, m.Snapshot, m.text, list, report)
+	if err != nil && m.text != nil {
+		err = inFile(m.file, err)
+	}
+	if err == nil && m.text == nil && o.Report != nil {
+		m.last, m.report = m.Snapshot, o.Report
+	}
+	return o, err
+}
+
+// Judge judges a snapshot that was collected, or changed, by this program.
+func (m *Material) Judge(ctx context.Context, s *snapshot.Snapshot) (*finding.Report, error) {
+	if m.last == s && s != nil {
+		return m.report, nil
+	}
+	o, err := m.Judging.Judge(ctx, s, nil, nil, true)
+	if err != nil {
+		return nil, err
+	}
+	m.last, m.report = s, o.Report
+	return o.Report, nil
+}
+
+// Plan is always the whole of what is to be closed, also what our table closes already.
+func (m *Material) Plan(ctx context.Context, s *snapshot.Snapshot, opt remedy.Options) (*remedy.Plan, error) {
+	bare := remedy.Without(s)
+	r, err := m.Judge(ctx, bare)
+	if err != nil {
+		return nil, err
+	}
+	return remedy.Make(r, bare, m.Config.Zones, opt), nil
+}
+
+// JSON is the rendering that a report is read back from, with what to do first.
+var JSON = sandbox.Rendering{Format: "json"}
+
+// ReportOf reads a report, or judges the host or a snapshot.
+func (in *Input) ReportOf(ctx context.Context, file string, s *Source) (*finding.Report, error) {
+	if file != "" && s.SnapshotFile != "" {
+		return nil, errors.New("--report and --snapshot do not go together")
+	}
+	if file != "" {
+		return in.Report(file)
+	}
+	m, err := in.Load(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	defer m.Close()
+	o, err := m.Audit(ctx, []sandbox.Rendering{JSON}, false)
+	if err != nil {
+		return nil, err
+	}
+	return finding.Load(o.Rendered[0])
+}
+
+// ReportOrSnapshot reads a report, or judges a snapshot.
+func (in *Input) ReportOrSnapshot(ctx context.Context, file string, s Source) (*finding.Report, error) {
+	r, err := in.Report(file)
+	if !errors.Is(err, finding.ErrSnapshot) {
+		return r, err
+	}
+	s.SnapshotFile = file
+	return in.ReportOf(ctx, "", &s)
+}
+
+// Since is what changed since a baseline. That decides what counts as new, so it is trusted as the configuration is.
+func Since(baseline string, now []byte) (*finding.Diff, error) {
+	b, err := host.ReadTrusted(baseline, finding.MaxSize)
+	if err != nil {
+		return nil, fmt.Errorf("baseline: %w", err)
+	}
+	before, err := finding.Load(b)
+	if err != nil {
+		return nil, fmt.Errorf("baseline: %s: %w", baseline, err)
+	}
+	after, err := finding.Load(now)
+	if err != nil {
+		return nil, err
+	}
+	d, err := finding.Compare(before, after)
+	if err != nil {
+		return nil, fmt.Errorf("baseline: %w", err)
+	}
+	return d, nil
+}

@@ -1,0 +1,154 @@
+//go:build linux && !ringfence_portable
+
+package audit
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ringfence/ringfence/exposure"
+	"github.com/ringfence/ringfence/finding"
+	"github.com/ringfence/ringfence/fixtures"
+	"github.com/ringfence/ringfence/host"
+	"github.com/ringfence/ringfence/sandbox"
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// TestMain answers as the process that judges, which the program starts itself as.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == sandbox.Command {
+		if err := sandbox.Serve(context.Background(), os.Stdin, os.Stdout); err != nil {
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// file writes a file that nobody else can write, in a directory of the same kind.
+func file(t *testing.T, name string, b []byte) string {
+	t.Helper()
+	dir := t.TempDir()
+	path := filepath.Join(dir, name)
+	if err := errors.Join(os.WriteFile(path, b, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestLoad: a snapshot is judged from a file and from standard input, and what is wrong with the configuration comes before it is read.
+func TestLoad(t *testing.T) {
+	snap := file(t, "s.json", fixtures.HostJSON)
+	in := &Input{Stdin: bytes.NewReader(fixtures.HostJSON)}
+	for _, from := range []string{snap, "-"} {
+		r, err := in.ReportOf(t.Context(), "", &Source{SnapshotFile: from, Budget: time.Minute})
+		if err != nil || r.Host.Name != "testhost" || len(r.Results) == 0 {
+			t.Fatalf("%s: %v", from, err)
+		}
+	}
+	b, err := json.Marshal(&finding.Report{Schema: finding.Schema, Host: finding.Host{Name: "h"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	report := file(t, "r.json", b)
+	if r, err := in.ReportOrSnapshot(t.Context(), report, Source{}); err != nil || r.Host.Name != "h" {
+		t.Errorf("a report: %v", err)
+	}
+	if r, err := in.ReportOrSnapshot(t.Context(), snap, Source{Budget: time.Minute}); err != nil || r.Host.Name != "testhost" {
+		t.Errorf("a snapshot: %v", err)
+	}
+	if _, err := in.Reports([]string{report, report}); err == nil || !strings.Contains(err.Error(), "are of the same snapshot of one host") {
+		t.Errorf("one report twice: %v", err)
+	}
+	if _, err := in.ReportOf(t.Context(), report, &Source{SnapshotFile: snap}); err == nil {
+		t.Error("a report and a snapshot")
+	}
+	bad := file(t, "c.yaml", []byte("zones: {moon: {}}"))
+	see := func(context.Context, time.Duration) (*snapshot.Snapshot, error) {
+		t.Error("the host was looked at")
+		return nil, errors.New("no host")
+	}
+	if _, err := (&Input{See: see}).Load(t.Context(), &Source{ConfigFile: bad}); err == nil || !strings.Contains(err.Error(), `zone "moon"`) {
+		t.Errorf("a bad configuration: %v", err)
+	}
+}
+
+func TestSince(t *testing.T) {
+	b, err := json.Marshal(&finding.Report{Schema: finding.Schema, Host: finding.Host{Name: "h", ID: "i"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	base := file(t, "b.json", b)
+	if d, err := Since(base, b); err != nil || d.Worse() {
+		t.Errorf("%v", err)
+	}
+	if err := os.Chmod(base, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Since(base, b); err == nil || !strings.Contains(err.Error(), "writable by everybody") {
+		t.Errorf("a baseline that others can write: %v", err)
+	}
+	if _, err := Since(file(t, "c.json", []byte("{}")), b); !errors.Is(err, finding.ErrReport) {
+		t.Errorf("no report: %v", err)
+	}
+}
+
+func TestRead(t *testing.T) {
+	in := &Input{Stdin: strings.NewReader("12345")}
+	if _, err := in.Read("-", host.OpenRegular, 4); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("5 bytes of at most 4: %v", err)
+	}
+	if b, err := in.Read(file(t, "f", []byte("1234")), host.OpenRegular, 4); err != nil || string(b) != "1234" {
+		t.Errorf("4 bytes of at most 4: %q %v", b, err)
+	}
+	if _, err := in.Snapshot("/dev/null"); err == nil || !strings.Contains(err.Error(), "- is standard input") {
+		t.Errorf("a device: %v", err)
+	}
+}
+
+func TestQuestion(t *testing.T) {
+	for _, c := range []struct {
+		q    Question
+		want string
+	}{
+		{Question{From: "external"}, "wants --from and --to"},
+		{Question{From: "a", To: "b", Dport: 70000}, "want 0 to 65535"},
+		{Question{From: "a", To: "b", Proto: "foo"}, `protocol "foo"`},
+		{Question{From: "a", To: "b", Proto: "tcp"}, ""},
+	} {
+		err := c.q.Check()
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%+v: %v", c.q, err)
+		}
+	}
+	q := Question{From: "management", To: "host", Proto: "tcp", Dport: 22, State: "new", NoCertificate: true}
+	a, err := q.Ask(t.Context(), fixtures.Host(), nil)
+	if err != nil || a.Verdict != "reachable" || a.Witness == nil || a.Certificate != nil || a.Question["dport"] != 22 {
+		t.Errorf("%+v %v", a, err)
+	}
+	q.Src = []string{"nowhere"}
+	if _, err := q.Ask(t.Context(), fixtures.Host(), nil); err == nil || err.Error() != `src "nowhere": want an address or a prefix` {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestTraceLines(t *testing.T) {
+	tracer := exposure.New(t.Context(), fixtures.Host(), exposure.Limits{}, nil).Tracer()
+	const line = `{"id":7,"in":"ext0","src":"198.51.100.5","dst":"203.0.113.1","proto":"tcp","sport":40000,"dport":22,"flags":"S"}` + "\n"
+	var out bytes.Buffer
+	if err := TraceLines(tracer, strings.NewReader(line+line), &out); err != nil || strings.Count(out.String(), `{"id":7,"fate":`) != 2 {
+		t.Errorf("%v\n%s", err, &out)
+	}
+	for text, want := range map[string]string{line + "no\n": "batch: line 2: ", `{"in":"ext0"}` + "\n": "batch: line 1: "} {
+		if err := TraceLines(tracer, strings.NewReader(text), &out); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}

@@ -1,0 +1,120 @@
+package audit
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+
+	"github.com/ringfence/ringfence/exposure"
+	"github.com/ringfence/ringfence/packet"
+	"github.com/ringfence/ringfence/reports"
+	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/trace"
+	"github.com/ringfence/ringfence/zones"
+)
+
+// Question is about packets from one place to another, in words.
+type Question struct {
+	From, To, Proto, State string
+	Src                    []string // addresses or prefixes
+	Dport                  int
+	Unbound                bool
+	By                     exposure.Who
+	NoCertificate          bool // the answer is told without its certificate
+}
+
+// Check says what is wrong with a question before a host is looked at.
+func (q *Question) Check() error {
+	switch {
+	case q.From == "" || q.To == "":
+		return errors.New("reach wants --from and --to")
+	case q.Dport < 0 || q.Dport > 65535:
+		return fmt.Errorf("dport %d: want 0 to 65535", q.Dport)
+	}
+	_, err := (&packet.Packet{Proto: q.Proto}).Protocol()
+	return err
+}
+
+// Ask answers a question about a host.
+func (q *Question) Ask(ctx context.Context, s *snapshot.Snapshot, cfg zones.Config) (*reports.Reach, error) {
+	a := exposure.Unseen(s)
+	if a == nil {
+		src, err := Prefixes("src", q.Src)
+		if err != nil {
+			return nil, err
+		}
+		w := exposure.Words{From: q.From, To: q.To, Src: src, Proto: q.Proto, Dport: q.Dport, Unbound: q.Unbound, State: packet.State(q.State), By: q.By}
+		asked, err := w.Question(s, zones.Classify(s, cfg))
+		if err != nil {
+			return nil, err
+		}
+		got := exposure.New(ctx, s, exposure.Limits{}, nil).Ask(asked)
+		a = &got
+	}
+	out := &reports.Reach{
+		Schema: "ringfence.reach/v1", Verdict: a.Verdict, Witness: a.Witness, Fate: a.Fate, Conditions: a.If, StoppedBy: a.StoppedBy,
+		Certificate: a.Certificate, Checked: a.Checked, Because: reports.Doubts(a.Because),
+		Question: map[string]any{"from": q.From, "to": q.To, "src": q.Src, "proto": q.Proto, "dport": q.Dport, "unbound": q.Unbound, "state": q.State},
+	}
+	if q.By.Named() {
+		out.Question["by"] = q.By
+	}
+	if a.Fate != nil {
+		out.Path = a.Fate.Path
+	}
+	if q.NoCertificate {
+		out.Certificate = nil
+	}
+	return out, nil
+}
+
+// Prefixes reads the prefixes, or single addresses, of a flag.
+func Prefixes(flag string, list []string) ([]netip.Prefix, error) {
+	var out []netip.Prefix
+	for _, a := range list {
+		p, err := netip.ParsePrefix(a)
+		if err != nil {
+			addr, aerr := netip.ParseAddr(a)
+			if aerr != nil {
+				return nil, fmt.Errorf("%s %q: want an address or a prefix", flag, a)
+			}
+			p = netip.PrefixFrom(addr, addr.BitLen())
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}
+
+// batchFate is the answer to one line of packets.
+type batchFate struct {
+	ID json.RawMessage `json:"id,omitempty"`
+	trace.Fate
+}
+
+// TraceLines answers packets line by line. A line that is no packet ends it: the answers would no longer belong to the questions.
+func TraceLines(t *trace.Tracer, in io.Reader, to io.Writer) error {
+	out := bufio.NewWriterSize(to, 1<<16)
+	err := packet.Lines(in, func(n int, line []byte) error {
+		p := new(packet.Packet)
+		if err := json.Unmarshal(line, p); err != nil {
+			return fmt.Errorf("batch: line %d: %w", n, err)
+		}
+		if err := p.Check(); err != nil {
+			return fmt.Errorf("batch: line %d: %w", n, err)
+		}
+		b, err := json.Marshal(batchFate{p.ID, t.Packet(p)})
+		if err != nil {
+			return fmt.Errorf("batch: line %d: %w", n, err)
+		}
+		_, err = out.Write(append(b, '\n'))
+		return err
+	})
+	if ferr := out.Flush(); err == nil && ferr != nil {
+		err = fmt.Errorf("write fates: %w", ferr)
+	}
+	return err
+}

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ringfence/ringfence/reports"
+	"github.com/ringfence/ringfence/usage"
+	"github.com/ringfence/ringfence/words"
+)
+
+func (e *env) reportCommand() *cobra.Command {
+	c := &cobra.Command{Use: "report", Short: "Write reports that were kept in other formats, and several as one"}
+	c.AddCommand(
+		e.rewriteCommand("convert FILE", "Write a report of audit -f json in other formats", reports.Names(), usage.Args("FILE")),
+		e.rewriteCommand("merge FILE...", "Write the reports of several hosts as one", reports.ManyNames(), someFiles),
+	)
+	return usage.Group(c)
+}
+
+func someFiles(c *cobra.Command, args []string) error {
+	if len(args) < 2 {
+		return fmt.Errorf("%s wants at least two files", c.CommandPath())
+	}
+	return nil
+}
+
+// rewriteCommand writes reports from files.
+func (e *env) rewriteCommand(use, short string, formats []string, args cobra.PositionalArgs) *cobra.Command {
+	format, outputs, look := formats[0], []string{}, new(lookFlags)
+	c := &cobra.Command{
+		Use: use, Short: short, Args: args,
+		Long: short + ".\n\nNo privilege is needed, and nothing is judged: the exit code is 0 whatever was found. - is standard input.",
+		RunE: func(_ *cobra.Command, args []string) error {
+			outs, err := reports.Outputs(format, outputs)
+			if err != nil {
+				return err
+			}
+			list, err := e.input(true).Reports(args)
+			if err != nil {
+				return err
+			}
+			rendered := make([][]byte, len(outs))
+			for i, o := range outs {
+				if len(list) > 1 && !o.Format.Many {
+					return fmt.Errorf("%s is of one host: want %s", o.Format.Name, words.Or(formats))
+				}
+				var b bytes.Buffer
+				if err := o.Format.Write(&b, list, e.options(look, o.File == "")); err != nil {
+					return err
+				}
+				rendered[i] = b.Bytes()
+			}
+			return e.writeReports(rendered, outs)
+		},
+	}
+	look.flags(c)
+	usage.Choice(c, &format, "format", "f", formats, "what goes to standard output: "+words.Or(formats))
+	c.Flags().StringArrayVarP(&outputs, "output", "o", nil, "also write `FORMAT=FILE` (repeatable)")
+	return c
+}

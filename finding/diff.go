@@ -1,0 +1,264 @@
+package finding
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// The classes of changes, the worst first.
+const (
+	Wider         = "exposure got wider"
+	New           = "new finding"
+	SeverityUp    = "severity went up"
+	CoverageWorse = "coverage got worse"
+	Reopened      = "waiver no longer holds"
+	Fixed         = "fixed"
+	CoverageMore  = "coverage got better"
+)
+
+// classes in the order in which they are told; those before Fixed are worse than before.
+var classes = []string{Wider, New, SeverityUp, CoverageWorse, Reopened, Fixed, CoverageMore}
+
+// DiffSchema names the format of changes.
+const DiffSchema = "ringfence.diff/v1"
+
+// Diff is what changed on a host from one report to another.
+type Diff struct {
+	Schema string `json:"schema"` // ringfence.diff/v1
+	Host   Host   `json:"host"`
+	// Old and New are what was compared.
+	Old Snapshot `json:"old"`
+	New Snapshot `json:"new"`
+	// Notes say what makes the two hard to compare, such as other policies.
+	Notes     []string `json:"notes,omitempty"`
+	Changes   []Change `json:"changes"`
+	Unchanged int      `json:"unchanged"` // findings that are in both
+}
+
+// Change is one thing that is otherwise than before.
+type Change struct {
+	Class       string `json:"class"`
+	Check       string `json:"check,omitempty"`
+	Severity    string `json:"severity,omitempty"`
+	Object      string `json:"object"`
+	Message     string `json:"message"`
+	Zone        string `json:"zone,omitempty"`
+	Witness     string `json:"witness,omitempty"`
+	Fingerprint string `json:"fingerprint,omitempty"`
+}
+
+// Worse says whether something is worse than before.
+func (d *Diff) Worse() bool {
+	return slices.ContainsFunc(d.Changes, func(c Change) bool { return slices.Index(classes, c.Class) < slices.Index(classes, Fixed) })
+}
+
+// ErrOtherHost is returned for reports of two hosts.
+var ErrOtherHost = errors.New("the reports are of two hosts")
+
+// Compare says what changed from one report of a host to another.
+func Compare(before, after *Report) (*Diff, error) {
+	if before.Host.ID != after.Host.ID || before.Host.ID == "" && before.Host.Name != after.Host.Name {
+		return nil, fmt.Errorf("%w: %s and %s", ErrOtherHost, before.Host.Name, after.Host.Name)
+	}
+	c := &comparison{old: newSide(before), new: newSide(after), d: &Diff{
+		Schema: DiffSchema, Host: after.Host, Old: before.Snapshot, New: after.Snapshot, Changes: []Change{},
+	}}
+	if before.Tool.Policies != after.Tool.Policies {
+		c.d.Notes = append(c.d.Notes, "they were judged by other policies")
+	}
+	if before.Tool.Config != after.Tool.Config {
+		c.d.Notes = append(c.d.Notes, "they were judged by another configuration")
+	}
+	c.findings()
+	c.exposures()
+	c.coverage()
+	slices.SortStableFunc(c.d.Changes, func(a, b Change) int {
+		return cmp.Or(
+			slices.Index(classes, a.Class)-slices.Index(classes, b.Class), Rank(a.Severity)-Rank(b.Severity),
+			strings.Compare(a.Check, b.Check), strings.Compare(a.Object, b.Object), strings.Compare(a.Zone, b.Zone),
+		)
+	})
+	return c.d, nil
+}
+
+// side is one of the two reports.
+type side struct {
+	r       *Report
+	results map[string]*Result
+	found   map[string]*entry // by stable key
+	keys    []string
+	reach   map[string]*way
+	ways    []string
+}
+
+// entry is a finding with its check.
+type entry struct {
+	res *Result
+	f   *Finding
+}
+
+func newSide(r *Report) *side {
+	s := &side{r: r, results: map[string]*Result{}, found: map[string]*entry{}, reach: map[string]*way{}}
+	for i := range r.Results {
+		res := &r.Results[i]
+		s.results[res.ID] = res
+		for j := range res.Findings {
+			key := s.stable(res.ID, &res.Findings[j])
+			if s.found[key] == nil {
+				s.keys = append(s.keys, key)
+			}
+			s.found[key] = &entry{res, &res.Findings[j]}
+		}
+	}
+	s.readWays()
+	return s
+}
+
+// stable is a key that stays if interfaces get other names: these are replaced by their zones.
+func (s *side) stable(check string, f *Finding) string {
+	key := f.Resource.Key
+	for _, z := range s.r.Zones {
+		if z.Name != "" && strings.Contains(key, z.Name) {
+			words := strings.Fields(key)
+			for i, w := range words {
+				if strings.Trim(w, ",:") == z.Name {
+					words[i] = strings.Replace(w, z.Name, "the "+z.Zone+" zone", 1)
+				}
+			}
+			key = strings.Join(words, " ")
+		}
+	}
+	return strings.Join([]string{check, f.Resource.Kind, key}, "\x00")
+}
+
+type comparison struct {
+	old, new *side
+	d        *Diff
+	told     map[string]bool // keys of findings that an exposure tells
+}
+
+func (c *comparison) add(class string, e *entry, message string) {
+	c.d.Changes = append(c.d.Changes, Change{
+		Class: class, Check: e.res.ID, Severity: e.f.Severity, Object: e.f.Resource.Key, Message: message, Zone: e.f.Zone, Witness: e.f.Witness,
+		Fingerprint: e.f.Fingerprint,
+	})
+}
+
+// findings compares what was found.
+func (c *comparison) findings() {
+	c.told = map[string]bool{}
+	for _, key := range c.new.keys {
+		now, was := c.new.found[key], c.old.found[key]
+		switch {
+		case was == nil && now.f.Waiver.Holds():
+		case was == nil && c.widened(now):
+			c.told[key] = true
+		case was == nil:
+			c.add(New, now, now.f.Message)
+		default:
+			c.d.Unchanged++
+			c.same(was, now)
+		}
+	}
+	for _, key := range c.old.keys {
+		was := c.old.found[key]
+		if c.new.found[key] != nil {
+			continue
+		}
+		res := c.new.results[was.res.ID]
+		if res != nil && c.settled(res, was.f) {
+			c.add(Fixed, was, was.f.Message)
+		} else if res == nil || res.Status != Unknown { // that a check is unknown is told once
+			c.add(CoverageWorse, was, "it is not known any more whether "+was.f.Message)
+		}
+	}
+}
+
+// same compares a finding that is in both.
+func (c *comparison) same(was, now *entry) {
+	if Rank(now.f.Severity) < Rank(was.f.Severity) {
+		c.add(SeverityUp, now, fmt.Sprintf("%s (it was %s)", now.f.Message, was.f.Severity))
+	}
+	if was.f.Waiver.Holds() && !now.f.Waiver.Holds() {
+		why := "there is none any more"
+		if now.f.Waiver != nil {
+			why = now.f.Waiver.Reopened
+		}
+		c.add(Reopened, now, now.f.Message+": "+why)
+	}
+	if now.f.Resource.Kind == "service" { // the exposures tell that
+		return
+	}
+	for _, z := range now.f.AllZones() {
+		if before := was.f.AllZones(); len(before) > 0 && !slices.Contains(before, z) {
+			c.add(Wider, now, fmt.Sprintf("%s, now also the %s zone", now.f.Message, z))
+		}
+	}
+}
+
+// settled says whether a finding that is gone is known to be gone.
+func (c *comparison) settled(res *Result, f *Finding) bool {
+	if res.Status == Unknown || res.Status == Waived && len(res.Findings) == 0 {
+		return false
+	}
+	if slices.ContainsFunc(res.Unknowns, func(u Unclear) bool { return u.Resource.Key == f.Resource.Key }) {
+		return false
+	}
+	return res.Status != Fail || !c.blinder()
+}
+
+// blinder says whether a part of the host was seen worse than before.
+func (c *comparison) blinder() bool {
+	for _, now := range c.new.r.Coverage {
+		for _, was := range c.old.r.Coverage {
+			if was.Collector == now.Collector && sight(now.Status) > sight(was.Status) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// sight orders how well something was seen, the best first.
+func sight(status string) int {
+	switch status {
+	case "ok", "absent":
+		return 0
+	case "partial":
+		return 1
+	default:
+		return 2
+	}
+}
+
+// coverage compares what is known.
+func (c *comparison) coverage() {
+	for _, now := range c.new.r.Coverage {
+		for _, was := range c.old.r.Coverage {
+			if was.Collector != now.Collector || sight(was.Status) == sight(now.Status) {
+				continue
+			}
+			class, message := CoverageMore, fmt.Sprintf("%s was %s and is %s", now.Collector, was.Status, now.Status)
+			if sight(now.Status) > sight(was.Status) {
+				class = CoverageWorse
+				message += ": " + strings.Join(now.Reasons, "; ")
+			}
+			c.d.Changes = append(c.d.Changes, Change{Class: class, Object: now.Collector, Message: message})
+		}
+	}
+	for i := range c.new.r.Results {
+		now := &c.new.r.Results[i]
+		was := c.old.results[now.ID]
+		if was == nil || (was.Status == Unknown) == (now.Status == Unknown) {
+			continue
+		}
+		change := Change{Class: CoverageMore, Check: now.ID, Object: now.ID, Message: "it is known now: " + strings.ReplaceAll(now.Status, "_", " ")}
+		if now.Status == Unknown {
+			change.Class, change.Message = CoverageWorse, fmt.Sprintf("it was %s and is unknown: %s", strings.ReplaceAll(was.Status, "_", " "), now.Reason)
+		}
+		c.d.Changes = append(c.d.Changes, change)
+	}
+}

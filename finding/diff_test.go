@@ -1,0 +1,227 @@
+package finding_test
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/ringfence/ringfence/finding"
+	"github.com/ringfence/ringfence/fixtures"
+	"github.com/ringfence/ringfence/judge"
+	"github.com/ringfence/ringfence/ruleset"
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+var policies *judge.Policies
+
+// judged is the report of the host of the fixtures after a change.
+func judged(t *testing.T, change func(*snapshot.Snapshot)) *finding.Report {
+	t.Helper()
+	if policies == nil {
+		var err error
+		if policies, err = judge.Load(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := fixtures.Host()
+	if change != nil {
+		change(s)
+	}
+	r, err := judge.Judge(t.Context(), s, policies, new(judge.Config), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// openSSH adds a rule that lets workloads reach the SSH server.
+func openSSH(s *snapshot.Snapshot) {
+	chain := &s.NFTables.Ruleset.Tables[0].Chains[0]
+	i := slices.IndexFunc(chain.Rules, func(r ruleset.Rule) bool { return r.Handle == 8 })
+	b, err := json.Marshal(chain.Rules[i])
+	if err != nil {
+		panic(err)
+	}
+	name := func(s string) string { return hex.EncodeToString(append([]byte(s), make([]byte, 16-len(s))...)) }
+	var n ruleset.Rule
+	if err := json.Unmarshal(bytes.Replace(b, []byte(name("mgmt0")), []byte(name("docker0")), 1), &n); err != nil {
+		panic(err)
+	}
+	n.Handle = 99
+	chain.Rules = append(chain.Rules, n)
+}
+
+// told are the changes as lines.
+func told(t *testing.T, before, after *finding.Report) (lines []string, d *finding.Diff) {
+	t.Helper()
+	d, err := finding.Compare(before, after)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range d.Changes {
+		lines = append(lines, fmt.Sprintf("%s|%s|%s|%s", c.Class, c.Check, c.Object, c.Zone))
+	}
+	return lines, d
+}
+
+func TestNothingChanged(t *testing.T) {
+	if lines, d := told(t, judged(t, nil), judged(t, nil)); len(lines) != 0 || d.Worse() {
+		t.Errorf("%q", lines)
+	}
+	open := judged(t, openSSH)
+	if lines, d := told(t, open, judged(t, openSSH)); len(lines) != 0 || d.Unchanged == 0 {
+		t.Errorf("%q", lines)
+	}
+}
+
+// TestOneRuleOpened: one rule is one line with its witness, and closed again one that says so.
+func TestOneRuleOpened(t *testing.T) {
+	closed, open := judged(t, nil), judged(t, openSSH)
+	lines, d := told(t, closed, open)
+	want := "exposure got wider|management/ssh-reachable-from-workload|tcp 0.0.0.0:22 (sshd)|workload"
+	if len(lines) != 1 || lines[0] != want || !d.Worse() || !strings.Contains(d.Changes[0].Witness, "docker0") {
+		t.Errorf("%q %+v", lines, d.Changes)
+	}
+	lines, d = told(t, open, closed)
+	if want = "fixed|management/ssh-reachable-from-workload|tcp 0.0.0.0:22 (sshd)|workload"; len(lines) != 1 || lines[0] != want || d.Worse() {
+		t.Errorf("%q", lines)
+	}
+}
+
+// TestBlind: what is not seen any more is worse, and nothing is fixed by it.
+func TestBlind(t *testing.T) {
+	blind := judged(t, func(s *snapshot.Snapshot) {
+		openSSH(s)
+		for i := range s.Coverage {
+			if c := &s.Coverage[i]; c.Collector == "nftables" {
+				c.Status, c.Reasons = snapshot.Denied, []string{"needs CAP_NET_ADMIN"}
+			}
+		}
+		s.NFTables.Ruleset = nil
+	})
+	lines, d := told(t, judged(t, openSSH), blind)
+	if !d.Worse() || len(lines) < 3 {
+		t.Errorf("%q", lines)
+	}
+	for _, l := range lines {
+		if strings.HasPrefix(l, finding.Fixed) || strings.HasPrefix(l, finding.CoverageMore) {
+			t.Errorf("%q", l)
+		}
+	}
+	for _, c := range d.Changes {
+		if c.Object == "nftables" && c.Check == "" && c.Message != "nftables was ok and is denied: needs CAP_NET_ADMIN" {
+			t.Errorf("%q", c.Message)
+		}
+	}
+	back, d := told(t, blind, judged(t, openSSH))
+	if !slices.ContainsFunc(back, func(l string) bool { return strings.HasPrefix(l, finding.Wider) }) || !d.Worse() {
+		t.Errorf("what was unknown and is open is not told: %q", back)
+	}
+}
+
+// small is a report with one finding.
+func small(f finding.Finding, zones ...finding.Zone) *finding.Report {
+	return &finding.Report{
+		Schema: finding.Schema, Host: finding.Host{Name: "h", ID: "i"}, Zones: zones,
+		Coverage: []finding.Coverage{{Collector: "network", Status: "ok"}},
+		Results:  []finding.Result{{ID: "a/b", Status: finding.Fail, Severity: f.Severity, Findings: []finding.Finding{f}}},
+	}
+}
+
+func TestTraps(t *testing.T) {
+	f := func(key, severity string, zones ...string) finding.Finding {
+		return finding.Finding{Resource: finding.Resource{Kind: "k", Key: key}, Severity: severity, Zones: zones, Fingerprint: key, Message: key}
+	}
+	gone := small(f("x", "high"))
+	gone.Results[0] = finding.Result{ID: "a/b", Status: finding.Pass, Severity: "high"}
+	skipped := small(f("x", "high"))
+	skipped.Results[0] = finding.Result{ID: "a/b", Status: finding.Waived, Severity: "high"}
+	half := small(f("y", "high"))
+	half.Coverage[0].Status = "partial"
+	waived := func(reopened string) *finding.Report {
+		w := f("x", "high")
+		w.Waiver = &finding.Waiver{Reason: "r", Expires: "2027-01-01", Reopened: reopened}
+		return small(w)
+	}
+	exposed := func(port int, verdict string) *finding.Report {
+		r := small(f("x", "high"))
+		r.Exposures = []finding.Exposure{{Service: finding.Service{Proto: "udp", Address: "0.0.0.0", Port: port, Owner: "avahi", Namespace: "host"}, Zone: "external", Verdict: verdict}}
+		return r
+	}
+	for _, c := range []struct {
+		name     string
+		old, new *finding.Report
+		want     []string
+	}{
+		{"renamed interface", small(f("input from eth0", "high"), finding.Zone{Name: "eth0", Zone: "external"}), small(f("input from enp1s0", "high"), finding.Zone{Name: "enp1s0", Zone: "external"}), nil},
+		{"another zone's interface", small(f("input from eth0", "high"), finding.Zone{Name: "eth0", Zone: "external"}), small(f("input from docker0", "high"), finding.Zone{Name: "docker0", Zone: "workload"}), []string{finding.New, finding.Fixed}},
+		{"severity", small(f("x", "medium")), small(f("x", "critical")), []string{finding.SeverityUp}},
+		{"severity down", small(f("x", "critical")), small(f("x", "medium")), nil},
+		{"zone", small(f("x", "high", "workload")), small(f("x", "high", "external", "workload")), []string{finding.Wider}},
+		{"gone", small(f("x", "high")), gone, []string{finding.Fixed}},
+		{"left out", small(f("x", "high")), skipped, []string{finding.CoverageWorse}},
+		{"seen worse", small(f("x", "high")), half, []string{finding.New, finding.CoverageWorse, finding.CoverageWorse}},
+		{"waived", small(f("x", "high")), waived(""), nil},
+		{"waiver over", waived(""), waived("it has expired"), []string{finding.Reopened}},
+		{"waiver taken out", waived(""), small(f("x", "high")), []string{finding.Reopened}},
+		{"new and waived", gone, waived(""), nil},
+		{"ephemeral port", exposed(40000, "reachable"), exposed(50000, "reachable"), nil},
+		{"opened", exposed(5353, "unreachable"), exposed(5353, "reachable"), []string{finding.Wider}},
+		{"opened from unknown", exposed(5353, "unknown"), exposed(5353, "reachable"), []string{finding.Wider}},
+		{"not known any more", exposed(5353, "reachable"), exposed(5353, "unknown"), []string{finding.CoverageWorse}},
+		{"closed", exposed(5353, "reachable"), exposed(5353, "unreachable"), []string{finding.Fixed}},
+	} {
+		lines, _ := told(t, c.old, c.new)
+		var got []string
+		for _, l := range lines {
+			got = append(got, strings.Split(l, "|")[0])
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: %q, want %q", c.name, lines, c.want)
+		}
+	}
+	other := small(f("x", "high"))
+	other.Host.ID = "other"
+	if _, err := finding.Compare(gone, other); !errors.Is(err, finding.ErrOtherHost) {
+		t.Errorf("two hosts: %v", err)
+	}
+	gone.Tool.Policies = "p"
+	if _, d := told(t, gone, small(f("x", "high"))); len(d.Notes) != 1 {
+		t.Errorf("other policies: %v", d.Notes)
+	}
+}
+
+func TestLoad(t *testing.T) {
+	good, err := json.Marshal(small(finding.Finding{Severity: "low", Fingerprint: "f"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r, err := finding.Load(good); err != nil || len(r.Results) != 1 {
+		t.Errorf("%v", err)
+	}
+	for from, to := range map[string]string{
+		`"status":"fail"`: `"status":"well"`, `"severity":"low"`: `"severity":"awful"`, `"fingerprint":"f"`: `"fingerprint":""`, `"id":"a/b"`: `"id":""`,
+		`"schema":"ringfence.report/v1"`: `"schema":"ringfence.report/v2"`,
+	} {
+		b := bytes.Replace(good, []byte(from), []byte(to), 1)
+		if _, err := finding.Load(b); err == nil || !errors.Is(err, finding.ErrReport) {
+			t.Errorf("%s for %s: %v", to, from, err)
+		}
+	}
+	for _, b := range []string{"", "{", "null", "[]", "{}", "\xff", string(good) + "{}"} {
+		if _, err := finding.Load([]byte(b)); err == nil {
+			t.Errorf("%q is a report", b)
+		}
+	}
+	if _, err := finding.Load([]byte(`{"schema":"ringfence.snapshot/v1"}`)); !errors.Is(err, finding.ErrSnapshot) {
+		t.Errorf("a snapshot: %v", err)
+	}
+	if _, err := finding.Load(bytes.Replace(good, []byte(`{"schema"`), []byte(`{"later":1,"schema"`), 1)); err != nil {
+		t.Errorf("a field of a later version: %v", err)
+	}
+}

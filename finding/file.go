@@ -1,0 +1,89 @@
+package finding
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+// MaxSize bounds a report that is read, in bytes.
+const MaxSize = 256 << 20
+
+// ErrReport is in every error of reading a report.
+var ErrReport = errors.New("report")
+
+// ErrSnapshot is in the error of reading a snapshot as a report. It is an ErrReport.
+var ErrSnapshot = fmt.Errorf("%w", ErrReport)
+
+// Load reads a report that "ringfence audit -f json" wrote. Whoever wrote it, its words are of the vocabulary. Fields that this version does not
+// know are left out: later versions add some.
+func Load(b []byte) (*Report, error) {
+	if len(b) > MaxSize {
+		return nil, fmt.Errorf("%w: larger than %d MiB", ErrReport, MaxSize>>20)
+	}
+	if !utf8.Valid(b) {
+		return nil, fmt.Errorf("%w: not UTF-8", ErrReport)
+	}
+	r := new(Report)
+	d := json.NewDecoder(bytes.NewReader(b))
+	if err := d.Decode(r); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrReport, err)
+	}
+	if d.More() {
+		return nil, fmt.Errorf("%w: text after its end", ErrReport)
+	}
+	if strings.HasPrefix(r.Schema, "ringfence.snapshot/") {
+		return nil, fmt.Errorf("%w: schema %q, want %q", ErrSnapshot, r.Schema, Schema)
+	}
+	if r.Schema != Schema {
+		return nil, fmt.Errorf("%w: schema %q, want %q", ErrReport, r.Schema, Schema)
+	}
+	return r, r.valid()
+}
+
+// valid refuses words that are not of the vocabulary: what is counted by them would be lost.
+func (r *Report) valid() error {
+	seen := map[string]bool{}
+	for i := range r.Results {
+		res := &r.Results[i]
+		switch res.Status {
+		case Fail, Pass, Unknown, NotApplicable, Waived:
+		default:
+			return fmt.Errorf("%w: %s: status %q", ErrReport, res.ID, res.Status)
+		}
+		if res.ID == "" || seen[res.ID] {
+			return fmt.Errorf("%w: check %q is there twice, or has no name", ErrReport, res.ID)
+		}
+		seen[res.ID] = true
+		if Rank(res.Severity) >= len(Severities) {
+			return fmt.Errorf("%w: %s: severity %q", ErrReport, res.ID, res.Severity)
+		}
+		for j := range res.Findings {
+			f := &res.Findings[j]
+			if Rank(f.Severity) >= len(Severities) || f.Fingerprint == "" {
+				return fmt.Errorf("%w: %s: a finding of severity %q, fingerprint %q", ErrReport, res.ID, f.Severity, f.Fingerprint)
+			}
+		}
+	}
+	for i := range r.Exposures {
+		if err := verdict(r.Exposures[i].Verdict); err != nil {
+			return err
+		}
+	}
+	for i := range r.Forwards {
+		if err := verdict(r.Forwards[i].Verdict); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func verdict(v string) error {
+	if v != "reachable" && v != "unreachable" && v != Unknown {
+		return fmt.Errorf("%w: verdict %q", ErrReport, v)
+	}
+	return nil
+}

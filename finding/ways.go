@@ -1,0 +1,108 @@
+package finding
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// way is whether a zone reaches a socket, or another zone, over all interfaces and families.
+type way struct {
+	verdict string
+	witness string
+	service *Service // nil for a way through the host
+	from    string   // zone
+	object  string
+}
+
+// firstEphemeral is where the kernel begins to give out ports by itself (ip_local_port_range in ip(7)): a program that listens there has
+// another one after its next start.
+const firstEphemeral = 32768
+
+// readWays reads the ways of a report.
+func (s *side) readWays() {
+	for i := range s.r.Exposures {
+		e := &s.r.Exposures[i]
+		port := fmt.Sprint(e.Service.Port)
+		if e.Service.Port >= firstEphemeral {
+			port = "ephemeral"
+		}
+		object := e.Service.Key()
+		s.way(strings.Join([]string{e.Service.Proto, e.Service.Address, port, e.Service.Owner, e.Service.Namespace, e.Zone}, "\x00"),
+			way{e.Verdict, e.Witness, &e.Service, e.Zone, object})
+	}
+	for i := range s.r.Forwards {
+		f := &s.r.Forwards[i]
+		s.way(strings.Join([]string{"forward", f.FromZone, f.ToZone}, "\x00"), way{f.Verdict, f.Witness, nil, f.FromZone, "the " + f.ToZone + " zone"})
+	}
+}
+
+// way joins what is known of one way: open somewhere is open, not known somewhere is not known.
+func (s *side) way(key string, w way) {
+	was := s.reach[key]
+	if was == nil {
+		s.ways = append(s.ways, key)
+		s.reach[key] = &w
+		return
+	}
+	if openness(w.verdict) > openness(was.verdict) {
+		*was = w
+	}
+}
+
+func openness(verdict string) int {
+	return slices.Index([]string{"unreachable", Unknown, "reachable"}, verdict)
+}
+
+// widened says whether the ways tell a finding: it is about a socket that a zone of it did not reach before.
+func (c *comparison) widened(e *entry) bool {
+	for _, key := range c.new.ways {
+		w := c.new.reach[key]
+		if w.service != nil && w.verdict == "reachable" && e.f.About(w.service) && slices.Contains(e.f.AllZones(), w.from) && c.opened(key) {
+			return true
+		}
+	}
+	return false
+}
+
+// opened says whether a way is open that was not.
+func (c *comparison) opened(key string) bool {
+	was := c.old.reach[key]
+	return c.new.reach[key].verdict == "reachable" && was != nil && was.verdict != "reachable"
+}
+
+// exposures compares the ways.
+func (c *comparison) exposures() {
+	for _, key := range c.new.ways {
+		w, was := c.new.reach[key], c.old.reach[key]
+		change := Change{Object: w.object, Zone: w.from, Witness: w.witness}
+		if id := c.about(c.new, w); id != nil {
+			change.Check, change.Severity, change.Fingerprint = id.res.ID, id.f.Severity, id.f.Fingerprint
+		}
+		switch {
+		case c.opened(key):
+			change.Class, change.Message = Wider, fmt.Sprintf("%s is reachable from the %s zone", w.object, w.from)
+		case w.verdict == Unknown && was != nil && was.verdict != Unknown:
+			change.Class, change.Message = CoverageWorse, fmt.Sprintf("it is not known any more whether the %s zone reaches %s", w.from, w.object)
+		case w.verdict == "unreachable" && was != nil && was.verdict == "reachable" && c.about(c.old, was) == nil:
+			change.Class, change.Message = Fixed, fmt.Sprintf("the %s zone does not reach %s any more", w.from, w.object)
+		default:
+			continue
+		}
+		c.d.Changes = append(c.d.Changes, change)
+	}
+}
+
+// about is the finding about a way.
+func (c *comparison) about(s *side, w *way) *entry {
+	if w.service == nil {
+		return nil
+	}
+	for _, key := range s.keys {
+		e := s.found[key]
+		if !e.f.Waiver.Holds() && e.f.About(w.service) && slices.Contains(e.f.AllZones(), w.from) {
+			return e
+		}
+	}
+	return nil
+}

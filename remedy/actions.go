@@ -1,0 +1,181 @@
+package remedy
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/ringfence/ringfence/finding"
+	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/zones"
+)
+
+// The commands that close findings. NETWORK is for a person to replace.
+const (
+	commandFix     = "ringfence audit --fix"
+	commandDefault = "ringfence fix apply --mode default-deny"
+	commandFiles   = "ringfence fix apply --layer service"
+	withNetwork    = " --allow-from NETWORK"
+)
+
+// someNetwork stands for the network of administrators where only the plan that would be made is asked about (RFC 5737).
+var someNetwork = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
+
+// Actions are what to do about the findings of a report, the most urgent first. A command is one whose plan closes what is said of it: the
+// plans are made here. What no plan closes is to be done by hand.
+func Actions(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config) []finding.Action {
+	open := r.Counting()
+	sudo := ""
+	if s.Host.Self.UID != 0 {
+		sudo = "sudo "
+	}
+	var list []finding.Action
+	taken := map[string]bool{}
+	add := func(command, text string, closes []string) {
+		a := finding.Action{Text: text, Severity: "info", Closes: []string{}}
+		if strings.HasPrefix(command, "ringfence ") {
+			a.Command = sudo + command
+		} else {
+			a.Command = command
+		}
+		for _, id := range closes {
+			if f := open[id]; f != nil && !taken[id] {
+				taken[id] = true
+				a.Closes = append(a.Closes, id)
+				if finding.Rank(f.Severity) < finding.Rank(a.Severity) {
+					a.Severity = f.Severity
+				}
+			}
+		}
+		if len(a.Closes) > 0 {
+			list = append(list, a)
+		}
+	}
+	if len(open) == 0 {
+		return list
+	}
+	plan := Make(r, s, cfg, Options{})
+	add(commandFix, "load rules that drop what is open", plan.targets())
+	add(commandFiles, "put files of services in place", plan.byFiles(r))
+	if slices.ContainsFunc(left(r, taken), func(f *finding.Finding) bool { return f.Remediation[0].Deny != nil }) {
+		add(commandFix+withNetwork, "the same, but NETWORK keeps its access", Make(r, s, cfg, Options{AllowFrom: someNetwork}).targets())
+	}
+	if slices.ContainsFunc(left(r, taken), func(f *finding.Finding) bool { return f.Remediation[0].Kind == "nft" }) {
+		opt, command := Options{Mode: DefaultDeny}, commandDefault
+		if !zones.Classify(s, cfg).Entered() {
+			opt.AllowFrom, command = someNetwork, command+withNetwork
+		}
+		add(command, "let in only what is known", Make(r, s, cfg, opt).targets())
+	}
+	byHand(r, taken, add)
+	finding.RankActions(list, open)
+	return list
+}
+
+// targets are the fingerprints of what the rules close.
+func (p *Plan) targets() (list []string) {
+	for i := range p.Closes {
+		list = append(list, p.Closes[i].Fingerprint)
+	}
+	return list
+}
+
+// byFiles are the fingerprints of what files close that the program puts in place.
+func (p *Plan) byFiles(r *finding.Report) (list []string) {
+	var checks []string
+	for i := range p.Files {
+		if p.Files[i].ByHand == "" {
+			checks = append(checks, p.Files[i].Closes...)
+		}
+	}
+	for i := range r.Results {
+		res := &r.Results[i]
+		if res.Status != finding.Fail || !slices.Contains(checks, res.ID) {
+			continue
+		}
+		for j := range res.Findings {
+			f := &res.Findings[j]
+			hand := false
+			for k := range p.Manual {
+				hand = hand || p.Manual[k].Check == res.ID && p.Manual[k].What == f.Message
+			}
+			if !hand {
+				list = append(list, f.Fingerprint)
+			}
+		}
+	}
+	return list
+}
+
+// left are the findings with a remediation that nothing closes yet.
+func left(r *finding.Report, taken map[string]bool) (list []*finding.Finding) {
+	for i := range r.Results {
+		if r.Results[i].Status != finding.Fail {
+			continue
+		}
+		for j := range r.Results[i].Findings {
+			if f := &r.Results[i].Findings[j]; !taken[f.Fingerprint] && len(f.Remediation) > 0 && !f.Waiver.Holds() {
+				list = append(list, f)
+			}
+		}
+	}
+	return list
+}
+
+// byHand adds what is left, findings of one cause together.
+func byHand(r *finding.Report, taken map[string]bool, add func(command, text string, closes []string)) {
+	of := map[string]*hand{}
+	var order []string
+	for i := range r.Results {
+		if r.Results[i].Status != finding.Fail {
+			continue
+		}
+		for j := range r.Results[i].Findings {
+			f := &r.Results[i].Findings[j]
+			if taken[f.Fingerprint] || len(f.Remediation) == 0 || f.Waiver.Holds() {
+				continue
+			}
+			todo := f.Remediation[0]
+			key := todo.Kind + " " + todo.Text
+			if todo.Kind != "command" && f.Resource.Key != "" {
+				key = strings.ReplaceAll(key, f.Resource.Key, "\x00")
+			}
+			if of[key] == nil {
+				order = append(order, key)
+				of[key] = &hand{text: strings.TrimSpace(todo.Text), command: todo.Kind == "command" && !strings.Contains(strings.TrimSpace(todo.Text), "\n")}
+			} else if !strings.Contains(todo.Text, f.Resource.Key) || slices.Contains(of[key].others, f.Resource.Key) {
+				of[key].closes = append(of[key].closes, f.Fingerprint)
+				continue
+			} else {
+				of[key].others = append(of[key].others, f.Resource.Key)
+			}
+			of[key].closes = append(of[key].closes, f.Fingerprint)
+		}
+	}
+	for _, key := range order {
+		h := of[key]
+		if n := len(h.others); n > 0 {
+			h.text += "; so too " + strings.Join(h.others[:min(n, maxOthers)], ", ")
+			if n > maxOthers {
+				h.text += fmt.Sprintf(" and %d more", n-maxOthers)
+			}
+		}
+		if h.command && len(h.others) == 0 {
+			add(h.text, "run it as root", h.closes)
+		} else {
+			add("", h.text, h.closes)
+		}
+	}
+}
+
+// hand is one thing to do by hand, for several objects.
+type hand struct {
+	text    string
+	command bool
+	others  []string // the objects but the first
+	closes  []string
+}
+
+// maxOthers is how many objects a text names beside the first.
+const maxOthers = 3

@@ -1,0 +1,98 @@
+package remedy
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/ringfence/ringfence/finding"
+	"github.com/ringfence/ringfence/fixtures"
+	"github.com/ringfence/ringfence/judge"
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// openHost is a host without a packet filter, on which a switch of the kernel is off.
+func openHost(t *testing.T) (*snapshot.Snapshot, *finding.Report) {
+	t.Helper()
+	s := fixtures.Host()
+	s.NFTables.Ruleset.Tables = nil
+	s.Network.Sysctls["kernel/randomize_va_space"] = snapshot.Fact{State: snapshot.Present, Value: "0"}
+	p, err := judge.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := judge.Judge(t.Context(), s, p, new(judge.Config), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, r
+}
+
+// TestActionsAreWhatPlansDo: what is said that a command closes, its plan closes, and nothing that has a remedy is left out or there twice.
+func TestActionsAreWhatPlansDo(t *testing.T) {
+	s, r := openHost(t)
+	list := Actions(r, s, nil)
+	wants := map[string]Options{
+		commandFix: {}, commandFix + withNetwork: {AllowFrom: someNetwork}, commandDefault: {Mode: DefaultDeny},
+		commandDefault + withNetwork: {Mode: DefaultDeny, AllowFrom: someNetwork},
+	}
+	seen := map[string]string{}
+	plans := 0
+	for i, a := range list {
+		if i > 0 && finding.Rank(a.Severity) < finding.Rank(list[i-1].Severity) {
+			t.Errorf("%q is after what is less urgent", a.Text)
+		}
+		for _, id := range a.Closes {
+			if seen[id] != "" {
+				t.Errorf("%s is closed by %q and %q", id, seen[id], a.Text)
+			}
+			seen[id] = a.Text
+		}
+		opt, ok := wants[a.Command]
+		if !ok {
+			continue
+		}
+		plans++
+		closed := Make(r, s, nil, opt).targets()
+		for _, id := range a.Closes {
+			if !slices.Contains(closed, id) {
+				t.Errorf("%s does not close %s", a.Command, r.Counting()[id].Message)
+			}
+		}
+	}
+	if plans < 2 {
+		t.Errorf("%d plans in %+v", plans, list)
+	}
+	for id, f := range r.Counting() {
+		if len(f.Remediation) > 0 && seen[id] == "" {
+			t.Errorf("nothing is said about %s", f.Message)
+		}
+	}
+	s.Host.Self.UID = 1000
+	for _, a := range Actions(r, s, nil) {
+		if len(a.Command) > 9 && a.Command[:9] == "ringfence" {
+			t.Errorf("%s: a user needs sudo", a.Command)
+		}
+	}
+}
+
+// TestActionsJoinObjects: one thing to do about several objects is one action, which names some of them.
+func TestActionsJoinObjects(t *testing.T) {
+	r := &finding.Report{Results: []finding.Result{{ID: "a/b", Status: finding.Fail}}}
+	for _, name := range []string{"a", "b", "c", "d", "e"} {
+		key := "container " + name
+		r.Results[0].Findings = append(r.Results[0].Findings, finding.Finding{
+			Resource: finding.Resource{Key: key}, Severity: "high", Fingerprint: name, Remediation: []finding.Remediation{{Kind: "config", Text: "recreate " + key}},
+		})
+	}
+	r.Results[0].Findings = append(r.Results[0].Findings, finding.Finding{
+		Severity: "critical", Fingerprint: "f", Resource: finding.Resource{Key: "x"}, Remediation: []finding.Remediation{{Kind: "command", Text: "gpasswd -d x docker"}},
+	}, finding.Finding{
+		Severity: "critical", Fingerprint: "g", Resource: finding.Resource{Key: "y"}, Waiver: &finding.Waiver{Reason: "r"},
+		Remediation: []finding.Remediation{{Kind: "command", Text: "gpasswd -d y docker"}},
+	})
+	list := Actions(r, fixtures.Host(), nil)
+	if len(list) != 2 || list[0].Command != "gpasswd -d x docker" || len(list[1].Closes) != 5 ||
+		list[1].Text != "recreate container a; so too container b, container c, container d and 1 more" {
+		t.Errorf("%+v", list)
+	}
+}

@@ -1,0 +1,102 @@
+package reports
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/ringfence/ringfence/finding"
+)
+
+// entry is a row of a format that has one for each finding, and one for each check without any.
+type entry struct {
+	r   *finding.Report
+	res *finding.Result
+	f   *finding.Finding // nil for a check without findings
+}
+
+// entries are the rows of reports.
+func entries(list []*finding.Report) (out []entry) {
+	for _, r := range list {
+		for i := range r.Results {
+			res := &r.Results[i]
+			if len(res.Findings) == 0 {
+				out = append(out, entry{r, res, nil})
+			}
+			for j := range res.Findings {
+				out = append(out, entry{r, res, &res.Findings[j]})
+			}
+		}
+	}
+	return out
+}
+
+// status is that of the row: a finding whose waiver holds is waived.
+func (e *entry) status() string {
+	if e.f != nil && e.f.Waiver.Holds() {
+		return finding.Waived
+	}
+	return e.res.Status
+}
+
+func (e *entry) severity() string {
+	if e.f != nil {
+		return e.f.Severity
+	}
+	return e.res.Severity
+}
+
+// message is the consequence, or why there is no answer.
+func (e *entry) message() string {
+	switch {
+	case e.f != nil:
+		return oneLine(e.f.Message)
+	case e.res.Reason != "":
+		return oneLine(e.res.Reason)
+	default:
+		return oneLine(e.res.Title)
+	}
+}
+
+// remedy is what to do first about it.
+func (e *entry) remedy() string {
+	if e.f == nil || len(e.f.Remediation) == 0 {
+		return oneLine(e.res.Remediation)
+	}
+	for i := range e.r.Actions {
+		a := &e.r.Actions[i]
+		for _, id := range a.Closes {
+			if id == e.f.Fingerprint && a.Command != "" {
+				return oneLine(a.Command)
+			}
+		}
+	}
+	return oneLine(e.f.Remediation[0].Text)
+}
+
+// identity is one for all hosts, as long as the finding and the host stay.
+func (e *entry) identity() string {
+	what := e.res.ID
+	if e.f != nil {
+		what = e.f.Fingerprint
+	}
+	sum := sha256.Sum256([]byte(e.r.Host.ID + "\x00" + e.r.Host.Name + "\x00" + what))
+	return hex.EncodeToString(sum[:])
+}
+
+// uuid has the form of a UUID, of version 8 (RFC 9562): made of an identity.
+func uuid(identity string) string {
+	return identity[:8] + "-" + identity[8:12] + "-8" + identity[13:16] + "-a" + identity[17:20] + "-" + identity[20:32]
+}
+
+// upTo is at most n characters of a text, with a mark where it is cut.
+func upTo(s string, n int) string {
+	if utf8.RuneCountInString(s) <= n {
+		return s
+	}
+	return string([]rune(s)[:n-1]) + "…"
+}
+
+// joined is texts of a host in one line.
+func joined(list []string) string { return Clean(strings.Join(list, "; "), false) }

@@ -1,0 +1,94 @@
+package reports
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"github.com/ringfence/ringfence/escape"
+	"github.com/ringfence/ringfence/finding"
+)
+
+// Row is a line of the JSON lines: one thing of one report, with where and when it is from. Lines of many hosts stand in one file.
+type Row struct {
+	Schema      string `json:"schema"` // ringfence.row/v1
+	Row         string `json:"row"`    // result, finding, exposure, forward or coverage: which of the fields below it has
+	Host        string `json:"host"`
+	HostID      string `json:"hostId,omitempty"`
+	BootID      string `json:"bootId,omitempty"`
+	CollectedAt string `json:"collectedAt"`
+	Tool        string `json:"tool"`               // version
+	Policies    string `json:"policies,omitempty"` // digest
+	Config      string `json:"config,omitempty"`   // digest
+	Snapshot    string `json:"snapshot"`           // digest
+
+	Check    string            `json:"check,omitempty"` // of result and finding
+	Result   *rowResult        `json:"result,omitempty"`
+	Finding  *finding.Finding  `json:"finding,omitempty"`
+	Exposure *finding.Exposure `json:"exposure,omitempty"`
+	Forward  *finding.Forward  `json:"forward,omitempty"`
+	Coverage *finding.Coverage `json:"coverage,omitempty"`
+}
+
+// rowResult is a result without its findings, which are rows, and without what its check is about.
+type rowResult struct {
+	Status   string `json:"status"`
+	Severity string `json:"severity"`
+	Reason   string `json:"reason,omitempty"`
+	Findings int    `json:"findings"`
+}
+
+const rowSchema = "ringfence.row/v1"
+
+func writeJSONLines(w io.Writer, list []*finding.Report, _ Options) error {
+	out := bufio.NewWriterSize(w, rowsAtOnce)
+	for _, r := range list {
+		for _, row := range rowsOf(r) {
+			b, err := json.Marshal(row)
+			if err == nil {
+				_, err = out.Write(append(escape.JSON(b), '\n'))
+			}
+			if err != nil {
+				return fmt.Errorf("write JSON lines: %w", err)
+			}
+		}
+	}
+	if err := out.Flush(); err != nil {
+		return fmt.Errorf("write JSON lines: %w", err)
+	}
+	return nil
+}
+
+// rowsOf are the lines of a report.
+func rowsOf(r *finding.Report) (out []Row) {
+	head := Row{
+		Schema: rowSchema, Host: r.Host.Name, HostID: r.Host.ID, BootID: r.Host.BootID, CollectedAt: r.Snapshot.CollectedAt, Tool: r.Tool.Version,
+		Policies: r.Tool.Policies, Config: r.Tool.Config, Snapshot: r.Snapshot.Digest,
+	}
+	add := func(kind string, fill func(*Row)) {
+		row := head
+		row.Row = kind
+		fill(&row)
+		out = append(out, row)
+	}
+	for i := range r.Results {
+		res := &r.Results[i]
+		add("result", func(x *Row) {
+			x.Check, x.Result = res.ID, &rowResult{res.Status, res.Severity, res.Reason, len(res.Findings)}
+		})
+		for j := range res.Findings {
+			add("finding", func(x *Row) { x.Check, x.Finding = res.ID, &res.Findings[j] })
+		}
+	}
+	for i := range r.Exposures {
+		add("exposure", func(x *Row) { x.Exposure = &r.Exposures[i] })
+	}
+	for i := range r.Forwards {
+		add("forward", func(x *Row) { x.Forward = &r.Forwards[i] })
+	}
+	for i := range r.Coverage {
+		add("coverage", func(x *Row) { x.Coverage = &r.Coverage[i] })
+	}
+	return out
+}

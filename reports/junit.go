@@ -1,0 +1,109 @@
+package reports
+
+import (
+	"encoding/xml"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/ringfence/ringfence/finding"
+)
+
+// The elements of JUnit's XML as Jenkins and GitLab read it. A check is a case: failed with all of its findings, an error where it could not be
+// decided (which is no pass), skipped where there is nothing to judge or it was accepted.
+type (
+	junitSuites struct {
+		XMLName  xml.Name     `xml:"testsuites"`
+		Name     string       `xml:"name,attr"`
+		Tests    int          `xml:"tests,attr"`
+		Failures int          `xml:"failures,attr"`
+		Errors   int          `xml:"errors,attr"`
+		Suites   []junitSuite `xml:"testsuite"`
+	}
+	junitSuite struct {
+		Name      string      `xml:"name,attr"`
+		Tests     int         `xml:"tests,attr"`
+		Failures  int         `xml:"failures,attr"`
+		Errors    int         `xml:"errors,attr"`
+		Skipped   int         `xml:"skipped,attr"`
+		Timestamp string      `xml:"timestamp,attr,omitempty"`
+		Hostname  string      `xml:"hostname,attr,omitempty"`
+		Cases     []junitCase `xml:"testcase"`
+	}
+	junitCase struct {
+		Class   string    `xml:"classname,attr"`
+		Name    string    `xml:"name,attr"`
+		Skipped *junitWhy `xml:"skipped"`
+		Error   *junitWhy `xml:"error"`
+		Failure *junitWhy `xml:"failure"`
+	}
+	junitWhy struct {
+		Message string `xml:"message,attr"`
+		Type    string `xml:"type,attr,omitempty"`
+		Text    string `xml:",chardata"`
+	}
+)
+
+func writeJUnit(w io.Writer, list []*finding.Report, _ Options) error {
+	all := junitSuites{Name: "ringfence"}
+	for _, r := range list {
+		s := junitSuite{Name: "ringfence " + Clean(r.Host.Name, false), Hostname: Clean(r.Host.Name, false), Timestamp: withoutZone(r.Snapshot.CollectedAt)}
+		for i := range r.Results {
+			s.add(r, &r.Results[i])
+		}
+		all.Tests, all.Failures, all.Errors = all.Tests+s.Tests, all.Failures+s.Failures, all.Errors+s.Errors
+		all.Suites = append(all.Suites, s)
+	}
+	if _, err := io.WriteString(w, xml.Header); err != nil {
+		return fmt.Errorf("write JUnit: %w", err)
+	}
+	e := xml.NewEncoder(w)
+	e.Indent("", " ")
+	if err := e.Encode(all); err != nil {
+		return fmt.Errorf("write JUnit: %w", err)
+	}
+	_, err := io.WriteString(w, "\n")
+	return err
+}
+
+// add adds a check.
+func (s *junitSuite) add(r *finding.Report, res *finding.Result) {
+	area, name, _ := strings.Cut(res.ID, "/")
+	c := junitCase{Class: "ringfence." + Clean(area, false), Name: Clean(name, false)}
+	s.Tests++
+	var text []string // one failure with all findings: readers take the first
+	counted := 0
+	for j := range res.Findings {
+		e := entry{r, res, &res.Findings[j]}
+		if e.status() != finding.Fail {
+			continue
+		}
+		if c.Failure == nil {
+			c.Failure = &junitWhy{Message: e.message(), Type: e.f.Severity}
+		} else {
+			text = append(text, "")
+		}
+		counted++
+		text = append(text, e.f.Severity+": "+e.message())
+		for _, x := range e.f.Evidence {
+			text = append(text, "seen: "+oneLine(x))
+		}
+		text = append(text, "fix: "+e.remedy(), "fingerprint: "+e.f.Fingerprint)
+	}
+	switch {
+	case c.Failure != nil:
+		c.Failure.Text = strings.Join(text, "\n")
+		if counted > 1 {
+			c.Failure.Message += fmt.Sprintf(" (and %d more)", counted-1)
+		}
+		s.Failures++
+	case res.Status == finding.Unknown:
+		c.Error = &junitWhy{Message: oneLine(res.Reason), Type: res.Status}
+		s.Errors++
+	case res.Status != finding.Pass:
+		c.Skipped = &junitWhy{Message: strings.ReplaceAll(res.Status, "_", " ") + ": " + oneLine(res.Reason)}
+		s.Skipped++
+	default:
+	}
+	s.Cases = append(s.Cases, c)
+}

@@ -1,0 +1,102 @@
+package reports
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/ringfence/ringfence/finding"
+)
+
+// maxMarkdown bounds the text in bytes: GitHub takes 65,536 characters in a comment and 1 MiB in the summary of a step.
+const maxMarkdown = 60_000
+
+// writeMarkdown writes for a comment or the summary of a job. Text of the host stands in code, in which nothing is a link, a picture, a mention or HTML.
+func writeMarkdown(w io.Writer, list []*finding.Report, _ Options) error {
+	b := new(bytes.Buffer)
+	for _, r := range list {
+		if b.Len() > 0 {
+			b.WriteByte('\n')
+		}
+		markdownReport(b, r, maxMarkdown/len(list))
+	}
+	if _, err := w.Write(b.Bytes()); err != nil {
+		return fmt.Errorf("write Markdown: %w", err)
+	}
+	return nil
+}
+
+func markdownReport(b *bytes.Buffer, r *finding.Report, budget int) {
+	end := b.Len() + budget
+	c := r.Count()
+	fmt.Fprintf(b, "## ringfence: %s\n\n", code(upTo(r.Host.Name, 200)))
+	fmt.Fprintf(b, "**%s** · %d passed · %d not applicable · %d unknown · %d waived\n", found(c.Findings), c.Pass, c.NotApplicable, c.Unknown, c.Waived)
+	if len(r.Actions) > 0 {
+		b.WriteString("\n### Do first\n\n")
+	}
+	for i, a := range r.Actions[:min(len(r.Actions), maxFirst)] {
+		text := a.Text
+		if a.Command != "" {
+			text = a.Command
+		}
+		fmt.Fprintf(b, "%d. %s (closes %d, %s)\n", i+1, code(upTo(text, 500)), len(a.Closes), a.Severity)
+	}
+	rows := []string{}
+	for _, sev := range finding.Severities {
+		for _, x := range causes(r, sev, false) {
+			rows = append(rows, fmt.Sprintf("| %s | %s | %s |\n", sev, cell(upTo(x.title(), 1000)), cell(x.id())))
+		}
+	}
+	b.WriteString(table("Findings", "| severity | finding | check |\n|---|---|---|\n", rows, end-b.Len()))
+	rows = rows[:0]
+	for i := range r.Results {
+		if res := &r.Results[i]; res.Status == finding.Unknown {
+			rows = append(rows, fmt.Sprintf("| %s | %s |\n", cell(res.ID), cell(upTo(res.Reason, 500))))
+		}
+	}
+	b.WriteString(table("Unknown", "| check | why |\n|---|---|\n", rows, end-b.Len()))
+}
+
+// table is a table with as many rows as there is place for, and how many are left out.
+func table(title, head string, rows []string, budget int) string {
+	if len(rows) == 0 {
+		return ""
+	}
+	const note = 100 // for the last line
+	var b strings.Builder
+	fmt.Fprintf(&b, "\n### %s\n\n%s", title, head)
+	for i, row := range rows {
+		if b.Len()+len(row) > budget-note {
+			fmt.Fprintf(&b, "\n%d more are in the JSON report.\n", len(rows)-i)
+			break
+		}
+		b.WriteString(row)
+	}
+	return b.String()
+}
+
+// code is a text as a span of code, whose fence is longer than any run of backticks in it.
+func code(s string) string {
+	s = oneLine(s)
+	longest, run := 0, 0
+	for _, c := range s {
+		if c == '`' {
+			run++
+			longest = max(longest, run)
+		} else {
+			run = 0
+		}
+	}
+	if strings.TrimSpace(s) == "" {
+		return "` `"
+	}
+	fence := strings.Repeat("`", longest+1)
+	if strings.Trim(s, "` ") == s {
+		return fence + s + fence
+	}
+	return fence + " " + s + " " + fence // one blank at each end is taken away again (CommonMark, 6.1)
+}
+
+// cell is code in a cell of a table, which ends at a bar even in code.
+func cell(s string) string { return strings.ReplaceAll(code(s), "|", `\|`) }

@@ -1,0 +1,132 @@
+package reports
+
+import (
+	"io"
+	"strings"
+	"time"
+
+	"github.com/ringfence/ringfence/finding"
+)
+
+// The objects of a ClusterReport of openreports.io/v1alpha1.
+type (
+	openReport struct {
+		APIVersion string       `json:"apiVersion"`
+		Kind       string       `json:"kind"`
+		Metadata   openMeta     `json:"metadata"`
+		Source     string       `json:"source"`
+		Summary    openSummary  `json:"summary"`
+		Results    []openResult `json:"results"`
+	}
+	openMeta struct {
+		Name        string            `json:"name"`
+		Labels      map[string]string `json:"labels"`
+		Annotations map[string]string `json:"annotations"`
+	}
+	openSummary struct {
+		Pass  int `json:"pass"`
+		Fail  int `json:"fail"`
+		Warn  int `json:"warn"`
+		Error int `json:"error"`
+		Skip  int `json:"skip"`
+	}
+	openResult struct {
+		Source     string            `json:"source"`
+		Policy     string            `json:"policy"`
+		Rule       string            `json:"rule,omitempty"`
+		Category   string            `json:"category"`
+		Severity   string            `json:"severity"`
+		Result     string            `json:"result"`
+		Scored     bool              `json:"scored"`
+		Message    string            `json:"message"`
+		Timestamp  openTime          `json:"timestamp"`
+		Properties map[string]string `json:"properties,omitempty"`
+	}
+	openTime struct {
+		Seconds int64 `json:"seconds"`
+		Nanos   int32 `json:"nanos"`
+	}
+)
+
+// Objects in etcd are small: at most so many results, of which the worst come first, and so many characters of a text.
+const (
+	openResults = 500
+	openText    = 500
+	openName    = 200
+)
+
+var openState = map[string]string{
+	finding.Pass: "pass", finding.Fail: "fail", finding.Unknown: "error", finding.NotApplicable: "skip", finding.Waived: "skip",
+}
+
+// writeOpenReports writes the object of one host; kubectl and clients of the API take JSON.
+func writeOpenReports(w io.Writer, list []*finding.Report, _ Options) error {
+	r := list[0]
+	out := openReport{
+		APIVersion: "openreports.io/v1alpha1", Kind: "ClusterReport", Source: "ringfence", Results: []openResult{},
+		Metadata: openMeta{
+			Name: dnsName("ringfence-" + r.Host.Name), Labels: map[string]string{"app.kubernetes.io/managed-by": "ringfence"},
+			Annotations: map[string]string{"ringfence/host": upTo(Clean(r.Host.Name, false), openText), "ringfence/snapshot": Clean(r.Snapshot.Digest, false)},
+		},
+	}
+	var at openTime
+	if t, err := time.Parse(time.RFC3339, r.Snapshot.CollectedAt); err == nil {
+		at.Seconds = t.Unix()
+	}
+	rows := entries(list[:1])
+	for _, status := range []string{finding.Fail, finding.Unknown, finding.Waived, finding.NotApplicable, finding.Pass} {
+		for _, sev := range finding.Severities {
+			for i := range rows {
+				if e := &rows[i]; e.status() == status && e.severity() == sev {
+					out.Summary.count(openState[status])
+					if len(out.Results) < openResults {
+						out.Results = append(out.Results, e.open(at))
+					}
+				}
+			}
+		}
+	}
+	return encode(w, "OpenReports object", out)
+}
+
+func (s *openSummary) count(result string) {
+	switch result {
+	case "pass":
+		s.Pass++
+	case "fail":
+		s.Fail++
+	case "error":
+		s.Error++
+	default:
+		s.Skip++
+	}
+}
+
+func (e *entry) open(at openTime) openResult {
+	area, _, _ := strings.Cut(e.res.ID, "/")
+	out := openResult{
+		Source: "ringfence", Policy: Clean(e.res.ID, false), Category: Clean(area, false), Severity: e.severity(), Result: openState[e.status()], Scored: true,
+		Message: upTo(e.message(), openText), Timestamp: at,
+	}
+	if e.f != nil {
+		out.Properties = map[string]string{
+			"object": upTo(Clean(e.f.Resource.Kind+" "+e.f.Resource.Key, false), openText), "fingerprint": e.f.Fingerprint, "remedy": upTo(e.remedy(), openText),
+		}
+	}
+	return out
+}
+
+// dnsName is a name that an object of Kubernetes can have (RFC 1123).
+func dnsName(s string) string {
+	s = strings.ToLower(strings.ReplaceAll(slug(s), "_", "-"))
+	if len(s) > openName {
+		s = s[:openName]
+	}
+	var parts []string
+	for p := range strings.SplitSeq(s, ".") {
+		if p = strings.Trim(p, "-"); p != "" {
+			parts = append(parts, p)
+		}
+	}
+	return strings.Join(parts, ".")
+}

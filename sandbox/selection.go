@@ -1,0 +1,63 @@
+package sandbox
+
+import (
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/ringfence/ringfence/judge"
+	"github.com/ringfence/ringfence/words"
+)
+
+// Selection is which checks are judged, by patterns: the id of a check, its area, or such as "ssh/*-password*". Without Only it is all.
+type Selection struct {
+	Only []string `json:"only,omitempty"`
+	Skip []string `json:"skip,omitempty"`
+}
+
+// leftOut are the ids that are not selected. A pattern that no check has is an error.
+func (s *Selection) leftOut(checks []judge.Check) ([]string, error) {
+	var ids, out []string
+	for i := range checks {
+		ids = append(ids, checks[i].ID)
+	}
+	for flag, list := range map[string][]string{"only": s.Only, "skip": s.Skip} {
+		for _, p := range list {
+			if err := fits(p, ids); err != nil {
+				return nil, fmt.Errorf("%s: %w", flag, err)
+			}
+		}
+	}
+	for _, id := range ids {
+		if len(s.Only) > 0 && !matches(s.Only, id) || matches(s.Skip, id) {
+			out = append(out, id)
+		}
+	}
+	return out, nil
+}
+
+func matches(patterns []string, id string) bool {
+	area, _, _ := strings.Cut(id, "/")
+	for _, p := range patterns {
+		if ok, err := path.Match(p, id); err == nil && ok || p == area {
+			return true
+		}
+	}
+	return false
+}
+
+// fits says what is wrong with a pattern.
+func fits(pattern string, ids []string) error {
+	if _, err := path.Match(pattern, ""); err != nil {
+		return fmt.Errorf("pattern %q: %w", pattern, err)
+	}
+	for _, id := range ids {
+		if matches([]string{pattern}, id) {
+			return nil
+		}
+	}
+	if near := words.Nearest(pattern, ids); near != "" {
+		return fmt.Errorf("no check %q: did you mean %s?", pattern, near)
+	}
+	return fmt.Errorf("no check %q: ringfence checks list names them", pattern)
+}

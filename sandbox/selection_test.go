@@ -1,0 +1,34 @@
+package sandbox
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/ringfence/ringfence/judge"
+)
+
+func TestSelection(t *testing.T) {
+	checks := []judge.Check{{ID: "host/kernel-baseline"}, {ID: "ssh/empty-passwords"}, {ID: "ssh/password-authentication"}}
+	for _, c := range []struct {
+		only, skip, want []string
+		err              string
+	}{
+		{},
+		{only: []string{"ssh"}, want: []string{"host/kernel-baseline"}},
+		{only: []string{"ssh/*"}, skip: []string{"ssh/empty-passwords"}, want: []string{"host/kernel-baseline", "ssh/empty-passwords"}},
+		{skip: []string{"*/*-*baseline"}, want: []string{"host/kernel-baseline"}},
+		{skip: []string{"host/kernel-baseline", "ssh"}, want: []string{"host/kernel-baseline", "ssh/empty-passwords", "ssh/password-authentication"}},
+		{only: []string{"ssh/empty-pasword"}, err: `only: no check "ssh/empty-pasword": did you mean ssh/empty-passwords?`},
+		{skip: []string{"nosuch"}, err: `skip: no check "nosuch": ringfence checks list names them`},
+		{skip: []string{"["}, err: `skip: pattern "[": syntax error in pattern`},
+	} {
+		got, err := (&Selection{Only: c.only, Skip: c.skip}).leftOut(checks)
+		text := ""
+		if err != nil {
+			text = err.Error()
+		}
+		if !slices.Equal(got, c.want) || text != c.err {
+			t.Errorf("%+v: %v %q", c, got, text)
+		}
+	}
+}
