@@ -162,8 +162,7 @@ func describe(schema map[string]any, t reflect.Type, said map[string]string, abo
 
 // describeFields describes the properties of a structure, with those of what is embedded in it.
 func describeFields(props map[string]any, t reflect.Type, said map[string]string, above []reflect.Type) {
-	for i := range t.NumField() {
-		f := t.Field(i)
+	for f := range t.Fields() {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if f.Anonymous && name == "" && f.Type.Kind() == reflect.Struct {
 			describeFields(props, f.Type, said, above)

@@ -70,13 +70,12 @@ func schemaOf(t reflect.Type, above []reflect.Type) map[string]any {
 	return map[string]any{"type": "integer"}
 }
 
-// JSONFields are the fields of a structure with those of structures that are embedded in it, which JSON has side by side. A field can have
+// jsonFields are the fields of a structure with those of structures that are embedded in it, which JSON has side by side. A field can have
 // the name of the type that it is embedded with: reflect.VisibleFields would hide it.
-func JSONFields(t reflect.Type) (out []reflect.StructField) {
-	for i := range t.NumField() {
-		f := t.Field(i)
+func jsonFields(t reflect.Type) (out []reflect.StructField) {
+	for f := range t.Fields() {
 		if f.Anonymous && f.Tag.Get("json") == "" && f.Type.Kind() == reflect.Struct {
-			out = append(out, JSONFields(f.Type)...)
+			out = append(out, jsonFields(f.Type)...)
 		} else {
 			out = append(out, f)
 		}
@@ -86,7 +85,7 @@ func JSONFields(t reflect.Type) (out []reflect.StructField) {
 
 func structSchema(t reflect.Type, above []reflect.Type) map[string]any {
 	props, required := map[string]any{}, []any{}
-	for _, f := range JSONFields(t) {
+	for _, f := range jsonFields(t) {
 		name, opts, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if name == "-" || name == "" {
 			continue

@@ -43,7 +43,10 @@ var Modes = []string{"auto", "always", "never"}
 // Color says whether a report has colours. A mode other than auto decides; then NO_COLOR (no-color.org), FORCE_COLOR and CLICOLOR_FORCE
 // (bixense.com/clicolors), which a CI sets whose log shows colours; then CLICOLOR and TERM; and at last whether it goes to a terminal.
 func Color(mode string, is bool, getenv func(string) string) bool {
-	set := func(name string) bool { v := getenv(name); return v != "" && v != "0" && !strings.EqualFold(v, "false") }
+	set := func(name string) bool {
+		v := getenv(name)
+		return v != "" && v != "0" && !strings.EqualFold(v, "false")
+	}
 	switch {
 	case mode == "always":
 		return true
@@ -65,7 +68,9 @@ type Waiting struct {
 }
 
 // Wait begins with the names of those who work.
-func Wait(names []string) *Waiting { return &Waiting{all: len(names), left: append([]string(nil), names...)} }
+func Wait(names []string) *Waiting {
+	return &Waiting{all: len(names), left: append([]string(nil), names...)}
+}
 
 // maxNamed is how many are named in the line.
 const maxNamed = 3

@@ -11,8 +11,15 @@ func TestWidth(t *testing.T) {
 		env     string
 		want    int
 	}{
-		{80, true, "", 80}, {80, true, "120", 80}, {0, true, "120", 120}, {0, false, "", 0}, {0, false, "132", 132},
-		{0, false, "7", 0}, {0, false, "-1", 0}, {0, false, "many", 0}, {0, false, "99999", 0},
+		{80, true, "", 80},
+		{80, true, "120", 80},
+		{0, true, "120", 120},
+		{0, false, "", 0},
+		{0, false, "132", 132},
+		{0, false, "7", 0},
+		{0, false, "-1", 0},
+		{0, false, "many", 0},
+		{0, false, "99999", 0},
 	} {
 		if got := Width(c.columns, c.is, env(map[string]string{"COLUMNS": c.env})); got != c.want {
 			t.Errorf("%+v: %d", c, got)
@@ -52,8 +59,12 @@ func TestColor(t *testing.T) {
 func TestWaiting(t *testing.T) {
 	w := Wait([]string{"a", "b", "c", "d", "e"})
 	for _, c := range [][2]string{
-		{"b", "1/5 seen, waiting for a, c, d and 1 more"}, {"a", "2/5 seen, waiting for c, d, e"}, {"nobody", "2/5 seen, waiting for c, d, e"},
-		{"e", "3/5 seen, waiting for c, d"}, {"c", "4/5 seen, waiting for d"}, {"d", ""},
+		{"b", "1/5 seen, waiting for a, c, d and 1 more"},
+		{"a", "2/5 seen, waiting for c, d, e"},
+		{"nobody", "2/5 seen, waiting for c, d, e"},
+		{"e", "3/5 seen, waiting for c, d"},
+		{"c", "4/5 seen, waiting for d"},
+		{"d", ""},
 	} {
 		if got := w.Done(c[0]); got != c[1] {
 			t.Errorf("after %s: %q, want %q", c[0], got, c[1])
