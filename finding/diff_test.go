@@ -32,7 +32,9 @@ func judged(t *testing.T, change func(*snapshot.Snapshot)) *finding.Report {
 	if change != nil {
 		change(s)
 	}
-	r, err := judge.Judge(t.Context(), s, policies, new(judge.Config), "")
+	// A rule that is not in its file is a finding of its own.
+	cfg := &judge.Config{Checks: judge.CheckConfig{Skip: []string{"firewall/live-differs-from-file"}}}
+	r, err := judge.Judge(t.Context(), s, policies, cfg, "")
 	if err != nil {
 		t.Fatal(err)
 	}
