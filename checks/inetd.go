@@ -151,7 +151,7 @@ func (s *Scan) serviceAddresses(p *process, v *service) (list []string, why stri
 		if err != nil {
 			return []string{port}, "its address is a name"
 		}
-		list = append(list, netip.AddrPortFrom(addr, uint16(atoi(port))).String()) //nolint:gosec // it was parsed as 16 bits, or is one of services(5)
+		list = append(list, netip.AddrPortFrom(addr, uint16(atoi(port))).String())
 	}
 	if len(list) == 0 {
 		list = []string{port}

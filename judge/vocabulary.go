@@ -84,7 +84,7 @@ func (c *Check) entry(entry ast.Object, fields []string, note func(*ast.Term, er
 			note(k, fmt.Errorf("an entry has no field %q: want %s", string(name), strings.Join(fields, ", ")))
 			return
 		}
-		switch name {
+		switch string(name) {
 		case "severity":
 			if s, ok := v.Value.(ast.String); ok {
 				note(v, knownSeverity(string(s)))
