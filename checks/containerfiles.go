@@ -112,8 +112,8 @@ func (s *Scan) lookInside(found map[string]*snapshot.Container, byPID map[int]*p
 	}
 }
 
-// mountOver is the mount that a path is in: the one on top of those whose point is nearest to it.
-func mountOver(mounts []mountEntry, p string) *mountEntry {
+// covering is the mount that a path is in: the one on top of those whose point is nearest to it.
+func covering(mounts []mountEntry, p string) *mountEntry {
 	var best *mountEntry
 	for i := range mounts {
 		m := &mounts[i]
@@ -129,7 +129,7 @@ func (m *mountEntry) readOnly() bool { return hasOption(m.options, "ro") || hasO
 // writableIn are the files of the kernel that mounts let be written: settings (proc_sys(5)), devices (sysfs(5)) and cgroups(7).
 func writableIn(mounts []mountEntry, cgroup string) (list []snapshot.KernelFile) {
 	add := func(at string, of *mountEntry, beyond bool) {
-		m := mountOver(mounts, at)
+		m := covering(mounts, at)
 		f := snapshot.KernelFile{Path: at, FS: of.fs, Beyond: beyond}
 		if m != nil && m.fs == of.fs && m.dev == of.dev && !m.readOnly() && !slices.Contains(list, f) && len(list) < maxKernelFiles {
 			list = append(list, f)
@@ -164,7 +164,7 @@ var maskable = []string{"/proc/kcore", "/proc/keys", "/proc/timer_list", "/proc/
 // unmaskedIn are those of them that nothing is mounted over.
 func unmaskedIn(mounts []mountEntry) (list []string) {
 	for _, file := range maskable {
-		if m := mountOver(mounts, file); m != nil && (m.fs == "proc" || m.fs == "sysfs") {
+		if m := covering(mounts, file); m != nil && (m.fs == "proc" || m.fs == "sysfs") {
 			list = append(list, file)
 		}
 	}

@@ -185,7 +185,7 @@ func (s *Scan) socketFlows(c *flowCount, own bool) {
 
 // connected are the connected sockets of a protocol, which sockets in a state serve. What serves at the local port, or did if that is below those that the
 // kernel gives out, was connected to.
-func (c *flowCount) connected(proto uint8, serving uint8, here bool, ask func(states uint32, each func([]byte) error)) {
+func (c *flowCount) connected(proto, serving uint8, here bool, ask func(states uint32, each func([]byte) error)) {
 	const firstEphemeral = 32768 // Documentation/networking/ip-sysctl.rst, ip_local_port_range
 	type pair struct{ local, peer netip.AddrPort }
 	serves := map[uint16]bool{}

@@ -12,7 +12,6 @@ import (
 
 	"github.com/ringfence/ringfence/audit"
 	"github.com/ringfence/ringfence/finding"
-	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/remedy"
 	"github.com/ringfence/ringfence/ruleset"
 	"github.com/ringfence/ringfence/snapshot"

@@ -7,6 +7,8 @@
 # custom:
 #   severity: medium
 #   reads: [agents, processes.power, listeners.ip, runtimes]
+#   params:
+#     programs: {type: strings, default: [], description: "Tunnels that are meant: names of programs, such as cloudflared."}
 #   remediation: >-
 #     End the tunnel, or let its server ask who comes (an access policy, OAuth, an allow list), and
 #     give the service behind it authentication of its own.

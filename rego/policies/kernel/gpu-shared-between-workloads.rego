@@ -7,6 +7,8 @@
 # custom:
 #   severity: medium
 #   reads: [runtimes]
+#   params:
+#     devices: {type: strings, default: [], description: "Device files that are meant to be shared: /dev/dri/renderD128."}
 #   remediation: >-
 #     Give each workload a card or a partition (MIG) of its own, or run them one after the other.
 #   references:

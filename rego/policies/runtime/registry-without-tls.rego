@@ -6,6 +6,8 @@
 # custom:
 #   severity: medium
 #   reads: [runtimes]
+#   params:
+#     registries: {type: strings, default: [], description: "Registries that are meant to be without TLS: registry.example:5000."}
 #   remediation: >-
 #     Give the registry a certificate, put its authority into certs.d, and remove the exception.
 #   references:
