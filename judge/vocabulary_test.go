@@ -31,11 +31,12 @@ func TestBuiltinPoliciesHoldTheRules(t *testing.T) {
 
 // own is the policy own/mine of a user with keys of its METADATA: custom begins on line 5, and the rules two lines after the package.
 func own(custom, rules string) Module {
-	text := "# METADATA\n# title: T\n# description: D\n# custom:\n"
+	var text strings.Builder
+	text.WriteString("# METADATA\n# title: T\n# description: D\n# custom:\n")
 	for line := range strings.Lines(custom) {
-		text += "#   " + line
+		text.WriteString("#   " + line)
 	}
-	return Module{"dir/mine.rego", []byte(text + "\npackage ringfence.own.mine\n\n" + rules + "\n")}
+	return Module{"dir/mine.rego", []byte(text.String() + "\npackage ringfence.own.mine\n\n" + rules + "\n")}
 }
 
 const usual = "severity: low\nreads: []\nremediation: R"
