@@ -125,7 +125,7 @@ func left(r *finding.Report, taken map[string]bool) (list []*finding.Finding) {
 
 // byHand adds what is left, findings of one cause together.
 func byHand(r *finding.Report, taken map[string]bool, add func(command, text string, closes []string)) {
-	of := map[string]*hand{}
+	of, same := map[string]*hand{}, map[string]*hand{} // by the text without the object, and by the text itself
 	var order []string
 	for i := range r.Results {
 		if r.Results[i].Status != finding.Fail {
@@ -138,18 +138,21 @@ func byHand(r *finding.Report, taken map[string]bool, add func(command, text str
 			}
 			todo := f.Remediation[0]
 			key := todo.Kind + " " + todo.Text
+			if h := same[key]; h != nil {
+				h.closes = append(h.closes, f.Fingerprint)
+				continue
+			}
+			text := key
 			if todo.Kind != "command" && f.Resource.Key != "" {
 				key = strings.ReplaceAll(key, f.Resource.Key, "\x00")
 			}
 			if of[key] == nil {
 				order = append(order, key)
 				of[key] = &hand{text: strings.TrimSpace(todo.Text), command: todo.Kind == "command" && !strings.Contains(strings.TrimSpace(todo.Text), "\n")}
-			} else if !strings.Contains(todo.Text, f.Resource.Key) || slices.Contains(of[key].others, f.Resource.Key) {
-				of[key].closes = append(of[key].closes, f.Fingerprint)
-				continue
 			} else {
 				of[key].others = append(of[key].others, f.Resource.Key)
 			}
+			same[text] = of[key]
 			of[key].closes = append(of[key].closes, f.Fingerprint)
 		}
 	}

@@ -96,3 +96,16 @@ func TestActionsJoinObjects(t *testing.T) {
 		t.Errorf("%+v", list)
 	}
 }
+
+// TestActionsAreTheSameByTheirText: what is to be done in the same words is one thing, also if the words happen to have the key of an object.
+func TestActionsAreTheSameByTheirText(t *testing.T) {
+	r := &finding.Report{Results: []finding.Result{{ID: "a/b", Status: finding.Fail}}}
+	for _, key := range []string{"input", "eth0", "forward"} {
+		r.Results[0].Findings = append(r.Results[0].Findings, finding.Finding{
+			Resource: finding.Resource{Key: key}, Severity: "high", Fingerprint: key, Remediation: []finding.Remediation{{Kind: "words", Text: "load an input chain"}},
+		})
+	}
+	if list := Actions(r, fixtures.Host(), nil); len(list) != 1 || list[0].Text != "load an input chain" || len(list[0].Closes) != 3 {
+		t.Errorf("%+v", list)
+	}
+}
