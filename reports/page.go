@@ -225,7 +225,7 @@ func (p *page) first(r *finding.Report) {
 		p.action(fmt.Sprintf("%2d  ", i+1), &a, found(by))
 	}
 	if n := len(list) - maxFirst; n > 0 {
-		p.line(p.paint(dim, fmt.Sprintf("    and %d more things to do, below", n)))
+		p.line(p.paint(dim, "    and "+plural(n, "more thing")+" to do, below"))
 	}
 }
 
