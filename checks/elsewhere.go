@@ -57,8 +57,8 @@ func collectElsewhere(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Ou
 		}
 		snap.Namespaces = append(snap.Namespaces, *e)
 	}
-	for _, gap := range s.mountGaps {
-		out.partial("%s", gap)
+	for _, gap := range s.mountGaps { // no process is in what is mounted alone
+		out.partialIn("mounts", "%s", gap)
 	}
 	return out
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -229,7 +230,7 @@ echo after; ls /etc/ssh/sshd_config.d /etc/systemd/system /var/lib/ringfence; /u
 	effective, after, _ := strings.Cut(effective, "after\n")
 	for name, ok := range map[string]bool{
 		"in effect":         strings.HasPrefix(effective, "permitrootlogin without-password") || strings.HasPrefix(effective, "permitrootlogin prohibit-password"),
-		"known to status":   strings.Contains(effective, "is confirmed: file /etc/ssh/sshd_config.d/00-ringfence.conf"),
+		"known to status":   regexp.MustCompile(`is confirmed: .*file /etc/ssh/sshd_config\.d/00-ringfence\.conf`).MatchString(effective),
 		"taken back":        strings.Contains(after, "permitrootlogin yes"),
 		"nothing left over": !strings.Contains(after, "ringfence.conf") && !strings.Contains(after, "state.json") && !strings.Contains(after, "rollback"),
 	} {

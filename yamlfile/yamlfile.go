@@ -2,6 +2,7 @@
 package yamlfile
 
 import (
+	"encoding"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -61,14 +62,19 @@ type problem struct {
 	what string
 }
 
-var ownText = reflect.TypeFor[json.Unmarshaler]()
+// Types that read JSON or a text by themselves.
+var (
+	ownJSON = reflect.TypeFor[json.Unmarshaler]()
+	ownText = reflect.TypeFor[encoding.TextUnmarshaler]()
+)
 
 // check compares a node with the type that it is read into. Aliases are left to the parser: they lead to what was compared.
 func check(n *node.Node, t reflect.Type, path string) *problem {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	if n.Kind == node.AliasNode || n.Tag == "!!null" || reflect.PointerTo(t).Implements(ownText) {
+	if n.Kind == node.AliasNode || n.Tag == "!!null" || reflect.PointerTo(t).Implements(ownJSON) ||
+		n.Kind == node.ScalarNode && reflect.PointerTo(t).Implements(ownText) {
 		return nil
 	}
 	want := ""

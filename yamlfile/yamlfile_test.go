@@ -1,19 +1,21 @@
 package yamlfile
 
 import (
+	"net/netip"
 	"testing"
 )
 
 type inner struct {
 	List []string `json:"list"`
 	Text string   `json:"text"`
-	On   bool     `json:"on"`
-	N    int      `json:"n"`
+	On   bool     `json:"flag"`
+	N    int      `json:"count"`
 }
 
 type outer struct {
 	Some map[string]inner `json:"some"`
 	Any  map[string]any   `json:"any"`
+	Nets []netip.Prefix   `json:"nets"`
 	One  *inner           `json:"one"`
 }
 
@@ -21,22 +23,24 @@ func TestPlaces(t *testing.T) {
 	for text, want := range map[string]string{
 		"":      "",
 		"# x\n": "",
-		"some: {a: {list: [x], text: 5, on: true, n: 7}}\nany: {x: [1, {y: z}]}": "",
-		"one: {text: &a t}\nsome: {b: {text: *a}}":                               "",
+		"some: {a: {list: [x], text: 5, flag: true, count: 7}}\nany: {x: [1, {y: z}]}": "",
+		"one: {text: &a t}\nsome: {b: {text: *a}}":                                     "",
+		"nets: [192.0.2.0/24]":         "",
+		"nets: [[192.0.2.0/24]]":       `f:1:8: nets[0]: want keys with values, not a list`,
 		"one: null":                    "",
-		"soem: {}":                     `f:1:1: unknown key "soem": want any, one or some; did you mean some?`,
-		"Some: {}":                     `f:1:1: unknown key "Some": want any, one or some; did you mean some?`,
-		"some:\n  a:\n    lsit: [x]":   `f:3:5: some.a: unknown key "lsit": want list, n, on or text; did you mean list?`,
+		"soem: {}":                     `f:1:1: unknown key "soem": want any, nets, one or some; did you mean some?`,
+		"Some: {}":                     `f:1:1: unknown key "Some": want any, nets, one or some; did you mean some?`,
+		"some:\n  a:\n    lsit: [x]":   `f:3:5: some.a: unknown key "lsit": want count, flag, list or text; did you mean list?`,
 		"some:\n  a:\n    list: x":     `f:3:11: some.a.list: want a list, such as [a, b], not "x"`,
 		"some:\n  a: {list: [x, [y]]}": `f:2:17: some.a.list[1]: want a text, not a list`,
-		"one: {on: maybe}":             `f:1:11: one.on: want true or false, not "maybe"`,
-		"one: {n: many}":               `f:1:10: one.n: want a number, not "many"`,
+		"one: {flag: maybe}":           `f:1:13: one.flag: want true or false, not "maybe"`,
+		"one: {count: many}":           `f:1:14: one.count: want a number, not "many"`,
 		"one: [a]":                     `f:1:6: one: want keys with values, not a list`,
 		"words":                        `f:1:1: the file: want keys with values, not "words"`,
 		"one: {}\none: {}":             `f:2: key "one" already set in map`,
 		"one: [":                       `f:1: did not find expected node content`,
 		"one:\n\tx: 1":                 `f:2: found character that cannot start any token`,
-		"one: {}\n---\none: {}":        `f:3:1: more than one document`,
+		"one: {}\n---\none: {}":        `f:2:1: more than one document`,
 	} {
 		var v outer
 		err := Unmarshal("f", []byte(text), &v)
@@ -49,7 +53,7 @@ func TestPlaces(t *testing.T) {
 		}
 	}
 	var v outer
-	if err := Unmarshal("f", []byte("some: {a: {list: [x], text: 5, on: true, n: 7}}"), &v); err != nil || v.Some["a"].N != 7 || v.Some["a"].Text != "5" {
+	if err := Unmarshal("f", []byte("some: {a: {list: [x], text: 5, flag: true, count: 7}}"), &v); err != nil || v.Some["a"].N != 7 || v.Some["a"].Text != "5" {
 		t.Errorf("%+v %v", v, err)
 	}
 }

@@ -18,16 +18,19 @@
 #     cwe: ["CWE-693"]
 package ringfence.firewall.not_loaded_at_boot
 
+# The rules of a fix are loaded by a unit of their own, once they are confirmed: fix verify says whether they are.
+_chains := [c | some c in input.firewall.inputChains; not regex.match(`^[a-z0-9]+ ringfence(_trial|_watch)?/`, c)]
+
 # Where no rules are, an address that is missing stops as well.
 _stops if {
-	count(input.firewall.inputChains) > 0
+	count(_chains) > 0
 	some i in input.firewall.input
 	i.zone == "external"
 	i.reach.verdict == "unreachable"
 }
 
 _maybe if {
-	count(input.firewall.inputChains) > 0
+	count(_chains) > 0
 	some i in input.firewall.input
 	i.zone == "external"
 	i.reach.verdict == "unknown"
@@ -36,7 +39,7 @@ _maybe if {
 finding contains {
 	"resource": {"kind": "firewall", "key": "boot"},
 	"message": "no service loads the packet filter at the next boot",
-	"evidence": [sprintf("base chains of input: %s", [concat(", ", input.firewall.inputChains)]), sprintf("installed and not started at boot: %s", [_off])],
+	"evidence": [sprintf("base chains of input: %s", [concat(", ", _chains)]), sprintf("installed and not started at boot: %s", [_off])],
 	"remediation": [{"kind": "words", "text": "save the rules (nft list ruleset > /etc/nftables.conf) and systemctl enable nftables, or enable the service that made them"}],
 } if {
 	input.bootFirewalls.state == "present"

@@ -6,7 +6,7 @@
 #   to them, whatever it says about workloads.
 # custom:
 #   severity: medium
-#   reads: [network, namespaces, processes.power, runtimes, agents]
+#   reads: [network, namespaces.processes, processes.power, runtimes, agents]
 #   remediation: >-
 #     Put the workload behind a bridge or veth of the host; or filter on the switch, or at the
 #     netdev hooks of the parent.
