@@ -2,6 +2,7 @@ package judge
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -65,6 +66,9 @@ func (b *builder) lost() {
 		}
 		slices.Sort(d.Links)
 		d.Key = cmp.Or(strings.Join(d.Links, " "), "without interfaces on the host")
+		if n.OwnerUID != nil {
+			d.Key += fmt.Sprintf(" of uid %d", *n.OwnerUID)
+		}
 		b.doc.Lost = append(b.doc.Lost, d)
 	}
 	sortBy(b.doc.Lost, func(d DocNamespace) string { return d.Key })

@@ -56,7 +56,11 @@ func identify(s *snapshot.Snapshot, m *zones.Map, p *snapshot.Process) (Principa
 		}
 		return Principal{Key: key, Name: agent.Title, Kind: Agent}, true
 	case zone == zones.Workload:
-		return Principal{Key: "process " + p.Comm, Name: "process " + p.Comm, Kind: Workload}, true
+		key := "process " + p.Comm
+		if p.UID > 0 {
+			key += fmt.Sprintf(" of uid %d", p.UID)
+		}
+		return Principal{Key: key, Name: key, Kind: Workload}, true
 	case p.UID > 0 && p.Unit != "" && !strings.HasPrefix(p.Unit, "user@") && !strings.HasPrefix(p.Unit, "session-"):
 		return Principal{Key: "service " + p.Unit, Name: p.Unit, Kind: Service, Meant: rego.Gains().Meant[p.Unit]}, true
 	}

@@ -96,7 +96,7 @@ func (r *Report) adds(before *Report, words ...string) {
 				continue // says what the sections say, which were compared
 			}
 			if !slices.ContainsFunc(old.Findings, func(g finding.Finding) bool { return g.Fingerprint == f.Fingerprint }) && !theirs(f.Resource.Key) {
-				note("%s: a finding about %q that is not there without: %s", now.ID, f.Resource.Key, f.Message)
+				note("%s: a finding about %q that is not there without: %s: %v", now.ID, f.Resource.Key, f.Message, f.Evidence)
 			}
 		}
 		for _, u := range now.Unknowns {

@@ -19,7 +19,12 @@ package ringfence.firewall.agent_egress_unrestricted
 
 import data.ringfence.lib
 
-_agents := {a.key | some a in input.agentPrograms; a.container != ""}
+# What a user calls a container of its own says nothing about the networks of others.
+_agents := {a.key |
+	some a in input.agentPrograms
+	a.container != ""
+	not regex.match(` of uid [0-9]+$`, a.container)
+}
 
 _out := [f | some f in input.forwards; f.fromZone == "workload"; f.toZone == "external"]
 

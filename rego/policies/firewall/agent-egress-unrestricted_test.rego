@@ -19,3 +19,8 @@ test_other_containers_are_not_asked_about if {
 	doc := json.patch(_doc("reachable"), [{"op": "replace", "path": "/agentPrograms/0/container", "value": ""}])
 	count(check.finding) == 0 with input as doc
 }
+
+test_a_container_of_a_user_says_nothing_of_the_network if {
+	doc := json.patch(_doc("reachable"), [{"op": "replace", "path": "/agentPrograms/0/container", "value": "dev of uid 1001"}])
+	count(check.finding) == 0 with input as doc
+}
