@@ -18,8 +18,14 @@
 #     cwe: ["CWE-693"]
 package ringfence.firewall.not_loaded_at_boot
 
-# The rules of a fix are loaded by a unit of their own, once they are confirmed: fix verify says whether they are.
-_chains := [c | some c in input.firewall.inputChains; not regex.match(`^[a-z0-9]+ ringfence(_trial|_watch)?/`, c)]
+# The rules of a fix are loaded by a unit of their own, once they are confirmed: fix verify says whether they are. What would stop packets
+# without them is not told apart.
+_chains := [c | some c in input.firewall.inputChains; not _ours]
+
+_ours if {
+	some c in input.firewall.inputChains
+	regex.match(`^[a-z0-9]+ ringfence(_trial|_watch)?/`, c)
+}
 
 # Where no rules are, an address that is missing stops as well.
 _stops if {

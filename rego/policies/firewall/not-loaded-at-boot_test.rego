@@ -24,7 +24,7 @@ test_without_rules_it_does_not_apply if {
 }
 
 test_the_rules_of_a_fix_are_loaded_by_their_own_unit if {
-	doc := json.patch(_doc("present", [], "unreachable"), [{"op": "replace", "path": "/firewall/inputChains", "value": ["inet ringfence/input"]}])
+	doc := json.patch(_doc("present", [], "unreachable"), [{"op": "replace", "path": "/firewall/inputChains", "value": ["inet filter/input", "inet ringfence/input"]}])
 	count(check.finding) == 0 with input as doc
 	check.not_applicable with input as doc
 }
