@@ -3,16 +3,31 @@ package ruleset
 import "slices"
 
 // Conntrack says whether a ruleset has the kernel track the connections of IPv4 or IPv6: every expression that needs it
-// asks for it, wherever it stands (nf_ct_netns_get). A base chain of type nat alone does not, and is then passed by
-// (nf_nat_inet_fn does nothing with a packet that is not tracked).
-func (r *Ruleset) Conntrack(v4 bool) bool { return r.anyExpr(v4, tracks) }
+// asks for it, wherever it stands (nf_ct_netns_get), and so does an object of such a kind, whether or not a rule names it. A base chain of
+// type nat alone does not, and is then passed by (nf_nat_inet_fn does nothing with a packet that is not tracked).
+func (r *Ruleset) Conntrack(v4 bool) bool {
+	return r.anyExpr(v4, tracks) || r.trackingObject(v4)
+}
 
 // Defrag says whether a ruleset has the kernel put fragments together before its rules run: conntrack does, and so do
 // tproxy and the socket match of iptables (nf_defrag_ipv4_enable), but not the socket expression of nft.
 func (r *Ruleset) Defrag(v4 bool) bool {
 	return r.anyExpr(v4, func(e Expr) bool {
 		return tracks(e) || e.NAT != nil || e.Xt != nil && slices.Contains(xtDefragUsers, e.Xt.Name)
+	}) || r.trackingObject(v4)
+}
+
+// trackingObject says whether a table that sees packets of a family has an object that needs conntrack (nft_ct_helper_obj_init and its kin).
+func (r *Ruleset) trackingObject(v4 bool) bool {
+	return slices.ContainsFunc(r.Tables, func(t Table) bool {
+		return t.sees(v4) && slices.ContainsFunc(t.Objects, func(o Object) bool { return slices.Contains(conntrackObjects, o.Type) })
 	})
+}
+
+// sees says whether a table sees packets of IPv4 or IPv6, or frames with them.
+func (t *Table) sees(v4 bool) bool {
+	own := map[bool]string{true: FamilyIP, false: FamilyIP6}[v4]
+	return t.Family == FamilyInet || t.Family == FamilyBridge || t.Family == own
 }
 
 // Untracks says whether a rule exempts packets of IPv4 or IPv6 from it.
@@ -24,10 +39,9 @@ func (r *Ruleset) Untracks(v4 bool) bool {
 
 // anyExpr says whether one expression of the tables that see packets of a family, and of those of bridges, is as asked.
 func (r *Ruleset) anyExpr(v4 bool, is func(Expr) bool) bool {
-	own := map[bool]string{true: FamilyIP, false: FamilyIP6}[v4]
 	for i := range r.Tables {
 		t := &r.Tables[i]
-		if t.Family != FamilyInet && t.Family != FamilyBridge && t.Family != own {
+		if !t.sees(v4) {
 			continue
 		}
 		for j := range t.Chains {
