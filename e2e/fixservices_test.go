@@ -75,7 +75,7 @@ func TestFixWhileServicesChange(t *testing.T) {
 			goesOn := []flow{{"ext", "tcp4", "203.0.113.1:30000", true}}
 			b.flows("before", append(goesOn, flow{"ext", "tcp4", "203.0.113.1:2375", true}))
 			config := b.config("zones: {management: {interfaces: [mgmt0]}}\nchecks: {skip: [firewall/published-port-bypasses-input]}\n")
-			stop := b.rewrites(300*time.Millisecond, c.rewrite, c.args...)
+			stop := b.rewrites(time.Second, c.rewrite, c.args...)
 			defer stop()
 			out, code := b.verb("apply", "--config", config, "--confirm", "auto")
 			if code != 0 || strings.Contains(out, "planning again") {
