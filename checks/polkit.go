@@ -3,6 +3,7 @@
 package checks
 
 import (
+	"cmp"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -35,7 +36,7 @@ func (s *Scan) polkit() ([]snapshot.PolkitGrant, snapshot.Fact) {
 			continue
 		}
 		if err != nil || len(names) > maxInDir {
-			return nil, toFact("", cmpErr(err, fmt.Errorf("%s has more files than are read", dir)))
+			return nil, toFact("", cmp.Or(err, fmt.Errorf("%s has more files than are read", dir)))
 		}
 		for _, n := range names {
 			file := path.Join(dir, n)
@@ -58,13 +59,6 @@ func (s *Scan) polkit() ([]snapshot.PolkitGrant, snapshot.Fact) {
 		}
 	}
 	return list, snapshot.Fact{State: snapshot.Present}
-}
-
-func cmpErr(err, otherwise error) error {
-	if err != nil {
-		return err
-	}
-	return otherwise
 }
 
 // polkitGrants are what a file of rules or of actions lets somebody do without a password.

@@ -2,6 +2,7 @@ package power
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -165,9 +166,14 @@ func (k *checker) container(st *State) error {
 			return fmt.Errorf("%s of the host runs as uid %d, and is seen", p.Comm, st.UID)
 		}
 	}
+	found := false
 	for _, c := range k.s.Runtimes.Containers {
 		if c.ID != st.Container {
 			continue
+		}
+		found = true
+		if why := mountsUnread(&c); why != "" {
+			return fmt.Errorf("what is mounted in %s is not known: %s", c.ID, why)
 		}
 		if !st.OwnUser && (c.AllDevices && st.has(capMknod) || slices.ContainsFunc(c.Devices, disk)) {
 			return fmt.Errorf("the disks of the host are in %s", c.ID)
@@ -178,6 +184,9 @@ func (k *checker) container(st *State) error {
 			}
 		}
 	}
+	if !found {
+		return fmt.Errorf("container %s was not found", st.Container)
+	}
 	return nil
 }
 
@@ -186,14 +195,17 @@ func (k *checker) mount(st *State, m snapshot.ContainerMount) error {
 		return m.Source == "/" || p == m.Source || strings.HasPrefix(p, strings.TrimSuffix(m.Source, "/")+"/")
 	}
 	if st.UID == 0 && !st.OwnUser {
+		if k.goal == Secret && holdsSecrets(path.Clean(m.Source)) {
+			return fmt.Errorf("secrets of the host are in the container, by %s", m.Source)
+		}
 		for _, p := range append(slices.Clone(rootPlaces), statePlaces...) {
-			if m.RW && (below(p) || !slices.Contains(statePlaces, p) && strings.HasPrefix(m.Source, p+"/")) || k.goal == Secret && below("/etc/shadow") {
+			if m.RW && (below(p) || !slices.Contains(statePlaces, p) && strings.HasPrefix(m.Source, p+"/")) {
 				return fmt.Errorf("%s of the host is in the container", m.Source)
 			}
 		}
 	}
 	for _, f := range k.s.Powers.Files {
-		if !m.RW || f.Kind == snapshot.LeverSecret {
+		if f.Kind == snapshot.LeverSecret && k.goal != Secret || !m.RW && f.Kind != snapshot.LeverSecret {
 			continue
 		}
 		for _, p := range f.Permits {

@@ -1,6 +1,7 @@
 package power
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -142,7 +143,7 @@ func uses(f *snapshot.LeverFile) string {
 	case snapshot.LeverUnit, snapshot.LeverSystem:
 		return fmt.Sprintf(", by which %s does what it says as %s", f.By, as)
 	case snapshot.LeverSearch:
-		return fmt.Sprintf(", where %s are looked for", cmpText(f.By, "programs"))
+		return fmt.Sprintf(", where %s are looked for", cmp.Or(f.By, "programs"))
 	case snapshot.LeverLogin:
 		return fmt.Sprintf(", which is read when %s logs in", f.By)
 	case snapshot.LeverFilter:
@@ -150,13 +151,6 @@ func uses(f *snapshot.LeverFile) string {
 	default:
 		return " (" + f.By + ")"
 	}
-}
-
-func cmpText(text, otherwise string) string {
-	if text == "" {
-		return otherwise
-	}
-	return text
 }
 
 // byNetwork are the interfaces of runtimes that a state connects to over the network.

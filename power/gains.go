@@ -1,6 +1,7 @@
 package power
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"slices"
@@ -140,7 +141,7 @@ func (g *Graph) byPolkit(s *State) (list []Edge) {
 		case p.Narrower, !g.meets(p, s), p.Action != "" && !slices.Contains(rego.Gains().Actions, p.Action):
 			continue
 		default:
-			e.Text = fmt.Sprintf("polkit lets it do %s by %s, without a password", cmpText(p.Action, "every action"), p.File)
+			e.Text = fmt.Sprintf("polkit lets it do %s by %s, without a password", cmp.Or(p.Action, "every action"), p.File)
 		}
 		list = append(list, e)
 	}
@@ -293,6 +294,33 @@ var rootPlaces = []string{
 // statePlaces are those of runtimes: who writes one as a whole decides what containers are. What is below them is some container's own.
 var statePlaces = []string{"/var/lib/docker", "/var/lib/containerd", "/var/lib/containers/storage", "/var/lib/kubelet"}
 
+// secretPlaces are where the passwords and private keys of a host are.
+var secretPlaces = []string{"/etc/shadow", "/etc/gshadow", "/etc/ssh", "/root/.ssh"}
+
+// holdsSecrets says of a directory of the host that such are in it, or of one that it is among them.
+func holdsSecrets(source string) bool {
+	return slices.ContainsFunc(secretPlaces, func(p string) bool {
+		return source == "/" || p == source || strings.HasPrefix(p, source+"/") || strings.HasPrefix(source, p+"/")
+	})
+}
+
+// mountsUnread is why what is mounted in a container is not known, "" if the kernel told it, or a specification of root's.
+func mountsUnread(c *snapshot.Container) string {
+	switch {
+	case c == nil:
+		return "the container was not found among those of runtimes"
+	case c.KernelFiles != nil && c.KernelFiles.Read.State == snapshot.Present:
+		return ""
+	case c.KernelFiles != nil:
+		return cmp.Or(c.KernelFiles.Read.Reason, "it was not read")
+	case c.Unread != "":
+		return c.Unread
+	case !c.Word.Trusted():
+		return "its specification is not root's"
+	}
+	return ""
+}
+
 // decides says of a directory of the host that what is in it decides what root does.
 func decides(source string) bool {
 	above := func(p string) bool { return source == "/" || p == source || strings.HasPrefix(p, source+"/") }
@@ -304,21 +332,24 @@ func (g *Graph) byMounts(s *State) (list []Edge) {
 	if s.Place != InContainer {
 		return nil
 	}
-	i := slices.IndexFunc(g.snap.Runtimes.Containers, func(c snapshot.Container) bool { return c.ID == s.Container })
-	if i < 0 {
-		return nil
+	c := containerOf(g.snap, s.Container)
+	if why := mountsUnread(c); why != "" {
+		list = append(list, Edge{
+			Kind: ByMount, Object: s.Container, Trigger: snapshot.TriggerNone, Goal: Root, Unknown: "what of the host is mounted in it is not known: " + why,
+		})
 	}
-	c := &g.snap.Runtimes.Containers[i]
+	if c == nil {
+		return list
+	}
 	for _, m := range c.Mounts {
 		source := path.Clean(m.Source)
 		e := Edge{Kind: ByMount, Object: m.Source, Trigger: snapshot.TriggerRestart, Change: "the mount of " + m.Source}
 		switch {
-		case !m.RW && s.UID == 0 && !s.OwnUser && (source == "/" || source == "/etc" || source == "/root" || strings.HasPrefix(source, "/etc/ssh")):
-			e.Goal, e.Trigger, e.Text = Secret, snapshot.TriggerNone, fmt.Sprintf("it reads %s of the host at %s as root", m.Source, m.Dest)
-			list = append(list, e)
-		case !m.RW:
-		case decides(source) && s.UID == 0 && !s.OwnUser:
+		case m.RW && decides(source) && s.UID == 0 && !s.OwnUser:
 			e.Goal, e.Text = Root, fmt.Sprintf("it writes %s of the host at %s as root", m.Source, m.Dest)
+			list = append(list, e)
+		case holdsSecrets(source) && s.UID == 0 && !s.OwnUser:
+			e.Goal, e.Trigger, e.Text = Secret, snapshot.TriggerNone, fmt.Sprintf("it reads %s of the host at %s as root", m.Source, m.Dest)
 			list = append(list, e)
 		default:
 			list = append(list, g.mounted(s, m, e)...)
@@ -336,11 +367,15 @@ func (g *Graph) mounted(s *State, m snapshot.ContainerMount, e Edge) (list []Edg
 	for i := range g.snap.Powers.Files {
 		f := &g.snap.Powers.Files[i]
 		p := permitted(s, f.Permits)
-		if p == nil || f.Kind == snapshot.LeverSecret || p.At != source && !strings.HasPrefix(p.At, source+"/") {
+		verb := "can change"
+		if f.Kind == snapshot.LeverSecret {
+			verb = "can read"
+		}
+		if p == nil || !m.RW && f.Kind != snapshot.LeverSecret || p.At != source && !strings.HasPrefix(p.At, source+"/") {
 			continue
 		}
 		x := e
-		x.Trigger, x.Text = f.Trigger, fmt.Sprintf("%s can change %s of the host at %s%s", who(p), p.At, m.Dest, uses(f))
+		x.Trigger, x.Text = f.Trigger, fmt.Sprintf("%s %s %s of the host at %s%s", who(p), verb, p.At, m.Dest, uses(f))
 		list = append(list, g.become(x, f))
 	}
 	return list

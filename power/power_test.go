@@ -113,6 +113,9 @@ func TestWays(t *testing.T) {
 	container := func(c snapshot.Container, st power.State) func(*snapshot.Snapshot, *power.State) {
 		return func(s *snapshot.Snapshot, to *power.State) {
 			c.ID = "c1"
+			if c.Unread == "" {
+				c.KernelFiles = &snapshot.KernelFiles{Read: snapshot.Fact{State: snapshot.Present}}
+			}
 			s.Runtimes.Containers = append(s.Runtimes.Containers, c)
 			*to = st
 		}
@@ -184,6 +187,11 @@ func TestWays(t *testing.T) {
 		"the same script, not mounted":              {with(lever(file("/srv/other/x", snapshot.LeverProgram, root, snapshot.TriggerTimer, ofUser(agent, "/srv/other/x"))), container(snapshot.Container{Mounts: []snapshot.ContainerMount{{Source: "/srv/data", Dest: "/data", RW: true}}}, boxed(agent, 0))), power.Root, power.No, snapshot.TriggerNone},
 		"the files of a container's own":            {container(snapshot.Container{Mounts: []snapshot.ContainerMount{{Source: "/var/lib/docker/containers/c1/hosts", Dest: "/etc/hosts", RW: true}, {Source: "/var/lib/docker/volumes/v/_data", Dest: "/data", RW: true}}}, boxed(root, 0)), power.Root, power.No, snapshot.TriggerNone},
 		"the files of all containers":               {container(snapshot.Container{Mounts: []snapshot.ContainerMount{{Source: "/var/lib/docker", Dest: "/x", RW: true}}}, boxed(root, 0)), power.Root, power.Yes, snapshot.TriggerRestart},
+		"keys of root in a container, read-only":    {container(snapshot.Container{Mounts: []snapshot.ContainerMount{{Source: "/root/.ssh", Dest: "/k"}}}, boxed(root, 0)), power.Secret, power.Yes, snapshot.TriggerNone},
+		"passwords in a container, of their group":  {with(lever(file("/etc/shadow", snapshot.LeverSecret, root, snapshot.TriggerNone, ofGroup(agent, "/etc/shadow"))), container(snapshot.Container{Mounts: []snapshot.ContainerMount{{Source: "/etc", Dest: "/e"}}}, boxed(agent, 0))), power.Secret, power.Yes, snapshot.TriggerNone},
+		"a container whose mounts are not known":    {container(snapshot.Container{Unread: "no specification was found"}, boxed(agent, 0)), power.Root, power.Unknown, snapshot.TriggerNone},
+		"a container of which nothing is known":     {state(func(st *power.State) { *st = boxed(agent, 0) }), power.Root, power.Unknown, snapshot.TriggerNone},
+		"a container as a user says it is":          {with(container(snapshot.Container{Word: snapshot.WordOf(agent)}, boxed(agent, 0)), func(s *snapshot.Snapshot, _ *power.State) { s.Runtimes.Containers[0].KernelFiles = nil }), power.Root, power.Unknown, snapshot.TriggerNone},
 		"a disk in a container":                     {container(snapshot.Container{Devices: []string{"/dev/sda"}}, boxed(root, 0)), power.Root, power.Yes, snapshot.TriggerNone},
 		"the socket of docker, of its group": {func(s *snapshot.Snapshot, _ *power.State) {
 			s.Runtimes.Sockets = []snapshot.ControlSocket{{Runtime: "docker", Path: "/run/docker.sock", Mode: 0o660, GID: staff, Word: snapshot.Word{By: snapshot.ByKernel}}}
@@ -325,6 +333,13 @@ func TestPrincipals(t *testing.T) {
 	}
 }
 
+// withBox is a quiet host with a container in which nothing of the host is mounted.
+func withBox() *snapshot.Snapshot {
+	s := quiet()
+	s.Runtimes.Containers = []snapshot.Container{{ID: "c1", KernelFiles: &snapshot.KernelFiles{Read: snapshot.Fact{State: snapshot.Present}}}}
+	return s
+}
+
 // TestInterfacesOnTheNetwork: who reaches the interface of a runtime becomes who it runs as.
 func TestInterfacesOnTheNetwork(t *testing.T) {
 	api := power.API{Name: "tcp 0.0.0.0:2375 (dockerd)", Workloads: power.No}
@@ -349,13 +364,13 @@ func TestInterfacesOnTheNetwork(t *testing.T) {
 		"of a user who gets nothing":       {change(func(a *power.API) { a.UID = other }), onHost(), power.No},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if a := answer(t, quiet(), c.from, power.Root, c.api); a.Verdict != c.want {
+			if a := answer(t, withBox(), c.from, power.Root, c.api); a.Verdict != c.want {
 				t.Errorf("%s by %v, %v", a.Verdict, texts(a.Path), a.Because)
 			}
 		})
 	}
-	a := answer(t, quiet(), boxed(root, 0), power.Root, api)
-	if power.Check(quiet(), []power.API{change(func(a *power.API) { a.Workloads = power.Unknown })}, &a) == nil {
+	a := answer(t, withBox(), boxed(root, 0), power.Root, api)
+	if power.Check(withBox(), []power.API{change(func(a *power.API) { a.Workloads = power.Unknown })}, &a) == nil {
 		t.Error("the certificate is accepted although the interface may be reached")
 	}
 }
