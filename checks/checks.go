@@ -219,6 +219,10 @@ type Scan struct {
 	deep bool   // see Options
 	root string // of Options
 
+	sudoOnce  sync.Once
+	sudoRules []snapshot.SudoRule
+	sudoRead  snapshot.Fact
+
 	procs     sync.Once
 	procList  []*process
 	procErr   error

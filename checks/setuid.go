@@ -37,7 +37,7 @@ func (s *Scan) findSetUID(list []snapshot.Process) {
 	found := map[uint64]string{}
 	for i := range list {
 		p := &list[i]
-		if p.Container == "" || p.UID == 0 || p.NoNewPrivs || p.NS.User != s.initNS().User || capBits(p.CapBnd)&^capBits(p.CapEff)&worthGaining == 0 {
+		if p.Container == "" || p.UID == 0 || p.NoNewPrivs || p.NS.User != s.initNS().User || snapshot.Caps(p.CapBnd)&^snapshot.Caps(p.CapEff)&worthGaining == 0 {
 			continue
 		}
 		file, ok := found[p.NS.Mnt]
@@ -47,11 +47,6 @@ func (s *Scan) findSetUID(list []snapshot.Process) {
 		}
 		p.SetUID = file
 	}
-}
-
-func capBits(hex string) uint64 {
-	n, _ := strconv.ParseUint(hex, 16, 64)
-	return n
 }
 
 // setUIDIn is a program that runs as root whoever starts it, as a process sees its files; "" where none was found.

@@ -30,7 +30,8 @@ func (s *Scan) sshAccounts(ctx context.Context, config string, options []string,
 	var list []snapshot.SSHAccount
 	logged := s.loggedInUsers(procs)
 	shared, _ := s.askSSHD(ctx, config, options, "")
-	sudoers := s.sudoers()
+	rules, _ := s.sudo(ctx)
+	become := sudoers(rules)
 	for _, u := range s.users() {
 		if !loginShell(u.shell) || len(list) == maxLoginAccounts || ctx.Err() != nil {
 			continue
@@ -40,7 +41,7 @@ func (s *Scan) sshAccounts(ctx context.Context, config string, options []string,
 			settings, _ = s.askSSHD(ctx, config, options, (&sshdConn{user: &sshdUser{name: u.name}, host: "unknown.invalid", addr: "192.0.2.1", laddr: "192.0.2.2", lport: "22"}).spec())
 		}
 		a := snapshot.SSHAccount{
-			Config: config, Name: u.name, UID: u.uid, LoggedIn: logged[u.name], Admin: administrator(u, s.groupNames(u), sudoers),
+			Config: config, Name: u.name, UID: u.uid, LoggedIn: logged[u.name], Admin: administrator(u, s.groupNames(u), become),
 		}
 		a.Key, a.Why = s.keyLogin(u, settings)
 		list = append(list, a)

@@ -36,8 +36,14 @@ const (
 	maxSudoRules = 10_000
 )
 
-// sudo reads the rules of sudo by its own cvtsudoers.
+// sudo is the rules of sudo, read once. Callers do not change them.
 func (s *Scan) sudo(ctx context.Context) ([]snapshot.SudoRule, snapshot.Fact) {
+	s.sudoOnce.Do(func() { s.sudoRules, s.sudoRead = s.readSudo(ctx) })
+	return s.sudoRules, s.sudoRead
+}
+
+// readSudo reads the rules of sudo by its own cvtsudoers.
+func (s *Scan) readSudo(ctx context.Context) ([]snapshot.SudoRule, snapshot.Fact) {
 	if _, err := s.Host.Lstat("/etc/sudoers"); gone(err) {
 		return nil, snapshot.Fact{State: snapshot.Absent}
 	}

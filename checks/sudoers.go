@@ -3,38 +3,22 @@
 package checks
 
 import (
-	"path"
-	"regexp"
 	"slices"
-	"strings"
+
+	"github.com/ringfence/ringfence/snapshot"
 )
 
 // administering are the groups whose members become root, as distributions have them.
 var administering = []string{"sudo", "wheel", "admin"}
 
-// sudoRule is a rule of sudoers(5) by which somebody runs every command as root: USER HOST = (RUNAS) TAG: ALL.
-var sudoRule = regexp.MustCompile(`^(\S+)\s+\S+\s*=\s*(?:\((?:ALL|root)(?:\s*:\s*\w+)?\)\s*)?(?:[A-Z_]+:\s*)*ALL\s*$`)
-
-// sudoers are the names and, with a % before them, the groups that files of sudo let become root. What an alias, a netgroup or a rule for
-// everybody says is not looked at.
-func (s *Scan) sudoers() (list []string) {
-	files := []string{"/etc/sudoers"}
-	if names, err := s.Host.ReadDir("/etc/sudoers.d"); err == nil {
-		for _, n := range names {
-			if !strings.Contains(n, ".") && !strings.HasSuffix(n, "~") { // as sudo does (sudoers(5), @includedir)
-				files = append(files, path.Join("/etc/sudoers.d", n))
-			}
-		}
-	}
-	for _, file := range files {
-		b, err := s.Host.ReadFile(file)
-		if err != nil {
-			continue
-		}
-		for line := range strings.Lines(string(b)) {
-			if m := sudoRule.FindStringSubmatch(strings.TrimSpace(line)); m != nil && m[1] != "ALL" {
-				list = append(list, m[1])
-			}
+// sudoers are the names and, with a % before them, the groups that rules of sudo let run every command as root. A rule for everybody, one that takes
+// commands away and one that is not followed as a whole count for nobody.
+func sudoers(rules []snapshot.SudoRule) (list []string) {
+	for i := range rules {
+		r := &rules[i]
+		root := len(r.As) == 0 || slices.ContainsFunc(r.As, func(as string) bool { return as == "ALL" || as == "root" || as == "#0" })
+		if r.Partly == "" && root && len(r.Commands) == 1 && r.Commands[0] == (snapshot.SudoCommand{Text: "ALL"}) && !slices.Contains(r.Users, "ALL") {
+			list = append(list, r.Users...)
 		}
 	}
 	return list

@@ -2,34 +2,38 @@
 
 package checks
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/ringfence/ringfence/snapshot"
+)
 
 // TestAdministrators: who becomes root, by groups and by rules of sudo about every command as root.
 func TestAdministrators(t *testing.T) {
+	all := []snapshot.SudoCommand{{Text: "ALL"}}
+	rule := func(user string, as []string, commands []snapshot.SudoCommand, partly string) []snapshot.SudoRule {
+		return []snapshot.SudoRule{{Users: []string{user}, As: as, Commands: commands, Partly: partly}}
+	}
 	for name, c := range map[string]struct {
 		uid    int
 		groups []string
-		rule   string
+		rules  []snapshot.SudoRule
 		want   bool
 	}{
-		"root":                {0, nil, "", true},
-		"a user":              {1000, []string{"users"}, "", false},
-		"of the group":        {1000, []string{"users", "wheel"}, "", true},
-		"by a rule":           {1000, nil, "a ALL=(ALL:ALL) NOPASSWD: ALL", true},
-		"as nobody says":      {1000, nil, "a ALL = ALL", true},
-		"a group's rule":      {1000, []string{"ops"}, "%ops ALL=(ALL) ALL", true},
-		"another's":           {1000, nil, "b ALL=(ALL:ALL) ALL", false},
-		"one command":         {1000, nil, "a ALL=(ALL) /usr/bin/id", false},
-		"as somebody else":    {1000, nil, "a ALL=(postgres) ALL", false},
-		"all but a command":   {1000, nil, "a ALL=(ALL) ALL, !/bin/sh", false},
-		"a comment":           {1000, nil, "# a ALL=(ALL) ALL", false},
-		"everybody, targetpw": {1000, nil, "ALL ALL=(ALL) ALL", false},
+		"root":              {0, nil, nil, true},
+		"a user":            {1000, []string{"users"}, nil, false},
+		"of the group":      {1000, []string{"users", "wheel"}, nil, true},
+		"by a rule":         {1000, nil, rule("a", []string{"ALL"}, all, ""), true},
+		"as nobody says":    {1000, nil, rule("a", nil, all, ""), true},
+		"a group's rule":    {1000, []string{"ops"}, rule("%ops", []string{"root"}, all, ""), true},
+		"another's":         {1000, nil, rule("b", nil, all, ""), false},
+		"one command":       {1000, nil, rule("a", nil, []snapshot.SudoCommand{{Text: "/usr/bin/id"}}, ""), false},
+		"as somebody else":  {1000, nil, rule("a", []string{"postgres"}, all, ""), false},
+		"all but a command": {1000, nil, rule("a", nil, []snapshot.SudoCommand{{Text: "ALL"}, {Text: "/bin/sh", Not: true}}, ""), false},
+		"not followed":      {1000, nil, rule("a", nil, all, "it is for some hosts alone"), false},
+		"everybody":         {1000, nil, rule("ALL", nil, all, ""), false},
 	} {
-		var sudoers []string
-		if m := sudoRule.FindStringSubmatch(c.rule); m != nil && m[1] != "ALL" {
-			sudoers = append(sudoers, m[1])
-		}
-		if got := administrator(user{name: "a", uid: c.uid}, c.groups, sudoers); got != c.want {
+		if got := administrator(user{name: "a", uid: c.uid}, c.groups, sudoers(c.rules)); got != c.want {
 			t.Errorf("%s: %v", name, got)
 		}
 	}

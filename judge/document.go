@@ -112,6 +112,7 @@ type DocService struct {
 	Class     string `json:"class"` // ssh, winrm, ipmi, runtime-api, agent, other
 	// Gives is what whoever holds the socket is, and no more is got by it: root on the host, uid 1001, container web.
 	Gives     string              `json:"gives"`
+	givesUID  int                 // the same as a user of the host, or inContainer
 	TLSVerify string              `json:"tlsVerify"`
 	Reach     map[string]DocReach `json:"reach"`
 }

@@ -2,7 +2,7 @@ package judge
 
 import (
 	"context"
-	"strconv"
+	"fmt"
 	"strings"
 
 	"github.com/ringfence/ringfence/exposure"
@@ -40,31 +40,38 @@ type DocPath struct {
 func (b *builder) apis() (list []power.API) {
 	for i := range b.doc.Services {
 		svc := &b.doc.Services[i]
-		if svc.Class != "runtime-api" || svc.TLSVerify == "true" || svc.Namespace != "" {
+		if svc.Class != "runtime-api" || svc.TLSVerify == "true" || svc.givesUID == inContainer {
 			continue
 		}
-		a := power.API{Name: svc.Key, Workloads: power.No}
-		switch uid, ok := strings.CutPrefix(svc.Gives, "uid "); {
-		case ok:
-			a.UID, _ = strconv.Atoi(uid)
-		case svc.Gives != rootOnHost:
-			continue
-		}
+		a := power.API{Name: svc.Key, UID: svc.givesUID}
 		if svc.TLSVerify != "false" {
 			a.Unsure = "whether " + svc.Key + " asks for client certificates was not seen"
 		}
-		switch r, asked := svc.Reach[zones.Workload]; {
-		case !asked:
-		case r.Verdict == packet.Reachable && !r.Local && b.oneNetwork():
-			a.Workloads = power.Yes
-		case r.Verdict == packet.Reachable && !r.Local:
-			a.Workloads, a.Because = power.Unknown, "workloads reach it by "+r.Origin+", and which workloads these are was not told apart"
-		case r.Verdict == packet.Unknown:
-			a.Workloads, a.Because = power.Unknown, strings.Join(r.Because, "; ")
+		if svc.Namespace != "" {
+			a.Unsure = svc.Key + " is in a network of its own, and who is there was not told apart"
 		}
+		a.Workloads, a.Because = b.fromWorkloads(svc)
 		list = append(list, a)
 	}
 	return list
+}
+
+// fromWorkloads says whether workloads with a network of their own reach a service. They come by interfaces of the workload zone, and those that have
+// an interface beside the host's come as whoever is outside.
+func (b *builder) fromWorkloads(svc *DocService) (v power.Verdict, because string) {
+	v = power.No
+	for _, zone := range []string{zones.External, zones.Workload} {
+		switch r, asked := svc.Reach[zone]; {
+		case !asked, r.Verdict == packet.Unreachable, r.Local:
+		case zone == zones.Workload && r.Verdict == packet.Reachable && b.oneNetwork():
+			return power.Yes, ""
+		case r.Verdict == packet.Reachable:
+			v, because = power.Unknown, fmt.Sprintf("the %s zone reaches it by %s, and which workloads come that way was not told apart", zone, r.Origin)
+		default:
+			v, because = power.Unknown, strings.Join(r.Because, "; ")
+		}
+	}
+	return v, because
 }
 
 // oneNetwork says whether all workloads come by one interface.

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/ringfence/ringfence/snapshot"
 	"github.com/ringfence/ringfence/zones"
 )
 
@@ -58,7 +59,7 @@ func (b *builder) programs() {
 	seen := map[string]bool{}
 	for i := range b.snap.Processes.List {
 		p := &b.snap.Processes.List[i]
-		d := DocProgram{Lacks: lacksFile(p.Exe), Ambient: capList(capMask(p.CapAmb))}
+		d := DocProgram{Lacks: lacksFile(p.Exe), Ambient: capList(snapshot.Caps(p.CapAmb))}
 		if name := path.Base(strings.TrimSuffix(p.Exe, " (deleted)")); monitors.MatchString(name) {
 			d.Monitor = name
 		}
@@ -67,7 +68,7 @@ func (b *builder) programs() {
 		}
 		init := b.snap.Processes.Init
 		zone, why := b.zones.Process(p)
-		d.Program, d.UID, d.Zone, d.Unit, d.Seccomp = programName(p), p.UID, zone, p.Unit, p.Seccomp
+		d.Program, d.UID, d.Zone, d.Unit, d.Seccomp = p.Program(), p.UID, zone, p.Unit, p.Seccomp
 		d.HostUser = p.NS.User != 0 && p.NS.User == init.User
 		d.HostMnt = p.NS.Mnt != 0 && p.NS.Mnt == init.Mnt
 		d.Agent = b.zones.AgentOf(p) != nil

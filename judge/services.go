@@ -76,7 +76,8 @@ func (b *builder) service(sk *snapshot.Socket) *DocService {
 	if sk.Netns != b.snap.Network.HostNetns() {
 		svc.Namespace = b.netnsName(sk.Netns)
 	}
-	svc.Class, svc.Gives = b.class(sk, svc), b.gives(sk, svc)
+	svc.Class = b.class(sk, svc)
+	svc.Gives, svc.givesUID = b.gives(sk, svc)
 	for _, t := range b.snap.Runtimes.TLS {
 		for _, o := range sk.Owners {
 			// That clients are asked for certificates clears a finding: only root's own daemon is believed.
@@ -202,7 +203,7 @@ func (b *builder) another(sk *snapshot.Socket) bool {
 		if p == nil || !installed.MatchString(p.Exe) || !p.ExeWord.Trusted() || b.zones.Container(p) != "" {
 			return false
 		}
-		if name := path.Base(programName(p)); managers.MatchString(name) || carriers.MatchString(name) || managers.MatchString(p.Comm) {
+		if name := path.Base(p.Program()); managers.MatchString(name) || carriers.MatchString(name) || managers.MatchString(p.Comm) {
 			return false
 		}
 	}
@@ -252,13 +253,16 @@ func (b *builder) runs(sk *snapshot.Socket, named func(string) bool) bool {
 		case p.Exe == "":
 			return p.UID == 0 && named(p.Comm)
 		}
-		return (p.ExeWord.Trusted() || p.ExeWord == (snapshot.Word{})) && named(path.Base(programName(p)))
+		return (p.ExeWord.Trusted() || p.ExeWord == (snapshot.Word{})) && named(path.Base(p.Program()))
 	})
 }
 
+// inContainer is nobody on the host: what is given is inside a container.
+const inContainer = -1
+
 // gives is what a service that starts programs for its clients gives to them: what it is itself. Of a socket whose owner is not seen
 // the kernel knows the uid.
-func (b *builder) gives(sk *snapshot.Socket, svc *DocService) string {
+func (b *builder) gives(sk *snapshot.Socket, svc *DocService) (text string, user int) {
 	uid := sk.UID
 	if b.runs(sk, func(name string) bool { return slices.Contains(runtimePrograms, name) }) {
 		for _, o := range sk.Owners {
@@ -269,13 +273,13 @@ func (b *builder) gives(sk *snapshot.Socket, svc *DocService) string {
 	}
 	switch {
 	case svc.Container != "":
-		return "container " + svc.Container
+		return "container " + svc.Container, inContainer
 	case uid > 0:
-		return fmt.Sprintf("uid %d", uid)
+		return fmt.Sprintf("uid %d", uid), uid
 	case len(sk.Owners) == 0 && sk.OwnerState != snapshot.OwnersKernel && b.alone(sk.Netns) != "":
-		return "container " + b.alone(sk.Netns)
+		return "container " + b.alone(sk.Netns), inContainer
 	}
-	return rootOnHost
+	return rootOnHost, 0
 }
 
 // alone names the container that all processes of a network namespace are in, if there is one: what is open there and held by nobody who

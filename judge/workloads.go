@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"math/bits"
-	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,11 +23,6 @@ var capNames = []string{
 }
 
 const netAdmin = 12
-
-func capMask(hex string) uint64 {
-	n, _ := strconv.ParseUint(hex, 16, 64)
-	return n
-}
 
 func capList(mask uint64) []string {
 	list := []string{}
@@ -109,7 +103,7 @@ func (b *builder) workloads() {
 func (b *builder) workload(p *snapshot.Process, why string) DocWorkload {
 	init := b.snap.Processes.Init
 	mask, latent := b.gains(p)
-	full := capMask(b.snap.Processes.CapBnd)
+	full := snapshot.Caps(b.snap.Processes.CapBnd)
 	same := func(a, c uint64) bool { return a != 0 && a == c }
 	w := DocWorkload{
 		Why: why, Container: b.containerName(b.zones.Container(p)), Process: p.Comm, UID: p.UID,
@@ -136,7 +130,7 @@ func (b *builder) workload(p *snapshot.Process, why string) DocWorkload {
 		}
 		w.Name = b.zones.AgentOf(p).Title
 	default:
-		w.Key = "process " + programName(p)
+		w.Key = "process " + p.Program()
 		w.Name = w.Key
 	}
 	return w
@@ -146,8 +140,8 @@ func (b *builder) workload(p *snapshot.Process, why string) DocWorkload {
 // have (capabilities(7)). What is allowed or ambient is its own. Unless no_new_privs is set, root in a container gets the bounding set
 // with the next program that it executes, and somebody else by one that runs as root. A process of the host is held back by such programs.
 func (b *builder) gains(p *snapshot.Process) (mask, latent uint64) {
-	mask = capMask(p.CapEff) | capMask(p.CapPrm) | capMask(p.CapAmb)
-	switch bounding := capMask(p.CapBnd); {
+	mask = snapshot.Caps(p.CapEff) | snapshot.Caps(p.CapPrm) | snapshot.Caps(p.CapAmb)
+	switch bounding := snapshot.Caps(p.CapBnd); {
 	case b.zones.Container(p) == "", p.NoNewPrivs:
 	case p.UID == 0, p.SetUID != "":
 		mask |= bounding
@@ -155,13 +149,6 @@ func (b *builder) gains(p *snapshot.Process) (mask, latent uint64) {
 		latent = bounding
 	}
 	return mask, latent
-}
-
-func programName(p *snapshot.Process) string {
-	if p.Exe != "" {
-		return path.Clean(strings.TrimSuffix(p.Exe, " (deleted)"))
-	}
-	return p.Comm
 }
 
 // namesOf are the workloads for which keep holds, each once.

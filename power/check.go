@@ -62,7 +62,7 @@ func (k *checker) state(st *State) error {
 		return err
 	}
 	for _, api := range k.apis {
-		if !st.Offline && (st.InNet || api.Workloads != No) && (api.UID == 0 || api.UID != st.UID && !k.account(api.UID)) {
+		if !st.Offline && (st.InNet || st.Relayed || api.Workloads != No) && (api.UID == 0 || api.UID != st.UID && !k.account(api.UID)) {
 			return fmt.Errorf("uid %d can reach %s", st.UID, api.Name)
 		}
 	}
@@ -162,7 +162,7 @@ func (k *checker) container(st *State) error {
 		to := *st
 		to.Place, to.Container = OnHost, ""
 		if st.HostPID && !st.OwnUser && p.UID == st.UID && p.Container == "" && p.NS.Mnt == init.Mnt && p.NS.User == init.User &&
-			capMask(p.CapPrm)&^st.Caps == 0 && !k.closed[to.key()] {
+			snapshot.Caps(p.CapPrm)&^st.Caps == 0 && !k.closed[to.key()] {
 			return fmt.Errorf("%s of the host runs as uid %d, and is seen", p.Comm, st.UID)
 		}
 	}

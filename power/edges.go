@@ -161,8 +161,10 @@ func (g *Graph) byNetwork(s *State) (list []Edge) {
 			Text: fmt.Sprintf("it connects to %s, which runs anything as its user and asks for no certificate", api.Name),
 		}
 		switch {
-		case s.Offline, !s.InNet && api.Workloads == No:
+		case s.Offline, !s.InNet && !s.Relayed && api.Workloads == No:
 			continue
+		case !s.InNet && s.Relayed && api.Workloads == No:
+			e.Unknown = fmt.Sprintf("whether it reaches %s is not known: a program carries its network, or that was not seen", api.Name)
 		case !s.InNet && api.Workloads != Yes:
 			e.Unknown = fmt.Sprintf("whether it reaches %s is not known: %s", api.Name, api.Because)
 		}
@@ -274,7 +276,7 @@ func (g *Graph) byProcesses(s *State) []Edge {
 	init := g.snap.Processes.Init
 	for i := range g.snap.Processes.List {
 		p := &g.snap.Processes.List[i]
-		if p.UID != s.UID || p.NS.Mnt != init.Mnt || p.NS.User != init.User || p.Container != "" || capMask(p.CapPrm)&^s.Caps != 0 {
+		if p.UID != s.UID || p.NS.Mnt != init.Mnt || p.NS.User != init.User || p.Container != "" || snapshot.Caps(p.CapPrm)&^s.Caps != 0 {
 			continue
 		}
 		to := *s

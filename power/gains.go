@@ -12,11 +12,6 @@ import (
 	"github.com/ringfence/ringfence/snapshot"
 )
 
-func capMask(hex string) uint64 {
-	n, _ := strconv.ParseUint(hex, 16, 64)
-	return n
-}
-
 // bySudo are the rules of sudo for a state (sudoers(5)). A process that cannot get privileges cannot use it.
 func (g *Graph) bySudo(s *State) (list []Edge) {
 	if s.NoNewPrivs || s.Place == InContainer || s.OwnUser || s.UID == 0 {
@@ -225,7 +220,7 @@ func (g *Graph) gained(s *State, p *snapshot.GainProgram) (list []Edge) {
 		list = append(list, x)
 	}
 	for _, c := range capabilityEdges {
-		if capMask(p.Caps)&(1<<c.number) == 0 || harmless(p.Path) {
+		if snapshot.Caps(p.Caps)&(1<<c.number) == 0 || harmless(p.Path) {
 			continue
 		}
 		to := *s

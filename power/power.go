@@ -76,6 +76,8 @@ type State struct {
 	InNet     bool   `json:"inNet,omitempty"`   // it is in the host's network
 	// Offline: its network leads nowhere.
 	Offline bool `json:"offline,omitempty"`
+	// Relayed: a program carries its network, as one of the host, or how its network is connected was not seen.
+	Relayed bool `json:"relayed,omitempty"`
 	// OwnUser says that it is in a user namespace of its own: no capability is over anything of the host.
 	OwnUser    bool `json:"ownUser,omitempty"`
 	NoNewPrivs bool `json:"noNewPrivs,omitempty"`

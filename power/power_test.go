@@ -350,6 +350,8 @@ func TestInterfacesOnTheNetwork(t *testing.T) {
 	}
 	offline := boxed(root, 0)
 	offline.Offline = true
+	relayed := boxed(root, 0)
+	relayed.Relayed = true
 	for name, c := range map[string]struct {
 		api  power.API
 		from power.State
@@ -360,6 +362,7 @@ func TestInterfacesOnTheNetwork(t *testing.T) {
 		"of a container, reached":          {change(func(a *power.API) { a.Workloads = power.Yes }), boxed(root, 0), power.Yes},
 		"of a container, not known":        {change(func(a *power.API) { a.Workloads, a.Because = power.Unknown, "a limit" }), boxed(root, 0), power.Unknown},
 		"of a container without a network": {change(func(a *power.API) { a.Workloads = power.Yes }), offline, power.No},
+		"of a container behind a program":  {api, relayed, power.Unknown},
 		"certificates are not known":       {change(func(a *power.API) { a.Unsure = "not seen" }), onHost(), power.Unknown},
 		"of a user who gets nothing":       {change(func(a *power.API) { a.UID = other }), onHost(), power.No},
 	} {

@@ -56,7 +56,7 @@ func identify(s *snapshot.Snapshot, m *zones.Map, p *snapshot.Process) (Principa
 		}
 		return Principal{Key: key, Name: agent.Title, Kind: Agent}, true
 	case zone == zones.Workload:
-		key := "process " + p.Comm
+		key := "process " + p.Program()
 		if p.UID > 0 {
 			key += fmt.Sprintf(" of uid %d", p.UID)
 		}
@@ -85,12 +85,14 @@ func stateOf(s *snapshot.Snapshot, m *zones.Map, p *snapshot.Process) State {
 	}
 	slices.Sort(st.Groups[1:])
 	st.InNet = same(p.NS.Net, init.Net) || p.NS.Net == 0
-	st.Offline = !st.InNet && offline(s, p.NS.Net)
+	if !st.InNet {
+		st.Offline, st.Relayed = connected(s, p.NS.Net)
+	}
 	st.HostNet = same(p.NS.Net, init.Net) && (p.NetOwner == 0 || p.NetOwner == p.NS.User)
 	if !st.OwnUser {
-		st.Caps = capMask(p.CapEff) | capMask(p.CapPrm) | capMask(p.CapAmb)
+		st.Caps = snapshot.Caps(p.CapEff) | snapshot.Caps(p.CapPrm) | snapshot.Caps(p.CapAmb)
 		if container := m.Container(p); !p.NoNewPrivs && (p.UID == 0 || container != "" && p.SetUID != "") {
-			st.Caps |= capMask(p.CapBnd)
+			st.Caps |= snapshot.Caps(p.CapBnd)
 		}
 	}
 	switch id := m.Container(p); {
@@ -104,10 +106,23 @@ func stateOf(s *snapshot.Snapshot, m *zones.Map, p *snapshot.Process) State {
 	return st
 }
 
-// offline says of a network namespace that no interface but loopback is up in it.
-func offline(s *snapshot.Snapshot, netns uint64) bool {
+// connected says of a network namespace that no interface but loopback is up in it, or that a program carries what it sends (slirp4netns and
+// pasta have the other end of a TUN or TAP), or that this was not seen.
+func connected(s *snapshot.Snapshot, netns uint64) (offline, relayed bool) {
 	e := s.Elsewhere(netns)
-	return e != nil && e.Status == snapshot.OK && !slices.ContainsFunc(e.Network.Links, func(l snapshot.Link) bool { return l.Up && l.Name != "lo" })
+	if e == nil || e.Status != snapshot.OK {
+		return false, true
+	}
+	offline = true
+	for i := range e.Network.Links {
+		l := &e.Network.Links[i]
+		if !l.Up || l.Name == "lo" {
+			continue
+		}
+		offline = false
+		relayed = relayed || l.Kind == "tun"
+	}
+	return offline, relayed
 }
 
 // knownLabels are profiles of runtimes, which leave to files, sockets and devices what their permissions say.

@@ -1,5 +1,11 @@
 package snapshot
 
+import (
+	"path"
+	"strconv"
+	"strings"
+)
+
 // Processes is every process that is not a kernel thread.
 type Processes struct {
 	LastCap int             `json:"lastCap"` // /proc/sys/kernel/cap_last_cap
@@ -57,6 +63,20 @@ type Process struct {
 	Unread   []string `json:"unread,omitempty"` // what we were refused
 	// Tunnels are the TUN and TAP interfaces whose other end it is, by their names in its own network namespace, as the kernel says.
 	Tunnels []string `json:"tunnels,omitempty"`
+}
+
+// Program is the file that a process runs, or its own name where that was not seen.
+func (p *Process) Program() string {
+	if p.Exe != "" {
+		return path.Clean(strings.TrimSuffix(p.Exe, " (deleted)"))
+	}
+	return p.Comm
+}
+
+// Caps is a set of capabilities, as bits, from the digits of /proc/PID/status.
+func Caps(hex string) uint64 {
+	n, _ := strconv.ParseUint(hex, 16, 64)
+	return n
 }
 
 // SharedSegment is shared memory and who maps it.
