@@ -50,6 +50,12 @@ func collectPowers(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outco
 	l.secrets()
 	l.devices()
 	sec.Accounts = s.powerAccounts()
+	if otherAccounts(s.Host.ReadFile) {
+		out.partialIn("accounts", "accounts come from elsewhere than /etc/passwd (nsswitch.conf), and which groups they have is not known")
+	}
+	if _, err := s.Host.Lstat("/etc/doas.conf"); err == nil {
+		out.partialIn("sudo", "the rules of doas are not read")
+	}
 	for _, g := range s.groups() {
 		sec.Groups = append(sec.Groups, snapshot.NamedGroup{Name: g.name, GID: g.gid})
 	}

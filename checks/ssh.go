@@ -5,7 +5,6 @@ package checks
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -292,6 +291,7 @@ func (s *Scan) serverWord(p *process) snapshot.Word {
 // through a directory above them.
 func (s *Scan) keyFiles(ctx context.Context, out *Outcome) []snapshot.KeyFile {
 	var files []snapshot.KeyFile
+	w := s.newPermitWalker()
 	for _, u := range s.users() {
 		if u.home == "" || u.home == "/" {
 			continue
@@ -306,10 +306,10 @@ func (s *Scan) keyFiles(ctx context.Context, out *Outcome) []snapshot.KeyFile {
 				if _, err := s.Host.Stat(path); err != nil {
 					return "", err
 				}
-				return s.othersWrite(path, u.uid), nil
+				return s.othersWrite(w, path, u.uid)
 			})
 			if err != nil {
-				if denied(err) || errors.Is(err, errSilent) {
+				if !gone(err) {
 					out.partialIn("keys", "authorized keys of %s: %v", u.name, err)
 				}
 				continue
@@ -322,25 +322,24 @@ func (s *Scan) keyFiles(ctx context.Context, out *Outcome) []snapshot.KeyFile {
 	return files
 }
 
-func (s *Scan) othersWrite(path string, uid int) string {
-	for p := path; ; p = filepath.Dir(p) {
-		st, err := s.Host.Stat(p)
-		if err != nil {
-			return ""
-		}
-		sticky := st.IsDir && st.Perm&0o1000 != 0
+// othersWrite says who besides a user and root decides what is at a path: by the file or a directory on the way. A group that nobody else is in is the
+// user's own.
+func (s *Scan) othersWrite(w *permitWalker, file string, uid int) (string, error) {
+	list, _, _, err := w.writers(file)
+	if err != nil {
+		return "", err
+	}
+	for _, p := range list {
 		switch {
-		case st.UID != uid && st.UID != 0:
-			return fmt.Sprintf("%s belongs to uid %d", p, st.UID)
-		case st.Perm&0o002 != 0 && !sticky:
-			return p + " is writable by everybody"
-		case st.Perm&0o020 != 0 && st.GID != 0 && !sticky && s.groupHasOthers(st.GID, uid):
-			return fmt.Sprintf("%s is writable by group %d", p, st.GID)
-		}
-		if p == "/" {
-			return ""
+		case p.Who == snapshot.PermitAll:
+			return p.At + " is writable by everybody", nil
+		case p.Who == snapshot.PermitGroup && s.groupHasOthers(p.ID, uid):
+			return fmt.Sprintf("%s is writable by group %d", p.At, p.ID), nil
+		case p.Who == snapshot.PermitUser && p.ID != uid:
+			return fmt.Sprintf("%s is writable by uid %d", p.At, p.ID), nil
 		}
 	}
+	return "", nil
 }
 
 // heldPort says whether one of these addresses has that port.

@@ -103,7 +103,7 @@ func namesOfGroups(text string) groupList {
 	return g
 }
 
-// otherAccounts says of nsswitch.conf(5) that accounts come from elsewhere than the files, or that it cannot be read.
+// otherAccounts says of nsswitch.conf(5) that accounts or their groups come from elsewhere than the files, or that it cannot be read.
 func otherAccounts(read func(string) ([]byte, error)) bool {
 	b, err := read("/etc/nsswitch.conf")
 	if err != nil {
@@ -111,8 +111,8 @@ func otherAccounts(read func(string) ([]byte, error)) bool {
 	}
 	for line := range strings.Lines(string(b)) {
 		line, _, _ = strings.Cut(line, "#")
-		rest, ok := strings.CutPrefix(strings.TrimSpace(line), "passwd:")
-		if !ok {
+		database, rest, ok := strings.Cut(strings.TrimSpace(line), ":")
+		if !ok || !slices.Contains([]string{"passwd", "group", "initgroups"}, database) {
 			continue
 		}
 		for source := range strings.FieldsSeq(rest) {
