@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/mdlayher/netlink"
 	vnl "github.com/vishvananda/netlink"
@@ -141,7 +142,7 @@ func (r *netReader) read(sec *snapshot.Network, out *Outcome) error {
 	if err != nil {
 		return err
 	}
-	bridges(r.h, sec, told, out)
+	r.bridges(sec, told, out)
 	sw := hostSwitches
 	if r.ns != nil {
 		sw = elsewhereSwitches(sec.Links)
@@ -154,20 +155,33 @@ func (r *netReader) read(sec *snapshot.Network, out *Outcome) error {
 // maxListings is how often a list is asked for that changes while the kernel tells it.
 const maxListings = 8
 
+// ownPause is how long is waited at first before a list of the host's own namespace is asked for again, and twice as long each next time. For one of
+// somebody else nothing waits: they could go on changing it.
+const ownPause = time.Millisecond
+
 // steady asks again for a list that changed meanwhile (NLM_F_DUMP_INTR): on a host with many containers one starts or ends at any time, and
 // what an address is checked for duplicates counts as well.
-func steady[T any](list func() (T, error)) (got T, err error) {
-	for range maxListings {
+func steady[T any](pause time.Duration, list func() (T, error)) (got T, err error) {
+	for n := range maxListings {
 		if got, err = list(); !errors.Is(err, vnl.ErrDumpInterrupted) {
 			break
 		}
+		time.Sleep(pause << n)
 	}
 	return got, err
 }
 
+// pause is ownPause in the host's own namespace.
+func (r *netReader) pause() time.Duration {
+	if r.ns == nil {
+		return ownPause
+	}
+	return 0
+}
+
 // listOf is a list of rtnetlink.
 func listOf[T any](r *netReader, ask netlink.Message, parse func([]byte) (T, error)) ([]T, error) {
-	return steady(func() ([]T, error) { return answers(r.route, ask, parse) })
+	return steady(r.pause(), func() ([]T, error) { return answers(r.route, ask, parse) })
 }
 
 // answers reads a list to its end, also one that is interrupted, so that the next can be asked for.
@@ -190,12 +204,12 @@ func answers[T any](conn *netlink.Conn, ask netlink.Message, parse func([]byte) 
 
 func (r *netReader) readLinks(sec *snapshot.Network, out *Outcome) {
 	h := r.h
-	links, err := steady(h.LinkList)
+	links, err := steady(r.pause(), h.LinkList)
 	if err != nil {
 		out.fail("list links", err)
 		return
 	}
-	addrs, err := steady(func() ([]vnl.Addr, error) { return h.AddrList(nil, unix.AF_UNSPEC) })
+	addrs, err := steady(r.pause(), func() ([]vnl.Addr, error) { return h.AddrList(nil, unix.AF_UNSPEC) })
 	if err != nil {
 		out.fail("list addresses", err)
 		return
@@ -212,7 +226,7 @@ func (r *netReader) readLinks(sec *snapshot.Network, out *Outcome) {
 	} else {
 		peers = r.s.neighbours(h, r.own, links)
 	}
-	qdiscs, unread := hooked(h)
+	qdiscs, unread := r.hooked()
 	if unread != nil {
 		out.partial("traffic control: %v", unread)
 	}
@@ -341,8 +355,8 @@ func (s *Scan) idsOf(h *vnl.Handle, list []foundNetns) map[int]uint64 {
 
 // hooked are the queueing disciplines of a namespace that filters hang on, by interface. The kernel lists those of all interfaces,
 // whichever is asked about.
-func hooked(h *vnl.Handle) (map[int][]string, error) {
-	list, err := steady(func() ([]vnl.Qdisc, error) { return h.QdiscList(nil) })
+func (r *netReader) hooked() (map[int][]string, error) {
+	list, err := steady(r.pause(), func() ([]vnl.Qdisc, error) { return r.h.QdiscList(nil) })
 	if err != nil {
 		return nil, err
 	}
@@ -414,7 +428,7 @@ var routeTypes = map[int]string{
 
 func (r *netReader) readRoutes(sec *snapshot.Network, out *Outcome) {
 	for _, fam := range []struct{ af, n int }{{unix.AF_INET, 4}, {unix.AF_INET6, 6}} {
-		routes, err := steady(func() ([]vnl.Route, error) {
+		routes, err := steady(r.pause(), func() ([]vnl.Route, error) {
 			return r.h.RouteListFiltered(fam.af, &vnl.Route{Table: unix.RT_TABLE_UNSPEC}, vnl.RT_FILTER_TABLE)
 		})
 		if err != nil {
@@ -469,7 +483,7 @@ func toRoute(family int, r *vnl.Route) snapshot.Route {
 }
 
 // bridges notes what ports of bridges let over, and the VLANs of bridges that keep them apart.
-func bridges(h *vnl.Handle, sec *snapshot.Network, told map[string]wire.DevConf, out *Outcome) {
+func (r *netReader) bridges(sec *snapshot.Network, told map[string]wire.DevConf, out *Outcome) {
 	filtering := false
 	for i := range sec.Links {
 		l := &sec.Links[i]
@@ -480,7 +494,7 @@ func bridges(h *vnl.Handle, sec *snapshot.Network, told map[string]wire.DevConf,
 	if !filtering {
 		return
 	}
-	list, err := steady(h.BridgeVlanList)
+	list, err := steady(r.pause(), r.h.BridgeVlanList)
 	if err != nil {
 		out.fail("list VLANs of bridges", err)
 		return

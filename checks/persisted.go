@@ -85,7 +85,7 @@ func (s *Scan) linkNames(text string) ([]snapshot.Link, error) {
 		return nil, err
 	}
 	defer h.Close()
-	list, err := steady(h.LinkList)
+	list, err := steady(ownPause, h.LinkList)
 	if err != nil {
 		return nil, err
 	}

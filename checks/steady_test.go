@@ -20,7 +20,7 @@ func TestSteadyListsAskAgain(t *testing.T) {
 		err                error
 	}{{0, 1, nil}, {3, 4, nil}, {maxListings, maxListings, vnl.ErrDumpInterrupted}} {
 		asked := 0
-		got, err := steady(func() ([]int, error) {
+		got, err := steady(0, func() ([]int, error) {
 			if asked++; asked <= c.interrupted {
 				return []int{1}, vnl.ErrDumpInterrupted
 			}
@@ -31,7 +31,7 @@ func TestSteadyListsAskAgain(t *testing.T) {
 		}
 	}
 	other := errors.New("denied")
-	if _, err := steady(func() ([]int, error) { return nil, other }); !errors.Is(err, other) {
+	if _, err := steady(0, func() ([]int, error) { return nil, other }); !errors.Is(err, other) {
 		t.Error(err)
 	}
 }
@@ -56,7 +56,7 @@ func TestInterruptedListsAreSeen(t *testing.T) {
 		return nltest.Multipart(messages)
 	})
 	defer conn.Close()
-	got, err := steady(func() ([]byte, error) {
+	got, err := steady(0, func() ([]byte, error) {
 		return answers(conn, netlink.Message{}, func(b []byte) (byte, error) { return b[0], nil })
 	})
 	if err != nil || asked != 2 || !slices.Equal(got, []byte{1, 2}) {
