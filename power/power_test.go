@@ -247,6 +247,10 @@ func TestUnreadIsNeverNo(t *testing.T) {
 	if a := answer(t, s, onHost(), power.Root); a.Verdict != power.Unknown || !a.Unsearched {
 		t.Errorf("programs elsewhere: %s, %v", a.Verdict, a.Unsearched)
 	}
+	s.Coverage = s.Coverage[:1]
+	if a := answer(t, s, onHost(), power.Root); a.Verdict != power.Unknown || a.Unsearched || strings.Contains(fmt.Sprint(a.Because), "--deep") {
+		t.Errorf("programs elsewhere and more: %s, %v, %v", a.Verdict, a.Unsearched, a.Because)
+	}
 }
 
 // TestCertificates: a certificate holds for its own snapshot, and for none in which one more thing is open, or that lacks a state.

@@ -147,10 +147,13 @@ func (g *Graph) Ask(p Principal) []Answer {
 		case all.goals[goal] != nil:
 			a.Verdict, a.Path = Unknown, all.goals[goal].path()
 			if !g.searched { // what else is not known says more
-				if n := g.asIfSearched(&p.State, goal); n != nil {
+				switch n := g.asIfSearched(&p.State, goal); {
+				case n != nil:
 					a.Path = n.path()
-				} else {
-					a.Unsearched = len(g.gaps) == 0
+				case len(g.gaps) > 0:
+					a.Path, a.Because = nil, slices.Clone(g.gaps)
+				default:
+					a.Unsearched = true
 				}
 			}
 			for _, e := range a.Path {
