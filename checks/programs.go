@@ -241,23 +241,27 @@ func netfilterProgram(link int) (p snapshot.Program, ok bool) {
 	return p, true
 }
 
+// untoldPrograms stands for programs of a cgroup that we may not ask for.
+const untoldPrograms = "those of which the kernel does not tell"
+
 // cgroupPrograms finds the programs that see what the sockets of a cgroup get and send.
 type cgroupPrograms struct {
 	mount *host.Dir // the unified hierarchy; nil where there is none
 	known map[uint64][]string
+	lost  bool // whether there is one, or what is in it, cannot be told
 }
 
 func (s *Scan) cgroupPrograms() *cgroupPrograms {
 	c := &cgroupPrograms{known: map[uint64][]string{}}
 	b, err := s.Host.ReadFile("/proc/thread-self/mounts")
 	if err != nil {
+		c.lost = true
 		return c
 	}
 	for line := range strings.Lines(string(b)) {
 		if f := strings.Fields(line); len(f) > 2 && f[2] == "cgroup2" {
-			if d, err := s.Host.OpenList(f[1]); err == nil {
-				c.mount = d
-			}
+			c.mount, err = s.Host.OpenList(f[1])
+			c.lost = err != nil
 			break
 		}
 	}
@@ -272,7 +276,12 @@ func (c *cgroupPrograms) close() {
 
 // of are the effective programs of a cgroup, which the kernel knows by its inode (INET_DIAG_CGROUP_ID).
 func (c *cgroupPrograms) of(id uint64) []string {
-	if id == 0 || c.mount == nil {
+	switch {
+	case id == 0:
+		return nil
+	case c.lost:
+		return []string{untoldPrograms}
+	case c.mount == nil:
 		return nil
 	}
 	if names, ok := c.known[id]; ok {
@@ -302,7 +311,7 @@ func (c *cgroupPrograms) of(id uint64) []string {
 // refused adds programs that we may not ask for. A cgroup that is gone is no refusal: nothing is known of what it had.
 func (c *cgroupPrograms) refused(id uint64, err error) []string {
 	if denied(err) {
-		c.known[id] = append(c.known[id], "those of which the kernel does not tell")
+		c.known[id] = append(c.known[id], untoldPrograms)
 	}
 	return c.known[id]
 }

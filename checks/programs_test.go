@@ -4,6 +4,7 @@ package checks
 
 import (
 	"encoding/binary"
+	"path/filepath"
 	"runtime"
 	"testing"
 
@@ -105,4 +106,29 @@ func deeper(n int, f func()) int {
 		return 0
 	}
 	return deeper(n-1, f) + int(pad[n%32])
+}
+
+// TestCgroupsThatCannotBeOpened: where a hierarchy is mounted that cannot be opened, or mounts cannot be read, programs may be on a cgroup.
+func TestCgroupsThatCannotBeOpened(t *testing.T) {
+	for name, c := range map[string]struct {
+		mounts string
+		want   int
+	}{
+		"none is mounted":     {"tmpfs /tmp tmpfs rw 0 0\n", 0},
+		"one that is refused": {"cgroup2 /sys/fs/cgroup cgroup2 rw 0 0\n", 1},
+		"mounts are not read": {"", 1},
+	} {
+		root := t.TempDir()
+		if c.mounts != "" {
+			writeFile(t, filepath.Join(root, "proc/thread-self/mounts"), c.mounts)
+		}
+		p := newScan(host.At(root)).cgroupPrograms()
+		if got := p.of(1); len(got) != c.want {
+			t.Errorf("%s: %q", name, got)
+		}
+		if got := p.of(0); len(got) != 0 {
+			t.Errorf("%s, without a cgroup: %q", name, got)
+		}
+		p.close()
+	}
 }

@@ -96,7 +96,7 @@ func (m *machine) must(name string, args ...string) string {
 func (m *machine) boot() {
 	m.t.Helper()
 	m.cmd = exec.Command("systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--capability=all",
-		"--system-call-filter=bpf", // to see which programs are beside the rules: without it what gets through is unknown
+		"--system-call-filter=bpf open_by_handle_at", // to see which programs are beside the rules: without them what gets through is unknown
 		"--network-namespace-path=/run/netns/"+m.host, "-D", m.root, "-b", "--console=passive")
 	if err := m.cmd.Start(); err != nil {
 		m.t.Fatal(err)
