@@ -56,6 +56,12 @@ func collectPowers(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outco
 	if _, err := s.Host.Lstat("/etc/doas.conf"); err == nil {
 		out.partialIn("sudo", "the rules of doas are not read")
 	}
+	if otherSources(s.Host.ReadFile, "sudoers") {
+		out.partialIn("sudo", "rules of sudo come from elsewhere than /etc/sudoers (nsswitch.conf), and are not read")
+	}
+	if _, err := s.Host.Lstat("/etc/sudoers-rs"); err == nil {
+		out.partialIn("sudo", "the rules of sudo-rs are not read")
+	}
 	for _, g := range s.groups() {
 		sec.Groups = append(sec.Groups, snapshot.NamedGroup{Name: g.name, GID: g.gid})
 	}

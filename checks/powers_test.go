@@ -180,6 +180,50 @@ func TestRulesOfSudo(t *testing.T) {
 	}
 }
 
+// TestWhatRulesOfSudoKeepOpen: members of netgroups, other groups, digests and defaults are not known to give what the rule says.
+func TestWhatRulesOfSudoKeepOpen(t *testing.T) {
+	rule := func(user, more, command string) string {
+		return `"User_Specs": [{"User_List": [` + user + `], "Host_List": [{"hostname": "ALL"}], "Cmnd_Specs": [{` + more + `"Commands": [` + command + `]}]}]}`
+	}
+	ann, all := `{"username": "ann"}`, `{"command": "ALL"}`
+	for name, c := range map[string]struct {
+		text   string
+		user   string
+		partly bool
+		setEnv bool
+	}{
+		"everything":             {"{" + rule(ann, "", all), "ann", false, false},
+		"a netgroup":             {"{" + rule(`{"netgroup": "admins"}`, "", all), "+admins", true, false},
+		"a group of a directory": {"{" + rule(`{"nonunixgroup": "admins"}`, "", all), "%:admins", true, false},
+		"other groups":           {"{" + rule(ann, `"runasgroups": [{"usergroup": "docker"}], `, all), "ann", true, false},
+		"a digest":               {"{" + rule(ann, "", `{"command": "/opt/a", "sha256": "x"}`), "ann", true, false},
+		"LD_PRELOAD is kept":     {`{"Defaults": [{"Options": [{"operation": "list_add", "env_keep": ["LD_PRELOAD"]}]}], ` + rule(ann, "", all), "ann", true, false},
+		"colors are kept":        {`{"Defaults": [{"Options": [{"operation": "list_add", "env_keep": ["LS_COLORS", "LC_*"]}]}], ` + rule(ann, "", all), "ann", false, false},
+		"all variables are kept": {`{"Defaults": [{"Options": [{"env_reset": false}]}], ` + rule(ann, "", all), "ann", true, false},
+		"noexec":                 {`{"Defaults": [{"Options": [{"noexec": true}]}], ` + rule(ann, "", all), "ann", true, false},
+		"setenv":                 {`{"Defaults": [{"Options": [{"setenv": true}]}], ` + rule(ann, "", all), "ann", false, true},
+		"setenv, but here":       {`{"Defaults": [{"Options": [{"setenv": true}]}], ` + rule(ann, `"Options": [{"setenv": false}], `, all), "ann", false, false},
+		"setenv of some":         {`{"Defaults": [{"Binding": [{"username": "x"}], "Options": [{"setenv": true}]}], ` + rule(ann, "", all), "ann", true, false},
+	} {
+		rules, err := sudoRules([]byte(c.text))
+		if err != nil || len(rules) != 1 {
+			t.Fatalf("%s: %v, %v", name, rules, err)
+		}
+		if r := rules[0]; !slices.Equal(r.Users, []string{c.user}) || r.Partly != "" != c.partly || r.SetEnv != c.setEnv {
+			t.Errorf("%s: %+v", name, r)
+		}
+	}
+}
+
+// TestRulesFromElsewhere: rules of sudo that a directory has, or that another sudo reads, are said not to be read.
+func TestRulesFromElsewhere(t *testing.T) {
+	for _, f := range []string{"644 0:0 /etc/nsswitch.conf = passwd: files\nsudoers: files sss\n", "440 0:0 /etc/sudoers-rs = ann ALL=(ALL) ALL\n"} {
+		if out := collectPowers(t.Context(), powerHost(t, f), new(snapshot.Snapshot)); out.status != snapshot.Partial {
+			t.Errorf("%s: %q", f, out.status)
+		}
+	}
+}
+
 // TestRulesOfPolkit: rules of the usual form are read, each way in which a condition holds, and what is a program is not followed.
 func TestRulesOfPolkit(t *testing.T) {
 	rule := func(condition, result string) string {

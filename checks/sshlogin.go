@@ -105,6 +105,11 @@ func namesOfGroups(text string) groupList {
 
 // otherAccounts says of nsswitch.conf(5) that accounts or their groups come from elsewhere than the files, or that it cannot be read.
 func otherAccounts(read func(string) ([]byte, error)) bool {
+	return otherSources(read, "passwd", "group", "initgroups")
+}
+
+// otherSources says of databases of nsswitch.conf(5) that one of them comes from elsewhere than from files, or that this is not known.
+func otherSources(read func(string) ([]byte, error), databases ...string) bool {
 	b, err := read("/etc/nsswitch.conf")
 	if err != nil {
 		return !gone(err)
@@ -112,7 +117,7 @@ func otherAccounts(read func(string) ([]byte, error)) bool {
 	for line := range strings.Lines(string(b)) {
 		line, _, _ = strings.Cut(line, "#")
 		database, rest, ok := strings.Cut(strings.TrimSpace(line), ":")
-		if !ok || !slices.Contains([]string{"passwd", "group", "initgroups"}, database) {
+		if !ok || !slices.Contains(databases, database) {
 			continue
 		}
 		for source := range strings.FieldsSeq(rest) {

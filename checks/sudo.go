@@ -7,7 +7,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/snapshot"
@@ -24,6 +26,7 @@ type cvtsudoers struct {
 		Hosts []map[string]any `json:"Host_List"`
 		Cmnds []struct {
 			As       []map[string]any `json:"runasusers"`
+			AsGroups []map[string]any `json:"runasgroups"`
 			Options  []map[string]any `json:"Options"`
 			Commands []map[string]any `json:"Commands"`
 		} `json:"Cmnd_Specs"`
@@ -81,42 +84,82 @@ func sudoRules(b []byte) (list []snapshot.SudoRule, err error) {
 	if err := json.Unmarshal(b, &doc); err != nil {
 		return nil, fmt.Errorf("%w: %w", errMalformed, err)
 	}
-	password, defaults := true, ""
-	for _, d := range doc.Defaults {
-		for _, o := range d.Options {
-			if v, ok := o["authenticate"].(bool); ok && len(d.Binding) == 0 {
-				password = v
-			} else if ok {
-				defaults = "defaults for some users or commands say whether a password is asked for"
-			}
-			for _, k := range []string{"env_keep", "targetpw", "rootpw", "runaspw"} {
-				if o[k] == true {
-					defaults = "the default " + k + " is not followed"
-				}
-			}
-		}
-	}
+	d := doc.defaults()
 	for _, spec := range doc.Specs {
 		for _, c := range spec.Cmnds {
 			if len(list) == maxSudoRules {
 				return nil, fmt.Errorf("%w: more than %d rules", errMalformed, maxSudoRules)
 			}
-			list = append(list, oneSudoRule(spec.Users, spec.Hosts, c.As, c.Options, c.Commands, password, defaults))
+			r := oneSudoRule(spec.Users, spec.Hosts, c.As, c.Options, c.Commands, d)
+			if len(c.AsGroups) > 0 {
+				r.Partly = "its commands run with other groups"
+			}
+			list = append(list, r)
 		}
 	}
 	return list, nil
 }
 
+// sudoDefaults are the settings of sudo that say what a rule gives.
+type sudoDefaults struct {
+	password, setEnv bool
+	partly           string // what is not followed
+}
+
+// defaults are the settings that are for everybody; those for some users, hosts or commands, and those that are not followed, are said.
+func (doc *cvtsudoers) defaults() sudoDefaults {
+	all := sudoDefaults{password: true}
+	for _, d := range doc.Defaults {
+		for _, o := range d.Options {
+			for _, k := range []string{"targetpw", "rootpw", "runaspw", "noexec"} {
+				if o[k] == true {
+					all.partly = "the default " + k + " is not followed"
+				}
+			}
+			if o["env_reset"] == false {
+				all.partly = "which variables are kept by default is not followed"
+			}
+			if names, ok := o["env_keep"].([]any); ok && o["operation"] != "list_remove" && slices.ContainsFunc(names, decidesPrograms) {
+				all.partly = "the default env_keep keeps a variable by which programs run others"
+			}
+			_, password := o["authenticate"]
+			_, setEnv := o["setenv"]
+			switch {
+			case len(d.Binding) > 0 && (password || setEnv):
+				all.partly = "defaults for some users or commands say whether a password is asked for, or what is kept"
+			case password:
+				all.password = o["authenticate"] != false
+			case setEnv:
+				all.setEnv = o["setenv"] == true
+			}
+		}
+	}
+	return all
+}
+
+// keptByPackages are variables that distributions have in env_keep, by which no program runs another.
+var keptByPackages = regexp.MustCompile(`^(?:COLORS|DISPLAY|HOSTNAME|HISTSIZE|KDEDIR|LS_COLORS|MAIL|PS1|PS2|QTDIR|USERNAME|LANG|LANGUAGE|LC_[A-Z*]+|_XKB_CHARSET|XAUTHORITY|XAUTHORIZATION|TZ|TERM|COLORTERM|` +
+	`SSH_AUTH_SOCK|SSH_AGENT_PID|SSH_CONNECTION|SSH_CLIENT|SSH_TTY|[a-z]+_proxy|[A-Z]+_PROXY|DEBEMAIL|DEBFULLNAME|GPG_AGENT_INFO|LINES|COLUMNS|XDG_SESSION_COOKIE|MACHTYPE|WINDOWID)$`)
+
+// decidesPrograms says of a variable that it is not known to leave alone what programs run.
+func decidesPrograms(name any) bool {
+	text, ok := name.(string)
+	return !ok || !keptByPackages.MatchString(text)
+}
+
 // oneSudoRule is one rule; what it has that is not followed is said.
-func oneSudoRule(users, hosts, as, options, commands []map[string]any, password bool, defaults string) snapshot.SudoRule {
-	r := snapshot.SudoRule{Users: []string{}, Commands: []snapshot.SudoCommand{}, Password: password, Partly: defaults}
+func oneSudoRule(users, hosts, as, options, commands []map[string]any, d sudoDefaults) snapshot.SudoRule {
+	r := snapshot.SudoRule{Users: []string{}, Commands: []snapshot.SudoCommand{}, Password: d.password, SetEnv: d.setEnv, Partly: d.partly}
 	partly := func(what string) { r.Partly = what }
 	name := func(m map[string]any, into *[]string) {
-		for _, k := range []struct{ key, prefix string }{{"username", ""}, {"usergroup", "%"}, {"userid", "#"}, {"usergid", "%#"}} {
+		for _, k := range []struct{ key, prefix string }{{"username", ""}, {"usergroup", "%"}, {"userid", "#"}, {"usergid", "%#"}, {"netgroup", "+"}, {"nonunixgroup", "%:"}, {"nonunixgid", "%:#"}} {
 			if v, ok := m[k.key]; ok {
 				*into = append(*into, k.prefix+fmt.Sprint(v))
 				if m["negated"] == true {
 					partly("it leaves somebody out")
+				}
+				if strings.HasPrefix(k.prefix, "+") || strings.HasPrefix(k.prefix, "%:") {
+					partly("who is in " + k.prefix + fmt.Sprint(v) + " is not known")
 				}
 				return
 			}
@@ -136,8 +179,8 @@ func oneSudoRule(users, hosts, as, options, commands []map[string]any, password 
 		if v, ok := o["authenticate"].(bool); ok {
 			r.Password = v
 		}
-		if o["setenv"] == true {
-			r.SetEnv = true
+		if v, ok := o["setenv"].(bool); ok {
+			r.SetEnv = v
 		}
 		if o["noexec"] == true {
 			partly("its commands are kept from running others (noexec)")
@@ -148,6 +191,9 @@ func oneSudoRule(users, hosts, as, options, commands []map[string]any, password 
 		if !ok {
 			partly("it has a command of a kind that is not followed")
 			continue
+		}
+		if slices.ContainsFunc([]string{"sha224", "sha256", "sha384", "sha512"}, func(k string) bool { return m[k] != nil }) {
+			partly("it is for a program of one content alone")
 		}
 		r.Commands = append(r.Commands, snapshot.SudoCommand{Text: text, Not: m["negated"] == true})
 	}

@@ -55,7 +55,7 @@ func (g *Graph) bySudo(s *State) (list []Edge) {
 func (g *Graph) ruleFor(r *snapshot.SudoRule, s *State) bool {
 	return slices.ContainsFunc(r.Users, func(u string) bool {
 		switch {
-		case u == "ALL":
+		case u == "ALL", strings.HasPrefix(u, "+"), strings.HasPrefix(u, "%:"): // who is in a netgroup is not known
 			return true
 		case strings.HasPrefix(u, "%#"):
 			n, err := strconv.Atoi(u[2:])
@@ -107,9 +107,11 @@ func (g *Graph) commandGives(s *State, r *snapshot.SudoRule, text string) string
 	}
 	name := path.Base(words[0])
 	switch {
+	case strings.HasPrefix(text, "^") || len(words) > 1 && strings.HasPrefix(words[1], "^"):
+		return "a rule of sudo has a regular expression"
 	case slices.ContainsFunc(g.snap.Powers.Files, func(f snapshot.LeverFile) bool { return f.Path == words[0] && permitted(s, f.Permits) != nil }):
 		return ""
-	case strings.HasSuffix(words[0], "/"):
+	case slices.Contains([]string{"/bin/", "/usr/bin/"}, words[0]):
 		return "" // every program of a directory
 	case runsOthers(name) && (len(words) == 1 || strings.ContainsAny(text, "*")):
 		return ""

@@ -105,7 +105,7 @@ type GainProgram struct {
 
 // SudoRule is whom sudo lets run what (sudoers(5)).
 type SudoRule struct {
-	// Users are names, %GROUP, #UID, %#GID or ALL.
+	// Users are names, %GROUP, #UID, %#GID, ALL, or +NETGROUP and %:GROUP of a directory, whose members are not known.
 	Users []string `json:"users"`
 	// As are those whom commands run as; empty is root.
 	As       []string      `json:"as,omitempty"`
