@@ -47,7 +47,7 @@ func (k *checker) matters(g Goal) bool { return g == k.goal || g == Root }
 
 // state looks at everything that a state could use. It is wider than what makes ways: what could be used counts as used.
 func (k *checker) state(st *State) error {
-	if st.UID == 0 && st.Place != InContainer && !st.OwnUser {
+	if st.UID == 0 && st.Place != InContainer {
 		return fmt.Errorf("uid 0 among the host's files is root")
 	}
 	if err := k.files(st); err != nil {
@@ -145,7 +145,7 @@ func (k *checker) sockets(st *State) error {
 			return st.Place == InContainer && m.Container == st.Container
 		})
 		p := &snapshot.Process{UID: st.UID, GID: -1, Groups: st.Groups}
-		if sock.Container != "" || !seen || !sock.MayWrite(p) || st.OwnUser && st.UID == 0 {
+		if sock.Container != "" || !seen || !sock.MayWrite(p) {
 			continue
 		}
 		if sock.UID == 0 || sock.UID != st.UID && !k.account(sock.UID) {
@@ -175,7 +175,7 @@ func (k *checker) container(st *State) error {
 		if why := mountsUnread(&c); why != "" {
 			return fmt.Errorf("what is mounted in %s is not known: %s", c.ID, why)
 		}
-		if !st.OwnUser && (c.AllDevices && st.has(capMknod) || slices.ContainsFunc(c.Devices, disk)) {
+		if !st.OwnUser && c.AllDevices && st.has(capMknod) || (!st.OwnUser || st.UID == 0) && slices.ContainsFunc(c.Devices, disk) {
 			return fmt.Errorf("the disks of the host are in %s", c.ID)
 		}
 		for _, m := range c.Mounts {
@@ -194,7 +194,7 @@ func (k *checker) mount(st *State, m snapshot.ContainerMount) error {
 	below := func(p string) bool {
 		return m.Source == "/" || p == m.Source || strings.HasPrefix(p, strings.TrimSuffix(m.Source, "/")+"/")
 	}
-	if st.UID == 0 && !st.OwnUser {
+	if st.UID == 0 {
 		if k.goal == Secret && holdsSecrets(path.Clean(m.Source)) {
 			return fmt.Errorf("secrets of the host are in the container, by %s", m.Source)
 		}

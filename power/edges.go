@@ -41,9 +41,10 @@ func (g *Graph) leave(s *State) []Edge {
 // it; whoever writes a file or connects to a socket can be.
 func confines(k EdgeKind) bool { return k != BySelf && k != ByAccount }
 
-// isRoot says of a state that it is root among the files of the host, or with what gives the host away.
+// isRoot says of a state that it is root among the files of the host, or with what gives the host away. Ids are the host's: root of the host in a
+// user namespace of its own has lost its capabilities, and still owns the files of root.
 func (g *Graph) isRoot(s *State) bool {
-	return s.UID == 0 && s.Place != InContainer && !s.OwnUser && s.Confined == "" && (s.Place == OnHost || s.Caps&takeover == takeover)
+	return s.UID == 0 && s.Place != InContainer && s.Confined == "" && (s.Place == OnHost || s.Caps&takeover == takeover)
 }
 
 // become is where a file leads that somebody runs or reads.
@@ -84,7 +85,7 @@ func (g *Graph) byFiles(s *State) (list []Edge) {
 	if s.Place == InContainer {
 		return nil // by its mounts
 	}
-	if s.UID == 0 && !s.OwnUser {
+	if s.UID == 0 {
 		list = append(list, Edge{
 			Kind: ByFile, Object: "files of root", Text: "the files that root runs and reads are its own", Trigger: snapshot.TriggerNone, Goal: Root,
 			Unknown: "which files of root it can write in a mount namespace of its own, or under a label, was not looked at",

@@ -258,7 +258,7 @@ func (g *Graph) bySockets(s *State) (list []Edge) {
 			}
 		}
 		p := snapshot.Process{UID: s.UID, Groups: s.Groups, GID: -1}
-		if s.OwnUser && s.UID == 0 || !k.MayWrite(&p) {
+		if !k.MayWrite(&p) {
 			continue
 		}
 		e := Edge{
@@ -266,6 +266,8 @@ func (g *Graph) bySockets(s *State) (list []Edge) {
 			Text: fmt.Sprintf("it connects to %s, by which %s runs anything as its user", at, k.Runtime),
 		}
 		switch {
+		case s.OwnUser && s.UID == 0 && k.UID != 0:
+			e.Unknown = "whether root in a user namespace of its own can connect to " + at + " was not looked at"
 		case k.Gated:
 			e.Unknown = "what polkit lets it do by " + at + " was not followed"
 		case !k.Word.Trusted() && k.Word.By != snapshot.ByUID:
@@ -342,17 +344,17 @@ func (g *Graph) byMounts(s *State) (list []Edge) {
 		source := path.Clean(m.Source)
 		e := Edge{Kind: ByMount, Object: m.Source, Trigger: snapshot.TriggerRestart, Change: "the mount of " + m.Source}
 		switch {
-		case m.RW && decides(source) && s.UID == 0 && !s.OwnUser:
+		case m.RW && decides(source) && s.UID == 0:
 			e.Goal, e.Text = Root, fmt.Sprintf("it writes %s of the host at %s as root", m.Source, m.Dest)
 			list = append(list, e)
-		case holdsSecrets(source) && s.UID == 0 && !s.OwnUser:
+		case holdsSecrets(source) && s.UID == 0:
 			e.Goal, e.Trigger, e.Text = Secret, snapshot.TriggerNone, fmt.Sprintf("it reads %s of the host at %s as root", m.Source, m.Dest)
 			list = append(list, e)
 		default:
 			list = append(list, g.mounted(s, m, e)...)
 		}
 	}
-	if !s.OwnUser {
+	if !s.OwnUser || s.UID == 0 {
 		list = append(list, g.byDevices(s, c)...)
 	}
 	return list
@@ -392,7 +394,7 @@ func (g *Graph) byDevices(s *State, c *snapshot.Container) (list []Edge) {
 			continue
 		}
 		e := Edge{Kind: ByDevice, Object: d, Trigger: snapshot.TriggerNone, Goal: Root, Change: "the device " + d, Text: fmt.Sprintf("it has %s, which holds the host", d)}
-		if s.UID != 0 {
+		if s.UID != 0 || s.OwnUser {
 			e.Unknown = "whether uid " + strconv.Itoa(s.UID) + " can open " + d + " was not looked at"
 		}
 		list = append(list, e)

@@ -212,8 +212,10 @@ func TestWays(t *testing.T) {
 			s.Processes.List = []snapshot.Process{{PID: 9, Comm: "bash", UID: agent, CapPrm: "0", NS: s.Processes.Init}}
 			s.Powers.Files = []snapshot.LeverFile{file("/opt/a", snapshot.LeverProgram, root, snapshot.TriggerTimer, ofUser(agent, "/opt/a"))}
 		}, container(snapshot.Container{}, func() power.State { st := boxed(agent, 0); st.HostPID = true; return st }())), power.Root, power.Yes, snapshot.TriggerTimer},
-		"root with mounts of its own": {state(func(st *power.State) { st.UID, st.Place = root, power.Apart }), power.Root, power.Unknown, snapshot.TriggerNone},
-		"a label that is not known":   {with(lever(file("/opt/a", snapshot.LeverProgram, root, snapshot.TriggerTimer, ofUser(agent, "/opt/a"))), state(func(st *power.State) { st.Confined = "the label x" })), power.Root, power.Unknown, snapshot.TriggerTimer},
+		"root in a user namespace of its own":                              {state(func(st *power.State) { st.UID, st.OwnUser = root, true }), power.Root, power.Yes, snapshot.TriggerNone},
+		"root in a user namespace and a container, with files of the host": {with(container(snapshot.Container{Mounts: []snapshot.ContainerMount{{Source: "/etc", Dest: "/host", RW: true}}}, boxed(root, 0)), state(func(st *power.State) { st.OwnUser = true })), power.Root, power.Yes, snapshot.TriggerRestart},
+		"root with mounts of its own":                                      {state(func(st *power.State) { st.UID, st.Place = root, power.Apart }), power.Root, power.Unknown, snapshot.TriggerNone},
+		"a label that is not known":                                        {with(lever(file("/opt/a", snapshot.LeverProgram, root, snapshot.TriggerTimer, ofUser(agent, "/opt/a"))), state(func(st *power.State) { st.Confined = "the label x" })), power.Root, power.Unknown, snapshot.TriggerTimer},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, st := quiet(), onHost()
