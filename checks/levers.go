@@ -48,8 +48,11 @@ type pathPart struct {
 	acl  []host.ACLEntry
 	// group says whether the group of the file may write it; with an access control list its bits in the mode are a mask.
 	group bool
-	ro    bool
-	err   error
+	// readers and searchers are who the list lets read it or get through it, with the group.
+	readers, searchers           []host.ACLEntry
+	groupReads, groupGetsThrough bool
+	ro                           bool
+	err                          error
 }
 
 func (s *Scan) newPermitWalker() *permitWalker {
@@ -79,13 +82,9 @@ func (w *permitWalker) part(p string) pathPart {
 		case x.st.Mode&fs.ModeSymlink != 0:
 			x.link, x.err = w.host.Readlink(p)
 		case x.st.Mode&fs.ModeDevice == 0:
-			entries, group, has, err := w.host.ACL(p)
-			if x.acl, x.group = entries, x.st.Perm&0o020 != 0; has {
-				x.group = group
-			}
-			x.err = err
+			x.permissions(w.host, p)
 		default:
-			x.group = x.st.Perm&0o020 != 0
+			x.group, x.groupReads = x.st.Perm&0o020 != 0, x.st.Perm&0o040 != 0
 		}
 		x.ro = w.readOnly(p)
 	}
@@ -93,6 +92,22 @@ func (w *permitWalker) part(p string) pathPart {
 	w.seen[p] = x
 	w.mu.Unlock()
 	return x
+}
+
+// permissions reads what a file or a directory lets whom do, by its mode and its list.
+func (d *pathPart) permissions(h *host.Host, p string) {
+	d.group, d.groupReads, d.groupGetsThrough = d.st.Perm&0o020 != 0, d.st.Perm&0o040 != 0, d.st.Perm&0o010 != 0
+	for _, a := range []struct {
+		what  uint16
+		list  *[]host.ACLEntry
+		group *bool
+	}{{host.ACLWrite, &d.acl, &d.group}, {host.ACLRead, &d.readers, &d.groupReads}, {host.ACLSearch, &d.searchers, &d.groupGetsThrough}} {
+		entries, group, has, err := h.ACL(p, a.what)
+		if d.err = err; err != nil || !has {
+			return
+		}
+		*a.list, *a.group = entries, group
+	}
 }
 
 // readOnly says of a path that the file system that it is in is mounted so that nobody writes it.
@@ -174,64 +189,66 @@ func (d pathPart) renamers(dir string, child pathPart) []snapshot.Permit {
 }
 
 // changers are those besides root who can write a file or a directory. Whom it belongs to can always give it to themselves.
-func (d pathPart) changers(at string) (list []snapshot.Permit) {
+func (d pathPart) changers(at string) []snapshot.Permit {
 	if d.ro {
 		return nil
 	}
+	return permitsOf(at, d.st, d.group, d.st.Perm&0o002 != 0, d.acl)
+}
+
+// permitsOf are those besides root who own a file, or whom it lets do something.
+func permitsOf(at string, st host.Stat, group, all bool, acl []host.ACLEntry) (list []snapshot.Permit) {
 	add := func(who snapshot.PermitKind, id int) { list = append(list, snapshot.Permit{Who: who, ID: id, At: at}) }
-	if d.st.UID != 0 {
-		add(snapshot.PermitUser, d.st.UID)
+	if st.UID != 0 {
+		add(snapshot.PermitUser, st.UID)
 	}
-	if d.group {
-		add(snapshot.PermitGroup, d.st.GID)
+	if group {
+		add(snapshot.PermitGroup, st.GID)
 	}
-	if d.st.Perm&0o002 != 0 {
+	if all {
 		add(snapshot.PermitAll, 0)
 	}
-	for _, e := range d.acl {
-		if who := snapshot.PermitUser; e.Group {
+	for _, e := range acl {
+		if e.Group {
 			add(snapshot.PermitGroup, e.ID)
 		} else if e.ID != 0 {
-			add(who, e.ID)
+			add(snapshot.PermitUser, e.ID)
 		}
 	}
 	return list
 }
 
-// readers are those besides root who can read a file that all directories on the way let them get to; what a list lets others read is not known.
+// readers are those besides root whom a file lets read it.
 func (w *permitWalker) readers(p string) (list []snapshot.Permit, exists bool, err error) {
 	_, real, exists, err := w.writers(p)
 	if err != nil || !exists {
 		return nil, exists, err
 	}
 	x := w.part(real)
-	if x.st.UID != 0 {
-		list = append(list, snapshot.Permit{Who: snapshot.PermitUser, ID: x.st.UID, At: real})
-	}
-	if x.st.Perm&0o040 != 0 {
-		list = append(list, snapshot.Permit{Who: snapshot.PermitGroup, ID: x.st.GID, At: real})
-	}
-	if x.st.Perm&0o004 != 0 {
-		list = append(list, snapshot.Permit{Who: snapshot.PermitAll, At: real})
-	}
-	for dir := path.Dir(real); ; dir = path.Dir(dir) {
-		if d := w.part(dir); d.err != nil {
-			return nil, true, d.err
-		} else if d.st.Perm&0o001 == 0 { // not everybody gets through
-			list = slices.DeleteFunc(list, func(q snapshot.Permit) bool {
-				return !(q.Who == snapshot.PermitUser && q.ID == d.st.UID) && !(d.st.Perm&0o010 != 0 && q.Who == snapshot.PermitGroup && q.ID == d.st.GID)
-			})
-		}
-		if dir == "/" {
-			return compactPermits(list), true, nil
+	return compactPermits(permitsOf(real, x.st, x.groupReads, x.st.Perm&0o004 != 0, x.readers)), true, nil
+}
+
+// gates are the directories on the way to the places of permits that not everybody gets through. Whom one belongs to can open it.
+func (w *permitWalker) gates(list []snapshot.Permit) (gates []snapshot.Gate, err error) {
+	seen := map[string]bool{}
+	for _, p := range list {
+		for dir := p.At; !seen[dir]; dir = path.Dir(dir) {
+			seen[dir] = true
+			switch d := w.part(dir); {
+			case d.err != nil:
+				return nil, d.err
+			case d.st.IsDir && d.st.Perm&0o001 == 0:
+				gates = append(gates, snapshot.Gate{At: dir, Permits: permitsOf(dir, d.st, d.groupGetsThrough, false, d.searchers)})
+			}
 		}
 	}
+	return gates, nil
 }
 
 // compactPermits keeps the first of each.
 func compactPermits(list []snapshot.Permit) (out []snapshot.Permit) {
 	for _, p := range list {
-		if !slices.ContainsFunc(out, func(q snapshot.Permit) bool { return q.Who == p.Who && q.ID == p.ID }) {
+		if !slices.ContainsFunc(out, func(q snapshot.Permit) bool { return q == p }) {
 			out = append(out, p)
 		}
 	}

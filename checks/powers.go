@@ -85,15 +85,21 @@ func (l *levers) add(f snapshot.LeverFile) {
 	}
 	type answer struct {
 		list   []snapshot.Permit
+		gates  []snapshot.Gate
 		exists bool
 	}
 	a, err := patient(l.s, "the way to files that root runs", func() (answer, error) {
+		var a answer
+		var err error
 		if f.Kind == snapshot.LeverSecret {
-			list, exists, err := l.w.readers(f.Path)
-			return answer{list, exists}, err
+			a.list, a.exists, err = l.w.readers(f.Path)
+		} else {
+			a.list, _, a.exists, err = l.w.writers(f.Path)
 		}
-		list, _, exists, err := l.w.writers(f.Path)
-		return answer{list, exists}, err
+		if err == nil {
+			a.gates, err = l.w.gates(a.list)
+		}
+		return a, err
 	})
 	switch {
 	case err != nil:
@@ -107,7 +113,7 @@ func (l *levers) add(f snapshot.LeverFile) {
 		f.Permits = slices.DeleteFunc(a.list, func(p snapshot.Permit) bool { // of what is somebody's own nothing is gained
 			return p.Who == snapshot.PermitUser && p.ID == f.UID && f.UID > 0
 		})
-		if len(f.Permits) == 0 {
+		if f.Gates = a.gates; len(f.Permits) == 0 {
 			return
 		}
 	}

@@ -18,7 +18,7 @@ import (
 )
 
 // powerHost is a host in a directory, whose files have modes and owners: "MODE UID:GID PATH", with a slash at the end for a directory, " -> "
-// before what a link leads to, and " = " before what is in it.
+// before what a link leads to, " + " before what setfacl(1) adds, and " = " before what is in it.
 func powerHost(t *testing.T, files ...string) *Scan {
 	t.Helper()
 	if os.Getuid() != 0 {
@@ -33,6 +33,7 @@ func powerHost(t *testing.T, files ...string) *Scan {
 		"644 0:0 /etc/group = staff:x:50:ann\n",
 	}, files...) {
 		what, text, _ := strings.Cut(f, " = ")
+		what, acl, listed := strings.Cut(what, " + ")
 		what, link, linked := strings.Cut(what, " -> ")
 		var mode uint32
 		var uid, gid int
@@ -57,6 +58,9 @@ func powerHost(t *testing.T, files ...string) *Scan {
 		if err == nil && !linked {
 			err = exec.Command("chmod", fmt.Sprintf("%o", mode), p).Run()
 		}
+		if err == nil && listed {
+			err = exec.Command("setfacl", "-m", acl, p).Run()
+		}
 		if err != nil {
 			t.Fatalf("%s: %v", f, err)
 		}
@@ -80,7 +84,14 @@ func found(t *testing.T, s *Scan, about string) (list []string) {
 		for _, p := range f.Permits {
 			permits = append(permits, fmt.Sprintf("%s %d at %s", p.Who, p.ID, p.At))
 		}
-		list = append(list, fmt.Sprintf("%s %s %d %s: %s%s", f.Kind, f.Path, f.UID, f.Trigger, strings.Join(permits, ", "), f.Unread))
+		text := fmt.Sprintf("%s %s %d %s: %s%s", f.Kind, f.Path, f.UID, f.Trigger, strings.Join(permits, ", "), f.Unread)
+		for _, g := range f.Gates {
+			text += " behind " + g.At
+			for _, p := range g.Permits {
+				text += fmt.Sprintf(" of %s %d", p.Who, p.ID)
+			}
+		}
+		list = append(list, text)
 	}
 	slices.Sort(list)
 	return list
@@ -110,14 +121,14 @@ func TestFilesThatOthersChange(t *testing.T) {
 		"an environment":                {[]string{unit("ExecStart=/bin/x; EnvironmentFile=-/opt/env"), wants, "755 0:0 /bin/x", "664 0:50 /opt/env"}, "/opt", []string{"unit /opt/env 0 restart: group 50 at /opt/env"}},
 		"a PATH":                        {[]string{unit("ExecStart=/bin/x; Environment=\"PATH=/opt/t:/usr/bin\""), wants, "755 0:0 /bin/x", "757 0:0 /opt/t/"}, "/opt", []string{"search /opt/t 0 restart: all 0 at /opt/t"}},
 		"a directory of drop-ins":       {[]string{unit("ExecStart=/bin/x"), wants, "755 0:0 /bin/x", "755 1000:0 /etc/systemd/system/a.service.d/"}, "/etc/systemd/system/a", []string{"unit /etc/systemd/system/a.service.d 0 restart: user 1000 at /etc/systemd/system/a.service.d"}},
-		"a linked unit":                 {[]string{"777 0:0 /etc/systemd/system/b.service -> /home/ann/b.service", "755 1000:1000 /home/ann/", "644 1000:1000 /home/ann/b.service = [Service]\n"}, "/etc/systemd/system/b", []string{"unit /etc/systemd/system/b.service 0 operator: user 1000 at /home/ann"}},
+		"a linked unit":                 {[]string{"777 0:0 /etc/systemd/system/b.service -> /home/ann/b.service", "755 1000:1000 /home/ann/", "644 1000:1000 /home/ann/b.service = [Service]\n"}, "/etc/systemd/system/b", []string{"unit /etc/systemd/system/b.service 0 operator: user 1000 at /home/ann, user 1000 at /home/ann/b.service"}},
 		"a timer":                       {[]string{unit("ExecStart=/opt/a"), "644 0:0 /etc/systemd/system/a.timer = [Timer]\n", "777 0:0 /etc/systemd/system/timers.target.wants/a.timer -> ../a.timer", "755 1000:0 /opt/a"}, "/opt", []string{"program /opt/a 0 timer: user 1000 at /opt/a"}},
 		"a table of cron":               {[]string{"644 0:0 /etc/cron.d/x = */5 * * * * root cd /tmp && /opt/a -v\n@daily ann /opt/b\n", "757 0:0 /opt/a", "757 0:0 /opt/b"}, "/opt", []string{"program /opt/a 0 operator: all 0 at /opt/a", "program /opt/b 1000 operator: all 0 at /opt/b"}},
-		"keys of root":                  {[]string{"700 0:0 /root/", "755 0:0 /root/.ssh/", "646 0:0 /root/.ssh/authorized_keys"}, "/root", []string{"login /root/.ssh/authorized_keys 0 none: all 0 at /root/.ssh/authorized_keys"}},
+		"keys of root":                  {[]string{"700 0:0 /root/", "755 0:0 /root/.ssh/", "646 0:0 /root/.ssh/authorized_keys"}, "/root", []string{"login /root/.ssh/authorized_keys 0 none: all 0 at /root/.ssh/authorized_keys behind /root"}},
 		"files of their own":            {[]string{"755 1000:1000 /home/ann/", "644 1000:1000 /home/ann/.bashrc"}, "/home", nil},
 		"files of somebody, of others":  {[]string{"755 1000:1000 /home/ann/", "646 1000:1000 /home/ann/.bashrc"}, "/home/ann/.bashrc", []string{"login /home/ann/.bashrc 1000 login: all 0 at /home/ann/.bashrc"}},
 		"a secret":                      {[]string{"640 0:42 /etc/shadow"}, "/etc/shadow", []string{"secret /etc/shadow 0 none: group 42 at /etc/shadow"}},
-		"a secret behind a door":        {[]string{"700 0:0 /etc/ssh/", "644 0:0 /etc/ssh/ssh_host_rsa_key"}, "/etc/ssh/ssh_host", nil},
+		"a secret behind a door":        {[]string{"750 0:50 /etc/ssh/", "644 0:0 /etc/ssh/ssh_host_rsa_key"}, "/etc/ssh/ssh_host", []string{"secret /etc/ssh/ssh_host_rsa_key 0 none: group 0 at /etc/ssh/ssh_host_rsa_key, all 0 at /etc/ssh/ssh_host_rsa_key behind /etc/ssh of group 50"}},
 		"the filter":                    {[]string{"664 0:50 /etc/nftables.conf"}, "/etc/nftables", []string{"filter /etc/nftables.conf 0 restart: group 50 at /etc/nftables.conf"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -125,6 +136,15 @@ func TestFilesThatOthersChange(t *testing.T) {
 				t.Error(d)
 			}
 		})
+	}
+}
+
+// TestListsThatLetRead: who reads a secret by an access control list is listed, and who gets through a directory by one.
+func TestListsThatLetRead(t *testing.T) {
+	s := powerHost(t, "750 0:0 /etc/ssh/ + g:50:x", "600 0:0 /etc/ssh/ssh_host_rsa_key + u:1000:r")
+	want := []string{"secret /etc/ssh/ssh_host_rsa_key 0 none: user 1000 at /etc/ssh/ssh_host_rsa_key behind /etc/ssh of group 0 of group 50"}
+	if d := gocmp.Diff(want, found(t, s, "/etc/ssh/ssh_host")); d != "" {
+		t.Error(d)
 	}
 }
 

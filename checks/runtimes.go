@@ -136,7 +136,7 @@ func (s *Scan) socketACL(sock *snapshot.ControlSocket, byGID map[int]string, out
 	}
 	uid, _ := runtimeDir(sock.Path)
 	l, err := patient(s, uidParty(uid), func() (l list, err error) {
-		l.entries, l.group, l.has, err = s.Host.ACL(sock.Path)
+		l.entries, l.group, l.has, err = s.Host.ACL(sock.Path, host.ACLWrite)
 		return l, err
 	})
 	switch {

@@ -31,6 +31,11 @@ var steps = map[string]struct {
 		"mkdir -p /opt/job; printf '#!/bin/sh\n' >/opt/job/run; chmod 755 /opt/job/run; chmod 777 /opt/job; echo '* * * * * root /opt/job/run' >/etc/cron.d/job",
 		"mv /opt/job/run /opt/job/old; echo 'id -u >/run/steps/proof' >/opt/job/run", "sh /opt/job/run", "test $(cat /run/steps/proof) = 0", "chmod 755 /opt/job; rm -r /opt/job/*; echo >/opt/job/run; chmod 755 /opt/job/run",
 	},
+	"a script of cron, and the directory that nobody gets through": {
+		power.Root, power.ByFile,
+		"mkdir -p /opt/job; printf '#!/bin/sh\n' >/opt/job/run; chmod 777 /opt/job/run; chmod 755 /opt/job; echo '* * * * * root /opt/job/run' >/etc/cron.d/job",
+		"echo 'id -u >/run/steps/proof' >>/opt/job/run", "sh /opt/job/run", "test $(cat /run/steps/proof) = 0", "chmod 700 /opt/job; echo >/opt/job/run",
+	},
 	"a table of cron": {
 		power.Root, power.ByFile, "touch /etc/cron.d/job; chown 1001 /etc/cron.d/job", "echo '* * * * * root id -u >/run/steps/proof' >/etc/cron.d/job",
 		"sed 's/.*root//' /etc/cron.d/job | sh", "test $(cat /run/steps/proof) = 0", "chown 0 /etc/cron.d/job; echo >/etc/cron.d/job",
@@ -62,6 +67,9 @@ var steps = map[string]struct {
 	"the group of secrets": {
 		power.Secret, power.ByFile, "usermod -aG shadow agent", "cat /etc/shadow >/run/steps/proof", "", "grep -q ^root: /run/steps/proof", "gpasswd -d agent shadow",
 	},
+	"a secret by a list": {
+		power.Secret, power.ByFile, "setfacl -m u:1001:r /etc/shadow", "cat /etc/shadow >/run/steps/proof", "", "grep -q ^root: /run/steps/proof", "setfacl -b /etc/shadow",
+	},
 	"a file of the filter": {
 		power.Filter, power.ByFile, "touch /etc/nftables.conf; chown 1001 /etc/nftables.conf", "echo 'table inet proof {}' >/etc/nftables.conf",
 		"nft -f /etc/nftables.conf", "nft list table inet proof", "nft delete table inet proof; chown 0 /etc/nftables.conf; echo >/etc/nftables.conf",
@@ -74,7 +82,7 @@ func TestStepsAreTaken(t *testing.T) {
 	if !bed.Alone(t) {
 		return
 	}
-	bed.Need(t, "setpriv", "setcap", "sudo", "perl", "nft", "usermod", "gpasswd", "find")
+	bed.Need(t, "setpriv", "setcap", "setfacl", "sudo", "perl", "nft", "usermod", "gpasswd", "find")
 	const work = "/run/changes"
 	bed.Shell(t, "mkdir %s; mount -t tmpfs tmpfs %s", work, work)
 	for _, d := range []string{"etc", "opt", "usr/local"} { // what is changed is changed in here alone

@@ -10,27 +10,33 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ACLEntry is whom a POSIX access control list lets write a file besides its owner, its group and everybody (acl(5)).
+// ACLEntry is whom a POSIX access control list lets do something with a file besides its owner, its group and everybody (acl(5)).
 type ACLEntry struct {
 	Group bool
 	ID    int
 }
 
-// The tags of entries, and the bit to write (include/uapi/linux/posix_acl.h).
+// ACLWrite, ACLRead and ACLSearch are what an entry can let somebody do (include/uapi/linux/posix_acl.h).
+const (
+	ACLRead   = 0x04
+	ACLWrite  = 0x02
+	ACLSearch = 0x01
+)
+
+// The tags of entries (include/uapi/linux/posix_acl.h).
 const (
 	aclUser     = 0x02
 	aclGroupObj = 0x04
 	aclGroup    = 0x08
 	aclMask     = 0x10
-	aclWrite    = 0x02
 )
 
 // maxACL bounds a list, in bytes.
 const maxACL = 64 << 10
 
-// ACL is who may write a file, or what a link leads to, by its list, and whether its group may: with a list the bits of the group in the mode are its mask. A file
+// ACL is who may do something with a file (ACLWrite, ACLRead or ACLSearch), or with what a link leads to, by its list, and whether its group may: with a list the bits of the group in the mode are its mask. A file
 // without a list has no entries, and has is false.
-func (h *Host) ACL(p string) (entries []ACLEntry, group, has bool, err error) {
+func (h *Host) ACL(p string, what uint16) (entries []ACLEntry, group, has bool, err error) {
 	n, err := unix.Getxattr(h.path(p), "system.posix_acl_access", nil) // most files have none
 	b := make([]byte, min(max(n, 0), maxACL))
 	if err == nil {
@@ -42,30 +48,30 @@ func (h *Host) ACL(p string) (entries []ACLEntry, group, has bool, err error) {
 	case err != nil:
 		return nil, false, false, &fs.PathError{Op: "read the access control list of", Path: p, Err: err}
 	}
-	entries, group = parseACL(b[:n])
+	entries, group = parseACL(b[:n], what)
 	return entries, group, true, nil
 }
 
 // parseACL reads a list as the kernel gives it: a version, then entries of a tag, permissions and an id.
-func parseACL(b []byte) (entries []ACLEntry, group bool) {
+func parseACL(b []byte, what uint16) (entries []ACLEntry, group bool) {
 	const version, entry = 4, 8
 	if len(b) < version {
 		return nil, false
 	}
-	mask, owner := uint16(aclWrite), false
+	mask, owner := what, false
 	for at := version; at+entry <= len(b); at += entry {
 		tag, perm, id := binary.LittleEndian.Uint16(b[at:]), binary.LittleEndian.Uint16(b[at+2:]), binary.LittleEndian.Uint32(b[at+4:])
 		switch {
 		case tag == aclMask:
 			mask = perm
-		case perm&aclWrite == 0:
+		case perm&what == 0:
 		case tag == aclGroupObj:
 			owner = true
 		case tag == aclUser, tag == aclGroup:
 			entries = append(entries, ACLEntry{tag == aclGroup, int(id)})
 		}
 	}
-	if mask&aclWrite == 0 {
+	if mask&what == 0 {
 		return nil, false
 	}
 	return entries, owner

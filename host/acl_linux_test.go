@@ -39,9 +39,16 @@ func TestACL(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, group := parseACL(b); !slices.Equal(got, c.want) || group != c.group {
+		if got, group := parseACL(b, ACLWrite); !slices.Equal(got, c.want) || group != c.group {
 			t.Errorf("%s: %v %v", c.name, got, group)
 		}
+	}
+	b, err := hex.DecodeString("02000000" + "01000600ffffffff" + "02000400e8030000" + "04000400ffffffff" + "10000400ffffffff" + "20000000ffffffff")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, group := parseACL(b, ACLRead); !slices.Equal(got, []ACLEntry{{false, 1000}}) || !group {
+		t.Errorf("who reads: %v %v", got, group)
 	}
 }
 
@@ -62,7 +69,7 @@ func TestACLOfALink(t *testing.T) {
 		t.Skipf("needs a file system with access control lists: %v", err)
 	}
 	for _, p := range []string{file, file + ".link"} {
-		if got, group, has, err := At("/").ACL(p); !has || !group || err != nil || !slices.Equal(got, []ACLEntry{{false, 1000}}) {
+		if got, group, has, err := At("/").ACL(p, ACLWrite); !has || !group || err != nil || !slices.Equal(got, []ACLEntry{{false, 1000}}) {
 			t.Errorf("%s: %v %v %v %v", p, got, group, has, err)
 		}
 	}

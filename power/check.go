@@ -83,6 +83,21 @@ func holds(st *State, p snapshot.Permit) bool {
 	return p.Who == snapshot.PermitAll || p.Who == snapshot.PermitUser && p.ID == st.UID || p.Who == snapshot.PermitGroup && slices.Contains(st.Groups, p.ID)
 }
 
+// shut says whether a directory on the way to a permit keeps a state out; of a container one at or below the directory that is mounted.
+func shut(st *State, f *snapshot.LeverFile, p snapshot.Permit, mounted string) bool {
+	if st.Place == Apart || st.Caps&(1<<1|1<<2) != 0 {
+		return false
+	}
+	for _, g := range f.Gates {
+		onWay := g.At == "/" || g.At == p.At || strings.HasPrefix(p.At, g.At+"/")
+		inside := mounted == "/" || g.At == mounted || strings.HasPrefix(g.At, mounted+"/")
+		if onWay && inside && !slices.ContainsFunc(g.Permits, func(q snapshot.Permit) bool { return holds(st, q) }) {
+			return true
+		}
+	}
+	return false
+}
+
 func (k *checker) files(st *State) error {
 	if st.Place == InContainer {
 		return nil
@@ -92,7 +107,7 @@ func (k *checker) files(st *State) error {
 		if goal == "" && f.UID == 0 {
 			goal = Root
 		}
-		open := f.Unread != "" || slices.ContainsFunc(f.Permits, func(p snapshot.Permit) bool { return holds(st, p) })
+		open := f.Unread != "" || slices.ContainsFunc(f.Permits, func(p snapshot.Permit) bool { return holds(st, p) && !shut(st, &f, p, "/") })
 		switch {
 		case !open, f.UID == st.UID && goal == "":
 		case goal != "" && k.matters(goal):
@@ -209,7 +224,7 @@ func (k *checker) mount(st *State, m snapshot.ContainerMount) error {
 			continue
 		}
 		for _, p := range f.Permits {
-			if below(p.At) && holds(st, p) && (f.UID == 0 && (f.Kind != snapshot.LeverFilter || k.goal == Filter) || f.UID != 0 && f.UID != st.UID && !k.account(f.UID)) {
+			if below(p.At) && holds(st, p) && !shut(st, &f, p, path.Clean(m.Source)) && (f.UID == 0 && (f.Kind != snapshot.LeverFilter || k.goal == Filter) || f.UID != 0 && f.UID != st.UID && !k.account(f.UID)) {
 				return fmt.Errorf("%s is open to it in %s", p.At, m.Source)
 			}
 		}

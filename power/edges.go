@@ -80,6 +80,29 @@ func permitted(s *State, list []snapshot.Permit) *snapshot.Permit {
 	return &list[i]
 }
 
+// opened is the permit by which a state gets at a file, or nil: it gets through the directories on the way, of a container those in the mount of source.
+func opened(s *State, f *snapshot.LeverFile, source string) *snapshot.Permit {
+	below := func(p, dir string) bool { return p == dir || strings.HasPrefix(p, strings.TrimSuffix(dir, "/")+"/") }
+	i := slices.IndexFunc(f.Permits, func(p snapshot.Permit) bool {
+		if !below(p.At, source) || permitted(s, []snapshot.Permit{p}) == nil {
+			return false
+		}
+		return s.has(capDACOverride) || s.has(capDACReadSearch) || s.Place == Apart || !slices.ContainsFunc(f.Gates, func(g snapshot.Gate) bool {
+			return below(p.At, g.At) && below(g.At, source) && permitted(s, g.Permits) == nil
+		})
+	})
+	if i < 0 {
+		return nil
+	}
+	return &f.Permits[i]
+}
+
+// Capabilities with which every directory is gone through (capabilities(7)).
+const (
+	capDACOverride   = 1
+	capDACReadSearch = 2
+)
+
 // byFiles are the files of others that a state can change, and the secrets that it can read.
 func (g *Graph) byFiles(s *State) (list []Edge) {
 	if s.Place == InContainer {
@@ -101,7 +124,7 @@ func (g *Graph) byFiles(s *State) (list []Edge) {
 			verb = "can read"
 		}
 		e := Edge{Kind: ByFile, Object: f.Path, Trigger: f.Trigger, Change: "permissions of " + f.Path}
-		switch p := permitted(s, f.Permits); {
+		switch p := opened(s, f, "/"); {
 		case f.Unread != "":
 			e.Unknown = fmt.Sprintf("who %s %s is not known: %s", verb, f.Path, f.Unread)
 			e.Change = ""

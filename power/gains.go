@@ -109,7 +109,7 @@ func (g *Graph) commandGives(s *State, r *snapshot.SudoRule, text string) string
 	switch {
 	case strings.HasPrefix(text, "^") || len(words) > 1 && strings.HasPrefix(words[1], "^"):
 		return "a rule of sudo has a regular expression"
-	case slices.ContainsFunc(g.snap.Powers.Files, func(f snapshot.LeverFile) bool { return f.Path == words[0] && permitted(s, f.Permits) != nil }):
+	case slices.ContainsFunc(g.snap.Powers.Files, func(f snapshot.LeverFile) bool { return f.Path == words[0] && opened(s, &f, "/") != nil }):
 		return ""
 	case slices.Contains([]string{"/bin/", "/usr/bin/"}, words[0]):
 		return "" // every program of a directory
@@ -365,12 +365,12 @@ func (g *Graph) mounted(s *State, m snapshot.ContainerMount, e Edge) (list []Edg
 	source := strings.TrimSuffix(path.Clean(m.Source), "/")
 	for i := range g.snap.Powers.Files {
 		f := &g.snap.Powers.Files[i]
-		p := permitted(s, f.Permits)
+		p := opened(s, f, cmp.Or(source, "/"))
 		verb := "can change"
 		if f.Kind == snapshot.LeverSecret {
 			verb = "can read"
 		}
-		if p == nil || !m.RW && f.Kind != snapshot.LeverSecret || p.At != source && !strings.HasPrefix(p.At, source+"/") {
+		if p == nil || !m.RW && f.Kind != snapshot.LeverSecret {
 			continue
 		}
 		x := e

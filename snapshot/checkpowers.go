@@ -19,6 +19,13 @@ func (s *Snapshot) checkPowers() error {
 		if !path.IsAbs(f.Path) || f.UID < 0 {
 			return wrong("no absolute path, or nobody's uid", "powers.files[%d]", i)
 		}
+		for j := range f.Gates {
+			for l := range f.Gates[j].Permits {
+				if err := oneOf(f.Gates[j].Permits[l].Who, []PermitKind{PermitUser, PermitGroup, PermitAll}, "powers.files[%d].gates[%d].permits[%d].who", i, j, l); err != nil {
+					return err
+				}
+			}
+		}
 		for j := range f.Permits {
 			if err := oneOf(f.Permits[j].Who, []PermitKind{PermitUser, PermitGroup, PermitAll}, "powers.files[%d].permits[%d].who", i, j); err != nil {
 				return err

@@ -37,6 +37,8 @@ type LeverFile struct {
 	Trigger Trigger `json:"trigger,omitempty"`
 	// Permits are those besides root who can change it, or read it if it is a secret.
 	Permits []Permit `json:"permits,omitempty"`
+	// Gates are the directories on the way to the places of permits that not everybody gets through.
+	Gates []Gate `json:"gates,omitempty"`
 	// Unread is why the permits are not known.
 	Unread string `json:"unread,omitempty"`
 }
@@ -78,6 +80,12 @@ type Permit struct {
 	Who PermitKind `json:"who"`
 	ID  int        `json:"id,omitempty"` // of a user or a group
 	At  string     `json:"at"`           // the file, or the directory above it that is open to them
+}
+
+// Gate is a directory that only some besides root get through, or get to let themselves through.
+type Gate struct {
+	At      string   `json:"at"`
+	Permits []Permit `json:"permits,omitempty"`
 }
 
 // PermitKind is whom a permission is for.
