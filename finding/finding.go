@@ -317,6 +317,7 @@ func (r *Report) Count() Counts {
 			if r.Results[i].Waiver.Holds() {
 				c.Accepted++
 			}
+			c.Waived += len(r.Results[i].Findings) // all accepted, else the check has failed
 		case Waived:
 			c.Waived += max(1, len(r.Results[i].Findings))
 		default:

@@ -97,6 +97,8 @@ func settle(res *finding.Result) {
 	switch {
 	case open == 0 && len(res.Unknowns) > 0: // what is not known is not accepted with it
 		res.Status, res.Reason = finding.Unknown, res.Unknowns[0].Resource.Key+": "+res.Unknowns[0].Reason
+	case open == 0 && res.Reason != "": // that there can be more
+		res.Status = finding.Unknown
 	case open == 0:
 		res.Status, res.Reason = finding.Waived, "all findings are accepted"
 	default:

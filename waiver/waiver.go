@@ -68,6 +68,9 @@ func Parse(file string, text []byte, checks []string, now time.Time) (*List, err
 			if err := part.list[i].check(checks, now); err != nil {
 				return nil, fmt.Errorf("%w: %s: %s[%d]: %w", ErrWaivers, file, part.name, i, err)
 			}
+			if part.name == "accept_unknown" && part.list[i].While != nil {
+				return nil, fmt.Errorf("%w: %s: accept_unknown[%d]: while is of findings: what is unknown has no zone, severity or owner", ErrWaivers, file, i)
+			}
 			if part.name == "accept_unknown" && fingerprint.MatchString(part.list[i].Finding) {
 				return nil, fmt.Errorf("%w: %s: accept_unknown[%d]: finding %q: want the id of a check, since what is unknown has no fingerprint", ErrWaivers, file, i, part.list[i].Finding)
 			}
@@ -156,7 +159,11 @@ func (w *Waiver) reopened(r *finding.Report, f *finding.Finding, now time.Time) 
 		}
 	}
 	if w.While.Owner != "" {
-		for _, owner := range r.Owners(f) {
+		owners := r.Owners(f)
+		if len(owners) == 0 {
+			return fmt.Sprintf("it is not known who has it, and %s was accepted", w.While.Owner)
+		}
+		for _, owner := range owners {
 			if !glob(w.While.Owner, owner) {
 				return fmt.Sprintf("%s has it, and %s was accepted", owner, w.While.Owner)
 			}

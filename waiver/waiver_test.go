@@ -57,6 +57,9 @@ func TestTable(t *testing.T) {
 			r.Exposures[0].Service.Owner = "nc"
 			r.Results[1].Findings[0].Resource.Key = r.Exposures[0].Service.Key()
 		}},
+		{name: "owner not known", text: head + "expires: 2027-03-31, while: {owner: sshd}}", reopened: "it is not known who has it, and sshd was accepted", change: func(r *finding.Report) {
+			r.Exposures = nil
+		}},
 		{name: "by fingerprint", text: "waivers:\n  - {finding: aaaaaaaaaaaa, reason: r, owner: o, expires: 2027-03-31}"},
 		{name: "stale", text: "waivers:\n  - {finding: agent/runs-as-root, reason: r, owner: o, expires: 2027-03-31}", reopened: "-", problems: []string{"waiver/stale"}},
 		{name: "unknown is not stale, nor waived", text: "waivers:\n  - {finding: ssh/empty-passwords, reason: r, owner: o, expires: 2027-03-31}", reopened: "-"},
@@ -72,6 +75,7 @@ func TestTable(t *testing.T) {
 		{name: "no such check", text: "waivers:\n  - {finding: ssh/empty-pasword, reason: r, expires: 2027-03-31}", err: `no check "ssh/empty-pasword": did you mean ssh/empty-passwords?`},
 		{name: "no such zone", text: head + "expires: 2027-03-31, while: {zones: [moon]}}", err: `while.zones "moon": want external,`},
 		{name: "no such severity", text: head + "expires: 2027-03-31, while: {severity: hgih}}", err: "did you mean high?"},
+		{name: "unknown with what it cannot have", text: "accept_unknown:\n  - {finding: ssh/empty-passwords, reason: r, expires: 2027-03-31, while: {zones: [workload]}}", err: "while is of findings"},
 		{name: "unknown by fingerprint", text: "accept_unknown:\n  - {finding: aaaaaaaaaaaa, reason: r, expires: 2027-03-31}", err: "what is unknown has no fingerprint"},
 	} {
 		l, err := Parse("w.yaml", []byte(c.text), checks, now)
@@ -125,6 +129,12 @@ func TestAllAccepted(t *testing.T) {
 	l.Apply(r, text, now)
 	if r.Results[1].Status != finding.Unknown || r.Results[1].Reason != "k: w" {
 		t.Errorf("%+v", r.Results[1])
+	}
+	r = report()
+	r.Results[1].Reason = "there can be more: network was read in part"
+	l.Apply(r, text, now)
+	if c := r.Count(); r.Results[1].Status != finding.Unknown || r.Results[1].Reason != "there can be more: network was read in part" || r.Undecided() != 2 || c.Waived != 2 {
+		t.Errorf("%+v %+v", r.Results[1], c)
 	}
 }
 
