@@ -14,7 +14,7 @@ var csvColumns = []string{
 	"host", "check", "status", "severity", "zone", "kind", "object", "message", "evidence", "remedy", "witness", "fingerprint", "waived", "host_id", "collected_at",
 }
 
-// writeCSV writes a row for each finding, and for each check without one (RFC 4180).
+// writeCSV writes a row for each finding, for each check without one, and for what one with findings leaves open (RFC 4180).
 func writeCSV(w io.Writer, list []*finding.Report, _ Options) error {
 	c := csv.NewWriter(w)
 	c.UseCRLF = true
@@ -31,7 +31,7 @@ func writeCSV(w io.Writer, list []*finding.Report, _ Options) error {
 			waived = f.Waiver.String()
 		}
 		row := []string{
-			e.r.Host.Name, e.res.ID, e.status(), e.severity(), f.Zone, f.Resource.Kind, f.Resource.Key, e.message(), joined(f.Evidence), e.remedy(),
+			e.r.Host.Name, e.res.ID, e.status(), e.severity(), f.Zone, f.Resource.Kind, f.Resource.Key, e.message(), joined(e.evidence()), e.remedy(),
 			f.Witness, f.Fingerprint, waived, e.r.Host.ID, e.r.Snapshot.CollectedAt,
 		}
 		for i := range row {

@@ -3,17 +3,19 @@ package reports
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/ringfence/ringfence/finding"
 )
 
-// entry is a row of a format that has one for each finding, and one for each check without any.
+// entry is a row of a format that has one for each finding, one for each check without any, and one for what a check with findings leaves open.
 type entry struct {
-	r   *finding.Report
-	res *finding.Result
-	f   *finding.Finding // nil for a check without findings
+	r    *finding.Report
+	res  *finding.Result
+	f    *finding.Finding // nil for a check without findings, or what one leaves open
+	open bool             // what a check with findings leaves open
 }
 
 // entries are the rows of reports.
@@ -22,22 +24,45 @@ func entries(list []*finding.Report) (out []entry) {
 		for i := range r.Results {
 			res := &r.Results[i]
 			if len(res.Findings) == 0 {
-				out = append(out, entry{r, res, nil})
+				out = append(out, entry{r: r, res: res})
 			}
 			for j := range res.Findings {
-				out = append(out, entry{r, res, &res.Findings[j]})
+				out = append(out, entry{r: r, res: res, f: &res.Findings[j]})
+			}
+			if leavesOpen(res) {
+				out = append(out, entry{r: r, res: res, open: true})
 			}
 		}
 	}
 	return out
 }
 
+// leavesOpen says whether a check has findings, and beside them something that it did not see or could not decide.
+func leavesOpen(res *finding.Result) bool {
+	return len(res.Findings) > 0 && (res.Status == finding.Unknown || res.Status == finding.Fail && (res.Reason != "" || len(res.Unknowns) > 0))
+}
+
 // status is that of the row: a finding whose waiver holds is waived.
 func (e *entry) status() string {
-	if e.f != nil && e.f.Waiver.Holds() {
+	switch {
+	case e.open:
+		return finding.Unknown
+	case e.f != nil && e.f.Waiver.Holds():
 		return finding.Waived
+	default:
+		return e.res.Status
 	}
-	return e.res.Status
+}
+
+// evidence is what was seen, or of what is not known each with why.
+func (e *entry) evidence() (list []string) {
+	if e.f != nil {
+		return e.f.Evidence
+	}
+	for _, u := range e.res.Unknowns {
+		list = append(list, u.Resource.Key+": "+u.Reason)
+	}
+	return list
 }
 
 func (e *entry) severity() string {
@@ -54,6 +79,8 @@ func (e *entry) message() string {
 		return oneLine(e.f.Message)
 	case e.res.Reason != "":
 		return oneLine(e.res.Reason)
+	case e.open:
+		return oneLine(fmt.Sprintf("%s could not be decided: %s", count(len(e.res.Unknowns), "object"), e.evidence()[0]))
 	default:
 		return oneLine(e.res.Title)
 	}

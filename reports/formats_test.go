@@ -8,6 +8,7 @@ import (
 	"encoding/xml"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -254,6 +255,49 @@ func TestOpenReports(t *testing.T) {
 	out := write(t, "openreports", r, Options{})
 	if err := json.Unmarshal(out, &got); err != nil || len(got.Results) != openResults || len(out) > 1<<20 || got.Results[0].Severity != "critical" {
 		t.Errorf("%v: %d results in %d bytes", err, len(got.Results), len(out))
+	}
+}
+
+// TestNoFormatLosesWhatIsUnknown: what a check leaves open beside what it found is in every format, also if all that it found is accepted.
+func TestNoFormatLosesWhatIsUnknown(t *testing.T) {
+	object := []finding.Unclear{{Resource: finding.Resource{Kind: "file", Key: "/etc/object"}, Reason: "not read"}}
+	for name, c := range map[string]struct {
+		change func(*finding.Result)
+		marks  []string // one of them
+	}{
+		"an object":      {func(res *finding.Result) { res.Unknowns = object }, []string{"/etc/object", "ringfence_check_unknown{check=\"management/ssh-reachable-from-workload\"} 1"}},
+		"a part of host": {func(res *finding.Result) { res.Reason = "there can be more" }, []string{"there can be more", "ringfence_check_unknown{check=\"management/ssh-reachable-from-workload\"} 1"}},
+		"all accepted": {func(res *finding.Result) {
+			res.Unknowns, res.Status, res.Reason = object, finding.Unknown, "/etc/object: not read"
+			for i := range res.Findings {
+				res.Findings[i].Waiver = &finding.Waiver{Reason: "r", Expires: "2027-01-01"}
+			}
+		}, []string{"/etc/object: not read", "/etc/object", "ringfence_check_unknown{check=\"management/ssh-reachable-from-workload\"} 1"}},
+	} {
+		r := hostileReport()
+		c.change(&r.Results[0])
+		for _, f := range Formats() {
+			out := string(write(t, f.Name, r, Options{}))
+			if !slices.ContainsFunc(c.marks, func(m string) bool { return strings.Contains(out, m) }) {
+				t.Errorf("%s: %s does not tell it", name, f.Name)
+			}
+		}
+		rows, err := csv.NewReader(bytes.NewReader(write(t, "csv", r, Options{}))).ReadAll()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := len(slices.DeleteFunc(rows, func(row []string) bool { return row[2] != finding.Unknown })); n != 2 {
+			t.Errorf("%s: %d rows are unknown, want 2", name, n)
+		}
+	}
+}
+
+// TestPrometheusCountsWhatCounts: an accepted finding is none of its check.
+func TestPrometheusCountsWhatCounts(t *testing.T) {
+	r := worst()
+	want := "ringfence_check_failed{check=\"management/ssh-reachable-from-workload\",severity=\"critical\"} " + strconv.Itoa(fails(r)) + "\n"
+	if text := string(write(t, "prometheus", r, Options{})); !strings.Contains(text, want) {
+		t.Errorf("no %q in\n%s", want, text)
 	}
 }
 

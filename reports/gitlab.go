@@ -17,12 +17,17 @@ type (
 		Vulnerabilities []gitlabVulnerability `json:"vulnerabilities"`
 	}
 	gitlabScan struct {
-		Analyzer  gitlabTool `json:"analyzer"`
-		Scanner   gitlabTool `json:"scanner"`
-		Type      string     `json:"type"`
-		StartTime string     `json:"start_time"` // without a zone, in UTC
-		EndTime   string     `json:"end_time"`
-		Status    string     `json:"status"`
+		Analyzer  gitlabTool      `json:"analyzer"`
+		Scanner   gitlabTool      `json:"scanner"`
+		Type      string          `json:"type"`
+		StartTime string          `json:"start_time"` // without a zone, in UTC
+		EndTime   string          `json:"end_time"`
+		Status    string          `json:"status"`
+		Messages  []gitlabMessage `json:"messages,omitempty"`
+	}
+	gitlabMessage struct {
+		Level string `json:"level"`
+		Value string `json:"value"`
 	}
 	gitlabTool struct {
 		ID      string       `json:"id"`
@@ -81,6 +86,9 @@ func writeGitLab(w io.Writer, list []*finding.Report, _ Options) error {
 		Vulnerabilities: []gitlabVulnerability{},
 	}
 	for _, e := range entries(list[:1]) {
+		if e.status() == finding.Unknown {
+			out.Scan.Messages = append(out.Scan.Messages, gitlabMessage{"warn", upTo("not decided: "+Clean(e.res.ID, false)+": "+e.message(), gitlabName)})
+		}
 		if e.f == nil || e.status() != finding.Fail {
 			continue
 		}

@@ -37,6 +37,9 @@ type rowResult struct {
 	Severity string `json:"severity"`
 	Reason   string `json:"reason,omitempty"`
 	Findings int    `json:"findings"`
+	// Unknowns is what could not be decided, Waiver who accepted it that the answer is not known.
+	Unknowns []finding.Unclear `json:"unknowns,omitempty"`
+	Waiver   *finding.Waiver   `json:"waiver,omitempty"`
 }
 
 const rowSchema = "ringfence.row/v1"
@@ -75,7 +78,7 @@ func rowsOf(r *finding.Report) (out []Row) {
 	for i := range r.Results {
 		res := &r.Results[i]
 		add("result", func(x *Row) {
-			x.Check, x.Result = res.ID, &rowResult{res.Status, res.Severity, res.Reason, len(res.Findings)}
+			x.Check, x.Result = res.ID, &rowResult{res.Status, res.Severity, res.Reason, len(res.Findings), res.Unknowns, res.Waiver}
 		})
 		for j := range res.Findings {
 			add("finding", func(x *Row) { x.Check, x.Finding = res.ID, &res.Findings[j] })

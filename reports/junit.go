@@ -74,7 +74,7 @@ func (s *junitSuite) add(r *finding.Report, res *finding.Result) {
 	var text []string // one failure with all findings: readers take the first
 	counted := 0
 	for j := range res.Findings {
-		e := entry{r, res, &res.Findings[j]}
+		e := entry{r: r, res: res, f: &res.Findings[j]}
 		if e.status() != finding.Fail {
 			continue
 		}
@@ -90,15 +90,24 @@ func (s *junitSuite) add(r *finding.Report, res *finding.Result) {
 		}
 		text = append(text, "fix: "+e.remedy(), "fingerprint: "+e.f.Fingerprint)
 	}
+	rest := entry{r: r, res: res, open: leavesOpen(res)}
+	if c.Failure != nil && rest.open {
+		text = append(text, "", "unknown: "+rest.message())
+	}
+	var unknown []string
+	for _, x := range rest.evidence() {
+		unknown = append(unknown, "unknown: "+oneLine(x))
+	}
 	switch {
 	case c.Failure != nil:
+		text = append(text, unknown...)
 		c.Failure.Text = strings.Join(text, "\n")
 		if counted > 1 {
 			c.Failure.Message += fmt.Sprintf(" (and %d more)", counted-1)
 		}
 		s.Failures++
 	case res.Status == finding.Unknown:
-		c.Error = &junitWhy{Message: oneLine(res.Reason), Type: res.Status}
+		c.Error = &junitWhy{Message: oneLine(res.Reason), Type: res.Status, Text: strings.Join(unknown, "\n")}
 		s.Errors++
 	case res.Status != finding.Pass:
 		c.Skipped = &junitWhy{Message: strings.ReplaceAll(res.Status, "_", " ") + ": " + oneLine(res.Reason)}

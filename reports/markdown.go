@@ -51,8 +51,8 @@ func markdownReport(b *bytes.Buffer, r *finding.Report, budget int) {
 	b.WriteString(table("Findings", "| severity | finding | check |\n|---|---|---|\n", rows, end-b.Len()))
 	rows = rows[:0]
 	for i := range r.Results {
-		if res := &r.Results[i]; res.Status == finding.Unknown {
-			rows = append(rows, fmt.Sprintf("| %s | %s |\n", cell(res.ID), cell(upTo(res.Reason, 500))))
+		if e := (entry{r: r, res: &r.Results[i], open: leavesOpen(&r.Results[i])}); e.status() == finding.Unknown {
+			rows = append(rows, fmt.Sprintf("| %s | %s |\n", cell(e.res.ID), cell(upTo(e.message(), 500))))
 		}
 	}
 	b.WriteString(table("Unknown", "| check | why |\n|---|---|\n", rows, end-b.Len()))

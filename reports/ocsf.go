@@ -84,7 +84,7 @@ var ocsfStatus = map[string]struct {
 	finding.Pass: {1, "Pass"}, finding.Fail: {3, "Fail"}, finding.Unknown: {0, "Unknown"}, finding.NotApplicable: {99, "Not applicable"}, finding.Waived: {99, "Waived"},
 }
 
-// writeOCSF writes an array of compliance findings: one for each finding, and one for each check without any.
+// writeOCSF writes an array of compliance findings: one for each finding, for each check without any, and for what one with findings leaves open.
 func writeOCSF(w io.Writer, list []*finding.Report, _ Options) error {
 	out := []ocsfFinding{}
 	for _, e := range entries(list) {
@@ -129,8 +129,10 @@ func (e *entry) ocsf() ocsfFinding {
 		},
 		Device: ocsfDevice{host, Clean(e.r.Host.ID, false), 1, "Server"},
 	}
+	if seen := e.evidence(); len(seen) > 0 {
+		out.Compliance.Detail = joined(seen)
+	}
 	if e.f != nil {
-		out.Compliance.Detail = joined(e.f.Evidence)
 		out.Resources = []ocsfResource{{Clean(e.f.Resource.Key, false), Clean(e.f.Resource.Kind, false), e.f.Fingerprint}}
 	}
 	if text := e.remedy(); text != "" {

@@ -80,7 +80,7 @@ func writeOpenReports(w io.Writer, list []*finding.Report, _ Options) error {
 				if e := &rows[i]; e.status() == status && e.severity() == sev {
 					out.Summary.count(openState[status])
 					if len(out.Results) < openResults {
-						out.Results = append(out.Results, e.open(at))
+						out.Results = append(out.Results, e.result(at))
 					}
 				}
 			}
@@ -102,7 +102,7 @@ func (s *openSummary) count(result string) {
 	}
 }
 
-func (e *entry) open(at openTime) openResult {
+func (e *entry) result(at openTime) openResult {
 	area, _, _ := strings.Cut(e.res.ID, "/")
 	out := openResult{
 		Source: "ringfence", Policy: Clean(e.res.ID, false), Category: Clean(area, false), Severity: e.severity(), Result: openState[e.status()], Scored: true,

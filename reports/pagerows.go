@@ -207,28 +207,38 @@ func (p *page) remedy(r *finding.Report, f *finding.Finding, told map[string]boo
 
 // unknown writes what could not be decided, the checks of one reason together.
 func (p *page) unknown(r *finding.Report) {
-	by, order, n, accepted := map[string][]string{}, []string{}, 0, 0
+	by, order, n, accepted, failed := map[string][]string{}, []string{}, 0, 0, 0
 	for i := range r.Results {
-		if res := &r.Results[i]; res.Status == finding.Unknown {
-			n++
-			if by[res.Reason] == nil {
-				order = append(order, res.Reason)
-			}
-			name := res.ID
-			if res.Waiver.Holds() {
-				name += " (accepted)"
-				accepted++
-			}
-			by[res.Reason] = append(by[res.Reason], name)
+		e := entry{r: r, res: &r.Results[i], open: leavesOpen(&r.Results[i])}
+		if e.status() != finding.Unknown {
+			continue
 		}
+		name, why := e.res.ID, e.message()
+		switch {
+		case e.res.Status == finding.Fail:
+			failed++
+		case e.res.Waiver.Holds():
+			name += " (accepted)"
+			accepted++
+			n++
+		default:
+			n++
+		}
+		if by[why] == nil {
+			order = append(order, why)
+		}
+		by[why] = append(by[why], name)
 	}
-	if n == 0 {
+	if n+failed == 0 {
 		return
 	}
 	p.line("")
 	title := fmt.Sprintf("UNKNOWN  %d, which neither passed nor failed", n)
 	if accepted > 0 {
 		title += fmt.Sprintf("; %d accepted so", accepted)
+	}
+	if failed > 0 {
+		title += fmt.Sprintf("; %d failed, and did not see or decide all", failed)
 	}
 	p.wrapped("", title, colors["medium"])
 	for _, why := range order {

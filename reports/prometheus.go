@@ -32,16 +32,22 @@ func writePrometheus(w io.Writer, list []*finding.Report, _ Options) error {
 	}{{finding.Fail, c.Fail}, {finding.NotApplicable, c.NotApplicable}, {finding.Pass, c.Pass}, {finding.Unknown, c.Unknown}} {
 		fmt.Fprintf(b, "ringfence_checks{status=%s} %d\n", label(s.status), s.n)
 	}
-	metric("ringfence_check_failed", "Findings of a check that failed, and 0 for one that passed. A check that was not decided has no value.")
+	metric("ringfence_check_failed", "Findings that count of a check that failed, and 0 for one that passed. A check that was not decided has no value.")
 	for i := range r.Results {
 		res := &r.Results[i]
 		if res.Status == finding.Fail || res.Status == finding.Pass {
-			fmt.Fprintf(b, "ringfence_check_failed{check=%s,severity=%s} %d\n", label(res.ID), label(res.Severity), len(res.Findings))
+			n := 0
+			for j := range res.Findings {
+				if !res.Findings[j].Waiver.Holds() {
+					n++
+				}
+			}
+			fmt.Fprintf(b, "ringfence_check_failed{check=%s,severity=%s} %d\n", label(res.ID), label(res.Severity), n)
 		}
 	}
-	metric("ringfence_check_unknown", "Checks that could not be decided; always 1.")
+	metric("ringfence_check_unknown", "Checks that could not be decided, or not all of it beside what was found; always 1.")
 	for i := range r.Results {
-		if r.Results[i].Status == finding.Unknown {
+		if res := &r.Results[i]; res.Status == finding.Unknown || leavesOpen(res) {
 			fmt.Fprintf(b, "ringfence_check_unknown{check=%s} 1\n", label(r.Results[i].ID))
 		}
 	}
