@@ -146,6 +146,10 @@ func TestTraceLines(t *testing.T) {
 	if err := TraceLines(tracer, strings.NewReader(line+line), &out); err != nil || strings.Count(out.String(), `{"id":7,"fate":`) != 2 {
 		t.Errorf("%v\n%s", err, &out)
 	}
+	out.Reset()
+	if err := TraceLines(tracer, strings.NewReader(strings.Replace(line, "7", "\"\u009b31m\"", 1)), &out); err != nil || !strings.Contains(out.String(), `{"id":"\u009b31m","fate":`) {
+		t.Errorf("what acts on a terminal is written as it is: %v %q", err, &out)
+	}
 	for text, want := range map[string]string{line + "no\n": "batch: line 2: ", `{"in":"ext0"}` + "\n": "batch: line 1: "} {
 		if err := TraceLines(tracer, strings.NewReader(text), &out); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%q: %v", text, err)

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/netip"
 
+	"github.com/ringfence/ringfence/escape"
 	"github.com/ringfence/ringfence/exposure"
 	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/reports"
@@ -110,7 +111,7 @@ func TraceLines(t *trace.Tracer, in io.Reader, to io.Writer) error {
 		if err != nil {
 			return fmt.Errorf("batch: line %d: %w", n, err)
 		}
-		_, err = out.Write(append(b, '\n'))
+		_, err = out.Write(append(escape.JSON(b), '\n'))
 		return err
 	})
 	if ferr := out.Flush(); err == nil && ferr != nil {

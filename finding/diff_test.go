@@ -199,7 +199,9 @@ func TestTraps(t *testing.T) {
 }
 
 func TestLoad(t *testing.T) {
-	good, err := json.Marshal(small(finding.Finding{Severity: "low", Fingerprint: "f"}))
+	whole := small(finding.Finding{Severity: "low", Fingerprint: "f"})
+	whole.Actions = []finding.Action{{Text: "t", Severity: "high"}}
+	good, err := json.Marshal(whole)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -208,11 +210,17 @@ func TestLoad(t *testing.T) {
 	}
 	for from, to := range map[string]string{
 		`"status":"fail"`: `"status":"well"`, `"severity":"low"`: `"severity":"awful"`, `"fingerprint":"f"`: `"fingerprint":""`, `"id":"a/b"`: `"id":""`,
-		`"schema":"ringfence.report/v1"`: `"schema":"ringfence.report/v2"`,
+		`"schema":"ringfence.report/v1"`: `"schema":"ringfence.report/v2"`, `"severity":"high"`: `"severity":"<img src=x>"`,
+		`"id":"a/`: `"id":"a\u001b[2J/`, `"fingerprint":`: `"fingerprint":"f\nno findings","was":`,
 	} {
 		b := bytes.Replace(good, []byte(from), []byte(to), 1)
 		if _, err := finding.Load(b); err == nil || !errors.Is(err, finding.ErrReport) {
 			t.Errorf("%s for %s: %v", to, from, err)
+		}
+	}
+	for what, list := range map[string]string{"objects": strings.Repeat("{},", 2_000_000), "values": strings.Repeat("0,", 20_000_000)} {
+		if _, err := finding.Load([]byte(`{"schema":"ringfence.report/v1","zones":[` + list + `{}]}`)); err == nil || !strings.HasSuffix(err.Error(), "too many values") {
+			t.Errorf("%s without end: %v", what, err)
 		}
 	}
 	for _, b := range []string{"", "{", "null", "[]", "{}", "\xff", string(good) + "{}"} {

@@ -5,12 +5,26 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 )
 
 // MaxSize bounds a report that is read, in bytes.
 const MaxSize = 256 << 20
+
+// Bounds of the objects and values of a report that is read: in memory they are up to two hundred times as large as in a file. A host with 10,000
+// sockets and ten interfaces has a twentieth of that.
+const (
+	maxObjects = 2_000_000
+	maxValues  = 20_000_000
+)
+
+// What a report can name checks and findings by: they stand beside text of the program in every format.
+var (
+	checkID     = regexp.MustCompile(`^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)+$`)
+	fingerprint = regexp.MustCompile(`^[0-9a-f]+$`)
+)
 
 // ErrReport is in every error of reading a report.
 var ErrReport = errors.New("report")
@@ -26,6 +40,9 @@ func Load(b []byte) (*Report, error) {
 	}
 	if !utf8.Valid(b) {
 		return nil, fmt.Errorf("%w: not UTF-8", ErrReport)
+	}
+	if bytes.Count(b, []byte("{")) > maxObjects || bytes.Count(b, []byte(",")) > maxValues {
+		return nil, fmt.Errorf("%w: too many values", ErrReport)
 	}
 	r := new(Report)
 	d := json.NewDecoder(bytes.NewReader(b))
@@ -54,8 +71,8 @@ func (r *Report) valid() error {
 		default:
 			return fmt.Errorf("%w: %s: status %q", ErrReport, res.ID, res.Status)
 		}
-		if res.ID == "" || seen[res.ID] {
-			return fmt.Errorf("%w: check %q is there twice, or has no name", ErrReport, res.ID)
+		if !checkID.MatchString(res.ID) || seen[res.ID] {
+			return fmt.Errorf("%w: check %q is there twice, or has no name of a check", ErrReport, res.ID)
 		}
 		seen[res.ID] = true
 		if Rank(res.Severity) >= len(Severities) {
@@ -63,9 +80,14 @@ func (r *Report) valid() error {
 		}
 		for j := range res.Findings {
 			f := &res.Findings[j]
-			if Rank(f.Severity) >= len(Severities) || f.Fingerprint == "" {
+			if Rank(f.Severity) >= len(Severities) || !fingerprint.MatchString(f.Fingerprint) {
 				return fmt.Errorf("%w: %s: a finding of severity %q, fingerprint %q", ErrReport, res.ID, f.Severity, f.Fingerprint)
 			}
+		}
+	}
+	for i := range r.Actions {
+		if Rank(r.Actions[i].Severity) >= len(Severities) {
+			return fmt.Errorf("%w: an action of severity %q", ErrReport, r.Actions[i].Severity)
 		}
 	}
 	for i := range r.Exposures {

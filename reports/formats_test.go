@@ -199,6 +199,22 @@ func TestMarkdown(t *testing.T) {
 	}
 }
 
+// TestMarkdownCellDoesNotEnd: a bar in a cell has one backslash before it, of which nothing takes it away.
+func TestMarkdownCellDoesNotEnd(t *testing.T) {
+	for _, s := range []string{"a|b", `a\|<img src=x>`, `a\\|b`, `\\\|`, `|`, "`|\\|"} {
+		got := cell(s)
+		for i := range len(got) {
+			if got[i] != '|' {
+				continue
+			}
+			before := got[:i]
+			if n := len(before) - len(strings.TrimRight(before, `\`)); n != 1 {
+				t.Errorf("%q: %s has %d backslashes before a bar", s, got, n)
+			}
+		}
+	}
+}
+
 func TestGitLab(t *testing.T) {
 	var got gitlabReport
 	if err := json.Unmarshal(write(t, "gitlab", worst(), Options{}), &got); err != nil {

@@ -98,5 +98,8 @@ func code(s string) string {
 	return fence + " " + s + " " + fence // one blank at each end is taken away again (CommonMark, 6.1)
 }
 
+// beforeBar is a backslash that would take the one before a bar for itself: the bar then ended the cell (GFM, 4.10).
+var beforeBar = strings.NewReplacer(`\|`, `\x5c\|`, "|", `\|`)
+
 // cell is code in a cell of a table, which ends at a bar even in code.
-func cell(s string) string { return strings.ReplaceAll(code(s), "|", `\|`) }
+func cell(s string) string { return beforeBar.Replace(code(s)) }
