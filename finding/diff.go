@@ -88,33 +88,60 @@ func Compare(before, after *Report) (*Diff, error) {
 type side struct {
 	r       *Report
 	results map[string]*Result
-	found   map[string]*entry // by stable key
-	keys    []string
+	found   []*entry
+	sockets map[string][]*entry // those that are about a socket, by its key
 	reach   map[string]*way
 	ways    []string
+	to      map[string][]string // the ways to a socket, by its key
 }
 
-// entry is a finding with its check.
+// entry is a finding with its check, and what it is in the other report.
 type entry struct {
-	res *Result
-	f   *Finding
+	res   *Result
+	f     *Finding
+	other *entry
 }
 
 func newSide(r *Report) *side {
-	s := &side{r: r, results: map[string]*Result{}, found: map[string]*entry{}, reach: map[string]*way{}}
+	s := &side{r: r, results: map[string]*Result{}, sockets: map[string][]*entry{}, reach: map[string]*way{}, to: map[string][]string{}}
 	for i := range r.Results {
 		res := &r.Results[i]
 		s.results[res.ID] = res
 		for j := range res.Findings {
-			key := s.stable(res.ID, &res.Findings[j])
-			if s.found[key] == nil {
-				s.keys = append(s.keys, key)
+			e := &entry{res: res, f: &res.Findings[j]}
+			s.found = append(s.found, e)
+			if e.f.Resource.Kind == "service" {
+				s.sockets[e.f.Resource.Key] = append(s.sockets[e.f.Resource.Key], e)
 			}
-			s.found[key] = &entry{res, &res.Findings[j]}
 		}
 	}
 	s.readWays()
 	return s
+}
+
+// pair finds the findings that are in both: those about the same first, then each of the rest with one of the same stable key. Two that differ in
+// nothing but the names of interfaces are two.
+func (c *comparison) pair() {
+	same := func(_ *side, e *entry) string { return e.res.ID + "\x00" + e.f.Fingerprint }
+	renamed := func(s *side, e *entry) string { return s.stable(e.res.ID, e.f) }
+	for _, key := range []func(*side, *entry) string{same, renamed} {
+		left := map[string][]*entry{}
+		for _, e := range c.old.found {
+			if e.other == nil {
+				k := key(c.old, e)
+				left[k] = append(left[k], e)
+			}
+		}
+		for _, e := range c.new.found {
+			if e.other != nil {
+				continue
+			}
+			if k := key(c.new, e); len(left[k]) > 0 {
+				e.other, left[k][0].other = left[k][0], e
+				left[k] = left[k][1:]
+			}
+		}
+	}
 }
 
 // stable is a key that stays if interfaces get other names: these are replaced by their zones.
@@ -137,7 +164,6 @@ func (s *side) stable(check string, f *Finding) string {
 type comparison struct {
 	old, new *side
 	d        *Diff
-	told     map[string]bool // keys of findings that an exposure tells
 }
 
 func (c *comparison) add(class string, e *entry, message string) {
@@ -149,13 +175,12 @@ func (c *comparison) add(class string, e *entry, message string) {
 
 // findings compares what was found.
 func (c *comparison) findings() {
-	c.told = map[string]bool{}
-	for _, key := range c.new.keys {
-		now, was := c.new.found[key], c.old.found[key]
+	c.pair()
+	for _, now := range c.new.found {
+		was := now.other
 		switch {
 		case was == nil && now.f.Waiver.Holds():
-		case was == nil && c.widened(now):
-			c.told[key] = true
+		case was == nil && c.widened(now): // the ways tell it
 		case was == nil:
 			c.add(New, now, now.f.Message)
 		default:
@@ -163,9 +188,8 @@ func (c *comparison) findings() {
 			c.same(was, now)
 		}
 	}
-	for _, key := range c.old.keys {
-		was := c.old.found[key]
-		if c.new.found[key] != nil {
+	for _, was := range c.old.found {
+		if was.other != nil {
 			continue
 		}
 		res := c.new.results[was.res.ID]
@@ -189,11 +213,8 @@ func (c *comparison) same(was, now *entry) {
 		}
 		c.add(Reopened, now, now.f.Message+": "+why)
 	}
-	if now.f.Resource.Kind == "service" { // the exposures tell that
-		return
-	}
 	for _, z := range now.f.AllZones() {
-		if before := was.f.AllZones(); len(before) > 0 && !slices.Contains(before, z) {
+		if before := was.f.AllZones(); len(before) > 0 && !slices.Contains(before, z) && !c.openedFrom(now, z, false) {
 			c.add(Wider, now, fmt.Sprintf("%s, now also the %s zone", now.f.Message, z))
 		}
 	}
@@ -201,7 +222,7 @@ func (c *comparison) same(was, now *entry) {
 
 // settled says whether a finding that is gone is known to be gone.
 func (c *comparison) settled(res *Result, f *Finding) bool {
-	if res.Status == Unknown || res.Status == Waived && len(res.Findings) == 0 {
+	if !res.decided() {
 		return false
 	}
 	if slices.ContainsFunc(res.Unknowns, func(u Unclear) bool { return u.Resource.Key == f.Resource.Key }) {
@@ -252,13 +273,43 @@ func (c *comparison) coverage() {
 	for i := range c.new.r.Results {
 		now := &c.new.r.Results[i]
 		was := c.old.results[now.ID]
-		if was == nil || (was.Status == Unknown) == (now.Status == Unknown) {
+		if was == nil {
+			continue
+		}
+		if was.decided() == now.decided() {
+			c.doubts(was, now)
 			continue
 		}
 		change := Change{Class: CoverageMore, Check: now.ID, Object: now.ID, Message: "it is known now: " + strings.ReplaceAll(now.Status, "_", " ")}
-		if now.Status == Unknown {
+		switch {
+		case now.Status == Unknown:
 			change.Class, change.Message = CoverageWorse, fmt.Sprintf("it was %s and is unknown: %s", strings.ReplaceAll(was.Status, "_", " "), now.Reason)
+		case !now.decided() && len(was.Findings) > 0: // each of them tells it
+			continue
+		case !now.decided():
+			change.Class, change.Message = CoverageWorse, fmt.Sprintf("it was %s and is left out: %s", strings.ReplaceAll(was.Status, "_", " "), now.Reason)
+		default:
 		}
 		c.d.Changes = append(c.d.Changes, change)
+	}
+}
+
+// decided says whether there is an answer: a check that was left out has none.
+func (r *Result) decided() bool {
+	return r.Status != Unknown && (r.Status != Waived || len(r.Findings) > 0)
+}
+
+// doubts tells the objects that a check could not decide and that it had decided, or did not have, before.
+func (c *comparison) doubts(was, now *Result) {
+	known := map[string]bool{}
+	for _, u := range was.Unknowns {
+		known[c.old.stable(was.ID, &Finding{Resource: u.Resource})] = true
+	}
+	for _, u := range now.Unknowns {
+		if !known[c.new.stable(now.ID, &Finding{Resource: u.Resource})] {
+			c.d.Changes = append(c.d.Changes, Change{
+				Class: CoverageWorse, Check: now.ID, Object: u.Resource.Key, Message: fmt.Sprintf("%s could not be decided: %s", u.Resource.Key, u.Reason),
+			})
+		}
 	}
 }

@@ -155,12 +155,54 @@ func TestTraps(t *testing.T) {
 		r.Exposures = []finding.Exposure{{Service: finding.Service{Proto: "udp", Address: "0.0.0.0", Port: port, Owner: "avahi", Namespace: "host"}, Zone: "external", Verdict: verdict}}
 		return r
 	}
+	both := func(list ...finding.Finding) *finding.Report {
+		r := small(list[0], finding.Zone{Name: "eth0", Zone: "external"}, finding.Zone{Name: "eth1", Zone: "external"})
+		r.Results[0].Findings = list
+		return r
+	}
+	passed := func(status string) *finding.Report {
+		r := small(f("x", "high"))
+		r.Results = append(r.Results, finding.Result{ID: "c/d", Status: status, Severity: "high"})
+		return r
+	}
+	doubting := func(keys ...string) *finding.Report {
+		r := small(f("x", "high"))
+		for _, k := range keys {
+			r.Results[0].Unknowns = append(r.Results[0].Unknowns, finding.Unclear{Resource: finding.Resource{Kind: "k", Key: k}, Reason: "not read"})
+		}
+		return r
+	}
+	// ssh is reachable from zones, which some checks find; no is how the zones do not reach it.
+	ssh := func(checks int, no string, zones ...string) *finding.Report {
+		svc := finding.Service{Proto: "tcp", Address: "0.0.0.0", Port: 22, Owner: "sshd", Namespace: "host"}
+		r := small(f("x", "high"))
+		for n := range checks {
+			one := f(svc.Key(), "high", zones...)
+			one.Resource.Kind = "service"
+			r.Results = append(r.Results, finding.Result{ID: fmt.Sprint("ssh/c", n), Status: finding.Fail, Severity: "high", Findings: []finding.Finding{one}})
+		}
+		for _, z := range zones {
+			r.Exposures = append(r.Exposures, finding.Exposure{Service: svc, Zone: z, Verdict: "reachable"})
+		}
+		if no != "" {
+			r.Exposures = append(r.Exposures, finding.Exposure{Service: svc, Zone: no, Verdict: "unreachable"})
+		}
+		return r
+	}
 	for _, c := range []struct {
 		name     string
 		old, new *finding.Report
 		want     []string
 	}{
 		{"renamed interface", small(f("input from eth0", "high"), finding.Zone{Name: "eth0", Zone: "external"}), small(f("input from enp1s0", "high"), finding.Zone{Name: "enp1s0", Zone: "external"}), nil},
+		{"one more interface of a zone", both(f("input from eth1", "high")), both(f("input from eth0", "high"), f("input from eth1", "high")), []string{finding.New}},
+		{"a zone that was not there", ssh(1, "", "external"), ssh(1, "", "external", "workload"), []string{finding.Wider}},
+		{"a zone that did not reach it", ssh(1, "workload", "external"), ssh(1, "", "external", "workload"), []string{finding.Wider}},
+		{"two checks about what was opened", ssh(0, "external"), ssh(2, "", "external"), []string{finding.Wider, finding.New}},
+		{"what passed is left out", passed(finding.Pass), passed(finding.Waived), []string{finding.CoverageWorse}},
+		{"left out as before", passed(finding.Waived), passed(finding.Waived), nil},
+		{"one more doubt of a failed check", doubting("y"), doubting("y", "z"), []string{finding.CoverageWorse}},
+		{"the same doubt", doubting("y"), doubting("y"), nil},
 		{"another zone's interface", small(f("input from eth0", "high"), finding.Zone{Name: "eth0", Zone: "external"}), small(f("input from docker0", "high"), finding.Zone{Name: "docker0", Zone: "workload"}), []string{finding.New, finding.Fixed}},
 		{"severity", small(f("x", "medium")), small(f("x", "critical")), []string{finding.SeverityUp}},
 		{"severity down", small(f("x", "critical")), small(f("x", "medium")), nil},

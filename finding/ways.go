@@ -42,6 +42,9 @@ func (s *side) way(key string, w way) {
 	was := s.reach[key]
 	if was == nil {
 		s.ways = append(s.ways, key)
+		if w.service != nil {
+			s.to[w.object] = append(s.to[w.object], key)
+		}
 		s.reach[key] = &w
 		return
 	}
@@ -54,15 +57,21 @@ func openness(verdict string) int {
 	return slices.Index([]string{"unreachable", Unknown, "reachable"}, verdict)
 }
 
-// widened says whether the ways tell a finding: it is about a socket that a zone of it did not reach before.
+// widened says whether the ways tell a finding: each zone of it reaches its socket by a way that was not open before, and is told with this finding.
 func (c *comparison) widened(e *entry) bool {
-	for _, key := range c.new.ways {
-		w := c.new.reach[key]
-		if w.service != nil && w.verdict == "reachable" && e.f.About(w.service) && slices.Contains(e.f.AllZones(), w.from) && c.opened(key) {
-			return true
-		}
+	zones := e.f.AllZones()
+	return len(zones) > 0 && !slices.ContainsFunc(zones, func(z string) bool { return !c.openedFrom(e, z, true) })
+}
+
+// openedFrom says whether a way from a zone to the socket of a finding was opened, and if with is set whether it is told with this finding.
+func (c *comparison) openedFrom(e *entry, zone string, with bool) bool {
+	if e.f.Resource.Kind != "service" {
+		return false
 	}
-	return false
+	return slices.ContainsFunc(c.new.to[e.f.Resource.Key], func(key string) bool {
+		w := c.new.reach[key]
+		return w.from == zone && c.opened(key) && (!with || c.about(c.new, w) == e)
+	})
 }
 
 // opened says whether a way is open that was not.
@@ -98,9 +107,8 @@ func (c *comparison) about(s *side, w *way) *entry {
 	if w.service == nil {
 		return nil
 	}
-	for _, key := range s.keys {
-		e := s.found[key]
-		if !e.f.Waiver.Holds() && e.f.About(w.service) && slices.Contains(e.f.AllZones(), w.from) {
+	for _, e := range s.sockets[w.object] {
+		if !e.f.Waiver.Holds() && slices.Contains(e.f.AllZones(), w.from) {
 			return e
 		}
 	}
