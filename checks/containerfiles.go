@@ -3,6 +3,7 @@
 package checks
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"slices"
@@ -72,11 +73,8 @@ const (
 
 // lookInside reads how the kernel's files and those of the host are mounted in containers that run.
 func (s *Scan) lookInside(found map[string]*snapshot.Container, byPID map[int]*process) {
-	own, err := s.Host.ReadFile("/proc/thread-self/mountinfo")
-	var hosts []mountEntry
-	if err == nil {
-		hosts = parseMountinfo(own)
-	}
+	own, ownErr := s.ownMounts()
+	hosts := parseMountinfo(own)
 	looked := 0
 	for _, id := range sortedKeys(found) {
 		c := found[id]
@@ -98,13 +96,20 @@ func (s *Scan) lookInside(found map[string]*snapshot.Container, byPID map[int]*p
 		}
 		mounts := parseMountinfo(b)
 		c.KernelFiles = &snapshot.KernelFiles{Read: present("mountinfo")}
+		if len(hosts) == 0 { // a mount is of the host by comparison with its own
+			c.KernelFiles.Read = snapshot.Fact{State: snapshot.Error, Reason: fmt.Sprintf("mounts of the host: %v", cmp.Or(ownErr, errMalformed))}
+		}
 		for _, f := range writableIn(mounts, p.Cgroup) {
-			if _, err := s.statIn(p, f.Path); err == nil || !gone(err) { // not every kernel has all of them
+			if _, err := s.statIn(p, f.Path); !gone(err) { // not every kernel has all of them
 				c.KernelFiles.Writable = append(c.KernelFiles.Writable, f)
 			}
 		}
 		for _, file := range unmaskedIn(mounts) {
-			if st, err := s.statIn(p, file); err == nil && (st.Mode.IsRegular() || st.IsDir) {
+			switch st, err := s.statIn(p, file); {
+			case gone(err): // not every kernel has all of them
+			case err != nil:
+				c.KernelFiles.Read = toFact("", fmt.Errorf("%s in it: %w", file, err))
+			case st.Mode.IsRegular(), st.IsDir:
 				c.KernelFiles.Unmasked = append(c.KernelFiles.Unmasked, file)
 			}
 		}

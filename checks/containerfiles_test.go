@@ -132,3 +132,30 @@ func TestHostPathIsWrittenInOneWay(t *testing.T) {
 		}
 	}
 }
+
+// TestLooksInsideFromAnotherRoot: from another root directory the mounts of the host are those of process 1. Without them, and where a file of
+// a container does not answer, it is not known what it sees.
+func TestLooksInsideFromAnotherRoot(t *testing.T) {
+	const inside = "700 600 0:90 / / rw - overlay overlay rw\n701 700 0:91 / /proc rw - proc proc rw\n710 700 8:1 /etc /host ro - ext4 /dev/sda1 rw\n"
+	look := func(root string, hung int, files map[string]string) *snapshot.Container {
+		files["proc/42/mountinfo"], files["proc/42/root/proc/kcore"] = inside, ""
+		s, _ := hostOf(t, files)
+		p := &process{Process: snapshot.Process{PID: 42, Container: "c1"}}
+		s.root, s.hung = root, map[string]int{s.party(p): hung}
+		c := &snapshot.Container{ID: "c1", PID: 42, Running: true}
+		s.lookInside(map[string]*snapshot.Container{"c1": c}, map[int]*process{42: p})
+		return c
+	}
+	const own = "20 1 8:1 / / rw - ext4 /dev/sda1 rw\n"
+	c := look("/host", 0, map[string]string{"proc/thread-self/mountinfo": "", "proc/1/mountinfo": own})
+	want := []snapshot.ContainerMount{{Source: "/etc", Dest: "/host"}}
+	if d := cmp.Diff(want, c.Mounts); d != "" || c.KernelFiles.Read.State != snapshot.Present || len(c.KernelFiles.Unmasked) != 1 {
+		t.Errorf("by process 1: %+v, want -, got +\n%s", c.KernelFiles, d)
+	}
+	if c := look("", 0, map[string]string{}); c.KernelFiles.Read.State != snapshot.Error {
+		t.Errorf("without the mounts of the host: %+v", c.KernelFiles)
+	}
+	if c := look("", maxHung, map[string]string{"proc/thread-self/mountinfo": own}); c.KernelFiles.Read.State != snapshot.Error {
+		t.Errorf("a container that does not answer: %+v", c.KernelFiles)
+	}
+}
