@@ -109,3 +109,11 @@ func (s *Scan) groupHasOthers(gid, uid int) bool {
 	}
 	return false
 }
+
+// inGroup says whether an account of a uid is in a group.
+func (s *Scan) inGroup(gid, uid int) bool {
+	a := s.readAccounts()
+	return slices.ContainsFunc(a.groups, func(g group) bool {
+		return g.gid == gid && slices.ContainsFunc(g.members, func(name string) bool { return slices.Contains(a.uids[name], uid) })
+	})
+}

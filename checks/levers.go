@@ -34,6 +34,7 @@ var errManyStats = errors.New("more files are on the way than are looked at")
 // on the way. A directory is looked at once.
 type permitWalker struct {
 	host   *host.Host
+	member func(gid, uid int) bool
 	mounts []mountEntry
 
 	mu     sync.Mutex
@@ -56,7 +57,7 @@ type pathPart struct {
 }
 
 func (s *Scan) newPermitWalker() *permitWalker {
-	w := &permitWalker{host: s.Host, seen: map[string]pathPart{}}
+	w := &permitWalker{host: s.Host, member: s.inGroup, seen: map[string]pathPart{}}
 	if b, err := s.ownMounts(); err == nil && s.Host.Live() {
 		w.mounts = parseMountinfo(b)
 	}
@@ -226,6 +227,59 @@ func (w *permitWalker) readers(p string) (list []snapshot.Permit, exists bool, e
 	}
 	x := w.part(real)
 	return compactPermits(permitsOf(real, x.st, x.groupReads, x.st.Perm&0o004 != 0, x.readers)), true, nil
+}
+
+// throughReaders are the readers of a file, or of a directory, whom all directories on the way let get to it.
+func (w *permitWalker) throughReaders(p string) ([]snapshot.Permit, error) {
+	list, _, err := w.readers(p)
+	if err != nil {
+		return nil, err
+	}
+	var through []snapshot.Permit
+	for _, q := range list {
+		got, err := w.passed([]snapshot.Permit{q}, w.directory(q.At))
+		if err != nil {
+			return nil, err
+		}
+		through = append(through, got...)
+	}
+	return compactPermits(through), nil
+}
+
+// directory is what has to be got through to use a path: the directory that it is in, or itself.
+func (w *permitWalker) directory(at string) string {
+	if w.part(at).st.IsDir {
+		return at
+	}
+	return path.Dir(at)
+}
+
+// passed are those of a list who get through a directory and all that are above it. Of everybody those are left whom a directory lets through.
+func (w *permitWalker) passed(list []snapshot.Permit, dir string) ([]snapshot.Permit, error) {
+	for ; len(list) > 0; dir = path.Dir(dir) {
+		d := w.part(dir)
+		if d.err != nil {
+			return nil, d.err
+		}
+		if d.st.Perm&0o001 == 0 {
+			var left []snapshot.Permit
+			for _, q := range list {
+				for _, t := range permitsOf(dir, d.st, d.groupGetsThrough, false, d.searchers) {
+					switch {
+					case q.Who == snapshot.PermitAll:
+						left = append(left, snapshot.Permit{Who: t.Who, ID: t.ID, At: q.At})
+					case q.Who == t.Who && q.ID == t.ID, q.Who == snapshot.PermitUser && t.Who == snapshot.PermitGroup && w.member(t.ID, q.ID):
+						left = append(left, q)
+					}
+				}
+			}
+			list = compactPermits(left)
+		}
+		if dir == "/" {
+			break
+		}
+	}
+	return list, nil
 }
 
 // gates are the directories on the way to the places of permits that not everybody gets through. Whom one belongs to can open it.

@@ -3,9 +3,9 @@
 package checks
 
 import (
+	"cmp"
 	"context"
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 
@@ -45,7 +45,7 @@ var readersExpected = []string{"ssl-cert"}
 
 // secretsRead finds the secrets that somebody else than root can read. Nothing is opened.
 func (s *Scan) secretsRead(ctx context.Context, out *Outcome) (list []snapshot.Readable) {
-	n := 0
+	n, w := 0, s.newPermitWalker()
 	for _, sec := range secrets {
 		files, more := []string{sec.pattern}, false
 		if strings.Contains(sec.pattern, "*") {
@@ -62,7 +62,7 @@ func (s *Scan) secretsRead(ctx context.Context, out *Outcome) (list []snapshot.R
 			if strings.HasSuffix(file, ".pub") {
 				continue
 			}
-			who, err := s.elseReads(file)
+			who, err := s.elseReads(w, file)
 			switch {
 			case gone(err):
 			case err != nil:
@@ -75,34 +75,31 @@ func (s *Scan) secretsRead(ctx context.Context, out *Outcome) (list []snapshot.R
 	return list
 }
 
-// elseReads says who besides root can read a file: its mode, and a way through every directory above it.
-func (s *Scan) elseReads(file string) (string, error) {
+// elseReads says who besides root can read a file: by its mode or its list, and a way through every directory above it.
+func (s *Scan) elseReads(w *permitWalker, file string) (string, error) {
 	st, err := s.Host.Stat(file)
 	if err != nil || st.IsDir {
 		return "", err
 	}
-	everybody, group := st.Perm&0o004 != 0, st.Perm&0o040 != 0 && st.GID != 0 && s.groupHasOthers(st.GID, 0) && !s.groupExpected(st.GID)
 	if st.UID != 0 && st.Perm&0o400 != 0 {
 		return fmt.Sprintf("it belongs to uid %d", st.UID), nil
 	}
-	for p := path.Dir(file); everybody || group; p = path.Dir(p) {
-		dir, err := s.Host.Stat(p)
-		if err != nil {
-			return "", err
-		}
-		everybody = everybody && dir.Perm&0o001 != 0
-		group = group && (dir.Perm&0o001 != 0 || dir.Perm&0o010 != 0 && dir.GID == st.GID)
-		if p == "/" {
-			break
+	list, err := w.throughReaders(file)
+	if err != nil {
+		return "", err
+	}
+	who := ""
+	for _, p := range list {
+		switch {
+		case p.Who == snapshot.PermitAll:
+			return "everybody can read it", nil
+		case p.Who == snapshot.PermitGroup && p.ID != 0 && s.groupHasOthers(p.ID, 0) && !s.groupExpected(p.ID):
+			who = cmp.Or(who, fmt.Sprintf("group %d can read it, which others are in", p.ID))
+		case p.Who == snapshot.PermitUser:
+			who = cmp.Or(who, fmt.Sprintf("uid %d can read it", p.ID))
 		}
 	}
-	switch {
-	case everybody:
-		return "everybody can read it", nil
-	case group:
-		return fmt.Sprintf("group %d can read it, which others are in", st.GID), nil
-	}
-	return "", nil
+	return who, nil
 }
 
 // groupExpected says of a group that a system makes it for readers of secrets.

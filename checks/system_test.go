@@ -3,12 +3,16 @@
 package checks
 
 import (
+	"cmp"
 	"context"
+	"encoding/hex"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/snapshot"
@@ -70,6 +74,59 @@ func TestSecretsThatOthersRead(t *testing.T) {
 	if want := []string{"cluster /etc/rancher/k3s/k3s.yaml", "key /etc/ssl/private/b.key", "key /etc/wireguard/wg0.conf"}; !slices.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}
+}
+
+// TestSecretsByLists: a list of a file lets others read it, and one of a directory lets them through; what everybody may read is for the group
+// that a directory lets through.
+func TestSecretsByLists(t *testing.T) {
+	read := aclOf(t, "02000000"+"01000600ffffffff"+"02000400e8030000"+"04000000ffffffff"+"10000400ffffffff"+"20000000ffffffff")
+	through := aclOf(t, "02000000"+"01000700ffffffff"+"02000100e8030000"+"04000000ffffffff"+"10000100ffffffff"+"20000000ffffffff")
+	for name, c := range map[string]struct {
+		file, dir []byte
+		fileMode  os.FileMode
+		dirMode   os.FileMode
+		want      string
+	}{
+		"a list of the file":      {file: read, dirMode: 0o755, want: "uid 1000 can read it"},
+		"behind a door":           {file: read, dirMode: 0o700},
+		"through a list":          {file: read, dir: through, dirMode: 0o700, want: "uid 1000 can read it"},
+		"everybody, but a door":   {fileMode: 0o644, dirMode: 0o700},
+		"everybody who passes":    {fileMode: 0o644, dir: through, dirMode: 0o700, want: "uid 1000 can read it"},
+		"the group of the folder": {fileMode: 0o644, dirMode: 0o750, want: "group 60 can read it, which others are in"},
+	} {
+		s, root := hostOf(t, map[string]string{"etc/passwd": passwdOfTest, "etc/group": "dev:x:60:alice\n", "root/.netrc": ""})
+		dir, file := filepath.Join(root, "root"), filepath.Join(root, "root/.netrc")
+		for _, err := range []error{
+			os.Chmod(root, 0o755), os.Chown(dir, 0, 60), os.Chmod(dir, c.dirMode), os.Chmod(file, cmp.Or(c.fileMode, 0o600)), setACL(dir, c.dir), setACL(file, c.file),
+		} {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got, err := s.elseReads(s.newPermitWalker(), "/root/.netrc"); got != c.want || err != nil {
+			t.Errorf("%s: got %q, want %q, %v", name, got, c.want, err)
+		}
+	}
+}
+
+// aclOf is a list as the kernel has it (include/uapi/linux/posix_acl_xattr.h); the test is skipped where files have none.
+func aclOf(t *testing.T, digits string) []byte {
+	t.Helper()
+	b, err := hex.DecodeString(digits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := setACL(t.TempDir(), b); err != nil {
+		t.Skipf("needs a file system with access control lists: %v", err)
+	}
+	return b
+}
+
+func setACL(at string, list []byte) error {
+	if list == nil {
+		return nil
+	}
+	return unix.Setxattr(at, "system.posix_acl_access", list, 0)
 }
 
 // TestOpenAccounts: who is root under another name, and who needs no password and has a shell.
