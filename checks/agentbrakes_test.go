@@ -4,6 +4,7 @@ package checks
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -141,6 +142,51 @@ func TestFilesOpenToOthers(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", name, got.String(), c.want)
 		}
 	}
+}
+
+// TestFilesOpenByTheWay: a directory on the way that others write lets them put another file there; a link is followed; what a list lets others read
+// is open to them.
+func TestFilesOpenByTheWay(t *testing.T) {
+	read := aclOf(t, "02000000"+"01000600ffffffff"+"02000400e8030000"+"04000000ffffffff"+"10000400ffffffff"+"20000000ffffffff")
+	for name, c := range map[string]struct {
+		do   func(at func(string) string) error
+		want string
+	}{
+		"a directory":  {func(at func(string) string) error { return os.Chmod(at("/root/.codex"), 0o777) }, "everybody writes /root/.codex"},
+		"a sticky one": {func(at func(string) string) error { return os.Chmod(at("/root/.codex"), 0o777|os.ModeSticky) }, ""},
+		"behind a door": {func(at func(string) string) error {
+			return errors.Join(os.Chmod(at("/root/.codex"), 0o777), os.Chmod(at("/root"), 0o700))
+		}, ""},
+		"of somebody else":  {func(at func(string) string) error { return os.Chown(at("/root/.codex"), 1000, 0) }, "user ann writes /root/.codex"},
+		"a list":            {func(at func(string) string) error { return setACL(at("/root/.codex/auth.json"), read) }, "user ann reads /root/.codex/auth.json"},
+		"a link":            {func(at func(string) string) error { return linked(at, "/srv/auth.json") }, "everybody reads /srv/auth.json"},
+		"a link to nothing": {func(at func(string) string) error { return linked(at, "/srv/none") }, ""},
+		"no directory": {func(at func(string) string) error {
+			return errors.Join(os.RemoveAll(at("/root/.codex")), os.WriteFile(at("/root/.codex"), nil, 0o600))
+		}, ""},
+	} {
+		s, root := tree(t, map[string]string{
+			"etc/passwd": "root:x:0:0::/root:/bin/bash\nann:x:1000:1000::/home/ann:/bin/sh\n", "root/.codex/auth.json": "{}", "srv/auth.json": "{}",
+		})
+		at := func(p string) string { return filepath.Join(root, p) }
+		if err := errors.Join(os.Chmod(root, 0o755), os.Chmod(at("/srv/auth.json"), 0o644), c.do(at)); err != nil {
+			t.Fatal(err)
+		}
+		sec := new(snapshot.Agents)
+		s.findAgentFiles(sec)
+		var got []string
+		for _, f := range sec.Files {
+			got = append(got, f.To+map[bool]string{true: " writes ", false: " reads "}[f.Write]+f.Path)
+		}
+		if strings.Join(got, ", ") != c.want || sec.FilesRead.State != snapshot.Present {
+			t.Errorf("%s: got %q, want %q, %+v", name, got, c.want, sec.FilesRead)
+		}
+	}
+}
+
+// linked puts a link into the place of a file of an agent.
+func linked(at func(string) string, to string) error {
+	return errors.Join(os.Remove(at("/root/.codex/auth.json")), os.Symlink(to, at("/root/.codex/auth.json")))
 }
 
 // TestWhatTunnelsPublish takes the arguments of programs apart.

@@ -3,13 +3,14 @@
 package checks
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
-	"io/fs"
 	"path"
-	"strings"
+	"slices"
 
-	"github.com/ringfence/ringfence/host"
+	"golang.org/x/sys/unix"
+
 	"github.com/ringfence/ringfence/snapshot"
 )
 
@@ -45,19 +46,22 @@ var agentPaths = []struct {
 
 // findAgentFiles adds the files of agents that others can read or write.
 func (s *Scan) findAgentFiles(sec *snapshot.Agents) {
-	read := present("homes")
+	read, w := present("homes"), s.newPermitWalker()
 	users, more := s.homes()
 	if more {
 		read = snapshot.Fact{State: snapshot.Error, Reason: fmt.Sprintf("there are more than %d homes", maxHomes)}
 	}
 	for _, u := range users {
 		for _, f := range agentPaths {
-			file, err := patient(s, uidParty(u.uid), func() (*snapshot.AgentFile, error) { return s.openFile(&u, f.file, f.secret) })
+			file, err := patient(s, uidParty(u.uid), func() (*snapshot.AgentFile, error) { return s.openFile(w, &u, f.file, f.secret) })
 			switch {
-			case gone(err), errors.Is(err, errLink):
+			case gone(err), errors.Is(err, unix.ENOTDIR):
 			case err != nil:
-				read = toFact("", fmt.Errorf("files of agents of %s: %w", u.name, err))
-			case file != nil && len(sec.Files) < maxAgentFiles:
+				read = snapshot.Fact{State: snapshot.Error, Reason: fmt.Sprintf("files of agents of %s: %v", u.name, err)}
+			case file == nil, slices.ContainsFunc(sec.Files, func(o snapshot.AgentFile) bool { return o.Path == file.Path && o.User == file.User }):
+			case len(sec.Files) >= maxAgentFiles:
+				read = snapshot.Fact{State: snapshot.Error, Reason: fmt.Sprintf("there are more than %d files of agents", maxAgentFiles)}
+			default:
 				file.Runtime = f.runtime
 				sec.Files = append(sec.Files, *file)
 			}
@@ -66,63 +70,70 @@ func (s *Scan) findAgentFiles(sec *snapshot.Agents) {
 	sec.FilesRead = &read
 }
 
-// errLink is of a file on whose way there is a link: who can follow it hangs on where it leads.
-var errLink = errors.New("there is a link on the way")
-
-// openFile says who besides its user can read or write a file below a home; nil where nobody can.
-func (s *Scan) openFile(u *user, file string, secret bool) (*snapshot.AgentFile, error) {
-	others, group := true, true // can come as far as this
-	at := ""
-	for part := range strings.SplitSeq(strings.Trim(path.Join(u.home, file), "/"), "/") {
-		if at != "" {
-			st, err := s.Host.Lstat(at)
-			switch {
-			case err != nil:
-				return nil, err
-			case st.Mode.Type() == fs.ModeSymlink:
-				return nil, errLink
-			}
-			others = others && st.Perm&0o001 != 0
-			group = group && (st.Perm&0o001 != 0 || st.Perm&0o010 != 0 && s.groupHasOthers(st.GID, u.uid))
-		}
-		at += "/" + part
-	}
-	st, err := s.Host.Lstat(at)
-	switch {
-	case err != nil:
+// openFile says who besides its user can write a file below a home, or put another into its place, or read it if it is secret; nil where nobody
+// can.
+func (s *Scan) openFile(w *permitWalker, u *user, file string, secret bool) (*snapshot.AgentFile, error) {
+	at := path.Join(u.home, file)
+	list, real, exists, err := w.writers(at)
+	if err != nil || !exists {
 		return nil, err
-	case st.Mode.Type() == fs.ModeSymlink:
-		return nil, errLink
 	}
-	f := &snapshot.AgentFile{User: u.name, Path: at, Mode: st.Perm, Secret: secret}
-	f.To, f.Write = openTo(&st, others, group && s.groupHasOthers(st.GID, u.uid), secret)
-	if f.To == "" {
+	st := w.part(real).st
+	if !st.Mode.IsRegular() && !st.IsDir { // /dev/null
 		return nil, nil
 	}
-	if f.To == "group" {
-		f.To = "group " + s.groupName(st.GID)
+	f := &snapshot.AgentFile{User: u.name, Secret: secret, Write: true}
+	var may []snapshot.Permit
+	for _, p := range list { // who can write a directory has to get into it
+		got, err := w.passed([]snapshot.Permit{p}, w.directory(p.At))
+		if err != nil {
+			return nil, err
+		}
+		may = append(may, got...)
 	}
-	return f, nil
+	if s.openTo(w, u, may, f) || !secret {
+		return named(f), nil
+	}
+	if may, err = w.throughReaders(at); err != nil {
+		return nil, err
+	}
+	f.Write = false
+	s.openTo(w, u, may, f)
+	return named(f), nil
 }
 
-// openTo is who can use a file that others, or a group, can come to: what can be written first, then what is secret and can be read.
-func openTo(st *host.Stat, others, group, secret bool) (to string, write bool) {
-	w, r := uint32(0o2), uint32(0o4)
-	if st.IsDir {
-		w, r = 0o3, 0o5
+// named is a file of which it is known whom it is open to.
+func named(f *snapshot.AgentFile) *snapshot.AgentFile {
+	if f.To == "" {
+		return nil
 	}
-	has := func(bits, shift uint32) bool { return st.Perm>>shift&bits == bits }
-	switch {
-	case others && has(w, 0) && st.Perm&0o1000 == 0:
-		return "everybody", true
-	case group && has(w, 3) && st.Perm&0o1000 == 0:
-		return "group", true
-	case secret && others && has(r, 0):
-		return "everybody", false
-	case secret && group && has(r, 3):
-		return "group", false
+	return f
+}
+
+// openTo notes the widest of those besides a user and root who can use a file, and where; false where there is none.
+func (s *Scan) openTo(w *permitWalker, u *user, may []snapshot.Permit, f *snapshot.AgentFile) bool {
+	rank := map[snapshot.PermitKind]int{snapshot.PermitAll: 3, snapshot.PermitGroup: 2, snapshot.PermitUser: 1}
+	best := 0
+	for _, p := range may {
+		to := ""
+		switch p.Who {
+		case snapshot.PermitAll:
+			to = "everybody"
+		case snapshot.PermitGroup:
+			if s.groupHasOthers(p.ID, u.uid) {
+				to = "group " + s.groupName(p.ID)
+			}
+		default:
+			if p.ID != u.uid && p.ID != 0 {
+				to = "user " + cmp.Or(s.userName(p.ID), fmt.Sprint(p.ID))
+			}
+		}
+		if to != "" && rank[p.Who] > best {
+			best = rank[p.Who]
+			f.To, f.Path, f.Mode = to, p.At, w.part(p.At).st.Perm
+		}
 	}
-	return "", false
+	return best > 0
 }
 
 // groupName is the name of a group, or its number.

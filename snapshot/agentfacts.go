@@ -20,11 +20,11 @@ type AgentBrake struct {
 type AgentFile struct {
 	Runtime string `json:"runtime"`
 	User    string `json:"user"`
-	Path    string `json:"path"`
-	Mode    uint32 `json:"mode"`
+	Path    string `json:"path"` // of the file, or of the directory on the way to it that is open
+	Mode    uint32 `json:"mode"` // of what is at the path
 	Secret  bool   `json:"secret"` // it holds credentials or conversations
 	Write   bool   `json:"write"`  // others can write it; else they can read it
-	To      string `json:"to"`     // everybody, or a group with other members
+	To      string `json:"to"`     // everybody, a group with other members, or another user
 }
 
 // Publisher is a program that makes something of this host reachable by a connection that goes out from here: no packet filter sees who

@@ -19,10 +19,14 @@ finding contains {
 	"message": sprintf("%s can %s of %s", [f.to, _does(f), f.user]),
 	"severity": _severity(f),
 	"evidence": [sprintf("%s has mode %s, and every directory on the way lets them through", [f.path, _octal(f.mode)])],
-	"remediation": [{"kind": "command", "text": sprintf("chmod go-rwx %s", [f.path])}],
+	"remediation": [{"kind": "command", "text": _advice(f)}],
 } if {
 	some f in input.agentFiles.list
 }
+
+_advice(f) := sprintf("chown %s %s && setfacl -b %s", [f.user, f.path, f.path]) if {
+	startswith(f.to, "user ")
+} else := sprintf("chmod go-rwx %s", [f.path])
 
 _octal(mode) := sprintf("%04o", [mode])
 
