@@ -5,6 +5,7 @@ package checks
 import (
 	"path"
 	"slices"
+	"strings"
 
 	"github.com/ringfence/ringfence/snapshot"
 )
@@ -50,8 +51,18 @@ func (s *Scan) bootFirewalls() ([]snapshot.BootService, snapshot.Fact) {
 	return list, present("systemd")
 }
 
-// enabled says of a unit that it is started at boot and is not masked.
+// enabled says of a unit that it is started at boot and is not masked; ufw then loads nothing unless its own file says so (ufw(8), enable), and
+// packages start it on hosts that do not use it.
 func (s *Scan) enabled(unit string) (bool, error) {
+	if unit == "ufw.service" {
+		b, err := s.Host.ReadFile("/etc/ufw/ufw.conf")
+		if err != nil && !gone(err) {
+			return false, err
+		}
+		if !strings.EqualFold(envFile(string(b))["ENABLED"], "yes") {
+			return false, nil
+		}
+	}
 	wanted := false
 	for _, dir := range socketDirs {
 		names, err := s.Host.ReadDir(dir)

@@ -196,6 +196,22 @@ func TestFirewallsAtBoot(t *testing.T) {
 	}
 }
 
+// TestUFWThatIsOff: its package starts the service at boot on every host, and it loads nothing until it is enabled.
+func TestUFWThatIsOff(t *testing.T) {
+	for conf, want := range map[string]bool{"": false, "ENABLED=no\nLOGLEVEL=low\n": false, "# ENABLED=yes\n": false, "ENABLED=yes\n": true} {
+		s, root := hostOf(t, map[string]string{
+			"usr/lib/systemd/system/ufw.service": "[Service]\nExecStart=/usr/lib/ufw/ufw-init start\n", "etc/systemd/system/multi-user.target.wants/": "",
+			"etc/ufw/ufw.conf": conf,
+		})
+		if err := os.Symlink("/usr/lib/systemd/system/ufw.service", filepath.Join(root, "etc/systemd/system/multi-user.target.wants/ufw.service")); err != nil {
+			t.Fatal(err)
+		}
+		if list, f := s.bootFirewalls(); len(list) != 1 || list[0].Enabled != want || f.State != snapshot.Present {
+			t.Errorf("%q: %+v %+v", conf, list, f)
+		}
+	}
+}
+
 // TestPackagesWithAFloor: dpkg's database is read by paragraphs; what was removed and kept its configuration is not installed. A host
 // whose database is no text says so.
 func TestPackagesWithAFloor(t *testing.T) {

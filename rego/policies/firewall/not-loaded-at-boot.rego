@@ -45,7 +45,7 @@ _maybe if {
 finding contains {
 	"resource": {"kind": "firewall", "key": "boot"},
 	"message": "no service loads the packet filter at the next boot",
-	"evidence": [sprintf("base chains of input: %s", [concat(", ", _chains)]), sprintf("installed and not started at boot: %s", [_off])],
+	"evidence": [sprintf("base chains of input: %s", [concat(", ", _chains)]), sprintf("installed, and loads nothing at boot: %s", [_off])],
 	"remediation": [{"kind": "words", "text": "save the rules (nft list ruleset > /etc/nftables.conf) and systemctl enable nftables, or enable the service that made them"}],
 } if {
 	input.bootFirewalls.state == "present"
