@@ -8,6 +8,7 @@ import (
 	"maps"
 	"path"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -174,11 +175,11 @@ func apiServerSettings(_ *Scan, p *process) map[string]snapshot.Fact {
 }
 
 // nrpeLine is a setting of nrpe.cfg.
-var nrpeLine = regexp.MustCompile(`(?m)^\s*(dont_blame_nrpe|include|include_dir)\s*=\s*(\S+)`)
+var nrpeLine = regexp.MustCompile(`(?m)^\s*(dont_blame_nrpe|include|include_file|include_dir)\s*=\s*(\S+)`)
 
 // nrpeSettings are remoteCommands: whether who connects gives arguments to the commands (dont_blame_nrpe of nrpe.cfg).
 func (s *Scan) nrpeSettings(p *process) map[string]snapshot.Fact {
-	file := argument(p.argv, "-c")
+	file := last(optionValues(p.argv, "-c", "--config"))
 	if file == "" {
 		file = "/etc/nagios/nrpe.cfg"
 	}
@@ -213,6 +214,9 @@ func (s *Scan) included(p *process, text string, line *regexp.Regexp, lets func(
 			continue
 		}
 		pattern := m[2]
+		if !path.IsAbs(pattern) {
+			return unreadSettings(errors.New("it includes "+pattern+", which is no whole path"), "remoteCommands")
+		}
 		if m[1] == "include_dir" || !strings.Contains(path.Base(pattern), ".") && !strings.ContainsAny(pattern, "*?") {
 			pattern = path.Join(pattern, "*")
 		}
@@ -268,39 +272,84 @@ func (s *Scan) zabbixSettings(p *process) map[string]snapshot.Fact {
 	return s.included(p, string(b), zabbixLine, lets)
 }
 
-// snmpdLine is a setting of snmpd.conf(5) that lets somebody in.
-var snmpdLine = regexp.MustCompile(`(?m)^\s*(rwcommunity6?|rwuser|rocommunity6?|includeFile|includeDir)\s+(\S+)(?:[ \t]+(\S+))?`)
+// snmpdDirs are where snmpd looks for its files, unless SNMPCONFPATH says where (snmp_config(5)).
+var snmpdDirs = []string{"/etc/snmp", "/usr/share/snmp", "/usr/lib/snmp", "/usr/lib/x86_64-linux-gnu/snmp", "/usr/lib/aarch64-linux-gnu/snmp", "/root/.snmp"}
 
 // snmpdSettings are remoteCommands: whether a community or a user without authentication may set values, which can start programs
-// (NET-SNMP-EXTEND-MIB); and community: the one that anybody guesses.
+// (NET-SNMP-EXTEND-MIB); and community: the one that anybody guesses. What -c names is read besides, and with -C alone (snmpd(8)).
 func (s *Scan) snmpdSettings(p *process) map[string]snapshot.Fact {
-	file := "/etc/snmp/snmpd.conf"
-	if v := last(optionValues(p.argv, "-c")); v != "" {
-		file = v
+	names := []string{"remoteCommands", "community"}
+	env, err := s.environ(p)
+	switch {
+	case err != nil:
+		return unreadSettings(err, names...)
+	case p.cut:
+		return unreadSettings(errCutArgs, names...)
 	}
-	b, err := s.readAtStart(p, file)
-	if err != nil {
-		return unreadSettings(err, "remoteCommands", "community")
+	dirs := snmpdDirs
+	if v := env["SNMPCONFPATH"]; v != "" {
+		dirs = strings.Split(v, ":")
 	}
-	v := map[string]string{"remoteCommands": "no", "community": ""}
-	more := false
-	for _, m := range snmpdLine.FindAllStringSubmatch(string(b), -1) {
-		switch {
-		case strings.HasPrefix(m[1], "include"):
-			more = true
-		case strings.HasPrefix(m[1], "rwcommunity"):
-			v["remoteCommands"] = m[1] // the community itself is a secret
-		case m[1] == "rwuser" && strings.HasPrefix(m[3], "noauth"):
-			v["remoteCommands"] = "rwuser noauth"
-		case m[2] == "public" || m[2] == "private":
-			v["community"] = m[2]
+	var files []string
+	if !slices.Contains(p.argv, "-C") {
+		for _, dir := range dirs {
+			files = append(files, path.Join(dir, "snmpd.conf"), path.Join(dir, "snmpd.local.conf"))
 		}
+	}
+	for _, v := range optionValues(p.argv, "-c") {
+		files = append(files, strings.Split(v, ",")...)
+	}
+	v, more, read := map[string]string{"remoteCommands": "no", "community": ""}, false, false
+	for _, file := range files {
+		b, err := s.readAtStart(p, file)
+		if gone(err) {
+			continue
+		}
+		if err != nil {
+			return unreadSettings(err, names...)
+		}
+		read = true
+		more = snmpdLines(string(b), v) || more
+	}
+	if !read {
+		return unreadSettings(errors.New("no file of its configuration is there"), names...)
 	}
 	facts := given(v)
 	if more && v["remoteCommands"] == "no" {
 		maps.Copy(facts, unreadSettings(errors.New("it includes more files, which are not read"), "remoteCommands"))
 	}
 	return facts
+}
+
+// snmpdLines reads the settings of snmpd.conf(5) that let somebody in, in any of their forms, and says whether it includes other files.
+func snmpdLines(text string, v map[string]string) (more bool) {
+	for line := range strings.Lines(text) {
+		f := strings.Fields(line)
+		if len(f) < 2 || f[0][0] == '#' {
+			continue
+		}
+		for i := range f {
+			f[i] = strings.Trim(f[i], `"`)
+		}
+		key, noauth := strings.ToLower(f[0]), slices.Contains(f[2:], "noauth")
+		writes := slices.Contains(strings.Split(f[1], ","), "write")
+		switch {
+		case strings.HasPrefix(key, "include"):
+			more = true
+		case strings.HasPrefix(key, "rwcommunity"), key == "authcommunity" && writes:
+			v["remoteCommands"] = key // the community itself is a secret
+		case key == "rwuser" && noauth, (key == "authuser" || key == "authgroup" || key == "authaccess") && writes && noauth,
+			key == "access" && len(f) > 7 && f[4] == "noauth" && f[7] != "none":
+			v["remoteCommands"] = key + " noauth"
+		case strings.HasPrefix(key, "rocommunity"), strings.HasPrefix(key, "com2sec"), key == "authcommunity":
+			for _, c := range f[1:] {
+				if c == "public" || c == "private" {
+					v["community"] = c
+				}
+			}
+		}
+	}
+	return more
 }
 
 // prometheusSettings are remoteCommands: whether who connects may stop it or delete what it keeps (--web.enable-lifecycle, -admin-api).
