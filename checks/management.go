@@ -55,9 +55,9 @@ func collectManagement(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *O
 		return out
 	}
 	s.tableGap(out)
-	clock, kept, programs := newClock(), newShares(maxManaged), map[int]string{}
+	clock, kept, byPID := newClock(), newShares(maxManaged), map[int]*process{}
 	for _, p := range procs {
-		programs[p.PID] = p.Exe
+		byPID[p.PID] = p
 	}
 	for _, p := range s.hostFirst(procs) {
 		if p.Leader != 0 {
@@ -67,7 +67,7 @@ func collectManagement(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *O
 			out.partialIn("servers", "a process could be a server that is not seen (needs CAP_SYS_PTRACE)")
 		}
 		v, ok := managed(p)
-		if !ok || v.Role != snapshot.RoleDebug && programs[p.PPID] == p.Exe { // a worker, whose title can say anything
+		if !ok || v.Role != snapshot.RoleDebug && works(p, byPID[p.PPID]) {
 			continue
 		}
 		if kept.take(s.party(p), 1) == 0 {
@@ -87,6 +87,20 @@ func collectManagement(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *O
 	}
 	slices.SortStableFunc(snap.Management.Servers, func(a, b snapshot.ManagedServer) int { return a.PID - b.PID })
 	return out
+}
+
+// works says of a process that it is a worker of its parent: the same program, or a script of the same server. Another script of the same
+// interpreter is a server of its own.
+func works(p, parent *process) bool {
+	if parent == nil || parent.Exe != p.Exe {
+		return false
+	}
+	if _, named := managers[p.exeBase()]; named {
+		return true
+	}
+	own, _ := managed(p)
+	above, ok := managed(parent)
+	return ok && above.Name == own.Name
 }
 
 // errNotItsArgs is of a program that runs as somebody else than who started it: its arguments are the starter's.

@@ -61,6 +61,30 @@ func TestProgramsThatManage(t *testing.T) {
 	}
 }
 
+// TestServersBelowTheSameInterpreter: what a supervisor of the same interpreter has started is a server, and what a server has forked is none more.
+func TestServersBelowTheSameInterpreter(t *testing.T) {
+	proc := func(exe string, argv ...string) *process {
+		p := &process{argv: argv}
+		p.Exe = "/usr/bin/" + exe
+		return p
+	}
+	for name, c := range map[string]struct {
+		p, parent *process
+		want      bool
+	}{
+		"pm2":                 {proc("node", "node", "/usr/bin/wetty"), proc("node", "node", "/usr/bin/pm2"), false},
+		"supervisord":         {proc("python3", "python3", "/usr/bin/websockify"), proc("python3", "python3", "/usr/bin/supervisord"), false},
+		"a worker":            {proc("perl", "perl", "/x/miniserv.pl"), proc("perl", "perl", "/x/miniserv.pl"), true},
+		"a worker of its own": {proc("xrdp", "anything"), proc("xrdp", "xrdp"), true},
+		"of another program":  {proc("xrdp", "xrdp"), proc("systemd", "systemd"), false},
+		"of nobody":           {proc("xrdp", "xrdp"), nil, false},
+	} {
+		if got := works(c.p, c.parent); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
 // settingsAt is what is read of the settings of a program that was started with those arguments, on a host of files.
 func settingsAt(t *testing.T, files map[string]string, argv ...string) map[string]snapshot.Fact {
 	t.Helper()
