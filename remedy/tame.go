@@ -109,6 +109,7 @@ func (p *Proof) outlives(now *ruleset.Ruleset) bool {
 // leadNowhere says of rules of others, but for those that come before a priority in prerouting, that they only judge, mark, and translate to
 // addresses that are not the host's.
 func leadNowhere(s *snapshot.Snapshot, rs *ruleset.Ruleset, from int64) bool {
+	here := leadsHere(s)
 	for i := range rs.Tables {
 		t := &rs.Tables[i]
 		for j := range t.Chains {
@@ -116,7 +117,7 @@ func leadNowhere(s *snapshot.Snapshot, rs *ruleset.Ruleset, from int64) bool {
 			if c.Base == nil || c.Base.Hook == "output" || c.Base.Hook == "postrouting" || c.Base.Hook == "prerouting" && int64(c.Base.Priority) < from {
 				continue
 			}
-			if !tame(s, t, leadsTo(t, c)) {
+			if !tame(t, leadsTo(t, c), here) {
 				return false
 			}
 		}
@@ -144,15 +145,20 @@ func changedBases(a, b *ruleset.Table, d *delta) (list []*ruleset.Chain) {
 }
 
 // tame says of chains that they let nothing get to the host that was not sent to it as it is.
-func tame(s *snapshot.Snapshot, t *ruleset.Table, chains []*ruleset.Chain) bool {
+func tame(t *ruleset.Table, chains []*ruleset.Chain, here func(netip.Addr) bool) bool {
 	return !slices.ContainsFunc(chains, func(c *ruleset.Chain) bool {
 		return slices.ContainsFunc(c.Rules, func(r ruleset.Rule) bool {
-			return slices.ContainsFunc(r.Exprs, func(e ruleset.Expr) bool {
-				if of := t.Set(setOf(&e)); of != nil && slices.ContainsFunc(of.Elements, func(el ruleset.Element) bool { return !judgeVerdict(el.Verdict) }) {
+			for i := range r.Exprs {
+				e := &r.Exprs[i]
+				of := t.Set(setOf(e))
+				if of != nil && slices.ContainsFunc(of.Elements, func(el ruleset.Element) bool { return !judgeVerdict(el.Verdict) }) {
 					return true
 				}
-				return !judges(&e) && !marks(&e) && !awayFromHost(s, t, &r, &e)
-			})
+				if !judges(e) && !marks(e) && !t.LeadsAway(r.Exprs[:i], e, here) {
+					return true
+				}
+			}
+			return false
 		})
 	})
 }
@@ -170,59 +176,17 @@ func marks(e *ruleset.Expr) bool {
 	return false
 }
 
-// awayFromHost says of an expression that it translates sources, or destinations to addresses that the host does not have.
-func awayFromHost(s *snapshot.Snapshot, t *ruleset.Table, r *ruleset.Rule, e *ruleset.Expr) bool {
-	switch {
-	case e.NAT != nil && (e.NAT.Kind == "snat" || e.NAT.Kind == "masquerade"):
-		return true
-	case e.NAT != nil && e.NAT.Kind == "dnat" && e.NAT.AddrMin != 0 && (e.NAT.AddrMax == 0 || e.NAT.AddrMax == e.NAT.AddrMin):
-		list, ok := loadedInto(t, r, e.NAT.AddrMin)
-		return ok && !slices.ContainsFunc(list, func(b []byte) bool { return !foreign(s, b) })
-	case e.Xt != nil && e.Xt.Target && e.Xt.Decoded != nil && e.Xt.Decoded.NAT != nil:
-		switch x := e.Xt.Decoded.NAT; x.Kind {
-		case "snat", "masquerade":
-			return true
-		case "dnat":
-			return slices.Equal(x.AddrMin, x.AddrMax) && foreign(s, x.AddrMin)
+// leadsHere tells of an address whether who sends to it may reach somebody on the host: it is one of the host's, or one of many.
+func leadsHere(s *snapshot.Snapshot) func(netip.Addr) bool {
+	own, all := slices.Concat(toMany, ownAddresses(s, nil)), false
+	for i := range s.Network.Routes {
+		if r := &s.Network.Routes[i]; r.Type != "unicast" {
+			to, err := netip.ParsePrefix(r.Dst)
+			own, all = append(own, to), all || err != nil
 		}
 	}
-	return false
-}
-
-// loadedInto are the values that a rule can have put into a register, where they are written in it or in a map.
-func loadedInto(t *ruleset.Table, r *ruleset.Rule, reg uint32) (list [][]byte, ok bool) {
-	for i := range r.Exprs {
-		switch e := &r.Exprs[i]; {
-		case e.Immediate != nil && e.Immediate.Verdict == nil && e.Immediate.Dreg == reg:
-			list, ok = [][]byte{e.Immediate.Data}, true
-		case e.Lookup != nil && e.Lookup.HasReg && e.Lookup.Dreg == reg && t.Set(e.Lookup.Set) != nil:
-			list, ok = nil, true
-			for _, el := range t.Set(e.Lookup.Set).Elements {
-				if !el.IntervalEnd {
-					list = append(list, el.Data)
-				}
-			}
-		}
+	return func(a netip.Addr) bool {
+		a = a.Unmap()
+		return all || a.IsLoopback() || a.IsLinkLocalUnicast() || covers(own, a)
 	}
-	return list, ok
-}
-
-// foreign says of an address, as bytes, that it leads to nobody on the host: it is none of the host's, nor one of many.
-func foreign(s *snapshot.Snapshot, b []byte) bool {
-	size := 4
-	if len(b) >= 16 {
-		size = 16
-	}
-	a, ok := netip.AddrFromSlice(b[:min(size, len(b))])
-	if !ok {
-		return false
-	}
-	if a = a.Unmap(); a.IsUnspecified() || a.IsLoopback() || a.IsMulticast() || a.IsLinkLocalUnicast() {
-		return false
-	}
-	n := &s.Network
-	return !slices.ContainsFunc(n.Routes, func(r snapshot.Route) bool {
-		to, err := netip.ParsePrefix(r.Dst)
-		return r.Type != "unicast" && (err != nil || to.Contains(a))
-	}) && !covers(ownAddresses(s, nil), a)
 }

@@ -33,18 +33,47 @@ func TestServicesComeAndGo(t *testing.T) {
 		return func(t *ruleset.Table) { t.Chains[1].Rules = rules }
 	}
 	own := []byte{203, 0, 113, 1}
+	away := ruleset.Expr{Name: "immediate", Immediate: &ruleset.Immediate{Dreg: 1, Data: []byte{172, 17, 0, 9}}}
+	dnat := ruleset.Expr{Name: "nat", NAT: &ruleset.NAT{Kind: "dnat", Family: 2, AddrMin: 1}}
+	byMap := func(dynamic bool, data ...[]byte) func(*ruleset.Table) {
+		return func(t *ruleset.Table) {
+			of := ruleset.Set{Name: "ends", Map: true, Dynamic: dynamic, KeyLen: 4, DataLen: 4}
+			for i, b := range data {
+				of.Elements = append(of.Elements, ruleset.Element{Key: []byte{10, 97, 0, byte(i)}, Data: b})
+			}
+			t.Sets = append(slices.Clone(t.Sets), of)
+			t.Chains[1].Rules = []ruleset.Rule{{Handle: 9000, Exprs: []ruleset.Expr{
+				{Name: "payload", Payload: &ruleset.Payload{Base: ruleset.BaseNetwork, Offset: 16, Len: 4, Dreg: 1}},
+				{Name: "lookup", Lookup: &ruleset.Lookup{Set: "ends", Sreg: 1, HasReg: true, Dreg: 1}},
+				dnat,
+			}}}
+		}
+	}
+	byIptables := func(addr []byte) []ruleset.Rule { // an address of IPv4 is the first bytes of 16
+		addr = append(slices.Clone(addr), make([]byte, 12)...)
+		return one(ruleset.Expr{Name: "target", Xt: &ruleset.Xt{Target: true, Name: "DNAT", Rev: 2, Decoded: &ruleset.XtDecoded{NAT: &ruleset.XtNAT{Kind: "dnat", AddrMin: addr, AddrMax: addr}}}})
+	}
 	for name, c := range map[string]struct {
 		change func(*ruleset.Table)
 		rules  []snapshot.PolicyRule
 		want   bool
 	}{
-		"a service leads elsewhere":  {change: service(to([]byte{172, 17, 0, 9}, "dnat")), want: true},
-		"a service ends":             {change: func(t *ruleset.Table) { t.Chains[0].Rules = t.Chains[0].Rules[1:] }, want: true},
-		"a service marks":            {change: service(one(ruleset.Expr{Name: "meta", Meta: &ruleset.Meta{Key: ruleset.MetaMark, Set: true, Sreg: 1}})), want: true},
-		"sources are hidden":         {change: base("postrouting", 100, "nat", one(ruleset.Expr{Name: "masq", NAT: &ruleset.NAT{Kind: "masquerade"}})), want: true},
-		"forwarding is let through":  {change: base("forward", 0, "filter", one(goes)), want: true},
-		"a service leads to us":      {change: service(to(own, "dnat"))},
-		"a service leads to loop":    {change: service(to([]byte{127, 0, 0, 1}, "dnat"))},
+		"a service leads elsewhere": {change: service(to([]byte{172, 17, 0, 9}, "dnat")), want: true},
+		"a service ends":            {change: func(t *ruleset.Table) { t.Chains[0].Rules = t.Chains[0].Rules[1:] }, want: true},
+		"a service marks":           {change: service(one(ruleset.Expr{Name: "meta", Meta: &ruleset.Meta{Key: ruleset.MetaMark, Set: true, Sreg: 1}})), want: true},
+		"sources are hidden":        {change: base("postrouting", 100, "nat", one(ruleset.Expr{Name: "masq", NAT: &ruleset.NAT{Kind: "masquerade"}})), want: true},
+		"forwarding is let through": {change: base("forward", 0, "filter", one(goes)), want: true},
+		"a service leads to us":     {change: service(to(own, "dnat"))},
+		"a service leads to loop":   {change: service(to([]byte{127, 0, 0, 1}, "dnat"))},
+		"iptables leads elsewhere":  {change: service(byIptables([]byte{172, 17, 0, 9})), want: true},
+		"iptables leads to us":      {change: service(byIptables(own))},
+		"a service leads to all":    {change: service(to([]byte{255, 255, 255, 255}, "dnat"))},
+		"a map leads elsewhere":     {change: byMap(false, []byte{172, 17, 0, 9}), want: true},
+		"a map leads to us":         {change: byMap(false, []byte{172, 17, 0, 9}, own)},
+		"a map that packets fill":   {change: byMap(true, []byte{172, 17, 0, 9})},
+		"an address written over": {change: service([]ruleset.Rule{{Handle: 9000, Exprs: []ruleset.Expr{
+			away, {Name: "payload", Payload: &ruleset.Payload{Base: ruleset.BaseNetwork, Offset: 12, Len: 4, Dreg: 8}}, dnat,
+		}}})},
 		"a redirect":                 {change: service(one(ruleset.Expr{Name: "redir", NAT: &ruleset.NAT{Kind: "redirect"}}))},
 		"an address from the packet": {change: service(to(nil, "dnat"))},
 		"a transparent proxy":        {change: base("prerouting", -150, "filter", one(ruleset.Expr{Name: "tproxy", NAT: &ruleset.NAT{Kind: "tproxy"}}))},

@@ -20,7 +20,7 @@ func (r *Ruleset) RedirectsTo(ports []int, here func(netip.Addr) bool) (to Redir
 				exprs := r.Tables[i].Chains[j].Rules[k].Exprs
 				for n := range exprs {
 					if redirects(exprs[n]) {
-						to.add(exprs[:n], &exprs[n], ports, here)
+						to.add(&r.Tables[i], exprs[:n], &exprs[n], ports, here)
 					}
 				}
 			}
@@ -30,26 +30,20 @@ func (r *Ruleset) RedirectsTo(ports []int, here func(netip.Addr) bool) (to Redir
 }
 
 // add adds what a translation does, unless it leads to others than the host, or to other ports.
-func (to *Redirects) add(before []Expr, e *Expr, ports []int, here func(netip.Addr) bool) {
+func (to *Redirects) add(t *Table, before []Expr, e *Expr, ports []int, here func(netip.Addr) bool) {
+	if t.LeadsAway(before, e, here) {
+		return
+	}
 	kind, keeps, known := "", false, false // the port stays as it was sent, or is known to be none of these
 	switch {
 	case e.NAT != nil:
 		n := e.NAT
-		if kind = n.Kind; kind == "dnat" && n.AddrMin != 0 {
-			least, most, ok := loadedRange(before, n.AddrMin, n.AddrMax)
-			if ok && away(least, most, here) {
-				return
-			}
-		}
-		keeps = n.PortMin == 0
+		kind, keeps = n.Kind, n.PortMin == 0
 		least, most, ok := loadedRange(before, n.PortMin, n.PortMax)
 		known = ok && len(least) == 2 && len(most) == 2 && apart(int(least[0])<<8|int(least[1]), int(most[0])<<8|int(most[1]), ports)
 	case e.Xt != nil && e.Xt.Decoded != nil && e.Xt.Decoded.NAT != nil:
 		n := e.Xt.Decoded.NAT
-		if kind = n.Kind; kind == "snat" || kind == "masquerade" || kind == "dnat" && len(n.AddrMin) > 0 && away(n.AddrMin, n.AddrMax, here) {
-			return
-		}
-		keeps = n.PortMin == 0 && n.PortMax == 0
+		kind, keeps = n.Kind, n.PortMin == 0 && n.PortMax == 0
 		known = apart(int(n.PortMin), int(max(n.PortMin, n.PortMax)), ports)
 	}
 	switch {
@@ -60,6 +54,50 @@ func (to *Redirects) add(before []Expr, e *Expr, ports []int, here func(netip.Ad
 	case !known:
 		*to = Redirects{true, true}
 	}
+}
+
+// LeadsAway says of an expression of the table, behind others of its rule, that it translates sources, or destinations to addresses that are
+// not the host's: constants, or what a map has that no packet adds to. Here says of an address that packets for it are the host's own.
+func (t *Table) LeadsAway(before []Expr, e *Expr, here func(netip.Addr) bool) bool {
+	switch {
+	case e.NAT != nil && (e.NAT.Kind == "snat" || e.NAT.Kind == "masquerade"):
+		return true
+	case e.NAT != nil && e.NAT.Kind == "dnat" && e.NAT.AddrMin != 0:
+		n := e.NAT
+		if least, most, ok := loadedRange(before, n.AddrMin, n.AddrMax); ok {
+			return away(least, most, here)
+		}
+		return (n.AddrMax == 0 || n.AddrMax == n.AddrMin) && t.mapsAway(before, n, here)
+	case e.Xt != nil && e.Xt.Target && e.Xt.Decoded != nil && e.Xt.Decoded.NAT != nil:
+		n := e.Xt.Decoded.NAT
+		return n.Kind == "snat" || n.Kind == "masquerade" || n.Kind == "dnat" && len(n.AddrMin) > 0 && away(n.AddrMin, n.AddrMax, here)
+	}
+	return false
+}
+
+// mapsAway says of a translation whose address a map gives, looked up last, that none in the map is the host's. A port can stand behind the
+// address.
+func (t *Table) mapsAway(before []Expr, n *NAT, here func(netip.Addr) bool) bool {
+	i := len(before) - 1
+	for i >= 0 && before[i].Immediate != nil && before[i].Immediate.Verdict == nil && n.PortMin == before[i].Immediate.Dreg {
+		i-- // the port
+	}
+	if i < 0 || before[i].Lookup == nil || !before[i].Lookup.HasReg || before[i].Lookup.Dreg != n.AddrMin {
+		return false
+	}
+	size := map[uint32]int{NfprotoIPv4: 4, NfprotoIPv6: 16}[n.Family]
+	s := t.Set(before[i].Lookup.Set)
+	if s == nil || !s.Map || s.Dynamic || size == 0 {
+		return false
+	}
+	for _, b := range before[i+1:] {
+		if b.Immediate.overlaps(&Immediate{Dreg: n.AddrMin, Data: make(Hex, size)}) {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(s.Elements, func(e Element) bool {
+		return !e.IntervalEnd && (len(e.Data) < size || !away(e.Data[:size], nil, here))
+	})
 }
 
 // loadedRange are the constants in the registers of a range.
