@@ -80,9 +80,12 @@ type chainSpec struct {
 	number                       int32 // the priority as the kernel has it
 }
 
+// numberIn is mangle - 10.
+const numberIn = -160
+
 // specs are the chains that a plan can have, in the order of the hooks.
 var specs = []chainSpec{
-	{ruleset.FamilyInet, chainIn, "prerouting", "mangle - 10", -160},
+	{ruleset.FamilyInet, chainIn, "prerouting", "mangle - 10", numberIn},
 	{ruleset.FamilyInet, chainInput, "input", "filter - 10", -10},
 	{ruleset.FamilyInet, chainForward, "forward", "filter - 10", -10},
 	{bridgeFamily, chainPort, "prerouting", "filter - 10", -210},

@@ -79,15 +79,16 @@ func ledByMarks(s *snapshot.Snapshot) bool {
 		slices.ContainsFunc(n.Rules, func(r snapshot.PolicyRule) bool { return r.Mark != 0 || r.Mask != 0 || r.Other })
 }
 
-// outlives says whether a proof that needs no rules of others holds for other ones of them: those that are not as they were, and what can come
-// after them on a packet's way, only judge, mark, and translate to addresses that are not the host's.
+// outlives says whether a proof that needs no rules of others holds for other ones of them: they only judge, mark, and translate to addresses that
+// are not the host's. What else they do may stay as it is before the plan's drops and before what is not as it was, if the proof leans on no
+// others: packets get to the drops as they did.
 func (p *Proof) outlives(now *ruleset.Ruleset) bool {
 	if !p.sufficient {
 		return false
 	}
 	old := p.ground.rules
 	ids, ipsets := tableIDs(old, now), !reflect.DeepEqual(old.IPSets, now.IPSets)
-	first := int64(math.MaxInt64) // of the priorities in prerouting of what is not as it was
+	from := int64(numberIn) // of the priorities in prerouting
 	for _, id := range ids {
 		a, b := tableOf(old, id), tableOf(now, id)
 		if a.Dormant != b.Dormant || !slices.Equal(a.Flowtables, b.Flowtables) {
@@ -98,12 +99,18 @@ func (p *Proof) outlives(now *ruleset.Ruleset) bool {
 			return false
 		}
 		for _, c := range changedBases(a, b, d) {
-			if c.Base.Hook == "prerouting" {
-				first = min(first, int64(c.Base.Priority))
+			switch c.Base.Hook {
+			case "ingress":
+				from = math.MinInt64
+			case "prerouting":
+				from = min(from, int64(c.Base.Priority))
 			}
 		}
+		if p.ground.leans[id.family+" "+id.name] {
+			from = math.MinInt64
+		}
 	}
-	return leadNowhere(p.before, now, first)
+	return leadNowhere(p.before, now, from) && (from == math.MinInt64 || leadNowhere(p.before, old, from))
 }
 
 // leadNowhere says of rules of others, but for those that come before a priority in prerouting, that they only judge, mark, and translate to

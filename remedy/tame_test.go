@@ -121,3 +121,66 @@ func TestManyServicesAreNotFollowed(t *testing.T) {
 		t.Error("a redirect is not asked about")
 	}
 }
+
+// TestDetoursOfOthersStay: what others lead to the host past the plan's drops, and shut out themselves, is shut out by them alone: the proof does
+// not outlive their drops.
+func TestDetoursOfOthersStay(t *testing.T) {
+	policies, err := judge.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	drop := ruleset.Rule{Handle: 9001, Exprs: []ruleset.Expr{{Name: "immediate", Immediate: &ruleset.Immediate{Verdict: &ruleset.Verdict{Kind: ruleset.Drop}}}}}
+	leads := ruleset.Rule{Handle: 9002, Exprs: append(append(l4proto(protoTCP), transport(2, 2), equals(network(7777))),
+		ruleset.Expr{Name: "immediate", Immediate: &ruleset.Immediate{Dreg: 1, Data: network(22)}},
+		ruleset.Expr{Name: "redir", NAT: &ruleset.NAT{Kind: "redirect", PortMin: 1}})}
+	s := clustered(3)
+	s.Network.XFRM = &snapshot.XFRM{State: snapshot.Present}
+	nat := &s.NFTables.Ruleset.Tables[0]
+	nat.Chains[0].Rules = append(nat.Chains[0].Rules, leads)
+	s.NFTables.Ruleset.Tables = append(s.NFTables.Ruleset.Tables, ruleset.Table{Family: ruleset.FamilyInet, Name: "filter", Chains: []ruleset.Chain{
+		{Name: "in", Base: &ruleset.Base{Type: "filter", Hook: "input", Policy: ruleset.Accept}, Rules: []ruleset.Rule{
+			{Handle: 1, Exprs: append(bit(ruleset.CtStatus, dnat, ruleset.OpNeq), drop.Exprs...)},
+		}},
+	}})
+	p := provenOnModel(t, policies, s)
+	if !p.sufficient || !p.ground.leans["inet filter"] {
+		t.Fatalf("sufficient %v, leans %v", p.sufficient, p.ground.leans)
+	}
+	now := *s.NFTables.Ruleset
+	now.Tables = slices.Clone(now.Tables)
+	now.Tables[1].Chains = slices.Clone(now.Tables[1].Chains)
+	now.Tables[1].Chains[0].Rules = nil
+	if err := p.Covers(&now); err == nil {
+		t.Error("a redirect to what is closed is open, and the proof holds")
+	}
+}
+
+// TestUntrackedAsBefore: what others do before the plan's drops, as they did when it was proven, is no matter.
+func TestUntrackedAsBefore(t *testing.T) {
+	policies, err := judge.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := clustered(3)
+	s.Network.XFRM = &snapshot.XFRM{State: snapshot.Present}
+	nat := &s.NFTables.Ruleset.Tables[0]
+	nat.Chains = append(nat.Chains, ruleset.Chain{Name: "raw", Base: &ruleset.Base{Type: "filter", Hook: "prerouting", Priority: -300, Policy: ruleset.Accept}, Rules: []ruleset.Rule{
+		{Handle: 9003, Exprs: append(append(l4proto(protoUDP), transport(2, 2), equals(network(53))), ruleset.Expr{Name: "notrack", Plain: true})},
+	}})
+	p := provenOnModel(t, policies, s)
+	for name, c := range map[string]struct {
+		change func(*ruleset.Table)
+		want   bool
+	}{
+		"a service ends":  {func(t *ruleset.Table) { t.Chains[0].Rules = t.Chains[0].Rules[1:] }, true},
+		"it is not there": {func(t *ruleset.Table) { t.Chains = t.Chains[:len(t.Chains)-1] }, false},
+	} {
+		now := *s.NFTables.Ruleset
+		now.Tables = slices.Clone(now.Tables)
+		now.Tables[0].Chains = slices.Clone(now.Tables[0].Chains)
+		c.change(&now.Tables[0])
+		if err := p.Covers(&now); (err == nil) != c.want {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
