@@ -139,14 +139,14 @@ func (g *ground) unproves(a, b *ruleset.Table, ipsets bool) string {
 
 // delta is what is not the same in two states of a table.
 type delta struct {
-	chains, sets map[string]bool
-	added        bool // all that is new are elements of sets
-	ipsets       bool
+	chains, sets, objects map[string]bool
+	added                 bool // all that is new are elements of sets
+	ipsets                bool
 }
 
 // differing is nil where two states of a table are the same.
 func differing(a, b *ruleset.Table, ipsets bool) *delta {
-	d := &delta{map[string]bool{}, map[string]bool{}, true, ipsets}
+	d := &delta{map[string]bool{}, map[string]bool{}, map[string]bool{}, true, ipsets}
 	for _, side := range []struct{ t, other *ruleset.Table }{{a, b}, {b, a}} {
 		for i := range side.t.Chains {
 			c := &side.t.Chains[i]
@@ -161,15 +161,20 @@ func differing(a, b *ruleset.Table, ipsets bool) *delta {
 				d.sets[s.Name] = true
 			}
 		}
+		for i := range side.t.Objects {
+			if o := &side.t.Objects[i]; !reflect.DeepEqual(side.other.Object(o.Type, o.Name), o) {
+				d.objects[o.Name] = true
+			}
+		}
 	}
 	for name := range d.sets {
 		x, y := a.Set(name), b.Set(name)
 		d.added = d.added && x != nil && y != nil && !y.Interval && !y.Map && among(x.Elements, y.Elements)
 	}
-	if len(d.chains) > 0 || d.ipsets {
+	if len(d.chains)+len(d.objects) > 0 || d.ipsets {
 		d.added = false
 	}
-	if len(d.chains)+len(d.sets) == 0 && !ipsets {
+	if len(d.chains)+len(d.sets)+len(d.objects) == 0 && !ipsets {
 		return nil
 	}
 	return d
@@ -209,7 +214,8 @@ func (d *delta) on(chains []*ruleset.Chain) bool {
 	return slices.ContainsFunc(chains, func(c *ruleset.Chain) bool {
 		return d.chains[c.Name] || slices.ContainsFunc(c.Rules, func(r ruleset.Rule) bool {
 			return slices.ContainsFunc(r.Exprs, func(e ruleset.Expr) bool {
-				return d.sets[setOf(&e)] || d.ipsets && e.Xt != nil && (e.Xt.Name == "set" || e.Xt.Name == "SET")
+				x := e.More().Objref
+				return d.sets[setOf(&e)] || x != nil && (d.objects[x.Name] || x.Set != "" && len(d.objects) > 0) || d.ipsets && e.Xt != nil && (e.Xt.Name == "set" || e.Xt.Name == "SET")
 			})
 		})
 	})

@@ -35,6 +35,12 @@ func TestCovers(t *testing.T) {
 		}}}}
 	}
 	none := &ruleset.Ruleset{Stable: true}
+	limited := func(most uint32, own exprs) *ruleset.Ruleset {
+		rs := table("filter", nil, nil, own)
+		rs.Tables[0].Objects = []ruleset.Object{{Name: "l", Type: ruleset.ObjectConnlimit, Connlimit: &ruleset.Connlimit{Count: most, Over: true}}}
+		return rs
+	}
+	byObject := exprs{{Name: "objref", Extra: &ruleset.Extra{Objref: &ruleset.Objref{Type: ruleset.ObjectConnlimit, Name: "l"}}}, drop}
 	for name, c := range map[string]struct {
 		before, after *ruleset.Ruleset
 		leans, want   bool
@@ -54,6 +60,8 @@ func TestCovers(t *testing.T) {
 		"who is not tracked":              {table("filter", []byte{1}, nil, exprs{find, notrack}), table("filter", nil, nil, exprs{find, notrack}), false, false},
 		"a way to notrack":                {table("filter", nil, rules(exprs{notrack})), table("filter", nil, rules(exprs{notrack}), exprs{jump}), false, false},
 		"where no packet gets":            {table("nat", nil, nil), table("nat", nil, rules(exprs{nat})), true, true},
+		"an object lets pass more":        {limited(0, byObject), limited(9, byObject), true, false},
+		"an object that no rule names":    {limited(0, exprs{drop}), limited(9, exprs{drop}), true, true},
 		"a translation":                   {table("nat", nil, nil, exprs{jump}), table("nat", nil, rules(exprs{nat}), exprs{jump}), false, false},
 	} {
 		p := &Proof{ground: &ground{rules: c.before, leans: map[string]bool{"inet o": c.leans}}}
