@@ -70,3 +70,27 @@ func TestTransparentSocketsTakeWhatTheyAreHanded(t *testing.T) {
 		})
 	}
 }
+
+// TestProgramsFindWhoIsHandedPackets: tproxy finds the socket as any look-up does, with the program of sk_lookup first: where nobody listens, that can
+// give packets to somebody.
+func TestProgramsFindWhoIsHandedPackets(t *testing.T) {
+	yes := true
+	for name, programs := range map[string][]snapshot.Program{"alone": nil, "a program": {{Kind: snapshot.ProgramSkLookup, Name: "steer"}}} {
+		t.Run(name, func(t *testing.T) {
+			s := host()
+			s.Network.Programs = programs
+			handed := []ruleset.Expr{
+				{Name: "immediate", Immediate: &ruleset.Immediate{Dreg: 1, Data: ruleset.Hex{9000 >> 8, 9000 & 0xff}}},
+				{Name: "tproxy", NAT: &ruleset.NAT{Kind: "tproxy", PortMin: 1}},
+			}
+			s.NFTables.Ruleset = table("prerouting", ruleset.Drop, join(tcpTo(80), handed, accepted))
+			taker := listen(s, hostInode, "192.0.2.77", 9001)
+			s.Listeners.Sockets[taker].Transparent = &yes
+			verdict := packet.Unreachable
+			if programs != nil {
+				verdict = packet.Unknown
+			}
+			want(t, only(t, s, taker, outside, true), verdict, map[bool]string{true: "steer"}[programs != nil])
+		})
+	}
+}

@@ -72,6 +72,8 @@ func (m *machine) transparent(c *cube, addr, port set) (*snapshot.Socket, string
 		return nil, "which sockets listen was not read"
 	case m.state == ruleset.CtEstablished:
 		return nil, "whether a socket has the connection"
+	case m.chooser(proto) != "": // it is asked for listeners first, here too (__inet_lookup_listener)
+		return nil, "the program " + m.chooser(proto) + " chooses the socket (sk_lookup)"
 	case !addr.singleton() || !port.singleton():
 		return nil, "tproxy to an address or port of the packet"
 	}
@@ -137,6 +139,9 @@ func (m *machine) socketKey(c *ruleset.Chain, r *ruleset.Rule, e *ruleset.Socket
 		return m.either(c, r, st, "whether a socket takes the packet")
 	case proto != 6 && proto != 17:
 		return nil, []cube{st.cube}
+	case m.chooser(proto) != "":
+		st.regs = nil
+		return m.either(c, r, st, "the program "+m.chooser(proto)+" chooses the socket (sk_lookup)")
 	}
 	var matched []state
 	missed := []cube{st.cube}

@@ -225,6 +225,9 @@ func (w *walk) socketHere(r *rule) (*socket, verdict) {
 		}
 		return nil, w.abort(r, "which socket takes the packet")
 	}
+	if p := w.snap.Network.LookupProgram(); p != "" { // it is asked for listeners first (__inet_lookup_listener)
+		return nil, w.abort(r, lookedUp(p))
+	}
 	if f := w.openSocket(); f != 0 {
 		return nil, w.narrow(f)
 	}
@@ -232,6 +235,10 @@ func (w *walk) socketHere(r *rule) (*socket, verdict) {
 		return sk, vNext
 	}
 	return nil, vNo
+}
+
+func lookedUp(program string) string {
+	return "the program " + program + " chooses the socket (sk_lookup)"
 }
 
 // openSocket is the field that has to be narrowed before it is known which socket takes the packets of a region,
@@ -295,6 +302,9 @@ func (w *walk) giveTo(addr netip.Addr, port uint16, r *rule) (took bool, v verdi
 	s := &w.skb
 	if s.given == "established" || w.unread || s.later() || w.in == nil {
 		return false, w.abort(r, "whether a socket takes the packet")
+	}
+	if p := w.snap.Network.LookupProgram(); p != "" {
+		return false, w.abort(r, lookedUp(p))
 	}
 	if !addr.IsValid() || addr.IsUnspecified() {
 		list := w.in.v4

@@ -326,7 +326,7 @@ func (w *walk) deliver(toMany bool) Fate {
 		return Fate{}
 	}
 	if p := w.snap.Network.LookupProgram(); p != "" && (w.skb.proto == packet.TCP || w.skb.proto == packet.UDP) {
-		w.abort(nil, "the program "+p+" chooses the socket (sk_lookup)")
+		w.abort(nil, lookedUp(p))
 		return Fate{}
 	}
 	s := &w.skb
