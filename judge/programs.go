@@ -34,18 +34,31 @@ type DocProgram struct {
 var (
 	monitors  = regexp.MustCompile(`^(firecracker|cloud-hypervisor|crosvm|qemu-system-[a-z0-9_]+|qemu-kvm|kvm|lkvm)$`)
 	temporary = regexp.MustCompile(`^/(tmp|var/tmp|dev/shm|run/user/[0-9]+)/`)
-	// passing are programs in memory that runtimes become for a moment, so that a container cannot write the one on disk (CVE-2019-5736).
-	passing = regexp.MustCompile(`^/memfd:(runc_cloned|crun|libcrun|bwrap|youki)`)
+	// passing are programs in memory that runtimes become for a moment, so that a container cannot write the one on disk (CVE-2019-5736). The name
+	// is that of whoever made it: it counts below a runtime alone.
+	passing  = regexp.MustCompile(`^/memfd:(runc_cloned|crun|libcrun|bwrap|youki)`)
+	runtimes = regexp.MustCompile(`^(runc|crun|youki|conmon|conmonrs|containerd|containerd-shim[a-z0-9-]*|dockerd|podman|crio|buildkitd)$`)
 )
+
+// maxPassing bounds the programs in memory between a runtime and what it starts.
+const maxPassing = 8
+
+// passes says of a program in memory that it is one that a runtime of root's has become, or starts a container with.
+func (b *builder) passes(p *snapshot.Process) bool {
+	for range maxPassing {
+		if p == nil || !passing.MatchString(p.Exe) {
+			break
+		}
+		p = b.byPID[p.PPID]
+	}
+	return p != nil && p.UID == 0 && p.Container == "" && p.ExeWord.Trusted() && runtimes.MatchString(path.Base(strings.TrimSuffix(p.Exe, " (deleted)")))
+}
 
 // lacksFile says how a program has no file.
 func lacksFile(exe string) string {
 	file, deleted := strings.CutSuffix(exe, " (deleted)")
 	switch {
 	case strings.HasPrefix(exe, "/memfd:"):
-		if passing.MatchString(exe) {
-			return ""
-		}
 		return "memory"
 	case deleted && temporary.MatchString(file):
 		return "removed"
@@ -60,6 +73,9 @@ func (b *builder) programs() {
 	for i := range b.snap.Processes.List {
 		p := &b.snap.Processes.List[i]
 		d := DocProgram{Lacks: lacksFile(p.Exe), Ambient: capList(snapshot.Caps(p.CapAmb))}
+		if d.Lacks == "memory" && passing.MatchString(p.Exe) && b.passes(p) {
+			d.Lacks = ""
+		}
 		if name := path.Base(strings.TrimSuffix(p.Exe, " (deleted)")); monitors.MatchString(name) {
 			d.Monitor = name
 		}

@@ -1,12 +1,15 @@
 package judge
 
-import "testing"
+import (
+	"testing"
 
-// TestProgramsWithoutAFile: what a runtime becomes for a moment, and what an update replaced, has nothing to tell.
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// TestProgramsWithoutAFile: what an update replaced has nothing to tell.
 func TestProgramsWithoutAFile(t *testing.T) {
 	for exe, want := range map[string]string{
 		"/memfd:x (deleted)":                                "memory",
-		"/memfd:runc_cloned:/proc/self/exe (deleted)":       "",
 		"/dev/shm/.x (deleted)":                             "removed",
 		"/tmp/a (deleted)":                                  "removed",
 		"/run/user/1000/a (deleted)":                        "removed",
@@ -17,6 +20,33 @@ func TestProgramsWithoutAFile(t *testing.T) {
 	} {
 		if got := lacksFile(exe); got != want {
 			t.Errorf("%s: got %q, want %q", exe, got, want)
+		}
+	}
+}
+
+// TestProgramsThatRuntimesBecome: the name of a program in memory is anybody's; it counts below a runtime of root's.
+func TestProgramsThatRuntimesBecome(t *testing.T) {
+	const cloned = "/memfd:runc_cloned:/proc/self/exe (deleted)"
+	root := snapshot.WordOf(0)
+	for name, c := range map[string]struct {
+		list []snapshot.Process // the first is the one that is asked about
+		want bool
+	}{
+		"of containerd":         {[]snapshot.Process{{PID: 9, PPID: 8, Exe: cloned}, {PID: 8, Exe: "/usr/bin/containerd-shim-runc-v2", ExeWord: root}}, true},
+		"of runc in memory":     {[]snapshot.Process{{PID: 9, PPID: 8, Exe: cloned}, {PID: 8, PPID: 7, Exe: cloned}, {PID: 7, Exe: "/usr/bin/dockerd", ExeWord: root}}, true},
+		"of nobody":             {[]snapshot.Process{{PID: 9, PPID: 1, Exe: cloned}}, false},
+		"of a shell":            {[]snapshot.Process{{PID: 9, PPID: 8, Exe: cloned}, {PID: 8, Exe: "/bin/sh", ExeWord: root}}, false},
+		"of what it calls runc": {[]snapshot.Process{{PID: 9, PPID: 8, Exe: cloned}, {PID: 8, Exe: "/tmp/runc", ExeWord: snapshot.WordOf(1000)}}, false},
+		"of a user's runtime":   {[]snapshot.Process{{PID: 9, PPID: 8, Exe: cloned, UID: 1000}, {PID: 8, Exe: "/usr/bin/conmon", ExeWord: root, UID: 1000}}, false},
+		"of one in a container": {[]snapshot.Process{{PID: 9, PPID: 8, Exe: cloned}, {PID: 8, Exe: "/usr/bin/runc", ExeWord: root, Container: "c1"}}, false},
+		"of itself":             {[]snapshot.Process{{PID: 9, PPID: 9, Exe: cloned}}, false},
+	} {
+		b := &builder{byPID: map[int]*snapshot.Process{}}
+		for i := range c.list {
+			b.byPID[c.list[i].PID] = &c.list[i]
+		}
+		if got := b.passes(&c.list[0]); got != c.want {
+			t.Errorf("%s: %v", name, got)
 		}
 	}
 }

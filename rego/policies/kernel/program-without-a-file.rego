@@ -3,7 +3,8 @@
 # description: >-
 #   The program of a process is in memory alone, or was removed from a directory for temporary
 #   files after it was started. Nobody can look at it, and no package has it: that is how
-#   intruders leave nothing behind. Runtimes that copy themselves for a moment are left out.
+#   intruders leave nothing behind. What a runtime of root's copies itself into, for a moment, is
+#   left out.
 # custom:
 #   severity: medium
 #   reads: [processes.power, processes.programs, runtimes, agents]
