@@ -4,9 +4,16 @@ package audit
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/signal"
 	"slices"
+	"syscall"
 	"time"
 
+	"github.com/ringfence/ringfence/exit"
 	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/judge"
 	"github.com/ringfence/ringfence/remedy"
@@ -52,6 +59,35 @@ func (s Sight) Audit(ctx context.Context, by *trial.Judged, now *snapshot.Snapsh
 	}
 	defer j.Close()
 	return (&Material{Judging: j}).Judge(ctx, now)
+}
+
+// UntilHangup is a context that ends a fix that is being made in the foreground when the terminal goes. One that waits for a new
+// login goes on: the old one is not what counts.
+func UntilHangup(ctx context.Context, confirm string) (context.Context, func()) {
+	if confirm == "" || confirm == trial.NewSession {
+		signal.Ignore(syscall.SIGHUP)
+		return signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
+	}
+	return signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+}
+
+// FixError gives an error of a fix its exit code.
+func FixError(err error) error {
+	if errors.Is(err, fs.ErrPermission) && os.Geteuid() != 0 {
+		return &exit.Error{Code: exit.Refused, Err: fmt.Errorf("a fix needs root (sudo ringfence ...): %w", err)}
+	}
+	if errors.As(err, new(*trial.PartlyError)) {
+		return &exit.Error{Code: exit.Findings, Err: err}
+	}
+	for code, is := range map[int]bool{
+		exit.Unclear: errors.As(err, new(*trial.UnclearError)), exit.Refused: errors.As(err, new(*trial.RefusedError)),
+		exit.Findings: errors.As(err, new(*trial.DriftError)),
+	} {
+		if is {
+			return &exit.Error{Code: code, Err: err}
+		}
+	}
+	return err
 }
 
 // Fixing is how a fix judges the host and plans for it. It is a trial.Host.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"slices"
 
 	"github.com/ringfence/ringfence/escape"
 	"github.com/ringfence/ringfence/exposure"
@@ -88,6 +89,14 @@ func Prefixes(flag string, list []string) ([]netip.Prefix, error) {
 		out = append(out, p)
 	}
 	return out, nil
+}
+
+// ComesIn says what is wrong with where a packet comes in: by an interface of the host, or from itself. Without interfaces none is known to be wrong.
+func ComesIn(s *snapshot.Snapshot, in string) error {
+	if in == "local" || len(s.Network.Links) == 0 || slices.ContainsFunc(s.Network.Links, func(l snapshot.Link) bool { return l.Name == in }) {
+		return nil
+	}
+	return fmt.Errorf("in %q: there is no such interface", in)
 }
 
 // batchFate is the answer to one line of packets.

@@ -1,4 +1,5 @@
-// Package terminal decides how wide and in which colours something is printed, by what the place that it goes to is and what its user asks for.
+// Package terminal decides how wide and in which colours something is printed, by what the place that it goes to is and what its user asks for,
+// and waits for what is typed.
 package terminal
 
 import (

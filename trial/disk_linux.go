@@ -13,6 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ringfence/ringfence/host"
+	"github.com/ringfence/ringfence/remedy"
+	"github.com/ringfence/ringfence/snapshot"
 )
 
 // Disk keeps the state, and what is done at boot, below a directory.
@@ -131,4 +133,13 @@ func ignoreMissing(err error) error {
 		return nil
 	}
 	return err
+}
+
+// Loaded is the plan that is confirmed and loaded as it was, nil where there is none or its state cannot be read.
+func (d Disk) Loaded(s *snapshot.Snapshot) *remedy.Plan {
+	st, err := d.Load()
+	if err != nil || st == nil || st.Phase != PhaseConfirmed || st.Drift(s.NFTables.Ruleset) != nil {
+		return nil
+	}
+	return st.Plan
 }

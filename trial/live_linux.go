@@ -28,6 +28,14 @@ func OnThisHost(root, suffix, nft string, people People, s Sight, h Host) *World
 	}
 }
 
+// RootArg is what commands end with that work on state and boot files below a directory; "" is /.
+func RootArg(root string) string {
+	if root == "" {
+		return ""
+	}
+	return " --root " + root
+}
+
 // plainRunes mean the same in a shell as by themselves.
 const plainRunes = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+.,:@/-"
 

@@ -1,7 +1,9 @@
 package usage
 
 import (
+	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -65,4 +67,17 @@ func (l length) Type() string { return "duration" }
 // Length defines a flag that is a time longer than none. What it is before is its default.
 func Length(c *cobra.Command, into *time.Duration, name, help string) {
 	c.Flags().Var(length{into}, name, help)
+}
+
+// ID reads the value of a flag that is the number of a user or a process, which stays nil where it is not given.
+func ID(into **int) func(string) error {
+	return func(text string) error {
+		n, err := strconv.ParseUint(text, 10, 31)
+		if err != nil {
+			return fmt.Errorf("want a number, not %q", text)
+		}
+		is := int(n)
+		*into = &is
+		return nil
+	}
 }

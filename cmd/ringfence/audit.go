@@ -4,14 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/ringfence/ringfence/audit"
-	"github.com/ringfence/ringfence/exit"
-	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/reports"
 	"github.com/ringfence/ringfence/sandbox"
@@ -53,8 +50,7 @@ type auditFlags struct {
 	source
 	format  string
 	outputs []string
-	failOn  string
-	strict  bool
+	bar     audit.Bar
 	base    string
 	look    lookFlags
 	fix     fixFlags
@@ -72,11 +68,11 @@ func (e *env) auditCommand() *cobra.Command {
 	}
 	f.flags(c)
 	f.whichFlags(c)
-	f.format, f.failOn = "table", "high"
+	f.format, f.bar.FailOn = "table", "high"
 	usage.Choice(c, &f.format, "format", "f", reports.Names(), "what goes to standard output: "+words.Or(reports.Names()))
 	c.Flags().StringArrayVarP(&f.outputs, "output", "o", nil, "also write `FORMAT=FILE` (repeatable)")
-	usage.Choice(c, &f.failOn, "fail-on", "", append(slices.Clone(finding.Severities), "none", onNew), "lowest severity that makes exit code 1; none for never, new for what is\nworse than in --baseline")
-	c.Flags().BoolVar(&f.strict, "strict", false, "exit code 3 if a check is unknown or has not seen all")
+	usage.Choice(c, &f.bar.FailOn, "fail-on", "", audit.Bars, "lowest severity that makes exit code 1; none for never, new for what is\nworse than in --baseline")
+	c.Flags().BoolVar(&f.bar.Strict, "strict", false, "exit code 3 if a check is unknown or has not seen all")
 	c.Flags().StringVar(&f.WaiverFile, "waivers", "", "`file` of findings that are accepted for a time (YAML)")
 	c.Flags().StringVar(&f.base, "baseline", "", "say what changed since this report `file` (JSON)")
 	f.look.flags(c)
@@ -91,16 +87,13 @@ func (f *auditFlags) plan() ([]reports.Output, error) {
 		return nil, err
 	}
 	switch {
-	case f.failOn == onNew && f.base == "":
+	case f.bar.FailOn == audit.OnNew && f.base == "":
 		return nil, errors.New("--fail-on new wants --baseline")
 	case f.fix.fix && (f.WaiverFile != "" || f.base != ""):
 		return nil, errors.New("--waivers and --baseline do not go with --fix: it closes what is found")
 	}
 	return outs, f.fix.validate(f)
 }
-
-// onNew is what --fail-on is if the baseline decides.
-const onNew = "new"
 
 func (e *env) audit(ctx context.Context, f *auditFlags) error {
 	outs, err := f.plan()
@@ -132,30 +125,14 @@ func (e *env) audit(ctx context.Context, f *auditFlags) error {
 			return err
 		}
 		e.sayText(reports.DiffText(d))
-		if d.Worse() && f.failOn == onNew {
-			return &exit.Error{Code: exit.Findings}
+		if err := f.bar.Changed(d); err != nil {
+			return err
 		}
 	}
 	if f.fix.fix {
 		return e.fixNow(ctx, m, got.Report, f)
 	}
-	return conclude(got.Worst, got.Unknown, f)
-}
-
-// verdict is the exit code of a report.
-func verdict(r *finding.Report, f *auditFlags) error {
-	return conclude(r.Worst(), r.Undecided(), f)
-}
-
-// conclude is the exit code for the highest severity that was found, "" for none, and a number of checks that leave something open.
-func conclude(worst string, unknown int, f *auditFlags) error {
-	if f.failOn != "none" && f.failOn != onNew && worst != "" && finding.Rank(worst) <= finding.Rank(f.failOn) {
-		return &exit.Error{Code: exit.Findings}
-	}
-	if f.strict && unknown > 0 {
-		return &exit.Error{Code: exit.Incomplete}
-	}
-	return nil
+	return f.bar.Met(got.Worst, got.Unknown)
 }
 
 // writeReports writes what was rendered, files first: an error leaves nothing half written.

@@ -3,15 +3,9 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
-	"fmt"
-	"io/fs"
 	"os"
-	"os/signal"
-	"strings"
-	"syscall"
 	"time"
 
 	"github.com/ringfence/ringfence/audit"
@@ -31,56 +25,20 @@ func (e *env) fixNow(ctx context.Context, m *audit.Material, before *finding.Rep
 	}
 	x := &trial.Fix{World: e.world(f.fix.root, audit.Sight{Input: e.input(f.quiet), Deadline: f.Deadline}, audit.Fixing{Material: m, Options: f.fix.options}), Options: f.fix.making(), Before: before, Snapshot: m.Snapshot}
 	x.Judged = m.Judged
-	ctx, stop := untilHangup(ctx, f.fix.confirm)
+	ctx, stop := audit.UntilHangup(ctx, f.fix.confirm)
 	defer stop()
 	after, err := x.Run(ctx)
 	if err != nil {
-		return fixError(err)
+		return audit.FixError(err)
 	}
-	return verdict(after, f)
+	return f.bar.Met(after.Worst(), after.Undecided())
 }
 
 // making says how the fix is made.
 func (f *fixFlags) making() trial.Options {
 	return trial.Options{
-		Layer: f.layer, By: f.confirm, Wait: f.timeout, DryRun: f.dryRun, Persist: f.persist == "on-confirm", Suffix: rootArg(f.root),
+		Layer: f.layer, By: f.confirm, Wait: f.timeout, DryRun: f.dryRun, Persist: f.persist == "on-confirm", Suffix: trial.RootArg(f.root),
 	}
-}
-
-// untilHangup ends a fix that is being made in the foreground when the terminal goes. One that waits for a new
-// login goes on: the old one is not what counts.
-func untilHangup(ctx context.Context, confirm string) (context.Context, func()) {
-	if confirm == "" || confirm == trial.NewSession {
-		signal.Ignore(syscall.SIGHUP)
-		return signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
-	}
-	return signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
-}
-
-// fixError gives an error of a fix its exit code.
-func fixError(err error) error {
-	if errors.Is(err, fs.ErrPermission) && os.Geteuid() != 0 {
-		return &exit.Error{Code: exit.Refused, Err: fmt.Errorf("a fix needs root (sudo ringfence ...): %w", err)}
-	}
-	if errors.As(err, new(*trial.PartlyError)) {
-		return &exit.Error{Code: exit.Findings, Err: err}
-	}
-	for code, is := range map[int]bool{
-		exit.Unclear: errors.As(err, new(*trial.UnclearError)), exit.Refused: errors.As(err, new(*trial.RefusedError)),
-		exit.Findings: errors.As(err, new(*trial.DriftError)),
-	} {
-		if is {
-			return &exit.Error{Code: code, Err: err}
-		}
-	}
-	return err
-}
-
-func rootArg(root string) string {
-	if root == "" {
-		return ""
-	}
-	return " --root " + root
 }
 
 // world is this machine, as a fix sees it.
@@ -89,7 +47,7 @@ func (e *env) world(root string, s trial.Sight, h trial.Host) *trial.World {
 	if err != nil {
 		nft = ""
 	}
-	return trial.OnThisHost(root, rootArg(root), nft, people{e}, s, h)
+	return trial.OnThisHost(root, trial.RootArg(root), nft, people{e}, s, h)
 }
 
 // people is whoever started the program.
@@ -111,25 +69,9 @@ func (p people) Login() (program string, start int64, err error) { return trial.
 // Ask asks on the terminal and waits for one word.
 func (p people) Ask(ctx context.Context, question, want string, limit time.Duration) bool {
 	p.e.say("%s", question)
-	if p.e.lines == nil { // one reader for all questions: an answer that came too late is none to the next
-		p.e.lines = make(chan string)
-		go func() {
-			in := bufio.NewReader(p.e.stdin)
-			for {
-				line, err := in.ReadString('\n')
-				p.e.lines <- strings.TrimSpace(line)
-				if err != nil {
-					return
-				}
-			}
-		}()
+	yes, told := p.e.answers.Is(ctx, p.e.stdin, want, limit)
+	if !told {
+		p.e.say("\n")
 	}
-	select {
-	case a := <-p.e.lines:
-		return ctx.Err() == nil && strings.EqualFold(a, want)
-	case <-ctx.Done():
-	case <-time.After(limit):
-	}
-	p.e.say("\n")
-	return false
+	return yes
 }

@@ -18,7 +18,7 @@ import (
 )
 
 func (e *env) applyCommand() *cobra.Command {
-	f := &auditFlags{failOn: "none"}
+	f := &auditFlags{bar: audit.Bar{FailOn: audit.OnNothing}}
 	f.fix.fix = true
 	c := &cobra.Command{
 		Use: "apply", Args: usage.None,
@@ -56,7 +56,7 @@ func (e *env) applyCommand() *cobra.Command {
 func (e *env) verb(use, short string, do func(ctx context.Context, w *trial.World) error) *cobra.Command {
 	var root string
 	c := &cobra.Command{Use: use, Short: short, Args: usage.None, RunE: func(c *cobra.Command, _ []string) error {
-		return fixError(do(c.Context(), e.world(root, audit.Sight{Input: e.input(true), Deadline: confirmDeadline}, nil)))
+		return audit.FixError(do(c.Context(), e.world(root, audit.Sight{Input: e.input(true), Deadline: confirmDeadline}, nil)))
 	}}
 	rootFlag(c, &root)
 	return c
@@ -76,7 +76,7 @@ func (e *env) confirmCommand() *cobra.Command {
 		Short: "Keep the fix that is on trial, from a login that is younger than it",
 		RunE: func(c *cobra.Command, args []string) error {
 			id := append(args, "")[0]
-			return fixError(e.world(root, audit.Sight{Input: e.input(false), Deadline: confirmDeadline}, nil).ConfirmNow(c.Context(), id, console, trial.Options{Persist: persist == "on-confirm", Suffix: rootArg(root)}))
+			return audit.FixError(e.world(root, audit.Sight{Input: e.input(false), Deadline: confirmDeadline}, nil).ConfirmNow(c.Context(), id, console, trial.Options{Persist: persist == "on-confirm", Suffix: trial.RootArg(root)}))
 		},
 	}
 	rootFlag(c, &root)

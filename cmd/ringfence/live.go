@@ -100,9 +100,5 @@ func (e *env) child(name string, run func(context.Context, io.Reader, io.Writer)
 
 // loadedPlan is the plan of our table that is loaded, where its state can be read.
 func loadedPlan(s *snapshot.Snapshot, root string) *remedy.Plan {
-	st, err := trial.Disk{Root: root}.Load()
-	if err != nil || st == nil || st.Phase != trial.PhaseConfirmed || st.Drift(s.NFTables.Ruleset) != nil {
-		return nil
-	}
-	return st.Plan
+	return trial.Disk{Root: root}.Loaded(s)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/ringfence/ringfence/rego"
 	"github.com/ringfence/ringfence/reports"
 	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/terminal"
 	"github.com/ringfence/ringfence/usage"
 	"github.com/ringfence/ringfence/version"
 )
@@ -26,8 +27,8 @@ var textOrJSON = []string{"text", "json"}
 type env struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
-	lines          chan string // what was typed, from the first question on
-	hostRoot       string      // the directory that the host's files are below
+	answers        terminal.Answers
+	hostRoot       string // the directory that the host's files are below
 }
 
 // input is where a command gets from what it judges.

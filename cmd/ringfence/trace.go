@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -13,7 +12,6 @@ import (
 	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/reports"
-	"github.com/ringfence/ringfence/snapshot"
 	"github.com/ringfence/ringfence/trace"
 	"github.com/ringfence/ringfence/usage"
 )
@@ -61,8 +59,8 @@ func (e *env) traceCommand() *cobra.Command {
 			if batch != "" {
 				return e.traceBatch(t, batch)
 			}
-			if !known(s, p.In) {
-				return fmt.Errorf("in %q: there is no such interface", p.In)
+			if err := audit.ComesIn(s, p.In); err != nil {
+				return err
 			}
 			return e.traceOne(t, p, format, expect)
 		},
@@ -73,11 +71,6 @@ func (e *env) traceCommand() *cobra.Command {
 	usage.Choice(c, &expect, "expect", "", []string{"local", "forward", "output", "drop", "reject", "unknown"}, "exit code 1 if the `fate` is another, 3 if it is unknown")
 	usage.Choice(c, &format, "format", "f", textOrJSON, "text or json")
 	return c
-}
-
-// known says whether a packet can come in there: by an interface of the host, or from itself.
-func known(s *snapshot.Snapshot, in string) bool {
-	return in == "local" || len(s.Network.Links) == 0 || slices.ContainsFunc(s.Network.Links, func(l snapshot.Link) bool { return l.Name == in })
 }
 
 func (e *env) traceOne(t *trace.Tracer, p *packet.Packet, format, expect string) error {
