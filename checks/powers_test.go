@@ -84,14 +84,15 @@ func found(t *testing.T, s *Scan, about string) (list []string) {
 		for _, p := range f.Permits {
 			permits = append(permits, fmt.Sprintf("%s %d at %s", p.Who, p.ID, p.At))
 		}
-		text := fmt.Sprintf("%s %s %d %s: %s%s", f.Kind, f.Path, f.UID, f.Trigger, strings.Join(permits, ", "), f.Unread)
+		var text strings.Builder
+		text.WriteString(fmt.Sprintf("%s %s %d %s: %s%s", f.Kind, f.Path, f.UID, f.Trigger, strings.Join(permits, ", "), f.Unread))
 		for _, g := range f.Gates {
-			text += " behind " + g.At
+			text.WriteString(" behind " + g.At)
 			for _, p := range g.Permits {
-				text += fmt.Sprintf(" of %s %d", p.Who, p.ID)
+				text.WriteString(fmt.Sprintf(" of %s %d", p.Who, p.ID))
 			}
 		}
-		list = append(list, text)
+		list = append(list, text.String())
 	}
 	slices.Sort(list)
 	return list

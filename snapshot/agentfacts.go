@@ -20,8 +20,8 @@ type AgentBrake struct {
 type AgentFile struct {
 	Runtime string `json:"runtime"`
 	User    string `json:"user"`
-	Path    string `json:"path"` // of the file, or of the directory on the way to it that is open
-	Mode    uint32 `json:"mode"` // of what is at the path
+	Path    string `json:"path"`   // of the file, or of the directory on the way to it that is open
+	Mode    uint32 `json:"mode"`   // of what is at the path
 	Secret  bool   `json:"secret"` // it holds credentials or conversations
 	Write   bool   `json:"write"`  // others can write it; else they can read it
 	To      string `json:"to"`     // everybody, a group with other members, or another user
