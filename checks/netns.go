@@ -296,7 +296,7 @@ func (f *netnsFinder) held(procs []*process) {
 		for _, n := range f.s.nsFDs[p.PID] {
 			if file, err := f.s.Host.OpenNetns(fmt.Sprintf("/proc/%d/fd/%d", p.PID, n), 0); err == nil {
 				keep(file)
-			} else if !gone(err) && !denied(err) {
+			} else if !gone(err) && !denied(err) && !errors.Is(err, host.ErrNotRegular) { // the descriptor is of another file now
 				f.gaps = append(f.gaps, fmt.Sprintf("namespaces that %s holds: %v", f.s.placeName(p), err))
 			}
 		}

@@ -98,7 +98,7 @@ func (s *Scan) mountOwner(p *process) string {
 	if o, ok := m.list[p.NS.Mnt]; ok {
 		return o
 	}
-	file, err := s.Host.OpenNetns(fmt.Sprintf("/proc/%d/ns/mnt", p.PID), p.NS.Mnt)
+	file, err := s.Host.OpenNS(fmt.Sprintf("/proc/%d/ns/mnt", p.PID), p.NS.Mnt)
 	if err != nil {
 		return ""
 	}

@@ -83,19 +83,36 @@ func (h *Host) lookIn(pid int, p string) (int, error) {
 	return fd, nil
 }
 
-// OpenNetns opens the namespace file at path (such as /proc/PID/ns/net) and checks that it is the
-// namespace with that inode: between listing and opening, a process can have gone and its pid been
-// taken. Inode 0 accepts any.
+// OpenNetns opens the network namespace at a path, as OpenNS does; any other namespace is ErrNotRegular. Inode 0 accepts any network namespace.
 func (h *Host) OpenNetns(path string, inode uint64) (*os.File, error) {
-	if !h.live {
-		return nil, ErrNotLive
-	}
-	f, err := os.Open(path)
+	f, err := h.OpenNS(path, inode)
 	if err != nil {
 		return nil, err
 	}
-	st, err := f.Stat()
-	if err == nil && inode != 0 && toStat(st).Ino != inode {
+	if kind, err := unix.IoctlRetInt(int(f.Fd()), unix.NS_GET_NSTYPE); err != nil || kind != unix.CLONE_NEWNET { // ioctl_ns(2)
+		f.Close()
+		return nil, &fs.PathError{Op: "open network namespace", Path: path, Err: ErrNotRegular}
+	}
+	return f, nil
+}
+
+// OpenNS opens the namespace at a path (such as /proc/PID/ns/mnt) and checks that it is the one with that inode: between listing and opening, a
+// process can have gone and its pid been taken. Inode 0 accepts any. What is no namespace is not opened: a descriptor of a process (/proc/PID/fd/N)
+// can be another file meanwhile, a FIFO or a device. Then the error is ErrNotRegular.
+func (h *Host) OpenNS(path string, inode uint64) (*os.File, error) {
+	if !h.live {
+		return nil, ErrNotLive
+	}
+	fd, err := unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
+	}
+	f, err := namespaceAt(fd, path)
+	if err != nil {
+		return nil, err
+	}
+	found, err := Inode(f)
+	if err == nil && inode != 0 && found != inode {
 		err = fmt.Errorf("%s: %w", path, errMoved)
 	}
 	if err != nil {
