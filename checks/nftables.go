@@ -127,6 +127,7 @@ func readRuleset(ctx context.Context, h *host.Host, left *int) (*ruleset.Ruleset
 			break
 		}
 	}
+	r.readLegacy(h)
 	if r.rs.IPSets, err = r.readIPSets(h); err != nil {
 		r.rs.IPSetsUnread = err.Error()
 	}

@@ -134,14 +134,10 @@ func hangs(s *snapshot.Snapshot, list finding.Settings) string {
 	return ""
 }
 
-// legacy says that rules of the older iptables are loaded, which a ruleset does not have.
+// legacy says that iptables-legacy may have rules that were not read.
 func legacy(s *snapshot.Snapshot) bool {
-	for _, f := range s.NFTables.Legacy {
-		if f.State != snapshot.Absent {
-			return true
-		}
-	}
-	return false
+	f := s.NFTables.Legacy["iptables"]
+	return f.State == snapshot.Denied || f.State == snapshot.Error || len(s.NFTables.UnreadLegacy("iptables")) > 0
 }
 
 // eachRule calls do with every rule of a ruleset.

@@ -237,7 +237,11 @@ func (b *builder) firewall() {
 		}
 	}
 	for _, k := range []string{"iptables", "ip6tables", "arptables", "ebtables"} {
-		if v := b.snap.NFTables.Legacy[k].Value; v != "" {
+		v := b.snap.NFTables.Legacy[k].Value
+		if k == "iptables" || k == "ip6tables" {
+			v = strings.Join(b.snap.NFTables.UnreadLegacy(k), " ")
+		}
+		if v != "" {
 			f.Legacy = append(f.Legacy, k+": "+v)
 		}
 	}

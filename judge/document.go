@@ -164,7 +164,7 @@ type DocFirewall struct {
 	InputChains []string   `json:"inputChains"` // base chains of type filter on input
 	Families    []string   `json:"families"`    // that they cover: ipv4, ipv6
 	Input       []DocInput `json:"input"`
-	Legacy      []string   `json:"legacy"` // tables of iptables-legacy and its kin
+	Legacy      []string   `json:"legacy"` // tables of iptables-legacy and its kin whose rules were not read
 	Programs    []string   `json:"programs"`
 	Beside      []string   `json:"beside"` // programs at hooks of netfilter: of which network namespace they are is not told
 	IPv6        bool       `json:"ipv6"`   // the host has IPv6 addresses besides loopback

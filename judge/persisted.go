@@ -73,6 +73,9 @@ func guards(t *ruleset.Table) bool {
 
 // loadedByOthers says of a table that a runtime, a daemon or iptables loads it: that of iptables has its fixed names.
 func loadedByOthers(t *ruleset.Table) bool {
+	if t.Legacy != "" {
+		return true
+	}
 	for _, prefix := range []string{"docker", "kube-", "libvirt", "firewalld", "ringfence", "netavark", "cali", "cilium", "incus", "lxd", "f2b", "crowdsec", "tailscale", "ts-"} {
 		if strings.HasPrefix(t.Name, prefix) {
 			return true

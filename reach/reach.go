@@ -6,7 +6,7 @@
 // rule into the packets that match and those that do not. What arrives without a doubt on the way is
 // reachable, with a witness; when nothing arrives, every part was stopped by a named rule, policy
 // or route: unreachable; else the doubts are the answer: unknown. Expressions that depend on more
-// than the packet, and everything that is not modelled (XDP, tc, iptables-legacy, bridge filters,
+// than the packet, and everything that is not modelled (XDP, tc, iptables-legacy that was not read, bridge filters,
 // equal priorities that interact), are doubts; they are never skipped.
 //
 // The questions are about packets in frames for whom their destination says (the host, all of a link, or a group),
@@ -143,8 +143,8 @@ func NewModel(s *snapshot.Snapshot) *Model {
 		f := s.NFTables.Legacy[name]
 		if f.State == snapshot.Denied || f.State == snapshot.Error {
 			m.general = append(m.general, packet.Cause{Text: name + "-legacy: " + f.Reason})
-		} else if f.Value != "" {
-			m.legacy = append(m.legacy, packet.Cause{Text: name + "-legacy has tables: " + f.Value})
+		} else if list := s.NFTables.UnreadLegacy(name); len(list) > 0 {
+			m.legacy = append(m.legacy, packet.Cause{Text: name + "-legacy has tables: " + strings.Join(list, " ")})
 		}
 	}
 	return m

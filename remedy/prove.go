@@ -47,6 +47,7 @@ type Input struct {
 	// Snapshot is the host as it is, Messages its ruleset as the kernel tells it.
 	Snapshot *snapshot.Snapshot
 	Messages []ruleset.Message
+	Legacy   []ruleset.LegacyTable // of iptables-legacy
 	// Run starts the child that builds the replica, in a network namespace of its own, with a job on its
 	// standard input, and returns what it prints.
 	Run func(ctx context.Context, job []byte) ([]byte, error)
@@ -117,7 +118,7 @@ func (p *Proof) replicate(ctx context.Context, in *Input, probes *probeSet) (*Re
 	}
 	job, err := json.Marshal(&Job{
 		Host: replica.Host{
-			Network: in.Snapshot.Network, Sockets: probes.sockets(in.Snapshot), Ruleset: in.Messages, IPSets: sets, Peers: probes.peers, Homes: probes.homes(),
+			Network: in.Snapshot.Network, Sockets: probes.sockets(in.Snapshot), Ruleset: in.Messages, Legacy: in.Legacy, IPSets: sets, Peers: probes.peers, Homes: probes.homes(),
 		},
 		Plan: in.Plan, Probes: probes.list(), Counts: counts(in.Snapshot.NFTables.Ruleset),
 	})

@@ -80,14 +80,18 @@ func (b *bench) fresh(ctx context.Context) error {
 	if len(old.Tables) > 0 { // before anything is loaded: what a rule has counted by a name ends with the last rule that has it
 		err := commit(0, func(conn *nftables.Conn) error {
 			for i := range old.Tables {
-				t := &old.Tables[i]
-				conn.DelTable(&nftables.Table{Name: t.Name, Family: everyFamily[t.Family]})
+				if t := &old.Tables[i]; t.Legacy == "" {
+					conn.DelTable(&nftables.Table{Name: t.Name, Family: everyFamily[t.Family]})
+				}
 			}
 			return nil
 		})
 		if err != nil {
 			return fmt.Errorf("take the ruleset out: %w", err)
 		}
+	}
+	if err := b.LoadLegacy(); err != nil {
+		return err
 	}
 	batch, err := b.Messages()
 	if err != nil {

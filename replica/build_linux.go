@@ -17,7 +17,9 @@ import (
 	vnl "github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
+	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/host/wire"
+	"github.com/ringfence/ringfence/ruleset"
 	"github.com/ringfence/ringfence/snapshot"
 )
 
@@ -438,6 +440,17 @@ func (r *Replica) FlushNeighbours() error {
 	}
 	for _, w := range r.worlds {
 		if err := inside(w.ns, flush); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// LoadLegacy loads the host's tables of iptables-legacy, in place of those that are there.
+func (r *Replica) LoadLegacy() error {
+	for i := range r.host.Legacy {
+		t := &r.host.Legacy[i]
+		if err := host.Local().ReplaceLegacy(t.Family == ruleset.FamilyIP6, t.Name, t.Info, t.Entries); err != nil {
 			return err
 		}
 	}

@@ -19,7 +19,9 @@ type Host struct {
 	Sockets []snapshot.Socket `json:"sockets"` // that probes can ask for
 	Ruleset []ruleset.Message `json:"ruleset"`
 	IPSets  []ruleset.IPSet   `json:"ipsets"` // that rules of it look up
-	Peers   []Endpoint        `json:"peers"`  // that answer behind an interface
+	// Legacy are the tables of iptables-legacy.
+	Legacy []ruleset.LegacyTable `json:"legacy,omitempty"`
+	Peers  []Endpoint            `json:"peers"` // that answer behind an interface
 	// Homes are the ports of bridges that gateways are behind, by their addresses.
 	Homes map[string]string `json:"homes,omitempty"`
 }

@@ -1,5 +1,5 @@
 // Package ruleset holds an nftables ruleset as plain data: tables, chains, rules, expressions,
-// sets and their elements, as the kernel reports them over netlink.
+// sets and their elements, as the kernel reports them over netlink. Tables of iptables-legacy become tables of the same form.
 //
 // It promises that nothing is lost: an expression that the package has no type for, or whose
 // attributes go beyond the ones it knows, is kept as an opaque expression with its raw bytes.
@@ -45,18 +45,22 @@ type Ruleset struct {
 	// IPSets are the sets of ipset that rules of iptables refer to; where they could not be read, IPSetsUnread says why.
 	IPSets       []IPSet `json:"ipsets,omitempty"`
 	IPSetsUnread string  `json:"ipsetsUnread,omitempty"`
+	// LegacyUnread are tables of iptables-legacy that could not be read, each with the reason.
+	LegacyUnread []string `json:"legacyUnread,omitempty"`
 }
 
 // Table is one table of one family.
 type Table struct {
-	Family  string  `json:"family"`
-	Name    string  `json:"name"`
-	Handle  uint64  `json:"handle,omitempty"`
-	Dormant bool    `json:"dormant,omitempty"` // its base chains are not registered
-	Owner   uint32  `json:"owner,omitempty"`   // netlink port id of the process that owns it
-	Comment string  `json:"comment,omitempty"`
-	Chains  []Chain `json:"chains"`
-	Sets    []Set   `json:"sets,omitempty"`
+	Family  string `json:"family"`
+	Name    string `json:"name"`
+	Handle  uint64 `json:"handle,omitempty"`
+	Dormant bool   `json:"dormant,omitempty"` // its base chains are not registered
+	Owner   uint32 `json:"owner,omitempty"`   // netlink port id of the process that owns it
+	Comment string `json:"comment,omitempty"`
+	// Legacy is the name that iptables-legacy or ip6tables-legacy has for it: the kernel keeps such a table beside nftables.
+	Legacy string  `json:"legacy,omitempty"`
+	Chains []Chain `json:"chains"`
+	Sets   []Set   `json:"sets,omitempty"`
 	// Flowtables are the names of flowtables; an offloaded flow leaves the hooks after ingress.
 	Flowtables []string `json:"flowtables,omitempty"`
 	// Objects are the stateful ones, that rules refer to by their name and type.

@@ -1,6 +1,7 @@
 package ruleset
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"net"
@@ -129,7 +130,7 @@ func (o operand) value(d []byte) string {
 		return fmt.Sprintf("0x%x", o.host(d))
 	case kIfname, kString:
 		n := text(d)
-		if o.kind == kIfname && len(d) < 16 {
+		if o.kind == kIfname && len(d) < NameSize && bytes.IndexByte(d, 0) < 0 { // iptables-nft compares the byte that ends the name too
 			n += "*"
 		}
 		return strconv.Quote(n)

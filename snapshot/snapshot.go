@@ -9,6 +9,7 @@ package snapshot
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/ringfence/ringfence/ruleset"
 )
@@ -570,8 +571,19 @@ type OpenClawConfig struct {
 type NFTables struct {
 	Ruleset *ruleset.Ruleset `json:"ruleset,omitempty"`
 	// Legacy holds the tables of iptables-legacy, ip6tables-legacy, arptables and ebtables, which
-	// netlink does not show; the value lists them, empty where there are none.
+	// netlink does not show; the value lists them, empty where there are none. Those whose rules were read are in Ruleset too.
 	Legacy map[string]Fact `json:"legacy"`
+}
+
+// UnreadLegacy are the tables of iptables or ip6tables (the name of the program) whose rules are not in the ruleset.
+func (n *NFTables) UnreadLegacy(program string) (tables []string) {
+	family := map[string]string{"iptables": ruleset.FamilyIP, "ip6tables": ruleset.FamilyIP6}[program]
+	for name := range strings.FieldsSeq(n.Legacy[program].Value) {
+		if n.Ruleset == nil || !slices.ContainsFunc(n.Ruleset.Tables, func(t ruleset.Table) bool { return t.Legacy == name && t.Family == family }) {
+			tables = append(tables, name)
+		}
+	}
+	return tables
 }
 
 // Kernel is the evidence for or against a hardened and immutable host.

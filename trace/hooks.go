@@ -262,7 +262,7 @@ func chainNames(cs []*chain) string {
 // legacyPriorities is where the tables of iptables-legacy hook in.
 var legacyPriorities = map[string]int32{"raw": -300, "mangle": -150, "filter": 0, "security": 50}
 
-// legacyEntries are the tables of iptables-legacy at a hook. Their rules are not read.
+// legacyEntries are the tables of iptables-legacy at a hook whose rules were not read.
 func (t *Tracer) legacyEntries(k hookKey) []hookEntry {
 	name := "iptables"
 	if !k.v4 {
@@ -274,7 +274,7 @@ func (t *Tracer) legacyEntries(k hookKey) []hookEntry {
 		"nat": {packet.Prerouting, packet.Input, packet.Output, packet.Postrouting},
 	}
 	var list []hookEntry
-	for tab := range strings.FieldsSeq(t.snap.NFTables.Legacy[name].Value) {
+	for _, tab := range t.snap.NFTables.UnreadLegacy(name) {
 		if !slices.Contains(hooks[tab], k.hook) {
 			continue
 		}

@@ -48,7 +48,11 @@ func Prove(ctx context.Context, plan *remedy.Plan, s *snapshot.Snapshot) (*remed
 	if err != nil {
 		return nil, err
 	}
-	return remedy.Prove(ctx, &remedy.Input{Plan: plan, Snapshot: s, Messages: messages, Run: func(ctx context.Context, job []byte) ([]byte, error) {
+	legacy, err := checks.DumpLegacy(host.Local())
+	if err != nil {
+		return nil, err
+	}
+	return remedy.Prove(ctx, &remedy.Input{Plan: plan, Snapshot: s, Messages: messages, Legacy: legacy, Run: func(ctx context.Context, job []byte) ([]byte, error) {
 		return runChild(ctx, "replica", job)
 	}})
 }

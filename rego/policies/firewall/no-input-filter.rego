@@ -2,8 +2,8 @@
 # title: No packet filter guards the host itself
 # description: >-
 #   No base chain of type filter on the input hook has a rule or drops by default: every port
-#   that a program opens is open to every zone. Where iptables-legacy has tables, their rules
-#   are not seen here, and the check is unknown.
+#   that a program opens is open to every zone. Where iptables-legacy has tables whose
+#   rules could not be read, the check is unknown.
 # custom:
 #   severity: critical
 #   reads: [network, nftables]

@@ -1,8 +1,8 @@
 # METADATA
 # title: Packets are filtered outside nftables
 # description: >-
-#   Tables of iptables-legacy, XDP programs or traffic control act on packets beside or before
-#   nftables and are invisible in its ruleset. What is reachable can then not be proved, and two
+#   Tables of iptables-legacy whose rules could not be read, XDP programs or traffic control act on
+#   packets beside or before nftables. What is reachable can then not be proved, and two
 #   administrations work against each other.
 # custom:
 #   severity: high

@@ -1,0 +1,64 @@
+//go:build linux
+
+package e2e
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/ringfence/ringfence/e2e/bed"
+)
+
+// TestFixBesideLegacy: rules of iptables-legacy decide who reaches what as they do in the kernel, and a fix on such a host is proven in a copy that
+// has them, closes what it says, and leaves them as they were.
+func TestFixBesideLegacy(t *testing.T) {
+	if !bed.Alone(t) {
+		return
+	}
+	b := newBed(t)
+	in := func(args string) string {
+		out, err := exec.Command("ip", append([]string{"netns", "exec", b.name + "host"}, strings.Fields(args)...)...).CombinedOutput()
+		if err != nil {
+			t.Fatalf("%s: %v: %s", args, err, out)
+		}
+		return string(out)
+	}
+	if out, err := exec.Command("ip", "netns", "exec", b.name+"host", "iptables-legacy", "-L", "-n").CombinedOutput(); err != nil {
+		t.Skipf("needs a kernel with iptables-legacy: %s", out)
+	}
+	for _, l := range listeners {
+		b.listen(l.network, l.addr, l.device)
+	}
+	bed.Shell(t, "ip netns exec %shost sh -ec '%s'", b.name, strings.NewReplacer("-nft", "-legacy", "'", `'\''`).Replace(scripts["iptables extensions"]))
+	in("iptables-legacy -t nat -A PREROUTING -p tcp --dport 8080 -j REDIRECT --to-ports 22")
+	b.compare("redirect by iptables-legacy")
+	before := in("iptables-legacy-save")
+
+	if out, code := b.verb("apply", "--confirm", "auto"); code != 0 {
+		t.Fatalf("code %d: %s", code, lastLines(out, 5))
+	}
+	if b.connects("w1", "tcp4", "172.17.0.1:2375") {
+		t.Error("the port is still open")
+	}
+	if !b.connects("mgmt", "tcp4", "10.10.0.1:8080") {
+		t.Error("what was open is closed")
+	}
+	if after := in("iptables-legacy-save"); rulesOf(after) != rulesOf(before) {
+		t.Errorf("the rules of iptables-legacy are now\n%s\nand were\n%s", after, before)
+	}
+	if out, code := b.verb("verify"); code != 0 {
+		t.Errorf("verify: %d %s", code, lastLines(out, 3))
+	}
+}
+
+// rulesOf are the rules of a dump, without comments and counters.
+func rulesOf(dump string) string {
+	var rules []string
+	for line := range strings.SplitSeq(dump, "\n") {
+		if strings.HasPrefix(line, "-") || strings.HasPrefix(line, "*") {
+			rules = append(rules, line)
+		}
+	}
+	return strings.Join(rules, "\n")
+}
