@@ -44,7 +44,8 @@ var ours = map[string][]string{
 	"judge":         {"rego", "power", "snapshot", "ruleset", "zones", "packet", "reach", "exposure", "finding", "words", "yamlfile"},
 	"sandbox":       {"host", "snapshot", "judge", "finding", "reports", "rego", "waiver", "words", "remedy"}, // remedy: what to do first is what its plans would do
 	"finding":       {},
-	"reports":       {"finding", "escape", "packet", "trace", "power", "words"},
+	"reports":       {"finding", "escape", "packet", "trace", "power", "words", "threatmodel"},
+	"threatmodel":   {"finding", "escape"}, // a model is made of a report: one that was kept draws the same
 	"remedy":        {"host", "host/wire", "snapshot", "ruleset", "packet", "reach", "trace", "exposure", "replica", "finding", "zones", "dropin", "escape"},
 	"dropin":        {"host", "host/wire", "snapshot", "ruleset", "finding", "escape"}, // asks what a service listens on, and what rules need of the kernel
 	"trial":         {"host", "host/wire", "checks", "snapshot", "ruleset", "finding", "remedy", "dropin", "escape"},

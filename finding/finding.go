@@ -67,6 +67,8 @@ type Report struct {
 	Waivers *Waivers `json:"waivers,omitempty"`
 	// Actions are what to do about what failed, the most urgent first.
 	Actions []Action `json:"actions,omitempty"`
+	// Inventory is what the threat model has besides the exposures; reports of older programs have none.
+	Inventory *Inventory `json:"inventory,omitempty"`
 	// Confinement is of the process that judged.
 	Confinement *Confinement `json:"confinement,omitempty"`
 }

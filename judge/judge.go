@@ -104,6 +104,7 @@ func Judge(ctx context.Context, s *snapshot.Snapshot, p *Policies, cfg *Config, 
 	for i := range r.Forwards {
 		r.Forwards[i].Conditions = b.doc.conditions[r.Forwards[i].Witness]
 	}
+	r.Inventory = b.inventory()
 	t := b.asker.Tally()
 	r.Answers = &finding.Answers{Reachable: t.Reachable, Unreachable: t.Unreachable, Unknown: t.Unknown, Unconfirmed: t.Unconfirmed}
 	ev, err := p.evaluator(b.doc, cfg.Params)

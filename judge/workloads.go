@@ -327,11 +327,7 @@ func (b *builder) agentList() {
 				}
 			}
 		}
-		if d.Container != "" {
-			d.Key += " in container " + d.Container
-		} else if d.UID > 0 {
-			d.Key += " of uid " + strconv.Itoa(d.UID)
-		}
+		d.Key = agentKey(a.Runtime, d.Container, d.UID)
 		near := slices.Clone(held[a.PID])
 		for _, port := range a.Ports { // what is published for its container, or held by others in it
 			if a.Container != "" {

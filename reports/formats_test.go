@@ -276,19 +276,20 @@ func TestOpenReports(t *testing.T) {
 
 // TestNoFormatLosesWhatIsUnknown: what a check leaves open beside what it found is in every format, also if all that it found is accepted.
 func TestNoFormatLosesWhatIsUnknown(t *testing.T) {
+	const drawn = "left open" // a picture counts the questions
 	object := []finding.Unclear{{Resource: finding.Resource{Kind: "file", Key: "/etc/object"}, Reason: "not read"}}
 	for name, c := range map[string]struct {
 		change func(*finding.Result)
 		marks  []string // one of them
 	}{
-		"an object":      {func(res *finding.Result) { res.Unknowns = object }, []string{"/etc/object", "ringfence_check_unknown{check=\"management/ssh-reachable-from-workload\"} 1"}},
-		"a part of host": {func(res *finding.Result) { res.Reason = "there can be more" }, []string{"there can be more", "ringfence_check_unknown{check=\"management/ssh-reachable-from-workload\"} 1"}},
+		"an object":      {func(res *finding.Result) { res.Unknowns = object }, []string{"/etc/object", drawn, "ringfence_check_unknown{check=\"management/ssh-reachable-from-workload\"} 1"}},
+		"a part of host": {func(res *finding.Result) { res.Reason = "there can be more" }, []string{"there can be more", drawn, "ringfence_check_unknown{check=\"management/ssh-reachable-from-workload\"} 1"}},
 		"all accepted": {func(res *finding.Result) {
 			res.Unknowns, res.Status, res.Reason = object, finding.Unknown, "/etc/object: not read"
 			for i := range res.Findings {
 				res.Findings[i].Waiver = &finding.Waiver{Reason: "r", Expires: "2027-01-01"}
 			}
-		}, []string{"/etc/object: not read", "/etc/object", "ringfence_check_unknown{check=\"management/ssh-reachable-from-workload\"} 1"}},
+		}, []string{"/etc/object: not read", "/etc/object", drawn, "ringfence_check_unknown{check=\"management/ssh-reachable-from-workload\"} 1"}},
 	} {
 		r := hostileReport()
 		c.change(&r.Results[0])

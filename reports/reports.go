@@ -51,6 +51,10 @@ func Formats() []Format {
 		{"gitlab", writeGitLab, false},
 		{"ocsf", writeOCSF, true},
 		{"openreports", writeOpenReports, false},
+		{"html", writeHTML, false},
+		{"svg", writeSVG, false},
+		{"mermaid", writeMermaid, false},
+		{"dot", writeDOT, false},
 	}
 }
 

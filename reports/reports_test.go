@@ -12,6 +12,7 @@ import (
 
 	"github.com/clipperhouse/displaywidth"
 
+	"github.com/ringfence/ringfence/escape"
 	"github.com/ringfence/ringfence/finding"
 )
 
@@ -206,7 +207,7 @@ func TestPrintableJSON(t *testing.T) {
 	}
 	got := PrintableJSON(b.Bytes())
 	for _, r := range string(got) {
-		if r != '\n' && (!unicode.IsGraphic(r) || bidi(r)) {
+		if r != '\n' && (!unicode.IsGraphic(r) || escape.Turns(r)) {
 			t.Errorf("%q has %q", got, r)
 		}
 	}

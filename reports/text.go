@@ -7,39 +7,15 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf16"
-	"unicode/utf8"
 
 	"github.com/clipperhouse/displaywidth"
+
+	"github.com/ringfence/ringfence/escape"
 )
 
 // Clean makes host text safe for a terminal: control characters, invalid UTF-8 and characters that
 // change the direction of the text become visible escapes. Line breaks stay only where keep says so.
-func Clean(s string, keepBreaks bool) string {
-	var b strings.Builder
-	for i := 0; i < len(s); {
-		r, n := utf8.DecodeRuneInString(s[i:])
-		switch {
-		case r == utf8.RuneError && n == 1:
-			fmt.Fprintf(&b, `\x%02x`, s[i])
-		case r == '\n' && keepBreaks:
-			b.WriteRune(r)
-		case r == '\n':
-			b.WriteString(`\n`)
-		case r == '\t':
-			b.WriteString(`\t`)
-		case unicode.IsControl(r) || bidi(r) || !unicode.IsGraphic(r):
-			if r < 0x100 {
-				fmt.Fprintf(&b, `\x%02x`, r)
-			} else {
-				fmt.Fprintf(&b, `\u%04x`, r)
-			}
-		default:
-			b.WriteRune(r)
-		}
-		i += n
-	}
-	return b.String()
-}
+func Clean(s string, keepBreaks bool) string { return escape.Text(s, keepBreaks) }
 
 // sgr is an escape sequence for colour, as writeTable makes them.
 var sgr = regexp.MustCompile("\x1b\\[[0-9;]*m")
@@ -65,7 +41,7 @@ func PrintableJSON(b []byte) []byte {
 	var out bytes.Buffer
 	for _, r := range string(b) {
 		switch {
-		case r == '\n' || r == '\t' || unicode.IsGraphic(r) && !bidi(r):
+		case r == '\n' || r == '\t' || unicode.IsGraphic(r) && !escape.Turns(r):
 			out.WriteRune(r)
 		case r > 0xffff:
 			hi, lo := utf16.EncodeRune(r)
@@ -75,11 +51,6 @@ func PrintableJSON(b []byte) []byte {
 		}
 	}
 	return out.Bytes()
-}
-
-// bidi are the characters that reorder text, so that a name reads as another.
-func bidi(r rune) bool {
-	return r >= 0x200b && r <= 0x200f || r >= 0x202a && r <= 0x202e || r >= 0x2060 && r <= 0x2069 || r == 0xfeff
 }
 
 // wrap breaks text into lines of at most width columns, at blanks where it can. It loses no

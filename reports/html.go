@@ -1,0 +1,318 @@
+package reports
+
+import (
+	"bytes"
+	_ "embed"
+	"fmt"
+	"html/template"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/ringfence/ringfence/escape"
+	"github.com/ringfence/ringfence/finding"
+	"github.com/ringfence/ringfence/threatmodel"
+)
+
+//go:embed page.html.tmpl
+var pageText string
+
+//go:embed page.css
+var pageStyle string
+
+// pageTemplate escapes whatever of the host is in it.
+var pageTemplate = template.Must(template.New("page").Parse(pageText))
+
+// The bounds of a page: it has to be read, and a host can have thousands of everything.
+const (
+	maxPageRows     = 250 // findings of one cause are a row
+	maxPageNames    = 12  // objects that a row names
+	maxPageEvidence = 5
+	maxPageTable    = 400 // rows of a table
+)
+
+// document is what the template is given.
+type document struct {
+	Style      template.CSS
+	Title      string
+	Facts      string
+	Result     string
+	Passed     string
+	Notes      []string
+	Severities []severityCount
+	Actions    []actionRow
+	MoreToDo   int
+	Picture    template.HTML
+	Sections   []findingSection
+	LeftRows   int
+	Zones      []string
+	Exposures  []exposureRow
+	Boundaries []boundaryRow
+	Forwards   []tableRow
+	Uses       []tableRow
+	Open       []tableRow
+	Interfaces []finding.Zone
+	MoreIfaces int
+	Coverage   []finding.Coverage
+	Others     []tableRow
+	Confined   string
+	Tool       string
+	Digest     string
+}
+
+type severityCount struct {
+	Name string
+	N    int
+}
+
+type actionRow struct{ Command, Text, Closes, Severity string }
+
+type findingSection struct {
+	Severity string
+	N        int
+	Rows     []findingRow
+}
+
+type findingRow struct {
+	Anchor, ID, Message string
+	Also                []string
+	MoreAlso            int
+	Evidence            []string
+	MoreEvidence        int
+	Witness             string
+	Conditions          []string
+	Steps               []string
+	Commands, Words     []string
+	Waiver              string
+}
+
+// tableRow is a row of a table of three columns, and what else it says.
+type tableRow struct {
+	Names   []string
+	More    int
+	Verdict string
+	What    string
+	Details []string
+}
+
+// writeHTML writes a report as one page that asks for nothing else: no script, no request.
+func writeHTML(w io.Writer, list []*finding.Report, _ Options) error {
+	m := threatmodel.New(list[0])
+	d := m.Draw()
+	p := newDocument(m)
+	anchors := p.findings(list[0])
+	var svg bytes.Buffer
+	if err := d.SVG(&svg, func(id string) string {
+		if a := anchors[id]; a != "" {
+			return "#" + a
+		}
+		return ""
+	}); err != nil {
+		return err
+	}
+	p.Picture = template.HTML(svg.String()) //nolint:gosec // html/template wrote it
+	p.exposures(m)
+	p.boundaries(m)
+	p.uses(m)
+	var b bytes.Buffer
+	if err := pageTemplate.Execute(&b, p); err != nil {
+		return fmt.Errorf("write HTML: %w", err)
+	}
+	if _, err := io.WriteString(w, escape.Text(b.String(), true)); err != nil {
+		return fmt.Errorf("write HTML: %w", err)
+	}
+	return nil
+}
+
+// newDocument begins a page with what is of the report as a whole.
+func newDocument(m *threatmodel.Model) *document {
+	r := m.Report
+	c := r.Count()
+	p := &document{
+		Style: threatmodel.Style() + template.CSS(pageStyle), //nolint:gosec // files of the program
+		Title: "ringfence: " + r.Host.Name, Result: result(&c),
+		Passed: fmt.Sprintf("%d passed, %d not applicable, %d unknown, %d waived or left out", c.Pass, c.NotApplicable, c.Unknown, c.Waived),
+		Tool:   strings.TrimSpace(r.Tool.Name + " " + r.Tool.Version), Digest: r.Snapshot.Digest, Coverage: r.Coverage,
+	}
+	var facts []string
+	for _, f := range []string{r.Host.OS, "kernel " + r.Host.Kernel, "seen by " + r.Host.SeenBy, r.Snapshot.CollectedAt} {
+		if !strings.HasSuffix(f, " ") && f != "" {
+			facts = append(facts, f)
+		}
+	}
+	p.Facts = strings.Join(facts, " · ")
+	for _, s := range finding.Severities {
+		p.Severities = append(p.Severities, severityCount{s, c.Findings[s]})
+	}
+	for _, s := range r.Host.Confined {
+		p.Notes = append(p.Notes, "This may not be the host: "+s)
+	}
+	if denied(r) && r.Host.SeenBy != "root" && c.Unknown > 0 {
+		p.Notes = append(p.Notes, fmt.Sprintf("%d checks are unknown, since %s may not see what they are about: sudo ringfence audit sees all.", c.Unknown, r.Host.SeenBy))
+	}
+	if r.Confinement != nil {
+		p.Confined = confined(r.Confinement)
+	}
+	if r.Inventory == nil {
+		p.Notes = append(p.Notes, "This report has no inventory: it was written by an older version. Containers, agents and sockets are not drawn.")
+	}
+	p.actions(r)
+	p.others(r)
+	p.Interfaces = r.Zones[:min(len(r.Zones), maxPageTable/4)]
+	p.MoreIfaces = len(r.Zones) - len(p.Interfaces)
+	return p
+}
+
+func (p *document) actions(r *finding.Report) {
+	open := r.Counting()
+	for i := range r.Actions {
+		a := &r.Actions[i]
+		if len(p.Actions) == 2*maxFirst || finding.Rank(a.Severity) >= finding.Rank("low") {
+			p.MoreToDo++
+			continue
+		}
+		by := map[string]int{}
+		for _, id := range a.Closes {
+			if f := open[id]; f != nil {
+				by[f.Severity]++
+			}
+		}
+		p.Actions = append(p.Actions, actionRow{Command: a.Command, Text: a.Text, Closes: found(by), Severity: a.Severity})
+	}
+}
+
+// findings are the rows of each severity, and where on the page each finding is.
+func (p *document) findings(r *finding.Report) map[string]string {
+	anchors := map[string]string{}
+	rows := 0
+	for _, s := range finding.Severities {
+		section := findingSection{Severity: s}
+		for _, c := range causes(r, s, false) {
+			section.N += len(c.list)
+			if rows == maxPageRows {
+				p.LeftRows++
+				continue
+			}
+			rows++
+			row := c.pageRow(r)
+			for _, f := range c.list {
+				anchors[f.Fingerprint] = row.Anchor
+			}
+			section.Rows = append(section.Rows, row)
+		}
+		if section.N > 0 {
+			p.Sections = append(p.Sections, section)
+		}
+	}
+	p.waived(r)
+	return anchors
+}
+
+// waived adds the findings that are accepted, in a section of their own.
+func (p *document) waived(r *finding.Report) {
+	section := findingSection{Severity: "waived"}
+	for i := range r.Results {
+		for j := range r.Results[i].Findings {
+			f := &r.Results[i].Findings[j]
+			if !f.Waiver.Holds() {
+				continue
+			}
+			section.N++
+			if len(section.Rows) < maxPageRows {
+				c := &cause{ids: []string{r.Results[i].ID}, list: []*finding.Finding{f}}
+				section.Rows = append(section.Rows, c.pageRow(r))
+			}
+		}
+	}
+	if section.N > 0 {
+		p.Sections = append(p.Sections, section)
+	}
+}
+
+// pageRow is a cause with its evidence and what closes it.
+func (c *cause) pageRow(r *finding.Report) findingRow {
+	f := c.list[0]
+	row := findingRow{Anchor: "f-" + f.Fingerprint[:min(shortID, len(f.Fingerprint))], ID: c.id(), Message: f.Message, Witness: f.Witness, Steps: f.Steps}
+	for _, o := range c.list[1:] {
+		name := o.Resource.Key
+		if name == f.Resource.Key {
+			if name = "the " + o.Zone + " zone"; o.Zone == "" || o.Zone == f.Zone {
+				continue
+			}
+		}
+		if len(row.Also) == maxPageNames {
+			row.MoreAlso++
+		} else if !slices.Contains(row.Also, name) {
+			row.Also = append(row.Also, name)
+		}
+	}
+	for _, e := range f.Evidence {
+		switch {
+		case e == f.Witness:
+		case len(row.Evidence) == maxPageEvidence:
+			row.MoreEvidence++
+		default:
+			row.Evidence = append(row.Evidence, e)
+		}
+	}
+	for _, x := range f.Conditions {
+		row.Conditions = append(row.Conditions, x.String())
+	}
+	if f.Waiver != nil {
+		row.Waiver = f.Waiver.String()
+	}
+	for i := range r.Actions {
+		if a := &r.Actions[i]; a.Command != "" && slices.Contains(a.Closes, f.Fingerprint) && !slices.Contains(row.Commands, a.Command) {
+			row.Commands = append(row.Commands, a.Command)
+		}
+	}
+	for _, m := range f.Remediation {
+		if m.Kind == "command" {
+			row.Commands = append(row.Commands, strings.TrimSpace(m.Text))
+		} else {
+			row.Words = append(row.Words, m.Text)
+		}
+	}
+	return row
+}
+
+// others are the questions that are open, by their reason, and the checks that found nothing.
+func (p *document) others(r *finding.Report) {
+	at := map[string]int{}
+	for _, o := range r.Open() {
+		name := o.Check
+		if o.Resource != nil {
+			name += ": " + o.Resource.Key
+		}
+		i, ok := at[o.Reason]
+		if !ok {
+			i = len(p.Open)
+			at[o.Reason] = i
+			p.Open = append(p.Open, tableRow{What: o.Reason, Verdict: finding.Unknown})
+		}
+		p.Open[i].name(name)
+	}
+	p.Open = p.Open[:min(len(p.Open), maxPageTable)]
+	for _, status := range []string{finding.Pass, finding.NotApplicable, finding.Waived} {
+		var ids []string
+		for i := range r.Results {
+			if r.Results[i].Status == status {
+				ids = append(ids, r.Results[i].ID)
+			}
+		}
+		if len(ids) > 0 {
+			p.Others = append(p.Others, tableRow{Names: ids, Verdict: strings.ReplaceAll(status, "_", " ")})
+		}
+	}
+}
+
+// name adds what a row is about, up to a bound.
+func (t *tableRow) name(s string) {
+	switch {
+	case slices.Contains(t.Names, s):
+	case len(t.Names) == maxPageNames:
+		t.More++
+	default:
+		t.Names = append(t.Names, s)
+	}
+}
