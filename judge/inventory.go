@@ -37,6 +37,12 @@ type teller struct {
 	at  map[string]int // parts by key
 }
 
+// has says whether there is a part of a key.
+func (t *teller) has(key string) bool {
+	_, ok := t.at[key]
+	return ok
+}
+
 // add adds a part, or what a known one lacks.
 func (t *teller) add(p finding.Part) {
 	at, ok := t.at[p.Key]
@@ -201,7 +207,7 @@ func (t *teller) sockets() {
 		t.add(p)
 		for _, m := range s.MountedIn {
 			from := m.Workload
-			if _, ok := t.at[from]; !ok {
+			if !t.has(from) {
 				from = t.agentNamed(m.Workload)
 			}
 			if from == "" {
@@ -270,12 +276,16 @@ func (t *teller) powers() {
 		if d.Kind == string(power.Workload) || d.Kind == string(power.Agent) {
 			zone = zones.Workload
 		}
-		t.add(finding.Part{Key: d.Key, Kind: partOf[d.Kind], Name: d.Name, Zone: zone, Meant: d.Meant})
+		key, name := d.Key, d.Name
+		if short := strings.TrimSuffix(key, " of uid "+strconv.Itoa(d.UID)); d.Kind == string(power.Workload) && t.has(short) {
+			key, name = short, short // workloads are told by their program alone
+		}
+		t.add(finding.Part{Key: key, Kind: partOf[d.Kind], Name: name, Zone: zone, Meant: d.Meant})
 		u := finding.Use{
-			From: d.Key, Kind: finding.UsePower, Goal: d.Goal, Verdict: d.Verdict, Steps: d.Steps, Because: d.Because, Trigger: d.Trigger, Cut: d.Cut,
+			From: key, Kind: finding.UsePower, Goal: d.Goal, Verdict: d.Verdict, Steps: d.Steps, Because: d.Because, Trigger: d.Trigger, Cut: d.Cut,
 			WithRoot: d.WithRoot,
 		}
-		id := d.Key + "\x00" + d.Goal
+		id := key + "\x00" + d.Goal
 		if at, ok := worst[id]; !ok {
 			worst[id] = len(t.inv.Uses)
 			t.inv.Uses = append(t.inv.Uses, u)
@@ -328,18 +338,16 @@ func (t *teller) listeners() {
 // ownerOf is the part that a service is of, by the container that has it, its network, or the runtime whose interface it is.
 func (t *teller) ownerOf(s *DocService) string {
 	for _, key := range []string{"container " + s.Container, s.Namespace} {
-		if _, ok := t.at[key]; ok {
+		if t.has(key) {
 			return key
 		}
 	}
-	if s.Class == "ssh" {
-		if _, ok := t.at["server openssh"]; ok && s.Namespace == "" {
-			return "server openssh"
-		}
+	if s.Class == "ssh" && s.Namespace == "" && t.has("server openssh") {
+		return "server openssh"
 	}
 	runtime := strings.TrimSuffix(s.Owner, "d") // dockerd is the daemon of docker
 	for _, key := range []string{"daemon " + s.Owner, "daemon " + runtime} {
-		if _, ok := t.at[key]; ok && s.Class == "runtime-api" && s.Namespace == "" {
+		if s.Class == "runtime-api" && s.Namespace == "" && t.has(key) {
 			return key
 		}
 	}

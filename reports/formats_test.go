@@ -276,7 +276,7 @@ func TestOpenReports(t *testing.T) {
 
 // TestNoFormatLosesWhatIsUnknown: what a check leaves open beside what it found is in every format, also if all that it found is accepted.
 func TestNoFormatLosesWhatIsUnknown(t *testing.T) {
-	const drawn = "left open" // a picture counts the questions
+	const drawn = "left open" // a picture and a model count the questions
 	object := []finding.Unclear{{Resource: finding.Resource{Kind: "file", Key: "/etc/object"}, Reason: "not read"}}
 	for name, c := range map[string]struct {
 		change func(*finding.Result)

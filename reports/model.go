@@ -18,3 +18,11 @@ func writeMermaid(w io.Writer, list []*finding.Report, _ Options) error {
 func writeDOT(w io.Writer, list []*finding.Report, _ Options) error {
 	return threatmodel.New(list[0]).Draw().DOT(w)
 }
+
+func writeTMBOM(w io.Writer, list []*finding.Report, _ Options) error {
+	return threatmodel.New(list[0]).TMBOM(w)
+}
+
+func writeOTM(w io.Writer, list []*finding.Report, _ Options) error {
+	return threatmodel.New(list[0]).OTM(w)
+}

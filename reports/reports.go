@@ -55,6 +55,8 @@ func Formats() []Format {
 		{"svg", writeSVG, false},
 		{"mermaid", writeMermaid, false},
 		{"dot", writeDOT, false},
+		{"tmbom", writeTMBOM, false},
+		{"otm", writeOTM, false},
 	}
 }
 
