@@ -155,6 +155,9 @@ func (t *teller) servers() {
 	for i := range t.b.doc.Managed {
 		m := &t.b.doc.Managed[i]
 		p := finding.Part{Key: "server " + m.Key, Kind: finding.PartServer, Name: m.Key, Zone: zones.Host, Detail: m.Role}
+		if strings.HasSuffix(m.Key, ofWorkload) {
+			p.Zone = zones.Workload
+		}
 		if m.Container != "" {
 			p.Zone, p.In = zones.Workload, "container "+m.Container
 		}

@@ -27,6 +27,9 @@ type DocManaged struct {
 	Lesser bool `json:"lesser"`
 }
 
+// ofWorkload ends the key of a server that a workload runs.
+const ofWorkload = " of a workload"
+
 // byPort are the services that are known by their port where who holds it runs others.
 var byPort = map[string]struct{ name, role string }{
 	"tcp 23": {"telnet", "cleartext"}, "tcp 512": {"rexec", "cleartext"}, "tcp 513": {"rlogin", "cleartext"}, "tcp 514": {"rsh", "cleartext"},
@@ -60,7 +63,7 @@ func (b *builder) managed() {
 		case d.Container != "":
 			d.Key += " in container " + d.Container
 		case zone == zones.Workload:
-			d.Key += " of a workload"
+			d.Key += ofWorkload
 		}
 		maps.Copy(d.Settings, v.Settings)
 		if at, ok := index[d.Key]; ok && maps.Equal(b.doc.Managed[at].Settings, d.Settings) {

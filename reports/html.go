@@ -21,7 +21,10 @@ var pageText string
 var pageStyle string
 
 // pageTemplate escapes whatever of the host is in it.
-var pageTemplate = template.Must(template.New("page").Parse(pageText))
+var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{"short": short}).Parse(pageText))
+
+// short is a text of a host as long as a page has it. Commands are never cut.
+func short(s string) string { return upTo(s, maxPageText) }
 
 // The bounds of a page: it has to be read, and a host can have thousands of everything.
 const (
@@ -29,6 +32,7 @@ const (
 	maxPageNames    = 12  // objects that a row names
 	maxPageEvidence = 5
 	maxPageTable    = 400 // rows of a table
+	maxPageText     = 400 // characters of a name or a sentence
 )
 
 // document is what the template is given.
@@ -58,6 +62,8 @@ type document struct {
 	Confined   string
 	Tool       string
 	Digest     string
+
+	anchors map[string]bool
 }
 
 type severityCount struct {
@@ -195,6 +201,7 @@ func (p *document) findings(r *finding.Report) map[string]string {
 			}
 			rows++
 			row := c.pageRow(r)
+			row.Anchor = p.anchor(c.list[0].Fingerprint)
 			for _, f := range c.list {
 				anchors[f.Fingerprint] = row.Anchor
 			}
@@ -206,6 +213,20 @@ func (p *document) findings(r *finding.Report) map[string]string {
 	}
 	p.waived(r)
 	return anchors
+}
+
+// anchor is a place on the page that nothing else has: the beginning of a fingerprint.
+func (p *document) anchor(fingerprint string) string {
+	short := "f-" + fingerprint[:min(shortID, len(fingerprint))]
+	a := short
+	for n := 2; p.anchors[a]; n++ {
+		a = fmt.Sprintf("%s-%d", short, n)
+	}
+	if p.anchors == nil {
+		p.anchors = map[string]bool{}
+	}
+	p.anchors[a] = true
+	return a
 }
 
 // waived adds the findings that are accepted, in a section of their own.
@@ -220,7 +241,9 @@ func (p *document) waived(r *finding.Report) {
 			section.N++
 			if len(section.Rows) < maxPageRows {
 				c := &cause{ids: []string{r.Results[i].ID}, list: []*finding.Finding{f}}
-				section.Rows = append(section.Rows, c.pageRow(r))
+				row := c.pageRow(r)
+				row.Anchor = p.anchor(f.Fingerprint)
+				section.Rows = append(section.Rows, row)
 			}
 		}
 	}
@@ -232,7 +255,10 @@ func (p *document) waived(r *finding.Report) {
 // pageRow is a cause with its evidence and what closes it.
 func (c *cause) pageRow(r *finding.Report) findingRow {
 	f := c.list[0]
-	row := findingRow{Anchor: "f-" + f.Fingerprint[:min(shortID, len(f.Fingerprint))], ID: c.id(), Message: f.Message, Witness: f.Witness, Steps: f.Steps}
+	row := findingRow{ID: c.id(), Message: f.Message, Steps: f.Steps}
+	if !slices.ContainsFunc(f.Evidence[:min(len(f.Evidence), maxPageEvidence)], func(e string) bool { return strings.Contains(e, f.Witness) }) {
+		row.Witness = f.Witness
+	}
 	for _, o := range c.list[1:] {
 		name := o.Resource.Key
 		if name == f.Resource.Key {

@@ -1,7 +1,6 @@
 package reports
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -118,7 +117,10 @@ func (p *document) boundaries(m *threatmodel.Model) {
 		if b.Files {
 			guards = append(guards, "permissions of files")
 		}
-		row.Guard = cmp.Or(strings.Join(guards, ", "), "none seen")
+		row.Guard = strings.Join(guards, ", ")
+		if row.Guard == "" && b.Possible > 0 {
+			row.Guard = "nothing seen"
+		}
 		p.Boundaries = append(p.Boundaries, row)
 	}
 	p.forwards(m)

@@ -236,8 +236,14 @@ func (b *building) forwards() {
 	b.m.Flows = append(b.m.Flows, all.list...)
 }
 
-// uses are the ways that are not packets. Who is root has the rest too: that is told once.
+// uses are the ways that are not packets. Who is root has the rest too: that is told once, and so is what leaves open whether somebody becomes root.
 func (b *building) uses() {
+	open := map[string][]string{} // why it is not known whether somebody becomes root
+	for i := range b.inv.Uses {
+		if u := &b.inv.Uses[i]; u.Kind == finding.UsePower && u.Goal == "root" && verdictOf(u.Verdict) == Unknown {
+			open[u.From] = u.Because
+		}
+	}
 	for i := range b.inv.Uses {
 		u := &b.inv.Uses[i]
 		f := Flow{
@@ -260,6 +266,9 @@ func (b *building) uses() {
 		default:
 			f.Expected = true
 		}
+		if why, ok := open[u.From]; ok && f.Kind == ByPower && u.Goal != "root" && f.Verdict == Unknown && slices.Equal(why, u.Because) {
+			continue
+		}
 		if b.m.Node(f.From) == nil || b.m.Node(f.To) == nil || u.WithRoot || f.Kind == "" {
 			continue
 		}
@@ -268,4 +277,4 @@ func (b *building) uses() {
 	}
 }
 
-var goalLabels = map[string]string{"root": "becomes root", "filter": "rewrites the filter", "secret": "reads secrets"}
+var goalLabels = map[string]string{"root": "becomes root", "filter": "rewrites filter", "secret": "reads secrets"}

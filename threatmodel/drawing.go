@@ -3,6 +3,7 @@ package threatmodel
 import (
 	"cmp"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -37,7 +38,9 @@ type Box struct {
 	// Open says that something about it is not decided.
 	Open bool
 
-	more int // how many it stands for besides those that are named
+	more   int // how many it stands for
+	named  int // listeners that it shows
+	unsaid int // listeners that are not named
 }
 
 // Worst is the highest severity of its findings, "" if there are none.
@@ -77,8 +80,10 @@ func (d *Drawing) Note() string {
 // The bounds of a drawing.
 const (
 	maxListeners = 12 // of a box, that are named
-	maxBoxes     = 24 // of a zone
-	maxFan       = 5  // boxes of workloads that lines of one box and verdict lead to
+	maxBoxes     = 18 // of a zone
+	maxAlike     = 5  // workloads that listen on the same, and about which the same was found
+	maxFan       = 5  // boxes of one zone from which, or to which, lines of one kind and verdict lead
+	maxIdle      = 4  // boxes of a zone about which there is nothing to say
 	maxLabels    = 4  // of a line
 	maxStopped   = 24 // lines that are proven impossible
 )
@@ -88,8 +93,10 @@ func (m *Model) Draw() *Drawing {
 	d := &Drawing{Model: m, at: map[string]int{}, Open: len(m.Report.Open())}
 	of := d.boxes()
 	d.lines(of)
+	d.alike()
 	d.fold()
-	d.fans()
+	d.fansOut()
+	d.fansIn()
 	d.unused()
 	d.merge()
 	return d
@@ -117,8 +124,29 @@ func (d *Drawing) boxes() map[string]string {
 			d.Boxes = append(d.Boxes, Box{Key: key, Zone: n.Zone, Kind: n.Kind, Title: title, Counts: map[string]int{}})
 		}
 		d.Boxes[at].show(n)
+		if n.Key == key {
+			d.Boxes[at].called(n)
+		}
 	}
 	return of
+}
+
+// called has a box named for what it is: a container by its name, a process by its program.
+func (b *Box) called(n *Node) {
+	switch n.Part {
+	case finding.PartContainer:
+		b.Title = strings.TrimPrefix(n.Name, "container ")
+	case finding.PartProcess:
+		b.Title = path.Base(strings.TrimPrefix(n.Name, "process "))
+	case finding.PartAccount:
+		b.Title = strings.TrimPrefix(n.Name, "account ")
+	case finding.PartAgent, finding.PartService, finding.PartDaemon:
+	default:
+		return
+	}
+	if n.In == "" {
+		b.Sub = append([]string{n.Part}, b.Sub...)
+	}
 }
 
 // show adds a node to a box.
@@ -128,11 +156,11 @@ func (b *Box) show(n *Node) {
 		b.Sub = append(b.Sub, "in "+n.In)
 	}
 	if n.Part == partListener {
-		if len(b.Sub) < maxListeners {
+		if b.named++; b.named <= maxListeners {
 			at, _, _ := strings.Cut(n.Name, " (")
 			b.Sub = append(b.Sub, at)
 		} else {
-			b.more++
+			b.unsaid++
 		}
 	}
 	for _, f := range n.Findings {
@@ -201,6 +229,38 @@ func (b *Box) pinned() bool {
 	return strings.HasPrefix(b.Key, "actor ") || strings.HasPrefix(b.Key, "goal ") || strings.HasPrefix(b.Key, "network ")
 }
 
+// alike makes one box of workloads that listen on the same, that lines of the same kinds and verdicts begin or end at, and about which the same was
+// found.
+func (d *Drawing) alike() {
+	at := map[string][]string{}
+	for i := range d.Lines {
+		l := &d.Lines[i]
+		for _, end := range [][2]string{{l.From, l.To}, {l.To, l.From}} {
+			other := end[1]
+			if l.Kind == ByMount {
+				other = "" // each has files of its own
+			}
+			if s := fmt.Sprint(l.Kind, l.Verdict, other); !slices.Contains(at[end[0]], s) {
+				at[end[0]] = append(at[end[0]], s)
+			}
+		}
+	}
+	of := func(b *Box) string { return fmt.Sprint("alike ", b.Sub, b.Counts, b.Open, at[b.Key]) }
+	n := map[string]int{}
+	for i := range d.Boxes {
+		if d.Boxes[i].Zone == Workload && !d.Boxes[i].pinned() {
+			n[of(&d.Boxes[i])]++
+		}
+	}
+	into := map[string]string{}
+	for i := range d.Boxes {
+		if b := &d.Boxes[i]; b.Zone == Workload && n[of(b)] > maxAlike {
+			into[b.Key] = of(b)
+		}
+	}
+	d.redirect(into)
+}
+
 // fold makes one box of those of a zone that are too many, by what they are.
 func (d *Drawing) fold() {
 	touched := d.touched()
@@ -211,6 +271,16 @@ func (d *Drawing) fold() {
 			if d.Boxes[i].Zone == zone {
 				in = append(in, i)
 			}
+		}
+		idle := slices.DeleteFunc(slices.Clone(in), func(i int) bool {
+			b := &d.Boxes[i]
+			return b.pinned() || touched[b.Key] || len(b.Counts) > 0 || b.Kind != Component
+		})
+		if len(idle) > maxIdle {
+			for _, i := range idle {
+				into[d.Boxes[i].Key] = "more " + zone + " " + string(Component)
+			}
+			in = slices.DeleteFunc(in, func(i int) bool { return slices.Contains(idle, i) })
 		}
 		if len(in) <= maxBoxes {
 			continue
@@ -245,6 +315,9 @@ func (d *Drawing) redirect(into map[string]string) {
 			j = len(kept)
 			at[key] = j
 			kept = append(kept, Box{Key: key, Zone: b.Zone, Kind: b.Kind, Counts: map[string]int{}})
+			if strings.HasPrefix(key, "alike ") {
+				kept[j].Sub = append([]string{"such as " + b.Title}, b.Sub...)
+			}
 		}
 		kept[j].swallow(b)
 	}
@@ -262,12 +335,17 @@ func (d *Drawing) redirect(into map[string]string) {
 
 // swallow adds a box to one that stands for several.
 func (b *Box) swallow(o *Box) {
-	b.more++
+	b.more += max(1, o.more)
 	b.Nodes = append(b.Nodes, o.Nodes...)
-	b.Title = fmt.Sprintf("%d more", b.more)
-	b.Sub = []string{map[NodeKind]string{Actor: "accounts", Store: "files and directories"}[o.Kind]}
-	if o.Kind == Component {
+	switch {
+	case strings.HasPrefix(b.Key, "alike "):
+		b.Title = fmt.Sprintf("%d alike", b.more)
+	case o.Kind == Component:
+		b.Title = fmt.Sprintf("%d more", b.more)
 		b.Sub = []string{map[string]string{Workload: "containers and agents", Host: "programs and services"}[o.Zone]}
+	default:
+		b.Title = fmt.Sprintf("%d more", b.more)
+		b.Sub = []string{map[NodeKind]string{Actor: "accounts", Store: "files and directories"}[o.Kind]}
 	}
 	if b.First == "" || o.First != "" && finding.Rank(o.Worst()) < finding.Rank(cmp.Or(b.Worst(), "none")) {
 		b.First = o.First
@@ -278,37 +356,80 @@ func (b *Box) swallow(o *Box) {
 	b.Open = b.Open || o.Open
 }
 
-// fans makes one line of those that lead from one box to many of one zone: to a box that stands for their listeners.
-func (d *Drawing) fans() {
-	type fan struct {
-		from, zone string
-		verdict    Verdict
-	}
-	to := map[fan]map[string]bool{}
-	of := func(l *Line) fan { return fan{l.From, d.box(l.To).Zone, l.Verdict} }
+// fan is what lines have in common that are drawn as one if they are many.
+type fan struct {
+	at, zone string // the box at the one end, the zone at the other one
+	kind     FlowKind
+	verdict  Verdict
+}
+
+// fansOut makes one line of those that lead from one box to listeners of many workloads.
+func (d *Drawing) fansOut() {
+	d.fans(
+		func(l *Line) (fan, string) { return fan{l.From, d.box(l.To).Zone, l.Kind, l.Verdict}, l.To },
+		func(f *fan) bool { return f.kind == ByNetwork && f.zone == Workload },
+		func(l *Line, to string) { l.To = to },
+		func(*fan) (string, string) { return "listeners", "%d workloads listen" },
+	)
+}
+
+// fansIn makes one line of those of many boxes of a zone that lead to one box.
+func (d *Drawing) fansIn() {
+	d.fans(
+		func(l *Line) (fan, string) { return fan{l.To, d.box(l.From).Zone, l.Kind, l.Verdict}, l.From },
+		func(f *fan) bool { return f.kind != ByNetwork },
+		func(l *Line, from string) { l.From = from },
+		func(f *fan) (string, string) {
+			return "many " + string(f.kind) + " " + string(f.verdict), map[string]string{Workload: "%d workloads"}[f.zone]
+		},
+	)
+}
+
+// fans has a box that stands for the ends of lines that are too many.
+func (d *Drawing) fans(of func(*Line) (fan, string), meant func(*fan) bool, redirect func(*Line, string), called func(*fan) (key, title string)) {
+	ends := map[fan]map[string]bool{}
 	for i := range d.Lines {
-		if l := &d.Lines[i]; l.Kind == ByNetwork && d.box(l.To).Zone == Workload {
-			if to[of(l)] == nil {
-				to[of(l)] = map[string]bool{}
-			}
-			to[of(l)][l.To] = true
+		f, end := of(&d.Lines[i])
+		if ends[f] == nil {
+			ends[f] = map[string]bool{}
 		}
+		ends[f][end] = true
 	}
-	shown := map[string]bool{}
+	shown := map[string]map[string]bool{}
+	titles := map[string]string{}
+	zones := map[string]string{}
+	var keys []string
 	for i := range d.Lines {
-		l := &d.Lines[i]
-		if l.Kind != ByNetwork || len(to[of(l)]) <= maxFan {
+		f, end := of(&d.Lines[i])
+		if !meant(&f) || len(ends[f]) <= maxFan {
 			continue
 		}
-		shown[l.To] = true
-		l.To = "listeners workload"
+		key, title := called(&f)
+		key += " " + f.zone
+		if shown[key] == nil {
+			shown[key], titles[key], zones[key] = map[string]bool{}, cmp.Or(title, "%d boxes"), f.zone
+			keys = append(keys, key)
+		}
+		shown[key][end] = true
+		redirect(&d.Lines[i], key)
 	}
-	if len(shown) > 0 {
-		d.at["listeners workload"] = len(d.Boxes)
+	for _, key := range keys {
+		n := 0
+		for k := range shown[key] {
+			n += max(1, d.box(k).more)
+		}
 		d.Boxes = append(d.Boxes, Box{
-			Key: "listeners workload", Zone: Workload, Kind: Component, Title: fmt.Sprintf("Listeners of %d workloads", len(shown)),
-			Sub: []string{"the table has each of them"}, Counts: map[string]int{},
+			Key: key, Zone: zones[key], Kind: Component, Title: fmt.Sprintf(titles[key], n), Sub: []string{"the table has each of them"}, Counts: map[string]int{},
 		})
+	}
+	d.index()
+}
+
+// index finds boxes by their keys.
+func (d *Drawing) index() {
+	d.at = map[string]int{}
+	for i := range d.Boxes {
+		d.at[d.Boxes[i].Key] = i
 	}
 }
 
@@ -324,10 +445,7 @@ func (d *Drawing) unused() {
 		node := d.Model.Node(b.Key)
 		return b.Kind == Store || node != nil && (node.Part == finding.PartService || node.Part == finding.PartAccount)
 	})
-	d.at = map[string]int{}
-	for i := range d.Boxes {
-		d.at[d.Boxes[i].Key] = i
-	}
+	d.index()
 }
 
 // merge makes one line of those that differ in the label alone.
@@ -381,8 +499,8 @@ func (l *Line) Label(n int) string {
 // Lines are what is written in a box.
 func (b *Box) Lines() []string {
 	list := slices.DeleteFunc(slices.Clone(b.Sub), func(s string) bool { return s == "" })
-	if b.more > 0 && len(b.Sub) == maxListeners {
-		list = append(list, fmt.Sprintf("and %d more", b.more))
+	if b.unsaid > 0 {
+		list = append(list, fmt.Sprintf("and %d more", b.unsaid))
 	}
 	return list
 }

@@ -175,7 +175,7 @@ func TestWhatBecomesWhat(t *testing.T) {
 		status[c.Title] = c.Status
 	}
 	for title, want := range map[string]string{
-		"title of host/kernel": "suggested", "the clock is right": "active", "late": "assumed", "No flow: Outsider to tcp 0.0.0.0:22 (sshd): tcp 22": "active",
+		"Prevent: title of host/kernel": "suggested", "Prevent: the clock is right": "active", "Prevent: late": "assumed", "No flow: Outsider to tcp 0.0.0.0:22 (sshd): tcp 22": "active",
 	} {
 		if status[title] != want {
 			t.Errorf("%s: %q, want %s", title, status[title], want)

@@ -73,6 +73,7 @@ type point struct{ X, Y int }
 // area is the boundary of a zone.
 type area struct {
 	Title      string
+	Note       string
 	X, Y, W, H int
 }
 
@@ -156,6 +157,8 @@ func (l *layout) order() {
 // first puts whoever sends packets above the others of a zone, and what is to be defended below.
 func first(b *Box) int {
 	switch {
+	case strings.HasPrefix(b.Key, "more "):
+		return 2
 	case strings.HasPrefix(b.Key, "goal "):
 		return 1
 	case b.pinned():
@@ -194,42 +197,55 @@ func (l *layout) end(box string, left bool, route int) {
 	}
 }
 
-// place puts the boxes below each other and the boundaries around them.
+// place puts the boxes below each other and the boundaries around them. A zone in which nothing was seen has its boundary too.
 func (l *layout) place(top int) {
 	y := map[column]int{leftColumn: top, hostColumn: top, rightColumn: top}
-	areas := map[string]*area{}
-	l.Areas = make([]area, 0, len(order)) // pointers into it stay
-	for i := range l.Boxes {
-		p := &l.Boxes[i]
-		c := columnOf(p.Box.Zone)
-		a := areas[p.Box.Zone]
-		if a == nil {
-			if p.Box.Zone == Management && areas[External] != nil || p.Box.Zone == Runtime {
-				y[c] += boxGap * 2
-			}
-			l.Areas = append(l.Areas, area{Title: l.d.Model.Zone(p.Box.Zone).Title, X: c.x, Y: y[c], W: c.width})
-			a = &l.Areas[len(l.Areas)-1]
-			if p.Box.Zone == Runtime {
-				a.X, a.W = c.x+8, c.width-16
-			}
-			areas[p.Box.Zone] = a
-			y[c] += zoneHead
+	l.Areas = make([]area, 0, len(order))
+	host := 0
+	for _, zone := range order {
+		c := columnOf(zone)
+		a := area{Title: l.d.Model.Zone(zone).Title, X: c.x, Y: y[c], W: c.width}
+		switch zone {
+		case Host:
+			host = len(l.Areas)
+		case Management:
+			y[c] += boxGap * 2
+			a.Y = y[c]
+		case Runtime:
+			y[c] += boxGap
+			a.X, a.W, a.Y = c.x+8, c.width-16, y[c]
+		default:
 		}
-		lines := 1 + len(p.Box.Lines())
-		if p.Box.Found() != "" {
-			lines++
+		y[c] += zoneHead
+		seen := false
+		for i := range l.Boxes {
+			if p := &l.Boxes[i]; p.Box.Zone == zone {
+				seen = true
+				p.X, p.Y, p.W = c.boxX, y[c], c.boxWidth
+				p.H = max(p.Box.rows()*boxLine+12, max(len(p.left), len(p.right))*portGap+8)
+				y[c] += p.H + boxGap
+			}
 		}
-		p.X, p.Y, p.W = c.boxX, y[c], c.boxWidth
-		p.H = max(lines*boxLine+12, max(len(p.left), len(p.right))*portGap+8)
-		y[c] += p.H + boxGap
+		if !seen {
+			a.Note = "nothing seen"
+			y[c] += boxGap * 2
+		}
 		a.H = y[c] - a.Y
-		if p.Box.Zone == Runtime && areas[Host] != nil {
-			areas[Host].H = y[c] + boxGap - areas[Host].Y
-		}
+		l.Areas = append(l.Areas, a)
 	}
+	l.Areas[host].H = y[hostColumn] + boxGap - l.Areas[host].Y
 	for _, bottom := range y {
-		l.Height = max(l.Height, bottom+boxGap*2)
+		l.Height = max(l.Height, bottom+boxGap*3)
 	}
+}
+
+// rows is how many lines of text are in a box.
+func (b *Box) rows() int {
+	n := 1 + len(b.Lines())
+	if b.Found() != "" {
+		n++
+	}
+	return n
 }
 
 // ports gives each end of a line its height at the side of a box, in the order of the other ends.

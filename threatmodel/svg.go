@@ -86,11 +86,7 @@ func viewBox(p *placed, link func(string) string) boxView {
 	b := boxView{placed: *p, Class: "box " + string(p.Box.Kind), TextX: p.X + 12, Title: shorten(p.Box.Title, (p.W-18)*10/77)}
 	lines := p.Box.Lines()
 	found := p.Box.Found()
-	height := (1 + len(lines)) * boxLine
-	if found != "" {
-		height += boxLine
-	}
-	b.TextY = p.Y + (p.H-height)/2 + 12
+	b.TextY = p.Y + (p.H-p.Box.rows()*boxLine)/2 + 12
 	y := b.TextY
 	for _, s := range lines {
 		y += boxLine

@@ -417,13 +417,16 @@ func (m *Model) tmControls(t *tmbom) {
 		if r.Reason != "" {
 			text = r.Reason + ". " + text
 		}
-		c := tmControl{tmNamed: named(name, r.Title, r.ID+": "+text), Threats: []string{}, Status: status, Priority: priority}
+		c := tmControl{tmNamed: named(name, controlTitle(r), r.ID+": "+text), Threats: []string{}, Status: status, Priority: priority}
 		for j := range r.Findings {
 			c.Threats = append(c.Threats, threatName(&r.Findings[j]))
 		}
 		t.Controls = append(t.Controls, c)
 	}
 }
+
+// controlTitle names a check as what keeps its problem away: titles of checks say the problem.
+func controlTitle(r *finding.Result) string { return "Prevent: " + r.Title }
 
 func (m *Model) tmDiagrams(t *tmbom) error {
 	d := m.Draw()

@@ -1,0 +1,164 @@
+package reports
+
+import (
+	"bytes"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+
+	"github.com/ringfence/ringfence/escape"
+	"github.com/ringfence/ringfence/finding"
+)
+
+// large is a host with 500 containers on 5 networks and 300 listeners of its own.
+func large() *finding.Report {
+	r := worst()
+	r.Host.Name = "large"
+	r.Inventory = &finding.Inventory{Parts: []finding.Part{{Key: "daemon docker", Kind: finding.PartDaemon, Name: "docker", Zone: "runtime"}}}
+	answers := []string{"reachable", "unreachable", "unknown"}
+	r.Zones = []finding.Zone{{Name: "ext0", Zone: "external"}, {Name: "mgmt0", Zone: "management"}}
+	expose := func(s finding.Service, class, part string, n int) {
+		r.Inventory.Listeners = append(r.Inventory.Listeners, finding.Listener{Key: s.Key(), Class: class, Part: part, Name: s.Owner})
+		for z, zone := range []string{"external", "management", "workload"} {
+			for _, family := range []string{"ipv4", "ipv6"} {
+				e := finding.Exposure{Service: s, Zone: zone, Origin: zone[:3] + "0", Family: family, Verdict: answers[(n+z)%3], Checked: true}
+				switch e.Verdict {
+				case "reachable":
+					e.Witness = fmt.Sprintf("in %s0 tcp 203.0.113.2:40000 > 203.0.113.1:%d syn", zone[:3], s.Port)
+				case "unreachable":
+					e.StoppedBy = []finding.Cause{{Where: "inet filter/input#12", Text: "ct state new drop"}}
+				default:
+					e.Because = []finding.Cause{{Text: "a set was not read"}}
+				}
+				r.Exposures = append(r.Exposures, e)
+			}
+		}
+	}
+	for i := range 300 {
+		s := finding.Service{Proto: "tcp", Address: "0.0.0.0", Port: 2000 + i, Owner: fmt.Sprintf("program-%d", i/6), Namespace: "host"}
+		expose(s, []string{"other", "managed", "agent"}[i%3], "", i)
+	}
+	none := &finding.Result{ID: "capability/no-new-privs-off", Status: finding.Fail, Severity: "medium", Title: "t"}
+	mounted := &finding.Result{ID: "runtime/sensitive-mount", Status: finding.Fail, Severity: "high", Title: "t"}
+	for i := range 500 {
+		name := fmt.Sprintf("container service-%d-replica-%d", i%20, i)
+		bridge := fmt.Sprintf("br-%012d", i%5)
+		r.Inventory.Parts = append(r.Inventory.Parts, finding.Part{
+			Key: name, Kind: finding.PartContainer, Name: name, Zone: "workload", Networks: []string{bridge}, Detail: "registry.example/service:1.2.3",
+		})
+		for _, goal := range []string{"root", "filter", "secret"} {
+			u := finding.Use{From: name, Kind: finding.UsePower, Goal: goal, Verdict: "no"}
+			if i%50 == 0 {
+				u.Verdict, u.Steps, u.WithRoot = "yes", []string{"/run/docker.sock is in " + name, "who writes it is root"}, goal != "root"
+			}
+			r.Inventory.Uses = append(r.Inventory.Uses, u)
+		}
+		expose(finding.Service{Proto: "tcp", Address: "0.0.0.0", Port: 8080, Owner: "node", Namespace: name}, "other", name, i)
+		volume := fmt.Sprintf("/srv/volumes/service-%d/data", i)
+		r.Inventory.Parts = append(r.Inventory.Parts, finding.Part{Key: "store " + volume, Kind: finding.PartStore, Name: volume, Zone: "host"})
+		r.Inventory.Uses = append(r.Inventory.Uses, finding.Use{From: name, Kind: finding.UseMount, To: "store " + volume, Object: "/data", Write: true, Verdict: "yes"})
+		for _, res := range []*finding.Result{none, mounted} {
+			what := finding.Resource{Kind: "workload", Key: name}
+			res.Findings = append(res.Findings, finding.Finding{
+				Resource: what, Message: name + " has what it need not have", Severity: res.Severity, Fingerprint: finding.Fingerprint(res.ID, what),
+				Evidence: []string{"of " + name}, Remediation: []finding.Remediation{{Kind: "words", Text: "change " + name}},
+			})
+		}
+	}
+	for i := range 5 {
+		bridge := fmt.Sprintf("br-%012d", i)
+		r.Zones = append(r.Zones, finding.Zone{Name: bridge, Zone: "workload", Reason: "name of a container or machine network"})
+		r.Forwards = append(r.Forwards, finding.Forward{From: bridge, FromZone: "workload", To: "ext0", ToZone: "external", Family: "ipv4", Verdict: "reachable", Witness: "w"})
+	}
+	r.Results = append(r.Results, *none, *mounted)
+	return r
+}
+
+// TestPageOf500Containers: the page of a large host is small, has each listener, and is written at once. Its file is with the artifacts of
+// the test, to be looked at.
+func TestPageOf500Containers(t *testing.T) {
+	r := large()
+	begin := time.Now()
+	out := write(t, "html", r, Options{})
+	if took := time.Since(begin); took > 2*time.Second {
+		t.Errorf("%s", took)
+	}
+	if len(out) > 400_000 {
+		t.Errorf("%d bytes", len(out))
+	}
+	for i := range r.Inventory.Listeners {
+		if key := strings.ReplaceAll(r.Inventory.Listeners[i].Key, "+", "&#43;"); !bytes.Contains(out, []byte(key)) {
+			t.Fatalf("no %s", key)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(t.ArtifactDir(), "page.html"), out, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d bytes in %s", len(out), time.Since(begin))
+}
+
+// asks are the attributes by which a page asks for something elsewhere.
+var asks = regexp.MustCompile(`(?i)<(script|iframe|img|link|object|embed|form|base)\b|\b(src|srcset|action|on[a-z]+)\s*=|url\((?:[^#]|$)|href="[^#]|@import`)
+
+// TestPageAsksForNothing: no script, no request and no character that acts, whatever a host calls things; and it is closed as it was opened.
+func TestPageAsksForNothing(t *testing.T) {
+	for name, r := range map[string]*finding.Report{"hostile": hostileReport(), "worst": worst(), "large": large(), "empty": {}} {
+		out := string(write(t, "html", r, Options{}))
+		tags := regexp.MustCompile(`>[^<>]*<`).ReplaceAllString(out, "><") // attributes and tags alone
+		if found := asks.FindString(tags); found != "" {
+			t.Errorf("%s: %s", name, found)
+		}
+		for _, c := range out {
+			if c != '\n' && (!unicode.IsGraphic(c) || escape.Turns(c)) {
+				t.Errorf("%s: %U", name, c)
+				break
+			}
+		}
+		if !strings.Contains(out, `content="default-src 'none'; style-src 'unsafe-inline'; img-src data:"`) {
+			t.Errorf("%s: no policy", name)
+		}
+		d := xml.NewDecoder(strings.NewReader(out))
+		d.Strict, d.AutoClose, d.Entity = false, xml.HTMLAutoClose, xml.HTMLEntity
+		for {
+			_, err := d.Token()
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+				break
+			}
+		}
+	}
+}
+
+// TestPageLinks: what is linked is there, and no place is there twice.
+func TestPageLinks(t *testing.T) {
+	for name, r := range map[string]*finding.Report{"worst": worst(), "large": large()} {
+		out := string(write(t, "html", r, Options{}))
+		ids := map[string]bool{}
+		for _, m := range regexp.MustCompile(` id="([^"]*)"`).FindAllStringSubmatch(out, -1) {
+			if ids[m[1]] {
+				t.Errorf("%s: %s is there twice", name, m[1])
+			}
+			ids[m[1]] = true
+		}
+		links := regexp.MustCompile(`href="#([^"]*)"`).FindAllStringSubmatch(out, -1)
+		for _, m := range links {
+			if !ids[m[1]] {
+				t.Errorf("%s: nothing at %s", name, m[1])
+			}
+		}
+		if len(links) < 9 {
+			t.Errorf("%s: %d links", name, len(links))
+		}
+	}
+}
