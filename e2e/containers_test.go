@@ -16,6 +16,7 @@ import (
 	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/power"
 	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/threatmodel"
 )
 
 // capBits are the capabilities by name, as getpcaps writes them without "cap_".
@@ -109,6 +110,7 @@ func TestRealContainers(t *testing.T) {
 	compareCaps(t, dir, &snap)
 	containerFindings(t, &report)
 	reachedRoot(t, filepath.Join(dir, "paths.json"))
+	modelled(t, &report)
 	names := map[string]string{}
 	for _, c := range snap.Runtimes.Containers {
 		names[c.Name+"|"+c.ID[:min(8, len(c.ID))]] = c.Runtime
@@ -118,6 +120,32 @@ func TestRealContainers(t *testing.T) {
 	}
 	if len(names) != 8 {
 		t.Errorf("want 8 containers, got %v", names)
+	}
+}
+
+// modelled wants the threat model to have the daemon's socket in the container that holds it, the daemon's port, and each critical finding on what
+// it is about.
+func modelled(t *testing.T, r *finding.Report) {
+	t.Helper()
+	m := threatmodel.New(r)
+	for _, want := range []struct {
+		from, to string
+		kind     threatmodel.FlowKind
+	}{
+		{"container holder", "daemon docker", threatmodel.BySocket},
+		{"container strong", "goal root", threatmodel.ByPower},
+		{"actor external", "listener tcp [::]:2375 (dockerd)", threatmodel.ByNetwork},
+	} {
+		if !slices.ContainsFunc(m.Flows, func(f threatmodel.Flow) bool {
+			return f.From == want.from && f.To == want.to && f.Kind == want.kind && f.Verdict == threatmodel.Possible
+		}) {
+			t.Errorf("no %s flow from %s to %s", want.kind, want.from, want.to)
+		}
+	}
+	for _, key := range []string{"container strong", "container netadmin", "container holder", "container pod", "listener tcp [::]:2375 (dockerd)"} {
+		if n := m.Node(key); n == nil || n.Worst() != "critical" {
+			t.Errorf("%s: %+v", key, n)
+		}
 	}
 }
 

@@ -213,8 +213,9 @@ func (t *teller) sockets() {
 			if !t.has(from) {
 				from = t.agentNamed(m.Workload)
 			}
-			if from == "" {
-				continue
+			if from == "" { // a process that is no workload, and has mounts of its own
+				from = m.Workload
+				t.add(finding.Part{Key: from, Kind: finding.PartProcess, Name: from, Zone: zones.Host})
 			}
 			t.use(finding.Use{
 				From: from, Kind: finding.UseSocket, To: p.Key, Object: s.Path, Write: true,

@@ -63,7 +63,7 @@ func (b *building) parts() {
 // sentence says what a part is.
 func sentence(p *finding.Part) string {
 	what := map[string]string{
-		finding.PartContainer: "Container", finding.PartAgent: "Agent", finding.PartProcess: "Process that counts as a workload",
+		finding.PartContainer: "Container", finding.PartAgent: "Agent", finding.PartProcess: "Process",
 		finding.PartService: "Service that runs as a user of the system", finding.PartAccount: "Account that logs in", finding.PartDaemon: "Daemon of a runtime",
 		finding.PartServer: "Server that manages the host", finding.PartStore: "Files of the host that a workload sees",
 	}[p.Kind]
@@ -257,8 +257,8 @@ func (b *building) uses() {
 			if f.Verdict == Impossible {
 				f.StoppedBy = []string{"nothing leads there: every state that is ever entered was looked at"}
 			}
-			if u.Trigger != "" && u.Trigger != "none" {
-				f.By = []string{u.Trigger}
+			if when := triggers[u.Trigger]; when != "" {
+				f.Label += " " + when
 			}
 		case finding.UseMount:
 			f.Label = map[bool]string{true: "writes", false: "reads"}[u.Write]
@@ -276,5 +276,8 @@ func (b *building) uses() {
 		b.m.Flows = append(b.m.Flows, f)
 	}
 }
+
+// triggers say when a way is open that is not open at once.
+var triggers = map[string]string{"timer": "by a timer", "restart": "at a restart", "login": "at a login", "operator": "if somebody helps"}
 
 var goalLabels = map[string]string{"root": "becomes root", "filter": "rewrites filter", "secret": "reads secrets"}

@@ -142,6 +142,9 @@ func (b *Box) called(n *Node) {
 		b.Title = strings.TrimPrefix(n.Name, "account ")
 	case finding.PartAgent, finding.PartService, finding.PartDaemon:
 	default:
+		if strings.HasPrefix(n.Key, "network ") {
+			b.Title = "Networks"
+		}
 		return
 	}
 	if n.In == "" {

@@ -91,7 +91,7 @@ func tmbomSchemaOf(t *testing.T) *jsonschema.Schema {
 }
 
 func cases() map[string]*finding.Report {
-	return map[string]*finding.Report{"scene": scene(), "hostile": hostile(), "unseen": unseen(), "empty": {}}
+	return map[string]*finding.Report{"scene": scene(), "hostile": hostile(), "unseen": unseen(), "many": many(), "empty": {}}
 }
 
 // TestTMBOM: each document holds against the published schema, its names are unique, and what it refers to is there.
