@@ -27,6 +27,7 @@ var ours = map[string][]string{
 	"usage":         {"words"},
 	"words":         {},
 	"exit":          {},
+	"assume":        {"finding", "words", "yamlfile"}, // the world is asked by an interface
 	"waiver":        {"finding", "words", "yamlfile"},
 	"terminal":      {},
 	"yamlfile":      {"words"},
@@ -41,8 +42,8 @@ var ours = map[string][]string{
 	"rego":          {},
 	"exposure":      {"snapshot", "ruleset", "packet", "zones", "reach", "trace", "certificate"},
 	"power":         {"snapshot", "zones", "rego"}, // what is known of programs
-	"judge":         {"rego", "power", "snapshot", "ruleset", "zones", "packet", "reach", "exposure", "finding", "words", "yamlfile"},
-	"sandbox":       {"host", "snapshot", "judge", "finding", "reports", "rego", "waiver", "words", "remedy"}, // remedy: what to do first is what its plans would do
+	"judge":         {"rego", "assume", "power", "snapshot", "ruleset", "zones", "packet", "reach", "exposure", "finding", "words", "yamlfile"},
+	"sandbox":       {"host", "snapshot", "judge", "finding", "reports", "rego", "waiver", "assume", "words", "remedy"}, // remedy: what to do first is what its plans would do
 	"finding":       {},
 	"reports":       {"finding", "escape", "packet", "trace", "power", "words", "threatmodel"},
 	"threatmodel":   {"finding", "escape"}, // a model is made of a report: one that was kept draws the same

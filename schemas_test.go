@@ -44,8 +44,11 @@ const schemaHome = "https://raw.githubusercontent.com/ringfence/ringfence/main/d
 // vocabularies are the vocabularies of texts that have one.
 var vocabularies = map[string][]string{
 	"finding.Result.Severity": finding.Severities, "finding.Finding.Severity": finding.Severities, "finding.Action.Severity": finding.Severities,
-	"finding.Result.Status":    {finding.Fail, finding.Pass, finding.Unknown, finding.NotApplicable, finding.Waived},
-	"finding.Report.Schema":    {finding.Schema},
+	"finding.Result.Status":       {finding.Fail, finding.Pass, finding.Unknown, finding.NotApplicable, finding.Waived},
+	"finding.Report.Schema":       {finding.Schema},
+	"finding.Assumption.Validity": {finding.Confirmed, finding.Rejected, finding.Unconfirmed}, "finding.Claim.Validity": {finding.Confirmed, finding.Rejected, finding.Unconfirmed},
+	"finding.Part.Validity": {finding.Confirmed, finding.Rejected, finding.Unconfirmed}, "finding.Under.Validity": {finding.Confirmed, finding.Rejected, finding.Unconfirmed},
+	"finding.Assumption.Open": {finding.Unseen, finding.Overdue, finding.Stale}, "finding.Assumption.Severity": finding.Severities,
 	"finding.Exposure.Verdict": {"reachable", "unreachable", "unknown"}, "finding.Forward.Verdict": {"reachable", "unreachable", "unknown"},
 	"finding.ForwardsLeftOut.Verdict": {"reachable", "unreachable", "unknown"},
 	"finding.Coverage.Status":         {"ok", "partial", "denied", "absent", "error"},

@@ -27,10 +27,12 @@ type Source struct {
 	ConfigFile   string
 	PolicyDirs   []string
 	WaiverFile   string
-	Which        sandbox.Selection
-	Imports      []string      // reports of other tools, as TOOL=FILE
-	Deadline     time.Duration // of each collector
-	Budget       time.Duration // of the packet model
+	// AssumptionFile is a register of assumptions; without one they are the shipped ones, which make no findings.
+	AssumptionFile string
+	Which          sandbox.Selection
+	Imports        []string      // reports of other tools, as TOOL=FILE
+	Deadline       time.Duration // of each collector
+	Budget         time.Duration // of the packet model
 	// Trusted says that the snapshot decides what is changed: it has to be trusted as the configuration is.
 	Trusted bool
 }
@@ -117,8 +119,15 @@ func (s *Source) setup() (*sandbox.Setup, error) {
 	if setup.Config, err = sandbox.ReadConfig(s.ConfigFile); err != nil {
 		return nil, err
 	}
+	setup.Now = time.Now().UTC()
+	if s.AssumptionFile != "" {
+		setup.AssumptionFile = s.AssumptionFile
+		if setup.Assumptions, err = sandbox.ReadAssumptions(s.AssumptionFile); err != nil {
+			return nil, err
+		}
+	}
 	if s.WaiverFile != "" {
-		setup.WaiverFile, setup.Now = s.WaiverFile, time.Now().UTC()
+		setup.WaiverFile = s.WaiverFile
 		if setup.Waivers, err = sandbox.ReadWaivers(s.WaiverFile); err != nil {
 			return nil, err
 		}

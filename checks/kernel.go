@@ -147,18 +147,34 @@ func (s *Scan) readMounts(sec *snapshot.Kernel, out *Outcome) {
 		return
 	}
 	for _, m := range parseMountinfo(b) {
-		if !slices.Contains([]string{"/", "/usr", "/etc", "/boot", "/var", "/sysroot", "/dev/shm"}, m.point) {
+		if !slices.Contains([]string{"/", "/usr", "/etc", "/boot", "/var", "/sysroot", "/dev/shm"}, m.point) && !belowPrograms(m.point) {
 			continue
+		}
+		if len(sec.Mounts) == maxHostMounts {
+			out.partialIn("facts", "mounts: more than %d", maxHostMounts)
+			break
 		}
 		hm := snapshot.HostMount{
 			Path: m.point, FSType: m.fs, Source: m.src,
-			ReadOnly: hasOption(m.options, "ro") || hasOption(m.super, "ro"),
+			ReadOnly:      hasOption(m.options, "ro") || hasOption(m.super, "ro"),
+			SuperReadOnly: hasOption(m.super, "ro"),
 		}
 		major, minor := unix.Major(m.dev), unix.Minor(m.dev)
 		uuid := s.fact(path.Join("/sys/dev/block", fmt.Sprintf("%d:%d", major, minor), "dm/uuid"))
 		hm.Verity = strings.HasPrefix(uuid.Value, "CRYPT-VERITY-")
 		sec.Mounts = append(sec.Mounts, hm)
 	}
+}
+
+// maxHostMounts bounds the mounts of the host's own tree.
+const maxHostMounts = 500
+
+// belowPrograms says whether a mount is at or below a directory of programs and libraries: what is mounted there is in place of them.
+func belowPrograms(point string) bool {
+	return slices.ContainsFunc([]string{"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"}, func(dir string) bool {
+		_, in := within(dir, point)
+		return in
+	})
 }
 
 func hasOption(list, opt string) bool { return slices.Contains(strings.Split(list, ","), opt) }

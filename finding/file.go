@@ -90,6 +90,11 @@ func (r *Report) valid() error {
 			return fmt.Errorf("%w: an action of severity %q", ErrReport, r.Actions[i].Severity)
 		}
 	}
+	for i := range r.Assumptions {
+		if err := r.Assumptions[i].valid(); err != nil {
+			return err
+		}
+	}
 	for i := range r.Exposures {
 		if err := verdict(r.Exposures[i].Verdict); err != nil {
 			return err
@@ -99,6 +104,26 @@ func (r *Report) valid() error {
 		if err := verdict(r.Forwards[i].Verdict); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// valid refuses words that are not of the vocabulary.
+func (a *Assumption) valid() error {
+	words := []string{a.Validity}
+	for i := range a.Claims {
+		words = append(words, a.Claims[i].Validity)
+		for j := range a.Claims[i].Parts {
+			words = append(words, a.Claims[i].Parts[j].Validity)
+		}
+	}
+	for _, w := range words {
+		if w != Confirmed && w != Rejected && w != Unconfirmed {
+			return fmt.Errorf("%w: assumption %q: validity %q", ErrReport, a.ID, w)
+		}
+	}
+	if Rank(a.Severity) >= len(Severities) {
+		return fmt.Errorf("%w: assumption %q: severity %q", ErrReport, a.ID, a.Severity)
 	}
 	return nil
 }

@@ -29,9 +29,9 @@ var Severities = []string{"critical", "high", "medium", "low", "info"}
 
 // Kinds of resources that findings of the program are about. A policy of the user names others in custom.kinds of its METADATA.
 var Kinds = []string{
-	"account", "agent", "bmc", "bridge", "chain", "collector", "command", "console", "container", "device", "file", "filter",
-	"firewall", "forward", "gateway", "group", "host", "interface", "kernel", "key", "memory", "mount", "netns", "nftables",
-	"package", "principal", "process", "published", "rule", "server", "service", "socket", "sshd", "sysctl", "table", "unit",
+	"account", "agent", "assumption", "bmc", "bridge", "chain", "collector", "command", "console", "container", "device", "file", "filter",
+	"firewall", "flow", "forward", "gateway", "group", "host", "interface", "kernel", "key", "memory", "mount", "netns", "nftables",
+	"package", "principal", "process", "published", "rule", "server", "service", "socket", "sshd", "sysctl", "table", "threat", "unit",
 	"workload",
 }
 
@@ -63,6 +63,8 @@ type Report struct {
 	// Answers counts what was found out about the ways of packets.
 	Answers *Answers `json:"answers,omitempty"`
 	Results []Result `json:"results"`
+	// Assumptions are what threat models take for granted, held against the host: those of a register, or the ones that the program ships.
+	Assumptions []Assumption `json:"assumptions,omitempty"`
 	// Waivers says what came of the file of waivers; none was given where it is not there.
 	Waivers *Waivers `json:"waivers,omitempty"`
 	// Actions are what to do about what failed, the most urgent first.
@@ -223,6 +225,8 @@ type Result struct {
 	References  References `json:"references"`
 	Findings    []Finding  `json:"findings,omitempty"`
 	Unknowns    []Unclear  `json:"unknowns,omitempty"`
+	// Under are the assumptions that it rests on: it passes only while they hold.
+	Under []Under `json:"under,omitempty"`
 	// Waiver is who accepted it that the answer is not known.
 	Waiver *Waiver `json:"waiver,omitempty"`
 }

@@ -95,6 +95,11 @@ var (
 // check evaluates one policy within the limits. An error is of the policy alone, unless ctx has
 // ended. A function of a policy that does not end is left behind.
 func (e *evaluator) check(ctx context.Context, c *Check) (*answer, error) {
+	return bounds(ctx, e, c, e.eval)
+}
+
+// bounds evaluates something of a policy within the limits.
+func bounds[T any](ctx context.Context, e *evaluator, c *Check, eval func(context.Context, *Check) (*T, error)) (*T, error) {
 	lim := e.policies.limits
 	limit := min(lim.policy, e.left[c.Builtin])
 	start := time.Now()
@@ -105,7 +110,7 @@ func (e *evaluator) check(ctx context.Context, c *Check) (*answer, error) {
 	inner, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	type outcome struct {
-		a   *answer
+		a   *T
 		err error
 	}
 	done := make(chan outcome, 1)
@@ -115,7 +120,7 @@ func (e *evaluator) check(ctx context.Context, c *Check) (*answer, error) {
 				done <- outcome{nil, fmt.Errorf("panic: %v", r)}
 			}
 		}()
-		a, err := e.eval(inner, c)
+		a, err := eval(inner, c)
 		done <- outcome{a, err}
 	}()
 	late := time.NewTimer(limit)
@@ -162,18 +167,27 @@ func liveHeap() uint64 {
 }
 
 func (e *evaluator) eval(ctx context.Context, c *Check) (*answer, error) {
+	a := new(answer)
+	if err := e.public(ctx, c, a); err != nil {
+		return nil, err
+	}
+	return a, a.valid(c)
+}
+
+// public reads what the package of a policy evaluates to, without its private rules.
+func (e *evaluator) public(ctx context.Context, c *Check, into any) error {
 	q, err := opa.New(
 		opa.Query(c.pkg), opa.Compiler(e.policies.compiler), opa.Store(e.store), opa.StrictBuiltinErrors(true),
 	).PrepareForEval(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	rs, err := q.Eval(ctx, opa.EvalParsedInput(e.input))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if len(rs) != 1 || len(rs[0].Expressions) != 1 {
-		return nil, errors.New("the package has no value")
+		return errors.New("the package has no value")
 	}
 	public := map[string]any{}
 	m, _ := rs[0].Expressions[0].Value.(map[string]any)
@@ -184,13 +198,9 @@ func (e *evaluator) eval(ctx context.Context, c *Check) (*answer, error) {
 	}
 	b, err := json.Marshal(public)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	a := new(answer)
-	if err := strictJSON(b, a); err != nil {
-		return nil, err
-	}
-	return a, a.valid(c)
+	return strictJSON(b, into)
 }
 
 // maxReason bounds a reason that quotes an error, in characters.

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ringfence/ringfence/assume"
 	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/snapshot"
 	"github.com/ringfence/ringfence/words"
@@ -25,6 +26,9 @@ type Config struct {
 	Zones  zones.Config   `json:"zones"`
 	Checks CheckConfig    `json:"checks"`
 	Params map[string]any `json:"params"` // what policies read as data.params
+	// Register is what assumptions are held against the host, at which time.
+	Register *assume.Register `json:"-"`
+	Now      time.Time        `json:"-"`
 	// Budget is how long the packet model may be asked; what it was not asked by then is unknown. 0 is without end.
 	Budget time.Duration `json:"-"`
 }
@@ -132,7 +136,7 @@ func Judge(ctx context.Context, s *snapshot.Snapshot, p *Policies, cfg *Config, 
 			r.Results[i] = res
 		}
 	}
-	return r, nil
+	return r, assumed(ctx, r, &asking{ctx: ctx, b: b, ev: ev, results: r.Results}, p, cfg)
 }
 
 // seenBy names who collected a snapshot.
@@ -215,24 +219,10 @@ func result(c *Check) finding.Result {
 func decide(ctx context.Context, res *finding.Result, c *Check, ev *evaluator, s *snapshot.Snapshot, left map[string][]string, override string,
 	hangsOn map[string][]finding.Condition,
 ) error {
-	var gaps []string
-	for _, read := range c.Reads {
-		section, part, _ := strings.Cut(read, ".")
-		for _, whole := range slices.Sorted(maps.Keys(left)) {
-			if read == whole || read == section && strings.HasPrefix(whole, section+".") {
-				gaps = append(gaps, left[whole]...)
-			}
-		}
-		cov := s.Section(section)
-		switch status := cov.Part(part); status {
-		case snapshot.OK, snapshot.Absent:
-		case snapshot.Partial:
-			gaps = append(gaps, section+" was read in part: "+strings.Join(cov.Reasons, "; "))
-		default: // denied, error, and whatever else is none of these
-			res.Status = finding.Unknown
-			res.Reason = section + " was not read: " + strings.Join(cov.Reasons, "; ")
-			return nil
-		}
+	gaps, unread := missed(s, left, c.Reads)
+	if unread != "" {
+		res.Status, res.Reason = finding.Unknown, unread
+		return nil
 	}
 	if missing := c.missing(ev.given); len(missing) > 0 {
 		res.Status = finding.Unknown
@@ -271,6 +261,27 @@ func decide(ctx context.Context, res *finding.Result, c *Check, ev *evaluator, s
 		res.Status = finding.Pass
 	}
 	return nil
+}
+
+// missed says what was not seen of sections: why one was not read at all, else what is lacking.
+func missed(s *snapshot.Snapshot, left map[string][]string, reads []string) (gaps []string, unread string) {
+	for _, read := range reads {
+		section, part, _ := strings.Cut(read, ".")
+		for _, whole := range slices.Sorted(maps.Keys(left)) {
+			if read == whole || read == section && strings.HasPrefix(whole, section+".") {
+				gaps = append(gaps, left[whole]...)
+			}
+		}
+		cov := s.Section(section)
+		switch status := cov.Part(part); status {
+		case snapshot.OK, snapshot.Absent:
+		case snapshot.Partial:
+			gaps = append(gaps, section+" was read in part: "+strings.Join(cov.Reasons, "; "))
+		default: // denied, error, and whatever else is none of these
+			return nil, section + " was not read: " + strings.Join(cov.Reasons, "; ")
+		}
+	}
+	return gaps, ""
 }
 
 // zoneOrder is the zones, the one that is worst to be reached from first.

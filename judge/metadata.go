@@ -70,6 +70,9 @@ func metadata(file string, m *ast.Module) (*Check, error) {
 			}
 		}
 	}
+	if ref[2] == ruleArea { // a report prints nothing of it
+		return c, nil
+	}
 	if err := c.complete(); err != nil {
 		return nil, placed(at, "check %s: %w", c.ID, err)
 	}
@@ -98,7 +101,7 @@ func metadataLine(m *ast.Module, a *ast.Annotations, key string, err error) *ast
 }
 
 // customKeys are what the custom block of METADATA may have.
-var customKeys = []string{"severity", "reads", "remediation", "references", "params", "kinds"}
+var customKeys = []string{"severity", "reads", "remediation", "references", "params", "kinds", "assumes"}
 
 // custom reads one key of the custom block.
 func (c *Check) custom(key string, value any) error {
@@ -107,7 +110,7 @@ func (c *Check) custom(key string, value any) error {
 		return fmt.Errorf("%s: %w", key, err)
 	}
 	want := map[string]string{
-		"severity": "a text", "remediation": "a text", "reads": "a list of sections", "kinds": "a list of texts",
+		"severity": "a text", "remediation": "a text", "reads": "a list of sections", "kinds": "a list of texts", "assumes": "a list of assumptions",
 		"references": "an object with cis, nist, attack, cwe and cve",
 	}[key]
 	switch key {
@@ -123,6 +126,8 @@ func (c *Check) custom(key string, value any) error {
 		err = json.Unmarshal(b, &c.Remediation)
 	case "kinds":
 		err = json.Unmarshal(b, &c.Kinds)
+	case "assumes":
+		err = json.Unmarshal(b, &c.Assumes)
 	case "references":
 		urls := c.References.URLs
 		err = strictJSON(b, &c.References)

@@ -28,6 +28,7 @@ type Check struct {
 	References  finding.References
 	Params      map[string]Param // what it reads of the configuration, by name
 	Kinds       []string         // kinds of resources of its own
+	Assumes     []string         // ids of assumptions that it rests on: it passes only while they hold
 	File        string
 	Builtin     bool
 
@@ -37,6 +38,7 @@ type Check struct {
 // Policies is a compiled set of policies.
 type Policies struct {
 	Checks   []Check
+	rules    []Check // of the user, that assumptions are held by
 	compiler *ast.Compiler
 	modules  map[string]*ast.Module
 	tests    map[string]*ast.Module
@@ -204,6 +206,10 @@ func (p *Policies) compile(c *ast.Compiler) error {
 			wrong = append(wrong, fmt.Errorf("%w: %s and %s are the same check: name one of them otherwise", ErrPolicy, byID[c.ID], file))
 		default:
 			byID[c.ID] = file
+			if strings.HasPrefix(c.ID, ruleArea+"/") {
+				p.rules = append(p.rules, *c)
+				continue
+			}
 			p.Checks = append(p.Checks, *c)
 		}
 	}

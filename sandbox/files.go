@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 
+	"github.com/ringfence/ringfence/assume"
 	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/judge"
 )
@@ -29,6 +30,15 @@ func ReadWaivers(file string) ([]byte, error) {
 	b, err := host.ReadTrusted(file, maxConfig)
 	if err != nil {
 		return nil, fmt.Errorf("waivers: %w", err)
+	}
+	return b, nil
+}
+
+// ReadAssumptions reads a register of assumptions, which is trusted as the configuration is: whoever writes it decides what a check passes under.
+func ReadAssumptions(file string) ([]byte, error) {
+	b, err := host.ReadTrusted(file, assume.MaxSize)
+	if err != nil {
+		return nil, fmt.Errorf("assumptions: %w", err)
 	}
 	return b, nil
 }

@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/ringfence/ringfence/assume"
 	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/judge"
@@ -37,6 +38,7 @@ type Judging struct {
 	Config *judge.Config
 
 	setup       Setup
+	assumptions []finding.Assumption // as they are before they are held against anything
 	confinement finding.Confinement
 	child       *child // nil after it came to no good end
 	begin       func() *child
@@ -105,7 +107,7 @@ func (j *Judging) start(ctx context.Context) error {
 	case r.Config == nil:
 		return fmt.Errorf("%w: no configuration", errFrame)
 	}
-	j.Checks, j.Config, j.confinement = r.Checks, r.Config, r.Confinement
+	j.Checks, j.Config, j.confinement, j.assumptions = r.Checks, r.Config, r.Confinement, r.Assumptions
 	return nil
 }
 
@@ -171,11 +173,24 @@ func (j *Judging) Judge(ctx context.Context, s *snapshot.Snapshot, text []byte, 
 	case errors.As(err, &told) && !ask.Live:
 		return nil, err
 	}
-	r := judge.Unjudged(s, j.Checks, j.Config, j.setup.Version, "judging ended before it was done: "+oneLine(err))
+	r := j.unjudged(s, "judging ended before it was done: "+oneLine(err))
 	r.Confinement = &j.confinement
 	o = &Outcome{Worst: r.Worst(), Unknown: r.Undecided(), Report: r}
 	o.Rendered, err = render(r, list)
 	return o, err
+}
+
+// unjudged is the report where judging came to no end.
+func (j *Judging) unjudged(s *snapshot.Snapshot, reason string) *finding.Report {
+	r := judge.Unjudged(s, j.Checks, j.Config, j.setup.Version, reason)
+	for _, a := range j.assumptions {
+		a.Because = []string{reason}
+		r.Assumptions = append(r.Assumptions, a)
+	}
+	if j.setup.AssumptionFile != "" {
+		r.Add(assume.Results(r.Assumptions))
+	}
+	return r
 }
 
 // ask gives a job to the process, which is started anew if it has ended.
@@ -193,13 +208,13 @@ func (j *Judging) ask(ctx context.Context, ask *job, text []byte) (*Outcome, err
 		if err := writeFrame(c.in, text); err != nil {
 			return err
 		}
-		return o.read(c.out, ask, j.Checks)
+		return o.read(c.out, ask, j.Checks, len(j.assumptions))
 	})
 	return o, err
 }
 
-// read reads the answer to a job.
-func (o *Outcome) read(r io.Reader, ask *job, checks []judge.Check) error {
+// read reads the answer to a job. Assumptions are what can be unknown beside the checks.
+func (o *Outcome) read(r io.Reader, ask *job, checks []judge.Check, assumptions int) error {
 	var got judged
 	err := readValue(r, &got)
 	switch {
@@ -209,7 +224,7 @@ func (o *Outcome) read(r io.Reader, ask *job, checks []judge.Check) error {
 		return toldError(got.Error)
 	}
 	o.Worst, o.Unknown = got.Worst, got.Unknown
-	if o.Worst != "" && finding.Rank(o.Worst) >= len(finding.Severities) || o.Unknown < 0 || o.Unknown > len(checks) {
+	if o.Worst != "" && finding.Rank(o.Worst) >= len(finding.Severities) || o.Unknown < 0 || o.Unknown > len(checks)+assumptions {
 		return fmt.Errorf("%w: worst %q, %d unknown", errFrame, o.Worst, o.Unknown)
 	}
 	for range ask.Renderings {

@@ -11,6 +11,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"github.com/ringfence/ringfence/assume"
 	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/judge"
 	"github.com/ringfence/ringfence/rego"
@@ -30,7 +31,10 @@ type Setup struct {
 	Selection  Selection      `json:"selection,omitzero"`
 	WaiverFile string         `json:"waiverFile,omitempty"` // its name, for messages
 	Waivers    []byte         `json:"waivers,omitempty"`    // its text
-	Now        time.Time      `json:"now,omitzero"`         // whether a waiver has expired
+	Now        time.Time      `json:"now,omitzero"`         // whether a waiver has expired, or a review is due
+	// AssumptionFile is the name of a register of assumptions, for messages, and Assumptions its text: without one it is the shipped set.
+	AssumptionFile string `json:"assumptionFile,omitempty"`
+	Assumptions    []byte `json:"assumptions,omitempty"`
 
 	waivers *waiver.List
 	Leave   string `json:"leave,omitempty"` // why the policies of the user are not evaluated
@@ -42,6 +46,8 @@ type ready struct {
 	Checks      []judge.Check       `json:"checks,omitempty"`
 	Config      *judge.Config       `json:"config,omitempty"`
 	Confinement finding.Confinement `json:"confinement"`
+	// Assumptions are those of the register, not held against anything yet.
+	Assumptions []finding.Assumption `json:"assumptions,omitempty"`
 }
 
 // job asks for a judgement of the snapshot in the frame behind it.
@@ -83,7 +89,7 @@ func serve(ctx context.Context, in io.Reader, out io.Writer, held finding.Confin
 		answer.Error = err.Error()
 		return writeValue(out, answer)
 	}
-	answer.Checks, answer.Config = p.Checks, cfg
+	answer.Checks, answer.Config, answer.Assumptions = p.Checks, cfg, cfg.Register.Unheld("nothing was judged")
 	if err := writeValue(out, answer); err != nil {
 		return fmt.Errorf("judge: %w", err)
 	}
@@ -153,11 +159,16 @@ func (s *Setup) prepare() (*judge.Policies, *judge.Config, error) {
 		return nil, nil, err
 	}
 	cfg.Checks.Skip = append(cfg.Checks.Skip, left...)
+	if cfg.Register, err = s.register(p); err != nil {
+		return nil, nil, err
+	}
+	cfg.Now = s.Now
 	if s.WaiverFile != "" {
 		var ids []string
 		for i := range p.Checks {
 			ids = append(ids, p.Checks[i].ID)
 		}
+		ids = append(ids, cfg.Register.IDs()...)
 		if s.waivers, err = waiver.Parse(s.WaiverFile, s.Waivers, ids, s.Now); err != nil {
 			return nil, nil, err
 		}
@@ -165,6 +176,14 @@ func (s *Setup) prepare() (*judge.Policies, *judge.Config, error) {
 	p.Leave(s.Leave)
 	cfg.Budget = s.Budget
 	return p, cfg, nil
+}
+
+// register is what assumptions are held against the host.
+func (s *Setup) register(p *judge.Policies) (*assume.Register, error) {
+	if s.AssumptionFile == "" {
+		return assume.Shipped(p.Known())
+	}
+	return assume.Parse(s.AssumptionFile, s.Assumptions, p.Known())
 }
 
 // do judges and renders.

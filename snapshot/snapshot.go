@@ -590,7 +590,7 @@ func (n *NFTables) UnreadLegacy(program string) (tables []string) {
 type Kernel struct {
 	Facts   map[string]Fact `json:"facts"`
 	Sysctls map[string]Fact `json:"sysctls"`
-	Mounts  []HostMount     `json:"mounts,omitempty"` // of /, /usr, /etc, /boot
+	Mounts  []HostMount     `json:"mounts,omitempty"` // of /, /usr, /etc, /boot and other places of the system, and what is mounted below its programs
 	Vulns   map[string]Fact `json:"vulnerabilities,omitempty"`
 }
 
@@ -600,7 +600,9 @@ type HostMount struct {
 	FSType   string `json:"fsType"`
 	Source   string `json:"source,omitempty"`
 	ReadOnly bool   `json:"readOnly"`
-	Verity   bool   `json:"verity,omitempty"` // a dm-verity device is mounted here
+	// SuperReadOnly says that the file system is read-only itself, and not this mount of it alone (mount_setattr(2)).
+	SuperReadOnly bool `json:"superReadOnly,omitempty"`
+	Verity        bool `json:"verity,omitempty"` // a dm-verity device is mounted here
 }
 
 // Section returns the coverage of a collector; one that never ran is an error.

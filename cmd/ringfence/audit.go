@@ -74,6 +74,7 @@ func (e *env) auditCommand() *cobra.Command {
 	usage.Choice(c, &f.bar.FailOn, "fail-on", "", audit.Bars, "lowest severity that makes exit code 1; none for never, new for what is\nworse than in --baseline")
 	c.Flags().BoolVar(&f.bar.Strict, "strict", false, "exit code 3 if a check is unknown or has not seen all")
 	c.Flags().StringVar(&f.WaiverFile, "waivers", "", "`file` of findings that are accepted for a time (YAML)")
+	c.Flags().StringVar(&f.AssumptionFile, "assumptions", "", "`file` of assumptions that are held against the host (YAML)")
 	c.Flags().StringVar(&f.base, "baseline", "", "say what changed since this report `file` (JSON)")
 	f.look.flags(c)
 	f.fix.flags(c)
@@ -89,8 +90,8 @@ func (f *auditFlags) plan() ([]reports.Output, error) {
 	switch {
 	case f.bar.FailOn == audit.OnNew && f.base == "":
 		return nil, errors.New("--fail-on new wants --baseline")
-	case f.fix.fix && (f.WaiverFile != "" || f.base != ""):
-		return nil, errors.New("--waivers and --baseline do not go with --fix: it closes what is found")
+	case f.fix.fix && (f.WaiverFile != "" || f.base != "" || f.AssumptionFile != ""):
+		return nil, errors.New("--waivers, --assumptions and --baseline do not go with --fix: it closes what is found")
 	}
 	return outs, f.fix.validate(f)
 }
