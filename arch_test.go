@@ -32,7 +32,7 @@ var ours = map[string][]string{
 	"terminal":      {},
 	"yamlfile":      {"words"},
 	"authoring":     {"judge"},
-	"audit":         {"host", "snapshot", "sandbox", "judge", "finding", "remedy", "trial", "version", "exposure", "packet", "trace", "zones", "reports", "escape", "exit"}, // trial: by what a fix was judged
+	"audit":         {"host", "assume", "snapshot", "sandbox", "judge", "finding", "remedy", "trial", "version", "exposure", "packet", "trace", "zones", "reports", "escape", "exit"}, // trial: by what a fix was judged
 	"ruleset":       {},
 	"packet":        {}, // values alone: what the engines share decides nothing
 	"zones":         {"snapshot", "packet"},

@@ -47,7 +47,7 @@ var vocabularies = map[string][]string{
 	"finding.Result.Status":       {finding.Fail, finding.Pass, finding.Unknown, finding.NotApplicable, finding.Waived},
 	"finding.Report.Schema":       {finding.Schema},
 	"finding.Assumption.Validity": {finding.Confirmed, finding.Rejected, finding.Unconfirmed}, "finding.Claim.Validity": {finding.Confirmed, finding.Rejected, finding.Unconfirmed},
-	"finding.Part.Validity": {finding.Confirmed, finding.Rejected, finding.Unconfirmed}, "finding.Under.Validity": {finding.Confirmed, finding.Rejected, finding.Unconfirmed},
+	"finding.Ground.Validity": {finding.Confirmed, finding.Rejected, finding.Unconfirmed}, "finding.Under.Validity": {finding.Confirmed, finding.Rejected, finding.Unconfirmed},
 	"finding.Assumption.Open": {finding.Unseen, finding.Overdue, finding.Stale}, "finding.Assumption.Severity": finding.Severities,
 	"finding.Exposure.Verdict": {"reachable", "unreachable", "unknown"}, "finding.Forward.Verdict": {"reachable", "unreachable", "unknown"},
 	"finding.ForwardsLeftOut.Verdict": {"reachable", "unreachable", "unknown"},
@@ -57,7 +57,7 @@ var vocabularies = map[string][]string{
 	"finding.Change.Class": {
 		finding.Wider, finding.New, finding.SeverityUp, finding.CoverageWorse, finding.Reopened, finding.Fixed, finding.CoverageMore,
 	}, "finding.Diff.Schema": {finding.DiffSchema},
-	"reports.Row.Row": {"result", "finding", "exposure", "forward", "coverage"}, "reports.Row.Schema": {"ringfence.row/v1"},
+	"reports.Row.Row": {"result", "finding", "exposure", "forward", "coverage", "assumption"}, "reports.Row.Schema": {"ringfence.row/v1"},
 	"remedy.Plan.Mode": {remedy.Targeted, remedy.DefaultDeny}, "remedy.Plan.Schema": {"ringfence.plan/v1"},
 	"reports.Reach.Verdict": {"reachable", "unreachable", "unknown"}, "reports.Reach.Schema": {"ringfence.reach/v1"}, "reports.Trace.Schema": {"ringfence.trace/v1"},
 }

@@ -20,12 +20,12 @@ var known = &Known{
 // world answers by names: what ends in yes or a is confirmed, in no or b rejected.
 type world struct{}
 
-func (world) Ask(c *Claim) finding.Part {
+func (world) Ask(c *Claim) finding.Ground {
 	name := c.Fact
 	if len(c.Check) > 0 {
 		name = c.Check[0]
 	}
-	p := finding.Part{Kind: "fact", What: name, Validity: finding.Unconfirmed, Because: "not seen"}
+	p := finding.Ground{Kind: "fact", What: name, Validity: finding.Unconfirmed, Because: "not seen"}
 	switch {
 	case strings.HasSuffix(name, "yes"), strings.HasSuffix(name, "a"), name == "own/rests":
 		p.Validity, p.Because, p.Evidence = finding.Confirmed, "", []string{"seen"}
@@ -96,7 +96,7 @@ func TestLate(t *testing.T) {
 		if a.Validity != c.want || a.Open != c.open || c.want == finding.Confirmed != (len(a.Because) == 0) {
 			t.Errorf("%+v: %s %s %q", c, a.Validity, a.Open, a.Because)
 		}
-		if c.open == finding.Overdue && len(a.Claims[0].Parts[0].Evidence) == 0 {
+		if c.open == finding.Overdue && len(a.Claims[0].Grounds[0].Evidence) == 0 {
 			t.Errorf("%+v: the evidence is gone", c)
 		}
 	}
@@ -219,12 +219,13 @@ func TestLarge(t *testing.T) {
 	}
 	aliases := "version: 1\nassumptions:\n- &x {id: x, statement: X., topics: &t [" + strings.Repeat("a,", 5000) + "a], holds: &h {all: [" + strings.Repeat("{fact: f.yes},", 4000) + "{fact: f.yes}]}}\n" +
 		strings.Repeat("- *x\n", 400)
-	many := "version: 1\nassumptions:\n"
+	var many strings.Builder
+	many.WriteString("version: 1\nassumptions:\n")
 	for i := range 10_000 {
-		many += fmt.Sprintf("- {id: a%d, statement: A., holds: {fact: f.yes}}\n", i)
+		fmt.Fprintf(&many, "- {id: a%d, statement: A., holds: {fact: f.yes}}\n", i)
 	}
-	escaped := strings.ReplaceAll(many, "statement", `"stat\u0065ment"`)
-	for name, text := range map[string]string{"bomb": bomb.String(), "aliases": aliases, "many": many, "escaped": escaped, "deep": "version: 1\nassumptions: " + strings.Repeat("[", 100_000), "long": strings.Repeat("#", MaxSize+1)} {
+	escaped := strings.ReplaceAll(many.String(), "statement", `"stat\u0065ment"`)
+	for name, text := range map[string]string{"bomb": bomb.String(), "aliases": aliases, "many": many.String(), "escaped": escaped, "deep": "version: 1\nassumptions: " + strings.Repeat("[", 100_000), "long": strings.Repeat("#", MaxSize+1)} {
 		start := time.Now()
 		_, err := Parse("f", []byte(text), known)
 		if d := time.Since(start); err == nil || d > 3*time.Second {

@@ -14,12 +14,12 @@ import (
 // World answers what claims ask of a host. The claim joins no others, and names one check if it is about checks; what those rest on is not its
 // matter. A status of a check is in its answer's validity: one that does not apply has nothing that could be wrong, and is confirmed.
 type World interface {
-	Ask(c *Claim) finding.Part
+	Ask(c *Claim) finding.Ground
 }
 
 // Hold holds each assumption against a host, as it was seen at a time.
 func (r *Register) Hold(w World, seen, now time.Time) []finding.Assumption {
-	h := &holding{r: r, w: w, rests: r.rests(), seen: seen, now: now, done: map[string]*finding.Assumption{}, asked: map[string]finding.Part{}}
+	h := &holding{r: r, w: w, rests: r.rests(), seen: seen, now: now, done: map[string]*finding.Assumption{}, asked: map[string]finding.Ground{}}
 	list := []finding.Assumption{}
 	for i := range r.Assumptions {
 		list = append(list, *h.assumption(&r.Assumptions[i]))
@@ -53,7 +53,7 @@ type holding struct {
 	rests     map[string][]string
 	seen, now time.Time
 	done      map[string]*finding.Assumption
-	asked     map[string]finding.Part // checks
+	asked     map[string]finding.Ground // checks
 }
 
 // assumption holds one, after those that its checks rest on: there are no circles.
@@ -64,8 +64,8 @@ func (h *holding) assumption(a *Assumption) *finding.Assumption {
 	out := h.r.told(a)
 	out.Validity = finding.Confirmed
 	for _, c := range a.Holds.apart() {
-		claim := finding.Claim{Says: c.text(), Parts: []finding.Part{}}
-		claim.Validity = h.claim(c, &claim.Parts)
+		claim := finding.Claim{Says: c.text(), Grounds: []finding.Ground{}}
+		claim.Validity = h.claim(c, &claim.Grounds)
 		out.Validity = both(out.Validity, claim.Validity)
 		out.Claims = append(out.Claims, claim)
 	}
@@ -132,40 +132,40 @@ func opposite(v string) string {
 	}
 }
 
-// claim is the validity of a claim; what was asked for it is added to the parts.
-func (h *holding) claim(c *Claim, parts *[]finding.Part) string {
+// claim is the validity of a claim; what was asked for it is added to the grounds.
+func (h *holding) claim(c *Claim, grounds *[]finding.Ground) string {
 	switch {
 	case c.All != nil:
 		v := finding.Confirmed
 		for i := range c.All {
-			v = both(v, h.claim(&c.All[i], parts))
+			v = both(v, h.claim(&c.All[i], grounds))
 		}
 		return v
 	case c.Any != nil: // one that holds is enough: all of them denied is the denial
 		v := finding.Confirmed
 		for i := range c.Any {
-			v = both(v, opposite(h.claim(&c.Any[i], parts)))
+			v = both(v, opposite(h.claim(&c.Any[i], grounds)))
 		}
 		return opposite(v)
 	case c.Not != nil:
-		return opposite(h.claim(c.Not, parts))
+		return opposite(h.claim(c.Not, grounds))
 	case c.Check != nil:
 		v := finding.Confirmed
 		for _, id := range c.Check {
 			p := h.check(id)
-			*parts = append(*parts, p)
+			*grounds = append(*grounds, p)
 			v = both(v, p.Validity)
 		}
 		return v
 	default:
 		p := h.w.Ask(c)
-		*parts = append(*parts, p)
+		*grounds = append(*grounds, p)
 		return p.Validity
 	}
 }
 
 // check asks for a check. That it passes counts only if what it rests on holds.
-func (h *holding) check(id string) finding.Part {
+func (h *holding) check(id string) finding.Ground {
 	if p, ok := h.asked[id]; ok {
 		return p
 	}
@@ -186,7 +186,7 @@ func (h *holding) check(id string) finding.Part {
 	return p
 }
 
-// because is why an assumption is not confirmed: by the parts that have its validity, or the claims where parts do not tell.
+// because is why an assumption is not confirmed: by the grounds that have its validity, or the claims where these do not tell.
 func because(a *finding.Assumption) (list []string) {
 	if a.Validity == finding.Confirmed {
 		return nil
@@ -197,8 +197,8 @@ func because(a *finding.Assumption) (list []string) {
 			continue
 		}
 		n := len(list)
-		for j := range c.Parts {
-			if p := &c.Parts[j]; p.Validity == a.Validity {
+		for j := range c.Grounds {
+			if p := &c.Grounds[j]; p.Validity == a.Validity {
 				list = append(list, why(p))
 			}
 		}
@@ -209,8 +209,8 @@ func because(a *finding.Assumption) (list []string) {
 	return list
 }
 
-// why is a part in one line.
-func why(p *finding.Part) string {
+// why is a ground in one line.
+func why(p *finding.Ground) string {
 	says := p.Because
 	if p.Validity == finding.Rejected && len(p.Evidence) > 0 {
 		says = p.Evidence[0]
@@ -298,7 +298,7 @@ func result(a *finding.Assumption) finding.Result {
 func evidenceText(a *finding.Assumption) string {
 	n := 0
 	for i := range a.Claims {
-		n += len(a.Claims[i].Parts)
+		n += len(a.Claims[i].Grounds)
 	}
 	if n == 1 {
 		return "1 answer of the host"
@@ -314,8 +314,8 @@ func findings(a *finding.Assumption, id string) []finding.Finding {
 		Remediation: []finding.Remediation{{Kind: "words", Text: "make it true again, or take the threats that come back into the model"}},
 	}
 	for i := range a.Claims {
-		for j := range a.Claims[i].Parts {
-			p := &a.Claims[i].Parts[j]
+		for j := range a.Claims[i].Grounds {
+			p := &a.Claims[i].Grounds[j]
 			if a.Claims[i].Validity != finding.Rejected || p.Validity != finding.Rejected {
 				continue
 			}

@@ -1,10 +1,15 @@
 package audit
 
 import (
+	"errors"
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/ringfence/ringfence/exit"
 	"github.com/ringfence/ringfence/finding"
+	"github.com/ringfence/ringfence/reports"
+	"github.com/ringfence/ringfence/snapshot"
 )
 
 // Bar is what makes an audit end with another exit code than 0.
@@ -39,4 +44,35 @@ func (b *Bar) Changed(d *finding.Diff) error {
 		return &exit.Error{Code: exit.Findings}
 	}
 	return nil
+}
+
+// Held is an exit.Error if an assumption is rejected, or unconfirmed under Strict.
+func (b *Bar) Held(list []finding.Assumption) error {
+	has := func(validity string) bool {
+		return slices.ContainsFunc(list, func(a finding.Assumption) bool { return a.Validity == validity })
+	}
+	switch {
+	case has(finding.Rejected):
+		return &exit.Error{Code: exit.Findings}
+	case b.Strict && has(finding.Unconfirmed):
+		return &exit.Error{Code: exit.Incomplete}
+	default:
+		return nil
+	}
+}
+
+// Unseen says which parts of the host a snapshot has not, and is the exit.Error for that.
+func Unseen(s *snapshot.Snapshot, strict bool) (told string, err error) {
+	refused, whole := s.Gaps()
+	for _, c := range refused {
+		told += fmt.Sprintf("ringfence: %s was not seen: %s\n", c.Collector, reports.Clean(strings.Join(c.Reasons, "; "), false))
+	}
+	switch {
+	case len(refused) == len(s.Coverage):
+		return told, &exit.Error{Code: exit.Incomplete, Err: errors.New("no part of the host was seen")}
+	case strict && !whole:
+		return told, &exit.Error{Code: exit.Incomplete}
+	default:
+		return told, nil
+	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/ringfence/ringfence/escape"
 	"github.com/ringfence/ringfence/exposure"
+	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/reports"
 	"github.com/ringfence/ringfence/snapshot"
@@ -127,4 +128,18 @@ func TraceLines(t *trace.Tracer, in io.Reader, to io.Writer) error {
 		err = fmt.Errorf("write fates: %w", ferr)
 	}
 	return err
+}
+
+// Batch answers the packets of a file; "-" is standard input.
+func (in *Input) Batch(t *trace.Tracer, file string, to io.Writer) error {
+	from := in.Stdin
+	if file != "-" {
+		f, err := host.OpenNamed(file)
+		if err != nil {
+			return fmt.Errorf("batch: %w", err)
+		}
+		defer f.Close()
+		from = f
+	}
+	return TraceLines(t, from, to)
 }

@@ -2,6 +2,7 @@
 package authoring
 
 import (
+	"context"
 	"fmt"
 	"path"
 	"regexp"
@@ -139,3 +140,22 @@ policy may call, data.json the parameters. Beside a directory of policies of you
     opa test lib DIR data.json
     regal lint DIR
 `
+
+// Test runs the unit tests of the policies of a directory. It is what policies read without need, and how the tests went; an error if there are none.
+func Test(ctx context.Context, p *judge.Policies, dir string, opt judge.TestOptions) (needless, text string, failed int, err error) {
+	for i := range p.Checks {
+		if spare := p.Spare(&p.Checks[i]); !p.Checks[i].Builtin && len(spare) > 0 {
+			needless += fmt.Sprintf("ringfence: %s: reads %s, of which it uses nothing: it is unknown without need where that was not seen\n",
+				p.Checks[i].File, strings.Join(spare, ", "))
+		}
+	}
+	results, covered, err := p.Test(ctx, opt)
+	if err == nil && len(results) == 0 {
+		err = fmt.Errorf("%s has no unit tests that were asked for: they are the rules test_... in files named ..._test.rego", dir)
+	}
+	if err != nil {
+		return needless, "", 0, err
+	}
+	text, failed = TestText(results, covered, opt.Trace)
+	return needless, text, failed, nil
+}

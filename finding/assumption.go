@@ -47,12 +47,12 @@ type Assumption struct {
 type Claim struct {
 	Says     string `json:"says"` // the claim in words
 	Validity string `json:"validity"`
-	// Parts are what was asked of the host for it.
-	Parts []Part `json:"parts"`
+	// Grounds are what was asked of the host for it.
+	Grounds []Ground `json:"grounds"`
 }
 
-// Part is a question to the host that a claim rests on, and its answer.
-type Part struct {
+// Ground is a question to the host that a claim rests on, and its answer.
+type Ground struct {
 	Kind string `json:"kind"` // fact, check, reach, path or rego
 	// What is asked: the name of a fact, a check or a rule, or a question in words.
 	What     string `json:"what"`

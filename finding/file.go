@@ -22,8 +22,9 @@ const (
 
 // What a report can name checks and findings by: they stand beside text of the program in every format.
 var (
-	checkID     = regexp.MustCompile(`^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)+$`)
-	fingerprint = regexp.MustCompile(`^[0-9a-f]+$`)
+	checkID      = regexp.MustCompile(`^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)+$`)
+	assumptionID = regexp.MustCompile(`^[a-z0-9][a-z0-9-]*$`)
+	fingerprint  = regexp.MustCompile(`^[0-9a-f]+$`)
 )
 
 // ErrReport is in every error of reading a report.
@@ -113,8 +114,8 @@ func (a *Assumption) valid() error {
 	words := []string{a.Validity}
 	for i := range a.Claims {
 		words = append(words, a.Claims[i].Validity)
-		for j := range a.Claims[i].Parts {
-			words = append(words, a.Claims[i].Parts[j].Validity)
+		for j := range a.Claims[i].Grounds {
+			words = append(words, a.Claims[i].Grounds[j].Validity)
 		}
 	}
 	for _, w := range words {
@@ -122,7 +123,7 @@ func (a *Assumption) valid() error {
 			return fmt.Errorf("%w: assumption %q: validity %q", ErrReport, a.ID, w)
 		}
 	}
-	if Rank(a.Severity) >= len(Severities) {
+	if Rank(a.Severity) >= len(Severities) || !assumptionID.MatchString(a.ID) {
 		return fmt.Errorf("%w: assumption %q: severity %q", ErrReport, a.ID, a.Severity)
 	}
 	return nil

@@ -68,7 +68,7 @@ type asking struct {
 }
 
 // Ask answers one claim.
-func (a *asking) Ask(c *assume.Claim) finding.Part {
+func (a *asking) Ask(c *assume.Claim) finding.Ground {
 	switch {
 	case c.Fact != "":
 		return a.fact(c.Fact)
@@ -84,23 +84,23 @@ func (a *asking) Ask(c *assume.Claim) finding.Part {
 }
 
 // whole makes what was confirmed unconfirmed, if what it was read from was not seen whole.
-func (a *asking) whole(p finding.Part, reads []string) finding.Part {
+func (a *asking) whole(p finding.Ground, reads []string) finding.Ground {
 	gaps, unread := missed(a.b.snap, a.b.gaps, reads)
 	switch {
 	case unread != "":
-		return finding.Part{Kind: p.Kind, What: p.What, Validity: finding.Unconfirmed, Because: unread}
+		return finding.Ground{Kind: p.Kind, What: p.What, Validity: finding.Unconfirmed, Because: unread}
 	case p.Validity == finding.Confirmed && len(gaps) > 0:
 		p.Validity, p.Because = finding.Unconfirmed, strings.Join(gaps, "; ")
 	}
 	return p
 }
 
-// maxParts bounds what is told of one check or question.
-const maxParts = 5
+// maxTold bounds what is told of one check or question.
+const maxTold = 5
 
 // check is what came of a check.
-func (a *asking) check(id string) finding.Part {
-	p := finding.Part{Kind: "check", What: id, Validity: finding.Unconfirmed, Because: "it was not judged"}
+func (a *asking) check(id string) finding.Ground {
+	p := finding.Ground{Kind: "check", What: id, Validity: finding.Unconfirmed, Because: "it was not judged"}
 	i := slices.IndexFunc(a.results, func(r finding.Result) bool { return r.ID == id })
 	if i < 0 {
 		return p
@@ -115,7 +115,7 @@ func (a *asking) check(id string) finding.Part {
 		p.Validity, p.Because = finding.Rejected, ""
 		for i := range res.Findings {
 			f := &res.Findings[i]
-			if i == maxParts {
+			if i == maxTold {
 				p.Evidence = append(p.Evidence, fmt.Sprintf("and %d more", len(res.Findings)-i))
 				break
 			}
@@ -134,8 +134,8 @@ func (a *asking) check(id string) finding.Part {
 var reachReads = []string{"network", "nftables", "listeners.ip", "processes.power"}
 
 // reach asks the packet model.
-func (a *asking) reach(q *assume.Reach) finding.Part {
-	p := finding.Part{Kind: "reach", What: q.String()}
+func (a *asking) reach(q *assume.Reach) finding.Ground {
+	p := finding.Ground{Kind: "reach", What: q.String()}
 	if exposure.Unseen(a.b.snap) != nil {
 		return a.whole(p, reachReads)
 	}
@@ -164,7 +164,7 @@ type ways struct {
 }
 
 // decided is what answers about packets of several kinds say together: one that arrives is enough.
-func decided(p finding.Part, got []ways, want string) finding.Part {
+func decided(p finding.Ground, got []ways, want string) finding.Ground {
 	verdict := packet.Unreachable
 	for i := range got {
 		w := &got[i]
@@ -183,8 +183,8 @@ func decided(p finding.Part, got []ways, want string) finding.Part {
 			p.Evidence = append(p.Evidence, strings.TrimSpace(got[i].what+" is stopped by "+strings.Join(got[i].stopped, "; ")))
 		}
 	}
-	if len(p.Evidence) > maxParts {
-		p.Evidence = append(p.Evidence[:maxParts], fmt.Sprintf("and %d more", len(p.Evidence)-maxParts))
+	if len(p.Evidence) > maxTold {
+		p.Evidence = append(p.Evidence[:maxTold], fmt.Sprintf("and %d more", len(p.Evidence)-maxTold))
 	}
 	switch {
 	case verdict == packet.Unknown:
@@ -254,8 +254,8 @@ var pathReads = []string{
 }
 
 // path asks who becomes what. Who is meant to is told, and is no answer.
-func (a *asking) path(q *assume.Path) finding.Part {
-	p := finding.Part{Kind: "path", What: q.String(), Validity: finding.Confirmed}
+func (a *asking) path(q *assume.Path) finding.Ground {
+	p := finding.Ground{Kind: "path", What: q.String(), Validity: finding.Confirmed}
 	goal := assume.Goals[q.To]
 	yes, open, asked := 0, 0, 0
 	for i := range a.b.doc.Paths {
@@ -281,8 +281,8 @@ func (a *asking) path(q *assume.Path) finding.Part {
 	if asked == 0 {
 		p.Evidence = []string{"there is nobody such on the host"}
 	}
-	if len(p.Evidence) > maxParts {
-		p.Evidence = append(p.Evidence[:maxParts], fmt.Sprintf("and %d more", len(p.Evidence)-maxParts))
+	if len(p.Evidence) > maxTold {
+		p.Evidence = append(p.Evidence[:maxTold], fmt.Sprintf("and %d more", len(p.Evidence)-maxTold))
 	}
 	switch {
 	case yes > 0:
@@ -295,7 +295,7 @@ func (a *asking) path(q *assume.Path) finding.Part {
 			finding.Confirmed: finding.Rejected, finding.Rejected: finding.Confirmed, finding.Unconfirmed: finding.Unconfirmed,
 		}[p.Validity]
 	}
-	if whole := a.whole(finding.Part{Kind: p.Kind, What: p.What, Validity: finding.Confirmed}, pathReads); yes == 0 && whole.Validity != finding.Confirmed {
+	if whole := a.whole(finding.Ground{Kind: p.Kind, What: p.What, Validity: finding.Confirmed}, pathReads); yes == 0 && whole.Validity != finding.Confirmed {
 		return whole // nobody is seen to, and not everybody was seen
 	}
 	return p
@@ -322,8 +322,8 @@ type ruled struct {
 }
 
 // rule evaluates a rule of the user: answer is an object with validity, because and evidence. Without an answer it is unconfirmed.
-func (a *asking) rule(name string) finding.Part {
-	p := finding.Part{Kind: "rego", What: name, Validity: finding.Unconfirmed, Because: "there is no such rule"}
+func (a *asking) rule(name string) finding.Ground {
+	p := finding.Ground{Kind: "rego", What: name, Validity: finding.Unconfirmed, Because: "there is no such rule"}
 	i := slices.IndexFunc(a.p.rules, func(c Check) bool { return c.pkg == name })
 	if i < 0 {
 		return p

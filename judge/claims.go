@@ -37,8 +37,8 @@ func factNames() (list []string) {
 }
 
 // fact is what is known of a named fact.
-func (a *asking) fact(name string) finding.Part {
-	p := finding.Part{Kind: "fact", What: name, Validity: finding.Unconfirmed, Because: "there is no such fact"}
+func (a *asking) fact(name string) finding.Ground {
+	p := finding.Ground{Kind: "fact", What: name, Validity: finding.Unconfirmed, Because: "there is no such fact"}
 	i := slices.IndexFunc(facts, func(f fact) bool { return f.name == name })
 	if i < 0 {
 		return p

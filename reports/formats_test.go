@@ -33,6 +33,9 @@ func worst() *finding.Report {
 	r.Results[0].Findings[0].Waiver = &finding.Waiver{Reason: hostile[0], Owner: formulas[0], Expires: "2027-01-01"}
 	r.Results[0].Findings[1].Waiver = &finding.Waiver{Reason: hostile[0], Owner: formulas[0], Expires: "2020-01-01", Reopened: "it has expired"}
 	r.Host.ID, r.Host.BootID = hostile[0], "b"
+	r.Assumptions = []finding.Assumption{{ID: "x", Statement: hostile[0], Validity: finding.Rejected, Because: hostile, IfFalse: formulas, Claims: []finding.Claim{{
+		Says: hostile[0], Validity: finding.Rejected, Grounds: []finding.Ground{{What: hostile[0], Validity: finding.Rejected, Evidence: hostile}},
+	}}}}
 	r.Coverage[0].Collector = "ssh\"\\\n"
 	r.Exposures = []finding.Exposure{{Service: finding.Service{Owner: hostile[5]}, Zone: "external", Verdict: "reachable"}}
 	r.Forwards = []finding.Forward{{From: hostile[5], Verdict: "unreachable"}}

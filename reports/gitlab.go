@@ -89,6 +89,9 @@ func writeGitLab(w io.Writer, list []*finding.Report, _ Options) error {
 		if e.status() == finding.Unknown {
 			out.Scan.Messages = append(out.Scan.Messages, gitlabMessage{"warn", upTo("not decided: "+Clean(e.res.ID, false)+": "+e.message(), gitlabName)})
 		}
+		if e.f == nil && e.status() == finding.Pass && len(e.res.Under) > 0 {
+			out.Scan.Messages = append(out.Scan.Messages, gitlabMessage{"info", upTo(Clean(e.res.ID, false)+" passes "+e.message(), gitlabName)})
+		}
 		if e.f == nil || e.status() != finding.Fail {
 			continue
 		}

@@ -13,7 +13,7 @@ import (
 // Row is a line of the JSON lines: one thing of one report, with where and when it is from. Lines of many hosts stand in one file.
 type Row struct {
 	Schema      string `json:"schema"` // ringfence.row/v1
-	Row         string `json:"row"`    // result, finding, exposure, forward or coverage: which of the fields below it has
+	Row         string `json:"row"`    // result, finding, exposure, forward, coverage or assumption: which of the fields below it has
 	Host        string `json:"host"`
 	HostID      string `json:"hostId,omitempty"`
 	BootID      string `json:"bootId,omitempty"`
@@ -29,6 +29,8 @@ type Row struct {
 	Exposure *finding.Exposure `json:"exposure,omitempty"`
 	Forward  *finding.Forward  `json:"forward,omitempty"`
 	Coverage *finding.Coverage `json:"coverage,omitempty"`
+	// Assumption is one of a threat model, held against the host.
+	Assumption *finding.Assumption `json:"assumption,omitempty"`
 }
 
 // rowResult is a result without its findings, which are rows, and without what its check is about.
@@ -40,6 +42,8 @@ type rowResult struct {
 	// Unknowns is what could not be decided, Waiver who accepted it that the answer is not known.
 	Unknowns []finding.Unclear `json:"unknowns,omitempty"`
 	Waiver   *finding.Waiver   `json:"waiver,omitempty"`
+	// Under are the assumptions that it rests on.
+	Under []finding.Under `json:"under,omitempty"`
 }
 
 const rowSchema = "ringfence.row/v1"
@@ -78,7 +82,7 @@ func rowsOf(r *finding.Report) (out []Row) {
 	for i := range r.Results {
 		res := &r.Results[i]
 		add("result", func(x *Row) {
-			x.Check, x.Result = res.ID, &rowResult{res.Status, res.Severity, res.Reason, len(res.Findings), res.Unknowns, res.Waiver}
+			x.Check, x.Result = res.ID, &rowResult{res.Status, res.Severity, res.Reason, len(res.Findings), res.Unknowns, res.Waiver, res.Under}
 		})
 		for j := range res.Findings {
 			add("finding", func(x *Row) { x.Check, x.Finding = res.ID, &res.Findings[j] })
@@ -92,6 +96,9 @@ func rowsOf(r *finding.Report) (out []Row) {
 	}
 	for i := range r.Coverage {
 		add("coverage", func(x *Row) { x.Coverage = &r.Coverage[i] })
+	}
+	for i := range r.Assumptions {
+		add("assumption", func(x *Row) { x.Assumption = &r.Assumptions[i] })
 	}
 	return out
 }

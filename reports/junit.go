@@ -36,6 +36,7 @@ type (
 		Skipped *junitWhy `xml:"skipped"`
 		Error   *junitWhy `xml:"error"`
 		Failure *junitWhy `xml:"failure"`
+		Output  string    `xml:"system-out,omitempty"`
 	}
 	junitWhy struct {
 		Message string `xml:"message,attr"`
@@ -112,6 +113,8 @@ func (s *junitSuite) add(r *finding.Report, res *finding.Result) {
 	case res.Status != finding.Pass:
 		c.Skipped = &junitWhy{Message: strings.ReplaceAll(res.Status, "_", " ") + ": " + oneLine(res.Reason)}
 		s.Skipped++
+	case len(res.Under) > 0:
+		c.Output = "passes " + oneLine(res.Reason)
 	default:
 	}
 	s.Cases = append(s.Cases, c)

@@ -62,6 +62,7 @@ func writeTable(w io.Writer, r *finding.Report, o Options) error {
 		p.waived(r)
 		p.others(r)
 	}
+	p.assumptions(r)
 	if c := r.Confinement; c != nil {
 		p.line("")
 		p.wrapped("", confined(c), dim)

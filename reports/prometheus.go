@@ -51,13 +51,19 @@ func writePrometheus(w io.Writer, list []*finding.Report, _ Options) error {
 			fmt.Fprintf(b, "ringfence_check_unknown{check=%s} 1\n", label(r.Results[i].ID))
 		}
 	}
+	metric("ringfence_check_under_assumption", "Checks that pass only while an assumption holds: 1 if it was seen to.")
+	for i := range r.Results {
+		for _, u := range r.Results[i].Under {
+			fmt.Fprintf(b, "ringfence_check_under_assumption{check=%s,assumption=%s} %d\n", label(r.Results[i].ID), label(u.ID), whether(u.Validity == finding.Confirmed))
+		}
+	}
+	metric("ringfence_assumption", "Assumptions by what is known of them; always 1.")
+	for i := range r.Assumptions {
+		fmt.Fprintf(b, "ringfence_assumption{assumption=%s,validity=%s} 1\n", label(r.Assumptions[i].ID), label(r.Assumptions[i].Validity))
+	}
 	metric("ringfence_collector_complete", "Whether a part of the host was seen whole.")
 	for _, x := range r.Coverage {
-		whole := 0
-		if x.Status == "ok" || x.Status == "absent" {
-			whole = 1
-		}
-		fmt.Fprintf(b, "ringfence_collector_complete{collector=%s} %d\n", label(x.Collector), whole)
+		fmt.Fprintf(b, "ringfence_collector_complete{collector=%s} %d\n", label(x.Collector), whether(x.Status == "ok" || x.Status == "absent"))
 	}
 	if t, err := time.Parse(time.RFC3339, r.Snapshot.CollectedAt); err == nil {
 		metric("ringfence_collected_timestamp_seconds", "When the host was looked at.")
@@ -67,6 +73,13 @@ func writePrometheus(w io.Writer, list []*finding.Report, _ Options) error {
 		return fmt.Errorf("write Prometheus text: %w", err)
 	}
 	return nil
+}
+
+func whether(is bool) int {
+	if is {
+		return 1
+	}
+	return 0
 }
 
 // label is the value of a label in quotes: what is not printable is shown, then backslash and quote are escaped.

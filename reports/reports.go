@@ -57,6 +57,7 @@ func Formats() []Format {
 		{"dot", writeDOT, false},
 		{"tmbom", writeTMBOM, false},
 		{"otm", writeOTM, false},
+		{"oscal", writeOSCAL, false},
 	}
 }
 

@@ -149,6 +149,7 @@ const (
 	rootBase   = "HOSTROOT"
 	gapRule    = "coverage/collector"
 	openRule   = "coverage/undecided"
+	underRule  = "coverage/assumed"
 )
 
 // writeSARIF writes one run for each host. Failures become results, and questions that are open: an alert that has no result any more is closed as
@@ -267,6 +268,9 @@ func invocation(r *finding.Report) sarifInvocation {
 			})
 		}
 	}
+	for _, text := range assumed(r) {
+		inv.Notifications = append(inv.Notifications, sarifNotification{Descriptor: sarifRef{underRule}, Level: "note", Message: plainText(text)})
+	}
 	return inv
 }
 
@@ -275,6 +279,7 @@ func notified(list []sarifNotification) []sarifRule {
 	var out []sarifRule
 	for _, d := range []struct{ id, name, short, text string }{
 		{gapRule, "CollectorGap", "Part of the host was not seen.", "A collector could not see all of the host, so checks that depend on it are unknown."},
+		{underRule, "CheckAssumed", "A check passes under an assumption.", "That nothing was found says something only while an assumption holds, which was held against the host."},
 		{openRule, "CheckUndecided", "A check could not be decided.", undecidedRule.Description},
 	} {
 		if slices.ContainsFunc(list, func(n sarifNotification) bool { return n.Descriptor.ID == d.id }) {

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"regexp"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -74,20 +73,11 @@ func (e *env) testCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			for i := range p.Checks {
-				if spare := p.Spare(&p.Checks[i]); !p.Checks[i].Builtin && len(spare) > 0 {
-					e.say("ringfence: %s: reads %s, of which it uses nothing: it is unknown without need where that was not seen\n",
-						p.Checks[i].File, strings.Join(spare, ", "))
-				}
-			}
-			results, covered, err := p.Test(c.Context(), opt)
+			spare, text, failed, err := authoring.Test(c.Context(), p, args[0], opt)
+			e.sayText(spare)
 			if err != nil {
 				return err
 			}
-			if len(results) == 0 {
-				return fmt.Errorf("%s has no unit tests that were asked for: they are the rules test_... in files named ..._test.rego", args[0])
-			}
-			text, failed := authoring.TestText(results, covered, verbose)
 			if err := e.tellText(text); err != nil || failed == 0 {
 				return err
 			}

@@ -2,17 +2,13 @@ package main
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/ringfence/ringfence/audit"
-	"github.com/ringfence/ringfence/exit"
 	"github.com/ringfence/ringfence/host"
-	"github.com/ringfence/ringfence/snapshot"
 	"github.com/ringfence/ringfence/usage"
 )
 
@@ -52,7 +48,9 @@ func (e *env) collectCommand() *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("write snapshot: %w", err)
 			}
-			return e.unseen(snap, strict)
+			told, err := audit.Unseen(snap, strict)
+			e.sayText(told)
+			return err
 		},
 	}
 	c.Flags().StringVarP(&file, "output", "o", "", "write to this `file` (mode 0600) instead of standard output")
@@ -62,19 +60,4 @@ func (e *env) collectCommand() *cobra.Command {
 	c.Flags().BoolVar(&strict, "strict", false, "exit code 3 when a part of the host was not seen")
 	c.Flags().BoolVarP(&quiet, "quiet", "q", false, "no progress on the terminal")
 	return c
-}
-
-// unseen says which parts of the host a snapshot has not, and is the exit code for that.
-func (e *env) unseen(s *snapshot.Snapshot, strict bool) error {
-	refused, whole := s.Gaps()
-	for _, c := range refused {
-		e.say("ringfence: %s was not seen: %s\n", c.Collector, strings.Join(c.Reasons, "; "))
-	}
-	switch {
-	case len(refused) == len(s.Coverage):
-		return &exit.Error{Code: exit.Incomplete, Err: errors.New("no part of the host was seen")}
-	case strict && !whole:
-		return &exit.Error{Code: exit.Incomplete}
-	}
-	return nil
 }

@@ -2,14 +2,12 @@ package main
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"github.com/ringfence/ringfence/audit"
 	"github.com/ringfence/ringfence/exit"
 	"github.com/ringfence/ringfence/exposure"
-	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/reports"
 	"github.com/ringfence/ringfence/trace"
@@ -57,7 +55,7 @@ func (e *env) traceCommand() *cobra.Command {
 			}
 			t := exposure.New(c.Context(), s, exposure.Limits{}, nil).Tracer()
 			if batch != "" {
-				return e.traceBatch(t, batch)
+				return e.input(true).Batch(t, batch, e.stdout)
 			}
 			if err := audit.ComesIn(s, p.In); err != nil {
 				return err
@@ -85,18 +83,4 @@ func (e *env) traceOne(t *trace.Tracer, p *packet.Packet, format, expect string)
 		return err
 	}
 	return exit.Expected(expect, string(f.Fate))
-}
-
-// traceBatch answers line by line.
-func (e *env) traceBatch(t *trace.Tracer, file string) error {
-	in := e.stdin
-	if file != "-" {
-		f, err := host.OpenNamed(file)
-		if err != nil {
-			return fmt.Errorf("batch: %w", err)
-		}
-		defer f.Close()
-		in = f
-	}
-	return audit.TraceLines(t, in, e.stdout)
 }
