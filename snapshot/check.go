@@ -17,7 +17,7 @@ var collectors = []string{
 // laterCollectors are those that older snapshots lack.
 var laterCollectors = []string{"management", "namespaces", "powers", "system"}
 
-// Collectors are the names of the sections, sorted.
+// Collectors are the names of the sections of a Linux host, sorted.
 func Collectors() []string { return slices.Clone(collectors) }
 
 var (
@@ -31,7 +31,7 @@ var (
 func (s *Snapshot) check() error {
 	for _, f := range []func() error{
 		s.checkCoverage, s.checkHost, s.checkNetwork, s.checkListeners, s.checkSSH, s.checkAgents, s.checkProcesses,
-		s.checkNFTables, s.checkKernel, s.checkPowers, s.checkElsewhere, s.checkManaged, s.checkFacts,
+		s.checkNFTables, s.checkKernel, s.checkPowers, s.checkElsewhere, s.checkManaged, s.checkFacts, s.checkWindows,
 	} {
 		if err := f(); err != nil {
 			return err
@@ -84,8 +84,12 @@ func words[T ~string](list []T) string {
 
 func (s *Snapshot) checkCoverage() error {
 	found := map[string]bool{}
+	known := collectors
+	if s.OnWindows() {
+		known = []string{windowsSection}
+	}
 	for i, c := range s.Coverage {
-		if err := oneOf(c.Collector, collectors, "coverage[%d].collector", i); err != nil {
+		if err := oneOf(c.Collector, known, "coverage[%d].collector", i); err != nil {
 			return err
 		}
 		if found[c.Collector] {
@@ -104,7 +108,7 @@ func (s *Snapshot) checkCoverage() error {
 			return wrong(string(c.Status)+", with parts", "coverage[%d]", i)
 		}
 	}
-	for _, name := range collectors {
+	for _, name := range known {
 		if !found[name] && !slices.Contains(laterCollectors, name) {
 			return wrong(name+" is missing", "coverage")
 		}

@@ -74,6 +74,12 @@ var most = map[reflect.Type]int{
 	reflect.TypeFor[ruleset.Element](): MaxElements,
 
 	reflect.TypeFor[ruleset.IPSetElement](): MaxElements,
+
+	reflect.TypeFor[FirewallRule]():    100_000,
+	reflect.TypeFor[WFPFilter]():       100_000,
+	reflect.TypeFor[WFPCondition]():    2_000_000,
+	reflect.TypeFor[WindowsAdapter]():  10_000,
+	reflect.TypeFor[WindowsListener](): 100_000,
 }
 
 // snapshotShape is the shape of a whole snapshot, and the number of its types.

@@ -54,6 +54,9 @@ type Snapshot struct {
 
 	Management Management `json:"management,omitzero"`
 
+	// Windows is what was seen of a host that runs Windows; the sections above are empty there.
+	Windows Windows `json:"windows,omitzero"`
+
 	// Namespaces is the network of every other network namespace of the host.
 	Namespaces []Elsewhere `json:"namespaces,omitempty"`
 
