@@ -39,6 +39,8 @@ var ours = map[string][]string{
 	"reach":         {"snapshot", "ruleset", "packet"},
 	"trace":         {"snapshot", "ruleset", "packet"},
 	"certificate":   {"snapshot", "ruleset", "trace", "packet"}, // whether rules translate
+	"wfp":           {"packet"},
+	"wfp/classify":  {"wfp", "packet"}, // values of wfp alone: it checks what wfp answers
 	"rego":          {},
 	"exposure":      {"snapshot", "ruleset", "packet", "zones", "reach", "trace", "certificate"},
 	"power":         {"snapshot", "zones", "rego"}, // what is known of programs

@@ -1,0 +1,127 @@
+package wfp
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/ringfence/ringfence/packet"
+)
+
+// TestArbitration: what becomes of one packet by what the sublayers say, the heaviest first.
+func TestArbitration(t *testing.T) {
+	type says struct {
+		action Action
+		hard   bool
+	}
+	for name, c := range map[string]struct {
+		list []says
+		want packet.Verdict
+	}{
+		"nothing":                         {nil, packet.Reachable},
+		"a permit":                        {[]says{{Permit, false}}, packet.Reachable},
+		"a block":                         {[]says{{Block, false}}, packet.Unreachable},
+		"a block below a permit":          {[]says{{Permit, false}, {Block, false}}, packet.Unreachable},
+		"a permit below a block":          {[]says{{Block, false}, {Permit, false}}, packet.Unreachable},
+		"a hard permit below a block":     {[]says{{Block, false}, {Permit, true}}, packet.Unreachable},
+		"a block below a hard permit":     {[]says{{Permit, true}, {Block, false}}, packet.Reachable},
+		"a hard block below a permit":     {[]says{{Permit, true}, {Block, true}}, packet.Reachable},
+		"a callout":                       {[]says{{CalloutTerminating, false}}, packet.Unknown},
+		"a block below a callout":         {[]says{{CalloutTerminating, false}, {Block, false}}, packet.Unknown},
+		"a callout below a block":         {[]says{{Block, false}, {CalloutUnknown, false}}, packet.Unreachable},
+		"a callout below a hard permit":   {[]says{{Permit, true}, {CalloutTerminating, false}}, packet.Unknown},
+		"a callout that watches":          {[]says{{CalloutInspection, false}}, packet.Reachable},
+		"a callout that watches, blocked": {[]says{{CalloutInspection, false}, {Block, false}}, packet.Unreachable},
+	} {
+		var filters []Filter
+		var subs []Sublayer
+		for i, s := range c.list {
+			key := string(rune('a' + i))
+			subs = append(subs, Sublayer{Key: key, Weight: uint16(100 - i)})
+			filters = append(filters, Filter{ID: uint64(i), Layer: RecvAccept, V4: true, Sublayer: key, Action: s.action, Hard: s.hard})
+		}
+		q := &Question{V4: true, From: []Span{SpanOf(netip.MustParsePrefix("192.0.2.0/24"))}, Ports: AllPorts}
+		if a := New(filters, subs).Ask(q); a.Verdict != c.want {
+			t.Errorf("%s: %s", name, a.Verdict)
+		}
+	}
+}
+
+// TestLayersAddUp: what one layer blocks no other lets through, and a doubt in one leaves the answer open.
+func TestLayersAddUp(t *testing.T) {
+	q := &Question{V4: true, From: []Span{SpanOf(netip.MustParsePrefix("192.0.2.0/24"))}, Ports: AllPorts}
+	at := func(l Layer, a Action) Filter {
+		return Filter{Layer: l, V4: true, Action: a, Name: "n", Callout: "driver"}
+	}
+	for name, c := range map[string]struct {
+		list []Filter
+		want packet.Verdict
+	}{
+		"blocked below":       {[]Filter{at(InboundIPPacket, Block), at(RecvAccept, Permit)}, packet.Unreachable},
+		"blocked above":       {[]Filter{at(InboundTransport, Permit), at(RecvAccept, Block)}, packet.Unreachable},
+		"in doubt below":      {[]Filter{at(InboundIPPacket, CalloutTerminating), at(RecvAccept, Permit)}, packet.Unknown},
+		"in doubt, then shut": {[]Filter{at(InboundIPPacket, CalloutTerminating), at(RecvAccept, Block)}, packet.Unreachable},
+	} {
+		a := New(c.list, nil).Ask(q)
+		if a.Verdict != c.want || c.want == packet.Unknown && !strings.Contains(a.Parts[0].Because[0].Text, "driver") {
+			t.Errorf("%s: %s, %+v", name, a.Verdict, a.Parts)
+		}
+	}
+}
+
+// TestAlternatives: conditions on one field are alternatives, those on several must all hold.
+func TestAlternatives(t *testing.T) {
+	port := func(n uint64) Condition {
+		return Condition{Field: LocalPort, Match: Equal, Value: Value{Kind: Number, Lo: n, Hi: n}}
+	}
+	from := func(s string) Condition {
+		span := SpanOf(netip.MustParsePrefix(s))
+		return Condition{Field: RemoteAddress, Match: InRange, Value: Value{Kind: Address, From: span.From, To: span.To}}
+	}
+	permit := Filter{ID: 7, Name: "open", Layer: RecvAccept, V4: true, Action: Permit, Weight: 1, Conditions: []Condition{port(22), from("10.1.0.0/16"), port(23), from("10.3.0.0/16")}}
+	e := New([]Filter{permit, {ID: 8, Name: "rest", Layer: RecvAccept, V4: true, Action: Block}}, nil)
+	for n, want := range map[uint64]packet.Verdict{22: packet.Reachable, 23: packet.Reachable, 24: packet.Unreachable} {
+		a := e.Ask(&Question{V4: true, Facts: Facts{LocalPort: {Number: n}}, From: []Span{Every(true)}, Ports: AllPorts})
+		if a.Verdict != want || want == packet.Reachable && a.Witness.Addr() != netip.MustParseAddr("10.1.0.2") {
+			t.Errorf("%d: %s by %s", n, a.Verdict, a.Witness)
+		}
+		if want == packet.Reachable && len(a.Parts) != 5 {
+			t.Errorf("%d parts", len(a.Parts))
+		}
+	}
+	a := e.Ask(&Question{V4: true, From: []Span{Every(true)}, Ports: AllPorts})
+	if a.Verdict != packet.Unknown {
+		t.Errorf("without a local port: %s", a.Verdict)
+	}
+}
+
+// TestTokens: a security descriptor is matched as an access check does, also where the SIDs of the listener are not all known.
+func TestTokens(t *testing.T) {
+	for sddl, want := range map[string]truth{
+		"D:(A;;CC;;;WD)":                       yes,
+		"O:LSD:(A;;CC;;;S-1-5-80-7)":           no,
+		"D:(D;;CC;;;SY)(A;;CC;;;WD)":           no,
+		"D:(A;;CC;;;WD)(D;;CC;;;SY)":           yes,
+		"D:(A;;RC;;;WD)":                       no,
+		"D:(XA;;CC;;;WD;(@User.a == 1))":       maybe,
+		"D:(A;IO;CC;;;WD)":                     no,
+		"(A;;CC;;;S-1-5-18)":                   yes,
+		"O:LS":                                 yes,
+		"D:":                                   no,
+		"D:(A;;CC;;;WD":                        maybe,
+		"D:(Q;;CC;;;WD)":                       maybe,
+		"D:(A;;0x1;;;WD)S:(AU;SA;CC;;;WD)":     yes,
+		"D:(A;;GA;;;sy)":                       yes,
+		"D:(D;;CC;;;S-1-5-80-7)(A;;CC;;;WD)":   yes,
+		"D:(XD;;CC;;;WD;(a))(A;;CC;;;S-1-1-0)": maybe,
+	} {
+		c := Condition{Field: User, Match: Equal, Value: Value{Kind: SDDL, Text: sddl}}
+		if got, _ := c.holds(Fact{SIDs: []string{"S-1-1-0", "S-1-5-18"}}, true); got != want {
+			t.Errorf("%s: %d, want %d", sddl, got, want)
+		}
+	}
+	c := Condition{Field: User, Match: Equal, Value: Value{Kind: SDDL, Text: "D:(A;;CC;;;S-1-5-80-7)"}}
+	if got, why := c.holds(Fact{SIDs: []string{"S-1-1-0"}, More: "its services were not read"}, true); got != maybe || why != "its services were not read" {
+		t.Errorf("%d, %s", got, why)
+	}
+}

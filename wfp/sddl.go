@@ -1,0 +1,149 @@
+package wfp
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+)
+
+// entry is one entry of a discretionary access control list.
+type entry struct {
+	allow       bool
+	conditional bool
+	mask        uint64
+	sid         string
+}
+
+// bounds of a security descriptor that is read.
+const (
+	maxSDDL    = 64 << 10
+	maxEntries = 1000
+)
+
+// wellKnown are the SIDs that SDDL has two letters for (MS-DTYP 2.5.1.1).
+func wellKnown(s string) string {
+	switch strings.ToUpper(s) {
+	case "WD":
+		return "S-1-1-0"
+	case "AN":
+		return "S-1-5-7"
+	case "AU":
+		return "S-1-5-11"
+	case "SY":
+		return "S-1-5-18"
+	case "LS":
+		return "S-1-5-19"
+	case "NS":
+		return "S-1-5-20"
+	case "BA":
+		return "S-1-5-32-544"
+	case "BU":
+		return "S-1-5-32-545"
+	case "IU":
+		return "S-1-5-4"
+	case "SU":
+		return "S-1-5-6"
+	case "NU":
+		return "S-1-5-2"
+	case "AC":
+		return "S-1-15-2-1"
+	case "OW":
+		return "S-1-3-4"
+	case "WR":
+		return "S-1-5-33"
+	case "RC":
+		return "S-1-5-12"
+	default:
+		return strings.ToUpper(s)
+	}
+}
+
+// parseSDDL reads the discretionary list of a security descriptor (MS-DTYP 2.5.1). It is nil where the text has none.
+func parseSDDL(s string) ([]entry, error) {
+	if len(s) > maxSDDL {
+		return nil, errors.New("it is too long")
+	}
+	at := strings.Index(s, "D:")
+	if first := strings.IndexByte(s, '('); first >= 0 && first < at {
+		at = -1 // in an entry
+	}
+	list := ""
+	switch {
+	case at >= 0:
+		list = s[at+2:]
+	case strings.Contains(s, "("): // netsh prints descriptors without the mark: O:LSD:(A;;CC;;;WD) and (A;;CC;;;WD)
+		list = s
+	default:
+		return nil, nil
+	}
+	entries := []entry{}
+	for {
+		open := strings.IndexByte(list, '(')
+		if open < 0 {
+			return entries, nil
+		}
+		if i := strings.Index(list[:open], "S:"); i >= 0 {
+			return entries, nil // the system list
+		}
+		end := closing(list[open:])
+		if end < 0 || len(entries) >= maxEntries {
+			return nil, errors.New("an entry does not end")
+		}
+		e, err := parseEntry(list[open+1 : open+end])
+		if err != nil {
+			return nil, err
+		}
+		if e != nil {
+			entries = append(entries, *e)
+		}
+		list = list[open+end+1:]
+	}
+}
+
+// closing is the place of the bracket that closes the first one.
+func closing(s string) int {
+	depth := 0
+	for i := range len(s) {
+		switch s[i] {
+		case '(':
+			depth++
+		case ')':
+			if depth--; depth == 0 {
+				return i
+			}
+		}
+	}
+	return -1
+}
+
+func parseEntry(s string) (*entry, error) {
+	p := strings.SplitN(s, ";", 7)
+	if len(p) < 6 {
+		return nil, errors.New("an entry has too few parts")
+	}
+	e := &entry{sid: wellKnown(p[5]), conditional: len(p) == 7}
+	switch p[0] {
+	case "A", "XA", "OA":
+		e.allow = true
+	case "D", "XD", "OD":
+	default:
+		return nil, errors.New("an entry is of an unknown type")
+	}
+	if strings.Contains(p[1], "IO") {
+		return nil, nil // only for what inherits it
+	}
+	if n, err := strconv.ParseUint(p[2], 0, 32); err == nil {
+		e.mask = n
+		if n&0x10000000 != 0 { // GENERIC_ALL
+			e.mask |= matchFilter
+		}
+		return e, nil
+	}
+	for i := 0; i+2 <= len(p[2]); i += 2 {
+		switch p[2][i : i+2] {
+		case "CC", "GA":
+			e.mask |= matchFilter
+		}
+	}
+	return e, nil
+}
