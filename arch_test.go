@@ -41,8 +41,9 @@ var ours = map[string][]string{
 	"certificate":   {"snapshot", "ruleset", "trace", "packet"}, // whether rules translate
 	"wfp":           {"packet"},
 	"wfp/classify":  {"wfp", "packet"}, // values of wfp alone: it checks what wfp answers
+	"wfp/mpssvc":    {"wfp", "snapshot"},
 	"rego":          {},
-	"exposure":      {"snapshot", "ruleset", "packet", "zones", "reach", "trace", "certificate"},
+	"exposure":      {"snapshot", "ruleset", "packet", "zones", "reach", "trace", "certificate", "wfp", "wfp/classify", "wfp/mpssvc"},
 	"power":         {"snapshot", "zones", "rego"}, // what is known of programs
 	"judge":         {"rego", "assume", "power", "snapshot", "ruleset", "zones", "packet", "reach", "exposure", "finding", "words", "yamlfile"},
 	"sandbox":       {"host", "snapshot", "judge", "finding", "reports", "rego", "waiver", "assume", "words", "remedy"}, // remedy: what to do first is what its plans would do

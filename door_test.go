@@ -82,9 +82,12 @@ var engines = map[string]struct {
 	makes []string
 	by    []string
 }{
-	module + "reach":       {[]string{"NewModel"}, []string{"reach", "exposure"}},
-	module + "trace":       {[]string{"New"}, []string{"trace", "certificate", "exposure"}},
-	module + "certificate": {[]string{"NewChecker"}, []string{"certificate", "exposure"}},
+	module + "reach":        {[]string{"NewModel"}, []string{"reach", "exposure"}},
+	module + "trace":        {[]string{"New"}, []string{"trace", "certificate", "exposure"}},
+	module + "certificate":  {[]string{"NewChecker"}, []string{"certificate", "exposure"}},
+	module + "wfp":          {[]string{"New"}, []string{"exposure"}},
+	module + "wfp/classify": {[]string{"New"}, []string{"exposure"}},
+	module + "wfp/mpssvc":   {[]string{"Compile"}, []string{"exposure"}},
 }
 
 // TestOneAsker: questions about packets go through package exposure.

@@ -44,19 +44,9 @@ func (q *Question) Check() error {
 
 // Ask answers a question about a host.
 func (q *Question) Ask(ctx context.Context, s *snapshot.Snapshot, cfg zones.Config) (*reports.Reach, error) {
-	a := exposure.Unseen(s)
-	if a == nil {
-		src, err := Prefixes("src", q.Src)
-		if err != nil {
-			return nil, err
-		}
-		w := exposure.Words{From: q.From, To: q.To, Src: src, Proto: q.Proto, Dport: q.Dport, Unbound: q.Unbound, State: packet.State(q.State), By: q.By}
-		asked, err := w.Question(s, zones.Classify(s, cfg))
-		if err != nil {
-			return nil, err
-		}
-		got := exposure.New(ctx, s, exposure.Limits{}, nil).Ask(asked)
-		a = &got
+	a, err := q.answer(ctx, s, cfg)
+	if err != nil {
+		return nil, err
 	}
 	out := &reports.Reach{
 		Schema: "ringfence.reach/v1", Verdict: a.Verdict, Witness: a.Witness, Fate: a.Fate, Conditions: a.If, StoppedBy: a.StoppedBy,
@@ -73,6 +63,26 @@ func (q *Question) Ask(ctx context.Context, s *snapshot.Snapshot, cfg zones.Conf
 		out.Certificate = nil
 	}
 	return out, nil
+}
+
+// answer asks the model of the system that the host runs.
+func (q *Question) answer(ctx context.Context, s *snapshot.Snapshot, cfg zones.Config) (exposure.Answer, error) {
+	if a := exposure.Unseen(s); a != nil && !s.OnWindows() {
+		return *a, nil
+	}
+	src, err := Prefixes("src", q.Src)
+	if err != nil {
+		return exposure.Answer{}, err
+	}
+	w := exposure.Words{From: q.From, To: q.To, Src: src, Proto: q.Proto, Dport: q.Dport, Unbound: q.Unbound, State: packet.State(q.State), By: q.By}
+	if s.OnWindows() {
+		return exposure.AskWindows(s, zones.Classify(s, cfg), &w)
+	}
+	asked, err := w.Question(s, zones.Classify(s, cfg))
+	if err != nil {
+		return exposure.Answer{}, err
+	}
+	return exposure.New(ctx, s, exposure.Limits{}, nil).Ask(asked), nil
 }
 
 // Prefixes reads the prefixes, or single addresses, of a flag.

@@ -108,6 +108,20 @@ func (e *Engine) For(facts Facts) *Engine {
 	return out
 }
 
+// Asks says whether a filter asks for a field.
+func (e *Engine) Asks(field Field) bool {
+	for _, list := range e.places {
+		for _, s := range list {
+			for _, r := range s.rules {
+				if slices.ContainsFunc(r.groups, func(g group) bool { return g.field == field }) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
 func (r *rule) ruledOut(facts Facts) bool {
 	for i := range r.groups {
 		g := &r.groups[i]

@@ -16,9 +16,12 @@ type Fact struct {
 	// Open are the bits of flags that are not known, and why.
 	Open    uint64 `json:"open,omitempty"`
 	OpenWhy string `json:"openWhy,omitempty"`
-	// SIDs are those of a token; More is why it may have others besides.
+	// Ends is how the text ends of a value that is not known otherwise.
+	Ends string `json:"ends,omitempty"`
+	// SIDs are those of a token; More is why it may have others besides, of which none begin with Told.
 	SIDs []string `json:"sids,omitempty"`
 	More string   `json:"more,omitempty"`
+	Told string   `json:"told,omitempty"`
 }
 
 // Facts are what is known of a connection, but for who opens it. A field that is missing is not known.
@@ -50,6 +53,9 @@ func (c *Condition) holds(f Fact, told bool) (truth, string) {
 	case !told:
 		return maybe, string(c.Field) + " of a packet is not part of the model"
 	case f.Unknown != "":
+		if c.Value.Kind == Text && (c.Match == Equal || c.Match == EqualFold) && !strings.HasSuffix(strings.ToLower(c.Value.Text), strings.ToLower(f.Ends)) {
+			return no, ""
+		}
 		return maybe, f.Unknown
 	}
 	switch c.Value.Kind {
@@ -206,8 +212,8 @@ func (e *entry) about(f Fact) truth {
 	if slices.Contains(f.SIDs, e.sid) {
 		return yes
 	}
-	if f.More != "" {
-		return maybe
+	if f.More == "" || f.Told != "" && strings.HasPrefix(e.sid, f.Told) {
+		return no
 	}
-	return no
+	return maybe
 }

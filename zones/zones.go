@@ -130,6 +130,10 @@ func Classify(s *snapshot.Snapshot, cfg Config) *Map {
 	for i := range s.Agents.Instances {
 		m.agents[s.Agents.Instances[i].PID] = &s.Agents.Instances[i]
 	}
+	if s.OnWindows() {
+		m.windows()
+		return m
+	}
 	m.routed = m.connected()
 	for i := range s.Network.Links {
 		m.Interfaces = append(m.Interfaces, m.link(&s.Network.Links[i], 0))

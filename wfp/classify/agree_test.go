@@ -111,13 +111,13 @@ func (w *world) facts(v4 bool) wfp.Facts {
 		f[k] = wfp.Fact{Number: n + uint64(w.IntN(2))}
 	}
 	if w.IntN(3) == 0 {
-		f[wfp.User] = wfp.Fact{SIDs: f[wfp.User].SIDs, More: "its groups were not read"}
+		f[wfp.User] = wfp.Fact{SIDs: f[wfp.User].SIDs, More: "its groups were not read", Told: w.pick("", "S-1-5-80-")}
 	}
 	if w.IntN(3) == 0 {
 		f[wfp.Flags] = wfp.Fact{Number: f[wfp.Flags].Number, Open: uint64(w.IntN(8)), OpenWhy: "IPsec"}
 	}
 	if w.IntN(4) == 0 {
-		f[wfp.App] = wfp.Fact{Unknown: "the program was not read"}
+		f[wfp.App] = wfp.Fact{Unknown: "the program was not read", Ends: w.pick("", "host.exe", ".EXE")}
 	}
 	return f
 }

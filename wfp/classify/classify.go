@@ -231,7 +231,9 @@ func matches(f *wfp.Filter, p *Packet) string {
 // test says yes, no or maybe of one condition.
 func test(x *wfp.Condition, f wfp.Fact) string {
 	if f.Unknown != "" {
-		return "maybe"
+		exact := x.Value.Kind == wfp.Text && (x.Match == wfp.Equal || x.Match == wfp.EqualFold)
+		v, end := strings.ToLower(x.Value.Text), strings.ToLower(f.Ends)
+		return word(false, exact && strings.TrimSuffix(v, end) == v && end != "")
 	}
 	switch x.Value.Kind {
 	case wfp.Number:
@@ -390,7 +392,7 @@ func oneEntry(p []string, f wfp.Fact, out map[bool]bool) (end bool, err error) {
 	case has && len(p) == 6:
 		out[allow] = true
 		return true, nil
-	case has || f.More != "":
+	case has, f.More != "" && (f.Told == "" || !strings.HasPrefix(sid, f.Told)):
 		out[allow] = true
 	}
 	return false, nil

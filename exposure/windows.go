@@ -1,0 +1,361 @@
+package exposure
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+
+	"github.com/ringfence/ringfence/packet"
+	"github.com/ringfence/ringfence/reach"
+	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/trace"
+	"github.com/ringfence/ringfence/wfp"
+	"github.com/ringfence/ringfence/wfp/classify"
+	"github.com/ringfence/ringfence/wfp/mpssvc"
+	"github.com/ringfence/ringfence/zones"
+)
+
+// Windows answers who reaches the listeners of a Windows host: by the filters that its engine holds, and where these were not read by
+// those that its rules and settings make. Where both were read they are compared.
+type Windows struct {
+	snap        *snapshot.Windows
+	held, ruled *filtering
+	tally       Tally
+}
+
+// filtering is one way to know the filters.
+type filtering struct {
+	engine *wfp.Engine
+	check  *classify.Classifier
+	epoch  wfp.Fact
+	byGUID bool
+	// unknown is why nothing is known by it.
+	unknown []packet.Cause
+}
+
+// OfWindows is the answer about a listener of a Windows host.
+type OfWindows struct {
+	Of
+	// Registry is what rules and settings alone say, where the filters of the engine decided.
+	Registry *Answer
+}
+
+// Differs says that rules and settings say another thing than the filters that the engine holds.
+func (o *OfWindows) Differs() bool {
+	return o.Registry != nil && o.Registry.Verdict != o.Verdict && o.Verdict != packet.Unknown && o.Registry.Verdict != packet.Unknown
+}
+
+// NewWindows prepares questions about a Windows host.
+func NewWindows(s *snapshot.Snapshot) *Windows {
+	w := &Windows{snap: &s.Windows}
+	var paths []string
+	for i := range w.snap.Listeners.List {
+		paths = append(paths, pathOf(w.snap, &w.snap.Listeners.List[i]))
+	}
+	if w.snap.Filters.Read.State == snapshot.Present {
+		filters, subs := held(&w.snap.Filters, paths)
+		w.held = &filtering{engine: wfp.New(filters, subs), check: classify.New(filters, subs), epoch: epochOf(filters)}
+	}
+	p := mpssvc.Compile(w.snap)
+	w.ruled = &filtering{engine: wfp.New(p.Filters, p.Sublayers), check: classify.New(p.Filters, p.Sublayers), byGUID: true}
+	for _, why := range p.Unread {
+		w.ruled.unknown = append(w.ruled.unknown, packet.Cause{Text: why})
+	}
+	return w
+}
+
+// Tally is the count of the answers until now.
+func (w *Windows) Tally() Tally { return w.tally }
+
+// Listeners answers about listeners, by their places in the snapshot, for each origin.
+func (w *Windows) Listeners(list []int, origins []zones.Origin) map[int][]OfWindows {
+	out := map[int][]OfWindows{}
+	for _, i := range list {
+		l := &w.snap.Listeners.List[i]
+		for o := range origins {
+			out[i] = append(out[i], w.listener(l, o, &origins[o])...)
+		}
+	}
+	return out
+}
+
+// listener answers about one listener and origin: an answer, or none where the origin has no addresses of its family.
+func (w *Windows) listener(l *snapshot.WindowsListener, at int, o *zones.Origin) []OfWindows {
+	q := &windowsQuestion{w: w, l: l, o: o, v4: l.Family == 4}
+	if !o.Local && o.Index > 0 {
+		q.adapter = &w.snap.Adapters.List[o.Index-1]
+		if len(localAddrs(q.adapter, q.v4)) == 0 {
+			return nil
+		}
+	}
+	if q.from = spansOf(&o.Origin, q.v4); len(q.from) == 0 && !o.Local {
+		return nil
+	}
+	out := OfWindows{Of: Of{Origin: at, V4: q.v4}}
+	if w.held == nil {
+		out.Answer = q.answer(w.ruled)
+	} else {
+		out.Answer = q.answer(w.held)
+		if len(w.ruled.unknown) == 0 {
+			a := q.answer(w.ruled)
+			out.Registry = &a
+		}
+	}
+	w.tally.add(&out.Answer)
+	return []OfWindows{out}
+}
+
+// add counts an answer.
+func (t *Tally) add(a *Answer) {
+	switch a.Verdict {
+	case packet.Reachable:
+		t.Reachable++
+	case packet.Unreachable:
+		t.Unreachable++
+	default:
+		t.Unknown++
+	}
+}
+
+// spansOf are the sources of an origin, of one family.
+func spansOf(o *packet.Origin, v4 bool) []wfp.Span {
+	var except, out []wfp.Span
+	for _, p := range o.Except {
+		if p.Addr().Is4() == v4 {
+			except = append(except, wfp.SpanOf(p))
+		}
+	}
+	except = wfp.Union(except)
+	for _, p := range o.From {
+		if p.Addr().Is4() == v4 {
+			out = append(out, wfp.SpanOf(p).Without(except)...)
+		}
+	}
+	return wfp.Union(out)
+}
+
+// windowsQuestion is a question about one listener, origin and family.
+type windowsQuestion struct {
+	w       *Windows
+	l       *snapshot.WindowsListener
+	o       *zones.Origin
+	adapter *snapshot.WindowsAdapter // nil of an origin on the host, and where the interfaces were not read
+	v4      bool
+	from    []wfp.Span
+}
+
+// answer asks for each address that the listener can be reached by, and joins what comes out.
+func (q *windowsQuestion) answer(f *filtering) Answer {
+	if len(f.unknown) > 0 {
+		return Answer{Answer: reach.Answer{Verdict: packet.Unknown, Because: f.unknown}}
+	}
+	facts := listenerFacts(q.w.snap, q.l)
+	bound, err := netip.ParseAddr(q.l.Addr)
+	bound = bound.Unmap().WithZone("")
+	switch {
+	case err != nil:
+		return Answer{Answer: unknown("the address of the listener was not read")}
+	case q.o.Network == zones.Mirrored:
+		return Answer{Answer: unknown("the Hyper-V firewall decides what WSL in mirrored mode reaches")}
+	case q.o.Local:
+		return q.local(f, facts, bound)
+	case bound.IsLoopback():
+		return Answer{Checked: true, Answer: reach.Answer{
+			Verdict: packet.Unreachable, StoppedBy: []packet.Cause{{Text: "it listens on the loopback address alone"}},
+		}}
+	}
+	maps.Copy(facts, arrivalFacts(q.adapter, f.epoch, f.byGUID))
+	f = &filtering{engine: f.engine.For(facts), check: f.check.For(facts)}
+	addrs := []netip.Addr{bound}
+	elsewhere := false
+	if q.adapter != nil {
+		own := localAddrs(q.adapter, q.v4)
+		if bound.IsUnspecified() {
+			addrs = own
+		} else {
+			elsewhere = !slices.Contains(own, bound)
+		}
+		if !f.engine.Asks(wfp.LocalAddress) {
+			addrs = addrs[:1]
+		}
+	}
+	var out Answer
+	for i, addr := range addrs {
+		if q.adapter != nil {
+			facts[wfp.LocalAddress] = wfp.Fact{Addr: addr}
+		}
+		a := q.ask(f, facts, addr, q.from)
+		if i == 0 || worse(a.Verdict) > worse(out.Verdict) {
+			out = a
+		}
+	}
+	if elsewhere && out.Verdict == packet.Reachable {
+		return Answer{Answer: unknown("whether the interface takes packets for an address of another one (weak host model) was not read")}
+	}
+	return out
+}
+
+// worse orders answers: what is reachable by one address is reachable.
+func worse(v packet.Verdict) int {
+	return map[packet.Verdict]int{packet.Unreachable: 1, packet.Unknown: 2, packet.Reachable: 3}[v]
+}
+
+// local answers for processes of the host.
+func (q *windowsQuestion) local(f *filtering, facts wfp.Facts, bound netip.Addr) Answer {
+	at := bound
+	if bound.IsUnspecified() {
+		at = netip.IPv6Loopback()
+		if q.v4 {
+			at = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+		}
+	}
+	loopback := snapshot.WindowsAdapter{Name: "loopback", Type: 24, ProfileRead: snapshot.Fact{State: snapshot.Error}}
+	maps.Copy(facts, arrivalFacts(&loopback, wfp.Fact{Unknown: "loopback is in no quarantine"}, f.byGUID))
+	facts[wfp.Flags] = wfp.Fact{Number: wfp.FlagLoopback | wfp.FlagPlainLoopback}
+	facts[wfp.LocalAddress] = wfp.Fact{Addr: at}
+	return q.ask(&filtering{engine: f.engine.For(facts), check: f.check.For(facts)}, facts, at, []wfp.Span{{From: at, To: at}})
+}
+
+// ask asks the filters about packets for one address, and has the answer checked.
+func (q *windowsQuestion) ask(f *filtering, facts wfp.Facts, to netip.Addr, from []wfp.Span) Answer {
+	wq := &wfp.Question{V4: q.v4, Facts: facts, From: from, Ports: wfp.PortSpan{From: 1, To: 65535}}
+	a := f.engine.Ask(wq)
+	out := Answer{Answer: reach.Answer{Verdict: a.Verdict}}
+	if err := f.check.Check(wq, &a); err != nil {
+		q.w.tally.Unconfirmed++
+		return Answer{Answer: unknown("the answer was not confirmed: " + err.Error())}
+	}
+	switch a.Verdict {
+	case packet.Reachable:
+		q.witness(&out, &a, to)
+	case packet.Unreachable:
+		out.Checked = true
+		out.StoppedBy = causesOf(a.Parts, func(p *wfp.Part) []packet.Cause { return p.By })
+		out.Certificate = []packet.Certificate{q.certificate(wq, &a, to)}
+	default:
+		out.Because = causesOf(a.Parts, func(p *wfp.Part) []packet.Cause { return p.Because })
+	}
+	return out
+}
+
+// witness fills in who gets through.
+func (q *windowsQuestion) witness(out *Answer, a *wfp.Answer, to netip.Addr) {
+	if to.IsUnspecified() {
+		to = map[bool]netip.Addr{true: netip.AddrFrom4([4]byte{192, 0, 2, 1}), false: netip.MustParseAddr("2001:db8::1")}[q.v4]
+	}
+	out.Checked = true
+	out.Witness = &packet.Packet{
+		In: q.in(), Src: a.Witness.Addr(), Dst: to, Proto: q.l.Proto, Sport: a.Witness.Port(), Dport: uint16(q.l.Port), //nolint:gosec // checked
+	}
+	out.Fate = &trace.Fate{Fate: trace.Local, Socket: fmt.Sprintf("%s %s (%s)", q.l.Proto, netip.AddrPortFrom(bindOf(q.l), uint16(q.l.Port)), Serves(q.l))} //nolint:gosec // checked
+	for i := range a.Parts {
+		p := &a.Parts[i]
+		if p.Verdict == packet.Reachable && p.From.Compare(a.Witness.Addr()) <= 0 && !p.To.Less(a.Witness.Addr()) {
+			out.Path = p.By
+			for _, c := range p.By {
+				out.Fate.Path = append(out.Fate.Path, trace.Step{Where: c.Where, Text: c.Text, Effect: "permit"})
+			}
+		}
+	}
+	out.Restricted = restricted(a)
+}
+
+func bindOf(l *snapshot.WindowsListener) netip.Addr {
+	a, _ := netip.ParseAddr(l.Addr)
+	return a
+}
+
+// Serves names who listens: the service whose socket it is, or the program.
+func Serves(l *snapshot.WindowsListener) string {
+	switch {
+	case l.Service != "":
+		return l.Service
+	case len(l.Services) == 1:
+		return l.Services[0]
+	}
+	return cmp.Or(l.Process, map[bool]string{true: "System"}[l.PID == systemPID], "unknown")
+}
+
+// few is how many bits fewer the addresses that get through have than those that do not, of a list of who may.
+const few = 8
+
+// restricted says that only a small part of the addresses gets through.
+func restricted(a *wfp.Answer) bool {
+	open, shut := 0, 0
+	for i := range a.Parts {
+		bits := wide(a.Parts[i].Span)
+		if a.Parts[i].Verdict == packet.Unreachable {
+			shut = max(shut, bits)
+		} else {
+			open = max(open, bits)
+		}
+	}
+	return open+few <= shut
+}
+
+// wide is how many bits the addresses of a span differ in.
+func wide(s wfp.Span) int {
+	a, b := s.From.AsSlice(), s.To.AsSlice()
+	for i := range a {
+		if x := a[i] ^ b[i]; x != 0 {
+			bits := 0
+			for ; x != 0; x >>= 1 {
+				bits++
+			}
+			return bits + 8*(len(a)-i-1)
+		}
+	}
+	return 0
+}
+
+// in is where packets of the origin come in, by its name.
+func (q *windowsQuestion) in() string {
+	switch {
+	case q.o.Local:
+		return "local"
+	case q.adapter != nil:
+		return q.adapter.Name
+	}
+	return "any"
+}
+
+// causesOf are the causes of all parts, each once.
+func causesOf(parts []wfp.Part, of func(*wfp.Part) []packet.Cause) []packet.Cause {
+	var out []packet.Cause
+	seen := map[packet.Cause]bool{}
+	for i := range parts {
+		for _, c := range of(&parts[i]) {
+			if !seen[c] {
+				seen[c] = true
+				out = append(out, c)
+			}
+		}
+	}
+	return out
+}
+
+// certificate is the proof in the form that is written: source ranges, each with the filter that stops it.
+func (q *windowsQuestion) certificate(wq *wfp.Question, a *wfp.Answer, to netip.Addr) packet.Certificate {
+	region := func(spans []wfp.Span, ports wfp.PortSpan) packet.Region {
+		r := packet.Region{
+			In: q.in(), V4: q.v4, Proto: int(wq.Facts[wfp.Protocol].Number), Dst: []string{to.String() + "-" + to.String()}, //nolint:gosec // of a protocol
+			Sport: []string{fmt.Sprintf("%d-%d", ports.From, ports.To)}, Dport: []string{fmt.Sprintf("%d-%d", q.l.Port, q.l.Port)},
+		}
+		for _, s := range spans {
+			r.Src = append(r.Src, s.From.String()+"-"+s.To.String())
+		}
+		return r
+	}
+	c := packet.Certificate{Question: region(wq.From, wq.Ports)}
+	for i := range a.Parts {
+		p := &a.Parts[i]
+		cube := packet.Cube{Region: region([]wfp.Span{p.Span}, p.Ports)}
+		if len(p.By) > 0 {
+			cube.By = p.By[0]
+		}
+		c.Cubes = append(c.Cubes, cube)
+	}
+	return c
+}

@@ -1,0 +1,202 @@
+package exposure
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/ringfence/ringfence/packet"
+	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/zones"
+)
+
+func yes(s string) snapshot.Fact { return snapshot.Fact{State: snapshot.Present, Value: s} }
+
+// windowsHost has a private network, those of WSL and of a VPN, which are public, and what usually listens.
+func windowsHost(rules ...string) *snapshot.Snapshot {
+	s := &snapshot.Snapshot{Coverage: []snapshot.Coverage{{Collector: "windows", Status: snapshot.OK}}}
+	w := &s.Windows
+	w.System.Major = 10
+	w.Adapters = snapshot.WindowsAdapters{Read: yes("registry"), List: []snapshot.WindowsAdapter{
+		{Name: "Ethernet", GUID: "{a}", LUID: 1, Type: 6, Up: true, Addrs: []string{"192.168.1.5/24", "fe80::5/64"}, Gateways: []string{"192.168.1.1"}, Profile: snapshot.ProfilePrivate, ProfileRead: yes("")},
+		{Name: "vEthernet (WSL)", GUID: "{b}", LUID: 2, Type: 6, Up: true, Kind: snapshot.NetworkWSL, Addrs: []string{"172.17.112.1/20"}, ProfileRead: snapshot.Fact{State: snapshot.Absent}},
+		{Name: "VPN", GUID: "{c}", LUID: 3, Type: 53, Up: true, Kind: snapshot.NetworkVPN, Addrs: []string{"10.8.0.2/24"}, Profile: snapshot.ProfilePublic, ProfileRead: yes("")},
+		{Name: "Loopback", Type: 24, Up: true, Addrs: []string{"127.0.0.1/8"}, ProfileRead: snapshot.Fact{State: snapshot.Absent}},
+		{Name: "Old", GUID: "{d}", Type: 6, Addrs: []string{"10.9.0.2/24"}, ProfileRead: snapshot.Fact{State: snapshot.Absent}},
+	}}
+	w.Services = snapshot.WindowsServices{Read: yes("registry"), List: []snapshot.WindowsService{
+		{Name: "TermService", SIDType: 1, Type: 0x20, Account: `NT Authority\NetworkService`, Image: `%SystemRoot%\System32\svchost.exe -k termsvcs`},
+	}}
+	held := snapshot.OwnersSeen
+	w.Listeners = snapshot.WindowsListeners{Read: yes("live"), List: []snapshot.WindowsListener{
+		{Proto: "tcp", Family: 4, Addr: "0.0.0.0", Port: 5985, PID: 4, Process: "System", OwnerState: held},
+		{Proto: "tcp", Family: 6, Addr: "::", Port: 5985, PID: 4, Process: "System", OwnerState: held},
+		{Proto: "tcp", Family: 4, Addr: "0.0.0.0", Port: 3389, PID: 900, Process: "svchost.exe", Services: []string{"TermService"}, OwnerState: held},
+		{Proto: "tcp", Family: 4, Addr: "127.0.0.1", Port: 18789, PID: 5000, Process: "node.exe", Path: `C:\Program Files\nodejs\node.exe`, OwnerState: held},
+		{Proto: "tcp", Family: 4, Addr: "192.168.1.5", Port: 139, PID: 4, Process: "System", OwnerState: held},
+		{Proto: "tcp", Family: 4, Addr: "0.0.0.0", Port: 9000, OwnerState: snapshot.OwnersUnknown},
+	}}
+	local := snapshot.FirewallStore{Store: snapshot.StoreLocal, Read: yes("registry")}
+	for i, r := range rules {
+		local.Rules = append(local.Rules, snapshot.FirewallRule{ID: string(rune('A' + i)), Text: "v2.31|Action=Allow|Active=TRUE|Dir=In|" + r})
+	}
+	w.Firewall = snapshot.WindowsFirewall{Read: yes("registry"), Stores: []snapshot.FirewallStore{local}}
+	return s
+}
+
+// askWindows answers for an origin by its interface.
+func askWindows(t *testing.T, s *snapshot.Snapshot, from string, port int, src ...netip.Prefix) Answer {
+	t.Helper()
+	a, err := AskWindows(s, zones.Classify(s, nil), &Words{From: from, To: "host", Proto: "tcp", Dport: port, Src: src})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a.Verdict != packet.Unknown && !a.Checked {
+		t.Errorf("%s to %d: %s was not checked", from, port, a.Verdict)
+	}
+	return a
+}
+
+const winrmRule = "Protocol=6|LPort=5985|App=System|"
+
+// TestWindows: who reaches what by rules of the registry alone.
+func TestWindows(t *testing.T) {
+	lan, wsl, vpn := "iface:Ethernet", "iface:vEthernet (WSL)", "iface:VPN"
+	for name, c := range map[string]struct {
+		rule string
+		from string
+		port int
+		want packet.Verdict
+		why  string
+	}{
+		"no rule":                             {"", lan, 5985, packet.Unreachable, "default inbound action (private profile)"},
+		"WinRM open to the network of WSL":    {winrmRule + "Profile=Public|RA4=LocalSubnet|RA6=LocalSubnet|", zones.Workload, 5985, packet.Reachable, "172.17.112.2"},
+		"and to no other":                     {winrmRule + "Profile=Public|RA4=LocalSubnet|RA6=LocalSubnet|", zones.External, 5985, packet.Unreachable, ""},
+		"and to the VPN, which is public too": {winrmRule + "Profile=Public|RA4=LocalSubnet|", vpn, 5985, packet.Reachable, "10.8.0.2"},
+		"one neighbour":                       {winrmRule + "RA4=192.168.1.7|", lan, 5985, packet.Reachable, "192.168.1.7"},
+		"a service in svchost":                {"Protocol=6|LPort=3389|App=%SystemRoot%\\system32\\svchost.exe|Svc=termservice|", wsl, 3389, packet.Reachable, ""},
+		"another service in svchost":          {"Protocol=6|LPort=3389|App=%SystemRoot%\\system32\\svchost.exe|Svc=other|", wsl, 3389, packet.Unreachable, ""},
+		"loopback":                            {"Protocol=6|", lan, 18789, packet.Unreachable, "loopback address alone"},
+		"the host's own":                      {"", "host", 18789, packet.Reachable, ""},
+		"an address of its own":               {"Protocol=6|LPort=139|", lan, 139, packet.Reachable, "> 192.168.1.5:139"},
+		"an address of another interface":     {"Protocol=6|LPort=139|", wsl, 139, packet.Unknown, "weak host"},
+		"one that is blocked anyway":          {"Protocol=6|LPort=139|Profile=Private|", wsl, 139, packet.Unreachable, "public profile"},
+		"a program that is not known":         {"App=C:\\x\\y.exe|", lan, 9000, packet.Unknown, "the program that listens was not read"},
+		"no listener":                         {"", lan, 1, packet.Unreachable, "nothing listens"},
+	} {
+		s := windowsHost()
+		if c.rule != "" {
+			s = windowsHost(c.rule)
+		}
+		a := askWindows(t, s, c.from, c.port)
+		all := reasons(a)
+		if a.Witness != nil {
+			all += " " + a.Witness.String()
+		}
+		if a.Verdict != c.want || !strings.Contains(all, c.why) {
+			t.Errorf("%s: %s, %s", name, a.Verdict, all)
+		}
+	}
+}
+
+// TestWindowsProof: the proof is ranges of sources, each with the filter that stops it.
+func TestWindowsProof(t *testing.T) {
+	a := askWindows(t, windowsHost(winrmRule+"RA4=10.0.0.0/8|"), "iface:Ethernet", 5985, netip.MustParsePrefix("192.168.1.0/24"), netip.MustParsePrefix("fe80::/64"))
+	if a.Verdict != packet.Unreachable || len(a.Certificate) != 2 || len(a.Certificate[0].Cubes) != 1 || a.Certificate[0].Cubes[0].Src[0] != "192.168.1.0-192.168.1.255" ||
+		a.Certificate[0].Cubes[0].By.Table != "MPSSVC_WF" {
+		t.Errorf("%s %+v", a.Verdict, a.Certificate)
+	}
+}
+
+// engineFilters are what an engine holds: the default block of a profile, and a filter for a port besides.
+func engineFilters(s *snapshot.Snapshot, more ...snapshot.WFPFilter) {
+	number := func(field string, n uint64) snapshot.WFPCondition {
+		return snapshot.WFPCondition{Field: "FWPM_CONDITION_" + field, Match: "FWP_MATCH_EQUAL", Kind: snapshot.WFPNumber, Low: n, High: n}
+	}
+	f := &s.Windows.Filters
+	f.Read = yes("netsh wfp show state")
+	f.Sublayers = []snapshot.WFPSublayer{{Key: "FWPM_SUBLAYER_MPSSVC_WF", Weight: 2}, {Key: "{vpn}", Name: "some VPN", Weight: 1000}}
+	add := func(x snapshot.WFPFilter) {
+		x.Layer = "FWPM_LAYER_ALE_AUTH_RECV_ACCEPT_V4"
+		f.Filters = append(f.Filters, x)
+	}
+	for p := range uint64(3) {
+		add(snapshot.WFPFilter{ID: 100 + p, Name: "Default", Sublayer: "FWPM_SUBLAYER_MPSSVC_WF", EffectiveWeight: 8 << 60, Action: "FWP_ACTION_BLOCK", Conditions: []snapshot.WFPCondition{number("ORIGINAL_PROFILE_ID", p+1)}})
+	}
+	app := func(path string) snapshot.WFPCondition {
+		return snapshot.WFPCondition{Field: "FWPM_CONDITION_ALE_APP_ID", Match: "FWP_MATCH_EQUAL", Kind: snapshot.WFPText, Text: path}
+	}
+	add(snapshot.WFPFilter{ID: 7, Name: "rdp", Sublayer: "FWPM_SUBLAYER_MPSSVC_WF", EffectiveWeight: 9 << 60, Action: "FWP_ACTION_PERMIT", Conditions: []snapshot.WFPCondition{
+		number("IP_LOCAL_PORT", 3389), number("IP_PROTOCOL", 6), app(`\device\harddiskvolume3\windows\system32\svchost.exe`), number("ORIGINAL_PROFILE_ID", 1),
+	}})
+	for _, x := range more {
+		add(x)
+	}
+}
+
+// TestWindowsEngine: what the engine holds decides, whatever the registry says, and both are told where they differ.
+func TestWindowsEngine(t *testing.T) {
+	vpnBlocks := snapshot.WFPFilter{ID: 50, Name: "leak protection", Sublayer: "{vpn}", Action: "FWP_ACTION_BLOCK"}
+	vpnCallout := snapshot.WFPFilter{ID: 51, Name: "inspection", Sublayer: "{vpn}", Action: "FWP_ACTION_CALLOUT_TERMINATING", Callout: "some driver"}
+	vpnLets := snapshot.WFPFilter{ID: 52, Name: "remote help", Sublayer: "{vpn}", Action: "FWP_ACTION_PERMIT", Flags: []string{"FWPM_FILTER_FLAG_CLEAR_ACTION_RIGHT"}}
+	for name, c := range map[string]struct {
+		more []snapshot.WFPFilter
+		from string
+		want packet.Verdict
+		why  string
+	}{
+		"permitted":                         {nil, "iface:vEthernet (WSL)", packet.Reachable, ""},
+		"blocked":                           {nil, "iface:Ethernet", packet.Unreachable, "MPSSVC_WF/ALE_AUTH_RECV_ACCEPT#101"},
+		"a sublayer of somebody blocks":     {[]snapshot.WFPFilter{vpnBlocks}, "iface:vEthernet (WSL)", packet.Unreachable, "some VPN"},
+		"a callout of somebody decides":     {[]snapshot.WFPFilter{vpnCallout}, "iface:vEthernet (WSL)", packet.Unknown, "some driver"},
+		"a callout takes away alone":        {[]snapshot.WFPFilter{vpnCallout}, "iface:Ethernet", packet.Unknown, ""},
+		"a permit that nobody takes back":   {[]snapshot.WFPFilter{vpnLets}, "iface:Ethernet", packet.Reachable, ""},
+		"a filter whose weight is not read": {[]snapshot.WFPFilter{{ID: 9, Name: "odd", Sublayer: "FWPM_SUBLAYER_MPSSVC_WF", Action: "FWP_ACTION_BLOCK", EffectiveWeight: 15 << 60, EffectiveUnread: true}}, "iface:vEthernet (WSL)", packet.Unknown, "weight"},
+	} {
+		s := windowsHost()
+		engineFilters(s, c.more...)
+		a := askWindows(t, s, c.from, 3389)
+		all := reasons(a)
+		if a.Verdict != c.want || !strings.Contains(all, c.why) {
+			t.Errorf("%s: %s, %s", name, a.Verdict, all)
+		}
+	}
+}
+
+// TestWindowsDiffers: the registry says blocked, the engine permits.
+func TestWindowsDiffers(t *testing.T) {
+	s := windowsHost()
+	engineFilters(s)
+	m := zones.Classify(s, nil)
+	differ := 0
+	for _, o := range NewWindows(s).Listeners([]int{2}, m.Origins)[2] {
+		if o.Differs() {
+			differ++
+			if o.Registry.Verdict != packet.Unreachable || o.Verdict != packet.Reachable {
+				t.Errorf("%s and %s", o.Registry.Verdict, o.Verdict)
+			}
+		}
+	}
+	if differ != 2 { // of WSL and the VPN, which are public
+		t.Errorf("%d differ", differ)
+	}
+}
+
+// TestWindowsNotRead: where rules, listeners or interfaces were not read nothing is proven.
+func TestWindowsNotRead(t *testing.T) {
+	s := windowsHost()
+	s.Windows.Firewall.Stores[0].Read = snapshot.Fact{State: snapshot.Denied, Reason: "access is denied"}
+	if a := askWindows(t, s, "external", 5985); a.Verdict != packet.Unknown || !strings.Contains(reasons(a), "access is denied") {
+		t.Errorf("rules: %s, %s", a.Verdict, reasons(a))
+	}
+	s = windowsHost()
+	s.Windows.Listeners = snapshot.WindowsListeners{Read: snapshot.Fact{State: snapshot.Denied, Reason: "access is denied"}}
+	if a := askWindows(t, s, "external", 5985); a.Verdict != packet.Unknown {
+		t.Errorf("listeners: %s", a.Verdict)
+	}
+	s = windowsHost(winrmRule + "RA4=LocalSubnet|")
+	s.Windows.Adapters = snapshot.WindowsAdapters{Read: snapshot.Fact{State: snapshot.Denied, Reason: "access is denied"}}
+	if a := askWindows(t, s, "external", 5985); a.Verdict != packet.Unknown {
+		t.Errorf("interfaces: %s", a.Verdict)
+	}
+}

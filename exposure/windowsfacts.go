@@ -1,0 +1,229 @@
+package exposure
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/wfp"
+	"github.com/ringfence/ringfence/wfp/mpssvc"
+)
+
+// systemPID is the process of the kernel of Windows: http.sys and SMB listen in it.
+const systemPID = 4
+
+// The first of the ports that RPC and others take of the system's choice (MS-RPCE 2.1.1.1; netsh interface ipv4 show dynamicport).
+const firstDynamic = 49152
+
+// tunnelPort is IF_TYPE_TUNNEL (ipifcons.h).
+const tunnelType = 131
+
+// The SIDs that tokens have (MS-DTYP 2.4.2.4).
+const (
+	everyone       = "S-1-1-0"
+	authenticated  = "S-1-5-11"
+	service        = "S-1-5-6"
+	administrators = "S-1-5-32-544"
+	localSystem    = "S-1-5-18"
+	localService   = "S-1-5-19"
+	networkService = "S-1-5-20"
+	allServices    = "S-1-5-80-0"
+	ofServices     = "S-1-5-80-"
+	nobodysPackage = "S-1-0-0" // that of programs in no package
+)
+
+// pathOf is the program of a listener as conditions have it, "" where it is not known.
+func pathOf(w *snapshot.Windows, l *snapshot.WindowsListener) string {
+	switch {
+	case l.PID == systemPID:
+		return "system"
+	case l.Path != "":
+		return mpssvc.Program(l.Path)
+	}
+	for _, name := range l.Services {
+		for i := range w.Services.List {
+			s := &w.Services.List[i]
+			image := strings.ToLower(strings.Trim(s.Image, `"`))
+			if at := strings.Index(image, ".exe"); at >= 0 && strings.EqualFold(s.Name, name) {
+				return mpssvc.Program(image[:at+4])
+			}
+		}
+	}
+	return ""
+}
+
+// listenerFacts are those of a listener, whoever asks.
+func listenerFacts(w *snapshot.Windows, l *snapshot.WindowsListener) wfp.Facts {
+	proto := map[string]uint64{"tcp": 6, "udp": 17}[l.Proto]
+	f := wfp.Facts{
+		wfp.Protocol: {Number: proto}, wfp.LocalPort: {Number: uint64(l.Port)}, wfp.LocalAddressType: {Number: 1}, // NlatUnicast
+		wfp.User: token(w, l), wfp.SystemPort: {}, wfp.PackageID: {Text: nobodysPackage}, wfp.PackageFamily: {},
+		wfp.RemoteUser:    {Unknown: "whom IPsec authenticates is not known"},
+		wfp.RemoteMachine: {Unknown: "whom IPsec authenticates is not known"},
+	}
+	path := pathOf(w, l)
+	f[wfp.App] = wfp.Fact{Text: path}
+	if path == "" {
+		f[wfp.App] = wfp.Fact{Unknown: "the program that listens was not read", Ends: strings.ToLower(l.Process)}
+	}
+	if strings.Contains(path, `\windowsapps\`) || path == "" && l.Process == "" {
+		f[wfp.PackageID] = wfp.Fact{Unknown: "whether the program is of a package was not read"}
+		f[wfp.PackageFamily] = f[wfp.PackageID]
+	}
+	if l.Port >= firstDynamic && l.PID != systemPID && l.Proto == "tcp" {
+		f[wfp.SystemPort] = wfp.Fact{Open: 1, OpenWhy: "whether the port is an endpoint of RPC is not told"}
+	}
+	return f
+}
+
+// accounts are the SIDs of the accounts that services have.
+var accountSIDs = map[string]string{
+	"localsystem": localSystem, `nt authority\system`: localSystem, `nt authority\localservice`: localService,
+	`nt authority\networkservice`: networkService, `nt authority\local service`: localService, `nt authority\network service`: networkService,
+}
+
+// token is what is known of the token of the process that listens.
+func token(w *snapshot.Windows, l *snapshot.WindowsListener) wfp.Fact {
+	if l.PID == systemPID {
+		return wfp.Fact{SIDs: []string{everyone, authenticated, localSystem, administrators}}
+	}
+	for i := range w.Processes.List {
+		p := &w.Processes.List[i]
+		if p.PID == l.PID && l.PID != 0 && p.Token.State == snapshot.Present && p.User != "" && len(p.Groups) > 0 {
+			return wfp.Fact{SIDs: append([]string{p.User, everyone}, p.Groups...)}
+		}
+	}
+	f := wfp.Fact{SIDs: []string{everyone, authenticated}, More: "the token of the process that listens was not read"}
+	if l.OwnerState == snapshot.OwnersUnknown {
+		return f
+	}
+	names := l.Services
+	if len(names) == 0 && l.Service != "" {
+		names = []string{l.Service}
+	}
+	for _, name := range names {
+		f.SIDs = append(f.SIDs, service, allServices)
+		at := slices.IndexFunc(w.Services.List, func(s snapshot.WindowsService) bool { return strings.EqualFold(s.Name, name) })
+		if at < 0 {
+			f.SIDs = append(f.SIDs, mpssvc.ServiceSID(name))
+			continue
+		}
+		if s := &w.Services.List[at]; s.SIDType != 0 || s.Type == 0 {
+			f.SIDs = append(f.SIDs, mpssvc.ServiceSID(name))
+		}
+		if sid := accountSIDs[strings.ToLower(w.Services.List[at].Account)]; sid != "" {
+			f.SIDs, f.More = append(f.SIDs, sid), ""
+		}
+	}
+	if len(names) > 0 || !runsServices(w, l) {
+		f.Told = ofServices
+	}
+	return f
+}
+
+// runsServices says of a program whose services are not told that it may run some.
+func runsServices(w *snapshot.Windows, l *snapshot.WindowsListener) bool {
+	name := strings.ToLower(l.Process)
+	if name == "" || name == "svchost.exe" || w.Services.Read.State != snapshot.Present {
+		return true
+	}
+	return slices.ContainsFunc(w.Services.List, func(s snapshot.WindowsService) bool {
+		return strings.Contains(strings.ToLower(s.Image), `\`+name)
+	})
+}
+
+// arrivalFacts are those of packets that come in by an interface; nil is one that was not read. Filters that were made of rules name it by its
+// GUID, those of the engine by its LUID.
+func arrivalFacts(a *snapshot.WindowsAdapter, epoch wfp.Fact, byGUID bool) wfp.Facts {
+	f := wfp.Facts{
+		wfp.Flags:           {Open: wfp.FlagIPsec, OpenWhy: "whether IPsec authenticates the peer is not known"},
+		wfp.QuarantineEpoch: epoch,
+	}
+	unknown := func(why string, fields ...wfp.Field) {
+		for _, k := range fields {
+			f[k] = wfp.Fact{Unknown: why}
+		}
+	}
+	profiles := []wfp.Field{wfp.OriginalProfile, wfp.CurrentProfile, wfp.ArrivalProfile, wfp.LocalProfile, wfp.NexthopProfile}
+	places := []wfp.Field{wfp.Interface, wfp.ArrivalInterface, wfp.NexthopInterface}
+	kinds := []wfp.Field{wfp.InterfaceType, wfp.ArrivalType, wfp.NexthopType}
+	tunnels := []wfp.Field{wfp.TunnelType, wfp.ArrivalTunnel, wfp.NexthopTunnel}
+	if a == nil {
+		const why = "the interfaces were not read"
+		unknown(why, slices.Concat(profiles, places, kinds, tunnels, []wfp.Field{mpssvc.WiFiDirect, wfp.LocalAddress})...)
+		return f
+	}
+	set := func(v wfp.Fact, fields ...wfp.Field) {
+		for _, k := range fields {
+			f[k] = v
+		}
+	}
+	if p, known := mpssvc.ProfileOf(a); known {
+		set(wfp.Fact{Number: mpssvc.ProfileID(p)}, profiles...)
+	} else {
+		unknown("the profile of the interface "+a.Name+" was not read", profiles...)
+	}
+	at := wfp.Fact{Number: a.LUID, Text: strings.ToLower(a.GUID)}
+	if a.LUID == 0 {
+		at.Open, at.OpenWhy = ^uint64(0), "the LUID of the interface "+a.Name+" was not read"
+	}
+	if byGUID && a.GUID == "" {
+		at.Unknown = "the GUID of the interface " + a.Name + " was not read"
+	}
+	set(at, places...)
+	set(wfp.Fact{Number: uint64(max(0, a.Type))}, kinds...)
+	if a.Type <= 0 {
+		unknown("the type of the interface "+a.Name+" was not read", kinds...)
+	}
+	set(tunnelOf(a), tunnels...)
+	direct := strings.Contains(strings.ToLower(a.Description), "wi-fi direct")
+	f[mpssvc.WiFiDirect] = wfp.Fact{Number: map[bool]uint64{true: 1}[direct]}
+	return f
+}
+
+// tunnelOf is the type of tunnel that an interface is the end of (ifdef.h, TUNNEL_TYPE): 0 is none.
+func tunnelOf(a *snapshot.WindowsAdapter) wfp.Fact {
+	name := strings.ToLower(a.Name + " " + a.Description)
+	switch {
+	case a.Type != tunnelType:
+		return wfp.Fact{}
+	case strings.Contains(name, "teredo"):
+		return wfp.Fact{Number: 14}
+	case strings.Contains(name, "6to4"):
+		return wfp.Fact{Number: 11}
+	case strings.Contains(name, "isatap"):
+		return wfp.Fact{Number: 13}
+	case strings.Contains(name, "iphttps"), strings.Contains(name, "ip-https"):
+		return wfp.Fact{Number: 15}
+	}
+	return wfp.Fact{Unknown: "what tunnel the interface " + a.Name + " is the end of was not read"}
+}
+
+// epochOf is the epoch of interfaces that came out of quarantine: the latest that a filter asks for. Interfaces that are in no
+// network yet have another one (Microsoft, "Quarantine behavior").
+func epochOf(filters []wfp.Filter) wfp.Fact {
+	n, any := uint64(0), false
+	for i := range filters {
+		for _, c := range filters[i].Conditions {
+			if c.Field == wfp.QuarantineEpoch && c.Match == wfp.Equal && c.Value.Kind == wfp.Number {
+				n, any = max(n, c.Value.Lo), true
+			}
+		}
+	}
+	if !any {
+		return wfp.Fact{Unknown: "whether the interface is in quarantine was not read"}
+	}
+	return wfp.Fact{Number: n}
+}
+
+// localAddrs are the addresses of an interface of one family.
+func localAddrs(a *snapshot.WindowsAdapter, v4 bool) []netip.Addr {
+	var out []netip.Addr
+	for _, s := range a.Addrs {
+		if p, err := netip.ParsePrefix(s); err == nil && p.Addr().Is4() == v4 {
+			out = append(out, p.Addr())
+		}
+	}
+	return out
+}

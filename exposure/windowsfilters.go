@@ -1,0 +1,185 @@
+package exposure
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/wfp"
+	"github.com/ringfence/ringfence/wfp/mpssvc"
+)
+
+// held are the filters that the engine of a host holds, with the names that package wfp has for what they ask.
+func held(w *snapshot.WindowsFilters, paths []string) ([]wfp.Filter, []wfp.Sublayer) {
+	v := volumesOf(w, paths)
+	var filters []wfp.Filter
+	for i := range w.Filters {
+		if f, ok := filterOf(&w.Filters[i], v); ok {
+			f.Doubt = orText(f.Doubt, len(w.Sublayers) == 0 && f.Hard, "the order of the sublayers was not read")
+			filters = append(filters, f)
+		}
+	}
+	var subs []wfp.Sublayer
+	for _, s := range w.Sublayers {
+		subs = append(subs, wfp.Sublayer{Key: s.Key, Name: sublayerName(s.Key, s.Name), Weight: s.Weight})
+	}
+	return filters, subs
+}
+
+func orText(s string, also bool, text string) string {
+	if s == "" && also {
+		return text
+	}
+	return s
+}
+
+// sublayerName is what a sublayer is called in a cause.
+func sublayerName(key, name string) string {
+	if short, ok := strings.CutPrefix(key, "FWPM_SUBLAYER_"); ok {
+		return short
+	}
+	if name != "" {
+		return name
+	}
+	return key
+}
+
+// filterOf is one filter. It reports false of layers that are not asked.
+func filterOf(f *snapshot.WFPFilter, v *volumes) (wfp.Filter, bool) {
+	layer, v4 := strings.CutSuffix(strings.TrimPrefix(f.Layer, "FWPM_LAYER_"), "_V4")
+	if !v4 {
+		layer = strings.TrimSuffix(layer, "_V6")
+	}
+	if !slices.Contains(wfp.Layers(), wfp.Layer(layer)) {
+		return wfp.Filter{}, false
+	}
+	flag := func(name string) bool { return slices.Contains(f.Flags, "FWPM_FILTER_FLAG_"+name) }
+	out := wfp.Filter{
+		ID: f.ID, Name: f.Name, Provider: f.Provider, Layer: wfp.Layer(layer), V4: v4, Sublayer: f.Sublayer, Weight: f.EffectiveWeight,
+		Callout: f.Callout, Hard: flag("CLEAR_ACTION_RIGHT"), IfMissing: flag("PERMIT_IF_CALLOUT_UNREGISTERED"), Boot: flag("BOOTTIME"),
+		Disabled: flag("DISABLED"), Action: actionOf(f.Action),
+	}
+	if f.EffectiveUnread {
+		out.Doubt = "its weight was not read"
+	}
+	for i := range f.Conditions {
+		out.Conditions = append(out.Conditions, conditionOf(&f.Conditions[i], v))
+	}
+	return out, true
+}
+
+// actionOf is an action by its name in fwptypes.h. One that is not known may do anything.
+func actionOf(s string) wfp.Action {
+	switch strings.TrimPrefix(s, "FWP_ACTION_") {
+	case "PERMIT":
+		return wfp.Permit
+	case "BLOCK":
+		return wfp.Block
+	case "CONTINUE", "NONE", "NONE_NO_MATCH":
+		return wfp.Continue
+	case "CALLOUT_TERMINATING":
+		return wfp.CalloutTerminating
+	case "CALLOUT_INSPECTION":
+		return wfp.CalloutInspection
+	default:
+		return wfp.CalloutUnknown
+	}
+}
+
+// comparisons are those of fwptypes.h, FWP_MATCH_TYPE, without FWP_MATCH_.
+var comparisons = map[string]wfp.Match{
+	"EQUAL": wfp.Equal, "NOT_EQUAL": wfp.NotEqual, "GREATER": wfp.Greater, "LESS": wfp.Less, "GREATER_OR_EQUAL": wfp.GreaterOrEqual,
+	"LESS_OR_EQUAL": wfp.LessOrEqual, "RANGE": wfp.InRange, "FLAGS_ALL_SET": wfp.AllSet, "FLAGS_ANY_SET": wfp.AnySet, "FLAGS_NONE_SET": wfp.NoneSet,
+	"EQUAL_CASE_INSENSITIVE": wfp.EqualFold, "PREFIX": wfp.Prefix, "NOT_PREFIX": wfp.NotPrefix,
+}
+
+func conditionOf(c *snapshot.WFPCondition, v *volumes) wfp.Condition {
+	match, known := comparisons[strings.TrimPrefix(c.Match, "FWP_MATCH_")]
+	out := wfp.Condition{Field: wfp.Field(strings.TrimPrefix(c.Field, "FWPM_CONDITION_")), Match: match}
+	if !known {
+		out.Match = wfp.Match(c.Match)
+	}
+	switch c.Kind {
+	case snapshot.WFPNumber:
+		out.Value = wfp.Value{Kind: wfp.Number, Lo: c.Low, Hi: c.High}
+	case snapshot.WFPAddress:
+		from, err := netip.ParseAddr(c.First)
+		to, err2 := netip.ParseAddr(c.Last)
+		if out.Value = (wfp.Value{Kind: wfp.Address, From: from, To: to}); err != nil || err2 != nil {
+			out.Value = wfp.Value{Unread: "it has no address"}
+		}
+	case snapshot.WFPText:
+		out.Value = wfp.Value{Kind: wfp.Text, Text: c.Text}
+		if out.Field == wfp.App {
+			out.Value = v.program(c.Text)
+		}
+	case snapshot.WFPSDDL:
+		out.Value = wfp.Value{Kind: wfp.SDDL, Text: c.Text}
+	case snapshot.WFPSID:
+		out.Value = wfp.Value{Kind: wfp.Text, Text: c.Text}
+		if out.Field == wfp.User {
+			out.Value = wfp.Value{Kind: wfp.SDDL, Text: "D:(A;;CC;;;" + c.Text + ")"}
+		}
+	default:
+		out.Value = wfp.Value{Unread: "its value is " + string(c.Kind)}
+	}
+	return out
+}
+
+// volumes knows which drive a device is: filters name programs by devices (\device\harddiskvolume3\windows\...), listeners by drives.
+type volumes struct {
+	system string          // the device of the drive with \windows\system32\svchost.exe
+	tails  map[string]bool // paths of listeners without their drive
+}
+
+const ofSystem = `\windows\system32\`
+
+func volumesOf(w *snapshot.WindowsFilters, paths []string) *volumes {
+	v := &volumes{tails: map[string]bool{}}
+	for _, p := range paths {
+		if len(p) > 2 && p[1] == ':' {
+			v.tails[p[2:]] = true
+		}
+	}
+	devices := map[string]int{}
+	for i := range w.Filters {
+		for j := range w.Filters[i].Conditions {
+			c := &w.Filters[i].Conditions[j]
+			if device, tail, ok := onDevice(strings.ToLower(c.Text)); ok && strings.HasPrefix(tail, ofSystem) && strings.HasSuffix(c.Field, string(wfp.App)) {
+				devices[device]++
+			}
+		}
+	}
+	for d, n := range devices {
+		if n > devices[v.system] || n == devices[v.system] && d < v.system {
+			v.system = d
+		}
+	}
+	return v
+}
+
+// onDevice parts \device\harddiskvolume3\windows\x into the device and the path on it.
+func onDevice(s string) (device, tail string, ok bool) {
+	rest, ok := strings.CutPrefix(s, `\device\`)
+	at := strings.IndexByte(rest, '\\')
+	if !ok || at < 0 {
+		return "", "", false
+	}
+	return rest[:at], rest[at:], true
+}
+
+// program is the path of a program as listeners have it. Of a device that is not the system's drive it is not known whether a listener's
+// program with the same path is meant.
+func (v *volumes) program(s string) wfp.Value {
+	s = mpssvc.Program(s)
+	device, tail, ok := onDevice(s)
+	switch {
+	case !ok:
+	case device == v.system:
+		s = "c:" + tail
+	case v.tails[tail]:
+		return wfp.Value{Unread: "it names a program on the device " + device}
+	}
+	return wfp.Value{Kind: wfp.Text, Text: s}
+}

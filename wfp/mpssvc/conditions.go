@@ -1,0 +1,292 @@
+package mpssvc
+
+import (
+	"cmp"
+	"crypto/sha1" //nolint:gosec // the name of a service is hashed so by Windows
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"unicode/utf16"
+
+	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/wfp"
+)
+
+// systemPortRPC is a port that the RPC runtime took for an endpoint of its own choice (fwpmu.h, SOCKET_PROPERTY_FLAG_IS_SYSTEM_PORT_RPC).
+const systemPortRPC = 1
+
+// portConditions are conditions on numbers of ports, none for any.
+func portConditions(field wfp.Field, p *Ports) []wfp.Condition {
+	var out []wfp.Condition
+	for _, r := range p.Ranges {
+		out = append(out, wfp.Condition{
+			Field: field, Match: wfp.InRange, Value: wfp.Value{Kind: wfp.Number, Lo: uint64(r[0]), Hi: uint64(r[1])},
+		})
+	}
+	for _, k := range p.Keywords {
+		if field == wfp.RemotePort {
+			out = append(out, torn(field, fmt.Sprintf("the keyword %s", k)))
+		}
+	}
+	return out
+}
+
+// localPorts are the conditions on local ports, in lists of which each is a filter of its own. What a keyword stands for can be known by
+// another field than the port.
+func (c *compiler) localPorts(r *Rule) [][]wfp.Condition {
+	if r.Local.empty() {
+		return [][]wfp.Condition{nil}
+	}
+	var out [][]wfp.Condition
+	numbers := portConditions(wfp.LocalPort, &r.Local)
+	for _, k := range r.Local.Keywords {
+		switch strings.ToLower(k) {
+		case "rpc":
+			out = append(out, []wfp.Condition{number(wfp.SystemPort, wfp.AllSet, systemPortRPC)})
+		case "rpc-epmap":
+			numbers = append(numbers, number(wfp.LocalPort, wfp.Equal, 135))
+		case "mdns":
+			numbers = append(numbers, number(wfp.LocalPort, wfp.Equal, 5353))
+		case "dhcp":
+			for _, n := range []uint64{68, 546} {
+				numbers = append(numbers, number(wfp.LocalPort, wfp.Equal, n))
+			}
+		case "iptlsin", "iphttpsin": // of IP-HTTPS, where that is set up: 443 unless another one was chosen
+			out = append(out, []wfp.Condition{
+				number(wfp.LocalPort, wfp.Equal, 443), torn(wfp.SystemPort, "whether IP-HTTPS is set up was not read"),
+			})
+		case "teredo": // a UDP port that the service chose
+			out = append(out, []wfp.Condition{
+				service("iphlpsvc"), torn(wfp.LocalPort, "which port Teredo has was not read"),
+			})
+		default:
+			out = append(out, []wfp.Condition{torn(wfp.LocalPort, fmt.Sprintf("which ports the keyword %s stands for is not known", k))})
+		}
+	}
+	if len(numbers) > 0 {
+		out = append(out, numbers)
+	}
+	return out
+}
+
+// service is the condition that a service has the socket.
+func service(name string) wfp.Condition {
+	return wfp.Condition{Field: wfp.User, Match: wfp.Equal, Value: wfp.Value{Kind: wfp.SDDL, Text: "O:SYG:SYD:(A;;CCRC;;;" + ServiceSID(name) + ")"}}
+}
+
+// ServiceSID is the SID of a service: S-1-5-80 and the SHA-1 of its name in upper case and UTF-16 (MS-DTYP 2.4.2.4, NT SERVICE).
+func ServiceSID(name string) string {
+	var b []byte
+	for _, u := range utf16.Encode([]rune(strings.ToUpper(name))) {
+		b = binary.LittleEndian.AppendUint16(b, u)
+	}
+	h := sha1.Sum(b) //nolint:gosec // as Windows does
+	var out strings.Builder
+	out.WriteString("S-1-5-80")
+	for i := 0; i < len(h); i += 4 {
+		out.WriteString(fmt.Sprintf("-%d", binary.LittleEndian.Uint32(h[i:])))
+	}
+	return out.String()
+}
+
+// allServices is a group that every service is in (NT SERVICE\ALL SERVICES).
+const allServices = "S-1-5-80-0"
+
+// program adds the conditions on whose socket it is.
+func (c *compiler) program(f *wfp.Filter, r *Rule) {
+	if r.App != "" {
+		f.Conditions = append(f.Conditions, text(wfp.App, Program(r.App)))
+	}
+	users := slices.Clone(r.Users)
+	switch r.Service {
+	case "":
+	case "*":
+		users = append(users, "D:(A;;CC;;;"+allServices+")")
+	default:
+		users = append(users, service(r.Service).Value.Text)
+	}
+	for i, u := range users {
+		if i > 0 { // a second condition on the field would be an alternative
+			f.Doubt = cmp.Or(f.Doubt, "the rule asks for a service and for users")
+			break
+		}
+		f.Conditions = append(f.Conditions, wfp.Condition{Field: wfp.User, Match: wfp.Equal, Value: wfp.Value{Kind: wfp.SDDL, Text: u}})
+	}
+	if r.Package != "" {
+		f.Conditions = append(f.Conditions, text(wfp.PackageID, r.Package))
+	}
+	if r.Family != "" {
+		f.Conditions = append(f.Conditions, text(wfp.PackageFamily, r.Family))
+	}
+	if r.Tuple != "" { // the service adds filters for a peer once it was paired, by Wi-Fi Direct or by touch
+		f.Conditions = append(f.Conditions, number(WiFiDirect, wfp.Equal, 1))
+		f.Doubt = cmp.Or(f.Doubt, "which devices are paired is not known ("+r.Tuple+")")
+	}
+}
+
+// Program is the path of a program as conditions have it: in lower case, with what its variables stand for on a system in C:\Windows.
+func Program(s string) string {
+	s = strings.ToLower(strings.ReplaceAll(s, "/", `\`))
+	if s == "system" {
+		return s
+	}
+	for _, v := range [][2]string{
+		{"%systemroot%", `c:\windows`},
+		{"%windir%", `c:\windows`},
+		{"%programfiles(x86)%", `c:\program files (x86)`},
+		{"%programfiles%", `c:\program files`},
+		{"%programw6432%", `c:\program files`},
+		{"%programdata%", `c:\programdata`},
+		{"%allusersprofile%", `c:\programdata`},
+		{"%systemdrive%", "c:"},
+	} {
+		s = strings.ReplaceAll(s, v[0], v[1])
+	}
+	for strings.Contains(s, `\\`) {
+		s = strings.ReplaceAll(s, `\\`, `\`)
+	}
+	return s
+}
+
+// The kinds of interfaces that rules ask for (ipifcons.h, IF_TYPE_*): what is none of them may be of each.
+var interfaceTypes = map[string][]uint64{"lan": {6}, "wireless": {71, 243, 244}, "remoteaccess": {23, 131}}
+
+// interfaces adds the conditions on where packets come in.
+func (c *compiler) interfaces(f *wfp.Filter, r *Rule, action wfp.Action) {
+	for _, guid := range r.Interfaces {
+		f.Conditions = append(f.Conditions, text(wfp.ArrivalInterface, guid))
+	}
+	for _, kind := range r.InterfaceTypes {
+		list, known := interfaceTypes[kind]
+		if kind == "all" {
+			continue
+		}
+		for _, n := range list {
+			f.Conditions = append(f.Conditions, number(wfp.ArrivalType, wfp.Equal, n))
+		}
+		if !known {
+			f.Conditions = append(f.Conditions, torn(wfp.ArrivalType, fmt.Sprintf("the type of interfaces %s", kind)))
+		}
+	}
+	if action != wfp.Permit {
+		return
+	}
+	switch {
+	case !r.Edge && r.Defer == "":
+		f.Conditions = append(f.Conditions, number(wfp.ArrivalTunnel, wfp.Equal, 0))
+	case r.Defer != "": // with the consent of the program or its user what comes through a tunnel too
+		f.Conditions = append(f.Conditions, number(wfp.ArrivalTunnel, wfp.Equal, 0),
+			torn(wfp.ArrivalTunnel, "it lets in what comes through a tunnel if the "+r.Defer+" said so"))
+	}
+}
+
+// addresses adds the conditions on addresses. It reports false where the rule is about none of the family.
+func (c *compiler) addresses(list []wfp.Condition, r *Rule, v4 bool, in []snapshot.WindowsProfile) ([]wfp.Condition, bool) {
+	for _, x := range []struct {
+		field wfp.Field
+		addrs *Addrs
+	}{{wfp.RemoteAddress, &r.RemoteAddrs}, {wfp.LocalAddress, &r.LocalAddrs}} {
+		spans, words, ok := x.addrs.of(v4)
+		if !ok {
+			return nil, false
+		}
+		n := len(list)
+		for _, w := range words {
+			e := c.expand(w, v4, in)
+			spans = append(slices.Clip(spans), e.spans...)
+			if e.doubt != "" {
+				list = append(list, torn(x.field, e.doubt))
+			}
+		}
+		for _, s := range wfp.Union(spans) {
+			list = append(list, wfp.Condition{Field: x.field, Match: wfp.InRange, Value: wfp.Value{Kind: wfp.Address, From: s.From, To: s.To}})
+		}
+		if x.addrs.restrict && len(list) == n {
+			return nil, false // keywords that stand for nobody here
+		}
+	}
+	return list, true
+}
+
+type wordKey struct {
+	word    string
+	v4      bool
+	profile snapshot.WindowsProfile
+}
+
+// expansion is what a keyword stands for.
+type expansion struct {
+	spans []wfp.Span
+	doubt string
+}
+
+// expand is what a keyword for addresses stands for in a profile: of the interfaces that have it.
+func (c *compiler) expand(word string, v4 bool, in []snapshot.WindowsProfile) expansion {
+	k := wordKey{strings.ToLower(word), v4, in[0]}
+	if e, ok := c.words[k]; ok {
+		return e
+	}
+	e := c.stand(k)
+	c.words[k] = e
+	return e
+}
+
+func (c *compiler) stand(k wordKey) expansion {
+	pick := map[string]func(*snapshot.WindowsAdapter) []string{
+		"localsubnet":    func(a *snapshot.WindowsAdapter) []string { return a.Addrs },
+		"dns":            func(a *snapshot.WindowsAdapter) []string { return a.DNS },
+		"dhcp":           func(a *snapshot.WindowsAdapter) []string { return a.DHCP },
+		"wins":           func(a *snapshot.WindowsAdapter) []string { return a.WINS },
+		"defaultgateway": func(a *snapshot.WindowsAdapter) []string { return a.Gateways },
+	}[k.word]
+	if k.word == "*" || k.word == "any" {
+		return expansion{spans: []wfp.Span{wfp.Every(k.v4)}}
+	}
+	if pick == nil {
+		return expansion{doubt: "which addresses the keyword " + k.word + " stands for is not known"}
+	}
+	if c.w.Adapters.Read.State != snapshot.Present {
+		return expansion{doubt: "the keyword " + k.word + ": the interfaces were not read: " + reason(c.w.Adapters.Read)}
+	}
+	var e expansion
+	if k.word == "localsubnet" {
+		p := netip.MustParsePrefix("ff00::/8")
+		if k.v4 {
+			p = netip.MustParsePrefix("224.0.0.0/4")
+		}
+		e.spans = append(e.spans, wfp.SpanOf(p))
+	}
+	for i := range c.w.Adapters.List {
+		a := &c.w.Adapters.List[i]
+		p, known := ProfileOf(a)
+		if known && p != k.profile {
+			continue
+		}
+		for _, s := range pick(a) {
+			span, ok := parseRange(s)
+			if !ok || span.V4() != k.v4 {
+				continue
+			}
+			if !known {
+				e.doubt = "the keyword " + k.word + ": the profile of the interface " + a.Name + " is not known"
+				continue
+			}
+			e.spans = append(e.spans, span)
+		}
+	}
+	return e
+}
+
+// ProfileOf is the profile of an interface. Where no network is identified on it that is public; it reports false where it is not known.
+func ProfileOf(a *snapshot.WindowsAdapter) (snapshot.WindowsProfile, bool) {
+	switch a.ProfileRead.State {
+	case snapshot.Present:
+		return a.Profile, true
+	case snapshot.Absent:
+		return snapshot.ProfilePublic, true
+	default:
+		return "", false
+	}
+}

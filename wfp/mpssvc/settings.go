@@ -1,0 +1,95 @@
+package mpssvc
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// Settings are what counts of a profile, of all stores together (MS-FASP 2.2.38).
+type Settings struct {
+	Profile snapshot.WindowsProfile
+	On      bool
+	// Blocks says that what no rule allows is blocked, Shielded that rules allow nothing.
+	Blocks, Shielded bool
+	// Merge says that rules of the local store count.
+	Merge    bool
+	Disabled []string // interfaces that are not filtered, GUID in braces, lower case
+	// Doubt is why they are not known.
+	Doubt string
+}
+
+// profiles are the profiles in their order.
+var profiles = []snapshot.WindowsProfile{snapshot.ProfileDomain, snapshot.ProfilePrivate, snapshot.ProfilePublic}
+
+// profileID is the number that filters have for a profile.
+func profileID(p snapshot.WindowsProfile) uint64 {
+	switch p {
+	case snapshot.ProfilePublic:
+		return 1
+	case snapshot.ProfilePrivate:
+		return 2
+	default:
+		return 3
+	}
+}
+
+// ProfileID is the number that filters have for a profile: 1 public, 2 private, 3 domain.
+func ProfileID(p snapshot.WindowsProfile) uint64 { return profileID(p) }
+
+// EffectiveSettings are the settings of each profile. A value of a policy wins over one of the local store; a profile is shielded
+// where any store says so; whether local rules count a policy alone says. Set nowhere the firewall is on, blocks and merges.
+func EffectiveSettings(f *snapshot.WindowsFirewall) []Settings {
+	var out []Settings
+	for _, p := range profiles {
+		s := Settings{Profile: p}
+		on := pick(f, p, func(x *snapshot.FirewallProfile) *uint32 { return x.EnableFirewall })
+		inbound := pick(f, p, func(x *snapshot.FirewallProfile) *uint32 { return x.DefaultInboundAction })
+		s.On, s.Blocks, s.Merge = on == nil || *on != 0, inbound == nil || *inbound != 0, true
+		for _, name := range []snapshot.FirewallStoreName{snapshot.StoreGPO, snapshot.StoreMDM, snapshot.StoreLocal} {
+			x := settingsOf(f, name, p)
+			if x == nil {
+				continue
+			}
+			s.Shielded = s.Shielded || x.DoNotAllowExceptions != nil && *x.DoNotAllowExceptions != 0
+			if name != snapshot.StoreLocal && x.AllowLocalPolicyMerge != nil && *x.AllowLocalPolicyMerge == 0 {
+				s.Merge = false
+			}
+			if s.Disabled == nil && x.DisabledInterfaces != nil {
+				for _, i := range x.DisabledInterfaces {
+					s.Disabled = append(s.Disabled, strings.ToLower(i))
+				}
+			}
+			if len(x.Unread) > 0 {
+				s.Doubt = fmt.Sprintf("settings of the %s profile in the %s store were not read: %s", p, name, strings.Join(x.Unread, ", "))
+			}
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+// pick is the value of a setting that counts: a policy's, else the local one, nil where it is set nowhere.
+func pick(f *snapshot.WindowsFirewall, p snapshot.WindowsProfile, value func(*snapshot.FirewallProfile) *uint32) *uint32 {
+	for _, name := range []snapshot.FirewallStoreName{snapshot.StoreGPO, snapshot.StoreMDM, snapshot.StoreLocal} {
+		if x := settingsOf(f, name, p); x != nil && value(x) != nil {
+			return value(x)
+		}
+	}
+	return nil
+}
+
+func settingsOf(f *snapshot.WindowsFirewall, name snapshot.FirewallStoreName, p snapshot.WindowsProfile) *snapshot.FirewallProfile {
+	for i := range f.Stores {
+		if f.Stores[i].Store != name {
+			continue
+		}
+		for j := range f.Stores[i].Profiles {
+			if f.Stores[i].Profiles[j].Profile == p {
+				return &f.Stores[i].Profiles[j]
+			}
+		}
+	}
+	return nil
+}
