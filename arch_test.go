@@ -23,6 +23,7 @@ var ours = map[string][]string{
 	"checks":        {"host", "host/wire", "snapshot", "ruleset", "rego"},
 	"snapshot":      {"ruleset", "escape"},
 	"escape":        {},
+	"registry":      {}, // files of Windows, which are read on every system
 	"version":       {},
 	"usage":         {"words"},
 	"words":         {},
