@@ -24,6 +24,7 @@ var ours = map[string][]string{
 	"snapshot":      {"ruleset", "escape"},
 	"escape":        {},
 	"registry":      {}, // files of Windows, which are read on every system
+	"winhost":       {"registry", "snapshot"},
 	"version":       {},
 	"usage":         {"words"},
 	"words":         {},
@@ -33,7 +34,7 @@ var ours = map[string][]string{
 	"terminal":      {},
 	"yamlfile":      {"words"},
 	"authoring":     {"judge"},
-	"audit":         {"host", "assume", "snapshot", "sandbox", "judge", "finding", "remedy", "trial", "version", "exposure", "packet", "trace", "zones", "reports", "escape", "exit"}, // trial: by what a fix was judged
+	"audit":         {"host", "assume", "snapshot", "sandbox", "judge", "finding", "remedy", "trial", "version", "exposure", "packet", "trace", "zones", "reports", "escape", "exit", "winhost"}, // trial: by what a fix was judged
 	"ruleset":       {},
 	"packet":        {}, // values alone: what the engines share decides nothing
 	"zones":         {"snapshot", "packet"},

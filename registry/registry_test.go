@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"flag"
 	"fmt"
 	"io/fs"
 	"os"
@@ -281,4 +282,57 @@ func FuzzPol(f *testing.F) {
 			walk(k, 0, &left)
 		}
 	})
+}
+
+var update = flag.Bool("update", false, "write the hives that the tests of winhost read")
+
+// TestHivesOfWinhost: the hives there have what the texts beside them have.
+func TestHivesOfWinhost(t *testing.T) {
+	for name, file := range map[string]string{"SYSTEM": "system.reg", "SOFTWARE": "software.reg"} {
+		b, err := os.ReadFile(filepath.Join("../winhost/testdata/wsl", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		root, err := ReadText(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		k, err := Open(root, `HKEY_LOCAL_MACHINE\`+name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := hiveOf(k.(*Tree))
+		at := filepath.Join("../winhost/testdata/hives", name)
+		if *update {
+			if err := os.WriteFile(at, want, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got, err := os.ReadFile(at); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%s is not what %s says (go test ./registry -update): %v", at, file, err)
+		}
+	}
+	// What netsh advfirewall export writes is a hive of the policy's own keys.
+	b, err := os.ReadFile("../winhost/testdata/wsl/system.reg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := ReadText(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k, err := Open(root, `HKEY_LOCAL_MACHINE\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := hiveOf(k.(*Tree))
+	const at = "../winhost/testdata/wfw/policy.wfw"
+	if *update {
+		if err := os.WriteFile(at, want, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := os.ReadFile(at); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("%s is stale: %v", at, err)
+	}
 }

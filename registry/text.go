@@ -102,6 +102,7 @@ func (p *parser) section(line string) error {
 		return nil
 	}
 	p.key = p.root.Add(path)
+	p.root.cover(path)
 	return nil
 }
 

@@ -21,6 +21,22 @@ type Tree struct {
 	deleted map[string]bool // keys
 	gone    map[string]bool // values
 	shut    bool            // nothing of below counts
+	roots   []string        // of a text
+}
+
+// Roots are the keys of a text that no key before them holds: regedit writes a key with all that is in it, so that what is not there
+// below one of them is not in the registry either.
+func (t *Tree) Roots() []string { return t.roots }
+
+func (t *Tree) cover(path string) {
+	if !slices.ContainsFunc(t.roots, func(r string) bool { return Below(path, r) }) {
+		t.roots = append(t.roots, path)
+	}
+}
+
+// Below says whether a path is that of a key, or of one in it.
+func Below(path, key string) bool {
+	return len(path) >= len(key) && strings.EqualFold(path[:len(key)], key) && (len(path) == len(key) || key == "" || path[len(key)] == '\\')
 }
 
 // Add makes the key at a path, if there is none.

@@ -1,6 +1,9 @@
 package snapshot
 
-import "slices"
+import (
+	"iter"
+	"slices"
+)
 
 // Windows is what was seen of a host that runs Windows. Such a snapshot has the coverage of this section alone: its Parts name those parts
 // that have gaps, and the Read of each part says what of it could be read. A part that was read names in Read.Value what it was read from.
@@ -145,8 +148,8 @@ type WindowsListener struct {
 
 // WindowsURL is a reservation of http.sys (Services\HTTP\Parameters\UrlAclInfo).
 type WindowsURL struct {
-	URL  string `json:"url"`            // http://+:5985/wsman/
-	SDDL string `json:"sddl,omitempty"` // who may serve it
+	URL string     `json:"url"` // http://+:5985/wsman/
+	ACL WindowsACL `json:"acl"` // who may serve it
 }
 
 // WindowsNetworks is the networks of virtual machines, containers and connection sharing, and the Linux systems inside.
@@ -213,4 +216,21 @@ type WindowsPortRelay struct {
 	Port   int    `json:"port"`
 	ToAddr string `json:"toAddr"`
 	ToPort int    `json:"toPort"`
+}
+
+// Reads is what of each part could be read, by its name, in the order of WindowsParts.
+func (w *Windows) Reads() iter.Seq2[string, Fact] {
+	reads := map[string]Fact{
+		"adapters": w.Adapters.Read, "agents": w.Agents.Read, "filters": w.Filters.Read, "firewall": w.Firewall.Read, "groups": w.Groups.Read,
+		"hyperv": w.HyperV.Read, "listeners": w.Listeners.Read, "networks": w.Networks.Read, "pipes": w.Pipes.Read, "portproxy": w.PortProxy.Read,
+		"processes": w.Processes.Read, "rdp": w.RDP.Read, "services": w.Services.Read, "smb": w.SMB.Read, "ssh": w.SSH.Read, "system": w.System.Read,
+		"winrm": w.WinRM.Read,
+	}
+	return func(yield func(string, Fact) bool) {
+		for _, part := range WindowsParts {
+			if !yield(part, reads[part]) {
+				return
+			}
+		}
+	}
 }

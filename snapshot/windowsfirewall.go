@@ -54,7 +54,7 @@ type FirewallProfile struct {
 	AuthApps    *uint32 `json:"authAppsAllowUserPrefMerge,omitempty"`
 	GlobalPorts *uint32 `json:"globalPortsAllowUserPrefMerge,omitempty"`
 	// DisabledInterfaces are those, by GUID in braces, that the firewall does not filter in the profile. It is not set where the list is nil.
-	DisabledInterfaces []string `json:"disabledInterfaces,omitempty"`
+	DisabledInterfaces []string `json:"disabledInterfaces"`
 	LogDropped         *uint32  `json:"logDroppedPackets,omitempty"`
 	LogSuccessful      *uint32  `json:"logSuccessfulConnections,omitempty"`
 	// Unread are values of the profile that have another type than they should: what they are set to is not known.

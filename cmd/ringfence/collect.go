@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 
 	"github.com/ringfence/ringfence/audit"
 	"github.com/ringfence/ringfence/host"
+	"github.com/ringfence/ringfence/snapshot"
 	"github.com/ringfence/ringfence/usage"
 )
 
@@ -20,6 +22,7 @@ func (e *env) collectCommand() *cobra.Command {
 		strict   bool
 		deep     bool
 		imports  []string
+		from     string
 	)
 	c := &cobra.Command{
 		Use: "collect", Args: usage.None,
@@ -31,7 +34,7 @@ func (e *env) collectCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			snap, err := e.see(c.Context(), looked{deadline: deadline, quiet: quiet, deep: deep})
+			snap, err := e.seeFrom(c.Context(), from, looked{deadline: deadline, quiet: quiet, deep: deep})
 			if err != nil {
 				return err
 			}
@@ -55,9 +58,18 @@ func (e *env) collectCommand() *cobra.Command {
 	}
 	c.Flags().StringVarP(&file, "output", "o", "", "write to this `file` (mode 0600) instead of standard output")
 	c.Flags().StringArrayVar(&imports, "import", nil, "also keep what another tool reported, as `TOOL=FILE`: openclaw=FILE (repeatable)")
+	c.Flags().StringVar(&from, "from", "", "instead of this host, what was written down of another: `windows:DIR` (docs/windows.md)")
 	usage.Length(c, &deadline, "timeout", "deadline of each collector")
 	c.Flags().BoolVar(&deep, "deep", false, "look for set-id programs on all file systems of the host too (wants a longer --timeout)")
 	c.Flags().BoolVar(&strict, "strict", false, "exit code 3 when a part of the host was not seen")
 	c.Flags().BoolVarP(&quiet, "quiet", "q", false, "no progress on the terminal")
 	return c
+}
+
+// seeFrom is a snapshot of the live host, or of what was written down of another.
+func (e *env) seeFrom(ctx context.Context, from string, how looked) (*snapshot.Snapshot, error) {
+	if from == "" {
+		return e.see(ctx, how)
+	}
+	return audit.From(from, e.say)
 }

@@ -1,0 +1,254 @@
+package winhost
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ringfence/ringfence/registry"
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// File is one of the files that a host was written down in.
+type File struct {
+	Name string // without its directory
+	Size int64
+	Time time.Time // when it was last changed
+	io.ReaderAt
+}
+
+// ErrNothing is returned where no file is one that is known.
+var ErrNothing = errors.New("no hive, no text of regedit, no registry.pol, no export of netsh and no JSON of PowerShell that is known")
+
+// maxWhole bounds a file that is read whole; a hive is read where it is asked.
+const maxWhole = 256 << 20
+
+// FromFiles is what files tell of a host. They are known by what is in them; those that are not are returned by name with the reason.
+// One that is damaged is a gap of each part that could have been in it.
+func FromFiles(files []File) (s *Source, ignored []string, err error) {
+	files = slices.Clone(files)
+	slices.SortFunc(files, func(a, b File) int { return strings.Compare(a.Name, b.Name) })
+	s = &Source{Users: map[string]registry.Key{}}
+	r := &filesReader{s: s, machine: new(registry.Tree)}
+	known := 0
+	for i := range files {
+		switch err := r.file(&files[i]); {
+		case err == nil:
+			known++
+		default:
+			ignored = append(ignored, files[i].Name+": "+short(err))
+		}
+	}
+	if known == 0 {
+		return nil, ignored, ErrNothing
+	}
+	if r.registry {
+		s.Machine = r.machine
+	}
+	return s, ignored, nil
+}
+
+// Newest is when the last of the files was changed: what is in them was so then, or before.
+func Newest(files []File) (t time.Time) {
+	for i := range files {
+		if files[i].Time.After(t) {
+			t = files[i].Time
+		}
+	}
+	return t
+}
+
+type filesReader struct {
+	s        *Source
+	machine  *registry.Tree
+	registry bool
+}
+
+var errNotKnown = errors.New("it is not known")
+
+func (r *filesReader) file(f *File) error {
+	head := make([]byte, 64)
+	n, err := f.ReadAt(head, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	head = head[:n]
+	if bytes.HasPrefix(head, []byte("regf")) {
+		return r.hive(f)
+	}
+	if f.Size > maxWhole {
+		return registry.ErrTooMuch
+	}
+	b, err := io.ReadAll(io.NewSectionReader(f, 0, f.Size))
+	if err != nil {
+		return err
+	}
+	if bytes.HasPrefix(head, []byte("PReg")) {
+		return r.pol(b)
+	}
+	begin := strings.TrimLeft(strings.ToValidUTF8(strings.ReplaceAll(string(head), "\x00", ""), ""), "\ufeff \r\n\t")
+	switch {
+	case strings.HasPrefix(begin, "Windows Registry Editor") || strings.HasPrefix(begin, "REGEDIT4"):
+		return r.text(b)
+	case strings.HasPrefix(begin, "<"):
+		return r.state(b)
+	case strings.HasPrefix(begin, "[") || strings.HasPrefix(begin, "{"):
+		return r.s.Shell.Add(f.Name, b)
+	}
+	return errNotKnown
+}
+
+// state reads the filters of the engine. Where two exports are there, that with more of what decides counts: a state has sublayers.
+func (r *filesReader) state(b []byte) error {
+	filters, err := ReadState(b)
+	if err != nil {
+		if r.s.Filters == nil {
+			r.s.FiltersRead = snapshot.Fact{State: snapshot.Error, Reason: short(err)}
+		}
+		return err
+	}
+	if old := r.s.Filters; old == nil || len(old.Sublayers) < len(filters.Sublayers) {
+		r.s.Filters = filters
+	}
+	return nil
+}
+
+// hive mounts a hive by what its first keys are.
+func (r *filesReader) hive(f *File) error {
+	h, err := registry.OpenHive(f, f.Size)
+	if err != nil {
+		return err
+	}
+	root, err := h.Root()
+	if err != nil {
+		return err
+	}
+	names, err := root.Keys()
+	if err != nil {
+		return err
+	}
+	has := func(name string) bool {
+		return slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, name) })
+	}
+	parts := snapshot.WindowsParts
+	switch {
+	case has("FirewallRules") || has("StandardProfile"): // netsh advfirewall export
+		parts = []string{"firewall"}
+		r.mount(localPolicy, root, localPolicy)
+	case has("CurrentControlSet") || has("ControlSet001") || has("Select"):
+		if err := r.system(root, has); err != nil {
+			return err
+		}
+	case has("Software") || has("Environment"):
+		r.s.Users[strings.TrimSuffix(f.Name, path.Ext(f.Name))] = root
+		parts = []string{"networks", "agents"}
+	case has("Microsoft") || has("Policies") || has("Classes"):
+		r.mount("SOFTWARE", root, "SOFTWARE")
+	default:
+		return errNotKnown
+	}
+	if h.Dirty {
+		for _, part := range parts {
+			r.s.note(part, "%s was not written to its end: what is in its logs is not read", f.Name)
+		}
+	}
+	return nil
+}
+
+func (r *filesReader) mount(at string, k registry.Key, whole ...string) {
+	r.registry = true
+	r.machine.Mount(at, k)
+	r.s.Whole = append(r.s.Whole, whole...)
+}
+
+// system mounts a hive of the system, and as CurrentControlSet the set that its key Select names.
+func (r *filesReader) system(root registry.Key, has func(string) bool) error {
+	r.mount("SYSTEM", root, "SYSTEM")
+	if has("CurrentControlSet") {
+		return nil
+	}
+	set := "ControlSet001"
+	if k, err := root.Key("Select"); err == nil {
+		v, err := registry.Get(k, "Current")
+		n, ok := v.Number()
+		if err != nil || !ok || n > 999 {
+			return fmt.Errorf("hive: %w: it does not say which control set is current", registry.ErrDamaged)
+		}
+		set = fmt.Sprintf("ControlSet%03d", n)
+	}
+	k, err := root.Key(set)
+	if err != nil {
+		return fmt.Errorf("hive: %s: %w", set, err)
+	}
+	r.machine.Mount(`SYSTEM\CurrentControlSet`, k)
+	return nil
+}
+
+// text mounts a text of regedit: the keys of the machine, and those of users.
+func (r *filesReader) text(b []byte) error {
+	t, err := registry.ReadText(b)
+	if err != nil {
+		return err
+	}
+	for _, name := range []string{"HKEY_LOCAL_MACHINE", "HKLM"} {
+		if k, err := t.Key(name); err == nil {
+			r.mount("", k)
+			for _, root := range t.Roots() {
+				if registry.Below(root, name) {
+					r.s.Whole = append(r.s.Whole, whole(strings.TrimPrefix(root[len(name):], `\`))...)
+				}
+			}
+		}
+	}
+	for _, name := range []string{"HKEY_CURRENT_USER", "HKCU"} {
+		if k, err := t.Key(name); err == nil {
+			r.s.Users["current"] = k
+		}
+	}
+	if k, err := t.Key("HKEY_USERS"); err == nil {
+		names, err := k.Keys()
+		if err != nil {
+			return err
+		}
+		for _, n := range names {
+			if c, err := k.Key(n); err == nil {
+				r.s.Users[n] = c
+			}
+		}
+	}
+	return nil
+}
+
+// units are keys that are read as a whole: a text that has something of one is taken to have what there is of it.
+var units = []string{localPolicy, groupPolicy, wsman, winrmPolicy, terminal, rdpPolicy, lanman, services + `\PortProxy`, services + `\HTTP\Parameters\UrlAclInfo`}
+
+// whole are the keys of which a text has everything, if it begins with that key.
+func whole(root string) []string {
+	list := []string{root}
+	for _, u := range units {
+		if registry.Below(root, u) {
+			list = append(list, u)
+		}
+	}
+	const policies = `SOFTWARE\Policies`
+	if registry.Below(root, policies) {
+		list = append(list, policies)
+	}
+	return list
+}
+
+// pol mounts the policy of the machine.
+func (r *filesReader) pol(b []byte) error {
+	t, err := registry.ReadPol(b)
+	if err != nil {
+		return err
+	}
+	r.registry = true
+	r.machine.Mount("", t)
+	return nil
+}

@@ -1,0 +1,184 @@
+package winhost
+
+import (
+	"errors"
+	"io/fs"
+	"strings"
+
+	"github.com/ringfence/ringfence/registry"
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// profileKeys are the keys of the profiles in a store. The local store calls the private one StandardProfile, as do old policies.
+var profileKeys = []struct {
+	name    string
+	profile snapshot.WindowsProfile
+}{
+	{"DomainProfile", snapshot.ProfileDomain},
+	{"PrivateProfile", snapshot.ProfilePrivate},
+	{"StandardProfile", snapshot.ProfilePrivate},
+	{"PublicProfile", snapshot.ProfilePublic},
+}
+
+// maxRules bounds the rules of a store; real hosts have a few thousand, those of many users 30,000.
+const maxRules = 60_000
+
+// firewall reads every store.
+func (s *Source) firewall() snapshot.WindowsFirewall {
+	out := snapshot.WindowsFirewall{Read: present}
+	for _, store := range []struct {
+		name snapshot.FirewallStoreName
+		key  string
+		in   []string // keys of rules; "" is the key itself
+	}{
+		{snapshot.StoreLocal, localPolicy, []string{"FirewallRules"}},
+		{snapshot.StoreGPO, groupPolicy, []string{"FirewallRules"}},
+		{snapshot.StoreMDM, localPolicy + `\Mdm`, []string{"FirewallRules"}},
+		{snapshot.StoreAppIso, localPolicy + `\RestrictedServices\AppIso`, []string{"FirewallRules"}},
+		{snapshot.StoreStatic, localPolicy + `\RestrictedServices\Static`, []string{"System", "FirewallRules"}},
+		{snapshot.StoreConfigurable, localPolicy + `\RestrictedServices\Configurable`, []string{"System", "FirewallRules"}},
+	} {
+		st := s.store(store.name, store.key, store.in)
+		out.Stores = append(out.Stores, st)
+		if st.Read.State != snapshot.Present && st.Read.State != snapshot.Absent && out.Read.State == snapshot.Present {
+			out.Read = snapshot.Fact{State: st.Read.State, Reason: st.Read.Reason}
+		}
+	}
+	return out
+}
+
+func (s *Source) store(name snapshot.FirewallStoreName, path string, in []string) snapshot.FirewallStore {
+	st := snapshot.FirewallStore{Store: name, Key: `HKLM\` + path}
+	k, read := s.look(path)
+	st.Read = read
+	if k == nil {
+		return st
+	}
+	for _, p := range profileKeys {
+		c, err := k.Key(p.name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			st.Read = s.why(path, err)
+			return st
+		}
+		prof, err := profile(c, p.profile)
+		if err != nil {
+			st.Read = s.why(path, err)
+			return st
+		}
+		st.Profiles = append(st.Profiles, prof)
+	}
+	for _, name := range in {
+		c, err := k.Key(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err == nil {
+			err = addRules(&st, c)
+		}
+		if err != nil {
+			st.Read = s.why(path, err)
+			return st
+		}
+	}
+	return st
+}
+
+// addRules adds the rules of a key to a store.
+func addRules(st *snapshot.FirewallStore, k registry.Key) error {
+	values, err := k.Values()
+	if err != nil {
+		return err
+	}
+	for _, v := range values {
+		text, ok := v.Text()
+		switch {
+		case v.Name == "":
+		case !ok || !strings.HasPrefix(text, "v"):
+			st.Unread = append(st.Unread, v.Name)
+		case len(st.Rules) >= maxRules:
+			return registry.ErrTooMuch
+		default:
+			st.Rules = append(st.Rules, snapshot.FirewallRule{ID: v.Name, Text: text})
+		}
+	}
+	return nil
+}
+
+// profile reads the settings of a profile.
+func profile(k registry.Key, name snapshot.WindowsProfile) (snapshot.FirewallProfile, error) {
+	p := snapshot.FirewallProfile{Profile: name}
+	values, err := k.Values()
+	if err != nil {
+		return p, err
+	}
+	into := map[string]**uint32{
+		"enablefirewall": &p.EnableFirewall, "defaultinboundaction": &p.DefaultInboundAction, "defaultoutboundaction": &p.DefaultOutboundAction,
+		"donotallowexceptions": &p.DoNotAllowExceptions, "allowlocalpolicymerge": &p.AllowLocalPolicyMerge,
+		"allowlocalipsecpolicymerge": &p.AllowLocalIPsecPolicyMerge, "disablenotifications": &p.DisableNotifications,
+		"disablestealthmode": &p.DisableStealthMode, "disableunicastresponsestomulticastbroadcast": &p.DisableUnicastResponses,
+	}
+	p.Unread = numbers(values, into, p.Unread)
+	for _, v := range values {
+		if !strings.EqualFold(v.Name, "DisabledInterfaces") {
+			continue
+		}
+		if list, ok := v.Texts(); ok {
+			p.DisabledInterfaces = append([]string{}, list...)
+		} else if text, ok := v.Text(); ok {
+			p.DisabledInterfaces = guids(text)
+		} else {
+			p.Unread = append(p.Unread, v.Name)
+		}
+	}
+	for _, sub := range []struct {
+		key  string
+		into map[string]**uint32
+	}{
+		{"Logging", map[string]**uint32{"logdroppedpackets": &p.LogDropped, "logsuccessfulconnections": &p.LogSuccessful}},
+		{"AuthorizedApplications", map[string]**uint32{"allowuserprefmerge": &p.AuthApps}},
+		{"GloballyOpenPorts", map[string]**uint32{"allowuserprefmerge": &p.GlobalPorts}},
+	} {
+		c, err := k.Key(sub.key)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return p, err
+		}
+		if values, err = c.Values(); err != nil {
+			return p, err
+		}
+		p.Unread = numbers(values, sub.into, p.Unread)
+	}
+	return p, nil
+}
+
+// numbers sets what is a number and known, and adds the names of what is known and no number.
+func numbers(values []registry.Value, into map[string]**uint32, unread []string) []string {
+	for _, v := range values {
+		to := into[strings.ToLower(v.Name)]
+		if to == nil {
+			continue
+		}
+		n, ok := v.Number()
+		if !ok || n > 1<<32-1 {
+			unread = append(unread, v.Name)
+			continue
+		}
+		u := uint32(n)
+		*to = &u
+	}
+	return unread
+}
+
+// guids are the ids of a text, in lower case with their braces.
+func guids(text string) []string {
+	list := []string{}
+	for part := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == ',' || r == ';' || r == ' ' || r == '|' }) {
+		list = append(list, strings.ToLower(part))
+	}
+	return list
+}

@@ -1,0 +1,312 @@
+package winhost
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io/fs"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ringfence/ringfence/registry"
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// host is who the host is.
+func (s *Source) host() snapshot.Host {
+	h := snapshot.Host{OS: "windows", Self: snapshot.Self{UID: -1}}
+	h.Name = s.text(current+`\Control\ComputerName\ComputerName`, "ComputerName")
+	h.OSVersion = s.text(version, "ProductName")
+	if b := s.text(version, "CurrentBuildNumber"); b != "" {
+		h.Kernel = "build " + b
+		if u, ok := s.number(version, "UBR"); ok {
+			h.Kernel += "." + strconv.Itoa(u)
+		}
+	}
+	switch s.text(current+`\Control\Session Manager\Environment`, "PROCESSOR_ARCHITECTURE") {
+	case "AMD64":
+		h.Arch = "amd64"
+	case "ARM64":
+		h.Arch = "arm64"
+	case "x86":
+		h.Arch = "386"
+	default:
+	}
+	if id := s.text(`SOFTWARE\Microsoft\Cryptography`, "MachineGuid"); id != "" {
+		sum := sha256.Sum256([]byte("ringfence " + strings.ToLower(id)))
+		h.MachineID = hex.EncodeToString(sum[:])
+	}
+	return h
+}
+
+func (s *Source) system() snapshot.WindowsSystem {
+	_, read := s.look(version)
+	w := snapshot.WindowsSystem{
+		Read: read, Product: s.text(version, "ProductName"), Edition: s.text(version, "EditionID"),
+		Type: s.text(current+`\Control\ProductOptions`, "ProductType"), Domain: s.text(services+`\Tcpip\Parameters`, "Domain"),
+		LocalAccountTokenFilterPolicy: s.value(systemPolicy, "LocalAccountTokenFilterPolicy"),
+	}
+	w.Build, _ = strconv.Atoi(s.text(version, "CurrentBuildNumber"))
+	w.UBR, _ = s.number(version, "UBR")
+	w.Major, _ = s.number(version, "CurrentMajorVersionNumber")
+	w.Minor, _ = s.number(version, "CurrentMinorVersionNumber")
+	return w
+}
+
+// winrm reads the listeners and settings of WinRM.
+func (s *Source) winrm() snapshot.WindowsWinRM {
+	w := snapshot.WindowsWinRM{Settings: map[string]snapshot.Fact{}}
+	_, w.Read = s.look(wsman)
+	for _, name := range []string{"auth_basic", "auth_kerberos", "auth_negotiate", "auth_certificate", "auth_credssp", "allow_unencrypted", "allow_remote_access", "ipv4_filter", "ipv6_filter", "cbt_hardening_level"} {
+		w.Settings[name] = s.value(wsman+`\Service`, name)
+	}
+	for _, name := range []string{"AllowBasic", "AllowUnencryptedTraffic", "AllowAutoConfig", "AllowCredSSP", "AllowKerberos", "AllowNegotiate", "IPv4Filter", "IPv6Filter", "HttpCompatibilityListener", "HttpsCompatibilityListener", "CBTHardeningLevel"} {
+		w.Settings["policy."+name] = s.value(winrmPolicy, name)
+	}
+	w.RootSDDL = snapshot.WindowsACL{Read: snapshot.Fact{State: snapshot.Absent}}
+	switch f := s.value(wsman+`\Service`, "rootSDDL"); f.State {
+	case snapshot.Present:
+		w.RootSDDL = sddl(f.Value)
+	default:
+		w.RootSDDL.Read = f
+	}
+	k, _ := s.look(wsman + `\Listener`)
+	if k != nil {
+		list, err := winrmListeners(k)
+		if err != nil {
+			w.Read = s.why(wsman+`\Listener`, err)
+		}
+		w.Listeners = list
+	}
+	if f := w.Settings["policy.AllowAutoConfig"]; f.Value == "1" {
+		w.Listeners = append(w.Listeners, snapshot.WinRMListener{Address: "*", Transport: "HTTP", Port: 5985, Enabled: true, Prefix: "wsman", Policy: true})
+	}
+	return w
+}
+
+func winrmListeners(k registry.Key) ([]snapshot.WinRMListener, error) {
+	names, err := k.Keys()
+	if err != nil {
+		return nil, err
+	}
+	var list []snapshot.WinRMListener
+	for _, name := range names {
+		c, err := k.Key(name)
+		if err != nil {
+			return nil, err
+		}
+		values, err := c.Values()
+		if err != nil {
+			return nil, err
+		}
+		i := strings.LastIndexByte(name, '+')
+		if i < 0 {
+			continue
+		}
+		l := snapshot.WinRMListener{Address: name[:i], Transport: strings.ToUpper(name[i+1:]), Enabled: true}
+		l.Port = map[string]int{"HTTP": 5985, "HTTPS": 5986}[l.Transport]
+		for _, v := range values {
+			switch n, isNumber := v.Number(); strings.ToLower(v.Name) {
+			case "port":
+				if isNumber && n <= 0xffff {
+					l.Port = int(n)
+				}
+			case "enabled":
+				l.Enabled = !isNumber || n != 0
+			case "uriprefix", "urlprefix":
+				l.Prefix, _ = v.Text()
+			default:
+			}
+		}
+		list = append(list, l)
+	}
+	return list, nil
+}
+
+func (s *Source) rdp() snapshot.WindowsSettings {
+	w := snapshot.WindowsSettings{Settings: map[string]snapshot.Fact{}}
+	_, w.Read = s.look(terminal)
+	w.Settings["fDenyTSConnections"] = s.value(terminal, "fDenyTSConnections")
+	for _, name := range []string{"PortNumber", "UserAuthentication", "SecurityLayer", "MinEncryptionLevel"} {
+		w.Settings[name] = s.value(terminal+`\WinStations\RDP-Tcp`, name)
+	}
+	for _, name := range []string{"fDenyTSConnections", "UserAuthentication", "SecurityLayer", "MinEncryptionLevel"} {
+		w.Settings["policy."+name] = s.value(rdpPolicy, name)
+	}
+	return w
+}
+
+func (s *Source) smb() snapshot.WindowsSettings {
+	w := snapshot.WindowsSettings{Settings: map[string]snapshot.Fact{}}
+	_, w.Read = s.look(lanman)
+	for _, name := range []string{"SMB1", "SMB2", "RequireSecuritySignature", "EnableSecuritySignature", "RestrictNullSessAccess", "AutoShareServer", "AutoShareWks", "EncryptData", "RejectUnencryptedAccess"} {
+		w.Settings[name] = s.value(lanman, name)
+	}
+	w.Settings["start"] = s.value(services+`\LanmanServer`, "Start")
+	return w
+}
+
+// portproxy reads what netsh interface portproxy forwards. Names of values are ADDRESS/PORT, as are their texts.
+func (s *Source) portproxy() snapshot.WindowsPortProxy {
+	const key = services + `\PortProxy`
+	w := snapshot.WindowsPortProxy{List: []snapshot.WindowsPortRelay{}}
+	k, read := s.look(key)
+	if w.Read = read; k == nil {
+		if _, all := s.look(services); all.State == snapshot.Present && read.State == snapshot.Absent {
+			w.Read = snapshot.Fact{State: snapshot.Absent}
+		}
+		return w
+	}
+	for _, kind := range []string{"v4tov4", "v4tov6", "v6tov4", "v6tov6"} {
+		c, err := registry.Open(k, kind+`\tcp`)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		var values []registry.Value
+		if err == nil {
+			values, err = c.Values()
+		}
+		if err != nil {
+			w.Read = s.why(key, err)
+			return w
+		}
+		for _, v := range values {
+			to, _ := v.Text()
+			addr, port, ok := slash(v.Name)
+			toAddr, toPort, ok2 := slash(to)
+			if !ok || !ok2 {
+				s.note("portproxy", "%s %.80q is not understood", kind, v.Name+" = "+to)
+				continue
+			}
+			w.List = append(w.List, snapshot.WindowsPortRelay{Kind: kind, Proto: "tcp", Addr: addr, Port: port, ToAddr: toAddr, ToPort: toPort})
+		}
+	}
+	return w
+}
+
+// slash divides ADDRESS/PORT.
+func slash(text string) (string, int, bool) {
+	i := strings.LastIndexByte(text, '/')
+	if i <= 0 {
+		return "", 0, false
+	}
+	n, err := strconv.ParseUint(text[i+1:], 10, 16)
+	addr := text[:i]
+	if a, e := netip.ParseAddr(addr); e == nil {
+		addr = a.String()
+	}
+	return addr, int(n), err == nil
+}
+
+// maxServices bounds the services of a host, drivers among them.
+const maxServices = 20_000
+
+// services reads the services that are programs.
+func (s *Source) services() snapshot.WindowsServices {
+	w := snapshot.WindowsServices{List: []snapshot.WindowsService{}}
+	k, read := s.look(services)
+	if w.Read = read; k == nil {
+		return w
+	}
+	if !slices.ContainsFunc(s.Whole, func(r string) bool { return registry.Below(services, r) }) {
+		w.Read = snapshot.Fact{State: snapshot.Error, Reason: `HKLM\` + services + ": not all of it was read"}
+	}
+	names, err := k.Keys()
+	if err == nil && len(names) > maxServices {
+		err = registry.ErrTooMuch
+	}
+	if err != nil {
+		w.Read = s.why(services, err)
+		return w
+	}
+	for _, name := range names {
+		c, err := k.Key(name)
+		if err != nil {
+			s.note("services", "%.100s: %s", name, short(err))
+			continue
+		}
+		sv, ok, err := service(name, c)
+		if err != nil {
+			s.note("services", "%.100s: %s", name, short(err))
+		}
+		if ok {
+			w.List = append(w.List, sv)
+		}
+	}
+	s.Shell.completeServices(w.List)
+	return w
+}
+
+// service reads one; ok says that it is a program and no driver.
+func service(name string, k registry.Key) (sv snapshot.WindowsService, ok bool, err error) {
+	values, err := k.Values()
+	if err != nil {
+		return sv, false, err
+	}
+	unread := snapshot.Fact{State: snapshot.Error, Reason: errNotShown.Error()}
+	sv = snapshot.WindowsService{
+		Name: name, Start: 3, Security: snapshot.WindowsACL{Read: snapshot.Fact{State: snapshot.Absent}}, Binary: snapshot.WindowsACL{Read: unread},
+		Key: snapshot.WindowsACL{Read: unread},
+	}
+	for _, v := range values {
+		n, _ := v.Number()
+		text, _ := v.Text()
+		switch strings.ToLower(v.Name) {
+		case "type":
+			sv.Type = int(min(n, 1<<31))
+		case "start":
+			sv.Start = int(min(n, 1<<31))
+		case "objectname":
+			sv.Account = text
+		case "imagepath":
+			sv.Image = text
+		case "servicesidtype":
+			sv.SIDType = int(min(n, 1<<31))
+		case "requiredprivileges":
+			sv.Privileges, _ = v.Texts()
+		default:
+		}
+	}
+	const program = 0x30 // SERVICE_WIN32_OWN_PROCESS, SERVICE_WIN32_SHARE_PROCESS
+	if sv.Type&program == 0 {
+		return sv, false, nil
+	}
+	if p, err := k.Key("Parameters"); err == nil {
+		if v, err := registry.Get(p, "ServiceDll"); err == nil {
+			sv.DLL, _ = v.Text()
+		}
+	}
+	if p, err := k.Key("Security"); err == nil {
+		if v, err := registry.Get(p, "Security"); err == nil {
+			sv.Security = descriptor(v.Data)
+		}
+	}
+	if b, err := k.Security(); err == nil && b != nil {
+		sv.Key = descriptor(b)
+	}
+	return sv, true, nil
+}
+
+// urls reads the reservations of http.sys.
+func (s *Source) urls() ([]snapshot.WindowsURL, snapshot.Fact) {
+	const key = services + `\HTTP\Parameters\UrlAclInfo`
+	k, read := s.look(key)
+	if k == nil {
+		return nil, read
+	}
+	values, err := k.Values()
+	if err != nil {
+		return nil, s.why(key, err)
+	}
+	var list []snapshot.WindowsURL
+	for _, v := range values {
+		if v.Name != "" {
+			list = append(list, snapshot.WindowsURL{URL: v.Name, ACL: descriptor(v.Data)})
+		}
+	}
+	slices.SortFunc(list, func(a, b snapshot.WindowsURL) int { return cmp.Compare(a.URL, b.URL) })
+	return list, read
+}

@@ -1,0 +1,347 @@
+package winhost
+
+import (
+	"cmp"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ringfence/ringfence/registry"
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// adapters are those that PowerShell told, else those of the registry, which has no address of IPv6.
+func (s *Source) adapters() snapshot.WindowsAdapters {
+	var list []snapshot.WindowsAdapter
+	read := present
+	switch {
+	case s.Live != nil && s.Live.Adapters != nil:
+		list, read = s.Live.Adapters, s.Live.AdaptersRead
+	default:
+		if list = s.shellAdapters(); list == nil {
+			list, read = s.registryAdapters()
+		}
+	}
+	for i := range list {
+		list[i].Kind = kindOf(&list[i])
+	}
+	s.connect(list)
+	slices.SortFunc(list, func(a, b snapshot.WindowsAdapter) int {
+		return cmp.Or(cmp.Compare(a.Index, b.Index), cmp.Compare(a.Name, b.Name))
+	})
+	if list == nil {
+		list = []snapshot.WindowsAdapter{}
+	}
+	return snapshot.WindowsAdapters{Read: read, List: list}
+}
+
+// maxAdapters bounds the adapters of a host.
+const maxAdapters = 4096
+
+// shellAdapters joins what commands told of each interface; nil where no addresses were told.
+func (s *Source) shellAdapters() []snapshot.WindowsAdapter {
+	addrs, asked := s.Shell.of(shellAddress)
+	if !asked {
+		return nil
+	}
+	var list []snapshot.WindowsAdapter
+	at := func(o object) *snapshot.WindowsAdapter {
+		index, name := o.number("interfaceindex", "ifindex"), o.text("interfacealias", "ifalias")
+		if name == "" && o["interfacedescription"] != nil {
+			name = o.text("name")
+		}
+		for i := range list {
+			if index > 0 && list[i].Index == index || index <= 0 && name != "" && list[i].Name == name {
+				if name != "" {
+					list[i].Name = name
+				}
+				return &list[i]
+			}
+		}
+		if len(list) >= maxAdapters || index <= 0 && name == "" {
+			return nil
+		}
+		list = append(list, snapshot.WindowsAdapter{Index: max(index, 0), Name: name, Up: true})
+		return &list[len(list)-1]
+	}
+	adapters, _ := s.Shell.of(shellAdapter)
+	for _, o := range adapters {
+		a := at(o)
+		if a == nil {
+			continue
+		}
+		a.Description, a.GUID = o.text("interfacedescription"), strings.ToLower(o.text("interfaceguid", "deviceid"))
+		a.Type = max(o.number("interfacetype"), 0)
+		if luid, err := strconv.ParseUint(o.text("netluid"), 10, 64); err == nil {
+			a.LUID = luid
+		}
+		a.Up = o.text("status") == "" || strings.EqualFold(o.text("status"), "up")
+	}
+	for _, o := range addrs {
+		a, err := netip.ParseAddr(o.text("ipaddress"))
+		bits := o.number("prefixlength")
+		into := at(o)
+		if err != nil || bits < 0 || bits > a.BitLen() || into == nil {
+			s.note("adapters", "%.60q is no address", o.text("ipaddress"))
+			continue
+		}
+		into.Addrs = append(into.Addrs, netip.PrefixFrom(a.WithZone(""), bits).String())
+	}
+	routes, _ := s.Shell.of(shellRoute)
+	for _, o := range routes {
+		if d := o.text("destinationprefix"); d == "0.0.0.0/0" || d == "::/0" {
+			if a := at(o); a != nil {
+				a.Gateways = append(a.Gateways, o.text("nexthop"))
+			}
+		}
+	}
+	dns, _ := s.Shell.of(shellDNS)
+	for _, o := range dns {
+		if a := at(o); a != nil {
+			a.DNS = append(a.DNS, o.list("serveraddresses")...)
+		}
+	}
+	networks, _ := s.Shell.of(shellNetwork)
+	for _, o := range networks {
+		if a := at(o); a != nil {
+			a.Network = o.text("name")
+			a.Profile = category(o)
+		}
+	}
+	for i := range list {
+		slices.Sort(list[i].Addrs)
+		list[i].Addrs = slices.Compact(list[i].Addrs)
+	}
+	return list
+}
+
+// category is the profile of a network (NetworkCategory of MSFT_NetConnectionProfile).
+func category(o object) snapshot.WindowsProfile {
+	switch {
+	case o.is("networkcategory", 0, "public"):
+		return snapshot.ProfilePublic
+	case o.is("networkcategory", 1, "private"):
+		return snapshot.ProfilePrivate
+	case o.is("networkcategory", 2, "domainauthenticated", "domain"):
+		return snapshot.ProfileDomain
+	}
+	return ""
+}
+
+// connect says of each adapter whether its profile is known. One that no network is identified on counts as public.
+func (s *Source) connect(list []snapshot.WindowsAdapter) {
+	_, asked := s.Shell.of(shellNetwork)
+	asked = asked || s.Live != nil && s.Live.Profiles
+	for i := range list {
+		a := &list[i]
+		switch {
+		case a.Profile != "":
+			a.ProfileRead = present
+		case a.Kind == snapshot.NetworkLoopback || asked:
+			a.ProfileRead = snapshot.Fact{State: snapshot.Absent}
+		default:
+			a.ProfileRead = snapshot.Fact{State: snapshot.Error, Reason: "which profile it is of was not told (Get-NetConnectionProfile)"}
+		}
+	}
+}
+
+// tunnels are words in the descriptions of adapters of VPNs.
+var tunnels = []string{
+	"wireguard", "wintun", "tap-windows", "openvpn", "anyconnect", "fortinet", "pangp", "globalprotect", "tailscale", "zerotier", "juniper",
+	"pulse secure", "wan miniport", "vpn", "netextender", "check point virtual", "cisco secure client", "nordlynx", "sonicwall", "netbird",
+}
+
+// ifType of ipifcons.h.
+const (
+	typePPP      = 23
+	typeLoopback = 24
+)
+
+// kindOf says what an adapter is for, by its names, type and addresses. A switch of Hyper-V that has a gateway is the host's own way out.
+func kindOf(a *snapshot.WindowsAdapter) snapshot.WindowsNetworkKind {
+	name, what := strings.ToLower(a.Name), strings.ToLower(a.Description)
+	switch {
+	case a.Type == typeLoopback || strings.HasPrefix(name, "loopback pseudo-interface"):
+		return snapshot.NetworkLoopback
+	case strings.HasPrefix(name, "vethernet (wsl"):
+		return snapshot.NetworkWSL
+	case len(a.Gateways) > 0:
+	case name == "vethernet (nat)" || strings.Contains(name, "hns"):
+		return snapshot.NetworkHNS
+	case strings.HasPrefix(name, "vethernet ") || strings.Contains(what, "hyper-v virtual ethernet"):
+		return snapshot.NetworkHyperV
+	case slices.Contains(a.Addrs, "192.168.137.1/24"):
+		return snapshot.NetworkICS
+	}
+	for _, w := range tunnels {
+		if strings.Contains(what, w) || strings.Contains(name, w) {
+			return snapshot.NetworkVPN
+		}
+	}
+	if a.Type == typePPP {
+		return snapshot.NetworkVPN
+	}
+	return ""
+}
+
+// networkClass is the class of network adapters (devguid.h, GUID_DEVCLASS_NET).
+const networkClass = current + `\Control\Network\{4D36E972-E325-11CE-BFC1-08002BE10318}`
+
+// registryAdapters are the adapters that have an address of IPv4 in the registry.
+func (s *Source) registryAdapters() ([]snapshot.WindowsAdapter, snapshot.Fact) {
+	const key = services + `\Tcpip\Parameters\Interfaces`
+	k, read := s.look(key)
+	if k == nil {
+		return nil, read
+	}
+	names, err := k.Keys()
+	if err == nil && len(names) > maxAdapters {
+		err = registry.ErrTooMuch
+	}
+	if err != nil {
+		return nil, s.why(key, err)
+	}
+	list := []snapshot.WindowsAdapter{}
+	for i, name := range names {
+		c, err := k.Key(name)
+		var values []registry.Value
+		if err == nil {
+			values, err = c.Values()
+		}
+		if err != nil {
+			return nil, s.why(key, err)
+		}
+		a := snapshot.WindowsAdapter{GUID: strings.ToLower(name), Name: s.text(networkClass+`\`+name+`\Connection`, "Name"), Up: true}
+		if a.Name == "" {
+			a.Name = strconv.Itoa(i)
+		}
+		fromInterface(&a, values)
+		if len(a.Addrs) > 0 {
+			list = append(list, a)
+		}
+	}
+	return list, snapshot.Fact{State: snapshot.Error, Reason: "the registry has no addresses of IPv6, and does not tell which adapters are connected (Get-NetIPAddress)"}
+}
+
+func fromInterface(a *snapshot.WindowsAdapter, values []registry.Value) {
+	get := func(names ...string) (list []string) {
+		for _, name := range names {
+			for _, v := range values {
+				if !strings.EqualFold(v.Name, name) {
+					continue
+				}
+				if t, ok := v.Texts(); ok {
+					list = append(list, t...)
+				} else if t, ok := v.Text(); ok {
+					list = append(list, strings.FieldsFunc(t, func(r rune) bool { return r == ',' || r == ' ' })...)
+				}
+			}
+		}
+		return list
+	}
+	for _, pair := range [][2]string{{"DhcpIPAddress", "DhcpSubnetMask"}, {"IPAddress", "SubnetMask"}} {
+		masks := get(pair[1])
+		for i, text := range get(pair[0]) {
+			ip, err := netip.ParseAddr(text)
+			if err != nil || !ip.Is4() || ip.IsUnspecified() || i >= len(masks) {
+				continue
+			}
+			if bits, size := net.IPMask(net.ParseIP(masks[i]).To4()).Size(); size == 32 {
+				a.Addrs = append(a.Addrs, fmt.Sprintf("%s/%d", ip, bits))
+			}
+		}
+	}
+	a.Gateways = addresses(get("DhcpDefaultGateway", "DefaultGateway"))
+	a.DNS = addresses(get("NameServer", "DhcpNameServer"))
+	a.DHCP = addresses(get("DhcpServer"))
+}
+
+// addresses are those of texts that are one and are not unspecified.
+func addresses(list []string) (out []string) {
+	for _, t := range list {
+		if ip, err := netip.ParseAddr(t); err == nil && !ip.IsUnspecified() && t != "255.255.255.255" {
+			out = append(out, ip.String())
+		}
+	}
+	return out
+}
+
+// listeners are the sockets that were told.
+func (s *Source) listeners(w *snapshot.Windows) snapshot.WindowsListeners {
+	out := snapshot.WindowsListeners{List: []snapshot.WindowsListener{}}
+	out.URLs, out.URLsRead = s.urls()
+	tcp, asked := s.Shell.of(shellTCP)
+	udp, _ := s.Shell.of(shellUDP)
+	switch {
+	case s.Live != nil && s.Live.Listeners != nil:
+		out.List, out.Read = s.Live.Listeners, s.Live.ListenersRead
+	case !asked:
+		out.Read = snapshot.Fact{State: snapshot.Error, Reason: "no sockets were told (Get-NetTCPConnection -State Listen | ConvertTo-Json)"}
+		return out
+	default:
+		out.Read = present
+		for _, o := range tcp {
+			if o["state"] == nil || o.is("state", 2, "listen") {
+				s.listener(&out, "tcp", o)
+			}
+		}
+		for _, o := range udp {
+			s.listener(&out, "udp", o)
+		}
+	}
+	s.whose(out.List, w)
+	slices.SortFunc(out.List, func(a, b snapshot.WindowsListener) int {
+		return cmp.Or(cmp.Compare(a.Proto, b.Proto), cmp.Compare(a.Port, b.Port), cmp.Compare(a.Family, b.Family), cmp.Compare(a.Addr, b.Addr), cmp.Compare(a.PID, b.PID))
+	})
+	return out
+}
+
+func (s *Source) listener(out *snapshot.WindowsListeners, proto string, o object) {
+	a, err := netip.ParseAddr(o.text("localaddress"))
+	port := o.number("localport")
+	if err != nil || port < 0 || port > 0xffff {
+		s.note("listeners", "%.60q is no address with a port", o.text("localaddress")+" "+o.text("localport"))
+		return
+	}
+	l := snapshot.WindowsListener{Proto: proto, Family: 4, Addr: a.WithZone("").String(), Port: port, PID: max(o.number("owningprocess"), 0), OwnerState: snapshot.OwnersUnknown}
+	if a.Is6() {
+		l.Family = 6
+	}
+	l.Process = o.text("processname")
+	out.List = append(out.List, l)
+}
+
+// kernelPID is the process of the kernel: what http.sys and SMB listen on is its own.
+const kernelPID = 4
+
+// whose names the programs and services behind sockets, as far as they are known.
+func (s *Source) whose(list []snapshot.WindowsListener, w *snapshot.Windows) {
+	programs := map[int]object{}
+	all, _ := s.Shell.of(shellProcess)
+	for _, o := range all {
+		programs[o.number("processid", "id")] = o
+	}
+	for i := range list {
+		l := &list[i]
+		for j := range w.Services.List {
+			if sv := &w.Services.List[j]; sv.PID != 0 && sv.PID == l.PID {
+				l.Services = append(l.Services, sv.Name)
+			}
+		}
+		if len(l.Services) == 1 && l.Service == "" {
+			l.Service = l.Services[0]
+		}
+		if o := programs[l.PID]; o != nil {
+			l.Process, l.Path = cmp.Or(l.Process, o.text("name", "processname")), cmp.Or(l.Path, o.text("executablepath", "path"))
+		}
+		switch {
+		case l.PID == kernelPID:
+			l.Process, l.OwnerState = "System", snapshot.OwnersKernel
+		case l.Process != "" || l.Path != "":
+			l.OwnerState = snapshot.OwnersSeen
+		}
+	}
+}

@@ -1,0 +1,266 @@
+package winhost
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// filesIn are the files of a directory; the names in without are left out.
+func filesIn(t testing.TB, dir string, without ...string) []File {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var files []File
+	for _, e := range entries {
+		if slices.Contains(without, e.Name()) {
+			continue
+		}
+		b, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, text(e.Name(), string(b)))
+	}
+	return files
+}
+
+func text(name, s string) File {
+	return File{Name: name, Size: int64(len(s)), ReaderAt: strings.NewReader(s)}
+}
+
+func snapshotOf(t testing.TB, files ...File) *snapshot.Snapshot {
+	t.Helper()
+	s, _, err := FromFiles(files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	snap := s.Snapshot(snapshot.Tool{Name: "ringfence", Version: "test"}, time.Unix(0, 0))
+	var b bytes.Buffer
+	if err := snap.Write(&b); err != nil {
+		t.Fatal(err)
+	}
+	if snap, err = snapshot.Load(&b); err != nil {
+		t.Fatalf("what was made is no snapshot: %v", err)
+	}
+	return snap
+}
+
+// TestWhatIsSeen: what files of a host tell, part by part.
+func TestWhatIsSeen(t *testing.T) {
+	s := snapshotOf(t, filesIn(t, "testdata/wsl")...)
+	w := &s.Windows
+	if s.Host.Name != "DESKTOP-7Q2" || w.System.Build != 19045 || w.System.LocalAccountTokenFilterPolicy.Value != "1" {
+		t.Errorf("host %+v, system %+v", s.Host, w.System)
+	}
+	if c := s.Section("windows"); c.Status != snapshot.Partial || !slices.Equal(c.Parts, []string{"groups", "pipes"}) {
+		t.Errorf("coverage %+v", c)
+	}
+	wantStates := map[snapshot.FirewallStoreName]snapshot.Status{
+		snapshot.StoreLocal: snapshot.Present, snapshot.StoreGPO: snapshot.Absent, snapshot.StoreMDM: snapshot.Absent, snapshot.StoreAppIso: snapshot.Absent,
+		snapshot.StoreStatic: snapshot.Absent, snapshot.StoreConfigurable: snapshot.Absent,
+	}
+	for _, st := range w.Firewall.Stores {
+		if st.Read.State != wantStates[st.Store] {
+			t.Errorf("store %s: %+v", st.Store, st.Read)
+		}
+	}
+	local := w.Firewall.Stores[0]
+	if len(local.Rules) != 5 || len(local.Profiles) != 3 || *local.Profiles[2].EnableFirewall != 1 || *local.Profiles[2].LogDropped != 0 {
+		t.Errorf("local store: %+v", local)
+	}
+	kinds := map[string]snapshot.WindowsNetworkKind{}
+	profiles := map[string]snapshot.WindowsProfile{}
+	for _, a := range w.Adapters.List {
+		kinds[a.Name], profiles[a.Name] = a.Kind, a.Profile
+	}
+	if d := cmp.Diff(kinds, map[string]snapshot.WindowsNetworkKind{
+		"Ethernet": "", "vEthernet (WSL)": snapshot.NetworkWSL, "Local Area Connection* 2": snapshot.NetworkICS, "Loopback Pseudo-Interface 1": snapshot.NetworkLoopback,
+	}); d != "" || profiles["Ethernet"] != snapshot.ProfilePrivate {
+		t.Errorf("adapters: %s %v", d, profiles)
+	}
+	var tcp []int
+	for _, l := range w.Listeners.List {
+		if l.Proto == "tcp" {
+			tcp = append(tcp, l.Port)
+		}
+		if l.Port == 3389 && (l.Service != "TermService" || l.Path != `C:\Windows\System32\svchost.exe`) || l.Port == 445 && l.OwnerState != snapshot.OwnersKernel {
+			t.Errorf("listener %+v", l)
+		}
+	}
+	if !slices.Equal(tcp, []int{135, 445, 2222, 3389, 5985, 18789}) {
+		t.Errorf("TCP ports %v", tcp)
+	}
+	if len(w.WinRM.Listeners) != 1 || w.WinRM.Listeners[0].Port != 5985 || w.WinRM.Settings["auth_basic"].Value != "1" || len(w.WinRM.RootSDDL.Entries) != 2 {
+		t.Errorf("WinRM %+v", w.WinRM)
+	}
+	if len(w.PortProxy.List) != 1 || w.PortProxy.List[0] != (snapshot.WindowsPortRelay{Kind: "v4tov4", Proto: "tcp", Addr: "0.0.0.0", Port: 2222, ToAddr: "172.17.112.5", ToPort: 22}) {
+		t.Errorf("portproxy %+v", w.PortProxy)
+	}
+	if u := w.Listeners.URLs; len(u) != 1 || u[0].ACL.Entries[0].SID != "S-1-5-20" {
+		t.Errorf("URLs %+v", u)
+	}
+	if len(w.Agents.List) != 1 || w.Agents.List[0].Port != 18789 {
+		t.Errorf("agents %+v", w.Agents)
+	}
+}
+
+// TestFilters: what an export of netsh says, in its own words; of other layers it is only counted.
+func TestFilters(t *testing.T) {
+	w := snapshotOf(t, filesIn(t, "testdata/wsl")...).Windows.Filters
+	if len(w.Filters) != 2 || w.Skipped["FWPM_LAYER_ALE_AUTH_CONNECT_V4"] != 1 || len(w.Callouts) != 1 || len(w.Layers) != 2 || w.Sublayers[0].Weight != 2 {
+		t.Fatalf("%+v", w)
+	}
+	want := snapshot.WFPFilter{
+		ID: 70001, Key: "{0e5d1a50-0000-4000-8000-0000000000aa}", Name: "Windows Remote Management (HTTP-In)", Description: "Inbound rule",
+		Provider: "FWPM_PROVIDER_MPSSVC_WF", Layer: "FWPM_LAYER_ALE_AUTH_RECV_ACCEPT_V4", Sublayer: "FWPM_SUBLAYER_MPSSVC_WF",
+		Flags: []string{"FWPM_FILTER_FLAG_INDEXED"}, Weight: 9, WeightType: "FWP_UINT8", EffectiveWeight: 10955049011408400384, Action: "FWP_ACTION_PERMIT",
+		Conditions: []snapshot.WFPCondition{
+			{Field: "FWPM_CONDITION_ALE_APP_ID", Match: "FWP_MATCH_EQUAL", Type: "FWP_BYTE_BLOB_TYPE", Kind: snapshot.WFPText, Text: "System"},
+			{Field: "FWPM_CONDITION_ORIGINAL_PROFILE_ID", Match: "FWP_MATCH_EQUAL", Type: "FWP_UINT32", Kind: snapshot.WFPNumber, Low: 1, High: 1},
+			{Field: "FWPM_CONDITION_IP_REMOTE_ADDRESS", Match: "FWP_MATCH_RANGE", Type: "FWP_UINT32", Kind: snapshot.WFPAddress, First: "172.17.112.0", Last: "172.17.127.255"},
+			{Field: "FWPM_CONDITION_IP_LOCAL_PORT", Match: "FWP_MATCH_EQUAL", Type: "FWP_UINT16", Kind: snapshot.WFPNumber, Low: 5985, High: 5985},
+			{Field: "FWPM_CONDITION_IP_PROTOCOL", Match: "FWP_MATCH_EQUAL", Type: "FWP_UINT8", Kind: snapshot.WFPNumber, Low: 6, High: 6},
+		},
+	}
+	if d := cmp.Diff(w.Filters[0], want); d != "" {
+		t.Error(d)
+	}
+}
+
+// TestSourcesAgree: hives say what the texts say of which they were made, byte by byte, and an export of the firewall what is its part.
+func TestSourcesAgree(t *testing.T) {
+	written := func(files []File) string {
+		var b bytes.Buffer
+		if err := snapshotOf(t, files...).Write(&b); err != nil {
+			t.Fatal(err)
+		}
+		return b.String()
+	}
+	if d := cmp.Diff(written(filesIn(t, "testdata/wsl")), written(filesIn(t, "testdata/hives"))); d != "" {
+		t.Error(d)
+	}
+	whole := snapshotOf(t, filesIn(t, "testdata/wsl")...).Windows.Firewall.Stores[0]
+	if d := cmp.Diff(snapshotOf(t, filesIn(t, "testdata/wfw")...).Windows.Firewall.Stores[0], whole); d != "" {
+		t.Error(d)
+	}
+}
+
+// TestNotShown: what a text has nothing of is not known, and never absent.
+func TestNotShown(t *testing.T) {
+	const head = "Windows Registry Editor Version 5.00\n[HKEY_LOCAL_MACHINE\\"
+	for name, c := range map[string]struct {
+		reg  string
+		want snapshot.Status // of the store of policies
+	}{
+		"local rules alone":     {head + localPolicy + `\FirewallRules]` + "\n", snapshot.Error},
+		"other policies":        {head + `SOFTWARE\Policies\Microsoft\Edge]` + "\n", snapshot.Absent},
+		"all of the software":   {head + "SOFTWARE]\n", snapshot.Absent},
+		"policies of firewalls": {head + groupPolicy + `\DomainProfile]` + "\n", snapshot.Present},
+	} {
+		s := snapshotOf(t, text("a.reg", c.reg))
+		if got := s.Windows.Firewall.Stores[1].Read; got.State != c.want {
+			t.Errorf("%s: %+v, want %s", name, got, c.want)
+		}
+		if s.Section("windows").Status == snapshot.OK {
+			t.Errorf("%s: everything was seen", name)
+		}
+	}
+}
+
+// TestPolicyFile: registry.pol is the policy of the machine.
+func TestPolicyFile(t *testing.T) {
+	wide := func(s string) string {
+		var b strings.Builder
+		for _, c := range s {
+			b.WriteString(string([]byte{byte(c), 0}))
+		}
+		return b.String()
+	}
+	entry := func(key, name, typ, size, data string) string {
+		return wide("["+key) + "\x00\x00" + wide(";"+name) + "\x00\x00" + wide(";") + typ + wide(";") + size + wide(";") + data + wide("]")
+	}
+	const four = "\x04\x00\x00\x00"
+	pol := "PReg\x01\x00\x00\x00" + entry(`Software\Policies\Microsoft\WindowsFirewall\PublicProfile`, "AllowLocalPolicyMerge", four, four, "\x00\x00\x00\x00")
+	s := snapshotOf(t, text("Registry.pol", pol))
+	st := s.Windows.Firewall.Stores[1]
+	if st.Read.State != snapshot.Present || len(st.Profiles) != 1 || st.Profiles[0].AllowLocalPolicyMerge == nil || *st.Profiles[0].AllowLocalPolicyMerge != 0 {
+		t.Errorf("%+v", st)
+	}
+}
+
+// TestDamagedFiles: a file that is no more what it was is named, and is a gap.
+func TestDamagedFiles(t *testing.T) {
+	files := filesIn(t, "testdata/hives", "SOFTWARE")
+	_, ignored, err := FromFiles(append(files, text("SOFTWARE", "regf"), text("notes.txt", "hello"), text("filters.xml", "<wfpdiag><filters><item>")))
+	if err != nil || len(ignored) != 3 {
+		t.Errorf("%v %q", err, ignored)
+	}
+	if _, _, err := FromFiles([]File{text("notes.txt", "hello")}); err == nil {
+		t.Error("a directory without anything is a host")
+	}
+}
+
+func FuzzState(f *testing.F) {
+	b, err := os.ReadFile("testdata/wsl/state.xml")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b)
+	f.Add([]byte("<a><filters><item>"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		w, err := ReadState(b)
+		if err != nil {
+			return
+		}
+		for i := range w.Filters {
+			for _, c := range w.Filters[i].Conditions {
+				if c.Kind == "" || c.Low > c.High {
+					t.Errorf("%+v", c)
+				}
+			}
+		}
+	})
+}
+
+func FuzzShell(f *testing.F) {
+	for _, file := range filesIn(f, "testdata/wsl", "state.xml", "system.reg", "software.reg") {
+		b := make([]byte, file.Size)
+		if _, err := file.ReadAt(b, 0); err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(b))
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		src, _, err := FromFiles([]File{text("tcp.json", s)})
+		if err != nil {
+			return
+		}
+		var b bytes.Buffer
+		if err := src.Snapshot(snapshot.Tool{}, time.Unix(0, 0)).Write(&b); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := snapshot.Load(&b); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+func FuzzDescriptor(f *testing.F) {
+	f.Add([]byte("\x01\x00\x14\x80\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x14\x00\x00\x00\x02\x00\x1c\x00\x01\x00\x00\x00\x00\x00\x14\x00\x00\x00\x00\x20\x01\x01\x00\x00\x00\x00\x00\x05\x14\x00\x00\x00"))
+	f.Add([]byte("O:NSG:BAD:P(A;;GA;;;BA)(A;;GR;;;IU)S:P(AU;FA;GA;;;WD)"))
+	f.Fuzz(func(_ *testing.T, b []byte) {
+		descriptor(b)
+		sddl(string(b))
+	})
+}
