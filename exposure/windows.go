@@ -66,6 +66,30 @@ func NewWindows(s *snapshot.Snapshot) *Windows {
 	return w
 }
 
+// WindowsProfile is what counts of a profile of the firewall, and the interfaces that are in it.
+type WindowsProfile struct {
+	mpssvc.Settings
+	Interfaces []string
+}
+
+// Profiles are the profiles of the firewall. Interfaces that are known not to be connected are in none.
+func (w *Windows) Profiles() []WindowsProfile {
+	var out []WindowsProfile
+	list := w.snap.Adapters.List
+	anyUp := slices.ContainsFunc(list, func(a snapshot.WindowsAdapter) bool { return a.Up })
+	for _, s := range mpssvc.EffectiveSettings(&w.snap.Firewall) {
+		p := WindowsProfile{Settings: s}
+		for i := range list {
+			of, known := mpssvc.ProfileOf(&list[i])
+			if known && of == s.Profile && (!anyUp || list[i].Up) && len(list[i].Addrs) > 0 && list[i].Type != loopbackType {
+				p.Interfaces = append(p.Interfaces, list[i].Name)
+			}
+		}
+		out = append(out, p)
+	}
+	return out
+}
+
 // Tally is the count of the answers until now.
 func (w *Windows) Tally() Tally { return w.tally }
 
@@ -247,9 +271,9 @@ func (q *windowsQuestion) witness(out *Answer, a *wfp.Answer, to netip.Addr) {
 	}
 	out.Checked = true
 	out.Witness = &packet.Packet{
-		In: q.in(), Src: a.Witness.Addr(), Dst: to, Proto: q.l.Proto, Sport: a.Witness.Port(), Dport: uint16(q.l.Port), //nolint:gosec // checked
+		In: q.in(), Src: a.Witness.Addr(), Dst: to, Proto: q.l.Proto, Sport: a.Witness.Port(), Dport: uint16(q.l.Port),
 	}
-	out.Fate = &trace.Fate{Fate: trace.Local, Socket: fmt.Sprintf("%s %s (%s)", q.l.Proto, netip.AddrPortFrom(bindOf(q.l), uint16(q.l.Port)), Serves(q.l))} //nolint:gosec // checked
+	out.Fate = &trace.Fate{Fate: trace.Local, Socket: fmt.Sprintf("%s %s (%s)", q.l.Proto, netip.AddrPortFrom(bindOf(q.l), uint16(q.l.Port)), Serves(q.l))}
 	for i := range a.Parts {
 		p := &a.Parts[i]
 		if p.Verdict == packet.Reachable && p.From.Compare(a.Witness.Addr()) <= 0 && !p.To.Less(a.Witness.Addr()) {
@@ -340,7 +364,7 @@ func causesOf(parts []wfp.Part, of func(*wfp.Part) []packet.Cause) []packet.Caus
 func (q *windowsQuestion) certificate(wq *wfp.Question, a *wfp.Answer, to netip.Addr) packet.Certificate {
 	region := func(spans []wfp.Span, ports wfp.PortSpan) packet.Region {
 		r := packet.Region{
-			In: q.in(), V4: q.v4, Proto: int(wq.Facts[wfp.Protocol].Number), Dst: []string{to.String() + "-" + to.String()}, //nolint:gosec // of a protocol
+			In: q.in(), V4: q.v4, Proto: int(wq.Facts[wfp.Protocol].Number), Dst: []string{to.String() + "-" + to.String()},
 			Sport: []string{fmt.Sprintf("%d-%d", ports.From, ports.To)}, Dport: []string{fmt.Sprintf("%d-%d", q.l.Port, q.l.Port)},
 		}
 		for _, s := range spans {

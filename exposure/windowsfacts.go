@@ -16,8 +16,11 @@ const systemPID = 4
 // The first of the ports that RPC and others take of the system's choice (MS-RPCE 2.1.1.1; netsh interface ipv4 show dynamicport).
 const firstDynamic = 49152
 
-// tunnelPort is IF_TYPE_TUNNEL (ipifcons.h).
-const tunnelType = 131
+// Types of interfaces (ipifcons.h, IF_TYPE_SOFTWARE_LOOPBACK and IF_TYPE_TUNNEL).
+const (
+	loopbackType = 24
+	tunnelType   = 131
+)
 
 // The SIDs that tokens have (MS-DTYP 2.4.2.4).
 const (

@@ -25,6 +25,7 @@ type builder struct {
 	snap       *snapshot.Snapshot
 	zones      *zones.Map
 	asker      *exposure.Asker
+	win        *exposure.Windows // of a Windows host
 	byPID      map[int]*snapshot.Process
 	agents     map[int]*snapshot.Agent
 	containers map[string]*snapshot.Container // by id
@@ -44,6 +45,10 @@ type builder struct {
 // build asks everything. What it does not get to before ctx ends is unknown.
 func build(ctx context.Context, s *snapshot.Snapshot, cfg zones.Config) *builder {
 	b := newBuilder(ctx, s, cfg, exposure.Limits{})
+	if s.OnWindows() {
+		b.windows()
+		return b
+	}
 	b.services()
 	b.interfaces()
 	b.forwards()
@@ -100,6 +105,7 @@ func newBuilder(ctx context.Context, s *snapshot.Snapshot, cfg zones.Config, lim
 	b.doc = &Document{
 		Host: s.Host, Coverage: s.Coverage, IPMI: s.IPMI, WinRM: s.WinRM,
 		Containers: orEmpty(s.Runtimes.Containers), Kernel: s.Kernel,
+		WindowsServices: []DocWindowsService{}, WindowsProfiles: []DocWindowsProfile{},
 	}
 	return b
 }

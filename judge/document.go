@@ -70,6 +70,10 @@ type Document struct {
 	Publishers  DocPublishers          `json:"publishers" reads:"agents processes.power listeners.ip runtimes"`
 	OpenSecrets DocSecrets             `json:"openSecrets" reads:"processes.secrets runtimes"`
 
+	// WindowsServices are the listeners of a Windows host, WindowsProfiles what counts of its firewall; of another host they are empty.
+	WindowsServices []DocWindowsService `json:"windowsServices" reads:"windows.listeners windows.firewall windows.adapters"`
+	WindowsProfiles []DocWindowsProfile `json:"windowsProfiles" reads:"windows.firewall windows.adapters"`
+
 	conditions map[string][]finding.Condition // for witnesses to arrive
 }
 

@@ -110,6 +110,9 @@ func Judge(ctx context.Context, s *snapshot.Snapshot, p *Policies, cfg *Config, 
 	}
 	r.Inventory = b.inventory()
 	t := b.asker.Tally()
+	if b.win != nil {
+		t = b.win.Tally()
+	}
 	r.Answers = &finding.Answers{Reachable: t.Reachable, Unreachable: t.Unreachable, Unknown: t.Unknown, Unconfirmed: t.Unconfirmed}
 	ev, err := p.evaluator(b.doc, cfg.Params)
 	if err != nil {
@@ -219,6 +222,10 @@ func result(c *Check) finding.Result {
 func decide(ctx context.Context, res *finding.Result, c *Check, ev *evaluator, s *snapshot.Snapshot, left map[string][]string, override string,
 	hangsOn map[string][]finding.Condition,
 ) error {
+	if why := c.otherSystem(s); why != "" {
+		res.Status, res.Reason = finding.NotApplicable, why
+		return nil
+	}
 	gaps, unread := missed(s, left, c.Reads)
 	if unread != "" {
 		res.Status, res.Reason = finding.Unknown, unread
