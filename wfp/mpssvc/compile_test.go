@@ -15,8 +15,6 @@ import (
 func present(s string) snapshot.Fact { return snapshot.Fact{State: snapshot.Present, Value: s} }
 
 //go:fix inline
-func one(n uint32) *uint32 { return new(n) }
-
 // host has a private network at 192.168.1.0/24 and that of WSL, which is public.
 func host(rules ...string) *snapshot.Windows {
 	w := &snapshot.Windows{
