@@ -31,8 +31,9 @@ type filtering struct {
 	check  *classify.Classifier
 	epoch  wfp.Fact
 	byGUID bool
-	// unknown is why nothing is known by it.
+	// unknown is why nothing is known by it, and partly of one family.
 	unknown []packet.Cause
+	partly  map[bool]string
 }
 
 // OfWindows is the answer about a listener of a Windows host.
@@ -56,7 +57,7 @@ func NewWindows(s *snapshot.Snapshot) *Windows {
 	}
 	if w.snap.Filters.Read.State == snapshot.Present {
 		filters, subs := held(&w.snap.Filters, paths)
-		w.held = &filtering{engine: wfp.New(filters, subs), check: classify.New(filters, subs), epoch: epochOf(filters)}
+		w.held = &filtering{engine: wfp.New(filters, subs), check: classify.New(filters, subs), epoch: epochOf(filters), partly: partlyHeld(filters)}
 	}
 	p := mpssvc.Compile(w.snap)
 	w.ruled = &filtering{engine: wfp.New(p.Filters, p.Sublayers), check: classify.New(p.Filters, p.Sublayers), byGUID: true}
@@ -64,6 +65,18 @@ func NewWindows(s *snapshot.Snapshot) *Windows {
 		w.ruled.unknown = append(w.ruled.unknown, packet.Cause{Text: why})
 	}
 	return w
+}
+
+// partlyHeld are the families of which there is no filter in the layer that decides. A host that runs has some there, so that what was read
+// is a part (netsh wfp show filters can be asked for one).
+func partlyHeld(filters []wfp.Filter) map[bool]string {
+	out := map[bool]string{}
+	for v4, name := range map[bool]string{true: "IPv4", false: "IPv6"} {
+		if !slices.ContainsFunc(filters, func(f wfp.Filter) bool { return f.V4 == v4 && f.Layer == wfp.RecvAccept }) {
+			out[v4] = "the filters that were read have none of " + name + " in the layer that decides"
+		}
+	}
+	return out
 }
 
 // WindowsProfile is what counts of a profile of the firewall, and the interfaces that are in it.
@@ -99,15 +112,34 @@ func (w *Windows) Listeners(list []int, origins []zones.Origin) map[int][]OfWind
 	for _, i := range list {
 		l := &w.snap.Listeners.List[i]
 		for o := range origins {
-			out[i] = append(out[i], w.listener(l, o, &origins[o])...)
+			for _, v4 := range w.families(l) {
+				out[i] = append(out[i], w.listener(l, o, &origins[o], v4)...)
+			}
 		}
 	}
 	return out
 }
 
-// listener answers about one listener and origin: an answer, or none where the origin has no addresses of its family.
-func (w *Windows) listener(l *snapshot.WindowsListener, at int, o *zones.Origin) []OfWindows {
-	q := &windowsQuestion{w: w, l: l, o: o, v4: l.Family == 4}
+// families are those that a listener takes. The tables of the kernel have a listener of each; PowerShell tells a socket for both as one
+// of IPv6, as it does those of the kernel itself (http.sys, SMB).
+func (w *Windows) families(l *snapshot.WindowsListener) []bool {
+	if l.Family == 4 {
+		return []bool{true}
+	}
+	if a, err := netip.ParseAddr(l.Addr); err != nil || !a.IsUnspecified() {
+		return []bool{false}
+	}
+	for i := range w.snap.Listeners.List {
+		if o := &w.snap.Listeners.List[i]; o.Family == 4 && o.Port == l.Port && o.Proto == l.Proto {
+			return []bool{false}
+		}
+	}
+	return []bool{false, true}
+}
+
+// listener answers about one listener, origin and family: an answer, or none where the origin has no addresses of the family.
+func (w *Windows) listener(l *snapshot.WindowsListener, at int, o *zones.Origin, v4 bool) []OfWindows {
+	q := &windowsQuestion{w: w, l: l, o: o, v4: v4}
 	if !o.Local && o.Index > 0 {
 		q.adapter = &w.snap.Adapters.List[o.Index-1]
 		if len(localAddrs(q.adapter, q.v4)) == 0 {
@@ -118,7 +150,7 @@ func (w *Windows) listener(l *snapshot.WindowsListener, at int, o *zones.Origin)
 		return nil
 	}
 	out := OfWindows{Of: Of{Origin: at, V4: q.v4}}
-	if w.held == nil {
+	if w.held == nil || w.held.partly[q.v4] != "" && len(w.ruled.unknown) == 0 {
 		out.Answer = q.answer(w.ruled)
 	} else {
 		out.Answer = q.answer(w.held)
@@ -143,10 +175,16 @@ func (t *Tally) add(a *Answer) {
 	}
 }
 
+// noSource are addresses that nobody opens a connection from (RFC 6890).
+var noSource = []netip.Prefix{
+	netip.MustParsePrefix("0.0.0.0/8"), netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("224.0.0.0/3"),
+	netip.MustParsePrefix("::/128"), netip.MustParsePrefix("::1/128"), netip.MustParsePrefix("::ffff:0:0/96"), netip.MustParsePrefix("ff00::/8"),
+}
+
 // spansOf are the sources of an origin, of one family.
 func spansOf(o *packet.Origin, v4 bool) []wfp.Span {
 	var except, out []wfp.Span
-	for _, p := range o.Except {
+	for _, p := range slices.Concat(o.Except, noSource) {
 		if p.Addr().Is4() == v4 {
 			except = append(except, wfp.SpanOf(p))
 		}
@@ -175,9 +213,15 @@ func (q *windowsQuestion) answer(f *filtering) Answer {
 	if len(f.unknown) > 0 {
 		return Answer{Answer: reach.Answer{Verdict: packet.Unknown, Because: f.unknown}}
 	}
+	if why := f.partly[q.v4]; why != "" {
+		return Answer{Answer: unknown(why)}
+	}
 	facts := listenerFacts(q.w.snap, q.l)
 	bound, err := netip.ParseAddr(q.l.Addr)
 	bound = bound.Unmap().WithZone("")
+	if q.v4 && bound.Is6() {
+		bound = netip.IPv4Unspecified()
+	}
 	switch {
 	case err != nil:
 		return Answer{Answer: unknown("the address of the listener was not read")}
@@ -215,10 +259,27 @@ func (q *windowsQuestion) answer(f *filtering) Answer {
 			out = a
 		}
 	}
+	if why := q.machines(); why != "" && out.Verdict == packet.Reachable {
+		return Answer{Answer: unknown(why)}
+	}
 	if elsewhere && out.Verdict == packet.Reachable {
 		return Answer{Answer: unknown("whether the interface takes packets for an address of another one (weak host model) was not read")}
 	}
 	return out
+}
+
+// machines is why it is not known whether machines send what the filters of the host let through: the Hyper-V firewall filters between them
+// and the host, and lets everything out unless it is told otherwise.
+func (q *windowsQuestion) machines() string {
+	if q.adapter == nil || q.adapter.Kind != snapshot.NetworkWSL && q.adapter.Kind != snapshot.NetworkHyperV {
+		return ""
+	}
+	for _, s := range q.w.snap.HyperV.Settings {
+		if s.DefaultOutboundAction != nil && *s.DefaultOutboundAction != 0 && (s.EnableFirewall == nil || *s.EnableFirewall != 0) {
+			return "the Hyper-V firewall stops what machines send by default, and its rules are not part of the model"
+		}
+	}
+	return ""
 }
 
 // worse orders answers: what is reachable by one address is reachable.
@@ -244,7 +305,7 @@ func (q *windowsQuestion) local(f *filtering, facts wfp.Facts, bound netip.Addr)
 
 // ask asks the filters about packets for one address, and has the answer checked.
 func (q *windowsQuestion) ask(f *filtering, facts wfp.Facts, to netip.Addr, from []wfp.Span) Answer {
-	wq := &wfp.Question{V4: q.v4, Facts: facts, From: from, Ports: wfp.PortSpan{From: 1, To: 65535}}
+	wq := &wfp.Question{V4: q.v4, Facts: facts, From: from, Ports: wfp.PortSpan{From: 1, To: 65535}, Witnesses: q.likely()}
 	a := f.engine.Ask(wq)
 	out := Answer{Answer: reach.Answer{Verdict: a.Verdict}}
 	if err := f.check.Check(wq, &a); err != nil {
@@ -260,6 +321,23 @@ func (q *windowsQuestion) ask(f *filtering, facts wfp.Facts, to netip.Addr, from
 		out.Certificate = []packet.Certificate{q.certificate(wq, &a, to)}
 	default:
 		out.Because = causesOf(a.Parts, func(p *wfp.Part) []packet.Cause { return p.Because })
+	}
+	return out
+}
+
+// likely are addresses that somebody behind the interface has: one of elsewhere (RFC 5737, RFC 3849), then neighbours.
+func (q *windowsQuestion) likely() []netip.Addr {
+	out := []netip.Addr{netip.AddrFrom4([4]byte{198, 51, 100, 7}), netip.MustParseAddr("2001:db8::7")}
+	if q.adapter == nil {
+		return out
+	}
+	for _, p := range zones.OnLink(q.adapter) {
+		a := p.Addr()
+		for range 7 {
+			if a = a.Next(); p.Contains(a) && !slices.Contains(localAddrs(q.adapter, q.v4), a) && a.AsSlice()[len(a.AsSlice())-1] > 1 {
+				out = append(out, a)
+			}
+		}
 	}
 	return out
 }

@@ -139,12 +139,19 @@ func TestWindowsEngine(t *testing.T) {
 	vpnBlocks := snapshot.WFPFilter{ID: 50, Name: "leak protection", Sublayer: "{vpn}", Action: "FWP_ACTION_BLOCK"}
 	vpnCallout := snapshot.WFPFilter{ID: 51, Name: "inspection", Sublayer: "{vpn}", Action: "FWP_ACTION_CALLOUT_TERMINATING", Callout: "some driver"}
 	vpnLets := snapshot.WFPFilter{ID: 52, Name: "remote help", Sublayer: "{vpn}", Action: "FWP_ACTION_PERMIT", Flags: []string{"FWPM_FILTER_FLAG_CLEAR_ACTION_RIGHT"}}
+	callout := func(key string, flags ...string) snapshot.WFPFilter {
+		return snapshot.WFPFilter{ID: 53, Name: "n", Sublayer: "{vpn}", Action: "FWP_ACTION_CALLOUT_TERMINATING", Callout: key, Flags: flags}
+	}
 	for name, c := range map[string]struct {
 		more []snapshot.WFPFilter
 		from string
 		want packet.Verdict
 		why  string
 	}{
+		"a callout by its name":             {[]snapshot.WFPFilter{callout("{there}")}, "iface:vEthernet (WSL)", packet.Unknown, "a driver"},
+		"a callout that nobody registered":  {[]snapshot.WFPFilter{callout("{gone}")}, "iface:vEthernet (WSL)", packet.Unreachable, "some VPN"},
+		"one that lets through without it":  {[]snapshot.WFPFilter{callout("{gone}", "FWPM_FILTER_FLAG_PERMIT_IF_CALLOUT_UNREGISTERED")}, "iface:vEthernet (WSL)", packet.Reachable, ""},
+		"a callout of Windows for options":  {[]snapshot.WFPFilter{callout("FWPM_CALLOUT_SET_OPTIONS_AUTH_RECV_ACCEPT_LAYER_V4")}, "iface:vEthernet (WSL)", packet.Reachable, ""},
 		"permitted":                         {nil, "iface:vEthernet (WSL)", packet.Reachable, ""},
 		"blocked":                           {nil, "iface:Ethernet", packet.Unreachable, "MPSSVC_WF/ALE_AUTH_RECV_ACCEPT#101"},
 		"a sublayer of somebody blocks":     {[]snapshot.WFPFilter{vpnBlocks}, "iface:vEthernet (WSL)", packet.Unreachable, "some VPN"},
@@ -155,6 +162,7 @@ func TestWindowsEngine(t *testing.T) {
 	} {
 		s := windowsHost()
 		engineFilters(s, c.more...)
+		s.Windows.Filters.Callouts = []snapshot.WFPCallout{{Key: "{there}", Name: "a driver", Flags: []string{"FWPM_CALLOUT_FLAG_REGISTERED"}}, {Key: "{gone}"}}
 		a := askWindows(t, s, c.from, 3389)
 		all := reasons(a)
 		if a.Verdict != c.want || !strings.Contains(all, c.why) {

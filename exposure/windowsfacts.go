@@ -70,6 +70,8 @@ func listenerFacts(w *snapshot.Windows, l *snapshot.WindowsListener) wfp.Facts {
 	if path == "" {
 		f[wfp.App] = wfp.Fact{Unknown: "the program that listens was not read", Ends: strings.ToLower(l.Process)}
 	}
+	f["ALE_ORIGINAL_APP_ID"] = f[wfp.App]
+	f["ALE_SIO_FIREWALL_SOCKET_PROPERTY"] = wfp.Fact{Open: 7, OpenWhy: "what the program asked of the firewall for its socket is not told"}
 	if strings.Contains(path, `\windowsapps\`) || path == "" && l.Process == "" {
 		f[wfp.PackageID] = wfp.Fact{Unknown: "whether the program is of a package was not read"}
 		f[wfp.PackageFamily] = f[wfp.PackageID]
@@ -148,13 +150,18 @@ func arrivalFacts(a *snapshot.WindowsAdapter, epoch wfp.Fact, byGUID bool) wfp.F
 			f[k] = wfp.Fact{Unknown: why}
 		}
 	}
+	for _, k := range []wfp.Field{"REAUTHORIZE_REASON", "ALE_REAUTH_REASON"} {
+		f[k] = wfp.Fact{} // the first packet of a connection is no second thought
+	}
+	f["COMPARTMENT_ID"] = wfp.Fact{Number: 1} // the default one
 	profiles := []wfp.Field{wfp.OriginalProfile, wfp.CurrentProfile, wfp.ArrivalProfile, wfp.LocalProfile, wfp.NexthopProfile}
-	places := []wfp.Field{wfp.Interface, wfp.ArrivalInterface, wfp.NexthopInterface}
-	kinds := []wfp.Field{wfp.InterfaceType, wfp.ArrivalType, wfp.NexthopType}
-	tunnels := []wfp.Field{wfp.TunnelType, wfp.ArrivalTunnel, wfp.NexthopTunnel}
+	places := []wfp.Field{wfp.Interface, wfp.ArrivalInterface, wfp.NexthopInterface, "IP_PHYSICAL_ARRIVAL_INTERFACE", "IP_PHYSICAL_NEXTHOP_INTERFACE"}
+	indexes := []wfp.Field{"INTERFACE_INDEX", "LOCAL_INTERFACE_INDEX", "ARRIVAL_INTERFACE_INDEX", "NEXTHOP_INTERFACE_INDEX"}
+	kinds := []wfp.Field{wfp.InterfaceType, wfp.ArrivalType, wfp.NexthopType, "LOCAL_INTERFACE_TYPE"}
+	tunnels := []wfp.Field{wfp.TunnelType, wfp.ArrivalTunnel, wfp.NexthopTunnel, "LOCAL_TUNNEL_TYPE"}
 	if a == nil {
 		const why = "the interfaces were not read"
-		unknown(why, slices.Concat(profiles, places, kinds, tunnels, []wfp.Field{mpssvc.WiFiDirect, wfp.LocalAddress})...)
+		unknown(why, slices.Concat(profiles, places, indexes, kinds, tunnels, []wfp.Field{mpssvc.WiFiDirect, wfp.LocalAddress})...)
 		return f
 	}
 	set := func(v wfp.Fact, fields ...wfp.Field) {
@@ -175,6 +182,10 @@ func arrivalFacts(a *snapshot.WindowsAdapter, epoch wfp.Fact, byGUID bool) wfp.F
 		at.Unknown = "the GUID of the interface " + a.Name + " was not read"
 	}
 	set(at, places...)
+	set(wfp.Fact{Number: uint64(max(0, a.Index))}, indexes...)
+	if a.Index <= 0 {
+		unknown("the index of the interface "+a.Name+" was not read", indexes...)
+	}
 	set(wfp.Fact{Number: uint64(max(0, a.Type))}, kinds...)
 	if a.Type <= 0 {
 		unknown("the type of the interface "+a.Name+" was not read", kinds...)

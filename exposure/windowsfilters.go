@@ -1,6 +1,7 @@
 package exposure
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"strings"
@@ -13,9 +14,16 @@ import (
 // held are the filters that the engine of a host holds, with the names that package wfp has for what they ask.
 func held(w *snapshot.WindowsFilters, paths []string) ([]wfp.Filter, []wfp.Sublayer) {
 	v := volumesOf(w, paths)
+	names := namesOf(w)
 	var filters []wfp.Filter
 	for i := range w.Filters {
 		if f, ok := filterOf(&w.Filters[i], v); ok {
+			if f.Callout = names.callout(&w.Filters[i]); harmless(&w.Filters[i], f.Callout) {
+				f.Action = wfp.CalloutInspection
+			}
+			if names.missing[w.Filters[i].Callout] && (f.Action == wfp.CalloutTerminating || f.Action == wfp.CalloutUnknown) {
+				f.Action = map[bool]wfp.Action{true: wfp.Permit, false: wfp.Block}[f.IfMissing] // FWPM_FILTER0, flags
+			}
 			f.Doubt = orText(f.Doubt, len(w.Sublayers) == 0 && f.Hard, "the order of the sublayers was not read")
 			filters = append(filters, f)
 		}
@@ -25,6 +33,50 @@ func held(w *snapshot.WindowsFilters, paths []string) ([]wfp.Filter, []wfp.Subla
 		subs = append(subs, wfp.Sublayer{Key: s.Key, Name: sublayerName(s.Key, s.Name), Weight: s.Weight})
 	}
 	return filters, subs
+}
+
+// names are what callouts and providers are called, by key, and which callouts no driver has registered.
+type names struct {
+	callouts, providers map[string]string
+	missing             map[string]bool
+}
+
+func namesOf(w *snapshot.WindowsFilters) names {
+	n := names{map[string]string{}, map[string]string{}, map[string]bool{}}
+	for _, c := range w.Callouts {
+		n.callouts[c.Key] = c.Name
+		n.missing[c.Key] = !slices.Contains(c.Flags, "FWPM_CALLOUT_FLAG_REGISTERED")
+	}
+	for _, p := range w.Providers {
+		n.providers[p.Key] = p.Name
+	}
+	return n
+}
+
+// callout names the driver that a filter asks, and who added it.
+func (n *names) callout(f *snapshot.WFPFilter) string {
+	if f.Callout == "" {
+		return ""
+	}
+	out := cmp.Or(n.callouts[f.Callout], f.Callout)
+	if by := cmp.Or(n.providers[f.Provider], f.Provider); by != "" {
+		out += " of " + by
+	}
+	return out
+}
+
+// harmless says of a callout of Windows itself that it stops no connection for what it is about: those that set options of sockets
+// (Microsoft, "Built-in Callout Identifiers"), and the network inspection of Defender, which stops what looks like an exploit.
+func harmless(f *snapshot.WFPFilter, name string) bool {
+	if !strings.HasPrefix(f.Action, "FWP_ACTION_CALLOUT") {
+		return false
+	}
+	for _, begin := range []string{"FWPM_CALLOUT_SET_OPTIONS_", "FWPM_CALLOUT_TCP_TEMPLATES_"} {
+		if strings.HasPrefix(f.Callout, begin) {
+			return true
+		}
+	}
+	return strings.HasPrefix(strings.ToLower(name), "windefend")
 }
 
 func orText(s string, also bool, text string) string {

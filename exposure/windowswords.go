@@ -43,8 +43,10 @@ func AskWindows(s *snapshot.Snapshot, m *zones.Map, q *Words) (Answer, error) {
 	}
 	for _, l := range list {
 		for o := range origins {
-			for _, a := range w.listener(l, o, &origins[o]) {
-				out.join(&a.Answer)
+			for _, v4 := range w.families(l) {
+				for _, a := range w.listener(l, o, &origins[o], v4) {
+					out.join(&a.Answer)
+				}
 			}
 		}
 	}
@@ -83,7 +85,7 @@ func (w *Windows) named(q *Words, addr netip.Addr) []*snapshot.WindowsListener {
 	for i := range w.snap.Listeners.List {
 		l := &w.snap.Listeners.List[i]
 		at, err := netip.ParseAddr(l.Addr)
-		meant := err == nil && (!addr.IsValid() || at == addr || at.IsUnspecified() && at.Is4() == addr.Is4())
+		meant := err == nil && (!addr.IsValid() || at == addr || at.IsUnspecified() && slices.Contains(w.families(l), addr.Is4()))
 		if l.Proto == q.Proto && (q.Dport == 0 || q.Dport == l.Port) && meant {
 			out = append(out, l)
 		}

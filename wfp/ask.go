@@ -15,6 +15,8 @@ type Question struct {
 	// From are the remote addresses, of the family; Ports the ports that they send from.
 	From  []Span
 	Ports PortSpan
+	// Witnesses are addresses that a witness has if one of them gets through, the first before the others.
+	Witnesses []netip.Addr
 }
 
 // Part is remote addresses and ports that meet the same fate.
@@ -142,7 +144,7 @@ func (e *Engine) Ask(q *Question) Answer {
 		}
 		open = on
 	}
-	return answer(append(done, open...))
+	return answer(append(done, open...), q.Witnesses)
 }
 
 func tooMany(q *Question) Answer {
@@ -277,7 +279,7 @@ func (h *hit) cut(b Box) (inside, outside []Box) {
 }
 
 // answer makes the answer of where the parts ended.
-func answer(list []part) Answer {
+func answer(list []part, witnesses []netip.Addr) Answer {
 	slices.SortFunc(list, func(a, b part) int { return cmp.Or(a.From.Compare(b.From), cmp.Compare(a.Ports.From, b.Ports.From)) })
 	a := Answer{Verdict: packet.Unreachable}
 	for _, p := range list {
@@ -298,10 +300,13 @@ func answer(list []part) Answer {
 	for _, p := range a.Parts {
 		switch {
 		case p.Verdict == packet.Reachable && a.Verdict != packet.Reachable:
-			a.Verdict, a.Witness = packet.Reachable, p.witness()
+			a.Verdict, a.Witness = packet.Reachable, p.witness(p.From)
 		case p.Verdict == packet.Unknown && a.Verdict == packet.Unreachable:
 			a.Verdict = packet.Unknown
 		}
+	}
+	if a.Verdict == packet.Reachable {
+		a.prefer(witnesses)
 	}
 	return a
 }
@@ -318,17 +323,33 @@ func (a *Answer) add(p Part) {
 	a.Parts = append(a.Parts, p)
 }
 
-// witness is an address and port of the part that somebody is likely to have: not the first of a network, and a port that clients
-// send from.
-func (p *Part) witness() netip.AddrPort {
-	addr, port := p.From, p.Ports.From
+// prefer takes the first of some addresses that gets through for the witness.
+func (a *Answer) prefer(witnesses []netip.Addr) {
+	for _, w := range witnesses {
+		for i := range a.Parts {
+			p := &a.Parts[i]
+			if p.Verdict == packet.Reachable && p.From.Compare(w) <= 0 && w.Compare(p.To) <= 0 {
+				a.Witness = netip.AddrPortFrom(w, p.port())
+				return
+			}
+		}
+	}
+}
+
+// witness is an address of the part that somebody is likely to have: not the first of a network.
+func (p *Part) witness(addr netip.Addr) netip.AddrPort {
 	for range 2 {
 		if b := addr.AsSlice(); b[len(b)-1] < 2 && addr.Less(p.To) {
 			addr = addr.Next()
 		}
 	}
-	if port < 50000 && p.Ports.To >= 50000 {
-		port = 50000
+	return netip.AddrPortFrom(addr, p.port())
+}
+
+// port is one that clients send from, if the part has it.
+func (p *Part) port() uint16 {
+	if p.Ports.From < 50000 && p.Ports.To >= 50000 {
+		return 50000
 	}
-	return netip.AddrPortFrom(addr, port)
+	return p.Ports.From
 }

@@ -14,8 +14,9 @@ import (
 
 func present(s string) snapshot.Fact { return snapshot.Fact{State: snapshot.Present, Value: s} }
 
-//go:fix inline
 // host has a private network at 192.168.1.0/24 and that of WSL, which is public.
+//
+//go:fix inline
 func host(rules ...string) *snapshot.Windows {
 	w := &snapshot.Windows{
 		System:   snapshot.WindowsSystem{Major: 10},

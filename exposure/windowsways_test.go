@@ -1,0 +1,124 @@
+package exposure
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/ringfence/ringfence/packet"
+	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/wfp"
+	"github.com/ringfence/ringfence/wfp/mpssvc"
+	"github.com/ringfence/ringfence/zones"
+)
+
+// asExported are compiled filters as the engine would tell them: by the names of Windows, with programs on devices and interfaces by LUID.
+func asExported(t *testing.T, s *snapshot.Snapshot, filters []wfp.Filter) (out []snapshot.WFPFilter) {
+	t.Helper()
+	matches := map[wfp.Match]string{}
+	for name, m := range comparisons {
+		matches[m] = "FWP_MATCH_" + name
+	}
+	actions := map[wfp.Action]string{wfp.Permit: "FWP_ACTION_PERMIT", wfp.Block: "FWP_ACTION_BLOCK"}
+	for _, f := range filters {
+		x := snapshot.WFPFilter{
+			ID: f.ID, Name: f.Name, Layer: fmt.Sprintf("FWPM_LAYER_%s_V%d", f.Layer, map[bool]int{true: 4, false: 6}[f.V4]), Sublayer: "FWPM_SUBLAYER_" + f.Sublayer,
+			EffectiveWeight: f.Weight, Action: actions[f.Action],
+		}
+		if f.Hard {
+			x.Flags = []string{"FWPM_FILTER_FLAG_CLEAR_ACTION_RIGHT"}
+		}
+		for _, c := range f.Conditions {
+			y := snapshot.WFPCondition{Field: "FWPM_CONDITION_" + string(c.Field), Match: matches[c.Match], Kind: snapshot.WFPValueKind(c.Value.Kind), Low: c.Value.Lo, High: c.Value.Hi, Text: c.Value.Text}
+			switch {
+			case c.Value.Kind == wfp.Address:
+				y.First, y.Last = c.Value.From.String(), c.Value.To.String()
+			case c.Field == wfp.App && strings.HasPrefix(c.Value.Text, "c:"):
+				y.Text = `\device\harddiskvolume3` + c.Value.Text[2:]
+			case c.Field == wfp.ArrivalInterface:
+				for _, a := range s.Windows.Adapters.List {
+					if a.GUID == c.Value.Text {
+						y.Kind, y.Low, y.High, y.Text = snapshot.WFPNumber, a.LUID, a.LUID, ""
+					}
+				}
+			case c.Value.Kind == "" || c.Field == mpssvc.WiFiDirect:
+				t.Fatalf("%s has a condition that the engine has no words for", f.Name)
+			}
+			x.Conditions = append(x.Conditions, y)
+		}
+		out = append(out, x)
+	}
+	return out
+}
+
+// randomRule is a rule without what is in doubt.
+func randomRule(r *rand.Rand) string {
+	pick := func(list ...string) string { return list[r.IntN(len(list))] }
+	var out strings.Builder
+	out.WriteString("v2.31|Active=TRUE|Dir=In|Action=" + pick("Allow", "Allow", "Allow", "Block") + "|")
+	if r.IntN(2) == 0 {
+		out.WriteString("Profile=" + pick("Private", "Public", "Domain") + "|")
+	}
+	if r.IntN(4) > 0 {
+		out.WriteString("Protocol=6|")
+		if r.IntN(3) > 0 {
+			out.WriteString(pick("LPort=5985|", "LPort=3389|", "LPort2_10=100-6000|", "LPort=5985|LPort=9000|", "LPort=RPC-EPMap|", "LPort=RPC|"))
+		}
+		if r.IntN(5) == 0 {
+			out.WriteString(pick("RPort2_10=50000-65535|", "RPort=1024|"))
+		}
+	}
+	for range r.IntN(3) {
+		out.WriteString(pick("RA4=LocalSubnet|", "RA6=LocalSubnet|", "RA4=192.168.0.0/16|", "RA4=172.17.0.0-172.17.255.255|", "RA4=DefaultGateway|", "RA6=fe80::/64|",
+			"LA4=192.168.1.5|", "RA4=0.0.0.0-127.255.255.255|"))
+	}
+	if r.IntN(3) == 0 {
+		out.WriteString(pick("App=System|", `App=%SystemRoot%\system32\svchost.exe|Svc=TermService|`, `App=%SystemRoot%\system32\svchost.exe|`,
+			`App=C:\Program Files\nodejs\node.exe|`, "Svc=*|", "Svc=TermService|"))
+	}
+	if r.IntN(6) == 0 {
+		out.WriteString(pick("IF={a}|", "IF={b}|IF={c}|", "IFType=Lan|", "IFType=Wireless|", "Edge=TRUE|", "AppPkgId=S-1-15-2-1|", "LUOwn=S-1-5-18|"))
+	}
+	return out.String()
+}
+
+// TestBothWays: rules, and the filters that the engine holds for them, give the same answers to 10,000 random questions.
+func TestBothWays(t *testing.T) {
+	asked, seen := 0, map[packet.Verdict]int{}
+	for seed := uint64(0); asked < 10_000; seed++ {
+		r := rand.New(rand.NewPCG(seed, 2))
+		s := windowsHost()
+		local := &s.Windows.Firewall.Stores[0]
+		for i := range 1 + r.IntN(6) {
+			local.Rules = append(local.Rules, snapshot.FirewallRule{ID: fmt.Sprint("R", i), Text: randomRule(r)})
+		}
+		for i := range s.Windows.Listeners.List {
+			l := &s.Windows.Listeners.List[i]
+			l.Port += r.IntN(2) * 100
+		}
+		p := mpssvc.Compile(&s.Windows)
+		s.Windows.Filters = snapshot.WindowsFilters{Read: yes("netsh wfp show state"), Filters: asExported(t, s, p.Filters)}
+		// Conditions tell which device is the drive of the system; on a host some filter always does.
+		s.Windows.Filters.Filters = append(s.Windows.Filters.Filters, snapshot.WFPFilter{
+			Layer: "FWPM_LAYER_ALE_AUTH_CONNECT_V4", Action: "FWP_ACTION_BLOCK", Conditions: []snapshot.WFPCondition{{
+				Field: "FWPM_CONDITION_ALE_APP_ID", Match: "FWP_MATCH_EQUAL", Kind: snapshot.WFPText, Text: `\device\harddiskvolume3\windows\system32\svchost.exe`,
+			}},
+		})
+		for _, x := range p.Sublayers {
+			s.Windows.Filters.Sublayers = append(s.Windows.Filters.Sublayers, snapshot.WFPSublayer{Key: "FWPM_SUBLAYER_" + x.Key, Weight: x.Weight})
+		}
+		for i, list := range NewWindows(s).Listeners([]int{0, 1, 2, 4, 5}, zones.Classify(s, nil).Origins) {
+			for _, a := range list {
+				asked++
+				seen[a.Verdict]++
+				if a.Registry == nil || a.Registry.Verdict != a.Verdict {
+					t.Fatalf("seed %d, listener %d, origin %d: %s by the engine, %+v by the registry\n%v", seed, i, a.Origin, a.Verdict, a.Registry, local.Rules)
+				}
+			}
+		}
+	}
+	if seen[packet.Reachable] < 1000 || seen[packet.Unreachable] < 1000 || seen[packet.Unknown] < 100 {
+		t.Errorf("%v", seen)
+	}
+}
