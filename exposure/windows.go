@@ -27,10 +27,11 @@ type Windows struct {
 
 // filtering is one way to know the filters.
 type filtering struct {
-	engine *wfp.Engine
-	check  *classify.Classifier
-	epoch  wfp.Fact
-	byGUID bool
+	filters []wfp.Filter
+	engine  *wfp.Engine
+	check   *classify.Classifier
+	epoch   wfp.Fact
+	byGUID  bool
 	// unknown is why nothing is known by it, and partly of one family.
 	unknown []packet.Cause
 	partly  map[bool]string
@@ -57,10 +58,10 @@ func NewWindows(s *snapshot.Snapshot) *Windows {
 	}
 	if w.snap.Filters.Read.State == snapshot.Present {
 		filters, subs := held(&w.snap.Filters, paths)
-		w.held = &filtering{engine: wfp.New(filters, subs), check: classify.New(filters, subs), epoch: epochOf(filters), partly: partlyHeld(filters)}
+		w.held = &filtering{filters: filters, engine: wfp.New(filters, subs), check: classify.New(filters, subs), epoch: epochOf(filters), partly: partlyHeld(filters)}
 	}
 	p := mpssvc.Compile(w.snap)
-	w.ruled = &filtering{engine: wfp.New(p.Filters, p.Sublayers), check: classify.New(p.Filters, p.Sublayers), byGUID: true}
+	w.ruled = &filtering{filters: p.Filters, engine: wfp.New(p.Filters, p.Sublayers), check: classify.New(p.Filters, p.Sublayers), byGUID: true}
 	for _, why := range p.Unread {
 		w.ruled.unknown = append(w.ruled.unknown, packet.Cause{Text: why})
 	}

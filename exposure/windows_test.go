@@ -190,6 +190,30 @@ func TestWindowsDiffers(t *testing.T) {
 	}
 }
 
+// TestWindowsServed: whose a socket is can be known from what the host is set up to serve.
+func TestWindowsServed(t *testing.T) {
+	s := windowsHost(winrmRule+"Profile=Public|", "Protocol=6|LPort=3389|Profile=Public|App=%SystemRoot%\\system32\\svchost.exe|Svc=termservice|",
+		"Protocol=6|LPort=445|Profile=Public|App=System|")
+	l := &s.Windows.Listeners.List
+	*l = nil
+	for _, port := range []int{5985, 3389, 445} {
+		*l = append(*l, snapshot.WindowsListener{Proto: "tcp", Family: 4, Addr: "0.0.0.0", Port: port, OwnerState: snapshot.OwnersUnknown})
+	}
+	for _, port := range []int{5985, 3389, 445} {
+		if a := askWindows(t, s, "workload", port); a.Verdict != packet.Unknown {
+			t.Errorf("%d: %s", port, a.Verdict)
+		}
+	}
+	s.Windows.WinRM.Listeners = []snapshot.WinRMListener{{Address: "*", Transport: "HTTP", Port: 5985, Enabled: true}}
+	s.Windows.RDP.Settings = map[string]snapshot.Fact{"fDenyTSConnections": yes("0")}
+	s.Windows.Services.List = append(s.Windows.Services.List, snapshot.WindowsService{Name: "LanmanServer", Start: 2})
+	for _, port := range []int{5985, 3389, 445} {
+		if a := askWindows(t, s, "workload", port); a.Verdict != packet.Reachable {
+			t.Errorf("%d: %s, %s", port, a.Verdict, reasons(a))
+		}
+	}
+}
+
 // TestWindowsNotRead: where rules, listeners or interfaces were not read nothing is proven.
 func TestWindowsNotRead(t *testing.T) {
 	s := windowsHost()

@@ -1,8 +1,10 @@
 package exposure
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/ringfence/ringfence/snapshot"
@@ -36,10 +38,36 @@ const (
 	nobodysPackage = "S-1-0-0" // that of programs in no package
 )
 
+// served is a listener with who serves its port, where that was not told of the socket and the host says it elsewhere: http.sys serves the
+// listeners of WinRM, the kernel those of SMB, and the terminal services theirs. Nobody else can have a port while they do.
+func served(w *snapshot.Windows, l *snapshot.WindowsListener) *snapshot.WindowsListener {
+	if l.Proto != "tcp" || l.Process != "" || l.PID != 0 || l.OwnerState == snapshot.OwnersKernel {
+		return l
+	}
+	runs := func(service string) bool {
+		return slices.ContainsFunc(w.Services.List, func(s snapshot.WindowsService) bool {
+			return strings.EqualFold(s.Name, service) && s.Start != 4 && s.State != "stopped"
+		})
+	}
+	out := *l
+	rdp := cmp.Or(w.RDP.Settings["PortNumber"].Value, "3389")
+	switch {
+	case slices.ContainsFunc(w.WinRM.Listeners, func(x snapshot.WinRMListener) bool { return x.Enabled && x.Port == l.Port }),
+		(l.Port == 445 || l.Port == 139) && runs("LanmanServer"):
+		out.PID, out.Process = systemPID, "System"
+	case strconv.Itoa(l.Port) == rdp && w.RDP.Settings["fDenyTSConnections"].Value == "0" && runs("TermService"):
+		out.Process, out.Path, out.Services = "svchost.exe", `C:\Windows\System32\svchost.exe`, []string{"TermService"}
+		out.OwnerState = snapshot.OwnersSeen
+	default:
+		return l
+	}
+	return &out
+}
+
 // pathOf is the program of a listener as conditions have it, "" where it is not known.
 func pathOf(w *snapshot.Windows, l *snapshot.WindowsListener) string {
 	switch {
-	case l.PID == systemPID:
+	case l.PID == systemPID, strings.EqualFold(l.Process, "system") && l.Path == "":
 		return "system"
 	case l.Path != "":
 		return mpssvc.Program(l.Path)
@@ -58,6 +86,7 @@ func pathOf(w *snapshot.Windows, l *snapshot.WindowsListener) string {
 
 // listenerFacts are those of a listener, whoever asks.
 func listenerFacts(w *snapshot.Windows, l *snapshot.WindowsListener) wfp.Facts {
+	l = served(w, l)
 	proto := map[string]uint64{"tcp": 6, "udp": 17}[l.Proto]
 	f := wfp.Facts{
 		wfp.Protocol: {Number: proto}, wfp.LocalPort: {Number: uint64(l.Port)}, wfp.LocalAddressType: {Number: 1}, // NlatUnicast

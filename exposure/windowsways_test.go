@@ -108,6 +108,11 @@ func TestBothWays(t *testing.T) {
 		for _, x := range p.Sublayers {
 			s.Windows.Filters.Sublayers = append(s.Windows.Filters.Sublayers, snapshot.WFPSublayer{Key: "FWPM_SUBLAYER_" + x.Key, Weight: x.Weight})
 		}
+		for _, d := range NewWindows(s).Differences() {
+			if !d.Unsure {
+				t.Fatalf("seed %d: %+v\n%v", seed, d, local.Rules)
+			}
+		}
 		for i, list := range NewWindows(s).Listeners([]int{0, 1, 2, 4, 5}, zones.Classify(s, nil).Origins) {
 			for _, a := range list {
 				asked++
@@ -120,5 +125,55 @@ func TestBothWays(t *testing.T) {
 	}
 	if seen[packet.Reachable] < 1000 || seen[packet.Unreachable] < 1000 || seen[packet.Unknown] < 100 {
 		t.Errorf("%v", seen)
+	}
+}
+
+// TestFilterDifferences: a rule that the engine does not hold, a filter that no rule makes, and addresses that only one of them has.
+func TestFilterDifferences(t *testing.T) {
+	s := windowsHost(winrmRule+"Profile=Public|RA4=10.0.0.0/8|", "Protocol=6|LPort=22|Profile=Private|RA4=10.0.0.0/8|", "Protocol=6|LPort=23|Profile=Domain|")
+	p := mpssvc.Compile(&s.Windows)
+	f := &s.Windows.Filters
+	f.Read, f.Filters = yes("netsh wfp show state"), asExported(t, s, p.Filters)
+	if d := NewWindows(s).Differences(); len(d) > 0 {
+		t.Fatalf("%+v", d)
+	}
+	var kept []snapshot.WFPFilter
+	for _, x := range f.Filters {
+		switch {
+		case strings.HasPrefix(x.Name, "rule B"):
+			continue
+		case strings.HasPrefix(x.Name, "rule A"):
+			for i := range x.Conditions {
+				if x.Conditions[i].Kind == snapshot.WFPAddress {
+					x.Conditions[i].Last = "255.255.255.255"
+				}
+			}
+			port := x
+			port.Name, port.Conditions = "rule of nobody", append([]snapshot.WFPCondition{}, x.Conditions...)
+			for i := range port.Conditions {
+				if port.Conditions[i].Low == 5985 {
+					port.Conditions[i].Low, port.Conditions[i].High = 5986, 5986
+				}
+			}
+			kept = append(kept, port)
+		}
+		kept = append(kept, x)
+	}
+	f.Filters = kept
+	d := NewWindows(s).Differences()
+	if len(d) != 3 {
+		t.Fatalf("%d: %+v", len(d), d)
+	}
+	for _, x := range d {
+		switch {
+		case strings.Contains(x.About, "PORT 22") && len(x.Held) == 0 && x.OnlyRules[0] == "10.0.0.0-10.255.255.255":
+		case strings.Contains(x.About, "PORT 5985") && len(x.OnlyRules) == 0 && x.OnlyHeld[0] == "11.0.0.0-255.255.255.255":
+		case strings.Contains(x.About, "PORT 5986") && len(x.Rules) == 0 && x.Held[0] == "rule of nobody":
+		default:
+			t.Errorf("%+v", x)
+		}
+		if x.Unsure {
+			t.Errorf("%s is not certain", x.About)
+		}
 	}
 }

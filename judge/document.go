@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"github.com/ringfence/ringfence/exposure"
 	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/snapshot"
@@ -73,6 +74,8 @@ type Document struct {
 	// WindowsServices are the listeners of a Windows host, WindowsProfiles what counts of its firewall; of another host they are empty.
 	WindowsServices []DocWindowsService `json:"windowsServices" reads:"windows.listeners windows.firewall windows.adapters"`
 	WindowsProfiles []DocWindowsProfile `json:"windowsProfiles" reads:"windows.firewall windows.adapters"`
+	// WindowsFilters are where the filters of the engine are other ones than rules and settings make.
+	WindowsFilters []exposure.FilterDifference `json:"windowsFilters" reads:"windows.firewall windows.filters windows.adapters"`
 
 	conditions map[string][]finding.Condition // for witnesses to arrive
 }

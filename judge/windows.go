@@ -62,6 +62,7 @@ type DocWindowsProfile struct {
 func (b *builder) windows() {
 	w := exposure.NewWindows(b.snap)
 	b.win = w
+	b.doc.WindowsFilters = orEmpty(w.Differences())
 	for _, p := range w.Profiles() {
 		b.doc.WindowsProfiles = append(b.doc.WindowsProfiles, DocWindowsProfile{
 			Profile: string(p.Profile), On: p.On, Blocks: p.Blocks, Shielded: p.Shielded, LocalRules: p.Merge,

@@ -2,6 +2,7 @@ package wfp
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -146,4 +147,24 @@ func parseEntry(s string) (*entry, error) {
 		}
 	}
 	return e, nil
+}
+
+// Matched are the SIDs that a security descriptor lets match, sorted; nil where it says more than that.
+func Matched(sddl string) []string {
+	entries, err := parseSDDL(sddl)
+	var out []string
+	for _, e := range entries {
+		if e.mask&matchFilter == 0 {
+			continue
+		}
+		if !e.allow || e.conditional {
+			return nil
+		}
+		out = append(out, e.sid)
+	}
+	if err != nil {
+		return nil
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }

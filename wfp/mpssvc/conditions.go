@@ -210,6 +210,9 @@ func (c *compiler) addresses(list []wfp.Condition, r *Rule, v4 bool, in []snapsh
 	return list, true
 }
 
+// loopbackType is IF_TYPE_SOFTWARE_LOOPBACK (ipifcons.h).
+const loopbackType = 24
+
 type wordKey struct {
 	word    string
 	v4      bool
@@ -258,10 +261,11 @@ func (c *compiler) stand(k wordKey) expansion {
 		}
 		e.spans = append(e.spans, wfp.SpanOf(p))
 	}
+	anyUp := slices.ContainsFunc(c.w.Adapters.List, func(a snapshot.WindowsAdapter) bool { return a.Up })
 	for i := range c.w.Adapters.List {
 		a := &c.w.Adapters.List[i]
 		p, known := ProfileOf(a)
-		if known && p != k.profile {
+		if known && p != k.profile || anyUp && !a.Up || a.Type == loopbackType {
 			continue
 		}
 		for _, s := range pick(a) {

@@ -44,6 +44,7 @@ func EffectiveSettings(f *snapshot.WindowsFirewall) []Settings {
 	var out []Settings
 	for _, p := range profiles {
 		s := Settings{Profile: p}
+		listed := false
 		on := pick(f, p, func(x *snapshot.FirewallProfile) *uint32 { return x.EnableFirewall })
 		inbound := pick(f, p, func(x *snapshot.FirewallProfile) *uint32 { return x.DefaultInboundAction })
 		s.On, s.Blocks, s.Merge = on == nil || *on != 0, inbound == nil || *inbound != 0, true
@@ -56,7 +57,8 @@ func EffectiveSettings(f *snapshot.WindowsFirewall) []Settings {
 			if name != snapshot.StoreLocal && x.AllowLocalPolicyMerge != nil && *x.AllowLocalPolicyMerge == 0 {
 				s.Merge = false
 			}
-			if s.Disabled == nil && x.DisabledInterfaces != nil {
+			if !listed && x.DisabledInterfaces != nil {
+				listed = true
 				for _, i := range x.DisabledInterfaces {
 					s.Disabled = append(s.Disabled, strings.ToLower(i))
 				}

@@ -1,0 +1,68 @@
+package judge
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/zones"
+)
+
+// TestWindowsDocument: a listener of Windows has a class, its reach by zone and an exposure each; a check of the other system is not applicable.
+func TestWindowsDocument(t *testing.T) {
+	present := snapshot.Fact{State: snapshot.Present}
+	s := &snapshot.Snapshot{Coverage: []snapshot.Coverage{{Collector: "windows", Status: snapshot.OK}}}
+	w := &s.Windows
+	w.Adapters = snapshot.WindowsAdapters{Read: present, List: []snapshot.WindowsAdapter{
+		{Name: "Ethernet", Type: 6, Up: true, Addrs: []string{"192.168.1.5/24"}, Gateways: []string{"192.168.1.1"}, Profile: snapshot.ProfilePrivate, ProfileRead: present},
+		{Name: "vEthernet (WSL)", Type: 6, Up: true, Kind: snapshot.NetworkWSL, Addrs: []string{"172.17.112.1/20"}, Profile: snapshot.ProfilePublic, ProfileRead: present},
+	}}
+	w.Firewall = snapshot.WindowsFirewall{Read: present, Stores: []snapshot.FirewallStore{{Store: snapshot.StoreLocal, Read: present, Rules: []snapshot.FirewallRule{
+		{ID: "WINRM-HTTP-In-TCP-PUBLIC", Text: "v2.31|Action=Allow|Active=TRUE|Dir=In|Protocol=6|Profile=Public|LPort=5985|RA4=LocalSubnet|App=System|"},
+	}}}}
+	w.PortProxy.List = []snapshot.WindowsPortRelay{{Kind: "v4tov4", Proto: "tcp", Addr: "*", Port: 2222, ToAddr: "172.17.120.3", ToPort: 22}}
+	w.Listeners = snapshot.WindowsListeners{Read: present, List: []snapshot.WindowsListener{
+		{Proto: "tcp", Family: 4, Addr: "0.0.0.0", Port: 5985, PID: 4, Process: "System", OwnerState: snapshot.OwnersSeen},
+		{Proto: "tcp", Family: 4, Addr: "0.0.0.0", Port: 2222, PID: 9, Process: "svchost.exe", Services: []string{"iphlpsvc"}, OwnerState: snapshot.OwnersSeen},
+		{Proto: "tcp", Family: 4, Addr: "0.0.0.0", Port: 3389, PID: 10, Process: "svchost.exe", Services: []string{"TermService"}, OwnerState: snapshot.OwnersSeen},
+	}}
+	b := build(t.Context(), s, zones.Config{})
+	var got []string
+	for _, x := range b.doc.WindowsServices {
+		got = append(got, x.Class+" "+x.RelayTo+" "+string(x.Reach["external"].Verdict)+" "+string(x.Reach["workload"].Verdict))
+	}
+	if strings.Join(got, ", ") != "winrm  unreachable reachable, relay 172.17.120.3:22 unreachable unreachable, rdp  unreachable unreachable" {
+		t.Errorf("%q", got)
+	}
+	if wit := b.doc.WindowsServices[0].Reach["workload"].Witness; !strings.HasPrefix(wit, "in vEthernet (WSL) tcp 172.17.112.") {
+		t.Errorf("the witness is %s", wit)
+	}
+	if n := len(b.exposures[0]); n != 2 || !b.exposures[0][0].Checked {
+		t.Errorf("%d exposures", n)
+	}
+	var on []string
+	for _, p := range b.doc.WindowsProfiles {
+		on = append(on, p.Profile+" "+strings.Join(p.Interfaces, ","))
+	}
+	if strings.Join(on, "; ") != "domain ; private Ethernet; public vEthernet (WSL)" {
+		t.Errorf("%q", on)
+	}
+	if n := b.win.Tally(); n.Reachable != 1 || n.Unreachable != 5 {
+		t.Errorf("%+v", n)
+	}
+	for _, c := range []struct {
+		reads []string
+		s     *snapshot.Snapshot
+		want  bool
+	}{
+		{[]string{"windows.firewall"}, s, false},
+		{[]string{"ssh"}, s, true},
+		{nil, s, false},
+		{[]string{"windows.firewall"}, new(snapshot.Snapshot), true},
+		{[]string{"ssh"}, new(snapshot.Snapshot), false},
+	} {
+		if got := (&Check{Reads: c.reads}).otherSystem(c.s) != ""; got != c.want {
+			t.Errorf("%v: %v", c.reads, got)
+		}
+	}
+}
