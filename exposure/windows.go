@@ -31,7 +31,7 @@ type filtering struct {
 	engine  *wfp.Engine
 	check   *classify.Classifier
 	epoch   wfp.Fact
-	byGUID  bool
+	byRule  bool
 	// unknown is why nothing is known by it, and partly of one family.
 	unknown []packet.Cause
 	partly  map[bool]string
@@ -61,7 +61,7 @@ func NewWindows(s *snapshot.Snapshot) *Windows {
 		w.held = &filtering{filters: filters, engine: wfp.New(filters, subs), check: classify.New(filters, subs), epoch: epochOf(filters), partly: partlyHeld(filters)}
 	}
 	p := mpssvc.Compile(w.snap)
-	w.ruled = &filtering{filters: p.Filters, engine: wfp.New(p.Filters, p.Sublayers), check: classify.New(p.Filters, p.Sublayers), byGUID: true}
+	w.ruled = &filtering{filters: p.Filters, engine: wfp.New(p.Filters, p.Sublayers), check: classify.New(p.Filters, p.Sublayers), byRule: true}
 	for _, why := range p.Unread {
 		w.ruled.unknown = append(w.ruled.unknown, packet.Cause{Text: why})
 	}
@@ -217,7 +217,7 @@ func (q *windowsQuestion) answer(f *filtering) Answer {
 	if why := f.partly[q.v4]; why != "" {
 		return Answer{Answer: unknown(why)}
 	}
-	facts := listenerFacts(q.w.snap, q.l)
+	facts := listenerFacts(q.w.snap, q.l, f.byRule)
 	bound, err := netip.ParseAddr(q.l.Addr)
 	bound = bound.Unmap().WithZone("")
 	if q.v4 && bound.Is6() {
@@ -235,7 +235,7 @@ func (q *windowsQuestion) answer(f *filtering) Answer {
 			Verdict: packet.Unreachable, StoppedBy: []packet.Cause{{Text: "it listens on the loopback address alone"}},
 		}}
 	}
-	maps.Copy(facts, arrivalFacts(q.adapter, f.epoch, f.byGUID))
+	maps.Copy(facts, arrivalFacts(q.adapter, f.epoch, f.byRule))
 	f = &filtering{engine: f.engine.For(facts), check: f.check.For(facts)}
 	addrs := []netip.Addr{bound}
 	elsewhere := false
@@ -298,7 +298,7 @@ func (q *windowsQuestion) local(f *filtering, facts wfp.Facts, bound netip.Addr)
 		}
 	}
 	loopback := snapshot.WindowsAdapter{Name: "loopback", Type: 24, ProfileRead: snapshot.Fact{State: snapshot.Error}}
-	maps.Copy(facts, arrivalFacts(&loopback, wfp.Fact{Unknown: "loopback is in no quarantine"}, f.byGUID))
+	maps.Copy(facts, arrivalFacts(&loopback, wfp.Fact{Unknown: "loopback is in no quarantine"}, f.byRule))
 	facts[wfp.Flags] = wfp.Fact{Number: wfp.FlagLoopback | wfp.FlagPlainLoopback}
 	facts[wfp.LocalAddress] = wfp.Fact{Addr: at}
 	return q.ask(&filtering{engine: f.engine.For(facts), check: f.check.For(facts)}, facts, at, []wfp.Span{{From: at, To: at}})

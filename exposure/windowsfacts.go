@@ -84,13 +84,14 @@ func pathOf(w *snapshot.Windows, l *snapshot.WindowsListener) string {
 	return ""
 }
 
-// listenerFacts are those of a listener, whoever asks.
-func listenerFacts(w *snapshot.Windows, l *snapshot.WindowsListener) wfp.Facts {
+// listenerFacts are those of a listener, whoever asks. ByRule says that the filters are made of rules: of those of the engine it is not told
+// which number of a port of the system stands for what.
+func listenerFacts(w *snapshot.Windows, l *snapshot.WindowsListener, byRule bool) wfp.Facts {
 	l = served(w, l)
 	proto := map[string]uint64{"tcp": 6, "udp": 17}[l.Proto]
 	f := wfp.Facts{
 		wfp.Protocol: {Number: proto}, wfp.LocalPort: {Number: uint64(l.Port)}, wfp.LocalAddressType: {Number: 1}, // NlatUnicast
-		wfp.User: token(w, l), wfp.SystemPort: {}, wfp.PackageID: {Text: nobodysPackage}, wfp.PackageFamily: {},
+		wfp.User: token(w, l), wfp.PackageID: {Text: nobodysPackage}, wfp.PackageFamily: {},
 		wfp.RemoteUser:    {Unknown: "whom IPsec authenticates is not known"},
 		wfp.RemoteMachine: {Unknown: "whom IPsec authenticates is not known"},
 	}
@@ -105,10 +106,21 @@ func listenerFacts(w *snapshot.Windows, l *snapshot.WindowsListener) wfp.Facts {
 		f[wfp.PackageID] = wfp.Fact{Unknown: "whether the program is of a package was not read"}
 		f[wfp.PackageFamily] = f[wfp.PackageID]
 	}
-	if l.Port >= firstDynamic && l.PID != systemPID && l.Proto == "tcp" {
-		f[wfp.SystemPort] = wfp.Fact{Open: 1, OpenWhy: "whether the port is an endpoint of RPC is not told"}
-	}
+	f[wfp.SystemPort] = systemPort(l, byRule)
 	return f
+}
+
+// systemPort is what is known of whether the system has a port for a purpose of its own (FWPM_CONDITION_ALE_SIO_FIREWALL_SYSTEM_PORT): an endpoint
+// of RPC or its mapper, Teredo, IP-HTTPS.
+func systemPort(l *snapshot.WindowsListener, byRule bool) wfp.Fact {
+	kernel := l.PID == systemPID
+	switch {
+	case l.Port >= firstDynamic && !kernel && (l.Proto == "tcp" || !byRule):
+		return wfp.Fact{Open: ^uint64(0), OpenWhy: "whether the port is an endpoint of RPC is not told"}
+	case !byRule && (l.Port == 135 || l.Port == 443 && kernel):
+		return wfp.Fact{Open: ^uint64(0), OpenWhy: "whether the system has the port for RPC or IP-HTTPS is not told"}
+	}
+	return wfp.Fact{}
 }
 
 // accounts are the SIDs of the accounts that services have.
@@ -169,7 +181,7 @@ func runsServices(w *snapshot.Windows, l *snapshot.WindowsListener) bool {
 
 // arrivalFacts are those of packets that come in by an interface; nil is one that was not read. Filters that were made of rules name it by its
 // GUID, those of the engine by its LUID.
-func arrivalFacts(a *snapshot.WindowsAdapter, epoch wfp.Fact, byGUID bool) wfp.Facts {
+func arrivalFacts(a *snapshot.WindowsAdapter, epoch wfp.Fact, byRule bool) wfp.Facts {
 	f := wfp.Facts{
 		wfp.Flags:           {Open: wfp.FlagIPsec, OpenWhy: "whether IPsec authenticates the peer is not known"},
 		wfp.QuarantineEpoch: epoch,
@@ -207,7 +219,7 @@ func arrivalFacts(a *snapshot.WindowsAdapter, epoch wfp.Fact, byGUID bool) wfp.F
 	if a.LUID == 0 {
 		at.Open, at.OpenWhy = ^uint64(0), "the LUID of the interface "+a.Name+" was not read"
 	}
-	if byGUID && a.GUID == "" {
+	if byRule && a.GUID == "" {
 		at.Unknown = "the GUID of the interface " + a.Name + " was not read"
 	}
 	set(at, places...)
