@@ -49,6 +49,7 @@ func TestProgramsThatManage(t *testing.T) {
 		{"perl", []string{"perl", "/usr/share/webmin/miniserv.pl", "/etc/webmin/miniserv.conf"}, snapshot.RoleConsole},
 		{"python3", []string{"python3", "/usr/bin/websockify", "6080", "localhost:5900"}, snapshot.RoleDesktop},
 		{"vim", []string{"vim", "miniserv.pl"}, ""},
+		{"sushy-emulator", []string{"/usr/bin/python3", "/usr/bin/sushy-emulator", "--port", "8000"}, snapshot.RoleConsole},
 		{"python3", []string{"python3", "run.py", "ttyd"}, ""},
 		{"dlv", []string{"dlv", "debug", "./cmd"}, ""},
 		{"dlv", []string{"dlv", "exec", "./x", "--headless", "--listen=:2345"}, snapshot.RoleDebug},

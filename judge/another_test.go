@@ -34,6 +34,8 @@ func TestAPortIsNotAService(t *testing.T) {
 		"rpc.statd on a reserved port":   {"udp", 664, snapshot.Process{Comm: "rpc.statd", Exe: "/usr/sbin/rpc.statd", ExeWord: root}, nil, "other", "unknown"},
 		"rpc.statd over TCP":             {"tcp", 664, snapshot.Process{Comm: "rpc.statd", Exe: "/usr/sbin/rpc.statd", ExeWord: root}, nil, "other", "unknown"},
 		"a simulator of a controller":    {"udp", 623, snapshot.Process{Comm: "ipmi_sim", Exe: "/usr/bin/ipmi_sim", ExeWord: root}, nil, "ipmi", "unknown"},
+		"the controller of machines":     {"udp", 6230, snapshot.Process{Comm: "vbmcd", Exe: "/usr/bin/python3.11", ExeWord: root}, nil, "ipmi", "unknown"},
+		"over TCP it is none":            {"tcp", 6230, snapshot.Process{Comm: "vbmcd", Exe: "/usr/bin/python3.11", ExeWord: root}, nil, "other", "unknown"},
 		"a script may be one":            {"udp", 623, snapshot.Process{Comm: "python3", Exe: "/usr/bin/python3.11", ExeWord: root}, nil, "ipmi", "unknown"},
 		"a name that somebody gave":      {"udp", 623, snapshot.Process{Comm: "rpc.statd", Exe: "/usr/sbin/rpc.statd", ExeWord: mal}, nil, "ipmi", "unknown"},
 		"what is not installed":          {"udp", 623, snapshot.Process{Comm: "x", Exe: "/root/x", ExeWord: root}, nil, "ipmi", "unknown"},

@@ -122,6 +122,8 @@ var (
 	}
 	winrmPorts = []int{5985, 5986, 1270}
 	ipmiPorts  = []int{623, 664}
+	// controllers are programs that play the BMC of virtual machines: VirtualBMC, and the simulator of OpenIPMI. They have any port.
+	controllers = []string{"vbmcd", "vbmc", "ipmi_sim"}
 )
 
 func (b *builder) class(sk *snapshot.Socket, svc *DocService) string {
@@ -163,6 +165,8 @@ func (b *builder) class(sk *snapshot.Socket, svc *DocService) string {
 		return "winrm"
 	case sk.Proto == "tcp" && slices.Contains(runtimePrograms, svc.Owner):
 		return "runtime-api"
+	case sk.Proto == "udp" && slices.Contains(controllers, svc.Owner):
+		return "ipmi"
 	}
 	return "other"
 }

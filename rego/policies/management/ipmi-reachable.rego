@@ -1,14 +1,16 @@
 # METADATA
 # title: An IPMI (RMCP) listener is reachable outside the management zone
 # description: >-
-#   The host answers on UDP or TCP 623 or 664. RMCP+ gives away a password hash to anybody who
+#   The host answers on UDP or TCP 623 or 664, or a program on it plays the BMC of virtual machines
+#   (VirtualBMC, ipmi_sim) on any port. RMCP+ gives away a password hash to anybody who
 #   asks (CVE-2013-4786), so only the network protects it. A real BMC has an address of its own,
 #   which the host can neither see nor filter.
 # custom:
 #   severity: critical
 #   reads: [listeners.ip, listeners.namespaces, network, nftables, processes.power, agents, runtimes]
 #   remediation: >-
-#     Drop ports 623 and 664 from every zone but management, or stop the program that listens.
+#     Drop the port (623, 664, or that of the program) from every zone but management, or stop the
+#     program that listens.
 #   references:
 #     nist: ["AC-17", "SC-7"]
 #     attack: ["T1133"]
