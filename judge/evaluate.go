@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"runtime/metrics"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 
@@ -72,7 +73,7 @@ func (a *answer) valid(c *Check) error {
 type evaluator struct {
 	policies *Policies
 	input    ast.Value
-	store    storage.Store
+	queries  *queries
 	given    map[string]any         // parameters of the configuration
 	left     map[bool]time.Duration // time of the built-in policies (true) and of the others
 }
@@ -82,8 +83,50 @@ func (p *Policies) evaluator(doc *Document, params map[string]any) (*evaluator, 
 	if err != nil {
 		return nil, fmt.Errorf("document for the policies: %w", err)
 	}
-	store := inmem.NewFromObject(map[string]any{"params": p.values(params)})
-	return &evaluator{p, v, store, params, map[bool]time.Duration{true: p.limits.set, false: p.limits.set}}, nil
+	queries, err := p.prepared(params)
+	if err != nil {
+		return nil, err
+	}
+	return &evaluator{p, v, queries, params, map[bool]time.Duration{true: p.limits.set, false: p.limits.set}}, nil
+}
+
+// queries are what is asked of policies with some parameters, prepared: it is the same for each host, and costs as much as the answers.
+type queries struct {
+	params string // as JSON
+	store  storage.Store
+	mu     sync.Mutex
+	by     map[string]opa.PreparedEvalQuery // by package
+}
+
+// prepared are the queries with these parameters. Those with others are forgotten: a program judges by one configuration.
+func (p *Policies) prepared(params map[string]any) (*queries, error) {
+	values := p.values(params)
+	b, err := json.Marshal(values)
+	if err != nil {
+		return nil, fmt.Errorf("parameters of the policies: %w", err)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.queries == nil || p.queries.params != string(b) {
+		p.queries = &queries{
+			params: string(b), store: inmem.NewFromObject(map[string]any{"params": values}), by: map[string]opa.PreparedEvalQuery{},
+		}
+	}
+	return p.queries, nil
+}
+
+// of is the query for a package.
+func (q *queries) of(ctx context.Context, p *Policies, pkg string) (opa.PreparedEvalQuery, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if known, ok := q.by[pkg]; ok {
+		return known, nil
+	}
+	made, err := opa.New(opa.Query(pkg), opa.Compiler(p.compiler), opa.Store(q.store), opa.StrictBuiltinErrors(true)).PrepareForEval(ctx)
+	if err == nil {
+		q.by[pkg] = made
+	}
+	return made, err
 }
 
 // The reasons to end a policy.
@@ -176,9 +219,7 @@ func (e *evaluator) eval(ctx context.Context, c *Check) (*answer, error) {
 
 // public reads what the package of a policy evaluates to, without its private rules.
 func (e *evaluator) public(ctx context.Context, c *Check, into any) error {
-	q, err := opa.New(
-		opa.Query(c.pkg), opa.Compiler(e.policies.compiler), opa.Store(e.store), opa.StrictBuiltinErrors(true),
-	).PrepareForEval(ctx)
+	q, err := e.queries.of(ctx, e.policies, c.pkg)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
@@ -46,6 +47,9 @@ type Policies struct {
 	params   map[string]Param // of all checks
 	limits   limits
 	leave    string
+
+	mu      sync.Mutex
+	queries *queries // that were prepared last
 }
 
 // Leave has the policies of the user not be evaluated: their checks are unknown for this reason.
