@@ -35,6 +35,8 @@ var ours = map[string][]string{
 	"yamlfile":      {"words"},
 	"authoring":     {"judge"},
 	"audit":         {"host", "assume", "snapshot", "sandbox", "judge", "finding", "remedy", "trial", "version", "exposure", "packet", "trace", "zones", "reports", "escape", "exit", "winhost"}, // trial: by what a fix was judged
+	"signature":     {},
+	"fleet":         {"audit", "exit", "finding", "host", "reports", "sandbox", "signature", "snapshot", "usage"},
 	"ruleset":       {},
 	"packet":        {}, // values alone: what the engines share decides nothing
 	"zones":         {"snapshot", "packet"},
@@ -68,6 +70,8 @@ var theirs = map[string][]string{
 	"cmd/ringfence": {"github.com/spf13/cobra"},
 	"terminal":      {"golang.org/x/term"},
 	"usage":         {"github.com/spf13/cobra", "github.com/spf13/pflag"},
+	"fleet":         {"github.com/spf13/cobra"}, // its flags
+	"signature":     {"golang.org/x/crypto/ssh"},
 	"yamlfile":      {"go.yaml.in/yaml/v3", "sigs.k8s.io/yaml"}, // the first tells where something stands
 	"host":          {"github.com/mdlayher/netlink", "github.com/vishvananda", "golang.org/x/sys"},
 	"host/wire":     {"github.com/mdlayher/netlink", "golang.org/x/sys"},

@@ -51,8 +51,9 @@ type Material struct {
 	Snapshot *snapshot.Snapshot
 	Judged   *trial.Judged // by what is judged, for a fix that is verified later
 
-	file string
-	text []byte
+	file  string
+	text  []byte
+	trust *finding.Trust
 
 	// last is the snapshot that was judged last, and its report: a fix asks for it again where nothing of ours is loaded.
 	last   *snapshot.Snapshot
@@ -65,7 +66,7 @@ func (in *Input) Load(ctx context.Context, s *Source) (*Material, error) {
 	if err != nil {
 		return nil, err
 	}
-	setup, err := s.setup()
+	setup, err := s.Setup()
 	if err != nil {
 		return nil, err
 	}
@@ -112,8 +113,8 @@ func (m *Material) imported(files []string) (err error) {
 	return nil
 }
 
-// setup reads what the process that judges is given.
-func (s *Source) setup() (*sandbox.Setup, error) {
+// Setup reads what the process that judges is given.
+func (s *Source) Setup() (*sandbox.Setup, error) {
 	setup := &sandbox.Setup{Version: version.String(), ConfigFile: s.ConfigFile, Budget: s.Budget, Selection: s.Which}
 	var err error
 	if setup.Config, err = sandbox.ReadConfig(s.ConfigFile); err != nil {
@@ -141,7 +142,7 @@ func (m *Material) Close() { m.Judging.Close() }
 
 // Audit judges what was loaded.
 func (m *Material) Audit(ctx context.Context, list []sandbox.Rendering, report bool) (*sandbox.Outcome, error) {
-	o, err := m.Judging.Judge(ctx, m.Snapshot, m.text, list, report)
+	o, err := m.Judging.Judge(ctx, &sandbox.Question{Snapshot: m.Snapshot, Text: m.text, Trust: m.trust, Renderings: list, Report: report})
 	if err != nil && m.text != nil {
 		err = inFile(m.file, err)
 	}
@@ -156,7 +157,7 @@ func (m *Material) Judge(ctx context.Context, s *snapshot.Snapshot) (*finding.Re
 	if m.last == s && s != nil {
 		return m.report, nil
 	}
-	o, err := m.Judging.Judge(ctx, s, nil, nil, true)
+	o, err := m.Judging.Judge(ctx, &sandbox.Question{Snapshot: s, Report: true})
 	if err != nil {
 		return nil, err
 	}

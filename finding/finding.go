@@ -73,6 +73,8 @@ type Report struct {
 	Inventory *Inventory `json:"inventory,omitempty"`
 	// Confinement is of the process that judged.
 	Confinement *Confinement `json:"confinement,omitempty"`
+	// Trust says whether it is known who the snapshot is from; none where the host itself was judged, or nobody asked.
+	Trust *Trust `json:"trust,omitempty"`
 }
 
 // Confinement says what a process could no longer do before it read anything of the host, as it found by trying.

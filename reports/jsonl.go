@@ -13,7 +13,7 @@ import (
 // Row is a line of the JSON lines: one thing of one report, with where and when it is from. Lines of many hosts stand in one file.
 type Row struct {
 	Schema      string `json:"schema"` // ringfence.row/v1
-	Row         string `json:"row"`    // result, finding, exposure, forward, coverage or assumption: which of the fields below it has
+	Row         string `json:"row"`    // result, finding, exposure, forward, coverage, assumption or, of several hosts, host: which of the fields below it has
 	Host        string `json:"host"`
 	HostID      string `json:"hostId,omitempty"`
 	BootID      string `json:"bootId,omitempty"`
@@ -22,6 +22,9 @@ type Row struct {
 	Policies    string `json:"policies,omitempty"` // digest
 	Config      string `json:"config,omitempty"`   // digest
 	Snapshot    string `json:"snapshot"`           // digest
+	// Verified says whether it is known who the snapshot is from, by a signature; a host that audited itself has no snapshot to sign.
+	Verified *bool  `json:"verified,omitempty"`
+	Signer   string `json:"signer,omitempty"` // the name that the key is known by
 
 	Check    string            `json:"check,omitempty"` // of result and finding
 	Result   *rowResult        `json:"result,omitempty"`
@@ -31,6 +34,8 @@ type Row struct {
 	Coverage *finding.Coverage `json:"coverage,omitempty"`
 	// Assumption is one of a threat model, held against the host.
 	Assumption *finding.Assumption `json:"assumption,omitempty"`
+	// State is what came of a host: missing, refused, judged or older.
+	State *finding.FleetHost `json:"state,omitempty"`
 }
 
 // rowResult is a result without its findings, which are rows, and without what its check is about.
@@ -73,6 +78,7 @@ func rowsOf(r *finding.Report) (out []Row) {
 		Schema: rowSchema, Host: r.Host.Name, HostID: r.Host.ID, BootID: r.Host.BootID, CollectedAt: r.Snapshot.CollectedAt, Tool: r.Tool.Version,
 		Policies: r.Tool.Policies, Config: r.Tool.Config, Snapshot: r.Snapshot.Digest,
 	}
+	head.trust(r.Trust)
 	add := func(kind string, fill func(*Row)) {
 		row := head
 		row.Row = kind

@@ -133,7 +133,7 @@ func writeJSON(w io.Writer, list []*finding.Report, _ Options) error {
 		}
 	}
 	if len(list) > 1 {
-		put("{\n\"schema\": \"" + ManySchema + "\",\n\"reports\": [\n")
+		put(jsonBegin)
 	}
 	for i, r := range list {
 		if i > 0 {

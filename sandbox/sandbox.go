@@ -58,6 +58,17 @@ type Outcome struct {
 	Unknown  int             // checks that could not be decided
 	Rendered [][]byte        // one for each rendering that was asked for
 	Report   *finding.Report // where it was asked for
+	Brief    *finding.Brief  // where it was asked for
+}
+
+// Question is what is judged, and what is wanted of it.
+type Question struct {
+	Snapshot   *snapshot.Snapshot // collected by this program, or with Text what is known of where that is from
+	Text       []byte             // as it was read
+	Trust      *finding.Trust     // what is known of who it is from
+	Renderings []Rendering
+	Report     bool
+	Brief      bool
 }
 
 // Start starts the process with the configuration and the policies, whose errors are told here: nothing was collected yet.
@@ -151,11 +162,12 @@ func (j *Judging) within(ctx context.Context, f func(c *child) error) error {
 // Judge judges a snapshot, which is given as it was read, or as it was collected. It has an error only where the
 // snapshot is no good, or for the end of ctx: a process that ends before it is done makes every check unknown, or
 // where the policies of the user could be the cause those alone.
-func (j *Judging) Judge(ctx context.Context, s *snapshot.Snapshot, text []byte, list []Rendering, report bool) (*Outcome, error) {
-	ask := job{Live: text == nil, Renderings: list, Report: report}
+func (j *Judging) Judge(ctx context.Context, q *Question) (*Outcome, error) {
+	ask := job{Live: q.Text == nil, Renderings: q.Renderings, Report: q.Report, Brief: q.Brief, Trust: q.Trust}
+	text := q.Text
 	if ask.Live {
 		var err error
-		if text, err = json.Marshal(s); err != nil {
+		if text, err = json.Marshal(q.Snapshot); err != nil {
 			return nil, fmt.Errorf("write snapshot: %w", err)
 		}
 	}
@@ -164,6 +176,10 @@ func (j *Judging) Judge(ctx context.Context, s *snapshot.Snapshot, text []byte, 
 	if err != nil && !errors.As(err, &told) && len(j.setup.Modules) > 0 && j.setup.Leave == "" && ctx.Err() == nil {
 		j.setup.Leave = "not evaluated: with the policies of the user judging ended: " + oneLine(err)
 		o, err = j.ask(ctx, &ask, text)
+		if !ask.Live { // the next snapshot is of somebody else
+			j.Close()
+			j.setup.Leave = ""
+		}
 	}
 	switch {
 	case err == nil:
@@ -173,10 +189,10 @@ func (j *Judging) Judge(ctx context.Context, s *snapshot.Snapshot, text []byte, 
 	case errors.As(err, &told) && !ask.Live:
 		return nil, err
 	}
-	r := j.unjudged(s, "judging ended before it was done: "+oneLine(err))
-	r.Confinement = &j.confinement
-	o = &Outcome{Worst: r.Worst(), Unknown: r.Undecided(), Report: r}
-	o.Rendered, err = render(r, list)
+	r := j.unjudged(q.Snapshot, "judging ended before it was done: "+oneLine(err))
+	r.Confinement, r.Trust = &j.confinement, q.Trust
+	o = &Outcome{Worst: r.Worst(), Unknown: r.Undecided(), Report: r, Brief: r.Brief()}
+	o.Rendered, err = render(r, q.Renderings)
 	return o, err
 }
 
@@ -226,6 +242,15 @@ func (o *Outcome) read(r io.Reader, ask *job, checks []judge.Check, assumptions 
 	o.Worst, o.Unknown = got.Worst, got.Unknown
 	if o.Worst != "" && finding.Rank(o.Worst) >= len(finding.Severities) || o.Unknown < 0 || o.Unknown > len(checks)+assumptions {
 		return fmt.Errorf("%w: worst %q, %d unknown", errFrame, o.Worst, o.Unknown)
+	}
+	if ask.Brief {
+		ids := make([]string, len(checks))
+		for i := range checks {
+			ids[i] = checks[i].ID
+		}
+		if o.Brief = got.Brief; o.Brief == nil || !o.Brief.Valid(ids) {
+			return fmt.Errorf("%w: a report in brief", errFrame)
+		}
 	}
 	for range ask.Renderings {
 		b, err := readFrame(r)

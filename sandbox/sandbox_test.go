@@ -78,7 +78,7 @@ func lastOf(t *testing.T, r *finding.Report, id string) *finding.Result {
 // TestKilledProcessLeavesUserPoliciesOut kills the process that judges: the policies of the user could be why.
 func TestKilledProcessLeavesUserPoliciesOut(t *testing.T) {
 	j, text := begun(t)
-	before, err := j.Judge(context.Background(), nil, text, nil, true)
+	before, err := j.Judge(context.Background(), &Question{Text: text, Report: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +86,7 @@ func TestKilledProcessLeavesUserPoliciesOut(t *testing.T) {
 		t.Errorf("before: %s %s", own.Status, own.Reason)
 	}
 	j.child.kill()
-	after, err := j.Judge(context.Background(), nil, text, nil, true)
+	after, err := j.Judge(context.Background(), &Question{Text: text, Report: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +146,7 @@ func TestNothingEndsAnAudit(t *testing.T) {
 	} {
 		j := *good
 		j.child, j.begin, j.setup.Modules = nil, answering(t, good, c.answer), nil
-		got, err := j.Judge(context.Background(), nil, text, list, true)
+		got, err := j.Judge(context.Background(), &Question{Text: text, Renderings: list, Report: true})
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -171,11 +171,11 @@ func TestNothingEndsAnAudit(t *testing.T) {
 // that was collected cannot be one.
 func TestErrorsOfSnapshotsAreTold(t *testing.T) {
 	j, _ := begun(t)
-	_, err := j.Judge(context.Background(), nil, []byte(`{"schema": "ringfence.snapshot/v0"}`), nil, false)
+	_, err := j.Judge(context.Background(), &Question{Text: []byte(`{"schema": "ringfence.snapshot/v0"}`)})
 	if err == nil || !strings.Contains(err.Error(), `schema "ringfence.snapshot/v0"`) {
 		t.Error(err)
 	}
-	got, err := j.Judge(context.Background(), &snapshot.Snapshot{}, nil, nil, true)
+	got, err := j.Judge(context.Background(), &Question{Snapshot: &snapshot.Snapshot{}, Report: true})
 	if err != nil || got.Report.Confinement == nil || got.Report.Confinement.Network != host.Refused {
 		t.Errorf("after it: %v %+v", err, got)
 	}
@@ -184,13 +184,13 @@ func TestErrorsOfSnapshotsAreTold(t *testing.T) {
 // TestJudgingWithoutAProcess judges where none can be started: the report says that nothing was refused.
 func TestJudgingWithoutAProcess(t *testing.T) {
 	j, text := begun(t)
-	want, err := j.Judge(context.Background(), nil, text, nil, true)
+	want, err := j.Judge(context.Background(), &Question{Text: text, Report: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	j.Close()
 	j.begin = func() *child { return ownChild(errors.New("fork/exec: operation not permitted")) }
-	got, err := j.Judge(context.Background(), nil, text, []Rendering{{Format: "table"}}, true)
+	got, err := j.Judge(context.Background(), &Question{Text: text, Renderings: []Rendering{{Format: "table"}}, Report: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -210,7 +210,7 @@ func TestEndOfContext(t *testing.T) {
 	j, text := begun(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := j.Judge(ctx, nil, text, nil, true); !errors.Is(err, context.Canceled) {
+	if _, err := j.Judge(ctx, &Question{Text: text, Report: true}); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
 }

@@ -55,6 +55,9 @@ type job struct {
 	Live       bool        `json:"live"` // the snapshot was collected by this program now: it is not refused for its size
 	Renderings []Rendering `json:"renderings,omitempty"`
 	Report     bool        `json:"report"` // also the report as data
+	Brief      bool        `json:"brief,omitempty"`
+	// Trust is what is known of who the snapshot is from.
+	Trust *finding.Trust `json:"trust,omitempty"`
 }
 
 // Rendering is a report in one format.
@@ -68,6 +71,8 @@ type judged struct {
 	Error   string `json:"error,omitempty"`
 	Worst   string `json:"worst"`
 	Unknown int    `json:"unknown"`
+	// Brief is the report without its details, where it was asked for.
+	Brief *finding.Brief `json:"brief,omitempty"`
 }
 
 // From a size on that snapshots of ordinary hosts do not have, in bytes, garbage is collected when it is that many percent of what is in use:
@@ -198,6 +203,7 @@ func (j *job) do(ctx context.Context, text []byte, p *judge.Policies, cfg *judge
 		}
 	} else {
 		snap, err = snapshot.Load(bytes.NewReader(text))
+		err = snapshot.Explain(err, text, s.Version)
 	}
 	if err != nil {
 		return nil, nil, err
@@ -206,7 +212,7 @@ func (j *job) do(ctx context.Context, text []byte, p *judge.Policies, cfg *judge
 	if err != nil {
 		return nil, nil, err
 	}
-	r.Confinement = held
+	r.Confinement, r.Trust = held, j.Trust
 	r.Tool.Policies, r.Tool.Config = s.digests()
 	if s.waivers != nil {
 		s.waivers.Apply(r, s.Waivers, s.Now)
@@ -220,7 +226,11 @@ func (j *job) do(ctx context.Context, text []byte, p *judge.Policies, cfg *judge
 		b, err = json.Marshal(r)
 		frames = append(frames, b)
 	}
-	return frames, &judged{Worst: r.Worst(), Unknown: r.Undecided()}, err
+	answer := &judged{Worst: r.Worst(), Unknown: r.Undecided()}
+	if j.Brief {
+		answer.Brief = r.Brief()
+	}
+	return frames, answer, err
 }
 
 func render(r *finding.Report, list []Rendering) ([][]byte, error) {

@@ -32,12 +32,14 @@ const (
 
 // Snapshot is everything that was seen on one host.
 type Snapshot struct {
-	Schema      string     `json:"schema"`
-	Tool        Tool       `json:"tool"`
-	CollectedAt string     `json:"collectedAt"` // RFC 3339, UTC
-	Host        Host       `json:"host"`
-	Coverage    []Coverage `json:"coverage"`
-	Redacted    int        `json:"redacted"` // secrets that were seen and not kept
+	Schema      string `json:"schema"`
+	Tool        Tool   `json:"tool"`
+	CollectedAt string `json:"collectedAt"` // RFC 3339, UTC
+	// Nonce is what who asked for the snapshot gave, so that one of another time is not taken for it.
+	Nonce    string     `json:"nonce,omitempty"`
+	Host     Host       `json:"host"`
+	Coverage []Coverage `json:"coverage"`
+	Redacted int        `json:"redacted"` // secrets that were seen and not kept
 
 	Network   Network   `json:"network"`
 	Listeners Listeners `json:"listeners"`

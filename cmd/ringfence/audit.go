@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ringfence/ringfence/audit"
+	"github.com/ringfence/ringfence/fleet"
 	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/reports"
 	"github.com/ringfence/ringfence/sandbox"
@@ -24,6 +25,10 @@ type source struct {
 
 func (s *source) flags(c *cobra.Command) {
 	c.Flags().StringVar(&s.SnapshotFile, "snapshot", "", "judge this snapshot instead of the live host (- is standard input)")
+	s.liveFlags(c)
+}
+
+func (s *source) liveFlags(c *cobra.Command) {
 	s.Deadline = 20 * time.Second
 	usage.Length(c, &s.Deadline, "timeout", "deadline of each collector")
 	c.Flags().BoolVarP(&s.quiet, "quiet", "q", false, "no progress on the terminal")
@@ -51,6 +56,7 @@ type auditFlags struct {
 	format  string
 	outputs []string
 	bar     audit.Bar
+	run     fleet.Run
 	base    string
 	look    lookFlags
 	fix     fixFlags
@@ -66,7 +72,8 @@ func (e *env) auditCommand() *cobra.Command {
 			"4 fix refused or rolled back, 5 state of the fix unknown.",
 		RunE: func(c *cobra.Command, _ []string) error { return e.audit(c.Context(), f) },
 	}
-	f.flags(c)
+	f.run.Flags(c)
+	f.liveFlags(c)
 	f.whichFlags(c)
 	f.format, f.bar.FailOn = "table", "high"
 	usage.Choice(c, &f.format, "format", "f", reports.Names(), "what goes to standard output: "+words.Or(reports.Names()))
@@ -87,6 +94,9 @@ func (f *auditFlags) plan() ([]reports.Output, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(f.run.Files) > 0 {
+		f.SnapshotFile = f.run.Files[0]
+	}
 	switch {
 	case f.bar.FailOn == audit.OnNew && f.base == "":
 		return nil, errors.New("--fail-on new wants --baseline")
@@ -100,6 +110,17 @@ func (e *env) audit(ctx context.Context, f *auditFlags) error {
 	outs, err := f.plan()
 	if err != nil {
 		return err
+	}
+	f.run.Stdin, f.run.Source, f.run.Outputs, f.run.Bar = e.stdin, f.Source, outs, f.bar
+	many := f.run.Many()
+	e.stdin = f.run.Stdin
+	switch {
+	case many && (f.fix.fix || f.base != "" || len(f.Imports) > 0):
+		return fleet.ErrAlone
+	case many:
+		f.run.Stdout, f.run.Now = e.terminal(f.format != "table"), time.Now()
+		f.run.Options = func(stdout bool) reports.Options { return e.options(&f.look, stdout) }
+		return f.run.Do(ctx)
 	}
 	m, err := e.input(f.quiet).Load(ctx, &f.Source)
 	if err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"io"
 
 	"github.com/ringfence/ringfence/reports"
 	"github.com/ringfence/ringfence/terminal"
@@ -43,6 +44,15 @@ func (e *env) tellData(b []byte, json bool) error {
 	_, err := e.stdout.Write(b)
 	return err
 }
+
+// terminal is tellData as a writer, of what programs read, or of a table.
+func (e *env) terminal(json bool) io.Writer {
+	return data(func(b []byte) error { return e.tellData(b, json) })
+}
+
+type data func([]byte) error
+
+func (d data) Write(b []byte) (int, error) { return len(b), d(b) }
 
 // tellJSON writes a value as JSON to standard output.
 func (e *env) tellJSON(what string, v any) error {

@@ -1,0 +1,226 @@
+package reports
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/clipperhouse/displaywidth"
+
+	"github.com/ringfence/ringfence/finding"
+)
+
+// maxColumns is how many hosts the table has a column for; of more it has names.
+const maxColumns = 24
+
+// writeFleet writes what came of many hosts for people: what is missing or refused, the hosts, and the checks that are unknown or failed
+// somewhere, each with its answer on each host.
+func writeFleet(w io.Writer, f *finding.Fleet, o Options) error {
+	if o.Width <= 0 {
+		o.Width = defaultWidth
+	}
+	o.Width = max(o.Width, 60)
+	p := &page{w: w, o: o}
+	p.fleetHead(f)
+	p.unjudged(f)
+	p.fleetHosts(f)
+	if !o.Summary {
+		p.fleetChecks(f)
+	}
+	if p.err != nil {
+		return fmt.Errorf("write report: %w", p.err)
+	}
+	return nil
+}
+
+func (p *page) fleetHead(f *finding.Fleet) {
+	found := map[string]int{}
+	for i := range f.Hosts {
+		if f.Hosts[i].State != finding.Judged {
+			continue
+		}
+		for s, n := range f.Hosts[i].Findings {
+			found[s] += n
+		}
+	}
+	worst, undecided, _ := f.Worst()
+	c := finding.Counts{Findings: found, Unknown: undecided}
+	p.ends("", plural(f.Counts.Hosts, "host"), bold, result(&c), colors[worst])
+	text := fmt.Sprintf("%d judged · %d missing · %d refused · %d verified", f.Counts.Judged, f.Counts.Missing, f.Counts.Refused, f.Counts.Verified)
+	if f.Counts.Older > 0 {
+		text += " · " + plural(f.Counts.Older, "older snapshot") + " that do not count"
+	}
+	p.wrapped("", text, dim)
+}
+
+// unjudged lists the hosts of which nothing is known.
+func (p *page) unjudged(f *finding.Fleet) {
+	title := false
+	for i := range f.Hosts {
+		h := &f.Hosts[i]
+		if h.State != finding.Missing && h.State != finding.Refused {
+			continue
+		}
+		if !title {
+			p.line("")
+			p.line(p.paint(colors["critical"], "NOTHING IS KNOWN OF"))
+			title = true
+		}
+		where := ""
+		if h.File != "" && h.Name != h.File {
+			where = " (" + Clean(h.File, false) + ")"
+		}
+		p.ends(" ", Clean(h.Name, false)+where, bold, h.State, colors["critical"])
+		p.wrapped("   ", Clean(h.Reason, false), "")
+	}
+}
+
+// column is a text in a column of its own width, cut where it is longer.
+func column(s string, width int) string {
+	if displaywidth.String(s) > width {
+		cut := ""
+		for _, r := range s {
+			if displaywidth.String(cut)+displaywidth.Rune(r) >= width {
+				break
+			}
+			cut += string(r)
+		}
+		s = cut + "…"
+	}
+	return s + strings.Repeat(" ", max(0, width-displaywidth.String(s)))
+}
+
+// right is a number at the right end of its column; 0 is nothing.
+func right(n, width int) string {
+	if n == 0 {
+		return strings.Repeat(" ", width)
+	}
+	return fmt.Sprintf("%*d", width, n)
+}
+
+// fleetHosts lists the hosts that were judged.
+func (p *page) fleetHosts(f *finding.Fleet) {
+	name := max(16, p.o.Width-68)
+	p.line("")
+	p.line(p.paint(bold, column("HOSTS", name+4)) + p.paint(dim, " unknown  crit  high   med   low  collected             from"))
+	number := 0
+	for i := range f.Hosts {
+		h := &f.Hosts[i]
+		if h.State != finding.Judged {
+			continue
+		}
+		number++
+		from := p.paint(colors["medium"], "not verified")
+		if h.Trust.Holds() {
+			from = "verified"
+		}
+		line := fmt.Sprintf("%3d %s", number, column(Clean(h.Name, false), name)) + " " + p.paint(colors["medium"], right(h.Unknown, 7))
+		for _, s := range finding.Severities[:4] {
+			line += p.paint(colors[s], right(h.Findings[s], 6))
+		}
+		p.line(line + "  " + column(Clean(h.CollectedAt, false), 20) + "  " + from)
+		if p.o.Verbose && h.Trust != nil && h.Trust.Reason != "" {
+			p.wrapped("      ", Clean(h.Trust.Reason, false), dim)
+		}
+	}
+}
+
+// fleetChecks lists the checks that are unknown or failed on some host: with few hosts a column for each, with many their names.
+func (p *page) fleetChecks(f *finding.Fleet) {
+	var columns []string
+	for i := range f.Hosts {
+		if f.Hosts[i].State == finding.Judged {
+			columns = append(columns, f.Hosts[i].Name)
+		}
+	}
+	wide := len(columns)*3 <= p.o.Width-52 && len(columns) <= maxColumns && !repeated(columns)
+	p.line("")
+	head := p.paint(bold, column("CHECKS", 42)) + p.paint(dim, "         ")
+	if wide {
+		for i := range columns {
+			head += p.paint(dim, fmt.Sprintf("%3d", i+1))
+		}
+		p.line(head)
+		p.wrapped("  ", "? unknown, F failed, F? failed and left something open, w waived, . passed, - not applicable", dim)
+	} else {
+		p.line(head + p.paint(dim, " unknown   fail   pass"))
+	}
+	rest := 0
+	for i := range f.Checks {
+		c := &f.Checks[i]
+		if len(c.Unknown)+len(c.Fail) == 0 && !p.o.All {
+			rest++
+			continue
+		}
+		line := " " + column(Clean(c.ID, false), 41) + p.paint(colors[c.Severity], column(c.Severity, 9))
+		if wide {
+			p.line(line + p.marks(c, columns))
+			continue
+		}
+		p.line(line + right(len(c.Unknown), 8) + right(len(c.Fail), 7) + right(len(c.Pass), 7))
+		p.names("unknown on ", c.Unknown)
+		p.names("failed on ", c.Fail)
+	}
+	if rest > 0 {
+		p.line(p.paint(dim, " "+plural(rest, "check")+" passed or did not apply everywhere (--all shows them)"))
+	}
+}
+
+func repeated(names []string) bool {
+	seen := map[string]bool{}
+	for _, n := range names {
+		if seen[n] {
+			return true
+		}
+		seen[n] = true
+	}
+	return false
+}
+
+// marks are the answers of a check, a column for each host.
+func (p *page) marks(c *finding.FleetCheck, columns []string) string {
+	mark := map[string]string{}
+	for _, part := range []struct {
+		sign  string
+		hosts []string
+	}{{".", c.Pass}, {"-", c.NotApplicable}, {"w", c.Waived}, {"F", c.Fail}} {
+		for _, h := range part.hosts {
+			mark[h] = part.sign
+		}
+	}
+	for _, h := range c.Unknown {
+		if mark[h] == "F" {
+			mark[h] = "F?"
+		} else {
+			mark[h] = "?"
+		}
+	}
+	line := ""
+	for _, h := range columns {
+		m := fmt.Sprintf("%3s", mark[h])
+		switch mark[h] {
+		case "F", "F?":
+			m = p.paint(colors[c.Severity], m)
+		case "?":
+			m = p.paint(colors["medium"], m)
+		}
+		line += m
+	}
+	return line
+}
+
+// maxFleetNames is how many hosts are named of each answer.
+const maxFleetNames = 8
+
+func (p *page) names(what string, hosts []string) {
+	if len(hosts) == 0 {
+		return
+	}
+	more := ""
+	if len(hosts) > maxFleetNames && !p.o.Verbose {
+		more = " and " + strconv.Itoa(len(hosts)-maxFleetNames) + " more"
+		hosts = hosts[:maxFleetNames]
+	}
+	p.wrapped("     ", what+Clean(strings.Join(hosts, ", "), false)+more, dim)
+}
