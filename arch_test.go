@@ -70,7 +70,7 @@ var theirs = map[string][]string{
 	"cmd/ringfence": {"github.com/spf13/cobra"},
 	"terminal":      {"golang.org/x/term"},
 	"usage":         {"github.com/spf13/cobra", "github.com/spf13/pflag"},
-	"fleet":         {"github.com/spf13/cobra"}, // its flags
+	"fleet":         {"github.com/spf13/cobra", "golang.org/x/crypto/ssh"}, // its flags; the key of a host
 	"signature":     {"golang.org/x/crypto/ssh"},
 	"yamlfile":      {"go.yaml.in/yaml/v3", "sigs.k8s.io/yaml"}, // the first tells where something stands
 	"host":          {"github.com/mdlayher/netlink", "github.com/vishvananda", "golang.org/x/sys"},

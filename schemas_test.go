@@ -32,6 +32,7 @@ var schemas = []struct {
 	{"report", finding.Schema, judge.ReportType},
 	{"document", "input of the policies", judge.DocumentType},
 	{"row", "ringfence.row/v1", reflect.TypeFor[reports.Row]()},
+	{"fleet", finding.FleetSchema, reflect.TypeFor[finding.Fleet]()},
 	{"diff", finding.DiffSchema, reflect.TypeFor[finding.Diff]()},
 	{"plan", "ringfence.plan/v1", reflect.TypeFor[remedy.Plan]()},
 	{"reach", "ringfence.reach/v1", reflect.TypeFor[reports.Reach]()},
@@ -57,7 +58,8 @@ var vocabularies = map[string][]string{
 	"finding.Change.Class": {
 		finding.Wider, finding.New, finding.SeverityUp, finding.CoverageWorse, finding.Reopened, finding.Fixed, finding.CoverageMore,
 	}, "finding.Diff.Schema": {finding.DiffSchema},
-	"reports.Row.Row": {"result", "finding", "exposure", "forward", "coverage", "assumption"}, "reports.Row.Schema": {"ringfence.row/v1"},
+	"reports.Row.Row": {"result", "finding", "exposure", "forward", "coverage", "assumption", "host"}, "reports.Row.Schema": {"ringfence.row/v1"},
+	"finding.FleetHost.State": {finding.Missing, finding.Refused, finding.Judged, finding.Older}, "finding.Fleet.Schema": {finding.FleetSchema},
 	"remedy.Plan.Mode": {remedy.Targeted, remedy.DefaultDeny}, "remedy.Plan.Schema": {"ringfence.plan/v1"},
 	"reports.Reach.Verdict": {"reachable", "unreachable", "unknown"}, "reports.Reach.Schema": {"ringfence.reach/v1"}, "reports.Trace.Schema": {"ringfence.trace/v1"},
 }

@@ -81,10 +81,13 @@ func inFile(file string, err error) error {
 // snapshotText reads the bytes of a snapshot from a file that open lets pass, or from standard input.
 func (in *Input) snapshotText(file string, open func(string) (*os.File, error)) ([]byte, error) {
 	b, err := in.Read(file, open, snapshot.MaxSize)
+	if err == nil {
+		b, err = snapshot.Unpack(b)
+	}
 	switch {
 	case errors.Is(err, host.ErrNotRegular):
 		err = fmt.Errorf("%w (- is standard input)", err)
-	case errors.Is(err, ErrTooLarge):
+	case errors.Is(err, ErrTooLarge), errors.Is(err, snapshot.ErrTooLarge):
 		err = inFile(file, snapshot.ErrTooLarge)
 	}
 	if err != nil {

@@ -25,8 +25,8 @@ func (r *Run) Flags(c *cobra.Command) {
 	c.Flags().StringVar(&r.Trust.Nonce, "nonce", "", "refuse snapshots that were not collected with this `text`")
 }
 
-// ErrAlone is of flags that are about one host.
-var ErrAlone = errors.New("--fix, --baseline and --import are about one host: they do not go with several snapshots, --expect-hosts, --known-hosts, " +
+// errAlone is of flags that are about one host.
+var errAlone = errors.New("--fix, --baseline and --import are about one host: they do not go with several snapshots, --expect-hosts, --known-hosts, " +
 	"--allowed-signers, --max-age and --nonce")
 
 // Several says whether standard input has more than one snapshot. What was read of it is read again.

@@ -98,7 +98,7 @@ func ran(t testing.TB, r *Run, format string) (string, int) {
 	if r.Now.IsZero() {
 		r.Now, _ = time.Parse(time.RFC3339, collected)
 	}
-	err = r.Do(context.Background())
+	err = r.Do(context.Background(), false)
 	code := exit.OK
 	if ee := new(exit.Error); errors.As(err, &ee) {
 		code = ee.Code
@@ -329,6 +329,13 @@ func TestFormats(t *testing.T) {
 		out, code := ran(t, &Run{Files: []string{dir}}, f.Name)
 		if f.Many == (code == exit.Usage) {
 			t.Errorf("%s: %d %s", f.Name, code, out)
+		}
+		mark := map[string]string{"json": `"verified": false`, "jsonl": `"verified":false`, "table": "not verified", "markdown": "Verified: `no:", "junit": `name="verified" value="no:`}[f.Name]
+		if mark == "" {
+			mark = "no: nobody asked who signed it"
+		}
+		if f.Many && !strings.Contains(out, mark) {
+			t.Errorf("%s does not say that nothing is verified", f.Name)
 		}
 		if strings.Contains(out, "\x1b") {
 			t.Errorf("%s: an escape sequence of the host", f.Name)

@@ -29,7 +29,7 @@ type Run struct {
 	Stdin  io.Reader
 	Stdout io.Writer
 	Bar    audit.Bar
-	Now    time.Time
+	Now    time.Time // zero is the time that it is
 }
 
 // Many says whether the arguments stand for more than one snapshot, or more is wanted of it than that it is judged.
@@ -54,8 +54,14 @@ type state struct {
 }
 
 // Do judges the snapshots and writes what came of them. The error has the exit code: findings, then hosts of which nothing is known, then what
-// is open under --strict.
-func (r *Run) Do(ctx context.Context) error {
+// is open under --strict. Alone says that something is wanted that is about one host.
+func (r *Run) Do(ctx context.Context, alone bool) error {
+	if alone || len(r.Source.Imports) > 0 {
+		return errAlone
+	}
+	if r.Now.IsZero() {
+		r.Now = time.Now()
+	}
 	s := &state{Run: r}
 	defer s.discard()
 	if err := s.open(); err != nil {

@@ -85,6 +85,9 @@ func writeGitLab(w io.Writer, list []*finding.Report, _ Options) error {
 		Scan:            gitlabScan{Analyzer: tool, Scanner: tool, Type: "sast", StartTime: at, EndTime: at, Status: "success"},
 		Vulnerabilities: []gitlabVulnerability{},
 	}
+	if r.Trust != nil && !r.Trust.Verified {
+		out.Scan.Messages = append(out.Scan.Messages, gitlabMessage{"warn", upTo("not verified: "+Clean(r.Trust.Reason, false), gitlabName)})
+	}
 	for _, e := range entries(list[:1]) {
 		if e.status() == finding.Unknown {
 			out.Scan.Messages = append(out.Scan.Messages, gitlabMessage{"warn", upTo("not decided: "+Clean(e.res.ID, false)+": "+e.message(), gitlabName)})

@@ -21,14 +21,20 @@ type (
 		Suites   []junitSuite `xml:"testsuite"`
 	}
 	junitSuite struct {
-		Name      string      `xml:"name,attr"`
-		Tests     int         `xml:"tests,attr"`
-		Failures  int         `xml:"failures,attr"`
-		Errors    int         `xml:"errors,attr"`
-		Skipped   int         `xml:"skipped,attr"`
-		Timestamp string      `xml:"timestamp,attr,omitempty"`
-		Hostname  string      `xml:"hostname,attr,omitempty"`
-		Cases     []junitCase `xml:"testcase"`
+		Name      string `xml:"name,attr"`
+		Tests     int    `xml:"tests,attr"`
+		Failures  int    `xml:"failures,attr"`
+		Errors    int    `xml:"errors,attr"`
+		Skipped   int    `xml:"skipped,attr"`
+		Timestamp string `xml:"timestamp,attr,omitempty"`
+		Hostname  string `xml:"hostname,attr,omitempty"`
+		// Properties say whether it is known who the snapshot is from.
+		Properties []junitProperty `xml:"properties>property,omitempty"`
+		Cases      []junitCase     `xml:"testcase"`
+	}
+	junitProperty struct {
+		Name  string `xml:"name,attr"`
+		Value string `xml:"value,attr"`
 	}
 	junitCase struct {
 		Class   string    `xml:"classname,attr"`
@@ -49,6 +55,9 @@ func writeJUnit(w io.Writer, list []*finding.Report, _ Options) error {
 	all := junitSuites{Name: "ringfence"}
 	for _, r := range list {
 		s := junitSuite{Name: "ringfence " + Clean(r.Host.Name, false), Hostname: Clean(r.Host.Name, false), Timestamp: withoutZone(r.Snapshot.CollectedAt)}
+		if r.Trust != nil {
+			s.Properties = []junitProperty{{"verified", Clean(verified(r.Trust), false)}}
+		}
 		for i := range r.Results {
 			s.add(r, &r.Results[i])
 		}

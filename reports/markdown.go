@@ -32,6 +32,9 @@ func markdownReport(b *bytes.Buffer, r *finding.Report, budget int) {
 	c := r.Count()
 	fmt.Fprintf(b, "## ringfence: %s\n\n", code(upTo(r.Host.Name, 200)))
 	fmt.Fprintf(b, "**%s** · %d passed · %d not applicable · %d unknown · %d waived\n", found(c.Findings), c.Pass, c.NotApplicable, c.Unknown, c.Waived)
+	if r.Trust != nil {
+		fmt.Fprintf(b, "\nVerified: %s\n", code(upTo(verified(r.Trust), 200)))
+	}
 	if len(r.Actions) > 0 {
 		b.WriteString("\n### Do first\n\n")
 	}

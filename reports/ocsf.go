@@ -31,6 +31,8 @@ type (
 		Remediation *ocsfRemediation `json:"remediation,omitempty"`
 		Resources   []ocsfResource   `json:"resources,omitempty"`
 		Device      ocsfDevice       `json:"device"`
+		// Unmapped is what the class has no field for: whether it is known who the snapshot is from.
+		Unmapped map[string]string `json:"unmapped,omitempty"`
 	}
 	ocsfMetadata struct {
 		Version  string      `json:"version"`
@@ -128,6 +130,9 @@ func (e *entry) ocsf() ocsfFinding {
 			Control: Clean(e.res.ID, false), Standards: standards, Status: state.name, StatusID: state.id, Detail: oneLine(e.res.Reason),
 		},
 		Device: ocsfDevice{host, Clean(e.r.Host.ID, false), 1, "Server"},
+	}
+	if e.r.Trust != nil {
+		out.Unmapped = map[string]string{"verified": Clean(verified(e.r.Trust), false)}
 	}
 	if seen := e.evidence(); len(seen) > 0 {
 		out.Compliance.Detail = joined(seen)

@@ -69,6 +69,9 @@ func writeOpenReports(w io.Writer, list []*finding.Report, _ Options) error {
 			Annotations: map[string]string{"ringfence/host": upTo(Clean(r.Host.Name, false), openText), "ringfence/snapshot": Clean(r.Snapshot.Digest, false)},
 		},
 	}
+	if r.Trust != nil {
+		out.Metadata.Annotations["ringfence/verified"] = upTo(Clean(verified(r.Trust), false), openText)
+	}
 	var at openTime
 	if t, err := time.Parse(time.RFC3339, r.Snapshot.CollectedAt); err == nil {
 		at.Seconds = t.Unix()

@@ -160,6 +160,12 @@ func (p *page) head(r *finding.Report) {
 		text += " · not seen whole: " + strings.Join(gaps, ", ")
 	}
 	p.wrapped("", text, dim)
+	switch t := r.Trust; {
+	case t.Holds():
+		p.wrapped("", Clean("signed by "+t.Principal+", "+t.Key+" ("+t.By+")", false), dim)
+	case t != nil:
+		p.wrapped("", "NOT VERIFIED: "+Clean(t.Reason, false), colors["medium"])
+	}
 	for _, c := range r.Host.Confined {
 		p.wrapped("", "note: this may not be the host: "+Clean(c, false), "")
 	}

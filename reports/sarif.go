@@ -197,6 +197,11 @@ func sarifRunOf(r *finding.Report) sarifRun {
 		}
 	}
 	run.undecided(r)
+	for i := range run.Results {
+		if r.Trust != nil {
+			run.Results[i].Properties["verified"] = Clean(verified(r.Trust), false)
+		}
+	}
 	if len(run.Results) > maxResults {
 		slices.SortStableFunc(run.Results, func(a, b sarifResult) int {
 			return finding.Rank(a.Properties["severity"]) - finding.Rank(b.Properties["severity"])

@@ -112,16 +112,11 @@ func (e *env) audit(ctx context.Context, f *auditFlags) error {
 		return err
 	}
 	f.run.Stdin, f.run.Source, f.run.Outputs, f.run.Bar = e.stdin, f.Source, outs, f.bar
-	many := f.run.Many()
-	e.stdin = f.run.Stdin
-	switch {
-	case many && (f.fix.fix || f.base != "" || len(f.Imports) > 0):
-		return fleet.ErrAlone
-	case many:
-		f.run.Stdout, f.run.Now = e.terminal(f.format != "table"), time.Now()
-		f.run.Options = func(stdout bool) reports.Options { return e.options(&f.look, stdout) }
-		return f.run.Do(ctx)
+	if f.run.Many() {
+		f.run.Stdout, f.run.Options = e.terminal(f.format != "table"), func(stdout bool) reports.Options { return e.options(&f.look, stdout) }
+		return f.run.Do(ctx, f.fix.fix || f.base != "")
 	}
+	e.stdin = f.run.Stdin
 	m, err := e.input(f.quiet).Load(ctx, &f.Source)
 	if err != nil {
 		return err

@@ -1,22 +1,21 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"fmt"
+	"errors"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/ringfence/ringfence/audit"
-	"github.com/ringfence/ringfence/host"
+	"github.com/ringfence/ringfence/fleet"
 	"github.com/ringfence/ringfence/snapshot"
 	"github.com/ringfence/ringfence/usage"
 )
 
 func (e *env) collectCommand() *cobra.Command {
 	var (
-		file     string
+		keep     fleet.Keep
 		deadline = 20 * time.Second
 		quiet    bool
 		strict   bool
@@ -31,7 +30,7 @@ func (e *env) collectCommand() *cobra.Command {
 			"or under --strict not every part.",
 		RunE: func(c *cobra.Command, _ []string) error {
 			files, err := audit.ParseImports(imports)
-			if err != nil {
+			if err = errors.Join(err, keep.Check()); err != nil {
 				return err
 			}
 			snap, err := e.seeFrom(c.Context(), from, looked{deadline: deadline, quiet: quiet, deep: deep})
@@ -39,24 +38,15 @@ func (e *env) collectCommand() *cobra.Command {
 				return err
 			}
 			audit.AddImports(snap, files)
-			var b bytes.Buffer
-			if err := snap.Write(&b); err != nil {
+			if err := keep.Write(snap, e.tellData); err != nil {
 				return err
-			}
-			if file != "" {
-				err = host.WriteFiles(map[string][]byte{file: b.Bytes()})
-			} else {
-				err = e.tellData(b.Bytes(), true)
-			}
-			if err != nil {
-				return fmt.Errorf("write snapshot: %w", err)
 			}
 			told, err := audit.Unseen(snap, strict)
 			e.sayText(told)
 			return err
 		},
 	}
-	c.Flags().StringVarP(&file, "output", "o", "", "write to this `file` (mode 0600) instead of standard output")
+	keep.Flags(c)
 	c.Flags().StringArrayVar(&imports, "import", nil, "also keep what another tool reported, as `TOOL=FILE`: openclaw=FILE (repeatable)")
 	c.Flags().StringVar(&from, "from", "", "instead of this host, what was written down of another: `windows:DIR` (docs/windows.md)")
 	usage.Length(c, &deadline, "timeout", "deadline of each collector")
