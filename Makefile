@@ -120,8 +120,9 @@ update:
 VERSION ?= $(shell sed -n 's/^## \([0-9][0-9.]*\).*/\1/p' CHANGELOG.md | head -1)
 RELEASES = amd64 arm64
 
-# build/release: a tarball for each processor and their digests. Everything is built a second time, from a clone in another folder, and has
-# to be the same byte by byte.
+# build/release: for each processor a tarball, packages (deb, rpm, apk), an image and an SBOM, and their digests. Everything is built a second
+# time, from a clone in another folder, and has to be the same byte by byte. With KEY=FILE, an SSH key of yours, the digests are signed; how
+# that is verified is in docs/packages.md.
 release:
 	rm -rf build/release build/again build/source
 	mkdir -p build/release build/again
@@ -130,6 +131,7 @@ release:
 	cd build/source && sh release.sh $(VERSION) "$(RELEASES)" ../again
 	diff -r build/release build/again
 	rm -rf build/again build/source
+	if [ -n "$(KEY)" ]; then ssh-keygen -q -Y sign -f "$(KEY)" -n release@ringfence build/release/SHA256SUMS; fi
 	cat build/release/SHA256SUMS
 
 # Microsoft's validator beside our own conformance test. It needs npm and about 100 MB.

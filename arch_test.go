@@ -36,6 +36,7 @@ var ours = map[string][]string{
 	"authoring":     {"judge"},
 	"audit":         {"host", "assume", "snapshot", "sandbox", "judge", "finding", "remedy", "trial", "version", "exposure", "packet", "trace", "zones", "reports", "escape", "exit", "winhost"}, // trial: by what a fix was judged
 	"signature":     {},
+	"packaging":     {},
 	"fleet":         {"audit", "exit", "finding", "host", "reports", "sandbox", "signature", "snapshot", "usage"},
 	"ruleset":       {},
 	"packet":        {}, // values alone: what the engines share decides nothing

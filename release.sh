@@ -1,6 +1,6 @@
 #!/bin/sh
-# release.sh VERSION "PROCESSORS" DIR: a tarball of the program for each processor, and SHA256SUMS. The same commit gives the same bytes:
-# no path, time, user or order of this machine is in them.
+# release.sh VERSION "PROCESSORS" DIR: for each processor a tarball of the program, packages, an image and an SBOM (packaging/packages.sh), and
+# SHA256SUMS. The same commit gives the same bytes: no path, time, user or order of this machine is in them.
 set -eu
 umask 022
 version=$1 processors=$2 out=$3
@@ -17,5 +17,6 @@ for cpu in $processors; do
 	chmod 755 "$stage/$name/ringfence"
 	tar --sort=name --format=ustar --owner=0 --group=0 --numeric-owner --mtime="@$when" --mode=go-w -C "$stage" -cf - "$name" |
 		gzip -n -9 >"$out/$name.tar.gz"
+	sh packaging/packages.sh "$version" "$cpu" "$stage/$name" "$out"
 done
-cd "$out" && sha256sum ./*.tar.gz | sed 's, \./, ,' >SHA256SUMS
+cd "$out" && sha256sum ./* | sed 's, \./, ,' >"$stage/sums" && mv "$stage/sums" SHA256SUMS
