@@ -130,8 +130,13 @@ func initialMounts() bool {
 }
 
 // ownMounts is the mountinfo of this process. From a root directory in another mount namespace nothing of its own is seen; what process 1 sees
-// is what is there.
+// is what is there. A service that systemd gave mounts of its own (ProtectSystem=) sees the host's files read-only: how they are mounted
+// process 1 tells.
 func (s *Scan) ownMounts() ([]byte, error) {
+	own, one := s.namespaces("thread-self").Mnt, s.namespaces("1").Mnt
+	if s.root == "" && own != 0 && one != 0 && own != one {
+		return s.Host.ReadFile("/proc/1/mountinfo")
+	}
 	b, err := s.Host.ReadFile("/proc/thread-self/mountinfo")
 	if err == nil && len(b) == 0 && s.root != "" {
 		return s.Host.ReadFile("/proc/1/mountinfo")

@@ -89,9 +89,7 @@ func (h *Host) author(p string) (Author, Stat, error) {
 
 // StatPlain is Stat of a path that has no links on the way, as the kernel names the program of a process: a link is ELOOP.
 func (h *Host) StatPlain(p string) (Stat, error) {
-	fd, err := unix.Openat2(unix.AT_FDCWD, h.path(p), &unix.OpenHow{
-		Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_NO_SYMLINKS,
-	})
+	fd, err := lookUp(unix.AT_FDCWD, h.path(p), unix.RESOLVE_NO_SYMLINKS)
 	if err != nil {
 		return Stat{}, &fs.PathError{Op: "look up", Path: p, Err: err}
 	}

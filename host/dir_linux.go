@@ -42,10 +42,7 @@ func (h *Host) OpenList(p string) (*Dir, error) {
 // write here can put one in the place of a directory at any time.
 func (d *Dir) Down(name string) (*Dir, error) {
 	shown := filepath.Join(d.path, name)
-	fd, err := unix.Openat2(d.fd, name, &unix.OpenHow{
-		Flags:   unix.O_RDONLY | unix.O_NONBLOCK | unix.O_DIRECTORY | unix.O_CLOEXEC,
-		Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_XDEV,
-	})
+	fd, err := enterBelow(d.fd, name)
 	if err != nil {
 		return nil, &fs.PathError{Op: "open", Path: shown, Err: err}
 	}

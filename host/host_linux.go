@@ -73,10 +73,7 @@ func (h *Host) lookIn(pid int, p string) (int, error) {
 		return -1, &fs.PathError{Op: "open root of process", Path: fmt.Sprint(pid), Err: err}
 	}
 	defer unix.Close(root)
-	fd, err := unix.Openat2(root, "./"+strings.TrimPrefix(p, "/"), &unix.OpenHow{
-		Flags:   unix.O_PATH | unix.O_CLOEXEC,
-		Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS,
-	})
+	fd, err := lookUp(root, "./"+strings.TrimPrefix(p, "/"), unix.RESOLVE_IN_ROOT|unix.RESOLVE_NO_MAGICLINKS)
 	if err != nil {
 		return -1, &fs.PathError{Op: "open", Path: p, Err: err}
 	}

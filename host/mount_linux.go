@@ -40,9 +40,7 @@ func (t *Tree) Stat(p string) (Stat, error) {
 	if t.late() {
 		return Stat{}, &fs.PathError{Op: "look up", Path: p, Err: ErrSlow}
 	}
-	fd, err := unix.Openat2(t.root, "./"+p, &unix.OpenHow{
-		Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS,
-	})
+	fd, err := lookUp(t.root, "./"+p, unix.RESOLVE_IN_ROOT|unix.RESOLVE_NO_MAGICLINKS)
 	if err != nil {
 		return Stat{}, &fs.PathError{Op: "look up", Path: p, Err: err}
 	}
@@ -60,9 +58,7 @@ func (t *Tree) OpenNamespace(p string) (*os.File, error) {
 	if t.late() {
 		return nil, &fs.PathError{Op: "look up", Path: p, Err: ErrSlow}
 	}
-	fd, err := unix.Openat2(t.root, "./"+p, &unix.OpenHow{
-		Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_SYMLINKS,
-	})
+	fd, err := lookUp(t.root, "./"+p, unix.RESOLVE_IN_ROOT|unix.RESOLVE_NO_SYMLINKS)
 	if err != nil {
 		return nil, &fs.PathError{Op: "look up", Path: p, Err: err}
 	}
