@@ -23,7 +23,7 @@ FUZZ = ruleset:FuzzDecode reports:FuzzClean checks:FuzzParsers snapshot:FuzzLoad
 MUTATIONS ?= 50000
 
 .PHONY: build audit test unit deps lint others bench differential mutants plans kills fuzz fuzz-run update release sarif \
-	test-vm test-systemd test-kube clean
+	test-vm test-systemd test-kube test-fleet clean
 
 build:
 	go build -trimpath -o bin/ringfence ./cmd/ringfence
@@ -153,6 +153,10 @@ test-kube:
 # The fix under systemd, through boots and beside firewalld, ufw and nftables.service.
 test-systemd:
 	sh e2e/systemd.sh
+
+# The engines of many hosts, each as far as it runs on one machine: packages in booted guests, Ansible, queries, manifests.
+test-fleet:
+	sh e2e/fleet.sh
 
 clean:
 	rm -rf bin build
