@@ -5,7 +5,6 @@ package audit
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -178,53 +177,15 @@ func (m *Material) Plan(ctx context.Context, s *snapshot.Snapshot, opt remedy.Op
 // JSON is the rendering that a report is read back from, with what to do first.
 var JSON = sandbox.Rendering{Format: "json"}
 
-// ReportOf reads a report, or judges the host or a snapshot.
-func (in *Input) ReportOf(ctx context.Context, file string, s *Source) (*finding.Report, error) {
-	if file != "" && s.SnapshotFile != "" {
-		return nil, errors.New("--report and --snapshot do not go together")
-	}
-	if file != "" {
-		return in.Report(file)
-	}
-	m, err := in.Load(ctx, s)
-	if err != nil {
-		return nil, err
-	}
-	defer m.Close()
-	o, err := m.Audit(ctx, []sandbox.Rendering{JSON}, false)
-	if err != nil {
-		return nil, err
-	}
-	return finding.Load(o.Rendered[0])
-}
-
-// ReportOrSnapshot reads a report, or judges a snapshot.
-func (in *Input) ReportOrSnapshot(ctx context.Context, file string, s Source) (*finding.Report, error) {
-	r, err := in.Report(file)
-	if !errors.Is(err, finding.ErrSnapshot) {
-		return r, err
-	}
-	s.SnapshotFile = file
-	return in.ReportOf(ctx, "", &s)
-}
-
 // Since is what changed since a baseline. That decides what counts as new, so it is trusted as the configuration is.
-func Since(baseline string, now []byte) (*finding.Diff, error) {
+func (m *Material) Since(ctx context.Context, baseline string, now []byte) (*sandbox.Comparison, error) {
 	b, err := host.ReadTrusted(baseline, finding.MaxSize)
 	if err != nil {
 		return nil, fmt.Errorf("baseline: %w", err)
 	}
-	before, err := finding.Load(b)
-	if err != nil {
-		return nil, fmt.Errorf("baseline: %s: %w", baseline, err)
-	}
-	after, err := finding.Load(now)
-	if err != nil {
-		return nil, err
-	}
-	d, err := finding.Compare(before, after)
+	c, err := m.Judging.Compare(ctx, sandbox.File{Name: baseline, Text: b}, sandbox.File{Text: now})
 	if err != nil {
 		return nil, fmt.Errorf("baseline: %w", err)
 	}
-	return d, nil
+	return c, nil
 }

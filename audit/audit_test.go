@@ -48,9 +48,9 @@ func TestLoad(t *testing.T) {
 	snap := file(t, "s.json", fixtures.HostJSON)
 	in := &Input{Stdin: bytes.NewReader(fixtures.HostJSON)}
 	for _, from := range []string{snap, "-"} {
-		r, err := in.ReportOf(t.Context(), "", &Source{SnapshotFile: from, Budget: time.Minute})
-		if err != nil || r.Host.Name != "testhost" || len(r.Results) == 0 {
-			t.Fatalf("%s: %v", from, err)
+		text, err := in.Explain(t.Context(), "", "firewall/no-input-filter", &Source{SnapshotFile: from, Budget: time.Minute})
+		if err != nil || !strings.HasPrefix(text, "firewall/no-input-filter (") {
+			t.Fatalf("%s: %v %q", from, err, text)
 		}
 	}
 	b, err := json.Marshal(&finding.Report{Schema: finding.Schema, Host: finding.Host{Name: "h"}})
@@ -58,17 +58,21 @@ func TestLoad(t *testing.T) {
 		t.Fatal(err)
 	}
 	report := file(t, "r.json", b)
-	if r, err := in.ReportOrSnapshot(t.Context(), report, Source{}); err != nil || r.Host.Name != "h" {
+	json := []sandbox.Rendering{JSON}
+	if got, err := in.Convert(t.Context(), []string{report}, json); err != nil || len(got) != 1 || !strings.Contains(string(got[0]), `"name": "h"`) {
 		t.Errorf("a report: %v", err)
 	}
-	if r, err := in.ReportOrSnapshot(t.Context(), snap, Source{Budget: time.Minute}); err != nil || r.Host.Name != "testhost" {
+	if d, err := in.Compare(t.Context(), snap, snap, &Source{Budget: time.Minute}); err != nil || d.Worse || !strings.Contains(string(d.Text), "nothing changed") {
 		t.Errorf("a snapshot: %v", err)
 	}
-	if _, err := in.Reports([]string{report, report}); err == nil || !strings.Contains(err.Error(), "are of the same snapshot of one host") {
+	if _, err := in.Compare(t.Context(), snap, report, &Source{Budget: time.Minute}); err == nil || !strings.Contains(err.Error(), finding.ErrOtherHost.Error()) {
+		t.Errorf("two hosts: %v", err)
+	}
+	if _, err := in.Convert(t.Context(), []string{report, report}, json); err == nil || !strings.Contains(err.Error(), "are of the same snapshot of one host") {
 		t.Errorf("one report twice: %v", err)
 	}
-	if _, err := in.ReportOf(t.Context(), report, &Source{SnapshotFile: snap}); err == nil {
-		t.Error("a report and a snapshot")
+	if _, err := in.Explain(t.Context(), report, "x", &Source{SnapshotFile: snap}); err == nil || !strings.Contains(err.Error(), "do not go together") {
+		t.Errorf("a report and a snapshot: %v", err)
 	}
 	bad := file(t, "c.yaml", []byte("zones: {moon: {}}"))
 	see := func(context.Context, time.Duration) (*snapshot.Snapshot, error) {
@@ -86,16 +90,22 @@ func TestSince(t *testing.T) {
 		t.Fatal(err)
 	}
 	base := file(t, "b.json", b)
-	if d, err := Since(base, b); err != nil || d.Worse() {
+	m, err := (&Input{}).Load(t.Context(), &Source{SnapshotFile: file(t, "s.json", fixtures.HostJSON), Budget: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	if d, err := m.Since(t.Context(), base, b); err != nil || d.Worse {
 		t.Errorf("%v", err)
 	}
 	if err := os.Chmod(base, 0o666); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Since(base, b); err == nil || !strings.Contains(err.Error(), "writable by everybody") {
+	if _, err := m.Since(t.Context(), base, b); err == nil || !strings.Contains(err.Error(), "writable by everybody") {
 		t.Errorf("a baseline that others can write: %v", err)
 	}
-	if _, err := Since(file(t, "c.json", []byte("{}")), b); !errors.Is(err, finding.ErrReport) {
+	none := file(t, "c.json", []byte("{}"))
+	if _, err := m.Since(t.Context(), none, b); err == nil || !strings.Contains(err.Error(), "baseline: "+none+": report: schema") {
 		t.Errorf("no report: %v", err)
 	}
 }

@@ -38,9 +38,9 @@ func (b *Bar) Met(worst string, unknown int) error {
 	return nil
 }
 
-// Changed is an exit.Error for what changed since a baseline.
-func (b *Bar) Changed(d *finding.Diff) error {
-	if b.FailOn == OnNew && d.Worse() {
+// Changed is an exit.Error if something is worse than in a baseline.
+func (b *Bar) Changed(worse bool) error {
+	if b.FailOn == OnNew && worse {
 		return &exit.Error{Code: exit.Findings}
 	}
 	return nil

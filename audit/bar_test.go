@@ -27,7 +27,7 @@ func TestBar(t *testing.T) {
 		{Bar{FailOn: OnNew}, "critical", 0, new(finding.Diff), exit.OK},
 		{Bar{FailOn: OnNew}, "", 0, worse, exit.Findings},
 	} {
-		err := c.bar.Changed(c.diff)
+		err := c.bar.Changed(c.diff.Worse())
 		if err == nil {
 			err = c.bar.Met(c.worst, c.unknown)
 		}

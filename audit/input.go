@@ -2,6 +2,7 @@ package audit
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -42,32 +43,79 @@ func (in *Input) Snapshot(file string) (*snapshot.Snapshot, error) {
 	return s, inFile(file, err)
 }
 
-// Report reads a report file; "-" is standard input. It is data, whoever wrote it.
-func (in *Input) Report(file string) (*finding.Report, error) {
-	b, err := in.Read(file, host.OpenRegular, finding.MaxSize)
-	if err != nil {
-		return nil, inFile(file, err)
-	}
-	r, err := finding.Load(b)
-	return r, inFile(file, err)
-}
-
-// Reports reads reports, each of another host or time.
-func (in *Input) Reports(files []string) (list []*finding.Report, err error) {
-	seen := map[[3]string]string{}
+// Convert writes reports of files in other formats, several as one. "-" is standard input. They are data, whoever wrote them.
+func (in *Input) Convert(ctx context.Context, files []string, list []sandbox.Rendering) ([][]byte, error) {
+	var read []sandbox.File
 	for _, file := range files {
-		r, err := in.Report(file)
+		f, err := in.file(file)
 		if err != nil {
 			return nil, err
 		}
-		key := [3]string{r.Host.ID, r.Host.Name, r.Snapshot.Digest + r.Snapshot.CollectedAt}
-		if other := seen[key]; other != "" {
-			return nil, fmt.Errorf("%s and %s are of the same snapshot of one host", other, file)
-		}
-		seen[key] = file
-		list = append(list, r)
+		read = append(read, f)
 	}
-	return list, nil
+	j, err := sandbox.Start(ctx, sandbox.Setup{Lazy: true})
+	if err != nil {
+		return nil, err
+	}
+	defer j.Close()
+	return j.Convert(ctx, read, list)
+}
+
+// Compare says what changed on a host between two files of reports or snapshots; a snapshot is judged by what the source says.
+func (in *Input) Compare(ctx context.Context, before, after string, s *Source) (*sandbox.Comparison, error) {
+	var both [2]sandbox.File
+	for i, file := range []string{before, after} {
+		var err error
+		if both[i], err = in.file(file); err != nil {
+			return nil, err
+		}
+	}
+	setup, err := s.Setup()
+	if err != nil {
+		return nil, err
+	}
+	setup.Lazy = true
+	j, err := sandbox.Start(ctx, *setup)
+	if err != nil {
+		return nil, err
+	}
+	defer j.Close()
+	return j.Compare(ctx, both[0], both[1])
+}
+
+// Explain is everything that is known of a check or a finding: from a report file, or of the host or a snapshot.
+func (in *Input) Explain(ctx context.Context, file, which string, s *Source) (string, error) {
+	if file != "" && s.SnapshotFile != "" {
+		return "", errors.New("--report and --snapshot do not go together")
+	}
+	if file != "" {
+		f, err := in.file(file)
+		if err != nil {
+			return "", err
+		}
+		j, err := sandbox.Start(ctx, sandbox.Setup{Lazy: true})
+		if err != nil {
+			return "", err
+		}
+		defer j.Close()
+		return j.Explain(ctx, f, which)
+	}
+	m, err := in.Load(ctx, s)
+	if err != nil {
+		return "", err
+	}
+	defer m.Close()
+	o, err := m.Audit(ctx, []sandbox.Rendering{JSON}, false)
+	if err != nil {
+		return "", err
+	}
+	return m.Judging.Explain(ctx, sandbox.File{Text: o.Rendered[0]}, which)
+}
+
+// file reads a report or a snapshot.
+func (in *Input) file(file string) (sandbox.File, error) {
+	b, err := in.Read(file, host.OpenRegular, finding.MaxSize)
+	return sandbox.File{Name: file, Text: b}, inFile(file, err)
 }
 
 // inFile adds the name of the file to what is wrong with what is in it.

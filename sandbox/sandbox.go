@@ -59,6 +59,8 @@ type Outcome struct {
 	Rendered [][]byte        // one for each rendering that was asked for
 	Report   *finding.Report // where it was asked for
 	Brief    *finding.Brief  // where it was asked for
+
+	worse bool // of a comparison
 }
 
 // Question is what is judged, and what is wanted of it.
@@ -115,7 +117,7 @@ func (j *Judging) start(ctx context.Context) error {
 	case r.Error != "":
 		j.Close()
 		return toldError(r.Error)
-	case r.Config == nil:
+	case r.Config == nil && !j.setup.Lazy:
 		return fmt.Errorf("%w: no configuration", errFrame)
 	}
 	j.Checks, j.Config, j.confinement, j.assumptions = r.Checks, r.Config, r.Confinement, r.Assumptions
@@ -192,7 +194,7 @@ func (j *Judging) Judge(ctx context.Context, q *Question) (*Outcome, error) {
 	r := j.unjudged(q.Snapshot, "judging ended before it was done: "+oneLine(err))
 	r.Confinement, r.Trust = &j.confinement, q.Trust
 	o = &Outcome{Worst: r.Worst(), Unknown: r.Undecided(), Report: r, Brief: r.Brief()}
-	o.Rendered, err = render(r, q.Renderings)
+	o.Rendered, err = render([]*finding.Report{r}, q.Renderings)
 	return o, err
 }
 
@@ -210,7 +212,7 @@ func (j *Judging) unjudged(s *snapshot.Snapshot, reason string) *finding.Report 
 }
 
 // ask gives a job to the process, which is started anew if it has ended.
-func (j *Judging) ask(ctx context.Context, ask *job, text []byte) (*Outcome, error) {
+func (j *Judging) ask(ctx context.Context, ask *job, texts ...[]byte) (*Outcome, error) {
 	if j.child == nil {
 		if err := j.start(ctx); err != nil {
 			return nil, err
@@ -221,8 +223,10 @@ func (j *Judging) ask(ctx context.Context, ask *job, text []byte) (*Outcome, err
 		if err := writeValue(c.in, ask); err != nil {
 			return err
 		}
-		if err := writeFrame(c.in, text); err != nil {
-			return err
+		for _, text := range texts {
+			if err := writeFrame(c.in, text); err != nil {
+				return err
+			}
 		}
 		return o.read(c.out, ask, j.Checks, len(j.assumptions))
 	})
@@ -239,7 +243,7 @@ func (o *Outcome) read(r io.Reader, ask *job, checks []judge.Check, assumptions 
 	case got.Error != "":
 		return toldError(got.Error)
 	}
-	o.Worst, o.Unknown = got.Worst, got.Unknown
+	o.Worst, o.Unknown, o.worse = got.Worst, got.Unknown, got.Worse
 	if o.Worst != "" && finding.Rank(o.Worst) >= len(finding.Severities) || o.Unknown < 0 || o.Unknown > len(checks)+assumptions {
 		return fmt.Errorf("%w: worst %q, %d unknown", errFrame, o.Worst, o.Unknown)
 	}
@@ -252,7 +256,7 @@ func (o *Outcome) read(r io.Reader, ask *job, checks []judge.Check, assumptions 
 			return fmt.Errorf("%w: a report in brief", errFrame)
 		}
 	}
-	for range ask.Renderings {
+	for range ask.frames() {
 		b, err := readFrame(r)
 		if err != nil {
 			return err

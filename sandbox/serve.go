@@ -19,6 +19,7 @@ import (
 	"github.com/ringfence/ringfence/reports"
 	"github.com/ringfence/ringfence/snapshot"
 	"github.com/ringfence/ringfence/waiver"
+	"github.com/ringfence/ringfence/words"
 )
 
 // Setup is what a process that judges is started with.
@@ -35,6 +36,8 @@ type Setup struct {
 	// AssumptionFile is the name of a register of assumptions, for messages, and Assumptions its text: without one it is the shipped set.
 	AssumptionFile string `json:"assumptionFile,omitempty"`
 	Assumptions    []byte `json:"assumptions,omitempty"`
+	// Lazy says that configuration and policies are read with the first snapshot, if there is one.
+	Lazy bool `json:"lazy,omitempty"`
 
 	waivers *waiver.List
 	Leave   string `json:"leave,omitempty"` // why the policies of the user are not evaluated
@@ -50,7 +53,7 @@ type ready struct {
 	Assumptions []finding.Assumption `json:"assumptions,omitempty"`
 }
 
-// job asks for a judgement of the snapshot in the frame behind it.
+// job asks for a judgement of the snapshot in the frame behind it, or for something about files.
 type job struct {
 	Live       bool        `json:"live"` // the snapshot was collected by this program now: it is not refused for its size
 	Renderings []Rendering `json:"renderings,omitempty"`
@@ -58,6 +61,10 @@ type job struct {
 	Brief      bool        `json:"brief,omitempty"`
 	// Trust is what is known of who the snapshot is from.
 	Trust *finding.Trust `json:"trust,omitempty"`
+	// Files are the names of reports whose texts are in the frames behind it, in place of a snapshot.
+	Files   []string `json:"files,omitempty"`
+	Compare bool     `json:"compare,omitempty"` // the two files, of which each can be a snapshot
+	Explain string   `json:"explain,omitempty"` // a check or a finding of the one file
 }
 
 // Rendering is a report in one format.
@@ -73,6 +80,7 @@ type judged struct {
 	Unknown int    `json:"unknown"`
 	// Brief is the report without its details, where it was asked for.
 	Brief *finding.Brief `json:"brief,omitempty"`
+	Worse bool           `json:"worse,omitempty"` // of a comparison
 }
 
 // From a size on that snapshots of ordinary hosts do not have, in bytes, garbage is collected when it is that many percent of what is in use:
@@ -89,12 +97,14 @@ func serve(ctx context.Context, in io.Reader, out io.Writer, held finding.Confin
 		return fmt.Errorf("judge: %w", err)
 	}
 	answer := ready{Confinement: held}
-	p, cfg, err := s.prepare()
-	if err != nil {
-		answer.Error = err.Error()
-		return writeValue(out, answer)
+	b := &bench{setup: &s, held: &held}
+	if !s.Lazy {
+		if err := b.prepare(); err != nil {
+			answer.Error = err.Error()
+			return writeValue(out, answer)
+		}
+		answer.Checks, answer.Config, answer.Assumptions = b.policies.Checks, b.config, b.config.Register.Unheld("nothing was judged")
 	}
-	answer.Checks, answer.Config, answer.Assumptions = p.Checks, cfg, cfg.Register.Unheld("nothing was judged")
 	if err := writeValue(out, answer); err != nil {
 		return fmt.Errorf("judge: %w", err)
 	}
@@ -104,17 +114,21 @@ func serve(ctx context.Context, in io.Reader, out io.Writer, held finding.Confin
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
-		var text []byte
-		if err == nil {
-			text, err = readFrame(in)
+		var texts [][]byte
+		for range max(1, len(j.Files)) {
+			var text []byte
+			if err == nil {
+				text, err = readFrame(in)
+			}
+			texts = append(texts, text)
 		}
 		if err != nil {
 			return fmt.Errorf("judge: %w", err)
 		}
-		if len(text) > largeSnapshot {
+		if len(texts[0]) > largeSnapshot {
 			debug.SetGCPercent(largeGC)
 		}
-		frames, answer, err := j.do(ctx, text, p, cfg, &s, &held)
+		frames, answer, err := b.do(ctx, &j, texts)
 		if err != nil {
 			frames, answer = nil, &judged{Error: err.Error()}
 		}
@@ -127,6 +141,51 @@ func serve(ctx context.Context, in io.Reader, out io.Writer, held finding.Confin
 			}
 		}
 	}
+}
+
+// bench is what a process judges by.
+type bench struct {
+	setup    *Setup
+	held     *finding.Confinement
+	policies *judge.Policies // nil until they are compiled
+	config   *judge.Config
+}
+
+// prepare compiles the policies and reads the configuration, once.
+func (b *bench) prepare() (err error) {
+	if b.policies == nil {
+		b.policies, b.config, err = b.setup.prepare()
+	}
+	return err
+}
+
+// do is what a job asks for: the frames behind its answer, and that.
+func (b *bench) do(ctx context.Context, j *job, texts [][]byte) ([][]byte, *judged, error) {
+	switch {
+	case j.Compare:
+		return b.compare(ctx, j, texts)
+	case len(j.Files) > 0:
+		return j.rewrite(texts)
+	}
+	r, snap, err := b.judge(ctx, texts[0], j.Live)
+	if err != nil {
+		return nil, nil, err
+	}
+	r.Trust = j.Trust
+	if len(j.Renderings) > 0 {
+		r.Actions = remedy.Actions(r, snap, b.config.Zones)
+	}
+	frames, err := render([]*finding.Report{r}, j.Renderings)
+	if err == nil && j.Report {
+		var text []byte
+		text, err = json.Marshal(r)
+		frames = append(frames, text)
+	}
+	answer := &judged{Worst: r.Worst(), Unknown: r.Undecided()}
+	if j.Brief {
+		answer.Brief = r.Brief()
+	}
+	return frames, answer, err
 }
 
 // digests are those of the policies, with the user's, and of the configuration.
@@ -191,57 +250,50 @@ func (s *Setup) register(p *judge.Policies) (*assume.Register, error) {
 	return assume.Parse(s.AssumptionFile, s.Assumptions, p.Known())
 }
 
-// do judges and renders.
-func (j *job) do(ctx context.Context, text []byte, p *judge.Policies, cfg *judge.Config, s *Setup, held *finding.Confinement,
-) ([][]byte, *judged, error) {
+// judge judges the text of a snapshot.
+func (b *bench) judge(ctx context.Context, text []byte, live bool) (*finding.Report, *snapshot.Snapshot, error) {
+	if err := b.prepare(); err != nil {
+		return nil, nil, err
+	}
 	var snap *snapshot.Snapshot
 	var err error
-	if j.Live {
+	if live {
 		snap = new(snapshot.Snapshot)
 		if err = strictValue(text, snap); err == nil {
 			snap.Index()
 		}
 	} else {
 		snap, err = snapshot.Load(bytes.NewReader(text))
-		err = snapshot.Explain(err, text, s.Version)
+		err = snapshot.Explain(err, text, b.setup.Version)
 	}
 	if err != nil {
 		return nil, nil, err
 	}
-	r, err := judge.Judge(ctx, snap, p, cfg, s.Version)
+	s := b.setup
+	r, err := judge.Judge(ctx, snap, b.policies, b.config, s.Version)
 	if err != nil {
 		return nil, nil, err
 	}
-	r.Confinement, r.Trust = held, j.Trust
+	r.Confinement = b.held
 	r.Tool.Policies, r.Tool.Config = s.digests()
 	if s.waivers != nil {
 		s.waivers.Apply(r, s.Waivers, s.Now)
 	}
-	if len(j.Renderings) > 0 {
-		r.Actions = remedy.Actions(r, snap, cfg.Zones)
-	}
-	frames, err := render(r, j.Renderings)
-	if err == nil && j.Report {
-		var b []byte
-		b, err = json.Marshal(r)
-		frames = append(frames, b)
-	}
-	answer := &judged{Worst: r.Worst(), Unknown: r.Undecided()}
-	if j.Brief {
-		answer.Brief = r.Brief()
-	}
-	return frames, answer, err
+	return r, snap, nil
 }
 
-func render(r *finding.Report, list []Rendering) ([][]byte, error) {
+func render(all []*finding.Report, list []Rendering) ([][]byte, error) {
 	var out [][]byte
 	for _, l := range list {
 		format, err := reports.Named(l.Format)
 		if err != nil {
 			return nil, err
 		}
+		if len(all) > 1 && !format.Many {
+			return nil, fmt.Errorf("%s is of one host: want %s", l.Format, words.Or(reports.ManyNames()))
+		}
 		var b bytes.Buffer
-		if err := format.Write(&b, []*finding.Report{r}, l.Options); err != nil {
+		if err := format.Write(&b, all, l.Options); err != nil {
 			return nil, err
 		}
 		out = append(out, b.Bytes())

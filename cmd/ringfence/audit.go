@@ -122,10 +122,7 @@ func (e *env) audit(ctx context.Context, f *auditFlags) error {
 		return err
 	}
 	defer m.Close()
-	list := make([]sandbox.Rendering, len(outs))
-	for i, o := range outs {
-		list[i] = sandbox.Rendering{Format: o.Format.Name, Options: e.options(&f.look, o.File == "")}
-	}
+	list := e.renderings(outs, &f.look)
 	if f.base != "" {
 		list = append(list, audit.JSON)
 	}
@@ -137,12 +134,12 @@ func (e *env) audit(ctx context.Context, f *auditFlags) error {
 		return err
 	}
 	if f.base != "" {
-		d, err := audit.Since(f.base, got.Rendered[len(outs)])
+		d, err := m.Since(ctx, f.base, got.Rendered[len(outs)])
 		if err != nil {
 			return err
 		}
-		e.sayText(reports.DiffText(d))
-		if err := f.bar.Changed(d); err != nil {
+		e.sayText(string(d.Text))
+		if err := f.bar.Changed(d.Worse); err != nil {
 			return err
 		}
 	}
@@ -150,6 +147,15 @@ func (e *env) audit(ctx context.Context, f *auditFlags) error {
 		return e.fixNow(ctx, m, got.Report, f)
 	}
 	return f.bar.Met(got.Worst, got.Unknown)
+}
+
+// renderings are the reports to make.
+func (e *env) renderings(outs []reports.Output, look *lookFlags) []sandbox.Rendering {
+	list := make([]sandbox.Rendering, len(outs))
+	for i, o := range outs {
+		list[i] = sandbox.Rendering{Format: o.Format.Name, Options: e.options(look, o.File == "")}
+	}
+	return list
 }
 
 // writeReports writes what was rendered, files first: an error leaves nothing half written.

@@ -4,8 +4,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ringfence/ringfence/exit"
-	"github.com/ringfence/ringfence/finding"
-	"github.com/ringfence/ringfence/reports"
 	"github.com/ringfence/ringfence/usage"
 )
 
@@ -18,23 +16,16 @@ func (e *env) diffCommand() *cobra.Command {
 			"worse, never fixed.\n\nExit codes: 0 nothing is worse, 1 something is, 2 usage error.",
 		Args: usage.Args("OLD", "NEW"),
 		RunE: func(c *cobra.Command, args []string) error {
-			var both [2]*finding.Report
-			for i, file := range args {
-				var err error
-				if both[i], err = e.input(true).ReportOrSnapshot(c.Context(), file, src.Source); err != nil {
-					return err
-				}
-			}
-			d, err := finding.Compare(both[0], both[1])
+			d, err := e.input(true).Compare(c.Context(), args[0], args[1], &src.Source)
 			if err != nil {
 				return err
 			}
 			if format == "json" {
-				err = e.tellJSON("changes", d)
+				err = e.tellData(d.JSON, true)
 			} else {
-				err = e.tellText(reports.DiffText(d))
+				err = e.tellText(string(d.Text))
 			}
-			if err == nil && d.Worse() {
+			if err == nil && d.Worse {
 				err = &exit.Error{Code: exit.Findings}
 			}
 			return err

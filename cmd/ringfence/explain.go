@@ -3,7 +3,6 @@ package main
 import (
 	"github.com/spf13/cobra"
 
-	"github.com/ringfence/ringfence/reports"
 	"github.com/ringfence/ringfence/usage"
 )
 
@@ -16,11 +15,7 @@ func (e *env) explainCommand() *cobra.Command {
 			"A finding is named by its fingerprint, or by the first characters of it.",
 		Args: usage.Args("ID|FINGERPRINT"),
 		RunE: func(c *cobra.Command, args []string) error {
-			r, err := e.input(src.quiet).ReportOf(c.Context(), file, &src.Source)
-			if err != nil {
-				return err
-			}
-			text, err := reports.Explain(r, args[0])
+			text, err := e.input(src.quiet).Explain(c.Context(), file, args[0], &src.Source)
 			if err != nil {
 				return err
 			}

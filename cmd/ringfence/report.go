@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -33,25 +32,14 @@ func (e *env) rewriteCommand(use, short string, formats []string, args cobra.Pos
 	c := &cobra.Command{
 		Use: use, Short: short, Args: args,
 		Long: short + ".\n\nNo privilege is needed, and nothing is judged: the exit code is 0 whatever was found. - is standard input.",
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) error {
 			outs, err := reports.Outputs(format, outputs)
 			if err != nil {
 				return err
 			}
-			list, err := e.input(true).Reports(args)
+			rendered, err := e.input(true).Convert(c.Context(), args, e.renderings(outs, look))
 			if err != nil {
 				return err
-			}
-			rendered := make([][]byte, len(outs))
-			for i, o := range outs {
-				if len(list) > 1 && !o.Format.Many {
-					return fmt.Errorf("%s is of one host: want %s", o.Format.Name, words.Or(formats))
-				}
-				var b bytes.Buffer
-				if err := o.Format.Write(&b, list, e.options(look, o.File == "")); err != nil {
-					return err
-				}
-				rendered[i] = b.Bytes()
 			}
 			return e.writeReports(rendered, outs)
 		},
