@@ -34,10 +34,11 @@ var ours = map[string][]string{
 	"terminal":      {},
 	"yamlfile":      {"words"},
 	"authoring":     {"judge"},
-	"audit":         {"host", "assume", "snapshot", "sandbox", "judge", "finding", "remedy", "trial", "version", "exposure", "packet", "trace", "zones", "reports", "escape", "exit", "winhost"}, // trial: by what a fix was judged
+	"audit":         {"host", "assume", "snapshot", "sandbox", "judge", "finding", "remedy", "trial", "version", "exposure", "packet", "trace", "zones", "reports", "escape", "exit", "winhost", "watch"}, // trial: by what a fix was judged
 	"signature":     {},
 	"packaging":     {},
 	"fleet":         {"audit", "exit", "finding", "host", "reports", "sandbox", "signature", "snapshot", "usage"},
+	"watch":         {"host", "host/wire", "finding", "snapshot", "escape"},
 	"ruleset":       {},
 	"packet":        {}, // values alone: what the engines share decides nothing
 	"zones":         {"snapshot", "packet"},
@@ -88,6 +89,7 @@ var theirs = map[string][]string{
 	"remedy":     {"github.com/google/nftables", "github.com/mdlayher/netlink", "golang.org/x/sys"},
 	"dropin":     {"golang.org/x/sys"},
 	"trial":      {"golang.org/x/sys"},
+	"watch":      {"github.com/mdlayher/netlink", "golang.org/x/sys"},
 	"replica":    {"github.com/mdlayher/netlink", "github.com/vishvananda/netlink", "golang.org/x/sys"},
 }
 

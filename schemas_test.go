@@ -21,6 +21,7 @@ import (
 	"github.com/ringfence/ringfence/judge"
 	"github.com/ringfence/ringfence/remedy"
 	"github.com/ringfence/ringfence/reports"
+	"github.com/ringfence/ringfence/watch"
 )
 
 // schemas are the formats that are published, and their types. A type is the specification: its comments are the descriptions.
@@ -34,6 +35,7 @@ var schemas = []struct {
 	{"row", "ringfence.row/v1", reflect.TypeFor[reports.Row]()},
 	{"fleet", finding.FleetSchema, reflect.TypeFor[finding.Fleet]()},
 	{"diff", finding.DiffSchema, reflect.TypeFor[finding.Diff]()},
+	{"transition", watch.Schema, reflect.TypeFor[watch.Line]()},
 	{"plan", "ringfence.plan/v1", reflect.TypeFor[remedy.Plan]()},
 	{"reach", "ringfence.reach/v1", reflect.TypeFor[reports.Reach]()},
 	{"paths", "ringfence.paths/v1", reflect.TypeFor[reports.Paths]()},
@@ -60,6 +62,7 @@ var vocabularies = map[string][]string{
 	}, "finding.Diff.Schema": {finding.DiffSchema},
 	"reports.Row.Row": {"result", "finding", "exposure", "forward", "coverage", "assumption", "host"}, "reports.Row.Schema": {"ringfence.row/v1"},
 	"finding.FleetHost.State": {finding.Missing, finding.Refused, finding.Judged, finding.Older}, "finding.Fleet.Schema": {finding.FleetSchema},
+	"watch.Line.Schema": {watch.Schema}, "watch.Line.Row": {watch.RowBegin, watch.RowChange, watch.RowRead}, "watch.Event.Kind": watch.Kinds,
 	"remedy.Plan.Mode": {remedy.Targeted, remedy.DefaultDeny}, "remedy.Plan.Schema": {"ringfence.plan/v1"},
 	"reports.Reach.Verdict": {"reachable", "unreachable", "unknown"}, "reports.Reach.Schema": {"ringfence.reach/v1"}, "reports.Trace.Schema": {"ringfence.trace/v1"},
 }

@@ -23,9 +23,9 @@ func (in *Input) Assumptions(ctx context.Context, s *Source, history, format str
 		return nil, "", "", err
 	}
 	defer m.Close()
-	o, err := m.Audit(ctx, []sandbox.Rendering{JSON, {Format: "oscal"}}, false)
+	o, err := m.Audit(ctx, []sandbox.Rendering{JSON, {Format: "oscal"}}, true)
 	if err == nil {
-		r, err = finding.Load(o.Rendered[0])
+		r = o.Report
 	}
 	if err == nil && history != "" {
 		added, err = keep(history, r, fmt.Sprintf("sha256:%x", sha256.Sum256(o.Rendered[0])))

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ringfence/ringfence/exit"
 	"github.com/ringfence/ringfence/finding"
+	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/reports"
 	"github.com/ringfence/ringfence/snapshot"
 )
@@ -75,4 +76,23 @@ func Unseen(s *snapshot.Snapshot, strict bool) (told string, err error) {
 	default:
 		return told, nil
 	}
+}
+
+// Ended is the exit code of a command that ended with an error, and what is to be said of it; nothing if the code says it. cause is why its
+// context ended.
+func Ended(cause, err error) (int, error) {
+	code := exit.Usage
+	if by := new(host.EndedError); errors.As(cause, &by) {
+		code = 128 + int(by.Signal) // as the shell says it of a program that a signal ended
+		if !errors.As(err, new(*exit.Error)) {
+			err = by
+		}
+	}
+	if by := new(exit.Error); errors.As(err, &by) {
+		code = by.Code
+		if by.Err == nil {
+			return code, nil
+		}
+	}
+	return code, err
 }

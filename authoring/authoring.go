@@ -159,3 +159,12 @@ func Test(ctx context.Context, p *judge.Policies, dir string, opt judge.TestOpti
 	text, failed = TestText(results, covered, opt.Trace)
 	return needless, text, failed, nil
 }
+
+// ListText lists checks, one a line.
+func ListText(checks []judge.Check) string {
+	var b strings.Builder
+	for i := range checks {
+		fmt.Fprintf(&b, "%-52s %-9s %s\n", checks[i].ID, checks[i].Severity, checks[i].Title)
+	}
+	return b.String()
+}

@@ -54,7 +54,7 @@ func CollectHost(ctx context.Context, root string, opt Options) (*snapshot.Snaps
 	case root == "" && err != nil && !initialMounts():
 		return collectShut(ctx, err, opt), nil
 	case root == "" && !apart:
-		return Collect(ctx, host.Local(), opt), nil
+		return Collect(ctx, host.Local().Noting(opt.Note), opt), nil
 	}
 	snap, err := collectFrom(ctx, root, opt)
 	switch {

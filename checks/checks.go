@@ -301,6 +301,9 @@ type Options struct {
 	// LoadRuleset is how the file of a packet filter is read (ReadRulesetText); nil: it is not.
 	LoadRuleset func(context.Context, []byte, []snapshot.Link) (*ruleset.Ruleset, error)
 
+	// Note is told each path of the host that is looked at, if it is looked at from here; nil: it is not told.
+	Note func(path string)
+
 	root string // by which the files of the host are reached, if it is none of this process's own
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"net/netip"
+	"runtime"
 	"strconv"
 	"strings"
 
@@ -18,6 +19,8 @@ const maxGroups = 50_000
 // readGroups notes the multicast groups that links have joined. The files are of the namespace of the reading
 // thread.
 func (s *Scan) readGroups(sec *snapshot.Network, out *Outcome) {
+	runtime.LockOSThread() // the directory is gone with the thread that opened it
+	defer runtime.UnlockOSThread()
 	dir, err := s.Host.OpenDir("/proc/thread-self/net")
 	if err != nil {
 		out.partial("multicast groups: %v", err)

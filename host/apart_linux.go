@@ -74,6 +74,9 @@ func (h *Host) base(p string) string {
 	if h.shut(p) {
 		return h.instead
 	}
+	if h.note != nil {
+		h.note(p)
+	}
 	return h.root
 }
 

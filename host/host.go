@@ -33,6 +33,16 @@ type Host struct {
 	live bool
 	// instead is where paths lead that are not the kernel's, if the files at them are somebody else's (Shut).
 	instead string
+	// note is told each path below root that is looked at (Noting).
+	note func(path string)
+}
+
+// Noting is the same machine; note is told each path of its own that is looked at, by any number of goroutines. Paths that other processes see
+// from their roots are not told.
+func (h *Host) Noting(note func(path string)) *Host {
+	noting := *h
+	noting.note = note
+	return &noting
 }
 
 // Local is the machine that the program runs on. It is live where the machine can be asked, which is on Linux.

@@ -64,8 +64,10 @@ func (h *Host) GlobIn(pid int, pattern string) (paths []string, more bool) {
 
 // lookIn gives an O_PATH descriptor of what process pid sees at a path; 0 is this one.
 func (h *Host) lookIn(pid int, p string) (int, error) {
-	at := h.base(p)
-	if pid != 0 {
+	var at string
+	if pid == 0 {
+		at = h.base(p)
+	} else {
 		at = h.path(fmt.Sprintf("/proc/%d/root", pid))
 	}
 	root, err := unix.Open(at, unix.O_PATH|unix.O_CLOEXEC, 0)

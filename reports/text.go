@@ -105,3 +105,6 @@ func Cleaned(args []any) []any {
 	}
 	return out
 }
+
+// ErrorLine makes an error one line without control characters: it can quote a hostile file.
+func ErrorLine(err error) string { return Clean(strings.Join(strings.Fields(err.Error()), " "), false) }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/reports"
@@ -67,7 +68,7 @@ func (j *Judging) askFiles(ctx context.Context, ask *job, files []File) (*Outcom
 	o, err := j.ask(ctx, ask, texts...)
 	var told toldError
 	if err != nil && !errors.As(err, &told) && ctx.Err() == nil {
-		return nil, fmt.Errorf("read reports: %s", oneLine(err))
+		return nil, fmt.Errorf("read reports: %s", reports.ErrorLine(err))
 	}
 	return o, err
 }
@@ -117,7 +118,7 @@ func (b *bench) compare(ctx context.Context, j *job, texts [][]byte) ([][]byte, 
 	for i, name := range j.Files {
 		var err error
 		if both[i], err = finding.Load(texts[i]); errors.Is(err, finding.ErrSnapshot) {
-			both[i], _, err = b.judge(ctx, texts[i], false)
+			both[i], _, err = b.judge(ctx, texts[i], false, time.Time{})
 		}
 		if err != nil {
 			return nil, nil, inFile(name, err)

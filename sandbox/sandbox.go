@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -42,6 +41,7 @@ type Judging struct {
 	confinement finding.Confinement
 	child       *child // nil after it came to no good end
 	begin       func() *child
+	now         time.Time
 }
 
 // child is the process that judges, or where no process can be started the same code in this one.
@@ -95,6 +95,9 @@ func (j *Judging) Close() {
 		j.child = nil
 	}
 }
+
+// At says what time it is for judgements from now on; without it, it is that of the setup.
+func (j *Judging) At(now time.Time) { j.now = now }
 
 // toldError is an error that the process found in what it was given.
 type toldError string
@@ -165,7 +168,7 @@ func (j *Judging) within(ctx context.Context, f func(c *child) error) error {
 // snapshot is no good, or for the end of ctx: a process that ends before it is done makes every check unknown, or
 // where the policies of the user could be the cause those alone.
 func (j *Judging) Judge(ctx context.Context, q *Question) (*Outcome, error) {
-	ask := job{Live: q.Text == nil, Renderings: q.Renderings, Report: q.Report, Brief: q.Brief, Trust: q.Trust}
+	ask := job{Live: q.Text == nil, Renderings: q.Renderings, Report: q.Report, Brief: q.Brief, Trust: q.Trust, Now: j.now}
 	text := q.Text
 	if ask.Live {
 		var err error
@@ -176,7 +179,7 @@ func (j *Judging) Judge(ctx context.Context, q *Question) (*Outcome, error) {
 	o, err := j.ask(ctx, &ask, text)
 	var told toldError
 	if err != nil && !errors.As(err, &told) && len(j.setup.Modules) > 0 && j.setup.Leave == "" && ctx.Err() == nil {
-		j.setup.Leave = "not evaluated: with the policies of the user judging ended: " + oneLine(err)
+		j.setup.Leave = "not evaluated: with the policies of the user judging ended: " + reports.ErrorLine(err)
 		o, err = j.ask(ctx, &ask, text)
 		if !ask.Live { // the next snapshot is of somebody else
 			j.Close()
@@ -191,7 +194,7 @@ func (j *Judging) Judge(ctx context.Context, q *Question) (*Outcome, error) {
 	case errors.As(err, &told) && !ask.Live:
 		return nil, err
 	}
-	r := j.unjudged(q.Snapshot, "judging ended before it was done: "+oneLine(err))
+	r := j.unjudged(q.Snapshot, "judging ended before it was done: "+reports.ErrorLine(err))
 	r.Confinement, r.Trust = &j.confinement, q.Trust
 	o = &Outcome{Worst: r.Worst(), Unknown: r.Undecided(), Report: r, Brief: r.Brief()}
 	o.Rendered, err = render([]*finding.Report{r}, q.Renderings)
@@ -309,9 +312,4 @@ func ownChild(why error) *child {
 			}
 		}),
 	}
-}
-
-// oneLine makes an error one line without control characters: the process can quote a hostile file.
-func oneLine(err error) string {
-	return reports.Clean(strings.Join(strings.Fields(err.Error()), " "), false)
 }

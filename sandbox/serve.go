@@ -61,6 +61,8 @@ type job struct {
 	Brief      bool        `json:"brief,omitempty"`
 	// Trust is what is known of who the snapshot is from.
 	Trust *finding.Trust `json:"trust,omitempty"`
+	// Now decides whether a waiver has expired, if that is not as in the setup.
+	Now time.Time `json:"now,omitzero"`
 	// Files are the names of reports whose texts are in the frames behind it, in place of a snapshot.
 	Files   []string `json:"files,omitempty"`
 	Compare bool     `json:"compare,omitempty"` // the two files, of which each can be a snapshot
@@ -167,7 +169,7 @@ func (b *bench) do(ctx context.Context, j *job, texts [][]byte) ([][]byte, *judg
 	case len(j.Files) > 0:
 		return j.rewrite(texts)
 	}
-	r, snap, err := b.judge(ctx, texts[0], j.Live)
+	r, snap, err := b.judge(ctx, texts[0], j.Live, j.Now)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -251,7 +253,7 @@ func (s *Setup) register(p *judge.Policies) (*assume.Register, error) {
 }
 
 // judge judges the text of a snapshot.
-func (b *bench) judge(ctx context.Context, text []byte, live bool) (*finding.Report, *snapshot.Snapshot, error) {
+func (b *bench) judge(ctx context.Context, text []byte, live bool, now time.Time) (*finding.Report, *snapshot.Snapshot, error) {
 	if err := b.prepare(); err != nil {
 		return nil, nil, err
 	}
@@ -270,6 +272,9 @@ func (b *bench) judge(ctx context.Context, text []byte, live bool) (*finding.Rep
 		return nil, nil, err
 	}
 	s := b.setup
+	if !now.IsZero() {
+		b.config.Now = now
+	}
 	r, err := judge.Judge(ctx, snap, b.policies, b.config, s.Version)
 	if err != nil {
 		return nil, nil, err
@@ -277,7 +282,10 @@ func (b *bench) judge(ctx context.Context, text []byte, live bool) (*finding.Rep
 	r.Confinement = b.held
 	r.Tool.Policies, r.Tool.Config = s.digests()
 	if s.waivers != nil {
-		s.waivers.Apply(r, s.Waivers, s.Now)
+		if now.IsZero() {
+			now = s.Now
+		}
+		s.waivers.Apply(r, s.Waivers, now)
 	}
 	return r, snap, nil
 }

@@ -44,6 +44,10 @@ func (s *source) judgingFlags(c *cobra.Command) {
 	usage.Length(c, &s.Budget, "budget", "how long the packet model may be asked; what it was not asked by then is unknown")
 }
 
+func (s *source) waiverFlag(c *cobra.Command) {
+	c.Flags().StringVar(&s.WaiverFile, "waivers", "", "`file` of findings that are accepted for a time (YAML)")
+}
+
 // whichFlags say which checks are judged.
 func (s *source) whichFlags(c *cobra.Command) {
 	c.Flags().StringArrayVar(&s.Which.Only, "only", nil, "judge only this `check` or area, or those of a pattern such as \"ssh/*\" (repeatable)")
@@ -80,7 +84,7 @@ func (e *env) auditCommand() *cobra.Command {
 	c.Flags().StringArrayVarP(&f.outputs, "output", "o", nil, "also write `FORMAT=FILE` (repeatable)")
 	usage.Choice(c, &f.bar.FailOn, "fail-on", "", audit.Bars, "lowest severity that makes exit code 1; none for never, new for what is\nworse than in --baseline")
 	c.Flags().BoolVar(&f.bar.Strict, "strict", false, "exit code 3 if a check is unknown or has not seen all")
-	c.Flags().StringVar(&f.WaiverFile, "waivers", "", "`file` of findings that are accepted for a time (YAML)")
+	f.waiverFlag(c)
 	c.Flags().StringVar(&f.AssumptionFile, "assumptions", "", "`file` of assumptions that are held against the host (YAML)")
 	c.Flags().StringVar(&f.base, "baseline", "", "say what changed since this report `file` (JSON)")
 	f.look.flags(c)

@@ -26,13 +26,7 @@ func (e *env) checksCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				for i := range p.Checks {
-					k := &p.Checks[i]
-					if err := e.tell("%-52s %-9s %s\n", k.ID, k.Severity, k.Title); err != nil {
-						return err
-					}
-				}
-				return nil
+				return e.tellText(authoring.ListText(p.Checks))
 			},
 		},
 		&cobra.Command{

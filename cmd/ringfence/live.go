@@ -36,7 +36,7 @@ func (e *env) see(ctx context.Context, how looked, only ...string) (*snapshot.Sn
 // collect sees the live host, or with names only those parts of it. Progress goes to stderr where
 // that is a terminal.
 func (e *env) collect(ctx context.Context, how looked, only ...string) (*snapshot.Snapshot, error) {
-	opt := checks.Options{Deadline: how.deadline, Now: time.Now, Version: version.String(), Only: only, Deep: how.deep, LoadRuleset: checks.ReadRulesetText}
+	opt := checks.Options{Deadline: how.deadline, Now: time.Now, Version: version.String(), Only: only, Deep: how.deep, Note: how.note, LoadRuleset: checks.ReadRulesetText}
 	if _, tty := terminal.Of(e.stderr); tty && !how.quiet {
 		names := only
 		if len(names) == 0 {
@@ -67,6 +67,9 @@ func (e *env) fixVerbs() []*cobra.Command {
 		e.uninstallCommand(), e.watchCommand(),
 	}
 }
+
+// hostCommands are those that are about a live host alone.
+func (e *env) hostCommands() []*cobra.Command { return []*cobra.Command{e.watchHost()} }
 
 // childCommands are those that this program starts itself with.
 func (e *env) childCommands() []*cobra.Command {

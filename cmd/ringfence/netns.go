@@ -31,6 +31,7 @@ func (p *place) flags(c *cobra.Command) {
 type looked struct {
 	deadline    time.Duration // of each collector
 	quiet, deep bool
+	note        func(path string) // told each path that is looked at
 }
 
 // look returns the snapshot. For another namespace the program starts itself again inside it, without

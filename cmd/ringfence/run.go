@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -51,7 +49,7 @@ func (e *env) root() *cobra.Command {
 	root.Flags().BoolP("version", "V", false, "print the version")
 	root.AddCommand(e.auditCommand(), e.collectCommand(), e.checksCommand(), e.traceCommand(), e.reachCommand(),
 		e.pathsCommand(), e.assumeCommand(), e.fixCommand(), e.explainCommand(), e.reportCommand(), e.diffCommand(), e.versionCommand())
-	root.AddCommand(e.childCommands()...)
+	root.AddCommand(append(e.hostCommands(), e.childCommands()...)...)
 	root.SetHelpCommand(usage.Help())
 	root.InitDefaultCompletionCmd()
 	for _, c := range root.Commands() {
@@ -79,28 +77,11 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if err == nil {
 		return exit.OK
 	}
-	code := exit.Usage
-	if by := new(host.EndedError); errors.As(context.Cause(ctx), &by) {
-		code = 128 + int(by.Signal) // as the shell says it of a program that a signal ended
-		if !errors.As(err, new(*exit.Error)) {
-			err = by
-		}
+	code, err := audit.Ended(context.Cause(ctx), err)
+	if err != nil {
+		e.say("ringfence: %s\n", reports.ErrorLine(err))
 	}
-	var ee *exit.Error
-	if errors.As(err, &ee) {
-		code = ee.Code
-		if ee.Err == nil {
-			return code
-		}
-	}
-	e.say("ringfence: %s\n", oneLine(err))
 	return code
-}
-
-// oneLine makes an error one line without control characters: it can quote a hostile file.
-func oneLine(err error) string {
-	s := strings.Join(strings.Fields(err.Error()), " ")
-	return reports.Clean(s, false)
 }
 
 func (e *env) versionCommand() *cobra.Command {

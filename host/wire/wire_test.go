@@ -5,6 +5,7 @@ package wire
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"net/netip"
 	"reflect"
 	"slices"
@@ -28,6 +29,14 @@ var parsers = map[string]func([]byte) (any, error){
 	"name":       func(b []byte) (any, error) { return ParseIPSetName(b) },
 	"nexthop":    func(b []byte) (any, error) { return ParseNexthop(b) },
 	"route":      func(b []byte) (any, error) { return ParseRouteNexthop(b) },
+	"route event": func(b []byte) (any, error) {
+		var all []string
+		for kind := range uint16(120) {
+			what, ok, err := ParseRouteEvent(netlink.Message{Header: netlink.Header{Type: netlink.HeaderType(kind)}, Data: b})
+			all = append(all, fmt.Sprint(kind, what, ok, err))
+		}
+		return all, nil
+	},
 	"policy": func(b []byte) (any, error) {
 		p, _, err := ParsePolicy(b)
 		return p, err
