@@ -94,7 +94,7 @@ func (s *Scan) readGroupFile(primary map[int][]string) []group {
 	return gs
 }
 
-// groupHasOthers says whether another account than uid is in a group.
+// groupHasOthers says whether another account than uid and root is in a group.
 func (s *Scan) groupHasOthers(gid, uid int) bool {
 	a := s.readAccounts()
 	for i := range a.groups {
@@ -102,7 +102,7 @@ func (s *Scan) groupHasOthers(gid, uid int) bool {
 			continue
 		}
 		for _, name := range a.groups[i].members {
-			if slices.ContainsFunc(a.uids[name], func(n int) bool { return n != uid }) {
+			if slices.ContainsFunc(a.uids[name], func(n int) bool { return n != uid && n != 0 }) {
 				return true
 			}
 		}

@@ -124,7 +124,7 @@ func (r *netReader) read(sec *snapshot.Network, out *Outcome) error {
 	if err := r.open(); err != nil {
 		return fmt.Errorf("open rtnetlink: %w", err)
 	}
-	r.readLinks(sec, out)
+	lost := r.readLinks(sec, out)
 	var names []string
 	for _, l := range sec.Links {
 		if r.ns == nil || l.Up && !l.Loopback { // nothing asks for those of others, which take most of the time
@@ -135,6 +135,11 @@ func (r *netReader) read(sec *snapshot.Network, out *Outcome) error {
 		return nil
 	}
 	r.readRoutes(sec, out)
+	for _, l := range lost {
+		if !r.leadsOut(sec, l.Index) {
+			out.partialIn("namespaces", "the other end of %s is in a network namespace that was not found", l.Name)
+		}
+	}
 	sec.XFRM = r.s.readXFRM()
 	sec.Programs = r.s.netPrograms(r.ns)
 	linkPrograms(sec.Links)
@@ -202,17 +207,28 @@ func answers[T any](conn *netlink.Conn, ask netlink.Message, parse func([]byte) 
 	return list, err
 }
 
-func (r *netReader) readLinks(sec *snapshot.Network, out *Outcome) {
+// leadsOut says of an interface whose other end was not found that it leads out of a container that this program is in: it has the default
+// route. What is behind it is outside, as behind a network card, and the report says that this is a container.
+func (r *netReader) leadsOut(sec *snapshot.Network, index int) bool {
+	pidns := r.s.namespaces("thread-self").PID
+	return pidns != 0 && pidns != initPID && slices.ContainsFunc(sec.Routes, func(rt snapshot.Route) bool {
+		to, err := netip.ParsePrefix(rt.Dst)
+		return err == nil && to.Bits() == 0 && rt.Type == "unicast" && slices.Contains(rt.Oifs, index)
+	})
+}
+
+// readLinks reads the interfaces. lost are those whose other end is in a network namespace that was not found.
+func (r *netReader) readLinks(sec *snapshot.Network, out *Outcome) (lost []snapshot.Link) {
 	h := r.h
 	links, err := steady(r.pause(), h.LinkList)
 	if err != nil {
 		out.fail("list links", err)
-		return
+		return nil
 	}
 	addrs, err := steady(r.pause(), func() ([]vnl.Addr, error) { return h.AddrList(nil, unix.AF_UNSPEC) })
 	if err != nil {
 		out.fail("list addresses", err)
-		return
+		return nil
 	}
 	byLink := map[int][]string{}
 	for _, a := range addrs {
@@ -244,7 +260,7 @@ func (r *netReader) readLinks(sec *snapshot.Network, out *Outcome) {
 			if a.NetNsID >= 0 {
 				link.PeerNetns = peers[a.NetNsID]
 				if link.PeerNetns == 0 && r.found != nil {
-					out.partialIn("namespaces", "the other end of %s is in a network namespace that was not found", a.Name)
+					lost = append(lost, link)
 				}
 			}
 		}
@@ -261,6 +277,7 @@ func (r *netReader) readLinks(sec *snapshot.Network, out *Outcome) {
 		sec.Links = append(sec.Links, link)
 	}
 	slices.SortFunc(sec.Links, func(a, b snapshot.Link) int { return cmp.Compare(a.Index, b.Index) })
+	return lost
 }
 
 // isBelow says of an interface that it has another one below itself, whose frames it gets a part of.

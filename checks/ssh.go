@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -67,12 +66,12 @@ func collectSSH(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outcome 
 		sec.Servers = append(sec.Servers, srv)
 	}
 	s.activated(sec, sockets, found)
+	sec.KeyFiles = s.keyFiles(ctx, out)
 	s.readConfigs(ctx, sec, found, out, func(k configKey, c *snapshot.SSHConfig) {
 		if k.word.By == snapshot.ByRoot && c.Word.Trusted() && (k.mntns == s.initNS().Mnt || own(byPID, k.mntns)) {
 			sec.Accounts = append(sec.Accounts, s.sshAccounts(ctx, k.path, found.options[k], len(c.Contexts) > 1, procs)...)
 		}
 	})
-	sec.KeyFiles = s.keyFiles(ctx, out)
 	held := map[int][]string{}
 	for _, v := range sec.Servers {
 		if v.Holder != 0 && v.Word.Trusted() {
@@ -178,6 +177,7 @@ func (s *Scan) readConfigs(ctx context.Context, sec *snapshot.SSH, found configs
 		if err == nil {
 			sec.Configs = append(sec.Configs, cfg)
 			s.staleServers(sec, &cfg, r)
+			s.placedKeys(ctx, sec, r, out)
 			each(k, &cfg)
 		} else if k.word.Trusted() { // what else runs as a server is without a configuration, and unknown by name
 			out.partialIn("configs", "configuration of sshd: %v", err)
@@ -296,12 +296,11 @@ func (s *Scan) keyFiles(ctx context.Context, out *Outcome) []snapshot.KeyFile {
 		if u.home == "" || u.home == "/" {
 			continue
 		}
-		for _, name := range []string{"authorized_keys", "authorized_keys2"} {
+		for _, path := range defaultKeyFiles(&u) {
 			if ctx.Err() != nil {
 				out.partialIn("keys", "there was no time to look at all authorized keys")
 				return files
 			}
-			path := filepath.Join(u.home, ".ssh", name)
 			why, err := patient(s, uidParty(u.uid), func() (string, error) {
 				if _, err := s.Host.Stat(path); err != nil {
 					return "", err
@@ -322,9 +321,9 @@ func (s *Scan) keyFiles(ctx context.Context, out *Outcome) []snapshot.KeyFile {
 	return files
 }
 
-// othersWrite says who besides a user and root decides what is at a path: by the file or a directory on the way. A group that nobody else is in is the
-// user's own.
-func (s *Scan) othersWrite(w *permitWalker, file string, uid int) (string, error) {
+// othersWrite says who besides a user and root decides what is at a path, the widest of them: by the file or a directory on the way. A group that
+// nobody else is in is the user's own.
+func (s *Scan) othersWrite(w *permitWalker, file string, uid int) (why string, err error) {
 	list, _, _, err := w.writers(file)
 	if err != nil {
 		return "", err
@@ -334,12 +333,12 @@ func (s *Scan) othersWrite(w *permitWalker, file string, uid int) (string, error
 		case p.Who == snapshot.PermitAll:
 			return p.At + " is writable by everybody", nil
 		case p.Who == snapshot.PermitGroup && s.groupHasOthers(p.ID, uid):
-			return fmt.Sprintf("%s is writable by group %d", p.At, p.ID), nil
+			why = cmp.Or(why, fmt.Sprintf("%s is writable by group %d", p.At, p.ID))
 		case p.Who == snapshot.PermitUser && p.ID != uid:
-			return fmt.Sprintf("%s is writable by uid %d", p.At, p.ID), nil
+			why = cmp.Or(why, fmt.Sprintf("%s is writable by uid %d", p.At, p.ID))
 		}
 	}
-	return "", nil
+	return why, nil
 }
 
 // heldPort says whether one of these addresses has that port.

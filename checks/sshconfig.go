@@ -74,6 +74,9 @@ func (s *Scan) sshConfig(ctx context.Context, p *process, k configKey, options [
 		if settings == nil {
 			settings = files.over(g.conn, global)
 		}
+		if r.own {
+			r.notePlaces(g.users, settings)
+		}
 		cfg.Contexts = append(cfg.Contexts, snapshot.SSHContext{
 			Match: files.label(g.blocks), Settings: bounded(settings), Logins: accounts.logins(g, settings),
 		})
@@ -100,6 +103,10 @@ type sshReader struct {
 	own    bool     // they are the host's own files, read by the host's own server
 	word   snapshot.Word
 	cut    bool // not every file that it includes could be listed
+
+	// places are the files that it names by which somebody logs in, of the host's own.
+	places     []keyPlace
+	morePlaces bool
 }
 
 // maxSSHFiles bounds the files of one configuration.

@@ -9,7 +9,6 @@ import (
 	"math/big"
 	"os"
 	"path"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -85,10 +84,7 @@ func (s *Scan) keyLogin(u user, settings map[string][]string) (can snapshot.Logi
 		if pattern == "none" {
 			continue
 		}
-		file := strings.NewReplacer("%%", "%", "%h", u.home, "%u", u.name, "%U", strconv.Itoa(u.uid)).Replace(pattern)
-		if !filepath.IsAbs(file) {
-			file = filepath.Join(u.home, file)
-		}
+		file := keyFileOf(pattern, &u)
 		b, err := s.Host.ReadFile(file)
 		switch {
 		case err != nil:
@@ -173,12 +169,12 @@ func (s *Scan) lockedPassword(name string) bool {
 // loose says of a file of keys that sshd does not read it under StrictModes: it, or a folder up to the home, is not the account's or
 // root's, or others can write it (misc.c, safe_path).
 func (s *Scan) loose(file string, u user) bool {
-	for p := file; ; p = filepath.Dir(p) {
+	for p := file; ; p = path.Dir(p) {
 		st, err := s.Host.Stat(p)
 		if err != nil || st.UID != u.uid && st.UID != 0 || st.Perm&0o022 != 0 {
 			return true
 		}
-		if p == "/" || p == filepath.Clean(u.home) {
+		if p == "/" || p == path.Clean(u.home) {
 			return false
 		}
 	}

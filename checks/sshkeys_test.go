@@ -6,8 +6,12 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/binary"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
+	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/snapshot"
 )
 
@@ -93,6 +97,63 @@ func TestKeysThatTheServerRefuses(t *testing.T) {
 	} {
 		if plain, _ := usableKeys([]byte(c.key), c.settings); plain != c.want {
 			t.Errorf("%s: %v", name, plain)
+		}
+	}
+}
+
+// TestKeysElsewhere: files of keys, of names and of authorities count where the configuration has them, for the accounts that it is about. What
+// sshd asks nothing about counts before it is there.
+func TestKeysElsewhere(t *testing.T) {
+	bed := t.TempDir()
+	write := func(file, text string, perm os.FileMode) {
+		writeFile(t, filepath.Join(bed, file), text)
+		if err := os.Chmod(filepath.Join(bed, file), perm); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("etc/passwd", "root:x:0:0::/root:/bin/sh\nann:x:1000:1000::/home/ann:/bin/sh\ngit:x:1001:1001::/srv/git:/bin/sh\n", 0o644)
+	write("etc/group", "root:x:0:\nann:x:1000:\ngit:x:1001:\n", 0o644)
+	write("etc/ssh/keys/root", "k", 0o644)
+	write("etc/ssh/keys/ann", "k", 0o666)
+	write("srv/git/keys", "k", 0o666)
+	write("srv/open/x", "", 0o644)
+	write("etc/ssh/ca.pub", "k", 0o666)
+	write("etc/ssh/names", "k", 0o662)
+	if err := os.Chmod(filepath.Join(bed, "srv/open"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	users := map[string]*sshdUser{
+		"root": {name: "root", real: true}, "ann": {name: "ann", uid: 1000, real: true}, "git": {name: "git", uid: 1001, real: true},
+		"nobody": {name: "ringfence-nobody", uid: -1},
+	}
+	for name, c := range map[string]struct {
+		who      []string
+		settings map[string][]string
+		want     string
+	}{
+		"by name":              {[]string{"root", "ann", "nobody"}, map[string][]string{"authorizedkeysfile": {"/etc/ssh/keys/%u .ssh/authorized_keys"}}, "ann /etc/ssh/keys/ann"},
+		"below the home":       {[]string{"git"}, map[string][]string{"authorizedkeysfile": {"%h/keys"}}, "git /srv/git/keys"},
+		"without keys":         {[]string{"git"}, map[string][]string{"authorizedkeysfile": {"keys"}, "pubkeyauthentication": {"no"}}, ""},
+		"kept out":             {[]string{"git"}, map[string][]string{"authorizedkeysfile": {"keys"}, "denyusers": {"git"}}, ""},
+		"authorities":          {[]string{"root"}, map[string][]string{"trustedusercakeys": {"/etc/ssh/ca.pub"}}, " /etc/ssh/ca.pub authorities"},
+		"names":                {[]string{"root"}, map[string][]string{"authorizedprincipalsfile": {"/etc/ssh/names"}}, "root /etc/ssh/names principals"},
+		"none":                 {[]string{"root"}, map[string][]string{"authorizedprincipalsfile": {"none"}, "trustedusercakeys": {"none"}}, ""},
+		"not there":            {[]string{"ann"}, map[string][]string{"authorizedkeysfile": {"/srv/open/%u"}}, ""},
+		"not there, not asked": {[]string{"ann"}, map[string][]string{"authorizedkeysfile": {"/srv/open/%u"}, "strictmodes": {"no"}}, "ann /srv/open/ann"},
+	} {
+		r, sec, out := new(sshReader), new(snapshot.SSH), new(Outcome)
+		var list []*sshdUser
+		for _, n := range c.who {
+			list = append(list, users[n])
+		}
+		r.notePlaces(list, c.settings)
+		newScan(host.At(bed)).placedKeys(t.Context(), sec, r, out)
+		got := ""
+		for _, k := range sec.KeyFiles {
+			got = strings.TrimRight(k.User+" "+k.Path+" "+k.What, " ")
+		}
+		if got != c.want || len(sec.KeyFiles) > 1 {
+			t.Errorf("%s: %+v %v", name, sec.KeyFiles, out)
 		}
 	}
 }

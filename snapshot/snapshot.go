@@ -296,12 +296,19 @@ type SSHLogins struct {
 // Locked is said of an account that is let in and has no password.
 const Locked Login = "locked"
 
-// KeyFile is an authorized_keys file that somebody besides its user can write.
+// KeyFile is a file by which somebody logs in, that somebody besides its user and root can write.
 type KeyFile struct {
 	Path     string `json:"path"`
-	User     string `json:"user"`
+	User     string `json:"user"`           // empty: it decides of every account
+	What     string `json:"what,omitempty"` // empty: keys (sshd(8), AUTHORIZED_KEYS FILE FORMAT); KeysOfPrincipals, KeysOfAuthorities
 	Writable string `json:"writable"` // who else, and through what
 }
+
+// What a KeyFile has besides keys: names for which a certificate logs in, and the authorities whose certificates do (sshd_config(5)).
+const (
+	KeysOfPrincipals  = "principals"
+	KeysOfAuthorities = "authorities"
+)
 
 // SSHSession is an established connection to an SSH server: an administrator who must not be
 // locked out, unless nobody has logged in by it yet.

@@ -19,20 +19,27 @@ import data.ringfence.lib
 finding contains {
 	"resource": {"kind": "collector", "key": c.collector},
 	"message": sprintf("%s: %s", [c.collector, _what[c.status]]),
-	"severity": _severity[c.status],
+	"severity": "high",
 	"evidence": lib.list(c, "reasons"),
 	"remediation": [{"kind": "words", "text": "run ringfence as root on the host itself, or accept the gap"}],
 } if {
 	some c in input.coverage
-	c.status in {"denied", "error", "partial"}
+	c.status in {"denied", "error"}
 }
 
-_what := {
-	"denied": "nothing was seen, a privilege is missing", "error": "nothing was seen",
-	"partial": "only a part was seen",
-}
+_what := {"denied": "nothing was seen, a privilege is missing", "error": "nothing was seen"}
 
-_severity := {"denied": "high", "error": "high", "partial": "low"}
+_partial := [c | some c in input.coverage; c.status == "partial"]
+
+finding contains {
+	"resource": {"kind": "collector", "key": "parts"},
+	"message": sprintf("only a part was seen of %s", [concat(", ", sort([c.collector | some c in _partial]))]),
+	"severity": "low",
+	"evidence": sort([sprintf("%s: %s", [c.collector, r]) | some c in _partial; some r in lib.list(c, "reasons")]),
+	"remediation": [{"kind": "words", "text": "run ringfence as root on the host itself, or accept the gap"}],
+} if {
+	count(_partial) > 0
+}
 
 finding contains {
 	"resource": {"kind": "collector", "key": "host"},

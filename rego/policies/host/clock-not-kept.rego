@@ -15,6 +15,8 @@
 #     cwe: ["CWE-778"]
 package ringfence.host.clock_not_kept
 
+import data.ringfence.lib
+
 finding contains {
 	"resource": {"kind": "host", "key": "clock"},
 	"message": "nothing keeps the clock of the host",
@@ -24,6 +26,17 @@ finding contains {
 	input.clock.state == "present"
 	not input.clock.right
 	count(input.clock.services) == 0
+	not _inside
+}
+
+# In a container the clock is that of the host outside, and so is what keeps it.
+_inside if count(lib.list(input.host.self, "confined")) > 0
+
+unknown contains {"resource": {"kind": "host", "key": "clock"}, "reason": "nobody has set it right, by the kernel, and this is a container: what keeps it is outside"} if {
+	input.clock.state == "present"
+	not input.clock.right
+	count(input.clock.services) == 0
+	_inside
 }
 
 # Some keep the time and do not tell the kernel (chrony without rtcsync).

@@ -14,3 +14,9 @@ test_right_passes if {
 test_not_yet_right_is_unknown if count(check.unknown) == 1 with input as _doc("present", false, ["chronyd"])
 
 test_unread_is_unknown if count(check.unknown) == 1 with input as _doc("denied", false, [])
+
+test_the_clock_of_a_container_is_kept_outside if {
+	doc := object.union(_doc("present", false, []), {"host": {"self": {"confined": ["/.dockerenv exists"]}}})
+	count(check.finding) == 0 with input as doc
+	count(check.unknown) == 1 with input as doc
+}

@@ -35,29 +35,56 @@ _baseline := {
 	"net.ipv4.conf.all.route_localnet": {"good": {"0"}, "why": "loopback services can be reached from networks", "severity": "high", "absent": false},
 }
 
-finding contains {
-	"resource": {"kind": "sysctl", "key": name},
-	"message": sprintf("%s is %s: %s", [name, input.sysctls[name].value, row.why]),
-	"severity": row.severity,
-	"evidence": [sprintf("/proc/sys/%s = %s", [replace(name, ".", "/"), input.sysctls[name].value])],
-	"remediation": [{"kind": "sysctl", "settings": [{"name": name, "value": sort(row.good)[0]}]}],
-} if {
+# What is weaker than it should be, and what there is of it in the kernel.
+_weak[name] := {"text": sprintf("%s is %s: %s", [name, input.sysctls[name].value, row.why]), "severity": row.severity, "absent": false} if {
 	some name, row in _baseline
 	input.sysctls[name].state == "present"
 	not input.sysctls[name].value in row.good
 }
 
-finding contains {
-	"resource": {"kind": "sysctl", "key": name},
-	"message": sprintf("the kernel does not have %s: %s", [name, row.why]),
-	"severity": "low",
-	"evidence": [sprintf("/proc/sys/%s does not exist", [replace(name, ".", "/")])],
-	"remediation": [{"kind": "words", "text": "use a kernel that is built with it"}],
-} if {
+_weak[name] := {"text": sprintf("the kernel does not have %s: %s", [name, row.why]), "severity": "low", "absent": true} if {
 	some name, row in _baseline
 	row.absent
 	input.sysctls[name].state == "absent"
 }
+
+_read(name) := sprintf("/proc/sys/%s does not exist", [replace(name, ".", "/")]) if {
+	_weak[name].absent
+} else := sprintf("/proc/sys/%s = %s", [replace(name, ".", "/"), input.sysctls[name].value])
+
+_settings(names) := [{"name": name, "value": sort(_baseline[name].good)[0]} | some name in names; not _weak[name].absent]
+
+finding contains {
+	"resource": {"kind": "sysctl", "key": name},
+	"message": w.text,
+	"severity": w.severity,
+	"evidence": [_read(name)],
+	"remediation": [{"kind": "sysctl", "settings": _settings([name])}],
+} if {
+	some name, w in _weak
+	w.severity != "low"
+}
+
+# Those of low weight are one finding: a host as its distribution sets it up has several.
+_low := sort([name | some name, w in _weak; w.severity == "low"])
+
+finding contains {
+	"resource": {"kind": "sysctl", "key": "settings of low weight"},
+	"message": _several(_low),
+	"severity": "low",
+	"evidence": [sprintf("%s (%s)", [_weak[name].text, _read(name)]) | some name in _low],
+	"remediation": _advice(_settings(_low)),
+} if {
+	count(_low) > 0
+}
+
+_several(names) := _weak[names[0]].text if {
+	count(names) == 1
+} else := sprintf("%d kernel settings are weaker than they could be: %s", [count(names), concat(", ", names)])
+
+_advice(settings) := [{"kind": "sysctl", "settings": settings}] if {
+	count(settings) > 0
+} else := [{"kind": "words", "text": "use a kernel that is built with it"}]
 
 unknown contains {"resource": {"kind": "sysctl", "key": name}, "reason": "it could not be read"} if {
 	some name, _ in _baseline

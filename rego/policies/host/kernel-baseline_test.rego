@@ -26,3 +26,15 @@ test_denied_is_unknown if {
 	doc := object.union(_good, {"kernel.kptr_restrict": {"state": "denied", "value": ""}})
 	count(check.unknown) == 1 with input as {"sysctls": doc}
 }
+
+test_low_ones_are_one_finding if {
+	doc := object.union(_good, {
+		"kernel.kptr_restrict": {"state": "present", "value": "0"}, "dev.tty.legacy_tiocsti": {"state": "present", "value": "1"},
+		"kernel.yama.ptrace_scope": {"state": "absent", "value": ""},
+	})
+	found := check.finding with input as {"sysctls": doc}
+	count(found) == 1
+	some f in found
+	count(f.evidence) == 3
+	f.remediation[0].settings == [{"name": "dev.tty.legacy_tiocsti", "value": "0"}, {"name": "kernel.kptr_restrict", "value": "1"}]
+}
