@@ -262,7 +262,7 @@ type Scan struct {
 	pidOnce sync.Once
 	pids    map[int]*process
 
-	loadRuleset func(context.Context, []byte, []snapshot.Link) (*ruleset.Ruleset, error)
+	loadRuleset func(context.Context, RulesetText) (*ruleset.Ruleset, error)
 
 	labelled bool // a security module gives labels
 
@@ -299,7 +299,7 @@ type Options struct {
 	Only     []string // names of collectors; empty: all of them
 	Deep     bool     // programs with other powers are looked for on all file systems
 	// LoadRuleset is how the file of a packet filter is read (ReadRulesetText); nil: it is not.
-	LoadRuleset func(context.Context, []byte, []snapshot.Link) (*ruleset.Ruleset, error)
+	LoadRuleset func(context.Context, RulesetText) (*ruleset.Ruleset, error)
 
 	// Note is told each path of the host that is looked at, if it is looked at from here; nil: it is not told.
 	Note func(path string)

@@ -39,6 +39,7 @@ var apis = map[string]func(s *Scan, p *process) []daemonAPI{
 	},
 	"kubelet":    func(s *Scan, p *process) []daemonAPI { return []daemonAPI{s.kubeletAPI(p)} },
 	"k3s":        (*Scan).k3sAPI,
+	"kubelite":   (*Scan).kubeliteAPI,
 	"libvirtd":   (*Scan).libvirtAPI,
 	"virtproxyd": (*Scan).libvirtAPI,
 	// Without a certificate that it trusts it tells its version alone (authentication of LXD and Incus).
@@ -319,6 +320,44 @@ func (s *Scan) libvirtAPI(p *process) []daemonAPI {
 		list[i] = list[i].unlessCut(p)
 	}
 	return list
+}
+
+// asksNobody is said of a daemon that lets everybody in who can connect.
+const asksNobody = "none"
+
+var libvirtAuth = regexp.MustCompile(`(?m)^\s*auth_unix_rw\s*=\s*"?([^"\s#]+)"?`)
+
+// libvirtAsks is whom the daemon asks that has a socket of libvirt: polkit, unless its file says otherwise (libvirtd.conf, auth_unix_rw); empty if
+// that is not known. One that systemd starts when somebody connects reads its file then.
+func (s *Scan) libvirtAsks(socket string) string {
+	daemons := []string{"libvirtd", "virtproxyd"}
+	if socket != "libvirt-sock" {
+		daemons = []string{strings.TrimSuffix(socket, "-sock")}
+	}
+	procs, err := s.processes()
+	if err != nil && s.Host.Live() {
+		return ""
+	}
+	for _, name := range daemons {
+		file, read := "/etc/libvirt/"+name+".conf", s.Host.ReadFile
+		for _, p := range procs {
+			if p.exeBase() != name || p.Container != "" || p.Leader != 0 {
+				continue
+			}
+			if v := append(optionValues(p.argv, "-f", "--config"), ""); v[0] != "" {
+				file = v[0]
+			}
+			read = func(file string) ([]byte, error) { return s.readAtStart(p, file) }
+		}
+		b, err := read(file)
+		if err != nil && !gone(err) {
+			return ""
+		}
+		if m := libvirtAuth.FindAllStringSubmatch(string(b), -1); len(m) > 0 && m[len(m)-1][1] != "polkit" {
+			return m[len(m)-1][1]
+		}
+	}
+	return "polkit"
 }
 
 // fact is what is known of a daemon's interface on TCP.

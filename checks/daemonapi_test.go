@@ -76,6 +76,26 @@ func TestWhereDaemonsHaveTheirInterface(t *testing.T) {
 	}
 }
 
+// TestWhomLibvirtAsks: polkit, unless the file of the daemon says otherwise.
+func TestWhomLibvirtAsks(t *testing.T) {
+	for name, c := range map[string]struct {
+		socket string
+		files  map[string]string
+		want   string
+	}{
+		"without a file":    {"libvirt-sock", nil, "polkit"},
+		"a comment":         {"libvirt-sock", map[string]string{"etc/libvirt/libvirtd.conf": "#auth_unix_rw = \"none\"\n"}, "polkit"},
+		"nobody":            {"libvirt-sock", map[string]string{"etc/libvirt/libvirtd.conf": "auth_unix_rw = \"sasl\"\nauth_unix_rw = \"none\"\n"}, "none"},
+		"of another daemon": {"virtqemud-sock", map[string]string{"etc/libvirt/libvirtd.conf": "auth_unix_rw = \"none\"\n"}, "polkit"},
+		"of its own":        {"virtqemud-sock", map[string]string{"etc/libvirt/virtqemud.conf": "auth_unix_rw=sasl\n"}, "sasl"},
+	} {
+		s, _ := hostOf(t, c.files)
+		if got := s.libvirtAsks(c.socket); got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}
+
 // TestK3sWithoutAKubelet has none to ask about: a server without an agent, and commands of its own.
 func TestK3sWithoutAKubelet(t *testing.T) {
 	for _, line := range []string{"k3s server --disable-agent", "k3s kubectl get pods", "k3s", "k3s etcd-snapshot server"} {

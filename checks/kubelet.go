@@ -3,17 +3,28 @@
 package checks
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
-	"path"
+	"maps"
 	"slices"
 	"strings"
 
 	"sigs.k8s.io/yaml"
+
+	"github.com/ringfence/ringfence/snapshot"
 )
 
 // kubeletSettings are those that decide who gets in, and where.
-type kubeletSettings struct{ port, anonymous, mode string }
+type kubeletSettings struct{ port, anonymous, mode, readOnly string }
+
+// Defaults of a kubelet: of its flags (kubelet --help), of a file (KubeletConfiguration v1beta1), and of the one inside of k3s, which it is
+// told by k3s.
+var (
+	kubeletByFlags = kubeletSettings{"10250", "true", "AlwaysAllow", "10255"}
+	kubeletByFile  = kubeletSettings{"10250", "false", "Webhook", "0"}
+	kubeletOfK3s   = kubeletByFile
+)
 
 // take reads them from a text of a KubeletConfiguration.
 func (k *kubeletSettings) take(text []byte) error {
@@ -24,7 +35,12 @@ func (k *kubeletSettings) take(text []byte) error {
 	for _, v := range []struct {
 		at  []string
 		dst *string
-	}{{[]string{"port"}, &k.port}, {[]string{"authentication", "anonymous", "enabled"}, &k.anonymous}, {[]string{"authorization", "mode"}, &k.mode}} {
+	}{
+		{[]string{"port"}, &k.port},
+		{[]string{"authentication", "anonymous", "enabled"}, &k.anonymous},
+		{[]string{"authorization", "mode"}, &k.mode},
+		{[]string{"readOnlyPort"}, &k.readOnly},
+	} {
 		if x := valueAt(m, v.at...); x != nil {
 			*v.dst = fmt.Sprint(x)
 		}
@@ -35,35 +51,48 @@ func (k *kubeletSettings) take(text []byte) error {
 // maxDropins bounds the files of one --config-dir.
 const maxDropins = 256
 
-// kubeletOf reads what a kubelet is told by its flags, before them the files of --config-dir in the order of their names, before those its file
-// (kubelet --help, KubeletConfiguration v1beta1). Flags have other defaults than a file has; files of --config-dir change none. written are files that the program itself writes
-// when it starts.
-func (s *Scan) kubeletOf(p *process, argv []string, k kubeletSettings, written ...string) daemonAPI {
-	d := daemonAPI{source: "arguments"}
+// kubeletTold reads what a kubelet is told by its flags, before them the files of --config-dir in the order of their names, before those its file.
+// Flags have other defaults than a file has; files of --config-dir change none. k are the defaults, and written are files that the program itself writes when
+// it starts. What is not known is empty if err says why.
+func (s *Scan) kubeletTold(p *process, argv []string, k kubeletSettings, written ...string) (told kubeletSettings, source string, err error) {
+	source = "arguments"
 	if file := argument(argv, "--config"); file != "" {
-		d.source, k.anonymous, k.mode = file, "false", "Webhook"
-		b, err := s.readAtStart(p, file)
-		if err == nil {
-			err = k.take(b)
+		source, k = file, kubeletByFile
+		b, rerr := s.readAtStart(p, file)
+		if rerr == nil {
+			rerr = k.take(b)
 		}
-		if err != nil {
-			d.err, k.anonymous, k.mode = fmt.Errorf("%s: %w", file, cause(err)), "", ""
+		if rerr != nil {
+			err, k = fmt.Errorf("%s: %w", file, cause(rerr)), kubeletSettings{port: k.port}
 		}
 	}
 	if dir := argument(argv, "--config-dir"); dir != "" {
-		if d.source == "arguments" {
-			d.source = dir
+		if source == "arguments" {
+			source = dir
 		}
-		if err := s.kubeletDropins(p, dir, &k, written); err != nil {
-			d.err, k.anonymous, k.mode = err, "", ""
+		if derr := s.kubeletDropins(p, dir, &k, written); derr != nil {
+			err, k = derr, kubeletSettings{port: k.port}
 		}
 	}
-	for flag, dst := range map[string]*string{"--port": &k.port, "--anonymous-auth": &k.anonymous, "--authorization-mode": &k.mode} {
+	if p.cut {
+		err, k = errCutArgs, kubeletSettings{port: k.port}
+	}
+	for flag, dst := range map[string]*string{
+		"--port": &k.port, "--anonymous-auth": &k.anonymous, "--authorization-mode": &k.mode, "--read-only-port": &k.readOnly,
+	} {
 		if list := optionValues(argv, flag); len(list) > 0 {
 			*dst = list[len(list)-1]
+		} else if flag == "--anonymous-auth" && hasFlag(argv, flag) {
+			*dst = "true"
 		}
 	}
-	d.addrs = []string{":" + k.port}
+	return k, source, err
+}
+
+// kubeletOf is the interface of a kubelet that is told so.
+func (s *Scan) kubeletOf(p *process, argv []string, k kubeletSettings, written ...string) daemonAPI {
+	k, source, err := s.kubeletTold(p, argv, k, written...)
+	d := daemonAPI{source: source, err: err, addrs: []string{":" + k.port}}
 	switch {
 	case k.anonymous == "false", k.mode != "" && k.mode != "AlwaysAllow":
 		d.verify = "true"
@@ -71,6 +100,18 @@ func (s *Scan) kubeletOf(p *process, argv []string, k kubeletSettings, written .
 		d.verify = "false"
 	}
 	return d.unlessCut(p)
+}
+
+// facts are the settings as they are judged; of what is not known, why.
+func (k *kubeletSettings) facts(err error) map[string]snapshot.Fact {
+	facts := map[string]snapshot.Fact{}
+	for name, v := range map[string]string{"anonymous": k.anonymous, "authorization": k.mode, "readOnlyPort": k.readOnly} {
+		facts[name] = present("%s", v)
+		if v == "" {
+			maps.Copy(facts, unreadSettings(err, name))
+		}
+	}
+	return facts
 }
 
 // kubeletDropins takes the files of a directory whose names end with .conf.
@@ -103,70 +144,18 @@ func (s *Scan) kubeletDropins(p *process, dir string, k *kubeletSettings, writte
 
 // kubeletAPI is that of a kubelet of its own process.
 func (s *Scan) kubeletAPI(p *process) daemonAPI {
-	return s.kubeletOf(p, p.argv, kubeletSettings{"10250", "true", "AlwaysAllow"})
+	return s.kubeletOf(p, p.argv, kubeletByFlags)
 }
 
-// k3sAPI is that of the kubelet inside of k3s: it asks for certificates and the API server unless it is told otherwise, by kubelet-arg on the
-// command line, in config.yaml or the files of config.yaml.d, or by files in its directory (k3s server --help; docs.k3s.io).
+// k3sAPI is that of the kubelet inside of k3s.
 func (s *Scan) k3sAPI(p *process) []daemonAPI {
-	args := p.argv
-	if len(args) == 1 {
-		args = strings.Fields(args[0])
-	}
-	if len(args) < 2 || args[1] != "server" && args[1] != "agent" || args[1] == "server" && slices.Contains(args, "--disable-agent") {
+	c, ok := s.k3s(p)
+	if !ok || c.kubelet == nil {
 		return nil
 	}
-	file := "/etc/rancher/k3s/config.yaml"
-	if v := append(optionValues(args, "--config", "-c"), ""); v[0] != "" {
-		file = v[0]
-	}
-	argv, data, err := []string{"kubelet"}, "/var/lib/rancher/k3s", error(nil)
-	names, more := s.globIn(p, file+".d/*")
-	if more {
-		err = fmt.Errorf("%s.d: not every file was read", file)
-	}
-	for _, name := range append([]string{file}, names...) {
-		if base := path.Ext(name); base != ".yaml" && base != ".yml" {
-			continue
-		}
-		b, rerr := s.readAtStart(p, name)
-		var m map[string]any
-		switch {
-		case gone(rerr):
-			continue
-		case rerr == nil && (len(b) > maxYAML || yaml.Unmarshal(b, &m) != nil):
-			rerr = errMalformed
-		}
-		if rerr != nil {
-			err = fmt.Errorf("%s: %w", name, cause(rerr))
-			continue
-		}
-		for _, key := range []string{"kubelet-arg", "kubelet-arg+"} {
-			for _, v := range texts(valueAt(m, key)) {
-				argv = append(argv, "--"+strings.TrimLeft(v, "-"))
-			}
-		}
-		if v, ok := valueAt(m, "data-dir").(string); ok && path.IsAbs(v) {
-			data = v
-		}
-	}
-	for _, v := range optionValues(args, "--kubelet-arg") {
-		argv = append(argv, "--"+strings.TrimLeft(v, "-"))
-	}
-	for _, v := range optionValues(args, "--data-dir", "-d") {
-		data = v
-	}
-	if argument(argv, "--config") != "" || argument(argv, "--config-dir") != "" {
-		// k3s copies them to where it looks anyway, under names of its own.
-		argv = slices.DeleteFunc(argv, func(a string) bool { return strings.HasPrefix(a, "--config=") || strings.HasPrefix(a, "--config-dir=") })
-	}
-	argv = append(argv, "--config-dir="+path.Join(data, "agent/etc/kubelet.conf.d"))
-	d := s.kubeletOf(p, argv, kubeletSettings{"10250", "false", "Webhook"}, "00-k3s-defaults.conf", "10-cli-config", "20-cli-config")
-	if err != nil {
-		if d.err == nil {
-			d.err = err
-		}
-		d.verify = ""
+	d := s.kubeletOf(p, c.kubelet, kubeletOfK3s, k3sWrites...)
+	if c.err != nil {
+		d.err, d.verify = cmp.Or(d.err, c.err), ""
 	}
 	if d.err == nil && d.verify == "" {
 		d.err = errors.New("its settings are not known")

@@ -59,42 +59,10 @@ func (s *Scan) readYAML(p *process, file string) (map[string]any, error) {
 	return m, nil
 }
 
-// kubeletSettings are anonymous, authorization and readOnlyPort. Without a file the defaults are those of its flags (kubelet --help), with
-// one those of KubeletConfiguration v1beta1; flags count before the file.
+// kubeletSettings are anonymous, authorization and readOnlyPort.
 func (s *Scan) kubeletSettings(p *process) map[string]snapshot.Fact {
-	names := []string{"anonymous", "authorization", "readOnlyPort"}
-	v := map[string]string{"anonymous": "true", "authorization": "AlwaysAllow", "readOnlyPort": "10255"}
-	var lost error
-	if file := argument(p.argv, "--config"); file != "" {
-		v = map[string]string{"anonymous": "false", "authorization": "Webhook", "readOnlyPort": "0"}
-		m, err := s.readYAML(p, file)
-		if err == nil && argument(p.argv, "--config-dir") != "" {
-			err = errors.New("it has more files of its configuration, which are not read")
-		}
-		lost = err
-		for name, at := range map[string][]string{
-			"anonymous": {"authentication", "anonymous", "enabled"}, "authorization": {"authorization", "mode"}, "readOnlyPort": {"readOnlyPort"},
-		} {
-			if x := valueAt(m, at...); x != nil {
-				v[name] = fmt.Sprint(x)
-			}
-		}
-	}
-	if p.cut {
-		lost = errCutArgs
-	}
-	facts := given(v)
-	if lost != nil {
-		facts = unreadSettings(lost, names...)
-	}
-	for name, flag := range map[string]string{"anonymous": "--anonymous-auth", "authorization": "--authorization-mode", "readOnlyPort": "--read-only-port"} {
-		if x := last(optionValues(p.argv, flag)); x != "" {
-			facts[name] = present("%s", x)
-		} else if hasFlag(p.argv, flag) {
-			facts[name] = present("true")
-		}
-	}
-	return facts
+	k, _, err := s.kubeletTold(p, p.argv, kubeletByFlags)
+	return k.facts(err)
 }
 
 // etcdSettings are whether clients and peers have to show certificates, and where it listens for them. A file counts alone; else flags count
@@ -299,19 +267,26 @@ func (s *Scan) snmpdSettings(p *process) map[string]snapshot.Fact {
 	for _, v := range optionValues(p.argv, "-c") {
 		files = append(files, strings.Split(v, ",")...)
 	}
-	v, more, read := map[string]string{"remoteCommands": "no", "community": ""}, false, false
-	for _, file := range files {
-		b, err := s.readAtStart(p, file)
+	v, more, read := map[string]string{"remoteCommands": "no", "community": ""}, false, 0
+	for i := 0; i < len(files); i++ {
+		b, err := s.readAtStart(p, files[i])
 		if gone(err) {
 			continue
 		}
 		if err != nil {
 			return unreadSettings(err, names...)
 		}
-		read = true
-		more = snmpdLines(string(b), v) || more
+		read++
+		for _, inc := range snmpdLines(string(b), v) {
+			list, whole := s.snmpdIncluded(p, inc)
+			files, more = append(files, list...), more || !whole
+		}
+		if read > maxIncluded || len(files) > 2*maxIncluded {
+			more = true
+			break
+		}
 	}
-	if !read {
+	if read == 0 {
 		return unreadSettings(errors.New("no file of its configuration is there"), names...)
 	}
 	facts := given(v)
@@ -321,8 +296,22 @@ func (s *Scan) snmpdSettings(p *process) map[string]snapshot.Fact {
 	return facts
 }
 
-// snmpdLines reads the settings of snmpd.conf(5) that let somebody in, in any of their forms, and says whether it includes other files.
-func snmpdLines(text string, v map[string]string) (more bool) {
+// snmpdIncluded are the files that a line leads to (snmp_config(5)): includeFile names one, includeDir a directory of which those with .conf count.
+// What is not a whole path, and what includeSearch looks for, is not followed.
+func (s *Scan) snmpdIncluded(p *process, line [2]string) (files []string, whole bool) {
+	switch {
+	case !path.IsAbs(line[1]):
+	case line[0] == "includefile":
+		return []string{line[1]}, true
+	case line[0] == "includedir":
+		files, more := s.globIn(p, path.Join(line[1], "*.conf"))
+		return files, !more
+	}
+	return nil, false
+}
+
+// snmpdLines reads the settings of snmpd.conf(5) that let somebody in, in any of their forms, and the lines by which it includes other files.
+func snmpdLines(text string, v map[string]string) (included [][2]string) {
 	for line := range strings.Lines(text) {
 		f := strings.Fields(line)
 		if len(f) < 2 || f[0][0] == '#' {
@@ -335,7 +324,7 @@ func snmpdLines(text string, v map[string]string) (more bool) {
 		writes := slices.Contains(strings.Split(f[1], ","), "write")
 		switch {
 		case strings.HasPrefix(key, "include"):
-			more = true
+			included = append(included, [2]string{key, f[1]})
 		case strings.HasPrefix(key, "rwcommunity"), key == "authcommunity" && writes:
 			v["remoteCommands"] = key // the community itself is a secret
 		case key == "rwuser" && noauth, (key == "authuser" || key == "authgroup" || key == "authaccess") && writes && noauth,
@@ -349,7 +338,7 @@ func snmpdLines(text string, v map[string]string) (more bool) {
 			}
 		}
 	}
-	return more
+	return included
 }
 
 // prometheusSettings are remoteCommands: whether who connects may stop it or delete what it keeps (--web.enable-lifecycle, -admin-api).

@@ -67,6 +67,15 @@ func collectManagement(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *O
 		if slices.Contains(p.Unread, "exe") && slices.Contains(p.Unread, "cmdline") {
 			out.partialIn("servers", "a process could be a server that is not seen (needs CAP_SYS_PTRACE)")
 		}
+		if clustersInOne[p.exeBase()] != nil {
+			if party := s.party(p); p.setID || !clock.has(party) || kept.take(party, 2) < 2 {
+				out.partialIn("servers", "the servers inside of %s were not looked at", p.exeBase())
+			} else {
+				start := time.Now()
+				snap.Management.Servers = append(snap.Management.Servers, s.inOne(p)...)
+				clock.charge(party, start)
+			}
+		}
 		v, ok := managed(p)
 		if !ok || v.Role != snapshot.RoleDebug && works(p, byPID[p.PPID]) {
 			continue

@@ -86,8 +86,8 @@ func TestServersBelowTheSameInterpreter(t *testing.T) {
 	}
 }
 
-// settingsAt is what is read of the settings of a program that was started with those arguments, on a host of files.
-func settingsAt(t *testing.T, files map[string]string, argv ...string) map[string]snapshot.Fact {
+// scanWithProcess is a scan of a host of files, with a process 77 whose environment is the file environ.
+func scanWithProcess(t *testing.T, files map[string]string) *Scan {
 	t.Helper()
 	s, root := hostOf(t, files)
 	if err := os.MkdirAll(filepath.Join(root, "proc/77"), 0o755); err != nil {
@@ -99,6 +99,13 @@ func settingsAt(t *testing.T, files map[string]string, argv ...string) map[strin
 	if err := os.WriteFile(filepath.Join(root, "proc/77/environ"), []byte(files["environ"]), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	return s
+}
+
+// settingsAt is what is read of the settings of a program that was started with those arguments, on a host of files.
+func settingsAt(t *testing.T, files map[string]string, argv ...string) map[string]snapshot.Fact {
+	t.Helper()
+	s := scanWithProcess(t, files)
 	p := &process{argv: argv}
 	p.PID, p.Exe = 77, "/usr/sbin/"+argv[0]
 	v, ok := managed(p)
@@ -158,7 +165,10 @@ func TestSettingsOfMonitors(t *testing.T) {
 		"zabbix deeper":               {map[string]string{"etc/zabbix/zabbix_agentd.conf": "Include=/z.d/*.conf\n", "z.d/a.conf": "Include=/y\n"}, []string{"zabbix_agentd"}, ""},
 		"snmpd writes":                {map[string]string{"etc/snmp/snmpd.conf": "rwcommunity secret 10.0.0.0/8\n"}, []string{"snmpd"}, "rwcommunity"},
 		"snmpd reads":                 {map[string]string{"etc/snmp/snmpd.conf": "rocommunity public default -V systemonly\n"}, []string{"snmpd"}, "no"},
-		"snmpd includes":              {map[string]string{"etc/snmp/snmpd.conf": "includeDir /etc/snmp/snmpd.conf.d\n"}, []string{"snmpd"}, ""},
+		"snmpd includes nothing":      {map[string]string{"etc/snmp/snmpd.conf": "includeDir /etc/snmp/snmpd.conf.d\n"}, []string{"snmpd"}, "no"},
+		"snmpd includes":              {map[string]string{"etc/snmp/snmpd.conf": "includeDir /d\n", "d/a.conf": "includeFile /b\n", "b": "rwcommunity x\n", "d/c": "rwuser y noauth\n"}, []string{"snmpd"}, "rwcommunity"},
+		"snmpd includes itself":       {map[string]string{"etc/snmp/snmpd.conf": "includeFile /etc/snmp/snmpd.conf\n"}, []string{"snmpd"}, ""},
+		"snmpd searches":              {map[string]string{"etc/snmp/snmpd.conf": "includeSearch x\n"}, []string{"snmpd"}, ""},
 		"nrpe, long option":           {map[string]string{"n.cfg": "dont_blame_nrpe=1\n", "etc/nagios/nrpe.cfg": "dont_blame_nrpe=0\n"}, []string{"nrpe", "--config=/n.cfg"}, "dont_blame_nrpe=1"},
 		"nrpe, a file":                {map[string]string{"n.cfg": "include_file=/x.cfg\n", "x.cfg": "dont_blame_nrpe=1\n"}, []string{"nrpe", "-c", "/n.cfg"}, "dont_blame_nrpe=1"},
 		"zabbix, relative":            {map[string]string{"z.conf": "Include=./z.d/*.conf\n"}, []string{"zabbix_agent2", "-c", "/z.conf"}, ""},

@@ -3,14 +3,17 @@
 package checks
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/ringfence/ringfence/ruleset"
 	"github.com/ringfence/ringfence/snapshot"
 )
 
@@ -20,6 +23,146 @@ const (
 	maxPersistedLink = 256
 	persistedTimeout = 5 * time.Second
 )
+
+// persistedMore reads what other services load at boot that are started then: files of iptables-persistent, of iptables.service of Fedora, and of ufw, by
+// iptables-restore into a network namespace of its own; of firewalld, which ports its zones open.
+func (s *Scan) persistedMore(ctx context.Context, services []snapshot.BootService) (list []snapshot.Persisted) {
+	for _, b := range services {
+		read := persistedBy[b.Name]
+		if read == nil || !b.Enabled {
+			continue
+		}
+		p := snapshot.Persisted{Loader: b.Name}
+		err := read(s, ctx, &p)
+		switch {
+		case err == nil:
+			p.Read = present("%s", p.File)
+		default:
+			p.Ruleset, p.Left = nil, nil
+			if p.Read = toFact("", err); p.Read.State == snapshot.Absent { // a file that the service names
+				p.Read = snapshot.Fact{State: snapshot.Error, Reason: err.Error()}
+			}
+		}
+		list = append(list, p)
+	}
+	return list
+}
+
+// persistedBy are the services whose files are read, by their names.
+var persistedBy = map[string]func(*Scan, context.Context, *snapshot.Persisted) error{
+	"netfilter-persistent.service": (*Scan).netfilterPersistent,
+	"iptables.service": func(s *Scan, ctx context.Context, p *snapshot.Persisted) error {
+		return s.savedTables(ctx, p, "/etc/sysconfig/iptables", "")
+	},
+	"ip6tables.service": func(s *Scan, ctx context.Context, p *snapshot.Persisted) error {
+		return s.savedTables(ctx, p, "", "/etc/sysconfig/ip6tables")
+	},
+	"ufw.service":       (*Scan).ufwFiles,
+	"firewalld.service": (*Scan).firewalldZones,
+}
+
+// netfilterPersistent reads what the plugins of netfilter-persistent(8) load, if they are there.
+func (s *Scan) netfilterPersistent(ctx context.Context, p *snapshot.Persisted) error {
+	file := func(plugin, rules string) string {
+		if _, err := s.Host.Lstat("/usr/share/netfilter-persistent/plugins.d/" + plugin); err != nil {
+			return ""
+		}
+		return rules
+	}
+	return s.savedTables(ctx, p, file("15-ip4tables", "/etc/iptables/rules.v4"), file("25-ip6tables", "/etc/iptables/rules.v6"))
+}
+
+// savedTables loads files of iptables-save, of IPv4 and of IPv6. One that is not there loads nothing.
+func (s *Scan) savedTables(ctx context.Context, p *snapshot.Persisted, v4, v6 string) error {
+	var texts []RestoreText
+	for _, f := range []struct {
+		file string
+		v6   bool
+	}{{v4, false}, {v6, true}} {
+		if f.file == "" {
+			continue
+		}
+		p.File = cmp.Or(p.File, f.file)
+		b, err := s.rootText(f.file)
+		if err == nil {
+			texts = append(texts, RestoreText{Text: b, V6: f.v6})
+		} else if !gone(err) {
+			return err
+		}
+	}
+	return s.restored(ctx, p, texts)
+}
+
+// rootText reads a file of a packet filter that root alone can write.
+func (s *Scan) rootText(file string) ([]byte, error) {
+	b, err := s.rootFile(file)
+	if err == nil && len(b) > maxPersisted {
+		err = fmt.Errorf("%s: more than %d bytes", file, maxPersisted)
+	}
+	return b, err
+}
+
+// restored loads texts of iptables-save.
+func (s *Scan) restored(ctx context.Context, p *snapshot.Persisted, texts []RestoreText) error {
+	if len(texts) == 0 {
+		p.Ruleset = new(ruleset.Ruleset)
+		return nil
+	}
+	if s.loadRuleset == nil {
+		return errors.New("nobody was asked to load it")
+	}
+	ctx, cancel := context.WithTimeout(ctx, persistedTimeout)
+	defer cancel()
+	var err error
+	p.Ruleset, err = s.loadRuleset(ctx, RulesetText{Restore: texts})
+	return err
+}
+
+// ufwChain is a chain that a rule of ufw leads to.
+var ufwChain = regexp.MustCompile(`(?m)-[jg] (ufw6?-[\w-]+)`)
+
+// ufwFiles loads the files of ufw in their order (ufw-framework(8)): what comes before, the rules of the administrator, what comes after. Chains that
+// ufw makes by itself are there without rules; its policies are those of /etc/default/ufw.
+func (s *Scan) ufwFiles(ctx context.Context, p *snapshot.Persisted) error {
+	p.File = "/etc/ufw"
+	b, err := s.rootText("/etc/default/ufw")
+	if err != nil {
+		return err
+	}
+	set := envFile(string(b))
+	var texts []RestoreText
+	for _, v6 := range []bool{false, true} {
+		if v6 && !strings.EqualFold(set["IPV6"], "yes") {
+			continue
+		}
+		digit := map[bool]string{true: "6"}[v6]
+		var list []RestoreText
+		chains := map[string]bool{}
+		for _, name := range []string{"before", "user", "after"} {
+			b, err := s.rootText("/etc/ufw/" + name + digit + ".rules")
+			if err != nil {
+				return err
+			}
+			for _, m := range ufwChain.FindAllSubmatch(b, -1) {
+				chains[string(m[1])] = true
+			}
+			list = append(list, RestoreText{Text: b, V6: v6})
+		}
+		head := "*filter\n"
+		for _, c := range []string{"INPUT", "OUTPUT", "FORWARD"} {
+			if policy := strings.ToUpper(set["DEFAULT_"+c+"_POLICY"]); policy == "DROP" || policy == "ACCEPT" {
+				head += ":" + c + " " + policy + " [0:0]\n"
+			} else if policy == "REJECT" { // by a rule at the end
+				head += ":" + c + " DROP [0:0]\n"
+			}
+		}
+		for _, c := range sortedKeys(chains) {
+			head += ":" + c + " - [0:0]\n"
+		}
+		texts = append(append(texts, RestoreText{Text: []byte(head + "COMMIT\n"), V6: v6}), list...)
+	}
+	return s.restored(ctx, p, texts)
+}
 
 // persisted reads what nftables.service loads at boot, if it is started then: nft loads the file into a network namespace of its own, and the
 // kernel says what that is. Only a file of root's is loaded: it can include others.
@@ -74,7 +217,7 @@ func (s *Scan) readPersisted(ctx context.Context, p *snapshot.Persisted) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, persistedTimeout)
 	defer cancel()
-	p.Ruleset, err = s.loadRuleset(ctx, b, links)
+	p.Ruleset, err = s.loadRuleset(ctx, RulesetText{Nft: b, Links: links})
 	return err
 }
 

@@ -243,6 +243,7 @@ func parseStatus(b []byte) snapshot.Process {
 			p.PPID = atoi(v)
 		case "Uid":
 			p.UID = nth(v, 1)
+			p.RealRoot = nth(v, 0) == 0 && p.UID != 0
 		case "Gid":
 			p.GID = nth(v, 1)
 		case "NSpid":

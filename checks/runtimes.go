@@ -78,6 +78,10 @@ func collectRuntimes(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Out
 				continue
 			}
 			sock.Runtime, sock.Gated, sock.Group = c.runtime, c.gated, byGID[sock.GID]
+			if c.gated {
+				sock.Asks = s.libvirtAsks(path.Base(p))
+				sock.Gated = sock.Asks != asksNobody
+			}
 			s.socketACL(&sock, byGID, out)
 			sec.Sockets = append(sec.Sockets, sock)
 			stats = append(stats, socketFile{p, sock.Dev, sock.Ino, ""})

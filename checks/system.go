@@ -31,6 +31,7 @@ func collectSystem(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outco
 		out.partialIn("boot", "what is started at boot: %s", f.Reason)
 	}
 	sec.Persisted = s.persisted(ctx, sec.Firewalls)
+	sec.PersistedMore = s.persistedMore(ctx, sec.Firewalls)
 	sec.Packages, sec.PackagesRead = s.flooredPackages()
 	if f := sec.PackagesRead; f.State == snapshot.Denied || f.State == snapshot.Error {
 		out.partialIn("packages", "versions of packages: %s", f.Reason)

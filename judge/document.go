@@ -58,18 +58,20 @@ type Document struct {
 
 	Managed []DocManaged `json:"managed" reads:"management listeners.ip listeners.namespaces network nftables processes.power agents runtimes"`
 
-	Secrets     []snapshot.Readable    `json:"readableSecrets" reads:"system.readable"`
-	Open        []snapshot.OpenAccount `json:"openAccounts" reads:"system.accounts"`
-	Consoles    []snapshot.Console     `json:"openConsoles" reads:"system.consoles"`
-	Clock       DocClock               `json:"clock" reads:"system.clock"`
-	Firewalls   DocBoot                `json:"bootFirewalls" reads:"system.boot"`
-	Persisted   DocPersisted           `json:"persisted" reads:"system.boot nftables"`
-	Floors      []DocFloor             `json:"floors" reads:"system.packages"`
-	Programs    []DocProgram           `json:"programs" reads:"processes.power processes.programs runtimes agents"`
-	AgentBrakes DocBrakes              `json:"agentBrakes" reads:"agents runtimes"`
-	AgentFiles  DocAgentFiles          `json:"agentFiles" reads:"agents"`
-	Publishers  DocPublishers          `json:"publishers" reads:"agents processes.power listeners.ip runtimes"`
-	OpenSecrets DocSecrets             `json:"openSecrets" reads:"processes.secrets runtimes"`
+	Secrets   []snapshot.Readable    `json:"readableSecrets" reads:"system.readable"`
+	Open      []snapshot.OpenAccount `json:"openAccounts" reads:"system.accounts"`
+	Consoles  []snapshot.Console     `json:"openConsoles" reads:"system.consoles"`
+	Clock     DocClock               `json:"clock" reads:"system.clock"`
+	Firewalls DocBoot                `json:"bootFirewalls" reads:"system.boot"`
+	Persisted DocPersisted           `json:"persisted" reads:"system.boot nftables"`
+	// PersistedMore is that of iptables-persistent, ufw and firewalld, if one of them is started at boot.
+	PersistedMore []DocPersisted `json:"persistedMore" reads:"system.boot nftables"`
+	Floors        []DocFloor     `json:"floors" reads:"system.packages"`
+	Programs      []DocProgram   `json:"programs" reads:"processes.power processes.programs runtimes agents"`
+	AgentBrakes   DocBrakes      `json:"agentBrakes" reads:"agents runtimes"`
+	AgentFiles    DocAgentFiles  `json:"agentFiles" reads:"agents"`
+	Publishers    DocPublishers  `json:"publishers" reads:"agents processes.power listeners.ip runtimes"`
+	OpenSecrets   DocSecrets     `json:"openSecrets" reads:"processes.secrets runtimes"`
 
 	// WindowsServices are the listeners of a Windows host, WindowsProfiles what counts of its firewall; of another host they are empty.
 	WindowsServices []DocWindowsService `json:"windowsServices" reads:"windows.listeners windows.firewall windows.adapters"`

@@ -13,7 +13,9 @@ type DocPersisted struct {
 	State  string     `json:"state"` // of the fact: absent where no service that is known loads one
 	Reason string     `json:"reason"`
 	File   string     `json:"file"`
+	Loader string     `json:"loader"` // the service, of those in persistedMore
 	Tables []DocDrift `json:"tables"` // that differ
+	Left   []string   `json:"left"`   // chains that are in force and were not compared
 }
 
 // DocDrift is a table that differs. Missing is one that the file has and that is not loaded, Extra one that is loaded, guards the host, and
@@ -31,14 +33,14 @@ const maxDrift = 6
 // persisted compares the two, table by table. What runtimes and iptables load by themselves is in no file, and is not asked about.
 func (b *builder) persisted() {
 	p := &b.snap.System.Persisted
-	d := DocPersisted{State: string(p.Read.State), Reason: p.Read.Reason, File: p.File, Tables: []DocDrift{}}
+	d := DocPersisted{State: string(p.Read.State), Reason: p.Read.Reason, File: p.File, Tables: []DocDrift{}, Left: []string{}}
 	live := b.snap.NFTables.Ruleset
 	if p.Ruleset != nil && live != nil {
 		for i := range p.Ruleset.Tables {
 			t := &p.Ruleset.Tables[i]
 			drift := DocDrift{Table: t.Family + " " + t.Name, Lines: []string{}}
 			if now := tableOf(live, t); now != nil {
-				drift.Lines = differences(t, now)
+				drift.Lines = differences(linesOf(t), linesOf(now))
 			} else {
 				drift.Missing = true
 			}
@@ -52,7 +54,10 @@ func (b *builder) persisted() {
 			}
 		}
 	}
-	b.doc.Persisted = d
+	b.doc.Persisted, b.doc.PersistedMore = d, []DocPersisted{}
+	for i := range b.snap.System.PersistedMore {
+		b.doc.PersistedMore = append(b.doc.PersistedMore, b.persistedBy(&b.snap.System.PersistedMore[i]))
+	}
 }
 
 func tableOf(rs *ruleset.Ruleset, t *ruleset.Table) *ruleset.Table {
@@ -81,14 +86,17 @@ func loadedByOthers(t *ruleset.Table) bool {
 			return true
 		}
 	}
+	return ofIptables(t)
+}
+
+// ofIptables says of a table that it is one of those that iptables has, by their fixed names.
+func ofIptables(t *ruleset.Table) bool {
 	ip := t.Family == ruleset.FamilyIP || t.Family == ruleset.FamilyIP6
 	return ip && slices.Contains([]string{"filter", "nat", "mangle", "raw", "security"}, t.Name)
 }
 
-// differences are lines of one table that are not in the other: chains with their hooks, and rules by their texts in their order. Counters and
-// handles are no part of a text, and the elements of named sets come and go.
-func differences(file, live *ruleset.Table) []string {
-	was, now := linesOf(file), linesOf(live)
+// differences are lines of one side that are not in the other.
+func differences(was, now []string) []string {
 	if slices.Equal(was, now) {
 		return []string{}
 	}
@@ -121,6 +129,8 @@ func differences(file, live *ruleset.Table) []string {
 	return lines
 }
 
+// linesOf are the chains of a table with their hooks, and rules by their texts in their order. Counters and
+// handles are no part of a text, and the elements of named sets come and go.
 func linesOf(t *ruleset.Table) []string {
 	var lines []string
 	chains := slices.Clone(t.Chains)

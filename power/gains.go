@@ -121,6 +121,12 @@ func (g *Graph) commandGives(s *State, r *snapshot.SudoRule, text string) string
 	return "what " + words[0] + " lets who runs it do was not followed"
 }
 
+// polkitKnown says whether the rules of polkit were read, or there are none and it lets nobody do anything.
+func (g *Graph) polkitKnown() bool {
+	state := g.snap.Powers.PolkitRead.State
+	return state == snapshot.Present || state == snapshot.Absent
+}
+
 // byPolkit is what polkit lets a state do without a password: it asks the daemons of the system on the bus, and gets no privileges by itself.
 func (g *Graph) byPolkit(s *State) (list []Edge) {
 	if s.Place == InContainer {
@@ -268,6 +274,9 @@ func (g *Graph) bySockets(s *State) (list []Edge) {
 		switch {
 		case s.OwnUser && s.UID == 0 && k.UID != 0:
 			e.Unknown = "whether root in a user namespace of its own can connect to " + at + " was not looked at"
+		case k.Gated && s.UID == 0 && !s.OwnUser: // root is asked nothing (polkit(8))
+		case k.Gated && k.Asks == "polkit" && s.Place != InContainer && g.polkitKnown():
+			continue // byPolkit has what its rules let it do
 		case k.Gated:
 			e.Unknown = "what polkit lets it do by " + at + " was not followed"
 		case !k.Word.Trusted() && k.Word.By != snapshot.ByUID:

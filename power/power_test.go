@@ -208,6 +208,20 @@ func TestWays(t *testing.T) {
 		"the socket of docker, of others": {func(s *snapshot.Snapshot, _ *power.State) {
 			s.Runtimes.Sockets = []snapshot.ControlSocket{{Runtime: "docker", Path: "/run/docker.sock", Mode: 0o660, GID: disks}}
 		}, power.Root, power.No, snapshot.TriggerNone},
+		"libvirt, as polkit has it": {func(s *snapshot.Snapshot, _ *power.State) {
+			s.Runtimes.Sockets = []snapshot.ControlSocket{{Runtime: "libvirt", Path: "/run/libvirt/libvirt-sock", Mode: 0o666, Gated: true, Asks: "polkit"}}
+		}, power.Root, power.No, snapshot.TriggerNone},
+		"libvirt, by a rule of polkit": {func(s *snapshot.Snapshot, _ *power.State) {
+			s.Runtimes.Sockets = []snapshot.ControlSocket{{Runtime: "libvirt", Path: "/run/libvirt/libvirt-sock", Mode: 0o666, Gated: true, Asks: "polkit"}}
+			s.Powers.Polkit = []snapshot.PolkitGrant{{Action: "org.libvirt.unix.manage", File: "60-libvirt.rules"}}
+		}, power.Root, power.Yes, snapshot.TriggerNone},
+		"libvirt, rules that are not known": {func(s *snapshot.Snapshot, _ *power.State) {
+			s.Runtimes.Sockets = []snapshot.ControlSocket{{Runtime: "libvirt", Path: "/run/libvirt/libvirt-sock", Mode: 0o666, Gated: true, Asks: "polkit"}}
+			s.Powers.PolkitRead = snapshot.Fact{State: snapshot.Error, Reason: "x"}
+		}, power.Root, power.Unknown, snapshot.TriggerNone},
+		"libvirt, asks something else": {func(s *snapshot.Snapshot, _ *power.State) {
+			s.Runtimes.Sockets = []snapshot.ControlSocket{{Runtime: "libvirt", Path: "/run/libvirt/libvirt-sock", Mode: 0o666, Gated: true, Asks: "sasl"}}
+		}, power.Root, power.Unknown, snapshot.TriggerNone},
 		"the socket of docker in a container": {with(func(s *snapshot.Snapshot, _ *power.State) {
 			s.Runtimes.Sockets = []snapshot.ControlSocket{{Runtime: "docker", Path: "/run/docker.sock", Mode: 0o660, Word: snapshot.Word{By: snapshot.ByKernel}, Mounts: []snapshot.Mount{{Container: "c1", Path: "/run/docker.sock"}}}}
 		}, container(snapshot.Container{}, boxed(root, 0))), power.Root, power.Yes, snapshot.TriggerNone},
@@ -332,8 +346,10 @@ func TestPrincipals(t *testing.T) {
 		}
 		return p
 	}
+	atd := at(13, 1, "atd", "atd.service", "") // root's, as somebody else for a while
+	atd.RealRoot = true
 	s.Processes.List = []snapshot.Process{
-		at(1, 0, "systemd", "init.scope", ""), at(10, 0, "sshd", "ssh.service", ""), at(11, 33, "nginx", "nginx.service", ""), at(12, 33, "nginx", "nginx.service", ""),
+		at(1, 0, "systemd", "init.scope", ""), at(10, 0, "sshd", "ssh.service", ""), at(11, 33, "nginx", "nginx.service", ""), at(12, 33, "nginx", "nginx.service", ""), atd,
 		at(20, 0, "sh", "", "c1"), at(21, 0, "sleep", "", "c1"), at(22, 100, "app", "", "c1"),
 	}
 	s.Runtimes.Containers = []snapshot.Container{{ID: "c1", Name: "web", Running: true}}

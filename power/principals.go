@@ -61,7 +61,7 @@ func identify(s *snapshot.Snapshot, m *zones.Map, p *snapshot.Process) (Principa
 			key += fmt.Sprintf(" of uid %d", p.UID)
 		}
 		return Principal{Key: key, Name: key, Kind: Workload}, true
-	case p.UID > 0 && p.Unit != "" && !strings.HasPrefix(p.Unit, "user@") && !strings.HasPrefix(p.Unit, "session-"):
+	case p.UID > 0 && !p.RealRoot && p.Unit != "" && !strings.HasPrefix(p.Unit, "user@") && !strings.HasPrefix(p.Unit, "session-"):
 		return Principal{Key: "service " + p.Unit, Name: p.Unit, Kind: Service, Meant: rego.Gains().Meant[p.Unit]}, true
 	}
 	return Principal{}, false

@@ -47,7 +47,16 @@ func (s *Snapshot) checkManaged() error {
 		}
 	}
 	if rs := s.System.Persisted.Ruleset; rs != nil {
-		return checkRuleset(rs, "system.persisted.ruleset")
+		if err := checkRuleset(rs, "system.persisted.ruleset"); err != nil {
+			return err
+		}
+	}
+	for i := range s.System.PersistedMore {
+		if rs := s.System.PersistedMore[i].Ruleset; rs != nil {
+			if err := checkRuleset(rs, fmt.Sprintf("system.persistedMore[%d].ruleset", i)); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }

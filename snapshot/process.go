@@ -30,8 +30,10 @@ type Process struct {
 	Exe     string   `json:"exe,omitempty"`
 	// ExeWord is who decides what the program does. It is the host's own only by the file: the same device and inode
 	// at that path in the host's mount namespace.
-	ExeWord    Word   `json:"exeWord,omitzero"`
-	UID        int    `json:"uid"` // effective
+	ExeWord Word `json:"exeWord,omitzero"`
+	UID     int  `json:"uid"` // effective
+	// RealRoot is a process whose real user is root and whose effective one is not: it can be root again when it likes (credentials(7)).
+	RealRoot   bool   `json:"realRoot,omitempty"`
 	GID        int    `json:"gid"`
 	Groups     []int  `json:"groups,omitempty"`
 	CapInh     string `json:"capInh"`

@@ -301,7 +301,7 @@ type KeyFile struct {
 	Path     string `json:"path"`
 	User     string `json:"user"`           // empty: it decides of every account
 	What     string `json:"what,omitempty"` // empty: keys (sshd(8), AUTHORIZED_KEYS FILE FORMAT); KeysOfPrincipals, KeysOfAuthorities
-	Writable string `json:"writable"` // who else, and through what
+	Writable string `json:"writable"`       // who else, and through what
 }
 
 // What a KeyFile has besides keys: names for which a certificate logs in, and the authorities whose certificates do (sshd_config(5)).
@@ -396,7 +396,8 @@ type ControlSocket struct {
 	UID     int    `json:"uid"`
 	GID     int    `json:"gid"`
 	Group   string `json:"group,omitempty"`
-	Gated   bool   `json:"gated,omitempty"` // the daemon asks polkit: the mode alone gives nothing
+	Gated   bool   `json:"gated,omitempty"` // the daemon asks who connects: the mode alone gives nothing
+	Asks    string `json:"asks,omitempty"`  // whom such a daemon asks: polkit, sasl; empty is not known
 	Word    Word   `json:"word,omitzero"`   // who decides what is at the path
 	// Closed: a directory on the way lets nobody through but root and the uid.
 	Closed bool `json:"closed,omitempty"`

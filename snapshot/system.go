@@ -18,6 +18,8 @@ type System struct {
 	FirewallsRead Fact `json:"firewallsRead,omitzero"`
 	// Persisted is the packet filter that nftables.service loads at boot.
 	Persisted Persisted `json:"persisted,omitzero"`
+	// PersistedMore is what other services that are started at boot load then, each by its name.
+	PersistedMore []Persisted `json:"persistedMore,omitempty"`
 	// Packages are those that have a floor in the data file, with their versions; PackagesRead is the database that told.
 	Packages     []Package `json:"packages,omitempty"`
 	PackagesRead Fact      `json:"packagesRead,omitzero"`
@@ -76,8 +78,12 @@ type Package struct {
 
 // Persisted is a packet filter as a file has it, loaded into a network namespace of its own and read back.
 type Persisted struct {
-	File string `json:"file,omitempty"`
+	// Loader is the service; empty in System.Persisted.
+	Loader string `json:"loader,omitempty"`
+	File   string `json:"file,omitempty"`
 	// Read is present where the file was loaded; absent where no service loads one that is known.
 	Read    Fact             `json:"read"`
 	Ruleset *ruleset.Ruleset `json:"ruleset,omitempty"`
+	// Left are chains that were not worked out, as of a zone of firewalld with rich rules.
+	Left []string `json:"left,omitempty"`
 }

@@ -85,7 +85,7 @@ func (e *env) readRulesetFile(ctx context.Context, file string, s *snapshot.Snap
 	text, err := e.input(true).Read(file, host.OpenNamed, checks.MaxRulesetFile)
 	var rs *ruleset.Ruleset
 	if err == nil {
-		rs, err = checks.ReadRulesetText(ctx, text, s.Network.Links)
+		rs, err = checks.ReadRulesetText(ctx, checks.RulesetText{Nft: text, Links: s.Network.Links})
 	}
 	if err != nil {
 		return nil, fmt.Errorf("ruleset %s: %w", file, err)
