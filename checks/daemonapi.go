@@ -25,6 +25,8 @@ type daemonAPI struct {
 	verify string   // true, false, or "" where that is not known
 	source string
 	err    error // not all of it was read
+	// leads is the control socket that a program leads to which passes connections on.
+	leads string
 }
 
 // apis are the daemons by their programs.
@@ -363,7 +365,7 @@ func (s *Scan) libvirtAsks(socket string) string {
 // fact is what is known of a daemon's interface on TCP.
 func (d daemonAPI) fact(p *process) snapshot.DaemonTLS {
 	read := present("true")
-	t := snapshot.DaemonTLS{PID: p.PID, Source: d.source, Word: p.ExeWord, API: d.addrs, APIRead: &read}
+	t := snapshot.DaemonTLS{PID: p.PID, Source: d.source, Word: p.ExeWord, API: d.addrs, APIRead: &read, Leads: d.leads}
 	if t.API == nil {
 		t.API = []string{}
 	}

@@ -25,6 +25,9 @@ func (s *Scan) daemonTLS(ctx context.Context) []snapshot.DaemonTLS {
 	clock := newClock()
 	for _, p := range s.hostFirst(procs) {
 		read := apis[p.exeBase()]
+		if proxy := socketProxies[p.exeBase()]; proxy != nil {
+			read = proxy
+		}
 		if read == nil || p.Leader != 0 {
 			continue
 		}

@@ -95,8 +95,31 @@ func collectManagement(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *O
 		}
 		snap.Management.Servers = append(snap.Management.Servers, v)
 	}
+	snap.Management.Servers = append(snap.Management.Servers, s.managedSockets(out)...)
 	slices.SortStableFunc(snap.Management.Servers, func(a, b snapshot.ManagedServer) int { return a.PID - b.PID })
 	return out
+}
+
+// managedSockets are the servers of the host that systemd starts when somebody connects: their socket units say where that is.
+func (s *Scan) managedSockets(out *Outcome) (list []snapshot.ManagedServer) {
+	for _, unit := range s.socketUnits(out) {
+		lines, why := s.unitLines(unit)
+		if why != "" {
+			continue
+		}
+		listen := listOfKey(lines, "[Socket]", "ListenStream")
+		argv, _ := s.startsWith(socketService(unit, lines))
+		if len(argv) == 0 || len(listen) == 0 {
+			continue
+		}
+		program := path.Base(strings.TrimLeft(argv[0], "-@:+!"))
+		if m, ok := managers[program]; ok && len(list) < maxManaged {
+			list = append(list, snapshot.ManagedServer{
+				Name: m.name, Role: m.role, Unit: unit, Word: snapshot.Word{By: snapshot.ByRoot}, Listen: listen, Evidence: unit + " starts the program " + program,
+			})
+		}
+	}
+	return list
 }
 
 // works says of a process that it is a worker of its parent: the same program, or a script of the same server. Another script of the same

@@ -3,6 +3,7 @@
 package checks
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -194,5 +195,34 @@ func TestSettingsOfMonitors(t *testing.T) {
 		if f.Value == "topsecret" {
 			t.Errorf("%s keeps a secret", k)
 		}
+	}
+}
+
+// TestServersThatSystemdStarts: a socket unit that is enabled says where its server listens, whatever the port is; one that is not enabled, or that
+// starts something else, says nothing.
+func TestServersThatSystemdStarts(t *testing.T) {
+	s, root := hostOf(t, map[string]string{
+		"usr/lib/systemd/system/cockpit.socket":          "[Socket]\nListenStream=9090\n",
+		"etc/systemd/system/cockpit.socket.d/l.conf":     "[Socket]\nListenStream=\nListenStream=10.0.0.1:9443\n",
+		"usr/lib/systemd/system/cockpit.service":         "[Service]\nExecStart=/usr/lib/cockpit/cockpit-tls\n",
+		"usr/lib/systemd/system/in.telnetd.socket":       "[Socket]\nListenStream=2323\nAccept=yes\n",
+		"usr/lib/systemd/system/in.telnetd@.service":     "[Service]\nExecStart=-/usr/sbin/in.telnetd\n",
+		"usr/lib/systemd/system/off.socket":              "[Socket]\nListenStream=23\nService=in.telnetd@.service\n",
+		"usr/lib/systemd/system/web.socket":              "[Socket]\nListenStream=80\n",
+		"usr/lib/systemd/system/web.service":             "[Service]\nExecStart=/usr/bin/web\n",
+		"etc/systemd/system/sockets.target.wants/":       "",
+		"etc/systemd/system/multi-user.target.requires/": "",
+	})
+	for _, link := range []string{"sockets.target.wants/cockpit.socket", "multi-user.target.requires/in.telnetd.socket", "sockets.target.wants/web.socket"} {
+		if err := os.Symlink("/usr/lib/systemd/system/"+filepath.Base(link), filepath.Join(root, "etc/systemd/system", link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := ""
+	for _, v := range s.managedSockets(new(Outcome)) {
+		got += fmt.Sprintf("%s %s %v; ", v.Name, v.Role, v.Listen)
+	}
+	if want := "Cockpit console [10.0.0.1:9443]; telnetd cleartext [2323]; "; got != want {
+		t.Errorf("%q, want %q", got, want)
 	}
 }

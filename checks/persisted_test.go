@@ -88,7 +88,10 @@ func TestFilterOfOthersIsNotLoaded(t *testing.T) {
 	if err := os.Chmod(filepath.Join(root, "etc/iptables/rules.v4"), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	s.loadRuleset = func(context.Context, RulesetText) (*ruleset.Ruleset, error) { t.Error("it was loaded"); return nil, nil }
+	s.loadRuleset = func(context.Context, RulesetText) (*ruleset.Ruleset, error) {
+		t.Error("it was loaded")
+		return nil, nil
+	}
 	if p := s.persistedMore(t.Context(), []snapshot.BootService{{Name: "netfilter-persistent.service", Enabled: true}})[0]; p.Read.State != snapshot.Error {
 		t.Errorf("%+v", p)
 	}

@@ -210,28 +210,46 @@ const maxSocketUnits = 512
 
 // sshSockets are the socket units that are started at boot and start an SSH server: then systemd listens, and the server is told by its
 // service how it is configured.
-func (s *Scan) sshSockets(out *Outcome) []sshSocket {
-	var list []sshSocket
-	seen := map[string]bool{}
-	for _, dir := range socketDirs {
-		for _, pattern := range []string{"/*.wants/*.socket", "/*.requires/*.socket"} {
-			links, more := s.Host.Glob(dir + pattern)
-			if more || len(seen) > maxSocketUnits {
-				out.partialIn("servers", "not every socket unit was looked at")
-			}
-			for _, link := range links {
-				unit := path.Base(link)
-				if seen[unit] || len(seen) > maxSocketUnits {
-					continue
-				}
-				seen[unit] = true
-				if sock, ok := s.sshSocket(unit, out); ok {
-					list = append(list, sock)
-				}
-			}
+func (s *Scan) sshSockets(out *Outcome) (list []sshSocket) {
+	for _, unit := range s.socketUnits(out) {
+		if sock, ok := s.sshSocket(unit, out); ok {
+			list = append(list, sock)
 		}
 	}
 	return list
+}
+
+// socketUnits are the socket units that are enabled: that a directory of what a unit wants or requires leads to.
+func (s *Scan) socketUnits(out *Outcome) (units []string) {
+	for _, dir := range socketDirs {
+		for _, pattern := range []string{"/*.wants/*.socket", "/*.requires/*.socket"} {
+			links, more := s.Host.Glob(dir + pattern)
+			for _, link := range links {
+				if unit := path.Base(link); len(units) > maxSocketUnits {
+					more = true
+				} else if !slices.Contains(units, unit) {
+					units = append(units, unit)
+				}
+			}
+			if more {
+				out.partialIn("servers", "not every socket unit was looked at")
+			}
+		}
+	}
+	return units
+}
+
+// socketService is the unit that a socket unit starts (systemd.socket(5), Service= and Accept=).
+func socketService(unit string, lines []unitLine) string {
+	stem := strings.TrimSuffix(unit, ".socket")
+	accept := slices.Contains([]string{"yes", "true", "1", "on"}, strings.ToLower(lastOfKey(lines, "[Socket]", "Accept")))
+	switch name := lastOfKey(lines, "[Socket]", "Service"); {
+	case name != "":
+		return name
+	case accept:
+		return stem + "@.service"
+	}
+	return stem + ".service"
 }
 
 // accepted says of a unit of the system that it is one connection of a socket unit: such a unit is named by the socket (systemd.socket(5),
@@ -255,16 +273,7 @@ func (s *Scan) sshSocket(unit string, out *Outcome) (sshSocket, bool) {
 		}
 		return sock, ssh
 	}
-	stem := strings.TrimSuffix(unit, ".socket")
-	accept := slices.Contains([]string{"yes", "true", "1", "on"}, strings.ToLower(lastOfKey(lines, "[Socket]", "Accept")))
-	switch name := lastOfKey(lines, "[Socket]", "Service"); {
-	case name != "":
-		sock.service = name
-	case accept:
-		sock.service = stem + "@.service"
-	default:
-		sock.service = stem + ".service"
-	}
+	sock.service = socketService(unit, lines)
 	for _, key := range []string{"ListenStream", "ListenDatagram"} {
 		sock.listen = append(sock.listen, listOfKey(lines, "[Socket]", key)...)
 	}

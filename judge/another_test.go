@@ -23,6 +23,10 @@ func TestAPortIsNotAService(t *testing.T) {
 	unread := []snapshot.DaemonTLS{{
 		PID: 77, Word: root, APIRead: &snapshot.Fact{State: snapshot.Error}, Verify: snapshot.Fact{State: snapshot.Error},
 	}}
+	two := append(read(77, ":16509"), read(77, ":16514")...)
+	two[1].Verify.Value = "true"
+	proxy, handed := read(77, ":9999"), read(77)
+	proxy[0].Leads, handed[0].Leads = "/run/docker.sock", "/run/docker.sock"
 	for name, c := range map[string]struct {
 		proto string
 		port  int
@@ -45,6 +49,11 @@ func TestAPortIsNotAService(t *testing.T) {
 		"on a port of its own":           {"tcp", 4243, snapshot.Process{Comm: "dockerd", Exe: "/usr/sbin/dockerd", ExeWord: root}, read(77, "0.0.0.0:4243"), "runtime-api", "false"},
 		"streams of containerd":          {"tcp", 43833, snapshot.Process{Comm: "containerd", Exe: "/usr/bin/containerd", ExeWord: root}, read(77), "other", "unknown"},
 		"containerd that was not read":   {"tcp", 43833, snapshot.Process{Comm: "containerd", Exe: "/usr/bin/containerd", ExeWord: root}, unread, "runtime-api", "unknown"},
+		"libvirt without encryption":     {"tcp", 16509, snapshot.Process{Comm: "libvirtd", Exe: "/usr/sbin/libvirtd", ExeWord: root}, two, "runtime-api", "false"},
+		"libvirt with certificates":      {"tcp", 16514, snapshot.Process{Comm: "libvirtd", Exe: "/usr/sbin/libvirtd", ExeWord: root}, two, "runtime-api", "true"},
+		"a proxy of a socket":            {"tcp", 9999, snapshot.Process{Comm: "socat", Exe: "/usr/bin/socat1", ExeWord: root}, proxy, "runtime-api", "false"},
+		"another port of it":             {"tcp", 9998, snapshot.Process{Comm: "socat", Exe: "/usr/bin/socat1", ExeWord: root}, proxy, "other", "unknown"},
+		"a proxy that was handed ports":  {"tcp", 9998, snapshot.Process{Comm: "systemd-socket-", Exe: "/usr/lib/systemd/systemd-socket-proxyd", ExeWord: root}, handed, "runtime-api", "unknown"},
 		"a user's daemon clears nothing": {"tcp", 9323, snapshot.Process{Comm: "dockerd", Exe: "/usr/sbin/dockerd", ExeWord: root, UID: 1001}, read(77), "runtime-api", "unknown"},
 	} {
 		s := fixtures.Host()

@@ -123,6 +123,7 @@ type DocService struct {
 	Gives     string              `json:"gives"`
 	givesUID  int                 // the same as a user of the host, or inContainer
 	TLSVerify string              `json:"tlsVerify"`
+	Leads     string              `json:"leads"` // the control socket that it passes connections on to, of a proxy
 	Reach     map[string]DocReach `json:"reach"`
 }
 

@@ -66,12 +66,21 @@ func (b *builder) managed() {
 			d.Key += ofWorkload
 		}
 		maps.Copy(d.Settings, v.Settings)
+		own := held[v.PID]
+		if len(v.Listen) > 0 {
+			d.Host, own = true, nil
+			for _, i := range held[1] {
+				if sk := &b.snap.Listeners.Sockets[i]; sk.Netns == b.snap.Network.HostNetns() && listens(v.Listen, sk) {
+					own = append(own, i)
+				}
+			}
+		}
 		if at, ok := index[d.Key]; ok && maps.Equal(b.doc.Managed[at].Settings, d.Settings) {
-			b.serveManaged(&b.doc.Managed[at], held[v.PID], taken)
+			b.serveManaged(&b.doc.Managed[at], own, taken)
 			continue
 		}
 		index[d.Key] = len(b.doc.Managed)
-		b.serveManaged(&d, held[v.PID], taken)
+		b.serveManaged(&d, own, taken)
 		b.doc.Managed = append(b.doc.Managed, d)
 	}
 	b.managedByPort(taken)

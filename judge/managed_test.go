@@ -34,11 +34,13 @@ func TestServersHaveTheirSockets(t *testing.T) {
 	proc(1, 0, "systemd", root)
 	sock(1, 23, "systemd")
 	sock(1, 9090, "systemd")
+	sock(1, 9443, "systemd")
 	proc(62, 0, "prometheus", root)
 	sock(62, 9091, "prometheus")
 	s.Management.Servers = []snapshot.ManagedServer{
 		{Name: "etcd", Role: snapshot.RoleCluster, PID: 60, Word: root, Settings: map[string]snapshot.Fact{"clientCertAuth": {State: snapshot.Present, Value: "true"}}},
 		{Name: "ttyd", Role: snapshot.RoleShell, PID: 61, Word: snapshot.WordOf(1000)},
+		{Name: "Webmin", Role: snapshot.RoleConsole, Unit: "webmin.socket", Word: root, Listen: []string{"9443"}},
 	}
 	b := build(context.Background(), s, zones.Config{})
 	var got []string
@@ -55,7 +57,7 @@ func TestServersHaveTheirSockets(t *testing.T) {
 	}
 	slices.Sort(got)
 	want := []string{
-		"Cockpit console tcp 0.0.0.0:9090 (systemd)", "etcd cluster tcp 0.0.0.0:2379 (etcd) tcp 0.0.0.0:2380 (etcd)",
+		"Cockpit console tcp 0.0.0.0:9090 (systemd)", "Webmin console tcp 0.0.0.0:9443 (systemd)", "etcd cluster tcp 0.0.0.0:2379 (etcd) tcp 0.0.0.0:2380 (etcd)",
 		"telnet cleartext tcp 0.0.0.0:23 (systemd)", "ttyd shell tcp 0.0.0.0:7681 (ttyd) (lesser)",
 	}
 	if !slices.Equal(got, want) {

@@ -30,7 +30,9 @@ func TestWhatOtherServicesSaved(t *testing.T) {
 		return &ruleset.Ruleset{Tables: []ruleset.Table{{Family: family, Name: name, Chains: chains}}}
 	}
 	ip := func(chains ...ruleset.Chain) *ruleset.Ruleset { return table(ruleset.FamilyIP, "filter", chains...) }
-	zone := func(chains ...ruleset.Chain) *ruleset.Ruleset { return table(ruleset.FamilyInet, "firewalld", chains...) }
+	zone := func(chains ...ruleset.Chain) *ruleset.Ruleset {
+		return table(ruleset.FamilyInet, "firewalld", chains...)
+	}
 	for name, c := range map[string]struct {
 		loader     string
 		file, live *ruleset.Ruleset

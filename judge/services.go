@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"path"
@@ -78,13 +79,9 @@ func (b *builder) service(sk *snapshot.Socket) *DocService {
 	}
 	svc.Class = b.class(sk, svc)
 	svc.Gives, svc.givesUID = b.gives(sk, svc)
-	for _, t := range b.snap.Runtimes.TLS {
-		for _, o := range sk.Owners {
-			// That clients are asked for certificates clears a finding: only root's own daemon is believed.
-			if o.PID == t.PID && (listensFor(&t, sk) || handed(sk) || runtimePorts[sk.Port] != "") && t.Verify.State == snapshot.Present && (t.Verify.Value != "true" || b.rootsOwn(t.Word, b.byPID[o.PID])) {
-				svc.TLSVerify = t.Verify.Value
-			}
-		}
+	svc.TLSVerify = cmp.Or(b.asksForCertificates(sk), svc.TLSVerify)
+	if t := b.proxied(sk); t != nil {
+		svc.Leads = t.Leads
 	}
 	addr := sk.Addr
 	if sk.Family == 6 {
@@ -98,6 +95,40 @@ func (b *builder) service(sk *snapshot.Socket) *DocService {
 		svc.Key += " in " + svc.Namespace
 	}
 	return svc
+}
+
+// asksForCertificates is what the configuration of the daemon that has a socket says of it: true, false, or empty if that is not known. What it says
+// of its other interfaces counts if it has none there.
+func (b *builder) asksForCertificates(sk *snapshot.Socket) (verify string) {
+	there := false
+	for i := range b.snap.Runtimes.TLS {
+		t := &b.snap.Runtimes.TLS[i]
+		for _, o := range sk.Owners {
+			at := listensFor(t, sk)
+			if o.PID != t.PID || !at && (there || !handed(sk) && runtimePorts[sk.Port] == "") {
+				continue
+			}
+			if at && !there {
+				there, verify = true, ""
+			}
+			// That clients are asked for certificates clears a finding: only root's own daemon is believed.
+			if t.Verify.State == snapshot.Present && (t.Verify.Value != "true" || b.rootsOwn(t.Word, b.byPID[o.PID])) && verify != "false" {
+				verify = t.Verify.Value
+			}
+		}
+	}
+	return verify
+}
+
+// proxied is what the configuration of a program says by which this socket leads to that of a runtime, nil if it does not.
+func (b *builder) proxied(sk *snapshot.Socket) *snapshot.DaemonTLS {
+	for i := range b.snap.Runtimes.TLS {
+		t := &b.snap.Runtimes.TLS[i]
+		if t.Leads != "" && (len(t.API) == 0 || listensFor(t, sk)) && slices.ContainsFunc(sk.Owners, func(o snapshot.Owner) bool { return o.PID == t.PID }) {
+			return t
+		}
+	}
+	return nil
 }
 
 // handed says of a socket that systemd has it too: it gave it to the daemon.
@@ -156,6 +187,8 @@ func (b *builder) class(sk *snapshot.Socket, svc *DocService) string {
 		return "winrm"
 	case sk.Proto == "udp" && slices.Contains(ipmiPorts, sk.Port) && !another && sk.OwnerState != snapshot.OwnersKernel:
 		return "ipmi"
+	case sk.Proto == "tcp" && b.proxied(sk) != nil:
+		return "runtime-api"
 	case sk.Proto == "tcp" && runtimePorts[sk.Port] == "" && b.besides(sk):
 		return "other"
 	case sk.Proto == "tcp" && runtimePorts[sk.Port] != "" && !another:
@@ -272,6 +305,13 @@ func (b *builder) gives(sk *snapshot.Socket, svc *DocService) (text string, user
 		for _, o := range sk.Owners {
 			if p := b.byPID[o.PID]; p != nil {
 				uid = min(uid, p.UID) // a daemon of root's that was handed the socket
+			}
+		}
+	}
+	if t := b.proxied(sk); t != nil && svc.Container == "" {
+		for i := range b.snap.Runtimes.Sockets { // what is behind it is that daemon
+			if k := &b.snap.Runtimes.Sockets[i]; k.Container == "" && strings.TrimPrefix(k.Path, "/var") == strings.TrimPrefix(t.Leads, "/var") {
+				uid = k.UID
 			}
 		}
 	}

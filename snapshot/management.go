@@ -15,6 +15,8 @@ type ManagedServer struct {
 	// Word is who decides what the program does: its program's.
 	Word     Word   `json:"word,omitzero"`
 	Evidence string `json:"evidence"`
+	// Listen are the addresses of the socket unit that starts it when somebody connects, as the unit has them; then there need be no process.
+	Listen []string `json:"listen,omitempty"`
 	// Settings are those that are judged, by name, from its arguments and its configuration; one that is not known says why.
 	Settings map[string]Fact `json:"settings,omitempty"`
 }

@@ -471,6 +471,8 @@ type DaemonTLS struct {
 	// APIRead is present where all places that say so were read; in an older snapshot nothing is known.
 	API     []string `json:"api,omitempty"`
 	APIRead *Fact    `json:"apiRead,omitempty"`
+	// Leads is the control socket that the program passes connections on to, if it is no daemon but a proxy: without API from all of its ports.
+	Leads string `json:"leads,omitempty"`
 }
 
 // Container is one container, read from its OCI specification on disk.

@@ -61,24 +61,55 @@ _asked contains svc if {
 	not svc.key in _told
 }
 
-finding contains {
-	"resource": {"kind": "service", "key": svc.key},
-	"message": sprintf("%s listens and nobody declared it: the %s zone reaches it", [svc.key, zone]),
-	"severity": _severity(zone),
-	"zone": zone,
-	"evidence": lib.evidence(reach),
-	"witness": reach.witness,
-	"remediation": array.concat(
-		_close(zone, svc),
-		[{"kind": "config", "text": sprintf("params: {expected: [%q]}", [sprintf("%s/%d/%s", [svc.proto, svc.port, svc.owner])])}],
-	),
-} if {
+_open(svc, zone) if {
+	svc.reach[zone].verdict == "reachable"
+	not svc.reach[zone].local
+}
+
+# Beside a list each socket is one to declare or to close. Without one they are told by their programs: one that is known by its name listens at
+# several ports and addresses, and nobody looks at each.
+_groups[name] contains svc if {
+	count(_expected) > 0
+	some svc in _asked
+	name := svc.key
+}
+
+_groups[name] contains svc if {
+	count(_expected) == 0
 	some svc in _asked
 	some zone in _zones
-	reach := svc.reach[zone]
-	reach.verdict == "reachable"
-	not reach.local
+	_open(svc, zone)
+	name := svc.owner
 }
+
+_key(name, list) := list[0].key if {
+	count(list) == 1
+} else := name
+
+_text(name, list) := list[0].key if {
+	count(list) == 1
+} else := sprintf("%s (%s)", [name, concat(", ", sort({sprintf("%s %d", [svc.proto, svc.port]) | some svc in list}))])
+
+finding contains {
+	"resource": {"kind": "service", "key": _key(name, all)},
+	"message": sprintf("%s listens and nobody declared it: the %s zone reaches it", [_text(name, list), zone]),
+	"severity": _severity(zone),
+	"zone": zone,
+	"evidence": [e | some svc in list; some e in lib.evidence(svc.reach[zone])],
+	"witness": list[0].reach[zone].witness,
+	"remediation": array.concat(
+		[r | some svc in list; some r in _close(zone, svc)],
+		[{"kind": "config", "text": sprintf("params: {expected: [%s]}", [concat(", ", sort({sprintf("%q", [_declaration(svc)]) | some svc in list}))])}],
+	),
+} if {
+	some name, group in _groups
+	all := [svc | some svc in group]
+	some zone in _zones
+	list := [svc | some svc in all; _open(svc, zone)]
+	count(list) > 0
+}
+
+_declaration(svc) := sprintf("%s/%d/%s", [svc.proto, svc.port, svc.owner])
 
 # Without a list nobody has said what may be closed: a web server is on it as well.
 _close(zone, svc) := lib.close(zone, svc) if count(_expected) > 0

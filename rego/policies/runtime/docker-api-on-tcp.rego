@@ -23,7 +23,7 @@ finding contains {
 	"message": sprintf("the runtime API %s gives %s to %s", [svc.key, svc.gives, _whom(svc)]),
 	"severity": _severity(svc),
 	"evidence": array.concat(
-		[sprintf("client certificates required: %s", [svc.tlsVerify])],
+		array.concat([sprintf("client certificates required: %s", [svc.tlsVerify])], _leads(svc)),
 		[e | some zone in ["external", "workload"]; some e in lib.evidence(svc.reach[zone])],
 	),
 	"witness": _witness(svc),
@@ -67,12 +67,17 @@ _unclear(svc) if {
 
 _unclear(svc) if {
 	svc.tlsVerify == "unknown"
+	object.get(svc, "leads", "") != ""
+}
+
+_unclear(svc) if {
+	svc.tlsVerify == "unknown"
 	svc.owner in {"dockerd", "containerd", "buildkitd", "podman", "kubelet", "libvirtd", "virtproxyd", "nomad", "k3s-server"}
 }
 
 unknown contains {
 	"resource": {"kind": "service", "key": svc.key},
-	"reason": "whether it asks for client certificates was not seen",
+	"reason": _why(svc),
 } if {
 	some svc in input.services
 	svc.class == "runtime-api"
@@ -80,6 +85,14 @@ unknown contains {
 	not _kept(svc)
 	not lib.lesser(svc)
 }
+
+_why(svc) := sprintf("what of %s it lets through was not worked out", [svc.leads]) if {
+	object.get(svc, "leads", "") != ""
+} else := "whether it asks for client certificates was not seen"
+
+_leads(svc) := [sprintf("it passes connections on to %s", [svc.leads])] if {
+	object.get(svc, "leads", "") != ""
+} else := []
 
 _reachable(svc) := [zone | some zone in ["external", "workload"]; svc.reach[zone].verdict == "reachable"]
 
