@@ -13,7 +13,7 @@ import (
 )
 
 // collectSystem reads secrets, accounts and consoles that are open, the clock, and what loads a packet filter at boot. Its parts are readable,
-// accounts, consoles, clock, boot and packages.
+// accounts, consoles, clock, boot, cloud and packages.
 func collectSystem(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outcome {
 	out := new(Outcome)
 	sec := &snap.System
@@ -32,6 +32,9 @@ func collectSystem(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outco
 	}
 	sec.Persisted = s.persisted(ctx, sec.Firewalls)
 	sec.PersistedMore = s.persistedMore(ctx, sec.Firewalls)
+	if sec.Cloud = s.cloud(); sec.Cloud.State == snapshot.Denied || sec.Cloud.State == snapshot.Error {
+		out.partialIn("cloud", "whether this is a machine of a cloud: %s", sec.Cloud.Reason)
+	}
 	sec.Packages, sec.PackagesRead = s.flooredPackages()
 	if f := sec.PackagesRead; f.State == snapshot.Denied || f.State == snapshot.Error {
 		out.partialIn("packages", "versions of packages: %s", f.Reason)

@@ -73,6 +73,7 @@ func build(ctx context.Context, s *snapshot.Snapshot, cfg zones.Config) *builder
 	b.system()
 	b.floors()
 	b.persisted()
+	b.metadata()
 	b.managed()
 	return b
 }

@@ -20,6 +20,8 @@ type System struct {
 	Persisted Persisted `json:"persisted,omitzero"`
 	// PersistedMore is what other services that are started at boot load then, each by its name.
 	PersistedMore []Persisted `json:"persistedMore,omitempty"`
+	// Cloud is whose machine the host is, by its firmware or cloud-init: aws, gcp, azure, ...; absent if it shows none.
+	Cloud Fact `json:"cloud,omitzero"`
 	// Packages are those that have a floor in the data file, with their versions; PackagesRead is the database that told.
 	Packages     []Package `json:"packages,omitempty"`
 	PackagesRead Fact      `json:"packagesRead,omitzero"`

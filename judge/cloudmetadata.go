@@ -1,0 +1,58 @@
+package judge
+
+import (
+	"net/netip"
+
+	"github.com/ringfence/ringfence/packet"
+	"github.com/ringfence/ringfence/reach"
+	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/zones"
+)
+
+// DocMetadata is the metadata service of the cloud that the host is a machine of, and which workloads the host lets through to it. Whether the service
+// itself answers them (IMDSv2 and its hop limit) is set in the cloud, and is not seen here.
+type DocMetadata struct {
+	State  string           `json:"state"` // of the fact: absent where the host shows no cloud
+	Reason string           `json:"reason"`
+	Cloud  string           `json:"cloud"`
+	Ways   []DocMetadataWay `json:"ways"`
+}
+
+// DocMetadataWay is what becomes of packets from a network of workloads to an address of the service.
+type DocMetadataWay struct {
+	From    string   `json:"from"` // the interface
+	Address string   `json:"address"`
+	Family  string   `json:"family"`
+	Reach   DocReach `json:"reach"`
+}
+
+// metadataAddresses are those of the service: the link-local one that all have, and those of IPv6 (docs.aws.amazon.com, docs.cloud.google.com).
+func metadataAddresses(cloud string) []netip.Addr {
+	list := []netip.Addr{netip.MustParseAddr("169.254.169.254")}
+	if v6 := map[string]string{"aws": "fd00:ec2::254", "gcp": "fd20:ce::254"}[cloud]; v6 != "" {
+		list = append(list, netip.MustParseAddr(v6))
+	}
+	return list
+}
+
+// metadata asks what workloads get to the metadata service of the cloud.
+func (b *builder) metadata() {
+	f := b.snap.System.Cloud
+	d := DocMetadata{State: string(f.State), Reason: f.Reason, Cloud: f.Value, Ways: []DocMetadataWay{}}
+	if f.State == "" { // an older snapshot
+		d.State, d.Reason = string(snapshot.Error), "the snapshot does not say whether the host is a machine of a cloud"
+	}
+	for i := range b.zones.Origins {
+		o := &b.zones.Origins[i]
+		if f.State != snapshot.Present || o.Local || o.Zone != zones.Workload {
+			continue
+		}
+		for _, at := range metadataAddresses(f.Value) {
+			answer := b.asker.Ask(&reach.Question{
+				From: []packet.Origin{o.Origin}, Proto: "tcp", Dport: 80, To: reach.Target{Addr: at}, Through: true, Family: map[bool]int{true: 4, false: 6}[at.Is4()],
+			})
+			d.Ways = append(d.Ways, DocMetadataWay{From: o.Interface, Address: at.String(), Family: familyName[at.Is4()], Reach: b.reach(&answer, o.Interface)})
+		}
+	}
+	b.doc.Metadata = d
+}
