@@ -179,13 +179,17 @@ func yamlBrakes(text string, keys []string, want any, how string) (off, told str
 // managed is what root forbids to agents of all users: taking the brakes off.
 func (s *Scan) managed() map[string]bool {
 	m := map[string]bool{}
-	if b, err := s.rootFile("/etc/claude-code/managed-settings.json"); err == nil {
+	more, _ := s.Host.Glob(claudeManagedDir) // what is not read forbids nothing
+	slices.Sort(more)
+	for _, file := range append([]string{claudeManaged}, more...) {
 		var f struct {
 			Permissions struct {
-				Disable string `json:"disableBypassPermissionsMode"`
+				Disable *string `json:"disableBypassPermissionsMode"`
 			} `json:"permissions"`
 		}
-		m["claude-code"] = json.Unmarshal(b, &f) == nil && f.Permissions.Disable == "disable"
+		if b, err := s.rootFile(file); err == nil && json.Unmarshal(b, &f) == nil && f.Permissions.Disable != nil {
+			m["claude-code"] = *f.Permissions.Disable == "disable"
+		}
 	}
 	if b, err := s.rootFile("/etc/codex/requirements.toml"); err == nil {
 		modes := tomlValues(string(b), "", "allowed_sandbox_modes")

@@ -290,3 +290,39 @@ func TestSecretsInUnits(t *testing.T) {
 		t.Errorf("want -, got +\n%s", d)
 	}
 }
+
+// TestManagedSettingsOfADirectory: files of the administrator's directory count on top of his file, in the order of their names, for the brakes and for
+// the sandbox; one that is hidden does not.
+func TestManagedSettingsOfADirectory(t *testing.T) {
+	const dir = "etc/claude-code/managed-settings.d/"
+	for name, c := range map[string]struct {
+		files   map[string]string
+		forbids bool
+		sandbox string
+	}{
+		"nothing":         {nil, false, "off"},
+		"a file alone":    {map[string]string{"etc/claude-code/managed-settings.json": `{"permissions": {"disableBypassPermissionsMode": "disable"}, "sandbox": {"enabled": true}}`}, true, "on"},
+		"a directory":     {map[string]string{dir + "10.json": `{"permissions": {"disableBypassPermissionsMode": "disable"}, "sandbox": {"enabled": true}}`}, true, "on"},
+		"the last counts": {map[string]string{dir + "10.json": `{"sandbox": {"enabled": true}}`, dir + "20.json": `{"sandbox": {"enabled": false}, "permissions": {"disableBypassPermissionsMode": "disable"}}`}, true, "off"},
+		"says nothing":    {map[string]string{"etc/claude-code/managed-settings.json": `{"permissions": {"disableBypassPermissionsMode": "disable"}}`, dir + "10.json": `{"sandbox": {"enabled": true}}`}, true, "on"},
+		"hidden":          {map[string]string{dir + ".10.json": `{"sandbox": {"enabled": true}}`, dir + "x.txt": `{`}, false, "off"},
+		"malformed":       {map[string]string{dir + "10.json": `{`}, false, ""},
+	} {
+		s, root := hostOf(t, c.files)
+		if err := os.MkdirAll(filepath.Join(root, "proc/77"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		for link, to := range map[string]string{"root": "../..", "cwd": "/work"} {
+			if err := os.Symlink(to, filepath.Join(root, "proc/77", link)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		p := &process{argv: []string{"claude"}}
+		p.PID = 77
+		var b snapshot.AgentSandbox
+		s.claudeSandbox(p, &b)
+		if got := s.managed()["claude-code"]; got != c.forbids || b.Configured.Value != c.sandbox {
+			t.Errorf("%s: forbids %v, want %v; %+v, want %q", name, got, c.forbids, b.Configured, c.sandbox)
+		}
+	}
+}

@@ -26,6 +26,12 @@ type claudeFile struct {
 	} `json:"sandbox"`
 }
 
+// What an administrator sets for Claude Code: a file, and on top of it those of a directory in the order of their names (code.claude.com, managed settings).
+const (
+	claudeManaged    = "/etc/claude-code/managed-settings.json"
+	claudeManagedDir = "/etc/claude-code/managed-settings.d/[^.]*.json"
+)
+
 // claudeSandbox reads the settings of Claude Code in the order in which they give way: the user's, the project's, its local ones, those of the
 // command line, the administrator's. The last that says something counts, so that a project's file can switch off what the user has on.
 func (s *Scan) claudeSandbox(p *process, b *snapshot.AgentSandbox) {
@@ -40,15 +46,20 @@ func (s *Scan) claudeSandbox(p *process, b *snapshot.AgentSandbox) {
 		b.Configured = snapshot.Fact{State: snapshot.Error, Reason: "its working directory, which has settings, was not read: " + cause(err).Error()}
 		return
 	}
-	files := []struct {
+	type settingsFile struct {
 		path, of string
 		text     []byte
-	}{
+	}
+	files := []settingsFile{
 		{path.Join(dir, "settings.json"), "user", nil},
 		{path.Join(cwd, ".claude/settings.json"), "project", nil},
 		{path.Join(cwd, ".claude/settings.local.json"), "project", nil},
 		{"", "arguments", nil},
-		{"/etc/claude-code/managed-settings.json", "administrator", nil},
+	}
+	managed, more := s.globIn(p, claudeManagedDir)
+	slices.Sort(managed)
+	for _, f := range append([]string{claudeManaged}, managed...) {
+		files = append(files, settingsFile{f, "administrator", nil})
 	}
 	if v := argument(p.argv, "--settings"); strings.HasPrefix(v, "{") {
 		files[3].text, files[3].path = []byte(v), "--settings"
@@ -59,6 +70,9 @@ func (s *Scan) claudeSandbox(p *process, b *snapshot.AgentSandbox) {
 		}
 	}
 	configured := snapshot.Fact{State: snapshot.Present, Value: "off"}
+	if more {
+		configured = snapshot.Fact{State: snapshot.Error, Reason: claudeManagedDir + ": not every file was read"}
+	}
 	for _, f := range files {
 		if f.path == "" {
 			continue

@@ -35,7 +35,7 @@ func collectSystem(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outco
 	if sec.Cloud = s.cloud(); sec.Cloud.State == snapshot.Denied || sec.Cloud.State == snapshot.Error {
 		out.partialIn("cloud", "whether this is a machine of a cloud: %s", sec.Cloud.Reason)
 	}
-	sec.Packages, sec.PackagesRead = s.flooredPackages()
+	sec.Packages, sec.PackagesRead = s.flooredPackages(ctx)
 	if f := sec.PackagesRead; f.State == snapshot.Denied || f.State == snapshot.Error {
 		out.partialIn("packages", "versions of packages: %s", f.Reason)
 	}

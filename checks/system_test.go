@@ -217,16 +217,30 @@ func TestUFWThatIsOff(t *testing.T) {
 func TestPackagesWithAFloor(t *testing.T) {
 	s, _ := hostOf(t, map[string]string{"var/lib/dpkg/status": "Package: sudo\nStatus: install ok installed\nVersion: 1.9.13p3-1+deb12u1\n\n" +
 		"Package: runc\nStatus: deinstall ok config-files\nVersion: 1.1.5\n\nPackage: bash\nStatus: install ok installed\nVersion: 5.2\n"})
-	list, f := s.flooredPackages()
+	list, f := s.flooredPackages(t.Context())
 	if want := []snapshot.Package{{Name: "sudo", Version: "1.9.13p3-1+deb12u1"}}; !slices.Equal(list, want) || f.State != snapshot.Present {
 		t.Errorf("%+v %+v", list, f)
 	}
 	s, _ = hostOf(t, map[string]string{"lib/apk/db/installed": "C:Q1x=\nP:runc\nV:1.2.6-r0\n\nP:musl\nV:1.2\n"})
-	if list, _ := s.flooredPackages(); len(list) != 1 || list[0].Version != "1.2.6-r0" {
+	if list, _ := s.flooredPackages(t.Context()); len(list) != 1 || list[0].Version != "1.2.6-r0" {
 		t.Errorf("%+v", list)
 	}
 	s, _ = hostOf(t, map[string]string{"var/lib/rpm/rpmdb.sqlite": "x"})
-	if _, f := s.flooredPackages(); f.State != snapshot.Error {
+	if _, f := s.flooredPackages(t.Context()); f.State != snapshot.Error {
 		t.Errorf("%+v", f)
+	}
+}
+
+// TestPackagesOfRPM: what rpm 4.18 told of a database with two versions of one package and one that nobody asked for. On files of a host that does not
+// run rpm is not asked, and nothing is known.
+func TestPackagesOfRPM(t *testing.T) {
+	got := rpmLines("runc\t4:1.1.12-4.el9\nkernel\t5.14.0-2.el9\nkernel\t5.14.0-1.el9\nruncx\t1-1\nerror: x\n", []string{"runc", "kernel"})
+	want := []snapshot.Package{{Name: "kernel", Version: "5.14.0-1.el9"}, {Name: "kernel", Version: "5.14.0-2.el9"}, {Name: "runc", Version: "4:1.1.12-4.el9"}}
+	if !slices.Equal(got, want) {
+		t.Errorf("%+v", got)
+	}
+	s, _ := hostOf(t, map[string]string{"var/lib/rpm/rpmdb.sqlite": ""})
+	if list, f := s.flooredPackages(t.Context()); list != nil || f.State != snapshot.Error || !strings.HasPrefix(f.Reason, "rpm: ") {
+		t.Errorf("%+v %+v", list, f)
 	}
 }
