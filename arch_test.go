@@ -30,11 +30,12 @@ var ours = map[string][]string{
 	"words":         {},
 	"exit":          {},
 	"assume":        {"finding", "words", "yamlfile"}, // the world is asked by an interface
+	"declared":      {"finding", "assume", "escape", "words", "yamlfile"},
 	"waiver":        {"finding", "words", "yamlfile"},
 	"terminal":      {},
 	"yamlfile":      {"words"},
 	"authoring":     {"judge"},
-	"audit":         {"host", "assume", "snapshot", "sandbox", "judge", "finding", "remedy", "trial", "version", "exposure", "packet", "trace", "zones", "reports", "escape", "exit", "winhost", "watch"}, // trial: by what a fix was judged
+	"audit":         {"host", "assume", "declared", "snapshot", "sandbox", "judge", "finding", "remedy", "trial", "version", "exposure", "packet", "trace", "zones", "reports", "escape", "exit", "winhost", "watch"}, // trial: by what a fix was judged
 	"signature":     {},
 	"packaging":     {},
 	"fleet":         {"audit", "exit", "finding", "host", "reports", "sandbox", "signature", "snapshot", "usage"},
@@ -51,8 +52,8 @@ var ours = map[string][]string{
 	"rego":          {},
 	"exposure":      {"snapshot", "ruleset", "packet", "zones", "reach", "trace", "certificate", "wfp", "wfp/classify", "wfp/mpssvc"},
 	"power":         {"snapshot", "zones", "rego"}, // what is known of programs
-	"judge":         {"rego", "assume", "power", "snapshot", "ruleset", "zones", "packet", "reach", "exposure", "finding", "words", "yamlfile"},
-	"sandbox":       {"host", "snapshot", "judge", "finding", "reports", "rego", "waiver", "assume", "words", "remedy"}, // remedy: what to do first is what its plans would do
+	"judge":         {"rego", "assume", "declared", "power", "snapshot", "ruleset", "zones", "packet", "reach", "exposure", "finding", "words", "yamlfile"},
+	"sandbox":       {"host", "snapshot", "judge", "finding", "reports", "rego", "waiver", "assume", "declared", "words", "remedy"}, // remedy: what to do first is what its plans would do
 	"finding":       {},
 	"reports":       {"finding", "escape", "packet", "trace", "power", "words", "threatmodel"},
 	"threatmodel":   {"finding", "escape"}, // a model is made of a report: one that was kept draws the same

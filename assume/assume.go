@@ -376,3 +376,16 @@ func (c *Claim) checks() []string {
 	}
 	return list
 }
+
+// ShippedEntries are entries of the shipped set as its file has them.
+func ShippedEntries(ids []string) string {
+	const begins = "  - id: "
+	var b strings.Builder
+	for i, entry := range strings.Split(string(shipped), "\n"+begins) {
+		id, _, _ := strings.Cut(entry, "\n")
+		if i > 0 && slices.Contains(ids, id) {
+			b.WriteString(begins + strings.TrimRight(entry, "\n") + "\n\n")
+		}
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}

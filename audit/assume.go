@@ -9,6 +9,7 @@ import (
 	"io/fs"
 
 	"github.com/ringfence/ringfence/assume"
+	"github.com/ringfence/ringfence/declared"
 	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/reports"
@@ -24,10 +25,11 @@ func (in *Input) Assumptions(ctx context.Context, s *Source, history, format str
 	}
 	defer m.Close()
 	o, err := m.Audit(ctx, []sandbox.Rendering{JSON, {Format: "oscal"}}, true)
-	if err == nil {
-		r = o.Report
+	if err != nil {
+		return nil, "", "", err
 	}
-	if err == nil && history != "" {
+	r = o.Report
+	if history != "" {
 		added, err = keep(history, r, fmt.Sprintf("sha256:%x", sha256.Sum256(o.Rendered[0])))
 	}
 	if err != nil {
@@ -43,6 +45,20 @@ func (in *Input) Assumptions(ctx context.Context, s *Source, history, format str
 	default:
 		return r, added, reports.AssumptionsText(r, all), nil
 	}
+}
+
+// Begin is a first model of what is judged.
+func (in *Input) Begin(ctx context.Context, s *Source) (string, error) {
+	m, err := in.Load(ctx, s)
+	if err != nil {
+		return "", err
+	}
+	defer m.Close()
+	o, err := m.Audit(ctx, nil, true)
+	if err != nil {
+		return "", err
+	}
+	return declared.Begin(o.Report), nil
 }
 
 // History reads a history of assumptions, which is trusted as the configuration is.

@@ -28,6 +28,7 @@ type Source struct {
 	WaiverFile   string
 	// AssumptionFile is a register of assumptions; without one they are the shipped ones, which make no findings.
 	AssumptionFile string
+	ModelFile      string // what people declare of the host
 	Which          sandbox.Selection
 	Imports        []string      // reports of other tools, as TOOL=FILE
 	Deadline       time.Duration // of each collector
@@ -123,6 +124,12 @@ func (s *Source) Setup() (*sandbox.Setup, error) {
 	if s.AssumptionFile != "" {
 		setup.AssumptionFile = s.AssumptionFile
 		if setup.Assumptions, err = sandbox.ReadAssumptions(s.AssumptionFile); err != nil {
+			return nil, err
+		}
+	}
+	if s.ModelFile != "" {
+		setup.ModelFile = s.ModelFile
+		if setup.Model, err = sandbox.ReadModel(s.ModelFile); err != nil {
 			return nil, err
 		}
 	}

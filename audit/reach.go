@@ -153,3 +153,16 @@ func (in *Input) Batch(t *trace.Tracer, file string, to io.Writer) error {
 	}
 	return TraceLines(t, from, to)
 }
+
+// OnePacket reads the packet of an argument that comes in by an interface; nil if there is a batch of them.
+func OnePacket(in, batch string, args []string) (*packet.Packet, error) {
+	switch {
+	case batch != "" && (in != "" || len(args) > 0):
+		return nil, errors.New("--batch takes no packet and no --in: each line has its own")
+	case batch == "" && (in == "" || len(args) == 0):
+		return nil, errors.New("trace wants --in and a packet, or --batch")
+	case batch != "":
+		return nil, nil
+	}
+	return packet.Parse(in, args[0])
+}

@@ -130,11 +130,9 @@ func (a *asking) check(id string) finding.Ground {
 	return p
 }
 
-// reachReads are what questions about packets are answered from.
-var reachReads = []string{"network", "nftables", "listeners.ip", "processes.power"}
-
-// reach asks the packet model.
+// reach asks the packet model. Which zones there are is part of the answer, so that it rests on all that services are made from.
 func (a *asking) reach(q *assume.Reach) finding.Ground {
+	reachReads := fieldReads()["services"]
 	p := finding.Ground{Kind: "reach", What: q.String()}
 	if exposure.Unseen(a.b.snap) != nil {
 		return a.whole(p, reachReads)
@@ -248,11 +246,6 @@ func (a *asking) services(q *assume.Reach) (out []ways) {
 	return out
 }
 
-// pathReads are what questions about who becomes what are answered from.
-var pathReads = []string{
-	"powers", "processes.power", "processes.groups", "runtimes", "agents", "listeners.ip", "listeners.namespaces", "network", "nftables",
-}
-
 // path asks who becomes what. Who is meant to is told, and is no answer.
 func (a *asking) path(q *assume.Path) finding.Ground {
 	p := finding.Ground{Kind: "path", What: q.String(), Validity: finding.Confirmed}
@@ -295,7 +288,7 @@ func (a *asking) path(q *assume.Path) finding.Ground {
 			finding.Confirmed: finding.Rejected, finding.Rejected: finding.Confirmed, finding.Unconfirmed: finding.Unconfirmed,
 		}[p.Validity]
 	}
-	if whole := a.whole(finding.Ground{Kind: p.Kind, What: p.What, Validity: finding.Confirmed}, pathReads); yes == 0 && whole.Validity != finding.Confirmed {
+	if whole := a.whole(finding.Ground{Kind: p.Kind, What: p.What, Validity: finding.Confirmed}, fieldReads()["paths"]); yes == 0 && whole.Validity != finding.Confirmed {
 		return whole // nobody is seen to, and not everybody was seen
 	}
 	return p

@@ -29,3 +29,13 @@ func (c *Check) Explain() string {
 	}
 	return b.String()
 }
+
+// Explain tells what is known about one check.
+func (p *Policies) Explain(id string) (string, error) {
+	for i := range p.Checks {
+		if p.Checks[i].ID == id {
+			return p.Checks[i].Explain(), nil
+		}
+	}
+	return "", p.NoCheck(id)
+}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/ringfence/ringfence/assume"
+	"github.com/ringfence/ringfence/declared"
 	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/snapshot"
 	"github.com/ringfence/ringfence/words"
@@ -29,6 +30,8 @@ type Config struct {
 	// Register is what assumptions are held against the host, at which time.
 	Register *assume.Register `json:"-"`
 	Now      time.Time        `json:"-"`
+	// Model is what people declare of the host; nil is nothing.
+	Model *declared.Model `json:"-"`
 	// Budget is how long the packet model may be asked; what it was not asked by then is unknown. 0 is without end.
 	Budget time.Duration `json:"-"`
 }
@@ -139,7 +142,13 @@ func Judge(ctx context.Context, s *snapshot.Snapshot, p *Policies, cfg *Config, 
 			r.Results[i] = res
 		}
 	}
-	return r, assumed(ctx, r, &asking{ctx: ctx, b: b, ev: ev, results: r.Results}, p, cfg)
+	if err := assumed(ctx, r, &asking{ctx: ctx, b: b, ev: ev, results: r.Results}, p, cfg); err != nil {
+		return nil, err
+	}
+	if cfg.Model != nil {
+		r.Add(cfg.Model.Hold(r, lacking(s, b.gaps, fieldReads()["services"]), lacking(s, b.gaps, fieldReads()["interfaces"])))
+	}
+	return r, nil
 }
 
 // seenBy names who collected a snapshot.
@@ -268,6 +277,15 @@ func decide(ctx context.Context, res *finding.Result, c *Check, ev *evaluator, s
 		res.Status = finding.Pass
 	}
 	return nil
+}
+
+// lacking says in one text what was not seen of sections, "" if all was.
+func lacking(s *snapshot.Snapshot, left map[string][]string, reads []string) string {
+	gaps, unread := missed(s, left, reads)
+	if unread != "" {
+		return unread
+	}
+	return strings.Join(gaps, "; ")
 }
 
 // missed says what was not seen of sections: why one was not read at all, else what is lacking.

@@ -97,8 +97,8 @@ func typeOf(v any) string {
 	}
 }
 
-// declared are the parameters of all checks. The error names two checks that declare one in different ways: they read the same value.
-func declared(checks []Check) (map[string]Param, error) {
+// declaredParams are the parameters of all checks. The error names two checks that declare one in different ways: they read the same value.
+func declaredParams(checks []Check) (map[string]Param, error) {
 	all, by := map[string]Param{}, map[string]string{}
 	for i := range checks {
 		c := &checks[i]

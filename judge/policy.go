@@ -222,7 +222,7 @@ func (p *Policies) compile(c *ast.Compiler) error {
 	}
 	slices.SortFunc(p.Checks, func(a, b Check) int { return strings.Compare(a.ID, b.ID) })
 	var err error
-	p.params, err = declared(p.Checks)
+	p.params, err = declaredParams(p.Checks)
 	return err
 }
 

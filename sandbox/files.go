@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 
 	"github.com/ringfence/ringfence/assume"
+	"github.com/ringfence/ringfence/declared"
 	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/judge"
 )
@@ -39,6 +40,15 @@ func ReadAssumptions(file string) ([]byte, error) {
 	b, err := host.ReadTrusted(file, assume.MaxSize)
 	if err != nil {
 		return nil, fmt.Errorf("assumptions: %w", err)
+	}
+	return b, nil
+}
+
+// ReadModel reads a model that people declare, which is trusted as the configuration is: what it has is no finding.
+func ReadModel(file string) ([]byte, error) {
+	b, err := host.ReadTrusted(file, declared.MaxSize)
+	if err != nil {
+		return nil, fmt.Errorf("model: %w", err)
 	}
 	return b, nil
 }

@@ -11,11 +11,14 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
 
 	"github.com/ringfence/ringfence/assume"
+	"github.com/ringfence/ringfence/declared"
 	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/judge"
@@ -208,8 +211,11 @@ func (j *Judging) unjudged(s *snapshot.Snapshot, reason string) *finding.Report 
 		a.Because = []string{reason}
 		r.Assumptions = append(r.Assumptions, a)
 	}
-	if j.setup.AssumptionFile != "" {
+	if slices.ContainsFunc(r.Assumptions, func(a finding.Assumption) bool { return !a.Shipped }) {
 		r.Add(assume.Results(r.Assumptions))
+	}
+	if j.setup.ModelFile != "" {
+		r.Add(declared.Unheld(reason))
 	}
 	return r
 }
@@ -231,13 +237,13 @@ func (j *Judging) ask(ctx context.Context, ask *job, texts ...[]byte) (*Outcome,
 				return err
 			}
 		}
-		return o.read(c.out, ask, j.Checks, len(j.assumptions))
+		return o.read(c.out, ask, j.Checks, len(j.assumptions)+len(declared.IDs))
 	})
 	return o, err
 }
 
-// read reads the answer to a job. Assumptions are what can be unknown beside the checks.
-func (o *Outcome) read(r io.Reader, ask *job, checks []judge.Check, assumptions int) error {
+// read reads the answer to a job. Others are the results that there can be beside the checks.
+func (o *Outcome) read(r io.Reader, ask *job, checks []judge.Check, others int) error {
 	var got judged
 	err := readValue(r, &got)
 	switch {
@@ -247,7 +253,7 @@ func (o *Outcome) read(r io.Reader, ask *job, checks []judge.Check, assumptions 
 		return toldError(got.Error)
 	}
 	o.Worst, o.Unknown, o.worse = got.Worst, got.Unknown, got.Worse
-	if o.Worst != "" && finding.Rank(o.Worst) >= len(finding.Severities) || o.Unknown < 0 || o.Unknown > len(checks)+assumptions {
+	if o.Worst != "" && finding.Rank(o.Worst) >= len(finding.Severities) || o.Unknown < 0 || o.Unknown > len(checks)+others {
 		return fmt.Errorf("%w: worst %q, %d unknown", errFrame, o.Worst, o.Unknown)
 	}
 	if ask.Brief {
@@ -273,13 +279,32 @@ func (o *Outcome) read(r io.Reader, ask *job, checks []judge.Check, assumptions 
 	if err := readValue(r, o.Report); err != nil {
 		return err
 	}
-	if len(o.Report.Results) != len(checks) {
-		return fmt.Errorf("%w: %d results of %d checks", errFrame, len(o.Report.Results), len(checks))
+	return results(o.Report, checks)
+}
+
+// besides are the areas of results that no policy makes.
+var besides = []string{"assumption/", "model/", "waiver/"}
+
+// results refuses a report that has not one result for each check, in their order, beside those that no policy makes.
+func results(r *finding.Report, checks []judge.Check) error {
+	if len(r.Results) < len(checks) {
+		return fmt.Errorf("%w: %d results of %d checks", errFrame, len(r.Results), len(checks))
 	}
-	for i := range checks {
-		if o.Report.Results[i].ID != checks[i].ID {
-			return fmt.Errorf("%w: result %q in the place of %q", errFrame, o.Report.Results[i].ID, checks[i].ID)
+	n := 0
+	for i := range r.Results {
+		id := r.Results[i].ID
+		switch {
+		case n < len(checks) && checks[n].ID == id:
+			n++
+		case slices.ContainsFunc(besides, func(area string) bool { return strings.HasPrefix(id, area) }):
+		case n < len(checks):
+			return fmt.Errorf("%w: result %q in the place of %q", errFrame, id, checks[n].ID)
+		default:
+			return fmt.Errorf("%w: result %q of no check", errFrame, id)
 		}
+	}
+	if n != len(checks) {
+		return fmt.Errorf("%w: %d results of %d checks", errFrame, n, len(checks))
 	}
 	return nil
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/ringfence/ringfence/finding"
+	"github.com/ringfence/ringfence/fixtures"
 	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/judge"
 	"github.com/ringfence/ringfence/snapshot"
@@ -105,7 +106,7 @@ func answering(t *testing.T, good *Judging, answer []byte) func() *child {
 		fromChild, out := io.Pipe()
 		go func() {
 			if _, err := readFrame(in); err == nil {
-				_ = writeValue(out, ready{Checks: good.Checks, Config: good.Config, Confinement: good.confinement})
+				_ = writeValue(out, ready{Checks: good.Checks, Config: good.Config, Confinement: good.confinement, Assumptions: good.assumptions})
 				_, err1 := readFrame(in)
 				_, err2 := readFrame(in)
 				if err := errors.Join(err1, err2); err != nil {
@@ -212,5 +213,42 @@ func TestEndOfContext(t *testing.T) {
 	cancel()
 	if _, err := j.Judge(ctx, &Question{Text: text, Report: true}); !errors.Is(err, context.Canceled) {
 		t.Error(err)
+	}
+}
+
+// TestAssumptionsOutliveTheProcess: where judging comes to no end, nothing that people assume or declare is confirmed, refuted or passed.
+func TestAssumptionsOutliveTheProcess(t *testing.T) {
+	j, err := Start(t.Context(), Setup{
+		AssumptionFile: "a", Assumptions: []byte("version: 1\nassumptions:\n- {id: x, statement: X., holds: {fact: host.kernel.lockdown}}\n"),
+		ModelFile: "m", Model: []byte("version: 1\nflows: []\nassumptions:\n- {id: other, statement: Y., holds: {not: {fact: host.kernel.lockdown}}}\n"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	good, err := j.Judge(t.Context(), &Question{Snapshot: fixtures.Host(), Report: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := good.Report
+	j.begin = answering(t, j, nil)
+	j.child.kill()
+	bad, err := j.Judge(t.Context(), &Question{Snapshot: fixtures.Host(), Report: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{"assumption/x": finding.Pass, "assumption/other": finding.Fail, "model/undeclared-flow": finding.Fail, "model/impossible-flow": finding.Pass}
+	for id, status := range want {
+		if got := lastOf(t, before, id).Status; got != status {
+			t.Errorf("%s: %s, want %s", id, got, status)
+		}
+		if got := lastOf(t, bad.Report, id); got.Status != finding.Unknown || !strings.Contains(got.Reason, "judging ended before it was done") {
+			t.Errorf("%s: %s %s where nothing was judged", id, got.Status, got.Reason)
+		}
+	}
+	for _, a := range bad.Report.Assumptions {
+		if a.Validity != finding.Unconfirmed || a.Open != finding.Unseen || len(a.Because) != 1 {
+			t.Errorf("%+v", a)
+		}
 	}
 }

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -9,9 +10,11 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/ringfence/ringfence/assume"
+	"github.com/ringfence/ringfence/declared"
 	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/judge"
 	"github.com/ringfence/ringfence/rego"
@@ -38,6 +41,10 @@ type Setup struct {
 	Assumptions    []byte `json:"assumptions,omitempty"`
 	// Lazy says that configuration and policies are read with the first snapshot, if there is one.
 	Lazy bool `json:"lazy,omitempty"`
+
+	// ModelFile is the name of a model that people declare, for messages, and Model its text.
+	ModelFile string `json:"modelFile,omitempty"`
+	Model     []byte `json:"model,omitempty"`
 
 	waivers *waiver.List
 	Leave   string `json:"leave,omitempty"` // why the policies of the user are not evaluated
@@ -225,7 +232,12 @@ func (s *Setup) prepare() (*judge.Policies, *judge.Config, error) {
 		return nil, nil, err
 	}
 	cfg.Checks.Skip = append(cfg.Checks.Skip, left...)
-	if cfg.Register, err = s.register(p); err != nil {
+	if s.ModelFile != "" {
+		if cfg.Model, err = declared.Parse(s.ModelFile, s.Model); err != nil {
+			return nil, nil, err
+		}
+	}
+	if cfg.Register, err = s.register(p, cfg.Model); err != nil {
 		return nil, nil, err
 	}
 	cfg.Now = s.Now
@@ -234,7 +246,7 @@ func (s *Setup) prepare() (*judge.Policies, *judge.Config, error) {
 		for i := range p.Checks {
 			ids = append(ids, p.Checks[i].ID)
 		}
-		ids = append(ids, cfg.Register.IDs()...)
+		ids = slices.Concat(ids, cfg.Register.IDs(), declared.IDs)
 		if s.waivers, err = waiver.Parse(s.WaiverFile, s.Waivers, ids, s.Now); err != nil {
 			return nil, nil, err
 		}
@@ -245,11 +257,24 @@ func (s *Setup) prepare() (*judge.Policies, *judge.Config, error) {
 }
 
 // register is what assumptions are held against the host.
-func (s *Setup) register(p *judge.Policies) (*assume.Register, error) {
-	if s.AssumptionFile == "" {
+func (s *Setup) register(p *judge.Policies, m *declared.Model) (*assume.Register, error) {
+	r := new(assume.Register)
+	var err error
+	switch {
+	case s.AssumptionFile != "":
+		if r, err = assume.Parse(s.AssumptionFile, s.Assumptions, p.Known()); err != nil {
+			return nil, err
+		}
+	case m == nil || len(m.Assumptions) == 0:
 		return assume.Shipped(p.Known())
 	}
-	return assume.Parse(s.AssumptionFile, s.Assumptions, p.Known())
+	if m != nil {
+		r.Assumptions = append(r.Assumptions, m.Assumptions...)
+	}
+	if err := r.Check(p.Known()); err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", assume.ErrRegister, cmp.Or(s.ModelFile, s.AssumptionFile), err)
+	}
+	return r, nil
 }
 
 // judge judges the text of a snapshot.

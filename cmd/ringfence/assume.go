@@ -13,8 +13,7 @@ func (e *env) assumeCommand() *cobra.Command {
 	f, history, format := new(auditFlags), "", "text"
 	c := &cobra.Command{
 		Use: "assume", Short: "Say which assumptions of a threat model hold on this host, or a snapshot of one", Args: usage.None,
-		Long: "Say which assumptions of a threat model hold on this host, or a snapshot of one: those of a file, or the ten that are shipped.\n\n" +
-			"Exit codes: 0 none is rejected, 1 one is, 2 usage, file or snapshot error, 3 one is unconfirmed under --strict.",
+		Long: "Say which assumptions of a threat model hold on this host, or a snapshot of one: those of a file, or the ten that are shipped.\n\nExit codes: 0 none is rejected, 1 one is, 2 usage, file or snapshot error, 3 one is unconfirmed under --strict.",
 		RunE: func(c *cobra.Command, _ []string) error {
 			r, added, text, err := e.input(f.quiet).Assumptions(c.Context(), &f.Source, history, format, f.look.verbose)
 			if err != nil {
@@ -55,4 +54,23 @@ func (e *env) assumeCommand() *cobra.Command {
 		},
 	)
 	return c
+}
+
+// modelCommand begins a model of the host.
+func (e *env) modelCommand() *cobra.Command {
+	var src source
+	c := &cobra.Command{Use: "model", Short: "Declare what a host is meant to let pass, and hold it against the host (audit --model)"}
+	begin := &cobra.Command{
+		Use: "init", Short: "Write a first model of this host, or of a snapshot: its zones, its flows, what is assumed", Args: usage.None,
+		RunE: func(c *cobra.Command, _ []string) error {
+			text, err := e.input(src.quiet).Begin(c.Context(), &src.Source)
+			if err != nil {
+				return err
+			}
+			return e.tellText(text)
+		},
+	}
+	src.flags(begin)
+	c.AddCommand(begin)
+	return usage.Group(c)
 }

@@ -86,6 +86,7 @@ func (e *env) auditCommand() *cobra.Command {
 	c.Flags().BoolVar(&f.bar.Strict, "strict", false, "exit code 3 if a check is unknown or has not seen all")
 	f.waiverFlag(c)
 	c.Flags().StringVar(&f.AssumptionFile, "assumptions", "", "`file` of assumptions that are held against the host (YAML)")
+	c.Flags().StringVar(&f.ModelFile, "model", "", "`file` of zones, flows and assumptions that people declare (YAML)")
 	c.Flags().StringVar(&f.base, "baseline", "", "say what changed since this report `file` (JSON)")
 	f.look.flags(c)
 	f.fix.flags(c)
@@ -104,8 +105,8 @@ func (f *auditFlags) plan() ([]reports.Output, error) {
 	switch {
 	case f.bar.FailOn == audit.OnNew && f.base == "":
 		return nil, errors.New("--fail-on new wants --baseline")
-	case f.fix.fix && (f.WaiverFile != "" || f.base != "" || f.AssumptionFile != ""):
-		return nil, errors.New("--waivers, --assumptions and --baseline do not go with --fix: it closes what is found")
+	case f.fix.fix && (f.WaiverFile != "" || f.base != "" || f.AssumptionFile != "" || f.ModelFile != ""):
+		return nil, errors.New("--waivers, --assumptions, --model and --baseline do not go with --fix: it closes what is found")
 	}
 	return outs, f.fix.validate(f)
 }

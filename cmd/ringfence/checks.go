@@ -36,12 +36,11 @@ func (e *env) checksCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				for i := range p.Checks {
-					if p.Checks[i].ID == args[0] {
-						return e.tellText(p.Checks[i].Explain())
-					}
+				text, err := p.Explain(args[0])
+				if err != nil {
+					return err
 				}
-				return p.NoCheck(args[0])
+				return e.tellText(text)
 			},
 		},
 		e.testCommand(), e.newCheckCommand(&policies), e.documentCommand(), e.exportCommand(),

@@ -48,7 +48,7 @@ func (e *env) root() *cobra.Command {
 	root.PersistentFlags().StringVar(&e.hostRoot, "host-root", "", "in a container: the `directory` that the host's root is mounted at (default: that of process 1)")
 	root.Flags().BoolP("version", "V", false, "print the version")
 	root.AddCommand(e.auditCommand(), e.collectCommand(), e.checksCommand(), e.traceCommand(), e.reachCommand(),
-		e.pathsCommand(), e.assumeCommand(), e.fixCommand(), e.explainCommand(), e.reportCommand(), e.diffCommand(), e.versionCommand())
+		e.pathsCommand(), e.assumeCommand(), e.modelCommand(), e.fixCommand(), e.explainCommand(), e.reportCommand(), e.diffCommand(), e.versionCommand())
 	root.AddCommand(append(e.hostCommands(), e.childCommands()...)...)
 	root.SetHelpCommand(usage.Help())
 	root.InitDefaultCompletionCmd()

@@ -20,7 +20,7 @@ func TestOneWayToTheTerminal(t *testing.T) {
 		t.Fatal(err)
 	}
 	allowed := map[string]bool{ // standard streams that are handed on
-		"live.go run":         true,
+		"live.go run":    true,
 		"trace.go Batch": true, "main.go run": true, "live.go Of": true, "look.go Of": true,
 	}
 	seen := 0

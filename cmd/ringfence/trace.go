@@ -33,21 +33,14 @@ func (e *env) traceCommand() *cobra.Command {
 		Args: usage.Args("[PACKET]"),
 		RunE: func(c *cobra.Command, args []string) error {
 			switch {
-			case batch != "" && (in != "" || len(args) > 0):
-				return errors.New("--batch takes no packet and no --in: each line has its own")
-			case batch == "" && (in == "" || len(args) == 0):
-				return errors.New("trace wants --in and a packet, or --batch")
 			case batch != "" && (expect != "" || c.Flags().Changed("format")):
 				return errors.New("--batch answers one JSON fate a line: it takes no --format and no --expect")
 			case batch == "-" && where.snapshot == "-":
 				return errors.New("standard input cannot be both the snapshot and the batch")
 			}
-			var p *packet.Packet
-			if batch == "" {
-				var err error
-				if p, err = packet.Parse(in, args[0]); err != nil {
-					return err
-				}
+			p, err := audit.OnePacket(in, batch, args)
+			if err != nil {
+				return err
 			}
 			s, err := e.look(c.Context(), &where, tracedSections...)
 			if err != nil {
