@@ -322,13 +322,16 @@ func (p *document) others(r *finding.Report) {
 	for _, status := range []string{finding.Pass, finding.NotApplicable, finding.Waived} {
 		var ids []string
 		for i := range r.Results {
-			if r.Results[i].Status == status {
-				ids = append(ids, r.Results[i].ID)
+			if res := &r.Results[i]; res.Status == status && (status != finding.Pass || len(res.Under) == 0) {
+				ids = append(ids, res.ID)
 			}
 		}
 		if len(ids) > 0 {
 			p.Others = append(p.Others, tableRow{Names: ids, Verdict: strings.ReplaceAll(status, "_", " ")})
 		}
+	}
+	if list := assumed(r); len(list) > 0 {
+		p.Others = append(p.Others, tableRow{Names: list, Verdict: "under assumptions"})
 	}
 }
 

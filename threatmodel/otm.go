@@ -3,6 +3,7 @@ package threatmodel
 import (
 	"fmt"
 	"io"
+	"strings"
 )
 
 type otm struct {
@@ -112,7 +113,7 @@ func (m *Model) OTM(w io.Writer) error {
 	}
 	for i := range m.Report.Results {
 		if r := &m.Report.Results[i]; statusOf(r) != "" {
-			o.Controls = append(o.Controls, otmControl{symbolic("control " + r.ID), shorten(controlTitle(r), titleLength), shorten(r.ID+": "+r.Remediation, textLength), 100})
+			o.Controls = append(o.Controls, otmControl{symbolic("control " + r.ID), shorten(controlTitle(r), titleLength), shorten(r.ID+": "+strings.TrimSpace(r.Reason+" "+r.Remediation), textLength), 100})
 		}
 	}
 	seen := map[string]bool{}
