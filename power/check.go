@@ -12,14 +12,22 @@ import (
 
 // Check goes through an answer of no again, with nothing of what made it but the snapshot: whatever a closed state can use leads to a closed state, and
 // none has what the goal is. It says what is wrong.
-func Check(s *snapshot.Snapshot, apis []API, a *Answer) error {
+func Check(s *snapshot.Snapshot, apis []API, a *Answer) error { return newChecker(s, apis).check(a) }
+
+// newChecker is a checker of answers about one snapshot. It keeps accounts by their ids and names, and nothing of any answer.
+func newChecker(s *snapshot.Snapshot, apis []API) *checker {
+	return &checker{s: s, apis: apis, lacks: lacks(s), base: New(s, apis)}
+}
+
+// check goes through one answer.
+func (k *checker) check(a *Answer) error {
 	if a.Verdict != No {
 		return fmt.Errorf("an answer of %s has no certificate", a.Verdict)
 	}
-	if list := lacks(s); len(list) > 0 {
-		return fmt.Errorf("what is not there is not known: %s", strings.Join(list, "; "))
+	if len(k.lacks) > 0 {
+		return fmt.Errorf("what is not there is not known: %s", strings.Join(k.lacks, "; "))
 	}
-	k := &checker{s: s, apis: apis, goal: a.Goal, closed: map[string]bool{}}
+	k.goal, k.closed = a.Goal, map[string]bool{}
 	for i := range a.Closed {
 		k.closed[a.Closed[i].key()] = true
 	}
@@ -38,6 +46,8 @@ func Check(s *snapshot.Snapshot, apis []API, a *Answer) error {
 type checker struct {
 	s      *snapshot.Snapshot
 	apis   []API
+	lacks  []string
+	base   *Graph // whom rules of sudo and polkit name
 	goal   Goal
 	closed map[string]bool
 }
@@ -102,12 +112,18 @@ func (k *checker) files(st *State) error {
 	if st.Place == InContainer {
 		return nil
 	}
-	for _, f := range k.s.Powers.Files {
-		goal := map[snapshot.LeverKind]Goal{snapshot.LeverFilter: Filter, snapshot.LeverSecret: Secret}[f.Kind]
-		if goal == "" && f.UID == 0 {
+	for i := range k.s.Powers.Files {
+		f := &k.s.Powers.Files[i]
+		var goal Goal
+		switch {
+		case f.Kind == snapshot.LeverFilter:
+			goal = Filter
+		case f.Kind == snapshot.LeverSecret:
+			goal = Secret
+		case f.UID == 0:
 			goal = Root
 		}
-		open := f.Unread != "" || slices.ContainsFunc(f.Permits, func(p snapshot.Permit) bool { return holds(st, p) && !shut(st, &f, p, "/") })
+		open := f.Unread != "" || slices.ContainsFunc(f.Permits, func(p snapshot.Permit) bool { return holds(st, p) && !shut(st, f, p, "/") })
 		switch {
 		case !open, f.UID == st.UID && goal == "":
 		case goal != "" && k.matters(goal):
@@ -122,11 +138,8 @@ func (k *checker) files(st *State) error {
 // account says whether somebody who logs in as a uid is among the states.
 func (k *checker) account(uid int) bool {
 	st := State{UID: uid, Place: OnHost, HostPID: true, HostNet: true, InNet: true}
-	for _, a := range k.s.Powers.Accounts {
-		if a.UID == uid {
-			st.Groups = append([]int{a.GID}, a.Groups...)
-			break
-		}
+	if a := k.base.accounts[uid]; a != nil {
+		st.Groups = append([]int{a.GID}, a.Groups...)
 	}
 	return k.closed[st.key()]
 }
@@ -241,10 +254,9 @@ func (k *checker) polkit(st *State) error {
 	if f := k.s.Powers.PolkitRead.State; f != snapshot.Present && f != snapshot.Absent {
 		return fmt.Errorf("the rules of polkit are not known")
 	}
-	g := New(k.s, k.apis)
 	for i := range k.s.Powers.Polkit {
 		p := &k.s.Powers.Polkit[i]
-		if p.Unread != "" || !p.Narrower && g.meets(p, st) && (p.Action == "" || slices.Contains(rego.Gains().Actions, p.Action)) {
+		if p.Unread != "" || !p.Narrower && k.base.meets(p, st) && (p.Action == "" || slices.Contains(rego.Gains().Actions, p.Action)) {
 			return fmt.Errorf("%s lets uid %d do %s", p.File, st.UID, p.Action)
 		}
 	}
@@ -259,14 +271,13 @@ func (k *checker) programs(st *State) error {
 	if f := k.s.Powers.SudoRead.State; f != snapshot.Present && f != snapshot.Absent {
 		return fmt.Errorf("the rules of sudo are not known")
 	}
-	g := New(k.s, k.apis)
 	for i := range k.s.Powers.Sudo {
 		r := &k.s.Powers.Sudo[i]
-		if !g.ruleFor(r, st) {
+		if !k.base.ruleFor(r, st) {
 			continue
 		}
 		for _, name := range r.As {
-			if a := g.names[name]; a == nil || a.UID == 0 || !k.account(a.UID) {
+			if a := k.base.names[name]; a == nil || a.UID == 0 || !k.account(a.UID) {
 				return fmt.Errorf("sudo has a rule for uid %d", st.UID)
 			}
 		}

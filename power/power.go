@@ -178,6 +178,7 @@ type Graph struct {
 	edges    map[string][]Edge
 	gaps     []string // why no answer is no
 	searched bool     // all programs with other powers are known
+	checker  *checker // of answers, once there is one
 	cut      map[string]bool
 }
 

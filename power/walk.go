@@ -171,7 +171,10 @@ func (g *Graph) Ask(p Principal) []Answer {
 			for _, s := range all.states {
 				a.Closed = append(a.Closed, *s)
 			}
-			if err := Check(g.snap, g.apis, &a); err != nil {
+			if g.checker == nil {
+				g.checker = newChecker(g.snap, g.apis)
+			}
+			if err := g.checker.check(&a); err != nil {
 				a.Verdict, a.Closed, a.Because = Unknown, nil, []string{"the certificate was not confirmed: " + err.Error()}
 			}
 		}
