@@ -42,7 +42,8 @@ type Assumption struct {
 	Supports  []string `json:"supports,omitempty"` // checks that pass only while it holds
 	Holds     Claim    `json:"holds"`
 
-	until time.Time // it wants a review from then on
+	until  time.Time // it wants a review from then on
+	untold bool      // nothing says what it is held by
 }
 
 // Claim is a claim about a host: one of its fields is set, beside Says.
@@ -216,6 +217,9 @@ func (a *Assumption) check(known *Known, left *int) error {
 			return fmt.Errorf("%s: supports: %w", a.ID, err)
 		}
 	}
+	if a.untold {
+		return nil
+	}
 	if err := a.Holds.check(known, left, maxDepth); err != nil {
 		return fmt.Errorf("%s: holds: %w", a.ID, err)
 	}
@@ -388,4 +392,23 @@ func ShippedEntries(ids []string) string {
 		}
 	}
 	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// Untold is an assumption of a format that does not say what it is held by: it is never confirmed.
+func Untold(id, statement string, topics []string) Assumption {
+	return Assumption{ID: id, Statement: statement, Topics: topics, untold: true}
+}
+
+// Stated is the shipped assumption whose statement a text begins with. Its claims name what is shipped too, and are checked with the register.
+func Stated(text string) (Assumption, bool, error) {
+	var r Register
+	if err := yamlfile.Unmarshal("shipped.yaml", shipped, &r); err != nil {
+		return Assumption{}, false, fmt.Errorf("%w: %w", ErrRegister, err)
+	}
+	for _, a := range r.Assumptions {
+		if strings.HasPrefix(strings.ToLower(text), strings.ToLower(strings.TrimSuffix(a.Statement, "."))) {
+			return a, true, nil
+		}
+	}
+	return Assumption{}, false, nil
 }

@@ -62,6 +62,11 @@ func (h *holding) assumption(a *Assumption) *finding.Assumption {
 		return out
 	}
 	out := h.r.told(a)
+	if a.untold {
+		out.Validity, out.Open, out.Because = finding.Unconfirmed, finding.Unseen, []string{"the model does not say what it is held by"}
+		h.done[a.ID] = &out
+		return &out
+	}
 	out.Validity = finding.Confirmed
 	for _, c := range a.Holds.apart() {
 		claim := finding.Claim{Says: c.text(), Grounds: []finding.Ground{}}

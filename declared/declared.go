@@ -24,17 +24,22 @@ type Model struct {
 	Flows       []Flow              `json:"flows"`
 	Assumptions []assume.Assumption `json:"assumptions,omitempty"`
 
-	// coarse: flows are of zones alone, as other tools know them. One between two zones stands for all services there.
-	coarse bool
-	// about are the flows between two zones by the port that they are about: 0 has those of several ports, and -1 what is forwarded.
-	about map[way][]*Flow
+	about map[way][]*Flow // flows by what they are about
 }
 
-// way is the zones and the port of a flow.
+// way is the zones and the port of a flow, or the key of a service.
 type way struct {
 	from, to string
 	port     int
+	key      string
 }
+
+// What stands for a port where a flow is about no single one.
+const (
+	ports     = 0
+	forwarded = -1
+	anything  = -2
+)
 
 // index sorts the flows by what they are about.
 func (m *Model) index() error {
@@ -42,12 +47,16 @@ func (m *Model) index() error {
 	ranges := 0
 	for i := range m.Flows {
 		f := &m.Flows[i]
-		w := way{f.From, f.To, f.low}
+		w := way{from: f.From, to: f.To, port: f.low}
 		switch {
-		case m.coarse || f.Service == "":
-			w.port = -1
+		case f.key != "":
+			w = way{from: f.From, key: f.key}
+		case f.whatever:
+			w.port = anything
+		case f.Service == "":
+			w.port = forwarded
 		case f.low != f.high:
-			w.port = 0
+			w.port = ports
 			ranges++
 		}
 		m.about[w] = append(m.about[w], f)
@@ -77,18 +86,22 @@ type Flow struct {
 
 	proto     string
 	low, high int
+	// Of a TM-BOM: its title, the key of the service, or that it stands for whatever crosses the boundary.
+	title, key string
+	whatever   bool
 }
 
 // Names are the names of the zones.
 var Names = []string{"external", "management", "runtime", "workload", "host"}
 
 // MaxSize bounds a model, in bytes.
-const MaxSize = 4 << 20
+const MaxSize = 16 << 20
 
 const (
 	maxFlows  = 50_000
 	maxRanges = 5000 // of them that are about several ports: each is compared with each flow of its zones
 	maxZones  = 100
+	maxYAML   = 4 << 20 // bytes; a TM-BOM has pictures
 )
 
 // ErrModel is in every error of reading a model.
@@ -106,6 +119,22 @@ func Parse(file string, text []byte) (*Model, error) {
 func parse(file string, text []byte) (*Model, error) {
 	if len(text) > MaxSize {
 		return nil, fmt.Errorf("%s: larger than %d MiB", file, MaxSize>>20)
+	}
+	if isTMBOM(text) {
+		m, err := ofTMBOM(text)
+		if err == nil && len(m.Flows) > maxFlows {
+			err = fmt.Errorf("more than %d flows", maxFlows)
+		}
+		if err == nil {
+			err = m.index()
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+		return m, nil
+	}
+	if len(text) > maxYAML {
+		return nil, fmt.Errorf("%s: larger than %d MiB", file, maxYAML>>20)
 	}
 	m := new(Model)
 	if err := yamlfile.Unmarshal(file, text, m); err != nil {
@@ -203,6 +232,9 @@ func (f *Flow) check() error {
 
 // String is the flow in words.
 func (f *Flow) String() string {
+	if f.title != "" {
+		return f.title
+	}
 	var s strings.Builder
 	s.WriteString(f.From + " -> " + f.To)
 	if f.Service != "" {

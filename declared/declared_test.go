@@ -199,7 +199,7 @@ func TestWrongModels(t *testing.T) {
 		"version: 1\nzones: [{name: external, interfaces: [a]}, {name: workload, interfaces: [a]}]":                           "a is there twice",
 		"version: 1\nzones: [{name: external, interfaces: ['[']}]":                                                            "is no pattern",
 		"version: 1\nflows: [" + strings.Repeat("{from: external, to: workload},", 50_001) + "]":                              "more than 50000 flows",
-		strings.Repeat("#", MaxSize+1):                                                                                        "larger than 4 MiB",
+		strings.Repeat("#", MaxSize+1):                                                                                        "larger than 16 MiB",
 	} {
 		if _, err := Parse("f", []byte(text)); !errors.Is(err, ErrModel) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%.80s: %v, want %q", text, err, want)
@@ -210,6 +210,7 @@ func TestWrongModels(t *testing.T) {
 // FuzzParse: no text makes a model that panics, and one that is held finds nothing that the report does not have.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(Begin(scene())))
+	f.Add([]byte(zoned + flowOf("a", "op", "component", "ssh") + "]}"))
 	f.Add([]byte("version: 1\nflows:\n- {from: external, to: host, service: tcp/1-65535}\nzones:\n- {name: external, interfaces: ['*']}\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		m, err := Parse("f", text)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ringfence/ringfence/escape"
 	"github.com/ringfence/ringfence/finding"
 )
 
@@ -155,13 +156,14 @@ func flows(r *finding.Report) []*real {
 
 // of are the declared flows that are about a real one.
 func (m *Model) of(w *real) (list []*Flow) {
-	ports := []int{-1}
-	if w.service != nil && !m.coarse {
-		ports = []int{w.service.Port, 0}
+	about := []way{{from: w.from, to: w.to, port: anything}, {from: w.from, to: w.to, port: forwarded}}
+	if w.service != nil {
+		about[1].port = w.service.Port
+		about = append(about, way{from: w.from, to: w.to, port: ports}, way{from: w.from, key: escape.Text(w.service.Key(), false)})
 	}
-	for _, port := range ports {
-		for _, f := range m.about[way{w.from, w.to, port}] {
-			if m.coarse || f.has(w.service) {
+	for _, way := range about {
+		for _, f := range m.about[way] {
+			if f.whatever || f.key != "" || f.has(w.service) {
 				list = append(list, f)
 			}
 		}
@@ -253,7 +255,7 @@ func (m *Model) real(all []*real, res *finding.Result) map[*Flow]*answer {
 			Resource: resource(w.key), Zone: w.from, Witness: w.any.witness, Conditions: w.any.if_, Severity: "medium",
 			Message:     w.key + " is possible, and not in the model",
 			Evidence:    []string{"possible by " + strings.Join(w.any.by[:min(len(w.any.by), maxTexts)], ", ")},
-			Remediation: []finding.Remediation{{Kind: "words", Text: "close it (ringfence fix plan), or declare it with its reason: " + w.declaration("")}},
+			Remediation: []finding.Remediation{{Kind: "words", Text: "close it, or declare it with its reason: " + w.declaration("")}},
 		}
 		if w.any.witness != "" {
 			f.Evidence = append(f.Evidence, w.any.witness)
@@ -288,7 +290,7 @@ func few(list, more []string) []string {
 
 // possible finds the declared flows that the host does not let pass.
 func (m *Model) possible(r *finding.Report, known map[*Flow]*answer, missed string, res *finding.Result) {
-	listening := listeners(r)
+	listening, within := listeners(r), inside(r)
 	for i := range m.Flows {
 		f := &m.Flows[i]
 		var a answer
@@ -296,7 +298,7 @@ func (m *Model) possible(r *finding.Report, known map[*Flow]*answer, missed stri
 			a = *known[f]
 		}
 		switch {
-		case a.verdict == "reachable":
+		case a.verdict == "reachable", f.key != "" && within[way{from: f.From, key: f.key}]:
 		case a.verdict == "unknown":
 			res.Unknowns = append(res.Unknowns, finding.Unclear{Resource: resource(f.String()), Reason: "whether it is possible is not known: " + strings.Join(a.because, "; ")})
 		case missed != "":
@@ -312,6 +314,17 @@ func (m *Model) possible(r *finding.Report, known map[*Flow]*answer, missed stri
 			res.Findings = append(res.Findings, e)
 		}
 	}
+}
+
+// inside are the sockets, by their keys and zones, that are in the zone that they are reached from: there is no boundary, whatever a TM-BOM draws.
+func inside(r *finding.Report) map[way]bool {
+	out := map[way]bool{}
+	for i := range r.Exposures {
+		if e := &r.Exposures[i]; over(e.Zone) == zoneOf(&e.Service) {
+			out[way{from: over(e.Zone), key: escape.Text(e.Service.Key(), false)}] = true
+		}
+	}
+	return out
 }
 
 // listeners are the keys of sockets by protocol and port, a few of each.
@@ -336,6 +349,9 @@ func (m *Model) proof(r *finding.Report, listening map[string]map[int][]string, 
 		if zone != "host" && !slices.ContainsFunc(r.Zones, func(z finding.Zone) bool { return over(z.Zone) == zone }) {
 			return []string{"nothing is in the " + zone + " zone"}
 		}
+	}
+	if f.key != "" {
+		return []string{"there is no such socket on the host, or it crosses no boundary"}
 	}
 	if f.Service == "" {
 		return []string{"no interfaces lead from the one zone to the other"}

@@ -86,7 +86,7 @@ func (e *env) auditCommand() *cobra.Command {
 	c.Flags().BoolVar(&f.bar.Strict, "strict", false, "exit code 3 if a check is unknown or has not seen all")
 	f.waiverFlag(c)
 	c.Flags().StringVar(&f.AssumptionFile, "assumptions", "", "`file` of assumptions that are held against the host (YAML)")
-	c.Flags().StringVar(&f.ModelFile, "model", "", "`file` of zones, flows and assumptions that people declare (YAML)")
+	c.Flags().StringVar(&f.ModelFile, "model", "", "`file` of zones, flows and assumptions that people declare (YAML, or a TM-BOM)")
 	c.Flags().StringVar(&f.base, "baseline", "", "say what changed since this report `file` (JSON)")
 	f.look.flags(c)
 	f.fix.flags(c)
