@@ -54,7 +54,9 @@ type document struct {
 	Boundaries []boundaryRow
 	Forwards   []tableRow
 	Uses       []tableRow
+	MoreUses   int
 	Open       []tableRow
+	MoreOpen   int
 	Interfaces []finding.Zone
 	MoreIfaces int
 	Coverage   []finding.Coverage
@@ -99,6 +101,7 @@ type tableRow struct {
 	Verdict string
 	What    string
 	Details []string
+	rank    int
 }
 
 // writeHTML writes a report as one page that asks for nothing else: no script, no request.
@@ -318,7 +321,8 @@ func (p *document) others(r *finding.Report) {
 		}
 		p.Open[i].name(name)
 	}
-	p.Open = p.Open[:min(len(p.Open), maxPageTable)]
+	p.MoreOpen = max(0, len(p.Open)-maxPageTable)
+	p.Open = p.Open[:len(p.Open)-p.MoreOpen]
 	for _, status := range []string{finding.Pass, finding.NotApplicable, finding.Waived} {
 		var ids []string
 		for i := range r.Results {

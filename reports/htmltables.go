@@ -167,6 +167,9 @@ func causeWords(list []finding.Cause) (out []string) {
 	return out
 }
 
+// usesOrder has first what is to be read first.
+var usesOrder = []threatmodel.Verdict{threatmodel.Possible, threatmodel.Unknown, threatmodel.Impossible}
+
 // uses has a row for what parts have of the host and of its daemons, those of one answer together.
 func (p *document) uses(m *threatmodel.Model) {
 	at := map[string]int{}
@@ -175,11 +178,12 @@ func (p *document) uses(m *threatmodel.Model) {
 		if f.Kind == threatmodel.ByNetwork || f.Kind == threatmodel.ByForward {
 			continue
 		}
-		row := tableRow{What: f.Label, Verdict: string(f.Verdict)}
+		row := tableRow{What: f.Label, Verdict: string(f.Verdict), rank: slices.Index(usesOrder, f.Verdict) * 2}
 		if f.Kind == threatmodel.BySocket {
 			row.What = "controls " + m.Node(f.To).Name + " by " + f.Label
 		} else if f.Kind == threatmodel.ByMount {
 			row.What = f.Label + " " + m.Node(f.To).Name
+			row.rank++ // behind what gives more than files
 		}
 		row.Details = slices.Concat(f.Steps, f.StoppedBy, f.Because)
 		row.Details = row.Details[:min(len(row.Details), maxPageEvidence)]
@@ -195,7 +199,7 @@ func (p *document) uses(m *threatmodel.Model) {
 		}
 		p.Uses[j].name(m.Node(f.From).Name)
 	}
-	rank := []string{string(threatmodel.Possible), string(threatmodel.Unknown), string(threatmodel.Impossible)}
-	slices.SortStableFunc(p.Uses, func(a, b tableRow) int { return slices.Index(rank, a.Verdict) - slices.Index(rank, b.Verdict) })
-	p.Uses = p.Uses[:min(len(p.Uses), maxPageTable)]
+	slices.SortStableFunc(p.Uses, func(a, b tableRow) int { return a.rank - b.rank })
+	p.MoreUses = max(0, len(p.Uses)-maxPageTable)
+	p.Uses = p.Uses[:len(p.Uses)-p.MoreUses]
 }
