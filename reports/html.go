@@ -55,15 +55,17 @@ type document struct {
 	Forwards   []tableRow
 	Uses       []tableRow
 	MoreUses   int
-	Open       []tableRow
-	MoreOpen   int
-	Interfaces []finding.Zone
-	MoreIfaces int
-	Coverage   []finding.Coverage
-	Others     []tableRow
-	Confined   string
-	Tool       string
-	Digest     string
+	// Assumptions that fail come first.
+	Assumptions []finding.Assumption
+	Open        []tableRow
+	MoreOpen    int
+	Interfaces  []finding.Zone
+	MoreIfaces  int
+	Coverage    []finding.Coverage
+	Others      []tableRow
+	Confined    string
+	Tool        string
+	Digest      string
 
 	anchors map[string]bool
 }
@@ -167,6 +169,9 @@ func newDocument(m *threatmodel.Model) *document {
 	}
 	p.actions(r)
 	p.others(r)
+	p.Assumptions = slices.SortedStableFunc(slices.Values(r.Assumptions), func(a, b finding.Assumption) int {
+		return slices.Index(validities, a.Validity) - slices.Index(validities, b.Validity)
+	})
 	p.Interfaces = r.Zones[:min(len(r.Zones), maxPageTable/4)]
 	p.MoreIfaces = len(r.Zones) - len(p.Interfaces)
 	return p
@@ -326,16 +331,18 @@ func (p *document) others(r *finding.Report) {
 	for _, status := range []string{finding.Pass, finding.NotApplicable, finding.Waived} {
 		var ids []string
 		for i := range r.Results {
-			if res := &r.Results[i]; res.Status == status && (status != finding.Pass || len(res.Under) == 0) {
-				ids = append(ids, res.ID)
+			if r.Results[i].Status != status {
+				continue
 			}
+			id := r.Results[i].ID
+			if len(r.Results[i].Under) > 0 {
+				id += " (" + r.Results[i].Reason + ")"
+			}
+			ids = append(ids, id)
 		}
 		if len(ids) > 0 {
 			p.Others = append(p.Others, tableRow{Names: ids, Verdict: strings.ReplaceAll(status, "_", " ")})
 		}
-	}
-	if list := assumed(r); len(list) > 0 {
-		p.Others = append(p.Others, tableRow{Names: list, Verdict: "under assumptions"})
 	}
 }
 

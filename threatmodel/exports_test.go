@@ -41,6 +41,7 @@ func hostile() *finding.Report {
 		)
 		r.Inventory.Uses = append(r.Inventory.Uses, finding.Use{From: key, Kind: finding.UsePower, Goal: "root", Verdict: "yes", Steps: []string{n}, Cut: []string{n}})
 		res := finding.Resource{Kind: "workload", Key: key}
+		r.Assumptions = append(r.Assumptions, finding.Assumption{ID: n, Statement: n, Topics: []string{n}, Validity: n, Because: []string{n}, Review: n})
 		r.Results = append(r.Results, finding.Result{ID: n, Status: finding.Fail, Severity: n, Title: n, Description: n, Findings: []finding.Finding{{
 			Resource: res, Message: n, Severity: "critical", Evidence: []string{n}, Fingerprint: finding.Fingerprint(n, res), Steps: []string{n},
 		}}})
@@ -187,6 +188,9 @@ func TestWhatBecomesWhat(t *testing.T) {
 	}
 	if b := got.Boundaries[slices.IndexFunc(got.Boundaries, func(b tmBoundary) bool { return b.A == Management && b.B == Host })]; !slices.Equal(b.Methods, []string{"public_key"}) {
 		t.Errorf("%+v", b)
+	}
+	if a := got.Assumed; len(a) != 2 || a[0].Validity != "rejected" || a[0].Topics[0] != "host-os" || !strings.Contains(a[0].Text, "/usr can be written") || a[1].Validity != "unconfirmed" {
+		t.Errorf("%+v", a)
 	}
 	var none tmbom
 	if err := json.Unmarshal(printed(t, New(unseen()).TMBOM), &none); err != nil {

@@ -49,6 +49,10 @@ func scene() *finding.Report {
 			{ID: "host/clock", Status: finding.Pass, Severity: "low", Title: "the clock is right"},
 			{ID: "host/late", Status: finding.Unknown, Severity: "low", Title: "late", Reason: "not read"},
 		},
+		Assumptions: []finding.Assumption{
+			{ID: "immutable", Statement: "The host is immutable.", Topics: []string{"Host OS"}, Validity: finding.Rejected, Because: []string{"/usr can be written"}},
+			{ID: "odd", Statement: "Odd.", Validity: "perhaps"},
+		},
 		Inventory: &finding.Inventory{
 			Parts: []finding.Part{
 				{Key: "agent claude-code of uid 1000", Kind: finding.PartAgent, Name: "Claude Code", Zone: Workload},

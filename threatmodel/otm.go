@@ -3,7 +3,6 @@ package threatmodel
 import (
 	"fmt"
 	"io"
-	"strings"
 )
 
 type otm struct {
@@ -113,7 +112,7 @@ func (m *Model) OTM(w io.Writer) error {
 	}
 	for i := range m.Report.Results {
 		if r := &m.Report.Results[i]; statusOf(r) != "" {
-			o.Controls = append(o.Controls, otmControl{symbolic("control " + r.ID), shorten(controlTitle(r), titleLength), shorten(r.ID+": "+strings.TrimSpace(r.Reason+" "+r.Remediation), textLength), 100})
+			o.Controls = append(o.Controls, otmControl{symbolic("control " + r.ID), shorten(controlTitle(r), titleLength), shorten(controlText(r), textLength), 100})
 		}
 	}
 	seen := map[string]bool{}

@@ -38,6 +38,7 @@ type tmbom struct {
 	Stores     []tmStore        `json:"data_stores"`
 	Sets       []tmSet          `json:"data_sets"`
 	Flows      []tmFlow         `json:"data_flows"`
+	Assumed    []tmAssumption   `json:"assumptions,omitempty"`
 	Personas   []tmPersona      `json:"threat_personas"`
 	Threats    []tmThreat       `json:"threats"`
 	Controls   []tmControl      `json:"controls"`
@@ -116,6 +117,12 @@ type tmFlow struct {
 	Encrypted bool  `json:"encrypted"`
 }
 
+type tmAssumption struct {
+	Text     string   `json:"description"`
+	Topics   []string `json:"topics,omitempty"`
+	Validity string   `json:"validity"`
+}
+
 type tmPersona struct {
 	tmNamed
 	Person        bool   `json:"is_person"`
@@ -183,6 +190,7 @@ func (m *Model) TMBOM(w io.Writer) error {
 	if at, err := time.Parse(time.RFC3339, m.Report.Snapshot.CollectedAt); err == nil {
 		t.Reviewed = at.UTC().Format(time.RFC3339)
 	}
+	t.Assumed = m.tmAssumptions()
 	t.Personas = personas()
 	m.tmNodes(t)
 	m.tmFlows(t)
@@ -361,6 +369,31 @@ func personas() []tmPersona {
 	}
 }
 
+// tmAssumptions are the assumptions with why they are not confirmed, and until when they count.
+func (m *Model) tmAssumptions() (list []tmAssumption) {
+	for i := range m.Report.Assumptions {
+		a := &m.Report.Assumptions[i]
+		text := a.Statement
+		if len(a.Because) > 0 {
+			text += " Because: " + strings.Join(a.Because[:min(len(a.Because), maxReasons)], "; ") + "."
+		}
+		if a.Review != "" {
+			text += " To be looked at again by " + a.Review + "."
+		}
+		x := tmAssumption{Text: shorten(text, textLength), Validity: finding.Unconfirmed}
+		if a.Validity == finding.Confirmed || a.Validity == finding.Rejected {
+			x.Validity = a.Validity
+		}
+		for _, topic := range a.Topics {
+			if s := slug(topic); s != "" {
+				x.Topics = append(x.Topics, s)
+			}
+		}
+		list = append(list, x)
+	}
+	return list
+}
+
 // threatName is the name of the threat that a finding is.
 func threatName(f *finding.Finding) string {
 	return "threat-" + slug(f.Fingerprint[:min(len(f.Fingerprint), 16)])
@@ -413,11 +446,7 @@ func (m *Model) tmControls(t *tmbom) {
 		if finding.Rank(priority) >= finding.Rank("info") {
 			priority = "none"
 		}
-		text := r.Remediation
-		if r.Reason != "" {
-			text = r.Reason + ". " + text
-		}
-		c := tmControl{tmNamed: named(name, controlTitle(r), r.ID+": "+text), Threats: []string{}, Status: status, Priority: priority}
+		c := tmControl{tmNamed: named(name, controlTitle(r), controlText(r)), Threats: []string{}, Status: status, Priority: priority}
 		for j := range r.Findings {
 			c.Threats = append(c.Threats, threatName(&r.Findings[j]))
 		}
@@ -427,6 +456,15 @@ func (m *Model) tmControls(t *tmbom) {
 
 // controlTitle names a check as what keeps its problem away: titles of checks say the problem.
 func controlTitle(r *finding.Result) string { return "Prevent: " + r.Title }
+
+// controlText says which check a control is, what came of it, and what to do.
+func controlText(r *finding.Result) string {
+	text := r.ID + ": "
+	if r.Reason != "" {
+		text += r.Reason + ". "
+	}
+	return strings.TrimSpace(text + r.Remediation)
+}
 
 func (m *Model) tmDiagrams(t *tmbom) error {
 	d := m.Draw()
