@@ -14,7 +14,7 @@ import (
 // inventory tells who and what is on the host, for the threat model. Its lists are in the order of their keys, so that two hosts that differ in one thing
 // have inventories that do.
 func (b *builder) inventory() *finding.Inventory {
-	t := &teller{b: b, inv: &finding.Inventory{Parts: []finding.Part{}, Listeners: []finding.Listener{}, Uses: []finding.Use{}}, at: map[string]int{}}
+	t := &teller{b: b, inv: &finding.Inventory{Parts: []finding.Part{}, Listeners: []finding.Listener{}, Uses: []finding.Use{}}, at: map[string]int{}, used: map[string]bool{}}
 	t.workloads()
 	t.agents()
 	t.servers()
@@ -35,6 +35,8 @@ type teller struct {
 	b   *builder
 	inv *finding.Inventory
 	at  map[string]int // parts by key
+
+	used map[string]bool
 }
 
 // has says whether there is a part of a key.
@@ -238,9 +240,9 @@ func (t *teller) agentNamed(title string) string {
 
 // use adds a use, once.
 func (t *teller) use(u finding.Use) {
-	if !slices.ContainsFunc(t.inv.Uses, func(o finding.Use) bool {
-		return o.From == u.From && o.Kind == u.Kind && o.To == u.To && o.Goal == u.Goal && o.Object == u.Object
-	}) {
+	id := strings.Join([]string{u.From, u.Kind, u.To, u.Goal, u.Object}, "\x00")
+	if !t.used[id] {
+		t.used[id] = true
 		t.inv.Uses = append(t.inv.Uses, u)
 	}
 }

@@ -82,7 +82,10 @@ func reached(f *threatmodel.Flow) (c exposureCell, same string, rank int) {
 	default:
 		c.Details, rank = f.Because, 2
 	}
-	same = strings.Join([]string{c.Verdict, c.By}, "\x01")
+	if len(f.Not) > 0 {
+		c.Details = append(slices.Clone(c.Details), few(f.Not, 3))
+	}
+	same = strings.Join([]string{c.Verdict, c.By, strings.Join(f.Not, "\x02")}, "\x01")
 	if f.Verdict != threatmodel.Possible {
 		same += strings.Join(c.Details, "\x01")
 	}

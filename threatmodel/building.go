@@ -145,8 +145,12 @@ func rank(v Verdict) int { return slices.Index([]Verdict{Impossible, Unknown, Po
 func (f *Flow) join(v Verdict, by, witness string, stopped, because []finding.Cause) {
 	switch {
 	case rank(v) < rank(f.Verdict):
+		f.Not = append(f.Not, by+": "+string(v))
 		return
 	case rank(v) > rank(f.Verdict):
+		for _, other := range f.By {
+			f.Not = append(f.Not, other+": "+string(f.Verdict))
+		}
 		f.Verdict, f.By, f.Witness, f.StoppedBy, f.Because = v, nil, "", nil, nil
 	}
 	if !slices.Contains(f.By, by) {

@@ -492,7 +492,7 @@ func (l *Line) Label(n int) string {
 		}
 		next := strings.TrimPrefix(text+", "+s, ", ")
 		if rest := len(l.Labels) - i; i > 0 && (i >= maxLabels || width(next) > n-4) {
-			return fmt.Sprintf("%s +%d", text, rest)
+			return fmt.Sprintf("%s +%d", shorten(text, n-4), rest)
 		}
 		text, last = next, proto
 	}

@@ -143,6 +143,7 @@ func TestLabel(t *testing.T) {
 		{[]string{"tcp 22"}, 18, "tcp 22"},
 		{[]string{"tcp 22", "tcp 80", "udp 53"}, 40, "tcp 22, 80, udp 53"},
 		{[]string{"tcp 22", "tcp 80", "tcp 443", "tcp 8080", "tcp 8443", "tcp 9000"}, 18, "tcp 22, 80 +4"},
+		{[]string{strings.Repeat("x", 50), "y"}, 18, strings.Repeat("x", 13) + "… +1"},
 		{[]string{strings.Repeat("x", 50)}, 18, strings.Repeat("x", 17) + "…"},
 	} {
 		l := &Line{Kind: ByNetwork, Labels: c.labels}

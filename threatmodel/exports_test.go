@@ -225,6 +225,44 @@ func TestOneListenerMore(t *testing.T) {
 	}
 }
 
+// TestRoundTrip: what a fix closes is no flow any more, and its control is active under the same name.
+func TestRoundTrip(t *testing.T) {
+	r := scene()
+	var before, after tmbom
+	if err := json.Unmarshal(printed(t, New(r).TMBOM), &before); err != nil {
+		t.Fatal(err)
+	}
+	for i := range r.Exposures {
+		if e := &r.Exposures[i]; e.Service.Port == 2375 {
+			e.Verdict, e.Witness, e.StoppedBy = "unreachable", "", []finding.Cause{{Where: "inet ringfence/input#1", Text: "drop"}}
+		}
+	}
+	r.Results[0].Status, r.Results[0].Findings = finding.Pass, nil
+	r.Assumptions[0].Validity = finding.Confirmed
+	if err := json.Unmarshal(printed(t, New(r).TMBOM), &after); err != nil {
+		t.Fatal(err)
+	}
+	name := symbolic("flow actor external > listener tcp 0.0.0.0:2375 (dockerd)")
+	flow := func(d *tmbom) bool { return slices.ContainsFunc(d.Flows, func(f tmFlow) bool { return f.Name == name }) }
+	status := func(d *tmbom, name string) string {
+		i := slices.IndexFunc(d.Controls, func(c tmControl) bool { return c.Name == name })
+		if i < 0 {
+			return ""
+		}
+		return d.Controls[i].Status
+	}
+	check := symbolic("control runtime/docker-api-on-tcp")
+	if !flow(&before) || flow(&after) || status(&before, name) != "" || status(&after, name) != "active" {
+		t.Errorf("the flow: %v, then %v and %q", flow(&before), flow(&after), status(&after, name))
+	}
+	if a, b := status(&before, check), status(&after, check); a != "suggested" || b != "active" {
+		t.Errorf("the control was %s and is %s", a, b)
+	}
+	if a, b := before.Assumed[0].Validity, after.Assumed[0].Validity; a != "rejected" || b != "confirmed" {
+		t.Errorf("the assumption was %s and is %s", a, b)
+	}
+}
+
 // TestOTM: what a document refers to is there, and it has what the schema requires.
 func TestOTM(t *testing.T) {
 	for name, r := range cases() {

@@ -109,6 +109,8 @@ type Flow struct {
 	Label    string // short
 	// By are the interfaces and families of a network flow that have its verdict.
 	By []string
+	// Not are those that have another verdict, with it.
+	Not []string
 	// Witness is a packet that shows it, Steps a way; StoppedBy is the proof that there is none; Because is why it is not known.
 	Witness   string
 	Steps     []string
