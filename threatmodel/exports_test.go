@@ -243,7 +243,9 @@ func TestRoundTrip(t *testing.T) {
 		t.Fatal(err)
 	}
 	name := symbolic("flow actor external > listener tcp 0.0.0.0:2375 (dockerd)")
-	flow := func(d *tmbom) bool { return slices.ContainsFunc(d.Flows, func(f tmFlow) bool { return f.Name == name }) }
+	flow := func(d *tmbom) bool {
+		return slices.ContainsFunc(d.Flows, func(f tmFlow) bool { return f.Name == name })
+	}
 	status := func(d *tmbom, name string) string {
 		i := slices.IndexFunc(d.Controls, func(c tmControl) bool { return c.Name == name })
 		if i < 0 {
