@@ -347,15 +347,26 @@ func TestSVGIsXML(t *testing.T) {
 	}
 }
 
+// mermaidLine and dotLine are the lines that the printers make.
+var (
+	mermaidLine = regexp.MustCompile(`^(flowchart LR|subgraph zone_[a-z]+\[` + mermaidQuoted + `\]|end|  n\d+(\[|\(\[|\[\()` + mermaidBox + `(\]|\]\)|\)\])|` +
+		`  class n\d+ [a-z]+|n\d+ (-->|--x|-\.->)\|` + mermaidQuoted + `\| n\d+|note\[` + mermaidQuoted + `\]|classDef .*)$`)
+	dotLine = regexp.MustCompile(`^(digraph ringfence \{|rankdir=LR|label=` + dotQuoted + `|(node|edge) \[.*\]|subgraph cluster_[a-z]+ \{|style=dashed|\}|` +
+		`n\d+ \[shape=[a-z]+, label=` + dotQuoted + `(, color="#[0-9a-f]+")?(, penwidth=2)?\]|n\d+ -> n\d+ \[style=[a-z]+, arrowhead=[a-z]+, label=` + dotQuoted + `\])$`)
+)
+
+const (
+	mermaidQuoted = `"[^"\[\]{}()<>|` + "`" + `]*"`
+	mermaidBox    = `"([^"\[\]{}()<>|` + "`" + `]|<br/>)*"`
+	dotQuoted     = `"([^"\\]|\\["\\n])*"`
+)
+
 // TestMermaidLines: whatever a host calls things, each line is one of those that the printer makes.
 func TestMermaidLines(t *testing.T) {
-	text := `"[^"\[\]{}()<>|` + "`" + `]*"`
-	line := regexp.MustCompile(`^(flowchart LR|subgraph zone_[a-z]+\[` + text + `\]|end|  n\d+(\[|\(\[|\[\()"[^"\[\]{}()|` + "`" + `]*"(\]|\]\)|\)\])|  class n\d+ [a-z]+|n\d+ (-->|--x|-\.->)\|` + text +
-		`\| n\d+|note\[` + text + `\]|classDef .*)$`)
 	for name, r := range cases() {
 		out := printed(t, New(r).Draw().Mermaid)
 		for l := range strings.Lines(string(out)) {
-			if !line.MatchString(strings.TrimSuffix(l, "\n")) {
+			if !mermaidLine.MatchString(strings.TrimSuffix(l, "\n")) {
 				t.Errorf("%s: %s", name, l)
 			}
 		}
@@ -367,12 +378,9 @@ func TestMermaidLines(t *testing.T) {
 
 // TestDOTLines: as TestMermaidLines, of DOT.
 func TestDOTLines(t *testing.T) {
-	text := `"([^"\\]|\\["\\n])*"`
-	line := regexp.MustCompile(`^(digraph ringfence \{|rankdir=LR|label=` + text + `|(node|edge) \[.*\]|subgraph cluster_[a-z]+ \{|style=dashed|\}|` +
-		`n\d+ \[shape=[a-z]+, label=` + text + `(, color="#[0-9a-f]+")?(, penwidth=2)?\]|n\d+ -> n\d+ \[style=[a-z]+, arrowhead=[a-z]+, label=` + text + `\])$`)
 	for name, r := range cases() {
 		for l := range strings.Lines(string(printed(t, New(r).Draw().DOT))) {
-			if !line.MatchString(strings.TrimSuffix(l, "\n")) {
+			if !dotLine.MatchString(strings.TrimSuffix(l, "\n")) {
 				t.Errorf("%s: %s", name, l)
 			}
 		}
@@ -383,7 +391,7 @@ func TestDOTLines(t *testing.T) {
 func TestNamesStay(t *testing.T) {
 	name := regexp.MustCompile(`^[0-9a-z-]+$`)
 	names := map[string]string{}
-	for _, key := range []string{"listener tcp 0.0.0.0:22 (sshd)", "listener tcp 0.0.0.0 22 sshd", "container ü", "container ö", "", "goal root", strings.Repeat("y", 300)} {
+	for _, key := range []string{"listener tcp 0.0.0.0:22 (sshd)", "listener tcp 0.0.0.0 22 sshd", "container ü", "container ö", "", "goal root", "goal röt", "actor ü", "actor ö", strings.Repeat("y", 300)} {
 		s := symbolic(key)
 		if !name.MatchString(s) || len(s) > 80 || slices.Contains(slices.Collect(maps.Values(names)), s) {
 			t.Errorf("%q: %s", key, s)

@@ -3,6 +3,7 @@ package threatmodel
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 	"strings"
 )
 
@@ -26,9 +27,10 @@ func slug(s string) string {
 // symbolic is the name of something in other formats: it depends on its stable key alone, so that what is added to a host renames nothing. What the
 // model itself adds has its own key; the rest has a hash of the whole key behind it, since other keys can have the same letters.
 func symbolic(key string) string {
-	for _, own := range []string{"actor ", "goal ", "network "} {
-		if strings.HasPrefix(key, own) {
-			return slug(key)
+	if kind, of, ok := strings.Cut(key, " "); ok {
+		_, goal := goalLabels[of]
+		if kind == "goal" && goal || (kind == "actor" || kind == "network") && slices.Contains(order, of) {
+			return kind + "-" + of
 		}
 	}
 	sum := sha256.Sum256([]byte(key))
