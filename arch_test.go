@@ -52,12 +52,12 @@ var ours = map[string][]string{
 	"rego":          {},
 	"exposure":      {"snapshot", "ruleset", "packet", "zones", "reach", "trace", "certificate", "wfp", "wfp/classify", "wfp/mpssvc"},
 	"power":         {"snapshot", "zones", "rego"}, // what is known of programs
-	"judge":         {"rego", "assume", "declared", "power", "snapshot", "ruleset", "zones", "packet", "reach", "exposure", "finding", "words", "yamlfile"},
+	"judge":         {"rego", "assume", "declared", "power", "snapshot", "ruleset", "zones", "packet", "reach", "exposure", "finding", "words", "yamlfile", "wfp/mpssvc"},
 	"sandbox":       {"host", "snapshot", "judge", "finding", "reports", "rego", "waiver", "assume", "declared", "words", "remedy"}, // remedy: what to do first is what its plans would do
 	"finding":       {},
 	"reports":       {"finding", "escape", "packet", "trace", "power", "words", "threatmodel"},
 	"threatmodel":   {"finding", "escape"}, // a model is made of a report: one that was kept draws the same
-	"remedy":        {"host", "host/wire", "snapshot", "ruleset", "packet", "reach", "trace", "exposure", "replica", "finding", "zones", "dropin", "escape"},
+	"remedy":        {"host", "host/wire", "snapshot", "ruleset", "packet", "reach", "trace", "exposure", "replica", "finding", "zones", "dropin", "escape", "wfp/mpssvc"},
 	"dropin":        {"host", "host/wire", "snapshot", "ruleset", "finding", "escape"}, // asks what a service listens on, and what rules need of the kernel
 	"trial":         {"host", "host/wire", "checks", "snapshot", "ruleset", "finding", "remedy", "dropin", "escape"},
 	"replica":       {"host", "host/wire", "snapshot", "ruleset"},
@@ -92,6 +92,7 @@ var theirs = map[string][]string{
 	"trial":      {"golang.org/x/sys"},
 	"watch":      {"github.com/mdlayher/netlink", "golang.org/x/sys"},
 	"replica":    {"github.com/mdlayher/netlink", "github.com/vishvananda/netlink", "golang.org/x/sys"},
+	"winhost":    {"golang.org/x/sys"},
 }
 
 func TestImports(t *testing.T) {

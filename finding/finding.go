@@ -36,7 +36,8 @@ var Kinds = []string{
 }
 
 // RemediationKinds are the ways to close a finding that a report and a fix know; a fix acts on nft, sshd, systemd and sysctl.
-var RemediationKinds = []string{"nft", "sshd", "systemd", "sysctl", "config", "command", "words"}
+// Of a Windows host a plan makes rules of winfw, which its own commands load.
+var RemediationKinds = []string{"nft", "sshd", "systemd", "sysctl", "winfw", "config", "command", "words"}
 
 // Rank orders severities: 0 is critical; an unknown word is the lowest.
 func Rank(severity string) int {
@@ -277,7 +278,7 @@ type Finding struct {
 type Remediation struct {
 	Kind string `json:"kind"` // one of RemediationKinds
 	Text string `json:"text"`
-	// Deny is the flow that a packet filter closes; set where Kind is nft.
+	// Deny is the flow that a packet filter closes; set where Kind is nft or winfw.
 	Deny *Deny `json:"deny,omitempty"`
 	// Settings are what to set, where Kind is sysctl or sshd: a fix writes them into a file.
 	Settings Settings `json:"settings,omitempty"`

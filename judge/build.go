@@ -106,7 +106,6 @@ func newBuilder(ctx context.Context, s *snapshot.Snapshot, cfg zones.Config, lim
 	b.doc = &Document{
 		Host: s.Host, Coverage: s.Coverage, IPMI: s.IPMI, WinRM: s.WinRM,
 		Containers: orEmpty(s.Runtimes.Containers), Kernel: s.Kernel,
-		WindowsServices: []DocWindowsService{}, WindowsProfiles: []DocWindowsProfile{}, WindowsFilters: []exposure.FilterDifference{},
 	}
 	return b
 }

@@ -74,9 +74,19 @@ type Document struct {
 	Publishers    DocPublishers  `json:"publishers" reads:"agents processes.power listeners.ip runtimes"`
 	OpenSecrets   DocSecrets     `json:"openSecrets" reads:"processes.secrets runtimes"`
 
-	// WindowsServices are the listeners of a Windows host, WindowsProfiles what counts of its firewall; of another host they are empty.
-	WindowsServices []DocWindowsService `json:"windowsServices" reads:"windows.listeners windows.firewall windows.adapters"`
-	WindowsProfiles []DocWindowsProfile `json:"windowsProfiles" reads:"windows.firewall windows.adapters"`
+	// Those of a Windows host. What decides who reaches a listener are the filters, or the rules where these were not read.
+	WindowsListeners []DocWindowsService          `json:"windowsListeners" reads:"windows.listeners windows.adapters windows.reach"`
+	WindowsProfiles  []DocWindowsProfile          `json:"windowsProfiles" reads:"windows.firewall windows.adapters"`
+	WindowsNetworks  []DocWindowsNetwork          `json:"windowsNetworks" reads:"windows.adapters"`
+	WindowsRules     []DocWindowsRule             `json:"windowsRules" reads:"windows.firewall"`
+	WindowsWinRM     DocWindowsWinRM              `json:"windowsWinRM" reads:"windows.winrm"`
+	WindowsRDP       map[string]DocWindowsSetting `json:"windowsRDP" reads:"windows.rdp"`
+	WindowsSMB       map[string]DocWindowsSetting `json:"windowsSMB" reads:"windows.smb"`
+	WindowsPipes     []DocWindowsAccess           `json:"windowsPipes" reads:"windows.pipes"`
+	WindowsServices  []DocWindowsAccess           `json:"windowsServices" reads:"windows.services"`
+	WindowsProviders []DocWindowsProvider         `json:"windowsProviders" reads:"windows.filters"`
+	WindowsHyperV    []snapshot.HyperVFirewall    `json:"windowsHyperV" reads:"windows.hyperv"`
+	WindowsTokens    DocWindowsSetting            `json:"windowsTokens" reads:"windows.system"`
 	// WindowsFilters are where the filters of the engine are other ones than rules and settings make.
 	WindowsFilters []exposure.FilterDifference `json:"windowsFilters" reads:"windows.firewall windows.filters windows.adapters"`
 

@@ -151,10 +151,13 @@ func Judge(ctx context.Context, s *snapshot.Snapshot, p *Policies, cfg *Config, 
 	return r, nil
 }
 
-// seenBy names who collected a snapshot.
+// seenBy names who collected a snapshot; nobody where it was made of files.
 func seenBy(uid int) string {
-	if uid == 0 {
+	switch {
+	case uid == 0:
 		return "root"
+	case uid < 0:
+		return "files"
 	}
 	return fmt.Sprintf("uid %d", uid)
 }

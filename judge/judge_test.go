@@ -7,6 +7,7 @@ import (
 
 	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/fixtures"
+	"github.com/ringfence/ringfence/snapshot"
 )
 
 // A state of a section that nobody knows is no state in which it was seen.
@@ -15,18 +16,23 @@ func TestUnknownStatusIsNoPass(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := fixtures.Host()
-	for i := range s.Coverage {
-		s.Coverage[i].Status = "timeout"
-	}
-	r, err := Judge(t.Context(), s, p, new(Config), "0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range p.Checks {
-		res := &r.Results[i]
-		if len(p.Checks[i].Reads) > 0 && (res.Status != finding.Unknown || !strings.Contains(res.Reason, "was not read")) {
-			t.Errorf("%s: %s %s", res.ID, res.Status, res.Reason)
+	for _, s := range []*snapshot.Snapshot{fixtures.Host(), fixtures.WindowsHost()} {
+		for i := range s.Coverage {
+			s.Coverage[i].Status = "timeout"
+		}
+		r, err := Judge(t.Context(), s, p, new(Config), "0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range p.Checks {
+			res := &r.Results[i]
+			want := finding.Unknown
+			if strings.HasPrefix(res.ID, "windows/") != s.OnWindows() {
+				want = finding.NotApplicable // it is about the other system
+			}
+			if len(p.Checks[i].Reads) > 0 && (res.Status != want || want == finding.Unknown && !strings.Contains(res.Reason, "was not read")) {
+				t.Errorf("%s: %s %s", res.ID, res.Status, res.Reason)
+			}
 		}
 	}
 }

@@ -267,5 +267,5 @@ func sorted[V any](m map[string]V) []string {
 
 // sections are the sections of a snapshot that a policy can read.
 var sections = []string{
-	"agents", "ipmi", "kernel", "listeners", "management", "namespaces", "network", "nftables", "powers", "processes", "runtimes", "ssh", "system", "winrm",
+	"agents", "ipmi", "kernel", "listeners", "management", "namespaces", "network", "nftables", "powers", "processes", "runtimes", "ssh", "system", "windows", "winrm",
 }

@@ -1,7 +1,6 @@
 package judge
 
 import (
-	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -12,161 +11,342 @@ import (
 	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/wfp/mpssvc"
+	"github.com/ringfence/ringfence/zones"
 )
 
-// DocWindowsService is a listener of a Windows host and who reaches it.
+// DocWindowsService is a listener of a Windows host. Its classes are winrm, rdp, smb, ssh, rpc, runtime-api, agent, relay and other; a relay is a
+// port that netsh interface portproxy passes on.
 type DocWindowsService struct {
-	Key      string   `json:"key"` // stable: tcp 0.0.0.0:5985 (System)
-	Proto    string   `json:"proto"`
-	Addr     string   `json:"addr"`
-	Port     int      `json:"port"`
-	Family   int      `json:"family"`
-	Owner    string   `json:"owner"` // the service, else the program
-	Process  string   `json:"process"`
-	Path     string   `json:"path"`
-	Services []string `json:"services"`
-	Class    string   `json:"class"` // winrm, rdp, smb, ssh, rpc, docker, agent, relay, other
-	// RelayTo is where a listener of portproxy passes connections on.
-	RelayTo  string              `json:"relayTo"`
+	Key      string              `json:"key"`
+	Proto    string              `json:"proto"`
+	Addr     string              `json:"addr"`
+	Port     int                 `json:"port"`
+	Family   int                 `json:"family"`
 	Loopback bool                `json:"loopback"`
-	Wildcard bool                `json:"wildcard"`
-	Reach    map[string]DocReach `json:"reach"` // by zone
-	// Differs is where rules and settings say another thing than the filters that the engine holds.
-	Differs []DocWindowsDifference `json:"differs"`
+	Owner    string              `json:"owner"`
+	Class    string              `json:"class"`
+	Reach    map[string]DocReach `json:"reach"`
+	// Registry are the verdicts by zone that rules and settings alone make, where the engine holds other filters than those.
+	Registry map[string]string `json:"registry"`
+	// To is where a relay leads, as ADDRESS:PORT, and ToZone the zone of that.
+	To     string `json:"to"`
+	ToZone string `json:"toZone"`
 }
 
-// DocWindowsDifference is an answer that is another one by the registry than by the engine, which is the one that counts.
-type DocWindowsDifference struct {
-	Zone     string         `json:"zone"`
-	Origin   string         `json:"origin"`
-	Registry packet.Verdict `json:"registry"`
-	Engine   packet.Verdict `json:"engine"`
-	// Because are the filters that decide in the engine, Rules those of the registry.
-	Because []string `json:"because"`
-	Rules   []string `json:"rules"`
-}
-
-// DocWindowsProfile is what counts of a profile of the firewall, of all stores together.
+// DocWindowsProfile is a profile of the firewall. Active are the adapters on which it is.
 type DocWindowsProfile struct {
-	Profile    string   `json:"profile"`
-	On         bool     `json:"on"`
-	Blocks     bool     `json:"blocks"` // what no rule allows
-	Shielded   bool     `json:"shielded"`
-	LocalRules bool     `json:"localRules"` // count
-	Interfaces []string `json:"interfaces"` // that are in it and connected
-	Unfiltered []string `json:"unfiltered"` // interfaces that are not filtered in it, by GUID
-	Doubt      string   `json:"doubt"`      // why the settings are not known
+	Profile  string   `json:"profile"`
+	Active   []string `json:"active"`
+	Zones    []string `json:"zones"` // of these
+	On       bool     `json:"on"`
+	Blocks   bool     `json:"blocks"`
+	Shielded bool     `json:"shielded"`
+	Merge    bool     `json:"merge"`    // rules of the local store count
+	Disabled []string `json:"disabled"` // adapters that it does not filter, though it is on
+	Doubt    string   `json:"doubt"`    // why it is not known
+	Local    int      `json:"local"`    // active rules of the local store that allow and have the profile
 }
 
-// windows makes the part of the document that is about a Windows host.
+// DocWindowsNetwork is an adapter of a Windows host.
+type DocWindowsNetwork struct {
+	Name    string   `json:"name"`
+	Zone    string   `json:"zone"`
+	Kind    string   `json:"kind"`
+	Profile string   `json:"profile"`
+	Known   bool     `json:"known"` // the profile
+	Addrs   []string `json:"addrs"`
+	// Widest is the least bits of its prefixes of IPv4, 32 where it has none.
+	Widest int `json:"widest"`
+}
+
+// DocWindowsRule is an active rule that lets a port in for the addresses that LocalSubnet stands for.
+type DocWindowsRule struct {
+	ID       string   `json:"id"`
+	Name     string   `json:"name"`
+	Ports    []string `json:"ports"`
+	Profiles []string `json:"profiles"`
+}
+
+// DocWindowsSetting is a setting that counts: of a policy, or else the local one. State is present, absent, or why it is not known.
+type DocWindowsSetting struct {
+	State  string `json:"state"`
+	Value  string `json:"value"`
+	Policy bool   `json:"policy"`
+}
+
+// DocWindowsWinRM is WinRM.
+type DocWindowsWinRM struct {
+	Listeners []snapshot.WinRMListener     `json:"listeners"`
+	Settings  map[string]DocWindowsSetting `json:"settings"`
+	Open      []string                     `json:"open"` // SIDs besides administrators that its own access list lets in
+}
+
+// DocWindowsAccess is an object and who besides administrators and the system may do with it what gives more than they have.
+type DocWindowsAccess struct {
+	Key   string   `json:"key"`
+	Role  string   `json:"role"`
+	As    string   `json:"as"`    // the account that a service runs as
+	What  string   `json:"what"`  // control, program, key, pipe
+	Who   []string `json:"who"`   // SIDs
+	Read  string   `json:"read"`  // state of the access list
+	Start int      `json:"start"` // of a service
+}
+
+// DocWindowsProvider is a program besides Windows that has filters where connections that come in are decided.
+type DocWindowsProvider struct {
+	Key      string `json:"key"`
+	Name     string `json:"name"`
+	Filters  int    `json:"filters"`
+	Callouts int    `json:"callouts"` // filters that ask a driver
+}
+
+// windows is the document of a Windows host: nothing of Linux is asked.
 func (b *builder) windows() {
-	w := exposure.NewWindows(b.snap)
-	b.win = w
-	b.doc.WindowsFilters = orEmpty(w.Differences())
-	for _, p := range w.Profiles() {
-		b.doc.WindowsProfiles = append(b.doc.WindowsProfiles, DocWindowsProfile{
-			Profile: string(p.Profile), On: p.On, Blocks: p.Blocks, Shielded: p.Shielded, LocalRules: p.Merge,
-			Interfaces: orEmpty(p.Interfaces), Unfiltered: orEmpty(p.Disabled), Doubt: p.Doubt,
-		})
-	}
-	list := b.snap.Windows.Listeners.List
-	var all []int
-	for i := range list {
-		all = append(all, i)
-	}
-	answers := w.Listeners(all, b.zones.Origins)
-	for i := range list {
-		svc := b.windowsService(&list[i])
-		b.exposures = append(b.exposures, b.exposeWindows(&svc, answers[i]))
-		b.doc.WindowsServices = append(b.doc.WindowsServices, svc)
-	}
-}
-
-func (b *builder) windowsService(l *snapshot.WindowsListener) DocWindowsService {
-	addr := l.Addr
-	if l.Family == 6 {
-		addr = "[" + addr + "]"
-	}
-	svc := DocWindowsService{
-		Key: fmt.Sprintf("%s %s:%d (%s)", l.Proto, addr, l.Port, exposure.Serves(l)), Proto: l.Proto, Addr: l.Addr, Port: l.Port, Family: l.Family,
-		Owner: exposure.Serves(l), Process: l.Process, Path: l.Path, Services: orEmpty(l.Services), Reach: map[string]DocReach{},
-		Differs: []DocWindowsDifference{},
-	}
-	if a, err := netip.ParseAddr(l.Addr); err == nil {
-		svc.Loopback, svc.Wildcard = a.IsLoopback(), a.IsUnspecified()
-	}
-	svc.Class = b.windowsClass(l, &svc)
-	return svc
-}
-
-// windowsClass is what listens, by its program and service, and by the port where the kernel listens for somebody.
-func (b *builder) windowsClass(l *snapshot.WindowsListener, svc *DocWindowsService) string {
 	w := &b.snap.Windows
-	serves := func(name string) bool {
-		return strings.EqualFold(l.Service, name) || slices.ContainsFunc(l.Services, func(s string) bool { return strings.EqualFold(s, name) })
+	b.windowsListeners(w)
+	b.windowsProfiles(w, b.win.Profiles())
+	b.doc.WindowsNetworks = []DocWindowsNetwork{}
+	for i := range w.Adapters.List {
+		b.doc.WindowsNetworks = append(b.doc.WindowsNetworks, b.windowsNetwork(&w.Adapters.List[i]))
 	}
-	process := strings.ToLower(strings.TrimSuffix(strings.ToLower(l.Process), ".exe"))
-	tcp := l.Proto == "tcp"
-	for _, r := range w.PortProxy.List {
-		if r.Port == l.Port && tcp && serves("iphlpsvc") {
-			svc.RelayTo = fmt.Sprintf("%s:%d", r.ToAddr, r.ToPort)
-			return "relay"
-		}
-	}
-	for _, a := range w.Agents.List {
-		if a.PID != 0 && a.PID == l.PID || a.Port != 0 && a.Port == l.Port && tcp && process == "node" {
-			return "agent"
-		}
-	}
-	ofWinRM := func(x snapshot.WinRMListener) bool { return x.Port == l.Port && x.Enabled }
-	rdp, err := strconv.Atoi(cmp.Or(w.RDP.Settings["PortNumber"].Value, "3389"))
-	switch {
-	case process == "sshd" || serves("sshd"), tcp && l.Port == 22:
-		return "ssh"
-	case serves("TermService"), err == nil && l.Port == rdp:
-		return "rdp"
-	case tcp && (l.PID == 4 || l.OwnerState == snapshot.OwnersUnknown) && (slices.Contains(winrmPorts, l.Port) || slices.ContainsFunc(w.WinRM.Listeners, ofWinRM)):
-		return "winrm"
-	case tcp && (l.Port == 445 || l.Port == 139):
-		return "smb"
-	case tcp && l.Port == 135:
-		return "rpc"
-	case slices.Contains(runtimePrograms, process), tcp && (l.Port == 2375 || l.Port == 2376):
-		return "docker"
-	}
-	return "other"
+	b.doc.WindowsRules = localSubnetRules(&w.Firewall)
+	b.doc.WindowsWinRM = windowsWinRM(&w.WinRM)
+	b.doc.WindowsRDP = settingsOf(w.RDP.Settings, nil)
+	b.doc.WindowsSMB = settingsOf(w.SMB.Settings, nil)
+	b.doc.WindowsPipes = windowsPipes(w)
+	b.doc.WindowsServices = windowsControl(w)
+	b.doc.WindowsProviders = windowsProviders(&w.Filters)
+	b.doc.WindowsHyperV = orEmpty(w.HyperV.Settings)
+	b.doc.WindowsTokens = settingFact(w.System.LocalAccountTokenFilterPolicy)
 }
 
-// exposeWindows tells the answers about a listener in the report and in the document.
-func (b *builder) exposeWindows(svc *DocWindowsService, answers []exposure.OfWindows) (list []finding.Exposure) {
+// windowsListeners asks who reaches each listener.
+func (b *builder) windowsListeners(w *snapshot.Windows) {
+	b.doc.WindowsListeners = []DocWindowsService{}
+	if w.Filters.Read.State != snapshot.Present && w.Firewall.Read.State != snapshot.Present {
+		b.gaps["windows.reach"] = []string{"neither the filters of the engine nor the rules of the firewall were read whole: " + w.Firewall.Read.Reason}
+	}
+	asker := exposure.NewWindows(b.snap)
+	b.win = asker
+	b.doc.WindowsFilters = orEmpty(asker.Differences())
+	index := map[string]int{}
+	var list []int
+	for i := range w.Listeners.List {
+		svc := b.windowsService(w, &w.Listeners.List[i])
+		if _, ok := index[svc.Key]; ok {
+			continue
+		}
+		index[svc.Key] = i
+		list = append(list, i)
+	}
+	answers := asker.Listeners(list, b.zones.Origins)
+	for _, i := range list {
+		l := &w.Listeners.List[i]
+		svc := b.windowsService(w, l)
+		b.exposures = append(b.exposures, b.exposeWindows(l, &svc, answers[i]))
+		b.doc.WindowsListeners = append(b.doc.WindowsListeners, svc)
+	}
+}
+
+// exposeWindows joins the answers for a zone, as expose does.
+func (b *builder) exposeWindows(l *snapshot.WindowsListener, svc *DocWindowsService, answers []exposure.OfWindows) (list []finding.Exposure) {
+	joined, ruled := DocService{Reach: svc.Reach}, map[string]packet.Verdict{}
 	for i := range answers {
 		a := &answers[i]
 		o := &b.zones.Origins[a.Origin]
 		origin := o.Interface
-		if o.Local {
+		switch {
+		case o.Local:
 			origin = "local"
+		case origin == "":
+			origin = "any"
 		}
 		e := finding.Exposure{
-			Service: finding.Service{Proto: svc.Proto, Address: svc.Addr, Port: svc.Port, Owner: svc.Owner, Namespace: "host"},
-			Zone:    o.Zone, Origin: origin, Family: familyName[a.V4],
-			Verdict: string(a.Verdict), StoppedBy: causes(a.StoppedBy), Because: causes(a.Because), Checked: a.Checked,
+			Service: finding.Service{Proto: l.Proto, Address: l.Addr, Port: l.Port, Owner: svc.Owner, Namespace: "host"},
+			Zone:    o.Zone, Origin: origin, Family: familyName[a.V4], Verdict: string(a.Verdict),
+			StoppedBy: causes(a.StoppedBy), Because: causes(a.Because), Checked: a.Checked,
 		}
 		if a.Witness != nil {
 			e.Witness = "in " + a.Witness.In + " " + a.Witness.String()
 		}
 		list = append(list, e)
-		svc.Reach[e.Zone] = join(svc.Reach[e.Zone], DocReach{
-			Verdict: a.Verdict, Origin: origin, Local: o.Local, Witness: e.Witness,
-			Because: causeTexts(e.Because), StoppedBy: causeTexts(e.StoppedBy), Restricted: a.Restricted,
-		})
-		if a.Differs() {
-			svc.Differs = append(svc.Differs, DocWindowsDifference{
-				Zone: o.Zone, Origin: origin, Registry: a.Registry.Verdict, Engine: a.Verdict,
-				Because: causeTexts(causes(slices.Concat(a.Path, a.StoppedBy))), Rules: causeTexts(causes(slices.Concat(a.Registry.Path, a.Registry.StoppedBy))),
-			})
+		joined.answer(&e, o.Local, a.Restricted)
+		v := a.Verdict
+		if a.Registry != nil {
+			v = a.Registry.Verdict
+		}
+		if verdictRank[v] > verdictRank[ruled[o.Zone]] {
+			ruled[o.Zone] = v
+		}
+	}
+	for zone, v := range ruled {
+		if held := svc.Reach[zone].Verdict; v != held && v != packet.Unknown && held != packet.Unknown {
+			svc.Registry[zone] = string(v)
 		}
 	}
 	return list
+}
+
+func (b *builder) windowsService(w *snapshot.Windows, l *snapshot.WindowsListener) DocWindowsService {
+	addr, _ := netip.ParseAddr(l.Addr)
+	svc := DocWindowsService{
+		Proto: l.Proto, Addr: l.Addr, Port: l.Port, Family: l.Family, Loopback: addr.IsLoopback(), Owner: exposure.Serves(l), Reach: map[string]DocReach{},
+		Registry: map[string]string{},
+	}
+	svc.Key = fmt.Sprintf("%s %s (%s)", l.Proto, netip.AddrPortFrom(addr, uint16(l.Port)), svc.Owner) //nolint:gosec // the snapshot holds no other
+	svc.Class = windowsClass(w, l)
+	if r := relayOf(w, l); r != nil {
+		svc.Class = "relay"
+		svc.To = r.ToAddr + ":" + strconv.Itoa(r.ToPort)
+		svc.ToZone = b.windowsZone(w, r.ToAddr)
+	}
+	return svc
+}
+
+// windowsZone is the zone of the network that an address is in, "" where it is none of the host's.
+func (b *builder) windowsZone(w *snapshot.Windows, text string) string {
+	a, err := netip.ParseAddr(text)
+	if err != nil {
+		return ""
+	}
+	if a.IsLoopback() {
+		return zones.Host
+	}
+	for _, i := range b.zones.Interfaces {
+		if i.Index < 1 || i.Index > len(w.Adapters.List) {
+			continue
+		}
+		for _, p := range zones.OnLink(&w.Adapters.List[i.Index-1]) {
+			if p.Contains(a) {
+				return i.Zone
+			}
+		}
+	}
+	return ""
+}
+
+// relayOf is what netsh interface portproxy makes of a listener.
+func relayOf(w *snapshot.Windows, l *snapshot.WindowsListener) *snapshot.WindowsPortRelay {
+	for i := range w.PortProxy.List {
+		r := &w.PortProxy.List[i]
+		v4 := strings.HasPrefix(r.Kind, "v4")
+		if r.Proto == l.Proto && r.Port == l.Port && v4 == (l.Family == 4) && (r.Addr == "*" || r.Addr == l.Addr) {
+			return r
+		}
+	}
+	return nil
+}
+
+// windowsClass is what a listener is for, by the service and the settings of its server, else by the port that is known for it.
+func windowsClass(w *snapshot.Windows, l *snapshot.WindowsListener) string {
+	serves := func(name string) bool {
+		return strings.EqualFold(l.Service, name) || slices.ContainsFunc(l.Services, func(s string) bool { return strings.EqualFold(s, name) })
+	}
+	kernel := l.PID == 4 || l.OwnerState == snapshot.OwnersKernel || l.OwnerState == snapshot.OwnersUnknown
+	winrm := func(r snapshot.WinRMListener) bool { return r.Port == l.Port }
+	rdp := w.RDP.Settings["PortNumber"].Value
+	name := strings.ToLower(l.Process)
+	switch {
+	case slices.ContainsFunc(w.Agents.List, func(a snapshot.WindowsAgent) bool { return a.Port == l.Port && a.PID == l.PID && l.Proto == "tcp" }):
+		return "agent"
+	case l.Proto == "tcp" && kernel && (l.Port == 5985 || l.Port == 5986 || slices.ContainsFunc(w.WinRM.Listeners, winrm)):
+		return "winrm"
+	case serves("TermService") || strconv.Itoa(l.Port) == rdp && l.Proto == "tcp" || l.Port == 3389:
+		return "rdp"
+	case l.Proto == "tcp" && kernel && (l.Port == 445 || l.Port == 139):
+		return "smb"
+	case serves("sshd") || name == "sshd.exe" || l.Proto == "tcp" && l.Port == 22:
+		return "ssh"
+	case l.Proto == "tcp" && (l.Port == 135 || serves("RpcEptMapper") || serves("RpcSs")):
+		return "rpc"
+	case l.Proto == "tcp" && (l.Port == 2375 || l.Port == 2376 || name == "dockerd.exe" || name == "containerd.exe"):
+		return "runtime-api"
+	}
+	return "other"
+}
+
+// windowsProfiles are what counts of each profile, and where it is.
+func (b *builder) windowsProfiles(w *snapshot.Windows, list []exposure.WindowsProfile) {
+	b.doc.WindowsProfiles = []DocWindowsProfile{}
+	for _, s := range list {
+		p := DocWindowsProfile{
+			Profile: string(s.Profile), Active: []string{}, Zones: []string{}, On: s.On, Blocks: s.Blocks, Shielded: s.Shielded, Merge: s.Merge, Disabled: []string{},
+			Doubt: s.Doubt, Local: localRules(&w.Firewall, s.Profile),
+		}
+		for _, i := range b.zones.Interfaces {
+			if i.Index < 1 || i.Index > len(w.Adapters.List) || i.Inert || i.Zone == zones.Host {
+				continue
+			}
+			a := &w.Adapters.List[i.Index-1]
+			if _, known := mpssvc.ProfileOf(a); !known && p.Doubt == "" {
+				p.Doubt = "the profile of " + a.Name + " was not read"
+			}
+			if !slices.Contains(s.Interfaces, a.Name) {
+				continue
+			}
+			p.Active, p.Zones = append(p.Active, a.Name), append(p.Zones, i.Zone)
+			if slices.Contains(s.Disabled, strings.ToLower(a.GUID)) && a.GUID != "" {
+				p.Disabled = append(p.Disabled, a.Name)
+			}
+		}
+		slices.Sort(p.Zones)
+		p.Zones = slices.Compact(p.Zones)
+		b.doc.WindowsProfiles = append(b.doc.WindowsProfiles, p)
+	}
+}
+
+func (b *builder) windowsNetwork(a *snapshot.WindowsAdapter) DocWindowsNetwork {
+	n := DocWindowsNetwork{Name: a.Name, Kind: string(a.Kind), Addrs: orEmpty(a.Addrs), Widest: 32}
+	for _, i := range b.zones.Interfaces {
+		if i.Name == a.Name {
+			n.Zone = i.Zone
+		}
+	}
+	p, known := mpssvc.ProfileOf(a)
+	n.Profile, n.Known = string(p), known
+	for _, text := range a.Addrs {
+		if p, err := netip.ParsePrefix(text); err == nil && p.Addr().Is4() {
+			n.Widest = min(n.Widest, p.Bits())
+		}
+	}
+	return n
+}
+
+func settingFact(f snapshot.Fact) DocWindowsSetting {
+	return DocWindowsSetting{State: string(f.State), Value: f.Value}
+}
+
+// settingsOf are the settings that count: those of a policy, by their names or others, win over the local ones.
+func settingsOf(all map[string]snapshot.Fact, policy map[string]string) map[string]DocWindowsSetting {
+	out := map[string]DocWindowsSetting{}
+	for name, f := range all {
+		if strings.HasPrefix(name, "policy.") {
+			continue
+		}
+		other, ok := policy[name]
+		if !ok {
+			other = name
+		}
+		p, asked := all["policy."+other]
+		switch {
+		case !asked || p.State == snapshot.Absent:
+			out[name] = settingFact(f)
+		default:
+			out[name] = DocWindowsSetting{State: string(p.State), Value: p.Value, Policy: true}
+		}
+	}
+	return out
+}
+
+// windowsWinRM is WinRM with what its policy says.
+func windowsWinRM(w *snapshot.WindowsWinRM) DocWindowsWinRM {
+	d := DocWindowsWinRM{Listeners: orEmpty(w.Listeners), Open: []string{}}
+	d.Settings = settingsOf(w.Settings, map[string]string{"auth_basic": "AllowBasic", "allow_unencrypted": "AllowUnencryptedTraffic", "auth_credssp": "AllowCredSSP"})
+	if w.RootSDDL.Read.State == snapshot.Present {
+		d.Open = others(&w.RootSDDL, 0x10000000|0x40000000|0x20000000) // GENERIC_ALL, GENERIC_WRITE, GENERIC_EXECUTE
+	}
+	return d
 }
 
 // otherSystem is why a check is not about the system that a snapshot is of; empty where it is, and of a check that reads nothing.

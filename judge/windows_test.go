@@ -28,13 +28,13 @@ func TestWindowsDocument(t *testing.T) {
 	}}
 	b := build(t.Context(), s, zones.Config{})
 	var got []string
-	for _, x := range b.doc.WindowsServices {
-		got = append(got, x.Class+" "+x.RelayTo+" "+string(x.Reach["external"].Verdict)+" "+string(x.Reach["workload"].Verdict))
+	for _, x := range b.doc.WindowsListeners {
+		got = append(got, x.Class+" "+x.To+" "+string(x.Reach["external"].Verdict)+" "+string(x.Reach["workload"].Verdict))
 	}
 	if strings.Join(got, ", ") != "winrm  unreachable reachable, relay 172.17.120.3:22 unreachable unreachable, rdp  unreachable unreachable" {
 		t.Errorf("%q", got)
 	}
-	if wit := b.doc.WindowsServices[0].Reach["workload"].Witness; !strings.HasPrefix(wit, "in vEthernet (WSL) tcp 172.17.112.") {
+	if wit := b.doc.WindowsListeners[0].Reach["workload"].Witness; !strings.HasPrefix(wit, "in vEthernet (WSL) tcp 172.17.112.") {
 		t.Errorf("the witness is %s", wit)
 	}
 	if n := len(b.exposures[0]); n != 2 || !b.exposures[0][0].Checked {
@@ -42,7 +42,7 @@ func TestWindowsDocument(t *testing.T) {
 	}
 	var on []string
 	for _, p := range b.doc.WindowsProfiles {
-		on = append(on, p.Profile+" "+strings.Join(p.Interfaces, ","))
+		on = append(on, p.Profile+" "+strings.Join(p.Active, ","))
 	}
 	if strings.Join(on, "; ") != "domain ; private Ethernet; public vEthernet (WSL)" {
 		t.Errorf("%q", on)

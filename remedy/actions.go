@@ -14,6 +14,7 @@ import (
 // The commands that close findings. NETWORK is for a person to replace.
 const (
 	commandFix     = "ringfence audit --fix"
+	commandPlan    = "ringfence fix plan" // of a Windows host
 	commandDefault = "ringfence fix apply --mode default-deny"
 	commandFiles   = "ringfence fix apply --layer service"
 	withNetwork    = " --allow-from NETWORK"
@@ -27,7 +28,7 @@ var someNetwork = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
 func Actions(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config) []finding.Action {
 	open := r.Counting()
 	sudo := ""
-	if s.Host.Self.UID != 0 {
+	if s.Host.Self.UID != 0 && !s.OnWindows() {
 		sudo = "sudo "
 	}
 	var list []finding.Action
@@ -56,6 +57,15 @@ func Actions(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config) []findin
 		return list
 	}
 	plan := Make(r, s, cfg, Options{})
+	if s.OnWindows() {
+		add(commandPlan, "the commands that make block rules for what is open", plan.targets())
+		if slices.ContainsFunc(left(r, taken), func(f *finding.Finding) bool { return f.Remediation[0].Deny != nil }) {
+			add(commandPlan+withNetwork, "the same, but NETWORK keeps its access", Make(r, s, cfg, Options{AllowFrom: someNetwork}).targets())
+		}
+		byHand(r, taken, add)
+		finding.RankActions(list, open)
+		return list
+	}
 	add(commandFix, "load rules that drop what is open", plan.targets())
 	add(commandFiles, "put files of services in place", plan.byFiles(r))
 	if slices.ContainsFunc(left(r, taken), func(f *finding.Finding) bool { return f.Remediation[0].Deny != nil }) {

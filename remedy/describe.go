@@ -16,6 +16,9 @@ func (p *Plan) Tree() map[string]string {
 	if p.Ruleset != "" {
 		files["ruleset.nft"], files["undo.nft"] = p.Ruleset, p.Inverse
 	}
+	if w := p.Windows; w != nil && len(w.Rules) > 0 {
+		files["rules.ps1"], files["undo.ps1"], files["rules.cmd"], files["undo.cmd"] = w.PowerShell, w.UndoShell, w.Netsh, w.UndoNetsh
+	}
 	for i := range p.Files {
 		if name := strings.TrimPrefix(p.Files[i].Path, "/"); filepath.IsLocal(name) {
 			files[name] = p.Files[i].Content
@@ -28,7 +31,11 @@ func (p *Plan) Tree() map[string]string {
 // nft loads the whole of it as it is. It quotes the host, so that each text of the host goes through clean, which says whether line breaks stay.
 func (p *Plan) Describe(clean func(text string, breaks bool) string) string {
 	d := &description{clean: clean}
-	d.rules(p)
+	if p.Windows != nil {
+		d.windows(p)
+	} else {
+		d.rules(p)
+	}
 	for _, w := range p.Warnings {
 		d.line("# warning: %s", w)
 	}

@@ -147,6 +147,8 @@ type Plan struct {
 	Shared [][]string `json:"shared,omitempty"`
 	// Unread is why the rules that are loaded are not known: then neither is what could be closed.
 	Unread string `json:"unread,omitempty"`
+	// Windows is what closes findings on a Windows host; there are no other rules there.
+	Windows *WindowsPlan `json:"windows,omitempty"`
 
 	// allows are who keeps access to one port.
 	allows []Flow
@@ -216,6 +218,9 @@ func maybeOn(f snapshot.Fact) bool {
 
 // Make plans. It never fails: a finding without a safe rule becomes manual work.
 func Make(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config, opt Options) *Plan {
+	if s.OnWindows() {
+		return makeWindows(r, s, cfg, opt)
+	}
 	p := &Plan{Schema: "ringfence.plan/v1", Mode: opt.Mode, Drain: opt.Drain, Rules: []Rule{}, Closes: []Target{}, Manual: []dropin.Manual{}, Keeps: []Flow{}, Warnings: []string{}}
 	if p.Mode == "" {
 		p.Mode = Targeted

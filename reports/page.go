@@ -176,7 +176,7 @@ func (p *page) head(r *finding.Report) {
 			}
 		}
 	}
-	if denied(r) && r.Host.SeenBy != "root" && c.Unknown > 0 {
+	if denied(r) && r.Host.SeenBy != "root" && r.Host.SeenBy != "files" && c.Unknown > 0 {
 		p.line("")
 		p.wrapped("", fmt.Sprintf("%d checks are unknown, since %s may not see what they are about. Root sees all, and so do the capabilities "+
 			"NET_ADMIN, SYS_PTRACE, DAC_READ_SEARCH and SYS_ADMIN:", c.Unknown, Clean(r.Host.SeenBy, false)), colors["medium"])

@@ -292,11 +292,33 @@ func (s *Source) listeners(w *snapshot.Windows) snapshot.WindowsListeners {
 			s.listener(&out, "udp", o)
 		}
 	}
+	if s.Live == nil {
+		out.List = append(out.List, both(out.List)...)
+	}
 	s.whose(out.List, w)
 	slices.SortFunc(out.List, func(a, b snapshot.WindowsListener) int {
 		return cmp.Or(cmp.Compare(a.Proto, b.Proto), cmp.Compare(a.Port, b.Port), cmp.Compare(a.Family, b.Family), cmp.Compare(a.Addr, b.Addr), cmp.Compare(a.PID, b.PID))
 	})
 	return out
+}
+
+// both are the IPv4 halves of TCP sockets that take both families: Get-NetTCPConnection lists those of http.sys and SMB as :: alone, as it does
+// those of programs without IPV6_V6ONLY. Which sockets have that it does not tell, so that none is taken to have it.
+func both(list []snapshot.WindowsListener) (more []snapshot.WindowsListener) {
+	four := map[int]bool{}
+	for i := range list {
+		if l := &list[i]; l.Proto == "tcp" && l.Addr == "0.0.0.0" {
+			four[l.Port] = true
+		}
+	}
+	for i := range list {
+		if l := list[i]; l.Proto == "tcp" && l.Addr == "::" && !four[l.Port] {
+			four[l.Port] = true
+			l.Family, l.Addr = 4, "0.0.0.0"
+			more = append(more, l)
+		}
+	}
+	return more
 }
 
 func (s *Source) listener(out *snapshot.WindowsListeners, proto string, o object) {

@@ -98,7 +98,7 @@ func TestWhatIsSeen(t *testing.T) {
 			t.Errorf("listener %+v", l)
 		}
 	}
-	if !slices.Equal(tcp, []int{135, 445, 2222, 3389, 5985, 18789}) {
+	if !slices.Equal(tcp, []int{135, 445, 445, 2222, 3389, 5985, 5985, 18789}) {
 		t.Errorf("TCP ports %v", tcp)
 	}
 	if len(w.WinRM.Listeners) != 1 || w.WinRM.Listeners[0].Port != 5985 || w.WinRM.Settings["auth_basic"].Value != "1" || len(w.WinRM.RootSDDL.Entries) != 2 {
@@ -118,7 +118,7 @@ func TestWhatIsSeen(t *testing.T) {
 // TestFilters: what an export of netsh says, in its own words; of other layers it is only counted.
 func TestFilters(t *testing.T) {
 	w := snapshotOf(t, filesIn(t, "testdata/wsl")...).Windows.Filters
-	if len(w.Filters) != 2 || w.Skipped["FWPM_LAYER_ALE_AUTH_CONNECT_V4"] != 1 || len(w.Callouts) != 1 || len(w.Layers) != 2 || w.Sublayers[0].Weight != 2 {
+	if len(w.Filters) != 3 || w.Skipped["FWPM_LAYER_ALE_AUTH_CONNECT_V4"] != 1 || len(w.Callouts) != 1 || len(w.Layers) != 2 || w.Sublayers[0].Weight != 2 {
 		t.Fatalf("%+v", w)
 	}
 	want := snapshot.WFPFilter{
@@ -133,7 +133,7 @@ func TestFilters(t *testing.T) {
 			{Field: "FWPM_CONDITION_IP_PROTOCOL", Match: "FWP_MATCH_EQUAL", Type: "FWP_UINT8", Kind: snapshot.WFPNumber, Low: 6, High: 6},
 		},
 	}
-	if d := cmp.Diff(w.Filters[0], want); d != "" {
+	if d := cmp.Diff(w.Filters[1], want); d != "" {
 		t.Error(d)
 	}
 }

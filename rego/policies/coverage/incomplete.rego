@@ -53,4 +53,11 @@ finding contains {
 
 unknown contains {"resource": {"kind": "collector", "key": "host"}, "reason": "the snapshot does not say where it was taken"} if {
 	object.get(input.host.self, "capEff", "") == ""
+	not _windows
+}
+
+# A Windows host is seen from itself, or from its files: it has no containers of this kind.
+_windows if {
+	some c in input.coverage
+	c.collector == "windows"
 }

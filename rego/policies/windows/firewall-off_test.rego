@@ -1,0 +1,22 @@
+package ringfence.windows.firewall_off_test
+
+import data.ringfence.windows.firewall_off as check
+
+_doc(on, active, doubt) := {"windowsProfiles": [{"profile": "public", "on": on, "active": active, "doubt": doubt, "disabled": []}]}
+
+test_off_fails if count(check.finding) == 1 with input as _doc(false, ["Ethernet"], "")
+
+test_off_where_nothing_is_passes if count(check.finding) == 0 with input as _doc(false, [], "")
+
+test_on_passes if {
+	count(check.finding) == 0 with input as _doc(true, ["Ethernet"], "")
+	count(check.unknown) == 0 with input as _doc(true, ["Ethernet"], "")
+}
+
+test_doubt_is_unknown if count(check.unknown) == 1 with input as _doc(false, ["Ethernet"], "d")
+
+test_left_out_fails if {
+	count(check.finding) == 1 with input as {"windowsProfiles": [{
+		"profile": "public", "on": true, "active": ["Ethernet"], "doubt": "", "disabled": ["Ethernet"],
+	}]}
+}

@@ -1,0 +1,33 @@
+# METADATA
+# title: The firewall of virtual machines is off
+# description: >-
+#   The Hyper-V firewall, which alone filters WSL in mirrored mode, is off or lets in by default.
+# custom:
+#   severity: medium
+#   reads: [windows.hyperv]
+#   remediation: >-
+#     Set-NetFirewallHyperVVMSetting -Name ID -Enabled True -DefaultInboundAction Block.
+#   references:
+#     nist: ["SC-7", "CM-6"]
+#     cwe: ["CWE-1188"]
+package ringfence.windows.hyperv_firewall_off
+
+finding contains {
+	"resource": {"kind": "firewall", "key": h.creator},
+	"message": sprintf("the firewall of the machines of %s is off", [h.creator]),
+	"evidence": ["EnableFirewall is 0"],
+	"remediation": [{"kind": "command", "text": sprintf("Set-NetFirewallHyperVVMSetting -Name '%s' -Enabled True", [h.creator])}],
+} if {
+	some h in input.windowsHyperV
+	h.enableFirewall == 0
+}
+
+finding contains {
+	"resource": {"kind": "firewall", "key": h.creator},
+	"message": sprintf("the firewall of the machines of %s lets in what no rule blocks", [h.creator]),
+	"evidence": ["DefaultInboundAction is 0"],
+	"remediation": [{"kind": "command", "text": sprintf("Set-NetFirewallHyperVVMSetting -Name '%s' -DefaultInboundAction Block", [h.creator])}],
+} if {
+	some h in input.windowsHyperV
+	h.defaultInboundAction == 0
+}

@@ -1,0 +1,11 @@
+package ringfence.windows.hyperv_firewall_off_test
+
+import data.ringfence.windows.hyperv_firewall_off as check
+
+test_off_fails if count(check.finding) == 1 with input as {"windowsHyperV": [{"creator": "{1}", "enableFirewall": 0}]}
+
+test_open_fails if count(check.finding) == 1 with input as {"windowsHyperV": [{"creator": "{1}", "enableFirewall": 1, "defaultInboundAction": 0}]}
+
+test_on_passes if count(check.finding) == 0 with input as {"windowsHyperV": [{"creator": "{1}", "enableFirewall": 1, "defaultInboundAction": 1}]}
+
+test_not_set_passes if count(check.finding) == 0 with input as {"windowsHyperV": [{"creator": "{1}"}]}

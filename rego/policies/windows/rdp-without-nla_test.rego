@@ -1,0 +1,18 @@
+package ringfence.windows.rdp_without_nla_test
+
+import data.ringfence.windows.rdp_without_nla as check
+
+_set(value) := {"state": "present", "value": value, "policy": false}
+
+_doc(deny, nla) := {"windowsRDP": {"fDenyTSConnections": deny, "UserAuthentication": nla}}
+
+test_without_fails if count(check.finding) == 1 with input as _doc(_set("0"), _set("0"))
+
+test_with_passes if {
+	count(check.finding) == 0 with input as _doc(_set("0"), _set("1"))
+	count(check.unknown) == 0 with input as _doc(_set("0"), _set("1"))
+}
+
+test_off_is_not_applicable if check.not_applicable with input as _doc(_set("1"), _set("0"))
+
+test_unread_is_unknown if count(check.unknown) == 1 with input as _doc({"state": "error", "value": "", "policy": false}, _set("1"))

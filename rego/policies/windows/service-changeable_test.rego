@@ -1,0 +1,24 @@
+package ringfence.windows.service_changeable_test
+
+import data.ringfence.windows.service_changeable as check
+
+_doc(changes) := {"windowsServices": [object.union({"key": "Updater", "as": "LocalSystem", "what": "control", "who": [], "read": "present", "start": 2}, changes)]}
+
+test_everyone_fails if {
+	some f in check.finding with input as _doc({"who": ["S-1-1-0"]})
+	f.severity == "high"
+}
+
+test_one_account_is_medium if {
+	some f in check.finding with input as _doc({"who": ["S-1-5-21-1-2-3-1001"]})
+	f.severity == "medium"
+}
+
+test_nobody_passes if {
+	count(check.finding) == 0 with input as _doc({})
+	count(check.unknown) == 0 with input as _doc({})
+}
+
+test_disabled_passes if count(check.finding) == 0 with input as _doc({"who": ["S-1-1-0"], "start": 4})
+
+test_unread_is_unknown if count(check.unknown) == 1 with input as _doc({"read": "error"})

@@ -1,0 +1,154 @@
+package remedy_test
+
+import (
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/ringfence/ringfence/finding"
+	"github.com/ringfence/ringfence/fixtures"
+	"github.com/ringfence/ringfence/judge"
+	"github.com/ringfence/ringfence/remedy"
+	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/zones"
+)
+
+// onWindows is a Windows host with these rules besides its own, and its report.
+func onWindows(t *testing.T, rules ...string) (*snapshot.Snapshot, *finding.Report) {
+	t.Helper()
+	s := fixtures.WindowsHost()
+	for _, text := range rules {
+		st := &s.Windows.Firewall.Stores[0]
+		st.Rules = append(st.Rules, snapshot.FirewallRule{ID: text, Text: text})
+	}
+	return s, judged(t, s)
+}
+
+var policies = sync.OnceValues(func() (*judge.Policies, error) { return judge.Load() })
+
+func judged(t *testing.T, s *snapshot.Snapshot) *finding.Report {
+	t.Helper()
+	p, err := policies()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := judge.Judge(t.Context(), s, p, new(judge.Config), "0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+const lets = "v2.31|Action=Allow|Active=TRUE|Dir=In|Protocol=6|"
+
+// TestWindowsPlan: the narrowest block rules, in two scripts with what undoes them; with them nothing is found any more that they close.
+func TestWindowsPlan(t *testing.T) {
+	s, r := onWindows(t, lets+"LPort=445|RA4=LocalSubnet|App=System|Name=smb|")
+	p := remedy.Make(r, s, zones.Config{}, remedy.Options{})
+	if len(p.Closes) != 1 || p.Closes[0].Check != "windows/smb-reachable" || p.Windows == nil || len(p.Windows.Rules) != 2 {
+		t.Fatalf("%+v %+v", p.Closes, p.Windows)
+	}
+	w := p.Windows
+	for _, want := range []string{
+		"New-NetFirewallRule -DisplayName 'ringfence: tcp 445 from vEthernet (WSL) (IPv4)' -Group 'ringfence' -Direction Inbound -Action Block -Profile Any " +
+			"-Protocol TCP -LocalPort 445 -RemoteAddress '172.17.112.0-172.17.127.255'\n",
+	} {
+		if !strings.Contains(w.PowerShell, want) {
+			t.Errorf("want %s in\n%s", want, w.PowerShell)
+		}
+	}
+	const netsh = `netsh advfirewall firewall add rule name="ringfence: tcp 445 from vEthernet (WSL) (IPv4)" dir=in action=block profile=any ` +
+		`protocol=TCP localport=445 remoteip=172.17.112.0-172.17.127.255` + "\n"
+	const undo = `netsh advfirewall firewall delete rule name="ringfence: tcp 445 from vEthernet (WSL) (IPv4)" dir=in` + "\n"
+	if !strings.Contains(w.Netsh, netsh) || !strings.Contains(w.UndoNetsh, undo) || strings.Count(w.Netsh, "\n") != strings.Count(w.UndoNetsh, "\n") {
+		t.Errorf("netsh:\n%s\nundo:\n%s", w.Netsh, w.UndoNetsh)
+	}
+	if w.UndoShell != "Get-NetFirewallRule -Group 'ringfence' | Remove-NetFirewallRule\n" || w.Closed != 2 || w.Same == 0 {
+		t.Errorf("%+v", w)
+	}
+	st := &s.Windows.Firewall.Stores[0]
+	for i := range w.Rules {
+		st.Rules = append(st.Rules, snapshot.FirewallRule{ID: w.Rules[i].Name, Text: w.Rules[i].Text})
+	}
+	for _, res := range judged(t, s).Results {
+		if res.ID == "windows/smb-reachable" && res.Status != finding.Pass {
+			t.Errorf("with the rules: %+v", res)
+		}
+	}
+}
+
+// TestWindowsPlanKeepsAdministrators: what a host is administered by is closed to outside only if somebody keeps access.
+func TestWindowsPlanKeepsAdministrators(t *testing.T) {
+	s, r := onWindows(t, lets+"LPort=5985|App=System|Name=winrm|")
+	rules := func(p *remedy.Plan) (names []string) {
+		for i := range p.Windows.Rules {
+			names = append(names, p.Windows.Rules[i].Zone)
+		}
+		return names
+	}
+	p := remedy.Make(r, s, zones.Config{}, remedy.Options{})
+	for _, zone := range rules(p) {
+		if zone == zones.External {
+			t.Errorf("closed to everybody: %+v", p.Windows.Rules)
+		}
+	}
+	if len(p.Manual) == 0 || !strings.Contains(p.Manual[0].Text, "--allow-from") {
+		t.Errorf("manual: %+v", p.Manual)
+	}
+	p = remedy.Make(r, s, zones.Config{}, remedy.Options{AllowFrom: []netip.Prefix{netip.MustParsePrefix("192.168.1.0/28")}})
+	if !strings.Contains(p.Windows.PowerShell, "-192.168.0.255','192.168.1.16-") {
+		t.Errorf("who keeps access is not left out:\n%s", p.Windows.PowerShell)
+	}
+}
+
+// TestWindowsPlanByFilters: where the engine's filters decide, the proof is about them; a rule that a hard permit of somebody else overrules is not
+// proposed.
+func TestWindowsPlanByFilters(t *testing.T) {
+	held := func(s *snapshot.Snapshot, flags ...string) {
+		s.Windows.Filters = snapshot.WindowsFilters{
+			Read:      snapshot.Fact{State: snapshot.Present},
+			Sublayers: []snapshot.WFPSublayer{{Key: "FWPM_SUBLAYER_MPSSVC_WF", Weight: 2}, {Key: "{vpn}", Weight: 1000}},
+			Layers:    []snapshot.WFPLayer{{Key: "FWPM_LAYER_ALE_AUTH_RECV_ACCEPT_V4"}},
+			Filters: []snapshot.WFPFilter{
+				{ID: 1, Name: "all", Layer: "FWPM_LAYER_ALE_AUTH_RECV_ACCEPT_V4", Sublayer: "FWPM_SUBLAYER_MPSSVC_WF", Action: "FWP_ACTION_PERMIT", EffectiveWeight: 1 << 60},
+				{ID: 2, Name: "vpn", Layer: "FWPM_LAYER_ALE_AUTH_RECV_ACCEPT_V4", Sublayer: "{vpn}", Action: "FWP_ACTION_PERMIT", EffectiveWeight: 1, Flags: flags},
+				{ID: 3, Name: "none", Layer: "FWPM_LAYER_ALE_AUTH_RECV_ACCEPT_V6", Sublayer: "FWPM_SUBLAYER_MPSSVC_WF", Action: "FWP_ACTION_BLOCK", EffectiveWeight: 1},
+			},
+		}
+	}
+	s := fixtures.WindowsHost()
+	held(s)
+	p := remedy.Make(judged(t, s), s, zones.Config{}, remedy.Options{})
+	closes := func() (n int) {
+		for i := range p.Closes {
+			if p.Closes[i].Check == "windows/smb-reachable" {
+				n++
+			}
+		}
+		return n
+	}
+	if closes() != 1 {
+		t.Errorf("not closed: %+v", p.Manual)
+	}
+	held(s, "FWPM_FILTER_FLAG_CLEAR_ACTION_RIGHT")
+	p = remedy.Make(judged(t, s), s, zones.Config{}, remedy.Options{})
+	if closes() != 0 || !strings.Contains(p.Describe(func(s string, _ bool) string { return s }), "no rule is proposed: by the model tcp 445 stays reachable") {
+		t.Errorf("a rule that does not hold is proposed: %+v", p.Windows)
+	}
+}
+
+// TestWindowsPlanQuotes: names of a host stay inside their quotes.
+func TestWindowsPlanQuotes(t *testing.T) {
+	s := fixtures.WindowsHost()
+	for i := range s.Windows.Adapters.List {
+		if a := &s.Windows.Adapters.List[i]; a.Kind == snapshot.NetworkWSL {
+			a.Name = "v'; rm \"&|%PATH%\u2019"
+		}
+	}
+	s.Windows.Firewall.Stores[0].Rules = append(s.Windows.Firewall.Stores[0].Rules, snapshot.FirewallRule{ID: "a", Text: lets + "LPort=445|App=System|Name=smb|"})
+	w := remedy.Make(judged(t, s), s, zones.Config{}, remedy.Options{}).Windows
+	if !strings.Contains(w.PowerShell, "'ringfence: tcp 445 from v''; rm ____PATH_\u2019\u2019 (IPv4)'") || strings.Contains(w.Netsh, "&") || strings.Contains(w.Netsh, "%") {
+		t.Errorf("%s\n%s", w.PowerShell, w.Netsh)
+	}
+}
