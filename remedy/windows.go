@@ -95,6 +95,7 @@ func (p *Plan) closeOnWindows(id string, f *finding.Finding, s *snapshot.Snapsho
 	manual := func(kind, text string) {
 		p.Manual = append(p.Manual, dropin.Manual{Check: id, What: f.Message, Kind: kind, Text: text, Resource: f.Resource.Path})
 	}
+	whole := true
 	target := Target{Check: id, Fingerprint: f.Fingerprint, What: f.Message, Severity: f.Severity, Except: opt.AllowFrom}
 	for i := range f.Remediation {
 		rem := &f.Remediation[i]
@@ -104,18 +105,20 @@ func (p *Plan) closeOnWindows(id string, f *finding.Finding, s *snapshot.Snapsho
 		}
 		if slices.Contains(administering, id) && rem.Deny.Zone == zones.External && len(opt.AllowFrom) == 0 && !m.Entered() {
 			manual("words", "no management zone is configured: closing the port could lock everybody out; say who keeps access with --allow-from")
+			whole = false
 			continue
 		}
 		rules := blocks(id, rem.Deny, s, m, opt.AllowFrom)
 		closed, same, why := proven(s, m, rem.Deny, rules, opt.AllowFrom)
 		if why != "" {
 			manual("words", "no rule is proposed: "+why)
+			whole = false
 			continue
 		}
 		p.Windows.Rules, p.Windows.Closed, p.Windows.Same = append(p.Windows.Rules, rules...), p.Windows.Closed+closed, max(p.Windows.Same, same)
 		target.Denies = append(target.Denies, *rem.Deny)
 	}
-	if len(target.Denies) > 0 {
+	if whole && len(target.Denies) > 0 {
 		p.Closes = append(p.Closes, target)
 	}
 }

@@ -134,7 +134,7 @@ func category(o object) snapshot.WindowsProfile {
 // connect says of each adapter whether its profile is known. One that no network is identified on counts as public.
 func (s *Source) connect(list []snapshot.WindowsAdapter) {
 	_, asked := s.Shell.of(shellNetwork)
-	asked = asked || s.Live != nil && s.Live.Profiles
+	asked = asked || s.onlyPublic()
 	for i := range list {
 		a := &list[i]
 		switch {
@@ -146,6 +146,26 @@ func (s *Source) connect(list []snapshot.WindowsAdapter) {
 			a.ProfileRead = snapshot.Fact{State: snapshot.Error, Reason: "which profile it is of was not told (Get-NetConnectionProfile)"}
 		}
 	}
+}
+
+// onlyPublic says that every network that the host has ever been in is public: what an adapter is in now is one of them, or not identified, which
+// counts as public too.
+func (s *Source) onlyPublic() bool {
+	const key = `SOFTWARE\Microsoft\Windows NT\CurrentVersion\NetworkList\Profiles`
+	k, read := s.look(key)
+	if k == nil {
+		return read.State == snapshot.Absent
+	}
+	names, err := k.Keys()
+	if err != nil {
+		return false
+	}
+	for _, name := range names {
+		if n, ok := s.number(key+`\`+name, "Category"); !ok || n != 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // tunnels are words in the descriptions of adapters of VPNs.
@@ -292,9 +312,7 @@ func (s *Source) listeners(w *snapshot.Windows) snapshot.WindowsListeners {
 			s.listener(&out, "udp", o)
 		}
 	}
-	if s.Live == nil {
-		out.List = append(out.List, both(out.List)...)
-	}
+	out.List = append(out.List, both(out.List)...)
 	s.whose(out.List, w)
 	slices.SortFunc(out.List, func(a, b snapshot.WindowsListener) int {
 		return cmp.Or(cmp.Compare(a.Proto, b.Proto), cmp.Compare(a.Port, b.Port), cmp.Compare(a.Family, b.Family), cmp.Compare(a.Addr, b.Addr), cmp.Compare(a.PID, b.PID))

@@ -15,7 +15,6 @@ import (
 type Live struct {
 	Adapters      []snapshot.WindowsAdapter // nil where they were not told
 	AdaptersRead  snapshot.Fact
-	Profiles      bool // the profile of each adapter was asked for
 	Listeners     []snapshot.WindowsListener
 	ListenersRead snapshot.Fact
 	Processes     []snapshot.WindowsProcess
