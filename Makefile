@@ -23,7 +23,7 @@ FUZZ = ruleset:FuzzDecode reports:FuzzClean checks:FuzzParsers snapshot:FuzzLoad
 MUTATIONS ?= 50000
 
 .PHONY: build audit test unit deps lint others bench differential mutants plans kills fuzz fuzz-run update release sarif \
-	test-vm test-systemd test-kube test-fleet clean
+	test-vm test-systemd test-kube test-fleet test-wine clean
 
 build:
 	go build -trimpath -o bin/ringfence ./cmd/ringfence
@@ -149,6 +149,10 @@ test-vm: build
 # The fix beside kube-proxy in both of its modes, which is built the first time.
 test-kube:
 	sh e2e/kube.sh
+
+# The program for Windows in Wine, on a registry of its own and the sockets of a bed: "apt-get install --no-install-recommends wine64 wine" comes first.
+test-wine:
+	RINGFENCE_WINE=$(CURDIR)/build/wine go test -count=1 -timeout 20m -v -run 'TestWine$$' ./e2e
 
 # The fix under systemd, through boots and beside firewalld, ufw and nftables.service.
 test-systemd:
