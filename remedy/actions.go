@@ -56,16 +56,17 @@ func Actions(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config) []findin
 	if len(open) == 0 {
 		return list
 	}
-	plan := Make(r, s, cfg, Options{})
 	if s.OnWindows() {
+		plan := makeWindows(r, s, cfg, Options{}, false)
 		add(commandPlan, "the commands that make block rules for what is open", plan.targets())
 		if slices.ContainsFunc(left(r, taken), func(f *finding.Finding) bool { return f.Remediation[0].Deny != nil }) {
-			add(commandPlan+withNetwork, "the same, but NETWORK keeps its access", Make(r, s, cfg, Options{AllowFrom: someNetwork}).targets())
+			add(commandPlan+withNetwork, "the same, but NETWORK keeps its access", makeWindows(r, s, cfg, Options{AllowFrom: someNetwork}, false).targets())
 		}
 		byHand(r, taken, add)
 		finding.RankActions(list, open)
 		return list
 	}
+	plan := Make(r, s, cfg, Options{})
 	add(commandFix, "load rules that drop what is open", plan.targets())
 	add(commandFiles, "put files of services in place", plan.byFiles(r))
 	if slices.ContainsFunc(left(r, taken), func(f *finding.Finding) bool { return f.Remediation[0].Deny != nil }) {

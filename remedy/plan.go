@@ -219,7 +219,7 @@ func maybeOn(f snapshot.Fact) bool {
 // Make plans. It never fails: a finding without a safe rule becomes manual work.
 func Make(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config, opt Options) *Plan {
 	if s.OnWindows() {
-		return makeWindows(r, s, cfg, opt)
+		return makeWindows(r, s, cfg, opt, true)
 	}
 	p := &Plan{Schema: "ringfence.plan/v1", Mode: opt.Mode, Drain: opt.Drain, Rules: []Rule{}, Closes: []Target{}, Manual: []dropin.Manual{}, Keeps: []Flow{}, Warnings: []string{}}
 	if p.Mode == "" {

@@ -27,7 +27,7 @@ type WindowsPlan struct {
 	Netsh      string   `json:"netsh"`
 	UndoNetsh  string   `json:"undoNetsh"`
 	Partly     []string `json:"partly,omitempty"`
-	// Closed are the answers that the rules changed to unreachable, Same those that they left as they are: all answers of the model.
+	// Closed are the answers of the model that the rules change, each to unreachable, and Same those that they leave as they are.
 	Closed int `json:"closed"`
 	Same   int `json:"same"`
 }
@@ -57,23 +57,27 @@ const group = "ringfence"
 // administering are the checks about servers by which a Windows host is administered from afar.
 var administering = []string{"windows/winrm-reachable", "windows/rdp-reachable", "windows/ssh-reachable"}
 
-// makeWindows plans for a Windows host.
-func makeWindows(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config, opt Options) *Plan {
+// makeWindows plans for a Windows host, and counts the answers that the plan leaves as they are if it is to be shown.
+func makeWindows(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config, opt Options, shown bool) *Plan {
 	p := &Plan{
 		Schema: "ringfence.plan/v1", Mode: Targeted, Rules: []Rule{}, Closes: []Target{}, Manual: []dropin.Manual{}, Files: []dropin.File{}, Keeps: []Flow{},
 		Warnings: []string{}, Disruption: "none", Zones: cfg, Open: r.Open(), Windows: &WindowsPlan{Rules: []WindowsRule{}},
 	}
 	m := zones.Classify(s, cfg)
+	asker := exposure.NewWindows(s)
 	for i := range r.Results {
 		res := &r.Results[i]
 		if res.Status != finding.Fail {
 			continue
 		}
 		for j := range res.Findings {
-			p.closeOnWindows(res.ID, &res.Findings[j], s, m, opt)
+			p.closeOnWindows(asker, res.ID, &res.Findings[j], s, m, opt)
 		}
 	}
 	p.Windows.write()
+	if shown {
+		p.Windows.count(asker, s, m)
+	}
 	if len(p.Windows.Rules) > 0 {
 		p.Disruption = "connections that are open and match a rule end when Windows asks its filters again"
 		p.localRules(s)
@@ -91,7 +95,7 @@ func (p *Plan) localRules(s *snapshot.Snapshot) {
 }
 
 // closeOnWindows adds the rules for a finding, if the model says that they close it and nothing else.
-func (p *Plan) closeOnWindows(id string, f *finding.Finding, s *snapshot.Snapshot, m *zones.Map, opt Options) {
+func (p *Plan) closeOnWindows(asker *exposure.Windows, id string, f *finding.Finding, s *snapshot.Snapshot, m *zones.Map, opt Options) {
 	manual := func(kind, text string) {
 		p.Manual = append(p.Manual, dropin.Manual{Check: id, What: f.Message, Kind: kind, Text: text, Resource: f.Resource.Path})
 	}
@@ -109,13 +113,12 @@ func (p *Plan) closeOnWindows(id string, f *finding.Finding, s *snapshot.Snapsho
 			continue
 		}
 		rules := blocks(id, rem.Deny, s, m, opt.AllowFrom)
-		closed, same, why := proven(s, m, rem.Deny, rules, opt.AllowFrom)
-		if why != "" {
+		if why := proven(asker, s, m, rem.Deny, rules, opt.AllowFrom); why != "" {
 			manual("words", "no rule is proposed: "+why)
 			whole = false
 			continue
 		}
-		p.Windows.Rules, p.Windows.Closed, p.Windows.Same = append(p.Windows.Rules, rules...), p.Windows.Closed+closed, max(p.Windows.Same, same)
+		p.Windows.Rules = append(p.Windows.Rules, rules...)
 		target.Denies = append(target.Denies, *rem.Deny)
 	}
 	if whole && len(target.Denies) > 0 {
@@ -180,36 +183,58 @@ func (r *WindowsRule) text() string {
 	return t + "Name=" + r.Name + "|EmbedCtxt=" + group + "|"
 }
 
-// proven asks the model: what the denial is about is unreachable with the rules, and every other answer is as it was.
-func proven(s *snapshot.Snapshot, m *zones.Map, d *finding.Deny, rules []WindowsRule, keep []netip.Prefix) (closed, same int, why string) {
+// proven asks the model: what the denial is about is unreachable with the rules, and every other answer is as it was. The rules name a protocol and a
+// port, so that no answer about another one can change.
+func proven(asker *exposure.Windows, s *snapshot.Snapshot, m *zones.Map, d *finding.Deny, rules []WindowsRule, keep []netip.Prefix) (why string) {
 	if len(rules) == 0 {
-		return 0, 0, "nothing comes from that zone that a rule could name"
+		return "nothing comes from that zone that a rule could name"
 	}
 	for i := range rules {
 		if rules[i].Interface != "" && (rules[i].guid == "" || rules[i].luid == 0 && s.Windows.Filters.Read.State == snapshot.Present) {
-			return 0, 0, "it is for the interface " + rules[i].Interface + " alone, whose GUID and LUID were not read (Get-NetAdapter)"
+			return "it is for the interface " + rules[i].Interface + " alone, whose GUID and LUID were not read (Get-NetAdapter)"
+		}
+	}
+	var about []int
+	for i := range s.Windows.Listeners.List {
+		if l := &s.Windows.Listeners.List[i]; l.Proto == d.Proto && l.Port == d.Port {
+			about = append(about, i)
 		}
 	}
 	origins := inParts(m, d.Zone, keep)
-	before, after := answersOf(s, origins), answersOf(with(s, rules), origins)
+	before, after := answersOf(asker, origins, about), answersOf(exposure.NewWindows(with(s, rules)), origins, about)
 	for k, b := range before {
 		a := after[k]
 		l := &s.Windows.Listeners.List[k.listener]
 		o := &origins[k.origin]
-		meant := l.Proto == d.Proto && l.Port == d.Port && o.Zone == d.Zone && !o.Local && !o.kept && (d.Family == 0 || d.Family == l.Family) &&
-			(d.Addr == "" || d.Addr == l.Addr)
+		meant := o.Zone == d.Zone && !o.Local && !o.kept && (d.Family == 0 || d.Family == l.Family) && (d.Addr == "" || d.Addr == l.Addr)
 		switch {
 		case meant && a != packet.Unreachable:
-			return 0, 0, fmt.Sprintf("by the model %s %d stays %s from %s with the rule", l.Proto, l.Port, a, cmp.Or(o.Interface, o.Zone))
-		case meant && b != a:
-			closed++
-		case a != b:
-			return 0, 0, fmt.Sprintf("by the model it would change who reaches %s %s port %d from %s", l.Proto, l.Addr, l.Port, cmp.Or(o.Interface, o.Zone))
-		default:
-			same++
+			return fmt.Sprintf("by the model %s %d stays %s from %s with the rule", l.Proto, l.Port, a, cmp.Or(o.Interface, o.Zone))
+		case !meant && a != b:
+			return fmt.Sprintf("by the model it would change who reaches %s %s port %d from %s", l.Proto, l.Addr, l.Port, cmp.Or(o.Interface, o.Zone))
 		}
 	}
-	return closed, same, ""
+	return ""
+}
+
+// count counts the answers about all listeners that the rules change, and those that they do not.
+func (w *WindowsPlan) count(asker *exposure.Windows, s *snapshot.Snapshot, m *zones.Map) {
+	if len(w.Rules) == 0 {
+		return
+	}
+	all := make([]int, len(s.Windows.Listeners.List))
+	for i := range all {
+		all[i] = i
+	}
+	origins := inParts(m, "", nil)
+	before, after := answersOf(asker, origins, all), answersOf(exposure.NewWindows(with(s, w.Rules)), origins, all)
+	for k, b := range before {
+		if b == after[k] {
+			w.Same++
+		} else {
+			w.Closed++
+		}
+	}
 }
 
 // partOrigin is an origin, or the part of one that keeps its access.
@@ -242,17 +267,13 @@ type answerKey struct {
 	v4               bool
 }
 
-func answersOf(s *snapshot.Snapshot, origins []partOrigin) map[answerKey]packet.Verdict {
+func answersOf(asker *exposure.Windows, origins []partOrigin, about []int) map[answerKey]packet.Verdict {
 	plain := make([]zones.Origin, len(origins))
 	for i := range origins {
 		plain[i] = origins[i].Origin
 	}
-	all := make([]int, len(s.Windows.Listeners.List))
-	for i := range all {
-		all[i] = i
-	}
 	out := map[answerKey]packet.Verdict{}
-	for i, list := range exposure.NewWindows(s).Listeners(all, plain) {
+	for i, list := range asker.Listeners(about, plain) {
 		for _, a := range list {
 			out[answerKey{i, a.Origin, a.V4}] = a.Verdict
 		}

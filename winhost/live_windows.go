@@ -34,6 +34,7 @@ func Look() (*Source, error) {
 	l.Listeners, l.ListenersRead = liveListeners(programs)
 	l.Processes, l.ProcessesRead = liveProcesses(programs)
 	l.Pipes, l.PipesRead = livePipes()
+	l.File = func(path string) snapshot.WindowsACL { return aclOf(path, windows.SE_FILE_OBJECT) }
 	s.Shell = liveServices()
 	return s, nil
 }

@@ -222,6 +222,7 @@ func (s *Source) services() snapshot.WindowsServices {
 		w.Read = s.why(services, err)
 		return w
 	}
+	root := cmp.Or(s.text(version, "SystemRoot"), `C:\Windows`)
 	for _, name := range names {
 		c, err := k.Key(name)
 		if err != nil {
@@ -233,11 +234,38 @@ func (s *Source) services() snapshot.WindowsServices {
 			s.note("services", "%.100s: %s", name, short(err))
 		}
 		if ok {
+			if file := imageFile(sv.Image, root); file != "" && s.Live != nil && s.Live.File != nil {
+				sv.Binary = s.Live.File(file)
+			}
 			w.List = append(w.List, sv)
 		}
 	}
 	s.Shell.completeServices(w.List)
 	return w
+}
+
+// imageFile is the program of a service: what is in quotes, or all up to the first .exe. One without a drive is below the directory of Windows, whose
+// names in variables and as \SystemRoot are known; "" is none that can be told.
+func imageFile(image, root string) string {
+	image = strings.TrimSpace(image)
+	if rest, ok := strings.CutPrefix(image, `"`); ok {
+		image, _, _ = strings.Cut(rest, `"`)
+	} else if i := strings.Index(strings.ToLower(image), ".exe"); i >= 0 {
+		image = image[:i+4]
+	}
+	image = strings.TrimPrefix(image, `\??\`)
+	for _, name := range []string{`%SystemRoot%\`, `%WinDir%\`, `\SystemRoot\`} {
+		if len(image) > len(name) && strings.EqualFold(image[:len(name)], name) {
+			return root + `\` + image[len(name):]
+		}
+	}
+	switch {
+	case len(image) > 3 && image[1] == ':' && image[2] == '\\' && !strings.Contains(image, "%"):
+		return image
+	case len(image) > 9 && strings.EqualFold(image[:9], `system32\`):
+		return root + `\` + image
+	}
+	return ""
 }
 
 // service reads one; ok says that it is a program and no driver.

@@ -21,6 +21,8 @@ type Live struct {
 	ProcessesRead snapshot.Fact
 	Pipes         []snapshot.WindowsPipe
 	PipesRead     snapshot.Fact
+	// File is who may change a file.
+	File func(path string) snapshot.WindowsACL
 }
 
 func untold(what string) snapshot.Fact {

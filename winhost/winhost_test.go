@@ -264,3 +264,16 @@ func FuzzDescriptor(f *testing.F) {
 		sddl(string(b))
 	})
 }
+
+// TestImageFile: the program of a service, as its key writes it.
+func TestImageFile(t *testing.T) {
+	for image, want := range map[string]string{
+		`%SystemRoot%\System32\svchost.exe -k netsvcs`: `C:\Windows\System32\svchost.exe`, `"C:\Program Files\A B\a.exe" --run`: `C:\Program Files\A B\a.exe`,
+		`C:\Program Files\A B\a.EXE -x`: `C:\Program Files\A B\a.EXE`, `\SystemRoot\x.exe`: `C:\Windows\x.exe`, `system32\y.exe`: `C:\Windows\system32\y.exe`,
+		`\??\D:\z.exe`: `D:\z.exe`, `%Other%\x.exe`: "", ``: "", `C:`: "",
+	} {
+		if got := imageFile(image, `C:\Windows`); got != want {
+			t.Errorf("%s: %q, want %q", image, got, want)
+		}
+	}
+}

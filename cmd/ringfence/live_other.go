@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ringfence/ringfence/audit"
+	"github.com/ringfence/ringfence/exit"
 	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/remedy"
 	"github.com/ringfence/ringfence/ruleset"
@@ -55,11 +56,25 @@ func nowhere(verbs ...string) (list []*cobra.Command) {
 	for _, verb := range verbs {
 		list = append(list, &cobra.Command{
 			Use: verb, Short: "Works on a Linux host alone", Args: cobra.ArbitraryArgs,
-			FParseErrWhitelist: cobra.FParseErrWhitelist{UnknownFlags: true},
-			RunE:               func(*cobra.Command, []string) error { return unsupportedError{} },
+			FParseErrWhitelist: cobra.FParseErrWhitelist{UnknownFlags: true}, DisableFlagParsing: runtime.GOOS == "windows",
+			RunE: e.refuse,
 		})
 	}
 	return list
+}
+
+// refuse is the answer of a verb: on a Windows host apply prints what to run there, and loads none of it.
+func (e *env) refuse(c *cobra.Command, args []string) error {
+	if runtime.GOOS != "windows" || c.Name() != "apply" {
+		return unsupportedError{}
+	}
+	plan := e.planCommand()
+	plan.FParseErrWhitelist.UnknownFlags = true // those that say how a plan is loaded
+	plan.SetArgs(args)
+	if err := plan.ExecuteContext(c.Context()); err != nil {
+		return err
+	}
+	return &exit.Error{Code: exit.Refused, Err: errors.New("nothing is loaded on Windows: run the commands of the plan")}
 }
 
 func (e *env) childCommands() []*cobra.Command { return nil }
