@@ -76,7 +76,7 @@ func (q *Question) answer(ctx context.Context, s *snapshot.Snapshot, cfg zones.C
 	}
 	w := exposure.Words{From: q.From, To: q.To, Src: src, Proto: q.Proto, Dport: q.Dport, Unbound: q.Unbound, State: packet.State(q.State), By: q.By}
 	if s.OnWindows() {
-		return exposure.AskWindows(s, zones.Classify(s, cfg), &w)
+		return exposure.AskWindows(ctx, s, zones.Classify(s, cfg), &w)
 	}
 	asked, err := w.Question(s, zones.Classify(s, cfg))
 	if err != nil {

@@ -2,6 +2,7 @@ package exposure
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -20,10 +21,16 @@ import (
 // Windows answers who reaches the listeners of a Windows host: by the filters that its engine holds, and where these were not read by
 // those that its rules and settings make. Where both were read they are compared.
 type Windows struct {
+	ctx         context.Context
 	snap        *snapshot.Windows
 	held, ruled *filtering
 	tally       Tally
+	// left is how many filters may be looked at yet.
+	left int
 }
+
+// windowsLooks is how many filters and conditions all questions about a host may look at, a tenth of a microsecond each. A real host takes some millions.
+const windowsLooks = 60_000_000
 
 // filtering is one way to know the filters.
 type filtering struct {
@@ -35,6 +42,9 @@ type filtering struct {
 	// unknown is why nothing is known by it, and partly of one family.
 	unknown []packet.Cause
 	partly  map[bool]string
+	// narrow is what of it has to do with a listener.
+	about  *snapshot.WindowsListener
+	narrow *filtering
 }
 
 // OfWindows is the answer about a listener of a Windows host.
@@ -51,7 +61,7 @@ func (o *OfWindows) Differs() bool {
 
 // NewWindows prepares questions about a Windows host.
 func NewWindows(s *snapshot.Snapshot) *Windows {
-	w := &Windows{snap: &s.Windows}
+	w := &Windows{snap: &s.Windows, left: windowsLooks}
 	var paths []string
 	for i := range w.snap.Listeners.List {
 		paths = append(paths, pathOf(w.snap, &w.snap.Listeners.List[i]))
@@ -80,6 +90,9 @@ func partlyHeld(filters []wfp.Filter) map[bool]string {
 	return out
 }
 
+// looksOfAStep is what cutting a part by a filter costs, in looks.
+const looksOfAStep = 10
+
 // WindowsProfile is what counts of a profile of the firewall, and the interfaces that are in it.
 type WindowsProfile struct {
 	mpssvc.Settings
@@ -102,6 +115,12 @@ func (w *Windows) Profiles() []WindowsProfile {
 		out = append(out, p)
 	}
 	return out
+}
+
+// Within leaves unknown what is not answered before ctx ends.
+func (w *Windows) Within(ctx context.Context) *Windows {
+	w.ctx = ctx
+	return w
 }
 
 // Tally is the count of the answers until now.
@@ -218,6 +237,10 @@ func (q *windowsQuestion) answer(f *filtering) Answer {
 		return Answer{Answer: unknown(why)}
 	}
 	facts := listenerFacts(q.w.snap, q.l, f.byRule)
+	f, why := q.w.about(f, q.l, facts)
+	if why != "" {
+		return Answer{Answer: unknown(why)}
+	}
 	bound, err := netip.ParseAddr(q.l.Addr)
 	bound = bound.Unmap().WithZone("")
 	if q.v4 && bound.Is6() {
@@ -269,6 +292,29 @@ func (q *windowsQuestion) answer(f *filtering) Answer {
 	return out
 }
 
+// about leaves out what has nothing to do with a listener. The last one is kept: its questions come one after the other.
+func (w *Windows) about(f *filtering, l *snapshot.WindowsListener, facts wfp.Facts) (*filtering, string) {
+	if f.about != l {
+		if why := w.spend(f); why != "" {
+			return nil, why
+		}
+		f.about, f.narrow = l, &filtering{engine: f.engine.For(facts), check: f.check.For(facts), epoch: f.epoch, byRule: f.byRule}
+	}
+	return f.narrow, w.spend(f.narrow)
+}
+
+// spend takes what a question costs, and says why it cannot be asked any more.
+func (w *Windows) spend(f *filtering) string {
+	w.left -= 1 + 2*f.engine.Size()
+	switch {
+	case w.left < 0:
+		return "the effort for questions about the host is used up: there are too many listeners and filters"
+	case w.ctx != nil && w.ctx.Err() != nil:
+		return "there was no time left to ask"
+	}
+	return ""
+}
+
 // machines is why it is not known whether machines send what the filters of the host let through: the Hyper-V firewall filters between them
 // and the host, and lets everything out unless it is told otherwise.
 func (q *windowsQuestion) machines() string {
@@ -308,6 +354,7 @@ func (q *windowsQuestion) local(f *filtering, facts wfp.Facts, bound netip.Addr)
 func (q *windowsQuestion) ask(f *filtering, facts wfp.Facts, to netip.Addr, from []wfp.Span) Answer {
 	wq := &wfp.Question{V4: q.v4, Facts: facts, From: from, Ports: wfp.PortSpan{From: 1, To: 65535}, Witnesses: q.likely()}
 	a := f.engine.Ask(wq)
+	q.w.left -= looksOfAStep*a.Steps + len(a.Parts)*f.engine.Size()
 	out := Answer{Answer: reach.Answer{Verdict: a.Verdict}}
 	if err := f.check.Check(wq, &a); err != nil {
 		q.w.tally.Unconfirmed++

@@ -1,6 +1,7 @@
 package exposure
 
 import (
+	"context"
 	"net/netip"
 	"strings"
 	"testing"
@@ -47,7 +48,7 @@ func windowsHost(rules ...string) *snapshot.Snapshot {
 // askWindows answers for an origin by its interface.
 func askWindows(t *testing.T, s *snapshot.Snapshot, from string, port int, src ...netip.Prefix) Answer {
 	t.Helper()
-	a, err := AskWindows(s, zones.Classify(s, nil), &Words{From: from, To: "host", Proto: "tcp", Dport: port, Src: src})
+	a, err := AskWindows(t.Context(), s, zones.Classify(s, nil), &Words{From: from, To: "host", Proto: "tcp", Dport: port, Src: src})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -230,5 +231,30 @@ func TestWindowsNotRead(t *testing.T) {
 	s.Windows.Adapters = snapshot.WindowsAdapters{Read: snapshot.Fact{State: snapshot.Denied, Reason: "access is denied"}}
 	if a := askWindows(t, s, "external", 5985); a.Verdict != packet.Unknown {
 		t.Errorf("interfaces: %s", a.Verdict)
+	}
+}
+
+// TestWindowsBounded: rules and listeners without end use up an effort, and leave the rest unknown.
+func TestWindowsBounded(t *testing.T) {
+	s := windowsHost()
+	w := NewWindows(s)
+	w.left = 200
+	seen := map[packet.Verdict]int{}
+	for _, list := range w.Listeners([]int{0, 1, 2, 4, 5}, zones.Classify(s, nil).Origins) {
+		for _, a := range list {
+			if seen[a.Verdict]++; a.Verdict == packet.Unknown && !strings.Contains(reasons(a.Answer), "used up") {
+				t.Error(reasons(a.Answer))
+			}
+		}
+	}
+	if seen[packet.Unreachable] == 0 || seen[packet.Unknown] == 0 {
+		t.Errorf("%v", seen)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, a := range NewWindows(s).Within(ctx).Listeners([]int{0}, zones.Classify(s, nil).Origins)[0] {
+		if a.Verdict != packet.Unknown || !strings.Contains(reasons(a.Answer), "no time left") {
+			t.Errorf("%s, %s", a.Verdict, reasons(a.Answer))
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package exposure
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -13,8 +14,8 @@ import (
 )
 
 // AskWindows answers a question in words about a Windows host: who reaches its listeners. An error says which word fits nothing there.
-func AskWindows(s *snapshot.Snapshot, m *zones.Map, q *Words) (Answer, error) {
-	w := NewWindows(s)
+func AskWindows(ctx context.Context, s *snapshot.Snapshot, m *zones.Map, q *Words) (Answer, error) {
+	w := NewWindows(s).Within(ctx)
 	if q.Proto != "tcp" && q.Proto != "udp" {
 		return Answer{Answer: unknown("what listens on a Windows host is known of tcp and udp alone, not of " + q.Proto)}, nil
 	}

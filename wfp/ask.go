@@ -35,6 +35,8 @@ type Answer struct {
 	Verdict packet.Verdict `json:"verdict"`
 	Witness netip.AddrPort `json:"witness,omitzero"` // who gets through, of a reachable answer
 	Parts   []Part         `json:"parts,omitempty"`
+	// Steps is what it cost: how often a filter was held against a part.
+	Steps int `json:"-"`
 }
 
 // The states of a decision while the sublayers of a layer are asked, and what a sublayer says: sets of bits, since doubts leave
@@ -108,8 +110,11 @@ type part struct {
 	open    []packet.Cause // doubts of earlier layers that leave the fate open
 }
 
-// most is how many parts one question may fall into.
-const most = 20_000
+// Bounds of one question: the parts that it may fall into, and how often a filter may be held against a part.
+const (
+	most  = 20_000
+	steps = 400_000
+)
 
 // Ask answers a question.
 func (e *Engine) Ask(q *Question) Answer {
@@ -120,14 +125,15 @@ func (e *Engine) Ask(q *Question) Answer {
 	if len(open) == 0 {
 		return Answer{Verdict: packet.Unknown, Parts: []Part{{Verdict: packet.Unknown, Because: []packet.Cause{{Text: "no source address is known"}}}}}
 	}
+	left := steps
 	for _, layer := range Layers() {
 		for i := range open {
 			open[i].state, open[i].block, open[i].because = undecided, nil, nil
 		}
 		for _, s := range e.places[place{layer, q.V4}] {
-			open = s.ask(open, q)
-			if len(open)+len(done) > most {
-				return tooMany(q)
+			open = s.ask(open, q, &left)
+			if len(open)+len(done) > most || left < 0 {
+				return tooMany(q, steps-left)
 			}
 		}
 		var on []part
@@ -144,11 +150,13 @@ func (e *Engine) Ask(q *Question) Answer {
 		}
 		open = on
 	}
-	return answer(append(done, open...), q.Witnesses)
+	a := answer(append(done, open...), q.Witnesses)
+	a.Steps = steps - left
+	return a
 }
 
-func tooMany(q *Question) Answer {
-	a := Answer{Verdict: packet.Unknown}
+func tooMany(q *Question, spent int) Answer {
+	a := Answer{Verdict: packet.Unknown, Steps: spent}
 	for _, s := range Union(q.From) {
 		a.Parts = append(a.Parts, Part{
 			Box: Box{s, q.Ports}, Verdict: packet.Unknown, Because: []packet.Cause{{Text: "the filters part the question into too many pieces"}},
@@ -158,7 +166,7 @@ func tooMany(q *Question) Answer {
 }
 
 // ask asks the filters of a sublayer about every part.
-func (s *sublayer) ask(list []part, q *Question) []part {
+func (s *sublayer) ask(list []part, q *Question, left *int) []part {
 	// pending is what no filter has decided yet: says is what filters in doubt may have said of it.
 	type pending struct {
 		part
@@ -176,7 +184,7 @@ func (s *sublayer) ask(list []part, q *Question) []part {
 	for _, r := range s.rules {
 		bits, next := r.says()
 		for _, h := range r.match(q.Facts, q.V4) {
-			if len(open) == 0 || len(open)+len(out) > most {
+			if *left -= 1 + len(open) + len(h.spans); len(open) == 0 || len(open)+len(out) > most || *left < 0 {
 				break
 			}
 			var rest []pending

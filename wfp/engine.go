@@ -6,11 +6,10 @@ import (
 	"strings"
 )
 
-// Engine holds filters in the order in which they are asked.
+// Engine holds filters in the order in which they are asked. It is not safe for concurrent use.
 type Engine struct {
 	places map[place][]*sublayer
-	// filters are how many are asked.
-	filters int
+	size   int
 }
 
 type place struct {
@@ -27,6 +26,14 @@ type sublayer struct {
 type rule struct {
 	*Filter
 	groups []group
+	// spans are the remote addresses that it is about, once they were asked for.
+	spans *remote
+}
+
+// remote is remote addresses, and why there may be others.
+type remote struct {
+	spans []Span
+	torn  string
 }
 
 // group is the conditions on one field, of which one has to hold.
@@ -49,8 +56,8 @@ func New(filters []Filter, sublayers []Sublayer) *Engine {
 		}
 		p := place{f.Layer, f.V4}
 		s := e.sublayer(p, f.Sublayer, known)
-		s.rules = append(s.rules, &rule{f, groups(f)})
-		e.filters++
+		s.rules = append(s.rules, &rule{Filter: f, groups: groups(f)})
+		e.size += 1 + len(f.Conditions)
 	}
 	for _, list := range e.places {
 		slices.SortStableFunc(list, func(a, b *sublayer) int {
@@ -97,16 +104,19 @@ func (e *Engine) For(facts Facts) *Engine {
 			for _, r := range s.rules {
 				if !r.ruledOut(facts) {
 					rules = append(rules, r)
+					out.size += 1 + len(r.Conditions)
 				}
 			}
 			if len(rules) > 0 {
 				out.places[p] = append(out.places[p], &sublayer{s.Sublayer, rules})
-				out.filters += len(rules)
 			}
 		}
 	}
 	return out
 }
+
+// Size is how many filters and conditions there are: what a question costs.
+func (e *Engine) Size() int { return e.size }
 
 // Asks says whether a filter asks for a field.
 func (e *Engine) Asks(field Field) bool {
@@ -168,7 +178,11 @@ func (r *rule) match(facts Facts, v4 bool) []hit {
 		why, none := "", false
 		switch g.field {
 		case RemoteAddress:
-			sure.spans, why = g.spans(v4)
+			if r.spans == nil {
+				r.spans = new(remote)
+				r.spans.spans, r.spans.torn = g.spans(v4)
+			}
+			sure.spans, why = r.spans.spans, r.spans.torn
 			none = len(sure.spans) == 0
 			if why == "" {
 				wide.spans = sure.spans

@@ -10,8 +10,8 @@ import (
 	"github.com/ringfence/ringfence/wfp"
 )
 
-// cells is how many pieces of one answer are tried.
-const cells = 50_000
+// looks is how many filters are looked at for all pieces of one answer.
+const looks = 2_000_000
 
 // Check says what is wrong with an answer: the witness has to get through; what proves an unreachable answer has to be disjoint,
 // cover the question, and be blocked everywhere. Between two numbers that some condition names, packets meet the same fate, so
@@ -67,7 +67,7 @@ func (c *Classifier) proof(q *wfp.Question, a *wfp.Answer) error {
 	if want.Cmp(got) != 0 || len(a.Parts) == 0 {
 		return fmt.Errorf("the proof has %s of %s packets", got, want)
 	}
-	left := cells
+	left := looks
 	for i := range a.Parts {
 		if err := c.blocked(q, &a.Parts[i], &left); err != nil {
 			return err
@@ -84,7 +84,7 @@ func (c *Classifier) blocked(q *wfp.Question, p *wfp.Part, left *int) error {
 	addrs, ports := c.edges(&p.Box)
 	for _, addr := range addrs {
 		for _, port := range ports {
-			if *left--; *left < 0 {
+			if *left -= 1 + len(c.filters); *left < 0 {
 				return fmt.Errorf("the proof has too many pieces to try")
 			}
 			at := netip.AddrPortFrom(addr, port)

@@ -24,7 +24,7 @@ type Packet struct {
 
 // Classifier holds the filters that are asked.
 type Classifier struct {
-	filters []wfp.Filter
+	filters []*wfp.Filter
 	weights map[string]uint16
 }
 
@@ -34,7 +34,8 @@ func New(filters []wfp.Filter, sublayers []wfp.Sublayer) *Classifier {
 	for _, s := range sublayers {
 		c.weights[s.Key] = s.Weight
 	}
-	for _, f := range filters {
+	for i := range filters {
+		f := &filters[i]
 		watches := f.Action == wfp.CalloutInspection || f.Action == wfp.Continue
 		if !f.Boot && !f.Disabled && !watches {
 			c.filters = append(c.filters, f)
@@ -46,15 +47,15 @@ func New(filters []wfp.Filter, sublayers []wfp.Sublayer) *Classifier {
 // For keeps the filters that some facts do not rule out.
 func (c *Classifier) For(facts wfp.Facts) *Classifier {
 	out := &Classifier{weights: c.weights}
-	for i := range c.filters {
-		if c.possible(&c.filters[i], facts) {
-			out.filters = append(out.filters, c.filters[i])
+	for _, f := range c.filters {
+		if possible(f, facts) {
+			out.filters = append(out.filters, f)
 		}
 	}
 	return out
 }
 
-func (c *Classifier) possible(f *wfp.Filter, facts wfp.Facts) bool {
+func possible(f *wfp.Filter, facts wfp.Facts) bool {
 	seen := map[wfp.Field]bool{}
 	for i := range f.Conditions {
 		field := f.Conditions[i].Field
@@ -99,8 +100,7 @@ func (c *Classifier) Verdict(p *Packet) packet.Verdict {
 func (c *Classifier) layer(p *Packet, layer wfp.Layer) fates {
 	v4 := p.Remote.Addr().Is4()
 	bySub := map[string][]*wfp.Filter{}
-	for i := range c.filters {
-		f := &c.filters[i]
+	for _, f := range c.filters {
 		if f.Layer == layer && f.V4 == v4 {
 			bySub[f.Sublayer] = append(bySub[f.Sublayer], f)
 		}

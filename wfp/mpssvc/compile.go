@@ -45,6 +45,9 @@ type compiler struct {
 	w      *snapshot.Windows
 	policy *Policy
 	words  map[wordKey]expansion
+	// conditions are how many there are, and full says that there were too many.
+	conditions int
+	full       bool
 }
 
 // Compile makes the filters of the layer that decides about what comes in.
@@ -99,10 +102,23 @@ func (c *compiler) unread() {
 // reason is what is known of a fact that was not read.
 func reason(f snapshot.Fact) string { return cmp.Or(f.Reason, string(f.State)) }
 
+// Bounds of what is made of the registry: filters, and their conditions. A host has a few thousand.
+const (
+	maxFilters    = 500_000
+	maxConditions = 4_000_000
+)
+
 // add adds a filter of each of some families to the layer that decides.
 func (c *compiler) add(f wfp.Filter, families ...bool) {
 	f.Layer = wfp.RecvAccept
 	for _, v4 := range families {
+		if c.conditions += len(f.Conditions); len(c.policy.Filters) >= maxFilters || c.conditions > maxConditions {
+			if !c.full {
+				c.full = true
+				c.policy.Unread = append(c.policy.Unread, "the rules make more filters than are looked at")
+			}
+			return
+		}
 		x := f
 		x.V4, x.ID = v4, uint64(len(c.policy.Filters)+1)
 		c.policy.Filters = append(c.policy.Filters, x)

@@ -33,6 +33,9 @@ func portConditions(field wfp.Field, p *Ports) []wfp.Condition {
 	return out
 }
 
+// portWords are the keywords of local ports that are understood (MS-FASP 2.2.13).
+var portWords = map[string]bool{"rpc": true, "rpc-epmap": true, "mdns": true, "dhcp": true, "iptlsin": true, "iphttpsin": true, "teredo": true}
+
 // localPorts are the conditions on local ports, in lists of which each is a filter of its own. What a keyword stands for can be known by
 // another field than the port.
 func (c *compiler) localPorts(r *Rule) [][]wfp.Condition {
@@ -41,8 +44,17 @@ func (c *compiler) localPorts(r *Rule) [][]wfp.Condition {
 	}
 	var out [][]wfp.Condition
 	numbers := portConditions(wfp.LocalPort, &r.Local)
+	seen := map[string]bool{}
 	for _, k := range r.Local.Keywords {
-		switch strings.ToLower(k) {
+		k = strings.ToLower(k)
+		if !portWords[k] {
+			k = "that is not known" // one filter stands for them all
+		}
+		if seen[k] {
+			continue
+		}
+		seen[k] = true
+		switch k {
 		case "rpc":
 			out = append(out, []wfp.Condition{number(wfp.SystemPort, wfp.AllSet, systemPortRPC)})
 		case "rpc-epmap":
@@ -62,7 +74,7 @@ func (c *compiler) localPorts(r *Rule) [][]wfp.Condition {
 				service("iphlpsvc"), torn(wfp.LocalPort, "which port Teredo has was not read"),
 			})
 		default:
-			out = append(out, []wfp.Condition{torn(wfp.LocalPort, fmt.Sprintf("which ports the keyword %s stands for is not known", k))})
+			out = append(out, []wfp.Condition{torn(wfp.LocalPort, fmt.Sprintf("which ports a keyword stands for is not known: %s", r.Local.Keywords[0]))})
 		}
 	}
 	if len(numbers) > 0 {
