@@ -42,14 +42,19 @@ func AskWindows(ctx context.Context, s *snapshot.Snapshot, m *zones.Map, q *Word
 	if len(list) == 0 {
 		out.StoppedBy = []packet.Cause{{Text: "nothing listens there"}}
 	}
+	asked := 0
 	for _, l := range list {
 		for o := range origins {
 			for _, v4 := range w.families(l) {
 				for _, a := range w.listener(l, o, &origins[o], v4) {
+					asked++
 					out.join(&a.Answer)
 				}
 			}
 		}
+	}
+	if asked == 0 && len(list) > 0 {
+		out.StoppedBy = []packet.Cause{{Text: "no such source is behind these interfaces"}}
 	}
 	return out, nil
 }

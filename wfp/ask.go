@@ -165,13 +165,16 @@ func tooMany(q *Question, spent int) Answer {
 	return a
 }
 
+// pending is a part that goes on through a sublayer: says is what filters in doubt may have said of it. Of a decided one only filters that
+// weigh as much are asked yet.
+type pending struct {
+	part
+	says    int
+	decided bool
+}
+
 // ask asks the filters of a sublayer about every part.
 func (s *sublayer) ask(list []part, q *Question, left *int) []part {
-	// pending is what no filter has decided yet: says is what filters in doubt may have said of it.
-	type pending struct {
-		part
-		says int
-	}
 	var open []pending
 	var out []part
 	for _, p := range list {
@@ -181,40 +184,66 @@ func (s *sublayer) ask(list []part, q *Question, left *int) []part {
 		}
 		open = append(open, pending{part: p})
 	}
-	for _, r := range s.rules {
-		bits, next := r.says()
+	for i, r := range s.rules {
+		if i > 0 && r.Weight != s.rules[i-1].Weight && s.rules[i-1].tied {
+			open, out = settle(open, out)
+		}
 		for _, h := range r.match(q.Facts, q.V4) {
 			if *left -= 1 + len(open) + len(h.spans); len(open) == 0 || len(open)+len(out) > most || *left < 0 {
 				break
 			}
-			var rest []pending
-			for _, p := range open {
-				inside, outside := h.cut(p.Box)
-				for _, b := range outside {
-					x := p
-					x.Box = b
-					rest = append(rest, x)
-				}
-				for _, b := range inside {
-					x := p
-					x.Box, x.says = b, p.says|bits
-					x.note(s, r, h.doubt)
-					if h.doubt != "" || next {
-						rest = append(rest, x)
-						continue
-					}
-					x.state = combine(x.state, x.says)
-					out = append(out, x.part)
-				}
-			}
-			open = rest
+			open, out = s.hold(r, &h, open, out)
 		}
 	}
+	open, out = settle(open, out)
 	for _, p := range open {
 		p.state = combine(p.state, p.says|undecided)
 		out = append(out, p.part)
 	}
 	return out
+}
+
+// settle moves the parts that are decided.
+func settle(open []pending, out []part) ([]pending, []part) {
+	var rest []pending
+	for _, p := range open {
+		if !p.decided {
+			rest = append(rest, p)
+			continue
+		}
+		p.state = combine(p.state, p.says)
+		out = append(out, p.part)
+	}
+	return rest, out
+}
+
+// hold holds a filter against the parts that are open.
+func (s *sublayer) hold(r *rule, h *hit, open []pending, out []part) ([]pending, []part) {
+	bits, next := r.says()
+	var rest []pending
+	for _, p := range open {
+		inside, outside := h.cut(p.Box)
+		for _, b := range outside {
+			x := p
+			x.Box = b
+			rest = append(rest, x)
+		}
+		for _, b := range inside {
+			x := p
+			x.Box, x.says = b, p.says|bits
+			x.note(s, r, h.doubt)
+			if sure := h.doubt == "" && !next; sure && !r.tied {
+				x.state = combine(x.state, x.says)
+				out = append(out, x.part)
+				continue
+			} else if sure {
+				x.decided = true
+				x.because = with(x.because, packet.Cause{Where: s.cause(r.Filter).Where, Text: r.Name + ": another filter weighs as much"})
+			}
+			rest = append(rest, x)
+		}
+	}
+	return rest, out
 }
 
 // note remembers what a filter says of a part.

@@ -125,3 +125,22 @@ func TestTokens(t *testing.T) {
 		t.Errorf("%d, %s", got, why)
 	}
 }
+
+// TestTies: of filters that weigh the same it is not known which is asked first, where both match.
+func TestTies(t *testing.T) {
+	about := func(s string) []Condition {
+		span := SpanOf(netip.MustParsePrefix(s))
+		return []Condition{{Field: RemoteAddress, Match: InRange, Value: Value{Kind: Address, From: span.From, To: span.To}}}
+	}
+	e := New([]Filter{
+		{ID: 1, Layer: RecvAccept, V4: true, Action: Permit, Weight: 5, Conditions: about("10.0.0.0/8")},
+		{ID: 2, Layer: RecvAccept, V4: true, Action: Block, Weight: 5, Conditions: about("10.1.0.0/16")},
+		{ID: 3, Layer: RecvAccept, V4: true, Action: Block, Weight: 1},
+	}, nil)
+	for from, want := range map[string]packet.Verdict{"10.1.2.0/24": packet.Unknown, "10.2.0.0/16": packet.Reachable, "11.0.0.0/8": packet.Unreachable} {
+		a := e.Ask(&Question{V4: true, From: []Span{SpanOf(netip.MustParsePrefix(from))}, Ports: AllPorts})
+		if a.Verdict != want {
+			t.Errorf("%s: %s", from, a.Verdict)
+		}
+	}
+}

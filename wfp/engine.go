@@ -28,6 +28,8 @@ type rule struct {
 	groups []group
 	// spans are the remote addresses that it is about, once they were asked for.
 	spans *remote
+	// tied says that a filter of the sublayer weighs as much and does something else: which of them is asked first is not known.
+	tied bool
 }
 
 // remote is remote addresses, and why there may be others.
@@ -65,9 +67,24 @@ func New(filters []Filter, sublayers []Sublayer) *Engine {
 		})
 		for _, s := range list {
 			slices.SortStableFunc(s.rules, func(a, b *rule) int { return cmp.Compare(b.Weight, a.Weight) })
+			s.ties()
 		}
 	}
 	return e
+}
+
+// ties finds the filters that weigh as much as another one that does something else.
+func (s *sublayer) ties() {
+	for from := 0; from < len(s.rules); {
+		to, mixed := from, false
+		for ; to < len(s.rules) && s.rules[to].Weight == s.rules[from].Weight; to++ {
+			a, b := s.rules[to], s.rules[from]
+			mixed = mixed || a.Action != b.Action || a.Hard != b.Hard
+		}
+		for ; from < to; from++ {
+			s.rules[from].tied = mixed
+		}
+	}
 }
 
 func (e *Engine) sublayer(p place, key string, known map[string]Sublayer) *sublayer {

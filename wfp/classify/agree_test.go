@@ -89,7 +89,7 @@ func (w *world) filters(v4 bool) ([]wfp.Filter, []wfp.Sublayer) {
 	for i := range 1 + w.IntN(14) {
 		f := wfp.Filter{
 			ID: uint64(i), Name: "x", Layer: wfp.Layers()[2-w.IntN(5)/2], V4: v4, Sublayer: subs[w.IntN(3)].Key,
-			Weight: uint64(i), Action: actions[w.IntN(len(actions))], Hard: w.IntN(4) == 0, Boot: w.IntN(20) == 0, Disabled: w.IntN(20) == 0,
+			Weight: uint64(w.IntN(10)), Action: actions[w.IntN(len(actions))], Hard: w.IntN(4) == 0, Boot: w.IntN(20) == 0, Disabled: w.IntN(20) == 0,
 		}
 		if w.IntN(30) == 0 {
 			f.Doubt = "a keyword"

@@ -165,7 +165,11 @@ func (d decision) then(s decision) decision {
 func sublayer(p *Packet, list []*wfp.Filter) map[decision]bool {
 	slices.SortStableFunc(list, func(a, b *wfp.Filter) int { return cmp.Compare(b.Weight, a.Weight) })
 	out := map[decision]bool{}
+	decided, weight := false, uint64(0)
 	for _, f := range list {
+		if decided && f.Weight != weight {
+			return out
+		}
 		m := matches(f, p)
 		if m == "no" {
 			continue
@@ -183,11 +187,13 @@ func sublayer(p *Packet, list []*wfp.Filter) map[decision]bool {
 				m = "maybe"
 			}
 		}
-		if m == "yes" {
-			return out
+		if m == "yes" { // of those that weigh as much any can be asked first
+			decided, weight = true, f.Weight
 		}
 	}
-	out[decision{}] = true
+	if !decided {
+		out[decision{}] = true
+	}
 	return out
 }
 
