@@ -113,9 +113,9 @@ func Collectors() []Collector {
 			Collect: collectProcesses, merge: func(d, s *snapshot.Snapshot) { d.Processes = s.Processes },
 		},
 		{
-			Name: "runtimes", Doc: "control sockets of runtimes, and containers",
+			Name: "runtimes", Doc: "control sockets of runtimes, containers and virtual machines",
 			Needs:   "root",
-			Reads:   "socket files, the OCI specification and state of containers, mounts of their processes",
+			Reads:   "socket files, the OCI specification and state of containers, mounts of their processes, files of libvirt and Proxmox",
 			Word:    "the kernel's of mounts; of a specification, who can write its files",
 			Collect: collectRuntimes, merge: func(d, s *snapshot.Snapshot) { d.Runtimes = s.Runtimes },
 		},

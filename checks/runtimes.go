@@ -94,6 +94,7 @@ func collectRuntimes(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Out
 	sec.TLS = s.daemonTLS(ctx)
 	s.dockerDaemons(sec)
 	s.insecureRegistries(sec)
+	s.machines(sec)
 	return out
 }
 

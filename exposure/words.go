@@ -1,6 +1,7 @@
 package exposure
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -15,7 +16,7 @@ import (
 // Words are a question as a person asks it.
 type Words struct {
 	From string // a zone, host, or iface:NAME
-	To   string // host, a zone, iface:NAME or addr:IP
+	To   string // host, a zone, iface:NAME, addr:IP or guest:NAME
 	// Src bounds the sources.
 	Src     []netip.Prefix
 	Proto   string
@@ -39,7 +40,12 @@ func (w *Words) Question(s *snapshot.Snapshot, m *zones.Map) (*reach.Question, e
 	}
 	name, isIface := strings.CutPrefix(w.To, "iface:")
 	addr, isAddr := strings.CutPrefix(w.To, "addr:")
+	guest, isGuest := strings.CutPrefix(w.To, "guest:")
 	switch {
+	case isGuest:
+		if q.To.Addr, err = guestAddr(s, guest); err != nil {
+			return nil, fmt.Errorf("to %q: %w", w.To, err)
+		}
 	case isIface:
 		l := s.Network.LinkNamed(name)
 		if l == nil {
@@ -54,7 +60,7 @@ func (w *Words) Question(s *snapshot.Snapshot, m *zones.Map) (*reach.Question, e
 	case w.To == zones.Host:
 		q.To.Host = true
 	case !slices.Contains(Networks, w.To):
-		return nil, fmt.Errorf("to %q: want host, %s, iface:NAME or addr:IP", w.To, strings.Join(Networks, ", "))
+		return nil, fmt.Errorf("to %q: want host, %s, iface:NAME, addr:IP or guest:NAME", w.To, strings.Join(Networks, ", "))
 	default:
 		for _, i := range m.Interfaces {
 			if i.Zone == w.To && !i.Port && !i.Inert {
@@ -72,6 +78,29 @@ func (w *Words) Question(s *snapshot.Snapshot, m *zones.Map) (*reach.Question, e
 		q.To.Oifs = withPorts(s, m, q.To.Oifs, isIface)
 	}
 	return q, nil
+}
+
+// guestAddr is the address of a virtual machine: the first that is known of it. What the host lets through to it is asked; whether the machine
+// serves anything there nobody sees from outside.
+func guestAddr(s *snapshot.Snapshot, name string) (netip.Addr, error) {
+	known := false
+	for _, m := range s.Runtimes.Machines {
+		if m.Name != name {
+			continue
+		}
+		known = true
+		for _, n := range m.NICs {
+			for _, a := range n.Addrs {
+				if addr, err := netip.ParseAddr(a); err == nil {
+					return addr.Unmap(), nil
+				}
+			}
+		}
+	}
+	if known {
+		return netip.Addr{}, errors.New("no address of the machine is known: ask with addr:IP")
+	}
+	return netip.Addr{}, errors.New("there is no such machine")
 }
 
 // withPorts adds to bridges their ports: also what the bridge switches gets to its neighbours. Those with a zone of their own are left out, unless

@@ -172,3 +172,22 @@ func TestWhatIsAskedInWordsIsAnswered(t *testing.T) {
 	want(t, ask(Words{From: "external", To: "workload", Proto: "tcp", Dport: 80}), packet.Reachable, "")
 	want(t, ask(Words{From: "external", To: "addr:10.0.0.2", Proto: "tcp", Dport: 80}), packet.Reachable, "")
 }
+
+// TestGuests: a question toward a virtual machine is about the address that is known of it.
+func TestGuests(t *testing.T) {
+	s := host()
+	s.Runtimes.Machines = []snapshot.Machine{
+		{Name: "win11", Runtime: "libvirt", NICs: []snapshot.MachineNIC{{MAC: "52:54:00:aa:bb:02"}, {MAC: "52:54:00:aa:bb:01", Addrs: []string{"192.168.122.45"}}}},
+		{Name: "dark", Runtime: "proxmox", NICs: []snapshot.MachineNIC{{MAC: "52:54:00:aa:bb:03"}}},
+	}
+	m := zones.Classify(s, nil)
+	q, err := (&Words{From: "external", To: "guest:win11", Proto: "tcp", Dport: 5985}).Question(s, m)
+	if err != nil || q.To.Addr.String() != "192.168.122.45" {
+		t.Errorf("%v, %v", q, err)
+	}
+	for _, name := range []string{"guest:dark", "guest:none"} {
+		if _, err := (&Words{From: "external", To: name, Proto: "tcp"}).Question(s, m); err == nil {
+			t.Errorf("%s has an address", name)
+		}
+	}
+}

@@ -386,6 +386,9 @@ type Runtimes struct {
 	DaemonsRead    *Fact              `json:"daemonsRead,omitempty"`
 	Registries     []InsecureRegistry `json:"registries,omitempty"`
 	RegistriesRead *Fact              `json:"registriesRead,omitempty"`
+	// Machines are the virtual machines of libvirt and Proxmox; MachinesRead says whether all were looked for. Older snapshots have none.
+	Machines     []Machine `json:"machines,omitempty"`
+	MachinesRead *Fact     `json:"machinesRead,omitempty"`
 }
 
 // ControlSocket is a runtime's unix socket; who can write it controls the runtime.

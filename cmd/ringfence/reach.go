@@ -21,12 +21,12 @@ type reachFlags struct {
 func (e *env) reachCommand() *cobra.Command {
 	f := new(reachFlags)
 	c := &cobra.Command{
-		Use:   "reach --from ZONE|iface:NAME --to host|ZONE|iface:NAME|addr:IP",
+		Use:   "reach --from ZONE|iface:NAME --to host|ZONE|iface:NAME|addr:IP|guest:NAME",
 		Short: "Say which packets get from one place to another, with a witness or a proof",
 		Long: "Say which packets get from one place to another: reachable with a witness packet, unreachable with a proof,\n" +
 			"or unknown with the reason. With --to host a packet reaches when it is handed to a socket that listens;\n" +
 			"with a zone or an interface, when it leaves there; with addr:IP, when a packet that is sent to that address\n" +
-			"ends at a socket or leaves, also after it was rewritten.",
+			"ends at a socket or leaves, also after it was rewritten; guest:NAME is the address of a virtual machine.",
 		Example: `  ringfence reach --from workload --to host --dport 22
   ringfence reach --from iface:docker0 --to management --proto udp -f json
   ringfence reach --from external --to addr:203.0.113.1 --dport 8080
@@ -67,7 +67,7 @@ func (e *env) reachCommand() *cobra.Command {
 	f.where.flags(c)
 	senderFlags(c, &f.By)
 	c.Flags().StringVar(&f.From, "from", "", "where packets come from: a `zone` (management, runtime, workload, external, host) or iface:NAME")
-	c.Flags().StringVar(&f.To, "to", "", "where they are to get: host, a `zone`, iface:NAME or addr:IP")
+	c.Flags().StringVar(&f.To, "to", "", "where they are to get: host, a `zone`, iface:NAME, addr:IP or guest:NAME")
 	c.Flags().StringArrayVar(&f.Src, "src", nil, "only sources in this `prefix` (repeatable)")
 	c.Flags().StringVar(&f.Proto, "proto", "tcp", "tcp, udp, icmp, sctp or a number")
 	c.Flags().IntVar(&f.Dport, "dport", 0, "destination `port`; 0 is any")
