@@ -24,4 +24,12 @@ mkdir -p "$work/files"
 CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "$work/files/ringfence" ./cmd/ringfence
 cp README.md CHANGELOG.md SECURITY.md LICENSE NOTICE "$work/files/"
 sh packaging/packages.sh 0.0.1 amd64 "$work/files" "$work"
-RINGFENCE_E2E_WORLD=host RINGFENCE_FLEET=$work go test -count=1 -timeout 30m -v -run 'TestFleet' ./e2e
+export RINGFENCE_FLEET="$work"
+RINGFENCE_E2E_WORLD=host go test -count=1 -timeout 30m -v -run 'TestFleet(Package|RPM|Image|Manifests)' ./e2e
+go test -count=1 -timeout 30m -v -run 'TestFleetAnsible' ./e2e
+# Queries on 1,000 hosts: with npm, which brings DuckDB (70 MB), and 500 MB of room.
+mkdir -p "$work/duckdb"
+[ -d "$work/duckdb/node_modules/@duckdb/node-api" ] ||
+	(cd "$work/duckdb" && npm install --silent --no-audit --no-fund --ignore-scripts @duckdb/node-api@1.5.6-r.1)
+"$work/files/ringfence" audit --snapshot fixtures/base/host.json -f jsonl >"$work/base.jsonl"
+node e2e/duckdb.mjs "$work/base.jsonl" "$work/duckdb" "$PWD"
