@@ -39,6 +39,7 @@ var ours = map[string][]string{
 	"signature":     {},
 	"packaging":     {},
 	"fleet":         {"audit", "exit", "finding", "host", "reports", "sandbox", "signature", "snapshot", "usage"},
+	"manual":        {"exit", "version"},
 	"watch":         {"host", "host/wire", "finding", "snapshot", "escape"},
 	"ruleset":       {},
 	"packet":        {}, // values alone: what the engines share decides nothing
@@ -90,6 +91,7 @@ var theirs = map[string][]string{
 	"remedy":     {"github.com/google/nftables", "github.com/mdlayher/netlink", "golang.org/x/sys"},
 	"dropin":     {"golang.org/x/sys"},
 	"trial":      {"golang.org/x/sys"},
+	"manual":     {"github.com/spf13/cobra", "github.com/spf13/pflag"},
 	"watch":      {"github.com/mdlayher/netlink", "golang.org/x/sys"},
 	"replica":    {"github.com/mdlayher/netlink", "github.com/vishvananda/netlink", "golang.org/x/sys"},
 	"winhost":    {"golang.org/x/sys"},

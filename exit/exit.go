@@ -39,3 +39,19 @@ func Expected(want, got string) error {
 	}
 	return &Error{code, fmt.Errorf("expected %s, but the answer is %s", want, got)}
 }
+
+// Meaning is what an exit code says.
+type Meaning struct{ Code, Text string }
+
+// Meanings are all exit codes, as the README has them.
+func Meanings() []Meaning {
+	return []Meaning{
+		{"0", "nothing at or above `--fail-on` (default high)"},
+		{"1", "findings at or above it"},
+		{"2", "usage, configuration, policy or snapshot error; nothing was judged, nothing written"},
+		{"3", "with `--strict`: some check is unknown, or found something (below `--fail-on`) and could not decide or see all"},
+		{"4", "the fix was refused or rolled back; the host is as before"},
+		{"5", "the state of the fix is not known, or it is loaded but could not be kept over a boot"},
+		{"130, 143", "ended by SIGINT or SIGTERM; nothing was written, and what it started has ended"},
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"github.com/ringfence/ringfence/audit"
 	"github.com/ringfence/ringfence/exit"
 	"github.com/ringfence/ringfence/host"
+	"github.com/ringfence/ringfence/manual"
 	"github.com/ringfence/ringfence/rego"
 	"github.com/ringfence/ringfence/reports"
 	"github.com/ringfence/ringfence/snapshot"
@@ -50,6 +51,7 @@ func (e *env) root() *cobra.Command {
 	root.AddCommand(e.auditCommand(), e.collectCommand(), e.checksCommand(), e.traceCommand(), e.reachCommand(),
 		e.pathsCommand(), e.assumeCommand(), e.modelCommand(), e.fixCommand(), e.explainCommand(), e.reportCommand(), e.diffCommand(), e.versionCommand())
 	root.AddCommand(append(e.hostCommands(), e.childCommands()...)...)
+	root.AddCommand(manual.Command(root, host.WriteNewTree))
 	root.SetHelpCommand(usage.Help())
 	root.InitDefaultCompletionCmd()
 	for _, c := range root.Commands() {
