@@ -39,6 +39,7 @@ var ours = map[string][]string{
 	"signature":     {},
 	"packaging":     {},
 	"fleet":         {"audit", "exit", "finding", "host", "reports", "sandbox", "signature", "snapshot", "usage"},
+	"bundle":        {"judge"},
 	"manual":        {"exit", "version"},
 	"watch":         {"host", "host/wire", "finding", "snapshot", "escape"},
 	"ruleset":       {},
@@ -54,7 +55,7 @@ var ours = map[string][]string{
 	"exposure":      {"snapshot", "ruleset", "packet", "zones", "reach", "trace", "certificate", "wfp", "wfp/classify", "wfp/mpssvc"},
 	"power":         {"snapshot", "zones", "rego"}, // what is known of programs
 	"judge":         {"rego", "assume", "declared", "power", "snapshot", "ruleset", "zones", "packet", "reach", "exposure", "finding", "words", "yamlfile", "wfp/mpssvc"},
-	"sandbox":       {"host", "snapshot", "judge", "finding", "reports", "rego", "waiver", "assume", "declared", "words", "remedy"}, // remedy: what to do first is what its plans would do
+	"sandbox":       {"host", "snapshot", "judge", "finding", "reports", "rego", "waiver", "assume", "declared", "words", "remedy", "bundle"}, // remedy: what to do first is what its plans would do
 	"finding":       {},
 	"reports":       {"finding", "escape", "packet", "trace", "power", "words", "threatmodel"},
 	"threatmodel":   {"finding", "escape"}, // a model is made of a report: one that was kept draws the same
@@ -91,6 +92,7 @@ var theirs = map[string][]string{
 	"remedy":     {"github.com/google/nftables", "github.com/mdlayher/netlink", "golang.org/x/sys"},
 	"dropin":     {"golang.org/x/sys"},
 	"trial":      {"golang.org/x/sys"},
+	"bundle":     {"github.com/open-policy-agent/opa"},
 	"manual":     {"github.com/spf13/cobra", "github.com/spf13/pflag"},
 	"watch":      {"github.com/mdlayher/netlink", "golang.org/x/sys"},
 	"replica":    {"github.com/mdlayher/netlink", "github.com/vishvananda/netlink", "golang.org/x/sys"},

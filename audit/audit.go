@@ -25,6 +25,7 @@ type Source struct {
 	SnapshotFile string // "" is the live host, "-" standard input
 	ConfigFile   string
 	PolicyDirs   []string
+	Bundle, Key  string // a file of policies and waivers, and the key that it is signed with
 	WaiverFile   string
 	// AssumptionFile is a register of assumptions; without one they are the shipped ones, which make no findings.
 	AssumptionFile string
@@ -33,7 +34,7 @@ type Source struct {
 	Imports        []string      // reports of other tools, as TOOL=FILE
 	Deadline       time.Duration // of each collector
 	Budget         time.Duration // of the packet model
-	// Trusted says that the snapshot decides what is changed: it has to be trusted as the configuration is.
+	// Trusted says that what is judged decides what is changed: a snapshot has to be trusted as the configuration is, and waivers are not asked.
 	Trusted bool
 }
 
@@ -76,9 +77,10 @@ func (in *Input) Load(ctx context.Context, s *Source) (*Material, error) {
 	}
 	m := &Material{Judging: j, Config: j.Config, file: s.SnapshotFile, Judged: &trial.Judged{Config: string(setup.Config)}}
 	for _, dir := range s.PolicyDirs {
-		if abs, err := filepath.Abs(dir); err == nil {
-			m.Judged.Policies = append(m.Judged.Policies, abs)
-		}
+		m.Judged.Policies = append(m.Judged.Policies, absolute(dir))
+	}
+	if s.Bundle != "" {
+		m.Judged.Bundle, m.Judged.Key = absolute(s.Bundle), absolute(s.Key)
 	}
 	switch {
 	case s.SnapshotFile == "":
@@ -101,6 +103,14 @@ func (in *Input) Load(ctx context.Context, s *Source) (*Material, error) {
 	return m, nil
 }
 
+// absolute is a path that means the same from another directory.
+func absolute(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return path
+}
+
 // imported adds reports of other tools to what is judged.
 func (m *Material) imported(files []string) (err error) {
 	if m.Snapshot == nil {
@@ -120,7 +130,10 @@ func (s *Source) Setup() (*sandbox.Setup, error) {
 	if setup.Config, err = sandbox.ReadConfig(s.ConfigFile); err != nil {
 		return nil, err
 	}
-	setup.Now = time.Now().UTC()
+	setup.Now, setup.NoWaivers = time.Now().UTC(), s.Trusted
+	if setup.Bundle, err = sandbox.ReadBundle(s.Bundle, s.Key); err != nil {
+		return nil, err
+	}
 	if s.AssumptionFile != "" {
 		setup.AssumptionFile = s.AssumptionFile
 		if setup.Assumptions, err = sandbox.ReadAssumptions(s.AssumptionFile); err != nil {

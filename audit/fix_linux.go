@@ -53,7 +53,13 @@ func (s Sight) Audit(ctx context.Context, by *trial.Judged, now *snapshot.Snapsh
 	if err != nil {
 		return nil, err
 	}
-	j, err := sandbox.Start(ctx, sandbox.Setup{Version: version.String(), ConfigFile: "as it was", Config: []byte(by.Config), Modules: modules, Budget: verifyBudget})
+	signed, err := sandbox.ReadBundle(by.Bundle, by.Key)
+	if err != nil {
+		return nil, err
+	}
+	j, err := sandbox.Start(ctx, sandbox.Setup{
+		Version: version.String(), ConfigFile: "as it was", Config: []byte(by.Config), Modules: modules, Bundle: signed, Budget: verifyBudget, Now: time.Now().UTC(), NoWaivers: true,
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -139,6 +139,11 @@ policy may call, data.json the parameters. Beside a directory of policies of you
     opa check --strict --capabilities capabilities.json --schema schemas lib DIR
     opa test lib DIR data.json
     regal lint DIR
+
+As a signed bundle, with DIR in this directory:
+
+    opa build -b . --capabilities capabilities.json --signing-key private.pem --signing-alg ES256 -o bundle.tar.gz
+    ringfence audit --bundle bundle.tar.gz --verification-key public.pem
 `
 
 // Test runs the unit tests of the policies of a directory. It is what policies read without need, and how the tests went; an error if there are none.

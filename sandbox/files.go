@@ -1,10 +1,13 @@
 package sandbox
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 
 	"github.com/ringfence/ringfence/assume"
+	"github.com/ringfence/ringfence/bundle"
 	"github.com/ringfence/ringfence/declared"
 	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/judge"
@@ -51,6 +54,40 @@ func ReadModel(file string) ([]byte, error) {
 		return nil, fmt.Errorf("model: %w", err)
 	}
 	return b, nil
+}
+
+// Signed is a signed bundle of policies and waivers, and the key that it is signed with.
+type Signed struct {
+	Name string `json:"name"` // for messages
+	File []byte `json:"file"`
+	Key  []byte `json:"key"` // public, in PEM
+}
+
+// ReadBundle reads a bundle, whoever wrote it, and the key that it has to be signed with, which is trusted as the configuration is. Without a file
+// it is nil.
+func ReadBundle(file, key string) (*Signed, error) {
+	switch {
+	case file == "" && key == "":
+		return nil, nil
+	case file == "":
+		return nil, errors.New("--verification-key goes with --bundle")
+	case key == "":
+		return nil, errors.New("--bundle wants --verification-key: a bundle that nobody signed is refused (--policy reads a directory)")
+	}
+	k, err := host.ReadTrusted(key, maxConfig)
+	if err != nil {
+		return nil, fmt.Errorf("verification key: %w", err)
+	}
+	f, err := host.OpenRegular(file)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", bundle.ErrBundle, err)
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, bundle.MaxSize+1)) // more is refused by who opens it
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", bundle.ErrBundle, file, err)
+	}
+	return &Signed{Name: file, File: b, Key: k}, nil
 }
 
 // policyLimits bound what is read below a directory of policies.

@@ -4,6 +4,7 @@ package sandbox
 
 import (
 	"encoding/json"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -58,5 +59,29 @@ func TestReportsInTheProcess(t *testing.T) {
 	}
 	if _, err := j.Convert(t.Context(), []File{report("a")}, list); err != nil {
 		t.Errorf("it is not started again: %v", err)
+	}
+}
+
+// TestBundleIsRefusedEarly: a bundle that nobody signed is an error before anything is judged, and without a key there is none at all.
+func TestBundleIsRefusedEarly(t *testing.T) {
+	if _, err := ReadBundle("b.tar.gz", ""); err == nil || !strings.Contains(err.Error(), "--bundle wants --verification-key") {
+		t.Errorf("without a key: %v", err)
+	}
+	if _, err := ReadBundle("", "k.pem"); err == nil || !strings.Contains(err.Error(), "goes with --bundle") {
+		t.Errorf("without a bundle: %v", err)
+	}
+	key := t.TempDir() + "/k.pem"
+	if err := os.WriteFile(key, []byte("k"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(key, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ReadBundle("b.tar.gz", key); err == nil || !strings.Contains(err.Error(), "writable by everybody") {
+		t.Errorf("a key that others can write: %v", err)
+	}
+	_, err := Start(t.Context(), Setup{Bundle: &Signed{Name: "b.tar.gz", File: []byte("x"), Key: []byte("k")}, Budget: time.Minute})
+	if err == nil || !strings.HasPrefix(err.Error(), "bundle: b.tar.gz: verification key") {
+		t.Errorf("no key: %v", err)
 	}
 }

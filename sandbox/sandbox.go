@@ -181,7 +181,7 @@ func (j *Judging) Judge(ctx context.Context, q *Question) (*Outcome, error) {
 	}
 	o, err := j.ask(ctx, &ask, text)
 	var told toldError
-	if err != nil && !errors.As(err, &told) && len(j.setup.Modules) > 0 && j.setup.Leave == "" && ctx.Err() == nil {
+	if err != nil && !errors.As(err, &told) && (len(j.setup.Modules) > 0 || j.setup.Bundle != nil) && j.setup.Leave == "" && ctx.Err() == nil {
 		j.setup.Leave = "not evaluated: with the policies of the user judging ended: " + reports.ErrorLine(err)
 		o, err = j.ask(ctx, &ask, text)
 		if !ask.Live { // the next snapshot is of somebody else

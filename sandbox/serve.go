@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/ringfence/ringfence/assume"
+	"github.com/ringfence/ringfence/bundle"
 	"github.com/ringfence/ringfence/declared"
 	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/judge"
@@ -31,8 +32,10 @@ type Setup struct {
 	ConfigFile string         `json:"configFile,omitempty"` // its name, for messages
 	Config     []byte         `json:"config,omitempty"`     // its text
 	Modules    []judge.Module `json:"modules,omitempty"`    // policies of the user
+	Bundle     *Signed        `json:"bundle,omitempty"`     // policies and waivers that somebody signed
 	Budget     time.Duration  `json:"budget"`               // of the packet model
 	Selection  Selection      `json:"selection,omitzero"`
+	NoWaivers  bool           `json:"noWaivers,omitempty"`  // those of the bundle are left out
 	WaiverFile string         `json:"waiverFile,omitempty"` // its name, for messages
 	Waivers    []byte         `json:"waivers,omitempty"`    // its text
 	Now        time.Time      `json:"now,omitzero"`         // whether a waiver has expired, or a review is due
@@ -214,10 +217,33 @@ func (s *Setup) digests() (policies, config string) {
 	return policies, config
 }
 
+// openBundle adds what is in a bundle.
+func (s *Setup) openBundle() error {
+	if s.Bundle == nil {
+		return nil
+	}
+	c, err := bundle.Open(s.Bundle.Name, s.Bundle.File, s.Bundle.Key)
+	if err != nil {
+		return err
+	}
+	s.Modules = append(s.Modules, c.Modules...)
+	switch {
+	case c.Waivers == nil || s.NoWaivers:
+	case s.WaiverFile != "":
+		return fmt.Errorf("%w: %s has waivers, and --waivers names others: want one of them", bundle.ErrBundle, s.Bundle.Name)
+	default:
+		s.WaiverFile, s.Waivers = s.Bundle.Name, c.Waivers
+	}
+	return nil
+}
+
 // prepare compiles the policies and reads the configuration.
 func (s *Setup) prepare() (*judge.Policies, *judge.Config, error) {
 	cfg, err := judge.ParseConfig(s.ConfigFile, s.Config)
 	if err != nil {
+		return nil, nil, err
+	}
+	if err := s.openBundle(); err != nil {
 		return nil, nil, err
 	}
 	p, err := judge.Load(s.Modules...)

@@ -63,10 +63,13 @@ type State struct {
 	Before *State `json:"before,omitempty"`
 }
 
-// Judged is by what an audit is made: the text of its configuration, and the directories of the user's policies.
+// Judged is by what an audit is made: the text of its configuration, the directories of the user's policies, and a bundle with the key that it is
+// signed with.
 type Judged struct {
 	Config   string   `json:"config,omitempty"`
 	Policies []string `json:"policies,omitempty"`
+	Bundle   string   `json:"bundle,omitempty"`
+	Key      string   `json:"key,omitempty"`
 }
 
 // Errors that callers ask for.

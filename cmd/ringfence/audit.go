@@ -40,6 +40,8 @@ func (s *source) liveFlags(c *cobra.Command) {
 func (s *source) judgingFlags(c *cobra.Command) {
 	c.Flags().StringVar(&s.ConfigFile, "config", "", "configuration `file` (YAML)")
 	c.Flags().StringArrayVar(&s.PolicyDirs, "policy", nil, "also judge by the policies of this `directory` (repeatable)")
+	c.Flags().StringVar(&s.Bundle, "bundle", "", "also judge by the policies and waivers of this `file`, a bundle of OPA that is signed")
+	c.Flags().StringVar(&s.Key, "verification-key", "", "public key `file` (PEM) that the bundle is signed with")
 	s.Budget = 2 * time.Minute
 	usage.Length(c, &s.Budget, "budget", "how long the packet model may be asked; what it was not asked by then is unknown")
 }
@@ -116,6 +118,7 @@ func (e *env) audit(ctx context.Context, f *auditFlags) error {
 	if err != nil {
 		return err
 	}
+	f.Trusted = f.fix.fix
 	f.run.Stdin, f.run.Source, f.run.Outputs, f.run.Bar = e.stdin, f.Source, outs, f.bar
 	if f.run.Many() {
 		f.run.Stdout, f.run.Options = e.terminal(f.format != "table"), func(stdout bool) reports.Options { return e.options(&f.look, stdout) }

@@ -19,7 +19,7 @@ import (
 
 func (e *env) applyCommand() *cobra.Command {
 	f := &auditFlags{bar: audit.Bar{FailOn: audit.OnNothing}}
-	f.fix.fix = true
+	f.fix.fix, f.Trusted = true, true
 	c := &cobra.Command{
 		Use: "apply", Args: usage.None,
 		Short: "Plan, prove and load the fix on trial, and keep it once it is confirmed",

@@ -17,7 +17,7 @@ func (e *env) sayUnowned(c *cobra.Command, known bool) {
 	say := func(what string) {
 		e.say("ringfence: %s: whose it is and who can write it is not checked on %s\n", what, runtime.GOOS)
 	}
-	for _, name := range []string{"config", "policy", "waivers", "assumptions", "model", "history", "baseline", "snapshot"} {
+	for _, name := range []string{"config", "policy", "waivers", "assumptions", "model", "history", "baseline", "verification-key", "snapshot"} {
 		f := c.Flags().Lookup(name)
 		if f != nil && f.Changed && (name != "snapshot" || c.Name() == "plan") {
 			say("--" + name)
