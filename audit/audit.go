@@ -27,6 +27,7 @@ type Source struct {
 	PolicyDirs   []string
 	Bundle, Key  string // a file of policies and waivers, and the key that it is signed with
 	WaiverFile   string
+	Baseline     string // a report to compare with
 	// AssumptionFile is a register of assumptions; without one they are the shipped ones, which make no findings.
 	AssumptionFile string
 	ModelFile      string // what people declare of the host
@@ -55,6 +56,7 @@ type Material struct {
 	file  string
 	text  []byte
 	trust *finding.Trust
+	base  *sandbox.File // the baseline
 
 	// last is the snapshot that was judged last, and its report: a fix asks for it again where nothing of ours is loaded.
 	last   *snapshot.Snapshot
@@ -75,7 +77,7 @@ func (in *Input) Load(ctx context.Context, s *Source) (*Material, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Material{Judging: j, Config: j.Config, file: s.SnapshotFile, Judged: &trial.Judged{Config: string(setup.Config)}}
+	m := &Material{Judging: j, Config: j.Config, file: s.SnapshotFile, base: setup.Baseline, Judged: &trial.Judged{Config: string(setup.Config)}}
 	for _, dir := range s.PolicyDirs {
 		m.Judged.Policies = append(m.Judged.Policies, absolute(dir))
 	}
@@ -152,6 +154,13 @@ func (s *Source) Setup() (*sandbox.Setup, error) {
 			return nil, err
 		}
 	}
+	if s.Baseline != "" { // it decides what counts as new
+		b, err := host.ReadTrusted(s.Baseline, finding.MaxSize)
+		if err != nil {
+			return nil, fmt.Errorf("baseline: %w", err)
+		}
+		setup.Baseline = &sandbox.File{Name: s.Baseline, Text: b}
+	}
 	setup.Modules, err = sandbox.ReadPolicies(s.PolicyDirs)
 	return setup, err
 }
@@ -197,13 +206,9 @@ func (m *Material) Plan(ctx context.Context, s *snapshot.Snapshot, opt remedy.Op
 // JSON is the rendering that a report is read back from, with what to do first.
 var JSON = sandbox.Rendering{Format: "json"}
 
-// Since is what changed since a baseline. That decides what counts as new, so it is trusted as the configuration is.
-func (m *Material) Since(ctx context.Context, baseline string, now []byte) (*sandbox.Comparison, error) {
-	b, err := host.ReadTrusted(baseline, finding.MaxSize)
-	if err != nil {
-		return nil, fmt.Errorf("baseline: %w", err)
-	}
-	c, err := m.Judging.Compare(ctx, sandbox.File{Name: baseline, Text: b}, sandbox.File{Text: now})
+// Since is what changed since the baseline.
+func (m *Material) Since(ctx context.Context, now []byte) (*sandbox.Comparison, error) {
+	c, err := m.Judging.Compare(ctx, *m.base, sandbox.File{Text: now})
 	if err != nil {
 		return nil, fmt.Errorf("baseline: %w", err)
 	}

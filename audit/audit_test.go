@@ -90,22 +90,26 @@ func TestSince(t *testing.T) {
 		t.Fatal(err)
 	}
 	base := file(t, "b.json", b)
-	m, err := (&Input{}).Load(t.Context(), &Source{SnapshotFile: file(t, "s.json", fixtures.HostJSON), Budget: time.Minute})
+	snap := file(t, "s.json", fixtures.HostJSON)
+	load := func(base string) (*Material, error) {
+		return (&Input{}).Load(t.Context(), &Source{SnapshotFile: snap, Baseline: base, Budget: time.Minute})
+	}
+	m, err := load(base)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer m.Close()
-	if d, err := m.Since(t.Context(), base, b); err != nil || d.Worse {
+	if d, err := m.Since(t.Context(), b); err != nil || d.Worse {
 		t.Errorf("%v", err)
 	}
 	if err := os.Chmod(base, 0o666); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := m.Since(t.Context(), base, b); err == nil || !strings.Contains(err.Error(), "writable by everybody") {
+	if _, err := load(base); err == nil || !strings.Contains(err.Error(), "writable by everybody") {
 		t.Errorf("a baseline that others can write: %v", err)
 	}
 	none := file(t, "c.json", []byte("{}"))
-	if _, err := m.Since(t.Context(), none, b); err == nil || !strings.Contains(err.Error(), "baseline: "+none+": report: schema") {
+	if _, err := load(none); err == nil || !strings.Contains(err.Error(), "baseline: "+none+": report: schema") {
 		t.Errorf("no report: %v", err)
 	}
 }

@@ -186,7 +186,9 @@ func rewritten(t testing.TB, b []byte, name, text string) []byte {
 func TestRefused(t *testing.T) {
 	k, other, weak := ecKeys(t), ecKeys(t), rsaKeys(t, 1024)
 	files := map[string]string{"own/mine.rego": own, "data.yaml": waivers}
-	sign := func(alg string, private []byte) *opa.SigningConfig { return opa.NewSigningConfig(string(private), alg, "") }
+	sign := func(alg string, private []byte) *opa.SigningConfig {
+		return opa.NewSigningConfig(string(private), alg, "")
+	}
 	good := built(t, files, sign("ES256", k.private))
 	scoped := filepath.Join(t.TempDir(), "claims.json")
 	if err := os.WriteFile(scoped, []byte(`{"scope": "write"}`), 0o600); err != nil {

@@ -60,12 +60,10 @@ var ErrOtherHost = errors.New("the reports are of two hosts")
 
 // Compare says what changed from one report of a host to another.
 func Compare(before, after *Report) (*Diff, error) {
-	if before.Host.ID != after.Host.ID || before.Host.ID == "" && before.Host.Name != after.Host.Name {
+	c := newComparison(before, after)
+	if !c.sameHost() {
 		return nil, fmt.Errorf("%w: %s and %s", ErrOtherHost, before.Host.Name, after.Host.Name)
 	}
-	c := &comparison{old: newSide(before), new: newSide(after), d: &Diff{
-		Schema: DiffSchema, Host: after.Host, Old: before.Snapshot, New: after.Snapshot, Changes: []Change{},
-	}}
 	if before.Tool.Policies != after.Tool.Policies {
 		c.d.Notes = append(c.d.Notes, "they were judged by other policies")
 	}
@@ -84,6 +82,46 @@ func Compare(before, after *Report) (*Diff, error) {
 	return c.d, nil
 }
 
+func newComparison(before, after *Report) *comparison {
+	old, now := madeAgain(before.Containers, after.Containers)
+	return &comparison{old: newSide(before, old), new: newSide(after, now), d: &Diff{
+		Schema: DiffSchema, Host: after.Host, Old: before.Snapshot, New: after.Snapshot, Changes: []Change{},
+	}}
+}
+
+// Carry notes in a report the findings of an earlier one of the same host that it does not have and that are not known to be gone: their checks
+// could not be decided, or what they were about was not seen. Those that the earlier one carried are among them.
+func Carry(before, after *Report) {
+	c := newComparison(before, after)
+	if !c.sameHost() {
+		return
+	}
+	c.pair()
+	list := c.old.found
+	for i := range before.Carried {
+		if res := c.old.results[before.Carried[i].Check]; res != nil {
+			list = append(list, &entry{res: res, f: &before.Carried[i].Finding})
+		}
+	}
+	has := map[string]bool{}
+	for _, e := range c.new.found {
+		has[e.f.Fingerprint] = true
+	}
+	for _, was := range list {
+		res := c.new.results[was.res.ID]
+		if was.other == nil && res != nil && !has[was.f.Fingerprint] && !was.f.Waiver.Holds() && !c.settled(res, was.f) {
+			has[was.f.Fingerprint] = true
+			after.Carried = append(after.Carried, Carried{Check: res.ID, Finding: *was.f})
+		}
+	}
+}
+
+// sameHost says whether the reports are of one host.
+func (c *comparison) sameHost() bool {
+	before, after := &c.old.r.Host, &c.new.r.Host
+	return before.ID == after.ID && (before.ID != "" || before.Name == after.Name)
+}
+
 // side is one of the two reports.
 type side struct {
 	r       *Report
@@ -93,6 +131,7 @@ type side struct {
 	reach   map[string]*way
 	ways    []string
 	to      map[string][]string // the ways to a socket, by its key
+	again   map[string]string   // what containers that were made again are called in both reports, by their names in this one
 }
 
 // entry is a finding with its check, and what it is in the other report.
@@ -102,8 +141,8 @@ type entry struct {
 	other *entry
 }
 
-func newSide(r *Report) *side {
-	s := &side{r: r, results: map[string]*Result{}, sockets: map[string][]*entry{}, reach: map[string]*way{}, to: map[string][]string{}}
+func newSide(r *Report, again map[string]string) *side {
+	s := &side{r: r, again: again, results: map[string]*Result{}, sockets: map[string][]*entry{}, reach: map[string]*way{}, to: map[string][]string{}}
 	for i := range r.Results {
 		res := &r.Results[i]
 		s.results[res.ID] = res
@@ -144,7 +183,7 @@ func (c *comparison) pair() {
 	}
 }
 
-// stable is a key that stays if interfaces get other names: these are replaced by their zones.
+// stable is a key that stays if interfaces get other names, or containers are made again: interfaces are replaced by their zones.
 func (s *side) stable(check string, f *Finding) string {
 	key := f.Resource.Key
 	for _, z := range s.r.Zones {
@@ -158,7 +197,7 @@ func (s *side) stable(check string, f *Finding) string {
 			key = strings.Join(words, " ")
 		}
 	}
-	return strings.Join([]string{check, f.Resource.Kind, key}, "\x00")
+	return strings.Join([]string{check, f.Resource.Kind, s.sameContainer(key)}, "\x00")
 }
 
 type comparison struct {

@@ -86,6 +86,11 @@ func (r *Report) valid() error {
 			}
 		}
 	}
+	for i := range r.Carried {
+		if f := &r.Carried[i].Finding; !seen[r.Carried[i].Check] || Rank(f.Severity) >= len(Severities) || !fingerprint.MatchString(f.Fingerprint) {
+			return fmt.Errorf("%w: a carried finding of check %q, severity %q, fingerprint %q", ErrReport, r.Carried[i].Check, f.Severity, f.Fingerprint)
+		}
+	}
 	for i := range r.Actions {
 		if Rank(r.Actions[i].Severity) >= len(Severities) {
 			return fmt.Errorf("%w: an action of severity %q", ErrReport, r.Actions[i].Severity)

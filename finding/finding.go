@@ -51,14 +51,16 @@ func Rank(severity string) int {
 
 // Report is the result of judging one snapshot.
 type Report struct {
-	Schema    string     `json:"schema"`
-	Tool      Tool       `json:"tool"`
-	Host      Host       `json:"host"`
-	Snapshot  Snapshot   `json:"snapshot"`
-	Coverage  []Coverage `json:"coverage"`
-	Zones     []Zone     `json:"zones"`
-	Exposures []Exposure `json:"exposures"`
-	Forwards  []Forward  `json:"forwards"`
+	Schema   string     `json:"schema"`
+	Tool     Tool       `json:"tool"`
+	Host     Host       `json:"host"`
+	Snapshot Snapshot   `json:"snapshot"`
+	Coverage []Coverage `json:"coverage"`
+	Zones    []Zone     `json:"zones"`
+	// Containers are those that run; a comparison knows one that was made again by them.
+	Containers []Container `json:"containers,omitempty"`
+	Exposures  []Exposure  `json:"exposures"`
+	Forwards   []Forward   `json:"forwards"`
 	// ForwardsLeftOut names the forwards that are too many to list one by one; the checks judged them like the others.
 	ForwardsLeftOut []ForwardsLeftOut `json:"forwardsLeftOut,omitempty"`
 	// Answers counts what was found out about the ways of packets.
@@ -66,6 +68,8 @@ type Report struct {
 	Results []Result `json:"results"`
 	// Assumptions are what threat models take for granted, held against the host: those of a register, or the ones that the program ships.
 	Assumptions []Assumption `json:"assumptions,omitempty"`
+	// Carried are findings of the baseline that are not known to be gone, because their checks could not be decided.
+	Carried []Carried `json:"carried,omitempty"`
 	// Waivers says what came of the file of waivers; none was given where it is not there.
 	Waivers *Waivers `json:"waivers,omitempty"`
 	// Actions are what to do about what failed, the most urgent first.
@@ -134,6 +138,14 @@ type Zone struct {
 	Name   string `json:"name"`
 	Zone   string `json:"zone"`
 	Reason string `json:"reason"`
+}
+
+// Container is a container that runs.
+type Container struct {
+	Name    string `json:"name"`              // as keys of findings have it: its name, or the first 12 digits of its id
+	Image   string `json:"image,omitempty"`   // as its specification says
+	Network string `json:"network,omitempty"` // host, none, or the prefixes of the bridge that it is behind
+	Command string `json:"command,omitempty"` // name of its first process
 }
 
 // Service is a listening socket.
@@ -232,6 +244,12 @@ type Result struct {
 	Under []Under `json:"under,omitempty"`
 	// Waiver is who accepted it that the answer is not known.
 	Waiver *Waiver `json:"waiver,omitempty"`
+}
+
+// Carried is a finding of an earlier report.
+type Carried struct {
+	Check   string  `json:"check"`
+	Finding Finding `json:"finding"`
 }
 
 // References maps a check to other catalogues.

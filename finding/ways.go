@@ -28,7 +28,8 @@ func (s *side) readWays() {
 			port = "ephemeral"
 		}
 		object := e.Service.Key()
-		s.way(strings.Join([]string{e.Service.Proto, e.Service.Address, port, e.Service.Owner, e.Service.Namespace, e.Zone}, "\x00"),
+		owner, namespace := s.sameContainer(e.Service.Owner), s.sameContainer(e.Service.Namespace)
+		s.way(strings.Join([]string{e.Service.Proto, e.Service.Address, port, owner, namespace, e.Zone}, "\x00"),
 			way{e.Verdict, e.Witness, &e.Service, e.Zone, object})
 	}
 	for i := range s.r.Forwards {

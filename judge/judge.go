@@ -99,6 +99,7 @@ func Judge(ctx context.Context, s *snapshot.Snapshot, p *Policies, cfg *Config, 
 	r := begin(s, version)
 	r.Snapshot.Digest, r.Exposures = digest, orEmpty(slices.Concat(b.exposures...))
 	b.exposures = nil
+	r.Containers = b.containersNamed()
 	for _, i := range b.zones.Interfaces {
 		r.Zones = append(r.Zones, finding.Zone{Name: i.Name, Zone: i.Zone, Reason: i.Reason})
 	}

@@ -56,19 +56,13 @@ func capText(mask uint64, full bool) string {
 	return strings.Join(capList(mask), " ")
 }
 
-// containerName is what people call a container; what a user calls its own is never taken for one of root's.
+// containerName is what people call a container.
 func (b *builder) containerName(id string) string {
-	owner := ""
-	short := id
-	if rest, ok := strings.CutPrefix(id, "uid"); ok {
-		if uid, own, ok := strings.Cut(rest, ":"); ok {
-			owner, short = " of uid "+uid, own
-		}
+	name := ""
+	if c := b.containers[id]; c != nil {
+		name = c.Name
 	}
-	if c := b.containers[id]; c != nil && c.Name != "" {
-		return c.Name + owner
-	}
-	return short[:min(len(short), 12)] + owner
+	return snapshot.ContainerName(id, name)
 }
 
 // workloads groups the processes of the workload zone: one entry for each container, sandbox

@@ -44,10 +44,11 @@ func identify(s *snapshot.Snapshot, m *zones.Map, p *snapshot.Process) (Principa
 	agent := m.AgentOf(p)
 	switch container := m.Container(p); {
 	case container != "":
-		name := container
-		if c := containerOf(s, container); c != nil && c.Name != "" {
+		name := ""
+		if c := containerOf(s, container); c != nil {
 			name = c.Name
 		}
+		name = snapshot.ContainerName(container, name)
 		return Principal{Key: "container " + name, Name: "container " + name, Kind: Workload}, true
 	case agent != nil:
 		key := "agent " + agent.Runtime

@@ -99,6 +99,9 @@ func assumed(r *finding.Report) (list []string) {
 	return list
 }
 
+// maxReasons is how many reasons of an assumption the page has.
+const maxReasons = 2
+
 // assumptions writes how many assumptions came out how, and those of a register that are not confirmed.
 func (p *page) assumptions(r *finding.Report) {
 	if len(r.Assumptions) == 0 {
@@ -121,7 +124,7 @@ func (p *page) assumptions(r *finding.Report) {
 				continue
 			}
 			p.ends(" ", Clean(v+": "+a.Statement, false), "", Clean(a.ID, false), dim)
-			for _, why := range a.Because[:min(len(a.Because), maxEvidence)] {
+			for _, why := range a.Because[:min(len(a.Because), maxReasons)] {
 				p.wrapped("   ", Clean(why, false), dim)
 			}
 			if a.Owner != "" {

@@ -223,6 +223,9 @@ func (p *document) findings(r *finding.Report) map[string]string {
 	return anchors
 }
 
+// shortID is how many characters of a fingerprint name a finding well enough.
+const shortID = 12
+
 // anchor is a place on the page that nothing else has: the beginning of a fingerprint.
 func (p *document) anchor(fingerprint string) string {
 	short := "f-" + fingerprint[:min(shortID, len(fingerprint))]

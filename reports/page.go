@@ -27,6 +27,7 @@ type page struct {
 	w   io.Writer
 	o   Options
 	err error
+	cut bool // something was left out that -v has
 }
 
 // writeTables writes reports below each other.
@@ -58,11 +59,16 @@ func writeTable(w io.Writer, r *finding.Report, o Options) error {
 		for _, sev := range finding.Severities {
 			p.section(r, sev)
 		}
+		p.little(r)
 		p.unknown(r)
 		p.waived(r)
 		p.others(r)
 	}
 	p.assumptions(r)
+	if p.cut {
+		p.line("")
+		p.wrapped("", "What ends with … is whole with -v, and ringfence explain tells all about one check.", dim)
+	}
 	if c := r.Confinement; c != nil {
 		p.line("")
 		p.wrapped("", confined(c), dim)
@@ -213,16 +219,25 @@ func found(by map[string]int) string {
 // maxFirst is how many things are to be done first.
 const maxFirst = 6
 
+// maxNumbered is how many the page lists, and refers to by their numbers.
+const maxNumbered = 15
+
+// numbered are the actions that the page lists: all that are about more than what is of little weight.
+func numbered(r *finding.Report) []finding.Action {
+	list := slices.DeleteFunc(slices.Clone(r.Actions), func(a finding.Action) bool { return a.Severity == "info" || a.Severity == "low" })
+	return list[:min(len(list), maxNumbered)]
+}
+
 // first lists what to do first.
 func (p *page) first(r *finding.Report) {
 	open := r.Counting()
-	list := slices.DeleteFunc(slices.Clone(r.Actions), func(a finding.Action) bool { return a.Severity == "info" || a.Severity == "low" })
+	list := numbered(r)
 	if len(list) == 0 {
 		return
 	}
 	p.line("")
 	p.ends("", "DO FIRST", bold, "closes", dim)
-	for i, a := range list[:min(len(list), maxFirst)] {
+	for i, a := range list {
 		by := map[string]int{}
 		for _, id := range a.Closes {
 			if f := open[id]; f != nil {
@@ -230,9 +245,6 @@ func (p *page) first(r *finding.Report) {
 			}
 		}
 		p.action(fmt.Sprintf("%2d  ", i+1), &a, found(by))
-	}
-	if n := len(list) - maxFirst; n > 0 {
-		p.line(p.paint(dim, "    and "+plural(n, "more thing")+" to do, below"))
 	}
 }
 

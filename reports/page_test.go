@@ -56,18 +56,12 @@ DO FIRST                                                            closes
  2  run container a otherwise; so too container b, container c    3 medium
 
 CRITICAL  2
- sshd answers the external zone; also      management/ssh-reachable-from-*
- from the workload zone
-   one
-   two
-   and 2 more (-v, or ringfence explain f4f4f4f4)
-   ringfence audit --fix --allow-from NETWORK
+ 1  sshd answers the external zone; also from the workload zone
+      one; two; three; four                management/ssh-reachable-from-*
 
 MEDIUM  3
- container a can gain privileges; also         capability/no-new-privs-off
- container b, container c
-   container a: NoNewPrivs 0
-   -> run container a otherwise
+ 2  container a can gain privileges; also container b, container c
+      container a: NoNewPrivs 0                capability/no-new-privs-off
 
 LOW  1 finding in 1 check (-v shows them)
 

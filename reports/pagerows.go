@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/clipperhouse/displaywidth"
 	"github.com/olekukonko/tablewriter"
 	"github.com/olekukonko/tablewriter/renderer"
 	"github.com/olekukonko/tablewriter/tw"
@@ -38,6 +39,9 @@ func causes(r *finding.Report, severity string, apart bool) []*cause {
 				area, name, _ := strings.Cut(res.ID, "/")
 				family, _, _ := strings.Cut(name, "-")
 				key = strings.Join([]string{area, family, f.Resource.Kind, f.Resource.Key}, "\x00")
+				if f.Resource.Kind != "service" { // what passes through the host, or comes in anywhere
+					key = strings.Join([]string{res.ID, f.Resource.Kind}, "\x00")
+				}
 			}
 			c := by[key]
 			if c == nil || apart {
@@ -94,24 +98,59 @@ func (p *page) section(r *finding.Report, severity string) {
 	}
 	rows := causes(r, severity, p.o.Verbose)
 	n := 0
-	ids := []string{}
 	for _, c := range rows {
 		n += len(c.list)
-		ids = append(ids, c.ids...)
 	}
 	if n == 0 {
 		return
 	}
-	p.line("")
-	if finding.Rank(severity) >= finding.Rank("low") && !p.o.Verbose && p.o.Severity == "" {
-		slices.Sort(ids)
-		ids = slices.Compact(ids)
-		p.wrapped("", fmt.Sprintf("%s  %s in %s (-v shows them)", strings.ToUpper(severity), count(n, "finding"), count(len(ids), "check")), colors[severity])
+	if p.counted(severity) {
 		return
 	}
+	p.line("")
 	p.line(p.paint(colors[severity], fmt.Sprintf("%s  %d", strings.ToUpper(severity), n)))
+	slices.SortStableFunc(rows, func(a, b *cause) int { return firstNumber(r, a) - firstNumber(r, b) }) // as the list of what to do is ranked
 	for _, c := range rows {
 		p.row(r, c)
+	}
+}
+
+// firstNumber is the place of what closes a row in the list of what to do; those that nothing of it closes come last.
+func firstNumber(r *finding.Report, c *cause) int {
+	list := numbered(r)
+	for i := range list {
+		if slices.ContainsFunc(c.list, func(f *finding.Finding) bool { return slices.Contains(list[i].Closes, f.Fingerprint) }) {
+			return i
+		}
+	}
+	return len(list)
+}
+
+// counted says whether findings of a severity are of so little weight that they are only counted.
+func (p *page) counted(severity string) bool {
+	return finding.Rank(severity) >= finding.Rank("low") && !p.o.Verbose && p.o.Severity == ""
+}
+
+// little counts what is of little weight.
+func (p *page) little(r *finding.Report) {
+	begun := false
+	for _, severity := range finding.Severities {
+		if !p.counted(severity) {
+			continue
+		}
+		n, ids := 0, []string{}
+		for _, c := range causes(r, severity, false) {
+			n += len(c.list)
+			ids = append(ids, c.ids...)
+		}
+		slices.Sort(ids)
+		if n > 0 {
+			if !begun {
+				p.line("")
+			}
+			begun = true
+			p.wrapped("", fmt.Sprintf("%s  %s in %s (-v shows them)", strings.ToUpper(severity), count(n, "finding"), count(len(slices.Compact(ids)), "check")), colors[severity])
+		}
 	}
 }
 
@@ -122,64 +161,123 @@ func count(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-// maxEvidence is how many lines of evidence a row has.
-const maxEvidence = 2
+// margin is the place of the number of what to do, as in the list of that.
+const margin = "    "
 
+// row is a cause: which of the things to do closes it, the consequence, how it is known, and what to do where that is not in the list.
 func (p *page) row(r *finding.Report, c *cause) {
-	p.ends(" ", c.title(), "", c.id(), dim)
-	p.evidence(c)
-	f := c.list[0]
-	if f.Waiver != nil {
-		p.wrapped("   ", Clean(f.Waiver.String(), false), colors["medium"])
+	numbers, rest := closedBy(r, c)
+	lines := wrap(c.title(), p.o.Width-len(margin))
+	titles := len(lines)
+	if !p.o.Verbose {
+		lines = append(lines, p.seen(c, lines[titles-1])...)
 	}
-	for _, x := range f.Conditions {
-		p.wrapped("   ", "if "+Clean(x.String(), false), "")
+	at := p.placeFor(lines[titles-1:], c.id()) + titles - 1
+	for i, l := range lines {
+		indent, color := margin, ""
+		switch {
+		case i == 0 && numbers != "":
+			indent = fmt.Sprintf("%2s  ", numbers)
+		case i >= titles:
+			indent, color = margin+"  ", dim
+		default:
+		}
+		if i == at {
+			p.ends(indent, l, color, c.id(), dim)
+		} else {
+			p.line(indent + p.paint(color, l))
+		}
 	}
-	if len(f.Steps) > 0 {
-		p.wrapped("   ", "path: "+Clean(strings.Join(f.Steps, " -> "), false), "")
+	if at >= len(lines) || at < titles-1 {
+		p.line(strings.Repeat(" ", max(0, p.o.Width-displaywidth.String(c.id()))) + p.paint(dim, c.id()))
 	}
+	p.more(c.list[0])
 	told := map[string]bool{}
-	for _, f := range c.list {
+	for _, f := range rest {
 		if len(told) == maxCommands && !p.o.Verbose {
-			p.wrapped("   ", "and those of the others (-v)", dim)
+			p.wrapped(margin+"  ", "and those of the others (-v)", dim)
 			break
 		}
 		p.remedy(r, f, told)
 	}
 }
 
-// maxCommands is how many commands a row has.
-const maxCommands = 5
-
-// evidence writes how a row is known, in few lines unless it is asked for.
-func (p *page) evidence(c *cause) {
+// more is what else has to be known of a finding.
+func (p *page) more(f *finding.Finding) {
+	indent := margin + "  "
 	if p.o.Verbose {
-		for _, e := range c.list[0].Evidence {
-			p.wrapped("   ", Clean(e, false), dim)
+		for _, e := range f.Evidence {
+			p.wrapped(indent, Clean(e, false), dim)
 		}
-		return
 	}
-	f, left := c.list[0], maxEvidence
-	for i, e := range f.Evidence {
-		if left == 0 {
-			more := fmt.Sprintf("and %d more (-v, or ringfence explain %s)", len(f.Evidence)-i, f.Fingerprint[:min(shortID, len(f.Fingerprint))])
-			p.wrapped("   ", Clean(more, false), dim)
-			return
-		}
-		lines := wrap(Clean(e, false), p.o.Width-3)
-		if len(lines) > left {
-			lines = wrap(Clean(e, false), p.o.Width-5)[:left]
-			lines[left-1] += " …"
-		}
-		for _, l := range lines {
-			p.line("   " + p.paint(dim, l))
-		}
-		left -= len(lines)
+	if f.Waiver != nil {
+		p.wrapped(indent, Clean(f.Waiver.String(), false), colors["medium"])
+	}
+	for _, x := range f.Conditions {
+		p.wrapped(indent, "if "+Clean(x.String(), false), "")
+	}
+	if len(f.Steps) > 0 {
+		p.wrapped(indent, "path: "+Clean(strings.Join(f.Steps, " -> "), false), "")
 	}
 }
 
-// shortID is how many characters of a fingerprint name a finding well enough.
-const shortID = 12
+// placeFor is the first of some lines that has place for a text at its right end; their number if none has.
+func (p *page) placeFor(lines []string, right string) int {
+	for i, l := range lines {
+		indent := len(margin)
+		if i > 0 {
+			indent += 2
+		}
+		if indent+displaywidth.String(l)+2+displaywidth.String(right) <= p.o.Width {
+			return i
+		}
+	}
+	return len(lines)
+}
+
+// leastSeen is how many columns of evidence are worth a line.
+const leastSeen = 30
+
+// seen is how a row is known, in one line: with place for the name of the check at its end if the title has none.
+func (p *page) seen(c *cause, title string) []string {
+	var parts []string
+	for _, e := range c.list[0].Evidence {
+		parts = append(parts, Clean(e, false))
+	}
+	if len(parts) == 0 {
+		return nil
+	}
+	width := p.o.Width - len(margin) - 2
+	if p.placeFor([]string{title}, c.id()) > 0 && width-displaywidth.String(c.id())-2 >= leastSeen {
+		width -= displaywidth.String(c.id()) + 2
+	}
+	return []string{p.short(strings.Join(parts, "; "), width)}
+}
+
+// closedBy are the numbers of what to do about the findings of a row, and the findings that these do not close, or of which there is more to say.
+func closedBy(r *finding.Report, c *cause) (numbers string, rest []*finding.Finding) {
+	var list []string
+	for _, f := range c.list {
+		n := 0
+		for i, a := range numbered(r) {
+			if slices.Contains(a.Closes, f.Fingerprint) {
+				n = i + 1
+				if text := fmt.Sprint(n); !slices.Contains(list, text) {
+					list = append(list, text)
+				}
+				break
+			}
+		}
+		long := len(f.Remediation) > 0 && strings.Contains(strings.TrimSpace(f.Remediation[0].Text), "\n")
+		if n == 0 || long && numbered(r)[n-1].Command == "" {
+			rest = append(rest, f)
+		}
+	}
+	return strings.Join(list, ","), rest
+}
+
+// maxCommands is how many commands a row has.
+const maxCommands = 5
 
 // remedy writes the command that closes a finding, or what to change.
 // What was told of the row before is left out, and so is what to do by hand with others than the first object.
@@ -188,7 +286,7 @@ func (p *page) remedy(r *finding.Report, f *finding.Finding, told map[string]boo
 	if i >= 0 {
 		if !told[r.Actions[i].Command] {
 			told[r.Actions[i].Command] = true
-			p.whole("   ", Clean(r.Actions[i].Command, false))
+			p.whole(margin+"  ", Clean(r.Actions[i].Command, false))
 		}
 		return
 	}
@@ -198,9 +296,9 @@ func (p *page) remedy(r *finding.Report, f *finding.Finding, told map[string]boo
 	told[f.Remediation[0].Text] = true
 	for l := range strings.SplitSeq(strings.TrimSpace(f.Remediation[0].Text), "\n") {
 		if f.Remediation[0].Kind == "command" {
-			p.whole("   ", Clean(l, false))
+			p.whole(margin+"  ", Clean(l, false))
 		} else {
-			p.wrapped("   ", "-> "+Clean(l, false), "")
+			p.wrapped(margin+"  ", "-> "+Clean(l, false), "")
 		}
 	}
 }
@@ -242,9 +340,28 @@ func (p *page) unknown(r *finding.Report) {
 	}
 	p.wrapped("", title, colors["medium"])
 	for _, why := range order {
-		p.wrapped(" ", Clean(why, false), "")
-		p.wrapped("   ", Clean(strings.Join(by[why], ", "), false), dim)
+		text, names := Clean(why, false), Clean(strings.Join(by[why], ", "), false)
+		switch {
+		case p.o.Verbose:
+			p.wrapped(" ", text, "")
+			p.wrapped("   ", names, dim)
+		case len(by[why]) == 1:
+			p.ends(" ", p.short(text, p.o.Width-3-displaywidth.String(names)), "", names, dim)
+		default:
+			p.line(" " + p.short(text, p.o.Width-1))
+			p.line("   " + p.paint(dim, p.short(names, p.o.Width-3)))
+		}
 	}
+}
+
+// short is a text in so many columns, but not less than some words of it.
+func (p *page) short(text string, width int) string {
+	width = max(width, leastSeen)
+	if displaywidth.String(text) <= width {
+		return text
+	}
+	p.cut = true
+	return wrap(text, width-2)[0] + " …"
 }
 
 // waived counts the findings that are accepted.

@@ -73,7 +73,7 @@ func TestTableFitsAndIsSafe(t *testing.T) {
 			t.Errorf("width %d: invalid UTF-8", width)
 		}
 		for i, line := range strings.Split(out, "\n") {
-			command := strings.HasPrefix(line, "   run ") || strings.HasPrefix(line, " 1  run ") // a command is never broken
+			command := strings.HasPrefix(line, "      run ") || strings.HasPrefix(line, " 1  run ") // a command is never broken
 			if w := displaywidth.String(line); w > width && !command {
 				t.Errorf("width %d: line %d has %d columns: %s", width, i+1, w, line)
 			}

@@ -240,10 +240,25 @@ func (run *sarifRun) undecided(r *finding.Report) {
 			continue // it is known to be wrong
 		}
 		told[f.Fingerprint] = true
-		out := sarifFinding(r, &res, at, &f)
-		out.Properties["status"] = finding.Unknown
-		run.Results = append(run.Results, out)
+		run.open(r, &res, at, &f)
 	}
+	for i := range r.Carried { // as it was: where a check as a whole is unknown nothing else keeps its alerts open
+		f := r.Carried[i].Finding
+		at, is := index[r.Carried[i].Check]
+		if !is || told[f.Fingerprint] {
+			continue
+		}
+		told[f.Fingerprint] = true
+		f.Message = "Not known to be gone (" + strings.ReplaceAll(r.Results[at].Status, "_", " ") + "): " + f.Message
+		run.open(r, &r.Results[at], at, &f)
+	}
+}
+
+// open adds a result that is not decided.
+func (run *sarifRun) open(r *finding.Report, res *finding.Result, at int, f *finding.Finding) {
+	out := sarifFinding(r, res, at, f)
+	out.Properties["status"] = finding.Unknown
+	run.Results = append(run.Results, out)
 }
 
 // undecidedRule is what a check that came to no end is reported by.

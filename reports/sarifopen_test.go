@@ -65,6 +65,17 @@ func TestUnknownClosesNoAlert(t *testing.T) {
 		t.Errorf("%d results: %+v", len(got), got)
 	}
 
+	// A check that is unknown as a whole keeps what a baseline has of it.
+	whole := report(unread)
+	whole.Results[0].ID = "runtime/a"
+	whole.Carried = []finding.Carried{{Check: "runtime/a", Finding: failed.Findings[0]}}
+	got = sarifOf(t, whole)
+	kept := got["runtime/a /run/a.sock"]
+	if len(got) != 2 || kept.Fingerprints["primaryLocationLineHash"] != before.Fingerprints["primaryLocationLineHash"] || kept.Locations[0].Physical != before.Locations[0].Physical ||
+		kept.Level != before.Level || kept.Properties["status"] != "unknown" || !strings.HasPrefix(kept.Message.Text, "Not known to be gone (unknown): m") {
+		t.Errorf("%+v", got)
+	}
+
 	// What failed and left something open is both, and what is known to be wrong is no question.
 	both := failed
 	both.Reason = "there can be more: runtimes was read in part: x"

@@ -13,8 +13,8 @@ import (
 
 // File is the text of a report, or where it says so of a snapshot. It is data, whoever wrote it, and parsed by the process that judges alone.
 type File struct {
-	Name string // for messages; "" and "-" are none
-	Text []byte
+	Name string `json:"name"` // for messages; "" and "-" are none
+	Text []byte `json:"text"`
 }
 
 // inFile adds the name of the file to what is wrong with what is in it.

@@ -44,12 +44,15 @@ type Setup struct {
 	Assumptions    []byte `json:"assumptions,omitempty"`
 	// Lazy says that configuration and policies are read with the first snapshot, if there is one.
 	Lazy bool `json:"lazy,omitempty"`
+	// Baseline is an earlier report, of which findings that are not known to be gone are carried on.
+	Baseline *File `json:"baseline,omitempty"`
 
 	// ModelFile is the name of a model that people declare, for messages, and Model its text.
 	ModelFile string `json:"modelFile,omitempty"`
 	Model     []byte `json:"model,omitempty"`
 
 	waivers *waiver.List
+	before  *finding.Report
 	Leave   string `json:"leave,omitempty"` // why the policies of the user are not evaluated
 }
 
@@ -277,6 +280,11 @@ func (s *Setup) prepare() (*judge.Policies, *judge.Config, error) {
 			return nil, nil, err
 		}
 	}
+	if s.Baseline != nil {
+		if s.before, err = finding.Load(s.Baseline.Text); err != nil {
+			return nil, nil, fmt.Errorf("baseline: %w", inFile(s.Baseline.Name, err))
+		}
+	}
 	p.Leave(s.Leave)
 	cfg.Budget = s.Budget
 	return p, cfg, nil
@@ -337,6 +345,9 @@ func (b *bench) judge(ctx context.Context, text []byte, live bool, now time.Time
 			now = s.Now
 		}
 		s.waivers.Apply(r, s.Waivers, now)
+	}
+	if s.before != nil {
+		finding.Carry(s.before, r)
 	}
 	return r, snap, nil
 }

@@ -1,6 +1,9 @@
 package snapshot
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Word says whose word a fact is: who could have made it say something else. The zero Word is nobody's: it is not
 // known who vouches for the fact.
@@ -64,4 +67,19 @@ func (w Word) String() string {
 	default:
 		return string(w.By)
 	}
+}
+
+// ContainerName is what people call a container of that id: its name, or if it has none the first twelve digits of its id. What a user calls its own is
+// never taken for one of root's.
+func ContainerName(id, name string) string {
+	owner, short := "", id
+	if rest, ok := strings.CutPrefix(id, "uid"); ok {
+		if uid, own, ok := strings.Cut(rest, ":"); ok {
+			owner, short = " of uid "+uid, own
+		}
+	}
+	if name == "" {
+		name = short[:min(len(short), 12)]
+	}
+	return name + owner
 }

@@ -63,7 +63,6 @@ type auditFlags struct {
 	outputs []string
 	bar     audit.Bar
 	run     fleet.Run
-	base    string
 	look    lookFlags
 	fix     fixFlags
 }
@@ -89,7 +88,7 @@ func (e *env) auditCommand() *cobra.Command {
 	f.waiverFlag(c)
 	c.Flags().StringVar(&f.AssumptionFile, "assumptions", "", "`file` of assumptions that are held against the host (YAML)")
 	c.Flags().StringVar(&f.ModelFile, "model", "", "`file` of zones, flows and assumptions that people declare (YAML, or a TM-BOM)")
-	c.Flags().StringVar(&f.base, "baseline", "", "say what changed since this report `file` (JSON)")
+	c.Flags().StringVar(&f.Baseline, "baseline", "", "say what changed since this report `file` (JSON)")
 	f.look.flags(c)
 	f.fix.flags(c)
 	return c
@@ -105,9 +104,9 @@ func (f *auditFlags) plan() ([]reports.Output, error) {
 		f.SnapshotFile = f.run.Files[0]
 	}
 	switch {
-	case f.bar.FailOn == audit.OnNew && f.base == "":
+	case f.bar.FailOn == audit.OnNew && f.Baseline == "":
 		return nil, errors.New("--fail-on new wants --baseline")
-	case f.fix.fix && (f.WaiverFile != "" || f.base != "" || f.AssumptionFile != "" || f.ModelFile != ""):
+	case f.fix.fix && (f.WaiverFile != "" || f.Baseline != "" || f.AssumptionFile != "" || f.ModelFile != ""):
 		return nil, errors.New("--waivers, --assumptions, --model and --baseline do not go with --fix: it closes what is found")
 	}
 	return outs, f.fix.validate(f)
@@ -122,7 +121,7 @@ func (e *env) audit(ctx context.Context, f *auditFlags) error {
 	f.run.Stdin, f.run.Source, f.run.Outputs, f.run.Bar = e.stdin, f.Source, outs, f.bar
 	if f.run.Many() {
 		f.run.Stdout, f.run.Options = e.terminal(f.format != "table"), func(stdout bool) reports.Options { return e.options(&f.look, stdout) }
-		return f.run.Do(ctx, f.fix.fix || f.base != "")
+		return f.run.Do(ctx, f.fix.fix || f.Baseline != "")
 	}
 	e.stdin = f.run.Stdin
 	m, err := e.input(f.quiet).Load(ctx, &f.Source)
@@ -131,7 +130,7 @@ func (e *env) audit(ctx context.Context, f *auditFlags) error {
 	}
 	defer m.Close()
 	list := e.renderings(outs, &f.look)
-	if f.base != "" {
+	if f.Baseline != "" {
 		list = append(list, audit.JSON)
 	}
 	got, err := m.Audit(ctx, list, f.fix.fix)
@@ -141,8 +140,8 @@ func (e *env) audit(ctx context.Context, f *auditFlags) error {
 	if err := e.writeReports(got.Rendered[:len(outs)], outs); err != nil {
 		return err
 	}
-	if f.base != "" {
-		d, err := m.Since(ctx, f.base, got.Rendered[len(outs)])
+	if f.Baseline != "" {
+		d, err := m.Since(ctx, got.Rendered[len(outs)])
 		if err != nil {
 			return err
 		}
