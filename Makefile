@@ -17,7 +17,7 @@ PACKAGES = nftables iptables ipset iproute2 util-linux procps openssh-server lib
 # Every fuzz target as package:target.
 FUZZ = ruleset:FuzzDecode reports:FuzzClean checks:FuzzParsers snapshot:FuzzLoad reach:FuzzModel \
 	trace:FuzzPacket trace:FuzzTracer ruleset:FuzzXt ruleset:FuzzMessage host/wire:FuzzParse host/wire:FuzzConnection \
-	checks:FuzzOpenClaw checks:FuzzSSHD checks:FuzzOCI checks:FuzzPowers
+	checks:FuzzOpenClaw checks:FuzzMCP checks:FuzzSSHD checks:FuzzOCI checks:FuzzPowers
 
 # Damaged snapshots that "make fuzz" judges; "make test" judges 2,000.
 MUTATIONS ?= 50000

@@ -288,6 +288,7 @@ func (s *Scan) aroundAgents(sec *snapshot.Agents, patterns []*pattern, out *Outc
 	}
 	s.findBrakes(sec, patterns)
 	s.findAgentFiles(sec)
+	s.findMCP(sec)
 	s.findPublishers(sec, publishers)
 }
 

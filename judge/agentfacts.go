@@ -36,6 +36,23 @@ type DocAgentFiles struct {
 	Unread string               `json:"unread"`
 }
 
+// DocMCP is the servers of the Model Context Protocol that agents are told of.
+type DocMCP struct {
+	List   []DocMCPServer `json:"list"`
+	Unread string         `json:"unread"`
+}
+
+// DocMCPServer is one of them.
+type DocMCPServer struct {
+	Name   string `json:"name"`
+	Whose  string `json:"whose"` // user bob
+	Title  string `json:"runtime"`
+	File   string `json:"file"`
+	Host   string `json:"host"`
+	Clear  bool   `json:"clear"`
+	Secret bool   `json:"secret"`
+}
+
 // DocPublishers is programs that make services of this host reachable by connections that go out.
 type DocPublishers struct {
 	List   []DocPublisher `json:"list"`
@@ -117,6 +134,14 @@ func (b *builder) agentFacts() {
 	}
 	sortBy(b.doc.AgentBrakes.List, func(d DocBrake) string { return d.Key + d.How })
 	b.doc.AgentFiles = DocAgentFiles{List: orEmpty(sec.Files), Unread: unread(sec.FilesRead)}
+	b.doc.MCP = DocMCP{List: []DocMCPServer{}, Unread: unread(sec.MCPRead)}
+	for i := range sec.MCP {
+		m := &sec.MCP[i]
+		d := DocMCPServer{Name: m.Name, Whose: b.account(m.UID, m.User, ""), Title: m.Runtime, File: m.File, Host: m.Host, Clear: m.Clear, Secret: m.Secret}
+		if !slices.Contains(b.doc.MCP.List, d) {
+			b.doc.MCP.List = append(b.doc.MCP.List, d)
+		}
+	}
 	b.publishers()
 	b.secrets()
 }

@@ -71,6 +71,7 @@ type Document struct {
 	Programs      []DocProgram   `json:"programs" reads:"processes.power processes.programs runtimes agents"`
 	AgentBrakes   DocBrakes      `json:"agentBrakes" reads:"agents runtimes"`
 	AgentFiles    DocAgentFiles  `json:"agentFiles" reads:"agents"`
+	MCP           DocMCP         `json:"mcp" reads:"agents"`
 	Publishers    DocPublishers  `json:"publishers" reads:"agents processes.power listeners.ip runtimes"`
 	OpenSecrets   DocSecrets     `json:"openSecrets" reads:"processes.secrets runtimes"`
 

@@ -27,6 +27,19 @@ type AgentFile struct {
 	To      string `json:"to"`     // everybody, a group with other members, or another user
 }
 
+// MCPServer is a server that an agent gets tools from, as settings of an account have it: a program that it starts, or one elsewhere.
+type MCPServer struct {
+	Runtime string `json:"runtime"`
+	UID     int    `json:"uid"`
+	User    string `json:"user"`
+	File    string `json:"file"`
+	Name    string `json:"name"`           // ? for one that is no name
+	Host    string `json:"host,omitempty"` // of a server elsewhere; ? if it is not known
+	// Clear says that what is said to it goes over a network without encryption, Secret that the settings hold a literal secret for it.
+	Clear  bool `json:"clear,omitempty"`
+	Secret bool `json:"secret,omitempty"`
+}
+
 // Publisher is a program that makes something of this host reachable by a connection that goes out from here: no packet filter sees who
 // comes in by it.
 type Publisher struct {

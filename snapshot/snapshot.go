@@ -531,6 +531,9 @@ type Agents struct {
 	FilesRead      *Fact        `json:"filesRead,omitempty"`
 	Publishers     []Publisher  `json:"publishers,omitempty"`
 	PublishersRead *Fact        `json:"publishersRead,omitempty"`
+	// MCP are the servers of the Model Context Protocol that agents of accounts are told of; in an older snapshot MCPRead is nil.
+	MCP     []MCPServer `json:"mcp,omitempty"`
+	MCPRead *Fact       `json:"mcpRead,omitempty"`
 	// Sandboxes are of the agents that run commands, and of runtimes of sandboxes. In an older snapshot there are none, and Measured is false.
 	Sandboxes []AgentSandbox `json:"sandboxes,omitempty"`
 	Measured  bool           `json:"measured,omitempty"`
