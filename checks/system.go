@@ -3,9 +3,11 @@
 package checks
 
 import (
+	"cmp"
 	"context"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/ringfence/ringfence/host"
@@ -96,8 +98,8 @@ func (s *Scan) openConsoles(procs []*process, out *Outcome) (list []snapshot.Con
 		switch {
 		case getty:
 			user = last(optionValues(p.argv, "--autologin", "-a"))
-		case strings.Contains(p.Unit, "getty@") || strings.HasPrefix(p.Unit, "console-getty"):
-			user = last(optionValues(p.argv, "-f"))
+		case strings.Contains(p.Unit, "getty@") || strings.HasPrefix(p.Unit, "console-getty"), p.PPID == 1:
+			user = s.loggedInBy(p, procs)
 		}
 		if user == "" {
 			continue
@@ -117,6 +119,21 @@ func (s *Scan) openConsoles(procs []*process, out *Outcome) (list []snapshot.Con
 	}
 	slices.SortFunc(list, func(a, b snapshot.Console) int { return strings.Compare(a.TTY+a.User, b.TTY+b.User) })
 	return list
+}
+
+// loggedInBy is the user whom a login of a getty has let in without a password (login(1), -f); empty for none. It takes its place and its parent, goes into
+// the session that it begins, and wipes the name out of its arguments: then what it started tells who that is.
+func (s *Scan) loggedInBy(p *process, procs []*process) string {
+	names := optionValues(p.argv, "-f")
+	if user := last(names); user != "" || !slices.Contains(p.argv, "-f") {
+		return user
+	}
+	for _, child := range procs {
+		if child.PPID == p.PID && child.Leader == 0 {
+			return cmp.Or(s.userName(child.UID), strconv.Itoa(child.UID))
+		}
+	}
+	return "somebody"
 }
 
 func last(list []string) string {

@@ -155,13 +155,18 @@ func TestConsolesThatLogInByThemselves(t *testing.T) {
 	}
 	s, _ := hostOf(t, nil)
 	out := new(Outcome)
+	wiped, asked := proc("login", "session-9.scope", "-f", "", ""), proc("login", "session-4.scope", "-p", "--", "")
+	shell := proc("bash", "session-9.scope")
+	wiped.PID, wiped.PPID, asked.PPID, shell.PPID, shell.UID = 80, 1, 1, 80, 1000
 	got := s.openConsoles([]*process{
+		wiped, asked, shell,
 		proc("agetty", "serial-getty@ttyS0.service", "--autologin", "root", "--keep-baud", "115200,57600", "ttyS0", "vt220"),
 		proc("agetty", "getty@tty1.service", "-o", "-p -- \\u", "--noclear", "tty1", "linux"),
 		proc("login", "getty@tty2.service", "-f", "alice"),
 		proc("login", "session-3.scope", "-f", "bob"),
 	}, out)
 	want := []snapshot.Console{
+		{User: "1000", Unit: "session-9.scope", Evidence: "login logs in 1000 by itself"},
 		{TTY: "tty2", User: "alice", Unit: "getty@tty2.service", Evidence: "login logs in alice by itself"},
 		{TTY: "ttyS0", User: "root", Unit: "serial-getty@ttyS0.service", Evidence: "agetty logs in root by itself"},
 	}

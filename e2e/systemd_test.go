@@ -4,15 +4,18 @@ package e2e
 
 import (
 	"bytes"
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/ringfence/ringfence/e2e/bed"
+	"github.com/ringfence/ringfence/finding"
 )
 
 // machine is a Debian system whose init is systemd, in namespaces of its own, with a neighbour that connects to it.
@@ -45,6 +48,7 @@ func TestUnderSystemd(t *testing.T) {
 		name string
 		run  func(*machine)
 	}{
+		{"as it is installed", (*machine).asInstalled},
 		{"the session is killed", (*machine).sessionKilled},
 		{"a boot during the trial", (*machine).bootDuringTrial},
 		{"a boot with a file on trial", (*machine).bootWithFile},
@@ -189,6 +193,60 @@ func (m *machine) guarded(when string) {
 func (m *machine) trial(command, timeout string) {
 	m.t.Helper()
 	m.run("systemd-run --quiet --unit=login --collect /usr/local/bin/" + command + " --confirm new-session --confirm-timeout " + timeout)
+}
+
+// asInstalled audits the system as its packages set it up: what is of low weight is little, each loader of a packet filter has loaded what its files say,
+// and what is opened by hand shows.
+func (m *machine) asInstalled() {
+	report := m.audit()
+	low := 0
+	for i := range report.Results {
+		for _, f := range report.Results[i].Findings {
+			if f.Severity == "low" || f.Severity == "info" {
+				low++
+				m.t.Logf("%s: %s", report.Results[i].ID, f.Message)
+			}
+		}
+	}
+	if low > 3 {
+		m.t.Errorf("%d findings of low weight on a host as it is installed", low)
+	}
+	const differs = "firewall/live-differs-from-file"
+	for _, c := range []struct{ name, before, open, after string }{
+		{"firewalld", "systemctl restart firewalld", "firewall-cmd -q --zone=public --add-port=8081/tcp", "firewall-cmd -q --reload"},
+		{"ufw", "systemctl disable -q --now firewalld; ufw --force enable", "iptables -I ufw-user-input -p tcp --dport 8081 -j ACCEPT", "ufw --force disable; systemctl enable -q --now firewalld"},
+	} {
+		m.run(c.before)
+		if r := m.said(differs); r.Status != "pass" {
+			m.t.Errorf("%s, as it was loaded: %s %s %+v", c.name, r.Status, r.Reason, r.Findings)
+		}
+		m.run(c.open)
+		if r := m.said(differs); r.Status != "fail" {
+			m.t.Errorf("%s, opened by hand: %s %s", c.name, r.Status, r.Reason)
+		}
+		m.run(c.after)
+	}
+}
+
+// said is what one check says of the system.
+func (m *machine) said(id string) *finding.Result {
+	m.t.Helper()
+	report := m.audit()
+	i := slices.IndexFunc(report.Results, func(r finding.Result) bool { return r.ID == id })
+	if i < 0 {
+		m.t.Fatalf("there is no check %s", id)
+	}
+	return &report.Results[i]
+}
+
+// audit is what the program says of the system.
+func (m *machine) audit() *finding.Report {
+	m.t.Helper()
+	report := new(finding.Report)
+	if err := json.Unmarshal([]byte(m.run("ringfence audit -q -f json --fail-on none")), report); err != nil {
+		m.t.Fatal(err)
+	}
+	return report
 }
 
 func (m *machine) sessionKilled() {

@@ -147,13 +147,14 @@ func savedChains(file, live *ruleset.Table) []string {
 	return differences(lines(file), lines(live))
 }
 
-// ufwChains compares the policies of ufw, and those of its chains that its files have rules for. Others it fills by itself.
+// ufwChains compares the policies of ufw, and those of its chains that its files have rules for. Others it fills by itself, and those of rate limits it
+// fills in part when it is switched on.
 func ufwChains(file, live *ruleset.Table) []string {
 	lines := func(t *ruleset.Table) (list []string) {
 		for _, c := range sortedChains(file) {
 			now := chainOf(t, c.Name)
 			switch {
-			case now == nil || c.Base == nil && len(c.Rules) == 0 && !strings.Contains(c.Name, "-user-"):
+			case now == nil || c.Base == nil && len(c.Rules) == 0 && !strings.Contains(c.Name, "-user-"), strings.Contains(c.Name, "-user-limit"):
 			case c.Base != nil && now.Base != nil:
 				list = append(list, fmt.Sprintf("chain %s: policy %s", c.Name, now.Base.Policy))
 			default:
