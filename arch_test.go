@@ -34,6 +34,7 @@ var ours = map[string][]string{
 	"waiver":        {"finding", "words", "yamlfile"},
 	"terminal":      {},
 	"yamlfile":      {"words"},
+	"fixing":        {"remedy", "trial", "usage"},
 	"authoring":     {"judge"},
 	"audit":         {"host", "assume", "declared", "snapshot", "sandbox", "judge", "finding", "remedy", "trial", "version", "exposure", "packet", "trace", "zones", "reports", "escape", "exit", "winhost", "watch"}, // trial: by what a fix was judged
 	"signature":     {},
@@ -75,6 +76,7 @@ var theirs = map[string][]string{
 	"cmd/ringfence": {"github.com/spf13/cobra"},
 	"terminal":      {"golang.org/x/term"},
 	"usage":         {"github.com/spf13/cobra", "github.com/spf13/pflag"},
+	"fixing":        {"github.com/spf13/cobra"},
 	"fleet":         {"github.com/spf13/cobra", "golang.org/x/crypto/ssh"}, // its flags; the key of a host
 	"signature":     {"golang.org/x/crypto/ssh"},
 	"yamlfile":      {"go.yaml.in/yaml/v3", "sigs.k8s.io/yaml"}, // the first tells where something stands

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ringfence/ringfence/audit"
+	"github.com/ringfence/ringfence/fixing"
 	"github.com/ringfence/ringfence/fleet"
 	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/reports"
@@ -64,7 +65,7 @@ type auditFlags struct {
 	bar     audit.Bar
 	run     fleet.Run
 	look    lookFlags
-	fix     fixFlags
+	fix     fixing.Flags
 }
 
 func (e *env) auditCommand() *cobra.Command {
@@ -90,7 +91,7 @@ func (e *env) auditCommand() *cobra.Command {
 	c.Flags().StringVar(&f.ModelFile, "model", "", "`file` of zones, flows and assumptions that people declare (YAML, or a TM-BOM)")
 	c.Flags().StringVar(&f.Baseline, "baseline", "", "say what changed since this report `file` (JSON)")
 	f.look.flags(c)
-	f.fix.flags(c)
+	f.fix.Audit(c)
 	return c
 }
 
@@ -106,10 +107,10 @@ func (f *auditFlags) plan() ([]reports.Output, error) {
 	switch {
 	case f.bar.FailOn == audit.OnNew && f.Baseline == "":
 		return nil, errors.New("--fail-on new wants --baseline")
-	case f.fix.fix && (f.WaiverFile != "" || f.Baseline != "" || f.AssumptionFile != "" || f.ModelFile != ""):
+	case f.fix.Fix && (f.WaiverFile != "" || f.Baseline != "" || f.AssumptionFile != "" || f.ModelFile != ""):
 		return nil, errors.New("--waivers, --assumptions, --model and --baseline do not go with --fix: it closes what is found")
 	}
-	return outs, f.fix.validate(f)
+	return outs, f.fix.Validate(f.SnapshotFile)
 }
 
 func (e *env) audit(ctx context.Context, f *auditFlags) error {
@@ -117,11 +118,11 @@ func (e *env) audit(ctx context.Context, f *auditFlags) error {
 	if err != nil {
 		return err
 	}
-	f.Trusted = f.fix.fix
+	f.Trusted = f.fix.Fix
 	f.run.Stdin, f.run.Source, f.run.Outputs, f.run.Bar = e.stdin, f.Source, outs, f.bar
 	if f.run.Many() {
 		f.run.Stdout, f.run.Options = e.terminal(f.format != "table"), func(stdout bool) reports.Options { return e.options(&f.look, stdout) }
-		return f.run.Do(ctx, f.fix.fix || f.Baseline != "")
+		return f.run.Do(ctx, f.fix.Fix || f.Baseline != "")
 	}
 	e.stdin = f.run.Stdin
 	m, err := e.input(f.quiet).Load(ctx, &f.Source)
@@ -133,7 +134,7 @@ func (e *env) audit(ctx context.Context, f *auditFlags) error {
 	if f.Baseline != "" {
 		list = append(list, audit.JSON)
 	}
-	got, err := m.Audit(ctx, list, f.fix.fix)
+	got, err := m.Audit(ctx, list, f.fix.Fix)
 	if err != nil {
 		return err
 	}
@@ -150,7 +151,7 @@ func (e *env) audit(ctx context.Context, f *auditFlags) error {
 			return err
 		}
 	}
-	if f.fix.fix {
+	if f.fix.Fix {
 		return e.fixNow(ctx, m, got.Report, f)
 	}
 	return f.bar.Met(got.Worst, got.Unknown)

@@ -20,25 +20,18 @@ import (
 
 // fixNow makes a fix of what was found.
 func (e *env) fixNow(ctx context.Context, m *audit.Material, before *finding.Report, f *auditFlags) error {
-	if apart, err := host.Apart(); err == nil && apart && f.fix.root == "" && !f.fix.dryRun {
+	if apart, err := host.Apart(); err == nil && apart && f.fix.Root == "" && !f.fix.DryRun {
 		return &exit.Error{Code: exit.Refused, Err: errors.New("this is a container, and a fix would keep its state and its boot files here, not on the host: run it on the host")}
 	}
-	x := &trial.Fix{World: e.world(f.fix.root, audit.Sight{Input: e.input(f.quiet), Deadline: f.Deadline}, audit.Fixing{Material: m, Options: f.fix.options}), Options: f.fix.making(), Before: before, Snapshot: m.Snapshot}
+	x := &trial.Fix{World: e.world(f.fix.Root, audit.Sight{Input: e.input(f.quiet), Deadline: f.Deadline}, audit.Fixing{Material: m, Options: f.fix.Options}), Options: f.fix.Making(), Before: before, Snapshot: m.Snapshot}
 	x.Judged = m.Judged
-	ctx, stop := audit.UntilHangup(ctx, f.fix.confirm)
+	ctx, stop := audit.UntilHangup(ctx, f.fix.Confirm)
 	defer stop()
 	after, err := x.Run(ctx)
 	if err != nil {
 		return audit.FixError(err)
 	}
 	return f.bar.Met(after.Worst(), after.Undecided())
-}
-
-// making says how the fix is made.
-func (f *fixFlags) making() trial.Options {
-	return trial.Options{
-		Layer: f.layer, By: f.confirm, Wait: f.timeout, DryRun: f.dryRun, Persist: f.persist == "on-confirm", Suffix: trial.RootArg(f.root),
-	}
 }
 
 // world is this machine, as a fix sees it.

@@ -13,13 +13,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ringfence/ringfence/audit"
+	"github.com/ringfence/ringfence/fixing"
 	"github.com/ringfence/ringfence/trial"
 	"github.com/ringfence/ringfence/usage"
 )
 
 func (e *env) applyCommand() *cobra.Command {
 	f := &auditFlags{bar: audit.Bar{FailOn: audit.OnNothing}}
-	f.fix.fix, f.Trusted = true, true
+	f.fix.Fix, f.Trusted = true, true
 	c := &cobra.Command{
 		Use: "apply", Args: usage.None,
 		Short: "Plan, prove and load the fix on trial, and keep it once it is confirmed",
@@ -27,10 +28,10 @@ func (e *env) applyCommand() *cobra.Command {
 			if f.SnapshotFile != "" {
 				return errors.New("fix apply works on the live host; for a snapshot there is fix plan")
 			}
-			if err := f.fix.parse(); err != nil {
+			if err := f.fix.Parse(); err != nil {
 				return err
 			}
-			if err := f.fix.validateApply(); err != nil {
+			if err := f.fix.Loadable(); err != nil {
 				return err
 			}
 			m, err := e.input(f.quiet).Load(c.Context(), &f.Source)
@@ -47,8 +48,8 @@ func (e *env) applyCommand() *cobra.Command {
 	}
 	f.flags(c)
 	_ = c.Flags().MarkHidden("snapshot") // that is refused
-	f.fix.applyFlags(c)
-	f.fix.planFlags(c)
+	f.fix.Apply(c)
+	f.fix.Plan(c)
 	return c
 }
 
@@ -58,7 +59,7 @@ func (e *env) verb(use, short string, do func(ctx context.Context, w *trial.Worl
 	c := &cobra.Command{Use: use, Short: short, Args: usage.None, RunE: func(c *cobra.Command, _ []string) error {
 		return audit.FixError(do(c.Context(), e.world(root, audit.Sight{Input: e.input(true), Deadline: confirmDeadline}, nil)))
 	}}
-	rootFlag(c, &root)
+	fixing.Root(c, &root)
 	return c
 }
 
@@ -79,9 +80,9 @@ func (e *env) confirmCommand() *cobra.Command {
 			return audit.FixError(e.world(root, audit.Sight{Input: e.input(false), Deadline: confirmDeadline}, nil).ConfirmNow(c.Context(), id, console, trial.Options{Persist: persist == "on-confirm", Suffix: trial.RootArg(root)}))
 		},
 	}
-	rootFlag(c, &root)
+	fixing.Root(c, &root)
 	c.Flags().BoolVar(&console, "console", false, "this is no login over the network that the fix could have cut")
-	usage.Choice(c, &persist, "persist", "", persistence, "load the confirmed ruleset at boot: on-confirm or never")
+	usage.Choice(c, &persist, "persist", "", fixing.Persistence, "load the confirmed ruleset at boot: on-confirm or never")
 	return c
 }
 

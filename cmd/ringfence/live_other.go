@@ -47,12 +47,12 @@ func (e *env) readRulesetFile(context.Context, string, *snapshot.Snapshot) (*rul
 
 // fixVerbs say that they are not here, whatever their arguments.
 func (e *env) fixVerbs() []*cobra.Command {
-	return nowhere("apply", "confirm", "rollback", "status", "verify", "load", "uninstall")
+	return e.nowhere("apply", "confirm", "rollback", "status", "verify", "load", "uninstall")
 }
 
-func (e *env) hostCommands() []*cobra.Command { return nowhere("watch") }
+func (e *env) hostCommands() []*cobra.Command { return e.nowhere("watch") }
 
-func nowhere(verbs ...string) (list []*cobra.Command) {
+func (e *env) nowhere(verbs ...string) (list []*cobra.Command) {
 	for _, verb := range verbs {
 		list = append(list, &cobra.Command{
 			Use: verb, Short: "Works on a Linux host alone", Args: cobra.ArbitraryArgs,
