@@ -5,6 +5,7 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOLANGCI    = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 DEADCODE    = golang.org/x/tools/cmd/deadcode@v0.52.0
 SARIFTOOL   = @microsoft/sarif-multitool@5.7.0
+MODELTOOLS  = ajv@8.20.0 ajv-formats@3.0.1 axe-core@4.14.1 mermaid@11.17.2 puppeteer-core@24.43.1
 # By count: with a time, the fuzzer can fail at its own deadline.
 FUZZTIME   ?= 10000x
 
@@ -17,12 +18,12 @@ PACKAGES = nftables iptables ipset iproute2 util-linux procps openssh-server lib
 # Every fuzz target as package:target.
 FUZZ = ruleset:FuzzDecode reports:FuzzClean checks:FuzzParsers snapshot:FuzzLoad reach:FuzzModel \
 	trace:FuzzPacket trace:FuzzTracer ruleset:FuzzXt ruleset:FuzzMessage host/wire:FuzzParse host/wire:FuzzConnection \
-	checks:FuzzOpenClaw checks:FuzzMCP checks:FuzzSSHD checks:FuzzOCI checks:FuzzPowers
+	checks:FuzzOpenClaw checks:FuzzMCP checks:FuzzSSHD checks:FuzzOCI checks:FuzzPowers threatmodel:FuzzTexts
 
 # Damaged snapshots that "make fuzz" judges; "make test" judges 2,000.
 MUTATIONS ?= 50000
 
-.PHONY: build audit test unit deps lint others bench differential mutants plans kills fuzz fuzz-run update release sarif \
+.PHONY: build audit test unit deps lint others bench differential mutants plans kills fuzz fuzz-run update release sarif models \
 	test-vm test-systemd test-kube test-fleet test-wine clean
 
 build:
@@ -140,6 +141,13 @@ sarif:
 	cd build/sarif && npm install --silent --no-save --no-audit --no-fund --ignore-scripts $(SARIFTOOL)
 	RINGFENCE_SARIF=$(CURDIR)/build/sarif/hostile.sarif go test -count=1 -run TestSARIFForTheValidator ./reports
 	sh e2e/sarif.sh build/sarif
+
+# The programs that threat models and pages are for: ajv, Mermaid and axe-core in Chromium, Graphviz. It needs npm, chromium and graphviz.
+models:
+	mkdir -p build/models
+	cd build/models && npm install --silent --no-save --no-audit --no-fund --ignore-scripts $(MODELTOOLS)
+	RINGFENCE_MODELS=$(CURDIR)/build/models go test -count=1 -run TestModelsForTheirReaders ./reports
+	node e2e/models.js build/models threatmodel/testdata/tmbom.schema.json
 
 # Guests under software emulation: one with a BMC, whose IPMI is read in band, and one whose clock jumps during a fix.
 test-vm: build

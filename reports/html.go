@@ -21,7 +21,15 @@ var pageText string
 var pageStyle string
 
 // pageTemplate escapes whatever of the host is in it.
-var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{"short": short}).Parse(pageText))
+var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{"short": short, "name": named}).Parse(pageText))
+
+// named is a name of a host, which can be empty.
+func named(s string) string {
+	if strings.TrimSpace(s) == "" {
+		return "(no name)"
+	}
+	return short(s)
+}
 
 // short is a text of a host as long as a page has it. Commands are never cut.
 func short(s string) string { return upTo(s, maxPageText) }

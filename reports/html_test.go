@@ -82,6 +82,26 @@ func large() *finding.Report {
 	return r
 }
 
+// hostileHost is a host on which containers, programs, interfaces and assumptions have names that are code somewhere.
+func hostileHost() *finding.Report {
+	r := hostileReport()
+	r.Inventory = new(finding.Inventory)
+	for i, h := range append([]string{`"];n1-->n2;["`, `</svg><script>alert(1)</script>`, strings.Repeat("x", 4<<10), "end", `\"\N\G`, `</style>`}, hostile...) {
+		s := finding.Service{Proto: "tcp", Address: h, Port: 1000 + i, Owner: h, Namespace: "host"}
+		key := "container " + h
+		r.Zones = append(r.Zones, finding.Zone{Name: h, Zone: "workload", Reason: h})
+		r.Exposures = append(r.Exposures, finding.Exposure{Service: s, Zone: "external", Origin: h, Family: h, Verdict: "reachable", Witness: h})
+		r.Forwards = append(r.Forwards, finding.Forward{From: h, FromZone: h, To: h, ToZone: "workload", Verdict: "reachable", Witness: h})
+		r.Inventory.Parts = append(r.Inventory.Parts, finding.Part{Key: key, Kind: finding.PartContainer, Name: h, Zone: "workload", Detail: h, Networks: []string{h}, Auth: []string{h}})
+		r.Inventory.Listeners = append(r.Inventory.Listeners, finding.Listener{Key: s.Key(), Class: "ssh", Name: h})
+		r.Inventory.Uses = append(r.Inventory.Uses, finding.Use{From: key, Kind: finding.UsePower, Goal: "root", Verdict: "unknown", Because: []string{h}})
+		r.Assumptions = append(r.Assumptions, finding.Assumption{
+			ID: h, Statement: h, Topics: []string{h}, Owner: h, Review: h, Validity: "rejected", Because: []string{h}, Claims: []finding.Claim{{Says: h, Validity: h}},
+		})
+	}
+	return r
+}
+
 // TestPageOf500Containers: the page of a large host is small, has each listener, and is written at once. Its file is with the artifacts of
 // the test, to be looked at.
 func TestPageOf500Containers(t *testing.T) {
@@ -110,7 +130,7 @@ var asks = regexp.MustCompile(`(?i)<(script|iframe|img|link|object|embed|form|ba
 
 // TestPageAsksForNothing: no script, no request and no character that acts, whatever a host calls things; and it is closed as it was opened.
 func TestPageAsksForNothing(t *testing.T) {
-	for name, r := range map[string]*finding.Report{"hostile": hostileReport(), "worst": worst(), "large": large(), "empty": {}} {
+	for name, r := range map[string]*finding.Report{"hostile": hostileHost(), "worst": worst(), "large": large(), "empty": {}} {
 		out := string(write(t, "html", r, Options{}))
 		tags := regexp.MustCompile(`>[^<>]*<`).ReplaceAllString(out, "><") // attributes and tags alone
 		if found := asks.FindString(tags); found != "" {
@@ -159,6 +179,21 @@ func TestPageLinks(t *testing.T) {
 		}
 		if len(links) < 9 {
 			t.Errorf("%s: %d links", name, len(links))
+		}
+	}
+}
+
+// TestModelsForTheirReaders writes pages, pictures and models to the directory of RINGFENCE_MODELS, where make models lets other programs read them.
+func TestModelsForTheirReaders(t *testing.T) {
+	dir := os.Getenv("RINGFENCE_MODELS")
+	if dir == "" {
+		t.Skip("runs by make models")
+	}
+	for name, r := range map[string]*finding.Report{"hostile": hostileHost(), "worst": worst(), "large": large(), "empty": {}} {
+		for _, format := range []string{"html", "svg", "mermaid", "dot", "tmbom", "otm"} {
+			if err := os.WriteFile(filepath.Join(dir, name+"."+format), write(t, format, r, Options{}), 0o600); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 }

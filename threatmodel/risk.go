@@ -90,7 +90,7 @@ func statusOf(r *finding.Result) string {
 // evidence is how a finding is known, in one text.
 func evidence(f *finding.Finding) string {
 	parts := slices.Clone(f.Evidence[:min(len(f.Evidence), maxReasons)])
-	if f.Witness != "" && !slices.Contains(parts, f.Witness) {
+	if f.Witness != "" && !slices.ContainsFunc(parts, func(e string) bool { return strings.Contains(e, f.Witness) }) {
 		parts = append(parts, f.Witness)
 	}
 	return strings.Join(append(parts, f.Steps...), "; ")

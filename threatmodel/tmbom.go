@@ -2,6 +2,7 @@ package threatmodel
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -412,7 +413,7 @@ func (m *Model) tmThreats(t *tmbom) {
 			seen[name] = true
 			threat := tmThreat{
 				tmNamed: named(name, f.Message, x.Result.Description), Affected: []string{symbolic(n.Key)}, Persona: persona(n, f),
-				Event: shorten(strings.TrimSpace(f.Message+" "+evidence(f)), textLength), Sources: []string{"adversary"},
+				Event: shorten(cmp.Or(evidence(f), f.Message, x.Result.Title), textLength), Sources: []string{"adversary"},
 			}
 			for _, id := range weaknesses(x.Result) {
 				threat.Weaknesses = append(threat.Weaknesses, tmCWE{id})
