@@ -166,21 +166,22 @@ var windowsProtocols = map[string]int{"tcp": 6, "udp": 17}
 
 // text is the rule in the grammar of the registry (MS-GPFAS 2.2.2.19).
 func (r *WindowsRule) text() string {
-	t := fmt.Sprintf("v2.10|Action=Block|Active=TRUE|Dir=In|Protocol=%d|LPort=%d|", windowsProtocols[r.Proto], r.Port)
+	var t strings.Builder
+	fmt.Fprintf(&t, "v2.10|Action=Block|Active=TRUE|Dir=In|Protocol=%d|LPort=%d|", windowsProtocols[r.Proto], r.Port)
 	local, remote := "LA6", "RA6"
 	if r.v4 {
 		local, remote = "LA4", "RA4"
 	}
 	if r.Local != "" {
-		t += local + "=" + r.Local + "|"
+		t.WriteString(local + "=" + r.Local + "|")
 	}
 	for _, a := range r.Remote {
-		t += remote + "=" + a + "|"
+		t.WriteString(remote + "=" + a + "|")
 	}
 	if r.guid != "" {
-		t += "IF=" + r.guid + "|"
+		t.WriteString("IF=" + r.guid + "|")
 	}
-	return t + "Name=" + r.Name + "|EmbedCtxt=" + group + "|"
+	return t.String() + "Name=" + r.Name + "|EmbedCtxt=" + group + "|"
 }
 
 // proven asks the model: what the denial is about is unreachable with the rules, and every other answer is as it was. The rules name a protocol and a

@@ -12,14 +12,14 @@ func windowsHost() *Snapshot {
 	s := &Snapshot{Schema: Schema, Coverage: []Coverage{{Collector: windowsSection, Status: Partial, Reasons: []string{"no registry"}}}}
 	w := reflect.ValueOf(&s.Windows).Elem()
 	unread := func(v reflect.Value) {
-		for i := range v.NumField() {
-			if f, ok := v.Field(i).Addr().Interface().(*Fact); ok {
+		for _, field := range v.Fields() {
+			if f, ok := field.Addr().Interface().(*Fact); ok {
 				*f = Fact{State: Absent}
 			}
 		}
 	}
-	for i := range w.NumField() {
-		unread(w.Field(i))
+	for _, field := range w.Fields() {
+		unread(field)
 	}
 	for _, a := range []*WindowsACL{&s.Windows.WinRM.RootSDDL, &s.Windows.SSH.AdminKeys} {
 		a.Read = Fact{State: Absent}

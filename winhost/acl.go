@@ -97,11 +97,12 @@ func sid(b []byte) (string, int, error) {
 	for _, c := range b[2:8] {
 		authority = authority<<8 | uint64(c)
 	}
-	text := fmt.Sprintf("S-1-%d", authority)
+	var text strings.Builder
+	fmt.Fprintf(&text, "S-1-%d", authority)
 	for i := range int(b[1]) {
-		text += fmt.Sprintf("-%d", binary.LittleEndian.Uint32(b[8+4*i:]))
+		fmt.Fprintf(&text, "-%d", binary.LittleEndian.Uint32(b[8+4*i:]))
 	}
-	return text, 8 + 4*int(b[1]), nil
+	return text.String(), 8 + 4*int(b[1]), nil
 }
 
 // aliases are the two letters of well-known SIDs in SDDL (MS-DTYP 2.5.1.1) that stand for one SID on every machine.
@@ -142,15 +143,15 @@ func readSDDL(text string) (acl snapshot.WindowsACL, err error) {
 		}
 		acl.Owner = sidOf(rest[:end])
 	}
-	i := strings.Index(text, "D:")
-	if i < 0 {
+	_, after, ok := strings.Cut(text, "D:")
+	if !ok {
 		acl.Open = true
 		if acl.Owner == "" {
 			return acl, bad
 		}
 		return acl, nil
 	}
-	list := text[i+2:]
+	list := after
 	if j := strings.Index(list, "S:"); j >= 0 {
 		list = list[:j]
 	}

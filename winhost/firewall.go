@@ -38,8 +38,11 @@ func (s *Source) firewall() snapshot.WindowsFirewall {
 		{snapshot.StoreStatic, localPolicy + `\RestrictedServices\Static`, []string{"System", "FirewallRules"}},
 		{snapshot.StoreConfigurable, localPolicy + `\RestrictedServices\Configurable`, []string{"System", "FirewallRules"}},
 	} {
-		st := s.store(store.name, store.key, store.in)
-		out.Stores = append(out.Stores, st)
+		out.Stores = append(out.Stores, s.store(store.name, store.key, store.in))
+	}
+	s.shellRules(&out)
+	for i := range out.Stores {
+		st := &out.Stores[i]
 		if st.Read.State != snapshot.Present && st.Read.State != snapshot.Absent && out.Read.State == snapshot.Present {
 			out.Read = snapshot.Fact{State: st.Read.State, Reason: st.Read.Reason}
 		}

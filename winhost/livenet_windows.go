@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"unsafe"
@@ -240,4 +241,13 @@ func liveServices() (s Shell) {
 		})
 	}
 	return s
+}
+
+func sortedPIDs(m map[int]string) []int {
+	list := make([]int, 0, len(m))
+	for pid := range m {
+		list = append(list, pid)
+	}
+	slices.Sort(list)
+	return list
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"net/netip"
-	"slices"
 
 	"github.com/ringfence/ringfence/snapshot"
 )
@@ -72,13 +71,4 @@ func udp6(b []byte) (list []snapshot.WindowsListener, err error) {
 		list = append(list, socket("udp", netip.AddrFrom16([16]byte(x[:16])), x[20:], x[24:]))
 	}
 	return list, err
-}
-
-func sortedPIDs(m map[int]string) []int {
-	list := make([]int, 0, len(m))
-	for pid := range m {
-		list = append(list, pid)
-	}
-	slices.Sort(list)
-	return list
 }

@@ -277,3 +277,42 @@ func TestImageFile(t *testing.T) {
 		}
 	}
 }
+
+// TestShellRules: rules that commands told become those of the registry's grammar; one whose conditions were not told has an unknown one.
+func TestShellRules(t *testing.T) {
+	const rules = `[
+ {"InstanceID": "WINRM", "DisplayName": "Windows Remote | Management", "Enabled": 1, "Profile": 6, "Direction": 1, "Action": 2, "EdgeTraversalPolicy": 0, "PolicyStoreSourceType": 1},
+ {"InstanceID": "SMB", "DisplayName": "smb", "Enabled": "True", "Profile": "Any", "Direction": "Inbound", "Action": "Block", "EdgeTraversalPolicy": 3, "PolicyStoreSourceType": 1},
+ {"InstanceID": "GPO", "DisplayName": "of a policy", "Enabled": 1, "Profile": 0, "Direction": 1, "Action": 2, "EdgeTraversalPolicy": 0, "PolicyStoreSourceType": 2}]`
+	const filters = `[
+ {"InstanceID": "WINRM", "Protocol": "TCP", "LocalPort": "5985", "RemotePort": "Any", "IcmpType": "Any"},
+ {"InstanceID": "WINRM", "LocalAddress": "Any", "RemoteAddress": ["LocalSubnet", "10.0.0.0/255.0.0.0", "fe80::/64"]},
+ {"InstanceID": "WINRM", "Program": "System", "Package": null}, {"InstanceID": "WINRM", "Service": "Any"},
+ {"InstanceID": "GPO", "Protocol": "UDP", "LocalPort": ["RPCEPMap", "100-200"], "RemotePort": "Any", "IcmpType": "Any"},
+ {"InstanceID": "GPO", "LocalAddress": "Any", "RemoteAddress": "Any"}, {"InstanceID": "GPO", "Program": "Any"}, {"InstanceID": "GPO", "Service": "dhcp"}]`
+	const profiles = `[{"Name": "Public", "Enabled": 1, "DefaultInboundAction": 2, "DefaultOutboundAction": 2, "AllowInboundRules": 0, "AllowLocalFirewallRules": 2}]`
+	w := snapshotOf(t, text("rules.json", rules), text("filters.json", filters), text("profiles.json", profiles)).Windows.Firewall
+	local, policy := w.Stores[0], w.Stores[1]
+	want := []snapshot.FirewallRule{
+		{ID: "WINRM", Text: "v2.31|Action=Allow|Active=TRUE|Dir=In|Profile=Private|Profile=Public|Protocol=6|LPort=5985|RA4=LocalSubnet|RA6=LocalSubnet|" +
+			"RA4=10.0.0.0/255.0.0.0|RA6=fe80::/64|App=System|Name=Windows Remote _ Management|"},
+		{ID: "SMB", Text: "v2.31|Action=Block|Active=TRUE|Dir=In|Defer=App|Untold=port|Untold=from|Untold=program|Untold=ofservice|Name=smb|"},
+	}
+	if d := cmp.Diff(local.Rules, want); d != "" {
+		t.Error(d)
+	}
+	if d := cmp.Diff(policy.Rules, []snapshot.FirewallRule{
+		{ID: "GPO", Text: "v2.31|Action=Allow|Active=TRUE|Dir=In|Protocol=17|LPort=RPC-EPMap|LPort2_10=100-200|Svc=dhcp|Name=of a policy|"},
+	}); d != "" {
+		t.Error(d)
+	}
+	p := local.Profiles[0]
+	if p.Profile != snapshot.ProfilePublic || *p.EnableFirewall != 1 || *p.DefaultInboundAction != 0 || *p.DoNotAllowExceptions != 1 || p.AllowLocalPolicyMerge != nil {
+		t.Errorf("%+v", p)
+	}
+	// Of the store of the host alone it is not known what policies say.
+	w = snapshotOf(t, text("rules.json", rules[:strings.Index(rules, ` {"InstanceID": "GPO"`)-2]+"]"), text("filters.json", filters)).Windows.Firewall
+	if w.Stores[1].Read.State != snapshot.Error || w.Read.State != snapshot.Error {
+		t.Errorf("%+v", w.Stores[1].Read)
+	}
+}

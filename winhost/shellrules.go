@@ -1,0 +1,222 @@
+package winhost
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// shellRules puts what commands of PowerShell told of rules and profiles in the stores that no registry told of. Rules are told in the grammar of the
+// registry; one whose conditions were not told has a key that nobody knows, so that it is not taken to have none.
+func (s *Source) shellRules(out *snapshot.WindowsFirewall) {
+	rules, asked := s.Shell.of(shellRule)
+	if !asked {
+		return
+	}
+	byID := s.Shell.conditions()
+	local, policy := store(out, snapshot.StoreLocal), store(out, snapshot.StoreGPO)
+	active := false // the store of what counts was asked, which has the rules of policies too
+	var ofLocal, ofPolicy []snapshot.FirewallRule
+	for _, o := range rules {
+		r := snapshot.FirewallRule{ID: o.text("instanceid", "name", "id"), Text: ruleText(o, byID)}
+		switch kind := o.number("policystoresourcetype"); {
+		case kind == 2 || o.is("policystoresourcetype", 2, "grouppolicy"):
+			active = true
+			ofPolicy = append(ofPolicy, r)
+		case kind > 2 || o.is("policystoresourcetype", 3, "dynamic", "generated", "hardcoded"):
+			active = true
+		case len(ofLocal) < maxRules:
+			ofLocal = append(ofLocal, r)
+		}
+	}
+	if local.Read.State != snapshot.Present {
+		local.Read, local.Rules, local.Profiles = present, ofLocal, s.Shell.profiles()
+	}
+	if policy.Read.State == snapshot.Error && active {
+		policy.Read, policy.Rules = present, ofPolicy
+	}
+	if policy.Read.State == snapshot.Error {
+		policy.Read.Reason += " (Get-NetFirewallRule -PolicyStore ActiveStore tells it)"
+	}
+	for _, name := range []snapshot.FirewallStoreName{snapshot.StoreMDM, snapshot.StoreAppIso, snapshot.StoreStatic, snapshot.StoreConfigurable} {
+		if st := store(out, name); st.Read.State == snapshot.Error && active {
+			st.Read = snapshot.Fact{State: snapshot.Absent} // what of it lets something in is among the rules that count
+		}
+	}
+}
+
+func store(out *snapshot.WindowsFirewall, name snapshot.FirewallStoreName) *snapshot.FirewallStore {
+	return &out.Stores[slices.IndexFunc(out.Stores, func(st snapshot.FirewallStore) bool { return st.Store == name })]
+}
+
+// conditions are the filters of rules by kind and by the id of the rule.
+func (s *Shell) conditions() map[shellKind]map[string]object {
+	byID := map[shellKind]map[string]object{}
+	for _, kind := range []shellKind{shellPort, shellFrom, shellProgram, shellOfService, shellOn, shellOnType, shellSecurity} {
+		byID[kind] = map[string]object{}
+		list, _ := s.of(kind)
+		for _, o := range list {
+			byID[kind][o.text("instanceid")] = o
+		}
+	}
+	return byID
+}
+
+// profiles are those of Get-NetFirewallProfile (MSFT_NetFirewallProfile).
+func (s *Shell) profiles() (list []snapshot.FirewallProfile) {
+	all, _ := s.of(shellProfile)
+	for _, o := range all {
+		p := snapshot.FirewallProfile{Profile: snapshot.WindowsProfile(strings.ToLower(o.text("name", "profile")))}
+		if !slices.Contains([]snapshot.WindowsProfile{snapshot.ProfileDomain, snapshot.ProfilePrivate, snapshot.ProfilePublic}, p.Profile) {
+			continue
+		}
+		p.EnableFirewall, p.DefaultInboundAction, p.DefaultOutboundAction = boolean(o, "enabled"), action(o, "defaultinboundaction"), action(o, "defaultoutboundaction")
+		p.AllowLocalPolicyMerge = boolean(o, "allowlocalfirewallrules")
+		if in := boolean(o, "allowinboundrules"); in != nil {
+			shielded := 1 - *in
+			p.DoNotAllowExceptions = &shielded
+		}
+		list = append(list, p)
+	}
+	return list
+}
+
+// anything says of a word that it is no condition.
+func anything(text string) bool { return text == "" || strings.EqualFold(text, "any") }
+
+// ruleText is a rule of MSFT_NetFirewallRule and its filters in the grammar of the registry.
+func ruleText(o object, byID map[shellKind]map[string]object) string {
+	id := o.text("instanceid", "name", "id")
+	t := "v2.31|Action=" + ruleWord(o, "action", map[int]string{2: "Allow", 3: "ByPass", 4: "Block"}) + "|Active=" +
+		ruleWord(o, "enabled", map[int]string{1: "TRUE", 2: "FALSE"}) + "|Dir=" + ruleWord(o, "direction", map[int]string{1: "In", 2: "Out"}) + "|"
+	add := func(key, value string) { t += key + "=" + strings.ReplaceAll(value, "|", "_") + "|" }
+	if n := o.number("profile"); n >= 0 {
+		for bit, name := range []string{"Domain", "Private", "Public"} {
+			if n&(1<<bit) != 0 {
+				add("Profile", name)
+			}
+		}
+	} else if !anything(o.text("profile")) {
+		for name := range strings.SplitSeq(o.text("profile"), ",") {
+			add("Profile", strings.TrimSpace(name))
+		}
+	}
+	switch edge := o.number("edgetraversalpolicy"); edge {
+	case 1:
+		add("Edge", "TRUE")
+	case 2:
+		add("Defer", "User")
+	case 3:
+		add("Defer", "App")
+	default:
+	}
+	for _, kind := range []shellKind{shellPort, shellFrom, shellProgram, shellOfService} {
+		if byID[kind][id] == nil {
+			add("Untold", string(kind))
+		}
+	}
+	ports(byID[shellPort][id], add)
+	addressesOf(byID[shellFrom][id], add)
+	if p := byID[shellProgram][id]; p != nil {
+		if name := p.text("program"); !anything(name) {
+			add("App", name)
+		}
+		if name := p.text("package"); !anything(name) {
+			add("AppPkgId", name)
+		}
+	}
+	if name := byID[shellOfService][id].text("service"); !anything(name) {
+		add("Svc", name)
+	}
+	for _, name := range byID[shellOn][id].list("interfacealias") {
+		if !anything(name) {
+			add("Untold", "interface "+name)
+		}
+	}
+	if sec := byID[shellSecurity][id]; sec != nil && sec.number("authentication") > 0 {
+		add("Security", "Authenticate")
+	}
+	add("Name", o.text("displayname"))
+	return t
+}
+
+// ruleWord is an enumeration by its number or its name.
+func ruleWord(o object, name string, words map[int]string) string {
+	if w, ok := words[o.number(name)]; ok {
+		return w
+	}
+	said := strings.TrimSuffix(strings.ToLower(o.text(name)), "bound")
+	for _, w := range words {
+		if strings.EqualFold(w, said) || w == "ByPass" && said == "allowbypass" {
+			return w
+		}
+	}
+	return said
+}
+
+// protocolNumbers are the names that port filters have for protocols.
+var protocolNumbers = map[string]string{"tcp": "6", "udp": "17", "icmpv4": "1", "icmpv6": "58"}
+
+// portWords are the words of port filters that the registry writes otherwise.
+var portWords = map[string]string{"rpcepmap": "RPC-EPMap", "iphttpsin": "IPHTTPSIn", "iphttpsout": "IPHTTPSOut"}
+
+// ports adds the protocol and the ports of a filter.
+func ports(o object, add func(key, value string)) {
+	if o == nil {
+		return
+	}
+	if name := o.text("protocol"); !anything(name) {
+		if n := protocolNumbers[strings.ToLower(name)]; n != "" {
+			name = n
+		}
+		add("Protocol", name)
+	}
+	for _, x := range []struct{ property, key string }{{"localport", "LPort"}, {"remoteport", "RPort"}} {
+		key := x.key
+		for _, p := range o.list(x.property) {
+			switch word := portWords[strings.ToLower(p)]; {
+			case anything(p):
+			case word == "IPHTTPSIn":
+				add(key+"2_10", word)
+			case word != "":
+				add(key, word)
+			case strings.Contains(p, "-"):
+				add(key+"2_10", p)
+			default:
+				add(key, p)
+			}
+		}
+	}
+	for _, icmp := range o.list("icmptype") {
+		if !anything(icmp) {
+			add("Untold", "type "+icmp)
+		}
+	}
+}
+
+// addressesOf adds the addresses of a filter. Words stand for addresses of both families.
+func addressesOf(o object, add func(key, value string)) {
+	if o == nil {
+		return
+	}
+	for _, x := range []struct{ property, key string }{{"localaddress", "LA"}, {"remoteaddress", "RA"}} {
+		for _, a := range o.list(x.property) {
+			switch {
+			case anything(a):
+			case strings.Contains(a, ":"):
+				add(x.key+"6", a)
+			case strings.ContainsAny(a[:1], "0123456789"):
+				add(x.key+"4", a)
+			case slices.ContainsFunc([]string{"LocalSubnet", "DNS", "DHCP", "WINS", "DefaultGateway"}, func(w string) bool { return strings.EqualFold(w, a) }):
+				add(x.key+"4", a)
+				add(x.key+"6", a)
+			case slices.ContainsFunc([]string{"LocalSubnet4", "LocalSubnet6"}, func(w string) bool { return strings.EqualFold(w, a) }):
+				add(x.key+a[len(a)-1:], a[:len(a)-1])
+			default:
+				add(x.key+"42", a)
+				add(x.key+"62", a)
+			}
+		}
+	}
+}
