@@ -194,7 +194,7 @@ func (b *builder) windowsService(w *snapshot.Windows, l *snapshot.WindowsListene
 		Proto: l.Proto, Addr: l.Addr, Port: l.Port, Family: l.Family, Loopback: addr.IsLoopback(), Owner: exposure.Serves(l), Reach: map[string]DocReach{},
 		Registry: map[string]string{},
 	}
-	svc.Key = fmt.Sprintf("%s %s (%s)", l.Proto, netip.AddrPortFrom(addr, uint16(l.Port)), svc.Owner) //nolint:gosec // the snapshot holds no other
+	svc.Key = fmt.Sprintf("%s %s (%s)", l.Proto, netip.AddrPortFrom(addr, uint16(l.Port)), svc.Owner)
 	svc.Class = windowsClass(w, l)
 	if r := relayOf(w, l); r != nil {
 		svc.Class = "relay"
@@ -339,10 +339,13 @@ func settingsOf(all map[string]snapshot.Fact, policy map[string]string) map[stri
 	return out
 }
 
+// winrmPolicies are the names that policies have for settings of WinRM.
+var winrmPolicies = map[string]string{"auth_basic": "AllowBasic", "allow_unencrypted": "AllowUnencryptedTraffic", "auth_credssp": "AllowCredSSP"} //nolint:gosec // names
+
 // windowsWinRM is WinRM with what its policy says.
 func windowsWinRM(w *snapshot.WindowsWinRM) DocWindowsWinRM {
 	d := DocWindowsWinRM{Listeners: orEmpty(w.Listeners), Open: []string{}}
-	d.Settings = settingsOf(w.Settings, map[string]string{"auth_basic": "AllowBasic", "allow_unencrypted": "AllowUnencryptedTraffic", "auth_credssp": "AllowCredSSP"})
+	d.Settings = settingsOf(w.Settings, winrmPolicies)
 	if w.RootSDDL.Read.State == snapshot.Present {
 		d.Open = others(&w.RootSDDL, 0x10000000|0x40000000|0x20000000) // GENERIC_ALL, GENERIC_WRITE, GENERIC_EXECUTE
 	}

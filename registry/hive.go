@@ -76,28 +76,27 @@ func (h *Hive) bytes(off int64, n int) ([]byte, error) {
 	return b, nil
 }
 
-// cell reads at most n bytes of the cell at an offset, which is counted from the first bin, and tells how large it is.
-func (h *Hive) cell(off uint32, n int) ([]byte, int, error) {
+// cell reads at most n bytes of the cell at an offset, which is counted from the first bin.
+func (h *Hive) cell(off uint32, n int) ([]byte, error) {
 	if h.left--; h.left < 0 {
-		return nil, 0, fmt.Errorf("hive: %w", ErrTooMuch)
+		return nil, fmt.Errorf("hive: %w", ErrTooMuch)
 	}
 	at := base + int64(off)
 	head, err := h.bytes(at, 4)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	size := int64(int32(binary.LittleEndian.Uint32(head)))
 	if size >= 0 || -size < 8 { // a cell that is in use has a negative size
-		return nil, 0, fmt.Errorf("hive: %w: no cell in use at %#x", ErrDamaged, at)
+		return nil, fmt.Errorf("hive: %w: no cell in use at %#x", ErrDamaged, at)
 	}
 	has := int(min(-size-4, 1<<30))
-	b, err := h.bytes(at+4, min(n, has))
-	return b, has, err
+	return h.bytes(at+4, min(n, has))
 }
 
 // part is what lies in a cell from one place to another.
 func (h *Hive) part(off uint32, n int) ([]byte, error) {
-	b, _, err := h.cell(off, n)
+	b, err := h.cell(off, n)
 	if err == nil && len(b) < n {
 		err = fmt.Errorf("hive: %w: the cell at %#x is shorter than what is in it", ErrDamaged, off)
 	}
@@ -117,7 +116,7 @@ type hiveKey struct {
 }
 
 func (h *Hive) key(off uint32, depth int) (*hiveKey, error) {
-	b, _, err := h.cell(off, 76+maxName)
+	b, err := h.cell(off, 76+maxName)
 	if err != nil {
 		return nil, err
 	}
@@ -260,7 +259,7 @@ func (k *hiveKey) Values() ([]Value, error) {
 
 // value reads a value (vk).
 func (h *Hive) value(off uint32) (Value, error) {
-	b, _, err := h.cell(off, 20+2*16384)
+	b, err := h.cell(off, 20+2*16384)
 	if err != nil {
 		return Value{}, err
 	}

@@ -36,7 +36,7 @@ func readDescriptor(b []byte) (acl snapshot.WindowsACL, err error) {
 		if uint64(off) > uint64(len(b)) {
 			return acl, errNoDescriptor
 		}
-		if acl.Owner, _, err = sid(b[off:]); err != nil {
+		if acl.Owner, err = sid(b[off:]); err != nil {
 			return acl, err
 		}
 	}
@@ -76,7 +76,7 @@ func entries(b []byte) ([]snapshot.WindowsAccess, error) {
 			e.Other = int(b[0])
 		}
 		if e.Other == 0 || e.Other == 9 || e.Other == 10 { // callback entries have the shape of the plain ones, and a condition after it
-			s, _, err := sid(b[8:size])
+			s, err := sid(b[8:size])
 			if err != nil {
 				return nil, err
 			}
@@ -88,10 +88,10 @@ func entries(b []byte) ([]snapshot.WindowsAccess, error) {
 	return list, nil
 }
 
-// sid reads a security identifier (MS-DTYP 2.4.2.2), and tells how long it is.
-func sid(b []byte) (string, int, error) {
+// sid reads a security identifier (MS-DTYP 2.4.2.2).
+func sid(b []byte) (string, error) {
 	if len(b) < 8 || b[0] != 1 || b[1] > 15 || len(b) < 8+4*int(b[1]) {
-		return "", 0, errNoDescriptor
+		return "", errNoDescriptor
 	}
 	var authority uint64
 	for _, c := range b[2:8] {
@@ -102,7 +102,7 @@ func sid(b []byte) (string, int, error) {
 	for i := range int(b[1]) {
 		fmt.Fprintf(&text, "-%d", binary.LittleEndian.Uint32(b[8+4*i:]))
 	}
-	return text.String(), 8 + 4*int(b[1]), nil
+	return text.String(), nil
 }
 
 // aliases are the two letters of well-known SIDs in SDDL (MS-DTYP 2.5.1.1) that stand for one SID on every machine.
