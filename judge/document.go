@@ -86,6 +86,7 @@ type Document struct {
 	WindowsPipes     []DocWindowsAccess           `json:"windowsPipes" reads:"windows.pipes"`
 	WindowsServices  []DocWindowsAccess           `json:"windowsServices" reads:"windows.services"`
 	WindowsProviders []DocWindowsProvider         `json:"windowsProviders" reads:"windows.filters"`
+	WindowsEngine    DocWindowsEngine             `json:"windowsEngine" reads:"windows.filters"`
 	WindowsHyperV    []snapshot.HyperVFirewall    `json:"windowsHyperV" reads:"windows.hyperv"`
 	WindowsTokens    DocWindowsSetting            `json:"windowsTokens" reads:"windows.system"`
 	// WindowsFilters are where the filters of the engine are other ones than rules and settings make.

@@ -292,6 +292,20 @@ func lacking(s *snapshot.Snapshot, left map[string][]string, reads []string) str
 	return strings.Join(gaps, "; ")
 }
 
+// reasonsOf are the reasons of a section that are about a part: those that begin with its name, or all where none does.
+func reasonsOf(cov snapshot.Coverage, part string) []string {
+	var own []string
+	for _, r := range cov.Reasons {
+		if strings.HasPrefix(r, part+": ") && len(cov.Parts) > 0 && part != "" {
+			own = append(own, r)
+		}
+	}
+	if len(own) == 0 {
+		return cov.Reasons
+	}
+	return own
+}
+
 // missed says what was not seen of sections: why one was not read at all, else what is lacking.
 func missed(s *snapshot.Snapshot, left map[string][]string, reads []string) (gaps []string, unread string) {
 	for _, read := range reads {
@@ -305,7 +319,7 @@ func missed(s *snapshot.Snapshot, left map[string][]string, reads []string) (gap
 		switch status := cov.Part(part); status {
 		case snapshot.OK, snapshot.Absent:
 		case snapshot.Partial:
-			gaps = append(gaps, section+" was read in part: "+strings.Join(cov.Reasons, "; "))
+			gaps = append(gaps, section+" was read in part: "+strings.Join(reasonsOf(cov, part), "; "))
 		default: // denied, error, and whatever else is none of these
 			return nil, section + " was not read: " + strings.Join(cov.Reasons, "; ")
 		}

@@ -117,6 +117,7 @@ func (b *builder) windows() {
 	b.doc.WindowsPipes = windowsPipes(w)
 	b.doc.WindowsServices = windowsControl(w)
 	b.doc.WindowsProviders = windowsProviders(&w.Filters)
+	b.doc.WindowsEngine = windowsEngine(w)
 	b.doc.WindowsHyperV = orEmpty(w.HyperV.Settings)
 	b.doc.WindowsTokens = settingFact(w.System.LocalAccountTokenFilterPolicy)
 }

@@ -1,0 +1,59 @@
+package judge
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// TestWindowsOpenings: a filter for a port of management is told with who gets in by it, and one for something narrower is not.
+func TestWindowsOpenings(t *testing.T) {
+	number := func(field string, low, high uint64) snapshot.WFPCondition {
+		return snapshot.WFPCondition{Field: "FWPM_CONDITION_" + field, Kind: snapshot.WFPNumber, Low: low, High: high}
+	}
+	from := func(first, last string) snapshot.WFPCondition {
+		return snapshot.WFPCondition{Field: "FWPM_CONDITION_IP_REMOTE_ADDRESS", Kind: snapshot.WFPAddress, First: first, Last: last}
+	}
+	tcp, smb := number("IP_PROTOCOL", 6, 6), number("IP_LOCAL_PORT", 440, 450)
+	for name, c := range map[string]struct {
+		conditions []snapshot.WFPCondition
+		want       string // service, and wide
+	}{
+		"everybody":          {[]snapshot.WFPCondition{tcp, smb}, "SMB wide"},
+		"all in one range":   {[]snapshot.WFPCondition{tcp, smb, from("0.0.0.0", "255.255.255.255")}, "SMB wide"},
+		"of IPv6":            {[]snapshot.WFPCondition{tcp, smb, from("::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff")}, "SMB wide"},
+		"a network":          {[]snapshot.WFPCondition{tcp, smb, from("172.17.112.0", "172.17.127.255")}, "SMB"},
+		"the first network":  {[]snapshot.WFPCondition{tcp, smb, from("0.0.0.0", "9.255.255.255")}, "SMB"},
+		"UDP":                {[]snapshot.WFPCondition{number("IP_PROTOCOL", 17, 17), smb}, ""},
+		"another port":       {[]snapshot.WFPCondition{tcp, number("IP_LOCAL_PORT", 80, 80)}, ""},
+		"loopback":           {[]snapshot.WFPCondition{tcp, smb, number("FLAGS", 0x800000, 0x800000)}, ""},
+		"programs of a sort": {[]snapshot.WFPCondition{tcp, smb, {Field: "FWPM_CONDITION_ALE_PACKAGE_ID"}}, ""},
+	} {
+		w := &snapshot.Windows{Filters: snapshot.WindowsFilters{Read: snapshot.Fact{State: snapshot.Present}, Filters: []snapshot.WFPFilter{{
+			Layer: "FWPM_LAYER_ALE_AUTH_RECV_ACCEPT_V4", Sublayer: firewallSublayer, Action: "FWP_ACTION_PERMIT", Conditions: c.conditions,
+		}}}}
+		var got []string
+		for _, o := range windowsEngine(w).Openings {
+			got = append(got, strings.TrimSpace(o.Service+map[bool]string{true: " wide"}[o.Wide]))
+		}
+		if strings.Join(got, ",") != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+		w.Listeners.Read.State = snapshot.Present
+		if list := windowsEngine(w).Openings; len(list) != 0 {
+			t.Errorf("%s: sockets were read, and there is %+v", name, list)
+		}
+	}
+}
+
+// TestReasonsOfAPart: what was not seen of a part is told for it, and for another section as a whole.
+func TestReasonsOfAPart(t *testing.T) {
+	c := snapshot.Coverage{Status: snapshot.Partial, Parts: []string{"smb", "rdp"}, Reasons: []string{"rdp: a", "smb: b"}}
+	if got := reasonsOf(c, "rdp"); len(got) != 1 || got[0] != "rdp: a" {
+		t.Errorf("%q", got)
+	}
+	if got := reasonsOf(c, "other"); len(got) != 2 {
+		t.Errorf("%q", got)
+	}
+}
