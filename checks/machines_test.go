@@ -3,8 +3,14 @@
 package checks
 
 import (
+	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
+
+	"github.com/ringfence/ringfence/host"
+	"github.com/ringfence/ringfence/snapshot"
 )
 
 const domainStatus = `<!-- WARNING: THIS IS AN AUTO-GENERATED FILE. -->
@@ -42,6 +48,44 @@ func TestMachines(t *testing.T) {
 		if _, err := parseDomain([]byte(bad)); err == nil {
 			t.Errorf("%q is a domain", bad)
 		}
+	}
+}
+
+// TestMachinesOfAHost: what runs counts before what is defined, leases give addresses, and what cannot be read is a gap.
+func TestMachinesOfAHost(t *testing.T) {
+	root := t.TempDir()
+	write := func(name, text string) {
+		t.Helper()
+		file := filepath.Join(root, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("run/libvirt/qemu/win11.xml", domainStatus)
+	write("etc/libvirt/qemu/win11.xml", "<domain><name>win11</name></domain>")
+	write("etc/libvirt/qemu/spare.xml", "<domain><name>spare</name></domain>")
+	write("etc/pve/qemu-server/100.conf", "ostype: l26\nnet0: e1000=BC:24:11:00:00:01,bridge=vmbr0\n")
+	write("var/lib/libvirt/dnsmasq/virbr0.status", `[{"ip-address": "192.168.122.45", "mac-address": "52:54:00:aa:bb:01"}]`)
+	var sec snapshot.Runtimes
+	newScan(host.At(root)).machines(&sec)
+	var got []string
+	for _, m := range sec.Machines {
+		got = append(got, fmt.Sprint(m.Runtime, " ", m.Name, " ", m.OS, " ", m.Running))
+	}
+	if !slices.Equal(got, []string{"libvirt win11 windows true", "libvirt spare  false", "proxmox 100 linux false"}) {
+		t.Errorf("%q", got)
+	}
+	if a := sec.Machines[0].NICs[0].Addrs; !slices.Equal(a, []string{"192.168.122.45"}) || sec.MachinesRead.State != snapshot.Present {
+		t.Errorf("%v, %+v", a, sec.MachinesRead)
+	}
+	write("etc/libvirt/qemu/torn.xml", "<domain><name>")
+	sec = snapshot.Runtimes{}
+	newScan(host.At(root)).machines(&sec)
+	if sec.MachinesRead.State != snapshot.Error || len(sec.Machines) != 3 {
+		t.Errorf("%+v, %d machines", sec.MachinesRead, len(sec.Machines))
 	}
 }
 
