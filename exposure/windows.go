@@ -266,6 +266,7 @@ func (q *windowsQuestion) answer(f *filtering) Answer {
 		own := localAddrs(q.adapter, q.v4)
 		if bound.IsUnspecified() {
 			addrs = own
+			slices.SortStableFunc(addrs, func(a, b netip.Addr) int { return linkLocal(a) - linkLocal(b) })
 		} else {
 			elsewhere = !slices.Contains(own, bound)
 		}
@@ -273,14 +274,19 @@ func (q *windowsQuestion) answer(f *filtering) Answer {
 			addrs = addrs[:1]
 		}
 	}
-	var out Answer
+	out := Answer{Answer: stopped("what is sent to an address of the link comes from one of the link, and none of the sources is"), Checked: true}
 	for i, addr := range addrs {
 		if q.adapter != nil {
 			facts[wfp.LocalAddress] = wfp.Fact{Addr: addr}
 		}
-		a := q.ask(f, facts, addr, q.from)
-		if i == 0 || worse(a.Verdict) > worse(out.Verdict) {
+		from := onItsLink(q.from, addr)
+		if len(from) == 0 {
+			continue
+		}
+		if a := q.ask(f, facts, addr, from); i == 0 {
 			out = a
+		} else {
+			out.join(&a)
 		}
 	}
 	if why := q.machines(); why != "" && out.Verdict == packet.Reachable {
@@ -288,6 +294,32 @@ func (q *windowsQuestion) answer(f *filtering) Answer {
 	}
 	if elsewhere && out.Verdict == packet.Reachable {
 		return Answer{Answer: unknown("whether the interface takes packets for an address of another one (weak host model) was not read")}
+	}
+	return out
+}
+
+// linkLocal sorts addresses of the link behind the others.
+func linkLocal(a netip.Addr) int {
+	if a.IsLinkLocalUnicast() {
+		return 1
+	}
+	return 0
+}
+
+// linkPrefixes are the addresses that no router passes on (RFC 3927, RFC 4291).
+var linkPrefixes = map[bool]netip.Prefix{true: netip.MustParsePrefix("169.254.0.0/16"), false: netip.MustParsePrefix("fe80::/10")}
+
+// onItsLink are the sources from which a packet gets to an address: to one of the link none but those of the link.
+func onItsLink(from []wfp.Span, to netip.Addr) []wfp.Span {
+	if !to.IsLinkLocalUnicast() {
+		return from
+	}
+	link := wfp.SpanOf(linkPrefixes[to.Is4()])
+	var out []wfp.Span
+	for _, s := range from {
+		if x, ok := s.Overlap(link); ok {
+			out = append(out, x)
+		}
 	}
 	return out
 }

@@ -191,6 +191,23 @@ func TestWindowsDiffers(t *testing.T) {
 	}
 }
 
+// TestWindowsLink: what is sent to an address of the link comes from the link.
+func TestWindowsLink(t *testing.T) {
+	s := windowsHost(winrmRule)
+	s.Windows.Listeners.List = s.Windows.Listeners.List[1:2] // of IPv6
+	a := askWindows(t, s, "iface:Ethernet", 5985)
+	if a.Verdict != packet.Reachable || a.Witness.Src.String() == "2001:db8::7" || !a.Witness.Src.IsLinkLocalUnicast() {
+		t.Errorf("%s by %s", a.Verdict, a.Witness)
+	}
+	if a := askWindows(t, s, "iface:Ethernet", 5985, netip.MustParsePrefix("2001:db8::/32")); a.Verdict != packet.Unreachable {
+		t.Errorf("from afar it is %s", a.Verdict)
+	}
+	s.Windows.Adapters.List[0].Addrs = append(s.Windows.Adapters.List[0].Addrs, "2001:db8:1::5/64")
+	if a := askWindows(t, s, "iface:Ethernet", 5985); a.Verdict != packet.Reachable || a.Witness.Src.String() != "2001:db8::7" {
+		t.Errorf("%s by %s", a.Verdict, a.Witness)
+	}
+}
+
 // TestWindowsServed: whose a socket is can be known from what the host is set up to serve.
 func TestWindowsServed(t *testing.T) {
 	s := windowsHost(winrmRule+"Profile=Public|", "Protocol=6|LPort=3389|Profile=Public|App=%SystemRoot%\\system32\\svchost.exe|Svc=termservice|",

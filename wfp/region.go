@@ -126,8 +126,8 @@ func portsWithout(list []PortSpan) []PortSpan {
 	return out
 }
 
-// overlap is what is in both spans; false where nothing is.
-func (s Span) overlap(x Span) (Span, bool) {
+// Overlap is what is in both spans; false where nothing is.
+func (s Span) Overlap(x Span) (Span, bool) {
 	if s.From.Less(x.From) {
 		s.From = x.From
 	}
@@ -139,7 +139,7 @@ func (s Span) overlap(x Span) (Span, bool) {
 
 // overlap is what is in both boxes; false where nothing is.
 func (b Box) overlap(x Box) (Box, bool) {
-	span, ok := b.Span.overlap(x.Span)
+	span, ok := b.Span.Overlap(x.Span)
 	ports := PortSpan{max(b.Ports.From, x.Ports.From), min(b.Ports.To, x.Ports.To)}
 	return Box{span, ports}, ok && ports.From <= ports.To
 }
