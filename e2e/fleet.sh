@@ -4,7 +4,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 missing=
-for p in mmdebstrap:mmdebstrap systemd-nspawn:systemd-container ip:iproute2 rpm:rpm podman:podman ansible-playbook:ansible-core sshd:openssh-server; do
+for p in mmdebstrap:mmdebstrap systemd-nspawn:systemd-container ip:iproute2 rpm:rpm podman:podman ansible-playbook:ansible-core sshd:openssh-server sqlite3:sqlite3; do
 	command -v "${p%%:*}" >/dev/null || [ -x "/usr/sbin/${p%%:*}" ] || missing="$missing ${p#*:}"
 done
 if [ -n "$missing" ]; then
@@ -24,8 +24,12 @@ mkdir -p "$work/files"
 CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "$work/files/ringfence" ./cmd/ringfence
 cp README.md CHANGELOG.md SECURITY.md LICENSE NOTICE "$work/files/"
 sh packaging/packages.sh 0.0.1 amd64 "$work/files" "$work"
-export RINGFENCE_FLEET="$work"
-RINGFENCE_E2E_WORLD=host go test -count=1 -timeout 30m -v -run 'TestFleet(Package|RPM|Image|Manifests)' ./e2e
+# What a cluster would say of manifests and the chart. They take minutes to build the first time, and are left out where that fails.
+export GOBIN="$work/bin"
+[ -x "$GOBIN/kubectl-validate" ] || go install sigs.k8s.io/kubectl-validate@v0.0.4 || true
+[ -x "$GOBIN/helm" ] || go install helm.sh/helm/v3/cmd/helm@v3.19.0 || true
+export PATH="$GOBIN:$PATH" RINGFENCE_FLEET="$work"
+RINGFENCE_E2E_WORLD=host go test -count=1 -timeout 30m -v -run 'TestFleet(Package|RPM|Image|Manifests|Pipelines)' ./e2e
 go test -count=1 -timeout 30m -v -run 'TestFleetAnsible' ./e2e
 # Queries on 1,000 hosts: with npm, which brings DuckDB (70 MB), and 500 MB of room.
 mkdir -p "$work/duckdb"
