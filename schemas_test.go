@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ringfence/ringfence/finding"
+	"github.com/ringfence/ringfence/fleet"
 	"github.com/ringfence/ringfence/judge"
 	"github.com/ringfence/ringfence/remedy"
 	"github.com/ringfence/ringfence/reports"
@@ -33,6 +34,7 @@ var schemas = []struct {
 	{"report", finding.Schema, judge.ReportType},
 	{"document", "input of the policies", judge.DocumentType},
 	{"row", "ringfence.row/v1", reflect.TypeFor[reports.Row]()},
+	{"plans", fleet.GroupSchema, reflect.TypeFor[fleet.Group]()},
 	{"fleet", finding.FleetSchema, reflect.TypeFor[finding.Fleet]()},
 	{"diff", finding.DiffSchema, reflect.TypeFor[finding.Diff]()},
 	{"transition", watch.Schema, reflect.TypeFor[watch.Line]()},
@@ -63,7 +65,7 @@ var vocabularies = map[string][]string{
 	"reports.Row.Row": {"result", "finding", "exposure", "forward", "coverage", "assumption", "host"}, "reports.Row.Schema": {"ringfence.row/v1"},
 	"finding.FleetHost.State": {finding.Missing, finding.Refused, finding.Judged, finding.Older}, "finding.Fleet.Schema": {finding.FleetSchema},
 	"watch.Line.Schema": {watch.Schema}, "watch.Line.Row": {watch.RowBegin, watch.RowChange, watch.RowRead}, "watch.Event.Kind": watch.Kinds,
-	"remedy.Plan.Mode": {remedy.Targeted, remedy.DefaultDeny}, "remedy.Plan.Schema": {"ringfence.plan/v1"},
+	"remedy.Plan.Mode": {remedy.Targeted, remedy.DefaultDeny}, "remedy.Plan.Schema": {"ringfence.plan/v1"}, "fleet.Group.Schema": {fleet.GroupSchema}, "fleet.Group.Mode": {remedy.Targeted, remedy.DefaultDeny},
 	"reports.Reach.Verdict": {"reachable", "unreachable", "unknown"}, "reports.Reach.Schema": {"ringfence.reach/v1"}, "reports.Trace.Schema": {"ringfence.trace/v1"},
 }
 

@@ -118,6 +118,16 @@ func (in *Input) file(file string) (sandbox.File, error) {
 	return sandbox.File{Name: file, Text: b}, inFile(file, err)
 }
 
+// TrustedSnapshot reads a snapshot file that decides what is changed: it is trusted as the configuration is.
+func (in *Input) TrustedSnapshot(file string) (*snapshot.Snapshot, error) {
+	b, err := in.snapshotText(file, host.Trusted)
+	if err != nil {
+		return nil, err
+	}
+	s, err := snapshot.Load(bytes.NewReader(b))
+	return s, inFile(file, err)
+}
+
 // inFile adds the name of the file to what is wrong with what is in it.
 func inFile(file string, err error) error {
 	if err == nil || file == "-" {

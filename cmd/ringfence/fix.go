@@ -1,11 +1,14 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"github.com/ringfence/ringfence/fixing"
+	"github.com/ringfence/ringfence/fleet"
 	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/remedy"
 	"github.com/ringfence/ringfence/reports"
@@ -33,6 +36,9 @@ func (e *env) planCommand() *cobra.Command {
 			if err := flags.Parse(); err != nil {
 				return err
 			}
+			if fleet.IsGroup(src.SnapshotFile) {
+				return e.planGroup(c.Context(), &src, flags.Options, format, dir)
+			}
 			m, err := e.input(src.quiet).Load(c.Context(), &src.Source)
 			if err != nil {
 				return err
@@ -58,6 +64,21 @@ func (e *env) planCommand() *cobra.Command {
 	plan.Flags().StringVarP(&dir, "output", "o", "", "also write the ruleset, what undoes it and each file below this `directory`")
 	usage.Choice(plan, &format, "format", "f", []string{"text", "json", "nft"}, "text, nft (the ruleset alone) or json")
 	return plan
+}
+
+// planGroup prints the plans of several hosts.
+func (e *env) planGroup(ctx context.Context, src *source, opt remedy.Options, format, dir string) error {
+	if format == "nft" || dir != "" {
+		return errors.New("-f nft and --output are of one host: --snapshot names several")
+	}
+	g, err := fleet.Plans(ctx, e.input(true), src.Source, opt)
+	switch {
+	case err != nil:
+		return err
+	case format == "json":
+		return e.tellJSON("plans", g)
+	}
+	return e.tellText(g.Text(reports.Clean))
 }
 
 func (e *env) printPlan(p *remedy.Plan, format string) error {
