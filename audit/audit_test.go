@@ -170,3 +170,14 @@ func TestTraceLines(t *testing.T) {
 		}
 	}
 }
+
+// TestOneStandardInput: standard input is read once.
+func TestOneStandardInput(t *testing.T) {
+	in := &Input{Stdin: strings.NewReader("{}")}
+	if _, err := in.Compare(t.Context(), "-", "-", new(Source)); err == nil || !strings.Contains(err.Error(), "can be one of the files only") {
+		t.Errorf("diff - -: %v", err)
+	}
+	if _, err := in.Convert(t.Context(), []string{"-", "x", "-"}, nil); err == nil || !strings.Contains(err.Error(), "can be one of the files only") {
+		t.Errorf("merge - x -: %v", err)
+	}
+}

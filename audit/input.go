@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/host"
@@ -45,6 +46,9 @@ func (in *Input) Snapshot(file string) (*snapshot.Snapshot, error) {
 
 // Convert writes reports of files in other formats, several as one. "-" is standard input. They are data, whoever wrote them.
 func (in *Input) Convert(ctx context.Context, files []string, list []sandbox.Rendering) ([][]byte, error) {
+	if err := onceStdin(files...); err != nil {
+		return nil, err
+	}
 	var read []sandbox.File
 	for _, file := range files {
 		f, err := in.file(file)
@@ -63,6 +67,9 @@ func (in *Input) Convert(ctx context.Context, files []string, list []sandbox.Ren
 
 // Compare says what changed on a host between two files of reports or snapshots; a snapshot is judged by what the source says.
 func (in *Input) Compare(ctx context.Context, before, after string, s *Source) (*sandbox.Comparison, error) {
+	if err := onceStdin(before, after); err != nil {
+		return nil, err
+	}
 	var both [2]sandbox.File
 	for i, file := range []string{before, after} {
 		var err error
@@ -110,6 +117,14 @@ func (in *Input) Explain(ctx context.Context, file, which string, s *Source) (st
 		return "", err
 	}
 	return m.Judging.Explain(ctx, sandbox.File{Text: o.Rendered[0]}, which)
+}
+
+// onceStdin refuses files of which several are standard input.
+func onceStdin(files ...string) error {
+	if n := len(slices.DeleteFunc(slices.Clone(files), func(f string) bool { return f != "-" })); n > 1 {
+		return errors.New("standard input (-) can be one of the files only")
+	}
+	return nil
 }
 
 // file reads a report or a snapshot.

@@ -54,7 +54,7 @@ func Load(b []byte) (*Report, error) {
 		return nil, fmt.Errorf("%w: text after its end", ErrReport)
 	}
 	if strings.HasPrefix(r.Schema, "ringfence.snapshot/") {
-		return nil, fmt.Errorf("%w: schema %q, want %q", ErrSnapshot, r.Schema, Schema)
+		return nil, fmt.Errorf("%w: it is a snapshot (schema %q), want a report: audit --snapshot FILE -f json makes one of it", ErrSnapshot, r.Schema)
 	}
 	if r.Schema != Schema {
 		return nil, fmt.Errorf("%w: schema %q, want %q", ErrReport, r.Schema, Schema)
