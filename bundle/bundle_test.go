@@ -43,7 +43,7 @@ const waivers = `waivers:
 // keys are a private and a public key in PEM.
 type keys struct{ private, public []byte }
 
-func pair(t testing.TB, private any, public any) keys {
+func pair(t testing.TB, private, public any) keys {
 	t.Helper()
 	a, err1 := x509.MarshalPKCS8PrivateKey(private)
 	b, err2 := x509.MarshalPKIXPublicKey(public)

@@ -44,7 +44,7 @@ func dockerHost() *snapshot.Snapshot {
 	dockerd := root
 	dockerd.PID, dockerd.Comm, dockerd.Exe, dockerd.Unit, dockerd.Cgroup = 700, "dockerd", "/usr/bin/dockerd", "docker.service", "/system.slice/docker.service"
 	s.Processes.List = append(s.Processes.List, dockerd)
-	listen := func(netns uint64, port int, pid int, comm string) {
+	listen := func(netns uint64, port, pid int, comm string) {
 		s.Listeners.Sockets = append(s.Listeners.Sockets, snapshot.Socket{
 			Netns: netns, Proto: "tcp", Family: 4, Addr: "0.0.0.0", Port: port, Inode: uint64(90000 + port), OwnerState: snapshot.OwnersSeen,
 			Owners: []snapshot.Owner{{PID: pid, Comm: comm}},

@@ -36,7 +36,6 @@ type files struct {
 	noted map[string]bool // paths
 	dirs  map[string]int  // watched directories
 	paths map[int]string  // and their descriptors
-	left  int             // directories that are too many
 }
 
 func newFiles() *files {
