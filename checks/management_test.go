@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/ringfence/ringfence/snapshot"
@@ -218,11 +219,11 @@ func TestServersThatSystemdStarts(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	got := ""
+	var got strings.Builder
 	for _, v := range s.managedSockets(new(Outcome)) {
-		got += fmt.Sprintf("%s %s %v; ", v.Name, v.Role, v.Listen)
+		got.WriteString(fmt.Sprintf("%s %s %v; ", v.Name, v.Role, v.Listen))
 	}
-	if want := "Cockpit console [10.0.0.1:9443]; telnetd cleartext [2323]; "; got != want {
-		t.Errorf("%q, want %q", got, want)
+	if want := "Cockpit console [10.0.0.1:9443]; telnetd cleartext [2323]; "; got.String() != want {
+		t.Errorf("%q, want %q", got.String(), want)
 	}
 }

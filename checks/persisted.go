@@ -148,18 +148,19 @@ func (s *Scan) ufwFiles(ctx context.Context, p *snapshot.Persisted) error {
 			}
 			list = append(list, RestoreText{Text: b, V6: v6})
 		}
-		head := "*filter\n"
+		var head strings.Builder
+		head.WriteString("*filter\n")
 		for _, c := range []string{"INPUT", "OUTPUT", "FORWARD"} {
 			if policy := strings.ToUpper(set["DEFAULT_"+c+"_POLICY"]); policy == "DROP" || policy == "ACCEPT" {
-				head += ":" + c + " " + policy + " [0:0]\n"
+				head.WriteString(":" + c + " " + policy + " [0:0]\n")
 			} else if policy == "REJECT" { // by a rule at the end
-				head += ":" + c + " DROP [0:0]\n"
+				head.WriteString(":" + c + " DROP [0:0]\n")
 			}
 		}
 		for _, c := range sortedKeys(chains) {
-			head += ":" + c + " - [0:0]\n"
+			head.WriteString(":" + c + " - [0:0]\n")
 		}
-		texts = append(append(texts, RestoreText{Text: []byte(head + "COMMIT\n"), V6: v6}), list...)
+		texts = append(append(texts, RestoreText{Text: []byte(head.String() + "COMMIT\n"), V6: v6}), list...)
 	}
 	return s.restored(ctx, p, texts)
 }

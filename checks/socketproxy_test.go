@@ -35,17 +35,17 @@ func TestProxiesOfSockets(t *testing.T) {
 		s := scanWithProcess(t, c.files)
 		p := &process{argv: strings.Fields(c.line)}
 		p.PID, p.Exe = 77, "/usr/bin/"+p.argv[0]
-		got := ""
+		var got strings.Builder
 		for _, d := range socketProxies[p.exeBase()](s, p) {
 			f := d.fact(p)
 			verify := f.Verify.Value
 			if f.Verify.State != snapshot.Present {
 				verify = "?"
 			}
-			got += strings.Join(f.API, " ") + " " + f.Leads + " " + verify
+			got.WriteString(strings.Join(f.API, " ") + " " + f.Leads + " " + verify)
 		}
-		if got != c.want {
-			t.Errorf("%s: %q, want %q", name, got, c.want)
+		if got.String() != c.want {
+			t.Errorf("%s: %q, want %q", name, got.String(), c.want)
 		}
 	}
 }
