@@ -55,7 +55,10 @@ func split(line string) (words []string) {
 			words = append(words, part)
 			continue
 		}
-		words = append(words, strings.Fields(part)...)
+		before, _, ends := strings.Cut(strings.ReplaceAll(part, "|", ">"), ">") // what comes behind is the shell's
+		if words = append(words, strings.Fields(before)...); ends {
+			break
+		}
 	}
 	return words
 }
