@@ -160,11 +160,11 @@ func next(in *bufio.Reader) ([]byte, error) {
 	var out []byte
 	depth, quoted, escaped := 0, false, false
 	for {
-		b, err := in.Peek(1)
-		if err != nil {
+		if _, err := in.Peek(1); err != nil {
 			break
 		}
-		if b, err = in.Peek(in.Buffered()); err != nil {
+		b, err := in.Peek(in.Buffered())
+		if err != nil {
 			break
 		}
 		if len(out) == 0 {
