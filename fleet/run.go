@@ -100,29 +100,27 @@ func (s *state) open() (err error) {
 
 // judge judges one snapshot. What is wrong with it is not an error of the run.
 func (s *state) judge(ctx context.Context, d *document) error {
-	refuse := func(h *finding.FleetHost, err error) {
+	refuse := func(h *finding.FleetHost, err error) error {
 		h.State, h.Reason, h.File = finding.Refused, err.Error(), d.file
 		if h.Name == "" {
 			h.Name = nameOf(d.file)
 		}
 		s.expect.see(h.Name)
 		s.view.Hosts = append(s.view.Hosts, *h)
+		return nil
 	}
 	of := new(finding.FleetHost)
 	if d.err != nil {
-		refuse(of, d.err)
-		return nil
+		return refuse(of, d.err)
 	}
 	head, err := snapshot.ReadHead(d.text)
 	if err != nil {
-		refuse(of, err)
-		return nil
+		return refuse(of, err)
 	}
 	of.Name, of.ID, of.CollectedAt = head.Host.Name, head.Host.MachineID, head.CollectedAt
 	trust, err := s.Trust.check(d, head, s.signers, s.expect.namesOf(head.Host.Name), s.Now)
 	if err != nil {
-		refuse(of, err)
-		return nil
+		return refuse(of, err)
 	}
 	known := &snapshot.Snapshot{CollectedAt: head.CollectedAt}
 	known.Host.Name, known.Host.MachineID, known.Host.BootID = head.Host.Name, head.Host.MachineID, head.Host.BootID
@@ -131,8 +129,7 @@ func (s *state) judge(ctx context.Context, d *document) error {
 		return ctx.Err()
 	}
 	if err != nil {
-		refuse(of, err)
-		return nil
+		return refuse(of, err)
 	}
 	got.Brief.Host.File = d.file
 	s.expect.see(got.Brief.Host.Name, got.Brief.Host.ID)
