@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/ringfence/ringfence/escape"
 	"github.com/ringfence/ringfence/host"
@@ -53,13 +52,4 @@ func windowsFiles(dir string, open []*os.File) ([]winhost.File, error) {
 		files = append(files, winhost.File{Name: filepath.ToSlash(name), Size: st.Size(), Time: st.ModTime(), ReaderAt: f})
 	}
 	return files, nil
-}
-
-// Look is a snapshot of the Windows host that the program runs on; elsewhere the error is an errors.ErrUnsupported.
-func Look() (*snapshot.Snapshot, error) {
-	source, err := winhost.Look()
-	if err != nil {
-		return nil, err
-	}
-	return source.Snapshot(snapshot.Tool{Name: "ringfence", Version: version.String()}, time.Now()), nil
 }

@@ -5,6 +5,7 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -75,25 +76,24 @@ func (f *fleet) start(n int) {
 // play runs a playbook, and returns what it says and how it ended.
 func (f *fleet) play(book string, hosts []int, vars map[string]any) (string, error) {
 	f.t.Helper()
-	inventory := "[web]\n"
+	var inventory strings.Builder
+	inventory.WriteString("[web]\n")
 	for _, n := range hosts {
-		inventory += fmt.Sprintf("h%d ansible_host=%s\n", n, hostAddr(n))
+		inventory.WriteString(fmt.Sprintf("h%d ansible_host=%s\n", n, hostAddr(n)))
 	}
-	inventory += fmt.Sprintf("[web:vars]\nansible_user=root\nansible_ssh_private_key_file=%[1]s/user\nansible_ssh_common_args='-o UserKnownHostsFile=%[1]s/known_hosts -o ConnectTimeout=5'\n"+
-		"ansible_python_interpreter=/usr/bin/python3\n", f.dir)
+	inventory.WriteString(fmt.Sprintf("[web:vars]\nansible_user=root\nansible_ssh_private_key_file=%[1]s/user\nansible_ssh_common_args='-o UserKnownHostsFile=%[1]s/known_hosts -o ConnectTimeout=5'\n"+
+		"ansible_python_interpreter=/usr/bin/python3\n", f.dir))
 	file := filepath.Join(f.dir, "inventory")
 	all := map[string]any{
 		"ringfence_binary": bed.Program(f.t), "ringfence_judge": bed.Program(f.t), "ringfence_dir": f.dir + "/out",
 		"ringfence_known_hosts": f.dir + "/known_hosts", "ringfence_fail_on": "none",
 	}
-	for k, v := range vars {
-		all[k] = v
-	}
+	maps.Copy(all, vars)
 	extra, err := json.Marshal(all)
 	if err := err; err != nil {
 		f.t.Fatal(err)
 	}
-	if err := os.WriteFile(file, []byte(inventory), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(inventory.String()), 0o600); err != nil {
 		f.t.Fatal(err)
 	}
 	book, err = filepath.Abs("../deploy/ansible/" + book)
@@ -178,9 +178,7 @@ func (f *fleet) fixes(t *testing.T) {
 			"ringfence_allow_from": []string{"10.20.0.1"}, "ringfence_fix_state_args": []string{"--root", "/run/ringfence"}, "ringfence_confirm_timeout": 40,
 			"ringfence_fix_args": []string{"--persist", "never"},
 		}
-		for k, x := range more {
-			v[k] = x
-		}
+		maps.Copy(v, more)
 		return v
 	}
 	// The canary cannot be fixed: nothing is done to the others.

@@ -117,7 +117,7 @@ func openingsOf(f *snapshot.WFPFilter) (list []DocWindowsOpening) {
 	d.Wide = d.Wide || len(d.Remote) == 0
 	for _, m := range managementPorts {
 		if tcp && slices.ContainsFunc(ports, func(p [2]uint64) bool { return p[0] <= m.port && m.port <= p[1] }) {
-			d.Service, d.Port = m.name, int(m.port) //nolint:gosec // of the list above
+			d.Service, d.Port = m.name, int(m.port)
 			list = append(list, d)
 		}
 	}

@@ -115,11 +115,12 @@ func (p *page) fleetHosts(f *finding.Fleet) {
 		if h.Trust.Holds() {
 			from = "verified"
 		}
-		line := fmt.Sprintf("%3d %s", number, column(Clean(h.Name, false), name)) + " " + p.paint(colors["medium"], right(h.Unknown, 7))
+		var line strings.Builder
+		line.WriteString(fmt.Sprintf("%3d %s", number, column(Clean(h.Name, false), name)) + " " + p.paint(colors["medium"], right(h.Unknown, 7)))
 		for _, s := range finding.Severities[:4] {
-			line += p.paint(colors[s], right(h.Findings[s], 6))
+			line.WriteString(p.paint(colors[s], right(h.Findings[s], 6)))
 		}
-		p.line(line + "  " + column(Clean(h.CollectedAt, false), 20) + "  " + from)
+		p.line(line.String() + "  " + column(Clean(h.CollectedAt, false), 20) + "  " + from)
 		if p.o.Verbose && h.Trust != nil && h.Trust.Reason != "" {
 			p.wrapped("      ", Clean(h.Trust.Reason, false), dim)
 		}
@@ -136,15 +137,16 @@ func (p *page) fleetChecks(f *finding.Fleet) {
 	}
 	wide := len(columns)*3 <= p.o.Width-52 && len(columns) <= maxColumns && !repeated(columns)
 	p.line("")
-	head := p.paint(bold, column("CHECKS", 42)) + p.paint(dim, "         ")
+	var head strings.Builder
+	head.WriteString(p.paint(bold, column("CHECKS", 42)) + p.paint(dim, "         "))
 	if wide {
 		for i := range columns {
-			head += p.paint(dim, fmt.Sprintf("%3d", i+1))
+			head.WriteString(p.paint(dim, fmt.Sprintf("%3d", i+1)))
 		}
-		p.line(head)
+		p.line(head.String())
 		p.wrapped("  ", "? unknown, F failed, F? failed and left something open, w waived, . passed, - not applicable", dim)
 	} else {
-		p.line(head + p.paint(dim, " unknown   fail   pass"))
+		p.line(head.String() + p.paint(dim, " unknown   fail   pass"))
 	}
 	rest := 0
 	for i := range f.Checks {
@@ -196,7 +198,7 @@ func (p *page) marks(c *finding.FleetCheck, columns []string) string {
 			mark[h] = "?"
 		}
 	}
-	line := ""
+	var line strings.Builder
 	for _, h := range columns {
 		m := fmt.Sprintf("%3s", mark[h])
 		switch mark[h] {
@@ -205,9 +207,9 @@ func (p *page) marks(c *finding.FleetCheck, columns []string) string {
 		case "?":
 			m = p.paint(colors["medium"], m)
 		}
-		line += m
+		line.WriteString(m)
 	}
-	return line
+	return line.String()
 }
 
 // maxFleetNames is how many hosts are named of each answer.

@@ -87,7 +87,7 @@ const jsonBegin = "{\n\"schema\": \"" + ManySchema + "\",\n\"reports\": [\n"
 
 // endJSON ends the list of reports, and adds the view of all.
 func endJSON(w io.Writer, f *finding.Fleet) error {
-	b, err := indented(f, "")
+	b, err := indented(f)
 	if err == nil {
 		_, err = fmt.Fprintf(w, "],\n\"fleet\": %s\n}\n", escape.JSON(b))
 	}

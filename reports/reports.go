@@ -154,7 +154,7 @@ func writeJSON(w io.Writer, list []*finding.Report, _ Options) error {
 
 // encode writes a value as JSON of somebody else's format.
 func encode(w io.Writer, what string, v any) error {
-	b, err := indented(v, "")
+	b, err := indented(v)
 	if err == nil {
 		_, err = w.Write(append(escape.JSON(b), '\n'))
 	}
@@ -174,7 +174,7 @@ func writeReport(w io.Writer, r *finding.Report) error {
 	if len(r.Forwards) > 0 {
 		short.Forwards = []finding.Forward{}
 	}
-	text, err := indented(&short, "")
+	text, err := indented(&short)
 	if err != nil {
 		return err
 	}
@@ -222,12 +222,12 @@ func writeList[T any](w io.Writer, text []byte, name string, list []T, one func(
 	return rest, err
 }
 
-// indented is a value as JSON whose lines but the first begin with prefix.
-func indented(v any, prefix string) ([]byte, error) {
+// indented is a value as JSON, by two spaces a level.
+func indented(v any) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
-	e.SetIndent(prefix, "  ")
+	e.SetIndent("", "  ")
 	err := e.Encode(v)
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
 }

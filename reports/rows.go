@@ -142,7 +142,7 @@ func (r *row) text(name, s string) {
 		r.b = append(append(append(r.b, '"'), s...), '"')
 		return
 	}
-	quoted, err := indented(s, "")
+	quoted, err := indented(s)
 	if err != nil {
 		r.err = err
 	}

@@ -84,14 +84,15 @@ func empty(t *testing.T, program string) {
 		t.Fatal(err)
 	}
 	for table := range strings.FieldsSeq(string(names)) {
-		rules := "*" + table + "\n"
+		var rules strings.Builder
+		rules.WriteString("*" + table + "\n")
 		for _, chain := range []string{"PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"} {
 			if slices.Contains(chainsOf[table], chain) {
-				rules += ":" + chain + " ACCEPT [0:0]\n"
+				rules.WriteString(":" + chain + " ACCEPT [0:0]\n")
 			}
 		}
 		cmd := exec.Command(program + "-legacy-restore")
-		cmd.Stdin = strings.NewReader(rules + "COMMIT\n")
+		cmd.Stdin = strings.NewReader(rules.String() + "COMMIT\n")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("empty %s: %v: %s", table, err, out)
 		}
