@@ -233,3 +233,27 @@ func goFiles(t *testing.T) []string {
 	}
 	return files
 }
+
+// TestFuzzTargetsAreRun: each target of the fuzzer is among those that make fuzz runs.
+func TestFuzzTargetsAreRun(t *testing.T) {
+	makefile, err := os.ReadFile("Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	target := regexp.MustCompile(`(?m)^func (Fuzz\w+)\(`)
+	for _, file := range goFiles(t) {
+		if !strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range target.FindAllSubmatch(text, -1) {
+			name := filepath.ToSlash(filepath.Dir(file)) + ":" + string(m[1])
+			if !slices.Contains(strings.Fields(string(makefile)), name) {
+				t.Errorf("make fuzz does not run %s", name)
+			}
+		}
+	}
+}

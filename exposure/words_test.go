@@ -72,7 +72,7 @@ func TestWordsThatFitNothing(t *testing.T) {
 		{"external", "iface:eth9", `to "iface:eth9": there is no such interface`},
 		{"external", "addr:10.0.0", `to "addr:10.0.0": want addr:IP`},
 		{"external", "management", `to "management": no interface is in that zone`},
-		{"external", "there", `to "there": want host, management, runtime, workload, external, iface:NAME or addr:IP`},
+		{"external", "there", `to "there": want host, management, runtime, workload, external, iface:NAME, addr:IP or guest:NAME`},
 	} {
 		w := Words{From: c.from, To: c.to, Proto: "tcp"}
 		if q, err := w.Question(s, m); err == nil || err.Error() != c.want {

@@ -39,7 +39,7 @@ func TestContainerWithServer(t *testing.T) {
 	after.keeps(before)
 	s, _ := b.collect()
 	if len(s.SSH.Servers) != 2 {
-		t.Errorf("%d servers, want the host's and the container's", len(s.SSH.Servers))
+		t.Errorf("want the servers of the host and of the container: %+v", s.SSH.Servers)
 	}
 }
 
