@@ -58,8 +58,12 @@ func (s *Scan) findMCP(sec *snapshot.Agents) {
 			if err == nil {
 				list, err = mcpServers(string(b), f.at)
 			}
-			if err != nil {
-				read = snapshot.Fact{State: snapshot.Error, Reason: fmt.Sprintf("%s: %v", file, cause(err))}
+			if err != nil { // of this account's own file: nothing else is unknown by it
+				if len(sec.MCPUnread) < maxMCP {
+					sec.MCPUnread = append(sec.MCPUnread, snapshot.UnreadFile{File: file, Reason: fmt.Sprint(cause(err))})
+				} else {
+					read = snapshot.Fact{State: snapshot.Error, Reason: fmt.Sprintf("more than %d files of settings could not be read", maxMCP)}
+				}
 				continue
 			}
 			secret := false

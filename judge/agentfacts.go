@@ -38,8 +38,9 @@ type DocAgentFiles struct {
 
 // DocMCP is the servers of the Model Context Protocol that agents are told of.
 type DocMCP struct {
-	List   []DocMCPServer `json:"list"`
-	Unread string         `json:"unread"`
+	List   []DocMCPServer        `json:"list"`
+	Unread string                `json:"unread"`
+	Files  []snapshot.UnreadFile `json:"files"` // of settings that could not be read
 }
 
 // DocMCPServer is one of them.
@@ -134,7 +135,7 @@ func (b *builder) agentFacts() {
 	}
 	sortBy(b.doc.AgentBrakes.List, func(d DocBrake) string { return d.Key + d.How })
 	b.doc.AgentFiles = DocAgentFiles{List: orEmpty(sec.Files), Unread: unread(sec.FilesRead)}
-	b.doc.MCP = DocMCP{List: []DocMCPServer{}, Unread: unread(sec.MCPRead)}
+	b.doc.MCP = DocMCP{List: []DocMCPServer{}, Unread: unread(sec.MCPRead), Files: append([]snapshot.UnreadFile{}, sec.MCPUnread...)}
 	for i := range sec.MCP {
 		m := &sec.MCP[i]
 		d := DocMCPServer{Name: m.Name, Whose: b.account(m.UID, m.User, ""), Title: m.Runtime, File: m.File, Host: m.Host, Clear: m.Clear, Secret: m.Secret}

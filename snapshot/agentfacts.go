@@ -27,6 +27,12 @@ type AgentFile struct {
 	To      string `json:"to"`     // everybody, a group with other members, or another user
 }
 
+// UnreadFile is a file that could not be read, and why.
+type UnreadFile struct {
+	File   string `json:"file"`
+	Reason string `json:"reason"`
+}
+
 // MCPServer is a server that an agent gets tools from, as settings of an account have it: a program that it starts, or one elsewhere.
 type MCPServer struct {
 	Runtime string `json:"runtime"`

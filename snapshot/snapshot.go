@@ -534,6 +534,8 @@ type Agents struct {
 	// MCP are the servers of the Model Context Protocol that agents of accounts are told of; in an older snapshot MCPRead is nil.
 	MCP     []MCPServer `json:"mcp,omitempty"`
 	MCPRead *Fact       `json:"mcpRead,omitempty"`
+	// MCPUnread are files of settings that could not be read.
+	MCPUnread []UnreadFile `json:"mcpUnread,omitempty"`
 	// Sandboxes are of the agents that run commands, and of runtimes of sandboxes. In an older snapshot there are none, and Measured is false.
 	Sandboxes []AgentSandbox `json:"sandboxes,omitempty"`
 	Measured  bool           `json:"measured,omitempty"`

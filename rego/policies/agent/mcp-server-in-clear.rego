@@ -34,6 +34,10 @@ _severity(m) := "high" if {
 	m.secret
 } else := "medium"
 
+unknown contains {"resource": {"kind": "file", "key": f.file, "path": f.file}, "reason": sprintf("%s was not read: %s", [f.file, f.reason])} if {
+	some f in input.mcp.files
+}
+
 unknown contains {"resource": {"kind": "file", "key": "settings of agents"}, "reason": input.mcp.unread} if {
 	input.mcp.unread != ""
 }

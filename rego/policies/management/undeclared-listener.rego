@@ -67,7 +67,7 @@ _open(svc, zone) if {
 }
 
 # Beside a list each socket is one to declare or to close. Without one they are told by their programs: one that is known by its name listens at
-# several ports and addresses, and nobody looks at each.
+# several ports and addresses, and nobody looks at each. The program is what the finding is about, however many there are: a port less is no other finding.
 _groups[name] contains svc if {
 	count(_expected) > 0
 	some svc in _asked
@@ -82,16 +82,12 @@ _groups[name] contains svc if {
 	name := svc.owner
 }
 
-_key(name, list) := list[0].key if {
-	count(list) == 1
-} else := name
-
 _text(name, list) := list[0].key if {
 	count(list) == 1
 } else := sprintf("%s (%s)", [name, concat(", ", sort({sprintf("%s %d", [svc.proto, svc.port]) | some svc in list}))])
 
 finding contains {
-	"resource": {"kind": "service", "key": _key(name, all)},
+	"resource": {"kind": "service", "key": name},
 	"message": sprintf("%s listens and nobody declared it: the %s zone reaches it", [_text(name, list), zone]),
 	"severity": _severity(zone),
 	"zone": zone,
@@ -103,9 +99,8 @@ finding contains {
 	),
 } if {
 	some name, group in _groups
-	all := [svc | some svc in group]
 	some zone in _zones
-	list := [svc | some svc in all; _open(svc, zone)]
+	list := [svc | some svc in group; _open(svc, zone)]
 	count(list) > 0
 }
 
