@@ -94,7 +94,7 @@ func Collectors() []Collector {
 		{
 			Name: "nftables", Doc: "the live packet filter",
 			Needs:   "CAP_NET_ADMIN",
-			Reads:   "nf_tables and ipset by nfnetlink, /proc/net/*_tables_names",
+			Reads:   "nf_tables and ipset by nfnetlink, /proc/net/*_tables_names, tables of iptables-legacy by getsockopt",
 			Word:    "the kernel's",
 			Collect: collectNFTables, merge: func(d, s *snapshot.Snapshot) { d.NFTables = s.NFTables },
 		},
