@@ -3,7 +3,9 @@
 package checks
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 
 	"github.com/ringfence/ringfence/host"
@@ -20,9 +22,9 @@ const maxLegacyTables = 16
 // tables that the kernel has are asked for: it makes those that are not there.
 func eachLegacy(h *host.Host, left *int, do func(program string, t ruleset.LegacyTable, err error)) {
 	for _, f := range []struct {
-		program, family string
-		v6              bool
-	}{{"iptables", ruleset.FamilyIP, false}, {"ip6tables", ruleset.FamilyIP6, true}} {
+		program, family, module string
+		v6                      bool
+	}{{"iptables", ruleset.FamilyIP, "iptable_raw", false}, {"ip6tables", ruleset.FamilyIP6, "ip6table_raw", true}} {
 		names, err := h.ReadFile("/proc/thread-self/net/" + tableNames[f.program])
 		if err != nil {
 			continue // legacyTables says so
@@ -37,12 +39,24 @@ func eachLegacy(h *host.Host, left *int, do func(program string, t ruleset.Legac
 			}
 			t := ruleset.LegacyTable{Family: f.family, Name: name}
 			t.Info, t.Entries, err = h.LegacyTable(f.v6, name, ruleset.LegacyInfoSize, limit)
+			if name == "raw" && err == nil {
+				t.Early, err = early(h, f.module)
+			}
 			if left != nil {
 				*left -= len(t.Entries)
 			}
 			do(f.program, t, err)
 		}
 	}
+}
+
+// early says whether the table raw of a module is before fragments are put together. A kernel without the parameter has it behind.
+func early(h *host.Host, module string) (bool, error) {
+	b, err := h.ReadFile("/sys/module/" + module + "/parameters/raw_before_defrag")
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return strings.TrimSpace(string(b)) == "Y", err
 }
 
 // readLegacy adds the tables of iptables-legacy.

@@ -29,7 +29,7 @@ var ErrManyRules = errors.New("the table is larger than is read")
 const legacyAttempts = 5
 
 // LegacyTable is a table of iptables-legacy (or ip6tables-legacy) in the network namespace of the thread, as the kernel keeps it: its info and its
-// entries (ruleset.ParseLegacy). The table has to be there: the kernel makes one that is asked for and is not (xt_find_table_lock). The info
+// entries (ruleset.LegacyTable). The table has to be there: the kernel makes one that is asked for and is not (xt_find_table_lock). The info
 // ends with the size of the entries. It needs CAP_NET_ADMIN.
 func (h *Host) LegacyTable(v6 bool, name string, infoSize, limit int) (info, entries []byte, err error) {
 	if !h.live {

@@ -24,6 +24,8 @@ type LegacyTable struct {
 	Name    string `json:"name"`
 	Info    Hex    `json:"info"`
 	Entries Hex    `json:"entries"`
+	// Early says of the table raw that it is before fragments are put together: the parameter raw_before_defrag of the module (iptable_raw.c).
+	Early bool `json:"early,omitempty"`
 }
 
 // Parse reads its rules.
@@ -32,8 +34,17 @@ func (t *LegacyTable) Parse() (Table, error) {
 	if err != nil {
 		return Table{}, err
 	}
-	return ParseLegacy(t.Family, t.Name, info, t.Entries)
+	tab, err := parseLegacy(t.Family, t.Name, info, t.Entries)
+	for i := range tab.Chains {
+		if t.Early && t.Name == "raw" && tab.Chains[i].Base != nil {
+			tab.Chains[i].Base.Priority = legacyEarly
+		}
+	}
+	return tab, err
 }
+
+// legacyEarly is where the table raw hooks in if it is early (NF_IP_PRI_RAW_BEFORE_DEFRAG).
+const legacyEarly = -450
 
 // LegacyInfoSize is the size of the kernel's structure, the name included.
 const LegacyInfoSize = legacyName + 4 + 5*4 + 5*4 + 4 + 4
@@ -112,10 +123,10 @@ var legacyHooks = []struct{ hook, chain string }{
 // LegacyTableName is how a table of iptables-legacy is called among those of nftables, which can have one of the same name.
 func LegacyTableName(name string) string { return name + " (iptables-legacy)" }
 
-// ParseLegacy reads a table of iptables-legacy or ip6tables-legacy (family ip or ip6) as the kernel gives its entries. Matches and targets have
+// parseLegacy reads a table of iptables-legacy or ip6tables-legacy (family ip or ip6) as the kernel gives its entries. Matches and targets have
 // the form that nftables gives them too. The rest of an entry becomes the expressions that iptables-nft makes of it, so that both mean the same
 // to whoever reads rules. An error is a table that no kernel gives, or that has what is not understood.
-func ParseLegacy(family, name string, info LegacyInfo, entries []byte) (Table, error) {
+func parseLegacy(family, name string, info LegacyInfo, entries []byte) (Table, error) {
 	p := legacyParser{table: Table{Family: family, Name: LegacyTableName(name), Legacy: name, Chains: []Chain{}}, info: info, b: entries, layout: &legacyIP}
 	if family == FamilyIP6 {
 		p.layout = &legacyIP6

@@ -90,7 +90,7 @@ func TestLegacyTablesAreRead(t *testing.T) {
 	} {
 		var l legacyBuilder
 		l.table(c.change, c.verdict, legacyDrop)
-		tab, err := ParseLegacy(FamilyIP, "filter", l.info, l.b)
+		tab, err := parseLegacy(FamilyIP, "filter", l.info, l.b)
 		if err != nil {
 			t.Errorf("%s: %v", what, err)
 			continue
@@ -133,11 +133,11 @@ func TestLegacyTablesThatNoKernelGives(t *testing.T) {
 		if c.damage != nil {
 			c.damage(&l)
 		}
-		if _, err := ParseLegacy(FamilyIP, "filter", l.info, l.b); err == nil {
+		if _, err := parseLegacy(FamilyIP, "filter", l.info, l.b); err == nil {
 			t.Errorf("%s is read", what)
 		}
 	}
-	if _, err := ParseLegacy(FamilyIP, "broute", LegacyInfo{}, nil); err == nil {
+	if _, err := parseLegacy(FamilyIP, "broute", LegacyInfo{}, nil); err == nil {
 		t.Error("a table that is not known is read")
 	}
 }
@@ -158,7 +158,7 @@ func FuzzLegacy(f *testing.F) {
 		if v6 {
 			family = FamilyIP6
 		}
-		tab, err := ParseLegacy(family, "mangle", info, b)
+		tab, err := parseLegacy(family, "mangle", info, b)
 		if err != nil {
 			return
 		}
@@ -166,4 +166,27 @@ func FuzzLegacy(f *testing.F) {
 			t.Error(err)
 		}
 	})
+}
+
+// TestLegacyTableRawCanBeEarly: a parameter of the module puts it before fragments are put together.
+func TestLegacyTableRawCanBeEarly(t *testing.T) {
+	var l legacyBuilder
+	l.table(nil, func(int) int32 { return legacyDrop }, legacyAccept)
+	for early, want := range map[bool]int32{false: -300, true: -450} {
+		tab, err := l.raw(early).Parse()
+		if err != nil || tab.Chain("INPUT").Base.Priority != want {
+			t.Errorf("early %v: %+v, %v", early, tab.Chains, err)
+		}
+	}
+}
+
+// raw is what was built as the kernel tells it.
+func (l *legacyBuilder) raw(early bool) *LegacyTable {
+	info := make([]byte, LegacyInfoSize)
+	at := legacyName
+	for _, n := range slices.Concat([]uint32{l.info.ValidHooks}, l.info.HookEntry[:], l.info.Underflow[:], []uint32{l.info.Entries, l.info.Size}) {
+		ne.PutUint32(info[at:], n)
+		at += 4
+	}
+	return &LegacyTable{Family: FamilyIP, Name: "raw", Info: info, Entries: l.b, Early: early}
 }
