@@ -259,7 +259,7 @@ func (q *windowsQuestion) answer(f *filtering) Answer {
 		}}
 	}
 	maps.Copy(facts, arrivalFacts(q.adapter, f.epoch, f.byRule))
-	f = &filtering{engine: f.engine.For(facts), check: f.check.For(facts)}
+	near := &filtering{engine: f.engine.For(facts), check: f.check.For(facts)}
 	addrs := []netip.Addr{bound}
 	elsewhere := false
 	if q.adapter != nil {
@@ -270,7 +270,7 @@ func (q *windowsQuestion) answer(f *filtering) Answer {
 		} else {
 			elsewhere = !slices.Contains(own, bound)
 		}
-		if !f.engine.Asks(wfp.LocalAddress) {
+		if !near.engine.Asks(wfp.LocalAddress) {
 			addrs = addrs[:1]
 		}
 	}
@@ -283,17 +283,24 @@ func (q *windowsQuestion) answer(f *filtering) Answer {
 		if len(from) == 0 {
 			continue
 		}
-		if a := q.ask(f, facts, addr, from); i == 0 {
+		if a := q.ask(near, facts, addr, from); i == 0 {
 			out = a
 		} else {
 			out.join(&a)
 		}
 	}
-	if why := q.machines(); why != "" && out.Verdict == packet.Reachable {
-		return Answer{Answer: unknown(why)}
+	why = ""
+	switch {
+	case out.Verdict == packet.Unreachable:
+		why = q.byAnother(f, facts, bound)
+	case out.Verdict != packet.Reachable:
+	case elsewhere:
+		why = "whether the interface takes packets for an address of another one (weak host model) was not read"
+	default:
+		why = q.machines()
 	}
-	if elsewhere && out.Verdict == packet.Reachable {
-		return Answer{Answer: unknown("whether the interface takes packets for an address of another one (weak host model) was not read")}
+	if why != "" {
+		return Answer{Answer: unknown(why)}
 	}
 	return out
 }

@@ -81,7 +81,11 @@ func TestWindows(t *testing.T) {
 		"the host's own":                      {"", "host", 18789, packet.Reachable, ""},
 		"an address of its own":               {"Protocol=6|LPort=139|", lan, 139, packet.Reachable, "> 192.168.1.5:139"},
 		"an address of another interface":     {"Protocol=6|LPort=139|", wsl, 139, packet.Unknown, "weak host"},
-		"one that is blocked anyway":          {"Protocol=6|LPort=139|Profile=Private|", wsl, 139, packet.Unreachable, "public profile"},
+		"one that is blocked anyway":          {"Protocol=6|LPort=139|Profile=Private|RA4=192.168.1.0/24|", wsl, 139, packet.Unreachable, "public profile"},
+		"by the rules of another profile":     {"Protocol=6|LPort=139|Profile=Private|", wsl, 139, packet.Unknown, "the rules for Ethernet may count"},
+		"and by any address":                  {winrmRule + "Profile=Private|", wsl, 5985, packet.Unknown, "192.168.1.5"},
+		"which does not let them in":          {winrmRule + "Profile=Private|RA4=LocalSubnet|", wsl, 5985, packet.Unreachable, "public profile"},
+		"nor another interface of its own":    {winrmRule + "Profile=Private|", vpn, 5985, packet.Unreachable, "public profile"},
 		"a program that is not known":         {"App=C:\\x\\y.exe|", lan, 9000, packet.Unknown, "the program that listens was not read"},
 		"no listener":                         {"", lan, 1, packet.Unreachable, "nothing listens"},
 	} {

@@ -179,6 +179,9 @@ func runsServices(w *snapshot.Windows, l *snapshot.WindowsListener) bool {
 	})
 }
 
+// profileFields are those that ask for a profile of the firewall.
+var profileFields = []wfp.Field{wfp.OriginalProfile, wfp.CurrentProfile, wfp.ArrivalProfile, wfp.LocalProfile, wfp.NexthopProfile}
+
 // arrivalFacts are those of packets that come in by an interface; nil is one that was not read. Filters that were made of rules name it by its
 // GUID, those of the engine by its LUID.
 func arrivalFacts(a *snapshot.WindowsAdapter, epoch wfp.Fact, byRule bool) wfp.Facts {
@@ -195,14 +198,13 @@ func arrivalFacts(a *snapshot.WindowsAdapter, epoch wfp.Fact, byRule bool) wfp.F
 		f[k] = wfp.Fact{} // the first packet of a connection is no second thought
 	}
 	f["COMPARTMENT_ID"] = wfp.Fact{Number: 1} // the default one
-	profiles := []wfp.Field{wfp.OriginalProfile, wfp.CurrentProfile, wfp.ArrivalProfile, wfp.LocalProfile, wfp.NexthopProfile}
 	places := []wfp.Field{wfp.Interface, wfp.ArrivalInterface, wfp.NexthopInterface, "IP_PHYSICAL_ARRIVAL_INTERFACE", "IP_PHYSICAL_NEXTHOP_INTERFACE"}
 	indexes := []wfp.Field{"INTERFACE_INDEX", "LOCAL_INTERFACE_INDEX", "ARRIVAL_INTERFACE_INDEX", "NEXTHOP_INTERFACE_INDEX"}
 	kinds := []wfp.Field{wfp.InterfaceType, wfp.ArrivalType, wfp.NexthopType, "LOCAL_INTERFACE_TYPE"}
 	tunnels := []wfp.Field{wfp.TunnelType, wfp.ArrivalTunnel, wfp.NexthopTunnel, "LOCAL_TUNNEL_TYPE"}
 	if a == nil {
 		const why = "the interfaces were not read"
-		unknown(why, slices.Concat(profiles, places, indexes, kinds, tunnels, []wfp.Field{mpssvc.WiFiDirect, wfp.LocalAddress})...)
+		unknown(why, slices.Concat(profileFields, places, indexes, kinds, tunnels, []wfp.Field{mpssvc.WiFiDirect, wfp.LocalAddress})...)
 		return f
 	}
 	set := func(v wfp.Fact, fields ...wfp.Field) {
@@ -211,9 +213,9 @@ func arrivalFacts(a *snapshot.WindowsAdapter, epoch wfp.Fact, byRule bool) wfp.F
 		}
 	}
 	if p, known := mpssvc.ProfileOf(a); known {
-		set(wfp.Fact{Number: mpssvc.ProfileID(p)}, profiles...)
+		set(wfp.Fact{Number: mpssvc.ProfileID(p)}, profileFields...)
 	} else {
-		unknown("the profile of the interface "+a.Name+" was not read", profiles...)
+		unknown("the profile of the interface "+a.Name+" was not read", profileFields...)
 	}
 	at := wfp.Fact{Number: a.LUID, Text: strings.ToLower(a.GUID)}
 	if a.LUID == 0 {

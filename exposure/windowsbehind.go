@@ -1,0 +1,65 @@
+package exposure
+
+import (
+	"maps"
+	"net/netip"
+	"slices"
+
+	"github.com/ringfence/ringfence/packet"
+	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/wfp"
+	"github.com/ringfence/ringfence/wfp/mpssvc"
+)
+
+// translated are the kinds of networks that the host hides behind addresses of its own.
+var translated = []snapshot.WindowsNetworkKind{snapshot.NetworkWSL, snapshot.NetworkHyperV, snapshot.NetworkHNS, snapshot.NetworkICS}
+
+// byAnother is why it is not known whether machines are stopped, though the filters for their interface stop them: what they send to an address
+// that the host has on another interface was seen to be judged by the profile of that one. It is empty where the filters for that one stop them
+// too. F are the filters that no interface has narrowed, facts those of the interface of the machines.
+func (q *windowsQuestion) byAnother(f *filtering, facts wfp.Facts, bound netip.Addr) string {
+	if q.adapter == nil || !q.v4 || !slices.Contains(translated, q.adapter.Kind) {
+		return ""
+	}
+	type way struct {
+		profile snapshot.WindowsProfile
+		known   bool
+		to      netip.Addr
+	}
+	own, known := mpssvc.ProfileOf(q.adapter)
+	byAddr := f.engine.Asks(wfp.LocalAddress)
+	list := q.w.snap.Adapters.List
+	anyUp := slices.ContainsFunc(list, func(a snapshot.WindowsAdapter) bool { return a.Up })
+	done := map[way]bool{{profile: own, known: known}: true}
+	for i := range list {
+		a := &list[i]
+		if a == q.adapter || anyUp && !a.Up || a.Type == loopbackType {
+			continue
+		}
+		for _, to := range localAddrs(a, q.v4) {
+			w := way{to: to}
+			if w.profile, w.known = mpssvc.ProfileOf(a); !byAddr {
+				w.to = netip.Addr{}
+			}
+			from := onItsLink(q.from, to)
+			if done[w] || len(from) == 0 || !bound.IsUnspecified() && bound != to {
+				continue
+			}
+			done[w] = true
+			if why := q.w.spend(f); why != "" {
+				return why
+			}
+			other := maps.Clone(facts)
+			there := arrivalFacts(a, wfp.Fact{}, f.byRule)
+			for _, k := range profileFields {
+				other[k] = there[k]
+			}
+			other[wfp.LocalAddress] = wfp.Fact{Addr: to}
+			near := &filtering{engine: f.engine.For(other), check: f.check.For(other)}
+			if answer := q.ask(near, other, to, from); answer.Verdict != packet.Unreachable {
+				return "to " + to.String() + " the rules for " + a.Name + " may count, which do not stop it: how the host judges what its machines send to an address of another interface was not read"
+			}
+		}
+	}
+	return ""
+}
