@@ -141,7 +141,7 @@ func (w *Windows) Listeners(list []int, origins []zones.Origin) map[int][]OfWind
 }
 
 // families are those that a listener takes. The tables of the kernel have a listener of each; PowerShell tells a socket for both as one
-// of IPv6, as it does those of the kernel itself (http.sys, SMB).
+// of IPv6, as it does those of the kernel itself (http.sys, SMB). One of a single address of IPv4 is another socket.
 func (w *Windows) families(l *snapshot.WindowsListener) []bool {
 	if l.Family == 4 {
 		return []bool{true}
@@ -150,7 +150,7 @@ func (w *Windows) families(l *snapshot.WindowsListener) []bool {
 		return []bool{false}
 	}
 	for i := range w.snap.Listeners.List {
-		if o := &w.snap.Listeners.List[i]; o.Family == 4 && o.Port == l.Port && o.Proto == l.Proto {
+		if o := &w.snap.Listeners.List[i]; o.Addr == "0.0.0.0" && o.Port == l.Port && o.Proto == l.Proto {
 			return []bool{false}
 		}
 	}

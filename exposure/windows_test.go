@@ -255,6 +255,56 @@ func TestWindowsNotRead(t *testing.T) {
 	}
 }
 
+// TestWindowsUnseen: that nothing listens is said only of sockets that were told.
+func TestWindowsUnseen(t *testing.T) {
+	ask := func(s *snapshot.Snapshot, proto string, port int) Answer {
+		a, err := AskWindows(t.Context(), s, zones.Classify(s, nil), &Words{From: "external", To: "host", Proto: proto, Dport: port})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a
+	}
+	s := windowsHost()
+	if a := ask(s, "udp", 161); a.Verdict != packet.Unknown || !strings.Contains(reasons(a), "Get-NetUDPEndpoint") {
+		t.Errorf("no UDP was told: %s, %s", a.Verdict, reasons(a))
+	}
+	s.Windows.Listeners.List = append(s.Windows.Listeners.List, snapshot.WindowsListener{Proto: "udp", Family: 4, Addr: "0.0.0.0", Port: 123})
+	if a := ask(s, "udp", 161); a.Verdict != packet.Unreachable {
+		t.Errorf("UDP was told: %s, %s", a.Verdict, reasons(a))
+	}
+	s.Windows.Networks.List = []snapshot.WindowsNetwork{{Name: "nat", Ports: []snapshot.WindowsPortMap{{Proto: "tcp", Port: 2222, ToAddr: "172.20.0.5", ToPort: 22}}}}
+	if a := ask(s, "tcp", 2222); a.Verdict != packet.Unknown || !strings.Contains(reasons(a), "172.20.0.5:22") {
+		t.Errorf("a port that WinNAT translates: %s, %s", a.Verdict, reasons(a))
+	}
+	if a := ask(s, "udp", 2222); a.Verdict != packet.Unreachable {
+		t.Errorf("one of another protocol: %s, %s", a.Verdict, reasons(a))
+	}
+	s.Windows.Listeners.Read = snapshot.Fact{State: snapshot.Error, Reason: "the table of UDP"}
+	if a := ask(s, "tcp", 5985); a.Verdict != packet.Unknown || !strings.Contains(reasons(a), "the table of UDP") {
+		t.Errorf("a part of the sockets: %s, %s", a.Verdict, reasons(a))
+	}
+}
+
+// TestWindowsFamilies: a socket of one address of IPv4 says nothing of one that takes both families.
+func TestWindowsFamilies(t *testing.T) {
+	s := windowsHost("Protocol=6|LPort=8080|RA4=10.8.0.0/24|")
+	l := &s.Windows.Listeners.List
+	*l = []snapshot.WindowsListener{
+		{Proto: "tcp", Family: 4, Addr: "127.0.0.1", Port: 8080, PID: 7, OwnerState: snapshot.OwnersUnknown},
+		{Proto: "tcp", Family: 6, Addr: "::", Port: 8080, PID: 8, OwnerState: snapshot.OwnersUnknown},
+	}
+	if a := askWindows(t, s, "iface:VPN", 8080); a.Verdict != packet.Reachable {
+		t.Errorf("beside one of loopback: %s, %s", a.Verdict, reasons(a))
+	}
+	w := NewWindows(s)
+	if both := w.families(&(*l)[1]); len(both) != 2 {
+		t.Errorf("families %v", both)
+	}
+	if (*l)[0].Addr = "0.0.0.0"; len(w.families(&(*l)[1])) != 1 {
+		t.Error("one that has its own half takes both families")
+	}
+}
+
 // TestWindowsBounded: rules and listeners without end use up an effort, and leave the rest unknown.
 func TestWindowsBounded(t *testing.T) {
 	s := windowsHost()

@@ -3,8 +3,10 @@ package exposure
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/ringfence/ringfence/packet"
@@ -40,6 +42,9 @@ func AskWindows(ctx context.Context, s *snapshot.Snapshot, m *zones.Map, q *Word
 	}
 	out := Answer{Answer: reach.Answer{Verdict: packet.Unreachable}, Checked: true}
 	if len(list) == 0 {
+		if why := w.unseen(q); why != "" {
+			return Answer{Answer: unknown(why)}, nil
+		}
 		out.StoppedBy = []packet.Cause{{Text: "nothing listens there"}}
 	}
 	asked := 0
@@ -53,10 +58,30 @@ func AskWindows(ctx context.Context, s *snapshot.Snapshot, m *zones.Map, q *Word
 			}
 		}
 	}
+	if r := w.snap.Listeners.Read; out.Verdict == packet.Unreachable && r.State != snapshot.Present {
+		return Answer{Answer: unknown("not all that listens was read: " + r.Reason)}, nil
+	}
 	if asked == 0 && len(list) > 0 {
 		out.StoppedBy = []packet.Cause{{Text: "no such source is behind these interfaces"}}
 	}
 	return out, nil
+}
+
+// unseen is why something may have a port though no socket does.
+func (w *Windows) unseen(q *Words) string {
+	told := func(l snapshot.WindowsListener) bool { return l.Proto == q.Proto }
+	if q.Proto == "udp" && !slices.ContainsFunc(w.snap.Listeners.List, told) {
+		return "no socket of UDP was told (Get-NetUDPEndpoint)"
+	}
+	for i := range w.snap.Networks.List {
+		n := &w.snap.Networks.List[i]
+		for _, p := range n.Ports {
+			if p.Proto == q.Proto && (q.Dport == 0 || q.Dport == p.Port) {
+				return fmt.Sprintf("the network %s translates port %d to %s, which is not part of the model", n.Name, p.Port, net.JoinHostPort(p.ToAddr, strconv.Itoa(p.ToPort)))
+			}
+		}
+	}
+	return ""
 }
 
 // most is how many causes of many answers are kept.
