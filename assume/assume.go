@@ -53,7 +53,7 @@ type Claim struct {
 	Any   []Claim  `json:"any,omitempty"`
 	Not   *Claim   `json:"not,omitempty"`
 	Fact  string   `json:"fact,omitempty"`
-	Check []string `json:"check,omitempty"` // all pass, or do not apply
+	Check []string `json:"check,omitempty"` // all pass, or do not apply to a host of their system
 	Reach *Reach   `json:"reach,omitempty"`
 	Path  *Path    `json:"path,omitempty"`
 	Rego  string   `json:"rego,omitempty"` // data.ringfence.assumption.NAME

@@ -12,7 +12,8 @@ import (
 )
 
 // World answers what claims ask of a host. The claim joins no others, and names one check if it is about checks; what those rest on is not its
-// matter. A status of a check is in its answer's validity: one that does not apply has nothing that could be wrong, and is confirmed.
+// matter. A status of a check is in its answer's validity: one that does not apply has nothing that could be wrong, and is confirmed,
+// unless it is of another system.
 type World interface {
 	Ask(c *Claim) finding.Ground
 }

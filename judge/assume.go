@@ -106,6 +106,10 @@ func (a *asking) check(id string) finding.Ground {
 		return p
 	}
 	res := &a.results[i]
+	if j := slices.IndexFunc(a.p.Checks, func(c Check) bool { return c.ID == id }); j >= 0 && a.p.Checks[j].otherSystem(a.b.snap) != "" {
+		p.Because = res.Reason // nothing of this host was looked at for it
+		return p
+	}
 	switch res.Status {
 	case finding.Pass:
 		p.Validity, p.Because, p.Evidence = finding.Confirmed, "", []string{"it passes"}
@@ -149,7 +153,13 @@ func (a *asking) reach(q *assume.Reach) finding.Ground {
 	} else {
 		got = a.asked(q)
 	}
-	return a.whole(decided(p, got, q.Answer), reachReads)
+	p = decided(p, got, q.Answer)
+	if p.Validity == finding.Rejected && q.Answer == string(packet.Reachable) { // by what is not there: all of it has to be seen for that too
+		if seen := a.whole(finding.Ground{Kind: p.Kind, What: p.What, Validity: finding.Confirmed}, reachReads); seen.Validity != finding.Confirmed {
+			return seen
+		}
+	}
+	return a.whole(p, reachReads)
 }
 
 // ways is an answer about packets of one kind.
@@ -271,7 +281,11 @@ func (a *asking) path(q *assume.Path) finding.Ground {
 			}
 		}
 	}
-	if asked == 0 {
+	switch one := q.From != "any" && !strings.HasPrefix(q.From, "zone:") && !strings.HasPrefix(q.From, "kind:"); {
+	case asked > 0:
+	case one: // as of an interface: a name that is written wrong is nobody's
+		open, p.Because = 1, fmt.Sprintf("nobody on the host is called %s", q.From)
+	default:
 		p.Evidence = []string{"there is nobody such on the host"}
 	}
 	if len(p.Evidence) > maxTold {

@@ -79,6 +79,7 @@ func TestQuestionsOfAssumptions(t *testing.T) {
 		{"no filter was read", ssh("unreachable"), status(fixtures.Host(), "nftables", snapshot.Denied), "unconfirmed", "nftables was not read"},
 		{"listeners in part", ssh("unreachable"), status(fixtures.Host(), "listeners", snapshot.Partial), "unconfirmed", "listeners was read in part"},
 		{"listeners in part, and open", ssh("unreachable"), status(opened(fixtures.Host()), "listeners", snapshot.Partial), "rejected", "in docker0 tcp"},
+		{"listeners in part, and closed, meant open", ssh("reachable"), status(fixtures.Host(), "listeners", snapshot.Partial), "unconfirmed", "listeners was read in part"},
 		{"services", services, fixtures.Host(), "confirmed", "sshd"},
 		{"a service", services, opened(fixtures.Host()), "rejected", "in docker0 tcp"},
 		{"but that one", "{reach: {from: 'zone:workload', to: services, except: [22/tcp], answer: unreachable}}", opened(fixtures.Host()), "confirmed", "no such service"},
@@ -86,10 +87,13 @@ func TestQuestionsOfAssumptions(t *testing.T) {
 		{"an interface that is gone", "{reach: {from: 'iface:gone0', to: host, answer: unreachable}}", fixtures.Host(), "unconfirmed", "no interface gone0"},
 		{"an empty zone", "{reach: {from: 'zone:runtime', to: host, answer: unreachable}}", fixtures.Host(), "confirmed", "nothing is in that zone"},
 		{"who is meant to", filter, fixtures.Host(), "confirmed", "as is meant"},
+		{"nobody of a kind", "{path: {from: 'kind:agent', to: root@host, answer: none}}", fixtures.Host(), "confirmed", "nobody such"},
+		{"nobody of a name", "{path: {from: 'container wbe', to: root@host, answer: none}}", fixtures.Host(), "unconfirmed", "nobody on the host is called container wbe"},
 		{"paths of files that were not read", filter, status(fixtures.Host(), "powers", snapshot.Denied), "unconfirmed", "powers was not read"},
 		{"paths in part", filter, status(fixtures.Host(), "processes", snapshot.Partial), "unconfirmed", ""},
 		{"a check", "{check: [host/not-immutable]}", fixtures.Host(), "confirmed", "it passes"},
 		{"a check that does not apply", "{check: [agent/runs-as-root]}", fixtures.Host(), "confirmed", "does not apply"},
+		{"a check of another system", "{check: [windows/firewall-off]}", fixtures.Host(), "unconfirmed", "does not run Windows"},
 		{"a check that is unknown", "{check: [host/not-immutable]}", status(fixtures.Host(), "kernel", snapshot.Denied), "unconfirmed", "kernel was not read"},
 		{"a check that fails", "{check: [management/ssh-reachable-from-workload]}", opened(fixtures.Host()), "rejected", "reachable"},
 		{"a fact", "{fact: host.kernel.lockdown}", fixtures.Host(), "confirmed", "integrity"},
@@ -226,6 +230,27 @@ func TestFactsOfTheKernel(t *testing.T) {
 		k.Sysctls["kernel/modules_disabled"], k.Sysctls["kernel/kexec_load_disabled"], k.Sysctls["kernel/unprivileged_bpf_disabled"] = c.modules, c.kexec, c.bpf
 		if a, _ := held(t, s, "{fact: "+c.fact+"}"); a.Validity != c.want {
 			t.Errorf("%+v: %s %q", c, a.Validity, a.Because)
+		}
+	}
+}
+
+// TestShippedAssumptionsOfWindows: what is asked of Linux alone is not known of a host of another system.
+func TestShippedAssumptionsOfWindows(t *testing.T) {
+	p, err := loadedOnce()
+	if err != nil {
+		t.Fatal(err)
+	}
+	reg, err := assume.Shipped(p.Known())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := Judge(t.Context(), fixtures.WindowsHost(), p, &Config{Register: reg}, "0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range r.Assumptions {
+		if a.Validity != finding.Unconfirmed {
+			t.Errorf("%s: %s %v", a.ID, a.Validity, a.Claims)
 		}
 	}
 }
