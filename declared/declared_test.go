@@ -146,6 +146,10 @@ func TestZonesOfTheModel(t *testing.T) {
 	if d := cmp.Diff([]string{"medium ext0", "medium docker0", "low mgmt1"}, heads); d != "" {
 		t.Error(d, got)
 	}
+	got = held(t, scene(), "flows: []\nzones:\n- {name: management, interfaces: [mgmt0, mgmt1]}\n- {name: external, interfaces: ['*0']}\n- {name: workload, interfaces: [docker0]}\n", "network was read in part")
+	if d := cmp.Diff([]string{"? mgmt1: network was read in part"}, got[differs+" unknown"]); d != "" {
+		t.Error(d, got)
+	}
 }
 
 // TestBegunModelHasNoFinding: the model that is begun of a report says what the report says, whatever names are in it.

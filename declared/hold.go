@@ -147,7 +147,8 @@ func flows(r *finding.Report) []*real {
 		for _, name := range l.To {
 			if from, to := zones[l.From], zones[name]; from != to && from != "" && to != "" {
 				f := of(from+" -> "+to, from, to, nil)
-				f.any.join(l.Verdict, fmt.Sprintf("%s to %s %s", l.From, name, l.Family), "", nil, nil, nil)
+				why := []finding.Cause{{Text: "the report does not list why, of so many"}}
+				f.any.join(l.Verdict, fmt.Sprintf("%s to %s %s", l.From, name, l.Family), "", nil, nil, why)
 			}
 		}
 	}
@@ -187,7 +188,7 @@ func (m *Model) Hold(r *finding.Report, missed, links string) []finding.Result {
 	all := flows(r)
 	known := m.real(all, out[undeclared])
 	m.possible(r, known, missed, out[impossible])
-	m.zones(r, out[differs])
+	m.zones(r, links, out[differs])
 	return []finding.Result{*settled(out[impossible], missed), *settled(out[undeclared], missed), *settled(out[differs], links)}
 }
 
@@ -373,8 +374,9 @@ func stops(list []string) (out []string) {
 	return out
 }
 
-// zones finds the interfaces that are in other zones than the model has them in. A model without zones has said nothing of them.
-func (m *Model) zones(r *finding.Report, res *finding.Result) {
+// zones finds the interfaces that are in other zones than the model has them in. A model without zones has said nothing of them. Missed is why not
+// all interfaces were seen: then one that is not there is not known to be gone.
+func (m *Model) zones(r *finding.Report, missed string, res *finding.Result) {
 	if len(m.Zones) == 0 {
 		res.Status, res.Reason = finding.NotApplicable, "the model has no interfaces"
 		return
@@ -401,7 +403,11 @@ func (m *Model) zones(r *finding.Report, res *finding.Result) {
 	}
 	for _, z := range m.Zones {
 		for _, name := range z.Interfaces {
-			if !found[name] && !strings.ContainsAny(name, `*?[\`) {
+			switch {
+			case found[name] || strings.ContainsAny(name, `*?[\`):
+			case missed != "":
+				res.Unknowns = append(res.Unknowns, finding.Unclear{Resource: finding.Resource{Kind: "interface", Key: name}, Reason: missed})
+			default:
 				res.Findings = append(res.Findings, finding.Finding{
 					Resource: finding.Resource{Kind: "interface", Key: name}, Severity: "low", Message: fmt.Sprintf("the model has %s in the %s zone, and there is no such interface", name, z.Name),
 					Evidence: []string{fmt.Sprintf("none of %d interfaces is called so", len(r.Zones))}, Remediation: []finding.Remediation{{Kind: "words", Text: "take it out of the model"}},
