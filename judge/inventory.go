@@ -8,6 +8,7 @@ import (
 
 	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/power"
+	"github.com/ringfence/ringfence/snapshot"
 	"github.com/ringfence/ringfence/zones"
 )
 
@@ -219,11 +220,14 @@ func (t *teller) sockets() {
 				from = m.Workload
 				t.add(finding.Part{Key: from, Kind: finding.PartProcess, Name: from, Zone: zones.Host})
 			}
-			t.use(finding.Use{
-				From: from, Kind: finding.UseSocket, To: p.Key, Object: s.Path, Write: true,
-				Verdict: map[bool]string{false: string(power.Yes), true: string(power.Unknown)}[m.Named || s.Gated],
-				Because: map[bool][]string{true: {"its specification mounts it, and it was not seen there"}}[m.Named],
-			})
+			u := finding.Use{From: from, Kind: finding.UseSocket, To: p.Key, Object: s.Path, Write: true, Verdict: string(power.Yes)}
+			switch {
+			case m.Named:
+				u.Verdict, u.Because = string(power.Unknown), []string{"its specification mounts it, and it was not seen there"}
+			case s.Gated:
+				u.Verdict, u.Because = string(power.Unknown), []string{"the daemon asks who connects, and what it lets them do was not looked at"}
+			}
+			t.use(u)
 		}
 	}
 }
@@ -250,7 +254,7 @@ func (t *teller) use(u finding.Use) {
 // ofRuntime are the places in a container that its runtime mounts a file of its own at.
 var ofRuntime = []string{"/etc/resolv.conf", "/etc/hostname", "/etc/hosts", "/dev/shm", "/dev/termination-log", "/run/.containerenv"}
 
-// mounts tells the files and directories of the host that containers see.
+// mounts tells the files and directories of the host that containers see. What nobody but whose a container is says of it was not seen.
 func (t *teller) mounts() {
 	for i := range t.b.snap.Runtimes.Containers {
 		c := &t.b.snap.Runtimes.Containers[i]
@@ -260,9 +264,11 @@ func (t *teller) mounts() {
 			}
 			key := "store " + m.Source
 			t.add(finding.Part{Key: key, Kind: finding.PartStore, Name: m.Source, Zone: zones.Host})
-			t.use(finding.Use{
-				From: "container " + t.b.containerName(c.ID), Kind: finding.UseMount, To: key, Object: m.Dest, Write: m.RW, Verdict: string(power.Yes),
-			})
+			u := finding.Use{From: "container " + t.b.containerName(c.ID), Kind: finding.UseMount, To: key, Object: m.Dest, Write: m.RW, Verdict: string(power.Yes)}
+			if !c.Word.Trusted() && (c.KernelFiles == nil || c.KernelFiles.Read.State != snapshot.Present) {
+				u.Verdict, u.Because = string(power.Unknown), []string{"its specification mounts it, which is not known to be root's, and it was not seen there"}
+			}
+			t.use(u)
 		}
 	}
 }

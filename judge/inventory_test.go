@@ -13,12 +13,18 @@ import (
 // TestInventory: who and what is on a host is told by the keys that findings and exposures have, with what they have of it.
 func TestInventory(t *testing.T) {
 	s := contained()
-	s.Runtimes.Containers = append(s.Runtimes.Containers, snapshot.Container{ID: "c1", Name: "web", Image: "i:1", Running: true, Runtime: "docker", Mounts: []snapshot.ContainerMount{
+	s.Runtimes.Containers = append(s.Runtimes.Containers, snapshot.Container{ID: "c1", Name: "web", Image: "i:1", Running: true, Runtime: "docker", Word: snapshot.Word{By: snapshot.ByRoot}, Mounts: []snapshot.ContainerMount{
 		{Source: "/srv/data", Dest: "/data", RW: true}, {Source: "/var/lib/docker/containers/c1/hosts", Dest: "/etc/hosts"},
 	}})
 	s.Runtimes.Sockets = append(s.Runtimes.Sockets, snapshot.ControlSocket{
 		Runtime: "docker", Path: "/run/docker.sock", Mode: 0o660, Word: snapshot.Word{By: snapshot.ByRoot},
 		Mounts: []snapshot.Mount{{PID: 77, Container: "c1", Path: "/run/docker.sock"}},
+	})
+	s.Runtimes.Containers = append(s.Runtimes.Containers, snapshot.Container{ // as its user says
+		ID: "c2", Name: "own", Runtime: "podman", Word: snapshot.Word{By: snapshot.ByUID, UID: 1000}, Mounts: []snapshot.ContainerMount{{Source: "/etc", Dest: "/data", RW: true}},
+	})
+	s.Runtimes.Sockets = append(s.Runtimes.Sockets, snapshot.ControlSocket{
+		Runtime: "libvirt", Path: "/run/libvirt/libvirt-sock", Mode: 0o666, Gated: true, Mounts: []snapshot.Mount{{PID: 77, Container: "c1", Path: "/run/libvirt/libvirt-sock"}},
 	})
 	inv := build(t.Context(), s, nil).inventory()
 	part := func(key string) *finding.Part {
@@ -44,10 +50,12 @@ func TestInventory(t *testing.T) {
 	for _, want := range []finding.Use{
 		{From: "container web", Kind: finding.UseSocket, To: "daemon docker", Object: "/run/docker.sock", Write: true, Verdict: "yes"},
 		{From: "container web", Kind: finding.UseMount, To: "store /srv/data", Object: "/data", Write: true, Verdict: "yes"},
+		{From: "container own", Kind: finding.UseMount, To: "store /etc", Object: "/data", Write: true, Verdict: "unknown"},
+		{From: "container web", Kind: finding.UseSocket, To: "daemon libvirt", Object: "/run/libvirt/libvirt-sock", Write: true, Verdict: "unknown"},
 		{From: "container web", Kind: finding.UsePower, Goal: "root", Verdict: "yes"},
 	} {
 		if !slices.ContainsFunc(inv.Uses, func(u finding.Use) bool {
-			return u.From == want.From && u.Kind == want.Kind && u.To == want.To && u.Goal == want.Goal && u.Object == want.Object && u.Write == want.Write && u.Verdict == want.Verdict
+			return (u.Verdict == "unknown") == (len(u.Because) > 0) && u.From == want.From && u.Kind == want.Kind && u.To == want.To && u.Goal == want.Goal && u.Object == want.Object && u.Write == want.Write && u.Verdict == want.Verdict
 		}) {
 			t.Errorf("no %+v in %+v", want, inv.Uses)
 		}
