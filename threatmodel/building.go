@@ -234,7 +234,8 @@ func (b *building) forwards() {
 	for i := range b.m.Report.ForwardsLeftOut {
 		f := &b.m.Report.ForwardsLeftOut[i]
 		for _, to := range f.To {
-			through(b.names[f.From], b.names[to], f.From+" to "+to+" "+f.Family, verdictOf(f.Verdict), "", nil, nil)
+			why := []finding.Cause{{Text: "the report does not list why, of so many"}}
+			through(b.names[f.From], b.names[to], f.From+" to "+to+" "+f.Family, verdictOf(f.Verdict), "", why, why)
 		}
 	}
 	b.m.Flows = append(b.m.Flows, all.list...)
@@ -266,7 +267,9 @@ func (b *building) uses() {
 			}
 		case finding.UseMount:
 			f.Label = map[bool]string{true: "writes", false: "reads"}[u.Write]
-			f.Steps = []string{"it is at " + u.Object}
+			if f.Verdict == Possible {
+				f.Steps = []string{"it is at " + u.Object}
+			}
 		default:
 			f.Expected = true
 		}

@@ -15,9 +15,11 @@ type Drawing struct {
 	Model *Model
 	Boxes []Box // in the order of zones
 	Lines []Line
-	// LeftOut counts the flows that are proven impossible and that nobody asked for; Open the questions that the report leaves open.
-	LeftOut int
-	Open    int
+	// LeftOut counts the flows that are proven impossible and that nobody asked for, NotKnown those of services and accounts that are not known; Open
+	// the questions that the report leaves open.
+	LeftOut  int
+	NotKnown int
+	Open     int
 
 	at map[string]int // boxes by key
 }
@@ -70,6 +72,9 @@ func (d *Drawing) Note() string {
 		parts = append(parts, "1 question is left open")
 	case d.Open > 1:
 		parts = append(parts, fmt.Sprintf("%d questions are left open", d.Open))
+	}
+	if d.NotKnown > 0 {
+		parts = append(parts, fmt.Sprintf("what services and accounts can become is unknown %d times", d.NotKnown))
 	}
 	if d.LeftOut > 0 {
 		parts = append(parts, fmt.Sprintf("%d further flows are proven impossible", d.LeftOut))
@@ -194,7 +199,8 @@ func (d *Drawing) lines(of map[string]string) {
 		case f.Kind == ByNetwork && (from.Zone == Host || from.Zone == Runtime):
 			continue
 		case f.Kind == ByPower && f.Verdict == Unknown && (from.Part == finding.PartService || from.Part == finding.PartAccount):
-			continue // the table has them
+			d.NotKnown++ // the table has them
+			continue
 		case f.Kind == ByPower && f.Verdict == Impossible && to.Zone == Host && from.Part != finding.PartContainer && from.Part != finding.PartAgent:
 			d.LeftOut++
 			continue

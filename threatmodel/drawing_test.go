@@ -133,6 +133,16 @@ func TestWhatIsDrawn(t *testing.T) {
 	}
 }
 
+// TestNoteOfWhatIsNotKnown: what accounts and services can become has no lines where it is not known, and a picture without a table says so.
+func TestNoteOfWhatIsNotKnown(t *testing.T) {
+	r := scene()
+	r.Inventory.Parts = append(r.Inventory.Parts, finding.Part{Key: "account ann", Kind: finding.PartAccount, Name: "ann", Zone: Host})
+	r.Inventory.Uses = append(r.Inventory.Uses, finding.Use{From: "account ann", Kind: finding.UsePower, Goal: "root", Verdict: "unknown", Because: []string{"sudo was not read"}})
+	if note := New(r).Draw().Note(); !strings.Contains(note, "what services and accounts can become is unknown") {
+		t.Error(note)
+	}
+}
+
 // TestLabel: ports of one protocol stand together, and what is left out is counted.
 func TestLabel(t *testing.T) {
 	for _, c := range []struct {
