@@ -62,7 +62,7 @@ var vocabularies = map[string][]string{
 	"finding.Change.Class": {
 		finding.Wider, finding.New, finding.SeverityUp, finding.CoverageWorse, finding.Reopened, finding.Fixed, finding.CoverageMore,
 	}, "finding.Diff.Schema": {finding.DiffSchema},
-	"reports.Row.Row": {"result", "finding", "exposure", "forward", "coverage", "assumption", "host"}, "reports.Row.Schema": {"ringfence.row/v1"},
+	"reports.Row.Row": {"result", "finding", "carried", "exposure", "forward", "coverage", "assumption", "host"}, "reports.Row.Schema": {"ringfence.row/v1"},
 	"finding.FleetHost.State": {finding.Missing, finding.Refused, finding.Judged, finding.Older}, "finding.Fleet.Schema": {finding.FleetSchema},
 	"watch.Line.Schema": {watch.Schema}, "watch.Line.Row": {watch.RowBegin, watch.RowChange, watch.RowRead}, "watch.Event.Kind": watch.Kinds,
 	"remedy.Plan.Mode": {remedy.Targeted, remedy.DefaultDeny}, "remedy.Plan.Schema": {"ringfence.plan/v1"}, "fleet.Group.Schema": {fleet.GroupSchema}, "fleet.Group.Mode": {remedy.Targeted, remedy.DefaultDeny},

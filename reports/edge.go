@@ -10,12 +10,14 @@ import (
 	"github.com/ringfence/ringfence/finding"
 )
 
-// entry is a row of a format that has one for each finding, one for each check without any, and one for what a check with findings leaves open.
+// entry is a row of a format that has one for each finding, one for each check without any, one for what a check with findings leaves open, and one
+// for each finding of before that is not known to be gone: readers take what has no row any more for closed.
 type entry struct {
-	r    *finding.Report
-	res  *finding.Result
-	f    *finding.Finding // nil for a check without findings, or what one leaves open
-	open bool             // what a check with findings leaves open
+	r       *finding.Report
+	res     *finding.Result
+	f       *finding.Finding // nil for a check without findings, or what one leaves open
+	open    bool             // what a check with findings leaves open
+	carried bool             // it was found before
 }
 
 // entries are the rows of reports.
@@ -33,6 +35,24 @@ func entries(list []*finding.Report) (out []entry) {
 				out = append(out, entry{r: r, res: res, open: true})
 			}
 		}
+		out = append(out, carried(r)...)
+	}
+	return out
+}
+
+// carried are the rows of the findings of before that are not known to be gone.
+func carried(r *finding.Report) (out []entry) {
+	if len(r.Carried) == 0 {
+		return nil
+	}
+	results := map[string]*finding.Result{}
+	for i := range r.Results {
+		results[r.Results[i].ID] = &r.Results[i]
+	}
+	for i := range r.Carried {
+		if res := results[r.Carried[i].Check]; res != nil {
+			out = append(out, entry{r: r, res: res, f: &r.Carried[i].Finding, carried: true})
+		}
 	}
 	return out
 }
@@ -45,7 +65,7 @@ func leavesOpen(res *finding.Result) bool {
 // status is that of the row: a finding whose waiver holds is waived.
 func (e *entry) status() string {
 	switch {
-	case e.open:
+	case e.open, e.carried:
 		return finding.Unknown
 	case e.f != nil && e.f.Waiver.Holds():
 		return finding.Waived
@@ -75,6 +95,8 @@ func (e *entry) severity() string {
 // message is the consequence, or why there is no answer.
 func (e *entry) message() string {
 	switch {
+	case e.carried:
+		return oneLine("Not known to be gone (" + strings.ReplaceAll(e.res.Status, "_", " ") + "): " + e.f.Message)
 	case e.f != nil:
 		return oneLine(e.f.Message)
 	case e.res.Reason != "":

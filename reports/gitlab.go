@@ -95,7 +95,7 @@ func writeGitLab(w io.Writer, list []*finding.Report, _ Options) error {
 		if e.f == nil && e.status() == finding.Pass && len(e.res.Under) > 0 {
 			out.Scan.Messages = append(out.Scan.Messages, gitlabMessage{"info", upTo(Clean(e.res.ID, false)+" passes "+e.message(), gitlabName)})
 		}
-		if e.f == nil || e.status() != finding.Fail {
+		if e.f == nil || e.status() != finding.Fail && !e.carried {
 			continue
 		}
 		loc := place(r, e.f.Resource)

@@ -337,6 +337,9 @@ func (p *document) others(r *finding.Report) {
 		}
 		p.Open[i].name(name)
 	}
+	for _, e := range carried(r) {
+		p.Open = append(p.Open, tableRow{What: e.message(), Names: []string{e.res.ID + ": " + e.f.Resource.Key}, Verdict: finding.Unknown})
+	}
 	p.MoreOpen = max(0, len(p.Open)-maxPageTable)
 	p.Open = p.Open[:len(p.Open)-p.MoreOpen]
 	for _, status := range []string{finding.Pass, finding.NotApplicable, finding.Waived} {

@@ -13,7 +13,7 @@ import (
 // Row is a line of the JSON lines: one thing of one report, with where and when it is from. Lines of many hosts stand in one file.
 type Row struct {
 	Schema      string `json:"schema"` // ringfence.row/v1
-	Row         string `json:"row"`    // result, finding, exposure, forward, coverage, assumption or, of several hosts, host: which of the fields below it has
+	Row         string `json:"row"`    // result, finding, carried (a finding of before that is not known to be gone), exposure, forward, coverage, assumption or, of several hosts, host: which of the fields below it has
 	Host        string `json:"host"`
 	HostID      string `json:"hostId,omitempty"`
 	BootID      string `json:"bootId,omitempty"`
@@ -26,7 +26,7 @@ type Row struct {
 	Verified *bool  `json:"verified,omitempty"`
 	Signer   string `json:"signer,omitempty"` // the name that the key is known by
 
-	Check    string            `json:"check,omitempty"` // of result and finding
+	Check    string            `json:"check,omitempty"` // of result, finding and carried
 	Result   *rowResult        `json:"result,omitempty"`
 	Finding  *finding.Finding  `json:"finding,omitempty"`
 	Exposure *finding.Exposure `json:"exposure,omitempty"`
@@ -93,6 +93,9 @@ func rowsOf(r *finding.Report) (out []Row) {
 		for j := range res.Findings {
 			add("finding", func(x *Row) { x.Check, x.Finding = res.ID, &res.Findings[j] })
 		}
+	}
+	for i := range r.Carried {
+		add("carried", func(x *Row) { x.Check, x.Finding = r.Carried[i].Check, &r.Carried[i].Finding })
 	}
 	for i := range r.Exposures {
 		add("exposure", func(x *Row) { x.Exposure = &r.Exposures[i] })

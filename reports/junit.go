@@ -58,8 +58,12 @@ func writeJUnit(w io.Writer, list []*finding.Report, _ Options) error {
 		if r.Trust != nil {
 			s.Properties = []junitProperty{{"verified", Clean(verified(r.Trust), false)}}
 		}
+		before := map[string][]entry{}
+		for _, e := range carried(r) {
+			before[e.res.ID] = append(before[e.res.ID], e)
+		}
 		for i := range r.Results {
-			s.add(r, &r.Results[i])
+			s.add(r, &r.Results[i], before)
 		}
 		all.Tests, all.Failures, all.Errors = all.Tests+s.Tests, all.Failures+s.Failures, all.Errors+s.Errors
 		all.Suites = append(all.Suites, s)
@@ -76,8 +80,8 @@ func writeJUnit(w io.Writer, list []*finding.Report, _ Options) error {
 	return err
 }
 
-// add adds a check.
-func (s *junitSuite) add(r *finding.Report, res *finding.Result) {
+// add adds a check. Before are the findings of checks that are not known to be gone.
+func (s *junitSuite) add(r *finding.Report, res *finding.Result, before map[string][]entry) {
 	area, name, _ := strings.Cut(res.ID, "/")
 	c := junitCase{Class: "ringfence." + Clean(area, false), Name: Clean(name, false)}
 	s.Tests++
@@ -107,6 +111,9 @@ func (s *junitSuite) add(r *finding.Report, res *finding.Result) {
 	var unknown []string
 	for _, x := range rest.evidence() {
 		unknown = append(unknown, "unknown: "+oneLine(x))
+	}
+	for _, e := range before[res.ID] {
+		unknown = append(unknown, "unknown: "+e.message(), "fingerprint: "+e.f.Fingerprint)
 	}
 	switch {
 	case c.Failure != nil:

@@ -58,6 +58,9 @@ func markdownReport(b *bytes.Buffer, r *finding.Report, budget int) {
 			rows = append(rows, fmt.Sprintf("| %s | %s |\n", cell(e.res.ID), cell(upTo(e.message(), 500))))
 		}
 	}
+	for _, e := range carried(r) {
+		rows = append(rows, fmt.Sprintf("| %s | %s |\n", cell(e.res.ID), cell(upTo(e.message(), 500))))
+	}
 	for _, text := range assumed(r) {
 		fmt.Fprintf(b, "\n%s\n", code(upTo(text, 500)))
 	}

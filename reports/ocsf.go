@@ -116,7 +116,7 @@ func (e *entry) ocsf() ocsfFinding {
 		statusID, status = 3, "Suppressed"
 	}
 	severity := e.severity()
-	if e.status() != finding.Fail {
+	if e.status() != finding.Fail && !e.carried {
 		severity = "info"
 	}
 	host := Clean(e.r.Host.Name, false)

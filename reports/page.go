@@ -61,6 +61,7 @@ func writeTable(w io.Writer, r *finding.Report, o Options) error {
 		}
 		p.little(r)
 		p.unknown(r)
+		p.carried(r)
 		p.waived(r)
 		p.others(r)
 	}

@@ -354,6 +354,19 @@ func (p *page) unknown(r *finding.Report) {
 	}
 }
 
+// carried writes what was found before and is not known to be gone.
+func (p *page) carried(r *finding.Report) {
+	list := carried(r)
+	if len(list) == 0 {
+		return
+	}
+	p.line("")
+	p.wrapped("", fmt.Sprintf("FOUND BEFORE  %d, not known to be gone", len(list)), colors["medium"])
+	for _, e := range list {
+		p.ends(" ", Clean(e.f.Severity+": "+e.f.Message, false), "", e.res.ID, dim)
+	}
+}
+
 // short is a text in so many columns, but not less than some words of it.
 func (p *page) short(text string, width int) string {
 	width = max(width, leastSeen)

@@ -242,15 +242,13 @@ func (run *sarifRun) undecided(r *finding.Report) {
 		told[f.Fingerprint] = true
 		run.open(r, &res, at, &f)
 	}
-	for i := range r.Carried { // as it was: where a check as a whole is unknown nothing else keeps its alerts open
-		f := r.Carried[i].Finding
-		at, is := index[r.Carried[i].Check]
-		if !is || told[f.Fingerprint] {
-			continue
+	for _, e := range carried(r) { // as it was: where a check as a whole is unknown nothing else keeps its alerts open
+		if !told[e.f.Fingerprint] {
+			told[e.f.Fingerprint] = true
+			f := *e.f
+			f.Message = e.message()
+			run.open(r, e.res, index[e.res.ID], &f)
 		}
-		told[f.Fingerprint] = true
-		f.Message = "Not known to be gone (" + strings.ReplaceAll(r.Results[at].Status, "_", " ") + "): " + f.Message
-		run.open(r, &r.Results[at], at, &f)
 	}
 }
 

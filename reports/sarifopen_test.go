@@ -89,3 +89,24 @@ func TestUnknownClosesNoAlert(t *testing.T) {
 		t.Errorf("open %v, undecided %d", r.Open(), r.Undecided())
 	}
 }
+
+// TestCarriedIsInEveryFormat: what was found before, and is not known to be gone, is in each format that readers keep problems by, and open there.
+func TestCarriedIsInEveryFormat(t *testing.T) {
+	what := finding.Resource{Kind: "socket", Key: "/run/before.sock"}
+	r := &finding.Report{
+		Host: finding.Host{Name: "h", ID: "1"}, Snapshot: finding.Snapshot{CollectedAt: "2026-11-01T00:00:00Z"},
+		Results: []finding.Result{{ID: "runtime/a", Status: finding.Unknown, Severity: "high", Title: "T", Reason: "runtimes was not read"}},
+		Carried: []finding.Carried{{Check: "runtime/a", Finding: finding.Finding{Resource: what, Message: "seen before", Severity: "high", Fingerprint: finding.Fingerprint("runtime/a", what)}}},
+	}
+	for format, want := range map[string]string{
+		"table": "high: seen before", "json": `"carried"`, "jsonl": `"row":"carried"`, "sarif": "Not known to be gone", "junit": "Not known to be gone", "markdown": "Not known to be gone",
+		"csv": "unknown,high", "gitlab": `"severity": "High"`, "ocsf": `"severity": "High"`, "openreports": "Not known to be gone", "html": "Not known to be gone", "oscal": "Not known to be gone",
+	} {
+		if out := string(write(t, format, r, Options{})); !strings.Contains(out, want) || !strings.Contains(out, "seen before") {
+			t.Errorf("%s: no %q", format, want)
+		}
+	}
+	if ocsf := string(write(t, "ocsf", r, Options{})); !strings.Contains(ocsf, r.Carried[0].Finding.Fingerprint) || strings.Contains(ocsf, `"Fail"`) {
+		t.Errorf("as a failure, or without its identity: %s", ocsf)
+	}
+}
