@@ -63,6 +63,8 @@ type document struct {
 	Forwards   []tableRow
 	Uses       []tableRow
 	MoreUses   int
+	// NoListener and NoUse say that a table has no rows, or that it need not have all.
+	NoListener, NoUse string
 	// Assumptions that fail come first.
 	Assumptions []finding.Assumption
 	Open        []tableRow

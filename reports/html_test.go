@@ -197,3 +197,26 @@ func TestModelsForTheirReaders(t *testing.T) {
 		}
 	}
 }
+
+// TestEmptyTablesOfThePage: a table without rows says that there is nothing only if all was seen.
+func TestEmptyTablesOfThePage(t *testing.T) {
+	r := &finding.Report{Host: finding.Host{Name: "h"}, Inventory: &finding.Inventory{}}
+	for _, name := range []string{"agents", "listeners", "network", "powers", "processes", "runtimes"} {
+		r.Coverage = append(r.Coverage, finding.Coverage{Collector: name, Status: "ok"})
+	}
+	const nobody, none = "Nobody besides root was seen", "No listener was seen."
+	if page := string(write(t, "html", r, Options{})); !strings.Contains(page, nobody) || !strings.Contains(page, none) {
+		t.Error("all was seen, and it does not say so")
+	}
+	r.Coverage[1].Status, r.Coverage[3].Status = "partial", "denied"
+	page := string(write(t, "html", r, Options{}))
+	for _, want := range []string{"There can be more: listeners was not seen whole (partial).", "There can be more: powers was not seen whole (denied)."} {
+		if !strings.Contains(page, want) {
+			t.Errorf("no %q", want)
+		}
+	}
+	r.Coverage = nil
+	if page := string(write(t, "html", r, Options{})); strings.Contains(page, nobody) || strings.Contains(page, none) {
+		t.Error("nothing was seen, and there is nothing")
+	}
+}

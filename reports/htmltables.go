@@ -65,6 +65,38 @@ func (p *document) exposures(m *threatmodel.Model) {
 		p.Exposures = append(p.Exposures, row)
 	}
 	slices.SortStableFunc(p.Exposures, func(a, b exposureRow) int { return b.rank - a.rank })
+	sees := []string{"listeners", "network"}
+	if covered(m.Report, "windows") != "" {
+		sees = []string{"windows"}
+	}
+	p.NoListener = missing(m.Report, len(p.Exposures), "No listener was seen.", sees...)
+}
+
+// missing is what stands below a table of so many rows: that it has none, or why there can be more than it has.
+func missing(r *finding.Report, rows int, none string, collectors ...string) string {
+	for _, name := range collectors {
+		switch status := covered(r, name); status {
+		case "ok", "absent":
+		case "":
+			return fmt.Sprintf("There can be more: %s was not looked at.", name)
+		default:
+			return fmt.Sprintf("There can be more: %s was not seen whole (%s).", name, status)
+		}
+	}
+	if rows > 0 {
+		return ""
+	}
+	return none
+}
+
+// covered is how well a collector could see, "" if it did not run.
+func covered(r *finding.Report, collector string) string {
+	for _, c := range r.Coverage {
+		if c.Collector == collector {
+			return c.Status
+		}
+	}
+	return ""
 }
 
 // reached is what is known of one way, what cells that are alike have in common, and how bad it is.
@@ -205,4 +237,5 @@ func (p *document) uses(m *threatmodel.Model) {
 	slices.SortStableFunc(p.Uses, func(a, b tableRow) int { return a.rank - b.rank })
 	p.MoreUses = max(0, len(p.Uses)-maxPageTable)
 	p.Uses = p.Uses[:len(p.Uses)-p.MoreUses]
+	p.NoUse = missing(m.Report, len(p.Uses), "Nobody besides root was seen to have anything of the host.", "powers", "processes", "runtimes", "agents")
 }
