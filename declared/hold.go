@@ -131,25 +131,10 @@ func flows(r *finding.Report) []*real {
 		f := of(from+" -> "+e.Service.Key(), from, to, &e.Service)
 		f.any.join(e.Verdict, strings.TrimSpace(e.Origin+" "+e.Family), e.Witness, e.Conditions, e.StoppedBy, e.Because)
 	}
-	for i := range r.Forwards {
-		w := &r.Forwards[i]
-		if from, to := over(w.FromZone), over(w.ToZone); from != to {
+	for w := range r.EachForward() {
+		if from, to := over(w.FromZone), over(w.ToZone); from != to && from != "" && to != "" {
 			f := of(from+" -> "+to, from, to, nil)
 			f.any.join(w.Verdict, fmt.Sprintf("%s to %s %s", w.From, w.To, w.Family), w.Witness, w.Conditions, w.StoppedBy, w.Because)
-		}
-	}
-	zones := map[string]string{}
-	for _, z := range r.Zones {
-		zones[z.Name] = over(z.Zone)
-	}
-	for i := range r.ForwardsLeftOut {
-		l := &r.ForwardsLeftOut[i]
-		for _, name := range l.To {
-			if from, to := zones[l.From], zones[name]; from != to && from != "" && to != "" {
-				f := of(from+" -> "+to, from, to, nil)
-				why := []finding.Cause{{Text: "the report does not list why, of so many"}}
-				f.any.join(l.Verdict, fmt.Sprintf("%s to %s %s", l.From, name, l.Family), "", nil, nil, why)
-			}
 		}
 	}
 	return list

@@ -277,3 +277,14 @@ func TestLoad(t *testing.T) {
 		t.Errorf("a field of a later version: %v", err)
 	}
 }
+
+// TestWayOfForwardsThatAreNotListed: a way through the host that opens is told also where the forwards of before are too many to be listed.
+func TestWayOfForwardsThatAreNotListed(t *testing.T) {
+	zones := []finding.Zone{{Name: "eth0", Zone: "external"}, {Name: "docker0", Zone: "workload"}}
+	before, after := small(finding.Finding{Severity: "low", Fingerprint: "f"}, zones...), small(finding.Finding{Severity: "low", Fingerprint: "f"}, zones...)
+	before.ForwardsLeftOut = []finding.ForwardsLeftOut{{From: "eth0", Family: "ipv4", Verdict: "unreachable", To: []string{"docker0"}}}
+	after.Forwards = []finding.Forward{{From: "eth0", FromZone: "external", To: "docker0", ToZone: "workload", Family: "ipv4", Verdict: "reachable", Witness: "in eth0 tcp"}}
+	if lines, _ := told(t, before, after); !slices.Equal(lines, []string{finding.Wider + "||the workload zone|external"}) {
+		t.Errorf("%q", lines)
+	}
+}

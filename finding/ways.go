@@ -32,8 +32,7 @@ func (s *side) readWays() {
 		s.way(strings.Join([]string{e.Service.Proto, e.Service.Address, port, owner, namespace, e.Zone}, "\x00"),
 			way{e.Verdict, e.Witness, &e.Service, e.Zone, object})
 	}
-	for i := range s.r.Forwards {
-		f := &s.r.Forwards[i]
+	for f := range s.r.EachForward() {
 		s.way(strings.Join([]string{"forward", f.FromZone, f.ToZone}, "\x00"), way{f.Verdict, f.Witness, nil, f.FromZone, "the " + f.ToZone + " zone"})
 	}
 }

@@ -174,23 +174,12 @@ func (p *document) forwards(m *threatmodel.Model) {
 		}
 		p.Forwards[i].name(pair)
 	}
-	zone := map[string]string{}
-	for _, z := range m.Report.Zones {
-		zone[z.Name] = z.Zone
-	}
-	for i := range m.Report.Forwards {
-		f := &m.Report.Forwards[i]
+	for f := range m.Report.EachForward() {
 		details := []string{f.Witness}
 		if f.Witness == "" {
 			details = causeWords(append(slices.Clone(f.StoppedBy), f.Because...))
 		}
 		add(f.FromZone, f.ToZone, f.From+" to "+f.To+" "+f.Family, f.Verdict, details)
-	}
-	for i := range m.Report.ForwardsLeftOut {
-		f := &m.Report.ForwardsLeftOut[i]
-		for _, to := range f.To {
-			add(zone[f.From], zone[to], f.From+" to "+to+" "+f.Family, f.Verdict, nil)
-		}
 	}
 	slices.SortStableFunc(p.Forwards, func(a, b tableRow) int { return strings.Compare(a.What, b.What) })
 }

@@ -11,9 +11,8 @@ import (
 
 // building makes a model.
 type building struct {
-	m     *Model
-	inv   *finding.Inventory
-	names map[string]string // zones of interfaces
+	m   *Model
+	inv *finding.Inventory
 }
 
 // add adds a node, once.
@@ -220,23 +219,13 @@ func (b *building) network(zone string) string {
 // forwards makes one flow of what a zone reaches of another one through the host.
 func (b *building) forwards() {
 	all := flows{at: map[string]int{}}
-	through := func(from, to, by string, v Verdict, witness string, stopped, because []finding.Cause) {
-		source, dest := b.actor(from), b.network(known(to))
+	for w := range b.m.Report.EachForward() {
+		from, to := known(w.FromZone), known(w.ToZone)
+		source, dest := b.actor(from), b.network(to)
 		f := all.of(Flow{
-			Key: source + " > " + dest, From: source, To: dest, Kind: ByForward, Verdict: Impossible, Label: "forwarded", Expected: known(from) == External && known(to) == Management,
+			Key: source + " > " + dest, From: source, To: dest, Kind: ByForward, Verdict: Impossible, Label: "forwarded", Expected: from == External && to == Management,
 		})
-		f.join(v, by, witness, stopped, because)
-	}
-	for i := range b.m.Report.Forwards {
-		f := &b.m.Report.Forwards[i]
-		through(f.FromZone, f.ToZone, f.From+" to "+f.To+" "+f.Family, verdictOf(f.Verdict), f.Witness, f.StoppedBy, f.Because)
-	}
-	for i := range b.m.Report.ForwardsLeftOut {
-		f := &b.m.Report.ForwardsLeftOut[i]
-		for _, to := range f.To {
-			why := []finding.Cause{{Text: "the report does not list why, of so many"}}
-			through(b.names[f.From], b.names[to], f.From+" to "+to+" "+f.Family, verdictOf(f.Verdict), "", why, why)
-		}
+		f.join(verdictOf(w.Verdict), w.From+" to "+w.To+" "+w.Family, w.Witness, w.StoppedBy, w.Because)
 	}
 	b.m.Flows = append(b.m.Flows, all.list...)
 }

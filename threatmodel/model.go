@@ -162,7 +162,7 @@ func (m *Model) Zone(key string) *Zone {
 // New makes the model of a report.
 func New(r *finding.Report) *Model {
 	m := &Model{Report: r, Zones: zonesOf(r), at: map[string]int{}}
-	b := &building{m: m, inv: r.Inventory, names: zoneNames(r)}
+	b := &building{m: m, inv: r.Inventory}
 	if b.inv == nil {
 		b.inv = new(finding.Inventory)
 	}
@@ -206,15 +206,6 @@ func known(zone string) string {
 }
 
 var order = []string{External, Management, Host, Runtime, Workload}
-
-// zoneNames are the zones of interfaces by name.
-func zoneNames(r *finding.Report) map[string]string {
-	names := map[string]string{}
-	for _, z := range r.Zones {
-		names[z.Name] = known(z.Zone)
-	}
-	return names
-}
 
 var kinds = []NodeKind{Actor, Component, Store}
 
