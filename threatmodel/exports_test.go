@@ -192,6 +192,16 @@ func TestWhatBecomesWhat(t *testing.T) {
 	if a := got.Assumed; len(a) != 2 || a[0].Validity != "rejected" || a[0].Topics[0] != "host-os" || !strings.Contains(a[0].Text, "/usr can be written") || a[1].Validity != "unconfirmed" {
 		t.Errorf("%+v", a)
 	}
+	shut := scene()
+	shut.Coverage = []finding.Coverage{{Collector: "listeners", Status: "ok"}, {Collector: "network", Status: "ok"}}
+	for want, verdict := range map[string]string{"internal": "unreachable", "external": "unknown"} {
+		for i := range shut.Exposures {
+			shut.Exposures[i].Verdict = verdict
+		}
+		if got := New(shut).exposure(); got != want || New(unseen()).exposure() != "external" {
+			t.Errorf("%s: exposure %s", verdict, got)
+		}
+	}
 	var none tmbom
 	if err := json.Unmarshal(printed(t, New(unseen()).TMBOM), &none); err != nil {
 		t.Fatal(err)

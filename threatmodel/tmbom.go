@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -237,17 +238,33 @@ func (m *Model) about() string {
 // scope says what a host does not tell by defaults, and that they are.
 func (m *Model) scope() tmScope {
 	s := tmScope{
-		Title:       shorten("Host "+m.Report.Host.Name, titleLength),
-		Text:        shorten(strings.TrimSpace(m.Report.Host.OS+" kernel "+m.Report.Host.Kernel)+". Criticality, sensitivity and tier are defaults: a host does not tell them.", textLength),
-		Criticality: "moderate", Sensitivity: []string{"op"}, Exposure: "internal", Tier: "important",
-	}
-	for i := range m.Flows {
-		f := &m.Flows[i]
-		if f.Kind == ByNetwork && f.Verdict == Possible && m.Node(f.From).Zone == External {
-			s.Exposure = "external"
-		}
+		Title: shorten("Host "+m.Report.Host.Name, titleLength),
+		Text: shorten(strings.TrimSpace(m.Report.Host.OS+" kernel "+m.Report.Host.Kernel)+". Criticality, sensitivity and tier are defaults: a host does not tell them. "+
+			"The exposure is internal if each way from outside that was seen is proven to be closed.", textLength),
+		Criticality: "moderate", Sensitivity: []string{"op"}, Exposure: m.exposure(), Tier: "important",
 	}
 	return s
+}
+
+// exposure is external where somebody from outside gets to a listener, or can: what is not known, or was not read at all, is not internal.
+func (m *Model) exposure() string {
+	looked := false
+	for _, c := range m.Report.Coverage {
+		if slices.Contains([]string{"listeners", "network", "windows"}, c.Collector) {
+			if looked = slices.Contains([]string{"ok", "absent", "partial"}, c.Status); !looked {
+				return "external"
+			}
+		}
+	}
+	if !looked {
+		return "external"
+	}
+	for i := range m.Flows {
+		if f := &m.Flows[i]; f.Kind == ByNetwork && f.Verdict != Impossible && m.Node(f.From).Zone == External {
+			return "external"
+		}
+	}
+	return "internal"
 }
 
 func (m *Model) tmNodes(t *tmbom) {
