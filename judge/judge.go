@@ -147,7 +147,7 @@ func Judge(ctx context.Context, s *snapshot.Snapshot, p *Policies, cfg *Config, 
 		return nil, err
 	}
 	if cfg.Model != nil {
-		r.Add(cfg.Model.Hold(r, lacking(s, b.gaps, fieldReads()["services"]), lacking(s, b.gaps, fieldReads()["interfaces"])))
+		r.Add(cfg.Model.Hold(r, b.flowsMissed(), b.linksMissed()))
 	}
 	return r, nil
 }

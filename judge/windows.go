@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -351,6 +352,20 @@ func windowsWinRM(w *snapshot.WindowsWinRM) DocWindowsWinRM {
 		d.Open = others(&w.RootSDDL, 0x10000000|0x40000000|0x20000000) // GENERIC_ALL, GENERIC_WRITE, GENERIC_EXECUTE
 	}
 	return d
+}
+
+// flowsMissed is why the flows of the host were not seen whole, "" if they were.
+func (b *builder) flowsMissed() string {
+	if !b.snap.OnWindows() {
+		return lacking(b.snap, b.gaps, fieldReads()["services"])
+	}
+	return cmp.Or(lacking(b.snap, b.gaps, fieldReads()["windowsListeners"]), "what a Windows host forwards is not asked")
+}
+
+// linksMissed is why its interfaces were not.
+func (b *builder) linksMissed() string {
+	field := map[bool]string{false: "interfaces", true: "windowsNetworks"}[b.snap.OnWindows()]
+	return lacking(b.snap, b.gaps, fieldReads()[field])
 }
 
 // otherSystem is why a check is not about the system that a snapshot is of; empty where it is, and of a check that reads nothing.

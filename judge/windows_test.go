@@ -4,6 +4,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ringfence/ringfence/declared"
+	"github.com/ringfence/ringfence/finding"
+	"github.com/ringfence/ringfence/fixtures"
 	"github.com/ringfence/ringfence/snapshot"
 	"github.com/ringfence/ringfence/zones"
 )
@@ -64,5 +67,27 @@ func TestWindowsDocument(t *testing.T) {
 		if got := (&Check{Reads: c.reads}).otherSystem(c.s) != ""; got != c.want {
 			t.Errorf("%v: %v", c.reads, got)
 		}
+	}
+}
+
+// TestModelOfWindows: the zones of a model are held against the adapters of Windows, and flows are not known not to be: what it forwards is not asked.
+func TestModelOfWindows(t *testing.T) {
+	p, err := loadedOnce()
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := declared.Parse("f", []byte("version: 1\nzones:\n- {name: external, interfaces: [Ethernet]}\n- {name: workload, interfaces: ['vEthernet (WSL)']}\nflows: []\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := Judge(t.Context(), fixtures.WindowsHost(), p, &Config{Model: m}, "0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res := resultOf(t, r, "model/zone-differs"); res.Status != finding.Pass {
+		t.Errorf("%+v", res)
+	}
+	if res := resultOf(t, r, "model/undeclared-flow"); res.Status != finding.Unknown || !strings.Contains(res.Reason, "forwards is not asked") {
+		t.Errorf("%+v", res)
 	}
 }
