@@ -71,12 +71,10 @@ func (e *expectation) add(words []string) error {
 	return nil
 }
 
-// see marks the host that has one of the names as seen.
-func (e *expectation) see(names ...string) {
-	for _, n := range names {
-		if x := e.by[strings.ToLower(n)]; x != nil {
-			x.seen = true
-		}
+// see marks the host that has a name as seen.
+func (e *expectation) see(name string) {
+	if x := e.by[strings.ToLower(name)]; x != nil {
+		x.seen = true
 	}
 }
 

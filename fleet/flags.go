@@ -29,6 +29,9 @@ func (r *Run) Flags(c *cobra.Command) {
 var errAlone = errors.New("--fix, --baseline and --import are about one host: they do not go with several snapshots, --expect-hosts, --known-hosts, " +
 	"--allowed-signers, --max-age and --nonce")
 
+// errNone is of flags that say what a snapshot has to be, without one.
+var errNone = errors.New("--known-hosts, --allowed-signers, --max-age and --nonce are about snapshots: want --snapshot")
+
 // Several says whether standard input has more than one snapshot. What was read of it is read again.
 func (r *Run) Several() bool {
 	if len(r.Files) != 1 || r.Files[0] != "-" {

@@ -155,6 +155,9 @@ func TestWaysIn(t *testing.T) {
 			t.Errorf("%d %s", code, out)
 		}
 	}
+	if out, code := ran(t, &Run{Trust: Trust{MaxAge: time.Hour}}, "table"); code != exit.Usage || !strings.Contains(out, "want --snapshot") {
+		t.Errorf("without a snapshot: %d %s", code, out)
+	}
 }
 
 // TestNothingIsKnown: a host that is missing, and one whose snapshot is no good, are hosts of which nothing is known, and end no run.
@@ -169,7 +172,8 @@ func TestNothingIsKnown(t *testing.T) {
 		m["tool"].(map[string]any)["version"] = "99.1.0"
 	}))
 	save(t, dir, "s/web6.json", snap(t, "web6", func(m map[string]any) { m["schema"] = "ringfence.snapshot/v2" }))
-	expect := save(t, dir, "hosts", []byte("# ours\nweb1\nWEB2\nweb9 10.0.0.9\n"))
+	other := fmt.Sprintf("%064x", "web1") // another host is called as web1 says that its machine is
+	expect := save(t, dir, "hosts", []byte("# ours\nweb1\nWEB2\nweb9 10.0.0.9 "+other+"\n"))
 	r := &Run{Files: []string{filepath.Join(dir, "s")}, Expect: expect}
 	r.Source.Which.Only = []string{"ssh"}
 	f, code := viewed(t, r)

@@ -59,6 +59,9 @@ func (r *Run) Do(ctx context.Context, alone bool) error {
 	if alone || len(r.Source.Imports) > 0 {
 		return errAlone
 	}
+	if len(r.Files) == 0 && r.Expect == "" {
+		return errNone
+	}
 	if r.Now.IsZero() {
 		r.Now = time.Now()
 	}
@@ -131,8 +134,9 @@ func (s *state) judge(ctx context.Context, d *document) error {
 	if err != nil {
 		return refuse(of, err)
 	}
-	got.Brief.Host.File = d.file
-	s.expect.see(got.Brief.Host.Name, got.Brief.Host.ID)
+	h := &got.Brief.Host // who it is about and from is at our word, not at that of the process that read it
+	h.Name, h.ID, h.CollectedAt, h.Trust, h.File = of.Name, of.ID, of.CollectedAt, trust, d.file
+	s.expect.see(h.Name)
 	s.view.Add(got.Brief)
 	return s.write(got)
 }
