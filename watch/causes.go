@@ -45,11 +45,11 @@ func (w *watch) causes(c *finding.Change, heard []Event) (list []Event) {
 	return list
 }
 
-// opened is a socket as it is told.
+// opened is a socket as it is told. One that another user opened in the place of one that is gone is another.
 type opened struct {
 	netns       uint64
 	proto, addr string
-	port        int
+	port, uid   int
 }
 
 // mostSockets bounds the sockets that are told between two reads.
@@ -85,4 +85,4 @@ func sockets(before, now *snapshot.Snapshot, at string) (list []Event) {
 	return list
 }
 
-func socketOf(s *snapshot.Socket) opened { return opened{s.Netns, s.Proto, s.Addr, s.Port} }
+func socketOf(s *snapshot.Socket) opened { return opened{s.Netns, s.Proto, s.Addr, s.Port, s.UID} }

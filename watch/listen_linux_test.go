@@ -122,7 +122,7 @@ func TestSmallBuffer(t *testing.T) {
 		h.want(t, Lost, "")
 		time.Sleep(500 * time.Millisecond)
 		sh(t, "nft add table inet z")
-		h.want(t, Ruleset, "by nft")
+		h.want(t, Ruleset, "calls itself nft")
 	})
 }
 
@@ -212,7 +212,7 @@ func TestGlance(t *testing.T) {
 	third.tell(own, second, h.tell)
 	fourth := look(own, third)
 	fourth.tell(own, third, h.tell)
-	if e := h.want(t, Process, "by sleep (pid"); e.PID != cmd.Process.Pid {
+	if e := h.want(t, Process, "calls itself sleep"); e.PID != cmd.Process.Pid {
 		t.Errorf("%+v", e)
 	}
 	_ = cmd.Process.Kill()

@@ -107,7 +107,7 @@ func TestEventsTriggerAFullRead(t *testing.T) {
 		if len(got) != 1 || len(got[0].Causes) != 1 || got[0].Causes[0].Count != 2 || got[0].Lost {
 			t.Fatalf("%+v", got)
 		}
-		want := "  NEW FINDING: it is 1 (high a/b)\n    since ruleset generation 118 by nft (pid 4711, uid 0), 2 times\n"
+		want := "  NEW FINDING: it is 1 (high a/b)\n    since ruleset generation 118 by pid 4711 (uid 0), which calls itself nft, 2 times\n"
 		if text := Text(got); !strings.HasSuffix(text, want) {
 			t.Errorf("%q", text)
 		}
@@ -212,18 +212,22 @@ func TestOpenedSockets(t *testing.T) {
 	was, now := new(snapshot.Snapshot), new(snapshot.Snapshot)
 	now.Host.Self.NS.Net = 1
 	old := snapshot.Socket{Netns: 1, Proto: "tcp", Family: 4, Addr: "0.0.0.0", Port: 22}
-	was.Listeners.Sockets = []snapshot.Socket{old}
+	was.Listeners.Sockets = []snapshot.Socket{old, {Netns: 1, Proto: "tcp", Family: 4, Addr: "0.0.0.0", Port: 25}}
 	now.Listeners.Sockets = []snapshot.Socket{
 		old,
 		{Netns: 1, Proto: "tcp", Family: 6, Addr: "::", Port: 8080, UID: 1000, Owners: []snapshot.Owner{{PID: 9, Comm: "python3"}}},
 		{Netns: 7, Proto: "udp", Family: 4, Addr: "0.0.0.0", Port: 53},
 		{Netns: 1, Proto: "unix", Path: "/run/x"},
+		{Netns: 1, Proto: "tcp", Family: 4, Addr: "0.0.0.0", Port: 25, UID: 1001}, // another user has it now
 	}
 	var got []string
 	for _, e := range sockets(was, now, "t") {
 		got = append(got, e.String())
 	}
-	want := []string{"tcp [::]:8080 opened by python3 (pid 9, uid 1000)", "udp 0.0.0.0:53 opened in network namespace 7 by uid 0"}
+	want := []string{
+		"tcp [::]:8080 opened by pid 9 (uid 1000), which calls itself python3", "udp 0.0.0.0:53 opened in network namespace 7 by uid 0",
+		"tcp 0.0.0.0:25 opened by uid 1001",
+	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("%q", got)
 	}
@@ -247,5 +251,10 @@ func TestText(t *testing.T) {
 `
 	if got != want {
 		t.Errorf("%s", got)
+	}
+	forged := line(finding.Change{Class: finding.New, Object: "k", Message: "m\nT h: fixed", Witness: "w\nx"})
+	forged.Host, forged.Causes = "h\nx", []Event{{What: "/home/a/x\nT h: fixed changed", PID: 1, Program: "a\nb\x1b"}}
+	if got := Text([]*Line{forged}); strings.Count(got, "\n") != 4 || strings.Contains(got, "\x1b") {
+		t.Errorf("%q", got)
 	}
 }

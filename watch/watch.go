@@ -68,8 +68,9 @@ type Event struct {
 	Kind string `json:"kind"`
 	What string `json:"what"`
 	Time string `json:"time"` // when it was heard of first (RFC 3339, UTC)
-	// PID, Program and UID are of the process that did it, or has the socket, as the kernel says; 0 and "" where it does not. The uid is of the
-	// process of that number and name when the event was heard, and missing if there was none any more.
+	// PID and UID are of the process that did it, or has the socket, as the kernel says; 0 where it does not. The uid is of the process of that
+	// number and name when the event was heard, and missing if there was none any more. Program is the name that the process has given itself
+	// (comm in proc_pid_comm(5)): any process can have any.
 	PID     int    `json:"pid,omitempty"`
 	Program string `json:"program,omitempty"`
 	UID     *int   `json:"uid,omitempty"`
@@ -77,14 +78,18 @@ type Event struct {
 	Count int `json:"count,omitempty"`
 }
 
-// String is the event in words.
+// String is the event in words, on one line whatever the host calls things.
 func (e *Event) String() string {
 	s := e.What
 	switch {
-	case e.PID != 0 && e.UID != nil:
-		s += fmt.Sprintf(" by %s (pid %d, uid %d)", e.Program, e.PID, *e.UID)
 	case e.PID != 0:
-		s += fmt.Sprintf(" by %s (pid %d)", e.Program, e.PID)
+		s += fmt.Sprintf(" by pid %d", e.PID)
+		if e.UID != nil {
+			s += fmt.Sprintf(" (uid %d)", *e.UID)
+		}
+		if e.Program != "" {
+			s += ", which calls itself " + e.Program
+		}
 	case e.UID != nil:
 		s += fmt.Sprintf(" by uid %d", *e.UID)
 	default:
@@ -92,7 +97,7 @@ func (e *Event) String() string {
 	if e.Count > 1 {
 		s += fmt.Sprintf(", %d times", e.Count)
 	}
-	return s
+	return escape.Text(s, false)
 }
 
 // JSON is a line of JSON for each.
@@ -113,14 +118,14 @@ func JSON(lines []*Line) ([]byte, error) {
 func Text(lines []*Line) string {
 	var b strings.Builder
 	head := func(l *Line, format string, args ...any) {
-		fmt.Fprintf(&b, "%s %s: "+format+"\n", append([]any{l.Time, l.Host}, args...)...)
+		b.WriteString(escape.Text(fmt.Sprintf("%s %s: "+format, append([]any{l.Time, l.Host}, args...)...), false) + "\n")
 	}
 	first := lines[0]
 	switch first.Row {
 	case RowBegin:
 		head(first, "watching: %d findings, %d checks unknown", first.Findings, first.Unknown)
 		for _, d := range first.Deaf {
-			fmt.Fprintf(&b, "  not heard of, and looked for at the interval alone: %s\n", d)
+			fmt.Fprintf(&b, "  not heard of, and looked for at the interval alone: %s\n", escape.Text(d, false))
 		}
 		return b.String()
 	case RowRead:
@@ -182,17 +187,17 @@ func changesText(lines []*Line) string {
 			same[key] = append(same[key], c.Check)
 			continue
 		}
-		fmt.Fprintf(&b, "  %s: %s", strings.ToUpper(c.Class), c.Message)
+		fmt.Fprintf(&b, "  %s: %s", strings.ToUpper(c.Class), escape.Text(c.Message, false))
 		if words := strings.TrimSpace(c.Severity + " " + c.Check); words != "" {
 			fmt.Fprintf(&b, " (%s)", words)
 		}
 		b.WriteByte('\n')
 		if c.Witness != "" {
-			fmt.Fprintf(&b, "    packet: %s\n", c.Witness)
+			fmt.Fprintf(&b, "    packet: %s\n", escape.Text(c.Witness, false))
 		}
 	}
 	for _, key := range order {
-		fmt.Fprintf(&b, "  %s: %s (%s)\n", strings.ToUpper(key[0]), key[1], strings.Join(same[key], ", "))
+		fmt.Fprintf(&b, "  %s: %s (%s)\n", strings.ToUpper(key[0]), escape.Text(key[1], false), strings.Join(same[key], ", "))
 	}
 	return b.String()
 }
