@@ -33,13 +33,13 @@ type files struct {
 	fd int
 
 	mu    sync.Mutex
-	noted map[string]bool // paths
-	dirs  map[string]int  // watched directories
-	paths map[int]string  // and their descriptors
+	noted map[string]bool  // paths
+	dirs  map[string]int   // watched directories and their descriptors
+	paths map[int][]string // and the other way round: by links one directory can have several paths
 }
 
 func newFiles() *files {
-	return &files{fd: -1, noted: map[string]bool{}, dirs: map[string]int{}, paths: map[int]string{}}
+	return &files{fd: -1, noted: map[string]bool{}, dirs: map[string]int{}, paths: map[int][]string{}}
 }
 
 // note notes that a path is looked at. Those of the kernel change without an event of files.
@@ -92,18 +92,21 @@ func (f *files) hear(b []byte, tell func(Event)) {
 		}
 		name := strings.TrimRight(string(b[:n]), "\x00")
 		b = b[n:]
-		dir := f.paths[wd]
-		switch {
-		case mask&unix.IN_Q_OVERFLOW != 0:
+		if mask&unix.IN_Q_OVERFLOW != 0 {
 			tell(Event{Kind: Lost, What: "events of files"})
-		case mask&unix.IN_IGNORED != 0:
+		}
+		for _, dir := range f.paths[wd] {
+			switch {
+			case mask&unix.IN_IGNORED != 0:
+				delete(f.dirs, dir)
+				tell(Event{Kind: File, What: dir + " is gone"})
+			case f.noted[filepath.Join(dir, name)], name != "" && f.noted[dir] && mask&(unix.IN_MODIFY|unix.IN_CLOSE_WRITE|unix.IN_ATTRIB) == 0:
+				tell(Event{Kind: File, What: filepath.Join(dir, name) + " changed"})
+			default:
+			}
+		}
+		if mask&unix.IN_IGNORED != 0 {
 			delete(f.paths, wd)
-			delete(f.dirs, dir)
-			tell(Event{Kind: File, What: dir + " is gone"})
-		case dir == "":
-		case f.noted[filepath.Join(dir, name)], name != "" && f.noted[dir] && mask&(unix.IN_MODIFY|unix.IN_CLOSE_WRITE|unix.IN_ATTRIB) == 0:
-			tell(Event{Kind: File, What: filepath.Join(dir, name) + " changed"})
-		default:
 		}
 	}
 }
@@ -127,23 +130,36 @@ func (f *files) seen(began time.Time, tell func(Event)) {
 	}
 	slices.SortFunc(list, func(a, b string) int { return cmp.Or(order(a)-order(b), cmp.Compare(a, b)) })
 	for _, dir := range list {
-		if _, has := f.dirs[dir]; has {
+		was, has := f.dirs[dir]
+		if !has && len(f.dirs) >= mostDirs {
 			continue
-		}
-		if len(f.dirs) >= mostDirs {
-			break
 		}
 		wd, err := unix.InotifyAddWatch(f.fd, dir, changes|unix.IN_ONLYDIR)
 		if err != nil { // a file, or not there: its directory tells when it comes
 			continue
 		}
-		f.dirs[dir], f.paths[wd] = wd, dir
+		if has && wd == was {
+			continue
+		}
+		if has { // another directory was put in its place
+			f.leave(was, dir)
+		}
+		f.dirs[dir], f.paths[wd] = wd, append(f.paths[wd], dir)
 		for _, p := range want[dir] {
 			var st unix.Stat_t
 			if err := unix.Lstat(p, &st); err == nil && !time.Unix(st.Ctim.Unix()).Before(began) {
 				tell(Event{Kind: File, What: p + " changed"})
 			}
 		}
+	}
+}
+
+// leave ends to listen to a directory by a path that leads to another now.
+func (f *files) leave(wd int, dir string) {
+	f.paths[wd] = slices.DeleteFunc(f.paths[wd], func(p string) bool { return p == dir })
+	if len(f.paths[wd]) == 0 {
+		delete(f.paths, wd)
+		_, _ = unix.InotifyRmWatch(f.fd, uint32(wd)) // it can be gone
 	}
 }
 

@@ -186,6 +186,37 @@ func TestHearsFiles(t *testing.T) {
 	}
 }
 
+// TestHearsDirectories: a directory that has two paths is heard of by each, and one that was put in the place of another is.
+func TestHearsDirectories(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	dir, h, f := t.TempDir(), make(heard, 4096), newFiles()
+	path := func(name string) string { return filepath.Join(dir, name) }
+	sh(t, "cd "+dir+" && mkdir real other && ln -s real link && touch real/a real/b other/a")
+	if err := f.listen(ctx, h.tell); err != nil {
+		t.Fatal(err)
+	}
+	f.note(path("link/a"))
+	f.note(path("real/b"))
+	f.seen(time.Now(), h.tell)
+	sh(t, "echo 1 >"+path("real/a"))
+	h.want(t, File, "/link/a changed")
+	sh(t, "echo 1 >"+path("link/b"))
+	h.want(t, File, "/real/b changed")
+	sh(t, "cd "+dir+" && mv real old && mv other real")
+	f.seen(time.Now(), h.tell)
+	for len(h) > 0 {
+		<-h
+	}
+	sh(t, "echo 1 >"+path("real/b"))
+	h.want(t, File, "/real/b changed")
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.dirs) != 2 || len(f.paths) != 1 {
+		t.Errorf("%v %v", f.dirs, f.paths)
+	}
+}
+
 // TestGlance: a socket that listens, and a process that stays, are seen between full reads; what comes and goes at once is not.
 func TestGlance(t *testing.T) {
 	h := make(heard, 4096)
@@ -227,7 +258,7 @@ func FuzzInotify(f *testing.F) {
 	f.Add([]byte("\xff\xff\xff\xff\x00\x40\x00\x00\x00\x00\x00\x00\xff\xff\xff\xff"))
 	f.Fuzz(func(_ *testing.T, b []byte) {
 		x := newFiles()
-		x.paths[1], x.dirs["/d"], x.noted["/d/abc"] = "/d", 1, true
+		x.paths[1], x.dirs["/d"], x.noted["/d/abc"] = []string{"/d"}, 1, true
 		x.hear(b, func(Event) {})
 	})
 }
