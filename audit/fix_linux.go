@@ -15,6 +15,7 @@ import (
 
 	"github.com/ringfence/ringfence/exit"
 	"github.com/ringfence/ringfence/finding"
+	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/judge"
 	"github.com/ringfence/ringfence/remedy"
 	"github.com/ringfence/ringfence/sandbox"
@@ -65,6 +66,14 @@ func (s Sight) Audit(ctx context.Context, by *trial.Judged, now *snapshot.Snapsh
 	}
 	defer j.Close()
 	return (&Material{Judging: j}).Judge(ctx, now)
+}
+
+// Fixable refuses a fix of the host from where it would keep its state and its boot files elsewhere than on the host.
+func Fixable(root string, dryRun bool) error {
+	if apart, err := host.Apart(); err == nil && apart && root == "" && !dryRun {
+		return &exit.Error{Code: exit.Refused, Err: errors.New("this is a container, and a fix would keep its state and its boot files here, not on the host: run it on the host")}
+	}
+	return nil
 }
 
 // UntilHangup is a context that ends a fix that is being made in the foreground when the terminal goes. One that waits for a new

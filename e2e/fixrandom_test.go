@@ -55,7 +55,7 @@ func (b *testbed) stay(f func()) {
 
 // world is this host with the state and the files of the bed, of a thread that is in it.
 func (b *testbed) world() *trial.World {
-	return trial.OnThisHost(b.root(), " --root "+b.root(), "", nil, nil, nil)
+	return trial.OnThisHost(b.root(), nil, nil, nil)
 }
 
 // collected is the host of the bed as the program sees it.

@@ -105,7 +105,7 @@ func TestSSHDFile(t *testing.T) {
 	b := newBed(t)
 	b.nft("flush ruleset")
 	h := newSSHHost(t, b)
-	w := trial.OnThisHost(h.dir, "", "", nil, nil, nil)
+	w := trial.OnThisHost(h.dir, nil, nil, nil)
 	config := filepath.Join(h.dir, "sshd_config")
 	file := func(name, setting, value string) *dropin.File {
 		return &dropin.File{

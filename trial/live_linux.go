@@ -17,10 +17,14 @@ import (
 	"github.com/ringfence/ringfence/ruleset"
 )
 
-// OnThisHost is this machine, with state and boot files below a directory ("" is /). Suffix is what the commands that name it end with,
-// and nft the program that loads a file at boot, "" where this one does. What is seen of the host, and who is asked, is the caller's.
-func OnThisHost(root, suffix, nft string, people People, s Sight, h Host) *World {
-	disk := Disk{root}
+// OnThisHost is this machine, with state and boot files below a directory ("" is /). A file is loaded at boot by nft, or where there is none by
+// this program. What is seen of the host, and who is asked, is the caller's.
+func OnThisHost(root string, people People, s Sight, h Host) *World {
+	disk, suffix := Disk{root}, RootArg(root)
+	nft, err := host.Local().ExecutablePath("nft")
+	if err != nil {
+		nft = ""
+	}
 	return &World{
 		Clock: bootClock{}, Store: disk, Tables: kernel{}, Live: kernel{}, Files: dropin.On(root), Boot: boot{disk, suffix, nft},
 		Helper: helper{root, suffix}, People: people,

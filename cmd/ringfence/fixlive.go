@@ -4,15 +4,12 @@ package main
 
 import (
 	"context"
-	"errors"
 	"os"
 	"time"
 
 	"github.com/ringfence/ringfence/audit"
 	"github.com/ringfence/ringfence/dropin"
-	"github.com/ringfence/ringfence/exit"
 	"github.com/ringfence/ringfence/finding"
-	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/remedy"
 	"github.com/ringfence/ringfence/terminal"
 	"github.com/ringfence/ringfence/trial"
@@ -20,8 +17,8 @@ import (
 
 // fixNow makes a fix of what was found.
 func (e *env) fixNow(ctx context.Context, m *audit.Material, before *finding.Report, f *auditFlags) error {
-	if apart, err := host.Apart(); err == nil && apart && f.fix.Root == "" && !f.fix.DryRun {
-		return &exit.Error{Code: exit.Refused, Err: errors.New("this is a container, and a fix would keep its state and its boot files here, not on the host: run it on the host")}
+	if err := audit.Fixable(f.fix.Root, f.fix.DryRun); err != nil {
+		return err
 	}
 	x := &trial.Fix{World: e.world(f.fix.Root, audit.Sight{Input: e.input(f.quiet), Deadline: f.Deadline}, audit.Fixing{Material: m, Options: f.fix.Options}), Options: f.fix.Making(), Before: before, Snapshot: m.Snapshot}
 	x.Judged = m.Judged
@@ -36,11 +33,7 @@ func (e *env) fixNow(ctx context.Context, m *audit.Material, before *finding.Rep
 
 // world is this machine, as a fix sees it.
 func (e *env) world(root string, s trial.Sight, h trial.Host) *trial.World {
-	nft, err := host.Local().ExecutablePath("nft")
-	if err != nil {
-		nft = ""
-	}
-	return trial.OnThisHost(root, trial.RootArg(root), nft, people{e}, s, h)
+	return trial.OnThisHost(root, people{e}, s, h)
 }
 
 // people is whoever started the program.
