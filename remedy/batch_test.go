@@ -4,8 +4,6 @@ package remedy
 
 import (
 	"errors"
-	"os"
-	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -13,27 +11,9 @@ import (
 	"github.com/google/nftables"
 	"github.com/google/nftables/expr"
 	"golang.org/x/sys/unix"
-)
 
-// inEmptyNetns runs f on a thread in a network namespace of its own, which ends with it.
-func inEmptyNetns(t *testing.T, f func()) {
-	t.Helper()
-	if os.Getuid() != 0 {
-		t.Fatal("needs root to make a network namespace")
-	}
-	done := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread()
-		err := unix.Unshare(unix.CLONE_NEWNET)
-		if err == nil {
-			f()
-		}
-		done <- err
-	}()
-	if err := <-done; err != nil {
-		t.Fatal(err)
-	}
-}
+	"github.com/ringfence/ringfence/e2e/bed"
+)
 
 func tables(t *testing.T) []string {
 	conn, err := nftables.New()
@@ -64,7 +44,7 @@ func TestTransactionsAreWholeOrNothing(t *testing.T) {
 		})
 		return nil
 	}
-	inEmptyNetns(t, func() {
+	bed.InEmptyNetns(t, func() {
 		if err := tryOut(trialOf(plan, time.Minute)); err != nil || len(tables(t)) > 0 {
 			t.Errorf("tried out: %v, tables %v", err, tables(t))
 		}
@@ -94,7 +74,7 @@ func TestTransactionsAreWholeOrNothing(t *testing.T) {
 
 // TestWithdrawWhereItIsRefused: a table that another process owns cannot be deleted, and that is said.
 func TestWithdrawWhereItIsRefused(t *testing.T) {
-	inEmptyNetns(t, func() {
+	bed.InEmptyNetns(t, func() {
 		owner, err := nftables.New(nftables.AsLasting())
 		if err != nil {
 			t.Error(err)

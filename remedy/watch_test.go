@@ -9,6 +9,7 @@ import (
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 
+	"github.com/ringfence/ringfence/e2e/bed"
 	"github.com/ringfence/ringfence/host/wire"
 	"github.com/ringfence/ringfence/snapshot"
 )
@@ -16,7 +17,7 @@ import (
 // TestTurnsRound: of connections that were met half way those are turned round that were sent from a service to a
 // client, by others than the host, that were answered and that nobody translates.
 func TestTurnsRound(t *testing.T) {
-	inEmptyNetns(t, func() {
+	bed.InEmptyNetns(t, func() {
 		conn, err := netlink.Dial(unix.NETLINK_NETFILTER, nil)
 		if err != nil {
 			t.Error(err)

@@ -9,35 +9,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
+	"github.com/ringfence/ringfence/e2e/bed"
 	"github.com/ringfence/ringfence/host"
 )
-
-// inEmptyNetns runs f on a thread in a network namespace of its own, which ends with it.
-func inEmptyNetns(t *testing.T, f func()) {
-	t.Helper()
-	if os.Getuid() != 0 {
-		t.Fatal("needs root to make a network namespace")
-	}
-	done := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread()
-		err := unix.Unshare(unix.CLONE_NEWNET)
-		if err == nil {
-			f()
-		}
-		done <- err
-	}()
-	if err := <-done; err != nil {
-		t.Fatal(err)
-	}
-}
 
 // heard are events as they come.
 type heard chan Event
@@ -77,7 +55,7 @@ func sh(t *testing.T, line string) {
 func TestHearsTheKernel(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	inEmptyNetns(t, func() {
+	bed.InEmptyNetns(t, func() {
 		h := make(heard, 4096)
 		for _, s := range sources() {
 			if err := s.listen(ctx, buffer, h.tell); err != nil {
@@ -103,7 +81,7 @@ func TestHearsTheKernel(t *testing.T) {
 func TestSmallBuffer(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	inEmptyNetns(t, func() {
+	bed.InEmptyNetns(t, func() {
 		h := make(heard, 4096)
 		slow := func(e Event) {
 			h.tell(e)
@@ -223,7 +201,7 @@ func TestGlance(t *testing.T) {
 	own := host.Local()
 	first := look(own, nil)
 	second := look(own, first)
-	inEmptyNetns(t, func() {
+	bed.InEmptyNetns(t, func() {
 		before := listening(own)
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {

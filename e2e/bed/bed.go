@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"runtime/debug"
 	"strings"
 	"sync/atomic"
@@ -149,6 +150,26 @@ func NeedRoot(t *testing.T) {
 		t.Fatal("needs root, to make namespaces")
 	}
 	Need(t, "ip", "nft", "unshare", "nsenter")
+}
+
+// InEmptyNetns runs f on a thread in a network namespace of its own, which ends with it.
+func InEmptyNetns(t *testing.T, f func()) {
+	t.Helper()
+	if os.Getuid() != 0 {
+		t.Fatal("needs root to make a network namespace")
+	}
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done) // also where f ends the test
+		runtime.LockOSThread()
+		if err = unix.Unshare(unix.CLONE_NEWNET); err == nil {
+			f()
+		}
+	}()
+	if <-done; err != nil {
+		t.Fatal(err)
+	}
 }
 
 // Need skips a test without a program that it needs.
