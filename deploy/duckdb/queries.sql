@@ -30,8 +30,8 @@ GROUP BY ALL ORDER BY expires, "check";
 -- name: drift_by_check
 -- What changed from the snapshot before to the newest, by check: on how many hosts which answer became which.
 SELECT a."check", b.result.status AS before, a.result.status AS now, count(*) AS hosts, min(a.host) AS for_example
-FROM (SELECT rows.* FROM rows JOIN snapshots USING (host, hostId, collectedAt) WHERE n = 1 AND "row" = 'result') a
-JOIN (SELECT rows.* FROM rows JOIN snapshots USING (host, hostId, collectedAt) WHERE n = 2 AND "row" = 'result') b USING (host, hostId, "check")
+FROM (SELECT * FROM last WHERE n = 1 AND "row" = 'result') a
+JOIN (SELECT * FROM last WHERE n = 2 AND "row" = 'result') b USING (host, hostId, "check")
 WHERE a.result.status <> b.result.status
 GROUP BY ALL ORDER BY hosts DESC, a."check";
 
@@ -43,5 +43,7 @@ WHERE "row" = 'finding' AND (finding.waiver IS NULL OR finding.waiver.reopened I
 GROUP BY ALL ORDER BY list_position(['critical', 'high', 'medium', 'low', 'info'], any_value(finding.severity)), hosts DESC;
 
 -- name: not_verified
--- Hosts whose newest snapshot nobody verified: somebody else may have written it. A host that audited itself has nothing to verify.
-SELECT host, hostId, max(collectedAt) AS collected FROM newest WHERE "row" = 'coverage' AND verified = false GROUP BY ALL ORDER BY host;
+-- Hosts of which there is a snapshot that nobody verified, later than the last one that somebody did: somebody else may have written it. A host that
+-- audited itself has nothing to verify.
+SELECT host, hostId, max(collectedAt) FILTER (WHERE verified = false) AS collected, max(collectedAt) FILTER (WHERE verified) AS last_verified
+FROM rows WHERE "row" = 'coverage' GROUP BY ALL HAVING collected IS NOT NULL AND (last_verified IS NULL OR collected > last_verified) ORDER BY host;

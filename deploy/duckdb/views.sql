@@ -8,7 +8,7 @@ FROM read_json(
 	format = 'newline_delimited',
 	maximum_object_size = 67108864,
 	columns = {
-		"row": 'VARCHAR', "host": 'VARCHAR', "hostId": 'VARCHAR', "collectedAt": 'TIMESTAMP', "verified": 'BOOLEAN', "signer": 'VARCHAR', "check": 'VARCHAR',
+		"row": 'VARCHAR', "host": 'VARCHAR', "hostId": 'VARCHAR', "collectedAt": 'TIMESTAMP', "snapshot": 'VARCHAR', "verified": 'BOOLEAN', "signer": 'VARCHAR', "check": 'VARCHAR',
 		"result": 'STRUCT(status VARCHAR, severity VARCHAR, reason VARCHAR, findings INTEGER, unknowns JSON)',
 		"finding": 'STRUCT(severity VARCHAR, message VARCHAR, fingerprint VARCHAR, resource STRUCT(kind VARCHAR, "key" VARCHAR), waiver STRUCT("owner" VARCHAR, reason VARCHAR, expires VARCHAR, reopened VARCHAR))',
 		"exposure": 'STRUCT(service STRUCT(proto VARCHAR, address VARCHAR, port INTEGER, "owner" VARCHAR), "zone" VARCHAR, verdict VARCHAR, witness VARCHAR)',
@@ -17,11 +17,16 @@ FROM read_json(
 	}
 );
 
--- The last two snapshots of each host: n is 1 for the newest. Who is named alike and is another machine is another host.
+-- The last two snapshots of each host: n is 1 for the newest. Who is named alike and is another machine is another host. One that nobody verified does
+-- not count beside one that somebody did, whenever it says that it was collected: somebody else may have written it.
 CREATE OR REPLACE VIEW snapshots AS
-SELECT host, hostId, collectedAt, row_number() OVER (PARTITION BY host, hostId ORDER BY collectedAt DESC) AS n
-FROM (SELECT DISTINCT host, hostId, collectedAt FROM rows WHERE "row" = 'coverage')
-QUALIFY n <= 2;
+SELECT host, hostId, collectedAt, snapshot, doubted, row_number() OVER (PARTITION BY host, hostId ORDER BY doubted, collectedAt DESC, snapshot) AS n
+FROM (SELECT DISTINCT host, hostId, collectedAt, coalesce(snapshot, '') AS snapshot, verified IS NOT DISTINCT FROM false AS doubted FROM rows WHERE "row" = 'coverage')
+QUALIFY n <= 2 AND doubted = bool_and(doubted) OVER (PARTITION BY host, hostId);
 
-CREATE OR REPLACE VIEW newest AS
-SELECT rows.* FROM rows JOIN snapshots USING (host, hostId, collectedAt) WHERE n = 1;
+-- The rows of these.
+CREATE OR REPLACE VIEW last AS
+SELECT rows.*, s.n FROM rows JOIN snapshots s ON rows.host = s.host AND rows.hostId IS NOT DISTINCT FROM s.hostId AND rows.collectedAt = s.collectedAt
+	AND coalesce(rows.snapshot, '') = s.snapshot AND (rows.verified IS NOT DISTINCT FROM false) = s.doubted;
+
+CREATE OR REPLACE VIEW newest AS SELECT * EXCLUDE (n) FROM last WHERE n = 1;
