@@ -214,6 +214,17 @@ func later(a, b string) bool {
 // Holds says whether it is known who the snapshot is from.
 func (t *Trust) Holds() bool { return t != nil && t.Verified }
 
+// Told is what is left of it in a report that was written to a file: nobody signed that, and whoever wrote it can have written this.
+func (t *Trust) Told() *Trust {
+	if !t.Holds() {
+		return t
+	}
+	told := *t
+	told.Verified = false
+	told.Reason = "a report says that it was verified, and who wrote the report is not known"
+	return &told
+}
+
 // addChecks turns the hosts' answers round.
 func (f *Fleet) addChecks(titles map[string]string) {
 	by := map[string]int{}

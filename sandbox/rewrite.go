@@ -99,6 +99,7 @@ func (j *job) rewrite(texts [][]byte) ([][]byte, *judged, error) {
 			return nil, nil, fmt.Errorf("%s and %s are of the same snapshot of one host", other, name)
 		}
 		seen[key] = name
+		r.Trust = r.Trust.Told()
 		list = append(list, r)
 	}
 	if j.Explain != "" {

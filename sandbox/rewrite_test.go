@@ -41,6 +41,10 @@ func TestReportsInTheProcess(t *testing.T) {
 	if _, err := j.Convert(t.Context(), []File{{Name: "x.json", Text: []byte("{}")}}, list); err == nil || !strings.HasPrefix(err.Error(), "x.json: report: schema") {
 		t.Errorf("no report: %v", err)
 	}
+	claimed := File{Name: "c.json", Text: []byte(strings.Replace(string(report("c").Text), `{`, `{"trust":{"verified":true,"principal":"db1"},`, 1))}
+	if got, err := j.Convert(t.Context(), []File{claimed}, list); err != nil || !strings.Contains(string(got[1]), `"verified": false`) || !strings.Contains(string(got[1]), "a report says") {
+		t.Errorf("verified at its own word: %v %s", err, got)
+	}
 	bad := finding.Result{
 		ID: "a/b", Status: finding.Fail, Severity: "high", Title: "T",
 		Findings: []finding.Finding{{Message: "m", Severity: "high", Fingerprint: "abcdef01", Resource: finding.Resource{Kind: "host", Key: "k"}}},
