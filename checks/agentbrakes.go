@@ -208,6 +208,14 @@ func (s *Scan) rootFile(file string) ([]byte, error) {
 	return s.Host.ReadFile(file)
 }
 
+// readAs reads a file that an account names, with its rights, for as long as there is patience with it.
+func (s *Scan) readAs(u *user, file string) ([]byte, error) {
+	return patient(s, uidParty(u.uid), func() ([]byte, error) {
+		b, _, err := s.Host.ReadNamed(&host.Principal{UID: u.uid, GID: u.gid}, file)
+		return b, err
+	})
+}
+
 // findBrakes adds what the settings of accounts say, for agents that will be started by them.
 func (s *Scan) findBrakes(sec *snapshot.Agents, patterns []*pattern) {
 	titles := map[string]string{"hermes": "Hermes agent"}
@@ -223,10 +231,7 @@ func (s *Scan) findBrakes(sec *snapshot.Agents, patterns []*pattern) {
 	for _, u := range users {
 		for _, f := range settings {
 			file := path.Join(u.home, f.file)
-			b, err := patient(s, uidParty(u.uid), func() ([]byte, error) {
-				b, _, err := s.Host.ReadNamed(&host.Principal{UID: u.uid, GID: u.gid}, file)
-				return b, err
-			})
+			b, err := s.readAs(&u, file)
 			if gone(err) {
 				continue
 			}

@@ -12,7 +12,6 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/snapshot"
 )
 
@@ -47,10 +46,7 @@ func (s *Scan) findMCP(sec *snapshot.Agents) {
 	for _, u := range users {
 		for _, f := range mcpFiles {
 			file := path.Join(u.home, f.file)
-			b, err := patient(s, uidParty(u.uid), func() ([]byte, error) {
-				b, _, err := s.Host.ReadNamed(&host.Principal{UID: u.uid, GID: u.gid}, file)
-				return b, err
-			})
+			b, err := s.readAs(&u, file)
 			if gone(err) {
 				continue
 			}
