@@ -68,6 +68,8 @@ _open(svc, zone) if {
 
 # Beside a list each socket is one to declare or to close. Without one they are told by their programs: one that is known by its name listens at
 # several ports and addresses, and nobody looks at each. The program is what the finding is about, however many there are: a port less is no other finding.
+# What a process calls itself is its own word: those of a user or a container are told apart from root's of that name, and what nobody is seen to have
+# is told by itself.
 _groups[name] contains svc if {
 	count(_expected) > 0
 	some svc in _asked
@@ -79,8 +81,14 @@ _groups[name] contains svc if {
 	some svc in _asked
 	some zone in _zones
 	_open(svc, zone)
-	name := svc.owner
+	name := _program(svc)
 }
+
+_program(svc) := svc.key if {
+	svc.owner == "unknown"
+} else := sprintf("%s of %s", [svc.owner, svc.gives]) if {
+	not object.get(svc, "gives", "root on the host") in {"", "root on the host"}
+} else := svc.owner
 
 _text(name, list) := list[0].key if {
 	count(list) == 1

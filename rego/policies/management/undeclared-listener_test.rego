@@ -57,3 +57,17 @@ test_sockets_of_a_program_are_one_finding if {
 	listed := check.finding with input as {"managed": [], "services": services} with data.params as {"expected": ["tcp/1"]}
 	count(listed) == 2
 }
+
+# A name is anybody's word: whoever is waived by it is root's own program.
+test_a_user_is_not_in_the_finding_of_root if {
+	one := _doc({}).services[0]
+	services := [one, object.union(one, {"key": "tcp 0.0.0.0:4446 (nc)", "port": 4446, "gives": "uid 1001"})]
+	found := check.finding with input as {"managed": [], "services": services}
+	{f.resource.key | some f in found} == {"nc", "nc of uid 1001"}
+}
+
+test_what_nobody_is_seen_to_have_is_told_alone if {
+	one := _doc({"owner": "unknown", "key": "tcp 0.0.0.0:1 (unknown)"}).services[0]
+	found := check.finding with input as {"managed": [], "services": [one, object.union(one, {"key": "tcp 0.0.0.0:2 (unknown)", "port": 2})]}
+	{f.resource.key | some f in found} == {"tcp 0.0.0.0:1 (unknown)", "tcp 0.0.0.0:2 (unknown)"}
+}
