@@ -23,7 +23,8 @@ var firewalldDirs = []string{"/etc/firewalld", "/usr/lib/firewalld", "/usr/share
 // maxFirewalldFiles bounds the zones and services that are read.
 const maxFirewalldFiles = 256
 
-// firewalldZone is what of a zone or a service is understood. A zone that has the last three is not worked out.
+// firewalldZone is what of a zone or a service is understood. A zone that has one of the last is not worked out: rules, and helpers of
+// connection tracking, which have rules of their own.
 type firewalldZone struct {
 	Ports       []firewalldPort     `xml:"port"`
 	Services    []firewalldName     `xml:"service"`
@@ -35,6 +36,13 @@ type firewalldZone struct {
 	Rules       []struct{} `xml:"rule"`
 	Protocols   []struct{} `xml:"protocol"`
 	SourcePorts []struct{} `xml:"source-port"`
+	Helpers     []struct{} `xml:"helper"`
+	Modules     []struct{} `xml:"module"`
+}
+
+// other says that it has something that is not worked out.
+func (z *firewalldZone) other() bool {
+	return len(z.Rules)+len(z.Protocols)+len(z.SourcePorts)+len(z.Helpers)+len(z.Modules) > 0
 }
 
 type firewalldPort struct {
@@ -145,7 +153,7 @@ func (r *firewalldReader) zone(name string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(z.Rules)+len(z.Protocols)+len(z.SourcePorts) > 0 {
+	if z.other() {
 		return nil, errFirewalldForm
 	}
 	rules, err := portRules(z.Ports, "")
@@ -163,7 +171,7 @@ func (r *firewalldReader) service(name string, rules *[]string, depth int) error
 	switch {
 	case err != nil:
 		return err
-	case depth > 4 || len(v.Protocols)+len(v.SourcePorts) > 0:
+	case depth > 4 || v.other():
 		return errFirewalldForm
 	}
 	var to []string

@@ -21,6 +21,7 @@ func TestWhatIsLoadedAtBoot(t *testing.T) {
 		"ssh":           `<service><port protocol="tcp" port="22"/></service>`,
 		"dhcpv6-client": `<service><port protocol="udp" port="546"/><destination ipv6="fe80::/64"/></service>`,
 		"both":          `<service><include service="ssh"/><port protocol="udp" port="99"/></service>`,
+		"netbios-ns":    `<service><port protocol="udp" port="137"/><helper name="netbios-ns"/></service>`,
 		"loop":          `<service><include service="loop"/></service>`,
 	}
 	for name, c := range map[string]struct {
@@ -47,6 +48,7 @@ func TestWhatIsLoadedAtBoot(t *testing.T) {
 			"etc/firewalld/zones/a.xml": `<zone><rule family="ipv4"><accept/></rule></zone>`, "etc/firewalld/zones/b.xml": `<zone><service name="both"/></zone>`,
 		}, "table inet firewalld {\nchain filter_IN_b_allow {\nudp dport 99 accept\ntcp dport 22 accept\n}\n}\n", "filter_IN_a_allow"},
 		"a service that ends nowhere": {"firewalld.service", map[string]string{"etc/firewalld/zones/a.xml": `<zone><service name="loop"/></zone>`}, "table inet firewalld {\n}\n", "filter_IN_a_allow"},
+		"a helper":                    {"firewalld.service", map[string]string{"etc/firewalld/zones/a.xml": `<zone><service name="netbios-ns"/></zone>`}, "table inet firewalld {\n}\n", "filter_IN_a_allow"},
 		"no port":                     {"firewalld.service", map[string]string{"etc/firewalld/zones/a.xml": `<zone><port port="1; drop" protocol="tcp"/></zone>`}, "table inet firewalld {\n}\n", "filter_IN_a_allow"},
 		"malformed":                   {"firewalld.service", map[string]string{"etc/firewalld/zones/a.xml": `<zone`}, "!/etc/firewalld/zones/a.xml: malformed", ""},
 		"no zones":                    {"firewalld.service", nil, "!firewalld has no zones", ""},
