@@ -58,7 +58,10 @@ func (s *Scan) machines(sec *snapshot.Runtimes) {
 				continue
 			}
 			m, err := place.parse(b)
-			m.Name = cmp.Or(m.Name, strings.TrimSuffix(path.Base(f), path.Ext(f))) // Proxmox knows machines by number
+			number := strings.TrimSuffix(path.Base(f), path.Ext(f)) // Proxmox knows machines by number, and several can have one name
+			if m.Name = cmp.Or(m.Name, number); m.Runtime == "proxmox" && seen[m.Runtime+" "+m.Name] {
+				m.Name += " (" + number + ")"
+			}
 			switch {
 			case err != nil:
 				gap(fmt.Errorf("read %s: %w", f, err))

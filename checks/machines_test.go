@@ -68,6 +68,8 @@ func TestMachinesOfAHost(t *testing.T) {
 	write("etc/libvirt/qemu/win11.xml", "<domain><name>win11</name></domain>")
 	write("etc/libvirt/qemu/spare.xml", "<domain><name>spare</name></domain>")
 	write("etc/pve/qemu-server/100.conf", "ostype: l26\nnet0: e1000=BC:24:11:00:00:01,bridge=vmbr0\n")
+	write("etc/pve/qemu-server/101.conf", "name: web\n")
+	write("etc/pve/qemu-server/102.conf", "name: web\n")
 	write("var/lib/libvirt/dnsmasq/virbr0.status", `[{"ip-address": "192.168.122.45", "mac-address": "52:54:00:aa:bb:01"}]`)
 	var sec snapshot.Runtimes
 	newScan(host.At(root)).machines(&sec)
@@ -75,7 +77,7 @@ func TestMachinesOfAHost(t *testing.T) {
 	for _, m := range sec.Machines {
 		got = append(got, fmt.Sprint(m.Runtime, " ", m.Name, " ", m.OS, " ", m.Running))
 	}
-	if !slices.Equal(got, []string{"libvirt win11 windows true", "libvirt spare  false", "proxmox 100 linux false"}) {
+	if !slices.Equal(got, []string{"libvirt win11 windows true", "libvirt spare  false", "proxmox 100 linux false", "proxmox web  false", "proxmox web (102)  false"}) {
 		t.Errorf("%q", got)
 	}
 	if a := sec.Machines[0].NICs[0].Addrs; !slices.Equal(a, []string{"192.168.122.45"}) || sec.MachinesRead.State != snapshot.Present {
@@ -84,7 +86,7 @@ func TestMachinesOfAHost(t *testing.T) {
 	write("etc/libvirt/qemu/torn.xml", "<domain><name>")
 	sec = snapshot.Runtimes{}
 	newScan(host.At(root)).machines(&sec)
-	if sec.MachinesRead.State != snapshot.Error || len(sec.Machines) != 3 {
+	if sec.MachinesRead.State != snapshot.Error || len(sec.Machines) != 5 {
 		t.Errorf("%+v, %d machines", sec.MachinesRead, len(sec.Machines))
 	}
 }
