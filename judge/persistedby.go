@@ -38,7 +38,7 @@ func (b *builder) persistedBy(p *snapshot.Persisted) DocPersisted {
 	}
 	for _, name := range []string{"iptables", "ip6tables"} {
 		if b.snap.NFTables.Legacy[name].Value != "" && p.Loader != "firewalld.service" {
-			d.State, d.Reason = string(snapshot.Error), "rules of iptables-legacy are loaded, and are not read"
+			d.State, d.Reason = string(snapshot.Error), "rules of iptables-legacy are loaded, and these are not compared with a file"
 			return d
 		}
 	}
@@ -50,13 +50,20 @@ func (b *builder) persistedBy(p *snapshot.Persisted) DocPersisted {
 	return d
 }
 
+// savedFamilies are whose tables services of iptables-save load: a table of these that is in no file is gone after the next start.
+var savedFamilies = map[string][]string{
+	"netfilter-persistent.service": {ruleset.FamilyIP, ruleset.FamilyIP6},
+	"iptables.service":             {ruleset.FamilyIP},
+	"ip6tables.service":            {ruleset.FamilyIP6},
+}
+
 // tablesToCompare are those of the file, and of iptables-save those that are loaded too.
 func tablesToCompare(p *snapshot.Persisted, live *ruleset.Ruleset) (list []*ruleset.Table) {
 	for i := range p.Ruleset.Tables {
 		list = append(list, &p.Ruleset.Tables[i])
 	}
 	for i := range live.Tables {
-		if t := &live.Tables[i]; p.Loader == "netfilter-persistent.service" && ofIptables(t) && tableOf(p.Ruleset, t) == nil {
+		if t := &live.Tables[i]; slices.Contains(savedFamilies[p.Loader], t.Family) && ofIptables(t) && tableOf(p.Ruleset, t) == nil {
 			list = append(list, t)
 		}
 	}
@@ -125,9 +132,14 @@ func sortedChains(t *ruleset.Table) []ruleset.Chain {
 	return list
 }
 
+// ofDocker says of a table that dockerd has its chains there.
+func ofDocker(t *ruleset.Table) bool {
+	return slices.ContainsFunc(t.Chains, func(c ruleset.Chain) bool { return strings.HasPrefix(c.Name, "DOCKER") })
+}
+
 // savedChains compares tables of iptables: policies, and rules in their order. What runtimes make there is left out: dockerd also has FORWARD drop.
 func savedChains(file, live *ruleset.Table) []string {
-	docker := slices.ContainsFunc(live.Chains, func(c ruleset.Chain) bool { return strings.HasPrefix(c.Name, "DOCKER") })
+	docker := ofDocker(live)
 	lines := func(t *ruleset.Table) (list []string) {
 		for _, c := range sortedChains(t) {
 			if chainOfRuntime(c.Name) {
@@ -147,16 +159,24 @@ func savedChains(file, live *ruleset.Table) []string {
 	return differences(lines(file), lines(live))
 }
 
-// ufwChains compares the policies of ufw, and those of its chains that its files have rules for. Others it fills by itself, and those of rate limits it
-// fills in part when it is switched on.
+// ufwChains compares the policies of ufw, those of its chains that its files have rules for, and what else is in base chains. Other chains it fills by
+// itself, and those of rate limits it fills in part when it is switched on. What runtimes make is left out: dockerd also has FORWARD drop.
 func ufwChains(file, live *ruleset.Table) []string {
+	docker := ofDocker(live)
 	lines := func(t *ruleset.Table) (list []string) {
 		for _, c := range sortedChains(file) {
 			now := chainOf(t, c.Name)
 			switch {
 			case now == nil || c.Base == nil && len(c.Rules) == 0 && !strings.Contains(c.Name, "-user-"), strings.Contains(c.Name, "-user-limit"):
 			case c.Base != nil && now.Base != nil:
-				list = append(list, fmt.Sprintf("chain %s: policy %s", c.Name, now.Base.Policy))
+				if !docker || c.Name != "FORWARD" {
+					list = append(list, fmt.Sprintf("chain %s: policy %s", c.Name, now.Base.Policy))
+				}
+				for j := range now.Rules {
+					if r := &now.Rules[j]; !toUfw(r) && !madeByRuntime(r) {
+						list = append(list, c.Name+": "+r.Text(t))
+					}
+				}
 			default:
 				for j := range now.Rules {
 					if !toUserChain(&now.Rules[j]) {
@@ -172,13 +192,21 @@ func ufwChains(file, live *ruleset.Table) []string {
 
 // toUserChain says of a rule that it leads to the chain of the administrator's rules: ufw adds it by itself.
 func toUserChain(r *ruleset.Rule) bool {
-	return slices.ContainsFunc(r.Exprs, func(e ruleset.Expr) bool {
-		if e.Immediate == nil || e.Immediate.Verdict == nil {
-			return false
+	to := leadsToChain(r)
+	return to == "ufw-user-input" || to == "ufw-user-output" || to == "ufw-user-forward"
+}
+
+// toUfw says of a rule that it leads to a chain of ufw: those of base chains it adds by itself.
+func toUfw(r *ruleset.Rule) bool { return strings.HasPrefix(leadsToChain(r), "ufw-") }
+
+// leadsToChain is the chain that a rule leads to, of ufw by its name for IPv4; empty for none.
+func leadsToChain(r *ruleset.Rule) (to string) {
+	for i := range r.Exprs {
+		if e := &r.Exprs[i]; e.Immediate != nil && e.Immediate.Verdict != nil {
+			to = strings.Replace(e.Immediate.Verdict.Chain, "ufw6-", "ufw-", 1)
 		}
-		to := strings.Replace(e.Immediate.Verdict.Chain, "ufw6-", "ufw-", 1)
-		return to == "ufw-user-input" || to == "ufw-user-output" || to == "ufw-user-forward"
-	})
+	}
+	return to
 }
 
 // zoneChains compares what zones of firewalld open, of those that are in force. The order of rules that accept says nothing. Rules of another version

@@ -47,6 +47,9 @@ func TestWhatOtherServicesSaved(t *testing.T) {
 		"of Fedora":           {"iptables.service", ip(base("drop")), ip(base("accept")), []string{"- chain INPUT: policy drop"}, nil},
 		"ufw":                 {"ufw.service", ip(base("drop"), chain("ufw-before-input", accept), chain("ufw-user-input")), ip(base("drop", to(ruleset.Jump, "ufw-before-input")), chain("ufw-before-input", accept, to(ruleset.Jump, "ufw-user-input")), chain("ufw-logging-deny", accept), chain("ufw-user-input")), nil, nil},
 		"ufw, opened":         {"ufw.service", ip(base("drop"), chain("ufw-user-input")), ip(base("accept"), chain("ufw-user-input", accept)), []string{"+ chain INPUT: policy accept", "+ ufw-user-input: accept", "- chain INPUT: policy drop"}, nil},
+		"ufw, opened by hand": {"ufw.service", ip(base("drop")), ip(base("drop", accept, to(ruleset.Jump, "ufw-before-input"), to(ruleset.Jump, "ufw6-track-input"), to(ruleset.Jump, "DOCKER-USER"))), []string{"+ INPUT: accept"}, nil},
+		"a table more":        {"iptables.service", new(ruleset.Ruleset), ip(base("accept", accept)), []string{"+ INPUT: accept"}, nil},
+		"one of another":      {"ip6tables.service", new(ruleset.Ruleset), ip(base("accept", accept)), nil, nil},
 		"firewalld":           {"firewalld.service", zone(chain("filter_IN_a_allow", accept, drop), chain("filter_IN_b_allow", accept)), zone(chain("filter_IN_a_allow", drop, accept), chain("filter_INPUT", accept)), nil, nil},
 		"a port at run time":  {"firewalld.service", zone(chain("filter_IN_a_allow", accept)), zone(chain("filter_IN_a_allow", accept, drop)), []string{"+ filter_IN_a_allow: drop"}, nil},
 		"another form":        {"firewalld.service", zone(chain("filter_IN_a_allow", accept)), zone(chain("filter_IN_a_allow", drop)), nil, []string{"filter_IN_a_allow"}},
@@ -69,7 +72,7 @@ func TestWhatOtherServicesSaved(t *testing.T) {
 	}
 }
 
-// TestSavedBesideLegacyRules: rules of iptables-legacy are not read, so nothing is said of what iptables saved.
+// TestSavedBesideLegacyRules: rules of iptables-legacy are not compared, so nothing is said of what iptables saved.
 func TestSavedBesideLegacyRules(t *testing.T) {
 	s := fixtures.Host()
 	s.NFTables.Legacy = map[string]snapshot.Fact{"iptables": {State: snapshot.Present, Value: "filter"}}
