@@ -19,14 +19,14 @@ var errNoTime = errors.New("there was no time to read it")
 
 // daemonTLS reads where daemons have their interfaces on TCP, and whether they ask for client certificates. What a process says of itself is
 // about its own sockets; whose word it is goes with it.
-func (s *Scan) daemonTLS(ctx context.Context) []snapshot.DaemonTLS {
+func (s *Scan) daemonTLS(ctx context.Context, sockets []snapshot.ControlSocket) []snapshot.DaemonTLS {
 	var list []snapshot.DaemonTLS
 	procs, _ := s.processes()
 	clock := newClock()
 	for _, p := range s.hostFirst(procs) {
 		read := apis[p.exeBase()]
 		if proxy := socketProxies[p.exeBase()]; proxy != nil {
-			read = proxy
+			read = func(s *Scan, p *process) []daemonAPI { return proxy(s, p, leadsOf(sockets, p.Container)) }
 		}
 		if read == nil || p.Leader != 0 {
 			continue

@@ -4,65 +4,95 @@ package checks
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
+	"os"
 	"path"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/ringfence/ringfence/snapshot"
 )
 
 // socketProxies are programs that pass connections from TCP on to a unix socket. That of a runtime has no password: who reaches such a port has the
 // runtime (docs.docker.com, Protect the Docker daemon socket).
-var socketProxies = map[string]func(*Scan, *process) []daemonAPI{
+var socketProxies = map[string]func(*Scan, *process, leads) []daemonAPI{
 	"socat": socatAPI, "systemd-socket-proxyd": proxydAPI, "haproxy": (*Scan).haproxyAPI, "nginx": (*Scan).nginxAPI,
 }
 
-// runtimeSocket is a socket of a runtime in a text, by the names that packages give it.
-var runtimeSocket = regexp.MustCompile(`(?:/[\w.@-]+)*/(?:docker|docker-alt|podman|containerd|buildkitd|crio|cri-dockerd|libvirt-sock|virtqemud-sock|unix\.socket)(?:\.sock)?\b`)
+// leads is the control socket that a text names as a whole path; empty for none.
+type leads func(text string) string
 
-// leadsTo is the socket of a runtime that a text names as a whole path; empty for none.
-func leadsTo(text string) string {
-	for _, m := range runtimeSocket.FindAllString(text, -1) {
-		base := path.Base(m)
-		if strings.HasSuffix(base, ".sock") || strings.HasSuffix(base, "-sock") || base == "unix.socket" {
-			return path.Clean(m)
+// notSeenWhere is said of a proxy whose files were not read: where it leads to is not known.
+const notSeenWhere = "?"
+
+var (
+	socketPath  = regexp.MustCompile(`(?:/[\w.@+-]+)+`)
+	socketNamed = regexp.MustCompile(`^(?:(?:docker|podman|containerd|buildkitd|crio|cri-dockerd)\.sock|(?:libvirt|virtqemud)-sock|unix\.socket)$`)
+)
+
+// leadsOf knows the control sockets that were found, as a process of a container sees them, and others by the names that packages give them.
+func leadsOf(known []snapshot.ControlSocket, container string) leads {
+	return func(text string) string {
+		for _, file := range socketPath.FindAllString(text, -1) {
+			file = path.Clean(file)
+			if socketNamed.MatchString(path.Base(file)) ||
+				slices.ContainsFunc(known, func(k snapshot.ControlSocket) bool { return k.IsAt(container, file) }) {
+				return file
+			}
 		}
+		return ""
 	}
-	return ""
 }
 
 var (
-	socatTo     = regexp.MustCompile(`(?i)^(?:unix|unix-connect|unix-client|gopen|abstract-connect):([^,]+)`)
-	socatListen = regexp.MustCompile(`(?i)^(?:tcp|tcp4|tcp6|openssl|ssl)-(?:l|listen):(\d{1,5})((?:,.*)?)$`)
+	socatTo     = regexp.MustCompile(`(?i)^(?:unix|unix-connect|unix-client|gopen):([^,]+)`)
+	socatListen = regexp.MustCompile(`(?i)^(?:tcp|tcp4|tcp6|openssl|ssl)-(?:l|listen):([^,]+)`)
+	// socatAsks are options by which it asks who connects.
+	socatAsks = regexp.MustCompile(`(?i),(?:range|tcpwrap|tcpwrapper|sourceport|sp|lowport)\b`)
 )
 
 // socatAPI reads what socat listens at and leads to (socat(1)). TLS asks for a certificate of the client unless it is told not to.
-func socatAPI(_ *Scan, p *process) []daemonAPI {
+func socatAPI(_ *Scan, p *process, to leads) []daemonAPI {
 	d := daemonAPI{source: "arguments", verify: "false"}
+	listens, named := false, false
 	for _, a := range p.argv {
 		if m := socatTo.FindStringSubmatch(a); m != nil {
-			d.leads = cmp.Or(d.leads, leadsTo(m[1]))
+			d.leads = cmp.Or(d.leads, to(m[1]))
 		}
-		if m := socatListen.FindStringSubmatch(a); m != nil {
-			d.addrs = append(d.addrs, ":"+m[1])
-			low := strings.ToLower(a)
-			if (strings.HasPrefix(low, "openssl") || strings.HasPrefix(low, "ssl")) && !strings.Contains(low, "verify=0") {
-				d.verify = "true"
-			}
+		m := socatListen.FindStringSubmatch(a)
+		if m == nil {
+			continue
+		}
+		listens = true
+		if _, err := strconv.ParseUint(m[1], 10, 16); err != nil { // the name of a service
+			named = true
+		}
+		d.addrs = append(d.addrs, ":"+m[1])
+		low := strings.ToLower(a)
+		switch {
+		case (strings.HasPrefix(low, "openssl") || strings.HasPrefix(low, "ssl")) && !strings.Contains(low, "verify=0"):
+			d.verify = "true"
+		case socatAsks.MatchString(a):
+			d.verify, d.err = "", errors.New("whom it lets in was not worked out")
 		}
 	}
-	if d.leads == "" || len(d.addrs) == 0 {
+	if d.leads == "" || !listens {
 		return nil
+	}
+	if named {
+		d.addrs = nil
 	}
 	return []daemonAPI{d.unlessCut(p)}
 }
 
 // proxydAPI is what systemd-socket-proxyd(8) leads to; systemd gives it its sockets.
-func proxydAPI(_ *Scan, p *process) []daemonAPI {
+func proxydAPI(_ *Scan, p *process, to leads) []daemonAPI {
 	for _, a := range p.argv[min(1, len(p.argv)):] {
-		if to := leadsTo(a); to != "" && !strings.HasPrefix(a, "-") {
-			d := daemonAPI{source: "arguments", verify: "false", leads: to}
+		if at := to(a); at != "" && !strings.HasPrefix(a, "-") {
+			d := daemonAPI{source: "arguments", verify: "false", leads: at}
 			return []daemonAPI{d.unlessCut(p)}
 		}
 	}
@@ -72,34 +102,46 @@ func proxydAPI(_ *Scan, p *process) []daemonAPI {
 var (
 	haproxyBind    = regexp.MustCompile(`(?m)^\s*bind\s+(\S+)(.*)$`)
 	haproxyServer  = regexp.MustCompile(`(?m)^\s*(?:server\s+\S+\s+|dispatch\s+)(\S+)`)
-	haproxyFilters = regexp.MustCompile(`(?m)^\s*(?:acl|http-request|tcp-request|block|use_backend|http-after-response)\s`)
+	haproxyFilters = regexp.MustCompile(`(?m)^\s*(?:acl|http-request|tcp-request|block|use_backend|http-after-response|filter|redirect|deny|reqdeny)\s`)
+	haproxyTaking  = regexp.MustCompile(`(?m)^\s*(?:frontend|listen)\s`)
 )
 
-// haproxyAPI reads the files of HAProxy (-f, files or directories): where one of its servers is a socket of a runtime, its ports lead there. What rules
-// or several servers let through is not worked out.
-func (s *Scan) haproxyAPI(p *process) []daemonAPI {
-	text, file, err := s.proxyText(p, append(optionValues(p.argv, "-f"), "/etc/haproxy/haproxy.cfg"))
+// haproxyAPI reads the files of HAProxy (-f, files or directories): where one of its servers is a socket of a runtime, its ports lead there. What rules,
+// several servers or several frontends let through is not worked out.
+func (s *Scan) haproxyAPI(p *process, to leads) []daemonAPI {
+	if s.isWorker(p) {
+		return nil
+	}
+	files := optionValues(p.argv, "-f")
+	if i := slices.Index(p.argv, "--"); i >= 0 {
+		files = append(files, p.argv[i+1:]...)
+	}
+	if len(files) == 0 {
+		files = []string{"/etc/haproxy/haproxy.cfg"}
+	}
+	text, file, err := s.proxyText(p, files, nil)
 	d := daemonAPI{source: file, verify: "false", err: err}
+	env := map[string]string{}
+	if strings.Contains(text, "$") {
+		if env, err = s.environ(p); err != nil {
+			d.err = cmp.Or(d.err, err)
+		}
+	}
 	servers := haproxyServer.FindAllStringSubmatch(text, -1)
 	for _, m := range servers {
-		d.leads = cmp.Or(d.leads, leadsTo(strings.TrimPrefix(m[1], "unix@")))
+		at := haproxyAddress(m[1], env)
+		if d.leads = cmp.Or(d.leads, to(at)); d.leads == "" && strings.Contains(at, "$") {
+			d.leads, d.verify = notSeenWhere, ""
+		}
+	}
+	if d.leads == "" && d.err != nil {
+		d.leads = notSeenWhere
 	}
 	if d.leads == "" {
 		return nil
 	}
-	for _, m := range haproxyBind.FindAllStringSubmatch(text, -1) {
-		for at := range strings.SplitSeq(m[1], ",") {
-			if i := strings.LastIndexByte(at, ':'); i >= 0 {
-				if n, err := strconv.ParseUint(at[i+1:], 10, 16); err == nil {
-					d.addrs = append(d.addrs, fmt.Sprintf(":%d", n))
-				}
-			}
-		}
-		if strings.Contains(m[2], "ssl") {
-			d.verify = ""
-		}
-	}
-	if len(servers) > 1 || haproxyFilters.MatchString(text) || err != nil {
+	asks := false
+	if d.addrs, asks = haproxyPorts(text, env); asks || d.err != nil || len(servers) > 1 || haproxyFilters.MatchString(text) || len(haproxyTaking.FindAllString(text, 3)) > 1 {
 		d.verify = ""
 	}
 	if d.verify == "" {
@@ -108,58 +150,145 @@ func (s *Scan) haproxyAPI(p *process) []daemonAPI {
 	return []daemonAPI{d.unlessCut(p)}
 }
 
-// nginxAPI reads the files of nginx: what of a socket its locations let through is not worked out.
-func (s *Scan) nginxAPI(p *process) []daemonAPI {
-	if p.UID != 0 {
-		return nil // a worker, which has what the first process has
-	}
-	files := []string{"/etc/nginx/nginx.conf"}
-	if v := last(optionValues(p.argv, "-c")); path.IsAbs(v) {
-		files = []string{v}
-	}
-	text, file, err := s.proxyText(p, append(files, "/etc/nginx/conf.d", "/etc/nginx/sites-enabled", "/etc/nginx/modules-enabled"))
-	to := ""
-	for line := range strings.Lines(text) {
-		if line = strings.TrimSpace(line); strings.Contains(line, "unix:") && !strings.HasPrefix(line, "#") {
-			to = cmp.Or(to, leadsTo(line[strings.Index(line, "unix:")+5:]))
+// haproxyAddress is an address with the variables of the environment put in; what is not known stays.
+func haproxyAddress(at string, env map[string]string) string {
+	return os.Expand(strings.Trim(at, `"`), func(name string) string { return cmp.Or(env[name], "$"+name) })
+}
+
+// haproxyPorts are the ports that it binds, none if one of them is not known: then it can be any of its sockets. unsure says so, and of TLS, which can
+// ask for certificates.
+func haproxyPorts(text string, env map[string]string) (ports []string, unsure bool) {
+	odd := false
+	for _, m := range haproxyBind.FindAllStringSubmatch(text, -1) {
+		unsure = unsure || strings.Contains(m[2], "ssl")
+		for at := range strings.SplitSeq(haproxyAddress(m[1], env), ",") {
+			if strings.HasPrefix(at, "/") || strings.HasPrefix(at, "unix@") || strings.HasPrefix(at, "abns@") {
+				continue
+			}
+			n, err := strconv.ParseUint(at[strings.LastIndexByte(at, ':')+1:], 10, 16)
+			odd = odd || err != nil
+			ports = append(ports, fmt.Sprintf(":%d", n))
 		}
 	}
-	if to == "" {
+	if odd {
+		return nil, true
+	}
+	return ports, unsure
+}
+
+// nginxInclude is a directive by which a file of nginx leads to others.
+var nginxInclude = regexp.MustCompile(`\binclude\s+([^;\s]+)\s*;`)
+
+// nginxAPI reads the files of nginx: what of a socket its locations let through is not worked out.
+func (s *Scan) nginxAPI(p *process, to leads) []daemonAPI {
+	if s.isWorker(p) {
 		return nil
 	}
-	d := daemonAPI{source: file, leads: to, err: cmp.Or(err, fmt.Errorf("what of %s it lets through was not worked out", to))}
+	file := "/etc/nginx/nginx.conf"
+	if v := last(optionValues(p.argv, "-c")); v != "" {
+		file = v
+	} else if len(optionValues(p.argv, "-p")) > 0 {
+		file = ""
+	}
+	text, source, err := s.proxyText(p, []string{file}, func(text string) (list []string) {
+		for _, m := range nginxInclude.FindAllStringSubmatch(text, -1) {
+			if m[1] = strings.Trim(m[1], `"'`); !path.IsAbs(m[1]) {
+				m[1] = path.Join(path.Dir(file), m[1])
+			}
+			list = append(list, m[1])
+		}
+		return list
+	})
+	at := ""
+	for line := range strings.Lines(text) {
+		if _, rest, ok := strings.Cut(line, "unix:"); ok {
+			at = cmp.Or(at, to(rest))
+		}
+	}
+	if at == "" && err != nil {
+		at = notSeenWhere
+	}
+	if at == "" {
+		return nil
+	}
+	d := daemonAPI{source: source, leads: at, err: cmp.Or(err, fmt.Errorf("what of %s it lets through was not worked out", at))}
 	return []daemonAPI{d.unlessCut(p)}
+}
+
+// isWorker says of a process that its parent runs the same program: that one has the same sockets, and files.
+func (s *Scan) isWorker(p *process) bool {
+	procs, _ := s.processes()
+	return slices.ContainsFunc(procs, func(q *process) bool { return q.PID == p.PPID && q.Leader == 0 && q.Exe == p.Exe })
+}
+
+// newest is the last worker of a process, which has read its files again if it was told to; itself if it has none.
+func (s *Scan) newest(p *process) *process {
+	procs, _ := s.processes()
+	last, at := p, s.startOf(p.PID)
+	for _, q := range procs {
+		if q.PPID != p.PID || q.Leader != 0 || q.Exe != p.Exe {
+			continue
+		}
+		if began := s.startOf(q.PID); began.After(at) {
+			last, at = q, began
+		}
+	}
+	return last
 }
 
 // maxProxyFiles bounds the files of one proxy.
 const maxProxyFiles = 128
 
-// proxyText is the text of files, and of those in directories; file is the first that there is. A file that is not there counts for nothing.
-func (s *Scan) proxyText(p *process, names []string) (text, file string, err error) {
-	var list []string
-	for _, n := range names {
-		if path.IsAbs(n) && !slices.Contains(list, n) {
-			list = append(list, n)
-			below, more := s.globIn(p, n+"/*")
-			if list = append(list, below...); more {
-				err = fmt.Errorf("%s: not every file was read", n)
-			}
-		}
-	}
-	for i, n := range list {
-		if i == maxProxyFiles {
-			return text, file, fmt.Errorf("more than %d files", maxProxyFiles)
+// proxyText is the text of files, of those with .cfg in directories, and of those that they lead to, without comments; file is the first that there is. A
+// file that is not there counts for nothing.
+func (s *Scan) proxyText(p *process, names []string, includes func(text string) []string) (text, file string, err error) {
+	p = s.newest(p)
+	list, seen := slices.Clone(names), 0
+	for i := 0; i < len(list) && i < 2*maxProxyFiles; i++ {
+		n := list[i]
+		if !path.IsAbs(n) {
+			err = cmp.Or(err, fmt.Errorf("%q is no whole path", n))
+			continue
 		}
 		st, serr := s.statIn(p, n)
-		if serr != nil || !st.Mode.IsRegular() {
+		if serr == nil && !st.IsDir && !st.Mode.IsRegular() {
+			continue
+		}
+		if gone(serr) || serr == nil && st.IsDir {
+			below, more := s.globIn(p, map[bool]string{true: n + "/*.cfg", false: n}[serr == nil])
+			if more {
+				err = cmp.Or(err, fmt.Errorf("%s: not every file was read", n))
+			}
+			for _, b := range below {
+				if !slices.Contains(list, b) {
+					list = append(list, b)
+				}
+			}
 			continue
 		}
 		b, rerr := s.readAtStart(p, n)
-		if rerr != nil {
-			err = cmp.Or(err, fmt.Errorf("%s: %w", n, cause(rerr)))
+		if seen++; rerr != nil || seen > maxProxyFiles {
+			err = cmp.Or(err, fmt.Errorf("%s: %w", n, cmp.Or(cause(rerr), errMalformed)))
 			continue
 		}
-		text, file = text+string(b)+"\n", cmp.Or(file, n)
+		var own strings.Builder
+		for line := range strings.Lines(string(b)) {
+			if !strings.HasPrefix(strings.TrimSpace(line), "#") {
+				own.WriteString(line)
+			}
+		}
+		text, file = text+own.String()+"\n", cmp.Or(file, n)
+		if includes == nil {
+			continue
+		}
+		for _, inc := range includes(own.String()) {
+			if !slices.Contains(list, inc) {
+				list = append(list, inc)
+			}
+		}
+	}
+	if len(list) > 2*maxProxyFiles {
+		err = cmp.Or(err, fmt.Errorf("more than %d files", 2*maxProxyFiles))
 	}
 	return text, file, err
 }

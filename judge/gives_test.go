@@ -55,6 +55,46 @@ func TestWhatAServiceGives(t *testing.T) {
 	}
 }
 
+// TestWhatAProxyGives: who reaches a proxy has what the socket behind it gives, also where a container has it mounted; one that may not use the socket leads
+// nowhere.
+func TestWhatAProxyGives(t *testing.T) {
+	root := snapshot.Word{By: snapshot.ByRoot}
+	for name, c := range map[string]struct {
+		p     snapshot.Process
+		leads string
+		class string
+		gives string
+	}{
+		"of root":                     {snapshot.Process{}, "/var/run/docker.sock", "runtime-api", rootOnHost},
+		"of a member of the group":    {snapshot.Process{UID: 1001, GID: 1001, Groups: []int{998}}, "/run/docker.sock", "runtime-api", rootOnHost},
+		"of a user who is none":       {snapshot.Process{UID: 1001, GID: 1001}, "/run/docker.sock", "other", "uid 1001"},
+		"in a container":              {snapshot.Process{Container: "c1", ContainerWord: root}, "/mnt/api.sock", "runtime-api", rootOnHost},
+		"to a container's own daemon": {snapshot.Process{Container: "c1", ContainerWord: root}, "/run/docker.sock", "runtime-api", "container c1"},
+	} {
+		s := fixtures.Host()
+		c.p.PID, c.p.NS, c.p.Comm, c.p.Exe, c.p.ExeWord = 77, s.Processes.Init, "socat", "/usr/bin/socat", root
+		s.Processes.List = append(s.Processes.List, c.p)
+		s.Runtimes.Sockets = []snapshot.ControlSocket{{
+			Path: "/run/docker.sock", Mode: 0o660, GID: 998, Word: root, Mounts: []snapshot.Mount{{PID: 77, Container: "c1", Path: "/mnt/api.sock"}},
+		}}
+		s.Runtimes.TLS = []snapshot.DaemonTLS{{PID: 77, Leads: c.leads, API: []string{":1"}, APIRead: &snapshot.Fact{State: snapshot.Present}, Verify: snapshot.Fact{State: snapshot.Present, Value: "false"}}}
+		s.Listeners.Sockets = append(s.Listeners.Sockets, snapshot.Socket{
+			Netns: s.Network.HostNetns(), Proto: "tcp", Family: 4, Addr: "0.0.0.0", Port: 1, UID: c.p.UID, OwnerState: "seen", Owners: []snapshot.Owner{{PID: 77, Comm: "socat"}},
+		})
+		seen := false
+		for _, svc := range build(t.Context(), s, zones.Config{}).doc.Services {
+			if svc.Port == 1 {
+				if seen = true; svc.Class != c.class || svc.Gives != c.gives {
+					t.Errorf("%s: %s %q, want %s %q", name, svc.Class, svc.Gives, c.class, c.gives)
+				}
+			}
+		}
+		if !seen {
+			t.Errorf("%s: no service", name)
+		}
+	}
+}
+
 // TestWhatASocketGives: what a user keeps gives that user, and what nobody vouches for is not known to give anything.
 func TestWhatASocketGives(t *testing.T) {
 	mal := snapshot.WordOf(1001)

@@ -124,8 +124,25 @@ func (b *builder) asksForCertificates(sk *snapshot.Socket) (verify string) {
 func (b *builder) proxied(sk *snapshot.Socket) *snapshot.DaemonTLS {
 	for i := range b.snap.Runtimes.TLS {
 		t := &b.snap.Runtimes.TLS[i]
-		if t.Leads != "" && (len(t.API) == 0 || listensFor(t, sk)) && slices.ContainsFunc(sk.Owners, func(o snapshot.Owner) bool { return o.PID == t.PID }) {
+		if t.Leads == "" || len(t.API) > 0 && !listensFor(t, sk) || !slices.ContainsFunc(sk.Owners, func(o snapshot.Owner) bool { return o.PID == t.PID }) {
+			continue
+		}
+		if k, p := b.leadsTo(t), b.byPID[t.PID]; k == nil || p == nil || b.mayWrite(k, p, p.Container) { // else the socket refuses it
 			return t
+		}
+	}
+	return nil
+}
+
+// leadsTo is the control socket that a proxy leads to, nil if it was not found.
+func (b *builder) leadsTo(t *snapshot.DaemonTLS) *snapshot.ControlSocket {
+	container := ""
+	if p := b.byPID[t.PID]; p != nil {
+		container = p.Container
+	}
+	for i := range b.snap.Runtimes.Sockets {
+		if k := &b.snap.Runtimes.Sockets[i]; k.IsAt(container, t.Leads) {
+			return k
 		}
 	}
 	return nil
@@ -308,10 +325,11 @@ func (b *builder) gives(sk *snapshot.Socket, svc *DocService) (text string, user
 			}
 		}
 	}
-	if t := b.proxied(sk); t != nil && svc.Container == "" {
-		for i := range b.snap.Runtimes.Sockets { // what is behind it is that daemon
-			if k := &b.snap.Runtimes.Sockets[i]; k.Container == "" && strings.TrimPrefix(k.Path, "/var") == strings.TrimPrefix(t.Leads, "/var") {
-				uid = k.UID
+	if t := b.proxied(sk); t != nil {
+		if k := b.leadsTo(t); k != nil && k.Container == "" { // what is behind it is that daemon, also of a container that it is mounted into
+			if text = socketGives(k); text != "" {
+				user, _ = strconv.Atoi(strings.TrimPrefix(text, "uid ")) // 0 for root on the host
+				return text, user
 			}
 		}
 	}

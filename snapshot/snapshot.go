@@ -414,6 +414,16 @@ type ControlSocket struct {
 	Mounts []Mount `json:"mounts,omitempty"`
 }
 
+// IsAt says whether a process in a container, or one of the host where that is empty, has the socket at a path.
+func (s *ControlSocket) IsAt(container, file string) bool {
+	same := func(at string) bool {
+		run := func(p string) string { return strings.Replace(p, "/var/run/", "/run/", 1) }
+		return run(at) == run(file)
+	}
+	return s.Container == container && same(s.Path) ||
+		container != "" && slices.ContainsFunc(s.Mounts, func(m Mount) bool { return m.Container == container && same(m.Path) })
+}
+
 // SocketWriter is a user or a group that an access control list names (acl(5)).
 type SocketWriter struct {
 	Group bool   `json:"group,omitempty"`

@@ -86,7 +86,9 @@ unknown contains {
 	not lib.lesser(svc)
 }
 
-_why(svc) := sprintf("what of %s it lets through was not worked out", [svc.leads]) if {
+_why(svc) := "whether it leads to the socket of a runtime is not known: its files were not read" if {
+	object.get(svc, "leads", "") == "?"
+} else := sprintf("what of %s it lets through was not worked out", [svc.leads]) if {
 	object.get(svc, "leads", "") != ""
 } else := "whether it asks for client certificates was not seen"
 

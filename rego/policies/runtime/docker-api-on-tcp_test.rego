@@ -52,3 +52,10 @@ test_daemon_that_was_not_read_is_unknown if {
 	count(check.unknown) == 1 with input as {"services": [svc]}
 	count(check.finding) == 0 with input as {"services": [svc]}
 }
+
+test_proxy_whose_files_were_not_read_is_unknown if {
+	svc := object.union(_svc("unknown", false, "reachable"), {"owner": "nginx", "port": 80, "leads": "?"})
+	some u in check.unknown with input as {"services": [svc]}
+	contains(u.reason, "files were not read")
+	count(check.finding) == 0 with input as {"services": [svc]}
+}
