@@ -98,11 +98,14 @@ func Load(modules ...Module) (*Policies, error) {
 	return p, p.compile(newCompiler())
 }
 
-// checking are the stages of the compiler that change nothing, and refuse what is wrong.
+// checking are the stages of the compiler that change nothing in the program's own policies: they refuse what is wrong, or they are for what
+// those do not have. A test compiles them with every stage, and finds the same.
 var checking = []ast.StageID{
 	ast.StageCheckTypes, ast.StageCheckUnusedImports, ast.StageCheckKeywordOverrides, ast.StageCheckDuplicateImports, ast.StageCheckVoidCalls,
-	ast.StageCheckRuleConflicts, ast.StageCheckUndefinedFuncs, ast.StageCheckSafetyRuleHeads, ast.StageCheckRecursion,
-	ast.StageCheckUnsafeBuiltins, ast.StageCheckDeprecatedBuiltins, ast.StageBuildRequiredCapabilities,
+	ast.StageCheckRuleConflicts, ast.StageCheckUndefinedFuncs, ast.StageCheckSafetyRuleHeads, ast.StageCheckSafetyRuleBodies, ast.StageCheckRecursion,
+	ast.StageCheckUnsafeBuiltins, ast.StageCheckDeprecatedBuiltins, ast.StageBuildRequiredCapabilities, ast.StageSetGraph,
+	ast.StageRewriteTemplateStrings, ast.StageRewriteWithValues, ast.StageRewritePrintCalls, ast.StageRewriteTestRulesForTracing,
+	ast.StageParseMetadataBlocks, ast.StageSetAnnotationSet, ast.StageRewriteRegoMetadataCalls,
 }
 
 // builtinDir is what the names of the built-in policies begin with.

@@ -31,6 +31,7 @@ const Command = "judge"
 func Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 	held := host.CloseIn(maxMemory)
 	debug.SetMemoryLimit(softMemory)
+	debug.SetGCPercent(startGC)
 	return serve(ctx, in, out, finding.Confinement(held))
 }
 

@@ -98,9 +98,10 @@ type judged struct {
 	Worse bool           `json:"worse,omitempty"` // of a comparison
 }
 
-// From a size on that snapshots of ordinary hosts do not have, in bytes, garbage is collected when it is that many percent of what is in use:
-// a judgement takes long there, and throws away many times what it keeps.
+// Garbage is collected when it is that many percent of what is in use. Compiling the policies is most of what an ordinary host costs, and leaves
+// little. From a size on that snapshots of ordinary hosts do not have, in bytes, a judgement throws away many times what it keeps.
 const (
+	startGC       = 200
 	largeSnapshot = 256 << 10
 	largeGC       = 125
 )
