@@ -29,7 +29,7 @@ export GOBIN="$work/bin"
 [ -x "$GOBIN/kubectl-validate" ] || go install sigs.k8s.io/kubectl-validate@v0.0.4 || true
 [ -x "$GOBIN/helm" ] || go install helm.sh/helm/v3/cmd/helm@v3.19.0 || true
 export PATH="$GOBIN:$PATH" RINGFENCE_FLEET="$work"
-RINGFENCE_E2E_WORLD=host go test -count=1 -timeout 30m -v -run 'TestFleet(Package|RPM|Image|Manifests|Pipelines)' ./e2e
+go test -count=1 -timeout 30m -v -run 'TestFleet(Package|RPM|Image|Manifests|Pipelines)' ./e2e
 go test -count=1 -timeout 30m -v -run 'TestFleetAnsible' ./e2e
 # Queries on 1,000 hosts: with npm, which brings DuckDB (70 MB), and 500 MB of room.
 mkdir -p "$work/duckdb"

@@ -25,7 +25,7 @@ import (
 )
 
 const (
-	// worldVar names the test whose process this is; "host" asks for no namespaces at all.
+	// worldVar names the test whose process this is.
 	worldVar = "RINGFENCE_E2E_WORLD"
 	// buildVar is the directory of what is built once for all beds.
 	buildVar = "RINGFENCE_E2E_BUILD"
@@ -49,7 +49,7 @@ func Main(m *testing.M) {
 }
 
 func run(m *testing.M) int {
-	if name := os.Getenv(worldVar); name != "" && name != "host" {
+	if name := os.Getenv(worldVar); name != "" {
 		if err := furnish(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
@@ -88,10 +88,7 @@ func run(m *testing.M) int {
 // temporary directory that other users can enter. It ends with the test, and everything in it.
 func Alone(t *testing.T) bool {
 	t.Helper()
-	switch name := os.Getenv(worldVar); {
-	case name == "host":
-		return true
-	case name == t.Name():
+	if os.Getenv(worldVar) == t.Name() {
 		t.Cleanup(func() {
 			result := map[bool]string{true: "skipped", false: "ended"}[t.Skipped()]
 			if err := os.WriteFile(filepath.Join(os.TempDir(), resultFile), []byte(result), 0o600); err != nil {
