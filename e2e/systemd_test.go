@@ -53,6 +53,8 @@ func TestUnderSystemd(t *testing.T) {
 		{"a boot during the trial", (*machine).bootDuringTrial},
 		{"a boot with a file on trial", (*machine).bootWithFile},
 		{"confirmed", (*machine).confirmed},
+		{"a boot during a later trial", (*machine).bootDuringLaterTrial},
+		{"a renamed interface", (*machine).renamed},
 		{"nftables.service", (*machine).besideNftables},
 		{"firewalld", (*machine).besideFirewalld},
 		{"ufw", (*machine).besideUFW},
@@ -302,6 +304,32 @@ func (m *machine) confirmed() {
 	m.guarded("confirmed")
 	m.reboot()
 	m.guarded("after a boot")
+}
+
+// bootDuringLaterTrial boots while something else than what was confirmed is on trial: what was confirmed is loaded.
+func (m *machine) bootDuringLaterTrial() {
+	m.trial("ringfence fix apply --allow-from "+stranger, "90s")
+	m.within(30*time.Second, "the later rules are on trial", func() bool { return strings.Contains(m.run("nft list ruleset"), onTrial) })
+	if !m.opens(stranger) || m.opens(admin) {
+		m.t.Error("the later rules do not show")
+	}
+	m.reboot()
+	m.guarded("after a boot during a later trial")
+}
+
+// renamed gives the way out another name: it is closed as before, or the fix says that it is not.
+func (m *machine) renamed() {
+	rename := func(from, to string) {
+		m.run("ip link set " + from + " down; ip link set " + from + " name " + to + "; ip link set " + to + " up; ip route add default via " + stranger)
+	}
+	rename("ext0", "wan0")
+	out, err := m.try("ringfence fix verify")
+	if m.opens(stranger) && err == nil {
+		m.t.Errorf("open by another name, and verified: %s", out)
+	}
+	m.t.Logf("by another name open: %v, verify: %v", m.opens(stranger), err)
+	rename("wan0", "ext0")
+	m.guarded("by its name again")
 }
 
 // besideNftables starts the service that begins by flushing everything.

@@ -70,19 +70,20 @@ _open(svc, zone) if {
 # several ports and addresses, and nobody looks at each. The program is what the finding is about, however many there are: a port less is no other finding.
 # What a process calls itself is its own word: those of a user or a container are told apart from root's of that name, and what nobody is seen to have
 # is told by itself.
-_groups[name] contains svc if {
+# A rule of an object, _groups[name], would hold each socket against all before it.
+_told_as contains {"name": svc.key, "service": svc} if {
 	count(_expected) > 0
 	some svc in _asked
-	name := svc.key
 }
 
-_groups[name] contains svc if {
+_told_as contains {"name": _program(svc), "service": svc} if {
 	count(_expected) == 0
 	some svc in _asked
 	some zone in _zones
 	_open(svc, zone)
-	name := _program(svc)
 }
+
+_names := {t.name | some t in _told_as}
 
 _program(svc) := svc.key if {
 	svc.owner == "unknown"
@@ -106,7 +107,8 @@ finding contains {
 		[{"kind": "config", "text": sprintf("params: {expected: [%s]}", [concat(", ", sort({sprintf("%q", [_declaration(svc)]) | some svc in list}))])}],
 	),
 } if {
-	some name, group in _groups
+	some name in _names
+	group := {t.service | some t in _told_as; t.name == name}
 	some zone in _zones
 	list := [svc | some svc in group; _open(svc, zone)]
 	count(list) > 0
