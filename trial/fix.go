@@ -322,6 +322,9 @@ func (w *World) endFor(ctx context.Context, st *State, why error) error {
 
 // settle waits for the confirmation, and keeps the fix or takes it out.
 func (x *Fix) settle(ctx context.Context, st *State) error {
+	if was := st.Before; was != nil && was.Plan != nil {
+		x.People.Say("fix: fix %s, which was confirmed, holds beside it until this one is kept: whom only the new rules let in comes in after that\n", was.ID)
+	}
 	var err error
 	switch x.mode() {
 	case NewSession:
