@@ -4,8 +4,10 @@ package e2e
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -65,7 +67,7 @@ func (w *watched) told() []watch.Line {
 // wait waits for a line.
 func (w *watched) wait(what string, is func(*watch.Line) bool) *watch.Line {
 	w.t.Helper()
-	for end := time.Now().Add(40 * time.Second); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
 		lines := w.told()
 		if i := slices.IndexFunc(lines, func(l watch.Line) bool { return is(&l) }); i >= 0 {
 			return &lines[i]
@@ -113,7 +115,12 @@ func TestWatchNamesWhoOpensAPort(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = server.Process.Kill(); _ = server.Wait() }()
-	time.Sleep(500 * time.Millisecond)
+	if !bed.Until(func() bool {
+		sockets, err := os.ReadFile("/proc/net/tcp")
+		return err == nil && bytes.Contains(sockets, []byte(fmt.Sprintf(":%04X 00000000:0000 0A", 8080)))
+	}) {
+		t.Fatal("the server does not listen")
+	}
 	w := beginWatch(t, "--interval", "10m")
 	w.wait("the first read", func(l *watch.Line) bool { return l.Row == watch.RowBegin && len(l.Deaf) == 0 })
 	script(t, "nft add rule inet f in tcp dport 8080 accept")
