@@ -24,8 +24,10 @@ for page in "$files"/man/man8/*.8; do put "$page" "usr/share/man/man8/$(basename
 put "$files/completion/ringfence.bash" usr/share/bash-completion/completions/ringfence
 put "$files/completion/ringfence.zsh" usr/share/zsh/vendor-completions/_ringfence
 put "$files/completion/ringfence.fish" usr/share/fish/vendor_completions.d/ringfence.fish
-sed "s,@TREE@,$TREE,; s,@CPU@,$CPU,; s,@VERSION@,$VERSION," packaging/nfpm.yaml >"$work/nfpm.yaml"
-find "$TREE" -exec touch -h -d "@$epoch" {} +
+mkdir "$work/scripts"
+cp packaging/postinstall.sh packaging/preremove.sh packaging/postremove.sh "$work/scripts/"
+sed "s,@TREE@,$TREE,; s,@SCRIPTS@,$work/scripts,; s,@CPU@,$CPU,; s,@VERSION@,$VERSION," packaging/nfpm.yaml >"$work/nfpm.yaml"
+find "$TREE" "$work/scripts" -exec touch -h -d "@$epoch" {} +
 export SOURCE_DATE_EPOCH="$epoch"
 for kind in deb rpm apk; do
 	go run "$NFPM" package --config "$work/nfpm.yaml" --packager "$kind" --target "$out/" >"$work/log" 2>&1 || { cat "$work/log" >&2; exit 1; }

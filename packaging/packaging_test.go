@@ -119,3 +119,26 @@ func TestUsage(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestScriptsAreDated: an apk has the time of each script, which is that of the commit and not of whoever checked the files out.
+func TestScriptsAreDated(t *testing.T) {
+	b, err := os.ReadFile("nfpm.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, scripts, _ := strings.Cut(string(b), "\nscripts:\n")
+	n := 0
+	for line := range strings.Lines(scripts) {
+		name, place, _ := strings.Cut(strings.TrimSpace(line), ": ")
+		if !strings.HasPrefix(line, " ") {
+			break
+		}
+		if n++; !strings.HasPrefix(place, `"@SCRIPTS@/`) {
+			t.Errorf("%s is taken from %s, whose time is not set", name, place)
+		}
+	}
+	made, err := os.ReadFile("packages.sh")
+	if err != nil || n == 0 || !strings.Contains(string(made), `find "$TREE" "$work/scripts" -exec touch -h -d "@$epoch" {} +`) {
+		t.Errorf("%v, %d scripts, whose time packages.sh does not set", err, n)
+	}
+}
