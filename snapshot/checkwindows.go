@@ -79,10 +79,21 @@ func (w *Windows) checkNetworks() error {
 	return nil
 }
 
+// maxRoutes bounds the routes of an adapter.
+const maxRoutes = 1000
+
 func (a *WindowsAdapter) check(path string) error {
 	for i, p := range a.Addrs {
 		if _, err := netip.ParsePrefix(p); err != nil {
 			return wrong("no address with its bits", path+".addrs[%d]", i)
+		}
+	}
+	if len(a.Links) > maxRoutes || len(a.Routes) > maxRoutes {
+		return wrong("more routes than an adapter has", path+".links or routes")
+	}
+	for i, p := range slices.Concat(a.Links, a.Routes) {
+		if r, err := netip.ParsePrefix(p); err != nil || r != r.Masked() {
+			return wrong("no prefix", path+".links or routes[%d]", i)
 		}
 	}
 	if a.Kind != "" && !slices.Contains(windowsNetworkKinds, a.Kind) {

@@ -95,6 +95,11 @@ type WindowsAdapter struct {
 	DNS      []string `json:"dns,omitempty"`
 	DHCP     []string `json:"dhcp,omitempty"`
 	WINS     []string `json:"wins,omitempty"`
+	// Links are the destinations of routes to the link itself beyond the prefixes of Addrs, and Routes those that a gateway is for, but for the
+	// default one: who may be behind the adapter. RoutesTold says that these are all.
+	Links      []string `json:"links,omitempty"`
+	Routes     []string `json:"routes,omitempty"`
+	RoutesTold bool     `json:"routesTold,omitempty"`
 	// Kind is what network it is of; empty is none of those that are known.
 	Kind WindowsNetworkKind `json:"kind,omitempty"`
 	// Network is the name of the network profile that it is connected to, Profile that profile's category. ProfileRead says

@@ -59,6 +59,7 @@ func TestWindowsSnapshot(t *testing.T) {
 		{"a fact without a state", `windows.rdp.read.state`, func(s *Snapshot) { s.Windows.RDP.Read = Fact{} }},
 		{"a profile that is not known", `profile`, func(s *Snapshot) { s.Windows.Adapters.List[0].Profile = "home" }},
 		{"an address without bits", `addrs[0]`, func(s *Snapshot) { s.Windows.Adapters.List[0].Addrs[0] = "192.0.2.10" }},
+		{"a route to no prefix", `routes[0]`, func(s *Snapshot) { s.Windows.Adapters.List[0].Links = []string{"10.0.0.1/8"} }},
 		{"a range that runs backwards", `conditions[0]`, func(s *Snapshot) { s.Windows.Filters.Filters[0].Conditions[0].Last = "9.0.0.0" }},
 		{"a store that there is not", `store`, func(s *Snapshot) {
 			s.Windows.Firewall.Stores = []FirewallStore{{Store: "moon", Read: Fact{State: Absent}}}

@@ -30,6 +30,7 @@ func Look() (*Source, error) {
 	}
 	l := s.Live
 	l.Adapters, l.AdaptersRead = liveAdapters()
+	l.Routes = liveRoutes(l.Adapters)
 	programs := livePrograms()
 	l.Listeners, l.ListenersRead = liveListeners(programs)
 	l.Processes, l.ProcessesRead = liveProcesses(programs)

@@ -71,6 +71,43 @@ func adapterOf(a *windows.IpAdapterAddresses) snapshot.WindowsAdapter {
 	return out
 }
 
+// liveRoutes asks GetIpForwardTable2 for the routes of adapters; there are none where it tells nothing.
+func liveRoutes(adapters []snapshot.WindowsAdapter) (list []object) {
+	index := map[uint64]int{}
+	for i := range adapters {
+		index[adapters[i].LUID] = adapters[i].Index
+	}
+	var t *windows.MibIpForwardTable2
+	if err := windows.GetIpForwardTable2(windows.AF_UNSPEC, &t); err != nil || t == nil {
+		return nil
+	}
+	defer windows.FreeMibTable(unsafe.Pointer(t))
+	if t.NumEntries > maxLive {
+		return nil
+	}
+	for _, row := range t.Rows() {
+		if index[row.InterfaceLuid] == 0 {
+			continue
+		}
+		list = append(list, object{
+			"interfaceindex": json.Number(strconv.Itoa(index[row.InterfaceLuid])), "nexthop": addrOf(&row.NextHop).String(),
+			"destinationprefix": fmt.Sprintf("%s/%d", addrOf(&row.DestinationPrefix.Prefix), row.DestinationPrefix.PrefixLength),
+		})
+	}
+	return list
+}
+
+// addrOf is the address of a SOCKADDR_INET (ws2ipdef.h).
+func addrOf(a *windows.RawSockaddrInet) netip.Addr {
+	switch a.Family {
+	case windows.AF_INET:
+		return netip.AddrFrom4((*windows.RawSockaddrInet4)(unsafe.Pointer(a)).Addr)
+	case windows.AF_INET6:
+		return netip.AddrFrom16((*windows.RawSockaddrInet6)(unsafe.Pointer(a)).Addr)
+	}
+	return netip.Addr{}
+}
+
 // The tables of sockets with their processes (iprtrmib.h, TCP_TABLE_CLASS and UDP_TABLE_CLASS).
 const (
 	tcpListenersOfProcesses = 3

@@ -20,6 +20,7 @@ func (s *Source) adapters() snapshot.WindowsAdapters {
 	switch {
 	case s.Live != nil && s.Live.Adapters != nil:
 		list, read = s.Live.Adapters, s.Live.AdaptersRead
+		s.routes(list, s.Live.Routes)
 	default:
 		if list = s.shellAdapters(); list == nil {
 			list, read = s.registryAdapters()
@@ -42,12 +43,11 @@ func (s *Source) adapters() snapshot.WindowsAdapters {
 const maxAdapters = 4096
 
 // shellAdapters joins what commands told of each interface; nil where no addresses were told.
-func (s *Source) shellAdapters() []snapshot.WindowsAdapter {
+func (s *Source) shellAdapters() (list []snapshot.WindowsAdapter) {
 	addrs, asked := s.Shell.of(shellAddress)
 	if !asked {
 		return nil
 	}
-	var list []snapshot.WindowsAdapter
 	at := func(o object) *snapshot.WindowsAdapter {
 		index, name := o.number("interfaceindex", "ifindex"), o.text("interfacealias", "ifalias")
 		if name == "" && o["interfacedescription"] != nil {
@@ -98,6 +98,7 @@ func (s *Source) shellAdapters() []snapshot.WindowsAdapter {
 			}
 		}
 	}
+	s.routes(list, routes)
 	dns, _ := s.Shell.of(shellDNS)
 	for _, o := range dns {
 		if a := at(o); a != nil {
@@ -117,6 +118,72 @@ func (s *Source) shellAdapters() []snapshot.WindowsAdapter {
 	}
 	return list
 }
+
+// maxRoutes bounds the routes of an adapter.
+const maxRoutes = 1000
+
+// routes adds to adapters who is behind them by routes, besides the prefixes that they have themselves. Windows has a route to each address of an
+// adapter: where one is missing not all routes were told.
+func (s *Source) routes(list []snapshot.WindowsAdapter, routes []object) {
+	whole, told := true, map[*snapshot.WindowsAdapter][]netip.Prefix{}
+	for _, o := range routes {
+		index, name := o.number("interfaceindex", "ifindex"), o.text("interfacealias", "ifalias")
+		i := slices.IndexFunc(list, func(a snapshot.WindowsAdapter) bool {
+			return index > 0 && a.Index == index || index <= 0 && name != "" && a.Name == name
+		})
+		p, err := netip.ParsePrefix(o.text("destinationprefix"))
+		hop, err2 := netip.ParseAddr(o.text("nexthop"))
+		switch {
+		case err != nil || err2 != nil || index <= 0 && name == "":
+			s.note("adapters", "%.60q is no route", o.text("destinationprefix")+" "+o.text("nexthop"))
+			whole = false
+		case i < 0: // of one without an address
+		case !addRoute(&list[i], p.Masked(), hop):
+			s.note("adapters", "%.60q has more routes than are looked at", list[i].Name)
+			whole = false
+		default:
+			told[&list[i]] = append(told[&list[i]], p)
+		}
+	}
+	for i := range list {
+		a := &list[i]
+		slices.Sort(a.Links)
+		slices.Sort(a.Routes)
+		a.RoutesTold = whole && len(a.Addrs) > 0 && !slices.ContainsFunc(a.Addrs, func(text string) bool {
+			x, err := netip.ParsePrefix(text)
+			return err != nil || !slices.Contains(told[a], x.Masked()) && !slices.Contains(told[a], netip.PrefixFrom(x.Addr(), x.Addr().BitLen()))
+		})
+	}
+}
+
+// addRoute adds a route to an adapter, unless its own addresses tell it. It reports false where there are too many.
+func addRoute(a *snapshot.WindowsAdapter, p netip.Prefix, hop netip.Addr) bool {
+	own := func(text string) bool {
+		x, err := netip.ParsePrefix(text)
+		return err == nil && x.Bits() <= p.Bits() && x.Contains(p.Addr())
+	}
+	if p.Addr().IsMulticast() || p.Addr().IsLoopback() || p.Addr() == broadcast || slices.ContainsFunc(a.Addrs, own) {
+		return true
+	}
+	into := &a.Routes
+	switch {
+	case hop.IsUnspecified():
+		into = &a.Links
+	case p.Bits() == 0:
+		return true // a gateway
+	}
+	if slices.Contains(*into, p.String()) {
+		return true
+	}
+	if len(*into) >= maxRoutes {
+		return false
+	}
+	*into = append(*into, p.String())
+	return true
+}
+
+// broadcast is every host of the link (RFC 919).
+var broadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})
 
 // category is the profile of a network (NetworkCategory of MSFT_NetConnectionProfile).
 func category(o object) snapshot.WindowsProfile {

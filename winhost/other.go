@@ -15,6 +15,7 @@ import (
 type Live struct {
 	Adapters      []snapshot.WindowsAdapter // nil where they were not told
 	AdaptersRead  snapshot.Fact
+	Routes        []object // in the words of Get-NetRoute
 	Listeners     []snapshot.WindowsListener
 	ListenersRead snapshot.Fact
 	Processes     []snapshot.WindowsProcess

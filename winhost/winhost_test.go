@@ -278,6 +278,41 @@ func TestImageFile(t *testing.T) {
 	}
 }
 
+// TestRoutes: routes tell who is behind an adapter, but for those that its own addresses tell, and of no other one.
+func TestRoutes(t *testing.T) {
+	const addrs = `[{"IPAddress": "10.8.0.2", "PrefixLength": 32, "InterfaceIndex": 7, "InterfaceAlias": "VPN"}, {"IPAddress": "192.168.1.5", "PrefixLength": 24, "InterfaceIndex": 12, "InterfaceAlias": "Ethernet"}]`
+	const routes = `[
+ {"DestinationPrefix": "0.0.0.0/0", "NextHop": "0.0.0.0", "InterfaceIndex": 7}, {"DestinationPrefix": "10.8.0.2/32", "NextHop": "0.0.0.0", "InterfaceIndex": 7},
+ {"DestinationPrefix": "224.0.0.0/4", "NextHop": "0.0.0.0", "InterfaceIndex": 7}, {"DestinationPrefix": "255.255.255.255/32", "NextHop": "0.0.0.0", "InterfaceIndex": 7},
+ {"DestinationPrefix": "127.0.0.0/8", "NextHop": "0.0.0.0", "InterfaceIndex": 1}, {"DestinationPrefix": "ff00::/8", "NextHop": "::", "InterfaceIndex": 7},
+ {"DestinationPrefix": "192.168.1.5/32", "NextHop": "0.0.0.0", "InterfaceIndex": 12}, {"DestinationPrefix": "192.168.1.0/24", "NextHop": "0.0.0.0", "InterfaceIndex": 12}, {"DestinationPrefix": "0.0.0.0/0", "NextHop": "192.168.1.1", "InterfaceIndex": 12},
+ {"DestinationPrefix": "10.20.0.0/16", "NextHop": "192.168.1.9", "InterfaceIndex": 12}, {"DestinationPrefix": "10.20.0.0/16", "NextHop": "192.168.1.8", "InterfaceIndex": 12}]`
+	list := snapshotOf(t, text("addresses.json", addrs), text("routes.json", routes)).Windows.Adapters.List
+	if len(list) != 2 || !list[0].RoutesTold || !list[1].RoutesTold {
+		t.Fatalf("%+v", list)
+	}
+	vpn, lan := list[0], list[1]
+	if !slices.Equal(vpn.Links, []string{"0.0.0.0/0"}) || vpn.Routes != nil || !slices.Equal(vpn.Gateways, []string{"0.0.0.0"}) {
+		t.Errorf("%+v", vpn)
+	}
+	if lan.Links != nil || !slices.Equal(lan.Routes, []string{"10.20.0.0/16"}) || !slices.Equal(lan.Gateways, []string{"192.168.1.1"}) {
+		t.Errorf("%+v", lan)
+	}
+	for name, c := range map[string]string{
+		"no routes":      `[]`,
+		"default alone":  `[{"DestinationPrefix": "0.0.0.0/0", "NextHop": "192.168.1.1", "InterfaceIndex": 12}]`,
+		"no route":       strings.Replace(routes, "10.20.0.0/16", "10.20.0.0", 1),
+		"of no adapter":  strings.Replace(routes, `"NextHop": "192.168.1.9", "InterfaceIndex": 12`, `"NextHop": "192.168.1.9"`, 1),
+		"of one by name": strings.ReplaceAll(routes, `"InterfaceIndex": 12`, `"InterfaceAlias": "Ethernet"`),
+	} {
+		list := snapshotOf(t, text("addresses.json", addrs), text("routes.json", c)).Windows.Adapters.List
+		want := name == "of one by name"
+		if list[1].RoutesTold != want || want != slices.Equal(list[1].Routes, []string{"10.20.0.0/16"}) && name != "no route" && name != "of no adapter" {
+			t.Errorf("%s: %+v", name, list[1])
+		}
+	}
+}
+
 // TestShellRules: rules that commands told become those of the registry's grammar; one whose conditions were not told has an unknown one.
 func TestShellRules(t *testing.T) {
 	const rules = `[
