@@ -166,7 +166,7 @@ func (w *Windows) listener(l *snapshot.WindowsListener, at int, o *zones.Origin,
 			return nil
 		}
 	}
-	if q.from = spansOf(&o.Origin, q.v4); len(q.from) == 0 && !o.Local {
+	if q.sources(); len(q.from)+len(q.maybe) == 0 && !o.Local {
 		return nil
 	}
 	out := OfWindows{Of: Of{Origin: at, V4: q.v4}}
@@ -226,10 +226,25 @@ type windowsQuestion struct {
 	adapter *snapshot.WindowsAdapter // nil of an origin on the host, and where the interfaces were not read
 	v4      bool
 	from    []wfp.Span
+	maybe   []wfp.Span // who may be behind the adapter besides
 }
 
-// answer asks for each address that the listener can be reached by, and joins what comes out.
+// answer asks for who is behind the interface, and where none of them gets through for who may be.
 func (q *windowsQuestion) answer(f *filtering) Answer {
+	a := q.known(f)
+	if len(q.maybe) == 0 || a.Verdict != packet.Unreachable {
+		return a
+	}
+	all := *q
+	all.from = wfp.Union(slices.Concat(q.from, q.maybe))
+	if b := all.known(f); b.Verdict == packet.Unreachable {
+		return b
+	}
+	return Answer{Answer: unknown("who is behind the interface " + q.adapter.Name + " besides its own network was not told (Get-NetRoute), and not everybody is stopped")}
+}
+
+// known asks for each address that the listener can be reached by, and joins what comes out.
+func (q *windowsQuestion) known(f *filtering) Answer {
 	if len(f.unknown) > 0 {
 		return Answer{Answer: reach.Answer{Verdict: packet.Unknown, Because: f.unknown}}
 	}

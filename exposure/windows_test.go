@@ -25,6 +25,9 @@ func windowsHost(rules ...string) *snapshot.Snapshot {
 		{Name: "Loopback", Type: 24, Up: true, Addrs: []string{"127.0.0.1/8"}, ProfileRead: snapshot.Fact{State: snapshot.Absent}},
 		{Name: "Old", GUID: "{d}", Type: 6, Addrs: []string{"10.9.0.2/24"}, ProfileRead: snapshot.Fact{State: snapshot.Absent}},
 	}}
+	for i := range w.Adapters.List {
+		w.Adapters.List[i].RoutesTold = true
+	}
 	w.Services = snapshot.WindowsServices{Read: yes("registry"), List: []snapshot.WindowsService{
 		{Name: "TermService", SIDType: 1, Type: 0x20, Account: `NT Authority\NetworkService`, Image: `%SystemRoot%\System32\svchost.exe -k termsvcs`},
 	}}
@@ -282,6 +285,85 @@ func TestWindowsUnseen(t *testing.T) {
 	s.Windows.Listeners.Read = snapshot.Fact{State: snapshot.Error, Reason: "the table of UDP"}
 	if a := ask(s, "tcp", 5985); a.Verdict != packet.Unknown || !strings.Contains(reasons(a), "the table of UDP") {
 		t.Errorf("a part of the sockets: %s, %s", a.Verdict, reasons(a))
+	}
+}
+
+// TestWindowsRoutes: whom routes lead to is behind an interface too, and may be what LocalSubnet stands for.
+func TestWindowsRoutes(t *testing.T) {
+	host := func(rule string, links, routes []string) *snapshot.Snapshot {
+		s := windowsHost(winrmRule + rule)
+		a := &s.Windows.Adapters.List[2]
+		a.Addrs, a.Links, a.Routes, a.RoutesTold = []string{"10.8.0.2/32"}, links, routes, len(links)+len(routes) > 0
+		return s
+	}
+	vpn := "iface:VPN"
+	for name, c := range map[string]struct {
+		rule, from    string
+		links, routes []string
+		want          packet.Verdict
+		why           string
+	}{
+		"an address alone":                      {"RA4=10.9.0.0/16|", vpn, nil, nil, packet.Unknown, "who is behind the interface VPN"},
+		"which is stopped whoever is behind it": {"Profile=Private|", vpn, nil, nil, packet.Unreachable, "public profile"},
+		"a route to who is let in":              {"Profile=Public|RA4=10.9.0.0/16|", vpn, nil, []string{"10.9.0.0/24"}, packet.Reachable, ""},
+		"a route to others":                     {"Profile=Public|RA4=10.9.0.0/16|", vpn, nil, []string{"10.10.0.0/24"}, packet.Unreachable, "public profile"},
+		"everybody is of the link":              {"Profile=Public|RA4=LocalSubnet|", zones.External, []string{"0.0.0.0/0"}, nil, packet.Unknown, "routed to the link of VPN"},
+		"but of another profile":                {"Profile=Private|RA4=LocalSubnet|", vpn, []string{"0.0.0.0/0"}, nil, packet.Unreachable, "public profile"},
+	} {
+		if a := askWindows(t, host(c.rule, c.links, c.routes), c.from, 5985); a.Verdict != c.want || !strings.Contains(reasons(a), c.why) {
+			t.Errorf("%s: %s, %s", name, a.Verdict, reasons(a))
+		}
+	}
+	s := host("Profile=Public|RA4=LocalSubnet|", []string{"10.9.0.0/16"}, nil)
+	if a := askWindows(t, s, vpn, 5985, netip.MustParsePrefix("10.10.0.0/16")); a.Verdict != packet.Unreachable {
+		t.Errorf("whom the routes of the link do not lead to: %s, %s", a.Verdict, reasons(a))
+	}
+	for _, half := range []string{"0.0.0.0/1", "10.0.0.0/8"} {
+		m := zones.Classify(host("", nil, []string{half}), nil)
+		want := map[bool]string{true: zones.External, false: zones.Management}[half == "0.0.0.0/1"]
+		if got := m.Interfaces[2].Zone; got != want {
+			t.Errorf("a VPN with a route to %s is %s", half, got)
+		}
+	}
+}
+
+// TestWindowsUntold: who is behind an interface whose routes were not told may be anybody, but not who is behind another one.
+func TestWindowsUntold(t *testing.T) {
+	wsl := "iface:vEthernet (WSL)"
+	for name, c := range map[string]struct {
+		rule, from string
+		src        string
+		want       packet.Verdict
+		why        string
+	}{
+		"nobody of its network":       {"RA4=10.9.0.0/16|", zones.Workload, "", packet.Unknown, "besides its own network"},
+		"nor of a network":            {"RA4=10.9.0.0/16|", zones.Workload, "10.0.0.0/8", packet.Unknown, "besides its own network"},
+		"but of another interface":    {"RA4=10.8.0.7|", zones.Workload, "", packet.Unreachable, "public profile"},
+		"one of its network":          {"RA4=172.17.112.0/20|", zones.Workload, "", packet.Reachable, ""},
+		"nobody at all":               {"Profile=Private|RA4=LocalSubnet|", wsl, "", packet.Unreachable, "public profile"},
+		"sources that were asked for": {"RA4=10.9.0.0/16|", wsl, "10.10.0.0/16", packet.Unreachable, "public profile"},
+	} {
+		s := windowsHost(winrmRule + c.rule)
+		s.Windows.Adapters.List[1].RoutesTold = false
+		var src []netip.Prefix
+		if c.src != "" {
+			src = append(src, netip.MustParsePrefix(c.src))
+		}
+		if a := askWindows(t, s, c.from, 5985, src...); a.Verdict != c.want || !strings.Contains(reasons(a), c.why) {
+			t.Errorf("%s: %s, %s", name, a.Verdict, reasons(a))
+		}
+	}
+}
+
+// TestWindowsTwice: neighbours in a network that two interfaces are in are asked for at both.
+func TestWindowsTwice(t *testing.T) {
+	s := windowsHost(winrmRule + "Profile=Private|RA4=LocalSubnet|")
+	list := &s.Windows.Adapters.List
+	wifi := (*list)[0]
+	wifi.Name, wifi.GUID, wifi.LUID, wifi.Type, wifi.Addrs = "Wi-Fi", "{e}", 9, 71, []string{"192.168.1.6/24"}
+	*list = append(*list, wifi)
+	if a := askWindows(t, s, zones.External, 5985); a.Verdict != packet.Reachable {
+		t.Errorf("%s, %s", a.Verdict, reasons(a))
 	}
 }
 

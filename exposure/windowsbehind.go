@@ -9,7 +9,32 @@ import (
 	"github.com/ringfence/ringfence/snapshot"
 	"github.com/ringfence/ringfence/wfp"
 	"github.com/ringfence/ringfence/wfp/mpssvc"
+	"github.com/ringfence/ringfence/zones"
 )
+
+// sources are who is behind the interface, and who may be. An address of the interface that is a prefix of its own, as VPNs have, is the host's:
+// nobody sends from it.
+func (q *windowsQuestion) sources() {
+	q.from = spansOf(&q.o.Origin, q.v4)
+	if q.adapter == nil {
+		return
+	}
+	q.maybe = spansOf(&packet.Origin{From: q.o.Maybe, Except: q.o.Except}, q.v4)
+	var own []wfp.Span
+	for _, p := range zones.OnLink(q.adapter) {
+		if p.IsSingleIP() && p.Addr().Is4() == q.v4 {
+			own = append(own, wfp.SpanOf(p))
+		}
+	}
+	own = wfp.Union(own)
+	for _, list := range []*[]wfp.Span{&q.from, &q.maybe} {
+		var rest []wfp.Span
+		for _, s := range *list {
+			rest = append(rest, s.Without(own)...)
+		}
+		*list = rest
+	}
+}
 
 // translated are the kinds of networks that the host hides behind addresses of its own.
 var translated = []snapshot.WindowsNetworkKind{snapshot.NetworkWSL, snapshot.NetworkHyperV, snapshot.NetworkHNS, snapshot.NetworkICS}

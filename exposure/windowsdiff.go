@@ -28,6 +28,8 @@ type FilterDifference struct {
 type bundle struct {
 	names []string
 	spans []wfp.Span
+	// torn says that one of them may be about other remote addresses besides.
+	torn bool
 }
 
 // Differences compares the filters of the firewall's own sublayer with those that rules and settings make, for the profiles that interfaces
@@ -52,7 +54,7 @@ func (w *Windows) Differences() []FilterDifference {
 		a, b := rules[k], have[k]
 		d := FilterDifference{About: k, Rules: a.names, Held: b.names}
 		d.OnlyRules, d.OnlyHeld = apart(a.spans, b.spans), apart(b.spans, a.spans)
-		d.Unsure = len(d.OnlyRules) > 0 && !heldWhole || len(d.OnlyHeld) > 0 && !rulesWhole
+		d.Unsure = len(d.OnlyRules) > 0 && (!heldWhole || b.torn) || len(d.OnlyHeld) > 0 && (!rulesWhole || a.torn)
 		if len(d.OnlyRules)+len(d.OnlyHeld) > 0 {
 			list = append(list, d)
 		}
@@ -97,7 +99,7 @@ func (w *Windows) bundles(filters []wfp.Filter, active []uint64) (map[string]bun
 			whole = false
 			continue
 		}
-		about, spans, profiles, ok := w.told(f)
+		about, spans, profiles, torn, ok := w.told(f)
 		if !ok {
 			whole = false
 			continue
@@ -108,7 +110,7 @@ func (w *Windows) bundles(filters []wfp.Filter, active []uint64) (map[string]bun
 			}
 			k := fmt.Sprintf("%s, %s, profile %d%s", f.Action, familyOf(f.V4), p, about)
 			b := out[k]
-			b.spans = append(b.spans, spans...)
+			b.spans, b.torn = append(b.spans, spans...), b.torn || torn
 			if !slices.Contains(b.names, f.Name) {
 				b.names = append(b.names, f.Name)
 			}
@@ -130,8 +132,9 @@ func again(f *wfp.Filter) bool {
 	})
 }
 
-// told is what a filter is about, its remote addresses and profiles apart. It reports false of one that was not read.
-func (w *Windows) told(f *wfp.Filter) (about string, spans []wfp.Span, profiles []uint64, ok bool) {
+// told is what a filter is about, its remote addresses and profiles apart. Torn says that some of these addresses were not read; it reports false
+// of a filter of which something else was not.
+func (w *Windows) told(f *wfp.Filter) (about string, spans []wfp.Span, profiles []uint64, torn, ok bool) {
 	fields := map[wfp.Field][]string{}
 	for _, c := range f.Conditions {
 		v := c.Value
@@ -139,8 +142,10 @@ func (w *Windows) told(f *wfp.Filter) (about string, spans []wfp.Span, profiles 
 			c.Value = w.luid(v)
 		}
 		switch {
+		case v.Kind == "" && c.Field == wfp.RemoteAddress:
+			torn = true
 		case v.Kind == "":
-			return "", nil, nil, false
+			return "", nil, nil, false, false
 		case c.Field == wfp.RemoteAddress && (c.Match == wfp.InRange || c.Match == wfp.Equal):
 			spans = append(spans, wfp.Span{From: v.From, To: v.To})
 		case c.Field == wfp.OriginalProfile && c.Match == wfp.Equal:
@@ -150,7 +155,7 @@ func (w *Windows) told(f *wfp.Filter) (about string, spans []wfp.Span, profiles 
 			fields[c.Field] = append(fields[c.Field], word(&c))
 		}
 	}
-	if spans == nil {
+	if spans == nil && !torn {
 		spans = []wfp.Span{wfp.Every(f.V4)}
 	}
 	var list []string
@@ -159,7 +164,7 @@ func (w *Windows) told(f *wfp.Filter) (about string, spans []wfp.Span, profiles 
 		list = append(list, fmt.Sprintf(", %s %s", k, strings.Join(slices.Compact(words), " or ")))
 	}
 	slices.Sort(list)
-	return strings.Join(list, ""), spans, profiles, true
+	return strings.Join(list, ""), spans, profiles, torn, true
 }
 
 // luid is the number that the engine has for an interface that is told by its GUID.

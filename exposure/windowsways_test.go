@@ -177,3 +177,28 @@ func TestFilterDifferences(t *testing.T) {
 		}
 	}
 }
+
+// TestUntoldDifferences: what the engine alone has may be what a rule stands for whose addresses were not told, and no other rule.
+func TestUntoldDifferences(t *testing.T) {
+	s := windowsHost(winrmRule+"Profile=Public|RA4=LocalSubnet|", "Protocol=6|LPort=22|Profile=Public|RA4=10.0.0.0/8|")
+	p := mpssvc.Compile(&s.Windows)
+	f := &s.Windows.Filters
+	f.Read, f.Filters = yes("netsh wfp show state"), asExported(t, s, p.Filters)
+	s.Windows.Adapters.List[1].RoutesTold = false
+	for i := range f.Filters {
+		for j := range f.Filters[i].Conditions {
+			if c := &f.Filters[i].Conditions[j]; c.Kind == snapshot.WFPAddress && strings.Contains(c.First, ".") {
+				c.First, c.Last = "0.0.0.0", "255.255.255.255"
+			}
+		}
+	}
+	d := NewWindows(s).Differences()
+	if len(d) != 2 || d[0].Unsure == d[1].Unsure || !strings.Contains(d[0].About+d[1].About, "PORT 22") {
+		t.Fatalf("%+v", d)
+	}
+	for _, x := range d {
+		if x.Unsure != strings.Contains(x.About, "PORT 5985") {
+			t.Errorf("%+v", x)
+		}
+	}
+}

@@ -160,10 +160,11 @@ func (w *Words) windowsOrigins(m *zones.Map) ([]zones.Origin, error) {
 			o.Except = nil
 		}
 		if len(w.Src) > 0 {
-			if o.From = intersect(o.From, w.Src); isIface {
-				o.From = w.Src
+			o.From, o.Maybe = intersect(o.From, w.Src), intersect(o.Maybe, w.Src)
+			if isIface {
+				o.From, o.Maybe = w.Src, nil
 			}
-			if len(o.From) == 0 {
+			if len(o.From)+len(o.Maybe) == 0 {
 				continue
 			}
 		}

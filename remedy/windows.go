@@ -133,8 +133,9 @@ func blocks(id string, d *finding.Deny, s *snapshot.Snapshot, m *zones.Map, keep
 		if o.Local || o.Zone != d.Zone {
 			continue
 		}
+		whole := o.Whole()
 		for _, v4 := range []bool{true, false} {
-			from := exposure.Sources(&o.Origin, v4, append(slices.Clone(keep), loopback...))
+			from := exposure.Sources(&whole, v4, append(slices.Clone(keep), loopback...))
 			if len(from) == 0 || d.Family == 4 && !v4 || d.Family == 6 && v4 {
 				continue
 			}
@@ -156,8 +157,10 @@ var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustPa
 
 // alike says of an origin that others have addresses of it too, so that they are told apart by the interface alone.
 func alike(m *zones.Map, o *zones.Origin, v4 bool) bool {
+	own := o.Whole()
 	return slices.ContainsFunc(m.Origins, func(x zones.Origin) bool {
-		return !x.Local && x.Index != o.Index && exposure.Overlap(&x.Origin, &o.Origin, v4)
+		other := x.Whole()
+		return !x.Local && x.Index != o.Index && exposure.Overlap(&other, &own, v4)
 	})
 }
 
@@ -253,6 +256,7 @@ func inParts(m *zones.Map, zone string, keep []netip.Prefix) (list []partOrigin)
 			continue
 		}
 		rest, kept := o, o
+		kept.Maybe = nil
 		rest.Except = append(slices.Clone(o.Except), keep...)
 		if kept.From = exposure.Intersect(o.From, keep); len(kept.From) > 0 {
 			list = append(list, partOrigin{Origin: kept, kept: true})

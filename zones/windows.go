@@ -34,22 +34,35 @@ func (m *Map) windows() {
 		i.Assumed = i.Zone == Management && !i.configured
 		m.Interfaces = append(m.Interfaces, i)
 	}
-	for _, i := range m.Interfaces {
+	networks := make([][]netip.Prefix, len(m.Interfaces))
+	for n, i := range m.Interfaces {
+		if !i.Inert {
+			networks[n] = withoutLinkLocal(OnLink(&w.Adapters.List[i.Index-1]))
+		}
+	}
+	for n, i := range m.Interfaces {
 		if i.Inert || i.Zone == Host {
 			continue
 		}
 		a := &w.Adapters.List[i.Index-1]
 		o := Origin{
 			Zone: i.Zone, Interface: i.Name, Reason: i.Reason, Assumed: i.Assumed,
-			Origin: packet.Origin{Index: i.Index, From: OnLink(a)},
+			Origin: packet.Origin{Index: i.Index, From: reached(a)},
 		}
-		if len(a.Gateways) > 0 {
-			o.From = all
-			for _, other := range m.Interfaces {
-				if other.Index != i.Index && !other.Inert {
-					o.Except = append(o.Except, narrower(withoutLinkLocal(OnLink(&w.Adapters.List[other.Index-1])))...)
-				}
+		for k, list := range networks {
+			if k != n {
+				o.Except = append(o.Except, elsewhere(o.From, list)...)
 			}
+		}
+		switch {
+		case len(a.Gateways) > 0:
+			o.From = all
+		case !a.RoutesTold:
+			for _, p := range all {
+				o.Maybe = append(o.Maybe, without(p, o.Except)...)
+			}
+		case len(a.Links)+len(a.Routes) == 0:
+			o.Except = nil // it has its own network alone
 		}
 		for _, name := range []string{Management, Runtime, Workload, External} {
 			m.split(&o, name, m.cfg[name].Prefixes, "", "configured prefixes behind "+i.Name)
@@ -59,9 +72,36 @@ func (m *Map) windows() {
 	m.onHost()
 }
 
-// narrower leaves out prefixes that are everything.
-func narrower(list []netip.Prefix) []netip.Prefix {
-	return slices.DeleteFunc(list, func(p netip.Prefix) bool { return p.Bits() == 0 })
+// elsewhere are the networks of another interface from which nobody comes in by one that has networks of its own: without what these are narrower
+// than.
+func elsewhere(own, others []netip.Prefix) (out []netip.Prefix) {
+	for _, p := range others {
+		if p.Bits() > 0 { // everything is no network of its own
+			out = append(out, without(p, own)...)
+		}
+	}
+	return out
+}
+
+// without are the parts of a prefix that none of a list is in. One that is wider takes nothing away.
+func without(p netip.Prefix, list []netip.Prefix) []netip.Prefix {
+	var in []netip.Prefix
+	for _, x := range list {
+		if x.Bits() >= p.Bits() && p.Contains(x.Addr()) {
+			in = append(in, x)
+		}
+	}
+	switch {
+	case len(in) == 0:
+		return []netip.Prefix{p}
+	case slices.Contains(in, p):
+		return nil
+	}
+	low := netip.PrefixFrom(p.Addr(), p.Bits()+1)
+	b := p.Addr().AsSlice()
+	b[p.Bits()/8] |= 0x80 >> (p.Bits() % 8)
+	addr, _ := netip.AddrFromSlice(b)
+	return append(without(low, in), without(netip.PrefixFrom(addr, p.Bits()+1), in)...)
 }
 
 // OnLink are the prefixes of an interface's addresses.
@@ -73,6 +113,22 @@ func OnLink(a *snapshot.WindowsAdapter) []netip.Prefix {
 		}
 	}
 	return out
+}
+
+// reached are the prefixes of an interface's addresses and routes.
+func reached(a *snapshot.WindowsAdapter) []netip.Prefix {
+	out := OnLink(a)
+	for _, s := range slices.Concat(a.Links, a.Routes) {
+		if p, err := netip.ParsePrefix(s); err == nil && !slices.Contains(out, p) {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// leadsOut says of an interface that it has a default route, or one for half of all addresses, as VPNs make two of it.
+func leadsOut(a *snapshot.WindowsAdapter) bool {
+	return len(a.Gateways) > 0 || slices.ContainsFunc(reached(a), func(p netip.Prefix) bool { return p.Bits() <= 1 })
 }
 
 // adapter is the zone of an interface of a Windows host.
@@ -87,7 +143,7 @@ func (m *Map) adapter(a *snapshot.WindowsAdapter) (zone, reason string, configur
 	switch {
 	case a.Type == loopbackType || a.Kind == snapshot.NetworkLoopback:
 		return Host, "loopback", false
-	case a.Kind == snapshot.NetworkVPN && len(a.Gateways) > 0:
+	case a.Kind == snapshot.NetworkVPN && leadsOut(a):
 		return External, "a VPN with a default route", false
 	case a.Kind == snapshot.NetworkVPN:
 		return Management, "private network (an assumption: configure it if workloads use it)", false

@@ -92,6 +92,15 @@ type Origin struct {
 	// Assumed and Network are those of the interface.
 	Assumed bool   `json:"assumed,omitempty"`
 	Network string `json:"network,omitempty"`
+	// Maybe are sources that may be behind the interface besides, where its routes were not told.
+	Maybe []netip.Prefix `json:"maybe,omitempty"`
+}
+
+// Whole is the origin with those sources that may be behind its interface.
+func (o *Origin) Whole() packet.Origin {
+	p := o.Origin
+	p.From = slices.Concat(p.From, o.Maybe)
+	return p
 }
 
 // Map is the classification of one host.

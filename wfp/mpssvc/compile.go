@@ -296,10 +296,15 @@ func (c *compiler) family(r *Rule, v4 bool, in []snapshot.WindowsProfile) {
 		}
 	}
 	f.Conditions = append(f.Conditions, portConditions(wfp.RemotePort, &r.Remote)...)
+	filters := []wfp.Filter{f}
+	if x, ok := c.linked(f, r, v4, in); ok {
+		filters = append(filters, x)
+	}
 	for _, ports := range c.localPorts(r) {
-		x := f
-		x.Conditions = append(slices.Clone(f.Conditions), ports...)
-		c.secure(x, r, v4)
+		for _, x := range filters {
+			x.Conditions = append(slices.Clone(x.Conditions), ports...)
+			c.secure(x, r, v4)
+		}
 	}
 }
 

@@ -26,6 +26,9 @@ func host(rules ...string) *snapshot.Windows {
 			{Name: "vEthernet (WSL)", GUID: "{b}", Type: 6, Addrs: []string{"172.17.112.1/20"}, ProfileRead: snapshot.Fact{State: snapshot.Absent}},
 		}},
 	}
+	for i := range w.Adapters.List {
+		w.Adapters.List[i].RoutesTold = true
+	}
 	local := snapshot.FirewallStore{Store: snapshot.StoreLocal, Read: present("registry")}
 	for i, r := range rules {
 		local.Rules = append(local.Rules, snapshot.FirewallRule{ID: string(rune('A' + i)), Text: r})
@@ -163,6 +166,32 @@ func TestWideSubnet(t *testing.T) {
 	w.Adapters.List[0].Addrs = []string{"10.8.0.2/0"}
 	if got := ask(w, "internet", "smb"); got != packet.Reachable {
 		t.Errorf("%s", got)
+	}
+}
+
+// TestLinks: what a route to the link is for may be LocalSubnet, and anything where routes were not told.
+func TestLinks(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(a *snapshot.WindowsAdapter)
+		want   map[string]packet.Verdict
+	}{
+		"told":           {func(*snapshot.WindowsAdapter) {}, map[string]packet.Verdict{"lan": packet.Reachable, "internet": packet.Unreachable, "wsl": packet.Unreachable, "far6": packet.Unreachable}},
+		"a route to all": {func(a *snapshot.WindowsAdapter) { a.Links = []string{"0.0.0.0/0"} }, map[string]packet.Verdict{"lan": packet.Reachable, "internet": packet.Unknown, "wsl": packet.Unreachable, "far6": packet.Unreachable}},
+		"one of IPv6":    {func(a *snapshot.WindowsAdapter) { a.Links = []string{"2001:db8::/32"} }, map[string]packet.Verdict{"internet": packet.Unreachable, "far6": packet.Unknown, "neighbour6": packet.Reachable}},
+		"by a gateway":   {func(a *snapshot.WindowsAdapter) { a.Routes = []string{"198.51.100.0/24"} }, map[string]packet.Verdict{"internet": packet.Unreachable}},
+		"not told":       {func(a *snapshot.WindowsAdapter) { a.RoutesTold = false }, map[string]packet.Verdict{"lan": packet.Reachable, "internet": packet.Unknown, "wsl": packet.Unreachable, "far6": packet.Unknown}},
+		"of another one": {func(a *snapshot.WindowsAdapter) { a.Profile, a.RoutesTold = snapshot.ProfileDomain, false }, map[string]packet.Verdict{"lan": packet.Unreachable, "internet": packet.Unreachable}},
+		"its profile also": {func(a *snapshot.WindowsAdapter) {
+			a.ProfileRead, a.RoutesTold = snapshot.Fact{State: snapshot.Error}, false
+		}, map[string]packet.Verdict{"internet": packet.Unknown}},
+	} {
+		w := host("v2.31|Action=Allow|Active=TRUE|Dir=In|Profile=Private|Protocol=6|LPort=445|RA4=LocalSubnet|RA6=LocalSubnet|App=System|")
+		c.change(&w.Adapters.List[0])
+		for source, want := range c.want {
+			if got := ask(w, source, "smb"); got != want {
+				t.Errorf("%s: %s: %s, want %s", name, source, got, want)
+			}
+		}
 	}
 }
 

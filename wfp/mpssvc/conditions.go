@@ -222,6 +222,44 @@ func (c *compiler) addresses(list []wfp.Condition, r *Rule, v4 bool, in []snapsh
 	return list, true
 }
 
+// linked is a filter for what LocalSubnet may stand for besides: destinations of routes to the link, which VPNs have instead of a prefix. Filters
+// of hosts with such were seen that let in all addresses, and no document says which routes count. It reports false where there are none.
+func (c *compiler) linked(f wfp.Filter, r *Rule, v4 bool, in []snapshot.WindowsProfile) (wfp.Filter, bool) {
+	_, words, _ := r.RemoteAddrs.of(v4)
+	local := func(word string) bool { return strings.EqualFold(word, "LocalSubnet") }
+	if len(in) == 0 || !slices.ContainsFunc(words, local) {
+		return f, false
+	}
+	conditions := slices.DeleteFunc(slices.Clone(f.Conditions), func(c wfp.Condition) bool { return c.Field == wfp.RemoteAddress })
+	n := len(conditions)
+	for _, a := range c.within(in[0]) {
+		if !a.RoutesTold {
+			conditions = append(conditions, torn(wfp.RemoteAddress, "the keyword localsubnet: which routes lead to the link of "+a.Name+" was not told (Get-NetRoute)"))
+		}
+		for _, text := range a.Links {
+			if s, ok := parseRange(text); ok && s.V4() == v4 {
+				conditions = append(conditions, wfp.Condition{Field: wfp.RemoteAddress, Match: wfp.InRange, Value: wfp.Value{Kind: wfp.Address, From: s.From, To: s.To}})
+				f.Doubt = cmp.Or(f.Doubt, "whether the keyword localsubnet stands for what is routed to the link of "+a.Name+" is not known")
+			}
+		}
+	}
+	f.Conditions = conditions
+	return f, len(conditions) > n
+}
+
+// within are the connected interfaces that are in a profile, and those that may be.
+func (c *compiler) within(p snapshot.WindowsProfile) (list []*snapshot.WindowsAdapter) {
+	anyUp := slices.ContainsFunc(c.w.Adapters.List, func(a snapshot.WindowsAdapter) bool { return a.Up })
+	for i := range c.w.Adapters.List {
+		a := &c.w.Adapters.List[i]
+		if of, known := ProfileOf(a); known && of != p || anyUp && !a.Up || a.Type == loopbackType {
+			continue
+		}
+		list = append(list, a)
+	}
+	return list
+}
+
 // loopbackType is IF_TYPE_SOFTWARE_LOOPBACK (ipifcons.h).
 const loopbackType = 24
 
@@ -273,13 +311,8 @@ func (c *compiler) stand(k wordKey) expansion {
 		}
 		e.spans = append(e.spans, wfp.SpanOf(p))
 	}
-	anyUp := slices.ContainsFunc(c.w.Adapters.List, func(a snapshot.WindowsAdapter) bool { return a.Up })
-	for i := range c.w.Adapters.List {
-		a := &c.w.Adapters.List[i]
-		p, known := ProfileOf(a)
-		if known && p != k.profile || anyUp && !a.Up || a.Type == loopbackType {
-			continue
-		}
+	for _, a := range c.within(k.profile) {
+		_, known := ProfileOf(a)
 		for _, s := range pick(a) {
 			span, ok := parseRange(s)
 			if !ok || span.V4() != k.v4 {
