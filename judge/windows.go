@@ -57,8 +57,11 @@ type DocWindowsNetwork struct {
 	Profile string   `json:"profile"`
 	Known   bool     `json:"known"` // the profile
 	Addrs   []string `json:"addrs"`
-	// Widest is the least bits of its prefixes of IPv4, 32 where it has none.
-	Widest int `json:"widest"`
+	// Widest is the least bits of its prefixes of IPv4, 32 where it has none; Linked those of routes to its link, which it may have besides. Told says
+	// that all of these were told.
+	Widest int  `json:"widest"`
+	Linked int  `json:"linked"`
+	Told   bool `json:"told"`
 }
 
 // DocWindowsRule is an active rule that lets a port in for the addresses that LocalSubnet stands for.
@@ -299,7 +302,7 @@ func (b *builder) windowsProfiles(w *snapshot.Windows, list []exposure.WindowsPr
 }
 
 func (b *builder) windowsNetwork(a *snapshot.WindowsAdapter) DocWindowsNetwork {
-	n := DocWindowsNetwork{Name: a.Name, Kind: string(a.Kind), Addrs: orEmpty(a.Addrs), Widest: 32}
+	n := DocWindowsNetwork{Name: a.Name, Kind: string(a.Kind), Addrs: orEmpty(a.Addrs), Widest: widest(a.Addrs), Linked: widest(a.Links), Told: a.RoutesTold}
 	for _, i := range b.zones.Interfaces {
 		if i.Name == a.Name {
 			n.Zone = i.Zone
@@ -307,12 +310,18 @@ func (b *builder) windowsNetwork(a *snapshot.WindowsAdapter) DocWindowsNetwork {
 	}
 	p, known := mpssvc.ProfileOf(a)
 	n.Profile, n.Known = string(p), known
-	for _, text := range a.Addrs {
+	return n
+}
+
+// widest is the least bits of prefixes of IPv4, 32 where there is none.
+func widest(list []string) int {
+	bits := 32
+	for _, text := range list {
 		if p, err := netip.ParsePrefix(text); err == nil && p.Addr().Is4() {
-			n.Widest = min(n.Widest, p.Bits())
+			bits = min(bits, p.Bits())
 		}
 	}
-	return n
+	return bits
 }
 
 func settingFact(f snapshot.Fact) DocWindowsSetting {

@@ -33,3 +33,28 @@ unknown contains {"resource": {"kind": "interface", "key": n.name}, "reason": "t
 	n.kind != "loopback"
 	not n.known
 }
+
+unknown contains {"resource": {"kind": "interface", "key": n.name}, "reason": sprintf("whether LocalSubnet stands for what a route to its link is for (/%d) is not known", [n.linked])} if {
+	some n in _lets
+	n.linked < 16
+}
+
+unknown contains {
+	"resource": {"kind": "interface", "key": n.name},
+	"reason": "which routes lead to its link was not told (Get-NetRoute), and LocalSubnet may stand for what they are for",
+} if {
+	some n in _lets
+	n.linked >= 16
+	not n.told
+}
+
+# Interfaces that have no wide prefix themselves, and are of a profile on which a rule lets LocalSubnet in.
+_lets contains n if {
+	some n in input.windowsNetworks
+	n.widest >= 16
+	n.kind != "loopback"
+	n.known
+	count(n.addrs) > 0
+	some r in input.windowsRules
+	n.profile in r.profiles
+}

@@ -41,6 +41,14 @@ finding contains {
 	not object.get(d, "unsure", false)
 }
 
+unknown contains {
+	"resource": {"kind": "filter", "key": "filters"},
+	"reason": sprintf("%d differences between the rules and the engine may be none: there are filters that cannot be compared", [n]),
+} if {
+	n := count([1 | some d in input.windowsFilters; object.get(d, "unsure", false)])
+	n > 0
+}
+
 _list(d, name) := object.get(d, name, [])
 
 unknown contains {"resource": {"kind": "service", "key": svc.key}, "reason": lib.unclear(zone, reach)} if {
