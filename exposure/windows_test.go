@@ -355,6 +355,23 @@ func TestWindowsUntold(t *testing.T) {
 	}
 }
 
+// TestWindowsChildren: a program that is not known to be a service may be the child of one, and has its token then.
+func TestWindowsChildren(t *testing.T) {
+	s := windowsHost("Protocol=6|LPort=8080|Svc=gateway|")
+	w := &s.Windows
+	w.Services.List = append(w.Services.List, snapshot.WindowsService{Name: "gateway", SIDType: 1, Type: 0x10, Image: `C:\tools\nssm.exe`})
+	w.Listeners.List = append(w.Listeners.List, snapshot.WindowsListener{
+		Proto: "tcp", Family: 4, Addr: "0.0.0.0", Port: 8080, PID: 77, Process: "node.exe", Path: `C:\Program Files\nodejs\node.exe`, OwnerState: snapshot.OwnersSeen,
+	})
+	if a := askWindows(t, s, zones.External, 8080); a.Verdict != packet.Unknown || !strings.Contains(reasons(a), "token") {
+		t.Errorf("%s, %s", a.Verdict, reasons(a))
+	}
+	w.Processes.List = []snapshot.WindowsProcess{{PID: 77, Token: yes(""), User: "S-1-5-21-1-1001", Groups: []string{"S-1-5-11"}}}
+	if a := askWindows(t, s, zones.External, 8080); a.Verdict != packet.Unreachable {
+		t.Errorf("whose token was read: %s, %s", a.Verdict, reasons(a))
+	}
+}
+
 // TestWindowsTwice: neighbours in a network that two interfaces are in are asked for at both.
 func TestWindowsTwice(t *testing.T) {
 	s := windowsHost(winrmRule + "Profile=Private|RA4=LocalSubnet|")

@@ -162,21 +162,10 @@ func token(w *snapshot.Windows, l *snapshot.WindowsListener) wfp.Fact {
 			f.SIDs, f.More = append(f.SIDs, sid), ""
 		}
 	}
-	if len(names) > 0 || !runsServices(w, l) {
+	if len(names) > 0 { // of another program it is not known: it may be the child of a service, and has its token
 		f.Told = ofServices
 	}
 	return f
-}
-
-// runsServices says of a program whose services are not told that it may run some.
-func runsServices(w *snapshot.Windows, l *snapshot.WindowsListener) bool {
-	name := strings.ToLower(l.Process)
-	if name == "" || name == "svchost.exe" || w.Services.Read.State != snapshot.Present {
-		return true
-	}
-	return slices.ContainsFunc(w.Services.List, func(s snapshot.WindowsService) bool {
-		return strings.Contains(strings.ToLower(s.Image), `\`+name)
-	})
 }
 
 // profileFields are those that ask for a profile of the firewall.

@@ -205,6 +205,14 @@ func (c *compiler) rule(r *Rule) {
 	if !r.Inbound || !r.Active || !fits || r.Action == "bypass" && !(r.Secure && r.Peers) {
 		return
 	}
+	if r.Action == "" { // in doubt already
+		for _, action := range []string{"block", "allow"} {
+			x := *r
+			x.Action = action
+			c.rule(&x)
+		}
+		return
+	}
 	if doubt != "" {
 		r.Doubts = append(r.Doubts, doubt)
 	}

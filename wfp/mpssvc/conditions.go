@@ -109,7 +109,11 @@ const allServices = "S-1-5-80-0"
 // program adds the conditions on whose socket it is.
 func (c *compiler) program(f *wfp.Filter, r *Rule) {
 	if r.App != "" {
-		f.Conditions = append(f.Conditions, text(wfp.App, Program(r.App)))
+		c := text(wfp.App, Program(r.App))
+		if strings.ContainsAny(c.Value.Text, "%~") { // a variable, or a short name
+			c = torn(wfp.App, "which program "+r.App+" is was not read")
+		}
+		f.Conditions = append(f.Conditions, c)
 	}
 	users := slices.Clone(r.Users)
 	switch r.Service {
