@@ -1,6 +1,7 @@
 package winhost
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 
@@ -20,24 +21,28 @@ func (s *Source) shellRules(out *snapshot.WindowsFirewall) {
 	var ofLocal, ofPolicy []snapshot.FirewallRule
 	for _, o := range rules {
 		r := snapshot.FirewallRule{ID: o.text("instanceid", "name", "id"), Text: ruleText(o, byID)}
-		switch kind := o.number("policystoresourcetype"); {
-		case kind == 2 || o.is("policystoresourcetype", 2, "grouppolicy"):
+		switch {
+		case o["policystoresourcetype"] == nil || o.is("policystoresourcetype", 1, "local"):
+			ofLocal = append(ofLocal, r)
+		default: // those of policies, and dynamic ones: whatever is merged they count
 			active = true
 			ofPolicy = append(ofPolicy, r)
-		case kind > 2 || o.is("policystoresourcetype", 3, "dynamic", "generated", "hardcoded"):
-			active = true
-		case len(ofLocal) < maxRules:
-			ofLocal = append(ofLocal, r)
 		}
 	}
+	if len(ofLocal) > maxRules || len(ofPolicy) > maxRules {
+		s.note("firewall", "there are more rules than are looked at")
+		return
+	}
+	settings, ofActive := s.Shell.profiles()
 	if local.Read.State != snapshot.Present {
-		local.Read, local.Rules, local.Profiles = present, ofLocal, s.Shell.profiles()
+		local.Read, local.Rules, local.Profiles = present, ofLocal, settings
 	}
-	if policy.Read.State == snapshot.Error && active {
-		policy.Read, policy.Rules = present, ofPolicy
-	}
-	if policy.Read.State == snapshot.Error {
-		policy.Read.Reason += " (Get-NetFirewallRule -PolicyStore ActiveStore tells it)"
+	switch {
+	case policy.Read.State != snapshot.Error:
+	case active && ofActive:
+		policy.Read, policy.Rules, policy.Profiles = present, ofPolicy, settings
+	default:
+		policy.Read.Reason += " (Get-NetFirewallRule and Get-NetFirewallProfile with -PolicyStore ActiveStore tell it)"
 	}
 	for _, name := range []snapshot.FirewallStoreName{snapshot.StoreMDM, snapshot.StoreAppIso, snapshot.StoreStatic, snapshot.StoreConfigurable} {
 		if st := store(out, name); st.Read.State == snapshot.Error && active {
@@ -50,36 +55,60 @@ func store(out *snapshot.WindowsFirewall, name snapshot.FirewallStoreName) *snap
 	return &out.Stores[slices.IndexFunc(out.Stores, func(st snapshot.FirewallStore) bool { return st.Store == name })]
 }
 
-// conditions are the filters of rules by kind and by the id of the rule.
+// conditionKinds are the kinds of filters that each rule has one of.
+var conditionKinds = []shellKind{shellPort, shellFrom, shellProgram, shellOfService, shellOn, shellOnType, shellSecurity}
+
+// conditions are the filters of rules by kind and by the id of the rule. A rule of a policy can have the id of a local one: where two filters differ
+// it is not told whose each is, and neither counts as told.
 func (s *Shell) conditions() map[shellKind]map[string]object {
 	byID := map[shellKind]map[string]object{}
-	for _, kind := range []shellKind{shellPort, shellFrom, shellProgram, shellOfService, shellOn, shellOnType, shellSecurity} {
+	for _, kind := range conditionKinds {
 		byID[kind] = map[string]object{}
 		list, _ := s.of(kind)
 		for _, o := range list {
-			byID[kind][o.text("instanceid")] = o
+			id := o.text("instanceid")
+			if old, twice := byID[kind][id]; twice && !reflect.DeepEqual(old, o) {
+				o = nil
+			}
+			byID[kind][id] = o
 		}
 	}
 	return byID
 }
 
-// profiles are those of Get-NetFirewallProfile (MSFT_NetFirewallProfile).
-func (s *Shell) profiles() (list []snapshot.FirewallProfile) {
+// profiles are those of Get-NetFirewallProfile (MSFT_NetFirewallProfile), and of those that were not told that they were not. It says whether they are
+// of the store of what counts, in which each setting has a value.
+func (s *Shell) profiles() (list []snapshot.FirewallProfile, active bool) {
 	all, _ := s.of(shellProfile)
-	for _, o := range all {
-		p := snapshot.FirewallProfile{Profile: snapshot.WindowsProfile(strings.ToLower(o.text("name", "profile")))}
-		if !slices.Contains([]snapshot.WindowsProfile{snapshot.ProfileDomain, snapshot.ProfilePrivate, snapshot.ProfilePublic}, p.Profile) {
+	active = true
+	for _, name := range []snapshot.WindowsProfile{snapshot.ProfileDomain, snapshot.ProfilePrivate, snapshot.ProfilePublic} {
+		p := snapshot.FirewallProfile{Profile: name}
+		i := slices.IndexFunc(all, func(o object) bool { return strings.EqualFold(o.text("name", "profile"), string(name)) })
+		if i < 0 {
+			p.Unread = []string{"Get-NetFirewallProfile"}
+			list, active = append(list, p), false
 			continue
 		}
+		o := all[i]
 		p.EnableFirewall, p.DefaultInboundAction, p.DefaultOutboundAction = boolean(o, "enabled"), action(o, "defaultinboundaction"), action(o, "defaultoutboundaction")
 		p.AllowLocalPolicyMerge = boolean(o, "allowlocalfirewallrules")
-		if in := boolean(o, "allowinboundrules"); in != nil {
+		in := boolean(o, "allowinboundrules")
+		if in != nil {
 			shielded := 1 - *in
 			p.DoNotAllowExceptions = &shielded
 		}
+		for _, word := range o.list("disabledinterfacealiases") {
+			if !anything(word) && !strings.EqualFold(word, "NotConfigured") {
+				p.Unread = []string{"DisabledInterfaceAliases"}
+			}
+		}
+		if _, told := o["disabledinterfacealiases"]; !told {
+			p.Unread = []string{"DisabledInterfaceAliases"}
+		}
+		active = active && p.EnableFirewall != nil && p.DefaultInboundAction != nil && in != nil && p.AllowLocalPolicyMerge != nil
 		list = append(list, p)
 	}
-	return list
+	return list, active
 }
 
 // anything says of a word that it is no condition.
@@ -102,16 +131,19 @@ func ruleText(o object, byID map[shellKind]map[string]object) string {
 			add("Profile", strings.TrimSpace(name))
 		}
 	}
-	switch edge := o.number("edgetraversalpolicy"); edge {
-	case 1:
+	switch {
+	case o.is("edgetraversalpolicy", 1, "allow"):
 		add("Edge", "TRUE")
-	case 2:
+	case o.is("edgetraversalpolicy", 2, "defertouser"):
 		add("Defer", "User")
-	case 3:
+	case o.is("edgetraversalpolicy", 3, "defertoapp"):
 		add("Defer", "App")
 	default:
 	}
-	for _, kind := range []shellKind{shellPort, shellFrom, shellProgram, shellOfService} {
+	if owner := o.text("owner"); owner != "" {
+		add("LUOwn", owner)
+	}
+	for _, kind := range conditionKinds {
 		if byID[kind][id] == nil {
 			add("Untold", string(kind))
 		}
@@ -129,16 +161,49 @@ func ruleText(o object, byID map[shellKind]map[string]object) string {
 	if name := byID[shellOfService][id].text("service"); !anything(name) {
 		add("Svc", name)
 	}
-	for _, name := range byID[shellOn][id].list("interfacealias") {
+	where(byID[shellOn][id], byID[shellOnType][id], add)
+	security(byID[shellSecurity][id], add)
+	add("Name", o.text("displayname"))
+	return t
+}
+
+// where adds the interfaces of a rule, and their types: a list of names, or a set of bits.
+func where(on, ofType object, add func(key, value string)) {
+	for _, name := range on.list("interfacealias") {
 		if !anything(name) {
 			add("Untold", "interface "+name)
 		}
 	}
-	if sec := byID[shellSecurity][id]; sec != nil && sec.number("authentication") > 0 {
+	types := map[string]string{"wired": "Lan", "1": "Lan", "wireless": "Wireless", "2": "Wireless", "remoteaccess": "RemoteAccess", "4": "RemoteAccess"}
+	for _, names := range ofType.list("interfacetype") {
+		for name := range strings.SplitSeq(names, ",") {
+			switch word := types[strings.ToLower(strings.TrimSpace(name))]; {
+			case anything(name) || name == "0":
+			case word != "":
+				add("IFType", word)
+			default:
+				add("Untold", "type of interfaces "+name)
+			}
+		}
+	}
+}
+
+// security adds whom IPsec has to authenticate, and whose socket it is.
+func security(o object, add func(key, value string)) {
+	if o == nil {
+		return
+	}
+	if !o.is("authentication", 0, "notrequired") || o["encryption"] != nil && !o.is("encryption", 0, "notrequired") {
 		add("Security", "Authenticate")
 	}
-	add("Name", o.text("displayname"))
-	return t
+	for _, x := range []struct{ property, key string }{{"localuser", "LUAuth"}, {"remoteuser", "RUAuth"}, {"remotemachine", "RMauth"}} {
+		if text := o.text(x.property); !anything(text) {
+			add(x.key, text)
+		}
+	}
+	if o.yes("overrideblockrules") {
+		add("Untold", "it overrides block rules")
+	}
 }
 
 // ruleWord is an enumeration by its number or its name.
@@ -188,6 +253,11 @@ func ports(o object, add func(key, value string)) {
 			}
 		}
 	}
+	for _, property := range []string{"dynamictarget", "dynamictransport"} {
+		if t := o.text(property); !anything(t) && t != "0" {
+			add("Untold", property+" "+t)
+		}
+	}
 	for _, icmp := range o.list("icmptype") {
 		if !anything(icmp) {
 			add("Untold", "type "+icmp)
@@ -199,6 +269,11 @@ func ports(o object, add func(key, value string)) {
 func addressesOf(o object, add func(key, value string)) {
 	if o == nil {
 		return
+	}
+	for _, word := range o.list("remotedynamickeywordaddresses") {
+		if !anything(word) {
+			add("Untold", "addresses of "+word)
+		}
 	}
 	for _, x := range []struct{ property, key string }{{"localaddress", "LA"}, {"remoteaddress", "RA"}} {
 		for _, a := range o.list(x.property) {

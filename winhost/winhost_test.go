@@ -318,34 +318,55 @@ func TestShellRules(t *testing.T) {
 	const rules = `[
  {"InstanceID": "WINRM", "DisplayName": "Windows Remote | Management", "Enabled": 1, "Profile": 6, "Direction": 1, "Action": 2, "EdgeTraversalPolicy": 0, "PolicyStoreSourceType": 1},
  {"InstanceID": "SMB", "DisplayName": "smb", "Enabled": "True", "Profile": "Any", "Direction": "Inbound", "Action": "Block", "EdgeTraversalPolicy": 3, "PolicyStoreSourceType": 1},
- {"InstanceID": "GPO", "DisplayName": "of a policy", "Enabled": 1, "Profile": 0, "Direction": 1, "Action": 2, "EdgeTraversalPolicy": 0, "PolicyStoreSourceType": 2}]`
+ {"InstanceID": "GPO", "DisplayName": "of a policy", "Enabled": 1, "Profile": 0, "Direction": 1, "Action": 2, "EdgeTraversalPolicy": "Allow", "Owner": "S-1-5-21-9", "PolicyStoreSourceType": 2}]`
 	const filters = `[
  {"InstanceID": "WINRM", "Protocol": "TCP", "LocalPort": "5985", "RemotePort": "Any", "IcmpType": "Any"},
  {"InstanceID": "WINRM", "LocalAddress": "Any", "RemoteAddress": ["LocalSubnet", "10.0.0.0/255.0.0.0", "fe80::/64"]},
  {"InstanceID": "WINRM", "Program": "System", "Package": null}, {"InstanceID": "WINRM", "Service": "Any"},
+ {"InstanceID": "WINRM", "InterfaceAlias": "Any", "CreationClassName": ""}, {"InstanceID": "WINRM", "InterfaceType": 3},
+ {"InstanceID": "WINRM", "Authentication": 0, "Encryption": 0, "LocalUser": "Any", "RemoteUser": "Any", "RemoteMachine": "Any", "OverrideBlockRules": false},
+ {"InstanceID": "GPO", "InterfaceAlias": ["Ethernet"], "CreationClassName": ""}, {"InstanceID": "GPO", "InterfaceType": "Wired, RemoteAccess"},
+ {"InstanceID": "GPO", "Authentication": "Required", "Encryption": "NotRequired", "LocalUser": "D:(A;;CC;;;S-1-5-21-1)", "RemoteUser": "Any", "RemoteMachine": "O:LSD:(A;;CC;;;WD)", "OverrideBlockRules": true},
  {"InstanceID": "GPO", "Protocol": "UDP", "LocalPort": ["RPCEPMap", "100-200"], "RemotePort": "Any", "IcmpType": "Any"},
  {"InstanceID": "GPO", "LocalAddress": "Any", "RemoteAddress": "Any"}, {"InstanceID": "GPO", "Program": "Any"}, {"InstanceID": "GPO", "Service": "dhcp"}]`
-	const profiles = `[{"Name": "Public", "Enabled": 1, "DefaultInboundAction": 2, "DefaultOutboundAction": 2, "AllowInboundRules": 0, "AllowLocalFirewallRules": 2}]`
+	const profile = `{"Name": "Public", "Enabled": 1, "DefaultInboundAction": 2, "DefaultOutboundAction": 2, "AllowInboundRules": 0, "AllowLocalFirewallRules": 0, "DisabledInterfaceAliases": ["NotConfigured"]}`
+	profiles := "[" + profile + "," + strings.Replace(profile, "Public", "Private", 1) + "," + strings.Replace(profile, "Public", "Domain", 1) + "]"
 	w := snapshotOf(t, text("rules.json", rules), text("filters.json", filters), text("profiles.json", profiles)).Windows.Firewall
 	local, policy := w.Stores[0], w.Stores[1]
 	want := []snapshot.FirewallRule{
 		{ID: "WINRM", Text: "v2.31|Action=Allow|Active=TRUE|Dir=In|Profile=Private|Profile=Public|Protocol=6|LPort=5985|RA4=LocalSubnet|RA6=LocalSubnet|" +
-			"RA4=10.0.0.0/255.0.0.0|RA6=fe80::/64|App=System|Name=Windows Remote _ Management|"},
-		{ID: "SMB", Text: "v2.31|Action=Block|Active=TRUE|Dir=In|Defer=App|Untold=port|Untold=from|Untold=program|Untold=ofservice|Name=smb|"},
+			"RA4=10.0.0.0/255.0.0.0|RA6=fe80::/64|App=System|Untold=type of interfaces 3|Name=Windows Remote _ Management|"},
+		{ID: "SMB", Text: "v2.31|Action=Block|Active=TRUE|Dir=In|Defer=App|Untold=port|Untold=from|Untold=program|Untold=ofservice|Untold=on|Untold=ontype|Untold=security|Name=smb|"},
 	}
 	if d := cmp.Diff(local.Rules, want); d != "" {
 		t.Error(d)
 	}
 	if d := cmp.Diff(policy.Rules, []snapshot.FirewallRule{
-		{ID: "GPO", Text: "v2.31|Action=Allow|Active=TRUE|Dir=In|Protocol=17|LPort=RPC-EPMap|LPort2_10=100-200|Svc=dhcp|Name=of a policy|"},
+		{ID: "GPO", Text: "v2.31|Action=Allow|Active=TRUE|Dir=In|Edge=TRUE|LUOwn=S-1-5-21-9|Protocol=17|LPort=RPC-EPMap|LPort2_10=100-200|Svc=dhcp|" +
+			"Untold=interface Ethernet|IFType=Lan|IFType=RemoteAccess|Security=Authenticate|LUAuth=D:(A;;CC;;;S-1-5-21-1)|RMauth=O:LSD:(A;;CC;;;WD)|Untold=it overrides block rules|Name=of a policy|"},
 	}); d != "" {
 		t.Error(d)
 	}
-	p := local.Profiles[0]
-	if p.Profile != snapshot.ProfilePublic || *p.EnableFirewall != 1 || *p.DefaultInboundAction != 0 || *p.DoNotAllowExceptions != 1 || p.AllowLocalPolicyMerge != nil {
-		t.Errorf("%+v", p)
+	for _, p := range [][]snapshot.FirewallProfile{local.Profiles, policy.Profiles} {
+		if len(p) != 3 || p[2].Profile != snapshot.ProfilePublic || *p[2].EnableFirewall != 1 || *p[2].DefaultInboundAction != 0 || *p[2].DoNotAllowExceptions != 1 || *p[2].AllowLocalPolicyMerge != 0 || len(p[2].Unread) > 0 {
+			t.Errorf("%+v", p)
+		}
 	}
-	// Of the store of the host alone it is not known what policies say.
+	// A dynamic rule counts as one of a policy; the id of a rule that two have says nothing of whose a filter is.
+	dynamic := snapshotOf(t, text("rules.json", strings.Replace(rules, `"PolicyStoreSourceType": 2`, `"PolicyStoreSourceType": 3`, 1)),
+		text("filters.json", filters[:len(filters)-1]+`, {"InstanceID": "GPO", "Program": "x.exe"}]`), text("profiles.json", profiles)).Windows.Firewall
+	if r := dynamic.Stores[1].Rules; len(r) != 1 || !strings.Contains(r[0].Text, "Untold=program|") || strings.Contains(r[0].Text, "App=") {
+		t.Errorf("%+v", r)
+	}
+	// Of the store of the host alone it is not known what policies say, nor what profiles say that were not told.
+	for name, c := range map[string]string{
+		"not told": "[]", "one alone": "[" + profile + "]", "of the host": strings.ReplaceAll(profiles, `"AllowLocalFirewallRules": 0`, `"AllowLocalFirewallRules": 2`),
+	} {
+		w := snapshotOf(t, text("rules.json", rules), text("filters.json", filters), text("profiles.json", c)).Windows.Firewall
+		if unread := w.Stores[0].Profiles[0].Unread; w.Stores[1].Read.State != snapshot.Error || w.Read.State != snapshot.Error || (len(unread) > 0) == (name == "of the host") {
+			t.Errorf("%s: %+v, %q", name, w.Stores[1].Read, unread)
+		}
+	}
 	w = snapshotOf(t, text("rules.json", rules[:strings.Index(rules, ` {"InstanceID": "GPO"`)-2]+"]"), text("filters.json", filters)).Windows.Firewall
 	if w.Stores[1].Read.State != snapshot.Error || w.Read.State != snapshot.Error {
 		t.Errorf("%+v", w.Stores[1].Read)
