@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/reach"
@@ -23,6 +24,7 @@ import (
 type Windows struct {
 	ctx         context.Context
 	snap        *snapshot.Windows
+	coverage    snapshot.Coverage
 	held, ruled *filtering
 	tally       Tally
 	// left is how many filters may be looked at yet.
@@ -42,6 +44,8 @@ type filtering struct {
 	// unknown is why nothing is known by it, and partly of one family.
 	unknown []packet.Cause
 	partly  map[bool]string
+	// gap is why they may not be all: nothing is proven by them.
+	gap string
 	// narrow is what of it has to do with a listener.
 	about  *snapshot.WindowsListener
 	narrow *filtering
@@ -61,7 +65,7 @@ func (o *OfWindows) Differs() bool {
 
 // NewWindows prepares questions about a Windows host.
 func NewWindows(s *snapshot.Snapshot) *Windows {
-	w := &Windows{snap: &s.Windows, left: windowsLooks}
+	w := &Windows{snap: &s.Windows, coverage: s.Section("windows"), left: windowsLooks}
 	var paths []string
 	for i := range w.snap.Listeners.List {
 		paths = append(paths, pathOf(w.snap, &w.snap.Listeners.List[i]))
@@ -75,7 +79,24 @@ func NewWindows(s *snapshot.Snapshot) *Windows {
 	for _, why := range p.Unread {
 		w.ruled.unknown = append(w.ruled.unknown, packet.Cause{Text: why})
 	}
+	w.ruled.gap = w.gap("firewall")
+	if w.held != nil {
+		w.held.gap = w.gap("filters")
+	}
 	return w
+}
+
+// gap is why a part of what was read of the host is not whole, "" where nothing says so.
+func (w *Windows) gap(part string) string {
+	if !slices.Contains(w.coverage.Parts, part) {
+		return ""
+	}
+	for _, r := range w.coverage.Reasons {
+		if why, ok := strings.CutPrefix(r, part+": "); ok {
+			return why
+		}
+	}
+	return "it was not read whole"
 }
 
 // partlyHeld are the families of which there is no filter in the layer that decides. A host that runs has some there, so that what was read
@@ -232,7 +253,14 @@ type windowsQuestion struct {
 // answer asks for who is behind the interface, and where none of them gets through for who may be.
 func (q *windowsQuestion) answer(f *filtering) Answer {
 	a := q.known(f)
-	if len(q.maybe) == 0 || a.Verdict != packet.Unreachable {
+	if a.Verdict != packet.Unreachable || bindOf(q.l).IsLoopback() {
+		return a
+	}
+	if f.gap != "" {
+		what := map[bool]string{true: "the rules of the firewall were", false: "the filters were"}[f.byRule]
+		return Answer{Answer: unknown(what + " not read whole, so that nothing is proven by them: " + f.gap)}
+	}
+	if len(q.maybe) == 0 {
 		return a
 	}
 	all := *q

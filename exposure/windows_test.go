@@ -28,6 +28,7 @@ func windowsHost(rules ...string) *snapshot.Snapshot {
 	for i := range w.Adapters.List {
 		w.Adapters.List[i].RoutesTold = true
 	}
+	w.Networks.MapsTold = true
 	w.Services = snapshot.WindowsServices{Read: yes("registry"), List: []snapshot.WindowsService{
 		{Name: "TermService", SIDType: 1, Type: 0x20, Account: `NT Authority\NetworkService`, Image: `%SystemRoot%\System32\svchost.exe -k termsvcs`},
 	}}
@@ -369,6 +370,46 @@ func TestWindowsChildren(t *testing.T) {
 	w.Processes.List = []snapshot.WindowsProcess{{PID: 77, Token: yes(""), User: "S-1-5-21-1-1001", Groups: []string{"S-1-5-11"}}}
 	if a := askWindows(t, s, zones.External, 8080); a.Verdict != packet.Unreachable {
 		t.Errorf("whose token was read: %s, %s", a.Verdict, reasons(a))
+	}
+}
+
+// TestWindowsGaps: nothing is proven by what was not read whole.
+func TestWindowsGaps(t *testing.T) {
+	const public, lan = winrmRule + "Profile=Public|", "iface:Ethernet"
+	for name, c := range map[string]struct {
+		change func(*snapshot.Snapshot)
+		from   string
+		port   int
+		want   packet.Verdict
+		why    string
+	}{
+		"whole":                     {func(*snapshot.Snapshot) {}, lan, 5985, packet.Unreachable, "private profile"},
+		"a hive not written":        {gap("firewall"), lan, 5985, packet.Unknown, "the rules of the firewall were not read whole"},
+		"which lets somebody in":    {gap("firewall"), "iface:VPN", 5985, packet.Reachable, ""},
+		"loopback is never open":    {gap("firewall"), lan, 18789, packet.Unreachable, "loopback"},
+		"a socket that was not":     {gap("listeners"), lan, 1, packet.Unknown, "not all that listens was read"},
+		"nor by the host":           {gap("listeners"), zones.Host, 1, packet.Unknown, "not all that listens was read"},
+		"an interface that was not": {gap("adapters"), lan, 5985, packet.Unknown, "not all interfaces were read"},
+		"those of the registry": {func(s *snapshot.Snapshot) {
+			s.Windows.Adapters.Read = snapshot.Fact{State: snapshot.Error, Reason: "no addresses of IPv6"}
+		}, lan, 5985, packet.Unknown, "no addresses of IPv6"},
+		"ports of machines": {func(s *snapshot.Snapshot) { s.Windows.Networks.MapsTold = false }, lan, 1, packet.Unknown, "Get-NetNatStaticMapping"},
+		"where there can be none": {func(s *snapshot.Snapshot) {
+			s.Windows.Networks.MapsTold, s.Windows.Adapters.List = false, s.Windows.Adapters.List[:1]
+		}, lan, 1, packet.Unreachable, "nothing listens"},
+	} {
+		s := windowsHost(public)
+		c.change(s)
+		if a := askWindows(t, s, c.from, c.port); a.Verdict != c.want || !strings.Contains(reasons(a), c.why) {
+			t.Errorf("%s: %s, %s", name, a.Verdict, reasons(a))
+		}
+	}
+}
+
+// gap makes a part of the host one that was not read whole.
+func gap(part string) func(*snapshot.Snapshot) {
+	return func(s *snapshot.Snapshot) {
+		s.Coverage[0] = snapshot.Coverage{Collector: "windows", Status: snapshot.Partial, Parts: []string{part}, Reasons: []string{part + ": SYSTEM was not written to its end"}}
 	}
 }
 

@@ -58,13 +58,33 @@ func AskWindows(ctx context.Context, s *snapshot.Snapshot, m *zones.Map, q *Word
 			}
 		}
 	}
-	if r := w.snap.Listeners.Read; out.Verdict == packet.Unreachable && r.State != snapshot.Present {
-		return Answer{Answer: unknown("not all that listens was read: " + r.Reason)}, nil
+	if why := w.lacking(q); why != "" && out.Verdict == packet.Unreachable {
+		return Answer{Answer: unknown(why)}, nil
 	}
 	if asked == 0 && len(list) > 0 {
 		out.StoppedBy = []packet.Cause{{Text: "no such source is behind these interfaces"}}
 	}
 	return out, nil
+}
+
+// lacking is why somebody may get in whom no answer is about.
+func (w *Windows) lacking(q *Words) string {
+	if r := w.snap.Listeners.Read; r.State != snapshot.Present {
+		return "not all that listens was read: " + r.Reason
+	}
+	if why := w.gap("listeners"); why != "" {
+		return "not all that listens was read: " + why
+	}
+	if q.From == zones.Host {
+		return ""
+	}
+	if r := w.snap.Adapters.Read; r.State != snapshot.Present {
+		return "not all interfaces were read: " + r.Reason
+	}
+	if why := w.gap("adapters"); why != "" {
+		return "not all interfaces were read: " + why
+	}
+	return ""
 }
 
 // unseen is why something may have a port though no socket does.
@@ -80,6 +100,10 @@ func (w *Windows) unseen(q *Words) string {
 				return fmt.Sprintf("the network %s translates port %d to %s, which is not part of the model", n.Name, p.Port, net.JoinHostPort(p.ToAddr, strconv.Itoa(p.ToPort)))
 			}
 		}
+	}
+	machines := func(a snapshot.WindowsAdapter) bool { return slices.Contains(translated, a.Kind) }
+	if !w.snap.Networks.MapsTold && slices.ContainsFunc(w.snap.Adapters.List, machines) {
+		return "which ports the host translates for its machines, without a socket, was not told (Get-NetNatStaticMapping)"
 	}
 	return ""
 }

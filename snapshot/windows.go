@@ -162,6 +162,8 @@ type WindowsNetworks struct {
 	Read Fact             `json:"read"`
 	List []WindowsNetwork `json:"list"`
 	WSL  WindowsWSL       `json:"wsl"`
+	// MapsTold says that the ports of the list are all that the host translates for its machines.
+	MapsTold bool `json:"mapsTold,omitempty"`
 }
 
 // WindowsNetwork is such a network.

@@ -145,6 +145,7 @@ func (s *Source) networks(w *snapshot.Windows) snapshot.WindowsNetworks {
 		out.List = append(out.List, n)
 	}
 	out.List = append(out.List, s.nat()...)
+	_, out.MapsTold = s.Shell.of(shellNATMap)
 	slices.SortStableFunc(out.List, func(a, b snapshot.WindowsNetwork) int { return strings.Compare(a.Name, b.Name) })
 	return out
 }
