@@ -23,7 +23,8 @@ type DocProgram struct {
 	Workload string `json:"workload"` // that it belongs to, "" for none
 	Agent    bool   `json:"agent"`    // an agent has started it, or it is one
 	Unit     string `json:"unit"`
-	// Lacks is how it has no file: memory (memfd_create(2)), or removed from a directory for temporary files.
+	// Lacks is how it has no file: memory (memfd_create(2)), or removed from a directory for temporary files; or
+	// passing: a process of a container is in memory by the name of what runtimes become for a moment, and whether it is that is not known.
 	Lacks string `json:"lacks"`
 	// Monitor is the machine monitor that it is.
 	Monitor string `json:"monitor"`
@@ -74,7 +75,9 @@ func (b *builder) programs() {
 		p := &b.snap.Processes.List[i]
 		d := DocProgram{Lacks: lacksFile(p.Exe), Ambient: capList(snapshot.Caps(p.CapAmb))}
 		if d.Lacks == "memory" && passing.MatchString(p.Exe) && b.passes(p) {
-			d.Lacks = ""
+			// The first process of a container has that name and that parent before it executes the container's program, and after it if it likes.
+			zone, _ := b.zones.Process(p)
+			d.Lacks = map[bool]string{true: "passing", false: ""}[p.Container != "" || zone == zones.Workload]
 		}
 		if name := path.Base(strings.TrimSuffix(p.Exe, " (deleted)")); monitors.MatchString(name) {
 			d.Monitor = name
@@ -88,7 +91,7 @@ func (b *builder) programs() {
 		d.HostUser = p.NS.User != 0 && p.NS.User == init.User
 		d.HostMnt = p.NS.Mnt != 0 && p.NS.Mnt == init.Mnt
 		d.Agent = b.zones.AgentOf(p) != nil
-		if d.Lacks == "memory" {
+		if d.Lacks == "memory" || d.Lacks == "passing" {
 			d.Program = "in memory (" + p.Comm + ")"
 		}
 		d.Key = fmt.Sprintf("program %s of uid %d", d.Program, d.UID)

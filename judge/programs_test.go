@@ -1,9 +1,13 @@
 package judge
 
 import (
+	"strings"
 	"testing"
 
+	"github.com/ringfence/ringfence/exposure"
+	"github.com/ringfence/ringfence/fixtures"
 	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/zones"
 )
 
 // TestProgramsWithoutAFile: what an update replaced has nothing to tell.
@@ -47,6 +51,26 @@ func TestProgramsThatRuntimesBecome(t *testing.T) {
 		}
 		if got := b.passes(&c.list[0]); got != c.want {
 			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+// TestAContainerInMemory: the first process of a container has a runtime above itself for good, so that its name clears nothing.
+func TestAContainerInMemory(t *testing.T) {
+	for container, want := range map[string]string{"": "", "c1": "passing"} {
+		s := fixtures.Host()
+		shim := snapshot.Process{PID: 98, Comm: "containerd-shim", Exe: "/usr/bin/containerd-shim-runc-v2", ExeWord: snapshot.WordOf(0), NS: s.Processes.Init}
+		s.Processes.List = append(s.Processes.List, shim, snapshot.Process{
+			PID: 99, PPID: 98, Comm: "x", Exe: "/memfd:runc_cloned:/proc/self/exe (deleted)", Container: container, NS: s.Processes.Init,
+		})
+		b := newBuilder(t.Context(), s, zones.Config{}, exposure.Limits{})
+		b.programs()
+		var got strings.Builder
+		for _, d := range b.doc.Programs {
+			got.WriteString(d.Lacks)
+		}
+		if got.String() != want {
+			t.Errorf("in container %q: %q, want %q", container, got.String(), want)
 		}
 	}
 }

@@ -17,3 +17,10 @@ test_a_workload_is_medium if {
 test_a_user_of_the_host_passes if count(check.finding) == 0 with input as _doc({"lacks": "removed", "uid": 1000})
 
 test_a_file_passes if count(check.finding) == 0 with input as _doc({"monitor": "x"})
+
+# A container's own process can take the name for good.
+test_what_a_container_may_have_become_is_unknown if {
+	doc := _doc({"lacks": "passing", "workload": "container web"})
+	count(check.finding) == 0 with input as doc
+	count(check.unknown) == 1 with input as doc
+}
