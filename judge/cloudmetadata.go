@@ -2,7 +2,9 @@ package judge
 
 import (
 	"net/netip"
+	"slices"
 
+	"github.com/ringfence/ringfence/exposure"
 	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/reach"
 	"github.com/ringfence/ringfence/snapshot"
@@ -20,7 +22,7 @@ type DocMetadata struct {
 
 // DocMetadataWay is what becomes of packets from a network of workloads to an address of the service.
 type DocMetadataWay struct {
-	From    string   `json:"from"` // the interface
+	From    string   `json:"from"` // the interface, or the host's own network namespace
 	Address string   `json:"address"`
 	Family  string   `json:"family"`
 	Reach   DocReach `json:"reach"`
@@ -35,7 +37,10 @@ func metadataAddresses(cloud string) []netip.Addr {
 	return list
 }
 
-// metadata asks what workloads get to the metadata service of the cloud.
+// ofTheHost is where workloads are that have the host's own network namespace.
+const ofTheHost = "the host's own network namespace"
+
+// metadata asks what workloads get to the metadata service of the cloud: from their networks, and from the host's own network namespace.
 func (b *builder) metadata() {
 	f := b.snap.System.Cloud
 	d := DocMetadata{State: string(f.State), Reason: f.Reason, Cloud: f.Value, Ways: []DocMetadataWay{}}
@@ -44,15 +49,29 @@ func (b *builder) metadata() {
 	}
 	for i := range b.zones.Origins {
 		o := &b.zones.Origins[i]
-		if f.State != snapshot.Present || o.Local || o.Zone != zones.Workload {
+		if f.State != snapshot.Present || o.Zone != zones.Workload {
 			continue
 		}
 		for _, at := range metadataAddresses(f.Value) {
-			answer := b.asker.Ask(&reach.Question{
+			q, from := &reach.Question{
 				From: []packet.Origin{o.Origin}, Proto: "tcp", Dport: 80, To: reach.Target{Addr: at}, Through: true, Family: map[bool]int{true: 4, false: 6}[at.Is4()],
-			})
-			d.Ways = append(d.Ways, DocMetadataWay{From: o.Interface, Address: at.String(), Family: familyName[at.Is4()], Reach: b.reach(&answer, o.Interface)})
+			}, o.Interface
+			if o.Local {
+				from, q.From = ofTheHost, b.localWorkloads(o, at)
+			}
+			answer := b.asker.Ask(q)
+			d.Ways = append(d.Ways, DocMetadataWay{From: from, Address: at.String(), Family: familyName[at.Is4()], Reach: b.reach(&answer, from)})
 		}
 	}
 	b.doc.Metadata = d
+}
+
+// localWorkloads is an origin in the host's own network namespace, its processes told apart where rules ask who sends.
+func (b *builder) localWorkloads(o *zones.Origin, to netip.Addr) []packet.Origin {
+	w := exposure.Words{From: zones.Workload, To: "addr:" + to.String(), Proto: "tcp", Dport: 80}
+	q, err := w.Question(b.snap, b.zones)
+	if err != nil {
+		return []packet.Origin{o.Origin}
+	}
+	return slices.DeleteFunc(q.From, func(o packet.Origin) bool { return !o.Local })
 }

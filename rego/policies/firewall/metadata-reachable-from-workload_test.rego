@@ -27,3 +27,9 @@ test_without_a_cloud_it_does_not_apply if check.not_applicable with input as {"m
 test_without_workloads_it_does_not_apply if check.not_applicable with input as _doc([])
 
 test_unread_is_unknown if count(check.unknown) == 1 with input as {"metadata": {"state": "denied", "reason": "x", "cloud": "", "ways": []}}
+
+test_an_agent_on_the_host_fails if {
+	some f in check.finding with input as _doc([object.union(_way("reachable"), {"from": "the host's own network namespace"})])
+	startswith(f.message, "workloads in the host's own network namespace reach")
+	contains(f.remediation[0].text, "output hook")
+}
