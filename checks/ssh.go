@@ -41,7 +41,7 @@ func collectSSH(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outcome 
 		}
 	}
 	s.tableGap(out)
-	found := configsFound{by: map[configKey]*process{}, options: map[configKey][]string{}}
+	found := configsFound{by: map[configKey]*process{}, options: map[configKey][]string{}, opened: map[configKey]bool{}}
 	sockets := append(s.sshSockets(out), s.sshOfSuperServers(procs, out)...)
 	for _, p := range procs {
 		kind := serverPrograms[p.exeBase()]
@@ -97,6 +97,7 @@ type configKey struct {
 type configsFound struct {
 	by      map[configKey]*process
 	options map[configKey][]string
+	opened  map[configKey]bool // somebody else opens sockets for one of them
 }
 
 func keyOf(srv *snapshot.SSHServer, options []string) configKey {
@@ -123,6 +124,7 @@ func (s *Scan) activated(sec *snapshot.SSH, sockets []sshSocket, found configsFo
 			srv.Config, srv.Mntns, srv.Options, srv.Unread = v.Config, v.Mntns, v.Options, v.Unread
 		case sock.kind == "openssh":
 			found.note(s.apart(sock.holder), &srv, sock.command.options)
+			found.opened[keyOf(&srv, sock.command.options)] = true
 		default:
 			sec.Configs = append(sec.Configs, s.withoutFile(s.apart(sock.holder), sock.argv, &srv))
 		}
@@ -164,6 +166,17 @@ func (s *Scan) withoutFile(p *process, argv []string, srv *snapshot.SSHServer) s
 	return cfg
 }
 
+// opensItself says of an SSH server that it opens the sockets that it listens on by what it is configured with: neither systemd (sd_listen_fds(3))
+// nor inetd (sshd(8), -i) hands it one.
+func (s *Scan) opensItself(p *process) bool {
+	if p == nil || p.cut || slices.Contains(p.argv, "-i") {
+		return false
+	}
+	env, err := s.environ(p)
+	_, handed := env["LISTEN_FDS"]
+	return err == nil && !handed
+}
+
 // readConfigs reads the configurations, those of the host first, and hands each over.
 func (s *Scan) readConfigs(ctx context.Context, sec *snapshot.SSH, found configsFound, out *Outcome, each func(configKey, *snapshot.SSHConfig)) {
 	clock := newClock()
@@ -173,7 +186,7 @@ func (s *Scan) readConfigs(ctx context.Context, sec *snapshot.SSH, found configs
 			continue // as one that cannot be read
 		}
 		start := time.Now()
-		cfg, r, err := s.sshConfig(ctx, p, k, found.options[k])
+		cfg, r, err := s.sshConfig(ctx, p, k, found.options[k], !found.opened[k] && s.opensItself(p))
 		if err == nil {
 			sec.Configs = append(sec.Configs, cfg)
 			s.staleServers(sec, &cfg, r)

@@ -29,7 +29,7 @@ var judgedDefaults = map[string]string{
 // sshConfig reads the effective configuration for all connections that its Match blocks tell apart. sshd itself is asked first: only
 // it knows what its version and its build make of the files. It is only asked about the host's own server and about files that
 // root alone writes, since it opens whatever they name.
-func (s *Scan) sshConfig(ctx context.Context, p *process, k configKey, options []string) (snapshot.SSHConfig, *sshReader, error) {
+func (s *Scan) sshConfig(ctx context.Context, p *process, k configKey, options []string, itself bool) (snapshot.SSHConfig, *sshReader, error) {
 	cfg := snapshot.SSHConfig{Path: k.path, Source: "files", Mntns: k.mntns, Server: k.word, Options: keptOptions(options)}
 	r := s.sshReader(p, k)
 	files := new(sshdFile)
@@ -52,10 +52,6 @@ func (s *Scan) sshConfig(ctx context.Context, p *process, k configKey, options [
 	if !k.word.Trusted() || !r.word.Trusted() {
 		most = maxQuestionsOfUser
 	}
-	groups, whole := files.groups(accounts.principals(files), most)
-	if !whole {
-		return cfg, r, fmt.Errorf("%s: its Match blocks tell more connections apart than are thought through", k.path)
-	}
 	given, asked := optionSettings(options), r.own && r.word.Trusted()
 	var global map[string][]string
 	if asked {
@@ -65,6 +61,10 @@ func (s *Scan) sshConfig(ctx context.Context, p *process, k configKey, options [
 	}
 	if !asked {
 		global, cfg.Source = files.global(given, listsOf(judgedDefaults)), "files"
+	}
+	groups, whole := files.groups(accounts.principals(files), endsOf(global, itself), most)
+	if !whole {
+		return cfg, r, fmt.Errorf("%s: its Match blocks tell more connections apart than are thought through", k.path)
 	}
 	for _, g := range groups {
 		var settings map[string][]string

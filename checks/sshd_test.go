@@ -197,7 +197,7 @@ func TestWhoLogsInWithAPassword(t *testing.T) {
 			t.Fatal(err)
 		}
 		a := loginFiles(read)
-		groups, _ := f.groups(a.principals(f), maxQuestions)
+		groups, _ := f.groups(a.principals(f), sshdEnds{names: true}, maxQuestions)
 		m := map[string]*snapshot.SSHLogins{}
 		for _, g := range groups {
 			m[f.label(g.blocks)] = a.logins(g, f.over(g.conn, f.global(nil, listsOf(judgedDefaults))))
@@ -462,7 +462,7 @@ func TestLongConfigurationsEnd(t *testing.T) {
 			for i := range maxPrincipals {
 				a.users = append(a.users, &sshdUser{name: fmt.Sprintf("u%d", i), uid: 1000 + i, real: true})
 			}
-			groups, whole := f.groups(a.principals(f), maxQuestionsOfUser)
+			groups, whole := f.groups(a.principals(f), sshdEnds{names: true}, maxQuestionsOfUser)
 			for _, g := range groups {
 				a.logins(g, f.over(g.conn, f.global(nil, listsOf(judgedDefaults))))
 			}

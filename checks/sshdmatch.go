@@ -3,6 +3,7 @@
 package checks
 
 import (
+	"cmp"
 	"maps"
 	"net/netip"
 	"slices"
@@ -282,55 +283,89 @@ func (f *sshdFile) unsure() (blocks []int) {
 	return blocks
 }
 
-// examples are texts that patterns of a list have, negated ones too, after one that none has.
-func examples(lists []string, none string) []string {
-	list := []string{none}
+// examples are texts that patterns of a list have, negated ones too, after the first of others that none of them has.
+func examples(lists []string, free ...string) []string {
+	named := []string{}
 	for _, l := range lists {
 		for p := range strings.SplitSeq(l, ",") {
 			if p = strings.TrimPrefix(p, "!"); p != "" && p != "*" {
-				list = append(list, strings.NewReplacer("*", "x", "?", "x").Replace(p))
+				named = append(named, strings.NewReplacer("*", "x", "?", "x").Replace(p))
 			}
 		}
 	}
-	slices.Sort(list[1:])
-	return slices.Compact(list)
+	slices.Sort(named)
+	list := slices.Compact(named)
+	for _, text := range free {
+		if !slices.ContainsFunc(lists, func(l string) bool { return patternList(strings.ReplaceAll(l, "!", ""), text) == 1 && l != "*" }) {
+			return append([]string{text}, list...)
+		}
+	}
+	return list
 }
 
-// addresses are addresses inside and at the end of each network that lists name, after one that is in none of them.
+// maxEntries bounds the entries of lists by which addresses are told apart.
+const maxEntries = 256
+
+// addresses are addresses that entries of lists tell apart. What networks cut the addresses into begins where one of them begins, or behind the
+// end of one.
 func addresses(lists []string, free ...string) []string {
-	var inside []string
+	var named, entries []string
 	for _, l := range lists {
 		for p := range strings.SplitSeq(l, ",") {
-			p = strings.TrimPrefix(p, "!")
+			if p = strings.TrimPrefix(p, "!"); p == "" || p == "*" {
+				continue
+			}
+			entries = append(entries, p)
 			net, ok := network(p)
-			switch {
-			case !ok && p != "*" && p != "":
-				inside = append(inside, strings.NewReplacer("*", "1", "?", "1").Replace(p))
-			case ok:
-				first := net.Addr()
-				if !net.IsSingleIP() {
-					first = first.Next()
-					inside = append(inside, lastOf(net).String())
-				}
-				inside = append(inside, first.String())
+			if !ok {
+				named = append(named, written(p))
+				continue
+			}
+			named = append(named, net.Addr().String())
+			if behind := endOf(net).Next(); behind.IsValid() {
+				named = append(named, behind.String())
 			}
 		}
 	}
-	slices.Sort(inside)
-	list := []string{}
-	for _, a := range free {
-		if !slices.ContainsFunc(lists, func(l string) bool { return addressList(strings.ReplaceAll(l, "!", ""), a) == 1 && l != "*" }) {
+	slices.Sort(named)
+	list, all := []string{}, append(free, slices.Compact(named)...)
+	if len(entries) > maxEntries {
+		return all
+	}
+	seen := map[string]bool{}
+	for _, a := range all {
+		if _, err := netip.ParseAddr(a); err != nil { // the pattern of a name
+			continue
+		}
+		like := make([]byte, len(entries))
+		for i, e := range entries {
+			like[i] = byte('0' + addressList(e, a))
+		}
+		if !seen[string(like)] {
+			seen[string(like)] = true
 			list = append(list, a)
-			break
 		}
 	}
-	return append(list, slices.Compact(inside)...)
+	return list
 }
 
-// lastOf is the highest address of a network but one.
-func lastOf(p netip.Prefix) netip.Addr {
+// written is an address that a pattern has, if one has it: an asterisk may be for several numbers.
+func written(pattern string) string {
+	text := strings.ReplaceAll(pattern, "?", "1")
+	for _, all := range []string{"1", "1.1", "1.1.1", "1::1"} {
+		if a := strings.ReplaceAll(text, "*", all); strings.Contains(text, "*") {
+			if _, err := netip.ParseAddr(a); err == nil {
+				return a
+			}
+		}
+	}
+	return strings.ReplaceAll(text, "*", "1")
+}
+
+// endOf is the highest address of a network.
+func endOf(p netip.Prefix) netip.Addr {
 	b := p.Addr().AsSlice()
-	for i := p.Bits(); i < len(b)*8-1; i++ {
+	for i := p.Bits(); i < len(b)*8; i++ {
 		b[i/8] |= 1 << (7 - i%8)
 	}
 	a, _ := netip.AddrFromSlice(b)
@@ -350,9 +385,38 @@ type sshdGroup struct {
 	users  []*sshdUser
 }
 
+// strangers are addresses from which somebody connects if the configuration names others.
+var strangers = []string{"192.0.2.1", "198.51.100.7", "203.0.113.9", "10.254.253.252", "2001:db8::1"}
+
+// sshdEnds is what is known of the ends of connections beforehand.
+type sshdEnds struct {
+	ports []string // that the server listens on, nil if that is not known
+	names bool     // it asks for the names of who connects (UseDNS); else the address is the name
+}
+
+// endsOf reads what settings of everybody say of the ends of connections. The ports of a server are known if it opens its sockets itself.
+func endsOf(global map[string][]string, itself bool) sshdEnds {
+	e := sshdEnds{names: slices.Equal(global["usedns"], []string{"yes"})}
+	if !itself {
+		return e
+	}
+	if e.ports = slices.Clone(global["port"]); len(e.ports) == 0 {
+		e.ports = []string{"22"}
+	}
+	for _, l := range global["listenaddress"] {
+		at, _, _ := strings.Cut(l, " ")
+		if i := strings.LastIndexByte(at, ':'); i >= 0 && (strings.HasSuffix(at[:i], "]") || !strings.Contains(at[:i], ":")) {
+			e.ports = append(e.ports, at[i+1:])
+		}
+	}
+	slices.Sort(e.ports)
+	e.ports = slices.Compact(e.ports)
+	return e
+}
+
 // groups are the connections that the Match blocks tell apart: of each account and of somebody else, from each network that is named and
 // from none of them, and so on. whole is false where there are more of them than most.
-func (f *sshdFile) groups(users []*sshdUser, most int) (list []*sshdGroup, whole bool) {
+func (f *sshdFile) groups(users []*sshdUser, ends sshdEnds, most int) (list []*sshdGroup, whole bool) {
 	byKey := map[string]*sshdGroup{}
 	maybes := []int{inNone}
 	for i, block := range f.unsure() {
@@ -361,17 +425,25 @@ func (f *sshdFile) groups(users []*sshdUser, most int) (list []*sshdGroup, whole
 		}
 		maybes = append(maybes, block+1)
 	}
+	addrs, hosts := addresses(f.criteriaOf("address"), strangers...), examples(f.criteriaOf("host"), "unknown.invalid", "nobody.example", "x")
+	if !ends.names {
+		addrs, hosts = addresses(append(f.criteriaOf("address"), f.criteriaOf("host")...), strangers...), []string{""}
+	}
+	ports := ends.ports
+	if ports == nil {
+		ports = examples(f.criteriaOf("localport"), "22", "2222", "22222")
+	}
 	asked := 0
-	for _, addr := range addresses(f.criteriaOf("address"), "192.0.2.1", "198.51.100.7", "203.0.113.9", "10.254.253.252", "2001:db8::1") {
+	for _, addr := range addrs {
 		for _, laddr := range addresses(f.criteriaOf("localaddress"), "192.0.2.2", "198.51.100.8", "203.0.113.10", "2001:db8::2") {
-			for _, lport := range examples(f.criteriaOf("localport"), "22") {
-				for _, host := range examples(f.criteriaOf("host"), "unknown.invalid") {
+			for _, lport := range ports {
+				for _, host := range hosts {
 					for _, maybe := range maybes {
 						for _, u := range users {
 							if asked++; asked > most {
 								return list, false
 							}
-							c := &sshdConn{u, host, addr, laddr, lport, maybe}
+							c := &sshdConn{u, cmp.Or(host, addr), addr, laddr, lport, maybe}
 							list = f.sort(c, byKey, list)
 						}
 					}

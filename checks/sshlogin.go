@@ -203,14 +203,14 @@ func pamLine(line string) (include, module string) {
 func (a *sshAccountsOf) principals(f *sshdFile) []*sshdUser {
 	list := append(slices.Clone(a.users), &sshdUser{name: "ringfence-nobody", uid: -1})
 	for _, names := range f.criteriaOf("user") {
-		for _, name := range examples([]string{names}, "ringfence-nobody")[1:] {
+		for _, name := range examples([]string{names}) {
 			if !slices.ContainsFunc(list, func(u *sshdUser) bool { return patternList(name, u.name) == 1 }) {
 				list = append(list, &sshdUser{name: name, uid: -1})
 			}
 		}
 	}
 	for _, names := range f.criteriaOf("group") {
-		for _, name := range examples([]string{names}, "ringfence-nobody")[1:] {
+		for _, name := range examples([]string{names}) {
 			if !slices.ContainsFunc(list, func(u *sshdUser) bool { return slices.Contains(u.groups, name) }) {
 				list = append(list, &sshdUser{name: "ringfence-nobody", uid: -1, groups: []string{name}})
 			}
