@@ -3,10 +3,12 @@
 package checks
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/netip"
+	"net/url"
 	"path"
 	"regexp"
 	"slices"
@@ -292,8 +294,14 @@ func (s *Scan) buildkitAPI(p *process) daemonAPI {
 func podmanAPI(p *process) daemonAPI {
 	d := daemonAPI{verify: strconv.FormatBool(hasFlag(p.argv, "--tls-client-ca")), source: "podman's API has no authentication"}
 	for _, a := range p.argv {
-		if at, ok := tcpAddress(a, 0); ok {
+		u, err := url.Parse(a) // tcp://HOST:PORT and tcp:HOST:PORT, whatever the case of the scheme
+		if err != nil || u.Scheme != "tcp" {
+			continue
+		}
+		if at, ok := tcpAddress("tcp://"+cmp.Or(u.Host, u.Opaque), 0); ok && !strings.HasSuffix(at, ":0") {
 			d.addrs = append(d.addrs, at)
+		} else {
+			d.err = errors.New("it is told an address that is not understood")
 		}
 	}
 	return d.unlessCut(p)

@@ -36,6 +36,7 @@ func TestWhereDaemonsHaveTheirInterface(t *testing.T) {
 		"containerd by a dot":       {"containerd", map[string]string{"etc/containerd/config.toml": "grpc.tcp_address = \"0.0.0.0:7777\"\n"}, []string{":7777"}, "false"},
 		"containerd asks":           {"containerd", map[string]string{"etc/containerd/config.toml": "[grpc]\ntcp_address = '127.0.0.1:7777'\ntcp_tls_ca = '/ca.pem'\n"}, []string{"127.0.0.1:7777"}, "true"},
 		"buildkit":                  {"buildkitd --addr tcp://0.0.0.0:1234", map[string]string{"etc/buildkit/buildkitd.toml": "[grpc]\n  address = [ \"tcp://127.0.0.1:1235\", \"unix:///x\" ]\n"}, []string{":1234", "127.0.0.1:1235"}, "false"},
+		"podman, two forms":         {"podman system service tcp:localhost:8102 TCP://0.0.0.0:8104", nil, []string{"127.0.0.1:8102", ":8104"}, "false"},
 		"podman":                    {"podman system service -t 0 tcp://127.0.0.1:8888", nil, []string{"127.0.0.1:8888"}, "false"},
 		"cri-o":                     {"crio --stream-port 10010", nil, nil, "false"},
 		"kubelet by its file":       {"kubelet --config=/k.yaml", map[string]string{"k.yaml": "kind: KubeletConfiguration\nauthentication:\n  webhook:\n    enabled: true\n"}, []string{":10250"}, "true"},
@@ -101,6 +102,18 @@ func TestK3sWithoutAKubelet(t *testing.T) {
 	for _, line := range []string{"k3s server --disable-agent", "k3s kubectl get pods", "k3s", "k3s etcd-snapshot server"} {
 		if got := apis["k3s"](newScan(host.At(t.TempDir())), &process{argv: strings.Fields(line)}); got != nil {
 			t.Errorf("%s: %+v", line, got)
+		}
+	}
+}
+
+// TestSocketsBesideTheInterface: dockerd has its containerd serve profiles on a socket too, which takes no orders.
+func TestSocketsBesideTheInterface(t *testing.T) {
+	for path, want := range map[string]bool{
+		"/run/docker/containerd/containerd-debug.sock": true, "/run/docker/containerd/containerd.sock.ttrpc": true, "/run/x/metrics.sock": true,
+		"/run/docker/containerd/containerd.sock": false, "/srv/docker-debug.sock": false, "/run/containerd-debug.sock/api.sock": false,
+	} {
+		if got := besideInterfaces.MatchString(path); got != want {
+			t.Errorf("%s: %v", path, got)
 		}
 	}
 }

@@ -21,7 +21,7 @@ var unixDaemons = map[string]string{
 }
 
 // besideInterfaces are the names of sockets that such daemons have for something less.
-var besideInterfaces = regexp.MustCompile(`(^|/)(metrics|debug)\.sock$|\.ttrpc$|/libnetwork/|/swarm/|/guestapi/|/devlxd|/devIncus|seccomp|\.fuse`)
+var besideInterfaces = regexp.MustCompile(`(^|/)(containerd-)?(metrics|debug)\.sock$|\.ttrpc$|/libnetwork/|/swarm/|/guestapi/|/devlxd|/devIncus|seccomp|\.fuse`)
 
 // maxDaemonSockets bounds the sockets of one daemon.
 const maxDaemonSockets = 64
