@@ -76,19 +76,20 @@ func TestJupyterFiles(t *testing.T) {
 		unsure     bool
 	}{
 		{"c.NotebookApp.ip = '0.0.0.0'\nc.NotebookApp.token = ''\nc.NotebookApp.password = ''\n", authNone, false},
-		{"c.ServerApp.token = \"\"  # open\n", authNone, false},
+		{"c.NotebookApp.token = \"\"  # open\n", authNone, false},
+		{"c.ServerApp.token = \"\"  # of version 7 alone\n", "", true},
 		{"c.ServerApp.token = 's3cret'\n", "", false},
 		{"# c.NotebookApp.token = ''\n", "", false},
 		{"c.NotebookApp.token = ''\nc.NotebookApp.password = 'argon2:x'\n", "password", false},
 		{"import os\nc.IdentityProvider.token = os.environ.get('T', '')\n", "", true},
 		{"if True:\n    c.ServerApp.token = ''\n", "", true},
 		{"c.ServerApp.identity_provider_class = 'x.Y'\nc.ServerApp.token = ''\n", "", true},
-		{"c.ServerApp.token = ''\nc.ServerApp.token = 'again'\n", "", false},
+		{"c.NotebookApp.token = ''\nc.NotebookApp.token = 'again'\n", "", false},
 		{"c.ServerApp.password = 'argon2:x'\nif True:\n    c.ServerApp.password = ''\n", "", true},
 	} {
 		dir := t.TempDir()
 		writeFile(t, filepath.Join(dir, "root/.jupyter/jupyter_notebook_config.py"), c.text)
-		auth, err := jupyterAuth(&agentFiles{s: newScan(host.At(dir)), p: &process{}, env: map[string]string{"HOME": "/root"}}, nil)
+		auth, err := jupyterAuth(&agentFiles{s: newScan(host.At(dir)), p: &process{argv: []string{"/usr/bin/python3", "/usr/bin/jupyter-notebook"}}, env: map[string]string{"HOME": "/root"}}, nil)
 		if auth != c.auth || (err != nil) != c.unsure {
 			t.Errorf("%q: %q, %v", c.text, auth, err)
 		}
@@ -138,6 +139,44 @@ func TestJupyterArguments(t *testing.T) {
 		auth, err := jupyterAuth(&agentFiles{s: newScan(host.At(root)), p: &process{argv: c.argv}, env: map[string]string{"HOME": "/root"}}, nil)
 		if auth != c.auth || err != nil {
 			t.Errorf("%q with %s: %q, %v", c.argv, c.json, auth, err)
+		}
+	}
+}
+
+// TestJupyterReadsItsOwnFiles: each server of Jupyter has names of files and classes of its own, and a file that is named is instead of them. Tried
+// with notebook 6.4 and jupyter_server 1.23.
+func TestJupyterReadsItsOwnFiles(t *testing.T) {
+	const open, closed = `{"NotebookApp": {"token": ""}}`, `{"NotebookApp": {"password": "sha1:a:b"}}`
+	notebook, server := []string{"/usr/bin/python3", "/usr/bin/jupyter-notebook"}, []string{"/usr/bin/python3", "/usr/bin/jupyter-server"}
+	for name, c := range map[string]struct {
+		argv  []string
+		named string
+		files map[string]string
+		auth  string
+		err   bool
+	}{
+		"a named file":                 {notebook, "/alt/x.py", map[string]string{"alt/x.py": "c = get_config()\nc.NotebookApp.token = ''\n"}, authNone, false},
+		"a named file without ending":  {notebook, "/alt/x", map[string]string{"alt/x.json": open}, authNone, false},
+		"instead of the others":        {notebook, "/alt/x.json", map[string]string{"alt/x.json": open, "root/.jupyter/jupyter_notebook_config.json": closed}, authNone, false},
+		"an empty one instead":         {notebook, "/alt/x.json", map[string]string{"alt/x.json": "{}", "root/.jupyter/jupyter_notebook_config.json": open}, "", false},
+		"the common file all the same": {notebook, "/alt/x.json", map[string]string{"alt/x.json": "{}", "root/.jupyter/jupyter_config.json": open}, authNone, false},
+		"a directory is of extensions": {notebook, "", map[string]string{"root/.jupyter/jupyter_notebook_config.d/a.json": open}, "", false},
+		"the notebook's file":          {server, "", map[string]string{"root/.jupyter/jupyter_notebook_config.json": `{"ServerApp": {"token": ""}}`}, "", false},
+		"the notebook's password":      {append(server, "--ServerApp.token="), "", map[string]string{"root/.jupyter/jupyter_server_config.json": closed}, authNone, false},
+		"the notebook's argument":      {append(server, "--NotebookApp.token="), "", nil, "", false},
+		"by its version":               {notebook, "", map[string]string{"root/.jupyter/jupyter_notebook_config.json": `{"ServerApp": {"token": ""}}`}, "", true},
+		"of a module":                  {[]string{"python3", "-m", "jupyter_server", "--NotebookApp.token="}, "", nil, "", false},
+	} {
+		dir, named := t.TempDir(), []string(nil)
+		for file, text := range c.files {
+			writeFile(t, filepath.Join(dir, file), text)
+		}
+		if c.named != "" {
+			named = []string{c.named}
+		}
+		auth, err := jupyterAuth(&agentFiles{s: newScan(host.At(dir)), p: &process{argv: c.argv}, env: map[string]string{"HOME": "/root"}}, named)
+		if auth != c.auth || (err != nil) != c.err {
+			t.Errorf("%s: %q, %v", name, auth, err)
 		}
 	}
 }
