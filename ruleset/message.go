@@ -73,11 +73,10 @@ func (m *Message) Again(id uint32) ([]byte, bool) {
 	return out, true
 }
 
-// loadable is the expressions of a rule without a timeout of nothing. The kernel tells one of every rule that updates a set, and
-// takes none for a set whose elements do not expire (nft_dynset_dump and nft_dynset_init, net/netfilter/nft_dynset.c). What is
-// not as expected stays as it is, and the kernel judges it.
+// loadable is the expressions of a rule without what the kernel tells of them and does not take (untaken). What is not as expected stays as it is,
+// and the kernel judges it.
 func loadable(list []byte) []byte {
-	const exprName, exprData, dynsetTimeout, dynsetExpr, dynsetExprs = 1, 2, 6, 7, 10
+	const exprName, exprData, dynsetExpr, dynsetExprs = 1, 2, 7, 10
 	var out []byte
 	err := attrs(list, func(elem attr) error {
 		var name, data []byte
@@ -92,19 +91,24 @@ func loadable(list []byte) []byte {
 		}); err != nil {
 			return err
 		}
-		if string(name) != "dynset\x00" {
+		not, ok := untaken[string(name)]
+		if !ok {
 			out = appendAttr(out, elem.kind|nestedBit, elem.data)
 			return nil
 		}
-		var kept []byte
+		has, kept := map[uint16]bool{}, []byte(nil)
+		if err := attrs(data, func(a attr) error { has[a.kind] = true; return nil }); err != nil {
+			return err
+		}
 		if err := attrs(data, func(a attr) error {
-			if a.kind != dynsetTimeout || slices.ContainsFunc(a.data, func(b byte) bool { return b != 0 }) {
-				kind := a.kind
-				if kind == dynsetExpr || kind == dynsetExprs {
-					kind |= nestedBit
-				}
-				kept = appendAttr(kept, kind, a.data)
+			if not(&a, has) {
+				return nil
 			}
+			kind := a.kind
+			if string(name) == "dynset\x00" && (kind == dynsetExpr || kind == dynsetExprs) {
+				kind |= nestedBit
+			}
+			kept = appendAttr(kept, kind, a.data)
 			return nil
 		}); err != nil {
 			return err
@@ -117,6 +121,22 @@ func loadable(list []byte) []byte {
 	}
 	return out
 }
+
+// untaken says by the name of an expression which of its attributes, beside those that it has, the kernel tells and does not take:
+//
+//   - of every rule that updates a set a timeout of nothing, which a set whose elements do not expire refuses (net/netfilter/nft_dynset.c);
+//   - flags of none of a fingerprint of a system (nft_osf.c);
+//   - flags of an option of TCP that is written, and of one that is taken out whatever says which part of it (nft_exthdr.c).
+var untaken = map[string]func(a *attr, has map[uint16]bool) bool{
+	"dynset\x00": func(a *attr, _ map[uint16]bool) bool { return a.kind == 6 && zero(a.data) },
+	"osf\x00":    func(a *attr, _ map[uint16]bool) bool { return a.kind == 3 && zero(a.data) },
+	"exthdr\x00": func(a *attr, has map[uint16]bool) bool {
+		const dreg, offset, length, flags, sreg = 1, 3, 4, 5, 7
+		return !has[dreg] && (a.kind == flags || !has[sreg] && (a.kind == offset || a.kind == length))
+	},
+}
+
+func zero(b []byte) bool { return !slices.ContainsFunc(b, func(c byte) bool { return c != 0 }) }
 
 const nestedBit = 0x8000 // NLA_F_NESTED
 
