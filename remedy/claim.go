@@ -99,6 +99,9 @@ func (p *Proof) keepsOn(ctx context.Context, s *snapshot.Snapshot, working []Wor
 	now, ours := tracer(ctx, p.with(s)), tracer(ctx, p.alone(s))
 	for i := range working {
 		k := &working[i]
+		if p.plan.ended(s, k.Packet.In) || p.plan.ended(s, k.Oif) {
+			continue // it has ended with who sent it
+		}
 		if k.Fate == trace.Unknown {
 			if got := ours.Packet(&k.Packet); got.Fate != trace.Local && got.Fate != trace.Forward {
 				return fmt.Errorf("%s cannot be shown to go on working: with the plan alone: %s %s %s", k.Flow, got.Fate, got.Rule, got.Why)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/ringfence/ringfence/escape"
 	"github.com/ringfence/ringfence/exposure"
+	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/ruleset"
 	"github.com/ringfence/ringfence/snapshot"
@@ -30,6 +31,33 @@ func origins(m *zones.Map) (list []Known) {
 		}
 	}
 	return list
+}
+
+// ended says of an interface of workloads that the plan was made with that it is no more: containers, machines and their networks come and go, and
+// nobody comes in by what has gone. Of another zone, the same can come in by another name.
+func (p *Plan) ended(now *snapshot.Snapshot, name string) bool {
+	return name != "" && now.Network.LinkNamed(name) == nil && slices.ContainsFunc(p.Known, func(k Known) bool { return k.Name == name }) &&
+		!slices.ContainsFunc(p.Known, func(k Known) bool { return k.Name == name && k.Zone != zones.Workload })
+}
+
+// Began are interfaces of workloads that are there now and that the plan was not made with, for people: its rules do not know them. What a
+// denial of findings is about may be open to those who come in by them, or to them.
+func (p *Plan) Began(now *snapshot.Snapshot) (names []string) {
+	if len(p.Known) == 0 {
+		return nil
+	}
+	m := zones.Classify(now, p.Zones)
+	for _, k := range origins(m) {
+		if k.Zone == zones.Workload && !slices.ContainsFunc(p.Known, func(o Known) bool { return o.Name == k.Name }) {
+			names = append(names, escape.Line(k.Name))
+		}
+	}
+	return names
+}
+
+// OfWorkloads says of a finding that the plan closes that it is about what workloads open, or what is opened to them.
+func (t *Target) OfWorkloads() bool {
+	return slices.ContainsFunc(t.Denies, func(d finding.Deny) bool { return d.Zone == zones.Workload || d.ToZone == zones.Workload })
 }
 
 // mostOpen bounds how many ways in are named.

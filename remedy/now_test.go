@@ -1,14 +1,17 @@
 package remedy
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/fixtures"
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/ruleset"
 	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/trace"
 	"github.com/ringfence/ringfence/zones"
 )
 
@@ -30,6 +33,50 @@ func TestWhatNoRuleSaysIsNotClosed(t *testing.T) {
 	s.Network.Links = slices.DeleteFunc(slices.Clone(s.Network.Links), func(l snapshot.Link) bool { return l.Name == "mgmt0" })
 	if err := p.StillCloses(t.Context(), s); err != nil {
 		t.Errorf("gone: %v", err)
+	}
+}
+
+// TestWorkloadsComeAndGo: of an interface of workloads that ended a proof asks nothing, and one that began is told. One of another zone that is gone can
+// have got another name.
+func TestWorkloadsComeAndGo(t *testing.T) {
+	cfg := zones.Config{zones.Management: {Interfaces: []string{"mgmt0"}}, zones.Workload: {Interfaces: []string{"docker0", "cali9"}}}
+	finds := func(zone string) *finding.Report {
+		return &finding.Report{Results: []finding.Result{{ID: "c", Status: finding.Fail, Findings: []finding.Finding{{
+			Fingerprint: "f", Remediation: []finding.Remediation{{Kind: "nft", Deny: &finding.Deny{Zone: zone, Proto: "tcp", Port: 2375}}},
+		}}}}}
+	}
+	host := func() *snapshot.Snapshot {
+		s := fixtures.Host()
+		s.NFTables.Ruleset = &ruleset.Ruleset{Stable: true}
+		return s
+	}
+	without := func(name string) *snapshot.Snapshot {
+		s := host()
+		s.Network.Links = slices.DeleteFunc(slices.Clone(s.Network.Links), func(l snapshot.Link) bool { return l.Name == name })
+		return s
+	}
+	workload, management := Make(finds(zones.Workload), host(), cfg, Options{}), Make(finds(zones.Management), host(), cfg, Options{})
+	if asked, err := workload.Closing(host()); err != nil || len(asked) == 0 {
+		t.Fatalf("%v, %d asked", err, len(asked))
+	}
+	if asked, err := workload.Closing(without("docker0")); err != nil || len(asked) != 0 {
+		t.Errorf("ended: %v, %d asked", err, len(asked))
+	}
+	if _, err := management.Closing(without("mgmt0")); err == nil {
+		t.Error("what is gone of the management zone is passed over")
+	}
+	working := []Working{{Packet: packet.Packet{In: "docker0", Proto: "udp", Src: netip.MustParseAddr("172.17.0.9"), Dst: netip.MustParseAddr("172.17.0.1"), Dport: 53}, Fate: trace.Local}}
+	p := &Proof{plan: workload}
+	if err := p.keepsOn(t.Context(), without("docker0"), working); err != nil {
+		t.Errorf("what worked for it: %v", err)
+	}
+	s := host()
+	if got := workload.Began(s); got != nil {
+		t.Errorf("%q began", got)
+	}
+	s.Network.Links = append(slices.Clone(s.Network.Links), snapshot.Link{Index: 91, Name: "cali9", Kind: "veth", Up: true, Addrs: []string{"10.244.9.1/24"}})
+	if got := workload.Began(s); !slices.Equal(got, []string{"cali9"}) {
+		t.Errorf("%q began", got)
 	}
 }
 

@@ -316,7 +316,7 @@ func (p *Plan) Closing(after *snapshot.Snapshot) ([]Closed, error) {
 			protos = []string{"tcp", "udp", "icmp"}
 		}
 		for _, proto := range protos {
-			questions, err := r.questions(accepts, after, proto)
+			questions, err := r.questions(accepts, after, proto, p.ended)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", r, err)
 			}
@@ -343,10 +343,13 @@ func (r *Rule) without(q *reach.Question, accepts []*Rule, proto string) {
 }
 
 // questions are those of a rule about a protocol, as few as say the same: of what leads to several interfaces one, and one of several origins of what leads to
-// the same.
-func (r *Rule) questions(accepts []*Rule, s *snapshot.Snapshot, proto string) (list []*reach.Question, err error) {
+// the same. By interfaces that have ended nothing comes in or goes out.
+func (r *Rule) questions(accepts []*Rule, s *snapshot.Snapshot, proto string, ended func(*snapshot.Snapshot, string) bool) (list []*reach.Question, err error) {
 	from, to := map[string]*reach.Question{}, map[string]*reach.Question{}
 	for _, one := range r.each() {
+		if ended(s, one.Iif) || ended(s, one.Oif) || ended(s, one.Behind) {
+			continue
+		}
 		q, err := one.question(accepts, s)
 		if err != nil {
 			return nil, err

@@ -149,6 +149,29 @@ func TestUnknownBefore(t *testing.T) {
 	}
 }
 
+// TestWorkloadsThatBegan: a finding about workloads that is still there is passed over where some of them began since the plan was made, and no other is.
+func TestWorkloadsThatBegan(t *testing.T) {
+	for name, c := range map[string]struct {
+		deny   finding.Deny
+		began  []string
+		closed bool
+	}{
+		"none began":      {finding.Deny{Zone: zones.Workload}, nil, false},
+		"by them":         {finding.Deny{Zone: zones.Workload}, []string{"cali1"}, true},
+		"to them":         {finding.Deny{Zone: zones.External, ToZone: zones.Workload}, []string{"cali1"}, true},
+		"by others alone": {finding.Deny{Zone: zones.External}, []string{"cali1"}, false},
+	} {
+		cmp := &comparison{
+			before: new(finding.Report), began: c.began,
+			after: &finding.Report{Results: []finding.Result{{ID: apiCheck, Status: finding.Fail, Findings: []finding.Finding{{Fingerprint: "f", Severity: "critical"}}}}},
+			plan:  &remedy.Plan{Closes: []remedy.Target{{Check: apiCheck, Fingerprint: "f", Severity: "critical", Denies: []finding.Deny{c.deny}}}},
+		}
+		if err := cmp.closed(); (err == nil) != c.closed || cmp.passed != c.closed {
+			t.Errorf("%s: %v, passed over %v", name, err, cmp.passed)
+		}
+	}
+}
+
 // TestGapsThatWereThereBefore: a check that found something although not all was seen is unknown once that is closed. It takes the trial
 // out only where more is unseen than before, or where the check had decided without a finding.
 func TestGapsThatWereThereBefore(t *testing.T) {

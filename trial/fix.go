@@ -61,6 +61,7 @@ type Fix struct {
 	Snapshot *snapshot.Snapshot
 
 	asked      bool
+	toldBegan  bool // that workloads began since the plan was made
 	proof      *remedy.Proof
 	after      *finding.Report // about the host with the fix
 	generation uint32          // of the ruleset that after is about
