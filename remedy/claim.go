@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 
 	"github.com/ringfence/ringfence/exposure"
 	"github.com/ringfence/ringfence/packet"
@@ -69,9 +71,16 @@ func (p *Proof) with(s *snapshot.Snapshot) *snapshot.Snapshot {
 	return &clone
 }
 
-// alone is a host with no tables but the plan's.
+// alone is a host with no tables but the plan's, and those of iptables-legacy that were not read.
 func (p *Proof) alone(s *snapshot.Snapshot) *snapshot.Snapshot {
 	clone := *s
+	clone.NFTables.Legacy = maps.Clone(s.NFTables.Legacy)
+	for _, program := range []string{"iptables", "ip6tables"} {
+		if f, ok := clone.NFTables.Legacy[program]; ok {
+			f.Value = strings.Join(s.NFTables.UnreadLegacy(program), " ")
+			clone.NFTables.Legacy[program] = f
+		}
+	}
 	clone.NFTables.Ruleset = &ruleset.Ruleset{Stable: true, Tables: p.tables}
 	return &clone
 }

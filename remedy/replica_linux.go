@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/google/nftables"
@@ -77,12 +78,11 @@ func (b *bench) fresh(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("list tables: %w", err)
 	}
+	old.Tables = slices.DeleteFunc(old.Tables, func(t ruleset.Table) bool { return t.Legacy != "" })
 	if len(old.Tables) > 0 { // before anything is loaded: what a rule has counted by a name ends with the last rule that has it
 		err := commit(0, func(conn *nftables.Conn) error {
 			for i := range old.Tables {
-				if t := &old.Tables[i]; t.Legacy == "" {
-					conn.DelTable(&nftables.Table{Name: t.Name, Family: everyFamily[t.Family]})
-				}
+				conn.DelTable(&nftables.Table{Name: old.Tables[i].Name, Family: everyFamily[old.Tables[i].Family]})
 			}
 			return nil
 		})

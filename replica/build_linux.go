@@ -30,6 +30,7 @@ type Replica struct {
 	worlds map[string]*world // behind an interface
 	// Omitted is what was not copied.
 	Omitted []string
+	bare    []ruleset.LegacyTable // the tables of iptables-legacy before those of the host were loaded
 }
 
 // world is the namespace behind an interface: one device that has all addresses of the peers.
@@ -446,15 +447,38 @@ func (r *Replica) FlushNeighbours() error {
 	return nil
 }
 
-// LoadLegacy loads the host's tables of iptables-legacy, in place of those that are there.
+// maxBare bounds a table of iptables-legacy without rules, in bytes.
+const maxBare = 64 << 10
+
+// LoadLegacy loads the host's tables of iptables-legacy, in place of those that are there: without rules in between, since what a rule has counted by
+// a name ends with the last rule that has it.
 func (r *Replica) LoadLegacy() error {
-	for i := range r.host.Legacy {
-		t := &r.host.Legacy[i]
-		if err := host.Local().ReplaceLegacy(t.Family == ruleset.FamilyIP6, t.Name, t.Info, t.Entries); err != nil {
+	list := r.host.Legacy
+	for i := range list {
+		if i < len(r.bare) {
+			if err := replaceLegacy(&r.bare[i]); err != nil {
+				return err
+			}
+			continue
+		}
+		t := ruleset.LegacyTable{Family: list[i].Family, Name: list[i].Name}
+		var err error
+		t.Info, t.Entries, err = host.Local().LegacyTable(t.Family == ruleset.FamilyIP6, t.Name, ruleset.LegacyInfoSize, maxBare)
+		if err != nil {
+			return err
+		}
+		r.bare = append(r.bare, t)
+	}
+	for i := range list {
+		if err := replaceLegacy(&list[i]); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func replaceLegacy(t *ruleset.LegacyTable) error {
+	return host.Local().ReplaceLegacy(t.Family == ruleset.FamilyIP6, t.Name, t.Info, t.Entries)
 }
 
 // Messages are the messages that load the host's ruleset again, for one transaction.
