@@ -175,7 +175,7 @@ func (k *checker) reached(e *trace.End) bool {
 		return !t.Through && (t.Addr.IsValid() || t.Host && t.delivered(e)) && t.port(e) && t.socket(e)
 	case trace.Forward, trace.Output:
 		return t.port(e) && (t.Addr.IsValid() || slices.Contains(t.Oifs, e.Oif)) && !(t.Direct && e.Translated) &&
-			(!t.Final.IsValid() || leads(e, netip.PrefixFrom(t.Final, t.Final.BitLen())))
+			(len(t.Final) == 0 || slices.ContainsFunc(t.Final, func(p netip.Prefix) bool { return leads(e, p) }))
 	default: // not known
 		return true
 	}
@@ -194,7 +194,7 @@ func (t *Target) someOf(e *trace.End) bool {
 }
 
 // addressed says whether it counts for which address packets end.
-func (t *Target) addressed() bool { return len(t.At)+len(t.But) > 0 || t.Final.IsValid() }
+func (t *Target) addressed() bool { return len(t.At)+len(t.But)+len(t.Final) > 0 }
 
 // delivered says whether what is delivered at an end can count.
 func (t *Target) delivered(e *trace.End) bool {

@@ -29,12 +29,12 @@ type Target struct {
 	// Sockets are names, as package trace gives them, of the sockets of a Host that count.
 	Sockets []string
 	Oifs    []string
-	Addr    netip.Addr // wherever packets for this address end
-	Final   netip.Addr // counts of Oifs only what leaves for this address
-	Through bool       // counts only what is forwarded
-	Direct  bool       // counts only what leaves for where it was sent
-	Ports   []int      // at the end of the way, with Addr as it was sent
-	Unbound bool       // also where no socket listens
+	Addr    netip.Addr     // wherever packets for this address end
+	Final   []netip.Prefix // counts of Oifs only what leaves for these addresses
+	Through bool           // counts only what is forwarded
+	Direct  bool           // counts only what leaves for where it was sent
+	Ports   []int          // at the end of the way, with Addr as it was sent
+	Unbound bool           // also where no socket listens
 }
 
 // maxRegions bounds the work on one certificate, maxOfCube that on one of its cubes.

@@ -120,8 +120,8 @@ func (q *Question) families() []bool {
 		return []bool{q.Family == 4}
 	case q.Addr.IsValid():
 		return []bool{q.Addr.Is4()}
-	case q.Final.IsValid():
-		return []bool{q.Final.Is4()}
+	case len(q.Final) > 0:
+		return []bool{q.Final[0].Addr().Is4()}
 	}
 	return []bool{true, false}
 }
@@ -170,10 +170,12 @@ func (k *Checker) addressesIn(q *Question, p *part, b *box) bool {
 	case q.Host && len(q.Oifs) == 0 && len(q.Ports) > 0 && !q.Through && p.out == "" && p.in != "local" && firstOnes(q.State) && k.redirected(q) == ruleset.Redirects{}:
 		return !slices.ContainsFunc(k.hostsOwn(p.v4), func(s span) bool { return !covered(s, slices.Clone(have)) })
 	case p.out != "":
-		if q.Final.IsValid() && !k.snap.NFTables.Ruleset.Translates() {
-			want = prefixSpan(netip.PrefixFrom(q.Final, q.Final.BitLen()))
-		}
 		have = append(have, k.hostsOwn(p.v4)...)
+		if len(q.Final) > 0 && !k.snap.NFTables.Ruleset.Translates() {
+			return !slices.ContainsFunc(q.Final, func(f netip.Prefix) bool {
+				return f.Addr().Is4() == p.v4 && !covered(prefixSpan(f), slices.Clone(have))
+			})
+		}
 	}
 	return covered(want, have)
 }

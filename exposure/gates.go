@@ -1,12 +1,10 @@
 package exposure
 
 import (
-	"net/netip"
 	"slices"
 
 	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/reach"
-	"github.com/ringfence/ringfence/snapshot"
 	"github.com/ringfence/ringfence/zones"
 )
 
@@ -26,13 +24,13 @@ type gates struct {
 // stepsToRead is what reading an answer from a walk costs.
 const stepsToRead = 50
 
-// toGate answers for packets that leave the host by an interface for an address and the port of a socket. It reports false where that has to be
+// toGate answers for packets that leave the host by an interface for some addresses and a port. It reports false where that has to be
 // asked alone: for packets of the host itself.
-func (a *Asker) toGate(v *view, o *zones.Origin, gate int, sk *snapshot.Socket, to netip.Addr) (Answer, bool) {
+func (a *Asker) toGate(v *view, o *zones.Origin, gate int, proto string, v4 bool, to reach.Sent) (Answer, bool) {
 	if o.Local {
 		return Answer{}, false
 	}
-	k := gateKey{o, sk.Proto, to.Is4()}
+	k := gateKey{o, proto, v4}
 	g := a.gates[k]
 	if g == nil {
 		g = a.openGates(k)
@@ -44,11 +42,11 @@ func (a *Asker) toGate(v *view, o *zones.Origin, gate int, sk *snapshot.Socket, 
 	if err := v.effort.Spend(stepsToRead); err != nil {
 		return Answer{Answer: unknown(err.Error())}, true
 	}
-	answer := g.ways.To(gate, to, sk.Port)
+	answer := g.ways.To(gate, to.Dst, to.Port)
 	if answer.Verdict == packet.Unreachable { // of that alone there is no certificate
 		return Answer{}, false
 	}
-	q := &reach.Question{From: []packet.Origin{o.Origin}, Proto: sk.Proto, Dport: sk.Port, To: reach.Target{Oifs: []int{gate}, Final: to}}
+	q := leaving(o.Origin, proto, v4, gate, to)
 	return v.host.second(q, answer), true
 }
 

@@ -195,18 +195,26 @@ func (v *view) byPair(sk *snapshot.Socket, l, outer *snapshot.Link, o *zones.Ori
 	}
 	switched := !o.Local && gate != outer && o.Index != outer.Index && (o.Index == gate.Index || bridgeOf(network, o.Index) == gate.Index)
 	var total Answer
-	for _, to := range v.takesOn(sk, l, v4) {
+	ask := func(to reach.Sent) {
 		var answer Answer
-		switch {
-		case switched:
-			answer = v.besides(sk, l, o, outer, gate, to)
-		case to.IsLinkLocalUnicast() && !o.Local:
-			continue // a neighbour on the same link alone sends there
-		default:
-			answer = v.forwarded(sk, l, o, gate, to, inner)
+		if switched {
+			answer = v.besides(sk, l, o, outer, gate, v4, to)
+		} else {
+			answer = v.forwarded(sk, l, o, gate, v4, to, inner)
 		}
 		if verdictRank[answer.Verdict] > verdictRank[total.Verdict] {
 			total = answer
+		}
+	}
+	own := v.takesOn(sk, l, v4)
+	for _, to := range own {
+		if switched || o.Local || !to.IsLinkLocalUnicast() { // to those a neighbour on the same link alone sends
+			ask(reach.Sent{Dst: []netip.Prefix{netip.PrefixFrom(to, to.BitLen())}, Port: sk.Port})
+		}
+	}
+	if total.Verdict != packet.Reachable {
+		for _, to := range inner.Beyond(own, sk.Port) {
+			ask(to)
 		}
 	}
 	if total.Verdict == "" {

@@ -201,7 +201,7 @@ func (p *party) arrives(q *reach.Question, k *packet.Packet, f *trace.Fate) bool
 		if q.To.Addr.IsValid() {
 			return true
 		}
-		return p.leaves(q, f.Oif) && (!q.To.Final.IsValid() || q.To.Final == to) &&
+		return p.leaves(q, f.Oif) && (len(q.To.Final) == 0 || slices.ContainsFunc(q.To.Final, func(p netip.Prefix) bool { return p.Contains(to) })) &&
 			!(q.Direct && (to != k.Dst.Unmap() || port != int(k.Dport)))
 	default:
 		return false

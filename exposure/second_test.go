@@ -143,7 +143,7 @@ func TestWitnessHasToEndWhereItWasAsked(t *testing.T) {
 		"a port of the bridge":     {reach.Question{Proto: "tcp", To: reach.Target{Oifs: []int{port0}}}, at(trace.Forward, "10.0.0.2:80", "br0", ""), true},
 		"another interface":        {reach.Question{Proto: "tcp", To: out}, at(trace.Forward, "10.0.0.2:80", "ext0", ""), false},
 		"one that is not there":    {reach.Question{Proto: "tcp", To: out}, at(trace.Forward, "10.0.0.2:80", "gone", ""), false},
-		"another neighbour":        {reach.Question{Proto: "tcp", To: reach.Target{Oifs: []int{br0}, Final: netip.MustParseAddr("10.0.0.2")}}, at(trace.Forward, "10.0.0.3:80", "br0", ""), false},
+		"another neighbour":        {reach.Question{Proto: "tcp", To: reach.Target{Oifs: []int{br0}, Final: prefixes("10.0.0.2/32")}}, at(trace.Forward, "10.0.0.3:80", "br0", ""), false},
 		"translated, and direct":   {reach.Question{Proto: "tcp", To: out, Direct: true}, at(trace.Forward, "10.0.0.2:80", "br0", ""), false},
 		"an address anywhere":      {reach.Question{Proto: "tcp", To: reach.Target{Addr: k.Dst}}, at(trace.Output, "203.0.113.1:80", "ext0", ""), true},
 		"an address that does not count": {

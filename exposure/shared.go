@@ -2,7 +2,9 @@ package exposure
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/reach"
@@ -75,9 +77,42 @@ func (v *view) sentBack(sk *snapshot.Socket, l, below *snapshot.Link, o *zones.O
 	q := &reach.Question{From: []packet.Origin{o.Origin}, Proto: sk.Proto, To: reach.Target{Oifs: []int{below.Index}}, Family: family(v4)}
 	a := v.host.model.Reach(q)
 	if a.Verdict == packet.Unreachable {
+		if o.Zone == zones.Workload && v.besideIt(sk, l, v4) {
+			return Answer{Answer: unknown(fmt.Sprintf(
+				"nothing of this interface gets to %s of its network namespace; other workloads share %s with it, and send to it past the host", l.Name, below.Name,
+			))}
+		}
 		return v.host.second(q, a)
 	}
 	return Answer{Answer: unknown(fmt.Sprintf(
 		"what leaves by %s comes in by %s of its network namespace only if somebody outside sends it back", below.Name, l.Name,
 	))}
+}
+
+// besideIt says whether another network namespace shares the interface below, exchanges frames with this one without the host
+// (macvlan_queue_xmit, ipvlan_queue_xmit), and gets to the socket, or may.
+func (v *view) besideIt(sk *snapshot.Socket, l *snapshot.Link, v4 bool) bool {
+	var from []netip.Prefix
+	for i := range v.host.snap.Namespaces {
+		e := &v.host.snap.Namespaces[i]
+		for j := range e.Network.Links {
+			m := &e.Network.Links[j]
+			if e.Netns != v.seen.Netns && m.Up && m.PeerNetns == l.PeerNetns && m.PeerIndex == l.PeerIndex && exchanges(l, m) {
+				from = append(from, addressesOf(m)...)
+			}
+		}
+	}
+	return len(from) > 0 && v.inside(sk, l, from, nil, v4).Verdict != packet.Unreachable
+}
+
+// exchanges says of two interfaces that share a third one whether what one sends gets to the other.
+func exchanges(a, b *snapshot.Link) bool {
+	mac := func(l *snapshot.Link) bool { return strings.HasPrefix(l.Kind, "mac") }
+	switch {
+	case mac(a) != mac(b):
+		return false
+	case mac(a):
+		return a.Mode == b.Mode && (a.Mode == "bridge" || a.Mode == "")
+	}
+	return slices.Contains([]string{"ipvlan", "ipvtap"}, b.Kind)
 }

@@ -119,3 +119,32 @@ func TestSharingAnInterfaceOfNobodys(t *testing.T) {
 		t.Run(name, func(t *testing.T) { want(t, only(t, s, i, outside, true), packet.Unknown, "how packets get to mv0") })
 	}
 }
+
+// TestSiblingsOfASharedInterface: what the host lets nobody send to an interface that shares one of its own, another workload with a share in it
+// sends past the host. That is no proof that workloads do not get there.
+func TestSiblingsOfASharedInterface(t *testing.T) {
+	for name, c := range map[string]struct {
+		mode, other string
+		shut        bool
+		want        packet.Verdict
+	}{
+		"both in a bridge":        {"bridge", "bridge", false, packet.Unknown},
+		"kept apart":              {"bridge", "private", false, packet.Unreachable},
+		"alone":                   {"bridge", "", false, packet.Unreachable},
+		"its filter lets none in": {"bridge", "bridge", true, packet.Unreachable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, e, i := sharing("macvlan", c.mode)
+			if c.shut {
+				e.NFTables.Ruleset = table("input", ruleset.Drop)
+			}
+			if c.other != "" {
+				inside(s, 7002, -1, snapshot.Link{
+					Name: "mv0", Kind: "macvlan", Mode: c.other, MAC: "02:00:00:00:02:03", PeerNetns: hostInode, PeerIndex: ext0, Addrs: []string{"203.0.113.8/24"},
+				})
+			}
+			s.NFTables.Ruleset = table("forward", ruleset.Drop)
+			want(t, only(t, s, i, bridged, true), c.want, "")
+		})
+	}
+}

@@ -1,6 +1,7 @@
 package exposure
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 
@@ -11,16 +12,21 @@ import (
 	"github.com/ringfence/ringfence/zones"
 )
 
+// leaving is whether packets of an origin leave by an interface, as they are to be when they do.
+func leaving(o packet.Origin, proto string, v4 bool, oif int, to reach.Sent) *reach.Question {
+	return &reach.Question{
+		From: []packet.Origin{o}, Proto: proto, Dport: to.Port, To: reach.Target{Oifs: []int{oif}, Final: to.Dst}, Family: family(v4),
+	}
+}
+
 // forwarded is for packets that the host routes to the namespace.
-func (v *view) forwarded(sk *snapshot.Socket, l *snapshot.Link, o *zones.Origin, gate *snapshot.Link, to netip.Addr, inner *Answer) Answer {
+func (v *view) forwarded(sk *snapshot.Socket, l *snapshot.Link, o *zones.Origin, gate *snapshot.Link, v4 bool, to reach.Sent, inner *Answer) Answer {
 	ask := func(from, except []netip.Prefix) Answer {
-		q := &reach.Question{
-			From:  []packet.Origin{{Index: o.Index, Local: o.Local, From: from, Except: except, Apart: o.Apart}},
-			Proto: sk.Proto, Dport: sk.Port, To: reach.Target{Oifs: []int{gate.Index}, Final: to},
-		}
+		narrow := packet.Origin{Index: o.Index, Local: o.Local, From: from, Except: except, Apart: o.Apart}
+		q := leaving(narrow, sk.Proto, v4, gate.Index, to)
 		return v.host.second(q, v.host.model.Reach(q))
 	}
-	a, known := v.asker.toGate(v, o, gate.Index, sk, to)
+	a, known := v.asker.toGate(v, o, gate.Index, sk.Proto, v4, to)
 	if !known {
 		a = ask(o.From, o.Except)
 	}
@@ -35,11 +41,11 @@ func (v *view) forwarded(sk *snapshot.Socket, l *snapshot.Link, o *zones.Origin,
 		if o.Local {
 			from = ownAddresses(&v.host.snap.Network)
 		}
-		if own := v.inside(sk, l, from, o.Except, to.Is4()); own.Verdict != packet.Reachable {
+		if own := v.inside(sk, l, from, o.Except, v4); own.Verdict != packet.Reachable {
 			return own
 		}
 	}
-	for _, src := range v.likelySources(o, gate, to.Is4(), inner) {
+	for _, src := range v.likelySources(o, gate, v4, inner) {
 		again := ask([]netip.Prefix{netip.PrefixFrom(src, src.BitLen())}, o.Except)
 		if again.Verdict != packet.Reachable {
 			continue
@@ -78,10 +84,16 @@ const maxSources = 4
 func ownAddresses(n *snapshot.Network) []netip.Prefix {
 	var out []netip.Prefix
 	for i := range n.Links {
-		for _, text := range n.Links[i].Addrs {
-			if p, err := netip.ParsePrefix(text); err == nil {
-				out = append(out, netip.PrefixFrom(p.Addr(), p.Addr().BitLen()))
-			}
+		out = append(out, addressesOf(&n.Links[i])...)
+	}
+	return out
+}
+
+// addressesOf are those of an interface.
+func addressesOf(l *snapshot.Link) (out []netip.Prefix) {
+	for _, text := range l.Addrs {
+		if p, err := netip.ParsePrefix(text); err == nil {
+			out = append(out, netip.PrefixFrom(p.Addr(), p.Addr().BitLen()))
 		}
 	}
 	return out
@@ -114,42 +126,37 @@ func (v *view) ends(sk *snapshot.Socket, l *snapshot.Link, k *packet.Packet, f *
 }
 
 // besides is for packets from one port of a bridge to another: they are switched.
-func (v *view) besides(sk *snapshot.Socket, l *snapshot.Link, o *zones.Origin, port, bridge *snapshot.Link, to netip.Addr) Answer {
+func (v *view) besides(sk *snapshot.Socket, l *snapshot.Link, o *zones.Origin, port, bridge *snapshot.Link, v4 bool, to reach.Sent) Answer {
 	network := &v.host.snap.Network
-	q := &reach.Question{
-		From: []packet.Origin{o.Origin}, Proto: sk.Proto, Dport: sk.Port, To: reach.Target{Oifs: []int{port.Index}, Final: to},
+	k := &packet.Packet{Proto: sk.Proto, Dst: some(l, v4, to.Dst), Sport: 40000, Dport: uint16(cmp.Or(to.Port, to.One)), DMAC: l.MAC}
+	if to.Many || overlap(to.Dst, ownAddresses(network)) { // frames for these are not followed from port to port: what stops all others stops them
+		to.Dst = nil
 	}
+	q := leaving(o.Origin, sk.Proto, v4, port.Index, to)
 	if v.host.model.Shut(q) {
 		return v.host.second(q, v.host.model.Reach(q))
 	}
-	own := v.inside(sk, l, o.From, o.Except, to.Is4())
+	own := v.inside(sk, l, o.From, o.Except, v4)
 	if own.Verdict == packet.Unreachable {
 		return own
 	}
-	near, src := prefixOf(l, to), netip.Addr{}
-	if own.Witness != nil {
-		src = own.Witness.Src
-	}
-	for x := near.Masked().Addr().Next(); near.Contains(x) && !src.IsValid(); x = x.Next() {
-		if x != to && !network.Has(x) {
-			src = x
-		}
-	}
+	k.Src = v.neighbour(l, v4, k.Dst, &own)
 	for i := range network.Links {
 		other := &network.Links[i]
-		if other.Master != bridge.Index || other == port || !other.Up || !src.IsValid() ||
+		if other.Master != bridge.Index || other == port || !other.Up || !k.Src.IsValid() || !k.Dst.IsValid() || to.Many ||
 			other.Index != o.Index && (o.Index != bridge.Index || slices.Contains(o.Apart, other.Index)) {
 			continue
 		}
-		k := &packet.Packet{In: other.Name, Proto: sk.Proto, Src: src, Dst: to, Sport: 40000, Dport: uint16(sk.Port), DMAC: l.MAC}
-		f := v.host.trace(k)
+		from := *k
+		from.In = other.Name
+		f := v.host.trace(&from)
 		var behind []packet.Condition
 		end, conditions := arriving(&f, func(f *trace.Fate) (ok bool) {
-			behind, ok = v.ends(sk, l, k, f)
+			behind, ok = v.ends(sk, l, &from, f)
 			return ok
 		})
 		if end != nil {
-			found := Answer{Answer: reach.Answer{Verdict: packet.Reachable, Witness: k}, Fate: end, If: conditions, Checked: true}
+			found := Answer{Answer: reach.Answer{Verdict: packet.Reachable, Witness: &from}, Fate: end, If: conditions, Checked: true}
 			return found.and(behind)
 		}
 	}
@@ -159,12 +166,40 @@ func (v *view) besides(sk *snapshot.Socket, l *snapshot.Link, o *zones.Origin, p
 	return Answer{Answer: unknown("whether packets from another port of " + bridge.Name + " get there was not found out")}
 }
 
-// prefixOf is the network of an address on an interface.
-func prefixOf(l *snapshot.Link, a netip.Addr) netip.Prefix {
+// some is one of some addresses: that of the interface, if it is among them.
+func some(l *snapshot.Link, v4 bool, list []netip.Prefix) netip.Addr {
 	for _, text := range l.Addrs {
-		if p, err := netip.ParsePrefix(text); err == nil && p.Addr() == a {
-			return p
+		if p, err := netip.ParsePrefix(text); err == nil && p.Addr().Is4() == v4 && contains(list, nil, p.Addr()) {
+			return p.Addr()
 		}
 	}
-	return netip.PrefixFrom(a, a.BitLen())
+	if len(list) > 0 {
+		return list[0].Addr()
+	}
+	return netip.Addr{}
+}
+
+// neighbour is an address of somebody beside an interface of the namespace who sends to it: one that its filter takes, or any other of
+// the network.
+func (v *view) neighbour(l *snapshot.Link, v4 bool, to netip.Addr, own *Answer) netip.Addr {
+	if own.Witness != nil {
+		return own.Witness.Src
+	}
+	for _, text := range l.Addrs {
+		near, err := netip.ParsePrefix(text)
+		if err != nil || near.Addr().Is4() != v4 {
+			continue
+		}
+		for x := near.Masked().Addr().Next(); near.Contains(x); x = x.Next() {
+			if x != near.Addr() && !v.host.snap.Network.Has(x) && x != to {
+				return x
+			}
+		}
+	}
+	return netip.Addr{}
+}
+
+// overlap says whether prefixes of two lists have an address in common.
+func overlap(a, b []netip.Prefix) bool {
+	return slices.ContainsFunc(a, func(p netip.Prefix) bool { return slices.ContainsFunc(b, p.Overlaps) })
 }

@@ -2,7 +2,6 @@ package reach
 
 import (
 	"fmt"
-	"net/netip"
 	"slices"
 	"strconv"
 
@@ -47,10 +46,11 @@ func (q *Question) families() []bool {
 	if q.Family != 0 {
 		return []bool{q.Family == 4}
 	}
-	for _, a := range []netip.Addr{q.To.Addr, q.To.Final} {
-		if a.IsValid() {
-			return []bool{a.Is4()}
-		}
+	switch {
+	case q.To.Addr.IsValid():
+		return []bool{q.To.Addr.Is4()}
+	case len(q.To.Final) > 0:
+		return []bool{q.To.Final[0].Addr().Is4()}
 	}
 	return []bool{true, false}
 }
@@ -82,7 +82,9 @@ func (m *Model) forwarded(q *Question, o packet.Origin, v4, proof bool) Answer {
 	e, in, a := m.askOne(q, o, v4, false, proof)
 	if len(a.tied) > 0 {
 		_, _, b := m.askOne(q, o, v4, true, false)
+		whole, list := a.whole && b.whole, slices.Concat(a.taken, b.taken)
 		a = e.either(&a, &b, in, q.Proto)
+		a.whole, a.taken = whole, list
 	}
 	return a
 }
@@ -202,6 +204,9 @@ func (m *Model) askOne(q *Question, o packet.Origin, v4, reversed, proof bool) (
 	a := e.answer(hits, err, in, q.Proto, -1)
 	a.tied = e.tied
 	e.describe(&a, hits)
+	if len(q.Sockets) == 1 {
+		e.taken(&a, hits)
+	}
 	if a.Verdict == packet.Unreachable && len(a.StoppedBy) == 0 {
 		a.StoppedBy = []packet.Cause{noRoute}
 	}

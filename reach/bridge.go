@@ -506,8 +506,8 @@ func (e *engine) toNeighbours(q *Question, o packet.Origin, bridge *snapshot.Lin
 	if q.Dport != 0 && !e.translates() {
 		c.sets[fDport] = single(num(uint64(q.Dport)))
 	}
-	if q.To.Final.IsValid() && !e.translates() {
-		c.sets[fDaddr] = single(addrNumber(q.To.Final))
+	if len(q.To.Final) > 0 && !e.translates() {
+		c.sets[fDaddr] = prefixesSet(q.To.Final, v4)
 	}
 	if q.To.Addr.IsValid() {
 		c.sets[fDaddr] = single(addrNumber(q.To.Addr))
@@ -521,10 +521,10 @@ func (e *engine) toNeighbours(q *Question, o packet.Origin, bridge *snapshot.Lin
 
 // asked keeps the frames that have the address and port of a question at the end of their way.
 func (e *engine) asked(q *Question, live []cube) []cube {
-	keep := func(f field, n u128, why string) {
+	keep := func(f field, s set, why string) {
 		var in []cube
 		for i := range live {
-			yes, no := live[i].split(f, single(n))
+			yes, no := live[i].split(f, s)
 			in = append(in, yes...)
 			for _, c := range no {
 				e.stop(c, packet.Cause{Text: why})
@@ -533,10 +533,10 @@ func (e *engine) asked(q *Question, live []cube) []cube {
 		live = in
 	}
 	if q.Dport != 0 && !q.To.Addr.IsValid() {
-		keep(fDport, num(uint64(q.Dport)), "arrives at another port")
+		keep(fDport, single(num(uint64(q.Dport))), "arrives at another port")
 	}
-	if q.To.Final.IsValid() {
-		keep(fDaddr, addrNumber(q.To.Final), "leaves for another address")
+	if len(q.To.Final) > 0 && len(live) > 0 {
+		keep(fDaddr, prefixesSet(q.To.Final, live[0].v4), "leaves for another address")
 	}
 	return live
 }

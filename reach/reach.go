@@ -43,9 +43,11 @@ type Answer struct {
 	// Doubtful are packets that may get through, of an unknown answer.
 	Doubtful []packet.Packet `json:"-"`
 
-	tied []packet.Cause
-	cut  bool   // there were too many ways to follow
-	sure []cube // of an order that matters: what got through without a doubt
+	tied  []packet.Cause
+	taken []taken // what gets to the socket of a question about a single one, or may
+	whole bool    // nothing but that does
+	cut   bool    // there were too many ways to follow
+	sure  []cube  // of an order that matters: what got through without a doubt
 }
 
 // Model answers questions about one snapshot.

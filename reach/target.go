@@ -17,27 +17,29 @@ type Target struct {
 	Host bool
 	Oifs []int
 	Addr netip.Addr
-	// Final counts only packets that leave for this address, whatever the sender wrote.
-	Final netip.Addr
+	// Final counts only packets that leave for these addresses, whatever the sender wrote; none is all.
+	Final []netip.Prefix
 	// At counts of a Host only packets that are delivered for these addresses, But leaves those for others out; none is all.
 	At, But []netip.Prefix
 }
 
 // delivered is the addresses of a Host that a target is about, all if it names none.
 func (t *Target) delivered(v4 bool) (set, bool) {
-	list := func(prefixes []netip.Prefix) (s set) {
-		for _, p := range prefixes {
-			if p.Addr().Is4() == v4 {
-				s = append(s, prefixSet(p)...)
-			}
-		}
-		return s.normal()
-	}
 	at := span(num(0), ones(uint(8*fDaddr.width(v4))))
 	if len(t.At) > 0 {
-		at = list(t.At)
+		at = prefixesSet(t.At, v4)
 	}
-	return at.subtract(list(t.But)), len(t.At)+len(t.But) > 0
+	return at.subtract(prefixesSet(t.But, v4)), len(t.At)+len(t.But) > 0
+}
+
+// prefixesSet is the addresses of one family in a list of prefixes.
+func prefixesSet(list []netip.Prefix, v4 bool) (s set) {
+	for _, p := range list {
+		if p.Addr().Is4() == v4 {
+			s = append(s, prefixSet(p)...)
+		}
+	}
+	return s.normal()
 }
 
 // destinations is the addresses that lead to the target where nothing is translated.
@@ -101,8 +103,8 @@ func (e *engine) hits(q *Question, a *arrival, proto uint64) []cube {
 		e.stop(*c, packet.Cause{Text: "is delivered to the host itself"})
 	case q.Direct && (c.nat || c.readdressed()):
 		e.stop(*c, packet.Cause{Text: "leads there by a translation"})
-	case q.To.Final.IsValid() && slices.Contains(q.To.Oifs, a.oif):
-		return e.only(c, fDaddr, single(addrNumber(q.To.Final)), "leaves for another address")
+	case len(q.To.Final) > 0 && slices.Contains(q.To.Oifs, a.oif):
+		return e.only(c, fDaddr, prefixesSet(q.To.Final, c.v4), "leaves for another address")
 	case q.To.Addr.IsValid() || slices.Contains(q.To.Oifs, a.oif):
 		return []cube{*c}
 	default:

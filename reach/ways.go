@@ -122,8 +122,8 @@ func (w *Ways) Forward(oifs []int, port int) Answer {
 	return w.m.askEach(q, []bool{w.v4}, false, func(packet.Origin, bool) Answer { return a })
 }
 
-// To is whether packets leave by one of the interfaces for an address and port.
-func (w *Ways) To(oif int, final netip.Addr, port int) Answer {
+// To is whether packets leave by one of the interfaces for some addresses and a port, or any.
+func (w *Ways) To(oif int, final []netip.Prefix, port int) Answer {
 	q := w.question([]int{oif}, port)
 	q.To.Final, q.Family = final, map[bool]int{true: 4, false: 6}[w.v4]
 	if w.knows(q) {

@@ -123,7 +123,7 @@ func (b *bedOracle) portsAgree(name string, packets []*oracle.Packet, sum *reach
 		}
 		a := m.Reach(&reach.Question{
 			From:  []packet.Origin{{Index: s.Network.LinkNamed(p.In).Index, From: []netip.Prefix{netip.PrefixFrom(p.Src, p.Src.BitLen())}}},
-			Proto: proto, Dport: int(p.Dport), To: reach.Target{Oifs: []int{s.Network.LinkNamed(out).Index}, Final: p.Dst},
+			Proto: proto, Dport: int(p.Dport), To: reach.Target{Oifs: []int{s.Network.LinkNamed(out).Index}, Final: []netip.Prefix{netip.PrefixFrom(p.Dst, p.Dst.BitLen())}},
 		})
 		sum.questions++
 		sum.verdicts[a.Verdict]++
