@@ -136,11 +136,11 @@ func (s *Scan) joinOwners(sec *snapshot.Listeners, out *Outcome) {
 	if err != nil {
 		out.partial("owners of sockets: %v", err)
 	}
-	comm, relays := map[int]string{}, map[int]*snapshot.Relay{}
+	comm, relays, netns := map[int]string{}, map[int]*snapshot.Relay{}, map[int]uint64{}
 	for _, p := range procs {
 		comm[p.PID] = p.Comm
 		if r := relayOf(p); r != nil {
-			relays[p.PID] = r
+			relays[p.PID], netns[p.PID] = r, p.NS.Net
 		}
 	}
 	served, unknown := s.kernelServes(), 0
@@ -153,7 +153,7 @@ func (s *Scan) joinOwners(sec *snapshot.Listeners, out *Outcome) {
 		for _, pid := range inodes[sk.Inode] {
 			sk.Owners = append(sk.Owners, snapshot.Owner{PID: pid, Comm: comm[pid]})
 			if r := relays[pid]; r != nil {
-				sk.Relay = r
+				sk.Relay = from(r, netns[pid], sk.Netns)
 			}
 		}
 		switch {

@@ -11,29 +11,68 @@ import (
 )
 
 // relayPrograms are programs that pass connections from ports of the host on into network namespaces of containers: Docker's proxy, the
-// port drivers of RootlessKit and of Podman, and the user-mode networks slirp4netns and passt (their man pages).
+// port drivers of RootlessKit and of Podman, the user-mode networks slirp4netns and passt, and the proxy of systemd, which often joins the
+// namespace of a service without a network (their man pages).
 var relayPrograms = map[string]bool{
 	"docker-proxy": true, "rootlesskit-docker-proxy": true, "rootlesskit": true, "rootlessport": true,
-	"slirp4netns": true, "pasta": true, "pasta.avx2": true, "passt": true, "passt.avx2": true, "gvproxy": true, "vpnkit": true,
+	"systemd-socket-proxyd": true, "slirp4netns": true, "pasta": true, "pasta.avx2": true, "passt": true, "passt.avx2": true, "gvproxy": true, "vpnkit": true,
 }
 
 // relayOf says where a process passes connections on, if it is such a program. Docker's proxy has that in its arguments
-// (cmd/docker-proxy of moby), the others are told it in other ways.
+// (cmd/docker-proxy of moby) and so has systemd's, the others are told it in other ways.
 func relayOf(p *process) *snapshot.Relay {
 	name := p.exeBase()
 	if !relayPrograms[name] {
 		return nil
 	}
 	r := &snapshot.Relay{Program: name}
-	if name != "docker-proxy" || p.setID || p.cut {
+	if p.setID || p.cut {
 		return r
 	}
-	addr, err := netip.ParseAddr(flagValue(p.argv, "container-ip"))
-	port, perr := strconv.ParseUint(flagValue(p.argv, "container-port"), 10, 16)
+	var host, service string
+	switch name {
+	case "docker-proxy":
+		host, service = flagValue(p.argv, "container-ip"), flagValue(p.argv, "container-port")
+	case "systemd-socket-proxyd":
+		host, service = proxied(p.argv)
+	default:
+		return r
+	}
+	addr, err := netip.ParseAddr(host)
+	port, perr := strconv.ParseUint(service, 10, 16)
 	if err == nil && perr == nil && port > 0 {
 		r.Addr, r.Port = addr.Unmap().WithZone("").String(), int(port)
 	}
 	return r
+}
+
+// from is a relay as one of the sockets of its program has it, by the network namespaces of both.
+func from(r *snapshot.Relay, program, socket uint64) *snapshot.Relay {
+	if program == 0 || program == socket {
+		return r
+	}
+	of := *r
+	of.Netns = program
+	return &of
+}
+
+// proxied is where systemd-socket-proxyd leads: HOST, HOST:PORT or the path of a socket, after its options (socket-proxyd.c).
+func proxied(argv []string) (host, port string) {
+	for i := 1; i < len(argv); i++ {
+		switch arg := argv[i]; {
+		case arg == "-c" || arg == "--connections-max" || arg == "--exit-idle-time":
+			i++
+		case arg == "--" || !strings.HasPrefix(arg, "-"):
+			if arg == "--" && i+1 < len(argv) {
+				arg = argv[i+1]
+			}
+			if n := strings.LastIndexByte(arg, ':'); n >= 0 {
+				return arg[:n], arg[n+1:]
+			}
+			return arg, "80"
+		}
+	}
+	return "", ""
 }
 
 // flagValue is the value of a flag as package flag of Go reads it: -name value, --name value, -name=value. The last one counts.

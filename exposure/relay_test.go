@@ -141,3 +141,54 @@ func TestRelayInAnotherNamespace(t *testing.T) {
 	got, _ := both(t, s, i, j, outside)
 	want(t, got, packet.Unreachable, "inet t/c#policy")
 }
+
+// TestRelayBesideTheSocket: a program that passes connections on connects from its own network namespace: to a listener on loopback beside it,
+// of a namespace without a network as of the host, and to no other loopback. One that does not tell where leaves open what is there.
+func TestRelayBesideTheSocket(t *testing.T) {
+	for name, c := range map[string]struct {
+		program, socket uint64 // whose namespaces
+		addr            string
+		want            packet.Verdict
+	}{
+		"into its own namespace":        {7001, 7001, "127.0.0.1", packet.Reachable},
+		"into another one":              {7000, 7001, "127.0.0.1", packet.Unreachable},
+		"from the host's":               {0, 7001, "127.0.0.1", packet.Unreachable},
+		"on the host":                   {0, hostInode, "127.0.0.1", packet.Reachable},
+		"not on the host":               {7001, hostInode, "127.0.0.1", packet.Unreachable},
+		"to where it does not tell":     {7001, 7001, "", packet.Unknown},
+		"elsewhere, and does not tell":  {7000, 7001, "", packet.Unreachable},
+		"to another address that it is": {7001, 7001, "127.0.0.2", packet.Unreachable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := host()
+			inside(s, 7000, -1)
+			inside(s, 7001, -1)
+			i := listen(s, c.socket, "127.0.0.1", 8080)
+			port := 8080
+			if c.addr == "" {
+				port = 0
+			}
+			j := relay(s, 0, 3000, c.addr, port)
+			s.Listeners.Sockets[j].Relay.Netns = c.program
+			got, by := both(t, s, i, j, outside)
+			want(t, by, packet.Reachable, "")
+			want(t, got, c.want, "")
+		})
+	}
+}
+
+// TestRelayOfAnotherFamily: what comes in over IPv6 gets to a socket of IPv4 by a program that takes both.
+func TestRelayOfAnotherFamily(t *testing.T) {
+	s, i := published(-1)
+	j := relay(s, 0, 3000, "10.0.0.2", 8080)
+	s.Listeners.Sockets[j].Family, s.Listeners.Sockets[j].Addr = 6, "::"
+	list := New(t.Context(), s, Limits{}, nil).Sockets([]int{i, j}, []zones.Origin{outside})[i]
+	if len(list) != 2 || list[0].V4 == list[1].V4 {
+		t.Fatalf("%+v", list)
+	}
+	for _, of := range list {
+		if of.Verdict != packet.Reachable || of.Witness.Dst.Is4() != of.V4 {
+			t.Errorf("IPv4 %v: %s %+v", of.V4, of.Verdict, of.Witness)
+		}
+	}
+}

@@ -50,7 +50,7 @@ func (a *Asker) Sockets(sockets []int, origins []zones.Origin) map[int][]Of {
 		a.hostSockets(c, origins, out)
 	}
 	a.elsewhere(others, origins, out)
-	a.relayed(others, out)
+	a.relayed(sockets, out)
 	for _, list := range out {
 		for i := range list {
 			a.count(list[i].Answer)

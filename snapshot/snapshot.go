@@ -193,12 +193,14 @@ const (
 	OwnersKernel OwnerState = "kernel"
 )
 
-// Relay is a program that passes connections on into another network namespace, by the name of its file.
+// Relay is a program that passes connections on, into another network namespace or to a listener beside it, by the name of its file.
 type Relay struct {
 	Program string `json:"program"`
 	// Addr and Port are where its arguments say that it leads; without them that is not told.
 	Addr string `json:"addr,omitempty"`
 	Port int    `json:"port,omitempty"`
+	// Netns is the network namespace of the program, where that is another one than its socket's: from there it passes connections on.
+	Netns uint64 `json:"netns,omitempty"`
 }
 
 // Owner is a process that holds a socket.
