@@ -217,6 +217,9 @@ func (v *view) byPair(sk *snapshot.Socket, l, outer *snapshot.Link, o *zones.Ori
 			ask(to)
 		}
 	}
+	if total.Verdict == "" && len(own) > 0 {
+		return Answer{Answer: stopped("to a link-local address neighbours on the same link alone send"), Checked: true}
+	}
 	if total.Verdict == "" {
 		return Answer{Answer: stopped("the socket's address is on no interface that leads to the host"), Checked: true}
 	}

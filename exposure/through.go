@@ -128,7 +128,7 @@ func (v *view) ends(sk *snapshot.Socket, l *snapshot.Link, k *packet.Packet, f *
 // besides is for packets from one port of a bridge to another: they are switched.
 func (v *view) besides(sk *snapshot.Socket, l *snapshot.Link, o *zones.Origin, port, bridge *snapshot.Link, v4 bool, to reach.Sent) Answer {
 	network := &v.host.snap.Network
-	k := &packet.Packet{Proto: sk.Proto, Dst: some(l, v4, to.Dst), Sport: 40000, Dport: uint16(cmp.Or(to.Port, to.One)), DMAC: l.MAC}
+	k := &packet.Packet{Proto: sk.Proto, Dst: some(l, v4, to.Dst), Sport: 40000, Dport: uint16(cmp.Or(to.Port, to.One)), DMAC: l.MAC, Out: port.Name}
 	if to.Many || overlap(to.Dst, ownAddresses(network)) { // frames for these are not followed from port to port: what stops all others stops them
 		to.Dst = nil
 	}
