@@ -13,12 +13,13 @@ import (
 
 // view is another network namespace, and the host as questions that lead there meet it; both have one effort.
 type view struct {
-	party // of the namespace; without a model where it was not read
-	asker *Asker
-	seen  *snapshot.Elsewhere
-	host  party
-	inner map[innerKey]Answer       // for packets from anywhere to the socket that is asked about
-	bound map[innerKey][]netip.Addr // at which it takes them
+	party   // of the namespace; without a model where it was not read
+	asker   *Asker
+	seen    *snapshot.Elsewhere
+	host    party
+	routers map[uint64]*party
+	inner   map[innerKey]Answer       // for packets from anywhere to the socket that is asked about
+	bound   map[innerKey][]netip.Addr // at which it takes them
 }
 
 // socketKey is what answers about a socket depend on.
@@ -58,7 +59,7 @@ func (a *Asker) nameOf(ns uint64) string {
 }
 
 func (a *Asker) view(netns uint64, effort *reach.Effort) *view {
-	v := &view{asker: a}
+	v := &view{asker: a, routers: map[uint64]*party{}}
 	v.effort = effort
 	v.host = party{side: a.side, model: a.model.Within(effort), effort: effort}
 	for i := range a.snap.Namespaces {
@@ -215,6 +216,11 @@ func (v *view) byPair(sk *snapshot.Socket, l, outer *snapshot.Link, o *zones.Ori
 	if total.Verdict != packet.Reachable {
 		for _, to := range inner.Beyond(own, sk.Port) {
 			ask(to)
+		}
+	}
+	if gate != outer && total.Verdict != packet.Reachable && total.Verdict != packet.Unknown {
+		if a, found := v.around(sk, own, o, v4, gate, inner); found {
+			return a
 		}
 	}
 	if total.Verdict == "" && len(own) > 0 {

@@ -30,6 +30,8 @@ type Question struct {
 	Direct bool
 	// Family is 4 or 6 for packets of that one alone.
 	Family int
+	// Tell has the answer tell what is sent that gets there (Answer.Beyond); about a single socket it always does.
+	Tell bool
 	// Sockets are those of a Host that count, at their own ports; none is all that listen.
 	Sockets []*snapshot.Socket
 
@@ -204,7 +206,7 @@ func (m *Model) askOne(q *Question, o packet.Origin, v4, reversed, proof bool) (
 	a := e.answer(hits, err, in, q.Proto, -1)
 	a.tied = e.tied
 	e.describe(&a, hits)
-	if len(q.Sockets) == 1 {
+	if q.Tell || len(q.Sockets) == 1 {
 		e.taken(&a, hits)
 	}
 	if a.Verdict == packet.Unreachable && len(a.StoppedBy) == 0 {

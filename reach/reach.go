@@ -44,7 +44,7 @@ type Answer struct {
 	Doubtful []packet.Packet `json:"-"`
 
 	tied  []packet.Cause
-	taken []taken // what gets to the socket of a question about a single one, or may
+	taken []taken // what gets there, or may, where the question wants that told
 	whole bool    // nothing but that does
 	cut   bool    // there were too many ways to follow
 	sure  []cube  // of an order that matters: what got through without a doubt

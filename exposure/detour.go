@@ -1,0 +1,125 @@
+package exposure
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/ringfence/ringfence/packet"
+	"github.com/ringfence/ringfence/reach"
+	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/zones"
+)
+
+// detour looks for other network namespaces beside a namespace that forward packets of an origin to it, where the host does not: a container in
+// two networks is a router if its switch for that is on, as it is in a container of Docker. gate is the bridge of the host that leads there,
+// passed are the namespaces on the way from it. It reports which one may.
+func (v *view) detour(o *zones.Origin, proto string, v4 bool, gate *snapshot.Link, to reach.Sent, passed ...uint64) (uint64, bool) {
+	network := &v.host.snap.Network
+	for i := range network.Links {
+		port := &network.Links[i]
+		if port.Master != gate.Index || !port.Up || port.PeerIndex == 0 || slices.Contains(passed, port.PeerNetns) {
+			continue
+		}
+		router := v.router(port.PeerNetns)
+		if router == nil || !forwards(&router.snap.Network, v4) {
+			continue
+		}
+		for j := range router.snap.Network.Links {
+			e := &router.snap.Network.Links[j]
+			outer := v.hostsEnd(port.PeerNetns, e)
+			if outer == nil || !e.Up || outer == port && !v.switches(o, port) && !router.snap.NFTables.Ruleset.Translates() {
+				continue // what the host sends there is not for others, or is asked about already
+			}
+			if v.byRouter(o, proto, v4, router, e, outer, port, to, append(slices.Clip(passed), port.PeerNetns)) {
+				return port.PeerNetns, true
+			}
+		}
+	}
+	return 0, false
+}
+
+// byRouter says whether packets of an origin get to an interface of a router that sends them out by a port of the host, or may.
+func (v *view) byRouter(o *zones.Origin, proto string, v4 bool, router *party, in, outer, port *snapshot.Link, to reach.Sent, passed []uint64) bool {
+	q := leaving(packet.Origin{Index: in.Index, From: everywhere}, proto, v4, port.PeerIndex, to)
+	q.Tell = true
+	through := router.second(q, router.model.Reach(q))
+	if through.Verdict == packet.Unreachable {
+		return false
+	}
+	network := &v.host.snap.Network
+	gate := outer
+	if m := network.Link(outer.Master); m != nil && outer.Master != 0 {
+		gate = m
+	}
+	for _, s := range through.Beyond(nil, -1) {
+		var a Answer
+		if v.switches(o, outer) {
+			if s.Many || overlap(s.Dst, ownAddresses(network)) {
+				s.Dst = nil
+			}
+			q := leaving(o.Origin, proto, v4, outer.Index, s)
+			a = v.host.second(q, v.host.model.Reach(q))
+		} else if known, ok := v.asker.toGate(v, o, gate.Index, proto, v4, s); ok {
+			a = known
+		} else {
+			q := leaving(o.Origin, proto, v4, gate.Index, s)
+			a = v.host.second(q, v.host.model.Reach(q))
+		}
+		if a.Verdict != packet.Unreachable {
+			return true
+		}
+		if _, found := v.detour(o, proto, v4, gate, s, passed...); found {
+			return true
+		}
+	}
+	return false
+}
+
+// switches says whether what comes in from an origin is switched to a port, by the bridge that both are of.
+func (v *view) switches(o *zones.Origin, port *snapshot.Link) bool {
+	network := &v.host.snap.Network
+	return !o.Local && port.Master != 0 && o.Index != port.Index && (o.Index == port.Master || bridgeOf(network, o.Index) == port.Master)
+}
+
+// router is another network namespace as packets on their way through it meet it, nil where it was not read.
+func (v *view) router(netns uint64) *party {
+	if p, ok := v.routers[netns]; ok {
+		return p
+	}
+	var p *party
+	if e := v.host.snap.Elsewhere(netns); e != nil && e.Status == snapshot.OK && netns != v.seen.Netns {
+		s := v.host.snap.From(e)
+		p = &party{side: &side{snap: s, tally: v.tally}, model: reach.NewModel(s).Within(v.effort), effort: v.effort}
+	}
+	v.routers[netns] = p
+	return p
+}
+
+// forwards says whether a namespace passes on what comes in by any of its interfaces, or may.
+func forwards(n *snapshot.Network, v4 bool) bool {
+	off := func(name string) bool {
+		f := n.Sysctls[name]
+		return f.State == snapshot.Present && f.Value == "0"
+	}
+	if !v4 {
+		return !off("net/ipv6/conf/all/forwarding")
+	}
+	return slices.ContainsFunc(n.Links, func(l snapshot.Link) bool { return l.Up && !l.Loopback && !off("net/ipv4/conf/"+l.Name+"/forwarding") })
+}
+
+// around is the answer for packets that the host does not send to an interface of the namespace, where others may.
+func (v *view) around(sk *snapshot.Socket, own []netip.Addr, o *zones.Origin, v4 bool, gate *snapshot.Link, inner *Answer) (Answer, bool) {
+	list := inner.Beyond(own, sk.Port)
+	for _, to := range own {
+		list = append(list, reach.Sent{Dst: []netip.Prefix{netip.PrefixFrom(to, to.BitLen())}, Port: sk.Port})
+	}
+	for _, to := range list {
+		if by, found := v.detour(o, sk.Proto, v4, gate, to); found {
+			return Answer{Answer: unknown(fmt.Sprintf(
+				"network namespace %d%s forwards packets to %s, and whether any of these get there by it was not found out", by, v.asker.nameOf(by), gate.Name,
+			))}, true
+		}
+	}
+	return Answer{}, false
+}
