@@ -101,7 +101,7 @@ func checkPods(t *testing.T, what string, text []byte) {
 
 // TestFleetManifests: the manifests and the chart are ones that a cluster takes, as far as tools that are there say; their commands are commands.
 func TestFleetManifests(t *testing.T) {
-	dir := fleetDir(t)
+	dir := t.TempDir()
 	validate := func(file string) {
 		if path, err := exec.LookPath("kubectl-validate"); err != nil {
 			t.Log("kubectl-validate is not there: fields of manifests are not checked")
@@ -148,7 +148,7 @@ func TestFleetManifests(t *testing.T) {
 
 // TestFleetPipelines runs the scripts of the action and of the template as their services do.
 func TestFleetPipelines(t *testing.T) {
-	fleetDir(t)
+	bed.Need(t, "sqlite3")
 	dir := t.TempDir()
 	bed.Shell(t, `mkdir -p %[1]s/snapshots; cp ../fixtures/base/host.json %[1]s/snapshots/`, dir)
 	script := func(file string, find func(m map[string]yaml.Node) (string, error)) string {
