@@ -129,7 +129,7 @@ func (p *Plan) StillCloses(ctx context.Context, now *snapshot.Snapshot) error {
 // closedAlone says whether what is asked about is closed by our tables alone, and no rules of others lead there: asked where they have many.
 func (p *Plan) closedAlone(ctx context.Context, now *snapshot.Snapshot, asked []Closed) bool {
 	others := Without(now)
-	if rs := others.NFTables.Ruleset; countRules(rs) < manyRules || !plainDrops(p.Rules) || ledByMarks(now) || !leadNowhere(now, rs, math.MinInt64) {
+	if rs := others.NFTables.Ruleset; !many(now, rs) || !plainDrops(p.Rules) || ledByMarks(now) || !leadNowhere(now, rs, math.MinInt64) {
 		return false
 	}
 	alone, rs := *now, *now.NFTables.Ruleset

@@ -19,12 +19,18 @@ import (
 //     to an address of the host;
 //   - what is closed through the host is dropped by the interfaces of its way alone, wherever a translation sends it.
 
-// manyRules is from how many rules of others on this is asked first: the packet model follows each of their translations.
+// manyRules is from how many rules of others, once for each interface, on this is asked first: the packet model follows each of their translations
+// from each interface.
 const manyRules = 1000
+
+// many says of the rules of others that there are so many of them.
+func many(s *snapshot.Snapshot, rs *ruleset.Ruleset) bool {
+	return countRules(rs)*max(1, len(s.Network.Links)) >= manyRules
+}
 
 // closes proves for each drop that nothing of what it is about gets through any more, with the rules of others.
 func (p *Proof) closes(ctx context.Context, s *snapshot.Snapshot) (*closedBy, error) {
-	if rs := p.before.NFTables.Ruleset; countRules(rs) >= manyRules && leadNowhere(s, rs, math.MinInt64) {
+	if rs := p.before.NFTables.Ruleset; many(s, rs) && leadNowhere(s, rs, math.MinInt64) {
 		if by := p.standsAlone(ctx, s); by != nil {
 			return by, nil
 		}

@@ -122,6 +122,19 @@ func TestManyServicesAreNotFollowed(t *testing.T) {
 	}
 }
 
+// TestManyNetworks: a host of 50 networks with a published port each has as many ways as one with thousands of services; one with a few has not.
+func TestManyNetworks(t *testing.T) {
+	s := clustered(40)
+	s.Network.Links = make([]snapshot.Link, 6)
+	if many(s, s.NFTables.Ruleset) {
+		t.Error("few rules on few networks are many")
+	}
+	s.Network.Links = make([]snapshot.Link, 100)
+	if !many(s, s.NFTables.Ruleset) {
+		t.Error("few rules on many networks are few")
+	}
+}
+
 // TestDetoursOfOthersStay: what others lead to the host past the plan's drops, and shut out themselves, is shut out by them alone: the proof does
 // not outlive their drops.
 func TestDetoursOfOthersStay(t *testing.T) {
