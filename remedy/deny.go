@@ -71,14 +71,15 @@ func (p *Plan) denyOnce(id string, d *finding.Deny, s *snapshot.Snapshot, m *zon
 func (p *Plan) deny(id string, d *finding.Deny, s *snapshot.Snapshot, m *zones.Map, keep []netip.Prefix) string {
 	logins := p.administers(d, s)
 	asked, all := p.kept(s, m, d.Zone, d.Proto, d.Port)
+	known := len(keep)+len(asked) > 0 && (d.Zone != zones.External || len(asked) > 0 || !p.byWorkloads)
 	switch {
 	case all && d.Port != 0 && d.ToZone == "":
 		return "what is asked for with --keep is all that the port would be closed to"
-	case !logins || len(keep)+len(asked) > 0:
+	case !logins || known:
 	case d.Zone == zones.Management:
 		return "by this port the host is administered from there: closing it would lock everybody out; say who keeps access with --allow-from"
 	case d.Zone == zones.External && !m.Entered():
-		return "no management zone is configured or in use, and nobody is logged in over SSH: closing the port could " +
+		return "no management zone is configured or in use, and nobody is logged in over SSH from outside of workloads: closing the port could " +
 			"lock everybody out; say who keeps access with --allow-from"
 	}
 	if n := inUse(s, d); id == PublishedCheck && n > 0 && len(asked) == 0 {

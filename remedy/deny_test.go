@@ -8,6 +8,7 @@ import (
 
 	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/fixtures"
+	"github.com/ringfence/ringfence/ruleset"
 	"github.com/ringfence/ringfence/snapshot"
 	"github.com/ringfence/ringfence/zones"
 )
@@ -240,6 +241,44 @@ func TestBaselineLetsTheNetworkWork(t *testing.T) {
 	for _, iif := range []string{"lo", "mgmt0"} {
 		if !slices.ContainsFunc(p.Rules, func(r Rule) bool { return r.Accept && r.Chain == chainInput && slices.Contains(r.iifs(), iif) }) {
 			t.Errorf("what comes by %s is dropped", iif)
+		}
+	}
+}
+
+// TestLoginFromAWorkload: who is logged in from a container keeps that, and is no reason to close the host to everybody outside: it can be the
+// container itself. Somebody else who is logged in, or named, is.
+func TestLoginFromAWorkload(t *testing.T) {
+	cfg := zones.Config{zones.Workload: {Interfaces: []string{"docker0"}}, zones.External: {Interfaces: []string{"ext0", "mgmt0"}}}
+	r := &finding.Report{Results: []finding.Result{{ID: "management/ssh", Status: finding.Fail, Findings: []finding.Finding{{
+		Fingerprint: "f", Remediation: []finding.Remediation{
+			{Kind: "nft", Deny: &finding.Deny{Zone: zones.External, Proto: "tcp", Port: 22}}, {Kind: "nft", Deny: &finding.Deny{Zone: zones.Workload, Proto: "tcp", Port: 22}},
+		},
+	}}}}}
+	container := snapshot.SSHSession{Remote: "172.17.0.2:40000", Local: "172.17.0.1:22", LoggedIn: snapshot.Yes}
+	admin := snapshot.SSHSession{Remote: "10.10.0.9:40000", Local: "10.10.0.1:22", LoggedIn: snapshot.Yes}
+	for name, c := range map[string]struct {
+		sessions []snapshot.SSHSession
+		opt      Options
+		closes   bool
+	}{
+		"alone":            {[]snapshot.SSHSession{container}, Options{}, false},
+		"and an admin":     {[]snapshot.SSHSession{container, admin}, Options{}, true},
+		"and one is named": {[]snapshot.SSHSession{container}, Options{AllowFrom: []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")}}, true},
+	} {
+		s := sshOn(22)
+		s.NFTables.Ruleset, s.SSH.Sessions = &ruleset.Ruleset{Stable: true}, c.sessions
+		p := Make(r, s, cfg, c.opt)
+		outside := slices.ContainsFunc(p.each(), func(r Rule) bool { return !r.Accept && r.Iif == "ext0" && r.Port == 22 })
+		inside := slices.ContainsFunc(p.each(), func(r Rule) bool { return !r.Accept && r.Iif == "docker0" && r.Port == 22 })
+		kept := slices.ContainsFunc(p.each(), func(r Rule) bool {
+			return r.Accept && r.Iif == "docker0" && covers(r.Sources, netip.MustParseAddr("172.17.0.2"))
+		})
+		if outside != c.closes || !inside || !kept {
+			t.Errorf("%s: closes outside %v, inside %v, keeps %v: %+v", name, outside, inside, kept, p.Manual)
+		}
+		deny := Make(&finding.Report{}, s, cfg, Options{Mode: DefaultDeny, AllowFrom: c.opt.AllowFrom})
+		if got := deny.Mode == DefaultDeny; got != c.closes && name != "and one is named" {
+			t.Errorf("%s: default-deny %v", name, got)
 		}
 	}
 }

@@ -289,8 +289,19 @@ func resolvers(s *snapshot.Snapshot) (list []netip.Prefix) {
 // logged in, or whom --keep names for a port of an SSH server.
 func (p *Plan) administered(s *snapshot.Snapshot, m *zones.Map) bool {
 	return m.Entered() || slices.ContainsFunc(p.Keeps, func(f Flow) bool {
-		return f.Why == keptSession || f.asksLogin(s)
+		return f.Why == keptSession && !f.ofWorkload(m) || f.asksLogin(s)
 	})
+}
+
+// ofWorkload says of a flow that it comes from a workload: who is logged in from one keeps that, and is no reason to close the host to
+// all others. That can be the workload itself.
+func (f Flow) ofWorkload(m *zones.Map) bool {
+	from := func(zone string) bool {
+		return slices.ContainsFunc(m.Origins, func(o zones.Origin) bool {
+			return o.Zone == zone && !o.Local && o.Interface == f.Iif && (!o.Bounded || f.Source.IsValid() && covers(o.From, f.Source.Addr()))
+		})
+	}
+	return from(zones.Workload) && !from(zones.Management)
 }
 
 // asksLogin says of a flow that --keep asks for logins with it.

@@ -154,6 +154,8 @@ type Plan struct {
 	allows []Flow
 	// closings are the listeners that the denials are about.
 	closings []closing
+	// byWorkloads says that nobody is known to administer the host but who is logged in from a workload.
+	byWorkloads bool
 	// cutsLogins says that rules close an SSH server of the host to those outside.
 	cutsLogins bool
 	// have are the rules that there are and the check that each is for, and denied what came of each denial.
@@ -241,6 +243,7 @@ func Make(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config, opt Options
 			admins = append(admins, f.Source)
 		}
 	}
+	p.byWorkloads = len(opt.AllowFrom) == 0 && !p.administered(s, m)
 	for i := range r.Results {
 		res := &r.Results[i]
 		if res.Status != finding.Fail {
