@@ -14,7 +14,7 @@ import (
 func (p *Plan) Tree() map[string]string {
 	files := map[string]string{}
 	if p.Ruleset != "" {
-		files["ruleset.nft"], files["undo.nft"] = p.Ruleset, p.Inverse
+		files["ruleset.nft"], files["undo.nft"] = p.Ruleset, anyhow(p.Inverse)
 	}
 	if w := p.Windows; w != nil && len(w.Rules) > 0 {
 		files["rules.ps1"], files["undo.ps1"], files["rules.cmd"], files["undo.cmd"] = w.PowerShell, w.UndoShell, w.Netsh, w.UndoNetsh
@@ -25,6 +25,18 @@ func (p *Plan) Tree() map[string]string {
 		}
 	}
 	return files
+}
+
+// anyhow is what removes tables, also where one is not there.
+func anyhow(inverse string) string {
+	var b strings.Builder
+	for line := range strings.Lines(inverse) {
+		if table, ok := strings.CutPrefix(line, "delete "); ok {
+			b.WriteString(table)
+		}
+		b.WriteString(line)
+	}
+	return b.String()
 }
 
 // Describe is the plan for people: the ruleset, and as comments what it closes, what it disrupts, and what else is to be done, so that

@@ -43,14 +43,14 @@ func TestUnreadRulesAreNoPlan(t *testing.T) {
 	}
 }
 
-// TestPlanIsWritten: the ruleset and each file, by its path below the directory and never outside.
+// TestPlanIsWritten: the ruleset, what undoes it also where it is not loaded, and each file, by its path below the directory and never outside.
 func TestPlanIsWritten(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "plan")
-	p := &Plan{Ruleset: "r", Inverse: "i", Files: []dropin.File{{Path: "/etc/sysctl.d/x.conf", Content: "c"}, {Path: "/../../y", Content: "d"}}}
+	p := &Plan{Ruleset: "r", Inverse: "delete table inet a\ndelete table bridge a\n", Files: []dropin.File{{Path: "/etc/sysctl.d/x.conf", Content: "c"}, {Path: "/../../y", Content: "d"}}}
 	if err := host.WriteTree(dir, p.Tree()); err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]string{"ruleset.nft": "r", "undo.nft": "i", "etc/sysctl.d/x.conf": "c"} {
+	for name, want := range map[string]string{"ruleset.nft": "r", "undo.nft": "table inet a\ndelete table inet a\ntable bridge a\ndelete table bridge a\n", "etc/sysctl.d/x.conf": "c"} {
 		if got, err := os.ReadFile(filepath.Join(dir, name)); err != nil || string(got) != want {
 			t.Errorf("%s: %q %v", name, got, err)
 		}
