@@ -169,6 +169,9 @@ func (m *maker) settings(s *snapshot.Snapshot) []File {
 		}
 		return false
 	})
+	if names := keyless(s, sshd.Configs); sshd.Want["PasswordAuthentication"] == "no" && names != "" {
+		sshd.Disruption += "; accounts without a key that is known to work no longer log in by a password: " + names
+	}
 	list := []File{}
 	for _, f := range []File{sysctl, sshd} {
 		if len(f.Want) > 0 {

@@ -113,6 +113,23 @@ func noneHasKey(who []snapshot.SSHAccount, which string) string {
 	return "no account " + which + " is known to have a usable key (" + strings.Join(texts, "; ") + "): give one a key first"
 }
 
+// mostKeyless bounds how many accounts are named.
+const mostKeyless = 5
+
+// keyless are the accounts that are not known to log in with a key by some configurations, for people: that they have a password is not seen.
+func keyless(s *snapshot.Snapshot, configs []string) string {
+	var names []string
+	for _, a := range s.SSH.Accounts {
+		if slices.Contains(configs, a.Config) && a.Key != snapshot.Yes && !slices.Contains(names, a.Name) {
+			names = append(names, a.Name)
+		}
+	}
+	if more := len(names) - mostKeyless; more > 0 {
+		names = append(names[:mostKeyless], fmt.Sprintf("and %d more", more))
+	}
+	return escape.Line(strings.Join(names, ", "))
+}
+
 // hangs says what of the host needs a switch of the kernel as it is now.
 func hangs(s *snapshot.Snapshot, list finding.Settings) string {
 	for _, x := range list {

@@ -147,3 +147,18 @@ func TestSwitchesThatOthersNeed(t *testing.T) {
 		}
 	}
 }
+
+// TestWhoHasNoKeyIsNamed: who could no longer log in is told with the file that switches passwords off, and with no other.
+func TestWhoHasNoKeyIsNamed(t *testing.T) {
+	s := keyed(snapshot.SSHAccount{Name: "root", Key: snapshot.Yes}, snapshot.SSHAccount{Name: "bob", UID: 1000, Key: snapshot.No}, snapshot.SSHAccount{Name: "eve\n", UID: 1001})
+	for value, want := range map[finding.Setting]bool{{Name: "PasswordAuthentication", Value: "no"}: true, {Name: "StrictModes", Value: "yes"}: false} {
+		files, _ := Make(new(finding.Report), s, []Manual{{Check: "c", Kind: serviceSSHD, Settings: finding.Settings{value}}})
+		if len(files) != 1 {
+			t.Fatalf("%+v", files)
+		}
+		told := files[0].Disruption
+		if strings.Contains(told, "bob, eve") != want || strings.Contains(told, "root") || strings.Contains(told, "\n") {
+			t.Errorf("%s: %s", value.Name, told)
+		}
+	}
+}
