@@ -77,16 +77,18 @@ type Document struct {
 
 	// Those of a Windows host. What decides who reaches a listener are the filters, or the rules where these were not read.
 	WindowsListeners []DocWindowsService          `json:"windowsListeners" reads:"windows.listeners windows.adapters windows.reach"`
+	WindowsRelays    []snapshot.WindowsPortRelay  `json:"windowsRelays" reads:"windows.portproxy"`
+	WindowsAgents    []snapshot.WindowsAgent      `json:"windowsAgents" reads:"windows.agents"`
 	WindowsProfiles  []DocWindowsProfile          `json:"windowsProfiles" reads:"windows.firewall windows.adapters"`
 	WindowsNetworks  []DocWindowsNetwork          `json:"windowsNetworks" reads:"windows.adapters"`
 	WindowsRules     []DocWindowsRule             `json:"windowsRules" reads:"windows.firewall"`
 	WindowsWinRM     DocWindowsWinRM              `json:"windowsWinRM" reads:"windows.winrm"`
 	WindowsRDP       map[string]DocWindowsSetting `json:"windowsRDP" reads:"windows.rdp"`
-	WindowsSMB       map[string]DocWindowsSetting `json:"windowsSMB" reads:"windows.smb"`
+	WindowsSMB       map[string]DocWindowsSetting `json:"windowsSMB" reads:"windows.smb windows.system"`
 	WindowsPipes     []DocWindowsAccess           `json:"windowsPipes" reads:"windows.pipes"`
 	WindowsServices  []DocWindowsAccess           `json:"windowsServices" reads:"windows.services"`
 	WindowsProviders []DocWindowsProvider         `json:"windowsProviders" reads:"windows.filters"`
-	WindowsEngine    DocWindowsEngine             `json:"windowsEngine" reads:"windows.filters"`
+	WindowsEngine    DocWindowsEngine             `json:"windowsEngine" reads:"windows.filters windows.adapters"`
 	WindowsHyperV    []snapshot.HyperVFirewall    `json:"windowsHyperV" reads:"windows.hyperv"`
 	WindowsTokens    DocWindowsSetting            `json:"windowsTokens" reads:"windows.system"`
 	// WindowsFilters are where the filters of the engine are other ones than rules and settings make.

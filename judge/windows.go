@@ -72,7 +72,8 @@ type DocWindowsRule struct {
 	Profiles []string `json:"profiles"`
 }
 
-// DocWindowsSetting is a setting that counts: of a policy, or else the local one. State is present, absent, or why it is not known.
+// DocWindowsSetting is a setting that counts: of a policy, or else the local one. State is present, absent, why it is not known, or default: absent
+// where that is not known to be safe.
 type DocWindowsSetting struct {
 	State  string `json:"state"`
 	Value  string `json:"value"`
@@ -114,10 +115,11 @@ func (b *builder) windows() {
 	for i := range w.Adapters.List {
 		b.doc.WindowsNetworks = append(b.doc.WindowsNetworks, b.windowsNetwork(&w.Adapters.List[i]))
 	}
+	b.doc.WindowsRelays, b.doc.WindowsAgents = orEmpty(w.PortProxy.List), orEmpty(w.Agents.List)
 	b.doc.WindowsRules = localSubnetRules(&w.Firewall)
 	b.doc.WindowsWinRM = windowsWinRM(&w.WinRM)
 	b.doc.WindowsRDP = settingsOf(w.RDP.Settings, nil)
-	b.doc.WindowsSMB = settingsOf(w.SMB.Settings, nil)
+	b.doc.WindowsSMB = windowsSMB(w)
 	b.doc.WindowsPipes = windowsPipes(w)
 	b.doc.WindowsServices = windowsControl(w)
 	b.doc.WindowsProviders = windowsProviders(&w.Filters)
@@ -290,6 +292,9 @@ func (b *builder) windowsProfiles(w *snapshot.Windows, list []exposure.WindowsPr
 			if !slices.Contains(s.Interfaces, a.Name) {
 				continue
 			}
+			if a.GUID == "" && len(s.Disabled) > 0 && p.Doubt == "" {
+				p.Doubt = "interfaces are left out by their GUID, and that of " + a.Name + " was not read"
+			}
 			p.Active, p.Zones = append(p.Active, a.Name), append(p.Zones, i.Zone)
 			if slices.Contains(s.Disabled, strings.ToLower(a.GUID)) && a.GUID != "" {
 				p.Disabled = append(p.Disabled, a.Name)
@@ -345,6 +350,21 @@ func settingsOf(all map[string]snapshot.Fact, policy map[string]string) map[stri
 			out[name] = settingFact(f)
 		default:
 			out[name] = DocWindowsSetting{State: string(p.State), Value: p.Value, Policy: true}
+		}
+	}
+	return out
+}
+
+// The builds from which on a setting of SMB that is set nowhere is a safe one: Windows 10 1709 has no SMB 1, and Windows 11 24H2 wants signatures.
+var safeSMB = map[string]int{"SMB1": 16299, "RequireSecuritySignature": 26100}
+
+// windowsSMB are the settings of SMB. The state is default of one that is set nowhere, where the default of the system is not known to be safe.
+func windowsSMB(w *snapshot.Windows) map[string]DocWindowsSetting {
+	out := settingsOf(w.SMB.Settings, nil)
+	for name, build := range safeSMB {
+		if s := out[name]; s.State == string(snapshot.Absent) && w.System.Build < build {
+			s.State = "default"
+			out[name] = s
 		}
 	}
 	return out

@@ -30,6 +30,10 @@ type DocWindowsEngine struct {
 	// the boot, and that there are some.
 	Unblocked []string `json:"unblocked"`
 	Boot      bool     `json:"boot"`
+	// Half are those for which one family alone is blocked, as PROFILE over FAMILY of the other one. Unsure are interfaces whose profile is not known,
+	// where one is not blocked that may be theirs.
+	Half   []string `json:"half"`
+	Unsure []string `json:"unsure"`
 }
 
 // managementPorts are the ports by which a Windows host is managed.
@@ -40,13 +44,23 @@ var managementPorts = []struct {
 
 const firewallSublayer = "FWPM_SUBLAYER_MPSSVC_WF"
 
+// engineBlocks are the profiles that filters of a family block by default, 0 being every one, and how many filters there are.
+type engineBlocks struct {
+	profiles map[uint64]bool
+	filters  int
+}
+
+func (e *engineBlocks) open(profile uint64) bool {
+	return e.filters > 0 && !e.profiles[0] && !e.profiles[profile]
+}
+
 // windowsEngine looks at the filters alone.
 func windowsEngine(w *snapshot.Windows) DocWindowsEngine {
-	d := DocWindowsEngine{Openings: []DocWindowsOpening{}, Unblocked: []string{}}
+	d := DocWindowsEngine{Openings: []DocWindowsOpening{}, Unblocked: []string{}, Half: []string{}, Unsure: []string{}}
 	if w.Filters.Read.State != snapshot.Present {
 		return d
 	}
-	blocked, boot, others := map[uint64]bool{}, 0, 0
+	boot, families := 0, map[bool]*engineBlocks{true: {profiles: map[uint64]bool{}}, false: {profiles: map[uint64]bool{}}}
 	for i := range w.Filters.Filters {
 		f := &w.Filters.Filters[i]
 		if f.Sublayer != firewallSublayer || !strings.HasPrefix(f.Layer, "FWPM_LAYER_ALE_AUTH_RECV_ACCEPT_V") || slices.Contains(f.Flags, "FWPM_FILTER_FLAG_DISABLED") {
@@ -56,27 +70,51 @@ func windowsEngine(w *snapshot.Windows) DocWindowsEngine {
 			boot++
 			continue
 		}
-		others++
+		family := families[strings.HasSuffix(f.Layer, "_V4")]
+		family.filters++
 		switch {
 		case f.Action == "FWP_ACTION_BLOCK" && len(f.Conditions) == 0:
-			blocked[0] = true
+			family.profiles[0] = true
 		case f.Action == "FWP_ACTION_BLOCK" && len(f.Conditions) == 1 && f.Conditions[0].Field == "FWPM_CONDITION_ORIGINAL_PROFILE_ID":
-			blocked[f.Conditions[0].Low] = true
+			family.profiles[f.Conditions[0].Low] = true
 		case f.Action == "FWP_ACTION_PERMIT" && w.Listeners.Read.State != snapshot.Present:
 			d.Openings = append(d.Openings, openingsOf(f)...)
 		default:
 		}
 	}
-	d.Boot = boot > 0 && others == 0
+	d.Boot = boot > 0 && families[true].filters+families[false].filters == 0
 	for i := range w.Adapters.List {
-		a := &w.Adapters.List[i]
-		p, known := mpssvc.ProfileOf(a)
-		if known && a.Up && len(a.Addrs) > 0 && a.Kind != snapshot.NetworkLoopback && others > 0 && !blocked[0] && !blocked[mpssvc.ProfileID(p)] && !slices.Contains(d.Unblocked, string(p)) {
-			d.Unblocked = append(d.Unblocked, string(p))
+		if a := &w.Adapters.List[i]; a.Up && len(a.Addrs) > 0 && a.Kind != snapshot.NetworkLoopback {
+			d.blocked(a, families)
 		}
 	}
-	slices.Sort(d.Unblocked)
+	for _, list := range []*[]string{&d.Unblocked, &d.Half, &d.Unsure} {
+		slices.Sort(*list)
+		*list = slices.Compact(*list)
+	}
 	return d
+}
+
+// blocked notes whether an interface is of a profile for which nothing is blocked by default.
+func (d *DocWindowsEngine) blocked(a *snapshot.WindowsAdapter, families map[bool]*engineBlocks) {
+	p, known := mpssvc.ProfileOf(a)
+	if !known {
+		for _, n := range []uint64{1, 2, 3} {
+			if families[true].open(n) || families[false].open(n) {
+				d.Unsure = append(d.Unsure, a.Name)
+			}
+		}
+		return
+	}
+	v4, v6 := families[true].open(mpssvc.ProfileID(p)), families[false].open(mpssvc.ProfileID(p))
+	switch {
+	case v4 && (v6 || families[false].filters == 0), v6 && families[true].filters == 0:
+		d.Unblocked = append(d.Unblocked, string(p))
+	case v4:
+		d.Half = append(d.Half, string(p)+" over IPv4")
+	case v6:
+		d.Half = append(d.Half, string(p)+" over IPv6")
+	}
 }
 
 // half says of a range of addresses that it begins with the first and has half of all or more.

@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -55,5 +56,56 @@ func TestReasonsOfAPart(t *testing.T) {
 	}
 	if got := reasonsOf(c, "other"); len(got) != 2 {
 		t.Errorf("%q", got)
+	}
+}
+
+// TestWindowsEngineBlocks: what is blocked by default counts for its own family and profile, and what profile an interface is of is not assumed.
+func TestWindowsEngineBlocks(t *testing.T) {
+	block := func(layer string, profiles ...uint64) (list []snapshot.WFPFilter) {
+		for _, p := range profiles {
+			list = append(list, snapshot.WFPFilter{
+				Layer: "FWPM_LAYER_ALE_AUTH_RECV_ACCEPT_" + layer, Sublayer: firewallSublayer, Action: "FWP_ACTION_BLOCK",
+				Conditions: []snapshot.WFPCondition{{Field: "FWPM_CONDITION_ORIGINAL_PROFILE_ID", Kind: snapshot.WFPNumber, Low: p, High: p}},
+			})
+		}
+		return list
+	}
+	permit := snapshot.WFPFilter{Layer: "FWPM_LAYER_ALE_AUTH_RECV_ACCEPT_V6", Sublayer: firewallSublayer, Action: "FWP_ACTION_PERMIT"}
+	public, unknown := snapshot.Fact{State: snapshot.Absent}, snapshot.Fact{State: snapshot.Error}
+	for name, c := range map[string]struct {
+		filters []snapshot.WFPFilter
+		profile snapshot.Fact
+		want    string
+	}{
+		"both":                       {append(block("V4", 1, 2), block("V6", 1)...), public, "[] [] []"},
+		"one was read":               {block("V4", 1), public, "[] [] []"},
+		"another profile":            {append(block("V4", 2), block("V6", 2)...), public, "[public] [] []"},
+		"IPv4 alone":                 {append(block("V4", 1), block("V6", 2)...), public, "[] [public over IPv6] []"},
+		"IPv6 has none":              {append(block("V4", 1), permit), public, "[] [public over IPv6] []"},
+		"IPv6 alone":                 {append(block("V4", 2), block("V6", 1)...), public, "[] [public over IPv4] []"},
+		"a profile that is not told": {append(block("V4", 1, 2), block("V6", 1, 2, 3)...), unknown, "[] [] [Ethernet]"},
+		"and all are blocked":        {append(block("V4", 1, 2, 3), block("V6", 1, 2, 3)...), unknown, "[] [] []"},
+	} {
+		w := &snapshot.Windows{
+			Filters:  snapshot.WindowsFilters{Read: snapshot.Fact{State: snapshot.Present}, Filters: c.filters},
+			Adapters: snapshot.WindowsAdapters{List: []snapshot.WindowsAdapter{{Name: "Ethernet", Up: true, Addrs: []string{"192.168.1.5/24"}, ProfileRead: c.profile}}},
+		}
+		d := windowsEngine(w)
+		if got := fmt.Sprint(d.Unblocked, d.Half, d.Unsure); got != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
+	}
+}
+
+// TestWindowsSMBDefaults: a setting that is nowhere is not taken for a safe one on a system that is older, or not known.
+func TestWindowsSMBDefaults(t *testing.T) {
+	for build, want := range map[int]string{0: "default default", 9600: "default default", 19045: "absent default", 26100: "absent absent"} {
+		w := new(snapshot.Windows)
+		w.System.Build = build
+		w.SMB.Settings = map[string]snapshot.Fact{"SMB1": {State: snapshot.Absent}, "RequireSecuritySignature": {State: snapshot.Absent}}
+		d := windowsSMB(w)
+		if got := d["SMB1"].State + " " + d["RequireSecuritySignature"].State; got != want {
+			t.Errorf("build %d: %s", build, got)
+		}
 	}
 }

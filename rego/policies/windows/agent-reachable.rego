@@ -4,7 +4,7 @@
 #   The gateway of an agent takes connections from workloads or from outside.
 # custom:
 #   severity: high
-#   reads: [windows.listeners, windows.adapters, windows.reach]
+#   reads: [windows.listeners, windows.adapters, windows.reach, windows.agents]
 #   remediation: >-
 #     Bind the gateway to loopback.
 #   references:
@@ -32,6 +32,13 @@ unknown contains {"resource": {"kind": "service", "key": x.svc.key}, "reason": l
 	some x in windows.unclear(input.windowsListeners, "agent")
 }
 
-not_applicable := "nothing of the kind listens" if {
-	count([1 | some svc in input.windowsListeners; svc.class == "agent"]) == 0
+not_applicable := _nothing if not _some
+
+_some if {
+	some svc in input.windowsListeners
+	svc.class == "agent"
 }
+
+_nothing := "there are agents, and none of them listens" if count(input.windowsAgents) > 0
+
+else := "nothing of the kind listens"

@@ -5,7 +5,7 @@
 #   or WinRM. Where sockets were read, who reaches them is asked instead.
 # custom:
 #   severity: medium
-#   reads: [windows.filters]
+#   reads: [windows.filters, windows.adapters]
 #   remediation: >-
 #     Limit the rule that the filter was made of to the addresses of those who manage; rules for LocalSubnet are made into every
 #     network of the profile.

@@ -5,7 +5,7 @@
 #   boot: it is off, whatever rules the registry has.
 # custom:
 #   severity: critical
-#   reads: [windows.filters]
+#   reads: [windows.filters, windows.adapters]
 #   remediation: >-
 #     Turn the firewall on for every profile: Set-NetFirewallProfile -All -Enabled True -DefaultInboundAction Block.
 #   references:
@@ -22,6 +22,21 @@ finding contains {
 	"remediation": _fix,
 } if {
 	some p in input.windowsEngine.unblocked
+}
+
+finding contains {
+	"resource": {"kind": "firewall", "key": sprintf("filters of the %s", [half])},
+	"message": sprintf("the engine stops nothing by default on the %s, which interfaces are in", [half]),
+	"evidence": ["there is no block by default for it in FWPM_SUBLAYER_MPSSVC_WF"],
+	"remediation": _fix,
+} if {
+	some text in input.windowsEngine.half
+	[profile, family] := split(text, " over ")
+	half := sprintf("%s profile over %s", [profile, family])
+}
+
+unknown contains {"resource": {"kind": "interface", "key": name}, "reason": "its profile was not read, and for one nothing is blocked by default"} if {
+	some name in input.windowsEngine.unsure
 }
 
 finding contains {

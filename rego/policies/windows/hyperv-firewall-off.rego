@@ -31,3 +31,10 @@ finding contains {
 	some h in input.windowsHyperV
 	h.defaultInboundAction == 0
 }
+
+unknown contains {"resource": {"kind": "firewall", "key": h.creator}, "reason": sprintf("%s is not set, and what counts was not told (-PolicyStore ActiveStore)", [name])} if {
+	some h in input.windowsHyperV
+	some name in ["enableFirewall", "defaultInboundAction"]
+	not is_number(object.get(h, name, null))
+	object.get(h, "enableFirewall", null) != 0
+}

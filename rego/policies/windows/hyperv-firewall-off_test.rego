@@ -8,4 +8,10 @@ test_open_fails if count(check.finding) == 1 with input as {"windowsHyperV": [{"
 
 test_on_passes if count(check.finding) == 0 with input as {"windowsHyperV": [{"creator": "{1}", "enableFirewall": 1, "defaultInboundAction": 1}]}
 
-test_not_set_passes if count(check.finding) == 0 with input as {"windowsHyperV": [{"creator": "{1}"}]}
+test_not_set_is_unknown if {
+	count(check.finding) == 0 with input as {"windowsHyperV": [{"creator": "{1}"}]}
+	count(check.unknown) == 2 with input as {"windowsHyperV": [{"creator": "{1}"}]}
+	count(check.unknown) == 1 with input as {"windowsHyperV": [{"creator": "{1}", "enableFirewall": 1}]}
+	count(check.unknown) == 0 with input as {"windowsHyperV": [{"creator": "{1}", "enableFirewall": 1, "defaultInboundAction": 1}]}
+	count(check.unknown) == 0 with input as {"windowsHyperV": [{"creator": "{1}", "enableFirewall": 0}]}
+}

@@ -5,7 +5,7 @@
 #   behind it sees the host as who connects.
 # custom:
 #   severity: high
-#   reads: [windows.listeners, windows.adapters, windows.reach]
+#   reads: [windows.listeners, windows.adapters, windows.reach, windows.portproxy]
 #   remediation: >-
 #     Take the forwarding out (netsh interface portproxy delete), or listen on an address that only its users reach.
 #   references:
@@ -33,6 +33,13 @@ unknown contains {"resource": {"kind": "service", "key": x.svc.key}, "reason": l
 	some x in windows.unclear(input.windowsListeners, "relay")
 }
 
-not_applicable := "nothing of the kind listens" if {
-	count([1 | some svc in input.windowsListeners; svc.class == "relay"]) == 0
+not_applicable := _nothing if not _some
+
+_some if {
+	some svc in input.windowsListeners
+	svc.class == "relay"
 }
+
+_nothing := "ports are forwarded, and none of them listens" if count(input.windowsRelays) > 0
+
+else := "nothing of the kind listens"

@@ -4,7 +4,7 @@
 #   Remote Desktop takes connections from workloads or from outside.
 # custom:
 #   severity: high
-#   reads: [windows.listeners, windows.adapters, windows.reach]
+#   reads: [windows.listeners, windows.adapters, windows.reach, windows.rdp]
 #   remediation: >-
 #     Limit the rules of Remote Desktop to the addresses of those who manage, or put a gateway before it.
 #   references:
@@ -32,6 +32,13 @@ unknown contains {"resource": {"kind": "service", "key": x.svc.key}, "reason": l
 	some x in windows.unclear(input.windowsListeners, "rdp")
 }
 
-not_applicable := "nothing of the kind listens" if {
-	count([1 | some svc in input.windowsListeners; svc.class == "rdp"]) == 0
+not_applicable := _nothing if not _some
+
+_some if {
+	some svc in input.windowsListeners
+	svc.class == "rdp"
 }
+
+_nothing := "Remote Desktop is on, and its port is not open" if input.windowsRDP.fDenyTSConnections.value == "0"
+
+else := "nothing of the kind listens"

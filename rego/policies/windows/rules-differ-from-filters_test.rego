@@ -32,7 +32,8 @@ test_a_filter_alone_fails if {
 	contains(f.evidence[0], "10.0.0.0")
 }
 
-test_an_unsure_one_passes if {
+test_an_unsure_one_is_unknown if {
 	d := {"about": "a", "held": ["x"], "onlyHeld": ["10.0.0.0-10.0.0.255"], "unsure": true}
 	count(check.finding) == 0 with input as {"windowsListeners": [], "windowsFilters": [d]}
+	count(check.unknown) == 1 with input as {"windowsListeners": [], "windowsFilters": [d]}
 }

@@ -4,7 +4,7 @@
 #   SMB 1 is on, anonymous logons see shares and pipes, or messages need no signature.
 # custom:
 #   severity: medium
-#   reads: [windows.smb]
+#   reads: [windows.smb, windows.system]
 #   remediation: >-
 #     Set-SmbServerConfiguration -EnableSMB1Protocol $false -RequireSecuritySignature $true.
 #   references:
@@ -56,6 +56,16 @@ unknown contains {"resource": {"kind": "server", "key": "SMB"}, "reason": sprint
 	_served
 	some name in ["SMB1", "RestrictNullSessAccess", "RequireSecuritySignature"]
 	windows.unread(input.windowsSMB[name])
+	input.windowsSMB[name].state != "default"
+}
+
+unknown contains {"resource": {"kind": "server", "key": "SMB"}, "reason": sprintf("%s is set nowhere, and what this system does then %s", [name, text])} if {
+	_served
+	some name, text in {
+		"SMB1": "is not known: before Windows 10 1709 SMB 1 is on",
+		"RequireSecuritySignature": "is not known: before Windows 11 24H2 none is required",
+	}
+	input.windowsSMB[name].state == "default"
 }
 
 not_applicable := "the service of file sharing is disabled" if not _served

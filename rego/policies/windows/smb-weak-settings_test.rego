@@ -23,3 +23,10 @@ test_defaults_pass if {
 test_disabled_is_not_applicable if check.not_applicable with input as _doc({"start": _set("4"), "SMB1": _set("1")})
 
 test_unread_is_unknown if count(check.unknown) == 1 with input as _doc({"SMB1": {"state": "error", "value": "", "policy": false}})
+
+test_defaults_of_an_older_system_are_unknown if {
+	default_value := {"state": "default", "value": "", "policy": false}
+	some u in check.unknown with input as _doc({"SMB1": default_value})
+	contains(u.reason, "before Windows 10 1709")
+	count(check.unknown) == 2 with input as _doc({"SMB1": default_value, "RequireSecuritySignature": default_value})
+}

@@ -5,7 +5,7 @@
 #   profile are made into the networks of WSL and of connection sharing.
 # custom:
 #   severity: critical
-#   reads: [windows.listeners, windows.adapters, windows.reach]
+#   reads: [windows.listeners, windows.adapters, windows.reach, windows.winrm]
 #   remediation: >-
 #     Limit the rules of Windows Remote Management to the addresses of those who manage, or stop the service WinRM.
 #   references:
@@ -33,6 +33,13 @@ unknown contains {"resource": {"kind": "service", "key": x.svc.key}, "reason": l
 	some x in windows.unclear(input.windowsListeners, "winrm")
 }
 
-not_applicable := "nothing of the kind listens" if {
-	count([1 | some svc in input.windowsListeners; svc.class == "winrm"]) == 0
+not_applicable := _nothing if not _some
+
+_some if {
+	some svc in input.windowsListeners
+	svc.class == "winrm"
 }
+
+_nothing := "WinRM has listeners, and none of their ports is open" if count(input.windowsWinRM.listeners) > 0
+
+else := "nothing of the kind listens"
