@@ -200,7 +200,7 @@ func (r *filesReader) text(b []byte) error {
 			r.mount("", k)
 			for _, root := range t.Roots() {
 				if registry.Below(root, name) {
-					r.s.Whole = append(r.s.Whole, whole(strings.TrimPrefix(root[len(name):], `\`))...)
+					r.s.Whole = append(r.s.Whole, strings.TrimPrefix(root[len(name):], `\`))
 				}
 			}
 		}
@@ -222,24 +222,6 @@ func (r *filesReader) text(b []byte) error {
 		}
 	}
 	return nil
-}
-
-// units are keys that are read as a whole: a text that has something of one is taken to have what there is of it.
-var units = []string{localPolicy, groupPolicy, wsman, winrmPolicy, terminal, rdpPolicy, lanman, services + `\PortProxy`, services + `\HTTP\Parameters\UrlAclInfo`}
-
-// whole are the keys of which a text has everything, if it begins with that key.
-func whole(root string) []string {
-	list := []string{root}
-	for _, u := range units {
-		if registry.Below(root, u) {
-			list = append(list, u)
-		}
-	}
-	const policies = `SOFTWARE\Policies`
-	if registry.Below(root, policies) {
-		list = append(list, policies)
-	}
-	return list
 }
 
 // pol mounts the policy of the machine.

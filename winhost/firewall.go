@@ -60,6 +60,9 @@ func (s *Source) store(name snapshot.FirewallStoreName, path string, in []string
 	for _, p := range profileKeys {
 		c, err := k.Key(p.name)
 		if errors.Is(err, fs.ErrNotExist) {
+			if f := s.lacks(path, p.name); f.State != snapshot.Absent && !s.hasProfile(k, p.profile) {
+				st.Read = f
+			}
 			continue
 		}
 		if err != nil {
@@ -76,6 +79,9 @@ func (s *Source) store(name snapshot.FirewallStoreName, path string, in []string
 	for _, name := range in {
 		c, err := k.Key(name)
 		if errors.Is(err, fs.ErrNotExist) {
+			if f := s.lacks(path, name); f.State != snapshot.Absent {
+				st.Read = f
+			}
 			continue
 		}
 		if err == nil {
@@ -87,6 +93,16 @@ func (s *Source) store(name snapshot.FirewallStoreName, path string, in []string
 		}
 	}
 	return st
+}
+
+// hasProfile says whether a store has a profile by any of its names.
+func (s *Source) hasProfile(store registry.Key, profile snapshot.WindowsProfile) bool {
+	for _, p := range profileKeys {
+		if _, err := store.Key(p.name); p.profile == profile && err == nil {
+			return true
+		}
+	}
+	return false
 }
 
 // addRules adds the rules of a key to a store.

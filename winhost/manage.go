@@ -73,7 +73,10 @@ func (s *Source) winrm() snapshot.WindowsWinRM {
 	default:
 		w.RootSDDL.Read = f
 	}
-	k, _ := s.look(wsman + `\Listener`)
+	k, read := s.look(wsman + `\Listener`)
+	if w.Read.State == snapshot.Present && read.State != snapshot.Absent {
+		w.Read = read
+	}
 	if k != nil {
 		list, err := winrmListeners(k)
 		if err != nil {
@@ -163,6 +166,9 @@ func (s *Source) portproxy() snapshot.WindowsPortProxy {
 	for _, kind := range []string{"v4tov4", "v4tov6", "v6tov4", "v6tov6"} {
 		c, err := registry.Open(k, kind+`\tcp`)
 		if errors.Is(err, fs.ErrNotExist) {
+			if f := s.lacks(key, kind+`\tcp`); f.State != snapshot.Absent {
+				w.Read = f
+			}
 			continue
 		}
 		var values []registry.Value

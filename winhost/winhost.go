@@ -132,6 +132,11 @@ func (s *Source) look(path string) (registry.Key, snapshot.Fact) {
 	return nil, s.why(path, err)
 }
 
+// lacks is why a key that another one does not have may be there all the same, absent where it is not.
+func (s *Source) lacks(path, name string) snapshot.Fact {
+	return s.why(path+`\`+name, fs.ErrNotExist)
+}
+
 // why is the fact of what is not at a path.
 func (s *Source) why(path string, err error) snapshot.Fact {
 	switch {

@@ -164,9 +164,11 @@ func TestNotShown(t *testing.T) {
 		want snapshot.Status // of the store of policies
 	}{
 		"local rules alone":     {head + localPolicy + `\FirewallRules]` + "\n", snapshot.Error},
-		"other policies":        {head + `SOFTWARE\Policies\Microsoft\Edge]` + "\n", snapshot.Absent},
+		"other policies":        {head + `SOFTWARE\Policies\Microsoft\Edge]` + "\n", snapshot.Error},
+		"all policies":          {head + `SOFTWARE\Policies]` + "\n", snapshot.Absent},
 		"all of the software":   {head + "SOFTWARE]\n", snapshot.Absent},
-		"policies of firewalls": {head + groupPolicy + `\DomainProfile]` + "\n", snapshot.Present},
+		"a policy of firewalls": {head + groupPolicy + `\DomainProfile]` + "\n", snapshot.Error},
+		"policies of firewalls": {head + groupPolicy + "]\n[HKEY_LOCAL_MACHINE\\" + groupPolicy + `\DomainProfile]` + "\n", snapshot.Present},
 	} {
 		s := snapshotOf(t, text("a.reg", c.reg))
 		if got := s.Windows.Firewall.Stores[1].Read; got.State != c.want {
@@ -178,7 +180,39 @@ func TestNotShown(t *testing.T) {
 	}
 }
 
-// TestPolicyFile: registry.pol is the policy of the machine.
+// TestPartsOfKeys: a text of a part of a key says nothing of the rest: not that the firewall is on, that WinRM has no listener, nor that no port is
+// passed on.
+func TestPartsOfKeys(t *testing.T) {
+	reg := func(keys ...string) *snapshot.Windows {
+		var out strings.Builder
+		out.WriteString("Windows Registry Editor Version 5.00\n")
+		for _, k := range keys {
+			out.WriteString("[HKEY_LOCAL_MACHINE\\" + k + "]\n")
+		}
+		return &snapshotOf(t, text("a.reg", out.String())).Windows
+	}
+	for name, c := range map[string]struct {
+		part, all []string
+		read      func(*snapshot.Windows) snapshot.Fact
+	}{
+		"rules":    {[]string{localPolicy + `\FirewallRules`}, []string{localPolicy}, func(w *snapshot.Windows) snapshot.Fact { return w.Firewall.Stores[0].Read }},
+		"profiles": {[]string{localPolicy + `\DomainProfile`, localPolicy + `\StandardProfile`, localPolicy + `\PublicProfile`}, []string{localPolicy}, func(w *snapshot.Windows) snapshot.Fact { return w.Firewall.Stores[0].Read }},
+		"a profile": {[]string{localPolicy + `\DomainProfile`, localPolicy + `\FirewallRules`, localPolicy + `\PublicProfile`}, []string{
+			localPolicy + `\DomainProfile`, localPolicy + `\FirewallRules`, localPolicy + `\PublicProfile`, localPolicy + `\StandardProfile`,
+		}, func(w *snapshot.Windows) snapshot.Fact { return w.Firewall.Stores[0].Read }},
+		"WinRM":     {[]string{wsman + `\Service`}, []string{wsman}, func(w *snapshot.Windows) snapshot.Fact { return w.WinRM.Read }},
+		"portproxy": {[]string{services + `\PortProxy\v4tov4\tcp`}, []string{services + `\PortProxy`, services + `\PortProxy\v4tov4\tcp`}, func(w *snapshot.Windows) snapshot.Fact { return w.PortProxy.Read }},
+	} {
+		if f := c.read(reg(c.part...)); f.State != snapshot.Error {
+			t.Errorf("%s: of a part %+v", name, f)
+		}
+		if f := c.read(reg(c.all...)); f.State != snapshot.Present {
+			t.Errorf("%s: of all %+v", name, f)
+		}
+	}
+}
+
+// TestPolicyFile: registry.pol is a policy of the machine; whether others say more it does not tell.
 func TestPolicyFile(t *testing.T) {
 	wide := func(s string) string {
 		var b strings.Builder
@@ -194,7 +228,7 @@ func TestPolicyFile(t *testing.T) {
 	pol := "PReg\x01\x00\x00\x00" + entry(`Software\Policies\Microsoft\WindowsFirewall\PublicProfile`, "AllowLocalPolicyMerge", four, four, "\x00\x00\x00\x00")
 	s := snapshotOf(t, text("Registry.pol", pol))
 	st := s.Windows.Firewall.Stores[1]
-	if st.Read.State != snapshot.Present || len(st.Profiles) != 1 || st.Profiles[0].AllowLocalPolicyMerge == nil || *st.Profiles[0].AllowLocalPolicyMerge != 0 {
+	if st.Read.State != snapshot.Error || len(st.Profiles) != 1 || st.Profiles[0].AllowLocalPolicyMerge == nil || *st.Profiles[0].AllowLocalPolicyMerge != 0 {
 		t.Errorf("%+v", st)
 	}
 }
