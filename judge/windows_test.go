@@ -23,6 +23,7 @@ func TestWindowsDocument(t *testing.T) {
 	w.Firewall = snapshot.WindowsFirewall{Read: present, Stores: []snapshot.FirewallStore{{Store: snapshot.StoreLocal, Read: present, Rules: []snapshot.FirewallRule{
 		{ID: "WINRM-HTTP-In-TCP-PUBLIC", Text: "v2.31|Action=Allow|Active=TRUE|Dir=In|Protocol=6|Profile=Public|LPort=5985|RA4=LocalSubnet|App=System|"},
 	}}}}
+	w.Services.Read = present
 	w.PortProxy.List = []snapshot.WindowsPortRelay{{Kind: "v4tov4", Proto: "tcp", Addr: "*", Port: 2222, ToAddr: "172.17.120.3", ToPort: 22}}
 	w.Listeners = snapshot.WindowsListeners{Read: present, List: []snapshot.WindowsListener{
 		{Proto: "tcp", Family: 4, Addr: "0.0.0.0", Port: 5985, PID: 4, Process: "System", OwnerState: snapshot.OwnersSeen},

@@ -215,6 +215,7 @@ func (s *Source) services() snapshot.WindowsServices {
 	w := snapshot.WindowsServices{List: []snapshot.WindowsService{}}
 	k, read := s.look(services)
 	if w.Read = read; k == nil {
+		w.List = s.Shell.services()
 		return w
 	}
 	if !slices.ContainsFunc(s.Whole, func(r string) bool { return registry.Below(services, r) }) {

@@ -200,7 +200,14 @@ func category(o object) snapshot.WindowsProfile {
 
 // connect says of each adapter whether its profile is known. One that no network is identified on counts as public.
 func (s *Source) connect(list []snapshot.WindowsAdapter) {
-	_, asked := s.Shell.of(shellNetwork)
+	networks, asked := s.Shell.of(shellNetwork)
+	asked = asked && !slices.ContainsFunc(networks, func(o object) bool { // one whose place or category is not understood can be anybody's
+		named := slices.ContainsFunc(list, func(a snapshot.WindowsAdapter) bool {
+			index := o.number("interfaceindex", "ifindex")
+			return index > 0 && a.Index == index || index <= 0 && a.Name != "" && a.Name == o.text("interfacealias", "ifalias")
+		})
+		return !named || category(o) == ""
+	})
 	asked = asked || s.onlyPublic()
 	for i := range list {
 		a := &list[i]

@@ -298,6 +298,28 @@ func (s *Source) agents(w *snapshot.Windows) snapshot.WindowsAgents {
 	return out
 }
 
+// services are those that commands told: how they start, and what runs. Who may change them is not told.
+func (s *Shell) services() []snapshot.WindowsService {
+	list := []snapshot.WindowsService{}
+	all, _ := s.of(shellService)
+	for _, o := range all {
+		unread := snapshot.WindowsACL{Read: untold("its access list")}
+		sv := snapshot.WindowsService{Name: o.text("name"), Start: 3, Account: o.text("startname"), Image: o.text("pathname"), Security: unread, Binary: unread, Key: unread}
+		switch {
+		case o.is("startmode", 2, "auto"), o.is("starttype", 2, "automatic"):
+			sv.Start = 2
+		case o.is("startmode", 4, "disabled"), o.is("starttype", 4, "disabled"):
+			sv.Start = 4
+		default:
+		}
+		if len(list) < maxServices {
+			list = append(list, sv)
+		}
+	}
+	s.completeServices(list)
+	return list
+}
+
 // completeServices adds to services which process they run in.
 func (s *Shell) completeServices(list []snapshot.WindowsService) {
 	byName := map[string]object{}
@@ -314,8 +336,9 @@ func (s *Shell) completeServices(list []snapshot.WindowsService) {
 		switch {
 		case o.is("state", 4, "running") || o.is("status", 4, "running"):
 			list[i].State = "running"
-		default:
+		case o.is("state", 1, "stopped") || o.is("status", 1, "stopped"):
 			list[i].State = "stopped"
+		default: // on its way, or not told
 		}
 	}
 }

@@ -2,6 +2,7 @@ package winhost
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -343,6 +344,42 @@ func TestRoutes(t *testing.T) {
 		want := name == "of one by name"
 		if list[1].RoutesTold != want || want != slices.Equal(list[1].Routes, []string{"10.20.0.0/16"}) && name != "no route" && name != "of no adapter" {
 			t.Errorf("%s: %+v", name, list[1])
+		}
+	}
+}
+
+// TestShellServices: services that commands told are there without a registry, and one whose state was not told is not stopped.
+func TestShellServices(t *testing.T) {
+	list := snapshotOf(t, text("services.json", `[
+ {"Name": "MpsSvc", "PathName": "C:\\Windows\\system32\\svchost.exe -k LocalServiceNoNetworkFirewall", "StartName": "NT Authority\\LocalService", "StartMode": "Auto", "State": "Running", "ProcessId": 9},
+ {"Name": "BFE", "Status": 1, "StartType": 4}, {"Name": "WinRM", "PathName": "x", "StartName": "y", "StartMode": "Manual"}, {"Name": "sshd", "Status": 2, "StartType": 2}]`)).Windows.Services
+	var got []string
+	for _, s := range list.List {
+		got = append(got, fmt.Sprintf("%s %d %q %d", s.Name, s.Start, s.State, s.PID))
+	}
+	if want := `MpsSvc 2 "running" 9, BFE 4 "stopped" 0, WinRM 3 "" 0, sshd 2 "" 0`; strings.Join(got, ", ") != want || list.Read.State != snapshot.Error {
+		t.Errorf("%q %+v", got, list.Read)
+	}
+}
+
+// TestNetworkProfiles: an adapter without a network is public where all networks were told and understood.
+func TestNetworkProfiles(t *testing.T) {
+	const addrs = `[{"IPAddress": "192.168.1.5", "PrefixLength": 24, "InterfaceIndex": 12, "InterfaceAlias": "Ethernet"}, {"IPAddress": "10.8.0.2", "PrefixLength": 24, "InterfaceIndex": 7, "InterfaceAlias": "VPN"}]`
+	for name, c := range map[string]struct {
+		networks string
+		want     snapshot.Status
+	}{
+		"told":               {`[{"Name": "Home", "InterfaceIndex": 12, "InterfaceAlias": "Ethernet", "NetworkCategory": 1}]`, snapshot.Absent},
+		"of no adapter":      {`[{"Name": "Home", "NetworkCategory": 1}]`, snapshot.Error},
+		"of a new category":  {`[{"Name": "Home", "InterfaceIndex": 7, "NetworkCategory": 3}]`, snapshot.Error},
+		"by name":            {`[{"Name": "Home", "InterfaceAlias": "Ethernet", "NetworkCategory": "Private"}]`, snapshot.Absent},
+		"of one that is not": {`[{"Name": "Home", "InterfaceIndex": 99, "NetworkCategory": "Private"}]`, snapshot.Absent},
+	} {
+		list := snapshotOf(t, text("addresses.json", addrs), text("networks.json", c.networks)).Windows.Adapters.List
+		for _, a := range list {
+			if a.Name == "VPN" && a.ProfileRead.State != c.want {
+				t.Errorf("%s: %+v", name, a)
+			}
 		}
 	}
 }

@@ -90,11 +90,14 @@ func (c *compiler) unread() {
 			c.policy.Unread = append(c.policy.Unread, fmt.Sprintf("a value of the %s store of the firewall was not read: %s", st.Store, u))
 		}
 	}
-	for _, s := range c.w.Services.List {
-		if strings.EqualFold(s.Name, "mpssvc") || strings.EqualFold(s.Name, "bfe") {
-			if s.Start == 4 || s.State == "stopped" {
-				c.policy.Unread = append(c.policy.Unread, "the service "+s.Name+" does not run: what filters then is not known from the registry")
-			}
+	for _, name := range []string{"MpsSvc", "BFE"} {
+		i := slices.IndexFunc(c.w.Services.List, func(s snapshot.WindowsService) bool { return strings.EqualFold(s.Name, name) })
+		switch {
+		case i < 0 && c.w.Services.Read.State != snapshot.Present:
+			c.policy.Unread = append(c.policy.Unread, "whether the service "+name+" runs, which filters, was not read: "+reason(c.w.Services.Read))
+		case i < 0: // the host has none of that name
+		case c.w.Services.List[i].Start == 4 || c.w.Services.List[i].State == "stopped":
+			c.policy.Unread = append(c.policy.Unread, "the service "+name+" does not run: what filters then is not known from the registry")
 		}
 	}
 }

@@ -20,6 +20,7 @@ func present(s string) snapshot.Fact { return snapshot.Fact{State: snapshot.Pres
 func host(rules ...string) *snapshot.Windows {
 	w := &snapshot.Windows{
 		System:   snapshot.WindowsSystem{Major: 10},
+		Services: snapshot.WindowsServices{Read: present("registry")},
 		Firewall: snapshot.WindowsFirewall{Read: present("registry")},
 		Adapters: snapshot.WindowsAdapters{Read: present("registry"), List: []snapshot.WindowsAdapter{
 			{Name: "Ethernet", GUID: "{a}", Type: 6, Addrs: []string{"192.168.1.5/24", "fe80::5/64"}, Gateways: []string{"192.168.1.1"}, Profile: snapshot.ProfilePrivate, ProfileRead: present("")},
@@ -214,6 +215,15 @@ func TestNotRead(t *testing.T) {
 	p := Compile(w)
 	if len(p.Unread) != 2 || !strings.Contains(p.Unread[0], "access is denied") {
 		t.Errorf("%q", p.Unread)
+	}
+	w = host()
+	w.Services.Read = snapshot.Fact{State: snapshot.Error, Reason: "not all of it was read"}
+	if p := Compile(w); len(p.Unread) != 2 || !strings.Contains(p.Unread[0], "whether the service MpsSvc runs") {
+		t.Errorf("of services that were not read: %q", p.Unread)
+	}
+	w.Services.List = []snapshot.WindowsService{{Name: "mpssvc", State: "running"}, {Name: "bfe", Start: 2}}
+	if p := Compile(w); len(p.Unread) != 0 {
+		t.Errorf("of services that run: %q", p.Unread)
 	}
 }
 
