@@ -3,6 +3,7 @@ package winhost
 import (
 	"errors"
 	"io/fs"
+	"reflect"
 	"strings"
 
 	"github.com/ringfence/ringfence/registry"
@@ -74,6 +75,13 @@ func (s *Source) store(name snapshot.FirewallStoreName, path string, in []string
 			st.Read = s.why(path, err)
 			return st
 		}
+		for i := range st.Profiles {
+			if old := &st.Profiles[i]; old.Profile == p.profile { // which of both names counts, setting by setting, is not known
+				if !reflect.DeepEqual(*old, prof) {
+					old.Unread = append(old.Unread, p.name)
+				}
+			}
+		}
 		st.Profiles = append(st.Profiles, prof)
 	}
 	for _, name := range in {
@@ -115,7 +123,7 @@ func addRules(st *snapshot.FirewallStore, k registry.Key) error {
 		text, ok := v.Text()
 		switch {
 		case v.Name == "":
-		case !ok || !strings.HasPrefix(text, "v"):
+		case !ok || !strings.HasPrefix(strings.ToLower(text), "v"): // programs write V2.28 too
 			st.Unread = append(st.Unread, v.Name)
 		case len(st.Rules) >= maxRules:
 			return registry.ErrTooMuch

@@ -213,6 +213,27 @@ func TestPartsOfKeys(t *testing.T) {
 	}
 }
 
+// TestRuleOfCapitals: programs write rules whose version begins with a capital.
+func TestRuleOfCapitals(t *testing.T) {
+	reg := "Windows Registry Editor Version 5.00\n[HKEY_LOCAL_MACHINE\\" + localPolicy + "]\n[HKEY_LOCAL_MACHINE\\" + localPolicy + "\\FirewallRules]\n\"a\"=\"V2.28|Action=Allow|Active=TRUE|Dir=In|Protocol=6|LPort=9981|Name=x\"\n\"b\"=\"2.28|\"\n"
+	st := snapshotOf(t, text("a.reg", reg)).Windows.Firewall.Stores[0]
+	if len(st.Rules) != 1 || st.Rules[0].ID != "a" || len(st.Unread) != 1 || st.Unread[0] != "b" {
+		t.Errorf("%+v", st)
+	}
+}
+
+// TestTwoNames: a policy can have the private profile by two names. Where they differ it is not known what counts.
+func TestTwoNames(t *testing.T) {
+	for _, off := range []string{"0", "1"} {
+		reg := "Windows Registry Editor Version 5.00\n[HKEY_LOCAL_MACHINE\\" + groupPolicy + "]\n[HKEY_LOCAL_MACHINE\\" + groupPolicy + "\\PrivateProfile]\n\"EnableFirewall\"=dword:1\n" +
+			"[HKEY_LOCAL_MACHINE\\" + groupPolicy + "\\StandardProfile]\n\"EnableFirewall\"=dword:" + off + "\n"
+		p := snapshotOf(t, text("a.reg", reg)).Windows.Firewall.Stores[1].Profiles
+		if len(p) != 2 || (len(p[0].Unread) > 0) != (off == "0") || len(p[1].Unread) > 0 {
+			t.Errorf("%s: %+v", off, p)
+		}
+	}
+}
+
 // TestPolicyFile: registry.pol is a policy of the machine; whether others say more it does not tell.
 func TestPolicyFile(t *testing.T) {
 	wide := func(s string) string {
