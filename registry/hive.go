@@ -50,6 +50,9 @@ func OpenHive(r io.ReaderAt, size int64) (*Hive, error) {
 	case 0xffffffff:
 		sum = 0xfffffffe
 	}
+	if kind := le.Uint32(b[28:]); kind != 0 {
+		return nil, fmt.Errorf("hive: %w: it is a log of one", ErrDamaged)
+	}
 	if major := le.Uint32(b[20:]); major != 1 {
 		return nil, fmt.Errorf("hive: version %d is not read", major)
 	}

@@ -145,6 +145,10 @@ func TestHive(t *testing.T) {
 	if h, err = OpenHive(bytes.NewReader(b), int64(len(b))); err != nil || !h.Dirty {
 		t.Errorf("a hive that was not written to its end: dirty %v, %v", h.Dirty, err)
 	}
+	b[28] = 6
+	if _, err = OpenHive(bytes.NewReader(b), int64(len(b))); err == nil || !strings.Contains(err.Error(), "a log of one") {
+		t.Errorf("the log of a hive is read as one: %v", err)
+	}
 }
 
 // TestHiveByOthers: hivex reads the hives of the tests as we do.
