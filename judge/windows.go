@@ -137,23 +137,42 @@ func (b *builder) windowsListeners(w *snapshot.Windows) {
 	asker := exposure.NewWindows(b.snap)
 	b.win = asker
 	b.doc.WindowsFilters = orEmpty(asker.Differences())
-	index := map[string]int{}
-	var list []int
+	index, more := map[string]int{}, map[int][]int{} // more are others of the same key: programs of one name can share a port
+	var list, all []int
 	for i := range w.Listeners.List {
 		svc := b.windowsService(w, &w.Listeners.List[i])
-		if _, ok := index[svc.Key]; ok {
+		all = append(all, i)
+		if first, ok := index[svc.Key]; ok {
+			more[first] = append(more[first], i)
 			continue
 		}
 		index[svc.Key] = i
 		list = append(list, i)
 	}
-	answers := asker.Listeners(list, b.zones.Origins)
+	answers := asker.Listeners(all, b.zones.Origins)
 	for _, i := range list {
 		l := &w.Listeners.List[i]
 		svc := b.windowsService(w, l)
+		for _, other := range more[i] {
+			answers[i] = openest(answers[i], answers[other])
+		}
 		b.exposures = append(b.exposures, b.exposeWindows(l, &svc, answers[i]))
 		b.doc.WindowsListeners = append(b.doc.WindowsListeners, svc)
 	}
+}
+
+// openest are the answers of two listeners, of each origin and family that which lets most in.
+func openest(list, others []exposure.OfWindows) []exposure.OfWindows {
+	for _, o := range others {
+		i := slices.IndexFunc(list, func(x exposure.OfWindows) bool { return x.Origin == o.Origin && x.V4 == o.V4 })
+		switch {
+		case i < 0:
+			list = append(list, o)
+		case verdictRank[o.Verdict] > verdictRank[list[i].Verdict]:
+			list[i] = o
+		}
+	}
+	return list
 }
 
 // exposeWindows joins the answers for a zone, as expose does.

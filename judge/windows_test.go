@@ -92,3 +92,29 @@ func TestModelOfWindows(t *testing.T) {
 		t.Errorf("%+v", res)
 	}
 }
+
+// TestWindowsSharedPort: of two programs of one name that share a port each is asked for.
+func TestWindowsSharedPort(t *testing.T) {
+	s := fixtures.WindowsHost()
+	w := &s.Windows
+	for _, path := range []string{`C:\Windows\System32\node.exe`, `C:\Users\agent\node.exe`} {
+		w.Listeners.List = append(w.Listeners.List, snapshot.WindowsListener{
+			Proto: "udp", Family: 4, Addr: "0.0.0.0", Port: 5353, PID: 70 + len(path), Process: "node.exe", Path: path, OwnerState: snapshot.OwnersSeen,
+		})
+	}
+	st := &w.Firewall.Stores[0]
+	st.Rules = append(st.Rules, snapshot.FirewallRule{ID: "a", Text: `v2.31|Action=Allow|Active=TRUE|Dir=In|Protocol=17|App=C:\Users\agent\node.exe|`})
+	b := build(t.Context(), s, zones.Config{})
+	n := 0
+	for _, x := range b.doc.WindowsListeners {
+		if x.Port == 5353 {
+			n++
+			if x.Reach["external"].Verdict != "reachable" {
+				t.Errorf("%+v", x.Reach)
+			}
+		}
+	}
+	if n != 1 {
+		t.Errorf("%d listeners", n)
+	}
+}
