@@ -7,7 +7,6 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
-	"strings"
 
 	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/reach"
@@ -84,19 +83,6 @@ func NewWindows(s *snapshot.Snapshot) *Windows {
 		w.held.gap = w.gap("filters")
 	}
 	return w
-}
-
-// gap is why a part of what was read of the host is not whole, "" where nothing says so.
-func (w *Windows) gap(part string) string {
-	if !slices.Contains(w.coverage.Parts, part) {
-		return ""
-	}
-	for _, r := range w.coverage.Reasons {
-		if why, ok := strings.CutPrefix(r, part+": "); ok {
-			return why
-		}
-	}
-	return "it was not read whole"
 }
 
 // partlyHeld are the families of which there is no filter in the layer that decides. A host that runs has some there, so that what was read
@@ -248,27 +234,6 @@ type windowsQuestion struct {
 	v4      bool
 	from    []wfp.Span
 	maybe   []wfp.Span // who may be behind the adapter besides
-}
-
-// answer asks for who is behind the interface, and where none of them gets through for who may be.
-func (q *windowsQuestion) answer(f *filtering) Answer {
-	a := q.known(f)
-	if a.Verdict != packet.Unreachable || bindOf(q.l).IsLoopback() {
-		return a
-	}
-	if f.gap != "" {
-		what := map[bool]string{true: "the rules of the firewall were", false: "the filters were"}[f.byRule]
-		return Answer{Answer: unknown(what + " not read whole, so that nothing is proven by them: " + f.gap)}
-	}
-	if len(q.maybe) == 0 {
-		return a
-	}
-	all := *q
-	all.from = wfp.Union(slices.Concat(q.from, q.maybe))
-	if b := all.known(f); b.Verdict == packet.Unreachable {
-		return b
-	}
-	return Answer{Answer: unknown("who is behind the interface " + q.adapter.Name + " besides its own network was not told (Get-NetRoute), and not everybody is stopped")}
 }
 
 // known asks for each address that the listener can be reached by, and joins what comes out.

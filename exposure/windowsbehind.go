@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/snapshot"
@@ -34,6 +35,40 @@ func (q *windowsQuestion) sources() {
 		}
 		*list = rest
 	}
+}
+
+// answer asks for who is behind the interface, and where none of them gets through for who may be.
+func (q *windowsQuestion) answer(f *filtering) Answer {
+	a := q.known(f)
+	if a.Verdict != packet.Unreachable || bindOf(q.l).IsLoopback() {
+		return a
+	}
+	if f.gap != "" {
+		what := map[bool]string{true: "the rules of the firewall were", false: "the filters were"}[f.byRule]
+		return Answer{Answer: unknown(what + " not read whole, so that nothing is proven by them: " + f.gap)}
+	}
+	if len(q.maybe) == 0 {
+		return a
+	}
+	all := *q
+	all.from = wfp.Union(slices.Concat(q.from, q.maybe))
+	if b := all.known(f); b.Verdict == packet.Unreachable {
+		return b
+	}
+	return Answer{Answer: unknown("who is behind the interface " + q.adapter.Name + " besides its own network was not told (Get-NetRoute), and not everybody is stopped")}
+}
+
+// gap is why a part of what was read of the host is not whole, "" where nothing says so.
+func (w *Windows) gap(part string) string {
+	if !slices.Contains(w.coverage.Parts, part) {
+		return ""
+	}
+	for _, r := range w.coverage.Reasons {
+		if why, ok := strings.CutPrefix(r, part+": "); ok {
+			return why
+		}
+	}
+	return "it was not read whole"
 }
 
 // translated are the kinds of networks that the host hides behind addresses of its own.
