@@ -95,11 +95,14 @@ func (w *Windows) bundles(filters []wfp.Filter, active []uint64) (map[string]bun
 		if f.Layer != wfp.RecvAccept || !ofFirewall || f.Boot || f.Disabled || again(f) {
 			continue
 		}
-		if f.Doubt != "" {
+		if f.Doubt != "" && f.DoubtIn != wfp.RemoteAddress {
 			whole = false
 			continue
 		}
 		about, spans, profiles, torn, ok := w.told(f)
+		if f.Doubt != "" {
+			spans, torn = nil, true
+		}
 		if !ok {
 			whole = false
 			continue

@@ -165,6 +165,8 @@ type Filter struct {
 	Disabled bool `json:"disabled,omitempty"`
 	// Doubt is why it is not known whether the filter is as it is told, of one that was made from a rule.
 	Doubt string `json:"doubt,omitempty"`
+	// DoubtIn is the field whose conditions the doubt is about, "" all of the filter.
+	DoubtIn Field `json:"doubtIn,omitempty"`
 }
 
 // Sublayer is a group of filters that decide together. The heavier one is asked first.

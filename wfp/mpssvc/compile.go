@@ -296,6 +296,9 @@ func (c *compiler) family(r *Rule, v4 bool, in []snapshot.WindowsProfile) {
 	if f.Conditions, ok = c.addresses(f.Conditions, r, v4, in); !ok {
 		return
 	}
+	if _, words, _ := r.RemoteAddrs.of(v4); !v4 && f.Doubt == "" && slices.ContainsFunc(words, localSubnet) {
+		f.Doubt, f.DoubtIn = "what the keyword localsubnet stands for over IPv6 is not known: a host was seen on which it stood for nothing", wfp.RemoteAddress
+	}
 	c.program(&f, r)
 	c.interfaces(&f, r, action)
 	if r.Protocol != anyProtocol {

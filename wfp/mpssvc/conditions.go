@@ -230,8 +230,7 @@ func (c *compiler) addresses(list []wfp.Condition, r *Rule, v4 bool, in []snapsh
 // of hosts with such were seen that let in all addresses, and no document says which routes count. It reports false where there are none.
 func (c *compiler) linked(f wfp.Filter, r *Rule, v4 bool, in []snapshot.WindowsProfile) (wfp.Filter, bool) {
 	_, words, _ := r.RemoteAddrs.of(v4)
-	local := func(word string) bool { return strings.EqualFold(word, "LocalSubnet") }
-	if len(in) == 0 || !slices.ContainsFunc(words, local) {
+	if len(in) == 0 || !slices.ContainsFunc(words, localSubnet) {
 		return f, false
 	}
 	conditions := slices.DeleteFunc(slices.Clone(f.Conditions), func(c wfp.Condition) bool { return c.Field == wfp.RemoteAddress })
@@ -243,13 +242,17 @@ func (c *compiler) linked(f wfp.Filter, r *Rule, v4 bool, in []snapshot.WindowsP
 		for _, text := range a.Links {
 			if s, ok := parseRange(text); ok && s.V4() == v4 {
 				conditions = append(conditions, wfp.Condition{Field: wfp.RemoteAddress, Match: wfp.InRange, Value: wfp.Value{Kind: wfp.Address, From: s.From, To: s.To}})
-				f.Doubt = cmp.Or(f.Doubt, "whether the keyword localsubnet stands for what is routed to the link of "+a.Name+" is not known")
+				if f.Doubt == "" {
+					f.Doubt, f.DoubtIn = "whether the keyword localsubnet stands for what is routed to the link of "+a.Name+" is not known", wfp.RemoteAddress
+				}
 			}
 		}
 	}
 	f.Conditions = conditions
 	return f, len(conditions) > n
 }
+
+func localSubnet(word string) bool { return strings.EqualFold(word, "LocalSubnet") }
 
 // within are the connected interfaces that are in a profile, and those that may be.
 func (c *compiler) within(p snapshot.WindowsProfile) (list []*snapshot.WindowsAdapter) {
