@@ -15,28 +15,60 @@ import (
 // two networks is a router if its switch for that is on, as it is in a container of Docker. gate is the bridge of the host that leads there,
 // passed are the namespaces on the way from it. It reports which one may.
 func (v *view) detour(o *zones.Origin, proto string, v4 bool, gate *snapshot.Link, to reach.Sent, passed ...uint64) (uint64, bool) {
-	network := &v.host.snap.Network
-	for i := range network.Links {
-		port := &network.Links[i]
-		if port.Master != gate.Index || !port.Up || port.PeerIndex == 0 || slices.Contains(passed, port.PeerNetns) {
+	beside := !o.Local && (o.Index == gate.Index || bridgeOf(&v.host.snap.Network, o.Index) == gate.Index)
+	for _, c := range v.asker.crossings()[gate.Index] {
+		if c.homes < 2 && !c.translates && !beside || !c.port.Up || c.ns == v.seen || slices.Contains(passed, c.ns.Netns) || !forwards(&c.ns.Network, v4) {
 			continue
 		}
-		router := v.router(port.PeerNetns)
-		if router == nil || !forwards(&router.snap.Network, v4) {
-			continue
-		}
-		for j := range router.snap.Network.Links {
-			e := &router.snap.Network.Links[j]
-			outer := v.hostsEnd(port.PeerNetns, e)
-			if outer == nil || !e.Up || outer == port && !v.switches(o, port) && !router.snap.NFTables.Ruleset.Translates() {
+		port, own := c.port, v.switches(o, c.port)
+		for j := range c.ns.Network.Links {
+			e := &c.ns.Network.Links[j]
+			outer := v.hostsEnd(c.ns.Netns, e)
+			if outer == nil || !e.Up || outer == port && !own && !c.translates {
 				continue // what the host sends there is not for others, or is asked about already
 			}
-			if v.byRouter(o, proto, v4, router, e, outer, port, to, append(slices.Clip(passed), port.PeerNetns)) {
-				return port.PeerNetns, true
+			if v.byRouter(o, proto, v4, v.router(c.ns), e, outer, port, to, append(slices.Clip(passed), c.ns.Netns)) {
+				return c.ns.Netns, true
 			}
 		}
 	}
 	return 0, false
+}
+
+// crossing is a port of a bridge of the host, and the namespace behind it.
+type crossing struct {
+	port *snapshot.Link
+	ns   *snapshot.Elsewhere
+	// homes is how many of its interfaces lead to the host, translates says that its rules do.
+	homes      int
+	translates bool
+}
+
+// crossings are those of each bridge of the host, by its index.
+func (a *Asker) crossings() map[int][]crossing {
+	if a.crossed != nil {
+		return a.crossed
+	}
+	a.crossed = map[int][]crossing{}
+	read, homes := map[uint64]*snapshot.Elsewhere{}, map[uint64]int{}
+	for i := range a.snap.Namespaces {
+		if e := &a.snap.Namespaces[i]; e.Status == snapshot.OK {
+			read[e.Netns] = e
+		}
+	}
+	links := a.snap.Network.Links
+	for i := range links {
+		if links[i].PeerIndex != 0 {
+			homes[links[i].PeerNetns]++
+		}
+	}
+	for i := range links {
+		if l := &links[i]; l.Master != 0 && l.PeerIndex != 0 && read[l.PeerNetns] != nil {
+			e := read[l.PeerNetns]
+			a.crossed[l.Master] = append(a.crossed[l.Master], crossing{l, e, homes[l.PeerNetns], e.NFTables.Ruleset.Translates()})
+		}
+	}
+	return a.crossed
 }
 
 // byRouter says whether packets of an origin get to an interface of a router that sends them out by a port of the host, or may.
@@ -82,18 +114,15 @@ func (v *view) switches(o *zones.Origin, port *snapshot.Link) bool {
 	return !o.Local && port.Master != 0 && o.Index != port.Index && (o.Index == port.Master || bridgeOf(network, o.Index) == port.Master)
 }
 
-// router is another network namespace as packets on their way through it meet it, nil where it was not read.
-func (v *view) router(netns uint64) *party {
-	if p, ok := v.routers[netns]; ok {
-		return p
-	}
-	var p *party
-	if e := v.host.snap.Elsewhere(netns); e != nil && e.Status == snapshot.OK && netns != v.seen.Netns {
+// router is another network namespace as packets on their way through it meet it.
+func (v *view) router(e *snapshot.Elsewhere) *party {
+	p := v.asker.routers[e.Netns]
+	if p == nil {
 		s := v.host.snap.From(e)
-		p = &party{side: &side{snap: s, tally: v.tally}, model: reach.NewModel(s).Within(v.effort), effort: v.effort}
+		p = &party{side: &side{snap: s, tally: v.tally}, model: reach.NewModel(s)}
+		v.asker.routers[e.Netns] = p
 	}
-	v.routers[netns] = p
-	return p
+	return &party{side: p.side, model: p.model.Within(v.effort), effort: v.effort}
 }
 
 // forwards says whether a namespace passes on what comes in by any of its interfaces, or may.

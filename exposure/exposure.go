@@ -50,6 +50,9 @@ type Asker struct {
 	gates  map[gateKey]*gates
 	// leading is what gateLinks found.
 	leading []int
+	// crossed is what crossings found, routers are the namespaces among them that were asked.
+	crossed map[int][]crossing
+	routers map[uint64]*party
 }
 
 // New prepares questions about a host. What is not answered before ctx ends is unknown. In reasons, a network namespace is
@@ -59,7 +62,7 @@ func New(ctx context.Context, s *snapshot.Snapshot, l Limits, names func(netns u
 	effort := &reach.Effort{Whose: "the host", Left: l.Host, Context: ctx}
 	return &Asker{
 		party:  party{side: &side{snap: s, tally: new(Tally)}, model: reach.NewModel(s).Within(effort), effort: effort},
-		limits: l, names: names, gates: map[gateKey]*gates{},
+		limits: l, names: names, gates: map[gateKey]*gates{}, routers: map[uint64]*party{},
 	}
 }
 

@@ -13,13 +13,12 @@ import (
 
 // view is another network namespace, and the host as questions that lead there meet it; both have one effort.
 type view struct {
-	party   // of the namespace; without a model where it was not read
-	asker   *Asker
-	seen    *snapshot.Elsewhere
-	host    party
-	routers map[uint64]*party
-	inner   map[innerKey]Answer       // for packets from anywhere to the socket that is asked about
-	bound   map[innerKey][]netip.Addr // at which it takes them
+	party // of the namespace; without a model where it was not read
+	asker *Asker
+	seen  *snapshot.Elsewhere
+	host  party
+	inner map[innerKey]Answer       // for packets from anywhere to the socket that is asked about
+	bound map[innerKey][]netip.Addr // at which it takes them
 }
 
 // socketKey is what answers about a socket depend on.
@@ -59,7 +58,7 @@ func (a *Asker) nameOf(ns uint64) string {
 }
 
 func (a *Asker) view(netns uint64, effort *reach.Effort) *view {
-	v := &view{asker: a, routers: map[uint64]*party{}}
+	v := &view{asker: a}
 	v.effort = effort
 	v.host = party{side: a.side, model: a.model.Within(effort), effort: effort}
 	for i := range a.snap.Namespaces {
