@@ -87,7 +87,7 @@ func (v *view) byRouter(o *zones.Origin, proto string, v4 bool, router *party, i
 	for _, s := range through.Beyond(nil, -1) {
 		var a Answer
 		if v.switches(o, outer) {
-			if s.Many || overlap(s.Dst, ownAddresses(network)) {
+			if s.Many || overlap(s.Dst, v.host.own()) {
 				s.Dst = nil
 			}
 			q := leaving(o.Origin, proto, v4, outer.Index, s)

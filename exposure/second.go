@@ -22,12 +22,24 @@ type side struct {
 	lazyTracer  *trace.Tracer
 	lazyChecker *certificate.Checker
 	lazyEnds    map[end]*snapshot.Link
+	lazyOwn     []netip.Prefix
 }
 
 // end is an interface of a network namespace.
 type end struct {
 	netns uint64
 	index int
+}
+
+// own are the addresses of the namespace itself.
+func (s *side) own() []netip.Prefix {
+	if s.lazyOwn == nil {
+		s.lazyOwn = []netip.Prefix{}
+		for i := range s.snap.Network.Links {
+			s.lazyOwn = append(s.lazyOwn, addressesOf(&s.snap.Network.Links[i])...)
+		}
+	}
+	return s.lazyOwn
 }
 
 // otherEnds are the interfaces by what is at the other end of each: the first of those that say the same.

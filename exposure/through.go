@@ -39,7 +39,7 @@ func (v *view) forwarded(sk *snapshot.Socket, l *snapshot.Link, o *zones.Origin,
 	if !a.Resourced { // what comes from the origin comes with its addresses
 		from := o.From
 		if o.Local {
-			from = ownAddresses(&v.host.snap.Network)
+			from = v.host.own()
 		}
 		if own := v.inside(sk, l, from, o.Except, v4); own.Verdict != packet.Reachable {
 			return own
@@ -79,15 +79,6 @@ func (v *view) likelySources(o *zones.Origin, gate *snapshot.Link, v4 bool, inne
 
 // maxSources bounds the senders that are tried.
 const maxSources = 4
-
-// ownAddresses are those of the host.
-func ownAddresses(n *snapshot.Network) []netip.Prefix {
-	var out []netip.Prefix
-	for i := range n.Links {
-		out = append(out, addressesOf(&n.Links[i])...)
-	}
-	return out
-}
 
 // addressesOf are those of an interface.
 func addressesOf(l *snapshot.Link) (out []netip.Prefix) {
@@ -129,7 +120,7 @@ func (v *view) ends(sk *snapshot.Socket, l *snapshot.Link, k *packet.Packet, f *
 func (v *view) besides(sk *snapshot.Socket, l *snapshot.Link, o *zones.Origin, port, bridge *snapshot.Link, v4 bool, to reach.Sent) Answer {
 	network := &v.host.snap.Network
 	k := &packet.Packet{Proto: sk.Proto, Dst: some(l, v4, to.Dst), Sport: 40000, Dport: uint16(cmp.Or(to.Port, to.One)), DMAC: l.MAC, Out: port.Name}
-	if to.Many || overlap(to.Dst, ownAddresses(network)) { // frames for these are not followed from port to port: what stops all others stops them
+	if to.Many || overlap(to.Dst, v.host.own()) { // frames for these are not followed from port to port: what stops all others stops them
 		to.Dst = nil
 	}
 	q := leaving(o.Origin, sk.Proto, v4, port.Index, to)
