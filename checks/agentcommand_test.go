@@ -27,7 +27,8 @@ func TestRecognisedByWhatRuns(t *testing.T) {
 		{"/usr/bin/node", "node|/root/.npm/_npx/1/node_modules/.bin/playwright-mcp|--port|8931", "mcp"},
 		{"/bin/dash", "sh|-c|playwright-mcp --port 8931 --host 0.0.0.0", "mcp"},
 		{"/usr/bin/node", "node|/x/node_modules/@playwright/mcp/cli.js|--headless|--port=8931", "mcp"},
-		{"/usr/bin/node", "node|/x/node_modules/.bin/playwright-mcp|--headless", ""}, // over its standard input
+		{"/usr/bin/node", "node|/x/node_modules/.bin/playwright-mcp|--headless", ""},               // over its standard input
+		{"/usr/bin/node", "node|/x/node_modules/.bin/playwright-mcp|--config|/srv/pw.json", "mcp"}, // its port can be there
 		{"/usr/bin/uv", "uvx|--from|mcpo@latest|mcpo|--port|8000", "mcp"},
 		{"/usr/bin/python3.11", "python3.11|-X|dev|/usr/local/bin/vllm|serve|m", "vllm"},
 		{"/usr/bin/python3.11", "python3.11|-m|vllm.entrypoints.openai.api_server|--port|8000", "vllm"},
@@ -93,6 +94,37 @@ func TestJupyterFiles(t *testing.T) {
 		if auth != c.auth || (err != nil) != c.unsure {
 			t.Errorf("%q: %q, %v", c.text, auth, err)
 		}
+	}
+}
+
+// TestRecognisedByAVariable: what tells a server of MCP to listen can be a variable (tried with @playwright/mcp 0.0.83).
+func TestRecognisedByAVariable(t *testing.T) {
+	_, patterns, err := loadPatterns()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	writeFile(t, filepath.Join(dir, "proc/7/environ"), "A=b\x00PLAYWRIGHT_MCP_PORT=8931\x00")
+	writeFile(t, filepath.Join(dir, "proc/8/environ"), "A=b\x00")
+	for _, c := range []struct {
+		pid  int
+		line string
+		want bool
+	}{
+		{7, "node|/x/node_modules/.bin/playwright-mcp|--headless", true},
+		{7, "npm exec @playwright/mcp --headless", true},
+		{8, "node|/x/node_modules/.bin/playwright-mcp|--headless", false},
+		{7, "cat|/x/node_modules/.bin/playwright-mcp", false},
+	} {
+		p := &process{argv: strings.Split(c.line, "|")}
+		p.PID, p.Exe = c.pid, "/usr/bin/"+strings.FieldsFunc(c.line, func(r rune) bool { return r == '|' || r == ' ' })[0]
+		if got := newScan(host.At(dir)).byVariable(patternOf(patterns, "mcp"), p) != ""; got != c.want {
+			t.Errorf("%d %s: %v", c.pid, c.line, got)
+		}
+	}
+	sglang := patternOf(patterns, "sglang").authRe
+	if givesKey([]string{"sglang", "serve", "--admin-api-key", "k"}, sglang) || !givesKey([]string{"sglang", "serve", "--api-key", "k"}, sglang) {
+		t.Error("a key of SGLang for administration alone leaves the models open")
 	}
 }
 

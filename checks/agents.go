@@ -20,16 +20,22 @@ import (
 
 // pattern is one row of the data file.
 type pattern struct {
-	Name       string   `json:"name"`
-	Title      string   `json:"title"`
-	Kind       string   `json:"kind"`
-	Comm       []string `json:"comm"`
-	Exe        []string `json:"exe"`
-	Args       []string `json:"args"`
-	Ports      []int    `json:"ports"`
-	Auth       string   `json:"auth"`
-	AuthArgs   string   `json:"authArgs"`
-	NoAuthArgs string   `json:"noAuthArgs"`
+	Name  string   `json:"name"`
+	Title string   `json:"title"`
+	Kind  string   `json:"kind"`
+	Comm  []string `json:"comm"`
+	Exe   []string `json:"exe"`
+	Args  []string `json:"args"`
+	// ArgsEnv is what it shows in as in Args, if a variable has a value.
+	ArgsEnv []struct {
+		Args string `json:"args"`
+		Env  string `json:"env"`
+		re   argPattern
+	} `json:"argsEnv"`
+	Ports      []int  `json:"ports"`
+	Auth       string `json:"auth"`
+	AuthArgs   string `json:"authArgs"`
+	NoAuthArgs string `json:"noAuthArgs"`
 	// The environment: AuthEnv are variables that ask for a secret if they have a value, NoAuthEnv those that switch authentication off if
 	// they have one, NoAuthUnless those that do if they have another one than that, AuthWhen those that ask if they have that one.
 	AuthEnv      []string          `json:"authEnv"`
@@ -70,6 +76,13 @@ func loadPatterns() (string, []*pattern, error) {
 				return "", nil, fmt.Errorf("runtime patterns: %s: %w", p.Name, err)
 			}
 			p.args = append(p.args, argPattern{re, literalOf(a)})
+		}
+		for i, a := range p.ArgsEnv {
+			re, err := regexp.Compile(a.Args)
+			if err != nil {
+				return "", nil, fmt.Errorf("runtime patterns: %s: %w", p.Name, err)
+			}
+			p.ArgsEnv[i].re = argPattern{re, literalOf(a.Args)}
 		}
 		for _, c := range []struct {
 			text string
@@ -123,10 +136,7 @@ func (pt *pattern) matches(p *process) string {
 		first = line
 	}
 	for _, arg := range pt.args {
-		if !strings.Contains(line, arg.needs) {
-			continue
-		}
-		if loc := arg.re.FindStringIndex(line); loc != nil && loc[0] < len(first) {
+		if arg.shows(line, first) {
 			return "arguments match " + arg.re.String()
 		}
 	}
@@ -137,6 +147,15 @@ func (pt *pattern) matches(p *process) string {
 type argPattern struct {
 	re    *regexp.Regexp
 	needs string
+}
+
+// shows says of a command that it matches from its first word on.
+func (a *argPattern) shows(line, first string) bool {
+	if !strings.Contains(line, a.needs) {
+		return false
+	}
+	loc := a.re.FindStringIndex(line)
+	return loc != nil && loc[0] < len(first)
 }
 
 // literalOf is the longest text that everything has that a pattern matches; "" where none is seen.
@@ -226,10 +245,30 @@ func collectAgents(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outco
 	return out
 }
 
+// byVariable says why a process is this runtime by what it runs and a variable of its environment, or nothing.
+func (s *Scan) byVariable(pt *pattern, p *process) string {
+	if len(pt.ArgsEnv) == 0 || len(p.argv) == 0 {
+		return ""
+	}
+	line := p.command()
+	first, _, _ := strings.Cut(line, " ")
+	for i := range pt.ArgsEnv {
+		if a := &pt.ArgsEnv[i]; a.re.shows(line, first) {
+			if env, err := s.environ(p); err == nil && env[a.Env] != "" {
+				return "environment " + a.Env
+			}
+		}
+	}
+	return ""
+}
+
 func (s *Scan) recognise(p *process, patterns []*pattern, out *Outcome) *snapshot.Agent {
 	// A child that only inherited the environment is recognised by its own marks, not by those.
 	for _, pt := range patterns {
 		why := pt.matches(p)
+		if why == "" {
+			why = s.byVariable(pt, p)
+		}
 		if why == "" && !p.setID && pt.Name == "openclaw" && interpreters.MatchString(p.exeBase()) {
 			if env, err := s.environ(p); err == nil && env["OPENCLAW_SERVICE_MARKER"] == "openclaw" &&
 				env["OPENCLAW_SERVICE_KIND"] == "gateway" && p.PPID == 1 {
