@@ -200,6 +200,36 @@ func (s *Scan) openClawState(p *process) string {
 // maxPackageDirs bounds the directories of one process that a package.json is looked for in.
 const maxPackageDirs = 16
 
+// mappedPackages are the directories of a package of npm by the files that a process maps: libraries of its own, and those of the packages that are
+// called by it (@NAME), which are beside it or below it.
+func (s *Scan) mappedPackages(p *process, name string) (dirs []string) {
+	const modules = "/node_modules/"
+	dir, err := s.Host.OpenDir(fmt.Sprintf("/proc/%d", p.PID))
+	if err != nil {
+		return nil
+	}
+	defer dir.Close()
+	in, err := patient(s, s.party(p), func() (part, error) { return readPart(dir, "maps", maxMaps) })
+	if err != nil {
+		return nil
+	}
+	for line := range strings.Lines(string(in.b)) {
+		_, file, ok := strings.Cut(strings.TrimSpace(line), "/")
+		file = "/" + file
+		i := strings.Index(file, modules+name+"/")
+		if i < 0 {
+			i = strings.Index(file, modules+"@"+name+"/")
+		}
+		if at := path.Join(file[:max(i, 0)], modules, name); ok && i >= 0 && !slices.Contains(dirs, at) && len(dirs) < maxPackageDirs/2 {
+			dirs = append(dirs, at)
+		}
+	}
+	return dirs
+}
+
+// maxMaps bounds the maps of a process.
+const maxMaps = 1 << 20
+
 // openClawVersion comes from the service's environment or from package.json beside the program.
 func (s *Scan) openClawVersion(p *process, env map[string]string) snapshot.Fact {
 	if v := env["OPENCLAW_SERVICE_VERSION"]; v != "" {
@@ -214,6 +244,7 @@ func (s *Scan) openClawVersion(p *process, env map[string]string) snapshot.Fact 
 		}
 	}
 	// The title hides the path of the program; its maps and directory still name the package.
+	dirs = append(dirs, s.mappedPackages(p, "openclaw")...)
 	if cwd, err := s.Host.Readlink(fmt.Sprintf("/proc/%d/cwd", p.PID)); err == nil {
 		dirs = append(dirs, cwd, path.Join(cwd, "node_modules/openclaw"))
 	}
