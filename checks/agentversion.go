@@ -4,8 +4,10 @@ package checks
 
 import (
 	"encoding/json"
+	"fmt"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/ringfence/ringfence/snapshot"
@@ -82,3 +84,33 @@ func (s *Scan) pythonVersion(name string, p *process) snapshot.Fact {
 	}
 	return snapshot.Fact{State: snapshot.Error, Reason: "no distribution of it is beside its program"}
 }
+
+// mappedPackages are the directories of a package of npm by the files that a process maps: libraries of its own, and those of the packages that are
+// called by it (@NAME), which are beside it or below it.
+func (s *Scan) mappedPackages(p *process, name string) (dirs []string) {
+	const modules = "/node_modules/"
+	dir, err := s.Host.OpenDir(fmt.Sprintf("/proc/%d", p.PID))
+	if err != nil {
+		return nil
+	}
+	defer dir.Close()
+	in, err := patient(s, s.party(p), func() (part, error) { return readPart(dir, "maps", maxMaps) })
+	if err != nil {
+		return nil
+	}
+	for line := range strings.Lines(string(in.b)) {
+		_, file, ok := strings.Cut(strings.TrimSpace(line), "/")
+		file = "/" + file
+		i := strings.Index(file, modules+name+"/")
+		if i < 0 {
+			i = strings.Index(file, modules+"@"+name+"/")
+		}
+		if at := path.Join(file[:max(i, 0)], modules, name); ok && i >= 0 && !slices.Contains(dirs, at) && len(dirs) < maxPackageDirs/2 {
+			dirs = append(dirs, at)
+		}
+	}
+	return dirs
+}
+
+// maxMaps bounds the maps of a process.
+const maxMaps = 1 << 20

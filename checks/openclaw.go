@@ -129,24 +129,35 @@ func (s *Scan) boundTo(p *process) string {
 	return map[int]string{boundLoopback: "loopback", boundCustom: "custom", boundWide: "lan"}[bound[p.PID]]
 }
 
-// openClawFlags applies the options of "openclaw gateway run" from the process itself or from the
-// launchers above it, which keep their arguments: those of the same user and of root, who can both speak for it.
+// openClawFlags applies the options of "openclaw gateway run": those by which its unit starts it, and those of the process itself or of the
+// launchers above it, which keep their arguments: of the same user and of root, who can both speak for it.
 func (s *Scan) openClawFlags(p *process, cfg *snapshot.OpenClawConfig) {
+	if p.Unit != "" && p.Container == "" {
+		argv, _ := s.startsWith(p.Unit)
+		openClawOptions(argv, cfg)
+	}
 	byPID := s.byPID()
 	for q, depth := p, 0; q != nil && depth < 4; q, depth = byPID[q.PPID], depth+1 {
-		if q.UID != p.UID && q.UID != 0 || q.NS.Mnt != p.NS.Mnt || !slices.ContainsFunc(q.argv, func(a string) bool { return strings.Contains(a, "gateway") }) {
-			continue
+		if (q.UID == p.UID || q.UID == 0) && q.NS.Mnt == p.NS.Mnt {
+			openClawOptions(q.argv, cfg)
 		}
-		if v := argument(q.argv, "--bind"); v != "" && cfg.Bind == "" {
-			cfg.Bind = v
-		}
-		if v := argument(q.argv, "--auth"); v != "" {
-			cfg.AuthMode = v
-		}
-		cfg.Port = atoiOr(argument(q.argv, "--port"), cfg.Port)
-		if argument(q.argv, "--token") != "" || argument(q.argv, "--password") != "" {
-			cfg.SecretSet = true
-		}
+	}
+}
+
+// openClawOptions applies the options of a command line that starts a gateway.
+func openClawOptions(argv []string, cfg *snapshot.OpenClawConfig) {
+	if !slices.ContainsFunc(argv, func(a string) bool { return strings.Contains(a, "gateway") }) {
+		return
+	}
+	if v := argument(argv, "--bind"); v != "" && cfg.Bind == "" {
+		cfg.Bind = v
+	}
+	if v := argument(argv, "--auth"); v != "" {
+		cfg.AuthMode = v
+	}
+	cfg.Port = atoiOr(argument(argv, "--port"), cfg.Port)
+	if argument(argv, "--token") != "" || argument(argv, "--password") != "" {
+		cfg.SecretSet = true
 	}
 }
 
@@ -199,36 +210,6 @@ func (s *Scan) openClawState(p *process) string {
 
 // maxPackageDirs bounds the directories of one process that a package.json is looked for in.
 const maxPackageDirs = 16
-
-// mappedPackages are the directories of a package of npm by the files that a process maps: libraries of its own, and those of the packages that are
-// called by it (@NAME), which are beside it or below it.
-func (s *Scan) mappedPackages(p *process, name string) (dirs []string) {
-	const modules = "/node_modules/"
-	dir, err := s.Host.OpenDir(fmt.Sprintf("/proc/%d", p.PID))
-	if err != nil {
-		return nil
-	}
-	defer dir.Close()
-	in, err := patient(s, s.party(p), func() (part, error) { return readPart(dir, "maps", maxMaps) })
-	if err != nil {
-		return nil
-	}
-	for line := range strings.Lines(string(in.b)) {
-		_, file, ok := strings.Cut(strings.TrimSpace(line), "/")
-		file = "/" + file
-		i := strings.Index(file, modules+name+"/")
-		if i < 0 {
-			i = strings.Index(file, modules+"@"+name+"/")
-		}
-		if at := path.Join(file[:max(i, 0)], modules, name); ok && i >= 0 && !slices.Contains(dirs, at) && len(dirs) < maxPackageDirs/2 {
-			dirs = append(dirs, at)
-		}
-	}
-	return dirs
-}
-
-// maxMaps bounds the maps of a process.
-const maxMaps = 1 << 20
 
 // openClawVersion comes from the service's environment or from package.json beside the program.
 func (s *Scan) openClawVersion(p *process, env map[string]string) snapshot.Fact {

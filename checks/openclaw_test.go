@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/ringfence/ringfence/host"
+	"github.com/ringfence/ringfence/snapshot"
 )
 
 // TestOpenClawIsWhereItsLibrariesAre: a gateway that has set its title shows its package by the libraries that it maps alone (seen with 2026.9.6 of npm).
@@ -25,6 +26,28 @@ func TestOpenClawIsWhereItsLibrariesAre(t *testing.T) {
 		p.PID = 7
 		if got := newScan(host.At(dir)).mappedPackages(p, "openclaw"); !slices.Equal(got, want) {
 			t.Errorf("%s: %q, want %q", library, got, want)
+		}
+	}
+}
+
+// TestOpenClawByItsUnit: a gateway that has set its title was started with the options of its unit, which count before its file.
+func TestOpenClawByItsUnit(t *testing.T) {
+	for start, want := range map[string]string{
+		"/usr/bin/openclaw gateway --auth none --port 18790": "none",
+		"/usr/bin/openclaw gateway $OPTS":                    "none",
+		"/usr/bin/openclaw gateway run":                      "token",
+		"/usr/bin/other --auth none":                         "token",
+	} {
+		root := t.TempDir()
+		writeFile(t, filepath.Join(root, "proc/7/environ"), "HOME=/root\x00")
+		writeFile(t, filepath.Join(root, "proc/7/root/root/.openclaw/openclaw.json"), `{gateway: {auth: {mode: "token", token: "x"}}}`)
+		writeFile(t, filepath.Join(root, "etc/systemd/system/oc.service"), "[Service]\nEnvironment=\"OPTS=--auth none\"\nExecStart="+start+"\n")
+		p := &process{argv: []string{"openclaw-gateway"}}
+		p.PID, p.Unit = 7, "oc.service"
+		a := &snapshot.Agent{Ports: []int{18789}}
+		newScan(host.At(root)).openClaw(p, a, new(Outcome))
+		if a.Auth.Value != want {
+			t.Errorf("%s: %+v, want %s", start, a.Auth, want)
 		}
 	}
 }
