@@ -146,16 +146,6 @@ func (f *agentFiles) lose(err error) {
 	}
 }
 
-// list is the names in a directory.
-func (f *agentFiles) list(dir string) []string {
-	names, err := f.s.readDirIn(f.p, dir)
-	if err != nil && !gone(err) {
-		f.lose(err)
-	}
-	slices.Sort(names)
-	return names
-}
-
 // home is the home directory of an instance.
 func (f *agentFiles) home() string {
 	if h := f.env["HOME"]; h != "" {

@@ -98,13 +98,9 @@ func (s *Scan) environ(p *process) (map[string]string, error) {
 	return env, nil
 }
 
-// statIn, readDirIn and globIn look at files as a process sees them, with the patience that it has left.
+// statIn and globIn look at files as a process sees them, with the patience that it has left.
 func (s *Scan) statIn(p *process, file string) (host.Stat, error) {
 	return patient(s, s.party(p), func() (host.Stat, error) { return s.Host.StatIn(p.PID, file) })
-}
-
-func (s *Scan) readDirIn(p *process, dir string) ([]string, error) {
-	return patient(s, s.party(p), func() ([]string, error) { return s.Host.ReadDirIn(p.PID, dir) })
 }
 
 // globIn is globbing as Host does it; more says that not every name was seen.

@@ -16,8 +16,8 @@ func TestFilesOfASilentParty(t *testing.T) {
 	p.PID, p.Container = 7, "c"
 	s.hung[s.party(p)] = maxHung
 	f := &agentFiles{s: s, p: p}
-	if f.list("/etc/jupyter"); !errors.Is(f.lost, errSilent) {
-		t.Errorf("a directory of an agent: %v", f.lost)
+	if f.text("/etc/jupyter/jupyter_config.py"); !errors.Is(f.lost, errSilent) {
+		t.Errorf("a file of an agent: %v", f.lost)
 	}
 	r := s.sshReader(p, configKey{word: s.serverWord(p)})
 	if _, err := r.stat("/etc/ssh/sshd_config"); !errors.Is(err, errSilent) {
