@@ -117,7 +117,7 @@ func TestWatchNamesWhoOpensAPort(t *testing.T) {
 	defer func() { _ = server.Process.Kill(); _ = server.Wait() }()
 	if !bed.Until(func() bool {
 		sockets, err := os.ReadFile("/proc/net/tcp")
-		return err == nil && bytes.Contains(sockets, []byte(fmt.Sprintf(":%04X 00000000:0000 0A", 8080)))
+		return err == nil && bytes.Contains(sockets, []byte(":1F90 00000000:0000 0A"))
 	}) {
 		t.Fatal("the server does not listen")
 	}
