@@ -69,8 +69,15 @@ func (f field) hostOrder() bool {
 
 // cube is a set of packets: every combination of one number from each field's set.
 type cube struct {
-	v4   bool
-	sets [nFields]set
+	course
+	sets   [nFields]set
+	doubts []packet.Cause // what was assumed on the way here
+	trail  []packet.Cause // the rules that accepted on the way here
+}
+
+// course is what the kernel has done with packets, and what is assumed of that.
+type course struct {
+	v4 bool
 	// nat: a translation was set up for the connection; notrack: conntrack was told to stay out.
 	nat, notrack bool
 	// later: conntrack does not take the packet for the first of a connection. dstBound, srcBound: it has
@@ -96,11 +103,9 @@ type cube struct {
 	// port is that of the bridge by which it came in, where that matters; beside the one that it is switched to.
 	port, beside *snapshot.Link
 
-	taker  *snapshot.Socket // that tproxy gave them to
-	by     *packet.Sender   // whose socket sends them; nil is not known
-	encap  *snapshot.Route  // by which they leave, if it does something with them
-	doubts []packet.Cause   // what was assumed on the way here
-	trail  []packet.Cause   // the rules that accepted on the way here
+	taker *snapshot.Socket // that tproxy gave them to
+	by    *packet.Sender   // whose socket sends them; nil is not known
+	encap *snapshot.Route  // by which they leave, if it does something with them
 }
 
 func (c *cube) with(f field, s set) cube {

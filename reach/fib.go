@@ -34,8 +34,9 @@ type fib struct {
 	locals, noNeighbours set         // see local and besides
 	v4                   bool
 	parts                []part
-	whole                []part // also of multicast addresses, for those who look up routes alone
-	types                []part // by the type that "fib type" reports
+	whole                []part         // also of multicast addresses, for those who look up routes alone
+	types                []part         // by the type that "fib type" reports
+	byType               map[int][]part // see typesOn
 	tables               map[int][]part
 	rules                []snapshot.PolicyRule
 
@@ -56,7 +57,7 @@ func newFib(n *snapshot.Network, v4 bool) *fib {
 	if v4 {
 		fam = 4
 	}
-	f := &fib{v4: v4, tables: map[int][]part{}}
+	f := &fib{v4: v4, tables: map[int][]part{}, byType: map[int][]part{}}
 	for _, r := range n.Rules {
 		if r.Family != fam {
 			continue
@@ -359,12 +360,34 @@ func (f *fib) apply(r *snapshot.PolicyRule, c cube) (done []routed, rest []cube)
 	return done, rest
 }
 
+// typesOn are the addresses of each type that "fib type" reports, where dev is an interface for that alone (nft_fib4_eval). Hundreds of routes have
+// few types: a rule divides packets by those.
+func (f *fib) typesOn(dev int) []part {
+	if known, ok := f.byType[dev]; ok {
+		return known
+	}
+	var out []part
+	for _, p := range f.types {
+		kind := p.kind
+		if dev != 0 && !slices.Contains(p.oifs, dev) {
+			kind = routeKind["unicast"]
+		}
+		i := slices.IndexFunc(out, func(t part) bool { return t.kind == kind })
+		if i < 0 {
+			i, out = len(out), append(out, part{kind: kind})
+		}
+		out[i].addrs = append(out[i].addrs, p.addrs...)
+	}
+	for i := range out {
+		out[i].addrs = out[i].addrs.normal()
+	}
+	f.byType[dev] = out
+	return out
+}
+
 // fibResult is what a fib expression loads for the addresses of a part (nft_fib4_eval).
 func (m *machine) fibResult(e *ruleset.Fib, p part, dev int) value {
 	if e.Result == ruleset.FibAddrtype {
-		if dev != 0 && p.kind != routeKind["unicast"] && !slices.Contains(p.oifs, dev) {
-			return constant(host32(uint32(routeKind["unicast"])))
-		}
 		return constant(host32(uint32(p.kind)))
 	}
 	oif := 0

@@ -83,7 +83,7 @@ func (e *engine) baseChain(hook packet.Hook, bc baseChain, in []cube) ([]cube, e
 			live = append(live, c)
 		}
 	}
-	return live, nil
+	return merge(live), nil
 }
 
 // translations runs the chains of type nat: for the first packet of a tracked connection, once for its

@@ -324,10 +324,10 @@ func (m *machine) fib(e *ruleset.Fib, st state) []state {
 		if !st.cube.v4 {
 			return append(out, m.fibType6(e, f, dev, st)...)
 		}
-		for _, p := range fib.types {
+		for _, p := range fib.typesOn(dev) {
 			in, _ := st.cube.split(f, p.addrs)
 			for _, cb := range in {
-				out = append(out, state{cb, st.regs.set(e.Dreg, m.fibResult(e, p, dev))})
+				out = append(out, state{cb, st.regs.set(e.Dreg, m.fibResult(e, p, 0))})
 			}
 		}
 		return out

@@ -11,7 +11,7 @@ import (
 
 // packet is all first packets of a protocol: a SYN for TCP, any ports.
 func (m *Model) packet(v4 bool, proto uint64) cube {
-	c := cube{v4: v4, by: root}
+	c := cube{course: course{v4: v4, by: root}}
 	c.sets[fProto] = single(num(proto))
 	c.sets[fSport] = span(num(1), num(65535))
 	c.sets[fDport] = span(num(0), num(65535))
