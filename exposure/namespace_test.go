@@ -49,7 +49,7 @@ func TestTheHostsFilterStopsForwarding(t *testing.T) {
 }
 
 // TestSwitchedFromAnotherPort: the witness between two containers comes in by the port of the other one, not by that of the container
-// itself.
+// itself. Where there is no other one yet, the next one sends by the host.
 func TestSwitchedFromAnotherPort(t *testing.T) {
 	s := host()
 	container(s, 7001, -1)
@@ -61,8 +61,14 @@ func TestSwitchedFromAnotherPort(t *testing.T) {
 		t.Errorf("the witness comes in by %s", got.Witness.In)
 	}
 	s.Network.Link(port1).Up = false // nobody else is on the bridge
-	if got := only(t, s, 0, bridged, true); got.Verdict == packet.Reachable {
+	got = only(t, s, 0, bridged, true)
+	want(t, got, packet.Reachable, "")
+	if got.Witness != nil && (got.Witness.In != "br0" || got.Witness.Src == got.Witness.Dst) {
 		t.Errorf("from a port that is down: %+v", got.Witness)
+	}
+	s.NFTables.Ruleset = table("forward", ruleset.Drop)
+	if got := only(t, s, 0, bridged, true); got.Verdict == packet.Reachable {
+		t.Errorf("past the host's filter: %+v", got.Witness)
 	}
 }
 
@@ -73,7 +79,7 @@ func TestAPortWithAZoneOfItsOwn(t *testing.T) {
 	i := listen(s, 7001, "0.0.0.0", 80)
 	apart := bridged
 	apart.Apart = []int{port1}
-	if got := only(t, s, i, apart, true); got.Verdict == packet.Reachable {
+	if got := only(t, s, i, apart, true); got.Witness != nil && got.Witness.In != "br0" {
 		t.Errorf("the witness %+v is another origin's", got.Witness)
 	}
 	port := zones.Origin{Zone: zones.External, Interface: "p0-1", Origin: packet.Origin{Index: port1, From: prefixes("10.0.0.0/24")}}

@@ -154,7 +154,25 @@ func (v *view) besides(sk *snapshot.Socket, l *snapshot.Link, o *zones.Origin, p
 	if own.Verdict == packet.Unknown {
 		return own
 	}
+	if a, ok := v.byHost(sk, l, o, bridge, k.Src, v4, to); ok {
+		return a
+	}
 	return Answer{Answer: unknown("whether packets from another port of " + bridge.Name + " get there was not found out")}
+}
+
+// byHost is for a sender that has no port of a bridge yet, as the next container will: the host routes what it sends back to the bridge.
+func (v *view) byHost(sk *snapshot.Socket, l *snapshot.Link, o *zones.Origin, bridge *snapshot.Link, src netip.Addr, v4 bool, to reach.Sent) (Answer, bool) {
+	if o.Index != bridge.Index || !src.IsValid() {
+		return Answer{}, false
+	}
+	narrow := packet.Origin{Index: bridge.Index, From: []netip.Prefix{netip.PrefixFrom(src, src.BitLen())}, Apart: o.Apart}
+	q := leaving(narrow, sk.Proto, v4, bridge.Index, to)
+	a := v.host.second(q, v.host.model.Reach(q))
+	if a.Verdict != packet.Reachable {
+		return Answer{}, false
+	}
+	conditions, ok := v.ends(sk, l, a.Witness, a.Fate)
+	return a.and(conditions), ok
 }
 
 // some is one of some addresses: that of the interface, if it is among them.
