@@ -263,7 +263,7 @@ func (b *bedOracle) witness(name string, e endpoint, w *packet.Packet, sum *reac
 		In: in, Src: w.Src, Dst: w.Dst, Sport: w.Sport, Dport: w.Dport,
 		Proto: map[string]uint8{"tcp": 6, "udp": 17, "icmp": 1}[e.proto], Flags: 2, Type: 8,
 	}
-	p.Broadcast = slices.Contains([]string{"10.10.0.255", "203.0.113.255", "172.17.255.255", "10.99.0.255", "255.255.255.255"}, w.Dst.String())
+	p.Broadcast = w.Dst.Is4() && !w.Dst.IsUnspecified() && slices.Contains(broadcasts[in], w.Dst.String()) || w.Dst.String() == "172.17.255.255" && in == "vw1"
 	if w.SMAC != "" {
 		p.SMAC, _ = net.ParseMAC(w.SMAC)
 	}
