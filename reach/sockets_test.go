@@ -428,3 +428,21 @@ func TestSocketsOfFixtures(t *testing.T) {
 		}
 	}
 }
+
+// TestMPTCPListensByOneSocket: the kernel tells of a socket of MPTCP and of the one of TCP that it listens by. Both are one.
+func TestMPTCPListensByOneSocket(t *testing.T) {
+	m := snapshot.Socket{Proto: "mptcp", Family: 6, Addr: "::1", Port: 9001, Inode: 7}
+	tcp := snapshot.Socket{Proto: "tcp", Family: 6, Addr: "::1", Port: 9001, V6Only: true, Inode: 7}
+	if !alike(&m, &tcp) {
+		t.Error("two sockets")
+	}
+	for _, other := range []snapshot.Socket{
+		{Proto: "tcp", Family: 6, Addr: "::1", Port: 9001, V6Only: true, Inode: 8},
+		{Proto: "tcp", Family: 6, Addr: "::1", Port: 9001, V6Only: true},
+		{Proto: "tcp", Family: 6, Addr: "::1", Port: 9002, V6Only: true, Inode: 7},
+	} {
+		if alike(&m, &other) {
+			t.Errorf("%+v is the same", other)
+		}
+	}
+}

@@ -196,9 +196,10 @@ func (m *Model) assigned(c cube, proto uint64, counts func(*snapshot.Socket) boo
 	return nil, false
 }
 
-// alike says whether two sockets listen at one place: those that share it are one.
+// alike says whether two sockets listen at one place: those that share it are one. One of MPTCP and the one of TCP that it listens by have one
+// inode (mptcp_subflow_create_socket).
 func alike(a, b *snapshot.Socket) bool {
-	return a.Proto == b.Proto && a.Addr == b.Addr && a.Port == b.Port && a.Device == b.Device && a.Family == b.Family && a.V6Only == b.V6Only
+	return a.Inode != 0 && a.Inode == b.Inode && a.Port == b.Port || a.Proto == b.Proto && a.Addr == b.Addr && a.Port == b.Port && a.Device == b.Device && a.Family == b.Family && a.V6Only == b.V6Only
 }
 
 // chooser is a program that can give what is delivered to any socket, or to none: of TCP and UDP.

@@ -270,6 +270,10 @@ func (h *askedHost) auditAgainstReach() {
 					h.counts["audit against reach: a rule hands it to another socket"]++
 					continue
 				}
+				if a.Verdict == packet.Unreachable && h.handed(zone, family, sk) {
+					h.counts["audit against reach: a rule hands it what was sent to another port"]++
+					continue
+				}
 				h.same("audit against reach", fmt.Sprintf("%+v", w), v, a.Verdict, text(a.Because)+h.because(zone, family, sk))
 			}
 		}
@@ -286,6 +290,23 @@ func (h *askedHost) auditAgainstReach() {
 }
 
 // because is the audit's reasons about the sockets of a port.
+// handed says whether all that reaches a socket is what tproxy hands to it, which arrives at the port that it was sent to.
+func (h *askedHost) handed(zone, family string, sk *snapshot.Socket) bool {
+	found := false
+	for i := range h.report.Exposures {
+		e := &h.report.Exposures[i]
+		if e.Zone != zone || e.Family != family || e.Service.Proto != sk.Proto || e.Service.Port != sk.Port || e.Verdict != string(packet.Reachable) {
+			continue
+		}
+		f := h.followed(h.asker.Tracer(), e.Witness)
+		port := fmt.Sprintf(":%d", sk.Port)
+		if found = strings.HasSuffix(f.Socket, port) && !strings.HasSuffix(f.To, port); !found {
+			return false
+		}
+	}
+	return found
+}
+
 func (h *askedHost) because(zone, family string, sk *snapshot.Socket) string {
 	var out strings.Builder
 	for i := range h.report.Exposures {
