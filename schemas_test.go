@@ -57,7 +57,7 @@ var vocabularies = map[string][]string{
 	"finding.Exposure.Verdict": {"reachable", "unreachable", "unknown"}, "finding.Forward.Verdict": {"reachable", "unreachable", "unknown"},
 	"finding.ForwardsLeftOut.Verdict": {"reachable", "unreachable", "unknown"},
 	"finding.Coverage.Status":         {"ok", "partial", "denied", "absent", "error"},
-	"finding.Condition.State":         {"at rest", "used up", "by chance"},
+	"finding.Condition.State":         {"at rest", "used up", "by chance", "as sent", "at times", "entered"},
 	"finding.Exposure.Family":         {"ipv4", "ipv6"}, "finding.Forward.Family": {"ipv4", "ipv6"}, "finding.ForwardsLeftOut.Family": {"ipv4", "ipv6"},
 	"finding.Change.Class": {
 		finding.Wider, finding.New, finding.SeverityUp, finding.CoverageWorse, finding.Reopened, finding.Fixed, finding.CoverageMore,

@@ -170,7 +170,7 @@ func (p *party) try(q *reach.Question, a reach.Answer) Answer {
 		k := followed(&a.Doubtful[i], q.State)
 		f := p.trace(k)
 		end, conditions := arriving(&f, func(f *trace.Fate) bool { return p.arrives(q, k, f) })
-		if end == nil || conditional != nil && len(conditions) > 0 {
+		if end == nil || conditional != nil && len(conditions) > 0 || slices.ContainsFunc(conditions, entered) {
 			continue
 		}
 		found := Answer{Answer: a, Fate: end, If: conditions, Checked: true}
@@ -186,6 +186,9 @@ func (p *party) try(q *reach.Question, a reach.Answer) Answer {
 	}
 	return Answer{Answer: a}
 }
+
+// entered says of a condition that rules have to have put something into a set before: whether the sender can have that done is not known.
+func entered(c packet.Condition) bool { return c.State == packet.Entered }
 
 // followed is a witness as the tracer follows it. Of another state than new it is no connection attempt.
 func followed(w *packet.Packet, state packet.State) *packet.Packet {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ringfence/ringfence/fixtures"
 	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/reach"
 	"github.com/ringfence/ringfence/ruleset"
@@ -260,5 +261,22 @@ func TestReachableAsLongAsALimitLasts(t *testing.T) {
 	open.Tables[0].Chains[0].Rules = c.Rules
 	if got = askedWith(t, open, open).Ask(toHost(80)); got.Verdict != packet.Reachable || len(got.If) != 0 {
 		t.Errorf("%s if %v: it arrives anyway", got.Verdict, got.If)
+	}
+}
+
+// TestWhatRulesHaveEntered: whether a sender can have rules put its address into a set is not known, so that who has to be in one is no witness. Who
+// must not be in one is: it is empty for a stranger.
+func TestWhatRulesHaveEntered(t *testing.T) {
+	for verdict, c := range map[packet.Verdict]struct{ policy, rule string }{
+		packet.Unknown:   {ruleset.Drop, ruleset.Accept},
+		packet.Reachable: {ruleset.Accept, ruleset.Drop},
+	} {
+		s := host()
+		i := listen(s, s.Network.HostNetns(), "0.0.0.0", 22)
+		s.NFTables.Ruleset = table("input", c.policy, slices.Concat(meta(ruleset.MetaNfproto, 2), []ruleset.Expr{
+			{Name: "payload", Payload: &ruleset.Payload{Base: "network", Offset: 12, Len: 4, Dreg: 1}}, {Name: "lookup", Lookup: &ruleset.Lookup{Set: "seen", Sreg: 1}},
+		}, fixtures.VerdictOf(c.rule)))
+		s.NFTables.Ruleset.Tables[0].Sets = []ruleset.Set{{Name: "seen", KeyLen: 4, Dynamic: true}}
+		want(t, only(t, s, i, outside, true), verdict, map[packet.Verdict]string{packet.Unknown: "traffic adds elements to set seen"}[verdict])
 	}
 }

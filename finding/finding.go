@@ -217,7 +217,7 @@ type Cause struct {
 type Condition struct {
 	Where string `json:"where,omitempty"` // family table/chain#handle
 	Text  string `json:"text"`
-	State string `json:"state"` // at rest, used up, by chance
+	State string `json:"state"` // at rest, used up, by chance, as sent, at times, entered
 }
 
 // String is the condition with its place.

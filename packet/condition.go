@@ -10,6 +10,7 @@ const (
 	ByChance Traffic = "by chance" // it comes out one way or another
 	AsSent   Traffic = "as sent"   // the sender has to write it so
 	AtTime   Traffic = "at times"  // the clock has to show it
+	Entered  Traffic = "entered"   // rules have to have put something into a set before
 )
 
 // Condition is a part of a rule that not the packet of a question decides but the traffic before it, chance, the clock, or what its sender

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"slices"
 
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/ruleset"
 )
 
@@ -400,7 +401,28 @@ func (w *walk) lookup(o *op, r *rule) verdict {
 	if why := w.changed(o.set, true); why != "" {
 		return w.abort(r, why)
 	}
-	return w.found(o, r, w.search(o.set, key), l)
+	el := w.search(o.set, key)
+	if el == nil && o.set.src.Dynamic {
+		return w.absent(o, r, key, l)
+	}
+	return w.found(o, r, el, l)
+}
+
+// absent is for a key that is not in a set to which rules add: the traffic before can have added it since.
+func (w *walk) absent(o *op, r *rule, key []byte, l *ruleset.Lookup) verdict {
+	for i := range w.changes {
+		if c := &w.changes[i]; c.set == o.set && bytes.Equal(c.key, key) { // the packet itself has just taken it out
+			return w.found(o, r, nil, l)
+		}
+	}
+	what := " put what it looks up into the set " + o.set.src.Name
+	if !w.conditional(r, packet.AtRest, "traffic before has not"+what, packet.Entered, "traffic before has"+what) {
+		return w.found(o, r, nil, l)
+	}
+	if l.HasReg {
+		return w.abort(r, "what traffic puts into the map "+o.set.src.Name)
+	}
+	return decide(!l.Invert)
 }
 
 // changed says why the packet's own changes of a set leave open what is in it; with exact, only where

@@ -38,6 +38,9 @@ func TestTrafficBefore(t *testing.T) {
 		"quota by its name":  {nft: "tcp dport 22 quota name q drop; tcp dport 22 accept", rest: "local", used: "drop", many: 8},
 		"limit by a map":     {nft: "tcp dport 22 limit name ip saddr map { 10.10.0.8 : \"l\", 10.10.0.9 : \"l\" } accept", rest: "local", used: "drop", many: 8},
 		"meter":              {nft: "tcp dport 22 update @m { ip saddr limit rate over 10/minute burst 3 packets } drop; tcp dport 22 accept", rest: "local", used: "drop", many: 8},
+		"set of the blocked": {nft: "tcp dport 22 ip saddr @m drop; tcp dport 22 add @m { ip saddr } accept", rest: "local", used: "drop", many: 2},
+		"set of who knocked": {nft: "tcp dport 22 ip saddr @m accept; tcp dport 22 add @m { ip saddr } drop", rest: "drop", used: "local", many: 2},
+		"set of the new":     {nft: "tcp dport 22 ip saddr != @m add @m { ip saddr } accept", rest: "local", used: "drop", many: 2},
 		"ct count":           {nft: "tcp dport 22 ct count over 2 drop; tcp dport 22 accept", rest: "local", used: "drop"},
 		"recent": {iptables: `-A INPUT -p tcp --dport 22 -m recent --set --name A
 -A INPUT -p tcp --dport 22 -m recent --update --seconds 60 --hitcount 4 --name A -j DROP
