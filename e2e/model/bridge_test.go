@@ -3,6 +3,7 @@
 package model
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -99,6 +100,18 @@ func TestBridgesAgreeWithKernel(t *testing.T) {
 			b.portsAgree(name+", no forwarding", bridgePackets(r, perRuleset), reached)
 			b.forwarding("1")
 		}
+	}
+	for _, ports := range []string{"vw1", "vw1 vw2"} { // which exchange nothing with each other
+		if err := errors.Join(b.o.Load("table bridge b { }"), oracle.Shell("for p in "+ports+"; do ip link set $p type bridge_slave isolated on; done")); err != nil {
+			t.Fatal(err)
+		}
+		b.see()
+		r := rand.New(rand.NewPCG(seed, uint64(len(ports))))
+		b.compare("isolated "+ports, bridgePackets(r, perRuleset), sum)
+		b.forwarding("0")
+		b.see()
+		b.portsAgree("isolated "+ports, bridgePackets(r, perRuleset), reached)
+		b.forwarding("1")
 	}
 	sum.report(t)
 	reached.report(t)
