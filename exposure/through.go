@@ -160,13 +160,15 @@ func (v *view) besides(sk *snapshot.Socket, l *snapshot.Link, o *zones.Origin, p
 	return Answer{Answer: unknown("whether packets from another port of " + bridge.Name + " get there was not found out")}
 }
 
-// byHost is for a sender that has no port of a bridge yet, as the next container will: the host routes what it sends back to the bridge.
+// byHost is for a sender that has no port of a bridge yet, as the next container will: the host routes what it sends back to the bridge. A
+// translation does not count there: the answer goes straight to the neighbour, which does not know its address.
 func (v *view) byHost(sk *snapshot.Socket, l *snapshot.Link, o *zones.Origin, bridge *snapshot.Link, src netip.Addr, v4 bool, to reach.Sent) (Answer, bool) {
 	if o.Index != bridge.Index || !src.IsValid() {
 		return Answer{}, false
 	}
 	narrow := packet.Origin{Index: bridge.Index, From: []netip.Prefix{netip.PrefixFrom(src, src.BitLen())}, Apart: o.Apart}
 	q := leaving(narrow, sk.Proto, v4, bridge.Index, to)
+	q.Direct = true
 	a := v.host.second(q, v.host.model.Reach(q))
 	if a.Verdict != packet.Reachable {
 		return Answer{}, false
