@@ -3,8 +3,12 @@ package reach
 import "slices"
 
 // mergeFrom is how many sets of packets a chain leaves before those that differ in one field alone become one. Every rule that asks for a port and
-// an address leaves one more beside it, and the routes divide each of them again.
-const mergeFrom = 16
+// an address leaves one more beside it, and the routes divide each of them again. Of more than mergeTo it takes longer to find those that are alike
+// than to follow them all.
+const (
+	mergeFrom = 16
+	mergeTo   = 512
+)
 
 // joined are the fields that sets of packets are joined by, each with that of the conntrack entry, then those of the entry alone.
 var joined = []struct{ now, sent field }{
@@ -13,7 +17,7 @@ var joined = []struct{ now, sent field }{
 
 // merge joins sets of packets that differ in one of those fields alone: together they are the same packets.
 func merge(in []cube) []cube {
-	if len(in) < mergeFrom {
+	if len(in) < mergeFrom || len(in) > mergeTo {
 		return in
 	}
 	for _, by := range joined {
