@@ -301,11 +301,12 @@ func TestClosedInInheritsNothing(t *testing.T) {
 	}
 }
 
-// TestMemoryOfClosedIn has the process take memory until it is ended.
+// TestMemoryOfClosedIn has the process take memory until it is ended. The Go runtime says that it is out of memory, or meets a refused mapping in
+// its own collector first.
 func TestMemoryOfClosedIn(t *testing.T) {
 	_, _, hold, errs, wait := startClosedIn(t, "hog")
 	hold.Close()
-	if err := wait(); err == nil || !strings.Contains(errs.String(), "out of memory") {
+	if err := wait(); err == nil || !strings.Contains(errs.String(), "out of memory") && !strings.Contains(errs.String(), "goroutine 0 gp=") {
 		t.Errorf("it ended with %v: %.200s", err, errs)
 	}
 }
