@@ -17,7 +17,16 @@ import (
 func (v *view) detour(o *zones.Origin, proto string, v4 bool, gate *snapshot.Link, to reach.Sent, passed ...uint64) (uint64, bool) {
 	beside := !o.Local && (o.Index == gate.Index || bridgeOf(&v.host.snap.Network, o.Index) == gate.Index)
 	for _, c := range v.asker.crossings()[gate.Index] {
-		if c.homes < 2 && !c.translates && !beside || !c.port.Up || c.ns == v.seen || slices.Contains(passed, c.ns.Netns) || !forwards(&c.ns.Network, v4) {
+		if !c.port.Up || c.netns == v.seen.Netns || slices.Contains(passed, c.netns) {
+			continue
+		}
+		if c.ns == nil {
+			if v.byUnread(o, proto, v4, &c) {
+				return c.netns, true
+			}
+			continue
+		}
+		if c.homes < 2 && !c.translates && !beside || !forwards(&c.ns.Network, v4) {
 			continue
 		}
 		port, own := c.port, v.switches(o, c.port)
@@ -35,10 +44,30 @@ func (v *view) detour(o *zones.Origin, proto string, v4 bool, gate *snapshot.Lin
 	return 0, false
 }
 
-// crossing is a port of a bridge of the host, and the namespace behind it.
+// byUnread says whether anything of an origin gets to a namespace that was not read, or may: it can forward and translate as it likes.
+func (v *view) byUnread(o *zones.Origin, proto string, v4 bool, c *crossing) bool {
+	network := &v.host.snap.Network
+	for i := range network.Links {
+		outer := &network.Links[i]
+		if outer.PeerNetns != c.netns || outer.PeerIndex == 0 || !outer.Up {
+			continue
+		}
+		oif := outer.Index
+		if outer.Master != 0 && !v.switches(o, outer) {
+			oif = outer.Master
+		}
+		if !v.host.model.Shut(leaving(o.Origin, proto, v4, oif, reach.Sent{})) {
+			return true
+		}
+	}
+	return false
+}
+
+// crossing is a port of a bridge of the host, and the namespace behind it; ns is nil if that was not read.
 type crossing struct {
-	port *snapshot.Link
-	ns   *snapshot.Elsewhere
+	port  *snapshot.Link
+	netns uint64
+	ns    *snapshot.Elsewhere
 	// homes is how many of its interfaces lead to the host, translates says that its rules do.
 	homes      int
 	translates bool
@@ -63,10 +92,13 @@ func (a *Asker) crossings() map[int][]crossing {
 		}
 	}
 	for i := range links {
-		if l := &links[i]; l.Master != 0 && l.PeerIndex != 0 && read[l.PeerNetns] != nil {
-			e := read[l.PeerNetns]
-			a.crossed[l.Master] = append(a.crossed[l.Master], crossing{l, e, homes[l.PeerNetns], e.NFTables.Ruleset.Translates()})
+		l := &links[i]
+		if l.Master == 0 || l.PeerIndex == 0 || l.PeerNetns == a.snap.Network.HostNetns() {
+			continue
 		}
+		c := crossing{port: l, netns: l.PeerNetns, ns: read[l.PeerNetns], homes: homes[l.PeerNetns]}
+		c.translates = c.ns != nil && c.ns.NFTables.Ruleset.Translates()
+		a.crossed[l.Master] = append(a.crossed[l.Master], c)
 	}
 	return a.crossed
 }

@@ -18,6 +18,7 @@ func TestContainersThatForward(t *testing.T) {
 		rules   *ruleset.Ruleset // of the container
 		routed  bool             // the host sends what is for the other network to the container
 		beside  bool             // the container is beside the target alone
+		unread  bool             // nothing was read of the container
 		inside  packet.Verdict   // from its other network
 		outside packet.Verdict
 	}{
@@ -27,6 +28,7 @@ func TestContainersThatForward(t *testing.T) {
 		"it forwards, and the host leads":   {on: true, routed: true, inside: packet.Unknown, outside: packet.Unknown},
 		"it is off, and the host leads":     {routed: true, inside: packet.Unreachable, outside: packet.Unreachable},
 		"it forwards, in that network only": {on: true, beside: true, inside: packet.Unreachable, outside: packet.Unreachable},
+		"it was not read":                   {unread: true, inside: packet.Unknown, outside: packet.Unknown},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := host()
@@ -65,6 +67,9 @@ func TestContainersThatForward(t *testing.T) {
 			router.NFTables.Ruleset = c.rules
 			if c.rules == nil {
 				router.NFTables.Ruleset = &ruleset.Ruleset{Stable: true}
+			}
+			if c.unread {
+				router.Status, router.Network, router.NFTables = snapshot.Denied, snapshot.Network{}, snapshot.NFTables{}
 			}
 			wire(s, port1, 7002)
 			inside(s, 7002, -1, eth0("10.1.0.3/24"))
