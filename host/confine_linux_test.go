@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 	"unsafe"
@@ -118,7 +119,7 @@ func closedIn() {
 		go try("before")
 	}
 	ready.Wait()
-	t.Confinement = CloseIn(512 << 20)
+	t.Confinement = CloseIn(closedMemory)
 	close(closed)
 	ready.Add(threads)
 	for range threads {
@@ -146,6 +147,9 @@ func closedIn() {
 	}
 	close(end)
 }
+
+// closedMemory bounds the data of the process, in bytes.
+const closedMemory = 512 << 20
 
 // startClosedIn starts the process and reads what it says.
 func startClosedIn(t *testing.T, args ...string) (*exec.Cmd, told, *os.File, *strings.Builder, func() error) {
@@ -301,13 +305,18 @@ func TestClosedInInheritsNothing(t *testing.T) {
 	}
 }
 
-// TestMemoryOfClosedIn has the process take memory until it is ended. The Go runtime says that it is out of memory, or meets a refused mapping in
-// its own collector first.
+// TestMemoryOfClosedIn has the process take memory until it is ended, at its bound. The Go runtime says that it is out of memory, or its own
+// collector meets the refused mapping first, outside of every goroutine.
 func TestMemoryOfClosedIn(t *testing.T) {
-	_, _, hold, errs, wait := startClosedIn(t, "hog")
+	cmd, _, hold, errs, wait := startClosedIn(t, "hog")
 	hold.Close()
-	if err := wait(); err == nil || !strings.Contains(errs.String(), "out of memory") && !strings.Contains(errs.String(), "goroutine 0 gp=") {
-		t.Errorf("it ended with %v: %.200s", err, errs)
+	err := wait()
+	used, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage)
+	if err == nil || !ok || used.Maxrss<<10 < closedMemory/2 || used.Maxrss<<10 > 2*closedMemory {
+		t.Errorf("it ended with %v, and had %+v", err, used)
+	}
+	if said := errs.String(); !strings.Contains(said, "out of memory") && !strings.Contains(said, "goroutine 0 gp=") {
+		t.Errorf("it ended with %v: %.200s", err, said)
 	}
 }
 
