@@ -41,7 +41,7 @@ func TestPages(t *testing.T) {
 	}
 	man, err := exec.LookPath("man")
 	if err != nil {
-		t.Skip("no man(1)")
+		t.Skip("needs the program man (make deps installs it)")
 	}
 	dir := t.TempDir()
 	for name, text := range pages {

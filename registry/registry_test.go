@@ -154,7 +154,7 @@ func TestHive(t *testing.T) {
 // TestHiveByOthers: hivex reads the hives of the tests as we do.
 func TestHiveByOthers(t *testing.T) {
 	if _, err := exec.LookPath("hivexregedit"); err != nil {
-		t.Skip("hivexregedit is not installed (libwin-hivex-perl)")
+		t.Skip("needs the program hivexregedit (make deps installs it)")
 	}
 	tree := sampleTree(t)
 	tree.Add("A").unset("Größe") // which it writes in another encoding than the rest

@@ -43,7 +43,7 @@ func TestManualIsComplete(t *testing.T) {
 	walk(root)
 	man, err := exec.LookPath("man")
 	if err != nil {
-		t.Skip("no man(1)")
+		t.Skip("needs the program man (make deps installs it)")
 	}
 	for name := range pages {
 		cmd := exec.Command(man, "--warnings=all", "-E", "ascii", "-l", filepath.Join(dir, name))
