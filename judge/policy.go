@@ -43,6 +43,7 @@ type Policies struct {
 	compiler *ast.Compiler
 	modules  map[string]*ast.Module
 	tests    map[string]*ast.Module
+	pending  []Module // unit tests of the program's own, until somebody needs them
 	builtins map[string]bool
 	params   map[string]Param // of all checks
 	limits   limits
@@ -74,14 +75,17 @@ func Load(modules ...Module) (*Policies, error) {
 	if err := p.builtin(rego.Policies); err != nil {
 		return nil, err
 	}
-	own := map[string]string{}
-	for file, m := range p.modules {
-		own[m.Package.Path.String()] = file
-		p.builtins[file] = true // by file, since a directory of the user can have the same name
+	if len(modules) == 0 { // a test compiles them with every stage
+		return p, p.compile(ast.NewCompiler().WithCapabilities(capabilities()).WithSkipStages(checking...))
 	}
-	for file, m := range p.tests {
-		own[m.Package.Path.String()] = file
-		p.builtins[file] = true
+	if err := p.parseTests(); err != nil {
+		return nil, err
+	}
+	own := map[string]string{}
+	for _, set := range []map[string]*ast.Module{p.modules, p.tests} {
+		for file, m := range set {
+			own[m.Package.Path.String()] = file
+		}
 	}
 	for i := range modules {
 		m, err := p.add(&modules[i])
@@ -91,9 +95,6 @@ func Load(modules ...Module) (*Policies, error) {
 		if err := foreign(m, own); err != nil {
 			return nil, fmt.Errorf("%w: %s: %w", ErrPolicy, modules[i].File, err)
 		}
-	}
-	if len(modules) == 0 { // the program's own are checked by a test
-		return p, p.compile(ast.NewCompiler().WithCapabilities(capabilities()).WithSkipStages(checking...))
 	}
 	return p, p.compile(newCompiler())
 }
@@ -123,10 +124,35 @@ func (p *Policies) builtin(files fs.FS) error {
 		if err != nil {
 			return fmt.Errorf("%w: %w", ErrPolicy, err)
 		}
-		_, err = p.add(&Module{builtinDir + file, b})
+		m := Module{builtinDir + file, b}
+		p.builtins[m.File] = true // by file, since a directory of the user can have the same name
+		if isTest(m.File) {
+			p.pending = append(p.pending, m)
+			return nil
+		}
+		_, err = p.add(&m)
 		return err
 	})
 }
+
+// parseTests parses the unit tests of the program's own policies: they are a third of the text, and no audit needs them.
+func (p *Policies) parseTests() error {
+	for i := range p.pending {
+		if _, err := p.add(&p.pending[i]); err != nil {
+			return err
+		}
+	}
+	p.pending = nil
+	return nil
+}
+
+// isTest says whether a file of policies holds unit tests.
+func isTest(file string) bool { return strings.HasSuffix(file, "_test.rego") }
+
+// known are the words that the parser knows. It would make the list anew for each file.
+var known = sync.OnceValue(func() *ast.Capabilities {
+	return ast.CapabilitiesForThisVersion(ast.CapabilitiesRegoVersion(ast.RegoV1))
+})
 
 // add parses a module.
 func (p *Policies) add(f *Module) (*ast.Module, error) {
@@ -137,7 +163,7 @@ func (p *Policies) add(f *Module) (*ast.Module, error) {
 		return nil, fmt.Errorf("%w: %s: read twice", ErrPolicy, f.File)
 	}
 	m, err := ast.ParseModuleWithOpts(f.File, string(f.Text), ast.ParserOptions{
-		ProcessAnnotation: true, RegoVersion: ast.RegoV1,
+		ProcessAnnotation: true, RegoVersion: ast.RegoV1, Capabilities: known(),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrPolicy, err)
@@ -147,7 +173,7 @@ func (p *Policies) add(f *Module) (*ast.Module, error) {
 			return nil, fmt.Errorf("%w: %s: schemas in METADATA are refused: input has its own", ErrPolicy, f.File)
 		}
 	}
-	if strings.HasSuffix(f.File, "_test.rego") {
+	if isTest(f.File) {
 		p.tests[f.File] = m
 	} else {
 		p.modules[f.File] = m

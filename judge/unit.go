@@ -48,6 +48,11 @@ func (p *Policies) Test(ctx context.Context, opt TestOptions) ([]TestResult, []C
 	for k, m := range p.modules {
 		all[k] = m.Copy()
 	}
+	if !opt.User {
+		if err := p.parseTests(); err != nil {
+			return nil, nil, err
+		}
+	}
 	users := map[string]bool{}
 	for k, m := range p.tests {
 		user := !p.builtins[k]
