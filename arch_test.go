@@ -20,11 +20,12 @@ var ours = map[string][]string{
 	"cmd/ringfence": {"*"},
 	"host":          {},
 	"host/wire":     {"snapshot", "ruleset"}, // messages become their values
-	"checks":        {"host", "host/wire", "snapshot", "ruleset", "rego"},
+	"checks":        {"host", "host/wire", "snapshot", "ruleset", "rego", "sshd"},
 	"snapshot":      {"ruleset", "escape"},
 	"escape":        {},
 	"registry":      {}, // files of Windows, which are read on every system
-	"winhost":       {"registry", "snapshot"},
+	"winhost":       {"registry", "snapshot", "sshd"},
+	"sshd":          {"snapshot"},
 	"version":       {},
 	"usage":         {"words"},
 	"words":         {},

@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/ringfence/ringfence/sshd"
 )
 
 // interpreters run programs that their arguments name; for other programs the arguments say nothing
@@ -160,7 +162,7 @@ func shellCommand(args []string) []string {
 		if i+1 == len(args) {
 			return nil
 		}
-		list := words(strings.TrimSpace(args[i+1]))
+		list := sshd.Words(strings.TrimSpace(args[i+1]))
 		for len(list) > 0 && (list[0] == "exec" || strings.Contains(list[0], "=")) {
 			list = list[1:]
 		}

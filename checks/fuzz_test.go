@@ -11,6 +11,7 @@ import (
 
 	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/sshd"
 )
 
 // nested is text of a depth that no file has: whoever writes it wants the parser to run out of stack or time.
@@ -53,7 +54,7 @@ func FuzzSSHD(f *testing.F) {
 			return bytes.ReplaceAll(b, []byte("NEXT"), []byte("/"+strconv.Itoa(level+1))), nil
 		}
 		inTime(t, 5*time.Second, len(b), func() {
-			_, _ = parseSSHD("/0", read, func(p string) []string { return []string{p} })
+			_, _ = sshd.Parse("/0", sshd.Source{Read: read, Glob: func(p string) []string { return []string{p} }})
 		})
 	})
 }

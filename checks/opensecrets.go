@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/sshd"
 )
 
 // maxOpenSecrets bounds what is kept, maxUnitsRead the units that are read.
@@ -134,14 +135,14 @@ func (s *Scan) unitSecrets(unit string, lines []unitLine) (list []snapshot.OpenS
 		}
 	}
 	for _, v := range listOfKey(lines, "[Service]", "Environment") {
-		for _, kv := range words(v) {
+		for _, kv := range sshd.Words(v) {
 			if name, value, ok := strings.Cut(kv, "="); ok && secretVariable.MatchString(name) && isSecret(value) {
 				note("unit", name, "")
 			}
 		}
 	}
 	for _, v := range listOfKey(lines, "[Service]", "ExecStart") {
-		if name := secretIn(words(v)); name != "" {
+		if name := secretIn(sshd.Words(v)); name != "" {
 			note("unit", name, "")
 		}
 	}

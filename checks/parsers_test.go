@@ -18,6 +18,7 @@ import (
 	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/host/wire"
 	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/sshd"
 )
 
 // TestIdentify: a name counts for what it says only where root made it, and what is inside a container says nothing.
@@ -126,17 +127,17 @@ func TestSSHConfigurationFromFiles(t *testing.T) {
 		}
 	}
 	h := host.At(root)
-	f, err := parseSSHD(defaultSSHDConfig, h.ReadFile, func(p string) []string { list, _ := h.Glob(p); return list })
+	f, err := sshd.Parse(defaultSSHDConfig, sshd.Source{Read: h.ReadFile, Glob: func(p string) []string { list, _ := h.Glob(p); return list }})
 	if err != nil {
 		t.Fatal(err)
 	}
-	global := f.global(nil, listsOf(judgedDefaults))
+	global := f.Global(nil, sshd.Defaults())
 	if global["passwordauthentication"][0] != "no" || global["permitrootlogin"][0] != "yes" {
 		t.Errorf("the first value does not hold: %v", global)
 	}
-	bob := &sshdConn{user: &sshdUser{name: "bob"}, addr: "10.0.0.1"}
-	if len(f.blocks) != 2 || f.over(bob, global)["permitrootlogin"][0] != "no" || f.blocks[0] != "Address 10.0.0.0/8 User bob" {
-		t.Errorf("blocks %+v", f.blocks)
+	bob := &sshd.Conn{User: &sshd.User{Name: "bob"}, Addr: "10.0.0.1"}
+	if len(f.Blocks) != 2 || f.Over(bob, global)["permitrootlogin"][0] != "no" || f.Blocks[0] != "Address 10.0.0.0/8 User bob" {
+		t.Errorf("blocks %+v", f.Blocks)
 	}
 }
 
@@ -271,7 +272,7 @@ func FuzzParsers(f *testing.F) {
 		identify(cgroupPath(b), []int{0, 0, 1001})
 		osRelease(b)
 		_ = parseOpenClaw(b, new(snapshot.OpenClawConfig))
-		_, _ = parseSSHD("/x", func(string) ([]byte, error) { return b, nil }, func(string) []string { return nil })
+		_, _ = sshd.Parse("/x", sshd.Source{Read: func(string) ([]byte, error) { return b, nil }, Glob: func(string) []string { return nil }})
 		for _, k := range socketKinds {
 			_, _, _ = parseSocket(k, b, func(int) string { return "" })
 		}

@@ -22,31 +22,32 @@ func TestOneCollectorTakesNoOtherDown(t *testing.T) {
 	late := make(chan struct{})
 	for _, c := range []struct {
 		name    string
+		limit   time.Duration
 		status  snapshot.Status
 		reason  string
 		collect func(context.Context, *Scan, *snapshot.Snapshot) *Outcome
 	}{
-		{"hangs", snapshot.Error, "no answer within 50ms", func(_ context.Context, _ *Scan, s *snapshot.Snapshot) *Outcome {
+		{"hangs", 50 * time.Millisecond, snapshot.Error, "no answer within 50ms", func(_ context.Context, _ *Scan, s *snapshot.Snapshot) *Outcome {
 			<-late
 			s.Host.Name = "late"
 			return new(Outcome)
 		}},
-		{"sees that time is over", snapshot.Partial, "no time for more", func(ctx context.Context, _ *Scan, s *snapshot.Snapshot) *Outcome {
+		{"sees that time is over", 2 * time.Second, snapshot.Partial, "no time for more", func(ctx context.Context, _ *Scan, s *snapshot.Snapshot) *Outcome {
 			<-ctx.Done()
 			s.Host.Name = "in time"
 			o := new(Outcome)
 			o.partial("no time for more")
 			return o
 		}},
-		{"panics", snapshot.Error, "collector stopped", func(context.Context, *Scan, *snapshot.Snapshot) *Outcome { panic("index out of range") }},
-		{"sees a part", snapshot.Partial, "x", func(context.Context, *Scan, *snapshot.Snapshot) *Outcome {
+		{"panics", time.Minute, snapshot.Error, "collector stopped", func(context.Context, *Scan, *snapshot.Snapshot) *Outcome { panic("index out of range") }},
+		{"sees a part", time.Minute, snapshot.Partial, "x", func(context.Context, *Scan, *snapshot.Snapshot) *Outcome {
 			o := new(Outcome)
 			o.partialIn("p", "x")
 			return o
 		}},
-		{"sees all", snapshot.OK, "", func(context.Context, *Scan, *snapshot.Snapshot) *Outcome { return new(Outcome) }},
+		{"sees all", time.Minute, snapshot.OK, "", func(context.Context, *Scan, *snapshot.Snapshot) *Outcome { return new(Outcome) }},
 	} {
-		scratch, cov := run(t.Context(), Collector{Name: c.name, Collect: c.collect}, scan, 50*time.Millisecond)
+		scratch, cov := run(t.Context(), Collector{Name: c.name, Collect: c.collect}, scan, c.limit)
 		if cov.Status != c.status || !strings.Contains(strings.Join(cov.Reasons, " "), c.reason) {
 			t.Errorf("%s: %+v", c.name, cov)
 		}

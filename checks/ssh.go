@@ -15,6 +15,7 @@ import (
 
 	"github.com/ringfence/ringfence/host/wire"
 	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/sshd"
 )
 
 // serverPrograms maps the program file of an SSH server to its kind.
@@ -161,7 +162,7 @@ func (s *Scan) withoutFile(p *process, argv []string, srv *snapshot.SSHServer) s
 		settings = dropbearSettings(argv)
 	}
 	accounts := loginFiles(r.lookup)
-	g := &sshdGroup{users: accounts.principals(new(sshdFile))}
+	g := &sshd.Group{Users: accounts.principals(new(sshd.File))}
 	cfg.Contexts = []snapshot.SSHContext{{Settings: settings, Logins: accounts.logins(g, settings)}}
 	return cfg
 }

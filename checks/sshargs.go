@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/sshd"
 )
 
 // sshdCommand is what the command line of sshd says.
@@ -92,7 +93,7 @@ func (c *sshdCommand) note(option byte, value string) {
 	case 'p':
 		c.options = append(c.options, "port="+value)
 	case 'o':
-		if key, args := splitDirective(value); key != "" {
+		if key, args := sshd.Directive(value); key != "" {
 			c.options = append(c.options, key+"="+strings.Join(args, " "))
 		}
 	}
@@ -109,25 +110,12 @@ func (c sshdCommand) by(exe string) sshdCommand {
 	return c
 }
 
-// optionSettings are options as settings: the first of a keyword counts.
-func optionSettings(options []string) map[string][]string {
-	m := map[string][]string{}
-	for _, o := range options {
-		key, value, _ := strings.Cut(o, "=")
-		n := &sshdNode{key: key, args: words(value)}
-		if _, set := m[key]; !set || listKeyword(key) {
-			m[key] = append(m[key], valuesOf(n)...)
-		}
-	}
-	return m
-}
-
 // keptOptions are the options whose values can be shown: those that the checks read. Of the others the name is kept.
 func keptOptions(options []string) []string {
 	var list []string
 	for _, o := range options {
 		key, _, _ := strings.Cut(o, "=")
-		if _, ok := judgedDefaults[key]; !ok && !slices.Contains([]string{"port", "listenaddress", "authenticationmethods", "allowusers", "allowgroups", "denyusers", "denygroups"}, key) {
+		if !sshd.Judged(key) && !slices.Contains([]string{"port", "listenaddress", "authenticationmethods", "allowusers", "allowgroups", "denyusers", "denygroups"}, key) {
 			o = key
 		}
 		list = append(list, o)
@@ -312,7 +300,7 @@ func (s *Scan) startsWith(service string) (argv []string, why string) {
 	}
 	env := map[string]string{}
 	for _, l := range listOfKey(lines, "[Service]", "Environment") {
-		for _, w := range words(l) {
+		for _, w := range sshd.Words(l) {
 			if k, v, ok := strings.Cut(w, "="); ok {
 				env[k] = v
 			}
@@ -328,11 +316,11 @@ func (s *Scan) startsWith(service string) (argv []string, why string) {
 		}
 		for line := range strings.Lines(string(b)) {
 			if k, v, ok := strings.Cut(strings.TrimSpace(line), "="); ok && k != "" && k[0] != '#' {
-				env[k] = strings.Join(words(v), " ")
+				env[k] = strings.Join(sshd.Words(v), " ")
 			}
 		}
 	}
-	for _, w := range words(starts[len(starts)-1]) {
+	for _, w := range sshd.Words(starts[len(starts)-1]) {
 		name, plain := strings.CutPrefix(w, "$")
 		switch {
 		case plain && name != "" && name[0] != '{': // a word of its own is split (systemd.service(5), COMMAND LINES)

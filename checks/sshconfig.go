@@ -13,18 +13,8 @@ import (
 
 	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/sshd"
 )
-
-// judgedDefaults are sshd's compiled-in values of the settings that the checks read
-// (servconf.c, fill_default_server_options); they hold where no file sets them.
-var judgedDefaults = map[string]string{
-	"permitrootlogin": "prohibit-password", "passwordauthentication": "yes",
-	"kbdinteractiveauthentication": "yes", "permitemptypasswords": "no",
-	"pubkeyauthentication": "yes", "usepam": "no",
-	"hostbasedauthentication": "no", "ignorerhosts": "yes", "strictmodes": "yes", "permituserenvironment": "no", "gatewayports": "no",
-	"permittunnel": "no", "maxauthtries": "6", "logingracetime": "120", "maxstartups": "10:30:100", "disableforwarding": "no",
-	"allowtcpforwarding": "yes",
-}
 
 // sshConfig reads the effective configuration for all connections that its Match blocks tell apart. sshd itself is asked first: only
 // it knows what its version and its build make of the files. It is only asked about the host's own server and about files that
@@ -32,10 +22,10 @@ var judgedDefaults = map[string]string{
 func (s *Scan) sshConfig(ctx context.Context, p *process, k configKey, options []string, itself bool) (snapshot.SSHConfig, *sshReader, error) {
 	cfg := snapshot.SSHConfig{Path: k.path, Source: "files", Mntns: k.mntns, Server: k.word, Options: keptOptions(options)}
 	r := s.sshReader(p, k)
-	files := new(sshdFile)
+	files := new(sshd.File)
 	var err error
 	if k.path != "none" { // sshd(8), -f
-		files, err = parseSSHD(k.path, r.read, r.glob)
+		files, err = sshd.Parse(k.path, sshd.Source{Read: r.read, Glob: r.glob})
 	}
 	if err != nil {
 		return cfg, r, err
@@ -43,16 +33,16 @@ func (s *Scan) sshConfig(ctx context.Context, p *process, k configKey, options [
 	if r.cut {
 		return cfg, r, errUnlisted
 	}
-	cfg.Word, cfg.DropIns = r.word, files.dropIns
+	cfg.Word, cfg.DropIns = r.word, files.DropIns
 	if p != nil {
 		cfg.Container = p.Container
 	}
 	accounts := loginFiles(r.lookup)
-	most := maxQuestions
+	most := sshd.MaxQuestions
 	if !k.word.Trusted() || !r.word.Trusted() {
-		most = maxQuestionsOfUser
+		most = sshd.MaxQuestionsOfUser
 	}
-	given, asked := optionSettings(options), r.own && r.word.Trusted()
+	given, asked := sshd.OptionSettings(options), r.own && r.word.Trusted()
 	var global map[string][]string
 	if asked {
 		if global, cfg.Source = s.askSSHD(ctx, k.path, options, ""); global == nil {
@@ -60,37 +50,29 @@ func (s *Scan) sshConfig(ctx context.Context, p *process, k configKey, options [
 		}
 	}
 	if !asked {
-		global, cfg.Source = files.global(given, listsOf(judgedDefaults)), "files"
+		global, cfg.Source = files.Global(given, sshd.Defaults()), "files"
 	}
-	groups, whole := files.groups(accounts.principals(files), endsOf(global, itself), most)
+	groups, whole := files.Groups(accounts.principals(files), sshd.EndsOf(global, itself), most)
 	if !whole {
 		return cfg, r, fmt.Errorf("%s: its Match blocks tell more connections apart than are thought through", k.path)
 	}
 	for _, g := range groups {
 		var settings map[string][]string
-		if asked && len(g.blocks) > 0 && g.conn.user.real {
-			settings, _ = s.askSSHD(ctx, k.path, options, g.conn.spec())
+		if asked && len(g.Blocks) > 0 && g.Conn.User.Real {
+			settings, _ = s.askSSHD(ctx, k.path, options, g.Conn.Spec())
 		}
 		if settings == nil {
-			settings = files.over(g.conn, global)
+			settings = files.Over(g.Conn, global)
 		}
 		if r.own {
-			r.notePlaces(g.users, settings)
+			r.notePlaces(g.Users, settings)
 		}
 		cfg.Contexts = append(cfg.Contexts, snapshot.SSHContext{
-			Match: files.label(g.blocks), Settings: bounded(settings), Logins: accounts.logins(g, settings),
+			Match: files.Label(g.Blocks), Settings: bounded(settings), Logins: accounts.logins(g, settings),
 		})
 	}
 	slices.SortStableFunc(cfg.Contexts, func(a, b snapshot.SSHContext) int { return len(a.Match) - len(b.Match) })
 	return cfg, r, nil
-}
-
-func listsOf(m map[string]string) map[string][]string {
-	lists := map[string][]string{}
-	for k, v := range m {
-		lists[k] = []string{v}
-	}
-	return lists
 }
 
 // sshReader reads the files of one configuration as its server sees them, and notes whose word they are.
@@ -185,7 +167,7 @@ func bounded(all map[string][]string) map[string][]string {
 		for _, x := range v {
 			size += len(x)
 		}
-		if _, judged := judgedDefaults[k]; judged || size <= maxSettingSize && len(v) <= maxSettingLists {
+		if sshd.Judged(k) || size <= maxSettingSize && len(v) <= maxSettingLists {
 			keep[k] = v
 		}
 	}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/sshd"
 )
 
 // sshdTexts are configurations as people write them, and as nobody should.
@@ -50,7 +51,7 @@ func TestSSHDReadsTheSame(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Fatal("needs root: sshd -T reads host keys")
 	}
-	sshd, err := exec.LookPath("/usr/sbin/sshd")
+	program, err := exec.LookPath("/usr/sbin/sshd")
 	if err != nil {
 		t.Skip("needs the program sshd")
 	}
@@ -66,17 +67,17 @@ func TestSSHDReadsTheSame(t *testing.T) {
 	var script strings.Builder
 	script.WriteString("mount -t tmpfs none /run && mkdir /run/sshd\n")
 	var asked []func(out string)
-	conns := []*sshdConn{}
-	for _, u := range []*sshdUser{{name: "root", real: true, groups: []string{"root"}}, {name: "daemon", real: true, groups: []string{"daemon"}}} {
+	conns := []*sshd.Conn{}
+	for _, u := range []*sshd.User{{Name: "root", Real: true, Groups: []string{"root"}}, {Name: "daemon", Real: true, Groups: []string{"daemon"}}} {
 		for _, addr := range []string{"10.0.0.1", "10.1.0.1", "192.168.1.1", "fd00::1"} {
-			conns = append(conns, &sshdConn{user: u, host: "a.example.org", addr: addr, laddr: "192.0.2.2", lport: "2222"})
+			conns = append(conns, &sshd.Conn{User: u, Host: "a.example.org", Addr: addr, LAddr: "192.0.2.2", LPort: "2222"})
 		}
 	}
 	for i, text := range sshdTexts {
 		file := filepath.Join(dir, fmt.Sprintf("config%d", i))
 		writeFile(t, file, strings.ReplaceAll(text, "DIR", dir))
 		h := host.At("/")
-		f, err := parseSSHD(file, h.ReadFile, func(p string) []string { list, _ := h.Glob(p); return list })
+		f, err := sshd.Parse(file, sshd.Source{Read: h.ReadFile, Glob: func(p string) []string { list, _ := h.Glob(p); return list }})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -86,13 +87,13 @@ func TestSSHDReadsTheSame(t *testing.T) {
 				given = readOptions([]string{"sshd", "-D"}, false)
 			}
 			for _, c := range conns {
-				fmt.Fprintf(&script, "echo '#'; %s -T -h %s -f %s -C %s", sshd, key, file, c.spec())
+				fmt.Fprintf(&script, "echo '#'; %s -T -h %s -f %s -C %s", program, key, file, c.Spec())
 				if o != "" {
 					fmt.Fprintf(&script, " -o '%s'", o)
 				}
 				script.WriteString("\n")
-				want := f.over(c, f.global(optionSettings(given.options), listsOf(judgedDefaults)))
-				asked = append(asked, func(out string) { compareSettings(t, text, o, c.spec(), out, want) })
+				want := f.Over(c, f.Global(sshd.OptionSettings(given.options), sshd.Defaults()))
+				asked = append(asked, func(out string) { compareSettings(t, text, o, c.Spec(), out, want) })
 			}
 		}
 	}
@@ -127,7 +128,7 @@ func compareSettings(t *testing.T, text, option, spec, out string, want map[stri
 			settings[k] = append(settings[k], v)
 		}
 	}
-	for _, k := range append(slices.Sorted(maps.Keys(judgedDefaults)), "authenticationmethods", "allowusers") {
+	for _, k := range append(slices.Sorted(maps.Keys(sshd.Defaults())), "authenticationmethods", "allowusers") {
 		got := strings.Join(settings[k], " ")
 		if k == "permitrootlogin" {
 			got = strings.Replace(got, "without-password", "prohibit-password", 1)
@@ -192,15 +193,15 @@ func TestWhoLogsInWithAPassword(t *testing.T) {
 	}
 	logins := func(config string) map[string]*snapshot.SSHLogins {
 		files["/c"] = config
-		f, err := parseSSHD("/c", read, func(string) []string { return nil })
+		f, err := sshd.Parse("/c", sshd.Source{Read: read, Glob: func(string) []string { return nil }})
 		if err != nil {
 			t.Fatal(err)
 		}
 		a := loginFiles(read)
-		groups, _ := f.groups(a.principals(f), sshdEnds{names: true}, maxQuestions)
+		groups, _ := f.Groups(a.principals(f), sshd.Ends{Names: true}, sshd.MaxQuestions)
 		m := map[string]*snapshot.SSHLogins{}
 		for _, g := range groups {
-			m[f.label(g.blocks)] = a.logins(g, f.over(g.conn, f.global(nil, listsOf(judgedDefaults))))
+			m[f.Label(g.Blocks)] = a.logins(g, f.Over(g.Conn, f.Global(nil, sshd.Defaults())))
 		}
 		return m
 	}
@@ -282,7 +283,7 @@ func TestRootIsAmongTheAccounts(t *testing.T) {
 			}
 			return nil, os.ErrPermission
 		})
-		if got := a.logins(&sshdGroup{users: a.principals(new(sshdFile))}, nil); got.Root != snapshot.Yes || !got.Others {
+		if got := a.logins(&sshd.Group{Users: a.principals(new(sshd.File))}, nil); got.Root != snapshot.Yes || !got.Others {
 			t.Errorf("%s: %+v", name, got)
 		}
 	}
@@ -451,7 +452,7 @@ func TestLongConfigurationsEnd(t *testing.T) {
 		"blocks":   blocks.String(),
 	} {
 		inTime(t, 5*time.Second, len(text), func() {
-			f, err := parseSSHD("/c", func(string) ([]byte, error) { return []byte(text), nil }, func(string) []string { return nil })
+			f, err := sshd.Parse("/c", sshd.Source{Read: func(string) ([]byte, error) { return []byte(text), nil }, Glob: func(string) []string { return nil }})
 			if err != nil {
 				if name == "networks" {
 					return
@@ -460,11 +461,11 @@ func TestLongConfigurationsEnd(t *testing.T) {
 			}
 			a := &sshAccountsOf{}
 			for i := range maxPrincipals {
-				a.users = append(a.users, &sshdUser{name: fmt.Sprintf("u%d", i), uid: 1000 + i, real: true})
+				a.users = append(a.users, &sshd.User{Name: fmt.Sprintf("u%d", i), UID: 1000 + i, Real: true})
 			}
-			groups, whole := f.groups(a.principals(f), sshdEnds{names: true}, maxQuestionsOfUser)
+			groups, whole := f.Groups(a.principals(f), sshd.Ends{Names: true}, sshd.MaxQuestionsOfUser)
 			for _, g := range groups {
-				a.logins(g, f.over(g.conn, f.global(nil, listsOf(judgedDefaults))))
+				a.logins(g, f.Over(g.Conn, f.Global(nil, sshd.Defaults())))
 			}
 			if whole {
 				t.Errorf("%s: more than is thought through is called whole", name)

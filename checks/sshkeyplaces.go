@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/sshd"
 )
 
 // keyPlace is a file by which accounts log in that a configuration of the host's own server names (sshd_config(5), AuthorizedKeysFile,
@@ -25,7 +26,7 @@ type keyPlace struct {
 const maxKeyPlaces = 4096
 
 // notePlaces adds the files by which these accounts log in under these settings.
-func (r *sshReader) notePlaces(users []*sshdUser, settings map[string][]string) {
+func (r *sshReader) notePlaces(users []*sshd.User, settings map[string][]string) {
 	if first(settings, "pubkeyauthentication", "yes") == "no" {
 		return
 	}
@@ -36,13 +37,13 @@ func (r *sshReader) notePlaces(users []*sshdUser, settings map[string][]string) 
 	}
 	loose := first(settings, "strictmodes") == "no"
 	for _, u := range users {
-		if !u.real || listed(u.name, u.groups, settings) == snapshot.No || u.uid == 0 && first(settings, "permitrootlogin") == "no" {
+		if !u.Real || sshd.Listed(u.Name, u.Groups, settings) == snapshot.No || u.UID == 0 && first(settings, "permitrootlogin") == "no" {
 			continue
 		}
 		for setting, what := range map[string]string{"authorizedkeysfile": "", "authorizedprincipalsfile": snapshot.KeysOfPrincipals} {
 			for pattern := range strings.FieldsSeq(strings.Join(settings[setting], " ")) {
 				if pattern = strings.Trim(pattern, `"`); pattern != "none" {
-					r.addPlace(keyPlace{file: pattern, what: what, user: u.name, loose: loose})
+					r.addPlace(keyPlace{file: pattern, what: what, user: u.Name, loose: loose})
 				}
 			}
 		}

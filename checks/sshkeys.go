@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/sshd"
 )
 
 // maxLoginAccounts bounds the accounts of which it is asked by what they can log in.
@@ -37,7 +38,7 @@ func (s *Scan) sshAccounts(ctx context.Context, config string, options []string,
 		}
 		settings := shared
 		if perUser {
-			settings, _ = s.askSSHD(ctx, config, options, (&sshdConn{user: &sshdUser{name: u.name}, host: "unknown.invalid", addr: "192.0.2.1", laddr: "192.0.2.2", lport: "22"}).spec())
+			settings, _ = s.askSSHD(ctx, config, options, (&sshd.Conn{User: &sshd.User{Name: u.name}, Host: "unknown.invalid", Addr: "192.0.2.1", LAddr: "192.0.2.2", LPort: "22"}).Spec())
 		}
 		a := snapshot.SSHAccount{
 			Config: config, Name: u.name, UID: u.uid, LoggedIn: logged[u.name], Admin: administrator(u, s.groupNames(u), become),
@@ -131,7 +132,7 @@ func admitted(u user, settings map[string][]string, groups []string) (can snapsh
 	if root := first(settings, "permitrootlogin"); u.uid == 0 && (root == "no" || root == "forced-commands-only") {
 		return snapshot.No, "PermitRootLogin is " + root
 	}
-	switch listed(u.name, groups, settings) {
+	switch sshd.Listed(u.name, groups, settings) {
 	case snapshot.No:
 		return snapshot.No, "the lists of users and groups do not let it in"
 	case "":

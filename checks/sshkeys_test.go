@@ -13,6 +13,7 @@ import (
 
 	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/sshd"
 )
 
 const someKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl a@b"
@@ -122,9 +123,9 @@ func TestKeysElsewhere(t *testing.T) {
 	if err := os.Chmod(filepath.Join(bed, "srv/open"), 0o777); err != nil {
 		t.Fatal(err)
 	}
-	users := map[string]*sshdUser{
-		"root": {name: "root", real: true}, "ann": {name: "ann", uid: 1000, real: true}, "git": {name: "git", uid: 1001, real: true},
-		"nobody": {name: "ringfence-nobody", uid: -1},
+	users := map[string]*sshd.User{
+		"root": {Name: "root", Real: true}, "ann": {Name: "ann", UID: 1000, Real: true}, "git": {Name: "git", UID: 1001, Real: true},
+		"nobody": {Name: "ringfence-nobody", UID: -1},
 	}
 	for name, c := range map[string]struct {
 		who      []string
@@ -142,7 +143,7 @@ func TestKeysElsewhere(t *testing.T) {
 		"not there, not asked": {[]string{"ann"}, map[string][]string{"authorizedkeysfile": {"/srv/open/%u"}, "strictmodes": {"no"}}, "ann /srv/open/ann"},
 	} {
 		r, sec, out := new(sshReader), new(snapshot.SSH), new(Outcome)
-		var list []*sshdUser
+		var list []*sshd.User
 		for _, n := range c.who {
 			list = append(list, users[n])
 		}

@@ -8,16 +8,14 @@ import (
 	"strings"
 
 	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/sshd"
 )
 
 // sshAccountsOf is who can log in where a server runs: the accounts of its files, and whether there are others.
 type sshAccountsOf struct {
-	users  []*sshdUser
+	users  []*sshd.User
 	others bool // the files do not name everybody
 }
-
-// passwordEmpty says of an account that it needs no password.
-const passwordEmpty snapshot.Login = "empty"
 
 // maxPrincipals bounds the accounts of one server that are thought through.
 const maxPrincipals = 128
@@ -34,7 +32,7 @@ func loginFiles(read func(string) ([]byte, error)) *sshAccountsOf {
 	passwd := text("/etc/passwd")
 	a := &sshAccountsOf{others: passwd == "" || otherAccounts(read) || otherPasswords(read)}
 	if passwd == "" { // root is one of those whom it does not name
-		a.users = append(a.users, &sshdUser{name: "root", real: true, groups: []string{"root"}})
+		a.users = append(a.users, &sshd.User{Name: "root", Real: true, Groups: []string{"root"}})
 	}
 	shadow, shadowErr := read("/etc/shadow")
 	hashes := map[string]string{}
@@ -49,7 +47,7 @@ func loginFiles(read func(string) ([]byte, error)) *sshAccountsOf {
 		if len(f) < 6 {
 			continue
 		}
-		u := &sshdUser{name: f[0], uid: atoi(f[2]), real: true, groups: append(slices.Clone(groups.ofGID[f[3]]), groups.ofName[f[0]]...)}
+		u := &sshd.User{Name: f[0], UID: atoi(f[2]), Real: true, Groups: append(slices.Clone(groups.ofGID[f[3]]), groups.ofName[f[0]]...)}
 		hash, known := hashes[f[0]]
 		if f[1] != "x" {
 			hash, known = f[1], true
@@ -57,14 +55,14 @@ func loginFiles(read func(string) ([]byte, error)) *sshAccountsOf {
 		switch {
 		case shadowErr != nil && f[1] == "x" && !gone(shadowErr):
 		case !known:
-			u.password = snapshot.No
+			u.Password = snapshot.No
 		default:
-			u.password = passwordIn(hash)
+			u.Password = passwordIn(hash)
 		}
-		if u.password == snapshot.No && !a.others && u.name != "root" && !loginShell(path.Join("/", strings.Join(f[6:], ":"))) {
+		if u.Password == snapshot.No && !a.others && u.Name != "root" && !loginShell(path.Join("/", strings.Join(f[6:], ":"))) {
 			continue // nobody: an account of the system that is no login
 		}
-		if len(a.users) >= maxPrincipals && (u.uid != 0 || len(a.users) >= 2*maxPrincipals) { // root can be the last
+		if len(a.users) >= maxPrincipals && (u.UID != 0 || len(a.users) >= 2*maxPrincipals) { // root can be the last
 			a.others = true
 			continue
 		}
@@ -77,7 +75,7 @@ func loginFiles(read func(string) ([]byte, error)) *sshAccountsOf {
 func passwordIn(entry string) snapshot.Login {
 	switch {
 	case entry == "":
-		return passwordEmpty
+		return sshd.PasswordEmpty
 	case strings.HasPrefix(entry, "$") || strings.HasPrefix(entry, "_") || len(entry) == 13 && !strings.ContainsAny(entry, "!*"):
 		return snapshot.Yes
 	}
@@ -200,19 +198,19 @@ func pamLine(line string) (include, module string) {
 }
 
 // principals are the accounts, somebody who has none, and one for each name and group that Match blocks name and no account has.
-func (a *sshAccountsOf) principals(f *sshdFile) []*sshdUser {
-	list := append(slices.Clone(a.users), &sshdUser{name: "ringfence-nobody", uid: -1})
-	for _, names := range f.criteriaOf("user") {
-		for _, name := range examples([]string{names}) {
-			if !slices.ContainsFunc(list, func(u *sshdUser) bool { return patternList(name, u.name) == 1 }) {
-				list = append(list, &sshdUser{name: name, uid: -1})
+func (a *sshAccountsOf) principals(f *sshd.File) []*sshd.User {
+	list := append(slices.Clone(a.users), &sshd.User{Name: "ringfence-nobody", UID: -1})
+	for _, names := range f.CriteriaOf("user") {
+		for _, name := range sshd.Examples([]string{names}) {
+			if !slices.ContainsFunc(list, func(u *sshd.User) bool { return sshd.PatternList(name, u.Name) == 1 }) {
+				list = append(list, &sshd.User{Name: name, UID: -1})
 			}
 		}
 	}
-	for _, names := range f.criteriaOf("group") {
-		for _, name := range examples([]string{names}) {
-			if !slices.ContainsFunc(list, func(u *sshdUser) bool { return slices.Contains(u.groups, name) }) {
-				list = append(list, &sshdUser{name: "ringfence-nobody", uid: -1, groups: []string{name}})
+	for _, names := range f.CriteriaOf("group") {
+		for _, name := range sshd.Examples([]string{names}) {
+			if !slices.ContainsFunc(list, func(u *sshd.User) bool { return slices.Contains(u.Groups, name) }) {
+				list = append(list, &sshd.User{Name: "ringfence-nobody", UID: -1, Groups: []string{name}})
 			}
 		}
 	}
@@ -220,62 +218,29 @@ func (a *sshAccountsOf) principals(f *sshdFile) []*sshdUser {
 }
 
 // logins says who of a group of connections is let in by a password, under its settings.
-func (a *sshAccountsOf) logins(g *sshdGroup, settings map[string][]string) *snapshot.SSHLogins {
+func (a *sshAccountsOf) logins(g *sshd.Group, settings map[string][]string) *snapshot.SSHLogins {
 	l := &snapshot.SSHLogins{Root: snapshot.No}
-	for _, u := range g.users {
-		if listed(u.name, u.groups, settings) == snapshot.No {
+	for _, u := range g.Users {
+		if sshd.Listed(u.Name, u.Groups, settings) == snapshot.No {
 			continue
 		}
 		switch {
-		case !u.real:
+		case !u.Real:
 			l.Others = l.Others || a.others
-		case u.name == "root" || u.uid == 0:
-			if u.password != snapshot.No {
+		case u.Name == "root" || u.UID == 0:
+			if u.Password != snapshot.No {
 				l.Root = snapshot.Yes
 			} else if l.Root == snapshot.No {
 				l.Root = snapshot.Locked
 			}
-		case u.password == snapshot.No && !a.others:
-			l.Locked = append(l.Locked, u.name)
+		case u.Password == snapshot.No && !a.others:
+			l.Locked = append(l.Locked, u.Name)
 		default:
-			l.Users = append(l.Users, u.name)
+			l.Users = append(l.Users, u.Name)
 		}
-		if u.real && u.password == passwordEmpty {
-			l.Empty = append(l.Empty, u.name)
+		if u.Real && u.Password == sshd.PasswordEmpty {
+			l.Empty = append(l.Empty, u.Name)
 		}
 	}
 	return l
-}
-
-// maxPatterns bounds a list of users that is looked through; of a longer one it is not known whom it lets in.
-const maxPatterns = 500
-
-// listed says whether the lists of users and groups let an account in: Yes, No, or "" where that depends on where it comes from.
-func listed(name string, groups []string, settings map[string][]string) snapshot.Login {
-	for _, l := range []struct {
-		key   string
-		names []string
-		deny  bool
-	}{{"denyusers", []string{name}, true}, {"allowusers", []string{name}, false}, {"denygroups", groups, true}, {"allowgroups", groups, false}} {
-		patterns := strings.Fields(strings.Join(settings[l.key], " "))
-		if len(patterns) == 0 {
-			continue
-		}
-		if len(patterns) > maxPatterns {
-			return ""
-		}
-		hit, hosts := false, false
-		for _, p := range patterns {
-			who, _, at := strings.Cut(p, "@")
-			matches := slices.ContainsFunc(l.names, func(n string) bool { return wildcard(who, n) })
-			hit, hosts = hit || matches && !at, hosts || matches && at || strings.HasPrefix(p, "!")
-		}
-		switch {
-		case hosts:
-			return ""
-		case hit == l.deny:
-			return snapshot.No
-		}
-	}
-	return snapshot.Yes
 }

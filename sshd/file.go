@@ -1,33 +1,31 @@
-//go:build linux && !ringfence_portable
-
-package checks
+package sshd
 
 import (
 	"bytes"
 	"fmt"
-	"path/filepath"
+	"path"
 	"slices"
 	"strings"
 )
 
-// sshdNode is one directive of sshd_config(5). A Match block has the number of its criteria, an Include the files that it names.
-type sshdNode struct {
+// node is one directive of sshd_config(5). A Match block has the number of its criteria, an Include the files that it names.
+type node struct {
 	key   string
 	args  []string
 	block int
-	files [][]sshdNode
+	files [][]node
 }
 
-// sshdFile is one configuration, all files that it includes in their places.
-type sshdFile struct {
-	nodes  []sshdNode
-	blocks []string // the criteria of each Match block, as written
+// File is one configuration, all files that it includes in their places.
+type File struct {
+	nodes  []node
+	Blocks []string // the criteria of each Match block, as written
 	files  int      // that were read
 	size   int      // of them all
 	lines  int      // directives of them all
 	asks   int      // bytes of the criteria
-	// dropIns says that the folder for files of others is included, for every connection.
-	dropIns bool
+	// DropIns says that the folder for files of others is included, for every connection.
+	DropIns bool
 }
 
 // Bounds of one configuration: Match blocks, directives, and files and bytes that are read for it. Who may write one can include each
@@ -41,50 +39,63 @@ const (
 	maxIncludes    = 16 // levels, as sshd has it (servconf.c, SERVCONF_MAX_DEPTH)
 )
 
-// sshdSource is how the files of a configuration are read and found.
-type sshdSource struct {
-	read func(string) ([]byte, error)
-	glob func(string) []string
+// Source is how the files of a configuration are read and found.
+type Source struct {
+	Read func(string) ([]byte, error)
+	Glob func(string) []string
+	// Place is where the pattern of an Include begins that may have no directory; nil is below /etc/ssh (sshd_config(5)).
+	Place func(pattern string) string
 }
 
-// parseSSHD reads the files as sshd does (servconf.c): an Include is expanded in its place.
-func parseSSHD(path string, read func(string) ([]byte, error), glob func(string) []string) (*sshdFile, error) {
-	f := new(sshdFile)
-	nodes, err := f.parse(path, sshdSource{read, glob}, false, 0)
+// Parse reads the files as sshd does (servconf.c): an Include is expanded in its place.
+func Parse(path string, src Source) (*File, error) {
+	if src.Place == nil {
+		src.Place = below
+	}
+	f := new(File)
+	nodes, err := f.parse(path, src, false, 0)
 	f.nodes = nodes
 	return f, err
 }
 
-// parse reads one file; inMatch says that a Match block is above it.
-func (f *sshdFile) parse(path string, src sshdSource, inMatch bool, depth int) ([]sshdNode, error) {
-	if depth > maxIncludes {
-		return nil, fmt.Errorf("%s: included more than %d levels deep", path, maxIncludes)
+// below is the place of a pattern on systems whose paths begin with a slash.
+func below(pattern string) string {
+	if path.IsAbs(pattern) {
+		return pattern
 	}
-	b, err := src.read(path)
+	return path.Join("/etc/ssh", pattern)
+}
+
+// parse reads one file; inMatch says that a Match block is above it.
+func (f *File) parse(name string, src Source, inMatch bool, depth int) ([]node, error) {
+	if depth > maxIncludes {
+		return nil, fmt.Errorf("%s: included more than %d levels deep", name, maxIncludes)
+	}
+	b, err := src.Read(name)
 	if err != nil {
 		return nil, err
 	}
 	if f.files, f.size = f.files+1, f.size+len(b); f.files > maxSSHDFiles || f.size > maxSSHDSize {
-		return nil, fmt.Errorf("%s: included in more than %d files or %d MiB", path, maxSSHDFiles, maxSSHDSize>>20)
+		return nil, fmt.Errorf("%s: included in more than %d files or %d MiB", name, maxSSHDFiles, maxSSHDSize>>20)
 	}
-	var nodes []sshdNode
+	var nodes []node
 	for line := range bytes.Lines(b) {
-		n := sshdNode{}
-		if n.key, n.args = splitDirective(string(line)); n.key == "" {
+		n := node{}
+		if n.key, n.args = Directive(string(line)); n.key == "" {
 			continue
 		}
 		if f.lines++; f.lines > maxDirectives {
-			return nil, fmt.Errorf("%s: more than %d directives", path, maxDirectives)
+			return nil, fmt.Errorf("%s: more than %d directives", name, maxDirectives)
 		}
 		switch n.key {
 		case "match":
-			if len(f.blocks) >= maxMatchBlocks {
-				return nil, fmt.Errorf("%s: more than %d Match blocks", path, maxMatchBlocks)
+			if len(f.Blocks) >= maxMatchBlocks {
+				return nil, fmt.Errorf("%s: more than %d Match blocks", name, maxMatchBlocks)
 			}
-			n.block, inMatch = len(f.blocks), true
-			f.blocks = append(f.blocks, strings.Join(n.args, " "))
-			if f.asks += len(f.blocks[n.block]); f.asks > maxCriteria {
-				return nil, fmt.Errorf("%s: Match blocks of more than %d KiB", path, maxCriteria>>10)
+			n.block, inMatch = len(f.Blocks), true
+			f.Blocks = append(f.Blocks, strings.Join(n.args, " "))
+			if f.asks += len(f.Blocks[n.block]); f.asks > maxCriteria {
+				return nil, fmt.Errorf("%s: Match blocks of more than %d KiB", name, maxCriteria>>10)
 			}
 		case "include":
 			if n.files, err = f.include(n.args, src, inMatch, depth); err != nil {
@@ -96,15 +107,13 @@ func (f *sshdFile) parse(path string, src sshdSource, inMatch bool, depth int) (
 	return nodes, nil
 }
 
-// include reads the files of an Include. Names without a directory are below /etc/ssh (sshd_config(5)).
-func (f *sshdFile) include(patterns []string, src sshdSource, inMatch bool, depth int) ([][]sshdNode, error) {
-	var files [][]sshdNode
+// include reads the files of an Include.
+func (f *File) include(patterns []string, src Source, inMatch bool, depth int) ([][]node, error) {
+	var files [][]node
 	for _, pat := range patterns {
-		if !filepath.IsAbs(pat) {
-			pat = filepath.Join("/etc/ssh", pat)
-		}
-		f.dropIns = f.dropIns || !inMatch && pat == "/etc/ssh/sshd_config.d/*.conf"
-		for _, name := range src.glob(pat) {
+		pat = src.Place(pat)
+		f.DropIns = f.DropIns || !inMatch && pat == "/etc/ssh/sshd_config.d/*.conf"
+		for _, name := range src.Glob(pat) {
 			nodes, err := f.parse(name, src, inMatch, depth+1)
 			if err != nil {
 				return nil, err
@@ -115,8 +124,8 @@ func (f *sshdFile) include(patterns []string, src sshdSource, inMatch bool, dept
 	return files, nil
 }
 
-// splitDirective separates the keyword of a line from its arguments: it ends at white space or one equals sign (misc.c, strdelim).
-func splitDirective(line string) (key string, args []string) {
+// Directive separates the keyword of a line from its arguments: it ends at white space or one equals sign (misc.c, strdelim).
+func Directive(line string) (key string, args []string) {
 	line = strings.TrimLeft(strings.TrimRight(line, " \t\r\n\f"), " \t")
 	if line == "" || line[0] == '#' {
 		return "", nil
@@ -134,12 +143,12 @@ func splitDirective(line string) (key string, args []string) {
 	case "challengeresponseauthentication", "skeyauthentication", "challengeresponse":
 		key = "kbdinteractiveauthentication"
 	}
-	return key, words(rest)
+	return key, Words(rest)
 }
 
-// words are the arguments of a line: blanks separate them, quotes and backslashes keep blanks, and what begins with # is a comment
+// Words are the arguments of a line: blanks separate them, quotes and backslashes keep blanks, and what begins with # is a comment
 // (misc.c, argv_split).
-func words(s string) []string {
+func Words(s string) []string {
 	var list []string
 	for i := 0; i < len(s); {
 		if s[i] == ' ' || s[i] == '\t' {
@@ -176,6 +185,19 @@ func nextWord(s string, i int) (word []byte, end int) {
 		}
 	}
 	return word, i
+}
+
+// OptionSettings are options as settings: the first of a keyword counts.
+func OptionSettings(options []string) map[string][]string {
+	m := map[string][]string{}
+	for _, o := range options {
+		key, value, _ := strings.Cut(o, "=")
+		n := &node{key: key, args: Words(value)}
+		if _, set := m[key]; !set || listKeyword(key) {
+			m[key] = append(m[key], valuesOf(n)...)
+		}
+	}
+	return m
 }
 
 // listKeyword says of a keyword that each line adds to it; of the others the first counts (sshd_config(5)).

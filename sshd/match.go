@@ -1,6 +1,4 @@
-//go:build linux && !ringfence_portable
-
-package checks
+package sshd
 
 import (
 	"cmp"
@@ -12,11 +10,11 @@ import (
 	"github.com/ringfence/ringfence/snapshot"
 )
 
-// sshdConn is a connection as Match criteria see it.
-type sshdConn struct {
-	user         *sshdUser
-	host, addr   string
-	laddr, lport string
+// Conn is a connection as Match criteria see it.
+type Conn struct {
+	User         *User
+	Host, Addr   string
+	LAddr, LPort string
 	maybe        int // in which block criteria hold that are not known beforehand, counted from 1; or one of these
 }
 
@@ -27,31 +25,31 @@ const (
 )
 
 // spec is the connection in the form of sshd's -C.
-func (c *sshdConn) spec() string {
-	return "user=" + c.user.name + ",host=" + c.host + ",addr=" + c.addr + ",laddr=" + c.laddr + ",lport=" + c.lport
+func (c *Conn) Spec() string {
+	return "user=" + c.User.Name + ",host=" + c.Host + ",addr=" + c.Addr + ",laddr=" + c.LAddr + ",lport=" + c.LPort
 }
 
-// sshdUser is somebody who logs in: an account, or one of a name or a group that no account has.
-type sshdUser struct {
-	name   string
-	uid    int
-	groups []string
-	real   bool
-	// password is Yes, No, passwordEmpty where none is needed, or "" where that cannot be told.
-	password snapshot.Login
+// User is somebody who logs in: an account, or one of a name or a group that no account has.
+type User struct {
+	Name   string
+	UID    int
+	Groups []string
+	Real   bool // it is an account
+	// Password is Yes, No, PasswordEmpty where none is needed, or "" where that cannot be told.
+	Password snapshot.Login
 }
 
-// sshdPass goes through a configuration as sshd does: once for everybody, and once for each connection, when the first Match block that
+// pass goes through a configuration as sshd does: once for everybody, and once for each connection, when the first Match block that
 // applies and sets a keyword overrides what is set for everybody (servconf.c, parse_server_match_config).
-type sshdPass struct {
-	conn *sshdConn           // nil: for everybody
+type pass struct {
+	conn *Conn               // nil: for everybody
 	set  map[string][]string // nil: which blocks apply is asked alone
 	hit  []int               // blocks that apply
 }
 
 // run goes through the nodes of a file. In one that is included outside of every block only blocks count for a connection; in one that a
 // block includes which does not apply nothing ever does.
-func (p *sshdPass) run(nodes []sshdNode, active, only, never bool) {
+func (p *pass) run(nodes []node, active, only, never bool) {
 	for i := range nodes {
 		n := &nodes[i]
 		switch n.key {
@@ -74,7 +72,7 @@ func (p *sshdPass) run(nodes []sshdNode, active, only, never bool) {
 
 // valuesOf is the value of a directive: each argument of a list is one, else they are one together. Words that sshd compares without
 // regard to case are in lower case.
-func valuesOf(n *sshdNode) []string {
+func valuesOf(n *node) []string {
 	if listKeyword(n.key) {
 		return n.args
 	}
@@ -87,8 +85,8 @@ func valuesOf(n *sshdNode) []string {
 
 // global is the settings of a connection to which no block applies: what the command line gives, then the file, then what sshd has by
 // itself.
-func (f *sshdFile) global(options, defaults map[string][]string) map[string][]string {
-	p := &sshdPass{set: maps.Clone(options)}
+func (f *File) Global(options, defaults map[string][]string) map[string][]string {
+	p := &pass{set: maps.Clone(options)}
 	if p.set == nil {
 		p.set = map[string][]string{}
 	}
@@ -99,8 +97,8 @@ func (f *sshdFile) global(options, defaults map[string][]string) map[string][]st
 }
 
 // over is the settings of a connection, given those of everybody.
-func (f *sshdFile) over(c *sshdConn, global map[string][]string) map[string][]string {
-	p := &sshdPass{conn: c, set: map[string][]string{}}
+func (f *File) Over(c *Conn, global map[string][]string) map[string][]string {
+	p := &pass{conn: c, set: map[string][]string{}}
 	p.run(f.nodes, false, true, false)
 	m := maps.Clone(global)
 	maps.Copy(m, p.set)
@@ -108,14 +106,14 @@ func (f *sshdFile) over(c *sshdConn, global map[string][]string) map[string][]st
 }
 
 // applied is the blocks that apply to a connection.
-func (f *sshdFile) applied(c *sshdConn) []int {
-	p := &sshdPass{conn: c}
+func (f *File) applied(c *Conn) []int {
+	p := &pass{conn: c}
 	p.run(f.nodes, false, true, false)
 	return p.hit
 }
 
 // meets says whether a connection has the criteria of a Match block (servconf.c, match_cfg_line). Before there is one only "all" holds.
-func (c *sshdConn) meets(criteria []string, block int) bool {
+func (c *Conn) meets(criteria []string, block int) bool {
 	if len(criteria) == 1 && strings.EqualFold(criteria[0], "all") {
 		return true
 	}
@@ -125,7 +123,7 @@ func (c *sshdConn) meets(criteria []string, block int) bool {
 	for i := 0; i < len(criteria); i++ {
 		key, value, given := strings.Cut(criteria[i], "=")
 		if key = strings.ToLower(key); key == "invalid-user" {
-			if c.user.real {
+			if c.User.Real {
 				return false
 			}
 			continue
@@ -143,14 +141,14 @@ func (c *sshdConn) meets(criteria []string, block int) bool {
 	return true
 }
 
-func (c *sshdConn) has(key, value string, block int) bool {
+func (c *Conn) has(key, value string, block int) bool {
 	switch key {
 	case "user":
-		return patternList(value, c.user.name) == 1
+		return PatternList(value, c.User.Name) == 1
 	case "group":
 		found := false
-		for _, g := range c.user.groups {
-			switch patternList(value, g) {
+		for _, g := range c.User.Groups {
+			switch PatternList(value, g) {
 			case -1:
 				return false
 			case 1:
@@ -159,19 +157,19 @@ func (c *sshdConn) has(key, value string, block int) bool {
 		}
 		return found
 	case "host":
-		return patternList(strings.ToLower(value), strings.ToLower(c.host)) == 1
+		return PatternList(strings.ToLower(value), strings.ToLower(c.Host)) == 1
 	case "address":
-		return addressList(value, c.addr) == 1
+		return addressList(value, c.Addr) == 1
 	case "localaddress":
-		return addressList(value, c.laddr) == 1
+		return addressList(value, c.LAddr) == 1
 	case "localport":
-		return value == c.lport
+		return value == c.LPort
 	}
 	return c.maybe == inAll || c.maybe == block+1 // rdomain, version, and what newer versions have
 }
 
-// patternList is 1 where a list of patterns has a text, -1 where a negated one has it, and else 0 (match.c, match_pattern_list).
-func patternList(list, text string) int {
+// PatternList is 1 where a list of patterns has a text, -1 where a negated one has it, and else 0 (match.c, match_pattern_list).
+func PatternList(list, text string) int {
 	found := 0
 	for p := range strings.SplitSeq(list, ",") {
 		pattern, negated := strings.CutPrefix(p, "!")
@@ -208,7 +206,7 @@ func wildcard(pattern, text string) bool {
 	return strings.Trim(pattern[i:], "*") == ""
 }
 
-// addressList is patternList of addresses: entries are networks, addresses or patterns (addrmatch.c, addr_match_list).
+// addressList is PatternList of addresses: entries are networks, addresses or patterns (addrmatch.c, addr_match_list).
 func addressList(list, addr string) int {
 	found := 0
 	a, _ := netip.ParseAddr(addr)
@@ -239,10 +237,10 @@ func network(text string) (netip.Prefix, bool) {
 }
 
 // criteriaOf lists the values that Match blocks ask a criterion for.
-func (f *sshdFile) criteriaOf(want string) []string {
+func (f *File) CriteriaOf(want string) []string {
 	var list []string
-	var each func([]sshdNode)
-	each = func(nodes []sshdNode) {
+	var each func([]node)
+	each = func(nodes []node) {
 		for i := range nodes {
 			for _, inner := range nodes[i].files {
 				each(inner)
@@ -265,9 +263,9 @@ func (f *sshdFile) criteriaOf(want string) []string {
 }
 
 // unsure are the Match blocks that ask for what is not known beforehand.
-func (f *sshdFile) unsure() (blocks []int) {
+func (f *File) unsure() (blocks []int) {
 	known := []string{"all", "user", "group", "host", "address", "localaddress", "localport", "invalid-user"}
-	for n, b := range f.blocks {
+	for n, b := range f.Blocks {
 		args := strings.Fields(strings.ToLower(b))
 		for i := 0; i < len(args); i++ {
 			key, _, given := strings.Cut(args[i], "=")
@@ -283,8 +281,8 @@ func (f *sshdFile) unsure() (blocks []int) {
 	return blocks
 }
 
-// examples are texts that patterns of a list have, negated ones too, after the first of others that none of them has.
-func examples(lists []string, free ...string) []string {
+// Examples are texts that patterns of a list have, negated ones too, after the first of others that none of them has.
+func Examples(lists []string, free ...string) []string {
 	named := []string{}
 	for _, l := range lists {
 		for p := range strings.SplitSeq(l, ",") {
@@ -296,7 +294,7 @@ func examples(lists []string, free ...string) []string {
 	slices.Sort(named)
 	list := slices.Compact(named)
 	for _, text := range free {
-		if !slices.ContainsFunc(lists, func(l string) bool { return patternList(strings.ReplaceAll(l, "!", ""), text) == 1 && l != "*" }) {
+		if !slices.ContainsFunc(lists, func(l string) bool { return PatternList(strings.ReplaceAll(l, "!", ""), text) == 1 && l != "*" }) {
 			return append([]string{text}, list...)
 		}
 	}
@@ -374,50 +372,50 @@ func endOf(p netip.Prefix) netip.Addr {
 
 // Bounds of the connections that are thought through for one configuration: of root's, and of somebody else's.
 const (
-	maxQuestions       = 4096
-	maxQuestionsOfUser = 1024
+	MaxQuestions       = 4096
+	MaxQuestionsOfUser = 1024
 )
 
-// sshdGroup is connections to which the same blocks apply.
-type sshdGroup struct {
-	blocks []int
-	conn   *sshdConn // one of them, of an account if there is one
-	users  []*sshdUser
+// Group is connections to which the same blocks apply.
+type Group struct {
+	Blocks []int
+	Conn   *Conn // one of them, of an account if there is one
+	Users  []*User
 }
 
 // strangers are addresses from which somebody connects if the configuration names others.
 var strangers = []string{"192.0.2.1", "198.51.100.7", "203.0.113.9", "10.254.253.252", "2001:db8::1"}
 
-// sshdEnds is what is known of the ends of connections beforehand.
-type sshdEnds struct {
-	ports []string // that the server listens on, nil if that is not known
-	names bool     // it asks for the names of who connects (UseDNS); else the address is the name
+// Ends is what is known of the ends of connections beforehand.
+type Ends struct {
+	Ports []string // that the server listens on, nil if that is not known
+	Names bool     // it asks for the names of who connects (UseDNS); else the address is the name
 }
 
-// endsOf reads what settings of everybody say of the ends of connections. The ports of a server are known if it opens its sockets itself.
-func endsOf(global map[string][]string, itself bool) sshdEnds {
-	e := sshdEnds{names: slices.Equal(global["usedns"], []string{"yes"})}
+// EndsOf reads what settings of everybody say of the ends of connections. The ports of a server are known if it opens its sockets itself.
+func EndsOf(global map[string][]string, itself bool) Ends {
+	e := Ends{Names: slices.Equal(global["usedns"], []string{"yes"})}
 	if !itself {
 		return e
 	}
-	if e.ports = slices.Clone(global["port"]); len(e.ports) == 0 {
-		e.ports = []string{"22"}
+	if e.Ports = slices.Clone(global["port"]); len(e.Ports) == 0 {
+		e.Ports = []string{"22"}
 	}
 	for _, l := range global["listenaddress"] {
 		at, _, _ := strings.Cut(l, " ")
 		if i := strings.LastIndexByte(at, ':'); i >= 0 && (strings.HasSuffix(at[:i], "]") || !strings.Contains(at[:i], ":")) {
-			e.ports = append(e.ports, at[i+1:])
+			e.Ports = append(e.Ports, at[i+1:])
 		}
 	}
-	slices.Sort(e.ports)
-	e.ports = slices.Compact(e.ports)
+	slices.Sort(e.Ports)
+	e.Ports = slices.Compact(e.Ports)
 	return e
 }
 
 // groups are the connections that the Match blocks tell apart: of each account and of somebody else, from each network that is named and
 // from none of them, and so on. whole is false where there are more of them than most.
-func (f *sshdFile) groups(users []*sshdUser, ends sshdEnds, most int) (list []*sshdGroup, whole bool) {
-	byKey := map[string]*sshdGroup{}
+func (f *File) Groups(users []*User, ends Ends, most int) (list []*Group, whole bool) {
+	byKey := map[string]*Group{}
 	maybes := []int{inNone}
 	for i, block := range f.unsure() {
 		if i == 0 {
@@ -425,17 +423,17 @@ func (f *sshdFile) groups(users []*sshdUser, ends sshdEnds, most int) (list []*s
 		}
 		maybes = append(maybes, block+1)
 	}
-	addrs, hosts := addresses(f.criteriaOf("address"), strangers...), examples(f.criteriaOf("host"), "unknown.invalid", "nobody.example", "x")
-	if !ends.names {
-		addrs, hosts = addresses(append(f.criteriaOf("address"), f.criteriaOf("host")...), strangers...), []string{""}
+	addrs, hosts := addresses(f.CriteriaOf("address"), strangers...), Examples(f.CriteriaOf("host"), "unknown.invalid", "nobody.example", "x")
+	if !ends.Names {
+		addrs, hosts = addresses(append(f.CriteriaOf("address"), f.CriteriaOf("host")...), strangers...), []string{""}
 	}
-	ports := ends.ports
+	ports := ends.Ports
 	if ports == nil {
-		ports = examples(f.criteriaOf("localport"), "22", "2222", "22222")
+		ports = Examples(f.CriteriaOf("localport"), "22", "2222", "22222")
 	}
 	asked := 0
 	for _, addr := range addrs {
-		for _, laddr := range addresses(f.criteriaOf("localaddress"), "192.0.2.2", "198.51.100.8", "203.0.113.10", "2001:db8::2") {
+		for _, laddr := range addresses(f.CriteriaOf("localaddress"), "192.0.2.2", "198.51.100.8", "203.0.113.10", "2001:db8::2") {
 			for _, lport := range ports {
 				for _, host := range hosts {
 					for _, maybe := range maybes {
@@ -443,7 +441,7 @@ func (f *sshdFile) groups(users []*sshdUser, ends sshdEnds, most int) (list []*s
 							if asked++; asked > most {
 								return list, false
 							}
-							c := &sshdConn{u, cmp.Or(host, addr), addr, laddr, lport, maybe}
+							c := &Conn{u, cmp.Or(host, addr), addr, laddr, lport, maybe}
 							list = f.sort(c, byKey, list)
 						}
 					}
@@ -455,30 +453,30 @@ func (f *sshdFile) groups(users []*sshdUser, ends sshdEnds, most int) (list []*s
 }
 
 // sort puts a connection to those like it.
-func (f *sshdFile) sort(c *sshdConn, byKey map[string]*sshdGroup, list []*sshdGroup) []*sshdGroup {
+func (f *File) sort(c *Conn, byKey map[string]*Group, list []*Group) []*Group {
 	blocks := f.applied(c)
-	key := f.label(blocks)
+	key := f.Label(blocks)
 	g := byKey[key]
 	if g == nil {
-		g = &sshdGroup{blocks: blocks, conn: c}
+		g = &Group{Blocks: blocks, Conn: c}
 		byKey[key] = g
 		list = append(list, g)
 	}
-	if !g.conn.user.real && c.user.real {
-		g.conn = c
+	if !g.Conn.User.Real && c.User.Real {
+		g.Conn = c
 	}
-	if !slices.Contains(g.users, c.user) {
-		g.users = append(g.users, c.user)
+	if !slices.Contains(g.Users, c.User) {
+		g.Users = append(g.Users, c.User)
 	}
 	return list
 }
 
 // label names the connections to which blocks apply by their criteria.
-func (f *sshdFile) label(blocks []int) string {
+func (f *File) Label(blocks []int) string {
 	var texts []string
 	for _, b := range blocks {
-		if !slices.Contains(texts, f.blocks[b]) {
-			texts = append(texts, f.blocks[b])
+		if !slices.Contains(texts, f.Blocks[b]) {
+			texts = append(texts, f.Blocks[b])
 		}
 	}
 	return strings.Join(texts, " + ")
