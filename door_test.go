@@ -32,6 +32,7 @@ var otherDoors = map[string]string{
 	"encode":     "google/nftables encodes into a function of ours (WithTestDial), and opens nothing",
 	"Lock":       "the lock of a fix is a file that is made where there is none",
 	"setSysctl":  "it writes switches of the kernel that a plan names, and what was there before back",
+	"liveSSH":    "of Windows the directory of the SSH server alone is opened, and nothing that leads out of it",
 	"openSocket": "the mode of a socket is changed through the descriptor that was compared with the plan",
 }
 

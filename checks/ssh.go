@@ -162,7 +162,7 @@ func (s *Scan) withoutFile(p *process, argv []string, srv *snapshot.SSHServer) s
 		settings = dropbearSettings(argv)
 	}
 	accounts := loginFiles(r.lookup)
-	g := &sshd.Group{Users: accounts.principals(new(sshd.File))}
+	g := &sshd.Group{Users: new(sshd.File).Principals(accounts.users)}
 	cfg.Contexts = []snapshot.SSHContext{{Settings: settings, Logins: accounts.logins(g, settings)}}
 	return cfg
 }

@@ -52,7 +52,7 @@ func (s *Scan) sshConfig(ctx context.Context, p *process, k configKey, options [
 	if !asked {
 		global, cfg.Source = files.Global(given, sshd.Defaults()), "files"
 	}
-	groups, whole := files.Groups(accounts.principals(files), sshd.EndsOf(global, itself), most)
+	groups, whole := files.Groups(files.Principals(accounts.users), sshd.EndsOf(global, itself), most)
 	if !whole {
 		return cfg, r, fmt.Errorf("%s: its Match blocks tell more connections apart than are thought through", k.path)
 	}
@@ -68,7 +68,7 @@ func (s *Scan) sshConfig(ctx context.Context, p *process, k configKey, options [
 			r.notePlaces(g.Users, settings)
 		}
 		cfg.Contexts = append(cfg.Contexts, snapshot.SSHContext{
-			Match: files.Label(g.Blocks), Settings: bounded(settings), Logins: accounts.logins(g, settings),
+			Match: files.Label(g.Blocks), Settings: sshd.Kept(settings), Logins: accounts.logins(g, settings),
 		})
 	}
 	slices.SortStableFunc(cfg.Contexts, func(a, b snapshot.SSHContext) int { return len(a.Match) - len(b.Match) })
@@ -146,32 +146,6 @@ func (s *Scan) sshReader(p *process, k configKey) *sshReader {
 		return list
 	}
 	return r
-}
-
-// Bounds of the settings of one context: sshd has about a hundred, and some are lists.
-const (
-	maxSettings     = 256
-	maxSettingSize  = 4096
-	maxSettingLists = 64
-)
-
-// bounded is the settings that are kept: who writes a configuration can write any number.
-func bounded(all map[string][]string) map[string][]string {
-	keep := map[string][]string{}
-	for _, k := range sortedKeys(all) {
-		v := all[k]
-		if len(keep) == maxSettings || len(k) > 64 {
-			continue
-		}
-		size := 0
-		for _, x := range v {
-			size += len(x)
-		}
-		if sshd.Judged(k) || size <= maxSettingSize && len(v) <= maxSettingLists {
-			keep[k] = v
-		}
-	}
-	return keep
 }
 
 // askSSHD runs the installed sshd with -G (OpenSSH 9.3, parse only) or -T on the live host. Both

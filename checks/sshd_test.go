@@ -198,7 +198,7 @@ func TestWhoLogsInWithAPassword(t *testing.T) {
 			t.Fatal(err)
 		}
 		a := loginFiles(read)
-		groups, _ := f.Groups(a.principals(f), sshd.Ends{Names: true}, sshd.MaxQuestions)
+		groups, _ := f.Groups(f.Principals(a.users), sshd.Ends{Names: true}, sshd.MaxQuestions)
 		m := map[string]*snapshot.SSHLogins{}
 		for _, g := range groups {
 			m[f.Label(g.Blocks)] = a.logins(g, f.Over(g.Conn, f.Global(nil, sshd.Defaults())))
@@ -283,7 +283,7 @@ func TestRootIsAmongTheAccounts(t *testing.T) {
 			}
 			return nil, os.ErrPermission
 		})
-		if got := a.logins(&sshd.Group{Users: a.principals(new(sshd.File))}, nil); got.Root != snapshot.Yes || !got.Others {
+		if got := a.logins(&sshd.Group{Users: new(sshd.File).Principals(a.users)}, nil); got.Root != snapshot.Yes || !got.Others {
 			t.Errorf("%s: %+v", name, got)
 		}
 	}
@@ -463,7 +463,7 @@ func TestLongConfigurationsEnd(t *testing.T) {
 			for i := range maxPrincipals {
 				a.users = append(a.users, &sshd.User{Name: fmt.Sprintf("u%d", i), UID: 1000 + i, Real: true})
 			}
-			groups, whole := f.Groups(a.principals(f), sshd.Ends{Names: true}, sshd.MaxQuestionsOfUser)
+			groups, whole := f.Groups(f.Principals(a.users), sshd.Ends{Names: true}, sshd.MaxQuestionsOfUser)
 			for _, g := range groups {
 				a.logins(g, f.Over(g.Conn, f.Global(nil, sshd.Defaults())))
 			}

@@ -197,26 +197,6 @@ func pamLine(line string) (include, module string) {
 	return "", short
 }
 
-// principals are the accounts, somebody who has none, and one for each name and group that Match blocks name and no account has.
-func (a *sshAccountsOf) principals(f *sshd.File) []*sshd.User {
-	list := append(slices.Clone(a.users), &sshd.User{Name: "ringfence-nobody", UID: -1})
-	for _, names := range f.CriteriaOf("user") {
-		for _, name := range sshd.Examples([]string{names}) {
-			if !slices.ContainsFunc(list, func(u *sshd.User) bool { return sshd.PatternList(name, u.Name) == 1 }) {
-				list = append(list, &sshd.User{Name: name, UID: -1})
-			}
-		}
-	}
-	for _, names := range f.CriteriaOf("group") {
-		for _, name := range sshd.Examples([]string{names}) {
-			if !slices.ContainsFunc(list, func(u *sshd.User) bool { return slices.Contains(u.Groups, name) }) {
-				list = append(list, &sshd.User{Name: "ringfence-nobody", UID: -1, Groups: []string{name}})
-			}
-		}
-	}
-	return list
-}
-
 // logins says who of a group of connections is let in by a password, under its settings.
 func (a *sshAccountsOf) logins(g *sshd.Group, settings map[string][]string) *snapshot.SSHLogins {
 	l := &snapshot.SSHLogins{Root: snapshot.No}

@@ -83,6 +83,7 @@ type Document struct {
 	WindowsNetworks  []DocWindowsNetwork          `json:"windowsNetworks" reads:"windows.adapters"`
 	WindowsRules     []DocWindowsRule             `json:"windowsRules" reads:"windows.firewall"`
 	WindowsWinRM     DocWindowsWinRM              `json:"windowsWinRM" reads:"windows.winrm"`
+	WindowsSSH       DocWindowsSSH                `json:"windowsSSH" reads:"windows.ssh"`
 	WindowsRDP       map[string]DocWindowsSetting `json:"windowsRDP" reads:"windows.rdp"`
 	WindowsSMB       map[string]DocWindowsSetting `json:"windowsSMB" reads:"windows.smb windows.system"`
 	WindowsPipes     []DocWindowsAccess           `json:"windowsPipes" reads:"windows.pipes"`

@@ -27,17 +27,21 @@ func (b *builder) ssh() {
 			continue
 		}
 		for _, ctx := range c.Contexts {
-			get := func(k string) string { return strings.ToLower(strings.Join(ctx.Settings[k], " ")) }
 			b.doc.SSH.Contexts = append(b.doc.SSH.Contexts, DocSSHContext{
 				Config: c.Path, Of: b.whose(c.Server, c.Container), Source: c.Source, Match: ctx.Match,
 				Values: ctx.Settings, Options: orEmpty(c.Options), Logins: docLogins(ctx.Logins),
-				Settings: DocSSHSettings{
-					PermitRootLogin: get("permitrootlogin"), Password: get("passwordauthentication"),
-					Keyboard: get("kbdinteractiveauthentication"), Empty: get("permitemptypasswords"),
-					UsePAM: get("usepam"), Methods: get("authenticationmethods"),
-				},
+				Settings: docSettings(ctx.Settings),
 			})
 		}
+	}
+}
+
+func docSettings(all map[string][]string) DocSSHSettings {
+	get := func(k string) string { return strings.ToLower(strings.Join(all[k], " ")) }
+	return DocSSHSettings{
+		PermitRootLogin: get("permitrootlogin"), Password: get("passwordauthentication"),
+		Keyboard: get("kbdinteractiveauthentication"), Empty: get("permitemptypasswords"),
+		UsePAM: get("usepam"), Methods: get("authenticationmethods"),
 	}
 }
 

@@ -87,6 +87,18 @@ type DocWindowsWinRM struct {
 	Open      []string                     `json:"open"` // SIDs besides administrators that its own access list lets in
 }
 
+// DocWindowsSSH is the settings of the OpenSSH server, one entry for each context.
+type DocWindowsSSH struct {
+	State    string                 `json:"state"` // present, absent where it has the defaults, or why it is not known
+	Contexts []DocWindowsSSHContext `json:"contexts"`
+}
+
+// DocWindowsSSHContext is the settings under one Match condition.
+type DocWindowsSSHContext struct {
+	Match    string         `json:"match"`
+	Settings DocSSHSettings `json:"settings"`
+}
+
 // DocWindowsAccess is an object and who besides administrators and the system may do with it what gives more than they have.
 type DocWindowsAccess struct {
 	Key   string   `json:"key"`
@@ -118,6 +130,7 @@ func (b *builder) windows() {
 	b.doc.WindowsRelays, b.doc.WindowsAgents = orEmpty(w.PortProxy.List), orEmpty(w.Agents.List)
 	b.doc.WindowsRules = localSubnetRules(&w.Firewall)
 	b.doc.WindowsWinRM = windowsWinRM(&w.WinRM)
+	b.doc.WindowsSSH = windowsSSH(&w.SSH)
 	b.doc.WindowsRDP = settingsOf(w.RDP.Settings, nil)
 	b.doc.WindowsSMB = windowsSMB(w)
 	b.doc.WindowsPipes = windowsPipes(w)
@@ -391,6 +404,21 @@ func windowsSMB(w *snapshot.Windows) map[string]DocWindowsSetting {
 
 // winrmPolicies are the names that policies have for settings of WinRM.
 var winrmPolicies = map[string]string{"auth_basic": "AllowBasic", "allow_unencrypted": "AllowUnencryptedTraffic", "auth_credssp": "AllowCredSSP"} //nolint:gosec // names
+
+// windowsSSH is the settings of the OpenSSH server.
+func windowsSSH(w *snapshot.WindowsSSH) DocWindowsSSH {
+	d := DocWindowsSSH{State: string(w.Config.State), Contexts: []DocWindowsSSHContext{}}
+	switch {
+	case w.Config.State != snapshot.Present && w.Config.State != snapshot.Absent:
+		d.State = w.Config.Reason
+	case w.Read.State == snapshot.Present && len(w.Contexts) == 0: // of an older collector
+		d.State = "its settings were not told"
+	}
+	for i := range w.Contexts {
+		d.Contexts = append(d.Contexts, DocWindowsSSHContext{w.Contexts[i].Match, docSettings(w.Contexts[i].Settings)})
+	}
+	return d
+}
 
 // windowsWinRM is WinRM with what its policy says.
 func windowsWinRM(w *snapshot.WindowsWinRM) DocWindowsWinRM {

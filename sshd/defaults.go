@@ -1,5 +1,10 @@
 package sshd
 
+import (
+	"maps"
+	"slices"
+)
+
 // defaults are sshd's compiled-in values of the settings that the checks read
 // (servconf.c, fill_default_server_options); they hold where no file sets them.
 var defaults = map[string]string{
@@ -22,3 +27,29 @@ func Defaults() map[string][]string {
 
 // Judged says of a setting that checks read it.
 func Judged(key string) bool { return defaults[key] != "" }
+
+// Bounds of the settings of one context: sshd has about a hundred, and some are lists.
+const (
+	maxSettings     = 256
+	maxSettingSize  = 4096
+	maxSettingLists = 64
+)
+
+// Kept is the settings that are kept of a context: who writes a configuration can write any number.
+func Kept(all map[string][]string) map[string][]string {
+	keep := map[string][]string{}
+	for _, k := range slices.Sorted(maps.Keys(all)) {
+		v := all[k]
+		if len(keep) == maxSettings || len(k) > 64 {
+			continue
+		}
+		size := 0
+		for _, x := range v {
+			size += len(x)
+		}
+		if Judged(k) || size <= maxSettingSize && len(v) <= maxSettingLists {
+			keep[k] = v
+		}
+	}
+	return keep
+}

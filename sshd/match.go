@@ -144,11 +144,11 @@ func (c *Conn) meets(criteria []string, block int) bool {
 func (c *Conn) has(key, value string, block int) bool {
 	switch key {
 	case "user":
-		return PatternList(value, c.User.Name) == 1
+		return patternList(value, c.User.Name) == 1
 	case "group":
 		found := false
 		for _, g := range c.User.Groups {
-			switch PatternList(value, g) {
+			switch patternList(value, g) {
 			case -1:
 				return false
 			case 1:
@@ -157,7 +157,7 @@ func (c *Conn) has(key, value string, block int) bool {
 		}
 		return found
 	case "host":
-		return PatternList(strings.ToLower(value), strings.ToLower(c.Host)) == 1
+		return patternList(strings.ToLower(value), strings.ToLower(c.Host)) == 1
 	case "address":
 		return addressList(value, c.Addr) == 1
 	case "localaddress":
@@ -168,8 +168,8 @@ func (c *Conn) has(key, value string, block int) bool {
 	return c.maybe == inAll || c.maybe == block+1 // rdomain, version, and what newer versions have
 }
 
-// PatternList is 1 where a list of patterns has a text, -1 where a negated one has it, and else 0 (match.c, match_pattern_list).
-func PatternList(list, text string) int {
+// patternList is 1 where a list of patterns has a text, -1 where a negated one has it, and else 0 (match.c, match_pattern_list).
+func patternList(list, text string) int {
 	found := 0
 	for p := range strings.SplitSeq(list, ",") {
 		pattern, negated := strings.CutPrefix(p, "!")
@@ -206,7 +206,7 @@ func wildcard(pattern, text string) bool {
 	return strings.Trim(pattern[i:], "*") == ""
 }
 
-// addressList is PatternList of addresses: entries are networks, addresses or patterns (addrmatch.c, addr_match_list).
+// addressList is patternList of addresses: entries are networks, addresses or patterns (addrmatch.c, addr_match_list).
 func addressList(list, addr string) int {
 	found := 0
 	a, _ := netip.ParseAddr(addr)
@@ -237,7 +237,7 @@ func network(text string) (netip.Prefix, bool) {
 }
 
 // criteriaOf lists the values that Match blocks ask a criterion for.
-func (f *File) CriteriaOf(want string) []string {
+func (f *File) criteriaOf(want string) []string {
 	var list []string
 	var each func([]node)
 	each = func(nodes []node) {
@@ -281,8 +281,8 @@ func (f *File) unsure() (blocks []int) {
 	return blocks
 }
 
-// Examples are texts that patterns of a list have, negated ones too, after the first of others that none of them has.
-func Examples(lists []string, free ...string) []string {
+// examples are texts that patterns of a list have, negated ones too, after the first of others that none of them has.
+func examples(lists []string, free ...string) []string {
 	named := []string{}
 	for _, l := range lists {
 		for p := range strings.SplitSeq(l, ",") {
@@ -294,8 +294,29 @@ func Examples(lists []string, free ...string) []string {
 	slices.Sort(named)
 	list := slices.Compact(named)
 	for _, text := range free {
-		if !slices.ContainsFunc(lists, func(l string) bool { return PatternList(strings.ReplaceAll(l, "!", ""), text) == 1 && l != "*" }) {
+		if !slices.ContainsFunc(lists, func(l string) bool { return patternList(strings.ReplaceAll(l, "!", ""), text) == 1 && l != "*" }) {
 			return append([]string{text}, list...)
+		}
+	}
+	return list
+}
+
+// Principals are accounts, somebody who has none, and one for each name and group that Match blocks name and no account has.
+func (f *File) Principals(accounts []*User) []*User {
+	const nobody = "ringfence-nobody"
+	list := append(slices.Clone(accounts), &User{Name: nobody, UID: -1})
+	for _, names := range f.criteriaOf("user") {
+		for _, name := range examples([]string{names}) {
+			if !slices.ContainsFunc(list, func(u *User) bool { return patternList(name, u.Name) == 1 }) {
+				list = append(list, &User{Name: name, UID: -1})
+			}
+		}
+	}
+	for _, names := range f.criteriaOf("group") {
+		for _, name := range examples([]string{names}) {
+			if !slices.ContainsFunc(list, func(u *User) bool { return slices.Contains(u.Groups, name) }) {
+				list = append(list, &User{Name: nobody, UID: -1, Groups: []string{name}})
+			}
 		}
 	}
 	return list
@@ -423,17 +444,17 @@ func (f *File) Groups(users []*User, ends Ends, most int) (list []*Group, whole 
 		}
 		maybes = append(maybes, block+1)
 	}
-	addrs, hosts := addresses(f.CriteriaOf("address"), strangers...), Examples(f.CriteriaOf("host"), "unknown.invalid", "nobody.example", "x")
+	addrs, hosts := addresses(f.criteriaOf("address"), strangers...), examples(f.criteriaOf("host"), "unknown.invalid", "nobody.example", "x")
 	if !ends.Names {
-		addrs, hosts = addresses(append(f.CriteriaOf("address"), f.CriteriaOf("host")...), strangers...), []string{""}
+		addrs, hosts = addresses(append(f.criteriaOf("address"), f.criteriaOf("host")...), strangers...), []string{""}
 	}
 	ports := ends.Ports
 	if ports == nil {
-		ports = Examples(f.CriteriaOf("localport"), "22", "2222", "22222")
+		ports = examples(f.criteriaOf("localport"), "22", "2222", "22222")
 	}
 	asked := 0
 	for _, addr := range addrs {
-		for _, laddr := range addresses(f.CriteriaOf("localaddress"), "192.0.2.2", "198.51.100.8", "203.0.113.10", "2001:db8::2") {
+		for _, laddr := range addresses(f.criteriaOf("localaddress"), "192.0.2.2", "198.51.100.8", "203.0.113.10", "2001:db8::2") {
 			for _, lport := range ports {
 				for _, host := range hosts {
 					for _, maybe := range maybes {

@@ -34,7 +34,7 @@ func FromFiles(files []File) (s *Source, ignored []string, err error) {
 	files = slices.Clone(files)
 	slices.SortFunc(files, func(a, b File) int { return strings.Compare(a.Name, b.Name) })
 	s = &Source{Users: map[string]registry.Key{}}
-	r := &filesReader{s: s, machine: new(registry.Tree)}
+	r := &filesReader{s: s, machine: new(registry.Tree), ssh: sshFiles{}}
 	known := 0
 	for i := range files {
 		switch err := r.file(&files[i]); {
@@ -49,6 +49,9 @@ func FromFiles(files []File) (s *Source, ignored []string, err error) {
 	}
 	if r.registry {
 		s.Machine = r.machine
+	}
+	if r.ssh[sshConfig] != nil {
+		s.SSHFiles = r.ssh.directory()
 	}
 	return s, ignored, nil
 }
@@ -67,6 +70,7 @@ type filesReader struct {
 	s        *Source
 	machine  *registry.Tree
 	registry bool
+	ssh      sshFiles
 }
 
 var errNotKnown = errors.New("it is not known")
@@ -78,6 +82,9 @@ func (r *filesReader) file(f *File) error {
 		return err
 	}
 	head = head[:n]
+	if name := sshName(f.Name); name != "" && f.Size <= maxSSHFile {
+		return r.keepSSH(name, f)
+	}
 	if bytes.HasPrefix(head, []byte("regf")) {
 		return r.hive(f)
 	}
@@ -101,6 +108,20 @@ func (r *filesReader) file(f *File) error {
 		return r.s.Shell.Add(f.Name, b)
 	}
 	return errNotKnown
+}
+
+var errTwice = errors.New("another file of that name counts")
+
+// keepSSH keeps a file of the SSH server.
+func (r *filesReader) keepSSH(name string, f *File) error {
+	if r.ssh[name] != nil {
+		return errTwice
+	}
+	b, err := io.ReadAll(io.NewSectionReader(f, 0, f.Size))
+	if err == nil {
+		r.ssh[name] = append([]byte{}, b...)
+	}
+	return err
 }
 
 // state reads the filters of the engine. Where two exports are there, that with more of what decides counts: a state has sublayers.

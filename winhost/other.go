@@ -92,21 +92,6 @@ func (s *Source) filters() snapshot.WindowsFilters {
 	return snapshot.WindowsFilters{Read: untold("netsh wfp show state")}
 }
 
-// ssh is the OpenSSH server: absent where its service is not installed.
-func (s *Source) ssh() snapshot.WindowsSSH {
-	unread := snapshot.WindowsACL{Read: untold("the access list of administrators_authorized_keys")}
-	_, read := s.look(services + `\sshd`)
-	out := snapshot.WindowsSSH{Read: read, Config: snapshot.Fact{State: snapshot.Absent}, Shell: s.value(`SOFTWARE\OpenSSH`, "DefaultShell"), AdminKeys: unread}
-	if out.Shell.State == snapshot.Error && read.State == snapshot.Absent {
-		out.Shell = snapshot.Fact{State: snapshot.Absent}
-	}
-	if read.State != snapshot.Present {
-		return out
-	}
-	out.Config = untold(`%ProgramData%\ssh\sshd_config`)
-	return out
-}
-
 // networks are those of virtual machines, containers and connection sharing.
 func (s *Source) networks(w *snapshot.Windows) snapshot.WindowsNetworks {
 	out := snapshot.WindowsNetworks{Read: present, List: []snapshot.WindowsNetwork{}, WSL: s.wsl()}

@@ -32,6 +32,7 @@ type Source struct {
 	Filters     *snapshot.WindowsFilters
 	FiltersRead snapshot.Fact
 	Shell       Shell
+	SSHFiles    *SSHFiles // nil where none of the server's files were told
 }
 
 // Keys of the registry.

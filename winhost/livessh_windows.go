@@ -1,0 +1,54 @@
+package winhost
+
+import (
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/windows"
+)
+
+// liveSSH is the directory of the SSH server of this host; nothing that leads out of it is followed. It is nil where the system does not
+// say where it is.
+func liveSSH() *SSHFiles {
+	data, err := windows.KnownFolderPath(windows.FOLDERID_ProgramData, 0)
+	if err != nil {
+		return nil
+	}
+	dir := filepath.Join(data, "ssh")
+	return &SSHFiles{
+		Read: func(name string) ([]byte, error) {
+			if !sshInside(name) {
+				return nil, fmt.Errorf("%s: %w", name, errNotFollowed)
+			}
+			root, err := os.OpenRoot(dir)
+			if err != nil {
+				return nil, err
+			}
+			defer root.Close()
+			f, err := root.Open(filepath.FromSlash(name))
+			if err != nil {
+				return nil, err
+			}
+			defer f.Close()
+			b, err := io.ReadAll(io.LimitReader(f, maxSSHFile+1))
+			if err != nil {
+				return nil, err
+			}
+			return plainText(name, b)
+		},
+		Glob: func(pattern string) ([]string, error) {
+			if !sshInside(pattern) {
+				return nil, errNotFollowed
+			}
+			root, err := os.OpenRoot(dir)
+			if err != nil {
+				return nil, err
+			}
+			defer root.Close()
+			return fs.Glob(root.FS(), pattern)
+		},
+	}
+}
