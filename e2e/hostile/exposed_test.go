@@ -3,7 +3,6 @@
 package hostile
 
 import (
-	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -12,7 +11,7 @@ import (
 // TestModelInContainer: what the exposures of a report say is reached from outside is a finding of the same report.
 func TestModelInContainer(t *testing.T) {
 	b := New(t)
-	b.must(os.WriteFile(b.path("/proc/sys/net/ipv4/ip_forward"), []byte("1"), 0))
+	b.run(root, "sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward") // the kernel asks whose process writes, not by which path
 	p := b.container(Container{ID: id("0"), Program: "/bin/ollama", Role: "pause"})
 	b.run(root, "sh", "-ec", `
 		ip link add vct type veth peer name vpeer; ip link set vct master docker0 up; ip link set vpeer netns "$1" name eth0
