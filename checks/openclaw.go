@@ -31,7 +31,7 @@ func (s *Scan) openClaw(p *process, a *snapshot.Agent, out *Outcome) {
 		a.Ports = []int{port}
 	}
 	cfg := &snapshot.OpenClawConfig{
-		Path: s.openClawPath(p, env), Bind: s.boundTo(p), Port: a.Ports[0], AuthMode: "token",
+		Path: s.openClawPath(p, env), Bind: s.boundTo(p), Port: a.Ports[0],
 		Sandbox: "off", ExecSecurity: "full", ExecAsk: "off",
 	}
 	// What is wrong with this file is about this gateway alone: others of the host are judged all the same.
@@ -41,25 +41,31 @@ func (s *Scan) openClaw(p *process, a *snapshot.Agent, out *Outcome) {
 		a.ConfigRead = snapshot.Fact{State: snapshot.Error, Reason: "its environment, which can name another file, was not read: " + envErr.Error()}
 	}
 	// Its file says by which mode it authenticates, before its environment gives a secret for one.
+	named := cfg.AuthMode != ""
+	if !named {
+		cfg.AuthMode = "token"
+	}
 	if cfg.Sandbox != "unknown" && (a.ConfigRead.State == snapshot.Error || a.ConfigRead.State == snapshot.Denied) {
 		cfg.AuthMode = ""
 	}
 	if env["OPENCLAW_GATEWAY_TOKEN"] != "" || env["OPENCLAW_GATEWAY_PASSWORD"] != "" {
 		cfg.SecretSet = true
-		if cfg.AuthMode != "" && env["OPENCLAW_GATEWAY_TOKEN"] == "" {
+		if cfg.AuthMode != "" && !named && env["OPENCLAW_GATEWAY_TOKEN"] == "" {
 			cfg.AuthMode = "password"
 		}
 		s.mu.Lock()
 		s.redacted++
 		s.mu.Unlock()
 	}
-	s.openClawFlags(p, cfg)
+	hidden := s.openClawFlags(p, env, cfg)
 	a.Config = cfg
 	a.Ports = []int{cfg.Port}
 	if a.Auth = openClawAuth(cfg); a.Auth.State == snapshot.Error && a.ConfigRead.State != snapshot.Present {
 		a.Auth.Reason = a.ConfigRead.Reason
 	}
-	if a.ConfigRead.State != snapshot.Present && !cfg.SecretSet {
+	if hidden {
+		a.Auth = snapshot.Fact{State: snapshot.Error, Reason: "its title hides the options that it was started with, and --auth can be one of them"}
+	} else if a.ConfigRead.State != snapshot.Present && !cfg.SecretSet && cfg.AuthMode != authNone {
 		// Without file and environment only the lost arguments can have given the secret.
 		a.Auth = snapshot.Fact{State: snapshot.Absent, Reason: "set neither by file nor by environment"}
 	}
@@ -127,38 +133,6 @@ func (s *Scan) boundTo(p *process) string {
 		return ""
 	}
 	return map[int]string{boundLoopback: "loopback", boundCustom: "custom", boundWide: "lan"}[bound[p.PID]]
-}
-
-// openClawFlags applies the options of "openclaw gateway run": those by which its unit starts it, and those of the process itself or of the
-// launchers above it, which keep their arguments: of the same user and of root, who can both speak for it.
-func (s *Scan) openClawFlags(p *process, cfg *snapshot.OpenClawConfig) {
-	if p.Unit != "" && p.Container == "" {
-		argv, _ := s.startsWith(p.Unit)
-		openClawOptions(argv, cfg)
-	}
-	byPID := s.byPID()
-	for q, depth := p, 0; q != nil && depth < 4; q, depth = byPID[q.PPID], depth+1 {
-		if (q.UID == p.UID || q.UID == 0) && q.NS.Mnt == p.NS.Mnt {
-			openClawOptions(q.argv, cfg)
-		}
-	}
-}
-
-// openClawOptions applies the options of a command line that starts a gateway.
-func openClawOptions(argv []string, cfg *snapshot.OpenClawConfig) {
-	if !slices.ContainsFunc(argv, func(a string) bool { return strings.Contains(a, "gateway") }) {
-		return
-	}
-	if v := argument(argv, "--bind"); v != "" && cfg.Bind == "" {
-		cfg.Bind = v
-	}
-	if v := argument(argv, "--auth"); v != "" {
-		cfg.AuthMode = v
-	}
-	cfg.Port = atoiOr(argument(argv, "--port"), cfg.Port)
-	if argument(argv, "--token") != "" || argument(argv, "--password") != "" {
-		cfg.SecretSet = true
-	}
 }
 
 func (s *Scan) openClawPath(p *process, env map[string]string) string {

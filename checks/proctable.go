@@ -31,6 +31,8 @@ type process struct {
 	setID bool
 	// cut says that there are more arguments than were read: what is not among them may still be there.
 	cut bool
+	// argLen is how many bytes of arguments there are. A title that a process writes over them leaves that as it is.
+	argLen int
 }
 
 // lacksGroups says whether the groups of a process were not read.
@@ -131,7 +133,7 @@ func (s *Scan) readTask(pid int) (task *process, threads int) {
 	if kernelThread(status, cmdline.b, pid, p.PPID) {
 		return nil, 0
 	}
-	p.argv, p.cut = splitArgs(cmdline.b), cmdline.more
+	p.argv, p.cut, p.argLen = splitArgs(cmdline.b), cmdline.more, len(cmdline.b)
 	p.Exe, err = dir.Readlink("exe")
 	note("exe", err)
 	p.NS = readNamespaces(dir.Readlink)

@@ -288,60 +288,6 @@ func (s *Scan) sshSocket(unit string, out *Outcome) (sshSocket, bool) {
 	return sock, true
 }
 
-// startsWith is the program and the arguments of a service, with variables of its environment in their places.
-func (s *Scan) startsWith(service string) (argv []string, why string) {
-	lines, why := s.unitLines(service)
-	if why != "" {
-		return nil, why
-	}
-	starts := listOfKey(lines, "[Service]", "ExecStart")
-	if len(starts) == 0 {
-		return nil, "it starts nothing"
-	}
-	env := map[string]string{}
-	for _, l := range listOfKey(lines, "[Service]", "Environment") {
-		for _, w := range sshd.Words(l) {
-			if k, v, ok := strings.Cut(w, "="); ok {
-				env[k] = v
-			}
-		}
-	}
-	for _, file := range listOfKey(lines, "[Service]", "EnvironmentFile") {
-		b, err := s.Host.ReadFile(strings.TrimPrefix(file, "-"))
-		if err != nil {
-			if !gone(err) {
-				why = "a file of its environment cannot be read"
-			}
-			continue
-		}
-		for line := range strings.Lines(string(b)) {
-			if k, v, ok := strings.Cut(strings.TrimSpace(line), "="); ok && k != "" && k[0] != '#' {
-				env[k] = strings.Join(sshd.Words(v), " ")
-			}
-		}
-	}
-	for _, w := range sshd.Words(starts[len(starts)-1]) {
-		name, plain := strings.CutPrefix(w, "$")
-		switch {
-		case plain && name != "" && name[0] != '{': // a word of its own is split (systemd.service(5), COMMAND LINES)
-			argv = append(argv, strings.Fields(env[name])...)
-		default:
-			for k, v := range env {
-				w = strings.ReplaceAll(w, "${"+k+"}", v)
-			}
-			argv = append(argv, w)
-		}
-	}
-	if len(argv) > 0 {
-		program := strings.TrimLeft(argv[0], "-@:+!|")
-		if strings.Contains(strings.TrimSuffix(argv[0], program), "@") && len(argv) > 1 { // the next word is its name
-			argv = slices.Delete(argv, 1, 2)
-		}
-		argv[0] = program
-	}
-	return argv, why
-}
-
 // listensAs describes a server of a socket unit, or of a super server.
 func (s *Scan) listensAs(k *sshSocket) snapshot.SSHServer {
 	v := snapshot.SSHServer{

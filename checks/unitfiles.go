@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/ringfence/ringfence/host"
+	"github.com/ringfence/ringfence/sshd"
 )
 
 // unitDirs are where units of the system are, the first counts (systemd.unit(5), UNIT FILE LOAD PATH).
@@ -77,20 +78,26 @@ func (s *Scan) readUnit(name string) (lines []unitLine, files []string, why stri
 		if err != nil {
 			return nil, nil, "a file of the unit cannot be read"
 		}
-		section := ""
-		for line := range strings.Lines(strings.ReplaceAll(string(b), "\\\n", " ")) {
-			line = strings.TrimSpace(line)
-			key, value, _ := strings.Cut(line, "=")
-			switch {
-			case strings.HasPrefix(line, "["):
-				section = line
-			case line == "" || line[0] == '#' || line[0] == ';':
-			default:
-				lines = append(lines, unitLine{section, strings.TrimSpace(key), strings.TrimSpace(value)})
-			}
-		}
+		lines = unitText(lines, b)
 	}
 	return lines, files, ""
+}
+
+// unitText adds the settings of one file of a unit.
+func unitText(lines []unitLine, b []byte) []unitLine {
+	section := ""
+	for line := range strings.Lines(strings.ReplaceAll(string(b), "\\\n", " ")) {
+		line = strings.TrimSpace(line)
+		key, value, _ := strings.Cut(line, "=")
+		switch {
+		case strings.HasPrefix(line, "["):
+			section = line
+		case line == "" || line[0] == '#' || line[0] == ';':
+		default:
+			lines = append(lines, unitLine{section, strings.TrimSpace(key), strings.TrimSpace(value)})
+		}
+	}
+	return lines
 }
 
 // unitAbsent is why a unit has no settings that are known.
@@ -159,4 +166,63 @@ func (s *Scan) onlyChild(p *process) bool {
 	return err == nil && s.procGap == "" && host.UnitName(p.Unit) && !slices.ContainsFunc(procs, func(o *process) bool {
 		return o.PID != p.PID && o.PPID == 1 && o.Cgroup == p.Cgroup
 	})
+}
+
+// startsWith is the program and the arguments of a service, with variables of its environment in their places.
+func (s *Scan) startsWith(service string) (argv []string, why string) {
+	lines, why := s.unitLines(service)
+	if why != "" {
+		return nil, why
+	}
+	return commandOf(lines, s.Host.ReadFile)
+}
+
+// commandOf is the program and the arguments of a service by its settings; read reads the files of its environment.
+func commandOf(lines []unitLine, read func(file string) ([]byte, error)) (argv []string, why string) {
+	starts := listOfKey(lines, "[Service]", "ExecStart")
+	if len(starts) == 0 {
+		return nil, "it starts nothing"
+	}
+	env := map[string]string{}
+	for _, l := range listOfKey(lines, "[Service]", "Environment") {
+		for _, w := range sshd.Words(l) {
+			if k, v, ok := strings.Cut(w, "="); ok {
+				env[k] = v
+			}
+		}
+	}
+	for _, file := range listOfKey(lines, "[Service]", "EnvironmentFile") {
+		b, err := read(strings.TrimPrefix(file, "-"))
+		if err != nil {
+			if !gone(err) {
+				why = "a file of its environment cannot be read"
+			}
+			continue
+		}
+		for line := range strings.Lines(string(b)) {
+			if k, v, ok := strings.Cut(strings.TrimSpace(line), "="); ok && k != "" && k[0] != '#' {
+				env[k] = strings.Join(sshd.Words(v), " ")
+			}
+		}
+	}
+	for _, w := range sshd.Words(starts[len(starts)-1]) {
+		name, plain := strings.CutPrefix(w, "$")
+		switch {
+		case plain && name != "" && name[0] != '{': // a word of its own is split (systemd.service(5), COMMAND LINES)
+			argv = append(argv, strings.Fields(env[name])...)
+		default:
+			for k, v := range env {
+				w = strings.ReplaceAll(w, "${"+k+"}", v)
+			}
+			argv = append(argv, w)
+		}
+	}
+	if len(argv) > 0 {
+		program := strings.TrimLeft(argv[0], "-@:+!|")
+		if strings.Contains(strings.TrimSuffix(argv[0], program), "@") && len(argv) > 1 { // the next word is its name
+			argv = slices.Delete(argv, 1, 2)
+		}
+		argv[0] = program
+	}
+	return argv, why
 }
