@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -77,6 +76,9 @@ func collectManagement(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *O
 			}
 		}
 		v, ok := managed(p)
+		if !ok {
+			v, ok = s.debugs(p, out)
+		}
 		if !ok || v.Role != snapshot.RoleDebug && works(p, byPID[p.PPID]) {
 			continue
 		}
@@ -139,8 +141,7 @@ func works(p, parent *process) bool {
 // errNotItsArgs is of a program that runs as somebody else than who started it: its arguments are the starter's.
 var errNotItsArgs = errors.New("it runs as somebody else than who started it, and its arguments are not read")
 
-// managed says whether a process is a program that manages: by the file that runs, or the script of an interpreter; a debugger by the
-// options by which a runtime listens for one.
+// managed says whether a process is a program that manages: by the file that runs, or the script of an interpreter.
 func managed(p *process) (snapshot.ManagedServer, bool) {
 	v := snapshot.ManagedServer{PID: p.PID, Unit: p.Unit, Container: p.Container, Word: p.ExeWord}
 	exe := p.exeBase()
@@ -155,10 +156,6 @@ func managed(p *process) (snapshot.ManagedServer, bool) {
 	if !perl && !interpreters.MatchString(exe) {
 		return v, false
 	}
-	if how := debugged(exe, p.argv); how != "" {
-		v.Name, v.Role, v.Evidence = how, snapshot.RoleDebug, "its options have "+exe+" listen for a debugger"
-		return v, true
-	}
 	script, _, _ := strings.Cut(p.command(), " ")
 	if perl {
 		script = ""
@@ -171,35 +168,4 @@ func managed(p *process) (snapshot.ManagedServer, bool) {
 		return v, true
 	}
 	return v, false
-}
-
-// The options by which a runtime listens for a debugger: those of Node, of the Java virtual machine, and modules of Python.
-var (
-	nodeInspect = regexp.MustCompile(`^--inspect(-brk|-wait|-port)?(=|$)`)
-	jdwp        = regexp.MustCompile(`^(-agentlib:jdwp=|-Xrunjdwp:).*transport=dt_socket`)
-)
-
-// debugged names the debugger that a command line of an interpreter has it listen for, "" for none. Only options before the script count:
-// what follows is the program's own.
-func debugged(exe string, argv []string) string {
-	for i := 1; i < len(argv); i++ {
-		a := argv[i]
-		switch {
-		case exe == "java" && jdwp.MatchString(a) && strings.Contains(a, "server=y"):
-			return "JDWP"
-		case (exe == "node" || exe == "nodejs" || exe == "bun") && nodeInspect.MatchString(a) && !strings.HasPrefix(a, "--inspect-port"):
-			return "Node inspector"
-		case strings.HasPrefix(exe, "python") && a == "-m" && i+1 < len(argv):
-			if argv[i+1] == "debugpy" && slices.Contains(argv[i+1:], "--listen") || argv[i+1] == "pydevd" {
-				return "debugpy"
-			}
-			return ""
-		case !strings.HasPrefix(a, "-"):
-			if exe == "java" && i > 0 && slices.Contains(valued["java"], argv[i-1]) || exe != "java" && slices.Contains(valued["node"], argv[i-1]) {
-				continue
-			}
-			return ""
-		}
-	}
-	return ""
 }

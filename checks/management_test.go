@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -15,27 +16,38 @@ import (
 // TestDebuggersThatListen: options of the runtime count, and only those: what follows the script is its own.
 func TestDebuggersThatListen(t *testing.T) {
 	for _, c := range []struct {
-		argv []string
-		want string
+		line, env, want string
+		ports           []int
 	}{
-		{[]string{"node", "--inspect", "app.js"}, "Node inspector"},
-		{[]string{"node", "--require", "./x.js", "--inspect=0.0.0.0:9229", "app.js"}, "Node inspector"},
-		{[]string{"node", "--inspect-brk=9229", "app.js"}, "Node inspector"},
-		{[]string{"node", "app.js", "--inspect"}, ""},
-		{[]string{"node", "--inspect-port=9229", "app.js"}, ""},
-		{[]string{"java", "-agentlib:jdwp=transport=dt_socket,server=y,suspend=n,address=*:5005", "-jar", "app.jar"}, "JDWP"},
-		{[]string{"java", "-cp", "x.jar", "-Xrunjdwp:transport=dt_socket,server=y,address=5005", "Main"}, "JDWP"},
-		{[]string{"java", "-agentlib:jdwp=transport=dt_socket,server=n,address=h:5005", "Main"}, ""},
-		{[]string{"java", "Main", "-agentlib:jdwp=transport=dt_socket,server=y"}, ""},
-		{[]string{"python3", "-m", "debugpy", "--listen", "5678", "app.py"}, "debugpy"},
-		{[]string{"python3", "-m", "http.server", "debugpy", "--listen"}, ""},
-		{[]string{"python3", "app.py", "-m", "debugpy", "--listen"}, ""},
+		{"node --inspect app.js", "", "Node inspector", []int{9229}},
+		{"node --require ./x.js --inspect=0.0.0.0:9230 app.js", "", "Node inspector", []int{9230}},
+		{"node --inspect-brk=9231 app.js", "", "Node inspector", []int{9231}},
+		{"node --inspect=0.0.0.0 app.js", "", "Node inspector", []int{9229}},
+		{"node --inspect-port=9555 --inspect app.js", "", "Node inspector", []int{9555}},
+		{"node --inspect --inspect-port 9555 app.js", "", "Node inspector", []int{9555}},
+		{"node --inspect=[::]:9556 app.js", "", "Node inspector", []int{9556}},
+		{"node --inspect=0 app.js", "", "Node inspector", nil},
+		{"node app.js --inspect", "", "", nil},
+		{"node --inspect-port=9229 app.js", "", "", nil},
+		{"node app.js", "NODE_OPTIONS=--max-old-space-size=512 --inspect=0.0.0.0:9300\x00", "Node inspector", []int{9300}},
+		{"node app.js", "A=--inspect\x00", "", nil},
+		{"java -agentlib:jdwp=transport=dt_socket,server=y,suspend=n,address=*:5005 -jar app.jar", "", "JDWP", []int{5005}},
+		{"java -cp x.jar -Xrunjdwp:transport=dt_socket,server=y,address=5006 Main", "", "JDWP", []int{5006}},
+		{"java -agentlib:jdwp=transport=dt_socket,server=y Main", "", "JDWP", nil},
+		{"java -agentlib:jdwp=transport=dt_socket,server=n,address=h:5005 Main", "", "", nil},
+		{"java Main -agentlib:jdwp=transport=dt_socket,server=y", "", "", nil},
+		{"java -jar app.jar", "JAVA_TOOL_OPTIONS=-agentlib:jdwp=transport=dt_socket,server=y,suspend=n,address=0.0.0.0:8000\x00", "JDWP", []int{8000}},
+		{"java -jar app.jar", "JDK_JAVA_OPTIONS=-Xmx1g\x00", "", nil},
+		{"python3 -m debugpy --listen 5678 app.py", "", "debugpy", []int{5678}},
+		{"python3 /usr/lib/python3/dist-packages/debugpy/adapter --for-server 40001 --host 0.0.0.0 --port 5679", "", "debugpy", []int{5679}},
+		{"python3 -m http.server debugpy --listen", "", "", nil},
+		{"python3 app.py -m debugpy --listen", "", "", nil},
 	} {
-		p := &process{argv: c.argv}
-		p.Exe = "/usr/bin/" + c.argv[0]
-		v, ok := managed(p)
-		if got := v.Name; ok != (c.want != "") || got != c.want {
-			t.Errorf("%q: %q %v, want %q", c.argv, got, ok, c.want)
+		p := &process{argv: strings.Fields(c.line)}
+		p.Exe, p.PID = "/usr/bin/"+p.argv[0], 77
+		v, ok := scanWithProcess(t, map[string]string{"environ": c.env}).debugs(p, new(Outcome))
+		if got := v.Name; ok != (c.want != "") || got != c.want || !slices.Equal(v.Ports, c.ports) {
+			t.Errorf("%q %q: %q %v %v, want %q %v", c.line, c.env, got, ok, v.Ports, c.want, c.ports)
 		}
 	}
 }

@@ -67,6 +67,9 @@ func (b *builder) managed() {
 		}
 		maps.Copy(d.Settings, v.Settings)
 		own := held[v.PID]
+		if len(v.Ports) > 0 {
+			own = slices.DeleteFunc(slices.Clone(own), func(i int) bool { return !slices.Contains(v.Ports, b.snap.Listeners.Sockets[i].Port) })
+		}
 		if len(v.Listen) > 0 {
 			d.Host, own = true, nil
 			for _, i := range held[1] {
@@ -118,12 +121,24 @@ func (b *builder) serveManaged(d *DocManaged, sockets []int, taken map[string]bo
 	}
 }
 
+// inspector says of a socket that Node has it for a debugger: it is on the port and the address of the inspector.
+func inspector(svc *DocService) bool {
+	return svc.Proto == "tcp" && svc.Port == 9229 && svc.Loopback && slices.Contains([]string{"node", "nodejs"}, path.Base(svc.Owner))
+}
+
 // managedByPort adds the services that are known by the port, where who holds the socket starts others, or is not seen; and Cockpit, whose
 // socket systemd holds.
 func (b *builder) managedByPort(taken map[string]bool) {
 	for i := range b.doc.Services {
 		svc := &b.doc.Services[i]
 		known := byPort[svc.Proto+" "+strconv.Itoa(svc.Port)]
+		if !taken[svc.Key] && inspector(svc) {
+			b.doc.Managed = append(b.doc.Managed, DocManaged{
+				Key: "Node inspector", Name: "Node inspector", Role: string(snapshot.RoleDebug), Settings: map[string]snapshot.Fact{},
+				Evidence: "node listens on the port of its inspector, which a signal (USR1) starts as well", Services: []DocService{*svc},
+			})
+			continue
+		}
 		if taken[svc.Key] || svc.Namespace != "" || known.name == "" && svc.Unit != "cockpit.socket" && svc.Port != 9090 {
 			continue
 		}

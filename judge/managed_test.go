@@ -37,7 +37,14 @@ func TestServersHaveTheirSockets(t *testing.T) {
 	sock(1, 9443, "systemd")
 	proc(62, 0, "prometheus", root)
 	sock(62, 9091, "prometheus")
+	proc(63, 0, "node", root)
+	sock(63, 3000, "node")
+	sock(63, 9230, "node")
+	proc(64, 0, "node", root)
+	sock(64, 9229, "node") // by a signal: on loopback
+	s.Listeners.Sockets[len(s.Listeners.Sockets)-1].Addr = "127.0.0.1"
 	s.Management.Servers = []snapshot.ManagedServer{
+		{Name: "Node inspector", Role: snapshot.RoleDebug, PID: 63, Word: root, Ports: []int{9230}},
 		{Name: "etcd", Role: snapshot.RoleCluster, PID: 60, Word: root, Settings: map[string]snapshot.Fact{"clientCertAuth": {State: snapshot.Present, Value: "true"}}},
 		{Name: "ttyd", Role: snapshot.RoleShell, PID: 61, Word: snapshot.WordOf(1000)},
 		{Name: "Webmin", Role: snapshot.RoleConsole, Unit: "webmin.socket", Word: root, Listen: []string{"9443"}},
@@ -57,10 +64,11 @@ func TestServersHaveTheirSockets(t *testing.T) {
 	}
 	slices.Sort(got)
 	want := []string{
+		"Node inspector debug tcp 0.0.0.0:9230 (node)", "Node inspector debug tcp 127.0.0.1:9229 (node)",
 		"Cockpit console tcp 0.0.0.0:9090 (systemd)", "Webmin console tcp 0.0.0.0:9443 (systemd)", "etcd cluster tcp 0.0.0.0:2379 (etcd) tcp 0.0.0.0:2380 (etcd)",
 		"telnet cleartext tcp 0.0.0.0:23 (systemd)", "ttyd shell tcp 0.0.0.0:7681 (ttyd) (lesser)",
 	}
-	if !slices.Equal(got, want) {
+	if slices.Sort(want); !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
 }

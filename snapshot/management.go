@@ -17,6 +17,8 @@ type ManagedServer struct {
 	Evidence string `json:"evidence"`
 	// Listen are the addresses of the socket unit that starts it when somebody connects, as the unit has them; then there need be no process.
 	Listen []string `json:"listen,omitempty"`
+	// Ports are those of a process that are what its role says, if it can have others; empty: all that it has.
+	Ports []int `json:"ports,omitempty"`
 	// Settings are those that are judged, by name, from its arguments and its configuration; one that is not known says why.
 	Settings map[string]Fact `json:"settings,omitempty"`
 }
