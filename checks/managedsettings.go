@@ -21,6 +21,7 @@ import (
 var settingsOf = map[string]func(*Scan, *process) map[string]snapshot.Fact{
 	"kubelet": (*Scan).kubeletSettings, "etcd": (*Scan).etcdSettings, "kube-apiserver": apiServerSettings,
 	"NRPE": (*Scan).nrpeSettings, "Zabbix agent": (*Scan).zabbixSettings, "snmpd": (*Scan).snmpdSettings, "Prometheus": prometheusSettings,
+	"ttyd": shellSettings(ttydAsks), "GoTTY": shellSettings(gottyAsks), "Shell In A Box": shellSettings(shellinaboxAsks), "WeTTY": shellSettings(wettyAsks),
 }
 
 var errCutArgs = errors.New("it has more arguments than are read")

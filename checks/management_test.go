@@ -239,3 +239,32 @@ func TestServersThatSystemdStarts(t *testing.T) {
 		t.Errorf("%q, want %q", got.String(), want)
 	}
 }
+
+// TestShellsThatAsk: what shells for browsers ask shows in their options (Shell In A Box 2.21 asks for a login unless it is told a user).
+func TestShellsThatAsk(t *testing.T) {
+	for _, c := range []struct{ line, env, want string }{
+		{"shellinaboxd -t", "", "asks"},
+		{"shellinaboxd -t -s /:LOGIN", "", "asks"},
+		{"shellinaboxd --service=/:SSH:10.0.0.1 -s /x:AUTH:HOME:SHELL", "", "asks"},
+		{"shellinaboxd -t -s /:LOGIN -s /root:root:root:/:/bin/sh", "", "none"},
+		{"shellinaboxd -s/:nobody:nogroup:/:/bin/sh", "", "none"},
+		{"ttyd bash", "", "none"},
+		{"ttyd -p 8080 -W bash", "", "none"},
+		{"ttyd -W -p 8080 login", "", "asks"},
+		{"ttyd -p 8080 tmux new -A -s login", "", "none"},
+		{"ttyd -c u:p bash", "", "asks"},
+		{"ttyd --credential=u:p -W bash", "", "asks"},
+		{"ttyd -R top", "", "shows"},
+		{"gotty top", "", "shows"},
+		{"gotty -w bash", "", "none"},
+		{"gotty -w -c u:p bash", "", "asks"},
+		{"gotty -w bash", "GOTTY_CREDENTIAL=u:p\x00", "asks"},
+		{"node /usr/bin/wetty --port 3000", "", "asks"},
+		{"node /usr/bin/wetty --command /bin/bash", "", "none"},
+		{"node /usr/bin/wetty --ssh-host h", "SSHPASS=x\x00", "none"},
+	} {
+		if f := settingsAt(t, map[string]string{"environ": c.env}, strings.Fields(c.line)...)["login"]; f.Value != c.want {
+			t.Errorf("%s %q: %+v, want %s", c.line, c.env, f, c.want)
+		}
+	}
+}

@@ -1,9 +1,9 @@
 # METADATA
 # title: A shell is served to browsers
 # description: >-
-#   ttyd, GoTTY, Shell In A Box or WeTTY gives a shell to who opens its page. Most ask for nothing
-#   by themselves. On loopback every process of the host, and every page in a browser on it, is one
-#   step away.
+#   ttyd, GoTTY, Shell In A Box or WeTTY gives a shell to who opens its page. Some ask for nothing
+#   by themselves; on loopback every process of the host, and every page in a browser on it, is one
+#   step away then. Those that run login or ssh, or ask for a password, are high.
 # custom:
 #   severity: critical
 #   reads: [management, listeners.ip, listeners.namespaces, network, nftables, processes.power, agents, runtimes]
@@ -21,8 +21,8 @@ _open := lib.managed_open(input.managed, "shell")
 
 finding contains {
 	"resource": {"kind": "service", "key": o.service.key},
-	"message": sprintf("%s gives a shell to who opens %s from the %s zone", [o.server.key, o.service.key, o.zone]),
-	"severity": _severity(o.service),
+	"message": sprintf("%s gives %s to who opens %s from the %s zone", [o.server.key, _what(o.server), o.service.key, o.zone]),
+	"severity": _severity(o.server, o.service),
 	"zone": o.zone,
 	"evidence": array.concat([o.server.evidence], lib.evidence(o.reach)),
 	"witness": o.reach.witness,
@@ -31,9 +31,21 @@ finding contains {
 	some o in _open
 }
 
-_severity(svc) := "medium" if lib.lesser(svc)
+_login(m) := object.get(m.settings, ["login", "value"], "")
 
-else := "critical"
+_what(m) := "a page to log in by" if {
+	_login(m) == "asks"
+} else := "a look at a terminal" if {
+	_login(m) == "shows"
+} else := "a shell"
+
+_severity(m, svc) := "medium" if {
+	lib.lesser(svc)
+} else := "high" if {
+	_login(m) in {"asks", "shows"}
+} else := "high" if {
+	object.get(m.settings, ["login", "state"], "present") != "present" # what it asks is not known
+} else := "critical"
 
 finding contains {
 	"resource": {"kind": "service", "key": svc.key},
@@ -44,6 +56,7 @@ finding contains {
 } if {
 	some m in input.managed
 	m.role == "shell"
+	not _login(m) in {"asks", "shows"}
 	some svc in m.services
 	not svc.key in {o.service.key | some o in _open}
 }
