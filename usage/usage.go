@@ -73,8 +73,11 @@ func Help() *cobra.Command {
 	}
 }
 
-// None wants no arguments.
+// None wants no arguments. What follows a command that has others below it was meant to be one of them.
 func None(c *cobra.Command, args []string) error {
+	if len(args) > 0 && c.HasAvailableSubCommands() {
+		return UnknownCommand(c, args[0])
+	}
 	if len(args) > 0 {
 		return fmt.Errorf("%s takes no argument, not %q: %s --help explains it", c.CommandPath(), args[0], c.CommandPath())
 	}
@@ -99,8 +102,21 @@ func Args(names ...string) cobra.PositionalArgs {
 	}
 }
 
-// Strict has every flag of a command and of those below it refuse to be given twice with another value, if it is no list, and to be
-// given empty. It comes after all flags were defined.
+// apart are flags of which the second says something else than the first, or leaves it without a meaning.
+var apart = [][2]string{{"color", "no-color"}, {"summary", "all"}, {"snapshot", "deep"}, {"snapshot", "host-root"}}
+
+// contradiction is the error of a command line with two flags that do not go together.
+func contradiction(c *cobra.Command) error {
+	for _, pair := range apart {
+		if c.Flags().Changed(pair[0]) && c.Flags().Changed(pair[1]) {
+			return fmt.Errorf("--%s and --%s do not go together: leave one out", pair[0], pair[1])
+		}
+	}
+	return nil
+}
+
+// Strict has every flag of a command and of those below it refuse to be given twice with another value, if it is no list, to be
+// given empty, and to be given with another that contradicts it. It comes after all flags were defined.
 func Strict(c *cobra.Command) {
 	c.SetFlagErrorFunc(explain)
 	seen := map[*pflag.Flag]bool{}
@@ -109,6 +125,9 @@ func Strict(c *cobra.Command) {
 			return
 		}
 		seen[f] = true
+		if f.DefValue == "[]" || f.DefValue == "0s" {
+			f.DefValue = "" // help tells no default of what is nothing
+		}
 		if list, ok := f.Value.(pflag.SliceValue); ok {
 			f.Value = &several{strict{Value: f.Value, many: true}, list}
 		} else {
@@ -117,6 +136,9 @@ func Strict(c *cobra.Command) {
 	}
 	var walk func(*cobra.Command)
 	walk = func(c *cobra.Command) {
+		if c.PreRunE == nil && c.RunE != nil {
+			c.PreRunE = func(c *cobra.Command, _ []string) error { return contradiction(c) }
+		}
 		c.PersistentFlags().VisitAll(wrap)
 		c.LocalFlags().VisitAll(wrap)
 		for _, below := range c.Commands() {

@@ -28,7 +28,11 @@ func program() *cobra.Command {
 	do.Flags().BoolVarP(&quiet, "quiet", "q", false, "")
 	show := &cobra.Command{Use: "show ID", Short: "s", Args: Args("ID"), RunE: func(*cobra.Command, []string) error { return nil }}
 	none := &cobra.Command{Use: "none", Short: "s", Args: None, RunE: func(*cobra.Command, []string) error { return nil }}
-	sub.AddCommand(do, show, none)
+	look := &cobra.Command{Use: "look", Short: "s", Args: None, RunE: func(*cobra.Command, []string) error { return nil }}
+	look.Flags().String("snapshot", "", "")
+	look.Flags().Bool("deep", false, "")
+	look.AddCommand(&cobra.Command{Use: "diff", Short: "s", Args: None, RunE: func(*cobra.Command, []string) error { return nil }})
+	sub.AddCommand(do, show, none, look)
 	root.AddCommand(Group(sub))
 	root.SetHelpCommand(Help())
 	Strict(Group(root))
@@ -65,6 +69,8 @@ func TestCallsThatAreWrong(t *testing.T) {
 		"fix apply --quiet=maybe":         `quiet "maybe": want true or false`,
 		"fix apply a b":                   `p fix apply wants [ID] alone, not also "b"`,
 		"fix show":                        `p fix show wants ID: p fix show --help explains it`,
+		"fix look dif":                    `unknown command "dif" of p fix look: did you mean p fix look diff?`,
+		"fix look --snapshot a --deep":    `--snapshot and --deep do not go together: leave one out`,
 		"fix none a":                      `p fix none takes no argument, not "a": p fix none --help explains it`,
 	} {
 		c := program()
@@ -84,7 +90,8 @@ func TestCallsThatAreWrong(t *testing.T) {
 func TestCallsThatAreRight(t *testing.T) {
 	for _, line := range []string{
 		"", "-h", "fix", "fix --help", "help", "help fix apply", "fix apply", "fix apply -q -q", "fix apply ID -o a -o b -o b", "fix show x",
-		"fix apply --wait 2m --format json --port 7", "fix none",
+		"fix apply --wait 2m --format json --port 7", "fix none", "fix look",
+		"fix look --deep", "fix look --snapshot a", "fix look diff",
 	} {
 		c := program()
 		c.SetArgs(strings.Fields(line))
@@ -113,5 +120,16 @@ func TestWithout(t *testing.T) {
 		if got := strings.Join(Without(strings.Fields(line), "netns"), " "); got != want {
 			t.Errorf("%s: %q, want %q", line, got, want)
 		}
+	}
+}
+
+// TestHelpTellsNoEmptyDefault: a list is empty and a time is none where nothing is given, which is no news.
+func TestHelpTellsNoEmptyDefault(t *testing.T) {
+	c := program()
+	var out bytes.Buffer
+	c.SetOut(&out)
+	c.SetArgs([]string{"fix", "apply", "--help"})
+	if err := c.Execute(); err != nil || strings.Contains(out.String(), "[])") || !strings.Contains(out.String(), "default 1s") {
+		t.Errorf("%v %s", err, &out)
 	}
 }
