@@ -21,7 +21,7 @@ var ours = map[string][]string{
 	"host":          {},
 	"host/wire":     {"snapshot", "ruleset"}, // messages become their values
 	"checks":        {"host", "host/wire", "snapshot", "ruleset", "rego", "sshd"},
-	"snapshot":      {"ruleset", "escape"},
+	"snapshot":      {"ruleset", "escape", "words"},
 	"escape":        {},
 	"registry":      {}, // files of Windows, which are read on every system
 	"winhost":       {"registry", "snapshot", "sshd"},
@@ -46,7 +46,7 @@ var ours = map[string][]string{
 	"watch":         {"host", "host/wire", "finding", "snapshot", "escape"},
 	"ruleset":       {},
 	"packet":        {}, // values alone: what the engines share decides nothing
-	"zones":         {"snapshot", "packet"},
+	"zones":         {"snapshot", "packet", "words"},
 	"reach":         {"snapshot", "ruleset", "packet"},
 	"trace":         {"snapshot", "ruleset", "packet"},
 	"certificate":   {"snapshot", "ruleset", "trace", "packet"}, // whether rules translate
@@ -54,11 +54,11 @@ var ours = map[string][]string{
 	"wfp/classify":  {"wfp", "packet"}, // values of wfp alone: it checks what wfp answers
 	"wfp/mpssvc":    {"wfp", "snapshot"},
 	"rego":          {},
-	"exposure":      {"snapshot", "ruleset", "packet", "zones", "reach", "trace", "certificate", "wfp", "wfp/classify", "wfp/mpssvc"},
+	"exposure":      {"snapshot", "ruleset", "packet", "zones", "reach", "trace", "certificate", "wfp", "wfp/classify", "wfp/mpssvc", "words"},
 	"power":         {"snapshot", "zones", "rego"}, // what is known of programs
 	"judge":         {"rego", "assume", "declared", "power", "snapshot", "ruleset", "zones", "packet", "reach", "exposure", "finding", "words", "yamlfile", "wfp/mpssvc"},
 	"sandbox":       {"host", "snapshot", "judge", "finding", "reports", "rego", "waiver", "assume", "declared", "words", "remedy", "bundle"}, // remedy: what to do first is what its plans would do
-	"finding":       {},
+	"finding":       {"words"},
 	"reports":       {"finding", "escape", "packet", "trace", "power", "words", "threatmodel"},
 	"threatmodel":   {"finding", "escape"}, // a model is made of a report: one that was kept draws the same
 	"remedy":        {"host", "host/wire", "snapshot", "ruleset", "packet", "reach", "trace", "exposure", "replica", "finding", "zones", "dropin", "escape", "wfp/mpssvc"},

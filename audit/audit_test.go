@@ -135,7 +135,11 @@ func TestQuestion(t *testing.T) {
 		{Question{From: "external"}, "wants --from and --to"},
 		{Question{From: "a", To: "b", Dport: 70000}, "want 0 to 65535"},
 		{Question{From: "a", To: "b", Proto: "foo"}, `protocol "foo"`},
-		{Question{From: "a", To: "b", Proto: "tcp"}, ""},
+		{Question{From: "wrkload", To: "host", Proto: "tcp"}, "did you mean workload?"},
+		{Question{From: "external", To: "hots", Proto: "tcp"}, "did you mean host?"},
+		{Question{From: "iface:", To: "host", Proto: "tcp"}, "iface:NAME"},
+		{Question{From: "external", To: "addr:300.1.1.1", Proto: "tcp"}, "want addr:IP"},
+		{Question{From: "iface:a", To: "guest:b", Proto: "tcp"}, ""},
 	} {
 		err := c.q.Check()
 		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {

@@ -155,7 +155,9 @@ func inFile(file string, err error) error {
 func (in *Input) snapshotText(file string, open func(string) (*os.File, error)) ([]byte, error) {
 	b, err := in.Read(file, open, snapshot.MaxSize)
 	if err == nil {
-		b, err = snapshot.Unpack(b)
+		if b, err = snapshot.Unpack(b); err != nil && !errors.Is(err, snapshot.ErrTooLarge) {
+			err = inFile(file, err)
+		}
 	}
 	switch {
 	case errors.Is(err, host.ErrNotRegular):

@@ -38,8 +38,10 @@ func (q *Question) Check() error {
 	case q.Dport < 0 || q.Dport > 65535:
 		return fmt.Errorf("dport %d: want 0 to 65535", q.Dport)
 	}
-	_, err := (&packet.Packet{Proto: q.Proto}).Protocol()
-	return err
+	if _, err := (&packet.Packet{Proto: q.Proto}).Protocol(); err != nil {
+		return err
+	}
+	return (&exposure.Words{From: q.From, To: q.To}).Spelled()
 }
 
 // Ask answers a question about a host.

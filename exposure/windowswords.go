@@ -173,8 +173,8 @@ func (w *Words) windowsOrigins(m *zones.Map) ([]zones.Origin, error) {
 	if w.From == zones.Host {
 		return []zones.Origin{{Zone: zones.Host, Origin: packet.Origin{Local: true}}}, nil
 	}
-	if !isIface && !slices.Contains(Networks, w.From) {
-		return nil, fmt.Errorf("from %q: want host, %s or iface:NAME", w.From, strings.Join(Networks, ", "))
+	if err := spelledFrom(w.From); err != nil {
+		return nil, err
 	}
 	for _, o := range m.Origins {
 		if isIface && o.Interface != name || !isIface && o.Zone != w.From {

@@ -59,9 +59,10 @@ func (w *Words) Question(s *snapshot.Snapshot, m *zones.Map) (*reach.Question, e
 		q.To.Addr = q.To.Addr.Unmap().WithZone("")
 	case w.To == zones.Host:
 		q.To.Host = true
-	case !slices.Contains(Networks, w.To):
-		return nil, fmt.Errorf("to %q: want host, %s, iface:NAME, addr:IP or guest:NAME", w.To, strings.Join(Networks, ", "))
 	default:
+		if err = spelledTo(w.To); err != nil {
+			return nil, err
+		}
 		for _, i := range m.Interfaces {
 			if i.Zone == w.To && !i.Port && !i.Inert {
 				q.To.Oifs = append(q.To.Oifs, i.Index)
@@ -134,8 +135,8 @@ func (w *Words) origins(s *snapshot.Snapshot, m *zones.Map) ([]packet.Origin, er
 	if w.From == zones.Host {
 		return w.senders(s, m, packet.Origin{Local: true, From: w.Src}, zones.Host)
 	}
-	if !slices.Contains(Networks, w.From) {
-		return nil, fmt.Errorf("from %q: want host, %s or iface:NAME", w.From, strings.Join(Networks, ", "))
+	if err := spelledFrom(w.From); err != nil {
+		return nil, err
 	}
 	var out []packet.Origin
 	for _, z := range m.Origins {

@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/ringfence/ringfence/words"
 )
 
 // MaxSize bounds a report that is read, in bytes.
@@ -48,7 +50,7 @@ func Load(b []byte) (*Report, error) {
 	r := new(Report)
 	d := json.NewDecoder(bytes.NewReader(b))
 	if err := d.Decode(r); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrReport, err)
+		return nil, fmt.Errorf("%w: %w", ErrReport, words.JSONError(b, err))
 	}
 	if d.More() {
 		return nil, fmt.Errorf("%w: text after its end", ErrReport)

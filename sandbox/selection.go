@@ -1,8 +1,10 @@
 package sandbox
 
 import (
+	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/ringfence/ringfence/judge"
@@ -34,6 +36,13 @@ func (s *Selection) leftOut(checks []judge.Check) ([]string, error) {
 		}
 	}
 	return out, nil
+}
+
+// errNoneLeft is of a call that would judge nothing, and so find nothing.
+var errNoneLeft = errors.New("no check is left to judge: only, skip and the configuration leave all of them out")
+
+func noneLeft(checks []judge.Check, skip []string) bool {
+	return !slices.ContainsFunc(checks, func(c judge.Check) bool { return !slices.Contains(skip, c.ID) })
 }
 
 func matches(patterns []string, id string) bool {

@@ -32,3 +32,11 @@ func TestSelection(t *testing.T) {
 		}
 	}
 }
+
+// TestNothingLeft: what leaves every check out is told from what leaves one.
+func TestNothingLeft(t *testing.T) {
+	checks := []judge.Check{{ID: "a/a"}, {ID: "a/b"}}
+	if !noneLeft(checks, []string{"a/b", "a/a"}) || noneLeft(checks, []string{"a/a"}) || noneLeft(checks, nil) {
+		t.Error("what is left is not what is judged")
+	}
+}

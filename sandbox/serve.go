@@ -261,7 +261,9 @@ func (s *Setup) prepare() (*judge.Policies, *judge.Config, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	cfg.Checks.Skip = append(cfg.Checks.Skip, left...)
+	if cfg.Checks.Skip = append(cfg.Checks.Skip, left...); noneLeft(p.Checks, cfg.Checks.Skip) {
+		return nil, nil, errNoneLeft
+	}
 	if s.ModelFile != "" {
 		if cfg.Model, err = declared.Parse(s.ModelFile, s.Model); err != nil {
 			return nil, nil, err

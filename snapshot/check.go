@@ -76,11 +76,11 @@ func oneOf[T ~string](v T, list []T, path string, args ...any) error {
 	if slices.Contains(list, v) {
 		return nil
 	}
-	return wrong(fmt.Sprintf("%.40q is none of %s", string(v), words(list)), path, args...)
+	return wrong(fmt.Sprintf("%.40q is none of %s", string(v), vocabulary(list)), path, args...)
 }
 
-// words are values of a kind in a row.
-func words[T ~string](list []T) string {
+// vocabulary is the values of a kind in a row.
+func vocabulary[T ~string](list []T) string {
 	var b strings.Builder
 	for i, v := range list {
 		if i > 0 {
@@ -401,7 +401,7 @@ func (f Fact) check(path string, seen bool) error {
 	}
 	switch {
 	case !slices.Contains(factStates, f.State):
-		return fmt.Errorf("%s.state: %.40q is none of %s", path, f.State, words(factStates))
+		return fmt.Errorf("%s.state: %.40q is none of %s", path, f.State, vocabulary(factStates))
 	case f.State == Present && f.Reason != "":
 		return fmt.Errorf("%s: present, with a reason why not", path)
 	case f.State != Present && f.Value != "":

@@ -8,8 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/ringfence/ringfence/escape"
+	"github.com/ringfence/ringfence/words"
 )
 
 // MaxSize bounds a snapshot file: the largest one that was measured (10,000 processes, 10,000
@@ -47,10 +49,10 @@ func Load(r io.Reader) (*Snapshot, error) {
 		Schema string `json:"schema"`
 	}
 	if err := json.Unmarshal(b, &head); err != nil {
-		return nil, fmt.Errorf("read snapshot: %w", err)
+		return nil, fmt.Errorf("read snapshot: %w", words.JSONError(b, err))
 	}
-	if head.Schema != Schema {
-		return nil, fmt.Errorf("read snapshot: schema %q, this program reads %q", head.Schema, Schema)
+	if err := known(head.Schema); err != nil {
+		return nil, err
 	}
 	if err := scan(b); err != nil {
 		return nil, fmt.Errorf("read snapshot: %w", err)
@@ -67,6 +69,20 @@ func Load(r io.Reader) (*Snapshot, error) {
 	}
 	s.Index()
 	return s, nil
+}
+
+// known refuses the schema of what is no snapshot, or of another version, with what would be one.
+func known(schema string) error {
+	switch {
+	case schema == Schema:
+		return nil
+	case strings.HasPrefix(schema, "ringfence.snapshot/"):
+		return fmt.Errorf("read snapshot: schema %q, this program reads %q", schema, Schema)
+	case strings.HasPrefix(schema, "ringfence.report"):
+		return fmt.Errorf("read snapshot: it is a report (schema %q), want a snapshot, which ringfence collect writes; report convert and diff read reports", schema)
+	default:
+		return fmt.Errorf("read snapshot: schema %q, this program reads %q, which ringfence collect writes", schema, Schema)
+	}
 }
 
 // Write writes the snapshot with its digest as indented JSON; the same snapshot gives the same bytes.

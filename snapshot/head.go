@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/ringfence/ringfence/words"
 )
 
 // Head is what a snapshot says of itself: who it is about, when and by what it was made. Nothing else of it was looked at.
@@ -27,12 +29,9 @@ type Head struct {
 func ReadHead(b []byte) (*Head, error) {
 	h := new(Head)
 	if err := json.Unmarshal(b, h); err != nil {
-		return nil, fmt.Errorf("read snapshot: %w", err)
+		return nil, fmt.Errorf("read snapshot: %w", words.JSONError(b, err))
 	}
-	if h.Schema != Schema {
-		return nil, fmt.Errorf("read snapshot: schema %q, this program reads %q", h.Schema, Schema)
-	}
-	return h, nil
+	return h, known(h.Schema)
 }
 
 // Time is when it was collected.

@@ -5,6 +5,7 @@ package usage
 import (
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -239,4 +240,18 @@ func Without(args []string, name string) []string {
 		}
 	}
 	return out
+}
+
+// Out is where help goes: its printer loses the error of what could not be written.
+type Out struct {
+	To  io.Writer
+	Err error
+}
+
+func (o *Out) Write(b []byte) (int, error) {
+	n, err := o.To.Write(b)
+	if o.Err == nil {
+		o.Err = err
+	}
+	return n, err
 }

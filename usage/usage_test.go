@@ -2,6 +2,7 @@ package usage
 
 import (
 	"bytes"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -133,3 +134,17 @@ func TestHelpTellsNoEmptyDefault(t *testing.T) {
 		t.Errorf("%v %s", err, &out)
 	}
 }
+
+// TestHelpOnAFullDisk: what could not be written is an error, though the printer of help loses it.
+func TestHelpOnAFullDisk(t *testing.T) {
+	c, out := program(), &Out{To: full{}}
+	c.SetOut(out)
+	c.SetArgs([]string{"--help"})
+	if err := c.Execute(); err != nil || out.Err == nil {
+		t.Errorf("%v %v", err, out.Err)
+	}
+}
+
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, errors.New("no space left on device") }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/words"
 )
 
 // The zones.
@@ -48,8 +49,8 @@ type Config map[string]Zone
 // Validate refuses zones that do not exist and patterns that are malformed.
 func (c Config) Validate() error {
 	for name, z := range c {
-		if !slices.Contains([]string{Management, Runtime, Workload, External}, name) {
-			return fmt.Errorf("zone %q: want management, runtime, workload or external", name)
+		if list := []string{Management, Runtime, Workload, External}; !slices.Contains(list, name) {
+			return fmt.Errorf("zone %q: %w", name, words.Wrong(name, list))
 		}
 		for _, p := range append(slices.Clone(z.Interfaces), z.Units...) {
 			if _, err := path.Match(p, ""); err != nil {

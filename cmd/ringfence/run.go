@@ -71,11 +71,15 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		args = []string{"version"}
 	}
 	root.SetArgs(args)
-	root.SetOut(stdout)
+	told := &usage.Out{To: stdout}
+	root.SetOut(told)
 	root.SetErr(stderr)
 	ctx, stop := host.UntilSignal(context.Background())
 	defer stop()
 	err := root.ExecuteContext(ctx)
+	if err == nil {
+		err = told.Err
+	}
 	if err == nil {
 		return exit.OK
 	}
