@@ -124,7 +124,7 @@ func Parse(file string, text []byte, known *Known) (*Register, error) {
 		return nil, fmt.Errorf("%w: %s: version %d: want version: 1", ErrRegister, file, r.Version)
 	}
 	if err := r.Check(known); err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", ErrRegister, file, err)
+		return nil, fmt.Errorf("%w: %w", ErrRegister, yamlfile.Locate(file, text, err))
 	}
 	return r, nil
 }
@@ -155,10 +155,10 @@ func (r *Register) Check(known *Known) error {
 	for i := range r.Assumptions {
 		a := &r.Assumptions[i]
 		if err := a.check(known, &left); err != nil {
-			return fmt.Errorf("assumptions[%d]: %w", i, err)
+			return yamlfile.At(err, "assumptions", i)
 		}
 		if seen[a.ID] {
-			return fmt.Errorf("assumptions[%d]: %s is there twice", i, a.ID)
+			return yamlfile.At(fmt.Errorf("%s is there twice", a.ID), "assumptions", i)
 		}
 		seen[a.ID] = true
 	}

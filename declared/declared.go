@@ -149,7 +149,7 @@ func parse(file string, text []byte) (*Model, error) {
 	seen := map[string]bool{}
 	for i := range m.Zones {
 		if err := m.Zones[i].check(seen); err != nil {
-			return nil, fmt.Errorf("%s: zones[%d]: %w", file, i, err)
+			return nil, yamlfile.Locate(file, text, yamlfile.At(err, "zones", i))
 		}
 	}
 	at := map[Flow]int{}
@@ -162,7 +162,7 @@ func parse(file string, text []byte) (*Model, error) {
 			err = fmt.Errorf("it is flows[%d] too", j)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%s: flows[%d]: %w", file, i, err)
+			return nil, yamlfile.Locate(file, text, yamlfile.At(err, "flows", i))
 		}
 		at[key] = i
 	}

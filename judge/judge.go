@@ -19,6 +19,7 @@ import (
 	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/snapshot"
 	"github.com/ringfence/ringfence/words"
+	"github.com/ringfence/ringfence/yamlfile"
 	"github.com/ringfence/ringfence/zones"
 )
 
@@ -34,6 +35,8 @@ type Config struct {
 	Model *declared.Model `json:"-"`
 	// Budget is how long the packet model may be asked; what it was not asked by then is unknown. 0 is without end.
 	Budget time.Duration `json:"-"`
+	// place adds to an error where in the file that is which it is about; nil is without a file.
+	place func(error) error
 }
 
 // CheckConfig leaves checks out and changes their severity.
@@ -54,29 +57,35 @@ func (p *Policies) NoCheck(id string) error {
 	return fmt.Errorf("no check %q: ringfence checks list names them", id)
 }
 
-// Validate refuses checks, severities, parameters and zones that do not exist, and parameters of another type.
+// Validate refuses checks, severities and parameters that do not exist, and parameters of another type. Zones were looked at before.
 func (c *Config) Validate(p *Policies) error {
+	err := c.wrong(p)
+	if err == nil || c.place == nil {
+		return err
+	}
+	return c.place(err)
+}
+
+// wrong is the first thing that is wrong with a configuration, with where it stands.
+func (c *Config) wrong(p *Policies) error {
 	known := map[string]bool{}
 	for _, k := range p.Checks {
 		known[k.ID] = true
 	}
-	for _, id := range c.Checks.Skip {
+	for i, id := range c.Checks.Skip {
 		if !known[id] {
-			return fmt.Errorf("checks.skip: %w", p.NoCheck(id))
+			return yamlfile.At(p.NoCheck(id), "checks", "skip", i)
 		}
 	}
-	for id, s := range c.Checks.Severity {
+	for _, id := range sorted(c.Checks.Severity) {
 		if !known[id] {
-			return fmt.Errorf("checks.severity: %w", p.NoCheck(id))
+			return yamlfile.At(p.NoCheck(id), "checks", "severity", id)
 		}
-		if finding.Rank(s) >= len(finding.Severities) {
-			return fmt.Errorf("checks.severity: %s: %q is no severity", id, s)
+		if s := c.Checks.Severity[id]; finding.Rank(s) >= len(finding.Severities) {
+			return yamlfile.At(fmt.Errorf("%q is no severity: %w", s, words.Wrong(s, finding.Severities)), "checks", "severity", id)
 		}
 	}
-	if err := p.validParams(c.Params); err != nil {
-		return err
-	}
-	return c.Zones.Validate()
+	return p.validParams(c.Params)
 }
 
 // Judge judges a snapshot.

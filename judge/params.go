@@ -10,6 +10,9 @@ import (
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/ringfence/ringfence/words"
+	"github.com/ringfence/ringfence/yamlfile"
 )
 
 // Param is a value of the configuration that a policy reads as data.params.NAME, as its METADATA declares it. It has a default, or it is
@@ -121,9 +124,9 @@ func (p *Policies) validParams(values map[string]any) error {
 		param, ok := p.params[name]
 		switch {
 		case !ok:
-			return fmt.Errorf("params.%s: no policy declares it (there are: %s)", name, strings.Join(sorted(p.params), ", "))
+			return yamlfile.At(fmt.Errorf("no policy declares it: %w", words.Wrong(name, sorted(p.params))), "params", name)
 		case !param.fits(values[name]):
-			return fmt.Errorf("params.%s: want %s, got %s", name, paramTypes[param.Type], typeOf(values[name]))
+			return yamlfile.At(fmt.Errorf("want %s, got %s", paramTypes[param.Type], typeOf(values[name])), "params", name)
 		}
 	}
 	return nil

@@ -65,14 +65,17 @@ func Parse(file string, text []byte, checks []string, now time.Time) (*List, err
 		list []Waiver
 	}{{"waivers", l.Waivers}, {"accept_unknown", l.AcceptUnknown}} {
 		for i := range part.list {
-			if err := part.list[i].check(checks, now); err != nil {
-				return nil, fmt.Errorf("%w: %s: %s[%d]: %w", ErrWaivers, file, part.name, i, err)
+			w := &part.list[i]
+			err := w.check(checks, now)
+			switch {
+			case err != nil || part.name == "waivers":
+			case w.While != nil:
+				err = errors.New("while is of findings: what is unknown has no zone, severity or owner")
+			case fingerprint.MatchString(w.Finding):
+				err = fmt.Errorf("finding %q: want the id of a check, since what is unknown has no fingerprint", w.Finding)
 			}
-			if part.name == "accept_unknown" && part.list[i].While != nil {
-				return nil, fmt.Errorf("%w: %s: accept_unknown[%d]: while is of findings: what is unknown has no zone, severity or owner", ErrWaivers, file, i)
-			}
-			if part.name == "accept_unknown" && fingerprint.MatchString(part.list[i].Finding) {
-				return nil, fmt.Errorf("%w: %s: accept_unknown[%d]: finding %q: want the id of a check, since what is unknown has no fingerprint", ErrWaivers, file, i, part.list[i].Finding)
+			if err != nil {
+				return nil, fmt.Errorf("%w: %w", ErrWaivers, yamlfile.Locate(file, text, yamlfile.At(err, part.name, i)))
 			}
 		}
 	}

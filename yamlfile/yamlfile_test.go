@@ -1,7 +1,10 @@
 package yamlfile
 
 import (
+	"errors"
+	"fmt"
 	"net/netip"
+	"strings"
 	"testing"
 )
 
@@ -55,5 +58,36 @@ func TestPlaces(t *testing.T) {
 	var v outer
 	if err := Unmarshal("f", []byte("some: {a: {list: [x], text: 5, flag: true, count: 7}}"), &v); err != nil || v.Some["a"].N != 7 || v.Some["a"].Text != "5" {
 		t.Errorf("%+v %v", v, err)
+	}
+}
+
+// TestLocate: an error about a value has the line of its key, or of the last one on the way that is there.
+func TestLocate(t *testing.T) {
+	const text = "zones:\n  a: {}\nflows:\n  - {from: x}\n  - from: y\n    to: *z\nlast: 1\nchecks: {severity: {k: l}}\n"
+	why := errors.New("why")
+	for _, c := range []struct {
+		err  error
+		want string
+	}{
+		{At(why, "zones", "a"), "f:2:3: zones.a: why"},
+		{At(why, "flows", 0), "f:4:5: flows[0]: why"},
+		{At(why, "checks", "severity", "k"), "f:8:21: checks.severity.k: why"},
+		{At(fmt.Errorf("more: %w", At(why, "from")), "flows", 0), "f:4:6: flows[0]: more: from: why"},
+		{At(why, "flows", 7), "f:3:1: flows[7]: why"},
+		{At(why, "zones", "b"), "f:1:1: zones.b: why"},
+		{At(why, "last", 3), "f:7:1: last[3]: why"},
+		{why, "f: why"},
+		{At(nil, "a"), ""},
+	} {
+		got := ""
+		if err := Locate("f", []byte(strings.Replace(text, "*z", "z", 1)), c.err); err != nil {
+			got = err.Error()
+		}
+		if got != c.want {
+			t.Errorf("%q, want %q", got, c.want)
+		}
+	}
+	if err := Locate("f", []byte(text), At(why, "flows", 0)); err == nil || err.Error() != "f: flows[0]: why" {
+		t.Errorf("a text that is none: %v", err)
 	}
 }
