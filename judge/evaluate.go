@@ -17,6 +17,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/storage/inmem"
 
 	"github.com/ringfence/ringfence/finding"
+	"github.com/ringfence/ringfence/words"
 )
 
 // limits bound the evaluation of policies. Built-in policies are evaluated before those of the user, and each
@@ -54,6 +55,9 @@ func (a *answer) valid(c *Check) error {
 		}
 		if c.Builtin { // a test holds what they say to the vocabulary
 			continue
+		}
+		if f.Message == "" {
+			return errors.New("a finding has no message")
 		}
 		if f.Resource.Kind != "" {
 			if err := c.knownKind(f.Resource.Kind); err != nil {
@@ -241,7 +245,7 @@ func (e *evaluator) public(ctx context.Context, c *Check, into any) error {
 	if err != nil {
 		return err
 	}
-	return strictJSON(b, into)
+	return words.JSONError(b, strictJSON(b, into))
 }
 
 // maxReason bounds a reason that quotes an error, in characters.

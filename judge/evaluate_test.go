@@ -68,8 +68,10 @@ func TestFailingPolicyIsItsOwnUnknown(t *testing.T) {
 	cases := map[string]struct{ rules, reason string }{
 		"conflict": {`_x := 1 if input.host` + "\n" + `_x := 2 if input.host` + "\n" + `finding contains {"message": sprintf("%d", [_x])}`, "eval_conflict_error"},
 		"builtin":  {`finding contains {"message": "m"} if to_number(concat("", ["x", "y"])) == 1`, "eval_builtin_error"},
-		"result":   {`finding := "a word"`, "cannot unmarshal string"},
-		"surprise": {`finding_ := 1`, `unknown field "finding_"`},
+		"result":   {`finding := "a word"`, "finding: a string, want an array"},
+		"key":      {`finding contains {"resource": {"kind": "host", "key": k}, "message": "m"} if k := count([1])`, "finding.resource.key: a number, want a string"},
+		"field":    {`finding contains {"resource": r, "message": "m"} if r := json.unmarshal("{\"kex\": 1}")`, `it has a field "kex"`},
+		"silent":   {`finding contains {"resource": {"kind": "host", "key": "k"}, "message": concat("", [])}`, "a finding has no message"},
 		"severity": {`finding contains {"message": "m", "severity": concat("", ["aw", "ful"])}`, `the severity "awful"`},
 		"endless": {
 			"_n := " + numbers + "\n" + `finding contains {"message": "m"} if { some a in _n; some b in _n; some c in _n; a + b + c == 4 }`,

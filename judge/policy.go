@@ -232,11 +232,11 @@ func (p *Policies) compile(c *ast.Compiler) error {
 	for _, file := range sorted(p.modules) {
 		c, err := p.check(file)
 		switch {
+		case c != nil && byID[c.ID] != "":
+			wrong = append(wrong, fmt.Errorf("%w: %s and %s are the same check: name one of them otherwise", ErrPolicy, byID[c.ID], file))
 		case err != nil:
 			wrong = append(wrong, inPolicy(file, err))
 		case c == nil: // shared code
-		case byID[c.ID] != "":
-			wrong = append(wrong, fmt.Errorf("%w: %s and %s are the same check: name one of them otherwise", ErrPolicy, byID[c.ID], file))
 		default:
 			byID[c.ID] = file
 			if strings.HasPrefix(c.ID, ruleArea+"/") {

@@ -8,12 +8,15 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 
 	"github.com/ringfence/ringfence/finding"
+	"github.com/ringfence/ringfence/words"
 )
 
 // findingFields and unknownFields are what an entry of the rules finding and unknown may have; answer is what they are read into.
 var (
-	findingFields = []string{"resource", "message", "severity", "zone", "evidence", "witness", "steps", "remediation"}
-	unknownFields = []string{"resource", "reason"}
+	findingFields  = []string{"resource", "message", "severity", "zone", "evidence", "witness", "steps", "remediation"}
+	unknownFields  = []string{"resource", "reason"}
+	resourceFields = []string{"kind", "key", "path"}
+	publicRules    = []string{"finding", "unknown", "not_applicable"}
 )
 
 // knownKind refuses a kind of resource that is neither one of the program's nor one that the check declares.
@@ -50,13 +53,21 @@ func (c *Check) speaks(m *ast.Module) error {
 			wrong = placed(t.Location, "check %s: %w", c.ID, err)
 		}
 	}
+	public := publicRules
+	if strings.HasPrefix(c.ID, ruleArea+"/") {
+		public = []string{"answer"}
+	}
 	for _, r := range m.Rules {
+		if name := ruleName(r); len(r.Head.Args) == 0 && !strings.HasPrefix(name, "_") && !slices.Contains(public, name) {
+			note(ast.NewTerm(nil).SetLocation(r.Location), fmt.Errorf("rule %q: want %s, or a name that begins with _ for a rule of the policy alone", name, words.Or(public)))
+		}
 		fields := map[string][]string{"finding": findingFields, "unknown": unknownFields}[ruleName(r)]
 		if r.Head.Key == nil || fields == nil {
 			continue
 		}
 		if entry, ok := r.Head.Key.Value.(ast.Object); ok {
 			c.entry(entry, fields, note)
+			lacks(r.Head.Key, "an entry", fields[1:2], note)
 		}
 	}
 	ast.WalkTerms(m, func(t *ast.Term) bool { // entries that are made in the body of a rule
@@ -90,6 +101,7 @@ func (c *Check) entry(entry ast.Object, fields []string, note func(*ast.Term, er
 				note(v, knownSeverity(string(s)))
 			}
 		case "resource":
+			whole(v, note)
 			written(v, func(t *ast.Term, kind string) { note(t, c.knownKind(kind)) })
 		case "remediation":
 			list, ok := v.Value.(*ast.Array)
@@ -101,6 +113,30 @@ func (c *Check) entry(entry ast.Object, fields []string, note func(*ast.Term, er
 			})
 		}
 	})
+}
+
+// whole refuses a resource that is written out and has other fields than there are, or no name.
+func whole(t *ast.Term, note func(*ast.Term, error)) {
+	o, ok := t.Value.(ast.Object)
+	if !ok {
+		return
+	}
+	o.Foreach(func(k, _ *ast.Term) {
+		if name, ok := k.Value.(ast.String); ok && !slices.Contains(resourceFields, string(name)) {
+			note(k, fmt.Errorf("a resource has no field %q: want %s", string(name), words.Or(resourceFields)))
+		}
+	})
+	lacks(t, "a resource", resourceFields[:2], note)
+}
+
+// lacks refuses an object that is written out without a field that it needs.
+func lacks(t *ast.Term, what string, needs []string, note func(*ast.Term, error)) {
+	o := t.Value.(ast.Object)
+	for _, name := range needs {
+		if o.Get(ast.StringTerm(name)) == nil {
+			note(t, fmt.Errorf("%s has no %s", what, name))
+		}
+	}
 }
 
 // written calls f with the kind of an object, if it is written out.

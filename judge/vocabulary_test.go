@@ -84,7 +84,13 @@ func TestWrongPoliciesAreRefused(t *testing.T) {
 			own(usual, `finding contains {"resource": {"kind": "host", "key": "k"}, "message": "m", "severity": "urgent"}`),
 			[]string{"/mine.rego:10:", `"urgent"`, "critical, high"},
 		},
-		"field": {own(usual, `finding contains {"resource": {"kind": "host", "key": "k"}, "mesage": "m"}`), []string{"/mine.rego:10:", `"mesage"`, "message"}},
+		"no message":    {own(usual, `finding contains {"resource": {"kind": "host", "key": "k"}}`), []string{"/mine.rego:10:", "an entry has no message"}},
+		"no reason":     {own(usual, `unknown contains {"resource": {"kind": "host", "key": "k"}}`), []string{"/mine.rego:10:", "an entry has no reason"}},
+		"no key":        {own(usual, `finding contains {"resource": {"kind": "host"}, "message": "m"}`), []string{"/mine.rego:10:", "a resource has no key"}},
+		"resource":      {own(usual, `finding contains {"resource": {"kind": "host", "kex": "k"}, "message": "m"}`), []string{"/mine.rego:10:", `no field "kex"`, "kind, key or path"}},
+		"public rule":   {own(usual, never+"\n\nhelper := 1"), []string{"/mine.rego:12:", `rule "helper"`, "begins with _"}},
+		"public helper": {own(usual, never+"\n\nhelper(x) := x"), nil},
+		"field":         {own(usual, `finding contains {"resource": {"kind": "host", "key": "k"}, "mesage": "m"}`), []string{"/mine.rego:10:", `"mesage"`, "message"}},
 	} {
 		all.add(name, c.m, c.want)
 	}

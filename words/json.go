@@ -32,6 +32,9 @@ func JSONError(text []byte, err error) error {
 	case errors.As(err, &syntax):
 		return fmt.Errorf("no JSON in line %d: %w", 1+bytes.Count(text[:min(int(syntax.Offset), len(text))], []byte("\n")), err)
 	}
+	if field, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
+		return fmt.Errorf("it has a field %s, which is not known", field)
+	}
 	return err
 }
 
