@@ -141,6 +141,16 @@ func cgroupPath(b []byte) string {
 	return "/"
 }
 
+// unifiedPath is the cgroup of the unified hierarchy, "" without one.
+func unifiedPath(b []byte) string {
+	for line := range strings.Lines(string(b)) {
+		if p, ok := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "0::"); ok {
+			return p
+		}
+	}
+	return ""
+}
+
 // cgroups finds out who owns cgroups, each once.
 type cgroups struct {
 	mounts []mountEntry

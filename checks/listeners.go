@@ -165,6 +165,15 @@ func (s *Scan) joinOwners(sec *snapshot.Listeners, out *Outcome) {
 			unknown++
 		}
 	}
+	for _, p := range procs {
+		if p.NS.Net == served.netns {
+			programs.at(p.CgroupV2())
+		}
+	}
+	programs.at("/") // of which every process has what is there
+	if sec.Cgroups = programs.all(); programs.lost {
+		sec.CgroupsUnread = "the hierarchy of cgroups cannot be opened"
+	}
 	switch {
 	case unknown == 0:
 	case refused > 0 || err != nil || s.procGap != "":

@@ -152,6 +152,9 @@ func (s *Scan) readTask(pid int) (task *process, threads int) {
 	cg, err := dir.ReadFile("cgroup")
 	note("cgroup", err)
 	p.Cgroup = cgroupPath(cg)
+	if p.Unified = unifiedPath(cg); p.Unified == p.Cgroup {
+		p.Unified = ""
+	}
 	id := s.groupsOf.identify(s, cg)
 	p.Unit, p.UserUnit, p.Runtime, p.Pod = id.unit, id.userUnit, id.runtime, id.pod
 	p.Container, p.ContainerWord = containerID(id.container, id.word), id.word

@@ -9,19 +9,18 @@ import (
 	"fmt"
 	"os"
 	"runtime"
-	"slices"
 	"strings"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 
-	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/host/wire"
 	"github.com/ringfence/ringfence/snapshot"
 )
 
 // Commands and places of programs of bpf(2) (include/uapi/linux/bpf.h).
 const (
+	bpfProgNextID  = 11
 	bpfProgFDByID  = 13
 	bpfObjectInfo  = 15
 	bpfProgQuery   = 16
@@ -29,8 +28,6 @@ const (
 	bpfLinkNextID  = 31
 	bpfEffective   = 1 // BPF_F_QUERY_EFFECTIVE
 	bpfNetfilter   = 10
-	cgroupIngress  = 0
-	cgroupEgress   = 1
 	bpfSkLookup    = 36
 	tcxIngress     = 46
 	tcxEgress      = 47
@@ -38,6 +35,7 @@ const (
 	netkitPeer     = 55
 	maxPrograms    = 64     // that one place is asked for
 	maxBPFLinks    = 10_000 // that are looked at
+	maxBPFPrograms = 10_000 // that are looked at
 	progInfoName   = 64     // of struct bpf_prog_info
 	programNameLen = 16
 )
@@ -58,9 +56,18 @@ func pinned[T any](pin *runtime.Pinner, at *T) uint64 {
 	return uint64(uintptr(unsafe.Pointer(at)))
 }
 
-// programsAt are the programs at one place: of an interface by its index, of a namespace or a cgroup by a descriptor. A kernel without the
+// programsAt are the names of the programs at one place, as programIDs tells them.
+func programsAt(target, place, flags uint32) (names []string, err error) {
+	ids, err := programIDs(target, place, flags)
+	for _, id := range ids {
+		names = append(names, programName(id))
+	}
+	return names, err
+}
+
+// programIDs are the programs at one place: of an interface by its index, of a namespace or a cgroup by a descriptor. A kernel without the
 // place has none there; an error leaves open whether there are any.
-func programsAt(target, place, flags uint32) ([]string, error) {
+func programIDs(target, place, flags uint32) ([]uint32, error) {
 	var attr [64]byte
 	ids := make([]uint32, maxPrograms)
 	ne := binary.NativeEndian
@@ -77,30 +84,47 @@ func programsAt(target, place, flags uint32) ([]string, error) {
 	case err != nil && !errors.Is(err, unix.ENOSPC):
 		return nil, err
 	}
-	var names []string
-	for _, id := range ids[:min(ne.Uint32(attr[24:]), maxPrograms)] {
-		names = append(names, programName(id))
-	}
-	return names, nil
+	return ids[:min(ne.Uint32(attr[24:]), maxPrograms)], nil
 }
 
 // programName is what a program is called; that needs CAP_SYS_ADMIN, and need not be there.
 func programName(id uint32) string {
-	var attr [64]byte
-	binary.NativeEndian.PutUint32(attr[:], id)
-	fd, err := bpf(bpfProgFDByID, &attr)
+	info, _, err := programInfo(id)
 	if err != nil {
-		return "a program"
-	}
-	defer unix.Close(fd)
-	info := make([]byte, 256)
-	if !objectInfo(fd, info) {
 		return "a program"
 	}
 	if name := wire.CString(info[progInfoName : progInfoName+programNameLen]); name != "" {
 		return strings.ToValidUTF8(name, "?")
 	}
 	return "a program without a name"
+}
+
+// maxProgramMaps is how many maps of a program are asked for.
+const maxProgramMaps = 16
+
+// programInfo is what the kernel tells of a program (struct bpf_prog_info), and the ids of its maps in the order of their first use.
+func programInfo(id uint32) (info []byte, maps []uint32, err error) {
+	var attr [64]byte
+	ne := binary.NativeEndian
+	ne.PutUint32(attr[:], id)
+	fd, err := bpf(bpfProgFDByID, &attr)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer unix.Close(fd)
+	info, maps = make([]byte, 256), make([]uint32, maxProgramMaps)
+	var pin runtime.Pinner
+	defer pin.Unpin()
+	ne.PutUint32(info[52:], maxProgramMaps)
+	ne.PutUint64(info[56:], pinned(&pin, &maps[0]))
+	if !objectInfo(fd, info) {
+		return nil, nil, fmt.Errorf("program %d is not told", id)
+	}
+	n := ne.Uint32(info[52:])
+	if n > maxProgramMaps {
+		return info, nil, nil
+	}
+	return info, maps[:n], nil
 }
 
 // objectInfo asks what the kernel tells of a program or a link.
@@ -239,79 +263,4 @@ func netfilterProgram(link int) (p snapshot.Program, ok bool) {
 	default:
 	}
 	return p, true
-}
-
-// untoldPrograms stands for programs of a cgroup that we may not ask for.
-const untoldPrograms = "those of which the kernel does not tell"
-
-// cgroupPrograms finds the programs that see what the sockets of a cgroup get and send.
-type cgroupPrograms struct {
-	mount *host.Dir // the unified hierarchy; nil where there is none
-	known map[uint64][]string
-	lost  bool // whether there is one, or what is in it, cannot be told
-}
-
-func (s *Scan) cgroupPrograms() *cgroupPrograms {
-	c := &cgroupPrograms{known: map[uint64][]string{}}
-	b, err := s.Host.ReadFile("/proc/thread-self/mounts")
-	if err != nil {
-		c.lost = true
-		return c
-	}
-	for line := range strings.Lines(string(b)) {
-		if f := strings.Fields(line); len(f) > 2 && f[2] == "cgroup2" {
-			c.mount, err = s.Host.OpenList(f[1])
-			c.lost = err != nil
-			break
-		}
-	}
-	return c
-}
-
-func (c *cgroupPrograms) close() {
-	if c.mount != nil {
-		c.mount.Close()
-	}
-}
-
-// of are the effective programs of a cgroup, which the kernel knows by its inode (INET_DIAG_CGROUP_ID).
-func (c *cgroupPrograms) of(id uint64) []string {
-	switch {
-	case id == 0:
-		return nil
-	case c.lost:
-		return []string{untoldPrograms}
-	case c.mount == nil:
-		return nil
-	}
-	if names, ok := c.known[id]; ok {
-		return names
-	}
-	c.known[id] = nil
-	const kernfs = 0xfe // FILEID_KERNFS, include/linux/exportfs.h
-	fd, err := c.mount.OpenHandle(kernfs, binary.NativeEndian.AppendUint64(nil, id))
-	if err != nil {
-		return c.refused(id, err)
-	}
-	defer unix.Close(fd)
-	for _, place := range []uint32{cgroupIngress, cgroupEgress} {
-		names, err := programsAt(uint32(fd), place, bpfEffective)
-		if err != nil {
-			return c.refused(id, err)
-		}
-		for _, name := range names {
-			if !slices.Contains(c.known[id], name) {
-				c.known[id] = append(c.known[id], name)
-			}
-		}
-	}
-	return c.known[id]
-}
-
-// refused adds programs that we may not ask for. A cgroup that is gone is no refusal: nothing is known of what it had.
-func (c *cgroupPrograms) refused(id uint64, err error) []string {
-	if denied(err) {
-		c.known[id] = append(c.known[id], untoldPrograms)
-	}
-	return c.known[id]
 }

@@ -78,7 +78,7 @@ func (v *view) sockets(list []int, origins []zones.Origin, out map[int][]Of) {
 	asked := map[socketKey][]Of{}
 	for _, i := range list {
 		sk := &v.host.snap.Listeners.Sockets[i]
-		k := socketKey{kindOf(sk), sk.Port}
+		k := socketKey{kindOf(&v.host.snap.Listeners, sk), sk.Port}
 		if asked[k] == nil {
 			asked[k] = v.socket(sk, origins)
 			out[i] = asked[k]

@@ -75,12 +75,17 @@ type kind struct {
 	device string
 	family int
 	v6only bool
-	// programs are the names of those that filter what it gets.
+	// programs are the names of those that filter what it gets, and cgroup is that of those of which more is known.
 	programs string
+	cgroup   uint64
 }
 
-func kindOf(sk *snapshot.Socket) kind {
-	return kind{sk.Proto, sk.Addr, sk.Device, sk.Family, sk.V6Only, strings.Join(sk.Programs, ", ")}
+func kindOf(l *snapshot.Listeners, sk *snapshot.Socket) kind {
+	k := kind{sk.Proto, sk.Addr, sk.Device, sk.Family, sk.V6Only, strings.Join(sk.Programs, ", "), 0}
+	if c := l.Cgroup(sk.Cgroup); c != nil && len(c.Gets)+len(c.Sends) > 0 {
+		k.cgroup = c.ID
+	}
+	return k
 }
 
 // hostSockets answers about the sockets of one account on the host.
@@ -89,7 +94,7 @@ func (a *Asker) hostSockets(c *account, origins []zones.Origin, out map[int][]Of
 	kinds := map[kind][]int{}
 	var order []kind
 	for _, i := range c.sockets {
-		k := kindOf(&list[i])
+		k := kindOf(&a.snap.Listeners, &list[i])
 		if kinds[k] == nil {
 			order = append(order, k)
 		}

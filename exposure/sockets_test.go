@@ -199,7 +199,7 @@ func TestDevicesAndKinds(t *testing.T) {
 	i := listen(s, hostInode, "0.0.0.0", 80)
 	s.Listeners.Sockets[i].Device = "br0"
 	j := listen(s, hostInode, "0.0.0.0", 81)
-	if kindOf(&s.Listeners.Sockets[i]) == kindOf(&s.Listeners.Sockets[j]) {
+	if kindOf(&s.Listeners, &s.Listeners.Sockets[i]) == kindOf(&s.Listeners, &s.Listeners.Sockets[j]) {
 		t.Error("the device makes no difference")
 	}
 	want(t, only(t, s, i, outside, true), packet.Unreachable, "")

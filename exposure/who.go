@@ -3,6 +3,7 @@ package exposure
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/ringfence/ringfence/packet"
@@ -24,8 +25,24 @@ func (w *Who) Named() bool { return w.UID != nil || w.PID != nil || w.Unit != ""
 // is says whether a process is one of them.
 func (w *Who) is(p *snapshot.Process) bool {
 	below := strings.TrimSuffix(w.Cgroup, "/")
+	in := func(path string) bool { return path == below || strings.HasPrefix(path, below+"/") }
 	return (w.UID == nil || p.UID == *w.UID) && (w.PID == nil || p.PID == *w.PID) && (w.Unit == "" || p.Unit == w.Unit || p.UserUnit == w.Unit) &&
-		(w.Cgroup == "" || p.Cgroup == below || strings.HasPrefix(p.Cgroup, below+"/"))
+		(w.Cgroup == "" || in(p.Cgroup) || in(p.Unified))
+}
+
+// anyIDs adds senders whose ids are not known to each cgroup that is told; anybody says that one is not.
+func anyIDs(list []packet.Sender) (out []packet.Sender, anybody bool) {
+	out = slices.Clone(list)
+	for _, by := range list {
+		by = packet.Sender{AnyID: true, Cgroup: by.Cgroup}
+		switch {
+		case by.Cgroup == "":
+			return list, true
+		case !slices.Contains(out, by):
+			out = append(out, by)
+		}
+	}
+	return out, len(list) == 0
 }
 
 // senders are the ids by which those of a zone send, or of the whole host, and whether they can take on others: whoever is named by his id means
@@ -35,6 +52,9 @@ func (w *Who) senders(s *snapshot.Snapshot, m *zones.Map, zone string) (list []p
 		of, _ := m.Process(p)
 		return w.is(p) && (zone == zones.Host || of == zone)
 	})
+	if anybody && w.UID == nil { // whatever ids it takes on, it stays where it is
+		list, anybody = anyIDs(list)
+	}
 	alone := w.UID != nil && w.PID == nil && w.Unit == "" && w.Cgroup == ""
 	switch {
 	case len(list) > 0:

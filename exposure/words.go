@@ -173,15 +173,16 @@ func (w *Words) origins(s *snapshot.Snapshot, m *zones.Map) ([]packet.Origin, er
 // process that is not known.
 func (w *Words) senders(s *snapshot.Snapshot, m *zones.Map, o packet.Origin, zone string) ([]packet.Origin, error) {
 	by, anybody := []packet.Sender{{}}, true
+	ids, cgroup, programs := m.Askers()
 	var err error
 	switch {
 	case w.By.Named():
 		if by, anybody, err = w.By.senders(s, m, zone); err != nil {
 			return nil, err
 		}
-	case !s.NFTables.Ruleset.AsksForSenders() && !slices.ContainsFunc(s.Network.Rules, func(r snapshot.PolicyRule) bool { return r.UIDs != nil }):
+	case !ids && !cgroup && (zone == zones.Host || !programs):
 		by = nil
-	case zone != zones.Host:
+	case zone != zones.Host || cgroup:
 		by, anybody = m.Senders(zone)
 	}
 	if len(by) == 0 {

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -166,4 +167,33 @@ func (d *Dir) OpenHandle(kind int32, handle []byte) (int, error) {
 		return -1, &fs.PathError{Op: "open by handle", Path: d.path, Err: err}
 	}
 	return fd, nil
+}
+
+// Above are the inodes of the directories that an open one is in, from that with the inode root on; nil where there are more than most, or the way up
+// leaves the file system before.
+func Above(dir int, root uint64, most int) []uint64 {
+	var st unix.Stat_t
+	if unix.Fstat(dir, &st) != nil {
+		return nil
+	}
+	list, dev := []uint64{}, st.Dev
+	for at, opened := dir, false; st.Ino != root; opened = true {
+		up, err := unix.Openat(at, "..", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		if opened {
+			unix.Close(at)
+		}
+		if err != nil {
+			return nil
+		}
+		at = up
+		if unix.Fstat(at, &st) != nil || st.Dev != dev || len(list) >= most {
+			unix.Close(at)
+			return nil
+		}
+		if list = append(list, st.Ino); st.Ino == root {
+			unix.Close(at)
+		}
+	}
+	slices.Reverse(list)
+	return list
 }

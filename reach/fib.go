@@ -277,10 +277,10 @@ func (f *fib) selects(r *snapshot.PolicyRule, c cube, iif string, transport bool
 	}
 	unsure := r.Other || r.Action == "goto"
 	if r.UIDs != nil {
-		if by := c.by; by != nil && (by.UID < r.UIDs.First || by.UID > r.UIDs.Last) {
+		if by := c.by.IDs(); by != nil && (by.UID < r.UIDs.First || by.UID > r.UIDs.Last) {
 			return nil, []cube{c}
 		}
-		unsure = unsure || c.by == nil
+		unsure = unsure || c.by.IDs() == nil
 	}
 	ipsec := c.sets[fProto].contains(num(50)) || c.sets[fProto].contains(num(51))
 	if ipsec && (r.Sport != [2]int{} || r.Dport != [2]int{}) {

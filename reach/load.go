@@ -128,6 +128,8 @@ func (m *machine) headerParts(c *cube, base string) (parts []headerPart) {
 
 func host32(n uint32) []byte { return binary.NativeEndian.AppendUint32(nil, n) }
 
+func host64(n uint64) []byte { return binary.NativeEndian.AppendUint64(nil, n) }
+
 func ifname(s string) []byte {
 	b := make([]byte, 16)
 	copy(b, s)
@@ -177,7 +179,7 @@ func (m *machine) meta(c *cube, key uint32) value {
 	case ruleset.MetaOif, ruleset.MetaOifname, ruleset.MetaOiftype, ruleset.MetaOifgroup, ruleset.MetaOifkind:
 		return m.link(c.sets[fOif], key-1) // every oif key follows its iif key
 	case ruleset.MetaSkuid, ruleset.MetaSkgid:
-		if m.by != nil {
+		if m.by.IDs() != nil {
 			return constant(host32(map[bool]uint32{true: m.by.UID, false: m.by.GID}[key == ruleset.MetaSkuid]))
 		}
 	case ruleset.MetaPkttype:

@@ -63,12 +63,14 @@ type Model struct {
 	byPort    map[atPort][]*snapshot.Socket // see rivals
 	// translating is what translates found.
 	translating *bool
-	tracked     map[bool]bool // whether connections of IPv4, or IPv6, are tracked
-	causes      map[*ruleset.Rule]packet.Cause
-	effort      *Effort // of all questions
-	rules       int
-	near        map[int][]*snapshot.Link // by index: the interface and those that have it as master, in the order of the snapshot
-	base        int                      // steps that every question costs, however few rules it meets
+	// gates are what gate found.
+	gates   map[gateKey]*gate
+	tracked map[bool]bool // whether connections of IPv4, or IPv6, are tracked
+	causes  map[*ruleset.Rule]packet.Cause
+	effort  *Effort // of all questions
+	rules   int
+	near    map[int][]*snapshot.Link // by index: the interface and those that have it as master, in the order of the snapshot
+	base    int                      // steps that every question costs, however few rules it meets
 
 	ways   map[*snapshot.Link][]snapshot.SwitchWay // see switchWays
 	chains map[*ruleset.Table]map[string]*ruleset.Chain

@@ -201,6 +201,7 @@ func (e *engine) localStarts(c cube, o packet.Origin, v4 bool) ([]cube, *snapsho
 		return nil, nil, "the host has no address of this family"
 	}
 	c.sets[fSaddr], c.by = own, e.by
+	c = e.directed(c)
 	e.aside(&c)
 	if c.sets[fDaddr].empty() {
 		return nil, nil, ""

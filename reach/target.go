@@ -5,7 +5,6 @@ import (
 	"iter"
 	"net/netip"
 	"slices"
-	"strings"
 
 	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/snapshot"
@@ -180,16 +179,18 @@ func (e *engine) bound(q *Question, c cube, proto uint64) []cube {
 
 // assigned keeps packets for sockets that count, if something else than their destination says which socket they are for: what tproxy gave them
 // to, or a program.
-func (m *Model) assigned(c cube, proto uint64, counts func(*snapshot.Socket) bool) (hits []cube, fixed bool) {
-	name := m.chooser(proto)
+func (e *engine) assigned(c cube, proto uint64, counts func(*snapshot.Socket) bool) (hits []cube, fixed bool) {
+	name := e.chooser(proto)
 	switch {
 	case c.taker != nil && (!counts(c.taker) || c.toMany && !datagrams(c.taker)):
 		return nil, true
 	case c.taker != nil && proto == 6 && !c.v4:
 		_, hits = c.split(fSaddr, mappedAddrs)
+		hits, _ = e.gated(c.taker, hits)
 		return hits, true
 	case c.taker != nil:
-		return []cube{c}, true
+		hits, _ = e.gated(c.taker, []cube{c})
+		return hits, true
 	case name != "":
 		return []cube{c.doubt(packet.Cause{Text: "the program " + name + " chooses the socket (sk_lookup)"})}, true
 	}
@@ -311,11 +312,18 @@ func (e *engine) answering(s *snapshot.Socket, c cube, no []cube) (yes, refused 
 	return yes, no
 }
 
-// given parts packets for a socket's port by whether the socket gets them. Those for many hosts only sockets of datagrams
+// given parts packets for a socket's port by whether the socket gets them, whatever it is bound to and whoever filters that.
+func (e *engine) given(s *snapshot.Socket, c cube) (yes, no []cube) {
+	yes, no = e.taking(s, c)
+	yes, refused := e.gated(s, yes)
+	return yes, append(no, refused...)
+}
+
+// taking parts packets for a socket's port by whether the socket takes them. Those for many hosts only sockets of datagrams
 // get (tcp_v4_conn_request, tcp_v6_conn_request, sctp_rcv). TCP refuses an IPv4 address in an IPv6 header
 // (tcp_v6_conn_request), and sockets of IPv6 are only given the groups of IPv4 that they joined themselves
 // (ip_mc_sf_allow, inet6_create).
-func (e *engine) given(s *snapshot.Socket, c cube) (yes, no []cube) {
+func (e *engine) taking(s *snapshot.Socket, c cube) (yes, no []cube) {
 	at, _ := e.Model.bound(s, c.v4)
 	if c.toMany && !datagrams(s) || !e.hears(s, e.snap.Network.Link(int(c.sets[fIif][0].lo.lo))) {
 		return nil, []cube{c}
@@ -325,9 +333,6 @@ func (e *engine) given(s *snapshot.Socket, c cube) (yes, no []cube) {
 	}
 	if yes, no = e.contested(s, yes, no); len(yes) == 0 {
 		return yes, no
-	}
-	if len(s.Programs) > 0 {
-		yes = doubtAll(yes, packet.Cause{Text: "a program filters what the cgroup of the socket gets and sends: " + strings.Join(s.Programs, ", ")})
 	}
 	switch {
 	case protocols[s.Proto] == 6 && c.v4:

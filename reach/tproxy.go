@@ -115,7 +115,7 @@ func (m *Model) listensAt(s *snapshot.Socket, in *snapshot.Link, v4 bool) (set, 
 // socketKey loads a property of the socket that would take packets of a new connection (nft_socket_eval): the one that tproxy gave, or the
 // one that listens at their destination. Without one the rule ends.
 func (m *machine) socketKey(c *ruleset.Chain, r *ruleset.Rule, e *ruleset.SocketKey, st state) ([]state, []cube) {
-	with := func(s *snapshot.Socket, cb cube) state {
+	with := func(s *snapshot.Socket, cb cube) (matched []state, missed []cube) {
 		v := unknown(8, "a property of the socket that takes the packet")
 		addr, _ := netip.ParseAddr(s.Addr)
 		bit := func(on bool) value { return constant([]byte{map[bool]byte{true: 1}[on]}) }
@@ -126,15 +126,26 @@ func (m *machine) socketKey(c *ruleset.Chain, r *ruleset.Rule, e *ruleset.Socket
 			v = constant(host32(*s.Mark))
 		case e.Key == 2:
 			v = bit(addr.IsUnspecified())
+		case e.Key == ruleset.SocketCgroup:
+			var ends bool
+			if v, ends = cgroupKey(m.snap.Listeners.Cgroup(s.Cgroup), e); ends {
+				return nil, []cube{cb}
+			}
 		}
-		return state{cb, st.regs.set(e.Dreg, v)}
+		return []state{{cb, st.regs.set(e.Dreg, v)}}, nil
 	}
 	sec := m.snap.Section("listeners")
 	proto := st.cube.sets[fProto][0].lo.lo
 	switch {
 	case st.cube.taker != nil:
-		return []state{with(st.cube.taker, st.cube)}, nil
-	case m.local || m.state != ruleset.CtNew || sec.Part("ip") != snapshot.OK && sec.Status != snapshot.OK:
+		return with(st.cube.taker, st.cube)
+	case m.local && m.hook == packet.Output && e.Key == ruleset.SocketCgroup && m.by.InCgroup() != "":
+		v, ends := cgroupKey(m.snap.Listeners.CgroupAt(m.by.Cgroup), e)
+		if ends {
+			return nil, []cube{st.cube}
+		}
+		return []state{{st.cube, st.regs.set(e.Dreg, v)}}, nil
+	case m.local && m.hook == packet.Output || m.state != ruleset.CtNew || sec.Part("ip") != snapshot.OK && sec.Status != snapshot.OK:
 		st.regs = nil
 		return m.either(c, r, st, "whether a socket takes the packet")
 	case proto != 6 && proto != 17:
@@ -159,7 +170,8 @@ func (m *machine) socketKey(c *ruleset.Chain, r *ruleset.Rule, e *ruleset.Socket
 				hit, miss := y.split(fDaddr, at)
 				rest = append(rest, miss...)
 				for _, h := range hit {
-					matched = append(matched, with(s, h))
+					yes, no := with(s, h)
+					matched, rest = append(matched, yes...), append(rest, no...)
 				}
 			}
 		}

@@ -169,7 +169,7 @@ func (e *engine) followLocal(live []cube, fib *fib) ([]arrival, error) {
 	}
 	for _, oif := range sortedInts(byOif) {
 		l := e.snap.Network.Link(oif)
-		back, leaving := e.comesBack(e.protected("out", byOif[oif], l), l, fib)
+		back, leaving := e.comesBack(e.sent(e.protected("out", byOif[oif], l)), l, fib)
 		if l != nil && l.Loopback {
 			back, err = e.leave(back, oif, fib.v4)
 		} else {

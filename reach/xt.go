@@ -66,7 +66,7 @@ func (m *machine) xt(c *ruleset.Chain, r *ruleset.Rule, x *ruleset.Xt, st state,
 		return decided((int(d.Pkttype.Type) == m.frame(&st.cube)) != d.Pkttype.Invert)
 	case d.Owner != nil && !m.local: // owner_mt without a socket
 		return decided(d.Owner.Match == d.Owner.Invert)
-	case d.Owner != nil && m.by != nil && d.Owner.Known:
+	case d.Owner != nil && m.by.IDs() != nil && d.Owner.Known:
 		return decided(d.Owner.Matches(m.by.UID, m.by.GID))
 	case d.Set != nil:
 		matched, missed := m.xtSet(c, r, d.Set, st)

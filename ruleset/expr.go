@@ -396,6 +396,9 @@ type SocketKey struct {
 	Level uint32 `json:"level,omitempty"`
 }
 
+// SocketCgroup is the key of the cgroup that a socket is in.
+const SocketCgroup = 3
+
 // Rt loads routing data (enum nft_rt_keys: 0 classid, 1 nexthop4, 2 nexthop6, 3 tcpmss, 4 xfrm).
 type Rt struct {
 	Key  uint32 `json:"key"`

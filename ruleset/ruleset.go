@@ -184,6 +184,11 @@ func (r *Ruleset) AsksForSenders() bool {
 	})
 }
 
+// AsksForCgroups says whether any rule asks for the cgroup of a socket.
+func (r *Ruleset) AsksForCgroups() bool {
+	return r.asks(func(x *Expr) bool { return x.More().Socket != nil && x.More().Socket.Key == SocketCgroup })
+}
+
 // AsksForGroups says whether any rule asks for the group of the process that sends a packet.
 func (r *Ruleset) AsksForGroups() bool {
 	return r.asks(func(x *Expr) bool {

@@ -163,6 +163,9 @@ func (s *Snapshot) checkListeners() error {
 		}
 		listed[k] = true
 	}
+	if err := checkCgroups(s.Listeners.Cgroups); err != nil {
+		return err
+	}
 	for i := range s.Listeners.Sockets {
 		k := &s.Listeners.Sockets[i]
 		if err := checkSocket(k, i); err != nil {

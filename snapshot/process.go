@@ -49,6 +49,8 @@ type Process struct {
 	PIDDepth int    `json:"pidDepth"`
 	LSM      string `json:"lsm,omitempty"`
 	Cgroup   string `json:"cgroup,omitempty"`
+	// Unified is its cgroup in the unified hierarchy, where that is another one.
+	Unified string `json:"unified,omitempty"`
 	// Unit is of the system's manager; UserUnit is what a user calls a unit of its own, or a cgroup.
 	Unit     string `json:"unit,omitempty"`
 	UserUnit string `json:"userUnit,omitempty"`
@@ -74,6 +76,9 @@ func (p *Process) Program() string {
 	}
 	return p.Comm
 }
+
+// CgroupV2 is its cgroup in the unified hierarchy.
+func (p *Process) CgroupV2() string { return or(p.Unified, p.Cgroup) }
 
 // Caps is a set of capabilities, as bits, from the digits of /proc/PID/status.
 func Caps(hex string) uint64 {

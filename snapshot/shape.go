@@ -58,6 +58,7 @@ var most = map[reflect.Type]int{
 	reflect.TypeFor[Process]():         200_000,
 	reflect.TypeFor[Socket]():          1_000_000,
 	reflect.TypeFor[SocketFamily]():    500_000,
+	reflect.TypeFor[Cgroup]():          200_000,
 	reflect.TypeFor[Link]():            200_000,
 	reflect.TypeFor[Route]():           2_000_000,
 	reflect.TypeFor[PolicyRule]():      100_000,

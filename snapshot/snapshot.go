@@ -139,6 +139,10 @@ type NS struct {
 type Listeners struct {
 	Sockets  []Socket       `json:"sockets"`
 	Families []SocketFamily `json:"families"` // how each family could be listed
+	// Cgroups are those of the sockets, and of the processes in the host's network namespace, by their ids. CgroupsUnread says why it is not
+	// known what they have.
+	Cgroups       []Cgroup `json:"cgroups,omitempty"`
+	CgroupsUnread string   `json:"cgroupsUnread,omitempty"`
 }
 
 // SocketFamily says whether one kind of socket could be listed in one namespace.
@@ -173,8 +177,8 @@ type Socket struct {
 	OwnerState OwnerState `json:"ownerState"`
 	// Cgroup is the inode of the cgroup in which the socket was made; 0 is not told.
 	Cgroup uint64 `json:"cgroup,omitempty"`
-	// Programs are the programs that see what the sockets of its cgroup get and send (BPF_CGROUP_INET_INGRESS and EGRESS): what systemd makes of
-	// IPAddressDeny= among them. Each can drop it.
+	// Programs are the programs that see what the sockets of its cgroup get and send (BPF_CGROUP_INET_INGRESS and EGRESS), without those of which
+	// Listeners.Cgroups says what they go by. Each can drop it.
 	Programs []string `json:"programs,omitempty"`
 	// Relay is where its owner passes connections on, of a program that does nothing else.
 	Relay *Relay `json:"relay,omitempty"`

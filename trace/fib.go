@@ -208,7 +208,7 @@ func (w *walk) ruleMatches(p *policy, fl *flow) bool {
 		oif = l.Name
 	}
 	switch {
-	case p.UIDs != nil && (!fl.ours || w.p.By != nil) && !fl.by(w.p.By, p.UIDs):
+	case p.UIDs != nil && (!fl.ours || w.p.By.IDs() != nil) && !fl.by(w.p.By, p.UIDs):
 		return false
 	case p.Iif != "" && p.Iif != iif, p.Oif != "" && p.Oif != oif:
 		return false

@@ -70,7 +70,7 @@ func (w *walk) meta(o *op) verdict {
 		if !w.local {
 			return vNo // nobody's socket yet
 		}
-		if by := w.p.By; by != nil && o.key != ruleset.MetaCgroup {
+		if by := w.p.By.IDs(); by != nil && o.key != ruleset.MetaCgroup {
 			g.put32(o.dreg, map[bool]uint32{true: by.UID, false: by.GID}[o.key == ruleset.MetaSkuid])
 			return vNext
 		}

@@ -343,6 +343,7 @@ func (t *Tracer) landmarks(v4 bool) []netip.Prefix {
 			list = append(list, netip.PrefixFrom(a, a.BitLen()))
 		}
 	}
+	list = append(list, t.gateMarks(v4)...)
 	list = append(list, t.joinedBy(v4, list)...)
 	slices.SortFunc(list, func(a, b netip.Prefix) int { return a.Addr().Compare(b.Addr()) })
 	if v4 {

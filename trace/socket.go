@@ -47,15 +47,13 @@ func (t *Tracer) readSockets() {
 		}
 		t.sockets = append(t.sockets, socket{s, addr.WithZone(""), proto, socketName(s)})
 	}
-	t.byPort, t.programmed = make(map[portKey][]*socket, len(t.sockets)), map[string]*socket{}
+	t.byPort = make(map[portKey][]*socket, len(t.sockets))
 	for i := range t.sockets {
 		s := &t.sockets[i]
 		k := portKey{s.proto, s.Port}
 		t.byPort[k] = append(t.byPort[k], s)
-		if t.programmed[s.name] == nil && len(s.Programs) > 0 {
-			t.programmed[s.name] = s
-		}
 	}
+	t.readGuards()
 }
 
 // SocketNames are the names that a fate can give a socket: those of TCP and Multipath TCP are one where they have one address and port
@@ -174,11 +172,16 @@ func (w *walk) socketExpr(e *ruleset.SocketKey, r *rule) verdict {
 	if at < 0 {
 		return w.abort(r, "a register that does not exist")
 	}
+	if by := w.p.By.InCgroup(); e.Key == ruleset.SocketCgroup && by != "" && w.local && w.hook == packet.Output && w.skb.taker == nil {
+		return w.putCgroup(at, w.snap.Listeners.CgroupAt(by), e)
+	}
 	sk, v := w.socketHere(r)
 	if v != vNext {
 		return v
 	}
 	switch {
+	case e.Key == ruleset.SocketCgroup:
+		return w.putCgroup(at, w.snap.Listeners.Cgroup(sk.Cgroup), e)
 	case e.Key == socketTransparent && sk.Transparent != nil:
 		w.regs.put8(at, flagByte(*sk.Transparent))
 	case e.Key == socketMark && sk.Mark != nil:

@@ -4,7 +4,6 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/snapshot"
@@ -349,11 +348,15 @@ func (w *walk) deliver(toMany bool) Fate {
 	case w.unread && s.hasPorts():
 		f.Socket = UnknownSocket
 	}
-	if sk := w.programmed[f.Socket]; sk != nil && w.choose(2, nil, "a program filters what the cgroup of "+sk.name+" gets and sends: "+strings.Join(sk.Programs, ", ")) == 1 {
-		return w.drop("cgroup-program")
-	}
+	lets := w.letsIn(f.Socket)
 	if toMany && s.taker == nil && f.Socket != NoSocket && f.Socket != SomeSocket {
-		f.Others = w.others(f.Socket)
+		f.Others = slices.DeleteFunc(w.others(f.Socket), func(name string) bool { return !w.letsIn(name) })
+		if !lets && len(f.Others) > 0 {
+			f.Socket, f.Others, lets = f.Others[0], f.Others[1:], true
+		}
+	}
+	if !lets {
+		return w.drop("cgroup-program")
 	}
 	w.say("delivered to the host, socket %s", f.Socket)
 	return f
@@ -447,7 +450,9 @@ func (w *walk) leave(fate Outcome) Fate {
 
 // output is a packet of the host itself (ip_route_output_key, ip_local_out).
 func (w *walk) output() Fate {
-	w.local = true
+	if w.local = true; w.directed() {
+		return Fate{}
+	}
 	if !w.routeOut() {
 		if w.stuck != nil {
 			return Fate{}
@@ -463,6 +468,9 @@ func (w *walk) output() Fate {
 	}
 	if w.protects("out", w.out); w.stuck != nil {
 		return Fate{}
+	}
+	if !w.letsOut() {
+		return w.drop("cgroup-program")
 	}
 	if !w.out.Loopback {
 		return w.leave(Output)

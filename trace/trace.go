@@ -77,26 +77,26 @@ type Step struct {
 
 // Tracer traces packets over one snapshot. It is not safe for concurrent use.
 type Tracer struct {
-	snap       *snapshot.Snapshot
-	links      map[int]*link
-	names      map[string]*link
-	lo         *link
-	fib4       *fib
-	fib6       *fib
-	tables     []*table
-	hooks      map[hookKey][]hookEntry
-	bridged    bool           // there are base chains of the bridge family
-	general    []packet.Cause // what makes every fate unknown
-	policies   []ipsec
-	sockets    []socket
-	byPort     map[portKey][]*socket
-	programmed map[string]*socket // by name, the first whose cgroup's programs see what it gets
-	unread     bool               // which sockets listen was not read
-	marks4     []netip.Prefix     // see landmarks
-	marks6     []netip.Prefix
-	members    map[netip.Prefix][]*link // see joinedBy
-	marks      [2]landmarks             // the same as spans: of IPv6, of IPv4
-	owns       map[netip.Addr]bool      // see own
+	snap     *snapshot.Snapshot
+	links    map[int]*link
+	names    map[string]*link
+	lo       *link
+	fib4     *fib
+	fib6     *fib
+	tables   []*table
+	hooks    map[hookKey][]hookEntry
+	bridged  bool           // there are base chains of the bridge family
+	general  []packet.Cause // what makes every fate unknown
+	policies []ipsec
+	sockets  []socket
+	byPort   map[portKey][]*socket
+	guards   map[string]*guard // by the name of a socket
+	unread   bool              // which sockets listen was not read
+	marks4   []netip.Prefix    // see landmarks
+	marks6   []netip.Prefix
+	members  map[netip.Prefix][]*link // see joinedBy
+	marks    [2]landmarks             // the same as spans: of IPv6, of IPv4
+	owns     map[netip.Addr]bool      // see own
 	// addresses are what setOfAddresses found.
 	addresses map[*ruleset.IPSet]spans
 	walk      walk

@@ -309,7 +309,7 @@ func (w *walk) xtTTL(p *ruleset.XtTTL, r *rule) verdict {
 // xtOwner asks who sends the packet (owner_mt): of one that came in nobody is known, and it matches only
 // where each question is inverted.
 func (w *walk) xtOwner(x *ruleset.XtOwner, r *rule) verdict {
-	switch by := w.p.By; {
+	switch by := w.p.By.IDs(); {
 	case w.local && by != nil && x.Known:
 		return decide(x.Matches(by.UID, by.GID))
 	case w.local:

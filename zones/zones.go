@@ -421,11 +421,11 @@ func (m *Map) local() {
 	})
 }
 
-// Senders are the ids of the processes of a zone in the host's own network namespace, and whether one of them can take on others.
+// Senders are the ids and cgroups of the processes of a zone, or of the whole host, in the host's own network namespace, and whether one of them can take on others.
 func (m *Map) Senders(zone string) (list []packet.Sender, anybody bool) {
 	return m.SendersOf(func(p *snapshot.Process) bool {
 		of, _ := m.Process(p)
-		return of == zone
+		return of == zone || zone == Host
 	})
 }
 
@@ -441,7 +441,11 @@ func (m *Map) SendersOf(meant func(*snapshot.Process) bool) (list []packet.Sende
 		}
 		caps, err := strconv.ParseUint(p.CapEff, 16, 64)
 		anybody = anybody || p.UID == 0 || err != nil || caps&setuid != 0
-		if by := (packet.Sender{UID: uint32(p.UID), GID: uint32(p.GID)}); !slices.Contains(list, by) {
+		by := packet.Sender{UID: uint32(p.UID), GID: uint32(p.GID)}
+		if m.byCgroup() {
+			by.Cgroup = p.CgroupV2()
+		}
+		if !slices.Contains(list, by) {
 			list = append(list, by)
 		}
 	}
@@ -449,6 +453,20 @@ func (m *Map) SendersOf(meant func(*snapshot.Process) bool) (list []packet.Sende
 		return nil, true
 	}
 	return list, anybody
+}
+
+// byCgroup says whether the cgroup of a process matters for what it sends: rules or programs go by it.
+func (m *Map) byCgroup() bool {
+	return m.snap.NFTables.Ruleset.AsksForCgroups() || slices.ContainsFunc(m.snap.Listeners.Cgroups, func(c snapshot.Cgroup) bool {
+		return len(c.Sends)+len(c.Steers) > 0
+	})
+}
+
+// Askers say by what of the process that sends it is gone: its ids, by rules of the packet filter or of routing; its cgroup, by rules, or by programs
+// too.
+func (m *Map) Askers() (ids, cgroup, programs bool) {
+	ids = m.snap.NFTables.Ruleset.AsksForSenders() || slices.ContainsFunc(m.snap.Network.Rules, func(r snapshot.PolicyRule) bool { return r.UIDs != nil })
+	return ids, m.snap.NFTables.Ruleset.AsksForCgroups(), m.byCgroup()
 }
 
 // maxSenders bounds the processes of a zone that are told apart.
