@@ -89,15 +89,15 @@ func TestVerifyFollowsTheHost(t *testing.T) {
 	}
 	verify("as confirmed", 0)
 	bed.Shell(t, `ip -n %[1]shost link set vethw2 nomaster
-ip -n %[1]shost link add br-ba9876543210 type bridge
-ip -n %[1]shost addr add 172.19.0.1/16 dev br-ba9876543210
-ip -n %[1]shost link set br-ba9876543210 up
-ip -n %[1]shost link set vethw2 master br-ba9876543210
+ip -n %[1]shost link add lab7 type bridge
+ip -n %[1]shost addr add 172.19.0.1/16 dev lab7
+ip -n %[1]shost link set lab7 up
+ip -n %[1]shost link set vethw2 master lab7
 ip -n %[1]sw2 addr add 172.19.0.2/16 dev eth0`, b.name)
 	if !b.opens("w2", "tcp4", "172.19.0.1:2375") {
 		t.Error("what came later is closed")
 	}
-	verify("a new network", 1, "tcp/2375 from br-ba9876543210", "interface br-ba9876543210 (workload) is new")
+	verify("a new network", 1, "tcp/2375 from lab7", "interface lab7 (workload) is new")
 	if out, code := b.verb("apply", "--confirm", "auto"); code != 0 && code != 1 {
 		t.Fatalf("%d %s", code, lastLines(out, 3))
 	}
@@ -105,8 +105,54 @@ ip -n %[1]sw2 addr add 172.19.0.2/16 dev eth0`, b.name)
 	if b.connects("w2", "tcp4", "172.19.0.1:2375") {
 		t.Error("applied again it is open")
 	}
-	bed.Shell(t, `ip -n %[1]shost link set br-ba9876543210 down
-ip -n %[1]shost link set br-ba9876543210 name br-0123456789ab
-ip -n %[1]shost link set br-0123456789ab up`, b.name)
-	verify("renamed", 1, "tcp/2375 from br-0123456789ab")
+	bed.Shell(t, `ip -n %[1]shost link set lab7 down
+ip -n %[1]shost link set lab7 name lab8
+ip -n %[1]shost link set lab8 up`, b.name)
+	verify("renamed", 1, "tcp/2375 from lab8")
+}
+
+// TestLaterNetworksAreClosed: a network of Docker that begins after the fix is closed from its first packet, by its kind and name, and what it may use is
+// open. A bridge of another zone that is named so is told; SSH is left to it.
+func TestLaterNetworksAreClosed(t *testing.T) {
+	if !bed.Alone(t) {
+		return
+	}
+	b := newBed(t)
+	b.listen("tcp", "[::]:2375", "")
+	b.listen("tcp", "[::]:22", "")
+	b.listen("tcp", "[::]:8080", "")
+	out, code := b.verb("apply", "--confirm", "auto")
+	if code != 0 && code != 1 || !strings.Contains(out, "networks and pods that begin later are closed as those that are there") || !strings.Contains(out, "(br-*)") {
+		t.Fatalf("%d %s", code, lastLines(out, 30))
+	}
+	begin := func(name string) {
+		t.Helper()
+		bed.Shell(t, `ip -n %[1]shost link set vethw2 nomaster
+ip -n %[1]shost link add %[2]s type bridge
+ip -n %[1]shost addr add 172.19.0.1/16 dev %[2]s
+ip -n %[1]shost link set %[2]s up
+ip -n %[1]shost link set vethw2 master %[2]s
+ip -n %[1]sw2 addr replace 172.19.0.2/16 dev eth0`, b.name, name)
+	}
+	begin("br-ba9876543210")
+	if b.connects("w2", "tcp4", "172.19.0.1:2375") {
+		t.Error("the port is open to a network that began later")
+	}
+	for _, at := range []string{"172.19.0.1:8080", "172.19.0.1:22"} {
+		if !b.opens("w2", "tcp4", at) {
+			t.Errorf("%s is closed with it", at)
+		}
+	}
+	bed.Shell(t, "ip -n %[1]shost link del br-ba9876543210", b.name)
+	begin("br-lan")
+	bed.Shell(t, `ip -n %[1]shost link add nic0 type veth peer name nic1
+ip -n %[1]shost link set nic0 master br-lan
+ip -n %[1]shost link set nic0 up
+ip -n %[1]shost link set nic1 up`, b.name)
+	if !b.opens("w2", "tcp4", "172.19.0.1:22") {
+		t.Error("SSH is closed to a bridge of another zone")
+	}
+	if out, code := b.verb("verify"); code != 1 || !strings.Contains(out, "br-lan") {
+		t.Errorf("verify: %d %s", code, out)
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"slices"
+	"strings"
 
 	"github.com/ringfence/ringfence/snapshot"
 )
@@ -26,12 +27,20 @@ func (r *Rule) same() (list []string) {
 			list = append(list, n)
 		}
 	}
+	if r.IifKind != "" && r.Apart {
+		for _, n := range r.oifs() {
+			if strings.HasPrefix(n, strings.TrimSuffix(r.Iif, "*")) {
+				list = append(list, n)
+			}
+		}
+	}
 	return list
 }
 
 // comesBy says whether a rule is about what comes in by an interface.
 func (r *Rule) comesBy(name string) bool {
-	return (len(r.iifs()) == 0 || slices.Contains(r.iifs(), name)) && !slices.Contains(r.NotIif, name)
+	named := len(r.iifs()) == 0 || slices.Contains(r.iifs(), name) || r.IifKind != "" && strings.HasPrefix(name, strings.TrimSuffix(r.Iif, "*"))
+	return named && !slices.Contains(r.NotIif, name)
 }
 
 // leavesBy says whether a rule is about what came in by an interface and leaves by another, nil if it does not leave.
@@ -110,6 +119,9 @@ func (p *Plan) fold() {
 	for _, r := range p.Rules {
 		k := r
 		k.Iif, k.Oif = "", ""
+		if r.IifKind != "" { // what names begin with is no name that a set can have
+			k.Iif = r.Iif
+		}
 		b, err := json.Marshal([]any{k, r.Iif != "", r.Oif != ""})
 		if err != nil { // the types are our own
 			panic(err)

@@ -53,7 +53,7 @@ func (p *Proof) onlyIntended(ctx context.Context, s *snapshot.Snapshot) error {
 // entrances are the interfaces by which the plan's packets come in. The tables ask for names alone, so that all that no
 // rule names are treated alike, and all that the same rules name: one stands for them.
 func (p *Plan) entrances(s *snapshot.Snapshot) []*snapshot.Link {
-	return representatives(s, p.named(func(r *Rule) [][]string { return [][]string{r.iifs(), r.NotIif} }), "")
+	return representatives(s, p.named(func(r *Rule) [][]string { return [][]string{append(slices.Clone(r.iifs()), r.there(s)...), r.NotIif} }), "")
 }
 
 // exits are those by which packets leave that came in by another, by index, in the same way: of the rules that name where they
@@ -63,7 +63,7 @@ func (p *Plan) exits(s *snapshot.Snapshot, in *snapshot.Link) (list []int) {
 		return nil
 	}
 	for _, l := range representatives(s, p.named(func(r *Rule) [][]string {
-		if ins := r.iifs(); len(ins) == 0 || slices.Contains(ins, in.Name) || slices.Contains(ins, enters(s, in.Name)) {
+		if ins := append(slices.Clone(r.iifs()), r.there(s)...); len(ins) == 0 || slices.Contains(ins, in.Name) || slices.Contains(ins, enters(s, in.Name)) {
 			return [][]string{r.oifs(), r.NotOif, {r.Behind}}
 		}
 		return nil

@@ -2,6 +2,7 @@ package remedy
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"regexp"
@@ -101,7 +102,7 @@ func (p *Plan) StillCloses(ctx context.Context, now *snapshot.Snapshot) error {
 	}
 	slices.SortStableFunc(asked, func(a, b Closed) int { return min(b.Rule.Port, 1) - min(a.Rule.Port, 1) }) // ports of the host first
 	if p.Mode == Targeted && plainDrops(p.Rules) && today.closedAlone(ctx, now, asked) {
-		return p.cutsNew(now, m)
+		return p.takesNew(now, m)
 	}
 	answers := answersTo(ctx, asked, now)
 	var open []string
@@ -123,7 +124,12 @@ func (p *Plan) StillCloses(ctx context.Context, now *snapshot.Snapshot) error {
 	if len(open) > 0 {
 		return fmt.Errorf("it is loaded, and not all is closed: %s", strings.Join(append(open, p.unknownNames(m)...), "; "))
 	}
-	return p.cutsNew(now, m)
+	return p.takesNew(now, m)
+}
+
+// takesNew says what a plan cuts of interfaces that were not there when it was made.
+func (p *Plan) takesNew(now *snapshot.Snapshot, m *zones.Map) error {
+	return errors.Join(p.cutsNew(now, m), p.cutsOther(now, m))
 }
 
 // closedAlone says whether what is asked about is closed by our tables alone, and no rules of others lead there: asked where they have many.
@@ -198,10 +204,14 @@ func (p *Plan) byName() string {
 	if len(names) > 0 {
 		text += " (" + strings.Join(names, ", ") + ")"
 	}
+	later := ""
+	if list := p.laterNames(); len(list) > 0 {
+		later = ", but for networks of workloads that begin as those that are closed (" + strings.Join(list, ", ") + ")"
+	}
 	does := "to what comes in by that the host is open"
 	if p.Mode == DefaultDeny {
 		does = "what comes in by that is dropped"
 	}
-	return text + ": an interface that gets another name, or a network, pod or machine that starts later, is not among them (docker compose down and up " +
-		"makes a bridge of another name); " + does + " until the fix is applied again, and ringfence fix verify fails"
+	return text + ": an interface that gets another name, or a network, pod or machine that starts later, is not among them" + later +
+		" (docker compose down and up makes a bridge of another name); " + does + " until the fix is applied again, and ringfence fix verify fails"
 }

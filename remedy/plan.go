@@ -263,6 +263,7 @@ func Make(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config, opt Options
 		})
 	})
 	p.carve(s)
+	p.laterToo(s, m)
 	if untracks(s) {
 		p.untracked()
 	}
@@ -428,7 +429,11 @@ func (p *Plan) perFamily(r Rule, sources []netip.Prefix) {
 }
 
 func (p *Plan) rule(r Rule) {
-	for _, name := range slices.Concat([]string{r.Iif, r.Oif, r.Behind}, r.NotIif, r.NotOif) {
+	in := r.Iif
+	if r.ofLater() != nil {
+		in = ""
+	}
+	for _, name := range slices.Concat([]string{in, r.Oif, r.Behind}, r.NotIif, r.NotOif) {
 		if name != "" && !plainInterface(name) {
 			p.unwritable = append(p.unwritable, name)
 			return

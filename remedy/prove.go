@@ -171,6 +171,9 @@ func (p *Proof) onModel(ctx context.Context, s *snapshot.Snapshot) error {
 	if err != nil {
 		return err
 	}
+	if err := p.closesLater(ctx, s); err != nil {
+		return err
+	}
 	p.ground = groundOf(s, c.leans)
 	p.sufficient = p.ground != nil && translates(p.ground.rules) && p.standsAlone(ctx, s) != nil
 	p.note("model: every drop closes what it is about: %d certificates of %d parts, each checked", c.certificates, c.cubes)
@@ -314,6 +317,9 @@ func (p *Plan) Closing(after *snapshot.Snapshot) ([]Closed, error) {
 		protos := []string{r.Proto}
 		if r.Proto == "" {
 			protos = []string{"tcp", "udp", "icmp"}
+		}
+		if r.ofLater() != nil { // none is there (closesLater)
+			continue
 		}
 		for _, proto := range protos {
 			questions, err := r.questions(accepts, after, proto, p.ended)

@@ -21,7 +21,9 @@ type Rule struct {
 	Iifs  []string `json:"iifs,omitempty"`
 	Oifs  []string `json:"oifs,omitempty"`
 	Apart bool     `json:"apart,omitempty"`
-	// NotIif and NotOif are ports of a bridge that the rule is not about, where it names no other.
+	// IifKind is the kind of interfaces that begin later: Iif is then what their names begin with, and an asterisk.
+	IifKind string `json:"iifKind,omitempty"`
+	// NotIif and NotOif are ports of a bridge that the rule is not about, where it names no other; or other interfaces of the kind.
 	NotIif []string `json:"notIif,omitempty"`
 	NotOif []string `json:"notOif,omitempty"`
 	// Sources are prefixes of one family that do not overlap; none is any source. So is To of destinations, in the
@@ -80,6 +82,9 @@ func (r *Rule) interfaces() []match {
 	var list []match
 	add := func(word string, key uint32, names, not []string) {
 		switch {
+		case key == ruleset.MetaIifname && r.IifKind != "":
+			list = append(list, match{word + " " + quote(r.Iif), []ruleset.Expr{meta(key), equals([]byte(strings.TrimSuffix(r.Iif, "*")))}},
+				match{"meta iifkind " + quote(r.IifKind), []ruleset.Expr{meta(ruleset.MetaIifkind), equals(ifname(r.IifKind))}})
 		case len(names) == 1:
 			list = append(list, match{word + " " + quote(names[0]), []ruleset.Expr{meta(key), equals(ifname(names[0]))}})
 		case len(names) > 1:
