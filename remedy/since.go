@@ -2,6 +2,8 @@ package remedy
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -42,6 +44,12 @@ func networkOf(s *snapshot.Snapshot) []byte {
 		panic(err)
 	}
 	return b
+}
+
+// NetworkDigest stands for what the model asks of a host's network.
+func NetworkDigest(s *snapshot.Snapshot) string {
+	sum := sha256.Sum256(networkOf(Without(s)))
+	return hex.EncodeToString(sum[:])
 }
 
 // Covers says why a proof does not hold for the ruleset as it is now. Where nothing but decisions of others to let pass or to drop has

@@ -53,7 +53,7 @@ func (x *Fix) verify(ctx context.Context) error {
 	if err := c.complete(); err != nil {
 		return err
 	}
-	x.after, x.generation = after, snap.NFTables.Ruleset.Generation
+	x.after, x.generation, x.network = after, snap.NFTables.Ruleset.Generation, remedy.NetworkDigest(snap)
 	return ctx.Err()
 }
 

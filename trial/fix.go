@@ -65,6 +65,7 @@ type Fix struct {
 	proof      *remedy.Proof
 	after      *finding.Report // about the host with the fix
 	generation uint32          // of the ruleset that after is about
+	network    string          // the digest of the network that after is about
 	unlock     func()          // nil while the lock is not held
 }
 
@@ -253,7 +254,7 @@ func (x *Fix) try(ctx context.Context) (*State, error) {
 	}
 	err = x.verifyAgain(ctx)
 	if err == nil {
-		st.Audited, st.Generation, st.Undecided = true, x.generation, slices.Sorted(maps.Keys(undecided(st.Plan, x.after)))
+		st.Audited, st.Generation, st.Network, st.Undecided = true, x.generation, x.network, slices.Sorted(maps.Keys(undecided(st.Plan, x.after)))
 		err = x.Store.Save(st)
 	}
 	if err != nil {

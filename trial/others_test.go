@@ -1,6 +1,7 @@
 package trial
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -118,4 +119,26 @@ func TestManagementIsDroppedByOthers(t *testing.T) {
 	if len(w.others) != 1 {
 		t.Error("their table was touched")
 	}
+}
+
+// TestAnInterfaceGetsAnotherName: the rules of all are as they were when the fix is confirmed, and an interface that they name has another name: what
+// comes in by it is open.
+func TestAnInterfaceGetsAnotherName(t *testing.T) {
+	w := newFake(t)
+	w.during(40*time.Second, func() {
+		host := *w.host
+		host.Network.Links = slices.Clone(w.host.Network.Links)
+		for i := range host.Network.Links {
+			if host.Network.Links[i].Name == "ext0" {
+				host.Network.Links[i].Name = "wan9"
+			}
+		}
+		w.host = &host
+		w.wantRefused(w.world().ConfirmNow(t.Context(), "", true, Options{}), "interface ext0 is gone")
+	})
+	_, err, _ := w.fix(Options{By: NewSession})
+	if err == nil {
+		t.Error("it is kept")
+	}
+	w.wantOut("an interface has another name")
 }

@@ -38,6 +38,8 @@ type State struct {
 	Audited bool `json:"audited,omitempty"`
 	// Generation is that of the ruleset with the trial that was audited last.
 	Generation uint32 `json:"generation,omitempty"`
+	// Network is the digest of the host's network at that audit.
+	Network string `json:"network,omitempty"`
 	// Undecided are the checks of what the plan closes that the audit with it could not decide.
 	Undecided []string     `json:"undecided,omitempty"`
 	Plan      *remedy.Plan `json:"plan,omitempty"`

@@ -252,8 +252,8 @@ func TestConfirmProvesAgain(t *testing.T) {
 	w := newFake(t) // nothing changed since the audit
 	w.dieWaiting()
 	w.steps = nil
-	if err := w.confirm(); err != nil || count(w.steps, "see") > 0 {
-		t.Errorf("unchanged: %v, seen %d times", err, count(w.steps, "see"))
+	if err := w.confirm(); err != nil || count(w.steps, "proven") > 0 {
+		t.Errorf("unchanged: %v, proven %d times", err, count(w.steps, "proven"))
 	}
 	w = newFake(t)
 	w.dieWaiting()

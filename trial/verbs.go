@@ -90,19 +90,18 @@ func (w *World) ConfirmNow(ctx context.Context, id string, console bool, o Optio
 
 var errNotAudited = errors.New("it was not audited: the program that loaded it ended before that")
 
-// provenStill proves a plan again where the ruleset is another than the one that was audited last: who waited for the confirmation can be
-// gone, or not have seen yet what others loaded.
+// provenStill proves a plan again where the ruleset or the network is another than the one that was audited last: who waited for the confirmation
+// can be gone, or not have seen yet what others loaded, and nobody waits for an interface that gets another name.
 func (w *World) provenStill(ctx context.Context, st *State) error {
-	rs, err := w.Live.Read(ctx)
-	if err != nil || rs.Generation == st.Generation {
-		return err
-	}
 	snap, err := w.Sight.See(ctx)
 	if err != nil {
 		return err
 	}
 	if snap.NFTables.Ruleset == nil {
 		return fmt.Errorf("the ruleset could not be read (%s)", strings.Join(snap.Section("nftables").Reasons, "; "))
+	}
+	if snap.NFTables.Ruleset.Generation == st.Generation && remedy.NetworkDigest(snap) == st.Network {
+		return nil
 	}
 	return w.Sight.Proven(ctx, st.claim(), snap)
 }
