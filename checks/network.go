@@ -505,7 +505,7 @@ func (r *netReader) bridges(sec *snapshot.Network, told map[string]wire.DevConf,
 	for i := range sec.Links {
 		l := &sec.Links[i]
 		c := told[l.Name]
-		l.Isolated, l.Hairpin, l.Blocking, l.VLANFiltering = c.Isolated, c.Hairpin, c.Blocking, c.VLANFiltering
+		l.Isolated, l.Hairpin, l.Blocking, l.Locked, l.VLANFiltering = c.Isolated, c.Hairpin, c.Blocking, c.Locked, c.VLANFiltering
 		filtering = filtering || l.VLANFiltering
 	}
 	if !filtering {

@@ -307,6 +307,8 @@ func (e *engine) crossing(live []cube, in, out, bridge *snapshot.Link) []cube {
 		why = in.Name + " and " + out.Name + " are isolated ports of " + bridge.Name
 	case bridge.VLANFiltering && (in.PVID == 0 || !slices.Contains(out.VLANs, in.PVID)):
 		why = in.Name + " and " + out.Name + " are in VLANs of their own"
+	case in.Locked:
+		return doubtAll(live, lockedPort(in))
 	default:
 		return live
 	}
@@ -326,8 +328,15 @@ func (e *engine) upFrom(live []cube, port, bridge *snapshot.Link) []cube {
 		return nil
 	case bridge.VLANFiltering && port.PVID != bridge.PVID:
 		return doubtAll(live, packet.Cause{Text: "frames of " + port.Name + " are of another VLAN than " + bridge.Name})
+	case port.Locked:
+		return doubtAll(live, lockedPort(port))
 	}
 	return live
+}
+
+// lockedPort is why it is not known whether a port takes a frame: the bridge's table decides, which is not read (br_handle_frame_finish).
+func lockedPort(l *snapshot.Link) packet.Cause {
+	return packet.Cause{Text: l.Name + " is a locked port: it takes frames only from addresses that the bridge knows there"}
 }
 
 // switchedIP is what br_netfilter makes of switched packets at hooks of the IP families: there the bridge is both

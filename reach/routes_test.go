@@ -39,6 +39,12 @@ func TestWhatIsBesideTheRules(t *testing.T) {
 		"one isolated port": {func(n *snapshot.Network) {
 			n.LinkNamed("vethw1").Isolated = true
 		}, "vethw1", "172.17.0.2/32", "vethw2", packet.Reachable},
+		"a locked port": {func(n *snapshot.Network) {
+			n.LinkNamed("vethw1").Locked = true
+		}, "vethw1", "172.17.0.2/32", "vethw2", packet.Unknown},
+		"a locked port by which it leaves": {func(n *snapshot.Network) {
+			n.LinkNamed("vethw2").Locked = true
+		}, "vethw1", "172.17.0.2/32", "vethw2", packet.Reachable},
 		"what goes back from who is nobody": {func(n *snapshot.Network) {
 			n.Sysctls["net/ipv4/conf/all/send_redirects"] = present("1")
 		}, "ext0", "10.10.0.255/32", "ext0", packet.Unreachable},

@@ -71,11 +71,12 @@ type Link struct {
 	TCUnread string `json:"tcUnread,omitempty"`
 	Driver   string `json:"driver,omitempty"`
 	UDPPort  int    `json:"udpPort,omitempty"` // that a VXLAN or GENEVE of the kernel listens on
-	// Isolated, Hairpin and Blocking are of a port of a bridge: it exchanges no frames with other isolated ports, gets back what it sends, or
-	// is closed by the spanning tree (ip-link(8), bridge_slave).
+	// Isolated, Hairpin, Blocking and Locked are of a port of a bridge: it exchanges no frames with other isolated ports, gets back what it
+	// sends, is closed by the spanning tree, or takes frames only from addresses that are in the bridge's table (ip-link(8), bridge_slave).
 	Isolated bool `json:"isolated,omitempty"`
 	Hairpin  bool `json:"hairpin,omitempty"`
 	Blocking bool `json:"blocking,omitempty"`
+	Locked   bool `json:"locked,omitempty"`
 	// VLANFiltering says of a bridge that it keeps VLANs apart; VLANs are those of each of its ports, and its own. PVID is that of frames
 	// without one, 0 if they are refused.
 	VLANFiltering bool  `json:"vlanFiltering,omitempty"`

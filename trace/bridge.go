@@ -27,6 +27,10 @@ func (w *walk) bridgePort(port, bridge *link) Fate {
 	if port.Blocking {
 		return w.drop("bridge-port")
 	}
+	if port.Locked {
+		w.abort(nil, port.Name+" is a locked port: it takes frames only from addresses that the bridge knows there")
+		return Fate{}
+	}
 	if mac := packet.ParseMAC(w.p.DMAC); mac != nil && !bytes.Equal(mac, bridge.mac) {
 		return w.switched(port, bridge)
 	}

@@ -40,6 +40,12 @@ func TestWhatIsBesideTheRules(t *testing.T) {
 		"one isolated port": {func(n *snapshot.Network) {
 			n.LinkNamed("vethw1").Isolated = true
 		}, "vethw1", "tcp 172.17.0.2:40000 > 172.17.0.3:80 syn dmac 02:00:00:00:00:03 out vethw2", Forward, Forward, ""},
+		"a locked port": {func(n *snapshot.Network) {
+			n.LinkNamed("vethw1").Locked = true
+		}, "vethw1", "tcp 172.17.0.2:40000 > 172.17.0.3:80 syn dmac 02:00:00:00:00:03 out vethw2", Forward, Unknown, "vethw1 is a locked port"},
+		"a locked port by which it leaves": {func(n *snapshot.Network) {
+			n.LinkNamed("vethw2").Locked = true
+		}, "vethw1", "tcp 172.17.0.2:40000 > 172.17.0.3:80 syn dmac 02:00:00:00:00:03 out vethw2", Forward, Forward, ""},
 		"what goes back from who is nobody": {func(n *snapshot.Network) {
 			n.Sysctls["net/ipv4/conf/all/send_redirects"] = present("1")
 		}, "ext0", "tcp 10.10.0.255:40000 > 198.51.100.1:80 syn", Forward, Drop, "martian"},

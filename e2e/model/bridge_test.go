@@ -113,6 +113,14 @@ func TestBridgesAgreeWithKernel(t *testing.T) {
 		b.portsAgree("isolated "+ports, bridgePackets(r, perRuleset), reached)
 		b.forwarding("1")
 	}
+	// What a locked port takes is up to the bridge's table: nobody is known there, and nothing may be called reachable.
+	if err := oracle.Shell("for p in vw1 vw2; do ip link set $p type bridge_slave isolated off; done; ip link set vw1 type bridge_slave locked on fdb_flush"); err != nil {
+		t.Fatal(err)
+	}
+	b.see()
+	r := rand.New(rand.NewPCG(seed, 3))
+	b.compare("locked vw1", bridgePackets(r, perRuleset), sum)
+	b.portsAgree("locked vw1", bridgePackets(r, perRuleset), reached)
 	sum.report(t)
 	reached.report(t)
 }

@@ -15,8 +15,8 @@ import (
 type DevConf struct {
 	Name   string
 	V4, V6 map[string]int32
-	// Isolated, Hairpin and Blocking are of a port of a bridge, VLANFiltering of a bridge.
-	Isolated, Hairpin, Blocking, VLANFiltering bool
+	// Isolated, Hairpin, Blocking and Locked are of a port of a bridge, VLANFiltering of a bridge.
+	Isolated, Hairpin, Blocking, Locked, VLANFiltering bool
 }
 
 // The attributes that lead to the switches (IFLA_*, include/uapi/linux/if_link.h).
@@ -100,6 +100,7 @@ const (
 	brportState     = 1
 	brportMode      = 4
 	brportIsolated  = 33
+	brportLocked    = 39
 	stateBlocking   = 4
 )
 
@@ -129,12 +130,14 @@ func (c *DevConf) bridge(b []byte) error {
 	if err != nil || portOf != "bridge" {
 		return err
 	}
-	return fields(port, sizes{brportState: 1, brportMode: 1, brportIsolated: 1}, func(k uint16, d []byte) error {
+	return fields(port, sizes{brportState: 1, brportMode: 1, brportIsolated: 1, brportLocked: 1}, func(k uint16, d []byte) error {
 		switch k {
 		case brportState:
 			c.Blocking = d[0] == stateBlocking
 		case brportMode:
 			c.Hairpin = d[0] != 0
+		case brportLocked:
+			c.Locked = d[0] != 0
 		default:
 			c.Isolated = d[0] != 0
 		}
