@@ -33,6 +33,17 @@ func (m *machine) ctSet(c *ruleset.Chain, r *ruleset.Rule, e *ruleset.Expr, st s
 	if e.Ct.Key == ruleset.CtMark {
 		return m.setMark(c, r, e.Ct.Sreg, fCtMark, st)
 	}
+	if e.Ct.Key == ruleset.CtZone { // before conntrack has seen the packet (nft_ct_set_zone_eval)
+		s := st.cube.sets[fCtState]
+		v, ok := st.regs.read(e.Ct.Sreg, 2)
+		switch {
+		case st.cube.notrack || !s.singleton() || s[0].lo != num(ruleset.CtInvalid):
+			return []state{st}
+		case ok && len(v) == 1 && len(v[0]) == 1 && len(v[0][0].data) >= 2 && v[0][0].known == nil:
+			st.cube.zone = binary.NativeEndian.Uint16(v[0][0].data)
+			return []state{st}
+		}
+	}
 	return m.fork(c, r, st, "a ct key is set that the packet model does not follow")
 }
 

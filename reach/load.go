@@ -128,6 +128,8 @@ func (m *machine) headerParts(c *cube, base string) (parts []headerPart) {
 
 func host32(n uint32) []byte { return binary.NativeEndian.AppendUint32(nil, n) }
 
+func host16(n uint16) []byte { return binary.NativeEndian.AppendUint16(nil, n) }
+
 func host64(n uint64) []byte { return binary.NativeEndian.AppendUint64(nil, n) }
 
 func ifname(s string) []byte {
@@ -283,7 +285,7 @@ func (m *machine) ct(c *cube, e *ruleset.Ct) (value, bool) {
 	case ruleset.CtProtoDst:
 		return c.load(dport, 0, 2), true
 	case ruleset.CtZone:
-		return constant([]byte{0, 0}), true
+		return constant(host16(c.zone)), true
 	}
 	return unknown(16, fmt.Sprintf("ct key %d", e.Key)), true
 }

@@ -63,9 +63,12 @@ func TestMerge(t *testing.T) {
 	for f := range reflect.TypeFor[course]().Fields() {
 		in := apartBy(mergeFrom, dport)
 		at := reflect.NewAt(f.Type, unsafe.Add(unsafe.Pointer(&in[0].course), f.Offset)).Elem()
-		if at.Kind() == reflect.Bool {
+		switch at.Kind() {
+		case reflect.Bool:
 			at.SetBool(true)
-		} else {
+		case reflect.Uint16:
+			at.SetUint(1)
+		default:
 			at.Set(reflect.New(f.Type.Elem()))
 		}
 		if out := merge(in); len(out) != 2 {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/ruleset"
+	"github.com/ringfence/ringfence/snapshot"
 )
 
 // xt evaluates an iptables extension; one that is not decoded can match and not match.
@@ -31,7 +32,7 @@ func (m *machine) xt(c *ruleset.Chain, r *ruleset.Rule, x *ruleset.Xt, st state,
 		return nil, states(in, st), out
 	}
 	switch {
-	case d.Continue, d.TOS:
+	case d.Continue, d.TOS, d.Rewrite != nil:
 		return nil, []state{st}, nil
 	case d.Reject:
 		return &ruleset.Verdict{Kind: ruleset.Drop}, []state{st}, nil
@@ -45,8 +46,25 @@ func (m *machine) xt(c *ruleset.Chain, r *ruleset.Rule, x *ruleset.Xt, st state,
 		return split(fCtState, stateSet(ruleset.StateBits(uint32(mask))), inverted)
 	case d.Addrtype != nil:
 		return m.xtAddrtype(c, r, d.Addrtype, st)
+	case d.Ports != nil && d.Ports.Option != 0:
+		_, in, out := m.xtPorts(d.Ports, st)
+		matched, missed := m.eachEither(c, r, in, "whether the packet has an option of TCP")
+		return nil, matched, append(out, missed...)
 	case d.Ports != nil:
 		return m.xtPorts(d.Ports, st)
+	case d.MAC != nil && (m.linkless(&st.cube) || m.hook == packet.Postrouting):
+		return nil, nil, []cube{st.cube} // mac_mt
+	case d.MAC != nil:
+		return split(fSmac, single(number(d.MAC.Addr)), d.MAC.Invert)
+	case d.Devgroup != nil && st.cube.sets[fIif].singleton() && st.cube.sets[fOif].singleton():
+		return decided(d.Devgroup.Matches(m.groupOf(st.cube.sets[fIif]), m.groupOf(st.cube.sets[fOif])))
+	case d.Policy != nil && m.unprotected():
+		return decided(d.Policy.None)
+	case d.Zone != nil:
+		if s := st.cube.sets[fCtState]; !st.cube.notrack && s.singleton() && s[0].lo == num(ruleset.CtInvalid) {
+			st.cube.zone = *d.Zone
+		}
+		return nil, []state{st}, nil
 	case d.Multiport != nil:
 		return m.xtMultiport(d.Multiport, st)
 	case d.ICMP != nil && d.ICMP.Type == 0xff && !d.ICMP.Invert: // any
@@ -84,6 +102,29 @@ func (m *machine) xt(c *ruleset.Chain, r *ruleset.Rule, x *ruleset.Xt, st state,
 		return &ruleset.Verdict{Kind: ruleset.Queue}, []state{st}, nil
 	}
 	return m.xtOpen(c, r, x, st)
+}
+
+// eachEither takes each of some states both ways.
+func (m *machine) eachEither(c *ruleset.Chain, r *ruleset.Rule, in []state, why string) (matched []state, missed []cube) {
+	for i := range in {
+		yes, no := m.either(c, r, in[i], why)
+		matched, missed = append(matched, yes...), append(missed, no...)
+	}
+	return matched, missed
+}
+
+// groupOf is the group of an interface, 0 without one.
+func (m *machine) groupOf(idx set) uint32 {
+	if l := m.snap.Network.Link(int(idx[0].lo.lo)); l != nil {
+		return l.Group
+	}
+	return 0
+}
+
+// unprotected says that no packet of the namespace is protected by IPsec: there are no policies.
+func (m *machine) unprotected() bool {
+	x := m.snap.Network.XFRM
+	return x != nil && (x.State == snapshot.Present || x.State == snapshot.Absent) && len(x.Policies)+len(x.Blocked) == 0
 }
 
 // xtOpaque is an extension that is not understood.

@@ -34,6 +34,13 @@ type XtDecoded struct {
 	Notrack   bool         `json:"notrack,omitempty"`
 	Queue     bool         `json:"queue,omitempty"`
 	TOS       bool         `json:"tos,omitempty"` // changes the type of service and goes on
+	Length    *XtLength    `json:"length,omitempty"`
+	Time      *XtTime      `json:"time,omitempty"`
+	Devgroup  *XtDevgroup  `json:"devgroup,omitempty"`
+	Policy    *XtPolicy    `json:"policy,omitempty"`
+	Zone      *uint16      `json:"zone,omitempty"` // of conntrack, which a target sets
+	Written   *XtWritten   `json:"written,omitempty"`
+	Rewrite   *XtRewrite   `json:"rewrite,omitempty"`
 }
 
 // XtAddrtype matches the type of an address in the routing tables; masks are 1<<RTN_*.
@@ -60,6 +67,9 @@ type XtPorts struct {
 	FlagMask    uint8     `json:"flagMask,omitempty"`
 	FlagCmp     uint8     `json:"flagCmp,omitempty"`
 	InvertFlags bool      `json:"invertFlags,omitempty"`
+	// Option is one of TCP that the packet has to have; 0 is none.
+	Option       uint8 `json:"option,omitempty"`
+	InvertOption bool  `json:"invertOption,omitempty"`
 }
 
 // XtMultiport matches ports against up to 15 ports and ranges.
@@ -276,12 +286,12 @@ func (x *Xt) decode() {
 		x.Decoded = decodeConntrack(x.Rev, b)
 	case x.Name == "state" && x.Rev == 0 && len(b) >= 4:
 		x.Decoded = &XtDecoded{State: &XtState{Mask: StateBits(ne.Uint32(b))}}
-	case x.Name == "tcp" && len(b) >= 12 && b[8] == 0 && b[11]&8 == 0: // no TCP option
+	case x.Name == "tcp" && len(b) >= 12:
 		x.Decoded = &XtDecoded{Ports: &XtPorts{
 			Sport:       [2]uint16{ne.Uint16(b), ne.Uint16(b[2:])},
 			Dport:       [2]uint16{ne.Uint16(b[4:]), ne.Uint16(b[6:])},
 			InvertSport: b[11]&1 != 0, InvertDport: b[11]&2 != 0,
-			FlagMask: b[9], FlagCmp: b[10], InvertFlags: b[11]&4 != 0,
+			FlagMask: b[9], FlagCmp: b[10], InvertFlags: b[11]&4 != 0, Option: b[8], InvertOption: b[8] != 0 && b[11]&8 != 0,
 		}}
 	case x.Name == "udp" && len(b) >= 9:
 		x.Decoded = &XtDecoded{Ports: &XtPorts{
@@ -349,7 +359,7 @@ func decodeRareMatch(name string, rev uint32, b []byte) *XtDecoded {
 		p := &XtPhysdev{In: wildcard(b[:16], b[16:32]), Out: wildcard(b[32:48], b[48:64]), Invert: b[64], Mask: b[65]}
 		return &XtDecoded{Physdev: p}
 	}
-	return nil
+	return decodeSentMatch(name, rev, b)
 }
 
 // wildcard writes an interface name with a mask the way iptables does: a mask that ends before the
@@ -416,8 +426,7 @@ func decodeMultiport(b []byte) *XtDecoded {
 
 // bystanders are targets after which the packet goes on as it was, as far as the model looks at it.
 var bystanders = []string{
-	"LOG", "NFLOG", "CHECKSUM", "TCPMSS", "CLASSIFY", "TTL", "HL", "TRACE", "AUDIT", "SECMARK", "CONNSECMARK", "IDLETIMER",
-	"LED", "RATEEST", "TEE", "TCPOPTSTRIP",
+	"LOG", "NFLOG", "CHECKSUM", "CLASSIFY", "TRACE", "AUDIT", "SECMARK", "CONNSECMARK", "IDLETIMER", "LED", "RATEEST", "TEE",
 }
 
 func decodeTarget(name string, rev uint32, b []byte) *XtDecoded {
@@ -426,8 +435,12 @@ func decodeTarget(name string, rev uint32, b []byte) *XtDecoded {
 		return &XtDecoded{Continue: true}
 	case name == "DSCP" || name == "TOS" || name == "ECN":
 		return &XtDecoded{TOS: true}
+	case name == "TTL" || name == "HL" || name == "TCPMSS" || name == "TCPOPTSTRIP":
+		return decodeRewrite(name, b)
 	case name == "NOTRACK" || name == "CT" && len(b) >= 2 && ne.Uint16(b)&1 != 0:
 		return &XtDecoded{Notrack: true}
+	case name == "CT" && len(b) >= 4 && ne.Uint16(b)&^(ctZoneOrig|ctZoneReply) == 0:
+		return decodeZone(b)
 	case name == "TPROXY" && rev == 1 && len(b) >= 26: // xt_tproxy_target_info_v1
 		return &XtDecoded{TProxy: &XtTProxy{
 			Mask: ne.Uint32(b), Mark: ne.Uint32(b[4:]), Addr: clone(b[8:24]), Port: binary.BigEndian.Uint16(b[24:]),

@@ -26,6 +26,7 @@ type walk struct {
 	metered   []any    // what the packet has used a part of
 	entered   []string // lists of recent that the packet's address was put into
 	options   []option // of TCP, that were asked for
+	said      []said   // of what else only the sender decides
 	listed    []listed // what was found out of such lists
 	in, out   *link
 	encap     *snapshot.Route // by which it leaves, if it does something with it
@@ -76,7 +77,7 @@ func (w *walk) start(p *packet.Packet) {
 		}
 	}
 	clear(w.inFields[len(fieldNames):])
-	w.hopped, w.options = false, w.options[:0]
+	w.hopped, w.options, w.said = false, w.options[:0], w.said[:0]
 	if w.region != nil {
 		w.region.free(&w.skb)
 		w.setOut()

@@ -42,6 +42,12 @@ func (w *walk) xtTarget(d *ruleset.XtDecoded, r *rule) verdict {
 		return w.xtTProxy(d.TProxy, r)
 	case d.TOS:
 		w.skb.tos = true
+	case d.Rewrite != nil:
+		w.xtRewrite(d.Rewrite)
+	case d.Zone != nil:
+		if !w.skb.seen {
+			w.zone = *d.Zone
+		}
 	case d.Mark != nil:
 		m := &w.skb.mark
 		m.v = m.v&^d.Mark.Mask ^ d.Mark.Mark
@@ -127,7 +133,7 @@ func (w *walk) xtMatch(d *ruleset.XtDecoded, r *rule) verdict {
 	case d.State != nil:
 		return decide((w.ctState()&d.State.Mask != 0) != d.State.Invert)
 	case d.Ports != nil:
-		return w.xtPorts(d.Ports)
+		return w.xtPorts(d.Ports, r)
 	case d.Multiport != nil:
 		return w.xtMultiport(d.Multiport)
 	case d.ICMP != nil:
@@ -164,7 +170,7 @@ func (w *walk) xtMatch(d *ruleset.XtDecoded, r *rule) verdict {
 	case d.Set != nil:
 		return w.xtSet(d.Set, r)
 	}
-	return vNext // comment
+	return w.xtSent(d, r)
 }
 
 // ctState is the state bits of the packet, as the conntrack match sees them.
@@ -180,7 +186,7 @@ func (w *walk) ctState() uint32 {
 
 func inPorts(n uint16, r [2]uint16) bool { return n >= r[0] && n <= r[1] }
 
-func (w *walk) xtPorts(p *ruleset.XtPorts) verdict {
+func (w *walk) xtPorts(p *ruleset.XtPorts, r *rule) verdict {
 	s := &w.skb
 	if !s.hasPorts() {
 		return vNo
@@ -188,6 +194,9 @@ func (w *walk) xtPorts(p *ruleset.XtPorts) verdict {
 	ok := inPorts(s.port(0), p.Sport) != p.InvertSport && inPorts(s.port(2), p.Dport) != p.InvertDport
 	if ok && p.FlagMask != 0 && s.proto == packet.TCP {
 		ok = (s.nh[s.thoff+13]&p.FlagMask == p.FlagCmp) != p.InvertFlags
+	}
+	if ok && p.Option != 0 && s.proto == packet.TCP {
+		ok = w.option(ruleset.ExthdrTCP, uint32(p.Option), r) != p.InvertOption
 	}
 	return decide(ok)
 }
@@ -292,18 +301,6 @@ func (w *walk) xtRPFilter(p *ruleset.XtRPFilter) verdict {
 		ok = res.oif == w.in
 	}
 	return decide(ok != p.Invert)
-}
-
-func (w *walk) xtTTL(p *ruleset.XtTTL, r *rule) verdict {
-	at := 7
-	if w.skb.v4 {
-		at = 8
-	}
-	if w.skb.unk[at] != 0 {
-		return w.maybe(r, "the time to live of the packet")
-	}
-	n := w.skb.nh[at]
-	return decide(map[string]bool{"==": n == p.Value, "!=": n != p.Value, "<": n < p.Value, ">": n > p.Value}[p.Op])
 }
 
 // xtOwner asks who sends the packet (owner_mt): of one that came in nobody is known, and it matches only

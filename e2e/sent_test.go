@@ -1,0 +1,101 @@
+//go:build linux
+
+package e2e
+
+import (
+	"fmt"
+	"net"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/ringfence/ringfence/e2e/bed"
+)
+
+// TestMatchesOfWhatSendersWrite: iptables matches of what a sender chooses, of the clock, of groups of interfaces and of IPsec are answered as the kernel
+// decides them for an ordinary connection. Where another sender gets through the answer is that, and who does not never is.
+func TestMatchesOfWhatSendersWrite(t *testing.T) {
+	if !bed.Alone(t) {
+		return
+	}
+	bed.Need(t, "iptables-nft")
+	cgroupScene(t)
+	l, err := net.Listen("tcp", "0.0.0.0:22")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	mac := strings.TrimSpace(bed.Shell(t, "ip netns exec e cat /sys/class/net/eth0/address"))
+	const in, ssh = "-A INPUT -p tcp --dport 22 ", " -j ACCEPT"
+	for _, c := range []struct {
+		rules  string // the last after a semicolon
+		others bool   // who sends otherwise gets through
+		unsure bool   // only that is known of no ordinary sender
+	}{
+		{in + "-m mac --mac-source " + mac + ssh, false, false},
+		{in + "-m mac ! --mac-source " + mac + ssh, true, false},
+		{in + "-m ttl --ttl-eq 64" + ssh, false, false},
+		{in + "-m ttl --ttl-gt 64" + ssh, true, false},
+		{in + "-m ttl ! --ttl-eq 64 -j DROP;" + in + ssh, false, false},
+		{"-t mangle -A PREROUTING -j TTL --ttl-set 7;" + in + "-m ttl --ttl-eq 7" + ssh, false, false},
+		{"-t mangle -A PREROUTING -j TTL --ttl-set 7;" + in + "-m ttl --ttl-eq 64" + ssh, false, true},
+		{in + "-m length --length 40:100" + ssh, false, false},
+		{in + "-m length ! --length 40:100" + ssh, true, false},
+		{in + "-m length --length 0:19" + ssh, false, true},
+		{in + "--tcp-option 2" + ssh, false, false},
+		{in + "! --tcp-option 2" + ssh, true, false},
+		{"-t mangle -A PREROUTING -p tcp --dport 22 -j TCPOPTSTRIP --strip-options 2;" + in + "--tcp-option 2" + ssh, false, true},
+		{"-t mangle -A PREROUTING -p tcp --dport 22 -j TCPOPTSTRIP --strip-options 2;" + in + "! --tcp-option 2" + ssh, false, false},
+		{in + "-m tcpmss --mss 1:65000" + ssh, false, false},
+		{in + "-m string --string GET --algo bm -j DROP;" + in + ssh, false, false},
+		{in + "-m string --string GET --algo bm" + ssh, true, false},
+		{in + "-m time --timestart 00:00 --timestop 23:59:59" + ssh, false, false},
+		{in + "-m time --weekdays Mon,Tue,Wed,Thu,Fri,Sat,Sun" + ssh, false, false},
+		{in + "-m time --timestart 22:00 --timestop 06:00" + ssh, true, false},
+		{in + "-m devgroup --src-group 0" + ssh, false, false},
+		{in + "-m devgroup --src-group 3" + ssh, false, false},
+		{in + "-m devgroup ! --src-group 3" + ssh, false, false},
+		{in + "-m policy --dir in --pol none" + ssh, false, false},
+		{in + "-m policy --dir in --pol ipsec" + ssh, false, false},
+		{"-t raw -A PREROUTING -p tcp --dport 22 -j CT --zone 5;" + in + "-m conntrack --ctstate NEW" + ssh, false, false},
+		{"-t raw -A PREROUTING -p tcp --dport 22 -j CT --notrack;" + in + "-m conntrack --ctstate NEW" + ssh, false, false},
+	} {
+		t.Run(c.rules, func(t *testing.T) {
+			bed.Shell(t, "nft flush ruleset; iptables-nft -P INPUT DROP; iptables-nft -A INPUT -m conntrack --ctstate ESTABLISHED -j ACCEPT")
+			for rule := range strings.SplitSeq(c.rules, ";") {
+				if out, err := exec.Command("sh", "-c", "iptables-nft "+rule).CombinedOutput(); err != nil {
+					t.Skipf("%v: %s", err, out)
+				}
+			}
+			want := verdictOf(gets("e", "203.0.113.1:22"))
+			if c.others {
+				want = "reachable"
+			}
+			if got := asked(t, "--from", "iface:ext0", "--src", "203.0.113.9/32", "--to", "addr:203.0.113.1", "--dport", "22"); got != want && (!c.unsure || got != "unknown") {
+				t.Errorf("%s, in truth %s", got, want)
+			}
+		})
+	}
+}
+
+// TestZonesOfConntrack: a rule that asks for the zone is told what rules before conntrack have set.
+func TestZonesOfConntrack(t *testing.T) {
+	if !bed.Alone(t) {
+		return
+	}
+	cgroupScene(t)
+	l, err := net.Listen("tcp", "0.0.0.0:22")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for _, set := range []string{"ct zone set 5", "ct original zone set 5", "ip saddr 10.10.0.9 ct zone set 5", "notrack"} {
+		for _, asks := range []string{"ct zone 5", "ct zone 0", "ct original zone 5", "ct zone != 5"} {
+			bed.Shell(t, "nft -f - <<'E'\n%s\nE", fmt.Sprintf("flush ruleset\ntable inet f {\nchain p { type filter hook prerouting priority -300; iif ext0 %s\n}\nchain i { type filter hook input priority 0; policy drop; ct state established accept; %s tcp dport 22 accept\n}\n}", set, asks))
+			want := verdictOf(gets("e", "203.0.113.1:22"))
+			if got := asked(t, "--from", "iface:ext0", "--src", "203.0.113.9/32", "--to", "addr:203.0.113.1", "--dport", "22"); got != want {
+				t.Errorf("%s, then %s: %s, in truth %s", set, asks, got, want)
+			}
+		}
+	}
+}
