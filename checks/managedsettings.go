@@ -324,6 +324,7 @@ func snmpdLines(text string, v map[string]string) (included [][2]string) {
 		key, noauth := strings.ToLower(f[0]), slices.Contains(f[2:], "noauth")
 		writes := slices.Contains(strings.Split(f[1], ","), "write")
 		switch {
+		case ofLoopback(key, f):
 		case strings.HasPrefix(key, "include"):
 			included = append(included, [2]string{key, f[1]})
 		case strings.HasPrefix(key, "rwcommunity"), key == "authcommunity" && writes:
@@ -340,6 +341,20 @@ func snmpdLines(text string, v map[string]string) (included [][2]string) {
 		}
 	}
 	return included
+}
+
+// ofLoopback says of a line of snmpd.conf(5) that it gives a community to the host itself alone, by the source that it names.
+func ofLoopback(key string, f []string) bool {
+	at := 2
+	switch {
+	case strings.HasPrefix(key, "com2sec"):
+		if f[1] == "-Cn" { // the name of a context
+			at = 4
+		}
+	case !strings.HasPrefix(key, "rocommunity") && !strings.HasPrefix(key, "rwcommunity"):
+		return false
+	}
+	return at < len(f) && slices.Contains([]string{"localhost", "127.0.0.1", "127.0.0.1/32", "127.0.0.1/8", "127.0.0.0/8", "::1", "::1/128"}, f[at])
 }
 
 // prometheusSettings are remoteCommands: whether who connects may stop it or delete what it keeps (--web.enable-lifecycle, -admin-api).

@@ -178,6 +178,8 @@ func TestSettingsOfMonitors(t *testing.T) {
 		"zabbix off":                  {map[string]string{"etc/zabbix/zabbix_agentd.conf": "Include=/z.d/*.conf\n", "z.d/a.conf": "Server=x\n"}, []string{"zabbix_agentd"}, "no"},
 		"zabbix deeper":               {map[string]string{"etc/zabbix/zabbix_agentd.conf": "Include=/z.d/*.conf\n", "z.d/a.conf": "Include=/y\n"}, []string{"zabbix_agentd"}, ""},
 		"snmpd writes":                {map[string]string{"etc/snmp/snmpd.conf": "rwcommunity secret 10.0.0.0/8\n"}, []string{"snmpd"}, "rwcommunity"},
+		"snmpd writes, the host":      {map[string]string{"etc/snmp/snmpd.conf": "rwcommunity secret 127.0.0.1\ncom2sec -Cn c local localhost private\n"}, []string{"snmpd"}, "no"},
+		"snmpd writes, a network":     {map[string]string{"etc/snmp/snmpd.conf": "rwcommunity localhost\n"}, []string{"snmpd"}, "rwcommunity"},
 		"snmpd reads":                 {map[string]string{"etc/snmp/snmpd.conf": "rocommunity public default -V systemonly\n"}, []string{"snmpd"}, "no"},
 		"snmpd includes nothing":      {map[string]string{"etc/snmp/snmpd.conf": "includeDir /etc/snmp/snmpd.conf.d\n"}, []string{"snmpd"}, "no"},
 		"snmpd includes":              {map[string]string{"etc/snmp/snmpd.conf": "includeDir /d\n", "d/a.conf": "includeFile /b\n", "b": "rwcommunity x\n", "d/c": "rwuser y noauth\n"}, []string{"snmpd"}, "rwcommunity"},

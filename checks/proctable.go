@@ -197,10 +197,14 @@ func (s *Scan) ownUser() uint64 {
 	return s.namespaces("thread-self").User
 }
 
-// changedID says whether a process has another user or group than who started it: real, effective and saved ones differ.
+// changedID says whether a process has another user or group than who started it: real, effective and saved ones differ. A daemon that root
+// started and that acts as somebody else has root's arguments (NRPE).
 func changedID(status []byte) bool {
 	for _, key := range []string{"Uid", "Gid"} {
 		ids := strings.Fields(statusField(status, key))
+		if key == "Uid" && len(ids) > 0 && ids[0] == "0" {
+			return false
+		}
 		if len(ids) >= 3 && (ids[0] != ids[1] || ids[0] != ids[2]) {
 			return true
 		}

@@ -53,6 +53,7 @@ func TestThreadsAreLookedAt(t *testing.T) {
 func TestSetIDSpeaksForNobody(t *testing.T) {
 	for text, want := range map[string]bool{
 		"Uid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\n":                false,
+		"Uid:\t0\t102\t0\t102\nGid:\t103\t103\t103\t103\n":    false, // NRPE of Debian
 		"Uid:\t1001\t0\t0\t0\nGid:\t1001\t1001\t1001\t1001\n": true,
 		"Uid:\t1001\t1001\t0\t1001\nGid:\t1\t1\t1\t1\n":       true,
 		"Uid:\t1001\t1001\t1001\t1001\nGid:\t1\t5\t5\t5\n":    true,

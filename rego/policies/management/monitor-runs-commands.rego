@@ -24,8 +24,10 @@ _commands(m) := v if {
 	v != "no"
 }
 
+# Subagents speak to snmpd on ports of their own (SMUX, AgentX), where there are no communities.
 _reached(m) if {
 	some svc in m.services
+	not {"name": m.name, "port": svc.port} in {{"name": "snmpd", "port": 199}, {"name": "snmpd", "port": 705}}
 	some zone in {"external", "workload"}
 	svc.reach[zone].verdict == "reachable"
 }

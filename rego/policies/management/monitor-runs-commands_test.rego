@@ -25,3 +25,11 @@ test_guessed_community_counts_where_it_is_reached if {
 }
 
 test_unread_is_unknown if count(check.unknown) == 1 with input as _with({"remoteCommands": {"state": "error", "value": ""}}, "reachable")
+
+test_subagents_have_no_community if {
+	doc := json.patch(_with(_off, "reachable"), [
+		{"op": "replace", "path": "/managed/0/name", "value": "snmpd"},
+		{"op": "replace", "path": "/managed/0/services/0/port", "value": 199},
+	])
+	count(check.finding) == 0 with input as doc
+}
