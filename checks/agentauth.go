@@ -28,11 +28,15 @@ const (
 // authOf reads from the arguments, the environment and the files of an instance whether it asks for authentication. Absent: they do not
 // say, so the default of the runtime holds.
 func (s *Scan) authOf(pt *pattern, p *process) snapshot.Fact {
-	line := strings.Join(p.argv, " ")
+	argv := p.argv
+	if pt.Wraps {
+		argv = beforeWrapped(p)
+	}
+	line := strings.Join(argv, " ")
 	switch {
 	case pt.noAuthRe != nil && pt.noAuthRe.MatchString(line):
 		return present(authNone)
-	case pt.authRe != nil && givesKey(p.argv, pt.authRe):
+	case pt.authRe != nil && givesKey(argv, pt.authRe):
 		return present("%s", pt.asks())
 	case p.cut:
 		return snapshot.Fact{State: snapshot.Error, Reason: "it has more arguments than are read"}
@@ -47,6 +51,15 @@ func (s *Scan) authOf(pt *pattern, p *process) snapshot.Fact {
 		return f
 	}
 	return s.namedFile(pt, p, env)
+}
+
+// beforeWrapped are the arguments of a program, behind its launchers, up to those of a program that it starts itself.
+func beforeWrapped(p *process) []string {
+	args := p.runsArgs()
+	if i := slices.Index(args, "--"); i >= 0 {
+		args = args[:i]
+	}
+	return args
 }
 
 // givesKey says whether an option of such a name is given, with a value if it takes one: "--api-key=" of a variable without a value is none.

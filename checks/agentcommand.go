@@ -26,20 +26,25 @@ const maxPeeled = 6
 func (p *process) command() string {
 	if !p.peeled {
 		p.peeled = true
-		args := p.argv
-		if len(args) == 1 {
-			args = strings.Fields(args[0])
-		}
-		for range maxPeeled {
-			if len(args) == 0 || !interpreters.MatchString(path.Base(args[0])) {
-				break
-			}
-			args = peel(path.Base(args[0]), args[1:])
-		}
-		line := strings.Join(args, " ")
+		line := strings.Join(p.runsArgs(), " ")
 		p.runsWhat = strings.Clone(line[:min(len(line), maxLine)])
 	}
 	return p.runsWhat
+}
+
+// runsArgs are the arguments of what a process runs behind interpreters and launchers.
+func (p *process) runsArgs() []string {
+	args := p.argv
+	if len(args) == 1 {
+		args = strings.Fields(args[0])
+	}
+	for range maxPeeled {
+		if len(args) == 0 || !interpreters.MatchString(path.Base(args[0])) {
+			break
+		}
+		args = peel(path.Base(args[0]), args[1:])
+	}
+	return args
 }
 
 // valued are the options of interpreters and launchers that have a value in the next argument.

@@ -30,6 +30,9 @@ func TestRecognisedByWhatRuns(t *testing.T) {
 		{"/usr/bin/node", "node|/x/node_modules/.bin/playwright-mcp|--headless", ""},               // over its standard input
 		{"/usr/bin/node", "node|/x/node_modules/.bin/playwright-mcp|--config|/srv/pw.json", "mcp"}, // its port can be there
 		{"/usr/bin/uv", "uvx|--from|mcpo@latest|mcpo|--port|8000", "mcp"},
+		{"/usr/bin/node", "npm exec supergateway --stdio npx -y some-mcp --port 8700", "supergateway"},
+		{"/usr/bin/node", "node|/x/node_modules/supergateway/dist/index.js|--stdio|npx -y some-mcp", "supergateway"},
+		{"/usr/bin/node", "node|/x/node_modules/.bin/mcp-proxy|--port|8710|--|npx|some-mcp", "mcp-proxy"},
 		{"/usr/bin/python3.11", "python3.11|-X|dev|/usr/local/bin/vllm|serve|m", "vllm"},
 		{"/usr/bin/python3.11", "python3.11|-m|vllm.entrypoints.openai.api_server|--port|8000", "vllm"},
 		{"/usr/bin/python3.11", "python3.11|-m|uvicorn|--host|0.0.0.0|open_webui.main:app|--port|8080", "open-webui"},
@@ -148,6 +151,34 @@ func TestKeysThatAreGiven(t *testing.T) {
 	} {
 		if got := givesKey(c.argv, c.option); got != c.want {
 			t.Errorf("%q: %v", c.argv, got)
+		}
+	}
+}
+
+// TestKeysOfWrappedPrograms: a key that a proxy gives to the server that it starts is none that it asks for (mcp-proxy and supergateway of npm:
+// --apiKey answers 401, --oauth2Bearer and the keys of the server 200).
+func TestKeysOfWrappedPrograms(t *testing.T) {
+	_, patterns, err := loadPatterns()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ line, env, want string }{
+		{"node|/x/.bin/mcp-proxy|--port|8710|--apiKey|s|--|npx|some-mcp", "", "token"},
+		{"node|/x/.bin/mcp-proxy|--port|8710|--|npx|some-mcp|--api-key|s", "", ""},
+		{"node|/x/.bin/mcp-proxy|--port|8710|--|npx|some-mcp", "MCP_PROXY_API_KEY=s\x00", "token"},
+		{"node|/x/.bin/supergateway|--stdio|npx some-mcp --api-key s|--port|8700", "", ""},
+		{"node|/x/.bin/supergateway|--stdio|npx some-mcp|--oauth2Bearer|t", "", ""},
+		{"uvx|mcpo|--port|8000|--api-key|s|--|uvx|mcp-server-time", "", "token"},
+		{"uvx|mcpo|--api-key||--port|8000|--|uvx|mcp-server-time", "", ""},
+		{"uvx|mcpo|--port|8000|--|uvx|mcp-server-x|--api-key|s", "", ""},
+		{"npx|--|mcpo|--api-key|s|--|x", "", "token"},
+	} {
+		s := scanWithProcess(t, map[string]string{"environ": c.env})
+		p := &process{argv: strings.Split(c.line, "|")}
+		p.PID, p.Exe = 77, "/usr/bin/"+p.argv[0]
+		a := s.recognise(p, patterns, new(Outcome))
+		if a == nil || a.Auth.Value != c.want {
+			t.Errorf("%s: %+v, want %q", c.line, a, c.want)
 		}
 	}
 }

@@ -44,7 +44,9 @@ type pattern struct {
 	AuthWhen     map[string]string `json:"authWhen"`
 	// AuthOf is how it authenticates with a key, if not by a token for everything; AuthConfig are options that name a file which can
 	// hold the key.
-	AuthOf     string `json:"authOf"`
+	AuthOf string `json:"authOf"`
+	// Wraps says that what follows "--" is another program's, with options of its own.
+	Wraps      bool   `json:"wraps"`
 	AuthConfig string `json:"authConfig"`
 	Floor      string `json:"floor"`
 	FloorWhy   string `json:"floorWhy"`
