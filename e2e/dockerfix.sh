@@ -61,6 +61,24 @@ flows restarted >>$out/flows
 /usr/bin/docker rm -f web >/dev/null
 /usr/bin/docker run -d --name web -p 8080:80 bb:1 /bin/httpd -f -p 80 -h / >/dev/null; serves
 flows replaced >>$out/flows
+# As compose does it with "up": a network of its own, which is gone with "down". Each has a bridge of another name.
+up() {
+	/usr/bin/docker network create project_default >/dev/null
+	/usr/bin/docker run -d --name app --network project_default -p 8081:80 bb:1 /bin/httpd -f -p 80 -h / >/dev/null
+	gateway=$(/usr/bin/docker network inspect -f "{{(index .IPAM.Config 0).Gateway}}" project_default)
+	for i in $(seq 600); do timeout 1 bash -c "</dev/tcp/127.0.0.1/8081" 2>/dev/null && break; sleep 0.1; done
+	ip -br link show type bridge | grep -o "^br-[0-9a-f]*" >>$out/bridges
+}
+inside() { /usr/bin/docker exec app /bin/nc -w $3 $1 $2 </dev/null >/dev/null 2>&1 && echo yes || echo no; }
+for when in up again; do
+	up
+	echo "$when ext-published $(open ext 203.0.113.1 8081 30)" >>$out/flows
+	echo "$when api $(inside $gateway 2375 3)" >>$out/flows
+	echo "$when egress $(inside 203.0.113.9 80 30)" >>$out/flows
+	"$prog" fix verify >$out/verify-$when 2>&1; echo "$when verified $?" >>$out/flows
+	/usr/bin/docker rm -f app >/dev/null; /usr/bin/docker network rm project_default >/dev/null
+done
+"$prog" fix verify >$out/verify-down 2>&1; echo "down verified $?" >>$out/flows
 "$prog" fix uninstall >$out/uninstall.log 2>&1
 flows undone >>$out/flows
 # A port that somebody uses is left alone.

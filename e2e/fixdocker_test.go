@@ -63,6 +63,22 @@ func TestFixBesideDockerd(t *testing.T) {
 			}
 		}
 	}
+	bridges := strings.Fields(read("bridges"))
+	if len(bridges) != 2 || bridges[0] == bridges[1] {
+		t.Errorf("the networks that began later: %q", bridges)
+	}
+	for _, when := range []string{"up", "again"} { // a network that began later: what it may use is open, and what is closed is so from its first packet
+		for flow, want := range map[string]string{"api": "no", "egress": "yes", "ext-published": "yes"} {
+			if got[when+" "+flow] != want {
+				t.Errorf("a network of its own, %s, %s: open %q, want %s", when, flow, got[when+" "+flow], want)
+			}
+		}
+	}
+	for when, want := range map[string]string{"up": "0", "again": "0", "down": "0"} {
+		if c := got[when+" verified"]; c != want {
+			t.Errorf("verify, %s: %s\n%s", when, c, read("verify-"+when))
+		}
+	}
 	if plan := read("plan-in-use"); !strings.Contains(plan, "open connections: 1") || strings.Contains(plan, "tcp dport 8080") {
 		t.Errorf("a port in use is not left alone:\n%s", plan)
 	}
