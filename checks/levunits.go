@@ -56,10 +56,25 @@ func (l *levers) systemd(procs []*process) {
 		}
 		l.unit(unit, by)
 	}
-	for _, dir := range []string{"/etc/systemd", "/etc/systemd/system-generators", "/run/systemd/system-generators", "/usr/local/lib/systemd/system-generators"} {
-		l.tree(dir, snapshot.LeverFile{Kind: snapshot.LeverUnit, By: "systemd", Trigger: snapshot.TriggerRestart})
+	settings := snapshot.LeverFile{Kind: snapshot.LeverUnit, By: "systemd", Trigger: snapshot.TriggerRestart}
+	for _, file := range []string{"/etc/systemd/system.conf", "/etc/systemd/user.conf"} {
+		settings.Path = file
+		l.add(settings)
+	}
+	for _, dir := range managerDirs {
+		l.tree(dir, settings)
 	}
 }
+
+// managerDirs are what systemd runs and reads besides units. Other settings below /etc/systemd are of daemons that run nothing.
+var managerDirs = func() (list []string) {
+	for _, root := range []string{"/etc/systemd", "/run/systemd", "/usr/local/lib/systemd", "/usr/lib/systemd"} {
+		for _, n := range []string{"system-generators", "system-environment-generators", "user-generators", "user-environment-generators", "system.conf.d", "user.conf.d"} {
+			list = append(list, root+"/"+n)
+		}
+	}
+	return append(list, "/etc/systemd/user", "/usr/lib/systemd/system-sleep", "/usr/lib/systemd/system-shutdown")
+}()
 
 // unitsIn notes the names of units in a directory, and those that links there start.
 func (l *levers) unitsIn(dir string, names map[string]bool, by *startedBy) {
@@ -155,7 +170,7 @@ func (l *levers) runs(lines []unitLine, unit string, uid int, trigger snapshot.T
 
 // search adds the directories in which somebody's programs are looked for.
 func (l *levers) search(dirs string, lever snapshot.LeverFile) {
-	lever.Kind = snapshot.LeverSearch
+	lever.Kind, lever.By = snapshot.LeverSearch, "programs of "+lever.By
 	for d := range strings.SplitSeq(dirs, ":") {
 		if lever.Path = d; path.IsAbs(d) {
 			l.add(lever)

@@ -45,7 +45,9 @@ func collectPowers(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outco
 	}
 	l.systemd(procs)
 	l.cron(procs)
+	l.bus(procs)
 	l.system()
+	l.modules()
 	l.logins()
 	l.secrets()
 	l.devices()
@@ -168,30 +170,41 @@ var places = []place{
 	{"/etc/security", snapshot.LeverSystem, snapshot.TriggerLogin, "PAM", true},
 	{"/etc/polkit-1/rules.d", snapshot.LeverSystem, snapshot.TriggerNone, "polkit", true},
 	{"/usr/share/polkit-1/rules.d", snapshot.LeverSystem, snapshot.TriggerNone, "polkit", true},
+	{"/usr/share/polkit-1/actions", snapshot.LeverSystem, snapshot.TriggerNone, "polkit", true},
 	{"/etc/ld.so.preload", snapshot.LeverSystem, snapshot.TriggerNone, "the loader", false},
 	{"/etc/ld.so.conf", snapshot.LeverSystem, snapshot.TriggerOperator, "the loader", false},
 	{"/etc/ld.so.conf.d", snapshot.LeverSystem, snapshot.TriggerOperator, "the loader", true},
 	{"/etc/ld.so.cache", snapshot.LeverSystem, snapshot.TriggerNone, "the loader", false},
 	{"/etc/environment", snapshot.LeverSystem, snapshot.TriggerLogin, "PAM", false},
-	{"/etc/profile", snapshot.LeverLogin, snapshot.TriggerLogin, "shells", false},
-	{"/etc/profile.d", snapshot.LeverLogin, snapshot.TriggerLogin, "shells", true},
-	{"/etc/bash.bashrc", snapshot.LeverLogin, snapshot.TriggerLogin, "shells", false},
-	{"/etc/bashrc", snapshot.LeverLogin, snapshot.TriggerLogin, "shells", false},
+	{"/etc/profile", snapshot.LeverLogin, snapshot.TriggerLogin, "somebody", false},
+	{"/etc/profile.d", snapshot.LeverLogin, snapshot.TriggerLogin, "somebody", true},
+	{"/etc/bash.bashrc", snapshot.LeverLogin, snapshot.TriggerLogin, "somebody", false},
+	{"/etc/bashrc", snapshot.LeverLogin, snapshot.TriggerLogin, "somebody", false},
 	{"/etc/update-motd.d", snapshot.LeverProgram, snapshot.TriggerLogin, "PAM", true},
 	{"/etc/ssh/sshd_config", snapshot.LeverSystem, snapshot.TriggerRestart, "sshd", false},
 	{"/etc/ssh/sshd_config.d", snapshot.LeverSystem, snapshot.TriggerRestart, "sshd", true},
 	{"/etc/tmpfiles.d", snapshot.LeverSystem, snapshot.TriggerRestart, "systemd-tmpfiles", true},
 	{"/run/tmpfiles.d", snapshot.LeverSystem, snapshot.TriggerRestart, "systemd-tmpfiles", true},
+	{"/usr/lib/tmpfiles.d", snapshot.LeverSystem, snapshot.TriggerRestart, "systemd-tmpfiles", true},
 	{"/etc/sysusers.d", snapshot.LeverSystem, snapshot.TriggerRestart, "systemd-sysusers", true},
+	{"/usr/lib/sysusers.d", snapshot.LeverSystem, snapshot.TriggerRestart, "systemd-sysusers", true},
 	{"/etc/binfmt.d", snapshot.LeverSystem, snapshot.TriggerRestart, "systemd-binfmt", true},
+	{"/usr/lib/binfmt.d", snapshot.LeverSystem, snapshot.TriggerRestart, "systemd-binfmt", true},
 	{"/etc/sysctl.d", snapshot.LeverSystem, snapshot.TriggerRestart, "systemd-sysctl", true},
+	{"/etc/sysctl.conf", snapshot.LeverSystem, snapshot.TriggerRestart, "systemd-sysctl", false},
+	{"/usr/lib/sysctl.d", snapshot.LeverSystem, snapshot.TriggerRestart, "systemd-sysctl", true},
+	{"/etc/fstab", snapshot.LeverSystem, snapshot.TriggerRestart, "systemd-fstab-generator", false},
+	{"/etc/crypttab", snapshot.LeverSystem, snapshot.TriggerRestart, "systemd-cryptsetup", false},
 	{"/etc/udev/rules.d", snapshot.LeverSystem, snapshot.TriggerRestart, "udev", true},
 	{"/run/udev/rules.d", snapshot.LeverSystem, snapshot.TriggerRestart, "udev", true},
+	{"/usr/lib/udev/rules.d", snapshot.LeverSystem, snapshot.TriggerRestart, "udev", true},
 	{"/etc/modprobe.d", snapshot.LeverSystem, snapshot.TriggerRestart, "modprobe", true},
+	{"/usr/lib/modprobe.d", snapshot.LeverSystem, snapshot.TriggerRestart, "modprobe", true},
 	{"/etc/modules-load.d", snapshot.LeverSystem, snapshot.TriggerRestart, "systemd-modules-load", true},
 	{"/etc/logrotate.conf", snapshot.LeverSystem, snapshot.TriggerTimer, "logrotate", false},
 	{"/etc/logrotate.d", snapshot.LeverSystem, snapshot.TriggerTimer, "logrotate", true},
 	{"/etc/apt/apt.conf.d", snapshot.LeverSystem, snapshot.TriggerTimer, "apt", true},
+	{"/etc/dpkg/dpkg.cfg.d", snapshot.LeverSystem, snapshot.TriggerOperator, "dpkg", true},
 	{"/var/lib/dpkg/info", snapshot.LeverSearch, snapshot.TriggerOperator, "dpkg", false},
 	{"/etc/kernel", snapshot.LeverProgram, snapshot.TriggerOperator, "the kernel's package", true},
 	{"/etc/initramfs-tools", snapshot.LeverProgram, snapshot.TriggerOperator, "initramfs", true},
@@ -207,6 +220,7 @@ var places = []place{
 	{"/etc/rc.local", snapshot.LeverProgram, snapshot.TriggerRestart, "init", false},
 	{"/etc/inittab", snapshot.LeverSystem, snapshot.TriggerRestart, "init", false},
 	{"/boot", snapshot.LeverSystem, snapshot.TriggerRestart, "the boot loader", true},
+	{"/etc/grub.d", snapshot.LeverProgram, snapshot.TriggerOperator, "update-grub", true},
 	{"/etc/default/grub", snapshot.LeverSystem, snapshot.TriggerOperator, "the boot loader", false},
 	{"/lib/modules", snapshot.LeverSystem, snapshot.TriggerRestart, "the kernel", true},
 
@@ -222,6 +236,14 @@ var places = []place{
 	{"/usr/lib/x86_64-linux-gnu", snapshot.LeverSearch, snapshot.TriggerTimer, "libraries", false},
 	{"/usr/lib/aarch64-linux-gnu", snapshot.LeverSearch, snapshot.TriggerTimer, "libraries", false},
 	{"/lib64", snapshot.LeverSearch, snapshot.TriggerTimer, "libraries", false},
+	{"/usr/lib64", snapshot.LeverSearch, snapshot.TriggerTimer, "libraries", false},
+	{"/etc/alternatives", snapshot.LeverSearch, snapshot.TriggerTimer, "programs of root", true},
+	{"/usr/lib/security", snapshot.LeverSearch, snapshot.TriggerNone, "modules of PAM", true},
+	{"/usr/lib64/security", snapshot.LeverSearch, snapshot.TriggerNone, "modules of PAM", true},
+	{"/usr/lib/x86_64-linux-gnu/security", snapshot.LeverSearch, snapshot.TriggerNone, "modules of PAM", true},
+	{"/usr/lib/aarch64-linux-gnu/security", snapshot.LeverSearch, snapshot.TriggerNone, "modules of PAM", true},
+	{"/usr/libexec/sudo", snapshot.LeverSearch, snapshot.TriggerNone, "modules of sudo", true},
+	{"/usr/lib/sudo", snapshot.LeverSearch, snapshot.TriggerNone, "modules of sudo", true},
 
 	{"/etc/nftables.conf", snapshot.LeverFilter, snapshot.TriggerRestart, "nftables.service", false},
 	{"/etc/nftables.d", snapshot.LeverFilter, snapshot.TriggerRestart, "nftables.service", true},
@@ -239,15 +261,15 @@ var places = []place{
 func (l *levers) system() {
 	for _, p := range places {
 		f := snapshot.LeverFile{Path: p.path, Kind: p.kind, By: p.by, Trigger: p.trigger}
-		switch {
-		case p.tree:
-			l.tree(p.path, f)
-		case p.kind != snapshot.LeverSearch:
-			l.add(f)
-		default: // one that is not there is not searched
-			if _, err := l.s.Host.Lstat(p.path); err == nil {
-				l.add(f)
+		if p.kind == snapshot.LeverSearch {
+			if _, err := l.s.Host.Lstat(p.path); err != nil {
+				continue // one that is not there is not searched
 			}
+		}
+		if p.tree {
+			l.tree(p.path, f)
+		} else {
+			l.add(f)
 		}
 	}
 }
@@ -256,6 +278,22 @@ func (l *levers) system() {
 var loginFilesOf = []string{
 	".ssh/authorized_keys", ".ssh/authorized_keys2", ".ssh/rc", ".ssh/environment", ".profile", ".bash_profile", ".bash_login", ".bashrc",
 	".bash_logout", ".zshenv", ".zprofile", ".zshrc", ".pam_environment",
+}
+
+// modules adds the directories in which the interpreters of root's programs look for modules.
+func (l *levers) modules() {
+	for _, pattern := range []string{
+		"/usr/lib/python3*", "/usr/lib/python3*/[ds]i[st]*-packages", "/usr/local/lib/python3*", "/usr/local/lib/python3*/[ds]i[st]*-packages",
+		"/etc/perl", "/usr/share/perl5", "/usr/share/perl", "/usr/local/share/perl",
+	} {
+		dirs, more := l.s.Host.Glob(pattern)
+		if more {
+			l.out.partialIn("files", "there are more directories of modules than are looked at")
+		}
+		for _, d := range dirs {
+			l.add(snapshot.LeverFile{Path: d, Kind: snapshot.LeverSearch, By: "modules of interpreters", Trigger: snapshot.TriggerOperator})
+		}
+	}
 }
 
 // logins adds what others write of somebody who logs in.

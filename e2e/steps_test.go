@@ -40,6 +40,14 @@ var steps = map[string]struct {
 		power.Root, power.ByFile, "touch /etc/cron.d/job; chown 1001 /etc/cron.d/job", "echo '* * * * * root id -u >/run/steps/proof' >/etc/cron.d/job",
 		"sed 's/.*root//' /etc/cron.d/job | sh", "test $(cat /run/steps/proof) = 0", "chown 0 /etc/cron.d/job; echo >/etc/cron.d/job",
 	},
+	"a program of the bus": {
+		power.Root, power.ByFile,
+		"mkdir -p /run/dbus /opt/job /usr/local/share/dbus-1/system-services; printf '#!/bin/sh\n' >/opt/job/run; chmod 777 /opt/job/run; chmod 755 /opt/job; " +
+			"printf '[D-BUS Service]\nName=a.Job\nExec=/opt/job/run\nUser=root\n' >/usr/local/share/dbus-1/system-services/a.Job.service; dbus-daemon --system --fork --nopidfile",
+		"printf '#!/bin/sh\nid -u >/run/steps/proof\n' >/opt/job/run; " +
+			"timeout 2 dbus-send --system --print-reply --dest=org.freedesktop.DBus / org.freedesktop.DBus.StartServiceByName string:a.Job uint32:0",
+		"", "test $(cat /run/steps/proof) = 0", "chmod 755 /opt/job/run; printf '#!/bin/sh\n' >/opt/job/run",
+	},
 	"a directory of the path of root": {
 		power.Root, power.ByFile, "chmod 1777 /usr/local/bin", "echo 'id -u >/run/steps/proof' >/usr/local/bin/ls; chmod 755 /usr/local/bin/ls", "ls", "test $(cat /run/steps/proof) = 0",
 		"rm -f /usr/local/bin/ls; chmod 755 /usr/local/bin",
@@ -82,7 +90,7 @@ func TestStepsAreTaken(t *testing.T) {
 	if !bed.Alone(t) {
 		return
 	}
-	bed.Need(t, "setpriv", "setcap", "setfacl", "sudo", "perl", "nft", "usermod", "gpasswd", "find")
+	bed.Need(t, "setpriv", "setcap", "setfacl", "sudo", "perl", "nft", "usermod", "gpasswd", "find", "dbus-daemon", "dbus-send")
 	const work = "/run/changes"
 	bed.Shell(t, "mkdir %s; mount -t tmpfs tmpfs %s", work, work)
 	for _, d := range []string{"etc", "opt", "usr/local"} { // what is changed is changed in here alone
