@@ -219,7 +219,8 @@ var (
 	atomGroup   = regexp.MustCompile(`^subject\.isInGroup\( ?["']([^"']+)["'] ?\)`)
 	atomUser    = regexp.MustCompile(`^subject\.user ?===? ?["']([^"']+)["']`)
 	atomSession = regexp.MustCompile(`^subject\.(?:active|local)(?: ?===? ?true)?`)
-	atomLookup  = regexp.MustCompile(`^action\.lookup\( ?["'][\w.-]+["'] ?\) ?[!=]==? ?["'][^"']*["']`)
+	atomLookup  = regexp.MustCompile(`^action\.lookup\( ?["'][\w.-]+["'] ?\) ?===? ?["'][^"']*["']`)
+	atomAllBut  = regexp.MustCompile(`^action\.lookup\( ?["'][\w.-]+["'] ?\) ?!==? ?["'][^"']*["']`) // and whatever has no such detail
 )
 
 func (p *conditionParser) atom() (g snapshot.PolkitGrant, err error) {
@@ -233,6 +234,7 @@ func (p *conditionParser) atom() (g snapshot.PolkitGrant, err error) {
 		{atomUser, func(m []string) { g.Users = []string{m[1]} }},
 		{atomSession, func([]string) { g.Session = true }},
 		{atomLookup, func([]string) { g.Narrower = true }},
+		{atomAllBut, func([]string) {}},
 	} {
 		if m := a.re.FindStringSubmatch(p.text); m != nil {
 			a.set(m)

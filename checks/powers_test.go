@@ -283,6 +283,7 @@ func TestRulesOfPolkit(t *testing.T) {
 			{Action: "a.b", Session: true, Users: []string{"ann"}}, {Action: "c.d", Session: true, Users: []string{"ann"}},
 		},
 		rule(`action.id == "a.b" && action.lookup("unit") == "x.service" && subject.isInGroup("ops")`, "YES"): {{Action: "a.b", Narrower: true, Groups: []string{"ops"}}},
+		rule(`action.id == "a.b" && action.lookup("unit") != "x.service" && subject.user == "ann"`, "YES"):    {{Action: "a.b", Users: []string{"ann"}}},
 		rule(`subject.isInGroup("ops")`, "YES") + rule(`action.id == "a.b"`, "NO"):                            {{Groups: []string{"ops"}}},
 		rule(`subject.isInGroup("ops")`, "AUTH_SELF") + "for (;;) {}":                                         nil,
 		`polkit.addAdminRule(function(action, subject) { return ["unix-group:sudo"]; });`:                     nil,

@@ -256,7 +256,7 @@ func (k *checker) polkit(st *State) error {
 	}
 	for i := range k.s.Powers.Polkit {
 		p := &k.s.Powers.Polkit[i]
-		if p.Unread != "" || !p.Narrower && k.base.meets(p, st) && (p.Action == "" || slices.Contains(rego.Gains().Actions, p.Action)) {
+		if p.Unread != "" || !(p.Narrower && p.Action == manageUnits) && k.base.meets(p, st) && (p.Action == "" || slices.Contains(rego.Gains().Actions, p.Action)) {
 			return fmt.Errorf("%s lets uid %d do %s", p.File, st.UID, p.Action)
 		}
 	}

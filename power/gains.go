@@ -141,15 +141,24 @@ func (g *Graph) byPolkit(s *State) (list []Edge) {
 		switch {
 		case p.Unread != "":
 			e.Unknown = fmt.Sprintf("%s was not followed: %s", p.File, p.Unread)
-		case p.Narrower, !g.meets(p, s), p.Action != "" && !slices.Contains(rego.Gains().Actions, p.Action):
+		case !g.meets(p, s), p.Action != "" && !slices.Contains(rego.Gains().Actions, p.Action), p.Narrower && p.Action == manageUnits:
 			continue
+		case p.Narrower:
+			e.Unknown = fmt.Sprintf("for what %s lets it do %s was not followed", p.File, cmp.Or(p.Action, "every action"))
 		default:
+			if p.Session {
+				e.Trigger = snapshot.TriggerLogin
+			}
 			e.Text = fmt.Sprintf("polkit lets it do %s by %s, without a password", cmp.Or(p.Action, "every action"), p.File)
 		}
 		list = append(list, e)
 	}
 	return list
 }
+
+// manageUnits is an action of which a condition on details is no way to root: what starts commands (StartTransientUnit) has no details, and a unit
+// that is there does what its files say.
+const manageUnits = "org.freedesktop.systemd1.manage-units"
 
 // meets says whether a grant is for a state. At the machine itself only people log in.
 func (g *Graph) meets(p *snapshot.PolkitGrant, s *State) bool {

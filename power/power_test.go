@@ -175,6 +175,15 @@ func TestWays(t *testing.T) {
 		"polkit, of one unit": {func(s *snapshot.Snapshot, _ *power.State) {
 			s.Powers.Polkit = []snapshot.PolkitGrant{{Action: "org.freedesktop.systemd1.manage-units", Groups: []string{"staff"}, Narrower: true}}
 		}, power.Root, power.No, snapshot.TriggerNone},
+		"polkit, of one program": {func(s *snapshot.Snapshot, _ *power.State) {
+			s.Powers.Polkit = []snapshot.PolkitGrant{{Action: "org.freedesktop.policykit.exec", Groups: []string{"staff"}, Narrower: true}}
+		}, power.Root, power.Unknown, snapshot.TriggerNone},
+		"polkit, of some details of every action": {func(s *snapshot.Snapshot, _ *power.State) {
+			s.Powers.Polkit = []snapshot.PolkitGrant{{Users: []string{"ann"}, Narrower: true}}
+		}, power.Root, power.Unknown, snapshot.TriggerNone},
+		"polkit, at the machine itself": {func(s *snapshot.Snapshot, _ *power.State) {
+			s.Powers.Polkit = []snapshot.PolkitGrant{{Action: "org.freedesktop.systemd1.manage-units", Users: []string{"ann"}, Session: true}}
+		}, power.Root, power.Yes, snapshot.TriggerLogin},
 		"polkit, of a file that is a program": {func(s *snapshot.Snapshot, _ *power.State) {
 			s.Powers.Polkit = []snapshot.PolkitGrant{{File: "/etc/x.rules", Unread: "it is a program"}}
 		}, power.Root, power.Unknown, snapshot.TriggerNone},
