@@ -125,6 +125,19 @@ func TestPageOf500Containers(t *testing.T) {
 	t.Logf("%d bytes in %s", len(out), time.Since(begin))
 }
 
+// TestPageLaysOutWhatIsLookedAt: a browser lays out the tables of a large host when they come into sight, and all of them for paper.
+func TestPageLaysOutWhatIsLookedAt(t *testing.T) {
+	out := write(t, "html", large(), Options{})
+	for _, want := range []string{"section{content-visibility:auto;", "@media print{section{content-visibility:visible}"} {
+		if !bytes.Contains(out, []byte(want)) {
+			t.Errorf("no %s", want)
+		}
+	}
+	if rest := regexp.MustCompile(`(?s)<section.*?</section>`).ReplaceAll(out, nil); bytes.Contains(rest, []byte("<table")) {
+		t.Error("a table is in no section")
+	}
+}
+
 // asks are the attributes by which a page asks for something elsewhere.
 var asks = regexp.MustCompile(`(?i)<(script|iframe|img|link|object|embed|form|base)\b|\b(src|srcset|action|on[a-z]+)\s*=|url\((?:[^#]|$)|href="[^#]|@import`)
 
