@@ -99,11 +99,12 @@ type judged struct {
 }
 
 // Garbage is collected when it is that many percent of what is in use. Compiling the policies is most of what an ordinary host costs, and leaves
-// little. From a size on that snapshots of ordinary hosts do not have, in bytes, a judgement throws away many times what it keeps.
+// little. From a size on that snapshots of ordinary hosts do not have, in bytes, a judgement throws away many times what it keeps: there less room costs hardly
+// more.
 const (
 	startGC       = 200
 	largeSnapshot = 256 << 10
-	largeGC       = 125
+	largeGC       = 80
 )
 
 // serve answers a setup, and jobs until there are no more.
