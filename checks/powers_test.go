@@ -132,25 +132,29 @@ func TestFilesThatOthersChange(t *testing.T) {
 		"a secret behind a door":        {[]string{"750 0:50 /etc/ssh/", "644 0:0 /etc/ssh/ssh_host_rsa_key"}, "/etc/ssh/ssh_host", []string{"secret /etc/ssh/ssh_host_rsa_key 0 none: group 0 at /etc/ssh/ssh_host_rsa_key, all 0 at /etc/ssh/ssh_host_rsa_key behind /etc/ssh of group 50"}},
 		"a program of the bus": {
 			[]string{"644 0:0 /usr/share/dbus-1/system-services/a.service = [D-BUS Service]\nName=a\nExec=/opt/a --x\nUser=root\n", "757 0:0 /opt/a"},
-			"/opt", []string{"program /opt/a 0 restart: all 0 at /opt/a"},
+			"/opt",
+			[]string{"program /opt/a 0 restart: all 0 at /opt/a"},
 		},
 		"of a user": {
 			[]string{"644 0:0 /usr/share/dbus-1/system-services/a.service = [D-BUS Service]\nExec=/opt/a\nUser=ann\n", "757 0:0 /opt/a"},
-			"/opt", []string{"program /opt/a 1000 restart: all 0 at /opt/a"},
+			"/opt",
+			[]string{"program /opt/a 1000 restart: all 0 at /opt/a"},
 		},
 		"of nobody": {[]string{"644 0:0 /usr/share/dbus-1/system-services/a.service = [D-BUS Service]\nExec=/opt/a\n", "757 0:0 /opt/a"}, "/opt", nil},
 		"that a unit starts": {
 			[]string{"644 0:0 /usr/share/dbus-1/system-services/a.service = [D-BUS Service]\nExec=/opt/a\nUser=root\nSystemdService=a.service\n", "757 0:0 /opt/a"}, "/opt", nil,
 		},
 		"services of the bus": {
-			[]string{"775 0:50 /usr/local/share/dbus-1/system-services/"}, "/usr/local/share",
+			[]string{"775 0:50 /usr/local/share/dbus-1/system-services/"},
+			"/usr/local/share",
 			[]string{"system /usr/local/share/dbus-1/system-services 0 restart: group 50 at /usr/local/share/dbus-1/system-services"},
 		},
 		"actions of polkit": {
 			[]string{"757 0:0 /usr/share/polkit-1/actions/"}, "/usr/share", []string{"system /usr/share/polkit-1/actions 0 none: all 0 at /usr/share/polkit-1/actions"},
 		},
 		"modules of Python": {
-			[]string{"2775 0:50 /usr/local/lib/python3.11/dist-packages/"}, "/usr/local/lib/python3.11/",
+			[]string{"2775 0:50 /usr/local/lib/python3.11/dist-packages/"},
+			"/usr/local/lib/python3.11/",
 			[]string{"search /usr/local/lib/python3.11/dist-packages 0 operator: group 50 at /usr/local/lib/python3.11/dist-packages"},
 		},
 		"what systemd runs":               {[]string{"757 0:0 /usr/lib/systemd/system-shutdown/"}, "/usr/lib", []string{"unit /usr/lib/systemd/system-shutdown 0 restart: all 0 at /usr/lib/systemd/system-shutdown"}},

@@ -113,18 +113,34 @@ func (m filterMap) lookup(ingress bool) []instruction {
 	}
 	return []instruction{
 		{opIfNot, 7, 0, 14, proto},
-		{opMove, 1, 6, 0, 0}, {opMove32Imm, 2, 0, 0, at}, {opMove, 3, 10, 0, 0}, {opAddImm, 3, 0, 0, -size}, {opMove32Imm, 4, 0, 0, size},
+		{opMove, 1, 6, 0, 0},
+		{opMove32Imm, 2, 0, 0, at},
+		{opMove, 3, 10, 0, 0},
+		{opAddImm, 3, 0, 0, -size},
+		{opMove32Imm, 4, 0, 0, size},
 		{opCall, 0, 0, 0, callLoadBytes},
-		{opLoadMap, 1, 1, 0, 0}, {}, {opMove, 2, 10, 0, 0}, {opAddImm, 2, 0, 0, -size - 4}, {opStoreImm, 2, 0, 0, 8 * size},
-		{opCall, 0, 0, 0, callLookup}, {opIf, 0, 0, 1, 0}, {opOr32Imm, 8, 0, 0, verdict},
+		{opLoadMap, 1, 1, 0, 0},
+		{},
+		{opMove, 2, 10, 0, 0},
+		{opAddImm, 2, 0, 0, -size - 4},
+		{opStoreImm, 2, 0, 0, 8 * size},
+		{opCall, 0, 0, 0, callLookup},
+		{opIf, 0, 0, 1, 0},
+		{opOr32Imm, 8, 0, 0, verdict},
 	}
 }
 
 // counter finds a number in the map of those that are counted.
 func counter(key int32) []instruction {
 	return []instruction{
-		{opMoveImm, 0, 0, 0, key}, {opStore, 10, 0, -4, 0}, {opMove, 2, 10, 0, 0}, {opAddImm, 2, 0, 0, -4}, {opLoadMap, 1, 1, 0, 0}, {},
-		{opCall, 0, 0, 0, callLookup}, {opIf, 0, 0, 2, 0},
+		{opMoveImm, 0, 0, 0, key},
+		{opStore, 10, 0, -4, 0},
+		{opMove, 2, 10, 0, 0},
+		{opAddImm, 2, 0, 0, -4},
+		{opLoadMap, 1, 1, 0, 0},
+		{},
+		{opCall, 0, 0, 0, callLookup},
+		{opIf, 0, 0, 2, 0},
 	}
 }
 

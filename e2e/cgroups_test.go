@@ -45,9 +45,21 @@ func systemdFilter(t *testing.T, ingress, counts bool, deny, allow []string) []o
 				}
 			}
 			code = append(code, []op{
-				{0x55, 7, 0, 14, proto}, {0xbf, 1, 6, 0, 0}, {0xb4, 2, 0, 0, at}, {0xbf, 3, 10, 0, 0}, {0x07, 3, 0, 0, -size}, {0xb4, 4, 0, 0, size}, {0x85, 0, 0, 0, 26},
-				{0x18, 1, 1, 0, int32(prefixMap(t, mine...))}, {}, {0xbf, 2, 10, 0, 0}, {0x07, 2, 0, 0, -size - 4}, {0x62, 2, 0, 0, size * 8}, {0x85, 0, 0, 0, 1},
-				{0x15, 0, 0, 1, 0}, {0x44, 8, 0, 0, l.verdict},
+				{0x55, 7, 0, 14, proto},
+				{0xbf, 1, 6, 0, 0},
+				{0xb4, 2, 0, 0, at},
+				{0xbf, 3, 10, 0, 0},
+				{0x07, 3, 0, 0, -size},
+				{0xb4, 4, 0, 0, size},
+				{0x85, 0, 0, 0, 26},
+				{0x18, 1, 1, 0, int32(prefixMap(t, mine...))},
+				{},
+				{0xbf, 2, 10, 0, 0},
+				{0x07, 2, 0, 0, -size - 4},
+				{0x62, 2, 0, 0, size * 8},
+				{0x85, 0, 0, 0, 1},
+				{0x15, 0, 0, 1, 0},
+				{0x44, 8, 0, 0, l.verdict},
 			}...)
 		}
 	}
