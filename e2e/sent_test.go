@@ -99,3 +99,49 @@ func TestZonesOfConntrack(t *testing.T) {
 		}
 	}
 }
+
+// TestTranslatedOnABridge: with br_netfilter, what a rule gives another destination on the bridge that it came in by is switched there and not routed:
+// isolated ports and the sender's own are not on its way.
+func TestTranslatedOnABridge(t *testing.T) {
+	if !bed.Alone(t) {
+		return
+	}
+	bed.Shell(t, `for n in w x; do ip netns add $n; ip -n $n link set lo up; ip link add veth$n type veth peer name eth0 netns $n; ip -n $n link set eth0 up; done
+ip link set lo up; ip link add docker0 type bridge; ip link set vethw master docker0; ip link set vethx master docker0
+ip addr add 172.17.0.1/16 dev docker0; ip link set docker0 up; ip link set vethw up; ip link set vethx up
+ip -n w addr add 172.17.0.2/16 dev eth0; ip -n x addr add 172.17.0.3/16 dev eth0; ip -n w route add default via 172.17.0.1; ip -n x route add default via 172.17.0.1
+ip link add ext0 type veth peer name ext1
+ip addr add 203.0.113.1/24 dev ext0; ip link set ext0 up
+sysctl -qw net.ipv4.ip_forward=1
+nft -f - <<E
+table ip nat {
+chain p { type nat hook prerouting priority -100; ip daddr 203.0.113.1 tcp dport 8080 dnat to 172.17.0.2:80
+}
+chain s { type nat hook postrouting priority 100; oifname docker0 masquerade
+}
+}
+E`)
+	server := exec.Command("ip", "netns", "exec", "w", "python3", "-m", "http.server", "80")
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = server.Process.Kill(); _ = server.Wait() }()
+	bed.Until(func() bool { return gets("w", "127.0.0.1:80") })
+	for _, calls := range []string{"0", "1"} {
+		if out, err := exec.Command("sysctl", "-qw", "net.bridge.bridge-nf-call-iptables="+calls).CombinedOutput(); err != nil {
+			t.Skipf("no br_netfilter: %s", out)
+		}
+		for _, isolated := range []string{"off", "on"} {
+			bed.Shell(t, "for p in vethw vethx; do ip link set $p type bridge_slave isolated %s; done", isolated)
+			for _, c := range []struct{ ns, iface, src string }{
+				{"x", "vethx", "172.17.0.3"}, {"x", "docker0", "172.17.0.3"}, {"w", "vethw", "172.17.0.2"},
+			} {
+				want := verdictOf(gets(c.ns, "203.0.113.1:8080"))
+				got := asked(t, "--from", "iface:"+c.iface, "--src", c.src+"/32", "--to", "addr:203.0.113.1", "--dport", "8080")
+				if got != want && (got != "unknown" || want == "reachable") {
+					t.Errorf("call-iptables %s, isolated %s, from %s: %s, in truth %s", calls, isolated, c.iface, got, want)
+				}
+			}
+		}
+	}
+}

@@ -2,6 +2,7 @@ package trace
 
 import (
 	"bytes"
+	"net/netip"
 	"slices"
 
 	"github.com/ringfence/ringfence/packet"
@@ -46,7 +47,9 @@ func (w *walk) bridgePort(port, bridge *link) Fate {
 	if f, ok := w.bridgeIn(port, bridge); !ok {
 		return f
 	}
-	w.in = bridge
+	if w.held != nil {
+		return w.rebridged(port, bridge)
+	}
 	if !w.undisturbed(bridge, packet.Ingress) {
 		return Fate{}
 	}
@@ -79,13 +82,17 @@ func (w *walk) bridgedPrerouting() verdict {
 	return verdict{kind: k}
 }
 
-// bridgeIn is the way of a frame through the bridge up to the host.
+// bridgeIn is the way of a frame through the bridge up to the host, or to prerouting of one that is held there.
 func (w *walk) bridgeIn(port, bridge *link) (Fate, bool) {
+	dst := w.skb.dst()
 	w.in, w.out = port, nil
-	for _, hook := range []packet.Hook{packet.Prerouting, packet.Input} {
-		if k := w.bridgeHook(hook); k != vAccept {
-			return w.refused(k), false
-		}
+	if k := w.bridgeHook(packet.Prerouting); k != vAccept {
+		return w.refused(k), false
+	}
+	if w.redirected(dst) {
+		w.held = port
+	} else if k := w.bridgeHook(packet.Input); k != vAccept {
+		return w.refused(k), false
 	}
 	w.in = bridge
 	return Fate{}, true
@@ -99,10 +106,15 @@ func (w *walk) switched(port, bridge *link) Fate {
 	if k := w.bridgeHook(packet.Prerouting); k != vAccept {
 		return w.refused(k)
 	}
-	ip := w.before
-	if w.skb.dst() != dst {
-		return w.rebridged(bridge)
+	if w.redirected(dst) {
+		return w.rebridged(port, bridge)
 	}
+	return w.over(port, bridge)
+}
+
+// over takes a frame to another port, behind prerouting.
+func (w *walk) over(port, bridge *link) Fate {
+	ip := w.before
 	w.passed = mark{text: "bridge"}
 	out := w.otherPort(port, bridge)
 	if out != nil && !delivers(port, out, bridge) {
@@ -149,18 +161,74 @@ func (w *walk) switched(port, bridge *link) Fate {
 	if out != nil {
 		f.Oif = out.Name
 	}
-	f.From = s.src()
+	if s.ct == nil || !s.ct.srcOpen {
+		f.From = s.src()
+	}
 	return f
 }
 
-// rebridged is a bridged packet that prerouting gave another destination: it is routed
-// (br_nf_pre_routing_finish).
-func (w *walk) rebridged(bridge *link) Fate {
-	w.in = bridge
-	if w.skb.v4 {
-		return w.route4()
+// redirected says whether prerouting inside the bridge gave the packet another destination (daddr_was_changed). Of a region one that is as sent
+// is not.
+func (w *walk) redirected(before netip.Addr) bool {
+	return w.before && (w.region == nil || !w.asSent('d')) && w.skb.dst() != before
+}
+
+// rebridged is a packet that prerouting inside the bridge gave another destination: it is routed there. Where its route leads to a neighbour on the same
+// bridge it is switched to him, and has come no further than prerouting (br_nf_pre_routing_finish); else it goes up to the host.
+func (w *walk) rebridged(port, bridge *link) Fate {
+	w.in, w.inside = bridge, false
+	return w.receive()
+}
+
+// goesUp is the rest of the way through the bridge to the host, of a packet that was held at prerouting.
+func (w *walk) goesUp() (f Fate, ok bool) {
+	port, in, out := w.held, w.in, w.out
+	if port == nil {
+		return f, true
 	}
-	return w.route6()
+	w.held, w.in, w.out = nil, port, nil
+	if k := w.bridgeHook(packet.Input); k != vAccept {
+		return w.refused(k), false
+	}
+	w.in = in
+	if !w.inside {
+		if !w.undisturbed(in, packet.Ingress) {
+			return Fate{}, false
+		}
+		if k := w.runHook(hookKey{hook: packet.Ingress, kind: 'n', dev: in.Name}); k != vAccept {
+			return w.refused(k), false
+		}
+	}
+	w.out = out
+	return f, true
+}
+
+// heldAt is the port of a bridge by which a packet came in of which that was not said, where it matters: br_netfilter gave it another destination, and
+// its route leads out by the bridge again.
+func (w *walk) heldAt(bridge *link) *link {
+	switch {
+	case w.held != nil || bridge.Kind != "bridge" || w.before || w.arrived == w.skb.dst() || w.region != nil && w.asSent('d') || !w.callsIPTables():
+		return w.held
+	case !slices.ContainsFunc(bridge.ports, func(p *link) bool { return w.kept(p, bridge.ports) }) && w.skb.src() != w.skb.dst():
+		return nil
+	}
+	w.before = true
+	return bridge.ports[w.choose(len(bridge.ports), nil, "the port of "+bridge.Name+" that the packet came in by")]
+}
+
+// backOver is a packet that was held and whose route leads out by the bridge. If its sender is who he says he sends to himself, by his own port.
+func (w *walk) backOver(bridge *link) Fate {
+	port := w.held
+	w.held = nil
+	if !w.open('s') && !w.open('d') && w.skb.src() == w.skb.dst() && !port.Hairpin &&
+		w.choose(2, nil, "whether who has the address is behind "+port.Name+", by which the packet came in") == 1 {
+		return w.drop("bridge-port")
+	}
+	f := w.over(port, bridge)
+	if f.Fate == Forward {
+		f.Oif = bridge.Name
+	}
+	return f
 }
 
 // otherPort is the port that leads to a neighbour: known where there is only one other.

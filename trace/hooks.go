@@ -32,9 +32,12 @@ type walk struct {
 	encap     *snapshot.Route // by which it leaves, if it does something with it
 	nextHop   netip.Addr
 	hook      packet.Hook
-	family    byte // 'i', 'b' or 'n', as in hookKey
-	local     bool // sent by the host
-	before    bool // prerouting ran inside the bridge
+	family    byte       // 'i', 'b' or 'n', as in hookKey
+	local     bool       // sent by the host
+	before    bool       // prerouting ran inside the bridge
+	inside    bool       // its bridge's own ingress is behind it
+	arrived   netip.Addr // its destination before prerouting
+	held      *link      // the port by which a packet came in that has come no further than that
 	zone      uint16
 	evaluated int
 	path      []mark
@@ -69,7 +72,7 @@ func (w *walk) start(p *packet.Packet) {
 	w.last, w.passed, w.hook = mark{}, mark{}, ""
 	w.regs = registers{}
 	in := w.names[p.In]
-	w.before = false
+	w.before, w.held = false, nil
 	w.skb.build(p, in)
 	if in != nil && in.ether && p.DMAC == "" && w.skb.pkttype == pktHost {
 		if m := w.links[in.Master]; m != nil && m.Kind == "bridge" {

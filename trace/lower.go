@@ -25,9 +25,11 @@ func (w *walk) below(in *link) (Fate, bool) {
 		return w.refused(k), false
 	}
 	if in.Kind == "bridge" {
-		if f, ok := w.bridgeIn(port, in); !ok {
+		f, ok := w.bridgeIn(port, in)
+		if !ok {
 			return f, false
 		}
+		w.inside = true
 	}
 	w.in = in
 	return Fate{}, true

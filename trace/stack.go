@@ -121,6 +121,7 @@ func (w *walk) receive() Fate {
 			return w.drop("martian")
 		}
 	}
+	w.arrived = s.dst()
 	if !w.before {
 		if k := w.ipHook(packet.Prerouting); k != vAccept {
 			return w.refused(k)
@@ -310,6 +311,9 @@ func (w *walk) route6() Fate {
 
 // deliver is the input hook and the socket.
 func (w *walk) deliver(toMany bool) Fate {
+	if f, ok := w.goesUp(); !ok {
+		return f
+	}
 	w.say("routed to the host itself")
 	if w.skb.v4 { // ip_local_deliver; IPv6 does it after the input hook
 		w.skb.reassemble()
@@ -365,6 +369,14 @@ func (w *walk) deliver(toMany bool) Fate {
 // forward is the forward hook and the way out. A packet that has a socket already is not forwarded
 // (ip_forward, ip6_forward).
 func (w *walk) forward(res result) Fate {
+	if res.oif == w.in {
+		if w.held = w.heldAt(w.in); w.held != nil {
+			return w.backOver(w.in)
+		}
+	}
+	if f, ok := w.goesUp(); !ok {
+		return f
+	}
 	if w.skb.taker != nil {
 		return w.drop("tproxy")
 	}
