@@ -3,8 +3,10 @@
 package checks
 
 import (
+	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -179,6 +181,38 @@ func TestKeysOfWrappedPrograms(t *testing.T) {
 		a := s.recognise(p, patterns, new(Outcome))
 		if a == nil || a.Auth.Value != c.want {
 			t.Errorf("%s: %+v, want %q", c.line, a, c.want)
+		}
+	}
+}
+
+// TestAgentsThatServe: an agent at a terminal is one that others connect to by its options (opencode 1.18.33 and Codex 0.171.0 of npm answered
+// everybody without a password, by --hostname and by exec-server).
+func TestAgentsThatServe(t *testing.T) {
+	_, patterns, err := loadPatterns()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ line, env, runtime, kind, auth string }{
+		{"opencode", "", "opencode", "cli", "unknown"},
+		{"opencode|run|serve the tea", "", "opencode", "cli", "unknown"},
+		{"opencode|--hostname|0.0.0.0|--port|4098", "", "opencode", "gateway", "none"},
+		{"opencode|serve|--mdns", "", "opencode", "gateway", "none"},
+		{"opencode|web", "OPENCODE_SERVER_PASSWORD=x\x00", "opencode", "gateway", "token"},
+		{"/x/opencode-ai/bin/opencode.exe|serve", "", "opencode", "gateway", "none"},
+		{"codex|exec|serve", "", "codex", "cli", "unknown"},
+		{"codex|app-server", "", "codex", "cli", "unknown"},
+		{"node|/x/@openai/codex/bin/codex.js|app-server|--listen|ws://127.0.0.1:4501", "", "codex", "gateway", "none"},
+		{"codex|app-server|--listen|ws://0.0.0.0:4502|--ws-auth|capability-token", "", "codex", "gateway", "token"},
+		{"codex|exec-server|--listen|ws://0.0.0.0:4600", "", "codex", "gateway", "none"},
+		{"codex|exec-server", "", "codex", "gateway", "none"},
+		{"codex|exec-server|--listen|stdio", "", "codex", "cli", "unknown"},
+	} {
+		s := scanWithProcess(t, map[string]string{"environ": c.env})
+		p := &process{argv: strings.Split(c.line, "|")}
+		p.PID, p.Exe = 77, "/usr/bin/"+path.Base(p.argv[0])
+		a := s.recognise(p, patterns, new(Outcome))
+		if a == nil || a.Runtime != c.runtime || a.Kind != c.kind || !slices.Contains([]string{a.Auth.Value, a.DefaultAuth}, c.auth) || a.Auth.Value != "" && a.Auth.Value != c.auth {
+			t.Errorf("%s: %+v, want %s %s %s", c.line, a, c.runtime, c.kind, c.auth)
 		}
 	}
 }

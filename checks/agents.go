@@ -45,6 +45,9 @@ type pattern struct {
 	// AuthOf is how it authenticates with a key, if not by a token for everything; AuthConfig are options that name a file which can
 	// hold the key.
 	AuthOf string `json:"authOf"`
+	// Serves is a pattern of what it runs with that has others connect to it, and ServesNot of what does not: else it is a program at a terminal.
+	Serves    string `json:"serves"`
+	ServesNot string `json:"servesNot"`
 	// Wraps says that what follows "--" is another program's, with options of its own.
 	Wraps      bool   `json:"wraps"`
 	AuthConfig string `json:"authConfig"`
@@ -61,6 +64,7 @@ type pattern struct {
 
 	args                                  []argPattern
 	authRe, noAuthRe, configRe, originsRe *regexp.Regexp
+	servesRe, servesNotRe                 *regexp.Regexp
 }
 
 func loadPatterns() (string, []*pattern, error) {
@@ -89,7 +93,7 @@ func loadPatterns() (string, []*pattern, error) {
 		for _, c := range []struct {
 			text string
 			dst  **regexp.Regexp
-		}{{p.AuthArgs, &p.authRe}, {p.NoAuthArgs, &p.noAuthRe}, {p.AuthConfig, &p.configRe}, {p.OriginsArgs, &p.originsRe}} {
+		}{{p.AuthArgs, &p.authRe}, {p.NoAuthArgs, &p.noAuthRe}, {p.AuthConfig, &p.configRe}, {p.OriginsArgs, &p.originsRe}, {p.Serves, &p.servesRe}, {p.ServesNot, &p.servesNotRe}} {
 			if c.text == "" {
 				continue
 			}
@@ -285,6 +289,9 @@ func (s *Scan) recognise(p *process, patterns []*pattern, out *Outcome) *snapsho
 			Container: p.Container, Evidence: why, DefaultAuth: pt.Auth, Ports: pt.Ports,
 			Floor: pt.Floor, FloorWhy: pt.FloorWhy,
 			Version: snapshot.Fact{State: snapshot.Absent}, ConfigRead: snapshot.Fact{State: snapshot.Absent},
+		}
+		if line := p.command(); pt.servesRe != nil && (!pt.servesRe.MatchString(line) || pt.servesNotRe != nil && pt.servesNotRe.MatchString(line)) {
+			a.Kind, a.DefaultAuth = "cli", "unknown"
 		}
 		a.Auth = s.authOf(pt, p)
 		a.Version = s.versionOf(pt, p)

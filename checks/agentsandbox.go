@@ -93,7 +93,7 @@ func (s *Scan) sandboxOf(p *process, a *snapshot.Agent) *snapshot.AgentSandbox {
 		b.Runtime, b.Title = "sandbox-runtime", "sandbox runtime (srt)"
 		b.Configured, b.From = present("on"), "it runs each command in a sandbox"
 		s.srtSettings(p, b)
-	case a == nil || a.Kind != "cli" && a.Runtime != "openclaw":
+	case a == nil || a.Kind != "cli" && a.Runtime != "openclaw" && a.Runtime != "codex":
 		return nil
 	default:
 		b.Runtime, b.Title = a.Runtime, a.Title
