@@ -262,6 +262,28 @@ func TestSecretsInArguments(t *testing.T) {
 		"/opt/token=abcdefgh":                            "",
 		"sshd: me|--password":                            "",
 		"gitlab-runner|--registration-token|abcdefghijk": "--registration-token",
+
+		"postgres_exporter|--dsn=postgresql://u:hunter22@db/x": "the password of a URL",
+		"celery|-A|app|-b|redis://:hunter22@db:6379/0|worker":  "the password of a URL",
+		"git|clone|https://me:ghp0123456789@host/r.git":        "the password of a URL",
+		"git|clone|ssh://git@host:2222/r.git":                  "",
+		"x|http://localhost:8000/a:bcdefghi@c":                 "",
+		"x|redis://:$PASSWORD@db":                              "",
+		"x|https://u:********@h/":                              "",
+		"bot|glpat-01234567890123456789":                       "a token",
+		"docker|run|-e|K=sk-ant-0123456789012345678901|img":    "a token",
+		"x|sk-learn":                      "",
+		"sshpass|-p|hunter22|ssh|h":       "-p",
+		"sshpass|-phunter22|ssh|h":        "-p",
+		"sshpass|-f|/etc/p|ssh|-p|222222": "",
+		"mysql|-uroot|-phunter22|db":      "-p",
+		"mysql|-uroot|-p|database":        "",
+		"mysql|-uroot|-pxxxxxxxx":         "",
+		"redis-cli|-a|hunter22|ping":      "-a",
+		"curl|-u|me:hunter22|http://h/":   "-u",
+		"curl|-u|me|http://h/":            "",
+		"smbclient|//h/s|-U|me%hunter22":  "-U",
+		"ssh|-p|222222|h":                 "",
 	} {
 		if got := secretIn(strings.Split(line, "|")); got != want {
 			t.Errorf("%s: got %q, want %q", line, got, want)

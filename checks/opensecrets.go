@@ -49,11 +49,54 @@ func secretIn(argv []string) string {
 			return "a header Authorization"
 		case secretOption.MatchString(name) && !noSecret.MatchString(name) && isSecret(value):
 			return name
+		case urlSecret(value), urlSecret(a):
+			return "the password of a URL"
+		case shapedToken.MatchString(a), shapedToken.MatchString(value):
+			return "a token"
+		case shortSecret(path.Base(argv[0]), argv[i:]):
+			return a[:min(len(a), 2)]
 		case given && i > 0 && secretVariable.MatchString(name) && !strings.HasPrefix(name, "-") && isSecret(value):
 			return name
 		}
 	}
 	return ""
+}
+
+var (
+	// inURL is a URL with a user and a password.
+	inURL = regexp.MustCompile(`^["']?[A-Za-z][A-Za-z0-9+.-]*://[^/?#\s:@]*:([^/\s@]+)@`)
+	// shapedToken is a token that shows by its beginning whose it is: of GitHub, GitLab, Slack, Anthropic, OpenAI, Hugging Face.
+	shapedToken = regexp.MustCompile(`^["']?(gh[pousr]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9_]{40,}|glpat-[A-Za-z0-9_-]{20,}|xox[abprs]-[A-Za-z0-9-]{20,}|` +
+		`sk-(ant|proj)-[A-Za-z0-9_-]{20,}|hf_[A-Za-z0-9]{30,})["']?$`)
+	// shortOptions are those of programs that take a password in an option of one letter: after ":" or "%" of a name, or with "-" in the same argument alone.
+	shortOptions = map[string]struct{ option, after string }{
+		"sshpass": {"-p", ""}, "redis-cli": {"-a", ""}, "ipmitool": {"-P", ""}, "mosquitto_pub": {"-P", ""}, "mosquitto_sub": {"-P", ""},
+		"ldapsearch": {"-w", ""}, "ldapmodify": {"-w", ""}, "ldapadd": {"-w", ""}, "mongosh": {"-p", ""}, "mongodump": {"-p", ""}, "sqlcmd": {"-P", ""},
+		"curl": {"-u", ":"}, "ttyd": {"-c", ":"}, "gotty": {"-c", ":"}, "smbclient": {"-U", "%"}, "rpcclient": {"-U", "%"},
+		"mysql": {"-p", "-"}, "mysqldump": {"-p", "-"}, "mysqladmin": {"-p", "-"}, "mariadb": {"-p", "-"}, "mariadb-dump": {"-p", "-"},
+	}
+)
+
+// urlSecret says of a value that it is a URL with a password.
+func urlSecret(v string) bool {
+	m := inURL.FindStringSubmatch(v)
+	return m != nil && isSecret(m[1])
+}
+
+// shortSecret says of an argument of a program that it has a password in an option of one letter: after it, or as the next one.
+func shortSecret(program string, argv []string) bool {
+	k, ok := shortOptions[program]
+	value, given := strings.CutPrefix(argv[0], k.option)
+	if !ok || !given {
+		return false
+	}
+	if value == "" && k.after != "-" && len(argv) > 1 { // mysql(1) asks if nothing follows at once
+		value = argv[1]
+	}
+	if k.after == ":" || k.after == "%" {
+		_, value, _ = strings.Cut(value, k.after)
+	}
+	return isSecret(value)
 }
 
 // findSecrets adds the secrets in arguments, which every account reads (proc_pid_cmdline(5)), and those that units have in their settings or in
@@ -136,7 +179,7 @@ func (s *Scan) unitSecrets(unit string, lines []unitLine) (list []snapshot.OpenS
 	}
 	for _, v := range listOfKey(lines, "[Service]", "Environment") {
 		for _, kv := range sshd.Words(v) {
-			if name, value, ok := strings.Cut(kv, "="); ok && secretVariable.MatchString(name) && isSecret(value) {
+			if name, value, ok := strings.Cut(kv, "="); ok && (secretVariable.MatchString(name) && isSecret(value) || urlSecret(value) || shapedToken.MatchString(value)) {
 				note("unit", name, "")
 			}
 		}
@@ -161,7 +204,7 @@ func (s *Scan) unitSecrets(unit string, lines []unitLine) (list []snapshot.OpenS
 		}
 		vars := envFile(string(b))
 		for _, name := range sortedKeys(vars) {
-			if secretVariable.MatchString(name) && isSecret(vars[name]) {
+			if secretVariable.MatchString(name) && isSecret(vars[name]) || urlSecret(vars[name]) || shapedToken.MatchString(vars[name]) {
 				note("environment-file", name, file)
 			}
 		}
