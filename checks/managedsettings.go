@@ -9,7 +9,6 @@ import (
 	"path"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"sigs.k8s.io/yaml"
@@ -64,61 +63,6 @@ func (s *Scan) readYAML(p *process, file string) (map[string]any, error) {
 func (s *Scan) kubeletSettings(p *process) map[string]snapshot.Fact {
 	k, _, err := s.kubeletTold(p, p.argv, kubeletByFlags)
 	return k.facts(err)
-}
-
-// etcdSettings are whether clients and peers have to show certificates, and where it listens for them. A file counts alone; else flags count
-// before the environment (etcd, configuration).
-func (s *Scan) etcdSettings(p *process) map[string]snapshot.Fact {
-	v := map[string]string{
-		"clientCertAuth": "false", "peerCertAuth": "false", "clientURLs": "http://localhost:2379", "peerURLs": "http://localhost:2380",
-	}
-	names := sortedKeys(v)
-	if p.cut {
-		return unreadSettings(errCutArgs, names...)
-	}
-	env, err := s.environ(p)
-	if err != nil {
-		return unreadSettings(err, names...)
-	}
-	file := argument(p.argv, "--config-file")
-	if file == "" {
-		file = env["ETCD_CONFIG_FILE"]
-	}
-	if file != "" {
-		m, err := s.readYAML(p, file)
-		if err != nil {
-			return unreadSettings(err, names...)
-		}
-		for name, at := range map[string][]string{
-			"clientCertAuth": {"client-transport-security", "client-cert-auth"}, "peerCertAuth": {"peer-transport-security", "client-cert-auth"},
-			"clientURLs": {"listen-client-urls"}, "peerURLs": {"listen-peer-urls"},
-		} {
-			if x := valueAt(m, at...); x != nil {
-				v[name] = fmt.Sprint(x)
-			}
-		}
-		return given(v)
-	}
-	for name, flag := range map[string]string{
-		"clientCertAuth": "client-cert-auth", "peerCertAuth": "peer-client-cert-auth", "clientURLs": "listen-client-urls", "peerURLs": "listen-peer-urls",
-	} {
-		if x := env["ETCD_"+strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))]; x != "" {
-			v[name] = x
-		}
-		switch strings.HasSuffix(name, "Auth") {
-		case true:
-			for _, a := range p.argv {
-				if a == "--"+flag || strings.HasPrefix(a, "--"+flag+"=") {
-					v[name] = strconv.FormatBool(hasFlag(p.argv, "--"+flag))
-				}
-			}
-		default:
-			if x := argument(p.argv, "--"+flag); x != "" {
-				v[name] = x
-			}
-		}
-	}
-	return given(v)
 }
 
 // apiServerSettings are the flags of the API server that decide who may do what, with their defaults (kube-apiserver --help).

@@ -270,3 +270,21 @@ func TestShellsThatAsk(t *testing.T) {
 		}
 	}
 }
+
+// TestCertificatesOfEtcd: what etcd 3.4.23 asks of who connects by TLS, by its options.
+func TestCertificatesOfEtcd(t *testing.T) {
+	for _, c := range []struct{ line, environ, file, want string }{
+		{"etcd", "", "", "false false"},
+		{"etcd --client-cert-auth --peer-client-cert-auth=1", "", "", "true true"},
+		{"etcd --trusted-ca-file ca.pem --peer-trusted-ca-file=ca.pem", "", "", "true true"},
+		{"etcd", "ETCD_CLIENT_CERT_AUTH=1\x00ETCD_PEER_CLIENT_CERT_AUTH=T\x00", "", "true true"},
+		{"etcd --auto-tls --client-cert-auth --peer-auto-tls --peer-client-cert-auth", "", "", "false false"},
+		{"etcd --auto-tls --client-cert-auth --cert-file c.pem --key-file k.pem", "", "", "true false"},
+		{"etcd --config-file /e.yml", "", "client-transport-security: {trusted-ca-file: ca.pem}\npeer-transport-security: {client-cert-auth: true, auto-tls: true}\n", "true false"},
+	} {
+		m := settingsAt(t, map[string]string{"environ": c.environ, "e.yml": c.file}, strings.Fields(c.line)...)
+		if got := m["clientCertAuth"].Value + " " + m["peerCertAuth"].Value; got != c.want {
+			t.Errorf("%s %q: %s, want %s", c.line, c.environ, got, c.want)
+		}
+	}
+}

@@ -20,23 +20,31 @@ import data.ringfence.lib
 _value(m, name) := m.settings[name].value if m.settings[name].state == "present"
 
 # URLs of other hosts than this one; a socket file is for who may open it.
+# Over http there are no certificates, whatever peer-client-cert-auth says.
 _wide(m) := [u |
 	some u in split(trim(replace(_value(m, "peerURLs"), " ", ","), "[]"), ",")
-	regex.match(`^https?://`, u)
+	_unasked(m, u)
 	not regex.match(`^https?://(localhost|127\.[0-9.]+|\[::1\])(:|/|$)`, u)
 ]
+
+_unasked(m, u) if {
+	regex.match(`^https?://`, u)
+	_value(m, "peerCertAuth") != "true"
+}
+
+_unasked(_, u) if startswith(u, "http://")
 
 finding contains {
 	"resource": {"kind": "server", "key": m.key},
 	"message": sprintf("%s asks no certificate of its peers", [m.key]),
 	"severity": _severity(m),
-	"evidence": [sprintf("peer-client-cert-auth %s, it listens at %s", [_value(m, "peerCertAuth"), _value(m, "peerURLs")])],
+	"evidence": [sprintf("certificates are asked for: %s, it listens at %s", [_value(m, "peerCertAuth"), _value(m, "peerURLs")])],
 	"remediation": [{"kind": "words", "text": "peer-client-cert-auth true with a trusted CA, and https URLs alone"}],
 } if {
 	some m in input.managed
 	m.name == "etcd"
 	not m.lesser
-	_value(m, "peerCertAuth") != "true"
+	_value(m, "peerCertAuth")
 	count(_wide(m)) > 0
 }
 

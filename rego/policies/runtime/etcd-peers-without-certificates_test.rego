@@ -15,3 +15,6 @@ test_wide_fails if {f.severity | some f in check.finding} == {"high"} with input
 test_with_certificates_passes if count(check.finding) == 0 with input as _doc("etcd", {"peerCertAuth": "true", "peerURLs": "https://10.0.0.1:2379"})
 
 test_unread_is_unknown if count(check.unknown) == 2 with input as _doc("etcd", {})
+
+# etcd 3.4.23 answers "GET /version" over http with certificates switched on.
+test_http_has_no_certificates if {f.severity | some f in check.finding} == {"high"} with input as _doc("etcd", {"peerCertAuth": "true", "peerURLs": "https://10.0.0.1:2379,http://10.0.0.1:2381"})

@@ -20,27 +20,36 @@ import data.ringfence.lib
 _value(m, name) := m.settings[name].value if m.settings[name].state == "present"
 
 # URLs of other hosts than this one; a socket file is for who may open it.
-_wide(m) := [u |
+# Over http there are no certificates, whatever client-cert-auth says.
+_open(m) := [u |
 	some u in split(trim(replace(_value(m, "clientURLs"), " ", ","), "[]"), ",")
-	regex.match(`^https?://`, u)
-	not regex.match(`^https?://(localhost|127\.[0-9.]+|\[::1\])(:|/|$)`, u)
+	_unasked(m, u)
 ]
+
+_unasked(m, u) if {
+	regex.match(`^https?://`, u)
+	_value(m, "clientCertAuth") != "true"
+}
+
+_unasked(_, u) if startswith(u, "http://")
+
+_wide(m) := [u | some u in _open(m); not regex.match(`^https?://(localhost|127\.[0-9.]+|\[::1\])(:|/|$)`, u)]
 
 finding contains {
 	"resource": {"kind": "server", "key": m.key},
 	"message": sprintf("%s asks no certificate of its clients", [m.key]),
 	"severity": _severity(m),
-	"evidence": [sprintf("client-cert-auth %s, it listens at %s", [_value(m, "clientCertAuth"), _value(m, "clientURLs")])],
+	"evidence": [sprintf("certificates are asked for: %s, it listens at %s", [_value(m, "clientCertAuth"), _value(m, "clientURLs")])],
 	"remediation": [{"kind": "words", "text": "client-cert-auth true with a trusted CA, and https URLs alone"}],
 } if {
 	some m in input.managed
 	m.name == "etcd"
 	not m.lesser
-	_value(m, "clientCertAuth") != "true"
-	_value(m, "clientURLs")
+	count(_open(m)) > 0
 }
 
 _severity(m) := "critical" if {
+	count(_wide(m)) > 0
 	some svc in m.services
 	svc.port in {2379, 4001}
 	some zone in {"external", "workload"}
