@@ -91,3 +91,29 @@ func TestFixWhileServicesChange(t *testing.T) {
 		})
 	}
 }
+
+// TestFixWhileRulesNeverRest makes a fix on a host whose rules change more often than connections have to be tracked before anything is dropped: it is
+// loaded all the same, in a gap that is as short as its transaction.
+func TestFixWhileRulesNeverRest(t *testing.T) {
+	if !bed.Alone(t) {
+		return
+	}
+	b := newBed(t)
+	b.listen("tcp", "[::]:2375", "")
+	b.nft("table inet bans {\nset bad { type ipv4_addr; }\nchain input {\ntype filter hook input priority 0; policy accept;\nip saddr @bad drop\n}\nchain on {\ntype filter hook postrouting priority 0; policy accept;\n}\n}")
+	stop := b.rewrites(150*time.Millisecond, func(n int) string {
+		return fmt.Sprintf("add element inet bans bad { 198.51.%d.%d }\nadd rule inet bans on ip daddr 10.9.%[1]d.%[2]d drop\n", n/250, n%250+1)
+	}, "nft", "-f", "-")
+	defer stop()
+	begin := time.Now()
+	out, code := b.verb("apply", "--confirm", "auto")
+	if code != 0 && code != 1 || strings.Contains(out, "planning again") {
+		t.Errorf("code %d after %s: %s", code, time.Since(begin), lastLines(out, 8))
+	}
+	if n := stop(); n < 10 {
+		t.Errorf("only %d changes", n)
+	}
+	if b.connects("ext", "tcp4", "203.0.113.1:2375") {
+		t.Error("it is open")
+	}
+}

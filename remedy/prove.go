@@ -34,6 +34,8 @@ type Proof struct {
 	ground         *ground
 	// sufficient says that the plan needs no rules of others to close what it is about (standsAlone).
 	sufficient bool
+	// readied is when a transaction had been tried out and the connections that are open found out about.
+	readied time.Time
 	// Evidence is what was found, a line each.
 	Evidence []string
 }

@@ -28,6 +28,9 @@ func Apply(p *Proof, generation uint32, gate time.Duration, id string) error {
 		return ErrNothing
 	}
 	isTracked := func(v4 bool) bool { return p.before.NFTables.Ruleset != nil && p.before.NFTables.Ruleset.Conntrack(v4) }
+	if time.Since(p.readied) < readyFor { // others changed their rules meanwhile: it is one transaction now, for which the shortest gap will do
+		return p.commit(generation, gate, id, isTracked)
+	}
 	if err := p.plan.adopt(isTracked); err != nil && p.plan.Mode == DefaultDeny && !p.plan.Drain { // draining lets pass what opens nothing
 		return fmt.Errorf("keep the host's own connections (--established drain does without this): %w", err)
 	}
@@ -38,6 +41,15 @@ func Apply(p *Proof, generation uint32, gate time.Duration, id string) error {
 	if err != nil {
 		return err
 	}
+	p.readied = time.Now()
+	return p.commit(generation, gate, id, isTracked)
+}
+
+// readyFor is how long what was found out of connections is taken to be so: those that begin meanwhile are tracked from their first packet.
+const readyFor = 10 * time.Second
+
+// commit loads the plan on trial.
+func (p *Proof) commit(generation uint32, gate time.Duration, id string, isTracked func(v4 bool) bool) error {
 	if err := commitMarked(generation, onTrial(id), trialOf(p.plan, gate), dropTables(watchTable)); err != nil {
 		return fmt.Errorf("load the plan: %w", err)
 	}
