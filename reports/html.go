@@ -54,6 +54,7 @@ type document struct {
 	Severities []severityCount
 	Actions    []actionRow
 	MoreToDo   int
+	Idle       string // what stands there without actions
 	Picture    template.HTML
 	Sections   []findingSection
 	LeftRows   int
@@ -168,8 +169,8 @@ func newDocument(m *threatmodel.Model) *document {
 	for _, s := range r.Host.Confined {
 		p.Notes = append(p.Notes, "This may not be the host: "+s)
 	}
-	if denied(r) && r.Host.SeenBy != "root" && c.Unknown > 0 {
-		p.Notes = append(p.Notes, fmt.Sprintf("%d checks are unknown, since %s may not see what they are about: sudo ringfence audit sees all.", c.Unknown, r.Host.SeenBy))
+	if denied(r) && r.Host.SeenBy != "root" && r.Host.SeenBy != "files" && c.Unknown > 0 {
+		p.Notes = append(p.Notes, fmt.Sprintf("%s unknown, since %s may not see what they are about: sudo ringfence audit sees all.", counted(c.Unknown, "check is", "checks are"), r.Host.SeenBy))
 	}
 	if r.Confinement != nil {
 		p.Confined = confined(r.Confinement)
@@ -178,6 +179,7 @@ func newDocument(m *threatmodel.Model) *document {
 		p.Notes = append(p.Notes, "This report has no inventory: it was written by an older version. Containers, agents and sockets are not drawn.")
 	}
 	p.actions(r)
+	p.Idle = idle(&c)
 	p.others(r)
 	p.Assumptions = slices.SortedStableFunc(slices.Values(r.Assumptions), func(a, b finding.Assumption) int {
 		return slices.Index(validities, a.Validity) - slices.Index(validities, b.Validity)
@@ -185,6 +187,25 @@ func newDocument(m *threatmodel.Model) *document {
 	p.Interfaces = r.Zones[:min(len(r.Zones), maxPageTable/4)]
 	p.MoreIfaces = len(r.Zones) - len(p.Interfaces)
 	return p
+}
+
+// idle says why nothing is to be done first: that is no news where something was found, or is not known.
+func idle(c *finding.Counts) string {
+	switch {
+	case c.Findings["critical"]+c.Findings["high"]+c.Findings["medium"] > 0:
+		return "What to do stands with each finding below."
+	case c.Unknown > 0:
+		return fmt.Sprintf("Nothing of weight was found. %s unknown, and can hide something.", counted(c.Unknown, "check is", "checks are"))
+	}
+	return "Nothing of weight is to be done."
+}
+
+// counted is a number with the word for one or for more.
+func counted(n int, one, more string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, more)
 }
 
 func (p *document) actions(r *finding.Report) {

@@ -138,6 +138,21 @@ func TestPageLaysOutWhatIsLookedAt(t *testing.T) {
 	}
 }
 
+// TestPageWithoutActions: that nothing is to be done is said only where nothing was found and nothing is unknown.
+func TestPageWithoutActions(t *testing.T) {
+	const nothing = "Nothing of weight is to be done."
+	for want, results := range map[string][]finding.Result{
+		nothing:                       {{ID: "a/a", Status: finding.Pass}},
+		"1 check is unknown, and can": {{ID: "a/a", Status: finding.Pass}, {ID: "a/b", Status: finding.Unknown}},
+		"What to do stands with each": {{ID: "a/a", Status: finding.Fail, Severity: "high", Findings: []finding.Finding{{Message: "m", Severity: "high"}}}},
+	} {
+		out := string(write(t, "html", &finding.Report{Results: results}, Options{}))
+		if !strings.Contains(out, want) || want != nothing && strings.Contains(out, nothing) {
+			t.Errorf("no %q", want)
+		}
+	}
+}
+
 // asks are the attributes by which a page asks for something elsewhere.
 var asks = regexp.MustCompile(`(?i)<(script|iframe|img|link|object|embed|form|base)\b|\b(src|srcset|action|on[a-z]+)\s*=|url\((?:[^#]|$)|href="[^#]|@import`)
 

@@ -185,8 +185,8 @@ func (p *page) head(r *finding.Report) {
 	}
 	if denied(r) && r.Host.SeenBy != "root" && r.Host.SeenBy != "files" && c.Unknown > 0 {
 		p.line("")
-		p.wrapped("", fmt.Sprintf("%d checks are unknown, since %s may not see what they are about. Root sees all, and so do the capabilities "+
-			"NET_ADMIN, SYS_PTRACE, DAC_READ_SEARCH and SYS_ADMIN:", c.Unknown, Clean(r.Host.SeenBy, false)), colors["medium"])
+		p.wrapped("", fmt.Sprintf("%s unknown, since %s may not see what they are about. Root sees all, and so do the capabilities "+
+			"NET_ADMIN, SYS_PTRACE, DAC_READ_SEARCH and SYS_ADMIN:", counted(c.Unknown, "check is", "checks are"), Clean(r.Host.SeenBy, false)), colors["medium"])
 		p.whole("  ", "sudo ringfence audit")
 	}
 }
