@@ -409,9 +409,13 @@ var winrmPolicies = map[string]string{"auth_basic": "AllowBasic", "allow_unencry
 func windowsSSH(w *snapshot.WindowsSSH) DocWindowsSSH {
 	d := DocWindowsSSH{State: string(w.Config.State), Contexts: []DocWindowsSSHContext{}}
 	switch {
+	case w.Read.State == snapshot.Absent:
+		d.State = "it is another server than the service sshd, which is not installed"
+	case w.Read.State != snapshot.Present:
+		d.State = w.Read.Reason
 	case w.Config.State != snapshot.Present && w.Config.State != snapshot.Absent:
 		d.State = w.Config.Reason
-	case w.Read.State == snapshot.Present && len(w.Contexts) == 0: // of an older collector
+	case len(w.Contexts) == 0: // of an older collector
 		d.State = "its settings were not told"
 	}
 	for i := range w.Contexts {
