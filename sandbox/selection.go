@@ -11,7 +11,8 @@ import (
 	"github.com/ringfence/ringfence/words"
 )
 
-// Selection is which checks are judged, by patterns: the id of a check, its area, or such as "ssh/*-password*". Without Only it is all.
+// Selection is which checks are judged, by patterns: the id of a check, its area, or such as "ssh/*-password*". Each entry can be several, with
+// commas between them. Without Only it is all.
 type Selection struct {
 	Only []string `json:"only,omitempty"`
 	Skip []string `json:"skip,omitempty"`
@@ -23,7 +24,8 @@ func (s *Selection) leftOut(checks []judge.Check) ([]string, error) {
 	for i := range checks {
 		ids = append(ids, checks[i].ID)
 	}
-	for flag, list := range map[string][]string{"only": s.Only, "skip": s.Skip} {
+	only, skip := apart(s.Only), apart(s.Skip)
+	for flag, list := range map[string][]string{"only": only, "skip": skip} {
 		for _, p := range list {
 			if err := fits(p, ids); err != nil {
 				return nil, fmt.Errorf("%s: %w", flag, err)
@@ -31,11 +33,19 @@ func (s *Selection) leftOut(checks []judge.Check) ([]string, error) {
 		}
 	}
 	for _, id := range ids {
-		if len(s.Only) > 0 && !matches(s.Only, id) || matches(s.Skip, id) {
+		if len(only) > 0 && !matches(only, id) || matches(skip, id) {
 			out = append(out, id)
 		}
 	}
 	return out, nil
+}
+
+// apart are the patterns of entries. No id has a comma.
+func apart(list []string) (patterns []string) {
+	for _, entry := range list {
+		patterns = append(patterns, strings.Split(entry, ",")...)
+	}
+	return patterns
 }
 
 // errNoneLeft is of a call that would judge nothing, and so find nothing.

@@ -1,3 +1,5 @@
+// Package sshd reads the configuration of OpenSSH's server as the server does: files and what they include, Match blocks, options of the command
+// line, and lists of users and groups. It says what holds for which connections, and decides nothing.
 package sshd
 
 import (

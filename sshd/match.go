@@ -24,7 +24,7 @@ const (
 	inAll  = -1
 )
 
-// spec is the connection in the form of sshd's -C.
+// Spec is the connection in the form of sshd's -C.
 func (c *Conn) Spec() string {
 	return "user=" + c.User.Name + ",host=" + c.Host + ",addr=" + c.Addr + ",laddr=" + c.LAddr + ",lport=" + c.LPort
 }
@@ -83,7 +83,7 @@ func valuesOf(n *node) []string {
 	return []string{v}
 }
 
-// global is the settings of a connection to which no block applies: what the command line gives, then the file, then what sshd has by
+// Global is the settings of a connection to which no block applies: what the command line gives, then the file, then what sshd has by
 // itself.
 func (f *File) Global(options, defaults map[string][]string) map[string][]string {
 	p := &pass{set: maps.Clone(options)}
@@ -96,7 +96,7 @@ func (f *File) Global(options, defaults map[string][]string) map[string][]string
 	return m
 }
 
-// over is the settings of a connection, given those of everybody.
+// Over is the settings of a connection, given those of everybody.
 func (f *File) Over(c *Conn, global map[string][]string) map[string][]string {
 	p := &pass{conn: c, set: map[string][]string{}}
 	p.run(f.nodes, false, true, false)
@@ -433,7 +433,7 @@ func EndsOf(global map[string][]string, itself bool) Ends {
 	return e
 }
 
-// groups are the connections that the Match blocks tell apart: of each account and of somebody else, from each network that is named and
+// Groups are the connections that the Match blocks tell apart: of each account and of somebody else, from each network that is named and
 // from none of them, and so on. whole is false where there are more of them than most.
 func (f *File) Groups(users []*User, ends Ends, most int) (list []*Group, whole bool) {
 	byKey := map[string]*Group{}
@@ -492,7 +492,7 @@ func (f *File) sort(c *Conn, byKey map[string]*Group, list []*Group) []*Group {
 	return list
 }
 
-// label names the connections to which blocks apply by their criteria.
+// Label names the connections to which blocks apply by their criteria.
 func (f *File) Label(blocks []int) string {
 	var texts []string
 	for _, b := range blocks {

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"golang.org/x/sys/windows"
 )
@@ -52,3 +53,6 @@ func liveSSH() *SSHFiles {
 		},
 	}
 }
+
+// sshInside says of a place whether it is in the directory.
+func sshInside(place string) bool { return !strings.Contains(place, ":") && fs.ValidPath(place) }

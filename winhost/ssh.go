@@ -68,7 +68,7 @@ func (d *SSHFiles) contexts() (snapshot.Fact, []snapshot.SSHContext) {
 	src := sshd.Source{Place: sshPlace, Read: d.Read, Glob: func(pattern string) []string {
 		names, err := d.Glob(pattern)
 		if err != nil {
-			gap = errors.Join(gap, fmt.Errorf("Include %s: %w", pattern, err))
+			gap = errors.Join(gap, fmt.Errorf("include %s: %w", pattern, err))
 		}
 		return names
 	}}
@@ -113,9 +113,6 @@ func sshPlace(name string) string {
 	}
 	return name
 }
-
-// sshInside says of a place whether it is in the directory.
-func sshInside(place string) bool { return !strings.Contains(place, ":") && fs.ValidPath(place) }
 
 // sshFiles are the files of the server that somebody wrote down, by name in its directory.
 type sshFiles map[string][]byte

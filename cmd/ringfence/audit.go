@@ -53,8 +53,8 @@ func (s *source) waiverFlag(c *cobra.Command) {
 
 // whichFlags say which checks are judged.
 func (s *source) whichFlags(c *cobra.Command) {
-	c.Flags().StringArrayVar(&s.Which.Only, "only", nil, "judge only this `check` or area, or those of a pattern such as \"ssh/*\" (repeatable)")
-	c.Flags().StringArrayVar(&s.Which.Skip, "skip", nil, "leave this `check` or area out, or those of a pattern (repeatable)")
+	c.Flags().StringArrayVar(&s.Which.Only, "only", nil, "judge only this `check` or area, or those of a pattern such as \"ssh/*\" (repeatable, or with commas)")
+	c.Flags().StringArrayVar(&s.Which.Skip, "skip", nil, "leave this `check` or area out, or those of a pattern (repeatable, or with commas)")
 }
 
 // auditFlags are the flags of audit.
