@@ -150,10 +150,14 @@ func (p *party) confirm(q *reach.Question, a reach.Answer) Answer {
 	return Answer{Answer: a, Fate: end, If: conditions, Checked: true}
 }
 
-// arriving is the fate that arrives: the packet's, or one of those that it has by the traffic before, with its conditions; nil where none does.
+// arriving is the fate that arrives: the packet's, or one of those that it has by the traffic before, with its conditions; nil where none does. Where it
+// arrives in all of them there is no condition.
 func arriving(f *trace.Fate, arrives func(*trace.Fate) bool) (*trace.Fate, []packet.Condition) {
 	if arrives(f) {
 		return f, nil
+	}
+	if len(f.ByTraffic) > 1 && !slices.ContainsFunc(f.ByTraffic, func(c trace.Conditional) bool { return !arrives(&c.Fate) }) {
+		return &f.ByTraffic[0].Fate, nil
 	}
 	for i := range f.ByTraffic {
 		if c := &f.ByTraffic[i]; arrives(&c.Fate) {

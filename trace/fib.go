@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/netip"
 	"slices"
+	"strconv"
 
 	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/ruleset"
@@ -293,13 +294,44 @@ func (w *walk) hop(f *fib, r *route, fl *flow) (result, bool) {
 	}
 	o := oifs[0]
 	if len(oifs) > 1 {
-		o = oifs[w.choose(len(oifs), nil, "which of several next hops the route takes")]
+		o = w.oneHop(oifs, r, fl)
 	}
 	via := fl.dst
 	if r.gw.IsValid() {
 		via = r.gw
 	}
 	return result{kind: r.kind, oif: w.links[o], via: via, r: r}, true
+}
+
+// hopping is a next hop that a route has taken on the way.
+type hopping struct {
+	r   *route
+	dst netip.Addr
+	oif int
+}
+
+// oneHop is one of several next hops, of the packet itself the same whenever it is asked for (fib_select_path). Which it is nobody chooses: the hash
+// has a seed.
+func (w *walk) oneHop(oifs []int, r *route, fl *flow) int {
+	for _, h := range w.hoppings {
+		if h.r == r && h.dst == fl.dst && slices.Contains(oifs, h.oif) {
+			return h.oif
+		}
+	}
+	at := w.at
+	o := oifs[w.choose(len(oifs), nil, "which of several next hops the route to "+r.src.Dst+" takes")]
+	if w.region == nil && fl.dst == w.skb.dst() {
+		w.choices[at].states = nil
+		for _, oif := range oifs {
+			name := strconv.Itoa(oif)
+			if l := w.links[oif]; l != nil {
+				name = l.Name
+			}
+			w.choices[at].states = append(w.choices[at].states, state{packet.ByChance, "the route to " + r.src.Dst + " takes its next hop over " + name})
+		}
+	}
+	w.hoppings = append(w.hoppings, hopping{r, fl.dst, o})
+	return o
 }
 
 func (w *walk) fib() *fib {

@@ -22,12 +22,13 @@ type walk struct {
 	at        int
 	stuck     *packet.Cause
 	changes   []change
-	crossed   []*link  // bridges that have switched the frame
-	metered   []any    // what the packet has used a part of
-	entered   []string // lists of recent that the packet's address was put into
-	options   []option // of TCP, that were asked for
-	said      []said   // of what else only the sender decides
-	listed    []listed // what was found out of such lists
+	crossed   []*link   // bridges that have switched the frame
+	metered   []any     // what the packet has used a part of
+	entered   []string  // lists of recent that the packet's address was put into
+	options   []option  // of TCP, that were asked for
+	hoppings  []hopping // next hops that routes have taken
+	said      []said    // of what else only the sender decides
+	listed    []listed  // what was found out of such lists
 	in, out   *link
 	encap     *snapshot.Route // by which it leaves, if it does something with it
 	nextHop   netip.Addr
@@ -80,7 +81,7 @@ func (w *walk) start(p *packet.Packet) {
 		}
 	}
 	clear(w.inFields[len(fieldNames):])
-	w.hopped, w.options, w.said = false, w.options[:0], w.said[:0]
+	w.hopped, w.options, w.said, w.hoppings = false, w.options[:0], w.said[:0], w.hoppings[:0]
 	if w.region != nil {
 		w.region.free(&w.skb)
 		w.setOut()
