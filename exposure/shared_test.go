@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/ringfence/ringfence/packet"
+	"github.com/ringfence/ringfence/reach"
 	"github.com/ringfence/ringfence/ruleset"
 	"github.com/ringfence/ringfence/snapshot"
 	"github.com/ringfence/ringfence/zones"
@@ -145,6 +146,33 @@ func TestSiblingsOfASharedInterface(t *testing.T) {
 			}
 			s.NFTables.Ruleset = table("forward", ruleset.Drop)
 			want(t, only(t, s, i, bridged, true), c.want, "")
+		})
+	}
+}
+
+// TestAddressOfASharedInterface: a question about an address that a sharing interface of another namespace has is about that, whatever the host drops.
+func TestAddressOfASharedInterface(t *testing.T) {
+	for name, c := range map[string]struct {
+		mode  string
+		port  int
+		drops bool // in the namespace
+		want  packet.Verdict
+		why   string
+	}{
+		"a listener":           {"bridge", 80, false, packet.Reachable, ""},
+		"no listener":          {"bridge", 81, false, packet.Unreachable, ""},
+		"its own filter":       {"bridge", 80, true, packet.Unreachable, ""},
+		"some senders only":    {"source", 80, false, packet.Unknown, "takes frames of some senders alone"},
+		"some senders, a drop": {"source", 80, true, packet.Unreachable, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, e, _ := sharing("macvlan", c.mode)
+			s.NFTables.Ruleset = table("prerouting", ruleset.Drop)
+			if c.drops {
+				e.NFTables.Ruleset = table("input", ruleset.Drop)
+			}
+			a := New(t.Context(), s, Limits{}, nil).Ask(&reach.Question{From: at(ext0, "203.0.113.9/32"), Proto: "tcp", Dport: c.port, To: toAddr("203.0.113.7")})
+			want(t, a, c.want, c.why)
 		})
 	}
 }
