@@ -117,8 +117,11 @@ func loadPatterns() (string, []*pattern, error) {
 	return file.Date, file.Runtimes, nil
 }
 
-// browsers are programs that have the interface of Chrome for debuggers.
-var browsers = regexp.MustCompile(`(?i)(chrom|headless.shell|edge|brave|opera|vivaldi|electron|thorium|cef)`)
+// browsers are programs that have an interface for debuggers: browsers, and applications that are made of one.
+var browsers = regexp.MustCompile(
+	`(?i)(chrom|headless.shell|edge|brave|opera|vivaldi|electron|thorium|cef|firefox|librewolf|waterfox|camoufox|` +
+		`^(code(-insiders|-oss)?|codium|cursor|windsurf|slack|discord|obsidian|signal-desktop|element-desktop|teams(-for-linux)?|notion|postman|claude-desktop)$)`,
+)
 
 // matches says why a process is this runtime, or nothing. What a process is shows in its program, in the script, module or package that an
 // interpreter or launcher runs, or in a title that it has set, and never in a later argument.
