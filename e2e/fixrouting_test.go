@@ -87,3 +87,42 @@ $h route replace default via 169.254.7.1 dev mgmt0 onlink; $h -6 route replace d
 		t.Errorf("a route was left out:\n%s", state)
 	}
 }
+
+// TestFixWhereNeighboursAreDropped proves a fix on a host whose filter lets in what it names and forgets neighbour discovery, as many do: by IPv6 only
+// who has found the host gets in. What can be tried in the replica is tried with those.
+func TestFixWhereNeighboursAreDropped(t *testing.T) {
+	for _, mode := range []string{"targeted", "default-deny"} {
+		t.Run(mode, func(t *testing.T) {
+			if !bed.Alone(t) {
+				return
+			}
+			b := newBed(t)
+			b.listen("tcp", "[::]:2375", "")
+			b.listen("tcp", "[::]:22", "")
+			b.nft(`flush ruleset
+table inet filter {
+	chain input {
+		type filter hook input priority 0; policy drop;
+		ct state established,related accept
+		iif lo accept
+		tcp dport { 22, 2375 } accept
+	}
+}`)
+			config := b.config("zones: {management: {interfaces: [mgmt0]}}\n")
+			out, code := b.verb("apply", "--mode", mode, "--config", config, "--confirm", "auto")
+			if code != 0 && code != 1 || !strings.Contains(out, "tried with those who know the host already") {
+				t.Fatalf("code %d: %s", code, lastLines(out, 8))
+			}
+			host := bed.Shell(t, "ip netns exec %[1]shost cat /sys/class/net/ext0/address", b.name)
+			peer := bed.Shell(t, "ip netns exec %[1]sext cat /sys/class/net/eth0/address", b.name)
+			bed.Shell(t, "ip -n %[1]sext neigh replace fd20::1 lladdr %[2]s dev eth0 nud permanent; ip -n %[1]shost neigh replace fd20::9 lladdr %[3]s dev ext0 nud permanent",
+				b.name, strings.TrimSpace(host), strings.TrimSpace(peer))
+			if b.connects("ext", "tcp4", "203.0.113.1:2375") || b.connects("ext", "tcp6", "[fd20::1]:2375") {
+				t.Error("what was found is open")
+			}
+			if !b.opens("mgmt", "tcp4", "10.10.0.1:22") {
+				t.Error("SSH is closed")
+			}
+		})
+	}
+}

@@ -34,6 +34,8 @@ type Result struct {
 	After   map[int]string `json:"after"`
 	Flushed map[int]string `json:"flushed"`
 	Omitted []string       `json:"omitted"`
+	// Entered are the interfaces behind which neighbours had to be entered by hand: rules of the host drop how they are found.
+	Entered []string `json:"entered,omitempty"`
 }
 
 // aim is what a probe has to show.
@@ -351,6 +353,7 @@ func (ps *probeSet) list() []replica.Probe {
 	out := make([]replica.Probe, len(ps.probes))
 	for i := range ps.probes {
 		out[i] = ps.probes[i].Probe
+		out[i].Arrives = out[i].From != "" && ps.arrives(&ps.probes[i])
 	}
 	return out
 }

@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/ringfence/ringfence/escape"
 	"github.com/ringfence/ringfence/exposure"
 	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/reach"
@@ -102,6 +103,9 @@ func prove(ctx context.Context, in *Input) (*Proof, error) {
 	}
 	if text := in.Plan.untried(in.Snapshot); text != "" {
 		p.note("replica: flows through the host that the rules let go on were not tried: %s", text)
+	}
+	for _, name := range res.Entered {
+		p.note("replica: rules of the host drop how neighbours find each other behind %s, so that was tried with those who know the host already", escape.Line(name))
 	}
 	for _, o := range res.Omitted {
 		p.note("replica: without %s", o)

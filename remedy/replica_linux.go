@@ -36,6 +36,9 @@ func RunReplica(ctx context.Context, job *Job, read func(context.Context) (*rule
 	if res.Before, err = b.round(ctx, true, nil); err != nil {
 		return nil, err
 	}
+	if res.Entered, err = r.TryUnfound(answered(job.Probes), res.Before); err != nil {
+		return nil, err
+	}
 	if res.After, err = b.round(ctx, false, trialOf(job.Plan, time.Hour)); err != nil {
 		return nil, err
 	}
@@ -57,6 +60,15 @@ func RunReplica(ctx context.Context, job *Job, read func(context.Context) (*rule
 		return nil, fmt.Errorf("read back: a table is missing")
 	}
 	return res, nil
+}
+
+// answered are probes that are sent once more where no answer came.
+func answered(list []replica.Probe) []replica.Probe {
+	list = slices.Clone(list)
+	for i := range list {
+		list[i].Answered = true
+	}
+	return list
 }
 
 // bench is a replica whose probes are tried.

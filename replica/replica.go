@@ -44,6 +44,8 @@ type Probe struct {
 	Dst   netip.AddrPort `json:"dst"`
 	// Answered is whether an answer is expected: such a probe is sent once more where none came.
 	Answered bool `json:"answered,omitempty"`
+	// Arrives is whether the model says that it is answered on the host as it is.
+	Arrives bool `json:"arrives,omitempty"`
 }
 
 // The outcomes of a probe.
