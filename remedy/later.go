@@ -17,24 +17,26 @@ import (
 )
 
 // later are interfaces that a runtime makes with each network or pod that begins: what their names begin with, and their kind. made are
-// the names that are the runtime's own: by one of them a host shows that it has the runtime.
+// the names that are the runtime's own: by one of them a host shows that it has the runtime. Own says that nobody else names an interface of the
+// kind so: people give bridges names such as br-lan, and pairs those of their kind.
 type later struct {
 	prefix, kind string
 	made         *regexp.Regexp
+	own          bool
 }
 
-// laters are those of runtimes whose names nobody else gives to an interface of that kind, as far as names can tell.
+// laters are those of runtimes.
 var laters = []later{
-	{"br-", "bridge", regexp.MustCompile(`^(docker\d+|br-[0-9a-f]{12}|nerdctl\d+)$`)},
-	{"podman", "bridge", regexp.MustCompile(`^podman\d+$`)},
-	{"cni-podman", "bridge", regexp.MustCompile(`^cni-podman\d+$`)},
-	{"virbr", "bridge", regexp.MustCompile(`^virbr\d+$`)},
-	{"incusbr", "bridge", regexp.MustCompile(`^incusbr\d+$`)},
-	{"lxdbr", "bridge", regexp.MustCompile(`^lxdbr\d+$`)},
-	{"cali", "veth", regexp.MustCompile(`^cali[0-9a-f]+$`)},
-	{"lxc", "veth", regexp.MustCompile(`^lxc[0-9a-f]+$`)},
-	{"ve-", "veth", regexp.MustCompile(`^ve-`)},
-	{"veth", "veth", regexp.MustCompile(`^veth`)},
+	{"br-", "bridge", regexp.MustCompile(`^(docker\d+|br-[0-9a-f]{12}|nerdctl\d+)$`), false},
+	{"podman", "bridge", regexp.MustCompile(`^podman\d+$`), true},
+	{"cni-podman", "bridge", regexp.MustCompile(`^cni-podman\d+$`), true},
+	{"virbr", "bridge", regexp.MustCompile(`^virbr\d+$`), true},
+	{"incusbr", "bridge", regexp.MustCompile(`^incusbr\d+$`), true},
+	{"lxdbr", "bridge", regexp.MustCompile(`^lxdbr\d+$`), true},
+	{"cali", "veth", regexp.MustCompile(`^cali[0-9a-f]+$`), true},
+	{"lxc", "veth", regexp.MustCompile(`^lxc[0-9a-f]+$`), true},
+	{"ve-", "veth", regexp.MustCompile(`^ve-`), true},
+	{"veth", "veth", regexp.MustCompile(`^veth`), false},
 }
 
 // pattern is what stands for them in a rule.
@@ -61,7 +63,7 @@ func (k *later) takes(r *Rule, l *snapshot.Link) bool {
 
 // laterToo adds to the drops of what comes in by networks of workloads the same for those that the same runtime makes later, with what is
 // let pass before. They are known by their kind and how their names begin; of those that are there only those that are closed already are among
-// them. The port of an SSH server is left out: one that is named so and is none would lock people out.
+// them. The port of an SSH server is left out where others name interfaces so too: people would be locked out.
 func (p *Plan) laterToo(s *snapshot.Snapshot, m *zones.Map) {
 	closed, passes := map[string]map[string]bool{}, map[string][]Rule{} // by what a rule is about: interfaces that a drop has, and what is let pass before
 	var drops []Rule
@@ -82,12 +84,13 @@ func (p *Plan) laterToo(s *snapshot.Snapshot, m *zones.Map) {
 	}
 	for i := range drops {
 		drop := &drops[i]
-		if !ofWorkloads(m, drop.Iif) || p.administers(&finding.Deny{Proto: drop.Proto, Port: drop.Port}, s) {
+		if !ofWorkloads(m, drop.Iif) {
 			continue
 		}
+		logins := p.administers(&finding.Deny{Proto: drop.Proto, Port: drop.Port}, s)
 		for j := range laters {
 			k := &laters[j]
-			if !k.made.MatchString(drop.Iif) {
+			if !k.made.MatchString(drop.Iif) || logins && !k.own {
 				continue
 			}
 			but := k.but(s, closed[drop.aboutAll()], drop.Oif)

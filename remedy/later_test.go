@@ -55,6 +55,15 @@ func TestLaterNetworks(t *testing.T) {
 	if p := make(finding.Deny{Zone: zones.Workload, Proto: "tcp", Port: 22}); len(p.Rules) == 0 || strings.Contains(p.Ruleset, "br-*") {
 		t.Errorf("SSH:\n%s", p.Ruleset)
 	}
+	for i := range s.Network.Links { // nobody names a bridge so but libvirt
+		if s.Network.Links[i].Name == "docker0" {
+			s.Network.Links[i].Name = "virbr0"
+		}
+	}
+	cfg[zones.Workload] = zones.Zone{Interfaces: []string{"virbr0"}}
+	if p := make(finding.Deny{Zone: zones.Workload, Proto: "tcp", Port: 22}); !strings.Contains(p.Ruleset, `iifname "virbr*" meta iifkind "bridge" tcp dport 22`) {
+		t.Errorf("SSH from libvirt's:\n%s", p.Ruleset)
+	}
 	if p := make(finding.Deny{Zone: zones.External, Proto: "tcp", Port: 2375}); len(p.Rules) == 0 || strings.Contains(p.Ruleset, "br-*") {
 		t.Errorf("another zone:\n%s", p.Ruleset)
 	}
