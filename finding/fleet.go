@@ -301,3 +301,28 @@ func (f *Fleet) Worst() (worst string, undecided, unjudged int) {
 	}
 	return worst, undecided, unjudged
 }
+
+// Found is how many findings of each severity count on the hosts that do, and how many answers are not known there.
+func (f *Fleet) Found() (found map[string]int, undecided int) {
+	found = map[string]int{}
+	for i := range f.Hosts {
+		if f.Hosts[i].State != Judged {
+			continue
+		}
+		undecided += f.Hosts[i].Unknown
+		for s, n := range f.Hosts[i].Findings {
+			found[s] += n
+		}
+	}
+	return found, undecided
+}
+
+// Columns are the hosts that were judged and count, in their order.
+func (f *Fleet) Columns() (names []string) {
+	for i := range f.Hosts {
+		if f.Hosts[i].State == Judged {
+			names = append(names, f.Hosts[i].Name)
+		}
+	}
+	return names
+}

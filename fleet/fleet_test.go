@@ -334,7 +334,7 @@ func TestFormats(t *testing.T) {
 		if f.Many == (code == exit.Usage) {
 			t.Errorf("%s: %d %s", f.Name, code, out)
 		}
-		mark := map[string]string{"json": `"verified": false`, "jsonl": `"verified":false`, "table": "not verified", "markdown": "Verified: `no:", "junit": `name="verified" value="no:`}[f.Name]
+		mark := map[string]string{"json": `"verified": false`, "jsonl": `"verified":false`, "table": "not verified", "html": "not verified: nobody", "markdown": "Verified: `no:", "junit": `name="verified" value="no:`}[f.Name]
 		if mark == "" {
 			mark = "no: nobody asked who signed it"
 		}

@@ -42,7 +42,7 @@ func openSinks(outs []reports.Output, r *Run) (list []*sink, err error) {
 		list = append(list, k)
 		k.many = reports.NewMany(k.to, o.Format.Name, k.options, r.one())
 		k.format = k.many.Renders()
-		k.keeps = k.format == "" && o.Format.Name != "table"
+		k.keeps = k.format == "" && !reports.Views(o.Format.Name)
 	}
 	return list, nil
 }

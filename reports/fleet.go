@@ -35,23 +35,11 @@ func writeFleet(w io.Writer, f *finding.Fleet, o Options) error {
 }
 
 func (p *page) fleetHead(f *finding.Fleet) {
-	found := map[string]int{}
-	for i := range f.Hosts {
-		if f.Hosts[i].State != finding.Judged {
-			continue
-		}
-		for s, n := range f.Hosts[i].Findings {
-			found[s] += n
-		}
-	}
-	worst, undecided, _ := f.Worst()
+	found, undecided := f.Found()
+	worst, _, _ := f.Worst()
 	c := finding.Counts{Findings: found, Unknown: undecided}
 	p.ends("", plural(f.Counts.Hosts, "host"), bold, result(&c), colors[worst])
-	text := fmt.Sprintf("%d judged · %d missing · %d refused · %d verified", f.Counts.Judged, f.Counts.Missing, f.Counts.Refused, f.Counts.Verified)
-	if f.Counts.Older > 0 {
-		text += " · " + plural(f.Counts.Older, "older snapshot") + " that do not count"
-	}
-	p.wrapped("", text, dim)
+	p.wrapped("", fleetFacts(f), dim)
 }
 
 // unjudged lists the hosts of which nothing is known.
@@ -129,12 +117,7 @@ func (p *page) fleetHosts(f *finding.Fleet) {
 
 // fleetChecks lists the checks that are unknown or failed on some host: with few hosts a column for each, with many their names.
 func (p *page) fleetChecks(f *finding.Fleet) {
-	var columns []string
-	for i := range f.Hosts {
-		if f.Hosts[i].State == finding.Judged {
-			columns = append(columns, f.Hosts[i].Name)
-		}
-	}
+	columns := f.Columns()
 	wide := len(columns)*3 <= p.o.Width-52 && len(columns) <= maxColumns && !repeated(columns)
 	p.line("")
 	var head strings.Builder
@@ -180,8 +163,8 @@ func repeated(names []string) bool {
 	return false
 }
 
-// marks are the answers of a check, a column for each host.
-func (p *page) marks(c *finding.FleetCheck, columns []string) string {
+// marksOf are the answers of a check on each host.
+func marksOf(c *finding.FleetCheck, columns []string) []string {
 	mark := map[string]string{}
 	for _, part := range []struct {
 		sign  string
@@ -198,10 +181,19 @@ func (p *page) marks(c *finding.FleetCheck, columns []string) string {
 			mark[h] = "?"
 		}
 	}
+	list := make([]string, len(columns))
+	for i, h := range columns {
+		list[i] = mark[h]
+	}
+	return list
+}
+
+// marks are the answers of a check, a column for each host.
+func (p *page) marks(c *finding.FleetCheck, columns []string) string {
 	var line strings.Builder
-	for _, h := range columns {
-		m := fmt.Sprintf("%3s", mark[h])
-		switch mark[h] {
+	for _, mark := range marksOf(c, columns) {
+		m := fmt.Sprintf("%3s", mark)
+		switch mark {
 		case "F", "F?":
 			m = p.paint(colors[c.Severity], m)
 		case "?":

@@ -117,8 +117,11 @@ type tableRow struct {
 	rank    int
 }
 
-// writeHTML writes a report as one page that asks for nothing else: no script, no request.
+// writeHTML writes a report as one page that asks for nothing else: no script, no request. Those of several hosts are a view of all.
 func writeHTML(w io.Writer, list []*finding.Report, _ Options) error {
+	if len(list) > 1 {
+		return writeFleetHTML(w, viewOf(list))
+	}
 	m := threatmodel.New(list[0])
 	d := m.Draw()
 	p := newDocument(m)

@@ -18,6 +18,9 @@ type Many struct {
 	n      int
 }
 
+// Views says whether a format shows what came of many hosts without their reports.
+func Views(format string) bool { return format == "table" || format == "html" }
+
 // NewMany writes in a format. With one the report of a single host is written as it is.
 func NewMany(w io.Writer, format string, o Options, one bool) *Many {
 	return &Many{w: w, format: format, o: o, one: one}
@@ -78,6 +81,8 @@ func (m *Many) End(f *finding.Fleet) error {
 			}
 		}
 		return writeFleet(m.w, f, m.o)
+	case "html":
+		return writeFleetHTML(m.w, f)
 	}
 	return nil
 }

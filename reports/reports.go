@@ -51,7 +51,7 @@ func Formats() []Format {
 		{"gitlab", writeGitLab, false},
 		{"ocsf", writeOCSF, true},
 		{"openreports", writeOpenReports, false},
-		{"html", writeHTML, false},
+		{"html", writeHTML, true},
 		{"svg", writeSVG, false},
 		{"mermaid", writeMermaid, false},
 		{"dot", writeDOT, false},
