@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"unsafe"
 
@@ -20,24 +21,25 @@ import (
 
 // Commands and places of programs of bpf(2) (include/uapi/linux/bpf.h).
 const (
-	bpfProgNextID  = 11
-	bpfProgFDByID  = 13
-	bpfObjectInfo  = 15
-	bpfProgQuery   = 16
-	bpfLinkFDByID  = 30
-	bpfLinkNextID  = 31
-	bpfEffective   = 1 // BPF_F_QUERY_EFFECTIVE
-	bpfNetfilter   = 10
-	bpfSkLookup    = 36
-	tcxIngress     = 46
-	tcxEgress      = 47
-	netkitPrimary  = 54
-	netkitPeer     = 55
-	maxPrograms    = 64     // that one place is asked for
-	maxBPFLinks    = 10_000 // that are looked at
-	maxBPFPrograms = 10_000 // that are looked at
-	progInfoName   = 64     // of struct bpf_prog_info
-	programNameLen = 16
+	bpfProgNextID    = 11
+	bpfProgFDByID    = 13
+	bpfObjectInfo    = 15
+	bpfProgQuery     = 16
+	bpfLinkFDByID    = 30
+	bpfLinkNextID    = 31
+	bpfEffective     = 1 // BPF_F_QUERY_EFFECTIVE
+	bpfNetfilter     = 10
+	bpfFlowDissector = 17
+	bpfSkLookup      = 36
+	tcxIngress       = 46
+	tcxEgress        = 47
+	netkitPrimary    = 54
+	netkitPeer       = 55
+	maxPrograms      = 64     // that one place is asked for
+	maxBPFLinks      = 10_000 // that are looked at
+	maxBPFPrograms   = 10_000 // that are looked at
+	progInfoName     = 64     // of struct bpf_prog_info
+	programNameLen   = 16
 )
 
 // bpf is bpf(2), with an attribute of 64 bytes.
@@ -189,6 +191,13 @@ func (s *Scan) netPrograms(ns *os.File) (list []snapshot.Program) {
 	for _, name := range names {
 		list = append(list, snapshot.Program{Kind: snapshot.ProgramSkLookup, Name: name})
 	}
+	names, err = s.dissectors(ns)
+	if err != nil {
+		list = append(list, snapshot.Program{Kind: snapshot.ProgramFlowDissector, Unread: err.Error()})
+	}
+	for _, name := range names {
+		list = append(list, snapshot.Program{Kind: snapshot.ProgramFlowDissector, Name: name})
+	}
 	more, err := s.netfilterPrograms()
 	if err != nil {
 		list = append(list, snapshot.Program{Kind: snapshot.ProgramNetfilter, Unread: err.Error()})
@@ -196,7 +205,23 @@ func (s *Scan) netPrograms(ns *os.File) (list []snapshot.Program) {
 	return append(list, more...)
 }
 
-func (s *Scan) lookupPrograms(ns *os.File) ([]string, error) {
+func (s *Scan) lookupPrograms(ns *os.File) ([]string, error) { return s.programsOf(ns, bpfSkLookup) }
+
+// dissectors are the programs that read protocols and ports: that of the init's namespace does it for all (__skb_flow_dissect).
+func (s *Scan) dissectors(ns *os.File) ([]string, error) {
+	names, err := s.programsOf(ns, bpfFlowDissector)
+	if first, oerr := s.Host.OpenNS("/proc/1/ns/net", 0); oerr == nil {
+		defer first.Close()
+		if more, oerr := programsAt(uint32(first.Fd()), bpfFlowDissector, 0); oerr == nil {
+			names = append(names, more...)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names), err
+}
+
+// programsOf are those at a place of a network namespace; nil is the host's own.
+func (s *Scan) programsOf(ns *os.File, place uint32) ([]string, error) {
 	if ns == nil {
 		own, err := s.enter(&s.netns()[0])
 		if err != nil {
@@ -205,7 +230,7 @@ func (s *Scan) lookupPrograms(ns *os.File) ([]string, error) {
 		defer own.Close()
 		ns = own
 	}
-	return programsAt(uint32(ns.Fd()), bpfSkLookup, 0)
+	return programsAt(uint32(ns.Fd()), place, 0)
 }
 
 // netfilterPrograms are those of all namespaces, which are asked for once.

@@ -118,6 +118,24 @@ func asked(t *testing.T, args ...string) string {
 	return answer.Verdict
 }
 
+// startServer serves port 443 of both families in a network namespace, until what it returns is called.
+func startServer(t *testing.T, ns string) (end func()) {
+	t.Helper()
+	const code = "import socket; s=socket.create_server(('::', 443), family=socket.AF_INET6, dualstack_ipv6=True)\nwhile 1: s.accept()[0].close()"
+	server := exec.Command("ip", "netns", "exec", ns, "python3", "-c", code)
+	server.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if !bed.Until(func() bool { return gets(ns, "127.0.0.1:443") }) {
+		t.Fatal("the server does not start")
+	}
+	return func() {
+		_ = server.Process.Kill()
+		_ = server.Wait()
+	}
+}
+
 // gets says whether a connection from a network namespace comes to be.
 func gets(ns, to string) bool {
 	host, port, _ := net.SplitHostPort(to)
@@ -132,12 +150,7 @@ func TestAddressesOfUnits(t *testing.T) {
 	}
 	cgroupScene(t)
 	for _, ns := range []string{"e", "m"} {
-		server := exec.Command("ip", "netns", "exec", ns, "python3", "-c", "import socket; s=socket.create_server(('::', 443), family=socket.AF_INET6, dualstack_ipv6=True)\nwhile 1: s.accept()[0].close()")
-		server.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-		if err := server.Start(); err != nil {
-			t.Fatal(err)
-		}
-		bed.Until(func() bool { return gets(ns, "127.0.0.1:443") })
+		defer startServer(t, ns)()
 	}
 	const any = "any"
 	top := unified(t)
@@ -224,12 +237,7 @@ func TestCgroupsInRules(t *testing.T) {
 	slice := newCgroup(t, "/sys/fs/cgroup", fmt.Sprintf("rfr%d.slice", time.Now().UnixNano()))
 	unit, other := newCgroup(t, slice, "a.service"), newCgroup(t, slice, "b.service")
 	name := strings.TrimPrefix(slice, "/sys/fs/cgroup/")
-	server := exec.Command("ip", "netns", "exec", "e", "python3", "-c", "import socket; s=socket.create_server(('::', 443), family=socket.AF_INET6, dualstack_ipv6=True)\nwhile 1: s.accept()[0].close()")
-	server.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := server.Start(); err != nil {
-		t.Fatal(err)
-	}
-	bed.Until(func() bool { return gets("e", "127.0.0.1:443") })
+	defer startServer(t, "e")()
 	for port, cgroup := range map[string]string{"21": unit, "22": other} {
 		within(t, cgroup, func() {
 			l, err := net.Listen("tcp", "0.0.0.0:"+port)
@@ -286,12 +294,7 @@ func TestProgramsOfCgroupsThatAreNotKnown(t *testing.T) {
 	}
 	cgroupScene(t)
 	top := unified(t)
-	server := exec.Command("ip", "netns", "exec", "e", "python3", "-m", "http.server", "443")
-	server.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := server.Start(); err != nil {
-		t.Fatal(err)
-	}
-	bed.Until(func() bool { return gets("e", "127.0.0.1:443") })
+	defer startServer(t, "e")()
 	refuse := []op{{0xb7, 0, 0, 0, 0}, {0x95, 0, 0, 0, 0}}
 	steered := newCgroup(t, top, fmt.Sprintf("rf%d.slice", time.Now().UnixNano()))
 	onCgroup(t, steered, 10, loadProgram(t, 18, 10, "refuse", refuse))

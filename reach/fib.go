@@ -47,6 +47,7 @@ type fib struct {
 	kinds       []part // whole, of the kinds of its routes alone
 	tunnels     bool   // a route takes packets another way (snapshot.Route.Bypasses)
 	customLocal bool   // somebody added a route of type local (fib_has_custom_local_routes)
+	dissected   bool   // a program reads the protocol and the ports that rules ask for (fib4_rules_early_flow_dissect)
 	policy      bool   // rules beyond local, main, default: a lookup depends on more than the address
 }
 
@@ -57,7 +58,7 @@ func newFib(n *snapshot.Network, v4 bool) *fib {
 	if v4 {
 		fam = 4
 	}
-	f := &fib{v4: v4, tables: map[int][]part{}, byType: map[int][]part{}}
+	f := &fib{v4: v4, dissected: n.Dissector() != "", tables: map[int][]part{}, byType: map[int][]part{}}
 	for _, r := range n.Rules {
 		if r.Family != fam {
 			continue
@@ -275,7 +276,7 @@ func (f *fib) selects(r *snapshot.PolicyRule, c cube, iif string, transport bool
 	if r.Iif != "" && r.Iif != iif || r.Oif != "" || r.Tos != 0 || byTransport && !transport {
 		return nil, []cube{c}
 	}
-	unsure := r.Other || r.Action == "goto"
+	unsure := r.Other || r.Action == "goto" || byTransport && f.dissected
 	if r.UIDs != nil {
 		if by := c.by.IDs(); by != nil && (by.UID < r.UIDs.First || by.UID > r.UIDs.Last) {
 			return nil, []cube{c}
@@ -297,7 +298,7 @@ func (f *fib) selects(r *snapshot.PolicyRule, c cube, iif string, transport bool
 			return nil, []cube{c}
 		}
 	}
-	if r.IPProto != 0 && !c.sets[fProto].contains(num(uint64(r.IPProto))) {
+	if r.IPProto != 0 && !f.dissected && !c.sets[fProto].contains(num(uint64(r.IPProto))) {
 		return nil, []cube{c}
 	}
 	yes = []cube{c}
@@ -315,10 +316,10 @@ func (f *fib) selects(r *snapshot.PolicyRule, c cube, iif string, transport bool
 	if p, err := netip.ParsePrefix(r.Dst); err == nil {
 		narrow(fDaddr, prefixSet(p))
 	}
-	if r.Sport != [2]int{} && !ipsec {
+	if r.Sport != [2]int{} && !ipsec && !f.dissected {
 		narrow(fSport, span(num(uint64(r.Sport[0])), num(uint64(r.Sport[1]))))
 	}
-	if r.Dport != [2]int{} && !ipsec {
+	if r.Dport != [2]int{} && !ipsec && !f.dissected {
 		narrow(fDport, span(num(uint64(r.Dport[0])), num(uint64(r.Dport[1]))))
 	}
 	if unsure {

@@ -12,11 +12,12 @@ type Program struct {
 	Priority int    `json:"priority,omitempty"`
 }
 
-// Kinds of programs: one that chooses the socket of what is delivered, also where none listens, and one that drops or lets pass at a hook of
-// netfilter.
+// Kinds of programs: one that chooses the socket of what is delivered, also where none listens, one that drops or lets pass at a hook of netfilter,
+// and one that reads the protocol and the ports by which policy rules of routing go.
 const (
-	ProgramSkLookup  = "sk_lookup"
-	ProgramNetfilter = "netfilter"
+	ProgramSkLookup      = "sk_lookup"
+	ProgramNetfilter     = "netfilter"
+	ProgramFlowDissector = "flow_dissector"
 )
 
 // String is the program for people.
@@ -29,7 +30,7 @@ func (p *Program) String() string {
 
 func checkPrograms(list []Program, path string) error {
 	for i, p := range list {
-		if err := oneOf(p.Kind, []string{ProgramSkLookup, ProgramNetfilter}, "%s[%d].kind", path, i); err != nil {
+		if err := oneOf(p.Kind, []string{ProgramSkLookup, ProgramNetfilter, ProgramFlowDissector}, "%s[%d].kind", path, i); err != nil {
 			return err
 		}
 	}
@@ -37,9 +38,14 @@ func checkPrograms(list []Program, path string) error {
 }
 
 // LookupProgram is the name of a program that chooses the socket of what is delivered, or empty.
-func (n *Network) LookupProgram() string {
+func (n *Network) LookupProgram() string { return n.programOf(ProgramSkLookup) }
+
+// Dissector is the name of a program that reads the protocol and the ports of packets, or empty.
+func (n *Network) Dissector() string { return n.programOf(ProgramFlowDissector) }
+
+func (n *Network) programOf(kind string) string {
 	for _, p := range n.Programs {
-		if p.Kind == ProgramSkLookup {
+		if p.Kind == kind {
 			return p.String()
 		}
 	}

@@ -208,6 +208,8 @@ func (w *walk) ruleMatches(p *policy, fl *flow) bool {
 	if l := w.links[fl.oif]; l != nil {
 		oif = l.Name
 	}
+	// Of what the host sends itself nothing is dissected.
+	dissected := (p.IPProto != 0 || p.Sport != [2]int{} || p.Dport != [2]int{}) && !fl.ours && w.snap.Network.Dissector() != ""
 	switch {
 	case p.UIDs != nil && (!fl.ours || w.p.By.IDs() != nil) && !fl.by(w.p.By, p.UIDs):
 		return false
@@ -219,6 +221,7 @@ func (w *walk) ruleMatches(p *policy, fl *flow) bool {
 		return false
 	case p.Tos != 0:
 		return false
+	case dissected:
 	case p.IPProto != 0 && p.IPProto != int(fl.proto):
 		return false
 	case (p.Sport != [2]int{} || p.Dport != [2]int{}) && (fl.proto == 50 || fl.proto == 51): // proto_ports_offset
@@ -237,10 +240,10 @@ func (w *walk) ruleMatches(p *policy, fl *flow) bool {
 	if fl.mark.unk&mask != 0 {
 		return w.choose(2, nil, "the packet's mark, which a routing policy rule asks for") == 1
 	}
-	if p.UIDs != nil && fl.ours && w.p.By == nil {
+	if p.UIDs != nil && fl.ours && w.p.By.IDs() == nil {
 		return w.choose(2, nil, "who sends, whom a routing policy rule asks for") == 1
 	}
-	return true
+	return !dissected || w.choose(2, nil, "the program "+w.snap.Network.Dissector()+" reads the protocol and the ports that a routing policy rule asks for") == 1
 }
 
 // lookupTable finds the best route of one table. A throw route ends the search in it.
