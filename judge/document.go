@@ -384,6 +384,7 @@ type DocWorkload struct {
 	LatentCaps       []string `json:"latentCaps"` // that it would have by such a program
 	GainsBy          string   `json:"gainsBy"`    // the program by which it gets more than it has, "" if it has it
 	NetAdminOverHost bool     `json:"netAdminOverHost"`
+	Kernel           string   `json:"kernel"` // the program that is the kernel of what runs in it (gVisor): its capabilities are not the workload's
 	Seccomp          int      `json:"seccomp"`
 	NoNewPrivs       bool     `json:"noNewPrivs"`
 	LSM              string   `json:"lsm"`

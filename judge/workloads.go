@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"math/bits"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -108,6 +109,9 @@ func (b *builder) workload(p *snapshot.Process, why string) DocWorkload {
 		CapText: capText(mask, full != 0 && mask&full == full),
 		Latent:  full != 0 && latent&full == full && mask&full != full, LatentCaps: capList(latent &^ mask), GainsBy: p.SetUID,
 		Seccomp: p.Seccomp, NoNewPrivs: p.NoNewPrivs, LSM: p.LSM,
+	}
+	if path.Base(p.Exe) == "runsc" && p.ExeWord.Trusted() && p.Seccomp == 2 { // the sentry of gVisor: system calls of the workload end in it
+		w.Kernel = "gVisor"
 	}
 	// ns_capable(): a capability is over the network namespace only for the user namespace that owns
 	// it, or one above; a user namespace inside a container shows all bits and has no power outside.

@@ -19,7 +19,8 @@ package ringfence.capability.host_takeover_capability_in_workload
 
 finding contains {
 	"resource": {"kind": "workload", "key": w.key},
-	"message": sprintf("%s can take over the host with %s", [w.name, concat(", ", bad)]),
+	"message": sprintf("%s can take over the host with %s", [_who(w), concat(", ", bad)]),
+	"severity": _severity(w),
 	"evidence": [sprintf("%s (%s): has %s in the initial user namespace%s", [w.name, w.process, w.capText, _by(w)])],
 	"remediation": [{"kind": "config", "text": sprintf("run %s with --cap-drop ALL and only the capabilities that it needs", [w.name])}],
 } if {
@@ -29,6 +30,15 @@ finding contains {
 	bad := _takeover(w)
 	count(bad) > 0
 }
+
+# Of a workload whose system calls end in a kernel of its own, the capabilities are that kernel's.
+_who(w) := sprintf("whoever breaks out of %s in %s", [w.kernel, w.name]) if {
+	w.kernel != ""
+} else := w.name
+
+_severity(w) := "medium" if {
+	w.kernel != ""
+} else := "critical"
 
 unknown contains {
 	"resource": {"kind": "workload", "key": w.key},

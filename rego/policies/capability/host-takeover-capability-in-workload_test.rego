@@ -36,3 +36,5 @@ test_what_a_program_of_root_would_give_is_unknown if {
 	count(check.unknown) == 1 with input as _doc({"uid": 1000, "latentCaps": ["sys_ptrace"], "hostPID": true})
 	count(check.unknown) == 0 with input as _doc({"uid": 1000, "latentCaps": ["sys_admin"], "hostUser": false})
 }
+
+test_gvisor_is_medium if {f.severity | some f in check.finding} == {"medium"} with input as _doc({"caps": ["sys_admin"], "kernel": "gVisor"})

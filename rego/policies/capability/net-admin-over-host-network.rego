@@ -19,12 +19,22 @@ package ringfence.capability.net_admin_over_host_network
 
 finding contains {
 	"resource": {"kind": "workload", "key": w.key},
-	"message": sprintf("%s can rewrite the packet filter of the host", [w.name]),
+	"message": sprintf("%s can rewrite the packet filter of the host", [_who(w)]),
+	"severity": _severity(w),
 	"evidence": [sprintf("%s (%s): has %s, network namespace of the host", [w.name, w.process, w.capText])],
 	"remediation": [{"kind": "config", "text": sprintf("run %s without NET_ADMIN or without the host network", [w.name])}],
 } if {
 	some w in input.workloads
 	w.netAdminOverHost
 }
+
+# Of a workload whose system calls end in a kernel of its own, the capabilities are that kernel's.
+_who(w) := sprintf("whoever breaks out of %s in %s", [w.kernel, w.name]) if {
+	w.kernel != ""
+} else := w.name
+
+_severity(w) := "medium" if {
+	w.kernel != ""
+} else := "critical"
 
 not_applicable := "no workload runs" if count(input.workloads) == 0

@@ -14,3 +14,5 @@ _doc(change) := {"workloads": [object.union(_base, change)], "containers": []}
 test_default_passes if count(check.finding) == 0 with input as _doc({})
 
 test_net_admin_over_the_host_fails if count(check.finding) == 1 with input as _doc({"netAdminOverHost": true})
+
+test_gvisor_is_medium if {f.severity | some f in check.finding} == {"medium"} with input as _doc({"netAdminOverHost": true, "kernel": "gVisor"})
