@@ -39,6 +39,7 @@ func RunReplica(ctx context.Context, job *Job, read func(context.Context) (*rule
 	if res.Entered, err = r.TryUnfound(answered(job.Probes), res.Before); err != nil {
 		return nil, err
 	}
+	job.Probes = worthWaiting(job.Probes, res.Before)
 	if res.After, err = b.round(ctx, false, trialOf(job.Plan, time.Hour)); err != nil {
 		return nil, err
 	}
@@ -60,6 +61,15 @@ func RunReplica(ctx context.Context, job *Job, read func(context.Context) (*rule
 		return nil, fmt.Errorf("read back: a table is missing")
 	}
 	return res, nil
+}
+
+// worthWaiting are the probes with those told as unanswered that nobody answered before: they are not waited for again.
+func worthWaiting(list []replica.Probe, before map[int]string) []replica.Probe {
+	list = slices.Clone(list)
+	for i := range list {
+		list[i].Answered = list[i].Answered && before[list[i].ID] == replica.Open
+	}
+	return list
 }
 
 // answered are probes that are sent once more where no answer came.
@@ -129,7 +139,7 @@ func (b *bench) round(ctx context.Context, all bool, plan change) (map[int]strin
 		if p.Answered || !b.job.Counts {
 			half = 0
 		}
-		p.Answered = p.Answered || all
+		p.Answered = p.Answered || all && p.Arrives
 		halves[half] = append(halves[half], p)
 	}
 	out := map[int]string{}
