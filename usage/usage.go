@@ -117,8 +117,9 @@ func contradiction(c *cobra.Command) error {
 }
 
 // Strict has every flag of a command and of those below it refuse to be given twice with another value, if it is no list, to be
-// given empty, and to be given with another that contradicts it. It comes after all flags were defined.
-func Strict(c *cobra.Command) {
+// given empty, and to be given with another that contradicts it. A shell offers what values knows of what help calls a value. It
+// comes after all flags were defined.
+func Strict(c *cobra.Command, values func(name string) []string) {
 	c.SetFlagErrorFunc(explain)
 	seen := map[*pflag.Flag]bool{}
 	wrap := func(f *pflag.Flag) {
@@ -140,6 +141,7 @@ func Strict(c *cobra.Command) {
 		if c.PreRunE == nil && c.RunE != nil {
 			c.PreRunE = func(c *cobra.Command, _ []string) error { return contradiction(c) }
 		}
+		complete(c, values)
 		c.PersistentFlags().VisitAll(wrap)
 		c.LocalFlags().VisitAll(wrap)
 		for _, below := range c.Commands() {

@@ -23,7 +23,7 @@ func program() *cobra.Command {
 	do := &cobra.Command{Use: "apply [ID]", Short: "s", Args: Args("[ID]"), RunE: func(*cobra.Command, []string) error { return nil }}
 	Choice(do, &format, "format", "f", []string{"text", "json"}, "text or json")
 	Length(do, &wait, "wait", "how long")
-	do.Flags().StringVar(&file, "file", "", "")
+	do.Flags().StringVar(&file, "file", "", "a `thing`")
 	do.Flags().StringArrayVarP(&list, "output", "o", nil, "")
 	do.Flags().IntVar(&port, "port", 0, "")
 	do.Flags().BoolVarP(&quiet, "quiet", "q", false, "")
@@ -36,7 +36,7 @@ func program() *cobra.Command {
 	sub.AddCommand(do, show, none, look)
 	root.AddCommand(Group(sub))
 	root.SetHelpCommand(Help())
-	Strict(Group(root))
+	Strict(Group(root), func(name string) []string { return map[string][]string{"ID": {"one", "two"}, "thing": {"f1"}}[name] })
 	return root
 }
 
@@ -103,14 +103,24 @@ func TestCallsThatAreRight(t *testing.T) {
 	}
 }
 
-// TestValuesAreCompleted: a shell is told what a flag can be.
+// TestValuesAreCompleted: a shell is told what a flag or an argument can be, and else looks for files.
 func TestValuesAreCompleted(t *testing.T) {
-	c := program()
-	var out bytes.Buffer
-	c.SetOut(&out)
-	c.SetArgs([]string{"__complete", "fix", "apply", "--format", ""})
-	if err := c.Execute(); err != nil || !strings.HasPrefix(out.String(), "text\njson\n") {
-		t.Errorf("%v %s", err, &out)
+	for line, want := range map[string]string{
+		"fix apply --format":  "text\njson\n:4\n",
+		"fix apply --file":    "f1\n:4\n",
+		"fix apply --output":  ":0\n",
+		"fix show":            "one\ntwo\n:4\n",
+		"fix show one":        ":0\n",
+		"fix look --snapshot": ":0\n",
+	} {
+		c := program()
+		var out bytes.Buffer
+		c.SetOut(&out)
+		c.SetErr(new(bytes.Buffer))
+		c.SetArgs(append(append([]string{"__complete"}, strings.Fields(line)...), ""))
+		if err := c.Execute(); err != nil || out.String() != want {
+			t.Errorf("%s: %v %q, want %q", line, err, &out, want)
+		}
 	}
 }
 

@@ -59,7 +59,7 @@ func (e *env) root() *cobra.Command {
 			usage.Group(c)
 		}
 	}
-	usage.Strict(usage.Group(root))
+	usage.Strict(usage.Group(root), audit.Completions)
 	return root
 }
 
