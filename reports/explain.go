@@ -35,11 +35,17 @@ func Explain(r *finding.Report, which string) (string, error) {
 	default:
 		return "", fmt.Errorf("%d findings begin with %q: give more of the fingerprint", len(found), which)
 	}
+	if flag := madeBy[strings.SplitN(which, "/", 2)[0]]; flag != "" {
+		return "", fmt.Errorf("no check and no finding %q: audit %s FILE makes it; write the report with -f json, and explain it with --report", which, flag)
+	}
 	if near := words.Nearest(which, ids); near != "" {
 		return "", fmt.Errorf("no check and no finding %q: did you mean %s?", which, near)
 	}
 	return "", fmt.Errorf("no check and no finding %q: checks list names the checks, audit -f json has the fingerprints", which)
 }
+
+// madeBy are the flags of audit that make results of an area of their own.
+var madeBy = map[string]string{"model": "--model", "waiver": "--waivers", "assumption": "--assumptions"}
 
 func explanation(r *finding.Report, res *finding.Result, only *finding.Finding) string {
 	var b strings.Builder
