@@ -100,6 +100,25 @@ func TestZonesOfConntrack(t *testing.T) {
 	}
 }
 
+// TestNothingIsProtected: where there is no policy of IPsec no packet is protected by it, whatever rule asks.
+func TestNothingIsProtected(t *testing.T) {
+	if !bed.Alone(t) {
+		return
+	}
+	cgroupScene(t)
+	l, err := net.Listen("tcp", "0.0.0.0:22")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for _, asks := range []string{"meta secpath missing", "meta secpath exists", "ipsec in reqid 1", "ipsec in reqid != 1"} {
+		bed.Shell(t, "nft -f - <<'E'\n%s\nE", fmt.Sprintf("flush ruleset\ntable inet f {\nchain i { type filter hook input priority 0; policy drop; ct state established accept; %s tcp dport 22 accept\n}\n}", asks))
+		if got, want := askedFor(t, "203.0.113.1:22"), verdictOf(gets("e", "203.0.113.1:22")); got != want {
+			t.Errorf("%s: %s, in truth %s", asks, got, want)
+		}
+	}
+}
+
 // TestTranslatedOnABridge: with br_netfilter, what a rule gives another destination on the bridge that it came in by is switched there and not routed:
 // isolated ports and the sender's own are not on its way.
 func TestTranslatedOnABridge(t *testing.T) {

@@ -353,6 +353,8 @@ func (m *machine) rareExpr(c *ruleset.Chain, r *ruleset.Rule, e *ruleset.Expr, s
 	case e.More().Objref != nil:
 		matched, missed := m.objref(c, r, e.More().Objref, st)
 		return nil, matched, missed
+	case e.More().Xfrm != nil && m.unprotected(): // nft_xfrm_eval
+		return nil, nil, []cube{st.cube}
 	case e.More().Synproxy != nil && !st.cube.sets[fProto].contains(num(packet.TCP)):
 		return nil, nil, []cube{st.cube}
 	default:

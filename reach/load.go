@@ -184,6 +184,10 @@ func (m *machine) meta(c *cube, key uint32) value {
 		if m.by.IDs() != nil {
 			return constant(host32(map[bool]uint32{true: m.by.UID, false: m.by.GID}[key == ruleset.MetaSkuid]))
 		}
+	case ruleset.MetaSecpath:
+		if m.unprotected() {
+			return constant([]byte{0})
+		}
 	case ruleset.MetaPkttype:
 		return constant([]byte{byte(m.frame(c))})
 	}

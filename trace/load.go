@@ -46,6 +46,10 @@ func (w *walk) meta(o *op) verdict {
 	case ruleset.MetaSecmark:
 		return w.unknownReg(o.dreg, 4, "the security mark")
 	case ruleset.MetaSecpath:
+		if unprotected(w.snap) {
+			g.put8(o.dreg, 0)
+			return vNext
+		}
 		return w.unknownReg(o.dreg, 1, "whether the packet came through IPsec")
 	case ruleset.MetaPkttype:
 		g.put8(o.dreg, s.pkttype)

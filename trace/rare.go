@@ -63,6 +63,8 @@ func (w *walk) slow(o *op, r *rule) verdict {
 		return w.quota(e.More().Quota, r)
 	case e.More().Connlimit != nil:
 		return w.connlimit(e.More().Connlimit, r)
+	case e.More().Xfrm != nil && unprotected(w.snap): // nft_xfrm_eval
+		return vNo
 	case e.More().Osf != nil, e.More().Xfrm != nil:
 		return w.maybe(r, e.Name+" depends on more than the packet")
 	case e.More().Synproxy != nil && w.skb.proto != packet.TCP:
