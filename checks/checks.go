@@ -66,7 +66,7 @@ func Collectors() []Collector {
 		{
 			Name: "listeners", Doc: "listening and bound sockets of every network namespace",
 			Needs:   "CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_SYS_ADMIN and CAP_NET_ADMIN",
-			Reads:   "sock_diag(7) in each network namespace; who holds a socket, by the links in /proc/PID/fd",
+			Reads:   "sock_diag(7) in each network namespace; who holds a socket, by the links in /proc/PID/fd; cgroups, and by bpf(2) their programs and the maps of those of systemd",
 			Word:    "the kernel's",
 			Collect: collectListeners, merge: func(d, s *snapshot.Snapshot) { d.Listeners = s.Listeners },
 		},
