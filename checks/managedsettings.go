@@ -302,15 +302,44 @@ func ofLoopback(key string, f []string) bool {
 }
 
 // prometheusSettings are remoteCommands: whether who connects may stop it or delete what it keeps (--web.enable-lifecycle, -admin-api).
-func prometheusSettings(_ *Scan, p *process) map[string]snapshot.Fact {
+func prometheusSettings(s *Scan, p *process) map[string]snapshot.Fact {
 	on := "no"
 	for _, f := range []string{"--web.enable-admin-api", "--web.enable-lifecycle"} {
 		if hasFlag(p.argv, f) {
 			on = f
 		}
 	}
-	if p.cut && on == "no" {
+	switch {
+	case p.cut && on == "no":
 		return unreadSettings(errCutArgs, "remoteCommands")
+	case on == "no":
+	default:
+		asks, err := s.prometheusAsks(p)
+		if err != nil {
+			return unreadSettings(err, "remoteCommands")
+		}
+		if asks {
+			on = "no"
+		}
 	}
 	return given(map[string]string{"remoteCommands": on})
+}
+
+// prometheusAsks says whether the web configuration of Prometheus asks who comes, by a password or a certificate. It is read again for each
+// request (exporter-toolkit).
+func (s *Scan) prometheusAsks(p *process) (bool, error) {
+	file := argument(p.argv, "--web.config.file")
+	if file == "" {
+		return false, nil
+	}
+	b, _, err := s.readNamed(p, file)
+	if err != nil {
+		return false, err
+	}
+	var m map[string]any
+	if len(b) > maxYAML || yaml.Unmarshal(b, &m) != nil {
+		return false, fmt.Errorf("%s: %w", file, errMalformed)
+	}
+	users, _ := valueAt(m, "basic_auth_users").(map[string]any)
+	return len(users) > 0 || valueAt(m, "tls_server_config", "client_auth_type") == "RequireAndVerifyClientCert", nil
 }
