@@ -213,6 +213,10 @@ func valueAt(m map[string]any, keys ...string) any {
 var authFiles = map[string]func(f *agentFiles, named []string) (string, error){
 	"jupyter":     jupyterAuth,
 	"code-server": codeServerAuth,
+	"node-red":    nodeRedAuth,
+	"claude-code-router": func(f *agentFiles, _ []string) (string, error) {
+		return f.key([]string{path.Join(f.home(), ".claude-code-router/config.json")}, "token", []string{"APIKEY"})
+	},
 	"vllm": func(f *agentFiles, named []string) (string, error) {
 		return f.key(named, authSome, []string{"api_key"})
 	},

@@ -32,6 +32,13 @@ func TestRecognisedByWhatRuns(t *testing.T) {
 		{"/usr/bin/node", "node|/x/node_modules/.bin/playwright-mcp|--headless", ""},               // over its standard input
 		{"/usr/bin/node", "node|/x/node_modules/.bin/playwright-mcp|--config|/srv/pw.json", "mcp"}, // its port can be there
 		{"/usr/bin/uv", "uvx|--from|mcpo@latest|mcpo|--port|8000", "mcp"},
+		{"/usr/bin/node", "node|/x/.bin/context7-mcp|--transport|http|--port|3005", "mcp"},
+		{"/usr/bin/node", "npx|-y|@upstash/context7-mcp@latest|--transport|http", "mcp"},
+		{"/usr/bin/node", "node|/x/.bin/context7-mcp", ""}, // over its standard input
+		{"/usr/bin/node", "node|/x/.bin/context7-mcp|--transport|stdio", ""},
+		{"/usr/bin/node", "node|/x/.bin/langgraphjs|dev|--host|0.0.0.0", "langgraph"},
+		{"/usr/bin/node", "node-red", "node-red"},
+		{"/usr/bin/node", "node|/x/.bin/ccr|start", "claude-code-router"},
 		{"/usr/bin/node", "npm exec supergateway --stdio npx -y some-mcp --port 8700", "supergateway"},
 		{"/usr/bin/node", "node|/x/node_modules/supergateway/dist/index.js|--stdio|npx -y some-mcp", "supergateway"},
 		{"/usr/bin/node", "node|/x/node_modules/.bin/mcp-proxy|--port|8710|--|npx|some-mcp", "mcp-proxy"},
@@ -222,6 +229,39 @@ func TestAgentsThatServe(t *testing.T) {
 		a := s.recognise(p, patterns, new(Outcome))
 		if a == nil || a.Runtime != c.runtime || a.Kind != c.kind || !slices.Contains([]string{a.Auth.Value, a.DefaultAuth}, c.auth) || a.Auth.Value != "" && a.Auth.Value != c.auth {
 			t.Errorf("%s: %+v, want %s %s %s", c.line, a, c.runtime, c.kind, c.auth)
+		}
+	}
+}
+
+// TestNodeRED: it asks nobody unless its settings have adminAuth (node-red 4 of npm: /flows answered 200); comments of the file that it brings are none.
+func TestNodeRED(t *testing.T) {
+	_, patterns, err := loadPatterns()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const script = "/usr/bin/node-red"
+	for name, c := range map[string]struct {
+		settings string
+		length   int
+		want     string // "" is the default, which asks nobody
+		unknown  bool
+	}{
+		"no settings":      {"", len("node " + script + " "), "", false},
+		"only comments":    {"/** adminAuth: x\n*/\nmodule.exports = {\n //adminAuth: {\n uiPort: 1880, // adminAuth: y\n}", len("node " + script + " "), "", false},
+		"a login":          {"module.exports = {\n  adminAuth: {type: \"credentials\", users: [{username: \"a\"}]}}", len("node " + script + " "), "login", false},
+		"everybody reads":  {"module.exports = { adminAuth: {users: [], default: {permissions: \"*\"}}}", len("node " + script + " "), "", true},
+		"hidden arguments": {"", len("node " + script + " -u /data "), "", true},
+	} {
+		files := map[string]string{"environ": "HOME=/root\x00_=" + script + "\x00"}
+		if c.settings != "" {
+			files["root/.node-red/settings.js"] = c.settings
+		}
+		s := scanWithProcess(t, files)
+		p := &process{argv: []string{"node-red"}, argLen: c.length}
+		p.PID, p.Exe = 77, "/usr/bin/node"
+		a := s.recognise(p, patterns, new(Outcome))
+		if a == nil || a.DefaultAuth != "none" || a.Auth.Value != c.want || (a.Auth.State == snapshot.Error) != c.unknown {
+			t.Errorf("%s: %+v, want %q %v", name, a, c.want, c.unknown)
 		}
 	}
 }
