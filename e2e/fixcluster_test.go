@@ -5,6 +5,7 @@ package e2e
 import (
 	"os/exec"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/ringfence/ringfence/e2e/bed"
@@ -51,11 +52,11 @@ ip -n %[1]shost route add 10.244.2.0/24 dev flannel.1
 }
 
 // TestFixBesideClusterNetworks makes a fix on nodes whose pods are routed one by one, or are on a bridge beside an overlay: pods go on
-// reaching each other, what is closed is closed to all of them, and a pod that comes later fails the verification where the rules do not know it.
+// reaching each other, what is closed is closed to all of them, and to a pod that comes later. What others send on to that fails the verification.
 func TestFixBesideClusterNetworks(t *testing.T) {
 	for name, c := range map[string]struct {
 		make  func(b *testbed)
-		later func(b *testbed) // a pod more, which the rules do not know
+		later func(b *testbed) // a pod more
 	}{
 		"routed": {
 			make:  func(b *testbed) { b.routedPod("p2", 2); b.routedPod("p3", 3) },
@@ -93,8 +94,11 @@ func TestFixBesideClusterNetworks(t *testing.T) {
 			}
 			if c.later != nil {
 				c.later(b)
-				if out, code := b.verb("verify"); b.opens("p4", "tcp4", "203.0.113.1:2375") == (code == 0) {
-					t.Errorf("with one pod more, verify: code %d: %s", code, out)
+				if b.connects("p4", "tcp4", "203.0.113.1:2375") || !b.opens("p4", "tcp4", "203.0.113.1:8080") {
+					t.Error("what is closed to pods is open to one that began later, or what is open closed")
+				}
+				if out, code := b.verb("verify"); code != 1 || !strings.Contains(out, "what is sent on from ext0") || strings.Contains(out, "tcp/2375") {
+					t.Errorf("with one pod more, to which others still get, verify: code %d: %s", code, out)
 				}
 			}
 			if out, code := b.verb("rollback"); code != 0 {
