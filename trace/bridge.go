@@ -48,7 +48,7 @@ func (w *walk) bridgePort(port, bridge *link) Fate {
 		return f
 	}
 	if w.held != nil {
-		return w.rebridged(port, bridge)
+		return w.rebridged(bridge)
 	}
 	if !w.undisturbed(bridge, packet.Ingress) {
 		return Fate{}
@@ -107,7 +107,7 @@ func (w *walk) switched(port, bridge *link) Fate {
 		return w.refused(k)
 	}
 	if w.redirected(dst) {
-		return w.rebridged(port, bridge)
+		return w.rebridged(bridge)
 	}
 	return w.over(port, bridge)
 }
@@ -175,7 +175,7 @@ func (w *walk) redirected(before netip.Addr) bool {
 
 // rebridged is a packet that prerouting inside the bridge gave another destination: it is routed there. Where its route leads to a neighbour on the same
 // bridge it is switched to him, and has come no further than prerouting (br_nf_pre_routing_finish); else it goes up to the host.
-func (w *walk) rebridged(port, bridge *link) Fate {
+func (w *walk) rebridged(bridge *link) Fate {
 	w.in, w.inside = bridge, false
 	return w.receive()
 }
