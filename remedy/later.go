@@ -122,10 +122,11 @@ func ofWorkloads(m *zones.Map, name string) bool {
 	})
 }
 
-// but are the interfaces of that kind and name that are not closed. The one that a way leads out by is no other.
+// but are the interfaces of that kind and name that are not closed. The one that a way leads out by is no other; what a port of a bridge takes comes in
+// by the bridge.
 func (k *later) but(s *snapshot.Snapshot, closed map[string]bool, oif string) (names []string) {
 	for i := range s.Network.Links {
-		if l := &s.Network.Links[i]; k.is(l) && l.Name != oif && !closed[l.Name] {
+		if l := &s.Network.Links[i]; k.is(l) && l.Name != oif && !closed[l.Name] && s.Network.BridgeOf(l) == nil {
 			names = append(names, l.Name)
 		}
 	}

@@ -69,6 +69,18 @@ func TestLaterNetworks(t *testing.T) {
 	}
 }
 
+// TestLaterPodsBesidePorts: pairs that are ports of a bridge are not what a rule about pairs of pods is about, and are not named by it.
+func TestLaterPodsBesidePorts(t *testing.T) {
+	s := fixtures.Host()
+	bridge := s.Network.LinkNamed("docker0").Index
+	s.Network.Links = append(slices.Clone(s.Network.Links), snapshot.Link{Index: 91, Name: "veth91", Kind: "veth", Up: true, Master: bridge},
+		snapshot.Link{Index: 92, Name: "veth92", Kind: "veth", Up: true}, snapshot.Link{Index: 93, Name: "veth93", Kind: "veth", Up: true})
+	i := slices.IndexFunc(laters, func(k later) bool { return k.prefix == "veth" })
+	if got := laters[i].but(s, map[string]bool{"veth92": true}, ""); slices.Contains(got, "veth91") || slices.Contains(got, "veth92") || !slices.Contains(got, "veth93") {
+		t.Errorf("%q", got)
+	}
+}
+
 // TestLaterBridgeOfAnotherZone: a bridge that is named as Docker names its own, and is none, is told when it is there.
 func TestLaterBridgeOfAnotherZone(t *testing.T) {
 	p := &Plan{Known: []Known{{"docker0", zones.Workload}}, Rules: []Rule{{Chain: chainIn, Iif: "br-*", IifKind: "bridge", Proto: "tcp", Port: 2375}}}
