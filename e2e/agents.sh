@@ -12,7 +12,8 @@ set -u
 mount -t tmpfs tmpfs /usr/local/bin
 cp $here/testdata/agents/vllm /usr/local/bin/vllm; cp $here/testdata/agents/vllm /usr/local/bin/uvicorn.py; cp $here/testdata/agents/*.py /usr/local/bin/
 export PYTHONPATH=/usr/local/bin
-echo 1 >/proc/sys/net/ipv6/conf/all/forwarding
+# A daemon that switches forwarding on itself closes it to others too: here it was on.
+echo 1 >/proc/sys/net/ipv4/ip_forward; echo 1 >/proc/sys/net/ipv6/conf/all/forwarding
 ip netns add ext; ip link add ext0 type veth peer name eth0 netns ext
 ip addr add 203.0.113.1/24 dev ext0; ip addr add fd20::1/64 dev ext0 nodad; ip link set ext0 up
 ip -n ext addr add 203.0.113.9/24 dev eth0; ip -n ext addr add fd20::9/64 dev eth0 nodad

@@ -107,7 +107,7 @@ func asked(t *testing.T, args ...string) string {
 	out, err := exec.Command(bed.Program(t), append([]string{"reach", "-q", "-f", "json"}, args...)...).Output()
 	var answer struct {
 		Verdict string
-		Because []struct{ Text string }
+		Because []struct{ Why string }
 	}
 	if jerr := json.Unmarshal(out, &answer); jerr != nil {
 		t.Fatalf("%v: %v: %s", args, err, out)
