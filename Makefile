@@ -85,6 +85,7 @@ bench: build
 RULESETS ?= 150
 differential:
 	RINGFENCE_DIFFERENTIAL=$(RULESETS) go test -count=1 -timeout 60m -v -run 'AgreesWithKernel|AskersAgree|NotTorn|NoticesMutations' ./e2e/model
+	RINGFENCE_PROGRAMS=1 go test -count=1 -v -run TestProgramsOnTheWay ./e2e
 
 # The models broken one rule of the kernel at a time: a test has to notice each.
 mutants:
