@@ -86,7 +86,8 @@ func (s *Scan) tableNamesFact(file string) snapshot.Fact {
 type nfReader struct {
 	conn *netlink.Conn
 	rs   *ruleset.Ruleset
-	left *int // bytes that may still be read; nil: any number
+	left *int                      // bytes that may still be read; nil: any number
+	uses map[*ruleset.Table]uint64 // what is in the chains of a table, or leads to them: no fewer than their rules
 }
 
 var errTooLarge = errors.New("the ruleset is too large to be read from a network namespace that is not the host's")
@@ -188,7 +189,7 @@ var families = map[string]uint8{
 }
 
 func (r *nfReader) read() error {
-	r.rs = &ruleset.Ruleset{Tables: []ruleset.Table{}}
+	r.rs, r.uses = &ruleset.Ruleset{Tables: []ruleset.Table{}}, map[*ruleset.Table]uint64{}
 	type key struct{ family, table string }
 	index := map[key]int{}
 	err := r.dump(all(unix.NFT_MSG_GETTABLE), func(fam uint8, b []byte) error {
@@ -212,6 +213,7 @@ func (r *nfReader) read() error {
 		name, c, err := ruleset.DecodeChain(fam, b)
 		if t := table(fam, name); t != nil && err == nil {
 			t.Chains = append(t.Chains, c)
+			r.uses[t] += uint64(wire.UsesOfChain(b))
 		}
 		return err
 	})
@@ -263,22 +265,44 @@ func (r *nfReader) read() error {
 	return nil
 }
 
-// readTable reads rules chain by chain, because the kernel walks all chains again for every part of
-// an unfiltered dump, and the elements of each set.
+// A dump of a table's rules costs a walk over all of them for each part of it, one of a chain a question: kube-proxy has thousands of chains.
+const (
+	manyChains = 64
+	manyRules  = 300_000
+)
+
+// readRules reads the rules of a table: of many chains together, unless there are so many rules that the kernel would mostly look for where it was.
+func (r *nfReader) readRules(t *ruleset.Table) error {
+	fam, by := families[t.Family], map[string]*ruleset.Chain{}
+	for i := range t.Chains {
+		by[t.Chains[i].Name] = &t.Chains[i]
+	}
+	each := func(_ uint8, b []byte) error {
+		table, chain, rule, err := ruleset.DecodeRule(b)
+		if c := by[chain]; c != nil && table == t.Name && err == nil {
+			c.Rules = append(c.Rules, rule)
+		}
+		return err
+	}
+	if len(t.Chains) > manyChains && r.uses[t] <= manyRules {
+		if err := r.dump(wire.ListRulesOf(fam, t.Name, ""), each); err != nil {
+			return fmt.Errorf("rules of %s %s: %w", t.Family, t.Name, err)
+		}
+		return nil
+	}
+	for i := range t.Chains {
+		if err := r.dump(wire.ListRulesOf(fam, t.Name, t.Chains[i].Name), each); err != nil {
+			return fmt.Errorf("rules of %s %s %s: %w", t.Family, t.Name, t.Chains[i].Name, err)
+		}
+	}
+	return nil
+}
+
+// readTable reads the rules of a table, and the elements of each set.
 func (r *nfReader) readTable(t *ruleset.Table) error {
 	fam := families[t.Family]
-	for i := range t.Chains {
-		c := &t.Chains[i]
-		err := r.dump(wire.ListRulesOf(fam, t.Name, c.Name), func(_ uint8, b []byte) error {
-			_, chain, rule, err := ruleset.DecodeRule(b)
-			if chain == c.Name && err == nil {
-				c.Rules = append(c.Rules, rule)
-			}
-			return err
-		})
-		if err != nil {
-			return fmt.Errorf("rules of %s %s %s: %w", t.Family, t.Name, c.Name, err)
-		}
+	if err := r.readRules(t); err != nil {
+		return err
 	}
 	for i := range t.Sets {
 		st := &t.Sets[i]

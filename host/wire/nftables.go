@@ -15,9 +15,22 @@ func NFTables(kind int, family uint8, flags netlink.HeaderFlags, attrs ...netlin
 	return nfnetlink(unix.NFNL_SUBSYS_NFTABLES, kind, flags, family, attrs...)
 }
 
-// ListRulesOf asks for the rules of a chain.
+// ListRulesOf asks for the rules of a chain, or of a table where chain is empty.
 func ListRulesOf(family uint8, table, chain string) netlink.Message {
-	return NFTables(unix.NFT_MSG_GETRULE, family, netlink.Dump, text(unix.NFTA_RULE_TABLE, table), text(unix.NFTA_RULE_CHAIN, chain))
+	attrs := []netlink.Attribute{text(unix.NFTA_RULE_TABLE, table)}
+	if chain != "" {
+		attrs = append(attrs, text(unix.NFTA_RULE_CHAIN, chain))
+	}
+	return NFTables(unix.NFT_MSG_GETRULE, family, netlink.Dump, attrs...)
+}
+
+// UsesOfChain is what is in a chain or leads to it, rules among it, by the kernel's message of one (NFTA_CHAIN_USE); 0 is not told.
+func UsesOfChain(attrs []byte) (n uint32) {
+	_ = fields(attrs, sizes{unix.NFTA_CHAIN_USE: 4}, func(_ uint16, d []byte) error {
+		n = binary.BigEndian.Uint32(d)
+		return nil
+	})
+	return n
 }
 
 // ListElements asks for the elements of a set.
