@@ -119,8 +119,9 @@ func readRuleset(ctx context.Context, h *host.Host, left *int) (*ruleset.Ruleset
 		if err != nil {
 			return nil, err
 		}
-		// A chain or set that vanished between two dumps is a change, not a failure.
-		if readErr != nil && before == after || errors.Is(readErr, errTooLarge) {
+		// A chain or set that vanished between two dumps is a change, not a failure. So is what is there twice: the kernel counts a generation up just before
+		// what is of it comes into force (nf_tables_commit), and a dump in between has the old and the new.
+		if readErr != nil && !errors.Is(readErr, errTwice) && before == after || errors.Is(readErr, errTooLarge) {
 			return nil, readErr
 		}
 		r.rs.Generation, r.rs.Stable = after, readErr == nil && before == after
@@ -181,7 +182,10 @@ func (r *nfReader) dump(request netlink.Message, each func(family uint8, b []byt
 	return first
 }
 
-var errInterrupted = errors.New("the ruleset changed during the dump")
+var (
+	errInterrupted = errors.New("the ruleset changed during the dump")
+	errTwice       = errors.New("a table or a chain is there twice")
+)
 
 var families = map[string]uint8{
 	ruleset.FamilyInet: 1, ruleset.FamilyIP: 2, ruleset.FamilyARP: 3, ruleset.FamilyNetdev: 5,
@@ -195,6 +199,9 @@ func (r *nfReader) read() error {
 	err := r.dump(all(unix.NFT_MSG_GETTABLE), func(fam uint8, b []byte) error {
 		t, err := ruleset.DecodeTable(fam, b)
 		t.Chains = []ruleset.Chain{}
+		if _, twice := index[key{t.Family, t.Name}]; twice && err == nil {
+			err = errTwice
+		}
 		index[key{t.Family, t.Name}] = len(r.rs.Tables)
 		r.rs.Tables = append(r.rs.Tables, t)
 		return err
@@ -276,6 +283,9 @@ func (r *nfReader) readRules(t *ruleset.Table) error {
 	fam, by := families[t.Family], map[string]*ruleset.Chain{}
 	for i := range t.Chains {
 		by[t.Chains[i].Name] = &t.Chains[i]
+	}
+	if len(by) < len(t.Chains) {
+		return errTwice
 	}
 	each := func(_ uint8, b []byte) error {
 		table, chain, rule, err := ruleset.DecodeRule(b)
