@@ -175,4 +175,11 @@ func TestAddressOfASharedInterface(t *testing.T) {
 			want(t, a, c.want, c.why)
 		})
 	}
+	s, e, _ := sharing("macvlan", "bridge")
+	s.NFTables.Ruleset = table("prerouting", ruleset.Drop)
+	e.Status = snapshot.Denied
+	for to, verdict := range map[string]packet.Verdict{"203.0.113.7": packet.Unknown, "203.0.113.1": packet.Unreachable} { // the second is the host's
+		a := New(t.Context(), s, Limits{}, nil).Ask(&reach.Question{From: at(ext0, "203.0.113.9/32"), Proto: "tcp", Dport: 80, To: toAddr(to)})
+		want(t, a, verdict, "")
+	}
 }

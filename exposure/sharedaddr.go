@@ -20,10 +20,13 @@ func (a *Asker) Ask(q *reach.Question) Answer {
 	return a.count(answer)
 }
 
-// past is the answer for an address that the host's rules keep packets from, where another network namespace has it.
+// past is the answer for an address that the host's rules keep packets from, where another network namespace has it. One that was not read may have
+// each that is not the host's own.
 func (a *Asker) past(q *reach.Question, host Answer) Answer {
+	unread := false
 	for i := range a.snap.Namespaces {
 		e := &a.snap.Namespaces[i]
+		unread = unread || e.Status != snapshot.OK
 		for j := range e.Network.Links {
 			l := &e.Network.Links[j]
 			below := a.snap.Network.Link(l.PeerIndex)
@@ -43,6 +46,13 @@ func (a *Asker) past(q *reach.Question, host Answer) Answer {
 				}
 			}
 		}
+	}
+	outside := slices.ContainsFunc(q.From, func(o packet.Origin) bool { return !o.Local })
+	own := slices.ContainsFunc(a.snap.Network.Links, func(l snapshot.Link) bool {
+		return slices.Contains(addressesOf(&l), netip.PrefixFrom(q.To.Addr, q.To.Addr.BitLen()))
+	})
+	if unread && outside && !own {
+		return Answer{Answer: unknown("a network namespace that was not read can have an interface with that address, past the host's rules")}
 	}
 	return host
 }
