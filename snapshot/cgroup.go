@@ -89,8 +89,8 @@ func (l *Listeners) CgroupAt(path string) *Cgroup {
 // Gate is who gets through to a socket: the programs that see what it gets, and what it sends. Sockets that share its port (SO_REUSEPORT) take
 // turns with it: if others see what those get, unsure says so.
 func (l *Listeners) Gate(sk *Socket) (gets, sends []CgroupProgram, unsure bool) {
-	if len(l.Cgroups) == 0 {
-		return nil, nil, false
+	if !slices.ContainsFunc(l.Cgroups, func(c Cgroup) bool { return len(c.Gets)+len(c.Sends) > 0 }) {
+		return nil, nil, false // of many sockets the others are not gone through
 	}
 	programs := func(id uint64) (gets, sends []CgroupProgram) {
 		if c := l.Cgroup(id); c != nil {
