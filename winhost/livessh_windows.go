@@ -12,10 +12,10 @@ import (
 )
 
 // liveSSH is the directory of the SSH server of this host; nothing that leads out of it is followed. It is nil where the system does not
-// say where it is.
+// say where it is, or has it where sshPlace does not look for it.
 func liveSSH() *SSHFiles {
 	data, err := windows.KnownFolderPath(windows.FOLDERID_ProgramData, 0)
-	if err != nil {
+	if err != nil || !strings.EqualFold(data, `C:\ProgramData`) {
 		return nil
 	}
 	dir := filepath.Join(data, "ssh")
