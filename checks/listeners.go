@@ -139,7 +139,7 @@ func (s *Scan) joinOwners(sec *snapshot.Listeners, out *Outcome) {
 	comm, relays, netns := map[int]string{}, map[int]*snapshot.Relay{}, map[int]uint64{}
 	for _, p := range procs {
 		comm[p.PID] = p.Comm
-		if r := relayOf(p); r != nil {
+		if r := s.relayOf(p); r != nil {
 			relays[p.PID], netns[p.PID] = r, p.NS.Net
 		}
 	}

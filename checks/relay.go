@@ -3,8 +3,9 @@
 package checks
 
 import (
+	"net"
 	"net/netip"
-	"strconv"
+	"slices"
 	"strings"
 
 	"github.com/ringfence/ringfence/snapshot"
@@ -20,8 +21,11 @@ var relayPrograms = map[string]bool{
 
 // relayOf says where a process passes connections on, if it is such a program. Docker's proxy has that in its arguments
 // (cmd/docker-proxy of moby) and so has systemd's, the others are told it in other ways.
-func relayOf(p *process) *snapshot.Relay {
+func (s *Scan) relayOf(p *process) *snapshot.Relay {
 	name := p.exeBase()
+	if leads := proxyPrograms[name]; leads != nil && p.Leader == 0 {
+		return leads(s, p)
+	}
 	if !relayPrograms[name] {
 		return nil
 	}
@@ -29,22 +33,45 @@ func relayOf(p *process) *snapshot.Relay {
 	if p.setID || p.cut {
 		return r
 	}
-	var host, service string
 	switch name {
 	case "docker-proxy":
-		host, service = flagValue(p.argv, "container-ip"), flagValue(p.argv, "container-port")
+		setEnds(r, net.JoinHostPort(flagValue(p.argv, "container-ip"), flagValue(p.argv, "container-port")))
 	case "systemd-socket-proxyd":
-		host, service = proxied(p.argv)
-	default:
-		return r
-	}
-	addr, err := netip.ParseAddr(host)
-	port, perr := strconv.ParseUint(service, 10, 16)
-	if err == nil && perr == nil && port > 0 {
-		r.Addr, r.Port = addr.Unmap().WithZone("").String(), int(port)
+		setEnds(r, proxied(p.argv))
 	}
 	return r
 }
+
+// setEnds notes places as HOST:PORT that a relay leads to: those of other hosts, and names that are not localhost, are left out.
+func setEnds(r *snapshot.Relay, places ...string) {
+	for _, place := range places {
+		host, service, err := net.SplitHostPort(place)
+		n, perr := net.LookupPort("tcp", service)
+		if err != nil || perr != nil || n == 0 {
+			continue
+		}
+		hosts := []string{host}
+		if host == "localhost" {
+			hosts = []string{"127.0.0.1", "::1"}
+		}
+		for _, h := range hosts {
+			at, err := netip.ParseAddr(h)
+			if err != nil {
+				continue
+			}
+			end := snapshot.RelayEnd{Addr: at.Unmap().WithZone("").String(), Port: n}
+			switch {
+			case r.Addr == "":
+				r.Addr, r.Port = end.Addr, end.Port
+			case !slices.Contains(r.Ends(), end) && len(r.Also) < maxRelayEnds:
+				r.Also = append(r.Also, end)
+			}
+		}
+	}
+}
+
+// maxRelayEnds bounds the places that are noted of one program.
+const maxRelayEnds = 64
 
 // from is a relay as one of the sockets of its program has it, by the network namespaces of both.
 func from(r *snapshot.Relay, program, socket uint64) *snapshot.Relay {
@@ -57,7 +84,7 @@ func from(r *snapshot.Relay, program, socket uint64) *snapshot.Relay {
 }
 
 // proxied is where systemd-socket-proxyd leads: HOST, HOST:PORT or the path of a socket, after its options (socket-proxyd.c).
-func proxied(argv []string) (host, port string) {
+func proxied(argv []string) string {
 	for i := 1; i < len(argv); i++ {
 		switch arg := argv[i]; {
 		case arg == "-c" || arg == "--connections-max" || arg == "--exit-idle-time":
@@ -67,12 +94,12 @@ func proxied(argv []string) (host, port string) {
 				arg = argv[i+1]
 			}
 			if n := strings.LastIndexByte(arg, ':'); n >= 0 {
-				return arg[:n], arg[n+1:]
+				return net.JoinHostPort(strings.Trim(arg[:n], "[]"), arg[n+1:])
 			}
-			return arg, "80"
+			return net.JoinHostPort(arg, "80")
 		}
 	}
-	return "", ""
+	return ""
 }
 
 // flagValue is the value of a flag as package flag of Go reads it: -name value, --name value, -name=value. The last one counts.

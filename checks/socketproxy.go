@@ -106,12 +106,8 @@ var (
 	haproxyTaking  = regexp.MustCompile(`(?m)^\s*(?:frontend|listen)\s`)
 )
 
-// haproxyAPI reads the files of HAProxy (-f, files or directories): where one of its servers is a socket of a runtime, its ports lead there. What rules,
-// several servers or several frontends let through is not worked out.
-func (s *Scan) haproxyAPI(p *process, to leads) []daemonAPI {
-	if s.isWorker(p) {
-		return nil
-	}
+// haproxyText is the text of the files of HAProxy.
+func (s *Scan) haproxyText(p *process) (text, file string, err error) {
 	files := optionValues(p.argv, "-f")
 	if i := slices.Index(p.argv, "--"); i >= 0 {
 		files = append(files, p.argv[i+1:]...)
@@ -119,7 +115,16 @@ func (s *Scan) haproxyAPI(p *process, to leads) []daemonAPI {
 	if len(files) == 0 {
 		files = []string{"/etc/haproxy/haproxy.cfg"}
 	}
-	text, file, err := s.proxyText(p, files, nil)
+	return s.proxyText(p, files, nil)
+}
+
+// haproxyAPI reads the files of HAProxy (-f, files or directories): where one of its servers is a socket of a runtime, its ports lead there. What rules,
+// several servers or several frontends let through is not worked out.
+func (s *Scan) haproxyAPI(p *process, to leads) []daemonAPI {
+	if s.isWorker(p) {
+		return nil
+	}
+	text, file, err := s.haproxyText(p)
 	d := daemonAPI{source: file, verify: "false", err: err}
 	env := map[string]string{}
 	if strings.Contains(text, "$") {
@@ -179,18 +184,15 @@ func haproxyPorts(text string, env map[string]string) (ports []string, unsure bo
 // nginxInclude is a directive by which a file of nginx leads to others.
 var nginxInclude = regexp.MustCompile(`\binclude\s+([^;\s]+)\s*;`)
 
-// nginxAPI reads the files of nginx: what of a socket its locations let through is not worked out.
-func (s *Scan) nginxAPI(p *process, to leads) []daemonAPI {
-	if s.isWorker(p) {
-		return nil
-	}
+// nginxText is the text of the files of nginx.
+func (s *Scan) nginxText(p *process) (text, source string, err error) {
 	file := "/etc/nginx/nginx.conf"
 	if v := last(optionValues(p.argv, "-c")); v != "" {
 		file = v
 	} else if len(optionValues(p.argv, "-p")) > 0 {
 		file = ""
 	}
-	text, source, err := s.proxyText(p, []string{file}, func(text string) (list []string) {
+	return s.proxyText(p, []string{file}, func(text string) (list []string) {
 		for _, m := range nginxInclude.FindAllStringSubmatch(text, -1) {
 			if m[1] = strings.Trim(m[1], `"'`); !path.IsAbs(m[1]) {
 				m[1] = path.Join(path.Dir(file), m[1])
@@ -199,6 +201,14 @@ func (s *Scan) nginxAPI(p *process, to leads) []daemonAPI {
 		}
 		return list
 	})
+}
+
+// nginxAPI reads the files of nginx: what of a socket its locations let through is not worked out.
+func (s *Scan) nginxAPI(p *process, to leads) []daemonAPI {
+	if s.isWorker(p) {
+		return nil
+	}
+	text, source, err := s.nginxText(p)
 	at := ""
 	for line := range strings.Lines(text) {
 		if _, rest, ok := strings.Cut(line, "unix:"); ok {

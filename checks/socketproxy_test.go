@@ -3,6 +3,7 @@
 package checks
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -58,6 +59,42 @@ func TestProxiesOfSockets(t *testing.T) {
 		}
 		if got.String() != c.want {
 			t.Errorf("%s: %q, want %q", name, got.String(), c.want)
+		}
+	}
+}
+
+// TestProxiesOfAddresses: where the files of proxies lead, as the programs read them. What they choose to pass on is not worked out.
+func TestProxiesOfAddresses(t *testing.T) {
+	for name, c := range map[string]struct {
+		line  string
+		files map[string]string
+		want  string
+	}{
+		"nginx":             {"nginx", map[string]string{"etc/nginx/nginx.conf": "http { include sites-enabled/*; }", "etc/nginx/sites-enabled/d": "upstream u {\n server 127.0.0.1:3000 weight=2;\n}\nserver {\n listen 80;\n location / { proxy_pass http://u; }\n location /x/ { proxy_pass \"https://localhost/y\"; }\n}\n"}, "127.0.0.1:3000 127.0.0.1:443 ::1:443 chooses"},
+		"nginx of streams":  {"nginx", map[string]string{"etc/nginx/nginx.conf": "stream { server { listen 1; proxy_pass [::1]:2375; } }"}, "::1:2375 chooses"},
+		"nginx by variable": {"nginx", map[string]string{"etc/nginx/nginx.conf": "location / { proxy_pass http://$up; }"}, ""},
+		"HAProxy":           {"haproxy -f /h.cfg", map[string]string{"environ": "P=9000\x00", "h.cfg": "listen l\n bind :1\n server s 127.0.0.1:$P check\n server t 10.0.0.9:80\n"}, "127.0.0.1:9000 10.0.0.9:80 chooses"},
+		"Apache":            {"apache2 -k start", map[string]string{"etc/apache2/apache2.conf": "IncludeOptional sites-enabled/*.conf\n", "etc/apache2/sites-enabled/a.conf": "ProxyPass /a http://127.0.0.1:9009/\n<Proxy balancer://b>\nBalancerMember \"http://localhost:81\"\n</Proxy>\nRewriteRule ^/ws(.*) ws://127.0.0.1:18789/$1 [P]\nProxyPassReverse / http://127.0.0.1:1/\n"}, "127.0.0.1:9009 127.0.0.1:81 ::1:81 127.0.0.1:18789 chooses"},
+		"Caddy":             {"caddy run --config /Caddyfile", map[string]string{"Caddyfile": ":80 {\n reverse_proxy localhost:9008 127.0.0.1:9\n}\nimport more\n", "more": "x {\n reverse_proxy {\n  to :7\n }\n}\n"}, "127.0.0.1:9008 ::1:9008 127.0.0.1:9 127.0.0.1:7 ::1:7 chooses"},
+		"Caddy by options":  {"caddy reverse-proxy --from :80 --to 127.0.0.1:3000", nil, "127.0.0.1:3000 chooses"},
+		"stunnel":           {"stunnel4 /s.conf", map[string]string{"s.conf": "[x]\naccept = 2376\nconnect = 2375\n"}, "127.0.0.1:2375 ::1:2375 chooses"},
+		"rinetd":            {"rinetd -f -c /r.conf", map[string]string{"r.conf": "# a\n0.0.0.0 80 127.0.0.1 8080 [timeout=5]\nlogfile /var/log/x 1 2\n"}, "127.0.0.1:8080"},
+		"rinetd of two":     {"rinetd", map[string]string{"etc/rinetd.conf": "0.0.0.0 80 127.0.0.1 8080\n127.0.0.1 81 10.0.0.1 53/udp\n"}, "127.0.0.1:8080 10.0.0.1:53 chooses"},
+		"rinetd that asks":  {"rinetd", map[string]string{"etc/rinetd.conf": "deny 10.*\n0.0.0.0 80 127.0.0.1 8080\n"}, "127.0.0.1:8080 chooses"},
+	} {
+		s := scanWithProcess(t, c.files)
+		p := &process{argv: strings.Fields(c.line)}
+		p.PID, p.Exe = 77, "/usr/bin/"+p.argv[0]
+		r := s.relayOf(p)
+		var got []string
+		for _, e := range r.Ends() {
+			got = append(got, fmt.Sprintf("%s:%d", e.Addr, e.Port))
+		}
+		if r.Chooses && len(got) > 0 {
+			got = append(got, "chooses")
+		}
+		if strings.Join(got, " ") != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}
 }

@@ -11,17 +11,30 @@ import (
 )
 
 // LeadsTo says whether the owner of a socket passes connections on to another one: in its own network namespace or, by an address that is not
-// loopback, from that of the socket into another one.
+// loopback, from that of the socket into another one. One that chooses what it passes on does not count.
 func LeadsTo(s *snapshot.Snapshot, relay, to *snapshot.Socket) bool {
+	return relay.Relay != nil && !relay.Relay.Chooses && leads(s, relay, to)
+}
+
+// leads says whether a relay names a socket, whatever it asks before it passes something on.
+func leads(s *snapshot.Snapshot, relay, to *snapshot.Socket) bool {
 	r := relay.Relay
-	if r == nil || r.Addr == "" || to.Port != r.Port || to.Proto != relay.Proto {
+	if to.Proto != relay.Proto {
 		return false
 	}
-	at, err := netip.ParseAddr(r.Addr)
-	if err != nil || to.Netns != cmp.Or(r.Netns, relay.Netns) && (r.Netns != 0 || at.IsLoopback()) {
-		return false
+	for _, e := range r.Ends() {
+		if to.Port != e.Port {
+			continue
+		}
+		at, err := netip.ParseAddr(e.Addr)
+		if err != nil || to.Netns != cmp.Or(r.Netns, relay.Netns) && (r.Netns != 0 || at.IsLoopback()) {
+			continue
+		}
+		if takesAt(s, to, at) {
+			return true
+		}
 	}
-	return takesAt(s, to, at)
+	return false
 }
 
 // mayLeadTo says of the owner of a socket that it passes connections on in the network namespace of another socket, to where it does not tell.
@@ -31,32 +44,55 @@ func mayLeadTo(relay, to *snapshot.Socket) bool {
 }
 
 // relayed joins to the answers about sockets those about programs that pass connections on to them: who reaches the program's port reaches
-// the socket.
+// the socket. A program that passes on to another such one leads on from there.
 func (a *Asker) relayed(sockets []int, out map[int][]Of) {
 	list := a.snap.Listeners.Sockets
+	var relays []int
 	for j := range list {
-		if list[j].Relay == nil || list[j].Netns != a.snap.Network.HostNetns() {
-			continue
+		if list[j].Relay != nil && list[j].Netns == a.snap.Network.HostNetns() {
+			relays = append(relays, j)
 		}
-		for _, i := range sockets {
-			sk := &list[i]
-			switch {
-			case i == j || !a.mayLead(&list[j], sk):
-			case LeadsTo(a.snap, &list[j], sk):
-				out[i] = joined(out[i], out[j])
-			case mayLeadTo(&list[j], sk):
-				out[i] = joined(out[i], inDoubt(out[j], &list[j]))
+	}
+	for range len(relays) { // no way is longer
+		var changed []int
+		for _, j := range relays {
+			for _, i := range sockets {
+				if i != j && a.relay(j, i, out) && list[i].Relay != nil {
+					changed = append(changed, i)
+				}
 			}
 		}
+		if len(changed) == 0 {
+			return
+		}
+		relays = changed
 	}
 }
 
+// relay joins the answers about a relay to those about one socket, and says whether that changed any.
+func (a *Asker) relay(j, i int, out map[int][]Of) (changed bool) {
+	from, to := &a.snap.Listeners.Sockets[j], &a.snap.Listeners.Sockets[i]
+	switch counts := a.mayLead(from, to); {
+	case counts && LeadsTo(a.snap, from, to):
+		out[i], changed = joined(out[i], out[j])
+	case (counts || from.Netns == to.Netns) && leads(a.snap, from, to):
+		why := "%s at port %d passes on to it what it chooses, or from whom it chooses"
+		if !counts {
+			why = "%s at port %d is not root's, and says that it passes connections on to it"
+		}
+		out[i], changed = joined(out[i], inDoubt(out[j], fmt.Sprintf(why, from.Relay.Program, from.Port)))
+	case counts && mayLeadTo(from, to):
+		why := fmt.Sprintf("%s at port %d does not tell where in its network namespace it passes connections on", from.Relay.Program, from.Port)
+		out[i], changed = joined(out[i], inDoubt(out[j], why))
+	}
+	return changed
+}
+
 // inDoubt are the answers about a relay for a socket that it may lead to.
-func inDoubt(list []Of, relay *snapshot.Socket) []Of {
+func inDoubt(list []Of, why string) []Of {
 	out := slices.Clone(list)
 	for i := range out {
 		if out[i].Verdict != packet.Unreachable {
-			why := fmt.Sprintf("%s at port %d does not tell where in its network namespace it passes connections on", relay.Relay.Program, relay.Port)
 			out[i].Answer = Answer{Answer: unknown(why)}
 		}
 	}
@@ -92,18 +128,19 @@ func takesAt(s *snapshot.Snapshot, sk *snapshot.Socket, to netip.Addr) bool {
 	return false
 }
 
-// joined keeps for each origin and family the worse of two answers. What a relay takes in a family that the socket is not of gets there too.
-func joined(own, relay []Of) []Of {
-	out := slices.Clone(own)
+// joined keeps for each origin and family the worse of two answers, and says whether that is another one for any. What a relay takes in a family
+// that the socket is not of gets there too.
+func joined(own, relay []Of) (out []Of, changed bool) {
+	out = slices.Clone(own)
 	for j := range relay {
 		r := &relay[j]
 		i := slices.IndexFunc(own, func(o Of) bool { return o.Origin == r.Origin && o.V4 == r.V4 })
 		switch {
 		case i < 0 && r.Verdict != packet.Unreachable:
-			out = append(out, *r)
+			out, changed = append(out, *r), true
 		case i >= 0 && verdictRank[r.Verdict] > verdictRank[out[i].Verdict]:
-			out[i].Answer = r.Answer
+			out[i].Answer, changed = r.Answer, true
 		}
 	}
-	return out
+	return out, changed
 }

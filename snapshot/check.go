@@ -188,13 +188,21 @@ var (
 	ownerStates = []OwnerState{OwnersSeen, OwnersUnknown, OwnersKernel}
 )
 
-// checkRelay: a relay leads to an address and a port, or does not tell.
+// maxRelayEnds bounds the places that a relay leads to.
+const maxRelayEnds = 256
+
+// checkRelay: a relay leads to addresses and ports, or does not tell.
 func checkRelay(r *Relay, i int) error {
-	if r == nil || r.Addr == "" && r.Port == 0 {
+	if r == nil || r.Addr == "" && r.Port == 0 && len(r.Also) == 0 {
 		return nil
 	}
-	if _, err := netip.ParseAddr(r.Addr); err != nil || r.Port < 1 || r.Port > 0xffff {
-		return wrong("neither an address with a port nor none", "listeners.sockets[%d].relay", i)
+	if r.Addr == "" || len(r.Also) > maxRelayEnds {
+		return wrong(fmt.Sprintf("%d further places, of %d at most and beside a first one", len(r.Also), maxRelayEnds), "listeners.sockets[%d].relay", i)
+	}
+	for _, e := range r.Ends() {
+		if _, err := netip.ParseAddr(e.Addr); err != nil || e.Port < 1 || e.Port > 0xffff {
+			return wrong("neither an address with a port nor none", "listeners.sockets[%d].relay", i)
+		}
 	}
 	return nil
 }

@@ -200,11 +200,29 @@ const (
 // Relay is a program that passes connections on, into another network namespace or to a listener beside it, by the name of its file.
 type Relay struct {
 	Program string `json:"program"`
-	// Addr and Port are where its arguments say that it leads; without them that is not told.
+	// Addr and Port are where its arguments or files say that it leads; without them that is not told.
 	Addr string `json:"addr,omitempty"`
 	Port int    `json:"port,omitempty"`
+	// Also are the other places that it leads to.
+	Also []RelayEnd `json:"also,omitempty"`
+	// Chooses says that it asks who comes, or passes on what it chooses, and that this was not worked out.
+	Chooses bool `json:"chooses,omitempty"`
 	// Netns is the network namespace of the program, where that is another one than its socket's: from there it passes connections on.
 	Netns uint64 `json:"netns,omitempty"`
+}
+
+// RelayEnd is an address and a port that a program passes connections on to.
+type RelayEnd struct {
+	Addr string `json:"addr"`
+	Port int    `json:"port"`
+}
+
+// Ends are all places that a relay leads to.
+func (r *Relay) Ends() []RelayEnd {
+	if r == nil || r.Addr == "" {
+		return nil
+	}
+	return append([]RelayEnd{{r.Addr, r.Port}}, r.Also...)
 }
 
 // Owner is a process that holds a socket.
