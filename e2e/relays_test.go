@@ -22,13 +22,13 @@ func TestRelaysPublishLoopback(t *testing.T) {
 	b := newBed(t)
 	const hello, answer = "hello", "SYSTEM:printf hello"
 	for _, args := range [][]string{
-		{"TCP-LISTEN:9001,bind=127.0.0.1,fork", answer}, {"TCP-LISTEN:9002,bind=127.0.0.1,fork", answer}, {"TCP-LISTEN:9003,bind=127.0.0.1,fork", answer},
-		{"TCP-LISTEN:8001,fork", "TCP:127.0.0.1:8101"}, {"TCP-LISTEN:8101,bind=127.0.0.1,fork", "TCP:localhost:9001"},
+		{"TCP-LISTEN:2375,bind=127.0.0.1,fork", answer}, {"TCP-LISTEN:9002,bind=127.0.0.1,fork", answer}, {"TCP-LISTEN:9003,bind=127.0.0.1,fork", answer},
+		{"TCP-LISTEN:8001,fork", "TCP:127.0.0.1:8101"}, {"TCP-LISTEN:8101,bind=127.0.0.1,fork", "TCP:localhost:2375"},
 		{"TCP-LISTEN:8002,fork,range=198.18.0.0/24", "TCP4:127.0.0.1:9002"},
 	} {
 		b.start("/", append([]string{"socat"}, args...)...)
 	}
-	for _, port := range []string{":9001", ":9002", ":9003", ":8001", ":8101", ":8002"} {
+	for _, port := range []string{":2375", ":9002", ":9003", ":8001", ":8101", ":8002"} {
 		b.waitFor("t", port)
 	}
 	r, _ := b.audit()
@@ -39,10 +39,23 @@ func TestRelaysPublishLoopback(t *testing.T) {
 			got[e.Service.Port] = packet.Verdict(e.Verdict)
 		}
 	}
-	for port, verdict := range map[int]packet.Verdict{9001: packet.Reachable, 9002: packet.Unknown, 9003: packet.Unreachable, 8101: packet.Reachable} {
+	for port, verdict := range map[int]packet.Verdict{2375: packet.Reachable, 9002: packet.Unknown, 9003: packet.Unreachable, 8101: packet.Reachable} {
 		if got[port] != verdict {
 			t.Errorf("port %d: %q, want %s", port, got[port], verdict)
 		}
+	}
+	closes := 0
+	for _, res := range r.Results {
+		for _, f := range res.Findings {
+			for _, rem := range f.Remediation {
+				if res.ID == "runtime/docker-api-on-tcp" && rem.Deny != nil {
+					closes = rem.Deny.Port
+				}
+			}
+		}
+	}
+	if closes != 8001 {
+		t.Errorf("what closes the interface of a runtime on loopback: port %d", closes)
 	}
 	hears := map[string]bool{}
 	b.inNS("ext", func() {

@@ -24,6 +24,8 @@ type Answer struct {
 	If []packet.Condition
 	// Checked says of a reachable answer that its witness arrived, of an unreachable one that its certificate held.
 	Checked bool
+	// By is the socket that the packets go to, of a program that passes connections on to the one that was asked about.
+	By *snapshot.Socket
 }
 
 // Tally counts answers by how they came out.

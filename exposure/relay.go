@@ -74,29 +74,39 @@ func (a *Asker) relay(j, i int, out map[int][]Of) (changed bool) {
 	from, to := &a.snap.Listeners.Sockets[j], &a.snap.Listeners.Sockets[i]
 	switch counts := a.mayLead(from, to); {
 	case counts && LeadsTo(a.snap, from, to):
-		out[i], changed = joined(out[i], out[j])
+		out[i], changed = joined(out[i], by(from, out[j]))
 	case (counts || from.Netns == to.Netns) && leads(a.snap, from, to):
 		why := "%s at port %d passes on to it what it chooses, or from whom it chooses"
 		if !counts {
 			why = "%s at port %d is not root's, and says that it passes connections on to it"
 		}
-		out[i], changed = joined(out[i], inDoubt(out[j], fmt.Sprintf(why, from.Relay.Program, from.Port)))
+		out[i], changed = joined(out[i], inDoubt(by(from, out[j]), fmt.Sprintf(why, from.Relay.Program, from.Port)))
 	case counts && mayLeadTo(from, to):
 		why := fmt.Sprintf("%s at port %d does not tell where in its network namespace it passes connections on", from.Relay.Program, from.Port)
-		out[i], changed = joined(out[i], inDoubt(out[j], why))
+		out[i], changed = joined(out[i], inDoubt(by(from, out[j]), why))
 	}
 	return changed
 }
 
-// inDoubt are the answers about a relay for a socket that it may lead to.
-func inDoubt(list []Of, why string) []Of {
+// by are the answers about a relay as those of a socket that it leads to: the packets go to the relay, or to the first one in a row.
+func by(relay *snapshot.Socket, list []Of) []Of {
 	out := slices.Clone(list)
 	for i := range out {
-		if out[i].Verdict != packet.Unreachable {
-			out[i].Answer = Answer{Answer: unknown(why)}
+		if out[i].By == nil {
+			out[i].By = relay
 		}
 	}
 	return out
+}
+
+// inDoubt are the answers about a relay for a socket that it may lead to.
+func inDoubt(list []Of, why string) []Of {
+	for i := range list {
+		if list[i].Verdict != packet.Unreachable {
+			list[i].Answer = Answer{Answer: unknown(why), By: list[i].By}
+		}
+	}
+	return list
 }
 
 // mayLead says whether the word of a socket's owner counts for another socket: root's does, and that of whose it is.

@@ -141,6 +141,8 @@ type DocService struct {
 	TLSVerify string              `json:"tlsVerify"`
 	Leads     string              `json:"leads"` // the control socket that it passes connections on to, of a proxy
 	Reach     map[string]DocReach `json:"reach"`
+	// By is what passes connections on to it, for a zone whose packets go there.
+	By map[string]DocBy `json:"by,omitempty"`
 }
 
 // DocReach is whether a zone reaches a service, over all of its origins and both families.
@@ -152,6 +154,17 @@ type DocReach struct {
 	Because    []string       `json:"because"`
 	StoppedBy  []string       `json:"stoppedBy"`
 	Restricted bool           `json:"restricted"`
+}
+
+// DocBy is a port of a program that passes connections on to a service, as what is to be closed.
+type DocBy struct {
+	Program string `json:"program"`
+	Proto   string `json:"proto"`
+	Port    int    `json:"port"`
+	// HostAddr, Family and Device are as those of a service.
+	HostAddr string `json:"hostAddr"`
+	Family   int    `json:"family"`
+	Device   string `json:"device"`
 }
 
 // DocInterface is a classified interface.

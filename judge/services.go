@@ -386,28 +386,46 @@ func (b *builder) expose(sk *snapshot.Socket, svc *DocService, answers []exposur
 			b.doc.condition(e.Witness, e.Conditions)
 		}
 		list = append(list, e)
-		svc.answer(&e, o.Local, a.Restricted)
+		svc.answer(&e, o.Local, a.Restricted, b.by(a.By))
 	}
 	return list
 }
 
-// answer joins the answer for one origin and family to that of its zone.
-func (d *DocService) answer(e *finding.Exposure, local, restricted bool) {
-	d.Reach[e.Zone] = join(d.Reach[e.Zone], DocReach{
+// answer joins the answer for one origin and family to that of its zone. By is what passes connections on, if the packets go there.
+func (d *DocService) answer(e *finding.Exposure, local, restricted bool, by *DocBy) {
+	old := d.Reach[e.Zone]
+	one := DocReach{
 		Verdict: packet.Verdict(e.Verdict), Origin: e.Origin, Local: local, Witness: e.Witness,
 		Because: causeTexts(e.Because), StoppedBy: causeTexts(e.StoppedBy), Restricted: restricted,
-	})
+	}
+	if !overrides(old, one) {
+		return
+	}
+	d.Reach[e.Zone] = one
+	delete(d.By, e.Zone)
+	if by != nil {
+		if d.By == nil {
+			d.By = map[string]DocBy{}
+		}
+		d.By[e.Zone] = *by
+	}
+}
+
+// by is a socket of a program that passes connections on.
+func (b *builder) by(sk *snapshot.Socket) *DocBy {
+	if sk == nil || sk.Relay == nil {
+		return nil
+	}
+	svc := b.service(sk)
+	return &DocBy{sk.Relay.Program, svc.Proto, svc.Port, svc.HostAddr, svc.Family, svc.Device}
 }
 
 var verdictRank = map[packet.Verdict]int{"": 0, packet.Unreachable: 1, packet.Unknown: 2, packet.Reachable: 3}
 
-// join keeps the worse of two answers; among reachable ones, a network counts before the host.
-func join(a, b DocReach) DocReach {
+// overrides says of two answers that the second one counts: among reachable ones, a network counts before the host.
+func overrides(a, b DocReach) bool {
 	ra, rb := verdictRank[a.Verdict], verdictRank[b.Verdict]
-	if rb > ra || rb == ra && (a.Local && !b.Local || a.Restricted && !b.Restricted) {
-		return b
-	}
-	return a
+	return rb > ra || rb == ra && (a.Local && !b.Local || a.Restricted && !b.Restricted)
 }
 
 func (b *builder) publicService(sk *snapshot.Socket, svc *DocService) finding.Service {

@@ -210,7 +210,7 @@ func (b *builder) exposeWindows(l *snapshot.WindowsListener, svc *DocWindowsServ
 			e.Witness = "in " + a.Witness.In + " " + a.Witness.String()
 		}
 		list = append(list, e)
-		joined.answer(&e, o.Local, a.Restricted)
+		joined.answer(&e, o.Local, a.Restricted, nil)
 		v := a.Verdict
 		if a.Registry != nil {
 			v = a.Registry.Verdict

@@ -64,6 +64,18 @@ close(zone, svc) := [{
 	"deny": object.union({"zone": zone, "proto": svc.proto, "port": svc.port}, _where(svc)),
 }] if {
 	not svc.reach[zone].local
+	not svc.by[zone]
+	not _elsewhere(svc)
+}
+
+# What passes connections on to it is what packets go to.
+close(zone, svc) := [{
+	"kind": "nft",
+	"text": sprintf("drop %s port %d (%s, which leads to it) from the %s zone", [by.proto, by.port, by.program, zone]),
+	"deny": object.union({"zone": zone, "proto": by.proto, "port": by.port}, _where(by)),
+}] if {
+	not svc.reach[zone].local
+	by := svc.by[zone]
 	not _elsewhere(svc)
 }
 

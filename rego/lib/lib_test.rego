@@ -24,6 +24,13 @@ test_close_carries_the_address if {
 	lib.close("external", object.union(_svc, {"hostAddr": "", "family": 0, "device": ""}))[0].deny == {"zone": "external", "proto": "tcp", "port": 22}
 }
 
+# What is reached through a program that passes connections on is closed there.
+test_close_is_the_port_that_leads_there if {
+	by := {"program": "socat", "proto": "tcp", "port": 8001, "hostAddr": "", "family": 4, "device": ""}
+	svc := object.union(_svc, {"hostAddr": "127.0.0.1", "by": {"external": by}})
+	lib.close("external", svc)[0].deny == {"zone": "external", "proto": "tcp", "port": 8001, "family": 4}
+}
+
 test_quoted := {"/dev/ipmi0", "'a b'", "'x; rm -rf /'", `'it'\''s'`, "'$(id)'", "''"} == {lib.quoted(s) |
 	some s in ["/dev/ipmi0", "a b", "x; rm -rf /", "it's", "$(id)", ""]
 }

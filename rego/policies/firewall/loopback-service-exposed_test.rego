@@ -23,3 +23,12 @@ test_unknown_of_a_container_is_its_own if {
 	count(check.unknown) == 0 with input as {"services": [object.union(svc, {"gives": "container web"})]}
 	count(check.unknown) == 1 with input as {"services": [object.union(svc, {"gives": "root on the host"})]}
 }
+
+# A proxy of the host is a listener of its own, and meant.
+test_a_proxy_is_no_leak if {
+	every verdict in ["reachable", "unknown"] {
+		svc := object.union(_svc(true, verdict, false).services[0], {"by": {"workload": {"program": "nginx"}}})
+		count(check.finding) == 0 with input as {"services": [svc]}
+		count(check.unknown) == 0 with input as {"services": [svc]}
+	}
+}
