@@ -29,10 +29,8 @@ finding contains {
 	not lib.sshd_repeats(ctx, [all | some all in input.ssh.contexts; _open(all)])
 }
 
-_open(ctx) if {
-	not lib.sshd_value(ctx, "permittunnel") in {"no", ""}
-	not lib.sshd_value(ctx, "disableforwarding") == "yes"
-}
+# DisableForwarding is about TCP, sockets, X11 and agents: sshd asks PermitTunnel alone (server_request_tun, serverloop.c).
+_open(ctx) if not lib.sshd_value(ctx, "permittunnel") in {"no", ""}
 
 unknown := lib.sshd_unread(input.ssh.servers) | lib.sshd_unsaid(input.ssh.contexts, "permittunnel")
 

@@ -27,6 +27,11 @@ test_fails if {
 	count(check.finding[_].remediation) == 1 with input as _doc(object.union(_good, {"permittunnel": ["ethernet"]}))
 }
 
+# OpenSSH 9.2 with both opened tun6 for a client that asked for it (ssh -w 5:6).
+test_disableforwarding_does_not_keep_devices_away if {
+	{f.severity | some f in check.finding} == {"medium"} with input as _doc({"permittunnel": ["yes"], "disableforwarding": ["yes"]})
+}
+
 test_of_a_container_is_low if {
 	{f.severity | some f in check.finding} == {"low"} with input as _of(object.union(_good, {"permittunnel": ["ethernet"]}), "container web")
 }
