@@ -31,19 +31,17 @@ _time(ctx) := {"name": "LoginGraceTime", "value": lib.sshd_value(ctx, "logingrac
 } else := {"value": ""}
 
 # Seconds, or a number with a unit as files can have it (sshd_config(5), TIME FORMATS).
-_unlimited("0") := true
+# A time is numbers with units, one after another; a number without one is seconds (sshd_config(5), TIME FORMATS). None is for ever.
+_unlimited(v) if _seconds(v) == 0
 
-_unlimited(v) if {
-	regex.match(`^[0-9]+$`, v)
-	to_number(v) > 120
-}
+_unlimited(v) if _seconds(v) > 120
 
-_unlimited(v) if {
-	regex.match(`^[0-9]+m$`, v)
-	to_number(trim_suffix(v, "m")) > 2
-}
+_seconds(v) := sum([n |
+	some part in regex.find_all_string_submatch_n(`([0-9]+)([smhdw]?)`, v, -1)
+	n := to_number(part[1]) * _unit[part[2]]
+])
 
-_unlimited(v) if regex.match(`^[0-9]+[hdw]`, v)
+_unit := {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 _starts(ctx) := {"name": "MaxStartups", "value": lib.sshd_value(ctx, "maxstartups"), "default": "10:30:100"} if {
 	parts := split(lib.sshd_value(ctx, "maxstartups"), ":")

@@ -35,4 +35,10 @@ test_units_count if {
 	count(check.finding) == 1 with input as _doc(object.union(_good, {"logingracetime": ["10m"]}))
 	count(check.finding) == 1 with input as _doc(object.union(_good, {"logingracetime": ["1h"]}))
 	count(check.finding) == 0 with input as _doc(object.union(_good, {"logingracetime": ["2m"]}))
+	every v in ["300s", "2m1s", "0s", "0m", "1m90s"] {
+		count(check.finding) == 1 with input as _doc(object.union(_good, {"logingracetime": [v]}))
+	}
+	every v in ["120s", "1m30s", "1m60s"] {
+		count(check.finding) == 0 with input as _doc(object.union(_good, {"logingracetime": [v]}))
+	}
 }
