@@ -43,4 +43,19 @@ unknown contains {
 	six.reach.verdict == "unknown"
 }
 
+# Open for IPv6, and not known for IPv4.
+unknown contains {
+	"resource": {"kind": "nftables", "key": sprintf("ipv6 input from %s", [six.origin])},
+	"reason": sprintf("IPv6 is open there, and for IPv4: %s", [lib.unclear(four.zone, four.reach)]),
+} if {
+	some six in input.firewall.input
+	six.family == "ipv6"
+	six.reach.verdict == "reachable"
+	some four in input.firewall.input
+	four.family == "ipv4"
+	four.origin == six.origin
+	four.zone == six.zone
+	four.reach.verdict == "unknown"
+}
+
 not_applicable := "the host has no IPv6 address beyond loopback" if not input.firewall.ipv6

@@ -23,4 +23,9 @@ test_both_closed_passes if count(check.finding) == 0 with input as _pair("unreac
 
 test_both_open_is_another_check if count(check.finding) == 0 with input as _pair("reachable", "reachable")
 
+test_open_beside_unknown_is_no_pass if {
+	count(check.unknown) == 1 with input as _pair("unknown", "reachable")
+	count(check.finding) == 0 with input as _pair("unknown", "reachable")
+}
+
 test_unknown_is_no_pass if count(check.unknown) == 1 with input as _pair("unreachable", "unknown")
