@@ -39,22 +39,23 @@ _mode(m) := "read-only" if {
 	m.readOnly
 } else := "writable"
 
-_immutable if {
-	some m in _system
-	m.readOnly
-	m.path == "/usr"
-}
+# Where /usr is a mount of its own, what is below it does not count: each mount there has to be one that nobody writes.
+_programs := [m | some m in _system; m.path == "/usr"]
+
+_deciding := _programs if count(_programs) > 0
+
+else := _system
 
 _immutable if {
-	some m in _system
-	m.path == "/"
-	m.readOnly
+	count(_deciding) > 0
+	every m in _deciding {
+		_kept(m)
+	}
 }
 
-_immutable if {
-	some m in _system
-	m.verity
-}
+_kept(m) if m.readOnly
+
+_kept(m) if m.verity
 
 _immutable if input.kernel.facts.ostree.state == "present"
 
