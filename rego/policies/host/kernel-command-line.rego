@@ -43,6 +43,7 @@ _bad := {
 	"ima_appraise=off": {"why": "signatures of files are not checked", "severity": "medium"},
 	"ima_appraise=fix": {"why": "signatures of files are made anew in place of being checked", "severity": "medium"},
 	"audit=0": {"why": "the kernel records nothing for the audit", "severity": "low"},
+	"audit=off": {"why": "the kernel records nothing for the audit", "severity": "low"},
 	"kgdboc": {"why": "who has the console debugs the kernel", "severity": "high"},
 	"vsyscall=emulate": {"why": "code at known addresses is in every process", "severity": "low"},
 	"vsyscall=native": {"why": "code at known addresses is in every process", "severity": "low"},
@@ -53,7 +54,7 @@ _shell(word) if regex.match(`^(rd)?init=.*/(sh|bash|dash|ash|busybox|zsh)$`, wor
 
 _shell(word) if regex.match(`^systemd\.unit=(rescue|emergency)(\.target)?$`, word)
 
-_shell(word) if word in {"single", "emergency", "1", "s", "S"}
+_shell(word) if word in {"single", "rescue", "emergency", "-b", "1", "s", "S"}
 
 _debug(word) if regex.match(`^systemd\.debug[-_]shell(=(1|y|yes|t|true|on|/dev/.*|tty.*))?$`, word)
 

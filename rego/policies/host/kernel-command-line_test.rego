@@ -5,7 +5,7 @@ import data.ringfence.host.kernel_command_line as check
 _doc(line) := {"commandLine": {"state": "present", "value": line}}
 
 test_bad_ones_fail[line] if {
-	some line in {"ro mitigations=off", "root nokaslr quiet", "init=/bin/bash", "systemd.unit=rescue.target", "systemd.debug-shell", "systemd.debug_shell=1", "single"}
+	some line in {"ro mitigations=off", "root nokaslr quiet", "init=/bin/bash", "systemd.unit=rescue.target", "systemd.debug-shell", "systemd.debug_shell=1", "single", "rescue", "-b", "rd.break", "kgdboc", "audit=off"}
 	count(check.finding) == 1 with input as _doc(line)
 }
 
