@@ -17,6 +17,8 @@
 #     cwe: ["CWE-749"]
 package ringfence.management.monitor_runs_commands
 
+import data.ringfence.lib
+
 _commands(m) := v if {
 	f := m.settings.remoteCommands
 	f.state == "present"
@@ -26,11 +28,15 @@ _commands(m) := v if {
 
 # Subagents speak to snmpd on ports of their own (SMUX, AgentX), where there are no communities.
 _reached(m) if {
-	some svc in m.services
-	not {"name": m.name, "port": svc.port} in {{"name": "snmpd", "port": 199}, {"name": "snmpd", "port": 705}}
+	some svc in _asked(m)
 	some zone in {"external", "workload"}
 	svc.reach[zone].verdict == "reachable"
 }
+
+_asked(m) := [svc |
+	some svc in m.services
+	not {"name": m.name, "port": svc.port} in {{"name": "snmpd", "port": 199}, {"name": "snmpd", "port": 705}}
+]
 
 finding contains {
 	"resource": {"kind": "server", "key": m.key},
@@ -68,6 +74,18 @@ unknown contains {"resource": {"kind": "server", "key": m.key}, "reason": sprint
 	m.role == "monitor"
 	not m.lesser
 	object.get(m.settings, ["remoteCommands", "state"], "error") != "present"
+}
+
+unknown contains {"resource": {"kind": "server", "key": sprintf("%s community", [m.key])}, "reason": lib.unclear(zone, reach)} if {
+	some m in input.managed
+	m.role == "monitor"
+	not m.lesser
+	m.settings.community.value in {"public", "private"}
+	not _reached(m)
+	some svc in _asked(m)
+	some zone in {"external", "workload"}
+	reach := svc.reach[zone]
+	reach.verdict == "unknown"
 }
 
 _why(m) := object.get(m.settings, ["remoteCommands", "reason"], object.get(m.settings, ["read", "reason"], "the snapshot does not tell it"))

@@ -24,6 +24,11 @@ test_guessed_community_counts_where_it_is_reached if {
 	count(check.finding) == 0 with input as _with(_off, "unreachable")
 }
 
+test_guessed_community_that_may_be_reached_is_no_pass if {
+	count(check.unknown) == 1 with input as _with(_off, "unknown")
+	count(check.unknown) == 0 with input as _with(_off, "unreachable")
+}
+
 test_unread_is_unknown if count(check.unknown) == 1 with input as _with({"remoteCommands": {"state": "error", "value": ""}}, "reachable")
 
 test_subagents_have_no_community if {
