@@ -2,10 +2,14 @@
 # argument, so that the sections a policy reads can be told from the policy alone.
 package ringfence.lib
 
-# quoted is a text as one word of a shell.
+# quoted is a text as one word of a shell. One with line breaks stays on its line (bash, zsh, ksh): somebody may copy that line alone.
 quoted(s) := s if {
 	regex.match(`^[A-Za-z0-9_%+=:,./-]+$`, s)
-} else := sprintf("'%s'", [replace(s, "'", "'\\''")])
+} else := sprintf("'%s'", [replace(s, "'", "'\\''")]) if {
+	not regex.match(`[\x00-\x1f\x7f]`, s)
+} else := sprintf("$'%s'", [regex.replace(strings.replace_n(_escapes, s), `[\x00-\x1f\x7f]`, "?")])
+
+_escapes := {"\\": "\\\\", "'": "\\'", "\n": "\\n", "\t": "\\t", "\r": "\\r", "\u001b": "\\x1b"}
 
 # exposed_severity of a management service that a zone reaches.
 exposed_severity("external") := "critical"

@@ -34,3 +34,6 @@ test_close_is_the_port_that_leads_there if {
 test_quoted := {"/dev/ipmi0", "'a b'", "'x; rm -rf /'", `'it'\''s'`, "'$(id)'", "''"} == {lib.quoted(s) |
 	some s in ["/dev/ipmi0", "a b", "x; rm -rf /", "it's", "$(id)", ""]
 }
+
+# What is copied is a line: no part of a name is one of its own.
+test_quoted_stays_on_its_line := {`$'a\nrm -rf ~\n'`, `$'\'\\\n\x1b?'`} == {lib.quoted(s) | some s in ["a\nrm -rf ~\n", "'\\\n\u001b\u0001"]}

@@ -14,6 +14,8 @@
 #     cwe: ["CWE-732", "CWE-522"]
 package ringfence.agent.files_open_to_others
 
+import data.ringfence.lib
+
 finding contains {
 	"resource": {"kind": "file", "key": f.path, "path": f.path},
 	"message": sprintf("%s can %s of %s", [f.to, _does(f), f.user]),
@@ -24,9 +26,9 @@ finding contains {
 	some f in input.agentFiles.list
 }
 
-_advice(f) := sprintf("chown %s %s && setfacl -b %s", [f.user, f.path, f.path]) if {
+_advice(f) := sprintf("chown %s %s && setfacl -b %s", [lib.quoted(f.user), lib.quoted(f.path), lib.quoted(f.path)]) if {
 	startswith(f.to, "user ")
-} else := sprintf("chmod go-rwx %s", [f.path])
+} else := sprintf("chmod go-rwx %s", [lib.quoted(f.path)])
 
 _octal(mode) := sprintf("%04o", [mode])
 

@@ -16,12 +16,14 @@
 #     cwe: ["CWE-258"]
 package ringfence.host.account_without_password
 
+import data.ringfence.lib
+
 finding contains {
 	"resource": {"kind": "account", "key": a.name, "path": "/etc/shadow"},
 	"message": sprintf("%s needs no password", [a.name]),
 	"severity": _severity(a),
 	"evidence": [sprintf("/etc/shadow: the password of %s (uid %d) is empty", [a.name, a.uid])],
-	"remediation": [{"kind": "command", "text": sprintf("passwd -l %s", [a.name])}],
+	"remediation": [{"kind": "command", "text": sprintf("passwd -l -- %s", [lib.quoted(a.name)])}],
 } if {
 	some a in input.openAccounts
 	object.get(a, "empty", false)

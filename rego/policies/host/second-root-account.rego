@@ -15,12 +15,14 @@
 #     cwe: ["CWE-250"]
 package ringfence.host.second_root_account
 
+import data.ringfence.lib
+
 finding contains {
 	"resource": {"kind": "account", "key": a.name, "path": "/etc/passwd"},
 	"message": sprintf("%s is root under another name", [a.name]),
 	"severity": _severity(a),
 	"evidence": [sprintf("/etc/passwd: %s has uid 0, and %s", [a.name, _shell(a)])],
-	"remediation": [{"kind": "command", "text": sprintf("userdel %s", [a.name])}],
+	"remediation": [{"kind": "command", "text": sprintf("userdel -- %s", [lib.quoted(a.name)])}],
 } if {
 	some a in input.openAccounts
 	a.uid == 0

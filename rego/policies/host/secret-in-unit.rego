@@ -15,6 +15,8 @@
 #     cwe: ["CWE-522", "CWE-732"]
 package ringfence.host.secret_in_unit
 
+import data.ringfence.lib
+
 finding contains {
 	"resource": {"kind": "file", "key": s.key},
 	"message": sprintf("every account can read %s of %s", [s.name, s.unit]),
@@ -29,7 +31,7 @@ _evidence(s) := sprintf("%s has it, and everybody may read the file (the value i
 	s.file != ""
 } else := sprintf("the settings of %s have it; systemctl show tells them to everybody (the value is not kept)", [s.unit])
 
-_advice(s) := sprintf("chmod 0600 %s", [s.file]) if {
+_advice(s) := sprintf("chmod 0600 %s", [lib.quoted(s.file)]) if {
 	s.file != ""
 } else := sprintf("[Service]\nEnvironmentFile=/etc/%s.env (mode 0600, with %s), instead of the setting; then change the secret", [trim_suffix(s.unit, ".service"), s.name])
 

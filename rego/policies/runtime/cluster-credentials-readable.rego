@@ -16,11 +16,13 @@
 #     cwe: ["CWE-732", "CWE-522"]
 package ringfence.runtime.cluster_credentials_readable
 
+import data.ringfence.lib
+
 finding contains {
 	"resource": {"kind": "file", "key": f.path, "path": f.path},
 	"message": sprintf("other accounts can read credentials of the cluster in %s", [f.path]),
 	"evidence": [f.who],
-	"remediation": [{"kind": "command", "text": sprintf("chown root:root %s && chmod 600 %s", [f.path, f.path])}],
+	"remediation": [{"kind": "command", "text": sprintf("chown root:root %s && chmod 600 %s", [lib.quoted(f.path), lib.quoted(f.path)])}],
 } if {
 	some f in input.readableSecrets
 	f.kind in {"cluster"}

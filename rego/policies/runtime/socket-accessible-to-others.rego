@@ -108,9 +108,9 @@ _severity(s) := "critical" if {
 } else := "high"
 
 # A socket that a daemon makes itself has no unit.
-_fix(s) := {"kind": "words", "text": sprintf("chmod o-rwx %s; the daemon makes it with its group (--group), and for nobody else", [s.path])} if {
+_fix(s) := {"kind": "words", "text": sprintf("chmod o-rwx %s; the daemon makes it with its group (--group), and for nobody else", [lib.quoted(s.path)])} if {
 	not startswith(s.path, "/run/")
 	not startswith(s.path, "/var/")
-} else := {"kind": "systemd", "text": sprintf("in the socket unit of %s: SocketMode=0660, SocketUser=root; until its restart: chmod 660 %s", [s.runtime, s.path])}
+} else := {"kind": "systemd", "text": sprintf("in the socket unit of %s: SocketMode=0660, SocketUser=root; until its restart: chmod 660 %s", [s.runtime, lib.quoted(s.path)])}
 
 not_applicable := "no runtime has a control socket here" if count(input.runtimeSockets) == 0

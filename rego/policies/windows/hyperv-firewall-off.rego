@@ -16,7 +16,7 @@ finding contains {
 	"resource": {"kind": "firewall", "key": h.creator},
 	"message": sprintf("the firewall of the machines of %s is off", [h.creator]),
 	"evidence": ["EnableFirewall is 0"],
-	"remediation": [{"kind": "command", "text": sprintf("Set-NetFirewallHyperVVMSetting -Name '%s' -Enabled True", [h.creator])}],
+	"remediation": [{"kind": "command", "text": sprintf("Set-NetFirewallHyperVVMSetting -Name '%s' -Enabled True", [_quoted(h)])}],
 } if {
 	some h in input.windowsHyperV
 	h.enableFirewall == 0
@@ -26,7 +26,7 @@ finding contains {
 	"resource": {"kind": "firewall", "key": h.creator},
 	"message": sprintf("the firewall of the machines of %s lets in what no rule blocks", [h.creator]),
 	"evidence": ["DefaultInboundAction is 0"],
-	"remediation": [{"kind": "command", "text": sprintf("Set-NetFirewallHyperVVMSetting -Name '%s' -DefaultInboundAction Block", [h.creator])}],
+	"remediation": [{"kind": "command", "text": sprintf("Set-NetFirewallHyperVVMSetting -Name '%s' -DefaultInboundAction Block", [_quoted(h)])}],
 } if {
 	some h in input.windowsHyperV
 	h.defaultInboundAction == 0
@@ -38,3 +38,6 @@ unknown contains {"resource": {"kind": "firewall", "key": h.creator}, "reason": 
 	not is_number(object.get(h, name, null))
 	object.get(h, "enableFirewall", null) != 0
 }
+
+# _quoted is the name of a creator between quotes of PowerShell, in which each of its kinds of quotes ends the text.
+_quoted(h) := regex.replace(h.creator, "['\u2018-\u201b]", "$0$0")

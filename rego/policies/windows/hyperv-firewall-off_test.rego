@@ -15,3 +15,8 @@ test_not_set_is_unknown if {
 	count(check.unknown) == 0 with input as {"windowsHyperV": [{"creator": "{1}", "enableFirewall": 1, "defaultInboundAction": 1}]}
 	count(check.unknown) == 0 with input as {"windowsHyperV": [{"creator": "{1}", "enableFirewall": 0}]}
 }
+
+test_a_name_stays_a_word if {
+	some f in check.finding with input as {"windowsHyperV": [{"creator": "a'; Remove-Item b; ’c", "enableFirewall": 0}]}
+	f.remediation[0].text == "Set-NetFirewallHyperVVMSetting -Name 'a''; Remove-Item b; ’’c' -Enabled True"
+}
