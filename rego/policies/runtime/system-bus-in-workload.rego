@@ -23,7 +23,6 @@ _sockets := {
 	"/run/snapd.socket": "the socket of snapd",
 }
 
-# What is mounted whole with it is told of by kernel/host-path-writable-in-workload.
 _ways := {
 	"/run/dbus/system_bus_socket": {"/run/dbus/system_bus_socket", "/run/dbus"},
 	"/run/systemd/private": {"/run/systemd/private", "/run/systemd"},
@@ -41,7 +40,16 @@ finding contains {
 	_counts(c)
 	some m in lib.list(c, "mounts")
 	some socket, name in _sockets
-	m.source in _ways[socket]
+	_leads(m, socket)
+}
+
+_leads(m, socket) if m.source in _ways[socket]
+
+# What is mounted whole and writable is told of by kernel/host-path-writable-in-workload. That it is read-only keeps nobody from a socket in it.
+_leads(m, socket) if {
+	not m.rw
+	m.source in {"/", "/run", "/var/run"}
+	socket != "/run/snapd.socket" # few hosts have it
 }
 
 _counts(c) if not lib.own(c)

@@ -32,3 +32,10 @@ test_what_everybody_may_is_low if {
 }
 
 test_others_pass if count(check.finding) == 0 with input as _doc(_mount("/run/systemd/journal"), {})
+
+# connect(2) asks the socket for permission, and not the mount that it is seen by.
+test_a_read_only_mount_of_all_leads_there[source] if {
+	some source in ["/", "/run", "/var/run"]
+	count(check.finding) == 2 with input as _doc(_mount(source), {})
+	count(check.finding) == 0 with input as _doc({"mounts": [{"source": source, "dest": "/x", "rw": true}]}, {})
+}
