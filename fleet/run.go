@@ -195,7 +195,7 @@ func (s *state) finish() error {
 		}
 	}
 	if s.view.Counts.Judged == 0 {
-		return fmt.Errorf("no snapshot was judged: %s", s.view.Hosts[0].Reason)
+		return fmt.Errorf("no snapshot was judged: %s: %s", s.view.Hosts[0].Name, s.view.Hosts[0].Reason)
 	}
 	return s.outcome(worst, undecided, unjudged)
 }

@@ -20,12 +20,14 @@ func writeFleet(w io.Writer, f *finding.Fleet, o Options) error {
 	if o.Width <= 0 {
 		o.Width = defaultWidth
 	}
-	o.Width = max(o.Width, 60)
+	o.Width = max(o.Width, 40)
 	p := &page{w: w, o: o}
 	p.fleetHead(f)
 	p.unjudged(f)
-	p.fleetHosts(f)
-	if !o.Summary {
+	if f.Counts.Judged > 0 {
+		p.fleetHosts(f)
+	}
+	if f.Counts.Judged > 0 && !o.Summary {
 		p.fleetChecks(f)
 	}
 	if p.err != nil {
@@ -35,11 +37,22 @@ func writeFleet(w io.Writer, f *finding.Fleet, o Options) error {
 }
 
 func (p *page) fleetHead(f *finding.Fleet) {
-	found, undecided := f.Found()
 	worst, _, _ := f.Worst()
-	c := finding.Counts{Findings: found, Unknown: undecided}
-	p.ends("", plural(f.Counts.Hosts, "host"), bold, result(&c), colors[worst])
+	p.ends("", plural(f.Counts.Hosts, "host"), bold, fleetResult(f), colors[worst])
 	p.wrapped("", fleetFacts(f), dim)
+}
+
+// fleetResult counts what was found. Hosts of which nothing is known are no hosts without findings.
+func fleetResult(f *finding.Fleet) string {
+	by, undecided := f.Found()
+	lost := f.Counts.Missing + f.Counts.Refused
+	switch {
+	case f.Counts.Judged == 0:
+		return "nothing is known"
+	case lost > 0:
+		return result(&finding.Counts{Findings: by, Unknown: undecided}) + ", " + counted(lost, "host not known", "hosts not known")
+	}
+	return result(&finding.Counts{Findings: by, Unknown: undecided})
 }
 
 // unjudged lists the hosts of which nothing is known.
@@ -87,11 +100,18 @@ func right(n, width int) string {
 	return fmt.Sprintf("%*d", width, n)
 }
 
+// The columns of the list of hosts beside the names, and the least that names are worth a table.
+const hostColumns, leastName = 72, 16
+
 // fleetHosts lists the hosts that were judged.
 func (p *page) fleetHosts(f *finding.Fleet) {
-	name := max(16, p.o.Width-68)
+	name := p.o.Width - hostColumns
 	p.line("")
-	p.line(p.paint(bold, column("HOSTS", name+4)) + p.paint(dim, " unknown  crit  high   med   low  collected             from"))
+	if name >= leastName {
+		p.line(p.paint(bold, column("HOSTS", name+4)) + p.paint(dim, " unknown  crit  high   med   low  collected             from"))
+	} else {
+		p.line(p.paint(bold, "HOSTS"))
+	}
 	number := 0
 	for i := range f.Hosts {
 		h := &f.Hosts[i]
@@ -99,37 +119,55 @@ func (p *page) fleetHosts(f *finding.Fleet) {
 			continue
 		}
 		number++
-		from := p.paint(colors["medium"], "not verified")
-		if h.Trust.Holds() {
-			from = "verified"
-		}
-		var line strings.Builder
-		line.WriteString(fmt.Sprintf("%3d %s", number, column(Clean(h.Name, false), name)) + " " + p.paint(colors["medium"], right(h.Unknown, 7)))
-		for _, s := range finding.Severities[:4] {
-			line.WriteString(p.paint(colors[s], right(h.Findings[s], 6)))
-		}
-		p.line(line.String() + "  " + column(Clean(h.CollectedAt, false), 20) + "  " + from)
+		p.fleetHost(h, number, name)
 		if p.o.Verbose && h.Trust != nil && h.Trust.Reason != "" {
 			p.wrapped("      ", Clean(h.Trust.Reason, false), dim)
 		}
 	}
 }
 
+// fleetHost is a row of a host, or where there is no place for its columns, what was found on it and below that from when and whom it is.
+func (p *page) fleetHost(h *finding.FleetHost, number, name int) {
+	from, color := "not verified", colors["medium"]
+	if h.Trust.Holds() {
+		from, color = "verified", ""
+	}
+	if name < leastName {
+		was := found(h.Findings)
+		if h.Unknown > 0 {
+			was += fmt.Sprintf(", %d unknown", h.Unknown)
+		}
+		p.ends(fmt.Sprintf("%3d ", number), Clean(h.Name, false), "", was, "")
+		p.wrapped("    ", Clean(h.CollectedAt, false)+", "+from, color)
+		return
+	}
+	line := fmt.Sprintf("%3d %s", number, column(Clean(h.Name, false), name)) + " " + p.paint(colors["medium"], right(h.Unknown, 7))
+	for _, s := range finding.Severities[:4] {
+		line += p.paint(colors[s], right(h.Findings[s], 6))
+	}
+	p.line(line + "  " + column(Clean(h.CollectedAt, false), 20) + "  " + p.paint(color, from))
+}
+
+// The columns of the list of checks before those of the hosts, and with numbers in place of these.
+const checkColumns, checkNumbers = 52, 74
+
 // fleetChecks lists the checks that are unknown or failed on some host: with few hosts a column for each, with many their names.
 func (p *page) fleetChecks(f *finding.Fleet) {
 	columns := f.Columns()
-	wide := len(columns)*3 <= p.o.Width-52 && len(columns) <= maxColumns && !repeated(columns)
+	wide := len(columns)*3 <= p.o.Width-checkColumns && len(columns) <= maxColumns && !repeated(columns)
 	p.line("")
-	var head strings.Builder
-	head.WriteString(p.paint(bold, column("CHECKS", 42)) + p.paint(dim, "         "))
-	if wide {
+	title := p.paint(bold, column("CHECKS", 42)) + p.paint(dim, "         ")
+	switch {
+	case wide:
 		for i := range columns {
-			head.WriteString(p.paint(dim, fmt.Sprintf("%3d", i+1)))
+			title += p.paint(dim, fmt.Sprintf("%3d", i+1))
 		}
-		p.line(head.String())
+		p.line(title)
 		p.wrapped("  ", "? unknown, F failed, F? failed and left something open, w waived, . passed, - not applicable", dim)
-	} else {
-		p.line(head.String() + p.paint(dim, " unknown   fail   pass"))
+	case p.o.Width < checkNumbers:
+		p.line(p.paint(bold, "CHECKS"))
+	default:
+		p.line(title + p.paint(dim, " unknown   fail   pass"))
 	}
 	rest := 0
 	for i := range f.Checks {
@@ -139,16 +177,20 @@ func (p *page) fleetChecks(f *finding.Fleet) {
 			continue
 		}
 		line := " " + column(Clean(c.ID, false), 41) + p.paint(colors[c.Severity], column(c.Severity, 9))
-		if wide {
+		switch {
+		case wide:
 			p.line(line + p.marks(c, columns))
 			continue
+		case p.o.Width < checkNumbers:
+			p.ends(" ", Clean(c.ID, false), "", fmt.Sprintf("%s: %d unknown, %d fail, %d pass", c.Severity, len(c.Unknown), len(c.Fail), len(c.Pass)), colors[c.Severity])
+		default:
+			p.line(line + right(len(c.Unknown), 8) + right(len(c.Fail), 7) + right(len(c.Pass), 7))
 		}
-		p.line(line + right(len(c.Unknown), 8) + right(len(c.Fail), 7) + right(len(c.Pass), 7))
 		p.names("unknown on ", c.Unknown)
 		p.names("failed on ", c.Fail)
 	}
 	if rest > 0 {
-		p.line(p.paint(dim, " "+plural(rest, "check")+" passed or did not apply everywhere (--all shows them)"))
+		p.wrapped(" ", plural(rest, "check")+" passed or did not apply everywhere (--all shows them)", dim)
 	}
 }
 

@@ -61,8 +61,7 @@ type fleetHostRow struct {
 func writeFleetHTML(w io.Writer, f *finding.Fleet) error {
 	d := &fleetDocument{Style: template.CSS(pageStyle), Title: plural(f.Counts.Hosts, "host"), Facts: fleetFacts(f)} //nolint:gosec // a file of the program
 	found, undecided := f.Found()
-	c := finding.Counts{Findings: found, Unknown: undecided}
-	if d.Result = result(&c); undecided > 0 {
+	if d.Result = fleetResult(f); undecided > 0 {
 		d.Open = counted(undecided, "answer is", "answers are")
 	}
 	for _, s := range finding.Severities {
