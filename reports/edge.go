@@ -101,6 +101,8 @@ func (e *entry) message() string {
 		return oneLine(e.f.Message)
 	case e.res.Reason != "":
 		return oneLine(e.res.Reason)
+	case e.open && len(e.res.Unknowns) == 0: // a report that somebody wrote
+		return "not decided, and nobody says why"
 	case e.open:
 		return oneLine(fmt.Sprintf("%s could not be decided: %s", count(len(e.res.Unknowns), "object"), e.evidence()[0]))
 	default:

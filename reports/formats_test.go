@@ -202,6 +202,49 @@ func TestMarkdown(t *testing.T) {
 	}
 }
 
+// TestMarkdownOfManyFits: of many hosts there is a table of all, and sections of the worst, in what GitHub takes.
+func TestMarkdownOfManyFits(t *testing.T) {
+	for _, n := range []int{2, 30, 300, 3000} {
+		var list []*finding.Report
+		for i := range n {
+			r := worst()
+			r.Host.Name = "web" + strconv.Itoa(i)
+			if i == n-1 {
+				r.Results[0].Findings = append(r.Results[0].Findings, finding.Finding{Message: "the worst", Severity: "critical", Fingerprint: "aa"})
+			}
+			list = append(list, r)
+		}
+		var b bytes.Buffer
+		if err := writeMarkdown(&b, list, Options{}); err != nil {
+			t.Fatal(err)
+		}
+		text := b.String()
+		if len(text) > 65_000 || !strings.HasPrefix(text, "# ringfence: "+strconv.Itoa(n)+" hosts\n") || list[0].Host.Name != "web0" {
+			t.Errorf("%d hosts: %d bytes, %.40q", n, len(text), text)
+		}
+		if _, first, _ := strings.Cut(text, "\n## ringfence: "); !strings.HasPrefix(first, "`web"+strconv.Itoa(n-1)+"`") {
+			t.Errorf("%d hosts: the first is %.40q", n, first)
+		}
+		if more := strings.Contains(text, " more hosts is in the JSON report."); more != (n > 30) {
+			t.Errorf("%d hosts: %.200q", n, text[len(text)-200:])
+		}
+	}
+}
+
+// TestUnknownWithoutAReason: a report that somebody wrote can have findings beside an unknown that says nothing.
+func TestUnknownWithoutAReason(t *testing.T) {
+	r := pageReport()
+	r.Results[0].Status, r.Results[0].Reason, r.Results[0].Unknowns = finding.Unknown, "", nil
+	for _, f := range Formats() {
+		if out := write(t, f.Name, r, Options{}); len(out) == 0 {
+			t.Errorf("%s: nothing", f.Name)
+		}
+	}
+	if out := write(t, "csv", r, Options{}); !bytes.Contains(out, []byte("not decided, and nobody says why")) {
+		t.Errorf("%s", out)
+	}
+}
+
 // TestMarkdownCellDoesNotEnd: a bar in a cell has one backslash before it, of which nothing takes it away.
 func TestMarkdownCellDoesNotEnd(t *testing.T) {
 	for _, s := range []string{"a|b", `a\|<img src=x>`, `a\\|b`, `\\\|`, `|`, "`|\\|"} {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/ringfence/ringfence/finding"
@@ -12,14 +13,27 @@ import (
 // maxMarkdown bounds the text in bytes: GitHub takes 65,536 characters in a comment and 1 MiB in the summary of a step.
 const maxMarkdown = 60_000
 
+// leastMarkdown is how many bytes of a host among many are worth a section.
+const leastMarkdown = 1500
+
 // writeMarkdown writes for a comment or the summary of a job. Text of the host stands in code, in which nothing is a link, a picture, a mention or HTML.
+// Of several hosts the worst come first, behind a table of all; there are as many sections as there is place for.
 func writeMarkdown(w io.Writer, list []*finding.Report, _ Options) error {
 	b := new(bytes.Buffer)
-	for _, r := range list {
+	if len(list) > 1 {
+		list = worstFirst(list)
+		markdownHosts(b, list)
+	}
+	for i, r := range list {
 		if b.Len() > 0 {
 			b.WriteByte('\n')
 		}
-		markdownReport(b, r, maxMarkdown/len(list))
+		budget := max(leastMarkdown, (maxMarkdown-b.Len())/(len(list)-i))
+		if i > 0 && b.Len()+budget > maxMarkdown {
+			fmt.Fprintf(b, "What was found on %s is in the JSON report.\n", counted(len(list)-i, "more host", "more hosts"))
+			break
+		}
+		markdownReport(b, r, budget)
 	}
 	if _, err := w.Write(b.Bytes()); err != nil {
 		return fmt.Errorf("write Markdown: %w", err)
@@ -27,6 +41,31 @@ func writeMarkdown(w io.Writer, list []*finding.Report, _ Options) error {
 	return nil
 }
 
+// worstFirst are reports in the order of what was found, and then of how much is unknown.
+func worstFirst(list []*finding.Report) []*finding.Report {
+	return slices.SortedStableFunc(slices.Values(list), func(a, b *finding.Report) int {
+		x, y := a.Count(), b.Count()
+		for _, s := range finding.Severities {
+			if n := y.Findings[s] - x.Findings[s]; n != 0 {
+				return n
+			}
+		}
+		return y.Unknown - x.Unknown
+	})
+}
+
+// markdownHosts has a row for each host.
+func markdownHosts(b *bytes.Buffer, list []*finding.Report) {
+	rows := []string{}
+	for _, r := range list {
+		c := r.Count()
+		rows = append(rows, fmt.Sprintf("| %s | %s | %d |\n", cell(upTo(r.Host.Name, 200)), found(c.Findings), c.Unknown))
+	}
+	fmt.Fprintf(b, "# ringfence: %d hosts\n", len(list))
+	b.WriteString(table("Hosts", "| host | found | unknown |\n|---|---|---|\n", rows, maxMarkdown/2))
+}
+
+// markdownReport writes a report in about as many bytes: what has no place is counted.
 func markdownReport(b *bytes.Buffer, r *finding.Report, budget int) {
 	end := b.Len() + budget
 	c := r.Count()
@@ -35,16 +74,15 @@ func markdownReport(b *bytes.Buffer, r *finding.Report, budget int) {
 	if r.Trust != nil {
 		fmt.Fprintf(b, "\nVerified: %s\n", code(upTo(verified(r.Trust), 200)))
 	}
-	if len(r.Actions) > 0 {
-		b.WriteString("\n### Do first\n\n")
-	}
+	var first []string
 	for i, a := range r.Actions[:min(len(r.Actions), maxFirst)] {
 		text := a.Text
 		if a.Command != "" {
 			text = a.Command
 		}
-		fmt.Fprintf(b, "%d. %s (closes %d, %s)\n", i+1, code(upTo(text, 500)), len(a.Closes), a.Severity)
+		first = append(first, fmt.Sprintf("%d. %s (closes %d, %s)\n", i+1, code(upTo(text, 500)), len(a.Closes), a.Severity))
 	}
+	b.WriteString(table("Do first", "", first, (end-b.Len())/2))
 	rows := []string{}
 	for _, sev := range finding.Severities {
 		for _, x := range causes(r, sev, false) {
@@ -61,22 +99,34 @@ func markdownReport(b *bytes.Buffer, r *finding.Report, budget int) {
 	for _, e := range carried(r) {
 		rows = append(rows, fmt.Sprintf("| %s | %s |\n", cell(e.res.ID), cell(upTo(e.message(), 500))))
 	}
-	for _, text := range assumed(r) {
-		fmt.Fprintf(b, "\n%s\n", code(upTo(text, 500)))
+	for i, text := range assumed(r) {
+		line := "\n" + code(upTo(text, 500)) + "\n"
+		if b.Len()+len(line) > end-noteLength {
+			fmt.Fprintf(b, "\n%d more checks that pass under assumptions are in the JSON report.\n", len(assumed(r))-i)
+			break
+		}
+		b.WriteString(line)
 	}
 	b.WriteString(table("Unknown", "| check | why |\n|---|---|\n", rows, end-b.Len()))
 }
+
+// noteLength is the place that the line about what is left out needs.
+const noteLength = 100
 
 // table is a table with as many rows as there is place for, and how many are left out.
 func table(title, head string, rows []string, budget int) string {
 	if len(rows) == 0 {
 		return ""
 	}
-	const note = 100 // for the last line
 	var b strings.Builder
-	fmt.Fprintf(&b, "\n### %s\n\n%s", title, head)
 	for i, row := range rows {
-		if b.Len()+len(row) > budget-note {
+		if i == 0 {
+			fmt.Fprintf(&b, "\n### %s\n\n%s", title, head)
+		}
+		if b.Len()+len(row) > budget-noteLength {
+			if i == 0 {
+				return fmt.Sprintf("\n%s: %d are in the JSON report.\n", title, len(rows))
+			}
 			fmt.Fprintf(&b, "\n%d more are in the JSON report.\n", len(rows)-i)
 			break
 		}
