@@ -22,7 +22,17 @@ var own = []struct{ id, title, description, remediation string }{
 func (l *List) Apply(r *finding.Report, text []byte, now time.Time) {
 	problems := map[string][]finding.Finding{}
 	tell := func(check string, w *Waiver, message string) {
-		problems[check] = append(problems[check], w.problem(check, message))
+		p := w.problem(check, message)
+		for i, told := 0, problems[check]; i < len(told); i++ {
+			if told[i].Fingerprint != p.Fingerprint {
+				continue
+			}
+			if !slices.Contains(told[i].Evidence, message) && told[i].Message != message { // of one thing there is one finding
+				told[i].Evidence = append(told[i].Evidence, message)
+			}
+			return
+		}
+		problems[check] = append(problems[check], p)
 	}
 	used := make([]bool, len(l.Waivers))
 	sum := &finding.Waivers{Digest: fmt.Sprintf("sha256:%x", sha256.Sum256(text)), Given: len(l.Waivers) + len(l.AcceptUnknown)}
@@ -129,7 +139,7 @@ func (l *List) unknown(r *finding.Report, now time.Time, sum *finding.Waivers, t
 				sum.Applied++
 			}
 		}
-		if !found {
+		if !found && w.about(&r.Host) {
 			tell("waiver/stale", w, fmt.Sprintf("%s is known, or something else of it is unknown", w.Finding))
 		}
 	}
@@ -150,8 +160,8 @@ func (w *Waiver) covers(res *finding.Result) bool {
 
 // decided says whether it is known that nothing is there that it is about: a check that was not decided may have it again.
 func (w *Waiver) decided(r *finding.Report) bool {
-	if w.Host != "" && !glob(w.Host, r.Host.Name) && !glob(w.Host, r.Host.ID) {
-		return false // one file is for many hosts
+	if !w.about(&r.Host) {
+		return false
 	}
 	for i := range r.Results {
 		res := &r.Results[i]

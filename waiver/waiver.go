@@ -105,6 +105,12 @@ func (w *Waiver) check(checks []string, now time.Time) error {
 	if w.While == nil {
 		return nil
 	}
+	if w.While.Zones == nil && w.While.Severity == "" && w.While.Owner == "" {
+		return fmt.Errorf("%s: while says nothing: want zones, severity or owner, or no while", w.Finding)
+	}
+	if w.While.Zones != nil && len(w.While.Zones) == 0 {
+		return fmt.Errorf("%s: while.zones names no zone: %s", w.Finding, words.Wrong("", zones))
+	}
 	for _, z := range w.While.Zones {
 		if !slices.Contains(zones, z) {
 			return fmt.Errorf("%s: while.zones %q: %w", w.Finding, z, words.Wrong(z, zones))
@@ -129,9 +135,14 @@ func (w *Waiver) parseTime() error {
 	return nil
 }
 
+// about says whether it is for a host: one file is for many.
+func (w *Waiver) about(h *finding.Host) bool {
+	return w.Host == "" || glob(w.Host, h.Name) || glob(w.Host, h.ID)
+}
+
 // matches says whether it is about a finding of a check, or with nil about the check.
 func (w *Waiver) matches(h *finding.Host, check string, f *finding.Finding) bool {
-	if w.Host != "" && !glob(w.Host, h.Name) && !glob(w.Host, h.ID) {
+	if !w.about(h) {
 		return false
 	}
 	if f == nil {

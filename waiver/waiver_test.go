@@ -73,6 +73,8 @@ func TestTable(t *testing.T) {
 		{name: "no date", text: head + "expires: next week}", err: "want a day such as 2027-03-31"},
 		{name: "no such day", text: head + "expires: 2027-02-30}", err: "want a day such as 2027-03-31"},
 		{name: "no such check", text: "waivers:\n  - {finding: ssh/empty-pasword, reason: r, expires: 2027-03-31}", err: `no check "ssh/empty-pasword": did you mean ssh/empty-passwords?`},
+		{name: "while without a word", text: head + "expires: 2027-03-31, while: {}}", err: "while says nothing: want zones,"},
+		{name: "no zone", text: head + "expires: 2027-03-31, while: {zones: []}}", err: "while.zones names no zone: want external,"},
 		{name: "no such zone", text: head + "expires: 2027-03-31, while: {zones: [moon]}}", err: `while.zones "moon": want external,`},
 		{name: "no such severity", text: head + "expires: 2027-03-31, while: {severity: hgih}}", err: "did you mean high?"},
 		{name: "unknown with what it cannot have", text: "accept_unknown:\n  - {finding: ssh/empty-passwords, reason: r, expires: 2027-03-31, while: {zones: [workload]}}", err: "while is of findings"},
@@ -143,6 +145,7 @@ func TestUnknownIsAcceptedApart(t *testing.T) {
 		"{finding: ssh/empty-passwords, reason: r, owner: o, expires: 2027-03-31}":                   "1 []",
 		"{finding: ssh/empty-passwords, object: \"ssh*\", reason: r, owner: o, expires: 2027-03-31}": "1 []",
 		"{finding: ssh/empty-passwords, object: other, reason: r, owner: o, expires: 2027-03-31}":    "0 [waiver/stale]",
+		"{finding: agent/runs-as-root, host: \"web-*\", reason: r, owner: o, expires: 2027-03-31}":   "0 []", // one file is for many hosts
 		"{finding: ssh/empty-passwords, reason: r, owner: o, expires: 2026-11-01}":                   "0 [waiver/expired]",
 		"{finding: agent/runs-as-root, reason: r, expires: 2027-03-31}":                              "0 [waiver/stale waiver/without-owner]",
 	} {
@@ -183,6 +186,31 @@ func TestGlob(t *testing.T) {
 	} {
 		if got := glob(c.pattern, c.s); got != c.want {
 			t.Errorf("%q %q: %v", c.pattern, c.s, got)
+		}
+	}
+}
+
+// TestOneProblemIsToldOnce: a finding about a waiver is there once, with all that it says.
+func TestOneProblemIsToldOnce(t *testing.T) {
+	text := []byte("waivers:\n  - {finding: management/ssh-reachable-from-workload, reason: r, expires: 2027-03-31}\n" +
+		"  - {finding: management/ssh-reachable-from-workload, reason: s, owner: o, expires: 2027-03-31}\n" +
+		"accept_unknown:\n  - {finding: management/ssh-reachable-from-workload, reason: t, expires: 2027-03-31}\n")
+	l, err := Parse("w", text, checks, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := report()
+	l.Apply(r, text, now)
+	seen := map[string]bool{}
+	for _, res := range r.Results {
+		for _, f := range res.Findings {
+			if seen[f.Fingerprint] {
+				t.Errorf("%s has %s twice: %s", res.ID, f.Fingerprint, f.Message)
+			}
+			seen[f.Fingerprint] = true
+			if strings.HasPrefix(res.ID, "waiver/") && res.ID != "waiver/stale" && len(f.Evidence) != 2 {
+				t.Errorf("%s: %q", res.ID, f.Evidence)
+			}
 		}
 	}
 }
