@@ -106,8 +106,16 @@ func Args(names ...string) cobra.PositionalArgs {
 // apart are flags of which the second says something else than the first, or leaves it without a meaning.
 var apart = [][2]string{{"color", "no-color"}, {"summary", "all"}, {"snapshot", "deep"}, {"snapshot", "host-root"}}
 
-// contradiction is the error of a command line with two flags that do not go together.
+// idle are flags of a group that a command below it has no use for, by the names of both commands.
+var idle = map[string]string{"checks test": "policy", "checks document": "policy", "checks export": "policy"}
+
+// contradiction is the error of a command line with two flags that do not go together, or with one that says nothing there.
 func contradiction(c *cobra.Command) error {
+	if p := c.Parent(); p != nil {
+		if name := idle[p.Name()+" "+c.Name()]; name != "" && c.Flags().Changed(name) {
+			return fmt.Errorf("--%s says nothing to %s: leave it out", name, c.CommandPath())
+		}
+	}
 	for _, pair := range apart {
 		if c.Flags().Changed(pair[0]) && c.Flags().Changed(pair[1]) {
 			return fmt.Errorf("--%s and --%s do not go together: leave one out", pair[0], pair[1])

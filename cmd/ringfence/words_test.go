@@ -13,6 +13,8 @@ func TestUnknownWords(t *testing.T) {
 	for line, want := range map[string]string{
 		"fix pln": "ringfence fix plan", "fix nosuch": "ringfence fix --help", "checks lst": "ringfence checks list",
 		"help nosuch": "ringfence --help", "help fix pln": "ringfence fix plan", "nosuch": "nosuch",
+		"checks test --policy d x": "--policy says nothing to ringfence checks test", "checks --policy d document --schema": "--policy says nothing to ringfence checks document",
+		"checks export d --policy d":      "--policy says nothing to ringfence checks export",
 		"audit --snapshot x --keep tcp/1": "--keep goes with --fix", "audit --snapshot x --layer service": "--layer goes with --fix",
 	} {
 		var out, errs bytes.Buffer
