@@ -40,3 +40,27 @@ func Text(s string, keepBreaks bool) string {
 func Turns(r rune) bool {
 	return r >= 0x200b && r <= 0x200f || r >= 0x202a && r <= 0x202e || r >= 0x2060 && r <= 0x2069 || r == 0xfeff
 }
+
+// ours are the signs that texts of the program have beside ASCII, each with one that is as wide.
+var ours = map[rune]string{'·': "-", '…': "~"}
+
+// ASCII is a text for a terminal that shows no more than ASCII.
+func ASCII(s string) string {
+	if !strings.ContainsFunc(s, func(r rune) bool { return r >= utf8.RuneSelf }) {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s {
+		switch is, ok := ours[r]; {
+		case r < utf8.RuneSelf:
+			b.WriteRune(r)
+		case ok:
+			b.WriteString(is)
+		case r > 0xffff:
+			fmt.Fprintf(&b, `\U%08x`, r)
+		default:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		}
+	}
+	return b.String()
+}

@@ -46,6 +46,25 @@ func TestFleetTableKeepsItsWidth(t *testing.T) {
 	}
 }
 
+// TestTablesInASCII: a terminal that shows no more gets no more, in as many columns.
+func TestTablesInASCII(t *testing.T) {
+	r := pageReport()
+	r.Results[0].Findings[0].Evidence = []string{strings.Repeat("long evidence ", 30)}
+	for _, text := range []string{
+		string(write(t, "table", r, Options{Width: 80, ASCII: true})),
+		fleetTable(t, hosts(5, func(i int) string { return fmt.Sprint("a-very-long-name-of-a-host-", i) }), Options{Width: 100, ASCII: true}),
+	} {
+		if strings.ContainsFunc(text, func(r rune) bool { return r > 0x7e }) || !strings.Contains(text, " - ") || !strings.Contains(text, "~") {
+			t.Errorf("%s", text)
+		}
+		for l := range strings.Lines(text) {
+			if len(l) > 101 {
+				t.Errorf("%q", l)
+			}
+		}
+	}
+}
+
 // TestFleetOfNothing: where no snapshot was judged, nothing was found is not what is said.
 func TestFleetOfNothing(t *testing.T) {
 	f := hosts(0, func(i int) string { return fmt.Sprintf("web%d", i) })

@@ -8,6 +8,7 @@ import (
 
 	"github.com/clipperhouse/displaywidth"
 
+	"github.com/ringfence/ringfence/escape"
 	"github.com/ringfence/ringfence/finding"
 )
 
@@ -88,6 +89,9 @@ func (p *page) paint(color, s string) string {
 }
 
 func (p *page) line(s string) {
+	if p.o.ASCII {
+		s = escape.ASCII(s)
+	}
 	if p.err == nil {
 		_, p.err = fmt.Fprintln(p.w, strings.TrimRight(s, " "))
 	}

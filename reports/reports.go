@@ -22,6 +22,7 @@ import (
 type Options struct {
 	Width int  // of the terminal in columns; 0 is 100
 	Color bool // escape sequences for colour
+	ASCII bool // the terminal shows no more than that
 	All   bool // also list what passed
 	// Verbose is with all evidence, and what is of little weight; Summary without the findings.
 	Verbose, Summary bool

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"golang.org/x/term"
+
+	"github.com/ringfence/ringfence/escape"
 )
 
 // Of says whether a stream is a terminal, and how many columns it has; 0 is not known.
@@ -36,6 +38,24 @@ func Width(columns int, is bool, getenv func(string) string) int {
 		return 0
 	}
 	return n
+}
+
+// ASCII says whether a terminal shows no more than ASCII, by the locale that its user has set (setlocale(3)). Where none is, most show all.
+func ASCII(getenv func(string) string) bool {
+	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
+		if v := strings.ToLower(getenv(name)); v != "" {
+			return !strings.Contains(v, "utf-8") && !strings.Contains(v, "utf8")
+		}
+	}
+	return false
+}
+
+// Shown is a text as the terminal of whoever started the program shows it.
+func Shown(text string) string {
+	if ASCII(os.Getenv) {
+		return escape.ASCII(text)
+	}
+	return text
 }
 
 // Modes are the words that say when there is colour.

@@ -55,6 +55,26 @@ func TestColor(t *testing.T) {
 	}
 }
 
+func TestASCII(t *testing.T) {
+	for _, c := range []struct {
+		env  map[string]string
+		want bool
+	}{
+		{nil, false},
+		{map[string]string{"LANG": "C.UTF-8"}, false},
+		{map[string]string{"LANG": "de_DE.utf8"}, false},
+		{map[string]string{"LANG": "C"}, true},
+		{map[string]string{"LC_ALL": "C", "LANG": "de_DE.UTF-8"}, true},
+		{map[string]string{"LC_ALL": "POSIX"}, true},
+		{map[string]string{"LC_CTYPE": "en_US.ISO-8859-1", "LANG": "C.UTF-8"}, true},
+		{map[string]string{"LC_ALL": "", "LC_CTYPE": "C.UTF-8", "LANG": "C"}, false},
+	} {
+		if got := ASCII(env(c.env)); got != c.want {
+			t.Errorf("%v: %v", c.env, got)
+		}
+	}
+}
+
 // TestWaiting: the line names who is waited for, never who has ended.
 func TestWaiting(t *testing.T) {
 	w := Wait([]string{"a", "b", "c", "d", "e"})

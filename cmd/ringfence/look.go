@@ -41,6 +41,6 @@ func (e *env) options(f *lookFlags, stdout bool) reports.Options {
 		f.color = "never"
 	}
 	columns, is := terminal.Of(e.stdout)
-	opt.Width, opt.Color = terminal.Width(columns, is, os.Getenv), terminal.Color(f.color, is, os.Getenv)
+	opt.Width, opt.Color, opt.ASCII = terminal.Width(columns, is, os.Getenv), terminal.Color(f.color, is, os.Getenv), terminal.ASCII(os.Getenv)
 	return opt
 }

@@ -15,21 +15,21 @@ import (
 // say writes to standard error. Each argument that is text becomes one line without control characters; line breaks
 // are those of the format.
 func (e *env) say(format string, args ...any) {
-	fmt.Fprintf(e.stderr, format, reports.Cleaned(args)...)
+	fmt.Fprint(e.stderr, terminal.Shown(fmt.Sprintf(format, reports.Cleaned(args)...)))
 }
 
 // sayText writes a text of several lines to standard error.
-func (e *env) sayText(text string) { fmt.Fprint(e.stderr, reports.Clean(text, true)) }
+func (e *env) sayText(text string) { fmt.Fprint(e.stderr, terminal.Shown(reports.Clean(text, true))) }
 
 // tell is say on standard output.
 func (e *env) tell(format string, args ...any) error {
-	_, err := fmt.Fprintf(e.stdout, format, reports.Cleaned(args)...)
+	_, err := fmt.Fprint(e.stdout, terminal.Shown(fmt.Sprintf(format, reports.Cleaned(args)...)))
 	return err
 }
 
 // tellText writes a text of several lines to standard output.
 func (e *env) tellText(text string) error {
-	_, err := fmt.Fprint(e.stdout, reports.Clean(text, true))
+	_, err := fmt.Fprint(e.stdout, terminal.Shown(reports.Clean(text, true)))
 	return err
 }
 
