@@ -68,6 +68,9 @@ func TestLoad(t *testing.T) {
 	if _, err := in.Compare(t.Context(), snap, report, &Source{Budget: time.Minute}); err == nil || !strings.Contains(err.Error(), finding.ErrOtherHost.Error()) {
 		t.Errorf("two hosts: %v", err)
 	}
+	if _, err := in.Convert(t.Context(), []string{"nofile"}, json); err == nil || strings.Count(err.Error(), "nofile") != 1 {
+		t.Errorf("a file that is not there: %v", err)
+	}
 	if _, err := in.Convert(t.Context(), []string{report, report}, json); err == nil || !strings.Contains(err.Error(), "are of the same snapshot of one host") {
 		t.Errorf("one report twice: %v", err)
 	}

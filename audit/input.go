@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
 
@@ -143,9 +144,9 @@ func (in *Input) TrustedSnapshot(file string) (*snapshot.Snapshot, error) {
 	return s, inFile(file, err)
 }
 
-// inFile adds the name of the file to what is wrong with what is in it.
+// inFile adds the name of the file to what is wrong with what is in it, unless it is named already.
 func inFile(file string, err error) error {
-	if err == nil || file == "-" {
+	if named := new(fs.PathError); err == nil || file == "-" || errors.As(err, &named) && named.Path == file {
 		return err
 	}
 	return fmt.Errorf("%s: %w", file, err)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"unicode"
@@ -167,6 +168,29 @@ func FuzzClean(f *testing.F) {
 			t.Errorf("wrap loses text: %q -> %q", c, joined.String())
 		}
 	})
+}
+
+// TestCommandsStayWhole: a command in a sentence is copied from one line, if it fits into one.
+func TestCommandsStayWhole(t *testing.T) {
+	const text = "load an input chain with policy drop (ringfence fix plan --mode default-deny), then look again"
+	for width := 42; width < 110; width++ {
+		lines := wrap(text, width)
+		if got := strings.Join(lines, " "); got != text {
+			t.Errorf("%d: %q", width, got)
+		}
+		if !slices.ContainsFunc(lines, func(l string) bool { return strings.Contains(l, "(ringfence fix plan --mode default-deny)") }) {
+			t.Errorf("%d: %q", width, lines)
+		}
+	}
+	if lines := wrap(text, 20); strings.Contains(strings.Join(lines, ""), "\x00") {
+		t.Errorf("%q", lines)
+	}
+	var b bytes.Buffer
+	p := &page{w: &b, o: Options{Width: 60}}
+	p.ends(" 1  ", text, "", "1 critical", "")
+	if !strings.Contains(b.String(), "(ringfence fix plan --mode default-deny)") || strings.Contains(b.String(), "\x00") {
+		t.Errorf("%q", b.String())
+	}
 }
 
 func TestPrintable(t *testing.T) {

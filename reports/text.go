@@ -53,16 +53,43 @@ func PrintableJSON(b []byte) []byte {
 	return out.Bytes()
 }
 
+// command is one of this program in a sentence.
+var command = regexp.MustCompile(`\(ringfence [^()]*\)`)
+
+// joint stands for a blank at which no line breaks. Cleaned text has none.
+const joint = '\x00'
+
+// together has no line break in a command that fits into one.
+func together(s string, width int) string {
+	return command.ReplaceAllStringFunc(s, func(c string) string {
+		if displaywidth.String(c) > width {
+			return c
+		}
+		return strings.ReplaceAll(c, " ", string(joint))
+	})
+}
+
 // wrap breaks text into lines of at most width columns, at blanks where it can. It loses no
 // character but the blank at a break: a word that is too long goes on in the next line.
 func wrap(s string, width int) []string {
 	width = max(width, 8)
+	lines := broken(together(s, width), width)
+	for i := range lines {
+		lines[i] = strings.ReplaceAll(lines[i], string(joint), " ")
+	}
+	return lines
+}
+
+func broken(s string, width int) []string {
 	var lines []string
 	for para := range strings.SplitSeq(s, "\n") {
 		start, used := 0, 0  // of the current line: first byte, columns
 		blank, after := 0, 0 // behind its last blank: first byte, columns up to there
 		for i, r := range para {
 			w := displaywidth.Rune(r)
+			if r == joint {
+				w = 1
+			}
 			if used+w > width && i > start {
 				if r == ' ' { // the blank itself is the break
 					lines = append(lines, strings.TrimRight(para[start:i], " "))
@@ -70,7 +97,7 @@ func wrap(s string, width int) []string {
 					continue
 				}
 				end := i
-				if blank > start && used-after < width*2/3 { // a long word breaks where the line ends
+				if blank > start && (used-after < width*2/3 || strings.ContainsRune(para[blank:i], joint)) { // a long word breaks where the line ends
 					end, used = blank, used-after
 				} else {
 					used = 0
