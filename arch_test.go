@@ -40,7 +40,7 @@ var ours = map[string][]string{
 	"audit":         {"host", "assume", "declared", "snapshot", "sandbox", "judge", "finding", "remedy", "trial", "version", "exposure", "packet", "trace", "zones", "reports", "escape", "exit", "winhost", "watch"}, // trial: by what a fix was judged
 	"signature":     {},
 	"packaging":     {},
-	"fleet":         {"audit", "exit", "finding", "host", "remedy", "reports", "sandbox", "signature", "snapshot", "usage"},
+	"fleet":         {"audit", "exit", "finding", "host", "remedy", "reports", "sandbox", "signature", "snapshot", "usage", "words"},
 	"bundle":        {"judge"},
 	"manual":        {"exit", "version"},
 	"watch":         {"host", "host/wire", "finding", "snapshot", "escape"},

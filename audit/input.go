@@ -6,9 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/host"
@@ -146,7 +146,7 @@ func (in *Input) TrustedSnapshot(file string) (*snapshot.Snapshot, error) {
 
 // inFile adds the name of the file to what is wrong with what is in it, unless it is named already.
 func inFile(file string, err error) error {
-	if named := new(fs.PathError); err == nil || file == "-" || errors.As(err, &named) && named.Path == file {
+	if err == nil || file == "-" || strings.Contains(err.Error(), " "+file+": ") {
 		return err
 	}
 	return fmt.Errorf("%s: %w", file, err)

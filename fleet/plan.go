@@ -204,7 +204,12 @@ func (g *Group) Text(clean func(text string, breaks bool) string) string {
 			fmt.Fprintf(&b, "    %s\n", clean(l, false))
 		}
 	}
-	fmt.Fprintf(&b, "%d hosts, %s. In this order, each only if the one before went well:\n\n", len(g.Hosts), g.Mode)
+	fmt.Fprintf(&b, "%s, %s. ", number(len(g.Hosts), "host"), g.Mode)
+	if len(g.Hosts) > 0 && g.Hosts[0].Unplanned != "" { // those without a plan come last
+		b.WriteString("There is no fix for any:\n\n")
+	} else {
+		b.WriteString("In this order, each only if the one before went well:\n\n")
+	}
 	for i := range g.Hosts {
 		h := &g.Hosts[i]
 		if h.Unplanned != "" {
@@ -215,16 +220,26 @@ func (g *Group) Text(clean func(text string, breaks bool) string) string {
 		if i == 0 {
 			role = ", the canary"
 		}
-		fmt.Fprintf(&b, "%2d  %s (%s)%s: closes %d findings, ends %d flows in use\n", i+1, clean(h.Name, false), clean(h.File, false), role, h.Closes, len(h.Ends))
+		fmt.Fprintf(&b, "%2d  %s (%s)%s: closes %s, ends %s in use\n", i+1, clean(h.Name, false), clean(h.File, false), role, number(h.Closes, "finding"), number(len(h.Ends), "flow"))
 		list("besides what all get", h.Only)
 		list("most others also get", h.Lacks)
 		list("ends", h.Ends)
 		list("think of", h.Warnings)
 	}
-	b.WriteString("\nWhat all get:\n")
+	if len(g.Common) > 0 {
+		b.WriteString("\nWhat all get:\n")
+	}
 	for _, l := range g.Common {
 		fmt.Fprintf(&b, "    %s\n", clean(l, false))
 	}
 	b.WriteString("\nNothing was changed. On each host: ringfence fix apply with the same options; docs/engines.md has a playbook that keeps to an order and stops.\n")
 	return b.String()
+}
+
+// number is a number with its word.
+func number(n int, of string) string {
+	if n == 1 {
+		return "1 " + of
+	}
+	return fmt.Sprintf("%d %ss", n, of)
 }

@@ -59,6 +59,21 @@ func TestPlansOfAGroup(t *testing.T) {
 	}
 }
 
+// TestGroupWithoutAFix: where no host gets a rule, none is first and nothing is common.
+func TestGroupWithoutAFix(t *testing.T) {
+	g := &Group{Mode: remedy.Targeted}
+	g.add("d", "d", nil, errors.New("why"))
+	g.compare()
+	if text := g.Text(reports.Clean); !strings.HasPrefix(text, "1 host, targeted. There is no fix for any:\n\n -  d (d): no fix: why\n\nNothing was changed.") {
+		t.Errorf("%s", text)
+	}
+	g.add("e", "e", &remedy.Plan{Ruleset: "table x {\n chain c {\n one\n }\n}\n", Closes: []remedy.Target{{}}}, nil)
+	g.compare()
+	if text := g.Text(reports.Clean); !strings.Contains(text, "the canary: closes 1 finding, ends 0 flows in use\n") {
+		t.Errorf("%s", text)
+	}
+}
+
 // TestGroupCompares: lines that all have are common, each other is listed with whom it concerns, and whom nothing is planned for comes last.
 func TestGroupCompares(t *testing.T) {
 	g := &Group{}

@@ -7,6 +7,7 @@ import (
 	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/reports"
+	"github.com/ringfence/ringfence/words"
 )
 
 // sink is one output. What can be written host by host is not kept.
@@ -31,7 +32,7 @@ func openSinks(outs []reports.Output, r *Run) (list []*sink, err error) {
 	for _, o := range outs {
 		k := &sink{name: o.Format.Name, to: r.Stdout, options: r.Options(o.File == ""), whole: o.Format}
 		if !o.Format.Many && !r.one() {
-			return list, fmt.Errorf("%s is of one host: several are judged", o.Format.Name)
+			return list, fmt.Errorf("%s is of one host, and several are judged: want %s", o.Format.Name, words.Or(reports.ManyNames()))
 		}
 		if o.File != "" {
 			if k.file, err = host.OpenOutput(o.File); err != nil {
