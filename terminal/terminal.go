@@ -25,6 +25,12 @@ func Of(stream any) (width int, is bool) {
 	return w, true
 }
 
+// Moves says whether a stream is a terminal on which a line can be written over, and how many columns it has; 0 is not known.
+func Moves(stream any) (width int, does bool) {
+	width, is := Of(stream)
+	return width, is && os.Getenv("TERM") != "dumb"
+}
+
 // The widths that COLUMNS can say.
 const minWidth, maxWidth = 40, 1000
 
@@ -84,13 +90,14 @@ func Color(mode string, is bool, getenv func(string) string) bool {
 
 // Waiting is what a line of progress says of work that several do at once.
 type Waiting struct {
-	all  int
-	left []string
+	all, width int
+	left       []string
 }
 
-// Wait begins with the names of those who work.
-func Wait(names []string) *Waiting {
-	return &Waiting{all: len(names), left: append([]string(nil), names...)}
+// Wait begins with the names of those who work. The line has fewer columns than the terminal: one that is full goes on in the next line,
+// which is not written over. 0 columns are not known.
+func Wait(names []string, columns int) *Waiting {
+	return &Waiting{all: len(names), width: columns - 1, left: append([]string(nil), names...)}
 }
 
 // maxNamed is how many are named in the line.
@@ -107,9 +114,24 @@ func (w *Waiting) Done(name string) string {
 	if len(w.left) == 0 {
 		return ""
 	}
-	s := strings.Join(w.left[:min(len(w.left), maxNamed)], ", ")
-	if n := len(w.left) - maxNamed; n > 0 {
+	line := ""
+	for named := min(len(w.left), maxNamed); named >= 0; named-- {
+		if line = w.line(named); w.width < 0 || len(line) <= w.width {
+			return line
+		}
+	}
+	return line[:w.width]
+}
+
+// line names so many of those who are waited for.
+func (w *Waiting) line(named int) string {
+	s := strconv.Itoa(w.all-len(w.left)) + "/" + strconv.Itoa(w.all) + " seen"
+	if named == 0 {
+		return s
+	}
+	s += ", waiting for " + strings.Join(w.left[:named], ", ")
+	if n := len(w.left) - named; n > 0 {
 		s += " and " + strconv.Itoa(n) + " more"
 	}
-	return strconv.Itoa(w.all-len(w.left)) + "/" + strconv.Itoa(w.all) + " seen, waiting for " + s
+	return s
 }

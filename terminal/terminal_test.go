@@ -1,6 +1,9 @@
 package terminal
 
-import "testing"
+import (
+	"os"
+	"testing"
+)
 
 func env(m map[string]string) func(string) string { return func(k string) string { return m[k] } }
 
@@ -77,7 +80,7 @@ func TestASCII(t *testing.T) {
 
 // TestWaiting: the line names who is waited for, never who has ended.
 func TestWaiting(t *testing.T) {
-	w := Wait([]string{"a", "b", "c", "d", "e"})
+	w := Wait([]string{"a", "b", "c", "d", "e"}, 0)
 	for _, c := range [][2]string{
 		{"b", "1/5 seen, waiting for a, c, d and 1 more"},
 		{"a", "2/5 seen, waiting for c, d, e"},
@@ -92,5 +95,36 @@ func TestWaiting(t *testing.T) {
 	}
 	if _, is := Of("no file"); is {
 		t.Error("a text is a terminal")
+	}
+}
+
+// TestWaitingFitsTheTerminal: the line of progress is never as wide as the terminal.
+func TestWaitingFitsTheTerminal(t *testing.T) {
+	for columns, want := range map[int]string{
+		100: "1/5 seen, waiting for namespaces, network, powers and 1 more", 60: "1/5 seen, waiting for namespaces, network and 2 more",
+		52: "1/5 seen, waiting for namespaces and 3 more", 30: "1/5 seen", 5: "1/5 ", 1: "",
+	} {
+		w := Wait([]string{"a", "namespaces", "network", "powers", "listeners"}, columns)
+		if got := w.Done("a"); got != want || len(got) >= columns {
+			t.Errorf("%d: %q, want %q", columns, got, want)
+		}
+	}
+}
+
+// TestMoves: no line is written over on a terminal that cannot, or where there is none.
+func TestMoves(t *testing.T) {
+	if _, does := Moves("no file"); does {
+		t.Error("a text is a terminal")
+	}
+	ptmx, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
+	if err != nil {
+		t.Skip(err)
+	}
+	defer ptmx.Close()
+	for name, want := range map[string]bool{"xterm": true, "dumb": false} {
+		t.Setenv("TERM", name)
+		if _, does := Moves(ptmx); does != want {
+			t.Errorf("%s: %v", name, does)
+		}
 	}
 }

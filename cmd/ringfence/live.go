@@ -37,14 +37,14 @@ func (e *env) see(ctx context.Context, how looked, only ...string) (*snapshot.Sn
 // that is a terminal.
 func (e *env) collect(ctx context.Context, how looked, only ...string) (*snapshot.Snapshot, error) {
 	opt := checks.Options{Deadline: how.deadline, Now: time.Now, Version: version.String(), Only: only, Deep: how.deep, Note: how.note, LoadRuleset: checks.ReadRulesetText}
-	if _, tty := terminal.Of(e.stderr); tty && !how.quiet {
+	if columns, tty := terminal.Moves(e.stderr); tty && !how.quiet {
 		names := only
 		if len(names) == 0 {
 			for _, c := range checks.Collectors() {
 				names = append(names, c.Name)
 			}
 		}
-		left := terminal.Wait(names)
+		left := terminal.Wait(names, columns)
 		opt.Progress = func(name string) { e.say("\r\x1b[K%s", left.Done(name)) }
 		defer e.say("\r\x1b[K")
 	}
