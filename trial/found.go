@@ -186,6 +186,8 @@ func (w *World) Status(ctx context.Context) (*State, string, error) {
 		return at.st, at.st.Text(at.here, w.command), nil
 	case err != nil:
 		return nil, "", err
+	case at.st == nil && at.damaged == nil && at.unread != nil:
+		return nil, "", unclear("whether one is loaded is not known: %w", at.unread)
 	}
 	text := w.text(at)
 	for _, phase := range []string{PhaseTrial, PhaseConfirmed} {

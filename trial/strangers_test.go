@@ -129,3 +129,18 @@ func TestWhoseTablesCannotBeTold(t *testing.T) {
 		t.Error("the trial stays")
 	}
 }
+
+// TestNoFixIsNoGuess: without a state, and where what is loaded cannot be read, status does not say that there is none.
+func TestNoFixIsNoGuess(t *testing.T) {
+	w := newFake(t)
+	w.wantStatus("nothing", "no fix is loaded")
+	w.fail = func(_ int, s string) error {
+		if s == "read ruleset" {
+			return errors.New("operation not permitted")
+		}
+		return nil
+	}
+	if _, text, err := w.world().Status(t.Context()); !isUnclear(err) || text != "" || !strings.Contains(err.Error(), "whether one is loaded is not known") {
+		t.Errorf("%q %v", text, err)
+	}
+}
