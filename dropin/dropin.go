@@ -129,9 +129,10 @@ type maker struct{ left []Manual }
 
 // settings are the files of what findings ask for in settings: sysctls, and options of sshd.
 func (m *maker) settings(s *snapshot.Snapshot) []File {
+	// The last value counts in files of sysctl.d(5), whatever the directory: Debian has what people write into /etc/sysctl.conf as 99-sysctl.conf.
 	sysctl := File{
-		Service: serviceSysctl, Path: "/etc/sysctl.d/90-ringfence.conf", Want: map[string]string{},
-		Reload: "sysctl -p /etc/sysctl.d/90-ringfence.conf", Disruption: "none",
+		Service: serviceSysctl, Path: "/etc/sysctl.d/99-zz-ringfence.conf", Want: map[string]string{},
+		Reload: "sysctl -p /etc/sysctl.d/99-zz-ringfence.conf", Disruption: "none",
 		Inverse: "remove the file and set the values of before",
 	}
 	// The first value counts in sshd_config, and files are read in the order of their names.

@@ -1,6 +1,7 @@
 package dropin
 
 import (
+	"path"
 	"slices"
 	"strings"
 	"testing"
@@ -237,5 +238,23 @@ func TestAgentFiles(t *testing.T) {
 	files, _ = planned(s, failing("agent/gateway-beyond-loopback", ""))
 	if len(files) != 1 || !strings.Contains(files[0].Content, "127.0.0.1:18789:18789") || strings.Contains(files[0].Content, "bind") {
 		t.Errorf("in a container: %+v", files)
+	}
+}
+
+// TestSysctlFileIsReadLast: what is kept holds after the next boot too, whatever the files of others set.
+func TestSysctlFileIsReadLast(t *testing.T) {
+	m := &maker{left: []Manual{{Check: "host/kernel-baseline", Kind: serviceSysctl, Settings: finding.Settings{{Name: "kernel.dmesg_restrict", Value: "1"}}}}}
+	files := m.settings(new(snapshot.Snapshot))
+	if len(files) != 1 || len(m.left) != 0 {
+		t.Fatalf("%+v, left %+v", files, m.left)
+	}
+	ours := path.Base(files[0].Path)
+	for _, other := range []string{"10-network-security.conf", "90-ringfence.conf", "99-sysctl.conf", "99-protect-links.conf", "99-kubernetes-cri.conf", "99-zfs.conf"} {
+		if ours <= other {
+			t.Errorf("%s is read after %s", other, ours)
+		}
+	}
+	if !strings.Contains(files[0].Reload, files[0].Path) {
+		t.Error(files[0].Reload)
 	}
 }
