@@ -7,14 +7,13 @@ import (
 	"fmt"
 	"runtime/metrics"
 	"strings"
-	"sync"
 	"time"
 	"unicode"
 
 	"github.com/open-policy-agent/opa/v1/ast"
-	opa "github.com/open-policy-agent/opa/v1/rego"
 	"github.com/open-policy-agent/opa/v1/storage"
 	"github.com/open-policy-agent/opa/v1/storage/inmem"
+	"github.com/open-policy-agent/opa/v1/topdown"
 
 	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/words"
@@ -76,8 +75,8 @@ func (a *answer) valid(c *Check) error {
 // evaluator evaluates policies over one document, which is converted once for all of them.
 type evaluator struct {
 	policies *Policies
-	input    ast.Value
-	queries  *queries
+	input    *ast.Term
+	store    storage.Store
 	given    map[string]any         // parameters of the configuration
 	left     map[bool]time.Duration // time of the built-in policies (true) and of the others
 }
@@ -87,23 +86,21 @@ func (p *Policies) evaluator(doc *Document, params map[string]any) (*evaluator, 
 	if err != nil {
 		return nil, fmt.Errorf("document for the policies: %w", err)
 	}
-	queries, err := p.prepared(params)
+	store, err := p.given(params)
 	if err != nil {
 		return nil, err
 	}
-	return &evaluator{p, v, queries, params, map[bool]time.Duration{true: p.limits.set, false: p.limits.set}}, nil
+	return &evaluator{p, ast.NewTerm(v), store, params, map[bool]time.Duration{true: p.limits.set, false: p.limits.set}}, nil
 }
 
-// queries are what is asked of policies with some parameters, prepared: it is the same for each host, and costs as much as the answers.
-type queries struct {
-	params string // as JSON
-	store  storage.Store
-	mu     sync.Mutex
-	by     map[string]opa.PreparedEvalQuery // by package
+// parameters are what policies read as data, with some configuration: it is the same for each host.
+type parameters struct {
+	text  string // as JSON
+	store storage.Store
 }
 
-// prepared are the queries with these parameters. Those with others are forgotten: a program judges by one configuration.
-func (p *Policies) prepared(params map[string]any) (*queries, error) {
+// given is the store with these parameters. Others are forgotten: a program judges by one configuration.
+func (p *Policies) given(params map[string]any) (storage.Store, error) {
 	values := p.values(params)
 	b, err := json.Marshal(values)
 	if err != nil {
@@ -111,26 +108,10 @@ func (p *Policies) prepared(params map[string]any) (*queries, error) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.queries == nil || p.queries.params != string(b) {
-		p.queries = &queries{
-			params: string(b), store: inmem.NewFromObject(map[string]any{"params": values}), by: map[string]opa.PreparedEvalQuery{},
-		}
+	if p.data == nil || p.data.text != string(b) {
+		p.data = &parameters{string(b), inmem.NewFromObject(map[string]any{"params": values})}
 	}
-	return p.queries, nil
-}
-
-// of is the query for a package.
-func (q *queries) of(ctx context.Context, p *Policies, pkg string) (opa.PreparedEvalQuery, error) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if known, ok := q.by[pkg]; ok {
-		return known, nil
-	}
-	made, err := opa.New(opa.Query(pkg), opa.Compiler(p.compiler), opa.Store(q.store), opa.StrictBuiltinErrors(true)).PrepareForEval(ctx)
-	if err == nil {
-		q.by[pkg] = made
-	}
-	return made, err
+	return p.data.store, nil
 }
 
 // The reasons to end a policy.
@@ -223,29 +204,54 @@ func (e *evaluator) eval(ctx context.Context, c *Check) (*answer, error) {
 
 // public reads what the package of a policy evaluates to, without its private rules.
 func (e *evaluator) public(ctx context.Context, c *Check, into any) error {
-	q, err := e.queries.of(ctx, e.policies, c.pkg)
+	all, err := e.whole(ctx, c.pkg)
 	if err != nil {
 		return err
-	}
-	rs, err := q.Eval(ctx, opa.EvalParsedInput(e.input))
-	if err != nil {
-		return err
-	}
-	if len(rs) != 1 || len(rs[0].Expressions) != 1 {
-		return errors.New("the package has no value")
 	}
 	public := map[string]any{}
-	m, _ := rs[0].Expressions[0].Value.(map[string]any)
-	for k, v := range m {
-		if !strings.HasPrefix(k, "_") {
-			public[k] = v
+	err = all.Iter(func(k, v *ast.Term) error {
+		name, ok := k.Value.(ast.String)
+		if !ok || strings.HasPrefix(string(name), "_") {
+			return nil
 		}
+		public[string(name)], err = ast.JSON(v.Value)
+		return err
+	})
+	if err != nil {
+		return err
 	}
 	b, err := json.Marshal(public)
 	if err != nil {
 		return err
 	}
 	return words.JSONError(b, strictJSON(b, into))
+}
+
+// whole is what a package evaluates to. The query is made of terms: to parse and to compile its text costs as much as many answers.
+func (e *evaluator) whole(ctx context.Context, pkg string) (ast.Object, error) {
+	txn, err := e.store.NewTransaction(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer e.store.Abort(ctx, txn)
+	ended := topdown.NewCancel()
+	defer context.AfterFunc(ctx, ended.Cancel)()
+	path := ast.Ref{ast.DefaultRootDocument}
+	for _, name := range strings.Split(pkg, ".")[1:] {
+		path = append(path, ast.StringTerm(name))
+	}
+	answer := ast.Var("answer")
+	q := topdown.NewQuery(ast.NewBody(ast.Equality.Expr(ast.NewTerm(answer), ast.NewTerm(path)))).WithCompiler(e.policies.compiler).
+		WithStore(e.store).WithTransaction(txn).WithInput(e.input).WithCancel(ended).WithStrictBuiltinErrors(true)
+	var all ast.Object
+	err = q.Iter(ctx, func(r topdown.QueryResult) error {
+		all, _ = r[answer].Value.(ast.Object)
+		return nil
+	})
+	if err == nil && all == nil {
+		err = errors.New("the package has no value")
+	}
+	return all, err
 }
 
 // maxReason bounds a reason that quotes an error, in characters.

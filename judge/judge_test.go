@@ -50,7 +50,7 @@ func TestPoliciesCompile(t *testing.T) {
 // TestBuiltinsAreSound: the compiler refuses nothing in the built-in policies, the types of the document included, and the stages that a run
 // leaves out change nothing in them. Those of the user it checks.
 func TestBuiltinsAreSound(t *testing.T) {
-	p, err := Load()
+	p, err := ofTexts()
 	if err != nil {
 		t.Fatal(err)
 	}

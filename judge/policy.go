@@ -49,8 +49,8 @@ type Policies struct {
 	limits   limits
 	leave    string
 
-	mu      sync.Mutex
-	queries *queries // that were prepared last
+	mu   sync.Mutex
+	data *parameters // that were given last
 }
 
 // Leave has the policies of the user not be evaluated: their checks are unknown for this reason.
@@ -69,14 +69,15 @@ const MaxPolicy = 1 << 20
 // network, the environment or the clock: their capabilities lack the functions (see bounded). An error
 // wraps ErrPolicy.
 func Load(modules ...Module) (*Policies, error) {
-	p := &Policies{
-		modules: map[string]*ast.Module{}, tests: map[string]*ast.Module{}, builtins: map[string]bool{}, limits: defaults,
+	if len(modules) == 0 {
+		if p, err := shipped(); err == nil {
+			return p, nil
+		}
+		return ofTexts()
 	}
+	p := empty()
 	if err := p.builtin(rego.Policies); err != nil {
 		return nil, err
-	}
-	if len(modules) == 0 { // a test compiles them with every stage
-		return p, p.compile(ast.NewCompiler().WithCapabilities(capabilities()).WithSkipStages(checking...))
 	}
 	if err := p.parseTests(); err != nil {
 		return nil, err
@@ -97,6 +98,19 @@ func Load(modules ...Module) (*Policies, error) {
 		}
 	}
 	return p, p.compile(newCompiler())
+}
+
+func empty() *Policies {
+	return &Policies{modules: map[string]*ast.Module{}, tests: map[string]*ast.Module{}, builtins: map[string]bool{}, limits: defaults}
+}
+
+// ofTexts compiles the program's own policies. A test compiles them with every stage.
+func ofTexts() (*Policies, error) {
+	p := empty()
+	if err := p.builtin(rego.Policies); err != nil {
+		return nil, err
+	}
+	return p, p.compile(ast.NewCompiler().WithCapabilities(capabilities()).WithSkipStages(checking...))
 }
 
 // checking are the stages of the compiler that change nothing in the program's own policies: they refuse what is wrong, or they are for what
@@ -135,8 +149,13 @@ func (p *Policies) builtin(files fs.FS) error {
 	})
 }
 
-// parseTests parses the unit tests of the program's own policies: they are a third of the text, and no audit needs them.
+// parseTests parses the unit tests of the program's own policies, and these where they were compiled before: no audit needs them.
 func (p *Policies) parseTests() error {
+	if len(p.modules) == 0 {
+		if err := p.builtin(rego.Policies); err != nil {
+			return err
+		}
+	}
 	for i := range p.pending {
 		if _, err := p.add(&p.pending[i]); err != nil {
 			return err

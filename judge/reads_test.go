@@ -11,7 +11,7 @@ import (
 // TestPoliciesReadWhatTheySay compares the sections that a policy names with those that the fields
 // it uses are made from: a section that is missing there would let a check pass on unseen evidence.
 func TestPoliciesReadWhatTheySay(t *testing.T) {
-	p, err := Load()
+	p, err := ofTexts()
 	if err != nil {
 		t.Fatal(err)
 	}

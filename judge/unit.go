@@ -44,14 +44,14 @@ type Covered struct {
 
 // Test runs the unit tests of the policies. It says too what they cover, if that was asked for.
 func (p *Policies) Test(ctx context.Context, opt TestOptions) ([]TestResult, []Covered, error) {
-	all := map[string]*ast.Module{}
-	for k, m := range p.modules {
-		all[k] = m.Copy()
-	}
 	if !opt.User {
 		if err := p.parseTests(); err != nil {
 			return nil, nil, err
 		}
+	}
+	all := map[string]*ast.Module{}
+	for k, m := range p.modules {
+		all[k] = m.Copy()
 	}
 	users := map[string]bool{}
 	for k, m := range p.tests {

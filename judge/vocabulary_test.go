@@ -15,7 +15,7 @@ import (
 
 // TestBuiltinPoliciesHoldTheRules holds the program's own policies to what is asked of those of a user.
 func TestBuiltinPoliciesHoldTheRules(t *testing.T) {
-	p, err := Load()
+	p, err := ofTexts()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"path"
 	"strings"
 	"sync"
 )
@@ -16,6 +17,23 @@ import (
 //
 //go:embed policies lib
 var Policies embed.FS
+
+// Compiled holds the modules of Policies as a compiler leaves them, a line each: package judge writes and reads it.
+//
+//go:embed compiled.txt
+var Compiled []byte
+
+// Files are the names of the policies and of what they share, without their tests.
+func Files() ([]string, error) {
+	var files []string
+	err := fs.WalkDir(Policies, ".", func(file string, e fs.DirEntry, err error) error { // in the order of names
+		if err == nil && !e.IsDir() && path.Ext(file) == ".rego" && !strings.HasSuffix(file, "_test.rego") {
+			files = append(files, file)
+		}
+		return err
+	})
+	return files, err
+}
 
 // Runtimes is the data file of agent and model runtimes.
 //
@@ -61,14 +79,14 @@ func Digest() string {
 	fmt.Fprintf(h, "runtimes.json %d\n%s", len(Runtimes), Runtimes)
 	fmt.Fprintf(h, "gains.json %d\n%s", len(gains), gains)
 	fmt.Fprintf(h, "floors.json %d\n%s", len(Floors), Floors)
-	err := fs.WalkDir(Policies, ".", func(p string, e fs.DirEntry, err error) error { // in the order of names
-		if err != nil || e.IsDir() || strings.HasSuffix(p, "_test.rego") {
-			return err
+	files, err := Files()
+	for _, file := range files {
+		var b []byte
+		if b, err = Policies.ReadFile(file); err != nil {
+			break
 		}
-		b, err := Policies.ReadFile(p)
-		fmt.Fprintf(h, "%s %d\n%s", p, len(b), b)
-		return err
-	})
+		fmt.Fprintf(h, "%s %d\n%s", file, len(b), b)
+	}
 	if err != nil {
 		panic(fmt.Sprintf("read embedded policies: %v", err)) // the file system is memory
 	}
