@@ -40,7 +40,14 @@ var managers = map[string]struct {
 	"tmate": {"tmate", snapshot.RoleRemote}, "sshx": {"sshx", snapshot.RoleRemote}, "teamviewerd": {"TeamViewer", snapshot.RoleRemote}, "anydesk": {"AnyDesk", snapshot.RoleRemote},
 	"rustdesk": {"RustDesk", snapshot.RoleRemote}, "amazon-ssm-agent": {"AWS Systems Manager", snapshot.RoleRemote}, "meshagent": {"MeshCentral", snapshot.RoleRemote},
 	"dwagent": {"DWService", snapshot.RoleRemote}, "tacticalagent": {"Tactical RMM", snapshot.RoleRemote}, "chrome-remote-desktop-host": {"Chrome Remote Desktop", snapshot.RoleRemote},
-	"kubelet": {"kubelet", snapshot.RoleCluster}, "kube-apiserver": {"kube-apiserver", snapshot.RoleCluster}, "etcd": {"etcd", snapshot.RoleCluster},
+	"redis-server": {"Redis", snapshot.RoleData}, "redis-check-rdb": {"Redis", snapshot.RoleData}, "valkey-server": {"Valkey", snapshot.RoleData},
+	"valkey-check-rdb": {"Valkey", snapshot.RoleData}, "keydb-server": {"KeyDB", snapshot.RoleData}, "memcached": {"memcached", snapshot.RoleData},
+	"mosquitto": {"Mosquitto", snapshot.RoleData}, "nats-server": {"NATS", snapshot.RoleData}, "mariadbd": {"MariaDB", snapshot.RoleData},
+	"mysqld": {"MariaDB", snapshot.RoleData}, "postgres": {"PostgreSQL", snapshot.RoleData}, "rsync": {"rsync", snapshot.RoleData},
+	"smbd": {"Samba", snapshot.RoleData}, "influxd": {"InfluxDB", snapshot.RoleData}, "mongod": {"MongoDB", snapshot.RoleData},
+	"beam.smp": {"RabbitMQ", snapshot.RoleData}, "vsftpd": {"vsftpd", snapshot.RoleCleartext}, "proftpd": {"ProFTPD", snapshot.RoleCleartext},
+	"pure-ftpd": {"Pure-FTPd", snapshot.RoleCleartext},
+	"kubelet":   {"kubelet", snapshot.RoleCluster}, "kube-apiserver": {"kube-apiserver", snapshot.RoleCluster}, "etcd": {"etcd", snapshot.RoleCluster},
 }
 
 // maxManaged bounds the servers of one party that are kept.
@@ -87,6 +94,12 @@ func collectManagement(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *O
 			continue
 		}
 		read := settingsOf[v.Name]
+		if dataServers[v.Name] != nil {
+			read = func(s *Scan, p *process) (m map[string]snapshot.Fact) {
+				m, v.Ports = s.dataSettings(p, v.Name)
+				return m
+			}
+		}
 		if read != nil && p.setID {
 			v.Settings = unreadSettings(errNotItsArgs, "read")
 		} else if party, start := s.party(p), time.Now(); read != nil && ctx.Err() == nil && clock.has(party) {
@@ -141,16 +154,29 @@ func works(p, parent *process) bool {
 // errNotItsArgs is of a program that runs as somebody else than who started it: its arguments are the starter's.
 var errNotItsArgs = errors.New("it runs as somebody else than who started it, and its arguments are not read")
 
+// otherwise says of a program that it was started for another of its ends: a debugger on a terminal, a client, a check of a file.
+func otherwise(exe string, argv []string) bool {
+	switch exe {
+	case "dlv":
+		return !hasFlag(argv, "--headless") && !slices.Contains(argv, "dap")
+	case "rsync":
+		return !slices.Contains(argv, "--daemon")
+	case "beam.smp":
+		return !slices.Contains(argv, "rabbit")
+	case "redis-check-rdb", "valkey-check-rdb":
+		name, _, _ := strings.Cut(strings.Join(argv, " "), " ")
+		return !strings.HasSuffix(name, "-server")
+	}
+	return false
+}
+
 // managed says whether a process is a program that manages: by the file that runs, or the script of an interpreter.
 func managed(p *process) (snapshot.ManagedServer, bool) {
 	v := snapshot.ManagedServer{PID: p.PID, Unit: p.Unit, Container: p.Container, Word: p.ExeWord}
 	exe := p.exeBase()
 	if m, ok := managers[exe]; ok {
 		v.Name, v.Role, v.Evidence = m.name, m.role, "it runs the program "+exe
-		if exe == "dlv" && !hasFlag(p.argv, "--headless") && !slices.Contains(p.argv, "dap") {
-			return v, false // on the terminal
-		}
-		return v, true
+		return v, !otherwise(exe, p.argv)
 	}
 	perl := exe == "perl" || strings.HasPrefix(exe, "perl5")
 	if !perl && !interpreters.MatchString(exe) {

@@ -126,6 +126,10 @@ func settingsAt(t *testing.T, files map[string]string, argv ...string) map[strin
 	if !ok {
 		t.Fatalf("%q manages nothing", argv)
 	}
+	if dataServers[v.Name] != nil {
+		m, _ := s.dataSettings(p, v.Name)
+		return m
+	}
 	return settingsOf[v.Name](s, p)
 }
 

@@ -89,8 +89,13 @@ func (b *builder) managed() {
 	b.managedByPort(taken)
 }
 
-// firstOfPeople is the first uid that systems give to people and what they run (login.defs(5), UID_MIN).
-const firstOfPeople = 1000
+// firstOfPeople is the first uid that systems give to people and what they run (login.defs(5), UID_MIN). Those of services that systemd makes up, and
+// nobody, are above them (systemd's UIDS-GIDS.md).
+const (
+	firstOfPeople = 1000
+	firstMadeUp   = 61184
+	nobody        = 65534
+)
 
 // ofPeople says of a program that its user decides what it is: it runs as an account of people, from a file that is not root's, or in a
 // container of theirs.
@@ -101,7 +106,8 @@ func ofPeople(v *snapshot.ManagedServer, p *snapshot.Process) bool {
 	case v.Container != "":
 		return p.ContainerWord.By == snapshot.ByUID
 	}
-	return p.UID >= firstOfPeople || v.Word.By == snapshot.ByUID || v.Word.By == snapshot.ByOthers
+	people := p.UID >= firstOfPeople && (p.UID < firstMadeUp || p.UID > nobody)
+	return people || v.Word.By == snapshot.ByUID || v.Word.By == snapshot.ByOthers
 }
 
 func zoneOf(b *builder, p *snapshot.Process) (zone, why string) {

@@ -36,7 +36,8 @@ const (
 	RoleMonitor   Role = "monitor"   // an agent of a monitoring system
 	RoleRemote    Role = "remote"    // an agent that calls out and lets somebody in
 	RoleCluster   Role = "cluster"   // a component of Kubernetes
+	RoleData      Role = "data"      // a database, a cache, a broker of messages, files
 )
 
 // Roles are all of them.
-var Roles = []Role{RoleCleartext, RoleDesktop, RoleConsole, RoleShell, RoleDebug, RoleMonitor, RoleRemote, RoleCluster}
+var Roles = []Role{RoleCleartext, RoleDesktop, RoleConsole, RoleShell, RoleDebug, RoleMonitor, RoleRemote, RoleCluster, RoleData}

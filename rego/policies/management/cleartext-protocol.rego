@@ -1,8 +1,9 @@
 # METADATA
 # title: Logins go over the network unencrypted
 # description: >-
-#   telnet, rsh, rlogin, rexec or TFTP is reachable: whoever is on the way reads the password and
-#   what is done with it, and may put in more. rsh and rlogin believe the address of who connects.
+#   telnet, rsh, rlogin, rexec, TFTP or FTP with accounts and without TLS is reachable: whoever is
+#   on the way reads the password and what is done with it, and may put in more. rsh and rlogin
+#   believe the address of who connects.
 # custom:
 #   severity: high
 #   reads: [management, listeners.ip, listeners.namespaces, network, nftables, processes.power, agents, runtimes]
@@ -27,11 +28,23 @@ finding contains {
 	"remediation": lib.close(o.zone, o.service),
 } if {
 	some o in lib.managed_open(input.managed, "cleartext")
+	_clear(o.server)
 }
+
+# Of a server of FTP its configuration says whether accounts log in, and how.
+_clear(m) if not m.settings.login
+
+_clear(m) if object.get(m.settings, ["how", "value"], "") == "logins of accounts without TLS"
 
 # What a container or an account has gives no more than that.
 _severity(o) := "medium" if lib.lesser(o.service)
 
 else := "high"
 
-unknown := lib.managed_unclear(input.managed, "cleartext")
+unknown contains u if some u in lib.managed_unclear([m | some m in input.managed; _clear(m)], "cleartext")
+
+unknown contains {"resource": {"kind": "service", "key": o.service.key}, "reason": sprintf("whether logins are encrypted is not known: %s", [o.server.settings.login.reason])} if {
+	some o in lib.managed_open(input.managed, "cleartext")
+	not o.server.lesser
+	object.get(o.server.settings, ["login", "state"], "present") != "present"
+}

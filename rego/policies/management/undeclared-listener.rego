@@ -45,10 +45,28 @@ _answers(svc) if {
 }
 
 # What other checks tell of by its role is told once.
-_told := {svc.key |
+_told contains svc.key if {
 	some m in input.managed
-	m.role in {"cleartext", "desktop", "console", "shell", "debug"}
+	_tells(m)
 	some svc in m.services
+}
+
+_tells(m) if m.role in {"desktop", "console", "shell", "debug"}
+
+_tells(m) if {
+	m.role == "cleartext"
+	not m.settings.login
+}
+
+# A server of data or of FTP, if it lets everybody in or takes logins that are not encrypted.
+_tells(m) if {
+	m.role in {"data", "cleartext"}
+	m.settings.login.value in {"none", "addresses"}
+}
+
+_tells(m) if {
+	m.role == "cleartext"
+	m.settings.how.value == "logins of accounts without TLS"
 }
 
 _asked contains svc if {

@@ -1,0 +1,368 @@
+//go:build linux && !ringfence_portable
+
+package checks
+
+import (
+	"cmp"
+	"errors"
+	"maps"
+	"net/netip"
+	"path"
+	"slices"
+	"strings"
+)
+
+// mysqlAccess reads skip-grant-tables of the arguments and of the files that MariaDB and MySQL read (my.cnf). Without it accounts decide, which are
+// in the database.
+func mysqlAccess(d *dataFiles) access {
+	const gives = "reads and writes all of its data"
+	files := []string{"/etc/my.cnf", "/etc/mysql/my.cnf"}
+	if v := argument(d.argv, "--defaults-extra-file"); v != "" {
+		files = append(files, v)
+	}
+	if v := argument(d.argv, "--defaults-file"); v != "" {
+		files = []string{v}
+	}
+	if slices.Contains(d.argv, "--no-defaults") {
+		files = nil
+	}
+	open := false
+	for i := 0; i < len(files); i++ {
+		text, err := d.optional(files[i])
+		if err != nil {
+			return access{err: err}
+		}
+		more, err := d.mysqlFile(text, &open)
+		if err != nil {
+			return access{err: err}
+		}
+		files = slices.Insert(files, i+1, more...)
+	}
+	for _, a := range d.argv {
+		if rest, ok := strings.CutPrefix(strings.ReplaceAll(a, "_", "-"), "--skip-grant-tables"); ok {
+			open = mysqlOn(strings.TrimPrefix(rest, "="))
+		}
+	}
+	if open {
+		return access{login: dataNone, gives: gives, how: "skip-grant-tables"}
+	}
+	return access{err: errors.New("its accounts are in its database, which is not read")}
+}
+
+func mysqlOn(value string) bool {
+	return !slices.Contains([]string{"0", "off", "false", "no"}, strings.ToLower(strings.TrimSpace(value)))
+}
+
+// mysqlFile applies a file of options, and returns those that it includes.
+func (d *dataFiles) mysqlFile(text string, open *bool) (files []string, err error) {
+	section := ""
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		switch key, value, _ := strings.Cut(line, "="); {
+		case strings.HasPrefix(line, "!includedir "):
+			list, more := d.s.globIn(d.p, path.Join(strings.TrimSpace(line[len("!includedir "):]), "*.cnf"))
+			if files = append(files, list...); more || len(files) > maxDataFiles {
+				return nil, errManyFiles
+			}
+		case strings.HasPrefix(line, "!include "):
+			files = append(files, strings.TrimSpace(line[len("!include "):]))
+		case strings.HasPrefix(line, "["):
+			section = strings.Trim(line, "[] ")
+		case strings.ReplaceAll(strings.TrimPrefix(strings.TrimSpace(key), "loose-"), "_", "-") != "skip-grant-tables":
+		case slices.Contains([]string{"server", "mysqld", "mariadb", "mariadbd", "galera"}, section), strings.HasPrefix(section, "mysqld-"), strings.HasPrefix(section, "mariadb"):
+			*open = mysqlOn(value)
+		}
+	}
+	return files, nil
+}
+
+// hbaLine is a line of pg_hba.conf about connections by TCP.
+type hbaLine struct {
+	everybody bool // of every account and database
+	from      netip.Prefix
+	where     string // samenet, a name; "" for from
+	method    string
+	text      string
+}
+
+// postgresAccess reads pg_hba.conf, of which the first line counts that is about a connection: trust asks for nothing.
+func postgresAccess(d *dataFiles) access {
+	lines, err := d.hba()
+	if err != nil {
+		return access{err: err}
+	}
+	a := access{login: dataAsks}
+	rank := []string{dataAsks, dataLocal, dataSome, dataNone}
+	for i, l := range lines {
+		if l.method != "trust" || slices.ContainsFunc(lines[:i], l.shadowed) {
+			continue
+		}
+		login := dataSome
+		switch {
+		case l.where == "samehost", l.where == "" && l.from.Addr().IsLoopback():
+			login = dataLocal
+		case l.where == "" && l.from.Bits() == 0:
+			login = dataNone
+		}
+		if slices.Index(rank, login) > slices.Index(rank, a.login) {
+			a = access{login: login, how: l.text, gives: "is each of the accounts of that line, and as a superuser runs commands as its account of the host"}
+		}
+	}
+	return a
+}
+
+// shadowed says that an earlier line decides of all connections that this one is about.
+func (l hbaLine) shadowed(before hbaLine) bool {
+	return before.everybody && before.where == "" && l.where == "" && before.from.Bits() <= l.from.Bits() && before.from.Contains(l.from.Addr())
+}
+
+// hba are the lines of pg_hba.conf that are about TCP.
+func (d *dataFiles) hba() (list []hbaLine, err error) {
+	setting := func(name string) string {
+		v := argument(d.argv, "--"+strings.ReplaceAll(name, "_", "-"))
+		for _, o := range optionValues(d.argv, "-c") {
+			if x, ok := strings.CutPrefix(strings.ReplaceAll(o, "-", "_"), name+"="); ok {
+				v = o[len(o)-len(x):]
+			}
+		}
+		return v
+	}
+	dir := cmp.Or(last(optionValues(d.argv, "-D")), setting("data_directory"), d.env["PGDATA"])
+	config := cmp.Or(setting("config_file"), path.Join(dir, "postgresql.conf"))
+	file := setting("hba_file")
+	if file == "" {
+		var told map[string]string
+		if told, err = d.postgresFile(config, 0); err != nil {
+			return nil, err
+		}
+		file = cmp.Or(told["hba_file"], path.Join(cmp.Or(told["data_directory"], dir), "pg_hba.conf"))
+	}
+	text, err := d.text(file)
+	for _, l := range keyLines(text, "#") {
+		f := strings.Fields(l[0] + " " + l[1])
+		switch {
+		case strings.HasPrefix(f[0], "include"):
+			return nil, errors.New(file + " includes other files, which are not read")
+		case !strings.HasPrefix(f[0], "host") || len(f) < 5:
+			continue
+		}
+		h := hbaLine{everybody: f[0] == "host" && f[1] == "all" && f[2] == "all", method: f[4], text: strings.Join(f, " ")}
+		p, perr := netip.ParsePrefix(f[3])
+		a, aerr := netip.ParseAddr(f[3])
+		switch {
+		case perr == nil:
+			h.from = p.Masked()
+		case f[3] == "all":
+			h.from = netip.PrefixFrom(netip.IPv4Unspecified(), 0)
+		case aerr == nil && len(f) > 5:
+			m, merr := netip.ParseAddr(f[4])
+			if merr != nil {
+				return nil, errors.New(file + " has a line that is not known")
+			}
+			h.from, h.method = netip.PrefixFrom(a, ones(m)).Masked(), f[5]
+		default:
+			h.where = f[3]
+		}
+		list = append(list, h)
+	}
+	return list, err
+}
+
+// ones is how many bits a mask has.
+func ones(mask netip.Addr) (n int) {
+	for _, b := range mask.AsSlice() {
+		for ; b&0x80 != 0; b <<= 1 {
+			n++
+		}
+	}
+	return n
+}
+
+// postgresFile is hba_file and data_directory of postgresql.conf and what it includes.
+func (d *dataFiles) postgresFile(file string, depth int) (map[string]string, error) {
+	text, err := d.text(file)
+	if err != nil {
+		return nil, err
+	}
+	told := map[string]string{}
+	for _, l := range keyLines(strings.ReplaceAll(text, "=", " "), "#") {
+		value, _, _ := strings.Cut(l[1], "#")
+		value = strings.Trim(strings.TrimSpace(value), "'")
+		switch l[0] {
+		case "hba_file", "data_directory":
+			told[l[0]] = value
+		case "include", "include_if_exists", "include_dir":
+			if !path.IsAbs(value) {
+				value = path.Join(path.Dir(file), value)
+			}
+			files, more := []string{value}, depth > 4
+			if l[0] == "include_dir" {
+				files, more = d.s.globIn(d.p, path.Join(value, "*.conf"))
+			}
+			if more {
+				return nil, errManyFiles
+			}
+			for _, f := range files {
+				in, err := d.postgresFile(f, depth+1)
+				if err != nil && (l[0] == "include" || !gone(err)) {
+					return nil, err
+				}
+				maps.Copy(told, in)
+			}
+		}
+	}
+	return told, nil
+}
+
+// section is a part of a file of the form of smb.conf: its name and its settings, the last of which counts.
+type section struct {
+	name string
+	set  map[string]string
+}
+
+// sections reads a file of sections, with names of settings without blanks and dashes. What stands before the first is of the section "".
+func sections(text string) []section {
+	list := []section{{set: map[string]string{}}}
+	for line := range strings.Lines(strings.ReplaceAll(text, "\\\n", " ")) {
+		line = strings.TrimSpace(line)
+		switch {
+		case line == "" || line[0] == '#' || line[0] == ';':
+		case line[0] == '&' || line[0] == '[' && !strings.HasSuffix(line, "]"):
+			list[0].set["include"] = line
+		case line[0] == '[':
+			list = append(list, section{name: strings.Trim(line, "[] "), set: map[string]string{}})
+		default:
+			key, value, _ := strings.Cut(line, "=")
+			key = strings.NewReplacer(" ", "", "-", "", "_", "").Replace(strings.ToLower(key))
+			list[len(list)-1].set[key] = strings.TrimSpace(value)
+		}
+	}
+	return list
+}
+
+// isYes says of a setting whether it is on.
+func isYes(value string) bool {
+	return slices.Contains([]string{"yes", "true", "1", "on"}, strings.ToLower(value))
+}
+
+// rsyncAccess reads rsyncd.conf(5): a module without auth users asks for nobody's name. It is read again for each connection.
+func rsyncAccess(d *dataFiles) access {
+	file := cmp.Or(argument(d.argv, "--config"), "/etc/rsyncd.conf")
+	if !path.IsAbs(file) {
+		return access{err: errors.New(file + " is no whole path")}
+	}
+	b, _, err := d.s.readNamed(d.p, file)
+	if err != nil {
+		return access{err: err}
+	}
+	list, a := sections(string(b)), access{login: dataAsks}
+	all := map[string]string{}
+	for _, m := range list {
+		if m.name == "" || strings.EqualFold(m.name, "global") {
+			maps.Copy(all, m.set)
+			continue
+		}
+		get := func(key string) string {
+			if v, ok := m.set[key]; ok {
+				return v
+			}
+			return all[key]
+		}
+		if get("authusers") != "" || isYes(get("uploadonly")) {
+			continue
+		}
+		v := access{login: dataNone, gives: "reads the files of " + get("path"), how: "the module " + m.name + " has no auth users"}
+		if ro := get("readonly"); ro != "" && !isYes(ro) {
+			v.gives = "reads and writes the files of " + get("path")
+		}
+		if get("hostsallow") != "" || get("hostsdeny") != "" {
+			v.login, v.how = dataSome, v.how+", and some hosts alone"
+		}
+		a = moreOpen(a, v)
+	}
+	if all["include"] != "" && a.login == dataAsks {
+		return access{err: errors.New(file + " includes other files, which are not read")}
+	}
+	return a
+}
+
+// moreOpen is the one of two that lets more in; of the same, the one that writes.
+func moreOpen(a, b access) access {
+	rank := []string{dataAsks, dataLocal, dataSome, dataNone}
+	ra, rb := slices.Index(rank, a.login), slices.Index(rank, b.login)
+	if rb > ra || rb == ra && strings.Contains(b.gives, "writes") && !strings.Contains(a.gives, "writes") {
+		return b
+	}
+	return a
+}
+
+// sambaAccess reads smb.conf(5): a share with guest ok lets in who gives no name, whatever map to guest says of those who give one.
+func sambaAccess(d *dataFiles) access {
+	file := cmp.Or(last(optionValues(d.argv, "-s", "--configfile")), "/etc/samba/smb.conf")
+	text, err := d.text(file)
+	if err != nil {
+		return access{err: err}
+	}
+	all, a, more := map[string]string{}, access{login: dataAsks}, ""
+	for _, sh := range sections(text) {
+		if v := sh.set["include"]; v != "" || sh.set["copy"] != "" || sh.set["configfile"] != "" || strings.EqualFold(sh.set["configbackend"], "registry") {
+			more = cmp.Or(v, "other settings")
+		}
+		if sh.name == "" || strings.EqualFold(sh.name, "global") {
+			maps.Copy(all, sh.set)
+			continue
+		}
+		get := func(keys ...string) (v string) {
+			for _, k := range keys {
+				v = cmp.Or(v, sh.set[k])
+			}
+			for _, k := range keys {
+				v = cmp.Or(v, all[k])
+			}
+			return v
+		}
+		available := get("available")
+		if !isYes(get("guestok", "public")) || available != "" && !isYes(available) || get("validusers") != "" || strings.EqualFold(sh.name, "IPC$") {
+			continue
+		}
+		v := access{login: dataNone, gives: "reads the files of " + get("path", "directory"), how: "guest ok of the share " + sh.name}
+		if ro := get("readonly"); ro != "" && !isYes(ro) || isYes(get("writeable", "writable", "writeok")) {
+			v.gives = "reads and writes the files of " + get("path", "directory")
+		}
+		if isYes(get("printable", "printok")) {
+			v.gives = "prints at " + sh.name
+		}
+		if get("hostsallow", "allowhosts") != "" || get("hostsdeny", "denyhosts") != "" {
+			v.login, v.how = dataSome, v.how+", and some hosts alone"
+		}
+		a = moreOpen(a, v)
+	}
+	if a.login == dataAsks {
+		a = d.usershares(all, a)
+	}
+	if more != "" && a.login == dataAsks && a.err == nil {
+		return access{err: errors.New(file + " includes " + more + ", which is not read")}
+	}
+	return a
+}
+
+// usershares are the shares that accounts have added themselves (net usershare), if guests may use them.
+func (d *dataFiles) usershares(all map[string]string, a access) access {
+	if !isYes(all["usershareallowguests"]) || all["usersharemaxshares"] == "0" {
+		return a
+	}
+	files, more := d.s.globIn(d.p, path.Join(cmp.Or(all["usersharepath"], "/var/lib/samba/usershares"), "*"))
+	if more {
+		return access{err: errManyFiles}
+	}
+	for _, f := range files {
+		b, _, err := d.s.readNamed(d.p, f)
+		if err != nil {
+			return access{err: err}
+		}
+		if strings.Contains(strings.ToLower(string(b)), "guest_ok=y") {
+			a = access{login: dataNone, gives: "uses the files of a share that an account has added", how: "guest_ok=y of the share " + path.Base(f)}
+		}
+	}
+	return a
+}

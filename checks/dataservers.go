@@ -1,0 +1,299 @@
+//go:build linux && !ringfence_portable
+
+package checks
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// What a server of data asks of who connects, as its setting login; what is not told is unknown.
+const (
+	dataNone  = "none"      // everybody who connects is let in
+	dataSome  = "addresses" // everybody from some addresses is
+	dataLocal = "loopback"  // everybody on loopback is, others are not
+	dataAsks  = "asks"
+)
+
+// access is what a server of data lets whom do. With an error that is not known.
+type access struct {
+	login string
+	gives string // what everybody may do, where login is none
+	how   string // the setting that makes it so
+	ports []int  // on which login holds; none: on all
+	err   error
+}
+
+// dataServers read who is let in, by the names of servers.
+var dataServers = map[string]func(d *dataFiles) access{
+	"Redis": redisAccess, "Valkey": redisAccess, "KeyDB": redisAccess, "memcached": memcachedAccess, "Mosquitto": mosquittoAccess, "NATS": natsAccess,
+	"MariaDB": mysqlAccess, "PostgreSQL": postgresAccess, "rsync": rsyncAccess, "Samba": sambaAccess, "InfluxDB": influxAccess, "MongoDB": mongoAccess,
+	"RabbitMQ": rabbitAccess, "vsftpd": vsftpdAccess, "ProFTPD": proftpdAccess, "Pure-FTPd": pureftpdAccess,
+}
+
+// dataFiles are the arguments, the environment and the files of one server of data.
+type dataFiles struct {
+	s    *Scan
+	p    *process
+	argv []string
+	env  map[string]string
+	n    int
+}
+
+// Bounds of what is read of one server of data.
+const (
+	maxDataFiles = 64
+	maxDataBytes = 1 << 20
+)
+
+var errTitle = errors.New("it wrote its title over its arguments, and no unit or container tells them")
+
+var errManyFiles = errors.New("its configuration has more files, or longer ones, than are read")
+
+// text is a file as the server read it when it was started; nothing where there is none.
+func (d *dataFiles) text(file string) (string, error) {
+	if !path.IsAbs(file) {
+		return "", fmt.Errorf("%s is no whole path", file)
+	}
+	if d.n++; d.n > maxDataFiles {
+		return "", errManyFiles
+	}
+	b, err := d.s.readAtStart(d.p, file)
+	if len(b) > maxDataBytes {
+		return "", errManyFiles
+	}
+	return string(b), err
+}
+
+// optional is a file that need not be there.
+func (d *dataFiles) optional(file string) (string, error) {
+	text, err := d.text(file)
+	if gone(err) {
+		return "", nil
+	}
+	return text, err
+}
+
+// dataSettings are login, gives and how of a server of data, and the ports that they are about.
+func (s *Scan) dataSettings(p *process, name string) (map[string]snapshot.Fact, []int) {
+	env, err := s.environ(p)
+	switch {
+	case err != nil && !gone(err):
+		return unreadSettings(err, "login"), nil
+	case p.cut:
+		return unreadSettings(errCutArgs, "login"), nil
+	}
+	a := dataServers[name](&dataFiles{s: s, p: p, argv: p.argv, env: env})
+	if a.err != nil {
+		return unreadSettings(a.err, "login"), nil
+	}
+	m := map[string]string{"login": a.login}
+	for k, v := range map[string]string{"gives": a.gives, "how": a.how} {
+		if v != "" {
+			m[k] = v
+		}
+	}
+	return given(m), a.ports
+}
+
+// keyLines are the lines of a file that are a key and what is said of it; comments begin with one of the signs.
+func keyLines(text, comments string) (list [][2]string) {
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		if line == "" || strings.ContainsRune(comments, rune(line[0])) {
+			continue
+		}
+		key, value, _ := strings.Cut(strings.ReplaceAll(line, "\t", " "), " ")
+		list = append(list, [2]string{key, strings.TrimSpace(value)})
+	}
+	return list
+}
+
+// startedWith is the command line that a server was started with which has set a title: by its unit or its container.
+func (d *dataFiles) startedWith(programs ...string) []string {
+	for _, argv := range d.s.startsOf(d.p, d.env) {
+		at := slices.IndexFunc(argv, func(a string) bool { return slices.Contains(programs, path.Base(strings.TrimLeft(a, "-@:+!"))) })
+		if at >= 0 && !slices.ContainsFunc(argv, func(a string) bool { return strings.Contains(a, "$") }) {
+			return argv[at:]
+		}
+	}
+	return nil
+}
+
+// redisConfig is what Redis is told that decides who is let in.
+type redisConfig struct {
+	protected, told, bind, password, user, acl bool
+}
+
+// redisAccess reads the file that Redis is started with and its options, which count as lines after it (redis.conf). In protected mode, without
+// a password, it talks to loopback alone; before version 7 only if it was told no address.
+func redisAccess(d *dataFiles) access {
+	programs := []string{"redis-server", "valkey-server", "keydb-server"}
+	argv := d.argv
+	if len(argv) < 2 { // its title
+		if argv = d.startedWith(programs...); argv == nil {
+			return access{err: errTitle}
+		}
+	}
+	c := redisConfig{protected: true}
+	rest := argv[1:]
+	if len(rest) > 0 && !strings.HasPrefix(rest[0], "--") {
+		if err := c.read(d, rest[0], 0); err != nil {
+			return access{err: err}
+		}
+		rest = rest[1:]
+	}
+	for len(rest) > 0 {
+		key := strings.TrimPrefix(rest[0], "--")
+		rest = rest[1:]
+		end := slices.IndexFunc(rest, func(a string) bool { return strings.HasPrefix(a, "--") })
+		if end < 0 {
+			end = len(rest)
+		}
+		if err := c.line(d, key, strings.Join(rest[:end], " "), 0); err != nil {
+			return access{err: err}
+		}
+		rest = rest[end:]
+	}
+	const gives = "reads and writes all of its data, and changes its settings"
+	switch {
+	case c.acl:
+		return access{err: errors.New("who is let in is in a file of access lists, which is not read")}
+	case c.password || c.user:
+		return access{login: dataAsks}
+	case !c.told && d.p.Container != "":
+		return access{err: errors.New("no password is set, and whether protected mode is on by default hangs on its image")}
+	case !c.protected:
+		return access{login: dataNone, gives: gives, how: "protected-mode no, and no password"}
+	case c.bind && d.p.exeBase() != "valkey-server" && d.p.exeBase() != "valkey-check-rdb":
+		return access{err: errors.New("no password is set, and whether its protected mode counts beside bind hangs on its version")}
+	}
+	return access{login: dataLocal, gives: gives, how: "no password; protected mode keeps others than loopback out"}
+}
+
+func (c *redisConfig) read(d *dataFiles, file string, depth int) error {
+	text, err := d.text(file)
+	if err != nil {
+		return err
+	}
+	for _, l := range keyLines(text, "#") {
+		if err := c.line(d, l[0], l[1], depth); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// line applies a setting of redis.conf. Addresses of loopback alone are told no more than the sockets tell.
+func (c *redisConfig) line(d *dataFiles, key, value string, depth int) error {
+	value = strings.Trim(value, `"'`)
+	switch strings.ToLower(key) {
+	case "include":
+		if depth > 8 || strings.ContainsAny(value, "*?[") {
+			return errManyFiles
+		}
+		return c.read(d, value, depth+1)
+	case "protected-mode":
+		c.protected, c.told = !strings.EqualFold(value, "no"), true
+	case "bind":
+		c.bind = strings.ContainsFunc(value, func(rune) bool { return true }) && !onlyLoopback(strings.Fields(value))
+	case "requirepass":
+		c.password = value != ""
+	case "aclfile":
+		c.acl = value != ""
+	case "user":
+		if f := strings.Fields(value); len(f) > 0 && f[0] == "default" {
+			c.user = !slices.Contains(f, "nopass") && !(slices.Contains(f, "on") && !slices.ContainsFunc(f, func(w string) bool { return strings.ContainsAny(w[:1], ">#") || w == "off" }))
+		}
+	}
+	return nil
+}
+
+// onlyLoopback says of addresses that each is one of the host itself, or every one that there is.
+func onlyLoopback(addrs []string) bool {
+	return !slices.ContainsFunc(addrs, func(a string) bool {
+		a = strings.TrimPrefix(a, "-")
+		return a != "localhost" && a != "::1" && !strings.HasPrefix(a, "127.")
+	})
+}
+
+// memcachedAccess reads the options of memcached(1): it asks with SASL, with a file of users, or for certificates.
+func memcachedAccess(d *dataFiles) access {
+	for _, a := range d.argv {
+		if a == "--enable-sasl" || a == "--auth-file" || strings.HasPrefix(a, "--auth-file=") || strings.Contains(a, "ssl_verify_mode=2") || strings.Contains(a, "ssl_verify_mode=3") {
+			return access{login: dataAsks}
+		}
+		if flags := strings.TrimLeft(a, "-v"); flags == "S" || strings.HasPrefix(flags, "Y") && a[0] == '-' {
+			return access{login: dataAsks}
+		}
+	}
+	return access{login: dataNone, gives: "reads and writes all that it keeps", how: "neither -S nor -Y is given"}
+}
+
+// influxAccess reads auth-enabled of influxdb.conf of version 1, which the environment overrides; it is off by default.
+func influxAccess(d *dataFiles) access {
+	file := cmp.Or(last(optionValues(d.argv, "-config", "--config")), d.env["INFLUXDB_CONFIG_PATH"])
+	if file == "" {
+		return access{err: errors.New("it is given no configuration, and its version is not known")}
+	}
+	text, err := d.text(file)
+	if err != nil {
+		return access{err: err}
+	}
+	asks, section := "false", ""
+	for line := range strings.Lines(text) {
+		line, _, _ = strings.Cut(strings.TrimSpace(line), "#")
+		key, value, _ := strings.Cut(line, "=")
+		if strings.HasPrefix(line, "[") {
+			section = strings.Trim(line, "[] ")
+		} else if section == "http" && strings.TrimSpace(key) == "auth-enabled" {
+			asks = strings.TrimSpace(value)
+		}
+	}
+	if v := d.env["INFLUXDB_HTTP_AUTH_ENABLED"]; v != "" {
+		asks = v
+	}
+	if on, err := strconv.ParseBool(asks); err == nil && on {
+		return access{login: dataAsks}
+	}
+	return access{login: dataNone, gives: "reads and writes all of its data, and its users", how: "auth-enabled of [http] is off"}
+}
+
+// mongoAccess reads the options of mongod(1) and its file of YAML: it asks with authorization, a key file, or certificates between members.
+func mongoAccess(d *dataFiles) access {
+	if hasFlag(d.argv, "--auth") || anyArgument(d.argv, "--keyFile", "--clusterAuthMode") {
+		return access{login: dataAsks}
+	}
+	const gives = "reads and writes all of its data"
+	file := last(optionValues(d.argv, "-f", "--config"))
+	if file == "" {
+		return access{login: dataNone, gives: gives, how: "no --auth is given"}
+	}
+	text, err := d.text(file)
+	if err != nil {
+		return access{err: err}
+	}
+	m, err := d.s.readYAML(d.p, file)
+	switch {
+	case strings.Contains(text, "__exec") || strings.Contains(text, "__rest"):
+		return access{err: fmt.Errorf("%s has settings that a program tells", file)}
+	case err != nil: // the older form
+		for line := range strings.Lines(text) {
+			key, value, _ := strings.Cut(strings.ReplaceAll(line, " ", ""), "=")
+			if key == "auth" && strings.TrimSpace(value) == "true" || key == "keyFile" {
+				return access{login: dataAsks}
+			}
+		}
+		return access{err: err}
+	case valueAt(m, "security", "authorization") == "enabled", isSet(valueAt(m, "security", "keyFile")), isSet(valueAt(m, "security", "clusterAuthMode")):
+		return access{login: dataAsks}
+	}
+	return access{login: dataNone, gives: gives, how: "security.authorization is not enabled"}
+}

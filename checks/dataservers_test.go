@@ -1,0 +1,143 @@
+//go:build linux && !ringfence_portable
+
+package checks
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestServersOfDataAsk: who is let in is what the real servers did, started with these arguments and files (Redis 7.0, memcached 1.6, Mosquitto
+// 2.0, NATS 2.9, PostgreSQL 15, MariaDB 10.11, rsync 3.2, Samba 4.17, InfluxDB 1.6, vsftpd 3.0 of Debian 12).
+func TestServersOfDataAsk(t *testing.T) {
+	file := func(text string) map[string]string { return map[string]string{"c": text} }
+	unix := "local all all trust\n"
+	for name, c := range map[string]struct {
+		files map[string]string
+		argv  string
+		want  string // "" is not known
+		gives string
+	}{
+		"redis":                          {nil, "redis-server --port 6379", dataLocal, ""},
+		"redis, open":                    {nil, "redis-server --bind 0.0.0.0 --protected-mode no", dataNone, "writes"},
+		"redis, a password":              {nil, "redis-server --bind 0.0.0.0 --requirepass x --protected-mode no", dataAsks, ""},
+		"redis, a user that is off":      {nil, "redis-server --protected-mode no --user default off", dataAsks, ""},
+		"redis, a user with a password":  {nil, "redis-server --protected-mode no --user default on +@all >x", dataAsks, ""},
+		"redis, nopass":                  {nil, "redis-server --protected-mode no --user default on nopass +@all", dataNone, ""},
+		"redis, its file":                {file("bind 127.0.0.1 -::1\nprotected-mode yes\n"), "redis-server /c --supervised systemd", dataLocal, ""},
+		"redis, options after its file":  {file("protected-mode yes\n"), "redis-server /c --protected-mode no", dataNone, ""},
+		"redis, an included file":        {map[string]string{"c": "protected-mode no\ninclude /d\n", "d": "requirepass \"x\"\n"}, "redis-server /c", dataAsks, ""},
+		"redis, no file":                 {nil, "redis-server /c", "", ""},
+		"redis, access lists":            {file("protected-mode no\naclfile /u\n"), "redis-server /c", "", ""},
+		"redis, by its version":          {nil, "redis-server --bind 0.0.0.0", "", ""},
+		"valkey":                         {nil, "valkey-server --bind 0.0.0.0", dataLocal, ""},
+		"redis, its title":               {nil, "redis-server", "", ""},
+		"memcached":                      {nil, "memcached -u nobody -l 0.0.0.0", dataNone, "writes"},
+		"memcached with SASL":            {nil, "memcached -vS", dataAsks, ""},
+		"memcached with users":           {nil, "memcached -Y /u", dataAsks, ""},
+		"mosquitto":                      {nil, "mosquitto -p 1883", dataLocal, ""},
+		"mosquitto, a listener":          {file("listener 1883\n"), "mosquitto -c /c", dataAsks, ""},
+		"mosquitto, a port":              {file("port 1883\n"), "mosquitto -c /c", dataAsks, ""},
+		"mosquitto, anybody":             {file("port 1883\nallow_anonymous true\n"), "mosquitto -c /c", dataNone, ""},
+		"mosquitto, the last counts":     {file("listener 1883\nallow_anonymous true\nallow_anonymous false\n"), "mosquitto -c /c", dataAsks, ""},
+		"mosquitto, not of the listener": {file("per_listener_settings true\nallow_anonymous true\nlistener 1883\n"), "mosquitto -c /c", dataAsks, ""},
+		"mosquitto, of the listener":     {file("per_listener_settings true\nlistener 1884\nlistener 1883\nallow_anonymous true\n"), "mosquitto -c /c", dataNone, ""},
+		"mosquitto, certificates":        {file("listener 1883\nallow_anonymous true\nrequire_certificate true\n"), "mosquitto -c /c", dataAsks, ""},
+		"mosquitto, included":            {map[string]string{"c": "include_dir /d\n", "d/a.conf": "listener 1883\nallow_anonymous true\n"}, "mosquitto -c /c", dataNone, ""},
+		"mosquitto, a plugin":            {file("listener 1883\nplugin /x.so\n"), "mosquitto -c /c", "", ""},
+		"nats":                           {nil, "nats-server -a 0.0.0.0 -m 8222", dataNone, ""},
+		"nats, a user":                   {nil, "nats-server --user a --pass b", dataAsks, ""},
+		"nats, a token":                  {file("port: 4333\nauthorization {\n  token: abc\n}\n"), "nats-server -c /c", dataAsks, ""},
+		"nats, accounts":                 {file("accounts { A { users = [ {user: a, password: b} ] } }\n"), "nats-server -c /c", dataAsks, ""},
+		"nats, a user for who has none":  {file("accounts { A { users = [ {user: a, password: b} ] } }\nno_auth_user: a\n"), "nats-server -c /c", dataNone, ""},
+		"nats, of a cluster alone":       {file("cluster {\n authorization { user: a, password: b }\n}\n"), "nats-server -c /c", dataNone, ""},
+		"nats, a block on the next line": {file("authorization:\n{\n users: [{user: a}]\n}\n"), "nats-server -c /c", dataAsks, ""},
+		"nats, certificates":             {file("tls {\n cert_file: \"c\"\n verify: true\n}\n"), "nats-server -c /c", dataAsks, ""},
+		"nats, a comment":                {file("# authorization { token: a }\n"), "nats-server -c /c", dataNone, ""},
+		"nats, included":                 {file("include ./auth.conf\n"), "nats-server -c /c", "", ""},
+		"postgres, trust":                {map[string]string{"d/postgresql.conf": "", "d/pg_hba.conf": "host all all all trust\n"}, "postgres -D /d", dataNone, "commands"},
+		"postgres, the host":             {map[string]string{"d/postgresql.conf": "", "d/pg_hba.conf": unix + "host all all 127.0.0.1/32 trust\nhost all all 0.0.0.0/0 scram-sha-256\n"}, "postgres -D /d", dataLocal, ""},
+		"postgres, rejected before":      {map[string]string{"d/postgresql.conf": "", "d/pg_hba.conf": "host all all 0.0.0.0/0 reject\nhost all all 192.0.2.0/24 trust\n"}, "postgres -D /d", dataAsks, ""},
+		"postgres, a mask":               {map[string]string{"d/postgresql.conf": "", "d/pg_hba.conf": "host all all 192.0.2.0 255.255.255.0 trust\n"}, "postgres -D /d", dataSome, ""},
+		"postgres, one account before":   {map[string]string{"d/postgresql.conf": "", "d/pg_hba.conf": "host all bob 0.0.0.0/0 reject\nhost all all 0.0.0.0/0 trust\n"}, "postgres -D /d", dataNone, ""},
+		"postgres of Debian":             {map[string]string{"e/c": "hba_file = '/e/h' # x\ninclude_dir = 'conf.d'\n", "e/h": unix + "host all all 0.0.0.0/0 md5\n"}, "postgres -D /d -c config_file=/e/c", dataAsks, ""},
+		"postgres, another file":         {map[string]string{"h": "host all all ::/0 trust\n"}, "postgres -D /d -c hba_file=/h", dataNone, ""},
+		"postgres, no file":              {nil, "postgres -D /d", "", ""},
+		"mariadb":                        {nil, "mariadbd", "", ""},
+		"mariadb without grants":         {nil, "mariadbd --skip-grant-tables", dataNone, ""},
+		"mariadb, by its file":           {map[string]string{"etc/mysql/my.cnf": "!includedir /m.d/\n", "m.d/a.cnf": "[mysqld]\nskip_grant_tables\n"}, "mariadbd", dataNone, ""},
+		"mariadb, of a client":           {map[string]string{"etc/mysql/my.cnf": "[client]\nskip-grant-tables\n"}, "mariadbd", "", ""},
+		"mariadb, off again":             {map[string]string{"etc/my.cnf": "[mysqld]\nskip-grant-tables\n"}, "mariadbd --skip-grant-tables=0", "", ""},
+		"rsync":                          {file("[data]\npath=/x\nread only = no\n"), "rsync --daemon --config=/c", dataNone, "writes"},
+		"rsync, to read":                 {file("[data]\npath=/x\n"), "rsync --daemon --config=/c", dataNone, "reads the files of /x"},
+		"rsync, users":                   {file("auth users = a\n[data]\npath=/x\n"), "rsync --daemon --config=/c", dataAsks, ""},
+		"rsync, not of the module":       {file("auth users = a\n[data]\nauth users =\nhosts allow = 10.0.0.0/8\npath=/x\n"), "rsync --daemon --config=/c", dataSome, ""},
+		"rsync, included":                {file("&include /d\n"), "rsync --daemon --config=/c", "", ""},
+		"samba, guests":                  {file("[global]\n[pub]\npath=/x\nguest ok=yes\n"), "smbd -D -s /c", dataNone, "reads the files of /x"},
+		"samba, guests write":            {file("[global]\n[pub]\npath=/x\npublic=yes\nwritable=yes\n"), "smbd -D -s /c", dataNone, "writes"},
+		"samba, no guests":               {file("[global]\nmap to guest = bad user\n[pub]\npath=/x\n"), "smbd -D -s /c", dataAsks, ""},
+		"samba, its users":               {file("[global]\n[pub]\nguest ok=yes\nvalid users=a\n"), "smbd -D -s /c", dataAsks, ""},
+		"samba, the share of an account": {map[string]string{"c": "[global]\nusershare allow guests = yes\n", "var/lib/samba/usershares/x": "path=/home/a\nguest_ok=y\n"}, "smbd -D -s /c", dataNone, ""},
+		"samba, the registry":            {file("[global]\ninclude = registry\n"), "smbd -D -s /c", "", ""},
+		"influx":                         {file("[http]\n  auth-enabled = false\n"), "influxd -config /c", dataNone, ""},
+		"influx, on":                     {file("[http]\n  auth-enabled = true # x\n"), "influxd -config /c", dataAsks, ""},
+		"influx, by its environment":     {map[string]string{"c": "[http]\n  auth-enabled = false\n", "environ": "INFLUXDB_HTTP_AUTH_ENABLED=true\x00"}, "influxd -config /c", dataAsks, ""},
+		"influx, no file":                {nil, "influxd", "", ""},
+		"mongo":                          {nil, "mongod", dataNone, ""},
+		"mongo, on":                      {file("security:\n  authorization: enabled\n"), "mongod -f /c", dataAsks, ""},
+		"rabbit":                         {nil, "beam.smp -s rabbit boot", dataAsks, ""},
+		"rabbit, guests from everywhere": {map[string]string{"etc/rabbitmq/rabbitmq.conf": "loopback_users = none\n"}, "beam.smp -s rabbit boot", "", ""},
+		"vsftpd of Debian":               {file("anonymous_enable=NO\nlocal_enable=YES\nssl_enable=NO\n"), "vsftpd /c", dataAsks, ""},
+		"vsftpd by itself":               {file(""), "vsftpd /c", dataNone, "reads the files"},
+		"vsftpd, an option":              {file("anonymous_enable=NO\n"), "vsftpd /c -oanonymous_enable=YES -owrite_enable=YES -oanon_upload_enable=YES", dataNone, "writes"},
+	} {
+		m := settingsAt(t, c.files, strings.Fields(c.argv)...)
+		if got := m["login"]; got.Value != c.want || (c.want == "") != (got.Reason != "") {
+			t.Errorf("%s: %+v, want %q", name, got, c.want)
+		}
+		if !strings.Contains(m["gives"].Value, c.gives) {
+			t.Errorf("%s: gives %q", name, m["gives"].Value)
+		}
+	}
+}
+
+// TestPortsOfServersOfData: what is told of a listener is not told of the others of the same process.
+func TestPortsOfServersOfData(t *testing.T) {
+	for argv, want := range map[string][]int{
+		"mosquitto -c /m": {1883}, "nats-server -m 8222": {4222}, "nats-server -c /n": {4333}, "memcached": nil,
+	} {
+		s := scanWithProcess(t, map[string]string{
+			"m": "per_listener_settings true\nlistener 1884\nlistener 1883\nallow_anonymous true\n", "n": "listen: \"0.0.0.0:4333\"\nhttp: 8222\n",
+		})
+		p := &process{argv: strings.Fields(argv)}
+		p.PID, p.Exe = 77, "/usr/sbin/"+p.argv[0]
+		v, _ := managed(p)
+		if _, ports := s.dataSettings(p, v.Name); !slices.Equal(ports, want) {
+			t.Errorf("%s: %v, want %v", argv, ports, want)
+		}
+	}
+}
+
+// TestHowFTPLogsIn: accounts without TLS, with it alone, or none.
+func TestHowFTPLogsIn(t *testing.T) {
+	for name, c := range map[string]struct{ text, argv, want string }{
+		"vsftpd of Debian": {"anonymous_enable=NO\nlocal_enable=YES\nssl_enable=NO\n", "vsftpd /c", ftpClear},
+		"vsftpd with TLS":  {"local_enable=YES\nssl_enable=YES\n", "vsftpd /c", ftpTLS},
+		"vsftpd, optional": {"local_enable=YES\nssl_enable=YES\nforce_local_logins_ssl=NO\n", "vsftpd /c", ftpClear},
+		"vsftpd, nobody":   {"", "vsftpd /c", ftpAnon},
+		"proftpd":          {"ServerName x\n", "proftpd -c /c", ftpClear},
+		"proftpd with TLS": {"TLSEngine on\nTLSRequired on\n", "proftpd -c /c", ftpTLS},
+		"pure-ftpd":        {"", "pure-ftpd -E -B", ftpClear},
+		"pure-ftpd, TLS":   {"", "pure-ftpd -E -Y 2", ftpTLS},
+	} {
+		if got := settingsAt(t, map[string]string{"c": c.text}, strings.Fields(c.argv)...)["how"]; got.Value != c.want {
+			t.Errorf("%s: %+v, want %q", name, got, c.want)
+		}
+	}
+	p := &process{argv: []string{"pure-ftpd (SERVER)"}}
+	p.PID = 77
+	if m, _ := scanWithProcess(t, nil).dataSettings(p, "Pure-FTPd"); m["login"].Reason != errTitle.Error() {
+		t.Errorf("a title: %+v", m)
+	}
+}
