@@ -82,6 +82,11 @@ func collectManagement(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *O
 				clock.charge(party, start)
 			}
 		}
+		emulated, whole := qemuServers(p)
+		snap.Management.Servers = append(snap.Management.Servers, emulated[:kept.take(s.party(p), len(emulated))]...)
+		if !whole {
+			out.partialIn("servers", "what %s serves besides its guest is in a file or in arguments that are not read", s.placeName(p))
+		}
 		v, ok := managed(p)
 		if !ok {
 			v, ok = s.debugs(p, out)

@@ -2,8 +2,9 @@
 # title: A program listens for a debugger
 # description: >-
 #   A program was started so that a debugger can connect: Node with --inspect, Java with JDWP,
-#   debugpy, Delve, gdbserver. Who connects runs any code as that program, and nobody is asked who
-#   they are. On loopback that is every process of the host.
+#   debugpy, Delve, gdbserver, the monitor of QEMU by TCP, whose migrate starts programs of the host.
+#   Who connects runs any code as that program, and nobody is asked who they are. On loopback that
+#   is every process of the host. By the gdb stub of QEMU it is code in the guest.
 # custom:
 #   severity: high
 #   reads: [management, listeners.ip, listeners.namespaces, network, nftables, processes.power, agents, runtimes]
@@ -23,7 +24,7 @@ _open := lib.managed_open(input.managed, "debug")
 finding contains {
 	"resource": {"kind": "service", "key": o.service.key},
 	"message": sprintf("who reaches %s from the %s zone runs any code by %s", [o.service.key, o.zone, o.server.key]),
-	"severity": _severity(o.service),
+	"severity": _severity(o.server, o.service),
 	"zone": o.zone,
 	"evidence": array.concat([o.server.evidence], lib.evidence(o.reach)),
 	"witness": o.reach.witness,
@@ -32,9 +33,12 @@ finding contains {
 	some o in _open
 }
 
-_severity(svc) := "medium" if lib.lesser(svc)
-
-else := "critical"
+# The gdb stub of QEMU is of its guest.
+_severity(m, svc) := "medium" if {
+	lib.lesser(svc)
+} else := "high" if {
+	m.name == "gdb stub of QEMU"
+} else := "critical"
 
 finding contains {
 	"resource": {"kind": "service", "key": svc.key},

@@ -14,3 +14,8 @@ test_reachable_is_critical if {f.severity | some f in check.finding} == {"critic
 test_local_of_root_is_medium if {f.severity | some f in check.finding} == {"medium"} with input as _doc("debug", "unreachable")
 
 test_another_role_passes if count(check.finding) == 0 with input as _doc("console", "reachable")
+
+test_the_stub_of_a_guest_is_high if {
+	doc := json.patch(_doc("debug", "reachable"), [{"op": "replace", "path": "/managed/0/name", "value": "gdb stub of QEMU"}])
+	{f.severity | some f in check.finding} == {"high"} with input as doc
+}
