@@ -22,7 +22,7 @@ FUZZ = ruleset:FuzzDecode reports:FuzzClean checks:FuzzParsers snapshot:FuzzLoad
 	checks:FuzzOpenClaw checks:FuzzMCP checks:FuzzSSHD checks:FuzzOCI checks:FuzzPowers threatmodel:FuzzTexts \
 	fleet:FuzzStream signature:FuzzVerify signature:FuzzSigners ruleset:FuzzLegacy registry:FuzzHive registry:FuzzText registry:FuzzPol \
 	winhost:FuzzState winhost:FuzzShell winhost:FuzzDescriptor wfp/mpssvc:FuzzParseRule watch:FuzzInotify bundle:FuzzOpen \
-	checks:FuzzMachines assume:FuzzHistory assume:FuzzParse declared:FuzzParse
+	checks:FuzzMachines checks:FuzzScripts assume:FuzzHistory assume:FuzzParse declared:FuzzParse
 
 # Damaged snapshots that "make fuzz" judges; "make test" judges 2,000.
 MUTATIONS ?= 50000

@@ -122,11 +122,13 @@ func collectShut(ctx context.Context, cause error, opt Options) *snapshot.Snapsh
 	return snap
 }
 
-// initialMounts says that this process is in the mount namespace that the kernel began with: the first number that namespaces are given,
-// before Linux 6.17, or MNT_NS_INIT_INO (include/uapi/linux/nsfs.h).
+// firstMounts are the numbers of the mount namespace that the kernel began with: the first that namespaces are given, before Linux 6.17, or
+// MNT_NS_INIT_INO (include/uapi/linux/nsfs.h).
+var firstMounts = []uint64{4026531840, 4026531841, 4026531832}
+
+// initialMounts says that this process is in the mount namespace that the kernel began with.
 func initialMounts() bool {
-	link, err := host.Local().Readlink("/proc/self/ns/mnt")
-	return err == nil && slices.Contains([]string{"mnt:[4026531840]", "mnt:[4026531841]", "mnt:[4026531832]"}, link)
+	return slices.Contains(firstMounts, readNamespaces(func(name string) (string, error) { return host.Local().Readlink("/proc/self/" + name) }).Mnt)
 }
 
 // ownMounts is the mountinfo of this process. From a root directory in another mount namespace nothing of its own is seen; what process 1 sees

@@ -57,6 +57,6 @@ func (l *levers) busService(file, name string, trigger snapshot.Trigger) {
 		}
 	}
 	if uid := l.s.uidOf(keys["User"]); keys["SystemdService"] == "" && uid >= 0 {
-		l.command(keys["Exec"], snapshot.LeverFile{Kind: snapshot.LeverProgram, By: name, UID: uid, Trigger: trigger})
+		l.words(quotedWords(keys["Exec"]), snapshot.LeverFile{Kind: snapshot.LeverProgram, By: name, UID: uid, Trigger: trigger}, runsHere{dir: "/"})
 	}
 }

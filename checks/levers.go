@@ -69,7 +69,9 @@ func (w *permitWalker) part(p string) pathPart {
 	w.mu.Lock()
 	known, ok := w.seen[p]
 	full := w.looked >= maxStats
-	w.looked++
+	if !ok && !full {
+		w.looked++
+	}
 	w.mu.Unlock()
 	if ok {
 		return known

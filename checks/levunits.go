@@ -3,8 +3,9 @@
 package checks
 
 import (
+	"cmp"
+	"maps"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -139,76 +140,116 @@ func (l *levers) unit(unit string, by *startedBy) {
 // runs adds what a service runs and reads as a user.
 func (l *levers) runs(lines []unitLine, unit string, uid int, trigger snapshot.Trigger) {
 	lever := snapshot.LeverFile{Kind: snapshot.LeverProgram, By: unit, UID: uid, Trigger: trigger}
+	vars := l.environment(lines, lever)
+	at := runsHere{dir: cmp.Or(below("/", strings.TrimPrefix(lastOfKey(lines, "[Service]", "WorkingDirectory"), "-")), "/"), vars: vars}
+	root := cmp.Or(lastOfKey(lines, "[Service]", "RootDirectory"), lastOfKey(lines, "[Service]", "RootImage"))
+	if path.IsAbs(root) && uid >= 0 {
+		as := lever
+		as.Path = root
+		l.add(as)
+	}
 	for _, key := range []string{"ExecStart", "ExecStartPre", "ExecStartPost", "ExecCondition", "ExecReload", "ExecStop", "ExecStopPost"} {
 		for _, line := range listOfKey(lines, "[Service]", key) {
 			command := strings.TrimLeft(line, "-@:+!|")
 			as := lever
-			if strings.ContainsAny(line[:len(line)-len(command)], "+!") { // with the powers of the manager
+			prefix := line[:len(line)-len(command)]
+			if strings.ContainsAny(prefix, "+!") { // with the powers of the manager
 				as.UID = 0
 			}
-			l.command(command, as)
-		}
-	}
-	if uid < 0 {
-		return
-	}
-	for _, file := range listOfKey(lines, "[Service]", "EnvironmentFile") {
-		as := lever
-		as.Kind, as.Path = snapshot.LeverUnit, strings.TrimPrefix(file, "-")
-		if !strings.ContainsAny(as.Path, "%*?[$") {
-			l.add(as)
-		}
-	}
-	for _, env := range listOfKey(lines, "[Service]", "Environment") {
-		for _, word := range unitWords(env) {
-			if dirs, ok := strings.CutPrefix(word, "PATH="); ok {
-				l.search(dirs, lever)
+			words := quotedWords(command)
+			if strings.Contains(prefix, "@") && len(words) > 1 { // the second is what it is called
+				words = slices.Delete(words, 1, 2)
+			}
+			switch {
+			case root == "":
+				l.words(expanded(words, vars), as, at)
+			case len(words) > 0 && path.IsAbs(root) && as.UID >= 0:
+				as.Path = path.Join(root, words[0])
+				l.add(as)
 			}
 		}
 	}
 }
 
-// search adds the directories in which somebody's programs are looked for.
-func (l *levers) search(dirs string, lever snapshot.LeverFile) {
-	lever.Kind, lever.By = snapshot.LeverSearch, "programs of "+lever.By
-	for d := range strings.SplitSeq(dirs, ":") {
-		if lever.Path = d; path.IsAbs(d) {
-			l.add(lever)
+// environment adds what the variables of a service let it load, and says which it has.
+func (l *levers) environment(lines []unitLine, lever snapshot.LeverFile) map[string]string {
+	vars := map[string]string{}
+	for _, env := range listOfKey(lines, "[Service]", "Environment") {
+		for _, word := range quotedWords(env) {
+			if name, value, ok := strings.Cut(word, "="); ok {
+				vars[name] = value
+			}
 		}
 	}
-}
-
-// unitWords are the words of a setting; quotes are left out (systemd.syntax(7)).
-func unitWords(text string) []string {
-	return strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(" \t\"'", r) })
-}
-
-// interpreter are programs that run the file that an argument names.
-var interpreter = regexp.MustCompile(`^(?:sh|bash|dash|zsh|ksh|busybox|env|python[0-9.]*|perl[0-9.]*|ruby[0-9.]*|node|nodejs|php[0-9.]*|java|lua[0-9.]*|npx|bun|deno|sudo|runuser|su|nice|ionice|timeout|flock|chroot|setpriv|systemd-cat|chrt|taskset)$`)
-
-// command adds what a command line runs: its program, and if that runs others, each word that is the path of a file.
-func (l *levers) command(line string, lever snapshot.LeverFile) {
-	if lever.UID < 0 {
-		return
-	}
-	words := unitWords(line)
-	if len(words) > maxWords {
-		l.out.partialIn("files", "%s has a command line of more words than are looked at", lever.By)
-		words = words[:maxWords]
-	}
-	for i, w := range words {
-		w = strings.TrimRight(strings.TrimLeft(w, "-@:+!|&;({"), ";&|)}")
-		if !path.IsAbs(w) || strings.ContainsAny(w, "%$*?") {
+	for _, name := range listOfKey(lines, "[Service]", "EnvironmentFile") {
+		as := lever
+		as.Kind, as.Path = snapshot.LeverUnit, strings.TrimPrefix(name, "-")
+		if as.UID < 0 || strings.ContainsAny(as.Path, "%*?[$") {
 			continue
 		}
-		if lever.Path = path.Clean(w); i == 0 {
+		l.add(as)
+		a, st, err := l.s.Host.Author(as.Path)
+		if err != nil || st.Size > maxScript || !a.Root() {
+			continue // whoever decides of it is listed
+		}
+		b, _ := l.s.Host.ReadFile(as.Path)
+		_, set := shellCommands(string(b), "", nil)
+		maps.Copy(vars, set)
+	}
+	for _, name := range sortedKeys(vars) {
+		l.variable(name, vars[name], lever)
+	}
+	l.variable("PATH", strings.Join(listOfKey(lines, "[Service]", "ExecSearchPath"), ":"), lever)
+	return vars
+}
+
+// expanded are words with the variables of a service replaced.
+func expanded(words []string, vars map[string]string) []string {
+	r := &shellReader{vars: vars}
+	for i := range words {
+		words[i] = r.expand(words[i])
+	}
+	return words
+}
+
+// search adds the directories in which somebody's programs or modules are looked for.
+func (l *levers) search(dirs, what string, lever snapshot.LeverFile) {
+	lever.Kind, lever.By = snapshot.LeverSearch, what+lever.By
+	for d := range strings.SplitSeq(dirs, ":") {
+		if lever.Path = path.Clean(strings.TrimSuffix(d, "/*")); path.IsAbs(d) && !strings.ContainsAny(d, "%$") {
 			l.add(lever)
-		} else if interpreter.MatchString(path.Base(words[0])) {
-			if x := l.w.part(lever.Path); x.err == nil && (x.st.Mode.IsRegular() || x.link != "") {
-				l.add(lever)
-			}
 		}
 	}
+}
+
+// quotedWords are the words of a setting (systemd.syntax(7)).
+func quotedWords(text string) (list []string) {
+	var w strings.Builder
+	started := false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case (c == '"' || c == '\'') && !started:
+			n := closingQuote(text[i+1:], c)
+			w.WriteString(strings.ReplaceAll(text[i+1:min(i+1+n, len(text))], "\\"+string(c), string(c)))
+			i, started = i+1+n, true
+		case c == ' ' || c == '\t':
+			if started {
+				list = append(list, w.String())
+			}
+			w.Reset()
+			started = false
+		default:
+			w.WriteByte(c)
+			started = true
+		}
+		if len(list) == maxWords {
+			return list
+		}
+	}
+	if started {
+		list = append(list, w.String())
+	}
+	return list
 }
 
 // maxWords bounds the words of a command line that are looked at.
@@ -271,32 +312,51 @@ func (l *levers) crontab(file, user string, trigger snapshot.Trigger) {
 		}
 		return
 	}
+	vars := map[string]string{}
 	for line := range strings.Lines(string(b)) {
 		line = strings.TrimSpace(line)
 		if line == "" || line[0] == '#' {
 			continue
 		}
-		if name, value, ok := strings.Cut(line, "="); ok && strings.TrimSpace(name) == "PATH" {
-			l.search(strings.Trim(strings.TrimSpace(value), `"'`), snapshot.LeverFile{By: file, Trigger: trigger, UID: max(0, l.s.uidOf(user))})
+		if name, value, ok := strings.Cut(line, "="); ok && variableName(strings.TrimSpace(name)) {
+			name, value = strings.TrimSpace(name), strings.Trim(strings.TrimSpace(value), `"'`)
+			l.variable(name, value, snapshot.LeverFile{By: file, Trigger: trigger, UID: max(0, l.s.uidOf(user))})
+			vars[name] = value
 			continue
 		}
 		fields := 5
 		if line[0] == '@' {
 			fields = 1
 		}
-		f := strings.Fields(line)
 		who := user
-		if user == "" && len(f) > fields {
+		if f := strings.Fields(line); user == "" && len(f) > fields {
 			who = f[fields]
 			fields++
 		}
-		if uid := l.s.uidOf(who); uid >= 0 && len(f) > fields {
-			l.cronCommand(f[fields:], snapshot.LeverFile{Kind: snapshot.LeverProgram, By: file, UID: uid, Trigger: trigger})
-		}
+		uid := l.s.uidOf(who)
+		command, _, _ := strings.Cut(pastFields(line, fields), "%")
+		l.shell(command, snapshot.LeverFile{Kind: snapshot.LeverProgram, By: file, UID: uid, Trigger: trigger}, runsHere{dir: l.s.accountHome(uid), vars: vars})
 	}
 }
 
-// cronCommand adds the files that the command of a table names: a shell runs it.
-func (l *levers) cronCommand(words []string, lever snapshot.LeverFile) {
-	l.command("sh "+strings.Join(words, " "), lever)
+// pastFields is what comes after the first fields of a line.
+func pastFields(line string, n int) string {
+	for ; n > 0; n-- {
+		i := strings.IndexAny(line, " \t")
+		if i < 0 {
+			return ""
+		}
+		line = strings.TrimLeft(line[i:], " \t")
+	}
+	return line
+}
+
+// accountHome is the home of an account, "" if it has none.
+func (s *Scan) accountHome(uid int) string {
+	for _, u := range s.users() {
+		if u.uid == uid && path.IsAbs(u.home) {
+			return path.Clean(u.home)
+		}
+	}
+	return ""
 }

@@ -22,6 +22,8 @@ type levers struct {
 	out  *Outcome
 	list []snapshot.LeverFile
 	seen map[leverKey]bool
+	// followed are the scripts whose commands were looked at.
+	followed map[leverKey]bool
 }
 
 type leverKey struct {
@@ -29,6 +31,11 @@ type leverKey struct {
 	kind    snapshot.LeverKind
 	uid     int
 	trigger snapshot.Trigger
+	unsure  bool
+}
+
+func leverKeyOf(f snapshot.LeverFile) leverKey {
+	return leverKey{f.Path, f.Kind, f.UID, f.Trigger, f.Unsure != ""}
 }
 
 // maxLevers bounds the files that are listed: those that others than root decide of.
@@ -36,7 +43,7 @@ const maxLevers = 20_000
 
 func collectPowers(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outcome {
 	out := new(Outcome)
-	l := &levers{s: s, ctx: ctx, w: s.newPermitWalker(), out: out, seen: map[leverKey]bool{}}
+	l := &levers{s: s, ctx: ctx, w: s.newPermitWalker(), out: out, seen: map[leverKey]bool{}, followed: map[leverKey]bool{}}
 	sec := &snap.Powers
 	procs, err := s.processes()
 	if err != nil && s.Host.Live() {
@@ -47,6 +54,10 @@ func collectPowers(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outco
 	l.cron(procs)
 	l.bus(procs)
 	l.system()
+	l.logrotate()
+	l.supervised()
+	l.kernel()
+	l.loader("/etc/ld.so.conf", map[string]bool{})
 	l.modules()
 	l.logins()
 	l.secrets()
@@ -68,6 +79,7 @@ func collectPowers(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outco
 		sec.Groups = append(sec.Groups, snapshot.NamedGroup{Name: g.name, GID: g.gid})
 	}
 	sec.Sudo, sec.SudoRead = s.sudo(ctx)
+	l.sudoCommands(sec.Sudo)
 	sec.Polkit, sec.PolkitRead = s.polkit()
 	sec.Programs, sec.Searched = l.gainPrograms()
 	sec.Files, sec.Looked = l.list, l.w.looked
@@ -76,7 +88,7 @@ func collectPowers(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outco
 
 // add looks at what is at a path, and lists it if somebody besides root decides of it.
 func (l *levers) add(f snapshot.LeverFile) {
-	k := leverKey{f.Path, f.Kind, f.UID, f.Trigger}
+	k := leverKeyOf(f)
 	if l.seen[k] || !path.IsAbs(f.Path) {
 		return
 	}
@@ -140,6 +152,9 @@ func (l *levers) tree(dir string, f snapshot.LeverFile) {
 	for _, n := range names {
 		f.Path = path.Join(dir, n)
 		l.add(f)
+		if f.Kind == snapshot.LeverProgram {
+			l.follow(f, runsHere{dir: "/"})
+		}
 	}
 }
 
@@ -204,6 +219,11 @@ var places = []place{
 	{"/etc/logrotate.conf", snapshot.LeverSystem, snapshot.TriggerTimer, "logrotate", false},
 	{"/etc/logrotate.d", snapshot.LeverSystem, snapshot.TriggerTimer, "logrotate", true},
 	{"/etc/apt/apt.conf.d", snapshot.LeverSystem, snapshot.TriggerTimer, "apt", true},
+	{"/etc/apt/sources.list", snapshot.LeverSystem, snapshot.TriggerOperator, "apt", false},
+	{"/etc/apt/sources.list.d", snapshot.LeverSystem, snapshot.TriggerOperator, "apt", true},
+	{"/etc/yum.repos.d", snapshot.LeverSystem, snapshot.TriggerOperator, "dnf", true},
+	{"/etc/dnf/plugins", snapshot.LeverSystem, snapshot.TriggerOperator, "dnf", true},
+	{"/etc/needrestart", snapshot.LeverSystem, snapshot.TriggerOperator, "needrestart", true},
 	{"/etc/dpkg/dpkg.cfg.d", snapshot.LeverSystem, snapshot.TriggerOperator, "dpkg", true},
 	{"/var/lib/dpkg/info", snapshot.LeverSearch, snapshot.TriggerOperator, "dpkg", false},
 	{"/etc/kernel", snapshot.LeverProgram, snapshot.TriggerOperator, "the kernel's package", true},
@@ -218,6 +238,35 @@ var places = []place{
 	{"/etc/ppp/ip-up.d", snapshot.LeverProgram, snapshot.TriggerRestart, "pppd", true},
 	{"/etc/init.d", snapshot.LeverProgram, snapshot.TriggerRestart, "init", true},
 	{"/etc/rc.local", snapshot.LeverProgram, snapshot.TriggerRestart, "init", false},
+	{"/etc/rc0.d", snapshot.LeverSystem, snapshot.TriggerRestart, "init", false},
+	{"/etc/rc2.d", snapshot.LeverSystem, snapshot.TriggerRestart, "init", false},
+	{"/etc/rc3.d", snapshot.LeverSystem, snapshot.TriggerRestart, "init", false},
+	{"/etc/rc5.d", snapshot.LeverSystem, snapshot.TriggerRestart, "init", false},
+	{"/etc/rc6.d", snapshot.LeverSystem, snapshot.TriggerRestart, "init", false},
+	{"/etc/rcS.d", snapshot.LeverSystem, snapshot.TriggerRestart, "init", false},
+	{"/etc/local.d", snapshot.LeverProgram, snapshot.TriggerRestart, "init", true},
+	{"/etc/sv", snapshot.LeverProgram, snapshot.TriggerRestart, "runit", true},
+	{"/etc/service", snapshot.LeverProgram, snapshot.TriggerNone, "runit", true},
+	{"/etc/supervisor", snapshot.LeverSystem, snapshot.TriggerRestart, "supervisord", true},
+	{"/etc/supervisor/conf.d", snapshot.LeverSystem, snapshot.TriggerRestart, "supervisord", true},
+	{"/etc/supervisord.d", snapshot.LeverSystem, snapshot.TriggerRestart, "supervisord", true},
+	{"/etc/monit", snapshot.LeverSystem, snapshot.TriggerRestart, "monit", true},
+	{"/etc/inetd.conf", snapshot.LeverSystem, snapshot.TriggerRestart, "inetd", false},
+	{"/etc/xinetd.d", snapshot.LeverSystem, snapshot.TriggerRestart, "xinetd", true},
+	{"/etc/wireguard", snapshot.LeverSystem, snapshot.TriggerRestart, "wg-quick", true},
+	{"/etc/openvpn", snapshot.LeverSystem, snapshot.TriggerRestart, "openvpn", true},
+	{"/etc/letsencrypt/renewal-hooks/deploy", snapshot.LeverProgram, snapshot.TriggerTimer, "certbot", true},
+	{"/etc/letsencrypt/renewal", snapshot.LeverSystem, snapshot.TriggerTimer, "certbot", true},
+	{"/etc/kubernetes/manifests", snapshot.LeverSystem, snapshot.TriggerNone, "the kubelet", true},
+	{"/etc/dbus-1/system.d", snapshot.LeverSystem, snapshot.TriggerRestart, "D-Bus", true},
+	{"/usr/share/dbus-1/system.d", snapshot.LeverSystem, snapshot.TriggerRestart, "D-Bus", true},
+	{"/etc/ssl/openssl.cnf", snapshot.LeverSystem, snapshot.TriggerRestart, "OpenSSL", false},
+	{"/etc/bash_completion.d", snapshot.LeverLogin, snapshot.TriggerLogin, "somebody", true},
+	{"/etc/zsh", snapshot.LeverLogin, snapshot.TriggerLogin, "somebody", true},
+	{"/etc/csh.cshrc", snapshot.LeverLogin, snapshot.TriggerLogin, "somebody", false},
+	{"/etc/vim/vimrc", snapshot.LeverSystem, snapshot.TriggerOperator, "vim", false},
+	{"/etc/gitconfig", snapshot.LeverSystem, snapshot.TriggerOperator, "git", false},
+	{"/etc/default", snapshot.LeverSystem, snapshot.TriggerRestart, "scripts of init and cron", false},
 	{"/etc/inittab", snapshot.LeverSystem, snapshot.TriggerRestart, "init", false},
 	{"/boot", snapshot.LeverSystem, snapshot.TriggerRestart, "the boot loader", true},
 	{"/etc/grub.d", snapshot.LeverProgram, snapshot.TriggerOperator, "update-grub", true},
@@ -274,11 +323,39 @@ func (l *levers) system() {
 	}
 }
 
+// loader adds the directories in which the loader looks for libraries, by its settings (ldconfig(8)).
+func (l *levers) loader(file string, seen map[string]bool) {
+	a, st, err := l.s.Host.Author(file)
+	if err != nil || st.Size > maxScript || !a.Root() || seen[file] || len(seen) == maxInDir {
+		return // whoever decides of it is listed
+	}
+	seen[file] = true
+	b, _ := l.s.Host.ReadFile(file)
+	for line := range strings.Lines(string(b)) {
+		line, _, _ = strings.Cut(line, "#")
+		line = strings.TrimSpace(line)
+		if pattern, ok := strings.CutPrefix(line, "include "); ok {
+			files, _ := l.s.Host.Glob(below("/etc", strings.TrimSpace(pattern)))
+			for _, f := range files {
+				l.loader(f, seen)
+			}
+			continue
+		}
+		if path.IsAbs(line) {
+			l.search(line, "libraries of ", snapshot.LeverFile{By: "the loader", Trigger: snapshot.TriggerOperator})
+		}
+	}
+}
+
 // loginFilesOf are what the shells and the SSH server read of who logs in, below their home.
 var loginFilesOf = []string{
 	".ssh/authorized_keys", ".ssh/authorized_keys2", ".ssh/rc", ".ssh/environment", ".profile", ".bash_profile", ".bash_login", ".bashrc",
-	".bash_logout", ".zshenv", ".zprofile", ".zshrc", ".pam_environment",
+	".bash_logout", ".zshenv", ".zprofile", ".zshrc", ".pam_environment", ".config/fish/config.fish", ".config/systemd/user", ".local/share/systemd/user",
+	".config/environment.d", ".config/autostart",
 }
+
+// toolFilesOf are what programs read that somebody runs: settings by which they run others.
+var toolFilesOf = []string{".ssh/config", ".gitconfig", ".config/git/config", ".vimrc", ".exrc", ".npmrc", ".nanorc", ".tmux.conf", ".screenrc", ".gdbinit", ".local/bin", "bin"}
 
 // modules adds the directories in which the interpreters of root's programs look for modules.
 func (l *levers) modules() {
@@ -308,6 +385,9 @@ func (l *levers) logins() {
 				trigger = snapshot.TriggerNone
 			}
 			l.add(snapshot.LeverFile{Path: path.Join(u.home, n), Kind: snapshot.LeverLogin, By: u.name, UID: u.uid, Trigger: trigger})
+		}
+		for _, n := range toolFilesOf {
+			l.add(snapshot.LeverFile{Path: path.Join(u.home, n), Kind: snapshot.LeverSystem, By: "programs of " + u.name, UID: u.uid, Trigger: snapshot.TriggerOperator})
 		}
 	}
 }

@@ -92,6 +92,9 @@ func found(t *testing.T, s *Scan, about string) (list []string) {
 				text.WriteString(fmt.Sprintf(" of %s %d", p.Who, p.ID))
 			}
 		}
+		if f.Unsure != "" {
+			text.WriteString(" (" + f.Unsure + ")")
+		}
 		list = append(list, text.String())
 	}
 	slices.Sort(list)

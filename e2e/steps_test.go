@@ -36,6 +36,40 @@ var steps = map[string]struct {
 		"mkdir -p /opt/job; printf '#!/bin/sh\n' >/opt/job/run; chmod 777 /opt/job/run; chmod 755 /opt/job; echo '* * * * * root /opt/job/run' >/etc/cron.d/job",
 		"echo 'id -u >/run/steps/proof' >>/opt/job/run", "sh /opt/job/run", "test $(cat /run/steps/proof) = 0", "chmod 700 /opt/job; echo >/opt/job/run",
 	},
+	"a program that a script of cron runs": {
+		power.Root, power.ByFile,
+		"mkdir -p /opt/job; printf '#!/bin/sh\nD=/opt/job\n$D/run\n' >/opt/job/outer; printf '#!/bin/sh\n' >/opt/job/run; chmod 755 /opt/job /opt/job/outer; chmod 777 /opt/job/run; " +
+			"echo '* * * * * root /opt/job/outer' >/etc/cron.d/job",
+		"echo 'id -u >/run/steps/proof' >>/opt/job/run", "sh /opt/job/outer", "test $(cat /run/steps/proof) = 0", "chmod 755 /opt/job/run; echo >/opt/job/run",
+	},
+	"a directory of run-parts": {
+		power.Root, power.ByFile, "mkdir -p /opt/job; chmod 777 /opt/job; echo '* * * * * root run-parts /opt/job' >/etc/cron.d/job",
+		"printf '#!/bin/sh\nid -u >/run/steps/proof\n' >/opt/job/a; chmod 755 /opt/job/a", "run-parts /opt/job", "test $(cat /run/steps/proof) = 0", "chmod 755 /opt/job; rm -f /opt/job/a",
+	},
+	"a directory whose programs a script runs": {
+		power.Root, power.ByFile, "mkdir -p /opt/job; chmod 777 /opt/job; echo '* * * * * root for f in /opt/job/*.sh; do sh $f; done' >/etc/cron.d/job",
+		"echo 'id -u >/run/steps/proof' >/opt/job/a.sh", "for f in /opt/job/*.sh; do sh $f; done", "test $(cat /run/steps/proof) = 0", "chmod 755 /opt/job; rm -f /opt/job/a.sh",
+	},
+	"names of files that are options of tar": {
+		power.Root, power.ByFile, "mkdir -p /opt/job; chmod 777 /opt/job; echo '* * * * * root cd /opt/job && tar cf /run/job.tar *' >/etc/cron.d/job",
+		"cd /opt/job && echo 'id -u >/run/steps/proof' >x.sh && touch -- --checkpoint=1 '--checkpoint-action=exec=sh x.sh'", "cd /opt/job && tar cf /run/job.tar *",
+		"test $(cat /run/steps/proof) = 0", "chmod 755 /opt/job; rm -rf /opt/job/*",
+	},
+	"a script of logrotate": {
+		power.Root, power.ByFile,
+		"mkdir -p /opt/job; printf '#!/bin/sh\n' >/opt/job/run; chmod 755 /opt/job; chmod 777 /opt/job/run; printf '/opt/job/log {\n postrotate\n  /opt/job/run\n endscript\n}\n' >/etc/logrotate.d/job",
+		"echo 'id -u >/run/steps/proof' >>/opt/job/run", "sed -n '/postrotate/,/endscript/{//d;p}' /etc/logrotate.d/job | sh", "test $(cat /run/steps/proof) = 0",
+		"chmod 755 /opt/job/run; echo >/opt/job/run",
+	},
+	"a script that a rule of sudo runs by a shell": {
+		power.Root, power.BySudo,
+		"mkdir -p /opt/job; touch /opt/job/run; chmod 755 /opt/job; chown 1001 /opt/job/run; echo 'agent ALL=(root) NOPASSWD: /bin/sh /opt/job/run' >/etc/sudoers.d/agent; chmod 440 /etc/sudoers.d/agent",
+		"echo 'id -u >/run/steps/proof' >/opt/job/run; sudo -n /bin/sh /opt/job/run", "", "test $(cat /run/steps/proof) = 0", "rm /etc/sudoers.d/agent",
+	},
+	"a program of a directory that a rule of sudo allows": {
+		power.Root, power.BySudo, "mkdir -p /opt/job; chmod 777 /opt/job; echo 'agent ALL=(root) NOPASSWD: /opt/job/*' >/etc/sudoers.d/agent; chmod 440 /etc/sudoers.d/agent",
+		"printf '#!/bin/sh\nid -u >/run/steps/proof\n' >/opt/job/a; chmod 755 /opt/job/a; sudo -n /opt/job/a", "", "test $(cat /run/steps/proof) = 0", "rm /etc/sudoers.d/agent",
+	},
 	"a table of cron": {
 		power.Root, power.ByFile, "touch /etc/cron.d/job; chown 1001 /etc/cron.d/job", "echo '* * * * * root id -u >/run/steps/proof' >/etc/cron.d/job",
 		"sed 's/.*root//' /etc/cron.d/job | sh", "test $(cat /run/steps/proof) = 0", "chown 0 /etc/cron.d/job; echo >/etc/cron.d/job",
@@ -97,6 +131,8 @@ func TestStepsAreTaken(t *testing.T) {
 		up := filepath.Join(work, strings.ReplaceAll(d, "/", "-"))
 		bed.Shell(t, "mkdir -p /%s %s-u %s-w; mount -t overlay overlay -o lowerdir=/%s,upperdir=%s-u,workdir=%s-w /%s", d, up, up, d, up, up, d)
 	}
+	bed.Shell(t, "mkdir -p %s/b-u %s/b-w; mount -t overlay overlay -o lowerdir=/usr/bin,upperdir=%s/b-u,workdir=%s/b-w /usr/bin; "+ // programs that are here alone
+		"find /usr/bin -perm /6000 ! -name sudo -exec chmod a-s {} +", work, work, work, work)
 	bed.Shell(t, "mkdir -m 1777 /run/steps; chmod 755 /opt /usr/local /usr/local/bin; rm -rf /usr/local/bin/* /etc/cron.d/*; "+
 		"echo agent:x:1001:1001::/nonexistent:/bin/sh >>/etc/passwd; echo agent:x:1001: >>/etc/group; echo 'agent:*:1::::::' >>/etc/shadow")
 	for name, c := range steps {

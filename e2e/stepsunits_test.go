@@ -35,6 +35,18 @@ var unitSteps = map[string]struct{ unit, prepare, step, mend string }{
 		"User=nobody\nExecStartPre=+/opt/job/run\nExecStart=/bin/true", "chmod 777 /opt/job/run",
 		"printf '#!/bin/sh\\nid -u >/run/steps/proof\\n' >/opt/job/run", "printf '#!/bin/sh\\n' >/opt/job/run; chmod 755 /opt/job/run",
 	},
+	"a directory of modules of a unit": {
+		"Environment=PERL5LIB=/opt/job\nExecStart=/usr/bin/perl -MPOSIX -e 1", "chmod 777 /opt/job",
+		"echo 'system(\"id -u >/run/steps/proof\"); 1;' >/opt/job/POSIX.pm", "rm -f /opt/job/POSIX.pm; chmod 755 /opt/job",
+	},
+	"a script in the directory of a unit": {
+		"WorkingDirectory=/opt/job\nExecStart=/bin/sh run", "chmod 777 /opt/job/run",
+		"echo 'id -u >/run/steps/proof' >/opt/job/run", "echo >/opt/job/run; chmod 755 /opt/job/run",
+	},
+	"what the shell of a unit runs": {
+		`ExecStart=/bin/sh -c "cd /opt/job && exec ./run"`, "chmod 777 /opt/job/run",
+		"printf '#!/bin/sh\\nid -u >/run/steps/proof\\n' >/opt/job/run", "printf '#!/bin/sh\\n' >/opt/job/run; chmod 755 /opt/job/run",
+	},
 	"a generator": {
 		"ExecStart=/bin/true", "mkdir -p /etc/systemd/system-generators; chmod 777 /etc/systemd/system-generators",
 		"printf '#!/bin/sh\\nid -u >/run/steps/proof\\n' >/etc/systemd/system-generators/a; chmod 755 /etc/systemd/system-generators/a",

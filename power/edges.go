@@ -135,6 +135,9 @@ func (g *Graph) byFiles(s *State) (list []Edge) {
 		default:
 			e.Text = fmt.Sprintf("%s %s %s%s", who(p), verb, f.Path, uses(f))
 		}
+		if e.Unknown == "" {
+			e.Unknown = f.Unsure
+		}
 		if e.Unknown == "" && s.Place == Apart {
 			e.Unknown = "whether it can write " + f.Path + " in a mount namespace of its own was not looked at"
 		}

@@ -109,8 +109,10 @@ func (g *Graph) commandGives(s *State, r *snapshot.SudoRule, text string) string
 	switch {
 	case strings.HasPrefix(text, "^") || len(words) > 1 && strings.HasPrefix(words[1], "^"):
 		return "a rule of sudo has a regular expression"
-	case slices.ContainsFunc(g.snap.Powers.Files, func(f snapshot.LeverFile) bool { return f.Path == words[0] && opened(s, &f, "/") != nil }):
+	case slices.ContainsFunc(g.snap.Powers.Files, func(f snapshot.LeverFile) bool { return commanded(words, &f) && opened(s, &f, "/") != nil }):
 		return ""
+	case slices.Contains(rego.Gains().Typed, stem(name)) && !slices.Contains(words, "-Z"):
+		return "" // its user types commands into it, whatever its arguments
 	case slices.Contains([]string{"/bin/", "/usr/bin/"}, words[0]):
 		return "" // every program of a directory
 	case runsOthers(name) && (len(words) == 1 || strings.ContainsAny(text, "*")):
@@ -119,6 +121,16 @@ func (g *Graph) commandGives(s *State, r *snapshot.SudoRule, text string) string
 		return ""
 	}
 	return "what " + words[0] + " lets who runs it do was not followed"
+}
+
+// commanded says of a file that a command runs it: its program, one of a pattern, or what it runs by an argument.
+func commanded(words []string, f *snapshot.LeverFile) bool {
+	if f.Path == words[0] {
+		return true
+	}
+	return f.Unsure == "" && strings.HasSuffix(f.By, "sudo") && slices.ContainsFunc(words, func(w string) bool {
+		return f.Path == w || path.Dir(f.Path) == w || strings.ContainsAny(w, "*?[/") && f.Path == path.Dir(w)
+	})
 }
 
 // polkitKnown says whether the rules of polkit were read, or there are none and it lets nobody do anything.
@@ -392,7 +404,7 @@ func (g *Graph) mounted(s *State, m snapshot.ContainerMount, e Edge) (list []Edg
 			continue
 		}
 		x := e
-		x.Trigger, x.Text = f.Trigger, fmt.Sprintf("%s %s %s of the host at %s%s", who(p), verb, p.At, m.Dest, uses(f))
+		x.Unknown, x.Trigger, x.Text = f.Unsure, f.Trigger, fmt.Sprintf("%s %s %s of the host at %s%s", who(p), verb, p.At, m.Dest, uses(f))
 		list = append(list, g.become(x, f))
 	}
 	return list

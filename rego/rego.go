@@ -52,6 +52,8 @@ type GainData struct {
 	// Runs are programs that run what their user tells them to, Writes those that write or read the files that their arguments name.
 	Runs   []string `json:"runs"`
 	Writes []string `json:"writes"`
+	// Typed are programs into which their user types commands that they run, whatever their arguments.
+	Typed []string `json:"typed"`
 	// Actions are those of polkit by which somebody becomes root.
 	Actions []string `json:"actions"`
 	// Meant are units whose users decide who becomes root, and how.

@@ -39,6 +39,8 @@ type LeverFile struct {
 	Permits []Permit `json:"permits,omitempty"`
 	// Gates are the directories on the way to the places of permits that not everybody gets through.
 	Gates []Gate `json:"gates,omitempty"`
+	// Unsure is why it is not known to be run or read.
+	Unsure string `json:"unsure,omitempty"`
 	// Unread is why the permits are not known.
 	Unread string `json:"unread,omitempty"`
 }

@@ -1,0 +1,364 @@
+//go:build linux && !ringfence_portable
+
+package checks
+
+import (
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// Bounds of what scripts run that scripts run.
+const (
+	maxScripts     = 4_000
+	maxScriptDepth = 4
+)
+
+// runsHere is where a command runs: its directory, "" if that is not known, and how many scripts are above it.
+type runsHere struct {
+	dir   string
+	depth int
+	// vars are variables that it is started with.
+	vars map[string]string
+}
+
+// shell adds what a text runs that a shell reads.
+func (l *levers) shell(text string, lever snapshot.LeverFile, at runsHere) {
+	if lever.UID < 0 {
+		return
+	}
+	if len(text) > maxScript {
+		l.out.partialIn("files", "%s runs a script that is longer than those that are followed", lever.By)
+		return
+	}
+	list, vars := shellCommands(text, at.dir, at.vars)
+	if len(list) == maxShellCommands {
+		l.out.partialIn("files", "%s runs a script of more commands than are looked at", lever.By)
+	}
+	for _, name := range sortedKeys(vars) {
+		if at.vars[name] != vars[name] {
+			l.variable(name, vars[name], lever)
+		}
+	}
+	for _, c := range list {
+		as := lever
+		if !c.sure && as.Unsure == "" {
+			as.Unsure = "under which condition " + lever.By + " gets there was not followed"
+		}
+		l.words(c.words, as, runsHere{c.dir, at.depth, at.vars})
+	}
+}
+
+// searched are variables by which programs find programs and libraries, and preloaded those that name files of them (ld.so(8), sh(1), and the
+// manuals of interpreters).
+var (
+	searched  = []string{"PATH", "PYTHONPATH", "PYTHONHOME", "PERL5LIB", "PERLLIB", "RUBYLIB", "NODE_PATH", "LD_LIBRARY_PATH", "GCONV_PATH", "GEM_PATH", "GEM_HOME", "CLASSPATH"}
+	preloaded = []string{"LD_PRELOAD", "LD_AUDIT", "BASH_ENV", "OPENSSL_CONF"}
+)
+
+// variable adds what a variable lets a program of somebody load.
+func (l *levers) variable(name, value string, lever snapshot.LeverFile) {
+	if lever.UID < 0 {
+		return
+	}
+	switch {
+	case slices.Contains(searched, name):
+		what := "programs of "
+		if name != "PATH" {
+			what = "modules of "
+		}
+		l.search(value, what, lever)
+	case slices.Contains(preloaded, name):
+		lever.Kind = snapshot.LeverProgram
+		for _, lever.Path = range strings.FieldsFunc(value, func(r rune) bool { return r == ':' || r == ' ' }) {
+			l.add(lever)
+		}
+	}
+}
+
+// wrapper is a program that runs the command that its arguments are, after options, those of them that have a value, and operands.
+type wrapper struct {
+	operands int
+	valued   string
+}
+
+var wrappers = map[string]wrapper{
+	"exec": {0, "a"}, "nohup": {}, "command": {}, "builtin": {}, "setsid": {}, "stdbuf": {0, "ioe"}, "chronic": {}, "systemd-cat": {0, "tp"}, "ionice": {0, "cnPpu"},
+	"nice": {0, "n"}, "chrt": {1, "TPD"}, "taskset": {1, ""}, "timeout": {1, "sk"}, "env": {0, "uCS"}, "flock": {1, "wE"}, "dumb-init": {}, "tini": {}, "setarch": {1, ""},
+	"linux64": {}, "eatmydata": {}, "numactl": {0, "NmCpi"}, "unbuffer": {}, "xargs": {0, "IinPsLdEa"}, "watch": {0, "n"}, "eval": {}, "trap": {},
+}
+
+// switchers are programs that run a command as somebody else: by an option, or by the first operand.
+var switchers = map[string]string{"sudo": "-u", "runuser": "-u", "setpriv": "--reuid", "chpst": "-u", "su": "", "gosu": "", "su-exec": "", "setuidgid": "", "s6-setuidgid": "", "doas": "-u"}
+
+// Programs that run the file that an argument names.
+var (
+	shellNames   = regexp.MustCompile(`^(?:sh|bash|dash|zsh|ksh|ash)$`)
+	interpreting = regexp.MustCompile(`^(?:busybox|python[0-9.]*|perl[0-9.]*|ruby[0-9.]*|node|nodejs|php[0-9.]*|java|lua[0-9.]*|tclsh|expect|Rscript|bun|deno)$`)
+	options      = regexp.MustCompile(`^[-+]`)
+)
+
+// words adds what one command runs.
+func (l *levers) words(words []string, lever snapshot.LeverFile, at runsHere) {
+	for n := 0; len(words) > 0 && n < maxWords && lever.UID >= 0; n++ {
+		name := path.Base(words[0])
+		if assigned, value, ok := strings.Cut(words[0], "="); ok && variableName(assigned) {
+			l.variable(assigned, value, lever)
+			words = words[1:]
+			continue
+		}
+		if by, ok := switchers[name]; ok {
+			l.program(words[0], lever, at)
+			lever.UID, words = l.switched(words[1:], by)
+			continue
+		}
+		w, ok := wrappers[name]
+		if !ok {
+			break
+		}
+		l.program(words[0], lever, at)
+		if words = pastOptions(words[1:], w.valued); name == "flock" && len(words) > 2 && words[1] == "-c" {
+			l.shell(words[2], lever, at)
+			return
+		}
+		words = words[min(w.operands, len(words)):]
+	}
+	if len(words) == 0 || lever.UID < 0 {
+		return
+	}
+	name := path.Base(words[0])
+	switch {
+	case words[0] == ".", words[0] == "source":
+		if len(words) > 1 {
+			l.script(words[1], lever, at)
+		}
+		return
+	case shellNames.MatchString(name):
+		l.shellRun(words, lever, at)
+	case interpreting.MatchString(name):
+		l.interpreted(words, lever, at)
+	default:
+		l.others(words, lever, at)
+	}
+	l.program(words[0], lever, at)
+}
+
+// others are programs that run files, or what is in a directory, by their arguments.
+func (l *levers) others(words []string, lever snapshot.LeverFile, at runsHere) {
+	args := words[1:]
+	switch path.Base(words[0]) {
+	case "run-parts":
+		if i := slices.IndexFunc(args, func(a string) bool { return !options.MatchString(a) }); i >= 0 {
+			if dir := below(at.dir, args[i]); dir != "" {
+				l.tree(dir, lever)
+			}
+		}
+	case "find":
+		for i, a := range args {
+			if slices.Contains([]string{"-exec", "-execdir", "-ok", "-okdir"}, a) && i+1 < len(args) {
+				l.words(args[i+1:], lever, at)
+			}
+		}
+	case "make", "gmake":
+		dir := at.dir
+		if i := slices.Index(args, "-C"); i >= 0 && i+1 < len(args) {
+			dir = below(at.dir, args[i+1])
+		}
+		if lever.Path = path.Join(dir, "Makefile"); dir != "" {
+			l.add(lever)
+		}
+	case "tar", "rsync", "zip", "7z": // a * becomes options, by the names of files (tar(1), --checkpoint-action)
+		if slices.Contains(args, "*") && at.dir != "" {
+			lever.Kind, lever.Path, lever.By = snapshot.LeverSearch, at.dir, "arguments of "+lever.By
+			l.add(lever)
+		}
+	case "start-stop-daemon":
+		for i, a := range args {
+			name, value, joined := strings.Cut(a, "=")
+			if !joined && i+1 < len(args) {
+				value = args[i+1]
+			}
+			switch name {
+			case "-c", "--chuid":
+				user, _, _ := strings.Cut(value, ":")
+				lever.UID = l.s.uidOf(user)
+			case "-a", "--startas", "-x", "--exec":
+				defer func() { l.program(value, lever, at) }() // as whom may come after
+			}
+		}
+	}
+}
+
+// pastOptions are the words after options; those of valued have a value, and what begins with -- none of its own.
+func pastOptions(words []string, valued string) []string {
+	for len(words) > 0 {
+		w := words[0]
+		switch {
+		case w == "--":
+			return words[1:]
+		case len(w) < 2 || w[0] != '-':
+			return words
+		case len(w) == 2 && strings.Contains(valued, w[1:]):
+			words = words[min(2, len(words)):]
+		default:
+			words = words[1:]
+		}
+	}
+	return words
+}
+
+// switched is as whom a program that changes the user runs which command, -1 if that is not known.
+func (l *levers) switched(words []string, by string) (uid int, command []string) {
+	user := "root"
+	var operands []string
+	for i := 0; i < len(words) && len(operands) == 0; i++ {
+		w := words[i]
+		name, value, joined := strings.Cut(w, "=")
+		switch {
+		case by != "" && (name == by || by == "-u" && name == "--user"):
+			if !joined && i+1 < len(words) {
+				i++
+				value = words[i]
+			}
+			user = value
+		case w == "-c", w == "--command": // of su and runuser
+			if i+1 < len(words) {
+				return l.s.uidOf(user), []string{"sh", "-c", words[i+1]}
+			}
+		case slices.Contains([]string{"-s", "-g", "-G", "-C", "-p", "-h", "-r", "-t", "-w", "--regid", "--groups"}, w):
+			i++
+		case w == "--":
+			operands = words[i+1:]
+		case options.MatchString(w):
+		case by == "" || by == "-u" && slices.Contains(words[i:], "-c"):
+			user, by = w, "-" // the first operand of su is the user
+		default:
+			operands = words[i:]
+		}
+	}
+	user, _, _ = strings.Cut(user, ":")
+	return l.s.uidOf(user), operands
+}
+
+// shellRun adds what a shell runs: a text, or the file of its first operand.
+func (l *levers) shellRun(words []string, lever snapshot.LeverFile, at runsHere) {
+	for i, w := range words[1:] {
+		switch {
+		case options.MatchString(w) && strings.HasSuffix(w, "c") && !strings.HasPrefix(w, "--"):
+			if i+2 < len(words) {
+				l.shell(words[i+2], lever, at)
+			}
+			return
+		case !options.MatchString(w):
+			l.script(w, lever, at)
+			return
+		}
+	}
+}
+
+// interpreted adds the script that an interpreter runs, and where it looks for modules.
+func (l *levers) interpreted(words []string, lever snapshot.LeverFile, at runsHere) {
+	python := strings.HasPrefix(path.Base(words[0]), "python")
+	for i, w := range words[1:] {
+		switch w {
+		case "-c", "-e", "-E":
+			return
+		case "-m":
+			if python && at.dir != "" { // the directory that it is in comes first (python(1), -P)
+				l.search(at.dir, "modules of ", lever)
+			}
+			return
+		case "-I", "-cp", "-classpath", "--module-path", "-p":
+			if i+2 < len(words) {
+				l.search(words[i+2], "modules of ", lever)
+			}
+			continue
+		}
+		file := below(at.dir, w)
+		if file == "" || options.MatchString(w) || strings.ContainsAny(file, "%$*?") {
+			continue
+		}
+		if x := l.w.part(file); x.err != nil || !x.st.Mode.IsRegular() && x.link == "" {
+			continue
+		}
+		l.program(file, lever, at)
+		if python {
+			l.search(path.Dir(file), "modules of ", lever)
+		}
+		return
+	}
+}
+
+// program adds a program, or the directory in which the shell finds those of a pattern, and what it runs if it is a script that root alone decides.
+// One without a slash is looked for in the directories of PATH.
+func (l *levers) program(p string, lever snapshot.LeverFile, at runsHere) {
+	if !strings.Contains(p, "/") {
+		return
+	}
+	if p = below(at.dir, p); p == "" || strings.Contains(p, "%") {
+		return
+	}
+	if i := strings.IndexAny(p, "*?["); i >= 0 {
+		lever.Kind, lever.Path, lever.By = snapshot.LeverSearch, path.Dir(p[:i]+"x"), "programs of "+lever.By
+		l.add(lever)
+		return
+	}
+	lever.Path = p
+	l.add(lever)
+	l.follow(lever, at)
+}
+
+// script adds the file that an operand of a shell is: one without a slash too is in the directory of the shell, if it is there.
+func (l *levers) script(w string, lever snapshot.LeverFile, at runsHere) {
+	if !strings.Contains(w, "/") {
+		if x := l.w.part(path.Join(at.dir, w)); at.dir == "" || x.err != nil || x.st.IsDir {
+			return
+		}
+		w = "./" + w
+	}
+	l.program(w, lever, at)
+}
+
+// follow adds what a script runs.
+func (l *levers) follow(lever snapshot.LeverFile, at runsHere) {
+	k := leverKeyOf(lever)
+	if l.followed[k] || at.depth == maxScriptDepth {
+		return
+	}
+	if len(l.followed) >= maxScripts {
+		l.out.partialIn("files", "more scripts are run than are followed")
+		return
+	}
+	l.followed[k] = true
+	a, st, err := l.s.Host.Author(lever.Path)
+	if err != nil || !st.Mode.IsRegular() || st.Size > maxScript || a.Others || a.UID != 0 && a.UID != lever.UID {
+		return // whoever decides of it is listed
+	}
+	b, err := l.s.Host.ReadFile(lever.Path)
+	if err != nil || !strings.HasPrefix(string(b), "#!") {
+		return
+	}
+	first, text, _ := strings.Cut(string(b), "\n")
+	words := strings.Fields(first[2:])
+	if len(words) == 0 {
+		return
+	}
+	if path.Base(words[0]) == "env" {
+		words = words[1:]
+	} else {
+		interpreter := lever
+		interpreter.Path = words[0]
+		l.add(interpreter)
+	}
+	at.depth++
+	switch {
+	case len(words) == 0:
+	case shellNames.MatchString(path.Base(words[0])):
+		l.shell(text, lever, at)
+	case strings.HasPrefix(path.Base(words[0]), "python"):
+		l.search(path.Dir(lever.Path), "modules of ", lever)
+	}
+}
