@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"path"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -355,14 +356,7 @@ func (s *Scan) parseSpec(runtime, id, file string, b []byte) (*snapshot.Containe
 		NoNewPrivs: spec.Process.NoNewPrivileges, AppArmor: spec.Process.ApparmorProfile,
 		MaskedPaths: len(spec.Linux.MaskedPaths), Filter: spec.Linux.Seccomp.filter(),
 	}
-	for _, key := range []string{
-		"io.kubernetes.container.name", "io.kubernetes.cri.container-name", "io.podman.annotations.name",
-		"org.opencontainers.image.title",
-	} {
-		if v := spec.Annotations[key]; v != "" && c.Name == "" {
-			c.Name = v
-		}
-	}
+	c.Name = nameOf(spec.Annotations)
 	for _, n := range spec.Linux.Namespaces {
 		c.UserNS = c.UserNS || n.Type == "user"
 	}
@@ -387,6 +381,32 @@ func (s *Scan) parseSpec(runtime, id, file string, b []byte) (*snapshot.Containe
 		!c.Seccomp && (c.AllDevices || c.MaskedPaths == 0) && !c.UserNS
 	return c, nil
 }
+
+// nameOf is what a container is called by the annotations of its specification: NAMESPACE/POD/CONTAINER in a cluster, as containerd and CRI-O
+// annotate it. A pod is called by its template, so that the name is the same for the next one of it.
+func nameOf(annotations map[string]string) string {
+	first := func(keys ...string) string {
+		for _, k := range keys {
+			if v := annotations[k]; v != "" {
+				return v
+			}
+		}
+		return ""
+	}
+	name := first("io.kubernetes.container.name", "io.kubernetes.cri.container-name", "io.podman.annotations.name", "org.opencontainers.image.title")
+	if first("io.kubernetes.cri.container-type", "io.kubernetes.cri-o.ContainerType") == "sandbox" {
+		name = "sandbox"
+	}
+	pod, space := first("io.kubernetes.cri.sandbox-name", "io.kubernetes.pod.name"), first("io.kubernetes.cri.sandbox-namespace", "io.kubernetes.pod.namespace")
+	if pod == "" || space == "" || name == "" {
+		return name
+	}
+	return space + "/" + podSuffix.ReplaceAllString(pod, "") + "/" + name
+}
+
+// podSuffix is what Kubernetes puts behind the name of a template: the hash of a ReplicaSet or the time of a CronJob, and five letters of an
+// alphabet without vowels (k8s.io/apimachinery, util/rand).
+var podSuffix = regexp.MustCompile(`(-[bcdfghjklmnpqrstvwxz2456789]{6,10}|-[0-9]{8,10})?-[bcdfghjklmnpqrstvwxz2456789]{5}$`)
 
 // hostNamespaces lists the kinds of namespace that the container does not have for itself: missing
 // from the specification, or joined by the path of one of the host's.

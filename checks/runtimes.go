@@ -15,7 +15,9 @@ import (
 )
 
 // controlSockets are the places where runtimes put their sockets. A gated one lets everybody
-// connect by design and asks polkit itself.
+// connect by design and asks polkit itself. Who connects to that of NRI changes what containers are made
+// of, hooks that run on the host included (containerd/nri, ContainerAdjustment). Those of the kubelet for
+// devices are none: by pod-resources it tells what pods have, at device-plugins it takes who has devices.
 var controlSockets = []struct {
 	runtime, pattern string
 	gated            bool
@@ -33,8 +35,7 @@ var controlSockets = []struct {
 	{"buildkit", "/run/buildkit/buildkitd.sock", false},
 	{"libvirt", "/run/libvirt/libvirt-sock", true},
 	{"libvirt", "/run/libvirt/virtqemud-sock", true},
-	{"kubelet", "/var/lib/kubelet/pod-resources/kubelet.sock", false},
-	{"kubelet", "/var/lib/kubelet/device-plugins/kubelet.sock", false},
+	{"containerd", "/run/nri/nri.sock", false},
 	{"nomad", "/run/nomad/nomad.sock", false},
 	{"incus", "/var/lib/incus/unix.socket", false},
 	{"lxd", "/var/lib/lxd/unix.socket", false},

@@ -14,6 +14,17 @@ securityContext:
     drop: [ALL]
     add: [NET_ADMIN, SYS_PTRACE, DAC_READ_SEARCH, SYS_ADMIN, SYS_CHROOT]
 resources: {{- toYaml .Values.resources | nindent 2 }}
+{{- end }}
+
+{{- define "ringfence.once" -}}
+{{ include "ringfence.container" . }}
+volumeMounts:
+  - {name: host, mountPath: /host, readOnly: true, recursiveReadOnly: IfPossible}
+{{- end }}
+
+{{- /* With what is mounted later, which a mount that is read-only all the way down cannot have. */}}
+{{- define "ringfence.always" -}}
+{{ include "ringfence.container" . }}
 volumeMounts:
   - {name: host, mountPath: /host, readOnly: true, mountPropagation: HostToContainer}
 {{- end }}
