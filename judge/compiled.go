@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -48,9 +49,6 @@ func shipped() (*Policies, error) {
 	return p, err
 }
 
-// assembling are the stages of the compiler that make what is not in its modules: where rules are, and what is found by what.
-var assembling = []ast.StageID{ast.StageSetModuleTree, ast.StageSetRuleTree, ast.StageBuildRuleIndices, ast.StageBuildComprehensionIndices}
-
 // assembled is a compiler that has compiled modules. It would copy what it is given, so they come in after its first stage.
 func assembled(compiled map[string]*ast.Module) *ast.Compiler {
 	c := ast.NewCompiler().WithCapabilities(capabilities())
@@ -59,7 +57,8 @@ func assembled(compiled map[string]*ast.Module) *ast.Compiler {
 		stubs[file] = &ast.Module{Package: m.Package}
 	}
 	first := ast.StageRemoveImports
-	skip := append(checking, ast.StageResolveRefs, ast.StageInitLocalVarGen, ast.StageRewriteRuleHeadRefs, ast.StageRewriteLocalVars,
+	// What is left makes what is not in modules: where rules are, and what is found by what.
+	skip := append(slices.Clone(checking), ast.StageResolveRefs, ast.StageInitLocalVarGen, ast.StageRewriteRuleHeadRefs, ast.StageRewriteLocalVars,
 		ast.StageRewriteExprTerms, ast.StageRewriteComprehensionTerms, ast.StageRewriteRefsInHead, ast.StageRewriteEquals, ast.StageRewriteDynamicTerms)
 	c = c.WithSkipStages(skip...).WithStageAfterID(first, ast.CompilerStageDefinition{
 		Name: "Shipped", MetricName: "shipped", Stage: func(c *ast.Compiler) *ast.Error {

@@ -79,6 +79,29 @@ type evaluator struct {
 	store    storage.Store
 	given    map[string]any         // parameters of the configuration
 	left     map[bool]time.Duration // time of the built-in policies (true) and of the others
+	work     chan func()            // what its goroutine does: a new one for each policy would grow its stack again each time
+}
+
+// do has the evaluator's goroutine do something.
+func (e *evaluator) do(f func()) {
+	if e.work == nil {
+		work := make(chan func(), 1)
+		go func() {
+			for f := range work {
+				f()
+			}
+		}()
+		e.work = work
+	}
+	e.work <- f
+}
+
+// end ends the evaluator's goroutine with what it does.
+func (e *evaluator) end() {
+	if e.work != nil {
+		close(e.work)
+		e.work = nil
+	}
 }
 
 func (p *Policies) evaluator(doc *Document, params map[string]any) (*evaluator, error) {
@@ -90,7 +113,9 @@ func (p *Policies) evaluator(doc *Document, params map[string]any) (*evaluator, 
 	if err != nil {
 		return nil, err
 	}
-	return &evaluator{p, ast.NewTerm(v), store, params, map[bool]time.Duration{true: p.limits.set, false: p.limits.set}}, nil
+	return &evaluator{
+		policies: p, input: ast.NewTerm(v), store: store, given: params, left: map[bool]time.Duration{true: p.limits.set, false: p.limits.set},
+	}, nil
 }
 
 // parameters are what policies read as data, with some configuration: it is the same for each host.
@@ -142,7 +167,7 @@ func bounds[T any](ctx context.Context, e *evaluator, c *Check, eval func(contex
 		err error
 	}
 	done := make(chan outcome, 1)
-	go func() {
+	e.do(func() {
 		defer func() {
 			if r := recover(); r != nil {
 				done <- outcome{nil, fmt.Errorf("panic: %v", r)}
@@ -150,7 +175,7 @@ func bounds[T any](ctx context.Context, e *evaluator, c *Check, eval func(contex
 		}()
 		a, err := eval(inner, c)
 		done <- outcome{a, err}
-	}()
+	})
 	late := time.NewTimer(limit)
 	defer late.Stop()
 	tick := time.NewTicker(20 * time.Millisecond)
@@ -173,6 +198,7 @@ func bounds[T any](ctx context.Context, e *evaluator, c *Check, eval func(contex
 		case <-late.C:
 			cancel(fmt.Errorf("%w (%s)", errTime, limit.Round(time.Millisecond)))
 		case <-left:
+			e.end() // what does not end has its goroutine
 			if ctx.Err() != nil {
 				return nil, ctx.Err()
 			}
