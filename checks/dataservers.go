@@ -35,6 +35,7 @@ type access struct {
 var dataServers = map[string]func(d *dataFiles) access{
 	"Redis": redisAccess, "Valkey": redisAccess, "KeyDB": redisAccess, "memcached": memcachedAccess, "Mosquitto": mosquittoAccess, "NATS": natsAccess,
 	"MariaDB": mysqlAccess, "PostgreSQL": postgresAccess, "rsync": rsyncAccess, "Samba": sambaAccess, "InfluxDB": influxAccess, "MongoDB": mongoAccess,
+	"Squid": squidAccess, "Tinyproxy": tinyproxyAccess, "control of Unbound": unboundAccess,
 	"RabbitMQ": rabbitAccess, "vsftpd": vsftpdAccess, "ProFTPD": proftpdAccess, "Pure-FTPd": pureftpdAccess,
 }
 

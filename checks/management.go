@@ -45,6 +45,7 @@ var managers = map[string]struct {
 	"mosquitto": {"Mosquitto", snapshot.RoleData}, "nats-server": {"NATS", snapshot.RoleData}, "mariadbd": {"MariaDB", snapshot.RoleData},
 	"mysqld": {"MariaDB", snapshot.RoleData}, "postgres": {"PostgreSQL", snapshot.RoleData}, "rsync": {"rsync", snapshot.RoleData},
 	"smbd": {"Samba", snapshot.RoleData}, "influxd": {"InfluxDB", snapshot.RoleData}, "mongod": {"MongoDB", snapshot.RoleData},
+	"squid": {"Squid", snapshot.RoleData}, "tinyproxy": {"Tinyproxy", snapshot.RoleData}, "unbound": {"control of Unbound", snapshot.RoleData},
 	"beam.smp": {"RabbitMQ", snapshot.RoleData}, "vsftpd": {"vsftpd", snapshot.RoleCleartext}, "proftpd": {"ProFTPD", snapshot.RoleCleartext},
 	"pure-ftpd": {"Pure-FTPd", snapshot.RoleCleartext},
 	"kubelet":   {"kubelet", snapshot.RoleCluster}, "kube-apiserver": {"kube-apiserver", snapshot.RoleCluster}, "etcd": {"etcd", snapshot.RoleCluster},

@@ -121,7 +121,8 @@ func (s *Scan) readTask(pid int) (task *process, threads int) {
 	if ended(status) {
 		return nil, threads
 	}
-	p := &process{Process: parseStatus(status), setID: changedID(status)}
+	acts, kept := changedID(status)
+	p := &process{Process: parseStatus(status), setID: acts || kept}
 	p.PID = pid
 	note := func(what string, err error) {
 		if err != nil && !gone(err) {
@@ -160,7 +161,7 @@ func (s *Scan) readTask(pid int) (task *process, threads int) {
 	p.Container, p.ContainerWord = containerID(id.container, id.word), id.word
 	if st, err := dir.Stat("exe"); err == nil {
 		p.ExeWord = s.programWord(p, st)
-		p.setID = p.setID || st.Perm&0o6000 != 0
+		p.setID = acts || st.Perm&0o6000 != 0
 	}
 	if p.setID {
 		p.argv, p.cut = nil, false
@@ -197,19 +198,20 @@ func (s *Scan) ownUser() uint64 {
 	return s.namespaces("thread-self").User
 }
 
-// changedID says whether a process has another user or group than who started it: real, effective and saved ones differ. A daemon that root
-// started and that acts as somebody else has root's arguments (NRPE).
-func changedID(status []byte) bool {
+// changedID says whether a process acts as another user or group than who started it: the real and the effective ones differ; or has kept another
+// to go back to, the saved one. That one is what a set-id program began with, or a daemon of root that has stepped down for good but for this
+// (Squid): which, the program's file tells. A daemon that root started and that acts as somebody else has root's arguments (NRPE).
+func changedID(status []byte) (acts, kept bool) {
 	for _, key := range []string{"Uid", "Gid"} {
 		ids := strings.Fields(statusField(status, key))
 		if key == "Uid" && len(ids) > 0 && ids[0] == "0" {
-			return false
+			return false, false
 		}
-		if len(ids) >= 3 && (ids[0] != ids[1] || ids[0] != ids[2]) {
-			return true
+		if len(ids) >= 3 {
+			acts, kept = acts || ids[0] != ids[1], kept || ids[0] != ids[2]
 		}
 	}
-	return false
+	return acts, kept
 }
 
 // ended says whether a process is over and only waits for its parent: it has no program, no namespaces and

@@ -58,9 +58,12 @@ func TestSetIDSpeaksForNobody(t *testing.T) {
 		"Uid:\t1001\t1001\t0\t1001\nGid:\t1\t1\t1\t1\n":       true,
 		"Uid:\t1001\t1001\t1001\t1001\nGid:\t1\t5\t5\t5\n":    true,
 	} {
-		if changedID([]byte(text)) != want {
+		if acts, kept := changedID([]byte(text)); (acts || kept) != want {
 			t.Errorf("%q: %v", text, !want)
 		}
+	}
+	if acts, kept := changedID([]byte("Uid:\t13\t13\t0\t13\nGid:\t13\t13\t13\t13\n")); acts || !kept {
+		t.Errorf("Squid: %v %v", acts, kept)
 	}
 	p := &process{setID: true}
 	if who := p.principal(); who.UID != -1 {

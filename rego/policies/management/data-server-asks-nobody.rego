@@ -5,9 +5,11 @@
 #   password: Redis without protected mode, memcached, PostgreSQL with trust, MariaDB without its
 #   tables of grants, Mosquitto with anonymous clients, NATS or InfluxDB without users, modules of
 #   rsync and shares of Samba for guests. Several of them write files or run commands as their
-#   account, and what they keep is read and changed by everybody. Who gets files to read alone, or
-#   only from some addresses, is medium; what processes of the host alone reach is low. Accounts
-#   that are inside of a database are not read: what hangs on them is unknown.
+#   account, and what they keep is read and changed by everybody. So is the control of Unbound
+#   without certificates; a proxy that asks nobody, Squid or Tinyproxy, leads to what listens on
+#   loopback. Who gets files to read alone, or only from some addresses, is medium; what processes
+#   of the host alone reach is low. Accounts that are inside of a database are not read: what hangs
+#   on them is unknown.
 # custom:
 #   severity: high
 #   reads: [management, listeners.ip, listeners.namespaces, network, nftables, processes.power, agents, runtimes]
@@ -121,7 +123,7 @@ _told(m) if m.role == "data"
 
 _told(m) if m.settings.login
 
-_why(m) := object.get(m.settings, ["login", "reason"], "its settings were not read")
+_why(m) := object.get(m.settings, ["login", "reason"], object.get(m.settings, ["read", "reason"], "its settings were not read"))
 
 unknown contains {"resource": {"kind": "service", "key": svc.key}, "reason": lib.unclear(zone, svc.reach[zone])} if {
 	some m in input.managed
