@@ -145,6 +145,9 @@ func (m *measuring) look(p *process, command bool) {
 	case m.is[p.PID] != nil || isSandboxRuntime(p):
 		m.again = m.again || m.is[p.PID] != nil && m.is[p.PID].Runtime == m.out.Runtime || m.is[p.PID] == nil && m.out.Runtime == "sandbox-runtime"
 		return // another agent, which has its own
+	case exe == "runsc" && p.ExeWord.Trusted():
+		m.gvisor(p)
+		return
 	case m.makes(p):
 		// not judged itself
 	case shell && len(m.below[p.PID]) > 0 && !slices.ContainsFunc(m.below[p.PID], func(c *process) bool { return !m.makes(c) }):

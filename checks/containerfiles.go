@@ -117,16 +117,34 @@ func (s *Scan) lookInside(found map[string]*snapshot.Container, byPID map[int]*p
 	}
 }
 
-// covering is the mount that a path is in: the one on top of those whose point is nearest to it.
+// covering is the mount that a path is in, as the kernel walks to it (path_lookup.rst): from the root, at each mount into what is mounted on it
+// nearest to its own root. What is mounted below something that another mount hides is not on the way.
 func covering(mounts []mountEntry, p string) *mountEntry {
-	var best *mountEntry
+	var on []*mountEntry
 	for i := range mounts {
-		m := &mounts[i]
-		if _, ok := within(m.point, p); ok && (best == nil || len(m.point) >= len(best.point)) {
-			best = m
+		if _, ok := within(mounts[i].point, p); ok {
+			on = append(on, &mounts[i])
 		}
 	}
-	return best
+	next := func(follows func(m *mountEntry) bool) (at *mountEntry) {
+		for _, m := range on {
+			if follows(m) && (at == nil || len(m.point) <= len(at.point)) {
+				at = m
+			}
+		}
+		return at
+	}
+	at := next(func(m *mountEntry) bool {
+		return !slices.ContainsFunc(on, func(o *mountEntry) bool { return o != m && o.id == m.parent })
+	})
+	for range on {
+		m := next(func(m *mountEntry) bool { return m.parent == at.id && m != at })
+		if m == nil {
+			break
+		}
+		at = m
+	}
+	return at
 }
 
 func (m *mountEntry) readOnly() bool { return hasOption(m.options, "ro") || hasOption(m.super, "ro") }

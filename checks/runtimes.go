@@ -222,6 +222,7 @@ type socketFile struct {
 
 // mountEntry is one line of mountinfo (proc(5)).
 type mountEntry struct {
+	id, parent       string
 	dev              uint64
 	root, point      string
 	options, fs, src string
@@ -240,7 +241,7 @@ func parseMountinfo(b []byte) []mountEntry {
 		major, _ := strconv.ParseUint(ma, 10, 32)
 		minor, _ := strconv.ParseUint(mi, 10, 32)
 		list = append(list, mountEntry{
-			dev: mkdev(major, minor), root: unescapeMount(f[3]), point: unescapeMount(f[4]),
+			id: f[0], parent: f[1], dev: mkdev(major, minor), root: unescapeMount(f[3]), point: unescapeMount(f[4]),
 			options: f[5], fs: f[sep+1], src: unescapeMount(f[sep+2]), super: f[sep+3],
 		})
 	}
