@@ -162,6 +162,7 @@ func (s *Scan) readTask(pid int) (task *process, threads int) {
 	if st, err := dir.Stat("exe"); err == nil {
 		p.ExeWord = s.programWord(p, st)
 		p.setID = acts || st.Perm&0o6000 != 0
+		p.SetID = st.Perm&0o6000 != 0 && !strings.HasPrefix(strings.TrimSpace(statusField(status, "Uid")), "0\t")
 	}
 	if p.setID {
 		p.argv, p.cut = nil, false

@@ -3,9 +3,14 @@
 package checks
 
 import (
+	"errors"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
+	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -72,5 +77,40 @@ func TestSetIDSpeaksForNobody(t *testing.T) {
 	p.Comm = "claude"
 	if why := (&pattern{Comm: []string{"claude"}}).matches(p); why != "" {
 		t.Errorf("it is recognised by %s", why)
+	}
+}
+
+// TestSetIDIsOfWhoStarted: a set-id program of root's that somebody else started is marked, and not one that root started.
+func TestSetIDIsOfWhoStarted(t *testing.T) {
+	dir := t.TempDir()
+	if err := errors.Join(os.Chmod(dir, 0o755), os.Chmod(filepath.Dir(dir), 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile("/bin/sleep")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		mode os.FileMode
+		uid  uint32
+		want bool
+	}{
+		"set-uid": {0o755 | os.ModeSetuid, 1000, true}, "set-uid, by root": {0o755 | os.ModeSetuid, 0, false}, "plain": {0o755, 1000, false},
+	} {
+		file := filepath.Join(dir, strings.ReplaceAll(name, " ", ""))
+		if err := errors.Join(os.WriteFile(file, b, 0o755), os.Chmod(file, c.mode)); err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.Command(file, "100")
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: c.uid, Gid: c.uid}, Pdeathsig: syscall.SIGKILL}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		list := newScan(host.Local()).readProcess(cmd.Process.Pid)
+		if len(list) != 1 || list[0].SetID != c.want {
+			t.Errorf("%s: %v", name, len(list) == 1 && list[0].SetID)
+		}
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
 	}
 }

@@ -135,9 +135,12 @@ func (b *builder) workload(p *snapshot.Process, why string) DocWorkload {
 }
 
 // gains is the capabilities that a process has or can get, and those that it could besides, if a program is there that it was not seen to
-// have (capabilities(7)). What is allowed or ambient is its own. Unless no_new_privs is set, root in a container gets the bounding set
+// have (capabilities(7)). What a set-id program of root's holds it has by its file, and whoever started it does not. What is allowed or ambient is its own. Unless no_new_privs is set, root in a container gets the bounding set
 // with the next program that it executes, and somebody else by one that runs as root. A process of the host is held back by such programs.
 func (b *builder) gains(p *snapshot.Process) (mask, latent uint64) {
+	if p.SetID && p.ExeWord.Trusted() && b.zones.Container(p) == "" {
+		return 0, 0
+	}
 	mask = snapshot.Caps(p.CapEff) | snapshot.Caps(p.CapPrm) | snapshot.Caps(p.CapAmb)
 	switch bounding := snapshot.Caps(p.CapBnd); {
 	case b.zones.Container(p) == "", p.NoNewPrivs:

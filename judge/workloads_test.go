@@ -31,3 +31,25 @@ func TestSentryIsAKernel(t *testing.T) {
 		}
 	}
 }
+
+// TestSetIDProgramsHoldWhatIsTheirs: firejail, su and sudo that wait below an agent have all capabilities by their file; who started them has not.
+func TestSetIDProgramsHoldWhatIsTheirs(t *testing.T) {
+	b := build(context.Background(), fixtures.Host(), zones.Config{})
+	root := snapshot.Word{By: snapshot.ByRoot}
+	for name, c := range map[string]struct {
+		p    snapshot.Process
+		want bool
+	}{
+		"root's program":      {snapshot.Process{Exe: "/usr/bin/firejail", ExeWord: root, SetID: true}, false},
+		"what sudo started":   {snapshot.Process{Exe: "/usr/bin/bash", ExeWord: root}, true},
+		"somebody's program":  {snapshot.Process{Exe: "/home/bob/x", ExeWord: snapshot.WordOf(1000), SetID: true}, true},
+		"one in a container":  {snapshot.Process{Exe: "/bin/su", ExeWord: root, SetID: true, Container: "abc"}, true},
+		"that root started":   {snapshot.Process{Exe: "/usr/bin/su", ExeWord: root}, true},
+		"without a file read": {snapshot.Process{SetID: true}, true},
+	} {
+		c.p.CapPrm, c.p.CapEff = "000001ffffffffff", "000001ffffffffff"
+		if mask, _ := b.gains(&c.p); (mask != 0) != c.want {
+			t.Errorf("%s: %x", name, mask)
+		}
+	}
+}

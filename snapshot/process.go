@@ -33,7 +33,9 @@ type Process struct {
 	ExeWord Word `json:"exeWord,omitzero"`
 	UID     int  `json:"uid"` // effective
 	// RealRoot is a process whose real user is root and whose effective one is not: it can be root again when it likes (credentials(7)).
-	RealRoot   bool   `json:"realRoot,omitempty"`
+	RealRoot bool `json:"realRoot,omitempty"`
+	// SetID says that its program's file gives whoever starts it another user or group, and that somebody else than root did (execve(2)).
+	SetID      bool   `json:"setId,omitempty"`
 	GID        int    `json:"gid"`
 	Groups     []int  `json:"groups,omitempty"`
 	CapInh     string `json:"capInh"`
