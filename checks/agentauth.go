@@ -214,6 +214,7 @@ var authFiles = map[string]func(f *agentFiles, named []string) (string, error){
 	"jupyter":     jupyterAuth,
 	"code-server": codeServerAuth,
 	"node-red":    nodeRedAuth,
+	"dask":        daskAuth,
 	"claude-code-router": func(f *agentFiles, _ []string) (string, error) {
 		return f.key([]string{path.Join(f.home(), ".claude-code-router/config.json")}, "token", []string{"APIKEY"})
 	},
@@ -227,6 +228,23 @@ var authFiles = map[string]func(f *agentFiles, named []string) (string, error){
 		own := []string{"/qdrant/config/config.yaml", "/qdrant/config/production.yaml", "config/config.yaml", "config/production.yaml", "/etc/qdrant/config.yaml"}
 		return f.key(append(own, named...), "token", []string{"service", "api_key"})
 	},
+}
+
+// daskAuth reads the directories of YAML in which Dask looks: with a CA it takes certificates of that CA alone.
+func daskAuth(f *agentFiles, _ []string) (string, error) {
+	var files []string
+	for _, dir := range []string{"/etc/dask", path.Join(f.home(), ".config/dask"), path.Join(f.home(), ".dask"), f.env["DASK_CONFIG"]} {
+		for _, ext := range []string{"yaml", "yml"} {
+			if !path.IsAbs(dir) {
+				continue
+			}
+			list, more := f.s.globIn(f.p, path.Join(dir, "*."+ext))
+			if files = append(files, list...); more || len(files) > maxDataFiles {
+				return "", errManyFiles
+			}
+		}
+	}
+	return f.key(files, "token", []string{"distributed", "comm", "tls", "ca_file"})
 }
 
 // key looks for a key in files of YAML.

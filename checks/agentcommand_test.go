@@ -48,6 +48,11 @@ func TestRecognisedByWhatRuns(t *testing.T) {
 		{"/usr/bin/tini", "tini|-s|--|bash|-c|exec vllm serve m", "vllm"},
 		{"/usr/bin/python3", "/usr/bin/python3|/usr/bin/jupyter-notebook", "jupyter"},
 		{"/usr/bin/python3", "python3|-m|jupyterlab|--ip=0.0.0.0", "jupyter"},
+		{"/usr/bin/python3.11", "/usr/bin/python3|/usr/bin/dask-scheduler|--no-dashboard|--host|0.0.0.0", "dask"},
+		{"/usr/bin/python3.11", "python3|-m|distributed.cli.dask_worker|tcp://h:8786", "dask"},
+		{"/usr/bin/python3.11", "/usr/bin/python3|/usr/bin/dask|worker|tcp://h:8786", "dask"},
+		{"/usr/bin/python3.11", "/usr/bin/python3|/usr/bin/dask|config|list", ""},
+		{"/usr/lib/jvm/java-17/bin/java", "java|-cp|/opt/spark/jars/*|-Xmx1g|org.apache.spark.deploy.master.Master|--host|h", "spark"},
 		{"/usr/bin/python3", "python3|-m|ipykernel_launcher|-f|k.json", ""},
 		{"/usr/bin/python3", "python3|-m|sglang.launch_server|--port|30000", "sglang"},
 		{"/usr/bin/node", "openclaw-gateway", "openclaw"},
@@ -409,6 +414,33 @@ func TestOpenClawIncludesAndVariables(t *testing.T) {
 		auth := openClawAuth(&cfg)
 		if d := cmp.Diff(c.want, cfg); d != "" || auth.Value != c.auth || (err == nil) != c.ok {
 			t.Errorf("%s: %v %v\n%s", c.file, auth, err, d)
+		}
+	}
+}
+
+// TestDaskAsksForCertificates: by an option, a variable or a file of YAML; a scheduler of 2022.12 listened at tls:// then, and else for everybody.
+func TestDaskAsksForCertificates(t *testing.T) {
+	_, patterns, err := loadPatterns()
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(patterns, func(pt *pattern) bool { return pt.Name == "dask" })
+	for name, c := range map[string]struct {
+		files map[string]string
+		argv  string
+		want  string
+	}{
+		"nothing":        {nil, "dask-scheduler --host 0.0.0.0", ""},
+		"an option":      {nil, "dask-scheduler --tls-ca-file c.pem --tls-cert c.pem", "token"},
+		"a variable":     {map[string]string{"environ": "DASK_DISTRIBUTED__COMM__TLS__CA_FILE=/c\x00"}, "dask-scheduler", "token"},
+		"a file":         {map[string]string{"etc/dask/d.yaml": "distributed:\n  comm:\n    tls:\n      ca-file: /c\n"}, "dask-scheduler", "token"},
+		"another file":   {map[string]string{"environ": "DASK_CONFIG=/x\x00", "x/d.yml": "distributed: {comm: {tls: {ca-file: /c}}}\n"}, "dask-scheduler", "token"},
+		"other settings": {map[string]string{"etc/dask/d.yaml": "distributed: {comm: {tls: {ca-file: null}}}\n"}, "dask-scheduler", ""},
+	} {
+		p := &process{argv: append([]string{"/usr/bin/python3", "/usr/bin/" + strings.Fields(c.argv)[0]}, strings.Fields(c.argv)[1:]...)}
+		p.PID, p.Exe = 77, "/usr/bin/python3.11"
+		if got := scanWithProcess(t, c.files).authOf(patterns[i], p); got.Value != c.want {
+			t.Errorf("%s: %+v, want %q", name, got, c.want)
 		}
 	}
 }
