@@ -19,8 +19,8 @@ const module = "github.com/ringfence/ringfence/"
 var ours = map[string][]string{
 	"cmd/ringfence": {"*"},
 	"host":          {},
-	"host/wire":     {"snapshot", "ruleset"}, // messages become their values
-	"checks":        {"host", "host/wire", "snapshot", "ruleset", "rego", "sshd"},
+	"host/wire":     {"snapshot", "ruleset"},                                                // messages become their values
+	"checks":        {"host", "host/wire", "snapshot", "ruleset", "rego", "sshd", "packet"}, // packet: what programs are asked about
 	"snapshot":      {"ruleset", "escape", "words"},
 	"escape":        {},
 	"registry":      {}, // files of Windows, which are read on every system

@@ -150,12 +150,12 @@ func TestQuestion(t *testing.T) {
 		}
 	}
 	q := Question{From: "management", To: "host", Proto: "tcp", Dport: 22, State: "new", NoCertificate: true}
-	a, err := q.Ask(t.Context(), fixtures.Host(), nil)
+	a, err := q.Ask(t.Context(), fixtures.Host(), nil, nil)
 	if err != nil || a.Verdict != "reachable" || a.Witness == nil || a.Certificate != nil || a.Question["dport"] != 22 {
 		t.Errorf("%+v %v", a, err)
 	}
 	q.Src = []string{"nowhere"}
-	if _, err := q.Ask(t.Context(), fixtures.Host(), nil); err == nil || err.Error() != `src "nowhere": want an address or a prefix` {
+	if _, err := q.Ask(t.Context(), fixtures.Host(), nil, nil); err == nil || err.Error() != `src "nowhere": want an address or a prefix` {
 		t.Errorf("%v", err)
 	}
 }

@@ -44,9 +44,9 @@ func (q *Question) Check() error {
 	return (&exposure.Words{From: q.From, To: q.To}).Spelled()
 }
 
-// Ask answers a question about a host.
-func (q *Question) Ask(ctx context.Context, s *snapshot.Snapshot, cfg zones.Config) (*reports.Reach, error) {
-	a, err := q.answer(ctx, s, cfg)
+// Ask answers a question about a host. Programs on the way are asked where something runs them.
+func (q *Question) Ask(ctx context.Context, s *snapshot.Snapshot, cfg zones.Config, programs packet.Runner) (*reports.Reach, error) {
+	a, err := q.answer(ctx, s, cfg, programs)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +68,7 @@ func (q *Question) Ask(ctx context.Context, s *snapshot.Snapshot, cfg zones.Conf
 }
 
 // answer asks the model of the system that the host runs.
-func (q *Question) answer(ctx context.Context, s *snapshot.Snapshot, cfg zones.Config) (exposure.Answer, error) {
+func (q *Question) answer(ctx context.Context, s *snapshot.Snapshot, cfg zones.Config, programs packet.Runner) (exposure.Answer, error) {
 	if a := exposure.Unseen(s); a != nil && !s.OnWindows() {
 		return *a, nil
 	}
@@ -84,7 +84,7 @@ func (q *Question) answer(ctx context.Context, s *snapshot.Snapshot, cfg zones.C
 	if err != nil {
 		return exposure.Answer{}, err
 	}
-	return exposure.New(ctx, s, exposure.Limits{}, nil).Ask(asked), nil
+	return exposure.New(ctx, s, exposure.Limits{}, nil).Asking(programs).Ask(asked), nil
 }
 
 // Prefixes reads the prefixes, or single addresses, of a flag.

@@ -145,7 +145,7 @@ func (c *cgroupPrograms) look(id uint64) *cgroupSeen {
 func (c *cgroupPrograms) filter(prog, place uint32) snapshot.CgroupProgram {
 	f, ok := c.filters[prog]
 	if !ok {
-		f = snapshot.CgroupProgram{Name: programName(prog), Addresses: addressFilter(prog, place == cgroupIngress)}
+		f = snapshot.CgroupProgram{Name: programName(prog), ID: prog, Tag: tagOf(prog), Addresses: addressFilter(prog, place == cgroupIngress)}
 		c.filters[prog] = f
 	}
 	return f

@@ -269,7 +269,8 @@ func (r *netReader) readLinks(sec *snapshot.Network, out *Outcome) (lost []snaps
 		if d, err := r.s.Host.Readlink("/sys/class/net/" + filepath.Base(a.Name) + "/device/driver"); err == nil {
 			link.Driver = filepath.Base(d)
 		}
-		link.TC = trafficControl(h, l, qdiscs[a.Index])
+		link.Programs = xdpProgram(a.Xdp)
+		trafficControl(h, l, qdiscs[a.Index], &link)
 		if unread != nil {
 			link.TCUnread = unread.Error()
 		}
@@ -384,27 +385,6 @@ func (r *netReader) hooked() (map[int][]string, error) {
 		}
 	}
 	return by, nil
-}
-
-// trafficControl names the filters on a link's ingress and egress hooks: each can drop or redirect
-// a packet before the packet filter sees it.
-func trafficControl(h *vnl.Handle, l vnl.Link, qdiscs []string) []string {
-	var tc []string
-	for _, q := range qdiscs {
-		for _, parent := range []uint32{vnl.HANDLE_MIN_INGRESS, vnl.HANDLE_MIN_EGRESS, vnl.HANDLE_INGRESS + 1} {
-			filters, err := h.FilterList(l, parent)
-			if err != nil {
-				continue
-			}
-			for _, f := range filters {
-				tc = append(tc, q+" "+f.Type())
-			}
-		}
-		if len(tc) == 0 {
-			tc = append(tc, q)
-		}
-	}
-	return tc
 }
 
 // linkKind is the kernel's name of a kind, where the library has one of its own.

@@ -5,6 +5,7 @@ package checks
 import (
 	"cmp"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"strings"
 	"unsafe"
 
+	vnl "github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
 	"github.com/ringfence/ringfence/host/wire"
@@ -39,6 +41,8 @@ const (
 	maxBPFLinks      = 10_000 // that are looked at
 	maxBPFPrograms   = 10_000 // that are looked at
 	progInfoName     = 64     // of struct bpf_prog_info
+	progInfoTag      = 8
+	xdpHardware      = 3 // XDP_ATTACHED_HW, after which comes XDP_ATTACHED_MULTI
 	programNameLen   = 16
 )
 
@@ -148,21 +152,80 @@ func linkPrograms(links []snapshot.Link) {
 		name  string
 		place uint32
 		kind  string
-	}{{"tcx ingress", tcxIngress, ""}, {"tcx egress", tcxEgress, ""}, {"netkit", netkitPrimary, "netkit"}, {"netkit peer", netkitPeer, "netkit"}}
+	}{{snapshot.PlaceTCXIngress, tcxIngress, ""}, {snapshot.PlaceTCXEgress, tcxEgress, ""}, {"netkit", netkitPrimary, "netkit"}, {"netkit peer", netkitPeer, "netkit"}}
 	for _, p := range places {
 		for i := range links {
 			l := &links[i]
 			if p.kind != "" && l.Kind != p.kind {
 				continue
 			}
-			names, err := programsAt(uint32(l.Index), p.place, 0)
+			ids, err := programIDs(uint32(l.Index), p.place, 0)
 			if errors.Is(err, unix.EPERM) { // by EACCES the peer of a netkit is refused: its programs are told with the other end
 				l.TCUnread = err.Error()
 				continue
 			}
-			for _, name := range names {
-				l.TC = append(l.TC, p.name+" "+name)
+			for _, id := range ids {
+				l.TC = append(l.TC, p.name+" "+programName(id))
+				if p.kind == "" {
+					l.Programs = append(l.Programs, linkProgram(p.name, id))
+				}
 			}
+		}
+	}
+	order := []string{snapshot.PlaceXDP, snapshot.PlaceTCXIngress, snapshot.PlaceTCIngress, snapshot.PlaceTCXEgress, snapshot.PlaceTCEgress}
+	for i := range links {
+		slices.SortStableFunc(links[i].Programs, func(a, b snapshot.LinkProgram) int {
+			return slices.Index(order, a.Place) - slices.Index(order, b.Place)
+		})
+	}
+}
+
+// linkProgram is a program of an interface.
+func linkProgram(place string, id uint32) snapshot.LinkProgram {
+	return snapshot.LinkProgram{Place: place, ID: id, Name: programName(id), Tag: tagOf(id)}
+}
+
+// tagOf is what the kernel calls a program by its instructions; empty where it does not tell.
+func tagOf(id uint32) string {
+	info, _, err := programInfo(id)
+	if err != nil {
+		return ""
+	}
+	return hex.EncodeToString(info[progInfoTag : progInfoTag+8])
+}
+
+// xdpProgram is the program of XDP; where two see packets, or the hardware has it, none is told.
+func xdpProgram(x *vnl.LinkXdp) []snapshot.LinkProgram {
+	if x == nil || !x.Attached || x.ProgId == 0 || x.AttachMode >= xdpHardware {
+		return nil
+	}
+	return []snapshot.LinkProgram{linkProgram(snapshot.PlaceXDP, x.ProgId)}
+}
+
+// trafficControl tells the filters on a link's ingress and egress hooks: each can drop or redirect a packet before the packet filter sees it. Of
+// programs that decide by themselves the kernel also says which they are.
+func trafficControl(h *vnl.Handle, l vnl.Link, qdiscs []string, out *snapshot.Link) {
+	for _, q := range qdiscs {
+		for _, parent := range []uint32{vnl.HANDLE_MIN_INGRESS, vnl.HANDLE_MIN_EGRESS} {
+			filters, err := h.FilterList(l, parent)
+			if err != nil {
+				continue
+			}
+			place := snapshot.PlaceTCIngress
+			if parent == vnl.HANDLE_MIN_EGRESS {
+				place = snapshot.PlaceTCEgress
+			}
+			for _, f := range filters {
+				out.TC = append(out.TC, q+" "+f.Type())
+				if b, ok := f.(*vnl.BpfFilter); ok && b.DirectAction && b.Id > 0 && (b.Chain == nil || *b.Chain == 0) {
+					p := linkProgram(place, uint32(b.Id))
+					p.Protocol = b.Protocol
+					out.Programs = append(out.Programs, p)
+				}
+			}
+		}
+		if len(out.TC) == 0 {
+			out.TC = append(out.TC, q)
 		}
 	}
 }
@@ -239,17 +302,28 @@ func (s *Scan) netfilterPrograms() ([]snapshot.Program, error) {
 	return s.beside, s.besideErr
 }
 
-// netfilterLinks goes through all links (BPF_LINK_GET_NEXT_ID), which needs CAP_SYS_ADMIN. The error leaves open whether there are more.
+// netfilterLinks finds them among all links. The error leaves open whether there are more.
 func netfilterLinks() (list []snapshot.Program, err error) {
+	err = eachLink(func(link int) error {
+		if p, ok := netfilterProgram(link); ok {
+			list = append(list, p)
+		}
+		return nil
+	})
+	return list, err
+}
+
+// eachLink goes through all links (BPF_LINK_GET_NEXT_ID), which needs CAP_SYS_ADMIN.
+func eachLink(each func(link int) error) error {
 	ne := binary.NativeEndian
 	for id, n := uint32(0), 0; n < maxBPFLinks; n++ {
 		var attr, open [64]byte
 		ne.PutUint32(attr[:], id)
 		switch _, err := bpf(bpfLinkNextID, &attr); {
 		case errors.Is(err, unix.ENOENT), errors.Is(err, unix.EINVAL), errors.Is(err, unix.ENOSYS): // the last, or a kernel without links
-			return list, nil
+			return nil
 		case err != nil:
-			return list, err
+			return err
 		}
 		id = ne.Uint32(attr[4:])
 		ne.PutUint32(open[:], id)
@@ -258,14 +332,15 @@ func netfilterLinks() (list []snapshot.Program, err error) {
 		case errors.Is(err, unix.ENOENT): // it is gone
 			continue
 		case err != nil:
-			return list, err
+			return err
 		}
-		if p, ok := netfilterProgram(fd); ok {
-			list = append(list, p)
-		}
+		err = each(fd)
 		unix.Close(fd)
+		if err != nil {
+			return err
+		}
 	}
-	return list, fmt.Errorf("more than %d links of programs", maxBPFLinks)
+	return fmt.Errorf("more than %d links of programs", maxBPFLinks)
 }
 
 // netfilterProgram is what a link has at a hook of netfilter; false is a link of another type.

@@ -7,13 +7,11 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"testing"
-	"unsafe"
 
-	"golang.org/x/sys/unix"
+	"github.com/ringfence/ringfence/e2e/bed"
 )
 
 // op is an instruction of a BPF program.
@@ -22,30 +20,6 @@ type op struct {
 	dst, src uint8
 	off      int16
 	imm      int32
-}
-
-// bpfCall is bpf(2); values that it points to are kept where they are.
-func bpfCall(t *testing.T, cmd uintptr, attr []byte, point map[int]any) int {
-	t.Helper()
-	var pin runtime.Pinner
-	defer pin.Unpin()
-	for at, v := range point {
-		var p unsafe.Pointer
-		switch v := v.(type) {
-		case []byte:
-			p = unsafe.Pointer(&v[0])
-		default:
-			t.Fatalf("%T", v)
-		}
-		pin.Pin(p)
-		binary.NativeEndian.PutUint64(attr[at:], uint64(uintptr(p)))
-	}
-	pin.Pin(&attr[0])
-	fd, _, errno := unix.Syscall(unix.SYS_BPF, cmd, uintptr(unsafe.Pointer(&attr[0])), uintptr(len(attr)))
-	if errno != 0 {
-		t.Fatalf("bpf(%d): %v", cmd, errno)
-	}
-	return int(fd)
 }
 
 // loadProgram loads a program of a type, for a place.
@@ -58,35 +32,20 @@ func loadProgram(t *testing.T, typ, place uint32, name string, code []op) int {
 		b = ne.AppendUint16(b, uint16(i.off))
 		b = ne.AppendUint32(b, uint32(i.imm))
 	}
-	attr, log := make([]byte, 128), make([]byte, 1<<16)
-	ne.PutUint32(attr[0:], typ)
-	ne.PutUint32(attr[4:], uint32(len(code)))
-	ne.PutUint32(attr[24:], 1)
-	ne.PutUint32(attr[28:], uint32(len(log)))
-	copy(attr[48:64], name)
-	ne.PutUint32(attr[68:], place)
-	return bpfCall(t, 5, attr, map[int]any{8: b, 16: []byte("GPL\x00"), 32: log})
+	return bed.LoadProgram(t, typ, place, name, b)
 }
 
 // prefixMap is an LPM trie with prefixes of one family.
 func prefixMap(t *testing.T, list ...string) int {
 	t.Helper()
-	ne := binary.NativeEndian
-	size := 4
+	size := uint32(4)
 	if strings.Contains(list[0], ":") {
 		size = 16
 	}
-	attr := make([]byte, 128)
-	for i, n := range []uint32{11, uint32(4 + size), 8, 100, 1} { // type, key, value, entries, BPF_F_NO_PREALLOC
-		ne.PutUint32(attr[4*i:], n)
-	}
-	fd := bpfCall(t, 0, attr, nil)
+	fd := bed.NewMap(t, 11, 4+size, 8, 100, 1) // BPF_F_NO_PREALLOC
 	for _, s := range list {
 		p := netip.MustParsePrefix(s)
-		update := make([]byte, 128)
-		ne.PutUint32(update, uint32(fd))
-		key := append(ne.AppendUint32(nil, uint32(p.Bits())), p.Addr().AsSlice()...)
-		bpfCall(t, 2, update, map[int]any{8: key, 16: make([]byte, 8)})
+		bed.PutMap(t, fd, append(binary.NativeEndian.AppendUint32(nil, uint32(p.Bits())), p.Addr().AsSlice()...), make([]byte, 8))
 	}
 	return fd
 }
@@ -94,11 +53,7 @@ func prefixMap(t *testing.T, list ...string) int {
 // arrayMap is an array of counters.
 func arrayMap(t *testing.T, entries uint32) int {
 	t.Helper()
-	attr := make([]byte, 128)
-	for i, n := range []uint32{2, 4, 8, entries} {
-		binary.NativeEndian.PutUint32(attr[4*i:], n)
-	}
-	return bpfCall(t, 0, attr, nil)
+	return bed.NewMap(t, 2, 4, 8, entries, 0)
 }
 
 // onCgroup attaches a program to a cgroup beside others (BPF_F_ALLOW_MULTI).
@@ -113,7 +68,7 @@ func onCgroup(t *testing.T, cgroup string, place uint32, prog int) {
 	for i, n := range []uint32{uint32(dir.Fd()), uint32(prog), place, 2} {
 		binary.NativeEndian.PutUint32(attr[4*i:], n)
 	}
-	bpfCall(t, 8, attr, nil)
+	bed.BPF(t, 8, attr, nil)
 }
 
 // unified is where the unified hierarchy of cgroups is mounted.

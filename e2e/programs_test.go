@@ -3,12 +3,9 @@
 package e2e
 
 import (
-	"encoding/binary"
 	"net"
 	"os"
 	"testing"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/ringfence/ringfence/e2e/bed"
 )
@@ -16,12 +13,7 @@ import (
 // linkProgram attaches a program to a target by a link, which goes with the test: more is what a type of place wants besides.
 func linkProgram(t *testing.T, prog, target int, place uint32, more ...uint32) {
 	t.Helper()
-	attr := make([]byte, 64)
-	for i, n := range append([]uint32{uint32(prog), uint32(target), place, 0}, more...) {
-		binary.NativeEndian.PutUint32(attr[4*i:], n)
-	}
-	fd := bpfCall(t, 28, attr, nil)
-	t.Cleanup(func() { _ = unix.Close(fd) })
+	t.Cleanup(bed.LinkProgram(t, prog, target, place, more...))
 }
 
 // TestProgramsOnTheWay: a program at any place where one can be is seen, and an answer that it can make another is unknown. Each drops or steers what

@@ -75,6 +75,14 @@ func orDefault(n, d int) int {
 	return n
 }
 
+// Asking has programs on the way of single packets asked what they do with them, by what runs them; nil asks none.
+func (a *Asker) Asking(r packet.Runner) *Asker {
+	if r != nil {
+		a.tracer().Ask(r)
+	}
+	return a
+}
+
 // Tally is the count of the answers until now.
 func (a *Asker) Tally() Tally { return *a.tally }
 

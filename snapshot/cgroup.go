@@ -22,6 +22,9 @@ type Cgroup struct {
 // CgroupProgram is a program that lets packets pass or drops them. All of those of a cgroup have to let one pass.
 type CgroupProgram struct {
 	Name string `json:"name"`
+	// ID is that by which the kernel knows it until it is gone, 0 where that is not told; Tag is by its instructions.
+	ID  uint32 `json:"id,omitempty"`
+	Tag string `json:"tag,omitempty"`
 	// Addresses is all that it goes by, of one that is known; nil is a program of which only the name is.
 	Addresses *AddressFilter `json:"addresses,omitempty"`
 }
@@ -141,7 +144,7 @@ func Stopper(list []CgroupProgram, a netip.Addr) string {
 
 func alike(a, b []CgroupProgram) bool {
 	return slices.EqualFunc(a, b, func(x, y CgroupProgram) bool {
-		return x.Name == y.Name && (x.Addresses == nil) == (y.Addresses == nil) &&
+		return x.Name == y.Name && (x.Addresses != nil || x.ID == y.ID) && (x.Addresses == nil) == (y.Addresses == nil) &&
 			(x.Addresses == nil || slices.Equal(x.Addresses.Deny, y.Addresses.Deny) && slices.Equal(x.Addresses.Allow, y.Addresses.Allow))
 	})
 }

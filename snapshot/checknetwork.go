@@ -110,6 +110,9 @@ func (n *Network) checkLinks(path string) error {
 		case l.Master < 0 || l.Master == l.Index:
 			return wrong("below 0, or the link itself", "%s.links[%d].master", path, i)
 		}
+		if err := checkLinkPrograms(l.Programs, fmt.Sprintf("%s.links[%d].programs", path, i)); err != nil {
+			return err
+		}
 		indexes[l.Index], names[l.Name] = true, true
 		for j, a := range l.Addrs {
 			if _, err := netip.ParsePrefix(a); err != nil {

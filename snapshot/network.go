@@ -69,8 +69,10 @@ type Link struct {
 	TC        []string `json:"tc,omitempty"` // filters and actions that can drop or redirect
 	// TCUnread says why it is not known whether there are any, or any more.
 	TCUnread string `json:"tcUnread,omitempty"`
-	Driver   string `json:"driver,omitempty"`
-	UDPPort  int    `json:"udpPort,omitempty"` // that a VXLAN or GENEVE of the kernel listens on
+	// Programs are those of XDP and traffic control that can be asked, in the order in which packets meet them at each place.
+	Programs []LinkProgram `json:"programs,omitempty"`
+	Driver   string        `json:"driver,omitempty"`
+	UDPPort  int           `json:"udpPort,omitempty"` // that a VXLAN or GENEVE of the kernel listens on
 	// Isolated, Hairpin, Blocking and Locked are of a port of a bridge: it exchanges no frames with other isolated ports, gets back what it
 	// sends, is closed by the spanning tree, or takes frames only from addresses that are in the bridge's table (ip-link(8), bridge_slave).
 	Isolated bool `json:"isolated,omitempty"`

@@ -1,5 +1,7 @@
 package snapshot
 
+import "slices"
+
 // Program is a program of bpf(2) beside the packet filter.
 type Program struct {
 	Kind string `json:"kind"`
@@ -10,6 +12,42 @@ type Program struct {
 	Family   int    `json:"family,omitempty"`
 	Hook     string `json:"hook,omitempty"`
 	Priority int    `json:"priority,omitempty"`
+}
+
+// LinkProgram is a program of bpf(2) that sees the packets of an interface.
+type LinkProgram struct {
+	Place string `json:"place"` // xdp, tcx ingress, tcx egress, tc ingress, tc egress
+	ID    uint32 `json:"id"`    // by which the kernel knows it until it is gone
+	Name  string `json:"name"`
+	Tag   string `json:"tag,omitempty"` // by its instructions
+	// Protocol is the EtherType that a filter of traffic control is for, 3 (ETH_P_ALL) is all.
+	Protocol uint16 `json:"protocol,omitempty"`
+}
+
+// Places of the programs of an interface.
+const (
+	PlaceXDP        = "xdp"
+	PlaceTCXIngress = "tcx ingress"
+	PlaceTCXEgress  = "tcx egress"
+	PlaceTCIngress  = "tc ingress"
+	PlaceTCEgress   = "tc egress"
+)
+
+// Told says whether all that can take packets of an interface are programs that can be asked.
+func (l *Link) Told() bool {
+	xdp := slices.ContainsFunc(l.Programs, func(p LinkProgram) bool { return p.Place == PlaceXDP })
+	filters := slices.DeleteFunc(slices.Clone(l.TC), func(tc string) bool { return tc == "clsact" || tc == "ingress" })
+	of := slices.DeleteFunc(slices.Clone(l.Programs), func(p LinkProgram) bool { return p.Place == PlaceXDP })
+	return l.TCUnread == "" && xdp == l.XDP && len(filters) == len(of)
+}
+
+func checkLinkPrograms(list []LinkProgram, path string) error {
+	for i, p := range list {
+		if err := oneOf(p.Place, []string{PlaceXDP, PlaceTCXIngress, PlaceTCXEgress, PlaceTCIngress, PlaceTCEgress}, "%s[%d].place", path, i); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Kinds of programs: one that chooses the socket of what is delivered, also where none listens, one that drops or lets pass at a hook of netfilter,

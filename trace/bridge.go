@@ -142,11 +142,14 @@ func (w *walk) over(port, bridge *link) Fate {
 	}
 	if out != nil {
 		w.out = out
-		if !w.undisturbed(out, packet.Egress) {
+		if !w.tells(out) && !w.undisturbed(out, packet.Egress) {
 			return Fate{}
 		}
 		if k := w.runHook(hookKey{hook: packet.Egress, kind: 'n', dev: out.Name}); k != vAccept {
 			return w.refused(k)
+		}
+		if f, ok := w.passes(out, packet.Egress); !ok {
+			return f
 		}
 	}
 	w.say("switched on %s", bridge.Name)

@@ -15,6 +15,7 @@ import (
 type guard struct {
 	gets, sends []snapshot.CgroupProgram
 	unsure      string // why it cannot be told what they do
+	tells       bool   // they can be asked
 }
 
 // readGuards notes the programs of sockets by their names: of several that share one the kernel takes any.
@@ -24,7 +25,7 @@ func (t *Tracer) readGuards() {
 		s := &t.sockets[i]
 		if g := t.guards[s.name]; g != nil {
 			if len(s.Programs) > 0 && g.unsure == "" {
-				g.unsure = filters(s)
+				g.unsure, g.tells = filters(s), false
 			}
 			continue
 		}
@@ -34,6 +35,7 @@ func (t *Tracer) readGuards() {
 		switch {
 		case len(s.Programs) > 0:
 			g.unsure = filters(s)
+			g.tells = !mixed && known(slices.Concat(g.gets, g.sends), s.Programs)
 		case mixed:
 			g.unsure = "sockets that share " + s.name + " are in cgroups with other programs"
 		}
@@ -66,7 +68,10 @@ func (w *walk) letsIn(name string) bool {
 	if g == nil {
 		return true
 	}
-	if g.unsure != "" && w.choose(2, nil, g.unsure) == 1 {
+	switch asked, passes := w.askGuard(g, name); {
+	case w.stuck != nil || asked && !passes:
+		return false
+	case !asked && g.unsure != "" && w.choose(2, nil, g.unsure) == 1:
 		return false
 	}
 	open, passes := false, true
@@ -90,9 +95,15 @@ func (w *walk) letsOut() bool {
 	if len(sends) == 0 {
 		return true
 	}
-	for _, name := range snapshot.UnknownPrograms(sends) {
-		if w.choose(2, nil, "a program filters what the cgroup of the process sends: "+name) == 1 {
-			return false
+	switch asked, passes := w.askSends(sends); {
+	case w.stuck != nil || asked && !passes:
+		return false
+	case asked:
+	default:
+		for _, name := range snapshot.UnknownPrograms(sends) {
+			if w.choose(2, nil, "a program filters what the cgroup of the process sends: "+name) == 1 {
+				return false
+			}
 		}
 	}
 	if len(snapshot.Prefixes(sends)) == 0 {

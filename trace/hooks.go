@@ -30,6 +30,7 @@ type walk struct {
 	said      []said    // of what else only the sender decides
 	listed    []listed  // what was found out of such lists
 	in, out   *link
+	camein    *link           // by which it came in, nil of what the host sends
 	encap     *snapshot.Route // by which it leaves, if it does something with it
 	nextHop   netip.Addr
 	hook      packet.Hook
@@ -69,7 +70,7 @@ func (w *walk) start(p *packet.Packet) {
 	w.at, w.stuck, w.evaluated, w.zone = 0, nil, 0, 0
 	w.changes, w.path, w.entered = w.changes[:0], w.path[:0], w.entered[:0]
 	w.metered, w.listed, w.crossed = w.metered[:0], w.listed[:0], w.crossed[:0]
-	w.in, w.out, w.local, w.nextHop, w.encap = nil, nil, false, netip.Addr{}, nil
+	w.in, w.out, w.camein, w.local, w.nextHop, w.encap = nil, nil, nil, false, netip.Addr{}, nil
 	w.last, w.passed, w.hook = mark{}, mark{}, ""
 	w.regs = registers{}
 	in := w.names[p.In]

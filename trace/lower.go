@@ -18,8 +18,8 @@ func (w *walk) below(in *link) (Fate, bool) {
 	}
 	port := in.ports[w.choose(len(in.ports), nil, "the port of "+in.Name+" that the packet came in by")]
 	w.in = port
-	if !w.undisturbed(port, packet.Ingress) {
-		return Fate{}, false
+	if f, ok := w.passes(port, packet.Ingress); !ok {
+		return f, false
 	}
 	if k := w.runHook(hookKey{hook: packet.Ingress, kind: 'n', dev: port.Name}); k != vAccept {
 		return w.refused(k), false
@@ -75,13 +75,13 @@ func (w *walk) above(out *link) (Fate, bool) {
 		}
 	}
 	w.in, w.out = nil, port
-	if !w.undisturbed(port, packet.Egress) {
+	if !w.tells(port) && !w.undisturbed(port, packet.Egress) {
 		return Fate{}, false
 	}
 	if k := w.runHook(hookKey{hook: packet.Egress, kind: 'n', dev: port.Name}); k != vAccept {
 		return w.refused(k), false
 	}
-	return Fate{}, true
+	return w.passes(port, packet.Egress)
 }
 
 // undisturbed says whether no program outside the model takes packets of the interface at its hook.

@@ -79,12 +79,12 @@ func (w *walk) run() Fate {
 // arrive is a packet at an interface: ingress, the bridge that the interface is a port of, then the
 // network layer.
 func (w *walk) arrive(in *link) Fate {
-	w.in, w.out = in, nil
+	w.in, w.out, w.camein = in, nil, in
 	if f, ok := w.below(in); !ok {
 		return f
 	}
-	if !w.undisturbed(in, packet.Ingress) {
-		return Fate{}
+	if f, ok := w.passes(in, packet.Ingress); !ok {
+		return f
 	}
 	if k := w.runHook(hookKey{hook: packet.Ingress, kind: 'n', dev: in.Name}); k != vAccept {
 		return w.refused(k)
@@ -406,7 +406,7 @@ func (w *walk) forward(res result) Fate {
 			return w.drop(why)
 		}
 	}
-	if !w.undisturbed(res.oif, packet.Egress) {
+	if !w.tells(res.oif) && !w.undisturbed(res.oif, packet.Egress) {
 		return Fate{}
 	}
 	if k := w.ipHook(packet.Forward); k != vAccept {
@@ -453,6 +453,9 @@ func (w *walk) leave(fate Outcome) Fate {
 	if k := w.runHook(hookKey{hook: packet.Egress, kind: 'n', dev: out.Name}); k != vAccept {
 		return w.refused(k)
 	}
+	if g, ok := w.passes(out, packet.Egress); !ok {
+		return g
+	}
 	if g, ok := w.above(out); !ok {
 		return g
 	}
@@ -475,7 +478,7 @@ func (w *walk) output() Fate {
 	if k := w.ipHook(packet.Output); k != vAccept {
 		return w.refused(k)
 	}
-	if w.out == nil || !w.undisturbed(w.out, packet.Egress) {
+	if w.out == nil || !w.tells(w.out) && !w.undisturbed(w.out, packet.Egress) {
 		return Fate{}
 	}
 	if w.protects("out", w.out); w.stuck != nil {
@@ -493,6 +496,9 @@ func (w *walk) output() Fate {
 	}
 	if k := w.runHook(hookKey{hook: packet.Egress, kind: 'n', dev: w.out.Name}); k != vAccept {
 		return w.refused(k)
+	}
+	if f, ok := w.passes(w.out, packet.Egress); !ok {
+		return f
 	}
 	if !w.out.Up {
 		return w.drop("interface-down")

@@ -99,6 +99,8 @@ type Tracer struct {
 	owns     map[netip.Addr]bool      // see own
 	// addresses are what setOfAddresses found.
 	addresses map[*ruleset.IPSet]spans
+	runner    packet.Runner // see Ask
+	asked     map[askKey]asked
 	walk      walk
 	cost      int // rules that were evaluated, of all packets
 }

@@ -168,16 +168,7 @@ func (e *env) renderings(outs []reports.Output, look *lookFlags) []sandbox.Rende
 
 // writeReports writes what was rendered, files first: an error leaves nothing half written.
 func (e *env) writeReports(rendered [][]byte, outs []reports.Output) error {
-	files := map[string][]byte{}
-	var stdout []byte
-	json := false
-	for i, o := range outs {
-		if o.File == "" {
-			stdout, json = rendered[i], o.Format.Name != "table"
-		} else {
-			files[o.File] = rendered[i]
-		}
-	}
+	files, stdout, json := reports.Places(rendered, outs)
 	if err := host.WriteFiles(files); err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/ringfence/ringfence/checks"
 	"github.com/ringfence/ringfence/host"
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/remedy"
 	"github.com/ringfence/ringfence/ruleset"
 	"github.com/ringfence/ringfence/sandbox"
@@ -59,6 +60,8 @@ func enterNetns(name string, args []string) error {
 	}
 	return host.ExecInNetns(path, args)
 }
+
+func askPrograms(netns uint64) (packet.Runner, error) { return checks.AskPrograms(netns) }
 
 // fixVerbs are the verbs of fix that change the host, or tell what was changed.
 func (e *env) fixVerbs() []*cobra.Command {

@@ -13,6 +13,7 @@ import (
 	"github.com/ringfence/ringfence/audit"
 	"github.com/ringfence/ringfence/exit"
 	"github.com/ringfence/ringfence/finding"
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/remedy"
 	"github.com/ringfence/ringfence/ruleset"
 	"github.com/ringfence/ringfence/snapshot"
@@ -39,7 +40,8 @@ func (e *env) fixNow(context.Context, *audit.Material, *finding.Report, *auditFl
 	return unsupportedError{}
 }
 
-func enterNetns(string, []string) error { return unsupportedError{} }
+func enterNetns(string, []string) error         { return unsupportedError{} }
+func askPrograms(uint64) (packet.Runner, error) { return nil, unsupportedError{} }
 
 func (e *env) readRulesetFile(context.Context, string, *snapshot.Snapshot) (*ruleset.Ruleset, error) {
 	return nil, fmt.Errorf("ruleset: not supported on %s: the nft and the kernel of a Linux host read it", runtime.GOOS)

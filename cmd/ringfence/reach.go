@@ -49,7 +49,7 @@ func (e *env) reachCommand() *cobra.Command {
 					return err
 				}
 			}
-			a, err := f.Ask(c.Context(), s, cfg.Zones)
+			a, err := f.Ask(c.Context(), s, cfg.Zones, f.where.programs)
 			if err != nil {
 				return err
 			}

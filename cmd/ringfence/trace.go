@@ -46,7 +46,7 @@ func (e *env) traceCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			t := exposure.New(c.Context(), s, exposure.Limits{}, nil).Tracer()
+			t := exposure.New(c.Context(), s, exposure.Limits{}, nil).Asking(where.programs).Tracer()
 			if batch != "" {
 				return e.input(true).Batch(t, batch, e.stdout)
 			}

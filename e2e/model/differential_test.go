@@ -28,6 +28,7 @@ import (
 	"github.com/ringfence/ringfence/e2e/bed"
 	"github.com/ringfence/ringfence/e2e/oracle"
 	"github.com/ringfence/ringfence/host"
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/ruleset"
 	"github.com/ringfence/ringfence/snapshot"
 	"github.com/ringfence/ringfence/trace"
@@ -91,8 +92,10 @@ type bedOracle struct {
 	rawRoutes bool
 	// mutate damages what the tracer is given of the ruleset that the kernel has.
 	mutate func(*ruleset.Ruleset)
-	tcp    []net.Listener
-	udp    []net.PacketConn
+	// ask runs programs on the way; nil is none.
+	ask packet.Runner
+	tcp []net.Listener
+	udp []net.PacketConn
 }
 
 func newCrossing(t *testing.T, script string) *bedOracle {
@@ -201,7 +204,11 @@ func (b *bedOracle) tracer() *trace.Tracer {
 	if b.mutate != nil {
 		b.mutate(s.NFTables.Ruleset)
 	}
-	return trace.New(s)
+	t := trace.New(s)
+	if b.ask != nil {
+		t.Ask(b.ask)
+	}
+	return t
 }
 
 func (b *bedOracle) loaded() *snapshot.Snapshot {
