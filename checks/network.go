@@ -485,7 +485,9 @@ func (r *netReader) bridges(sec *snapshot.Network, told map[string]wire.DevConf,
 	for i := range sec.Links {
 		l := &sec.Links[i]
 		c := told[l.Name]
-		l.Isolated, l.Hairpin, l.Blocking, l.Locked, l.VLANFiltering = c.Isolated, c.Hairpin, c.Blocking, c.Locked, c.VLANFiltering
+		l.Isolated, l.Hairpin, l.Blocking, l.Opening, l.Locked = c.Isolated, c.Hairpin, c.Blocking, c.Opening, c.Locked
+		l.NoLearning, l.NoFlood, l.NoMulticast, l.NoBroadcast = c.NoLearning, c.NoFlood, c.NoMulticast, c.NoBroadcast
+		l.VLANFiltering, l.CallsIPTables, l.CallsIP6Tables = c.VLANFiltering, c.CallsIPTables, c.CallsIP6Tables
 		filtering = filtering || l.VLANFiltering
 	}
 	if !filtering {
@@ -502,6 +504,9 @@ func (r *netReader) bridges(sec *snapshot.Network, told map[string]wire.DevConf,
 			l.VLANs = append(l.VLANs, int(v.Vid))
 			if v.PortVID() {
 				l.PVID = int(v.Vid)
+			}
+			if !v.EngressUntag() {
+				l.Tagged = append(l.Tagged, int(v.Vid))
 			}
 		}
 	}

@@ -145,7 +145,7 @@ func (e *engine) upThrough(live []cube, in *snapshot.Link, v4 bool) ([]cube, err
 			if tooMany {
 				cubes[i] = cubes[i].doubt(packet.Cause{Text: fmt.Sprintf("%s has more than %d ports", in.Name, maxPorts)})
 			}
-			for _, why := range e.insideBridge(v4) {
+			for _, why := range e.insideBridge(in, v4) {
 				cubes[i] = cubes[i].doubt(why)
 			}
 		}
@@ -168,12 +168,8 @@ func (e *engine) upThrough(live []cube, in *snapshot.Link, v4 bool) ([]cube, err
 
 // insideBridge is the doubt where br_netfilter runs prerouting of the IP families in the middle of the
 // bridge's own, and what that changes can matter to chains of the bridge after it.
-func (e *engine) insideBridge(v4 bool) []packet.Cause {
-	key := "net/bridge/bridge-nf-call-iptables"
-	if !v4 {
-		key = "net/bridge/bridge-nf-call-ip6tables"
-	}
-	if on, ok := e.sysctl(key); ok && on == 0 {
+func (e *engine) insideBridge(bridge *snapshot.Link, v4 bool) []packet.Cause {
+	if on, unread := e.callsIP(bridge, v4); !on && unread == "" {
 		return nil
 	}
 	filters, nats := e.baseChains(packet.Prerouting, v4, "")
@@ -197,6 +193,7 @@ func (e *engine) outBy(live []cube, out *snapshot.Link, v4 bool) ([]cube, error)
 	if out.Kind != "bridge" {
 		return live, nil
 	}
+	live = e.toSomePort(live, out)
 	ports, tooMany := e.ports(out, packet.Egress, packet.Output, packet.Postrouting)
 	if len(ports) == 0 {
 		return live, nil
@@ -266,11 +263,11 @@ func (e *engine) switched(live []cube, in, out, bridge *snapshot.Link, v4 bool) 
 	}
 	for i := range live {
 		live[i].sets[fIif], live[i].sets[fOif] = port(in), single(num(0))
-		for _, why := range e.insideBridge(v4) {
+		for _, why := range e.insideBridge(bridge, v4) {
 			live[i] = live[i].doubt(why)
 		}
 	}
-	if live = e.crossing(live, in, out, bridge); len(live) == 0 {
+	if live = e.crossing(live, in, out, bridge, v4); len(live) == 0 {
 		return nil, nil
 	}
 	live, err := e.hook(packet.Ingress, v4, in.Name, live)
@@ -296,64 +293,14 @@ func (e *engine) switched(live []cube, in, out, bridge *snapshot.Link, v4 bool) 
 	return e.hook(packet.Egress, v4, out.Name, live)
 }
 
-// crossing stops frames that a bridge does not let over: between isolated ports, by one that the spanning tree closed, or where the
-// VLAN of frames without one is not the other port's (should_deliver, br_allowed_ingress, br_allowed_egress).
-func (e *engine) crossing(live []cube, in, out, bridge *snapshot.Link) []cube {
-	why := ""
-	switch {
-	case in.Blocking || out.Blocking:
-		why = "the spanning tree closed a port of " + bridge.Name
-	case in.Isolated && out.Isolated:
-		why = in.Name + " and " + out.Name + " are isolated ports of " + bridge.Name
-	case bridge.VLANFiltering && (in.PVID == 0 || !slices.Contains(out.VLANs, in.PVID)):
-		why = in.Name + " and " + out.Name + " are in VLANs of their own"
-	case in.Locked:
-		return doubtAll(live, lockedPort(in))
-	default:
-		return live
-	}
-	for _, c := range live {
-		e.stop(c, packet.Cause{Text: why})
-	}
-	return nil
-}
-
-// upFrom stops frames that do not get from a port to its bridge's own interface, or not as they came.
-func (e *engine) upFrom(live []cube, port, bridge *snapshot.Link) []cube {
-	switch {
-	case port.Blocking, bridge.VLANFiltering && (port.PVID == 0 || !slices.Contains(bridge.VLANs, port.PVID)):
-		for _, c := range live {
-			e.stop(c, packet.Cause{Text: bridge.Name + " takes no frames of " + port.Name})
-		}
-		return nil
-	case bridge.VLANFiltering && port.PVID != bridge.PVID:
-		return doubtAll(live, packet.Cause{Text: "frames of " + port.Name + " are of another VLAN than " + bridge.Name})
-	case port.Locked:
-		return doubtAll(live, lockedPort(port))
-	}
-	return live
-}
-
-// lockedPort is why it is not known whether a port takes a frame: the bridge's table decides, which is not read (br_handle_frame_finish).
-func lockedPort(l *snapshot.Link) packet.Cause {
-	return packet.Cause{Text: l.Name + " is a locked port: it takes frames only from addresses that the bridge knows there"}
-}
-
 // switchedIP is what br_netfilter makes of switched packets at hooks of the IP families: there the bridge is both
 // interfaces (br_nf_forward).
 func (e *engine) switchedIP(live []cube, bridge *snapshot.Link, v4 bool, hooks ...packet.Hook) ([]cube, error) {
-	key := "net/bridge/bridge-nf-call-iptables"
-	if !v4 {
-		key = "net/bridge/bridge-nf-call-ip6tables"
+	on, unread := e.callsIP(bridge, v4)
+	if unread != "" {
+		e.open(packet.Cause{Text: unread + " was not read"})
 	}
-	on, ok := e.sysctl(key)
-	if !ok {
-		why := packet.Cause{Text: key + " was not read"}
-		if !slices.Contains(e.undecided, why) {
-			e.undecided = append(e.undecided, why)
-		}
-	}
-	if on == 0 {
+	if !on {
 		return live, nil
 	}
 	index := single(num(uint64(bridge.Index)))

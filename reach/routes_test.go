@@ -45,6 +45,36 @@ func TestWhatIsBesideTheRules(t *testing.T) {
 		"a locked port by which it leaves": {func(n *snapshot.Network) {
 			n.LinkNamed("vethw2").Locked = true
 		}, "vethw1", "172.17.0.2/32", "vethw2", packet.Reachable},
+		"a port that is not noted and not flooded": {func(n *snapshot.Network) {
+			n.LinkNamed("vethw2").NoFlood, n.LinkNamed("vethw2").NoLearning = true, true
+		}, "vethw1", "172.17.0.2/32", "vethw2", packet.Unknown},
+		"answers to a port that is not noted and not flooded": {func(n *snapshot.Network) {
+			n.LinkNamed("vethw1").NoFlood, n.LinkNamed("vethw1").NoLearning = true, true
+		}, "vethw1", "172.17.0.2/32", "vethw2", packet.Unknown},
+		"a port that is noted": {func(n *snapshot.Network) {
+			n.LinkNamed("vethw2").NoFlood = true
+		}, "vethw1", "172.17.0.2/32", "vethw2", packet.Reachable},
+		"a port that hears no broadcasts": {func(n *snapshot.Network) {
+			n.LinkNamed("vethw2").NoBroadcast = true
+		}, "vethw1", "172.17.0.2/32", "vethw2", packet.Unknown},
+		"a port that hears no multicast": {func(n *snapshot.Network) {
+			n.LinkNamed("vethw2").NoMulticast = true
+		}, "vethw1", "172.17.0.2/32", "vethw2", packet.Reachable},
+		"a port that opens later": {func(n *snapshot.Network) {
+			n.LinkNamed("vethw1").Opening = true
+		}, "vethw1", "172.17.0.2/32", "vethw2", packet.Unknown},
+		"frames with a tag": {func(n *snapshot.Network) {
+			v := []int{1}
+			n.LinkNamed("docker0").VLANFiltering = true
+			n.LinkNamed("vethw1").VLANs, n.LinkNamed("vethw1").PVID = v, 1
+			n.LinkNamed("vethw2").VLANs, n.LinkNamed("vethw2").Tagged = v, v
+		}, "vethw1", "172.17.0.2/32", "vethw2", packet.Unknown},
+		"a port that is not noted, from elsewhere": {func(n *snapshot.Network) {
+			n.LinkNamed("vethw1").NoFlood, n.LinkNamed("vethw1").NoLearning = true, true
+		}, "mgmt0", "10.10.0.9/32", "docker0", packet.Unknown},
+		"a port that is closed, from elsewhere": {func(n *snapshot.Network) {
+			n.LinkNamed("vethw1").Blocking = true
+		}, "mgmt0", "10.10.0.9/32", "docker0", packet.Unknown},
 		"what goes back from who is nobody": {func(n *snapshot.Network) {
 			n.Sysctls["net/ipv4/conf/all/send_redirects"] = present("1")
 		}, "ext0", "10.10.0.255/32", "ext0", packet.Unreachable},
@@ -67,6 +97,31 @@ func TestWhatIsBesideTheRules(t *testing.T) {
 			if a.Verdict != want {
 				t.Errorf("%s, changed %v: %s by %v %v, want %s", name, i == 1, a.Verdict, a.StoppedBy, a.Because, want)
 			}
+		}
+	}
+}
+
+// TestBridgesOwnSwitch: what the switch for all leaves out goes through the hooks of IP where the bridge says so, if br_netfilter is there.
+func TestBridgesOwnSwitch(t *testing.T) {
+	for _, c := range []struct {
+		state snapshot.Status
+		own   bool
+		want  packet.Verdict
+	}{
+		{snapshot.Present, true, packet.Unreachable}, {snapshot.Present, false, packet.Reachable}, {snapshot.Absent, true, packet.Reachable},
+	} {
+		s := fixtures.Host()
+		s.NFTables.Ruleset = &ruleset.Ruleset{Stable: true, Tables: []ruleset.Table{{Family: "ip", Name: "t", Chains: []ruleset.Chain{
+			{Name: "f", Base: &ruleset.Base{Type: "filter", Hook: "forward", Policy: "drop"}},
+		}}}}
+		s.Network.Sysctls["net/bridge/bridge-nf-call-iptables"] = snapshot.Fact{State: c.state, Value: "0"}
+		s.Network.LinkNamed("docker0").CallsIPTables = c.own
+		a := NewModel(s).Reach(&Question{
+			From:  []packet.Origin{{Index: s.Network.LinkNamed("vethw1").Index, From: []netip.Prefix{netip.MustParsePrefix("172.17.0.2/32")}}},
+			Proto: "tcp", Dport: 80, To: Target{Oifs: []int{s.Network.LinkNamed("vethw2").Index}}, Family: 4,
+		})
+		if a.Verdict != c.want {
+			t.Errorf("%s, %v: %s by %v %v, want %s", c.state, c.own, a.Verdict, a.StoppedBy, a.Because, c.want)
 		}
 	}
 }

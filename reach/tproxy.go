@@ -241,11 +241,7 @@ func (e *engine) untaken(in []cube) []cube {
 
 // letGo forgets the sockets of packets whose prerouting ran inside a bridge (ip_rcv_core).
 func (e *engine) letGo(in []cube, iif *snapshot.Link, v4 bool) []cube {
-	key := "net/bridge/bridge-nf-call-iptables"
-	if !v4 {
-		key = "net/bridge/bridge-nf-call-ip6tables"
-	}
-	if on, ok := e.sysctl(key); iif.Kind != "bridge" || ok && on == 0 {
+	if on, unread := e.callsIP(iif, v4); iif.Kind != "bridge" || !on && unread == "" {
 		return in
 	}
 	out := slices.Clone(in)

@@ -108,11 +108,7 @@ func (e *engine) decide(live []cube, in *snapshot.Link, fib *fib) (local []cube,
 // switchedBack is what br_netfilter gave another destination on the bridge that it came in by: it is not routed but switched, from port to port
 // (br_nf_pre_routing_finish). Which ports are on its way is not followed here.
 func (e *engine) switchedBack(c cube, in *snapshot.Link) cube {
-	key := "net/bridge/bridge-nf-call-iptables"
-	if !c.v4 {
-		key = "net/bridge/bridge-nf-call-ip6tables"
-	}
-	if on, ok := e.sysctl(key); in.Kind != "bridge" || ok && on == 0 || !c.nat && !c.readdressed() {
+	if on, unread := e.callsIP(in, c.v4); in.Kind != "bridge" || !on && unread == "" || !c.nat && !c.readdressed() {
 		return c
 	}
 	return c.doubt(packet.Cause{Text: "br_netfilter switches what was given another destination on " + in.Name})

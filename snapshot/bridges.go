@@ -5,6 +5,9 @@ import (
 	"slices"
 )
 
+// Known says of a port of a bridge that frames get there only for addresses that somebody wrote into the bridge's table, which is not read.
+func (l *Link) Known() bool { return l.NoFlood && l.NoLearning }
+
 // SwitchWay is the way of frames from a port of a bridge to another port: of the same bridge, or of one that is joined with it by a pair of
 // which both ends are ports here.
 type SwitchWay struct {

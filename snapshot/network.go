@@ -79,11 +79,22 @@ type Link struct {
 	Hairpin  bool `json:"hairpin,omitempty"`
 	Blocking bool `json:"blocking,omitempty"`
 	Locked   bool `json:"locked,omitempty"`
+	// Opening is a port that the spanning tree is about to open. NoLearning, NoFlood, NoMulticast and NoBroadcast are of one for which the switch
+	// of that name is off: the bridge does not note who is behind it, and gives it no frames for addresses that it does not know, or for many.
+	Opening     bool `json:"opening,omitempty"`
+	NoLearning  bool `json:"noLearning,omitempty"`
+	NoFlood     bool `json:"noFlood,omitempty"`
+	NoMulticast bool `json:"noMulticast,omitempty"`
+	NoBroadcast bool `json:"noBroadcast,omitempty"`
+	// CallsIPTables and CallsIP6Tables say of a bridge that br_netfilter takes its frames through the hooks of IP, whatever the switch for all says.
+	CallsIPTables  bool `json:"callsIPTables,omitempty"`
+	CallsIP6Tables bool `json:"callsIP6Tables,omitempty"`
 	// VLANFiltering says of a bridge that it keeps VLANs apart; VLANs are those of each of its ports, and its own. PVID is that of frames
 	// without one, 0 if they are refused.
 	VLANFiltering bool  `json:"vlanFiltering,omitempty"`
 	VLANs         []int `json:"vlans,omitempty"`
 	PVID          int   `json:"pvid,omitempty"`
+	Tagged        []int `json:"tagged,omitempty"` // those of them whose frames leave with their tag
 	// Groups are the multicast groups that the host has joined on the link. Every family that is on has one: none
 	// of a family is not read.
 	Groups []MulticastGroup `json:"groups,omitempty"`

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/ringfence/ringfence/packet"
+	"github.com/ringfence/ringfence/snapshot"
 )
 
 // bridgeHook runs the chains of the bridge family.
@@ -13,11 +14,14 @@ func (w *walk) bridgeHook(hook packet.Hook) verdictKind {
 	return w.runHook(hookKey{hook: hook, kind: 'b'})
 }
 
-// callsIPTables says whether bridged packets go through the IP hooks too (br_netfilter).
-func (w *walk) callsIPTables() bool {
-	key := "net/bridge/bridge-nf-call-iptables"
+// callsIPTables says whether packets of a bridge go through the IP hooks too (br_netfilter): by the switch for all, or by its own.
+func (w *walk) callsIPTables(bridge *link) bool {
+	key, own := "net/bridge/bridge-nf-call-iptables", bridge.CallsIPTables
 	if !w.skb.v4 {
-		key = "net/bridge/bridge-nf-call-ip6tables"
+		key, own = "net/bridge/bridge-nf-call-ip6tables", bridge.CallsIP6Tables
+	}
+	if own && w.snap.Network.Sysctls[key].State == snapshot.Present {
+		return true
 	}
 	return w.flag(w.value(key), key)
 }
@@ -43,6 +47,9 @@ func (w *walk) bridgePort(port, bridge *link) Fate {
 			w.abort(nil, "frames of "+port.Name+" are of another VLAN than "+bridge.Name)
 			return Fate{}
 		}
+	}
+	if why := unsureUp(port); why != "" && w.choose(2, nil, why) == 1 {
+		return w.drop("bridge-port")
 	}
 	if f, ok := w.bridgeIn(port, bridge); !ok {
 		return f
@@ -73,7 +80,7 @@ func delivers(in, out, bridge *link) bool {
 func (w *walk) bridgedPrerouting() verdict {
 	port := w.in
 	bridge := w.links[port.Master]
-	if bridge == nil || !w.callsIPTables() {
+	if bridge == nil || !w.callsIPTables(bridge) {
 		return verdict{kind: vAccept}
 	}
 	w.in, w.before = bridge, true
@@ -118,6 +125,9 @@ func (w *walk) over(port, bridge *link) Fate {
 	w.passed = mark{text: "bridge"}
 	out := w.otherPort(port, bridge)
 	if out != nil && !delivers(port, out, bridge) {
+		return w.drop("bridge-port")
+	}
+	if why := unsureOver(port, out, bridge, w.skb.v4); why != "" && w.choose(2, nil, why) == 1 {
 		return w.drop("bridge-port")
 	}
 	w.in, w.out = port, out
@@ -210,7 +220,7 @@ func (w *walk) goesUp() (f Fate, ok bool) {
 // its route leads out by the bridge again.
 func (w *walk) heldAt(bridge *link) *link {
 	switch {
-	case w.held != nil || bridge.Kind != "bridge" || w.before || w.arrived == w.skb.dst() || w.region != nil && w.asSent('d') || !w.callsIPTables():
+	case w.held != nil || bridge.Kind != "bridge" || w.before || w.arrived == w.skb.dst() || w.region != nil && w.asSent('d') || !w.callsIPTables(bridge):
 		return w.held
 	case !slices.ContainsFunc(bridge.ports, func(p *link) bool { return w.kept(p, bridge.ports) }) && w.skb.src() != w.skb.dst():
 		return nil

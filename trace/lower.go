@@ -61,6 +61,11 @@ func (w *walk) above(out *link) (Fate, bool) {
 		w.abort(nil, "packets of "+out.Name+" pass the filters of "+l.Name+" last")
 		return Fate{}, false
 	}
+	if out.Kind == "bridge" {
+		if why := w.closed(out); why != "" && w.choose(2, nil, why) == 1 {
+			return w.drop("bridge-port"), false
+		}
+	}
 	if !w.filteredPorts(out, packet.Egress) {
 		return Fate{}, true
 	}

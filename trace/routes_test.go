@@ -46,6 +46,36 @@ func TestWhatIsBesideTheRules(t *testing.T) {
 		"a locked port by which it leaves": {func(n *snapshot.Network) {
 			n.LinkNamed("vethw2").Locked = true
 		}, "vethw1", "tcp 172.17.0.2:40000 > 172.17.0.3:80 syn dmac 02:00:00:00:00:03 out vethw2", Forward, Forward, ""},
+		"a port that is not noted and not flooded": {func(n *snapshot.Network) {
+			n.LinkNamed("vethw2").NoFlood, n.LinkNamed("vethw2").NoLearning = true, true
+		}, "vethw1", "tcp 172.17.0.2:40000 > 172.17.0.3:80 syn dmac 02:00:00:00:00:03 out vethw2", Forward, Unknown, "who is behind vethw2"},
+		"answers to a port that is not noted and not flooded": {func(n *snapshot.Network) {
+			n.LinkNamed("vethw1").NoFlood, n.LinkNamed("vethw1").NoLearning = true, true
+		}, "vethw1", "tcp 172.17.0.2:40000 > 172.17.0.3:80 syn dmac 02:00:00:00:00:03 out vethw2", Forward, Unknown, "who is behind vethw1"},
+		"a port that is noted": {func(n *snapshot.Network) {
+			n.LinkNamed("vethw2").NoFlood = true
+		}, "vethw1", "tcp 172.17.0.2:40000 > 172.17.0.3:80 syn dmac 02:00:00:00:00:03 out vethw2", Forward, Forward, ""},
+		"a port that hears no broadcasts": {func(n *snapshot.Network) {
+			n.LinkNamed("vethw2").NoBroadcast = true
+		}, "vethw1", "tcp 172.17.0.2:40000 > 172.17.0.3:80 syn dmac 02:00:00:00:00:03 out vethw2", Forward, Unknown, "nobody behind vethw2"},
+		"a port that hears no multicast": {func(n *snapshot.Network) {
+			n.LinkNamed("vethw2").NoMulticast = true
+		}, "vethw1", "tcp 172.17.0.2:40000 > 172.17.0.3:80 syn dmac 02:00:00:00:00:03 out vethw2", Forward, Forward, ""},
+		"a port that opens later": {func(n *snapshot.Network) {
+			n.LinkNamed("vethw1").Opening = true
+		}, "vethw1", "tcp 172.17.0.2:40000 > 172.17.0.3:80 syn dmac 02:00:00:00:00:03 out vethw2", Forward, Unknown, "about to open"},
+		"frames with a tag": {func(n *snapshot.Network) {
+			v := []int{1}
+			n.LinkNamed("docker0").VLANFiltering = true
+			n.LinkNamed("vethw1").VLANs, n.LinkNamed("vethw1").PVID = v, 1
+			n.LinkNamed("vethw2").VLANs, n.LinkNamed("vethw2").Tagged = v, v
+		}, "vethw1", "tcp 172.17.0.2:40000 > 172.17.0.3:80 syn dmac 02:00:00:00:00:03 out vethw2", Forward, Unknown, "with a tag"},
+		"a port that is not noted, from elsewhere": {func(n *snapshot.Network) {
+			n.LinkNamed("vethw1").NoFlood, n.LinkNamed("vethw1").NoLearning = true, true
+		}, "mgmt0", toContainer, Forward, Unknown, "who is behind vethw1"},
+		"a port that is closed, from elsewhere": {func(n *snapshot.Network) {
+			n.LinkNamed("vethw1").Blocking = true
+		}, "mgmt0", toContainer, Forward, Unknown, "closed vethw1"},
 		"what goes back from who is nobody": {func(n *snapshot.Network) {
 			n.Sysctls["net/ipv4/conf/all/send_redirects"] = present("1")
 		}, "ext0", "tcp 10.10.0.255:40000 > 198.51.100.1:80 syn", Forward, Drop, "martian"},
@@ -81,5 +111,24 @@ func TestRulesOfUsers(t *testing.T) {
 	}
 	if !(&flow{}).by(nil, &snapshot.UIDRange{First: 0, Last: 10}) {
 		t.Error("what comes in does not count as root's")
+	}
+}
+
+// TestBridgesOwnSwitch: what the switch for all leaves out goes through the hooks of IP where the bridge says so, if br_netfilter is there.
+func TestBridgesOwnSwitch(t *testing.T) {
+	for _, c := range []struct {
+		state snapshot.Status
+		own   bool
+		want  Outcome
+	}{{snapshot.Present, true, Drop}, {snapshot.Present, false, Forward}, {snapshot.Absent, true, Forward}} {
+		s := fixtures.Host()
+		s.NFTables.Ruleset = &ruleset.Ruleset{Stable: true, Tables: []ruleset.Table{{Family: "ip", Name: "t", Chains: []ruleset.Chain{
+			{Name: "f", Base: &ruleset.Base{Type: "filter", Hook: "forward", Policy: "drop"}},
+		}}}}
+		s.Network.Sysctls["net/bridge/bridge-nf-call-iptables"] = snapshot.Fact{State: c.state, Value: "0"}
+		s.Network.LinkNamed("docker0").CallsIPTables = c.own
+		if f := New(s).Packet(parsed(t, "vethw1", "tcp 172.17.0.2:40000 > 172.17.0.3:80 syn dmac 02:00:00:00:00:03 out vethw2")); f.Fate != c.want {
+			t.Errorf("%s, %v: %+v, want %s", c.state, c.own, f, c.want)
+		}
 	}
 }

@@ -127,7 +127,7 @@ func (w *walk) receive() Fate {
 			return w.refused(k)
 		}
 	}
-	if s.taker != nil && w.in.Kind == "bridge" && w.callsIPTables() {
+	if s.taker != nil && w.in.Kind == "bridge" && w.callsIPTables(w.in) {
 		s.taker = nil // the hook ran inside the bridge; ip_rcv_core lets go of the socket after that
 	}
 	if !w.settled() {

@@ -15,8 +15,19 @@ import (
 type DevConf struct {
 	Name   string
 	V4, V6 map[string]int32
-	// Isolated, Hairpin, Blocking and Locked are of a port of a bridge, VLANFiltering of a bridge.
-	Isolated, Hairpin, Blocking, Locked, VLANFiltering bool
+	// Bridge is of a bridge or of a port of one.
+	Bridge
+}
+
+// Bridge is what netlink tells of bridges and their ports.
+type Bridge struct {
+	Isolated, Hairpin, Blocking, Opening, Locked bool
+	// NoLearning, NoFlood, NoMulticast and NoBroadcast are switches that are on for most ports, and off for this one.
+	NoLearning, NoFlood, NoMulticast, NoBroadcast bool
+	// VLANFiltering, CallsIPTables and CallsIP6Tables are of the bridge itself.
+	VLANFiltering, CallsIPTables, CallsIP6Tables bool
+
+	disabled bool
 }
 
 // The attributes that lead to the switches (IFLA_*, include/uapi/linux/if_link.h).
@@ -54,8 +65,12 @@ func ParseDevConf(b []byte) (DevConf, error) {
 	if len(b) < interfaceHeader {
 		return c, fmt.Errorf("interface: %w", ErrTruncated)
 	}
-	err := fields(b[interfaceHeader:], sizes{unix.IFLA_IFNAME: 1, unix.IFLA_AF_SPEC: 0, unix.IFLA_LINKINFO: 0}, func(kind uint16, d []byte) error {
+	carrier := false
+	err := fields(b[interfaceHeader:], sizes{unix.IFLA_IFNAME: 1, unix.IFLA_AF_SPEC: 0, unix.IFLA_LINKINFO: 0, unix.IFLA_CARRIER: 1}, func(kind uint16, d []byte) error {
 		switch kind {
+		case unix.IFLA_CARRIER:
+			carrier = d[0] != 0
+			return nil
 		case unix.IFLA_IFNAME:
 			c.Name = CString(d)
 			return nil
@@ -75,6 +90,7 @@ func ParseDevConf(b []byte) (DevConf, error) {
 	if err != nil {
 		return c, fmt.Errorf("interface: %w", err)
 	}
+	c.Blocking = c.Blocking || c.disabled && carrier // without one nobody is behind it, and it opens with whoever comes
 	return c, nil
 }
 
@@ -93,15 +109,24 @@ func switches(b []byte, list uint16, places map[string]int) (map[string]int32, e
 	return m, err
 }
 
-// Attributes of bridges and of their ports (include/uapi/linux/if_link.h), and the state of a port that the spanning tree closes
-// (include/uapi/linux/if_bridge.h).
+// Attributes of bridges and of their ports (include/uapi/linux/if_link.h), and the states of a port (include/uapi/linux/if_bridge.h): the spanning
+// tree closes one, or is about to open it.
 const (
-	brVLANFiltering = 7
-	brportState     = 1
-	brportMode      = 4
-	brportIsolated  = 33
-	brportLocked    = 39
-	stateBlocking   = 4
+	brVLANFiltering   = 7
+	brNFCallIPTables  = 36
+	brNFCallIP6Tables = 37
+	brportState       = 1
+	brportMode        = 4
+	brportLearning    = 8
+	brportFlood       = 9
+	brportMulticast   = 27
+	brportBroadcast   = 30
+	brportIsolated    = 33
+	brportLocked      = 39
+	stateDisabled     = 0
+	stateListening    = 1
+	stateLearning     = 2
+	stateBlocking     = 4
 )
 
 // bridge reads what is of a bridge, or of a port of one.
@@ -122,24 +147,32 @@ func (c *DevConf) bridge(b []byte) error {
 		return nil
 	})
 	if err == nil && kind == "bridge" {
-		err = fields(data, sizes{brVLANFiltering: 1}, func(_ uint16, d []byte) error {
-			c.VLANFiltering = d[0] != 0
+		err = fields(data, sizes{brVLANFiltering: 1, brNFCallIPTables: 1, brNFCallIP6Tables: 1}, func(k uint16, d []byte) error {
+			on := map[uint16]*bool{brVLANFiltering: &c.VLANFiltering, brNFCallIPTables: &c.CallsIPTables, brNFCallIP6Tables: &c.CallsIP6Tables}
+			*on[k] = d[0] != 0
 			return nil
 		})
 	}
 	if err != nil || portOf != "bridge" {
 		return err
 	}
-	return fields(port, sizes{brportState: 1, brportMode: 1, brportIsolated: 1, brportLocked: 1}, func(k uint16, d []byte) error {
-		switch k {
-		case brportState:
-			c.Blocking = d[0] == stateBlocking
-		case brportMode:
-			c.Hairpin = d[0] != 0
-		case brportLocked:
-			c.Locked = d[0] != 0
+	on := map[uint16]*bool{brportMode: &c.Hairpin, brportIsolated: &c.Isolated, brportLocked: &c.Locked}
+	off := map[uint16]*bool{brportLearning: &c.NoLearning, brportFlood: &c.NoFlood, brportMulticast: &c.NoMulticast, brportBroadcast: &c.NoBroadcast}
+	want := sizes{brportState: 1}
+	for _, of := range []map[uint16]*bool{on, off} {
+		for k := range of {
+			want[k] = 1
+		}
+	}
+	return fields(port, want, func(k uint16, d []byte) error {
+		switch {
+		case k == brportState:
+			c.Blocking, c.disabled = d[0] == stateBlocking, d[0] == stateDisabled
+			c.Opening = d[0] == stateListening || d[0] == stateLearning
+		case on[k] != nil:
+			*on[k] = d[0] != 0
 		default:
-			c.Isolated = d[0] != 0
+			*off[k] = d[0] == 0
 		}
 		return nil
 	})
