@@ -69,6 +69,10 @@ func (m *maker) leave(check, what, why string) {
 	}
 }
 
+// unitDropIn is our file for a unit. Those of all directories are read in the order of their names, and the last value counts
+// (systemd.unit(5)): systemctl edit writes override.conf.
+func unitDropIn(unit string) string { return "/etc/systemd/system/" + unit + ".d/zz-ringfence.conf" }
+
 // socketUnits are the units that make the control sockets of runtimes.
 var socketUnits = map[string]string{"docker": "docker.socket", "podman": "podman.socket", "libvirt": "libvirtd.socket", "incus": "incus.socket", "lxd": "lxd.socket"}
 
@@ -99,7 +103,7 @@ func socketFile(s *snapshot.Snapshot, sock *snapshot.ControlSocket, check string
 		Closes:  []string{check}, Disruption: "who is neither root nor in group " + group + " no longer reaches the runtime",
 	}
 	if unit := socketUnits[sock.Runtime]; unit != "" {
-		f.Path = "/etc/systemd/system/" + unit + ".d/50-ringfence.conf"
+		f.Path = unitDropIn(unit)
 		f.Validate = []string{systemdAnalyze, "verify", "--", unit}
 	} else {
 		f.Path = "/etc/tmpfiles.d/ringfence-" + strings.Trim(strings.ReplaceAll(sock.Path, "/", "-"), "-") + ".conf"
@@ -134,7 +138,7 @@ func (m *maker) confineFile(s *snapshot.Snapshot, a *snapshot.Agent, failed map[
 		return File{}, false
 	}
 	f := File{
-		Service: serviceUnit, Unit: unit, Path: "/etc/systemd/system/" + unit + ".d/50-ringfence.conf", Want: map[string]string{},
+		Service: serviceUnit, Unit: unit, Path: unitDropIn(unit), Want: map[string]string{},
 		Validate: []string{systemdAnalyze, "verify", "--", unit}, Effective: []string{systemctl, "show", "--", unit},
 		Reload:     "systemctl daemon-reload; systemctl restart -- " + shellWord(unit),
 		Inverse:    "remove the file; systemctl daemon-reload; systemctl restart -- " + shellWord(unit),
@@ -193,7 +197,7 @@ func (m *maker) dockerFile(s *snapshot.Snapshot) (File, bool) {
 			continue
 		}
 		f := File{
-			Service: serviceDocker, Unit: dockerUnit, Path: "/etc/systemd/system/docker.service.d/50-ringfence.conf", Want: map[string]string{},
+			Service: serviceDocker, Unit: dockerUnit, Path: unitDropIn(dockerUnit), Want: map[string]string{},
 			Validate: []string{systemdAnalyze, "verify", "--", dockerUnit}, Effective: []string{systemctl, "show", "--", dockerUnit},
 			Reload:     "systemctl daemon-reload; systemctl restart " + dockerUnit,
 			Inverse:    "remove the file; systemctl daemon-reload; systemctl restart " + dockerUnit,

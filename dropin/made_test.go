@@ -65,7 +65,7 @@ func TestSocketFile(t *testing.T) {
 		t.Fatalf("%d files, %d left to people", len(files), len(p.left))
 	}
 	f := files[0]
-	if f.Path != "/etc/systemd/system/docker.socket.d/50-ringfence.conf" || f.Want["/run/docker.sock"] != "0660 0:998" ||
+	if f.Path != "/etc/systemd/system/docker.socket.d/zz-ringfence.conf" || f.Want["/run/docker.sock"] != "0660 0:998" ||
 		!strings.Contains(f.Content, "SocketGroup=docker\n") || !strings.Contains(f.Inverse, "chmod 666 -- /run/docker.sock") ||
 		f.SocketFile != "1:7" {
 		t.Errorf("%+v", f)
@@ -211,7 +211,7 @@ func TestAgentFiles(t *testing.T) {
 		byService[f.Service] = f
 	}
 	u := byService[serviceUnit]
-	if u.Path != "/etc/systemd/system/openclaw.service.d/50-ringfence.conf" || u.Want["NoNewPrivileges"] != "yes" || u.Disruption == "none" ||
+	if u.Path != "/etc/systemd/system/openclaw.service.d/zz-ringfence.conf" || u.Want["NoNewPrivileges"] != "yes" || u.Disruption == "none" ||
 		!slices.Equal(u.Closes, []string{"capability/no-new-privs-off"}) {
 		t.Errorf("unit: %+v", u)
 	}
@@ -256,5 +256,14 @@ func TestSysctlFileIsReadLast(t *testing.T) {
 	}
 	if !strings.Contains(files[0].Reload, files[0].Path) {
 		t.Error(files[0].Reload)
+	}
+}
+
+// TestUnitFileIsReadLast: a socket that override.conf opens is closed after its next start too.
+func TestUnitFileIsReadLast(t *testing.T) {
+	for _, other := range []string{"10-x.conf", "50-ringfence.conf", "99-last.conf", "override.conf"} {
+		if ours := path.Base(unitDropIn("docker.socket")); ours <= other {
+			t.Errorf("%s is read after %s", other, ours)
+		}
 	}
 }

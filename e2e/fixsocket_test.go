@@ -30,7 +30,7 @@ func TestSocketFileOnTrial(t *testing.T) {
 		t.Fatal(err)
 	}
 	f := &dropin.File{
-		Service: "socket", Socket: socket, Path: "/etc/systemd/system/docker.socket.d/50-ringfence.conf",
+		Service: "socket", Socket: socket, Path: "/etc/systemd/system/docker.socket.d/zz-ringfence.conf",
 		Content: "[Socket]\nSocketMode=0660\n", Want: map[string]string{socket: "0660 0:0"},
 	}
 	mode := func(want os.FileMode, when string) {

@@ -186,7 +186,7 @@ func (w *World) takeOutStateless(ctx context.Context, at *where, onlyTrial bool)
 
 // tellFiles says what a damaged state may have known of.
 func (w *World) tellFiles() {
-	w.People.Say("fix: files of services that the damaged state told of stay: look below /etc for 00-ringfence.conf, 50-ringfence.conf, 90-ringfence.conf and 99-zz-ringfence.conf\n")
+	w.People.Say("fix: files of services that the damaged state told of stay: look below /etc for 00-ringfence.conf, 50-ringfence.conf, 90-ringfence.conf, 99-zz-ringfence.conf and zz-ringfence.conf\n")
 }
 
 // Uninstall removes everything that was ever installed: tables, state and what is done at boot.
