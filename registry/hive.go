@@ -14,6 +14,8 @@ const (
 	maxCells    = 8_000_000
 	maxChildren = 200_000
 	maxData     = 1 << 20
+	maxValues   = 64 << 20 // bytes of all values of a key: many can name one piece of data
+	maxRead     = 1 << 30  // bytes of values that are read of one hive, however often
 	maxName     = 1024
 	base        = 4096 // of the first bin
 	none        = 0xffffffff
@@ -23,7 +25,8 @@ const (
 type Hive struct {
 	r     io.ReaderAt
 	size  int64
-	left  int // cells that may still be read
+	left  int   // cells that may still be read
+	room  int64 // bytes of values that may
 	root  uint32
 	minor uint32
 	// Dirty says that the file was not written to its end: changes are in its logs (.LOG1, .LOG2), which are not read.
@@ -34,7 +37,7 @@ type Hive struct {
 
 // OpenHive reads the head of a hive.
 func OpenHive(r io.ReaderAt, size int64) (*Hive, error) {
-	h := &Hive{r: r, size: size, left: maxCells}
+	h := &Hive{r: r, size: size, left: maxCells, room: maxRead}
 	b, err := h.bytes(0, 512)
 	if err != nil || string(b[:4]) != "regf" {
 		return nil, fmt.Errorf("hive: %w: it does not begin as one", ErrDamaged)
@@ -248,11 +251,14 @@ func (k *hiveKey) Values() ([]Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	list := make([]Value, 0, k.values)
+	list, room := make([]Value, 0, k.values), maxValues
 	for i := range int(k.values) {
 		v, err := k.h.value(binary.LittleEndian.Uint32(offs[4*i:]))
 		if err != nil {
 			return nil, err
+		}
+		if room -= len(v.Data); room < 0 {
+			return nil, fmt.Errorf("hive: %w", ErrTooMuch)
 		}
 		list = append(list, v)
 	}
@@ -294,6 +300,9 @@ func (h *Hive) value(off uint32) (Value, error) {
 const segment = 16344
 
 func (h *Hive) data(off uint32, size int) ([]byte, error) {
+	if h.room -= int64(size); h.room < 0 {
+		return nil, fmt.Errorf("hive: %w", ErrTooMuch)
+	}
 	if size <= segment || h.minor <= 3 {
 		return h.part(off, size)
 	}

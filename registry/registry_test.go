@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 	"unicode/utf16"
@@ -338,5 +339,38 @@ func TestHivesOfWinhost(t *testing.T) {
 	}
 	if got, err := os.ReadFile(at); err != nil || !bytes.Equal(got, want) {
 		t.Errorf("%s is stale: %v", at, err)
+	}
+}
+
+// TestHiveOfOneValueManyTimes: a small file whose keys name one piece of data again and again is no reason to hold gigabytes.
+func TestHiveOfOneValueManyTimes(t *testing.T) {
+	tree := new(Tree)
+	tree.Set(Value{Name: "v", Type: Binary, Data: make([]byte, maxData)})
+	b := hiveOf(tree)
+	le := binary.LittleEndian
+	root := base + int(le.Uint32(b[36:])) + 4
+	value := le.Uint32(b[base+int(le.Uint32(b[root+40:]))+4:])
+	many := &builder{b: b}
+	list := many.cell(bytes.Repeat(le.AppendUint32(nil, value), maxChildren))
+	le.PutUint32(many.b[root+36:], maxChildren)
+	le.PutUint32(many.b[root+40:], list)
+	h, err := OpenHive(bytes.NewReader(many.b), int64(len(many.b)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	k, err := h.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range 100 {
+		if _, err := k.Values(); !errors.Is(err, ErrTooMuch) {
+			t.Fatal(err)
+		}
+	}
+	runtime.ReadMemStats(&after)
+	if n := after.TotalAlloc - before.TotalAlloc; n > 4*maxRead {
+		t.Errorf("%d MiB were read", n>>20)
 	}
 }
