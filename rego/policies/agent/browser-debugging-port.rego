@@ -23,7 +23,7 @@ finding contains {
 	"message": sprintf("whoever reaches %s drives the browser and reads its sessions", [l.key]),
 	"severity": _severity(l),
 	"evidence": array.concat([sprintf("%s: %s", [l.title, l.evidence])], lib.list(l, "evidences")),
-	"remediation": [{"kind": "command", "text": "start the browser with --remote-debugging-pipe instead of --remote-debugging-port"}],
+	"remediation": [{"kind": "words", "text": "start the browser with --remote-debugging-pipe instead of --remote-debugging-port"}],
 } if {
 	some l in input.agentListeners
 	l.kind == "browser"

@@ -19,7 +19,7 @@ finding contains {
 	"resource": {"kind": "agent", "key": a.key},
 	"message": sprintf("%s %s is older than %s, which repairs %s", [a.title, a.version, a.floor, a.floorWhy]),
 	"evidence": [sprintf("%s: %s", [a.title, a.evidence])],
-	"remediation": [{"kind": "command", "text": sprintf("update %s to %s or later, and restart it", [a.title, a.floor])}],
+	"remediation": [{"kind": "words", "text": sprintf("update %s to %s or later, and restart it", [a.title, a.floor])}],
 } if {
 	some a in input.agentPrograms
 	a.floorState == "below"

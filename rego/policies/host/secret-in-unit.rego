@@ -21,7 +21,7 @@ finding contains {
 	"resource": {"kind": "file", "key": s.key},
 	"message": sprintf("every account can read %s of %s", [s.name, s.unit]),
 	"evidence": [_evidence(s)],
-	"remediation": [{"kind": "systemd", "text": _advice(s)}],
+	"remediation": [{"kind": _kind(s), "text": _advice(s)}],
 } if {
 	some s in input.openSecrets.list
 	s.kind in {"unit", "environment-file"}
@@ -30,6 +30,10 @@ finding contains {
 _evidence(s) := sprintf("%s has it, and everybody may read the file (the value is not kept)", [s.file]) if {
 	s.file != ""
 } else := sprintf("the settings of %s have it; systemctl show tells them to everybody (the value is not kept)", [s.unit])
+
+_kind(s) := "command" if {
+	s.file != ""
+} else := "systemd"
 
 _advice(s) := sprintf("chmod 0600 %s", [lib.quoted(s.file)]) if {
 	s.file != ""

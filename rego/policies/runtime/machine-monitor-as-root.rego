@@ -21,7 +21,7 @@ finding contains {
 	"message": sprintf("%s runs as root with the files of the host: whoever breaks out of its guest is root", [p.monitor]),
 	"severity": _severity(p),
 	"evidence": [sprintf("%s: uid 0 in the initial user and mount namespaces, %s", [p.program, _filter(p)])],
-	"remediation": [{"kind": "command", "text": _advice(p)}],
+	"remediation": [{"kind": "words", "text": _advice(p)}],
 } if {
 	some p in input.programs
 	p.monitor != ""
