@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/ringfence/ringfence/power"
+	"github.com/ringfence/ringfence/threatmodel"
 )
 
 // Paths is the JSON of "ringfence paths -f json".
@@ -149,29 +150,16 @@ func (d *drawing) node(key, text string) string {
 	if !ok {
 		id = fmt.Sprintf("n%d", len(d.ids))
 		d.ids[key] = id
-		fmt.Fprintf(&d.b, "  %s[\"%s\"]\n", id, mermaidText(text))
+		fmt.Fprintf(&d.b, "  %s[\"%s\"]\n", id, threatmodel.MermaidText(text))
 	}
 	return id
 }
 
 func (d *drawing) arrow(from, to, text string) {
-	if line := fmt.Sprintf("  %s -->|\"%s\"| %s\n", from, mermaidText(text), to); !d.arrows[line] {
+	if line := fmt.Sprintf("  %s -->|\"%s\"| %s\n", from, threatmodel.MermaidText(text), to); !d.arrows[line] {
 		d.arrows[line] = true
 		d.b.WriteString(line)
 	}
-}
-
-// mermaidText is a text between quotes of Mermaid: what its grammar or HTML acts on is written as entities.
-func mermaidText(text string) string {
-	var b strings.Builder
-	for _, r := range Clean(text, false) {
-		if r < 0x80 && !strings.ContainsRune("\"#&<>|[]{}()`;%\\", r) || r >= 0xa0 {
-			b.WriteRune(r)
-		} else {
-			fmt.Fprintf(&b, "#%d;", r)
-		}
-	}
-	return b.String()
 }
 
 // OpenGraph is the format of BloodHound for graphs of other domains.

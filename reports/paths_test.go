@@ -67,6 +67,15 @@ func TestPathsMermaid(t *testing.T) {
 	}
 }
 
+// TestPathsMermaidIsNoMarkdown: labels of Mermaid are Markdown, in which what a host calls something has no stress.
+func TestPathsMermaidIsNoMarkdown(t *testing.T) {
+	list := ways()
+	list[0].Principal.Name = "**a** __b__ ~c~"
+	if got := reports.PathsMermaid(list); strings.ContainsAny(got, "*_~") {
+		t.Error(got)
+	}
+}
+
 func TestOpenGraph(t *testing.T) {
 	b, err := json.Marshal(reports.NewOpenGraph("h", ways()))
 	if err != nil {

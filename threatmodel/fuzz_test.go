@@ -24,7 +24,7 @@ func FuzzTexts(f *testing.F) {
 				t.Errorf("%q has %U", short, c)
 			}
 		}
-		if m := `"` + mermaidText(s) + `"`; !mermaid.MatchString(m) {
+		if m := `"` + MermaidText(s) + `"`; !mermaid.MatchString(m) {
 			t.Error(m)
 		}
 		if d := dotText(s); !dot.MatchString(d) {

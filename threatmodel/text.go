@@ -74,7 +74,7 @@ func (d *Drawing) Mermaid(w io.Writer) error {
 		}
 		var text []string
 		for _, s := range boxText(&d.Boxes[i]) {
-			text = append(text, mermaidText(s))
+			text = append(text, MermaidText(s))
 		}
 		fmt.Fprintf(&b, "  n%d%s\"%s\"%s\n", i, open, strings.Join(text, "<br/>"), shut)
 		if s := d.Boxes[i].Worst(); s != "" {
@@ -84,10 +84,10 @@ func (d *Drawing) Mermaid(w io.Writer) error {
 	for i := range d.Lines {
 		l := &d.Lines[i]
 		a := arrows[l.Verdict]
-		fmt.Fprintf(&b, "n%d %s|\"%s\"| n%d\n", d.at[l.From], a.mermaid, mermaidText(a.mark+l.Label(titleWidth)), d.at[l.To])
+		fmt.Fprintf(&b, "n%d %s|\"%s\"| n%d\n", d.at[l.From], a.mermaid, MermaidText(a.mark+l.Label(titleWidth)), d.at[l.To])
 	}
 	if note := d.Note(); note != "" {
-		fmt.Fprintf(&b, "note[\"%s\"]\n", mermaidText(note))
+		fmt.Fprintf(&b, "note[\"%s\"]\n", MermaidText(note))
 	}
 	b.WriteString("classDef critical stroke:#a40e26,stroke-width:3px\nclassDef high stroke:#b3401a,stroke-width:3px\n" +
 		"classDef medium stroke:#7d5600,stroke-width:2px\nclassDef low stroke:#0a5c8c\nclassDef info stroke:#57606a\n")
@@ -97,8 +97,8 @@ func (d *Drawing) Mermaid(w io.Writer) error {
 	return nil
 }
 
-// mermaidText is a text between quotes of Mermaid: what its grammar, its Markdown or HTML acts on is written as entities.
-func mermaidText(text string) string {
+// MermaidText is a text between quotes of Mermaid: what its grammar, its Markdown or HTML acts on is written as entities.
+func MermaidText(text string) string {
 	var b strings.Builder
 	for _, r := range escape.Text(text, false) {
 		if r < 0x80 && !strings.ContainsRune("\"#&<>|[]{}()`;%\\*_~", r) || r >= 0xa0 {
