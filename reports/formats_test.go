@@ -261,6 +261,24 @@ func TestMarkdownCellDoesNotEnd(t *testing.T) {
 	}
 }
 
+// TestGitLabSolutionIsShort: GitLab takes no report at all with one text that is longer than its schema has it.
+func TestGitLabSolutionIsShort(t *testing.T) {
+	for _, name := range []string{strings.Repeat("`", 3000), strings.Repeat("`", 9000), strings.Repeat("a", 9000), strings.Repeat("ü`", 5000)} {
+		r := pageReport()
+		r.Results[0].Findings[0].Remediation = []finding.Remediation{{Kind: "words", Text: "chmod " + name}}
+		r.Actions = nil
+		var out gitlabReport
+		if err := json.Unmarshal(write(t, "gitlab", r, Options{}), &out); err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range out.Vulnerabilities {
+			if n := utf8.RuneCountInString(v.Solution); n > gitlabSolution {
+				t.Errorf("a solution of %d characters", n)
+			}
+		}
+	}
+}
+
 func TestGitLab(t *testing.T) {
 	var got gitlabReport
 	if err := json.Unmarshal(write(t, "gitlab", worst(), Options{}), &got); err != nil {

@@ -102,7 +102,7 @@ func writeGitLab(w io.Writer, list []*finding.Report, _ Options) error {
 		v := gitlabVulnerability{
 			ID: uuid(e.identity()), Name: upTo(oneLine(e.res.Title), gitlabName), Severity: strings.ToUpper(e.f.Severity[:1]) + e.f.Severity[1:],
 			Description: code(upTo(e.message(), gitlabSolution)) + "\n\nSeen: " + code(upTo(joined(e.f.Evidence), gitlabSolution)) + "\n\n" + markdown(Clean(strings.TrimSpace(e.res.Description), true)),
-			Solution:    code(upTo(e.remedy(), gitlabSolution-100)), Location: gitlabLocation{"hosts/" + slug(r.Host.Name) + "/" + loc.Physical.Artifact.URI, 1},
+			Solution:    codeUpTo(e.remedy(), gitlabSolution), Location: gitlabLocation{"hosts/" + slug(r.Host.Name) + "/" + loc.Physical.Artifact.URI, 1},
 			Identifiers: []gitlabIdentifier{{"ringfence_check", "ringfence " + e.res.ID, e.res.ID, infoURI + "/blob/main/docs/checks.md#" + anchor(e.res.ID)}},
 		}
 		for _, cwe := range e.res.References.CWE {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/ringfence/ringfence/finding"
 )
@@ -155,6 +156,16 @@ func code(s string) string {
 		return fence + s + fence
 	}
 	return fence + " " + s + " " + fence // one blank at each end is taken away again (CommonMark, 6.1)
+}
+
+// codeUpTo is a text as a span of code of at most so many characters. The fence of one with many backticks would take that place, so that
+// these are apostrophes then.
+func codeUpTo(s string, n int) string {
+	const fences = 4 // and the blanks beside them
+	if c := code(upTo(s, n-fences)); utf8.RuneCountInString(c) <= n {
+		return c
+	}
+	return code(upTo(strings.ReplaceAll(s, "`", "'"), n-fences))
 }
 
 // beforeBar is a backslash that would take the one before a bar for itself: the bar then ended the cell (GFM, 4.10).
