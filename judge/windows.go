@@ -131,7 +131,7 @@ func (b *builder) windows() {
 	b.doc.WindowsRules = localSubnetRules(&w.Firewall)
 	b.doc.WindowsWinRM = windowsWinRM(&w.WinRM)
 	b.doc.WindowsSSH = windowsSSH(&w.SSH)
-	b.doc.WindowsRDP = settingsOf(w.RDP.Settings, nil)
+	b.doc.WindowsRDP = settingsOf(w.RDP.Settings, map[string]string{}, askedRDP)
 	b.doc.WindowsSMB = windowsSMB(w)
 	b.doc.WindowsPipes = windowsPipes(w)
 	b.doc.WindowsServices = windowsControl(w)
@@ -365,9 +365,20 @@ func settingFact(f snapshot.Fact) DocWindowsSetting {
 	return DocWindowsSetting{State: string(f.State), Value: f.Value}
 }
 
-// settingsOf are the settings that count: those of a policy, by their names or others, win over the local ones.
-func settingsOf(all map[string]snapshot.Fact, policy map[string]string) map[string]DocWindowsSetting {
+// The settings that checks ask for: one that a snapshot does not have was not asked, and is neither set nor unset.
+var (
+	askedRDP   = []string{"fDenyTSConnections", "UserAuthentication"}
+	askedSMB   = []string{"start", "SMB1", "RestrictNullSessAccess", "RequireSecuritySignature"}
+	askedWinRM = []string{"auth_basic", "allow_unencrypted", "auth_credssp"}
+)
+
+// settingsOf are the settings that count: those of a policy, by their names or others, win over the local ones. What is asked for is among them;
+// where there is a policy for them (policy is not nil) it has to have been asked too.
+func settingsOf(all map[string]snapshot.Fact, policy map[string]string, asked []string) map[string]DocWindowsSetting {
 	out := map[string]DocWindowsSetting{}
+	for _, name := range asked {
+		out[name] = DocWindowsSetting{State: string(snapshot.Error)}
+	}
 	for name, f := range all {
 		if strings.HasPrefix(name, "policy.") {
 			continue
@@ -376,9 +387,10 @@ func settingsOf(all map[string]snapshot.Fact, policy map[string]string) map[stri
 		if !ok {
 			other = name
 		}
-		p, asked := all["policy."+other]
+		p, known := all["policy."+other]
 		switch {
-		case !asked || p.State == snapshot.Absent:
+		case !known && policy != nil && slices.Contains(asked, name): // which would win
+		case !known || p.State == snapshot.Absent:
 			out[name] = settingFact(f)
 		default:
 			out[name] = DocWindowsSetting{State: string(p.State), Value: p.Value, Policy: true}
@@ -392,7 +404,7 @@ var safeSMB = map[string]int{"SMB1": 16299, "RequireSecuritySignature": 26100}
 
 // windowsSMB are the settings of SMB. The state is default of one that is set nowhere, where the default of the system is not known to be safe.
 func windowsSMB(w *snapshot.Windows) map[string]DocWindowsSetting {
-	out := settingsOf(w.SMB.Settings, nil)
+	out := settingsOf(w.SMB.Settings, nil, askedSMB)
 	for name, build := range safeSMB {
 		if s := out[name]; s.State == string(snapshot.Absent) && w.System.Build < build {
 			s.State = "default"
@@ -427,7 +439,7 @@ func windowsSSH(w *snapshot.WindowsSSH) DocWindowsSSH {
 // windowsWinRM is WinRM with what its policy says.
 func windowsWinRM(w *snapshot.WindowsWinRM) DocWindowsWinRM {
 	d := DocWindowsWinRM{Listeners: orEmpty(w.Listeners), Open: []string{}}
-	d.Settings = settingsOf(w.Settings, winrmPolicies)
+	d.Settings = settingsOf(w.Settings, winrmPolicies, askedWinRM)
 	if w.RootSDDL.Read.State == snapshot.Present {
 		d.Open = others(&w.RootSDDL, 0x10000000|0x40000000|0x20000000) // GENERIC_ALL, GENERIC_WRITE, GENERIC_EXECUTE
 	}
