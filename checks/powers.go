@@ -62,6 +62,7 @@ func collectPowers(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outco
 	l.logins()
 	l.secrets()
 	l.devices()
+	sec.Views, sec.Points = s.views(procs)
 	sec.Accounts = s.powerAccounts()
 	if otherAccounts(s.Host.ReadFile) {
 		out.partialIn("accounts", "accounts come from elsewhere than /etc/passwd (nsswitch.conf), and which groups they have is not known")
@@ -435,7 +436,7 @@ func (l *levers) devices() {
 // powerAccounts are the accounts of the host with their groups.
 func (s *Scan) powerAccounts() (list []snapshot.Account) {
 	for _, u := range s.users() {
-		a := snapshot.Account{Name: u.name, UID: u.uid, GID: u.gid, Login: loginShell(u.shell)}
+		a := snapshot.Account{Name: u.name, UID: u.uid, GID: u.gid, Login: loginShell(u.shell), Home: u.home}
 		for _, g := range s.groups() {
 			if g.gid != u.gid && slices.Contains(g.members, u.name) {
 				a.Groups = append(a.Groups, g.gid)

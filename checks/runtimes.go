@@ -227,6 +227,7 @@ type mountEntry struct {
 	root, point      string
 	options, fs, src string
 	super            string
+	id, parent       string // the mount that it is on
 }
 
 func parseMountinfo(b []byte) []mountEntry {
@@ -243,6 +244,7 @@ func parseMountinfo(b []byte) []mountEntry {
 		list = append(list, mountEntry{
 			id: f[0], parent: f[1], dev: mkdev(major, minor), root: unescapeMount(f[3]), point: unescapeMount(f[4]),
 			options: f[5], fs: f[sep+1], src: unescapeMount(f[sep+2]), super: f[sep+3],
+			id: f[0], parent: f[1],
 		})
 	}
 	return list

@@ -71,6 +71,9 @@ func (k *checker) state(st *State) error {
 	if err := k.sockets(st); err != nil {
 		return err
 	}
+	if err := k.others(st); err != nil {
+		return err
+	}
 	for _, api := range k.apis {
 		if !st.Offline && (st.InNet || st.Relayed || api.Workloads != No) && (api.UID == 0 || api.UID != st.UID && !k.account(api.UID)) {
 			return fmt.Errorf("uid %d can reach %s", st.UID, api.Name)
@@ -82,6 +85,9 @@ func (k *checker) state(st *State) error {
 	if err := k.polkit(st); err != nil {
 		return err
 	}
+	if err := k.itself(st); err != nil {
+		return err
+	}
 	if st.NoNewPrivs || st.OwnUser || st.UID == 0 {
 		return nil
 	}
@@ -90,7 +96,13 @@ func (k *checker) state(st *State) error {
 
 // holds says whether a state is one of those whom a permission is for.
 func holds(st *State, p snapshot.Permit) bool {
-	return p.Who == snapshot.PermitAll || p.Who == snapshot.PermitUser && p.ID == st.UID || p.Who == snapshot.PermitGroup && slices.Contains(st.Groups, p.ID)
+	switch p.Who {
+	case snapshot.PermitUser:
+		return p.ID == st.UID
+	case snapshot.PermitGroup:
+		return slices.Contains(st.Groups, p.ID)
+	}
+	return true
 }
 
 // shut says whether a directory on the way to a permit keeps a state out; of a container one at or below the directory that is mounted.
@@ -99,13 +111,90 @@ func shut(st *State, f *snapshot.LeverFile, p snapshot.Permit, mounted string) b
 		return false
 	}
 	for _, g := range f.Gates {
-		onWay := g.At == "/" || g.At == p.At || strings.HasPrefix(p.At, g.At+"/")
+		onWay := path.IsAbs(g.At) && (g.At == "/" || g.At == p.At || strings.HasPrefix(p.At, g.At+"/"))
 		inside := mounted == "/" || g.At == mounted || strings.HasPrefix(g.At, mounted+"/")
 		if onWay && inside && !slices.ContainsFunc(g.Permits, func(q snapshot.Permit) bool { return holds(st, q) }) {
 			return true
 		}
 	}
 	return false
+}
+
+// gets says whether a state may get at a path of the host, to write it or to run it: it does not only if none of its mounts shows it.
+func (k *checker) gets(st *State, p string, write, run bool) bool {
+	if st.Place != Apart || st.View < 1 || st.View > len(k.s.Powers.Views) || k.s.Powers.Views[st.View-1].Unread != "" {
+		return true
+	}
+	under, mounts := "", k.s.Powers.Views[st.View-1].Mounts
+	for _, q := range k.s.Powers.Points {
+		if (q == "/" || p == q || strings.HasPrefix(p, q+"/")) && len(q) > len(under) {
+			under = q
+		}
+	}
+	for _, m := range mounts {
+		rest, inside := strings.CutPrefix(p, strings.TrimSuffix(m.Of, "/"))
+		if m.Of == "" || m.Under != under && under != "" || !inside || rest != "" && rest[0] != '/' || write && m.RO || run && (m.NoSUID || m.NoExec) {
+			continue
+		}
+		at := path.Clean(m.At + "/" + rest)
+		if !slices.ContainsFunc(mounts, func(n snapshot.ViewMount) bool {
+			return len(n.At) > len(m.At) && (n.At == at || strings.HasPrefix(at, n.At+"/"))
+		}) {
+			return true
+		}
+	}
+	return under == ""
+}
+
+// itself looks at what the account of a state does without its restrictions: its manager, its shells, and cron.
+func (k *checker) itself(st *State) error {
+	a := k.base.accounts[st.UID]
+	if a == nil || st.UID == 0 || k.account(st.UID) {
+		return nil
+	}
+	groups := append([]int{a.GID}, a.Groups...)
+	if !st.NoNewPrivs && !st.OwnUser && st.Confined == "" && st.Place == OnHost && !slices.ContainsFunc(groups, func(g int) bool { return !slices.Contains(st.Groups, g) }) {
+		return nil
+	}
+	unit, manager := fmt.Sprintf("user@%d.service", st.UID), false
+	for _, p := range k.s.Processes.List {
+		manager = manager || p.UID == st.UID && p.Unit == unit && p.Comm == "systemd"
+	}
+	switch home := path.Join("/", a.Home); {
+	case manager && k.gets(st, fmt.Sprintf("/run/user/%d", st.UID), false, false), a.Login && k.gets(st, home, true, false):
+		return fmt.Errorf("what %s does later is not among the states", a.Name)
+	case st.NoNewPrivs, st.OwnUser, !k.gets(st, "/var/spool/cron", true, false):
+		return nil
+	}
+	for _, p := range k.s.Powers.Programs {
+		if path.Base(p.Path) == "crontab" && k.gets(st, p.Path, false, true) && runs(st, &p) {
+			return fmt.Errorf("what cron does for %s is not among the states", a.Name)
+		}
+	}
+	return nil
+}
+
+// others looks at processes of the host that are seen, and run as the same user.
+func (k *checker) others(st *State) error {
+	if !st.HostPID || st.OwnUser {
+		return nil
+	}
+	for i := range k.s.Processes.List {
+		p, init := &k.s.Processes.List[i], k.s.Processes.Init
+		if p.UID != st.UID || p.Container != "" || p.NS.Mnt != init.Mnt || p.NS.User != init.User || snapshot.Caps(p.CapPrm)&^st.Caps != 0 {
+			continue
+		}
+		to, its := *st, stateIn(k.s, "", p)
+		to.Place, to.Container, to.View = OnHost, "", 0
+		less := st.NoNewPrivs && !its.NoNewPrivs || st.Confined != "" && its.Confined == "" || slices.ContainsFunc(its.Groups, func(g int) bool { return !slices.Contains(st.Groups, g) })
+		switch {
+		case st.Place != OnHost && !k.closed[to.key()]:
+			return fmt.Errorf("%s of the host runs as uid %d, and is seen", p.Comm, st.UID)
+		case st.Place != InContainer && its.Place == OnHost && (less || st.Place != OnHost) && !k.closed[its.key()]:
+			return fmt.Errorf("%s runs as uid %d with fewer restrictions", p.Comm, st.UID)
+		}
+	}
+	return nil
 }
 
 func (k *checker) files(st *State) error {
@@ -123,7 +212,10 @@ func (k *checker) files(st *State) error {
 		case f.UID == 0:
 			goal = Root
 		}
-		open := f.Unread != "" || slices.ContainsFunc(f.Permits, func(p snapshot.Permit) bool { return holds(st, p) && !shut(st, f, p, "/") })
+		write := f.Kind != snapshot.LeverSecret
+		open := f.Unread != "" && k.gets(st, f.Path, write, false) || slices.ContainsFunc(f.Permits, func(p snapshot.Permit) bool {
+			return holds(st, p) && !shut(st, f, p, "/") && k.gets(st, p.At, write, false)
+		})
 		switch {
 		case !open, f.UID == st.UID && goal == "":
 		case goal != "" && k.matters(goal):
@@ -173,7 +265,7 @@ func (k *checker) sockets(st *State) error {
 			return st.Place == InContainer && m.Container == st.Container
 		})
 		p := &snapshot.Process{UID: st.UID, GID: -1, Groups: st.Groups}
-		if sock.Container != "" || !seen || !sock.MayWrite(p) {
+		if sock.Container != "" || !seen || !sock.MayWrite(p) || !k.gets(st, strings.Replace(sock.Path, "/var/run/", "/run/", 1), false, false) {
 			continue
 		}
 		rules := k.s.Powers.PolkitRead.State
@@ -189,15 +281,6 @@ func (k *checker) sockets(st *State) error {
 
 // container looks at what of the host is in a container.
 func (k *checker) container(st *State) error {
-	for _, p := range k.s.Processes.List {
-		init := k.s.Processes.Init
-		to := *st
-		to.Place, to.Container = OnHost, ""
-		if st.HostPID && !st.OwnUser && p.UID == st.UID && p.Container == "" && p.NS.Mnt == init.Mnt && p.NS.User == init.User &&
-			snapshot.Caps(p.CapPrm)&^st.Caps == 0 && !k.closed[to.key()] {
-			return fmt.Errorf("%s of the host runs as uid %d, and is seen", p.Comm, st.UID)
-		}
-	}
 	found := false
 	for _, c := range k.s.Runtimes.Containers {
 		if c.ID != st.Container {
@@ -255,6 +338,9 @@ func (k *checker) polkit(st *State) error {
 		return fmt.Errorf("the rules of polkit are not known")
 	}
 	for i := range k.s.Powers.Polkit {
+		if !k.gets(st, "/run/dbus/system_bus_socket", false, false) {
+			break
+		}
 		p := &k.s.Powers.Polkit[i]
 		if p.Unread != "" || !(p.Narrower && p.Action == manageUnits) && k.base.meets(p, st) && (p.Action == "" || slices.Contains(rego.Gains().Actions, p.Action)) {
 			return fmt.Errorf("%s lets uid %d do %s", p.File, st.UID, p.Action)
@@ -271,9 +357,18 @@ func (k *checker) programs(st *State) error {
 	if f := k.s.Powers.SudoRead.State; f != snapshot.Present && f != snapshot.Absent {
 		return fmt.Errorf("the rules of sudo are not known")
 	}
+	sudo, lacking := false, true // whether it has it, and whether there is none that is known
+	for _, p := range k.s.Powers.Programs {
+		if strings.HasPrefix(path.Base(p.Path), "sudo") && p.SetUID != nil {
+			sudo, lacking = sudo || k.gets(st, p.Path, false, true), false
+		}
+	}
+	if st.View > 0 && st.View <= len(k.s.Powers.Views) && slices.ContainsFunc(k.s.Powers.Views[st.View-1].Mounts, func(m snapshot.ViewMount) bool { return m.Own }) {
+		return fmt.Errorf("uid %d may have programs that the host does not see", st.UID)
+	}
 	for i := range k.s.Powers.Sudo {
 		r := &k.s.Powers.Sudo[i]
-		if !k.base.ruleFor(r, st) {
+		if !sudo && !lacking || !k.base.ruleFor(r, st) {
 			continue
 		}
 		for _, name := range r.As {
@@ -286,7 +381,7 @@ func (k *checker) programs(st *State) error {
 		}
 	}
 	for _, p := range k.s.Powers.Programs {
-		if harmless(p.Path) || !runs(st, &p) || p.SetUID != nil && *p.SetUID == st.UID {
+		if harmless(p.Path) || !runs(st, &p) || !k.gets(st, p.Path, false, true) || p.SetUID != nil && *p.SetUID == st.UID {
 			continue
 		}
 		if p.SetGID != nil && p.SetUID == nil && p.Caps == "" {

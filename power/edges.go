@@ -3,6 +3,7 @@ package power
 import (
 	"cmp"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -109,10 +110,11 @@ func (g *Graph) byFiles(s *State) (list []Edge) {
 		return nil // by its mounts
 	}
 	if s.UID == 0 {
-		list = append(list, Edge{
-			Kind: ByFile, Object: "files of root", Text: "the files that root runs and reads are its own", Trigger: snapshot.TriggerNone, Goal: Root,
-			Unknown: "which files of root it can write in a mount namespace of its own, or under a label, was not looked at",
-		})
+		e := Edge{Kind: ByFile, Object: "files of root", Text: "the files that root runs and reads are its own", Trigger: snapshot.TriggerNone, Goal: Root}
+		if ok, why := decisive(g.snap, s); !ok || why != "" {
+			e.Unknown = "which files of root it can write in a mount namespace of its own, or under a label, was not looked at"
+		}
+		list = append(list, e)
 	}
 	for i := range g.snap.Powers.Files {
 		f := &g.snap.Powers.Files[i]
@@ -138,12 +140,41 @@ func (g *Graph) byFiles(s *State) (list []Edge) {
 		if e.Unknown == "" {
 			e.Unknown = f.Unsure
 		}
-		if e.Unknown == "" && s.Place == Apart {
-			e.Unknown = "whether it can write " + f.Path + " in a mount namespace of its own was not looked at"
+		if why, ok := g.inView(s, f); !ok {
+			continue
+		} else if e.Unknown == "" {
+			e.Unknown = why
 		}
 		list = append(list, g.become(e, f))
 	}
 	return list
+}
+
+// inView says whether a state with mounts of its own gets at a file there by any of its permits, and why that is not known.
+func (g *Graph) inView(s *State, f *snapshot.LeverFile) (unsure string, ok bool) {
+	if s.Place != Apart {
+		return "", true
+	}
+	wants := toWrite
+	if f.Kind == snapshot.LeverSecret {
+		wants = toReach
+	}
+	if f.Unread != "" {
+		ok, unsure = sees(g.snap, s, f.Path, wants)
+		return unsure, ok
+	}
+	for _, p := range f.Permits {
+		if permitted(s, []snapshot.Permit{p}) == nil {
+			continue
+		}
+		switch can, why := sees(g.snap, s, p.At, wants); {
+		case can && why == "":
+			return "", true
+		case can:
+			ok, unsure = true, why
+		}
+	}
+	return unsure, ok
 }
 
 // who is a permit in words.
@@ -218,6 +249,9 @@ func (g *Graph) byCapabilities(s *State) (list []Edge) {
 			Kind: ByCapability, Object: "CAP_" + strings.ToUpper(c.name), Trigger: snapshot.TriggerNone, Goal: c.goal, Unknown: c.unknown,
 			Text: "CAP_" + strings.ToUpper(c.name) + " " + c.text, Change: "its capabilities",
 		}
+		if ok, why := decisive(g.snap, s); c.writes && s.Place == Apart && (!ok || why != "") {
+			e.Unknown = "which files of root it can write in a mount namespace of its own was not looked at"
+		}
 		list = append(list, e)
 	}
 	return list
@@ -231,6 +265,7 @@ type capabilityEdge struct {
 	text    string
 	unknown string
 	counts  func(g *Graph, s *State) bool
+	writes  bool // it takes a file that can be written
 }
 
 func always(*Graph, *State) bool { return true }
@@ -242,20 +277,20 @@ func onFiles(_ *Graph, s *State) bool { return s.Place != InContainer }
 const takeover = 1<<21 | 1<<16 | 1<<17 | 1<<1 | 1<<7
 
 var capabilityEdges = []capabilityEdge{
-	{"sys_module", 16, Root, "loads code into the kernel", "", func(g *Graph, _ *State) bool { return g.snap.Kernel.Facts["modules_disabled"].Value != "1" }},
-	{"sys_rawio", 17, Root, "writes the memory and the disks of the host", "", always},
-	{"sys_admin", 21, Root, "mounts file systems and enters namespaces", "", always},
-	{"sys_ptrace", 19, Root, "runs code in the processes of the host, which it sees", "", func(_ *Graph, s *State) bool { return s.HostPID }},
-	{"dac_read_search", 2, Secret, "opens every file of a file system by its handle", "", always},
-	{"dac_override", 1, Root, "writes every file of the host, which it sees", "", onFiles},
-	{"chown", 0, Root, "makes every file of the host its own, which it sees", "", onFiles},
-	{"fowner", 3, Root, "changes the permissions of every file of the host, which it sees", "", onFiles},
-	{"setuid", 7, Root, "becomes every user among the host's files", "", onFiles},
-	{"setgid", 6, Secret, "becomes a member of every group among the host's files", "", onFiles},
-	{"setfcap", 31, Root, "gives capabilities to programs of the host", "", onFiles},
-	{"net_admin", 12, Filter, "over the host's network rewrites its packet filter", "", func(_ *Graph, s *State) bool { return s.HostNet }},
-	{"bpf", 39, Root, "loads programs into the kernel", "what programs CAP_BPF can load without CAP_PERFMON and CAP_NET_ADMIN was not followed", always},
-	{"mac_admin", 33, Root, "changes security labels", "what the labels of the host keep closed was not followed", always},
+	{"sys_module", 16, Root, "loads code into the kernel", "", func(g *Graph, _ *State) bool { return g.snap.Kernel.Facts["modules_disabled"].Value != "1" }, false},
+	{"sys_rawio", 17, Root, "writes the memory and the disks of the host", "", always, false},
+	{"sys_admin", 21, Root, "mounts file systems and enters namespaces", "", always, false},
+	{"sys_ptrace", 19, Root, "runs code in the processes of the host, which it sees", "", func(_ *Graph, s *State) bool { return s.HostPID }, false},
+	{"dac_read_search", 2, Secret, "opens every file of a file system by its handle", "", always, false},
+	{"dac_override", 1, Root, "writes every file of the host, which it sees", "", onFiles, true},
+	{"chown", 0, Root, "makes every file of the host its own, which it sees", "", onFiles, true},
+	{"fowner", 3, Root, "changes the permissions of every file of the host, which it sees", "", onFiles, true},
+	{"setuid", 7, Root, "becomes every user among the host's files", "", onFiles, false},
+	{"setgid", 6, Secret, "becomes a member of every group among the host's files", "", onFiles, false},
+	{"setfcap", 31, Root, "gives capabilities to programs of the host", "", onFiles, true},
+	{"net_admin", 12, Filter, "over the host's network rewrites its packet filter", "", func(_ *Graph, s *State) bool { return s.HostNet }, false},
+	{"bpf", 39, Root, "loads programs into the kernel", "what programs CAP_BPF can load without CAP_PERFMON and CAP_NET_ADMIN was not followed", always, false},
+	{"mac_admin", 33, Root, "changes security labels", "what the labels of the host keep closed was not followed", always, false},
 }
 
 // bySelf is what somebody writes of their own account, and what that account does later without the restrictions of this state.
@@ -269,18 +304,41 @@ func (g *Graph) bySelf(s *State) (list []Edge) {
 		return nil
 	}
 	e := Edge{Kind: ByAccount, Object: a.Name, To: fresh, Trigger: snapshot.TriggerLogin, Text: fmt.Sprintf("it writes what %s reads at the next login", a.Name)}
-	if g.userManager(s.UID) {
+	home, unseen := true, ""
+	if s.Place == Apart {
+		home, unseen = sees(g.snap, s, cmp.Or(a.Home, "/"), toWrite)
+	}
+	manager, closed := g.userManager(s.UID), ""
+	if manager && s.Place == Apart {
+		manager, closed = sees(g.snap, s, fmt.Sprintf("/run/user/%d", s.UID), toReach)
+	}
+	if manager {
+		unseen = closed
 		e.Trigger, e.Text = snapshot.TriggerNone, fmt.Sprintf("the manager of %s starts what it asks for, without its restrictions", a.Name)
 	}
 	switch {
-	case !a.Login && e.Trigger == snapshot.TriggerLogin:
-		return nil
-	case s.Place == Apart:
-		e.Unknown = "whether it can write the files of " + a.Name + " in a mount namespace of its own was not looked at"
+	case !manager && (!a.Login || !home):
+		return g.byTable(s, e)
 	case s.Confined != "":
 		e.Unknown = "what " + s.Confined + " lets it do was not followed"
+	case unseen != "":
+		e.Unknown = unseen
 	}
 	return append(list, e)
+}
+
+// byTable is what cron does for an account by a table of its own, which crontab(1) writes with the powers of a group or of root.
+func (g *Graph) byTable(s *State, e Edge) []Edge {
+	writes := slices.ContainsFunc(g.snap.Powers.Programs, func(p snapshot.GainProgram) bool {
+		ok, _ := sees(g.snap, s, p.Path, toRun)
+		return ok && path.Base(p.Path) == "crontab" && (p.SetGID != nil || p.SetUID != nil) && runs(s, &p)
+	})
+	if ok, _ := sees(g.snap, s, cronTables, toWrite); !ok || !writes || s.NoNewPrivs || s.OwnUser {
+		return nil
+	}
+	e.Object, e.Trigger = "crontab", snapshot.TriggerTimer
+	e.Text, e.Unknown = "cron runs what it asks for, without its restrictions", "whether cron takes a table of its account was not looked at"
+	return []Edge{e}
 }
 
 // gainsGroups says whether a fresh login has groups that a state lacks.
@@ -294,24 +352,42 @@ func (g *Graph) userManager(uid int) bool {
 	return slices.ContainsFunc(g.snap.Processes.List, func(p snapshot.Process) bool { return p.Unit == unit && p.UID == uid && p.Comm == "systemd" })
 }
 
-// byProcesses are the processes of the host that somebody in a container sees: by one of the same user it gets to the host's files
-// (ptrace(2), PTRACE_MODE_READ_FSCREDS: the uids are the same, and the other has no capability that it lacks).
-func (g *Graph) byProcesses(s *State) []Edge {
-	if s.Place == OnHost || !s.HostPID || s.OwnUser {
+// byProcesses are the processes of the host that run as the same user: what it sees of them, and those that are less restricted.
+func (g *Graph) byProcesses(s *State) (list []Edge) {
+	if !s.HostPID || s.OwnUser {
 		return nil
 	}
 	init := g.snap.Processes.Init
+	seen := map[string]bool{}
 	for i := range g.snap.Processes.List {
 		p := &g.snap.Processes.List[i]
 		if p.UID != s.UID || p.NS.Mnt != init.Mnt || p.NS.User != init.User || p.Container != "" || snapshot.Caps(p.CapPrm)&^s.Caps != 0 {
 			continue
 		}
-		to := *s
-		to.Place, to.Container = OnHost, ""
-		return []Edge{{
-			Kind: ByProcess, Object: p.Comm, To: &to, Trigger: snapshot.TriggerNone, Change: "the pid namespace of the host",
-			Text: fmt.Sprintf("it sees %s of the host, which runs as its user, and by /proc/PID/root the files of the host", p.Comm),
-		}}
+		if s.Place != OnHost && len(seen) == 0 { // ptrace(2), PTRACE_MODE_READ_FSCREDS: the uids are the same, and the other has no capability that it lacks
+			to := *s
+			to.Place, to.Container, to.View = OnHost, "", 0
+			seen[to.key()] = true
+			list = append(list, Edge{
+				Kind: ByProcess, Object: p.Comm, To: &to, Trigger: snapshot.TriggerNone, Change: "the pid namespace of the host",
+				Text: fmt.Sprintf("it sees %s of the host, which runs as its user, and by /proc/PID/root the files of the host", p.Comm),
+			})
+		}
+		to := stateIn(g.snap, "", p)
+		if s.Place == InContainer || s.UID == 0 || !freer(s, &to) || seen[to.key()] {
+			continue
+		}
+		seen[to.key()] = true
+		list = append(list, Edge{
+			Kind: ByProcess, Object: cmp.Or(p.Unit, p.Comm), To: &to, Trigger: snapshot.TriggerNone, Change: "the user of " + cmp.Or(p.Unit, p.Comm),
+			Text:    fmt.Sprintf("%s runs as its user with fewer restrictions", cmp.Or(p.Unit, p.Comm)),
+			Unknown: fmt.Sprintf("%s runs as its user with fewer restrictions, and whether it can trace it or change its files was not looked at", cmp.Or(p.Unit, p.Comm)),
+		})
 	}
-	return nil
+	return list
+}
+
+// freer says of a state on the host that it can something that another of the same user cannot.
+func freer(s, other *State) bool {
+	return other.Place == OnHost && (s.Place != OnHost || s.NoNewPrivs && !other.NoNewPrivs || s.Confined != "" && other.Confined == "" || gainsGroups(s, other))
 }

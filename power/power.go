@@ -70,6 +70,7 @@ type State struct {
 	Caps uint64 `json:"caps,omitempty"`
 	// Place is what it sees of the host's files: all of them, those of a mount namespace of a host's process, or those of a container.
 	Place     Place  `json:"place"`
+	View      int    `json:"view,omitempty"` // of an own mount namespace: which view of the snapshot, counted from one
 	Container string `json:"container,omitempty"`
 	HostPID   bool   `json:"hostPID,omitempty"` // it sees the processes of the host
 	HostNet   bool   `json:"hostNet,omitempty"` // its capabilities are over the host's network

@@ -24,7 +24,7 @@ func Principals(s *snapshot.Snapshot, m *zones.Map) []Principal {
 	for i := range s.Processes.List {
 		p := &s.Processes.List[i]
 		if id, ok := identify(s, m, p); ok {
-			id.State = stateOf(s, m, p)
+			id.State = stateIn(s, m.Container(p), p)
 			add(id)
 		}
 	}
@@ -76,8 +76,8 @@ func containerOf(s *snapshot.Snapshot, id string) *snapshot.Container {
 	return &s.Runtimes.Containers[i]
 }
 
-// stateOf is what a process is and sees.
-func stateOf(s *snapshot.Snapshot, m *zones.Map, p *snapshot.Process) State {
+// stateIn is what a process is and sees that is in a container, or in none.
+func stateIn(s *snapshot.Snapshot, container string, p *snapshot.Process) State {
 	init := s.Processes.Init
 	same := func(a, b uint64) bool { return a != 0 && a == b }
 	st := State{
@@ -92,14 +92,14 @@ func stateOf(s *snapshot.Snapshot, m *zones.Map, p *snapshot.Process) State {
 	st.HostNet = same(p.NS.Net, init.Net) && (p.NetOwner == 0 || p.NetOwner == p.NS.User)
 	if !st.OwnUser {
 		st.Caps = snapshot.Caps(p.CapEff) | snapshot.Caps(p.CapPrm) | snapshot.Caps(p.CapAmb)
-		if container := m.Container(p); !p.NoNewPrivs && (p.UID == 0 || container != "" && p.SetUID != "") {
+		if !p.NoNewPrivs && (p.UID == 0 || container != "" && p.SetUID != "") {
 			st.Caps |= snapshot.Caps(p.CapBnd)
 		}
 	}
-	switch id := m.Container(p); {
-	case id != "":
-		st.Place, st.Container = InContainer, id
-	case same(p.NS.Mnt, init.Mnt):
+	switch st.View = viewOf(s, p.PID); {
+	case container != "":
+		st.Place, st.Container, st.View = InContainer, container, 0
+	case st.View == 0 && same(p.NS.Mnt, init.Mnt):
 		st.Place = OnHost
 	default:
 		st.Place = Apart

@@ -19,7 +19,15 @@ func (s *Snapshot) checkPowers() error {
 		if !path.IsAbs(f.Path) || f.UID < 0 {
 			return wrong("no absolute path, or nobody's uid", "powers.files[%d]", i)
 		}
+		for j := range f.Permits {
+			if !path.IsAbs(f.Permits[j].At) {
+				return wrong("no absolute path", "powers.files[%d].permits[%d]", i, j)
+			}
+		}
 		for j := range f.Gates {
+			if !path.IsAbs(f.Gates[j].At) {
+				return wrong("no absolute path", "powers.files[%d].gates[%d]", i, j)
+			}
 			for l := range f.Gates[j].Permits {
 				if err := oneOf(f.Gates[j].Permits[l].Who, []PermitKind{PermitUser, PermitGroup, PermitAll}, "powers.files[%d].gates[%d].permits[%d].who", i, j, l); err != nil {
 					return err
@@ -30,6 +38,11 @@ func (s *Snapshot) checkPowers() error {
 			if err := oneOf(f.Permits[j].Who, []PermitKind{PermitUser, PermitGroup, PermitAll}, "powers.files[%d].permits[%d].who", i, j); err != nil {
 				return err
 			}
+		}
+	}
+	for i := range p.Views {
+		if !slices.IsSorted(p.Views[i].PIDs) {
+			return wrong("processes out of their order", "powers.views[%d]", i)
 		}
 	}
 	if s.Section("powers").Status == OK {

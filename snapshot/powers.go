@@ -18,6 +18,31 @@ type Powers struct {
 	Accounts   []Account     `json:"accounts,omitempty"`
 	// Groups are the groups of the host.
 	Groups []NamedGroup `json:"groups,omitempty"`
+	// Views are what processes see of the host's files that have mounts or a root directory of their own, and are in no container. Points are
+	// where the host has file systems mounted.
+	Views  []View   `json:"views,omitempty"`
+	Points []string `json:"points,omitempty"`
+}
+
+// View is what some processes see of the host's files (systemd.exec(5), ProtectSystem=, InaccessiblePaths=, RootDirectory=; chroot(2)).
+type View struct {
+	PIDs   []int       `json:"pids"` // in their order
+	Mounts []ViewMount `json:"mounts,omitempty"`
+	// Unread is why the mounts are not known.
+	Unread string `json:"unread,omitempty"`
+}
+
+// ViewMount is a mount of a view that nothing covers.
+type ViewMount struct {
+	At string `json:"at"`
+	// Of is the path by which the host has what is seen there, "" if it has it by none; Under is the mount of the host that it is in.
+	Of     string `json:"of,omitempty"`
+	Under  string `json:"under,omitempty"`
+	RO     bool   `json:"ro,omitempty"`
+	NoSUID bool   `json:"nosuid,omitempty"`
+	NoExec bool   `json:"noexec,omitempty"`
+	// Own: it is a file system that can have programs, and the host does not see it.
+	Own bool `json:"own,omitempty"`
 }
 
 // How far programs with other powers are looked for.
@@ -155,6 +180,7 @@ type Account struct {
 	GID    int    `json:"gid"`
 	Groups []int  `json:"groups,omitempty"`
 	Login  bool   `json:"login,omitempty"` // it has a shell
+	Home   string `json:"home,omitempty"`
 }
 
 // NamedGroup is a group of the host.
