@@ -22,6 +22,7 @@ type rule struct {
 	src   *ruleset.Rule
 	ops   []op
 	quick []quick
+	asks  []ask
 	run   *run // that the rule is one of; nil is none
 }
 
@@ -117,7 +118,7 @@ func (t *Tracer) compile() {
 			for k := range c.src.Rules {
 				c.rules[k] = rule{chain: c, src: &c.src.Rules[k]}
 				c.rules[k].ops = tab.ops(c.src.Rules[k].Exprs)
-				c.rules[k].quick = quickTests(c.rules[k].ops)
+				c.rules[k].quick, c.rules[k].asks = quickTests(c.rules[k].ops), asksOf(c.rules[k].ops)
 			}
 			c.index()
 		}

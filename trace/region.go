@@ -518,20 +518,21 @@ func (w *walk) xtOpen(d *ruleset.XtDecoded, r *rule) (verdict, bool) {
 			return narrow('q')
 		}
 	case d.IPRange != nil:
-		for _, f := range []byte{'s', 'd'} {
-			if w.open(f) {
-				return narrow(f)
-			}
+		if d.IPRange.Source && w.open('s') {
+			return narrow('s')
+		}
+		if d.IPRange.Dest && w.open('d') {
+			return narrow('d')
 		}
 	case d.Conntrack != nil:
 		if f := w.openConntrack(d.Conntrack); f != "" {
 			return w.maybe(r, f), true
 		}
 	case d.Addrtype != nil || d.RPFilter != nil:
-		if !w.uniform('s') {
+		if (d.RPFilter != nil || d.Addrtype.Source != 0) && !w.uniform('s') {
 			return narrow('s')
 		}
-		if !w.settled() {
+		if (d.RPFilter != nil || d.Addrtype.Dest != 0) && !w.settled() {
 			return verdict{kind: vStolen}, true
 		}
 	}

@@ -142,6 +142,9 @@ func (w *walk) chain(c *chain) verdict {
 			}
 			continue
 		}
+		if w.region != nil && w.beside(r.asks) {
+			continue
+		}
 		v := w.rule(r)
 		switch v.kind {
 		case vContinue, vBreak:

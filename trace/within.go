@@ -170,7 +170,10 @@ func (t *Tracer) Cuts() (f byte, parts []Span) {
 
 // and is the numbers that are in both.
 func (s spans) and(t spans) (out spans) {
-	for i, j := 0, 0; i < len(s) && j < len(t); {
+	if len(s) == 0 || len(t) == 0 {
+		return nil
+	}
+	for i, j := s.from(t[0].Lo), t.from(s[0].Lo); i < len(s) && j < len(t); {
 		lo, hi := later(s[i].Lo, t[j].Lo), s[i].Hi
 		if bytes.Compare(t[j].Hi, hi) < 0 {
 			hi = t[j].Hi
@@ -185,6 +188,18 @@ func (s spans) and(t spans) (out spans) {
 		}
 	}
 	return out
+}
+
+// from is where the spans are that end at a number or after it.
+func (s spans) from(n []byte) int {
+	return firstFrom(len(s), func(i int) bool { return bytes.Compare(s[i].Hi, n) >= 0 })
+}
+
+// meets says whether there is a number in both: t has all numbers that begin with those from its first to its last.
+func (s spans) meets(t Span) bool {
+	n := len(t.Lo)
+	i := firstFrom(len(s), func(i int) bool { return bytes.Compare(s[i].Hi[:n], t.Lo) >= 0 })
+	return i < len(s) && bytes.Compare(s[i].Lo[:n], t.Hi) <= 0
 }
 
 // without is the numbers that are in s alone.
