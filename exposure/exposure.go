@@ -97,6 +97,9 @@ func (a *Asker) StoppedBy(q *reach.Question, by func(*packet.Cause) bool) ([]pac
 	return a.model.StoppedBy(q, by)
 }
 
+// AlikeBeside names what decides about frames between two ports of a bridge (reach.Model.AlikeBeside).
+func (a *Asker) AlikeBeside(from, to int) string { return a.model.AlikeBeside(from, to) }
+
 // StoppedBeside tells the packets from port to port of a bridge that rules or policies of some tables stop or may stop.
 func (a *Asker) StoppedBeside(q *reach.Question, by func(*packet.Cause) bool) ([]packet.Cube, bool) {
 	return a.model.StoppedBeside(q, by)

@@ -1,6 +1,8 @@
 package judge
 
 import (
+	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/ringfence/ringfence/fixtures"
@@ -68,5 +70,39 @@ func TestBetweenPorts(t *testing.T) {
 		if got["ipv4"] != c.ipv4 || got["ipv6"] != c.ipv6 {
 			t.Errorf("%s: %v, want %s and %s", what, got, c.ipv4, c.ipv6)
 		}
+	}
+}
+
+// TestPortsAlikeAreAskedOnce: as long as neither rules nor the bridge tell ports apart, many cost what two do. Those that are isolated from each other are
+// apart.
+func TestPortsAlikeAreAskedOnce(t *testing.T) {
+	between := func(ports, isolated int) (state map[string]string, steps int) {
+		s := fixtures.Host()
+		at := slices.IndexFunc(s.Network.Links, func(l snapshot.Link) bool { return l.Kind == "bridge" && l.Up })
+		if at < 0 {
+			t.Fatal("the fixture has no bridge")
+		}
+		bridge := s.Network.Links[at].Index
+		var list []int
+		for i := range ports {
+			list = append(list, 900+i)
+			s.Network.Links = append(s.Network.Links, snapshot.Link{Index: 900 + i, Name: fmt.Sprint("p", i), Kind: "veth", Hardware: 1, Up: true, Master: bridge, Isolated: i < isolated})
+		}
+		drop := ruleset.Expr{Name: "immediate", Immediate: &ruleset.Immediate{Verdict: &ruleset.Verdict{Kind: ruleset.Drop}}}
+		s.NFTables.Ruleset = &ruleset.Ruleset{Stable: true, Tables: []ruleset.Table{{Family: ruleset.FamilyBridge, Name: "b", Chains: []ruleset.Chain{{
+			Name: "f", Base: &ruleset.Base{Type: "filter", Hook: "forward", Policy: ruleset.Accept}, Rules: []ruleset.Rule{{Exprs: []ruleset.Expr{drop}}},
+		}}}}}
+		b := build(t.Context(), s, zones.Config{})
+		before := b.asker.Effort().Left
+		state = b.between(list)
+		return state, before - b.asker.Effort().Left
+	}
+	two, few := between(2, 0)
+	many, steps := between(12, 0)
+	if two["ipv4"] != "filtered" || many["ipv4"] != "filtered" || few == 0 || steps > 2*few {
+		t.Errorf("12 ports are %v in %d steps, two %v in %d", many, steps, two, few)
+	}
+	if apart, _ := between(3, 2); apart["ipv4"] != "open" {
+		t.Errorf("ports that no rule keeps apart are %v", apart)
 	}
 }

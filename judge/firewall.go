@@ -138,12 +138,19 @@ func (b *builder) between(ports []int) map[string]string {
 		state["ipv4"], state["ipv6"] = "unknown", "unknown"
 		ports = ports[:maxPorts]
 	}
+	known := map[string]beside{}
 	for _, from := range ports {
 		for _, to := range ports {
 			if from == to {
 				continue
 			}
-			stopped, ok := b.stoppedBeside(from, to)
+			alike := b.asker.AlikeBeside(from, to)
+			pair, asked := known[alike]
+			if !asked || alike == "" {
+				pair = b.stoppedBeside(from, to)
+				known[alike] = pair
+			}
+			stopped, ok := pair.stopped, pair.told
 			for _, v4 := range []bool{true, false} {
 				switch name := familyName[v4]; {
 				case state[name] == "open" || stopped[v4]:
@@ -161,10 +168,14 @@ func (b *builder) between(ports []int) map[string]string {
 	return state
 }
 
-// stoppedBeside says for which families a rule or policy stops something between two ports of a bridge, and whether
-// that could be told.
-func (b *builder) stoppedBeside(from, to int) (families map[bool]bool, ok bool) {
-	families, ok = map[bool]bool{}, true
+// beside says for which families a rule or policy stops something between two ports of a bridge, and whether that could be told.
+type beside struct {
+	stopped map[bool]bool
+	told    bool
+}
+
+func (b *builder) stoppedBeside(from, to int) beside {
+	families, ok := map[bool]bool{}, true
 	for _, proto := range []string{"tcp", "udp", "icmp"} {
 		q := &reach.Question{
 			From: []packet.Origin{{Index: from, From: everywhere}}, Proto: proto, To: reach.Target{Oifs: []int{to}}, Unbound: true,
@@ -175,5 +186,5 @@ func (b *builder) stoppedBeside(from, to int) (families map[bool]bool, ok bool) 
 			families[stopped[i].V4] = true
 		}
 	}
-	return families, ok
+	return beside{families, ok}
 }
