@@ -9,7 +9,13 @@ import (
 
 // regs is the registers of the virtual machine, in words of four bytes (nft_regs): registers 1 to 4
 // are 16 bytes each, 8 to 23 four bytes each, and they overlap.
-type regs map[uint32]value
+type regs []loaded
+
+// loaded is a value and the word that it begins at.
+type loaded struct {
+	at uint32
+	v  value
+}
 
 func word(reg uint32) uint32 {
 	if reg >= 8 {
@@ -19,16 +25,25 @@ func word(reg uint32) uint32 {
 }
 
 func (r regs) set(reg uint32, v value) regs {
-	out := make(regs, len(r)+1)
+	out := make(regs, 0, len(r)+1)
 	first := word(reg)
 	last := first + uint32(v.len()+3)/4
-	for w, old := range r {
-		if w >= last || w+uint32(old.len()+3)/4 <= first { // what shares a word with the new value is gone
-			out[w] = old
+	for _, old := range r {
+		if old.at >= last || old.at+uint32(old.v.len()+3)/4 <= first { // what shares a word with the new value is gone
+			out = append(out, old)
 		}
 	}
-	out[first] = v
-	return out
+	return append(out, loaded{first, v})
+}
+
+// at is the value that begins at a word.
+func (r regs) at(w uint32) (value, bool) {
+	for i := range r {
+		if r[i].at == w {
+			return r[i].v, true
+		}
+	}
+	return nil, false
 }
 
 // read takes n bytes from reg: one value, or several that were put side by side, each padded to
@@ -36,7 +51,7 @@ func (r regs) set(reg uint32, v value) regs {
 func (r regs) read(reg uint32, n int) ([]value, bool) {
 	var out []value
 	for w := word(reg); n > 0; {
-		v, ok := r[w]
+		v, ok := r.at(w)
 		if !ok || v.len() == 0 {
 			return nil, false
 		}
@@ -76,17 +91,20 @@ type outcome struct {
 	accept, through []cube // through: reached the end of the chain, or returned
 }
 
-// chain evaluates a chain over packets.
+// chain evaluates a chain over packets. It leaves those that it is given as they are: a rule that is about few of them moves none of the others.
 func (m *machine) chain(c *ruleset.Chain, in []cube) (outcome, error) {
 	var out outcome
-	live := in
+	live, spare := make([]*cube, len(in)), []*cube(nil)
+	for i := range in {
+		live[i] = &in[i]
+	}
 	for i := range c.Rules {
 		if len(live) == 0 {
 			return out, nil
 		}
 		r := &c.Rules[i]
 		first := 0
-		for first < len(live) && m.passes(c, i, &live[first]) {
+		for first < len(live) && m.passes(c, i, live[first]) {
 			first++
 		}
 		if first == len(live) { // which costs less than a rule that is evaluated
@@ -95,9 +113,9 @@ func (m *machine) chain(c *ruleset.Chain, in []cube) (outcome, error) {
 			}
 			continue
 		}
-		rest := append(make([]cube, 0, len(live)+1), live[:first]...)
+		rest := append(spare[:0], live[:first]...)
 		for j := first; j < len(live); j++ {
-			if j > first && m.passes(c, i, &live[j]) {
+			if j > first && m.passes(c, i, live[j]) {
 				rest = append(rest, live[j])
 				continue
 			}
@@ -105,14 +123,19 @@ func (m *machine) chain(c *ruleset.Chain, in []cube) (outcome, error) {
 			if err != nil {
 				return out, err
 			}
-			rest = append(rest, next...)
+			for k := range next {
+				rest = append(rest, &next[k])
+			}
 		}
-		live = rest
-		if err := m.spend(live); err != nil {
+		live, spare = rest, live
+		if err := m.spendAt(live); err != nil {
 			return out, err
 		}
 	}
-	out.through = append(out.through, live...)
+	out.through = slices.Grow(out.through, len(live))
+	for _, c := range live {
+		out.through = append(out.through, *c)
+	}
 	return out, nil
 }
 
@@ -126,12 +149,18 @@ func (m *machine) cause(c *ruleset.Chain, r *ruleset.Rule) packet.Cause {
 }
 
 // rule evaluates one rule and returns the packets that go on to the next one.
-func (m *machine) rule(c *ruleset.Chain, r *ruleset.Rule, in cube, out *outcome) ([]cube, error) {
+func (m *machine) rule(c *ruleset.Chain, r *ruleset.Rule, in *cube, out *outcome) ([]cube, error) {
 	var rest []cube
-	live := []state{{in, nil}}
+	live := []state{{*in, nil}}
 	exprs := testsFirst(r.Exprs)
 	for i := range exprs {
 		e := &exprs[i]
+		if m.loads(e, live) {
+			if err := m.spendStates(live); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		var next []state
 		for _, st := range live {
 			verdict, matched, missed := m.expr(c, r, e, st)
@@ -265,6 +294,33 @@ func (m *machine) expr(c *ruleset.Chain, r *ruleset.Rule, e *ruleset.Expr, st st
 		return m.perFrame(c, r, e, st)
 	}
 	return m.plainExpr(c, r, e, st)
+}
+
+// loads carries out an expression that only loads something that all packets have, and says whether it is one.
+func (m *machine) loads(e *ruleset.Expr, live []state) bool {
+	if asksForFrame(e) {
+		return false
+	}
+	load := func(dreg uint32, v func(st *state) value) bool {
+		for i := range live {
+			live[i].regs = live[i].regs.set(dreg, v(&live[i]))
+		}
+		return true
+	}
+	switch {
+	case e.Immediate != nil && e.Immediate.Verdict == nil:
+		return load(e.Immediate.Dreg, func(*state) value { return constant(e.Immediate.Data) })
+	case e.Payload != nil && !e.Payload.Set && e.Payload.Base != ruleset.BaseLink:
+		return load(e.Payload.Dreg, func(st *state) value { return m.payload(&st.cube, e.Payload) })
+	case e.Meta != nil && !e.Meta.Set && (m.local || !ofProcess(e.Meta.Key)):
+		return load(e.Meta.Dreg, func(st *state) value { return m.meta(&st.cube, e.Meta.Key) })
+	case e.Bitwise != nil:
+		for i := range live {
+			live[i].regs = m.bitwise(e.Bitwise, live[i].regs)
+		}
+		return true
+	}
+	return e.Plain && e.Name != "notrack"
 }
 
 func (m *machine) plainExpr(c *ruleset.Chain, r *ruleset.Rule, e *ruleset.Expr, st state) (*ruleset.Verdict, []state, []cube) {

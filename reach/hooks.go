@@ -153,9 +153,29 @@ func (e *engine) track(in []cube) []cube {
 
 // baseChains are the chains of a hook by priority: those of type nat apart, which the kernel calls from
 // one place.
-func (e *engine) baseChains(hook packet.Hook, v4 bool, dev string) (filters, nats []baseChain) {
+func (m *Model) baseChains(hook packet.Hook, v4 bool, dev string) (filters, nats []baseChain) {
+	k := hookKey{hook, v4, dev}
+	found, ok := m.hooked[k]
+	if !ok {
+		found.filters, found.nats = m.findChains(hook, v4, dev)
+		m.hooked[k] = found
+	}
+	return found.filters, found.nats
+}
+
+// hookKey is a hook of a family, of an interface where that has its own.
+type hookKey struct {
+	hook packet.Hook
+	v4   bool
+	dev  string
+}
+
+// hooked are the chains of a hook. They are found once, and never changed in place.
+type hooked struct{ filters, nats []baseChain }
+
+func (m *Model) findChains(hook packet.Hook, v4 bool, dev string) (filters, nats []baseChain) {
 	var list []baseChain
-	rs := e.snap.NFTables.Ruleset
+	rs := m.snap.NFTables.Ruleset
 	if rs == nil {
 		return nil, nil
 	}
@@ -183,7 +203,7 @@ func (e *engine) baseChains(hook packet.Hook, v4 bool, dev string) (filters, nat
 	})
 	for _, bc := range list {
 		if bc.chain.Base.Type == "nat" && dev == "" {
-			if e.tracked[v4] { // else packets pass it by
+			if m.tracked[v4] { // else packets pass it by
 				nats = append(nats, bc)
 			}
 		} else {

@@ -99,32 +99,40 @@ func (m *machine) payload(c *cube, p *ruleset.Payload) value {
 func (m *machine) headerParts(c *cube, base string) (parts []headerPart) {
 	switch {
 	case base == ruleset.BaseNetwork && c.v4:
-		parts = []headerPart{
-			{0, 2, 0, []byte{0x45, 0}, nil},
-			{6, 2, 0, []byte{0, 0}, []byte{0xbf, 0xff}}, // no fragment; senders choose DF
-			{9, 1, fProto, nil, nil},
-			{12, 4, fSaddr, nil, nil},
-			{16, 4, fDaddr, nil, nil},
-		}
+		return header4
 	case base == ruleset.BaseNetwork:
-		parts = []headerPart{
-			{0, 2, 0, []byte{0x60, 0}, []byte{0xff, 0xf0}}, // version and class; senders choose the flow label
-			{6, 1, fProto, nil, nil}, {8, 16, fSaddr, nil, nil}, {24, 16, fDaddr, nil, nil},
-		}
+		return header6
 	case base == ruleset.BaseLink:
-		parts = m.linkHeader(c)
+		return m.linkHeader(c)
 	case base == ruleset.BaseTransport && c.sets[fProto].singleton():
 		switch c.sets[fProto][0].lo.lo {
 		case 6:
-			parts = []headerPart{{0, 2, fSport, nil, nil}, {2, 2, fDport, nil, nil}, {13, 1, fTCPFlags, nil, nil}}
+			return headerTCP
 		case 17, 33, 132, 136:
-			parts = []headerPart{{0, 2, fSport, nil, nil}, {2, 2, fDport, nil, nil}}
+			return headerTCP[:2] // the ports
 		case 1, 58:
-			parts = []headerPart{{0, 1, fICMPType, nil, nil}, {1, 1, fICMPCode, nil, nil}}
+			return headerICMP
 		}
 	}
-	return parts
+	return nil
 }
+
+// The parts of headers that are the same for all packets. Nothing writes to them.
+var (
+	header4 = []headerPart{
+		{0, 2, 0, []byte{0x45, 0}, nil},
+		{6, 2, 0, []byte{0, 0}, []byte{0xbf, 0xff}}, // no fragment; senders choose DF
+		{9, 1, fProto, nil, nil},
+		{12, 4, fSaddr, nil, nil},
+		{16, 4, fDaddr, nil, nil},
+	}
+	header6 = []headerPart{
+		{0, 2, 0, []byte{0x60, 0}, []byte{0xff, 0xf0}}, // version and class; senders choose the flow label
+		{6, 1, fProto, nil, nil}, {8, 16, fSaddr, nil, nil}, {24, 16, fDaddr, nil, nil},
+	}
+	headerTCP  = []headerPart{{0, 2, fSport, nil, nil}, {2, 2, fDport, nil, nil}, {13, 1, fTCPFlags, nil, nil}}
+	headerICMP = []headerPart{{0, 1, fICMPType, nil, nil}, {1, 1, fICMPCode, nil, nil}}
+)
 
 func host32(n uint32) []byte { return binary.NativeEndian.AppendUint32(nil, n) }
 

@@ -104,7 +104,7 @@ func (m *machine) needs(r *ruleset.Rule, k sieveKey) []need {
 	}
 	w.machine, w.needs = m, []need{}
 	clear(w.names)
-	clear(w.regs)
+	w.regs = w.regs[:0]
 	for i := range r.Exprs {
 		if !w.expr(&r.Exprs[i]) {
 			break
@@ -114,7 +114,7 @@ func (m *machine) needs(r *ruleset.Rule, k sieveKey) []need {
 }
 
 func newSieve(m *Model, k sieveKey) *sieve {
-	w := &sieve{wide: m.packet(k.v4, k.proto), names: map[uint32]field{}, regs: regs{}}
+	w := &sieve{wide: m.packet(k.v4, k.proto), names: map[uint32]field{}}
 	w.wide.sets[fMark], w.wide.sets[fIif], w.wide.sets[fOif] = span(num(0), ones(32)), span(num(0), ones(31)), span(num(0), ones(31))
 	w.wide.sets[fTCPFlags] = span(num(0), num(255))
 	var states set
@@ -169,7 +169,7 @@ func (w *sieve) expr(e *ruleset.Expr) bool {
 
 func (w *sieve) put(reg uint32, v value) {
 	delete(w.names, word(reg))
-	w.regs[word(reg)] = v
+	w.regs = w.regs.set(reg, v)
 }
 
 func (w *sieve) meta(e *ruleset.Meta) {

@@ -94,7 +94,7 @@ var mutants = []mutant{
 	{"anycast is for one host", "trace/stack.go", "case rtnAnycast:\n\t\treturn w.deliver(true)", "case rtnAnycast:\n\t\treturn w.deliver(false)"},
 	{"reach: frames are for the host", "reach/frame.go", "in == nil || in.Loopback ||", "true || in == nil || in.Loopback ||"},
 	{"reach: nothing is routed back by a bridge", "reach/bridge.go", "r.To.Oifs[i] = b.Index", "r.To.Oifs[i] += 0 * b.Index"},
-	{"reach: nat chains need no conntrack", "reach/hooks.go", "if e.tracked[v4] {", "if e.tracked != nil {"},
+	{"reach: nat chains need no conntrack", "reach/hooks.go", "if m.tracked[v4] {", "if m.tracked != nil {"},
 	{"reach: nothing is switched", "reach/bridge.go", "if len(h.to) > 0 {", "if false {"},
 	{"reach: bridges filter nothing", "reach/bridge.go", "case !filtered:", "case !filtered || true:"},
 }
