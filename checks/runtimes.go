@@ -222,12 +222,11 @@ type socketFile struct {
 
 // mountEntry is one line of mountinfo (proc(5)).
 type mountEntry struct {
-	id, parent       string
+	id, parent       string // parent is the mount that it is on
 	dev              uint64
 	root, point      string
 	options, fs, src string
 	super            string
-	id, parent       string // the mount that it is on
 }
 
 func parseMountinfo(b []byte) []mountEntry {
@@ -244,7 +243,6 @@ func parseMountinfo(b []byte) []mountEntry {
 		list = append(list, mountEntry{
 			id: f[0], parent: f[1], dev: mkdev(major, minor), root: unescapeMount(f[3]), point: unescapeMount(f[4]),
 			options: f[5], fs: f[sep+1], src: unescapeMount(f[sep+2]), super: f[sep+3],
-			id: f[0], parent: f[1],
 		})
 	}
 	return list
