@@ -254,6 +254,12 @@ sshd_unsaid(contexts, name) := {{"resource": {"kind": "sshd", "key": place(ctx)}
 	not ctx.values[name]
 }
 
+# sshd_unsaid_any says so of several settings.
+sshd_unsaid_any(contexts, names) := {u |
+	some name in names
+	some u in sshd_unsaid(contexts, name)
+}
+
 # sshd_repeats says of the context of a Match block that a setting is the same for everybody: it is told of once.
 sshd_repeats(ctx, open) if {
 	ctx.match != ""

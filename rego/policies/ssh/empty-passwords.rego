@@ -49,4 +49,6 @@ unknown contains {
 	srv.state != "read"
 }
 
+unknown contains u if some u in lib.sshd_unsaid_any(input.ssh.contexts, {"passwordauthentication", "permitemptypasswords"})
+
 not_applicable := "no SSH server runs" if count(input.ssh.servers) == 0

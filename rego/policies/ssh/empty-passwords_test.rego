@@ -6,7 +6,7 @@ _logins := {"root": "yes", "users": ["alice"], "locked": [], "empty": ["guest"],
 
 _doc(settings) := {"ssh": {
 	"servers": [{"key": "openssh", "kind": "openssh", "config": "/etc/ssh/sshd_config", "of": "", "state": "read"}],
-	"contexts": [{"config": "/etc/ssh/sshd_config", "of": "", "source": "sshd -T", "match": "", "settings": settings, "options": [], "logins": _logins}],
+	"contexts": [{"config": "/etc/ssh/sshd_config", "of": "", "source": "sshd -T", "match": "", "settings": settings, "values": {k: [v] | some k, v in settings}, "options": [], "logins": _logins}],
 }}
 
 test_fails if count(check.finding) == 1 with input as _doc({"permitrootlogin": "no", "passwordauthentication": "yes", "kbdinteractiveauthentication": "no", "permitemptypasswords": "yes", "usepam": "no", "authenticationmethods": ""})
@@ -22,3 +22,6 @@ test_unread_configuration_is_unknown if {
 }
 
 test_without_server_does_not_apply if check.not_applicable with input as {"ssh": {"servers": [], "contexts": []}}
+
+# Whatever is not told is not taken for the safe value.
+test_what_is_not_said_is_unknown if count(check.unknown) == 2 with input as _doc({})

@@ -6,7 +6,7 @@ _logins := {"root": "yes", "users": ["alice"], "locked": [], "empty": ["guest"],
 
 _doc(settings) := {"ssh": {
 	"servers": [{"key": "openssh", "kind": "openssh", "config": "/etc/ssh/sshd_config", "of": "", "state": "read"}],
-	"contexts": [{"config": "/etc/ssh/sshd_config", "of": "", "source": "sshd -T", "match": "", "settings": settings, "options": [], "logins": _logins}],
+	"contexts": [{"config": "/etc/ssh/sshd_config", "of": "", "source": "sshd -T", "match": "", "settings": settings, "values": {k: [v] | some k, v in settings}, "options": [], "logins": _logins}],
 }}
 
 test_fails if count(check.finding) == 1 with input as _doc({"permitrootlogin": "no", "passwordauthentication": "yes", "kbdinteractiveauthentication": "no", "permitemptypasswords": "no", "usepam": "no", "authenticationmethods": ""})
@@ -47,3 +47,6 @@ test_options_of_the_command_line_are_told if {
 	f.remediation[0].kind == "words"
 	contains(f.remediation[0].text, "-o passwordauthentication=yes")
 }
+
+# Whatever is not told is not taken for the safe value.
+test_what_is_not_said_is_unknown if count(check.unknown) == 2 with input as _doc({})

@@ -6,7 +6,7 @@ _logins := {"root": "yes", "users": ["alice"], "locked": [], "empty": ["guest"],
 
 _doc(settings) := {"ssh": {
 	"servers": [{"key": "openssh", "kind": "openssh", "config": "/etc/ssh/sshd_config", "of": "", "state": "read"}],
-	"contexts": [{"config": "/etc/ssh/sshd_config", "of": "", "source": "sshd -T", "match": "", "settings": settings, "options": [], "logins": _logins}],
+	"contexts": [{"config": "/etc/ssh/sshd_config", "of": "", "source": "sshd -T", "match": "", "settings": settings, "values": {k: [v] | some k, v in settings}, "options": [], "logins": _logins}],
 }}
 
 test_fails if count(check.finding) == 1 with input as _doc({"permitrootlogin": "yes", "passwordauthentication": "yes", "kbdinteractiveauthentication": "no", "permitemptypasswords": "no", "usepam": "no", "authenticationmethods": ""})
@@ -30,3 +30,6 @@ test_of_another_context_is_not_roots if {
 	locked := json.patch(_doc(weak), [{"op": "add", "path": "ssh/contexts/0/logins/root", "value": "locked"}])
 	{f.severity | some f in check.finding} == {"low"} with input as locked
 }
+
+# Whatever is not told is not taken for the safe value.
+test_what_is_not_said_is_unknown if count(check.unknown) == 3 with input as _doc({})

@@ -37,3 +37,8 @@ test_no_forwarding_no_tunnel if {
 	count(check.finding) == 0 with input as _doc({"gatewayports": ["yes"], "allowtcpforwarding": ["yes"], "disableforwarding": ["yes"]})
 	count(check.finding) == 0 with input as _doc({"gatewayports": ["yes"], "allowtcpforwarding": ["local"], "disableforwarding": ["no"]})
 }
+
+test_what_is_not_said_keeps_nobody if {
+	count(check.finding) == 1 with input as _doc({"gatewayports": ["yes"], "allowtcpforwarding": ["yes"]})
+	count(check.finding) == 1 with input as _doc({"gatewayports": ["yes"], "disableforwarding": ["no"]})
+}

@@ -53,4 +53,11 @@ unknown contains {"resource": {"kind": "sshd", "key": "OpenSSH for Windows"}, "r
 	not input.windowsSSH.state in {"present", "absent"}
 }
 
+unknown contains {"resource": {"kind": "sshd", "key": "OpenSSH for Windows"}, "reason": sprintf("its %s is not known", [name])} if {
+	_listens
+	some ctx in input.windowsSSH.contexts
+	some name in ["passwordauthentication", "kbdinteractiveauthentication"]
+	ctx.settings[name] == ""
+}
+
 not_applicable := "no SSH server listens" if not _listens
