@@ -30,7 +30,7 @@ func (l *levers) bus(procs []*process) {
 		}
 		for _, n := range names[:min(len(names), maxInDir)] {
 			if path.Ext(n) == ".service" {
-				l.busService(path.Join(dir, n), n, trigger)
+				l.busProgram(path.Join(dir, n), n, trigger)
 			}
 		}
 	}
@@ -41,8 +41,8 @@ func (l *levers) bus(procs []*process) {
 	}
 }
 
-// busService adds the program of a name. One with a unit is started as the unit says.
-func (l *levers) busService(file, name string, trigger snapshot.Trigger) {
+// busProgram adds the program of a name. One with a unit is started as the unit says.
+func (l *levers) busProgram(file, name string, trigger snapshot.Trigger) {
 	b, err := l.s.Host.ReadFile(file)
 	if err != nil {
 		if !gone(err) {
@@ -50,13 +50,19 @@ func (l *levers) busService(file, name string, trigger snapshot.Trigger) {
 		}
 		return
 	}
+	keys := busService(b)
+	if uid := l.s.uidOf(keys["User"]); keys["SystemdService"] == "" && uid >= 0 {
+		l.words(quotedWords(keys["Exec"]), snapshot.LeverFile{Kind: snapshot.LeverProgram, By: name, UID: uid, Trigger: trigger}, runsHere{dir: "/"})
+	}
+}
+
+// busService is what a file of a service of the bus says.
+func busService(b []byte) map[string]string {
 	keys := map[string]string{}
 	for line := range strings.Lines(string(b)) {
 		if key, value, ok := strings.Cut(line, "="); ok {
 			keys[strings.TrimSpace(key)] = strings.TrimSpace(value)
 		}
 	}
-	if uid := l.s.uidOf(keys["User"]); keys["SystemdService"] == "" && uid >= 0 {
-		l.words(quotedWords(keys["Exec"]), snapshot.LeverFile{Kind: snapshot.LeverProgram, By: name, UID: uid, Trigger: trigger}, runsHere{dir: "/"})
-	}
+	return keys
 }

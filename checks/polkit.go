@@ -96,8 +96,8 @@ func actionGrants(b []byte) (list []snapshot.PolkitGrant, err error) {
 var (
 	polkitComment = regexp.MustCompile(`(?s)/\*.*?\*/|//[^\n]*`)
 	polkitYes     = regexp.MustCompile(`\bYES\b|["']yes["']`)
-	polkitAdmin   = regexp.MustCompile(`^polkit\.addAdminRule\(function\(\w+, ?\w+\) ?\{ ?return \[[^\]{}]*\] ?;? ?\} ?\) ?;? ?`)
-	polkitRule    = regexp.MustCompile(`^polkit\.addRule\(function\(action, ?subject\) ?\{ ?if ?\(`)
+	polkitAdmin   = regexp.MustCompile(`^polkit\.addAdminRule ?\( ?function ?\(\w+, ?\w+\) ?\{ ?return \[[^\]{}]*\] ?;? ?\} ?\) ?;? ?`)
+	polkitRule    = regexp.MustCompile(`^polkit\.addRule ?\( ?function ?\(action, ?subject\) ?\{ ?if ?\(`)
 	polkitResult  = regexp.MustCompile(`^ ?\{? ?return (?:polkit\.Result\.(\w+)|["'](\w+)["']) ?;? ?\}? ?(?:return [\w.]+ ?; ?)?\} ?\) ?;? ?`)
 )
 
@@ -216,11 +216,11 @@ func joined(a, b snapshot.PolkitGrant) snapshot.PolkitGrant {
 // The atoms of conditions.
 var (
 	atomAction  = regexp.MustCompile(`^action\.id ?===? ?["']([\w.-]+)["']`)
-	atomGroup   = regexp.MustCompile(`^subject\.isInGroup\( ?["']([^"']+)["'] ?\)`)
+	atomGroup   = regexp.MustCompile(`^subject\.isInGroup ?\( ?["']([^"']+)["'] ?\)`)
 	atomUser    = regexp.MustCompile(`^subject\.user ?===? ?["']([^"']+)["']`)
 	atomSession = regexp.MustCompile(`^subject\.(?:active|local)(?: ?===? ?true)?`)
-	atomLookup  = regexp.MustCompile(`^action\.lookup\( ?["'][\w.-]+["'] ?\) ?===? ?["'][^"']*["']`)
-	atomAllBut  = regexp.MustCompile(`^action\.lookup\( ?["'][\w.-]+["'] ?\) ?!==? ?["'][^"']*["']`) // and whatever has no such detail
+	atomLookup  = regexp.MustCompile(`^action\.lookup ?\( ?["'][\w.-]+["'] ?\) ?===? ?["'][^"']*["']`)
+	atomAllBut  = regexp.MustCompile(`^action\.lookup ?\( ?["'][\w.-]+["'] ?\) ?!==? ?["'][^"']*["']`) // and whatever has no such detail
 )
 
 func (p *conditionParser) atom() (g snapshot.PolkitGrant, err error) {

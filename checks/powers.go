@@ -82,6 +82,7 @@ func collectPowers(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outco
 	sec.Sudo, sec.SudoRead = s.sudo(ctx)
 	l.sudoCommands(sec.Sudo)
 	sec.Polkit, sec.PolkitRead = s.polkit()
+	sec.Bus, sec.BusRead = s.busPolicy()
 	sec.Programs, sec.Searched = l.gainPrograms()
 	sec.Files, sec.Looked = l.list, l.w.looked
 	return out

@@ -294,6 +294,7 @@ func TestRulesOfPolkit(t *testing.T) {
 		rule(`subject.isInGroup("ops")`, "YES") + rule(`action.id == "a.b"`, "NO"):                            {{Groups: []string{"ops"}}},
 		rule(`subject.isInGroup("ops")`, "AUTH_SELF") + "for (;;) {}":                                         nil,
 		`polkit.addAdminRule(function(action, subject) { return ["unix-group:sudo"]; });`:                     nil,
+		rule(`action.id == "a.b" && (subject.isInGroup ("sudo") || subject.isInGroup ("netdev"))`, "YES"):     {{Action: "a.b", Groups: []string{"sudo"}}, {Action: "a.b", Groups: []string{"netdev"}}},
 	} {
 		got, err := ruleGrants(text)
 		if d := gocmp.Diff(want, got); err != nil || d != "" {

@@ -14,7 +14,7 @@ fi
 mkdir -p build/systemd
 if [ ! -s build/systemd/root.tar ]; then
 	mmdebstrap --quiet --format=tar --variant=minbase \
-		--include=systemd-sysv,dbus,nftables,iproute2,procps,kmod,openssh-server,firewalld,ufw,iptables \
+		--include=systemd-sysv,dbus,nftables,iproute2,procps,kmod,openssh-server,firewalld,ufw,iptables,polkitd \
 		bookworm build/systemd/root.tar.part
 	mv build/systemd/root.tar.part build/systemd/root.tar
 fi

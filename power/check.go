@@ -85,6 +85,9 @@ func (k *checker) state(st *State) error {
 	if err := k.polkit(st); err != nil {
 		return err
 	}
+	if err := k.bus(st); err != nil {
+		return err
+	}
 	if err := k.itself(st); err != nil {
 		return err
 	}
@@ -342,11 +345,59 @@ func (k *checker) polkit(st *State) error {
 			break
 		}
 		p := &k.s.Powers.Polkit[i]
-		if p.Unread != "" || !(p.Narrower && p.Action == manageUnits) && k.base.meets(p, st) && (p.Action == "" || slices.Contains(rego.Gains().Actions, p.Action)) {
+		gives := p.Action == "" || slices.Contains(rego.Gains().Actions, p.Action) || k.goal == Filter && slices.Contains(rego.Gains().FilterActions, p.Action)
+		if p.Unread != "" || gives && !(p.Narrower && p.Action == manageUnits) && k.base.meets(p, st) && !k.unasked(st, p.Action) {
 			return fmt.Errorf("%s lets uid %d do %s", p.File, st.UID, p.Action)
 		}
 	}
 	return nil
+}
+
+// bus looks at services of root that are not known to ask polkit.
+func (k *checker) bus(st *State) error {
+	if st.UID == 0 || !k.gets(st, "/run/dbus/system_bus_socket", false, false) {
+		return nil
+	}
+	if f := k.s.Powers.BusRead.State; f != snapshot.Present && f != snapshot.Absent {
+		return fmt.Errorf("who may ask services of the system bus is not known")
+	}
+	for i := range k.s.Powers.Bus {
+		if n := &k.s.Powers.Bus[i]; !slices.Contains(rego.Gains().Asks, n.Name) && !k.refused(st, n) {
+			return fmt.Errorf("the bus lets uid %d ask %s", st.UID, n.Name)
+		}
+	}
+	return nil
+}
+
+// refused says whether the bus keeps a state from asking a service: after each rule that allows it anything comes one that denies it everything.
+func (k *checker) refused(st *State, n *snapshot.BusName) bool {
+	for i := len(n.Rules) - 1; i >= 0; i-- {
+		r := &n.Rules[i]
+		a := k.base.accounts[st.UID]
+		listed := a != nil && r.Who == snapshot.PermitGroup && (a.GID == r.ID || slices.Contains(a.Groups, r.ID))
+		if !listed && !holds(st, snapshot.Permit{Who: r.Who, ID: r.ID}) || r.Console && (a == nil || !a.Login) {
+			continue
+		}
+		if r.Allow {
+			return false
+		}
+		if !r.Narrow && !r.Console {
+			return true
+		}
+	}
+	return true
+}
+
+// unasked says of an action that the bus keeps a state from asking who does it.
+func (k *checker) unasked(st *State, action string) bool {
+	for prefix, name := range rego.Gains().Services {
+		for i := range k.s.Powers.Bus {
+			if n := &k.s.Powers.Bus[i]; strings.HasPrefix(action, prefix) && n.Name == name {
+				return st.UID != 0 && k.refused(st, n)
+			}
+		}
+	}
+	return false
 }
 
 // programs looks at sudo and at programs with other powers.

@@ -21,6 +21,7 @@ func (g *Graph) leave(s *State) []Edge {
 	list = append(list, g.byFiles(s)...)
 	list = append(list, g.bySudo(s)...)
 	list = append(list, g.byPolkit(s)...)
+	list = append(list, g.byBus(s)...)
 	list = append(list, g.byPrograms(s)...)
 	list = append(list, g.bySockets(s)...)
 	list = append(list, g.byNetwork(s)...)

@@ -182,11 +182,14 @@ func (g *Graph) byPolkit(s *State) (list []Edge) {
 			break
 		}
 		p := &g.snap.Powers.Polkit[i]
+		if n := g.asked(p.Action); n != nil && s.UID != 0 && !g.mayAsk(s, n) {
+			continue // the bus does not let it ask
+		}
 		e := Edge{Kind: ByPolkit, Object: p.File, Trigger: snapshot.TriggerNone, Goal: Root, Change: "the rule of polkit in " + p.File}
 		switch {
 		case p.Unread != "":
 			e.Unknown = fmt.Sprintf("%s was not followed: %s", p.File, p.Unread)
-		case !g.meets(p, s), p.Action != "" && !slices.Contains(rego.Gains().Actions, p.Action), p.Narrower && p.Action == manageUnits:
+		case !g.meets(p, s), actionGoal(p.Action) == "", p.Narrower && p.Action == manageUnits:
 			continue
 		case p.Narrower:
 			e.Unknown = fmt.Sprintf("for what %s lets it do %s was not followed", p.File, cmp.Or(p.Action, "every action"))
@@ -196,6 +199,9 @@ func (g *Graph) byPolkit(s *State) (list []Edge) {
 			}
 			e.Text = fmt.Sprintf("polkit lets it do %s by %s, without a password", cmp.Or(p.Action, "every action"), p.File)
 			e.Unknown = unseen
+		}
+		if goal := actionGoal(p.Action); p.Unread == "" && goal != "" {
+			e.Goal = goal
 		}
 		list = append(list, e)
 	}

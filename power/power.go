@@ -129,6 +129,7 @@ const (
 	ByFile       EdgeKind = "file"
 	BySudo       EdgeKind = "sudo"
 	ByPolkit     EdgeKind = "polkit"
+	ByBus        EdgeKind = "bus"
 	ByProgram    EdgeKind = "program"
 	BySocket     EdgeKind = "socket"
 	ByNetwork    EdgeKind = "network"

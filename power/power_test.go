@@ -28,6 +28,7 @@ func quiet() *snapshot.Snapshot {
 	s.Processes.Init = snapshot.NS{User: 1, Net: 2, PID: 3, Mnt: 4}
 	s.Powers = snapshot.Powers{
 		Searched: snapshot.SearchedAll, SudoRead: snapshot.Fact{State: snapshot.Present}, PolkitRead: snapshot.Fact{State: snapshot.Present},
+		BusRead: snapshot.Fact{State: snapshot.Present},
 		Accounts: []snapshot.Account{
 			{Name: "root", UID: root, Login: true},
 			{Name: "ann", UID: agent, GID: agent, Groups: []int{staff}, Login: true},

@@ -56,6 +56,11 @@ type GainData struct {
 	Typed []string `json:"typed"`
 	// Actions are those of polkit by which somebody becomes root.
 	Actions []string `json:"actions"`
+	// FilterActions are those by which somebody changes the packet filter. Services are who does what actions are about, by how their names begin.
+	FilterActions []string          `json:"filterActions"`
+	Services      map[string]string `json:"services"`
+	// Asks are services of root on the system bus that ask polkit who may do something, or do nothing for others by which they become more.
+	Asks []string `json:"asks"`
 	// Meant are units whose users decide who becomes root, and how.
 	Meant map[string]string `json:"meant"`
 }

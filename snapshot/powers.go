@@ -15,7 +15,10 @@ type Powers struct {
 	// Polkit is what polkit lets somebody do without a password; PolkitRead is absent where it is not installed.
 	Polkit     []PolkitGrant `json:"polkit,omitempty"`
 	PolkitRead Fact          `json:"polkitRead,omitzero"`
-	Accounts   []Account     `json:"accounts,omitempty"`
+	// Bus are the names of root's services on the system bus; BusRead is absent where there is no bus.
+	Bus      []BusName `json:"bus,omitempty"`
+	BusRead  Fact      `json:"busRead,omitzero"`
+	Accounts []Account `json:"accounts,omitempty"`
 	// Groups are the groups of the host.
 	Groups []NamedGroup `json:"groups,omitempty"`
 	// Views are what processes see of the host's files that have mounts or a root directory of their own, and are in no container. Points are
@@ -171,6 +174,22 @@ type PolkitGrant struct {
 	Narrower bool `json:"narrower,omitempty"`
 	// Unread is why the file is not followed; then nothing else is known of it.
 	Unread string `json:"unread,omitempty"`
+}
+
+// BusName is a service of root on the system bus, and what the policies of the bus say of who may ask it: the last rule that is for somebody counts.
+type BusName struct {
+	Name  string    `json:"name"`
+	Rules []BusRule `json:"rules,omitempty"`
+}
+
+// BusRule is whom the bus lets ask a service, or not.
+type BusRule struct {
+	Who     PermitKind `json:"who"`
+	ID      int        `json:"id,omitempty"`
+	Console bool       `json:"console,omitempty"` // who is logged in at the machine itself
+	Allow   bool       `json:"allow,omitempty"`
+	// Narrow: it is about some calls alone.
+	Narrow bool `json:"narrow,omitempty"`
 }
 
 // Account is an account of the host.

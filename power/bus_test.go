@@ -1,0 +1,55 @@
+package power_test
+
+import (
+	"testing"
+
+	"github.com/ringfence/ringfence/power"
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// TestServicesOfTheBus: a service of root that somebody may ask is not known to give nothing, unless it asks polkit; an action of polkit gives nothing to whom the
+// bus keeps from asking.
+func TestServicesOfTheBus(t *testing.T) {
+	all := snapshot.BusRule{Who: snapshot.PermitAll}
+	allow := func(who snapshot.PermitKind, id int) snapshot.BusRule {
+		return snapshot.BusRule{Who: who, ID: id, Allow: true}
+	}
+	deny := func(who snapshot.PermitKind, id int) snapshot.BusRule { return snapshot.BusRule{Who: who, ID: id} }
+	grant := func(action string) []snapshot.PolkitGrant {
+		return []snapshot.PolkitGrant{{File: "a.rules", Action: action}}
+	}
+	const systemd, manage, firewall = "org.freedesktop.systemd1", "org.freedesktop.systemd1.manage-units", "org.fedoraproject.FirewallD1"
+	for name, c := range map[string]struct {
+		name   string
+		rules  []snapshot.BusRule
+		grants []snapshot.PolkitGrant
+		goal   power.Goal
+		want   power.Verdict
+	}{
+		"root alone":              {"a.B", []snapshot.BusRule{all, allow(snapshot.PermitUser, root)}, nil, power.Root, power.No},
+		"everybody":               {"a.B", []snapshot.BusRule{all, allow(snapshot.PermitAll, 0)}, nil, power.Root, power.Unknown},
+		"its group":               {"a.B", []snapshot.BusRule{all, allow(snapshot.PermitGroup, staff)}, nil, power.Root, power.Unknown},
+		"another group":           {"a.B", []snapshot.BusRule{all, allow(snapshot.PermitGroup, disks)}, nil, power.Root, power.No},
+		"denied to it later":      {"a.B", []snapshot.BusRule{allow(snapshot.PermitAll, 0), deny(snapshot.PermitUser, agent)}, nil, power.Root, power.No},
+		"some calls denied":       {"a.B", []snapshot.BusRule{allow(snapshot.PermitAll, 0), {Who: snapshot.PermitUser, ID: agent, Narrow: true}}, nil, power.Root, power.Unknown},
+		"some calls":              {"a.B", []snapshot.BusRule{all, {Who: snapshot.PermitAll, Allow: true, Narrow: true}}, nil, power.Root, power.Unknown},
+		"one that asks polkit":    {systemd, []snapshot.BusRule{allow(snapshot.PermitAll, 0)}, nil, power.Root, power.No},
+		"one that polkit lets":    {systemd, []snapshot.BusRule{allow(snapshot.PermitAll, 0)}, grant(manage), power.Root, power.Yes},
+		"but the bus does not":    {systemd, []snapshot.BusRule{allow(snapshot.PermitAll, 0), deny(snapshot.PermitUser, agent)}, grant(manage), power.Root, power.No},
+		"the filter":              {firewall, []snapshot.BusRule{allow(snapshot.PermitAll, 0)}, grant(firewall + ".config"), power.Filter, power.Yes},
+		"the filter is not root":  {firewall, []snapshot.BusRule{allow(snapshot.PermitAll, 0)}, grant(firewall + ".config"), power.Root, power.No},
+		"the filter, by nobody":   {firewall, []snapshot.BusRule{all}, grant(firewall + ".config"), power.Filter, power.No},
+		"the filter, only looked": {firewall, []snapshot.BusRule{allow(snapshot.PermitAll, 0)}, grant(firewall + ".config.info"), power.Filter, power.No},
+	} {
+		s := quiet()
+		s.Powers.Bus, s.Powers.Polkit = []snapshot.BusName{{Name: c.name, Rules: c.rules}}, c.grants
+		if a := answer(t, s, onHost(), c.goal); a.Verdict != c.want {
+			t.Errorf("%s: %s by %v, %v", name, a.Verdict, texts(a.Path), a.Because)
+		}
+	}
+	s := quiet()
+	s.Powers.BusRead = snapshot.Fact{State: snapshot.Error, Reason: "a.conf: malformed"}
+	if a := answer(t, s, onHost(), power.Root); a.Verdict != power.Unknown {
+		t.Errorf("policies that were not read: %s", a.Verdict)
+	}
+}
