@@ -21,7 +21,7 @@ FUZZ = ruleset:FuzzDecode reports:FuzzClean checks:FuzzParsers snapshot:FuzzLoad
 	trace:FuzzPacket trace:FuzzTracer ruleset:FuzzXt ruleset:FuzzMessage host/wire:FuzzParse host/wire:FuzzConnection \
 	checks:FuzzOpenClaw checks:FuzzMCP checks:FuzzSSHD checks:FuzzOCI checks:FuzzPowers threatmodel:FuzzTexts \
 	fleet:FuzzStream signature:FuzzVerify signature:FuzzSigners ruleset:FuzzLegacy registry:FuzzHive registry:FuzzText registry:FuzzPol \
-	winhost:FuzzState winhost:FuzzShell winhost:FuzzDescriptor wfp/mpssvc:FuzzParseRule watch:FuzzInotify bundle:FuzzOpen \
+	winhost:FuzzNetstat registry:FuzzHiveLog winhost:FuzzState winhost:FuzzShell winhost:FuzzDescriptor wfp/mpssvc:FuzzParseRule watch:FuzzInotify bundle:FuzzOpen \
 	checks:FuzzMachines checks:FuzzScripts assume:FuzzHistory assume:FuzzParse declared:FuzzParse
 
 # Damaged snapshots that "make fuzz" judges; "make test" judges 2,000.

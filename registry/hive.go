@@ -29,7 +29,7 @@ type Hive struct {
 	room  int64 // bytes of values that may
 	root  uint32
 	minor uint32
-	// Dirty says that the file was not written to its end: changes are in its logs (.LOG1, .LOG2), which are not read.
+	// Dirty says that the file was not written to its end: changes are in its logs (.LOG1, .LOG2), which Recover brings in.
 	Dirty bool
 	// Written is when it was last written, as it says.
 	Written time.Time
@@ -43,23 +43,13 @@ func OpenHive(r io.ReaderAt, size int64) (*Hive, error) {
 		return nil, fmt.Errorf("hive: %w: it does not begin as one", ErrDamaged)
 	}
 	le := binary.LittleEndian
-	var sum uint32
-	for i := 0; i < 508; i += 4 {
-		sum ^= le.Uint32(b[i:])
-	}
-	switch sum {
-	case 0:
-		sum = 1
-	case 0xffffffff:
-		sum = 0xfffffffe
-	}
 	if kind := le.Uint32(b[28:]); kind != 0 {
 		return nil, fmt.Errorf("hive: %w: it is a log of one", ErrDamaged)
 	}
 	if major := le.Uint32(b[20:]); major != 1 {
 		return nil, fmt.Errorf("hive: version %d is not read", major)
 	}
-	h.Dirty = le.Uint32(b[4:]) != le.Uint32(b[8:]) || sum != le.Uint32(b[508:])
+	h.Dirty = le.Uint32(b[4:]) != le.Uint32(b[8:]) || !headWhole(b)
 	h.minor, h.root = le.Uint32(b[24:]), le.Uint32(b[36:])
 	const year1601 = 11644473600 // seconds from 1601 to 1970
 	if ticks := le.Uint64(b[12:]); ticks>>63 == 0 {

@@ -34,9 +34,17 @@ func FromFiles(files []File) (s *Source, ignored []string, err error) {
 	files = slices.Clone(files)
 	slices.SortFunc(files, func(a, b File) int { return strings.Compare(a.Name, b.Name) })
 	s = &Source{Users: map[string]registry.Key{}}
-	r := &filesReader{s: s, machine: new(registry.Tree), ssh: sshFiles{}}
+	r := &filesReader{s: s, machine: new(registry.Tree), ssh: sshFiles{}, logs: map[string][]*File{}}
 	known := 0
 	for i := range files {
+		if of := r.logOf(files, i); of != "" {
+			r.logs[of] = append(r.logs[of], &files[i])
+		}
+	}
+	for i := range files {
+		if r.logOf(files, i) != "" {
+			continue // it is read with its hive
+		}
 		switch err := r.file(&files[i]); {
 		case err == nil:
 			known++
@@ -71,7 +79,45 @@ type filesReader struct {
 	machine  *registry.Tree
 	registry bool
 	ssh      sshFiles
+	logs     map[string][]*File // of hives, by their names in lower case
 }
+
+// logOf is the hive that a file is a log of, by its name, "" if it is none, or the hive is not there.
+func (r *filesReader) logOf(files []File, i int) string {
+	name := strings.ToLower(files[i].Name)
+	ext := path.Ext(name)
+	of := strings.TrimSuffix(name, ext)
+	if ext != ".log" && ext != ".log1" && ext != ".log2" || !slices.ContainsFunc(files, func(f File) bool { return strings.ToLower(f.Name) == of }) {
+		return ""
+	}
+	return of
+}
+
+// recovered is a hive that was not written to its end, with what its logs have, or why it cannot be made.
+func (r *filesReader) recovered(f *File) (*registry.Hive, error) {
+	files := r.logs[strings.ToLower(f.Name)]
+	if len(files) == 0 {
+		return nil, errNoLogs
+	}
+	var logs []*registry.HiveLog
+	for _, l := range files {
+		if l.Size == 0 {
+			continue // it was never used
+		}
+		log, err := registry.OpenHiveLog(l, l.Size)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", l.Name, err)
+		}
+		logs = append(logs, log)
+	}
+	b, err := registry.Recover(f, f.Size, logs...)
+	if err != nil {
+		return nil, err
+	}
+	return registry.OpenHive(bytes.NewReader(b), int64(len(b)))
+}
+
+var errNoLogs = errors.New("its logs (.LOG1, .LOG2) are not here")
 
 var errNotKnown = errors.New("it is not known")
 
@@ -107,7 +153,7 @@ func (r *filesReader) file(f *File) error {
 	case strings.HasPrefix(begin, "[") || strings.HasPrefix(begin, "{"):
 		return r.s.Shell.Add(f.Name, b)
 	}
-	return errNotKnown
+	return r.s.netstat(b)
 }
 
 var errTwice = errors.New("another file of that name counts")
@@ -145,6 +191,13 @@ func (r *filesReader) hive(f *File) error {
 	if err != nil {
 		return err
 	}
+	var lacks error
+	if h.Dirty {
+		var whole *registry.Hive
+		if whole, lacks = r.recovered(f); lacks == nil {
+			h = whole
+		}
+	}
 	root, err := h.Root()
 	if err != nil {
 		return err
@@ -175,7 +228,7 @@ func (r *filesReader) hive(f *File) error {
 	}
 	if h.Dirty {
 		for _, part := range parts {
-			r.s.note(part, "%s was not written to its end: what is in its logs is not read", f.Name)
+			r.s.note(part, "%s was not written to its end, and what is in its logs is not known: %s", f.Name, short(lacks))
 		}
 	}
 	return nil

@@ -369,11 +369,16 @@ func (s *Source) listeners(w *snapshot.Windows) snapshot.WindowsListeners {
 	out.URLs, out.URLsRead = s.urls()
 	tcp, asked := s.Shell.of(shellTCP)
 	udp, _ := s.Shell.of(shellUDP)
+	if !asked { // then what netstat told counts
+		if tcp, asked = s.Shell.of(shellNetstatTCP); asked {
+			udp, _ = s.Shell.of(shellNetstatUDP)
+		}
+	}
 	switch {
 	case s.Live != nil && s.Live.Listeners != nil:
 		out.List, out.Read = s.Live.Listeners, s.Live.ListenersRead
 	case !asked:
-		out.Read = snapshot.Fact{State: snapshot.Error, Reason: "no sockets were told (Get-NetTCPConnection -State Listen | ConvertTo-Json)"}
+		out.Read = snapshot.Fact{State: snapshot.Error, Reason: "no sockets were told (Get-NetTCPConnection -State Listen | ConvertTo-Json, or netstat -ano)"}
 		return out
 	default:
 		out.Read = present

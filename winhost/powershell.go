@@ -24,29 +24,31 @@ type shellKind string
 
 // The kinds, each with the command that makes them.
 const (
-	shellTCP       shellKind = "tcp"       // Get-NetTCPConnection
-	shellUDP       shellKind = "udp"       // Get-NetUDPEndpoint
-	shellAddress   shellKind = "address"   // Get-NetIPAddress
-	shellNetwork   shellKind = "network"   // Get-NetConnectionProfile
-	shellAdapter   shellKind = "adapter"   // Get-NetAdapter
-	shellRoute     shellKind = "route"     // Get-NetRoute
-	shellDNS       shellKind = "dns"       // Get-DnsClientServerAddress
-	shellService   shellKind = "service"   // Get-CimInstance Win32_Service, Get-Service
-	shellProcess   shellKind = "process"   // Get-CimInstance Win32_Process, Get-Process
-	shellRule      shellKind = "rule"      // Get-NetFirewallRule
-	shellProfile   shellKind = "profile"   // Get-NetFirewallProfile
-	shellPort      shellKind = "port"      // Get-NetFirewallPortFilter
-	shellFrom      shellKind = "from"      // Get-NetFirewallAddressFilter
-	shellProgram   shellKind = "program"   // Get-NetFirewallApplicationFilter
-	shellOfService shellKind = "ofservice" // Get-NetFirewallServiceFilter
-	shellOn        shellKind = "on"        // Get-NetFirewallInterfaceFilter
-	shellOnType    shellKind = "ontype"    // Get-NetFirewallInterfaceTypeFilter
-	shellSecurity  shellKind = "security"  // Get-NetFirewallSecurityFilter
-	shellHNS       shellKind = "hns"       // Get-HnsNetwork
-	shellNAT       shellKind = "nat"       // Get-NetNat
-	shellNATMap    shellKind = "natmap"    // Get-NetNatStaticMapping
-	shellHyperV    shellKind = "hyperv"    // Get-NetFirewallHyperVVMSetting
-	shellPipe      shellKind = "pipe"      // Get-ChildItem \\.\pipe\
+	shellTCP        shellKind = "tcp" // Get-NetTCPConnection
+	shellUDP        shellKind = "udp" // Get-NetUDPEndpoint
+	shellNetstatTCP shellKind = "netstat tcp"
+	shellNetstatUDP shellKind = "netstat udp"
+	shellAddress    shellKind = "address"   // Get-NetIPAddress
+	shellNetwork    shellKind = "network"   // Get-NetConnectionProfile
+	shellAdapter    shellKind = "adapter"   // Get-NetAdapter
+	shellRoute      shellKind = "route"     // Get-NetRoute
+	shellDNS        shellKind = "dns"       // Get-DnsClientServerAddress
+	shellService    shellKind = "service"   // Get-CimInstance Win32_Service, Get-Service
+	shellProcess    shellKind = "process"   // Get-CimInstance Win32_Process, Get-Process
+	shellRule       shellKind = "rule"      // Get-NetFirewallRule
+	shellProfile    shellKind = "profile"   // Get-NetFirewallProfile
+	shellPort       shellKind = "port"      // Get-NetFirewallPortFilter
+	shellFrom       shellKind = "from"      // Get-NetFirewallAddressFilter
+	shellProgram    shellKind = "program"   // Get-NetFirewallApplicationFilter
+	shellOfService  shellKind = "ofservice" // Get-NetFirewallServiceFilter
+	shellOn         shellKind = "on"        // Get-NetFirewallInterfaceFilter
+	shellOnType     shellKind = "ontype"    // Get-NetFirewallInterfaceTypeFilter
+	shellSecurity   shellKind = "security"  // Get-NetFirewallSecurityFilter
+	shellHNS        shellKind = "hns"       // Get-HnsNetwork
+	shellNAT        shellKind = "nat"       // Get-NetNat
+	shellNATMap     shellKind = "natmap"    // Get-NetNatStaticMapping
+	shellHyperV     shellKind = "hyperv"    // Get-NetFirewallHyperVVMSetting
+	shellPipe       shellKind = "pipe"      // Get-ChildItem \\.\pipe\
 )
 
 // shellShapes tell objects apart by properties that all of a kind have. The first that fits counts.

@@ -157,6 +157,43 @@ func TestSourcesAgree(t *testing.T) {
 	}
 }
 
+// TestLogsOfHives: a hive that was not written to its end says with its log what it was to say; without it, or with one that is damaged, it is a gap.
+func TestLogsOfHives(t *testing.T) {
+	hives := func(log func([]byte) []byte) []File {
+		files := filesIn(t, "testdata/hives", "SYSTEM")
+		for _, f := range filesIn(t, "testdata/logs") {
+			if f.Name != "SYSTEM" {
+				b := make([]byte, f.Size)
+				if _, err := f.ReadAt(b, 0); err != nil {
+					t.Fatal(err)
+				}
+				if b = log(b); b == nil {
+					continue
+				}
+				f = text("system.log1", string(b))
+			}
+			files = append(files, f)
+		}
+		return files
+	}
+	want := snapshotOf(t, filesIn(t, "testdata/hives")...)
+	whole := hives(func(b []byte) []byte { return b })
+	if _, ignored, err := FromFiles(whole); err != nil || len(ignored) > 0 {
+		t.Errorf("%v, %q", err, ignored)
+	}
+	got := snapshotOf(t, append(whole, text("SYSTEM.LOG2", ""))...)
+	if d := cmp.Diff(want.Windows, got.Windows); d != "" || got.Host.Name != "DESKTOP-7Q2" {
+		t.Errorf("%s: %s", got.Host.Name, d)
+	}
+	for name, log := range map[string]func([]byte) []byte{
+		"no log": func([]byte) []byte { return nil }, "a damaged one": func(b []byte) []byte { b[600]++; return b }, "of an older Windows": func(b []byte) []byte { b[28] = 1; return b },
+	} {
+		if c := snapshotOf(t, hives(log)...).Section("windows"); !slices.Contains(c.Parts, "firewall") || !slices.ContainsFunc(c.Reasons, func(r string) bool { return strings.Contains(r, "SYSTEM was not written to its end") }) {
+			t.Errorf("%s: %+v", name, c)
+		}
+	}
+}
+
 // TestNotShown: what a text has nothing of is not known, and never absent.
 func TestNotShown(t *testing.T) {
 	const head = "Windows Registry Editor Version 5.00\n[HKEY_LOCAL_MACHINE\\"
