@@ -133,6 +133,21 @@ func TestRules(t *testing.T) {
 		"an action nobody knows":        {host(strings.Replace(winrm, "Allow", "Maybe", 1) + "Profile=Public|"), nil, []string{"wsl>winrm"}},
 		"and over one that allows":      {host(winrm+"Profile=Public|", "v2.31|Active=TRUE|Dir=In|Protocol=6|LPort=5985|"), nil, []string{"lan>winrm", "internet>winrm", "far6>winrm", "neighbour6>winrm", "wsl>winrm"}},
 		"a variable of another program": {host("v2.31|Action=Allow|Active=TRUE|Dir=In|Profile=Public|App=%LOCALAPPDATA%\\nodejs\\node.exe|"), nil, []string{"wsl>*"}},
+		"a program in quotes":           {host("v2.31|Action=Allow|Active=TRUE|Dir=In|Profile=Public|Protocol=6|LPort=18789|App=\"C:\\Program Files\\nodejs\\node.exe\"|"), nil, []string{"wsl>node"}},
+		"a program with two slashes":    {host("v2.31|Action=Allow|Active=TRUE|Dir=In|Profile=Public|Protocol=6|LPort=18789|App=C:\\\\Program Files\\\\nodejs\\\\node.exe|"), nil, []string{"wsl>node"}},
+		"a program by a way up":         {host("v2.31|Action=Allow|Active=TRUE|Dir=In|Profile=Public|Protocol=6|LPort=18789|App=C:\\Program Files\\x\\..\\nodejs\\node.exe|"), nil, []string{"wsl>node"}},
+		"a program on a device":         {host("v2.31|Action=Allow|Active=TRUE|Dir=In|Profile=Public|Protocol=6|LPort=18789|App=\\device\\harddiskvolume3\\program files\\nodejs\\node.exe|"), nil, []string{"wsl>node"}},
+		"a program without a directory": {host("v2.31|Action=Allow|Active=TRUE|Dir=In|Profile=Public|Protocol=6|LPort=18789|App=node.exe|"), nil, []string{"wsl>node"}},
+		"a blocked one with a blank": {
+			host("v2.31|Action=Allow|Active=TRUE|Dir=In|Profile=Public|Protocol=6|LPort=18789|", "v2.31|Action=Block|Active=TRUE|Dir=In|App=C:\\Program Files\\nodejs\\node.exe |"), nil, []string{"wsl>node"},
+		},
+		"ports without a protocol": {host("v2.31|Action=Allow|Active=TRUE|Dir=In|Profile=Public|LPort=18789|"), nil, []string{"wsl>node"}},
+		"all ports but some are blocked": {
+			host("v2.31|Action=Block|Active=TRUE|Dir=In|Protocol=6|LPort2_10=1-444|LPort2_10=446-65535|Name=TCP|", "v2.31|Action=Allow|Active=TRUE|Dir=In|Profile=Public|Protocol=6|"), []string{"wsl>smb"}, nil,
+		},
+		"a question that was answered": {
+			host("v2.10|Action=Allow|Active=TRUE|Dir=In|Protocol=6|Profile=Domain|Profile=Public|App=C:\\program files\\nodejs\\node.exe|Name=node|Desc=node|Defer=User|"), []string{"wsl>node"}, nil,
+		},
 		"a short name":                  {host("v2.31|Action=Allow|Active=TRUE|Dir=In|Profile=Public|Protocol=6|LPort=18789|App=C:\\PROGRA~1\\nodejs\\node.exe|"), nil, []string{"wsl>node"}},
 		"the firewall is off":           {local(host(), snapshot.FirewallProfile{Profile: public, EnableFirewall: new(uint32(0))}), []string{"wsl>*"}, nil},
 		"a policy turns it on":          {gpo(local(host(), snapshot.FirewallProfile{Profile: public, EnableFirewall: new(uint32(0))}), snapshot.FirewallProfile{Profile: public, EnableFirewall: new(uint32(1))}), nil, nil},

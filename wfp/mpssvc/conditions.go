@@ -110,7 +110,7 @@ const allServices = "S-1-5-80-0"
 func (c *compiler) program(f *wfp.Filter, r *Rule) {
 	if r.App != "" {
 		c := text(wfp.App, Program(r.App))
-		if strings.ContainsAny(c.Value.Text, "%~") { // a variable, or a short name
+		if !plain(r.App, c.Value.Text) {
 			c = torn(wfp.App, "which program "+r.App+" is was not read")
 		}
 		f.Conditions = append(f.Conditions, c)
@@ -140,6 +140,21 @@ func (c *compiler) program(f *wfp.Filter, r *Rule) {
 		f.Conditions = append(f.Conditions, number(WiFiDirect, wfp.Equal, 1))
 		f.Doubt = cmp.Or(f.Doubt, "which devices are paired is not known ("+r.Tuple+")")
 	}
+}
+
+// plain says of a program of a rule that it is known which path it stands for: one on a drive, with no variable that is not known, no short name, and
+// nothing that Windows would have to take out of it first.
+func plain(written, s string) bool {
+	if s == "system" {
+		return true
+	}
+	drive, rest, ok := strings.Cut(s, `:\`)
+	if !ok || len(drive) != 1 || drive[0] < 'a' || drive[0] > 'z' || rest == "" || strings.ContainsAny(s, `%~"<>|?*/`) || strings.ContainsAny(rest, ":") || strings.ContainsAny(written, "/") {
+		return false
+	}
+	return !strings.Contains(written, `\\`) && !slices.ContainsFunc(strings.Split(rest, `\`), func(name string) bool {
+		return name == "" || strings.HasSuffix(name, ".") || strings.TrimSpace(name) != name
+	})
 }
 
 // Program is the path of a program as conditions have it: in lower case, with what its variables stand for on a system in C:\Windows.

@@ -104,6 +104,9 @@ func ParseRule(store snapshot.FirewallStoreName, id, text string) (*Rule, error)
 	if r.Action == "" {
 		r.doubt("no action")
 	}
+	if r.Protocol != 6 && r.Protocol != 17 && !(r.Local.empty() && r.Remote.empty()) { // MS-FASP 2.2.37: the service takes no such rule
+		r.doubt("ports of a protocol that has none")
+	}
 	if !directed {
 		r.doubt("no direction")
 		r.Inbound = true
