@@ -64,6 +64,10 @@ func collectPowers(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outco
 	l.devices()
 	sec.Views, sec.Points = s.views(procs)
 	sec.Accounts = s.powerAccounts()
+	if err := s.emptyPasswords(sec.Accounts); err != nil {
+		out.partialIn("accounts", "which passwords are empty: %v", err)
+	}
+	sec.EmptyPasswords = s.emptyTaken()
 	if otherAccounts(s.Host.ReadFile) {
 		out.partialIn("accounts", "accounts come from elsewhere than /etc/passwd (nsswitch.conf), and which groups they have is not known")
 	}
@@ -446,6 +450,45 @@ func (s *Scan) powerAccounts() (list []snapshot.Account) {
 		list = append(list, a)
 	}
 	return list
+}
+
+// emptyPasswords marks the accounts whose password is empty.
+func (s *Scan) emptyPasswords(list []snapshot.Account) error {
+	empty := map[string]bool{}
+	for _, file := range []string{"/etc/passwd", "/etc/shadow"} { // what shadow says counts, where it has an account
+		b, err := s.Host.ReadFile(file)
+		if err != nil && !gone(err) {
+			return err
+		}
+		for line := range strings.Lines(string(b)) {
+			if f := strings.SplitN(line, ":", 3); len(f) == 3 {
+				empty[f[0]] = f[1] == ""
+			}
+		}
+	}
+	for i := range list {
+		list[i].NoPassword = empty[list[i].Name]
+	}
+	return nil
+}
+
+// emptyTaken says whether su takes an empty password, whoever calls it: its settings of PAM have nullok, and no pam_wheel.
+func (s *Scan) emptyTaken() bool {
+	taken := false
+	for _, file := range []string{"su", "common-auth", "system-auth", "system-login"} {
+		b, _ := s.Host.ReadFile("/etc/pam.d/" + file)
+		for line := range strings.Lines(string(b)) {
+			f := strings.Fields(line)
+			switch {
+			case len(f) < 3 || strings.TrimPrefix(f[0], "-") != "auth":
+			case strings.Contains(line, "pam_wheel.so"):
+				return false
+			case slices.Contains(f, "nullok"):
+				taken = true
+			}
+		}
+	}
+	return taken
 }
 
 // isBlock says of a file that it is a block device.

@@ -112,6 +112,13 @@ var steps = map[string]struct {
 	"a secret by a list": {
 		power.Secret, power.ByFile, "setfacl -m u:1001:r /etc/shadow", "cat /etc/shadow >/run/steps/proof", "", "grep -q ^root: /run/steps/proof", "setfacl -b /etc/shadow",
 	},
+	"an account without a password": {
+		power.Root, power.ByAccount, "sed -i 's/^root:[^:]*:/root::/' /etc/shadow", "su root -c 'id -u >/run/steps/proof'", "", "test $(cat /run/steps/proof) = 0", "sed -i 's/^root::/root:*:/' /etc/shadow",
+	},
+	"an editor that a rule of sudo allows": {
+		power.Root, power.BySudo, "echo 'agent ALL=(root) NOPASSWD: /usr/bin/less /etc/motd' >/etc/sudoers.d/agent; chmod 440 /etc/sudoers.d/agent",
+		"printf '!id -u >/run/steps/proof\\nq\\n' | script -qec 'sudo -n /usr/bin/less /etc/motd' /dev/null", "", "test $(cat /run/steps/proof) = 0", "rm /etc/sudoers.d/agent",
+	},
 	"a file of the filter": {
 		power.Filter, power.ByFile, "touch /etc/nftables.conf; chown 1001 /etc/nftables.conf", "echo 'table inet proof {}' >/etc/nftables.conf",
 		"nft -f /etc/nftables.conf", "nft list table inet proof", "nft delete table inet proof; chown 0 /etc/nftables.conf; echo >/etc/nftables.conf",
@@ -124,7 +131,7 @@ func TestStepsAreTaken(t *testing.T) {
 	if !bed.Alone(t) {
 		return
 	}
-	bed.Need(t, "setpriv", "setcap", "setfacl", "sudo", "perl", "nft", "usermod", "gpasswd", "find", "dbus-daemon", "dbus-send")
+	bed.Need(t, "setpriv", "setcap", "setfacl", "sudo", "perl", "nft", "usermod", "gpasswd", "find", "dbus-daemon", "dbus-send", "su", "less", "script")
 	const work = "/run/changes"
 	bed.Shell(t, "mkdir %s; mount -t tmpfs tmpfs %s", work, work)
 	for _, d := range []string{"etc", "opt", "usr/local"} { // what is changed is changed in here alone
@@ -132,7 +139,7 @@ func TestStepsAreTaken(t *testing.T) {
 		bed.Shell(t, "mkdir -p /%s %s-u %s-w; mount -t overlay overlay -o lowerdir=/%s,upperdir=%s-u,workdir=%s-w /%s", d, up, up, d, up, up, d)
 	}
 	bed.Shell(t, "mkdir -p %s/b-u %s/b-w; mount -t overlay overlay -o lowerdir=/usr/bin,upperdir=%s/b-u,workdir=%s/b-w /usr/bin; "+ // programs that are here alone
-		"find /usr/bin -perm /6000 ! -name sudo -exec chmod a-s {} +", work, work, work, work)
+		"find /usr/bin -perm /6000 ! -name sudo ! -name su -exec chmod a-s {} +", work, work, work, work)
 	bed.Shell(t, "mkdir -m 1777 /run/steps; chmod 755 /opt /usr/local /usr/local/bin; rm -rf /usr/local/bin/* /etc/cron.d/*; "+
 		"echo agent:x:1001:1001::/nonexistent:/bin/sh >>/etc/passwd; echo agent:x:1001: >>/etc/group; echo 'agent:*:1::::::' >>/etc/shadow")
 	for name, c := range steps {
@@ -152,7 +159,7 @@ func TestStepsAreTaken(t *testing.T) {
 			if taken(t, c.step, c.later, c.proof) {
 				t.Error("the step is taken that is said to be closed")
 			}
-			bed.Shell(t, "rm -rf /opt/job /etc/cron.d/job /etc/nftables.conf /usr/local/bin/*")
+			bed.Shell(t, "rm -rf /opt/job /etc/cron.d/job /etc/logrotate.d/job /etc/nftables.conf /usr/local/share/dbus-1 /usr/local/bin/*")
 		})
 	}
 }

@@ -53,3 +53,41 @@ func TestServicesOfTheBus(t *testing.T) {
 		t.Errorf("policies that were not read: %s", a.Verdict)
 	}
 }
+
+// TestEmptyPasswords: an account without a password is one that everybody becomes who has su, wherever PAM takes it.
+func TestEmptyPasswords(t *testing.T) {
+	for name, c := range map[string]struct {
+		do   func(s *snapshot.Snapshot, st *power.State)
+		want power.Verdict
+	}{
+		"root":    {func(s *snapshot.Snapshot, _ *power.State) { s.Powers.Accounts[0].NoPassword = true }, power.Yes},
+		"its own": {func(s *snapshot.Snapshot, _ *power.State) { s.Powers.Accounts[1].NoPassword = true }, power.No},
+		"another": {func(s *snapshot.Snapshot, _ *power.State) { s.Powers.Accounts[2].NoPassword = true }, power.No},
+		"one without shell": {func(s *snapshot.Snapshot, _ *power.State) {
+			s.Powers.Accounts[0].NoPassword, s.Powers.Accounts[0].Login = true, false
+		}, power.No},
+		"without nullok": {func(s *snapshot.Snapshot, _ *power.State) {
+			s.Powers.Accounts[0].NoPassword, s.Powers.EmptyPasswords = true, false
+		}, power.Unknown},
+		"without su": {func(s *snapshot.Snapshot, _ *power.State) {
+			s.Powers.Accounts[0].NoPassword = true
+			s.Powers.Programs = s.Powers.Programs[:2]
+		}, power.No},
+		"without new powers": {func(s *snapshot.Snapshot, st *power.State) {
+			s.Powers.Accounts[0].NoPassword, st.NoNewPrivs = true, true
+			s.Powers.Accounts[1].Login = false
+		}, power.No},
+		"one who has sudo": {func(s *snapshot.Snapshot, _ *power.State) {
+			s.Powers.Accounts[2].NoPassword = true
+			s.Powers.Sudo = append(s.Powers.Sudo, snapshot.SudoRule{Users: []string{"bob"}, Commands: []snapshot.SudoCommand{{Text: "ALL"}}})
+		}, power.Yes},
+	} {
+		s, st := quiet(), onHost()
+		s.Powers.EmptyPasswords = true
+		s.Powers.Programs = append(s.Powers.Programs, snapshot.GainProgram{Path: "/usr/bin/su", SetUID: new(int), Mode: 0o755})
+		c.do(s, &st)
+		if a := answer(t, s, st, power.Root); a.Verdict != c.want {
+			t.Errorf("%s: %s by %v, %v", name, a.Verdict, texts(a.Path), a.Because)
+		}
+	}
+}

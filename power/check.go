@@ -432,6 +432,11 @@ func (k *checker) programs(st *State) error {
 		}
 	}
 	for _, p := range k.s.Powers.Programs {
+		for _, a := range k.s.Powers.Accounts {
+			if path.Base(p.Path) == "su" && p.SetUID != nil && runs(st, &p) && k.gets(st, p.Path, false, true) && a.NoPassword && a.Login && a.UID != st.UID && (a.UID == 0 || !k.account(a.UID)) {
+				return fmt.Errorf("uid %d needs no password of %s", st.UID, a.Name)
+			}
+		}
 		if harmless(p.Path) || !runs(st, &p) || !k.gets(st, p.Path, false, true) || p.SetUID != nil && *p.SetUID == st.UID {
 			continue
 		}

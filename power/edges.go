@@ -29,6 +29,7 @@ func (g *Graph) leave(s *State) []Edge {
 	list = append(list, g.byMounts(s)...)
 	list = append(list, g.byProcesses(s)...)
 	list = append(list, g.bySelf(s)...)
+	list = append(list, g.byPassword(s)...)
 	if s.Confined != "" {
 		for i := range list {
 			if list[i].Unknown == "" && confines(list[i].Kind) {
@@ -340,6 +341,35 @@ func (g *Graph) byTable(s *State, e Edge) []Edge {
 	e.Object, e.Trigger = "crontab", snapshot.TriggerTimer
 	e.Text, e.Unknown = "cron runs what it asks for, without its restrictions", "whether cron takes a table of its account was not looked at"
 	return []Edge{e}
+}
+
+// byPassword are the accounts whose password is empty: su lets whoever calls it in.
+func (g *Graph) byPassword(s *State) (list []Edge) {
+	if s.NoNewPrivs || s.Place == InContainer || s.OwnUser || s.UID == 0 {
+		return nil
+	}
+	i := slices.IndexFunc(g.snap.Powers.Programs, func(p snapshot.GainProgram) bool {
+		ok, _ := sees(g.snap, s, p.Path, toRun)
+		return ok && path.Base(p.Path) == "su" && p.SetUID != nil && runs(s, &p)
+	})
+	if i < 0 {
+		return nil
+	}
+	for j := range g.snap.Powers.Accounts {
+		a := &g.snap.Powers.Accounts[j]
+		if !a.NoPassword || !a.Login || a.UID == s.UID {
+			continue
+		}
+		e := Edge{Kind: ByAccount, Object: a.Name, Trigger: snapshot.TriggerNone, Change: "the password of " + a.Name, Text: fmt.Sprintf("%s has an empty password, and su lets it in", a.Name)}
+		if e.To = g.account(a.UID); a.UID == 0 {
+			e.To, e.Goal = nil, Root
+		}
+		if _, e.Unknown = sees(g.snap, s, g.snap.Powers.Programs[i].Path, toRun); e.Unknown == "" && !g.snap.Powers.EmptyPasswords {
+			e.Unknown = "whether su takes the empty password of " + a.Name + " was not followed (pam.d(5))"
+		}
+		list = append(list, e)
+	}
+	return list
 }
 
 // gainsGroups says whether a fresh login has groups that a state lacks.

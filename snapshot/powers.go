@@ -19,6 +19,8 @@ type Powers struct {
 	Bus      []BusName `json:"bus,omitempty"`
 	BusRead  Fact      `json:"busRead,omitzero"`
 	Accounts []Account `json:"accounts,omitempty"`
+	// EmptyPasswords: su takes an empty password of everybody (pam_unix(8), nullok).
+	EmptyPasswords bool `json:"emptyPasswords,omitempty"`
 	// Groups are the groups of the host.
 	Groups []NamedGroup `json:"groups,omitempty"`
 	// Views are what processes see of the host's files that have mounts or a root directory of their own, and are in no container. Points are
@@ -200,6 +202,8 @@ type Account struct {
 	Groups []int  `json:"groups,omitempty"`
 	Login  bool   `json:"login,omitempty"` // it has a shell
 	Home   string `json:"home,omitempty"`
+	// NoPassword: its password is empty (shadow(5)).
+	NoPassword bool `json:"noPassword,omitempty"`
 }
 
 // NamedGroup is a group of the host.
