@@ -101,7 +101,7 @@ func Collectors() []Collector {
 		{
 			Name: "powers", Doc: "files, programs and rules by which somebody becomes more than they are",
 			Needs:   "root",
-			Reads:   "permissions of what root runs and reads, and of every directory on the way; units, cron, set-id programs, cvtsudoers(1)",
+			Reads:   "permissions of what root runs and reads, and of every directory on the way; units, cron, set-id programs, policies of D-Bus, mountinfo(5), cvtsudoers(1)",
 			Word:    "the kernel's of permissions; of what is run, root's",
 			Collect: collectPowers, merge: func(d, s *snapshot.Snapshot) { d.Powers = s.Powers },
 		},

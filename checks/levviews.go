@@ -31,8 +31,8 @@ func (s *Scan) views(procs []*process) (views []snapshot.View, points []string) 
 	if err != nil || !s.Host.Live() {
 		return nil, nil
 	}
-	hosts := uncovered(parseMountinfo(own))
-	for _, m := range hosts {
+	hosts := newHostMounts(uncovered(parseMountinfo(own)))
+	for _, m := range hosts.list {
 		points = append(points, m.point)
 	}
 	slices.Sort(points)
@@ -78,7 +78,7 @@ func placed(views *[]snapshot.View, v snapshot.View) int {
 }
 
 // view is what one process sees whose root directory is at a path, as this process sees that.
-func (s *Scan) view(p *process, root string, hosts []mountEntry) snapshot.View {
+func (s *Scan) view(p *process, root string, hosts *hostMounts) snapshot.View {
 	if p.NS.Mnt == s.initNS().Mnt {
 		return rooted(root, hosts)
 	}
@@ -94,7 +94,7 @@ func (s *Scan) view(p *process, root string, hosts []mountEntry) snapshot.View {
 }
 
 // viewOf tells of mounts what of the host they show. What is below /proc and /sys decides nothing here.
-func viewOf(mounts, hosts []mountEntry) (v snapshot.View) {
+func viewOf(mounts []mountEntry, hosts *hostMounts) (v snapshot.View) {
 	for i := range mounts {
 		m := &mounts[i]
 		if strings.HasPrefix(m.point, "/proc/") || strings.HasPrefix(m.point, "/sys/") {
@@ -112,15 +112,14 @@ func viewOf(mounts, hosts []mountEntry) (v snapshot.View) {
 }
 
 // shown is the path by which the host has the root of a mount, and the mount of the host that it is in; its own point if that is one.
-func shown(m *mountEntry, hosts []mountEntry) (of, under string) {
-	for i := range hosts {
-		h := &hosts[i]
+func shown(m *mountEntry, hosts *hostMounts) (of, under string) {
+	for _, h := range hosts.of[m.dev] {
 		rest, ok := within(h.root, m.root)
-		if h.dev != m.dev || !ok {
+		if !ok {
 			continue
 		}
 		at := path.Join(h.point, rest)
-		if c := covering(hosts, at); c == nil || c.point != h.point {
+		if hosts.covering(at) != h {
 			continue
 		}
 		if of == "" || at == m.point {
@@ -131,9 +130,9 @@ func shown(m *mountEntry, hosts []mountEntry) (of, under string) {
 }
 
 // rooted is what a process sees that has the mounts of the host and a root directory of its own.
-func rooted(root string, hosts []mountEntry) (v snapshot.View) {
+func rooted(root string, hosts *hostMounts) (v snapshot.View) {
 	root, deleted := strings.CutSuffix(root, " (deleted)")
-	c := covering(hosts, root)
+	c := hosts.covering(root)
 	if c == nil || deleted {
 		return snapshot.View{Unread: "its root directory was not found"}
 	}
@@ -141,8 +140,8 @@ func rooted(root string, hosts []mountEntry) (v snapshot.View) {
 		v.Mounts = append(v.Mounts, snapshot.ViewMount{At: at, Of: of, Under: h.point, RO: h.readOnly(), NoSUID: hasOption(h.options, "nosuid"), NoExec: hasOption(h.options, "noexec")})
 	}
 	add("/", root, c)
-	for i := range hosts {
-		h := &hosts[i]
+	for i := range hosts.list {
+		h := &hosts.list[i]
 		if rest, ok := within(root, h.point); ok && rest != "" && len(v.Mounts) < maxViewMounts && !strings.HasPrefix(rest, "/proc/") && !strings.HasPrefix(rest, "/sys/") {
 			add(rest, h.point, h)
 		}
@@ -152,17 +151,21 @@ func rooted(root string, hosts []mountEntry) (v snapshot.View) {
 
 // uncovered are the mounts that a path leads to: of those at one point the last, and none below a point over which another was mounted later.
 func uncovered(mounts []mountEntry) (list []mountEntry) {
-	children, ids := map[string][]*mountEntry{}, map[string]bool{}
+	on, ids := map[string]map[string]*mountEntry{}, map[string]bool{} // what is mounted on a mount, by its point
 	for i := range mounts {
-		children[mounts[i].parent] = append(children[mounts[i].parent], &mounts[i])
-		ids[mounts[i].id] = true
+		m := &mounts[i]
+		if on[m.parent] == nil {
+			on[m.parent] = map[string]*mountEntry{}
+		}
+		on[m.parent][m.point] = m
+		ids[m.id] = true
 	}
 	first := slices.IndexFunc(mounts, func(m mountEntry) bool { return m.point == "/" && !ids[m.parent] || m.id == m.parent })
 	if first < 0 {
 		return nil
 	}
 	for i := range mounts {
-		if at := led(&mounts[first], mounts[i].point, children); at == &mounts[i] {
+		if led(&mounts[first], mounts[i].point, on) == &mounts[i] {
 			list = append(list, mounts[i])
 		}
 	}
@@ -170,18 +173,49 @@ func uncovered(mounts []mountEntry) (list []mountEntry) {
 }
 
 // led is the mount to which a path leads from one: in each the point nearest to its root is the next.
-func led(at *mountEntry, p string, children map[string][]*mountEntry) *mountEntry {
-	for range maxComponents {
-		var next *mountEntry
-		for _, c := range children[at.id] {
-			if _, ok := within(c.point, p); ok && c != at && (next == nil || len(c.point) < len(next.point)) {
-				next = c
-			}
-		}
-		if next == nil {
+func led(at *mountEntry, p string, on map[string]map[string]*mountEntry) *mountEntry {
+	var way []string // the path and what is above it, the nearest to the root first
+	for q := path.Clean(p); len(way) < maxComponents; q = path.Dir(q) {
+		if way = append(way, q); q == "/" || q == "." {
 			break
 		}
-		at = next
+	}
+	slices.Reverse(way)
+	for range maxComponents {
+		i := slices.IndexFunc(way, func(q string) bool {
+			c := on[at.id][q]
+			return c != nil && c != at && len(q) >= len(at.point)
+		})
+		if i < 0 {
+			break
+		}
+		at = on[at.id][way[i]]
 	}
 	return at
+}
+
+// hostMounts are the mounts of the host that nothing covers, by what they are of and by where they are.
+type hostMounts struct {
+	list []mountEntry
+	of   map[uint64][]*mountEntry
+	at   map[string]*mountEntry
+}
+
+func newHostMounts(list []mountEntry) *hostMounts {
+	h := &hostMounts{list: list, of: map[uint64][]*mountEntry{}, at: map[string]*mountEntry{}}
+	for i := range list {
+		m := &list[i]
+		h.of[m.dev] = append(h.of[m.dev], m)
+		h.at[m.point] = m
+	}
+	return h
+}
+
+// covering is the mount that a path is in.
+func (h *hostMounts) covering(p string) *mountEntry {
+	for ; ; p = path.Dir(p) {
+		if m := h.at[p]; m != nil || p == "/" || p == "." {
+			return m
+		}
+	}
 }

@@ -3,7 +3,10 @@
 package checks
 
 import (
+	"fmt"
+	"strings"
 	"testing"
+	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
 
@@ -23,15 +26,25 @@ func TestMountsOfAService(t *testing.T) {
 		{At: "/run/a.sock", Of: "/run/inaccessible", Under: "/run", RO: true}, {At: "/var/lib/a", Of: "/var/lib/a", Under: "/"}, {At: "/opt", RO: true, Own: true},
 		{At: "/proc"}, {At: "/tmp", Of: "/tmp/x", Under: "/", NoExec: true},
 	}}
-	hosts := uncovered(parseMountinfo([]byte(host)))
+	hosts := newHostMounts(uncovered(parseMountinfo([]byte(host))))
 	if d := gocmp.Diff(want, viewOf(uncovered(parseMountinfo([]byte(service))), hosts)); d != "" {
 		t.Error(d)
 	}
 	if v := rooted("/home/jail", hosts); v.Unread != "" || len(v.Mounts) != 1 || v.Mounts[0] != (snapshot.ViewMount{At: "/", Of: "/home/jail", Under: "/home"}) {
 		t.Errorf("a root directory: %+v", v)
 	}
-	if v := rooted("/", hosts[:0]); v.Unread == "" {
+	if v := rooted("/", newHostMounts(nil)); v.Unread == "" {
 		t.Errorf("without mounts: %+v", v)
+	}
+	var many strings.Builder
+	many.WriteString(host)
+	for i := range 5_000 {
+		fmt.Fprintf(&many, "%d 1 8:1 /srv/%d /var/lib/c/%d rw - ext4 a rw\n", 100+i, i, i)
+	}
+	began := time.Now()
+	mounts := uncovered(parseMountinfo([]byte(many.String())))
+	if v := viewOf(mounts, newHostMounts(mounts)); len(mounts) != 5_004 || v.Unread == "" || time.Since(began) > 2*time.Second {
+		t.Errorf("%d mounts, %q, after %s", len(mounts), v.Unread, time.Since(began))
 	}
 	loop := "1 2 8:1 / / rw - ext4 a rw\n2 1 8:1 / / rw - ext4 a rw\n3 3 8:1 / /a rw - ext4 a rw\n"
 	if got := uncovered(parseMountinfo([]byte(loop))); len(got) > 3 {
