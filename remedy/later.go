@@ -84,13 +84,18 @@ func (p *Plan) laterToo(s *snapshot.Snapshot, m *zones.Map) {
 	}
 	for i := range drops {
 		drop := &drops[i]
+		p.leavesInto(m, drop)
 		if !ofWorkloads(m, drop.Iif) {
 			continue
 		}
 		logins := p.administers(&finding.Deny{Proto: drop.Proto, Port: drop.Port}, s)
 		for j := range laters {
 			k := &laters[j]
-			if !k.made.MatchString(drop.Iif) || logins && !k.own {
+			if !k.made.MatchString(drop.Iif) {
+				continue
+			}
+			if logins && !k.own {
+				p.leaves(fmt.Sprintf("%s/%d from %s", drop.Proto, drop.Port, k.pattern()))
 				continue
 			}
 			but := k.but(s, closed[drop.aboutAll()], drop.Oif)
@@ -100,6 +105,22 @@ func (p *Plan) laterToo(s *snapshot.Snapshot, m *zones.Map) {
 				}
 			}
 			p.rule(k.as(*drop, but))
+		}
+	}
+}
+
+// leaves notes what stays open to or of networks of workloads that begin later.
+func (p *Plan) leaves(what string) {
+	if !slices.Contains(p.openLater, what) {
+		p.openLater = append(p.openLater, what)
+	}
+}
+
+// leavesInto notes that a way into a network is closed by its name: into one that begins later it is not.
+func (p *Plan) leavesInto(m *zones.Map, drop *Rule) {
+	for j := range laters {
+		if k := &laters[j]; drop.Chain == chainForward && k.made.MatchString(drop.Oif) && ofWorkloads(m, drop.Oif) {
+			p.leaves("what goes on to " + k.pattern())
 		}
 	}
 }

@@ -69,6 +69,32 @@ func TestLaterNetworks(t *testing.T) {
 	}
 }
 
+// TestLaterSaysWhatStaysOpen: a plan that covers networks that begin later names what of them it leaves open: SSH, which others that are named so come in
+// by, and ways into them.
+func TestLaterSaysWhatStaysOpen(t *testing.T) {
+	cfg := zones.Config{zones.Management: {Interfaces: []string{"mgmt0"}}, zones.Workload: {Interfaces: []string{"docker0"}}}
+	s := fixtures.Host()
+	s.NFTables.Ruleset = &ruleset.Ruleset{Stable: true}
+	s.Listeners.Sockets = append(slices.Clone(s.Listeners.Sockets), snapshot.Socket{Proto: "tcp", Addr: "::", Port: 22, Family: 6})
+	docker := finding.Deny{Zone: zones.Workload, Proto: "tcp", Port: 2375}
+	for name, c := range map[string]struct {
+		more finding.Deny
+		want string
+	}{
+		"a port":       {docker, ""},
+		"SSH":          {finding.Deny{Zone: zones.Workload, Proto: "tcp", Port: 22}, "(br-*), to or of which stays open tcp/22 from br-* "},
+		"ways into it": {finding.Deny{Zone: zones.External, ToZone: zones.Workload}, "(br-*), to or of which stays open what goes on to br-* "},
+	} {
+		report := &finding.Report{Results: []finding.Result{{ID: "c", Status: finding.Fail, Findings: []finding.Finding{{
+			Fingerprint: "f", Remediation: []finding.Remediation{{Kind: "nft", Deny: &docker}, {Kind: "nft", Deny: &c.more}},
+		}}}}}
+		got := Make(report, s, cfg, Options{}).ByName
+		if !strings.Contains(got, "(br-*)") || c.want != "" && !strings.Contains(got, c.want) || c.want == "" && strings.Contains(got, "stays open") {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+}
+
 // TestLaterPodsBesidePorts: pairs that are ports of a bridge are not what a rule about pairs of pods is about, and are not named by it.
 func TestLaterPodsBesidePorts(t *testing.T) {
 	s := fixtures.Host()

@@ -207,6 +207,9 @@ func (p *Plan) byName() string {
 	later := ""
 	if list := p.laterNames(); len(list) > 0 {
 		later = ", but for networks of workloads that begin as those that are closed (" + strings.Join(list, ", ") + ")"
+		if len(p.openLater) > 0 && p.Mode == Targeted {
+			later += ", to or of which stays open " + strings.Join(p.openLater, ", ")
+		}
 	}
 	does := "to what comes in by that the host is open"
 	if p.Mode == DefaultDeny {

@@ -165,6 +165,8 @@ type Plan struct {
 	singles []Rule
 	// unwritable are names of interfaces that a rule was needed for and cannot be written.
 	unwritable []string
+	// openLater is what stays open to or of networks of workloads that begin later.
+	openLater []string
 }
 
 // The modes of a plan.
