@@ -12,25 +12,9 @@ import (
 // tunnelKinds are the kinds of interfaces (IFLA_INFO_KIND) by whose other end one comes in over another network.
 var tunnelKinds = []string{"tun", "wireguard", "ppp", "xfrm", "vti", "vti6"}
 
-// givenName is a name that says that somebody meant the interface for administration. One that is named for a BMC leads to that.
-var givenName = regexp.MustCompile(`^(vrf-)?(mgmt|mgt|oob)[-_.]?\d*$`)
-
 // Tunnel says of an interface that it is the end of a tunnel, or that of a private network between machines.
 func Tunnel(l *snapshot.Link) bool {
 	return vpn(l) || slices.Contains(tunnelKinds, l.Kind) && !OfWorkloads(l.Name)
-}
-
-// deliberate says of an interface that whoever set the host up named it for management, and that it is not seen to be unplugged: then all that is
-// routed to it is without carrier.
-func (m *Map) deliberate(l *snapshot.Link) bool {
-	const deadOrUnplugged = 1 | 16 // RTNH_F_DEAD, RTNH_F_LINKDOWN
-	routed, works := false, false
-	for i := range m.snap.Network.Routes {
-		if r := &m.snap.Network.Routes[i]; r.Type == "unicast" && len(r.Oifs) > 0 && r.Oifs[0] == l.Index {
-			routed, works = true, works || r.Flags&deadOrUnplugged == 0
-		}
-	}
-	return givenName.MatchString(l.Name) && (works || !routed)
 }
 
 // vpn says of an interface that it is that of a private network between machines, by its name or kind.
@@ -152,8 +136,8 @@ func (m *Map) leads(index int, to netip.Addr) bool {
 	return here
 }
 
-// Entered says whether somebody who administers the host comes in by the management zone: it was named for that, or somebody is
-// logged in by it. An interface that only looks like it, such as a VPN that nobody uses or the network of a BMC, is no way in.
+// Entered says whether somebody who administers the host comes in by the management zone: the configuration names it, or somebody is logged in
+// by it. An interface that only looks like it is no way in: a VPN that nobody uses, the network of a BMC, one with a name such as mgmt0.
 func (m *Map) Entered() bool {
 	return slices.ContainsFunc(m.Origins, func(o Origin) bool { return o.Zone == Management && !o.Local && !o.Assumed })
 }

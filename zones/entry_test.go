@@ -42,7 +42,11 @@ func TestManagementIsWhatSomebodyComesInBy(t *testing.T) {
 		"an uplink, a login":   {link: snapshot.Link{Name: "eth1", Kind: "device", Addrs: []string{"10.55.0.1/24"}}, logins: login("10.55.0.1:22", "10.55.0.9:5000", snapshot.Yes), zone: Unclassified},
 		"a BMC":                {link: snapshot.Link{Name: "usb0", Kind: "device", Driver: "cdc_ether", Addrs: []string{"169.254.1.2/24"}}, zone: Management},
 		"named for a BMC":      {link: snapshot.Link{Name: "idrac", Kind: "device", Addrs: []string{"10.55.0.1/24"}}, zone: Management},
-		"named for management": {link: snapshot.Link{Name: "mgmt1", Kind: "device", Addrs: []string{"10.55.0.1/24"}}, zone: Management, entered: true},
+		"named for management": {link: snapshot.Link{Name: "mgmt1", Kind: "device", Addrs: []string{"10.55.0.1/24"}}, zone: Management},
+		"named for management, a login": {
+			link:   snapshot.Link{Name: "mgmt1", Kind: "device", Addrs: []string{"10.55.0.1/24"}},
+			logins: login("10.55.0.1:22", "10.55.0.9:5000", snapshot.Yes), zone: Management, entered: true,
+		},
 	} {
 		routes := []snapshot.Route{defaultRoute(2)}
 		if c.routed {
@@ -56,24 +60,6 @@ func TestManagementIsWhatSomebodyComesInBy(t *testing.T) {
 		}
 		if m := Classify(s, Config{Management: {Interfaces: []string{c.link.Name}}}); !m.Entered() {
 			t.Errorf("%s: named by the operator, and no way in", name)
-		}
-	}
-}
-
-// TestUnpluggedIsNoWayIn: an interface that is named for management and has no carrier leads nobody in.
-func TestUnpluggedIsNoWayIn(t *testing.T) {
-	for name, c := range map[string]struct {
-		flags   int
-		entered bool
-	}{"plugged in": {0, true}, "unplugged": {16, false}, "dead": {1 | 16, false}} {
-		s := host([]snapshot.Link{{Name: "eth0", Kind: "device", Addrs: []string{"203.0.113.1/24"}}, {Name: "mgmt0", Kind: "device", Addrs: []string{"10.55.0.1/24"}}}, defaultRoute(2))
-		for i := range s.Network.Routes {
-			if s.Network.Routes[i].Oifs[0] == 3 {
-				s.Network.Routes[i].Flags = c.flags
-			}
-		}
-		if m := Classify(s, nil); m.Entered() != c.entered || zoneOf(m, "mgmt0") != Management {
-			t.Errorf("%s: %s, somebody comes in %v", name, zoneOf(m, "mgmt0"), m.Entered())
 		}
 	}
 }

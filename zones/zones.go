@@ -166,7 +166,7 @@ func (m *Map) link(l *snapshot.Link, depth int) Interface {
 		i.Assumed = up.Assumed
 		return i
 	}
-	i.Assumed = i.Zone == Management && !i.configured && !m.deliberate(l) && !m.entered(l, anybody)
+	i.Assumed = i.Zone == Management && !i.configured && !m.entered(l, anybody)
 	i.Inert = !l.Loopback && !i.Port && (len(l.Addrs) == 0 && !m.leadsOn(l) || !l.Up)
 	return i
 }
