@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
@@ -72,14 +71,15 @@ func assembled(compiled map[string]*ast.Module) *ast.Compiler {
 
 // readCompiled reads a line: the name of a module, the digest of its text, and in base64 its check and what it is compiled to.
 func readCompiled(line []byte) (string, *Check, *ast.Module, error) {
-	name, rest, _ := strings.Cut(string(line), " ")
-	digest, coded, _ := strings.Cut(rest, " ")
+	first, rest, _ := bytes.Cut(line, []byte(" "))
+	digest, coded, _ := bytes.Cut(rest, []byte(" "))
+	name := string(first)
 	text, err := rego.Policies.ReadFile(name)
-	if err != nil || digest != textDigest(text) {
+	if err != nil || string(digest) != textDigest(text) {
 		return "", nil, nil, errStale
 	}
-	b, err := base64.RawStdEncoding.DecodeString(coded)
-	if err != nil {
+	b := make([]byte, base64.RawStdEncoding.DecodedLen(len(coded)))
+	if _, err := base64.RawStdEncoding.Decode(b, coded); err != nil {
 		return "", nil, nil, fmt.Errorf("%w: %s: %w", errStale, name, err)
 	}
 	r := &compiledReader{file: builtinDir + name, rest: string(b)}
