@@ -35,20 +35,27 @@ finding contains {
 	"resource": {"kind": "collector", "key": "parts"},
 	"message": sprintf("only a part was seen of %s", [concat(", ", sort([c.collector | some c in _partial]))]),
 	"severity": "low",
-	"evidence": sort([sprintf("%s: %s", [c.collector, r]) | some c in _partial; some r in lib.list(c, "reasons")]),
+	"evidence": _gaps,
 	"remediation": [{"kind": "words", "text": "run ringfence as root on the host itself, or accept the gap"}],
 } if {
 	count(_partial) > 0
+	count(_confined) == 0
 }
+
+_gaps := sort([sprintf("%s: %s", [c.collector, r]) | some c in _partial; some r in lib.list(c, "reasons")])
+
+_confined := lib.list(input.host.self, "confined")
+
+# What is seen in part for that reason is told with it.
 
 finding contains {
 	"resource": {"kind": "collector", "key": "host"},
 	"message": "ringfence runs in a container: what it calls the host is not the host",
 	"severity": "medium",
-	"evidence": lib.list(input.host.self, "confined"),
+	"evidence": array.concat(_confined, _gaps),
 	"remediation": [{"kind": "words", "text": "run ringfence on the host itself"}],
 } if {
-	count(lib.list(input.host.self, "confined")) > 0
+	count(_confined) > 0
 }
 
 unknown contains {"resource": {"kind": "collector", "key": "host"}, "reason": "the snapshot does not say where it was taken"} if {

@@ -3,10 +3,11 @@
 # description: >-
 #   The usual threat model protects the workloads and assumes that the host is hardened and
 #   immutable. None of the evidence for it was found: a read-only root or /usr, dm-verity, or a
-#   booted image (ostree, bootc). A program that gets root can change the system for good.
+#   booted image (ostree, bootc). A program that gets root can change the system for good. Where no
+#   workload runs, nothing is kept in by that, and most systems are so: it is low.
 # custom:
 #   severity: medium
-#   reads: [kernel.facts]
+#   reads: [kernel.facts, processes.power, runtimes, agents]
 #   remediation: >-
 #     Use an image based system, or mount /usr read-only with dm-verity; else treat the host as
 #     mutable and watch it.
@@ -21,6 +22,7 @@ import data.ringfence.lib
 finding contains {
 	"resource": {"kind": "host", "key": "root file system"},
 	"message": "the system files of the host can be changed by whoever becomes root",
+	"severity": _severity,
 	"evidence": array.concat(
 		[sprintf("%s is %s, %s", [m.path, m.fsType, _mode(m)]) | some m in _system],
 		[sprintf("lockdown: %s, Secure Boot: %s, ostree: %s", [
@@ -32,6 +34,10 @@ finding contains {
 	count(_system) > 0
 	not _immutable
 }
+
+_severity := "medium" if {
+	count(input.workloads) > 0
+} else := "low"
 
 _system := [m | some m in lib.list(input.kernel, "mounts"); m.path in {"/", "/usr"}]
 

@@ -2,7 +2,7 @@ package ringfence.host.not_immutable_test
 
 import data.ringfence.host.not_immutable as check
 
-_doc(ro, verity, ostree) := {"kernel": {
+_doc(ro, verity, ostree) := {"workloads": [], "kernel": {
 	"facts": {"ostree": {"state": ostree}, "lockdown": {"state": "absent"}, "secureBoot": {"state": "absent"}},
 	"mounts": [{"path": "/", "fsType": "ext4", "readOnly": ro, "verity": verity}],
 }}
@@ -25,4 +25,10 @@ test_ostree_passes if count(check.finding) == 0 with input as _doc(false, false,
 test_no_mount_is_unknown if {
 	doc := {"kernel": {"facts": {"ostree": {"state": "absent"}}, "mounts": []}}
 	count(check.unknown) == 1 with input as doc
+}
+
+test_beside_workloads_is_medium if {
+	doc := object.union(_doc(false, false, "absent"), {"workloads": [{"key": "container a"}]})
+	{f.severity | some f in check.finding} == {"medium"} with input as doc
+	{f.severity | some f in check.finding} == {"low"} with input as _doc(false, false, "absent")
 }

@@ -3,10 +3,11 @@
 # description: >-
 #   Administrators and everybody else arrive on the same interface: nothing but a source address
 #   separates them. A spoofed or neighbouring address, or one rule that is too wide, joins the
-#   zones. This is how a cloud machine with one network card is built.
+#   zones. This is how a cloud machine with one network card is built. Services that are open to
+#   both zones anyway are left to the checks of management.
 # custom:
 #   severity: medium
-#   reads: [network, listeners.ip]
+#   reads: [network, listeners.ip, listeners.namespaces, nftables, processes.power, agents, runtimes]
 #   remediation: >-
 #     Use a second interface, a VLAN or a VRF for management; else limit management ports to
 #     named source addresses.
@@ -22,4 +23,28 @@ finding contains {
 	"remediation": [{"kind": "words", "text": "separate management by interface, VLAN or VRF, or limit its ports to named source addresses"}],
 } if {
 	some s in input.sharedInterfaces
+	not _open_anyway(s)
+}
+
+# Between external and management there is nothing to separate where whoever comes from outside reaches every service of management.
+_open_anyway(s) if {
+	count(s.services) > 0
+	every zone in s.zones {
+		zone in {"external", "management"}
+	}
+	every key in s.services {
+		_reached[key]
+	}
+}
+
+_reached[svc.key] if {
+	some svc in input.services
+	svc.reach.external.verdict == "reachable"
+}
+
+not_applicable := "what manages the host by an interface of two zones is open to both, which the checks of management tell of" if {
+	count(input.sharedInterfaces) > 0
+	every s in input.sharedInterfaces {
+		_open_anyway(s)
+	}
 }
