@@ -20,6 +20,8 @@ import (
 var settingsOf = map[string]func(*Scan, *process) map[string]snapshot.Fact{
 	"kubelet": (*Scan).kubeletSettings, "etcd": (*Scan).etcdSettings, "kube-apiserver": apiServerSettings,
 	"NRPE": (*Scan).nrpeSettings, "Zabbix agent": (*Scan).zabbixSettings, "snmpd": (*Scan).snmpdSettings, "Prometheus": prometheusSettings,
+	"TigerVNC": desktopSettings(tigerOpen), "Xvnc": desktopSettings(tigerOpen), "x11vnc": x11vncSettings,
+	"Xvfb": desktopSettings(displayOpen), "X server": desktopSettings(displayOpen),
 	"ttyd": shellSettings(ttydAsks), "GoTTY": shellSettings(gottyAsks), "Shell In A Box": shellSettings(shellinaboxAsks), "WeTTY": shellSettings(wettyAsks),
 }
 

@@ -19,3 +19,10 @@ test_unreachable_passes if {
 test_unclear_is_unknown if count(check.unknown) == 1 with input as _doc("desktop", "unknown")
 
 test_another_role_passes if count(check.finding) == 0 with input as _doc("other", "reachable")
+
+_login(value) := json.patch(_doc("desktop", "reachable"), [{"op": "add", "path": "/managed/0/settings/login", "value": {"state": "present", "value": value}}])
+
+test_one_that_asks_for_nothing_is_critical if {
+	{f.severity | some f in check.finding} == {"critical"} with input as _login("none")
+	{f.severity | some f in check.finding} == {"high"} with input as _login("asks")
+}
