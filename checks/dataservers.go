@@ -36,8 +36,13 @@ var dataServers = map[string]func(d *dataFiles) access{
 	"Redis": redisAccess, "Valkey": redisAccess, "KeyDB": redisAccess, "memcached": memcachedAccess, "Mosquitto": mosquittoAccess, "NATS": natsAccess,
 	"MariaDB": mysqlAccess, "PostgreSQL": postgresAccess, "rsync": rsyncAccess, "Samba": sambaAccess, "InfluxDB": influxAccess, "MongoDB": mongoAccess,
 	"Squid": squidAccess, "Tinyproxy": tinyproxyAccess, "control of Unbound": unboundAccess,
-	"RabbitMQ": rabbitAccess, "vsftpd": vsftpdAccess, "ProFTPD": proftpdAccess, "Pure-FTPd": pureftpdAccess,
+	"ClickHouse": notRead, "MinIO": notRead, "CockroachDB": notRead, "ArangoDB": notRead, "Dragonfly": notRead, "mongos": notRead, "Meilisearch": notRead,
+	"NFS-Ganesha": notRead,
+	"RabbitMQ":    rabbitAccess, "vsftpd": vsftpdAccess, "ProFTPD": proftpdAccess, "Pure-FTPd": pureftpdAccess,
 }
+
+// notRead is of servers whose configuration nobody follows here.
+func notRead(*dataFiles) access { return access{err: errors.New("its configuration is not read")} }
 
 // dataFiles are the arguments, the environment and the files of one server of data.
 type dataFiles struct {

@@ -84,6 +84,8 @@ func TestServersOfDataAsk(t *testing.T) {
 		"influx, on":                     {file("[http]\n  auth-enabled = true # x\n"), "influxd -config /c", dataAsks, ""},
 		"influx, by its environment":     {map[string]string{"c": "[http]\n  auth-enabled = false\n", "environ": "INFLUXDB_HTTP_AUTH_ENABLED=true\x00"}, "influxd -config /c", dataAsks, ""},
 		"influx, no file":                {nil, "influxd", "", ""},
+		"clickhouse":                     {nil, "clickhouse-server", "", ""},
+		"minio":                          {nil, "minio server /d", "", ""},
 		"mongo":                          {nil, "mongod", dataNone, ""},
 		"mongo, on":                      {file("security:\n  authorization: enabled\n"), "mongod -f /c", dataAsks, ""},
 		"rabbit":                         {nil, "beam.smp -s rabbit boot", dataAsks, ""},
