@@ -39,13 +39,7 @@ func BenchmarkTrace(b *testing.B) {
 			s := fixtures.Host()
 			s.NFTables.Ruleset = linear(n)
 			t := New(s)
-			in := ""
-			for _, l := range s.Network.Links {
-				if !l.Loopback && l.Up && l.Master == 0 && len(l.Addrs) > 0 {
-					in = l.Name
-				}
-			}
-			p := &packet.Packet{In: in, Src: netip.MustParseAddr("198.51.100.7"), Dst: netip.MustParsePrefix(s.Network.LinkNamed(in).Addrs[0]).Addr(), Proto: "tcp", Sport: 4000, Dport: 22}
+			p := &packet.Packet{In: "mgmt0", Src: netip.MustParseAddr("10.10.0.9"), Dst: netip.MustParseAddr("10.10.0.1"), Proto: "tcp", Sport: 4000, Dport: 22}
 			if f := t.Packet(p); f.Fate != Local {
 				b.Fatalf("%+v", f)
 			}
