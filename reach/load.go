@@ -298,6 +298,14 @@ func (m *machine) ct(c *cube, e *ruleset.Ct) (value, bool) {
 		return c.load(dport, 0, 2), true
 	case ruleset.CtZone:
 		return constant(host16(c.zone)), true
+	case ruleset.CtHelper: // a connection that begins has none, but by a rule
+		if m.state == ruleset.CtNew && !m.snap.NFTables.Ruleset.Helpers() {
+			return nil, false
+		}
+	case ruleset.CtLabels:
+		if m.state == ruleset.CtNew && !m.snap.NFTables.Ruleset.Labels() {
+			return constant(make([]byte, 16)), true
+		}
 	}
 	return unknown(16, fmt.Sprintf("ct key %d", e.Key)), true
 }

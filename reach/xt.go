@@ -15,6 +15,9 @@ func (m *machine) xt(c *ruleset.Chain, r *ruleset.Rule, x *ruleset.Xt, st state,
 	if d == nil && slices.Contains([]string{"rt", "frag", "hbh", "dst", "mh"}, x.Name) {
 		return nil, nil, []cube{st.cube} // the packets of a question have no IPv6 extension headers
 	}
+	if d == nil && x.Connbytes() != nil {
+		return m.connbytes(c, r, x, st)
+	}
 	if d == nil {
 		return m.xtOpaque(c, r, x, st)
 	}
@@ -102,6 +105,23 @@ func (m *machine) xt(c *ruleset.Chain, r *ruleset.Rule, x *ruleset.Xt, st state,
 		return &ruleset.Verdict{Kind: ruleset.Queue}, []state{st}, nil
 	}
 	return m.xtOpen(c, r, x, st)
+}
+
+// shortest is a packet of a header of IP alone.
+const shortest = 20
+
+// connbytes is what a connection has carried (connbytes_mt): of one that begins no more than this packet.
+func (m *machine) connbytes(c *ruleset.Chain, r *ruleset.Rule, x *ruleset.Xt, st state) (*ruleset.Verdict, []state, []cube) {
+	holds, known := x.Connbytes().OfFirst(shortest)
+	s := st.cube.sets[fCtState]
+	switch begins := s.singleton() && s[0].lo == num(ruleset.CtNew); {
+	case m.connectionless(&st.cube), begins && known && !holds:
+		return nil, nil, []cube{st.cube}
+	case begins && known:
+		return nil, []state{st}, nil
+	}
+	matched, missed := m.either(c, r, st, "what the connection has carried")
+	return nil, matched, missed
 }
 
 // eachEither takes each of some states both ways.

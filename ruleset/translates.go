@@ -9,16 +9,7 @@ func (r *Ruleset) Translates() bool {
 	if r == nil {
 		return false
 	}
-	for i := range r.Tables { // of every family: those of netdev and bridge see the packets of all
-		for j := range r.Tables[i].Chains {
-			for k := range r.Tables[i].Chains[j].Rules {
-				if slices.ContainsFunc(r.Tables[i].Chains[j].Rules[k].Exprs, redirects) {
-					return true
-				}
-			}
-		}
-	}
-	return false
+	return r.some(redirects) // of every family: those of netdev and bridge see the packets of all
 }
 
 func redirects(e Expr) bool {
@@ -31,4 +22,33 @@ func redirects(e Expr) bool {
 		return e.Xt.Decoded == nil || e.Xt.Decoded.NAT != nil || e.Xt.Decoded.TProxy != nil
 	}
 	return e.Opaque()
+}
+
+// Helpers says whether some rule can give a connection a helper of conntrack.
+func (r *Ruleset) Helpers() bool {
+	return r.some(func(e Expr) bool {
+		o := e.More().Objref
+		return o != nil && o.Type == ObjectHelper || e.Xt != nil && e.Xt.Name == "CT" || e.Opaque()
+	})
+}
+
+// Labels says whether some rule can give a connection labels.
+func (r *Ruleset) Labels() bool {
+	return r.some(func(e Expr) bool {
+		return e.Ct != nil && e.Ct.Set && e.Ct.Key == CtLabels || e.Xt != nil && e.Xt.Name == "connlabel" || e.Opaque()
+	})
+}
+
+// some says whether some expression of all tables is as asked.
+func (r *Ruleset) some(is func(Expr) bool) bool {
+	for i := range r.Tables {
+		for j := range r.Tables[i].Chains {
+			for k := range r.Tables[i].Chains[j].Rules {
+				if slices.ContainsFunc(r.Tables[i].Chains[j].Rules[k].Exprs, is) {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }

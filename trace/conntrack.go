@@ -73,7 +73,7 @@ func (w *walk) ct(e *ruleset.Ct, r *rule) verdict {
 	case ruleset.CtMark:
 		w.regs.putWord(at, c.mark)
 	case ruleset.CtHelper:
-		if c.state == ruleset.CtNew {
+		if c.state == ruleset.CtNew && !w.snap.NFTables.Ruleset.Helpers() {
 			return vNo
 		}
 		return w.unknownReg(at, 16, "the helper of the connection")

@@ -303,3 +303,15 @@ func (o *outcomes) least(i int) []packet.Condition {
 	}
 	return common.conditions()
 }
+
+// connbytes is what a connection has carried (connbytes_mt): of one that begins no more than this packet.
+func (w *walk) connbytes(x *ruleset.XtConnbytes, r *rule) verdict {
+	c := w.skb.ct
+	if c == nil {
+		return vNo
+	}
+	if holds, known := x.OfFirst(leastLength); known && c.known && c.state == ruleset.CtNew {
+		return decide(holds)
+	}
+	return w.maybe(r, "what the connection has carried")
+}
