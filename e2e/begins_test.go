@@ -54,6 +54,15 @@ func TestConnectionsThatBegin(t *testing.T) {
 	if _, err := exec.LookPath("iptables-nft-restore"); err != nil {
 		return
 	}
+	for _, rule := range []string{`-m helper --helper ftp`, `-m helper ! --helper ftp`} {
+		cmd := exec.Command("iptables-nft-restore")
+		cmd.Stdin = strings.NewReader("*filter\n:INPUT DROP\n-A INPUT -m conntrack --ctstate ESTABLISHED -j ACCEPT\n-A INPUT " + rule + " -j ACCEPT\nCOMMIT\n")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Logf("%s: this kernel has it not: %s", rule, out)
+			continue
+		}
+		check(rule, "")
+	}
 	for _, what := range []string{
 		"0:10 --connbytes-dir both --connbytes-mode packets", "1:1 --connbytes-dir original --connbytes-mode packets", "2:10 --connbytes-dir both --connbytes-mode packets",
 		"1:10 --connbytes-dir reply --connbytes-mode packets", "0:0 --connbytes-dir reply --connbytes-mode bytes", "10: --connbytes-dir original --connbytes-mode bytes",

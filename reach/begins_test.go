@@ -31,6 +31,8 @@ func TestConnectionsThatBegin(t *testing.T) {
 	}{
 		{"one packet", nil, bytes(1, 1), packet.Reachable},
 		{"more packets", nil, bytes(2, 9), packet.Unreachable},
+		{"expected by no helper", nil, []ruleset.Expr{{Name: "match", Xt: &ruleset.Xt{Name: "helper", Info: make([]byte, 36)}}}, packet.Unreachable},
+		{"not expected by a helper", nil, []ruleset.Expr{{Name: "match", Xt: &ruleset.Xt{Name: "helper", Info: append([]byte{1, 0, 0, 1}, make([]byte, 32)...)}}}, packet.Reachable},
 		{"no helper", nil, ct(ruleset.CtHelper), packet.Unreachable},
 		{"a helper of a rule", []ruleset.Expr{helper}, ct(ruleset.CtHelper), packet.Unknown},
 		{"no labels", nil, ct(ruleset.CtLabels), packet.Reachable},

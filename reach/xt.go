@@ -15,6 +15,12 @@ func (m *machine) xt(c *ruleset.Chain, r *ruleset.Rule, x *ruleset.Xt, st state,
 	if d == nil && slices.Contains([]string{"rt", "frag", "hbh", "dst", "mh"}, x.Name) {
 		return nil, nil, []cube{st.cube} // the packets of a question have no IPv6 extension headers
 	}
+	if invert, is := x.Helper(); d == nil && is && (m.connectionless(&st.cube) || st.cube.begins()) { // nobody expected it (helper_mt)
+		if invert {
+			return nil, []state{st}, nil
+		}
+		return nil, nil, []cube{st.cube}
+	}
 	if d == nil && x.Connbytes() != nil {
 		return m.connbytes(c, r, x, st)
 	}
@@ -107,14 +113,19 @@ func (m *machine) xt(c *ruleset.Chain, r *ruleset.Rule, x *ruleset.Xt, st state,
 	return m.xtOpen(c, r, x, st)
 }
 
+// begins says that packets are the first of their connections.
+func (c *cube) begins() bool {
+	s := c.sets[fCtState]
+	return s.singleton() && s[0].lo == num(ruleset.CtNew)
+}
+
 // shortest is a packet of a header of IP alone.
 const shortest = 20
 
 // connbytes is what a connection has carried (connbytes_mt): of one that begins no more than this packet.
 func (m *machine) connbytes(c *ruleset.Chain, r *ruleset.Rule, x *ruleset.Xt, st state) (*ruleset.Verdict, []state, []cube) {
 	holds, known := x.Connbytes().OfFirst(shortest)
-	s := st.cube.sets[fCtState]
-	switch begins := s.singleton() && s[0].lo == num(ruleset.CtNew); {
+	switch begins := st.cube.begins(); {
 	case m.connectionless(&st.cube), begins && known && !holds:
 		return nil, nil, []cube{st.cube}
 	case begins && known:

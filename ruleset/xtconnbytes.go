@@ -42,3 +42,11 @@ func (c *XtConnbytes) OfFirst(shortest uint64) (holds, known bool) {
 	}
 	return high < c.To || c.From < low, high < c.To || c.From < low || c.To <= low && high <= c.From
 }
+
+// Helper reads a match of the helper of the connection that a packet's is expected by; is says that it is one.
+func (x *Xt) Helper() (invert, is bool) {
+	if x.Target || x.Name != "helper" || len(x.Info) < 4 {
+		return false, false
+	}
+	return binary.NativeEndian.Uint32(x.Info) != 0, true
+}

@@ -23,6 +23,8 @@ func TestConnectionsThatBegin(t *testing.T) {
 	}{
 		{name: "one packet", exprs: []ruleset.Expr{{Name: "match", Xt: &ruleset.Xt{Name: "connbytes", Info: info(1, 1)}}}, want: Drop},
 		{name: "more packets", exprs: []ruleset.Expr{{Name: "match", Xt: &ruleset.Xt{Name: "connbytes", Info: info(2, 9)}}}, want: Local},
+		{name: "expected by no helper", exprs: []ruleset.Expr{{Name: "match", Xt: &ruleset.Xt{Name: "helper", Info: make([]byte, 36)}}}, want: Local},
+		{name: "not expected by a helper", exprs: []ruleset.Expr{{Name: "match", Xt: &ruleset.Xt{Name: "helper", Info: append([]byte{1, 0, 0, 1}, make([]byte, 32)...)}}}, want: Drop},
 		{name: "no helper", exprs: helper, want: Local},
 		{name: "a helper of a rule", before: []ruleset.Expr{set}, exprs: append(helper, ruleset.Expr{Name: "cmp", Cmp: &ruleset.Cmp{Sreg: 1, Op: "==", Data: make([]byte, 16)}}), want: Unknown},
 	} {

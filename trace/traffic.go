@@ -315,3 +315,12 @@ func (w *walk) connbytes(x *ruleset.XtConnbytes, r *rule) verdict {
 	}
 	return w.maybe(r, "what the connection has carried")
 }
+
+// xtHelper is the helper of the connection that expected the packet's (helper_mt): one that begins by itself was expected by none.
+func (w *walk) xtHelper(x *ruleset.Xt, r *rule) verdict {
+	c := w.skb.ct
+	if invert, is := x.Helper(); is && (c == nil || c.known && c.state == ruleset.CtNew) {
+		return decide(invert)
+	}
+	return w.maybe(r, "the helper of the connection")
+}

@@ -19,6 +19,8 @@ func (w *walk) xt(x *ruleset.Xt, r *rule) verdict {
 		return vNo // the packets of a question have none
 	case d == nil && x.Traffic() != nil:
 		return w.xtTraffic(x, x.Traffic(), r)
+	case d == nil && x.Name == "helper":
+		return w.xtHelper(x, r)
 	case d == nil && x.Connbytes() != nil:
 		return w.connbytes(x.Connbytes(), r)
 	case d == nil:
