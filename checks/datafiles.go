@@ -163,7 +163,9 @@ func (d *dataFiles) hba() (list []hbaLine, err error) {
 		default:
 			h.where = f[3]
 		}
-		list = append(list, h)
+		if list = append(list, h); len(list) > maxServices {
+			return nil, errManyFiles
+		}
 	}
 	return list, err
 }
@@ -352,7 +354,7 @@ func (d *dataFiles) usershares(all map[string]string, a access) access {
 		return a
 	}
 	files, more := d.s.globIn(d.p, path.Join(cmp.Or(all["usersharepath"], "/var/lib/samba/usershares"), "*"))
-	if more {
+	if more || len(files) > maxServices {
 		return access{err: errManyFiles}
 	}
 	for _, f := range files {

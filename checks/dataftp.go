@@ -70,7 +70,7 @@ func vsftpdAccess(d *dataFiles) access {
 // proftpdAccess reads proftpd.conf and what it includes: TLSRequired, and a block Anonymous.
 func proftpdAccess(d *dataFiles) access {
 	files := []string{cmp.Or(last(optionValues(d.argv, "-c", "--config")), "/etc/proftpd/proftpd.conf")}
-	if len(d.argv) < 2 && strings.Contains(d.argv[0], ":") { // its title
+	if len(d.argv) < 2 && (d.argv[0] == "" || strings.Contains(d.argv[0], ":")) { // its title
 		if argv := d.startedWith("proftpd"); argv != nil {
 			files = []string{cmp.Or(last(optionValues(argv, "-c", "--config")), "/etc/proftpd/proftpd.conf")}
 		} else {
@@ -109,7 +109,7 @@ func proftpdAccess(d *dataFiles) access {
 // pureftpdAccess reads the options of pure-ftpd(8): -Y 2 asks for TLS, -e takes the anonymous account alone and -E no such.
 func pureftpdAccess(d *dataFiles) access {
 	argv := d.argv
-	if strings.HasPrefix(argv[0], "pure-ftpd (") { // its title
+	if argv[0] == "" || strings.HasPrefix(argv[0], "pure-ftpd (") { // its title
 		if argv = d.startedWith("pure-ftpd"); argv == nil {
 			return access{err: errTitle}
 		}

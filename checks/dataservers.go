@@ -44,6 +44,9 @@ var dataServers = map[string]func(d *dataFiles) access{
 // notRead is of servers whose configuration nobody follows here.
 func notRead(*dataFiles) access { return access{err: errors.New("its configuration is not read")} }
 
+// titled are the servers that set a title: they are told of by who starts them.
+var titled = []string{"Redis", "Valkey", "KeyDB", "ProFTPD", "Pure-FTPd"}
+
 // dataFiles are the arguments, the environment and the files of one server of data.
 type dataFiles struct {
 	s    *Scan
@@ -96,7 +99,13 @@ func (s *Scan) dataSettings(p *process, name string) (map[string]snapshot.Fact, 
 	case p.cut:
 		return unreadSettings(errCutArgs, "login"), nil
 	}
-	a := dataServers[name](&dataFiles{s: s, p: p, argv: p.argv, env: env})
+	argv := p.argv
+	if len(argv) == 0 { // it has taken them away
+		if argv = []string{""}; !slices.Contains(titled, name) {
+			return unreadSettings(errTitle, "login"), nil
+		}
+	}
+	a := dataServers[name](&dataFiles{s: s, p: p, argv: argv, env: env})
 	if a.err != nil {
 		return unreadSettings(a.err, "login"), nil
 	}

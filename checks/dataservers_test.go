@@ -63,6 +63,7 @@ func TestServersOfDataAsk(t *testing.T) {
 		"postgres, one account before":   {map[string]string{"d/postgresql.conf": "", "d/pg_hba.conf": "host all bob 0.0.0.0/0 reject\nhost all all 0.0.0.0/0 trust\n"}, "postgres -D /d", dataNone, ""},
 		"postgres of Debian":             {map[string]string{"e/c": "hba_file = '/e/h' # x\ninclude_dir = 'conf.d'\n", "e/h": unix + "host all all 0.0.0.0/0 md5\n"}, "postgres -D /d -c config_file=/e/c", dataAsks, ""},
 		"postgres, another file":         {map[string]string{"h": "host all all ::/0 trust\n"}, "postgres -D /d -c hba_file=/h", dataNone, ""},
+		"postgres, too many lines":       {map[string]string{"h": strings.Repeat("host a a ::/0 trust\n", maxServices+1)}, "postgres -D /d -c hba_file=/h", "", ""},
 		"postgres, no file":              {nil, "postgres -D /d", "", ""},
 		"mariadb":                        {nil, "mariadbd", "", ""},
 		"mariadb without grants":         {nil, "mariadbd --skip-grant-tables", dataNone, ""},
@@ -154,5 +155,18 @@ func TestHowFTPLogsIn(t *testing.T) {
 	p.PID = 77
 	if m, _ := scanWithProcess(t, nil).dataSettings(p, "Pure-FTPd"); m["login"].Reason != errTitle.Error() {
 		t.Errorf("a title: %+v", m)
+	}
+}
+
+// TestServersOfDataWithoutArguments: a process can take its arguments away; what it was told is not known then, and nobody is let in by that.
+func TestServersOfDataWithoutArguments(t *testing.T) {
+	for name := range dataServers {
+		p := new(process)
+		p.PID = 77
+		s := scanWithProcess(t, nil)
+		m, _ := s.dataSettings(p, name)
+		if f := m["login"]; f.Value != "" || f.Reason == "" {
+			t.Errorf("%s: %+v", name, m)
+		}
 	}
 }

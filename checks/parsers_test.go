@@ -266,6 +266,8 @@ func FuzzParsers(f *testing.F) {
 	f.Add([]byte("22 1 0:20 / /run rw,nosuid shared:5 - tmpfs tmpfs rw\n"))
 	f.Add([]byte("Match User a\nPermitRootLogin yes\nInclude x\n"))
 	f.Add([]byte("{gateway: {bind: 'lan'}}"))
+	f.Add([]byte("authorization:\n{ users: [{user: 'a'}] }\n[x]\na = b\n&include c\n"))
+	f.Add([]byte("kvm -vnc :1,to=3,websocket=on -mon chardev=m -chardev socket,id=m,port=1 -serial mon:mon:tcp::1\n"))
 	f.Fuzz(func(_ *testing.T, b []byte) {
 		parseStatus(b)
 		parseMountinfo(b)
@@ -282,6 +284,11 @@ func FuzzParsers(f *testing.F) {
 		parseIGMP(string(b))
 		parseIGMP6(string(b))
 		parseFilters(string(b))
+		natsKeys(string(b))
+		sections(string(b))
+		keyLines(string(b), "#")
+		covering(parseMountinfo(b), "/a/b")
+		_, _ = qemuServers(&process{Process: snapshot.Process{Exe: "/usr/bin/kvm"}, argv: strings.Fields(string(b))})
 	})
 }
 
