@@ -44,8 +44,13 @@ func testMap(t *testing.T, typ, keySize, flags uint32, key []byte) int32 {
 // lookUp looks a number at the top of the stack up in a map; register 0 has where it is.
 func lookUp(m int32) []instruction {
 	return []instruction{
-		{opMoveImm, 2, 0, 0, 0}, {opStore, 10, 2, -4, 0}, {opMove, 2, 10, 0, 0}, {opAddImm, 2, 0, 0, -4},
-		{opLoadMap, 1, 1, 0, m}, {}, {opCall, 0, 0, 0, callLookup},
+		{opMoveImm, 2, 0, 0, 0},
+		{opStore, 10, 2, -4, 0},
+		{opMove, 2, 10, 0, 0},
+		{opAddImm, 2, 0, 0, -4},
+		{opLoadMap, 1, 1, 0, m},
+		{},
+		{opCall, 0, 0, 0, callLookup},
 	}
 }
 
@@ -97,7 +102,8 @@ func TestProgramsAreReadBeforeTheyRun(t *testing.T) {
 		{name: "a hash is looked up", code: with(lookUp(hash), drop), verdict: 2},
 		{name: "prefixes are looked up", code: with(
 			instruction{opMoveImm, 2, 0, 0, 0}, instruction{opStore, 10, 2, -4, 0}, instruction{opStore, 10, 2, -8, 0}, instruction{opMove, 2, 10, 0, 0}, instruction{opAddImm, 2, 0, 0, -8},
-			instruction{opLoadMap, 1, 1, 0, trie}, instruction{}, call(callLookup), instruction{opIfNot, 0, 0, 2, 0}, pass, exit, drop), verdict: 2},
+			instruction{opLoadMap, 1, 1, 0, trie}, instruction{}, call(callLookup), instruction{opIfNot, 0, 0, 2, 0}, pass, exit, drop,
+		), verdict: 2},
 		{name: "the packet is read", code: with(loadBytes(23, 1), instruction{0x71, 0, 10, -8, 0}), verdict: packet.TCP},
 		{name: "by its mark", code: with(instruction{opLoad, 0, 1, 8, 0}), verdict: 5, mark: 5},
 		{name: "marks", code: with(instruction{opMoveImm, 2, 0, 0, 7}, instruction{opStore, 1, 2, 8, 0}, pass), mark: 7},
@@ -106,7 +112,8 @@ func TestProgramsAreReadBeforeTheyRun(t *testing.T) {
 		{name: "a map is written to", code: with(lookUp(hash), instruction{opIf, 0, 0, 1, 0}, instruction{0x7a, 0, 0, 0, 1}, pass), refused: "writes into a map"},
 		{name: "the packet is copied into a map", code: with(
 			instruction{opMove, 6, 1, 0, 0}, lookUp(hash), instruction{opIf, 0, 0, 5, 0}, instruction{opMove, 1, 6, 0, 0}, instruction{opMove32Imm, 2, 0, 0, 0},
-			instruction{opMove, 3, 0, 0, 0}, instruction{opMove32Imm, 4, 0, 0, 4}, call(callLoadBytes), pass), refused: "writes into a map"},
+			instruction{opMove, 3, 0, 0, 0}, instruction{opMove32Imm, 4, 0, 0, 4}, call(callLoadBytes), pass,
+		), refused: "writes into a map"},
 		{name: "a look-up that is remembered", code: with(lookUp(lru), pass), refused: "writes into a map"},
 		{name: "an element is deleted", code: with(lookUp(hash)[:6], call(3), pass), refused: "delete_elem"},
 		{name: "the clock", code: with(call(5), pass), refused: "bpf_ktime_get_ns"},

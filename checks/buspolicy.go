@@ -83,7 +83,7 @@ func (s *Scan) busRules(rules []busRule, b []byte) ([]busRule, error) {
 	var policy *busRule
 	for {
 		t, err := d.Token()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return rules, nil
 		}
 		if err != nil || len(rules) > maxBusRules {

@@ -65,7 +65,7 @@ func (c *mosquittoConfig) read(d *dataFiles, file string, depth int) error {
 	if err != nil {
 		return err
 	}
-	for _, l := range keyLines(text, "#") {
+	for _, l := range keyLines(text) {
 		at := &c.all
 		if len(c.listeners) > 0 {
 			at = &c.listeners[len(c.listeners)-1]
@@ -247,7 +247,7 @@ func rabbitAccess(d *dataFiles) access {
 	if err != nil {
 		return access{err: err}
 	}
-	for _, l := range keyLines(strings.ReplaceAll(text, "=", " "), "#") {
+	for _, l := range keyLines(strings.ReplaceAll(text, "=", " ")) {
 		if l[0] == "loopback_users" && l[1] == "none" || strings.HasPrefix(l[0], "loopback_users.") && l[1] == "false" {
 			return access{err: errors.New("guest may come from everywhere, and whether it still has its first password is in its database")}
 		}

@@ -138,7 +138,7 @@ func (d *dataFiles) hba() (list []hbaLine, err error) {
 		file = cmp.Or(told["hba_file"], path.Join(cmp.Or(told["data_directory"], dir), "pg_hba.conf"))
 	}
 	text, err := d.text(file)
-	for _, l := range keyLines(text, "#") {
+	for _, l := range keyLines(text) {
 		f := strings.Fields(l[0] + " " + l[1])
 		switch {
 		case strings.HasPrefix(f[0], "include"):
@@ -187,7 +187,7 @@ func (d *dataFiles) postgresFile(file string, depth int) (map[string]string, err
 		return nil, err
 	}
 	told := map[string]string{}
-	for _, l := range keyLines(strings.ReplaceAll(text, "=", " "), "#") {
+	for _, l := range keyLines(strings.ReplaceAll(text, "=", " ")) {
 		value, _, _ := strings.Cut(l[1], "#")
 		value = strings.Trim(strings.TrimSpace(value), "'")
 		switch l[0] {

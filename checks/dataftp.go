@@ -83,7 +83,7 @@ func proftpdAccess(d *dataFiles) access {
 		if err != nil {
 			return access{err: err}
 		}
-		for _, l := range keyLines(text, "#") {
+		for _, l := range keyLines(text) {
 			switch strings.ToLower(l[0]) {
 			case "include":
 				list, more := d.s.globIn(d.p, l[1])

@@ -78,7 +78,7 @@ func (c *squidConfig) read(d *dataFiles, file string, depth int) error {
 	if err != nil {
 		return err
 	}
-	for _, l := range keyLines(strings.ReplaceAll(text, "\\\n", " "), "#") {
+	for _, l := range keyLines(strings.ReplaceAll(text, "\\\n", " ")) {
 		f := strings.Fields(l[1])
 		switch {
 		case l[0] == "include":
@@ -121,7 +121,7 @@ func tinyproxyAccess(d *dataFiles) access {
 	open := func(login, how string) {
 		a = moreOpen(a, access{login: login, gives: proxyGives, how: how})
 	}
-	for _, l := range keyLines(text, "#") {
+	for _, l := range keyLines(text) {
 		value := strings.Trim(l[1], `"`)
 		switch strings.ToLower(l[0]) {
 		case "basicauth":
@@ -157,7 +157,7 @@ func unboundAccess(d *dataFiles) access {
 		if err != nil {
 			return access{err: err}
 		}
-		for _, l := range keyLines(text, "#") {
+		for _, l := range keyLines(text) {
 			value := strings.Trim(strings.TrimSpace(strings.Split(l[1], " #")[0]), `"`)
 			switch l[0] {
 			case "include:", "include-toplevel:":

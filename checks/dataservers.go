@@ -118,11 +118,11 @@ func (s *Scan) dataSettings(p *process, name string) (map[string]snapshot.Fact, 
 	return given(m), a.ports
 }
 
-// keyLines are the lines of a file that are a key and what is said of it; comments begin with one of the signs.
-func keyLines(text, comments string) (list [][2]string) {
+// keyLines are the lines of a file that are a key and what is said of it, without comments.
+func keyLines(text string) (list [][2]string) {
 	for line := range strings.Lines(text) {
 		line = strings.TrimSpace(line)
-		if line == "" || strings.ContainsRune(comments, rune(line[0])) {
+		if line == "" || line[0] == '#' {
 			continue
 		}
 		key, value, _ := strings.Cut(strings.ReplaceAll(line, "\t", " "), " ")
@@ -198,7 +198,7 @@ func (c *redisConfig) read(d *dataFiles, file string, depth int) error {
 	if err != nil {
 		return err
 	}
-	for _, l := range keyLines(text, "#") {
+	for _, l := range keyLines(text) {
 		if err := c.line(d, l[0], l[1], depth); err != nil {
 			return err
 		}

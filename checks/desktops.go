@@ -52,7 +52,7 @@ func x11vncSettings(s *Scan, p *process) map[string]snapshot.Fact {
 	case err != nil:
 		return unreadSettings(err, "login")
 	}
-	for _, l := range keyLines(string(text), "#") {
+	for _, l := range keyLines(string(text)) {
 		if slices.Contains([]string{"rfbauth", "passwd", "passwdfile", "usepw", "accept", "sslverify", "unixpw"}, strings.TrimLeft(l[0], "-")) {
 			return given(map[string]string{"login": loginAsks})
 		}

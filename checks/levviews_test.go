@@ -22,9 +22,14 @@ func TestMountsOfAService(t *testing.T) {
 		"15 10 8:1 /var/lib/a /var/lib/a rw - ext4 /dev/sda1 rw\n16 10 7:1 / /opt ro - squashfs /dev/loop1 ro\n17 11 8:2 /b /home/b rw - ext4 /dev/sda2 rw\n" +
 		"18 10 0:4 / /proc rw - proc proc rw\n19 18 0:4 /sys /proc/sys ro - proc proc rw\n20 10 8:1 /tmp/x /tmp rw,noexec - ext4 /dev/sda1 rw\n"
 	want := snapshot.View{Mounts: []snapshot.ViewMount{
-		{At: "/", Of: "/", Under: "/", RO: true}, {At: "/home", NoSUID: true}, {At: "/run", Of: "/run", Under: "/run", RO: true, NoSUID: true},
-		{At: "/run/a.sock", Of: "/run/inaccessible", Under: "/run", RO: true}, {At: "/var/lib/a", Of: "/var/lib/a", Under: "/"}, {At: "/opt", RO: true, Own: true},
-		{At: "/proc"}, {At: "/tmp", Of: "/tmp/x", Under: "/", NoExec: true},
+		{At: "/", Of: "/", Under: "/", RO: true},
+		{At: "/home", NoSUID: true},
+		{At: "/run", Of: "/run", Under: "/run", RO: true, NoSUID: true},
+		{At: "/run/a.sock", Of: "/run/inaccessible", Under: "/run", RO: true},
+		{At: "/var/lib/a", Of: "/var/lib/a", Under: "/"},
+		{At: "/opt", RO: true, Own: true},
+		{At: "/proc"},
+		{At: "/tmp", Of: "/tmp/x", Under: "/", NoExec: true},
 	}}
 	hosts := newHostMounts(uncovered(parseMountinfo([]byte(host))))
 	if d := gocmp.Diff(want, viewOf(uncovered(parseMountinfo([]byte(service))), hosts)); d != "" {

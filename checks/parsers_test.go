@@ -286,7 +286,7 @@ func FuzzParsers(f *testing.F) {
 		parseFilters(string(b))
 		natsKeys(string(b))
 		sections(string(b))
-		keyLines(string(b), "#")
+		keyLines(string(b))
 		covering(parseMountinfo(b), "/a/b")
 		_, _ = qemuServers(&process{Process: snapshot.Process{Exe: "/usr/bin/kvm"}, argv: strings.Fields(string(b))})
 	})

@@ -44,7 +44,6 @@ type views struct {
 // view is what a load gives.
 type view struct {
 	packet bool // an address in the packet
-	on     bool // another load goes on from there
 	reads  packet.Reads
 }
 
@@ -62,9 +61,16 @@ func fields(at packet.Attached) []contextField {
 		return []contextField{{at: 0, packet: true}, {at: 4, packet: true}, {at: 12}} // data, data_end, ingress_ifindex
 	}
 	list := []contextField{
-		{at: 0}, {at: 16}, {at: skbIndex}, {at: skbFrom}, {at: 76, packet: true}, {at: 80, packet: true}, // len, protocol, data, data_end
-		{at: skbMark, reads: packet.Reads{Mark: true}}, {at: skbMark, write: true},
-		{at: skbPriority, reads: packet.Reads{Priority: true}}, {at: skbPriority, write: true},
+		{at: 0},
+		{at: 16},
+		{at: skbIndex},
+		{at: skbFrom},
+		{at: 76, packet: true},
+		{at: 80, packet: true}, // len, protocol, data, data_end
+		{at: skbMark, reads: packet.Reads{Mark: true}},
+		{at: skbMark, write: true},
+		{at: skbPriority, reads: packet.Reads{Priority: true}},
+		{at: skbPriority, write: true},
 	}
 	if at == packet.AtIngress || at == packet.AtGets {
 		list = append(list, contextField{at: 4}) // pkt_type
@@ -89,8 +95,14 @@ func seenAt(at packet.Attached, s *symbols) (*views, error) {
 		return v, nil
 	}
 	whole := []instruction{ // a write into the packet, before which the kernel makes it the program's own (tc_cls_act_prologue)
-		{opLoad, 2, 1, 76, 0}, {opLoad, 3, 1, 80, 0}, {opMove, 4, 2, 0, 0}, {opAddImm, 4, 0, 0, 1}, {0x2d, 4, 3, 1, 0},
-		{0x72, 2, 0, 0, 0}, {opMoveImm, 0, 0, 0, 0}, {opExit, 0, 0, 0, 0},
+		{opLoad, 2, 1, 76, 0},
+		{opLoad, 3, 1, 80, 0},
+		{opMove, 4, 2, 0, 0},
+		{opAddImm, 4, 0, 0, 1},
+		{0x2d, 4, 3, 1, 0},
+		{0x72, 2, 0, 0, 0},
+		{opMoveImm, 0, 0, 0, 0},
+		{opExit, 0, 0, 0, 0},
 	}
 	return v, v.learn(at, whole, &contextField{}, s)
 }

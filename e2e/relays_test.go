@@ -22,8 +22,11 @@ func TestRelaysPublishLoopback(t *testing.T) {
 	b := newBed(t)
 	const hello, answer = "hello", "SYSTEM:printf hello"
 	for _, args := range [][]string{
-		{"TCP-LISTEN:2375,bind=127.0.0.1,fork", answer}, {"TCP-LISTEN:9002,bind=127.0.0.1,fork", answer}, {"TCP-LISTEN:9003,bind=127.0.0.1,fork", answer},
-		{"TCP-LISTEN:8001,fork", "TCP:127.0.0.1:8101"}, {"TCP-LISTEN:8101,bind=127.0.0.1,fork", "TCP:localhost:2375"},
+		{"TCP-LISTEN:2375,bind=127.0.0.1,fork", answer},
+		{"TCP-LISTEN:9002,bind=127.0.0.1,fork", answer},
+		{"TCP-LISTEN:9003,bind=127.0.0.1,fork", answer},
+		{"TCP-LISTEN:8001,fork", "TCP:127.0.0.1:8101"},
+		{"TCP-LISTEN:8101,bind=127.0.0.1,fork", "TCP:localhost:2375"},
 		{"TCP-LISTEN:8002,fork,range=198.18.0.0/24", "TCP4:127.0.0.1:9002"},
 	} {
 		b.start("/", append([]string{"socat"}, args...)...)

@@ -31,7 +31,8 @@ var viewSteps = map[string]struct {
 	},
 	"a set-id program": {
 		"root", "cp /usr/bin/find /usr/local/bin/find; chmod 4755 /usr/local/bin/find", "/usr/local/bin/find /usr/local/bin/find -exec sh -p -c 'id -u >/run/steps/proof' ';'",
-		"", "test $(cat /run/steps/proof) = 0", []string{"InaccessiblePaths=/usr/local/bin", "NoExecPaths=/usr/local/bin", "TemporaryFileSystem=/usr/local"},
+		"", "test $(cat /run/steps/proof) = 0",
+		[]string{"InaccessiblePaths=/usr/local/bin", "NoExecPaths=/usr/local/bin", "TemporaryFileSystem=/usr/local"},
 	},
 }
 

@@ -104,6 +104,7 @@ func holds(st *State, p snapshot.Permit) bool {
 		return p.ID == st.UID
 	case snapshot.PermitGroup:
 		return slices.Contains(st.Groups, p.ID)
+	case snapshot.PermitAll:
 	}
 	return true
 }

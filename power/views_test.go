@@ -17,7 +17,10 @@ func apartHost(mounts ...snapshot.ViewMount) (*snapshot.Snapshot, power.State) {
 	s := quiet()
 	s.Powers.Points = []string{"/", "/home", "/run", "/run/user/1000"}
 	s.Powers.Views = []snapshot.View{{PIDs: []int{7}, Mounts: append([]snapshot.ViewMount{
-		{At: "/", Of: "/", Under: "/", RO: true}, {At: "/home", RO: true}, {At: "/run", Of: "/run", Under: "/run", RO: true}, {At: "/run/user", RO: true},
+		{At: "/", Of: "/", Under: "/", RO: true},
+		{At: "/home", RO: true},
+		{At: "/run", Of: "/run", Under: "/run", RO: true},
+		{At: "/run/user", RO: true},
 		{At: "/var/lib/a", Of: "/var/lib/a", Under: "/"},
 	}, mounts...)}}
 	st := onHost()

@@ -141,11 +141,12 @@ func (p *page) fleetHost(h *finding.FleetHost, number, name int) {
 		p.wrapped("    ", Clean(h.CollectedAt, false)+", "+from, color)
 		return
 	}
-	line := fmt.Sprintf("%3d %s", number, column(Clean(h.Name, false), name)) + " " + p.paint(colors["medium"], right(h.Unknown, 7))
+	var line strings.Builder
+	line.WriteString(fmt.Sprintf("%3d %s", number, column(Clean(h.Name, false), name)) + " " + p.paint(colors["medium"], right(h.Unknown, 7)))
 	for _, s := range finding.Severities[:4] {
-		line += p.paint(colors[s], right(h.Findings[s], 6))
+		line.WriteString(p.paint(colors[s], right(h.Findings[s], 6)))
 	}
-	p.line(line + "  " + column(Clean(h.CollectedAt, false), 20) + "  " + p.paint(color, from))
+	p.line(line.String() + "  " + column(Clean(h.CollectedAt, false), 20) + "  " + p.paint(color, from))
 }
 
 // The columns of the list of checks before those of the hosts, and with numbers in place of these.
@@ -156,18 +157,19 @@ func (p *page) fleetChecks(f *finding.Fleet) {
 	columns := f.Columns()
 	wide := len(columns)*3 <= p.o.Width-checkColumns && len(columns) <= maxColumns && !repeated(columns)
 	p.line("")
-	title := p.paint(bold, column("CHECKS", 42)) + p.paint(dim, "         ")
+	var title strings.Builder
+	title.WriteString(p.paint(bold, column("CHECKS", 42)) + p.paint(dim, "         "))
 	switch {
 	case wide:
 		for i := range columns {
-			title += p.paint(dim, fmt.Sprintf("%3d", i+1))
+			title.WriteString(p.paint(dim, fmt.Sprintf("%3d", i+1)))
 		}
-		p.line(title)
+		p.line(title.String())
 		p.wrapped("  ", "? unknown, F failed, F? failed and left something open, w waived, . passed, - not applicable", dim)
 	case p.o.Width < checkNumbers:
 		p.line(p.paint(bold, "CHECKS"))
 	default:
-		p.line(title + p.paint(dim, " unknown   fail   pass"))
+		p.line(title.String() + p.paint(dim, " unknown   fail   pass"))
 	}
 	rest := 0
 	for i := range f.Checks {

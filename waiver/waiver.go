@@ -109,7 +109,7 @@ func (w *Waiver) check(checks []string, now time.Time) error {
 		return fmt.Errorf("%s: while says nothing: want zones, severity or owner, or no while", w.Finding)
 	}
 	if w.While.Zones != nil && len(w.While.Zones) == 0 {
-		return fmt.Errorf("%s: while.zones names no zone: %s", w.Finding, words.Wrong("", zones))
+		return fmt.Errorf("%s: while.zones names no zone: %w", w.Finding, words.Wrong("", zones))
 	}
 	for _, z := range w.While.Zones {
 		if !slices.Contains(zones, z) {

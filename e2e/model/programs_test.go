@@ -75,8 +75,15 @@ const (
 // finished puts a program together.
 func (s *spot) finished(middle []op) []op {
 	code := []op{
-		{0xbf, 6, 1, 0, 0}, {0xb7, 7, 0, 0, 0}, {0x61, 2, 1, s.data, 0}, {0x61, 3, 1, s.end, 0}, {0xbf, 4, 2, 0, 0}, {0x07, 4, 0, 0, 38}, {0x2d, 4, 3, toPass, 0},
-		{0x69, 5, 2, 12, 0}, {0x55, 5, 0, toPass, netShort(0x0800)},
+		{0xbf, 6, 1, 0, 0},
+		{0xb7, 7, 0, 0, 0},
+		{0x61, 2, 1, s.data, 0},
+		{0x61, 3, 1, s.end, 0},
+		{0xbf, 4, 2, 0, 0},
+		{0x07, 4, 0, 0, 38},
+		{0x2d, 4, 3, toPass, 0},
+		{0x69, 5, 2, 12, 0},
+		{0x55, 5, 0, toPass, netShort(0x0800)},
 	}
 	code = append(code, middle...)
 	pass := len(code)
@@ -131,12 +138,19 @@ var programs = []program{
 	{"marks a protocol", plain(op{0x71, 5, 2, 23, 0}, op{0x55, 5, 0, toPass, 17}, op{0xb7, 1, 0, 0, 9}, op{0x63, 6, 1, 8, 0}), "tcx ingress"},
 	{"drops what has a mark", plain(op{0x61, 5, 6, 8, 0}, op{0x55, 5, 0, toPass, 7}, drop), "tcx egress"},
 	{"leaves a wrong checksum", plain(
-		op{0x61, 5, 2, 30, 0}, op{0x55, 5, 0, toPass, netWord("203.0.113.1")}, op{0x62, 2, 0, 30, netWord("10.10.0.9")}), "XDP"},
+		op{0x61, 5, 2, 30, 0}, op{0x55, 5, 0, toPass, netWord("203.0.113.1")}, op{0x62, 2, 0, 30, netWord("10.10.0.9")},
+	), "XDP"},
 	{"sends pings to another host", plain(append([]op{
 		{0x71, 5, 2, 23, 0}, {0x55, 5, 0, toPass, 1}, {0x61, 5, 2, 30, 0}, {0x55, 5, 0, toPass, netWord("203.0.113.1")}, {0x62, 2, 0, 30, netWord("10.10.0.9")},
 	}, summed("203.0.113.1", "10.10.0.9")...)...), "XDP"},
 	{"sends to another address of the host", plain(append(append([]op{
-		{0x71, 5, 2, 23, 0}, {0x55, 5, 0, toPass, 6}, {0x69, 5, 2, 20, 0}, {0x57, 5, 0, 0, netShort(0x3fff)}, {0x55, 5, 0, toPass, 0}, {0x61, 5, 2, 30, 0}, {0x55, 5, 0, toPass, netWord("203.0.113.1")},
+		{0x71, 5, 2, 23, 0},
+		{0x55, 5, 0, toPass, 6},
+		{0x69, 5, 2, 20, 0},
+		{0x57, 5, 0, 0, netShort(0x3fff)},
+		{0x55, 5, 0, toPass, 0},
+		{0x61, 5, 2, 30, 0},
+		{0x55, 5, 0, toPass, netWord("203.0.113.1")},
 		{0x62, 10, 0, -8, netWord("203.0.113.2")},
 	}, replaced(11, 50, 0x14)...), append(replaced(10, 24, 4),
 		op{0xbf, 1, 6, 0, 0}, op{0xb7, 2, 0, 0, 30}, op{0xbf, 3, 10, 0, 0}, op{0x07, 3, 0, 0, -8}, op{0xb7, 4, 0, 0, 4}, op{0xb7, 5, 0, 0, 0}, op{0x85, 0, 0, 0, 9})...)...), "tcx ingress"},
