@@ -31,9 +31,9 @@ func TestDefaultDenyIsConfirmedTwice(t *testing.T) {
 		out, err := h.login("mgmt", opts, bed.Program(t)+" fix "+args+" --root "+b.root()).CombinedOutput()
 		return string(out), err
 	}
-	log := filepath.Join(h.dir, "log")
-	out, err := h.login("mgmt", nil, fmt.Sprintf("nohup setsid %s fix apply --mode default-deny --confirm new-session --confirm-timeout 120s --root %s >%s 2>&1 </dev/null & echo $!",
-		bed.Program(t), b.root(), log)).Output()
+	log, cfg := filepath.Join(h.dir, "log"), b.config("zones: {management: {interfaces: [mgmt0]}}\n")
+	out, err := h.login("mgmt", nil, fmt.Sprintf("nohup setsid %s fix apply --config %s --mode default-deny --confirm new-session --confirm-timeout 120s --root %s >%s 2>&1 </dev/null & echo $!",
+		bed.Program(t), cfg, b.root(), log)).Output()
 	pid, perr := strconv.Atoi(strings.TrimSpace(string(out)))
 	if err != nil || perr != nil {
 		t.Fatalf("%v %v %s", err, perr, out)

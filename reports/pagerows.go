@@ -167,17 +167,21 @@ const margin = "    "
 // row is a cause: which of the things to do closes it, the consequence, how it is known, and what to do where that is not in the list.
 func (p *page) row(r *finding.Report, c *cause) {
 	numbers, rest := closedBy(r, c)
-	lines := wrap(c.title(), p.o.Width-len(margin))
+	first := margin
+	if numbers != "" {
+		first = fmt.Sprintf("%2s  ", numbers)
+	}
+	lines := wrap(c.title(), p.o.Width-max(len(first), len(margin)))
 	titles := len(lines)
 	if !p.o.Verbose {
 		lines = append(lines, p.seen(c, lines[titles-1])...)
 	}
-	at := p.placeFor(lines[titles-1:], c.id()) + titles - 1
+	at := p.placeFor(lines[titles-1:], c.id(), len(first)) + titles - 1
 	for i, l := range lines {
 		indent, color := margin, ""
 		switch {
-		case i == 0 && numbers != "":
-			indent = fmt.Sprintf("%2s  ", numbers)
+		case i == 0:
+			indent = first
 		case i >= titles:
 			indent, color = margin+"  ", dim
 		default:
@@ -221,10 +225,10 @@ func (p *page) more(f *finding.Finding) {
 	}
 }
 
-// placeFor is the first of some lines that has place for a text at its right end; their number if none has.
-func (p *page) placeFor(lines []string, right string) int {
+// placeFor is the first of some lines that has place for a text at its right end; their number if none has. The first line is indented by so much.
+func (p *page) placeFor(lines []string, right string, first int) int {
 	for i, l := range lines {
-		indent := len(margin)
+		indent := max(first, len(margin))
 		if i > 0 {
 			indent += 2
 		}
@@ -248,7 +252,7 @@ func (p *page) seen(c *cause, title string) []string {
 		return nil
 	}
 	width := p.o.Width - len(margin) - 2
-	if p.placeFor([]string{title}, c.id()) > 0 && width-displaywidth.String(c.id())-2 >= leastSeen {
+	if p.placeFor([]string{title}, c.id(), len(margin)) > 0 && width-displaywidth.String(c.id())-2 >= leastSeen {
 		width -= displaywidth.String(c.id()) + 2
 	}
 	return []string{p.short(strings.Join(parts, "; "), width)}

@@ -35,10 +35,11 @@ type container struct {
 }
 
 // dockerHost is a host as many are: dockerd on TCP without certificates, an SSH server for everybody, no packet filter, six containers of which some
-// may do more than they need.
+// may do more than they need. Somebody is logged in from the management network.
 func dockerHost() *snapshot.Snapshot {
 	s := fixtures.Host()
 	s.NFTables.Ruleset = &ruleset.Ruleset{Stable: true}
+	s.SSH.Sessions = []snapshot.SSHSession{{Local: "10.10.0.1:22", Remote: "10.10.0.9:50000", LoggedIn: snapshot.Yes}}
 	own := s.Processes.List[0].NS.Net
 	root := s.Processes.List[0]
 	dockerd := root
@@ -103,11 +104,16 @@ func dockerHost() *snapshot.Snapshot {
 // pageOf is what a person sees of the scene.
 func pageOf(t *testing.T, o reports.Options) (string, *finding.Report) {
 	t.Helper()
+	return pageOfHost(t, dockerHost(), o)
+}
+
+func pageOfHost(t *testing.T, s *snapshot.Snapshot, o reports.Options) (string, *finding.Report) {
+	t.Helper()
 	p, err := judge.Load()
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, cfg := dockerHost(), new(judge.Config)
+	cfg := new(judge.Config)
 	r, err := judge.Judge(t.Context(), s, p, cfg, "1")
 	if err != nil {
 		t.Fatal(err)
@@ -165,6 +171,21 @@ func TestSceneOnAPage(t *testing.T) {
 		}
 		if number := fmt.Sprintf("%2d  ", i+1); strings.Count(text, "\n"+number) < 2 {
 			t.Errorf("nothing refers to %d", i+1)
+		}
+	}
+}
+
+// TestRowOfTwoActions: without a login from there one row is about what two actions close, whose numbers are wider than others. It keeps to its columns.
+func TestRowOfTwoActions(t *testing.T) {
+	s := dockerHost()
+	s.SSH.Sessions = nil
+	text, _ := pageOfHost(t, s, reports.Options{})
+	if !strings.Contains(text, "\n1,2  the SSH server") {
+		t.Fatalf("no row of two actions:\n%s", text)
+	}
+	for l := range strings.Lines(text) {
+		if n := len([]rune(strings.TrimSuffix(l, "\n"))); n > 100 {
+			t.Errorf("%q is %d columns wide", l, n)
 		}
 	}
 }

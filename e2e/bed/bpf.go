@@ -29,7 +29,12 @@ func BPF(t *testing.T, cmd uintptr, attr []byte, point map[int][]byte) int {
 		binary.NativeEndian.PutUint64(attr[at:], uint64(uintptr(unsafe.Pointer(&v[0]))))
 	}
 	pin.Pin(&attr[0])
-	fd, _, errno := unix.Syscall(unix.SYS_BPF, cmd, uintptr(unsafe.Pointer(&attr[0])), uintptr(len(attr)))
+	fd, errno := uintptr(0), unix.EAGAIN
+	for range 100 { // the verifier gives up where a signal waits (bpf_check, signal_pending), and a program in Go has many
+		if fd, _, errno = unix.Syscall(unix.SYS_BPF, cmd, uintptr(unsafe.Pointer(&attr[0])), uintptr(len(attr))); errno != unix.EAGAIN {
+			break
+		}
+	}
 	if errno != 0 {
 		log := ""
 		if b := point[32]; cmd == bpfProgLoad && b != nil {
