@@ -20,7 +20,13 @@ test_what_is_open_to_both_is_told_elsewhere if {
 }
 
 test_what_an_address_separates_fails if {
-	count(check.finding) == 1 with input as _open("external", "unreachable")
+	count(check.finding) == 1 with input as _open("external", "unknown")
 	count(check.finding) == 1 with input as _open("workload", "reachable")
+	count(check.finding) == 1 with input as _open("workload", "unreachable")
+}
+
+# A fix that limits SSH to named addresses does what is advised, and makes no new finding.
+test_limited_to_addresses_passes if {
+	count(check.finding) == 0 with input as _open("external", "unreachable")
 	not check.not_applicable with input as _open("external", "unreachable")
 }
