@@ -294,6 +294,16 @@ func sight(status string) int {
 	}
 }
 
+// maxReasons is how many reasons of a collector a change tells: the report has all of them.
+const maxReasons = 3
+
+func few(reasons []string) string {
+	if n := len(reasons) - maxReasons; n > 0 {
+		return fmt.Sprintf("%s (and %d more)", strings.Join(reasons[:maxReasons], "; "), n)
+	}
+	return strings.Join(reasons, "; ")
+}
+
 // coverage compares what is known.
 func (c *comparison) coverage() {
 	for _, now := range c.new.r.Coverage {
@@ -304,7 +314,7 @@ func (c *comparison) coverage() {
 			class, message := CoverageMore, fmt.Sprintf("%s was %s and is %s", now.Collector, was.Status, now.Status)
 			if sight(now.Status) > sight(was.Status) {
 				class = CoverageWorse
-				message += ": " + strings.Join(now.Reasons, "; ")
+				message += ": " + few(now.Reasons)
 			}
 			c.d.Changes = append(c.d.Changes, Change{Class: class, Object: now.Collector, Message: message})
 		}

@@ -288,3 +288,15 @@ func TestWayOfForwardsThatAreNotListed(t *testing.T) {
 		t.Errorf("%q", lines)
 	}
 }
+
+// TestFewReasons: of a collector that was refused many files three are told, and how many more there are.
+func TestFewReasons(t *testing.T) {
+	for want, reasons := range map[string][]string{"a": {"a"}, "a; b; c": {"a", "b", "c"}, "a; b; c (and 2 more)": {"a", "b", "c", "d", "e"}} {
+		before, after := small(finding.Finding{}), small(finding.Finding{})
+		after.Coverage[0].Status, after.Coverage[0].Reasons = "partial", reasons
+		_, d := told(t, before, after)
+		if !slices.ContainsFunc(d.Changes, func(c finding.Change) bool { return c.Message == "network was ok and is partial: "+want }) {
+			t.Errorf("%q: %+v", want, d.Changes)
+		}
+	}
+}
