@@ -3,9 +3,9 @@
 # description: >-
 #   Administrators and everybody else arrive on the same interface: nothing but a source address
 #   separates them. A spoofed or neighbouring address, or one rule that is too wide, joins the
-#   zones. This is how a cloud machine with one network card is built. Services that are open to
-#   both zones anyway are left to the checks of management, and of those that are limited to named
-#   source addresses nothing more is asked where the others are outside.
+#   zones. This is how a cloud machine with one network card is built. Where the others are
+#   outside, named source addresses are enough, and services that are open to both zones are left to
+#   the checks of management.
 # custom:
 #   severity: medium
 #   reads: [network, listeners.ip, listeners.namespaces, nftables, processes.power, agents, runtimes]
@@ -21,23 +21,15 @@ finding contains {
 	"resource": {"kind": "interface", "key": s.name},
 	"message": sprintf("on %s nothing but an address separates the zones %s", [s.name, concat(" and ", s.zones)]),
 	"evidence": [sprintf("%s leads to %s", [s.name, concat(", ", s.services)])],
-	"remediation": [{"kind": "words", "text": "separate management by interface, VLAN or VRF, or limit its ports to named source addresses"}],
+	"remediation": [{"kind": "words", "text": "separate management by interface, VLAN or VRF"}],
 } if {
 	some s in input.sharedInterfaces
-	not _open_anyway(s)
-	not _limited(s)
+	not _outside(s)
 }
 
-# From outside nobody but the named addresses gets to them, which is what is advised.
-_limited(s) if {
-	_outside(s)
-	every key in s.services {
-		_verdict[key] in {"reachable", "unreachable"}
-	}
-}
-
+# Administrators who come in with everybody from outside: what is open to all is told elsewhere, and that the others are stopped by their addresses is
+# what is advised.
 _outside(s) if {
-	count(s.services) > 0
 	every zone in s.zones {
 		zone in {"external", "management"}
 	}
@@ -45,17 +37,22 @@ _outside(s) if {
 
 _verdict[svc.key] := svc.reach.external.verdict if some svc in input.services
 
-# Between external and management there is nothing to separate where whoever comes from outside reaches every service of management.
-_open_anyway(s) if {
+unknown contains {
+	"resource": {"kind": "interface", "key": s.name},
+	"reason": sprintf("whether an address separates the zones there hangs on who reaches %s", [key]),
+} if {
+	some s in input.sharedInterfaces
 	_outside(s)
-	every key in s.services {
-		_verdict[key] == "reachable"
-	}
+	some key in s.services
+	_verdict[key] == "unknown"
 }
 
 not_applicable := "what manages the host by an interface of two zones is open to both, which the checks of management tell of" if {
 	count(input.sharedInterfaces) > 0
 	every s in input.sharedInterfaces {
-		_open_anyway(s)
+		_outside(s)
+		every key in s.services {
+			_verdict[key] == "reachable"
+		}
 	}
 }
