@@ -33,7 +33,7 @@ func (s *Scan) socatLeads(p *process) *snapshot.Relay {
 	if p.setID || p.cut || len(p.argv) < 3 {
 		return r
 	}
-	ends := p.argv[len(p.argv)-2:]
+	ends := slices.Clone(p.argv[len(p.argv)-2:])
 	if !socatInlet.MatchString(ends[0]) {
 		ends[0], ends[1] = ends[1], ends[0]
 	}

@@ -43,6 +43,9 @@ func TestWhereProxiesLead(t *testing.T) {
 		if got == nil || !reflect.DeepEqual(*got, want) {
 			t.Errorf("%s: %+v", line, got)
 		}
+		if strings.Join(p.argv, " ") != strings.Join(strings.Fields(line), " ") {
+			t.Errorf("%s: its arguments became %q", line, p.argv)
+		}
 		if of := from(got, 7, 8); of.Netns != 7 || got.Netns != 0 || from(got, 7, 7).Netns != 0 {
 			t.Errorf("%s: from another namespace %+v", line, of)
 		}
