@@ -92,7 +92,6 @@ func postgresAccess(d *dataFiles) access {
 		return access{err: err}
 	}
 	a := access{login: dataAsks}
-	rank := []string{dataAsks, dataLocal, dataSome, dataNone}
 	for i, l := range lines {
 		if l.method != "trust" || slices.ContainsFunc(lines[:i], l.shadowed) {
 			continue
@@ -104,7 +103,7 @@ func postgresAccess(d *dataFiles) access {
 		case l.where == "" && l.from.Bits() == 0:
 			login = dataNone
 		}
-		if slices.Index(rank, login) > slices.Index(rank, a.login) {
+		if slices.Index(openness, login) > slices.Index(openness, a.login) {
 			a = access{login: login, how: l.text, gives: "is each of the accounts of that line, and as a superuser runs commands as its account of the host"}
 		}
 	}
@@ -135,7 +134,12 @@ func (d *dataFiles) hba() (list []hbaLine, err error) {
 		if told, err = d.postgresFile(config, 0); err != nil {
 			return nil, err
 		}
-		file = cmp.Or(told["hba_file"], path.Join(cmp.Or(told["data_directory"], dir), "pg_hba.conf"))
+		dir = cmp.Or(told["data_directory"], dir)
+		set, err := d.postgresFile(path.Join(dir, "postgresql.auto.conf"), 0) // by ALTER SYSTEM
+		if err != nil && !gone(err) {
+			return nil, err
+		}
+		file = cmp.Or(set["hba_file"], told["hba_file"], path.Join(dir, "pg_hba.conf"))
 	}
 	text, err := d.text(file)
 	for _, l := range keyLines(text) {
@@ -153,6 +157,8 @@ func (d *dataFiles) hba() (list []hbaLine, err error) {
 		case perr == nil:
 			h.from = p.Masked()
 		case f[3] == "all":
+			h.from = netip.PrefixFrom(netip.IPv6Unspecified(), 0)
+			list = append(list, h)
 			h.from = netip.PrefixFrom(netip.IPv4Unspecified(), 0)
 		case aerr == nil && len(f) > 5:
 			m, merr := netip.ParseAddr(f[4])
@@ -290,12 +296,19 @@ func rsyncAccess(d *dataFiles) access {
 
 // moreOpen is the one of two that lets more in; of the same, the one that writes.
 func moreOpen(a, b access) access {
-	rank := []string{dataAsks, dataLocal, dataSome, dataNone}
-	ra, rb := slices.Index(rank, a.login), slices.Index(rank, b.login)
+	ra, rb := slices.Index(openness, a.login), slices.Index(openness, b.login)
 	if rb > ra || rb == ra && strings.Contains(b.gives, "writes") && !strings.Contains(a.gives, "writes") {
 		return b
 	}
 	return a
+}
+
+// openness has the values of login, from who lets the fewest in.
+var openness = []string{dataAsks, dataLocal, dataSome, dataNone}
+
+// lessOpen is the one of two values of login that lets fewer in.
+func lessOpen(a, b string) string {
+	return openness[min(slices.Index(openness, a), slices.Index(openness, b))]
 }
 
 // sambaAccess reads smb.conf(5): a share with guest ok lets in who gives no name, whatever map to guest says of those who give one.

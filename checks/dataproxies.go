@@ -22,21 +22,33 @@ func squidAccess(d *dataFiles) access {
 	if err := c.read(d, cmp.Or(last(optionValues(d.argv, "-f")), "/etc/squid/squid.conf"), 0); err != nil {
 		return access{err: err}
 	}
-	a := access{login: dataAsks}
-	for _, rule := range c.rules {
-		if rule[0] != "allow" {
-			if slices.Equal(rule[1:], []string{"all"}) {
-				break
-			}
-			continue
-		}
-		v := access{login: c.lets(rule[1:]), gives: proxyGives, how: "http_access " + strings.Join(rule, " ")}
-		if slices.Contains(rule[1:], "manager") {
+	return c.access()
+}
+
+// access goes through the rules. Whom a rule denies for not being of a list is let in by no later one. Where no rule is about a request, it is let in
+// if the last one denies.
+func (c *squidConfig) access() access {
+	a, most := access{login: dataAsks}, dataNone
+	allow := func(lists []string, how string) {
+		v := access{login: lessOpen(c.lets(lists), most), gives: proxyGives, how: how}
+		if slices.Contains(lists, "manager") {
 			v.gives = "reads what the proxy says of itself"
 		}
 		a = moreOpen(a, v)
-		if slices.Equal(rule[1:], []string{"all"}) {
-			break
+	}
+	for i, rule := range c.rules {
+		lists, text := rule[1:], "http_access "+strings.Join(rule, " ")
+		all := slices.Equal(lists, []string{"all"})
+		if rule[0] == "allow" {
+			allow(lists, text)
+		} else if list, not := strings.CutPrefix(lists[0], "!"); not && len(lists) == 1 {
+			most = lessOpen(most, c.lets([]string{list}))
+		}
+		switch {
+		case all:
+			return a
+		case rule[0] != "allow" && i == len(c.rules)-1:
+			allow(nil, "the last rule is "+text+", so that all others are let in")
 		}
 	}
 	return a
