@@ -230,27 +230,47 @@ func blockEnd(text string) int {
 	return len(text)
 }
 
-// rabbitAccess reads rabbitmq.conf. The account guest, with a password that everybody knows, comes from loopback alone unless it is told otherwise;
-// then whether it is still there is in the database.
+// rabbitAccess reads rabbitmq.conf and the files beside it. The account guest, with a password that everybody knows, comes from loopback alone unless
+// it is told otherwise; then whether it is still there is in the database.
 func rabbitAccess(d *dataFiles) access {
 	if !slices.Contains(d.argv, "rabbit") {
 		return access{err: errors.New("it is a program of Erlang that is not known")}
 	}
-	file := d.env["RABBITMQ_CONFIG_FILE"]
-	if file == "" {
-		file = "/etc/rabbitmq/rabbitmq"
+	env, err := d.optional(cmp.Or(d.env["RABBITMQ_CONF_ENV_FILE"], "/etc/rabbitmq/rabbitmq-env.conf"))
+	for line := range strings.Lines(env) {
+		if line = strings.TrimSpace(line); !strings.HasPrefix(line, "#") && strings.Contains(line, "CONFIG") {
+			err = errors.New("the file of its environment names files of settings, which are not read")
+		}
 	}
-	if path.Ext(file) != ".conf" {
-		file += ".conf"
-	}
-	text, err := d.optional(file)
 	if err != nil {
 		return access{err: err}
 	}
-	for _, l := range keyLines(strings.ReplaceAll(text, "=", " ")) {
-		if l[0] == "loopback_users" && l[1] == "none" || strings.HasPrefix(l[0], "loopback_users.") && l[1] == "false" {
-			return access{err: errors.New("guest may come from everywhere, and whether it still has its first password is in its database")}
+	file := strings.TrimSuffix(cmp.Or(d.env["RABBITMQ_CONFIG_FILE"], "/etc/rabbitmq/rabbitmq"), ".conf") + ".conf"
+	more := cmp.Or(d.env["RABBITMQ_CONFIG_FILES"], path.Join(path.Dir(file), "conf.d"))
+	if !strings.Contains(more, "*") {
+		more = path.Join(more, "*.conf")
+	}
+	files, cut := d.s.globIn(d.p, more)
+	if cut {
+		return access{err: errManyFiles}
+	}
+	everywhere := slices.Contains(d.argv, "loopback_users")
+	for _, f := range append([]string{file}, files...) {
+		text, err := d.optional(f)
+		if err != nil {
+			return access{err: err}
 		}
+		for _, l := range keyLines(strings.ReplaceAll(text, "=", " ")) {
+			everywhere = everywhere || l[0] == "loopback_users" && l[1] == "none" || strings.HasPrefix(l[0], "loopback_users.") && l[1] == "false"
+		}
+	}
+	advanced := strings.TrimSuffix(cmp.Or(d.env["RABBITMQ_ADVANCED_CONFIG_FILE"], path.Join(path.Dir(file), "advanced")), ".config") + ".config"
+	text, err := d.optional(advanced)
+	if err != nil {
+		return access{err: err}
+	}
+	if everywhere || strings.Contains(text, "loopback_users") {
+		return access{err: errors.New("guest may come from everywhere, and whether it still has its first password is in its database")}
 	}
 	return access{login: dataAsks}
 }
