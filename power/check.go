@@ -111,7 +111,7 @@ func holds(st *State, p snapshot.Permit) bool {
 
 // shut says whether a directory on the way to a permit keeps a state out; of a container one at or below the directory that is mounted.
 func shut(st *State, f *snapshot.LeverFile, p snapshot.Permit, mounted string) bool {
-	if st.Place == Apart || st.Caps&(1<<1|1<<2) != 0 {
+	if st.Caps&(1<<1|1<<2) != 0 {
 		return false
 	}
 	for _, g := range f.Gates {
@@ -126,7 +126,15 @@ func shut(st *State, f *snapshot.LeverFile, p snapshot.Permit, mounted string) b
 
 // gets says whether a state may get at a path of the host, to write it or to run it: it does not only if none of its mounts shows it.
 func (k *checker) gets(st *State, p string, write, run bool) bool {
-	if st.Place != Apart || st.View < 1 || st.View > len(k.s.Powers.Views) || k.s.Powers.Views[st.View-1].Unread != "" {
+	return k.getsBy(st, p, write, run, false)
+}
+
+// getsBy is gets; shut says that the directories of the host on the way keep the state out, which they do where no mount moves any of them.
+func (k *checker) getsBy(st *State, p string, write, run, shut bool) bool {
+	if st.Place != Apart {
+		return !shut
+	}
+	if st.View < 1 || st.View > len(k.s.Powers.Views) || k.s.Powers.Views[st.View-1].Unread != "" {
 		return true
 	}
 	under, mounts := "", k.s.Powers.Views[st.View-1].Mounts
@@ -141,6 +149,9 @@ func (k *checker) gets(st *State, p string, write, run bool) bool {
 			continue
 		}
 		at := path.Clean(m.At + "/" + rest)
+		if shut && at == p && unmoved(mounts, p) {
+			continue
+		}
 		if !slices.ContainsFunc(mounts, func(n snapshot.ViewMount) bool {
 			return len(n.At) > len(m.At) && (n.At == at || strings.HasPrefix(at, n.At+"/"))
 		}) {
@@ -148,6 +159,14 @@ func (k *checker) gets(st *State, p string, write, run bool) bool {
 		}
 	}
 	return under == ""
+}
+
+// unmoved says of a path that every mount that it can be in is of the same place of the host.
+func unmoved(mounts []snapshot.ViewMount, p string) bool {
+	root := slices.ContainsFunc(mounts, func(n snapshot.ViewMount) bool { return n.At == "/" && n.Of == "/" })
+	return root && !slices.ContainsFunc(mounts, func(n snapshot.ViewMount) bool {
+		return n.At != n.Of && (n.At == "/" || p == n.At || strings.HasPrefix(p, n.At+"/"))
+	})
 }
 
 // itself looks at what the account of a state does without its restrictions: its manager, its shells, and cron.
@@ -218,7 +237,7 @@ func (k *checker) files(st *State) error {
 		}
 		write := f.Kind != snapshot.LeverSecret
 		open := f.Unread != "" && k.gets(st, f.Path, write, false) || slices.ContainsFunc(f.Permits, func(p snapshot.Permit) bool {
-			return holds(st, p) && !shut(st, f, p, "/") && k.gets(st, p.At, write, false)
+			return holds(st, p) && k.getsBy(st, p.At, write, false, shut(st, f, p, "/"))
 		})
 		switch {
 		case !open, f.UID == st.UID && goal == "":

@@ -84,20 +84,22 @@ func permitted(s *State, list []snapshot.Permit) *snapshot.Permit {
 }
 
 // opened is the permit by which a state gets at a file, or nil: it gets through the directories on the way, of a container those in the mount of source.
+// One with mounts of its own can have the file elsewhere.
 func opened(s *State, f *snapshot.LeverFile, source string) *snapshot.Permit {
-	below := func(p, dir string) bool { return p == dir || strings.HasPrefix(p, strings.TrimSuffix(dir, "/")+"/") }
 	i := slices.IndexFunc(f.Permits, func(p snapshot.Permit) bool {
-		if !below(p.At, source) || permitted(s, []snapshot.Permit{p}) == nil {
-			return false
-		}
-		return s.has(capDACOverride) || s.has(capDACReadSearch) || s.Place == Apart || !slices.ContainsFunc(f.Gates, func(g snapshot.Gate) bool {
-			return below(p.At, g.At) && below(g.At, source) && permitted(s, g.Permits) == nil
-		})
+		return within(p.At, source) && permitted(s, []snapshot.Permit{p}) != nil && (s.Place == Apart || !keptOut(s, f, p, source))
 	})
 	if i < 0 {
 		return nil
 	}
 	return &f.Permits[i]
+}
+
+// keptOut says whether a directory on the way from source to where a permit is keeps a state out.
+func keptOut(s *State, f *snapshot.LeverFile, p snapshot.Permit, source string) bool {
+	return !s.has(capDACOverride) && !s.has(capDACReadSearch) && slices.ContainsFunc(f.Gates, func(g snapshot.Gate) bool {
+		return within(p.At, g.At) && within(g.At, source) && permitted(s, g.Permits) == nil
+	})
 }
 
 // Capabilities with which every directory is gone through (capabilities(7)).
@@ -169,7 +171,7 @@ func (g *Graph) inView(s *State, f *snapshot.LeverFile) (unsure string, ok bool)
 		if permitted(s, []snapshot.Permit{p}) == nil {
 			continue
 		}
-		switch can, why := sees(g.snap, s, p.At, wants); {
+		switch can, why := seesBy(g.snap, s, p.At, wants, keptOut(s, f, p, "/")); {
 		case can && why == "":
 			return "", true
 		case can:

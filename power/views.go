@@ -47,6 +47,11 @@ func toReach(*snapshot.ViewMount) bool   { return true } // a socket is connecte
 
 // sees says whether a state gets at a path of the host by a mount that lets it do what it wants to, and why that is not known.
 func sees(s *snapshot.Snapshot, st *State, p string, wants func(*snapshot.ViewMount) bool) (ok bool, unsure string) {
+	return seesBy(s, st, p, wants, false)
+}
+
+// seesBy is sees; where the directories of the host on the way keep the state out, it has to have the path elsewhere.
+func seesBy(s *snapshot.Snapshot, st *State, p string, wants func(*snapshot.ViewMount) bool, keptOut bool) (ok bool, unsure string) {
 	if st.Place != Apart {
 		return st.Place == OnHost, ""
 	}
@@ -69,6 +74,9 @@ func sees(s *snapshot.Snapshot, st *State, p string, wants func(*snapshot.ViewMo
 			continue
 		}
 		if at == p && straight(v, p) {
+			if keptOut {
+				continue
+			}
 			return true, ""
 		}
 		ok, unsure = true, "it has "+p+" at "+at+", and whether it gets there was not looked at"

@@ -39,6 +39,10 @@ func TestWhatMountsHide(t *testing.T) {
 			s.Powers.Files = append(s.Powers.Files, file(p, kind, root, snapshot.TriggerNone, ofUser(agent, p)))
 		}
 	}
+	gated := func(s *snapshot.Snapshot, st *power.State) {
+		lever("/var/lib/a/b/run", snapshot.LeverProgram)(s, st)
+		s.Powers.Files[len(s.Powers.Files)-1].Gates = []snapshot.Gate{{At: "/var/lib/a/b", Permits: []snapshot.Permit{ofGroup(disks, "/var/lib/a/b")}}}
+	}
 	socket := func(p string) change {
 		return func(s *snapshot.Snapshot, _ *power.State) {
 			s.Runtimes.Sockets = append(s.Runtimes.Sockets, snapshot.ControlSocket{Runtime: "docker", Path: p, Mode: 0o666, Word: snapshot.Word{By: snapshot.ByKernel}})
@@ -85,6 +89,9 @@ func TestWhatMountsHide(t *testing.T) {
 		"one behind what is mounted":     {power.Root, power.No, []change{lever("/var/lib/a/b/run", snapshot.LeverProgram), mount(snapshot.ViewMount{At: "/var/lib/a/b"})}},
 		"one that the host has there":    {power.Root, power.No, []change{lever("/var/lib/a/b/run", snapshot.LeverProgram), func(s *snapshot.Snapshot, _ *power.State) { s.Powers.Points = append(s.Powers.Points, "/var/lib/a/b") }}},
 		"one that it has elsewhere":      {power.Root, power.Unknown, []change{lever("/opt/run", snapshot.LeverProgram), mount(snapshot.ViewMount{At: "/mnt", Of: "/opt", Under: "/"})}},
+		"one behind a gate":              {power.Root, power.No, []change{gated}},
+		"one behind a gate, elsewhere":   {power.Root, power.Unknown, []change{gated, mount(snapshot.ViewMount{At: "/mnt", Of: "/var/lib/a/b", Under: "/"})}},
+		"one behind a gate that moved":   {power.Root, power.Unknown, []change{gated, mount(snapshot.ViewMount{At: "/var/lib", Of: "/srv", Under: "/"}), mount(snapshot.ViewMount{At: "/var/lib/a/b", Of: "/var/lib/a/b", Under: "/"})}},
 		"mounts that were not read":      {power.Root, power.Unknown, []change{lever("/opt/run", snapshot.LeverProgram), unread}},
 		"no view":                        {power.Root, power.Unknown, []change{lever("/opt/run", snapshot.LeverProgram), as(func(st *power.State) { st.View = 0 })}},
 		"a secret":                       {power.Secret, power.Yes, []change{lever("/etc/key", snapshot.LeverSecret)}},
