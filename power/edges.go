@@ -10,11 +10,17 @@ import (
 	"github.com/ringfence/ringfence/snapshot"
 )
 
+// Changes of who it is that has a power.
+const (
+	itsUser = "the user that it runs as"
+	itsCaps = "its capabilities"
+)
+
 // leave are the edges of a state.
 func (g *Graph) leave(s *State) []Edge {
 	if g.isRoot(s) {
 		return []Edge{{
-			Kind: BySelf, Object: "uid 0", Text: "it is root of the host", Trigger: snapshot.TriggerNone, Goal: Root, Change: "the user that it runs as",
+			Kind: BySelf, Object: "uid 0", Text: "it is root of the host", Trigger: snapshot.TriggerNone, Goal: Root, Change: itsUser,
 		}}
 	}
 	var list []Edge
@@ -251,7 +257,7 @@ func (g *Graph) byCapabilities(s *State) (list []Edge) {
 		}
 		e := Edge{
 			Kind: ByCapability, Object: "CAP_" + strings.ToUpper(c.name), Trigger: snapshot.TriggerNone, Goal: c.goal, Unknown: c.unknown,
-			Text: "CAP_" + strings.ToUpper(c.name) + " " + c.text, Change: "its capabilities",
+			Text: "CAP_" + strings.ToUpper(c.name) + " " + c.text, Change: itsCaps,
 		}
 		if ok, why := decisive(g.snap, s); c.writes && s.Place == Apart && (!ok || why != "") {
 			e.Unknown = "which files of root it can write in a mount namespace of its own was not looked at"

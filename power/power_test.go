@@ -341,6 +341,13 @@ func TestCuts(t *testing.T) {
 	if a := answer(t, s, onHost(), power.Root); a.Verdict != power.No {
 		t.Errorf("with the changes made: %s by %v", a.Verdict, texts(a.Path))
 	}
+	capable, super := onHost(), onHost()
+	capable.Caps, super.UID = 1<<16, 0
+	for want, st := range map[string]power.State{"the capabilities of process a": capable, "the user that process a runs as": super} {
+		if a := power.New(s, nil).Ask(power.Principal{Name: "process a", State: st})[0]; !slices.Equal(a.Cut, []string{want}) {
+			t.Errorf("%v, want %s", a.Cut, want)
+		}
+	}
 }
 
 // TestPrincipals: containers, agents, services and accounts are asked about, root's own processes are not, and equal ones are one.

@@ -119,6 +119,19 @@ func latest(path []Edge) snapshot.Trigger {
 	return t
 }
 
+// ofWhom are changes as they read without the way that they are about: whose they are.
+func ofWhom(name string, cut []string) []string {
+	for i, change := range cut {
+		switch change {
+		case itsUser:
+			cut[i] = "the user that " + name + " runs as"
+		case itsCaps:
+			cut[i] = "the capabilities of " + name
+		}
+	}
+	return cut
+}
+
 // from are the edges of a state, made once.
 func (g *Graph) from(s *State) []Edge {
 	k := s.key()
@@ -143,7 +156,7 @@ func (g *Graph) Ask(p Principal) []Answer {
 		switch {
 		case known.goals[goal] != nil:
 			a.Verdict, a.Path = Yes, known.goals[goal].path()
-			a.Cut = g.fewest(&p.State, goal, a.Path)
+			a.Cut = ofWhom(p.Name, g.fewest(&p.State, goal, a.Path))
 		case all.goals[goal] != nil:
 			a.Verdict, a.Path = Unknown, all.goals[goal].path()
 			if !g.searched { // what else is not known says more
