@@ -5,6 +5,7 @@ package e2e
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -125,4 +126,44 @@ table inet filter {
 			}
 		})
 	}
+}
+
+// TestFixWithLinkLocalAddressesAlone proves a fix on a host whose interfaces have no other addresses, where the replica's packets need the link that
+// an address is of; and keeps who is logged in by one.
+func TestFixWithLinkLocalAddressesAlone(t *testing.T) {
+	for _, mode := range []string{"targeted", "default-deny"} {
+		t.Run(mode, func(t *testing.T) {
+			if !bed.Alone(t) {
+				return
+			}
+			b := newBed(t)
+			bed.Shell(t, `for l in ext0 docker0; do ip -n %[1]shost addr flush dev $l; done; ip -n %[1]shost link del mgmt0
+ip -n %[1]shost addr add fe80::1/64 dev ext0 nodad; ip -n %[1]sext addr add fe80::9/64 dev eth0 nodad`, b.name)
+			b.listen("tcp", "[::]:2375", "")
+			b.listen("tcp", "[::]:22", "")
+			out, code := b.verb("apply", "--mode", mode, "--confirm", "auto", "--keep", "tcp/22@fe80::9")
+			if code != 0 && code != 1 {
+				t.Fatalf("code %d: %s", code, lastLines(out, 6))
+			}
+			if closed := regexp.MustCompile(`replica: [1-9]\d* connections that the plan is about closed`); !closed.MatchString(b.proof()) {
+				t.Errorf("nothing was tried in the replica:\n%s", b.proof())
+			}
+			if b.connects("ext", "tcp6", "[fe80::1%eth0]:2375") {
+				t.Error("what was found is open")
+			}
+			if !b.opens("ext", "tcp6", "[fe80::1%eth0]:22") {
+				t.Error("who has to keep access is locked out")
+			}
+		})
+	}
+}
+
+// proof is what the state says that was proven.
+func (b *testbed) proof() string {
+	b.t.Helper()
+	state, err := os.ReadFile(filepath.Join(b.root(), "var/lib/ringfence/state.json"))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return string(state)
 }

@@ -528,7 +528,7 @@ func (f *Flow) packets(p *Plan, s *snapshot.Snapshot) []*packet.Packet {
 		}
 		for _, text := range l.Addrs {
 			own, err := netip.ParsePrefix(text)
-			if err != nil || own.Addr().IsLinkLocalUnicast() || f.Addr.IsValid() && f.Addr.Is4() != own.Addr().Is4() {
+			if err != nil || !f.meets(own.Addr(), l) || f.Addr.IsValid() && f.Addr.Is4() != own.Addr().Is4() {
 				continue
 			}
 			dst := own.Addr()
@@ -553,6 +553,26 @@ func (f *Flow) packets(p *Plan, s *snapshot.Snapshot) []*packet.Packet {
 		}
 	}
 	return list
+}
+
+// meets says whether packets of a flow are asked about that come in beside an address of an interface. A link-local one is asked for where the
+// flow itself is of one, and where the interface has no other.
+func (f *Flow) meets(own netip.Addr, l *snapshot.Link) bool {
+	asked := f.Addr.IsLinkLocalUnicast() || f.Source.Addr().IsLinkLocalUnicast()
+	if own.IsLinkLocalUnicast() {
+		return asked && (!f.Addr.IsValid() || f.Addr == own) || linkLocalAlone(l)
+	}
+	return !asked
+}
+
+// linkLocalAlone says whether an interface has link-local addresses and no others.
+func linkLocalAlone(l *snapshot.Link) bool {
+	for _, text := range l.Addrs {
+		if p, err := netip.ParsePrefix(text); err == nil && !p.Addr().IsLinkLocalUnicast() {
+			return false
+		}
+	}
+	return len(l.Addrs) > 0
 }
 
 // entries are where packets come in by an interface: itself, or of a bridge the ports that the plan names and one that

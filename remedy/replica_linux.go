@@ -49,8 +49,10 @@ func RunReplica(ctx context.Context, job *Job, read func(context.Context) (*rule
 	if res.Flushed, err = b.round(ctx, false, trialOf(job.Plan, time.Hour)); err != nil {
 		return nil, err
 	}
-	if err := commit(0, lastingOf(job.Plan)); err != nil {
-		return nil, fmt.Errorf("load the plan: %w", err)
+	for _, table := range []change{trialOf(job.Plan, time.Hour), lastingOf(job.Plan)} { // the first may not be there, where nothing could be tried
+		if err := commit(0, table); err != nil {
+			return nil, fmt.Errorf("load the plan: %w", err)
+		}
 	}
 	rs, err := read(ctx)
 	if err != nil {

@@ -181,7 +181,7 @@ func (r *Replica) once(probes []Probe, wait time.Duration) map[int]string {
 				if w == nil {
 					return
 				}
-				ns = w.ns
+				ns, p = w.ns, p.scoped(w.dev)
 			}
 			result := Failed
 			err := inside(ns, func() error {
@@ -198,6 +198,14 @@ func (r *Replica) once(probes []Probe, wait time.Duration) map[int]string {
 	}
 	wg.Wait()
 	return out
+}
+
+// scoped has the interface that link-local addresses are of.
+func (p Probe) scoped(dev string) Probe {
+	if p.Dst.Addr().Is6() && p.Dst.Addr().IsLinkLocalUnicast() {
+		p.Src, p.Dst = p.Src.WithZone(dev), netip.AddrPortFrom(p.Dst.Addr().WithZone(dev), p.Dst.Port())
+	}
+	return p
 }
 
 func (p *Probe) send(wait time.Duration) string {
