@@ -29,12 +29,41 @@ func (s *Scan) startOf(pid int) time.Time {
 		return time.Time{}
 	}
 	ticks, err := strconv.ParseInt(string(f[starttime]), 10, 64)
-	var up unix.Timespec
-	if err != nil || unix.ClockGettime(unix.CLOCK_BOOTTIME, &up) != nil {
+	if err != nil {
 		return time.Time{}
 	}
-	age := time.Duration(up.Nano()) - time.Duration(ticks)*(time.Second/clockTicks)
-	return time.Now().Add(startSlack - age)
+	boot := bootedAt(time.Now, sinceBoot)
+	if boot.IsZero() {
+		return boot
+	}
+	return boot.Add(time.Duration(ticks)*(time.Second/clockTicks) + startSlack)
+}
+
+// sinceBoot is CLOCK_BOOTTIME, by which the kernel counts when processes were started; 0 where it cannot be read.
+func sinceBoot() time.Duration {
+	var up unix.Timespec
+	if unix.ClockGettime(unix.CLOCK_BOOTTIME, &up) != nil {
+		return 0
+	}
+	return time.Duration(up.Nano())
+}
+
+// bootedAt is the zero of the clock up by the clock of files. The two are read one after the other, and a scanner that is held up between them would see
+// programs start later than they did, and files that are younger pass as read by them. So the wall is read first: a delay makes programs older. The
+// latest of some readings had the least delay.
+func bootedAt(wall func() time.Time, up func() time.Duration) (at time.Time) {
+	const readings = 3
+	for range readings {
+		now := wall()
+		d := up()
+		if d == 0 {
+			return time.Time{}
+		}
+		if t := now.Add(-d); t.After(at) {
+			at = t
+		}
+	}
+	return at
 }
 
 // changedAfter says that a file was changed after a program was started that reads it then, or that this is not known: what the file says
