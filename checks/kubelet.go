@@ -105,7 +105,7 @@ func (s *Scan) kubeletOf(p *process, argv []string, k kubeletSettings, written .
 // facts are the settings as they are judged; of what is not known, why.
 func (k *kubeletSettings) facts(err error) map[string]snapshot.Fact {
 	facts := map[string]snapshot.Fact{}
-	for name, v := range map[string]string{"anonymous": k.anonymous, "authorization": k.mode, "readOnlyPort": k.readOnly} {
+	for name, v := range map[string]string{"anonymous": k.anonymous, "authorization": k.mode, "readOnlyPort": k.readOnly, "port": k.port} {
 		facts[name] = present("%s", v)
 		if v == "" {
 			maps.Copy(facts, unreadSettings(err, name))

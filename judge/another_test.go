@@ -54,6 +54,7 @@ func TestAPortIsNotAService(t *testing.T) {
 		"a proxy of a socket":            {"tcp", 9999, snapshot.Process{Comm: "socat", Exe: "/usr/bin/socat1", ExeWord: root}, proxy, "runtime-api", "false"},
 		"another port of it":             {"tcp", 9998, snapshot.Process{Comm: "socat", Exe: "/usr/bin/socat1", ExeWord: root}, proxy, "other", "unknown"},
 		"a proxy that was handed ports":  {"tcp", 9998, snapshot.Process{Comm: "systemd-socket-", Exe: "/usr/lib/systemd/systemd-socket-proxyd", ExeWord: root}, handed, "runtime-api", "unknown"},
+		"what the kubelet lets be read":  {"tcp", 10255, snapshot.Process{Comm: "kubelet", Exe: "/usr/bin/kubelet", ExeWord: root}, read(77, ":10250"), "other", "unknown"},
 		"a user's daemon clears nothing": {"tcp", 9323, snapshot.Process{Comm: "dockerd", Exe: "/usr/sbin/dockerd", ExeWord: root, UID: 1001}, read(77), "runtime-api", "unknown"},
 	} {
 		s := fixtures.Host()
@@ -138,5 +139,46 @@ func TestProcessesOfAContainerThatDiffer(t *testing.T) {
 	b.workloads()
 	if !slices.ContainsFunc(b.doc.Workloads, func(w DocWorkload) bool { return w.Container != "" && w.Latent }) {
 		t.Errorf("%+v", b.doc.Workloads)
+	}
+}
+
+// TestAKubeletIsToldOfOnce: the interface of a kubelet whose settings were looked at is judged by these alone, and its other ports are not it; without
+// them, and for what an account calls one, the check of runtimes tells of it.
+func TestAKubeletIsToldOfOnce(t *testing.T) {
+	root, mal := snapshot.Word{By: snapshot.ByRoot}, snapshot.WordOf(1001)
+	for name, c := range map[string]struct {
+		port   int
+		server []snapshot.ManagedServer
+		word   snapshot.Word
+		class  string
+	}{
+		"its interface":         {10250, []snapshot.ManagedServer{{Name: "kubelet", PID: 77, Word: root}}, root, classKubelet},
+		"its health":            {10248, []snapshot.ManagedServer{{Name: "kubelet", PID: 77, Word: root}}, root, "other"},
+		"not looked at":         {10250, nil, root, classRuntime},
+		"what an account calls": {10250, []snapshot.ManagedServer{{Name: "kubelet", PID: 77, Word: mal}}, mal, classRuntime},
+		"another server of it":  {10250, []snapshot.ManagedServer{{Name: "kube-apiserver", PID: 77, Word: root}}, root, classRuntime},
+	} {
+		s := fixtures.Host()
+		p := snapshot.Process{PID: 77, Comm: "kubelet", Exe: "/usr/bin/kubelet", ExeWord: c.word, NS: s.Processes.Init}
+		s.Processes.List = append(s.Processes.List, p)
+		s.Management.Servers = c.server
+		s.Runtimes.TLS = []snapshot.DaemonTLS{{
+			PID: 77, Word: root, API: []string{":10250"}, APIRead: &snapshot.Fact{State: snapshot.Present, Value: "true"},
+			Verify: snapshot.Fact{State: snapshot.Present, Value: "false"},
+		}}
+		sk := snapshot.Socket{
+			Netns: s.Network.HostNetns(), Proto: "tcp", Family: 4, Addr: "0.0.0.0", Port: c.port, OwnerState: snapshot.OwnersSeen,
+			Owners: []snapshot.Owner{{PID: 77, Comm: "kubelet"}},
+		}
+		s.Listeners.Sockets = append(s.Listeners.Sockets, sk)
+		b := newBuilder(t.Context(), s, zones.Config{}, exposure.Limits{})
+		svc := b.service(&s.Listeners.Sockets[len(s.Listeners.Sockets)-1])
+		if svc.Class != c.class {
+			t.Errorf("%s is %s, want %s", name, svc.Class, c.class)
+		}
+		b.doc.Services = []DocService{*svc}
+		if api := len(b.apis()) > 0; api != (c.class != "other") {
+			t.Errorf("%s gives the host: %v", name, api)
+		}
 	}
 }

@@ -134,7 +134,7 @@ type DocService struct {
 	Container  string `json:"container"`
 	// Namespace names the network namespace of a socket that is not in the host's: what closes it is not a port of the host.
 	Namespace string `json:"namespace"`
-	Class     string `json:"class"` // ssh, winrm, ipmi, runtime-api, agent, other
+	Class     string `json:"class"` // ssh, winrm, ipmi, runtime-api, kubelet, agent, other
 	// Gives is what whoever holds the socket is, and no more is got by it: root on the host, uid 1001, container web.
 	Gives     string              `json:"gives"`
 	givesUID  int                 // the same as a user of the host, or inContainer

@@ -359,7 +359,7 @@ func (t *teller) ownerOf(s *DocService) string {
 	}
 	runtime := strings.TrimSuffix(s.Owner, "d") // dockerd is the daemon of docker
 	for _, key := range []string{"daemon " + s.Owner, "daemon " + runtime} {
-		if s.Class == "runtime-api" && s.Namespace == "" && t.has(key) {
+		if (s.Class == classRuntime || s.Class == classKubelet) && s.Namespace == "" && t.has(key) {
 			return key
 		}
 	}

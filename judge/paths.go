@@ -40,7 +40,7 @@ type DocPath struct {
 func (b *builder) apis() (list []power.API) {
 	for i := range b.doc.Services {
 		svc := &b.doc.Services[i]
-		if svc.Class != "runtime-api" || svc.TLSVerify == "true" || svc.givesUID == inContainer {
+		if svc.Class != classRuntime && svc.Class != classKubelet || svc.TLSVerify == "true" || svc.givesUID == inContainer {
 			continue
 		}
 		a := power.API{Name: svc.Key, UID: svc.givesUID}

@@ -77,7 +77,9 @@ func (b *builder) service(sk *snapshot.Socket) *DocService {
 	if sk.Netns != b.snap.Network.HostNetns() {
 		svc.Namespace = b.netnsName(sk.Netns)
 	}
-	svc.Class = b.class(sk, svc)
+	if svc.Class = b.class(sk, svc); svc.Class == classRuntime && b.kubelets(sk) {
+		svc.Class = classKubelet
+	}
 	svc.Gives, svc.givesUID = b.gives(sk, svc)
 	svc.TLSVerify = cmp.Or(b.asksForCertificates(sk), svc.TLSVerify)
 	if t := b.proxied(sk); t != nil {
@@ -165,7 +167,7 @@ var (
 		"libvirtd", "virtproxyd", "firecracker",
 	}
 	runtimePorts = map[int]string{
-		2375: "Docker", 2376: "Docker with TLS", 10250: "kubelet", 10255: "kubelet (read only)",
+		2375: "Docker", 2376: "Docker with TLS", 10250: "kubelet",
 		4646: "Nomad", 16509: "libvirt", 16514: "libvirt with TLS", 1234: "",
 	}
 	winrmPorts = []int{5985, 5986, 1270}
@@ -205,20 +207,33 @@ func (b *builder) class(sk *snapshot.Socket, svc *DocService) string {
 	case sk.Proto == "udp" && slices.Contains(ipmiPorts, sk.Port) && !another && sk.OwnerState != snapshot.OwnersKernel:
 		return "ipmi"
 	case sk.Proto == "tcp" && b.proxied(sk) != nil:
-		return "runtime-api"
+		return classRuntime
 	case sk.Proto == "tcp" && runtimePorts[sk.Port] == "" && b.besides(sk):
 		return "other"
 	case sk.Proto == "tcp" && runtimePorts[sk.Port] != "" && !another:
-		return "runtime-api"
+		return classRuntime
 	// A name is what the process likes: it adds a finding, and takes none away that the port makes.
 	case sk.Proto == "tcp" && b.runs(sk, func(name string) bool { return strings.HasPrefix(name, "omi") }):
 		return "winrm"
 	case sk.Proto == "tcp" && slices.Contains(runtimePrograms, svc.Owner):
-		return "runtime-api"
+		return classRuntime
 	case sk.Proto == "udp" && slices.Contains(controllers, svc.Owner):
 		return "ipmi"
 	}
 	return "other"
+}
+
+// The interfaces of runtimes, and those of a kubelet whose settings were looked at: they say what it gives, of which a check of its own tells.
+const (
+	classRuntime = "runtime-api"
+	classKubelet = "kubelet"
+)
+
+// kubelets says of a socket that such a kubelet has it.
+func (b *builder) kubelets(sk *snapshot.Socket) bool {
+	return slices.ContainsFunc(b.snap.Management.Servers, func(v snapshot.ManagedServer) bool {
+		return v.Name == "kubelet" && !ofPeople(&v, b.byPID[v.PID]) && slices.ContainsFunc(sk.Owners, func(o snapshot.Owner) bool { return o.PID == v.PID })
+	})
 }
 
 // listens says whether a socket is one that a socket unit asks for: a port alone, or an address and a port (systemd.socket(5)). Who has it

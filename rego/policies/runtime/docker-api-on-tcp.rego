@@ -1,9 +1,10 @@
 # METADATA
 # title: A container runtime API listens on TCP without client certificates
 # description: >-
-#   Who can open a connection to the API of Docker, Podman, BuildKit, kubelet, Nomad or libvirt
+#   Who can open a connection to the API of Docker, Podman, BuildKit or libvirt
 #   can start a container with the host file system in it: root on the host. On loopback this
-#   holds for every process of the host, and for workloads in its network namespace.
+#   holds for every process of the host, and for workloads in its network namespace. A kubelet is
+#   told of by runtime/kubelet-lets-anybody-in, and here if its settings were not looked at.
 # custom:
 #   severity: critical
 #   reads: [listeners.ip, listeners.namespaces, network, nftables, processes.power, agents, runtimes]
