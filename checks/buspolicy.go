@@ -168,11 +168,11 @@ func busRuleOf(r busRule, allow bool, attrs []xml.Attr) []busRule {
 		case "send_destination_prefix":
 			about, r.prefix = true, a.Value
 		case "send_interface":
-			about, r.iface, r.narrow = true, a.Value, a.Value != "*"
+			about, r.iface, r.narrow = true, a.Value, r.narrow || a.Value != "*"
 		case "send_member":
-			about, member, r.narrow = true, a.Value, a.Value != "*"
+			about, member, r.narrow = true, a.Value, r.narrow || a.Value != "*"
 		case "send_path":
-			about, r.narrow = true, a.Value != "*"
+			about, r.narrow = true, r.narrow || a.Value != "*"
 		case "send_error", "send_requested_reply", "eavesdrop", "log", "max_fds", "min_fds":
 		case "send_type":
 			if a.Value != "method_call" && a.Value != "*" {

@@ -34,6 +34,7 @@ func TestPoliciesOfTheBus(t *testing.T) {
 		"mandatory":      {policy("<policy context='mandatory'><deny send_destination='a.B'/></policy>" + owned), []string{"a.B: deny all 0; allow user 0; deny all 0"}},
 		"a prefix":       {policy("<policy user='root'><allow own_prefix='a.B'/></policy><policy user='ann'><allow send_destination_prefix='a'/></policy>"), []string{"a.B: deny all 0; allow user 1000"}},
 		"an interface":   {policy(owned + "<policy context='default'><allow send_interface='a.B.C'/><allow send_interface='x.Y'/></policy>"), []string{"a.B: deny all 0; allow all 0 narrow; allow user 0"}},
+		"one interface":  {policy(owned + "<policy user='ann'><deny send_destination='a.B' send_interface='a.C' send_member='*'/></policy>"), []string{"a.B: deny all 0; allow user 0; deny user 1000 narrow"}},
 		"of a user":      {policy("<policy user='ann'><allow own='a.B'/></policy>"), nil},
 	} {
 		names, read := powerHost(t, system, c.file).busPolicy()
