@@ -126,7 +126,7 @@ func (p *Proof) replicate(ctx context.Context, in *Input, probes *probeSet) (*Re
 		Host: replica.Host{
 			Network: in.Snapshot.Network, Sockets: probes.sockets(in.Snapshot), Ruleset: in.Messages, Legacy: in.Legacy, IPSets: sets, Peers: probes.peers, Homes: probes.homes(),
 		},
-		Plan: in.Plan, Probes: probes.list(), Counts: counts(in.Snapshot.NFTables.Ruleset),
+		Plan: in.Plan, Probes: probes.list(), Counts: len(counting(in.Snapshot.NFTables.Ruleset)) > 0,
 	})
 	if err != nil {
 		return nil, err
@@ -140,26 +140,6 @@ func (p *Proof) replicate(ctx context.Context, in *Input, probes *probeSet) (*Re
 		return nil, err
 	}
 	return res, nil
-}
-
-// counts says whether rules of a ruleset decide by what went through before: limits, quotas, counts of connections, sets that rules fill.
-func counts(rs *ruleset.Ruleset) bool {
-	if rs == nil {
-		return false
-	}
-	by := func(e ruleset.Expr) bool {
-		x := e.More()
-		return e.Limit != nil || x.Quota != nil || x.Connlimit != nil || x.Dynset != nil || x.Objref != nil && x.Objref.Type != ruleset.ObjectCounter ||
-			e.Xt != nil && slices.Contains([]string{"limit", "hashlimit", "recent", "connlimit", "connbytes", "quota", "statistic"}, e.Xt.Name)
-	}
-	for i := range rs.Tables {
-		for j := range rs.Tables[i].Chains {
-			if slices.ContainsFunc(rs.Tables[i].Chains[j].Rules, func(r ruleset.Rule) bool { return slices.ContainsFunc(r.Exprs, by) }) {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // onModel proves on the packet model.

@@ -22,7 +22,7 @@ func RunReplica(ctx context.Context, job *Job, read func(context.Context) (*rule
 	if err != nil {
 		return nil, err
 	}
-	b := &bench{r, job, read}
+	b := &bench{Replica: r, job: job, read: read}
 	if err := b.fresh(ctx); err != nil {
 		return nil, err
 	}
@@ -88,6 +88,8 @@ type bench struct {
 	*replica.Replica
 	job  *Job
 	read func(context.Context) (*ruleset.Ruleset, error)
+
+	loaded bool // the ruleset of the host
 }
 
 // everyFamily is the families of nftables as the kernel numbers them.
@@ -96,28 +98,25 @@ var everyFamily = map[string]nftables.TableFamily{
 	ruleset.FamilyARP: nftables.TableFamilyARP, ruleset.FamilyBridge: nftables.TableFamilyBridge, ruleset.FamilyNetdev: nftables.TableFamilyNetdev,
 }
 
-// fresh loads the ruleset of the host in place of what is there, without tables of ours.
+// fresh loads the ruleset of the host, without tables of ours, or where it is there already what of it counts anew.
 func (b *bench) fresh(ctx context.Context) error {
-	old, err := b.read(ctx)
-	if err != nil {
-		return fmt.Errorf("list tables: %w", err)
-	}
-	old.Tables = slices.DeleteFunc(old.Tables, func(t ruleset.Table) bool { return t.Legacy != "" })
-	if len(old.Tables) > 0 { // before anything is loaded: what a rule has counted by a name ends with the last rule that has it
-		err := commit(0, func(conn *nftables.Conn) error {
-			for i := range old.Tables {
-				conn.DelTable(&nftables.Table{Name: old.Tables[i].Name, Family: everyFamily[old.Tables[i].Family]})
-			}
-			return nil
-		})
+	wanted := func(*ruleset.Message) bool { return true }
+	if b.loaded {
+		old, err := b.read(ctx)
 		if err != nil {
-			return fmt.Errorf("take the ruleset out: %w", err)
+			return fmt.Errorf("list tables: %w", err)
 		}
+		old.Tables = slices.DeleteFunc(old.Tables, func(t ruleset.Table) bool { return t.Legacy != "" || slices.Contains(tableNames, t.Name) })
+		gone, err := takeOut(renewed(old))
+		if err != nil {
+			return fmt.Errorf("take out what counts: %w", err)
+		}
+		wanted = func(m *ruleset.Message) bool { return gone[numbered{m.Family, m.Table()}] }
 	}
 	if err := b.LoadLegacy(); err != nil {
 		return err
 	}
-	batch, err := b.Messages()
+	batch, err := b.Messages(wanted)
 	if err != nil {
 		return err
 	}
@@ -129,7 +128,31 @@ func (b *bench) fresh(ctx context.Context) error {
 	if err := commit(0, dropTables(tableNames...)); err != nil {
 		return fmt.Errorf("take our own tables out: %w", err)
 	}
+	b.loaded = true
 	return nil
+}
+
+// numbered is a table by the number of its family and its name.
+type numbered struct {
+	family uint8
+	name   string
+}
+
+// takeOut removes tables, and gives them by name. What a rule has counted by a name ends with the last rule that has it: they are gone before
+// anything is loaded.
+func takeOut(list []*ruleset.Table) (map[numbered]bool, error) {
+	gone := map[numbered]bool{}
+	if len(list) == 0 {
+		return gone, nil
+	}
+	return gone, commit(0, func(conn *nftables.Conn) error {
+		for _, t := range list {
+			family := everyFamily[t.Family]
+			gone[numbered{uint8(family), t.Name}] = true
+			conn.DelTable(&nftables.Table{Name: t.Name, Family: family})
+		}
+		return nil
+	})
 }
 
 // round tries all probes with a plan. Where rules count what they let pass, those that have to arrive are tried first, and each half finds

@@ -481,10 +481,13 @@ func replaceLegacy(t *ruleset.LegacyTable) error {
 	return host.Local().ReplaceLegacy(t.Family == ruleset.FamilyIP6, t.Name, t.Info, t.Entries)
 }
 
-// Messages are the messages that load the host's ruleset again, for one transaction.
-func (r *Replica) Messages() (batch []netlink.Message, err error) {
+// Messages are the messages that load again what is wanted of the host's ruleset, for one transaction.
+func (r *Replica) Messages(wanted func(*ruleset.Message) bool) (batch []netlink.Message, err error) {
 	for i := range r.host.Ruleset {
 		m := &r.host.Ruleset[i]
+		if !wanted(m) {
+			continue
+		}
 		attrs, ok := m.Again(uint32(i + 1))
 		if !ok {
 			return nil, errors.New("the live ruleset has a flowtable, which takes packets past the hooks")

@@ -29,6 +29,18 @@ var accepted = map[int][]uint16{
 	msgNewSet: {1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 15, 17, 18}, msgNewSetElem: {1, 2, 3}, msgNewRule: {1, 2, 4, 5, 7},
 }
 
+// Table is the name of the table that a message is about: the first attribute of every kind.
+func (m *Message) Table() string {
+	name := ""
+	_ = attrs(m.Data, func(a attr) error { // of what is cut off there is no name
+		if a.kind == 1 && name == "" {
+			name = text(a.data)
+		}
+		return nil
+	})
+	return name
+}
+
 // Again turns a message into one that loads the same again. id numbers the sets of a transaction. It reports
 // false for what cannot be loaded again: a flowtable.
 func (m *Message) Again(id uint32) ([]byte, bool) {

@@ -19,6 +19,8 @@ type XtTraffic struct {
 	TTL           bool // entries that a packet with the same one made
 	// Of is the list of recent with what it holds of a packet: which of its addresses, and how much of that.
 	Of string
+	// Nth is statistic by turns, which counts packets; without it statistic is chance.
+	Nth bool
 }
 
 // The sizes of what is read here, and the bits of its flags (include/uapi/linux/netfilter/xt_hashlimit.h, xt_connlimit.h, xt_recent.h,
@@ -30,6 +32,7 @@ const (
 	recentRemove    = 1 << 3
 	recentTTL       = 1 << 4
 	recentName      = 200
+	statisticRandom = 0 // a mode
 )
 
 // Traffic reads a match that depends on the traffic before; nil where it is none, or not of a form that is known.
@@ -43,6 +46,7 @@ func (x *Xt) Traffic() *XtTraffic {
 		return t
 	case "statistic":
 		t.Invert = len(x.Info) >= 4 && binary.NativeEndian.Uint16(x.Info[2:])&1 != 0
+		t.Nth = len(x.Info) < 4 || binary.NativeEndian.Uint16(x.Info) != statisticRandom
 		return t
 	case "hashlimit":
 		at := map[uint32]int{1: 16, 2: 272, 3: 272}[x.Rev] // rev 1: IFNAMSIZ, then the mode; else NAME_MAX, and two numbers of 64 bits
