@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/ringfence/ringfence/ruleset"
+	"github.com/ringfence/ringfence/snapshot"
 )
 
 // TestFlushDuringTheTrial: somebody flushes everything. It is told who, and never loaded again.
@@ -141,4 +142,25 @@ func TestAnInterfaceGetsAnotherName(t *testing.T) {
 		t.Error("it is kept")
 	}
 	w.wantOut("an interface has another name")
+}
+
+// TestAnInterfaceComesMeanwhile: what is closed stays closed, and who confirms is told that it is open to one that came since it was planned.
+func TestAnInterfaceComesMeanwhile(t *testing.T) {
+	w := newFake(t)
+	w.during(40*time.Second, func() {
+		host := *w.host
+		host.Network.Links = append(slices.Clone(w.host.Network.Links), snapshot.Link{Index: 90, Name: "wan8", Up: true, Addrs: []string{"198.51.100.2/24"}})
+		w.host = &host
+		if err := w.world().ConfirmNow(t.Context(), "", true, Options{}); err != nil {
+			t.Error(err)
+		}
+	})
+	if _, err, _ := w.fix(Options{By: NewSession}); err != nil {
+		t.Error(err)
+	}
+	for _, words := range []string{"no longer as it was when this was planned", "tcp/2375 from wan8", "interface wan8 (external) is new", "fix apply"} {
+		if !w.heard(words) {
+			t.Errorf("nobody is told %q: %q", words, w.said)
+		}
+	}
 }

@@ -73,37 +73,54 @@ func (w *World) ConfirmNow(ctx context.Context, id string, console bool, o Optio
 		if st.File != nil {
 			return w.KeepFile(ctx, st, o)
 		}
-		if err := w.provenStill(ctx, st); err != nil {
+		open, err := w.provenStill(ctx, st)
+		if err != nil {
 			return w.out(ctx, st, err)
 		}
-		if !st.AsksAgain() {
-			return w.Keep(ctx, st, o)
+		if err := w.confirmOnce(ctx, st, o); err != nil {
+			return err
 		}
-		if err := w.Prolong(ctx, st); err != nil {
-			return w.out(ctx, st, err)
+		if open != nil {
+			w.People.Say("fix: the host is no longer as it was when this was planned: %s; apply it again with %s\n", open, w.told("apply"))
 		}
-		w.People.Say("fix: confirmed once. %s\nfix: within %s open another NEW login to this host and type there:\n\n    %s%s\n\n"+
-			"fix: without it the rules go out again, whatever runs until then.\n", whyAgain, secondWait, w.told("confirm "+st.ID), o.Suffix)
 		return nil
 	})
+}
+
+// confirmOnce keeps a fix that is on trial, or lets it wait for its second confirmation.
+func (w *World) confirmOnce(ctx context.Context, st *State, o Options) error {
+	if !st.AsksAgain() {
+		return w.Keep(ctx, st, o)
+	}
+	if err := w.Prolong(ctx, st); err != nil {
+		return w.out(ctx, st, err)
+	}
+	w.People.Say("fix: confirmed once. %s\nfix: within %s open another NEW login to this host and type there:\n\n    %s%s\n\n"+
+		"fix: without it the rules go out again, whatever runs until then.\n", whyAgain, secondWait, w.told("confirm "+st.ID), o.Suffix)
+	return nil
 }
 
 var errNotAudited = errors.New("it was not audited: the program that loaded it ended before that")
 
 // provenStill proves a plan again where the ruleset or the network is another than the one that was audited last: who waited for the confirmation
-// can be gone, or not have seen yet what others loaded, and nobody waits for an interface that gets another name.
-func (w *World) provenStill(ctx context.Context, st *State) error {
+// can be gone, or not have seen yet what others loaded, and nobody waits for an interface that gets another name. An interface that is new is no
+// reason to open again what is closed to the others: open says what is so to it.
+func (w *World) provenStill(ctx context.Context, st *State) (open, err error) {
 	snap, err := w.Sight.See(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if snap.NFTables.Ruleset == nil {
-		return fmt.Errorf("the ruleset could not be read (%s)", strings.Join(snap.Section("nftables").Reasons, "; "))
+		return nil, fmt.Errorf("the ruleset could not be read (%s)", strings.Join(snap.Section("nftables").Reasons, "; "))
 	}
-	if snap.NFTables.Ruleset.Generation == st.Generation && remedy.NetworkDigest(snap) == st.Network {
-		return nil
+	same := remedy.NetworkDigest(snap) == st.Network
+	if same && snap.NFTables.Ruleset.Generation == st.Generation {
+		return nil, nil
 	}
-	return w.Sight.Proven(ctx, st.claim(), snap)
+	if err := w.Sight.Proven(ctx, st.claim(), snap); err != nil || same {
+		return nil, err
+	}
+	return w.Sight.StillCloses(ctx, st.Plan, snap), nil
 }
 
 // youngerLogin wants this process to belong to a login that began after the fix was loaded: an older one
