@@ -35,6 +35,7 @@ type access struct {
 var dataServers = map[string]func(d *dataFiles) access{
 	"Redis": redisAccess, "Valkey": redisAccess, "KeyDB": redisAccess, "memcached": memcachedAccess, "Mosquitto": mosquittoAccess, "NATS": natsAccess,
 	"MariaDB": mysqlAccess, "PostgreSQL": postgresAccess, "rsync": rsyncAccess, "Samba": sambaAccess, "InfluxDB": influxAccess, "MongoDB": mongoAccess,
+	"kubectl": kubectlAccess, "Nomad": nomadAccess, "Consul": consulAccess, "Vault": vaultAccess, "OpenBao": vaultAccess, "Salt": saltAccess, "CUPS": cupsAccess,
 	"Squid": squidAccess, "Tinyproxy": tinyproxyAccess, "control of Unbound": unboundAccess,
 	"ClickHouse": notRead, "MinIO": notRead, "CockroachDB": notRead, "ArangoDB": notRead, "Dragonfly": notRead, "mongos": notRead, "Meilisearch": notRead,
 	"NFS-Ganesha": notRead,

@@ -51,7 +51,9 @@ var managers = map[string]struct {
 	"mongos": {"mongos", snapshot.RoleData}, "meilisearch": {"Meilisearch", snapshot.RoleData}, "ganesha.nfsd": {"NFS-Ganesha", snapshot.RoleData},
 	"beam.smp": {"RabbitMQ", snapshot.RoleData}, "vsftpd": {"vsftpd", snapshot.RoleCleartext}, "proftpd": {"ProFTPD", snapshot.RoleCleartext},
 	"pure-ftpd": {"Pure-FTPd", snapshot.RoleCleartext},
-	"kubelet":   {"kubelet", snapshot.RoleCluster}, "kube-apiserver": {"kube-apiserver", snapshot.RoleCluster}, "etcd": {"etcd", snapshot.RoleCluster},
+	"kubectl":   {"kubectl", snapshot.RoleData}, "nomad": {"Nomad", snapshot.RoleData}, "consul": {"Consul", snapshot.RoleData},
+	"vault": {"Vault", snapshot.RoleData}, "bao": {"OpenBao", snapshot.RoleData}, "salt-master": {"Salt", snapshot.RoleData}, "cupsd": {"CUPS", snapshot.RoleData},
+	"kubelet": {"kubelet", snapshot.RoleCluster}, "kube-apiserver": {"kube-apiserver", snapshot.RoleCluster}, "etcd": {"etcd", snapshot.RoleCluster},
 }
 
 // maxManaged bounds the servers of one party that are kept.
@@ -120,6 +122,7 @@ func collectManagement(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *O
 		snap.Management.Servers = append(snap.Management.Servers, v)
 	}
 	snap.Management.Servers = append(snap.Management.Servers, s.managedSockets(out)...)
+	snap.Management.Servers = append(snap.Management.Servers, s.kernelsNFS(out)...)
 	slices.SortStableFunc(snap.Management.Servers, func(a, b snapshot.ManagedServer) int { return a.PID - b.PID })
 	return out
 }
@@ -152,6 +155,9 @@ func works(p, parent *process) bool {
 	if parent == nil || parent.Exe != p.Exe {
 		return false
 	}
+	if own, ok := managed(p); ok && own.Name == "Salt" { // its workers have its sockets
+		return false
+	}
 	if _, named := managers[p.exeBase()]; named {
 		return true
 	}
@@ -168,6 +174,12 @@ func otherwise(exe string, argv []string) bool {
 	switch exe {
 	case "dlv":
 		return !hasFlag(argv, "--headless") && !slices.Contains(argv, "dap")
+	case "kubectl":
+		return !slices.Contains(argv, "proxy") && !slices.Contains(argv, "port-forward")
+	case "nomad", "consul":
+		return !slices.Contains(argv, "agent")
+	case "vault", "bao":
+		return len(argv) < 2 || !slices.Contains([]string{"server", "agent", "proxy"}, argv[1])
 	case "rsync":
 		return !slices.Contains(argv, "--daemon")
 	case "beam.smp":
@@ -183,6 +195,9 @@ func otherwise(exe string, argv []string) bool {
 func managed(p *process) (snapshot.ManagedServer, bool) {
 	v := snapshot.ManagedServer{PID: p.PID, Unit: p.Unit, Container: p.Container, Word: p.ExeWord}
 	exe := p.exeBase()
+	if strings.HasPrefix(exe, "kubectl.") { // a program of its own for each version of the cluster
+		exe = "kubectl"
+	}
 	if m, ok := managers[exe]; ok {
 		v.Name, v.Role, v.Evidence = m.name, m.role, "it runs the program "+exe
 		return v, !otherwise(exe, p.argv)

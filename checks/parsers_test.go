@@ -267,6 +267,7 @@ func FuzzParsers(f *testing.F) {
 	f.Add([]byte("Match User a\nPermitRootLogin yes\nInclude x\n"))
 	f.Add([]byte("{gateway: {bind: 'lan'}}"))
 	f.Add([]byte("authorization:\n{ users: [{user: 'a'}] }\n[x]\na = b\n&include c\n"))
+	f.Add([]byte("l \"tcp\" {\n p = [1, {a: \"b\"}]\n}\n<Location /a>\nAllow from x\nRequire user y\n/srv -rw *(sec=sys,ro,sec=krb5)\n"))
 	f.Add([]byte("kvm -vnc :1,to=3,websocket=on -mon chardev=m -chardev socket,id=m,port=1 -serial mon:mon:tcp::1\n"))
 	f.Fuzz(func(_ *testing.T, b []byte) {
 		parseStatus(b)
@@ -285,6 +286,12 @@ func FuzzParsers(f *testing.F) {
 		parseIGMP6(string(b))
 		parseFilters(string(b))
 		natsKeys(string(b))
+		_ = readHCL(string(b), map[string][]string{})
+		c := cups{locations: map[string]*cupsBlock{}, limits: map[string]*cupsBlock{}}
+		c.read(string(b))
+		c.may("/admin/conf", "print-job", true)
+		cupsPorts(string(b))
+		exportsOf(string(b))
 		sections(string(b))
 		keyLines(string(b))
 		covering(parseMountinfo(b), "/a/b")

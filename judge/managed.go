@@ -40,10 +40,13 @@ var byPort = map[string]struct{ name, role string }{
 func (b *builder) managed() {
 	b.doc.Managed = []DocManaged{}
 	index, taken := map[string]int{}, map[string]bool{}
-	held := map[int][]int{} // sockets by who holds them
+	held := map[int][]int{} // sockets by who holds them, those of the kernel by none
 	for i := range b.snap.Listeners.Sockets {
 		if b.byService[i] == nil {
 			continue
+		}
+		if sk := &b.snap.Listeners.Sockets[i]; sk.OwnerState == snapshot.OwnersKernel && sk.Netns == b.snap.Network.HostNetns() {
+			held[0] = append(held[0], i)
 		}
 		for _, o := range b.snap.Listeners.Sockets[i].Owners {
 			held[o.PID] = append(held[o.PID], i)
@@ -54,7 +57,7 @@ func (b *builder) managed() {
 		p := b.byPID[v.PID]
 		d := DocManaged{
 			Key: v.Name, Name: v.Name, Role: string(v.Role), Evidence: v.Evidence, Settings: map[string]snapshot.Fact{}, Services: []DocService{},
-			Container: b.containerName(v.Container), Host: b.rootsOwn(v.Word, p), Lesser: ofPeople(v, p),
+			Container: b.containerName(v.Container), Host: v.Kernel || b.rootsOwn(v.Word, p), Lesser: ofPeople(v, p),
 		}
 		if v.Container == "" {
 			d.Container = ""
@@ -67,6 +70,9 @@ func (b *builder) managed() {
 		}
 		maps.Copy(d.Settings, v.Settings)
 		own := held[v.PID]
+		if v.PID == 0 && !v.Kernel {
+			own = nil
+		}
 		if len(v.Ports) > 0 {
 			own = slices.DeleteFunc(slices.Clone(own), func(i int) bool { return !slices.Contains(v.Ports, b.snap.Listeners.Sockets[i].Port) })
 		}

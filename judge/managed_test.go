@@ -72,3 +72,33 @@ func TestServersHaveTheirSockets(t *testing.T) {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
+
+// TestTheKernelsServerHasItsSockets: what the kernel serves has the sockets of its ports that no process has, in the network of the host.
+func TestTheKernelsServerHasItsSockets(t *testing.T) {
+	s := fixtures.Host()
+	for i, c := range []struct {
+		port  int
+		state snapshot.OwnerState
+		netns uint64
+	}{
+		{2049, snapshot.OwnersKernel, s.Network.HostNetns()}, {2050, snapshot.OwnersKernel, s.Network.HostNetns()},
+		{2049, snapshot.OwnersUnknown, s.Network.HostNetns()}, {2049, snapshot.OwnersKernel, 1},
+	} {
+		k := s.Listeners.Sockets[0]
+		k.Port, k.Inode, k.Owners, k.OwnerState, k.Netns = c.port, uint64(9000+i), nil, c.state, c.netns
+		s.Listeners.Sockets = append(s.Listeners.Sockets, k)
+	}
+	s.Management.Servers = []snapshot.ManagedServer{
+		{Name: "NFS", Role: snapshot.RoleData, Kernel: true, Ports: []int{2049}, Settings: map[string]snapshot.Fact{"login": {State: snapshot.Present, Value: "none"}}},
+		{Name: "no process", Role: snapshot.RoleData},
+	}
+	b := build(context.Background(), s, zones.Config{})
+	for _, m := range b.doc.Managed {
+		switch {
+		case m.Name == "NFS" && (len(m.Services) != 1 || m.Services[0].Port != 2049 || m.Services[0].Owner != "kernel" || m.Lesser || !m.Host):
+			t.Errorf("NFS has %+v", m)
+		case m.Name == "no process" && len(m.Services) != 0:
+			t.Errorf("what has no process has %+v", m.Services)
+		}
+	}
+}

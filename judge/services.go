@@ -163,12 +163,12 @@ func (b *builder) rootsOwn(w snapshot.Word, p *snapshot.Process) bool {
 // The programs and ports by which a listener is known.
 var (
 	runtimePrograms = []string{
-		"dockerd", "containerd", "podman", "buildkitd", "crio", "kubelet", "nomad", "incusd", "lxd",
+		"dockerd", "containerd", "podman", "buildkitd", "crio", "kubelet", "incusd", "lxd",
 		"libvirtd", "virtproxyd", "firecracker",
 	}
 	runtimePorts = map[int]string{
 		2375: "Docker", 2376: "Docker with TLS", 10250: "kubelet",
-		4646: "Nomad", 16509: "libvirt", 16514: "libvirt with TLS", 1234: "",
+		16509: "libvirt", 16514: "libvirt with TLS", 1234: "",
 	}
 	winrmPorts = []int{5985, 5986, 1270}
 	ipmiPorts  = []int{623, 664}

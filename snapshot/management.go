@@ -19,6 +19,8 @@ type ManagedServer struct {
 	Listen []string `json:"listen,omitempty"`
 	// Ports are those of a process that are what its role says, if it can have others; empty: all that it has.
 	Ports []int `json:"ports,omitempty"`
+	// Kernel says that the kernel has its sockets, and no process.
+	Kernel bool `json:"kernel,omitempty"`
 	// Settings are those that are judged, by name, from its arguments and its configuration; one that is not known says why.
 	Settings map[string]Fact `json:"settings,omitempty"`
 }

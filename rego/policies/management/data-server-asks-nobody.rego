@@ -1,11 +1,13 @@
 # METADATA
-# title: A server of data lets everybody in
+# title: A server that keeps data or acts for others lets everybody in
 # description: >-
 #   A database, a cache, a broker of messages or a server of files takes who connects without a
 #   password: Redis without protected mode, memcached, PostgreSQL with trust, MariaDB without its
 #   tables of grants, Mosquitto with anonymous clients, NATS or InfluxDB without users, modules of
-#   rsync and shares of Samba for guests. Several of them write files or run commands as their
-#   account, and what they keep is read and changed by everybody. So is the control of Unbound
+#   rsync and shares of Samba for guests, exports of NFS. So do what acts for who connects: kubectl
+#   proxy, Nomad and Consul without a list of access, an agent of Vault that adds its own token, a
+#   master of Salt that takes every minion, the administration of CUPS. Several of them write files
+#   or run commands as their account, and what they keep is read and changed by everybody. So is the control of Unbound
 #   without certificates; a proxy that asks nobody, Squid or Tinyproxy, leads to what listens on
 #   loopback. Who gets files to read alone, or only from some addresses, is medium; what processes
 #   of the host alone reach is low. Accounts that are inside of a database are not read: what hangs

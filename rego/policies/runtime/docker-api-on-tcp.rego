@@ -73,7 +73,7 @@ _unclear(svc) if {
 
 _unclear(svc) if {
 	svc.tlsVerify == "unknown"
-	svc.owner in {"dockerd", "containerd", "buildkitd", "podman", "kubelet", "libvirtd", "virtproxyd", "nomad", "k3s-server"}
+	svc.owner in {"dockerd", "containerd", "buildkitd", "podman", "kubelet", "libvirtd", "virtproxyd", "k3s-server"}
 }
 
 unknown contains {

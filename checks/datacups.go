@@ -1,0 +1,202 @@
+//go:build linux && !ringfence_portable
+
+package checks
+
+import (
+	"cmp"
+	"errors"
+	"path"
+	"slices"
+	"strings"
+)
+
+// cupsBlock is whom a location or a limit of cupsd.conf(5) lets in.
+type cupsBlock struct {
+	strict           bool // Order allow,deny: whom nothing allows is denied
+	allow, deny      []string
+	asks, any, where bool // for a login; for a login or an address; it says Require without AuthType
+}
+
+var cupsRank = []string{dataAsks, dataLocal, dataSome, dataNone}
+
+// lets says who comes through without a login.
+func (b *cupsBlock) lets() string {
+	if b.asks && !b.any {
+		return dataAsks
+	}
+	of := func(list []string) string {
+		to := dataAsks
+		for _, v := range list {
+			kind := dataSome
+			switch v {
+			case "all", "0.0.0.0/0":
+				kind = dataNone
+			case "none":
+				kind = dataAsks
+			case "localhost", "127.0.0.1", "::1", "[::1]":
+				kind = dataLocal
+			}
+			to = cupsRank[max(slices.Index(cupsRank, to), slices.Index(cupsRank, kind))]
+		}
+		return to
+	}
+	allowed, denied := of(b.allow), of(b.deny)
+	switch {
+	case !b.strict && denied == dataAsks:
+		return dataNone
+	case !b.strict && denied != dataNone:
+		return dataSome
+	case b.strict && denied == dataNone:
+		return dataAsks
+	case b.strict && denied != dataAsks && allowed == dataNone:
+		return dataSome
+	}
+	return allowed
+}
+
+// cups is what cupsd.conf(5) says that decides who is let in.
+type cups struct {
+	locations, limits map[string]*cupsBlock
+	policy            bool // it has the policy that counts
+	err               error
+}
+
+// read takes the file apart: locations, and limits of the policy that is called default.
+func (c *cups) read(text string) {
+	var at []*cupsBlock
+	var outer, policy string
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		key, value, _ := strings.Cut(strings.ReplaceAll(line, "\t", " "), " ")
+		value = strings.TrimSpace(value)
+		switch key = strings.ToLower(key); key {
+		case "<location", "<limit", "<limitexcept":
+			names := strings.Fields(strings.TrimSuffix(value, ">"))
+			if key != "<location" && outer == "<location" || key == "<limitexcept" {
+				c.err = errors.New("its locations have limits by methods, which are not read")
+			}
+			b := &cupsBlock{}
+			at = []*cupsBlock{b}
+			for _, n := range names {
+				switch {
+				case key == "<location":
+					c.locations[n] = b
+				case policy == "default":
+					c.limits[strings.ToLower(n)] = b
+				}
+			}
+			outer = cmp.Or(outer, key)
+		case "<policy":
+			outer, policy = key, strings.ToLower(strings.TrimSpace(strings.TrimSuffix(value, ">")))
+			c.policy = c.policy || policy == "default"
+		case "</location>", "</policy>":
+			outer, policy, at = "", "", nil
+		case "</limit>", "</limitexcept>":
+			at = nil
+		case "defaultpolicy":
+			if !strings.EqualFold(value, "default") {
+				c.err = errors.New("another policy than default decides")
+			}
+		default:
+			for _, b := range at {
+				b.take(key, value)
+			}
+		}
+	}
+}
+
+func (b *cupsBlock) take(key, value string) {
+	value = strings.ToLower(value)
+	from := strings.Fields(strings.TrimPrefix(value, "from "))
+	switch key {
+	case "order":
+		b.strict = strings.HasPrefix(strings.ReplaceAll(value, " ", ""), "allow")
+	case "allow":
+		b.allow = append(b.allow, from...)
+	case "deny":
+		b.deny = append(b.deny, from...)
+	case "authtype":
+		b.asks = value != "none"
+	case "require":
+		b.where = true
+	case "satisfy":
+		b.any = value == "any"
+	}
+}
+
+// at is whom a place lets in: the nearest location above it decides. Without one that is who is on the host.
+func (c *cups) at(place string) string {
+	for ; ; place = path.Dir(place) {
+		if b := c.locations[place]; b != nil {
+			if b.where && !b.asks {
+				c.err = errors.New("it requires users, and not how they show who they are")
+			}
+			return b.lets()
+		}
+		if place == "/" {
+			return dataLocal
+		}
+	}
+}
+
+// may is who gets through a place to an operation of IPP. Without the policy those that change printers want a login.
+func (c *cups) may(place, operation string, changes bool) string {
+	here, limit := c.at(place), dataNone
+	switch b := cmp.Or(c.limits[operation], c.limits["all"]); {
+	case b != nil && b.where && !b.asks:
+		c.err = errors.New("it requires users, and not how they show who they are")
+	case b != nil:
+		limit = b.lets()
+	case !c.policy && changes:
+		limit = dataAsks
+	}
+	return cupsRank[min(slices.Index(cupsRank, here), slices.Index(cupsRank, limit))]
+}
+
+// cupsAccess reads cupsd.conf(5). Who may write /admin/conf writes what the daemon does, which runs as root; that is a matter of locations alone.
+func cupsAccess(d *dataFiles) access {
+	text, err := d.text(cmp.Or(last(append([]string{""}, optionValues(d.argv, "-c")...)), "/etc/cups/cupsd.conf"))
+	if err != nil {
+		return access{err: err}
+	}
+	c := cups{locations: map[string]*cupsBlock{}, limits: map[string]*cupsBlock{}}
+	c.read(text)
+	conf, change, prints := c.at("/admin/conf"), c.may("/admin", "cups-add-modify-printer", true), c.may("/", "print-job", false)
+	if c.err != nil {
+		return access{err: c.err}
+	}
+	a := access{login: dataAsks, ports: cupsPorts(text)}
+	for _, v := range []access{
+		{login: conf, gives: "writes the configuration of its daemon, which runs as root", how: "the location /admin/conf asks for no login"},
+		{login: change, gives: "adds and changes printers", how: "CUPS-Add-Modify-Printer asks for no login"},
+		{login: prints, gives: "prints, and is told of printers and jobs", how: "the location / asks for no login"},
+	} {
+		if v.login == dataLocal && v.login != conf { // that one prints on the host itself is what it is for
+			continue
+		}
+		if slices.Index(cupsRank, v.login) > slices.Index(cupsRank, a.login) {
+			v.ports = a.ports
+			a = v
+		}
+	}
+	return a
+}
+
+// cupsPorts are the ports of Port and Listen; none if the file does not name them.
+func cupsPorts(text string) (list []int) {
+	for _, l := range keyLines(text) {
+		switch strings.ToLower(l[0]) {
+		case "port":
+			list = append(list, atoiOr(l[1], 631))
+		case "listen", "ssllisten", "sslport":
+			if strings.HasPrefix(l[1], "/") {
+				continue
+			}
+			list = append(list, atoiOr(l[1][strings.LastIndexByte(l[1], ':')+1:], 631))
+		}
+	}
+	return list
+}

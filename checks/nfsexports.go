@@ -1,0 +1,226 @@
+//go:build linux && !ringfence_portable
+
+package checks
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// maxExports bounds the exports that are looked at.
+const maxExports = 4096
+
+// kernelsNFS is the NFS server of the kernel, if it listens. No process has its sockets.
+func (s *Scan) kernelsNFS(out *Outcome) []snapshot.ManagedServer {
+	b, err := s.Host.ReadFile("/proc/fs/nfsd/portlist")
+	if err != nil {
+		if !gone(err) {
+			out.partialIn("servers", "whether the kernel serves files by NFS was not seen: %v", cause(err))
+		}
+		return nil
+	}
+	v := snapshot.ManagedServer{Name: "NFS", Role: snapshot.RoleData, Kernel: true, Word: snapshot.Word{By: snapshot.ByRoot}, Evidence: "the kernel serves files by NFS"}
+	for line := range strings.Lines(string(b)) {
+		f := strings.Fields(line)
+		if len(f) != 2 {
+			continue
+		}
+		if n, err := strconv.Atoi(f[1]); err == nil && !slices.Contains(v.Ports, n) {
+			v.Ports = append(v.Ports, n)
+		}
+	}
+	if len(v.Ports) == 0 {
+		return nil
+	}
+	a := s.nfsAccess()
+	if a.err != nil {
+		v.Settings = unreadSettings(a.err, "login")
+		return []snapshot.ManagedServer{v}
+	}
+	m := map[string]string{"login": a.login}
+	if a.gives != "" {
+		m["gives"], m["how"] = a.gives, a.how
+	}
+	v.Settings = given(m)
+	return []snapshot.ManagedServer{v}
+}
+
+// nfsAccess reads what is exported to whom: the table that exportfs keeps and mountd answers by; without one what it is made of.
+func (s *Scan) nfsAccess() access {
+	var list []export
+	b, err := s.Host.ReadFile("/var/lib/nfs/etab")
+	switch {
+	case err == nil:
+		list = exportsOf(string(b))
+	case !gone(err):
+		return access{err: err}
+	default:
+		files, more := s.Host.Glob("/etc/exports.d/*.exports")
+		if more {
+			return access{err: errManyFiles}
+		}
+		for _, f := range append([]string{"/etc/exports"}, files...) {
+			if strings.HasPrefix(path.Base(f), ".") {
+				continue
+			}
+			text, err := s.Host.ReadFile(f)
+			if err != nil && !gone(err) {
+				return access{err: err}
+			}
+			list = append(list, exportsOf(string(text))...)
+		}
+	}
+	cached, err := s.Host.ReadFile("/proc/fs/nfsd/exports") // what clients have asked for since
+	if err != nil && !gone(err) {
+		return access{err: err}
+	}
+	if list = append(list, exportsOf(string(cached))...); len(list) > maxExports {
+		return access{err: errors.New("it has more exports than are looked at")}
+	}
+	slices.SortStableFunc(list, func(a, b export) int { return b.rank() - a.rank() })
+	a := access{login: dataAsks}
+	for _, e := range list {
+		a = moreOpen(a, e.access())
+	}
+	return a
+}
+
+// export is a directory that one kind of client may mount (exports(5)), without showing who it is.
+type export struct {
+	dir, client, text string
+	squash
+}
+
+// squash is what a client may do, and as whom. Asks says that it shows who it is.
+type squash struct{ writes, root, one, asks bool }
+
+// exportsOf reads a table of exports: a directory, then clients with options in brackets; options after a dash are those of the clients after them.
+func exportsOf(text string) (list []export) {
+	for line := range strings.Lines(strings.ReplaceAll(text, "\\\n", " ")) {
+		words := exportWords(strings.TrimSpace(line))
+		if len(words) == 0 || len(list) > maxExports {
+			continue
+		}
+		usual, clients := "", words[1:]
+		if len(clients) == 0 {
+			clients = []string{"*"}
+		}
+		for _, c := range clients {
+			if o, ok := strings.CutPrefix(c, "-"); ok {
+				usual = o
+				continue
+			}
+			name, options, _ := strings.Cut(c, "(")
+			for _, how := range squashes(usual + "," + strings.TrimSuffix(options, ")")) {
+				if !how.asks && !strings.HasPrefix(name, "gss/") {
+					list = append(list, export{dir: words[0], client: cmp.Or(strings.ToLower(name), "*"), text: c, squash: how})
+				}
+			}
+		}
+	}
+	return list
+}
+
+// squashes are what options say of each kind of login that they name by sec, or of the usual one. What stands before the first is of all of them.
+func squashes(options string) (list []squash) {
+	all, mtls := squash{}, false
+	at := &all
+	for o := range strings.SplitSeq(options, ",") {
+		switch key, value, _ := strings.Cut(strings.TrimSpace(o), "="); key {
+		case "rw", "ro":
+			at.writes = key == "rw"
+		case "root_squash", "no_root_squash":
+			at.root = key == "no_root_squash"
+		case "all_squash", "no_all_squash":
+			at.one = key == "all_squash"
+		case "xprtsec":
+			mtls = value == "mtls"
+		case "sec":
+			how := all
+			how.asks = !slices.ContainsFunc(strings.Split(value, ":"), func(k string) bool { return !strings.HasPrefix(k, "krb5") })
+			list = append(list, how)
+			at = &list[len(list)-1]
+		}
+	}
+	if len(list) == 0 {
+		list = []squash{all}
+	}
+	for i := range list {
+		list[i].asks = list[i].asks || mtls
+	}
+	return list
+}
+
+// exportWords are the words of a line; quotes and octal numbers stand for what a name has in it.
+func exportWords(line string) (words []string) {
+	var b strings.Builder
+	quoted, any := false, false
+	flush := func() {
+		if any {
+			words = append(words, b.String())
+		}
+		b.Reset()
+		any = false
+	}
+	for i := 0; i < len(line); i++ {
+		c := line[i]
+		switch {
+		case c == '#' && !quoted && !any:
+			return words
+		case c == '"':
+			quoted, any = !quoted, true
+		case (c == ' ' || c == '\t') && !quoted:
+			flush()
+		case c == '\\' && i+3 < len(line):
+			if n, err := strconv.ParseUint(line[i+1:i+4], 8, 8); err == nil {
+				c, i = byte(n), i+3
+			}
+			b.WriteByte(c)
+			any = true
+		default:
+			b.WriteByte(c)
+			any = true
+		}
+	}
+	flush()
+	return words
+}
+
+func (e export) rank() int {
+	switch {
+	case e.root && e.writes && !e.one:
+		return 2
+	case e.writes:
+		return 1
+	}
+	return 0
+}
+
+// access is what an export gives: a client says itself which accounts its requests are of.
+func (e export) access() access {
+	a := access{login: dataSome, how: fmt.Sprintf("%s is exported to %s", e.dir, e.text)}
+	switch c := e.client; {
+	case c == "*", c == "0.0.0.0/0", c == "0.0.0.0/0.0.0.0", c == "::/0":
+		a.login = dataNone
+	case c == "localhost", c == "::1", strings.HasPrefix(c, "127."):
+		a.login = dataLocal
+	}
+	switch {
+	case !e.writes:
+		a.gives = "reads the files of " + e.dir
+	case e.one:
+		a.gives = "reads and writes the files of " + e.dir + " as one account"
+	case e.root:
+		a.gives = "reads and writes the files of " + e.dir + " as whoever it says it is, root too"
+	default:
+		a.gives = "reads and writes the files of " + e.dir + " as whoever it says it is, but for root"
+	}
+	return a
+}
