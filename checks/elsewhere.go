@@ -236,6 +236,7 @@ func (s *Scan) readElsewhere(ctx context.Context, f *os.File, e *snapshot.Elsewh
 	for name, file := range tableNames {
 		e.NFTables.Legacy[name] = s.tableNamesFact(file)
 	}
+	e.NFTables.Queues = s.queues(e.NFTables.Ruleset)
 	if rs != nil && len(rs.Tables) > 0 {
 		e.Network.Sysctls[loosePickup] = s.fact("/proc/sys/" + loosePickup)
 	}

@@ -42,6 +42,7 @@ func collectNFTables(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Out
 	default:
 		snap.NFTables.Ruleset = rs
 	}
+	snap.NFTables.Queues = s.queues(snap.NFTables.Ruleset)
 	return out
 }
 

@@ -214,7 +214,7 @@ var (
 )
 
 // undecided is a condition that neither the packet nor the traffic before it decides.
-var undecided = []ruleset.Expr{{Name: "osf", Extra: &ruleset.Extra{Osf: &ruleset.Osf{Dreg: 1}}}}
+var undecided = []ruleset.Expr{{Name: "match", Xt: &ruleset.Xt{Name: "rateest", Rev: 1}}}
 
 // unread says of a section that it could not be read.
 func unread(s *snapshot.Snapshot, section string) {

@@ -418,6 +418,12 @@ func (v value) byteorder(size int) value {
 				slices.Reverse(d[at : at+size])
 			}
 			s.data = d
+			if s.known != nil {
+				s.known = slices.Clone(s.known)
+				for at := 0; at+size <= len(d); at += size {
+					slices.Reverse(s.known[at : at+size])
+				}
+			}
 		case s.off != 0 || s.mask != nil && s.n != size:
 			return unknown(v.len(), "a byte order change of a part")
 		default:

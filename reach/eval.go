@@ -393,7 +393,7 @@ func (m *machine) rareExpr(c *ruleset.Chain, r *ruleset.Rule, e *ruleset.Expr, s
 		matched, missed := m.socketKey(c, r, e.More().Socket, st)
 		return nil, matched, missed
 	case e.More().Queue != nil:
-		return &ruleset.Verdict{Kind: ruleset.Queue}, []state{st}, nil
+		return m.queue(e.More().Queue), []state{st}, nil
 	case e.More().Exthdr != nil && e.More().Exthdr.Dreg != 0 && (e.More().Exthdr.Op == ruleset.ExthdrIPv6 || e.More().Exthdr.Op == ruleset.ExthdrIPv4):
 		if !e.More().Exthdr.Present { // the packets of a question have neither extension headers nor IP options
 			return nil, nil, []cube{st.cube}

@@ -196,6 +196,8 @@ func (m *machine) meta(c *cube, key uint32) value {
 		if m.unprotected() {
 			return constant([]byte{0})
 		}
+	case ruleset.MetaLen:
+		return value{{data: make([]byte, 4), known: host32(^uint32(0x1ffff))}}
 	case ruleset.MetaPkttype:
 		return constant([]byte{byte(m.frame(c))})
 	}
@@ -298,6 +300,8 @@ func (m *machine) ct(c *cube, e *ruleset.Ct) (value, bool) {
 		return c.load(dport, 0, 2), true
 	case ruleset.CtZone:
 		return constant(host16(c.zone)), true
+	case ruleset.CtPkts, ruleset.CtBytes, ruleset.CtAvgpkt:
+		return m.carried(c, e), true
 	case ruleset.CtHelper: // a connection that begins has none, but by a rule
 		if m.state == ruleset.CtNew && !m.snap.NFTables.Ruleset.Helpers() {
 			return nil, false

@@ -103,6 +103,13 @@ func (e *engine) splitAll(c cube, vs []value, lo, hi []byte, perField bool) (in,
 	in = []cube{c}
 	at := 0
 	for _, v := range vs {
+		if len(vs) == 1 && len(v) == 1 && v[0].known != nil {
+			if is, sure := v[0].byKnownBits(lo, hi); sure && is {
+				return in, nil, ""
+			} else if sure {
+				return nil, in, ""
+			}
+		}
 		if w := v.doubtful(); w != "" {
 			return nil, nil, w
 		}

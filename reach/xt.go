@@ -25,7 +25,7 @@ func (m *machine) xt(c *ruleset.Chain, r *ruleset.Rule, x *ruleset.Xt, st state,
 		return m.connbytes(c, r, x, st)
 	}
 	if d == nil {
-		return m.xtOpaque(c, r, x, st)
+		return m.xtRest(c, r, x, st)
 	}
 	decided := func(matches bool) (*ruleset.Verdict, []state, []cube) {
 		if matches {
@@ -108,7 +108,7 @@ func (m *machine) xt(c *ruleset.Chain, r *ruleset.Rule, x *ruleset.Xt, st state,
 	case d.DSCP != nil: // the type of service is 0
 		return decided((d.DSCP.Value == 0) != d.DSCP.Invert)
 	case d.Queue:
-		return &ruleset.Verdict{Kind: ruleset.Queue}, []state{st}, nil
+		return m.queue(x.QueueTo()), []state{st}, nil
 	}
 	return m.xtOpen(c, r, x, st)
 }
@@ -156,6 +156,23 @@ func (m *machine) groupOf(idx set) uint32 {
 func (m *machine) unprotected() bool {
 	x := m.snap.Network.XFRM
 	return x != nil && (x.State == snapshot.Present || x.State == snapshot.Absent) && len(x.Policies)+len(x.Blocked) == 0
+}
+
+// xtRest is an extension that is read as it is asked for.
+func (m *machine) xtRest(c *ruleset.Chain, r *ruleset.Rule, x *ruleset.Xt, st state) (*ruleset.Verdict, []state, []cube) {
+	var matched []state
+	var missed []cube
+	switch {
+	case x.Connlabel() != nil:
+		matched, missed = m.connlabel(c, r, x.Connlabel(), st)
+	case x.Drawn() != "":
+		matched, missed = m.drawn(c, r, x, st)
+	case x.U32() != nil:
+		matched, missed = m.either(c, r, st, "the bytes of the packet that u32 asks for")
+	default:
+		return m.xtOpaque(c, r, x, st)
+	}
+	return nil, matched, missed
 }
 
 // xtOpaque is an extension that is not understood.

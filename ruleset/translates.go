@@ -35,8 +35,13 @@ func (r *Ruleset) Helpers() bool {
 // Labels says whether some rule can give a connection labels.
 func (r *Ruleset) Labels() bool {
 	return r.some(func(e Expr) bool {
-		return e.Ct != nil && e.Ct.Set && e.Ct.Key == CtLabels || e.Xt != nil && e.Xt.Name == "connlabel" || e.Opaque()
+		return e.Ct != nil && e.Ct.Set && e.Ct.Key == CtLabels || e.Xt != nil && setsLabel(e.Xt) || e.Opaque()
 	})
+}
+
+func setsLabel(x *Xt) bool {
+	l := x.Connlabel()
+	return x.Name == "connlabel" && (l == nil || l.Set)
 }
 
 // some says whether some expression of all tables is as asked.

@@ -110,6 +110,8 @@ func decodeSentMatch(name string, rev uint32, b []byte) *XtDecoded {
 		return &XtDecoded{Written: &XtWritten{What: WrittenMSS, By: clone(b), Option: mss, Without: b[4] != 0}}
 	case name == "string" && rev == 1:
 		return &XtDecoded{Written: &XtWritten{What: "the data", By: clone(b)}}
+	case name == "osf":
+		return &XtDecoded{Written: &XtWritten{What: "the system that the SYN looks like", By: clone(b)}}
 	case name == "ecn":
 		return &XtDecoded{Written: &XtWritten{What: "the bits of ECN", By: clone(b)}}
 	}

@@ -630,6 +630,8 @@ type NFTables struct {
 	// Legacy holds the tables of iptables-legacy, ip6tables-legacy, arptables and ebtables, which
 	// netlink does not show; the value lists them, empty where there are none. Those whose rules were read are in Ruleset too.
 	Legacy map[string]Fact `json:"legacy"`
+	// Queues are the numbers of those on which programs listen for packets (NFQUEUE); it is read where rules hand packets to some.
+	Queues *Fact `json:"queues,omitempty"`
 }
 
 // UnreadLegacy are the tables of iptables or ip6tables (the name of the program) whose rules are not in the ruleset.

@@ -79,6 +79,7 @@ type verdict struct {
 	to      *chain
 	missing string // the name of a chain that does not exist
 	rule    *rule  // that gave it
+	queue   *ruleset.QueueTo
 }
 
 const regBytes = 64

@@ -26,6 +26,7 @@ type conn struct {
 	natDst, natSrc   bool // initialized, also by a null binding
 	// srcOpen, sportOpen: which source address or port a translation took is not known.
 	srcOpen, sportOpen bool
+	labels             []uint16 // that a match has given it
 }
 
 // The status bits (enum ip_conntrack_status).
@@ -87,7 +88,13 @@ func (w *walk) ct(e *ruleset.Ct, r *rule) verdict {
 		if !c.known {
 			return w.unknownReg(at, 16, "the labels of the connection")
 		}
-		w.regs.put(at, make([]byte, 16))
+		b := make([]byte, 16)
+		for _, bit := range c.labels {
+			b[bit/8%16] |= 1 << (bit % 8)
+		}
+		w.regs.put(at, b)
+	case ruleset.CtPkts, ruleset.CtBytes, ruleset.CtAvgpkt:
+		return w.ctCount(e, at, c)
 	default:
 		return w.ctTuple(e, at, c)
 	}

@@ -139,7 +139,7 @@ func (w *walk) fragExthdr(e *ruleset.Exthdr, at int) verdict {
 	}
 	w.regs.putUnk(at, s.nh[40+off:40+off+n], s.unk[40+off:40+off+n])
 	if w.regs.dirty {
-		w.why[at/4] = "header bytes that the question leaves open"
+		w.notes[at/4] = note{why: "header bytes that the question leaves open"}
 	}
 	return vNext
 }

@@ -17,12 +17,13 @@ type walk struct {
 	skb       skb
 	conn      conn
 	regs      registers
-	why       [regBytes / 4]string // why a register is not known
+	notes     [regBytes / 4]note // why a register is not known
 	choices   []choice
 	at        int
 	stuck     *packet.Cause
 	changes   []change
 	crossed   []*link   // bridges that have switched the frame
+	hashes    []hashed  // what came of hashes
 	metered   []any     // what the packet has used a part of
 	entered   []string  // lists of recent that the packet's address was put into
 	options   []option  // of TCP, that were asked for
@@ -82,7 +83,7 @@ func (w *walk) start(p *packet.Packet) {
 		}
 	}
 	clear(w.inFields[len(fieldNames):])
-	w.hopped, w.options, w.said, w.hoppings = false, w.options[:0], w.said[:0], w.hoppings[:0]
+	w.hopped, w.options, w.said, w.hoppings, w.hashes = false, w.options[:0], w.said[:0], w.hoppings[:0], w.hashes[:0]
 	if w.region != nil {
 		w.region.free(&w.skb)
 		w.setOut()
@@ -202,7 +203,7 @@ func (w *walk) runHook(k hookKey) verdictKind {
 			return vStolen
 		case v.kind == vAccept:
 		case v.kind == vQueue:
-			if w.choose(2, v.rule, "a program outside the kernel decides") == 1 {
+			if !w.queued(&v) {
 				return vDrop
 			}
 		default:

@@ -80,13 +80,15 @@ func (w *walk) meta(o *op) verdict {
 		}
 		return w.unknownReg(o.dreg, 4, "the process that sends it")
 	case ruleset.MetaLen:
-		return w.unknownReg(o.dreg, 4, "the length of the packet")
+		return w.openReg(o.dreg, make([]byte, 4), binary.NativeEndian.AppendUint32(nil, 0x1ffff), note{why: "the length of the packet", by: packet.AsSent})
 	case ruleset.MetaTimeHour:
 		return w.clock(o, 'h')
 	case ruleset.MetaTimeDay:
 		return w.clock(o, 'w')
 	case ruleset.MetaCPU:
-		return w.unknownReg(o.dreg, 4, "the processor that receives it")
+		return w.openReg(o.dreg, make([]byte, 4), allOpen(4), note{why: "the processor that works on the packet", by: packet.ByChance})
+	case ruleset.MetaPrandom:
+		return w.openReg(o.dreg, make([]byte, 4), allOpen(4), note{why: "meta random", by: packet.ByChance, anew: true})
 	default:
 		return w.unknownReg(o.dreg, metaLen(o.key), "a meta key that depends on more than the packet")
 	}
@@ -199,7 +201,7 @@ func (w *walk) payload(o *op, r *rule) verdict {
 		}
 		w.hold(o)
 		for at := o.dreg; at < o.dreg+o.n; at += 4 { // the first word can be known where a later one is not
-			w.why[at/4] = why
+			w.notes[at/4] = note{why: why}
 		}
 	}
 	return vNext

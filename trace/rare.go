@@ -3,7 +3,6 @@ package trace
 import (
 	"bytes"
 	"encoding/binary"
-	"fmt"
 
 	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/ruleset"
@@ -39,7 +38,7 @@ func (w *walk) slow(o *op, r *rule) verdict {
 	case e.More().Generate != nil:
 		return w.generate(e.More().Generate, r)
 	case e.More().Queue != nil:
-		return verdict{kind: vQueue}
+		return verdict{kind: vQueue, queue: e.More().Queue}
 	case e.More().Objref != nil:
 		return w.objref(e.More().Objref, r)
 	case e.More().Exthdr != nil:
@@ -65,8 +64,10 @@ func (w *walk) slow(o *op, r *rule) verdict {
 		return w.connlimit(e.More().Connlimit, r)
 	case e.More().Xfrm != nil && unprotected(w.snap): // nft_xfrm_eval
 		return vNo
-	case e.More().Osf != nil, e.More().Xfrm != nil:
+	case e.More().Xfrm != nil:
 		return w.maybe(r, e.Name+" depends on more than the packet")
+	case e.More().Osf != nil:
+		return w.osf(e.More().Osf, r)
 	case e.More().Synproxy != nil && w.skb.proto != packet.TCP:
 		return vNo
 	case e.More().Synproxy != nil:
@@ -138,27 +139,6 @@ func (w *walk) byteorder(b *ruleset.Byteorder, r *rule) verdict {
 			}
 		}
 	}
-	return vNext
-}
-
-// generate loads a number that the question does not decide, each in turn.
-func (w *walk) generate(g *ruleset.Generate, r *rule) verdict {
-	at := regOffset(g.Dreg)
-	why := g.Kind + " chooses by more than the packet"
-	switch {
-	case at < 0:
-		return w.abort(r, "a register that does not exist")
-	case g.Modulus == 0 || g.Modulus > mapChoices:
-		return w.unknownReg(at, 4, why)
-	}
-	first := w.at
-	n := w.choose(int(g.Modulus), r, why)
-	if g.Kind == "inc" || g.Kind == "random" {
-		for i := range g.Modulus {
-			w.choices[first].states = append(w.choices[first].states[:i], state{packet.ByChance, fmt.Sprintf("numgen %s mod %d gives %d", g.Kind, g.Modulus, i+g.Offset)})
-		}
-	}
-	w.regs.put32(at, uint32(n)+g.Offset)
 	return vNext
 }
 

@@ -29,7 +29,7 @@ func TestFatesByTraffic(t *testing.T) {
 			{Name: "objref", Extra: &ruleset.Extra{Objref: &ruleset.Objref{Set: name, Sreg: 1}}},
 		}
 	}
-	open := ruleset.Expr{Name: "osf", Extra: &ruleset.Extra{Osf: &ruleset.Osf{Dreg: 1}}}
+	open := ruleset.Expr{Name: "match", Xt: &ruleset.Xt{Name: "rateest"}}
 	log := ruleset.Expr{Name: "log", Log: &ruleset.Log{}}
 	numgen := []ruleset.Expr{
 		{Name: "numgen", Extra: &ruleset.Extra{Generate: &ruleset.Generate{Kind: "random", Dreg: 1, Modulus: 2}}},

@@ -308,7 +308,7 @@ func (w *walk) cmpUnknown(o *op, r *rule) verdict {
 	if !possible(v, u, o.data, o.data) {
 		return decide(o.kind == opCmpNeq)
 	}
-	return w.maybe(r, w.regWhy(o.sreg, n))
+	return w.maybeReg(o, r)
 }
 
 // ordered carries out <, <=, >, >= and ranges, byte by byte as memcmp does.
@@ -350,7 +350,7 @@ func (w *walk) ordered(o *op, r *rule) verdict {
 	} else if holds(least) == holds(most) {
 		return decide(holds(least))
 	}
-	return w.maybe(r, w.regWhy(o.sreg, n))
+	return w.maybeReg(o, r)
 }
 
 // among is the numbers that a comparison is about, and whether it holds for them or for all others.
@@ -375,21 +375,14 @@ func (o *op) among() (list spans, is bool) {
 }
 
 // regWhy says why n bytes of the registers are not known: the reason of the first that is not.
-func (w *walk) regWhy(at, n int) string {
-	for i := at; i < at+n; i += 4 {
-		if s := w.why[i/4]; s != "" && w.regs.unknown(i, min(4, at+n-i)) {
-			return s
-		}
-	}
-	return "a value that the question leaves open"
-}
+func (w *walk) regWhy(at, n int) string { return w.regNote(at, n).why }
 
 // unknownReg loads a value that cannot be known.
 func (w *walk) unknownReg(at, n int, why string) verdict {
 	n = min(n, regBytes-at)
 	w.regs.putUnknown(at, n)
 	for i := at / 4; i < (at+n+3)/4; i++ {
-		w.why[i] = why
+		w.notes[i] = note{why: why}
 	}
 	return vNext
 }
@@ -507,6 +500,9 @@ func (w *walk) lookupUnknown(o *op, r *rule, key, unk []byte) verdict {
 	case len(els) == 0:
 		return w.found(o, r, o.set.catchAll, l)
 	case !l.HasReg && !more && len(els[0].ops) == 0 && o.set.catchAll == nil:
+		if n := w.regNote(o.sreg, o.n); n.by != "" {
+			return decide((w.comesOut(r, n, []byte(l.Set)) == vNext) != l.Invert)
+		}
 		return w.maybe(r, w.regWhy(o.sreg, o.n))
 	case more:
 		why := w.regWhy(o.sreg, o.n)
@@ -516,7 +512,7 @@ func (w *walk) lookupUnknown(o *op, r *rule, key, unk []byte) verdict {
 		return w.abort(r, why)
 	}
 	els = append(els, o.set.catchAll)
-	return w.found(o, r, els[w.choose(len(els), r, w.regWhy(o.sreg, o.n))], l)
+	return w.found(o, r, els[w.oneOfElements(o, r, els)], l)
 }
 
 // lookupField searches a set for a field of the region: where its elements carry nothing they are looked at as one, else one after the other.
@@ -547,7 +543,7 @@ func (w *walk) dynset(o *op, r *rule) verdict {
 	key := w.regs.v[o.sreg : o.sreg+n]
 	if w.regs.unknown(o.sreg, n) {
 		w.changes = append(w.changes, change{set: o.set, why: w.regWhy(o.sreg, n)})
-		return w.maybe(r, w.regWhy(o.sreg, n))
+		return w.maybeReg(o, r)
 	}
 	if at := regOffset(d.Data); d.Data != 0 && at >= 0 {
 		if size := min(int(o.set.src.DataLen), regBytes-at); w.regs.unknown(at, size) {

@@ -93,7 +93,7 @@ func (w *walk) sent(f byte, at int) bool {
 	}
 	w.regs.putUnk(at, x.left[0].Lo, unk)
 	w.regs.whole[at/4] = held{f: f, n: len(lo), bits: 8 * len(lo), sent: true}
-	w.why[at/4] = splitField(f)
+	w.notes[at/4] = note{why: splitField(f)}
 	return true
 }
 

@@ -21,10 +21,18 @@ func (w *walk) xt(x *ruleset.Xt, r *rule) verdict {
 		return w.xtTraffic(x, x.Traffic(), r)
 	case d == nil && x.Name == "helper":
 		return w.xtHelper(x, r)
+	case d == nil && x.U32() != nil:
+		return w.u32(x, x.U32(), r)
+	case d == nil && x.Connlabel() != nil:
+		return w.connlabel(x.Connlabel(), r)
+	case d == nil && x.Drawn() != "":
+		return w.drawn(x, r)
 	case d == nil && x.Connbytes() != nil:
 		return w.connbytes(x.Connbytes(), r)
 	case d == nil:
 		return w.maybe(r, "iptables match "+x.Name+" depends on more than the packet, or is not understood")
+	case x.Target && d.Queue:
+		return verdict{kind: vQueue, queue: x.QueueTo()}
 	case x.Target:
 		return w.xtTarget(d, r)
 	}
@@ -40,8 +48,6 @@ func (w *walk) xtTarget(d *ruleset.XtDecoded, r *rule) verdict {
 		return w.reject()
 	case d.Notrack:
 		w.notrack()
-	case d.Queue:
-		return verdict{kind: vQueue}
 	case d.TProxy != nil:
 		return w.xtTProxy(d.TProxy, r)
 	case d.TOS:
