@@ -40,7 +40,7 @@ func (a *Asker) Forwards(o *zones.Origin, targets [][]int, port int, v4 bool) []
 				dark = append(dark, i)
 			}
 		}
-		a.certifyWays(o, "tcp", targets, dark, of.port, v4, of.answer)
+		a.certifyWays(ways, targets, dark, of.port, of.answer)
 	}
 	for i := range out {
 		a.count(out[i].Any)
@@ -55,7 +55,7 @@ func forward(o *zones.Origin, proto string, oifs []int, port int, v4 bool) *reac
 
 // certifyWays checks one certificate for all targets that nothing gets to. Where it does not hold each half has its own,
 // in the end each target.
-func (a *Asker) certifyWays(o *zones.Origin, proto string, targets [][]int, dark []int, port int, v4 bool, answer func(i int) *Answer) {
+func (a *Asker) certifyWays(ways *reach.Ways, targets [][]int, dark []int, port int, answer func(i int) *Answer) {
 	if len(dark) == 0 {
 		return
 	}
@@ -63,7 +63,7 @@ func (a *Asker) certifyWays(o *zones.Origin, proto string, targets [][]int, dark
 	for _, i := range dark {
 		oifs = append(oifs, targets[i]...)
 	}
-	switch err := a.proven(forward(o, proto, oifs, port, v4)); {
+	switch err := a.proven(ways.Question(oifs, port), ways.Prove); {
 	case err == nil:
 		for _, i := range dark {
 			answer(i).Checked = true
@@ -73,7 +73,7 @@ func (a *Asker) certifyWays(o *zones.Origin, proto string, targets [][]int, dark
 			*answer(i) = a.unconfirmed("the proof was not confirmed: " + err.Error())
 		}
 	default:
-		a.certifyWays(o, proto, targets, dark[:len(dark)/2], port, v4, answer)
-		a.certifyWays(o, proto, targets, dark[len(dark)/2:], port, v4, answer)
+		a.certifyWays(ways, targets, dark[:len(dark)/2], port, answer)
+		a.certifyWays(ways, targets, dark[len(dark)/2:], port, answer)
 	}
 }

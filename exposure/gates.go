@@ -67,7 +67,7 @@ func (a *Asker) openGates(k gateKey) *gates {
 			dark = append(dark, i)
 		}
 	}
-	a.certifyWays(k.origin, k.proto, targets, dark, 0, k.v4, func(i int) *Answer { return &answers[i] })
+	a.certifyWays(g.ways, targets, dark, 0, func(i int) *Answer { return &answers[i] })
 	for _, i := range dark {
 		if answers[i].Checked {
 			g.shut[targets[i][0]] = answers[i]

@@ -176,7 +176,7 @@ func (p *party) certifyTogether(o packet.Origin, v4 bool, sockets, dark []int, o
 	for k, j := range dark {
 		together[k] = &p.snap.Listeners.Sockets[sockets[j]]
 	}
-	switch err := p.proven(question(o, v4, together...)); {
+	switch err := p.proven(question(o, v4, together...), p.model.Reach); {
 	case err == nil:
 		for _, j := range dark {
 			out[j].Checked = true

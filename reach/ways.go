@@ -60,12 +60,15 @@ func (m *Model) Ways(o packet.Origin, proto string, v4 bool, oifs []int) *Ways {
 	return w
 }
 
-func (w *Ways) question(oifs []int, port int) *Question {
-	return &Question{From: []packet.Origin{w.origin}, Proto: w.proto, To: Target{Oifs: oifs}, Dport: port}
+// Question is whether packets leave by one of the interfaces for a port, or any.
+func (w *Ways) Question(oifs []int, port int) *Question {
+	return &Question{
+		From: []packet.Origin{w.origin}, Proto: w.proto, To: Target{Oifs: oifs}, Dport: port, Family: map[bool]int{true: 4, false: 6}[w.v4],
+	}
 }
 
 func (w *Ways) run(reversed bool) *run {
-	q := w.question(w.targets, 0)
+	q := w.Question(w.targets, 0)
 	r := &run{known: map[endedKey]bool{}}
 	e, proto, fixed := w.m.begin(q, w.origin, w.v4, reversed, false)
 	if r.fixed = fixed; fixed != nil {
@@ -74,6 +77,8 @@ func (w *Ways) run(reversed bool) *run {
 	r.e, r.number, r.sliced = e, proto, !e.translates()
 	if r.sliced {
 		e.onStop = r.stop
+	} else {
+		e.keep = true // see Prove
 	}
 	var starts []cube
 	var why string
@@ -111,7 +116,7 @@ func (r *run) stop(c *cube, by packet.Cause) {
 
 // Forward is Model.Forward for interfaces among those that the ways lead to.
 func (w *Ways) Forward(oifs []int, port int) Answer {
-	q := w.question(oifs, port)
+	q := w.Question(oifs, port)
 	if !w.knows(q) {
 		return w.m.Forward(w.origin, oifs, w.proto, port, w.v4)
 	}
@@ -124,14 +129,47 @@ func (w *Ways) Forward(oifs []int, port int) Answer {
 
 // To is whether packets leave by one of the interfaces for some addresses and a port, or any.
 func (w *Ways) To(oif int, final []netip.Prefix, port int) Answer {
-	q := w.question([]int{oif}, port)
-	q.To.Final, q.Family = final, map[bool]int{true: 4, false: 6}[w.v4]
+	q := w.Question([]int{oif}, port)
+	q.To.Final = final
 	if w.knows(q) {
 		if a, ok := w.answer(q); ok {
 			return w.m.askEach(q, []bool{w.v4}, false, func(packet.Origin, bool) Answer { return a })
 		}
 	}
 	return w.m.Ask(q)
+}
+
+// Prove is Model.Reach for a question of these ways. Where packets are translated a question is followed whole, wherever it leads: then the walk
+// has what stopped its packets, and the proof is read from it.
+func (w *Ways) Prove(q *Question) Answer {
+	if w.knows(q) {
+		if a, ok := w.runs[0].prove(w, q); ok {
+			return w.m.askEach(q, []bool{w.v4}, true, func(packet.Origin, bool) Answer { return a })
+		}
+	}
+	return w.m.Reach(q)
+}
+
+// prove is an unreachable answer with its certificate: what was stopped on the way, and all that ended elsewhere.
+func (r *run) prove(w *Ways, q *Question) (Answer, bool) {
+	if r.fixed != nil || r.err != nil || r.sliced || len(r.e.tied) > 0 {
+		return Answer{}, false
+	}
+	e := *r.e
+	e.stopped, e.stopIndex, e.proof = nil, map[packet.Cause]int{}, slices.Clip(e.proof)
+	q = q.routed(&e)
+	var hits []cube
+	for i := range r.arrived {
+		hits = append(hits, e.hits(q, &r.arrived[i], r.number)...)
+	}
+	a := e.answer(hits, nil, r.in, w.proto, -1)
+	if a.Verdict != packet.Unreachable {
+		return Answer{}, false
+	}
+	about := e.packet(w.v4, r.number)
+	a.StoppedBy = r.stoppedBy(&e, &about)
+	a.Certificate = []packet.Certificate{e.certificate(e.question, r.in, e.proof)}
+	return a, true
 }
 
 // knows says whether the walk is about a question: not where the origin is the host itself, nor of a single port of a
@@ -146,7 +184,8 @@ func (w *Ways) knows(q *Question) bool {
 }
 
 // answer reads an answer from the walk. It reports false where the question has to be asked alone: together with
-// packets for other targets there were too many cases, or a doubt about them was taken for one about these.
+// packets for other targets there were too many cases, or a doubt about them was taken for one about these. Where packets are translated the walk
+// alone would be the same.
 func (w *Ways) answer(q *Question) (Answer, bool) {
 	a, ok := w.runs[0].answer(w, q)
 	if ok && len(a.tied) > 0 {
@@ -156,7 +195,7 @@ func (w *Ways) answer(q *Question) (Answer, bool) {
 		}
 	}
 	alone := a.Verdict == packet.Unknown && slices.ContainsFunc(a.Because, func(c packet.Cause) bool { return c.Table != "" })
-	return a, ok && !alone
+	return a, ok && (!alone || !w.runs[0].sliced)
 }
 
 func (r *run) answer(w *Ways, q *Question) (Answer, bool) {
@@ -165,7 +204,7 @@ func (r *run) answer(w *Ways, q *Question) (Answer, bool) {
 	}
 	if r.err != nil {
 		a := r.e.answer(nil, r.err, r.in, w.proto, -1)
-		return a, !errors.Is(r.err, errTooComplex)
+		return a, !r.sliced || !errors.Is(r.err, errTooComplex)
 	}
 	e := *r.e
 	e.stopped, e.stopIndex = nil, map[packet.Cause]int{}

@@ -93,7 +93,7 @@ func randomRules(r *rand.Rand, s *snapshot.Snapshot) *ruleset.Ruleset {
 // TestWaysAreTheSameAnswers compares the answers that are read from one walk with those of questions that are asked
 // alone, for random rules and networks, also ports of bridges, policy routing and switches that were not read.
 func TestWaysAreTheSameAnswers(t *testing.T) {
-	verdicts, witnesses, alone := map[packet.Verdict]int{}, 0, 0
+	verdicts, witnesses, alone, proofs := map[packet.Verdict]int{}, 0, 0, 0
 	for seed := range uint64(60) {
 		r := rand.New(rand.NewPCG(seed, 3))
 		s := fixtures.Networks(2+r.IntN(3), r.IntN(3))
@@ -133,7 +133,7 @@ func TestWaysAreTheSameAnswers(t *testing.T) {
 						what := fmt.Sprintf("seed %d: %s to %d port %d, IPv4 %v", seed, l.Name, to, port, v4)
 						want, got := m.Forward(o, oifs, "tcp", port, v4), w.Forward(oifs, port)
 						verdicts[want.Verdict]++
-						if _, ok := w.answer(w.question(oifs, port)); !ok {
+						if _, ok := w.answer(w.Question(oifs, port)); !ok {
 							alone++
 						}
 						same := want.Verdict == got.Verdict && fmt.Sprint(want.StoppedBy) == fmt.Sprint(got.StoppedBy) &&
@@ -141,6 +141,14 @@ func TestWaysAreTheSameAnswers(t *testing.T) {
 							fmt.Sprint(want.Ports) == fmt.Sprint(got.Ports) && (want.Witness == nil) == (got.Witness == nil)
 						if !same {
 							t.Fatalf("%s\nalone    %+v\ntogether %+v", what, want, got)
+						}
+						if q := w.Question(oifs, port); w.knows(q) {
+							if proof, ok := w.runs[0].prove(w, q); ok {
+								proofs++
+								if want := m.forwarded(q, o, v4, true); fmt.Sprint(want.Certificate) != fmt.Sprint(proof.Certificate) {
+									t.Fatalf("%s\nthe proof alone  %v\nof the ways      %v", what, want.Certificate, proof.Certificate)
+								}
+							}
 						}
 						if got.Witness != nil && (got.Witness.In != want.Witness.In || got.Witness.String() != want.Witness.String()) {
 							witnesses++
@@ -150,11 +158,14 @@ func TestWaysAreTheSameAnswers(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%v, %d asked alone, %d with another witness", verdicts, alone, witnesses)
+	t.Logf("%v, %d asked alone, %d proofs, %d with another witness", verdicts, alone, proofs, witnesses)
 	for _, v := range []packet.Verdict{packet.Reachable, packet.Unreachable, packet.Unknown} {
 		if verdicts[v] < 100 {
 			t.Errorf("%d answers are %s: too few to compare", verdicts[v], v)
 		}
+	}
+	if proofs < 50 {
+		t.Errorf("%d proofs are read from the ways: too few to compare", proofs)
 	}
 	if total := verdicts[packet.Reachable] + verdicts[packet.Unreachable]; alone > total/2 {
 		t.Errorf("%d of %d were asked alone", alone, total)
