@@ -102,15 +102,7 @@ func (e *engine) parts(c *cube, f field, by set) bool {
 	return e.charge((len(c.sets[f]) + len(by)) / intervalsPerStep)
 }
 
-// spendAt charges one step for each case that is at work, and bounds what they hold.
-func (e *engine) spendAt(live []*cube) error {
-	held := 0
-	for _, c := range live {
-		held += c.size()
-	}
-	return e.hold(len(live), held)
-}
-
+// spendStates charges one step for each case that is at work, and bounds what they hold.
 func (e *engine) spendStates(live []state) error {
 	held := 0
 	for i := range live {

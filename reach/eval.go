@@ -88,19 +88,22 @@ type machine struct {
 
 // outcome is what became of the packets that a chain was given.
 type outcome struct {
-	accept, through []cube // through: reached the end of the chain, or returned
+	accept  *[]cube // of the base chain
+	through []cube  // reached the end of the chain, or returned
 }
 
-// chain evaluates a chain over packets. It leaves those that it is given as they are: a rule that is about few of them moves none of the others.
-func (m *machine) chain(c *ruleset.Chain, in []cube) (outcome, error) {
-	var out outcome
-	live, spare := make([]*cube, len(in)), []*cube(nil)
+// chain evaluates a chain over packets: it adds those that are accepted, and returns those that get through. It leaves those that it is given as they are:
+// a rule that is about few of them moves none of the others.
+func (m *machine) chain(c *ruleset.Chain, in []cube, accept *[]cube) ([]cube, error) {
+	out := outcome{accept: accept}
+	live, spare, held := make([]*cube, len(in)), []*cube(nil), 0
 	for i := range in {
 		live[i] = &in[i]
+		held += in[i].size()
 	}
 	for i := range c.Rules {
 		if len(live) == 0 {
-			return out, nil
+			return out.through, nil
 		}
 		r := &c.Rules[i]
 		first := 0
@@ -109,7 +112,7 @@ func (m *machine) chain(c *ruleset.Chain, in []cube) (outcome, error) {
 		}
 		if first == len(live) { // which costs less than a rule that is evaluated
 			if m.charge(len(live)/8 + i&1) {
-				return out, m.over
+				return nil, m.over
 			}
 			continue
 		}
@@ -121,22 +124,24 @@ func (m *machine) chain(c *ruleset.Chain, in []cube) (outcome, error) {
 			}
 			next, err := m.rule(c, r, live[j], &out)
 			if err != nil {
-				return out, err
+				return nil, err
 			}
+			held -= live[j].size()
 			for k := range next {
 				rest = append(rest, &next[k])
+				held += next[k].size()
 			}
 		}
 		live, spare = rest, live
-		if err := m.spendAt(live); err != nil {
-			return out, err
+		if err := m.hold(len(live), held); err != nil {
+			return nil, err
 		}
 	}
 	out.through = slices.Grow(out.through, len(live))
 	for _, c := range live {
 		out.through = append(out.through, *c)
 	}
-	return out, nil
+	return out.through, nil
 }
 
 func (m *machine) cause(c *ruleset.Chain, r *ruleset.Rule) packet.Cause {
@@ -162,19 +167,28 @@ func (m *machine) rule(c *ruleset.Chain, r *ruleset.Rule, in *cube, out *outcome
 			continue
 		}
 		var next []state
-		for _, st := range live {
-			verdict, matched, missed := m.expr(c, r, e, st)
-			rest = append(rest, missed...)
-			if verdict == nil {
-				next = append(next, matched...)
-				continue
-			}
-			for _, v := range matched {
-				after, err := m.verdict(c, r, verdict, v.cube, out)
+		for i := range live {
+			st := &live[i]
+			if e.Immediate != nil && e.Immediate.Verdict != nil {
+				after, err := m.verdict(c, r, e.Immediate.Verdict, &st.cube, out)
 				if err != nil {
 					return nil, err
 				}
-				rest = append(rest, after...)
+				rest = more(rest, after)
+				continue
+			}
+			verdict, matched, missed := m.expr(c, r, e, *st)
+			rest = more(rest, missed)
+			if verdict == nil {
+				next = more(next, matched)
+				continue
+			}
+			for j := range matched {
+				after, err := m.verdict(c, r, verdict, &matched[j].cube, out)
+				if err != nil {
+					return nil, err
+				}
+				rest = more(rest, after)
 			}
 		}
 		live = next
@@ -191,15 +205,23 @@ func (m *machine) rule(c *ruleset.Chain, r *ruleset.Rule, in *cube, out *outcome
 	if m.vmap != nil {
 		pending := m.vmap
 		m.vmap = nil
-		for _, p := range pending {
-			after, err := m.verdict(c, r, p.verdict, p.cube, out)
+		for i := range pending {
+			after, err := m.verdict(c, r, pending[i].verdict, &pending[i].cube, out)
 			if err != nil {
 				return nil, err
 			}
-			rest = append(rest, after...)
+			rest = more(rest, after)
 		}
 	}
 	return rest, nil
+}
+
+// more adds to a list. The first ones it takes as they are, without a copy.
+func more[T any](list, add []T) []T {
+	if list == nil {
+		return slices.Clip(add)
+	}
+	return append(list, add...)
 }
 
 // testsFirst puts a limit after the tests that follow it: a rule matches where all of them hold, in whatever order, and so a doubt
@@ -241,18 +263,18 @@ func pure(e *ruleset.Expr) bool {
 }
 
 // verdict carries a verdict out and returns the packets that go on to the next rule.
-func (m *machine) verdict(c *ruleset.Chain, r *ruleset.Rule, v *ruleset.Verdict, cb cube, out *outcome,
+func (m *machine) verdict(c *ruleset.Chain, r *ruleset.Rule, v *ruleset.Verdict, cb *cube, out *outcome,
 ) ([]cube, error) {
 	by := m.cause(c, r)
 	switch v.Kind {
 	case ruleset.Accept:
-		out.accept = append(out.accept, cb.accepted(by))
+		*out.accept = append(*out.accept, cb.accepted(by))
 	case ruleset.Drop:
-		m.stop(cb, by)
+		m.stop(*cb, by)
 	case ruleset.Return:
-		out.through = append(out.through, cb)
+		out.through = append(out.through, *cb)
 	case ruleset.Continue, "break":
-		return []cube{cb}, nil
+		return []cube{*cb}, nil
 	case ruleset.Jump, ruleset.Goto:
 		target := m.Model.chain(m.table, v.Chain)
 		if target == nil || m.depth >= 16 { // NFT_JUMP_STACK_SIZE
@@ -263,19 +285,18 @@ func (m *machine) verdict(c *ruleset.Chain, r *ruleset.Rule, v *ruleset.Verdict,
 			return nil, nil
 		}
 		m.depth++
-		sub, err := m.chain(target, []cube{cb})
+		through, err := m.chain(target, []cube{*cb}, out.accept)
 		m.depth--
 		if err != nil {
 			return nil, err
 		}
-		out.accept = append(out.accept, sub.accept...)
 		if v.Kind == ruleset.Jump {
-			return sub.through, nil
+			return through, nil
 		}
-		out.through = append(out.through, sub.through...)
+		out.through = more(out.through, through)
 	default: // queue: a program decides and can also change the packet
 		by.Text += ": decided by a program outside the kernel"
-		out.accept = append(out.accept, cb.doubt(by))
+		*out.accept = append(*out.accept, cb.doubt(by))
 	}
 	return nil, nil
 }

@@ -69,14 +69,15 @@ func (e *engine) hook(hook packet.Hook, v4 bool, dev string, in []cube) ([]cube,
 // baseChain runs one base chain, and returns the packets that go on.
 func (e *engine) baseChain(hook packet.Hook, bc baseChain, in []cube) ([]cube, error) {
 	m := &machine{engine: e, table: bc.table, hook: hook, prio: bc.chain.Base.Priority}
-	out, err := m.chain(bc.chain, in)
+	var live []cube
+	through, err := m.chain(bc.chain, in, &live)
 	if err != nil {
 		return nil, err
 	}
-	live := out.accept
 	policy := packet.Cause{Where: bc.where(), Text: "policy " + bc.chain.Base.Policy}
 	policy.Policy = true
-	for _, c := range out.through {
+	live = slices.Grow(live, len(through))
+	for _, c := range through {
 		if bc.chain.Base.Policy == ruleset.Drop {
 			e.stop(c, policy)
 		} else {

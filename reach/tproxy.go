@@ -228,8 +228,15 @@ func (m *machine) xtSocket(c *ruleset.Chain, r *ruleset.Rule, x *ruleset.XtSocke
 
 // untaken stops packets that have a socket already where they would be forwarded (ip_forward).
 func (e *engine) untaken(in []cube) []cube {
-	var live []cube
-	for i := range in {
+	first := 0
+	for first < len(in) && in[first].taker == nil {
+		first++
+	}
+	if first == len(in) {
+		return in
+	}
+	live := slices.Clip(in[:first])
+	for i := first; i < len(in); i++ {
 		if in[i].taker == nil {
 			live = append(live, in[i])
 			continue

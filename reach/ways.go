@@ -207,7 +207,7 @@ func (r *run) answer(w *Ways, q *Question) (Answer, bool) {
 		return a, !r.sliced || !errors.Is(r.err, errTooComplex)
 	}
 	e := *r.e
-	e.stopped, e.stopIndex = nil, map[packet.Cause]int{}
+	e.stopped, e.stopIndex, e.keep, e.proof = nil, map[packet.Cause]int{}, false, nil
 	routed := q.routed(&e)
 	about := e.packet(w.v4, r.number)
 	if r.sliced {

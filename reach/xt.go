@@ -333,12 +333,6 @@ func (m *machine) xtAddrtype(c *ruleset.Chain, r *ruleset.Rule, a *ruleset.XtAdd
 func ports(r [2]uint16) set { return span(num(uint64(r[0])), num(uint64(r[1]))) }
 
 func (m *machine) xtPorts(p *ruleset.XtPorts, st state) (*ruleset.Verdict, []state, []cube) {
-	var flags set
-	for v := range 256 {
-		if (uint8(v)&p.FlagMask == p.FlagCmp) != p.InvertFlags {
-			flags = append(flags, interval{num(uint64(v)), num(uint64(v))})
-		}
-	}
 	in, out := []cube{st.cube}, []cube(nil)
 	for _, t := range []struct {
 		f      field
@@ -348,7 +342,7 @@ func (m *machine) xtPorts(p *ruleset.XtPorts, st state) (*ruleset.Verdict, []sta
 	}{
 		{fSport, ports(p.Sport), p.InvertSport, false},
 		{fDport, ports(p.Dport), p.InvertDport, false},
-		{fTCPFlags, flags.normal(), false, p.FlagMask == 0},
+		{fTCPFlags, flagsOf(p), false, p.FlagMask == 0},
 	} {
 		if t.skip {
 			continue
@@ -364,6 +358,16 @@ func (m *machine) xtPorts(p *ruleset.XtPorts, st state) (*ruleset.Verdict, []sta
 		in = next
 	}
 	return nil, states(in, st), out
+}
+
+// flagsOf are the flags of TCP that a rule is about.
+func flagsOf(p *ruleset.XtPorts) (flags set) {
+	for v := 0; v < 256 && p.FlagMask != 0; v++ {
+		if (uint8(v)&p.FlagMask == p.FlagCmp) != p.InvertFlags {
+			flags = append(flags, single(num(uint64(v)))...)
+		}
+	}
+	return flags.normal()
 }
 
 func (m *machine) xtMultiport(p *ruleset.XtMultiport, st state) (*ruleset.Verdict, []state, []cube) {
