@@ -150,7 +150,8 @@ func newSide(r *Report, again map[string]string) *side {
 			e := &entry{res: res, f: &res.Findings[j]}
 			s.found = append(s.found, e)
 			if e.f.Resource.Kind == "service" {
-				s.sockets[e.f.Resource.Key] = append(s.sockets[e.f.Resource.Key], e)
+				key := eitherFamily(e.f.Resource.Key)
+				s.sockets[key] = append(s.sockets[key], e)
 			}
 		}
 	}
@@ -264,7 +265,7 @@ func (c *comparison) settled(res *Result, f *Finding) bool {
 	if !res.decided() {
 		return false
 	}
-	if slices.ContainsFunc(res.Unknowns, func(u Unclear) bool { return u.Resource.Key == f.Resource.Key }) {
+	if slices.ContainsFunc(res.Unknowns, func(u Unclear) bool { return eitherFamily(u.Resource.Key) == eitherFamily(f.Resource.Key) }) {
 		return false
 	}
 	return res.Status != Fail || !c.blinder()

@@ -10,6 +10,7 @@ package finding
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"regexp"
 )
 
 // Schema names the format and its version.
@@ -396,8 +397,18 @@ func (r *Report) Undecided() int {
 	return len(checks)
 }
 
-// Fingerprint identifies a finding over audits: by its check and what it is about.
+// everyAddress is how the key of a service begins that listens on all addresses of a family.
+var everyAddress = regexp.MustCompile(`^([a-z]+) (?:0\.0\.0\.0|\[::\])([%:])`)
+
+// eitherFamily is the key of a service without the family of all addresses.
+func eitherFamily(key string) string { return everyAddress.ReplaceAllString(key, "$1 *$2") }
+
+// Fingerprint identifies a finding over audits: by its check and what it is about. A program that listens on a port of every address has one service
+// there, by whichever of IPv4 and IPv6.
 func Fingerprint(check string, r Resource) string {
+	if r.Kind == "service" {
+		r.Key = eitherFamily(r.Key)
+	}
 	sum := sha256.Sum256([]byte(check + "\x00" + r.Kind + "\x00" + r.Key))
 	return hex.EncodeToString(sum[:])
 }

@@ -59,7 +59,7 @@ func (r *Report) Owners(f *Finding) (list []string) {
 
 // About says whether a finding is about a socket.
 func (f *Finding) About(s *Service) bool {
-	return f.Resource.Kind == "service" && f.Resource.Key == s.Key()
+	return f.Resource.Kind == "service" && (f.Resource.Key == s.Key() || eitherFamily(f.Resource.Key) == eitherFamily(s.Key()))
 }
 
 // Key names a socket, as the keys of findings about it do.

@@ -43,7 +43,8 @@ func (s *side) way(key string, w way) {
 	if was == nil {
 		s.ways = append(s.ways, key)
 		if w.service != nil {
-			s.to[w.object] = append(s.to[w.object], key)
+			to := eitherFamily(w.object)
+			s.to[to] = append(s.to[to], key)
 		}
 		s.reach[key] = &w
 		return
@@ -68,7 +69,7 @@ func (c *comparison) openedFrom(e *entry, zone string, with bool) bool {
 	if e.f.Resource.Kind != "service" {
 		return false
 	}
-	return slices.ContainsFunc(c.new.to[e.f.Resource.Key], func(key string) bool {
+	return slices.ContainsFunc(c.new.to[eitherFamily(e.f.Resource.Key)], func(key string) bool {
 		w := c.new.reach[key]
 		return w.from == zone && c.opened(key) && (!with || c.about(c.new, w) == e)
 	})
@@ -107,7 +108,7 @@ func (c *comparison) about(s *side, w *way) *entry {
 	if w.service == nil {
 		return nil
 	}
-	for _, e := range s.sockets[w.object] {
+	for _, e := range s.sockets[eitherFamily(w.object)] {
 		if !e.f.Waiver.Holds() && slices.Contains(e.f.AllZones(), w.from) {
 			return e
 		}

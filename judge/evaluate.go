@@ -32,18 +32,21 @@ var defaults = limits{policy: 20 * time.Second, set: 2 * time.Minute, grace: tim
 
 // answer is what the package of a policy evaluates to. Private rules begin with "_".
 type answer struct {
-	Finding []struct {
-		Resource    finding.Resource      `json:"resource"`
-		Message     string                `json:"message"`
-		Severity    string                `json:"severity"`
-		Zone        string                `json:"zone"`
-		Evidence    []string              `json:"evidence"`
-		Witness     string                `json:"witness"`
-		Steps       []string              `json:"steps"`
-		Remediation []finding.Remediation `json:"remediation"`
-	} `json:"finding"`
+	Finding       []toldFinding     `json:"finding"`
 	Unknown       []finding.Unclear `json:"unknown"`
 	NotApplicable string            `json:"not_applicable"`
+}
+
+// toldFinding is a finding as a policy tells it.
+type toldFinding struct {
+	Resource    finding.Resource      `json:"resource"`
+	Message     string                `json:"message"`
+	Severity    string                `json:"severity"`
+	Zone        string                `json:"zone"`
+	Evidence    []string              `json:"evidence"`
+	Witness     string                `json:"witness"`
+	Steps       []string              `json:"steps"`
+	Remediation []finding.Remediation `json:"remediation"`
 }
 
 // valid refuses an answer with words that are not of the vocabulary: a finding of an unknown severity would be in no list.

@@ -374,6 +374,41 @@ func zoneText(list []string) string {
 	return strings.Join(list[:len(list)-1], ", ") + " and " + list[len(list)-1] + " zones"
 }
 
+// join makes one finding of two about the same: the worse one leads.
+func join(old *finding.Finding, n finding.Finding) {
+	zones := append(zonesOf(old), zonesOf(&n)...)
+	if worse(&n, old) {
+		n, *old = *old, n
+	}
+	old.Zones = zones
+	if also := "so is " + n.Resource.Key; n.Resource.Key != old.Resource.Key && !slices.Contains(old.Evidence, also) {
+		old.Evidence = append(old.Evidence, also)
+	}
+	for _, e := range n.Evidence {
+		if !slices.Contains(old.Evidence, e) {
+			old.Evidence = append(old.Evidence, e)
+		}
+	}
+	for _, m := range n.Remediation {
+		if !slices.ContainsFunc(old.Remediation, func(o finding.Remediation) bool { return o.Text == m.Text && widens(o.Deny, m.Deny) }) {
+			old.Remediation = append(old.Remediation, m)
+		}
+	}
+}
+
+// widens says that a flow to close has what another one closes, or has it now: flows that differ in nothing but the family become one of both.
+func widens(wide, more *finding.Deny) bool {
+	if wide == nil || more == nil {
+		return wide == more
+	}
+	a, b := *wide, *more
+	a.Family, b.Family = 0, 0
+	if a == b && wide.Family != more.Family {
+		wide.Family = 0
+	}
+	return a == b
+}
+
 // findings completes what the policy said; findings about the same resource become one, with the
 // higher severity and all of the evidence, and name all zones.
 func findings(c *Check, a *answer, override string, hangsOn map[string][]finding.Condition) []finding.Finding {
@@ -402,22 +437,7 @@ func findings(c *Check, a *answer, override string, hangsOn map[string][]finding
 			out = append(out, n)
 			continue
 		}
-		old := &out[i]
-		zones := append(zonesOf(old), zonesOf(&n)...)
-		if worse(&n, old) {
-			n, *old = *old, n
-		}
-		old.Zones = zones
-		for _, e := range n.Evidence {
-			if !slices.Contains(old.Evidence, e) {
-				old.Evidence = append(old.Evidence, e)
-			}
-		}
-		for _, m := range n.Remediation {
-			if !slices.ContainsFunc(old.Remediation, func(o finding.Remediation) bool { return o.Text == m.Text }) {
-				old.Remediation = append(old.Remediation, m)
-			}
-		}
+		join(&out[i], n)
 	}
 	for i := range out {
 		nameZones(&out[i])

@@ -2,6 +2,7 @@ package judge
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 
@@ -87,6 +88,40 @@ func TestPolicyUnitTests(t *testing.T) {
 	for _, r := range results {
 		if !r.Pass {
 			t.Errorf("%s failed %s", r.Name, r.Output)
+		}
+	}
+}
+
+// TestAServiceOfBothFamiliesIsOneFinding: what listens on all addresses of IPv4 and of IPv6 is told of once, with its zones, and closed for both; on
+// addresses of its own it is two, and so are two programs.
+func TestAServiceOfBothFamiliesIsOneFinding(t *testing.T) {
+	var a answer
+	add := func(key, zone, severity string, family int) {
+		a.Finding = append(a.Finding, toldFinding{
+			Resource: finding.Resource{Kind: "service", Key: key}, Message: key, Severity: severity, Zone: zone, Evidence: []string{"by " + key},
+			Remediation: []finding.Remediation{{Kind: "nft", Text: "drop tcp port 22 from the " + zone + " zone", Deny: &finding.Deny{Zone: zone, Proto: "tcp", Port: 22, Family: family}}},
+		})
+	}
+	add("tcp 0.0.0.0:22 (sshd)", "external", "high", 4)
+	add("tcp 0.0.0.0:22 (sshd)", "workload", "medium", 4)
+	add("tcp [::]:22 (sshd)", "external", "critical", 6)
+	add("tcp [fd00::1]:22 (sshd)", "external", "high", 6)
+	add("tcp [::]:22 (dropbear)", "external", "high", 6)
+	add("tcp [::]%eth0:22 (sshd)", "external", "high", 6)
+	list := findings(&Check{ID: "management/x", Severity: "high"}, &a, "", nil)
+	if len(list) != 4 {
+		t.Fatalf("%d findings: %+v", len(list), list)
+	}
+	f := list[0]
+	if f.Resource.Key != "tcp [::]:22 (sshd)" || f.Severity != "critical" || !slices.Equal(f.Zones, []string{"external", "workload"}) || !slices.Contains(f.Evidence, "so is tcp 0.0.0.0:22 (sshd)") {
+		t.Errorf("%+v", f)
+	}
+	if len(f.Remediation) != 2 {
+		t.Fatalf("%+v", f.Remediation)
+	}
+	for _, r := range f.Remediation {
+		if want := map[string]int{"external": 0, "workload": 4}[r.Deny.Zone]; r.Deny.Family != want {
+			t.Errorf("%+v", r.Deny)
 		}
 	}
 }
