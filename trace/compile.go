@@ -15,6 +15,9 @@ type chain struct {
 	table *table
 	src   *ruleset.Chain
 	rules []rule
+	// blocks are its rules by what they compare, once visits packets have come to it.
+	blocks []block
+	visits int
 }
 
 type rule struct {

@@ -20,6 +20,7 @@ type spot struct {
 type run struct {
 	spot
 	end     int // the rule after the last
+	rules   int
 	byValue map[uint64][]int32
 }
 
@@ -37,6 +38,9 @@ func (w *walk) after(r *run, at int) int {
 	return int(list[i])
 }
 
+// tellsApart says that few rules are left of a run for each value: a look-up there is quicker than one of what several spots have.
+func (r *run) tellsApart() bool { return r != nil && r.rules <= 4*len(r.byValue) }
+
 // open is a run that may go on.
 type openRun struct {
 	run
@@ -51,6 +55,7 @@ func (c *chain) index() {
 		o := open[s]
 		delete(open, s)
 		if o.end = at; at-o.first >= leastRun && len(o.byValue) >= leastRun {
+			o.rules = at - o.first
 			found = append(found, o)
 		}
 	}
@@ -64,7 +69,7 @@ func (c *chain) index() {
 			has[s] = true
 			o := open[s]
 			if o == nil {
-				o = &openRun{run{s, 0, map[uint64][]int32{}}, i}
+				o = &openRun{run{spot: s, byValue: map[uint64][]int32{}}, i}
 				open[s] = o
 			}
 			o.byValue[q.value&q.mask] = append(o.byValue[q.value&q.mask], int32(i))

@@ -3,6 +3,7 @@ package trace
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 	"net/netip"
 	"testing"
 
@@ -33,6 +34,7 @@ func TestRunsOfRules(t *testing.T) {
 	runs := 0
 	for _, tab := range slow.tables {
 		for _, ch := range tab.chains {
+			ch.visits = math.MinInt
 			for i := range ch.rules {
 				if ch.rules[i].run != nil {
 					runs++

@@ -122,7 +122,11 @@ func (w *walk) chain(c *chain) verdict {
 	var stack [jumpStack]frame
 	depth, at := 0, 0
 	w.regs.forget()
+	var likely sifted
 	for {
+		if w.region == nil && len(w.changes) == 0 && at < len(c.rules) && !c.rules[at].run.tellsApart() && c.sifts() {
+			at = w.sift(&likely, c, at)
+		}
 		if at >= len(c.rules) {
 			if depth == 0 {
 				return verdict{}
@@ -146,6 +150,7 @@ func (w *walk) chain(c *chain) verdict {
 			continue
 		}
 		v := w.rule(r)
+		likely.c = nil // it can have changed the packet
 		switch v.kind {
 		case vContinue, vBreak:
 			continue
