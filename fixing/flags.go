@@ -4,6 +4,7 @@ package fixing
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -65,7 +66,19 @@ func (f *Flags) Apply(c *cobra.Command) {
 
 // Root is the directory that a fix keeps its state below.
 func Root(c *cobra.Command, root *string) {
-	c.Flags().StringVar(root, "root", "", "keep state and boot files below this `directory` instead of /")
+	c.Flags().Var((*directory)(root), "root", "keep state and boot files below this `directory` instead of /")
+}
+
+// directory is a path that stands for the same directory wherever it is read later: in the unit that loads a fix, and below which its files are.
+type directory string
+
+func (d *directory) String() string { return string(*d) }
+func (*directory) Type() string     { return "string" }
+
+func (d *directory) Set(text string) error {
+	path, err := filepath.Abs(text)
+	*d = directory(path)
+	return err
 }
 
 // Plan adds those that say what is planned.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -92,6 +93,9 @@ func Args(names ...string) cobra.PositionalArgs {
 			if i >= len(args) && !strings.HasPrefix(name, "[") {
 				return fmt.Errorf("%s wants %s: %s --help explains it", c.CommandPath(), name, c.CommandPath())
 			}
+			if i < len(args) && name == "DIR" && args[i] == "-" {
+				return fmt.Errorf("%s: DIR %q: %w", c.CommandPath(), args[i], words.WantError(wantDirectory))
+			}
 			if i < len(args) && args[i] == "" {
 				return fmt.Errorf("%s: %s is empty", c.CommandPath(), strings.Trim(name, "[]"))
 			}
@@ -104,7 +108,31 @@ func Args(names ...string) cobra.PositionalArgs {
 }
 
 // apart are flags of which the second says something else than the first, or leaves it without a meaning.
-var apart = [][2]string{{"color", "no-color"}, {"summary", "all"}, {"snapshot", "deep"}, {"snapshot", "host-root"}}
+var apart = [][2]string{
+	{"color", "no-color"}, {"summary", "all"}, {"snapshot", "deep"}, {"snapshot", "host-root"}, {"schema", "snapshot"}, {"schema", "config"},
+}
+
+// ofTable are flags that say what the table shows, and nothing of another format.
+var ofTable = []string{"severity", "summary", "all", "verbose"}
+
+// untabled is the first flag about the table that was given where no table is written. Commands without --summary write none of the kind.
+func untabled(c *cobra.Command) string {
+	format, out := c.Flags().Lookup("format"), c.Flags().Lookup("output")
+	if c.Flags().Lookup("summary") == nil || format == nil || out == nil || format.Value.String() == table {
+		return ""
+	}
+	if list, ok := out.Value.(pflag.SliceValue); ok && slices.ContainsFunc(list.GetSlice(), func(o string) bool { return strings.HasPrefix(o, table+"=") }) {
+		return ""
+	}
+	i := slices.IndexFunc(ofTable, c.Flags().Changed)
+	if i < 0 {
+		return ""
+	}
+	return ofTable[i]
+}
+
+// table is the format that people read.
+const table = "table"
 
 // idle are flags of a group that a command below it has no use for, by the names of both commands.
 var idle = map[string]string{"checks test": "policy", "checks document": "policy", "checks export": "policy"}
@@ -120,6 +148,9 @@ func contradiction(c *cobra.Command) error {
 		if c.Flags().Changed(pair[0]) && c.Flags().Changed(pair[1]) {
 			return fmt.Errorf("--%s and --%s do not go together: leave one out", pair[0], pair[1])
 		}
+	}
+	if name := untabled(c); name != "" {
+		return fmt.Errorf("--%s is about the table, and none is written: each other format has everything", name)
 	}
 	return nil
 }
@@ -138,10 +169,13 @@ func Strict(c *cobra.Command, values func(name string) []string) {
 		if f.DefValue == "[]" || f.DefValue == "0s" {
 			f.DefValue = "" // help tells no default of what is nothing
 		}
+		name, _ := pflag.UnquoteUsage(f)
+		one := strict{Value: f.Value, directory: name == "directory"}
 		if list, ok := f.Value.(pflag.SliceValue); ok {
-			f.Value = &several{strict{Value: f.Value, many: true}, list}
+			one.many = true
+			f.Value = &several{one, list}
 		} else {
-			f.Value = &strict{Value: f.Value}
+			f.Value = &one
 		}
 	}
 	var walk func(*cobra.Command)
@@ -162,8 +196,9 @@ func Strict(c *cobra.Command, values func(name string) []string) {
 // strict is the value of a flag that is given once, and not empty.
 type strict struct {
 	pflag.Value
-	many  bool
-	given *string
+	many      bool
+	directory bool // of a directory, for which there is no standard input
+	given     *string
 }
 
 // several is that of a list, where each is given once.
@@ -171,6 +206,8 @@ type several struct {
 	strict
 	pflag.SliceValue
 }
+
+const wantDirectory = "a directory, not standard input or output"
 
 var errEmpty = errors.New("is empty")
 
@@ -180,6 +217,9 @@ func (s *strict) Set(text string) error {
 	}
 	if s.given != nil && !s.many && (*s.given != text || s.Type() != "bool") {
 		return fmt.Errorf("was given already, as %q", *s.given)
+	}
+	if s.directory && text == "-" {
+		return words.WantError(wantDirectory)
 	}
 	if err := s.Value.Set(text); err != nil {
 		if want := wanted[s.Type()]; want != "" && !errors.As(err, new(words.WantError)) {

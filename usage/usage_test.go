@@ -32,8 +32,16 @@ func program() *cobra.Command {
 	look := &cobra.Command{Use: "look", Short: "s", Args: None, RunE: func(*cobra.Command, []string) error { return nil }}
 	look.Flags().String("snapshot", "", "")
 	look.Flags().Bool("deep", false, "")
+	look.Flags().String("policy", "", "a `directory`")
+	page := &cobra.Command{Use: "page DIR", Short: "s", Args: Args("DIR"), RunE: func(*cobra.Command, []string) error { return nil }}
+	shown := "table"
+	Choice(page, &shown, "format", "f", []string{"table", "json"}, "table or json")
+	page.Flags().StringArrayP("output", "o", nil, "")
+	page.Flags().String("severity", "", "")
+	page.Flags().Bool("summary", false, "")
+	page.Flags().BoolP("verbose", "v", false, "")
 	look.AddCommand(&cobra.Command{Use: "diff", Short: "s", Args: None, RunE: func(*cobra.Command, []string) error { return nil }})
-	sub.AddCommand(do, show, none, look)
+	sub.AddCommand(do, show, none, look, page)
 	root.AddCommand(Group(sub))
 	root.SetHelpCommand(Help())
 	Strict(Group(root), func(name string) []string { return map[string][]string{"ID": {"one", "two"}, "thing": {"f1"}}[name] })
@@ -42,37 +50,41 @@ func program() *cobra.Command {
 
 func TestCallsThatAreWrong(t *testing.T) {
 	for line, want := range map[string]string{
-		"fxi":                             `unknown command "fxi" of p: did you mean p fix?`,
-		"fxi --port 7":                    `unknown command "fxi" of p: did you mean p fix?`,
-		"fix aply --file x":               `unknown command "aply" of p fix: did you mean p fix apply?`,
-		"fix nosuch":                      `unknown command "nosuch" of p fix: p fix --help lists them`,
-		"fix --nosuch":                    `unknown flag "--nosuch" of p fix: p fix --help lists them`,
-		"--verison":                       `unknown flag "--verison" of p: did you mean --version?`,
-		"--version --help=no":             `p needs a command: p --help lists them`,
-		"help fix aply":                   `unknown command "aply" of p fix: did you mean p fix apply?`,
-		"help nosuch":                     `unknown command "nosuch" of p: p --help lists them`,
-		"fix apply --formt json":          `unknown flag "--formt" of p fix apply: did you mean --format?`,
-		"fix apply -z":                    `unknown flag "-z" of p fix apply: p fix apply --help lists them`,
-		"fix apply -format json":          `format "ormat": want text or json`,
-		"fix apply --file a --file b":     `--file "b": it was given already, as "a"`,
-		"fix apply --file a --file a":     `--file "a": it was given already, as "a"`,
-		"fix apply -f json --format=text": `--format "text": it was given already, as "json"`,
-		"fix apply --port 1 --port 2":     `--port "2": it was given already, as "1"`,
-		"fix apply --quiet --quiet=false": `--quiet "false": it was given already, as "true"`,
-		"fix apply --file=":               `--file is empty: leave it out, or give it a value`,
-		"fix apply --output=":             `--output is empty: leave it out, or give it a value`,
-		"fix apply --file":                `--file needs a value: p fix apply --help explains it`,
-		"fix apply --format jsno":         `format "jsno": want text or json; did you mean json?`,
-		"fix apply --port ssh":            `port "ssh": want a number`,
-		"fix apply --wait 5":              `wait "5": want a time such as 20s or 2m`,
-		"fix apply --wait -1s":            `wait "-1s": want more than 0`,
-		"fix apply --wait 0":              `wait "0": want more than 0`,
-		"fix apply --quiet=maybe":         `quiet "maybe": want true or false`,
-		"fix apply a b":                   `p fix apply wants [ID] alone, not also "b"`,
-		"fix show":                        `p fix show wants ID: p fix show --help explains it`,
-		"fix look dif":                    `unknown command "dif" of p fix look: did you mean p fix look diff?`,
-		"fix look --snapshot a --deep":    `--snapshot and --deep do not go together: leave one out`,
-		"fix none a":                      `p fix none takes no argument, not "a": p fix none --help explains it`,
+		"fxi":                                          `unknown command "fxi" of p: did you mean p fix?`,
+		"fxi --port 7":                                 `unknown command "fxi" of p: did you mean p fix?`,
+		"fix aply --file x":                            `unknown command "aply" of p fix: did you mean p fix apply?`,
+		"fix nosuch":                                   `unknown command "nosuch" of p fix: p fix --help lists them`,
+		"fix --nosuch":                                 `unknown flag "--nosuch" of p fix: p fix --help lists them`,
+		"--verison":                                    `unknown flag "--verison" of p: did you mean --version?`,
+		"--version --help=no":                          `p needs a command: p --help lists them`,
+		"help fix aply":                                `unknown command "aply" of p fix: did you mean p fix apply?`,
+		"help nosuch":                                  `unknown command "nosuch" of p: p --help lists them`,
+		"fix apply --formt json":                       `unknown flag "--formt" of p fix apply: did you mean --format?`,
+		"fix apply -z":                                 `unknown flag "-z" of p fix apply: p fix apply --help lists them`,
+		"fix apply -format json":                       `format "ormat": want text or json`,
+		"fix apply --file a --file b":                  `--file "b": it was given already, as "a"`,
+		"fix apply --file a --file a":                  `--file "a": it was given already, as "a"`,
+		"fix apply -f json --format=text":              `--format "text": it was given already, as "json"`,
+		"fix apply --port 1 --port 2":                  `--port "2": it was given already, as "1"`,
+		"fix apply --quiet --quiet=false":              `--quiet "false": it was given already, as "true"`,
+		"fix apply --file=":                            `--file is empty: leave it out, or give it a value`,
+		"fix apply --output=":                          `--output is empty: leave it out, or give it a value`,
+		"fix apply --file":                             `--file needs a value: p fix apply --help explains it`,
+		"fix apply --format jsno":                      `format "jsno": want text or json; did you mean json?`,
+		"fix apply --port ssh":                         `port "ssh": want a number`,
+		"fix apply --wait 5":                           `wait "5": want a time such as 20s or 2m`,
+		"fix apply --wait -1s":                         `wait "-1s": want more than 0`,
+		"fix apply --wait 0":                           `wait "0": want more than 0`,
+		"fix apply --quiet=maybe":                      `quiet "maybe": want true or false`,
+		"fix apply a b":                                `p fix apply wants [ID] alone, not also "b"`,
+		"fix show":                                     `p fix show wants ID: p fix show --help explains it`,
+		"fix look dif":                                 `unknown command "dif" of p fix look: did you mean p fix look diff?`,
+		"fix look --snapshot a --deep":                 `--snapshot and --deep do not go together: leave one out`,
+		"fix look --policy -":                          `policy "-": want a directory, not standard input or output`,
+		"fix page -":                                   `p fix page: DIR "-": want a directory, not standard input or output`,
+		"fix page d -f json -v":                        `--verbose is about the table, and none is written: each other format has everything`,
+		"fix page d -f json -o json=x --severity high": `--severity is about the table, and none is written: each other format has everything`,
+		"fix none a":                                   `p fix none takes no argument, not "a": p fix none --help explains it`,
 	} {
 		c := program()
 		c.SetArgs(strings.Fields(line))
@@ -93,6 +105,7 @@ func TestCallsThatAreRight(t *testing.T) {
 		"", "-h", "fix", "fix --help", "help", "help fix apply", "fix apply", "fix apply -q -q", "fix apply ID -o a -o b -o b", "fix show x",
 		"fix apply --wait 2m --format json --port 7", "fix none", "fix look",
 		"fix look --deep", "fix look --snapshot a", "fix look diff",
+		"fix page d -v --severity high", "fix page d -f json -o json=x -o table=y --summary", "fix page d -f json", "fix apply -f json -q",
 	} {
 		c := program()
 		c.SetArgs(strings.Fields(line))
