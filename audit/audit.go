@@ -39,6 +39,17 @@ type Source struct {
 	Trusted bool
 }
 
+// Files are those that are read, but for the baseline: a report can take its place.
+func (s *Source) Files() (list []string) {
+	files, _ := ParseImports(s.Imports) // one that is wrong is refused where it is read
+	for _, f := range append(files, s.SnapshotFile, s.ConfigFile, s.Bundle, s.Key, s.WaiverFile, s.AssumptionFile, s.ModelFile) {
+		if f != "" {
+			list = append(list, f)
+		}
+	}
+	return list
+}
+
 // Input is where material comes from.
 type Input struct {
 	Stdin io.Reader

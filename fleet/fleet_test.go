@@ -420,3 +420,17 @@ func BenchmarkFleet(b *testing.B) {
 		}
 	}
 }
+
+// TestNamesOfSnapshots: what is no name of a file where a snapshot is written to is refused before anything is looked at.
+func TestNamesOfSnapshots(t *testing.T) {
+	for name, want := range map[string]string{"-": "host.json", "json=x.json": "x.json", "json=": "host.json"} {
+		if err := (&Keep{File: name}).Check(); err == nil || !strings.Contains(err.Error(), "want FILE alone, such as "+want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, name := range []string{"", "x.json", "a=b.json"} {
+		if err := (&Keep{File: name}).Check(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"errors"
 	"fmt"
@@ -37,6 +38,9 @@ const maxKey = 64 << 10
 
 // Check reads the key, and refuses what cannot be done, before anything is collected.
 func (k *Keep) Check() error {
+	if format, file, ok := strings.Cut(k.File, "="); k.File == "-" || ok && format == "json" {
+		return fmt.Errorf("output %q: want FILE alone, such as %s; without --output it is written to standard output", k.File, cmp.Or(file, "host.json"))
+	}
 	if k.Key != "" && k.File == "" {
 		return errors.New("--sign wants --output FILE: the signature becomes FILE.sig")
 	}

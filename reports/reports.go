@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -96,8 +97,8 @@ type Output struct {
 	File   string // "" is standard output
 }
 
-// Outputs are the report on standard output, in the format of that name, and those of arguments FORMAT=FILE.
-func Outputs(stdout string, more []string) ([]Output, error) {
+// Outputs are the report on standard output, in the format of that name, and those of arguments FORMAT=FILE. None replaces a file that is an input.
+func Outputs(stdout string, more []string, inputs ...string) ([]Output, error) {
 	format, err := Named(stdout)
 	if err != nil {
 		return nil, err
@@ -105,21 +106,48 @@ func Outputs(stdout string, more []string) ([]Output, error) {
 	outs := []Output{{Format: format}}
 	for _, o := range more {
 		name, file, ok := strings.Cut(o, "=")
-		if !ok || file == "" {
+		switch {
+		case !ok || strings.TrimSpace(file) == "":
 			return nil, fmt.Errorf("output %q: want FORMAT=FILE", o)
-		}
-		if file == "-" {
+		case file == "-":
 			return nil, fmt.Errorf("output %q: what goes to standard output is said by --format", o)
+		case severalOutputs(file):
+			return nil, fmt.Errorf("output %q: want one FORMAT=FILE: each file has its own --output", o)
 		}
 		if format, err = Named(name); err != nil {
 			return nil, err
 		}
-		if slices.ContainsFunc(outs, func(p Output) bool { return p.File == file }) {
-			return nil, fmt.Errorf("output %q: two formats for one file", file)
+		same := func(p string) bool { return target(p) == target(file) }
+		if slices.ContainsFunc(outs, func(p Output) bool { return p.File != "" && same(p.File) }) {
+			return nil, fmt.Errorf("output %q: a file that is written already", file)
+		}
+		if slices.ContainsFunc(inputs, same) {
+			return nil, fmt.Errorf("output %q: what is read from it would be lost: write to another file", o)
 		}
 		outs = append(outs, Output{format, file})
 	}
 	return outs, nil
+}
+
+// target is the file that a path leads to.
+func target(path string) string {
+	if to, err := filepath.EvalSymlinks(path); err == nil {
+		path = to
+	}
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return path
+}
+
+// severalOutputs says of the name of a file that another output was meant behind a comma.
+func severalOutputs(file string) bool {
+	for part := range strings.SplitSeq(file, ",") {
+		if name, _, ok := strings.Cut(part, "="); ok && slices.Contains(Names(), name) {
+			return true
+		}
+	}
+	return false
 }
 
 // ManySchema is that of several reports in one file.

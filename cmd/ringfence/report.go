@@ -33,7 +33,7 @@ func (e *env) rewriteCommand(use, short string, formats []string, args cobra.Pos
 		Use: use, Short: short, Args: args,
 		Long: short + ".\n\nNo privilege is needed, and nothing is judged: the exit code is 0 whatever was found. - is standard input.",
 		RunE: func(c *cobra.Command, args []string) error {
-			outs, err := reports.Outputs(format, outputs)
+			outs, err := reports.Outputs(format, outputs, args...)
 			if err != nil {
 				return err
 			}
