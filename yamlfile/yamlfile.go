@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"reflect"
 	"regexp"
 	"slices"
@@ -73,9 +74,13 @@ func check(n *node.Node, t reflect.Type, path string) *problem {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	if n.Kind == node.AliasNode || n.Tag == "!!null" || reflect.PointerTo(t).Implements(ownJSON) ||
-		n.Kind == node.ScalarNode && reflect.PointerTo(t).Implements(ownText) {
+	switch {
+	case n.Tag == "!!null" && strings.ContainsAny(path, ".[") && t.Kind() != reflect.Interface: // a section of the file can be left without anything
+		return &problem{n, path + ": it has no value: leave it out, or give it one"}
+	case n.Kind == node.AliasNode || n.Tag == "!!null" || reflect.PointerTo(t).Implements(ownJSON):
 		return nil
+	case n.Kind == node.ScalarNode && reflect.PointerTo(t).Implements(ownText):
+		return checkText(n, t, path)
 	}
 	want := ""
 	switch t.Kind() {
@@ -97,6 +102,8 @@ func check(n *node.Node, t reflect.Type, path string) *problem {
 	case reflect.String:
 		if n.Kind != node.ScalarNode {
 			want = "a text"
+		} else if n.Value == "" {
+			return &problem{n, path + ": it is empty: leave it out, or give it a value"}
 		}
 	case reflect.Bool:
 		if n.Tag != "!!bool" {
@@ -115,6 +122,19 @@ func check(n *node.Node, t reflect.Type, path string) *problem {
 		path = "the file"
 	}
 	return &problem{n, fmt.Sprintf("%s: want %s, not %s", path, want, kind(n))}
+}
+
+// checkText has a value read its text.
+func checkText(n *node.Node, t reflect.Type, path string) *problem {
+	err := reflect.New(t).Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(n.Value))
+	switch {
+	case err == nil:
+		return nil
+	case t == reflect.TypeFor[netip.Prefix]():
+		return &problem{n, fmt.Sprintf("%s: want an address and how many bits of it, such as 192.0.2.0/24, not %s", path, kind(n))}
+	default:
+		return &problem{n, fmt.Sprintf("%s: %v", path, err)}
+	}
 }
 
 // checkFields compares the keys of a node with the fields of a structure.
