@@ -70,8 +70,14 @@ func History(file string) ([]assume.Transition, error) {
 	return assume.ReadHistory(text)
 }
 
-// keep adds to a history what became of assumptions. The file is written anew, with what was in it: it is never half a line.
+// keep adds to a history what became of assumptions. The file is written anew, with what was in it: it is never half a line, and what another run
+// adds meanwhile is not lost.
 func keep(file string, r *finding.Report, digest string) (told string, err error) {
+	release, err := host.Alone(file)
+	if err != nil {
+		return "", fmt.Errorf("history: %w", err)
+	}
+	defer release()
 	before, err := History(file)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", err

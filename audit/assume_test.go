@@ -4,9 +4,11 @@ package audit
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -68,5 +70,25 @@ assumptions:
 	list, err := History(history)
 	if err != nil || len(list) != 3 || list[1].Validity != finding.Rejected || !strings.HasPrefix(list[1].Report, "sha256:") {
 		t.Errorf("%v %+v", err, list)
+	}
+}
+
+// TestHistoryOfManyAtOnce: runs that add to one history at the same time lose none of what the others added.
+func TestHistoryOfManyAtOnce(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "history.jsonl")
+	var all sync.WaitGroup
+	const runs = 24
+	for i := range runs {
+		all.Go(func() {
+			r := &finding.Report{Host: finding.Host{Name: fmt.Sprint("h", i)}, Assumptions: []finding.Assumption{{ID: "a", Validity: finding.Confirmed}}}
+			r.Snapshot.CollectedAt = "2026-11-30T05:00:00Z"
+			if _, err := keep(name, r, "sha256:0"); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if list, err := History(name); err != nil || len(list) != runs {
+		t.Errorf("%d lines of %d runs: %v", len(list), runs, err)
 	}
 }
