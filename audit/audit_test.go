@@ -85,6 +85,9 @@ func TestLoad(t *testing.T) {
 	if _, err := (&Input{See: see}).Load(t.Context(), &Source{ConfigFile: bad}); err == nil || !strings.Contains(err.Error(), `zone "moon"`) {
 		t.Errorf("a bad configuration: %v", err)
 	}
+	if _, err := in.Compare(t.Context(), report, report, &Source{ConfigFile: bad}); err == nil || !strings.Contains(err.Error(), `zone "moon"`) {
+		t.Errorf("a bad configuration of two reports: %v", err)
+	}
 }
 
 func TestSince(t *testing.T) {
@@ -138,6 +141,7 @@ func TestQuestion(t *testing.T) {
 		{Question{From: "external"}, "wants --from and --to"},
 		{Question{From: "a", To: "b", Dport: 70000}, "want 0 to 65535"},
 		{Question{From: "a", To: "b", Proto: "foo"}, `protocol "foo"`},
+		{Question{From: "external", To: "host", Proto: "icmp", Dport: 22}, "dport 22: icmp has no ports"},
 		{Question{From: "wrkload", To: "host", Proto: "tcp"}, "did you mean workload?"},
 		{Question{From: "external", To: "hots", Proto: "tcp"}, "did you mean host?"},
 		{Question{From: "iface:", To: "host", Proto: "tcp"}, "iface:NAME"},

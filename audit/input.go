@@ -82,7 +82,7 @@ func (in *Input) Compare(ctx context.Context, before, after string, s *Source) (
 	if err != nil {
 		return nil, err
 	}
-	setup.Lazy = true
+	setup.Lazy = s.ConfigFile == "" && len(s.PolicyDirs) == 0 && s.Bundle == "" // what is named is read, though two reports do not need it: it can be wrong
 	j, err := sandbox.Start(ctx, *setup)
 	if err != nil {
 		return nil, err

@@ -38,8 +38,12 @@ func (q *Question) Check() error {
 	case q.Dport < 0 || q.Dport > 65535:
 		return fmt.Errorf("dport %d: want 0 to 65535", q.Dport)
 	}
-	if _, err := (&packet.Packet{Proto: q.Proto}).Protocol(); err != nil {
+	proto, err := (&packet.Packet{Proto: q.Proto}).Protocol()
+	if err != nil {
 		return err
+	}
+	if q.Dport != 0 && !packet.Ported(proto) {
+		return fmt.Errorf("dport %d: %s has no ports: leave it out", q.Dport, q.Proto)
 	}
 	return (&exposure.Words{From: q.From, To: q.To}).Spelled()
 }

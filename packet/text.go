@@ -34,7 +34,35 @@ func Parse(in, text string) (*Packet, error) {
 		}
 		rest = rest[n:]
 	}
+	if err := p.says(f[3]); err != nil {
+		return nil, fmt.Errorf("packet %q: %w", text, err)
+	}
 	return p, p.Check()
+}
+
+// Ported says of a protocol that its packets have ports.
+func Ported(proto uint8) bool {
+	return proto == TCP || proto == UDP || proto == SCTP || proto == UDPLite || proto == DCCP
+}
+
+// says refuses a text that means something else than the packet that it would be: of a protocol with ports but without one, and the other way round.
+func (p *Packet) says(dst string) error {
+	proto, err := p.Protocol()
+	if err != nil {
+		return err
+	}
+	_, bare := netip.ParseAddr(strings.Trim(dst, "[]"))
+	switch {
+	case Ported(proto) && bare == nil:
+		return fmt.Errorf("%s goes to a port, such as %s", p.Proto, EndpointText(p.Dst, 22, true))
+	case !Ported(proto) && (p.Sport != 0 || bare != nil):
+		return fmt.Errorf("%s has no ports: want %s > %s", p.Proto, p.Src, p.Dst)
+	case p.Flags != nil && proto != TCP:
+		return fmt.Errorf("%s has no flags: they are of tcp", p.Proto)
+	case (p.Type != nil || p.Code != 0) && proto != ICMP && proto != ICMPv6:
+		return fmt.Errorf("%s has no type and no code: they are of icmp and icmpv6", p.Proto)
+	}
+	return nil
 }
 
 var flagNames = map[string]string{"fin": "F", "syn": "S", "rst": "R", "psh": "P", "ack": "A", "urg": "U", "ece": "E", "cwr": "W"}
@@ -119,7 +147,7 @@ func EndpointText(a netip.Addr, port uint16, ports bool) string {
 // String is the packet in the form that Parse reads.
 func (p *Packet) String() string {
 	proto, _ := p.Protocol()
-	ports := proto == TCP || proto == UDP || proto == SCTP || proto == UDPLite || proto == DCCP
+	ports := Ported(proto)
 	s := p.Proto + " " + EndpointText(p.Src, p.Sport, ports) + " > " + EndpointText(p.Dst, p.Dport, ports)
 	switch proto {
 	case TCP:

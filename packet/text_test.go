@@ -1,6 +1,9 @@
 package packet
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 // TestText reads packets and writes them.
 func TestText(t *testing.T) {
@@ -30,6 +33,27 @@ func TestText(t *testing.T) {
 	} {
 		if p, err := Parse("eth0", bad); err == nil {
 			t.Errorf("%q: read as %v", bad, p)
+		}
+	}
+}
+
+// TestTextSaysThePacket: a text that leaves out what its protocol has, or has what it does not have, is refused with what to write.
+func TestTextSaysThePacket(t *testing.T) {
+	for text, want := range map[string]string{
+		"tcp 10.0.0.1 > 10.0.0.2":                 "tcp goes to a port, such as 10.0.0.2:22",
+		"udp [fd00::1]:1 > fd00::2":               "udp goes to a port, such as [fd00::2]:22",
+		"icmp 10.0.0.1:5 > 10.0.0.2":              "icmp has no ports: want 10.0.0.1 > 10.0.0.2",
+		"47 10.0.0.1 > 10.0.0.2:0":                "47 has no ports",
+		"udp 10.0.0.1:1 > 10.0.0.2:53 syn":        "udp has no flags",
+		"icmp 10.0.0.1 > 10.0.0.2 syn":            "icmp has no flags",
+		"tcp 10.0.0.1:1 > 10.0.0.2:22 type 8":     "tcp has no type and no code",
+		"udp 10.0.0.1:1 > 10.0.0.2:53 code 1":     "udp has no type and no code",
+		"tcp 10.0.0.1:0 > 10.0.0.2:0 syn":         "",
+		"icmpv6 fd00::1 > fd00::2 type 1 code 4":  "",
+		"sctp 10.0.0.1 > 10.0.0.2:5000 frag last": "",
+	} {
+		if _, err := Parse("eth0", text); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", text, err, want)
 		}
 	}
 }
