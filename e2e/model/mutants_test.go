@@ -80,7 +80,7 @@ var mutants = []mutant{
 	{"IPv4 addresses do not come in IPv6 headers", "trace/addr.go", "func isLoopback(a netip.Addr) bool  { return !a.Is4In6() && a.IsLoopback() }", "func isLoopback(a netip.Addr) bool  { return a.IsLoopback() }"},
 	{"reach: accept is final", "reach/hooks.go", "for _, bc := range e.order(filters) {\n", "for n, bc := range e.order(filters) {\n\t\tif n > 0 && hook == \"input\" {\n\t\t\tbreak\n\t\t}\n"},
 	{"reach: goto is jump", "reach/eval.go", "if v.Kind == ruleset.Jump {", "if true {"},
-	{"reach: return goes on", "reach/eval.go", "case ruleset.Return:\n\t\tout.through = append(out.through, cb)", "case ruleset.Return:\n\t\treturn []cube{cb}, nil"},
+	{"reach: return goes on", "reach/eval.go", "case ruleset.Return:\n\t\tout.through = append(out.through, *cb)", "case ruleset.Return:\n\t\treturn []cube{*cb}, nil"},
 	{"reach: policies accept", "reach/hooks.go", "if bc.chain.Base.Policy == ruleset.Drop {", "if false {"},
 	{"reach: dormant tables run", "reach/hooks.go", "if t.Dormant || !applies {", "if !applies {"},
 	{"reach: translation comes after the filter", "reach/hooks.go", "dstnatPriority = -100", "dstnatPriority = 300"},
