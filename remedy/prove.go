@@ -540,7 +540,7 @@ func (f *Flow) packets(p *Plan, s *snapshot.Snapshot) []*packet.Packet {
 func (f *Flow) meets(own netip.Addr, l *snapshot.Link) bool {
 	asked := f.Addr.IsLinkLocalUnicast() || f.Source.Addr().IsLinkLocalUnicast()
 	if own.IsLinkLocalUnicast() {
-		return asked && (!f.Addr.IsValid() || f.Addr == own) || linkLocalAlone(l)
+		return asked && (!f.Addr.IsValid() || f.Addr == own) || l.Master == 0 && linkLocalAlone(l)
 	}
 	return !asked
 }

@@ -47,7 +47,7 @@ func (r *Replica) Listen() error {
 		if err := w.give(p.At.Addr()); err != nil {
 			return err
 		}
-		err := inside(w.ns, func() error { return listen(p.Proto, p.At, "", p.At.Addr().Is4(), p.At.Addr().Is6()) })
+		err := inside(w.ns, func() error { return listen(p.Proto, scoped(p.At, w.dev), "", p.At.Addr().Is4(), p.At.Addr().Is6()) })
 		if err != nil && !errors.Is(err, unix.EADDRINUSE) {
 			return fmt.Errorf("peer %s: %w", p.At, err)
 		}
@@ -181,7 +181,7 @@ func (r *Replica) once(probes []Probe, wait time.Duration) map[int]string {
 				if w == nil {
 					return
 				}
-				ns, p = w.ns, p.scoped(w.dev)
+				ns, p.Src, p.Dst = w.ns, scoped(netip.AddrPortFrom(p.Src, 0), w.dev).Addr(), scoped(p.Dst, w.dev)
 			}
 			result := Failed
 			err := inside(ns, func() error {
@@ -200,12 +200,12 @@ func (r *Replica) once(probes []Probe, wait time.Duration) map[int]string {
 	return out
 }
 
-// scoped has the interface that link-local addresses are of.
-func (p Probe) scoped(dev string) Probe {
-	if p.Dst.Addr().Is6() && p.Dst.Addr().IsLinkLocalUnicast() {
-		p.Src, p.Dst = p.Src.WithZone(dev), netip.AddrPortFrom(p.Dst.Addr().WithZone(dev), p.Dst.Port())
+// scoped has the interface that a link-local address is of.
+func scoped(at netip.AddrPort, dev string) netip.AddrPort {
+	if a := at.Addr(); a.Is6() && a.IsLinkLocalUnicast() {
+		return netip.AddrPortFrom(a.WithZone(dev), at.Port())
 	}
-	return p
+	return at
 }
 
 func (p *Probe) send(wait time.Duration) string {
