@@ -339,7 +339,7 @@ func (b *testbed) randomPlan(r *rand.Rand, w *trial.World, s snapshot.Snapshot, 
 	if err != nil {
 		return &notProven{err}
 	}
-	st, err := w.Begin(proof, time.Minute, nil)
+	st, err := w.Begin(proof, &trial.Options{Wait: time.Minute})
 	if err != nil {
 		return err
 	}

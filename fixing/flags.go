@@ -30,6 +30,7 @@ type Flags struct {
 
 	Options remedy.Options
 	command *cobra.Command
+	loads   *cobra.Command // has the flags of all that a plan is made by
 }
 
 // Persistence says when a confirmed fix is loaded at boot.
@@ -55,6 +56,7 @@ func (f *Flags) Audit(c *cobra.Command) {
 
 // Apply adds those that say how a plan is loaded.
 func (f *Flags) Apply(c *cobra.Command) {
+	f.loads = c
 	c.Flags().BoolVar(&f.DryRun, "dry-run", false, "plan and prove, and change nothing")
 	f.Timeout, f.Persist, f.Layer = 120*time.Second, "on-confirm", trial.LayerFirewall
 	usage.Choice(c, &f.Confirm, "confirm", "", []string{trial.NewSession, trial.Console, trial.Auto}, "who keeps the fix: new-session (a login younger than it), console (asked here)\nor auto (the second audit decides)")

@@ -67,6 +67,9 @@ func (p *Plan) denyOnce(id string, d *finding.Deny, s *snapshot.Snapshot, m *zon
 	return why
 }
 
+// AskedFor is why nothing is closed where all that it would be closed to is meant to keep access.
+const AskedFor = "what is asked for with --keep is all that the port would be closed to"
+
 // deny adds the rules that close a flow, or says why it does not.
 func (p *Plan) deny(id string, d *finding.Deny, s *snapshot.Snapshot, m *zones.Map, keep []netip.Prefix) string {
 	logins := p.administers(d, s)
@@ -74,7 +77,7 @@ func (p *Plan) deny(id string, d *finding.Deny, s *snapshot.Snapshot, m *zones.M
 	known := len(keep)+len(asked) > 0 && (d.Zone != zones.External || len(asked) > 0 || !p.byWorkloads)
 	switch {
 	case all && d.Port != 0 && d.ToZone == "":
-		return "what is asked for with --keep is all that the port would be closed to"
+		return AskedFor
 	case !logins || known:
 	case d.Zone == zones.Management:
 		return "by this port the host is administered from there: closing it would lock everybody out; say who keeps access with --allow-from"

@@ -61,6 +61,11 @@ func (t *Target) OfWorkloads() bool {
 	return slices.ContainsFunc(t.Denies, func(d finding.Deny) bool { return d.Zone == zones.Workload || d.ToZone == zones.Workload })
 }
 
+// Closes says of a finding that the plan closes that it closes all that another does.
+func (t *Target) Closes(o *Target) bool {
+	return t.Fingerprint == o.Fingerprint && !slices.ContainsFunc(o.Denies, func(d finding.Deny) bool { return !slices.Contains(t.Denies, d) })
+}
+
 // mostOpen bounds how many ways in are named.
 const mostOpen = 3
 

@@ -42,6 +42,8 @@ type Options struct {
 	Judged *Judged
 	// Suffix is what the commands that people are told end with.
 	Suffix string
+	// Again are the flags that the plan is made by, as people type them.
+	Again string
 }
 
 // mode is who confirms.
@@ -217,6 +219,9 @@ func (x *Fix) prepare(ctx context.Context) (done bool, err error) {
 	for _, line := range x.proof.Evidence {
 		x.People.Say("fix: %s\n", line)
 	}
+	if err := x.opensAgain(); err != nil {
+		return true, err
+	}
 	switch {
 	case x.proof.Loaded(rs):
 		x.People.Say("fix: nothing to load: it is loaded already\n")
@@ -236,7 +241,7 @@ func (x *Fix) prepare(ctx context.Context) (done bool, err error) {
 // try loads the proven plan on trial and audits again. The helper that takes it out is there before it. On an error the trial is out
 // again.
 func (x *Fix) try(ctx context.Context) (*State, error) {
-	st, err := x.Begin(x.proof, x.Wait, x.Judged)
+	st, err := x.Begin(x.proof, &x.Options)
 	if err != nil {
 		return nil, refused("nothing was loaded: %w", err)
 	}

@@ -263,7 +263,7 @@ func (w *World) missing(at *where) string {
 		return fmt.Sprintf("; but its rules are no longer as confirmed: %s; load them again with %s", at.other, w.command("load"))
 	}
 	if _, lacks := w.Boot.Persists(at.st.Plan, at.st.ID); at.st.Persisted && lacks != "" {
-		return fmt.Sprintf("; but the next boot does not load it: %s; apply it again with %s", lacks, w.command("apply"))
+		return fmt.Sprintf("; but the next boot does not load it: %s; apply it again with %s", lacks, w.again(at.st))
 	}
 	return ""
 }

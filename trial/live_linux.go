@@ -54,10 +54,15 @@ func program() string {
 			return ""
 		}
 	}
-	if !strings.ContainsFunc(exe, func(r rune) bool { return !strings.ContainsRune(plainRunes, r) }) {
-		return exe
+	return Word(exe)
+}
+
+// Word is a word as people type it in a shell.
+func Word(text string) string {
+	if text != "" && !strings.ContainsFunc(text, func(r rune) bool { return !strings.ContainsRune(plainRunes, r) }) {
+		return text
 	}
-	return "'" + strings.ReplaceAll(exe, "'", `'\''`) + "'"
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }
 
 // kernel is the live ruleset of the network namespace of this thread.

@@ -56,6 +56,8 @@ type State struct {
 	Booted json.RawMessage `json:"booted,omitempty"`
 	// Judged is by what the audits were made.
 	Judged *Judged `json:"judged,omitempty"`
+	// Again are the flags that the plan was made by, as people type them.
+	Again string `json:"again,omitempty"`
 	// Evidence is what the proof found.
 	Evidence []string `json:"evidence,omitempty"`
 	// File is a drop-in on trial, Files are those that were kept.

@@ -26,14 +26,14 @@ func newID() string { return fmt.Sprintf("%08x", rand.Uint32()) }
 
 // Begin writes down that a proven plan is going to be loaded on trial, before it is: whatever happens then,
 // the next run knows.
-func (w *World) Begin(p *remedy.Proof, wait time.Duration, by *Judged) (*State, error) {
+func (w *World) Begin(p *remedy.Proof, o *Options) (*State, error) {
 	here, err := w.Clock.Here()
 	if err != nil {
 		return nil, err
 	}
 	st := &State{
 		ID: newID(), Phase: PhaseTrial, BootID: here.Boot, Netns: here.Netns, Applied: here.Now,
-		Deadline: here.Now + int64(wait), Plan: p.Plan(), Evidence: p.Evidence, Judged: by,
+		Deadline: here.Now + int64(o.Wait), Plan: p.Plan(), Evidence: p.Evidence, Judged: o.Judged, Again: o.Again,
 	}
 	st.Trial, st.Lasting = p.Tables()
 	st.Working = p.Claim().Working
@@ -77,7 +77,7 @@ func (x *Fix) adopted(at *where, id string) *State {
 	}
 	st := &State{
 		ID: id, Phase: PhaseConfirmed, BootID: at.here.Boot, Netns: at.here.Netns, Applied: at.here.Now, Deadline: at.here.Now,
-		Plan: x.proof.Plan(), Evidence: x.proof.Evidence, Judged: x.Judged, Undecided: slices.Sorted(maps.Keys(undecided(x.proof.Plan(), x.Before))),
+		Plan: x.proof.Plan(), Evidence: x.proof.Evidence, Judged: x.Judged, Again: x.Again, Undecided: slices.Sorted(maps.Keys(undecided(x.proof.Plan(), x.Before))),
 	}
 	st.Trial, st.Lasting = x.proof.Tables()
 	if at.st != nil {

@@ -81,7 +81,7 @@ func (w *World) ConfirmNow(ctx context.Context, id string, console bool, o Optio
 			return err
 		}
 		if open != nil {
-			w.People.Say("fix: the host is no longer as it was when this was planned: %s; apply it again with %s\n", open, w.told("apply"))
+			w.People.Say("fix: the host is no longer as it was when this was planned: %s; apply it again with %s\n", open, w.again(st))
 		}
 		return nil
 	})
@@ -290,7 +290,7 @@ func (w *World) closesNow(ctx context.Context, st *State) error {
 	case errors.Is(err, errIncomplete): // nothing that another fix would mend
 		return &DriftError{fmt.Errorf("fix %s: %w", st.ID, err)}
 	case err != nil:
-		return &DriftError{fmt.Errorf("fix %s: %w; apply it again with %s", st.ID, err, w.command("apply"))}
+		return &DriftError{fmt.Errorf("fix %s: %w; apply it again with %s", st.ID, err, w.again(st))}
 	}
 	return nil
 }
@@ -336,7 +336,7 @@ func (w *World) same(ctx context.Context) (*State, error) {
 		return nil, err
 	}
 	if _, lacks := w.Boot.Persists(st.Plan, st.ID); st.Persisted && lacks != "" {
-		return nil, &DriftError{fmt.Errorf("fix %s is loaded, and the next boot does not load it: %s; apply it again with %s", st.ID, lacks, w.command("apply"))}
+		return nil, &DriftError{fmt.Errorf("fix %s is loaded, and the next boot does not load it: %s; apply it again with %s", st.ID, lacks, w.again(st))}
 	}
 	return st, nil
 }

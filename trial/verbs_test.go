@@ -213,7 +213,7 @@ func TestNothingGoesBackToATrial(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if st, err := w.world().Begin(proof, time.Minute, nil); err != nil || st.Before != nil {
+	if st, err := w.world().Begin(proof, &Options{Wait: time.Minute}); err != nil || st.Before != nil {
 		t.Errorf("%v, it would go back to something: %v", err, st.Before != nil)
 	}
 }

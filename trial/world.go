@@ -34,6 +34,9 @@ type World struct {
 // command is a whole one for people.
 func (w *World) command(verb string) string { return w.told(verb) + w.Suffix }
 
+// again is the command that makes a fix once more as it was made, for people.
+func (w *World) again(st *State) string { return w.command("apply" + st.Again) }
+
 // wayOut is the way out of what nobody has a state of, for people.
 func (w *World) wayOut() string { return w.command("rollback") + " takes it out" }
 

@@ -1,0 +1,50 @@
+package trial
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/ringfence/ringfence/dropin"
+	"github.com/ringfence/ringfence/remedy"
+)
+
+// opensAgain refuses a plan that would take the place of a confirmed one and open what that closes, for a reason that nobody asked for: a login is
+// not open now, or a port is in use now.
+func (x *Fix) opensAgain() error {
+	old, err := x.Store.Load()
+	if err != nil {
+		return refused("%w", err)
+	}
+	if old == nil || old.Phase != PhaseConfirmed || old.Plan == nil || old.Drift(x.Snapshot.NFTables.Ruleset) != nil {
+		return nil
+	}
+	what, why := opens(old.Plan, x.proof.Plan(), strings.Contains(x.Again+" ", " --mode "+remedy.Targeted+" "))
+	if what == "" {
+		return nil
+	}
+	return refused("fix %s, which is confirmed, closes what this one would open: %s (%s). It was made with %s; if that is meant to be open, take it out first: %s",
+		old.ID, what, why, x.again(old), x.command("rollback"))
+}
+
+// opens is the first thing that a plan closes and another leaves to people, and why that does. What is asked for with --keep
+// is meant, and so is a plan without a baseline where the mode was named.
+func opens(old, plan *remedy.Plan, named bool) (what, why string) {
+	if old.Mode == remedy.DefaultDeny && plan.Mode != remedy.DefaultDeny && !named {
+		why := "it closes findings alone (--mode targeted)"
+		if i := slices.IndexFunc(plan.Manual, func(m dropin.Manual) bool { return m.Check == remedy.DefaultDeny }); i >= 0 {
+			why = plan.Manual[i].Text
+		}
+		return "what no rule names", why
+	}
+	for _, t := range old.Closes {
+		if slices.ContainsFunc(plan.Closes, func(n remedy.Target) bool { return n.Closes(&t) }) {
+			continue
+		}
+		for _, m := range plan.Manual {
+			if m.Check == t.Check && m.What == t.What && m.Text != remedy.AskedFor {
+				return t.Check + ": " + t.What, m.Text
+			}
+		}
+	}
+	return "", ""
+}

@@ -1,0 +1,57 @@
+package trial
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/ringfence/ringfence/remedy"
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// loggedOut has a fake's host without the logins that its plans lean on, nor a network to administer it by.
+func (w *fake) loggedOut() {
+	host := *w.host
+	host.SSH.Sessions = nil
+	host.Network.Links = slices.DeleteFunc(slices.Clone(host.Network.Links), func(l snapshot.Link) bool { return l.Name == "mgmt0" })
+	w.host = &host
+}
+
+// TestAppliedAgainOpensNothing: a baseline leans on who is logged in. Once nobody is it cannot be made again, and what would be made in place of it
+// would let in everybody: it stays, and people are told why, and how it was made.
+func TestAppliedAgainOpensNothing(t *testing.T) {
+	made := Options{By: Auto, Persist: true, Again: " --mode default-deny --keep tcp/443"}
+	w := baseline(t)
+	if _, err, _ := w.fix(made); err != nil || w.onDisk().Plan.Mode != remedy.DefaultDeny {
+		t.Fatal(err)
+	}
+	id := w.onDisk().ID
+	for _, o := range []struct {
+		mode string
+		made Options
+	}{{remedy.DefaultDeny, made}, {remedy.Targeted, Options{By: Auto}}} {
+		w.loggedOut()
+		w.options.Mode = o.mode
+		_, err, _ := w.fix(o.made)
+		w.wantRefused(err, "fix "+id+", which is confirmed, closes what this one would open", "ringfence fix apply --mode default-deny --keep tcp/443", "ringfence fix rollback")
+		if st := w.onDisk(); st.ID != id || st.Phase != PhaseConfirmed || !w.closed() {
+			t.Errorf("%s: it is no longer loaded", o.mode)
+		}
+	}
+	w.options.Mode = remedy.Targeted
+	if _, err, _ := w.fix(Options{By: Auto, Again: " --mode targeted"}); err != nil || w.onDisk().ID == id {
+		t.Errorf("what is asked for by name is refused: %v", err)
+	}
+}
+
+// TestCommandsMakeTheSameFix: who is told to apply a fix again is told the flags that it was made by.
+func TestCommandsMakeTheSameFix(t *testing.T) {
+	w := newFake(t)
+	if _, err, _ := w.fix(Options{By: Auto, Persist: true, Again: " --config /c.yaml --keep 'tcp/443@fd00::/8'"}); err != nil {
+		t.Fatal(err)
+	}
+	w.foreign("iptables", false, notrack)
+	if _, err := w.world().Verify(t.Context()); err == nil || !strings.HasSuffix(err.Error(), "apply it again with ringfence fix apply --config /c.yaml --keep 'tcp/443@fd00::/8'") {
+		t.Errorf("%v", err)
+	}
+}
