@@ -162,6 +162,8 @@ func (l *levers) others(words []string, lever snapshot.LeverFile, at runsHere) {
 				l.words(args[i+1:], lever, at)
 			}
 		}
+	case "git":
+		l.repository(args, lever, at)
 	case "make", "gmake":
 		dir := at.dir
 		if i := slices.Index(args, "-C"); i >= 0 && i+1 < len(args) {

@@ -24,6 +24,8 @@ type levers struct {
 	seen map[leverKey]bool
 	// followed are the scripts whose commands were looked at.
 	followed map[leverKey]bool
+	// strictSSH is why files of keys that others write are not known to be read.
+	strictSSH string
 }
 
 type leverKey struct {
@@ -59,6 +61,8 @@ func collectPowers(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outco
 	l.kernel()
 	l.loader("/etc/ld.so.conf", map[string]bool{})
 	l.modules()
+	l.named()
+	l.sshdPlaces()
 	l.logins()
 	l.secrets()
 	l.devices()
@@ -264,6 +268,9 @@ var places = []place{
 	{"/etc/letsencrypt/renewal-hooks/deploy", snapshot.LeverProgram, snapshot.TriggerTimer, "certbot", true},
 	{"/etc/letsencrypt/renewal", snapshot.LeverSystem, snapshot.TriggerTimer, "certbot", true},
 	{"/etc/kubernetes/manifests", snapshot.LeverSystem, snapshot.TriggerNone, "the kubelet", true},
+	{"/etc/rsyslog.conf", snapshot.LeverSystem, snapshot.TriggerRestart, "rsyslogd", false},
+	{"/etc/rsyslog.d", snapshot.LeverSystem, snapshot.TriggerRestart, "rsyslogd", true},
+	{"/usr/lib/NetworkManager/dispatcher.d", snapshot.LeverProgram, snapshot.TriggerRestart, "NetworkManager", true},
 	{"/etc/dbus-1/system.d", snapshot.LeverSystem, snapshot.TriggerRestart, "D-Bus", true},
 	{"/usr/share/dbus-1/system.d", snapshot.LeverSystem, snapshot.TriggerRestart, "D-Bus", true},
 	{"/etc/ssl/openssl.cnf", snapshot.LeverSystem, snapshot.TriggerRestart, "OpenSSL", false},
@@ -363,34 +370,21 @@ var loginFilesOf = []string{
 // toolFilesOf are what programs read that somebody runs: settings by which they run others.
 var toolFilesOf = []string{".ssh/config", ".gitconfig", ".config/git/config", ".vimrc", ".exrc", ".npmrc", ".nanorc", ".tmux.conf", ".screenrc", ".gdbinit", ".local/bin", "bin"}
 
-// modules adds the directories in which the interpreters of root's programs look for modules.
-func (l *levers) modules() {
-	for _, pattern := range []string{
-		"/usr/lib/python3*", "/usr/lib/python3*/[ds]i[st]*-packages", "/usr/local/lib/python3*", "/usr/local/lib/python3*/[ds]i[st]*-packages",
-		"/etc/perl", "/usr/share/perl5", "/usr/share/perl", "/usr/local/share/perl",
-	} {
-		dirs, more := l.s.Host.Glob(pattern)
-		if more {
-			l.out.partialIn("files", "there are more directories of modules than are looked at")
-		}
-		for _, d := range dirs {
-			l.add(snapshot.LeverFile{Path: d, Kind: snapshot.LeverSearch, By: "modules of interpreters", Trigger: snapshot.TriggerOperator})
-		}
-	}
-}
-
 // logins adds what others write of somebody who logs in.
 func (l *levers) logins() {
 	for _, u := range l.s.users() {
+		if loginShell(u.shell) && path.IsAbs(u.shell) {
+			l.add(snapshot.LeverFile{Path: path.Clean(u.shell), Kind: snapshot.LeverProgram, By: "the login of " + u.name, UID: u.uid, Trigger: snapshot.TriggerLogin})
+		}
 		if !path.IsAbs(u.home) || u.home == "/" || !loginShell(u.shell) {
 			continue
 		}
 		for _, n := range loginFilesOf {
-			trigger := snapshot.TriggerLogin
+			trigger, unsure := snapshot.TriggerLogin, ""
 			if strings.HasPrefix(n, ".ssh/authorized_keys") { // who writes it logs in
-				trigger = snapshot.TriggerNone
+				trigger, unsure = snapshot.TriggerNone, l.strictSSH
 			}
-			l.add(snapshot.LeverFile{Path: path.Join(u.home, n), Kind: snapshot.LeverLogin, By: u.name, UID: u.uid, Trigger: trigger})
+			l.add(snapshot.LeverFile{Path: path.Join(u.home, n), Kind: snapshot.LeverLogin, By: u.name, UID: u.uid, Trigger: trigger, Unsure: unsure})
 		}
 		for _, n := range toolFilesOf {
 			l.add(snapshot.LeverFile{Path: path.Join(u.home, n), Kind: snapshot.LeverSystem, By: "programs of " + u.name, UID: u.uid, Trigger: snapshot.TriggerOperator})

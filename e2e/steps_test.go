@@ -14,13 +14,15 @@ import (
 	"github.com/ringfence/ringfence/power"
 )
 
-// steps are what uid 1001, who is the account agent, can do to become root, to change the filter or to read a secret. Each is prepared, taken, and mended.
-var steps = map[string]struct {
+// step is what uid 1001, who is the account agent, can do to become root, to change the filter or to read a secret. It is prepared, taken, and mended.
+type step struct {
 	goal power.Goal
 	kind power.EdgeKind
 	// prepare opens the way as root, step takes it as the agent, later is what root does then; proof says that it worked.
 	prepare, step, later, proof, mend string
-}{
+}
+
+var steps = map[string]step{
 	"a script of cron": {
 		power.Root, power.ByFile,
 		"mkdir -p /opt/job; printf '#!/bin/sh\n' >/opt/job/run; chmod 755 /opt/job/run; chmod 777 /opt/job/run; echo '* * * * * root /opt/job/run' >/etc/cron.d/job",
@@ -132,17 +134,29 @@ func TestStepsAreTaken(t *testing.T) {
 		return
 	}
 	bed.Need(t, "setpriv", "setcap", "setfacl", "sudo", "perl", "nft", "usermod", "gpasswd", "find", "dbus-daemon", "dbus-send", "su", "less", "script")
+	agentScene(t)
+	takeSteps(t, steps)
+}
+
+// agentScene is a host on which the account agent has no way to more than it has: what is changed is changed in here alone.
+func agentScene(t *testing.T) {
+	t.Helper()
 	const work = "/run/changes"
 	bed.Shell(t, "mkdir %s; mount -t tmpfs tmpfs %s", work, work)
-	for _, d := range []string{"etc", "opt", "usr/local"} { // what is changed is changed in here alone
+	for _, d := range []string{"etc", "opt", "usr/local"} {
 		up := filepath.Join(work, strings.ReplaceAll(d, "/", "-"))
 		bed.Shell(t, "mkdir -p /%s %s-u %s-w; mount -t overlay overlay -o lowerdir=/%s,upperdir=%s-u,workdir=%s-w /%s", d, up, up, d, up, up, d)
 	}
 	bed.Shell(t, "mkdir -p %s/b-u %s/b-w; mount -t overlay overlay -o lowerdir=/usr/bin,upperdir=%s/b-u,workdir=%s/b-w /usr/bin; "+ // programs that are here alone
 		"find /usr/bin -perm /6000 ! -name sudo ! -name su -exec chmod a-s {} +", work, work, work, work)
-	bed.Shell(t, "mkdir -m 1777 /run/steps; chmod 755 /opt /usr/local /usr/local/bin; rm -rf /usr/local/bin/* /etc/cron.d/*; "+
+	bed.Shell(t, "mkdir -m 1777 /run/steps; chmod 755 /opt /usr/local /usr/local/bin; rm -rf /usr/local/bin/* /etc/cron.d/* /etc/dbus-1/system.d/*; "+
 		"echo agent:x:1001:1001::/nonexistent:/bin/sh >>/etc/passwd; echo agent:x:1001: >>/etc/group; echo 'agent:*:1::::::' >>/etc/shadow")
-	for name, c := range steps {
+}
+
+// takeSteps opens each way, takes the step and closes it: the answer follows.
+func takeSteps(t *testing.T, list map[string]step) {
+	t.Helper()
+	for name, c := range list {
 		t.Run(name, func(t *testing.T) {
 			bed.Shell(t, "%s", c.prepare)
 			a := ask(t, c.goal)
