@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/ruleset"
 	"github.com/ringfence/ringfence/snapshot"
 )
@@ -83,4 +84,12 @@ func (m *machine) nobodyListens(q *ruleset.QueueTo) bool {
 		}
 	}
 	return true
+}
+
+// synproxy answers a SYN in place of the server, and sends one to it in the name of the sender when that has answered (synproxy_tg4). What becomes of that is
+// not followed: the packets may get through, and no drop after it is a proof.
+func (m *machine) synproxy(c *ruleset.Chain, r *ruleset.Rule, st state) (*ruleset.Verdict, []state, []cube) {
+	const why = "synproxy answers in place of the server, and speaks to it when the sender has answered"
+	m.open(packet.Cause{Where: m.cause(c, r).Where, Text: why})
+	return &ruleset.Verdict{Kind: ruleset.Accept}, m.fork(c, r, st, why), nil
 }

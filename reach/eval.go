@@ -435,7 +435,7 @@ func (m *machine) rareExpr(c *ruleset.Chain, r *ruleset.Rule, e *ruleset.Expr, s
 	case e.More().Synproxy != nil && !st.cube.sets[fProto].contains(num(packet.TCP)):
 		return nil, nil, []cube{st.cube}
 	case e.More().Synproxy != nil:
-		m.open(packet.Cause{Where: m.cause(c, r).Where, Text: "synproxy answers in place of the server, and speaks to it when the sender has answered"})
+		return m.synproxy(c, r, st)
 	default:
 		st.regs = nil // it can have loaded something into any of them
 		matched, missed := m.either(c, r, st, e.Name+" depends on more than the packet")

@@ -169,6 +169,8 @@ func (m *machine) xtRest(c *ruleset.Chain, r *ruleset.Rule, x *ruleset.Xt, st st
 		matched, missed = m.drawn(c, r, x, st)
 	case x.U32() != nil:
 		matched, missed = m.either(c, r, st, "the bytes of the packet that u32 asks for")
+	case x.Target && x.Name == "SYNPROXY":
+		return m.synproxy(c, r, st)
 	default:
 		return m.xtOpaque(c, r, x, st)
 	}

@@ -21,6 +21,7 @@ type walk struct {
 	choices   []choice
 	at        int
 	stuck     *packet.Cause
+	proxied   *rule // by which synproxy took the packet, if nothing undecided led there
 	changes   []change
 	crossed   []*link   // bridges that have switched the frame
 	hashes    []hashed  // what came of hashes
@@ -68,7 +69,7 @@ type mark struct {
 
 func (w *walk) start(p *packet.Packet) {
 	w.p = p
-	w.at, w.stuck, w.evaluated, w.zone = 0, nil, 0, 0
+	w.at, w.stuck, w.proxied, w.evaluated, w.zone = 0, nil, nil, 0, 0
 	w.changes, w.path, w.entered = w.changes[:0], w.path[:0], w.entered[:0]
 	w.metered, w.listed, w.crossed = w.metered[:0], w.listed[:0], w.crossed[:0]
 	w.in, w.out, w.camein, w.local, w.nextHop, w.encap = nil, nil, nil, false, netip.Addr{}, nil

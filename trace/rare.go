@@ -68,10 +68,8 @@ func (w *walk) slow(o *op, r *rule) verdict {
 		return w.maybe(r, e.Name+" depends on more than the packet")
 	case e.More().Osf != nil:
 		return w.osf(e.More().Osf, r)
-	case e.More().Synproxy != nil && w.skb.proto != packet.TCP:
-		return vNo
 	case e.More().Synproxy != nil:
-		return w.abort(r, synproxies)
+		return w.bySynproxy(r)
 	}
 	return w.abort(r, e.Name+" is not understood")
 }
@@ -170,10 +168,8 @@ func (w *walk) object(x *ruleset.Object, kind uint32, name string, r *rule) verd
 			return vNo
 		}
 		return vNext
-	case kind == ruleset.ObjectSynproxy && w.skb.proto != packet.TCP:
-		return vNo
 	case kind == ruleset.ObjectSynproxy:
-		return w.abort(r, synproxies)
+		return w.bySynproxy(r)
 	case x == nil:
 		return w.maybe(r, "object "+name+" was not read")
 	case x.Limit != nil:
@@ -185,9 +181,6 @@ func (w *walk) object(x *ruleset.Object, kind uint32, name string, r *rule) verd
 	}
 	return w.abort(r, "object "+name+" is not understood")
 }
-
-// synproxies is why the way of a connection attempt is not followed.
-const synproxies = "synproxy answers in place of the server, and speaks to it when the sender has answered"
 
 // exthdr looks for a header that the packets of a question do not have: IPv6 extension headers and
 // IPv4 options. TCP options are left open.

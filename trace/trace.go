@@ -176,6 +176,12 @@ func (t *Tracer) Packet(p *packet.Packet) Fate {
 		w.start(p)
 		f := w.run()
 		t.cost += w.evaluated
+		if way == 0 && w.proxied != nil {
+			if f, ok := t.proxied(p); ok {
+				return f
+			}
+			return unknownFate([]packet.Cause{{Text: synproxies}})
+		}
 		switch _, only := w.states(); {
 		case w.stuck != nil && (way == 0 || !only):
 			return unknownFate([]packet.Cause{*w.stuck})

@@ -13,6 +13,8 @@ import (
 func (w *walk) xt(x *ruleset.Xt, r *rule) verdict {
 	d := x.Decoded
 	switch {
+	case d == nil && x.Target && x.Name == "SYNPROXY":
+		return w.bySynproxy(r)
 	case d == nil && x.Target:
 		return w.abort(r, "iptables target "+x.Name+" is not understood")
 	case d == nil && slices.Contains(extensionHeaders, x.Name) && (x.Name != "frag" || w.skb.fragment == whole):

@@ -57,6 +57,7 @@ var mutants = []mutant{
 	{"reach: no rule gives a helper", "reach/load.go", "m.state == ruleset.CtNew && !m.snap.NFTables.Ruleset.Helpers()", "m.state == ruleset.CtNew"},
 	{"a queue without a program lets pass", "trace/drawn.go", "return bound == 0 && q.Bypass", "return bound == 0"},
 	{"reach: a queue without a program lets pass", "reach/drawn.go", "kind = ruleset.Drop; q.Bypass", "kind = ruleset.Drop; true"},
+	{"synproxy needs no answer", "trace/synproxy.go", "case w.proxied == nil:", "case false:"},
 	{"connections have no labels", "trace/drawn.go", "has := slices.Contains(c.labels, x.Bit) || x.Set", "has := false"},
 	{"reach: connections have no labels", "reach/drawn.go", "return m.holds(!x.Invert, st)", "return m.holds(x.Invert, st)"},
 	{"every word may be as asked", "trace/drawn.go", "case no:\n\t\t\treturn decide(u.Invert)", "case no:\n\t\t\topen = true"},
