@@ -73,15 +73,39 @@ func Actions(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config) []findin
 		add(commandFix+withNetwork, "the same, but NETWORK keeps its access", Make(r, s, cfg, Options{AllowFrom: someNetwork}).targets())
 	}
 	if slices.ContainsFunc(left(r, taken), func(f *finding.Finding) bool { return f.Remediation[0].Kind == "nft" }) {
-		opt, command := Options{Mode: DefaultDeny}, commandDefault
-		if !zones.Classify(s, cfg).Entered() {
-			opt.AllowFrom, command = someNetwork, command+withNetwork
-		}
-		add(command, "let in only what is known", Make(r, s, cfg, opt).targets())
+		defaultDeny(r, s, cfg, add)
 	}
 	byHand(r, taken, add)
 	finding.RankActions(list, open)
 	return list
+}
+
+// defaultDeny adds the baseline. Where nobody is known to come in, a network of administrators is named; where nobody is logged in either, who logs in
+// by which port: without them there is no baseline.
+func defaultDeny(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config, add func(command, text string, closes []string)) {
+	const text = "let in only what is known"
+	if zones.Classify(s, cfg).Entered() {
+		add(commandDefault, text, Make(r, s, cfg, Options{Mode: DefaultDeny}).targets())
+		return
+	}
+	if p := Make(r, s, cfg, Options{Mode: DefaultDeny, AllowFrom: someNetwork}); p.Mode == DefaultDeny {
+		add(commandDefault+withNetwork, text, p.targets())
+		return
+	}
+	opt, command, ports := Options{Mode: DefaultDeny}, commandDefault, []int{}
+	for i := range s.Listeners.Sockets {
+		if k := &s.Listeners.Sockets[i]; servesSSH(s, k) && !slices.Contains(ports, k.Port) {
+			ports = append(ports, k.Port)
+		}
+	}
+	slices.Sort(ports)
+	for _, port := range ports {
+		opt.Keep = append(opt.Keep, Flow{Proto: "tcp", Port: port, Source: someNetwork[0], Why: keptAsked})
+		command += fmt.Sprintf(" --keep tcp/%d@NETWORK", port)
+	}
+	if p := Make(r, s, cfg, opt); p.Mode == DefaultDeny {
+		add(command, text, p.targets())
+	}
 }
 
 // targets are the fingerprints of what the rules close.

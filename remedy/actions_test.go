@@ -75,6 +75,31 @@ func TestActionsAreWhatPlansDo(t *testing.T) {
 	}
 }
 
+// TestBaselineWhereNobodyIsLoggedIn: who logs in is named with the port, since without them the baseline is refused.
+func TestBaselineWhereNobodyIsLoggedIn(t *testing.T) {
+	s, r := openHost(t)
+	s.SSH.Sessions = nil
+	if p := Make(r, s, nil, Options{Mode: DefaultDeny, AllowFrom: someNetwork}); p.Mode == DefaultDeny {
+		t.Fatal("the baseline is made without --keep: this tests nothing")
+	}
+	list := Actions(r, s, nil)
+	i := slices.IndexFunc(list, func(a finding.Action) bool { return a.Command == commandDefault+" --keep tcp/22@NETWORK" })
+	if i < 0 {
+		t.Fatalf("no command makes the baseline: %+v", list)
+	}
+	opt, err := ParseOptions(nil, []string{"tcp/22@192.0.2.0/24"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	opt.Mode = DefaultDeny
+	closed := Make(r, s, nil, opt).targets()
+	for _, id := range list[i].Closes {
+		if !slices.Contains(closed, id) {
+			t.Errorf("it does not close %s", r.Counting()[id].Message)
+		}
+	}
+}
+
 // TestActionsJoinObjects: one thing to do about several objects is one action, which names some of them.
 func TestActionsJoinObjects(t *testing.T) {
 	r := &finding.Report{Results: []finding.Result{{ID: "a/b", Status: finding.Fail}}}
