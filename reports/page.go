@@ -177,8 +177,8 @@ func (p *page) head(r *finding.Report) {
 	case t != nil:
 		p.wrapped("", "NOT VERIFIED: "+Clean(t.Reason, false), colors["medium"])
 	}
-	for _, c := range r.Host.Confined {
-		p.wrapped("", "note: this may not be the host: "+Clean(c, false), "")
+	if len(r.Host.Confined) > 0 {
+		p.wrapped("", "note: this may not be the host: "+Clean(strings.Join(r.Host.Confined, "; "), false), "")
 	}
 	if p.o.Verbose {
 		for _, cov := range r.Coverage {

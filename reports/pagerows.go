@@ -23,7 +23,7 @@ type cause struct {
 // causes are the rows of a severity, each finding apart or those of one cause together.
 func causes(r *finding.Report, severity string, apart bool) []*cause {
 	var out []*cause
-	by := map[string]*cause{}
+	by, numbers := map[string]*cause{}, numbered(r)
 	for i := range r.Results {
 		res := &r.Results[i]
 		if res.Status != finding.Fail {
@@ -35,6 +35,11 @@ func causes(r *finding.Report, severity string, apart bool) []*cause {
 				continue
 			}
 			key := f.Cause(res.ID)
+			if listed(numbers, f.Fingerprint) >= 0 { // what to change is in the list of what to do: the row tells what is so
+				said := *f
+				said.Remediation = nil
+				key = said.Cause(res.ID)
+			}
 			if len(f.Remediation) > 0 && f.Remediation[0].Deny != nil {
 				area, name, _ := strings.Cut(res.ID, "/")
 				family, _, _ := strings.Cut(name, "-")
@@ -118,12 +123,18 @@ func (p *page) section(r *finding.Report, severity string) {
 // firstNumber is the place of what closes a row in the list of what to do; those that nothing of it closes come last.
 func firstNumber(r *finding.Report, c *cause) int {
 	list := numbered(r)
-	for i := range list {
-		if slices.ContainsFunc(c.list, func(f *finding.Finding) bool { return slices.Contains(list[i].Closes, f.Fingerprint) }) {
-			return i
+	first := len(list)
+	for _, f := range c.list {
+		if i := listed(list, f.Fingerprint); i >= 0 {
+			first = min(first, i)
 		}
 	}
-	return len(list)
+	return first
+}
+
+// listed is the place of what closes a finding in a list of what to do, -1 where nothing of it does.
+func listed(list []finding.Action, fingerprint string) int {
+	return slices.IndexFunc(list, func(a finding.Action) bool { return slices.Contains(a.Closes, fingerprint) })
 }
 
 // counted says whether findings of a severity are of so little weight that they are only counted.
@@ -260,24 +271,19 @@ func (p *page) seen(c *cause, title string) []string {
 
 // closedBy are the numbers of what to do about the findings of a row, and the findings that these do not close, or of which there is more to say.
 func closedBy(r *finding.Report, c *cause) (numbers string, rest []*finding.Finding) {
-	var list []string
+	var found []int
 	for _, f := range c.list {
-		n := 0
-		for i, a := range numbered(r) {
-			if slices.Contains(a.Closes, f.Fingerprint) {
-				n = i + 1
-				if text := fmt.Sprint(n); !slices.Contains(list, text) {
-					list = append(list, text)
-				}
-				break
-			}
+		n := listed(numbered(r), f.Fingerprint) + 1
+		if n > 0 && !slices.Contains(found, n) {
+			found = append(found, n)
 		}
 		long := len(f.Remediation) > 0 && strings.Contains(strings.TrimSpace(f.Remediation[0].Text), "\n")
 		if n == 0 || long && numbered(r)[n-1].Command == "" {
 			rest = append(rest, f)
 		}
 	}
-	return strings.Join(list, ","), rest
+	slices.Sort(found)
+	return strings.Trim(strings.ReplaceAll(fmt.Sprint(found), " ", ","), "[]"), rest
 }
 
 // maxCommands is how many commands a row has.
