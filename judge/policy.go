@@ -301,6 +301,9 @@ func (p *Policies) holds(c *Check, file string) error {
 	if err := p.declares(c); err != nil {
 		return err
 	}
+	if err := c.namesZones(p.modules[file]); err != nil {
+		return err
+	}
 	return c.speaks(p.modules[file])
 }
 

@@ -151,6 +151,38 @@ func refused(t *testing.T, want []string, modules ...Module) {
 	}
 }
 
+// TestKeysOfReachAreZones: a policy that asks a service about what is no zone is refused with the line and the zone that was meant, however it asks;
+// what is a zone, and what is no question to a service, is not.
+func TestKeysOfReachAreZones(t *testing.T) {
+	const reads = "severity: low\nreads: [listeners.ip, listeners.namespaces, network, nftables, processes.power, agents, runtimes, system]\nremediation: R"
+	const head = "finding contains {\"resource\": {\"kind\": \"service\", \"key\": svc.key}, \"message\": \"m\"} if {\n\tsome svc in input.services\n\t"
+	for body, wrong := range map[string]string{
+		`svc.reach.externl.verdict == "reachable"`:    "externl",
+		`_open(svc, "externl")`:                       "externl",
+		`_open(svc, "external")`:                      "",
+		`svc.reach["worklod"].verdict == "reachable"`: "worklod",
+		"some zone in [\"external\", \"worklod\"]\n\tsvc.reach[zone].verdict == \"reachable\"":                    "worklod",
+		"some zone in {\"externl\"}\n\tsvc.reach[zone].verdict == \"reachable\"":                                  "externl",
+		"some zone\n\tsvc.reach[zone].verdict == \"reachable\"\n\tzone == \"externl\"":                            "externl",
+		"zone := \"externl\"\n\tsvc.reach[zone].verdict == \"reachable\"":                                         "externl",
+		"some zone, r in svc.reach\n\tr.verdict == \"reachable\"\n\tsvc.reach[zone].local\n\tzone != \"externl\"": "externl",
+		`count([z | some z in ["externl"]; svc.reach[z].verdict == "reachable"]) > 0`:                             "externl",
+		`object.get(svc.reach, "externl", {"verdict": "unknown"}).verdict == "reachable"`:                         "externl",
+		`svc.reach.external.verdict == "reachable"`:                                                               "",
+		"some zone in [\"external\", \"workload\", \"host\"]\n\tsvc.reach[zone].verdict == \"reachable\"":         "",
+		"some word in [\"ssh\", \"other\"]\n\tsvc.class == word\n\tsvc.reach.external.local":                      "",
+	} {
+		_, err := Load(own(reads, head+body+"\n}\n\n_open(svc, zone) if svc.reach[zone].verdict == \"reachable\""))
+		if wrong == "" && err != nil {
+			t.Errorf("%s: %v", body, err)
+		}
+		if wrong != "" && (err == nil || !strings.Contains(err.Error(), "zone \""+wrong+"\": want external, ") || !strings.Contains(err.Error(), "did you mean") ||
+			!strings.Contains(err.Error(), "/mine.rego:1")) {
+			t.Errorf("%s: %v", body, err)
+		}
+	}
+}
+
 // TestOwnKindsAreDeclared: a policy names the kinds of resources that are its own, and what it makes up otherwise is its own unknown.
 func TestOwnKindsAreDeclared(t *testing.T) {
 	rules := `finding contains {"resource": {"kind": concat("", ["ro", "bot"]), "key": "k"}, "message": "m"}`
