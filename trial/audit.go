@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ringfence/ringfence/dropin"
 	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/remedy"
 	"github.com/ringfence/ringfence/snapshot"
@@ -130,6 +131,9 @@ func (c *comparison) closed() error {
 	for _, t := range c.plan.Closes {
 		is := now[t.Fingerprint]
 		if len(t.Except) > 0 && (old[t.Fingerprint] != nil || len(c.before.Results) == 0) {
+			if zone := c.otherwise(&t, is); zone != "" {
+				return fmt.Errorf("%s is open to the zone %s, which it was not about: %s", t.Check, zone, t.What)
+			}
 			continue
 		}
 		if is != nil && finding.Rank(is.Severity) <= finding.Rank(t.Severity) {
@@ -141,6 +145,20 @@ func (c *comparison) closed() error {
 		}
 	}
 	return nil
+}
+
+// otherwise is a zone that a finding is about now and was not when it was closed: an interface that has another name can be of another zone. Who
+// keeps access is of those that it was about, or of one that was left to people.
+func (c *comparison) otherwise(t *remedy.Target, is *finding.Finding) string {
+	if is == nil || len(t.Denies) == 0 || slices.ContainsFunc(c.plan.Manual, func(m dropin.Manual) bool { return m.Check == t.Check && m.What == t.What }) {
+		return ""
+	}
+	for _, r := range is.Remediation {
+		if r.Deny != nil && !slices.ContainsFunc(t.Denies, func(d finding.Deny) bool { return d.Zone == r.Deny.Zone && d.ToZone == r.Deny.ToZone }) {
+			return r.Deny.Zone
+		}
+	}
+	return ""
 }
 
 // worse are the findings after the fix that are not among others, or less severe there, or not of that zone. A port that is published

@@ -230,6 +230,27 @@ func TestVerifyKnowsWhoKeepsAccess(t *testing.T) {
 	}
 }
 
+// TestVerifyAsksOtherZones: who keeps access leaves a finding as it was, and an interface that is of another zone now does not.
+func TestVerifyAsksOtherZones(t *testing.T) {
+	w := newFake(t)
+	w.options = remedy.Options{AllowFrom: prefixes("203.0.113.0/28")}
+	if _, err, _ := w.fix(Options{By: Auto, Persist: true}); err != nil {
+		t.Fatal(err)
+	}
+	find := func(zone string) error {
+		deny := &finding.Deny{Zone: zone, Proto: "tcp", Port: 2375}
+		w.found = []extra{{apiCheck, finding.Finding{Message: "open", Severity: "critical", Remediation: []finding.Remediation{{Kind: "nft", Deny: deny}}}, nil}}
+		_, err := w.world().Verify(t.Context())
+		return err
+	}
+	if err := find(zones.External); err != nil {
+		t.Errorf("open to who keeps access: %v", err)
+	}
+	if err := find("dmz"); !errors.As(err, new(*DriftError)) || !strings.Contains(err.Error(), "is open to the zone dmz, which it was not about") {
+		t.Errorf("open to another zone: %v", err)
+	}
+}
+
 // TestRulesThatGoWhileVerified: rules that went between two looks are not said to be loaded and to leave something open.
 func TestRulesThatGoWhileVerified(t *testing.T) {
 	world := confirmed(t).world()
