@@ -80,6 +80,23 @@ func isOurs(t *ruleset.Table) bool {
 	return rules > 0
 }
 
+// ClosedBy is what tables of ours that were confirmed close, as their rules tell it: the checks, and whether they let in only what they know.
+func ClosedBy(rs *ruleset.Ruleset) (checks []string, baseline bool) {
+	for _, t := range ours(rs, Table) {
+		for i := range t.Chains {
+			c := &t.Chains[i]
+			baseline = baseline || c.Base != nil && c.Base.Policy == ruleset.Drop
+			for j := range c.Rules {
+				check, is := strings.CutPrefix(c.Rules[j].Comment, "ringfence ")
+				if is && ruleComment.MatchString(c.Rules[j].Comment) && check != "drain" && !slices.Contains(checks, check) {
+					checks = append(checks, check)
+				}
+			}
+		}
+	}
+	return checks, baseline
+}
+
 // Find finds the tables that have our names.
 func Find(rs *ruleset.Ruleset) (list []Found) {
 	for _, name := range tableNames {

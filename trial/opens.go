@@ -6,6 +6,7 @@ import (
 
 	"github.com/ringfence/ringfence/dropin"
 	"github.com/ringfence/ringfence/remedy"
+	"github.com/ringfence/ringfence/ruleset"
 )
 
 // opensAgain refuses a plan that would take the place of a confirmed one and open what that closes, for a reason that nobody asked for: a login is
@@ -15,10 +16,18 @@ func (x *Fix) opensAgain() error {
 	if err != nil {
 		return refused("%w", err)
 	}
-	if old == nil || old.Phase != PhaseConfirmed || old.Plan == nil || old.Drift(x.Snapshot.NFTables.Ruleset) != nil {
+	rs, named := x.Snapshot.NFTables.Ruleset, strings.Contains(x.Again+" ", " --mode "+remedy.Targeted+" ")
+	if old == nil || old.Phase != PhaseConfirmed || old.Plan == nil {
+		if what, why := opensLoaded(rs, x.proof.Plan(), named); what != "" {
+			return refused("rules of ours that there is no state of close what this fix would open: %s (%s); if that is meant to be open, take them out first: %s",
+				what, why, x.command("rollback"))
+		}
 		return nil
 	}
-	what, why := opens(old.Plan, x.proof.Plan(), strings.Contains(x.Again+" ", " --mode "+remedy.Targeted+" "))
+	if old.Drift(rs) != nil {
+		return nil
+	}
+	what, why := opens(old.Plan, x.proof.Plan(), named)
 	if what == "" {
 		return nil
 	}
@@ -30,11 +39,7 @@ func (x *Fix) opensAgain() error {
 // is meant, and so is a plan without a baseline where the mode was named.
 func opens(old, plan *remedy.Plan, named bool) (what, why string) {
 	if old.Mode == remedy.DefaultDeny && plan.Mode != remedy.DefaultDeny && !named {
-		why := "it closes findings alone (--mode targeted)"
-		if i := slices.IndexFunc(plan.Manual, func(m dropin.Manual) bool { return m.Check == remedy.DefaultDeny }); i >= 0 {
-			why = plan.Manual[i].Text
-		}
-		return "what no rule names", why
+		return unnamed(plan)
 	}
 	for _, t := range old.Closes {
 		if slices.ContainsFunc(plan.Closes, func(n remedy.Target) bool { return n.Closes(&t) }) {
@@ -47,4 +52,28 @@ func opens(old, plan *remedy.Plan, named bool) (what, why string) {
 		}
 	}
 	return "", ""
+}
+
+// opensLoaded is the same of what is loaded and has no state, as its rules tell it.
+func opensLoaded(rs *ruleset.Ruleset, plan *remedy.Plan, named bool) (what, why string) {
+	checks, baseline := remedy.ClosedBy(rs)
+	if baseline && plan.Mode != remedy.DefaultDeny && !named {
+		return unnamed(plan)
+	}
+	for _, m := range plan.Manual {
+		closes := slices.ContainsFunc(plan.Closes, func(t remedy.Target) bool { return t.Check == m.Check })
+		if !closes && m.Text != remedy.AskedFor && slices.Contains(checks, m.Check) {
+			return m.Check + ": " + m.What, m.Text
+		}
+	}
+	return "", ""
+}
+
+// unnamed is why a plan has no baseline.
+func unnamed(plan *remedy.Plan) (what, why string) {
+	why = "it closes findings alone (--mode targeted)"
+	if i := slices.IndexFunc(plan.Manual, func(m dropin.Manual) bool { return m.Check == remedy.DefaultDeny }); i >= 0 {
+		why = plan.Manual[i].Text
+	}
+	return "what no rule names", why
 }

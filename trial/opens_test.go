@@ -44,6 +44,27 @@ func TestAppliedAgainOpensNothing(t *testing.T) {
 	}
 }
 
+// TestAppliedWithoutAStateOpensNothing: the state is lost, and the rules tell themselves what they close.
+func TestAppliedWithoutAStateOpensNothing(t *testing.T) {
+	w := baseline(t)
+	if _, err, _ := w.fix(Options{By: Auto}); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Forget(); err != nil {
+		t.Fatal(err)
+	}
+	w.loggedOut()
+	_, err, _ := w.fix(Options{By: Auto, Again: " --mode default-deny"})
+	w.wantRefused(err, "that there is no state of close what this fix would open", "ringfence fix rollback")
+	if !w.closed() {
+		t.Error("it is no longer loaded")
+	}
+	w.options.Mode = remedy.Targeted
+	if _, err, _ := w.fix(Options{By: Auto, Again: " --mode targeted"}); err != nil {
+		t.Errorf("what is asked for by name is refused: %v", err)
+	}
+}
+
 // TestCommandsMakeTheSameFix: who is told to apply a fix again is told the flags that it was made by.
 func TestCommandsMakeTheSameFix(t *testing.T) {
 	w := newFake(t)
