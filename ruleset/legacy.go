@@ -312,7 +312,10 @@ func (p *legacyParser) rule(at int, e *legacyEntry) (Rule, error) {
 		return r, errLegacyShort
 	}
 	v, err := p.verdict(int32(ne.Uint32(e.target[xtHead:])), at+e.next, e.b[p.layout.flags]&p.layout.gotoFlag != 0)
-	if v != nil {
+	switch {
+	case v != nil && v.Kind == Queue: // the first one, and nothing passes where nobody listens
+		r.Exprs = append(r.Exprs, Expr{Name: "queue", Extra: &Extra{Queue: &QueueTo{Total: 1}}})
+	case v != nil:
 		r.Exprs = append(r.Exprs, Expr{Name: "immediate", Immediate: &Immediate{Verdict: v}})
 	}
 	return r, err

@@ -81,7 +81,7 @@ func TestLegacyTablesAreRead(t *testing.T) {
 			copy(b[4:], "\x0a\x00\x00\x01")
 			copy(b[12:], "\xff\xff\xff\xff")
 			b[83] = legacyInvDst
-		}, to(legacyQueue), "ip daddr != 10.0.0.1/32 counter queue"},
+		}, to(legacyQueue), "ip daddr != 10.0.0.1/32 counter queue to 0"},
 		"a protocol":           {func(b []byte) { b[80] = 17 }, to(legacyReturn), "meta l4proto udp counter return"},
 		"later fragments":      {func(b []byte) { b[82] = legacyFragment }, to(legacyDrop), "@nh,48,16 & 0x1fff != 0x0000 counter drop"},
 		"a jump":               {nil, jump, "counter jump mine"},

@@ -30,6 +30,15 @@ func (b *bedOracle) fresh(p *oracle.Packet) bool {
 	return true
 }
 
+// again says whether a packet ends so too without the connections of earlier ones: the translation of one can have made an answer of it.
+func (b *bedOracle) again(name string, p *oracle.Packet, f oracle.Fate) bool {
+	if err := b.o.Forget(); err != nil {
+		b.t.Fatal(err)
+	}
+	g := b.fate(name, p)
+	return g.Fate == f.Fate && g.Oif == f.Oif
+}
+
 // question is a packet for the tracer; data is what a last fragment carries.
 func question(p *oracle.Packet, data ...byte) *packet.Packet {
 	flags := ""

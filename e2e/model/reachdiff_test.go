@@ -195,7 +195,7 @@ func (b *bedOracle) compareReach(name string, packets []*oracle.Packet, sum *rea
 			continue
 		}
 		e.out = f.Oif
-		if a := ask(e); a.Verdict == packet.Unreachable {
+		if a := ask(e); a.Verdict == packet.Unreachable && b.again(name, p, f) {
 			sum.wrong = append(sum.wrong, fmt.Sprintf("%s: %+v is unreachable by %v, but %s %s", name, e, first(a.StoppedBy), question(p), f.To))
 		}
 	}
