@@ -51,7 +51,7 @@ finding contains {
 	"resource": {"kind": "service", "key": svc.key},
 	"message": sprintf("%s is reachable from the external zone", [svc.key]),
 	"zone": "external",
-	"evidence": [svc.reach.external.why],
+	"evidence": [sprintf("reachable on %s: %s", [svc.reach.external.origin, svc.reach.external.witness])],
 	"remediation": [{"kind": "words", "text": "systemctl disable --now telnet.socket"}],
 } if {
 	some svc in _telnet
@@ -59,7 +59,7 @@ finding contains {
 }
 
 # What could not be decided: it is never a pass.
-unknown contains {"resource": {"kind": "service", "key": svc.key}, "reason": svc.reach.external.why} if {
+unknown contains {"resource": {"kind": "service", "key": svc.key}, "reason": concat("; ", svc.reach.external.because)} if {
 	some svc in _telnet
 	svc.reach.external.verdict == "unknown"
 }
@@ -76,7 +76,7 @@ import data.PACKAGE as check
 
 _doc(verdict) := {"services": [{
 	"key": "tcp 0.0.0.0:23 (telnetd)", "proto": "tcp", "port": 23,
-	"reach": {"external": {"verdict": verdict, "why": "a test"}},
+	"reach": {"external": {"verdict": verdict, "origin": "eth0", "witness": "a packet", "because": ["a rule that is not known"]}},
 }]}
 
 test_reachable_fails if count(check.finding) == 1 with input as _doc("reachable")

@@ -49,7 +49,7 @@ func metadata(file string, m *ast.Module) (*Check, error) {
 	if len(ref) != 4 || ref[0] != "data" || ref[1] != "ringfence" {
 		return nil, placed(m.Package.Location, "package %v: want ringfence.<area>.<check>", m.Package.Path)
 	}
-	c := &Check{File: file, pkg: strings.Join(ref, "."), ID: ref[2] + "/" + strings.ReplaceAll(ref[3], "_", "-")}
+	c := &Check{File: file, pkg: strings.Join(ref, "."), ID: strings.ReplaceAll(ref[2]+"/"+ref[3], "_", "-")}
 	base := strings.TrimSuffix(path.Base(file), ".rego")
 	if base != path.Base(c.ID) {
 		return nil, placed(m.Package.Location, "check %s: the file must have its name: call it %s.rego", c.ID, path.Base(c.ID))
