@@ -3,6 +3,7 @@
 package checks
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"path"
@@ -61,6 +62,7 @@ func (s *Scan) brakesOf(pt *pattern, p *process) (list []snapshot.AgentBrake) {
 	for _, b := range pt.Brakes {
 		switch {
 		case b.argR != nil && b.argR.MatchString(line):
+			b.How = strings.TrimSpace(b.argR.FindString(line)) // of words that the pattern knows
 			add(b)
 		case b.Env != "":
 			if env == nil {
@@ -79,6 +81,12 @@ func (s *Scan) brakesOf(pt *pattern, p *process) (list []snapshot.AgentBrake) {
 	case len(list) > 0:
 	case p.cut || p.setID:
 		unread("its arguments were not read whole")
+	case pt.Name == "codex":
+		if how, err := s.codexBrake(p); err != nil {
+			unread(err.Error())
+		} else if how != "" {
+			add(brake{Off: "sandbox", How: how})
+		}
 	case p.titled():
 		unread("a title is in the place of its arguments")
 	}
@@ -142,15 +150,10 @@ func claudeBrakes(text string, managed map[string]bool) (off, how string, err er
 }
 
 func codexBrakes(text string, managed map[string]bool) (off, how string, err error) {
-	mode := tomlValues(text, "", "sandbox_mode")
-	where := "sandbox_mode"
-	if p := tomlValues(text, "", "profile"); len(p) == 1 && p[0] != "" {
-		if m := tomlValues(text, "profiles."+p[0], "sandbox_mode"); len(m) == 1 {
-			mode, where = m, "sandbox_mode of its profile"
-		}
-	}
-	if slices.Equal(mode, []string{"danger-full-access"}) && !managed["codex"] {
-		return "sandbox", where + " is danger-full-access", nil
+	t := codexText(text)
+	c := cmp.Or(t.older("sandbox_mode of its profile", ""), t.choice("its mode"))
+	if c.full() && !managed["codex"] {
+		return "sandbox", c.from + " is " + codexFull, nil
 	}
 	return "", "", nil
 }
