@@ -50,7 +50,7 @@ func (p *process) runsArgs() []string {
 // valued are the options of interpreters and launchers that have a value in the next argument.
 var valued = map[string][]string{
 	"python": {"-X", "-W", "--check-hash-based-pycs"},
-	"node":   {"-r", "--require", "--import", "--loader", "--experimental-loader", "-C", "--conditions", "--title", "--inspect-port", "--max-old-space-size"},
+	"node":   nodeValued,
 	"npx":    {"-p", "--package", "-w", "--workspace", "--registry", "--cache", "--prefix", "--loglevel"},
 	"uvx":    {"--from", "--with", "--python", "-p", "--index-url", "-i", "--directory", "--project", "--env-file", "--extra"},
 	"sh":     {"-o", "+o", "--rcfile", "--init-file"},
@@ -72,7 +72,7 @@ func peel(name string, args []string) []string {
 	case strings.HasPrefix(name, "python"), strings.HasPrefix(name, "pypy"):
 		return afterOptions(args, valued["python"], "-c", "-m")
 	case name == "node", name == "nodejs":
-		return afterOptions(args, valued["node"], "-e", "--eval", "-p", "--print")
+		return afterOptions(args, valued["node"], "-e", "--eval", "-p", "--print", "-pe")
 	case name == "bun", name == "deno":
 		args = afterOptions(args, valued["node"], "-e")
 		if len(args) > 0 && slices.Contains([]string{"run", "serve", "x"}, args[0]) {

@@ -3,6 +3,7 @@
 package checks
 
 import (
+	"os"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -42,6 +43,12 @@ func TestRecognisedByWhatRuns(t *testing.T) {
 		{"/usr/bin/node", "npm exec supergateway --stdio npx -y some-mcp --port 8700", "supergateway"},
 		{"/usr/bin/node", "node|/x/node_modules/supergateway/dist/index.js|--stdio|npx -y some-mcp", "supergateway"},
 		{"/usr/bin/node", "node|/x/node_modules/.bin/mcp-proxy|--port|8710|--|npx|some-mcp", "mcp-proxy"},
+		{"/usr/bin/node", "node|--env-file|.env|node_modules/@modelcontextprotocol/server-everything/dist/index.js|sse", "mcp"},
+		{"/usr/bin/node", "node|--disable-warning|DEP0040|--test-timeout|9|/x/.bin/node-red", "node-red"},
+		{"/usr/bin/node", "node|--no-warnings|/x/.bin/node-red", "node-red"},
+		{"/usr/bin/node", "node|-pe|claude|x", ""},
+		{"/x/node_modules/@cline/cli-linux-x64/bin/cline", "x/node_modules/.bin/cline|--acp", "cline"},
+		{"/usr/bin/vim.basic", "vim|cline", ""},
 		{"/usr/bin/python3.11", "python3.11|-X|dev|/usr/local/bin/vllm|serve|m", "vllm"},
 		{"/usr/bin/python3.11", "python3.11|-m|vllm.entrypoints.openai.api_server|--port|8000", "vllm"},
 		{"/usr/bin/python3.11", "python3.11|-m|uvicorn|--host|0.0.0.0|open_webui.main:app|--port|8080", "open-webui"},
@@ -442,5 +449,20 @@ func TestDaskAsksForCertificates(t *testing.T) {
 		if got := scanWithProcess(t, c.files).authOf(patterns[i], p); got.Value != c.want {
 			t.Errorf("%s: %+v, want %q", name, got, c.want)
 		}
+	}
+}
+
+// TestVersionByARelativePath: a program that is started below its directory, as "node node_modules/.bin/gemini", is beside its package.
+func TestVersionByARelativePath(t *testing.T) {
+	s, root := tree(t, map[string]string{
+		"srv/a/node_modules/@google/gemini-cli/package.json": `{"name":"@google/gemini-cli","version":"0.61.0"}`, "proc/0/x": "",
+	})
+	if err := os.Symlink("/srv/a", filepath.Join(root, "proc/0/cwd")); err != nil {
+		t.Fatal(err)
+	}
+	p := &process{argv: []string{"node", "node_modules/.bin/gemini", "--acp"}}
+	p.Exe = "/usr/bin/node"
+	if v := s.npmVersion("@google/gemini-cli", p); v.Value != "0.61.0" {
+		t.Errorf("%+v", v)
 	}
 }

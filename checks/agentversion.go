@@ -39,6 +39,10 @@ func (s *Scan) versionOf(pt *pattern, p *process) snapshot.Fact {
 func (s *Scan) npmVersion(name string, p *process) snapshot.Fact {
 	const modules = "/node_modules/"
 	for _, a := range append([]string{p.Exe}, p.argv[:min(len(p.argv), 4)]...) {
+		if !path.IsAbs(a) && strings.Contains("/"+a, modules) {
+			cwd, _ := s.Host.Readlink(fmt.Sprintf("/proc/%d/cwd", p.PID)) // without one the path is not absolute
+			a = path.Join(cwd, a)
+		}
 		i := strings.LastIndex(a, modules)
 		if j := strings.Index(a, modules+name+"/"); j >= 0 {
 			i = j
