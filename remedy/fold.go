@@ -49,7 +49,7 @@ func (r *Rule) leavesBy(in string, out *snapshot.Link) bool {
 	if len(names)+len(r.NotOif) == 0 {
 		return true
 	}
-	return out != nil && (len(names) == 0 || slices.Contains(names, out.Name)) && !slices.Contains(r.NotOif, out.Name) && !(r.Apart && in == out.Name)
+	return out != nil && (len(names) == 0 || slices.Contains(names, out.Name)) && !slices.Contains(r.NotOif, out.Name) && !(r.Apart && in == out.Name) && (!r.Back || in == out.Name)
 }
 
 // each are the rules of the plan with one interface at each end: a rule that names several says the same as these.
@@ -75,11 +75,11 @@ func (r *Rule) each() (list []Rule) {
 	}
 	for _, in := range ins {
 		for _, out := range outs {
-			if r.Apart && in == out {
+			if r.Apart && in == out || r.Back && in != out {
 				continue
 			}
 			one := *r
-			one.Iif, one.Oif, one.Iifs, one.Oifs, one.Apart = in, out, nil, nil, false
+			one.Iif, one.Oif, one.Iifs, one.Oifs, one.Apart, one.Back = in, out, nil, nil, false, false
 			list = append(list, one)
 		}
 	}
@@ -92,7 +92,7 @@ func (p *Plan) samples() (list []Rule) {
 	for i := range p.Rules {
 		r := &p.Rules[i]
 		ins, outs := r.iifs(), r.oifs()
-		if len(ins) < 2 && len(outs) < 2 || len(ins) == 0 || len(outs) == 0 {
+		if len(ins) < 2 && len(outs) < 2 || len(ins) == 0 || len(outs) == 0 || r.Back {
 			list = append(list, r.each()...)
 			continue
 		}
@@ -133,8 +133,44 @@ func (p *Plan) fold() {
 	}
 	p.Rules = make([]Rule, 0, len(order))
 	for _, k := range order {
-		p.Rules = append(p.Rules, folded(groups[k])...)
+		list := folded(groups[k])
+		if len(list) > fewRules {
+			if parted := backApart(groups[k]); len(parted) > 0 && len(parted) < len(list) {
+				list = parted
+			}
+		}
+		p.Rules = append(p.Rules, list...)
 	}
+}
+
+// fewRules are read more easily each by itself.
+const fewRules = 8
+
+// backApart are rules that differ in nothing but their interfaces as few rules, with one for all that go back by the interface that they came in by:
+// those are as many sets as interfaces, if each has the others' ends as well. There are none where nothing goes back.
+func backApart(group []Rule) (list []Rule) {
+	var back, other []Rule
+	for i := range group {
+		if r := &group[i]; r.Iif == r.Oif && r.Iif != "" && r.IifKind == "" {
+			back = append(back, *r)
+			continue
+		}
+		other = append(other, group[i])
+	}
+	if len(back) < 2 {
+		return nil
+	}
+	one := back[0]
+	for i := range back {
+		one.Iifs = append(one.Iifs, back[i].Iif)
+	}
+	slices.Sort(one.Iifs)
+	one.Iifs = slices.Compact(one.Iifs)
+	one.Iif, one.Oif, one.Oifs, one.Back = "", "", slices.Clone(one.Iifs), len(one.Iifs) > 1
+	if len(other) > 0 {
+		list = folded(other)
+	}
+	return append(list, one.plain())
 }
 
 // folded are rules that differ in nothing but their interfaces as few rules: those that come in by interfaces that lead out by the same ones

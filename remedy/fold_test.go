@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/ringfence/ringfence/ruleset"
@@ -47,13 +48,16 @@ func passes(t *testing.T, p *Plan, r *Rule, in, out string) bool {
 // TestFoldedRulesSayTheSame: rules by sets of interfaces are about the pairs of the single ones, no more and no less: as the kernel gets them, as
 // the proof takes them apart, and as what is dropped is compared with them.
 func TestFoldedRulesSayTheSame(t *testing.T) {
-	names := []string{"a", "b", "c", "d"}
-	r := rand.New(rand.NewPCG(1, 2))
-	for range 2000 {
+	r, back := rand.New(rand.NewPCG(1, 2)), 0
+	for n := range 2000 {
 		p, want := new(Plan), map[string]bool{}
+		names, common := strings.Split("a b c d", " "), 0
+		if n%20 == 0 { // many that lead to the same ones, and mostly back
+			names, common = strings.Split("a b c d e f g h i j k l", " "), 1+r.IntN(1<<12)
+		}
 		for _, in := range names {
-			for _, out := range names {
-				if r.IntN(2) == 0 {
+			for k, out := range names {
+				if common == 0 && r.IntN(2) == 0 || common>>k&1 != 0 || common != 0 && in == out && r.IntN(9) > 0 {
 					p.rule(Rule{Chain: chainForward, Iif: in, Oif: out})
 					want[in+" "+out] = true
 				}
@@ -62,6 +66,9 @@ func TestFoldedRulesSayTheSame(t *testing.T) {
 		p.fold()
 		kernel, apart, meant := map[string]bool{}, map[string]bool{}, map[string]bool{}
 		for i := range p.Rules {
+			if p.Rules[i].Back {
+				back++
+			}
 			for _, in := range names {
 				for _, out := range names {
 					if passes(t, p, &p.Rules[i], in, out) {
@@ -81,5 +88,23 @@ func TestFoldedRulesSayTheSame(t *testing.T) {
 				t.Fatalf("%s: %v, want %v: %+v", what, got, want, p.Rules)
 			}
 		}
+	}
+	if back < 20 {
+		t.Errorf("%d rules are about what goes back: too few to compare", back)
+	}
+}
+
+// TestNetworksThatGoOutAndBackAreTwoRules: many networks that each lead to the same others and back to themselves.
+func TestNetworksThatGoOutAndBackAreTwoRules(t *testing.T) {
+	p := new(Plan)
+	for i := range 50 {
+		in := fmt.Sprintf("br%d", i)
+		for _, out := range []string{"ext0", "vpn0", in} {
+			p.rule(Rule{Chain: chainForward, Accept: true, Iif: in, Oif: out})
+		}
+	}
+	p.fold()
+	if len(p.Rules) != 2 || len(p.each()) != 150 {
+		t.Errorf("want 2 rules for 150 pairs, got %d for %d", len(p.Rules), len(p.each()))
 	}
 }

@@ -17,10 +17,11 @@ type Rule struct {
 	Iif   string `json:"iif,omitempty"`
 	Oif   string `json:"oif,omitempty"`
 	// Iifs and Oifs are in place of one name the names of several interfaces. Apart leaves out what would go back by the
-	// one that it came in by.
+	// one that it came in by, Back all but that.
 	Iifs  []string `json:"iifs,omitempty"`
 	Oifs  []string `json:"oifs,omitempty"`
 	Apart bool     `json:"apart,omitempty"`
+	Back  bool     `json:"back,omitempty"`
 	// IifKind is the kind of interfaces that begin later: Iif is then what their names begin with, and an asterisk.
 	IifKind string `json:"iifKind,omitempty"`
 	// NotIif and NotOif are ports of a bridge that the rule is not about, where it names no other; or other interfaces of the kind.
@@ -79,6 +80,9 @@ func (r *Rule) Exprs() []ruleset.Expr {
 
 // interfaces are the conditions about where a packet comes in and leaves.
 func (r *Rule) interfaces() []match {
+	if r.Back {
+		return []match{r.twice(r.Iifs, false)}
+	}
 	var list []match
 	add := func(word string, key uint32, names, not []string) {
 		switch {
@@ -98,12 +102,17 @@ func (r *Rule) interfaces() []match {
 	add("iifname", ruleset.MetaIifname, r.iifs(), r.NotIif)
 	add("oifname", ruleset.MetaOifname, r.oifs(), r.NotOif)
 	if same := r.same(); len(same) > 0 {
-		s := twiceSet(same)
-		list = append(list, match{"iifname . oifname != @" + s.name, []ruleset.Expr{
-			meta(ruleset.MetaIifname), metaInto(ruleset.MetaOifname, 2), lookup(s.name, true),
-		}})
+		list = append(list, r.twice(same, true))
 	}
 	return list
+}
+
+// twice asks for one of the names at both ends, or for any other pair.
+func (r *Rule) twice(names []string, not bool) match {
+	s := twiceSet(names)
+	return match{"iifname . oifname " + map[bool]string{true: "!= "}[not] + "@" + s.name, []ruleset.Expr{
+		meta(ruleset.MetaIifname), metaInto(ruleset.MetaOifname, 2), lookup(s.name, not),
+	}}
 }
 
 func (r *Rule) matches() []match {

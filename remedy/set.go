@@ -91,6 +91,9 @@ func (r *Rule) sets() (list []*namedSet) {
 			list = append(list, prefixesSet(prefixes))
 		}
 	}
+	if r.Back {
+		return append(list, twiceSet(r.Iifs))
+	}
 	for _, names := range [][]string{r.iifs(), r.oifs()} {
 		if len(names) > 1 {
 			list = append(list, namesSet(names))
