@@ -81,8 +81,10 @@ func TestTheKernelsServerHasItsSockets(t *testing.T) {
 		state snapshot.OwnerState
 		netns uint64
 	}{
-		{2049, snapshot.OwnersKernel, s.Network.HostNetns()}, {2050, snapshot.OwnersKernel, s.Network.HostNetns()},
-		{2049, snapshot.OwnersUnknown, s.Network.HostNetns()}, {2049, snapshot.OwnersKernel, 1},
+		{2049, snapshot.OwnersKernel, s.Network.HostNetns()},
+		{2050, snapshot.OwnersKernel, s.Network.HostNetns()},
+		{2049, snapshot.OwnersUnknown, s.Network.HostNetns()},
+		{2049, snapshot.OwnersKernel, 1},
 	} {
 		k := s.Listeners.Sockets[0]
 		k.Port, k.Inode, k.Owners, k.OwnerState, k.Netns = c.port, uint64(9000+i), nil, c.state, c.netns

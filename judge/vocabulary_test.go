@@ -157,12 +157,12 @@ func TestKeysOfReachAreZones(t *testing.T) {
 	const reads = "severity: low\nreads: [listeners.ip, listeners.namespaces, network, nftables, processes.power, agents, runtimes, system]\nremediation: R"
 	const head = "finding contains {\"resource\": {\"kind\": \"service\", \"key\": svc.key}, \"message\": \"m\"} if {\n\tsome svc in input.services\n\t"
 	for body, wrong := range map[string]string{
-		`svc.reach.externl.verdict == "reachable"`:                                                                "externl",
-		`svc.reach.external.why == "x"`:                                                                           "why",
-		"some zone in [\"external\"]\n\treach := svc.reach[zone]\n\treach.verdct == \"reachable\"":                "verdct",
-		`_open(svc, "externl")`:                                                                                   "externl",
-		`_open(svc, "external")`:                                                                                  "",
-		`svc.reach["worklod"].verdict == "reachable"`:                                                             "worklod",
+		`svc.reach.externl.verdict == "reachable"`: "externl",
+		`svc.reach.external.why == "x"`:            "why",
+		"some zone in [\"external\"]\n\treach := svc.reach[zone]\n\treach.verdct == \"reachable\"": "verdct",
+		`_open(svc, "externl")`:                       "externl",
+		`_open(svc, "external")`:                      "",
+		`svc.reach["worklod"].verdict == "reachable"`: "worklod",
 		"some zone in [\"external\", \"worklod\"]\n\tsvc.reach[zone].verdict == \"reachable\"":                    "worklod",
 		"some zone in {\"externl\"}\n\tsvc.reach[zone].verdict == \"reachable\"":                                  "externl",
 		"some zone\n\tsvc.reach[zone].verdict == \"reachable\"\n\tzone == \"externl\"":                            "externl",

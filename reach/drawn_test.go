@@ -22,7 +22,8 @@ func TestRulesThatDependOnMore(t *testing.T) {
 	}
 	more := func(key uint32, than uint64) []ruleset.Expr {
 		return []ruleset.Expr{
-			{Name: "ct", Ct: &ruleset.Ct{Key: key, Dreg: 1}}, {Name: "byteorder", Byteorder: &ruleset.Byteorder{Sreg: 1, Dreg: 1, Hton: true, Len: 8, Size: 8}},
+			{Name: "ct", Ct: &ruleset.Ct{Key: key, Dreg: 1}},
+			{Name: "byteorder", Byteorder: &ruleset.Byteorder{Sreg: 1, Dreg: 1, Hton: true, Len: 8, Size: 8}},
 			{Name: "cmp", Cmp: &ruleset.Cmp{Sreg: 1, Op: ">", Data: binary.BigEndian.AppendUint64(nil, than)}},
 		}
 	}

@@ -50,7 +50,8 @@ func mixed(n int) *ruleset.Ruleset {
 			test = []ruleset.Expr{saddr, {Name: "range", Range: &ruleset.Range{Sreg: 1, Op: ruleset.OpEq, From: addr(9), To: addr(99)}}}
 		case 1:
 			test = []ruleset.Expr{
-				saddr, {Name: "bitwise", Bitwise: &ruleset.Bitwise{Sreg: 1, Dreg: 1, Len: 4, Op: "mask", Mask: ruleset.Hex{255, 255, 255, 128}, Xor: ruleset.Hex{0, 0, 0, 0}}},
+				saddr,
+				{Name: "bitwise", Bitwise: &ruleset.Bitwise{Sreg: 1, Dreg: 1, Len: 4, Op: "mask", Mask: ruleset.Hex{255, 255, 255, 128}, Xor: ruleset.Hex{0, 0, 0, 0}}},
 				{Name: "cmp", Cmp: &ruleset.Cmp{Sreg: 1, Op: "==", Data: addr(128)}},
 			}
 		case 2:
