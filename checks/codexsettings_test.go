@@ -3,6 +3,7 @@
 package checks
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -52,9 +53,7 @@ func TestCodexAsItStarts(t *testing.T) {
 		{"codex|-s|read-only", map[string]string{project: full, user: trust}, "on", ""},
 	} {
 		files := map[string]string{"etc/passwd": "root:x:0:0::/root:/bin/bash\n", "proc/0/environ": "A=b\x00"}
-		for name, text := range c.files {
-			files[name] = text
-		}
+		maps.Copy(files, c.files)
 		s, root := tree(t, files)
 		if err := os.Symlink("/srv/p", filepath.Join(root, "proc/0/cwd")); err != nil {
 			t.Fatal(err)

@@ -316,7 +316,7 @@ func (w *walk) queued(v *verdict) bool {
 		return w.choose(2, v.rule, "a program outside the kernel decides") == 0
 	}
 	bound, all := 0, max(int(q.Total), 1)
-	for _, name := range strings.Fields(f.Value) {
+	for name := range strings.FieldsSeq(f.Value) {
 		n, err := strconv.Atoi(name)
 		if err != nil || q.Sreg != 0 || int(q.Num) <= n && n < int(q.Num)+all {
 			bound++
