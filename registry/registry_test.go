@@ -374,3 +374,27 @@ func TestHiveOfOneValueManyTimes(t *testing.T) {
 		t.Errorf("%d MiB were read", n>>20)
 	}
 }
+
+// TestTextThatIsCut holds that a number or bytes that the text ends within are not taken for whole.
+func TestTextThatIsCut(t *testing.T) {
+	const head = "Windows Registry Editor Version 5.00\r\n\r\n[HKEY_LOCAL_MACHINE\\SYSTEM]\r\n"
+	for _, c := range []struct {
+		last string
+		ok   bool
+	}{
+		{`"Port"=dword:0000`, false},
+		{`"Port"=dword:00001761`, true},
+		{"\"Port\"=dword:1761\r\n", true},
+		{`"Security"=hex:01,00,04`, false},
+		{"\"Security\"=hex:01,00,\\\r\n  04", false},
+		{"\"Security\"=hex:01,00,\\\r\n  04\r\n", true},
+		{`"Name"="whole"`, true},
+		{`"Name"="wh`, false},
+		{`[HKEY_LOCAL_MACHINE\SOFT`, false},
+	} {
+		_, err := ReadText([]byte(head + c.last))
+		if got := err == nil; got != c.ok {
+			t.Errorf("%q at the end: %v", c.last, err)
+		}
+	}
+}

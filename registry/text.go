@@ -19,7 +19,7 @@ func ReadText(b []byte) (*Tree, error) {
 	if err != nil {
 		return nil, fmt.Errorf("registry text: %w", err)
 	}
-	p := &parser{text: text, root: new(Tree)}
+	p := &parser{text: text, root: new(Tree), cut: !strings.HasSuffix(text, "\n")}
 	first := strings.TrimSpace(p.line())
 	if !strings.HasPrefix(first, "Windows Registry Editor Version 5") && first != "REGEDIT4" {
 		return nil, fmt.Errorf("registry text: %w: it does not begin as one", ErrDamaged)
@@ -62,6 +62,7 @@ type parser struct {
 	text string
 	at   int
 	ansi bool // texts in hex are of one byte each
+	cut  bool // the text ends within a line, so that more of its last value may have been there
 	root *Tree
 	key  *Tree
 	made counter
@@ -73,6 +74,9 @@ func (p *parser) line() string {
 	p.at++
 	return strings.TrimSuffix(line, "\r")
 }
+
+// atCut says that the line that was read last is one that the text ends within.
+func (p *parser) atCut() bool { return p.cut && p.text == "" }
 
 func (p *parser) entry() error {
 	line := strings.TrimSpace(p.line())
@@ -143,6 +147,9 @@ func (p *parser) value(line string) error {
 		if err != nil {
 			return fmt.Errorf("%w: no number: %.40q", ErrDamaged, rest)
 		}
+		if p.atCut() && len(strings.TrimSpace(rest[6:])) < 8 {
+			return fmt.Errorf("%w: a number without an end", ErrDamaged)
+		}
 		v.Type, v.Data = DWORD, binary.LittleEndian.AppendUint32(nil, uint32(n))
 	case strings.HasPrefix(rest, "hex"):
 		if err := p.hexadecimal(&v, rest[3:]); err != nil {
@@ -204,7 +211,7 @@ func (p *parser) hexadecimal(v *Value, s string) error {
 		if v.Data = append(v.Data, b...); len(v.Data) > maxData {
 			return ErrTooMuch
 		}
-		if !more {
+		if !more && !p.atCut() {
 			break
 		}
 		if p.text == "" {

@@ -41,14 +41,18 @@ func FromFiles(files []File) (s *Source, ignored []string, err error) {
 			r.logs[of] = append(r.logs[of], &files[i])
 		}
 	}
+	older := olderHives(files)
 	for i := range files {
 		if r.logOf(files, i) != "" {
 			continue // it is read with its hive
 		}
-		switch err := r.file(&files[i]); {
-		case err == nil:
+		err := older[i]
+		if err == nil {
+			err = r.file(&files[i])
+		}
+		if err == nil {
 			known++
-		default:
+		} else {
 			ignored = append(ignored, files[i].Name+": "+short(err))
 		}
 	}
@@ -185,6 +189,69 @@ func (r *filesReader) state(b []byte) error {
 	return nil
 }
 
+// The places of hives of the machine.
+const (
+	placeFirewall = "firewall"
+	placeSystem   = "SYSTEM"
+	placeUser     = "user"
+	placeSoftware = "SOFTWARE"
+)
+
+// placeOf is what a hive is, by its first keys; "" where it is none that is known.
+func placeOf(names []string) string {
+	has := func(any ...string) bool {
+		return slices.ContainsFunc(names, func(n string) bool {
+			return slices.ContainsFunc(any, func(a string) bool { return strings.EqualFold(n, a) })
+		})
+	}
+	switch {
+	case has("FirewallRules", "StandardProfile"): // netsh advfirewall export
+		return placeFirewall
+	case has("CurrentControlSet", "ControlSet001", "Select"):
+		return placeSystem
+	case has("Software", "Environment"):
+		return placeUser
+	case has("Microsoft", "Policies", "Classes"):
+		return placeSoftware
+	}
+	return ""
+}
+
+// olderHives are the hives beside which a later one of the same place is there, as a backup (RegBack, Windows.old) has it: rules
+// of one time are not to be mixed with those of another. Of two that were written at once the first counts.
+func olderHives(files []File) map[int]error {
+	type last struct {
+		file    int
+		written time.Time
+	}
+	older, newest := map[int]error{}, map[string]last{}
+	for i := range files {
+		h, err := registry.OpenHive(files[i], files[i].Size)
+		if err != nil {
+			continue // it is none, or it is told when it is read
+		}
+		var names []string
+		if root, err := h.Root(); err == nil {
+			names, _ = root.Keys()
+		}
+		place := placeOf(names)
+		if place == "" || place == placeUser {
+			continue
+		}
+		now := last{i, h.Written}
+		if old, ok := newest[place]; ok {
+			if !now.written.After(old.written) {
+				now, old = old, now
+			}
+			older[old.file] = fmt.Errorf("%w: %s counts", errOlder, files[now.file].Name)
+		}
+		newest[place] = now
+	}
+	return older
+}
+
+var errOlder = errors.New("another hive of the same keys is there")
+
 // hive mounts a hive by what its first keys are.
 func (r *filesReader) hive(f *File) error {
 	h, err := registry.OpenHive(f, f.Size)
@@ -206,22 +273,19 @@ func (r *filesReader) hive(f *File) error {
 	if err != nil {
 		return err
 	}
-	has := func(name string) bool {
-		return slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, name) })
-	}
 	parts := snapshot.WindowsParts
-	switch {
-	case has("FirewallRules") || has("StandardProfile"): // netsh advfirewall export
+	switch placeOf(names) {
+	case placeFirewall:
 		parts = []string{"firewall"}
 		r.mount(localPolicy, root, localPolicy)
-	case has("CurrentControlSet") || has("ControlSet001") || has("Select"):
-		if err := r.system(root, has); err != nil {
+	case placeSystem:
+		if err := r.system(root, slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, "CurrentControlSet") })); err != nil {
 			return err
 		}
-	case has("Software") || has("Environment"):
+	case placeUser:
 		r.s.Users[strings.TrimSuffix(f.Name, path.Ext(f.Name))] = root
 		parts = []string{"networks", "agents"}
-	case has("Microsoft") || has("Policies") || has("Classes"):
+	case placeSoftware:
 		r.mount("SOFTWARE", root, "SOFTWARE")
 	default:
 		return errNotKnown
@@ -241,9 +305,9 @@ func (r *filesReader) mount(at string, k registry.Key, whole ...string) {
 }
 
 // system mounts a hive of the system, and as CurrentControlSet the set that its key Select names.
-func (r *filesReader) system(root registry.Key, has func(string) bool) error {
+func (r *filesReader) system(root registry.Key, hasCurrent bool) error {
 	r.mount("SYSTEM", root, "SYSTEM")
-	if has("CurrentControlSet") {
+	if hasCurrent {
 		return nil
 	}
 	set := "ControlSet001"

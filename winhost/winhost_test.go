@@ -2,6 +2,7 @@ package winhost
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -190,6 +191,38 @@ func TestLogsOfHives(t *testing.T) {
 	} {
 		if c := snapshotOf(t, hives(log)...).Section("windows"); !slices.Contains(c.Parts, "firewall") || !slices.ContainsFunc(c.Reasons, func(r string) bool { return strings.Contains(r, "SYSTEM was not written to its end") }) {
 			t.Errorf("%s: %+v", name, c)
+		}
+	}
+}
+
+// TestOlderHives holds that of two hives of the same keys the later one counts alone, wherever it lies, and that the other is named.
+func TestOlderHives(t *testing.T) {
+	written := func(name string, at uint64) File {
+		b, err := os.ReadFile("testdata/hives/SYSTEM")
+		if err != nil {
+			t.Fatal(err)
+		}
+		binary.LittleEndian.PutUint64(b[12:], at)
+		sum := uint32(0)
+		for i := 0; i < 508; i += 4 {
+			sum ^= binary.LittleEndian.Uint32(b[i:])
+		}
+		binary.LittleEndian.PutUint32(b[508:], sum)
+		return File{Name: name, Size: int64(len(b)), ReaderAt: bytes.NewReader(b)}
+	}
+	old := filesIn(t, "testdata/logs", "SYSTEM.LOG1")[0]
+	old.Name = "config/RegBack/SYSTEM"
+	backup, later := written("Windows.old/SYSTEM", 1<<56), written("config/SYSTEM", 1<<57)
+	for _, files := range [][]File{{old, backup, later}, {backup, later}, {written("a/SYSTEM", 1<<57), written("b/SYSTEM", 1<<57)}} {
+		_, ignored, err := FromFiles(files)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(ignored) != len(files)-1 || !strings.Contains(ignored[0], "SYSTEM counts") {
+			t.Errorf("of %d hives of the system these are named: %q", len(files), ignored)
+		}
+		if d := cmp.Diff(snapshotOf(t, later).Windows, snapshotOf(t, files...).Windows); d != "" {
+			t.Errorf("of %d hives of the system not the later one alone counts: %s", len(files), d)
 		}
 	}
 }
