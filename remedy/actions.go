@@ -108,10 +108,12 @@ func defaultDeny(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config, add 
 	}
 }
 
-// targets are the fingerprints of what the rules close.
+// targets are the fingerprints of what the rules close to everybody.
 func (p *Plan) targets() (list []string) {
 	for i := range p.Closes {
-		list = append(list, p.Closes[i].Fingerprint)
+		if p.Closes[i].Local == "" {
+			list = append(list, p.Closes[i].Fingerprint)
+		}
 	}
 	return list
 }

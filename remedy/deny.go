@@ -29,7 +29,7 @@ func (p *Plan) add(id string, f *finding.Finding, s *snapshot.Snapshot, m *zones
 		except = append(except, asked...)
 	}
 	if done {
-		p.Closes = append(p.Closes, Target{Check: id, Fingerprint: f.Fingerprint, What: f.Message, Severity: f.Severity, Except: except, Denies: denies})
+		p.Closes = append(p.Closes, Target{Check: id, Fingerprint: f.Fingerprint, What: f.Message, Severity: f.Severity, Except: except, Denies: denies, Local: locals(m, f)})
 		return
 	}
 	for _, rem := range f.Remediation {
@@ -38,6 +38,20 @@ func (p *Plan) add(id string, f *finding.Finding, s *snapshot.Snapshot, m *zones
 			return
 		}
 	}
+}
+
+// locals are the processes of the zones of a finding about a port of the host that are in the host's own network namespace.
+func locals(m *zones.Map, f *finding.Finding) string {
+	for i := range f.Remediation {
+		d := f.Remediation[i].Deny
+		if d == nil || d.ToZone != "" {
+			continue
+		}
+		if o := slices.IndexFunc(m.Origins, func(o zones.Origin) bool { return o.Local && o.Zone == d.Zone }); o >= 0 {
+			return m.Origins[o].Reason
+		}
+	}
+	return ""
 }
 
 // administers says of a denial that it closes how the host is administered: the port of an SSH server that runs, or of a login that is

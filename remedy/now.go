@@ -61,6 +61,21 @@ func (t *Target) OfWorkloads() bool {
 	return slices.ContainsFunc(t.Denies, func(d finding.Deny) bool { return d.Zone == zones.Workload || d.ToZone == zones.Workload })
 }
 
+// LeftToLocal says of a finding that nobody gets there any more but processes of workloads in the host's own network namespace, and that the plan says so:
+// it asks for no rule, or for one about workloads alone.
+func (t *Target) LeftToLocal(is *finding.Finding) bool {
+	of := slices.Clone(is.Zones)
+	if is.Zone != "" {
+		of = append(of, is.Zone)
+	}
+	for _, r := range is.Remediation {
+		if r.Deny != nil {
+			of = append(of, r.Deny.Zone)
+		}
+	}
+	return t.Local != "" && !slices.ContainsFunc(of, func(z string) bool { return z != zones.Workload })
+}
+
 // Closes says of a finding that the plan closes that it closes all that another does.
 func (t *Target) Closes(o *Target) bool {
 	return t.Fingerprint == o.Fingerprint && !slices.ContainsFunc(o.Denies, func(d finding.Deny) bool { return !slices.Contains(t.Denies, d) })

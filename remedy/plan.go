@@ -186,6 +186,8 @@ type Target struct {
 	Denies []finding.Deny `json:"denies,omitempty"`
 	// Except are who keeps access, because it was asked for.
 	Except []netip.Prefix `json:"except,omitempty"`
+	// Local names the processes of a zone that run in the host's own network namespace, and get there all the same: rules are about what comes in.
+	Local string `json:"local,omitempty"`
 }
 
 // Options of a plan.

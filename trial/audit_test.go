@@ -172,6 +172,33 @@ func TestWorkloadsThatBegan(t *testing.T) {
 	}
 }
 
+// TestWorkloadsOnTheHostItself: a finding is closed where nobody but workloads in the host's own network namespace still gets there, if the plan said so.
+func TestWorkloadsOnTheHostItself(t *testing.T) {
+	for name, c := range map[string]struct {
+		local  string
+		zones  []string
+		closed bool
+	}{
+		"they alone":        {"runs there: a", []string{zones.Workload}, true},
+		"others too":        {"runs there: a", []string{zones.Workload, zones.External}, false},
+		"others alone":      {"runs there: a", []string{zones.External}, false},
+		"no rule is left":   {"runs there: a", nil, true},
+		"nobody runs there": {"", []string{zones.Workload}, false},
+	} {
+		is := finding.Finding{Fingerprint: "f", Severity: "critical"}
+		for _, zone := range c.zones {
+			is.Remediation = append(is.Remediation, finding.Remediation{Deny: &finding.Deny{Zone: zone}})
+		}
+		cmp := &comparison{
+			before: new(finding.Report), after: &finding.Report{Results: []finding.Result{{ID: apiCheck, Status: finding.Fail, Findings: []finding.Finding{is}}}},
+			plan: &remedy.Plan{Closes: []remedy.Target{{Check: apiCheck, Fingerprint: "f", Severity: "critical", Local: c.local}}},
+		}
+		if err := cmp.closed(); (err == nil) != c.closed {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // TestGapsThatWereThereBefore: a check that found something although not all was seen is unknown once that is closed. It takes the trial
 // out only where more is unseen than before, or where the check had decided without a finding.
 func TestGapsThatWereThereBefore(t *testing.T) {
