@@ -11,6 +11,11 @@ quoted(s) := s if {
 
 _escapes := {"\\": "\\\\", "'": "\\'", "\n": "\\n", "\t": "\\t", "\r": "\\r", "\u001b": "\\x1b"}
 
+# zones_text names zones.
+zones_text(list) := sprintf("the zone %s", [list[0]]) if {
+	count(list) == 1
+} else := sprintf("the zones %s", [concat(" and ", list)])
+
 # exposed_severity of a management service that a zone reaches.
 exposed_severity("external") := "critical"
 

@@ -37,3 +37,5 @@ test_quoted := {"/dev/ipmi0", "'a b'", "'x; rm -rf /'", `'it'\''s'`, "'$(id)'", 
 
 # What is copied is a line: no part of a name is one of its own.
 test_quoted_stays_on_its_line := {`$'a\nrm -rf ~\n'`, `$'\'\\\n\x1b?'`} == {lib.quoted(s) | some s in ["a\nrm -rf ~\n", "'\\\n\u001b\u0001"]}
+
+test_zones_text := {"the zone external", "the zones external and workload"} == {lib.zones_text(list) | some list in [["external"], ["external", "workload"]]}

@@ -99,7 +99,7 @@ _leads(svc) := [sprintf("it passes connections on to %s", [svc.leads])] if {
 
 _reachable(svc) := [zone | some zone in ["external", "workload"]; svc.reach[zone].verdict == "reachable"]
 
-_whom(svc) := sprintf("everybody in the zones %s", [concat(" and ", _reachable(svc))]) if count(_reachable(svc)) > 0
+_whom(svc) := sprintf("everybody in %s", [lib.zones_text(_reachable(svc))]) if count(_reachable(svc)) > 0
 
 _whom(svc) := "every process of the host" if count(_reachable(svc)) == 0
 

@@ -67,7 +67,7 @@ _reached(m) := [zone |
 	not svc.reach[zone].local
 ]
 
-_whom(m) := sprintf("everybody in the zones %s", [concat(" and ", _zones(m))]) if count(_reached(m)) > 0
+_whom(m) := sprintf("everybody in %s", [lib.zones_text(_zones(m))]) if count(_reached(m)) > 0
 
 else := "every process of the host"
 
