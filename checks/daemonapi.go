@@ -215,13 +215,14 @@ func inlineOf(key string) *regexp.Regexp {
 const maxImports = 64
 
 // containerdAPI reads tcp_address: without it containerd listens on unix sockets for its interface, whatever it has on TCP (metrics, the
-// streams of its CRI plugin).
+// streams of its CRI plugin). It looks at the CA of clients if it has a certificate of its own alone (containerd, server.New).
 func (s *Scan) containerdAPI(p *process) daemonAPI {
 	d := daemonAPI{verify: "false", source: "/etc/containerd/config.toml"}
 	if v := append(optionValues(p.argv, "-c", "--config"), ""); v[0] != "" {
 		d.source = v[0]
 	}
 	files := []string{d.source}
+	ca, cert := false, false
 	for i := 0; i < len(files) && i < maxImports; i++ {
 		b, err := s.readAtStart(p, files[i])
 		if err != nil {
@@ -252,9 +253,11 @@ func (s *Scan) containerdAPI(p *process) daemonAPI {
 				d.addrs = append(d.addrs, at)
 			}
 		}
-		if ca := tomlValues(text, "grpc", "tcp_tls_ca"); len(ca) > 0 && ca[0] != "" {
-			d.verify = "true"
-		}
+		ca = ca || tomlGives(text, "grpc", "tcp_tls_ca")
+		cert = cert || tomlGives(text, "grpc", "tcp_tls_cert")
+	}
+	if ca && cert {
+		d.verify = "true"
 	}
 	if len(files) > maxImports {
 		d.err, d.verify = fmt.Errorf("%s imports more than is read", d.source), ""
@@ -262,9 +265,16 @@ func (s *Scan) containerdAPI(p *process) daemonAPI {
 	return d.unlessCut(p)
 }
 
-// buildkitAPI reads --addr and buildkitd.toml.
+// tomlGives says of a setting that it is given, and not empty.
+func tomlGives(text, section, key string) bool {
+	v := tomlValues(text, section, key)
+	return len(v) > 0 && v[0] != ""
+}
+
+// buildkitAPI reads --addr and buildkitd.toml. Without a certificate of its own it has no TLS, whatever CA it is told.
 func (s *Scan) buildkitAPI(p *process) daemonAPI {
-	d := daemonAPI{verify: strconv.FormatBool(hasFlag(p.argv, "--tlscacert")), source: "arguments"}
+	ca, cert := argument(p.argv, "--tlscacert") != "", argument(p.argv, "--tlscert") != ""
+	d := daemonAPI{verify: "false", source: "arguments"}
 	hosts := optionValues(p.argv, "--addr")
 	file := "/etc/buildkit/buildkitd.toml"
 	if v := argument(p.argv, "--config"); v != "" {
@@ -277,10 +287,11 @@ func (s *Scan) buildkitAPI(p *process) daemonAPI {
 	if err == nil {
 		more := tomlValues(string(b), "grpc", "address")
 		hosts = append(hosts, more...)
-		if ca := tomlValues(string(b), "grpc.tls", "ca"); len(ca) > 0 {
-			d.verify = "true"
-		}
+		ca, cert = ca || tomlGives(string(b), "grpc.tls", "ca"), cert || tomlGives(string(b), "grpc.tls", "cert")
 		d.source = file
+	}
+	if ca && cert {
+		d.verify = "true"
 	}
 	for _, h := range hosts {
 		if at, ok := tcpAddress(h, 0); ok {

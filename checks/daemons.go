@@ -44,6 +44,7 @@ func (s *Scan) daemonTLS(ctx context.Context, sockets []snapshot.ControlSocket) 
 			list = append(list, t)
 		}
 	}
+	list = append(list, s.heldAPIs()...)
 	slices.SortStableFunc(list, func(a, b snapshot.DaemonTLS) int { return a.PID - b.PID })
 	return list
 }

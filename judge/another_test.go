@@ -142,6 +142,31 @@ func TestProcessesOfAContainerThatDiffer(t *testing.T) {
 	}
 }
 
+// TestWhatSystemdHoldsForARuntime: a port of a socket unit that starts a runtime is its interface, while the runtime does not run too; other ports of
+// systemd are not.
+func TestWhatSystemdHoldsForARuntime(t *testing.T) {
+	s := fixtures.Host()
+	s.Processes.List = append(s.Processes.List, snapshot.Process{PID: 1, Comm: "systemd", Exe: "/usr/lib/systemd/systemd", ExeWord: snapshot.Word{By: snapshot.ByRoot}, NS: s.Processes.Init})
+	s.Runtimes.TLS = []snapshot.DaemonTLS{{
+		PID: 1, Source: "podman.socket", Word: snapshot.Word{By: snapshot.ByRoot}, API: []string{":8888"},
+		APIRead: &snapshot.Fact{State: snapshot.Present, Value: "true"}, Verify: snapshot.Fact{State: snapshot.Present, Value: "false"},
+	}}
+	b := newBuilder(t.Context(), s, zones.Config{}, exposure.Limits{})
+	for port, want := range map[int]string{8888: classRuntime, 8889: "other"} {
+		sk := snapshot.Socket{
+			Netns: s.Network.HostNetns(), Proto: "tcp", Family: 6, Addr: "::", Port: port, OwnerState: snapshot.OwnersSeen, Owners: []snapshot.Owner{{PID: 1, Comm: "systemd"}},
+		}
+		svc := b.service(&sk)
+		if svc.Class != want || want == classRuntime && (svc.TLSVerify != "false" || svc.Gives != rootOnHost) {
+			t.Errorf("port %d: %s %s %s", port, svc.Class, svc.TLSVerify, svc.Gives)
+		}
+		sk.Owners[0].PID = 900
+		if got := b.service(&sk).Class; got != "other" {
+			t.Errorf("port %d of another: %s", port, got)
+		}
+	}
+}
+
 // TestAKubeletIsToldOfOnce: the interface of a kubelet whose settings were looked at is judged by these alone, and its other ports are not it; without
 // them, and for what an account calls one, the check of runtimes tells of it.
 func TestAKubeletIsToldOfOnce(t *testing.T) {

@@ -208,6 +208,8 @@ func (b *builder) class(sk *snapshot.Socket, svc *DocService) string {
 		return "ipmi"
 	case sk.Proto == "tcp" && b.proxied(sk) != nil:
 		return classRuntime
+	case sk.Proto == "tcp" && b.heldForRuntime(sk):
+		return classRuntime
 	case sk.Proto == "tcp" && runtimePorts[sk.Port] == "" && b.besides(sk):
 		return "other"
 	case sk.Proto == "tcp" && runtimePorts[sk.Port] != "" && !another:
@@ -299,6 +301,13 @@ func (b *builder) besides(sk *snapshot.Socket) bool {
 		}
 	}
 	return known
+}
+
+// heldForRuntime says of a socket that systemd has it to start a runtime when somebody connects.
+func (b *builder) heldForRuntime(sk *snapshot.Socket) bool {
+	return sk.Netns == b.snap.Network.HostNetns() && handed(sk) && slices.ContainsFunc(b.snap.Runtimes.TLS, func(t snapshot.DaemonTLS) bool {
+		return t.PID == 1 && t.Leads == "" && t.APIRead != nil && listensFor(&t, sk)
+	})
 }
 
 // listensFor says whether a socket is where the configuration of a daemon has its interface. One of an older snapshot does not say where.
