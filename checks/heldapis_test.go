@@ -3,6 +3,7 @@
 package checks
 
 import (
+	"maps"
 	"slices"
 	"testing"
 
@@ -24,9 +25,7 @@ func TestInterfacesThatSystemdHolds(t *testing.T) {
 	}
 	with := func(files map[string]string, more ...string) map[string]string {
 		all := map[string]string{}
-		for k, v := range files {
-			all[k] = v
-		}
+		maps.Copy(all, files)
 		for i := 0; i < len(more); i += 2 {
 			all[more[i]] = more[i+1]
 		}
@@ -46,7 +45,8 @@ func TestInterfacesThatSystemdHolds(t *testing.T) {
 		"docker, a file that is none": {docker("docker.socket", "ListenStream=2376\n", "/usr/bin/dockerd -H fd://", `{"tls`), []string{":2376"}, ""},
 		"docker, a unit of its own": {
 			with(docker("docker-tcp.socket", "ListenStream=4243\nService=docker.service\n", "/usr/bin/dockerd -H fd://", ""), "etc/systemd/system/sockets.target.wants/docker-tcp.socket", ""),
-			[]string{":4243"}, "false",
+			[]string{":4243"},
+			"false",
 		},
 		"something else": {docker("docker.socket", "ListenStream=2375\n", "/usr/bin/true", ""), nil, ""},
 	} {
