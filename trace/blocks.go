@@ -27,8 +27,7 @@ const (
 // ruleBits is a set of the rules of a block.
 type ruleBits [blockRules / 64]uint64
 
-func (b *ruleBits) has(i int) bool { return b[i/64]>>(i%64)&1 != 0 }
-func (b *ruleBits) add(i int)      { b[i/64] |= 1 << (i % 64) }
+func (b *ruleBits) add(i int) { b[i/64] |= 1 << (i % 64) }
 
 // next is the first rule of the set from i on, or blockRules.
 func (b *ruleBits) next(i int) int {
@@ -228,6 +227,7 @@ func (o *op) holdsAmong() (list spans, is, ok bool) {
 		}
 		_, list, _ = s.parts()
 		return list, !o.expr.Lookup.Invert, true
+	default:
 	}
 	return nil, false, false
 }

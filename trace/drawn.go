@@ -181,6 +181,7 @@ func (w *walk) u32(x *ruleset.Xt, u *ruleset.XtU32, r *rule) verdict {
 			return decide(u.Invert)
 		case perhaps:
 			open = true
+		case yes:
 		}
 	}
 	if !open {

@@ -30,7 +30,7 @@ func (t *Tracer) proxied(p *packet.Packet) (f Fate, ok bool) {
 	answer.Flags = &acknowledges
 	w.choices = w.choices[:0]
 	w.start(&answer)
-	f = w.run()
+	_ = w.run()
 	t.cost += w.evaluated
 	switch {
 	case len(w.choices) > 0:
@@ -49,6 +49,7 @@ func (t *Tracer) proxied(p *packet.Packet) (f Fate, ok bool) {
 		return Fate{}, false
 	case Output:
 		f.Fate = Forward
+	case Local, Forward, Drop, Reject:
 	}
 	if f.Fate == Drop || f.Fate == Reject {
 		return f, true

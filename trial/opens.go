@@ -24,10 +24,10 @@ func (x *Fix) opensAgain() error {
 		}
 		return nil
 	}
-	if old.Drift(rs) != nil {
-		return nil
+	what, why := "", ""
+	if old.Drift(rs) == nil {
+		what, why = opens(old.Plan, x.proof.Plan(), named)
 	}
-	what, why := opens(old.Plan, x.proof.Plan(), named)
 	if what == "" {
 		return nil
 	}
