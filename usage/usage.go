@@ -112,8 +112,8 @@ var apart = [][2]string{
 	{"color", "no-color"}, {"summary", "all"}, {"snapshot", "deep"}, {"snapshot", "host-root"}, {"schema", "snapshot"}, {"schema", "config"},
 }
 
-// ofTable are flags that say what the table shows, and nothing of another format.
-var ofTable = []string{"severity", "summary", "all", "verbose"}
+// ofTable are flags that make the table shorter, and no other format. Those that make it longer ask for what each other has.
+var ofTable = []string{"severity", "summary"}
 
 // untabled is the first flag about the table that was given where no table is written. Commands without --summary write none of the kind.
 func untabled(c *cobra.Command) string {
