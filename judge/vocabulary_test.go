@@ -156,36 +156,36 @@ func refused(t *testing.T, want []string, modules ...Module) {
 func TestKeysOfReachAreZones(t *testing.T) {
 	const reads = "severity: low\nreads: [listeners.ip, listeners.namespaces, network, nftables, processes.power, agents, runtimes, system]\nremediation: R"
 	const head = "finding contains {\"resource\": {\"kind\": \"service\", \"key\": svc.key}, \"message\": \"m\"} if {\n\tsome svc in input.services\n\t"
-	for body, wrong := range map[string]string{
-		`svc.reach.externl.verdict == "reachable"`: "externl",
-		`svc.reach.external.why == "x"`:            "why",
-		"some zone in [\"external\"]\n\treach := svc.reach[zone]\n\treach.verdct == \"reachable\"": "verdct",
-		`_open(svc, "externl")`:                       "externl",
-		`_open(svc, "external")`:                      "",
-		`svc.reach["worklod"].verdict == "reachable"`: "worklod",
-		"some zone in [\"external\", \"worklod\"]\n\tsvc.reach[zone].verdict == \"reachable\"":                    "worklod",
-		"some zone in {\"externl\"}\n\tsvc.reach[zone].verdict == \"reachable\"":                                  "externl",
-		"some zone\n\tsvc.reach[zone].verdict == \"reachable\"\n\tzone == \"externl\"":                            "externl",
-		"zone := \"externl\"\n\tsvc.reach[zone].verdict == \"reachable\"":                                         "externl",
-		"some zone, r in svc.reach\n\tr.verdict == \"reachable\"\n\tsvc.reach[zone].local\n\tzone != \"externl\"": "externl",
-		`count([z | some z in ["externl"]; svc.reach[z].verdict == "reachable"]) > 0`:                             "externl",
-		`object.get(svc.reach, "externl", {"verdict": "unknown"}).verdict == "reachable"`:                         "externl",
-		`svc.reach.external.verdict == "reachable"`:                                                               "",
-		"some zone in [\"external\", \"workload\", \"host\"]\n\tsvc.reach[zone].verdict == \"reachable\"":         "",
-		"some word in [\"ssh\", \"other\"]\n\tsvc.class == word\n\tsvc.reach.external.local":                      "",
+	for _, c := range []struct{ body, wrong string }{
+		{`svc.reach.externl.verdict == "reachable"`, "externl"},
+		{`svc.reach.external.why == "x"`, "why"},
+		{"some zone in [\"external\"]\n\treach := svc.reach[zone]\n\treach.verdct == \"reachable\"", "verdct"},
+		{`_open(svc, "externl")`, "externl"},
+		{`_open(svc, "external")`, ""},
+		{`svc.reach["worklod"].verdict == "reachable"`, "worklod"},
+		{"some zone in [\"external\", \"worklod\"]\n\tsvc.reach[zone].verdict == \"reachable\"", "worklod"},
+		{"some zone in {\"externl\"}\n\tsvc.reach[zone].verdict == \"reachable\"", "externl"},
+		{"some zone\n\tsvc.reach[zone].verdict == \"reachable\"\n\tzone == \"externl\"", "externl"},
+		{"zone := \"externl\"\n\tsvc.reach[zone].verdict == \"reachable\"", "externl"},
+		{"some zone, r in svc.reach\n\tr.verdict == \"reachable\"\n\tsvc.reach[zone].local\n\tzone != \"externl\"", "externl"},
+		{`count([z | some z in ["externl"]; svc.reach[z].verdict == "reachable"]) > 0`, "externl"},
+		{`object.get(svc.reach, "externl", {"verdict": "unknown"}).verdict == "reachable"`, "externl"},
+		{`svc.reach.external.verdict == "reachable"`, ""},
+		{"some zone in [\"external\", \"workload\", \"host\"]\n\tsvc.reach[zone].verdict == \"reachable\"", ""},
+		{"some word in [\"ssh\", \"other\"]\n\tsvc.class == word\n\tsvc.reach.external.local", ""},
 	} {
-		_, err := Load(own(reads, head+body+"\n}\n\n_open(svc, zone) if svc.reach[zone].verdict == \"reachable\""))
-		if wrong == "" && err != nil {
-			t.Errorf("%s: %v", body, err)
+		_, err := Load(own(reads, head+c.body+"\n}\n\n_open(svc, zone) if svc.reach[zone].verdict == \"reachable\""))
+		if c.wrong == "" && err != nil {
+			t.Errorf("%s: %v", c.body, err)
 		}
-		if wrong == "" {
+		if c.wrong == "" {
 			continue
 		}
 		said := fmt.Sprint(err)
-		ours := strings.Contains(said, "zone \""+wrong+"\": want external, ") && strings.Contains(said, "did you mean")
-		compilers := strings.Contains(said, "have: \""+wrong+"\"") && strings.Contains(said, "want (one of): ")
+		ours := strings.Contains(said, "zone \""+c.wrong+"\": want external, ") && strings.Contains(said, "did you mean")
+		compilers := strings.Contains(said, "have: \""+c.wrong+"\"") && strings.Contains(said, "want (one of): ")
 		if !ours && !compilers || !strings.Contains(said, "/mine.rego:1") {
-			t.Errorf("%s: %v", body, err)
+			t.Errorf("%s: %v", c.body, err)
 		}
 	}
 }
