@@ -192,12 +192,7 @@ func TestProgramsThatAreNotRun(t *testing.T) {
 	if !bed.Alone(t) {
 		return
 	}
-	cgroupScene(t)
-	l, err := net.Listen("tcp", "0.0.0.0:22")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
+	servedScene(t)
 	ext, err := net.InterfaceByName("ext0")
 	if err != nil {
 		t.Fatal(err)

@@ -4,7 +4,6 @@ package e2e
 
 import (
 	"fmt"
-	"net"
 	"os/exec"
 	"strings"
 	"testing"
@@ -18,12 +17,7 @@ func TestConnectionsThatBegin(t *testing.T) {
 	if !bed.Alone(t) {
 		return
 	}
-	cgroupScene(t)
-	l, err := net.Listen("tcp", "0.0.0.0:22")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
+	servedScene(t)
 	check := func(rule, unknown string) {
 		t.Helper()
 		got, want := askedFor(t, "203.0.113.1:22"), verdictOf(gets("e", "203.0.113.1:22"))

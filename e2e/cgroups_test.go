@@ -89,6 +89,17 @@ func filtered(t *testing.T, cgroup string, counts bool, deny, allow []string) {
 	onCgroup(t, cgroup, 1, loadProgram(t, 8, 1, "sd_fw_egress", systemdFilter(t, false, counts, deny, allow)))
 }
 
+// servedScene is that host with somebody who listens on port 22.
+func servedScene(t *testing.T) net.Listener {
+	cgroupScene(t)
+	l, err := net.Listen("tcp", "0.0.0.0:22")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	return l
+}
+
 // cgroupScene is a host with two neighbours.
 func cgroupScene(t *testing.T) {
 	bed.Shell(t, `for n in e m; do ip netns add $n; ip -n $n link set lo up; done

@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"net"
 	"os/exec"
 	"strings"
 	"testing"
@@ -17,12 +16,7 @@ func TestRulesThatDependOnMore(t *testing.T) {
 	if !bed.Alone(t) {
 		return
 	}
-	cgroupScene(t)
-	l, err := net.Listen("tcp", "0.0.0.0:22")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
+	servedScene(t)
 	const is, some, unsure = "", "reachable", "unsure" // what an ordinary connection meets, or that some packets get through; unsure may be unknown
 	for _, c := range []struct{ tool, rules, want string }{
 		{"nft", "ct packets 1 accept", is},

@@ -22,12 +22,7 @@ func TestProgramsOnTheWay(t *testing.T) {
 	if !bed.Alone(t) {
 		return
 	}
-	cgroupScene(t)
-	l, err := net.Listen("tcp", "0.0.0.0:22")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
+	servedScene(t)
 	bed.Shell(t, `sysctl -qw net.ipv4.ip_forward=1; ip -n m route add default via 10.10.0.1; ip -n e route add default via 203.0.113.1
 ip -n m addr add 198.51.100.9/32 dev lo; ip route add table 77 198.51.100.9 via 10.10.0.9; ip rule add ipproto tcp dport 443 table 77; ip route add unreachable 198.51.100.9`)
 	server := startServer(t, "m")

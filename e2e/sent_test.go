@@ -4,7 +4,6 @@ package e2e
 
 import (
 	"fmt"
-	"net"
 	"os/exec"
 	"strings"
 	"testing"
@@ -19,12 +18,7 @@ func TestMatchesOfWhatSendersWrite(t *testing.T) {
 		return
 	}
 	bed.Need(t, "iptables-nft")
-	cgroupScene(t)
-	l, err := net.Listen("tcp", "0.0.0.0:22")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
+	servedScene(t)
 	mac := strings.TrimSpace(bed.Shell(t, "ip netns exec e cat /sys/class/net/eth0/address"))
 	const in, ssh = "-A INPUT -p tcp --dport 22 ", " -j ACCEPT"
 	for _, c := range []struct {
@@ -83,12 +77,7 @@ func TestZonesOfConntrack(t *testing.T) {
 	if !bed.Alone(t) {
 		return
 	}
-	cgroupScene(t)
-	l, err := net.Listen("tcp", "0.0.0.0:22")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
+	servedScene(t)
 	for _, set := range []string{"ct zone set 5", "ct original zone set 5", "ip saddr 10.10.0.9 ct zone set 5", "notrack"} {
 		for _, asks := range []string{"ct zone 5", "ct zone 0", "ct original zone 5", "ct zone != 5"} {
 			bed.Shell(t, "nft -f - <<'E'\n%s\nE", fmt.Sprintf("flush ruleset\ntable inet f {\nchain p { type filter hook prerouting priority -300; iif ext0 %s\n}\nchain i { type filter hook input priority 0; policy drop; ct state established accept; %s tcp dport 22 accept\n}\n}", set, asks))
@@ -105,12 +94,7 @@ func TestNothingIsProtected(t *testing.T) {
 	if !bed.Alone(t) {
 		return
 	}
-	cgroupScene(t)
-	l, err := net.Listen("tcp", "0.0.0.0:22")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
+	servedScene(t)
 	for _, asks := range []string{"meta secpath missing", "meta secpath exists", "ipsec in reqid 1", "ipsec in reqid != 1"} {
 		bed.Shell(t, "nft -f - <<'E'\n%s\nE", fmt.Sprintf("flush ruleset\ntable inet f {\nchain i { type filter hook input priority 0; policy drop; ct state established accept; %s tcp dport 22 accept\n}\n}", asks))
 		if got, want := askedFor(t, "203.0.113.1:22"), verdictOf(gets("e", "203.0.113.1:22")); got != want {

@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"net"
 	"os/exec"
 	"strings"
 	"testing"
@@ -16,12 +15,7 @@ func TestSynproxy(t *testing.T) {
 	if !bed.Alone(t) {
 		return
 	}
-	cgroupScene(t)
-	l, err := net.Listen("tcp", "0.0.0.0:22")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
+	l := servedScene(t)
 	go func() {
 		for {
 			c, err := l.Accept()
