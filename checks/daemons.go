@@ -19,7 +19,7 @@ var errNoTime = errors.New("there was no time to read it")
 
 // daemonTLS reads where daemons have their interfaces on TCP, and whether they ask for client certificates. What a process says of itself is
 // about its own sockets; whose word it is goes with it.
-func (s *Scan) daemonTLS(ctx context.Context, sockets []snapshot.ControlSocket) []snapshot.DaemonTLS {
+func (s *Scan) daemonTLS(ctx context.Context, out *Outcome, sockets []snapshot.ControlSocket) []snapshot.DaemonTLS {
 	var list []snapshot.DaemonTLS
 	procs, _ := s.processes()
 	clock := newClock()
@@ -44,7 +44,7 @@ func (s *Scan) daemonTLS(ctx context.Context, sockets []snapshot.ControlSocket) 
 			list = append(list, t)
 		}
 	}
-	list = append(list, s.heldAPIs()...)
+	list = append(list, s.heldAPIs(out)...)
 	slices.SortStableFunc(list, func(a, b snapshot.DaemonTLS) int { return a.PID - b.PID })
 	return list
 }

@@ -12,9 +12,12 @@ import (
 	"github.com/ringfence/ringfence/snapshot"
 )
 
+// runtimeSockets are the socket units of runtimes, as their packages have them.
+var runtimeSockets = []string{"docker.socket", "podman.socket"}
+
 // heldAPIs are the interfaces on TCP that systemd holds for a runtime which it starts when somebody connects: until then nobody else has them.
-func (s *Scan) heldAPIs() (list []snapshot.DaemonTLS) {
-	units := []string{"docker.socket", "podman.socket"}
+func (s *Scan) heldAPIs(out *Outcome) (list []snapshot.DaemonTLS) {
+	units := slices.Clone(runtimeSockets)
 	for _, u := range s.socketUnits(new(Outcome)) {
 		if !slices.Contains(units, u) {
 			units = append(units, u)
@@ -22,6 +25,9 @@ func (s *Scan) heldAPIs() (list []snapshot.DaemonTLS) {
 	}
 	for _, unit := range units {
 		lines, why := s.unitLines(unit)
+		if why != "" && why != unitAbsent && why != unitMasked && slices.Contains(runtimeSockets, unit) {
+			out.partial("whether systemd holds a port for a runtime was not seen: %s: %s", unit, why)
+		}
 		if why != "" {
 			continue
 		}

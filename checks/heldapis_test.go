@@ -4,6 +4,8 @@ package checks
 
 import (
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -51,7 +53,7 @@ func TestInterfacesThatSystemdHolds(t *testing.T) {
 		"something else": {docker("docker.socket", "ListenStream=2375\n", "/usr/bin/true", ""), nil, ""},
 	} {
 		s, _ := hostOf(t, c.files)
-		list := s.heldAPIs()
+		list := s.heldAPIs(new(Outcome))
 		if len(c.api) == 0 {
 			if len(list) != 0 {
 				t.Errorf("%s: %+v", name, list)
@@ -61,5 +63,17 @@ func TestInterfacesThatSystemdHolds(t *testing.T) {
 		if len(list) != 1 || list[0].PID != 1 || !slices.Equal(list[0].API, c.api) || list[0].Verify.Value != c.verify || (c.verify == "") != (list[0].Verify.State != snapshot.Present) {
 			t.Errorf("%s: %+v", name, list)
 		}
+	}
+}
+
+// TestHeldAPIsOfAUnitOfOthers: what a unit of a runtime says that others can write is not known, and that is told.
+func TestHeldAPIsOfAUnitOfOthers(t *testing.T) {
+	s, root := hostOf(t, map[string]string{"etc/systemd/system/docker.socket": "[Socket]\nListenStream=2375\n"})
+	if err := os.Chmod(filepath.Join(root, "etc/systemd/system/docker.socket"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	out := new(Outcome)
+	if list := s.heldAPIs(out); len(list) != 0 || out.status != snapshot.Partial {
+		t.Errorf("%+v, %+v", list, out)
 	}
 }

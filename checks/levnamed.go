@@ -266,9 +266,13 @@ func (l *levers) sshdPlaces() {
 				l.keyFiles(p, as)
 			}
 		case "trustedusercakeys":
-			as.Path = path.Clean(f[1])
-			l.add(as)
+			if as.Path = path.Clean(f[1]); path.IsAbs(as.Path) { // or none
+				l.add(as)
+			}
 		case "authorizedkeyscommand", "authorizedprincipalscommand":
+			if !path.IsAbs(f[1]) {
+				continue
+			}
 			as.Kind, as.Unsure = snapshot.LeverProgram, "sshd runs no command that others than root can write"
 			as.Path = path.Clean(f[1])
 			l.add(as)

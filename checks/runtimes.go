@@ -92,7 +92,7 @@ func collectRuntimes(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Out
 	s.findMounts(sec, stats, out)
 	s.findContainers(ctx, sec, out)
 	s.specMounts(sec)
-	sec.TLS = s.daemonTLS(ctx, sec.Sockets)
+	sec.TLS = s.daemonTLS(ctx, out, sec.Sockets)
 	s.dockerDaemons(sec)
 	s.insecureRegistries(sec)
 	s.machines(sec)

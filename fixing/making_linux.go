@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ringfence/ringfence/remedy"
 	"github.com/ringfence/ringfence/trial"
 )
 
@@ -14,6 +15,7 @@ import (
 func (f *Flags) Making() trial.Options {
 	return trial.Options{
 		Layer: f.Layer, By: f.Confirm, Wait: f.Timeout, DryRun: f.DryRun, Persist: f.Persist == "on-confirm", Suffix: trial.RootArg(f.Root), Again: f.again(),
+		Targeted: f.mode == remedy.Targeted && f.loads != nil && f.loads.Flags().Changed("mode"),
 	}
 }
 

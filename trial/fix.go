@@ -44,6 +44,8 @@ type Options struct {
 	Suffix string
 	// Again are the flags that the plan is made by, as people type them.
 	Again string
+	// Targeted says that people named that mode: a plan without a baseline is meant.
+	Targeted bool
 }
 
 // mode is who confirms.

@@ -2,7 +2,6 @@ package trial
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/ringfence/ringfence/dropin"
 	"github.com/ringfence/ringfence/remedy"
@@ -16,7 +15,7 @@ func (x *Fix) opensAgain() error {
 	if err != nil {
 		return refused("%w", err)
 	}
-	rs, named := x.Snapshot.NFTables.Ruleset, strings.Contains(x.Again+" ", " --mode "+remedy.Targeted+" ")
+	rs, named := x.Snapshot.NFTables.Ruleset, x.Targeted
 	if old == nil || old.Phase != PhaseConfirmed || old.Plan == nil {
 		if what, why := opensLoaded(rs, x.proof.Plan(), named); what != "" {
 			return refused("rules of ours that there is no state of close what this fix would open: %s (%s); if that is meant to be open, take them out first: %s",

@@ -39,7 +39,7 @@ func TestAppliedAgainOpensNothing(t *testing.T) {
 		}
 	}
 	w.options.Mode = remedy.Targeted
-	if _, err, _ := w.fix(Options{By: Auto, Again: " --mode targeted"}); err != nil || w.onDisk().ID == id {
+	if _, err, _ := w.fix(Options{By: Auto, Again: " --mode targeted", Targeted: true}); err != nil || w.onDisk().ID == id {
 		t.Errorf("what is asked for by name is refused: %v", err)
 	}
 }
@@ -60,7 +60,7 @@ func TestAppliedWithoutAStateOpensNothing(t *testing.T) {
 		t.Error("it is no longer loaded")
 	}
 	w.options.Mode = remedy.Targeted
-	if _, err, _ := w.fix(Options{By: Auto, Again: " --mode targeted"}); err != nil {
+	if _, err, _ := w.fix(Options{By: Auto, Again: " --mode targeted", Targeted: true}); err != nil {
 		t.Errorf("what is asked for by name is refused: %v", err)
 	}
 }
