@@ -82,7 +82,7 @@ func (d *dataFiles) hclOf(places []string) (set map[string][]string, err error) 
 // said is the last of the values of a setting, by any of its names.
 func said(set map[string][]string, names ...string) (v string) {
 	for _, n := range names {
-		v = cmp.Or(v, last(append([]string{""}, set[n]...)))
+		v = cmp.Or(v, last(set[n]))
 	}
 	return v
 }
@@ -119,8 +119,8 @@ func consulAccess(d *dataFiles) access {
 	if err != nil {
 		return access{err: err}
 	}
-	http := portTold(cmp.Or(last(append([]string{""}, optionValues(d.argv, "-http-port", "--http-port")...)), said(set, "ports.http")), 8500)
-	https := portTold(cmp.Or(last(append([]string{""}, optionValues(d.argv, "-https-port", "--https-port")...)), said(set, "ports.https")), -1)
+	http := portTold(cmp.Or(last(optionValues(d.argv, "-http-port", "--http-port")), said(set, "ports.http")), 8500)
+	https := portTold(cmp.Or(last(optionValues(d.argv, "-https-port", "--https-port")), said(set, "ports.https")), -1)
 	a := access{login: dataAsks, ports: []int{http, https}}
 	acl := saysYes(set, "acl.enabled") || said(set, "acl_datacenter", "primary_datacenter") != "" && set["acl_default_policy"] != nil
 	if acl && said(set, "acl.default_policy", "acl_default_policy") == "deny" {

@@ -17,8 +17,6 @@ type cupsBlock struct {
 	asks, any, where bool // for a login; for a login or an address; it says Require without AuthType
 }
 
-var cupsRank = []string{dataAsks, dataLocal, dataSome, dataNone}
-
 // lets says who comes through without a login.
 func (b *cupsBlock) lets() string {
 	if b.asks && !b.any {
@@ -36,7 +34,7 @@ func (b *cupsBlock) lets() string {
 			case "localhost", "127.0.0.1", "::1", "[::1]":
 				kind = dataLocal
 			}
-			to = cupsRank[max(slices.Index(cupsRank, to), slices.Index(cupsRank, kind))]
+			to = openness[max(slices.Index(openness, to), slices.Index(openness, kind))]
 		}
 		return to
 	}
@@ -153,12 +151,12 @@ func (c *cups) may(place, operation string, changes bool) string {
 	case !c.policy && changes:
 		limit = dataAsks
 	}
-	return cupsRank[min(slices.Index(cupsRank, here), slices.Index(cupsRank, limit))]
+	return lessOpen(here, limit)
 }
 
 // cupsAccess reads cupsd.conf(5). Who may write /admin/conf writes what the daemon does, which runs as root; that is a matter of locations alone.
 func cupsAccess(d *dataFiles) access {
-	text, err := d.text(cmp.Or(last(append([]string{""}, optionValues(d.argv, "-c")...)), "/etc/cups/cupsd.conf"))
+	text, err := d.text(cmp.Or(last(optionValues(d.argv, "-c")), "/etc/cups/cupsd.conf"))
 	if err != nil {
 		return access{err: err}
 	}
@@ -177,7 +175,7 @@ func cupsAccess(d *dataFiles) access {
 		if v.login == dataLocal && v.login != conf { // that one prints on the host itself is what it is for
 			continue
 		}
-		if slices.Index(cupsRank, v.login) > slices.Index(cupsRank, a.login) {
+		if slices.Index(openness, v.login) > slices.Index(openness, a.login) {
 			v.ports = a.ports
 			a = v
 		}

@@ -15,7 +15,7 @@ import (
 // saltAccess reads whom the master of Salt takes as a minion: by the keys that somebody accepted, or everybody. Commands go from it to minions alone; a
 // minion reads files, and the pillars that are for the name that it gives itself.
 func saltAccess(d *dataFiles) access {
-	dir := cmp.Or(last(append([]string{""}, optionValues(d.argv, "-c", "--config-dir")...)), "/etc/salt")
+	dir := cmp.Or(last(optionValues(d.argv, "-c", "--config-dir")), "/etc/salt")
 	told, queue := map[string]any{"default_include": "master.d/*.conf"}, []string{path.Join(dir, "master")}
 	for i := 0; i < len(queue); i++ {
 		text, err := d.text(queue[i])
