@@ -116,6 +116,7 @@ func (f *gainFinder) file(p string, st host.Stat) {
 	}
 	f.seen[k] = true
 	if g, ok := f.l.gain(p, st); ok && len(f.list) < maxGains {
+		f.l.gainLoads(&g)
 		f.list = append(f.list, g)
 	}
 }

@@ -3,6 +3,7 @@
 package checks
 
 import (
+	"cmp"
 	"path"
 	"regexp"
 	"slices"
@@ -294,11 +295,34 @@ func (l *levers) interpreted(words []string, lever snapshot.LeverFile, at runsHe
 	}
 }
 
+// builtins are commands that a shell does itself (sh(1), bash(1)).
+var builtins = strings.Fields("alias bg bind break builtin caller cd command compgen complete continue declare dirs disown echo enable eval exec exit export false fc " +
+	"fg getopts hash help history if jobs kill let local logout popd printf pushd pwd read readonly return set shift shopt source suspend test then times trap true type " +
+	"typeset ulimit umask unalias unset wait while until for case do done else fi esac elif")
+
+// usualPath is where programs of root are looked for that are named without a directory, where nothing else is said.
+const usualPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+// inPath is the program that a name without a directory stands for, "" if it is not found.
+func (l *levers) inPath(name string, at runsHere) string {
+	if !plainName.MatchString(name) || slices.Contains(builtins, name) {
+		return ""
+	}
+	for dir := range strings.SplitSeq(cmp.Or(at.vars["PATH"], usualPath), ":") {
+		if p := path.Join(dir, name); path.IsAbs(p) && l.w.part(p).err == nil {
+			return p
+		}
+	}
+	return ""
+}
+
+var plainName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.+-]*$`)
+
 // program adds a program, or the directory in which the shell finds those of a pattern, and what it runs if it is a script that root alone decides.
 // One without a slash is looked for in the directories of PATH.
 func (l *levers) program(p string, lever snapshot.LeverFile, at runsHere) {
 	if !strings.Contains(p, "/") {
-		return
+		p = l.inPath(p, at)
 	}
 	if p = below(at.dir, p); p == "" || strings.Contains(p, "%") {
 		return
@@ -336,8 +360,12 @@ func (l *levers) follow(lever snapshot.LeverFile, at runsHere) {
 	}
 	l.followed[k] = true
 	a, st, err := l.s.Host.Author(lever.Path)
-	if err != nil || !st.Mode.IsRegular() || st.Size > maxScript || a.Others || a.UID != 0 && a.UID != lever.UID {
+	if err != nil || !st.Mode.IsRegular() || a.Others || a.UID != 0 && a.UID != lever.UID {
 		return // whoever decides of it is listed
+	}
+	l.runsProgram(lever, at)
+	if st.Size > maxScript {
+		return
 	}
 	b, err := l.s.Host.ReadFile(lever.Path)
 	if err != nil || !strings.HasPrefix(string(b), "#!") {

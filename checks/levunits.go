@@ -312,7 +312,7 @@ func (l *levers) crontab(file, user string, trigger snapshot.Trigger) {
 		}
 		return
 	}
-	vars := map[string]string{}
+	vars := map[string]string{"PATH": "/usr/bin:/bin"} // cron(8)
 	for line := range strings.Lines(string(b)) {
 		line = strings.TrimSpace(line)
 		if line == "" || line[0] == '#' {

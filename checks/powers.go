@@ -24,6 +24,9 @@ type levers struct {
 	seen map[leverKey]bool
 	// followed are the scripts whose commands were looked at.
 	followed map[leverKey]bool
+	libs     libraries
+	// closed are paths of which root alone decides.
+	closed map[string]bool
 	// strictSSH is why files of keys that others write are not known to be read.
 	strictSSH string
 }
@@ -34,10 +37,11 @@ type leverKey struct {
 	uid     int
 	trigger snapshot.Trigger
 	unsure  bool
+	of      string
 }
 
 func leverKeyOf(f snapshot.LeverFile) leverKey {
-	return leverKey{f.Path, f.Kind, f.UID, f.Trigger, f.Unsure != ""}
+	return leverKey{f.Path, f.Kind, f.UID, f.Trigger, f.Unsure != "", f.Of}
 }
 
 // maxLevers bounds the files that are listed: those that others than root decide of.
@@ -45,7 +49,8 @@ const maxLevers = 20_000
 
 func collectPowers(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outcome {
 	out := new(Outcome)
-	l := &levers{s: s, ctx: ctx, w: s.newPermitWalker(), out: out, seen: map[leverKey]bool{}, followed: map[leverKey]bool{}}
+	l := &levers{s: s, ctx: ctx, w: s.newPermitWalker(), out: out, seen: map[leverKey]bool{}, followed: map[leverKey]bool{}, closed: map[string]bool{}}
+	l.libs = libraries{read: map[string]objectRead{}, done: map[leverKey]bool{}}
 	sec := &snap.Powers
 	procs, err := s.processes()
 	if err != nil && s.Host.Live() {
@@ -99,7 +104,7 @@ func collectPowers(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outco
 // add looks at what is at a path, and lists it if somebody besides root decides of it.
 func (l *levers) add(f snapshot.LeverFile) {
 	k := leverKeyOf(f)
-	if l.seen[k] || !path.IsAbs(f.Path) {
+	if l.seen[k] || !path.IsAbs(f.Path) || l.closed[f.Path] && f.Kind != snapshot.LeverSecret {
 		return
 	}
 	l.seen[k] = true
@@ -134,6 +139,7 @@ func (l *levers) add(f snapshot.LeverFile) {
 	case f.Kind == snapshot.LeverSecret && !a.exists:
 		return
 	default:
+		l.closed[f.Path] = f.Kind != snapshot.LeverSecret && len(a.list) == 0
 		f.Permits = slices.DeleteFunc(a.list, func(p snapshot.Permit) bool { // of what is somebody's own nothing is gained
 			return p.Who == snapshot.PermitUser && p.ID == f.UID && f.UID > 0
 		})

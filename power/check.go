@@ -457,7 +457,7 @@ func (k *checker) programs(st *State) error {
 				return fmt.Errorf("uid %d needs no password of %s", st.UID, a.Name)
 			}
 		}
-		if harmless(p.Path) || !runs(st, &p) || !k.gets(st, p.Path, false, true) || p.SetUID != nil && *p.SetUID == st.UID {
+		if harmless(p.Path) && !k.loads(st, &p) || !runs(st, &p) || !k.gets(st, p.Path, false, true) || p.SetUID != nil && *p.SetUID == st.UID {
 			continue
 		}
 		if p.SetGID != nil && p.SetUID == nil && p.Caps == "" {
@@ -470,4 +470,13 @@ func (k *checker) programs(st *State) error {
 		return fmt.Errorf("%s gives who runs it more", p.Path)
 	}
 	return nil
+}
+
+// loads says of a program whether a state may decide which libraries it loads.
+func (k *checker) loads(st *State, p *snapshot.GainProgram) bool {
+	return p.LoadsHere || p.LoadsUnread != "" || slices.ContainsFunc(k.s.Powers.Files, func(f snapshot.LeverFile) bool {
+		return f.Of == p.Path && (f.Unread != "" || slices.ContainsFunc(f.Permits, func(q snapshot.Permit) bool {
+			return holds(st, q) && k.getsBy(st, q.At, true, false, shut(st, &f, q, "/"))
+		}))
+	})
 }

@@ -154,7 +154,7 @@ func (g *Graph) commandGives(s *State, r *snapshot.SudoRule, text string) string
 
 // commanded says of a file that a command runs it: its program, one of a pattern, or what it runs by an argument.
 func commanded(words []string, f *snapshot.LeverFile) bool {
-	if f.Path == words[0] {
+	if f.Path == words[0] || f.Of == words[0] && f.Unsure == "" {
 		return true
 	}
 	return f.Unsure == "" && strings.HasSuffix(f.By, "sudo") && slices.ContainsFunc(words, func(w string) bool {
@@ -278,15 +278,17 @@ func runs(s *State, p *snapshot.GainProgram) bool {
 func (g *Graph) gained(s *State, p *snapshot.GainProgram) (list []Edge) {
 	name := path.Base(p.Path)
 	e := Edge{Kind: ByProgram, Object: p.Path, Trigger: snapshot.TriggerNone, Change: "the powers of " + p.Path}
-	known := func(x Edge) Edge {
-		if !runsOthers(name) && !writes(name) {
-			x.Unknown = "what " + p.Path + " lets who runs it do was not followed"
-		}
-		return x
+	switch by, change, unsure := g.loads(s, p); {
+	case harmless(p.Path) && by == "":
+		return nil
+	case by != "" && (unsure == "" || !runsOthers(name) && !writes(name)):
+		e.Text, e.Change, e.Unknown = by, cmp.Or(change, e.Change), unsure
+	case !runsOthers(name) && !writes(name):
+		e.Unknown = "what " + p.Path + " lets who runs it do was not followed"
 	}
-	if p.SetUID != nil && *p.SetUID != s.UID && !harmless(p.Path) {
-		x := known(e)
-		x.Text = fmt.Sprintf("%s runs as uid %d, whoever starts it", p.Path, *p.SetUID)
+	if p.SetUID != nil && *p.SetUID != s.UID {
+		x := e
+		x.Text = fmt.Sprintf("%s runs as uid %d, whoever starts it%s", p.Path, *p.SetUID, e.Text)
 		if *p.SetUID == 0 {
 			x.Goal = Root
 		} else {
@@ -294,15 +296,15 @@ func (g *Graph) gained(s *State, p *snapshot.GainProgram) (list []Edge) {
 		}
 		list = append(list, x)
 	}
-	if p.SetGID != nil && !s.in(*p.SetGID) && !harmless(p.Path) {
-		x := known(e)
+	if p.SetGID != nil && !s.in(*p.SetGID) {
+		x := e
 		to := *s
 		to.Groups = append(slices.Clone(s.Groups), *p.SetGID)
-		x.To, x.Text = &to, fmt.Sprintf("%s runs with group %d, whoever starts it", p.Path, *p.SetGID)
+		x.To, x.Text = &to, fmt.Sprintf("%s runs with group %d, whoever starts it%s", p.Path, *p.SetGID, e.Text)
 		list = append(list, x)
 	}
 	for _, c := range capabilityEdges {
-		if snapshot.Caps(p.Caps)&(1<<c.number) == 0 || harmless(p.Path) {
+		if snapshot.Caps(p.Caps)&(1<<c.number) == 0 {
 			continue
 		}
 		to := *s
@@ -310,11 +312,35 @@ func (g *Graph) gained(s *State, p *snapshot.GainProgram) (list []Edge) {
 		if s.has(c.number) || !c.counts(g, &to) {
 			continue
 		}
-		x := known(e)
-		x.To, x.Text = &to, fmt.Sprintf("%s has CAP_%s, whoever starts it", p.Path, strings.ToUpper(c.name))
+		x := e
+		x.To, x.Text = &to, fmt.Sprintf("%s has CAP_%s, whoever starts it%s", p.Path, strings.ToUpper(c.name), e.Text)
 		list = append(list, x)
 	}
 	return list
+}
+
+// loads is by what a state decides which libraries a program loads, with what takes that away, and why it is not known that it does; "" if by nothing.
+func (g *Graph) loads(s *State, p *snapshot.GainProgram) (by, change, unsure string) {
+	if p.LoadsHere {
+		return ", and loads libraries from the directory in which it is started", "", ""
+	}
+	for _, i := range g.of[p.Path] {
+		f := &g.snap.Powers.Files[i]
+		q := opened(s, f, "/")
+		why, ok := g.inView(s, f)
+		if why = cmp.Or(f.Unread, f.Unsure, why); q == nil && f.Unread == "" || !ok || by != "" && why != "" {
+			continue
+		}
+		at := f.Path
+		if q != nil {
+			at = q.At
+		}
+		by, change, unsure = fmt.Sprintf(", and loads %s, which is decided by who changes %s", f.Path, at), "permissions of "+at, why
+	}
+	if by == "" && p.LoadsUnread != "" {
+		return ", and loads libraries", "", fmt.Sprintf("which libraries %s loads is not known: %s", p.Path, p.LoadsUnread)
+	}
+	return by, change, unsure
 }
 
 // bySockets are the control sockets of runtimes that a state can connect to.

@@ -176,7 +176,8 @@ type Graph struct {
 	apis     []API
 	accounts map[int]*snapshot.Account // by uid, the first of each
 	names    map[string]*snapshot.Account
-	groups   map[string]int // ids of groups by name, as far as rules name them
+	groups   map[string]int   // ids of groups by name, as far as rules name them
+	of       map[string][]int // files by the program that loads them
 	edges    map[string][]Edge
 	gaps     []string // why no answer is no
 	searched bool     // all programs with other powers are known
@@ -197,12 +198,17 @@ type API struct {
 
 // New makes a graph of a snapshot and the interfaces of runtimes on its network.
 func New(s *snapshot.Snapshot, apis []API) *Graph {
-	g := &Graph{snap: s, apis: apis, accounts: map[int]*snapshot.Account{}, names: map[string]*snapshot.Account{}, groups: map[string]int{}, edges: map[string][]Edge{}}
+	g := &Graph{snap: s, apis: apis, accounts: map[int]*snapshot.Account{}, names: map[string]*snapshot.Account{}, groups: map[string]int{}, of: map[string][]int{}, edges: map[string][]Edge{}}
 	for i := range s.Powers.Accounts {
 		a := &s.Powers.Accounts[i]
 		g.names[a.Name] = a
 		if g.accounts[a.UID] == nil {
 			g.accounts[a.UID] = a
+		}
+	}
+	for i := range s.Powers.Files {
+		if of := s.Powers.Files[i].Of; of != "" {
+			g.of[of] = append(g.of[of], i)
 		}
 	}
 	for _, group := range s.Powers.Groups {

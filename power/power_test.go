@@ -57,6 +57,13 @@ func file(path string, kind snapshot.LeverKind, uid int, trigger snapshot.Trigge
 	return snapshot.LeverFile{Path: path, Kind: kind, By: "a.service", UID: uid, Trigger: trigger, Permits: permits}
 }
 
+// libraryOf is a directory in which a program looks for libraries.
+func libraryOf(program string, permits ...snapshot.Permit) snapshot.LeverFile {
+	f := file("/opt/lib", snapshot.LeverSearch, root, snapshot.TriggerOperator, permits...)
+	f.Of = program
+	return f
+}
+
 func ofUser(uid int, at string) snapshot.Permit {
 	return snapshot.Permit{Who: snapshot.PermitUser, ID: uid, At: at}
 }
@@ -188,30 +195,36 @@ func TestWays(t *testing.T) {
 		"polkit, of a file that is a program": {func(s *snapshot.Snapshot, _ *power.State) {
 			s.Powers.Polkit = []snapshot.PolkitGrant{{File: "/etc/x.rules", Unread: "it is a program"}}
 		}, power.Root, power.Unknown, snapshot.TriggerNone},
-		"a setuid find":                             {program(find), power.Root, power.Yes, snapshot.TriggerNone},
-		"a setuid program that is not known":        {program(snapshot.GainProgram{Path: "/opt/x", SetUID: new(int), Mode: 0o755}), power.Root, power.Unknown, snapshot.TriggerNone},
-		"a setuid program of others":                {program(snapshot.GainProgram{Path: "/opt/find", SetUID: new(int), Mode: 0o750, GID: disks}), power.Root, power.No, snapshot.TriggerNone},
-		"a setgid program, and what the group gets": {with(program(snapshot.GainProgram{Path: "/opt/vim", SetGID: &gid, Mode: 0o755}), lever(file("/dev/sda", snapshot.LeverDevice, root, snapshot.TriggerNone, ofGroup(disks, "/dev/sda")))), power.Root, power.Yes, snapshot.TriggerNone},
-		"perl with cap_setuid":                      {program(snapshot.GainProgram{Path: "/usr/bin/perl", Caps: "0000000000000080", Mode: 0o755}), power.Root, power.Yes, snapshot.TriggerNone},
-		"ping with cap_net_raw":                     {program(snapshot.GainProgram{Path: "/usr/bin/ping", Caps: "0000000000002000", Mode: 0o755}), power.Root, power.No, snapshot.TriggerNone},
-		"CAP_NET_ADMIN over the host's network":     {state(func(st *power.State) { st.Caps = 1 << 12 }), power.Filter, power.Yes, snapshot.TriggerNone},
-		"CAP_NET_ADMIN in a network of its own":     {container(snapshot.Container{}, boxed(root, 1<<12)), power.Filter, power.No, snapshot.TriggerNone},
-		"CAP_SYS_ADMIN in a container":              {container(snapshot.Container{}, boxed(root, 1<<21)), power.Root, power.Yes, snapshot.TriggerNone},
-		"CAP_DAC_OVERRIDE in a container":           {container(snapshot.Container{}, boxed(root, 1<<1)), power.Root, power.No, snapshot.TriggerNone},
-		"CAP_DAC_READ_SEARCH in a container":        {container(snapshot.Container{}, boxed(root, 1<<2)), power.Secret, power.Yes, snapshot.TriggerNone},
-		"a writable /etc in a container":            {container(snapshot.Container{Mounts: []snapshot.ContainerMount{{Source: "/etc", Dest: "/host", RW: true}}}, boxed(root, 0)), power.Root, power.Yes, snapshot.TriggerRestart},
-		"a writable /etc in a container, of a user": {container(snapshot.Container{Mounts: []snapshot.ContainerMount{{Source: "/etc", Dest: "/host", RW: true}}}, boxed(agent, 0)), power.Root, power.No, snapshot.TriggerNone},
-		"a directory of data in a container":        {container(snapshot.Container{Mounts: []snapshot.ContainerMount{{Source: "/srv/data", Dest: "/data", RW: true}}}, boxed(root, 0)), power.Root, power.No, snapshot.TriggerNone},
-		"a script of root in a mount, of a user":    {with(lever(file("/srv/data/x", snapshot.LeverProgram, root, snapshot.TriggerTimer, ofUser(agent, "/srv/data/x"))), container(snapshot.Container{Mounts: []snapshot.ContainerMount{{Source: "/srv/data", Dest: "/data", RW: true}}}, boxed(agent, 0))), power.Root, power.Yes, snapshot.TriggerTimer},
-		"the same script, not mounted":              {with(lever(file("/srv/other/x", snapshot.LeverProgram, root, snapshot.TriggerTimer, ofUser(agent, "/srv/other/x"))), container(snapshot.Container{Mounts: []snapshot.ContainerMount{{Source: "/srv/data", Dest: "/data", RW: true}}}, boxed(agent, 0))), power.Root, power.No, snapshot.TriggerNone},
-		"the files of a container's own":            {container(snapshot.Container{Mounts: []snapshot.ContainerMount{{Source: "/var/lib/docker/containers/c1/hosts", Dest: "/etc/hosts", RW: true}, {Source: "/var/lib/docker/volumes/v/_data", Dest: "/data", RW: true}}}, boxed(root, 0)), power.Root, power.No, snapshot.TriggerNone},
-		"the files of all containers":               {container(snapshot.Container{Mounts: []snapshot.ContainerMount{{Source: "/var/lib/docker", Dest: "/x", RW: true}}}, boxed(root, 0)), power.Root, power.Yes, snapshot.TriggerRestart},
-		"keys of root in a container, read-only":    {container(snapshot.Container{Mounts: []snapshot.ContainerMount{{Source: "/root/.ssh", Dest: "/k"}}}, boxed(root, 0)), power.Secret, power.Yes, snapshot.TriggerNone},
-		"passwords in a container, of their group":  {with(lever(file("/etc/shadow", snapshot.LeverSecret, root, snapshot.TriggerNone, ofGroup(agent, "/etc/shadow"))), container(snapshot.Container{Mounts: []snapshot.ContainerMount{{Source: "/etc", Dest: "/e"}}}, boxed(agent, 0))), power.Secret, power.Yes, snapshot.TriggerNone},
-		"a container whose mounts are not known":    {container(snapshot.Container{Unread: "no specification was found"}, boxed(agent, 0)), power.Root, power.Unknown, snapshot.TriggerNone},
-		"a container of which nothing is known":     {state(func(st *power.State) { *st = boxed(agent, 0) }), power.Root, power.Unknown, snapshot.TriggerNone},
-		"a container as a user says it is":          {with(container(snapshot.Container{Word: snapshot.WordOf(agent)}, boxed(agent, 0)), func(s *snapshot.Snapshot, _ *power.State) { s.Runtimes.Containers[0].KernelFiles = nil }), power.Root, power.Unknown, snapshot.TriggerNone},
-		"a disk in a container":                     {container(snapshot.Container{Devices: []string{"/dev/sda"}}, boxed(root, 0)), power.Root, power.Yes, snapshot.TriggerNone},
+		"a setuid find":                                           {program(find), power.Root, power.Yes, snapshot.TriggerNone},
+		"a setuid program that is not known":                      {program(snapshot.GainProgram{Path: "/opt/x", SetUID: new(int), Mode: 0o755}), power.Root, power.Unknown, snapshot.TriggerNone},
+		"a setuid program of others":                              {program(snapshot.GainProgram{Path: "/opt/find", SetUID: new(int), Mode: 0o750, GID: disks}), power.Root, power.No, snapshot.TriggerNone},
+		"a setgid program, and what the group gets":               {with(program(snapshot.GainProgram{Path: "/opt/vim", SetGID: &gid, Mode: 0o755}), lever(file("/dev/sda", snapshot.LeverDevice, root, snapshot.TriggerNone, ofGroup(disks, "/dev/sda")))), power.Root, power.Yes, snapshot.TriggerNone},
+		"perl with cap_setuid":                                    {program(snapshot.GainProgram{Path: "/usr/bin/perl", Caps: "0000000000000080", Mode: 0o755}), power.Root, power.Yes, snapshot.TriggerNone},
+		"a setuid program that loads what they write":             {with(program(snapshot.GainProgram{Path: "/usr/bin/chage", SetUID: new(int), Mode: 0o755}), lever(libraryOf("/usr/bin/chage", ofGroup(staff, "/opt/lib")))), power.Root, power.Yes, snapshot.TriggerNone},
+		"a setuid program that loads what others write":           {with(program(snapshot.GainProgram{Path: "/usr/bin/chage", SetUID: new(int), Mode: 0o755}), lever(libraryOf("/usr/bin/chage", ofGroup(disks, "/opt/lib")))), power.Root, power.No, snapshot.TriggerNone},
+		"a library of a setuid program, without new privileges":   {with(state(func(st *power.State) { st.NoNewPrivs = true }), program(snapshot.GainProgram{Path: "/usr/bin/chage", SetUID: new(int), Mode: 0o755}), lever(libraryOf("/usr/bin/chage", ofGroup(staff, "/opt/lib")))), power.Root, power.Yes, snapshot.TriggerLogin},
+		"a setuid program that loads where it is started":         {program(snapshot.GainProgram{Path: "/usr/bin/chage", SetUID: new(int), Mode: 0o755, LoadsHere: true}), power.Root, power.Yes, snapshot.TriggerNone},
+		"a setuid program whose libraries are not known":          {program(snapshot.GainProgram{Path: "/usr/bin/chage", SetUID: new(int), Mode: 0o755, LoadsUnread: "no ELF"}), power.Root, power.Unknown, snapshot.TriggerNone},
+		"a rule of sudo for a program that loads what they write": {with(sudo("ann", "root", "/opt/x", false), lever(libraryOf("/opt/x", ofGroup(staff, "/opt/lib")))), power.Root, power.Yes, snapshot.TriggerNone},
+		"ping with cap_net_raw":                                   {program(snapshot.GainProgram{Path: "/usr/bin/ping", Caps: "0000000000002000", Mode: 0o755}), power.Root, power.No, snapshot.TriggerNone},
+		"CAP_NET_ADMIN over the host's network":                   {state(func(st *power.State) { st.Caps = 1 << 12 }), power.Filter, power.Yes, snapshot.TriggerNone},
+		"CAP_NET_ADMIN in a network of its own":                   {container(snapshot.Container{}, boxed(root, 1<<12)), power.Filter, power.No, snapshot.TriggerNone},
+		"CAP_SYS_ADMIN in a container":                            {container(snapshot.Container{}, boxed(root, 1<<21)), power.Root, power.Yes, snapshot.TriggerNone},
+		"CAP_DAC_OVERRIDE in a container":                         {container(snapshot.Container{}, boxed(root, 1<<1)), power.Root, power.No, snapshot.TriggerNone},
+		"CAP_DAC_READ_SEARCH in a container":                      {container(snapshot.Container{}, boxed(root, 1<<2)), power.Secret, power.Yes, snapshot.TriggerNone},
+		"a writable /etc in a container":                          {container(snapshot.Container{Mounts: []snapshot.ContainerMount{{Source: "/etc", Dest: "/host", RW: true}}}, boxed(root, 0)), power.Root, power.Yes, snapshot.TriggerRestart},
+		"a writable /etc in a container, of a user":               {container(snapshot.Container{Mounts: []snapshot.ContainerMount{{Source: "/etc", Dest: "/host", RW: true}}}, boxed(agent, 0)), power.Root, power.No, snapshot.TriggerNone},
+		"a directory of data in a container":                      {container(snapshot.Container{Mounts: []snapshot.ContainerMount{{Source: "/srv/data", Dest: "/data", RW: true}}}, boxed(root, 0)), power.Root, power.No, snapshot.TriggerNone},
+		"a script of root in a mount, of a user":                  {with(lever(file("/srv/data/x", snapshot.LeverProgram, root, snapshot.TriggerTimer, ofUser(agent, "/srv/data/x"))), container(snapshot.Container{Mounts: []snapshot.ContainerMount{{Source: "/srv/data", Dest: "/data", RW: true}}}, boxed(agent, 0))), power.Root, power.Yes, snapshot.TriggerTimer},
+		"the same script, not mounted":                            {with(lever(file("/srv/other/x", snapshot.LeverProgram, root, snapshot.TriggerTimer, ofUser(agent, "/srv/other/x"))), container(snapshot.Container{Mounts: []snapshot.ContainerMount{{Source: "/srv/data", Dest: "/data", RW: true}}}, boxed(agent, 0))), power.Root, power.No, snapshot.TriggerNone},
+		"the files of a container's own":                          {container(snapshot.Container{Mounts: []snapshot.ContainerMount{{Source: "/var/lib/docker/containers/c1/hosts", Dest: "/etc/hosts", RW: true}, {Source: "/var/lib/docker/volumes/v/_data", Dest: "/data", RW: true}}}, boxed(root, 0)), power.Root, power.No, snapshot.TriggerNone},
+		"the files of all containers":                             {container(snapshot.Container{Mounts: []snapshot.ContainerMount{{Source: "/var/lib/docker", Dest: "/x", RW: true}}}, boxed(root, 0)), power.Root, power.Yes, snapshot.TriggerRestart},
+		"keys of root in a container, read-only":                  {container(snapshot.Container{Mounts: []snapshot.ContainerMount{{Source: "/root/.ssh", Dest: "/k"}}}, boxed(root, 0)), power.Secret, power.Yes, snapshot.TriggerNone},
+		"passwords in a container, of their group":                {with(lever(file("/etc/shadow", snapshot.LeverSecret, root, snapshot.TriggerNone, ofGroup(agent, "/etc/shadow"))), container(snapshot.Container{Mounts: []snapshot.ContainerMount{{Source: "/etc", Dest: "/e"}}}, boxed(agent, 0))), power.Secret, power.Yes, snapshot.TriggerNone},
+		"a container whose mounts are not known":                  {container(snapshot.Container{Unread: "no specification was found"}, boxed(agent, 0)), power.Root, power.Unknown, snapshot.TriggerNone},
+		"a container of which nothing is known":                   {state(func(st *power.State) { *st = boxed(agent, 0) }), power.Root, power.Unknown, snapshot.TriggerNone},
+		"a container as a user says it is":                        {with(container(snapshot.Container{Word: snapshot.WordOf(agent)}, boxed(agent, 0)), func(s *snapshot.Snapshot, _ *power.State) { s.Runtimes.Containers[0].KernelFiles = nil }), power.Root, power.Unknown, snapshot.TriggerNone},
+		"a disk in a container":                                   {container(snapshot.Container{Devices: []string{"/dev/sda"}}, boxed(root, 0)), power.Root, power.Yes, snapshot.TriggerNone},
 		"the socket of docker, of its group": {func(s *snapshot.Snapshot, _ *power.State) {
 			s.Runtimes.Sockets = []snapshot.ControlSocket{{Runtime: "docker", Path: "/run/docker.sock", Mode: 0o660, GID: staff, Word: snapshot.Word{By: snapshot.ByKernel}}}
 		}, power.Root, power.Yes, snapshot.TriggerNone},

@@ -69,6 +69,8 @@ type LeverFile struct {
 	Permits []Permit `json:"permits,omitempty"`
 	// Gates are the directories on the way to the places of permits that not everybody gets through.
 	Gates []Gate `json:"gates,omitempty"`
+	// Of is the program that loads it, or looks for libraries there.
+	Of string `json:"of,omitempty"`
 	// Unsure is why it is not known to be run or read.
 	Unsure string `json:"unsure,omitempty"`
 	// Unread is why the permits are not known.
@@ -141,6 +143,9 @@ type GainProgram struct {
 	Mode uint32 `json:"mode"`
 	UID  int    `json:"uid"`
 	GID  int    `json:"gid"`
+	// LoadsHere: it loads libraries from the directory in which it is started. LoadsUnread is why it is not known which it loads.
+	LoadsHere   bool   `json:"loadsHere,omitempty"`
+	LoadsUnread string `json:"loadsUnread,omitempty"`
 }
 
 // SudoRule is whom sudo lets run what (sudoers(5)).
