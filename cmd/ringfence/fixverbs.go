@@ -3,8 +3,8 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"os"
 	"os/signal"
 	"syscall"
@@ -25,10 +25,14 @@ func (e *env) applyCommand() *cobra.Command {
 		Use: "apply", Args: usage.None,
 		Short: "Plan, prove and load the fix on trial, and keep it once it is confirmed",
 		RunE: func(c *cobra.Command, _ []string) error {
-			if f.SnapshotFile != "" {
-				return errors.New("fix apply works on the live host; for a snapshot there is fix plan")
-			}
 			if err := f.fix.Parse(); err != nil {
+				return err
+			}
+			if f.SnapshotFile != "" {
+				p, err := e.input(f.quiet).ByHand(c.Context(), &f.Source, f.fix.Options)
+				if err == nil {
+					err = cmp.Or(e.printPlan(p, "text"), audit.ErrByHand)
+				}
 				return err
 			}
 			if err := f.fix.Loadable(); err != nil {

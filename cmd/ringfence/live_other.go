@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ringfence/ringfence/audit"
-	"github.com/ringfence/ringfence/exit"
 	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/remedy"
@@ -73,10 +73,7 @@ func (e *env) refuse(c *cobra.Command, args []string) error {
 	plan := e.planCommand()
 	plan.FParseErrWhitelist.UnknownFlags = true // those that say how a plan is loaded
 	plan.SetArgs(args)
-	if err := plan.ExecuteContext(c.Context()); err != nil {
-		return err
-	}
-	return &exit.Error{Code: exit.Refused, Err: errors.New("nothing is loaded on Windows: run the commands of the plan")}
+	return cmp.Or(plan.ExecuteContext(c.Context()), audit.ErrByHand)
 }
 
 func (e *env) childCommands() []*cobra.Command { return nil }
