@@ -8,6 +8,7 @@ package dropin
 
 import (
 	"fmt"
+	"io/fs"
 	"regexp"
 	"slices"
 	"strings"
@@ -84,13 +85,17 @@ type Applied struct {
 	ID   string `json:"id"` // of its transaction
 	File File   `json:"file"`
 	// Old is the file of that name as it was; nil where there was none.
-	Old *string `json:"old,omitempty"`
+	Old  *string     `json:"old,omitempty"`
+	Mode fs.FileMode `json:"mode,omitempty"` // of that file
 	// Values are the kernel's settings as they were, or mode and owner of a socket.
 	Values map[string]string `json:"values,omitempty"`
 	// Serves are the addresses at which processes of the service accepted TCP connections, as "127.0.0.1:22": of each server that reads its
 	// configuration again, or under 0 of the main process of a unit. With the file and without it they do so again.
 	Serves map[int][]string `json:"serves,omitempty"`
 }
+
+// Aside is where what somebody made of the file stays when it is taken back: no service reads files of that ending.
+func (a *Applied) Aside() string { return a.File.Path + ".changed-" + a.ID }
 
 // settingForm is what names and values of settings are made of, and what is between them in a file.
 type settingForm struct {

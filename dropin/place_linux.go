@@ -3,6 +3,7 @@
 package dropin
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -37,6 +38,9 @@ func (s *Services) Record(f *File) (*Applied, error) {
 	switch {
 	case err == nil:
 		a.Old = new(string(b))
+		if st, err := os.Lstat(s.path(f.Path)); err == nil {
+			a.Mode = st.Mode().Perm()
+		}
 	case !errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("%s: %w", f.Path, err)
 	}
@@ -231,11 +235,25 @@ func (s *Services) told(ctx context.Context, f *File, argv []string) (map[string
 	return got, nil
 }
 
-// TakeBack puts everything as it was before the file. What it cannot, it says; it can be called again.
+// Changed says whether the file that was put in place is there, and is another now: somebody changed it, or put theirs there.
+func (s *Services) Changed(a *Applied) bool {
+	b, err := host.ReadOwn(s.path(a.File.Path), maxOld)
+	if err != nil {
+		return !errors.Is(err, fs.ErrNotExist)
+	}
+	return string(b) != a.File.Content && (a.Old == nil || string(b) != *a.Old)
+}
+
+// TakeBack puts everything as it was before the file. What somebody made of that stays beside it. What it cannot, it says; it can be called again.
 func (s *Services) TakeBack(ctx context.Context, a *Applied) error {
 	var err error
+	if s.Changed(a) {
+		if err := os.Rename(s.path(a.File.Path), s.path(a.Aside())); err != nil {
+			return fmt.Errorf("take %s back: keep what somebody made of it: %w", a.File.Path, err)
+		}
+	}
 	if a.Old != nil {
-		err = host.WriteOwn(s.path(a.File.Path), []byte(*a.Old), 0o644)
+		err = host.WriteOwn(s.path(a.File.Path), []byte(*a.Old), cmp.Or(a.Mode, 0o644))
 	} else if err = os.Remove(s.path(a.File.Path)); errors.Is(err, fs.ErrNotExist) {
 		err = nil
 	}

@@ -407,3 +407,37 @@ func TestTouches(t *testing.T) {
 		}
 	}
 }
+
+// TestTakenBackBesideWhatSomebodyMade: what somebody made of a file that was put in place stays beside it, and what was there before comes back
+// with its mode.
+func TestTakenBackBesideWhatSomebodyMade(t *testing.T) {
+	asRoot(t)
+	f, sys := sshd()
+	s := &Services{root: t.TempDir(), sys: sys}
+	name := s.path(f.Path)
+	if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o755), os.WriteFile(name, []byte("old\n"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	a, err := s.Record(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.ID = "7"
+	if err := s.Place(t.Context(), a); err != nil || s.Changed(a) {
+		t.Fatalf("changed %v: %v", s.Changed(a), err)
+	}
+	if err := os.WriteFile(name, []byte("edited\n"), 0o644); err != nil || !s.Changed(a) {
+		t.Fatalf("not changed: %v", err)
+	}
+	for range 2 { // it can be called again
+		if err := s.TakeBack(t.Context(), a); err != nil || s.Changed(a) {
+			t.Errorf("changed %v: %v", s.Changed(a), err)
+		}
+		old, err := os.ReadFile(name)
+		st, serr := os.Stat(name)
+		edited, eerr := os.ReadFile(s.path(a.Aside()))
+		if err := errors.Join(err, serr, eerr); err != nil || string(old) != "old\n" || st.Mode().Perm() != 0o600 || string(edited) != "edited\n" {
+			t.Errorf("%q %v, beside it %q: %v", old, st.Mode(), edited, err)
+		}
+	}
+}

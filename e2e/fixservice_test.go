@@ -19,7 +19,7 @@ import (
 
 // file puts a drop-in in place on trial.
 func putFile(w *trial.World, f *dropin.File) (*trial.State, error) {
-	st, err := w.BeginFile(f, time.Minute)
+	st, err := w.BeginFile(context.Background(), f, time.Minute)
 	if err != nil {
 		return nil, err
 	}

@@ -20,10 +20,8 @@ import (
 
 const (
 	rulesFile = "etc/ringfence/ringfence.nft"
-	// rehearsedFile is what is going to be rulesFile, while nft tries it.
-	rehearsedFile = "etc/ringfence/rehearsed.nft"
-	unitName      = "ringfence-ruleset.service"
-	unitFile      = "etc/systemd/system/" + unitName
+	unitName  = "ringfence-ruleset.service"
+	unitFile  = "etc/systemd/system/" + unitName
 )
 
 const (
@@ -64,12 +62,12 @@ func unit(load string) string {
 // RulesFile is where the confirmed ruleset is for nft to load.
 func (d Disk) RulesFile() string { return d.path(rulesFile) }
 
-// writeRules writes a ruleset.
-func (d Disk) writeRules(name, text string) error {
-	if err := host.MakeDir(d.path(filepath.Dir(name)), 0o755); err != nil {
+// writeRules writes the ruleset that a boot loads.
+func (d Disk) writeRules(text string) error {
+	if err := host.MakeDir(d.path(filepath.Dir(rulesFile)), 0o755); err != nil {
 		return fmt.Errorf("persist: %w", err)
 	}
-	return host.WriteOwn(d.path(name), []byte(text), 0o600)
+	return d.write(rulesFile, text, 0o600)
 }
 
 // plainCommand is of words that a unit, a shell and a person read in the same way.
@@ -97,11 +95,11 @@ func (d Disk) Enable(ctx context.Context, load string) error {
 		}
 	}
 	for name, text := range map[string]string{unitFile: unit(load), againFile: again(load)} {
-		if err := host.WriteOwn(d.path(name), []byte(text), 0o644); err != nil {
+		if err := d.write(name, text, 0o644); err != nil {
 			return err
 		}
 	}
-	if err := os.Symlink("../"+unitName, d.path(wanted)); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := os.Symlink(links[wanted], d.path(wanted)); err != nil && !errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("persist: %w", err)
 	}
 	return d.reloadSystemd(ctx)
@@ -119,6 +117,9 @@ const (
 func (d Disk) ArmBoot(command string) error {
 	if err := UnitCommand(command); err != nil {
 		return fmt.Errorf("arm the next boot: %w", err)
+	}
+	if list := d.theirs(rollbackFile, rollbackLink); len(list) > 0 {
+		return fmt.Errorf("arm the next boot: %w", &StrangeError{list})
 	}
 	if err := host.MakeDir(d.path(filepath.Dir(rollbackLink)), 0o755); err != nil {
 		return fmt.Errorf("arm the next boot: %w", err)
@@ -139,33 +140,32 @@ func (d Disk) ArmBoot(command string) error {
 		"WantedBy=sysinit.target",
 		"",
 	}, "\n")
-	if err := host.WriteOwn(d.path(rollbackFile), []byte(text), 0o644); err != nil {
+	if err := d.write(rollbackFile, text, 0o644); err != nil {
 		return err
 	}
-	if err := os.Symlink("../"+rollbackUnit, d.path(rollbackLink)); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := os.Symlink(links[rollbackLink], d.path(rollbackLink)); err != nil && !errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("arm the next boot: %w", err)
 	}
 	return nil
 }
 
 // Disarm removes what ArmBoot made.
-func (d Disk) Disarm() error {
-	return errors.Join(ignoreMissing(os.Remove(d.path(rollbackLink))), ignoreMissing(os.Remove(d.path(rollbackFile))))
-}
+func (d Disk) Disarm() error { return d.removeOurs(rollbackLink, rollbackFile) }
 
 // bootFiles are those of Persist.
 var bootFiles = []string{rulesFile, unitFile, wanted, againFile}
 
-// maxUnit bounds a unit that is read back, in bytes.
-const maxUnit = 64 << 10
-
 // Persists says whether the next boot has anything of a fix, and what it lacks to load this plan; "" is nothing.
 func (d Disk) Persists(p *remedy.Plan, id string) (some bool, lacks string) {
 	for _, name := range bootFiles {
-		if _, err := os.Lstat(d.path(name)); err == nil {
+		switch whose := d.whose(name); {
+		case whose == wroteIt:
 			some = true
-		} else if lacks == "" {
+		case lacks != "":
+		case whose == nobodys:
 			lacks = fmt.Sprintf("%s is not there", d.path(name))
+		default:
+			lacks = fmt.Sprintf("%s is not as it was written", d.path(name))
 		}
 	}
 	if lacks != "" || p == nil {
@@ -185,17 +185,14 @@ func (d Disk) Persists(p *remedy.Plan, id string) (some bool, lacks string) {
 
 // holds says whether the file of the ruleset is that of a plan.
 func (d Disk) holds(p *remedy.Plan, id string) bool {
-	text, err := host.ReadOwn(d.path(rulesFile), maxState)
-	return err == nil && (string(text) == p.MarkedRuleset(id) || string(text) == p.Ruleset)
+	text, ok := d.written(rulesFile)
+	return ok && (text == p.MarkedRuleset(id) || text == p.Ruleset)
 }
 
 // loads is the command by which a file of Enable has the ruleset loaded.
 func (d Disk) loads(name, begin string) (string, error) {
-	b, err := host.ReadOwn(d.path(name), maxUnit)
-	if err != nil {
-		return "", err
-	}
-	for line := range strings.Lines(string(b)) {
+	text, _ := d.written(name)
+	for line := range strings.Lines(text) {
 		command, ok := strings.CutPrefix(strings.TrimSpace(line), begin)
 		if ok && (strings.HasSuffix(command, " -f "+d.RulesFile()) || strings.Contains(command, " fix load")) {
 			return command, UnitCommand(command)
@@ -219,27 +216,23 @@ func (d Disk) sweep(dirs ...string) {
 	}
 }
 
-// Unpersist removes every file of Persist.
+// Unpersist removes every file of Persist that is ours.
 func (d Disk) Unpersist(ctx context.Context) error {
-	_, err := os.Stat(d.path(unitFile))
-	was := err == nil
+	was := d.whose(unitFile) == wroteIt
 	if was {
 		d.stopUnit(ctx)
 	}
-	var errs []error
-	for _, name := range append([]string{rehearsedFile}, bootFiles...) {
+	for _, name := range bootFiles {
 		d.sweep(filepath.Dir(name))
-		if err := os.Remove(d.path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			errs = append(errs, err)
-		}
 	}
+	err := d.removeOurs(bootFiles...)
 	for _, name := range []string{rulesFile, againFile} {
 		_ = os.Remove(d.path(filepath.Dir(name))) // stays where something else is in it
 	}
 	if was {
-		errs = append(errs, d.reloadSystemd(ctx))
+		err = errors.Join(err, d.reloadSystemd(ctx))
 	}
-	return errors.Join(errs...)
+	return err
 }
 
 // reloadSystemd has systemd read the files of the disk, if it is those that it reads.

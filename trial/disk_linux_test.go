@@ -102,18 +102,21 @@ func TestBootLacksSomething(t *testing.T) {
 		"nothing":         {func(Disk) error { return nil }, ""},
 		"no rules":        {func(s Disk) error { return os.Remove(s.path(rulesFile)) }, "is not there"},
 		"not enabled":     {func(s Disk) error { return os.Remove(s.path(wanted)) }, "is not there"},
-		"cut short":       {func(s Disk) error { return os.Truncate(s.path(rulesFile), 10) }, "not what was confirmed"},
-		"another's rules": {func(s Disk) error { return s.writeRules(rulesFile, plan.MarkedRuleset("b")) }, "not what was confirmed"},
+		"cut short":       {func(s Disk) error { return os.Truncate(s.path(rulesFile), 10) }, "is not as it was written"},
+		"another's rules": {func(s Disk) error { return s.writeRules(plan.MarkedRuleset("b")) }, "not what was confirmed"},
 		"a masked unit": {func(s Disk) error {
 			return errors.Join(os.Remove(s.path(unitFile)), os.Symlink("/dev/null", s.path(unitFile)))
-		}, "does not load it"},
+		}, "is not as it was written"},
 		"another command": {func(s Disk) error {
 			return os.WriteFile(s.path(againFile), []byte("ExecStartPost=-/bin/true\n"), 0o644)
+		}, "is not as it was written"},
+		"a command of ours that loads nothing": {func(s Disk) error {
+			return s.write(againFile, "ExecStartPost=-/bin/true\n", 0o644)
 		}, "does not load it"},
 		"no program": {func(Disk) error { return os.Rename(exe, exe+"2") }, "does not load it"},
 	} {
 		s := Disk{Root: t.TempDir()}
-		must(t, s.writeRules(rulesFile, plan.MarkedRuleset("a")), s.Enable(t.Context(), exe+" -f "+s.RulesFile()), c.spoil(s))
+		must(t, s.writeRules(plan.MarkedRuleset("a")), s.Enable(t.Context(), exe+" -f "+s.RulesFile()), c.spoil(s))
 		some, lacks := s.Persists(plan, "a")
 		if !some || (lacks == "") != (c.want == "") || !strings.Contains(lacks, c.want) {
 			t.Errorf("%s: %v %q", name, some, lacks)
@@ -126,5 +129,68 @@ func TestBootLacksSomething(t *testing.T) {
 		if _, err := os.Stat(s.path("etc/systemd/system/.ringfence-123")); err == nil {
 			t.Errorf("%s: what a killed writer left stays", name)
 		}
+	}
+}
+
+// TestBootFilesOfSomebodyElse: a file with a name of ours that no fix wrote, or that somebody changed since, is told of; neither written over nor
+// removed; and removed where people say so.
+func TestBootFilesOfSomebodyElse(t *testing.T) {
+	asRoot(t)
+	exe := filepath.Join(t.TempDir(), "nft")
+	must(t, os.WriteFile(exe, nil, 0o755))
+	const text = "table inet ringfence {\n}\n"
+	whole := func(s Disk) *boot { return &boot{s, "", exe} }
+	theirs := func(s Disk, name string) {
+		must(t, os.MkdirAll(filepath.Dir(s.path(name)), 0o755), ignoreMissing(os.Remove(s.path(name))), os.WriteFile(s.path(name), []byte("# theirs\n"), 0o644))
+	}
+	for _, name := range append([]string{rollbackFile, rollbackLink}, bootFiles...) {
+		for _, after := range []bool{false, true} { // before a fix, and in place of what it wrote
+			s := Disk{Root: t.TempDir()}
+			if after {
+				must(t, whole(s).Persist(t.Context(), &Booted{Text: text}), s.ArmBoot(exe))
+				if list := s.Strange(); len(list) > 0 {
+					t.Errorf("ours: %v", list)
+				}
+			}
+			theirs(s, name)
+			if list := s.Strange(); len(list) != 1 || list[0] != s.path(name) {
+				t.Errorf("%s: %v", name, list)
+			}
+			if err := whole(s).Persist(t.Context(), &Booted{Text: text}); !errors.As(err, new(*StrangeError)) {
+				t.Errorf("%s: persisted: %v", name, err)
+			}
+			_ = s.ArmBoot(exe)
+			must(t, s.Disarm(), s.Unpersist(t.Context()))
+			if b, err := os.ReadFile(s.path(name)); err != nil || string(b) != "# theirs\n" {
+				t.Errorf("%s: replaced or removed: %q %v", name, b, err)
+			}
+			if some, _ := s.Persists(nil, ""); some {
+				t.Errorf("%s: ours stays", name)
+			}
+			must(t, s.Delete(s.Strange()...), whole(s).Persist(t.Context(), &Booted{Text: text}))
+		}
+	}
+	s := Disk{Root: t.TempDir()} // one word in what we wrote
+	must(t, whole(s).Persist(t.Context(), &Booted{Text: text}))
+	b, err := os.ReadFile(s.path(rulesFile))
+	must(t, err, os.WriteFile(s.path(rulesFile), []byte(strings.Replace(string(b), "table inet", "table ip", 1)), 0o600), s.Unpersist(t.Context()))
+	if list := s.Strange(); len(list) != 1 {
+		t.Errorf("edited: %v", list)
+	}
+}
+
+// TestDraftReplacesNothing: what nft tries is a file of its own, which is gone after it.
+func TestDraftReplacesNothing(t *testing.T) {
+	asRoot(t)
+	s := Disk{Root: t.TempDir()}
+	a, err := s.draft("a")
+	b, berr := s.draft("b")
+	must(t, err, berr)
+	if a == b || filepath.Dir(a) != filepath.Dir(s.path(rulesFile)) {
+		t.Errorf("%s, %s", a, b)
+	}
+	must(t, s.Unpersist(t.Context()))
+	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(a), ".*")); len(left) > 0 {
+		t.Errorf("left: %v", left)
 	}
 }

@@ -55,6 +55,7 @@ type fake struct {
 	loads       bool         // a boot runs this program, not nft
 	rehearsedID string
 	byHand      string
+	strange     []string // files with names of ours that are somebody else's
 	// The helper.
 	helper *helperFake
 	// People.
@@ -270,6 +271,11 @@ func (w *fake) Place(_ context.Context, a *dropin.Applied) error {
 	return w.step("reload service")
 }
 
+func (w *fake) Changed(a *dropin.Applied) bool {
+	now, there := w.files[a.File.Path]
+	return there && now != a.File.Content && (a.Old == nil || now != *a.Old)
+}
+
 func (w *fake) Holds(_ context.Context, a *dropin.Applied) error {
 	if w.effect[a.File.Path] != a.File.Content {
 		return errors.New("another file comes first")
@@ -280,6 +286,9 @@ func (w *fake) Holds(_ context.Context, a *dropin.Applied) error {
 func (w *fake) TakeBack(ctx context.Context, a *dropin.Applied) error {
 	if err := errors.Join(w.step("take file back"), ctx.Err()); err != nil {
 		return err
+	}
+	if w.Changed(a) {
+		w.files[a.File.Path+".changed"] = w.files[a.File.Path]
 	}
 	delete(w.files, a.File.Path)
 	if a.Old != nil {
@@ -318,6 +327,9 @@ func (b bootFake) Persist(context.Context, *Booted) error {
 	if err := b.w.step("persist"); err != nil {
 		return err
 	}
+	if len(b.w.strange) > 0 {
+		return &StrangeError{b.w.strange}
+	}
 	b.w.persisted, b.w.persistedID = b.w.rehearsed, b.w.rehearsedID
 	return nil
 }
@@ -335,6 +347,13 @@ func (b bootFake) Unpersist(context.Context) error {
 	}
 	b.w.persisted = nil
 	return nil
+}
+
+func (b bootFake) Strange() []string { return slices.Clone(b.w.strange) }
+
+func (b bootFake) Delete(list ...string) error {
+	b.w.strange = slices.DeleteFunc(b.w.strange, func(s string) bool { return slices.Contains(list, s) })
+	return b.w.step("delete files")
 }
 
 // reboot starts the host again, as systemd does it: the program and the kernel's tables are gone.

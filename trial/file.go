@@ -75,7 +75,7 @@ type unfitError struct{ error }
 
 // service tries one drop-in, and keeps it or takes it back. The next boot takes it back, and the helper is there, before it is placed.
 func (x *Fix) service(ctx context.Context, f *dropin.File) error {
-	st, err := x.BeginFile(f, x.Wait)
+	st, err := x.BeginFile(ctx, f, x.Wait)
 	if err != nil {
 		return refused("nothing was changed: %w", err)
 	}

@@ -224,6 +224,9 @@ func (x *Fix) prepare(ctx context.Context) (done bool, err error) {
 	if err := x.opensAgain(); err != nil {
 		return true, err
 	}
+	if err := x.roomAtBoot(ctx); err != nil {
+		return true, err
+	}
 	switch {
 	case x.proof.Loaded(rs):
 		x.People.Say("fix: nothing to load: it is loaded already\n")

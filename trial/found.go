@@ -323,3 +323,9 @@ func (w *World) tellStrangers(list []remedy.TableName) {
 		w.People.Say("fix: %s is somebody else's (it bears no mark of ours, and there is no state of it), and is left alone\n", names(list))
 	}
 }
+
+// tellStays says that tables and files with our names stay.
+func (w *World) tellStays(tables []remedy.TableName, files []string) {
+	w.tellStrangers(tables)
+	w.tellFilesStay(files)
+}

@@ -144,7 +144,6 @@ func (b boot) Rehearse(ctx context.Context, plan *remedy.Plan, id string) (Boote
 	if b.nft == "" {
 		return made, nil
 	}
-	defer func() { _ = os.Remove(b.path(rehearsedFile)) }()
 	rs, err := b.rehearse(ctx, made.Text)
 	if err != nil { // before version 0.9.7 nft knows no comments of tables
 		made.Text = plan.Ruleset
@@ -155,15 +154,20 @@ func (b boot) Rehearse(ctx context.Context, plan *remedy.Plan, id string) (Boote
 }
 
 func (b boot) rehearse(ctx context.Context, text string) (*ruleset.Ruleset, error) {
-	if err := b.writeRules(rehearsedFile, text); err != nil {
-		return nil, err
+	name, err := b.draft(text)
+	if err != nil {
+		return nil, fmt.Errorf("persist: %w", err)
 	}
-	return rehearsed(ctx, b.nft, b.path(rehearsedFile))
+	defer func() { _ = os.Remove(name) }()
+	return rehearsed(ctx, b.nft, name)
 }
 
 // Persist has a ruleset loaded at boot: by nft, or where there is none by this program.
 func (b boot) Persist(ctx context.Context, made *Booted) error {
-	if err := b.writeRules(rulesFile, made.Text); err != nil {
+	if list := b.Strange(); len(list) > 0 {
+		return &StrangeError{list}
+	}
+	if err := b.writeRules(made.Text); err != nil {
 		return err
 	}
 	switch {

@@ -87,7 +87,7 @@ func (x *Fix) adopted(at *where, id string) *State {
 }
 
 // BeginFile writes down that a drop-in is going to be put in place on trial, and what takes it back.
-func (w *World) BeginFile(f *dropin.File, wait time.Duration) (*State, error) {
+func (w *World) BeginFile(ctx context.Context, f *dropin.File, wait time.Duration) (*State, error) {
 	a, err := w.Files.Record(f)
 	if err != nil {
 		return nil, err
@@ -101,6 +101,9 @@ func (w *World) BeginFile(f *dropin.File, wait time.Duration) (*State, error) {
 		ID: a.ID, Phase: PhaseTrial, BootID: here.Boot, Netns: here.Netns, Applied: here.Now, Deadline: here.Now + int64(wait), File: a,
 	}
 	if st.Before, err = w.Store.Load(); err != nil {
+		return nil, err
+	}
+	if err := w.mayReplace(ctx, st.Before, a); err != nil {
 		return nil, err
 	}
 	return st, w.Store.Save(st)
@@ -177,6 +180,9 @@ func (w *World) ConfirmFile(ctx context.Context, st *State) error {
 	}
 	if _, ok := st.Pending(here); !ok || st.File == nil {
 		return ErrNotPending
+	}
+	if w.Files.Changed(st.File) {
+		return errors.New("the file on trial was changed")
 	}
 	if err := w.Files.Holds(ctx, st.File); err != nil {
 		return err
@@ -262,8 +268,12 @@ func (w *World) unpromote(ctx context.Context, st *State) error {
 
 // takeBack takes a file back, and only then has the next boot no longer do so.
 func (w *World) takeBack(ctx context.Context, a *dropin.Applied) error {
+	changed := w.Files.Changed(a)
 	if err := w.Files.TakeBack(ctx, a); err != nil {
 		return err
+	}
+	if changed {
+		w.People.Say("fix: %s was changed while it was on trial: what it was is beside it, as %s\n", a.File.Path, a.Aside())
 	}
 	return w.Boot.Disarm()
 }
@@ -294,9 +304,7 @@ func (w *World) Undo(ctx context.Context, st *State) error {
 		if st.File != nil {
 			errs = append(errs, w.takeBack(ctx, st.File))
 		}
-		for i := len(st.Files) - 1; i >= 0; i-- {
-			errs = append(errs, w.Files.TakeBack(ctx, &st.Files[i]))
-		}
+		errs = append(errs, w.takeBackKept(ctx, st.Files))
 	}
 	if err := errors.Join(append(errs, w.remove(ctx), w.Boot.Disarm(), w.Boot.Unpersist(ctx))...); err != nil {
 		return err

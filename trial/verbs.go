@@ -144,7 +144,7 @@ func (w *World) youngerLogin(st *State) error {
 // TakeOut takes the fix out, on trial or confirmed, or only where it is on trial.
 func (w *World) TakeOut(ctx context.Context, onlyTrial bool) error {
 	return w.atLast(ctx, func(at *where) error {
-		st := at.st
+		st, left := at.st, w.Boot.Strange()
 		var err error
 		switch {
 		case st == nil:
@@ -160,7 +160,7 @@ func (w *World) TakeOut(ctx context.Context, onlyTrial bool) error {
 			return unclear("%w", err)
 		}
 		w.People.Say("fix: %s was taken out\n", st.ID)
-		w.tellStrangers(at.found.strangers())
+		w.tellStays(at.found.strangers(), left)
 		return nil
 	})
 }
@@ -185,7 +185,7 @@ func (w *World) takeOutStateless(ctx context.Context, at *where, onlyTrial bool)
 	case onlyTrial:
 		return nil
 	case at.damaged == nil && !at.found.ours() && !some:
-		w.tellStrangers(at.found.strangers())
+		w.tellStays(at.found.strangers(), w.Boot.Strange())
 		return refused("there is no fix to take out")
 	default:
 		err = w.Undo(ctx, nil)
@@ -197,7 +197,7 @@ func (w *World) takeOutStateless(ctx context.Context, at *where, onlyTrial bool)
 	if at.damaged != nil {
 		w.tellFiles()
 	}
-	w.tellStrangers(at.found.strangers())
+	w.tellStays(at.found.strangers(), w.Boot.Strange())
 	return nil
 }
 
@@ -209,11 +209,16 @@ func (w *World) tellFiles() {
 // Uninstall removes everything that was ever installed: tables, state and what is done at boot.
 func (w *World) Uninstall(ctx context.Context) error {
 	return w.atLast(ctx, func(at *where) error {
-		left := at.found.strangers()
+		left, files := at.found.strangers(), w.Boot.Strange()
 		gone, err := w.askAbout(ctx, left)
 		if gone {
 			left = nil
 		}
+		gone, ferr := w.askAboutFiles(ctx, files)
+		if gone {
+			files = nil
+		}
+		err = errors.Join(err, ferr)
 		if err = errors.Join(err, w.Undo(ctx, at.st), w.Store.Clear()); err != nil {
 			return unclear("%w", err)
 		}
@@ -221,7 +226,7 @@ func (w *World) Uninstall(ctx context.Context) error {
 		if at.damaged != nil {
 			w.tellFiles()
 		}
-		w.tellStrangers(left)
+		w.tellStays(left, files)
 		return nil
 	})
 }

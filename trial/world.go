@@ -111,6 +111,8 @@ type Files interface {
 	Place(context.Context, *dropin.Applied) error
 	Holds(context.Context, *dropin.Applied) error
 	TakeBack(context.Context, *dropin.Applied) error
+	// Changed says whether somebody made another of a file since it was put in place: TakeBack keeps that beside it.
+	Changed(*dropin.Applied) bool
 }
 
 // Boot is what the next boot does.
@@ -122,6 +124,9 @@ type Boot interface {
 	Rehearse(ctx context.Context, p *remedy.Plan, id string) (Booted, error)
 	Persist(context.Context, *Booted) error
 	Unpersist(context.Context) error
+	// Strange are the files with names of ours that are somebody else's: all the others leave them alone. Delete removes them.
+	Strange() []string
+	Delete(...string) error
 	// Persists says whether the next boot has anything of a fix, and what it lacks to load that plan; "" is nothing.
 	Persists(p *remedy.Plan, id string) (some bool, lacks string)
 }
