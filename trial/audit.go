@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/ringfence/ringfence/dropin"
 	"github.com/ringfence/ringfence/finding"
@@ -48,10 +49,11 @@ func (x *Fix) verify(ctx context.Context) error {
 		return err
 	}
 	x.tellBegan(c)
-	if err := x.causes(ctx, c, snap); err != nil {
+	without := sync.OnceValues(func() (*finding.Report, error) { return x.Host.Judge(ctx, remedy.WithoutTrial(snap)) })
+	if err := c.causes(without); err != nil {
 		return err
 	}
-	if err := c.complete(); err != nil {
+	if err := x.complete(c, snap, without); err != nil {
 		return err
 	}
 	x.after, x.generation, x.network = after, snap.NFTables.Ruleset.Generation, remedy.NetworkDigest(snap)
@@ -60,12 +62,12 @@ func (x *Fix) verify(ctx context.Context) error {
 
 // causes says of what is worse that the trial made it so: without it, it is not, or rules of the trial let it pass. What began
 // on the host meanwhile is as bad without it, and no reason to open again what is closed.
-func (x *Fix) causes(ctx context.Context, c *comparison, snap *snapshot.Snapshot) error {
+func (c *comparison) causes(without func() (*finding.Report, error)) error {
 	worse := c.worse(failures(c.before, c.about))
 	if len(worse) == 0 {
 		return nil
 	}
-	bare, err := x.Host.Judge(ctx, remedy.WithoutTrial(snap))
+	bare, err := without()
 	if err != nil {
 		return err
 	}
@@ -218,17 +220,46 @@ func hasOther(list, than []string) bool {
 	return slices.ContainsFunc(list, func(s string) bool { return !slices.Contains(than, s) })
 }
 
-// complete wants every check to be decided that was decided before. One that had failures, which are gone, is as undecided as it would
+// undecided are the checks that are not decided and were before. One that had failures, which are gone, is as undecided as it would
 // have been before without them.
-func (c *comparison) complete() error {
+func (c *comparison) undecided() (list []*finding.Result) {
 	for i := range c.after.Results {
 		is, was := &c.after.Results[i], &c.before.Results[i]
 		if c.about(is.ID) && is.Status == finding.Unknown && was.Status != finding.Unknown && !unclearBefore(was, is) &&
 			(was.Status != finding.Fail || !c.blind(is.ID)) {
-			return fmt.Errorf("%w: %s: %s", errIncomplete, is.ID, is.Reason)
+			list = append(list, is)
 		}
 	}
+	return list
+}
+
+// complete wants every check to be decided that was decided before, unless the trial has no part in that: what ended or began on the host while
+// it was read leaves a check as undecided without the trial. One whose findings the plan closes must have them without the trial.
+func (x *Fix) complete(c *comparison, snap *snapshot.Snapshot, without func() (*finding.Report, error)) error {
+	for _, is := range c.undecided() {
+		bare, err := without()
+		if err != nil {
+			return err
+		}
+		i := slices.IndexFunc(bare.Results, func(r finding.Result) bool { return r.ID == is.ID })
+		closes := slices.ContainsFunc(c.plan.Closes, func(t remedy.Target) bool { return t.Check == is.ID })
+		switch {
+		case i >= 0 && bare.Results[i].Status == finding.Unknown && !closes:
+		case i >= 0 && bare.Results[i].Status == finding.Fail && (unclearBefore(&bare.Results[i], is) || x.gap(is.ID, snap)):
+		default:
+			return fmt.Errorf("%w: %s: %s", errIncomplete, is.ID, is.Reason)
+		}
+		x.People.Say("fix: %s cannot be told now, and could not without the fix either: %s\n", is.ID, is.Reason)
+	}
 	return nil
+}
+
+// gap says of a check that something that it reads was seen in part, and that is not the ruleset.
+func (x *Fix) gap(check string, s *snapshot.Snapshot) bool {
+	return slices.ContainsFunc(x.Host.Reads(check), func(read string) bool {
+		section, part, _ := strings.Cut(read, ".")
+		return section != "nftables" && s.Section(section).Part(part) == snapshot.Partial
+	})
 }
 
 // undecided are the checks of what a plan closes that a report could not decide or does not have, each with the reason.

@@ -3,6 +3,7 @@ package trial
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -143,8 +144,8 @@ func TestUnknownBefore(t *testing.T) {
 			before: &finding.Report{Results: []finding.Result{*c.was}}, after: &finding.Report{Results: []finding.Result{*c.is}},
 			plan: new(remedy.Plan), about: func(string) bool { return true }, blind: func(string) bool { return false },
 		}
-		if err := cmp.complete(); (err == nil) != c.ok {
-			t.Errorf("%s: %v", name, err)
+		if list := cmp.undecided(); (len(list) == 0) != c.ok {
+			t.Errorf("%s: %v", name, list)
 		}
 	}
 }
@@ -228,8 +229,8 @@ func TestGapsThatWereThereBefore(t *testing.T) {
 			after:  &finding.Report{Results: []finding.Result{{ID: apiCheck, Status: finding.Unknown}}},
 			plan:   new(remedy.Plan), about: func(string) bool { return true }, blind: x.blind(c.now),
 		}
-		if err := cmp.complete(); (err == nil) != c.ok {
-			t.Errorf("%s: %v", name, err)
+		if list := cmp.undecided(); (len(list) == 0) != c.ok {
+			t.Errorf("%s: %v", name, list)
 		}
 	}
 }
@@ -244,8 +245,39 @@ func TestIncompleteOnce(t *testing.T) {
 			w.blind = nil
 		}
 	}
-	if _, err, _ := w.fix(Options{By: Auto}); err != nil || n != 2 {
+	if _, err, _ := w.fix(Options{By: Auto}); err != nil || n != 3 { // the second is without the trial
 		t.Errorf("%v, judged %d times", err, n)
+	}
+}
+
+// TestUndecidedWithoutTheTrialToo: a check that cannot be told since something ended while it was read takes no trial out where it could not be told
+// without the trial either. One of what the fix closes has to have its findings there.
+func TestUndecidedWithoutTheTrialToo(t *testing.T) {
+	gap := func(w *fake) {
+		w.host.Coverage = slices.Clone(w.host.Coverage)
+		for i := range w.host.Coverage {
+			if w.host.Coverage[i].Collector == "processes" {
+				w.host.Coverage[i].Status, w.host.Coverage[i].Parts = snapshot.Partial, nil
+			}
+		}
+	}
+	for name, c := range map[string]struct {
+		spoil func(w *fake)
+		stays bool
+	}{
+		"one that it is not about":                {func(w *fake) { w.unknown(agentCheck) }, true},
+		"that only with the trial":                {func(w *fake) { w.unknownIf(agentCheck, closed) }, false},
+		"what it closes, with a gap":              {func(w *fake) { gap(w); w.unknownIf(apiCheck, closed) }, true},
+		"what it closes, without a gap":           {func(w *fake) { w.unknownIf(apiCheck, closed) }, false},
+		"what it closes, without the trial too":   {func(w *fake) { gap(w); w.unknown(apiCheck) }, false},
+		"with a gap, but it passes without trial": {func(w *fake) { gap(w); w.unknownIf(agentCheck, closed) }, false},
+	} {
+		w := newFake(t)
+		once(w, "try", func() { c.spoil(w) })
+		_, err, _ := w.fix(Options{By: Auto})
+		if (err == nil) != c.stays || w.closed() != c.stays || c.stays != w.heard("cannot be told now") {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

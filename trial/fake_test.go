@@ -72,6 +72,7 @@ type fake struct {
 	replica func(ctx context.Context, job []byte) ([]byte, error)
 	// blind are checks that cannot be judged; unreadable says that the ruleset cannot be read.
 	blind      []string
+	blindIf    func(*ruleset.Ruleset) bool
 	unreadable bool
 	// dropFiles are the files of a plan, of the service layer.
 	dropFiles []dropin.File
