@@ -24,9 +24,20 @@ type Manual struct {
 	Kind     string `json:"kind"`
 	Text     string `json:"text"`
 	Resource string `json:"-"` // path of the file that it is about
+	// Reason says which of the reasons it is that the program asks for; of any other there is none.
+	Reason Reason `json:"reason,omitempty"`
 	// Settings are what the text says, where it is settings of a file.
 	Settings finding.Settings `json:"settings,omitempty"`
 }
+
+// Reason is why something is left to people.
+type Reason string
+
+// The reasons that the program asks for.
+const (
+	ReasonAsked    Reason = "asked"    // with --keep, for all that it would be closed to
+	ReasonBaseline Reason = "baseline" // a host that lets in only what it knows is not to be made of this one
+)
 
 // File is a drop-in of a service: it closes what a packet filter cannot, beside the files of the vendor and
 // of the administrator, which stay as they are.

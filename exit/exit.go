@@ -47,7 +47,7 @@ type Meaning struct{ Code, Text string }
 func Meanings() []Meaning {
 	return []Meaning{
 		{"0", "nothing at or above `--fail-on` (default high)"},
-		{"1", "findings at or above it"},
+		{"1", "findings at or above it, or a fix of which only a part could be made"},
 		{"2", "usage, configuration, policy or snapshot error; nothing was judged, nothing written"},
 		{"3", "with `--strict`: some check is unknown, or found something (below `--fail-on`) and could not decide or see all"},
 		{"4", "the fix was refused or rolled back; the host is as before"},

@@ -20,8 +20,8 @@ func (p *Plan) add(id string, f *finding.Finding, s *snapshot.Snapshot, m *zones
 		if rem.Kind != "nft" || rem.Deny == nil {
 			continue
 		}
-		if why := p.denyOnce(id, rem.Deny, s, m, keep); why != "" {
-			p.Manual = append(p.Manual, dropin.Manual{Check: id, What: f.Message, Kind: "words", Text: why})
+		if no := p.denyOnce(id, rem.Deny, s, m, keep); no.why != "" {
+			p.Manual = append(p.Manual, dropin.Manual{Check: id, What: f.Message, Kind: "words", Text: no.why, Reason: no.reason})
 		} else {
 			done, denies = true, append(denies, *rem.Deny)
 		}
@@ -68,42 +68,45 @@ func (p *Plan) administers(d *finding.Deny, s *snapshot.Snapshot) bool {
 }
 
 // denyOnce is deny for each denial once: findings about many pairs of interfaces ask for the same.
-func (p *Plan) denyOnce(id string, d *finding.Deny, s *snapshot.Snapshot, m *zones.Map, keep []netip.Prefix) string {
+func (p *Plan) denyOnce(id string, d *finding.Deny, s *snapshot.Snapshot, m *zones.Map, keep []netip.Prefix) refusal {
 	k := fmt.Sprint(id, *d, keep)
-	why, ok := p.denied[k]
+	no, ok := p.denied[k]
 	if !ok {
 		if p.denied == nil {
-			p.denied = map[string]string{}
+			p.denied = map[string]refusal{}
 		}
-		why = p.deny(id, d, s, m, keep)
-		p.denied[k] = why
+		no = p.deny(id, d, s, m, keep)
+		p.denied[k] = no
 	}
-	return why
+	return no
 }
 
-// AskedFor is why nothing is closed where all that it would be closed to is meant to keep access.
-const AskedFor = "what is asked for with --keep is all that the port would be closed to"
+// refusal is why a denial is not made; one without a text is none.
+type refusal struct {
+	why    string
+	reason dropin.Reason
+}
 
 // deny adds the rules that close a flow, or says why it does not.
-func (p *Plan) deny(id string, d *finding.Deny, s *snapshot.Snapshot, m *zones.Map, keep []netip.Prefix) string {
+func (p *Plan) deny(id string, d *finding.Deny, s *snapshot.Snapshot, m *zones.Map, keep []netip.Prefix) refusal {
 	logins := p.administers(d, s)
 	asked, all := p.kept(s, m, d.Zone, d.Proto, d.Port)
 	known := len(keep)+len(asked) > 0 && (d.Zone != zones.External || len(asked) > 0 || !p.byWorkloads)
 	switch {
 	case all && d.Port != 0 && d.ToZone == "":
-		return AskedFor
+		return refusal{"what is asked for with --keep is all that the port would be closed to", dropin.ReasonAsked}
 	case !logins || known:
 	case d.Zone == zones.Management:
-		return "by this port the host is administered from there: closing it would lock everybody out; say who keeps access with --allow-from"
+		return refusal{why: "by this port the host is administered from there: closing it would lock everybody out; say who keeps access with --allow-from"}
 	case d.Zone == zones.External && !m.Entered():
-		return "no management zone is configured or in use, and nobody is logged in over SSH from outside of workloads: closing the port could " +
-			"lock everybody out; say who keeps access with --allow-from"
+		return refusal{why: "no management zone is configured or in use, and nobody is logged in over SSH from outside of workloads: closing the port could " +
+			"lock everybody out; say who keeps access with --allow-from"}
 	}
 	if n := inUse(s, d); id == PublishedCheck && n > 0 && len(asked) == 0 {
-		return fmt.Sprintf("it is in use, so it is meant (open connections: %d): publish it on an address that only its users reach", n)
+		return refusal{why: fmt.Sprintf("it is in use, so it is meant (open connections: %d): publish it on an address that only its users reach", n)}
 	}
 	_, why := p.denials(id, d, s, m, keep, logins)
-	return why
+	return refusal{why: why}
 }
 
 // denials adds the rules of a denial, or says why there are none. About says whether anything is there that it is about: else nothing is open.

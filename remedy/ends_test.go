@@ -80,7 +80,7 @@ func TestKeepsOneFlow(t *testing.T) {
 		}
 	}
 	for _, text := range []string{"tcp/2375", "tcp/2375@external"} {
-		if p := Make(r, s, cfg, Options{Keep: flow(text)}); len(p.Rules) != 0 || len(p.Manual) != 1 || !strings.Contains(p.Manual[0].Text, "--keep") {
+		if p := Make(r, s, cfg, Options{Keep: flow(text)}); len(p.Rules) != 0 || len(p.Manual) != 1 || p.Manual[0].Reason != dropin.ReasonAsked {
 			t.Errorf("%s: %s %+v", text, p.Ruleset, p.Manual)
 		}
 	}

@@ -316,7 +316,7 @@ func (f Flow) asksLogin(s *snapshot.Snapshot) bool {
 func (p *Plan) baseline(s *snapshot.Snapshot, m *zones.Map) {
 	if why := p.unfit(s, m); why != "" {
 		p.Manual = append(p.Manual, dropin.Manual{
-			Check: "default-deny", What: "the baseline of a host that lets in only what it knows", Kind: "words", Text: why,
+			Check: DefaultDeny, What: "the baseline of a host that lets in only what it knows", Kind: "words", Text: why, Reason: dropin.ReasonBaseline,
 		})
 		return
 	}

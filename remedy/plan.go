@@ -160,7 +160,7 @@ type Plan struct {
 	cutsLogins bool
 	// have are the rules that there are and the check that each is for, and denied what came of each denial.
 	have   map[string]string
-	denied map[string]string
+	denied map[string]refusal
 	// singles are the rules with one interface at each end, where some have several.
 	singles []Rule
 	// unwritable are names of interfaces that a rule was needed for and cannot be written.
@@ -174,6 +174,14 @@ const (
 	Targeted    = "targeted"
 	DefaultDeny = "default-deny"
 )
+
+// NoBaseline is why a plan that was to let in only what is known does not; "" where it does, or was not to.
+func (p *Plan) NoBaseline() string {
+	if i := slices.IndexFunc(p.Manual, func(m dropin.Manual) bool { return m.Reason == dropin.ReasonBaseline }); i >= 0 {
+		return p.Manual[i].Text
+	}
+	return ""
+}
 
 // Target is a finding that the rules close.
 type Target struct {

@@ -103,7 +103,7 @@ var (
 
 // key is all that a proof of the fake depends on.
 func (w *fake) key(p *remedy.Plan) string {
-	b, err := json.Marshal([]any{p.Rules, p.Keeps, w.others, w.host.Network.Links})
+	b, err := json.Marshal([]any{p.Rules, p.Keeps, p.NoBaseline(), w.others, w.host.Network.Links})
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -111,9 +111,20 @@ func (x *Fix) Run(ctx context.Context) (*finding.Report, error) {
 		case err != nil:
 			return nil, err
 		}
-		return x.after, x.settle(ctx, st)
+		if err := x.settle(ctx, st); err != nil {
+			return x.after, err
+		}
+		return x.after, withoutBaseline(st.Plan)
 	}
 	return nil, refused("the ruleset was changed %d times while the fix was prepared", attempts)
+}
+
+// withoutBaseline says of a plan that was to let in only what is known that it closes findings alone.
+func withoutBaseline(p *remedy.Plan) error {
+	if why := p.NoBaseline(); why != "" {
+		return &PartlyError{fmt.Errorf("fix: it closes findings alone (%d): what no rule names is let in as before, since there is no baseline: %s", len(p.Closes), why)}
+	}
+	return nil
 }
 
 // seeAgain looks at the host again, which was changed meanwhile.
@@ -210,6 +221,9 @@ func (x *Fix) prepare(ctx context.Context) (done bool, err error) {
 	case rs == nil || len(plan.Rules) > 0 && !rs.Stable:
 		return true, refused("the live ruleset could not be read (%s)", strings.Join(x.Snapshot.Section("nftables").Reasons, "; "))
 	case len(plan.Rules) == 0:
+		if why := plan.NoBaseline(); why != "" {
+			return true, refused("nothing to load: nothing is to be closed, and what was asked for cannot be made: %s", why)
+		}
 		x.People.Say("fix: nothing to load\n")
 		return true, nil
 	case x.By == "" && !x.People.Terminal() && !x.DryRun:
@@ -230,12 +244,14 @@ func (x *Fix) prepare(ctx context.Context) (done bool, err error) {
 	switch {
 	case x.proof.Loaded(rs):
 		x.People.Say("fix: nothing to load: it is loaded already\n")
-		if !x.Persist || x.DryRun {
-			return true, nil
+		if x.Persist && !x.DryRun {
+			if err := x.persistLoaded(ctx); err != nil {
+				return true, err
+			}
 		}
-		return true, x.persistLoaded(ctx)
+		return true, withoutBaseline(x.proof.Plan())
 	case x.DryRun:
-		return true, nil
+		return true, withoutBaseline(x.proof.Plan())
 	case x.By == "" && !x.asked && !x.People.Ask(ctx, "load this ruleset on trial? [y/N] ", "y", time.Minute):
 		return true, refused("not loaded")
 	}

@@ -1,6 +1,7 @@
 package trial
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/ringfence/ringfence/dropin"
@@ -45,7 +46,7 @@ func opens(old, plan *remedy.Plan, named bool) (what, why string) {
 			continue
 		}
 		for _, m := range plan.Manual {
-			if m.Check == t.Check && m.What == t.What && m.Text != remedy.AskedFor {
+			if m.Check == t.Check && m.What == t.What && m.Reason != dropin.ReasonAsked {
 				return t.Check + ": " + t.What, m.Text
 			}
 		}
@@ -61,7 +62,7 @@ func opensLoaded(rs *ruleset.Ruleset, plan *remedy.Plan, named bool) (what, why 
 	}
 	for _, m := range plan.Manual {
 		closes := slices.ContainsFunc(plan.Closes, func(t remedy.Target) bool { return t.Check == m.Check })
-		if !closes && m.Text != remedy.AskedFor && slices.Contains(checks, m.Check) {
+		if !closes && m.Reason != dropin.ReasonAsked && slices.Contains(checks, m.Check) {
 			return m.Check + ": " + m.What, m.Text
 		}
 	}
@@ -70,9 +71,5 @@ func opensLoaded(rs *ruleset.Ruleset, plan *remedy.Plan, named bool) (what, why 
 
 // unnamed is why a plan has no baseline.
 func unnamed(plan *remedy.Plan) (what, why string) {
-	why = "it closes findings alone (--mode targeted)"
-	if i := slices.IndexFunc(plan.Manual, func(m dropin.Manual) bool { return m.Check == remedy.DefaultDeny }); i >= 0 {
-		why = plan.Manual[i].Text
-	}
-	return "what no rule names", why
+	return "what no rule names", cmp.Or(plan.NoBaseline(), "it closes findings alone (--mode targeted)")
 }

@@ -1,9 +1,11 @@
 package trial
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ringfence/ringfence/remedy"
 	"github.com/ringfence/ringfence/snapshot"
@@ -75,4 +77,45 @@ func TestCommandsMakeTheSameFix(t *testing.T) {
 	if _, err := w.world().Verify(t.Context()); err == nil || !strings.HasSuffix(err.Error(), "apply it again with ringfence fix apply --config /c.yaml --keep 'tcp/443@fd00::/8'") {
 		t.Errorf("%v", err)
 	}
+}
+
+// TestNoBaselineIsSaid: where a host that lets in only what it knows was asked for and is not to be made of this one, that the findings alone are
+// closed is the last that people are told, and no success; where nothing is to be closed either, it is refused.
+func TestNoBaselineIsSaid(t *testing.T) {
+	partly := func(name string, err error) {
+		t.Helper()
+		if !errors.As(err, new(*PartlyError)) || !strings.Contains(err.Error(), "what no rule names is let in as before") || !strings.Contains(err.Error(), "no management zone") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	w := baseline(t)
+	w.loggedOut()
+	_, err, _ := w.fix(Options{By: Auto, DryRun: true})
+	partly("a dry run", err)
+	_, err, _ = w.fix(Options{By: Auto, Persist: true})
+	if partly("loaded", err); !w.closed() || w.onDisk().Plan.Mode != remedy.Targeted || w.persisted == nil {
+		t.Error("it is not loaded")
+	}
+	_, err, _ = w.fix(Options{By: Auto, Persist: true})
+	partly("loaded already", err)
+
+	w = baseline(t) // who confirms it from a new login is told too
+	w.loggedOut()
+	w.tty, w.answer = true, "yes"
+	w.during(10*time.Second, func() {
+		if err := w.world().ConfirmNow(t.Context(), "", true, Options{}); err != nil || !w.heard("what no rule names is let in as before") {
+			t.Errorf("confirmed: %v", err)
+		}
+	})
+	_, err, _ = w.fix(Options{})
+	partly("confirmed", err)
+
+	w = baseline(t)
+	w.loggedOut()
+	w.effect[sshFile.Path] = "closed"
+	host := *w.host
+	host.Network.Links = slices.DeleteFunc(slices.Clone(host.Network.Links), func(l snapshot.Link) bool { return l.Name == "ext0" })
+	w.host = &host
+	_, err, _ = w.fix(Options{By: Auto})
+	w.wantRefused(err, "what was asked for cannot be made", "no management zone")
 }

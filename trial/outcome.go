@@ -26,7 +26,7 @@ func (e *DriftError) Error() string { return e.err.Error() }
 // Unwrap is the reason.
 func (e *DriftError) Unwrap() error { return e.err }
 
-// PartlyError says that a part of a fix was kept, and another was refused or taken out again.
+// PartlyError says that a part of a fix was kept, and another was refused or taken out again, or could not be made.
 type PartlyError struct{ err error }
 
 func (e *PartlyError) Error() string { return e.err.Error() }

@@ -80,6 +80,9 @@ func (w *World) ConfirmNow(ctx context.Context, id string, console bool, o Optio
 		if err := w.confirmOnce(ctx, st, o); err != nil {
 			return err
 		}
+		if err := withoutBaseline(st.Plan); err != nil {
+			w.People.Say("%s\n", err)
+		}
 		if open != nil {
 			w.People.Say("fix: the host is no longer as it was when this was planned: %s; apply it again with %s\n", open, w.again(st))
 		}
