@@ -198,6 +198,9 @@ func proven(asker *exposure.Windows, s *snapshot.Snapshot, m *zones.Map, d *find
 			return "it is for the interface " + rules[i].Interface + " alone, whose GUID and LUID were not read (Get-NetAdapter)"
 		}
 	}
+	if why := idle(&s.Windows, rules); why != "" {
+		return why
+	}
 	var about []int
 	for i := range s.Windows.Listeners.List {
 		if l := &s.Windows.Listeners.List[i]; l.Proto == d.Proto && l.Port == d.Port {
@@ -303,8 +306,11 @@ func with(s *snapshot.Snapshot, rules []WindowsRule) *snapshot.Snapshot {
 	}
 	if s.Windows.Filters.Read.State == snapshot.Present {
 		v.Windows.Filters.Filters = slices.Clone(s.Windows.Filters.Filters)
+		in := map[bool][]uint64{true: taking(&s.Windows, true), false: taking(&s.Windows, false)}
 		for j := range rules {
-			v.Windows.Filters.Filters = append(v.Windows.Filters.Filters, rules[j].filter(uint64(j)))
+			if f, ok := rules[j].filter(uint64(j), in[rules[j].v4]); ok {
+				v.Windows.Filters.Filters = append(v.Windows.Filters.Filters, f)
+			}
 		}
 	}
 	return &v
@@ -313,13 +319,16 @@ func with(s *snapshot.Snapshot, rules []WindowsRule) *snapshot.Snapshot {
 // blockClass is the class of block rules among the filters of the firewall: above rules that allow, below what permits loopback.
 const blockClass = 0xa000000000000000
 
-// filter is the filter that the firewall makes of the rule.
-func (r *WindowsRule) filter(n uint64) snapshot.WFPFilter {
+// everyProfile is how many profiles there are: a rule that counts in all of them asks for none.
+const everyProfile = 3
+
+// filter is the filter that the firewall makes of the rule for some profiles. It reports false of none.
+func (r *WindowsRule) filter(n uint64, profiles []uint64) (snapshot.WFPFilter, bool) {
 	number := func(field, typ string, v uint64) snapshot.WFPCondition {
 		return snapshot.WFPCondition{Field: "FWPM_CONDITION_" + field, Match: "FWP_MATCH_EQUAL", Type: typ, Kind: snapshot.WFPNumber, Low: v, High: v}
 	}
 	f := snapshot.WFPFilter{
-		ID: 1<<62 + n, Name: r.Name, Provider: "FWPM_PROVIDER_MPSSVC_WF", Layer: "FWPM_LAYER_ALE_AUTH_RECV_ACCEPT_V6", Sublayer: "FWPM_SUBLAYER_MPSSVC_WF",
+		ID: 1<<62 + n, Name: r.Name, Provider: "FWPM_PROVIDER_MPSSVC_WF", Layer: "FWPM_LAYER_ALE_AUTH_RECV_ACCEPT_V6", Sublayer: firewallSublayer,
 		EffectiveWeight: blockClass, Action: "FWP_ACTION_BLOCK",
 		Conditions: []snapshot.WFPCondition{
 			number("IP_PROTOCOL", "FWP_UINT8", uint64(windowsProtocols[r.Proto])), number("IP_LOCAL_PORT", "FWP_UINT16", uint64(r.Port)),
@@ -346,5 +355,10 @@ func (r *WindowsRule) filter(n uint64) snapshot.WFPFilter {
 	if r.luid != 0 && r.Interface != "" {
 		f.Conditions = append(f.Conditions, number("IP_ARRIVAL_INTERFACE", "FWP_UINT64", r.luid))
 	}
-	return f
+	if len(profiles) < everyProfile {
+		for _, p := range profiles {
+			f.Conditions = append(f.Conditions, number("ORIGINAL_PROFILE_ID", "FWP_UINT32", p))
+		}
+	}
+	return f, len(profiles) > 0
 }

@@ -113,6 +113,7 @@ func TestWindowsPlanByFilters(t *testing.T) {
 			Filters: []snapshot.WFPFilter{
 				{ID: 1, Name: "all", Layer: "FWPM_LAYER_ALE_AUTH_RECV_ACCEPT_V4", Sublayer: "FWPM_SUBLAYER_MPSSVC_WF", Action: "FWP_ACTION_PERMIT", EffectiveWeight: 1 << 60},
 				{ID: 2, Name: "vpn", Layer: "FWPM_LAYER_ALE_AUTH_RECV_ACCEPT_V4", Sublayer: "{vpn}", Action: "FWP_ACTION_PERMIT", EffectiveWeight: 1, Flags: flags},
+				{ID: 4, Name: "none", Layer: "FWPM_LAYER_ALE_AUTH_RECV_ACCEPT_V4", Sublayer: "FWPM_SUBLAYER_MPSSVC_WF", Action: "FWP_ACTION_BLOCK", EffectiveWeight: 1},
 				{ID: 3, Name: "none", Layer: "FWPM_LAYER_ALE_AUTH_RECV_ACCEPT_V6", Sublayer: "FWPM_SUBLAYER_MPSSVC_WF", Action: "FWP_ACTION_BLOCK", EffectiveWeight: 1},
 			},
 		}
@@ -130,6 +131,34 @@ func TestWindowsPlanByFilters(t *testing.T) {
 	}
 	if closes() != 1 {
 		t.Errorf("not closed: %+v", p.Manual)
+	}
+	for what, change := range map[string]func(w *snapshot.Windows){
+		"the firewall is off": func(w *snapshot.Windows) {
+			for i := range w.Firewall.Stores[0].Profiles {
+				w.Firewall.Stores[0].Profiles[i].EnableFirewall = new(uint32(0))
+			}
+		},
+		"it takes the rules of a policy alone": func(w *snapshot.Windows) {
+			for _, p := range []snapshot.WindowsProfile{snapshot.ProfileDomain, snapshot.ProfilePrivate, snapshot.ProfilePublic} {
+				w.Firewall.Stores[1].Profiles = append(w.Firewall.Stores[1].Profiles, snapshot.FirewallProfile{Profile: p, AllowLocalPolicyMerge: new(uint32(0))})
+			}
+		},
+		"the engine has none of its filters": func(w *snapshot.Windows) { w.Filters.Filters = w.Filters.Filters[:2] },
+		"of another profile alone": func(w *snapshot.Windows) {
+			w.Filters.Filters[2].Conditions = []snapshot.WFPCondition{{
+				Field: "FWPM_CONDITION_ORIGINAL_PROFILE_ID", Match: "FWP_MATCH_EQUAL", Type: "FWP_UINT32", Kind: snapshot.WFPNumber, Low: 3, High: 3,
+			}}
+		},
+		"nothing of the registry was read": func(w *snapshot.Windows) {
+			w.Firewall.Read = snapshot.Fact{State: snapshot.Error, Reason: "not read"}
+		},
+	} {
+		s := fixtures.WindowsHost()
+		held(s)
+		change(&s.Windows)
+		if p = remedy.Make(judged(t, s), s, zones.Config{}, remedy.Options{}); closes() != 0 || len(p.Windows.Rules) != 0 {
+			t.Errorf("%s, and a rule is proven to close: %+v", what, p.Windows.Rules)
+		}
 	}
 	held(s, "FWPM_FILTER_FLAG_CLEAR_ACTION_RIGHT")
 	p = remedy.Make(judged(t, s), s, zones.Config{}, remedy.Options{})
