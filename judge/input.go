@@ -2,15 +2,16 @@ package judge
 
 import (
 	"fmt"
+	"unicode/utf8"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 )
 
 // inputOf is a document as the policies see it: what ast.InterfaceToValue makes of it. The forwards, whose number is the square of the
-// interfaces, are made without a detour by JSON, and what is equal in them is in memory once.
+// interfaces, and the services are made without a detour by JSON, and what is equal in them is in memory once.
 func inputOf(doc *Document) (ast.Value, error) {
 	rest := *doc
-	rest.Forwards = nil
+	rest.Forwards, rest.Services = nil, nil
 	v, err := ast.InterfaceToValue(&rest)
 	if err != nil {
 		return nil, err
@@ -19,22 +20,28 @@ func inputOf(doc *Document) (ast.Value, error) {
 	if !ok {
 		return nil, fmt.Errorf("it is no object: %T", v)
 	}
-	if doc.Forwards == nil {
-		return v, nil
-	}
 	i := interned{texts: map[string]*ast.Term{}, shut: map[string]*ast.Term{}}
-	list := make([]*ast.Term, len(doc.Forwards))
-	for n := range doc.Forwards {
-		list[n] = i.forward(&doc.Forwards[n])
-	}
+	lists := map[ast.String]*ast.Term{"forwards": listOf(doc.Forwards, i.forward), "services": listOf(doc.Services, i.service)}
 	var all [][2]*ast.Term
 	obj.Foreach(func(k, v *ast.Term) {
-		if k.Value.Compare(ast.String("forwards")) == 0 {
-			v = ast.ArrayTerm(list...)
+		if name, ok := k.Value.(ast.String); ok && lists[name] != nil {
+			v = lists[name]
 		}
 		all = append(all, [2]*ast.Term{k, v})
 	})
 	return ast.NewObject(all...), nil
+}
+
+// listOf is a list whose elements are made one by one; nil where there is none, which is not the empty one.
+func listOf[T any](list []T, made func(*T) *ast.Term) *ast.Term {
+	if list == nil {
+		return nil
+	}
+	terms := make([]*ast.Term, len(list))
+	for n := range list {
+		terms[n] = made(&list[n])
+	}
+	return ast.ArrayTerm(terms...)
 }
 
 // interned are terms by their text. Terms are never changed, so that one can be in many places.
@@ -46,10 +53,18 @@ type interned struct {
 func (i *interned) text(s string) *ast.Term {
 	t, ok := i.texts[s]
 	if !ok {
-		t = ast.StringTerm(s)
+		t = jsonText(s)
 		i.texts[s] = t
 	}
 	return t
+}
+
+// jsonText is a text that is in one place alone. What is no UTF-8 in it is as JSON has it: each such byte is U+FFFD.
+func jsonText(s string) *ast.Term {
+	if !utf8.ValidString(s) {
+		s = string([]rune(s))
+	}
+	return ast.StringTerm(s)
 }
 
 func (i *interned) list(texts []string) *ast.Term {
@@ -90,7 +105,7 @@ func (i *interned) reach(r *DocReach) *ast.Term {
 	}
 	t := ast.ObjectTerm(
 		[2]*ast.Term{i.text("verdict"), i.text(string(r.Verdict))}, [2]*ast.Term{i.text("origin"), i.text(r.Origin)},
-		[2]*ast.Term{i.text("local"), ast.InternedTerm(r.Local)}, [2]*ast.Term{i.text("witness"), ast.StringTerm(r.Witness)},
+		[2]*ast.Term{i.text("local"), ast.InternedTerm(r.Local)}, [2]*ast.Term{i.text("witness"), jsonText(r.Witness)},
 		[2]*ast.Term{i.text("because"), i.list(r.Because)}, [2]*ast.Term{i.text("stoppedBy"), i.list(r.StoppedBy)},
 		[2]*ast.Term{i.text("restricted"), ast.InternedTerm(r.Restricted)},
 	)
@@ -98,4 +113,52 @@ func (i *interned) reach(r *DocReach) *ast.Term {
 		i.shut[key] = t
 	}
 	return t
+}
+
+func (i *interned) service(s *DocService) *ast.Term {
+	fields := [][2]*ast.Term{
+		{i.text("key"), jsonText(s.Key)},
+		{i.text("proto"), i.text(s.Proto)},
+		{i.text("addr"), i.text(s.Addr)},
+		{i.text("port"), ast.InternedTerm(s.Port)},
+		{i.text("device"), i.text(s.Device)},
+		{i.text("loopback"), ast.InternedTerm(s.Loopback)},
+		{i.text("wildcard"), ast.InternedTerm(s.Wildcard)},
+		{i.text("hostAddr"), i.text(s.HostAddr)},
+		{i.text("family"), ast.InternedTerm(s.Family)},
+		{i.text("owner"), i.text(s.Owner)},
+		{i.text("ownerKnown"), ast.InternedTerm(s.OwnerKnown)},
+		{i.text("unit"), i.text(s.Unit)},
+		{i.text("container"), i.text(s.Container)},
+		{i.text("namespace"), i.text(s.Namespace)},
+		{i.text("class"), i.text(s.Class)},
+		{i.text("gives"), i.text(s.Gives)},
+		{i.text("tlsVerify"), i.text(s.TLSVerify)},
+		{i.text("leads"), i.text(s.Leads)},
+		{i.text("reach"), byZone(i, s.Reach, i.reach)},
+	}
+	if len(s.By) > 0 {
+		fields = append(fields, [2]*ast.Term{i.text("by"), byZone(i, s.By, i.by)})
+	}
+	return ast.ObjectTerm(fields...)
+}
+
+func (i *interned) by(b *DocBy) *ast.Term {
+	return ast.ObjectTerm(
+		[2]*ast.Term{i.text("program"), i.text(b.Program)}, [2]*ast.Term{i.text("proto"), i.text(b.Proto)},
+		[2]*ast.Term{i.text("port"), ast.InternedTerm(b.Port)}, [2]*ast.Term{i.text("hostAddr"), i.text(b.HostAddr)},
+		[2]*ast.Term{i.text("family"), ast.InternedTerm(b.Family)}, [2]*ast.Term{i.text("device"), i.text(b.Device)},
+	)
+}
+
+// byZone is a map whose keys are zones.
+func byZone[T any](i *interned, m map[string]T, made func(*T) *ast.Term) *ast.Term {
+	if m == nil {
+		return ast.NullTerm()
+	}
+	pairs := make([][2]*ast.Term, 0, len(m))
+	for zone, v := range m {
+		pairs = append(pairs, [2]*ast.Term{i.text(zone), made(&v)})
+	}
+	return ast.ObjectTerm(pairs...)
 }

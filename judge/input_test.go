@@ -8,8 +8,8 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 )
 
-// TestInputIsTheDocument: what policies see is the document as JSON has it, forwards included, with each of their fields, and lists that
-// are empty or not there.
+// TestInputIsTheDocument: what policies see is the document as JSON has it, forwards and services included, with each of their fields, and
+// lists that are empty or not there.
 func TestInputIsTheDocument(t *testing.T) {
 	full := func() DocForward {
 		var f DocForward
@@ -27,7 +27,14 @@ func TestInputIsTheDocument(t *testing.T) {
 	joined.Any.StoppedBy = []string{"a b"}
 	empty := stopped
 	empty.Any.StoppedBy, empty.Any.Because = []string{}, []string{}
+	var service DocService
+	n := 0
+	fill(t, reflect.ValueOf(&service).Elem(), &n)
+	nobodys := service
+	nobodys.By, nobodys.Reach, nobodys.Owner = nil, map[string]DocReach{}, "bad \xff\xfe name"
 	for name, doc := range map[string]*Document{
+		"no services": {Services: []DocService{}},
+		"services":    {Services: []DocService{service, nobodys, {}, {By: map[string]DocBy{}}}, Forwards: []DocForward{full()}},
 		"nothing":     {},
 		"no forwards": {Forwards: []DocForward{}},
 		"forwards":    {Forwards: []DocForward{full(), full(), stopped, stopped, other, split, joined, empty, {}}},
@@ -53,12 +60,24 @@ func fill(t *testing.T, v reflect.Value, n *int) {
 	switch v.Kind() {
 	case reflect.Struct:
 		for _, field := range v.Fields() {
-			fill(t, field, n)
+			if field.CanSet() {
+				fill(t, field, n)
+			}
 		}
 	case reflect.String:
 		v.SetString(strconv.Itoa(*n))
 	case reflect.Bool:
 		v.SetBool(true)
+	case reflect.Int:
+		v.SetInt(int64(*n))
+	case reflect.Map:
+		v.Set(reflect.MakeMap(v.Type()))
+		for range 2 {
+			key, value := reflect.New(v.Type().Key()).Elem(), reflect.New(v.Type().Elem()).Elem()
+			fill(t, key, n)
+			fill(t, value, n)
+			v.SetMapIndex(key, value)
+		}
 	case reflect.Slice:
 		v.Set(reflect.MakeSlice(v.Type(), 2, 2))
 		for i := range v.Len() {
