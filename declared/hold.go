@@ -122,8 +122,7 @@ func flows(r *finding.Report) []*real {
 		}
 		return at[key]
 	}
-	for i := range r.Exposures {
-		e := &r.Exposures[i]
+	for e := range r.EachExposure() {
 		from, to := over(e.Zone), zoneOf(&e.Service)
 		if from == to {
 			continue

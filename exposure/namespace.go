@@ -33,8 +33,8 @@ type innerKey struct {
 	v4   bool
 }
 
-// elsewhere answers about sockets of other network namespaces, after all that is asked about the host itself.
-func (a *Asker) elsewhere(sockets []int, origins []zones.Origin, out map[int][]Of) {
+// elsewhere answers about sockets of other network namespaces, after all that is asked about the host itself. Done is called for each.
+func (a *Asker) elsewhere(sockets []int, origins []zones.Origin, out map[int][]Of, done func(i int)) {
 	byNetns := map[uint64][]int{}
 	for _, i := range sockets {
 		ns := a.snap.Listeners.Sockets[i].Netns
@@ -46,6 +46,9 @@ func (a *Asker) elsewhere(sockets []int, origins []zones.Origin, out map[int][]O
 			Left:  steps, Question: questionSteps, Cases: questionCases, Context: a.effort.Context,
 		})
 		v.sockets(byNetns[ns], origins, out)
+		for _, i := range byNetns[ns] {
+			done(i)
+		}
 		return steps - v.effort.Left
 	})
 }

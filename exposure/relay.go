@@ -43,9 +43,36 @@ func mayLeadTo(relay, to *snapshot.Socket) bool {
 	return r.Addr == "" && r.Netns != 0 && r.Netns == to.Netns && relay.Proto == to.Proto
 }
 
+// led are those of some sockets that programs may pass connections on to, and those programs' own.
+func (a *Asker) led(sockets []int) map[int]bool {
+	list := a.snap.Listeners.Sockets
+	byPort, vague := map[int][]*snapshot.Socket{}, []*snapshot.Socket(nil)
+	for j := range list {
+		r := list[j].Relay
+		switch {
+		case r == nil:
+		case r.Addr == "" && r.Netns != 0:
+			vague = append(vague, &list[j])
+		}
+		if r != nil {
+			for _, e := range r.Ends() {
+				byPort[e.Port] = append(byPort[e.Port], &list[j])
+			}
+		}
+	}
+	out := map[int]bool{}
+	for _, i := range sockets {
+		to := &list[i]
+		out[i] = to.Relay != nil || slices.ContainsFunc(vague, func(r *snapshot.Socket) bool { return mayLeadTo(r, to) }) ||
+			slices.ContainsFunc(byPort[to.Port], func(r *snapshot.Socket) bool { return leads(a.snap, r, to) })
+	}
+	return out
+}
+
 // relayed joins to the answers about sockets those about programs that pass connections on to them: who reaches the program's port reaches
 // the socket. A program that passes on to another such one leads on from there.
-func (a *Asker) relayed(sockets []int, out map[int][]Of) {
+func (a *Asker) relayed(sockets []int, led map[int]bool, out map[int][]Of) {
+	sockets = slices.DeleteFunc(slices.Clone(sockets), func(i int) bool { return !led[i] })
 	list := a.snap.Listeners.Sockets
 	var relays []int
 	for j := range list {

@@ -38,6 +38,20 @@ func Families(sk *snapshot.Socket) []bool {
 // the way of the witness and without certificates, which are long.
 func (a *Asker) Sockets(sockets []int, origins []zones.Origin) map[int][]Of {
 	out := map[int][]Of{}
+	a.EachSocket(sockets, origins, func(i int, list []Of) { out[i] = list })
+	return out
+}
+
+// EachSocket is Sockets where the answers about one socket are wanted at a time, in any order: those of thousands are large.
+func (a *Asker) EachSocket(sockets []int, origins []zones.Origin, each func(i int, answers []Of)) {
+	out := map[int][]Of{}
+	tell := func(i int) {
+		for j := range out[i] {
+			a.count(out[i][j].Answer)
+		}
+		each(i, out[i])
+	}
+	led := a.led(sockets)
 	var own, others []int
 	for _, i := range sockets {
 		if a.snap.Listeners.Sockets[i].Netns == a.snap.Network.HostNetns() {
@@ -49,14 +63,18 @@ func (a *Asker) Sockets(sockets []int, origins []zones.Origin) map[int][]Of {
 	for _, c := range a.accounts(own) {
 		a.hostSockets(c, origins, out)
 	}
-	a.elsewhere(others, origins, out)
-	a.relayed(sockets, out)
-	for _, list := range out {
-		for i := range list {
-			a.count(list[i].Answer)
+	a.elsewhere(others, origins, out, func(i int) {
+		if !led[i] {
+			tell(i)
+			delete(out, i)
+		}
+	})
+	a.relayed(sockets, led, out)
+	for _, i := range sockets {
+		if _, ok := out[i]; ok {
+			tell(i)
 		}
 	}
-	return out
 }
 
 // short is an answer without what takes room.

@@ -169,6 +169,8 @@ type Exposure struct {
 	Witness   string  `json:"witness,omitempty"`
 	StoppedBy []Cause `json:"stoppedBy,omitempty"`
 	Because   []Cause `json:"because,omitempty"`
+	// Also are other origins of the zone with the same answer, but for the witness: a report of very many exposures lists these together.
+	Also []string `json:"also,omitempty"`
 	// Checked says that the witness was followed by the second engine, or that the certificate held.
 	Checked bool `json:"checked,omitempty"`
 	// Conditions are how the traffic before has to have left limits and the like for the witness to arrive.

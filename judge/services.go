@@ -12,7 +12,6 @@ import (
 
 	"github.com/ringfence/ringfence/exposure"
 	"github.com/ringfence/ringfence/finding"
-	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/snapshot"
 )
 
@@ -39,9 +38,11 @@ func (b *builder) services() {
 		index[k], b.byService[i] = svc, svc
 		list = append(list, i)
 	}
-	answers := b.asker.Sockets(list, b.zones.Origins)
+	together := b.answersOf(list) > maxExposures
+	b.asker.EachSocket(list, b.zones.Origins, func(i int, answers []exposure.Of) {
+		b.exposures[i] = b.expose(&b.snap.Listeners.Sockets[i], b.byService[i], answers, together)
+	})
 	for _, i := range list {
-		b.exposures[i] = b.expose(&b.snap.Listeners.Sockets[i], b.byService[i], answers[i])
 		b.doc.Services = append(b.doc.Services, *b.byService[i])
 	}
 }
@@ -392,49 +393,6 @@ func (b *builder) alone(netns uint64) string {
 	return b.netnsOf[netns]
 }
 
-// expose joins the answers for a zone: reachable if any is, unknown if any is not known, else unreachable.
-func (b *builder) expose(sk *snapshot.Socket, svc *DocService, answers []exposure.Of) (list []finding.Exposure) {
-	for i := range answers {
-		a := &answers[i]
-		o := &b.zones.Origins[a.Origin]
-		origin := o.Interface
-		if o.Local {
-			origin = "local"
-		}
-		e := finding.Exposure{
-			Service: b.publicService(sk, svc), Zone: o.Zone, Origin: origin, Family: familyName[a.V4],
-			Verdict: string(a.Verdict), StoppedBy: causes(a.StoppedBy), Because: causes(a.Because), Checked: a.Checked,
-		}
-		if a.Witness != nil {
-			e.Witness, e.Conditions = "in "+a.Witness.In+" "+a.Witness.String(), conditions(a.If)
-			b.doc.condition(e.Witness, e.Conditions)
-		}
-		list = append(list, e)
-		svc.answer(&e, o.Local, a.Restricted, b.by(a.By))
-	}
-	return list
-}
-
-// answer joins the answer for one origin and family to that of its zone. By is what passes connections on, if the packets go there.
-func (d *DocService) answer(e *finding.Exposure, local, restricted bool, by *DocBy) {
-	old := d.Reach[e.Zone]
-	one := DocReach{
-		Verdict: packet.Verdict(e.Verdict), Origin: e.Origin, Local: local, Witness: e.Witness,
-		Because: causeTexts(e.Because), StoppedBy: causeTexts(e.StoppedBy), Restricted: restricted,
-	}
-	if !overrides(old, one) {
-		return
-	}
-	d.Reach[e.Zone] = one
-	delete(d.By, e.Zone)
-	if by != nil {
-		if d.By == nil {
-			d.By = map[string]DocBy{}
-		}
-		d.By[e.Zone] = *by
-	}
-}
-
 // by is a socket of a program that passes connections on.
 func (b *builder) by(sk *snapshot.Socket) *DocBy {
 	if sk == nil || sk.Relay == nil {
@@ -442,14 +400,6 @@ func (b *builder) by(sk *snapshot.Socket) *DocBy {
 	}
 	svc := b.service(sk)
 	return &DocBy{sk.Relay.Program, svc.Proto, svc.Port, svc.HostAddr, svc.Family, svc.Device}
-}
-
-var verdictRank = map[packet.Verdict]int{"": 0, packet.Unreachable: 1, packet.Unknown: 2, packet.Reachable: 3}
-
-// overrides says of two answers that the second one counts: among reachable ones, a network counts before the host.
-func overrides(a, b DocReach) bool {
-	ra, rb := verdictRank[a.Verdict], verdictRank[b.Verdict]
-	return rb > ra || rb == ra && (a.Local && !b.Local || a.Restricted && !b.Restricted)
 }
 
 func (b *builder) publicService(sk *snapshot.Socket, svc *DocService) finding.Service {

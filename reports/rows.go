@@ -37,6 +37,7 @@ func (r *row) exposure(e *finding.Exposure) {
 	r.some("witness", e.Witness)
 	r.causes("stoppedBy", e.StoppedBy)
 	r.causes("because", e.Because)
+	r.texts("also", e.Also)
 	if e.Checked {
 		r.name("checked")
 		r.b = append(r.b, "true"...)
@@ -136,8 +137,29 @@ func (r *row) some(name, s string) {
 	}
 }
 
+// texts is a list of texts, which is left out where it is empty.
+func (r *row) texts(name string, list []string) {
+	if len(list) == 0 {
+		return
+	}
+	r.name(name)
+	r.b = append(r.b, '[')
+	for i, s := range list {
+		if i > 0 {
+			r.b = append(r.b, ',')
+		}
+		r.b = append(r.b, innerIndent...)
+		r.quote(s)
+	}
+	r.b = append(append(r.b, elementIndent...), ']')
+}
+
 func (r *row) text(name, s string) {
 	r.name(name)
+	r.quote(s)
+}
+
+func (r *row) quote(s string) {
 	if plain(s) {
 		r.b = append(append(append(r.b, '"'), s...), '"')
 		return

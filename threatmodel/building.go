@@ -190,8 +190,7 @@ func (l *flows) of(f Flow) *Flow {
 // exposures makes one flow of what the zone reaches of a listener, over all interfaces and both families.
 func (b *building) exposures() {
 	all := flows{at: map[string]int{}}
-	for i := range b.m.Report.Exposures {
-		e := &b.m.Report.Exposures[i]
+	for e := range b.m.Report.EachExposure() {
 		to := listenerKey(e.Service.Key())
 		if b.m.Node(to) == nil { // a report without an inventory
 			b.add(Node{Key: to, Kind: Component, Zone: Host, Name: e.Service.Key(), Text: "Listening socket", Part: partListener, Program: e.Service.Owner})
