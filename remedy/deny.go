@@ -67,13 +67,23 @@ func (p *Plan) administers(d *finding.Deny, s *snapshot.Snapshot) bool {
 		})
 }
 
+// denial is what one is about, and for whom it is not.
+type denial struct {
+	check string
+	deny  finding.Deny
+	keep  string
+}
+
 // denyOnce is deny for each denial once: findings about many pairs of interfaces ask for the same.
 func (p *Plan) denyOnce(id string, d *finding.Deny, s *snapshot.Snapshot, m *zones.Map, keep []netip.Prefix) refusal {
-	k := fmt.Sprint(id, *d, keep)
+	k := denial{check: id, deny: *d}
+	if len(keep) > 0 {
+		k.keep = fmt.Sprint(keep)
+	}
 	no, ok := p.denied[k]
 	if !ok {
 		if p.denied == nil {
-			p.denied = map[string]refusal{}
+			p.denied = map[denial]refusal{}
 		}
 		no = p.deny(id, d, s, m, keep)
 		p.denied[k] = no

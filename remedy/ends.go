@@ -195,12 +195,17 @@ func (p *Plan) dropsThrough(s *snapshot.Snapshot, k *use) bool {
 // dropsBetween is dropsThrough for what leaves by an interface. What leaves by that which it came in by goes through the host only if that saw it: neighbours
 // need no router.
 func (p *Plan) dropsBetween(s *snapshot.Snapshot, k *use, oif string) bool {
-	denied := slices.ContainsFunc(p.each(), func(r Rule) bool {
+	rules, denied := p.each(), false
+	for i := range rules {
+		r := &rules[i]
 		through := r.Chain == chainForward && (r.Iif == "" || r.Iif == k.iif) && (r.Oif == "" || r.Oif == oif) && !slices.Contains(r.NotIif, k.iif) && !slices.Contains(r.NotOif, oif) ||
 			r.Chain == chainUp && portOf(s, r.Iif, k.iif) && (r.Behind == "" || r.Behind == oif)
-		return through && !r.Accept && (r.Proto == "" || r.Proto == k.proto) && (r.Port == 0 || r.Port == k.port) && r.names(k) &&
-			!p.allowed(&r, k.peer) && !slices.ContainsFunc(p.Rules, func(o Rule) bool { return o.opens(&r, k.proto) && o.Port == k.port && o.names(k) })
-	})
+		denied = through && !r.Accept && (r.Proto == "" || r.Proto == k.proto) && (r.Port == 0 || r.Port == k.port) && r.names(k) &&
+			!p.allowed(r, k.peer) && !slices.ContainsFunc(p.Rules, func(o Rule) bool { return o.opens(r, k.proto) && o.Port == k.port && o.names(k) })
+		if denied {
+			break
+		}
+	}
 	return (k.iif != oif || k.tracked) && (denied || p.leavesOut(chainForward, k, oif))
 }
 
@@ -254,6 +259,10 @@ func (p *Plan) keepers(s *snapshot.Snapshot, proto string, port int, o *zones.Or
 
 // kept are all who keep access to what a denial is about, and whether it closes nothing at all.
 func (p *Plan) kept(s *snapshot.Snapshot, m *zones.Map, zone, proto string, port int) (list []netip.Prefix, all bool) {
+	asked := func(f Flow) bool { return f.Why == keptAsked }
+	if !slices.ContainsFunc(p.Keeps, asked) && !slices.ContainsFunc(p.allows, asked) {
+		return nil, false
+	}
 	all, seen := true, false
 	for i := range m.Origins {
 		o := &m.Origins[i]

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/ringfence/ringfence/snapshot"
@@ -122,14 +123,11 @@ func (p *Plan) fold() {
 		if r.IifKind != "" { // what names begin with is no name that a set can have
 			k.Iif = r.Iif
 		}
-		b, err := json.Marshal([]any{k, r.Iif != "", r.Oif != ""})
-		if err != nil { // the types are our own
-			panic(err)
+		key := k.key() + strconv.FormatBool(r.Iif != "") + strconv.FormatBool(r.Oif != "")
+		if groups[key] == nil {
+			order = append(order, key)
 		}
-		if groups[string(b)] == nil {
-			order = append(order, string(b))
-		}
-		groups[string(b)] = append(groups[string(b)], r)
+		groups[key] = append(groups[key], r)
 	}
 	p.Rules = make([]Rule, 0, len(order))
 	for _, k := range order {

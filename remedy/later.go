@@ -82,12 +82,14 @@ func (p *Plan) laterToo(s *snapshot.Snapshot, m *zones.Map) {
 			drops = append(drops, *r)
 		}
 	}
+	workloads, others := ofWorkloads(m), map[notClosed][]string{}
 	for i := range drops {
 		drop := &drops[i]
-		p.leavesInto(m, drop)
-		if !ofWorkloads(m, drop.Iif) {
+		p.leavesInto(workloads, drop)
+		if !workloads[drop.Iif] {
 			continue
 		}
+		about := drop.aboutAll()
 		logins := p.administers(&finding.Deny{Proto: drop.Proto, Port: drop.Port}, s)
 		for j := range laters {
 			k := &laters[j]
@@ -98,7 +100,11 @@ func (p *Plan) laterToo(s *snapshot.Snapshot, m *zones.Map) {
 				p.leaves(fmt.Sprintf("%s/%d from %s", drop.Proto, drop.Port, k.pattern()))
 				continue
 			}
-			but := k.but(s, closed[drop.aboutAll()], drop.Oif)
+			but, known := others[notClosed{j, about}]
+			if !known { // pairs of interfaces are many
+				but = k.but(s, closed[about], drop.Oif)
+				others[notClosed{j, about}] = but
+			}
 			for _, r := range passes[drop.Chain+drop.Iif] {
 				if r.Kind == "" && (r.about(drop) || r.carves(drop)) {
 					p.rule(k.as(r, but))
@@ -109,6 +115,12 @@ func (p *Plan) laterToo(s *snapshot.Snapshot, m *zones.Map) {
 	}
 }
 
+// notClosed names interfaces of a kind that drops about the same leave open.
+type notClosed struct {
+	kind  int
+	about string
+}
+
 // leaves notes what stays open to or of networks of workloads that begin later.
 func (p *Plan) leaves(what string) {
 	if !slices.Contains(p.openLater, what) {
@@ -117,9 +129,9 @@ func (p *Plan) leaves(what string) {
 }
 
 // leavesInto notes that a way into a network is closed by its name: into one that begins later it is not.
-func (p *Plan) leavesInto(m *zones.Map, drop *Rule) {
+func (p *Plan) leavesInto(workloads map[string]bool, drop *Rule) {
 	for j := range laters {
-		if k := &laters[j]; drop.Chain == chainForward && k.made.MatchString(drop.Oif) && ofWorkloads(m, drop.Oif) {
+		if k := &laters[j]; drop.Chain == chainForward && workloads[drop.Oif] && k.made.MatchString(drop.Oif) {
 			p.leaves("what goes on to " + k.pattern())
 		}
 	}
@@ -136,11 +148,15 @@ func (k *later) as(r Rule, but []string) Rule {
 	return r
 }
 
-// ofWorkloads says of an interface that it is of workloads, with all who are behind it.
-func ofWorkloads(m *zones.Map, name string) bool {
-	return slices.ContainsFunc(m.Origins, func(o zones.Origin) bool {
-		return !o.Local && o.Interface == name && o.Zone == zones.Workload && !o.Bounded
-	})
+// ofWorkloads are the interfaces that are of workloads, with all who are behind them.
+func ofWorkloads(m *zones.Map) map[string]bool {
+	out := map[string]bool{}
+	for i := range m.Origins {
+		if o := &m.Origins[i]; !o.Local && o.Zone == zones.Workload && !o.Bounded {
+			out[o.Interface] = true
+		}
+	}
+	return out
 }
 
 // but are the interfaces of that kind and name that are not closed. The one that a way leads out by is no other; what a port of a bridge takes comes in

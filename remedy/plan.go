@@ -7,9 +7,11 @@
 package remedy
 
 import (
+	"encoding/binary"
 	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/ringfence/ringfence/dropin"
@@ -160,7 +162,7 @@ type Plan struct {
 	cutsLogins bool
 	// have are the rules that there are and the check that each is for, and denied what came of each denial.
 	have   map[string]string
-	denied map[string]refusal
+	denied map[denial]refusal
 	// singles are the rules with one interface at each end, where some have several.
 	singles []Rule
 	// unwritable are names of interfaces that a rule was needed for and cannot be written.
@@ -454,7 +456,7 @@ func (p *Plan) rule(r Rule) {
 	r.Comment = comment("ringfence " + r.Closes)
 	k := r
 	k.Closes, k.Comment = "", ""
-	same := fmt.Sprint(k)
+	same := k.key()
 	switch first, ok := p.have[same]; {
 	case !ok:
 		if p.have == nil {
@@ -467,6 +469,33 @@ func (p *Plan) rule(r Rule) {
 			p.Shared = append(p.Shared, pair)
 		}
 	}
+}
+
+// key is all that a rule says: two rules have one key if they are equal.
+func (r *Rule) key() string {
+	var b []byte
+	text := func(s string) { b = append(binary.AppendUvarint(b, uint64(len(s))), s...) }
+	number := func(n int) { b = binary.AppendVarint(b, int64(n)) }
+	for _, s := range []string{r.Chain, r.Iif, r.Oif, r.IifKind, r.Behind, r.Proto, r.Kind, r.Closes, r.Comment} {
+		text(s)
+	}
+	for _, list := range [][]string{r.Iifs, r.Oifs, r.NotIif, r.NotOif} {
+		number(len(list))
+		for _, s := range list {
+			text(s)
+		}
+	}
+	for _, list := range [][]netip.Prefix{r.Sources, r.To} {
+		number(len(list))
+		for _, p := range list {
+			text(p.String())
+		}
+	}
+	number(r.Port)
+	for _, is := range []bool{r.Apart, r.Back, r.Direct, r.Untracked, r.Accept} {
+		b = strconv.AppendBool(b, is)
+	}
+	return string(b)
 }
 
 // about says whether two rules are about the same packets but for their sources.
