@@ -224,11 +224,60 @@ func liveHeap() uint64 {
 }
 
 func (e *evaluator) eval(ctx context.Context, c *Check) (*answer, error) {
+	all, err := e.whole(ctx, c.pkg)
+	if err != nil {
+		return nil, err
+	}
 	a := new(answer)
-	if err := e.public(ctx, c, a); err != nil {
+	err = inParts(all, func(part ast.Object) error {
+		var more answer
+		if err := decoded(part, &more); err != nil {
+			return err
+		}
+		a.add(&more)
+		return nil
+	})
+	if err != nil {
 		return nil, err
 	}
 	return a, a.valid(c)
+}
+
+// add adds what another part of the policy says.
+func (a *answer) add(more *answer) {
+	a.Finding, a.Unknown = append(a.Finding, more.Finding...), append(a.Unknown, more.Unknown...)
+	a.NotApplicable += more.NotApplicable
+}
+
+// mostAtOnce is how many findings of a policy are decoded at once: as JSON they take many times what is kept of them.
+const mostAtOnce = 1000
+
+// inParts goes through what a package evaluates to: sets that have many elements come in parts, in their order.
+func inParts(all ast.Object, do func(ast.Object) error) error {
+	first, large := ast.NewObject(), [][2]*ast.Term(nil)
+	all.Foreach(func(k, v *ast.Term) {
+		if name, ok := k.Value.(ast.String); !ok || strings.HasPrefix(string(name), "_") {
+			return
+		}
+		if s, ok := v.Value.(ast.Set); ok && s.Len() > mostAtOnce {
+			large = append(large, [2]*ast.Term{k, ast.ArrayTerm(s.Slice()...)})
+			return
+		}
+		first.Insert(k, v)
+	})
+	if err := do(first); err != nil {
+		return err
+	}
+	for _, l := range large {
+		list, ok := l[1].Value.(*ast.Array)
+		for from := 0; ok && from < list.Len(); from += mostAtOnce {
+			part := list.Slice(from, min(from+mostAtOnce, list.Len()))
+			if err := do(ast.NewObject([2]*ast.Term{l[0], ast.NewTerm(part)})); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // public reads what the package of a policy evaluates to, without its private rules.
@@ -237,13 +286,19 @@ func (e *evaluator) public(ctx context.Context, c *Check, into any) error {
 	if err != nil {
 		return err
 	}
+	return decoded(all, into)
+}
+
+// decoded reads values of a package, without its private rules.
+func decoded(all ast.Object, into any) error {
 	public := map[string]any{}
-	err = all.Iter(func(k, v *ast.Term) error {
+	err := all.Iter(func(k, v *ast.Term) error {
 		name, ok := k.Value.(ast.String)
 		if !ok || strings.HasPrefix(string(name), "_") {
 			return nil
 		}
-		public[string(name)], err = ast.JSON(v.Value)
+		value, err := ast.JSON(v.Value)
+		public[string(name)] = value
 		return err
 	})
 	if err != nil {

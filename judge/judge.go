@@ -131,6 +131,7 @@ func Judge(ctx context.Context, s *snapshot.Snapshot, p *Policies, cfg *Config, 
 	if err != nil {
 		return nil, err
 	}
+	b.doc.Forwards = nil // the policies have them, and they are large
 	defer ev.end()
 	r.Results = make([]finding.Result, len(p.Checks))
 	for _, builtin := range []bool{true, false} {
