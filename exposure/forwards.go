@@ -36,6 +36,8 @@ func (a *Asker) Forwards(o *zones.Origin, targets [][]int, port int, v4 bool) []
 				*x = a.second(forward(o, "tcp", t, of.port, v4), x.Answer)
 			case of.port != 0 && out[i].Any.Verdict == packet.Unreachable: // nothing gets there at all
 				x.Checked = out[i].Any.Checked
+			case of.port == 0 && a.shut(o, t, v4):
+				x.Checked = true
 			default:
 				dark = append(dark, i)
 			}
@@ -47,6 +49,12 @@ func (a *Asker) Forwards(o *zones.Origin, targets [][]int, port int, v4 bool) []
 		a.count(out[i].Port)
 	}
 	return out
+}
+
+// shut says of a target that the proof that nothing of an origin leaves by it is checked already: for what listens behind it.
+func (a *Asker) shut(o *zones.Origin, target []int, v4 bool) bool {
+	g := a.gates[gateKey{o, "tcp", v4}]
+	return g != nil && len(target) == 1 && g.shut[target[0]].Checked
 }
 
 func forward(o *zones.Origin, proto string, oifs []int, port int, v4 bool) *reach.Question {
