@@ -144,7 +144,7 @@ func (p *Plan) closesBesides(s *snapshot.Snapshot, m *zones.Map) {
 			}
 			continue
 		}
-		if !portProtos[k.Proto] || k.Port == 0 || p.keepsPort(k) || p.closesPort(m, k) {
+		if !portProtos[k.Proto] || k.Port == 0 || p.keepsPort(k) || p.closesPort(m, k) || onlyAsks(s, k) {
 			continue
 		}
 		if text := fmt.Sprintf("%s/%d%s", k.Proto, k.Port, who); !slices.Contains(list, text) {
