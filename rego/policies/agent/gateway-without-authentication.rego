@@ -32,7 +32,19 @@ _severity(a) := "critical" if {
 	l.agent == a.key
 	l.unclear == ""
 	not l.loopback
+} else := "medium" if {
+	_local(a)
 } else := "high"
+
+# What listens on loopback alone is open to processes of the host; where it listens has to be known.
+_local(a) if {
+	listens := [l | some l in input.agentListeners; l.agent == a.key]
+	count(listens) > 0
+	every l in listens {
+		l.loopback
+		l.unclear == ""
+	}
+}
 
 unknown contains {
 	"resource": {"kind": "agent", "key": a.key},

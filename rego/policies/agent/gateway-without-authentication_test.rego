@@ -23,6 +23,16 @@ test_none_is_critical_beyond_loopback if {
 	f.severity == "critical"
 }
 
+test_local_reach_is_medium if {
+	[f.severity | some f in check.finding] == ["medium"] with input as _doc("none", [_listens(true, "unreachable")])
+}
+
+test_unseen_sockets_are_no_local_reach if {
+	[f.severity | some f in check.finding] == ["high"] with input as _doc("none", [])
+	unclear := object.union(_listens(true, "unreachable"), {"unclear": "not seen"})
+	[f.severity | some f in check.finding] == ["high"] with input as _doc("none", [unclear])
+}
+
 test_token_passes if count(check.finding) == 0 with input as _doc("token", [])
 
 test_unseen_is_unknown if count(check.unknown) == 1 with input as _doc("unknown", [])

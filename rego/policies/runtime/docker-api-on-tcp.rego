@@ -53,10 +53,18 @@ unknown contains {
 	some svc in input.services
 	svc.class == "runtime-api"
 	svc.tlsVerify != "true"
-	_kept(svc)
+	_local(svc)
 	not lib.lesser(svc)
 	some zone in ["external", "workload"]
 	svc.reach[zone].verdict == "unknown"
+}
+
+# That no zone is known to reach it makes it no local one as long as the answer for one is open.
+_local(svc) if _kept(svc)
+
+_local(svc) if {
+	not _unclear(svc)
+	count(_reachable(svc)) == 0
 }
 
 # A port that is known for TLS, held by a program that cannot be seen, may well ask for certificates, and so may a daemon whose
@@ -112,7 +120,7 @@ _severity(svc) := "medium" if {
 	svc.gives != "root on the host"
 } else := "critical" if {
 	count(_reachable(svc)) > 0
-} else := "high"
+} else := "medium"
 
 _witness(svc) := svc.reach[_reachable(svc)[0]].witness if {
 	count(_reachable(svc)) > 0

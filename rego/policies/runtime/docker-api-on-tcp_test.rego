@@ -14,9 +14,14 @@ test_reachable_is_critical if {
 	f.severity == "critical"
 }
 
-test_loopback_is_high if {
+test_local_reach_is_medium if {
 	some f in check.finding with input as {"services": [_svc("false", true, "unreachable")]}
-	f.severity == "high"
+	f.severity == "medium"
+}
+
+test_unknown_reach_is_unknown if {
+	count(check.unknown) == 1 with input as {"services": [_svc("false", false, "unknown")]}
+	count(check.unknown) == 0 with input as {"services": [_svc("false", true, "unreachable")]}
 }
 
 test_client_certificates_pass if count(check.finding) == 0 with input as {"services": [_svc("true", false, "reachable")]}

@@ -47,7 +47,7 @@ finding contains {
 # the host.
 _words := {
 	"true": {
-		"everything": {"text": "lets whoever connects run commands in its containers", "reached": "critical", "local": "high"},
+		"everything": {"text": "lets whoever connects run commands in its containers", "reached": "critical", "local": "medium"},
 		"asked": {"text": "takes requests from who does not show who they are, and asks the API server what they may do", "reached": "medium", "local": "low"},
 	},
 	"false": {"everything": {"text": "lets everybody whose certificate or token it knows do everything", "reached": "high", "local": "medium"}},

@@ -16,8 +16,8 @@ test_open_and_reached_is_one_critical if {
 	[f.severity | some f in check.finding] == ["critical"] with input as _at("kubelet", _kubelet("true", "AlwaysAllow"), "reachable")
 }
 
-test_open_to_the_host_is_high if {
-	[f.severity | some f in check.finding] == ["high"] with input as _doc("kubelet", _kubelet("true", "AlwaysAllow"))
+test_local_reach_is_medium if {
+	[f.severity | some f in check.finding] == ["medium"] with input as _doc("kubelet", _kubelet("true", "AlwaysAllow"))
 }
 
 test_everything_allowed_follows_who_gets_there if {
@@ -33,7 +33,7 @@ test_anonymous_follows_who_gets_there if {
 # That its read-only port is reached does not say that its interface is.
 test_another_port_is_not_its_interface if {
 	doc := _at("kubelet", object.union(_kubelet("true", "AlwaysAllow"), {"port": "10251"}), "reachable")
-	[f.severity | some f in check.finding] == ["high"] with input as doc
+	[f.severity | some f in check.finding] == ["medium"] with input as doc
 }
 
 test_unknown_reach_is_unknown if count(check.unknown) == 1 with input as _at("kubelet", _kubelet("true", "AlwaysAllow"), "unknown")
