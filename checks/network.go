@@ -435,7 +435,7 @@ func (r *netReader) readRoutes(sec *snapshot.Network, out *Outcome) {
 		for i := range routes {
 			sec.Routes = append(sec.Routes, toRoute(fam.n, &routes[i]))
 		}
-		if err := r.encapsulated(fam.n, sec.Routes[len(sec.Routes)-len(routes):]); err != nil {
+		if err := r.onHops(fam.n, sec.Routes[len(sec.Routes)-len(routes):]); err != nil {
 			out.fail(fmt.Sprintf("list IPv%d routes", fam.n), err)
 			return
 		}
@@ -450,6 +450,7 @@ func (r *netReader) readRoutes(sec *snapshot.Network, out *Outcome) {
 		}
 		sec.Rules = append(sec.Rules, rules...)
 	}
+	sec.Realms = true
 	slices.SortStableFunc(sec.Routes, func(a, b snapshot.Route) int {
 		return cmp.Or(cmp.Compare(a.Family, b.Family), cmp.Compare(a.Table, b.Table),
 			cmp.Compare(a.Dst, b.Dst), cmp.Compare(a.Metric, b.Metric))
@@ -459,7 +460,7 @@ func (r *netReader) readRoutes(sec *snapshot.Network, out *Outcome) {
 func toRoute(family int, r *vnl.Route) snapshot.Route {
 	out := snapshot.Route{
 		Family: family, Table: r.Table, Type: routeTypes[r.Type], Metric: r.Priority,
-		Dst: map[int]string{4: "0.0.0.0/0", 6: "::/0"}[family], Protocol: int(r.Protocol), Tos: r.Tos, Flags: r.Flags,
+		Dst: map[int]string{4: "0.0.0.0/0", 6: "::/0"}[family], Protocol: int(r.Protocol), Tos: r.Tos, Flags: r.Flags, Realm: uint32(r.Realm),
 	}
 	if r.Src != nil {
 		out.Source = r.Src.String()

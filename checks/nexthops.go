@@ -30,21 +30,24 @@ func (r *netReader) resolve(family int, routes []snapshot.Route) error {
 	return leadByObjects(routes, named, objects)
 }
 
-// encapsulated notes what is done with packets on routes (lwtunnel): the library that lists routes tells of few kinds.
-func (r *netReader) encapsulated(family int, routes []snapshot.Route) error {
-	kinds := map[wire.RouteNexthop]string{}
+// onHops notes what is done with packets on routes (lwtunnel), and the realms of several hops: the library that lists routes tells of few kinds, and of
+// no such realms.
+func (r *netReader) onHops(family int, routes []snapshot.Route) error {
+	told := map[wire.RouteNexthop]wire.RouteNexthop{}
 	af := map[int]byte{4: unix.AF_INET, 6: unix.AF_INET6}[family]
 	_, err := listOf(r, wire.ListRoutes(af), func(b []byte) (none struct{}, err error) {
 		k, err := wire.ParseRouteNexthop(b)
-		if encap := k.Encap; err == nil && encap != "" {
-			k.Nexthop, k.Encap = 0, ""
-			kinds[k] = encap
+		if err == nil && (k.Encap != "" || k.Realm != 0 || k.Realms) {
+			told[k.Key()] = k
 		}
 		return none, err
 	})
-	if len(kinds) > 0 {
+	if len(told) > 0 {
 		for i := range routes {
-			routes[i].Encap = kinds[routeKey(&routes[i])]
+			k := told[routeKey(&routes[i])]
+			if routes[i].Encap = k.Encap; len(routes[i].Oifs) > 1 {
+				routes[i].Realm, routes[i].Realms = k.Realm, k.Realms
+			}
 		}
 	}
 	return err
@@ -68,7 +71,7 @@ func leadByObjects(routes []snapshot.Route, named []wire.RouteNexthop, list []wi
 	}
 	for _, k := range named {
 		id := k.Nexthop
-		k.Nexthop, k.Encap = 0, ""
+		k = k.Key()
 		if like := open[k]; id != 0 && len(like) > 0 {
 			if err := leadBy(like[0], objects, id); err != nil {
 				return err

@@ -73,7 +73,8 @@ func (f *fib) types4() []part {
 			continue
 		}
 		left = left.subtract(s)
-		out = append(out, part{s, p.kind, p.oifs, p.route, p.bits, p.encap})
+		p.addrs = s
+		out = append(out, p)
 	}
 	return append(out, part{addrs: left, kind: routeKind["unicast"]})
 }

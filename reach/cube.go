@@ -105,6 +105,9 @@ type course struct {
 	// port is that of the bridge by which it came in, where that matters; beside the one that it is switched to.
 	port, beside *snapshot.Link
 
+	// tag is the realm of the route that they have, back what the way back to who sends adds to that.
+	tag, back tag
+
 	taker *snapshot.Socket // that tproxy gave them to
 	by    *packet.Sender   // whose socket sends them; nil is not known
 	encap *snapshot.Route  // by which they leave, if it does something with them

@@ -333,7 +333,7 @@ func (m *machine) loads(e *ruleset.Expr, live []state) bool {
 		return load(e.Immediate.Dreg, func(*state) value { return constant(e.Immediate.Data) })
 	case e.Payload != nil && !e.Payload.Set && e.Payload.Base != ruleset.BaseLink:
 		return load(e.Payload.Dreg, func(st *state) value { return m.payload(&st.cube, e.Payload) })
-	case e.Meta != nil && !e.Meta.Set && (m.local || !ofProcess(e.Meta.Key)):
+	case e.Meta != nil && !e.Meta.Set && e.Meta.Key != ruleset.MetaRtclassid && (m.local || !ofProcess(e.Meta.Key)):
 		return load(e.Meta.Dreg, func(st *state) value { return m.meta(&st.cube, e.Meta.Key) })
 	case e.Bitwise != nil:
 		for i := range live {
@@ -358,6 +358,12 @@ func (m *machine) plainExpr(c *ruleset.Chain, r *ruleset.Rule, e *ruleset.Expr, 
 		return nil, m.payloadSet(c, r, e.Payload, st), nil
 	case e.Meta != nil && !e.Meta.Set && !m.local && ofProcess(e.Meta.Key):
 		return nil, nil, []cube{st.cube} // nobody's socket yet: the load fails
+	case e.Meta != nil && !e.Meta.Set && e.Meta.Key == ruleset.MetaRtclassid, e.Extra != nil && e.Extra.Rt != nil:
+		v, dreg, ok := m.routing(&st.cube, e)
+		if !ok { // no route yet: the load fails
+			return nil, nil, []cube{st.cube}
+		}
+		st.regs = st.regs.set(dreg, v)
 	case e.Meta != nil && !e.Meta.Set:
 		st.regs = st.regs.set(e.Meta.Dreg, m.meta(&st.cube, e.Meta.Key))
 	case e.Meta != nil:

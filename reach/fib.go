@@ -26,6 +26,9 @@ type part struct {
 	route string
 	bits  int             // of the prefix
 	encap *snapshot.Route // that it is, if something is done with packets on it
+	// realm is that of each of its hops; realms says that they differ.
+	realm  uint32
+	realms bool
 }
 
 // fib is the routing tables of one family.
@@ -48,7 +51,9 @@ type fib struct {
 	tunnels     bool   // a route takes packets another way (snapshot.Route.Bypasses)
 	customLocal bool   // somebody added a route of type local (fib_has_custom_local_routes)
 	dissected   bool   // a program reads the protocol and the ports that rules ask for (fib4_rules_early_flow_dissect)
-	policy      bool   // rules beyond local, main, default: a lookup depends on more than the address
+	// realms: they are in use, and every way back is looked up; openRealms: that of a route is not known.
+	realms, openRealms bool
+	policy             bool // rules beyond local, main, default: a lookup depends on more than the address
 }
 
 // newFib prepares the routing tables of one family: each as disjoint parts, longest prefix first, and
@@ -59,6 +64,7 @@ func newFib(n *snapshot.Network, v4 bool) *fib {
 		fam = 4
 	}
 	f := &fib{v4: v4, dissected: n.Dissector() != "", tables: map[int][]part{}, byType: map[int][]part{}}
+	f.readRealms(n)
 	for _, r := range n.Rules {
 		if r.Family != fam {
 			continue
@@ -66,7 +72,7 @@ func newFib(n *snapshot.Network, v4 bool) *fib {
 		f.rules = append(f.rules, r)
 		plain := r.Action == "lookup" && (r.Table == 255 || r.Table == 254 || r.Table == 253) &&
 			r.Src == "" && r.Dst == "" && r.Iif == "" && r.Oif == "" && r.Mark == 0 && r.UIDs == nil && !r.Other && !r.Invert &&
-			r.IPProto == 0 && r.Sport == [2]int{} && r.Dport == [2]int{} && r.Tos == 0 && r.SuppressBits == 0
+			r.IPProto == 0 && r.Sport == [2]int{} && r.Dport == [2]int{} && r.Tos == 0 && r.SuppressBits == 0 && !r.Realms
 		f.policy = f.policy || !plain
 	}
 	slices.SortStableFunc(f.rules, func(a, b snapshot.PolicyRule) int { return a.Priority - b.Priority })
@@ -144,7 +150,7 @@ func disjoint(routes []snapshot.Route) []part {
 	var out []part
 	for i, e := range es {
 		if s := own[i]; !s.empty() {
-			p := part{addrs: s, kind: routeKind[e.r.Type], oifs: e.r.Oifs, route: e.r.Dst, bits: e.p.Bits()}
+			p := part{addrs: s, kind: routeKind[e.r.Type], oifs: e.r.Oifs, route: e.r.Dst, bits: e.p.Bits(), realm: e.r.Realm, realms: e.r.Realms}
 			if e.r.Encap != "" {
 				p.encap = e.r
 			}

@@ -81,7 +81,7 @@ func (e *engine) reversePath(in []cube, iif *snapshot.Link, fib *fib) []cube {
 	if !ok1 || !ok2 {
 		e.undecided = append(e.undecided, packet.Cause{Text: "rp_filter of " + iif.Name + " was not read"})
 	}
-	if mode == 0 && !fib.policy && !fib.customLocal {
+	if mode == 0 && !fib.policy && !fib.customLocal && !fib.realms {
 		return in
 	}
 	return e.validated(in, iif, fib, mode)
@@ -123,6 +123,7 @@ func (e *engine) validated(in []cube, iif *snapshot.Link, fib *fib, mode int) []
 			ok := mode == 0 && r.part.kind != routeKind["local"] && r.part.kind != routeKind["broadcast"] ||
 				(r.part.kind == routeKind["unicast"] || r.part.kind == routeKind["local"] && acceptLocal) && (mode != 1 || slices.Contains(r.part.oifs, iif.Index))
 			if ok {
+				c.back = e.wayBack(&r.part, iif, fib)
 				live = append(live, c)
 			} else {
 				e.stop(c, packet.Cause{Text: map[bool]string{true: "the source is no single host's", false: "rp_filter of " + iif.Name}[mode == 0]})
@@ -130,6 +131,16 @@ func (e *engine) validated(in []cube, iif *snapshot.Link, fib *fib, mode int) []
 		}
 	}
 	return live
+}
+
+// wayBack is what the way back adds to the realm of packets: nothing where it does not lead out by the interface, and that has no address
+// (__fib_validate_source).
+func (e *engine) wayBack(p *part, iif *snapshot.Link, fib *fib) tag {
+	leads := p.kind == routeKind["unicast"] || p.kind == routeKind["local"]
+	if !leads || !slices.Contains(p.oifs, iif.Index) && len(linkAddrs(iif, true)) == 0 {
+		return tag{}
+	}
+	return fib.backTag(p)
 }
 
 // root is who all packets count as that no process of the host sends (sock_net_uid), and look-ups for other ends than to send.

@@ -68,6 +68,8 @@ func TestMerge(t *testing.T) {
 			at.SetBool(true)
 		case reflect.Uint16:
 			at.SetUint(1)
+		case reflect.Struct:
+			at.Set(reflect.ValueOf(tag{realm: 1}))
 		default:
 			at.Set(reflect.New(f.Type.Elem()))
 		}

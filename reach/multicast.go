@@ -94,7 +94,7 @@ func (e *engine) passedOn(c cube, in *snapshot.Link, byOif map[int][]cube) {
 		return
 	}
 	c = c.doubt(packet.Cause{Text: "whether a multicast router passes the group on"})
-	c.shadow = true
+	c.shadow, c.tag.open = true, e.fibs[c.v4].realms
 	for i := range e.snap.Network.Links {
 		if l := &e.snap.Network.Links[i]; l.Up && !l.Loopback && l.Index != in.Index {
 			byOif[l.Index] = append(byOif[l.Index], c.with(fOif, single(num(uint64(l.Index)))))

@@ -306,7 +306,7 @@ func BenchmarkSocketLargeSet(b *testing.B) {
 func TestLoadsThatAreNotFollowed(t *testing.T) {
 	for name, load := range map[string]ruleset.Expr{
 		"socket": {Name: "socket", Extra: &ruleset.Extra{Socket: &ruleset.SocketKey{Dreg: 1}}},
-		"rt":     {Name: "rt", Extra: &ruleset.Extra{Rt: &ruleset.Rt{Dreg: 1}}},
+		"rt":     {Name: "rt", Extra: &ruleset.Extra{Rt: &ruleset.Rt{Dreg: 1}}}, // of IPv4, and the realms of its routes were not read
 		"other":  {Name: "tomorrow", Raw: ruleset.Hex{1}},
 	} {
 		s := fixtures.Host()

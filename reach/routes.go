@@ -100,6 +100,7 @@ func (e *engine) rerouted(c cube, fib *fib) []cube {
 	}
 	if !fib.policy && c.sets[fDaddr].subtract(same).empty() {
 		c.toMany = c.toMany && !c.nat
+		c.tag.open = c.tag.open || fib.realms
 		return []cube{c}
 	}
 	c = c.doubt(packet.Cause{Text: "a packet of the host is routed again after it was changed"})
@@ -119,12 +120,13 @@ func (e *engine) outward(c cube, fib *fib, again bool) []cube {
 	}
 	var out []cube
 	var encap *snapshot.Route
+	var realm tag
 	by := func(c cube, oifs []int, toMany bool, why string) {
 		c.toMany = toMany
 		for k, oif := range oifs {
 			c.shadow = c.shadow || k > 0
 			d := c.with(fOif, single(num(uint64(oif))))
-			d.encap = encap
+			d.encap, d.tag = encap, realm
 			if len(oifs) > 1 {
 				d = d.doubt(packet.Cause{Text: why})
 			}
@@ -154,7 +156,10 @@ func (e *engine) outward(c cube, fib *fib, again bool) []cube {
 		for _, r := range fib.lookup(routed[i], "lo", true) {
 			p := &r.part
 			oifs := p.oifs
-			encap = p.encap
+			encap, realm = p.encap, tag{}
+			if p.kind != routeKind["broadcast"] { // which takes none from its route (__mkroute_output)
+				realm = fib.tagOf(p, tag{})
+			}
 			switch p.kind {
 			case routeKind["local"], routeKind["anycast"]:
 				oifs = loopback

@@ -70,10 +70,10 @@ func (e *engine) decide(live []cube, in *snapshot.Link, fib *fib) (local []cube,
 			c, p := r.cube, &r.part
 			switch {
 			case p.kind == routeKind["local"], p.kind == routeKind["broadcast"], p.kind == routeKind["anycast"]:
-				c.toMany = p.kind != routeKind["local"]
+				c.toMany, c.tag = p.kind != routeKind["local"], fib.tagOf(&part{}, c.back)
 				local = append(local, c)
 			case p.kind == routeKind["multicast"]:
-				c.toMany = true
+				c.toMany, c.tag = true, fib.tagOf(&part{}, c.back)
 				local = append(local, e.joined(c, in)...)
 				e.passedOn(c, in, byOif)
 			case p.encap != nil && p.encap.Bypasses() && !off:
@@ -88,7 +88,7 @@ func (e *engine) decide(live []cube, in *snapshot.Link, fib *fib) (local []cube,
 				for k, oif := range p.oifs {
 					c.shadow = c.shadow || k > 0
 					d := c.with(fOif, single(num(uint64(oif))))
-					d.encap = p.encap
+					d.encap, d.tag = p.encap, fib.tagOf(p, c.back)
 					if len(p.oifs) > 1 {
 						d = d.doubt(packet.Cause{Text: "several next hops of route " + p.route})
 					}

@@ -165,6 +165,8 @@ func (m *machine) xtRest(c *ruleset.Chain, r *ruleset.Rule, x *ruleset.Xt, st st
 	switch {
 	case x.Connlabel() != nil:
 		matched, missed = m.connlabel(c, r, x.Connlabel(), st)
+	case x.Realm() != nil:
+		matched, missed = m.xtRealm(c, r, x.Realm(), st)
 	case x.Drawn() != "":
 		matched, missed = m.drawn(c, r, x, st)
 	case x.U32() != nil:

@@ -119,3 +119,17 @@ func (r *Ruleset) Queues() bool {
 		return e.More().Queue != nil || e.Xt != nil && e.Xt.Target && e.Xt.Name == "NFQUEUE"
 	})
 }
+
+// XtRealm matches bits of the realm of the packet's route.
+type XtRealm struct {
+	ID, Mask uint32
+	Invert   bool
+}
+
+// Realm reads it (struct xt_realm_info); nil is another match.
+func (x *Xt) Realm() *XtRealm {
+	if x.Target || x.Name != "realm" || len(x.Info) < 9 {
+		return nil
+	}
+	return &XtRealm{ID: ne.Uint32(x.Info), Mask: ne.Uint32(x.Info[4:]), Invert: x.Info[8] != 0}
+}

@@ -19,6 +19,8 @@ type Network struct {
 
 	// XFRM is the IPsec policies; nil where nobody asked for them.
 	XFRM *XFRM `json:"xfrm,omitempty"`
+	// Realms says that those of routes and of policy rules were read.
+	Realms bool `json:"realms,omitempty"`
 	// Programs are those of the namespace that are of no interface.
 	Programs []Program `json:"programs,omitempty"`
 
@@ -123,6 +125,9 @@ type Route struct {
 	Flags int `json:"flags,omitempty"`
 	// Encap is what is done with packets that take the route (LWTUNNEL_ENCAP_*): bpf, mpls, ip, ip6, seg6, seg6local, ...; empty is nothing.
 	Encap string `json:"encap,omitempty"`
+	// Realm is that of the route (RTA_FLOW; its upper half is that of senders), or that of each of its hops; Realms says that not all hops have the same.
+	Realm  uint32 `json:"realm,omitempty"`
+	Realms bool   `json:"realms,omitempty"`
 }
 
 // Bypasses says of a route that packets on it can go another way than by the hooks of the host from its look-up on: a program or a segment
@@ -159,6 +164,8 @@ type PolicyRule struct {
 	UIDs *UIDRange `json:"uids,omitempty"`
 	// SuppressBits refuses routes with that prefix length or a shorter one, plus one: 0 is unset.
 	SuppressBits int `json:"suppressBits,omitempty"`
+	// Realms says that it gives packets a realm (FRA_FLOW).
+	Realms bool `json:"realms,omitempty"`
 }
 
 // Netns is a network namespace that could be found.

@@ -13,40 +13,42 @@ import (
 // walk is one way of one packet.
 type walk struct {
 	*Tracer
-	p         *packet.Packet
-	skb       skb
-	conn      conn
-	regs      registers
-	notes     [regBytes / 4]note // why a register is not known
-	choices   []choice
-	at        int
-	stuck     *packet.Cause
-	proxied   *rule // by which synproxy took the packet, if nothing undecided led there
-	changes   []change
-	crossed   []*link   // bridges that have switched the frame
-	hashes    []hashed  // what came of hashes
-	metered   []any     // what the packet has used a part of
-	entered   []string  // lists of recent that the packet's address was put into
-	options   []option  // of TCP, that were asked for
-	hoppings  []hopping // next hops that routes have taken
-	said      []said    // of what else only the sender decides
-	listed    []listed  // what was found out of such lists
-	in, out   *link
-	camein    *link           // by which it came in, nil of what the host sends
-	encap     *snapshot.Route // by which it leaves, if it does something with it
-	nextHop   netip.Addr
-	hook      packet.Hook
-	family    byte       // 'i', 'b' or 'n', as in hookKey
-	local     bool       // sent by the host
-	before    bool       // prerouting ran inside the bridge
-	inside    bool       // its bridge's own ingress is behind it
-	arrived   netip.Addr // its destination before prerouting
-	held      *link      // the port by which a packet came in that has come no further than that
-	zone      uint16
-	evaluated int
-	path      []mark
-	last      mark // the last decision
-	passed    mark // what let the packet through input, forward or output
+	p        *packet.Packet
+	skb      skb
+	conn     conn
+	regs     registers
+	notes    [regBytes / 4]note // why a register is not known
+	choices  []choice
+	at       int
+	stuck    *packet.Cause
+	proxied  *rule // by which synproxy took the packet, if nothing undecided led there
+	changes  []change
+	crossed  []*link   // bridges that have switched the frame
+	hashes   []hashed  // what came of hashes
+	metered  []any     // what the packet has used a part of
+	entered  []string  // lists of recent that the packet's address was put into
+	options  []option  // of TCP, that were asked for
+	hoppings []hopping // next hops that routes have taken
+	said     []said    // of what else only the sender decides
+	listed   []listed  // what was found out of such lists
+	in, out  *link
+	camein   *link           // by which it came in, nil of what the host sends
+	encap    *snapshot.Route // by which it leaves, if it does something with it
+	nextHop  netip.Addr
+	hook     packet.Hook
+	family   byte       // 'i', 'b' or 'n', as in hookKey
+	local    bool       // sent by the host
+	before   bool       // prerouting ran inside the bridge
+	inside   bool       // its bridge's own ingress is behind it
+	arrived  netip.Addr // its destination before prerouting
+	held     *link      // the port by which a packet came in that has come no further than that
+	zone     uint16
+	// tag is the realm of the route that the packet has, wayBack what the way back to its sender adds to that.
+	tag, wayBack word
+	evaluated    int
+	path         []mark
+	last         mark // the last decision
+	passed       mark // what let the packet through input, forward or output
 
 	netdevProto uint8 // family of the chain at ingress and egress
 
@@ -77,6 +79,7 @@ func (w *walk) start(p *packet.Packet) {
 	w.regs = registers{}
 	in := w.names[p.In]
 	w.before, w.held = false, nil
+	w.tag, w.wayBack = word{}, word{}
 	w.skb.build(p, in)
 	if in != nil && in.ether && p.DMAC == "" && w.skb.pkttype == pktHost {
 		if m := w.links[in.Master]; m != nil && m.Kind == "bridge" {

@@ -39,10 +39,7 @@ func (w *walk) meta(o *op) verdict {
 		}
 		g.putWord(o.dreg, s.priority)
 	case ruleset.MetaRtclassid:
-		if !w.local && (w.hook == packet.Ingress || w.hook == packet.Prerouting) {
-			return vNo // no route yet
-		}
-		return w.unknownReg(o.dreg, 4, "the realm of the route")
+		return w.rtClass(o.dreg)
 	case ruleset.MetaSecmark:
 		return w.unknownReg(o.dreg, 4, "the security mark")
 	case ruleset.MetaSecpath:

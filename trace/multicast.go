@@ -13,6 +13,7 @@ func (w *walk) broadcast4() Fate {
 			return w.drop(why)
 		}
 	}
+	w.tag = w.wayBack
 	return w.deliver(true)
 }
 
@@ -54,6 +55,7 @@ func (w *walk) multicast(dst netip.Addr, router int, routed bool) Fate {
 	if !joined {
 		return w.drop("multicast-not-joined")
 	}
+	w.tag = w.wayBack
 	return w.deliver(true)
 }
 

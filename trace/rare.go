@@ -46,7 +46,7 @@ func (w *walk) slow(o *op, r *rule) verdict {
 	case e.More().Socket != nil:
 		return w.socketExpr(e.More().Socket, r)
 	case e.More().Rt != nil:
-		return w.unknownReg(max(regOffset(e.More().Rt.Dreg), 0), 16, "routing data of the packet")
+		return w.rt(e.More().Rt, r)
 	case e.More().Send != nil && e.More().Send.Kind == "dup":
 		return vNext
 	case e.More().Offload != "": // only a connection that was seen both ways is offloaded (nft_flow_offload_eval)

@@ -182,6 +182,7 @@ func (w *walk) route4() Fate {
 		if why := w.validSource(0); why != "" {
 			return w.drop(why)
 		}
+		w.tag = w.wayBack
 		return w.deliver(false)
 	}
 	if !w.flag(w.in.conf.forwarding, "forwarding of "+w.in.Name) {
@@ -196,14 +197,18 @@ func (w *walk) route4() Fate {
 	if s.pkttype != pktHost {
 		return w.drop("martian")
 	}
+	w.routedBy(&res)
 	return w.forward(res)
 }
 
 // validSource is the check of the source address (fib_validate_source): one of the host's own is
 // refused, and with rp_filter one whose way back does not lead through the interface. What goes back where it came
-// from, to somebody who could be told of a shorter way, is checked in full. oif is that of the route, 0 for a local
+// from, to somebody who could be told of a shorter way, is checked in full, and so is everything where realms are in use. oif is that of the route, 0 for a local
 // destination.
 func (w *walk) validSource(oif int) string {
+	if w.wayBack = (word{}); w.realms.used || w.realms.open != "" {
+		w.wayBack.unk = 0xffff0000
+	}
 	if open, passes := w.openSource(); open {
 		return map[bool]string{false: "martian"}[passes]
 	}
@@ -215,7 +220,10 @@ func (w *walk) validSource(oif int) string {
 	src := w.skb.src()
 	acceptLocal := w.flag(c.acceptLocal, "accept_local of "+w.in.Name)
 	back := oif == w.in.Index && w.flag(c.sendRedirects, "send_redirects of "+w.in.Name)
-	if rpf == 0 && !back {
+	if w.wayBack = (word{}); w.realms.open != "" {
+		w.wayBack.unk = 0xffffffff
+	}
+	if rpf == 0 && !back && !w.realms.used {
 		if acceptLocal {
 			return ""
 		}
@@ -241,6 +249,9 @@ func (w *walk) validSource(oif int) string {
 	}
 	res := w.lookupRoute(w.fib4, &fl)
 	none := res.kind == rtnUnreachable || res.kind == rtnBlackhole || res.kind == rtnProhibit
+	if !none {
+		w.backRealm(&res)
+	}
 	switch {
 	case none && rpf == 0:
 		return ""
@@ -251,6 +262,7 @@ func (w *walk) validSource(oif int) string {
 	case res.oif == w.in || res.r != nil && slices.Contains(res.r.src.Oifs, w.in.Index):
 		return ""
 	case len(w.in.v4) == 0 && rpf == 0:
+		w.wayBack = word{}
 		return ""
 	case len(w.in.v4) == 0, rpf == 1:
 		return "rp_filter"
@@ -514,7 +526,7 @@ func (w *walk) routeOut() bool {
 		return false
 	}
 	fl := w.flow()
-	fl.iif, fl.ours, w.encap = nil, true, nil
+	fl.iif, fl.ours, w.encap, w.tag, w.wayBack = nil, true, nil, word{}, word{}
 	dst := w.skb.dst()
 	if dst == limitedBroadcast || isMulticast(dst) || isLinkLocal(dst) && !w.skb.v4 && !w.own(dst) {
 		w.abort(nil, "the interface that the process sends by")
@@ -528,9 +540,13 @@ func (w *walk) routeOut() bool {
 	switch res.kind {
 	case rtnLocal, rtnAnycast:
 		w.out = w.lo
+		w.routedBy(&res)
 	case rtnUnicast, rtnBroadcast:
 		w.out = res.oif
 		w.encapsulated(res.r)
+		if res.kind == rtnUnicast { // a broadcast takes none from its route (__mkroute_output)
+			w.routedBy(&res)
+		}
 	default:
 		return false
 	}

@@ -88,6 +88,7 @@ type Tracer struct {
 	bridged  bool           // there are base chains of the bridge family
 	general  []packet.Cause // what makes every fate unknown
 	policies []ipsec
+	realms   realms
 	sockets  []socket
 	byPort   map[portKey][]*socket
 	guards   map[string]*guard // by the name of a socket
@@ -130,6 +131,7 @@ func New(s *snapshot.Snapshot) *Tracer {
 	t.fib4, t.fib6 = t.newFib(4), t.newFib(6)
 	t.readSockets()
 	t.readPolicies()
+	t.readRealms()
 	t.compile()
 	t.walk.Tracer = t
 	return t

@@ -25,6 +25,8 @@ func (w *walk) xt(x *ruleset.Xt, r *rule) verdict {
 		return w.xtHelper(x, r)
 	case d == nil && x.U32() != nil:
 		return w.u32(x, x.U32(), r)
+	case d == nil && x.Realm() != nil:
+		return w.xtRealm(x.Realm(), r)
 	case d == nil && x.Connlabel() != nil:
 		return w.connlabel(x.Connlabel(), r)
 	case d == nil && x.Drawn() != "":

@@ -76,6 +76,8 @@ ip rule add from 203.0.113.0/25 to 198.51.100.0/24 prohibit priority 940
 ip rule add lookup main suppress_prefixlength 0 priority 950
 ip rule add fwmark 0x10/0x10 lookup 103 priority 960
 ip rule add sport 1000-30000 to 192.0.2.0/24 blackhole priority 970
+ip route change 192.168.0.0/16 dev mgmt0 realm 5; ip route change default dev ext0 via 203.0.113.9 realm 2; ip route change 192.168.7.0/24 dev tun1 realm 6/7
+ip route add 8.8.8.8 dev mgmt0 realm 5; ip route change 172.17.0.0/16 dev docker0 src 172.17.0.1 realm 9
 sysctl -qw net.ipv4.conf.mgmt0.rp_filter=1 net.ipv4.conf.ext0.rp_filter=2 net.ipv4.conf.tun1.forwarding=0 net.ipv4.conf.mgmt0.accept_local=1
 sysctl -qw net.ipv4.conf.mgmt0.route_localnet=1 net.ipv4.conf.docker0.route_localnet=0 net.ipv4.conf.docker0.src_valid_mark=1
 sysctl -qw net.ipv6.conf.vw2.disable_ipv6=1 net.netfilter.nf_conntrack_tcp_loose=0

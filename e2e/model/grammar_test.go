@@ -197,6 +197,11 @@ var traps = []trap{
 	} chain i { type filter hook input priority 0; meta priority 0x16 drop; meta priority 0x9 reject
 	} chain f { type filter hook forward priority 0; meta priority 0x16 drop; rt classid 5 drop
 	} }`},
+	{"realms", `table inet f { chain p { type filter hook prerouting priority 0; rt classid 0 drop; rt classid != 7 drop
+	} chain i { type filter hook input priority 0; rt classid 0x20000 tcp dport 22 drop; rt classid { 0x50000, 0x90000 } drop; meta nfproto ipv6 rt classid 0 udp dport 161 drop
+	} chain f { type filter hook forward priority 0; rt classid 0x20005 reject; rt classid & 0xffff == 9 drop; rt classid 0x70002 drop; rt classid 2 drop
+	} chain o { type filter hook output priority 0; rt classid 5 drop; rt classid 0 tcp dport 22 reject; rt ipsec exists drop
+	} }`},
 	{"filters at the priorities of translation and conntrack", `table ip n { chain p { type nat hook prerouting priority -100; tcp dport 8080 dnat to 10.10.0.1:22
 	} chain po { type nat hook postrouting priority 100; masquerade
 	} }
@@ -467,7 +472,8 @@ func (g *grammar) match(l4 string) (text, proto string) {
 				return "iifname . meta l4proto . th dport @trip", "?"
 			}
 		case 19:
-			return pick(r, "meta nfproto ipv4", "meta protocol ip", "meta pkttype host", "meta protocol != ip6", "iiftype ether", "iif lo", `meta iifkind "tun"`), ""
+			return pick(r, "meta nfproto ipv4", "meta protocol ip", "meta pkttype host", "meta protocol != ip6", "iiftype ether", "iif lo", `meta iifkind "tun"`,
+				"rt classid "+g.neg()+pick(r, "0", "2", "5", "0x20000", "0x20005", "0x50009")), ""
 		case 20:
 			if l4 == "" {
 				return "@nh,72,8 " + pick(r, "6", "17", "!= 6"), "?"

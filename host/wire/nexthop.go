@@ -84,6 +84,14 @@ type RouteNexthop struct {
 	Family, Table, Tos, Metric, Nexthop int
 	Dst                                 netip.Prefix
 	Encap                               string
+	// Realm is that of each of several hops; Realms says that they differ. That of a route with one hop is not read here.
+	Realm  uint32
+	Realms bool
+}
+
+// Key is what tells the route from others.
+func (r RouteNexthop) Key() RouteNexthop {
+	return RouteNexthop{Family: r.Family, Table: r.Table, Tos: r.Tos, Metric: r.Metric, Dst: r.Dst}
 }
 
 func encapName(d []byte) string {
@@ -94,26 +102,32 @@ func encapName(d []byte) string {
 	return fmt.Sprintf("type %d", n)
 }
 
-// hopEncap is what is done with packets on one of several hops: a list of struct rtnexthop, each with attributes.
-func hopEncap(d []byte) (name string, err error) {
+// hops reads what is said of several hops: a list of struct rtnexthop, each with attributes. What is done with packets is told if it is on one of them.
+func (r *RouteNexthop) hops(d []byte) error {
 	const header = 8 // rtnh_len, flags, hops, ifindex
-	for len(d) >= header {
+	for first := true; len(d) >= header; first = false {
 		n := int(binary.NativeEndian.Uint16(d))
 		if n < header || n > len(d) {
-			return name, ErrTruncated
+			return ErrTruncated
 		}
-		err := fields(d[header:n], sizes{rtaEncapType: 2}, func(kind uint16, a []byte) error {
-			if kind == rtaEncapType {
-				name = encapName(a)
+		realm := uint32(0)
+		err := fields(d[header:n], sizes{rtaEncapType: 2, unix.RTA_FLOW: 4}, func(kind uint16, a []byte) error {
+			switch kind {
+			case rtaEncapType:
+				r.Encap = encapName(a)
+			case unix.RTA_FLOW:
+				realm = binary.NativeEndian.Uint32(a)
 			}
 			return nil
 		})
 		if err != nil {
-			return name, err
+			return err
 		}
+		r.Realms = r.Realms || !first && realm != r.Realm
+		r.Realm = realm
 		d = d[min((n+3)&^3, len(d)):]
 	}
-	return name, nil
+	return nil
 }
 
 // ListRoutes asks for the routes of a family (AF_INET or AF_INET6).
@@ -149,10 +163,7 @@ func ParseRouteNexthop(b []byte) (RouteNexthop, error) {
 		case rtaEncapType:
 			r.Encap = encapName(d)
 		case rtaMultipath:
-			var name string
-			if name, err = hopEncap(d); name != "" {
-				r.Encap = name
-			}
+			err = r.hops(d)
 		}
 		return err
 	})

@@ -97,7 +97,7 @@ func ParseRule(b []byte) (snapshot.PolicyRule, error) {
 
 // ruleFields are the attributes of a policy rule that are known.
 var ruleFields = sizes{
-	fraDst: 0, fraSrc: 0, fraIifname: 1, fraOifname: 1, fraIPProto: 1, fraSportMask: 2, fraDportMask: 2, fraPad: 0, fraProtocol: 0, fraFlow: 0,
+	fraDst: 0, fraSrc: 0, fraIifname: 1, fraOifname: 1, fraIPProto: 1, fraSportMask: 2, fraDportMask: 2, fraPad: 0, fraProtocol: 0, fraFlow: 4,
 	fraUIDRange: 8, fraGoto: 4, fraPriority: 4, fraFwmark: 4, fraFwmask: 4, fraTable: 4, fraSport: 4, fraDport: 4, fraSuppressPrefix: 4, fraSuppressIfgrp: 4,
 }
 
@@ -139,6 +139,8 @@ func ruleNumber(r *snapshot.PolicyRule, kind uint16, d []byte) {
 		if n := int32(n); n >= 0 {
 			r.SuppressBits = int(n) + 1
 		}
+	case fraFlow:
+		r.Realms = n != 0
 	case fraSuppressIfgrp:
 		r.Other = r.Other || int32(n) >= 0
 	}

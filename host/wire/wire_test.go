@@ -162,6 +162,16 @@ var messages = []struct {
 		RouteNexthop{Family: 4, Table: 254, Metric: 7, Nexthop: 10, Dst: netip.MustParsePrefix("198.51.100.0/24")},
 	},
 	{
+		"route", append(header(routeHeader, func(b []byte) { b[0], b[4] = unix.AF_INET, 254 }), attributes(netlink.Attribute{Type: rtaMultipath, Data: slices.Concat(
+			[]byte{16, 0, 0, 0}, native32(2), attributes(netlink.Attribute{Type: unix.RTA_FLOW, Data: native32(5)}),
+			[]byte{8, 0, 0, 0}, native32(3))})...),
+		RouteNexthop{Family: 4, Table: 254, Dst: netip.MustParsePrefix("0.0.0.0/0"), Realms: true},
+	},
+	{
+		"rule", append(header(ruleHeader, func(b []byte) { b[0], b[4], b[7] = unix.AF_INET, 100, 1 }), attributes(netlink.Attribute{Type: fraFlow, Data: native32(7)})...),
+		snapshot.PolicyRule{Family: 4, Table: 100, Action: "lookup", Realms: true},
+	},
+	{
 		"policy", append(header(xfrmPolicyInfo, func(b []byte) {
 			copy(b, []byte{203, 0, 113, 1})
 			copy(b[16:], []byte{203, 0, 113, 0})
