@@ -2,6 +2,7 @@ package remedy
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -34,6 +35,8 @@ type WindowsPlan struct {
 
 // WindowsRule blocks what comes in for a port.
 type WindowsRule struct {
+	// ID is what the rule is called in the registry, which no other rule is.
+	ID     string `json:"id"`
 	Name   string `json:"name"`
 	Closes string `json:"closes"` // the check
 	Zone   string `json:"zone"`
@@ -146,6 +149,7 @@ func blocks(id string, d *finding.Deny, s *snapshot.Snapshot, m *zones.Map, keep
 			}
 			r.Name = fmt.Sprintf("ringfence: %s %d from %s (%s)", d.Proto, d.Port, plainName(cmp.Or(o.Interface, d.Zone)), map[bool]string{true: "IPv4", false: "IPv6"}[v4])
 			r.Text = r.text()
+			r.ID = fmt.Sprintf("%s-%.8x", group, sha256.Sum256([]byte(r.Text)))
 			list = append(list, r)
 		}
 	}

@@ -2,6 +2,8 @@ package remedy_test
 
 import (
 	"net/netip"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -51,7 +53,7 @@ func TestWindowsPlan(t *testing.T) {
 	}
 	w := p.Windows
 	for _, want := range []string{
-		"New-NetFirewallRule -DisplayName 'ringfence: tcp 445 from vEthernet (WSL) (IPv4)' -Group 'ringfence' -Direction Inbound -Action Block -Profile Any " +
+		" -DisplayName 'ringfence: tcp 445 from vEthernet (WSL) (IPv4)' -Group 'ringfence' -Direction Inbound -Action Block -Profile Any " +
 			"-Protocol TCP -LocalPort 445 -RemoteAddress '172.17.112.0-172.17.127.255'\n",
 	} {
 		if !strings.Contains(w.PowerShell, want) {
@@ -64,7 +66,18 @@ func TestWindowsPlan(t *testing.T) {
 	if !strings.Contains(w.Netsh, netsh) || !strings.Contains(w.UndoNetsh, undo) || strings.Count(w.Netsh, "\n") != strings.Count(w.UndoNetsh, "\n") {
 		t.Errorf("netsh:\n%s\nundo:\n%s", w.Netsh, w.UndoNetsh)
 	}
-	if w.UndoShell != "Get-NetFirewallRule -Group 'ringfence' | Remove-NetFirewallRule\n" || w.Closed != 2 || w.Same == 0 {
+	made, unmade := regexp.MustCompile(`(?m)^New-NetFirewallRule -Name ('ringfence-[0-9a-f]{16}') `), regexp.MustCompile(`(?m)^Remove-NetFirewallRule -Name ('ringfence-[0-9a-f]{16}')$`)
+	of := func(list [][]string) (ids []string) {
+		for _, m := range list {
+			ids = append(ids, m[1])
+		}
+		return ids
+	}
+	ids := of(made.FindAllStringSubmatch(w.PowerShell, -1))
+	if len(ids) != 2 || ids[0] == ids[1] || !slices.Equal(ids, of(unmade.FindAllStringSubmatch(w.UndoShell, -1))) || strings.Count(w.UndoShell, "\n") != 2 {
+		t.Errorf("what is made is not what is undone:\n%s\n%s", w.PowerShell, w.UndoShell)
+	}
+	if w.Closed != 2 || w.Same == 0 {
 		t.Errorf("%+v", w)
 	}
 	st := &s.Windows.Firewall.Stores[0]
@@ -167,17 +180,39 @@ func TestWindowsPlanByFilters(t *testing.T) {
 	}
 }
 
-// TestWindowsPlanQuotes: names of a host stay inside their quotes.
+// TestWindowsPlanQuotes: names of a host stay inside their quotes, whichever encoding a script is read in.
 func TestWindowsPlanQuotes(t *testing.T) {
-	s := fixtures.WindowsHost()
-	for i := range s.Windows.Adapters.List {
-		if a := &s.Windows.Adapters.List[i]; a.Kind == snapshot.NetworkWSL {
-			a.Name = "v'; rm \"&|%PATH%\u2019"
+	for _, c := range []struct{ name, display, alias string }{
+		{"v'; rm \"&|%PATH%\u2019", "v''; rm ____PATH__", `('' + 'v''; rm "&|%PATH%' + [char]8217)`},
+		{"a\nRemove-Item C:\\ -Recurse #", `a_Remove-Item C:\ -Recurse #`, `('' + 'a' + [char]10 + 'Remove-Item C:\ -Recurse #')`},
+		{"\u00d2 ; calc ; #", "_ ; calc ; #", "('' + [char]210 + ' ; calc ; #')"}, // in code page 1252 its second byte is a quote
+		{"$(calc)`whoami`", "_(calc)_whoami_", "'$(calc)``whoami``'"},
+		{"\u201d & calc & \u201c", "_ _ calc _ _", "('' + [char]8221 + ' & calc & ' + [char]8220)"},
+		{"LAN [2]*?", "LAN _2___", "'LAN `[2`]`*`?'"},
+		{"\U0001f600", "_", "('' + [char]55357 + [char]56832)"},
+	} {
+		s := fixtures.WindowsHost()
+		for i := range s.Windows.Adapters.List {
+			a := &s.Windows.Adapters.List[i]
+			if a.Kind == snapshot.NetworkWSL {
+				a.Name, a.GUID, a.Addrs = c.name, "{11111111-2222-3333-4444-555555555555}", []string{"172.17.112.1/20"}
+				twin := *a // with the same addresses, so that the interface tells them apart
+				twin.Name, twin.Kind, twin.GUID, twin.Index = "other", "", "{11111111-2222-3333-4444-666666666666}", 99
+				s.Windows.Adapters.List = append(s.Windows.Adapters.List, twin)
+			}
 		}
-	}
-	s.Windows.Firewall.Stores[0].Rules = append(s.Windows.Firewall.Stores[0].Rules, snapshot.FirewallRule{ID: "a", Text: lets + "LPort=445|App=System|Name=smb|"})
-	w := remedy.Make(judged(t, s), s, zones.Config{}, remedy.Options{}).Windows
-	if !strings.Contains(w.PowerShell, "'ringfence: tcp 445 from v''; rm ____PATH_\u2019\u2019 (IPv4)'") || strings.Contains(w.Netsh, "&") || strings.Contains(w.Netsh, "%") {
-		t.Errorf("%s\n%s", w.PowerShell, w.Netsh)
+		s.Windows.Firewall.Stores[0].Rules = append(s.Windows.Firewall.Stores[0].Rules, snapshot.FirewallRule{ID: "a", Text: lets + "LPort=445|App=System|Name=smb|"})
+		w := remedy.Make(judged(t, s), s, zones.Config{}, remedy.Options{}).Windows
+		if !strings.Contains(w.PowerShell, " -DisplayName 'ringfence: tcp 445 from "+c.display+" (IPv4)' ") || !strings.Contains(w.PowerShell, " -InterfaceAlias "+c.alias+" -") {
+			t.Errorf("%q: %s", c.name, w.PowerShell)
+		}
+		for _, text := range []string{w.PowerShell, w.UndoShell, w.Netsh, w.UndoNetsh} {
+			if strings.ContainsFunc(text, func(r rune) bool { return r != '\n' && (r < ' ' || r > '~') }) {
+				t.Errorf("%q: a script is not ASCII: %q", c.name, text)
+			}
+		}
+		if strings.Count(w.PowerShell, "\n") != len(w.Rules) || strings.ContainsAny(w.Netsh+w.UndoNetsh, "&%$`|<>^!") {
+			t.Errorf("%q: %s\n%s", c.name, w.PowerShell, w.Netsh)
+		}
 	}
 }

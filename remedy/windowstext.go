@@ -3,6 +3,7 @@ package remedy
 import (
 	"fmt"
 	"strings"
+	"unicode/utf16"
 )
 
 // write makes the scripts of the rules.
@@ -10,10 +11,11 @@ func (w *WindowsPlan) write() {
 	if len(w.Rules) == 0 {
 		return
 	}
-	var shell, netsh, undo strings.Builder
+	var shell, undoShell, netsh, undo strings.Builder
 	for i := range w.Rules {
 		r := &w.Rules[i]
 		shell.WriteString(r.powershell() + "\n")
+		undoShell.WriteString("Remove-NetFirewallRule -Name " + quotedShell(r.ID) + "\n")
 		if r.Interface != "" {
 			w.Partly = append(w.Partly, r.Name)
 			continue
@@ -21,19 +23,18 @@ func (w *WindowsPlan) write() {
 		netsh.WriteString(r.netsh() + "\n")
 		fmt.Fprintf(&undo, "netsh advfirewall firewall delete rule name=\"%s\" dir=in\n", r.Name)
 	}
-	w.PowerShell, w.Netsh, w.UndoNetsh = shell.String(), netsh.String(), undo.String()
-	w.UndoShell = fmt.Sprintf("Get-NetFirewallRule -Group %s | Remove-NetFirewallRule\n", quotedShell(group))
+	w.PowerShell, w.UndoShell, w.Netsh, w.UndoNetsh = shell.String(), undoShell.String(), netsh.String(), undo.String()
 }
 
 // powershell is the command that makes the rule.
 func (r *WindowsRule) powershell() string {
-	t := fmt.Sprintf("New-NetFirewallRule -DisplayName %s -Group %s -Direction Inbound -Action Block -Profile Any -Protocol %s -LocalPort %d",
-		quotedShell(r.Name), quotedShell(group), strings.ToUpper(r.Proto), r.Port)
+	t := fmt.Sprintf("New-NetFirewallRule -Name %s -DisplayName %s -Group %s -Direction Inbound -Action Block -Profile Any -Protocol %s -LocalPort %d",
+		quotedShell(r.ID), quotedShell(r.Name), quotedShell(group), strings.ToUpper(r.Proto), r.Port)
 	if r.Local != "" {
 		t += " -LocalAddress " + quotedShell(r.Local)
 	}
 	if r.Interface != "" {
-		t += " -InterfaceAlias " + quotedShell(r.Interface)
+		t += " -InterfaceAlias " + quotedShell(literal(r.Interface))
 	}
 	list := make([]string, len(r.Remote))
 	for i, a := range r.Remote {
@@ -51,16 +52,45 @@ func (r *WindowsRule) netsh() string {
 	return t + " remoteip=" + strings.Join(r.Remote, ",")
 }
 
-// quotedShell is a text in single quotes of PowerShell, in which only the quote itself means something (about_Quoting_Rules); it takes the
-// typographic ones for the same.
+// quotedShell is a text as an argument of PowerShell: in single quotes, in which only the quote itself means something (about_Quoting_Rules). What is not
+// ASCII is told by its number, so that a script means the same in whatever encoding it is read: PowerShell takes typographic quotes for quotes, and
+// Windows PowerShell reads files without a mark in the code page of the system, where other letters become such.
 func quotedShell(s string) string {
-	return "'" + strings.NewReplacer("'", "''", "\u2018", "\u2018\u2018", "\u2019", "\u2019\u2019", "\u201a", "\u201a\u201a", "\u201b", "\u201b\u201b").Replace(s) + "'"
+	var parts []string
+	plain := ""
+	end := func() {
+		if plain != "" {
+			parts = append(parts, "'"+strings.ReplaceAll(plain, "'", "''")+"'")
+			plain = ""
+		}
+	}
+	for _, u := range utf16.Encode([]rune(s)) {
+		if u >= ' ' && u <= '~' {
+			plain += string(rune(u))
+			continue
+		}
+		end()
+		parts = append(parts, fmt.Sprintf("[char]%d", u))
+	}
+	end()
+	switch {
+	case len(parts) == 0:
+		return "''"
+	case len(parts) == 1 && parts[0][0] == '\'':
+		return parts[0]
+	}
+	return "('' + " + strings.Join(parts, " + ") + ")"
 }
 
-// plainName is a name of an interface without what would end or change a command of either shell, or a field of a rule.
+// literal is a name where PowerShell takes a pattern (about_Wildcards).
+func literal(s string) string {
+	return strings.NewReplacer("`", "``", "*", "`*", "?", "`?", "[", "`[", "]", "`]").Replace(s)
+}
+
+// plainName is a name of an interface without what would end or change a command of either shell, or a field of a rule, and in ASCII.
 func plainName(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || strings.ContainsRune("\"%|^&<>!`$", r) {
+		if r < ' ' || r > '~' || strings.ContainsRune("\"%|^&<>!`$*?[]", r) {
 			return '_'
 		}
 		return r
