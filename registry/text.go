@@ -25,6 +25,7 @@ func ReadText(b []byte) (*Tree, error) {
 		return nil, fmt.Errorf("registry text: %w: it does not begin as one", ErrDamaged)
 	}
 	p.ansi = first == "REGEDIT4"
+	p.root.open = !strings.HasSuffix(strings.ReplaceAll(text, "\r", ""), "\n\n")
 	for p.text != "" {
 		if err := p.entry(); err != nil {
 			return nil, fmt.Errorf("registry text, line %d: %w", p.at, err)

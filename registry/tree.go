@@ -22,7 +22,11 @@ type Tree struct {
 	gone    map[string]bool // values
 	shut    bool            // nothing of below counts
 	roots   []string        // of a text
+	open    bool            // a text that does not end as regedit ends one
 }
+
+// Ended says of a text that it ends as regedit ends one: with a line without anything after the last key. One that does not may be cut.
+func (t *Tree) Ended() bool { return !t.open }
 
 // Roots are the keys of a text that no key before them holds: regedit writes a key with all that is in it, so that what is not there
 // below one of them is not in the registry either.

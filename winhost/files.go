@@ -34,7 +34,7 @@ func FromFiles(files []File) (s *Source, ignored []string, err error) {
 	files = slices.Clone(files)
 	slices.SortFunc(files, func(a, b File) int { return strings.Compare(a.Name, b.Name) })
 	s = &Source{Users: map[string]registry.Key{}}
-	r := &filesReader{s: s, machine: new(registry.Tree), ssh: sshFiles{}, logs: map[string][]*File{}}
+	r := &filesReader{s: s, machine: new(registry.Tree), ssh: sshFiles{}, logs: map[string][]*File{}, told: map[shellKind]*shellFile{}}
 	known := 0
 	for i := range files {
 		if of := r.logOf(files, i); of != "" {
@@ -52,10 +52,16 @@ func FromFiles(files []File) (s *Source, ignored []string, err error) {
 		}
 		if err == nil {
 			known++
-		} else {
-			ignored = append(ignored, files[i].Name+": "+short(err))
+			continue
+		}
+		ignored = append(ignored, files[i].Name+": "+short(err))
+		if d := new(damagedError); errors.As(err, &d) {
+			for _, part := range d.parts {
+				s.note(part, "%s was not read: %s", files[i].Name, short(err))
+			}
 		}
 	}
+	s.Ignored = ignored
 	if known == 0 {
 		return nil, ignored, ErrNothing
 	}
@@ -84,6 +90,8 @@ type filesReader struct {
 	registry bool
 	ssh      sshFiles
 	logs     map[string][]*File // of hives, by their names in lower case
+	texts    []readText
+	told     map[shellKind]*shellFile
 }
 
 // logOf is the hive that a file is a log of, by its name, "" if it is none, or the hive is not there.
@@ -125,6 +133,27 @@ var errNoLogs = errors.New("its logs (.LOG1, .LOG2) are not here")
 
 var errNotKnown = errors.New("it is not known")
 
+// damagedError is of a file of a kind that is known, which could not be read: what it told of these parts is not known.
+type damagedError struct {
+	parts []string
+	error
+}
+
+func (e *damagedError) Unwrap() error { return e.error }
+
+// damaged says of an error what the file could have told; nil and what says that the file is none of the kind stay as they are.
+func damaged(err error, parts ...string) error {
+	if err == nil {
+		return nil
+	}
+	for _, other := range []error{errNotKnown, errNoObjects, errNoState, errTwice} {
+		if errors.Is(err, other) {
+			return err
+		}
+	}
+	return &damagedError{parts, err}
+}
+
 func (r *filesReader) file(f *File) error {
 	head := make([]byte, 64)
 	n, err := f.ReadAt(head, 0)
@@ -136,7 +165,7 @@ func (r *filesReader) file(f *File) error {
 		return r.keepSSH(name, f)
 	}
 	if bytes.HasPrefix(head, []byte("regf")) {
-		return r.hive(f)
+		return damaged(r.hive(f), snapshot.WindowsParts...)
 	}
 	if f.Size > maxWhole {
 		return registry.ErrTooMuch
@@ -146,16 +175,16 @@ func (r *filesReader) file(f *File) error {
 		return err
 	}
 	if bytes.HasPrefix(head, []byte("PReg")) {
-		return r.pol(b)
+		return damaged(r.pol(f.Name, b), snapshot.WindowsParts...)
 	}
 	begin := strings.TrimLeft(strings.ToValidUTF8(strings.ReplaceAll(string(head), "\x00", ""), ""), "\ufeff \r\n\t")
 	switch {
 	case strings.HasPrefix(begin, "Windows Registry Editor") || strings.HasPrefix(begin, "REGEDIT4"):
-		return r.text(b)
+		return damaged(r.text(f.Name, b), snapshot.WindowsParts...)
 	case strings.HasPrefix(begin, "<"):
-		return r.state(b)
+		return damaged(r.state(b), "filters")
 	case strings.HasPrefix(begin, "[") || strings.HasPrefix(begin, "{"):
-		return r.s.Shell.Add(f.Name, b)
+		return r.shell(f, b)
 	}
 	return r.s.netstat(b)
 }
@@ -328,11 +357,12 @@ func (r *filesReader) system(root registry.Key, hasCurrent bool) error {
 }
 
 // text mounts a text of regedit: the keys of the machine, and those of users.
-func (r *filesReader) text(b []byte) error {
+func (r *filesReader) text(name string, b []byte) error {
 	t, err := registry.ReadText(b)
 	if err != nil {
 		return err
 	}
+	r.again(name, t, b)
 	for _, name := range []string{"HKEY_LOCAL_MACHINE", "HKLM"} {
 		if k, err := t.Key(name); err == nil {
 			r.mount("", k)
@@ -362,8 +392,36 @@ func (r *filesReader) text(b []byte) error {
 	return nil
 }
 
-// pol mounts the policy of the machine.
-func (r *filesReader) pol(b []byte) error {
+// again notes what makes a text less than what it seems: an end that is none, and keys that another one has too, with other values perhaps.
+func (r *filesReader) again(name string, t *registry.Tree, b []byte) {
+	for _, part := range snapshot.WindowsParts {
+		if !t.Ended() {
+			r.s.note(part, "%s does not end as regedit ends a text: it may be cut", name)
+		}
+		for _, old := range r.texts {
+			if i := slices.IndexFunc(t.Roots(), func(root string) bool {
+				return slices.ContainsFunc(old.roots, func(o string) bool { return strings.EqualFold(o, root) })
+			}); i >= 0 && !bytes.Equal(old.text, b) {
+				r.s.note(part, "%s and %s both have %s: which of them is of the host as it is now is not known", old.name, name, t.Roots()[i])
+			}
+		}
+	}
+	r.texts = append(r.texts, readText{name, t.Roots(), b})
+	r.s.Texts = append(r.s.Texts, t.Roots()...)
+}
+
+// readText is a text of regedit that was read.
+type readText struct {
+	name  string
+	roots []string
+	text  []byte
+}
+
+// pol mounts the policy of the machine. That of its users, in a directory of that name, has no key of it.
+func (r *filesReader) pol(name string, b []byte) error {
+	if strings.EqualFold(path.Base(path.Dir(name)), "user") {
+		return errNotKnown
+	}
 	t, err := registry.ReadPol(b)
 	if err != nil {
 		return err

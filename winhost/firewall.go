@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/ringfence/ringfence/registry"
@@ -61,7 +62,7 @@ func (s *Source) store(name snapshot.FirewallStoreName, path string, in []string
 	for _, p := range profileKeys {
 		c, err := k.Key(p.name)
 		if errors.Is(err, fs.ErrNotExist) {
-			if f := s.lacks(path, p.name); f.State != snapshot.Absent && !s.hasProfile(k, p.profile) {
+			if f := s.missing(name, path, p.name); f.State != snapshot.Absent && !s.hasProfile(k, p.profile) {
 				st.Read = f
 			}
 			continue
@@ -87,7 +88,7 @@ func (s *Source) store(name snapshot.FirewallStoreName, path string, in []string
 	for _, name := range in {
 		c, err := k.Key(name)
 		if errors.Is(err, fs.ErrNotExist) {
-			if f := s.lacks(path, name); f.State != snapshot.Absent {
+			if f := s.missing(st.Store, path, name); f.State != snapshot.Absent {
 				st.Read = f
 			}
 			continue
@@ -101,6 +102,18 @@ func (s *Source) store(name snapshot.FirewallStoreName, path string, in []string
 		}
 	}
 	return st
+}
+
+// missing is why a key that a store does not have may be there all the same. Every host has those of the local store: a text without one is cut.
+func (s *Source) missing(store snapshot.FirewallStoreName, path, name string) snapshot.Fact {
+	f := s.lacks(path, name)
+	of := func(root string) bool {
+		return registry.Below(`HKEY_LOCAL_MACHINE\`+path, root) || registry.Below(`HKLM\`+path, root)
+	}
+	if f.State == snapshot.Absent && store == snapshot.StoreLocal && slices.ContainsFunc(s.Texts, of) {
+		return snapshot.Fact{State: snapshot.Error, Reason: `HKLM\` + path + ` has no ` + name + ` in a text, which every host has: the text may be cut`}
+	}
+	return f
 }
 
 // hasProfile says whether a store has a profile by any of its names.

@@ -20,7 +20,7 @@ func TestTextOfNetstat(t *testing.T) {
 		"  TCP    192.0.2.7:50100        198.51.100.4:443       HERGESTELLT      7000\r\n [a.exe]\r\n" +
 		"  TCP    127.0.0.1:6000         0.0.0.0:0              BOUND            7000\r\n  TCP    [::]:445               [::]:0                 ABH\x99REN         4\r\n" +
 		"  UDP    0.0.0.0:5353           *:*                                    1234\r\n  UDP    [fe80::1%12]:546       *:*                                    900\r\n"
-	registryText := text("a.reg", "Windows Registry Editor Version 5.00\r\n\r\n[HKEY_LOCAL_MACHINE\\SOFTWARE\\Microsoft]\r\n")
+	registryText := text("a.reg", "Windows Registry Editor Version 5.00\r\n\r\n[HKEY_LOCAL_MACHINE\\SOFTWARE\\Microsoft]\r\n\r\n")
 	listed := func(s *snapshot.Snapshot) (list []string) {
 		for _, l := range s.Windows.Listeners.List {
 			list = append(list, fmt.Sprintf("%s %s %d %d %s", l.Proto, l.Addr, l.Port, l.PID, l.Process))

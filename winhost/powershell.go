@@ -124,6 +124,15 @@ func (s *Shell) Add(name string, b []byte) error {
 	return nil
 }
 
+// keep has a list for the objects of a kind.
+func (s *Shell) keep(kind shellKind, list []object) error {
+	if len(list) > maxShellObjects {
+		return registry.ErrTooMuch
+	}
+	s.objects[kind] = list
+	return nil
+}
+
 // take keeps what is known in a value, and tells how much that is. An empty list is known by the name of its file alone.
 func (s *Shell) take(name string, v any, depth int) (n int, err error) {
 	switch v := v.(type) {

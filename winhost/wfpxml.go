@@ -149,7 +149,9 @@ func ReadState(b []byte) (*snapshot.WindowsFilters, error) {
 	}
 	x := &stateReader{d: xml.NewDecoder(strings.NewReader(text)), out: &snapshot.WindowsFilters{Skipped: map[string]int{}}}
 	x.d.CharsetReader = func(_ string, in io.Reader) (io.Reader, error) { return in, nil } // it was decoded
-	if err := x.read(); err != nil {
+	if err := x.read(); err != nil && !x.seen {
+		return nil, fmt.Errorf("filters: %w: %w", errNoState, err)
+	} else if err != nil {
 		return nil, fmt.Errorf("filters: %w", err)
 	}
 	if !x.seen {

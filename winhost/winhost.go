@@ -26,6 +26,10 @@ type Source struct {
 	Whole []string
 	// Notes are gaps of what was read, by part of the section: a hive that was not written to its end.
 	Notes map[string][]string
+	// Texts are the keys of Whole that a text told of, with HKEY_LOCAL_MACHINE: one that is cut after a key has lost those behind it.
+	Texts []string
+	// Ignored are files that tell nothing, by name, with the reason.
+	Ignored []string
 
 	// Filters is what the filter engine holds; nil where it was not read, and FiltersRead says why.
 	Live        *Live
@@ -98,17 +102,29 @@ func (s *Source) coverage(w *snapshot.Windows) snapshot.Coverage {
 			c.Reasons = append(c.Reasons, part+": "+note)
 		}
 	}
+	for i, name := range s.Ignored {
+		if i == maxIgnored {
+			c.Reasons = append(c.Reasons, fmt.Sprintf("files: %d more were not read", len(s.Ignored)-i))
+			break
+		}
+		c.Reasons = append(c.Reasons, "files: not read: "+name)
+	}
 	slices.Sort(c.Parts)
 	c.Parts = slices.Compact(c.Parts)
 	slices.Sort(c.Reasons)
 	switch {
 	case read == 0:
 		c.Status, c.Parts = snapshot.Error, nil
-	case len(c.Parts) > 0:
+	case len(c.Parts) == 0: // who is in groups no file tells, so that files are never all
+		c.Reasons = nil
+	default:
 		c.Status = snapshot.Partial
 	}
 	return c
 }
+
+// maxIgnored bounds the files that are named of those that tell nothing.
+const maxIgnored = 50
 
 // note is a gap of a part that was read all the same.
 func (s *Source) note(part, format string, args ...any) {

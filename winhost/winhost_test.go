@@ -262,12 +262,14 @@ func TestPartsOfKeys(t *testing.T) {
 		}
 		return &snapshotOf(t, text("a.reg", out.String())).Windows
 	}
+	store := []string{localPolicy, localPolicy + `\DomainProfile`, localPolicy + `\FirewallRules`, localPolicy + `\PublicProfile`, localPolicy + `\StandardProfile`}
 	for name, c := range map[string]struct {
 		part, all []string
 		read      func(*snapshot.Windows) snapshot.Fact
 	}{
-		"rules":    {[]string{localPolicy + `\FirewallRules`}, []string{localPolicy}, func(w *snapshot.Windows) snapshot.Fact { return w.Firewall.Stores[0].Read }},
-		"profiles": {[]string{localPolicy + `\DomainProfile`, localPolicy + `\StandardProfile`, localPolicy + `\PublicProfile`}, []string{localPolicy}, func(w *snapshot.Windows) snapshot.Fact { return w.Firewall.Stores[0].Read }},
+		"rules":     {[]string{localPolicy + `\FirewallRules`}, store, func(w *snapshot.Windows) snapshot.Fact { return w.Firewall.Stores[0].Read }},
+		"profiles":  {[]string{localPolicy + `\DomainProfile`, localPolicy + `\StandardProfile`, localPolicy + `\PublicProfile`}, store, func(w *snapshot.Windows) snapshot.Fact { return w.Firewall.Stores[0].Read }},
+		"a cut one": {store[:3], store, func(w *snapshot.Windows) snapshot.Fact { return w.Firewall.Stores[0].Read }},
 		"a profile": {[]string{localPolicy + `\DomainProfile`, localPolicy + `\FirewallRules`, localPolicy + `\PublicProfile`}, []string{
 			localPolicy + `\DomainProfile`, localPolicy + `\FirewallRules`, localPolicy + `\PublicProfile`, localPolicy + `\StandardProfile`,
 		}, func(w *snapshot.Windows) snapshot.Fact { return w.Firewall.Stores[0].Read }},
@@ -334,6 +336,97 @@ func TestDamagedFiles(t *testing.T) {
 	}
 	if _, _, err := FromFiles([]File{text("notes.txt", "hello")}); err == nil {
 		t.Error("a directory without anything is a host")
+	}
+}
+
+// TestCutTexts: a text of regedit that ends at the end of a line, but not as one does, proves nothing.
+func TestCutTexts(t *testing.T) {
+	whole := "Windows Registry Editor Version 5.00\r\n\r\n[HKEY_LOCAL_MACHINE\\SOFTWARE\\Policies]\r\n\"a\"=dword:00000001\r\n\"b\"=dword:00000001\r\n\r\n"
+	for _, c := range []struct {
+		text string
+		cut  bool
+	}{{whole, false}, {strings.ReplaceAll(whole, "\r", ""), false}, {strings.TrimSuffix(whole, "\r\n"), true}, {strings.TrimSuffix(whole, "\"b\"=dword:00000001\r\n\r\n"), true}} {
+		s := snapshotOf(t, text("a.reg", c.text), text("tcp.json", `[{"LocalAddress": "0.0.0.0", "LocalPort": 22, "RemotePort": 0, "State": 2, "OwningProcess": 9}]`))
+		cov := s.Section("windows")
+		if told := slices.Contains(cov.Reasons, "firewall: a.reg does not end as regedit ends a text: it may be cut"); told != c.cut || c.cut && cov.Part("listeners") != snapshot.Partial {
+			t.Errorf("%q: %+v", c.text, cov)
+		}
+	}
+}
+
+// TestFilesAreNotMixed: what two files tell of the same is of one of them alone, and a gap; parts of it by family are together.
+func TestFilesAreNotMixed(t *testing.T) {
+	socket := func(port int) string {
+		return fmt.Sprintf(`[{"LocalAddress": "0.0.0.0", "LocalPort": %d, "RemotePort": 0, "State": 2, "OwningProcess": 9}]`, port)
+	}
+	at := func(f File, minute int) File {
+		f.Time = time.Unix(int64(60*minute), 0)
+		return f
+	}
+	for name, c := range map[string]struct {
+		files []File
+		ports []int
+		gap   bool
+	}{
+		"two of one time":         {[]File{text("a/tcp.json", socket(22)), text("b/tcp.json", socket(23))}, []int{22}, true},
+		"the later one":           {[]File{at(text("a/tcp.json", socket(22)), 1), at(text("b/tcp.json", socket(23)), 2)}, []int{23}, true},
+		"the later one first":     {[]File{at(text("a/tcp.json", socket(22)), 2), at(text("b/tcp.json", socket(23)), 1)}, []int{22}, true},
+		"the same twice":          {[]File{text("a/tcp.json", socket(22)), text("b/tcp.json", socket(22))}, []int{22}, false},
+		"one beside a broken one": {[]File{text("a/tcp.json", socket(22)), text("b/tcp.json", socket(23)[:40])}, []int{22}, true},
+	} {
+		s := snapshotOf(t, c.files...)
+		var ports []int
+		for _, l := range s.Windows.Listeners.List {
+			ports = append(ports, l.Port)
+		}
+		cov := s.Section("windows")
+		if gap := cov.Part("listeners") == snapshot.Partial; !slices.Equal(ports, c.ports) || gap != c.gap {
+			t.Errorf("%s: %v, %+v", name, ports, cov)
+		}
+	}
+	address := func(ip string) string {
+		return `[{"InterfaceIndex": 3, "InterfaceAlias": "Ethernet", "IPAddress": "` + ip + `", "PrefixLength": 24}]`
+	}
+	for _, c := range []struct{ a, b, want string }{
+		{"192.0.2.1", "fe80::1", "192.0.2.1/24 fe80::1/24"}, {"192.0.2.1", "192.0.2.2", "192.0.2.1/24"},
+	} {
+		s := snapshotOf(t, text("a.json", address(c.a)), text("b.json", address(c.b)))
+		if got := strings.Join(s.Windows.Adapters.List[0].Addrs, " "); got != c.want {
+			t.Errorf("%s and %s: %s", c.a, c.b, got)
+		}
+	}
+	const plain = `[{"Name": "WinRM", "Status": 4, "StartType": 2}]`
+	const full = `[{"Name": "WinRM", "PathName": "x", "StartName": "LocalSystem", "StartMode": "Auto", "State": "Running", "ProcessId": 77}]`
+	for _, files := range [][]File{{text("a.json", plain), text("b.json", full)}, {text("a.json", full), text("b.json", plain)}} {
+		s := snapshotOf(t, files...)
+		if l := s.Windows.Services.List; len(l) != 1 || l[0].PID != 77 || s.Section("windows").Part("listeners") == snapshot.OK && len(l) == 0 {
+			t.Errorf("services: %+v", l)
+		}
+	}
+	text16 := func(name, root string) File {
+		return text(name, "Windows Registry Editor Version 5.00\n\n[HKEY_LOCAL_MACHINE\\SOFTWARE\\Policies]\n\"x\"=\""+root+"\"\n\n")
+	}
+	if s := snapshotOf(t, text16("a.reg", "1"), text16("b.reg", "2")); s.Section("windows").Part("firewall") == snapshot.OK || !strings.Contains(strings.Join(s.Section("windows").Reasons, "\n"), "a.reg and b.reg both have HKEY_LOCAL_MACHINE") {
+		t.Errorf("two texts of a key: %+v", s.Section("windows"))
+	}
+}
+
+// TestIgnoredFilesAreInTheSnapshot: a file that tells nothing is named there, and is no gap; one that is broken is a gap of all that it could have told.
+func TestIgnoredFilesAreInTheSnapshot(t *testing.T) {
+	base := text("tcp.json", `[{"LocalAddress": "0.0.0.0", "LocalPort": 22, "RemotePort": 0, "State": 2, "OwningProcess": 9}]`)
+	for _, c := range []struct {
+		name, text, part string
+	}{
+		{"notes.txt", "hello", ""}, {"secpol.inf", "[Unicode]\r\nUnicode=yes\r\n", ""}, {"page.xml", "<html><p>", ""}, {"other.json", `[{"a": 1}]`, ""}, {"\x1b[31m.txt", "x", ""},
+		{"SYSTEM", "regf", "firewall"}, {"rules.json", `[{"a": `, "firewall"}, {"filters.xml", "<wfpdiag><filters><item>", "filters"}, {"a.reg", "Windows Registry Editor Version 5.00\n\"a\"=x:\n", "winrm"},
+		{"Registry.pol", "PReg\x01\x00\x00\x00[", "firewall"},
+	} {
+		cov := snapshotOf(t, base, text(c.name, c.text)).Section("windows")
+		all := strings.Join(cov.Reasons, "\n")
+		gap := c.part != "" && strings.Contains(all, c.part+": "+c.name+" was not read: ")
+		if !strings.Contains(all, "files: not read: "+c.name+": ") || gap != (c.part != "") || c.part == "" && strings.Contains(all, c.name+" was not read") {
+			t.Errorf("%q: %q", c.name, cov.Reasons)
+		}
 	}
 }
 
