@@ -54,13 +54,13 @@ zone_severity("workload") := "high"
 zone_severity("runtime") := "medium"
 
 # evidence of a reachability answer, in words.
-evidence(reach) := [sprintf("reachable on %s: %s", [reach.origin, reach.witness])] if reach.verdict == "reachable"
-
-evidence(reach) := [sprintf("not known on %s: %s", [reach.origin, concat("; ", reach.because)])] if {
+evidence(reach) := [sprintf("reachable on %s: %s", [reach.origin, reach.witness])] if {
+	reach.verdict == "reachable"
+} else := [sprintf("not known on %s: %s", [reach.origin, concat("; ", reach.because)])] if {
 	reach.verdict == "unknown"
+} else := [sprintf("stopped: %s", [concat("; ", reach.stoppedBy)])] if {
+	reach.verdict == "unreachable"
 }
-
-evidence(reach) := [sprintf("stopped: %s", [concat("; ", reach.stoppedBy)])] if reach.verdict == "unreachable"
 
 # unclear says why it is not known whether a zone gets through.
 unclear(zone, reach) := sprintf("whether the %s zone reaches it hangs on: %s", [zone, concat("; ", reach.because)])

@@ -28,24 +28,27 @@ _expected := object.get(data.params, "expected", [])
 
 _zones := {"external", "workload"}
 
-_declared(svc) if {
+# What is not asked about, by its key: what is declared, what others tell of, and what a program sends from and waits for answers at. A socket
+# of UDP that is not connected looks like a service.
+_left contains svc.key if {
+	count(_expected) > 0
+	some svc in input.services
 	some e in _expected
 	e in {sprintf("%s/%d", [svc.proto, svc.port]), sprintf("%s/%d/%s", [svc.proto, svc.port, svc.owner])}
 }
 
-# What a program sends from, and waits for answers at, is no service: a socket of UDP that is not connected looks the same.
-_answers(svc) if {
+_left contains svc.key if {
+	some svc in input.services
 	svc.proto == "udp"
-	svc.port >= 32768
+	_answers(svc.port)
 }
 
-_answers(svc) if {
-	svc.proto == "udp"
-	svc.port in {68, 546}
-}
+_answers(port) if port >= 32768
+
+_answers(port) if port in {68, 546}
 
 # What other checks tell of by its role is told once.
-_told contains svc.key if {
+_left contains svc.key if {
 	some m in input.managed
 	_tells(m)
 	some svc in m.services
@@ -69,45 +72,40 @@ _tells(m) if {
 	m.settings.how.value == "logins of accounts without TLS"
 }
 
-_asked contains svc if {
+# Here and below each step is taken for every socket: what is the same for all of them stands outside.
+_asked := [svc |
 	some svc in input.services
 	svc.class == "other"
 	svc.namespace == ""
 	not svc.loopback
-	not _declared(svc)
-	not _answers(svc)
-	not svc.key in _told
-}
-
-_open(svc, zone) if {
-	svc.reach[zone].verdict == "reachable"
-	not svc.reach[zone].local
-}
+	not svc.key in _left
+]
 
 # Beside a list each socket is one to declare or to close. Without one they are told by their programs: one that is known by its name listens at
 # several ports and addresses, and nobody looks at each. The program is what the finding is about, however many there are: a port less is no other finding.
 # What a process calls itself is its own word: those of a user or a container are told apart from root's of that name, and what nobody is seen to have
 # is told by itself.
-# A rule of an object, _groups[name], would hold each socket against all before it.
-_told_as contains {"name": svc.key, "service": svc} if {
-	count(_expected) > 0
-	some svc in _asked
-}
-
-_told_as contains {"name": _program(svc), "service": svc} if {
-	count(_expected) == 0
+_open := [{"zone": zone, "name": svc.key, "service": svc} |
 	some svc in _asked
 	some zone in _zones
-	_open(svc, zone)
-}
+	reach := svc.reach[zone]
+	reach.verdict == "reachable"
+	not reach.local
+] if {
+	count(_expected) > 0
+} else := [{"zone": zone, "name": object.get({"unknown": svc.key}, svc.owner, _program(svc.owner, svc.gives)), "service": svc} |
+	some svc in _asked
+	some zone in _zones
+	reach := svc.reach[zone]
+	reach.verdict == "reachable"
+	not reach.local
+]
 
-_names := {t.name | some t in _told_as}
+_names := {[o.zone, o.name] | some o in _open}
 
-_program(svc) := svc.key if {
-	svc.owner == "unknown"
-} else := sprintf("%s of %s", [svc.owner, svc.gives]) if {
-	not object.get(svc, "gives", "root on the host") in {"", "root on the host"}
-} else := svc.owner
+_program(owner, gives) := owner if {
+	gives in {"", "root on the host"}
+} else := sprintf("%s of %s", [owner, gives])
 
 _text(name, list) := list[0].key if {
 	count(list) == 1
@@ -121,23 +119,21 @@ finding contains {
 	"evidence": [e | some svc in list; some e in lib.evidence(svc.reach[zone])],
 	"witness": list[0].reach[zone].witness,
 	"remediation": array.concat(
-		[r | some svc in list; some r in _close(zone, svc)],
-		[{"kind": "config", "text": sprintf("params: {expected: [%s]}", [concat(", ", sort({sprintf("%q", [_declaration(svc)]) | some svc in list}))])}],
+		_close(zone, list),
+		[{"kind": "config", "text": sprintf("params: {expected: [%s]}", [concat(", ", sort({sprintf("%q", [sprintf("%s/%d/%s", [svc.proto, svc.port, svc.owner])]) | some svc in list}))])}],
 	),
 } if {
-	some name in _names
-	group := {t.service | some t in _told_as; t.name == name}
-	some zone in _zones
-	list := [svc | some svc in group; _open(svc, zone)]
-	count(list) > 0
+	some [zone, name] in _names
+	group := {o.service | some o in _open; o.zone == zone; o.name == name}
+	list := [svc | some svc in group]
 }
 
-_declaration(svc) := sprintf("%s/%d/%s", [svc.proto, svc.port, svc.owner])
-
 # Without a list nobody has said what may be closed: a web server is on it as well.
-_close(zone, svc) := lib.close(zone, svc) if count(_expected) > 0
-
-else := [{"kind": "words", "text": sprintf("stop it, bind it to the address that needs it, or drop %s port %d from the %s zone", [svc.proto, svc.port, zone])}]
+_close(zone, list) := [r | some svc in list; some r in lib.close(zone, svc)] if {
+	count(_expected) > 0
+} else := [{"kind": "words", "text": sprintf("stop it, bind it to the address that needs it, or drop %s port %d from the %s zone", [svc.proto, svc.port, zone])} |
+	some svc in list
+]
 
 _severity("external") := "medium" if count(_expected) > 0
 
