@@ -154,11 +154,36 @@ func unifiedPath(b []byte) string {
 // cgroups finds out who owns cgroups, each once.
 type cgroups struct {
 	mounts []mountEntry
-	owners map[string][]int // by controllers and path
+	owners map[string][]int       // by controllers and path
+	places map[string]cgroupPlace // by the text of /proc/PID/cgroup: most processes have that of others
+}
+
+// Bounds of the texts that are kept: whoever was given a cgroup makes as many below it as they like.
+const (
+	maxPlaces    = 4096
+	maxPlaceText = 4096
+)
+
+// cgroupPlace is what /proc/PID/cgroup says of a process.
+type cgroupPlace struct {
+	path, unified string
+	id            identity
+}
+
+// placeOf reads a /proc/PID/cgroup, each once.
+func (c *cgroups) placeOf(s *Scan, b []byte) cgroupPlace {
+	if p, ok := c.places[string(b)]; ok {
+		return p
+	}
+	p := cgroupPlace{cgroupPath(b), unifiedPath(b), c.identify(s, b)}
+	if len(c.places) < maxPlaces && len(b) <= maxPlaceText {
+		c.places[string(b)] = p
+	}
+	return p
 }
 
 func (s *Scan) newCgroups() *cgroups {
-	c := &cgroups{owners: map[string][]int{}}
+	c := &cgroups{owners: map[string][]int{}, places: map[string]cgroupPlace{}}
 	if b, err := s.ownMounts(); err == nil {
 		c.mounts = slices.DeleteFunc(parseMountinfo(b), func(m mountEntry) bool { return m.fs != "cgroup" && m.fs != "cgroup2" })
 	}

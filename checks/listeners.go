@@ -49,7 +49,7 @@ func collectListeners(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Ou
 				out.partialIn(partOf(fam.Proto), "%s sockets: %s", fam.Proto, fam.Reason)
 			}
 			if fam.Proto == "vsock" && fam.State == snapshot.Error && ns.Inode == own {
-				sec.Sockets = append(sec.Sockets, s.vsockHolders(own)...)
+				sec.Sockets = append(sec.Sockets, s.vsockHolders(own, socks)...)
 			}
 		}
 	}

@@ -152,11 +152,12 @@ func (s *Scan) readTask(pid int) (task *process, threads int) {
 	}
 	cg, err := dir.ReadFile("cgroup")
 	note("cgroup", err)
-	p.Cgroup = cgroupPath(cg)
-	if p.Unified = unifiedPath(cg); p.Unified == p.Cgroup {
+	at := s.groupsOf.placeOf(s, cg)
+	p.Cgroup = at.path
+	if p.Unified = at.unified; p.Unified == p.Cgroup {
 		p.Unified = ""
 	}
-	id := s.groupsOf.identify(s, cg)
+	id := at.id
 	p.Unit, p.UserUnit, p.Runtime, p.Pod = id.unit, id.userUnit, id.runtime, id.pod
 	p.Container, p.ContainerWord = containerID(id.container, id.word), id.word
 	if st, err := dir.Stat("exe"); err == nil {

@@ -295,12 +295,19 @@ func (s *Scan) procRaw(family uint8) ([]snapshot.Socket, error) {
 
 // vsockHolders finds vsock sockets by the descriptors of processes, where the kernel cannot list
 // them (no VSOCKETS_DIAG): the protocol name is an attribute of the socket file (xattr(7)). Port
-// and state stay unknown, and vsock ignores network namespaces before Linux 7.0.
-func (s *Scan) vsockHolders(netns uint64) []snapshot.Socket {
+// and state stay unknown, and vsock ignores network namespaces before Linux 7.0. Sockets that were listed are of other protocols.
+func (s *Scan) vsockHolders(netns uint64, listed []snapshot.Socket) []snapshot.Socket {
+	other := make(map[uint64]bool, len(listed))
+	for i := range listed {
+		other[listed[i].Inode] = true
+	}
 	var socks []snapshot.Socket
 	inodes, _ := s.socketOwners()
 	buf := make([]byte, 64)
 	for ino := range inodes {
+		if other[ino] {
+			continue
+		}
 		n, err := unix.Getxattr(s.fds[ino], "system.sockprotoname", buf)
 		if err == nil && wire.CString(buf[:n]) == "AF_VSOCK" {
 			socks = append(socks, snapshot.Socket{Netns: netns, Proto: "vsock", Inode: ino, UID: -1})
