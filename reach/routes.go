@@ -34,9 +34,12 @@ func (e *engine) onLink(scoped []cube, f field, in *snapshot.Link) []routed {
 		}
 	}
 	parts[0].addrs = parts[0].addrs.normal()
-	for _, r := range e.snap.Network.Routes {
-		p, err := netip.ParsePrefix(r.Dst)
-		if err == nil && r.Family == 6 && p.Addr().IsLinkLocalUnicast() && slices.Contains(r.Oifs, in.Index) && r.Type != "multicast" {
+	for i := range e.snap.Network.Routes {
+		r := &e.snap.Network.Routes[i]
+		if r.Family != 6 || r.Type == "multicast" || !slices.Contains(r.Oifs, in.Index) {
+			continue
+		}
+		if p, err := netip.ParsePrefix(r.Dst); err == nil && p.Addr().IsLinkLocalUnicast() {
 			parts = append(parts, part{addrs: prefixSet(p), kind: routeKind[r.Type], oifs: []int{in.Index}, route: r.Dst})
 		}
 	}

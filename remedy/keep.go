@@ -262,9 +262,13 @@ func serves(s *snapshot.Snapshot, proto string, port int) bool {
 // arrives is the interface behind which an address is: that of its longest route.
 func arrives(s *snapshot.Snapshot, a netip.Addr) string {
 	best, name := -1, ""
-	for _, r := range s.Network.Routes {
+	for i := range s.Network.Routes {
+		r := &s.Network.Routes[i]
+		if r.Type != "unicast" || r.Table != 254 || len(r.Oifs) == 0 {
+			continue
+		}
 		p, err := netip.ParsePrefix(r.Dst)
-		if err != nil || r.Type != "unicast" || r.Table != 254 || len(r.Oifs) == 0 || !p.Contains(a) || p.Bits() <= best {
+		if err != nil || !p.Contains(a) || p.Bits() <= best {
 			continue
 		}
 		if l := s.Network.Link(r.Oifs[0]); l != nil {

@@ -72,8 +72,11 @@ func lookUp(s *snapshot.Snapshot, r *snapshot.PolicyRule, to netip.Addr) (oifs [
 	bits := -1
 	for i := range s.Network.Routes {
 		x := &s.Network.Routes[i]
+		if x.Table != r.Table {
+			continue
+		}
 		p, err := netip.ParsePrefix(x.Dst)
-		if err == nil && x.Table == r.Table && p.Contains(to) && (p.Bits() > bits || p.Bits() == bits && x.Metric < best.Metric) {
+		if err == nil && p.Contains(to) && (p.Bits() > bits || p.Bits() == bits && x.Metric < best.Metric) {
 			best, bits = x, p.Bits()
 		}
 	}
@@ -94,7 +97,10 @@ func lookUp(s *snapshot.Snapshot, r *snapshot.PolicyRule, to netip.Addr) (oifs [
 // delivered says of an address that what is sent to it is the host's own: it has it, or routes say so (AnyIP).
 func delivered(s *snapshot.Snapshot, a netip.Addr) bool {
 	return s.Network.Has(a) || slices.ContainsFunc(s.Network.Routes, func(r snapshot.Route) bool {
+		if r.Type != "local" || r.Table != 255 {
+			return false
+		}
 		p, err := netip.ParsePrefix(r.Dst)
-		return err == nil && r.Type == "local" && r.Table == 255 && p.Contains(a)
+		return err == nil && p.Contains(a)
 	})
 }

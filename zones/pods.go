@@ -101,9 +101,13 @@ func clusterBits(p netip.Prefix) int {
 // of this node is in, as Calico says itself; of others as far as their addresses are private.
 func (m *Map) otherNodes(i *Interface) (list []netip.Prefix) {
 	const bird = 12 // RTPROT_BIRD: Calico's routes to its blocks
-	for _, r := range m.snap.Network.Routes {
+	for j := range m.snap.Network.Routes {
+		r := &m.snap.Network.Routes[j]
+		if r.Type != "unicast" || !slices.Contains(r.Oifs, i.Index) || r.Gateway == "" && !Tunnel(m.snap.Network.Link(i.Index)) {
+			continue
+		}
 		p, err := netip.ParsePrefix(r.Dst)
-		if err != nil || r.Type != "unicast" || r.Gateway == "" && !Tunnel(m.snap.Network.Link(i.Index)) || !slices.Contains(r.Oifs, i.Index) || !podSized(p) {
+		if err != nil || !podSized(p) {
 			continue
 		}
 		for k := range m.Interfaces {
