@@ -3,6 +3,7 @@ package exposure
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 
@@ -43,36 +44,82 @@ func mayLeadTo(relay, to *snapshot.Socket) bool {
 	return r.Addr == "" && r.Netns != 0 && r.Netns == to.Netns && relay.Proto == to.Proto
 }
 
-// led are those of some sockets that programs may pass connections on to, and those programs' own.
-func (a *Asker) led(sockets []int) map[int]bool {
-	list := a.snap.Listeners.Sockets
-	byPort, vague := map[int][]*snapshot.Socket{}, []*snapshot.Socket(nil)
+// ends are sockets that programs pass connections on to.
+type ends struct {
+	of  map[int][]int // by the sockets of those programs
+	led map[int]bool  // they, and those programs' own
+}
+
+// socketAt is a port of a network namespace.
+type socketAt struct {
+	netns uint64
+	port  int
+}
+
+// ends finds among some sockets those that programs pass connections on to, or may: by the address, so that not each is held against each.
+func (a *Asker) ends(sockets []int) ends {
+	list, out := a.snap.Listeners.Sockets, ends{map[int][]int{}, map[int]bool{}}
+	at, in := map[socketAt][]int{}, map[uint64][]int{}
+	for _, i := range sockets {
+		k := socketAt{list[i].Netns, list[i].Port}
+		at[k], in[k.netns] = append(at[k], i), append(in[k.netns], i)
+		out.led[i] = list[i].Relay != nil
+	}
+	var homes map[netip.Addr][]uint64
 	for j := range list {
 		r := list[j].Relay
-		switch {
-		case r == nil:
-		case r.Addr == "" && r.Netns != 0:
-			vague = append(vague, &list[j])
+		if r == nil {
+			continue
 		}
-		if r != nil {
-			for _, e := range r.Ends() {
-				byPort[e.Port] = append(byPort[e.Port], &list[j])
+		if homes == nil {
+			homes = a.homes()
+		}
+		to := map[int]bool{}
+		for _, e := range r.Ends() {
+			addr, err := netip.ParseAddr(e.Addr)
+			if err != nil {
+				continue
+			}
+			for _, ns := range homes[addr] {
+				for _, i := range at[socketAt{ns, e.Port}] {
+					to[i] = to[i] || leads(a.snap, &list[j], &list[i])
+				}
+			}
+		}
+		for _, i := range in[r.Netns] {
+			to[i] = to[i] || mayLeadTo(&list[j], &list[i])
+		}
+		for _, i := range slices.Sorted(maps.Keys(to)) {
+			if to[i] {
+				out.of[j], out.led[i] = append(out.of[j], i), true
 			}
 		}
 	}
-	out := map[int]bool{}
-	for _, i := range sockets {
-		to := &list[i]
-		out[i] = to.Relay != nil || slices.ContainsFunc(vague, func(r *snapshot.Socket) bool { return mayLeadTo(r, to) }) ||
-			slices.ContainsFunc(byPort[to.Port], func(r *snapshot.Socket) bool { return leads(a.snap, r, to) })
+	return out
+}
+
+// homes are the network namespaces that have an address.
+func (a *Asker) homes() map[netip.Addr][]uint64 {
+	out := map[netip.Addr][]uint64{}
+	add := func(ns uint64, n *snapshot.Network) {
+		for i := range n.Links {
+			for _, p := range addressesOf(&n.Links[i]) {
+				if list := out[p.Addr()]; len(list) == 0 || list[len(list)-1] != ns {
+					out[p.Addr()] = append(list, ns)
+				}
+			}
+		}
+	}
+	add(a.snap.Network.HostNetns(), &a.snap.Network)
+	for i := range a.snap.Namespaces {
+		add(a.snap.Namespaces[i].Netns, &a.snap.Namespaces[i].Network)
 	}
 	return out
 }
 
 // relayed joins to the answers about sockets those about programs that pass connections on to them: who reaches the program's port reaches
 // the socket. A program that passes on to another such one leads on from there.
-func (a *Asker) relayed(sockets []int, led map[int]bool, out map[int][]Of) {
-	sockets = slices.DeleteFunc(slices.Clone(sockets), func(i int) bool { return !led[i] })
+func (a *Asker) relayed(to ends, out map[int][]Of) {
 	list := a.snap.Listeners.Sockets
 	var relays []int
 	for j := range list {
@@ -83,7 +130,7 @@ func (a *Asker) relayed(sockets []int, led map[int]bool, out map[int][]Of) {
 	for range len(relays) { // no way is longer
 		var changed []int
 		for _, j := range relays {
-			for _, i := range sockets {
+			for _, i := range to.of[j] {
 				if i != j && a.relay(j, i, out) && list[i].Relay != nil {
 					changed = append(changed, i)
 				}

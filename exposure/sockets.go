@@ -51,7 +51,7 @@ func (a *Asker) EachSocket(sockets []int, origins []zones.Origin, each func(i in
 		}
 		each(i, out[i])
 	}
-	led := a.led(sockets)
+	to := a.ends(sockets)
 	var own, others []int
 	for _, i := range sockets {
 		if a.snap.Listeners.Sockets[i].Netns == a.snap.Network.HostNetns() {
@@ -64,12 +64,12 @@ func (a *Asker) EachSocket(sockets []int, origins []zones.Origin, each func(i in
 		a.hostSockets(c, origins, out)
 	}
 	a.elsewhere(others, origins, out, func(i int) {
-		if !led[i] {
+		if !to.led[i] {
 			tell(i)
 			delete(out, i)
 		}
 	})
-	a.relayed(sockets, led, out)
+	a.relayed(to, out)
 	for _, i := range sockets {
 		if _, ok := out[i]; ok {
 			tell(i)
