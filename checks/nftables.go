@@ -89,6 +89,7 @@ type nfReader struct {
 	rs   *ruleset.Ruleset
 	left *int                      // bytes that may still be read; nil: any number
 	uses map[*ruleset.Table]uint64 // what is in the chains of a table, or leads to them: no fewer than their rules
+	only []string                  // names of the tables that are read; nil: all
 }
 
 var errTooLarge = errors.New("the ruleset is too large to be read from a network namespace that is not the host's")
@@ -99,6 +100,20 @@ func ReadRuleset(ctx context.Context, h *host.Host) (*ruleset.Ruleset, error) {
 	return readRuleset(ctx, h, nil)
 }
 
+// ReadTables reads in the same way the tables of some names alone, and nothing of iptables-legacy and of sets of ipset(8).
+func ReadTables(ctx context.Context, h *host.Host, names ...string) (*ruleset.Ruleset, error) {
+	conn, err := h.Questions(unix.NETLINK_NETFILTER)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	r := &nfReader{conn: conn, only: names}
+	if err := r.stable(ctx); err != nil {
+		return nil, err
+	}
+	return r.rs, nil
+}
+
 // readRuleset reads the ruleset of the namespace of the thread.
 func readRuleset(ctx context.Context, h *host.Host, left *int) (*ruleset.Ruleset, error) {
 	conn, err := h.Questions(unix.NETLINK_NETFILTER)
@@ -107,34 +122,42 @@ func readRuleset(ctx context.Context, h *host.Host, left *int) (*ruleset.Ruleset
 	}
 	defer conn.Close()
 	r := &nfReader{conn: conn, left: left}
-	for range readAttempts {
-		if err = ctx.Err(); err != nil {
-			return nil, err
-		}
-		before, err := r.generation()
-		if err != nil {
-			return nil, err
-		}
-		readErr := r.read()
-		after, err := r.generation()
-		if err != nil {
-			return nil, err
-		}
-		// A chain or set that vanished between two dumps is a change, not a failure. So is what is there twice: the kernel counts a generation up just before
-		// what is of it comes into force (nf_tables_commit), and a dump in between has the old and the new.
-		if readErr != nil && !errors.Is(readErr, errTwice) && before == after || errors.Is(readErr, errTooLarge) {
-			return nil, readErr
-		}
-		r.rs.Generation, r.rs.Stable = after, readErr == nil && before == after
-		if r.rs.Stable {
-			break
-		}
+	if err := r.stable(ctx); err != nil {
+		return nil, err
 	}
 	r.readLegacy(h)
 	if r.rs.IPSets, err = r.readIPSets(h); err != nil {
 		r.rs.IPSetsUnread = err.Error()
 	}
 	return r.rs, nil
+}
+
+// stable reads until the generation before and after is the same, readAttempts times.
+func (r *nfReader) stable(ctx context.Context) error {
+	for range readAttempts {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		before, err := r.generation()
+		if err != nil {
+			return err
+		}
+		readErr := r.read()
+		after, err := r.generation()
+		if err != nil {
+			return err
+		}
+		// A chain or set that vanished between two dumps is a change, not a failure. So is what is there twice: the kernel counts a generation up just before
+		// what is of it comes into force (nf_tables_commit), and a dump in between has the old and the new.
+		if readErr != nil && !errors.Is(readErr, errTwice) && before == after || errors.Is(readErr, errTooLarge) {
+			return readErr
+		}
+		r.rs.Generation, r.rs.Stable = after, readErr == nil && before == after
+		if r.rs.Stable {
+			break
+		}
+	}
+	return nil
 }
 
 // generation is the number of the ruleset's last change.
@@ -199,6 +222,9 @@ func (r *nfReader) read() error {
 	index := map[key]int{}
 	err := r.dump(all(unix.NFT_MSG_GETTABLE), func(fam uint8, b []byte) error {
 		t, err := ruleset.DecodeTable(fam, b)
+		if r.only != nil && !slices.Contains(r.only, t.Name) {
+			return err
+		}
 		t.Chains = []ruleset.Chain{}
 		if _, twice := index[key{t.Family, t.Name}]; twice && err == nil {
 			err = errTwice
@@ -207,7 +233,7 @@ func (r *nfReader) read() error {
 		r.rs.Tables = append(r.rs.Tables, t)
 		return err
 	})
-	if err != nil {
+	if err != nil || r.only != nil && len(r.rs.Tables) == 0 {
 		return err
 	}
 	table := func(fam uint8, name string) *ruleset.Table {

@@ -3,15 +3,19 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/ringfence/ringfence/checks"
 	"github.com/ringfence/ringfence/e2e/bed"
 	"github.com/ringfence/ringfence/host"
+	"github.com/ringfence/ringfence/ruleset"
 )
 
 // TestManyChains: rules that are read of a whole table are in their chains, in order, and those of another table with chains of the same names
@@ -56,5 +60,37 @@ func TestManyChains(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestTablesOfOurs: of a ruleset the tables of some names are read whole, in every family, and of the others nothing.
+func TestTablesOfOurs(t *testing.T) {
+	if !bed.Alone(t) {
+		return
+	}
+	const table = "table %s %s {\nset s { type inet_service; elements = { 22, 80 }\n}\nchain c {\ntype filter hook %s priority 0; policy accept;\ntcp dport @s drop comment \"%s\"\n}\n}\n"
+	var text strings.Builder
+	for _, family := range []string{"inet", "bridge"} {
+		for _, name := range []string{"ringfence", "theirs"} {
+			fmt.Fprintf(&text, table, family, name, "input", name)
+		}
+	}
+	file := filepath.Join(t.TempDir(), "rules.nft")
+	if err := os.WriteFile(file, []byte(text.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	rs, err := checks.ReadTables(t.Context(), host.Local(), "ringfence")
+	if err != nil || len(rs.Tables) != 0 {
+		t.Fatalf("of none: %v, %+v", err, rs)
+	}
+	bed.Shell(t, "nft -f %s", file)
+	all, aerr := checks.ReadRuleset(t.Context(), host.Local())
+	rs, err = checks.ReadTables(t.Context(), host.Local(), "ringfence")
+	if err := errors.Join(aerr, err); err != nil {
+		t.Fatal(err)
+	}
+	all.Tables = slices.DeleteFunc(all.Tables, func(t ruleset.Table) bool { return t.Name != "ringfence" })
+	if len(rs.Tables) != 2 || !rs.Stable || rs.Generation != all.Generation || !reflect.DeepEqual(rs.Tables, all.Tables) {
+		t.Errorf("%+v\nnot %+v", rs, all)
 	}
 }

@@ -36,6 +36,9 @@ const bridgeFamily = ruleset.FamilyBridge
 // tableNames are those of our tables.
 var tableNames = []string{Table, trialTable, watchTable}
 
+// TableNames are the names of our tables.
+func TableNames() []string { return slices.Clone(tableNames) }
+
 // families are those of our tables.
 var families = []string{ruleset.FamilyInet, bridgeFamily}
 

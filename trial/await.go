@@ -115,13 +115,13 @@ func (w *waiting) heard(ctx context.Context, c remedy.Change, ok bool, now int64
 
 // altered says whether the trial is no longer what was loaded.
 func (w *waiting) altered(ctx context.Context) bool {
-	rs, err := w.Live.Read(ctx)
+	rs, err := w.Live.Ours(ctx)
 	return err == nil && w.st.Altered(rs) != nil
 }
 
 // changed says whether the ruleset is another than the one that was audited last, or cannot be read.
 func (x *Fix) changed(ctx context.Context) bool {
-	rs, err := x.Live.Read(ctx)
+	rs, err := x.Live.Ours(ctx)
 	return err != nil || rs.Generation != x.generation
 }
 

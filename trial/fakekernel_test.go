@@ -173,6 +173,16 @@ func (w *fake) Read(context.Context) (*ruleset.Ruleset, error) {
 	return w.loaded(), w.step("read ruleset")
 }
 
+func (w *fake) Ours(ctx context.Context) (*ruleset.Ruleset, error) {
+	rs, err := w.Read(ctx)
+	if rs != nil {
+		some := *rs
+		some.Tables = slices.DeleteFunc(slices.Clone(rs.Tables), func(t ruleset.Table) bool { return !slices.Contains(remedy.TableNames(), t.Name) })
+		rs = &some
+	}
+	return rs, err
+}
+
 func (w *fake) Changes() (Changes, error) {
 	w.changes = nil
 	return w, w.step("listen")

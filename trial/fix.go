@@ -412,7 +412,7 @@ func (w *World) Keep(ctx context.Context, st *State, o Options) error {
 	if err := w.Confirm(ctx, st); err != nil {
 		return w.out(ctx, st, err)
 	}
-	rs, err := w.Live.Read(ctx)
+	rs, err := w.Live.Ours(ctx)
 	if err == nil {
 		err = st.Drift(rs)
 	}

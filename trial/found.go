@@ -160,7 +160,7 @@ func (w *World) look(ctx context.Context) (*where, error) {
 		gone.BootID = ""
 		at.st = &gone
 	}
-	rs, err := w.Live.Read(ctx)
+	rs, err := w.Live.Ours(ctx)
 	if err != nil {
 		at.unread = err
 		return at, nil //nolint:nilerr // each verb says for itself whether it can go on without
@@ -276,7 +276,7 @@ func (w *World) spare(ctx context.Context) ([]remedy.TableName, error) {
 			w.Clock.Sleep(200 * time.Millisecond)
 		}
 		var rs *ruleset.Ruleset
-		if rs, err = w.Live.Read(ctx); err == nil {
+		if rs, err = w.Live.Ours(ctx); err == nil {
 			return remedy.Strangers(rs), nil
 		}
 	}

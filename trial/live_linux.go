@@ -83,6 +83,10 @@ func (kernel) Delete(list ...remedy.TableName) error    { return remedy.Delete(l
 
 func (kernel) Read(ctx context.Context) (*ruleset.Ruleset, error) { return readRuleset(ctx) }
 
+func (kernel) Ours(ctx context.Context) (*ruleset.Ruleset, error) {
+	return checks.ReadTables(ctx, host.Local(), remedy.TableNames()...)
+}
+
 func (kernel) Changes() (Changes, error) { return remedy.Listen() }
 
 // cutLimit bounds how long the network may be looked at for the connections to end.

@@ -120,7 +120,7 @@ func (w *World) Load(st *State, p *remedy.Proof, generation uint32) error {
 
 // onTrial wants a trial to be still what was loaded, and in time. It says when that is.
 func (w *World) onTrial(ctx context.Context, st *State) (Moment, error) {
-	rs, err := w.Live.Read(ctx)
+	rs, err := w.Live.Ours(ctx)
 	if err != nil {
 		return Moment{}, err
 	}
@@ -253,7 +253,7 @@ func (w *World) unpromote(ctx context.Context, st *State) error {
 	if err != nil || now == nil || now.ID != st.ID || now.Phase != PhaseTrial {
 		return nil //nolint:nilerr // a state that cannot be read is told of by who completes it from the kernel
 	}
-	rs, err := w.Live.Read(ctx)
+	rs, err := w.Live.Ours(ctx)
 	if err != nil {
 		return fmt.Errorf("whether it was kept cannot be told: %w", err)
 	}

@@ -336,7 +336,7 @@ func (w *World) same(ctx context.Context) (*State, error) {
 	if st == nil || st.Phase != PhaseConfirmed || st.Plan == nil {
 		return nil, refused("no confirmed fix to compare with")
 	}
-	rs, err := w.Live.Read(ctx)
+	rs, err := w.Live.Ours(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -459,7 +459,7 @@ func (w *World) Watch(ctx context.Context, id string, gone func() bool) error {
 
 // abandon takes the rules of a trial out that the state no longer tells of: nobody can confirm them.
 func (w *World) abandon(ctx context.Context, id string) error {
-	rs, err := w.Live.Read(ctx)
+	rs, err := w.Live.Ours(ctx)
 	if err != nil {
 		return nil //nolint:nilerr // the kernel stops them
 	}

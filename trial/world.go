@@ -93,6 +93,8 @@ type Tables interface {
 // Ruleset is what is loaded, of everybody.
 type Ruleset interface {
 	Read(context.Context) (*ruleset.Ruleset, error)
+	// Ours are the tables alone that have names of ours, whoever made them.
+	Ours(context.Context) (*ruleset.Ruleset, error)
 	Changes() (Changes, error)
 	// Cut ends the open connections to what the plan closes, and says how many.
 	Cut(context.Context, *remedy.Plan) (int, error)
