@@ -83,7 +83,7 @@ func FuzzPowers(f *testing.F) {
 	f.Add(nested("(", ")", 500))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		inTime(t, 5*time.Second, len(b), func() {
-			_, _ = sudoRules(b)
+			_, _ = sudoRules(b, "web1")
 			_, _ = ruleGrants(string(b))
 			_, _ = actionGrants(b)
 		})

@@ -28,6 +28,7 @@ var gainDirs = []struct {
 	{"/usr/local/sbin", 0},
 	{"/usr/games", 0},
 	{"/opt", 2},
+	{"/run/wrappers/bin", 0}, // of NixOS
 	{"/usr/libexec", 1},
 	{"/usr/lib/openssh", 0},
 	{"/usr/lib/dbus-1.0", 0},

@@ -80,9 +80,8 @@ func collectPowers(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outco
 	if otherAccounts(s.Host.ReadFile) {
 		out.partialIn("accounts", "accounts come from elsewhere than /etc/passwd (nsswitch.conf), and which groups they have is not known")
 	}
-	if _, err := s.Host.Lstat("/etc/doas.conf"); err == nil {
-		out.partialIn("sudo", "the rules of doas are not read")
-	}
+	sec.Doas, sec.DoasRead = s.doas()
+	l.doasCommands(sec.Doas)
 	if otherSources(s.Host.ReadFile, "sudoers") {
 		out.partialIn("sudo", "rules of sudo come from elsewhere than /etc/sudoers (nsswitch.conf), and are not read")
 	}

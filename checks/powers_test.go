@@ -214,7 +214,7 @@ func TestRulesOfSudo(t *testing.T) {
 	rules, err := sudoRules([]byte(`{"Defaults": [{"Options": [{"env_reset": true}]}], "User_Specs": [
 		{"User_List": [{"username": "ann"}, {"usergroup": "ops"}], "Host_List": [{"hostname": "ALL"}], "Cmnd_Specs": [
 			{"runasusers": [{"username": "root"}], "Options": [{"authenticate": false}], "Commands": [{"command": "/usr/bin/find"}, {"command": "/usr/bin/less", "negated": true}]}]},
-		{"User_List": [{"userid": 7}], "Host_List": [{"hostname": "db1"}], "Cmnd_Specs": [{"Options": [{"setenv": true}], "Commands": [{"command": "ALL"}]}]}]}`))
+		{"User_List": [{"userid": 7}], "Host_List": [{"networkaddr": "10.0.0.1"}], "Cmnd_Specs": [{"Options": [{"setenv": true}], "Commands": [{"command": "ALL"}]}]}]}`), "web1")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -226,12 +226,12 @@ func TestRulesOfSudo(t *testing.T) {
 		t.Error(d)
 	}
 	for _, text := range []string{"", "[]", `{"User_Specs": 1}`} {
-		if _, err := sudoRules([]byte(text)); err == nil {
+		if _, err := sudoRules([]byte(text), "web1"); err == nil {
 			t.Errorf("%q is read", text)
 		}
 	}
 	if rules, err := sudoRules([]byte(`{"Defaults": [{"Options": [{"authenticate": false}]}], "User_Specs": [{"User_List": [{"username": "ann"}],
-		"Host_List": [{"hostname": "ALL"}], "Cmnd_Specs": [{"Commands": [{"command": "ALL"}]}]}]}`)); err != nil || len(rules) != 1 || rules[0].Password {
+		"Host_List": [{"hostname": "ALL"}], "Cmnd_Specs": [{"Commands": [{"command": "ALL"}]}]}]}`), "web1"); err != nil || len(rules) != 1 || rules[0].Password {
 		t.Errorf("without a password by default: %+v, %v", rules, err)
 	}
 }
@@ -249,9 +249,9 @@ func TestWhatRulesOfSudoKeepOpen(t *testing.T) {
 		setEnv bool
 	}{
 		"everything":             {"{" + rule(ann, "", all), "ann", false, false},
-		"a netgroup":             {"{" + rule(`{"netgroup": "admins"}`, "", all), "+admins", true, false},
-		"a group of a directory": {"{" + rule(`{"nonunixgroup": "admins"}`, "", all), "%:admins", true, false},
-		"other groups":           {"{" + rule(ann, `"runasgroups": [{"usergroup": "docker"}], `, all), "ann", true, false},
+		"a netgroup":             {"{" + rule(`{"netgroup": "admins"}`, "", all), "+admins", false, false},
+		"a group of a directory": {"{" + rule(`{"nonunixgroup": "admins"}`, "", all), "%:admins", false, false},
+		"other groups":           {"{" + rule(ann, `"runasgroups": [{"usergroup": "docker"}], `, all), "ann", false, false},
 		"a digest":               {"{" + rule(ann, "", `{"command": "/opt/a", "sha256": "x"}`), "ann", true, false},
 		"LD_PRELOAD is kept":     {`{"Defaults": [{"Options": [{"operation": "list_add", "env_keep": ["LD_PRELOAD"]}]}], ` + rule(ann, "", all), "ann", true, false},
 		"colors are kept":        {`{"Defaults": [{"Options": [{"operation": "list_add", "env_keep": ["LS_COLORS", "LC_*"]}]}], ` + rule(ann, "", all), "ann", false, false},
@@ -261,7 +261,7 @@ func TestWhatRulesOfSudoKeepOpen(t *testing.T) {
 		"setenv, but here":       {`{"Defaults": [{"Options": [{"setenv": true}]}], ` + rule(ann, `"Options": [{"setenv": false}], `, all), "ann", false, false},
 		"setenv of some":         {`{"Defaults": [{"Binding": [{"username": "x"}], "Options": [{"setenv": true}]}], ` + rule(ann, "", all), "ann", true, false},
 	} {
-		rules, err := sudoRules([]byte(c.text))
+		rules, err := sudoRules([]byte(c.text), "web1")
 		if err != nil || len(rules) != 1 {
 			t.Fatalf("%s: %v, %v", name, rules, err)
 		}

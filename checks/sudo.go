@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -68,36 +69,94 @@ func (s *Scan) readSudo(ctx context.Context) ([]snapshot.SudoRule, snapshot.Fact
 		}
 		return nil, snapshot.Fact{State: state, Reason: fmt.Sprintf("cvtsudoers: %v: %.200s", err, bytes.TrimSpace(text.Bytes()))}
 	}
-	rules, err := sudoRules(out.Bytes())
+	rules, err := sudoRules(out.Bytes(), s.nodeName())
 	if err != nil {
 		return nil, snapshot.Fact{State: snapshot.Error, Reason: "cvtsudoers: " + err.Error()}
 	}
 	return rules, snapshot.Fact{State: snapshot.Present}
 }
 
+// nodeName is what the host calls itself, "" if that is not known.
+func (s *Scan) nodeName() string {
+	b, _ := s.Host.ReadFile("/proc/sys/kernel/hostname")
+	return strings.TrimSpace(string(b))
+}
+
 // sudoRules reads what cvtsudoers prints.
-func sudoRules(b []byte) (list []snapshot.SudoRule, err error) {
+func sudoRules(b []byte, hostname string) (list []snapshot.SudoRule, err error) {
 	if len(b) > maxSudoers {
 		return nil, fmt.Errorf("%w: more than %d bytes", errMalformed, maxSudoers)
 	}
 	var doc cvtsudoers
-	if err := json.Unmarshal(b, &doc); err != nil {
+	read := json.NewDecoder(bytes.NewReader(mendedJSON(b)))
+	read.UseNumber()
+	if err := read.Decode(&doc); err != nil {
 		return nil, fmt.Errorf("%w: %w", errMalformed, err)
 	}
 	d := doc.defaults()
 	for _, spec := range doc.Specs {
+		here, known := thisHost(spec.Hosts, hostname)
+		if !here {
+			continue
+		}
 		for _, c := range spec.Cmnds {
 			if len(list) == maxSudoRules {
 				return nil, fmt.Errorf("%w: more than %d rules", errMalformed, maxSudoRules)
 			}
-			r := oneSudoRule(spec.Users, spec.Hosts, c.As, c.Options, c.Commands, d)
-			if len(c.AsGroups) > 0 {
-				r.Partly = "its commands run with other groups"
+			r := oneSudoRule(spec.Users, c.As, c.Options, c.Commands, d)
+			if !known {
+				r.Partly = "it is for some hosts alone"
+			}
+			for _, m := range c.AsGroups {
+				group, ok := m["usergroup"].(string)
+				if id, numbered := m["usergid"]; numbered {
+					group, ok = fmt.Sprintf("#%v", id), true
+				}
+				if !ok {
+					r.Partly = "its commands run with other groups"
+				}
+				r.AsGroups = append(r.AsGroups, negated(m)+group)
 			}
 			list = append(list, r)
 		}
 	}
 	return list, nil
+}
+
+// What cvtsudoers prints that is no JSON: members of a list that are none of an object, and a list of nobody without a comma after it.
+var (
+	strayMember = regexp.MustCompile(`(?m)^(\s*)"(runcwd|runchroot|role|type|apparmor_profile|privs|limitprivs)": ("(?:[^"\\]|\\.)*")(,?)\s*$`)
+	strayList   = regexp.MustCompile(`\](\s*"Host_List":)`)
+)
+
+func mendedJSON(b []byte) []byte {
+	b = strayMember.ReplaceAll(b, []byte(`$1{"$2": $3}$4`))
+	return strayList.ReplaceAll(b, []byte(`],$1`))
+}
+
+// thisHost says of members of a list of hosts whether it is for this one, and whether that is known.
+func thisHost(hosts []map[string]any, name string) (is, known bool) {
+	short, _, _ := strings.Cut(name, ".")
+	for _, m := range slices.Backward(hosts) {
+		text, ok := m["hostname"].(string)
+		host := short
+		if strings.Contains(text, ".") {
+			host = name
+		}
+		fits, err := path.Match(strings.ToLower(text), strings.ToLower(host))
+		switch {
+		case text == "ALL", ok && err == nil && fits && name != "":
+			return m["negated"] != true, true
+		case !ok, err != nil, name == "", strings.ContainsAny(text, "[\\"):
+			return true, false
+		}
+	}
+	return false, true
+}
+
+// followedOptions are those of a rule that decide nothing about who becomes whom, or are followed.
+var followedOptions = []string{
+	"authenticate", "setenv", "noexec", "log_input", "log_output", "log_subcmds", "send_mail", "mail_always", "sudoedit_follow", "command_timeout", "runcwd",
 }
 
 // sudoDefaults are the settings of sudo that say what a rule gives.
@@ -111,8 +170,8 @@ func (doc *cvtsudoers) defaults() sudoDefaults {
 	all := sudoDefaults{password: true}
 	for _, d := range doc.Defaults {
 		for _, o := range d.Options {
-			for _, k := range []string{"targetpw", "rootpw", "runaspw", "noexec"} {
-				if o[k] == true {
+			for _, k := range []string{"targetpw", "rootpw", "runaspw", "noexec", "runas_default", "exempt_group", "runchroot", "intercept", "group_source", "match_group_by_gid"} {
+				if v, ok := o[k]; ok && v != false {
 					all.partly = "the default " + k + " is not followed"
 				}
 			}
@@ -147,20 +206,22 @@ func decidesPrograms(name any) bool {
 	return !ok || !keptByPackages.MatchString(text)
 }
 
+// negated is a ! for a member that is kept out.
+func negated(m map[string]any) string {
+	if m["negated"] == true {
+		return "!"
+	}
+	return ""
+}
+
 // oneSudoRule is one rule; what it has that is not followed is said.
-func oneSudoRule(users, hosts, as, options, commands []map[string]any, d sudoDefaults) snapshot.SudoRule {
+func oneSudoRule(users, as, options, commands []map[string]any, d sudoDefaults) snapshot.SudoRule {
 	r := snapshot.SudoRule{Users: []string{}, Commands: []snapshot.SudoCommand{}, Password: d.password, SetEnv: d.setEnv, Partly: d.partly}
 	partly := func(what string) { r.Partly = what }
 	name := func(m map[string]any, into *[]string) {
 		for _, k := range []struct{ key, prefix string }{{"username", ""}, {"usergroup", "%"}, {"userid", "#"}, {"usergid", "%#"}, {"netgroup", "+"}, {"nonunixgroup", "%:"}, {"nonunixgid", "%:#"}} {
 			if v, ok := m[k.key]; ok {
-				*into = append(*into, k.prefix+fmt.Sprint(v))
-				if m["negated"] == true {
-					partly("it leaves somebody out")
-				}
-				if strings.HasPrefix(k.prefix, "+") || strings.HasPrefix(k.prefix, "%:") {
-					partly("who is in " + k.prefix + fmt.Sprint(v) + " is not known")
-				}
+				*into = append(*into, negated(m)+k.prefix+fmt.Sprint(v))
 				return
 			}
 		}
@@ -172,9 +233,6 @@ func oneSudoRule(users, hosts, as, options, commands []map[string]any, d sudoDef
 	for _, m := range as {
 		name(m, &r.As)
 	}
-	if !slices.ContainsFunc(hosts, func(m map[string]any) bool { return m["hostname"] == "ALL" && m["negated"] != true }) {
-		partly("it is for some hosts alone")
-	}
 	for _, o := range options {
 		if v, ok := o["authenticate"].(bool); ok {
 			r.Password = v
@@ -184,6 +242,11 @@ func oneSudoRule(users, hosts, as, options, commands []map[string]any, d sudoDef
 		}
 		if o["noexec"] == true {
 			partly("its commands are kept from running others (noexec)")
+		}
+		for _, k := range sortedKeys(o) {
+			if !slices.Contains(followedOptions, k) {
+				partly("its option " + k + " is not followed")
+			}
 		}
 	}
 	for _, m := range commands {

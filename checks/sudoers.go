@@ -17,7 +17,7 @@ func sudoers(rules []snapshot.SudoRule) (list []string) {
 	for i := range rules {
 		r := &rules[i]
 		root := len(r.As) == 0 || slices.ContainsFunc(r.As, func(as string) bool { return as == "ALL" || as == "root" || as == "#0" })
-		if r.Partly == "" && root && len(r.Commands) == 1 && r.Commands[0] == (snapshot.SudoCommand{Text: "ALL"}) && !slices.Contains(r.Users, "ALL") {
+		if r.Partly == "" && root && len(r.Commands) == 1 && r.Commands[0] == (snapshot.SudoCommand{Text: "ALL"}) && !slices.ContainsFunc(r.Users, func(u string) bool { return u == "ALL" || u[:min(1, len(u))] == "!" }) {
 			list = append(list, r.Users...)
 		}
 	}

@@ -1,6 +1,7 @@
 package power
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"slices"
@@ -16,7 +17,12 @@ func Check(s *snapshot.Snapshot, apis []API, a *Answer) error { return newChecke
 
 // newChecker is a checker of answers about one snapshot. It keeps accounts by their ids and names, and nothing of any answer.
 func newChecker(s *snapshot.Snapshot, apis []API) *checker {
-	return &checker{s: s, apis: apis, lacks: lacks(s), base: New(s, apis)}
+	k := &checker{s: s, apis: apis, lacks: lacks(s), base: New(s, apis), loaded: map[string][]*snapshot.LeverFile{}}
+	for i := range s.Powers.Files {
+		f := &s.Powers.Files[i]
+		k.loaded[f.Of] = append(k.loaded[f.Of], f)
+	}
+	return k
 }
 
 // check goes through one answer.
@@ -47,7 +53,8 @@ type checker struct {
 	s      *snapshot.Snapshot
 	apis   []API
 	lacks  []string
-	base   *Graph // whom rules of sudo and polkit name
+	base   *Graph                           // whom rules of sudo and polkit name
+	loaded map[string][]*snapshot.LeverFile // by what loads them
 	goal   Goal
 	closed map[string]bool
 }
@@ -428,28 +435,11 @@ func (k *checker) programs(st *State) error {
 	if f := k.s.Powers.SudoRead.State; f != snapshot.Present && f != snapshot.Absent {
 		return fmt.Errorf("the rules of sudo are not known")
 	}
-	sudo, lacking := false, true // whether it has it, and whether there is none that is known
-	for _, p := range k.s.Powers.Programs {
-		if strings.HasPrefix(path.Base(p.Path), "sudo") && p.SetUID != nil {
-			sudo, lacking = sudo || k.gets(st, p.Path, false, true), false
-		}
-	}
 	if st.View > 0 && st.View <= len(k.s.Powers.Views) && slices.ContainsFunc(k.s.Powers.Views[st.View-1].Mounts, func(m snapshot.ViewMount) bool { return m.Own }) {
 		return fmt.Errorf("uid %d may have programs that the host does not see", st.UID)
 	}
-	for i := range k.s.Powers.Sudo {
-		r := &k.s.Powers.Sudo[i]
-		if !sudo && !lacking || !k.base.ruleFor(r, st) {
-			continue
-		}
-		for _, name := range r.As {
-			if a := k.base.names[name]; a == nil || a.UID == 0 || !k.account(a.UID) {
-				return fmt.Errorf("sudo has a rule for uid %d", st.UID)
-			}
-		}
-		if len(r.As) == 0 {
-			return fmt.Errorf("sudo has a rule of root for uid %d", st.UID)
-		}
+	if err := cmp.Or(k.sudo(st), k.doas(st)); err != nil {
+		return err
 	}
 	for _, p := range k.s.Powers.Programs {
 		for _, a := range k.s.Powers.Accounts {
@@ -474,9 +464,9 @@ func (k *checker) programs(st *State) error {
 
 // loads says of a program whether a state may decide which libraries it loads.
 func (k *checker) loads(st *State, p *snapshot.GainProgram) bool {
-	return p.LoadsHere || p.LoadsUnread != "" || slices.ContainsFunc(k.s.Powers.Files, func(f snapshot.LeverFile) bool {
-		return f.Of == p.Path && (f.Unread != "" || slices.ContainsFunc(f.Permits, func(q snapshot.Permit) bool {
-			return holds(st, q) && k.getsBy(st, q.At, true, false, shut(st, &f, q, "/"))
-		}))
+	return p.LoadsHere || p.LoadsUnread != "" || slices.ContainsFunc(k.loaded[p.Path], func(f *snapshot.LeverFile) bool {
+		return f.Unread != "" || slices.ContainsFunc(f.Permits, func(q snapshot.Permit) bool {
+			return holds(st, q) && k.getsBy(st, q.At, true, false, shut(st, f, q, "/"))
+		})
 	})
 }

@@ -26,6 +26,7 @@ func (g *Graph) leave(s *State) []Edge {
 	var list []Edge
 	list = append(list, g.byFiles(s)...)
 	list = append(list, g.bySudo(s)...)
+	list = append(list, g.byDoas(s)...)
 	list = append(list, g.byPolkit(s)...)
 	list = append(list, g.byBus(s)...)
 	list = append(list, g.byPrograms(s)...)

@@ -5,125 +5,11 @@ import (
 	"fmt"
 	"path"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/ringfence/ringfence/rego"
 	"github.com/ringfence/ringfence/snapshot"
 )
-
-// bySudo are the rules of sudo for a state (sudoers(5)). A process that cannot get privileges cannot use it.
-func (g *Graph) bySudo(s *State) (list []Edge) {
-	if s.NoNewPrivs || s.Place == InContainer || s.OwnUser || s.UID == 0 {
-		return nil
-	}
-	if f := g.snap.Powers.SudoRead; f.State == snapshot.Denied || f.State == snapshot.Error {
-		return []Edge{{Kind: BySudo, Object: "/etc/sudoers", Trigger: snapshot.TriggerNone, Goal: Root, Unknown: "the rules of sudo are not known: " + f.Reason}}
-	}
-	seen, unseen := g.hasSudo(s)
-	for i := range g.snap.Powers.Sudo {
-		r := &g.snap.Powers.Sudo[i]
-		if !seen || !g.ruleFor(r, s) {
-			continue
-		}
-		for _, c := range r.Commands {
-			if c.Not {
-				continue
-			}
-			e := Edge{
-				Kind: BySudo, Object: strings.Join(r.Users, ",") + ": " + c.Text, Trigger: snapshot.TriggerNone,
-				Change: "the rule of sudo for " + strings.Join(r.Users, ",") + ": " + c.Text, Unknown: r.Partly,
-			}
-			if e.Unknown != "" {
-				e.Unknown = "a rule of sudo is not followed: " + e.Unknown
-			} else {
-				e.Unknown = unseen
-			}
-			if r.Password {
-				e.Trigger = snapshot.TriggerOperator
-			}
-			if why := g.commandGives(s, r, c.Text); why != "" && e.Unknown == "" {
-				e.Unknown = why
-			}
-			if slices.ContainsFunc(r.Commands, func(x snapshot.SudoCommand) bool { return x.Not }) && e.Unknown == "" && c.Text == "ALL" {
-				e.Unknown = "a rule of sudo takes commands away, which is easily got around"
-			}
-			list = append(list, g.runAs(e, r)...)
-		}
-	}
-	return list
-}
-
-// hasSudo says of a state whether it can run sudo with its powers: of mounts of its own those decide. Where no program of that name was found, its rules are
-// followed.
-func (g *Graph) hasSudo(s *State) (ok bool, unsure string) {
-	if s.Place != Apart {
-		return true, ""
-	}
-	found := false
-	for i := range g.snap.Powers.Programs {
-		p := &g.snap.Powers.Programs[i]
-		if name := path.Base(p.Path); name != "sudo" && name != "sudo-rs" || p.SetUID == nil {
-			continue
-		}
-		found = true
-		switch can, why := sees(g.snap, s, p.Path, toRun); {
-		case can && why == "":
-			return true, ""
-		case can:
-			ok, unsure = true, why
-		}
-	}
-	if !found || ownPrograms(g.snap, s) {
-		return true, "whether it has sudo in a mount namespace of its own was not looked at"
-	}
-	return ok, unsure
-}
-
-// ruleFor says whether a rule is for a state.
-func (g *Graph) ruleFor(r *snapshot.SudoRule, s *State) bool {
-	return slices.ContainsFunc(r.Users, func(u string) bool {
-		switch {
-		case u == "ALL", strings.HasPrefix(u, "+"), strings.HasPrefix(u, "%:"): // who is in a netgroup is not known
-			return true
-		case strings.HasPrefix(u, "%#"):
-			n, err := strconv.Atoi(u[2:])
-			return err == nil && s.in(n)
-		case strings.HasPrefix(u, "%"):
-			gid, ok := g.groups[u[1:]]
-			return ok && s.in(gid)
-		case strings.HasPrefix(u, "#"):
-			n, err := strconv.Atoi(u[1:])
-			return err == nil && n == s.UID
-		}
-		a := g.names[u]
-		return a != nil && a.UID == s.UID
-	})
-}
-
-// runAs are the edges of a command to those whom a rule lets it run as.
-func (g *Graph) runAs(e Edge, r *snapshot.SudoRule) (list []Edge) {
-	as := r.As
-	if len(as) == 0 {
-		as = []string{"root"}
-	}
-	for _, name := range as {
-		x := e
-		switch a := g.names[name]; {
-		case name == "ALL", name == "root", name == "#0", a != nil && a.UID == 0:
-			x.Goal, x.Text = Root, "sudo lets it run "+e.Object+" as root"
-		case a != nil:
-			x.To, x.Text = g.account(a.UID), fmt.Sprintf("sudo lets it run %s as %s", e.Object, name)
-		default:
-			x.Goal, x.Unknown = Root, "a rule of sudo names somebody whose account is not known: "+name
-		}
-		if r.Password {
-			x.Text += ", with the password of its account"
-		}
-		list = append(list, x)
-	}
-	return list
-}
 
 // commandGives is why it is not known that who runs a command as somebody becomes them; "" if they do.
 func (g *Graph) commandGives(s *State, r *snapshot.SudoRule, text string) string {
@@ -134,22 +20,46 @@ func (g *Graph) commandGives(s *State, r *snapshot.SudoRule, text string) string
 	if len(words) == 0 {
 		return "a rule of sudo has a command without a name"
 	}
+	if regular(text) {
+		return "a rule of sudo has a regular expression"
+	}
+	if slices.Contains([]string{"/bin/", "/usr/bin/"}, words[0]) {
+		return "" // every program of a directory
+	}
+	if len(words) == 2 && words[1] == `""` && !g.programOpen(s, words[0]) {
+		return g.aloneGives(words[0])
+	}
+	return g.wordsGive(s, words, strings.ContainsAny(text, "*"))
+}
+
+// wordsGive is commandGives of words; wild says that there is a * among them, which matches blanks and more arguments.
+func (g *Graph) wordsGive(s *State, words []string, wild bool) string {
 	name := path.Base(words[0])
 	switch {
-	case strings.HasPrefix(text, "^") || len(words) > 1 && strings.HasPrefix(words[1], "^"):
-		return "a rule of sudo has a regular expression"
 	case slices.ContainsFunc(g.snap.Powers.Files, func(f snapshot.LeverFile) bool { return commanded(words, &f) && opened(s, &f, "/") != nil }):
 		return ""
 	case slices.Contains(rego.Gains().Typed, stem(name)) && !slices.Contains(words, "-Z"):
 		return "" // its user types commands into it, whatever its arguments
-	case slices.Contains([]string{"/bin/", "/usr/bin/"}, words[0]):
-		return "" // every program of a directory
-	case runsOthers(name) && (len(words) == 1 || strings.ContainsAny(text, "*")):
-		return ""
-	case writes(name) && (len(words) == 1 || strings.ContainsAny(text, "*")): // a * in arguments matches blanks and more arguments
+	case (runsOthers(name) || writes(name)) && (len(words) == 1 || wild):
 		return ""
 	}
 	return "what " + words[0] + " lets who runs it do was not followed"
+}
+
+// programOpen says of a program that a state may change it.
+func (g *Graph) programOpen(s *State, p string) bool {
+	return slices.ContainsFunc(g.snap.Powers.Files, func(f snapshot.LeverFile) bool { return commanded([]string{p}, &f) && opened(s, &f, "/") != nil })
+}
+
+// asking are programs that without arguments do what they are told on their standard input.
+var asking = []string{"sh", "bash", "dash", "zsh", "ksh", "ash", "csh", "tcsh", "fish", "python", "perl", "ruby", "lua", "node", "tclsh", "gdb", "irb", "ftp"}
+
+// aloneGives is why it is not known that a program without arguments gives who runs it as somebody that; a shell asks for commands.
+func (g *Graph) aloneGives(p string) string {
+	if name := stem(path.Base(p)); slices.Contains(rego.Gains().Typed, name) || slices.Contains(asking, name) {
+		return ""
+	}
+	return "what " + p + " without arguments lets who runs it do was not followed"
 }
 
 // commanded says of a file that a command runs it: its program, one of a pattern, or what it runs by an argument.
@@ -157,7 +67,7 @@ func commanded(words []string, f *snapshot.LeverFile) bool {
 	if f.Path == words[0] || f.Of == words[0] && f.Unsure == "" {
 		return true
 	}
-	return f.Unsure == "" && strings.HasSuffix(f.By, "sudo") && slices.ContainsFunc(words, func(w string) bool {
+	return f.Unsure == "" && (strings.HasSuffix(f.By, "sudo") || strings.HasSuffix(f.By, "doas")) && slices.ContainsFunc(words, func(w string) bool {
 		return f.Path == w || path.Dir(f.Path) == w || strings.ContainsAny(w, "*?[/") && f.Path == path.Dir(w)
 	})
 }

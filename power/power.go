@@ -128,6 +128,7 @@ type EdgeKind string
 const (
 	ByFile       EdgeKind = "file"
 	BySudo       EdgeKind = "sudo"
+	ByDoas       EdgeKind = "doas"
 	ByPolkit     EdgeKind = "polkit"
 	ByBus        EdgeKind = "bus"
 	ByProgram    EdgeKind = "program"

@@ -49,6 +49,11 @@ func (s *Snapshot) checkPowers() error {
 		if err := oneOf(p.SudoRead.State, factStates, "powers.sudoRead.state"); err != nil {
 			return err
 		}
+		if p.DoasRead.State != "" { // older ones have none
+			if err := oneOf(p.DoasRead.State, factStates, "powers.doasRead.state"); err != nil {
+				return err
+			}
+		}
 		if err := oneOf(p.PolkitRead.State, factStates, "powers.polkitRead.state"); err != nil {
 			return err
 		}

@@ -12,6 +12,9 @@ type Powers struct {
 	Sudo     []SudoRule `json:"sudo,omitempty"`
 	// SudoRead says whether the rules of sudo are known: absent where there is no sudo.
 	SudoRead Fact `json:"sudoRead,omitzero"`
+	// Doas are the rules of doas, in their order. DoasRead says whether they are known: absent where there are none.
+	Doas     []DoasRule `json:"doas,omitempty"`
+	DoasRead Fact       `json:"doasRead,omitzero"`
 	// Polkit is what polkit lets somebody do without a password; PolkitRead is absent where it is not installed.
 	Polkit     []PolkitGrant `json:"polkit,omitempty"`
 	PolkitRead Fact          `json:"polkitRead,omitzero"`
@@ -150,10 +153,12 @@ type GainProgram struct {
 
 // SudoRule is whom sudo lets run what (sudoers(5)).
 type SudoRule struct {
-	// Users are names, %GROUP, #UID, %#GID, ALL, or +NETGROUP and %:GROUP of a directory, whose members are not known.
+	// Users are names, %GROUP, #UID, %#GID, ALL, or +NETGROUP and %:GROUP of a directory, whose members are not known. One with a ! before it is kept
+	// out; of those that are somebody the last counts.
 	Users []string `json:"users"`
-	// As are those whom commands run as; empty is root.
+	// As are those whom commands run as, likewise; empty is root, if there are no groups. AsGroups are the groups that they can run with.
 	As       []string      `json:"as,omitempty"`
+	AsGroups []string      `json:"asGroups,omitempty"`
 	Commands []SudoCommand `json:"commands"`
 	// Password says that it asks for the password of who runs it.
 	Password bool `json:"password,omitempty"`
@@ -166,6 +171,20 @@ type SudoRule struct {
 type SudoCommand struct {
 	Text string `json:"text"`
 	Not  bool   `json:"not,omitempty"`
+}
+
+// DoasRule is whom doas lets run what, or not: of those that match the last one decides (doas.conf(5)).
+type DoasRule struct {
+	Permit bool `json:"permit,omitempty"`
+	// Identity is a name or a number of a user, or of a group after a colon; As is the user whom commands run as, "" is everybody.
+	Identity string `json:"identity"`
+	As       string `json:"as,omitempty"`
+	// Command is as it is typed, "" is every command. Exact: with these arguments alone.
+	Command string   `json:"command,omitempty"`
+	Args    []string `json:"args,omitempty"`
+	Exact   bool     `json:"exact,omitempty"`
+	// Password says that it asks for the password of who runs it.
+	Password bool `json:"password,omitempty"`
 }
 
 // PolkitGrant is an action that polkit(8) lets somebody do without a password. Whoever meets all of it: with no user and no group it is everybody.
