@@ -255,22 +255,15 @@ type openClawFile struct {
 		List     []openClawAgent          `json:"list"`
 	} `json:"agents"`
 	Agent openClawAgent `json:"agent"`
-	Tools struct {
-		Exec struct {
-			Security string `json:"security"`
-			Ask      string `json:"ask"`
-		} `json:"exec"`
-		Elevated struct {
-			Enabled   bool           `json:"enabled"`
-			AllowFrom map[string]any `json:"allowFrom"`
-		} `json:"elevated"`
-	} `json:"tools"`
+	Tools openClawTools `json:"tools"`
 
 	// What is kept of the parts above that can be of any size.
-	secret, elevatedAny bool
-	anyOrigin           bool
-	weak                []string // agents without a sandbox of their own, if the defaults give them none
-	agents              bool     // agents are named
+	secret, elevated, elevatedAny bool
+	anyOrigin                     bool
+	weak                          []string     // agents without a sandbox of their own, or past it
+	agents                        bool         // agents are named
+	exec                          openClawExec // of the agent without a sandbox that may run most
+	words                         []string     // one that is a variable which is not known
 }
 
 // maxWeakAgents bounds the agents of one configuration that are named.
@@ -283,33 +276,7 @@ func (f *openClawFile) reduce() {
 	g.Auth.Token, g.Auth.Password, g.Token = nil, nil, nil
 	f.anyOrigin = slices.Contains(g.ControlUI.AllowedOrigins, any("*"))
 	g.ControlUI.AllowedOrigins = nil
-	f.agents = len(f.Agents.Entries)+len(f.Agents.List) > 0
-	standard := f.Agents.Defaults.Sandbox.Mode
-	if standard == "" {
-		standard = f.Agent.Sandbox.Mode
-	}
-	note := func(id, mode string) {
-		if mode != "all" && (mode != "" || standard != "all") {
-			f.weak = append(f.weak, id)
-		}
-	}
-	for id, a := range f.Agents.Entries {
-		note(id, a.Sandbox.Mode)
-	}
-	for _, a := range f.Agents.List {
-		note(a.ID, a.Sandbox.Mode)
-	}
-	slices.Sort(f.weak)
-	if n := len(f.weak); n > maxWeakAgents {
-		f.weak = append(slices.Clone(f.weak[:maxWeakAgents]), fmt.Sprintf("and %d others", n-maxWeakAgents))
-	}
-	f.Agents.Entries, f.Agents.List = nil, nil
-	for _, v := range f.Tools.Elevated.AllowFrom {
-		if list, ok := v.([]any); ok && slices.Contains(list, any("*")) {
-			f.elevatedAny = true
-		}
-	}
-	f.Tools.Elevated.AllowFrom = nil
+	f.freeTools()
 }
 
 type openClawAgent struct {
@@ -317,6 +284,7 @@ type openClawAgent struct {
 	Sandbox struct {
 		Mode string `json:"mode"`
 	} `json:"sandbox"`
+	Tools openClawTools `json:"tools"`
 }
 
 // maxNesting bounds how deep a configuration may be nested: the decoder calls itself for each level, and a stack that
@@ -423,15 +391,13 @@ func (d *decoded) apply(cfg *snapshot.OpenClawConfig) error {
 	if f.agents && len(f.weak) == 0 && cfg.Sandbox == "off" {
 		cfg.Sandbox = "all" // each of them says so itself
 	}
-	for _, v := range []string{cfg.Sandbox, f.Tools.Exec.Security, f.Tools.Exec.Ask} {
-		if name := unresolved(v); name != "" {
-			cfg.Sandbox = "unknown"
-			return fmt.Errorf("%s: what %s stands for is not known", cfg.Path, name)
-		}
+	for _, word := range f.words {
+		cfg.Sandbox = "unknown"
+		return fmt.Errorf("%s: what %s stands for is not known", cfg.Path, unresolved(word))
 	}
-	set(&cfg.ExecSecurity, f.Tools.Exec.Security)
-	set(&cfg.ExecAsk, f.Tools.Exec.Ask)
-	cfg.Elevated = f.Tools.Elevated.Enabled
+	set(&cfg.ExecSecurity, f.exec.Security)
+	set(&cfg.ExecAsk, f.exec.Ask)
+	cfg.Elevated = f.elevated
 	cfg.ElevatedAny = f.elevatedAny
 	cfg.MDNS, cfg.AnyOrigin = f.Discovery.MDNS.Mode, f.anyOrigin
 	return nil

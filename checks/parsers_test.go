@@ -95,6 +95,30 @@ func TestOpenClawConfiguration(t *testing.T) {
 			"old spelling", `{"gateway": {"token": "x"}, "agent": {"sandbox": {"mode": "non-main"}}, "agents": {"list": [{"id": "a", "sandbox": {"mode": "off"}}]}}`,
 			snapshot.OpenClawConfig{SecretSet: true, Sandbox: "non-main", WeakAgents: []string{"a"}},
 		},
+		{
+			"modes, and what is on by itself", `{agents: {defaults: {sandbox: {mode: "all"}}}, tools: {exec: {mode: "ask"}, elevated: {allowFrom: {whatsapp: ["*"]}}}}`,
+			snapshot.OpenClawConfig{Sandbox: "all", ExecSecurity: "allowlist", ExecAsk: "on-miss", Elevated: true, ElevatedAny: true},
+		},
+		{
+			"commands past the sandbox", `{agents: {defaults: {sandbox: {mode: "all"}}}, tools: {exec: {host: "gateway", mode: "deny"}}}`,
+			snapshot.OpenClawConfig{Sandbox: "all", WeakAgents: []string{"main (tools.exec.host: gateway)"}, ExecSecurity: "deny", ExecAsk: "off"},
+		},
+		{
+			"an agent's own words", `{agents: {defaults: {sandbox: {mode: "all"}}, entries: {
+  main: {tools: {elevated: {enabled: false}}},
+  x: {tools: {exec: {host: "gateway", security: "full", ask: "off"}, elevated: {allowFrom: {whatsapp: ["+1"]}}}},
+  y: {sandbox: {mode: "non-main"}, tools: {exec: {mode: "allowlist"}, elevated: {enabled: false}}},
+}}, tools: {exec: {mode: "deny"}, elevated: {allowFrom: {whatsapp: ["*"]}}}}`,
+			snapshot.OpenClawConfig{
+				Sandbox: "all", WeakAgents: []string{"x (tools.exec.host: gateway)", "y"}, ExecSecurity: "full", ExecAsk: "off", Elevated: true,
+			},
+		},
+		{
+			"an agent in its sandbox runs what it likes there", `{agents: {defaults: {sandbox: {mode: "all"}}, list: [
+  {id: "a", tools: {exec: {mode: "full"}}}, {id: "b", sandbox: {mode: "off"}}, {id: "c", tools: {exec: {host: "auto"}}},
+]}, tools: {exec: {mode: "allowlist", host: "sandbox"}}}`,
+			snapshot.OpenClawConfig{Sandbox: "all", WeakAgents: []string{"b"}, ExecSecurity: "allowlist", ExecAsk: "off"},
+		},
 		{"a secret by reference", `{gateway: {auth: {mode: "password", password: {source: "env", id: "P"}}}}`, snapshot.OpenClawConfig{AuthMode: "password", SecretSet: true}},
 		{"no authentication", `{gateway: {auth: {mode: "none"}}}`, snapshot.OpenClawConfig{AuthMode: "none"}},
 	} {
@@ -104,6 +128,12 @@ func TestOpenClawConfiguration(t *testing.T) {
 		}
 		if d := cmp.Diff(c.want, got); d != "" {
 			t.Errorf("%s:\n%s", c.name, d)
+		}
+	}
+	for _, text := range []string{`{tools: {exec: {mode: "${M}"}}}`, `{agents: {entries: {x: {tools: {exec: {host: "${H}"}}}}}}`} {
+		var got snapshot.OpenClawConfig
+		if err := parseOpenClaw([]byte(text), &got); err == nil || got.Sandbox != "unknown" {
+			t.Errorf("%s: sandbox %q, %v", text, got.Sandbox, err)
 		}
 	}
 	if err := parseOpenClaw([]byte("{gateway: "), new(snapshot.OpenClawConfig)); err == nil {

@@ -316,7 +316,9 @@ func openClawFile(a *snapshot.Agent, failed map[string][]finding.Finding) (File,
 	}
 	if has("agent/sandbox-off") {
 		add("agents.defaults.sandbox.mode", "all", a.Config.Sandbox)
-		add("tools.exec.security", "allowlist", a.Config.ExecSecurity)
+		if slices.ContainsFunc(a.Config.WeakAgents, func(w string) bool { return strings.Contains(w, "tools.exec.host") }) {
+			add("tools.exec.host", "auto", "gateway")
+		}
 	}
 	if len(set) == 0 {
 		return File{}, false

@@ -18,7 +18,7 @@ package ringfence.agent.elevated_tools_for_anybody
 finding contains {
 	"resource": {"kind": "agent", "key": a.key, "path": a.config.path},
 	"message": sprintf("%s runs commands outside of every sandbox for whoever writes to it", [a.title]),
-	"evidence": [sprintf("%s: tools.elevated.enabled, and allowFrom has \"*\"", [a.config.path])],
+	"evidence": [sprintf("%s: tools.elevated is on, and allowFrom has \"*\"", [a.config.path])],
 	"remediation": [{"kind": "config", "text": "tools: {elevated: {enabled: false}}"}],
 } if {
 	some a in input.agentPrograms

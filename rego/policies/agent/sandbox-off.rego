@@ -8,7 +8,7 @@
 #   severity: high
 #   reads: [agents, processes.power]
 #   remediation: >-
-#     Set agents.defaults.sandbox.mode to all, and tools.exec.security to allowlist or deny.
+#     Set sandbox.mode to all for all agents, and tools.exec.host to auto.
 #   references:
 #     nist: ["SC-39", "AC-6"]
 #     attack: ["T1059"]
@@ -24,7 +24,7 @@ finding contains {
 	"evidence": [sprintf("%s: sandbox %s, exec security %s, agents without sandbox: %s", [
 		a.config.path, a.config.sandbox, a.config.execSecurity, concat(", ", lib.list(a.config, "weakAgents")),
 	])],
-	"remediation": [{"kind": "config", "text": "agents: {defaults: {sandbox: {mode: \"all\"}}}, tools: {exec: {security: \"allowlist\"}}"}],
+	"remediation": [{"kind": "config", "text": "agents: {defaults: {sandbox: {mode: \"all\"}}}, tools: {exec: {host: \"auto\"}}, and nothing else for single agents"}],
 } if {
 	some a in input.agentPrograms
 	a.runtime == "openclaw"
