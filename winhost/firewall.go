@@ -42,6 +42,7 @@ func (s *Source) firewall() snapshot.WindowsFirewall {
 	} {
 		out.Stores = append(out.Stores, s.store(store.name, store.key, store.in))
 	}
+	s.standard(&out)
 	s.shellRules(&out)
 	for i := range out.Stores {
 		st := &out.Stores[i]
@@ -84,6 +85,12 @@ func (s *Source) store(name snapshot.FirewallStoreName, path string, in []string
 			}
 		}
 		st.Profiles = append(st.Profiles, prof)
+		if name == snapshot.StoreGPO {
+			if err := older(&st, c, p.name); err != nil {
+				st.Read = s.why(path, err)
+				return st
+			}
+		}
 	}
 	for _, name := range in {
 		c, err := k.Key(name)

@@ -253,22 +253,26 @@ func (c *compiler) fits(r *Rule) (bool, string) {
 
 // profilesOf are the profiles in which a rule is enforced, in groups that share filters: nil is all profiles.
 func (c *compiler) profilesOf(r *Rule) [][]snapshot.WindowsProfile {
-	var in []snapshot.WindowsProfile
+	var in, unsure []snapshot.WindowsProfile
 	for _, s := range c.policy.Settings {
 		local := r.Store == snapshot.StoreLocal
-		if (r.Profiles == nil || slices.Contains(r.Profiles, s.Profile)) && (s.On || s.Doubt != "") && (s.Merge || !local || s.Doubt != "") {
+		switch {
+		case r.Profiles != nil && !slices.Contains(r.Profiles, s.Profile):
+		case s.Doubt != "": // of these alone it is not known
+			unsure = append(unsure, s.Profile)
+		case s.On && (s.Merge || !local):
 			in = append(in, s.Profile)
 		}
 	}
 	words := slices.Concat(r.RemoteAddrs.Words4, r.RemoteAddrs.Words6, r.LocalAddrs.Words4, r.LocalAddrs.Words6)
-	switch {
-	case len(in) == len(profiles) && len(words) == 0:
+	if len(in) == len(profiles) && len(words) == 0 {
 		return [][]snapshot.WindowsProfile{nil}
-	case len(words) == 0 && len(in) > 0:
-		return [][]snapshot.WindowsProfile{in}
 	}
 	var out [][]snapshot.WindowsProfile
-	for _, p := range in { // what keywords stand for is another thing in each
+	if len(words) == 0 && len(in) > 0 {
+		out, in = append(out, in), nil
+	}
+	for _, p := range slices.Concat(in, unsure) { // what keywords stand for is another thing in each
 		out = append(out, []snapshot.WindowsProfile{p})
 	}
 	return out

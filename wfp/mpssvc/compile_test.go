@@ -90,6 +90,10 @@ func TestRules(t *testing.T) {
 		w.Firewall.Stores[0].Profiles = append(w.Firewall.Stores[0].Profiles, p)
 		return w
 	}
+	mdm := func(w *snapshot.Windows, p snapshot.FirewallProfile) *snapshot.Windows {
+		w.Firewall.Stores = append(w.Firewall.Stores, snapshot.FirewallStore{Store: snapshot.StoreMDM, Read: present("registry"), Profiles: []snapshot.FirewallProfile{p}})
+		return w
+	}
 	private, public := snapshot.ProfilePrivate, snapshot.ProfilePublic
 	for name, c := range map[string]struct {
 		w             *snapshot.Windows
@@ -156,6 +160,12 @@ func TestRules(t *testing.T) {
 		"shielded":                      {local(host(winrm), snapshot.FirewallProfile{Profile: private, DoNotAllowExceptions: new(uint32(1))}), []string{"wsl>winrm"}, nil},
 		"local rules do not count":      {gpo(host(winrm), snapshot.FirewallProfile{Profile: private, AllowLocalPolicyMerge: new(uint32(0))}), []string{"wsl>winrm"}, nil},
 		"merging is no local setting":   {local(host(winrm+"Profile=Public|"), snapshot.FirewallProfile{Profile: public, AllowLocalPolicyMerge: new(uint32(0))}), []string{"wsl>winrm"}, nil},
+		"a service turns it off":        {mdm(host(), snapshot.FirewallProfile{Profile: public, EnableFirewall: new(uint32(0))}), []string{"wsl>*"}, nil},
+		"a policy and a service differ": {mdm(gpo(host(), snapshot.FirewallProfile{Profile: public, EnableFirewall: new(uint32(1))}), snapshot.FirewallProfile{Profile: public, EnableFirewall: new(uint32(0))}), nil, []string{"wsl>*"}},
+		"they differ in merging":        {mdm(gpo(host(winrm), snapshot.FirewallProfile{Profile: public, AllowLocalPolicyMerge: new(uint32(0))}), snapshot.FirewallProfile{Profile: public, AllowLocalPolicyMerge: new(uint32(1))}), []string{"lan>winrm", "internet>winrm", "far6>winrm", "neighbour6>winrm"}, []string{"wsl>*"}},
+		"a policy of an older kind": {
+			host("v2.0|Action=Allow|Active=TRUE|Dir=In|Profile=Public|Protocol=6|LPort=5985|OlderPolicy=TRUE|"), nil, []string{"wsl>winrm"},
+		},
 		"an interface is not filtered":  {local(host(), snapshot.FirewallProfile{Profile: public, DisabledInterfaces: []string{"{B}"}}), []string{"wsl>*"}, nil},
 		"a setting of another type":     {local(host(), snapshot.FirewallProfile{Profile: public, Unread: []string{"EnableFirewall"}}), nil, []string{"wsl>*"}},
 		"a rule that is none":           {host("nonsense"), nil, []string{"lan>*", "wsl>*", "internet>*", "far6>*", "neighbour6>*"}},

@@ -67,9 +67,33 @@ func EffectiveSettings(f *snapshot.WindowsFirewall) []Settings {
 				s.Doubt = fmt.Sprintf("settings of the %s profile in the %s store were not read: %s", p, name, strings.Join(x.Unread, ", "))
 			}
 		}
+		if name := s.disputed(f); name != "" && s.Doubt == "" {
+			s.Doubt = fmt.Sprintf("%s of the %s profile is another one in the GPO store than in the MDM store: which of them counts was not read", name, p)
+		}
 		out = append(out, s)
 	}
 	return out
+}
+
+// disputed is a setting that a policy and a management service have in different ways: which of them wins a setting of the host says
+// (ControlPolicyConflict), and for the firewall no document.
+func (s *Settings) disputed(f *snapshot.WindowsFirewall) string {
+	a, b := settingsOf(f, snapshot.StoreGPO, s.Profile), settingsOf(f, snapshot.StoreMDM, s.Profile)
+	if a == nil || b == nil {
+		return ""
+	}
+	for _, x := range []struct {
+		name string
+		a, b *uint32
+	}{
+		{"EnableFirewall", a.EnableFirewall, b.EnableFirewall}, {"DefaultInboundAction", a.DefaultInboundAction, b.DefaultInboundAction},
+		{"AllowLocalPolicyMerge", a.AllowLocalPolicyMerge, b.AllowLocalPolicyMerge},
+	} {
+		if x.a != nil && x.b != nil && (*x.a == 0) != (*x.b == 0) {
+			return x.name
+		}
+	}
+	return ""
 }
 
 // pick is the value of a setting that counts: a policy's, else the local one, nil where it is set nowhere.
