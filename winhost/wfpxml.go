@@ -30,6 +30,9 @@ const (
 	maxPerFilter  = 10_000
 )
 
+// maxSDDL bounds a security descriptor. That of all services which the hardening is about has 20 KB.
+const maxSDDL = 64 << 10
+
 var errNoState = errors.New("it is no export of netsh wfp")
 
 // keptLayer says of a layer that its filters are kept: where a connection that comes in is decided, or what it brings is looked at before.
@@ -452,7 +455,11 @@ func (v *xmlValue) other() (snapshot.WFPValueKind, string) {
 		}
 		return snapshot.WFPBytes, clip(hex.EncodeToString(b))
 	case "FWP_SECURITY_DESCRIPTOR_TYPE":
-		return snapshot.WFPSDDL, clip(v.SDDL)
+		text := strings.TrimSpace(v.SDDL) // whole: of a part the entries that decide may be missing
+		if len(text) > maxSDDL {
+			return snapshot.WFPOther, "a security descriptor of more than is looked at"
+		}
+		return snapshot.WFPSDDL, text
 	case "FWP_SID":
 		return snapshot.WFPSID, clip(v.SID)
 	case "FWP_UNICODE_STRING_TYPE":

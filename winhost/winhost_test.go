@@ -393,6 +393,29 @@ func TestDamagedFiles(t *testing.T) {
 	}
 }
 
+// TestLongDescriptors: the descriptor of the hardening names every service, and is kept whole: of a part of it nothing is known.
+func TestLongDescriptors(t *testing.T) {
+	var sd strings.Builder
+	sd.WriteString("D:")
+	for i := range 400 {
+		fmt.Fprintf(&sd, "(A;NP;CC;;;S-1-5-80-%d-3239616721-2529237571-3761093093-1214243633)", i)
+	}
+	read := func(text string) snapshot.WFPCondition {
+		w, err := ReadState([]byte("<wfpdiag><filters><item><layerKey>FWPM_LAYER_ALE_AUTH_RECV_ACCEPT_V4</layerKey><filterCondition><item><fieldKey>FWPM_CONDITION_ALE_USER_ID</fieldKey>" +
+			"<matchType>FWP_MATCH_EQUAL</matchType><conditionValue><type>FWP_SECURITY_DESCRIPTOR_TYPE</type><sd>" + text + "</sd></conditionValue></item></filterCondition><filterId>1</filterId></item></filters></wfpdiag>"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return w.Filters[0].Conditions[0]
+	}
+	if c := read(sd.String()); c.Kind != snapshot.WFPSDDL || c.Text != sd.String() {
+		t.Errorf("%d bytes of %d are kept: %s", len(c.Text), sd.Len(), c.Kind)
+	}
+	if c := read(strings.Repeat(sd.String(), 3)); c.Kind != snapshot.WFPOther || len(c.Text) > 100 {
+		t.Errorf("of one that is too long %d bytes are kept: %s", len(c.Text), c.Kind)
+	}
+}
+
 // TestCutTexts: a text of regedit that ends at the end of a line, but not as one does, proves nothing.
 func TestCutTexts(t *testing.T) {
 	whole := "Windows Registry Editor Version 5.00\r\n\r\n[HKEY_LOCAL_MACHINE\\SOFTWARE\\Policies]\r\n\"a\"=dword:00000001\r\n\"b\"=dword:00000001\r\n\r\n"
