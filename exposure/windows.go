@@ -70,7 +70,7 @@ func NewWindows(s *snapshot.Snapshot) *Windows {
 		paths = append(paths, pathOf(w.snap, &w.snap.Listeners.List[i]))
 	}
 	if w.snap.Filters.Read.State == snapshot.Present {
-		filters, subs := held(&w.snap.Filters, paths)
+		filters, subs := held(w.snap, paths)
 		w.held = &filtering{filters: filters, engine: wfp.New(filters, subs), check: classify.New(filters, subs), epoch: epochOf(filters), partly: partlyHeld(filters)}
 	}
 	p := mpssvc.Compile(w.snap)

@@ -259,6 +259,87 @@ func TestWindowsNotRead(t *testing.T) {
 	}
 }
 
+// TestWindowsOrderOfSublayers: a hard permit and a block decide by the order of their sublayers; where that is not known neither does, whatever their keys.
+func TestWindowsOrderOfSublayers(t *testing.T) {
+	sub := func(key string, weight uint16) snapshot.WFPSublayer {
+		return snapshot.WFPSublayer{Key: key, Weight: weight}
+	}
+	for name, c := range map[string]struct {
+		subs      []snapshot.WFPSublayer
+		wide      packet.Verdict // of who is blocked and let in
+		elsewhere packet.Verdict // of who is blocked alone
+	}{
+		"a tie with a third":     {[]snapshot.WFPSublayer{sub("{a}", 9), sub("{b}", 5), sub("{c}", 9)}, packet.Unknown, packet.Unreachable},
+		"all in order":           {[]snapshot.WFPSublayer{sub("{a}", 9), sub("{b}", 5), sub("{c}", 2)}, packet.Reachable, packet.Unreachable},
+		"the block first":        {[]snapshot.WFPSublayer{sub("{a}", 5), sub("{b}", 9), sub("{c}", 2)}, packet.Unreachable, packet.Unreachable},
+		"one weight":             {[]snapshot.WFPSublayer{sub("{a}", 5), sub("{b}", 5), sub("{c}", 2)}, packet.Unknown, packet.Unknown},
+		"that of the permit":     {[]snapshot.WFPSublayer{sub("{b}", 5), sub("{c}", 2)}, packet.Unknown, packet.Unreachable},
+		"that of the block":      {[]snapshot.WFPSublayer{sub("{a}", 5), sub("{c}", 2)}, packet.Unknown, packet.Unknown},
+		"no sublayers were told": {nil, packet.Unknown, packet.Unreachable},
+	} {
+		for _, swap := range []bool{false, true} {
+			s := windowsHost()
+			permit, block := "{a}", "{b}"
+			subs := append([]snapshot.WFPSublayer{}, c.subs...)
+			if swap { // keys are no order
+				permit, block = "{b}", "{a}"
+				for i := range subs {
+					if at := map[string]string{"{a}": "{b}", "{b}": "{a}"}[subs[i].Key]; at != "" {
+						subs[i].Key = at
+					}
+				}
+			}
+			filter := func(id uint64, key, action string, from ...string) snapshot.WFPFilter {
+				f := snapshot.WFPFilter{ID: id, Layer: "FWPM_LAYER_ALE_AUTH_RECV_ACCEPT_V4", Sublayer: key, Action: "FWP_ACTION_" + action}
+				if len(from) > 0 {
+					f.Conditions = []snapshot.WFPCondition{{Field: "FWPM_CONDITION_IP_REMOTE_ADDRESS", Match: "FWP_MATCH_RANGE", Kind: snapshot.WFPAddress, First: from[0], Last: from[1]}}
+					f.Flags = []string{"FWPM_FILTER_FLAG_CLEAR_ACTION_RIGHT"}
+				}
+				return f
+			}
+			s.Windows.Filters = snapshot.WindowsFilters{Read: yes("netsh wfp show state"), Sublayers: subs, Filters: []snapshot.WFPFilter{
+				filter(1, permit, "PERMIT", "198.51.100.0", "198.51.100.255"), filter(2, block, "BLOCK"), filter(3, "{c}", "PERMIT"),
+			}}
+			for i, want := range map[string]packet.Verdict{"198.51.100.0/24": c.wide, "203.0.113.0/24": c.elsewhere} {
+				if a := askWindows(t, s, "external", 5985, netip.MustParsePrefix(i)); a.Verdict != want {
+					t.Errorf("%s, keys swapped %v, from %s: %s, want %s: %s", name, swap, i, a.Verdict, want, reasons(a))
+				}
+			}
+		}
+	}
+}
+
+// TestWindowsInspectsFTP: the callout by which the firewall follows FTP stops nothing, and opens nothing where no server of it listens.
+func TestWindowsInspectsFTP(t *testing.T) {
+	for _, c := range []struct {
+		ftp, block bool
+		callout    string
+		want       packet.Verdict
+	}{
+		{false, false, "{c3dbed20-0bb6-4bf3-828d-96732e1e022c}", packet.Reachable}, {false, true, "{c3dbed20-0bb6-4bf3-828d-96732e1e022c}", packet.Unreachable},
+		{true, true, "{c3dbed20-0bb6-4bf3-828d-96732e1e022c}", packet.Unknown}, {false, false, "{c3dbed20-0bb6-4bf3-828d-96732e1e022d}", packet.Unknown},
+	} {
+		s := windowsHost()
+		if c.ftp {
+			s.Windows.Listeners.List = append(s.Windows.Listeners.List, snapshot.WindowsListener{Proto: "tcp", Family: 4, Addr: "0.0.0.0", Port: 21})
+		}
+		s.Windows.Filters = snapshot.WindowsFilters{Read: yes("netsh wfp show state"), Sublayers: []snapshot.WFPSublayer{{Key: "FWPM_SUBLAYER_MPSSVC_WF", Weight: 2}}}
+		for i, action := range []string{"CALLOUT_UNKNOWN", map[bool]string{true: "BLOCK", false: "PERMIT"}[c.block]} {
+			f := snapshot.WFPFilter{
+				ID: uint64(i), Provider: "FWPM_PROVIDER_MPSSVC_WF", Layer: "FWPM_LAYER_ALE_AUTH_RECV_ACCEPT_V4", Sublayer: "FWPM_SUBLAYER_MPSSVC_WF", Action: "FWP_ACTION_" + action,
+				EffectiveWeight: uint64(9 - i),
+			}
+			if i == 0 {
+				f.Callout = c.callout
+			}
+			s.Windows.Filters.Filters = append(s.Windows.Filters.Filters, f)
+		}
+		if a := askWindows(t, s, "external", 5985); a.Verdict != c.want {
+			t.Errorf("%+v: %s, %s", c, a.Verdict, reasons(a))
+		}
+	}
+}
+
 // TestWindowsUnseen: that nothing listens is said only of sockets that were told.
 func TestWindowsUnseen(t *testing.T) {
 	ask := func(s *snapshot.Snapshot, proto string, port int) Answer {

@@ -12,19 +12,20 @@ import (
 )
 
 // held are the filters that the engine of a host holds, with the names that package wfp has for what they ask.
-func held(w *snapshot.WindowsFilters, paths []string) ([]wfp.Filter, []wfp.Sublayer) {
+func held(host *snapshot.Windows, paths []string) ([]wfp.Filter, []wfp.Sublayer) {
+	w := &host.Filters
 	v := volumesOf(w, paths)
 	names := namesOf(w)
+	ftp := servesFTP(&host.Listeners)
 	var filters []wfp.Filter
 	for i := range w.Filters {
 		if f, ok := filterOf(&w.Filters[i], v); ok {
-			if f.Callout = names.callout(&w.Filters[i]); harmless(&w.Filters[i], f.Callout) {
+			if f.Callout = names.callout(&w.Filters[i]); harmless(&w.Filters[i], f.Callout) || !ftp && inspectsFTP(&w.Filters[i]) {
 				f.Action = wfp.CalloutInspection
 			}
 			if names.missing[w.Filters[i].Callout] && (f.Action == wfp.CalloutTerminating || f.Action == wfp.CalloutUnknown) {
 				f.Action = map[bool]wfp.Action{true: wfp.Permit, false: wfp.Block}[f.IfMissing] // FWPM_FILTER0, flags
 			}
-			f.Doubt = orText(f.Doubt, len(w.Sublayers) == 0 && f.Hard, "the order of the sublayers was not read")
 			filters = append(filters, f)
 		}
 	}
@@ -32,7 +33,62 @@ func held(w *snapshot.WindowsFilters, paths []string) ([]wfp.Filter, []wfp.Subla
 	for _, s := range w.Sublayers {
 		subs = append(subs, wfp.Sublayer{Key: s.Key, Name: sublayerName(s.Key, s.Name), Weight: s.Weight})
 	}
+	return unordered(filters, subs)
+}
+
+// unordered leaves those filters in doubt of which it hangs on the order of the sublayers whether they decide, and that is not known: a permit that is hard
+// decides over lighter sublayers. A sublayer whose weight was not told is asked first, so that what it may say is heard.
+func unordered(filters []wfp.Filter, subs []wfp.Sublayer) ([]wfp.Filter, []wfp.Sublayer) {
+	type level struct {
+		layer wfp.Layer
+		v4    bool
+	}
+	levels, with := map[level]bool{}, map[string]bool{} // layers and sublayers where a permit is hard
+	for i := range filters {
+		if f := &filters[i]; f.Hard && f.Action != wfp.Block && !f.Boot && !f.Disabled {
+			levels[level{f.Layer, f.V4}], with[f.Sublayer] = true, true
+		}
+	}
+	weights := map[string]uint16{}
+	for _, s := range subs {
+		weights[s.Key] = s.Weight
+	}
+	whole, untold := len(subs) > 0, map[string]bool{}
+	for i := range filters {
+		f := &filters[i]
+		if _, told := weights[f.Sublayer]; !told && levels[level{f.Layer, f.V4}] && (whole || with[f.Sublayer]) {
+			weights[f.Sublayer], untold[f.Sublayer] = heaviest, true
+			subs = append(subs, wfp.Sublayer{Key: f.Sublayer, Name: sublayerName(f.Sublayer, ""), Weight: heaviest})
+		}
+	}
+	alike := map[uint16][]string{}
+	for key, weight := range weights {
+		alike[weight] = append(alike[weight], key)
+	}
+	for i := range filters {
+		f := &filters[i]
+		weight, known := weights[f.Sublayer]
+		if !known || !levels[level{f.Layer, f.V4}] || f.Action == wfp.Permit && !f.Hard {
+			continue
+		}
+		tied := len(alike[weight]) > 1 && slices.ContainsFunc(alike[weight], func(key string) bool { return with[key] })
+		f.Doubt = orText(f.Doubt, untold[f.Sublayer] || tied, "the order of the sublayers was not read")
+	}
 	return filters, subs
+}
+
+// heaviest is the most that a sublayer weighs.
+const heaviest = 65535
+
+// inspectsFTP says of a filter that it has the firewall's own callout follow FTP: that opens the ports which a server of it on the host names, and stops
+// nothing (MS-FASP 2.2.41, stateful FTP).
+func inspectsFTP(f *snapshot.WFPFilter) bool {
+	return f.Callout == "{c3dbed20-0bb6-4bf3-828d-96732e1e022c}" && f.Provider == "FWPM_PROVIDER_MPSSVC_WF"
+}
+
+// servesFTP says whether a server of FTP may listen.
+func servesFTP(l *snapshot.WindowsListeners) bool {
+	return l.Read.State != snapshot.Present || slices.ContainsFunc(l.List, func(x snapshot.WindowsListener) bool { return x.Proto == "tcp" && x.Port == 21 })
 }
 
 // names are what callouts and providers are called, by key, and which callouts no driver has registered.
