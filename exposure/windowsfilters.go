@@ -83,7 +83,8 @@ const heaviest = 65535
 // inspectsFTP says of a filter that it has the firewall's own callout follow FTP: that opens the ports which a server of it on the host names, and stops
 // nothing (MS-FASP 2.2.41, stateful FTP).
 func inspectsFTP(f *snapshot.WFPFilter) bool {
-	return f.Callout == "{c3dbed20-0bb6-4bf3-828d-96732e1e022c}" && f.Provider == "FWPM_PROVIDER_MPSSVC_WF"
+	four, six := f.Callout == "{c3dbed20-0bb6-4bf3-828d-96732e1e022c}", f.Callout == "{c3dbed20-0bb6-4bf3-828d-96732e1e022e}"
+	return (four || six) && f.Provider == "FWPM_PROVIDER_MPSSVC_WF"
 }
 
 // servesFTP says whether a server of FTP may listen.
