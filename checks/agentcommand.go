@@ -4,7 +4,6 @@ package checks
 
 import (
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -13,7 +12,7 @@ import (
 
 // interpreters run programs that their arguments name; for other programs the arguments say nothing
 // ("vim vllm serve.md" is no vLLM).
-var interpreters = regexp.MustCompile(
+var interpreters = lazily(
 	`^(node|nodejs|bun|deno|python[0-9.]*|pypy[0-9.]*|uv|uvx|pipx|npx|npm|pnpm|pnpx|bunx|yarn|java|ruby|sh|bash|dash|ash|zsh|busybox|tini|dumb-init|` +
 		`catatonit|env|nohup|setsid|nice|stdbuf|timeout|sudo|uvicorn|gunicorn|hypercorn|docker-entrypoint\.sh|entrypoint\.sh)$`,
 )

@@ -118,7 +118,7 @@ func loadPatterns() (string, []*pattern, error) {
 }
 
 // browsers are programs that have an interface for debuggers: browsers, and applications that are made of one.
-var browsers = regexp.MustCompile(
+var browsers = lazily(
 	`(?i)(chrom|headless.shell|edge|brave|opera|vivaldi|electron|thorium|cef|firefox|librewolf|waterfox|camoufox|` +
 		`^(code(-insiders|-oss)?|codium|cursor|windsurf|slack|discord|obsidian|signal-desktop|element-desktop|teams(-for-linux)?|notion|postman|claude-desktop)$)`,
 )

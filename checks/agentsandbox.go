@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,7 +26,7 @@ var (
 	sandboxers = []string{"bwrap", "firejail", "nsjail", "socat", "docker", "podman", "nerdctl", "ssh", "openshell", "pasta", "slirp4netns"}
 	shells     = []string{"sh", "bash", "dash", "ash", "zsh", "fish", "ksh", "mksh"}
 	// sandboxRuntime is Anthropic's program that runs one command in a sandbox.
-	sandboxRuntime = regexp.MustCompile(`(^|/)srt( |$)|@anthropic-ai/sandbox-runtime/`)
+	sandboxRuntime = lazily(`(^|/)srt( |$)|@anthropic-ai/sandbox-runtime/`)
 )
 
 // measured are the agents and sandbox runtimes that run commands: what they are told of a sandbox, and what the processes of their commands are

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -14,7 +13,7 @@ import (
 )
 
 // versionInPath is a directory or a program that is named by the version of its program, as installers that keep several of them have it.
-var versionInPath = regexp.MustCompile(`/(?:claude/versions)/([0-9]+(?:\.[0-9]+)+)(?:/|$)`)
+var versionInPath = lazily(`/(?:claude/versions)/([0-9]+(?:\.[0-9]+)+)(?:/|$)`)
 
 // maxDistInfo bounds the names of a pattern that are looked at.
 const maxDistInfo = 8
@@ -65,7 +64,7 @@ func (s *Scan) npmVersion(name string, p *process) snapshot.Fact {
 	return snapshot.Fact{State: snapshot.Error, Reason: "no package.json of it is where it runs from"}
 }
 
-var distInfo = regexp.MustCompile(`-([0-9][0-9A-Za-z.+]*)\.dist-info$`)
+var distInfo = lazily(`-([0-9][0-9A-Za-z.+]*)\.dist-info$`)
 
 // pythonVersion is the version of a distribution beside an interpreter or a script, by the name of its directory.
 func (s *Scan) pythonVersion(name string, p *process) snapshot.Fact {

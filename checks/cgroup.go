@@ -5,7 +5,6 @@ package checks
 import (
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -23,29 +22,29 @@ type identity struct {
 }
 
 var cgroupRules = []struct {
-	re      *regexp.Regexp
+	re      *lazyRegexp
 	runtime string
 }{
-	{regexp.MustCompile(`^cri-containerd-([0-9a-f]{64})`), "containerd"},
-	{regexp.MustCompile(`^crio-([0-9a-f]{64})`), "cri-o"},
-	{regexp.MustCompile(`^libpod-(?:payload-)?([0-9a-f]{64})`), "podman"},
-	{regexp.MustCompile(`^libpod_parent/(?:[^/]*/)?([0-9a-f]{64})`), "podman"},
-	{regexp.MustCompile(`^nerdctl-([0-9a-f]{64})`), "containerd"},
-	{regexp.MustCompile(`^docker[-/]([0-9a-f]{64})`), "docker"},
-	{regexp.MustCompile(`^kubepods[^/]*/(?:[^/]+/)*?([0-9a-f]{64})(?:/|$)`), "kubernetes"},
-	{regexp.MustCompile(`^lxc(?:\.payload)?[./]([^/]+)`), "lxc"},
-	{regexp.MustCompile(`^systemd-nspawn@([^/]+)\.service`), "nspawn"},
-	{regexp.MustCompile(`^machine-qemu\\x2d([^/]+)\.scope`), "libvirt"},
-	{regexp.MustCompile(`^machine-([^/\\]+)\.scope`), "nspawn"},
-	{regexp.MustCompile(`^kata_overhead/([^/]+)`), "kata"},
-	{regexp.MustCompile(`^firecracker/([^/]+)`), "firecracker"},
-	{regexp.MustCompile(`^ecs/[^/]+/([^/]+)`), "ecs"},
-	{regexp.MustCompile(`^nomad[^/]*/(?:[^/]+/)*?[^/]*?([0-9a-f]{8}-[0-9a-f-]{27})`), "nomad"},
+	{lazily(`^cri-containerd-([0-9a-f]{64})`), "containerd"},
+	{lazily(`^crio-([0-9a-f]{64})`), "cri-o"},
+	{lazily(`^libpod-(?:payload-)?([0-9a-f]{64})`), "podman"},
+	{lazily(`^libpod_parent/(?:[^/]*/)?([0-9a-f]{64})`), "podman"},
+	{lazily(`^nerdctl-([0-9a-f]{64})`), "containerd"},
+	{lazily(`^docker[-/]([0-9a-f]{64})`), "docker"},
+	{lazily(`^kubepods[^/]*/(?:[^/]+/)*?([0-9a-f]{64})(?:/|$)`), "kubernetes"},
+	{lazily(`^lxc(?:\.payload)?[./]([^/]+)`), "lxc"},
+	{lazily(`^systemd-nspawn@([^/]+)\.service`), "nspawn"},
+	{lazily(`^machine-qemu\\x2d([^/]+)\.scope`), "libvirt"},
+	{lazily(`^machine-([^/\\]+)\.scope`), "nspawn"},
+	{lazily(`^kata_overhead/([^/]+)`), "kata"},
+	{lazily(`^firecracker/([^/]+)`), "firecracker"},
+	{lazily(`^ecs/[^/]+/([^/]+)`), "ecs"},
+	{lazily(`^nomad[^/]*/(?:[^/]+/)*?[^/]*?([0-9a-f]{8}-[0-9a-f-]{27})`), "nomad"},
 }
 
 var (
-	podRule  = regexp.MustCompile(`pod([0-9a-f]{8}[-_][0-9a-f_-]{27})`)
-	unitRule = regexp.MustCompile(`\.(?:service|socket)$`)
+	podRule  = lazily(`pod([0-9a-f]{8}[-_][0-9a-f_-]{27})`)
+	unitRule = lazily(`\.(?:service|socket)$`)
 )
 
 // identify reads a cgroup path from its root down. owners are the uids that own the directories on the way: owners[0] of the

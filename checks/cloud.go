@@ -3,7 +3,6 @@
 package checks
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
@@ -13,18 +12,18 @@ import (
 // clouds are signs of the machines of a cloud in their firmware: a value of /sys/class/dmi/id, as ds-identify of cloud-init reads them.
 var clouds = []struct {
 	file  string
-	value *regexp.Regexp
+	value *lazyRegexp
 	cloud string
 }{
-	{"sys_vendor", regexp.MustCompile(`^Amazon EC2`), "aws"},
-	{"bios_vendor", regexp.MustCompile(`^Amazon EC2`), "aws"},
-	{"product_name", regexp.MustCompile(`^Google Compute Engine`), "gcp"},
-	{"chassis_asset_tag", regexp.MustCompile(`^7783-7084-3265-9085-8269-3286-77`), "azure"},
-	{"chassis_asset_tag", regexp.MustCompile(`^OracleCloud\.com`), "oracle"},
-	{"chassis_asset_tag", regexp.MustCompile(`(?i)^(openstack|SAP CCloud VM|OpenTelekomCloud|Samsung Cloud Platform)`), "openstack"},
-	{"product_name", regexp.MustCompile(`^OpenStack (Nova|Compute)`), "openstack"},
-	{"product_name", regexp.MustCompile(`^Alibaba Cloud ECS`), "alibaba"},
-	{"sys_vendor", regexp.MustCompile(`(?i)^(DigitalOcean|Hetzner|Vultr|Scaleway|Exoscale|Tencent Cloud|Akamai|UpCloud|Huawei Cloud|CloudSigma)`), ""},
+	{"sys_vendor", lazily(`^Amazon EC2`), "aws"},
+	{"bios_vendor", lazily(`^Amazon EC2`), "aws"},
+	{"product_name", lazily(`^Google Compute Engine`), "gcp"},
+	{"chassis_asset_tag", lazily(`^7783-7084-3265-9085-8269-3286-77`), "azure"},
+	{"chassis_asset_tag", lazily(`^OracleCloud\.com`), "oracle"},
+	{"chassis_asset_tag", lazily(`(?i)^(openstack|SAP CCloud VM|OpenTelekomCloud|Samsung Cloud Platform)`), "openstack"},
+	{"product_name", lazily(`^OpenStack (Nova|Compute)`), "openstack"},
+	{"product_name", lazily(`^Alibaba Cloud ECS`), "alibaba"},
+	{"sys_vendor", lazily(`(?i)^(DigitalOcean|Hetzner|Vultr|Scaleway|Exoscale|Tencent Cloud|Akamai|UpCloud|Huawei Cloud|CloudSigma)`), ""},
 }
 
 // cloudIDs are what cloud-init calls clouds that have a metadata service (cloud-id(1)); of others, such as nocloud, files are.

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -68,7 +67,7 @@ type codexArguments struct {
 }
 
 // codexOption is an option of the configuration that gives a mode: the value of -c.
-var codexOption = regexp.MustCompile(`^\s*(sandbox_mode|default_permissions)\s*=\s*["']?([^"']*?)["']?\s*$`)
+var codexOption = lazily(`^\s*(sandbox_mode|default_permissions)\s*=\s*["']?([^"']*?)["']?\s*$`)
 
 // codexLine reads the arguments: a value is the next one, or behind "=", or behind the letter of the option. Of options the last counts, and of the
 // two names of a mode that of permissions.

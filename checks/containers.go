@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"path"
 	"reflect"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -406,7 +405,7 @@ func nameOf(annotations map[string]string) string {
 
 // podSuffix is what Kubernetes puts behind the name of a template: the hash of a ReplicaSet or the time of a CronJob, and five letters of an
 // alphabet without vowels (k8s.io/apimachinery, util/rand).
-var podSuffix = regexp.MustCompile(`(-[bcdfghjklmnpqrstvwxz2456789]{6,10}|-[0-9]{8,10})?-[bcdfghjklmnpqrstvwxz2456789]{5}$`)
+var podSuffix = lazily(`(-[bcdfghjklmnpqrstvwxz2456789]{6,10}|-[0-9]{8,10})?-[bcdfghjklmnpqrstvwxz2456789]{5}$`)
 
 // hostNamespaces lists the kinds of namespace that the container does not have for itself: missing
 // from the specification, or joined by the path of one of the host's.

@@ -165,9 +165,9 @@ func (d daemonAPI) unlessCut(p *process) daemonAPI {
 
 // tomlLine is a line NAME = VALUE of TOML; values that go over several lines are put into one before.
 var (
-	tomlLine    = regexp.MustCompile(`^\s*([A-Za-z0-9_.-]+|"[^"]*")\s*=\s*(.*?)\s*$`)
-	tomlSection = regexp.MustCompile(`^\s*\[+\s*([^\]]+?)\s*\]+\s*(?:#.*)?$`)
-	tomlText    = regexp.MustCompile(`"([^"\\]*)"|'([^']*)'`)
+	tomlLine    = lazily(`^\s*([A-Za-z0-9_.-]+|"[^"]*")\s*=\s*(.*?)\s*$`)
+	tomlSection = lazily(`^\s*\[+\s*([^\]]+?)\s*\]+\s*(?:#.*)?$`)
+	tomlText    = lazily(`"([^"\\]*)"|'([^']*)'`)
 )
 
 // tomlValues are the texts of a setting of a section, which can be written into a table of one line, or by a name with a dot.
@@ -318,7 +318,7 @@ func podmanAPI(p *process) daemonAPI {
 	return d.unlessCut(p)
 }
 
-var libvirtLine = regexp.MustCompile(`(?m)^\s*(auth_tcp|tls_no_verify_certificate|tcp_port|tls_port|auth_tls)\s*=\s*"?([^"\s#]+)"?`)
+var libvirtLine = lazily(`(?m)^\s*(auth_tcp|tls_no_verify_certificate|tcp_port|tls_port|auth_tls)\s*=\s*"?([^"\s#]+)"?`)
 
 // libvirtAPI reads the ports of libvirt: without encryption SASL is asked for unless it is switched off, with it a certificate.
 func (s *Scan) libvirtAPI(p *process) []daemonAPI {
@@ -346,7 +346,7 @@ func (s *Scan) libvirtAPI(p *process) []daemonAPI {
 // asksNobody is said of a daemon that lets everybody in who can connect.
 const asksNobody = "none"
 
-var libvirtAuth = regexp.MustCompile(`(?m)^\s*auth_unix_rw\s*=\s*"?([^"\s#]+)"?`)
+var libvirtAuth = lazily(`(?m)^\s*auth_unix_rw\s*=\s*"?([^"\s#]+)"?`)
 
 // libvirtAsks is whom the daemon asks that has a socket of libvirt: polkit, unless its file says otherwise (libvirtd.conf, auth_unix_rw); empty if
 // that is not known. One that systemd starts when somebody connects reads its file then.

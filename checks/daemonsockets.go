@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"io/fs"
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,7 +20,7 @@ var unixDaemons = map[string]string{
 }
 
 // besideInterfaces are the names of sockets that such daemons have for something less.
-var besideInterfaces = regexp.MustCompile(`(^|/)(containerd-)?(metrics|debug)\.sock$|\.ttrpc$|/libnetwork/|/swarm/|/guestapi/|/devlxd|/devIncus|seccomp|\.fuse`)
+var besideInterfaces = lazily(`(^|/)(containerd-)?(metrics|debug)\.sock$|\.ttrpc$|/libnetwork/|/swarm/|/guestapi/|/devlxd|/devIncus|seccomp|\.fuse`)
 
 // maxDaemonSockets bounds the sockets of one daemon.
 const maxDaemonSockets = 64

@@ -4,7 +4,6 @@ package checks
 
 import (
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,8 +13,8 @@ import (
 
 // The options by which a runtime listens for a debugger: those of Node, of the Java virtual machine, and modules of Python.
 var (
-	nodeInspect = regexp.MustCompile(`^--(inspect(-brk|-wait|-port)?|debug-port)(=|$)`)
-	jdwp        = regexp.MustCompile(`^(-agentlib:jdwp=|-Xrunjdwp:).*transport=dt_socket`)
+	nodeInspect = lazily(`^--(inspect(-brk|-wait|-port)?|debug-port)(=|$)`)
+	jdwp        = lazily(`^(-agentlib:jdwp=|-Xrunjdwp:).*transport=dt_socket`)
 )
 
 // debugVars are the variables that hold options of a runtime, in the order in which it reads them.

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/netip"
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -103,7 +102,7 @@ func (s *Scan) dockerDaemon(p *process) (snapshot.DockerDaemon, dockerSettings) 
 }
 
 // hostName is what a registry can be called; what is none is not kept.
-var hostName = regexp.MustCompile(`^[A-Za-z0-9.\-:\[\]/_*]{1,200}$`)
+var hostName = lazily(`^[A-Za-z0-9.\-:\[\]/_*]{1,200}$`)
 
 // addRegistry notes a registry that is not on this host itself.
 func addRegistry(sec *snapshot.Runtimes, runtime, file, name string) {
@@ -187,10 +186,10 @@ func (s *Scan) insecureRegistries(sec *snapshot.Runtimes) {
 }
 
 var (
-	tomlHost     = regexp.MustCompile(`^\s*\[host\."([^"]+)"\]`)
-	tomlInsecure = regexp.MustCompile(`^\s*(insecure|skip_verify)\s*=\s*true\b`)
-	tomlServer   = regexp.MustCompile(`^\s*server\s*=\s*"(http://[^"]+)"`)
-	tomlLocation = regexp.MustCompile(`^\s*(location|prefix)\s*=\s*"([^"]+)"`)
+	tomlHost     = lazily(`^\s*\[host\."([^"]+)"\]`)
+	tomlInsecure = lazily(`^\s*(insecure|skip_verify)\s*=\s*true\b`)
+	tomlServer   = lazily(`^\s*server\s*=\s*"(http://[^"]+)"`)
+	tomlLocation = lazily(`^\s*(location|prefix)\s*=\s*"([^"]+)"`)
 )
 
 // insecureHosts are the hosts of a file hosts.toml that are asked by http, or whose certificates are not looked at.

@@ -9,7 +9,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"os"
-	"regexp"
 	"runtime"
 	"strconv"
 	"strings"
@@ -43,7 +42,7 @@ const (
 )
 
 // bootID is what random(4) says of it: a UUID.
-var bootID = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+var bootID = lazily(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 
 func collectHost(ctx context.Context, s *Scan) snapshot.Host {
 	h := snapshot.Host{OS: "unknown", Arch: runtime.GOARCH}

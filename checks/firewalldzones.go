@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"net/netip"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -116,8 +115,8 @@ type firewalldReader struct {
 }
 
 var (
-	firewalldWord    = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
-	firewalldPorts   = regexp.MustCompile(`^[0-9]{1,5}(-[0-9]{1,5})?$`)
+	firewalldWord    = lazily(`^[A-Za-z0-9_-]{1,64}$`)
+	firewalldPorts   = lazily(`^[0-9]{1,5}(-[0-9]{1,5})?$`)
 	errFirewalldForm = errors.New("it has rules of a form that is not worked out")
 )
 

@@ -5,7 +5,6 @@ package checks
 import (
 	"errors"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -39,7 +38,7 @@ var (
 	jupyterLab     = jupyterReading{[]string{"jupyter_server_config", "jupyter_lab_config"}, append([]string{"LabApp"}, serverClasses...)}
 )
 
-var jupyterProgram = regexp.MustCompile(`(?:(?:^|/)jupyter[-_ ]|^\S+ -m (?:jupyter[-_ ]?)?)(lab|notebook|server)(?:\s|$)`)
+var jupyterProgram = lazily(`(?:(?:^|/)jupyter[-_ ]|^\S+ -m (?:jupyter[-_ ]?)?)(lab|notebook|server)(?:\s|$)`)
 
 // jupyterReadings are the servers that a process can be: the notebook before version 7 has classes and files of its own, and has those of the server
 // since; so has JupyterLab since version 3.
@@ -195,9 +194,9 @@ func (j *jupyterSettings) json(name string, m map[string]any) {
 }
 
 var (
-	jupyterLine   = regexp.MustCompile(`^c\.(\w+\.\w+)\s*=\s*(.*?)\s*(?:#.*)?$`)
-	pythonLiteral = regexp.MustCompile(`^u?(?:'([^'\\]*)'|"([^"\\]*)")$`)
-	jupyterTells  = regexp.MustCompile(`token|password|identity_provider|login_handler|load_subconfig|exec\(|import_module`)
+	jupyterLine   = lazily(`^c\.(\w+\.\w+)\s*=\s*(.*?)\s*(?:#.*)?$`)
+	pythonLiteral = lazily(`^u?(?:'([^'\\]*)'|"([^"\\]*)")$`)
+	jupyterTells  = lazily(`token|password|identity_provider|login_handler|load_subconfig|exec\(|import_module`)
 )
 
 // python reads a configuration that is a program: assignments of literals at its top level are understood, and of other lines no more

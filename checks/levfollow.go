@@ -5,7 +5,6 @@ package checks
 import (
 	"cmp"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -97,9 +96,9 @@ var switchers = map[string]string{"sudo": "-u", "runuser": "-u", "setpriv": "--r
 
 // Programs that run the file that an argument names.
 var (
-	shellNames   = regexp.MustCompile(`^(?:sh|bash|dash|zsh|ksh|ash)$`)
-	interpreting = regexp.MustCompile(`^(?:busybox|python[0-9.]*|perl[0-9.]*|ruby[0-9.]*|node|nodejs|php[0-9.]*|java|lua[0-9.]*|tclsh|expect|Rscript|bun|deno)$`)
-	options      = regexp.MustCompile(`^[-+]`)
+	shellNames   = lazily(`^(?:sh|bash|dash|zsh|ksh|ash)$`)
+	interpreting = lazily(`^(?:busybox|python[0-9.]*|perl[0-9.]*|ruby[0-9.]*|node|nodejs|php[0-9.]*|java|lua[0-9.]*|tclsh|expect|Rscript|bun|deno)$`)
+	options      = lazily(`^[-+]`)
 )
 
 // words adds what one command runs.
@@ -316,7 +315,7 @@ func (l *levers) inPath(name string, at runsHere) string {
 	return ""
 }
 
-var plainName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.+-]*$`)
+var plainName = lazily(`^[A-Za-z0-9_][A-Za-z0-9_.+-]*$`)
 
 // program adds a program, or the directory in which the shell finds those of a pattern, and what it runs if it is a script that root alone decides.
 // One without a slash is looked for in the directories of PATH.

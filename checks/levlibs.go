@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -73,8 +72,8 @@ type loading struct {
 
 // Loaders of which it is known where they look.
 var (
-	glibcLoader = regexp.MustCompile(`^ld(?:-linux[a-z0-9_-]*|64)?\.so\.[0-9]$`)
-	muslLoader  = regexp.MustCompile(`^(?:ld-musl-[a-z0-9_-]+\.so\.1|libc\.so)$`)
+	glibcLoader = lazily(`^ld(?:-linux[a-z0-9_-]*|64)?\.so\.[0-9]$`)
+	muslLoader  = lazily(`^(?:ld-musl-[a-z0-9_-]+\.so\.1|libc\.so)$`)
 )
 
 // loads adds the libraries that a program loads, and the directories in which it looks for them. It says whether it looks where it is started, and why
@@ -238,7 +237,7 @@ func (r *loading) split(o *loaded) (list []lookIn) {
 }
 
 // tokens are what stands for something in a path (ld.so(8), dynamic string tokens).
-var tokens = regexp.MustCompile(`\$(?:\{(?:ORIGIN|LIB|PLATFORM)\}|(?:ORIGIN|LIB|PLATFORM)\b)`)
+var tokens = lazily(`\$(?:\{(?:ORIGIN|LIB|PLATFORM)\}|(?:ORIGIN|LIB|PLATFORM)\b)`)
 
 // expand is what a path of an object stands for. A program with other powers than who starts it can be started by another name of it: its own directory
 // counts only at the beginning, and below those of the system. Of a library it counts as it is.

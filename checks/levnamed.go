@@ -5,7 +5,6 @@ package checks
 import (
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -83,7 +82,7 @@ func (l *levers) pam(text string) {
 }
 
 // udevRuns are the keys of udev(7) by which a rule runs a program.
-var udevRuns = regexp.MustCompile(`\b(?:RUN(?:\{program\})?|PROGRAM|IMPORT\{program\})\s*[+:]?=+\s*"((?:[^"\\]|\\.)*)"`)
+var udevRuns = lazily(`\b(?:RUN(?:\{program\})?|PROGRAM|IMPORT\{program\})\s*[+:]?=+\s*"((?:[^"\\]|\\.)*)"`)
 
 func (l *levers) udev(text string) {
 	as := snapshot.LeverFile{Kind: snapshot.LeverProgram, By: "udev", Trigger: snapshot.TriggerRestart}
@@ -97,8 +96,8 @@ func (l *levers) udev(text string) {
 
 // aptRuns are the settings of apt.conf(5) by which it runs commands.
 var (
-	aptRuns = regexp.MustCompile(`(?is)-(?:Invoke(?:-Success|-Stats)?|Install-Pkgs)\s*(?:::)?\s*(\{[^}]*\}|"(?:[^"\\]|\\.)*")`)
-	quoted  = regexp.MustCompile(`"((?:[^"\\]|\\.)*)"`)
+	aptRuns = lazily(`(?is)-(?:Invoke(?:-Success|-Stats)?|Install-Pkgs)\s*(?:::)?\s*(\{[^}]*\}|"(?:[^"\\]|\\.)*")`)
+	quoted  = lazily(`"((?:[^"\\]|\\.)*)"`)
 )
 
 func (l *levers) apt(text string) {
@@ -121,7 +120,7 @@ func (l *levers) preload(text string) {
 }
 
 // rsyslogRuns are the actions by which rsyslogd(8) runs a program.
-var rsyslogRuns = regexp.MustCompile(`(?m)\bbinary="([^"]+)"|\s\^(/[^;\s]+)`)
+var rsyslogRuns = lazily(`(?m)\bbinary="([^"]+)"|\s\^(/[^;\s]+)`)
 
 func (l *levers) rsyslog(text string) {
 	as := snapshot.LeverFile{Kind: snapshot.LeverProgram, By: "rsyslogd", Trigger: snapshot.TriggerRestart}

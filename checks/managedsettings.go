@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -90,7 +89,7 @@ func apiServerSettings(_ *Scan, p *process) map[string]snapshot.Fact {
 }
 
 // nrpeLine is a setting of nrpe.cfg.
-var nrpeLine = regexp.MustCompile(`(?m)^\s*(dont_blame_nrpe|include|include_file|include_dir)\s*=\s*(\S+)`)
+var nrpeLine = lazily(`(?m)^\s*(dont_blame_nrpe|include|include_file|include_dir)\s*=\s*(\S+)`)
 
 // nrpeSettings are remoteCommands: whether who connects gives arguments to the commands (dont_blame_nrpe of nrpe.cfg).
 func (s *Scan) nrpeSettings(p *process) map[string]snapshot.Fact {
@@ -122,7 +121,7 @@ func (s *Scan) nrpeSettings(p *process) map[string]snapshot.Fact {
 }
 
 // included reads the files that lines named include, include_dir or Include lead to, one level deep, and says what of them lets commands in.
-func (s *Scan) included(p *process, text string, line *regexp.Regexp, lets func(key, value string) string) map[string]snapshot.Fact {
+func (s *Scan) included(p *process, text string, line *lazyRegexp, lets func(key, value string) string) map[string]snapshot.Fact {
 	n := 0
 	for _, m := range line.FindAllStringSubmatch(text, -1) {
 		if !strings.HasPrefix(strings.ToLower(m[1]), "include") {
@@ -158,7 +157,7 @@ func (s *Scan) included(p *process, text string, line *regexp.Regexp, lets func(
 }
 
 // zabbixLine is a setting of zabbix_agentd.conf.
-var zabbixLine = regexp.MustCompile(`(?m)^\s*(EnableRemoteCommands|AllowKey|Include)\s*=\s*(\S+)`)
+var zabbixLine = lazily(`(?m)^\s*(EnableRemoteCommands|AllowKey|Include)\s*=\s*(\S+)`)
 
 // zabbixSettings are remoteCommands: whether the server runs any command (EnableRemoteCommands=1, or AllowKey=system.run).
 func (s *Scan) zabbixSettings(p *process) map[string]snapshot.Fact {

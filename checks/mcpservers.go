@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/url"
 	"path"
-	"regexp"
 	"strings"
 
 	"github.com/ringfence/ringfence/snapshot"
@@ -132,10 +131,10 @@ func mcpServers(text string, at []string) (list []snapshot.MCPServer, err error)
 }
 
 var (
-	mcpName    = regexp.MustCompile(`^[A-Za-z0-9_.:@/ -]{1,64}$`)
-	mcpSecret  = regexp.MustCompile(`(?i)(key|token|secret|passw|authorization|credential|cookie|\bpat\b)`)
-	mcpLiteral = regexp.MustCompile(`^(?:[A-Za-z]+ )?[^\s$]{8,}$`) // not a variable, nor a word
-	mcpOption  = regexp.MustCompile(`(?i)^--?[\w-]*(key|token|secret|password)[\w-]*=([^\s$]{8,})$`)
+	mcpName    = lazily(`^[A-Za-z0-9_.:@/ -]{1,64}$`)
+	mcpSecret  = lazily(`(?i)(key|token|secret|passw|authorization|credential|cookie|\bpat\b)`)
+	mcpLiteral = lazily(`^(?:[A-Za-z]+ )?[^\s$]{8,}$`) // not a variable, nor a word
+	mcpOption  = lazily(`(?i)^--?[\w-]*(key|token|secret|password)[\w-]*=([^\s$]{8,})$`)
 )
 
 // mcpServer is what one entry says: a program that the agent starts, or the address of a server.

@@ -5,15 +5,14 @@ package checks
 import (
 	"errors"
 	"path"
-	"regexp"
 	"strings"
 )
 
 var (
 	// jsComment is a comment of JavaScript; the rest of a line after // counts only where no URL can be meant.
-	jsComment = regexp.MustCompile(`(?s:/\*.*?\*/)|(?m:(^|[\s,{;])//.*$)`)
-	adminAuth = regexp.MustCompile(`(?m)(^|[\s,{])["']?adminAuth["']?\s*:`)
-	anonymous = regexp.MustCompile(`(^|[\s,{])["']?default["']?\s*:`)
+	jsComment = lazily(`(?s:/\*.*?\*/)|(?m:(^|[\s,{;])//.*$)`)
+	adminAuth = lazily(`(?m)(^|[\s,{])["']?adminAuth["']?\s*:`)
+	anonymous = lazily(`(^|[\s,{])["']?default["']?\s*:`)
 )
 
 // nodeRedAuth reads the settings of Node-RED: of -s, else settings.js of -u or of ~/.node-red. They are a program, of which only the usual form

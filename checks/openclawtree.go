@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"maps"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -165,7 +164,7 @@ func merged(a, b any) any {
 	return b
 }
 
-var clawVariable = regexp.MustCompile(`\$?\$\{[A-Z_][A-Z0-9_]*\}`)
+var clawVariable = lazily(`\$?\$\{[A-Z_][A-Z0-9_]*\}`)
 
 // substitute puts variables into strings. One that is not known stays as it is written, and is found by unresolved; two dollars stand for
 // the text itself.

@@ -5,7 +5,6 @@ package checks
 import (
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -21,13 +20,13 @@ const (
 
 var (
 	// secretOption is an option whose value is a secret. Its name ends there: --token-file and --max-tokens have none.
-	secretOption = regexp.MustCompile(`(?i)^--?(?:[a-z0-9]+[-_.])*(?:api[-_]?key|apikey|token|password|passwd|secret|secret[-_]?key|access[-_]?key|passphrase|requirepass|masterauth|master[-_]?key|auth[-_]?key)$`)
+	secretOption = lazily(`(?i)^--?(?:[a-z0-9]+[-_.])*(?:api[-_]?key|apikey|token|password|passwd|secret|secret[-_]?key|access[-_]?key|passphrase|requirepass|masterauth|master[-_]?key|auth[-_]?key)$`)
 	// noSecret are options of such names that have none.
-	noSecret = regexp.MustCompile(`(?i)(pad|eos|bos|unk|stop|mask|sep|cls|csrf|next|page|continuation|speculative|special|image|no|skip|ask|prompt|use|require|enable|disable|with)[-_.](token|password|secret|key)$`)
+	noSecret = lazily(`(?i)(pad|eos|bos|unk|stop|mask|sep|cls|csrf|next|page|continuation|speculative|special|image|no|skip|ask|prompt|use|require|enable|disable|with)[-_.](token|password|secret|key)$`)
 	// secretVariable is a variable whose value is a secret.
-	secretVariable = regexp.MustCompile(`(?i)^(?:[A-Z0-9]+_)*(?:PGPASSWORD|API_?KEY|TOKEN|PASSWORD|PASSWD|PASS|SECRET|SECRET_KEY|ACCESS_KEY|PRIVATE_KEY|MASTER_KEY|CREDENTIALS)$`)
-	bearer         = regexp.MustCompile(`(?i)^authorization:\s*(bearer|basic)\s+\S{8,}`)
-	reference      = regexp.MustCompile(`^[$%<{@]|^(true|false|none|null|auto|default|env|yes|no|stdin|prompt|x+|\*+|changeme)$|^[0-9.]+$`)
+	secretVariable = lazily(`(?i)^(?:[A-Z0-9]+_)*(?:PGPASSWORD|API_?KEY|TOKEN|PASSWORD|PASSWD|PASS|SECRET|SECRET_KEY|ACCESS_KEY|PRIVATE_KEY|MASTER_KEY|CREDENTIALS)$`)
+	bearer         = lazily(`(?i)^authorization:\s*(bearer|basic)\s+\S{8,}`)
+	reference      = lazily(`^[$%<{@]|^(true|false|none|null|auto|default|env|yes|no|stdin|prompt|x+|\*+|changeme)$|^[0-9.]+$`)
 )
 
 // isSecret says of a value that it can be one: no path, reference, number or switch.
@@ -64,9 +63,9 @@ func secretIn(argv []string) string {
 
 var (
 	// inURL is a URL with a user and a password.
-	inURL = regexp.MustCompile(`^["']?[A-Za-z][A-Za-z0-9+.-]*://[^/?#\s:@]*:([^/\s@]+)@`)
+	inURL = lazily(`^["']?[A-Za-z][A-Za-z0-9+.-]*://[^/?#\s:@]*:([^/\s@]+)@`)
 	// shapedToken is a token that shows by its beginning whose it is: of GitHub, GitLab, Slack, Anthropic, OpenAI, Hugging Face.
-	shapedToken = regexp.MustCompile(`^["']?(gh[pousr]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9_]{40,}|glpat-[A-Za-z0-9_-]{20,}|xox[abprs]-[A-Za-z0-9-]{20,}|` +
+	shapedToken = lazily(`^["']?(gh[pousr]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9_]{40,}|glpat-[A-Za-z0-9_-]{20,}|xox[abprs]-[A-Za-z0-9-]{20,}|` +
 		`sk-(ant|proj)-[A-Za-z0-9_-]{20,}|hf_[A-Za-z0-9]{30,})["']?$`)
 	// shortOptions are those of programs that take a password in an option of one letter: after ":" or "%" of a name, or with "-" in the same argument alone.
 	shortOptions = map[string]struct{ option, after string }{

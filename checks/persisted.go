@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -119,7 +118,7 @@ func (s *Scan) restored(ctx context.Context, p *snapshot.Persisted, texts []Rest
 }
 
 // ufwChain is a chain that a rule of ufw leads to.
-var ufwChain = regexp.MustCompile(`(?m)-[jg] (ufw6?-[\w-]+)`)
+var ufwChain = lazily(`(?m)-[jg] (ufw6?-[\w-]+)`)
 
 // ufwFiles loads the files of ufw in their order (ufw-framework(8)): what comes before, the rules of the administrator, what comes after. Chains that
 // ufw makes by itself are there without rules; its policies are those of /etc/default/ufw.

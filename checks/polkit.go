@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -94,11 +93,11 @@ func actionGrants(b []byte) (list []snapshot.PolkitGrant, err error) {
 }
 
 var (
-	polkitComment = regexp.MustCompile(`(?s)/\*.*?\*/|//[^\n]*`)
-	polkitYes     = regexp.MustCompile(`\bYES\b|["']yes["']`)
-	polkitAdmin   = regexp.MustCompile(`^polkit\.addAdminRule ?\( ?function ?\(\w+, ?\w+\) ?\{ ?return \[[^\]{}]*\] ?;? ?\} ?\) ?;? ?`)
-	polkitRule    = regexp.MustCompile(`^polkit\.addRule ?\( ?function ?\(action, ?subject\) ?\{ ?if ?\(`)
-	polkitResult  = regexp.MustCompile(`^ ?\{? ?return (?:polkit\.Result\.(\w+)|["'](\w+)["']) ?;? ?\}? ?(?:return [\w.]+ ?; ?)?\} ?\) ?;? ?`)
+	polkitComment = lazily(`(?s)/\*.*?\*/|//[^\n]*`)
+	polkitYes     = lazily(`\bYES\b|["']yes["']`)
+	polkitAdmin   = lazily(`^polkit\.addAdminRule ?\( ?function ?\(\w+, ?\w+\) ?\{ ?return \[[^\]{}]*\] ?;? ?\} ?\) ?;? ?`)
+	polkitRule    = lazily(`^polkit\.addRule ?\( ?function ?\(action, ?subject\) ?\{ ?if ?\(`)
+	polkitResult  = lazily(`^ ?\{? ?return (?:polkit\.Result\.(\w+)|["'](\w+)["']) ?;? ?\}? ?(?:return [\w.]+ ?; ?)?\} ?\) ?;? ?`)
 )
 
 var errPolkit = errors.New("it is a program of a form that is not followed")
@@ -215,18 +214,18 @@ func joined(a, b snapshot.PolkitGrant) snapshot.PolkitGrant {
 
 // The atoms of conditions.
 var (
-	atomAction  = regexp.MustCompile(`^action\.id ?===? ?["']([\w.-]+)["']`)
-	atomGroup   = regexp.MustCompile(`^subject\.isInGroup ?\( ?["']([^"']+)["'] ?\)`)
-	atomUser    = regexp.MustCompile(`^subject\.user ?===? ?["']([^"']+)["']`)
-	atomSession = regexp.MustCompile(`^subject\.(?:active|local)(?: ?===? ?true)?`)
-	atomLookup  = regexp.MustCompile(`^action\.lookup ?\( ?["'][\w.-]+["'] ?\) ?===? ?["'][^"']*["']`)
-	atomAllBut  = regexp.MustCompile(`^action\.lookup ?\( ?["'][\w.-]+["'] ?\) ?!==? ?["'][^"']*["']`) // and whatever has no such detail
+	atomAction  = lazily(`^action\.id ?===? ?["']([\w.-]+)["']`)
+	atomGroup   = lazily(`^subject\.isInGroup ?\( ?["']([^"']+)["'] ?\)`)
+	atomUser    = lazily(`^subject\.user ?===? ?["']([^"']+)["']`)
+	atomSession = lazily(`^subject\.(?:active|local)(?: ?===? ?true)?`)
+	atomLookup  = lazily(`^action\.lookup ?\( ?["'][\w.-]+["'] ?\) ?===? ?["'][^"']*["']`)
+	atomAllBut  = lazily(`^action\.lookup ?\( ?["'][\w.-]+["'] ?\) ?!==? ?["'][^"']*["']`) // and whatever has no such detail
 )
 
 func (p *conditionParser) atom() (g snapshot.PolkitGrant, err error) {
 	p.text = strings.TrimLeft(p.text, " ")
 	for _, a := range []struct {
-		re  *regexp.Regexp
+		re  *lazyRegexp
 		set func(m []string)
 	}{
 		{atomAction, func(m []string) { g.Action = m[1] }},

@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/url"
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,8 +22,8 @@ var proxyPrograms = map[string]func(s *Scan, p *process) *snapshot.Relay{
 }
 
 var (
-	socatInlet  = regexp.MustCompile(`(?i)^(?:(?:tcp|udp)[46]?-(?:l|listen)|udp[46]?-recvfrom|(?:openssl|ssl)-(?:l|listen)|accept|accept-fd):`)
-	socatOutlet = regexp.MustCompile(`(?i)^(?:(?:tcp|udp)[46]?(?:-connect|-sendto)?|openssl|ssl|openssl-connect|ssl-connect):(\[[^\]]*\]|[^:,\[]+):([^:,]+)`)
+	socatInlet  = lazily(`(?i)^(?:(?:tcp|udp)[46]?-(?:l|listen)|udp[46]?-recvfrom|(?:openssl|ssl)-(?:l|listen)|accept|accept-fd):`)
+	socatOutlet = lazily(`(?i)^(?:(?:tcp|udp)[46]?(?:-connect|-sendto)?|openssl|ssl|openssl-connect|ssl-connect):(\[[^\]]*\]|[^:,\[]+):([^:,]+)`)
 )
 
 // socatLeads is where socat leads: its last two arguments are where it listens and where it connects to (socat(1)).
@@ -69,14 +68,14 @@ func (s *Scan) redirLeads(p *process) *snapshot.Relay {
 }
 
 var (
-	rinetdRule  = regexp.MustCompile(`(?m)^[ \t]*(?:[0-9A-Fa-f:.]+|localhost)[ \t]+\S+[ \t]+([0-9A-Fa-f:.]+|localhost)[ \t]+(\d+)(?:/\w+)?(?:[ \t].*)?$`)
-	rinetdLets  = regexp.MustCompile(`(?m)^\s*(?:allow|deny)\s`)
-	stunnelTo   = regexp.MustCompile(`(?mi)^\s*connect\s*=\s*(\S+)\s*$`)
-	nginxTo     = regexp.MustCompile(`\b(?:proxy|grpc|fastcgi|uwsgi|scgi|memcached)_pass\s+["']?((?:[a-z]+://)?[^;\s"'/$]+)|\bserver\s+([^;\s{]+)[^;{]*;`)
-	apacheTo    = regexp.MustCompile(`(?mi)^\s*(?:ProxyPass|ProxyPassMatch|BalancerMember|RewriteRule|SetHandler)\s[^\n]*?\b((?:https?|wss?|h2c?|fcgi|scgi|uwsgi|ajp)://[^/\s"'|$]+)`)
-	apacheIncl  = regexp.MustCompile(`(?mi)^\s*Include(?:Optional)?\s+["']?([^\s"']+)`)
-	caddyTo     = regexp.MustCompile(`(?m)^\s*(?:reverse_proxy|php_fastcgi|to|forward_auth)\s+([^\n{]+)`)
-	caddyImport = regexp.MustCompile(`(?m)^\s*import\s+(\S+)`)
+	rinetdRule  = lazily(`(?m)^[ \t]*(?:[0-9A-Fa-f:.]+|localhost)[ \t]+\S+[ \t]+([0-9A-Fa-f:.]+|localhost)[ \t]+(\d+)(?:/\w+)?(?:[ \t].*)?$`)
+	rinetdLets  = lazily(`(?m)^\s*(?:allow|deny)\s`)
+	stunnelTo   = lazily(`(?mi)^\s*connect\s*=\s*(\S+)\s*$`)
+	nginxTo     = lazily(`\b(?:proxy|grpc|fastcgi|uwsgi|scgi|memcached)_pass\s+["']?((?:[a-z]+://)?[^;\s"'/$]+)|\bserver\s+([^;\s{]+)[^;{]*;`)
+	apacheTo    = lazily(`(?mi)^\s*(?:ProxyPass|ProxyPassMatch|BalancerMember|RewriteRule|SetHandler)\s[^\n]*?\b((?:https?|wss?|h2c?|fcgi|scgi|uwsgi|ajp)://[^/\s"'|$]+)`)
+	apacheIncl  = lazily(`(?mi)^\s*Include(?:Optional)?\s+["']?([^\s"']+)`)
+	caddyTo     = lazily(`(?m)^\s*(?:reverse_proxy|php_fastcgi|to|forward_auth)\s+([^\n{]+)`)
+	caddyImport = lazily(`(?m)^\s*import\s+(\S+)`)
 )
 
 // rinetdLeads reads the file of rinetd (-c), in which each line has an address and a port to listen at and those that it leads to. Several rules are not

@@ -125,7 +125,7 @@ func localTarget(text string) string {
 }
 
 // relays are servers that publish what is forwarded to them, whoever asks (their own pages).
-var relayServers = regexp.MustCompile(`(^|@)(localhost\.run|serveo\.net|[a-z0-9.-]*\.?pinggy\.(io|online)|tunnel\.us\.ngrok\.com|sish\.top|[a-z0-9.-]*\.srv\.us|ssh\.localhost\.run|bore\.digital)$`)
+var relayServers = lazily(`(^|@)(localhost\.run|serveo\.net|[a-z0-9.-]*\.?pinggy\.(io|online)|tunnel\.us\.ngrok\.com|sish\.top|[a-z0-9.-]*\.srv\.us|ssh\.localhost\.run|bore\.digital)$`)
 
 // sshRemote is what ssh -R publishes: at a server that is made for it, or at every address of another machine if that lets it (ssh(1), -R;
 // sshd_config(5), GatewayPorts). At the loopback of another machine it is a way for those who are on that.

@@ -3,7 +3,6 @@
 package checks
 
 import (
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,7 +11,7 @@ import (
 )
 
 // emulators are the programs of QEMU that run a machine.
-var emulators = regexp.MustCompile(`^(qemu-system-[a-z0-9_]+|qemu-kvm|kvm)$`)
+var emulators = lazily(`^(qemu-system-[a-z0-9_]+|qemu-kvm|kvm)$`)
 
 // What QEMU serves besides its guest. Its monitor starts programs of the host (migrate "exec:…").
 const (

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,8 +28,8 @@ type leads func(text string) string
 const notSeenWhere = "?"
 
 var (
-	socketPath  = regexp.MustCompile(`(?:/[\w.@+-]+)+`)
-	socketNamed = regexp.MustCompile(`^(?:(?:docker|podman|containerd|buildkitd|crio|cri-dockerd)\.sock|(?:libvirt|virtqemud)-sock|unix\.socket)$`)
+	socketPath  = lazily(`(?:/[\w.@+-]+)+`)
+	socketNamed = lazily(`^(?:(?:docker|podman|containerd|buildkitd|crio|cri-dockerd)\.sock|(?:libvirt|virtqemud)-sock|unix\.socket)$`)
 )
 
 // leadsOf knows the control sockets that were found, as a process of a container sees them, and others by the names that packages give them.
@@ -48,10 +47,10 @@ func leadsOf(known []snapshot.ControlSocket, container string) leads {
 }
 
 var (
-	socatTo     = regexp.MustCompile(`(?i)^(?:unix|unix-connect|unix-client|gopen):([^,]+)`)
-	socatListen = regexp.MustCompile(`(?i)^(?:tcp|tcp4|tcp6|openssl|ssl)-(?:l|listen):([^,]+)`)
+	socatTo     = lazily(`(?i)^(?:unix|unix-connect|unix-client|gopen):([^,]+)`)
+	socatListen = lazily(`(?i)^(?:tcp|tcp4|tcp6|openssl|ssl)-(?:l|listen):([^,]+)`)
 	// socatAsks are options by which it asks who connects.
-	socatAsks = regexp.MustCompile(`(?i),(?:range|tcpwrap|tcpwrapper|sourceport|sp|lowport)\b`)
+	socatAsks = lazily(`(?i),(?:range|tcpwrap|tcpwrapper|sourceport|sp|lowport)\b`)
 )
 
 // socatAPI reads what socat listens at and leads to (socat(1)). TLS asks for a certificate of the client unless it is told not to.
@@ -100,10 +99,10 @@ func proxydAPI(_ *Scan, p *process, to leads) []daemonAPI {
 }
 
 var (
-	haproxyBind    = regexp.MustCompile(`(?m)^\s*bind\s+(\S+)(.*)$`)
-	haproxyServer  = regexp.MustCompile(`(?m)^\s*(?:server\s+\S+\s+|dispatch\s+)(\S+)`)
-	haproxyFilters = regexp.MustCompile(`(?m)^\s*(?:acl|http-request|tcp-request|block|use_backend|http-after-response|filter|redirect|deny|reqdeny)\s`)
-	haproxyTaking  = regexp.MustCompile(`(?m)^\s*(?:frontend|listen)\s`)
+	haproxyBind    = lazily(`(?m)^\s*bind\s+(\S+)(.*)$`)
+	haproxyServer  = lazily(`(?m)^\s*(?:server\s+\S+\s+|dispatch\s+)(\S+)`)
+	haproxyFilters = lazily(`(?m)^\s*(?:acl|http-request|tcp-request|block|use_backend|http-after-response|filter|redirect|deny|reqdeny)\s`)
+	haproxyTaking  = lazily(`(?m)^\s*(?:frontend|listen)\s`)
 )
 
 // haproxyText is the text of the files of HAProxy.
@@ -182,7 +181,7 @@ func haproxyPorts(text string, env map[string]string) (ports []string, unsure bo
 }
 
 // nginxInclude is a directive by which a file of nginx leads to others.
-var nginxInclude = regexp.MustCompile(`\binclude\s+([^;\s]+)\s*;`)
+var nginxInclude = lazily(`\binclude\s+([^;\s]+)\s*;`)
 
 // nginxText is the text of the files of nginx.
 func (s *Scan) nginxText(p *process) (text, source string, err error) {

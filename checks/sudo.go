@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -125,8 +124,8 @@ func sudoRules(b []byte, hostname string) (list []snapshot.SudoRule, err error) 
 
 // What cvtsudoers prints that is no JSON: members of a list that are none of an object, and a list of nobody without a comma after it.
 var (
-	strayMember = regexp.MustCompile(`(?m)^(\s*)"(runcwd|runchroot|role|type|apparmor_profile|privs|limitprivs)": ("(?:[^"\\]|\\.)*")(,?)\s*$`)
-	strayList   = regexp.MustCompile(`\](\s*"Host_List":)`)
+	strayMember = lazily(`(?m)^(\s*)"(runcwd|runchroot|role|type|apparmor_profile|privs|limitprivs)": ("(?:[^"\\]|\\.)*")(,?)\s*$`)
+	strayList   = lazily(`\](\s*"Host_List":)`)
 )
 
 func mendedJSON(b []byte) []byte {
@@ -197,7 +196,7 @@ func (doc *cvtsudoers) defaults() sudoDefaults {
 }
 
 // keptByPackages are variables that distributions have in env_keep, by which no program runs another.
-var keptByPackages = regexp.MustCompile(`^(?:COLORS|DISPLAY|HOSTNAME|HISTSIZE|KDEDIR|LS_COLORS|MAIL|PS1|PS2|QTDIR|USERNAME|LANG|LANGUAGE|LC_[A-Z*]+|_XKB_CHARSET|XAUTHORITY|XAUTHORIZATION|TZ|TERM|COLORTERM|` +
+var keptByPackages = lazily(`^(?:COLORS|DISPLAY|HOSTNAME|HISTSIZE|KDEDIR|LS_COLORS|MAIL|PS1|PS2|QTDIR|USERNAME|LANG|LANGUAGE|LC_[A-Z*]+|_XKB_CHARSET|XAUTHORITY|XAUTHORIZATION|TZ|TERM|COLORTERM|` +
 	`SSH_AUTH_SOCK|SSH_AGENT_PID|SSH_CONNECTION|SSH_CLIENT|SSH_TTY|[a-z]+_proxy|[A-Z]+_PROXY|DEBEMAIL|DEBFULLNAME|GPG_AGENT_INFO|LINES|COLUMNS|XDG_SESSION_COOKIE|MACHTYPE|WINDOWID)$`)
 
 // decidesPrograms says of a variable that it is not known to leave alone what programs run.
