@@ -207,3 +207,21 @@ func TestWaysToNamespacesAreFollowedOnce(t *testing.T) {
 		t.Errorf("packets of the origin were followed %d times", len(a.gates))
 	}
 }
+
+// TestManyNetworksFitIntoTheEffort: the part that each of 1,000 network namespaces has is enough for an answer for each of 400 origins.
+func TestManyNetworksFitIntoTheEffort(t *testing.T) {
+	s := host()
+	container(s, 7001, -1)
+	i := listen(s, 7001, "0.0.0.0", 80)
+	var origins []zones.Origin
+	for range 400 {
+		origins = append(origins, outside)
+	}
+	got := New(t.Context(), s, Limits{Elsewhere: elsewhereSteps / 1000}, nil).Sockets([]int{i}, origins)[i]
+	if len(got) != len(origins) {
+		t.Fatalf("%d answers", len(got))
+	}
+	for n := range got {
+		want(t, got[n].Answer, packet.Reachable, "")
+	}
+}
