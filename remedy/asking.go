@@ -22,6 +22,12 @@ var (
 	servesBesides = []int{1067, 4011, 5353, 5355}
 )
 
+// sendsAlone are programs that send by a port which the kernel gives them (ip_local_port_range in ip(7)), and are answered at another: BFD (RFC 5881).
+var sendsAlone = []string{"bird", "bird6", "bfdd"}
+
+// firstGiven is the first of those ports.
+const firstGiven = 32768
+
 // onlyAsks says of a UDP socket that it is by its program a client's: what comes to it are answers, which the baseline lets pass. Answers to what is not
 // tracked it does not know.
 func onlyAsks(s *snapshot.Snapshot, k *snapshot.Socket) bool {
@@ -30,6 +36,8 @@ func onlyAsks(s *snapshot.Snapshot, k *snapshot.Socket) bool {
 		return false
 	case slices.Contains(leasePorts, k.Port):
 		return ofPrograms(s, k, leases)
+	case k.Port >= firstGiven && ofPrograms(s, k, sendsAlone):
+		return true
 	case k.Port < 1024 || slices.Contains(servesBesides, k.Port) || untracks(s) || !ofPrograms(s, k, resolvesNames):
 		return false
 	}

@@ -30,6 +30,8 @@ func TestClientsLoseNothing(t *testing.T) {
 		"a user's program of that name": {"/home/u/dnsmasq", user, 34159, false, true},
 		"names that are served":         {"/usr/sbin/dnsmasq", root, 5300, true, true},
 		"boots that are served":         {"/usr/sbin/dnsmasq", root, 4011, false, true},
+		"what BFD sends by":             {"/usr/sbin/bird", root, 45139, false, false},
+		"a port of BIRD's own":          {"/usr/sbin/bird", root, 6697, false, true},
 		"names below 1024":              {"/usr/sbin/named", root, 853, false, true},
 	} {
 		for _, untracked := range []bool{false, true} {
@@ -54,7 +56,7 @@ func TestClientsLoseNothing(t *testing.T) {
 				t.Fatalf("no baseline: %+v", plan.Manual)
 			}
 			told := slices.ContainsFunc(plan.Warnings, func(w string) bool { return strings.Contains(w, "udp/") && strings.Contains(w, "(p)") })
-			if want := c.told || untracked && c.port >= 1024; told != want {
+			if want := c.told || untracked && c.exe == "/usr/sbin/dnsmasq"; told != want {
 				t.Errorf("%s, untracked %v: told %v: %q", name, untracked, told, plan.Warnings)
 			}
 		}
