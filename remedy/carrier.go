@@ -19,6 +19,23 @@ var otherPrograms = []string{
 	"sshd", "dropbear", "NetworkManager", "systemd-networkd",
 }
 
+// membersBy are programs by which hosts of a cluster know that the others are there, on UDP ports of any number: without it they take over, or are
+// fenced. Each further link of Corosync has the next port.
+var membersBy = map[string]string{"corosync": "Corosync", "conntrackd": "conntrackd", "heartbeat": "Heartbeat"}
+
+// joins says of a UDP socket by which of them a host is in its cluster, "" for none.
+func joins(s *snapshot.Snapshot, k *snapshot.Socket) string {
+	if k.Proto != "udp" || k.Port == 0 {
+		return ""
+	}
+	for _, o := range k.Owners {
+		if p := process(s, o.PID); p != nil && isProgram(s, o, path.Base(p.Exe)) {
+			return membersBy[path.Base(p.Exe)]
+		}
+	}
+	return ""
+}
+
 // carries says of a listening socket which tunnel it carries, "" for none: one that the kernel holds for a device of its own, and those of a
 // process that holds a tunnel device or is a server of tunnels, if root answers for it. Whoever is at the other end may change its
 // address: it is kept from anywhere.

@@ -119,3 +119,31 @@ func TestTunnelOfAnotherNamespaceIsKept(t *testing.T) {
 		t.Error("a user has GRE let in")
 	}
 }
+
+// TestClusterIsJoined: the ports by which a host is in its cluster are kept whatever their number, if root runs the program that has them.
+func TestClusterIsJoined(t *testing.T) {
+	root, user := snapshot.Word{By: snapshot.ByRoot}, snapshot.Word{By: snapshot.ByUID, UID: 1001}
+	for name, c := range map[string]struct {
+		p     snapshot.Process
+		proto string
+		kept  bool
+	}{
+		"a second link":               {snapshot.Process{Exe: "/usr/sbin/corosync", ExeWord: root}, "udp", true},
+		"conntrackd":                  {snapshot.Process{Exe: "/usr/sbin/conntrackd", ExeWord: root}, "udp", true},
+		"a user's":                    {snapshot.Process{Exe: "/home/u/corosync", ExeWord: user, UID: 1001}, "udp", false},
+		"a program that others write": {snapshot.Process{Exe: "/usr/sbin/corosync", ExeWord: user}, "udp", false},
+		"another program":             {snapshot.Process{Exe: "/usr/sbin/other", ExeWord: root}, "udp", false},
+		"what it serves by TCP":       {snapshot.Process{Exe: "/usr/sbin/corosync", ExeWord: root}, "tcp", false},
+	} {
+		s := fixtures.Host()
+		c.p.PID = 4242
+		s.Processes.List = append(s.Processes.List, c.p)
+		s.Listeners.Sockets = append(s.Listeners.Sockets, snapshot.Socket{
+			Proto: c.proto, Family: 4, Addr: "10.10.0.1", Port: 5406, Owners: []snapshot.Owner{{PID: 4242, Comm: "p"}}, OwnerState: snapshot.OwnersSeen,
+		})
+		p := Make(new(finding.Report), s, extern, Options{Mode: DefaultDeny})
+		if kept := slices.ContainsFunc(p.Keeps, func(f Flow) bool { return f.Port == 5406 && f.Proto == c.proto }); kept != c.kept {
+			t.Errorf("%s: kept %v: %+v", name, kept, p.Keeps)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package remedy
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -184,7 +185,7 @@ func observed(s *snapshot.Snapshot, m *zones.Map) []Flow {
 			why = ""
 		}
 		if why == "" {
-			why = carries(s, k)
+			why = cmp.Or(carries(s, k), joins(s, k))
 		}
 		for _, o := range k.Owners {
 			if isProgram(s, o, "docker-proxy") {
