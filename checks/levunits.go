@@ -305,6 +305,9 @@ func (l *levers) cron(procs []*process) {
 
 // crontab adds what one table runs; of a user's own table that user runs everything.
 func (l *levers) crontab(file, user string, trigger snapshot.Trigger) {
+	if l.ignored(file) && user == "" {
+		return
+	}
 	b, err := l.s.Host.ReadFile(file)
 	if err != nil {
 		if !gone(err) {

@@ -3,6 +3,7 @@
 package checks
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -113,6 +114,7 @@ func (l *levers) add(f snapshot.LeverFile) {
 	}
 	type answer struct {
 		list   []snapshot.Permit
+		real   string
 		gates  []snapshot.Gate
 		exists bool
 	}
@@ -122,7 +124,7 @@ func (l *levers) add(f snapshot.LeverFile) {
 		if f.Kind == snapshot.LeverSecret {
 			a.list, a.exists, err = l.w.readers(f.Path)
 		} else {
-			a.list, _, a.exists, err = l.w.writers(f.Path)
+			a.list, a.real, a.exists, err = l.w.writers(f.Path)
 		}
 		if err == nil {
 			a.gates, err = l.w.gates(a.list)
@@ -139,10 +141,17 @@ func (l *levers) add(f snapshot.LeverFile) {
 		return
 	default:
 		l.closed[f.Path] = f.Kind != snapshot.LeverSecret && len(a.list) == 0
-		f.Permits = slices.DeleteFunc(a.list, func(p snapshot.Permit) bool { // of what is somebody's own nothing is gained
+		list := slices.DeleteFunc(a.list, func(p snapshot.Permit) bool { // of what is somebody's own nothing is gained
 			return p.Who == snapshot.PermitUser && p.ID == f.UID && f.UID > 0
 		})
-		if f.Gates = a.gates; len(f.Permits) == 0 {
+		read, put, why := l.leaves(&f, list, a.real)
+		f.Gates = a.gates
+		if f.Permits = put; len(put) > 0 {
+			unsure := f
+			unsure.Unsure = cmp.Or(f.Unsure, why)
+			l.list = append(l.list, unsure)
+		}
+		if f.Permits = read; len(read) == 0 {
 			return
 		}
 	}
@@ -165,7 +174,9 @@ func (l *levers) tree(dir string, f snapshot.LeverFile) {
 		names = names[:maxInDir]
 	}
 	for _, n := range names {
-		f.Path = path.Join(dir, n)
+		if f.Path = path.Join(dir, n); l.ignored(f.Path) || !l.runsPart(dir, n) {
+			continue
+		}
 		l.add(f)
 		if f.Kind == snapshot.LeverProgram {
 			l.follow(f, runsHere{dir: "/"})
@@ -435,59 +446,6 @@ func (l *levers) devices() {
 			l.add(snapshot.LeverFile{Path: p, Kind: snapshot.LeverDevice, By: "the memory", Trigger: snapshot.TriggerNone})
 		}
 	}
-}
-
-// powerAccounts are the accounts of the host with their groups.
-func (s *Scan) powerAccounts() (list []snapshot.Account) {
-	for _, u := range s.users() {
-		a := snapshot.Account{Name: u.name, UID: u.uid, GID: u.gid, Login: loginShell(u.shell), Home: u.home}
-		for _, g := range s.groups() {
-			if g.gid != u.gid && slices.Contains(g.members, u.name) {
-				a.Groups = append(a.Groups, g.gid)
-			}
-		}
-		list = append(list, a)
-	}
-	return list
-}
-
-// emptyPasswords marks the accounts whose password is empty.
-func (s *Scan) emptyPasswords(list []snapshot.Account) error {
-	empty := map[string]bool{}
-	for _, file := range []string{"/etc/passwd", "/etc/shadow"} { // what shadow says counts, where it has an account
-		b, err := s.Host.ReadFile(file)
-		if err != nil && !gone(err) {
-			return err
-		}
-		for line := range strings.Lines(string(b)) {
-			if f := strings.SplitN(line, ":", 3); len(f) == 3 {
-				empty[f[0]] = f[1] == ""
-			}
-		}
-	}
-	for i := range list {
-		list[i].NoPassword = empty[list[i].Name]
-	}
-	return nil
-}
-
-// emptyTaken says whether su takes an empty password, whoever calls it: its settings of PAM have nullok, and no pam_wheel.
-func (s *Scan) emptyTaken() bool {
-	taken := false
-	for _, file := range []string{"su", "common-auth", "system-auth", "system-login"} {
-		b, _ := s.Host.ReadFile("/etc/pam.d/" + file)
-		for line := range strings.Lines(string(b)) {
-			f := strings.Fields(line)
-			switch {
-			case len(f) < 3 || strings.TrimPrefix(f[0], "-") != "auth":
-			case strings.Contains(line, "pam_wheel.so"):
-				return false
-			case slices.Contains(f, "nullok"):
-				taken = true
-			}
-		}
-	}
-	return taken
 }
 
 // isBlock says of a file that it is a block device.

@@ -225,7 +225,7 @@ func TestRulesOfSudo(t *testing.T) {
 	if d := gocmp.Diff(want, rules); d != "" {
 		t.Error(d)
 	}
-	for _, text := range []string{"", "[]", `{"User_Specs": 1}`} {
+	for _, text := range []string{"{", "[]", `{"User_Specs": 1}`} {
 		if _, err := sudoRules([]byte(text), "web1"); err == nil {
 			t.Errorf("%q is read", text)
 		}

