@@ -271,6 +271,9 @@ func (k *checker) capabilities(st *State) error {
 	if st.HostPID {
 		deadly |= 1 << 19
 	}
+	if k.s.Kernel.Sysctls["kernel/modules_disabled"].Value == "1" {
+		deadly &^= 1 << 16
+	}
 	if st.Place != InContainer {
 		deadly |= 1<<0 | 1<<1 | 1<<3 | 1<<7 | 1<<31
 	}

@@ -260,6 +260,9 @@ func (g *Graph) byCapabilities(s *State) (list []Edge) {
 			Kind: ByCapability, Object: "CAP_" + strings.ToUpper(c.name), Trigger: snapshot.TriggerNone, Goal: c.goal, Unknown: c.unknown,
 			Text: "CAP_" + strings.ToUpper(c.name) + " " + c.text, Change: itsCaps,
 		}
+		if why := g.kernelCloses(c.number); e.Unknown == "" {
+			e.Unknown = why
+		}
 		if ok, why := decisive(g.snap, s); c.writes && s.Place == Apart && (!ok || why != "") {
 			e.Unknown = "which files of root it can write in a mount namespace of its own was not looked at"
 		}
@@ -284,11 +287,30 @@ func always(*Graph, *State) bool { return true }
 // onFiles says of a state that it sees the files of the host.
 func onFiles(_ *Graph, s *State) bool { return s.Place != InContainer }
 
+// Capabilities that a kernel can take the use of from everybody.
+const (
+	capSysModule = 16
+	capSysPtrace = 19
+)
+
+// kernelCloses is why it is not known that a capability is of use: nobody attaches to a process where ptrace_scope is 3, which stays until the host starts
+// again (Yama.rst), and modules have to be signed (kernel_lockdown(7)).
+func (g *Graph) kernelCloses(capability int) string {
+	k := &g.snap.Kernel
+	switch {
+	case capability == capSysPtrace && k.Sysctls["kernel/yama/ptrace_scope"].Value == "3":
+		return "the kernel lets nobody attach to a process (ptrace_scope is 3), and what it reads of processes was not followed"
+	case capability == capSysModule && (k.Facts["moduleSignatures"].Value == "Y" || strings.Contains(k.Facts["lockdown"].Value, "[integrity]") || strings.Contains(k.Facts["lockdown"].Value, "[confidentiality]")):
+		return "the kernel loads signed modules alone, and what they do was not followed"
+	}
+	return ""
+}
+
 // takeover are the capabilities that give the host away by themselves.
 const takeover = 1<<21 | 1<<16 | 1<<17 | 1<<1 | 1<<7
 
 var capabilityEdges = []capabilityEdge{
-	{"sys_module", 16, Root, "loads code into the kernel", "", func(g *Graph, _ *State) bool { return g.snap.Kernel.Facts["modules_disabled"].Value != "1" }, false},
+	{"sys_module", 16, Root, "loads code into the kernel", "", func(g *Graph, _ *State) bool { return g.snap.Kernel.Sysctls["kernel/modules_disabled"].Value != "1" }, false},
 	{"sys_rawio", 17, Root, "writes the memory and the disks of the host", "", always, false},
 	{"sys_admin", 21, Root, "mounts file systems and enters namespaces", "", always, false},
 	{"sys_ptrace", 19, Root, "runs code in the processes of the host, which it sees", "", func(_ *Graph, s *State) bool { return s.HostPID }, false},

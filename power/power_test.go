@@ -90,6 +90,37 @@ func answer(t *testing.T, s *snapshot.Snapshot, st power.State, goal power.Goal,
 	return power.Answer{}
 }
 
+// TestWhatTheKernelTakesFromEverybody: modules that cannot be loaded until the next start are no way, and where they have to be signed, or nobody attaches to
+// a process, it is not known to be one.
+func TestWhatTheKernelTakesFromEverybody(t *testing.T) {
+	fact := func(value string) snapshot.Fact { return snapshot.Fact{State: snapshot.Present, Value: value} }
+	for name, c := range map[string]struct {
+		capability int
+		sysctl     string
+		value      string
+		facts      map[string]snapshot.Fact
+		want       power.Verdict
+	}{
+		"modules":                 {16, "kernel/modules_disabled", "0", nil, power.Yes},
+		"no modules":              {16, "kernel/modules_disabled", "1", nil, power.No},
+		"signed modules":          {16, "kernel/modules_disabled", "0", map[string]snapshot.Fact{"moduleSignatures": fact("Y")}, power.Unknown},
+		"lockdown":                {16, "kernel/modules_disabled", "0", map[string]snapshot.Fact{"lockdown": fact("none [integrity] confidentiality")}, power.Unknown},
+		"no lockdown":             {16, "kernel/modules_disabled", "0", map[string]snapshot.Fact{"lockdown": fact("[none] integrity confidentiality")}, power.Yes},
+		"processes":               {19, "kernel/yama/ptrace_scope", "0", nil, power.Yes},
+		"children alone":          {19, "kernel/yama/ptrace_scope", "1", nil, power.Yes},
+		"by the capability alone": {19, "kernel/yama/ptrace_scope", "2", nil, power.Yes},
+		"nobody attaches":         {19, "kernel/yama/ptrace_scope", "3", nil, power.Unknown},
+	} {
+		s := quiet()
+		s.Kernel.Sysctls, s.Kernel.Facts = map[string]snapshot.Fact{c.sysctl: fact(c.value)}, c.facts
+		st := onHost()
+		st.Caps = 1 << c.capability
+		if a := answer(t, s, st, power.Root); a.Verdict != c.want {
+			t.Errorf("%s: %s by %v, %v", name, a.Verdict, a.Path, a.Because)
+		}
+	}
+}
+
 // TestWays: each thing that gives somebody more is a way, and without it there is none.
 func TestWays(t *testing.T) {
 	all := snapshot.Permit{Who: snapshot.PermitAll, At: "/opt"}
