@@ -290,9 +290,17 @@ type Finding struct {
 	Conditions  []Condition   `json:"conditions,omitempty"` // for the witness to arrive
 	Steps       []string      `json:"steps,omitempty"`      // from whom to what: a path of principals
 	Remediation []Remediation `json:"remediation"`
+	Follows     []Source      `json:"follows,omitempty"` // the findings that it is a consequence of: it ends with all of them
+	Beside      string        `json:"beside,omitempty"`  // what to change beside what those say, where that does not end it
 	Fingerprint string        `json:"fingerprint"`
 	// Waiver is who accepted it, until when; a finding whose waiver holds does not count.
 	Waiver *Waiver `json:"waiver,omitempty"`
+}
+
+// Source names a finding by its check and the key of its object.
+type Source struct {
+	Check string `json:"check"`
+	Key   string `json:"key"`
 }
 
 // Remediation is one way to close a finding.

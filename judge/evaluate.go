@@ -47,6 +47,8 @@ type toldFinding struct {
 	Witness     string                `json:"witness"`
 	Steps       []string              `json:"steps"`
 	Remediation []finding.Remediation `json:"remediation"`
+	Follows     []finding.Source      `json:"follows"`
+	Beside      string                `json:"beside"`
 }
 
 // valid refuses an answer with words that are not of the vocabulary: a finding of an unknown severity would be in no list.

@@ -390,6 +390,15 @@ func join(old *finding.Finding, n finding.Finding) {
 			old.Evidence = append(old.Evidence, e)
 		}
 	}
+	if len(old.Follows) == 0 || len(n.Follows) == 0 || old.Beside != n.Beside {
+		old.Follows, old.Beside = nil, ""
+	} else {
+		for _, s := range n.Follows {
+			if !slices.Contains(old.Follows, s) {
+				old.Follows = append(old.Follows, s)
+			}
+		}
+	}
 	for _, m := range n.Remediation {
 		if !slices.ContainsFunc(old.Remediation, func(o finding.Remediation) bool { return o.Text == m.Text && widens(o.Deny, m.Deny) }) {
 			old.Remediation = append(old.Remediation, m)
@@ -418,7 +427,7 @@ func findings(c *Check, a *answer, override string, hangsOn map[string][]finding
 	for _, f := range a.Finding {
 		n := finding.Finding{
 			Resource: f.Resource, Message: f.Message, Severity: f.Severity, Zone: f.Zone,
-			Evidence: orEmpty(f.Evidence), Witness: f.Witness, Conditions: hangsOn[f.Witness], Steps: f.Steps, Remediation: orEmpty(f.Remediation),
+			Evidence: orEmpty(f.Evidence), Witness: f.Witness, Conditions: hangsOn[f.Witness], Steps: f.Steps, Remediation: orEmpty(f.Remediation), Follows: f.Follows, Beside: f.Beside,
 		}
 		for j := range n.Remediation {
 			if m := &n.Remediation[j]; m.Text == "" {

@@ -13,7 +13,7 @@ import (
 
 // findingFields and unknownFields are what an entry of the rules finding and unknown may have; answer is what they are read into.
 var (
-	findingFields  = []string{"resource", "message", "severity", "zone", "evidence", "witness", "steps", "remediation"}
+	findingFields  = []string{"resource", "message", "severity", "zone", "evidence", "witness", "steps", "remediation", "follows", "beside"}
 	unknownFields  = []string{"resource", "reason"}
 	resourceFields = []string{"kind", "key", "path"}
 	publicRules    = []string{"finding", "unknown", "not_applicable"}

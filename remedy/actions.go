@@ -23,6 +23,9 @@ const (
 // someNetwork stands for the network of administrators where only the plan that would be made is asked about (RFC 5737).
 var someNetwork = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
 
+// adder adds an action by what it closes, and what it ends in part.
+type adder func(command, text string, closes, shares []string)
+
 // Actions are what to do about the findings of a report, the most urgent first. A command is one whose plan closes what is said of it: the
 // plans are made here. What no plan closes is to be done by hand.
 func Actions(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config) []finding.Action {
@@ -33,7 +36,7 @@ func Actions(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config) []findin
 	}
 	var list []finding.Action
 	taken := map[string]bool{}
-	add := func(command, text string, closes []string) {
+	add := func(command, text string, closes, shares []string) {
 		a := finding.Action{Text: text, Severity: "info", Closes: []string{}}
 		if strings.HasPrefix(command, "ringfence ") {
 			a.Command = sudo + command
@@ -49,7 +52,13 @@ func Actions(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config) []findin
 				}
 			}
 		}
-		if len(a.Closes) > 0 {
+		for _, id := range shares {
+			a.Shares = append(a.Shares, id)
+			if finding.Rank(open[id].Severity) < finding.Rank(a.Severity) {
+				a.Severity = open[id].Severity
+			}
+		}
+		if len(a.Closes)+len(a.Shares) > 0 {
 			list = append(list, a)
 		}
 	}
@@ -58,38 +67,36 @@ func Actions(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config) []findin
 	}
 	if s.OnWindows() {
 		plan := makeWindows(r, s, cfg, Options{}, false)
-		add(commandPlan, "the commands that make block rules for what is open", plan.targets())
+		add(commandPlan, "the commands that make block rules for what is open", plan.targets(), nil)
 		if slices.ContainsFunc(left(r, taken), func(f *finding.Finding) bool { return f.Remediation[0].Deny != nil }) {
-			add(commandPlan+withNetwork, "the same, but NETWORK keeps its access", makeWindows(r, s, cfg, Options{AllowFrom: someNetwork}, false).targets())
+			add(commandPlan+withNetwork, "the same, but NETWORK keeps its access", makeWindows(r, s, cfg, Options{AllowFrom: someNetwork}, false).targets(), nil)
 		}
 		byHand(r, taken, add)
-		finding.RankActions(list, open)
-		return list
+		return finding.Ordered(list, open)
 	}
 	plan := Make(r, s, cfg, Options{})
-	add(commandFix, "load rules that drop what is open", plan.targets())
-	add(commandFiles, "put files of services in place", plan.byFiles(r))
+	add(commandFix, "load rules that drop what is open", plan.targets(), nil)
+	add(commandFiles, "put files of services in place", plan.byFiles(r), nil)
 	if slices.ContainsFunc(left(r, taken), func(f *finding.Finding) bool { return f.Remediation[0].Deny != nil }) {
-		add(commandFix+withNetwork, "the same, but NETWORK keeps its access", Make(r, s, cfg, Options{AllowFrom: someNetwork}).targets())
+		add(commandFix+withNetwork, "the same, but NETWORK keeps its access", Make(r, s, cfg, Options{AllowFrom: someNetwork}).targets(), nil)
 	}
 	if slices.ContainsFunc(left(r, taken), func(f *finding.Finding) bool { return f.Remediation[0].Kind == "nft" }) {
 		defaultDeny(r, s, cfg, add)
 	}
 	byHand(r, taken, add)
-	finding.RankActions(list, open)
-	return list
+	return finding.Ordered(list, open)
 }
 
 // defaultDeny adds the baseline. Where nobody is known to come in, a network of administrators is named; where nobody is logged in either, who logs in
 // by which port: without them there is no baseline.
-func defaultDeny(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config, add func(command, text string, closes []string)) {
+func defaultDeny(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config, add adder) {
 	const text = "let in only what is known"
 	if zones.Classify(s, cfg).Entered() {
-		add(commandDefault, text, Make(r, s, cfg, Options{Mode: DefaultDeny}).targets())
+		add(commandDefault, text, Make(r, s, cfg, Options{Mode: DefaultDeny}).targets(), nil)
 		return
 	}
 	if p := Make(r, s, cfg, Options{Mode: DefaultDeny, AllowFrom: someNetwork}); p.Mode == DefaultDeny {
-		add(commandDefault+withNetwork, text, p.targets())
+		add(commandDefault+withNetwork, text, p.targets(), nil)
 		return
 	}
 	opt, command, ports := Options{Mode: DefaultDeny}, commandDefault, []int{}
@@ -104,7 +111,7 @@ func defaultDeny(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config, add 
 		command += fmt.Sprintf(" --keep tcp/%d@NETWORK", port)
 	}
 	if p := Make(r, s, cfg, opt); p.Mode == DefaultDeny {
-		add(command, text, p.targets())
+		add(command, text, p.targets(), nil)
 	}
 }
 
@@ -159,63 +166,3 @@ func left(r *finding.Report, taken map[string]bool) (list []*finding.Finding) {
 	}
 	return list
 }
-
-// byHand adds what is left, findings of one cause together.
-func byHand(r *finding.Report, taken map[string]bool, add func(command, text string, closes []string)) {
-	of, same := map[string]*hand{}, map[string]*hand{} // by the text without the object, and by the text itself
-	var order []string
-	for i := range r.Results {
-		if r.Results[i].Status != finding.Fail {
-			continue
-		}
-		for j := range r.Results[i].Findings {
-			f := &r.Results[i].Findings[j]
-			if taken[f.Fingerprint] || len(f.Remediation) == 0 || f.Waiver.Holds() {
-				continue
-			}
-			todo := f.Remediation[0]
-			key := todo.Kind + " " + todo.Text
-			if h := same[key]; h != nil {
-				h.closes = append(h.closes, f.Fingerprint)
-				continue
-			}
-			text := key
-			if todo.Kind != "command" && f.Resource.Key != "" {
-				key = strings.ReplaceAll(key, f.Resource.Key, "\x00")
-			}
-			if of[key] == nil {
-				order = append(order, key)
-				of[key] = &hand{text: strings.TrimSpace(todo.Text), command: todo.Kind == "command" && !strings.Contains(strings.TrimSpace(todo.Text), "\n")}
-			} else {
-				of[key].others = append(of[key].others, f.Resource.Key)
-			}
-			same[text] = of[key]
-			of[key].closes = append(of[key].closes, f.Fingerprint)
-		}
-	}
-	for _, key := range order {
-		h := of[key]
-		if n := len(h.others); n > 0 {
-			h.text += "; so too " + strings.Join(h.others[:min(n, maxOthers)], ", ")
-			if n > maxOthers {
-				h.text += fmt.Sprintf(" and %d more", n-maxOthers)
-			}
-		}
-		if h.command && len(h.others) == 0 {
-			add(h.text, "run it as root", h.closes)
-		} else {
-			add("", h.text, h.closes)
-		}
-	}
-}
-
-// hand is one thing to do by hand, for several objects.
-type hand struct {
-	text    string
-	command bool
-	others  []string // the objects but the first
-	closes  []string
-}
-
-// maxOthers is how many objects a text names beside the first.
-const maxOthers = 3

@@ -176,7 +176,7 @@ func newDocument(m *threatmodel.Model) *document {
 		p.Notes = append(p.Notes, fmt.Sprintf("%s unknown, since %s may not see what they are about: sudo ringfence audit sees all.", counted(c.Unknown, "check is", "checks are"), r.Host.SeenBy))
 	}
 	if r.Confinement != nil {
-		p.Confined = confined(r.Confinement)
+		p.Confined = confined(r.Confinement, true)
 	}
 	if r.Inventory == nil {
 		p.Notes = append(p.Notes, "This report has no inventory: it was written by an older version. Containers, agents and sockets are not drawn.")

@@ -67,13 +67,14 @@ func writeTable(w io.Writer, r *finding.Report, o Options) error {
 		p.others(r)
 	}
 	p.assumptions(r)
-	if p.cut {
+	if (p.cut || r.Confinement != nil) && len(r.Assumptions) == 0 {
 		p.line("")
+	}
+	if p.cut {
 		p.wrapped("", "What ends with … is whole with -v, and ringfence explain tells all about one check.", dim)
 	}
-	if c := r.Confinement; c != nil {
-		p.line("")
-		p.wrapped("", confined(c), dim)
+	if r.Confinement != nil {
+		p.wrapped("", confined(r.Confinement, p.o.Verbose), dim)
 	}
 	if p.err != nil {
 		return fmt.Errorf("write report: %w", p.err)
@@ -244,12 +245,20 @@ func (p *page) first(r *finding.Report) {
 	p.ends("", "DO FIRST", bold, "closes", dim)
 	for i, a := range list {
 		by := map[string]int{}
-		for _, id := range a.Closes {
+		ids := a.Closes
+		if len(ids) == 0 {
+			ids = a.Shares
+		}
+		for _, id := range ids {
 			if f := open[id]; f != nil {
 				by[f.Severity]++
 			}
 		}
-		p.action(fmt.Sprintf("%2d  ", i+1), &a, found(by))
+		closes := found(by)
+		if len(a.Closes) == 0 {
+			closes = "part of " + closes
+		}
+		p.action(fmt.Sprintf("%2d  ", i+1), &a, closes)
 	}
 }
 
@@ -275,8 +284,11 @@ func oneLine(s string) string {
 }
 
 // confined says in one line what the process that judged was kept from.
-func confined(c *finding.Confinement) string {
+func confined(c *finding.Confinement, verbose bool) string {
 	if c.Complete() {
+		if lock, _, cut := strings.Cut(c.Landlock, ": "); cut && !verbose { // why it is absent
+			return Clean("Judged without capabilities, files, network and programs (Landlock: "+lock+", seccomp: "+c.Seccomp+").", false)
+		}
 		return Clean("Judged without capabilities, files, network and programs (Landlock: "+c.Landlock+", seccomp: "+c.Seccomp+").", false)
 	}
 	return Clean(fmt.Sprintf("Judged less confined than wanted: capabilities %s, files %s, network %s, programs %s, Landlock %s, seccomp %s.",

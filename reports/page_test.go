@@ -66,8 +66,7 @@ MEDIUM  3
 LOW  1 finding in 1 check (-v shows them)
 
 UNKNOWN  2, which neither passed nor failed
- ssh was not read
-   ssh/a, ssh/b
+ ssh was not read                                             ssh/a, ssh/b
 `
 
 func TestPage(t *testing.T) {

@@ -2,6 +2,7 @@ package reports
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -36,9 +37,7 @@ func causes(r *finding.Report, severity string, apart bool) []*cause {
 			}
 			key := f.Cause(res.ID)
 			if listed(numbers, f.Fingerprint) >= 0 { // what to change is in the list of what to do: the row tells what is so
-				said := *f
-				said.Remediation = nil
-				key = said.Cause(res.ID)
+				key = res.ID
 			}
 			if len(f.Remediation) > 0 && f.Remediation[0].Deny != nil {
 				area, name, _ := strings.Cut(res.ID, "/")
@@ -63,6 +62,11 @@ func causes(r *finding.Report, severity string, apart bool) []*cause {
 	return out
 }
 
+// alike is what a finding says without the words that name its object, and without its zone.
+func alike(f *finding.Finding) string {
+	return strings.ReplaceAll(f.WithoutObject(f.Message), "the "+f.Zone+" zone", "")
+}
+
 // id names the checks of a row.
 func (c *cause) id() string {
 	if len(c.ids) == 1 {
@@ -77,6 +81,9 @@ func (c *cause) id() string {
 	return same + "*"
 }
 
+// maxAlso is how many objects beside the first a row names.
+const maxAlso = 12
+
 // title is the consequence, and what else it is true of.
 func (c *cause) title() string {
 	s := Clean(c.list[0].Message, false)
@@ -88,7 +95,18 @@ func (c *cause) title() string {
 			}
 			continue
 		}
-		more = append(more, Clean(f.Resource.Key, false))
+		if alike(f) != alike(c.list[0]) {
+			s += "; " + Clean(f.Message, false)
+			continue
+		}
+		object := Clean(f.Resource.Key, false)
+		if f.Zone != "" && f.Zone != c.list[0].Zone {
+			object += " (" + Clean(f.Zone, false) + ")"
+		}
+		more = append(more, object)
+	}
+	if n := len(more) - maxAlso; n > 0 {
+		more = append(more[:maxAlso], fmt.Sprintf("%d others (-v)", n))
 	}
 	if len(more) > 0 {
 		s += "; also " + strings.Join(more, ", ")
@@ -144,7 +162,8 @@ func (p *page) counted(severity string) bool {
 
 // little counts what is of little weight.
 func (p *page) little(r *finding.Report) {
-	begun := false
+	var parts []string
+	color := ""
 	for _, severity := range finding.Severities {
 		if !p.counted(severity) {
 			continue
@@ -156,12 +175,13 @@ func (p *page) little(r *finding.Report) {
 		}
 		slices.Sort(ids)
 		if n > 0 {
-			if !begun {
-				p.line("")
-			}
-			begun = true
-			p.wrapped("", fmt.Sprintf("%s  %s in %s (-v shows them)", strings.ToUpper(severity), count(n, "finding"), count(len(slices.Compact(ids)), "check")), colors[severity])
+			parts = append(parts, fmt.Sprintf("%s  %s in %s", strings.ToUpper(severity), count(n, "finding"), count(len(slices.Compact(ids)), "check")))
+			color = cmp.Or(color, colors[severity])
 		}
+	}
+	if len(parts) > 0 {
+		p.line("")
+		p.wrapped("", strings.Join(parts, "   ")+" (-v shows them)", color)
 	}
 }
 
@@ -184,10 +204,11 @@ func (p *page) row(r *finding.Report, c *cause) {
 	}
 	lines := wrap(c.title(), p.o.Width-max(len(first), len(margin)))
 	titles := len(lines)
-	if !p.o.Verbose {
-		lines = append(lines, p.seen(c, lines[titles-1])...)
-	}
 	at := p.placeFor(lines[titles-1:], c.id(), len(first)) + titles - 1
+	if !p.o.Verbose && (c.list[0].Severity == "critical" || at == titles) { // of the others where the name of the check needs a line
+		lines = append(lines, p.seen(c, lines[titles-1])...)
+		at = p.placeFor(lines[titles-1:], c.id(), len(first)) + titles - 1
+	}
 	for i, l := range lines {
 		indent, color := margin, ""
 		switch {
@@ -231,7 +252,7 @@ func (p *page) more(f *finding.Finding) {
 	for _, x := range f.Conditions {
 		p.wrapped(indent, "if "+Clean(x.String(), false), "")
 	}
-	if len(f.Steps) > 0 {
+	if len(f.Steps) > 0 && p.o.Verbose {
 		p.wrapped(indent, "path: "+Clean(strings.Join(f.Steps, " -> "), false), "")
 	}
 }
@@ -259,6 +280,9 @@ func (p *page) seen(c *cause, title string) []string {
 	for _, e := range c.list[0].Evidence {
 		parts = append(parts, Clean(e, false))
 	}
+	if len(c.list[0].Steps) > 0 {
+		parts = []string{Clean(strings.Join(c.list[0].Steps, " -> "), false)}
+	}
 	if len(parts) == 0 {
 		return nil
 	}
@@ -272,18 +296,25 @@ func (p *page) seen(c *cause, title string) []string {
 // closedBy are the numbers of what to do about the findings of a row, and the findings that these do not close, or of which there is more to say.
 func closedBy(r *finding.Report, c *cause) (numbers string, rest []*finding.Finding) {
 	var found []int
+	list := numbered(r)
 	for _, f := range c.list {
-		n := listed(numbered(r), f.Fingerprint) + 1
-		if n > 0 && !slices.Contains(found, n) {
-			found = append(found, n)
+		for i := range list {
+			if (slices.Contains(list[i].Closes, f.Fingerprint) || slices.Contains(list[i].Shares, f.Fingerprint)) && !slices.Contains(found, i+1) {
+				found = append(found, i+1)
+			}
 		}
-		long := len(f.Remediation) > 0 && strings.Contains(strings.TrimSpace(f.Remediation[0].Text), "\n")
-		if n == 0 || long && numbered(r)[n-1].Command == "" {
+		n := listed(list, f.Fingerprint) + 1
+		if n == 0 || inLines(f) && list[n-1].Command == "" {
 			rest = append(rest, f)
 		}
 	}
 	slices.Sort(found)
 	return strings.Trim(strings.ReplaceAll(fmt.Sprint(found), " ", ","), "[]"), rest
+}
+
+// inLines says whether what to change is text whose lines mean something: those of a unit can be read after each other.
+func inLines(f *finding.Finding) bool {
+	return len(f.Remediation) > 0 && f.Remediation[0].Kind != "systemd" && strings.Contains(strings.TrimSpace(f.Remediation[0].Text), "\n")
 }
 
 // maxCommands is how many commands a row has.
@@ -304,7 +335,11 @@ func (p *page) remedy(r *finding.Report, f *finding.Finding, told map[string]boo
 		return
 	}
 	told[f.Remediation[0].Text] = true
-	for l := range strings.SplitSeq(strings.TrimSpace(f.Remediation[0].Text), "\n") {
+	text := f.Remediation[0].Text
+	if f.Beside != "" && slices.ContainsFunc(numbered(r), func(a finding.Action) bool { return slices.Contains(a.Shares, f.Fingerprint) }) {
+		text = f.Beside
+	}
+	for l := range strings.SplitSeq(strings.TrimSpace(text), "\n") {
 		if f.Remediation[0].Kind == "command" {
 			p.whole(margin+"  ", Clean(l, false))
 		} else {
@@ -355,7 +390,7 @@ func (p *page) unknown(r *finding.Report) {
 		case p.o.Verbose:
 			p.wrapped(" ", text, "")
 			p.wrapped("   ", names, dim)
-		case len(by[why]) == 1:
+		case p.o.Width-3-displaywidth.String(names) >= leastSeen:
 			p.ends(" ", p.short(text, p.o.Width-3-displaywidth.String(names)), "", names, dim)
 		default:
 			p.line(" " + p.short(text, p.o.Width-1))

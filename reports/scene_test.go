@@ -176,6 +176,26 @@ func TestSceneOnAPage(t *testing.T) {
 	}
 }
 
+// TestOneActionClosesWhatFollows: the port of the runtime is named by one thing to do, which closes the ways to root by it too, and no row says it again.
+func TestOneActionClosesWhatFollows(t *testing.T) {
+	text, r := pageOf(t, reports.Options{})
+	first, rest, _ := strings.Cut(text, "\nCRITICAL")
+	if n := strings.Count(first, "2375") + strings.Count(first, "tcp://"); n != 1 {
+		t.Errorf("the list of what to do names the port %d times:\n%s", n, first)
+	}
+	if strings.Contains(rest, "-> change who reaches") {
+		t.Errorf("a row repeats it:\n%s", rest)
+	}
+	i := slices.IndexFunc(r.Actions, func(a finding.Action) bool { return strings.Contains(a.Text, "tcp://") })
+	if i < 0 || len(r.Actions[i].Closes) < 3 || len(r.Actions[i].Shares) == 0 {
+		t.Fatalf("%+v", r.Actions)
+	}
+	rows := regexp.MustCompile(`(?m)^ *[0-9,]+  container .*becomes root of the host`).FindAllString(rest, -1)
+	if len(rows) != 1 {
+		t.Errorf("the ways to root are %d rows with numbers, want one:\n%s", len(rows), rest)
+	}
+}
+
 // TestRowOfTwoActions: without a login from there one row is about what two actions close, whose numbers are wider than others. It keeps to its columns.
 func TestRowOfTwoActions(t *testing.T) {
 	s := dockerHost()

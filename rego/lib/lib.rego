@@ -365,3 +365,16 @@ blind(c) := c.kernelFiles.read.reason if {
 	c.running
 	not c.kernelFiles
 }
+
+# mount_of is the source of the mount that brings a path into a container: the innermost one that is declared for it; "" where none is.
+mount_of(c, path) := m.source if {
+	some m in list(c, "mounts")
+	below(path, trim_suffix(m.dest, "/"))
+	every o in list(c, "mounts") {
+		_inner(m, o, path)
+	}
+} else := ""
+
+_inner(_, o, path) if not below(path, trim_suffix(o.dest, "/"))
+
+_inner(m, o, _) if count(o.dest) <= count(m.dest)

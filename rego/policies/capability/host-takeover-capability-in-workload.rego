@@ -22,7 +22,7 @@ finding contains {
 	"message": sprintf("%s can take over the host with %s", [_who(w), concat(", ", bad)]),
 	"severity": _severity(w),
 	"evidence": [sprintf("%s (%s): has %s in the initial user namespace%s", [w.name, w.process, w.capText, _by(w)])],
-	"remediation": [{"kind": "config", "text": sprintf("run %s with --cap-drop ALL and only the capabilities that it needs", [w.name])}],
+	"remediation": [{"kind": "config", "text": sprintf("run %s with --cap-drop ALL and only the capabilities it needs", [w.name])}],
 } if {
 	some w in input.workloads
 	not _root(w)

@@ -19,7 +19,7 @@ finding contains {
 	"resource": {"kind": "workload", "key": w.key},
 	"message": sprintf("%s can gain privileges through setuid programs", [w.name]),
 	"evidence": [sprintf("%s (%s): NoNewPrivs 0 in /proc/PID/status", [w.name, w.process])],
-	"remediation": [{"kind": "config", "text": sprintf("run %s with --security-opt no-new-privileges; for a unit: NoNewPrivileges=yes", [w.name])}],
+	"remediation": [{"kind": "config", "text": sprintf("run %s with %s", [w.name, _with(w)])}],
 } if {
 	some w in input.workloads
 	w.hostUser
@@ -27,3 +27,7 @@ finding contains {
 }
 
 not_applicable := "no workload runs" if count(input.workloads) == 0
+
+_with(w) := "--security-opt no-new-privileges" if {
+	w.container != ""
+} else := "NoNewPrivileges=yes in its unit"

@@ -21,7 +21,7 @@ finding contains {
 	"message": sprintf("%s can make every system call of the kernel", [w.name]),
 	"severity": _severity(w),
 	"evidence": [sprintf("%s (%s): Seccomp 0 in /proc/PID/status", [w.name, w.process])],
-	"remediation": [{"kind": "config", "text": sprintf("run %s with a seccomp profile; for a unit: SystemCallFilter=@system-service", [w.name])}],
+	"remediation": [{"kind": "config", "text": sprintf("run %s with a seccomp profile%s", [w.name, _how(w)])}],
 } if {
 	some w in input.workloads
 	w.seccomp == 0
@@ -32,3 +32,7 @@ not_applicable := "no workload runs" if count(input.workloads) == 0
 _severity(w) := "high" if {
 	w.container != ""
 } else := "medium"
+
+_how(w) := "" if {
+	w.container != ""
+} else := " (in its unit: SystemCallFilter=@system-service)"

@@ -23,7 +23,7 @@ finding contains {
 	"message": sprintf("container %s can write the control groups of the host at %s: %s", [lib.container(c), lib.join(sort(paths)), _consequence(files)]),
 	"severity": _severity(files),
 	"evidence": [sprintf("its mounts (/proc/PID/mountinfo of process %d): the hierarchy begins above its own cgroup and is not read-only", [c.pid])],
-	"remediation": [{"kind": "config", "text": sprintf("recreate container %s with /sys/fs/cgroup read-only, or with a cgroup namespace of its own (--cgroupns private)", [lib.container(c)])}],
+	"remediation": [{"kind": "config", "text": sprintf("recreate container %s %s", [lib.container(c), _other(c, paths)])}],
 } if {
 	some c in input.containers
 	not c.privileged
@@ -56,3 +56,11 @@ unknown contains {
 }
 
 not_applicable := "no container was found" if count(input.containers) == 0
+
+# One mount that brings all of them in is what to leave out.
+_other(c, paths) := sprintf("without the mount of %s", [source]) if {
+	sources := {lib.mount_of(c, p) | some p in paths}
+	count(sources) == 1
+	some source in sources
+	source != ""
+} else := "with /sys/fs/cgroup read-only, or with a cgroup namespace of its own (--cgroupns private)"

@@ -39,7 +39,10 @@ finding contains {
 	"message": _message(c, m),
 	"severity": _severity(c),
 	"evidence": [sprintf("%s of the host is mounted writable at %s", [m.source, m.dest])],
-	"remediation": [{"kind": "config", "text": sprintf("recreate container %s without the mount of %s, or with it read-only, as what is mounted below it (:ro,rslave does not make that read-only; bind-recursive=readonly does)", [lib.container(c), m.source])}],
+	"remediation": [
+		{"kind": "config", "text": sprintf("recreate container %s without the mount of %s", [lib.container(c), m.source])},
+		{"kind": "config", "text": sprintf("or with %s read-only, as what is mounted below it (:ro,rslave does not make that read-only; bind-recursive=readonly does)", [m.source])},
+	],
 } if {
 	some c in input.containers
 	_counts(c)

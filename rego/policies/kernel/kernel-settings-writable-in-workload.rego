@@ -26,7 +26,7 @@ finding contains {
 	"message": sprintf("container %s can write %s: %s", [lib.container(c), lib.join(sort(paths)), _consequence(paths)]),
 	"severity": _severity(paths),
 	"evidence": [sprintf("its mounts (/proc/PID/mountinfo of process %d): %s not read-only", [c.pid, lib.join(sort(paths))])],
-	"remediation": [{"kind": "config", "text": sprintf("recreate container %s without systempaths=unconfined (Docker), unmask=ALL (Podman) or a mount of /proc or /sys", [lib.container(c)])}],
+	"remediation": [{"kind": "config", "text": sprintf("recreate container %s %s", [lib.container(c), _other(c, paths)])}],
 } if {
 	some c in input.containers
 	not c.privileged # which is told of as such
@@ -59,3 +59,11 @@ unknown contains {
 }
 
 not_applicable := "no container was found" if count(input.containers) == 0
+
+# One mount that brings all of them in is what to leave out.
+_other(c, paths) := sprintf("without the mount of %s", [source]) if {
+	sources := {lib.mount_of(c, p) | some p in paths}
+	count(sources) == 1
+	some source in sources
+	source != ""
+} else := "without systempaths=unconfined (Docker), unmask=ALL (Podman) or a mount of /proc or /sys"

@@ -23,6 +23,8 @@ finding contains {
 	"severity": paths.severity(p),
 	"evidence": paths.evidence(p),
 	"remediation": paths.remediation(p),
+	"follows": paths.follows(p, input.services, input.runtimeSockets, input.containers),
+	"beside": paths.beside(p, input.services, input.runtimeSockets, input.containers),
 } if {
 	some p in paths.told(input.paths, "filter")
 }

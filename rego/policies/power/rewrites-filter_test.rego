@@ -2,7 +2,7 @@ package ringfence.power.rewrites_filter_test
 
 import data.ringfence.power.rewrites_filter as check
 
-_doc(change) := {"paths": [object.union(
+_doc(change) := {"services": [], "runtimeSockets": [], "containers": [], "paths": [object.union(
 	{
 		"key": "agent a of uid 1000", "name": "A", "kind": "agent", "uid": 1000, "goal": "filter", "text": "t", "verdict": "yes",
 		"steps": ["it does"], "because": [], "trigger": "none", "cut": ["a file"], "unsearched": false, "withRoot": false, "meant": "",

@@ -29,7 +29,7 @@ finding contains {
 	),
 	"witness": _witness(svc),
 	"remediation": array.concat(
-		[{"kind": "config", "text": "take tcp:// from the daemon or its socket unit, or require client certificates"}],
+		[{"kind": "config", "text": "take tcp:// from the daemon or its socket, or ask for client certificates"}],
 		[r | some zone in ["external", "workload"]; svc.reach[zone].verdict == "reachable"; some r in lib.close(zone, svc)],
 	),
 } if {

@@ -17,13 +17,15 @@
 #     cwe: ["CWE-250"]
 package ringfence.runtime.socket_mounted_in_workload
 
+import data.ringfence.lib
+
 finding contains {
 	"resource": {"kind": "mount", "key": sprintf("%s in %s", [s.path, m.workload]), "path": s.path},
 	"message": sprintf("%s holds %s and with it %s", [m.workload, s.path, s.gives]),
 	"severity": _severity(s),
 	"evidence": [_evidence(s, m)],
 	"steps": [m.workload, m.path, sprintf("%s API", [s.runtime]), s.gives],
-	"remediation": [{"kind": "config", "text": sprintf("recreate %s without the mount of %s", [m.workload, s.path])}],
+	"remediation": [{"kind": "config", "text": sprintf("recreate %s without the mount of %s", [m.workload, _mount(s, m)])}],
 } if {
 	some s in input.runtimeSockets
 	some m in s.mountedIn
@@ -46,3 +48,12 @@ _severity(s) := "critical" if {
 _evidence(s, m) := sprintf("%s is the same file as %s of the host (device and inode)", [m.path, s.path]) if not m.named
 
 _evidence(s, m) := sprintf("its specification mounts %s at %s", [s.path, m.path]) if m.named
+
+# A mount of a directory brings in what is below it.
+_mount(s, m) := source if {
+	some c in input.containers
+	m.workload == sprintf("container %s", [lib.container(c)])
+	source := lib.mount_of(c, m.path)
+	source != ""
+	lib.below(s.path, trim_suffix(source, "/"))
+} else := s.path

@@ -2,7 +2,7 @@ package ringfence.runtime.socket_mounted_in_workload_test
 
 import data.ringfence.runtime.socket_mounted_in_workload as check
 
-_doc(mounts) := {"runtimeSockets": [{"runtime": "docker", "path": "/run/docker.sock", "gives": "root on the host", "mountedIn": mounts}]}
+_doc(mounts) := {"runtimeSockets": [{"runtime": "docker", "path": "/run/docker.sock", "gives": "root on the host", "mountedIn": mounts}], "containers": []}
 
 test_mounted_fails if {
 	doc := _doc([{"workload": "container web", "path": "/var/run/docker.sock"}])
@@ -13,7 +13,17 @@ test_not_mounted_passes if count(check.finding) == 0 with input as _doc([])
 
 test_a_users_socket_gives_the_user if {
 	sock := object.union(_doc([{"workload": "process x", "path": "/run/user/1001/docker.sock", "named": false}]).runtimeSockets[0], {"gives": "uid 1001"})
-	some f in check.finding with input as {"runtimeSockets": [sock]}
+	some f in check.finding with input as {"runtimeSockets": [sock], "containers": []}
 	f.severity == "high"
 	contains(f.message, "with it uid 1001")
+}
+
+# A socket in a directory that is mounted comes with that mount: the innermost of them.
+test_the_mount_that_brings_it_in_is_named if {
+	doc := object.union(_doc([{"workload": "container web", "path": "/host/run/docker.sock", "named": false}]), {"containers": [{
+		"name": "web", "id": "1", "word": {"by": "root"},
+		"mounts": [{"source": "/", "dest": "/host"}, {"source": "/run", "dest": "/host/run"}, {"source": "/", "dest": "/hosts"}],
+	}]})
+	some f in check.finding with input as doc
+	f.remediation[0].text == "recreate container web without the mount of /run"
 }

@@ -1,0 +1,120 @@
+package remedy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/ringfence/ringfence/finding"
+)
+
+// hand is one thing to do by hand, for several objects.
+type hand struct {
+	text    string
+	command bool
+	others  []string // the objects but the first
+	closes  []string
+	shares  []string // what it ends together with others
+}
+
+// maxOthers is how many objects a text names beside the first.
+const maxOthers = 3
+
+// hands are the things to do by hand.
+type hands struct {
+	of    map[string]*hand // by the text without the object
+	same  map[string]*hand // by the text itself
+	order []*hand
+}
+
+// to is the thing to do about a finding.
+func (h *hands) to(f *finding.Finding, todo finding.Remediation) *hand {
+	text := todo.Kind + " " + todo.Text
+	if same := h.same[text]; same != nil {
+		return same
+	}
+	key := text
+	if todo.Kind != "command" && f.Resource.Key != "" {
+		key = f.WithoutObject(text)
+	}
+	it := h.of[key]
+	if it == nil {
+		words := strings.TrimSpace(todo.Text)
+		if todo.Kind == "systemd" {
+			words = "unit of " + f.Resource.Key + ": " + words
+		}
+		it = &hand{text: words, command: todo.Kind == "command" && !strings.Contains(strings.TrimSpace(todo.Text), "\n")}
+		h.of[key] = it
+		h.order = append(h.order, it)
+	} else {
+		it.others = append(it.others, f.Resource.Key)
+	}
+	h.same[text] = it
+	return it
+}
+
+// byHand adds what is left, findings of one cause together. What follows from others ends with what is done about those.
+func byHand(r *finding.Report, taken map[string]bool, add adder) {
+	h := hands{of: map[string]*hand{}, same: map[string]*hand{}}
+	list := left(r, taken)
+	var follow []*finding.Finding
+	for _, f := range list {
+		if len(sources(r, f)) > 0 {
+			follow = append(follow, f)
+			continue
+		}
+		it := h.to(f, f.Remediation[0])
+		it.closes = append(it.closes, f.Fingerprint)
+	}
+	for _, f := range follow {
+		var all []*hand
+		for _, source := range sources(r, f) {
+			if it := h.to(source, source.Remediation[0]); !slices.Contains(all, it) {
+				all = append(all, it)
+			}
+		}
+		if f.Beside != "" {
+			all = append(all, h.to(f, finding.Remediation{Kind: f.Remediation[0].Kind, Text: f.Beside}))
+		}
+		for _, it := range all {
+			if len(all) == 1 {
+				it.closes = append(it.closes, f.Fingerprint)
+			} else {
+				it.shares = append(it.shares, f.Fingerprint)
+			}
+		}
+	}
+	for _, it := range h.order {
+		if n := len(it.others); n > 0 {
+			it.text += "; so too " + strings.Join(it.others[:min(n, maxOthers)], ", ")
+			if n > maxOthers {
+				it.text += fmt.Sprintf(" and %d more", n-maxOthers)
+			}
+		}
+		if it.command && len(it.others) == 0 {
+			add(it.text, "run it as root", it.closes, it.shares)
+		} else {
+			add("", it.text, it.closes, it.shares)
+		}
+	}
+}
+
+// sources are the findings that one follows from, if each of them counts and is ended by hand: what a packet filter drops is open on the host still.
+func sources(r *finding.Report, f *finding.Finding) (list []*finding.Finding) {
+	for _, s := range f.Follows {
+		i := slices.IndexFunc(r.Results, func(res finding.Result) bool { return res.ID == s.Check && res.Status == finding.Fail })
+		if i < 0 {
+			return nil
+		}
+		j := slices.IndexFunc(r.Results[i].Findings, func(f finding.Finding) bool { return f.Resource.Key == s.Key })
+		if j < 0 {
+			return nil
+		}
+		source := &r.Results[i].Findings[j]
+		if source.Waiver.Holds() || len(source.Remediation) == 0 || source.Remediation[0].Deny != nil {
+			return nil
+		}
+		list = append(list, source)
+	}
+	return list
+}
