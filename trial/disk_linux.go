@@ -35,9 +35,10 @@ const (
 	lockFile = "run/ringfence.lock"
 )
 
-// Lock makes sure that one fix is made at a time. The lock ends with the process.
+// Lock makes sure that one fix is made at a time. The lock ends with the process. Its file goes with it where nothing is kept of a fix.
 func (d Disk) Lock() (unlock func(), err error) {
 	name := d.path(lockFile)
+	_, had := os.Lstat(filepath.Dir(name))
 	if err := host.MakeDir(filepath.Dir(name), 0o755); err != nil {
 		return nil, fmt.Errorf("lock: %w", err)
 	}
@@ -58,7 +59,24 @@ func (d Disk) Lock() (unlock func(), err error) {
 		}
 		return nil, fmt.Errorf("lock %s: %w", name, err)
 	}
-	return func() { _ = f.Close() }, nil
+	if there, err := os.Lstat(name); err != nil || !sameFile(f, there) { // who had it before took its file away
+		_ = f.Close()
+		return nil, ErrBusy
+	}
+	return func() {
+		if _, err := os.Lstat(d.path(stateDir)); errors.Is(err, fs.ErrNotExist) {
+			_ = os.Remove(name)
+			if had != nil { // made for it
+				_ = os.Remove(filepath.Dir(name))
+			}
+		}
+		_ = f.Close()
+	}, nil
+}
+
+func sameFile(f *os.File, there os.FileInfo) bool {
+	st, err := f.Stat()
+	return err == nil && os.SameFile(st, there)
 }
 
 // Load reads the state; without one it is nil. Of one that is gone or damaged the copy is read; a DamagedError says that both are.

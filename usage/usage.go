@@ -19,11 +19,13 @@ import (
 func Group(c *cobra.Command) *cobra.Command {
 	c.Args, c.DisableFlagParsing = cobra.ArbitraryArgs, true // a word that is no command comes before flags that it would have had
 	c.RunE = func(c *cobra.Command, args []string) error {
-		flag := ""
-		for _, a := range args {
+		flag, help := "", false
+		for i, a := range args {
 			switch {
 			case a == "-h" || a == "--help":
-				return c.Help()
+				help = true
+			case (len(a) < 2 || a[0] != '-') && help:
+				return told(c, args[i:])
 			case len(a) < 2 || a[0] != '-':
 				return UnknownCommand(c, a)
 			case flag == "":
@@ -31,9 +33,12 @@ func Group(c *cobra.Command) *cobra.Command {
 			}
 		}
 		if flag == "" {
-			return c.Help()
+			return c.Help() // asked for, or nothing is
 		}
 		name, _, _ := strings.Cut(strings.TrimLeft(flag, "-"), "=")
+		if c.Flag(name) != nil && help {
+			return c.Help()
+		}
 		if c.Flag(name) != nil {
 			return fmt.Errorf("%s needs a command: %s --help lists them", c.CommandPath(), c.CommandPath())
 		}
@@ -62,17 +67,22 @@ func Help() *cobra.Command {
 	return &cobra.Command{
 		Use: "help [COMMAND]", Short: "Explain a command",
 		RunE: func(c *cobra.Command, args []string) error {
-			of, rest, err := c.Root().Find(args)
-			if of == nil || err != nil {
-				of, rest = c.Root(), args
-			}
-			if len(rest) > 0 {
-				return UnknownCommand(of, rest[0])
-			}
-			of.InitDefaultHelpFlag()
-			return of.Help()
+			return told(c.Root(), args)
 		},
 	}
+}
+
+// told explains the command that words below another one name.
+func told(c *cobra.Command, args []string) error {
+	of, rest, err := c.Find(args)
+	if of == nil || err != nil {
+		of, rest = c, args
+	}
+	if len(rest) > 0 {
+		return UnknownCommand(of, rest[0])
+	}
+	of.InitDefaultHelpFlag()
+	return of.Help()
 }
 
 // None wants no arguments. What follows a command that has others below it was meant to be one of them.
