@@ -238,7 +238,7 @@ func (s *Scan) readElsewhere(ctx context.Context, f *os.File, e *snapshot.Elsewh
 	}
 	e.NFTables.Queues = s.queues(e.NFTables.Ruleset)
 	if rs != nil && len(rs.Tables) > 0 {
-		e.Network.Sysctls[loosePickup] = s.fact("/proc/sys/" + loosePickup)
+		e.Network.Sysctls[snapshot.LoosePickup] = s.fact("/proc/sys/" + snapshot.LoosePickup)
 	}
 	return nil
 }

@@ -15,42 +15,23 @@ import (
 	"github.com/ringfence/ringfence/snapshot"
 )
 
-// baselineSysctls are the kernel settings that are judged, besides those of the network section.
-var baselineSysctls = []string{
-	"kernel/randomize_va_space", "kernel/yama/ptrace_scope", "kernel/kptr_restrict",
-	"kernel/dmesg_restrict", "kernel/unprivileged_bpf_disabled", "kernel/perf_event_paranoid",
-	"kernel/kexec_load_disabled", "kernel/modules_disabled", "kernel/sysrq", "kernel/io_uring_disabled",
-	"kernel/core_pattern", "kernel/unprivileged_userns_clone",
-	"kernel/apparmor_restrict_unprivileged_userns", "kernel/tainted", "user/max_user_namespaces",
-	"vm/unprivileged_userfaultfd", "vm/mmap_min_addr", "vm/memfd_noexec", "dev/tty/legacy_tiocsti",
-	"dev/tty/ldisc_autoload", "fs/protected_symlinks", "fs/protected_hardlinks", "fs/protected_fifos",
-	"fs/protected_regular", "fs/suid_dumpable", "net/core/bpf_jit_harden", "net/ipv4/tcp_syncookies",
-}
-
 // collectKernel reads the evidence for or against a hardened and immutable host.
 func collectKernel(_ context.Context, s *Scan, snap *snapshot.Snapshot) *Outcome {
 	out := new(Outcome)
 	sec := &snap.Kernel
 	sec.Sysctls, sec.Facts = map[string]snapshot.Fact{}, map[string]snapshot.Fact{}
-	for _, k := range baselineSysctls {
+	for _, k := range snapshot.KernelSysctls {
 		sec.Sysctls[k] = s.fact("/proc/sys/" + k)
 	}
 	security := s.securityFS()
-	for name, file := range map[string]string{
-		"lockdown": "lockdown", "lsm": "lsm", "ima": "ima/policy", "apparmor": "apparmor/profiles",
-	} {
+	for name, file := range snapshot.SecurityFacts {
 		f := security
 		if security.State == snapshot.Present {
 			f = s.fact("/sys/kernel/security/" + file)
 		}
 		sec.Facts[name] = f
 	}
-	for name, file := range map[string]string{
-		"selinux": "/sys/fs/selinux/enforce", "cmdline": "/proc/cmdline",
-		"moduleSignatures": "/sys/module/module/parameters/sig_enforce",
-		"modules":          "/proc/modules", "swaps": "/proc/swaps", "smt": "/sys/devices/system/cpu/smt/active",
-		"ksm": "/sys/kernel/mm/ksm/run",
-	} {
+	for name, file := range snapshot.FactFiles {
 		f := s.fact(file)
 		if name == "modules" && f.State == snapshot.Present {
 			f.Value = fmt.Sprintf("%d loaded", strings.Count(f.Value, "\n"))

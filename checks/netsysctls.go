@@ -22,30 +22,12 @@ type switches struct {
 }
 
 // hostSwitches are those that decide forwarding and filtering on the host.
-var hostSwitches = switches{
-	whole: []string{
-		"net/ipv4/ip_forward", "net/ipv4/ip_nonlocal_bind", "net/ipv4/fwmark_reflect",
-		"net/bridge/bridge-nf-call-iptables", "net/bridge/bridge-nf-call-ip6tables",
-		"net/bridge/bridge-nf-call-arptables", loosePickup,
-		"net/netfilter/nf_conntrack_helper", "net/ipv4/tcp_l3mdev_accept", "net/ipv4/udp_l3mdev_accept",
-	},
-	named: []string{"all", "default"},
-	links: map[string][]string{
-		"ipv4": {
-			"forwarding", "rp_filter", "route_localnet", "accept_local", "accept_source_route",
-			"accept_redirects", "send_redirects", "arp_ignore", "src_valid_mark", "mc_forwarding", "disable_policy",
-		},
-		"ipv6": {"forwarding", "force_forwarding", "disable_ipv6", "accept_ra", "mc_forwarding", "disable_policy"},
-	},
-}
-
-// loosePickup is nf_conntrack_tcp_loose (Documentation/networking/nf_conntrack-sysctl.rst).
-const loosePickup = "net/netfilter/nf_conntrack_tcp_loose"
+var hostSwitches = switches{whole: snapshot.NetworkSysctls, named: []string{"all", "default"}, links: snapshot.LinkSysctls}
 
 // unasked are switches of interfaces that no question about packets asks for.
 var unasked = []string{"accept_source_route", "accept_redirects", "arp_ignore", "accept_ra"}
 
-// elsewhereSwitches are those that questions about another namespace ask for, apart from loosePickup, which is read where there are rules: the
+// elsewhereSwitches are those that questions about another namespace ask for, apart from snapshot.LoosePickup, which is read where there are rules: the
 // kernel takes long to find a file of one among those of many.
 func elsewhereSwitches(links []snapshot.Link) switches {
 	sw := switches{named: []string{"all"}, links: map[string][]string{}}

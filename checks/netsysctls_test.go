@@ -33,7 +33,7 @@ func TestSwitchesOfOtherNamespaces(t *testing.T) {
 			}
 		}
 	}
-	if !slices.Contains(hostSwitches.whole, loosePickup) {
-		t.Errorf("%s is not read of the host", loosePickup)
+	if !slices.Contains(hostSwitches.whole, snapshot.LoosePickup) {
+		t.Errorf("%s is not read of the host", snapshot.LoosePickup)
 	}
 }

@@ -101,7 +101,7 @@ func structSchema(t reflect.Type, above []reflect.Type) map[string]any {
 }
 
 // inputSchema is the document's schema in the form that the Rego compiler checks references with:
-// it takes one type for each property. It looks into no map, so that one by zones has a property for each.
+// it takes one type for each property. It looks into no map, so that those of known keys have a property for each.
 func inputSchema() map[string]any { return plain(schemaOf(DocumentType, nil)) }
 
 func plain(s map[string]any) map[string]any {
@@ -110,10 +110,10 @@ func plain(s map[string]any) map[string]any {
 		switch v := v.(type) {
 		case map[string]any:
 			out[k] = plain(v)
-			if of, ok := v["additionalProperties"].(map[string]any); ok && k == reachField {
+			if of, ok := v["additionalProperties"].(map[string]any); ok && typedKeys[k] != nil {
 				props := map[string]any{}
-				for _, zone := range zoneKeys {
-					props[zone] = plain(of)
+				for _, key := range typedKeys[k] {
+					props[key] = plain(of)
 				}
 				out[k] = map[string]any{"type": "object", "properties": props, "additionalProperties": false}
 			}

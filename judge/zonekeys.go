@@ -56,30 +56,53 @@ func fieldTypes(t reflect.Type, name string, seen map[reflect.Type]bool) (list [
 // taken from a list.
 func (c *Check) namesZones(m *ast.Module) error {
 	var wrong error
-	note := func(t *ast.Term) {
-		name, ok := t.Value.(ast.String)
-		if wrong == nil && ok && !slices.Contains(reachKeys(), string(name)) {
-			wrong = placed(t.Location, "check %s: zone %q: %w", c.ID, string(name), words.Wrong(string(name), zoneKeys))
-		}
+	w := keyWalk{
+		key: func(ref ast.Ref) (list []*ast.Term) {
+			for i := 1; i+1 < len(ref) && !ref[0].Equal(ast.DefaultRootDocument); i++ {
+				if ref[i].Equal(ast.StringTerm(reachField)) {
+					list = append(list, ref[i+1])
+				}
+			}
+			return list
+		},
+		of: func(ref ast.Ref) bool { return ref[len(ref)-1].Equal(ast.StringTerm(reachField)) },
+		note: func(t *ast.Term) {
+			name, ok := t.Value.(ast.String)
+			if wrong == nil && ok && !slices.Contains(reachKeys(), string(name)) {
+				wrong = placed(t.Location, "check %s: zone %q: %w", c.ID, string(name), words.Wrong(string(name), zoneKeys))
+			}
+		},
 	}
-	asks := map[string]int{} // functions of which an argument is a zone: its place
+	w.module(m)
+	return wrong
+}
+
+// keyWalk looks for what a module asks a map for.
+type keyWalk struct {
+	key  func(ast.Ref) []*ast.Term // the keys that a reference has below the map
+	of   func(ast.Ref) bool        // whether a reference is the map itself
+	note func(*ast.Term)
+}
+
+// module notes the keys that are written out, and those that a variable is compared with that is a key.
+func (w *keyWalk) module(m *ast.Module) {
+	asks := map[string]int{} // functions of which an argument is a key: its place
 	for _, r := range m.Rules {
-		vars := zoneVars(r, note)
+		vars := w.vars(r)
 		for i, arg := range r.Head.Args {
 			if v, ok := arg.Value.(ast.Var); ok && slices.Contains(vars, v) {
 				asks[ruleName(r)] = i + 1
 			}
 		}
 		if len(vars) > 0 {
-			calls(r, func(call []*ast.Term) { zoneArguments(call, vars, note) })
+			calls(r, func(call []*ast.Term) { keyArguments(call, vars, w.note) })
 		}
 	}
 	calls(m, func(call []*ast.Term) {
 		if i := asks[call[0].String()]; i > 0 && i < len(call) {
-			note(call[i])
+			w.note(call[i])
 		}
 	})
-	return wrong
 }
 
 // calls visits the calls in a rule or a module, with the function before its arguments.
@@ -105,45 +128,51 @@ func calls(in any, visit func([]*ast.Term)) {
 	})
 }
 
-// zoneVars are the variables of a rule that are a key of reach. Keys that are written out are noted.
-func zoneVars(r *ast.Rule, note func(*ast.Term)) (vars []ast.Var) {
+// vars are the variables of a rule that are a key. Keys that are written out are noted.
+func (w *keyWalk) vars(r *ast.Rule) (vars []ast.Var) {
 	key := func(t *ast.Term) {
 		if v, ok := t.Value.(ast.Var); ok {
 			vars = append(vars, v)
 		} else {
-			note(t)
+			w.note(t)
 		}
 	}
 	ast.WalkRefs(r, func(v ast.Ref) bool {
-		for i := 1; i+1 < len(v) && !v[0].Equal(ast.DefaultRootDocument); i++ {
-			if v[i].Equal(ast.StringTerm(reachField)) {
-				key(v[i+1])
-			}
+		for _, t := range w.key(v) {
+			key(t)
 		}
 		return false
 	})
 	calls(r, func(call []*ast.Term) {
-		if of := got(call); of != nil {
+		if of := w.got(call); of != nil {
 			key(of)
 		}
 	})
 	return vars
 }
 
-// got is the key that object.get takes from reach, nil if it is another call.
-func got(call []*ast.Term) *ast.Term {
+// got is the key that object.get takes from the map, alone or as the first of several, or that goes through it; nil if it is another call.
+func (w *keyWalk) got(call []*ast.Term) *ast.Term {
+	if len(call) > 3 && call[0].String() == ast.MemberWithKey.Name {
+		if in, ok := call[3].Value.(ast.Ref); ok && w.of(in) {
+			return call[1]
+		}
+	}
 	if len(call) < 3 || call[0].String() != ast.ObjectGet.Name {
 		return nil
 	}
 	from, ok := call[1].Value.(ast.Ref)
-	if !ok || !from[len(from)-1].Equal(ast.StringTerm(reachField)) {
+	if !ok || !w.of(from) {
 		return nil
+	}
+	if list, ok := call[2].Value.(*ast.Array); ok && list.Len() > 0 {
+		return list.Elem(0)
 	}
 	return call[2]
 }
 
-// zoneArguments notes what a call compares one of the variables with, or takes it from.
-func zoneArguments(call []*ast.Term, vars []ast.Var, note func(*ast.Term)) {
+// keyArguments notes what a call compares one of the variables with, or takes it from.
+func keyArguments(call []*ast.Term, vars []ast.Var, note func(*ast.Term)) {
 	if len(call) < 3 || !slices.Contains([]string{ast.Equal.Name, ast.Equality.Name, ast.Assign.Name, ast.NotEqual.Name, ast.Member.Name}, call[0].String()) {
 		return
 	}

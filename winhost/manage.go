@@ -60,7 +60,7 @@ func (s *Source) system() snapshot.WindowsSystem {
 func (s *Source) winrm() snapshot.WindowsWinRM {
 	w := snapshot.WindowsWinRM{Settings: map[string]snapshot.Fact{}}
 	_, w.Read = s.look(wsman)
-	for _, name := range []string{"auth_basic", "auth_kerberos", "auth_negotiate", "auth_certificate", "auth_credssp", "allow_unencrypted", "allow_remote_access", "ipv4_filter", "ipv6_filter", "cbt_hardening_level"} {
+	for _, name := range snapshot.WinRMSettings {
 		w.Settings[name] = s.value(wsman+`\Service`, name)
 	}
 	for _, name := range []string{"AllowBasic", "AllowUnencryptedTraffic", "AllowAutoConfig", "AllowCredSSP", "AllowKerberos", "AllowNegotiate", "IPv4Filter", "IPv6Filter", "HttpCompatibilityListener", "HttpsCompatibilityListener", "CBTHardeningLevel"} {
@@ -132,8 +132,8 @@ func winrmListeners(k registry.Key) ([]snapshot.WinRMListener, error) {
 func (s *Source) rdp() snapshot.WindowsSettings {
 	w := snapshot.WindowsSettings{Settings: map[string]snapshot.Fact{}}
 	_, w.Read = s.look(terminal)
-	w.Settings["fDenyTSConnections"] = s.value(terminal, "fDenyTSConnections")
-	for _, name := range []string{"PortNumber", "UserAuthentication", "SecurityLayer", "MinEncryptionLevel"} {
+	w.Settings[snapshot.RDPDeny] = s.value(terminal, "fDenyTSConnections")
+	for _, name := range snapshot.RDPSettings {
 		w.Settings[name] = s.value(terminal+`\WinStations\RDP-Tcp`, name)
 	}
 	for _, name := range []string{"fDenyTSConnections", "UserAuthentication", "SecurityLayer", "MinEncryptionLevel"} {
@@ -145,10 +145,10 @@ func (s *Source) rdp() snapshot.WindowsSettings {
 func (s *Source) smb() snapshot.WindowsSettings {
 	w := snapshot.WindowsSettings{Settings: map[string]snapshot.Fact{}}
 	_, w.Read = s.look(lanman)
-	for _, name := range []string{"SMB1", "SMB2", "RequireSecuritySignature", "EnableSecuritySignature", "RestrictNullSessAccess", "AutoShareServer", "AutoShareWks", "EncryptData", "RejectUnencryptedAccess"} {
+	for _, name := range snapshot.SMBSettings {
 		w.Settings[name] = s.value(lanman, name)
 	}
-	w.Settings["start"] = s.value(services+`\LanmanServer`, "Start")
+	w.Settings[snapshot.SMBStart] = s.value(services+`\LanmanServer`, "Start")
 	return w
 }
 
