@@ -38,7 +38,12 @@ const (
 // Lock makes sure that one fix is made at a time. The lock ends with the process. Its file goes with it where nothing is kept of a fix.
 func (d Disk) Lock() (unlock func(), err error) {
 	name := d.path(lockFile)
-	_, had := os.Lstat(filepath.Dir(name))
+	var made []string // for it
+	for _, dir := range []string{filepath.Dir(name), filepath.Join("/", d.Root)} {
+		if _, err := os.Lstat(dir); errors.Is(err, fs.ErrNotExist) {
+			made = append(made, dir)
+		}
+	}
 	if err := host.MakeDir(filepath.Dir(name), 0o755); err != nil {
 		return nil, fmt.Errorf("lock: %w", err)
 	}
@@ -66,8 +71,8 @@ func (d Disk) Lock() (unlock func(), err error) {
 	return func() {
 		if _, err := os.Lstat(d.path(stateDir)); errors.Is(err, fs.ErrNotExist) {
 			_ = os.Remove(name)
-			if had != nil { // made for it
-				_ = os.Remove(filepath.Dir(name))
+			for _, dir := range made {
+				_ = os.Remove(dir)
 			}
 		}
 		_ = f.Close()

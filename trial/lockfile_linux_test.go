@@ -25,6 +25,13 @@ func TestLockLeavesNothing(t *testing.T) {
 	if list, err := os.ReadDir(root); err != nil || len(list) > 0 {
 		t.Errorf("it left %v %v", list, err)
 	}
+	gone := Disk{Root: filepath.Join(root, "nosuch")}
+	unlock, err = gone.Lock()
+	must(t, err)
+	unlock()
+	if list, err := os.ReadDir(root); err != nil || len(list) > 0 {
+		t.Errorf("a directory was made: %v %v", list, err)
+	}
 	must(t, os.Mkdir(filepath.Join(root, "run"), 0o755))
 	unlock, err = s.Lock()
 	must(t, err)
