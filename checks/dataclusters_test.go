@@ -197,6 +197,18 @@ func TestWhoMountsByNFS(t *testing.T) {
 			t.Errorf("%s: %+v", name, m)
 		}
 	}
+	for text, want := range map[string]string{
+		"/a 10.0.0.0/255.0.0.0(rw) 192.0.2.7(ro)\n/b 2001:db8::/32(rw) 127.0.0.1(rw)\n/c gss/krb5(rw)\n": "10.0.0.0/8, 192.0.2.7/32, 2001:db8::/32",
+		"/a 10.0.0.0/8(rw) *.example.com(rw)\n":                                                          "",
+		"/a 10.0.0.0/8(rw) @hosts(ro)\n":                                                                 "",
+		"/a 10.0.0.0/255.0.255.0(rw)\n":                                                                  "",
+		"/a 10.0.0.0/8(rw)\n/b *(ro)\n":                                                                  "",
+	} {
+		s, _ := hostOf(t, map[string]string{"proc/fs/nfsd/portlist": "tcp 2049\n", "etc/exports": text})
+		if got := s.kernelsNFS(new(Outcome))[0].Settings["sources"].Value; got != want {
+			t.Errorf("%s: %q, want %q", text, got, want)
+		}
+	}
 	s, _ := hostOf(t, map[string]string{"etc/exports": "/srv *(rw)\n"})
 	if list := s.kernelsNFS(new(Outcome)); len(list) != 0 {
 		t.Errorf("a kernel that serves nothing: %+v", list)

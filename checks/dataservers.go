@@ -29,6 +29,8 @@ type access struct {
 	how   string // the setting that makes it so
 	ports []int  // on which login holds; none: on all
 	err   error
+
+	sources string // the networks of those who are let in, where login is addresses and all are known
 }
 
 // dataServers read who is let in, by the names of servers.

@@ -4,8 +4,11 @@ package checks
 
 import (
 	"cmp"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	mathbits "math/bits"
+	"net/netip"
 	"path"
 	"slices"
 	"strconv"
@@ -48,6 +51,9 @@ func (s *Scan) kernelsNFS(out *Outcome) []snapshot.ManagedServer {
 	if a.gives != "" {
 		m["gives"], m["how"] = a.gives, a.how
 	}
+	if a.login == dataSome && a.sources != "" {
+		m["sources"] = a.sources
+	}
 	v.Settings = given(m)
 	return []snapshot.ManagedServer{v}
 }
@@ -89,7 +95,48 @@ func (s *Scan) nfsAccess() access {
 	for _, e := range list {
 		a = moreOpen(a, e.access())
 	}
+	a.sources = clientsOf(list)
 	return a
+}
+
+// clientsOf are the networks that exports are for, but for those of everybody and of the host; empty where a name or a netgroup is one of them.
+func clientsOf(list []export) string {
+	var words []string
+	for _, e := range list {
+		if e.access().login != dataSome {
+			continue
+		}
+		p, ok := networkOf(e.client)
+		if !ok {
+			return ""
+		}
+		words = append(words, p.String())
+	}
+	slices.Sort(words)
+	return strings.Join(slices.Compact(words), ", ")
+}
+
+// networkOf is an address, or a network with a length or a mask (exports(5)).
+func networkOf(client string) (netip.Prefix, bool) {
+	addr, mask, found := strings.Cut(client, "/")
+	a, err := netip.ParseAddr(addr)
+	if err != nil || a.Zone() != "" {
+		return netip.Prefix{}, false
+	}
+	bits := a.BitLen()
+	if m, err := netip.ParseAddr(mask); err == nil && m.Is4() && a.Is4() {
+		raw := m.As4()
+		n := binary.BigEndian.Uint32(raw[:])
+		if bits = 32 - mathbits.TrailingZeros32(n); mathbits.OnesCount32(n) != bits {
+			return netip.Prefix{}, false
+		}
+	} else if found {
+		if bits, err = strconv.Atoi(mask); err != nil {
+			return netip.Prefix{}, false
+		}
+	}
+	p, err := a.Prefix(bits)
+	return p, err == nil
 }
 
 // export is a directory that one kind of client may mount (exports(5)), without showing who it is.

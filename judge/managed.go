@@ -86,10 +86,12 @@ func (b *builder) managed() {
 		}
 		if at, ok := index[d.Key]; ok && maps.Equal(b.doc.Managed[at].Settings, d.Settings) {
 			b.serveManaged(&b.doc.Managed[at], own, taken)
+			b.letIn(&b.doc.Managed[at], own)
 			continue
 		}
 		index[d.Key] = len(b.doc.Managed)
 		b.serveManaged(&d, own, taken)
+		b.letIn(&d, own)
 		b.doc.Managed = append(b.doc.Managed, d)
 	}
 	b.managedByPort(taken)
