@@ -92,6 +92,8 @@ func postgresAccess(d *dataFiles) access {
 		return access{err: err}
 	}
 	a := access{login: dataAsks}
+	var from []string
+	known := true
 	for i, l := range lines {
 		if l.method != "trust" || slices.ContainsFunc(lines[:i], l.shadowed) {
 			continue
@@ -102,12 +104,25 @@ func postgresAccess(d *dataFiles) access {
 			login = dataLocal
 		case l.where == "" && l.from.Bits() == 0:
 			login = dataNone
+		case l.where == "":
+			from = append(from, l.from.String())
+		default:
+			known = false // samenet, a name
 		}
 		if slices.Index(openness, login) > slices.Index(openness, a.login) {
 			a = access{login: login, how: l.text, gives: "is each of the accounts of that line, and as a superuser runs commands as its account of the host"}
 		}
 	}
+	if known {
+		a.sources = networkList(from)
+	}
 	return a
+}
+
+// networkList is networks as the setting sources has them.
+func networkList(words []string) string {
+	slices.Sort(words)
+	return strings.Join(slices.Compact(words), ", ")
 }
 
 // shadowed says that an earlier line decides of all connections that this one is about.

@@ -118,6 +118,9 @@ func (s *Scan) dataSettings(p *process, name string) (map[string]snapshot.Fact, 
 			m[k] = v
 		}
 	}
+	if a.login == dataSome && a.sources != "" {
+		m["sources"] = a.sources
+	}
 	return given(m), a.ports
 }
 

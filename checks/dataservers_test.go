@@ -147,6 +147,22 @@ func TestPortsOfServersOfData(t *testing.T) {
 	}
 }
 
+// TestWhichNetworksPostgresTrusts: those of all lines that trust, where each is a network.
+func TestWhichNetworksPostgresTrusts(t *testing.T) {
+	for text, want := range map[string]string{
+		"host all all 192.0.2.0 255.255.255.0 trust\nhost a b 10.1.2.3/8 trust\nhost all all 127.0.0.1/32 trust\n": "10.0.0.0/8, 192.0.2.0/24",
+		"host all all 10.0.0.0/8 reject\nhost all all 10.1.0.0/16 trust\nhost all all 192.0.2.0/24 trust\n":        "192.0.2.0/24",
+		"host all all 192.0.2.0/24 trust\nhost all all samenet trust\n":                                            "",
+		"host all all 192.0.2.0/24 trust\nhost all all .example.com trust\n":                                       "",
+		"host all all 192.0.2.0/24 trust\nhost all all all trust\n":                                                "",
+	} {
+		m := settingsAt(t, map[string]string{"d/postgresql.conf": "", "d/pg_hba.conf": text}, "postgres", "-D", "/d")
+		if got := m["sources"].Value; got != want {
+			t.Errorf("%s: %q, want %q", text, got, want)
+		}
+	}
+}
+
 // TestHowFTPLogsIn: accounts without TLS, with it alone, or none.
 func TestHowFTPLogsIn(t *testing.T) {
 	for name, c := range map[string]struct{ text, argv, want string }{

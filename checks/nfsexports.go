@@ -112,8 +112,7 @@ func clientsOf(list []export) string {
 		}
 		words = append(words, p.String())
 	}
-	slices.Sort(words)
-	return strings.Join(slices.Compact(words), ", ")
+	return networkList(words)
 }
 
 // networkOf is an address, or a network with a length or a mask (exports(5)).

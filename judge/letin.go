@@ -7,16 +7,21 @@ import (
 	"strings"
 
 	"github.com/ringfence/ringfence/exposure"
+	"github.com/ringfence/ringfence/ruleset"
 	"github.com/ringfence/ringfence/snapshot"
 )
 
 // letIn asks again who gets to a server that lets in some addresses alone, by senders who have one of these: a zone that has none of them does not
-// use the server, whoever reaches its port. Processes of the host, and what a program passes on, are answered as before: their addresses are others.
+// use the server, whoever reaches its port. Processes of the host, what a program passes on, and sockets to which rules write another source are
+// answered as before: what arrives has other addresses.
 func (b *builder) letIn(d *DocManaged, sockets []int) {
 	sources := sourcesOf(d.Settings["sources"])
-	if len(sources) == 0 {
+	if len(sources) == 0 || b.writesSource() {
 		return
 	}
+	sockets = slices.DeleteFunc(slices.Clone(sockets), func(i int) bool {
+		return b.snap.Listeners.Sockets[i].Netns != b.snap.Network.HostNetns()
+	})
 	origins := slices.Clone(b.zones.Origins)
 	for i := range origins {
 		if o := &origins[i]; !o.Local {
@@ -41,6 +46,22 @@ func (b *builder) letIn(d *DocManaged, sockets []int) {
 			}
 		}
 	}
+}
+
+// writesSource says whether rules may write another source into what comes to the host itself.
+func (b *builder) writesSource() bool {
+	rs := b.snap.NFTables.Ruleset
+	if rs == nil || len(rs.LegacyUnread) > 0 {
+		return true
+	}
+	for t := range rs.Tables {
+		if slices.ContainsFunc(rs.Tables[t].Chains, func(c ruleset.Chain) bool {
+			return c.Base != nil && c.Base.Type == "nat" && c.Base.Hook == "input" && len(c.Rules) > 0
+		}) {
+			return true
+		}
+	}
+	return false
 }
 
 // sourcesOf are the networks of a setting; none where one of them is no network.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ringfence/ringfence/fixtures"
 	"github.com/ringfence/ringfence/packet"
+	"github.com/ringfence/ringfence/ruleset"
 	"github.com/ringfence/ringfence/snapshot"
 	"github.com/ringfence/ringfence/zones"
 )
@@ -16,12 +17,12 @@ import (
 // TestZonesOfThoseWhoAreLetIn: a server that lets in some addresses is open to zones that have one of them, and to all zones that reach it where
 // its addresses are not known.
 func TestZonesOfThoseWhoAreLetIn(t *testing.T) {
-	reached := func(sources string) (map[string]packet.Verdict, DocService) {
+	reached := func(sources string, tables ...ruleset.Table) (map[string]packet.Verdict, DocService) {
 		s := fixtures.Host()
 		k := s.Listeners.Sockets[0]
 		k.Proto, k.Addr, k.Family, k.Port, k.Inode, k.Owners, k.OwnerState = "tcp", "0.0.0.0", 4, 2049, 9000, nil, snapshot.OwnersKernel
 		s.Listeners.Sockets = append(s.Listeners.Sockets, k)
-		s.NFTables.Ruleset = nil
+		s.NFTables.Ruleset = &ruleset.Ruleset{Stable: true, Tables: tables}
 		s.Management.Servers = []snapshot.ManagedServer{{
 			Name: "NFS", Role: snapshot.RoleData, Kernel: true, Ports: []int{2049}, Settings: map[string]snapshot.Fact{
 				"login": {State: snapshot.Present, Value: "addresses"}, "sources": {State: snapshot.Present, Value: sources},
@@ -57,5 +58,11 @@ func TestZonesOfThoseWhoAreLetIn(t *testing.T) {
 		if got := slices.Sorted(maps.Keys(svc.Reach)); strings.Join(got, " ") != all {
 			t.Errorf("%s: the port itself is reached from %v", c.name, got)
 		}
+	}
+	v, _ := reached("172.17.0.0/16", ruleset.Table{Family: ruleset.FamilyIP, Name: "nat", Chains: []ruleset.Chain{{
+		Name: "in", Base: &ruleset.Base{Type: "nat", Hook: "input", Priority: 100, Policy: "accept"}, Rules: []ruleset.Rule{{Handle: 1}},
+	}}})
+	if len(v) != 3 {
+		t.Errorf("where rules may write the source: %v", v)
 	}
 }
