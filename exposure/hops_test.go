@@ -44,10 +44,10 @@ func TestDissectorsOfPorts(t *testing.T) {
 		port    int
 		want    packet.Verdict
 	}{
-		"no program":               {"", snapshot.PolicyRule{IPProto: 6, Dport: [2]int{443, 443}}, 443, packet.Reachable},
-		"no program, another port": {"", snapshot.PolicyRule{IPProto: 6, Dport: [2]int{443, 443}}, 80, packet.Unreachable},
-		"a program":                {"reads", snapshot.PolicyRule{IPProto: 6, Dport: [2]int{443, 443}}, 443, packet.Unknown},
-		"a program, another port":  {"reads", snapshot.PolicyRule{IPProto: 6, Dport: [2]int{443, 443}}, 80, packet.Unknown},
+		"no program":               {"", snapshot.PolicyRule{IPProto: 17, Dport: [2]int{443, 443}}, 443, packet.Reachable},
+		"no program, another port": {"", snapshot.PolicyRule{IPProto: 17, Dport: [2]int{443, 443}}, 80, packet.Unreachable},
+		"a program":                {"reads", snapshot.PolicyRule{IPProto: 17, Dport: [2]int{443, 443}}, 443, packet.Unknown},
+		"a program, another port":  {"reads", snapshot.PolicyRule{IPProto: 17, Dport: [2]int{443, 443}}, 80, packet.Unknown},
 		"a program, any port":      {"reads", snapshot.PolicyRule{Src: "203.0.113.0/24"}, 443, packet.Reachable},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -60,7 +60,7 @@ func TestDissectorsOfPorts(t *testing.T) {
 			s.Network.Routes = append(s.Network.Routes,
 				snapshot.Route{Family: 4, Table: 77, Type: "unicast", Dst: "198.51.100.0/24", Oifs: []int{br0}},
 				snapshot.Route{Family: 4, Table: 254, Type: "unreachable", Dst: "198.51.100.0/24"})
-			a := ask(t, s, &reach.Question{From: at(ext0, "203.0.113.9/32"), Proto: "tcp", Dport: c.port, To: toAddr("198.51.100.9")})
+			a := ask(t, s, &reach.Question{From: at(ext0, "203.0.113.9/32"), Proto: "udp", Dport: c.port, To: toAddr("198.51.100.9")})
 			want(t, a, c.want, map[bool]string{true: ""}[c.want != packet.Unknown])
 		})
 	}

@@ -95,7 +95,7 @@ func TestPoliciesThatAreOff(t *testing.T) {
 				from, all, family = "2001:db8::9/128", "::/0", 6
 			}
 			s.Network.XFRM = &snapshot.XFRM{State: snapshot.Present, Policies: []snapshot.XFRMPolicy{{Dir: c.dir, Family: family, Src: all, Dst: all, Block: true}}}
-			a := ask(t, s, &reach.Question{From: at(ext0, from), Proto: "tcp", Dport: 22, Unbound: true, To: toAddr(c.to)})
+			a := ask(t, s, &reach.Question{From: at(ext0, from), Proto: "udp", Dport: 22, Unbound: true, To: toAddr(c.to)})
 			if a.Verdict != c.want || a.Checked != (c.want != packet.Unknown) {
 				t.Errorf("%s, checked %v, %s", a.Verdict, a.Checked, reasons(a))
 			}

@@ -145,6 +145,9 @@ func (p *party) confirm(q *reach.Question, a reach.Answer) Answer {
 	if end == nil {
 		return p.unconfirmed(fmt.Sprintf("the witness %s was not confirmed: %s %s %s", k, f.Fate, f.Rule, f.Why))
 	}
+	if why := p.silent(q, k, end); why != "" {
+		return p.unanswered(q, why)
+	}
 	k.TTL = end.TTL
 	a.Witness = k
 	return Answer{Answer: a, Fate: end, If: conditions, Checked: true}
@@ -175,6 +178,9 @@ func (p *party) try(q *reach.Question, a reach.Answer) Answer {
 		f := p.trace(k)
 		end, conditions := arriving(&f, func(f *trace.Fate) bool { return p.arrives(q, k, f) })
 		if end == nil || conditional != nil && len(conditions) > 0 || slices.ContainsFunc(conditions, entered) {
+			continue
+		}
+		if p.silent(q, k, end) != "" {
 			continue
 		}
 		found := Answer{Answer: a, Fate: end, If: conditions, Checked: true}

@@ -176,7 +176,16 @@ func table(hook, policy string, rules ...[]ruleset.Expr) *ruleset.Ruleset {
 	for _, r := range rules {
 		c.Rules = append(c.Rules, fixtures.Rule(&c, r))
 	}
+	if hook == "forward" && policy == ruleset.Drop { // answers pass, or no connection comes to be
+		c.Rules = append(c.Rules, fixtures.Rule(&c, join(ofConnections, accepted)))
+	}
 	return &ruleset.Ruleset{Stable: true, Tables: []ruleset.Table{{Family: "inet", Name: "t", Chains: []ruleset.Chain{c}}}}
+}
+
+// ofConnections is the packets of connections that were seen before.
+var ofConnections = []ruleset.Expr{
+	{Name: "ct", Ct: &ruleset.Ct{Key: ruleset.CtState, Dreg: 1}},
+	{Name: "cmp", Cmp: &ruleset.Cmp{Op: ruleset.OpEq, Sreg: 1, Data: binary.NativeEndian.AppendUint32(nil, ruleset.CtEstablished)}},
 }
 
 func compare(e ruleset.Expr, data ...byte) []ruleset.Expr {

@@ -95,8 +95,8 @@ type course struct {
 	snat, keptSport bool
 	// tos: a rule wrote over the type of service.
 	tos bool
-	// zone is that of conntrack, of the direction in which a connection begins.
-	zone uint16
+	// zone is that of conntrack, of the direction in which a connection begins, answers of the other.
+	zone, answers uint16
 	// wrote is what rules have written over; nil is nothing.
 	wrote *written
 	// toMany: the route is one of a broadcast, multicast or anycast address.

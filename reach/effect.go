@@ -40,7 +40,12 @@ func (m *machine) ctSet(c *ruleset.Chain, r *ruleset.Rule, e *ruleset.Expr, st s
 		case st.cube.notrack || !s.singleton() || s[0].lo != num(ruleset.CtInvalid):
 			return []state{st}
 		case ok && len(v) == 1 && len(v[0]) == 1 && len(v[0][0].data) >= 2 && v[0][0].known == nil:
-			st.cube.zone = binary.NativeEndian.Uint16(v[0][0].data)
+			n := binary.NativeEndian.Uint16(v[0][0].data)
+			if st.cube.zone, st.cube.answers = n, n; e.Ct.Dir == "original" {
+				st.cube.answers = 0
+			} else if e.Ct.Dir == "reply" {
+				st.cube.zone = 0
+			}
 			return []state{st}
 		}
 	}

@@ -299,7 +299,7 @@ func (m *machine) ct(c *cube, e *ruleset.Ct) (value, bool) {
 	case ruleset.CtProtoDst:
 		return c.load(dport, 0, 2), true
 	case ruleset.CtZone:
-		return constant(host16(c.zone)), true
+		return constant(host16(map[string]uint16{"original": c.zone, "reply": c.answers, "": max(c.zone, c.answers)}[e.Dir])), true
 	case ruleset.CtPkts, ruleset.CtBytes, ruleset.CtAvgpkt:
 		return m.carried(c, e), true
 	case ruleset.CtHelper: // a connection that begins has none, but by a rule

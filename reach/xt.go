@@ -71,7 +71,7 @@ func (m *machine) xt(c *ruleset.Chain, r *ruleset.Rule, x *ruleset.Xt, st state,
 		return decided(d.Policy.None)
 	case d.Zone != nil:
 		if s := st.cube.sets[fCtState]; !st.cube.notrack && s.singleton() && s[0].lo == num(ruleset.CtInvalid) {
-			st.cube.zone = *d.Zone
+			st.cube.zone, st.cube.answers = x.Zones()
 		}
 		return nil, []state{st}, nil
 	case d.Multiport != nil:

@@ -141,3 +141,18 @@ func decodeZone(b []byte) *XtDecoded {
 	}
 	return &XtDecoded{Zone: &zone}
 }
+
+// Zones are the zones that a CT target sets, of the direction in which a connection begins and of that of its answers.
+func (x *Xt) Zones() (begins, answers uint16) {
+	if x.Decoded == nil || x.Decoded.Zone == nil {
+		return 0, 0
+	}
+	begins, answers = *x.Decoded.Zone, *x.Decoded.Zone
+	if b := x.Info; len(b) >= 4 { // else it is that of an earlier snapshot, which has no more
+		answers = ne.Uint16(b[2:])
+		if ne.Uint16(b)&(ctZoneOrig|ctZoneReply) == ctZoneOrig {
+			answers = 0
+		}
+	}
+	return begins, answers
+}

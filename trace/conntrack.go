@@ -15,7 +15,7 @@ type conn struct {
 	state  uint32 // ct state bits
 	status word
 	mark   word
-	zone   uint16
+	zone   zone
 	reply  word // direction: 0 original, 1 reply; unknown bits where the question leaves it open
 	known  bool // the tuples are known: a first packet
 	// The original direction as the packet had it, and where translations lead.
@@ -27,6 +27,31 @@ type conn struct {
 	// srcOpen, sportOpen: which source address or port a translation took is not known.
 	srcOpen, sportOpen bool
 	labels             []uint16 // that a match has given it
+}
+
+// zone is that of a connection, of the direction in which it begins and of that of its answers (nf_ct_zone_id).
+type zone struct{ begins, answers uint16 }
+
+// zoneOf is a zone that is set for a direction, or for both.
+func zoneOf(dir string, n uint16) zone {
+	switch dir {
+	case "original":
+		return zone{begins: n}
+	case "reply":
+		return zone{answers: n}
+	}
+	return zone{n, n}
+}
+
+// of is the number of a direction; without one that of either.
+func (z zone) of(dir string) uint16 {
+	switch dir {
+	case "original":
+		return z.begins
+	case "reply":
+		return z.answers
+	}
+	return max(z.begins, z.answers)
 }
 
 // The status bits (enum ip_conntrack_status).
@@ -83,7 +108,7 @@ func (w *walk) ct(e *ruleset.Ct, r *rule) verdict {
 	case ruleset.CtProtocol:
 		w.regs.put8(at, w.skb.proto)
 	case ruleset.CtZone:
-		w.regs.put16(at, c.zone)
+		w.regs.put16(at, c.zone.of(e.Dir))
 	case ruleset.CtLabels:
 		if !c.known {
 			return w.unknownReg(at, 16, "the labels of the connection")
@@ -215,7 +240,7 @@ func (w *walk) ctSet(e *ruleset.Ct, r *rule) verdict {
 		case v.unk != 0:
 			return w.abort(r, "the zone is set to what is not known")
 		default:
-			w.zone = uint16(v.v)
+			w.zone = zoneOf(e.Dir, uint16(v.v))
 		}
 	case ruleset.CtLabels:
 		if c != nil {

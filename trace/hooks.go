@@ -42,7 +42,7 @@ type walk struct {
 	inside   bool       // its bridge's own ingress is behind it
 	arrived  netip.Addr // its destination before prerouting
 	held     *link      // the port by which a packet came in that has come no further than that
-	zone     uint16
+	zone     zone
 	// tag is the realm of the route that the packet has, wayBack what the way back to its sender adds to that.
 	tag, wayBack word
 	evaluated    int
@@ -71,7 +71,7 @@ type mark struct {
 
 func (w *walk) start(p *packet.Packet) {
 	w.p = p
-	w.at, w.stuck, w.proxied, w.evaluated, w.zone = 0, nil, nil, 0, 0
+	w.at, w.stuck, w.proxied, w.evaluated, w.zone = 0, nil, nil, 0, zone{}
 	w.changes, w.path, w.entered = w.changes[:0], w.path[:0], w.entered[:0]
 	w.metered, w.listed, w.crossed = w.metered[:0], w.listed[:0], w.crossed[:0]
 	w.in, w.out, w.camein, w.local, w.nextHop, w.encap = nil, nil, nil, false, netip.Addr{}, nil

@@ -54,6 +54,9 @@ type Fate struct {
 	Socket string `json:"socket,omitempty"`
 	// Others get it too: every socket of datagrams gets what is for many hosts (__udp4_lib_mcast_deliver).
 	Others []string `json:"otherSockets,omitempty"`
+	// Tracked says that conntrack has the packet, and Answers in which zone it looks for the connection that the packet is an answer of, or has one.
+	Tracked bool   `json:"-"`
+	Answers uint16 `json:"-"`
 	// TTL is a time to live with which packets end so, as it is sent, if that decides; else 0.
 	TTL uint8 `json:"-"`
 	// Rule decided: "inet filter/input#12", "#policy" of a base chain, or a cause that is no rule:
@@ -194,7 +197,7 @@ func (t *Tracer) Packet(p *packet.Packet) Fate {
 		case way == 0:
 			f.Path = w.steps()
 		}
-		f.TTL = w.sentTTL()
+		f.TTL, f.Tracked, f.Answers = w.sentTTL(), w.skb.ct != nil, w.zone.answers
 		if ends.add(w, &f); ends.open != nil || !w.advance() {
 			return ends.conclude()
 		}

@@ -37,10 +37,16 @@ func (w *walk) xt(x *ruleset.Xt, r *rule) verdict {
 		return w.maybe(r, "iptables match "+x.Name+" depends on more than the packet, or is not understood")
 	case x.Target && d.Queue:
 		return verdict{kind: vQueue, queue: x.QueueTo()}
+	case x.Target && d.Zone != nil:
+		if !w.skb.seen {
+			w.zone.begins, w.zone.answers = x.Zones()
+		}
 	case x.Target:
 		return w.xtTarget(d, r)
+	default:
+		return w.xtMatch(d, r)
 	}
-	return w.xtMatch(d, r)
+	return vNext
 }
 
 // extensionHeaders are matches on IPv6 extension headers, which hold only where there is the header.
@@ -58,10 +64,6 @@ func (w *walk) xtTarget(d *ruleset.XtDecoded, r *rule) verdict {
 		w.skb.tos = true
 	case d.Rewrite != nil:
 		w.xtRewrite(d.Rewrite)
-	case d.Zone != nil:
-		if !w.skb.seen {
-			w.zone = *d.Zone
-		}
 	case d.Mark != nil:
 		m := &w.skb.mark
 		m.v = m.v&^d.Mark.Mask ^ d.Mark.Mark

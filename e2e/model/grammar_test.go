@@ -202,6 +202,10 @@ var traps = []trap{
 	} chain f { type filter hook forward priority 0; rt classid 0x20005 reject; rt classid & 0xffff == 9 drop; rt classid 0x70002 drop; rt classid 2 drop
 	} chain o { type filter hook output priority 0; rt classid 5 drop; rt classid 0 tcp dport 22 reject; rt ipsec exists drop
 	} }`},
+	{"zones of one direction", `table inet z { chain r { type filter hook prerouting priority raw; tcp dport 22 ct original zone set 5; udp dport 53 ct reply zone set 6; tcp dport 80 ct zone set 7
+	} chain i { type filter hook input priority 0; ct original zone 5 drop; ct reply zone 6 drop; ct zone 7 reject; ct reply zone 5 accept; ct original zone 6 accept
+	} chain f { type filter hook forward priority 0; ct reply zone 5 drop; ct original zone 5 reject; ct zone 6 drop; ct reply zone 7 drop
+	} }`},
 	{"filters at the priorities of translation and conntrack", `table ip n { chain p { type nat hook prerouting priority -100; tcp dport 8080 dnat to 10.10.0.1:22
 	} chain po { type nat hook postrouting priority 100; masquerade
 	} }

@@ -47,6 +47,7 @@ var mutants = []mutant{
 	{"routes do nothing", "trace/stack.go", "r != nil && r.src.Encap != \"\"", "r != nil && r.src.Encap != \"\" && r.bits < 0"},
 	{"reach: routes do nothing", "reach/fib.go", "if e.r.Encap != \"\" {", "if false {"},
 	{"the time to live is not counted down", "trace/chosen.go", "if w.skb.nh[at] <= 1 {\n\t\t\treturn false\n\t\t}\n\t\tw.skb.nh[at]--", "_ = at"},
+	{"zones are of both directions", "trace/conntrack.go", "return zone{begins: n}", "return zone{n, n}"},
 	{"senders have no realm", "trace/realm.go", "word{v: m.v << 16,", "word{v: 0 * m.v,"},
 	{"reach: senders have no realm", "reach/realm.go", "t.realm <<= 16", "t.realm = 0"},
 	{"IPsec policies block nothing", "trace/xfrm.go", "if p.Dir != dir || !w.policyMatches(p) || w.stuck != nil {", "if true {"},

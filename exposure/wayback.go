@@ -1,0 +1,203 @@
+package exposure
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/ringfence/ringfence/packet"
+	"github.com/ringfence/ringfence/reach"
+	"github.com/ringfence/ringfence/ruleset"
+	"github.com/ringfence/ringfence/trace"
+)
+
+// A connection of TCP comes to be only if the first answer comes back. What gets to its end is followed the other way: where the host surely stops the
+// answer, nobody is reached by that packet.
+
+// Questions about what is forwarded to an interface are about packets, of whatever protocol, and not about connections.
+
+// silent is why the answer to a packet does not leave the host, or "" where it may.
+func (p *party) silent(q *reach.Question, k *packet.Packet, end *trace.Fate) string {
+	if n, err := k.Protocol(); err != nil || n != packet.TCP || q.State != packet.New && q.State != "" || k.DMAC != "" {
+		return ""
+	}
+	if !q.To.Addr.IsValid() && !q.To.Host {
+		return ""
+	}
+	answer, ok := p.answerTo(k, end)
+	if !ok {
+		return ""
+	}
+	f := p.trace(answer)
+	if end.Tracked && f.Tracked && f.Answers != end.Answers { // another zone knows no such connection (nf_ct_zone_equal)
+		answer.Ct = packet.Invalid
+		f = p.trace(answer)
+	}
+	if f.Fate != trace.Drop && f.Fate != trace.Reject {
+		return ""
+	}
+	return "no connection comes to be: the answer " + answer.String() + " is stopped by " + f.Rule
+}
+
+// answerTo is the first answer to a packet of a new connection. There is none to follow where a translation changed what was sent.
+func (p *party) answerTo(k *packet.Packet, end *trace.Fate) (*packet.Packet, bool) {
+	to, port := ending(end.To)
+	flags := "SA"
+	a := &packet.Packet{In: "local", Src: to, Dst: k.Src, Proto: k.Proto, Sport: uint16(port), Dport: k.Sport, Flags: &flags, Ct: packet.Established}
+	if to != k.Dst.Unmap() || port != int(k.Dport) || to.IsLinkLocalUnicast() || k.Src.IsLinkLocalUnicast() { // which are of a link
+		return nil, false
+	}
+	switch end.Fate {
+	case trace.Local:
+		if p.resourcedAtInput() {
+			return nil, false
+		}
+	case trace.Forward, trace.Output:
+		if a.In = end.Oif; end.From != k.Src.Unmap() || p.snap.Network.LinkNamed(end.Oif) == nil {
+			return nil, false
+		}
+	default:
+		return nil, false
+	}
+	if rs := p.snap.NFTables.Ruleset; !end.Tracked && rs != nil && rs.Conntrack(to.Is4()) {
+		a.Ct = "" // nobody knows the connection
+	}
+	return a, true
+}
+
+// resourcedAtInput says whether rules may give what the host gets another source.
+func (p *party) resourcedAtInput() bool {
+	rs := p.snap.NFTables.Ruleset
+	return rs != nil && slices.ContainsFunc(rs.Tables, func(t ruleset.Table) bool {
+		return slices.ContainsFunc(t.Chains, func(c ruleset.Chain) bool {
+			return c.Base != nil && c.Base.Type == "nat" && packet.Hook(c.Base.Hook) == packet.Input && len(c.Rules) > 0
+		})
+	})
+}
+
+// unanswered is the answer where that to the witness is stopped: other senders are tried, those of the networks of the interfaces first; what nobody on the
+// way back lets through is unreachable.
+func (p *party) unanswered(q *reach.Question, why string) Answer {
+	found := Answer{Answer: unknown(why)}
+	for _, o := range q.From {
+		for _, fam := range []int{4, 6} {
+			if q.Family != 0 && q.Family != fam || q.To.Addr.IsValid() && q.To.Addr.Is4() != (fam == 4) {
+				continue
+			}
+			other := *q
+			other.Family = fam
+			other.From = []packet.Origin{p.near(o, fam == 4)}
+			if len(other.From[0].From) == 0 {
+				continue
+			}
+			a := p.model.Reach(&other)
+			if a.Verdict != packet.Reachable {
+				continue
+			}
+			k := followed(a.Witness, q.State)
+			f := p.trace(k)
+			end, conditions := arriving(&f, func(f *trace.Fate) bool { return p.arrives(&other, k, f) })
+			if end != nil && p.silent(&other, k, end) == "" {
+				k.TTL, a.Witness = end.TTL, k
+				return Answer{Answer: a, Fate: end, If: conditions, Checked: true}
+			}
+		}
+	}
+	if p.endsHere(q) {
+		if back := p.dumb(q); back != nil {
+			return *back
+		}
+	}
+	return found
+}
+
+// endsHere says whether the host itself answers all packets of a question.
+func (p *party) endsHere(q *reach.Question) bool {
+	if q.To.Addr.IsValid() {
+		own := slices.Contains(p.own(), netip.PrefixFrom(q.To.Addr, q.To.Addr.BitLen()))
+		return own && !q.Through && !p.snap.NFTables.Ruleset.Translates()
+	}
+	return q.To.Host && !q.Through
+}
+
+// near is an origin with those of its senders alone that are in the networks of its interface, or have an address of one of the host's.
+func (p *party) near(o packet.Origin, v4 bool) packet.Origin {
+	if len(o.From) == 0 {
+		o.From = everywhere
+	}
+	at := o.Index
+	if b := bridgeOf(&p.snap.Network, o.Index); b != 0 {
+		at = b
+	}
+	var from []netip.Prefix
+	for _, n := range p.networks(at, o.Local, v4) {
+		for _, f := range o.From {
+			switch f, n := f.Masked(), n.Masked(); {
+			case n.Contains(f.Addr()) && f.Bits() >= n.Bits():
+				from = append(from, f)
+			case f.Contains(n.Addr()):
+				from = append(from, n)
+			}
+		}
+	}
+	o.From = from
+	return o
+}
+
+// networks are those of an interface, or of the host's own addresses.
+func (p *party) networks(at int, own, v4 bool) (list []netip.Prefix) {
+	for i := range p.snap.Network.Links {
+		l := &p.snap.Network.Links[i]
+		if l.Index != at && (!own || l.Loopback) {
+			continue
+		}
+		for _, text := range l.Addrs {
+			n, err := netip.ParsePrefix(text)
+			if err != nil || n.Addr().Is4() != v4 {
+				continue
+			}
+			if own {
+				n = netip.PrefixFrom(n.Addr(), n.Addr().BitLen())
+			}
+			list = append(list, n)
+		}
+	}
+	return list
+}
+
+// maxSenders bounds the senders for each of whom it is proven that no answer gets to him.
+const maxSenders = 16
+
+// dumb proves that no answer of TCP leaves the host for any sender of a question, of whom there are few; nil is no proof.
+func (p *party) dumb(q *reach.Question) *Answer {
+	var to []netip.Addr
+	for _, o := range q.From {
+		for _, f := range o.From {
+			if q.Family != 0 && f.Addr().Is4() != (q.Family == 4) || q.To.Addr.IsValid() && q.To.Addr.Is4() != f.Addr().Is4() {
+				continue
+			}
+			for a := f.Masked().Addr(); f.Contains(a); a = a.Next() {
+				if to = append(to, a); len(to) > maxSenders {
+					return nil
+				}
+			}
+		}
+		if o.Local || len(o.From) == 0 {
+			return nil
+		}
+	}
+	found := &Answer{Answer: reach.Answer{Verdict: packet.Unreachable}, Checked: true}
+	for _, a := range to {
+		back := &reach.Question{From: []packet.Origin{{Local: true}}, Proto: "tcp", State: packet.Established, To: reach.Target{Addr: a}}
+		answer := p.model.Reach(back)
+		if answer.Verdict != packet.Unreachable || p.certify(back, answer.Certificate) != nil {
+			return nil
+		}
+		for _, c := range answer.StoppedBy {
+			if c.Text = strings.TrimSpace("the answer: " + c.Text); !slices.Contains(found.StoppedBy, c) {
+				found.StoppedBy = append(found.StoppedBy, c)
+			}
+		}
+	}
+	return found
+}
