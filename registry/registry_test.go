@@ -14,6 +14,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf16"
 )
 
@@ -249,6 +250,26 @@ func walk(k Key, depth int, left *int) {
 		if c, err := k.Key(n); err == nil {
 			walk(c, depth+1, left)
 		}
+	}
+}
+
+// TestManyRoots: keys that no key before them holds cost what they are, and are not all kept.
+func TestManyRoots(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("Windows Registry Editor Version 5.00\n\n[HKEY_LOCAL_MACHINE\\A]\n\n[HKEY_LOCAL_MACHINE\\a\\B]\n\n[HKEY_LOCAL_MACHINE\\AB]\n\n")
+	for i := range 200_000 {
+		fmt.Fprintf(&b, "[HKEY_LOCAL_MACHINE\\K%d]\n\n", i)
+	}
+	begin := time.Now()
+	tree, err := ReadText([]byte(b.String()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := tree.Roots(); len(r) != maxRoots || r[0] != `HKEY_LOCAL_MACHINE\A` || r[1] != `HKEY_LOCAL_MACHINE\AB` {
+		t.Errorf("%d roots: %q", len(r), r[:3])
+	}
+	if d := time.Since(begin); d > 20*time.Second { // with each key held against all before it, minutes
+		t.Errorf("it took %s", d)
 	}
 }
 

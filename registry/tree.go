@@ -11,6 +11,9 @@ import (
 // maxNodes bounds the keys and values of a text.
 const maxNodes = 2_000_000
 
+// maxRoots bounds the keys of a text that no key before them holds. Of what is below others it is not said that it is whole.
+const maxRoots = 10_000
+
 // Tree is keys in memory, made of texts, or put over one another from several sources.
 type Tree struct {
 	name   string
@@ -22,6 +25,7 @@ type Tree struct {
 	gone    map[string]bool // values
 	shut    bool            // nothing of below counts
 	roots   []string        // of a text
+	covered map[string]bool // the same, in lower case
 	open    bool            // a text that does not end as regedit ends one
 }
 
@@ -33,9 +37,20 @@ func (t *Tree) Ended() bool { return !t.open }
 func (t *Tree) Roots() []string { return t.roots }
 
 func (t *Tree) cover(path string) {
-	if !slices.ContainsFunc(t.roots, func(r string) bool { return Below(path, r) }) {
-		t.roots = append(t.roots, path)
+	lower := strings.ToLower(path)
+	for i := range len(lower) {
+		if lower[i] == '\\' && t.covered[lower[:i]] {
+			return
+		}
 	}
+	if t.covered[lower] || len(t.roots) >= maxRoots {
+		return
+	}
+	if t.covered == nil {
+		t.covered = map[string]bool{}
+	}
+	t.covered[lower] = true
+	t.roots = append(t.roots, path)
 }
 
 // Below says whether a path is that of a key, or of one in it.

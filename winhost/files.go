@@ -394,16 +394,22 @@ func (r *filesReader) text(name string, b []byte) error {
 
 // again notes what makes a text less than what it seems: an end that is none, and keys that another one has too, with other values perhaps.
 func (r *filesReader) again(name string, t *registry.Tree, b []byte) {
-	for _, part := range snapshot.WindowsParts {
-		if !t.Ended() {
-			r.s.note(part, "%s does not end as regedit ends a text: it may be cut", name)
+	var why []string
+	if !t.Ended() {
+		why = append(why, name+" does not end as regedit ends a text: it may be cut")
+	}
+	roots := map[string]bool{}
+	for _, root := range t.Roots() {
+		roots[strings.ToLower(root)] = true
+	}
+	for _, old := range r.texts {
+		if i := slices.IndexFunc(old.roots, func(o string) bool { return roots[strings.ToLower(o)] }); i >= 0 && !bytes.Equal(old.text, b) {
+			why = append(why, fmt.Sprintf("%s and %s both have %s: which of them is of the host as it is now is not known", old.name, name, old.roots[i]))
 		}
-		for _, old := range r.texts {
-			if i := slices.IndexFunc(t.Roots(), func(root string) bool {
-				return slices.ContainsFunc(old.roots, func(o string) bool { return strings.EqualFold(o, root) })
-			}); i >= 0 && !bytes.Equal(old.text, b) {
-				r.s.note(part, "%s and %s both have %s: which of them is of the host as it is now is not known", old.name, name, t.Roots()[i])
-			}
+	}
+	for _, part := range snapshot.WindowsParts {
+		for _, text := range why {
+			r.s.note(part, "%s", text)
 		}
 	}
 	r.texts = append(r.texts, readText{name, t.Roots(), b})

@@ -28,6 +28,7 @@ const (
 	maxFilters    = 60_000
 	maxConditions = 600_000
 	maxPerFilter  = 10_000
+	maxFlags      = 100
 )
 
 // maxSDDL bounds a security descriptor. That of all services which the hardening is about has 20 KB.
@@ -152,7 +153,7 @@ func ReadState(b []byte) (*snapshot.WindowsFilters, error) {
 	}
 	x := &stateReader{d: xml.NewDecoder(strings.NewReader(text)), out: &snapshot.WindowsFilters{Skipped: map[string]int{}}}
 	x.d.CharsetReader = func(_ string, in io.Reader) (io.Reader, error) { return in, nil } // it was decoded
-	if err := x.read(); err != nil && !x.seen {
+	if err := x.read(); err != nil && !x.seen && !errors.Is(err, errNoState) {
 		return nil, fmt.Errorf("filters: %w: %w", errNoState, err)
 	} else if err != nil {
 		return nil, fmt.Errorf("filters: %w", err)
@@ -205,7 +206,7 @@ func (x *stateReader) element(t *xml.StartElement) (took bool, err error) {
 			if p.Key != "" {
 				x.out.Providers = append(x.out.Providers, snapshot.WFPProvider{Key: key(p.Key), Name: clip(p.Display.Name), Service: clip(p.Service)})
 			}
-			return nil
+			return x.bound(len(x.out.Providers))
 		})
 	case "subLayers":
 		return true, each(x, t, func(p *xmlSublayer) error {
@@ -214,7 +215,7 @@ func (x *stateReader) element(t *xml.StartElement) (took bool, err error) {
 				return fmt.Errorf("sublayer %.60q: weight %.20q", p.Key, p.Weight)
 			}
 			x.out.Sublayers = append(x.out.Sublayers, snapshot.WFPSublayer{Key: key(p.Key), Name: clip(p.Display.Name), Provider: key(p.Provider), Weight: uint16(w)})
-			return nil
+			return x.bound(len(x.out.Sublayers))
 		})
 	case "layer":
 		x.seen = true
@@ -227,6 +228,9 @@ func (x *stateReader) element(t *xml.StartElement) (took bool, err error) {
 		return true, x.bound(len(x.out.Layers))
 	case "callouts":
 		return true, each(x, t, func(c *xmlCallout) error {
+			if len(c.Flags.Items) > maxFlags {
+				return registry.ErrTooMuch
+			}
 			id, _ := strconv.ParseUint(strings.TrimSpace(c.ID), 10, 32)
 			x.out.Callouts = append(x.out.Callouts, snapshot.WFPCallout{
 				Key: key(c.Key), Name: clip(c.Display.Name), Provider: key(c.Provider), Layer: key(c.Layer), ID: uint32(id), Flags: c.Flags.Items,
@@ -321,6 +325,9 @@ func (x *stateReader) filter(f *xmlFilter) error {
 	}
 	n, ok := f.Effective.number()
 	out.EffectiveWeight, out.EffectiveUnread = n, !ok
+	if len(f.Flags.Items) > maxFlags {
+		return registry.ErrTooMuch
+	}
 	if x.conditions += len(f.Conditions); x.conditions > maxConditions || len(f.Conditions) > maxPerFilter {
 		return registry.ErrTooMuch
 	}

@@ -3,6 +3,7 @@ package winhost
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/ringfence/ringfence/registry"
 	"github.com/ringfence/ringfence/snapshot"
 	"github.com/ringfence/ringfence/wfp/mpssvc"
 )
@@ -413,6 +415,28 @@ func TestLongDescriptors(t *testing.T) {
 	}
 	if c := read(strings.Repeat(sd.String(), 3)); c.Kind != snapshot.WFPOther || len(c.Text) > 100 {
 		t.Errorf("of one that is too long %d bytes are kept: %s", len(c.Text), c.Kind)
+	}
+}
+
+// TestStatesAreBounded: no list of an export grows without end.
+func TestStatesAreBounded(t *testing.T) {
+	filter := func(inside string) string {
+		return "<wfpdiag><filters><item><layerKey>FWPM_LAYER_ALE_AUTH_RECV_ACCEPT_V4</layerKey><filterId>1</filterId>" + inside + "</item></filters></wfpdiag>"
+	}
+	for name, text := range map[string]string{
+		"providers":  "<wfpdiag><providers>" + strings.Repeat("<item><providerKey>{a}</providerKey></item>", maxFilters+1) + "</providers></wfpdiag>",
+		"sublayers":  "<wfpdiag><subLayers>" + strings.Repeat("<item><subLayerKey>{a}</subLayerKey><weight>1</weight></item>", maxFilters+1) + "</subLayers></wfpdiag>",
+		"callouts":   "<wfpdiag><callouts>" + strings.Repeat("<item><calloutKey>{a}</calloutKey></item>", maxFilters+1) + "</callouts></wfpdiag>",
+		"flags":      filter("<flags>" + strings.Repeat("<item>x</item>", maxFlags+1) + "</flags>"),
+		"conditions": filter("<filterCondition>" + strings.Repeat("<item></item>", maxPerFilter+1) + "</filterCondition>"),
+		"elements":   "<wfpdiag>" + strings.Repeat("<a>", maxNesting+1),
+	} {
+		if _, err := ReadState([]byte(text)); err == nil || !errors.Is(err, registry.ErrTooMuch) && !errors.Is(err, errNoState) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := ReadState([]byte(filter("<flags>" + strings.Repeat("<item>x</item>", 20) + "</flags>"))); err != nil {
+		t.Error(err)
 	}
 }
 
