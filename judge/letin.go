@@ -39,7 +39,7 @@ func (b *builder) letIn(d *DocManaged, sockets []int) {
 		b.expose(&b.snap.Listeners.Sockets[i], &svc, slices.DeleteFunc(answers[i], func(a exposure.Of) bool {
 			o := &origins[a.Origin]
 			return o.Local || !slices.ContainsFunc(slices.Concat(o.From, o.Maybe), func(p netip.Prefix) bool { return p.Addr().Is4() == a.V4 })
-		}))
+		}), false)
 		for n := range d.Services {
 			if d.Services[n].Key == svc.Key {
 				d.Services[n] = svc
