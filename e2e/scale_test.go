@@ -164,16 +164,18 @@ func populate(t *testing.T, containers, bridges int) {
 	}
 }
 
-// listenAll starts processes that listen on a port each, to everybody.
+// listenAll starts processes that listen on a port each, to everybody. With MPTCP, which Go's servers have, each would be two sockets.
 func listenAll(t *testing.T, processes int) {
 	t.Helper()
 	const firstPort = 10_000
+	var plain net.ListenConfig
+	plain.SetMultipathTCP(false)
 	for i := range processes {
-		l, err := net.ListenTCP("tcp4", &net.TCPAddr{Port: firstPort + i})
+		l, err := plain.Listen(t.Context(), "tcp4", fmt.Sprintf(":%d", firstPort+i))
 		if err != nil {
 			t.Fatal(err)
 		}
-		f, err := l.File()
+		f, err := l.(*net.TCPListener).File()
 		if err != nil {
 			t.Fatal(err)
 		}
