@@ -349,7 +349,7 @@ func TestDefaultDeny(t *testing.T) {
 	}
 	outside := b.config("zones: {external: {interfaces: [mgmt0]}}\n")
 	out, code := b.verb("apply", "--config", outside, "--confirm", "auto", "--mode", "default-deny")
-	if code != 0 || !strings.Contains(out, "would lock everybody out") || strings.Contains(b.ruleset(), "policy drop") {
+	if code != 1 || !strings.Contains(lastLines(out, 1), "no baseline") || !strings.Contains(lastLines(out, 1), "would lock everybody out") || strings.Contains(b.ruleset(), "policy drop") {
 		t.Errorf("nobody would keep access: code %d %s", code, lastLines(out, 4))
 	}
 	if _, code := b.verb("uninstall"); code != 0 {
