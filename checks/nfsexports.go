@@ -58,37 +58,11 @@ func (s *Scan) kernelsNFS(out *Outcome) []snapshot.ManagedServer {
 	return []snapshot.ManagedServer{v}
 }
 
-// nfsAccess reads what is exported to whom: the table that exportfs keeps and mountd answers by; without one what it is made of.
+// nfsAccess is the widest of what is exported to whom.
 func (s *Scan) nfsAccess() access {
-	var list []export
-	b, err := s.Host.ReadFile("/var/lib/nfs/etab")
-	switch {
-	case err == nil:
-		list = exportsOf(string(b))
-	case !gone(err):
+	list, err := s.exports()
+	if err != nil {
 		return access{err: err}
-	default:
-		files, more := s.Host.Glob("/etc/exports.d/*.exports")
-		if more {
-			return access{err: errManyFiles}
-		}
-		for _, f := range append([]string{"/etc/exports"}, files...) {
-			if strings.HasPrefix(path.Base(f), ".") {
-				continue
-			}
-			text, err := s.Host.ReadFile(f)
-			if err != nil && !gone(err) {
-				return access{err: err}
-			}
-			list = append(list, exportsOf(string(text))...)
-		}
-	}
-	cached, err := s.Host.ReadFile("/proc/fs/nfsd/exports") // what clients have asked for since
-	if err != nil && !gone(err) {
-		return access{err: err}
-	}
-	if list = append(list, exportsOf(string(cached))...); len(list) > maxExports {
-		return access{err: errors.New("it has more exports than are looked at")}
 	}
 	slices.SortStableFunc(list, func(a, b export) int { return b.rank() - a.rank() })
 	a := access{login: dataAsks}
@@ -138,6 +112,66 @@ func networkOf(client string) (netip.Prefix, bool) {
 	return p, err == nil
 }
 
+// rootExports are the exports that a client writes as root, where the kernel serves any.
+func (s *Scan) rootExports(out *Outcome) (exports []snapshot.RootExport) {
+	if b, err := s.Host.ReadFile("/proc/fs/nfsd/portlist"); err != nil || len(strings.TrimSpace(string(b))) == 0 {
+		if err != nil && !gone(err) {
+			out.partialIn("exports", "whether the kernel serves files by NFS was not seen: %v", cause(err))
+		}
+		return nil
+	}
+	list, err := s.exports()
+	if err != nil {
+		out.partialIn("exports", "what the kernel exports by NFS was not read: %v", cause(err))
+	}
+	b, _ := s.Host.ReadFile("/proc/sys/net/ipv4/ip_unprivileged_port_start")
+	first := strings.TrimSpace(string(b))
+	for _, e := range list {
+		if e.rank() < 2 || !path.IsAbs(e.dir) {
+			continue
+		}
+		x := snapshot.RootExport{Dir: path.Clean(e.dir), To: e.text, AnyPort: e.anyPort || first != "" && first != "1024", OwnHost: e.access().login == dataLocal}
+		if !slices.Contains(exports, x) {
+			exports = append(exports, x)
+		}
+	}
+	return exports
+}
+
+// exports reads what is exported to whom: the table that exportfs keeps and mountd answers by; without one what it is made of.
+func (s *Scan) exports() (list []export, err error) {
+	b, err := s.Host.ReadFile("/var/lib/nfs/etab")
+	switch {
+	case err == nil:
+		list = exportsOf(string(b))
+	case !gone(err):
+		return nil, err
+	default:
+		files, more := s.Host.Glob("/etc/exports.d/*.exports")
+		if more {
+			return nil, errManyFiles
+		}
+		for _, f := range append([]string{"/etc/exports"}, files...) {
+			if strings.HasPrefix(path.Base(f), ".") {
+				continue
+			}
+			text, err := s.Host.ReadFile(f)
+			if err != nil && !gone(err) {
+				return nil, err
+			}
+			list = append(list, exportsOf(string(text))...)
+		}
+	}
+	cached, err := s.Host.ReadFile("/proc/fs/nfsd/exports") // what clients have asked for since
+	if err != nil && !gone(err) {
+		return nil, err
+	}
+	if list = append(list, exportsOf(string(cached))...); len(list) > maxExports {
+		return nil, errors.New("it has more exports than are looked at")
+	}
+	return list, nil
+}
+
 // export is a directory that one kind of client may mount (exports(5)), without showing who it is.
 type export struct {
 	dir, client, text string
@@ -145,7 +179,7 @@ type export struct {
 }
 
 // squash is what a client may do, and as whom. Asks says that it shows who it is.
-type squash struct{ writes, root, one, asks bool }
+type squash struct{ writes, root, one, asks, anyPort bool }
 
 // exportsOf reads a table of exports: a directory, then clients with options in brackets; options after a dash are those of the clients after them.
 func exportsOf(text string) (list []export) {
@@ -186,6 +220,8 @@ func squashes(options string) (list []squash) {
 			at.root = key == "no_root_squash"
 		case "all_squash", "no_all_squash":
 			at.one = key == "all_squash"
+		case "insecure", "secure":
+			at.anyPort = key == "insecure"
 		case "xprtsec":
 			mtls = value == "mtls"
 		case "sec":

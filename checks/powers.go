@@ -96,6 +96,7 @@ func collectPowers(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outco
 	l.sudoCommands(sec.Sudo)
 	sec.Polkit, sec.PolkitRead = s.polkit()
 	sec.Bus, sec.BusRead = s.busPolicy()
+	sec.Exports = s.rootExports(out)
 	sec.Programs, sec.Searched = l.gainPrograms()
 	sec.Files, sec.Looked = l.list, l.w.looked
 	return out

@@ -86,6 +86,12 @@ func (k *checker) state(st *State) error {
 			return fmt.Errorf("uid %d can reach %s", st.UID, api.Name)
 		}
 	}
+	for _, x := range k.s.Powers.Exports {
+		port := x.AnyPort || st.Caps&(1<<10) != 0 || !st.InNet // in a network of its own it may have every port
+		if port && !st.Offline && (st.InNet || st.Relayed || !x.OwnHost) {
+			return fmt.Errorf("uid %d may write %s by NFS as root", st.UID, x.Dir)
+		}
+	}
 	if st.Place == InContainer {
 		return k.container(st)
 	}

@@ -32,6 +32,7 @@ func (g *Graph) leave(s *State) []Edge {
 	list = append(list, g.byPrograms(s)...)
 	list = append(list, g.bySockets(s)...)
 	list = append(list, g.byNetwork(s)...)
+	list = append(list, g.byExports(s)...)
 	list = append(list, g.byCapabilities(s)...)
 	list = append(list, g.byMounts(s)...)
 	list = append(list, g.byProcesses(s)...)

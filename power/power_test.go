@@ -57,6 +57,11 @@ func file(path string, kind snapshot.LeverKind, uid int, trigger snapshot.Trigge
 	return snapshot.LeverFile{Path: path, Kind: kind, By: "a.service", UID: uid, Trigger: trigger, Permits: permits}
 }
 
+// exported adds an export of NFS.
+func exported(x snapshot.RootExport) func(*snapshot.Snapshot, *power.State) {
+	return func(s *snapshot.Snapshot, _ *power.State) { s.Powers.Exports = append(s.Powers.Exports, x) }
+}
+
 // libraryOf is a directory in which a program looks for libraries.
 func libraryOf(program string, permits ...snapshot.Permit) snapshot.LeverFile {
 	f := file("/opt/lib", snapshot.LeverSearch, root, snapshot.TriggerOperator, permits...)
@@ -237,6 +242,12 @@ func TestWays(t *testing.T) {
 		"a setuid program that loads where it is started":         {program(snapshot.GainProgram{Path: "/usr/bin/chage", SetUID: new(int), Mode: 0o755, LoadsHere: true}), power.Root, power.Yes, snapshot.TriggerNone},
 		"a setuid program whose libraries are not known":          {program(snapshot.GainProgram{Path: "/usr/bin/chage", SetUID: new(int), Mode: 0o755, LoadsUnread: "no ELF"}), power.Root, power.Unknown, snapshot.TriggerNone},
 		"a rule of sudo for a program that loads what they write": {with(sudo("ann", "root", "/opt/x", false), lever(libraryOf("/opt/x", ofGroup(staff, "/opt/lib")))), power.Root, power.Yes, snapshot.TriggerNone},
+		"an export that root of a client writes":                  {exported(snapshot.RootExport{Dir: "/srv", To: "*(rw)", AnyPort: true}), power.Root, power.Unknown, snapshot.TriggerNone},
+		"an export that asks for a port of root":                  {exported(snapshot.RootExport{Dir: "/srv", To: "*(rw)"}), power.Root, power.No, snapshot.TriggerNone},
+		"an export, with such a port":                             {with(exported(snapshot.RootExport{Dir: "/srv", To: "*(rw)"}), state(func(st *power.State) { st.Caps = 1 << 10 })), power.Root, power.Unknown, snapshot.TriggerNone},
+		"an export, from a network of its own":                    {with(exported(snapshot.RootExport{Dir: "/srv", To: "*(rw)"}), state(func(st *power.State) { st.InNet, st.HostNet = false, false })), power.Root, power.Unknown, snapshot.TriggerNone},
+		"an export for the host, from there":                      {with(exported(snapshot.RootExport{Dir: "/srv", To: "localhost", OwnHost: true}), state(func(st *power.State) { st.InNet, st.HostNet = false, false })), power.Root, power.No, snapshot.TriggerNone},
+		"an export, without a network":                            {with(exported(snapshot.RootExport{Dir: "/srv", To: "*(rw)", AnyPort: true}), state(func(st *power.State) { st.InNet, st.Offline = false, true })), power.Root, power.No, snapshot.TriggerNone},
 		"ping with cap_net_raw":                                   {program(snapshot.GainProgram{Path: "/usr/bin/ping", Caps: "0000000000002000", Mode: 0o755}), power.Root, power.No, snapshot.TriggerNone},
 		"CAP_NET_ADMIN over the host's network":                   {state(func(st *power.State) { st.Caps = 1 << 12 }), power.Filter, power.Yes, snapshot.TriggerNone},
 		"CAP_NET_ADMIN in a network of its own":                   {container(snapshot.Container{}, boxed(root, 1<<12)), power.Filter, power.No, snapshot.TriggerNone},

@@ -26,6 +26,8 @@ type Powers struct {
 	EmptyPasswords bool `json:"emptyPasswords,omitempty"`
 	// Groups are the groups of the host.
 	Groups []NamedGroup `json:"groups,omitempty"`
+	// Exports are directories that NFS lets clients write as root.
+	Exports []RootExport `json:"exports,omitempty"`
 	// Views are what processes see of the host's files that have mounts or a root directory of their own, and are in no container. Points are
 	// where the host has file systems mounted.
 	Views  []View   `json:"views,omitempty"`
@@ -171,6 +173,15 @@ type SudoRule struct {
 type SudoCommand struct {
 	Text string `json:"text"`
 	Not  bool   `json:"not,omitempty"`
+}
+
+// RootExport is a directory that the kernel's NFS server lets a client write as whoever it says it is, root too (exports(5), no_root_squash). Ports of root
+// alone are asked from, unless AnyPort; OwnHost says that the client is the host itself.
+type RootExport struct {
+	Dir     string `json:"dir"`
+	To      string `json:"to"`
+	AnyPort bool   `json:"anyPort,omitempty"`
+	OwnHost bool   `json:"ownHost,omitempty"`
 }
 
 // DoasRule is whom doas lets run what, or not: of those that match the last one decides (doas.conf(5)).
