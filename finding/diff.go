@@ -149,13 +149,14 @@ func newSide(r *Report, again map[string]string) *side {
 		for j := range res.Findings {
 			e := &entry{res: res, f: &res.Findings[j]}
 			s.found = append(s.found, e)
-			if e.f.Resource.Kind == "service" {
-				key := eitherFamily(e.f.Resource.Key)
-				s.sockets[key] = append(s.sockets[key], e)
-			}
 		}
 	}
 	s.readWays()
+	for _, e := range s.found {
+		for _, key := range s.socketsOf(e) {
+			s.sockets[key] = append(s.sockets[key], e)
+		}
+	}
 	return s
 }
 

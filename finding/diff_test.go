@@ -300,3 +300,39 @@ func TestFewReasons(t *testing.T) {
 		}
 	}
 }
+
+// TestProgramOpenedIsOneLine: a finding that is about a program is told with the way to its socket that was opened, and gone with the last one. One of
+// several that is closed is told by itself.
+func TestProgramOpenedIsOneLine(t *testing.T) {
+	report := func(verdicts ...string) *finding.Report {
+		r := &finding.Report{Host: finding.Host{Name: "h"}, Results: []finding.Result{{ID: "management/undeclared-listener", Status: finding.Pass}}}
+		for i, v := range verdicts {
+			r.Exposures = append(r.Exposures, finding.Exposure{
+				Service: finding.Service{Proto: "tcp", Address: "0.0.0.0", Port: 8000 + i, Owner: "python3"}, Zone: "external", Verdict: v,
+			})
+		}
+		if slices.Contains(verdicts, "reachable") {
+			r.Results[0].Status = finding.Fail
+			r.Results[0].Findings = []finding.Finding{{
+				Resource: finding.Resource{Kind: "service", Key: "python3"}, Message: "it listens", Severity: "low", Zone: "external", Fingerprint: "f",
+			}}
+		}
+		return r
+	}
+	const no, yes, check = "unreachable", "reachable", "management/undeclared-listener"
+	for _, c := range []struct {
+		name          string
+		before, after []string
+		want          []string
+	}{
+		{"opened", []string{no, no}, []string{yes, no}, []string{"exposure got wider|" + check + "|tcp 0.0.0.0:8000 (python3)|external"}},
+		{"closed", []string{yes, no}, []string{no, no}, []string{"fixed|" + check + "|python3|external"}},
+		{"a second one", []string{yes, no}, []string{yes, yes}, []string{"exposure got wider|" + check + "|tcp 0.0.0.0:8001 (python3)|external"}},
+		{"one of two closed", []string{yes, yes}, []string{yes, no}, []string{"fixed||tcp 0.0.0.0:8001 (python3)|external"}},
+		{"nothing", []string{yes, no}, []string{yes, no}, nil},
+	} {
+		if lines, _ := told(t, report(c.before...), report(c.after...)); !slices.Equal(lines, c.want) {
+			t.Errorf("%s: %q, want %q", c.name, lines, c.want)
+		}
+	}
+}

@@ -64,14 +64,36 @@ func (c *comparison) widened(e *entry) bool {
 	return len(zones) > 0 && !slices.ContainsFunc(zones, func(z string) bool { return !c.openedFrom(e, z, true) })
 }
 
+// socketsOf are the sockets that a finding is about, by their keys: the one of its key, or those of the program that its key names.
+func (s *side) socketsOf(e *entry) []string {
+	if e.f.Resource.Kind != "service" {
+		return nil
+	}
+	if key := eitherFamily(e.f.Resource.Key); len(s.to[key]) > 0 {
+		return []string{key}
+	}
+	program := s.sameContainer(e.f.Resource.Key)
+	var list []string
+	for _, of := range s.ways {
+		w := s.reach[of]
+		if w.service == nil {
+			continue
+		}
+		owner, key := s.sameContainer(w.service.Owner), eitherFamily(w.object)
+		if (program == owner || strings.HasPrefix(program, owner+" of ")) && !slices.Contains(list, key) {
+			list = append(list, key)
+		}
+	}
+	return list
+}
+
 // openedFrom says whether a way from a zone to the socket of a finding was opened, and if with is set whether it is told with this finding.
 func (c *comparison) openedFrom(e *entry, zone string, with bool) bool {
-	if e.f.Resource.Kind != "service" {
-		return false
-	}
-	return slices.ContainsFunc(c.new.to[eitherFamily(e.f.Resource.Key)], func(key string) bool {
-		w := c.new.reach[key]
-		return w.from == zone && c.opened(key) && (!with || c.about(c.new, w) == e)
+	return slices.ContainsFunc(c.new.socketsOf(e), func(socket string) bool {
+		return slices.ContainsFunc(c.new.to[socket], func(key string) bool {
+			w := c.new.reach[key]
+			return w.from == zone && c.opened(key) && (!with || c.about(c.new, w) == e)
+		})
 	})
 }
 
@@ -94,13 +116,20 @@ func (c *comparison) exposures() {
 			change.Class, change.Message = Wider, fmt.Sprintf("%s is reachable from the %s zone", w.object, w.from)
 		case w.verdict == Unknown && was != nil && was.verdict != Unknown:
 			change.Class, change.Message = CoverageWorse, fmt.Sprintf("it is not known any more whether the %s zone reaches %s", w.from, w.object)
-		case w.verdict == "unreachable" && was != nil && was.verdict == "reachable" && c.about(c.old, was) == nil:
+		case w.verdict == "unreachable" && was != nil && was.verdict == "reachable" && !c.told(was):
+			change.Check, change.Severity, change.Fingerprint = "", "", "" // the finding is there still
 			change.Class, change.Message = Fixed, fmt.Sprintf("the %s zone does not reach %s any more", w.from, w.object)
 		default:
 			continue
 		}
 		c.d.Changes = append(c.d.Changes, change)
 	}
+}
+
+// told says whether a way of before was told by a finding that is gone with it, or that is about this socket alone.
+func (c *comparison) told(was *way) bool {
+	e := c.about(c.old, was)
+	return e != nil && (e.other == nil || len(c.old.to[eitherFamily(e.f.Resource.Key)]) > 0)
 }
 
 // about is the finding about a way.
