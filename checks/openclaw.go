@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"path"
 	"slices"
 	"strings"
@@ -73,6 +74,9 @@ func (s *Scan) openClaw(p *process, a *snapshot.Agent, out *Outcome) {
 
 // openClawAuth is how a gateway authenticates, by the modes that there are.
 func openClawAuth(cfg *snapshot.OpenClawConfig) snapshot.Fact {
+	if cfg.AuthMode == "trusted-proxy" && cfg.ProxyNetwork != "" {
+		return snapshot.Fact{State: snapshot.Error, Reason: "who has an address of " + cfg.ProxyNetwork + " (gateway.trustedProxies) says who comes, and is asked for nothing"}
+	}
 	if slices.Contains([]string{"none", "token", "password", "trusted-proxy"}, cfg.AuthMode) {
 		return present("%s", cfg.AuthMode)
 	}
@@ -240,7 +244,8 @@ type openClawFile struct {
 		Tailscale struct {
 			Mode string `json:"mode"`
 		} `json:"tailscale"`
-		ControlUI struct {
+		TrustedProxies []any `json:"trustedProxies"`
+		ControlUI      struct {
 			AllowedOrigins []any `json:"allowedOrigins"`
 		} `json:"controlUi"`
 	} `json:"gateway"`
@@ -262,6 +267,7 @@ type openClawFile struct {
 	anyOrigin                     bool
 	weak                          []string     // agents without a sandbox of their own, or past it
 	agents                        bool         // agents are named
+	proxies                       string       // a network of proxies
 	exec                          openClawExec // of the agent without a sandbox that may run most
 	words                         []string     // one that is a variable which is not known
 }
@@ -276,7 +282,30 @@ func (f *openClawFile) reduce() {
 	g.Auth.Token, g.Auth.Password, g.Token = nil, nil, nil
 	f.anyOrigin = slices.Contains(g.ControlUI.AllowedOrigins, any("*"))
 	g.ControlUI.AllowedOrigins = nil
+	f.proxies = proxyNetwork(g.TrustedProxies)
+	g.TrustedProxies = nil
 	f.freeTools()
+}
+
+// proxyNetwork is the first network of a list that is more than one address, or what is not an address.
+func proxyNetwork(list []any) string {
+	for _, v := range list {
+		text, ok := v.(string)
+		if !ok {
+			return "a list that is not known"
+		}
+		if _, err := netip.ParseAddr(strings.TrimSpace(text)); err == nil {
+			continue
+		}
+		p, err := netip.ParsePrefix(strings.TrimSpace(text))
+		if err != nil {
+			return "a network that is not known"
+		}
+		if p.Bits() < p.Addr().BitLen() {
+			return p.String()
+		}
+	}
+	return ""
 }
 
 type openClawAgent struct {
@@ -399,7 +428,7 @@ func (d *decoded) apply(cfg *snapshot.OpenClawConfig) error {
 	set(&cfg.ExecAsk, f.exec.Ask)
 	cfg.Elevated = f.elevated
 	cfg.ElevatedAny = f.elevatedAny
-	cfg.MDNS, cfg.AnyOrigin = f.Discovery.MDNS.Mode, f.anyOrigin
+	cfg.MDNS, cfg.AnyOrigin, cfg.ProxyNetwork = f.Discovery.MDNS.Mode, f.anyOrigin, f.proxies
 	return nil
 }
 

@@ -141,6 +141,27 @@ func TestOpenClawConfiguration(t *testing.T) {
 	}
 }
 
+// TestWhoSaysWhoComesToAGateway: a proxy that is one address; of a network everybody is one.
+func TestWhoSaysWhoComesToAGateway(t *testing.T) {
+	for list, want := range map[string]snapshot.Status{
+		`["10.9.9.1", "::1", "10.9.9.2/32"]`: snapshot.Present,
+		`["10.9.9.1", "10.9.9.0/24"]`:        snapshot.Error,
+		`["2001:db8::/64"]`:                  snapshot.Error,
+		`["${PROXY}"]`:                       snapshot.Error,
+	} {
+		var cfg snapshot.OpenClawConfig
+		if err := parseOpenClaw([]byte(`{gateway: {trustedProxies: `+list+`, auth: {mode: "trusted-proxy"}}}`), &cfg); err != nil {
+			t.Fatal(err)
+		}
+		if got := openClawAuth(&cfg); got.State != want {
+			t.Errorf("%s: %+v", list, got)
+		}
+		if cfg.AuthMode = "token"; openClawAuth(&cfg).State != snapshot.Present {
+			t.Errorf("%s: a token is asked for all the same", list)
+		}
+	}
+}
+
 func TestSSHConfigurationFromFiles(t *testing.T) {
 	root := t.TempDir()
 	for name, text := range map[string]string{

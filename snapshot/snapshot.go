@@ -622,6 +622,8 @@ type OpenClawConfig struct {
 	MDNS string `json:"mdns,omitempty"`
 	// AnyOrigin says that pages of every site may use its page (gateway.controlUi.allowedOrigins has "*").
 	AnyOrigin bool `json:"anyOrigin,omitempty"`
+	// ProxyNetwork is one of gateway.trustedProxies that is more than an address: who has one of its addresses says who comes.
+	ProxyNetwork string `json:"proxyNetwork,omitempty"`
 }
 
 // NFTables is the packet filter of the host's network namespace.
