@@ -227,7 +227,7 @@ func leads(e *trace.End, p netip.Prefix) bool {
 // port says whether one of the destination ports at an end can count. Those with a target address are the sender's, which the
 // certificate's question bounds. A socket of the target counts whatever the port: tproxy hands it packets for others.
 func (t *Target) port(e *trace.End) bool {
-	return slices.Contains(t.Sockets, e.Socket) || len(t.Ports) == 0 || t.Addr.IsValid() || !e.Ports || slices.ContainsFunc(t.Ports, func(p int) bool {
+	return slices.Contains(t.Sockets, e.Socket) || e.Fate.Fate == trace.Local && slices.Contains(t.Takers, e.Socket) || len(t.Ports) == 0 || t.Addr.IsValid() || !e.Ports || slices.ContainsFunc(t.Ports, func(p int) bool {
 		if e.DportIn != nil {
 			n := big.NewInt(int64(p))
 			return slices.ContainsFunc(e.DportIn, func(s trace.Span) bool { return number(s).overlaps(span{n, n}) })

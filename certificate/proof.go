@@ -28,6 +28,8 @@ type Target struct {
 	At, But []netip.Prefix
 	// Sockets are names, as package trace gives them, of the sockets of a Host that count.
 	Sockets []string
+	// Takers are names of sockets at the ports of a Host: what they are handed counts, whatever its port.
+	Takers  []string
 	Oifs    []string
 	Addr    netip.Addr     // wherever packets for this address end
 	Final   []netip.Prefix // counts of Oifs only what leaves for these addresses

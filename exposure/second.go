@@ -216,7 +216,7 @@ var socketProtocols = []int{6, 17, 132, 136}
 // arrives says whether a fate is what the question asks for.
 func (p *party) arrives(q *reach.Question, k *packet.Packet, f *trace.Fate) bool {
 	to, port := ending(f.To)
-	if q.Dport != 0 && !q.To.Addr.IsValid() && port != q.Dport {
+	if q.Dport != 0 && !q.To.Addr.IsValid() && port != q.Dport && !p.handed(q, f) {
 		return false
 	}
 	switch f.Fate {
@@ -231,6 +231,24 @@ func (p *party) arrives(q *reach.Question, k *packet.Packet, f *trace.Fate) bool
 	default:
 		return false
 	}
+}
+
+// handed says whether tproxy handed a packet to a socket at the port of a question about the host.
+func (p *party) handed(q *reach.Question, f *trace.Fate) bool {
+	return f.Fate == trace.Local && slices.ContainsFunc(p.takers(q), func(name string) bool { return slices.Contains(f.Takers(), name) })
+}
+
+// takers are the names of the transparent sockets at the port of a question about the host: tproxy hands them what is for others.
+func (p *party) takers(q *reach.Question) (names []string) {
+	if q.Dport == 0 || !q.To.Host || len(q.Sockets) > 0 || q.To.Addr.IsValid() {
+		return nil
+	}
+	for i := range p.snap.Listeners.Sockets {
+		if sk := &p.snap.Listeners.Sockets[i]; sk.Port == q.Dport && sk.Proto == q.Proto && (sk.Transparent == nil || *sk.Transparent) {
+			names = append(names, trace.SocketNames(sk)...)
+		}
+	}
+	return names
 }
 
 // leaves says whether an interface is a target, or a bridge with a port that is one: there the sender chooses the neighbour.
@@ -293,7 +311,7 @@ func (p *party) asked(q *reach.Question) *certificate.Question {
 		Proto4: protocolNumber(q.Proto, true), Proto6: protocolNumber(q.Proto, false), Family: q.Family, State: q.State,
 	}
 	if q.Dport != 0 {
-		c.Ports = []int{q.Dport}
+		c.Ports, c.Takers = []int{q.Dport}, p.takers(q)
 	}
 	for _, sk := range q.Sockets {
 		c.Ports, c.Sockets = append(c.Ports, sk.Port), append(c.Sockets, trace.SocketNames(sk)...)

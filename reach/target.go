@@ -74,7 +74,8 @@ func (e *engine) destinations(q *Question, v4 bool) set {
 // hits is the packets of an arrival that the question asks for.
 func (e *engine) hits(q *Question, a *arrival, proto uint64) []cube {
 	c := &a.cube
-	if q.Dport != 0 && !q.To.Addr.IsValid() {
+	handed := c.taker != nil && c.taker.Port == q.Dport // tproxy gave them to the socket at that port
+	if q.Dport != 0 && !q.To.Addr.IsValid() && !handed {
 		in := e.only(c, fDport, single(num(uint64(q.Dport))), "arrives at another port")
 		if len(in) == 0 {
 			return nil
