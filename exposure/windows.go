@@ -26,6 +26,7 @@ type Windows struct {
 	coverage    snapshot.Coverage
 	held, ruled *filtering
 	tally       Tally
+	drive       string // that Windows is on
 	// left is how many filters may be looked at yet.
 	left int
 }
@@ -65,12 +66,13 @@ func (o *OfWindows) Differs() bool {
 // NewWindows prepares questions about a Windows host.
 func NewWindows(s *snapshot.Snapshot) *Windows {
 	w := &Windows{snap: &s.Windows, coverage: s.Section("windows"), left: windowsLooks}
+	w.drive = mpssvc.SystemDrive(w.snap)
 	var paths []string
 	for i := range w.snap.Listeners.List {
-		paths = append(paths, pathOf(w.snap, &w.snap.Listeners.List[i]))
+		paths = append(paths, pathOf(w.snap, w.drive, &w.snap.Listeners.List[i]))
 	}
 	if w.snap.Filters.Read.State == snapshot.Present {
-		filters, subs := held(w.snap, paths)
+		filters, subs := held(w.snap, w.drive, paths)
 		w.held = &filtering{filters: filters, engine: wfp.New(filters, subs), check: classify.New(filters, subs), epoch: epochOf(filters), partly: partlyHeld(filters)}
 	}
 	p := mpssvc.Compile(w.snap)
@@ -244,7 +246,7 @@ func (q *windowsQuestion) known(f *filtering) Answer {
 	if why := f.partly[q.v4]; why != "" {
 		return Answer{Answer: unknown(why)}
 	}
-	facts := listenerFacts(q.w.snap, q.l, f.byRule)
+	facts := listenerFacts(q.w.snap, q.w.drive, q.l, f.byRule)
 	f, why := q.w.about(f, q.l, facts)
 	if why != "" {
 		return Answer{Answer: unknown(why)}

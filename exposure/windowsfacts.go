@@ -65,19 +65,19 @@ func served(w *snapshot.Windows, l *snapshot.WindowsListener) *snapshot.WindowsL
 }
 
 // pathOf is the program of a listener as conditions have it, "" where it is not known.
-func pathOf(w *snapshot.Windows, l *snapshot.WindowsListener) string {
+func pathOf(w *snapshot.Windows, drive string, l *snapshot.WindowsListener) string {
 	switch {
 	case l.PID == systemPID, strings.EqualFold(l.Process, "system") && l.Path == "":
 		return "system"
 	case l.Path != "":
-		return mpssvc.Program(l.Path)
+		return mpssvc.ProgramOn(drive, l.Path)
 	}
 	for _, name := range l.Services {
 		for i := range w.Services.List {
 			s := &w.Services.List[i]
 			image := strings.ToLower(strings.Trim(s.Image, `"`))
 			if at := strings.Index(image, ".exe"); at >= 0 && strings.EqualFold(s.Name, name) {
-				return mpssvc.Program(image[:at+4])
+				return mpssvc.ProgramOn(drive, image[:at+4])
 			}
 		}
 	}
@@ -86,7 +86,7 @@ func pathOf(w *snapshot.Windows, l *snapshot.WindowsListener) string {
 
 // listenerFacts are those of a listener, whoever asks. ByRule says that the filters are made of rules: of those of the engine it is not told
 // which number of a port of the system stands for what.
-func listenerFacts(w *snapshot.Windows, l *snapshot.WindowsListener, byRule bool) wfp.Facts {
+func listenerFacts(w *snapshot.Windows, drive string, l *snapshot.WindowsListener, byRule bool) wfp.Facts {
 	l = served(w, l)
 	proto := map[string]uint64{"tcp": 6, "udp": 17}[l.Proto]
 	f := wfp.Facts{
@@ -95,7 +95,7 @@ func listenerFacts(w *snapshot.Windows, l *snapshot.WindowsListener, byRule bool
 		wfp.RemoteUser:    {Unknown: "whom IPsec authenticates is not known"},
 		wfp.RemoteMachine: {Unknown: "whom IPsec authenticates is not known"},
 	}
-	path := pathOf(w, l)
+	path := pathOf(w, drive, l)
 	f[wfp.App] = wfp.Fact{Text: path}
 	if path == "" {
 		f[wfp.App] = wfp.Fact{Unknown: "the program that listens was not read", Ends: strings.ToLower(l.Process)}

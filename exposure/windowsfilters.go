@@ -12,9 +12,10 @@ import (
 )
 
 // held are the filters that the engine of a host holds, with the names that package wfp has for what they ask.
-func held(host *snapshot.Windows, paths []string) ([]wfp.Filter, []wfp.Sublayer) {
+func held(host *snapshot.Windows, drive string, paths []string) ([]wfp.Filter, []wfp.Sublayer) {
 	w := &host.Filters
 	v := volumesOf(w, paths)
+	v.drive = drive
 	names := namesOf(w)
 	ftp := servesFTP(&host.Listeners)
 	var filters []wfp.Filter
@@ -238,6 +239,7 @@ func conditionOf(c *snapshot.WFPCondition, v *volumes) wfp.Condition {
 
 // volumes knows which drive a device is: filters name programs by devices (\device\harddiskvolume3\windows\...), listeners by drives.
 type volumes struct {
+	drive  string          // that Windows is on
 	system string          // the device of the drive with \windows\system32\svchost.exe
 	tails  map[string]bool // paths of listeners without their drive
 }
@@ -286,7 +288,7 @@ func (v *volumes) program(s string) wfp.Value {
 	switch {
 	case !ok:
 	case device == v.system:
-		s = "c:" + tail
+		s = v.drive + tail
 	case v.tails[tail]:
 		return wfp.Value{Unread: "it names a program on the device " + device}
 	}

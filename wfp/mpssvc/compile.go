@@ -45,6 +45,7 @@ type compiler struct {
 	w      *snapshot.Windows
 	policy *Policy
 	words  map[wordKey]expansion
+	drive  string // that Windows is on
 	// conditions are how many there are, and full says that there were too many.
 	conditions int
 	full       bool
@@ -54,7 +55,7 @@ type compiler struct {
 func Compile(w *snapshot.Windows) *Policy {
 	c := &compiler{w: w, policy: &Policy{
 		Sublayers: []wfp.Sublayer{{Key: wfp.SublayerFirewall, Weight: 2}, {Key: wfp.SublayerHardening, Weight: 3}},
-	}, words: map[wordKey]expansion{}}
+	}, words: map[wordKey]expansion{}, drive: SystemDrive(w)}
 	c.unread()
 	c.policy.Settings = EffectiveSettings(&w.Firewall)
 	for _, s := range c.policy.Settings {

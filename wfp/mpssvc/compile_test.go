@@ -190,6 +190,23 @@ func TestRules(t *testing.T) {
 	}
 }
 
+// TestOtherDrive: variables of a rule stand for the drive that Windows is on.
+func TestOtherDrive(t *testing.T) {
+	for drive, want := range map[string]packet.Verdict{"C": packet.Reachable, "D": packet.Unreachable} {
+		w := host(`v2.31|Action=Allow|Active=TRUE|Dir=In|Protocol=6|App=%SystemRoot%\system32\svchost.exe|Svc=termservice|`)
+		w.Services.List = []snapshot.WindowsService{{Name: "TermService", Image: drive + `:\Windows\System32\svchost.exe -k termsvcs`}}
+		if got := ask(w, "wsl", "rdp"); got != want { // which listens from C
+			t.Errorf("Windows on %s: %s, want %s", drive, got, want)
+		}
+		path := strings.ToLower(drive) + `:\windows\system32\svchost.exe`
+		if f := Compile(w).Filters; !slices.ContainsFunc(f, func(f wfp.Filter) bool {
+			return slices.ContainsFunc(f.Conditions, func(c wfp.Condition) bool { return c.Field == wfp.App && c.Value.Text == path })
+		}) {
+			t.Errorf("no filter is about %s", path)
+		}
+	}
+}
+
 // TestWideSubnet: an interface whose prefix is the whole internet makes LocalSubnet everybody.
 func TestWideSubnet(t *testing.T) {
 	w := host("v2.31|Action=Allow|Active=TRUE|Dir=In|Protocol=6|LPort=445|RA4=LocalSubnet|App=System|")

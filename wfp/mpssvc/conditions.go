@@ -109,7 +109,7 @@ const allServices = "S-1-5-80-0"
 // program adds the conditions on whose socket it is.
 func (c *compiler) program(f *wfp.Filter, r *Rule) {
 	if r.App != "" {
-		c := text(wfp.App, Program(r.App))
+		c := text(wfp.App, ProgramOn(c.drive, r.App))
 		if !plain(r.App, c.Value.Text) {
 			c = torn(wfp.App, "which program "+r.App+" is was not read")
 		}
@@ -140,6 +140,42 @@ func (c *compiler) program(f *wfp.Filter, r *Rule) {
 		f.Conditions = append(f.Conditions, number(WiFiDirect, wfp.Equal, 1))
 		f.Doubt = cmp.Or(f.Doubt, "which devices are paired is not known ("+r.Tuple+")")
 	}
+}
+
+// SystemDrive is the drive that Windows is on, by the programs that run and that services start: C where none tells another one.
+func SystemDrive(w *snapshot.Windows) string {
+	seen := map[string]int{}
+	count := func(path string) {
+		path = strings.ToLower(strings.TrimLeft(path, `"`))
+		if len(path) > 2 && path[0] >= 'a' && path[0] <= 'z' && strings.HasPrefix(path[1:], `:\windows\system32\`) {
+			seen[path[:2]]++
+		}
+	}
+	for i := range w.Processes.List {
+		count(w.Processes.List[i].Path)
+	}
+	for i := range w.Services.List {
+		count(w.Services.List[i].Image)
+	}
+	for i := range w.Listeners.List {
+		count(w.Listeners.List[i].Path)
+	}
+	best := "c:"
+	for d, n := range seen {
+		if n > seen[best] || n == seen[best] && d < best && best != "c:" {
+			best = d
+		}
+	}
+	return best
+}
+
+// ProgramOn is Program on a system that is on another drive.
+func ProgramOn(drive, s string) string {
+	path := Program(s)
+	if rest, ok := strings.CutPrefix(path, "c:"); ok && strings.HasPrefix(s, "%") {
+		return drive + rest
+	}
+	return path
 }
 
 // plain says of a program of a rule that it is known which path it stands for: one on a drive, with no variable that is not known, no short name, and
