@@ -316,8 +316,11 @@ func TestWindowsInspectsFTP(t *testing.T) {
 		callout    string
 		want       packet.Verdict
 	}{
-		{false, false, "{c3dbed20-0bb6-4bf3-828d-96732e1e022c}", packet.Reachable}, {false, true, "{c3dbed20-0bb6-4bf3-828d-96732e1e022c}", packet.Unreachable},
-		{true, true, "{c3dbed20-0bb6-4bf3-828d-96732e1e022c}", packet.Unknown}, {false, true, "{c3dbed20-0bb6-4bf3-828d-96732e1e022e}", packet.Unreachable}, {false, false, "{c3dbed20-0bb6-4bf3-828d-96732e1e022d}", packet.Unknown},
+		{false, false, "{c3dbed20-0bb6-4bf3-828d-96732e1e022c}", packet.Reachable},
+		{false, true, "{c3dbed20-0bb6-4bf3-828d-96732e1e022c}", packet.Unreachable},
+		{true, true, "{c3dbed20-0bb6-4bf3-828d-96732e1e022c}", packet.Unknown},
+		{false, true, "{c3dbed20-0bb6-4bf3-828d-96732e1e022e}", packet.Unreachable},
+		{false, false, "{c3dbed20-0bb6-4bf3-828d-96732e1e022d}", packet.Unknown},
 	} {
 		s := windowsHost()
 		if c.ftp {

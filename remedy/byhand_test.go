@@ -18,7 +18,7 @@ func TestWhatFollowsEndsWithItsCauses(t *testing.T) {
 		}}
 	}
 	api, socket := finding.Source{Check: "a/api", Key: "port"}, finding.Source{Check: "a/socket", Key: "file"}
-	follows := func(name string, beside string, list ...finding.Source) finding.Finding {
+	follows := func(name, beside string, list ...finding.Source) finding.Finding {
 		return finding.Finding{
 			Resource: finding.Resource{Key: name}, Severity: "high", Fingerprint: name, Follows: list, Beside: beside, Remediation: words("change all of " + name),
 		}
@@ -40,7 +40,7 @@ func TestWhatFollowsEndsWithItsCauses(t *testing.T) {
 		}
 		return m
 	}
-	equal := func(name string, got map[string]said, want map[string]said) {
+	equal := func(name string, got, want map[string]said) {
 		t.Helper()
 		if len(got) != len(want) {
 			t.Errorf("%s: want %d actions, got %+v", name, len(want), got)

@@ -518,8 +518,15 @@ func TestIgnoredFilesAreInTheSnapshot(t *testing.T) {
 	for _, c := range []struct {
 		name, text, part string
 	}{
-		{"notes.txt", "hello", ""}, {"secpol.inf", "[Unicode]\r\nUnicode=yes\r\n", ""}, {"page.xml", "<html><p>", ""}, {"other.json", `[{"a": 1}]`, ""}, {"\x1b[31m.txt", "x", ""},
-		{"SYSTEM", "regf", "firewall"}, {"rules.json", `[{"a": `, "firewall"}, {"filters.xml", "<wfpdiag><filters><item>", "filters"}, {"a.reg", "Windows Registry Editor Version 5.00\n\"a\"=x:\n", "winrm"},
+		{"notes.txt", "hello", ""},
+		{"secpol.inf", "[Unicode]\r\nUnicode=yes\r\n", ""},
+		{"page.xml", "<html><p>", ""},
+		{"other.json", `[{"a": 1}]`, ""},
+		{"\x1b[31m.txt", "x", ""},
+		{"SYSTEM", "regf", "firewall"},
+		{"rules.json", `[{"a": `, "firewall"},
+		{"filters.xml", "<wfpdiag><filters><item>", "filters"},
+		{"a.reg", "Windows Registry Editor Version 5.00\n\"a\"=x:\n", "winrm"},
 		{"Registry.pol", "PReg\x01\x00\x00\x00[", "firewall"},
 	} {
 		cov := snapshotOf(t, base, text(c.name, c.text)).Section("windows")

@@ -164,7 +164,8 @@ var messages = []struct {
 	{
 		"route", append(header(routeHeader, func(b []byte) { b[0], b[4] = unix.AF_INET, 254 }), attributes(netlink.Attribute{Type: rtaMultipath, Data: slices.Concat(
 			[]byte{16, 0, 0, 0}, native32(2), attributes(netlink.Attribute{Type: unix.RTA_FLOW, Data: native32(5)}),
-			[]byte{8, 0, 0, 0}, native32(3))})...),
+			[]byte{8, 0, 0, 0}, native32(3),
+		)})...),
 		RouteNexthop{Family: 4, Table: 254, Dst: netip.MustParsePrefix("0.0.0.0/0"), Realms: true},
 	},
 	{

@@ -86,7 +86,8 @@ func (s *Settings) disputed(f *snapshot.WindowsFirewall) string {
 		name string
 		a, b *uint32
 	}{
-		{"EnableFirewall", a.EnableFirewall, b.EnableFirewall}, {"DefaultInboundAction", a.DefaultInboundAction, b.DefaultInboundAction},
+		{"EnableFirewall", a.EnableFirewall, b.EnableFirewall},
+		{"DefaultInboundAction", a.DefaultInboundAction, b.DefaultInboundAction},
 		{"AllowLocalPolicyMerge", a.AllowLocalPolicyMerge, b.AllowLocalPolicyMerge},
 	} {
 		if x.a != nil && x.b != nil && (*x.a == 0) != (*x.b == 0) {
