@@ -278,9 +278,9 @@ func (s *Scan) recognise(p *process, patterns []*pattern, out *Outcome) *snapsho
 		if why == "" {
 			why = s.byVariable(pt, p)
 		}
-		if why == "" && !p.setID && pt.Name == "openclaw" && interpreters.MatchString(p.exeBase()) {
+		if why == "" && !p.setID && pt.Name == "openclaw" && p.PPID == 1 && interpreters.MatchString(p.exeBase()) {
 			if env, err := s.environ(p); err == nil && env["OPENCLAW_SERVICE_MARKER"] == "openclaw" &&
-				env["OPENCLAW_SERVICE_KIND"] == "gateway" && p.PPID == 1 {
+				env["OPENCLAW_SERVICE_KIND"] == "gateway" {
 				why = "environment OPENCLAW_SERVICE_MARKER"
 			}
 		}
