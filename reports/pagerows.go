@@ -86,7 +86,8 @@ const maxAlso = 12
 
 // title is the consequence, and what else it is true of.
 func (c *cause) title() string {
-	s := Clean(c.list[0].Message, false)
+	var s strings.Builder
+	s.WriteString(Clean(c.list[0].Message, false))
 	var more []string
 	for _, f := range c.list[1:] {
 		if f.Resource.Key == c.list[0].Resource.Key {
@@ -96,7 +97,7 @@ func (c *cause) title() string {
 			continue
 		}
 		if alike(f) != alike(c.list[0]) {
-			s += "; " + Clean(f.Message, false)
+			s.WriteString("; " + Clean(f.Message, false))
 			continue
 		}
 		object := Clean(f.Resource.Key, false)
@@ -109,9 +110,9 @@ func (c *cause) title() string {
 		more = append(more[:maxAlso], fmt.Sprintf("%d others (-v)", n))
 	}
 	if len(more) > 0 {
-		s += "; also " + strings.Join(more, ", ")
+		s.WriteString("; also " + strings.Join(more, ", "))
 	}
-	return s
+	return s.String()
 }
 
 // section writes the rows of a severity. Those of little weight are counted, but for who asks for them.

@@ -67,13 +67,14 @@ type olderPolicy struct {
 
 // add adds a rule that lets in what some parts tell, from a scope: addresses, prefixes and LocalSubnet, or * for all.
 func (o *olderPolicy) add(id, parts, scope string) {
-	t := "v2.0|Action=Allow|Active=TRUE|Dir=In|" + o.profiles + parts
+	var t strings.Builder
+	t.WriteString("v2.0|Action=Allow|Active=TRUE|Dir=In|" + o.profiles + parts)
 	for word := range strings.SplitSeq(scope, ",") {
 		if word = strings.TrimSpace(word); word != "" && word != "*" {
-			t += "RA4=" + strings.ReplaceAll(word, "|", "_") + "|"
+			t.WriteString("RA4=" + strings.ReplaceAll(word, "|", "_") + "|")
 		}
 	}
-	o.st.Rules = append(o.st.Rules, snapshot.FirewallRule{ID: o.key + `\` + id, Text: t + "OlderPolicy=TRUE|"})
+	o.st.Rules = append(o.st.Rules, snapshot.FirewallRule{ID: o.key + `\` + id, Text: t.String() + "OlderPolicy=TRUE|"})
 }
 
 // The entries of the lists: PORT:PROTOCOL:SCOPE:STATUS:NAME and PROGRAM:SCOPE:STATUS:NAME.
