@@ -52,5 +52,3 @@ func (l *lazyRegexp) ReplaceAllString(s, with string) string {
 func (l *lazyRegexp) ReplaceAllStringFunc(s string, f func(string) string) string {
 	return l.get().ReplaceAllStringFunc(s, f)
 }
-
-func (l *lazyRegexp) String() string { return l.get().String() }
