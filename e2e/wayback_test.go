@@ -3,8 +3,12 @@
 package e2e
 
 import (
+	"errors"
 	"net"
+	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/ringfence/ringfence/e2e/bed"
 )
@@ -70,6 +74,45 @@ ip -n w addr add 10.9.0.2/24 dev eth0`)
 			}
 			if c.back != "" {
 				bed.Shell(t, "%s", c.back)
+			}
+		})
+	}
+}
+
+// TestAnswersThatAreLed: the answers of a socket go where it is bound to, and by its mark, whatever the routes of other packets.
+func TestAnswersThatAreLed(t *testing.T) {
+	if !bed.Alone(t) {
+		return
+	}
+	bed.Shell(t, `ip link set lo up; sysctl -qw net.ipv4.conf.all.rp_filter=0
+ip netns add w; ip link add pw type veth peer name eth0 netns w; ip link set pw up; ip -n w link set eth0 up; sysctl -qw net.ipv4.conf.pw.rp_filter=0
+ip addr add 10.1.0.1/24 dev pw; ip -n w addr add 10.9.0.2/24 dev eth0; ip -n w route add default dev eth0
+ip rule add fwmark 7 lookup 100; ip route add default dev pw table 100`)
+	for _, c := range []struct {
+		name, set string
+		option    func(fd int) error
+		want      string
+	}{
+		{"no way back", ":", func(int) error { return nil }, "unreachable"},
+		{"bound to the interface", ":", func(fd int) error { return unix.BindToDevice(fd, "pw") }, "reachable"},
+		{"bound, which counts before a route", "ip route add blackhole 10.9.0.0/24", func(fd int) error { return unix.BindToDevice(fd, "pw") }, "reachable"},
+		{"marked", ":", func(fd int) error { return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_MARK, 7) }, "reachable"},
+		{"marked as what it got", "sysctl -qw net.ipv4.tcp_fwmark_accept=1; nft 'add table ip t; add chain ip t p { type filter hook prerouting priority mangle; }; add rule ip t p meta mark set 7'", func(int) error { return nil }, "reachable"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			bed.Shell(t, "%s", c.set)
+			lc := net.ListenConfig{Control: func(_, _ string, rc syscall.RawConn) (err error) {
+				return errors.Join(rc.Control(func(fd uintptr) { err = c.option(int(fd)) }), err)
+			}}
+			l, err := lc.Listen(t.Context(), "tcp4", "0.0.0.0:443")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer l.Close()
+			truth := verdictOf(gets("w", "10.1.0.1:443"))
+			got := asked(t, "--from", "iface:pw", "--src", "10.9.0.2/32", "--to", "addr:10.1.0.1", "--dport", "443")
+			if got != c.want || (got == "reachable") != (truth == "reachable") {
+				t.Errorf("%s, want %s, in truth %s", got, c.want, truth)
 			}
 		})
 	}

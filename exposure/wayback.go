@@ -8,6 +8,7 @@ import (
 	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/reach"
 	"github.com/ringfence/ringfence/ruleset"
+	"github.com/ringfence/ringfence/snapshot"
 	"github.com/ringfence/ringfence/trace"
 )
 
@@ -49,7 +50,7 @@ func (p *party) answerTo(k *packet.Packet, end *trace.Fate) (*packet.Packet, boo
 	}
 	switch end.Fate {
 	case trace.Local:
-		if p.resourcedAtInput() {
+		if p.resourcedAtInput() || p.led(port) || !p.owns(to) {
 			return nil, false
 		}
 	case trace.Forward, trace.Output:
@@ -63,6 +64,24 @@ func (p *party) answerTo(k *packet.Packet, end *trace.Fate) (*packet.Packet, boo
 		a.Ct = "" // nobody knows the connection
 	}
 	return a, true
+}
+
+// led says whether something else than the routes of a packet without a mark may lead the answers from a port: the interface that a socket is bound to
+// (ip_route_output_key_hash_rcu takes everybody to be there), or a mark, of the socket or of what it got (inet_request_mark).
+func (p *party) led(port int) bool {
+	rs := p.snap.NFTables.Ruleset
+	marks := rs == nil || rs.MarksAsked() || slices.ContainsFunc(p.snap.Network.Rules, func(r snapshot.PolicyRule) bool { return r.Mark != 0 || r.Mask != 0 })
+	if marks && (rs == nil || rs.MarksSet()) {
+		return true
+	}
+	return slices.ContainsFunc(p.snap.Listeners.Sockets, func(sk snapshot.Socket) bool {
+		return sk.Port == port && sk.Proto == "tcp" && (sk.Device != "" || marks && (sk.Mark == nil || *sk.Mark != 0))
+	})
+}
+
+// owns says whether an address is one of the host's: what a transparent socket answers by is not.
+func (p *party) owns(a netip.Addr) bool {
+	return a.IsLoopback() || slices.Contains(p.own(), netip.PrefixFrom(a, a.BitLen()))
 }
 
 // resourcedAtInput says whether rules may give what the host gets another source.

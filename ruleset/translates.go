@@ -32,6 +32,35 @@ func (r *Ruleset) Helpers() bool {
 	})
 }
 
+// MarksAsked says whether some rule asks for the mark of a packet.
+func (r *Ruleset) MarksAsked() bool {
+	return r.some(func(e Expr) bool {
+		switch {
+		case e.Meta != nil:
+			return e.Meta.Key == MetaMark && !e.Meta.Set
+		case e.Fib != nil:
+			return e.Fib.Flags&FibMark != 0
+		case e.Xt != nil:
+			return !e.Xt.Target && (e.Xt.Decoded == nil || e.Xt.Decoded.Mark != nil)
+		}
+		return e.Opaque()
+	})
+}
+
+// MarksSet says whether some rule may mark a packet.
+func (r *Ruleset) MarksSet() bool {
+	return r.some(func(e Expr) bool {
+		switch {
+		case e.Meta != nil:
+			return e.Meta.Key == MetaMark && e.Meta.Set
+		case e.Xt != nil:
+			d := e.Xt.Decoded
+			return d == nil || e.Xt.Target && (d.Mark != nil || d.Connmark != nil || d.TProxy != nil) || d.Socket != nil && d.Socket.RestoreMark
+		}
+		return e.Opaque()
+	})
+}
+
 // Labels says whether some rule can give a connection labels.
 func (r *Ruleset) Labels() bool {
 	return r.some(func(e Expr) bool {
