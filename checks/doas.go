@@ -85,7 +85,8 @@ func doasLines(text string) (lines [][]doasWord, err error) {
 				lines = append(lines, line)
 			}
 			line = nil
-		case c == '#' && !started:
+		case c == '#': // ends a word, too
+			end()
 			i += strings.IndexByte(text[i:]+"\n", '\n') - 1
 		case c == ' ' || c == '\t':
 			end()
@@ -97,11 +98,8 @@ func doasLines(text string) (lines [][]doasWord, err error) {
 			started = true
 		}
 	}
-	if end(); quoted || escaped {
+	if end(); quoted || escaped || len(line) > 0 { // a line ends with its end
 		return nil, errMalformed
-	}
-	if len(line) > 0 {
-		lines = append(lines, line)
 	}
 	return lines, nil
 }
@@ -176,11 +174,14 @@ func doasRule(line []doasWord) (r snapshot.DoasRule, ok bool) {
 
 // doasOptions are the words after the options of a rule.
 func doasOptions(line []doasWord, r *snapshot.DoasRule) ([]doasWord, bool) {
+	persist := false
 	for len(line) > 0 && line[0].plain {
 		switch line[0].text {
 		case "nopass":
 			r.Password = false
-		case "persist", "nolog", "keepenv":
+		case "persist":
+			persist = true
+		case "nolog", "keepenv":
 		case "setenv":
 			i := slices.IndexFunc(line, func(w doasWord) bool { return w.is("}") })
 			if len(line) < 2 || !line[1].is("{") || i < 0 {
@@ -188,11 +189,11 @@ func doasOptions(line []doasWord, r *snapshot.DoasRule) ([]doasWord, bool) {
 			}
 			line = line[i:]
 		default:
-			return line, true
+			return line, r.Password || !persist
 		}
 		line = line[1:]
 	}
-	return line, true
+	return line, r.Password || !persist
 }
 
 // doasCommands adds the programs that rules of doas let others run.

@@ -22,6 +22,20 @@ func TestRulesOfDoas(t *testing.T) {
 		t.Error(d, err)
 	}
 	for _, text := range []string{"permit", "permit nopass", "allow ann", "deny nopass ann", "permit ann cmd", "permit ann as", "permit ann ann", "permit \"ann", "permit ann\\", "permit setenv ann", "permit setenv { ann", "permit ann cmd x args cmd", "permit ann\x00"} {
+		if rules, err := doasRules(text + "\n"); err == nil {
+			t.Errorf("%q is read: %+v", text, rules)
+		}
+	}
+}
+
+// TestWordsOfDoas: a comment ends a word; a line without an end is wrong, and so is nopass with persist, as doas -C has it.
+func TestWordsOfDoas(t *testing.T) {
+	rules, err := doasRules("permit nopass ann#x\npermit bob cmd /bin/ls#\n#")
+	want := []snapshot.DoasRule{{Permit: true, Identity: "ann"}, {Permit: true, Identity: "bob", Command: "/bin/ls", Password: true}}
+	if d := gocmp.Diff(want, rules); d != "" || err != nil {
+		t.Error(d, err)
+	}
+	for _, text := range []string{"permit nopass ann", "permit nopass persist ann\n", "permit setenv {A=b#c} ann\n"} {
 		if rules, err := doasRules(text); err == nil {
 			t.Errorf("%q is read: %+v", text, rules)
 		}
