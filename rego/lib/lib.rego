@@ -367,14 +367,17 @@ blind(c) := c.kernelFiles.read.reason if {
 }
 
 # mount_of is the source of the mount that brings a path into a container: the innermost one that is declared for it; "" where none is.
-mount_of(c, path) := m.source if {
-	some m in list(c, "mounts")
-	below(path, trim_suffix(m.dest, "/"))
-	every o in list(c, "mounts") {
-		_inner(m, o, path)
-	}
+mount_of(c, path) := sources[count(sources) - 1] if {
+	sources := [m.source |
+		some m in list(c, "mounts")
+		below(path, trim_suffix(m.dest, "/"))
+		every o in list(c, "mounts") {
+			_inner(m, o, path)
+		}
+	]
+	count(sources) > 0 # of mounts at one place the last is on top
 } else := ""
 
 _inner(_, o, path) if not below(path, trim_suffix(o.dest, "/"))
 
-_inner(m, o, _) if count(o.dest) <= count(m.dest)
+_inner(m, o, _) if count(trim_suffix(o.dest, "/")) <= count(trim_suffix(m.dest, "/"))

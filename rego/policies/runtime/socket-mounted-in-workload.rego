@@ -50,10 +50,13 @@ _evidence(s, m) := sprintf("%s is the same file as %s of the host (device and in
 _evidence(s, m) := sprintf("its specification mounts %s at %s", [s.path, m.path]) if m.named
 
 # A mount of a directory brings in what is below it.
-_mount(s, m) := source if {
-	some c in input.containers
-	m.workload == sprintf("container %s", [lib.container(c)])
-	source := lib.mount_of(c, m.path)
-	source != ""
-	lib.below(s.path, trim_suffix(source, "/"))
+_mount(s, m) := sources[0] if {
+	sources := [source | # of each container of the name
+		some c in input.containers
+		m.workload == sprintf("container %s", [lib.container(c)])
+		source := lib.mount_of(c, m.path)
+		source != ""
+		lib.below(s.path, trim_suffix(source, "/"))
+	]
+	count(sources) > 0
 } else := s.path

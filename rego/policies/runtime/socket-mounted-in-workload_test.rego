@@ -27,3 +27,14 @@ test_the_mount_that_brings_it_in_is_named if {
 	some f in check.finding with input as doc
 	f.remediation[0].text == "recreate container web without the mount of /run"
 }
+
+# Two mounts at one place, and two containers of one name, are an answer and no conflict: the mount on top counts.
+test_mounts_at_one_place_are_no_conflict if {
+	web := {"name": "web", "id": "1", "word": {"by": "root"}, "mounts": [{"source": "/", "dest": "/host"}, {"source": "/run", "dest": "/host/run"}, {"source": "/run", "dest": "/host/"}]}
+	other := object.union(web, {"id": "2", "mounts": [{"source": "/run", "dest": "/host/run/"}, {"source": "/", "dest": "/host/run"}, {"source": "/run/x", "dest": "/host/run"}, {"source": "/", "dest": "/host"}]})
+	every containers in [[web], [other, web], [object.union(web, {"mounts": [{"source": "/", "dest": "/host"}, {"source": "/run", "dest": "/host"}]}), other]] {
+		doc := object.union(_doc([{"workload": "container web", "path": "/host/run/docker.sock", "named": false}]), {"containers": containers})
+		some f in check.finding with input as doc
+		startswith(f.remediation[0].text, "recreate container web without the mount of /run")
+	}
+}
