@@ -51,6 +51,17 @@ func (l *levers) debianCron() bool {
 	return x.err == nil && x.st.Mode.IsRegular()
 }
 
+// lsbOption is the one by which cron of Debian takes tables whose names have dots (cron(8)).
+var lsbOption = regexp.MustCompile(`(?m)^[^#\n]*\s?-[a-zA-Z]*l`)
+
+// lsbNames says whether cron has that option, by its process or its settings.
+func (l *levers) lsbNames(procs []*process) bool {
+	b, err := l.s.Host.ReadFile("/etc/default/cron")
+	return err != nil && !gone(err) || lsbOption.Match(b) || slices.ContainsFunc(procs, func(p *process) bool {
+		return p.exeBase() == "cron" && len(p.argv) > 1 && lsbOption.MatchString(strings.Join(p.argv[1:], " "))
+	})
+}
+
 // refuses says of a file, or a directory, that it takes it in no case as it is.
 func (s *strict) refuses(st host.Stat) bool {
 	switch {
@@ -68,7 +79,7 @@ func (l *levers) ignored(p string) bool {
 	if s == nil {
 		return false
 	}
-	if dir := path.Dir(p); s.names != nil && (dir == "/etc/sudoers.d" || dir == "/etc/cron.d") && !s.names.MatchString(path.Base(p)) {
+	if dir := path.Dir(p); s.names != nil && !(l.lsb && dir == "/etc/cron.d") && (dir == "/etc/sudoers.d" || dir == "/etc/cron.d") && !s.names.MatchString(path.Base(p)) {
 		return true
 	}
 	st, err := l.s.Host.Stat(p)

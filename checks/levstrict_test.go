@@ -18,18 +18,20 @@ func TestRefusedFilesAreNone(t *testing.T) {
 		files []string
 		want  []string // paths, with a ? where it is not sure
 	}{
-		"a table of ann":          {[]string{debian, "644 1000:0 /etc/cron.d/a = * * * * * root /opt/run\n", "777 0:0 /opt/run = x\n"}, nil},
-		"a table of everybody":    {[]string{debian, "666 0:0 /etc/cron.d/a = * * * * * root /opt/run\n", "777 0:0 /opt/run = x\n"}, nil},
-		"a table with a dot":      {[]string{debian, "644 0:0 /etc/cron.d/a.b = * * * * * root /opt/run\n", "777 0:0 /opt/run = x\n"}, nil},
-		"a table of root":         {[]string{debian, "644 0:0 /etc/cron.d/a = * * * * * root /opt/run\n", "777 0:0 /opt/run = x\n"}, []string{"/opt/run"}},
-		"the directory of tables": {[]string{debian, "777 0:0 /etc/cron.d/"}, []string{"/etc/cron.d?"}},
-		"another cron":            {[]string{"644 1000:0 /etc/cron.d/a = * * * * * root /opt/run\n", "777 0:0 /opt/run = x\n"}, []string{"/etc/cron.d/a", "/opt/run"}},
-		"a program with a dot":    {[]string{parts, "777 0:0 /etc/cron.daily/a.sh = x\n"}, nil},
-		"a program of run-parts":  {[]string{parts, "777 0:0 /etc/cron.daily/a = x\n"}, []string{"/etc/cron.daily/a"}},
-		"rules of sudo of ann":    {[]string{"440 1000:0 /etc/sudoers.d/a = x\n"}, nil},
-		"of the group of root":    {[]string{"460 0:0 /etc/sudoers.d/a = x\n"}, []string{"/etc/sudoers.d/a"}},
-		"of another group":        {[]string{"460 0:50 /etc/sudoers.d/a = x\n"}, nil},
-		"settings of logrotate":   {[]string{"664 0:0 /etc/logrotate.d/a = x\n"}, nil},
+		"a table of ann":              {[]string{debian, "644 1000:0 /etc/cron.d/a = * * * * * root /opt/run\n", "777 0:0 /opt/run = x\n"}, nil},
+		"a table of everybody":        {[]string{debian, "666 0:0 /etc/cron.d/a = * * * * * root /opt/run\n", "777 0:0 /opt/run = x\n"}, nil},
+		"a table with a dot":          {[]string{debian, "644 0:0 /etc/cron.d/a.b = * * * * * root /opt/run\n", "777 0:0 /opt/run = x\n"}, nil},
+		"a table with a dot, with -l": {[]string{debian, "644 0:0 /etc/default/cron = # -L\nEXTRA_OPTS=\"-L 5 -l\"\n", "644 0:0 /etc/cron.d/a.b = * * * * * root /opt/run\n", "777 0:0 /opt/run = x\n"}, []string{"/opt/run"}},
+		"a table with a dot, with -L": {[]string{debian, "644 0:0 /etc/default/cron = # -l\nEXTRA_OPTS=\"-L 5\"\n", "644 0:0 /etc/cron.d/a.b = * * * * * root /opt/run\n", "777 0:0 /opt/run = x\n"}, nil},
+		"a table of root":             {[]string{debian, "644 0:0 /etc/cron.d/a = * * * * * root /opt/run\n", "777 0:0 /opt/run = x\n"}, []string{"/opt/run"}},
+		"the directory of tables":     {[]string{debian, "777 0:0 /etc/cron.d/"}, []string{"/etc/cron.d?"}},
+		"another cron":                {[]string{"644 1000:0 /etc/cron.d/a = * * * * * root /opt/run\n", "777 0:0 /opt/run = x\n"}, []string{"/etc/cron.d/a", "/opt/run"}},
+		"a program with a dot":        {[]string{parts, "777 0:0 /etc/cron.daily/a.sh = x\n"}, nil},
+		"a program of run-parts":      {[]string{parts, "777 0:0 /etc/cron.daily/a = x\n"}, []string{"/etc/cron.daily/a"}},
+		"rules of sudo of ann":        {[]string{"440 1000:0 /etc/sudoers.d/a = x\n"}, nil},
+		"of the group of root":        {[]string{"460 0:0 /etc/sudoers.d/a = x\n"}, []string{"/etc/sudoers.d/a"}},
+		"of another group":            {[]string{"460 0:50 /etc/sudoers.d/a = x\n"}, nil},
+		"settings of logrotate":       {[]string{"664 0:0 /etc/logrotate.d/a = x\n"}, nil},
 	} {
 		snap := new(snapshot.Snapshot)
 		collectPowers(t.Context(), powerHost(t, c.files...), snap)

@@ -276,6 +276,7 @@ func (l *levers) cron(procs []*process) {
 	}) {
 		trigger = snapshot.TriggerTimer
 	}
+	l.lsb = l.lsbNames(procs)
 	settings := snapshot.LeverFile{Kind: snapshot.LeverSystem, By: "cron", Trigger: trigger}
 	for _, f := range []string{"/etc/crontab", "/etc/anacrontab", "/var/spool/cron/crontabs/root", "/var/spool/cron/root", "/var/spool/cron", "/var/spool/cron/crontabs"} {
 		settings.Path = f

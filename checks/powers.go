@@ -28,6 +28,8 @@ type levers struct {
 	libs     libraries
 	// closed are paths of which root alone decides.
 	closed map[string]bool
+	// lsb: cron takes tables whose names have dots.
+	lsb bool
 	// strictSSH is why files of keys that others write are not known to be read.
 	strictSSH string
 }
