@@ -17,6 +17,7 @@ func (l *levers) named() {
 	for _, dir := range []string{"/etc/udev/rules.d", "/run/udev/rules.d", "/usr/lib/udev/rules.d"} {
 		l.eachText(dir+"/*.rules", l.udev)
 	}
+	l.eachText("/etc/apt/apt.conf", l.apt)
 	l.eachText("/etc/apt/apt.conf.d/*", l.apt)
 	l.eachText("/etc/ld.so.preload", l.preload)
 	for _, pattern := range []string{"/etc/rsyslog.conf", "/etc/rsyslog.d/*.conf"} {

@@ -72,6 +72,7 @@ func collectPowers(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outco
 	l.named()
 	l.sshdPlaces()
 	l.logins()
+	l.rest()
 	l.secrets()
 	l.devices()
 	sec.Views, sec.Points = s.views(procs)
@@ -227,6 +228,13 @@ var places = []place{
 	{"/etc/update-motd.d", snapshot.LeverProgram, snapshot.TriggerLogin, "PAM", true},
 	{"/etc/ssh/sshd_config", snapshot.LeverSystem, snapshot.TriggerRestart, "sshd", false},
 	{"/etc/ssh/sshd_config.d", snapshot.LeverSystem, snapshot.TriggerRestart, "sshd", true},
+	{"/etc/ssh/sshrc", snapshot.LeverLogin, snapshot.TriggerLogin, "somebody", false},
+	{"/etc/subuid", snapshot.LeverSystem, snapshot.TriggerNone, "newuidmap", false},
+	{"/etc/subgid", snapshot.LeverSystem, snapshot.TriggerNone, "newgidmap", false},
+	{"/etc/cloud/cloud.cfg", snapshot.LeverSystem, snapshot.TriggerRestart, "cloud-init", false},
+	{"/etc/cloud/cloud.cfg.d", snapshot.LeverSystem, snapshot.TriggerRestart, "cloud-init", true},
+	{"/var/lib/cloud/scripts/per-boot", snapshot.LeverProgram, snapshot.TriggerRestart, "cloud-init", true},
+	{"/etc/acpi/events", snapshot.LeverSystem, snapshot.TriggerRestart, "acpid", true},
 	{"/etc/tmpfiles.d", snapshot.LeverSystem, snapshot.TriggerRestart, "systemd-tmpfiles", true},
 	{"/run/tmpfiles.d", snapshot.LeverSystem, snapshot.TriggerRestart, "systemd-tmpfiles", true},
 	{"/usr/lib/tmpfiles.d", snapshot.LeverSystem, snapshot.TriggerRestart, "systemd-tmpfiles", true},
@@ -248,6 +256,7 @@ var places = []place{
 	{"/etc/logrotate.conf", snapshot.LeverSystem, snapshot.TriggerTimer, "logrotate", false},
 	{"/etc/logrotate.d", snapshot.LeverSystem, snapshot.TriggerTimer, "logrotate", true},
 	{"/etc/apt/apt.conf.d", snapshot.LeverSystem, snapshot.TriggerTimer, "apt", true},
+	{"/etc/apt/apt.conf", snapshot.LeverSystem, snapshot.TriggerTimer, "apt", false},
 	{"/etc/apt/sources.list", snapshot.LeverSystem, snapshot.TriggerOperator, "apt", false},
 	{"/etc/apt/sources.list.d", snapshot.LeverSystem, snapshot.TriggerOperator, "apt", true},
 	{"/etc/yum.repos.d", snapshot.LeverSystem, snapshot.TriggerOperator, "dnf", true},
@@ -259,8 +268,13 @@ var places = []place{
 	{"/etc/initramfs-tools", snapshot.LeverProgram, snapshot.TriggerOperator, "initramfs", true},
 	{"/etc/network/if-up.d", snapshot.LeverProgram, snapshot.TriggerRestart, "ifupdown", true},
 	{"/etc/network/if-pre-up.d", snapshot.LeverProgram, snapshot.TriggerRestart, "ifupdown", true},
+	{"/etc/network/if-down.d", snapshot.LeverProgram, snapshot.TriggerRestart, "ifupdown", true},
+	{"/etc/network/if-post-down.d", snapshot.LeverProgram, snapshot.TriggerRestart, "ifupdown", true},
+	{"/etc/network/interfaces.d", snapshot.LeverSystem, snapshot.TriggerRestart, "ifupdown", true},
 	{"/etc/network/interfaces", snapshot.LeverSystem, snapshot.TriggerRestart, "ifupdown", false},
 	{"/etc/NetworkManager/dispatcher.d", snapshot.LeverProgram, snapshot.TriggerRestart, "NetworkManager", true},
+	{"/etc/NetworkManager/dispatcher.d/pre-up.d", snapshot.LeverProgram, snapshot.TriggerRestart, "NetworkManager", true},
+	{"/etc/NetworkManager/dispatcher.d/pre-down.d", snapshot.LeverProgram, snapshot.TriggerRestart, "NetworkManager", true},
 	{"/etc/networkd-dispatcher", snapshot.LeverProgram, snapshot.TriggerRestart, "networkd-dispatcher", true},
 	{"/etc/dhcp/dhclient-enter-hooks.d", snapshot.LeverProgram, snapshot.TriggerTimer, "dhclient", true},
 	{"/etc/dhcp/dhclient-exit-hooks.d", snapshot.LeverProgram, snapshot.TriggerTimer, "dhclient", true},

@@ -161,7 +161,21 @@ func TestFilesThatOthersChange(t *testing.T) {
 			"/usr/local/lib/python3.11/",
 			[]string{"search /usr/local/lib/python3.11/dist-packages 0 operator: group 50 at /usr/local/lib/python3.11/dist-packages"},
 		},
-		"what systemd runs":               {[]string{"757 0:0 /usr/lib/systemd/system-shutdown/"}, "/usr/lib", []string{"unit /usr/lib/systemd/system-shutdown 0 restart: all 0 at /usr/lib/systemd/system-shutdown"}},
+		"what systemd runs": {[]string{"757 0:0 /usr/lib/systemd/system-shutdown/"}, "/usr/lib", []string{"unit /usr/lib/systemd/system-shutdown 0 restart: all 0 at /usr/lib/systemd/system-shutdown"}},
+		"settings of a daemon": {
+			[]string{"755 0:0 /etc/nginx/", "646 0:0 /etc/nginx/nginx.conf", "757 0:0 /etc/nginx/modules.d/"}, "/etc/nginx",
+			[]string{
+				"system /etc/nginx/modules.d 0 operator: all 0 at /etc/nginx/modules.d (" + restUnsure + ")",
+				"system /etc/nginx/nginx.conf 0 operator: all 0 at /etc/nginx/nginx.conf (" + restUnsure + ")",
+			},
+		},
+		"settings that a link leads to": {
+			[]string{"777 0:0 /etc/x.conf -> /home/ann/x.conf", "755 1000:1000 /home/ann/", "644 1000:1000 /home/ann/x.conf"}, "/etc/x.conf",
+			[]string{"system /etc/x.conf 0 operator: user 1000 at /home/ann, user 1000 at /home/ann/x.conf (" + restUnsure + ")"},
+		},
+		"state that a link leads to":      {[]string{"777 0:0 /etc/resolv.conf -> ../run/resolve/stub.conf", "755 990:0 /run/resolve/", "644 990:0 /run/resolve/stub.conf"}, "/etc/resolv", nil},
+		"settings of apt":                 {[]string{"644 0:0 /etc/apt/apt.conf = DPkg::Post-Invoke {\"/opt/a\";};\n", "757 0:0 /opt/a"}, "/opt", []string{"program /opt/a 0 timer: all 0 at /opt/a"}},
+		"scripts of cloud-init":           {[]string{"757 0:0 /var/lib/cloud/scripts/per-boot/"}, "/var/lib/cloud", []string{"program /var/lib/cloud/scripts/per-boot 0 restart: all 0 at /var/lib/cloud/scripts/per-boot"}},
 		"settings that run nothing":       {[]string{"757 0:0 /etc/systemd/network/", "646 0:0 /etc/systemd/journald.conf"}, "/etc/systemd", nil},
 		"what is mounted":                 {[]string{"646 0:0 /etc/fstab"}, "/etc/fstab", []string{"system /etc/fstab 0 restart: all 0 at /etc/fstab"}},
 		"modules that are not looked for": {[]string{"757 0:0 /usr/libexec/"}, "/usr/libexec", nil},
