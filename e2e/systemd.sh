@@ -18,4 +18,4 @@ if [ ! -s build/systemd/root.tar ]; then
 		bookworm build/systemd/root.tar.part
 	mv build/systemd/root.tar.part build/systemd/root.tar
 fi
-RINGFENCE_SYSTEMD_ROOT=$PWD/build/systemd/root.tar go test -count=1 -v -run 'UnderSystemd' ./e2e
+RINGFENCE_SYSTEMD_ROOT=$PWD/build/systemd/root.tar go test -count=1 -timeout 30m -v -run 'UnderSystemd' ./e2e
