@@ -323,7 +323,7 @@ func (l *levers) program(p string, lever snapshot.LeverFile, at runsHere) {
 	if !strings.Contains(p, "/") {
 		p = l.inPath(p, at)
 	}
-	if p = below(at.dir, p); p == "" || strings.Contains(p, "%") {
+	if p = below(at.dir, p); p == "" {
 		return
 	}
 	if i := strings.IndexAny(p, "*?["); i >= 0 {

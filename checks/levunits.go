@@ -118,38 +118,59 @@ func (l *levers) unit(unit string, by *startedBy) {
 			l.tree(d, lever)
 		}
 	}
-	if path.Ext(unit) != ".service" {
+	section := map[string]string{".service": "[Service]", ".socket": "[Socket]"}[path.Ext(unit)]
+	if section == "" {
 		return
 	}
 	lines, why := l.s.unitLines(unit)
 	if why != "" {
 		return // others than root write it, which is said, or it starts nothing
 	}
+	l.runsAs(specified(lines, unit), section, unit, trigger)
+	for _, instance := range by.instances(unit) {
+		lever.By, lever.Trigger = instance, by.trigger(instance)
+		for _, dir := range unitDirs {
+			if d := path.Join(dir, instance+".d"); l.w.part(d).err == nil {
+				l.tree(d, lever)
+			}
+		}
+		of := lines
+		for _, file := range l.s.dropIns(instance) {
+			if text, ok := l.rootText(file); ok {
+				of = unitText(slices.Clone(of), []byte(text))
+			}
+		}
+		l.runsAs(specified(of, instance), section, instance, lever.Trigger)
+	}
+}
+
+// runsAs adds what a unit runs, as whom it says.
+func (l *levers) runsAs(lines []unitLine, section, unit string, trigger snapshot.Trigger) {
 	uid := 0
-	switch name := lastOfKey(lines, "[Service]", "User"); {
-	case lastOfKey(lines, "[Service]", "DynamicUser") == "yes", lastOfKey(lines, "[Service]", "DynamicUser") == "true", strings.Contains(name, "%"):
+	switch name := lastOfKey(lines, section, "User"); {
+	case lastOfKey(lines, section, "DynamicUser") == "yes", lastOfKey(lines, section, "DynamicUser") == "true", strings.Contains(name, "*"):
 		uid = -1 // nobody's account
 	case name != "":
 		if uid = l.s.uidOf(name); uid < 0 {
 			return
 		}
 	}
-	l.runs(lines, unit, uid, trigger)
+	l.runs(lines, section, unit, uid, trigger)
 }
 
 // runs adds what a service runs and reads as a user.
-func (l *levers) runs(lines []unitLine, unit string, uid int, trigger snapshot.Trigger) {
+func (l *levers) runs(lines []unitLine, section, unit string, uid int, trigger snapshot.Trigger) {
 	lever := snapshot.LeverFile{Kind: snapshot.LeverProgram, By: unit, UID: uid, Trigger: trigger}
-	vars := l.environment(lines, lever)
-	at := runsHere{dir: cmp.Or(below("/", strings.TrimPrefix(lastOfKey(lines, "[Service]", "WorkingDirectory"), "-")), "/"), vars: vars}
-	root := cmp.Or(lastOfKey(lines, "[Service]", "RootDirectory"), lastOfKey(lines, "[Service]", "RootImage"))
+	vars := l.environment(lines, section, lever)
+	at := runsHere{dir: cmp.Or(below("/", strings.TrimPrefix(lastOfKey(lines, section, "WorkingDirectory"), "-")), "/"), vars: vars}
+	root := cmp.Or(lastOfKey(lines, section, "RootDirectory"), lastOfKey(lines, section, "RootImage"))
 	if path.IsAbs(root) && uid >= 0 {
 		as := lever
 		as.Path = root
 		l.add(as)
 	}
-	for _, key := range []string{"ExecStart", "ExecStartPre", "ExecStartPost", "ExecCondition", "ExecReload", "ExecStop", "ExecStopPost"} {
-		for _, line := range listOfKey(lines, "[Service]", key) {
+	for _, key := range []string{"ExecStart", "ExecStartPre", "ExecStartPost", "ExecCondition", "ExecReload", "ExecStop", "ExecStopPre", "ExecStopPost"} {
+		for _, line := range listOfKey(lines, section, key) {
 			command := strings.TrimLeft(line, "-@:+!|")
 			as := lever
 			prefix := line[:len(line)-len(command)]
@@ -172,34 +193,35 @@ func (l *levers) runs(lines []unitLine, unit string, uid int, trigger snapshot.T
 }
 
 // environment adds what the variables of a service let it load, and says which it has.
-func (l *levers) environment(lines []unitLine, lever snapshot.LeverFile) map[string]string {
+func (l *levers) environment(lines []unitLine, section string, lever snapshot.LeverFile) map[string]string {
 	vars := map[string]string{}
-	for _, env := range listOfKey(lines, "[Service]", "Environment") {
+	for _, env := range listOfKey(lines, section, "Environment") {
 		for _, word := range quotedWords(env) {
 			if name, value, ok := strings.Cut(word, "="); ok {
 				vars[name] = value
 			}
 		}
 	}
-	for _, name := range listOfKey(lines, "[Service]", "EnvironmentFile") {
+	for _, name := range listOfKey(lines, section, "EnvironmentFile") {
 		as := lever
-		as.Kind, as.Path = snapshot.LeverUnit, strings.TrimPrefix(name, "-")
-		if as.UID < 0 || strings.ContainsAny(as.Path, "%*?[$") {
+		if as.Kind = snapshot.LeverUnit; as.UID < 0 {
 			continue
 		}
-		l.add(as)
-		a, st, err := l.s.Host.Author(as.Path)
-		if err != nil || st.Size > maxScript || !a.Root() {
-			continue // whoever decides of it is listed
+		for _, as.Path = range l.variableFiles(strings.TrimPrefix(name, "-"), as) {
+			l.add(as)
+			a, st, err := l.s.Host.Author(as.Path)
+			if err != nil || st.Size > maxScript || !a.Root() {
+				continue // whoever decides of it is listed
+			}
+			b, _ := l.s.Host.ReadFile(as.Path)
+			_, set := shellCommands(string(b), "", nil)
+			maps.Copy(vars, set)
 		}
-		b, _ := l.s.Host.ReadFile(as.Path)
-		_, set := shellCommands(string(b), "", nil)
-		maps.Copy(vars, set)
 	}
 	for _, name := range sortedKeys(vars) {
 		l.variable(name, vars[name], lever)
 	}
-	l.variable("PATH", strings.Join(listOfKey(lines, "[Service]", "ExecSearchPath"), ":"), lever)
+	l.variable("PATH", strings.Join(listOfKey(lines, section, "ExecSearchPath"), ":"), lever)
 	return vars
 }
 
@@ -324,7 +346,6 @@ func (l *levers) crontab(file, user string, trigger snapshot.Trigger) {
 		}
 		if name, value, ok := strings.Cut(line, "="); ok && variableName(strings.TrimSpace(name)) {
 			name, value = strings.TrimSpace(name), strings.Trim(strings.TrimSpace(value), `"'`)
-			l.variable(name, value, snapshot.LeverFile{By: file, Trigger: trigger, UID: max(0, l.s.uidOf(user))})
 			vars[name] = value
 			continue
 		}
@@ -339,7 +360,15 @@ func (l *levers) crontab(file, user string, trigger snapshot.Trigger) {
 		}
 		uid := l.s.uidOf(who)
 		command, _, _ := strings.Cut(pastFields(line, fields), "%")
-		l.shell(command, snapshot.LeverFile{Kind: snapshot.LeverProgram, By: file, UID: uid, Trigger: trigger}, runsHere{dir: l.s.accountHome(uid), vars: vars})
+		lever := snapshot.LeverFile{Kind: snapshot.LeverProgram, By: file, UID: uid, Trigger: trigger}
+		at := runsHere{dir: l.s.accountHome(uid), vars: maps.Clone(vars)} // those above it
+		for _, name := range sortedKeys(at.vars) {
+			l.variable(name, at.vars[name], lever)
+		}
+		if shell := at.vars["SHELL"]; uid >= 0 && path.IsAbs(shell) {
+			l.program(shell, lever, at)
+		}
+		l.shell(command, lever, at)
 	}
 }
 

@@ -47,6 +47,15 @@ var unitSteps = map[string]struct{ unit, prepare, step, mend string }{
 		`ExecStart=/bin/sh -c "cd /opt/job && exec ./run"`, "chmod 777 /opt/job/run",
 		"printf '#!/bin/sh\\nid -u >/run/steps/proof\\n' >/opt/job/run", "printf '#!/bin/sh\\n' >/opt/job/run; chmod 755 /opt/job/run",
 	},
+	"a program that a specifier names": {
+		"ExecStart=/opt/job/%%p-run", "cp /opt/job/run /opt/job/job-run; chmod 777 /opt/job/job-run",
+		"printf '#!/bin/sh\\nid -u >/run/steps/proof\\n' >/opt/job/job-run", "printf '#!/bin/sh\\n' >/opt/job/job-run; chmod 755 /opt/job/job-run",
+	},
+	"one of many files of variables": {
+		"EnvironmentFile=/opt/job/*.env\nExecStart=/bin/sh -c id", "touch /opt/job/a.env; chown 1001 /opt/job/a.env; mkdir -p /home/agent; chown 1001 /home/agent",
+		"printf '#!/bin/sh\\n/usr/bin/id -u >/run/steps/proof\\n' >/home/agent/id; chmod 755 /home/agent/id; echo PATH=/home/agent:/usr/bin >/opt/job/a.env",
+		"chown 0 /opt/job/a.env; echo >/opt/job/a.env",
+	},
 	"a generator": {
 		"ExecStart=/bin/true", "mkdir -p /etc/systemd/system-generators; chmod 777 /etc/systemd/system-generators",
 		"printf '#!/bin/sh\\nid -u >/run/steps/proof\\n' >/etc/systemd/system-generators/a; chmod 755 /etc/systemd/system-generators/a",
