@@ -245,39 +245,6 @@ func TestAgentsThatServe(t *testing.T) {
 	}
 }
 
-// TestNodeRED: it asks nobody unless its settings have adminAuth (node-red 4 of npm: /flows answered 200); comments of the file that it brings are none.
-func TestNodeRED(t *testing.T) {
-	_, patterns, err := loadPatterns()
-	if err != nil {
-		t.Fatal(err)
-	}
-	const script = "/usr/bin/node-red"
-	for name, c := range map[string]struct {
-		settings string
-		length   int
-		want     string // "" is the default, which asks nobody
-		unknown  bool
-	}{
-		"no settings":      {"", len("node " + script + " "), "", false},
-		"only comments":    {"/** adminAuth: x\n*/\nmodule.exports = {\n //adminAuth: {\n uiPort: 1880, // adminAuth: y\n}", len("node " + script + " "), "", false},
-		"a login":          {"module.exports = {\n  adminAuth: {type: \"credentials\", users: [{username: \"a\"}]}}", len("node " + script + " "), "login", false},
-		"everybody reads":  {"module.exports = { adminAuth: {users: [], default: {permissions: \"*\"}}}", len("node " + script + " "), "", true},
-		"hidden arguments": {"", len("node " + script + " -u /data "), "", true},
-	} {
-		files := map[string]string{"environ": "HOME=/root\x00_=" + script + "\x00"}
-		if c.settings != "" {
-			files["root/.node-red/settings.js"] = c.settings
-		}
-		s := scanWithProcess(t, files)
-		p := &process{argv: []string{"node-red"}, argLen: c.length}
-		p.PID, p.Exe = 77, "/usr/bin/node"
-		a := s.recognise(p, patterns, new(Outcome))
-		if a == nil || a.DefaultAuth != "none" || a.Auth.Value != c.want || (a.Auth.State == snapshot.Error) != c.unknown {
-			t.Errorf("%s: %+v, want %q %v", name, a, c.want, c.unknown)
-		}
-	}
-}
-
 // TestJupyterArguments: what is given counts before the files, behind an equals sign or as the next argument.
 func TestJupyterArguments(t *testing.T) {
 	for _, c := range []struct {
