@@ -98,6 +98,35 @@ func (pt *pattern) asks() string {
 	return "token"
 }
 
+var plainVersion = lazily(`^v?([0-9]{1,6})\.([0-9]{1,6})(?:\.([0-9]{1,6}))?(-)?`)
+
+// defaultOf is how a version asks by default, for a runtime that has changed it: not known without the version.
+func (pt *pattern) defaultOf(version snapshot.Fact) string {
+	v, since := versionNumbers(version.Value), versionNumbers(pt.AuthSince)
+	switch {
+	case version.State != snapshot.Present || v == nil:
+		return "unknown"
+	case slices.Compare(v, since) < 0:
+		return pt.AuthBefore
+	}
+	return pt.Auth
+}
+
+// versionNumbers are the numbers of a version, nil of what is none. What is before a release is not that release.
+func versionNumbers(version string) (list []int) {
+	m := plainVersion.FindStringSubmatch(version)
+	if m == nil {
+		return nil
+	}
+	for _, n := range m[1:4] {
+		list = append(list, atoiOr(n, 0))
+	}
+	if m[4] != "" {
+		return append(list, -1)
+	}
+	return append(list, 0)
+}
+
 // asksEnvironment says whether a runtime's authentication depends on its environment.
 func (pt *pattern) asksEnvironment() bool {
 	return len(pt.AuthEnv)+len(pt.NoAuthEnv)+len(pt.NoAuthUnless)+len(pt.AuthWhen) > 0
@@ -215,6 +244,7 @@ var authFiles = map[string]func(f *agentFiles, named []string) (string, error){
 	"code-server": codeServerAuth,
 	"node-red":    nodeRedAuth,
 	"dask":        daskAuth,
+	"flowise":     flowiseAuth,
 	"claude-code-router": func(f *agentFiles, _ []string) (string, error) {
 		return f.key([]string{path.Join(f.home(), ".claude-code-router/config.json")}, "token", []string{"APIKEY"})
 	},
@@ -299,9 +329,13 @@ func valuesOfOption(argv []string, name *regexp.Regexp) (list []string) {
 	return list
 }
 
-// codeServerAuth reads the configuration of code-server: ~/.config/code-server/config.yaml, or what --config or the environment names.
-// Without auth in it a password is asked for. It writes the file itself when it is started without one.
+// codeServerAuth reads the arguments of code-server, of which the last counts, and then its configuration: ~/.config/code-server/config.yaml, or what
+// --config or the environment names. Without auth in them a password is asked for. It writes the file itself when it is started without one.
 func codeServerAuth(f *agentFiles, named []string) (string, error) {
+	argv := f.p.argv
+	if i := slices.Index(argv, "--"); i >= 0 {
+		argv = argv[:i]
+	}
 	file := path.Join(f.home(), ".config/code-server/config.yaml")
 	if v := f.env["XDG_CONFIG_HOME"]; v != "" {
 		file = path.Join(v, "code-server/config.yaml")
@@ -312,12 +346,27 @@ func codeServerAuth(f *agentFiles, named []string) (string, error) {
 	if len(named) > 0 {
 		file = named[len(named)-1]
 	}
-	switch v := valueAt(f.tree(file), "auth"); v {
-	case "none":
-		return authNone, f.lost
-	case nil, "password":
-		return "", f.lost
-	default:
-		return "", fmt.Errorf("%s: auth is neither none nor password", file)
+	var auth any = last(optionValues(argv, "--auth"))
+	if from := "its arguments"; auth != "" {
+		file = from
+	} else if auth = valueAt(f.tree(file), "auth"); f.lost != nil || f.young != nil {
+		return "", cmp.Or(f.lost, f.young)
 	}
+	switch auth {
+	case "none":
+		return authNone, nil
+	case nil, "password":
+		return "", nil
+	}
+	return "", fmt.Errorf("%s: auth is neither none nor password", file)
+}
+
+// flowiseAuth is the user and the password that Flowise before 3.0.1 asks for if it has both, by options or the environment.
+func flowiseAuth(f *agentFiles, _ []string) (string, error) {
+	for _, name := range []string{"FLOWISE_USERNAME", "FLOWISE_PASSWORD"} {
+		if cmp.Or(last(optionValues(f.p.argv, "--"+name)), f.env[name]) == "" {
+			return "", nil
+		}
+	}
+	return "password", nil
 }

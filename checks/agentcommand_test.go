@@ -39,6 +39,8 @@ func TestRecognisedByWhatRuns(t *testing.T) {
 		{"/usr/bin/node", "node|/x/.bin/context7-mcp|--transport|stdio", ""},
 		{"/usr/bin/node", "node|/x/.bin/langgraphjs|dev|--host|0.0.0.0", "langgraph"},
 		{"/usr/bin/node", "node-red", "node-red"},
+		{"/usr/bin/node", "n8n", "n8n"},
+		{"/usr/bin/node", "n8n-node dev", ""}, // another package
 		{"/usr/bin/node", "node|/x/.bin/ccr|start", "claude-code-router"},
 		{"/usr/bin/node", "npm exec supergateway --stdio npx -y some-mcp --port 8700", "supergateway"},
 		{"/usr/bin/node", "node|/x/node_modules/supergateway/dist/index.js|--stdio|npx -y some-mcp", "supergateway"},

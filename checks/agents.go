@@ -51,6 +51,9 @@ type pattern struct {
 	// Wraps says that what follows "--" is another program's, with options of its own.
 	Wraps      bool   `json:"wraps"`
 	AuthConfig string `json:"authConfig"`
+	// AuthBefore is how versions before AuthSince ask by default.
+	AuthBefore string `json:"authBefore"`
+	AuthSince  string `json:"authSince"`
 	Floor      string `json:"floor"`
 	FloorWhy   string `json:"floorWhy"`
 	// Package is its package of npm, Python that of Python: its version is beside the program.
@@ -297,7 +300,9 @@ func (s *Scan) recognise(p *process, patterns []*pattern, out *Outcome) *snapsho
 			a.Kind, a.DefaultAuth = "cli", "unknown"
 		}
 		a.Auth = s.authOf(pt, p)
-		a.Version = s.versionOf(pt, p)
+		if a.Version = s.versionOf(pt, p); pt.AuthSince != "" {
+			a.DefaultAuth = pt.defaultOf(a.Version)
+		}
 		if a.Origins = s.originsOf(pt, p); pt.Name == "openclaw" {
 			s.openClaw(p, a, out)
 		}
