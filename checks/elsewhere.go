@@ -238,7 +238,9 @@ func (s *Scan) readElsewhere(ctx context.Context, f *os.File, e *snapshot.Elsewh
 	}
 	e.NFTables.Queues = s.queues(e.NFTables.Ruleset)
 	if rs != nil && len(rs.Tables) > 0 {
-		e.Network.Sysctls[snapshot.LoosePickup] = s.fact("/proc/sys/" + snapshot.LoosePickup)
+		for _, k := range []string{snapshot.LoosePickup, snapshot.Checksums} {
+			e.Network.Sysctls[k] = s.fact("/proc/sys/" + k)
+		}
 	}
 	return nil
 }

@@ -27,7 +27,7 @@ var hostSwitches = switches{whole: snapshot.NetworkSysctls, named: []string{"all
 // unasked are switches of interfaces that no question about packets asks for.
 var unasked = []string{"accept_source_route", "accept_redirects", "arp_ignore", "accept_ra"}
 
-// elsewhereSwitches are those that questions about another namespace ask for, apart from snapshot.LoosePickup, which is read where there are rules: the
+// elsewhereSwitches are those that questions about another namespace ask for, apart from those of conntrack, which are read where there are rules: the
 // kernel takes long to find a file of one among those of many.
 func elsewhereSwitches(links []snapshot.Link) switches {
 	sw := switches{named: []string{"all"}, links: map[string][]string{}}

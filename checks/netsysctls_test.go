@@ -33,7 +33,9 @@ func TestSwitchesOfOtherNamespaces(t *testing.T) {
 			}
 		}
 	}
-	if !slices.Contains(hostSwitches.whole, snapshot.LoosePickup) {
-		t.Errorf("%s is not read of the host", snapshot.LoosePickup)
+	for _, k := range []string{snapshot.LoosePickup, snapshot.Checksums} {
+		if !slices.Contains(hostSwitches.whole, k) {
+			t.Errorf("%s is not read of the host", k)
+		}
 	}
 }

@@ -142,7 +142,7 @@ func (e *engine) track(in []cube) []cube {
 		if e.state == ruleset.CtEstablished || e.state == ruleset.CtRelated {
 			out[i].sets[fCtMark] = span(num(0), ones(32))
 		}
-		if e.state == ruleset.CtNew && !e.local && in[i].sets[fProto].contains(num(136)) { // udplite_error (see package trace)
+		if e.state == ruleset.CtNew && !e.local && e.snap.Network.VerifiesChecksums() && in[i].sets[fProto].contains(num(136)) { // udplite_error (see package trace)
 			out[i] = out[i].doubt(packet.Cause{Text: "whether conntrack verifies the checksum of UDP-Lite"})
 			w := out[i].with(fCtState, single(num(ruleset.CtInvalid)))
 			w.later, w.shadow = true, true

@@ -17,11 +17,14 @@ var KernelSysctls = []string{
 // LoosePickup is nf_conntrack_tcp_loose (Documentation/networking/nf_conntrack-sysctl.rst).
 const LoosePickup = "net/netfilter/nf_conntrack_tcp_loose"
 
+// Checksums is nf_conntrack_checksum: whether conntrack verifies the checksums of what comes in (Documentation/networking/nf_conntrack-sysctl.rst).
+const Checksums = "net/netfilter/nf_conntrack_checksum"
+
 // NetworkSysctls are the switches of a network namespace as a whole.
 var NetworkSysctls = []string{
 	"net/ipv4/ip_forward", "net/ipv4/ip_nonlocal_bind", "net/ipv4/fwmark_reflect",
 	"net/bridge/bridge-nf-call-iptables", "net/bridge/bridge-nf-call-ip6tables",
-	"net/bridge/bridge-nf-call-arptables", LoosePickup,
+	"net/bridge/bridge-nf-call-arptables", LoosePickup, Checksums,
 	"net/netfilter/nf_conntrack_helper", "net/ipv4/tcp_l3mdev_accept", "net/ipv4/udp_l3mdev_accept",
 }
 

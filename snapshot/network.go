@@ -296,3 +296,9 @@ func (n *Network) HostNetns() uint64 {
 	}
 	return 0
 }
+
+// VerifiesChecksums says whether conntrack verifies what no device has verified; the kernel that does not have the switch yet will begin with 1.
+func (n *Network) VerifiesChecksums() bool {
+	f := n.Sysctls[Checksums]
+	return f.State != Present || f.Value != "0"
+}

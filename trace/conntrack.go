@@ -304,7 +304,7 @@ func (w *walk) track() {
 
 // firstState is the state of the packet as the first of its connection: new, invalid, or untracked
 // for neighbour discovery. Where it verifies checksums, which it does not of packets whose device did, conntrack takes
-// every one of UDP-Lite for wrong: it reckons it as that of UDP (udplite_error).
+// every one of UDP-Lite for wrong: it reckons it as that of UDP (udplite_error). Whether the device did is a condition.
 func (w *walk) firstState() uint32 {
 	s := &w.skb
 	switch s.proto {
@@ -319,7 +319,8 @@ func (w *walk) firstState() uint32 {
 			return icmpv6State(s.nh[s.thoff])
 		}
 	case packet.UDPLite:
-		if !w.local && w.choose(2, nil, "whether conntrack verifies the checksum of UDP-Lite") == 1 {
+		const device, conntrack = "the device has verified the checksum of UDP-Lite", "conntrack verifies the checksum of UDP-Lite"
+		if !w.local && w.snap.Network.VerifiesChecksums() && w.conditional(nil, packet.ByChance, device, packet.ByChance, conntrack) {
 			return ruleset.CtInvalid
 		}
 	}
