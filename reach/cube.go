@@ -108,6 +108,9 @@ type course struct {
 	// tag is the realm of the route that they have, back what the way back to who sends adds to that.
 	tag, back tag
 
+	// class is the queueing class that they have.
+	class class
+
 	taker *snapshot.Socket // that tproxy gave them to
 	by    *packet.Sender   // whose socket sends them; nil is not known
 	encap *snapshot.Route  // by which they leave, if it does something with them

@@ -13,7 +13,13 @@ func (m *machine) metaSet(c *ruleset.Chain, r *ruleset.Rule, e *ruleset.Expr, st
 	switch e.Meta.Key {
 	case ruleset.MetaMark:
 		return m.setMark(c, r, e.Meta.Sreg, fMark, st)
-	case ruleset.MetaPriority, ruleset.MetaNftrace:
+	case ruleset.MetaPriority:
+		st.cube.class = class{open: true}
+		if vs, ok := st.regs.read(e.Meta.Sreg, 4); ok && len(vs) == 1 && len(vs[0]) == 1 && vs[0][0].known == nil && len(vs[0][0].data) >= 4 {
+			st.cube.class = class{n: binary.NativeEndian.Uint32(vs[0][0].data)}
+		}
+		return []state{st}
+	case ruleset.MetaNftrace:
 		return []state{st}
 	}
 	return m.fork(c, r, st, "a meta key is set that the packet model does not follow")

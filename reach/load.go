@@ -196,6 +196,10 @@ func (m *machine) meta(c *cube, key uint32) value {
 		if m.unprotected() {
 			return constant([]byte{0})
 		}
+	case ruleset.MetaPriority:
+		if !c.class.open {
+			return constant(host32(c.class.n))
+		}
 	case ruleset.MetaLen:
 		return value{{data: make([]byte, 4), known: host32(^uint32(0x1ffff))}}
 	case ruleset.MetaPkttype:

@@ -69,7 +69,9 @@ func TestMerge(t *testing.T) {
 		case reflect.Uint16:
 			at.SetUint(1)
 		case reflect.Struct:
-			at.Set(reflect.ValueOf(tag{realm: 1}))
+			at.Set(map[reflect.Type]reflect.Value{
+				reflect.TypeFor[tag](): reflect.ValueOf(tag{realm: 1}), reflect.TypeFor[class](): reflect.ValueOf(class{n: 1}),
+			}[f.Type])
 		default:
 			at.Set(reflect.New(f.Type.Elem()))
 		}

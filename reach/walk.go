@@ -11,7 +11,10 @@ import (
 func (e *engine) follow(live []cube, in *snapshot.Link, o packet.Origin, fib *fib) ([]arrival, error) {
 	var err error
 	if o.Local {
-		return e.followLocal(live, fib)
+		return e.followLocal(unclassed(live), fib)
+	}
+	if givesClass(in, e.snap) {
+		live = unclassed(live)
 	}
 	if live, err = e.upThrough(live, in, fib.v4); err != nil {
 		return nil, err
@@ -89,6 +92,7 @@ func (e *engine) decide(live []cube, in *snapshot.Link, fib *fib) (local []cube,
 					c.shadow = c.shadow || k > 0
 					d := c.with(fOif, single(num(uint64(oif))))
 					d.encap, d.tag = p.encap, fib.tagOf(p, c.back)
+					d.forwarded()
 					if len(p.oifs) > 1 {
 						d = d.doubt(packet.Cause{Text: "several next hops of route " + p.route})
 					}

@@ -41,7 +41,10 @@ func (m *machine) xt(c *ruleset.Chain, r *ruleset.Rule, x *ruleset.Xt, st state,
 		return nil, states(in, st), out
 	}
 	switch {
-	case d.Continue, d.TOS, d.Rewrite != nil:
+	case d.Continue, d.Rewrite != nil:
+		return nil, []state{st}, nil
+	case d.TOS, d.Classify != nil:
+		st.cube.reclass(d)
 		return nil, []state{st}, nil
 	case d.Reject:
 		return &ruleset.Verdict{Kind: ruleset.Drop}, []state{st}, nil
@@ -105,7 +108,7 @@ func (m *machine) xt(c *ruleset.Chain, r *ruleset.Rule, x *ruleset.Xt, st state,
 		return nil, matched, missed
 	case d.Connmark != nil && m.knownMarks(&st.cube, d.Connmark):
 		return m.xtConnmark(d.Connmark, st)
-	case d.DSCP != nil: // the type of service is 0
+	case d.DSCP != nil && !st.cube.tos: // the type of service is 0
 		return decided((d.DSCP.Value == 0) != d.DSCP.Invert)
 	case d.Queue:
 		return m.queue(x.QueueTo()), []state{st}, nil

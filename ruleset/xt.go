@@ -41,6 +41,7 @@ type XtDecoded struct {
 	Zone      *uint16      `json:"zone,omitempty"` // of conntrack, which a target sets
 	Written   *XtWritten   `json:"written,omitempty"`
 	Rewrite   *XtRewrite   `json:"rewrite,omitempty"`
+	Classify  *uint32      `json:"classify,omitempty"` // the queueing class that a target sets
 }
 
 // XtAddrtype matches the type of an address in the routing tables; masks are 1<<RTN_*.
@@ -426,13 +427,15 @@ func decodeMultiport(b []byte) *XtDecoded {
 
 // bystanders are targets after which the packet goes on as it was, as far as the model looks at it.
 var bystanders = []string{
-	"LOG", "NFLOG", "CHECKSUM", "CLASSIFY", "TRACE", "AUDIT", "SECMARK", "CONNSECMARK", "IDLETIMER", "LED", "RATEEST", "TEE",
+	"LOG", "NFLOG", "CHECKSUM", "TRACE", "AUDIT", "SECMARK", "CONNSECMARK", "IDLETIMER", "LED", "RATEEST", "TEE",
 }
 
 func decodeTarget(name string, rev uint32, b []byte) *XtDecoded {
 	switch {
 	case slices.Contains(bystanders, name):
 		return &XtDecoded{Continue: true}
+	case name == "CLASSIFY" && len(b) >= 4: // struct xt_classify_target_info
+		return &XtDecoded{Classify: new(ne.Uint32(b))}
 	case name == "DSCP" || name == "TOS" || name == "ECN":
 		return &XtDecoded{TOS: true}
 	case name == "TTL" || name == "HL" || name == "TCPMSS" || name == "TCPOPTSTRIP":

@@ -86,6 +86,9 @@ func (w *walk) start(p *packet.Packet) {
 			copy(w.skb.link, m.mac) // a port's frames for the host are addressed to its bridge
 		}
 	}
+	if in == nil || in.Kind == "vlan" || slices.ContainsFunc(in.ports, func(p *link) bool { return p.Kind == "vlan" }) {
+		w.skb.priority.unk = 0xffffffff // vlan_do_receive
+	}
 	clear(w.inFields[len(fieldNames):])
 	w.hopped, w.options, w.said, w.hoppings, w.hashes = false, w.options[:0], w.said[:0], w.hoppings[:0], w.hashes[:0]
 	if w.region != nil {

@@ -34,8 +34,8 @@ func (w *walk) meta(o *op) verdict {
 	case ruleset.MetaMark:
 		g.putWord(o.dreg, s.mark)
 	case ruleset.MetaPriority:
-		if w.local {
-			return w.unknownReg(o.dreg, 4, "the priority that the process gave it")
+		if s.priority.unk != 0 {
+			return w.unknownReg(o.dreg, 4, "the priority that the process gave it, or a VLAN")
 		}
 		g.putWord(o.dreg, s.priority)
 	case ruleset.MetaRtclassid:
@@ -326,3 +326,6 @@ func (w *walk) metaSet(m *ruleset.Meta, r *rule) verdict {
 	}
 	return vNext
 }
+
+// serviceClass is the queueing class by two bits of the type of service (ip_tos2prio).
+var serviceClass = [4]uint32{0, 2, 6, 4}

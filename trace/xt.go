@@ -62,6 +62,8 @@ func (w *walk) xtTarget(d *ruleset.XtDecoded, r *rule) verdict {
 		return w.xtTProxy(d.TProxy, r)
 	case d.TOS:
 		w.skb.tos = true
+	case d.Classify != nil: // classify_tg
+		w.skb.priority = word{v: *d.Classify}
 	case d.Rewrite != nil:
 		w.xtRewrite(d.Rewrite)
 	case d.Mark != nil:

@@ -48,6 +48,8 @@ var mutants = []mutant{
 	{"reach: routes do nothing", "reach/fib.go", "if e.r.Encap != \"\" {", "if false {"},
 	{"the time to live is not counted down", "trace/chosen.go", "if w.skb.nh[at] <= 1 {\n\t\t\treturn false\n\t\t}\n\t\tw.skb.nh[at]--", "_ = at"},
 	{"zones are of both directions", "trace/conntrack.go", "return zone{begins: n}", "return zone{n, n}"},
+	{"what is forwarded keeps its class", "trace/stack.go", "w.skb.priority = word{v: serviceClass[w.skb.nh[1]>>3&3]}", "w.skb.priority.v |= serviceClass[w.skb.nh[1]>>3&3]"},
+	{"reach: what is forwarded keeps its class", "reach/class.go", "c.class = class{open: c.tos}", "c.class.open = c.tos"},
 	{"senders have no realm", "trace/realm.go", "word{v: m.v << 16,", "word{v: 0 * m.v,"},
 	{"reach: senders have no realm", "reach/realm.go", "t.realm <<= 16", "t.realm = 0"},
 	{"IPsec policies block nothing", "trace/xfrm.go", "if p.Dir != dir || !w.policyMatches(p) || w.stuck != nil {", "if true {"},

@@ -1,0 +1,97 @@
+//go:build linux
+
+package model
+
+import (
+	"net/netip"
+	"testing"
+
+	"github.com/ringfence/ringfence/e2e/bed"
+	"github.com/ringfence/ringfence/e2e/oracle"
+	"github.com/ringfence/ringfence/packet"
+	"github.com/ringfence/ringfence/reach"
+	"github.com/ringfence/ringfence/trace"
+)
+
+// TestQueueingClass: rules ask for the class that a packet comes with, that rules before gave it, or that its type of service has where it is forwarded.
+func TestQueueingClass(t *testing.T) {
+	if !bed.Alone(t) {
+		return
+	}
+	b := newCrossing(t, crossing)
+	const host, beyond = "10.10.0.1", "192.168.5.5"
+	for name, c := range map[string]struct {
+		nft, iptables string
+		to, kernel    string
+		trace         trace.Outcome
+		reach         packet.Verdict
+	}{
+		"none": {
+			nft: "chain i { type filter hook input priority 0; meta priority 0 accept; drop; }", to: host, kernel: "local", trace: trace.Local, reach: packet.Reachable,
+		},
+		"of a rule": {
+			nft: "chain p { type filter hook prerouting priority 0; meta priority set 0x10010; }; chain i { type filter hook input priority 0; meta priority 0x10010 drop; }",
+			to:  host, kernel: "drop", trace: trace.Drop, reach: packet.Unreachable,
+		},
+		"of a rule, forwarded": {
+			nft: "chain p { type filter hook prerouting priority 0; meta priority set 0x10010; }; chain f { type filter hook forward priority 0; meta priority 0x10010 drop; }",
+			to:  beyond, kernel: "forward", trace: trace.Forward, reach: packet.Reachable,
+		},
+		"of a rule after that": {
+			nft: "chain f { type filter hook forward priority 0; meta priority set 0x10010; }; chain o { type filter hook postrouting priority 0; meta priority 0x10010 drop; }",
+			to:  beyond, kernel: "drop", trace: trace.Drop, reach: packet.Unreachable,
+		},
+		"of the type of service": {
+			nft: "chain p { type filter hook prerouting priority 0; ip dscp set af11; }; chain f { type filter hook forward priority 0; meta priority 0 drop; }",
+			to:  beyond, kernel: "forward", trace: trace.Forward, reach: packet.Unknown,
+		},
+		"of an interactive type of service": {
+			nft: "chain p { type filter hook prerouting priority 0; ip dscp set af12; }; chain f { type filter hook forward priority 0; meta priority != 6 drop; }",
+			to:  beyond, kernel: "forward", trace: trace.Forward, reach: packet.Unknown,
+		},
+		"of expedited forwarding": {
+			nft: "chain p { type filter hook prerouting priority 0; ip dscp set ef; }; chain f { type filter hook forward priority 0; meta priority != 4 drop; }",
+			to:  beyond, kernel: "forward", trace: trace.Forward, reach: packet.Unknown,
+		},
+		"of a type of service with the same class": {
+			nft: "chain p { type filter hook prerouting priority 0; ip dscp set cs1; }; chain f { type filter hook forward priority 0; meta priority 0 drop; }",
+			to:  beyond, kernel: "drop", trace: trace.Drop, reach: packet.Unknown,
+		},
+		"of iptables": {
+			nft:      "chain o { type filter hook postrouting priority 0; meta priority 0x10010 drop; }",
+			iptables: "*mangle\n-A FORWARD -j CLASSIFY --set-class 1:10\nCOMMIT\n", to: beyond, kernel: "drop", trace: trace.Drop, reach: packet.Unreachable,
+		},
+		"a type of service of iptables": {
+			nft:      "chain i { type filter hook input priority 0; ip dscp 0 drop; }",
+			iptables: "*mangle\n-A PREROUTING -j DSCP --set-dscp 46\nCOMMIT\n", to: host, kernel: "local", trace: trace.Unknown, reach: packet.Unknown,
+		},
+		"both of iptables": {
+			iptables: "*mangle\n-A PREROUTING -j DSCP --set-dscp 46\n-A INPUT -m dscp --dscp 46 -j DROP\nCOMMIT\n",
+			to:       host, kernel: "drop", trace: trace.Unknown, reach: packet.Unknown,
+		},
+	} {
+		if err := b.o.Load("table inet f { " + c.nft + "; }\n"); err != nil {
+			t.Fatal(err)
+		}
+		if c.iptables != "" {
+			b.restore(t, c.iptables)
+		}
+		if err := b.o.Forget(); err != nil {
+			t.Fatal(err)
+		}
+		p := &oracle.Packet{
+			In: "mgmt0", Src: netip.MustParseAddr("10.10.0.9"), Dst: netip.MustParseAddr(c.to), Proto: 17, Sport: 4000, Dport: 7,
+		}
+		kernel := b.fate(name, p)
+		got := b.tracer().Packet(question(p))
+		m, s := b.model()
+		q := &reach.Question{
+			From:  []packet.Origin{{Index: s.Network.LinkNamed("mgmt0").Index, From: []netip.Prefix{netip.MustParsePrefix("10.10.0.9/32")}}},
+			Proto: "udp", Unbound: true, To: reach.Target{Host: c.to == host, Addr: p.Dst},
+		}
+		a := m.Reach(q)
+		if kernel.Fate != c.kernel || got.Fate != c.trace || a.Verdict != c.reach {
+			t.Errorf("%s: kernel %s, trace %s %s, reach %s %v; want %s, %s, %s", name, kernel.Fate, got.Fate, got.Why, a.Verdict, a.Because, c.kernel, c.trace, c.reach)
+		}
+	}
+}
