@@ -3,7 +3,6 @@ package exposure
 import (
 	"net/netip"
 	"slices"
-	"strings"
 
 	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/reach"
@@ -94,10 +93,9 @@ func (p *party) resourcedAtInput() bool {
 	})
 }
 
-// unanswered is the answer where that to the witness is stopped: other senders are tried, those of the networks of the interfaces first; what nobody on the
-// way back lets through is unreachable.
+// unanswered is the answer where that to the witness is stopped: other senders are tried, those of the networks of the interfaces. If none is answered it is
+// unknown and no proof: what else leads an answer back, such as what a socket is bound to later or another router, is not bounded.
 func (p *party) unanswered(q *reach.Question, why string) Answer {
-	found := Answer{Answer: unknown(why)}
 	for _, o := range q.From {
 		for _, fam := range []int{4, 6} {
 			if q.Family != 0 && q.Family != fam || q.To.Addr.IsValid() && q.To.Addr.Is4() != (fam == 4) {
@@ -122,21 +120,7 @@ func (p *party) unanswered(q *reach.Question, why string) Answer {
 			}
 		}
 	}
-	if p.endsHere(q) {
-		if back := p.dumb(q); back != nil {
-			return *back
-		}
-	}
-	return found
-}
-
-// endsHere says whether the host itself answers all packets of a question.
-func (p *party) endsHere(q *reach.Question) bool {
-	if q.To.Addr.IsValid() {
-		own := slices.Contains(p.own(), netip.PrefixFrom(q.To.Addr, q.To.Addr.BitLen()))
-		return own && !q.Through && !p.snap.NFTables.Ruleset.Translates()
-	}
-	return q.To.Host && !q.Through
+	return Answer{Answer: unknown(why)}
 }
 
 // near is an origin with those of its senders alone that are in the networks of its interface, or have an address of one of the host's.
@@ -182,41 +166,4 @@ func (p *party) networks(at int, own, v4 bool) (list []netip.Prefix) {
 		}
 	}
 	return list
-}
-
-// maxSenders bounds the senders for each of whom it is proven that no answer gets to him.
-const maxSenders = 16
-
-// dumb proves that no answer of TCP leaves the host for any sender of a question, of whom there are few; nil is no proof.
-func (p *party) dumb(q *reach.Question) *Answer {
-	var to []netip.Addr
-	for _, o := range q.From {
-		for _, f := range o.From {
-			if q.Family != 0 && f.Addr().Is4() != (q.Family == 4) || q.To.Addr.IsValid() && q.To.Addr.Is4() != f.Addr().Is4() {
-				continue
-			}
-			for a := f.Masked().Addr(); f.Contains(a); a = a.Next() {
-				if to = append(to, a); len(to) > maxSenders {
-					return nil
-				}
-			}
-		}
-		if o.Local || len(o.From) == 0 {
-			return nil
-		}
-	}
-	found := &Answer{Answer: reach.Answer{Verdict: packet.Unreachable}, Checked: true}
-	for _, a := range to {
-		back := &reach.Question{From: []packet.Origin{{Local: true}}, Proto: "tcp", State: packet.Established, To: reach.Target{Addr: a}}
-		answer := p.model.Reach(back)
-		if answer.Verdict != packet.Unreachable || p.certify(back, answer.Certificate) != nil {
-			return nil
-		}
-		for _, c := range answer.StoppedBy {
-			if c.Text = strings.TrimSpace("the answer: " + c.Text); !slices.Contains(found.StoppedBy, c) {
-				found.StoppedBy = append(found.StoppedBy, c)
-			}
-		}
-	}
-	return found
 }

@@ -8,8 +8,7 @@ import (
 	"github.com/ringfence/ringfence/ruleset"
 )
 
-// TestAnswersThatAreStopped: where the host lets no answer of TCP out to a sender nobody is reached, which is proven of few senders; of UDP one packet is
-// enough. What a rule stops of one sender alone leaves the others.
+// TestAnswersThatAreStopped: where the host lets no answer of TCP out to a sender it is not said to be reached; of UDP one packet is enough.
 func TestAnswersThatAreStopped(t *testing.T) {
 	for name, c := range map[string]struct {
 		hook   string
@@ -20,7 +19,7 @@ func TestAnswersThatAreStopped(t *testing.T) {
 		want   packet.Verdict
 	}{
 		"answers pass":            {"output", ruleset.Accept, "203.0.113.9/32", "203.0.113.1", "tcp", packet.Reachable},
-		"answers of the host":     {"output", ruleset.Drop, "203.0.113.9/32", "203.0.113.1", "tcp", packet.Unreachable},
+		"answers of the host":     {"output", ruleset.Drop, "203.0.113.9/32", "203.0.113.1", "tcp", packet.Unknown},
 		"many senders":            {"output", ruleset.Drop, "203.0.113.0/24", "203.0.113.1", "tcp", packet.Unknown},
 		"one packet is enough":    {"output", ruleset.Drop, "203.0.113.9/32", "203.0.113.1", "udp", packet.Reachable},
 		"answers to be forwarded": {"prerouting", ruleset.Accept, "203.0.113.9/32", "10.0.0.2", "tcp", packet.Unknown},

@@ -241,6 +241,9 @@ func overBudget(because string) bool {
 	return strings.Contains(because, "too many") || strings.Contains(because, "effort for") || strings.Contains(because, "too many steps")
 }
 
+// unanswered says of an unknown answer that the first packet arrives and that its answer does not come back, which trace is not asked for.
+func unanswered(because string) bool { return strings.Contains(because, "no connection comes to be") }
+
 // same notes whether two verdicts for one question are the same.
 func (h *askedHost) same(what, question string, a, b packet.Verdict, because string) {
 	h.counts[what+": "+string(a)]++

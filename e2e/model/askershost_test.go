@@ -159,6 +159,8 @@ func (h *askedHost) notRefuted(v packet.Verdict, p *oracle.Packet, f *trace.Fate
 		h.differ("%s: %s says unreachable (%s), but in %s %s ends %+v", h.name, who, stopped, p.In, question(p), *f)
 	case v == packet.Unknown && overBudget(because):
 		h.counts["arrived in trace, out of effort elsewhere"]++
+	case v == packet.Unknown && p.Proto == 6 && unanswered(because):
+		h.counts["arrived in trace, whose answer is stopped"]++
 	case v == packet.Unknown:
 		h.differ("%s: %s says unknown (%s), but in %s %s ends %+v", h.name, who, because, p.In, question(p), *f)
 	}
