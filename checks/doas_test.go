@@ -28,6 +28,17 @@ func TestRulesOfDoas(t *testing.T) {
 	}
 }
 
+// TestTheDomainOfARule: sudo of Debian goes by the name that is resolved for the host: one with a domain may be that, and no no.
+func TestTheDomainOfARule(t *testing.T) {
+	for text, want := range map[string][2]bool{
+		"web1.example.org": {true, false}, "WEB1.lan": {true, false}, "*.example.org": {true, false}, "web1": {true, true}, "db1.example.org": {false, true}, "db1": {false, true},
+	} {
+		if is, known := thisHost([]map[string]any{{"hostname": text}}, "web1"); is != want[0] || known != want[1] {
+			t.Errorf("%s: %v, known %v", text, is, known)
+		}
+	}
+}
+
 // TestWordsOfDoas: a comment ends a word; a line without an end is wrong, and so is nopass with persist, as doas -C has it.
 func TestWordsOfDoas(t *testing.T) {
 	rules, err := doasRules("permit nopass ann#x\npermit bob cmd /bin/ls#\n#")

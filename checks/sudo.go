@@ -153,11 +153,17 @@ func thisHost(hosts []map[string]any, name string) (is, known bool) {
 		switch {
 		case text == "ALL", ok && err == nil && fits && name != "":
 			return m["negated"] != true, true
-		case !ok, err != nil, name == "", strings.ContainsAny(text, "[\\"):
+		case !ok, err != nil, name == "", strings.ContainsAny(text, "[\\"), mayResolve(text, short):
 			return true, false
 		}
 	}
 	return false, true
+}
+
+// mayResolve says of a name with a domain that it may be the one that DNS has for a host: sudo asks for that with fqdn, which is on where it is built so (Debian).
+func mayResolve(pattern, short string) bool {
+	label, _, dotted := strings.Cut(pattern, ".")
+	return dotted && (strings.EqualFold(label, short) || strings.ContainsAny(pattern, "*?"))
 }
 
 // followedOptions are those of a rule that decide nothing about who becomes whom, or are followed.
