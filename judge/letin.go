@@ -56,12 +56,17 @@ func (b *builder) writesSource() bool {
 	}
 	for t := range rs.Tables {
 		if slices.ContainsFunc(rs.Tables[t].Chains, func(c ruleset.Chain) bool {
-			return c.Base != nil && c.Base.Type == "nat" && c.Base.Hook == "input" && len(c.Rules) > 0
+			return c.Base != nil && c.Base.Type == "nat" && c.Base.Hook == "input" && len(c.Rules) > 0 || slices.ContainsFunc(c.Rules, writesPacket)
 		}) {
 			return true
 		}
 	}
 	return false
+}
+
+// writesPacket says of a rule that it writes into packets, which may be their source, or may do so.
+func writesPacket(r ruleset.Rule) bool {
+	return slices.ContainsFunc(r.Exprs, func(e ruleset.Expr) bool { return e.Payload != nil && e.Payload.Set || e.Opaque() })
 }
 
 // sourcesOf are the networks of a setting; none where one of them is no network.

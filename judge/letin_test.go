@@ -65,4 +65,13 @@ func TestZonesOfThoseWhoAreLetIn(t *testing.T) {
 	if len(v) != 3 {
 		t.Errorf("where rules may write the source: %v", v)
 	}
+	v, _ = reached("172.17.0.0/16", ruleset.Table{Family: ruleset.FamilyIP, Name: "raw", Chains: []ruleset.Chain{{
+		Name: "pre", Base: &ruleset.Base{Type: "filter", Hook: "prerouting", Priority: -300, Policy: "accept"}, Rules: []ruleset.Rule{{Handle: 1, Exprs: []ruleset.Expr{
+			{Name: "immediate", Immediate: &ruleset.Immediate{Dreg: 1, Data: ruleset.Hex{172, 17, 0, 5}}},
+			{Name: "payload", Payload: &ruleset.Payload{Base: "network", Offset: 12, Len: 4, Sreg: 1, Set: true}},
+		}}},
+	}}})
+	if len(v) != 3 {
+		t.Errorf("where a rule writes the source into packets: %v", v)
+	}
 }
