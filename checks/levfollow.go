@@ -290,6 +290,7 @@ func (l *levers) interpreted(words []string, lever snapshot.LeverFile, at runsHe
 		if python {
 			l.search(path.Dir(file), "modules of ", lever)
 		}
+		l.beside(words[0], file, lever)
 		return
 	}
 }
@@ -386,8 +387,11 @@ func (l *levers) follow(lever snapshot.LeverFile, at runsHere) {
 	switch {
 	case len(words) == 0:
 	case shellNames.MatchString(path.Base(words[0])):
-		l.shell(text, lever, at)
-	case strings.HasPrefix(path.Base(words[0]), "python"):
-		l.search(path.Dir(lever.Path), "modules of ", lever)
+		l.shell(ownPlace.get().ReplaceAllLiteralString(text, path.Dir(lever.Path)), lever, at)
+	case interpreting.MatchString(path.Base(words[0])):
+		if strings.HasPrefix(path.Base(words[0]), "python") {
+			l.search(path.Dir(lever.Path), "modules of ", lever)
+		}
+		l.beside(words[0], lever.Path, lever)
 	}
 }

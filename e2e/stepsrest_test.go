@@ -32,3 +32,32 @@ func TestSettingsOfDaemonsAreSteps(t *testing.T) {
 		t.Error("the step is taken that is said to be closed")
 	}
 }
+
+// TestModulesAreSteps: who decides of modules that interpreters of root load has what root has.
+func TestModulesAreSteps(t *testing.T) {
+	if !bed.Alone(t) {
+		return
+	}
+	bed.Need(t, "setpriv", "sudo", "/usr/bin/python3", "perl")
+	agentScene(t)
+	takeSteps(t, map[string]step{
+		"packages of a virtual environment": {
+			power.Root, power.ByFile,
+			"mkdir -p /opt/job/bin /opt/job/lib/$(/usr/bin/python3 -c 'import sys; print(\"python%d.%d\" % sys.version_info[:2])')/site-packages; ln -s /usr/bin/python3 /opt/job/bin/python; " +
+				"printf 'home = /usr/bin\ninclude-system-site-packages = false\n' >/opt/job/pyvenv.cfg; echo 'import foo' >/opt/job/run.py; chmod 777 /opt/job/lib/*/site-packages; " +
+				"echo '* * * * * root /opt/job/bin/python /opt/job/run.py' >/etc/cron.d/job",
+			"echo 'import os; os.system(\"id -u >/run/steps/proof\")' >$(echo /opt/job/lib/*/site-packages)/foo.py", "/opt/job/bin/python /opt/job/run.py", "test $(cat /run/steps/proof) = 0",
+			"rm -f /opt/job/lib/*/site-packages/*; chmod 755 /opt/job/lib/*/site-packages",
+		},
+		"a file beside a script": {
+			power.Root, power.ByFile,
+			"mkdir -p /opt/job; printf '#!/bin/sh\n. \"$(dirname \"$0\")/env\"\n' >/opt/job/run; touch /opt/job/env; chmod 755 /opt/job /opt/job/run; chmod 777 /opt/job/env; echo '* * * * * root /opt/job/run' >/etc/cron.d/job",
+			"echo 'id -u >/run/steps/proof' >/opt/job/env", "/opt/job/run", "test $(cat /run/steps/proof) = 0", "chmod 755 /opt/job/env; echo >/opt/job/env",
+		},
+		"the shell of a table of cron": {
+			power.Root, power.ByFile,
+			"mkdir -p /opt/job; printf '#!/bin/sh\n' >/opt/job/run; chmod 755 /opt/job; chmod 777 /opt/job/run; printf 'SHELL=/opt/job/run\n* * * * * root true\n' >/etc/cron.d/job",
+			"echo 'id -u >/run/steps/proof' >>/opt/job/run", "/opt/job/run -c true", "test $(cat /run/steps/proof) = 0", "chmod 755 /opt/job/run; printf '#!/bin/sh\n' >/opt/job/run",
+		},
+	})
+}

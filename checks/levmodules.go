@@ -1,0 +1,117 @@
+//go:build linux && !ringfence_portable
+
+package checks
+
+import (
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// Bounds of the modules beside a script.
+const (
+	maxModules     = 25_000
+	maxModuleDepth = 24
+)
+
+var (
+	// moduleNames are files that interpreters load.
+	moduleNames = lazily(`\.(?:py|pyc|pth|js|mjs|cjs|node|so|pl|pm|rb|php|lua|tcl|jar)$`)
+	// namedPaths are texts of a script that are absolute paths.
+	namedPaths = lazily("[\"'`(/ ](/[A-Za-z0-9_.+-]+(?:/[A-Za-z0-9_.+-]+)+)")
+	// ownPlace is how a script of the shell says where it is itself.
+	ownPlace = lazily(`\$\((?:cd (?:-P )?(?:-- )?"?)?\$?\(?dirname (?:-- )?"?(?:\$\((?:readlink -f|realpath) )?"?(?:\$0|\$\{0\}|\$\{?BASH_SOURCE(?:\[0\])?\}?)"?\)?"?\)?"?(?: (?:&&|;) pwd(?: -P)?)?\)|\$\{(?:0|BASH_SOURCE(?:\[0\])?)%/\*\}`)
+)
+
+// beside adds what an interpreter loads for a script besides it: modules beside the script and of where it is installed, and what the script names.
+func (l *levers) beside(interpreter, file string, lever snapshot.LeverFile) {
+	l.environmentOf(interpreter, lever)
+	left := maxModules
+	as := lever
+	as.Kind = snapshot.LeverProgram
+	if as.Unsure == "" {
+		as.Unsure = "whether " + file + " loads it was not followed"
+	}
+	dir := path.Dir(file)
+	for d := dir; d != "/"; d = path.Dir(d) { // as Node.js looks for packages
+		if at := path.Join(d, "node_modules"); l.w.part(at).err == nil {
+			l.search(at, "modules of ", lever)
+			l.modulesIn(at, as, &left, 0)
+		}
+	}
+	if !slices.Contains([]string{"/bin", "/sbin", "/usr/local/bin", "/usr/local/sbin", "/tmp", "/var/tmp", "/"}, dir) {
+		l.modulesIn(dir, as, &left, 0)
+	}
+	a, st, err := l.s.Host.Author(file)
+	if err != nil || !st.Mode.IsRegular() || st.Size > maxScript || a.Others || a.UID != 0 && a.UID != lever.UID {
+		return // whoever decides of it is listed
+	}
+	b, _ := l.s.Host.ReadFile(file)
+	for _, m := range namedPaths.FindAllStringSubmatch(string(b), maxWords) {
+		as.Path = path.Clean(m[1])
+		switch x := l.w.part(as.Path); {
+		case x.err != nil, x.st.Perm&0o1000 != 0, strings.HasPrefix(as.Path, "/proc/"), strings.HasPrefix(as.Path, "/dev/"):
+		case x.st.IsDir, x.st.Mode&fs.ModeSymlink != 0, x.st.Mode.IsRegular() && (x.st.Perm&0o111 != 0 || moduleNames.MatchString(as.Path)):
+			l.add(as)
+		}
+	}
+}
+
+// modulesIn adds the directories and the modules in a directory.
+func (l *levers) modulesIn(dir string, f snapshot.LeverFile, left *int, depth int) {
+	if strings.HasPrefix(dir, "/usr/") && !strings.HasPrefix(dir, "/usr/local/") {
+		return // of packages, which are root's
+	}
+	names, err := l.s.Host.ReadDir(dir)
+	if err != nil {
+		if denied(err) {
+			l.out.partialIn("files", "%s: %v", dir, err)
+		}
+		return
+	}
+	for _, n := range names {
+		if *left--; *left < 0 || depth == maxModuleDepth {
+			l.out.partialIn("files", "%s has more modules than are looked at", dir)
+			return
+		}
+		f.Path = path.Join(dir, n)
+		switch x := l.w.part(f.Path); {
+		case x.err != nil:
+		case x.st.IsDir:
+			if n == "__pycache__" || n[0] != '.' || n == ".bin" {
+				l.add(f)
+				l.modulesIn(f.Path, f, left, depth+1)
+			}
+		case moduleNames.MatchString(n), x.link != "":
+			l.add(f)
+		}
+	}
+}
+
+// environmentOf adds the settings and the modules of the virtual environment that an interpreter of Python is in (venv).
+func (l *levers) environmentOf(interpreter string, lever snapshot.LeverFile) {
+	if !path.IsAbs(interpreter) || !strings.HasPrefix(path.Base(interpreter), "py") {
+		return
+	}
+	root := path.Dir(path.Dir(interpreter))
+	settings := path.Join(root, "pyvenv.cfg")
+	if l.w.part(settings).err != nil {
+		return
+	}
+	as := lever
+	as.Kind, as.Path = snapshot.LeverProgram, settings
+	l.add(as)
+	dirs, _ := l.s.Host.Glob(root + "/lib/python3*/site-packages")
+	left := maxModules
+	for _, d := range dirs {
+		l.search(d, "modules of ", lever)
+		l.startOfPython(d, lever)
+		if as.Unsure == "" {
+			as.Unsure = "whether " + lever.By + " loads it was not followed"
+		}
+		l.modulesIn(d, as, &left, 0)
+	}
+}
