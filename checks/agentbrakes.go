@@ -45,7 +45,7 @@ func (p *process) titled() bool {
 
 // brakesOf is how a running agent was started without brakes.
 func (s *Scan) brakesOf(pt *pattern, p *process) (list []snapshot.AgentBrake) {
-	if len(pt.Brakes) == 0 {
+	if len(pt.Brakes) == 0 && pt.Name != "claude-code" {
 		return nil
 	}
 	add := func(b brake) {
@@ -81,6 +81,12 @@ func (s *Scan) brakesOf(pt *pattern, p *process) (list []snapshot.AgentBrake) {
 	case len(list) > 0:
 	case p.cut || p.setID:
 		unread("its arguments were not read whole")
+	case pt.Name == "claude-code" && !p.titled():
+		if how, err := s.claudeBrake(p); err != nil {
+			unread(err.Error())
+		} else if how != "" {
+			add(brake{Off: "approvals", How: how})
+		}
 	case pt.Name == "codex":
 		if how, err := s.codexBrake(p); err != nil {
 			unread(err.Error())
@@ -135,16 +141,12 @@ var settings = []struct {
 }
 
 func claudeBrakes(text string, managed map[string]bool) (off, how string, err error) {
-	var f struct {
-		Permissions struct {
-			DefaultMode string `json:"defaultMode"`
-		} `json:"permissions"`
-	}
+	var f claudePermissions
 	if json.Unmarshal([]byte(text), &f) != nil {
 		return "", "", errMalformed
 	}
-	if f.Permissions.DefaultMode == "bypassPermissions" && !managed["claude-code"] {
-		return "approvals", "permissions.defaultMode is bypassPermissions", nil
+	if f.Permissions.DefaultMode == claudeBypass && f.Permissions.Disable != "disable" && !managed["claude-code"] {
+		return "approvals", "permissions.defaultMode is " + claudeBypass, nil
 	}
 	return "", "", nil
 }

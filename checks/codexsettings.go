@@ -215,14 +215,14 @@ func (s *Scan) codexBrake(p *process) (how string, err error) {
 		return "", errors.New(b.Configured.Reason)
 	case b.Configured.Value != "off":
 		return "", nil
-	case s.isHomeConfig(b.From):
+	case s.isHomeFile(b.From, ".codex/config.toml"):
 		return "", nil
 	}
 	return fmt.Sprintf("%s (%s)", b.From, codexFull), nil
 }
 
-// isHomeConfig says of a configuration of Codex that it is that of an account with a home.
-func (s *Scan) isHomeConfig(file string) bool {
+// isHomeFile says of a file that it is that of an account with a home.
+func (s *Scan) isHomeFile(file, name string) bool {
 	users, _ := s.homes()
-	return slices.ContainsFunc(users, func(u user) bool { return path.Join(u.home, ".codex/config.toml") == file })
+	return slices.ContainsFunc(users, func(u user) bool { return path.Join(u.home, name) == file })
 }

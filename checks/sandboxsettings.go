@@ -4,7 +4,6 @@ package checks
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -32,61 +31,22 @@ const (
 	claudeManagedDir = "/etc/claude-code/managed-settings.d/[^.]*.json"
 )
 
-// claudeSandbox reads the settings of Claude Code in the order in which they give way: the user's, the project's, its local ones, those of the
-// command line, the administrator's. The last that says something counts, so that a project's file can switch off what the user has on.
+// claudeSandbox reads the settings of Claude Code. The last that says something counts, so that a project's file can switch off what the user has on.
 func (s *Scan) claudeSandbox(p *process, b *snapshot.AgentSandbox) {
-	env, err := s.environ(p)
-	if err != nil && !gone(err) {
-		b.Configured = snapshot.Fact{State: snapshot.Error, Reason: "its environment, which names its settings, was not read: " + cause(err).Error()}
-		return
-	}
-	dir := s.homeOf(p, env, "CLAUDE_CONFIG_DIR", ".claude")
-	cwd, err := s.Host.Readlink(fmt.Sprintf("/proc/%d/cwd", p.PID))
+	files, more, err := s.claudeSettings(p)
 	if err != nil {
-		b.Configured = snapshot.Fact{State: snapshot.Error, Reason: "its working directory, which has settings, was not read: " + cause(err).Error()}
+		b.Configured = snapshot.Fact{State: snapshot.Error, Reason: err.Error()}
 		return
-	}
-	type settingsFile struct {
-		path, of string
-		text     []byte
-	}
-	files := []settingsFile{
-		{path.Join(dir, "settings.json"), "user", nil},
-		{path.Join(cwd, ".claude/settings.json"), "project", nil},
-		{path.Join(cwd, ".claude/settings.local.json"), "project", nil},
-		{"", "arguments", nil},
-	}
-	managed, more := s.globIn(p, claudeManagedDir)
-	slices.Sort(managed)
-	for _, f := range append([]string{claudeManaged}, managed...) {
-		files = append(files, settingsFile{f, "administrator", nil})
-	}
-	if v := argument(p.argv, "--settings"); strings.HasPrefix(v, "{") {
-		files[3].text, files[3].path = []byte(v), "--settings"
-	} else if v != "" {
-		files[3].path = path.Join(cwd, v)
-		if path.IsAbs(v) {
-			files[3].path = v
-		}
 	}
 	configured := snapshot.Fact{State: snapshot.Present, Value: "off"}
 	if more {
 		configured = snapshot.Fact{State: snapshot.Error, Reason: claudeManagedDir + ": not every file was read"}
 	}
 	for _, f := range files {
-		if f.path == "" {
-			continue
-		}
-		var err error
-		if f.text == nil {
-			f.text, _, err = s.readNamed(p, f.path)
-		}
-		if gone(err) {
-			continue
-		}
 		var c claudeFile
+		err := f.err
 		if err == nil && json.Unmarshal(f.text, &c) != nil {
-			err = errors.New("it is malformed")
+			err = errMalformedSettings
 		}
 		if err != nil {
 			configured, b.From = snapshot.Fact{State: snapshot.Error, Reason: f.path + ": " + cause(err).Error()}, f.path
