@@ -59,7 +59,8 @@ func (s *Scan) claudeSettings(p *process) (list []claudeLayer, more bool, err er
 		if f.text == nil {
 			f.text, _, f.err = s.readNamed(p, f.path)
 		}
-		if !gone(f.err) {
+		// An empty file says nothing: its sandbox leaves some where it has something over files that are not there.
+		if !gone(f.err) && (f.err != nil || strings.TrimSpace(string(f.text)) != "") {
 			list = append(list, f)
 		}
 	}

@@ -38,6 +38,7 @@ func TestBrakesOfClaudeCode(t *testing.T) {
 		"the project forbids":        {skip, map[string]string{project: disable}, "", false},
 		"without the project":        {"|--setting-sources|user", map[string]string{project: bypass}, "", false},
 		"with the project":           {"|--setting-sources|user,project", map[string]string{project: bypass}, "/" + project + " (bypassPermissions)", false},
+		"an empty file":              {"", map[string]string{project: bypass, local: ""}, "/" + project + " (bypassPermissions)", false},
 		"malformed":                  {"", map[string]string{project: "{"}, "", true},
 		"malformed forbids nothing":  {skip, map[string]string{project: "{"}, "--dangerously-skip-permissions", false},
 		"what forbids is not a file": {skip, map[string]string{project + "/x": ""}, "", true},

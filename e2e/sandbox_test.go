@@ -44,6 +44,7 @@ func TestSandboxIsMeasured(t *testing.T) {
 		"nothing runs":           {"claude", on, "", nil, finding.Unknown, "no command of it runs now"},
 		"a tool server":          {"claude", on, "", []string{"exec python3 -c 'import time; time.sleep(1000)'"}, finding.Unknown, "no command of it runs now"},
 		"the project has it off": {"claude", on, off, []string{"sleep 1003"}, finding.Fail, "a project's settings switch off the sandbox"},
+		"the project's is empty": {"claude", on, " ", []string{confinedCommand}, finding.Pass, ""}, // as the sandbox itself leaves it
 		"off":                    {"claude", off, "", []string{"sleep 1004"}, finding.NotApplicable, ""},
 		"malformed":              {"claude", "{", "", []string{"sleep 1005"}, finding.Unknown, "it is malformed"},
 		"by default":             {"codex", "", "", []string{"sleep 1006"}, finding.Fail, "Codex CLI is told to use a sandbox"},
