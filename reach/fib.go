@@ -53,6 +53,7 @@ type fib struct {
 	dissected   bool   // a program reads the protocol and the ports that rules ask for (fib4_rules_early_flow_dissect)
 	// realms: they are in use, and every way back is looked up; openRealms: that of a route is not known.
 	realms, openRealms bool
+	byIif              bool // rules ask for the interface by which packets come in
 	policy             bool // rules beyond local, main, default: a lookup depends on more than the address
 }
 
@@ -74,6 +75,7 @@ func newFib(n *snapshot.Network, v4 bool) *fib {
 			r.Src == "" && r.Dst == "" && r.Iif == "" && r.Oif == "" && r.Mark == 0 && r.UIDs == nil && !r.Other && !r.Invert &&
 			r.IPProto == 0 && r.Sport == [2]int{} && r.Dport == [2]int{} && r.Tos == 0 && r.SuppressBits == 0 && !r.Realms
 		f.policy = f.policy || !plain
+		f.byIif = f.byIif || r.Iif != "" && r.Iif != "lo"
 	}
 	slices.SortStableFunc(f.rules, func(a, b snapshot.PolicyRule) int { return a.Priority - b.Priority })
 	f.multicast = prefixSet(netip.MustParsePrefix("ff00::/8"))

@@ -68,13 +68,16 @@ func (e *engine) receive(in []cube, iif *snapshot.Link, fib *fib) []cube {
 	if !fib.v4 {
 		return live
 	}
-	return append(e.reversePath(live, iif, fib), anonymous...)
+	if fib.byIif { // by where it goes: see lateCheck
+		return append(live, anonymous...)
+	}
+	return append(e.reversePath(live, iif, fib, "lo"), anonymous...)
 }
 
 // reversePath applies rp_filter: the higher of all and the interface's holds; 1 wants the route
 // back to leave through the interface, 2 wants any route. With policy rules the way back is looked up
 // also without it, and may not lead to the host itself (fib_validate_source).
-func (e *engine) reversePath(in []cube, iif *snapshot.Link, fib *fib) []cube {
+func (e *engine) reversePath(in []cube, iif *snapshot.Link, fib *fib, via string) []cube {
 	all, ok1 := e.sysctl("net/ipv4/conf/all/rp_filter")
 	own, ok2 := e.sysctl("net/ipv4/conf/" + iif.Name + "/rp_filter")
 	mode := max(all, own)
@@ -84,7 +87,20 @@ func (e *engine) reversePath(in []cube, iif *snapshot.Link, fib *fib) []cube {
 	if mode == 0 && !fib.policy && !fib.customLocal && !fib.realms {
 		return in
 	}
-	return e.validated(in, iif, fib, mode)
+	return e.validated(in, iif, fib, mode, via)
+}
+
+// lateCheck checks the source of what has its route, where policy rules ask for an interface: the way back is looked up as of what comes in by the one
+// that it leaves by, by loopback for what is delivered (fib_validate_source).
+func (e *engine) lateCheck(c cube, iif *snapshot.Link, fib *fib, oif int) []cube {
+	if s := c.sets[fSaddr]; !fib.v4 || !fib.byIif || iif.Loopback || s.singleton() && s[0].lo == (u128{}) {
+		return []cube{c}
+	}
+	via := "lo"
+	if l := e.snap.Network.Link(oif); oif != 0 && l != nil {
+		via = l.Name
+	}
+	return e.reversePath([]cube{c}, iif, fib, via)
 }
 
 // backOut is the full check of what would leave by the interface that it came in by, which the kernel makes where it may send a redirect
@@ -99,11 +115,11 @@ func (e *engine) backOut(c cube, iif *snapshot.Link, fib *fib) []cube {
 	if !on {
 		c = c.doubt(packet.Cause{Text: "send_redirects of " + iif.Name + " was not read"})
 	}
-	return e.validated([]cube{c}, iif, fib, 0)
+	return e.validated([]cube{c}, iif, fib, 0, iif.Name)
 }
 
 // validated looks the way back up, and stops packets whose source it shows to be false.
-func (e *engine) validated(in []cube, iif *snapshot.Link, fib *fib, mode int) []cube {
+func (e *engine) validated(in []cube, iif *snapshot.Link, fib *fib, mode int, via string) []cube {
 	byMark, markKnown := e.switchOf(iif.Index, "src_valid_mark")
 	acceptLocal, localKnown := e.switchOf(iif.Index, "accept_local")
 	if !markKnown {
@@ -116,7 +132,7 @@ func (e *engine) validated(in []cube, iif *snapshot.Link, fib *fib, mode int) []
 	for i := range in {
 		back := in[i].reverse(byMark)
 		back.sets[fSport], back.sets[fDport] = in[i].sets[fDport], in[i].sets[fSport]
-		for _, r := range fib.lookup(back, "lo", true) {
+		for _, r := range fib.lookup(back, via, true) {
 			c := answered(in[i], fSaddr, r.cube)
 			c = c.with(fSport, r.cube.sets[fDport])
 			c = c.with(fDport, r.cube.sets[fSport])

@@ -73,12 +73,16 @@ func (e *engine) decide(live []cube, in *snapshot.Link, fib *fib) (local []cube,
 			c, p := r.cube, &r.part
 			switch {
 			case p.kind == routeKind["local"], p.kind == routeKind["broadcast"], p.kind == routeKind["anycast"]:
-				c.toMany, c.tag = p.kind != routeKind["local"], fib.tagOf(&part{}, c.back)
-				local = append(local, c)
+				for _, c := range e.lateCheck(c, in, fib, 0) {
+					c.toMany, c.tag = p.kind != routeKind["local"], fib.tagOf(&part{}, c.back)
+					local = append(local, c)
+				}
 			case p.kind == routeKind["multicast"]:
-				c.toMany, c.tag = true, fib.tagOf(&part{}, c.back)
-				local = append(local, e.joined(c, in)...)
-				e.passedOn(c, in, byOif)
+				for _, c := range e.lateCheck(c, in, fib, 0) {
+					c.toMany, c.tag = true, fib.tagOf(&part{}, c.back)
+					local = append(local, e.joined(c, in)...)
+					e.passedOn(c, in, byOif)
+				}
 			case p.encap != nil && p.encap.Bypasses() && !off:
 				e.open(encapsulated(p))
 			case e.here:
@@ -88,25 +92,32 @@ func (e *engine) decide(live []cube, in *snapshot.Link, fib *fib) (local []cube,
 			case p.kind != routeKind["unicast"] || len(p.oifs) == 0:
 				e.stop(c, packet.Cause{Text: "no route: " + p.route})
 			default:
-				for k, oif := range p.oifs {
-					c.shadow = c.shadow || k > 0
-					d := c.with(fOif, single(num(uint64(oif))))
-					d.encap, d.tag = p.encap, fib.tagOf(p, c.back)
-					d.forwarded()
-					if len(p.oifs) > 1 {
-						d = d.doubt(packet.Cause{Text: "several next hops of route " + p.route})
-					}
-					if oif == in.Index {
-						d = e.switchedBack(d, in)
-						byOif[oif] = append(byOif[oif], e.backOut(d, in, fib)...)
-						continue
-					}
-					byOif[oif] = append(byOif[oif], d)
-				}
+				e.sendOn(c, p, in, fib, byOif)
 			}
 		}
 	}
 	return local, byOif
+}
+
+// sendOn puts packets to the interfaces of their route.
+func (e *engine) sendOn(c cube, p *part, in *snapshot.Link, fib *fib, byOif map[int][]cube) {
+	for k, oif := range p.oifs {
+		c.shadow = c.shadow || k > 0
+		for _, d := range e.lateCheck(c, in, fib, oif) {
+			d = d.with(fOif, single(num(uint64(oif))))
+			d.encap, d.tag = p.encap, fib.tagOf(p, d.back)
+			d.forwarded()
+			if len(p.oifs) > 1 {
+				d = d.doubt(packet.Cause{Text: "several next hops of route " + p.route})
+			}
+			if oif == in.Index {
+				d = e.switchedBack(d, in)
+				byOif[oif] = append(byOif[oif], e.backOut(d, in, fib)...)
+				continue
+			}
+			byOif[oif] = append(byOif[oif], d)
+		}
+	}
 }
 
 // switchedBack is what br_netfilter gave another destination on the bridge that it came in by: it is not routed but switched, from port to port

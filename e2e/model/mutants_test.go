@@ -50,6 +50,7 @@ var mutants = []mutant{
 	{"zones are of both directions", "trace/conntrack.go", "return zone{begins: n}", "return zone{n, n}"},
 	{"what is forwarded keeps its class", "trace/stack.go", "w.skb.priority = word{v: serviceClass[w.skb.nh[1]>>3&3]}", "w.skb.priority.v |= serviceClass[w.skb.nh[1]>>3&3]"},
 	{"reach: what is forwarded keeps its class", "reach/class.go", "c.class = class{open: c.tos}", "c.class.open = c.tos"},
+	{"reach: the way back is as of loopback", "reach/input.go", "via = l.Name", "_ = l.Name"},
 	{"senders have no realm", "trace/realm.go", "word{v: m.v << 16,", "word{v: 0 * m.v,"},
 	{"reach: senders have no realm", "reach/realm.go", "t.realm <<= 16", "t.realm = 0"},
 	{"IPsec policies block nothing", "trace/xfrm.go", "if p.Dir != dir || !w.policyMatches(p) || w.stuck != nil {", "if true {"},
