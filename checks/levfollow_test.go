@@ -56,19 +56,23 @@ func TestWhatScriptsRun(t *testing.T) {
 		"the shell of cron":          {[]string{"644 0:0 /etc/cron.d/x = SHELL=/opt/a\n* * * * * root true\n", "757 0:0 /opt/a"}, "/opt", []string{program + all}},
 		"a path of somebody in cron": {[]string{"644 0:0 /etc/cron.d/x = PATH=/opt/d:/bin\n* * * * * ann true\n", "757 0:0 /opt/d/"}, "/opt", []string{"search /opt/d 1000 operator: all 0 at /opt/d"}},
 		"a virtual environment": {
-			[]string{unit("ExecStart=/opt/v/bin/python /srv/app.py"), "777 0:0 /opt/v/bin/python -> /usr/bin/python3", "755 0:0 /usr/bin/python3", "644 0:0 /srv/app.py", "646 0:0 /opt/v/pyvenv.cfg", "757 0:0 /opt/v/lib/python3.12/site-packages/"}, "/opt/v",
+			[]string{unit("ExecStart=/opt/v/bin/python /srv/app.py"), "777 0:0 /opt/v/bin/python -> /usr/bin/python3", "755 0:0 /usr/bin/python3", "644 0:0 /srv/app.py", "646 0:0 /opt/v/pyvenv.cfg", "757 0:0 /opt/v/lib/python3.12/site-packages/"},
+			"/opt/v",
 			[]string{"program /opt/v/pyvenv.cfg 0 operator: all 0 at /opt/v/pyvenv.cfg", "search /opt/v/lib/python3.12/site-packages 0 operator: all 0 at /opt/v/lib/python3.12/site-packages"},
 		},
 		"packages of Node.js": {
-			[]string{unit("ExecStart=/opt/d/bin/cli"), "755 0:0 /opt/d/bin/cli = #!/usr/bin/env node\n", "757 0:0 /opt/d/node_modules/", "646 0:0 /opt/d/bin/lib/i.js"}, "/opt/d",
+			[]string{unit("ExecStart=/opt/d/bin/cli"), "755 0:0 /opt/d/bin/cli = #!/usr/bin/env node\n", "757 0:0 /opt/d/node_modules/", "646 0:0 /opt/d/bin/lib/i.js"},
+			"/opt/d",
 			[]string{"program /opt/d/bin/lib/i.js 0 operator: all 0 at /opt/d/bin/lib/i.js (whether /opt/d/bin/cli loads it was not followed)", "search /opt/d/node_modules 0 operator: all 0 at /opt/d/node_modules"},
 		},
 		"a module of a package": {
-			[]string{unit("ExecStart=/opt/d/run"), "755 0:0 /opt/d/run = #!/usr/bin/python3\nimport p.m\n", "646 0:0 /opt/d/p/m.py", "646 0:0 /opt/d/p/data.txt"}, "/opt/d/p",
+			[]string{unit("ExecStart=/opt/d/run"), "755 0:0 /opt/d/run = #!/usr/bin/python3\nimport p.m\n", "646 0:0 /opt/d/p/m.py", "646 0:0 /opt/d/p/data.txt"},
+			"/opt/d/p",
 			[]string{"program /opt/d/p/m.py 0 operator: all 0 at /opt/d/p/m.py (whether /opt/d/run loads it was not followed)"},
 		},
 		"what a script of Perl names": {
-			[]string{unit("ExecStart=/opt/d/run"), "755 0:0 /opt/d/run = #!/usr/bin/perl\nsystem('/opt/a'); open F, '/opt/log';\n", "757 0:0 /opt/a", "646 0:0 /opt/log"}, "/opt",
+			[]string{unit("ExecStart=/opt/d/run"), "755 0:0 /opt/d/run = #!/usr/bin/perl\nsystem('/opt/a'); open F, '/opt/log';\n", "757 0:0 /opt/a", "646 0:0 /opt/log"},
+			"/opt",
 			[]string{program + all + " (whether /opt/d/run loads it was not followed)"},
 		},
 		"beside the script":            {[]string{cron("/srv/run"), script(`cd "$(dirname "$0")"`, "./a"), "757 0:0 /srv/a"}, "/srv/a", []string{"program /srv/a 0 operator: all 0 at /srv/a"}},

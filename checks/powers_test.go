@@ -163,14 +163,16 @@ func TestFilesThatOthersChange(t *testing.T) {
 		},
 		"what systemd runs": {[]string{"757 0:0 /usr/lib/systemd/system-shutdown/"}, "/usr/lib", []string{"unit /usr/lib/systemd/system-shutdown 0 restart: all 0 at /usr/lib/systemd/system-shutdown"}},
 		"settings of a daemon": {
-			[]string{"755 0:0 /etc/nginx/", "646 0:0 /etc/nginx/nginx.conf", "757 0:0 /etc/nginx/modules.d/"}, "/etc/nginx",
+			[]string{"755 0:0 /etc/nginx/", "646 0:0 /etc/nginx/nginx.conf", "757 0:0 /etc/nginx/modules.d/"},
+			"/etc/nginx",
 			[]string{
 				"system /etc/nginx/modules.d 0 operator: all 0 at /etc/nginx/modules.d (" + restUnsure + ")",
 				"system /etc/nginx/nginx.conf 0 operator: all 0 at /etc/nginx/nginx.conf (" + restUnsure + ")",
 			},
 		},
 		"settings that a link leads to": {
-			[]string{"777 0:0 /etc/x.conf -> /home/ann/x.conf", "755 1000:1000 /home/ann/", "644 1000:1000 /home/ann/x.conf"}, "/etc/x.conf",
+			[]string{"777 0:0 /etc/x.conf -> /home/ann/x.conf", "755 1000:1000 /home/ann/", "644 1000:1000 /home/ann/x.conf"},
+			"/etc/x.conf",
 			[]string{"system /etc/x.conf 0 operator: user 1000 at /home/ann, user 1000 at /home/ann/x.conf (" + restUnsure + ")"},
 		},
 		"state that a link leads to":      {[]string{"777 0:0 /etc/resolv.conf -> ../run/resolve/stub.conf", "755 990:0 /run/resolve/", "644 990:0 /run/resolve/stub.conf"}, "/etc/resolv", nil},
