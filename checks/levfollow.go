@@ -142,6 +142,7 @@ func (l *levers) words(words []string, lever snapshot.LeverFile, at runsHere) {
 		l.interpreted(words, lever, at)
 	default:
 		l.others(words, lever, at)
+		l.arguments(words, lever, at)
 	}
 	l.program(words[0], lever, at)
 }
