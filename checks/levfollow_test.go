@@ -77,6 +77,7 @@ func TestWhatScriptsRun(t *testing.T) {
 		},
 		"beside the script":            {[]string{cron("/srv/run"), script(`cd "$(dirname "$0")"`, "./a"), "757 0:0 /srv/a"}, "/srv/a", []string{"program /srv/a 0 operator: all 0 at /srv/a"}},
 		"beside the script, by a name": {[]string{cron("/srv/run"), script(`D=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)`, `. "$D/a"`), "757 0:0 /srv/a"}, "/srv/a", []string{"program /srv/a 0 operator: all 0 at /srv/a"}},
+		"variables of all services":    {[]string{"644 0:0 /etc/systemd/system.conf.d/x.conf = [Manager]\nDefaultEnvironment=PATH=/opt/d:/usr/bin\n", "757 0:0 /opt/d/"}, "/opt", []string{"search /opt/d 0 restart: all 0 at /opt/d"}},
 		"where a service is":           {[]string{unit("WorkingDirectory=/opt/d; ExecStart=/bin/sh a"), "755 0:0 /opt/d/", "757 0:0 /opt/d/a"}, "/opt", []string{"program /opt/d/a 0 operator: all 0 at /opt/d/a"}},
 		"a root of its own":            {[]string{unit("RootDirectory=/opt/d; ExecStart=/opt/a"), "755 0:0 /opt/d/opt/", "757 0:0 /opt/d/opt/a", "757 0:0 /opt/a"}, "/opt", []string{"program /opt/d/opt/a 0 operator: all 0 at /opt/d/opt/a"}},
 		"a script of logrotate":        {[]string{"644 0:0 /etc/logrotate.d/x = /var/log/x {\n postrotate\n  /opt/a\n endscript\n}\n", "757 0:0 /opt/a"}, "/opt", []string{"program /opt/a 0 timer: " + all}},

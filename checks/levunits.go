@@ -65,6 +65,19 @@ func (l *levers) systemd(procs []*process) {
 	for _, dir := range managerDirs {
 		l.tree(dir, settings)
 	}
+	settings.By = "every service"
+	for _, pattern := range []string{"/etc/systemd/system.conf", "/etc/systemd/system.conf.d/*.conf", "/run/systemd/system.conf.d/*.conf", "/usr/lib/systemd/system.conf.d/*.conf"} {
+		l.eachText(pattern, func(text string) {
+			for _, key := range []string{"DefaultEnvironment", "ManagerEnvironment"} {
+				for _, env := range listOfKey(unitText(nil, []byte(text)), "[Manager]", key) {
+					for _, word := range quotedWords(env) {
+						name, value, _ := strings.Cut(word, "=")
+						l.variable(name, value, settings)
+					}
+				}
+			}
+		})
+	}
 }
 
 // managerDirs are what systemd runs and reads besides units. Other settings below /etc/systemd are of daemons that run nothing.
