@@ -194,16 +194,19 @@ func (l *levers) jobs() {
 // job is what a job of at(1) runs, which it hands to a shell, and its directory.
 func job(text string) (commands, dir string) {
 	var b strings.Builder
-	end := ""
+	end, refused := "", false // within what is done where the directory is not there
 	for line := range strings.Lines(text) {
 		bare := strings.TrimSpace(line)
 		switch {
+		case refused:
+			refused = bare != "}"
 		case end != "" && bare == end:
 			return b.String(), dir
 		case end != "":
 			b.WriteString(line)
 		case strings.HasPrefix(bare, "cd ") && strings.HasSuffix(bare, "{"):
 			dir, _, _ = strings.Cut(strings.TrimPrefix(bare, "cd "), " ||")
+			refused = true
 		case strings.Contains(bare, "<< '"):
 			_, mark, _ := strings.Cut(bare, "<< '")
 			end = strings.TrimSuffix(mark, "'")

@@ -28,7 +28,8 @@ func TestWhatSettingsName(t *testing.T) {
 		"a job of at": {[]string{
 			"700 0:0 /var/spool/cron/atjobs/a1 = #!/bin/sh\n# atrun uid=0 gid=0\ncd /opt || {\n\t exit 1\n}\n${SHELL:-/bin/sh} << 'marcin1'\n./a\nmarcin1\n", a,
 		}, program("timer")},
-		"a job that ran": {[]string{"600 0:0 /var/spool/cron/atjobs/a1 = #!/bin/sh\n/opt/a\n", a}, nil},
+		"a job of at without a document": {[]string{"700 0:0 /var/spool/cron/atjobs/a1 = #!/bin/sh\ncd /opt || {\n\t echo none >&2\n\t exit 1\n}\n./a\n", a}, program("timer")},
+		"a job that ran":                 {[]string{"600 0:0 /var/spool/cron/atjobs/a1 = #!/bin/sh\n/opt/a\n", a}, nil},
 		"what everybody mounts": {[]string{"644 0:0 /etc/fstab = /opt/a /mnt ext4 user,exec,suid,loop 0 0\n", a}, []string{
 			"system /opt/a 0 none: all 0 at /opt/a (everybody may mount /opt/a with its set-id programs, and who decides what is in it was not followed)",
 		}},

@@ -138,7 +138,7 @@ func TestWatchNamesWhoOpensAPort(t *testing.T) {
 	}
 	both.Wait()
 	script(t, "nft flush chain inet f in")
-	closed := w.wait("closed", func(l *watch.Line) bool { return isAbout(l, finding.Fixed, ":8080") && l.Change.Zone == "workload" })
+	closed := w.wait("closed", func(l *watch.Line) bool { return isAbout(l, finding.Fixed, "python3") && l.Change.Zone == "workload" })
 	if !slices.ContainsFunc(closed.Causes, func(e watch.Event) bool { return e.Program == "nft" && e.PID > 0 }) {
 		t.Errorf("%+v", closed)
 	}
