@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"time"
 	"unsafe"
 
 	vnl "github.com/vishvananda/netlink"
@@ -46,13 +47,33 @@ const (
 	programNameLen   = 16
 )
 
+// bpfTries bounds how often bpf(2) is called that says EAGAIN, with a pause after each: of a link that is being made (bpf_link_by_id), and of
+// a program that a signal took from the verifier, as Go sends them to its threads.
+const (
+	bpfTries = 10
+	bpfPause = time.Millisecond
+)
+
 // bpf is bpf(2), with an attribute of 64 bytes.
 func bpf(cmd uintptr, attr *[64]byte) (int, error) {
-	n, _, errno := unix.Syscall(unix.SYS_BPF, cmd, uintptr(unsafe.Pointer(attr)), uintptr(len(attr)))
-	if errno != 0 {
-		return 0, errno
+	return tried(func() (int, error) {
+		n, _, errno := unix.Syscall(unix.SYS_BPF, cmd, uintptr(unsafe.Pointer(attr)), uintptr(len(attr)))
+		if errno != 0 {
+			return 0, errno
+		}
+		return int(n), nil
+	})
+}
+
+// tried calls again what says EAGAIN.
+func tried(call func() (int, error)) (n int, err error) {
+	for range bpfTries {
+		if n, err = call(); !errors.Is(err, unix.EAGAIN) {
+			break
+		}
+		time.Sleep(bpfPause)
 	}
-	return int(n), nil
+	return n, err
 }
 
 // pinned is an address that an attribute of bpf(2) has as a number. What is on a stack moves with it, and the kernel would write to where it

@@ -14,6 +14,21 @@ import (
 	"github.com/ringfence/ringfence/snapshot"
 )
 
+// TestLinksThatAreBeingMade: the kernel says EAGAIN of a link that has no number yet, and is asked again, but not for ever.
+func TestLinksThatAreBeingMade(t *testing.T) {
+	for made, want := range map[int]error{1: nil, bpfTries: nil, bpfTries + 1: unix.EAGAIN} {
+		asked := 0
+		if _, err := tried(func() (int, error) {
+			if asked++; asked < made {
+				return 0, unix.EAGAIN
+			}
+			return 3, nil
+		}); err != want {
+			t.Errorf("made after %d: %v after %d", made, err, asked)
+		}
+	}
+}
+
 // TestProgramsThatAreNotTold: what bpf(2) refuses is not known. It is not passed over as if there were no programs.
 func TestProgramsThatAreNotTold(t *testing.T) {
 	if unix.Getuid() != 0 {
