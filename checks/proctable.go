@@ -103,6 +103,33 @@ func (s *Scan) lostTask(err error) {
 	}
 }
 
+// How often a thread without namespaces is looked at again, and the pause after each look.
+const (
+	endTries = 10
+	endPause = 2 * time.Millisecond
+)
+
+// taskDir is the directory of a thread in /proc.
+type taskDir interface {
+	ReadFile(name string) ([]byte, error)
+	Readlink(name string) (string, error)
+}
+
+// hasEnded says whether a thread whose namespaces were not read has ended. One that is about to has given them up before its status tells of it (do_exit:
+// exit_nsproxy_namespaces comes before exit_notify).
+func hasEnded(dir taskDir) bool {
+	for range endTries {
+		if status, err := dir.ReadFile("status"); err != nil || ended(status) {
+			return true
+		}
+		if _, err := dir.Readlink("ns/net"); !gone(err) {
+			return false
+		}
+		time.Sleep(endPause)
+	}
+	return false
+}
+
 // readTask reads one thread by its number, and says how many its process has. It returns nil for kernel threads and for what
 // has gone.
 func (s *Scan) readTask(pid int) (task *process, threads int) {
@@ -139,7 +166,7 @@ func (s *Scan) readTask(pid int) (task *process, threads int) {
 	note("exe", err)
 	p.NS = readNamespaces(dir.Readlink)
 	if p.NS.User == 0 || p.NS.Net == 0 {
-		if status, err = dir.ReadFile("status"); err != nil || ended(status) {
+		if hasEnded(dir) {
 			return nil, threads // it ended while it was read
 		}
 		p.Unread = append(p.Unread, "namespaces")

@@ -4,6 +4,7 @@ package checks
 
 import (
 	"encoding/binary"
+	"errors"
 	"path/filepath"
 	"runtime"
 	"testing"
@@ -23,7 +24,7 @@ func TestLinksThatAreBeingMade(t *testing.T) {
 				return 0, unix.EAGAIN
 			}
 			return 3, nil
-		}); err != want {
+		}); !errors.Is(err, want) {
 			t.Errorf("made after %d: %v after %d", made, err, asked)
 		}
 	}
