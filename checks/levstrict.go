@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io/fs"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -17,16 +16,16 @@ import (
 // strict is a program that takes no file that others than root own or may write, or that has another name than those that it looks for.
 type strict struct {
 	name  string
-	group bool           // the group 0 may write it
-	dirs  bool           // of directories too
-	names *regexp.Regexp // nil is any
+	group bool        // the group 0 may write it
+	dirs  bool        // of directories too
+	names *lazyRegexp // nil is any
 }
 
 // The programs, each tried: sudo says who owns a file or writes it and goes on without it, cron and logrotate do so in their logs, doas ends.
 var (
-	strictSudo   = strict{"sudo", true, true, regexp.MustCompile(`^[^.]*[^.~]$`)}
+	strictSudo   = strict{"sudo", true, true, lazily(`^[^.]*[^.~]$`)}
 	strictDoas   = strict{"doas", false, false, nil}
-	strictCron   = strict{"cron", false, false, regexp.MustCompile(`^[A-Za-z0-9_-]+$`)}
+	strictCron   = strict{"cron", false, false, lazily(`^[A-Za-z0-9_-]+$`)}
 	strictRotate = strict{"logrotate", false, false, nil}
 )
 
@@ -45,14 +44,19 @@ func (l *levers) strictOf(p string) *strict {
 	return nil
 }
 
-// debianCron says that cron is the one of Debian. Others have their own rules.
+// debianCron says that cron is the one of Debian, whose package has the program. Others have their own rules, and some the same name (cronie).
 func (l *levers) debianCron() bool {
-	x := l.w.part("/usr/sbin/cron")
+	const program = "/usr/sbin/cron"
+	b, err := l.s.Host.ReadFile("/var/lib/dpkg/info/cron.list")
+	if err != nil || !slices.Contains(strings.Split(string(b), "\n"), program) {
+		return false
+	}
+	x := l.w.part(program)
 	return x.err == nil && x.st.Mode.IsRegular()
 }
 
 // lsbOption is the one by which cron of Debian takes tables whose names have dots (cron(8)).
-var lsbOption = regexp.MustCompile(`(?m)^[^#\n]*\s?-[a-zA-Z]*l`)
+var lsbOption = lazily(`(?m)^[^#\n]*\s?-[a-zA-Z]*l`)
 
 // lsbNames says whether cron has that option, by its process or its settings.
 func (l *levers) lsbNames(procs []*process) bool {
@@ -108,7 +112,7 @@ func (l *levers) leaves(f *snapshot.LeverFile, list []snapshot.Permit, real stri
 }
 
 // partOfNames are the names of programs that run-parts(8) of Debian runs.
-var partOfNames = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+var partOfNames = lazily(`^[A-Za-z0-9_-]+$`)
 
 // runsPart says of a file of a directory whose programs run-parts runs that it does so by its name. Other programs of that name have their own rules.
 func (l *levers) runsPart(dir, name string) bool {
@@ -143,7 +147,7 @@ const (
 	maxSudoersFiles = 1_024
 )
 
-var included = regexp.MustCompile(`^\s*[@#](include|includedir)\s+"?((?:[^"\s\\]|\\.)+)"?\s*$`)
+var included = lazily(`^\s*[@#](include|includedir)\s+"?((?:[^"\s\\]|\\.)+)"?\s*$`)
 
 func (r *sudoersReader) read(file string, depth int) {
 	st, err := r.s.Host.Stat(file)

@@ -14,6 +14,7 @@ import (
 // says there is run by nobody. A directory in which others make files is unknown, and other crons are none of it.
 func TestRefusedFilesAreNone(t *testing.T) {
 	const debian, parts = "755 0:0 /usr/sbin/cron = x\n", "755 0:0 /usr/bin/run-parts = \x7fELF\n"
+	const owned = "644 0:0 /var/lib/dpkg/info/cron.list = /.\n/usr/sbin/cron\n"
 	for name, c := range map[string]struct {
 		files []string
 		want  []string // paths, with a ? where it is not sure
@@ -26,6 +27,7 @@ func TestRefusedFilesAreNone(t *testing.T) {
 		"a table of root":             {[]string{debian, "644 0:0 /etc/cron.d/a = * * * * * root /opt/run\n", "777 0:0 /opt/run = x\n"}, []string{"/opt/run"}},
 		"the directory of tables":     {[]string{debian, "777 0:0 /etc/cron.d/"}, []string{"/etc/cron.d?"}},
 		"another cron":                {[]string{"644 1000:0 /etc/cron.d/a = * * * * * root /opt/run\n", "777 0:0 /opt/run = x\n"}, []string{"/etc/cron.d/a", "/opt/run"}},
+		"another cron of the name":    {[]string{"755 0:0 /usr/sbin/cron = cronie\n", "644 0:0 /etc/cron.d/a.b = * * * * * root /opt/run\n", "777 0:0 /opt/run = x\n"}, []string{"/opt/run"}},
 		"a program with a dot":        {[]string{parts, "777 0:0 /etc/cron.daily/a.sh = x\n"}, nil},
 		"a program of run-parts":      {[]string{parts, "777 0:0 /etc/cron.daily/a = x\n"}, []string{"/etc/cron.daily/a"}},
 		"rules of sudo of ann":        {[]string{"440 1000:0 /etc/sudoers.d/a = x\n"}, nil},
@@ -34,6 +36,9 @@ func TestRefusedFilesAreNone(t *testing.T) {
 		"settings of logrotate":       {[]string{"664 0:0 /etc/logrotate.d/a = x\n"}, nil},
 	} {
 		snap := new(snapshot.Snapshot)
+		if slices.Contains(c.files, debian) {
+			c.files = append(c.files, owned)
+		}
 		collectPowers(t.Context(), powerHost(t, c.files...), snap)
 		var got []string
 		for _, f := range snap.Powers.Files {
