@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+	"strings"
 
 	"github.com/ringfence/ringfence/snapshot"
 )
@@ -65,8 +66,10 @@ func (l *levers) settings(dir string, f snapshot.LeverFile, listed map[string]bo
 	}
 }
 
-// volatile says of a link that it leads to what a program of the system keeps of its own state.
+// volatile says of a link that it leads to what a program of the system keeps of its own state, and not to where others keep theirs.
 func volatile(x pathPart, dir string) bool {
 	to := below(dir, x.link)
-	return slices.ContainsFunc([]string{"/run", "/var/run", "/proc", "/dev", "/sys"}, func(d string) bool { return to == d || len(to) > len(d) && to[:len(d)+1] == d+"/" })
+	within := func(d string) bool { return to == d || strings.HasPrefix(to, d+"/") }
+	return slices.ContainsFunc([]string{"/run", "/var/run", "/proc", "/dev", "/sys"}, within) &&
+		!slices.ContainsFunc([]string{"/run/user", "/var/run/user", "/run/lock", "/var/run/lock", "/run/shm", "/var/run/shm", "/dev/shm", "/dev/mqueue"}, within)
 }
