@@ -42,7 +42,7 @@ func (l *levers) beside(interpreter, file string, lever snapshot.LeverFile) {
 			l.modulesIn(at, as, &left, 0)
 		}
 	}
-	if !slices.Contains([]string{"/bin", "/sbin", "/usr/local/bin", "/usr/local/sbin", "/tmp", "/var/tmp", "/"}, dir) {
+	if !slices.Contains([]string{"/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin", "/tmp", "/var/tmp", "/"}, dir) {
 		l.modulesIn(dir, as, &left, 0)
 	}
 	a, st, err := l.s.Host.Author(file)
@@ -60,11 +60,9 @@ func (l *levers) beside(interpreter, file string, lever snapshot.LeverFile) {
 	}
 }
 
-// modulesIn adds the directories and the modules in a directory.
+// modulesIn adds the directories and the modules in a directory, and below it where that is not of packages of the system.
 func (l *levers) modulesIn(dir string, f snapshot.LeverFile, left *int, depth int) {
-	if strings.HasPrefix(dir, "/usr/") && !strings.HasPrefix(dir, "/usr/local/") {
-		return // of packages, which are root's
-	}
+	packaged := strings.HasPrefix(dir, "/usr/") && !strings.HasPrefix(dir, "/usr/local/")
 	names, err := l.s.Host.ReadDir(dir)
 	if err != nil {
 		if denied(err) {
@@ -82,7 +80,9 @@ func (l *levers) modulesIn(dir string, f snapshot.LeverFile, left *int, depth in
 		case x.err != nil:
 		case x.st.IsDir:
 			if n == "__pycache__" || n[0] != '.' || n == ".bin" {
-				l.add(f)
+				if l.add(f); packaged {
+					continue // what a package has below is not looked at
+				}
 				l.modulesIn(f.Path, f, left, depth+1)
 			}
 		case moduleNames.MatchString(n), x.link != "":

@@ -177,7 +177,17 @@ func TestFilesThatOthersChange(t *testing.T) {
 			"/etc/x.conf",
 			[]string{"system /etc/x.conf 0 operator: user 1000 at /home/ann, user 1000 at /home/ann/x.conf (" + restUnsure + ")"},
 		},
-		"state that a link leads to":      {[]string{"777 0:0 /etc/resolv.conf -> ../run/resolve/stub.conf", "755 990:0 /run/resolve/", "644 990:0 /run/resolve/stub.conf"}, "/etc/resolv", nil},
+		"state that a link leads to": {[]string{"777 0:0 /etc/resolv.conf -> ../run/resolve/stub.conf", "755 990:0 /run/resolve/", "644 990:0 /run/resolve/stub.conf"}, "/etc/resolv", nil},
+		"state of somebody that a link leads to": {
+			[]string{"777 0:0 /etc/x.conf -> /run/user/1000/x.conf", "700 1000:1000 /run/user/1000/", "644 1000:1000 /run/user/1000/x.conf"},
+			"/etc/x.conf",
+			[]string{"system /etc/x.conf 0 operator: user 1000 at /run/user/1000, user 1000 at /run/user/1000/x.conf behind /run/user/1000 of user 1000 (" + restUnsure + ")"},
+		},
+		"a package of somebody below /usr": {
+			[]string{"644 0:0 /etc/cron.d/a = * * * * * root /usr/bin/node /usr/lib/x/run.js\n", "755 0:0 /usr/bin/node = x", "644 0:0 /usr/lib/x/run.js = x", "755 1000:1000 /usr/lib/x/node_modules/y/"},
+			"/usr/lib/x/node_modules/y",
+			[]string{"program /usr/lib/x/node_modules/y 0 operator: user 1000 at /usr/lib/x/node_modules/y (whether /usr/lib/x/run.js loads it was not followed)"},
+		},
 		"settings of apt":                 {[]string{"644 0:0 /etc/apt/apt.conf = DPkg::Post-Invoke {\"/opt/a\";};\n", "757 0:0 /opt/a"}, "/opt", []string{"program /opt/a 0 timer: all 0 at /opt/a"}},
 		"scripts of cloud-init":           {[]string{"757 0:0 /var/lib/cloud/scripts/per-boot/"}, "/var/lib/cloud", []string{"program /var/lib/cloud/scripts/per-boot 0 restart: all 0 at /var/lib/cloud/scripts/per-boot"}},
 		"settings that run nothing":       {[]string{"757 0:0 /etc/systemd/network/", "646 0:0 /etc/systemd/journald.conf"}, "/etc/systemd", nil},
