@@ -249,7 +249,7 @@ func (x *Fix) complete(c *comparison, snap *snapshot.Snapshot, without func() (*
 		default:
 			return fmt.Errorf("%w: %s: %s", errIncomplete, is.ID, is.Reason)
 		}
-		x.People.Say("fix: %s cannot be told now, and could not without the fix either: %s\n", is.ID, is.Reason)
+		x.People.Say("fix: %s cannot be told now, for a reason that is there without the fix too: %s\n", is.ID, is.Reason)
 	}
 	return nil
 }
