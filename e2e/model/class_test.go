@@ -84,14 +84,18 @@ func TestQueueingClass(t *testing.T) {
 		}
 		kernel := b.fate(name, p)
 		got := b.tracer().Packet(question(p))
-		m, s := b.model()
-		q := &reach.Question{
-			From:  []packet.Origin{{Index: s.Network.LinkNamed("mgmt0").Index, From: []netip.Prefix{netip.MustParsePrefix("10.10.0.9/32")}}},
-			Proto: "udp", Unbound: true, To: reach.Target{Host: c.to == host, Addr: p.Dst},
-		}
-		a := m.Reach(q)
+		a := b.reached("udp", reach.Target{Host: c.to == host, Addr: p.Dst})
 		if kernel.Fate != c.kernel || got.Fate != c.trace || a.Verdict != c.reach {
 			t.Errorf("%s: kernel %s, trace %s %s, reach %s %v; want %s, %s, %s", name, kernel.Fate, got.Fate, got.Why, a.Verdict, a.Because, c.kernel, c.trace, c.reach)
 		}
 	}
+}
+
+// reached asks the model for whom a machine of the management network gets to by a protocol.
+func (b *bedOracle) reached(proto string, to reach.Target) reach.Answer {
+	m, s := b.model()
+	return m.Reach(&reach.Question{
+		From:  []packet.Origin{{Index: s.Network.LinkNamed("mgmt0").Index, From: []netip.Prefix{netip.MustParsePrefix("10.10.0.9/32")}}},
+		Proto: proto, Unbound: true, To: to,
+	})
 }
