@@ -1,6 +1,7 @@
 package exposure
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -170,9 +171,10 @@ func arriving(f *trace.Fate, arrives func(*trace.Fate) bool) (*trace.Fate, []pac
 	return nil, nil
 }
 
-// try follows packets of which the model does not know whether they arrive.
+// try follows packets of which the model does not know whether they arrive. What arrives and is not answered is told among the reasons.
 func (p *party) try(q *reach.Question, a reach.Answer) Answer {
 	var conditional *Answer
+	unanswered := ""
 	for i := range a.Doubtful {
 		k := followed(&a.Doubtful[i], q.State)
 		f := p.trace(k)
@@ -180,7 +182,8 @@ func (p *party) try(q *reach.Question, a reach.Answer) Answer {
 		if end == nil || conditional != nil && len(conditions) > 0 || slices.ContainsFunc(conditions, entered) {
 			continue
 		}
-		if p.silent(q, k, end) != "" {
+		if why := p.silent(q, k, end); why != "" {
+			unanswered = cmp.Or(unanswered, why)
 			continue
 		}
 		found := Answer{Answer: a, Fate: end, If: conditions, Checked: true}
@@ -193,6 +196,9 @@ func (p *party) try(q *reach.Question, a reach.Answer) Answer {
 	}
 	if conditional != nil {
 		return *conditional
+	}
+	if unanswered != "" {
+		a.Because = append(slices.Clone(a.Because), packet.Cause{Text: unanswered})
 	}
 	return Answer{Answer: a}
 }

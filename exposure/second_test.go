@@ -114,6 +114,10 @@ func TestPacketsInDoubtAreTried(t *testing.T) {
 	if got := a.Ask(toHost(80)); got.Verdict != packet.Unknown {
 		t.Errorf("none of the packets arrives, and it is %s", got.Verdict)
 	}
+	a = askedWith(t, doubt, table("output", ruleset.Drop))
+	if got := a.Ask(toHost(80)); got.Verdict != packet.Unknown || !strings.Contains(reasons(got), "no connection comes to be") {
+		t.Errorf("one arrives and is not answered, and it is %s, %s", got.Verdict, reasons(got))
+	}
 }
 
 // TestWitnessHasToEndWhereItWasAsked: arriving somewhere is not enough. Each case has an ending that is right and one that is not.
