@@ -106,3 +106,32 @@ func TestPortsAlikeAreAskedOnce(t *testing.T) {
 		t.Errorf("ports that no rule keeps apart are %v", apart)
 	}
 }
+
+// TestWhatIsStoppedIsAskedOnce: where something of a family is stopped nothing more of it is asked, which costs most where TCP is translated to many services.
+func TestWhatIsStoppedIsAskedOnce(t *testing.T) {
+	steps := func(only ...ruleset.Expr) int {
+		s := fixtures.Host()
+		at := slices.IndexFunc(s.Network.Links, func(l snapshot.Link) bool { return l.Kind == "bridge" && l.Up })
+		for i := range 2 {
+			s.Network.Links = append(s.Network.Links, snapshot.Link{Index: 900 + i, Name: fmt.Sprint("p", i), Kind: "veth", Hardware: 1, Up: true, Master: s.Network.Links[at].Index})
+		}
+		drop := ruleset.Expr{Name: "immediate", Immediate: &ruleset.Immediate{Verdict: &ruleset.Verdict{Kind: ruleset.Drop}}}
+		s.NFTables.Ruleset = &ruleset.Ruleset{Stable: true, Tables: []ruleset.Table{{Family: ruleset.FamilyBridge, Name: "b", Chains: []ruleset.Chain{{
+			Name: "f", Base: &ruleset.Base{Type: "filter", Hook: "forward", Policy: ruleset.Accept}, Rules: []ruleset.Rule{{Exprs: append(only, drop)}},
+		}}}}}
+		b := build(t.Context(), s, zones.Config{})
+		before := b.asker.Effort().Left
+		if state := b.between([]int{900, 901}); state["ipv4"] != "filtered" {
+			t.Errorf("stopped ports are %v", state)
+		}
+		return before - b.asker.Effort().Left
+	}
+	all := steps()
+	tcp := steps(
+		ruleset.Expr{Name: "meta", Meta: &ruleset.Meta{Key: ruleset.MetaL4proto, Dreg: 1}},
+		ruleset.Expr{Name: "cmp", Cmp: &ruleset.Cmp{Sreg: 1, Op: "==", Data: ruleset.Hex{6}}},
+	)
+	if all == 0 || 2*all > tcp {
+		t.Errorf("to stop all takes %d steps, to stop TCP alone %d", all, tcp)
+	}
+}

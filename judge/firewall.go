@@ -150,11 +150,10 @@ func (b *builder) between(ports []int) map[string]string {
 				pair = b.stoppedBeside(from, to)
 				known[alike] = pair
 			}
-			stopped, ok := pair.stopped, pair.told
 			for _, v4 := range []bool{true, false} {
 				switch name := familyName[v4]; {
-				case state[name] == "open" || stopped[v4]:
-				case !ok:
+				case state[name] == "open" || pair.stopped[v4]:
+				case !pair.told[v4]:
 					state[name] = "unknown"
 				default:
 					state[name] = "open"
@@ -170,21 +169,23 @@ func (b *builder) between(ports []int) map[string]string {
 
 // beside says for which families a rule or policy stops something between two ports of a bridge, and whether that could be told.
 type beside struct {
-	stopped map[bool]bool
-	told    bool
+	stopped, told map[bool]bool
 }
 
+// stoppedBeside asks until something is stopped, first about what is translated to the fewest services.
 func (b *builder) stoppedBeside(from, to int) beside {
-	families, ok := map[bool]bool{}, true
-	for _, proto := range []string{"tcp", "udp", "icmp"} {
-		q := &reach.Question{
-			From: []packet.Origin{{Index: from, From: everywhere}}, Proto: proto, To: reach.Target{Oifs: []int{to}}, Unbound: true,
-		}
-		stopped, told := b.asker.StoppedBeside(q, func(c *packet.Cause) bool { return c.Table != "" })
-		ok = ok && told
-		for i := range stopped {
-			families[stopped[i].V4] = true
+	found := beside{map[bool]bool{}, map[bool]bool{true: true, false: true}}
+	for _, v4 := range []bool{true, false} {
+		for _, proto := range []string{"udp", "tcp", "icmp"} {
+			q := &reach.Question{
+				From: []packet.Origin{{Index: from, From: everywhere}}, Proto: proto, To: reach.Target{Oifs: []int{to}}, Unbound: true, Family: map[bool]int{true: 4, false: 6}[v4],
+			}
+			stopped, told := b.asker.StoppedBeside(q, func(c *packet.Cause) bool { return c.Table != "" })
+			found.told[v4] = found.told[v4] && told
+			if found.stopped[v4] = len(stopped) > 0; found.stopped[v4] {
+				break
+			}
 		}
 	}
-	return beside{families, ok}
+	return found
 }
