@@ -276,15 +276,50 @@ func TestRootIsAmongTheAccounts(t *testing.T) {
 	for i := range 300 {
 		fmt.Fprintf(&many, "u%d:*:%d:100::/home/u:/bin/sh\n", i, 1000+i)
 	}
-	for name, passwd := range map[string]string{"not read": "", "the last": many.String() + "toor:$6$x:0:0::/root:/bin/sh\n"} {
-		a := loginFiles(func(f string) ([]byte, error) {
-			if f == "/etc/passwd" && passwd != "" {
-				return []byte(passwd), nil
-			}
-			return nil, os.ErrPermission
-		})
-		if got := a.logins(&sshd.Group{Users: new(sshd.File).Principals(a.users)}, nil); got.Root != snapshot.Yes || !got.Others {
+	for name, c := range map[string]struct {
+		passwd string
+		want   snapshot.Login
+	}{"not read": {"", snapshot.Unsure}, "the last": {many.String() + "toor:$6$x:0:0::/root:/bin/sh\n", snapshot.Yes}} {
+		a := loginFiles(onlyPasswd(c.passwd))
+		if got := a.logins(&sshd.Group{Users: new(sshd.File).Principals(a.users)}, nil); got.Root != c.want || !got.Others {
 			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
+// onlyPasswd reads passwd(5), and nothing else may be read.
+func onlyPasswd(text string) func(string) ([]byte, error) {
+	return func(f string) ([]byte, error) {
+		if f == "/etc/passwd" && text != "" {
+			return []byte(text), nil
+		}
+		return nil, os.ErrPermission
+	}
+}
+
+// TestPasswordsThatAreNotSeen: who does not read shadow(5), or knows of modules of PAM that ask elsewhere, does not know who has a password.
+func TestPasswordsThatAreNotSeen(t *testing.T) {
+	passwd := "root:x:0:0::/root:/bin/bash\nalice:x:1000:1000::/home/alice:/bin/bash\n"
+	logins := func(read func(string) ([]byte, error)) *snapshot.SSHLogins {
+		a := loginFiles(read)
+		return a.logins(&sshd.Group{Users: new(sshd.File).Principals(a.users)}, nil)
+	}
+	got := logins(onlyPasswd(passwd))
+	if got.Root != snapshot.Unsure || !slices.Equal(got.Unsure, []string{"alice"}) || got.Users != nil || got.Locked != nil {
+		t.Errorf("without shadow: %+v", got)
+	}
+	for module, root := range map[string]snapshot.Login{"ldap": snapshot.Unsure, "sss": snapshot.Locked, "unix": snapshot.Locked} {
+		files := map[string]string{
+			"/etc/passwd": passwd, "/etc/shadow": "root:*:1::::::\nalice:!:1::::::\n", "/etc/pam.d/sshd": "auth sufficient pam_" + module + ".so\n",
+		}
+		got := logins(func(f string) ([]byte, error) {
+			if text, ok := files[f]; ok {
+				return []byte(text), nil
+			}
+			return nil, os.ErrNotExist
+		})
+		if got.Root != root || slices.Contains(got.Unsure, "alice") != (module != "unix") {
+			t.Errorf("%s: %+v", module, got)
 		}
 	}
 }

@@ -15,6 +15,7 @@ import (
 type sshAccountsOf struct {
 	users  []*sshd.User
 	others bool // the files do not name everybody
+	roots  bool // root may have a password of elsewhere
 }
 
 // maxPrincipals bounds the accounts of one server that are thought through.
@@ -31,7 +32,8 @@ func loginFiles(read func(string) ([]byte, error)) *sshAccountsOf {
 	}
 	passwd := text("/etc/passwd")
 	a := &sshAccountsOf{others: passwd == "" || otherAccounts(read) || otherPasswords(read)}
-	if passwd == "" { // root is one of those whom it does not name
+	a.roots = otherPasswords(read, "sss") // it never has root: sssd.conf(5), filter_users
+	if passwd == "" {                     // root is one of those whom it does not name
 		a.users = append(a.users, &sshd.User{Name: "root", Real: true, Groups: []string{"root"}})
 	}
 	shadow, shadowErr := read("/etc/shadow")
@@ -138,7 +140,8 @@ var localModules = []string{
 const maxPAMFiles = 32
 
 // otherPasswords says whether PAM can ask for passwords that are not in shadow(5), or what it asks cannot be read (pam.conf(5)).
-func otherPasswords(read func(string) ([]byte, error)) bool {
+// Modules of some names are left out.
+func otherPasswords(read func(string) ([]byte, error), but ...string) bool {
 	files := []string{"sshd", "common-auth", "system-auth", "password-auth"}
 	for i := 0; i < len(files); i++ {
 		b, err := read(pamFile("/etc/pam.d", files[i]))
@@ -153,7 +156,7 @@ func otherPasswords(read func(string) ([]byte, error)) bool {
 		}
 		for line := range strings.Lines(strings.ReplaceAll(string(b), "\\\n", " ")) {
 			include, module := pamLine(line)
-			if module != "" && !slices.Contains(localModules, module) {
+			if module != "" && !slices.Contains(localModules, module) && !slices.Contains(but, module) {
 				return true
 			}
 			if include != "" && !slices.Contains(files, include) {
@@ -197,7 +200,8 @@ func pamLine(line string) (include, module string) {
 	return "", short
 }
 
-// logins says who of a group of connections is let in by a password, under its settings.
+// logins says who of a group of connections is let in by a password, under its settings. Of whom it cannot be told whether they have one
+// is unsure.
 func (a *sshAccountsOf) logins(g *sshd.Group, settings map[string][]string) *snapshot.SSHLogins {
 	l := &snapshot.SSHLogins{Root: snapshot.No}
 	for _, u := range g.Users {
@@ -208,19 +212,36 @@ func (a *sshAccountsOf) logins(g *sshd.Group, settings map[string][]string) *sna
 		case !u.Real:
 			l.Others = l.Others || a.others
 		case u.Name == "root" || u.UID == 0:
-			if u.Password != snapshot.No {
-				l.Root = snapshot.Yes
-			} else if l.Root == snapshot.No {
-				l.Root = snapshot.Locked
-			}
-		case u.Password == snapshot.No && !a.others:
-			l.Locked = append(l.Locked, u.Name)
-		default:
+			l.Root = surest(l.Root, a.passwordOfRoot(u))
+		case u.Password == "":
+			l.Unsure = append(l.Unsure, u.Name)
+		case u.Password != snapshot.No:
 			l.Users = append(l.Users, u.Name)
+		case a.others:
+			l.Unsure = append(l.Unsure, u.Name)
+		default:
+			l.Locked = append(l.Locked, u.Name)
 		}
 		if u.Real && u.Password == sshd.PasswordEmpty {
 			l.Empty = append(l.Empty, u.Name)
 		}
 	}
 	return l
+}
+
+// passwordOfRoot is Yes where an account with the powers of root has a password, Locked where it has none, Unsure where that cannot be told.
+func (a *sshAccountsOf) passwordOfRoot(u *sshd.User) snapshot.Login {
+	switch {
+	case u.Password == "" || u.Password == snapshot.No && a.roots:
+		return snapshot.Unsure
+	case u.Password == snapshot.No:
+		return snapshot.Locked
+	}
+	return snapshot.Yes
+}
+
+// surest is the answer for several accounts of root's powers: one that has a password is enough.
+func surest(a, b snapshot.Login) snapshot.Login {
+	order := []snapshot.Login{snapshot.No, snapshot.Locked, snapshot.Unsure, snapshot.Yes}
+	return order[max(slices.Index(order, a), slices.Index(order, b))]
 }

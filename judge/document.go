@@ -286,9 +286,10 @@ type DocSSHContext struct {
 
 // DocSSHLogins is who is let in under the condition by a password (snapshot.SSHLogins).
 type DocSSHLogins struct {
-	Root   string   `json:"root"` // yes, locked, no
+	Root   string   `json:"root"` // yes, locked, unsure, no
 	Users  []string `json:"users"`
 	Locked []string `json:"locked"`
+	Unsure []string `json:"unsure"`
 	Empty  []string `json:"empty"`
 	Others bool     `json:"others"`
 }

@@ -45,12 +45,12 @@ func docSettings(all map[string][]string) DocSSHSettings {
 	}
 }
 
-// docLogins is who logs in by a password under a context. In an older snapshot nobody was looked for: everybody may.
+// docLogins is who logs in by a password under a context. In an older snapshot nobody was looked for: who has one cannot be told.
 func docLogins(l *snapshot.SSHLogins) DocSSHLogins {
 	if l == nil {
-		return DocSSHLogins{Root: string(snapshot.Yes), Users: []string{}, Locked: []string{}, Empty: []string{}, Others: true}
+		return DocSSHLogins{Root: string(snapshot.Unsure), Users: []string{}, Locked: []string{}, Unsure: []string{}, Empty: []string{}, Others: true}
 	}
-	return DocSSHLogins{string(l.Root), orEmpty(l.Users), orEmpty(l.Locked), orEmpty(l.Empty), l.Others}
+	return DocSSHLogins{string(l.Root), orEmpty(l.Users), orEmpty(l.Locked), orEmpty(l.Unsure), orEmpty(l.Empty), l.Others}
 }
 
 // unused says of a configuration that it is not known of any server that it is configured so: it was changed since, or options of the

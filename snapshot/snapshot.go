@@ -304,21 +304,26 @@ type SSHContext struct {
 	Logins *SSHLogins `json:"logins,omitempty"`
 }
 
-// SSHLogins is the accounts that the settings of a context let in, each by whether it has a password. Where that cannot be told it
-// counts as one that has.
+// SSHLogins is the accounts that the settings of a context let in, each by whether it has a password.
 type SSHLogins struct {
-	// Root is Yes, Locked where root is let in and has no password, and No where the context is not about root or keeps it out.
+	// Root is Yes, Locked where root is let in and has no password, Unsure where it cannot be told whether it has one, and No where the
+	// context is not about root or keeps it out.
 	Root Login `json:"root"`
-	// Users are the others that have a password, Locked those that have none, and Empty those that need none.
+	// Users are the others that have a password, Locked those that have none, Unsure those of whom that cannot be told, and Empty those that
+	// need none.
 	Users  []string `json:"users,omitempty"`
 	Locked []string `json:"locked,omitempty"`
+	Unsure []string `json:"unsure,omitempty"`
 	Empty  []string `json:"empty,omitempty"`
 	// Others says that accounts of elsewhere than the host's files can come in too (nsswitch.conf(5), pam.d(5)).
 	Others bool `json:"others,omitempty"`
 }
 
-// Locked is said of an account that is let in and has no password.
-const Locked Login = "locked"
+// Locked is said of an account that is let in and has no password, Unsure of one of which it cannot be told whether it has one.
+const (
+	Locked Login = "locked"
+	Unsure Login = "unsure"
+)
 
 // KeyFile is a file by which somebody logs in, that somebody besides its user and root can write.
 type KeyFile struct {

@@ -182,7 +182,8 @@ _method_on("keyboard-interactive", s) if {
 
 _method_on("none", s) if s.permitemptypasswords == "yes"
 
-# root_login says whether root is let in by a password under a context: yes, locked (it is, and has none), or no.
+# root_login says whether root is let in by a password under a context: yes, locked (it is, and has none), unsure (it is, and may have one),
+# or no.
 root_login(ctx) := ctx.logins.root if {
 	ctx.settings.permitrootlogin == "yes"
 	password_login(ctx.settings)
@@ -192,10 +193,16 @@ root_login(ctx) := ctx.logins.root if {
 locked_users(ctx) := array.concat(["root" | root_login(ctx) == "locked"], ctx.logins.locked)
 
 # password_users are those who log in by a password under a context.
-password_users(ctx) := array.concat(
-	array.concat(["root" | root_login(ctx) == "yes"], ctx.logins.users),
+password_users(ctx) := array.concat(["root" | root_login(ctx) == "yes"], ctx.logins.users)
+
+# unsure_users are those who are let in and of whom it cannot be told whether they have a password.
+unsure_users(ctx) := array.concat(
+	array.concat(["root" | root_login(ctx) == "unsure"], list(ctx.logins, "unsure")),
 	["accounts of elsewhere" | ctx.logins.others],
 )
+
+# let_in are all whom a context lets in by a password, as soon as they have one.
+let_in(ctx) := array.concat(array.concat(password_users(ctx), unsure_users(ctx)), locked_users(ctx))
 
 # inside says that the service is in the agent's own container, where binding wide is normal.
 inside(agent, svc) if {

@@ -26,13 +26,11 @@ finding contains {
 } if {
 	some ctx in input.ssh.contexts
 	_weak(ctx.settings)
-	count(lib.password_users(ctx)) + count(lib.locked_users(ctx)) > 0
+	count(lib.let_in(ctx)) > 0
 }
 
 # Without an account that has no password nobody can use it yet.
 _severity(logins) := "critical" if count(logins.empty) > 0
-
-else := "critical" if logins.others
 
 else := "medium"
 
@@ -47,6 +45,17 @@ unknown contains {
 } if {
 	some srv in input.ssh.servers
 	srv.state != "read"
+}
+
+unknown contains {
+	"resource": {"kind": "sshd", "key": lib.place(ctx)},
+	"reason": sprintf("accounts without a password are let in, and whether these have one is not known: %s", [concat(", ", lib.unsure_users(ctx))]),
+} if {
+	some ctx in input.ssh.contexts
+	ctx.of == ""
+	_weak(ctx.settings)
+	count(ctx.logins.empty) == 0
+	count(lib.unsure_users(ctx)) > 0
 }
 
 unknown contains u if some u in lib.sshd_unsaid_any(input.ssh.contexts, {"passwordauthentication", "permitemptypasswords"})

@@ -2,7 +2,7 @@ package ringfence.ssh.empty_passwords_test
 
 import data.ringfence.ssh.empty_passwords as check
 
-_logins := {"root": "yes", "users": ["alice"], "locked": [], "empty": ["guest"], "others": false}
+_logins := {"root": "yes", "users": ["alice"], "locked": [], "unsure": [], "empty": ["guest"], "others": false}
 
 _doc(settings) := {"ssh": {
 	"servers": [{"key": "openssh", "kind": "openssh", "config": "/etc/ssh/sshd_config", "of": "", "state": "read"}],
@@ -22,6 +22,17 @@ test_unread_configuration_is_unknown if {
 }
 
 test_without_server_does_not_apply if check.not_applicable with input as {"ssh": {"servers": [], "contexts": []}}
+
+# An account that may need no password is no critical finding, and no pass either.
+test_passwords_that_are_not_seen_are_unknown if {
+	weak := {"permitrootlogin": "no", "passwordauthentication": "yes", "kbdinteractiveauthentication": "no", "permitemptypasswords": "yes", "usepam": "no", "authenticationmethods": ""}
+	doc := json.patch(_doc(weak), [
+		{"op": "replace", "path": "ssh/contexts/0/logins/empty", "value": []},
+		{"op": "replace", "path": "ssh/contexts/0/logins/unsure", "value": ["bob"]},
+	])
+	{f.severity | some f in check.finding} == {"medium"} with input as doc
+	count(check.unknown) == 1 with input as doc
+}
 
 # Whatever is not told is not taken for the safe value.
 test_what_is_not_said_is_unknown if count(check.unknown) == 2 with input as _doc({})

@@ -21,10 +21,10 @@ import data.ringfence.lib
 finding contains {
 	"resource": {"kind": "sshd", "key": lib.place(ctx), "path": ctx.config},
 	"message": sprintf("SSH accepts passwords (%s)", [lib.whom(ctx)]),
-	"severity": _severity(users),
+	"severity": _severity(ctx),
 	"evidence": [
 		sprintf("%s (%s): %s", [ctx.config, ctx.source, concat(", ", lib.settings(ctx.settings))]),
-		_who(ctx, users),
+		_who(ctx),
 	],
 	"remediation": lib.sshd(ctx, [
 		{"name": "PasswordAuthentication", "value": "no"},
@@ -33,15 +33,17 @@ finding contains {
 } if {
 	some ctx in input.ssh.contexts
 	lib.password_login(ctx.settings)
-	users := lib.password_users(ctx)
-	count(users) + count(lib.locked_users(ctx)) > 0
+	count(lib.let_in(ctx)) > 0
 }
 
-_severity(users) := "high" if count(users) > 0
+# It is low where it is known that nobody has a password.
+_severity(ctx) := "low" if count(lib.password_users(ctx)) + count(lib.unsure_users(ctx)) == 0
 
-else := "low"
+else := "high"
 
-_who(_, users) := sprintf("who has a password: %s", [concat(", ", users)]) if count(users) > 0
+_who(ctx) := sprintf("who has a password: %s", [concat(", ", lib.password_users(ctx))]) if count(lib.password_users(ctx)) > 0
+
+else := sprintf("whether they have a password is not known: %s", [concat(", ", lib.unsure_users(ctx))]) if count(lib.unsure_users(ctx)) > 0
 
 else := "no account that is let in has a password"
 

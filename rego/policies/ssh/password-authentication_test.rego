@@ -2,7 +2,7 @@ package ringfence.ssh.password_authentication_test
 
 import data.ringfence.ssh.password_authentication as check
 
-_logins := {"root": "yes", "users": ["alice"], "locked": [], "empty": ["guest"], "others": false}
+_logins := {"root": "yes", "users": ["alice"], "locked": [], "unsure": [], "empty": ["guest"], "others": false}
 
 _doc(settings) := {"ssh": {
 	"servers": [{"key": "openssh", "kind": "openssh", "config": "/etc/ssh/sshd_config", "of": "", "state": "read"}],
@@ -37,7 +37,7 @@ test_who_has_a_password_decides_how_bad_it_is if {
 	doc := _doc(_settings({}))
 	nobody := json.patch(doc, [{"op": "add", "path": "ssh/contexts/0/logins", "value": {"root": "locked", "users": [], "locked": ["alice"], "empty": [], "others": false}}])
 	{f.severity | some f in check.finding} == {"low"} with input as nobody
-	kept := json.patch(doc, [{"op": "add", "path": "ssh/contexts/0/logins", "value": {"root": "no", "users": [], "locked": [], "empty": [], "others": false}}])
+	kept := json.patch(doc, [{"op": "add", "path": "ssh/contexts/0/logins", "value": {"root": "no", "users": [], "locked": [], "unsure": [], "empty": [], "others": false}}])
 	count(check.finding) == 0 with input as kept
 }
 
@@ -46,6 +46,19 @@ test_options_of_the_command_line_are_told if {
 	some f in check.finding with input as doc
 	f.remediation[0].kind == "words"
 	contains(f.remediation[0].text, "-o passwordauthentication=yes")
+}
+
+# It is low only where nobody has a password.
+test_passwords_that_are_not_seen_are_not_low if {
+	weak := {"permitrootlogin": "no", "passwordauthentication": "yes", "kbdinteractiveauthentication": "no", "permitemptypasswords": "no", "usepam": "no", "authenticationmethods": ""}
+	doc := json.patch(_doc(weak), [
+		{"op": "replace", "path": "ssh/contexts/0/logins/users", "value": []},
+		{"op": "replace", "path": "ssh/contexts/0/logins/unsure", "value": ["bob"]},
+	])
+	{f.severity | some f in check.finding} == {"high"} with input as doc
+	every f in check.finding {
+		f.evidence[1] == "whether they have a password is not known: bob"
+	} with input as doc
 }
 
 # Whatever is not told is not taken for the safe value.

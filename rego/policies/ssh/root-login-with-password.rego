@@ -50,6 +50,15 @@ unknown contains {
 	srv.state != "read"
 }
 
+unknown contains {
+	"resource": {"kind": "sshd", "key": lib.place(ctx)},
+	"reason": "root is let in, and whether it has a password is not known",
+} if {
+	some ctx in input.ssh.contexts
+	ctx.of == ""
+	lib.root_login(ctx) == "unsure"
+}
+
 unknown contains u if some u in lib.sshd_unsaid_any(input.ssh.contexts, {"permitrootlogin", "passwordauthentication", "kbdinteractiveauthentication"})
 
 not_applicable := "no SSH server runs" if count(input.ssh.servers) == 0

@@ -2,7 +2,7 @@ package ringfence.ssh.root_login_with_password_test
 
 import data.ringfence.ssh.root_login_with_password as check
 
-_logins := {"root": "yes", "users": ["alice"], "locked": [], "empty": ["guest"], "others": false}
+_logins := {"root": "yes", "users": ["alice"], "locked": [], "unsure": [], "empty": ["guest"], "others": false}
 
 _doc(settings) := {"ssh": {
 	"servers": [{"key": "openssh", "kind": "openssh", "config": "/etc/ssh/sshd_config", "of": "", "state": "read"}],
@@ -29,6 +29,14 @@ test_of_another_context_is_not_roots if {
 	count(check.finding) == 0 with input as doc
 	locked := json.patch(_doc(weak), [{"op": "add", "path": "ssh/contexts/0/logins/root", "value": "locked"}])
 	{f.severity | some f in check.finding} == {"low"} with input as locked
+}
+
+# Without shadow(5) nobody knows whether root has a password.
+test_password_that_is_not_seen_is_unknown if {
+	weak := {"permitrootlogin": "yes", "passwordauthentication": "yes", "kbdinteractiveauthentication": "no", "permitemptypasswords": "no", "usepam": "no", "authenticationmethods": ""}
+	doc := json.patch(_doc(weak), [{"op": "add", "path": "ssh/contexts/0/logins/root", "value": "unsure"}])
+	count(check.finding) == 0 with input as doc
+	count(check.unknown) == 1 with input as doc
 }
 
 # Whatever is not told is not taken for the safe value.
