@@ -1,7 +1,6 @@
 package usage
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"time"
@@ -74,7 +73,7 @@ func ID(into **int) func(string) error {
 	return func(text string) error {
 		n, err := strconv.ParseUint(text, 10, 31)
 		if err != nil {
-			return fmt.Errorf("want a number, not %q", text)
+			return words.WantError("a number from 0 on")
 		}
 		is := int(n)
 		*into = &is

@@ -19,11 +19,13 @@ import (
 func Group(c *cobra.Command) *cobra.Command {
 	c.Args, c.DisableFlagParsing = cobra.ArbitraryArgs, true // a word that is no command comes before flags that it would have had
 	c.RunE = func(c *cobra.Command, args []string) error {
-		flag, help := "", false
+		flag, value, help := "", "", false
 		for i, a := range args {
 			switch {
 			case a == "-h" || a == "--help":
 				help = true
+			case i > 0 && takesNext(c, args[i-1]):
+				value = a
 			case (len(a) < 2 || a[0] != '-') && help:
 				return told(c, args[i:])
 			case len(a) < 2 || a[0] != '-':
@@ -39,12 +41,22 @@ func Group(c *cobra.Command) *cobra.Command {
 		if c.Flag(name) != nil && help {
 			return c.Help()
 		}
+		if c.Flag(name) != nil && value != "" {
+			return fmt.Errorf("%s needs a command, and %q is the value of %s: %s --help lists them", c.CommandPath(), value, flag, c.CommandPath())
+		}
 		if c.Flag(name) != nil {
 			return fmt.Errorf("%s needs a command: %s --help lists them", c.CommandPath(), c.CommandPath())
 		}
 		return unknownFlag(c, flag, name)
 	}
 	return c
+}
+
+// takesNext says whether a word is a flag that takes the next word as its value.
+func takesNext(c *cobra.Command, word string) bool {
+	name, long := strings.CutPrefix(word, "--")
+	f := c.Flag(name)
+	return long && f != nil && f.NoOptDefVal == ""
 }
 
 // UnknownCommand is the error of a word that is no command below another, with what may have been meant.
@@ -96,12 +108,17 @@ func None(c *cobra.Command, args []string) error {
 	return nil
 }
 
+// missingError is that of an argument that is not there.
+type missingError string
+
+func (e missingError) Error() string { return string(e) }
+
 // Args wants one argument for each name; those in brackets can be missing.
 func Args(names ...string) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
 		for i, name := range names {
 			if i >= len(args) && !strings.HasPrefix(name, "[") {
-				return fmt.Errorf("%s wants %s: %s --help explains it", c.CommandPath(), name, c.CommandPath())
+				return missingError(fmt.Sprintf("%s wants %s: %s --help explains it", c.CommandPath(), name, c.CommandPath()))
 			}
 			if i < len(args) && name == "DIR" && args[i] == "-" {
 				return fmt.Errorf("%s: DIR %q: %w", c.CommandPath(), args[i], words.WantError(wantDirectory))
@@ -115,6 +132,14 @@ func Args(names ...string) cobra.PositionalArgs {
 		}
 		return nil
 	}
+}
+
+// Files wants two files or more.
+func Files(c *cobra.Command, args []string) error {
+	if len(args) < 2 {
+		return missingError(fmt.Sprintf("%s wants at least two files: %s --help explains it", c.CommandPath(), c.CommandPath()))
+	}
+	return nil
 }
 
 // apart are flags of which the second says something else than the first, or leaves it without a meaning.
@@ -170,6 +195,16 @@ func contradiction(c *cobra.Command) error {
 // comes after all flags were defined.
 func Strict(c *cobra.Command, values func(name string) []string) {
 	c.SetFlagErrorFunc(explain)
+	help := c.HelpFunc()
+	c.SetHelpFunc(func(c *cobra.Command, args []string) {
+		// Help was asked for beside words: the command tells what it would say of them, but of those that are missing.
+		err := c.ValidateArgs(c.Flags().Args())
+		if out, ok := c.OutOrStdout().(*Out); ok && err != nil && !errors.As(err, new(missingError)) {
+			out.Err = err
+			return
+		}
+		help(c, args)
+	})
 	seen := map[*pflag.Flag]bool{}
 	wrap := func(f *pflag.Flag) {
 		if seen[f] {
@@ -194,6 +229,9 @@ func Strict(c *cobra.Command, values func(name string) []string) {
 			c.PreRunE = func(c *cobra.Command, _ []string) error { return contradiction(c) }
 		}
 		complete(c, values)
+		if c.HasParent() && c.Parent().Name() == "completion" {
+			c.Args = None // in our words
+		}
 		c.PersistentFlags().VisitAll(wrap)
 		c.LocalFlags().VisitAll(wrap)
 		for _, below := range c.Commands() {

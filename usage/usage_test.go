@@ -41,8 +41,11 @@ func program() *cobra.Command {
 	page.Flags().Bool("summary", false, "")
 	page.Flags().BoolP("verbose", "v", false, "")
 	look.AddCommand(&cobra.Command{Use: "diff", Short: "s", Args: None, RunE: func(*cobra.Command, []string) error { return nil }})
-	sub.AddCommand(do, show, none, look, page)
+	merge := &cobra.Command{Use: "merge FILE...", Short: "s", Args: Files, RunE: func(*cobra.Command, []string) error { return nil }}
+	sub.AddCommand(merge, do, show, none, look, page)
 	root.AddCommand(Group(sub))
+	root.PersistentFlags().String("at", "", "")
+	root.InitDefaultCompletionCmd()
 	root.SetHelpCommand(Help())
 	Strict(Group(root), func(name string) []string { return map[string][]string{"ID": {"one", "two"}, "thing": {"f1"}}[name] })
 	return root
@@ -95,6 +98,27 @@ func TestCallsThatAreWrong(t *testing.T) {
 		c.SetOut(new(bytes.Buffer))
 		if err := c.Execute(); err == nil || err.Error() != want {
 			t.Errorf("%s: %v, want %s", line, err, want)
+		}
+	}
+	for line, want := range map[string]string{
+		"--at fix":             `p needs a command, and "fix" is the value of --at: p --help lists them`,
+		"--at x fxi":           `unknown command "fxi" of p: did you mean p fix?`,
+		"fix none -h a":        `p fix none takes no argument, not "a": p fix none --help explains it`,
+		"fix none a --help":    `p fix none takes no argument, not "a": p fix none --help explains it`,
+		"fix apply --help a b": `p fix apply wants [ID] alone, not also "b"`,
+		"fix look -h dif":      `unknown command "dif" of p fix look: did you mean p fix look diff?`,
+		"completion bash x":    `p completion bash takes no argument, not "x": p completion bash --help explains it`,
+		"fix show -h":          "", "fix show -h x": "", "fix apply -h": "", "fix look -h": "", "fix none -h": "", "fix -h": "", "--at x fix none": "", "help fix none": "",
+	} {
+		c, out := program(), &Out{To: new(bytes.Buffer)}
+		c.SetArgs(strings.Fields(line))
+		c.SetOut(out)
+		err := c.Execute()
+		if err == nil {
+			err = out.Err
+		}
+		if err == nil && want != "" || err != nil && err.Error() != want {
+			t.Errorf("%s: %v, want %q", line, err, want)
 		}
 	}
 	c := program()

@@ -65,7 +65,7 @@ func TestTable(t *testing.T) {
 		{name: "unknown is not stale, nor waived", text: "waivers:\n  - {finding: ssh/empty-passwords, reason: r, owner: o, expires: 2027-03-31}", reopened: "-"},
 		{name: "two for one", text: head + "expires: 2027-03-31}\n  - {finding: aaaaaaaaaaaa, reason: r, owner: o, expires: 2027-03-31}", problems: []string{"waiver/duplicate"}},
 		{name: "no owner", text: strings.Replace(head, "owner: o, ", "", 1) + "expires: 2027-03-31}", problems: []string{"waiver/without-owner"}},
-		{name: "bad YAML", text: "waivers: [", err: "w.yaml:1: did not find expected node content"},
+		{name: "bad YAML", text: "waivers: [", err: "w.yaml:1:10: did not find expected node content"},
 		{name: "a key too many", text: head + "expires: 2027-03-31, expiry: x}", err: `unknown key "expiry": want expires,`},
 		{name: "no expiry", text: strings.TrimSuffix(head, ", ") + "}", err: "no expires: a waiver ends"},
 		{name: "no reason", text: strings.Replace(head, "reason: r, ", "", 1) + "expires: 2027-03-31}", err: "no reason"},

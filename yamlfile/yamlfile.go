@@ -9,7 +9,6 @@ import (
 	"io"
 	"net/netip"
 	"reflect"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -25,11 +24,17 @@ func Unmarshal(file string, text []byte, into any) error {
 	d := node.NewDecoder(strings.NewReader(string(text)))
 	var doc, more node.Node
 	if err := d.Decode(&doc); err != nil && !errors.Is(err, io.EOF) {
-		return syntax(file, err)
+		return broken(file, string(text), err)
 	}
 	if doc.Kind == node.DocumentNode && len(doc.Content) == 1 {
-		if err := d.Decode(&more); err == nil {
+		switch err := d.Decode(&more); {
+		case err == nil:
 			return fmt.Errorf("%s:%d:%d: more than one document", file, more.Line, more.Column)
+		case !errors.Is(err, io.EOF):
+			return broken(file, string(text), err)
+		}
+		if key := again(&doc); key != nil {
+			return fmt.Errorf("%s:%d:%d: key %q is there already", file, key.Line, key.Column, key.Value)
 		}
 		if p := check(doc.Content[0], reflect.TypeOf(into).Elem(), ""); p != nil {
 			return fmt.Errorf("%s:%d:%d: %s", file, p.at.Line, p.at.Column, p.what)
@@ -39,22 +44,6 @@ func Unmarshal(file string, text []byte, into any) error {
 		return syntax(file, err)
 	}
 	return nil
-}
-
-var lineOf = regexp.MustCompile(`^line (\d+): `)
-
-// syntax is an error of the parser with the place that it tells.
-func syntax(file string, err error) error {
-	s := strings.Join(strings.Fields(err.Error()), " ")
-	for _, p := range []string{
-		"error converting YAML to JSON: ", "error unmarshaling JSON: ", "while decoding JSON: ", "yaml: ", "unmarshal errors: ",
-	} {
-		s = strings.TrimPrefix(s, p)
-	}
-	if m := lineOf.FindStringSubmatch(s); m != nil {
-		return fmt.Errorf("%s:%s: %s", file, m[1], s[len(m[0]):])
-	}
-	return fmt.Errorf("%s: %s", file, s)
 }
 
 // problem is what is wrong with a node.

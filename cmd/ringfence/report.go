@@ -1,8 +1,6 @@
 package main
 
 import (
-	"fmt"
-
 	"github.com/spf13/cobra"
 
 	"github.com/ringfence/ringfence/reports"
@@ -14,16 +12,9 @@ func (e *env) reportCommand() *cobra.Command {
 	c := &cobra.Command{Use: "report", Short: "Write reports that were kept in other formats, and several as one"}
 	c.AddCommand(
 		e.rewriteCommand("convert FILE", "Write a report of audit -f json in other formats", reports.Names(), usage.Args("FILE")),
-		e.rewriteCommand("merge FILE...", "Write the reports of several hosts as one", reports.ManyNames(), someFiles),
+		e.rewriteCommand("merge FILE...", "Write the reports of several hosts as one", reports.ManyNames(), usage.Files),
 	)
 	return usage.Group(c)
-}
-
-func someFiles(c *cobra.Command, args []string) error {
-	if len(args) < 2 {
-		return fmt.Errorf("%s wants at least two files", c.CommandPath())
-	}
-	return nil
 }
 
 // rewriteCommand writes reports from files.
