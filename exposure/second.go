@@ -24,6 +24,7 @@ type side struct {
 	lazyChecker *certificate.Checker
 	lazyEnds    map[end]*snapshot.Link
 	lazyOwn     []netip.Prefix
+	lazySteered *steered
 }
 
 // end is an interface of a network namespace.

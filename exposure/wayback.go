@@ -68,14 +68,30 @@ func (p *party) answerTo(k *packet.Packet, end *trace.Fate) (*packet.Packet, boo
 // led says whether something else than the routes of a packet without a mark may lead the answers from a port: the interface that a socket is bound to
 // (ip_route_output_key_hash_rcu takes everybody to be there), or a mark, of the socket or of what it got (inet_request_mark).
 func (p *party) led(port int) bool {
-	rs := p.snap.NFTables.Ruleset
-	marks := rs == nil || rs.MarksAsked() || slices.ContainsFunc(p.snap.Network.Rules, func(r snapshot.PolicyRule) bool { return r.Mark != 0 || r.Mask != 0 })
-	if marks && (rs == nil || rs.MarksSet()) {
-		return true
+	l := p.steered()
+	return l.all || l.ports[port]
+}
+
+// steered is what led asks for, found once: there are as many answers as sockets.
+type steered struct {
+	all   bool
+	ports map[int]bool
+}
+
+func (s *side) steered() *steered {
+	if s.lazySteered != nil {
+		return s.lazySteered
 	}
-	return slices.ContainsFunc(p.snap.Listeners.Sockets, func(sk snapshot.Socket) bool {
-		return sk.Port == port && sk.Proto == "tcp" && (sk.Device != "" || marks && (sk.Mark == nil || *sk.Mark != 0))
-	})
+	rs := s.snap.NFTables.Ruleset
+	marks := rs == nil || rs.MarksAsked() || slices.ContainsFunc(s.snap.Network.Rules, func(r snapshot.PolicyRule) bool { return r.Mark != 0 || r.Mask != 0 })
+	s.lazySteered = &steered{all: marks && (rs == nil || rs.MarksSet()), ports: map[int]bool{}}
+	for i := range s.snap.Listeners.Sockets {
+		sk := &s.snap.Listeners.Sockets[i]
+		if sk.Proto == "tcp" && (sk.Device != "" || marks && (sk.Mark == nil || *sk.Mark != 0)) {
+			s.lazySteered.ports[sk.Port] = true
+		}
+	}
+	return s.lazySteered
 }
 
 // owns says whether an address is one of the host's: what a transparent socket answers by is not.
