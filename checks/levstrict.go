@@ -38,14 +38,23 @@ func (l *levers) strictOf(p string) *strict {
 		return &strictDoas
 	case p == "/etc/logrotate.conf", p == "/etc/logrotate.d", dir == "/etc/logrotate.d":
 		return &strictRotate
-	case l.debianCron() && (p == "/etc/crontab" || p == "/etc/cron.d" || dir == "/etc/cron.d" || strings.HasPrefix(p, "/var/spool/cron/crontabs")):
-		return &strictCron
+	case p == "/etc/crontab", p == "/etc/cron.d", dir == "/etc/cron.d", strings.HasPrefix(p, "/var/spool/cron/crontabs"):
+		if l.debianCron() {
+			return &strictCron
+		}
 	}
 	return nil
 }
 
 // debianCron says that cron is the one of Debian, whose package has the program. Others have their own rules, and some the same name (cronie).
 func (l *levers) debianCron() bool {
+	if l.debian == nil {
+		l.debian = new(l.findDebianCron())
+	}
+	return *l.debian
+}
+
+func (l *levers) findDebianCron() bool {
 	const program = "/usr/sbin/cron"
 	b, err := l.s.Host.ReadFile("/var/lib/dpkg/info/cron.list")
 	if err != nil || !slices.Contains(strings.Split(string(b), "\n"), program) {

@@ -71,3 +71,21 @@ func TestRulesThatSudoRefuses(t *testing.T) {
 		t.Errorf("%v\n%s", all, text)
 	}
 }
+
+// TestCronIsAskedForOnce: whose cron it is is found for the first file that depends on it, and for no file that does not.
+func TestCronIsAskedForOnce(t *testing.T) {
+	const list = "/var/lib/dpkg/info/cron.list"
+	s := powerHost(t, "755 0:0 /usr/sbin/cron = x\n", "644 0:0 "+list+" = /.\n/usr/sbin/cron\n")
+	asked := 0
+	s.Host = s.Host.Noting(func(p string) {
+		if p == list {
+			asked++
+		}
+	})
+	l := &levers{s: s, w: s.newPermitWalker()}
+	for i, p := range []string{"/etc/passwd", "/etc/cron.d/a", "/etc/crontab"} {
+		if got := l.strictOf(p); (got == &strictCron) != (i > 0) || asked != min(i, 1) {
+			t.Errorf("%s: strict %v, cron was asked for %d times", p, got, asked)
+		}
+	}
+}

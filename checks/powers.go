@@ -30,6 +30,8 @@ type levers struct {
 	closed map[string]bool
 	// lsb: cron takes tables whose names have dots.
 	lsb bool
+	// debian: cron is Debian's. Nil is not asked yet.
+	debian *bool
 	// strictSSH is why files of keys that others write are not known to be read.
 	strictSSH string
 }
