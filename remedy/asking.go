@@ -15,7 +15,7 @@ var (
 	leasePorts = []int{68, 546}
 )
 
-// resolvesNames are name servers that ask others, each question from a port of its own that they take by chance. What they serve by they serve by TCP
+// resolvesNames are name servers that ask others, each question from a port of its own that they take by chance. What they serve by they mostly serve by TCP
 // too, but for the ports in servesBesides: leases and boots of dnsmasq, and names on the link.
 var (
 	resolvesNames = []string{"dnsmasq", "unbound", "named", "pdns_recursor", "kresd", "systemd-resolved"}
@@ -36,9 +36,13 @@ func onlyAsks(s *snapshot.Snapshot, k *snapshot.Socket) bool {
 		return false
 	case slices.Contains(leasePorts, k.Port):
 		return ofPrograms(s, k, leases)
-	case k.Port >= firstGiven && ofPrograms(s, k, sendsAlone):
-		return true
-	case k.Port < 1024 || slices.Contains(servesBesides, k.Port) || untracks(s) || !ofPrograms(s, k, resolvesNames):
+	}
+	return k.Port >= firstGiven && ofPrograms(s, k, sendsAlone)
+}
+
+// mayAsk says of a UDP socket of a name server that it may be one of those by which it asks others. What it serves by UDP alone looks the same.
+func mayAsk(s *snapshot.Snapshot, k *snapshot.Socket) bool {
+	if k.Proto != "udp" || k.Port < 1024 || slices.Contains(servesBesides, k.Port) || untracks(s) || !ofPrograms(s, k, resolvesNames) {
 		return false
 	}
 	return !slices.ContainsFunc(s.Listeners.Sockets, func(t snapshot.Socket) bool { return t.Proto == "tcp" && t.Port == k.Port && onHost(s, &t) })

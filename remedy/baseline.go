@@ -125,9 +125,14 @@ func membersOf(m *zones.Map, network string) (members, others []string) {
 const maxListed = 24
 
 // closesBesides says what listens for others and is closed by the baseline, so that nothing that was meant ends unsaid: what the plan closes for
-// a finding, or keeps, is told there.
+// a finding, or keeps, is told there. A name server's socket can be one that it asks by, and one that it serves by.
 func (p *Plan) closesBesides(s *snapshot.Snapshot, m *zones.Map) {
-	var list, bare []string
+	var list, bare, maybe []string
+	add := func(to *[]string, text string) {
+		if !slices.Contains(*to, text) {
+			*to = append(*to, text)
+		}
+	}
 	for i := range s.Listeners.Sockets {
 		k := &s.Listeners.Sockets[i]
 		addr, err := netip.ParseAddr(k.Addr)
@@ -138,27 +143,52 @@ func (p *Plan) closesBesides(s *snapshot.Snapshot, m *zones.Map) {
 		if len(k.Owners) > 0 {
 			who = " (" + escape.Line(k.Owners[0].Comm) + ")"
 		}
-		if k.Proto == "raw" {
-			if text := fmt.Sprintf("protocol %d%s", k.Port, who); p.closesProtocol(k.Port) && !slices.Contains(bare, text) {
-				bare = append(bare, text)
+		text := fmt.Sprintf("%s/%d%s", k.Proto, k.Port, who)
+		switch {
+		case k.Proto == "raw":
+			if p.closesProtocol(k.Port) {
+				add(&bare, fmt.Sprintf("protocol %d%s", k.Port, who))
 			}
-			continue
-		}
-		if !portProtos[k.Proto] || k.Port == 0 || p.keepsPort(k) || p.closesPort(m, k) || onlyAsks(s, k) {
-			continue
-		}
-		if text := fmt.Sprintf("%s/%d%s", k.Proto, k.Port, who); !slices.Contains(list, text) {
-			list = append(list, text)
+		case !portProtos[k.Proto] || k.Port == 0 || p.keepsPort(k) || p.closesPort(m, k) || p.letsInTo(s, k) || onlyAsks(s, k):
+		case mayAsk(s, k):
+			add(&maybe, text)
+		default:
+			add(&list, text)
 		}
 	}
 	if len(bare) > 0 {
 		p.Warnings = append(p.Warnings, fmt.Sprintf("the baseline closes what listens for protocols without ports: %s", listed(bare)))
 	}
-	if len(list) == 0 {
-		return
+	if len(list) > 0 {
+		p.Warnings = append(p.Warnings, fmt.Sprintf("the baseline closes what else listens: %s. What others use of it is kept with --keep, such as --keep %s",
+			listed(list), strings.Fields(list[0])[0]))
 	}
-	p.Warnings = append(p.Warnings, fmt.Sprintf("the baseline closes what else listens: %s. What others use of it is kept with --keep, such as --keep %s",
-		listed(list), strings.Fields(list[0])[0]))
+	if len(maybe) > 0 {
+		p.Warnings = append(p.Warnings, fmt.Sprintf("the baseline closes what a name server listens at by UDP, or only asks by: %s. Answers to what it asks are let in; where others "+
+			"ask it there, that is kept with --keep, such as --keep %s", listed(maybe), strings.Fields(maybe[0])[0]))
+	}
+}
+
+// letsInTo says of a socket at an interface, or at an address of one alone, that the baseline lets in to its port all who come by that: a name server of a
+// network of workloads. By others nobody is expected there.
+func (p *Plan) letsInTo(s *snapshot.Snapshot, k *snapshot.Socket) bool {
+	name := k.Device
+	if at, ok := boundAt(k); name == "" && ok && at.IsValid() {
+		for i := range s.Network.Links {
+			if l := &s.Network.Links[i]; slices.ContainsFunc(l.Addrs, func(text string) bool {
+				x, err := netip.ParsePrefix(text)
+				return err == nil && x.Addr() == at
+			}) {
+				if name != "" {
+					return false
+				}
+				name = l.Name
+			}
+		}
+	}
+	return name != "" && slices.ContainsFunc(p.each(), func(r Rule) bool {
+		return r.Accept && r.Chain == chainInput && r.Kind == "" && r.Iif == name && len(r.Sources) == 0 && len(r.To) == 0 && r.Proto == k.Proto && r.Port == k.Port
+	})
 }
 
 // keepsPort says that a flow to the port of a socket is kept, from wherever.
