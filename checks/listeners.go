@@ -165,6 +165,7 @@ func (s *Scan) joinOwners(sec *snapshot.Listeners, out *Outcome) {
 			unknown++
 		}
 	}
+	leadToGuests(sec, procs, out)
 	for _, p := range procs {
 		if p.NS.Net == served.netns {
 			programs.at(p.CgroupV2())

@@ -136,10 +136,12 @@ type DocService struct {
 	Namespace string `json:"namespace"`
 	Class     string `json:"class"` // ssh, winrm, ipmi, runtime-api, kubelet, agent, other
 	// Gives is what whoever holds the socket is, and no more is got by it: root on the host, uid 1001, container web.
-	Gives     string              `json:"gives"`
-	givesUID  int                 // the same as a user of the host, or inContainer
-	TLSVerify string              `json:"tlsVerify"`
-	Leads     string              `json:"leads"` // the control socket that it passes connections on to, of a proxy
+	Gives     string `json:"gives"`
+	givesUID  int    // the same as a user of the host, or inContainer
+	TLSVerify string `json:"tlsVerify"`
+	Leads     string `json:"leads"` // the control socket that it passes connections on to, of a proxy
+	// GuestPort is the port of a guest that the socket leads to: whether the guest serves it is not seen.
+	GuestPort int                 `json:"guestPort,omitempty"`
 	Reach     map[string]DocReach `json:"reach"`
 	// By is what passes connections on to it, for a zone whose packets go there.
 	By map[string]DocBy `json:"by,omitempty"`

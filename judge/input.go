@@ -137,6 +137,9 @@ func (i *interned) service(s *DocService) *ast.Term {
 		{i.text("leads"), i.text(s.Leads)},
 		{i.text("reach"), byZone(i, s.Reach, i.reach)},
 	}
+	if s.GuestPort != 0 {
+		fields = append(fields, [2]*ast.Term{i.text("guestPort"), ast.InternedTerm(s.GuestPort)})
+	}
 	if len(s.By) > 0 {
 		fields = append(fields, [2]*ast.Term{i.text("by"), byZone(i, s.By, i.by)})
 	}

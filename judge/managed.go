@@ -1,6 +1,8 @@
 package judge
 
 import (
+	"cmp"
+	"fmt"
 	"maps"
 	"path"
 	"slices"
@@ -145,11 +147,18 @@ func inspector(svc *DocService) bool {
 func (b *builder) managedByPort(taken map[string]bool) {
 	for i := range b.doc.Services {
 		svc := &b.doc.Services[i]
-		known := byPort[svc.Proto+" "+strconv.Itoa(svc.Port)]
+		known := byPort[svc.Proto+" "+strconv.Itoa(cmp.Or(svc.GuestPort, svc.Port))]
 		if !taken[svc.Key] && inspector(svc) {
 			b.doc.Managed = append(b.doc.Managed, DocManaged{
 				Key: "Node inspector", Name: "Node inspector", Role: string(snapshot.RoleDebug), Settings: map[string]snapshot.Fact{},
 				Evidence: "node listens on the port of its inspector, which a signal (USR1) starts as well", Services: []DocService{*svc},
+			})
+			continue
+		}
+		if svc.GuestPort != 0 && known.name != "" && !taken[svc.Key] {
+			b.doc.Managed = append(b.doc.Managed, DocManaged{
+				Key: known.name + " of a guest", Name: known.name, Role: known.role, Settings: map[string]snapshot.Fact{},
+				Evidence: fmt.Sprintf("it leads to port %d of a guest, if the guest serves it", svc.GuestPort), Services: []DocService{*svc},
 			})
 			continue
 		}

@@ -86,6 +86,7 @@ func (b *builder) service(sk *snapshot.Socket) *DocService {
 	if t := b.proxied(sk); t != nil {
 		svc.Leads = t.Leads
 	}
+	svc.ofAGuest(sk)
 	addr := sk.Addr
 	if sk.Family == 6 {
 		addr = "[" + addr + "]"
@@ -199,21 +200,21 @@ func (b *builder) class(sk *snapshot.Socket, svc *DocService) string {
 			return "agent"
 		}
 	}
-	another := b.another(sk)
+	another, port := b.another(sk), servedAt(sk)
 	switch {
-	case sk.Proto == "tcp" && sk.Port == 22: // whoever holds it: systemd, a proxy, a server of another kind
+	case sk.Proto == "tcp" && port == 22: // whoever holds it: systemd, a proxy, a server of another kind
 		return "ssh"
-	case sk.Proto == "tcp" && slices.Contains(winrmPorts, sk.Port) && !another:
+	case sk.Proto == "tcp" && slices.Contains(winrmPorts, port) && !another:
 		return "winrm"
-	case sk.Proto == "udp" && slices.Contains(ipmiPorts, sk.Port) && !another && sk.OwnerState != snapshot.OwnersKernel:
+	case sk.Proto == "udp" && slices.Contains(ipmiPorts, port) && !another && sk.OwnerState != snapshot.OwnersKernel:
 		return "ipmi"
 	case sk.Proto == "tcp" && b.proxied(sk) != nil:
 		return classRuntime
 	case sk.Proto == "tcp" && b.heldForRuntime(sk):
 		return classRuntime
-	case sk.Proto == "tcp" && runtimePorts[sk.Port] == "" && b.besides(sk):
+	case sk.Proto == "tcp" && runtimePorts[port] == "" && b.besides(sk):
 		return "other"
-	case sk.Proto == "tcp" && runtimePorts[sk.Port] != "" && !another:
+	case sk.Proto == "tcp" && runtimePorts[port] != "" && !another:
 		return classRuntime
 	// A name is what the process likes: it adds a finding, and takes none away that the port makes.
 	case sk.Proto == "tcp" && b.runs(sk, func(name string) bool { return strings.HasPrefix(name, "omi") }):

@@ -208,6 +208,9 @@ func checkRelay(r *Relay, i int) error {
 }
 
 func checkSocket(k *Socket, i int) error {
+	if k.GuestPort < 0 || k.GuestPort > 0xffff || k.GuestPort != 0 && k.Proto != "tcp" && k.Proto != "udp" {
+		return wrong("no port", "listeners.sockets[%d].guestPort", i)
+	}
 	if err := oneOf(k.Proto, protocols, "listeners.sockets[%d].proto", i); err != nil {
 		return err
 	}

@@ -182,6 +182,8 @@ type Socket struct {
 	Programs []string `json:"programs,omitempty"`
 	// Relay is where its owner passes connections on, of a program that does nothing else.
 	Relay *Relay `json:"relay,omitempty"`
+	// GuestPort is the port of a guest that its owner passes connections on to, by the options of that: QEMU with hostfwd, passt, pasta, gvproxy.
+	GuestPort int `json:"guestPort,omitempty"`
 }
 
 // OwnerState says whether it is known who has a socket.

@@ -27,7 +27,9 @@ exposed_severity("management") := "info"
 
 # service_severity of a management service that a zone reaches. One that gives no more than a container or an account of the host is no way
 # into the host, and what processes of the host alone reach is exposed to nobody else.
-service_severity(zone, svc) := "medium" if {
+service_severity(zone, svc) := _guest_severity(zone) if {
+	object.get(svc, "guestPort", 0) > 0
+} else := "medium" if {
 	not lesser(svc)
 	zone in {"external", "workload", "runtime"}
 	svc.reach[zone].local
@@ -38,6 +40,18 @@ service_severity(zone, svc) := "medium" if {
 } else := "low" if {
 	zone != "management"
 } else := "info"
+
+# A guest is a machine of its own, and whether it serves the port is not seen.
+_guest_severity("external") := "high"
+
+_guest_severity(zone) := "medium" if not zone in {"external", "management"}
+
+_guest_severity("management") := "info"
+
+# if_served is what to add where it is not seen that a guest serves the port that a service leads to.
+if_served(svc) := sprintf(" (port %d of a guest, if it serves that)", [svc.guestPort]) if {
+	object.get(svc, "guestPort", 0) > 0
+} else := ""
 
 # lesser says of a service that it is in the network namespace of a container or a user, and is theirs. What they have there can be as
 # many and as odd as they like: that it is not known who reaches it leaves nothing open about the host.

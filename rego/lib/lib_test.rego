@@ -39,3 +39,12 @@ test_quoted := {"/dev/ipmi0", "'a b'", "'x; rm -rf /'", `'it'\''s'`, "'$(id)'", 
 test_quoted_stays_on_its_line := {`$'a\nrm -rf ~\n'`, `$'\'\\\n\x1b?'`} == {lib.quoted(s) | some s in ["a\nrm -rf ~\n", "'\\\n\u001b\u0001"]}
 
 test_zones_text := {"the zone external", "the zones external and workload"} == {lib.zones_text(list) | some list in [["external"], ["external", "workload"]]}
+
+# A guest is no way into the host, and may not serve what leads to it.
+test_severity_of_a_guest if {
+	lib.service_severity("external", {"guestPort": 22}) == "high"
+	lib.service_severity("workload", {"guestPort": 22}) == "medium"
+	lib.service_severity("management", {"guestPort": 22}) == "info"
+	lib.if_served({"guestPort": 22}) == " (port 22 of a guest, if it serves that)"
+	lib.if_served({}) == ""
+}

@@ -25,7 +25,7 @@ _zones := {"workload"}
 
 finding contains {
 	"resource": {"kind": "service", "key": svc.key},
-	"message": sprintf("the SSH server %s is reachable from the %s zone", [svc.key, zone]),
+	"message": sprintf("the SSH server %s is reachable from the %s zone%s", [svc.key, zone, lib.if_served(svc)]),
 	"severity": lib.service_severity(zone, svc),
 	"zone": zone,
 	"evidence": lib.evidence(reach),

@@ -22,7 +22,7 @@ _zones := {"workload", "external"}
 
 finding contains {
 	"resource": {"kind": "service", "key": svc.key},
-	"message": sprintf("the WinRM or OMI server %s is reachable from the %s zone", [svc.key, zone]),
+	"message": sprintf("the WinRM or OMI server %s is reachable from the %s zone%s", [svc.key, zone, lib.if_served(svc)]),
 	"severity": _severity(svc, zone),
 	"zone": zone,
 	"evidence": lib.evidence(reach),

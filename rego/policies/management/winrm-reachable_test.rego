@@ -34,3 +34,10 @@ test_unknown_of_root_in_another_namespace_is_unknown if {
 	svc := object.union(_svc("unknown"), {"namespace": "vpn", "gives": "root on the host"})
 	count(check.unknown) == 1 with input as {"services": [svc]}
 }
+
+# Whether a guest serves the port that a socket leads to is not seen.
+test_a_guests_is_not_critical if {
+	some f in check.finding with input as {"services": [object.union(_svc("reachable"), {"gives": "a guest", "guestPort": 5985})]}
+	f.severity == "medium"
+	contains(f.message, "if it serves that")
+}
