@@ -60,9 +60,9 @@ func (p *Plan) lets(s *snapshot.Snapshot, m *zones.Map, o *zones.Origin) {
 	case o.Zone == zones.Management:
 		p.of(m, o, Rule{Chain: chainInput})
 	case o.Zone == zones.Workload || o.Zone == zones.Runtime:
-		for _, to := range m.Origins { // workloads go out, but not to where the host is administered
-			if !to.Local && to.Interface != o.Interface && (to.Zone == zones.External || to.Zone == zones.Unclassified) {
-				p.of(m, o, Rule{Chain: chainForward, Oif: to.Interface})
+		for _, to := range outward(m) {
+			if to != o.Interface {
+				p.of(m, o, Rule{Chain: chainForward, Oif: to})
 			}
 		}
 		if !o.Bounded {
@@ -91,6 +91,7 @@ func (p *Plan) within(s *snapshot.Snapshot, m *zones.Map) {
 			if network == zones.Pods { // one that begins later has an interface of its own
 				r.NotIif = others
 				p.rule(r)
+				p.podsBegin(s, m, of, others)
 				continue
 			}
 			for _, r.Iif = range members {
@@ -103,6 +104,33 @@ func (p *Plan) within(s *snapshot.Snapshot, m *zones.Map) {
 			p.rule(Rule{Chain: chainForward, Iif: l.Name, Oif: l.Name, Accept: true})
 		}
 	}
+}
+
+// podsBegin lets pods that begin later do what those do that are there: go out, and ask what the host has for workloads.
+func (p *Plan) podsBegin(s *snapshot.Snapshot, m *zones.Map, of []netip.Prefix, others []string) {
+	pods := Rule{Sources: of, NotIif: others, Accept: true}
+	for _, to := range outward(m) {
+		r := pods
+		r.Chain, r.Oif = chainForward, to
+		p.rule(r)
+	}
+	for _, k := range workloadServices {
+		if k.always || serves(s, k.proto, k.port) {
+			r := pods
+			r.Chain, r.Proto, r.Port = chainInput, k.proto, k.port
+			p.rule(r)
+		}
+	}
+}
+
+// outward are the interfaces by which workloads go out: not to where the host is administered.
+func outward(m *zones.Map) (list []string) {
+	for _, to := range m.Origins {
+		if !to.Local && (to.Zone == zones.External || to.Zone == zones.Unclassified) && !slices.Contains(list, to.Interface) {
+			list = append(list, to.Interface)
+		}
+	}
+	return list
 }
 
 // membersOf are the interfaces by which a network of workloads comes in, and the others.

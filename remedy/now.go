@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net/netip"
 	"regexp"
 	"slices"
 	"strings"
@@ -191,19 +192,34 @@ func (p *Plan) unknownNames(m *zones.Map) (list []string) {
 	return list
 }
 
-// cutsNew says that a workload network is new to a plan that lets in only what it knows: nothing of it passes.
+// cutsNew says that an interface of workloads is new to a plan that lets in only what it knows: nothing of it passes, but of pods by their addresses.
 func (p *Plan) cutsNew(now *snapshot.Snapshot, m *zones.Map) error {
 	if p.Mode != DefaultDeny || len(p.Known) == 0 {
 		return nil
 	}
-	for _, k := range origins(m) {
-		l := now.Network.LinkNamed(k.Name)
-		if k.Zone != zones.Workload || l == nil || l.Kind != "bridge" || slices.ContainsFunc(p.Known, func(o Known) bool { return o.Name == k.Name }) {
+	for i := range m.Origins {
+		o := &m.Origins[i]
+		l := now.Network.LinkNamed(o.Interface)
+		if o.Local || o.Zone != zones.Workload || l == nil || now.Network.BridgeOf(l) != nil || slices.ContainsFunc(p.Known, func(k Known) bool { return k.Name == o.Interface }) || p.letsGo(o) {
 			continue
 		}
-		return fmt.Errorf("bridge %s (%s) is new: what comes in by it is not known, and is dropped", escape.Line(k.Name), k.Zone)
+		what := l.Kind
+		if what != "bridge" {
+			what = "interface"
+		}
+		return fmt.Errorf("%s %s (%s) is new: what comes in by it is not known, and is dropped", what, escape.Line(o.Interface), o.Zone)
 	}
 	return nil
+}
+
+// letsGo says of who is behind an interface that the plan lets them pass by their addresses, whatever they come in by.
+func (p *Plan) letsGo(o *zones.Origin) bool {
+	return len(o.From) > 0 && !slices.ContainsFunc(o.From, func(x netip.Prefix) bool {
+		return !x.Addr().IsLinkLocalUnicast() && !slices.ContainsFunc(p.Rules, func(r Rule) bool {
+			return r.Accept && r.Chain == chainForward && r.Iif == "" && len(r.NotIif) > 0 && !slices.Contains(r.NotIif, o.Interface) && r.Proto == "" &&
+				slices.ContainsFunc(r.Sources, func(y netip.Prefix) bool { return y.Bits() <= x.Bits() && y.Contains(x.Addr()) })
+		})
+	})
 }
 
 // generated are names that a runtime makes anew with each network, container or machine.

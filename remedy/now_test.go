@@ -90,3 +90,35 @@ func TestUnreadNetworkIsNotClosed(t *testing.T) {
 		t.Error("without a network all is closed")
 	}
 }
+
+// TestBaselineSaysWhatItCuts: an interface of workloads that is new to a baseline is cut whatever its kind, and told. A port of a bridge comes in by that, and
+// a pod is let go by its addresses.
+func TestBaselineSaysWhatItCuts(t *testing.T) {
+	cfg := zones.Config{zones.Management: {Interfaces: []string{"mgmt0"}}, zones.Workload: {Interfaces: []string{"docker0", "ve-m1", "cali*"}}}
+	pods := []netip.Prefix{netip.MustParsePrefix("10.244.1.0/26")}
+	p := &Plan{Mode: DefaultDeny, Known: []Known{{"mgmt0", zones.Management}, {"docker0", zones.Workload}, {"ext0", zones.External}}, Rules: []Rule{
+		{Chain: chainForward, Sources: pods, NotIif: []string{"mgmt0", "ext0"}, Oif: "ext0", Accept: true},
+	}}
+	for name, c := range map[string]struct {
+		link  snapshot.Link
+		route string
+		cuts  bool
+	}{
+		"a machine":              {snapshot.Link{Name: "ve-m1", Kind: "veth", Addrs: []string{"192.168.77.1/28"}}, "192.168.77.0/28", true},
+		"a port of the bridge":   {snapshot.Link{Name: "ve-m1", Kind: "veth", Master: fixtures.Host().Network.LinkNamed("docker0").Index}, "", false},
+		"a pod":                  {snapshot.Link{Name: "cali00000000004", Kind: "veth"}, "10.244.1.4/32", false},
+		"a pod of other numbers": {snapshot.Link{Name: "cali00000000004", Kind: "veth"}, "10.245.1.4/32", true},
+	} {
+		s := fixtures.Host()
+		s.NFTables.Ruleset = &ruleset.Ruleset{Stable: true}
+		c.link.Index, c.link.Up, c.link.Hardware, c.link.PeerNetns, c.link.PeerIndex = 77, true, 1, 4026539999, 2
+		s.Network.Links = append(slices.Clone(s.Network.Links), c.link)
+		if c.route != "" {
+			s.Network.Routes = append(slices.Clone(s.Network.Routes), snapshot.Route{Family: 4, Dst: c.route, Type: "unicast", Table: 254, Oifs: []int{77}})
+		}
+		err := p.cutsNew(s, zones.Classify(s, cfg))
+		if (err != nil) != c.cuts || err != nil && !strings.Contains(err.Error(), "interface "+c.link.Name) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
