@@ -129,10 +129,12 @@ type measuring struct {
 	out    *snapshot.AgentSandbox
 	looked int
 	again  bool // an agent of the same kind is below it
+	tools  []agentTool
 }
 
 // look measures a process and what is below it. Programs that make a sandbox are outside of it, and so is a shell that only waits for
-// one. A tool server that the agent talks to (a script of an interpreter without a shell above it) is no command.
+// one. A tool server that the agent talks to (a script of an interpreter without a shell above it) is no command, nor is what the agent starts
+// by its own settings.
 func (m *measuring) look(p *process, command bool) {
 	if m.looked++; m.looked > maxBelowAgent {
 		m.out.Unseen = fmt.Sprintf("it has more than %d processes", maxBelowAgent)
@@ -146,6 +148,9 @@ func (m *measuring) look(p *process, command bool) {
 		return // another agent, which has its own
 	case exe == "runsc" && p.ExeWord.Trusted():
 		m.gvisor(p)
+		return
+	case !command && m.shares(p) && m.tool(p):
+		m.out.Servers++
 		return
 	case m.makes(p):
 		// not judged itself

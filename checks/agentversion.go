@@ -13,7 +13,7 @@ import (
 )
 
 // versionInPath is a directory or a program that is named by the version of its program, as installers that keep several of them have it.
-var versionInPath = lazily(`/(?:claude/versions)/([0-9]+(?:\.[0-9]+)+)(?:/|$)`)
+var versionInPath = lazily(`/(?:claude/versions|app-server-daemon/releases)/([0-9]+(?:\.[0-9]+)+)(?:-[a-z0-9_]+(?:-[a-z0-9_]+)*)?(?:/|$)`)
 
 // maxDistInfo bounds the names of a pattern that are looked at.
 const maxDistInfo = 8

@@ -43,6 +43,8 @@ func TestSandboxIsMeasured(t *testing.T) {
 		"network is shared":      {"claude", on, "", []string{strings.Replace(confinedCommand, "-n -m", "-m", 1)}, finding.Fail, "sleep has the network of the agent"},
 		"nothing runs":           {"claude", on, "", nil, finding.Unknown, "no command of it runs now"},
 		"a tool server":          {"claude", on, "", []string{"exec python3 -c 'import time; time.sleep(1000)'"}, finding.Unknown, "no command of it runs now"},
+		"a hook":                 {"claude", `{"sandbox": {"enabled": true}, "hooks": {"SessionStart": [{"hooks": [{"type": "command", "command": "sleep 1009"}]}]}}`, "", []string{"sleep 1009"}, finding.Unknown, "no command of it runs now"},
+		"a hook and a command":   {"claude", `{"sandbox": {"enabled": true}, "hooks": {"SessionStart": [{"hooks": [{"type": "command", "command": "sleep 1009"}]}]}}`, "", []string{"sleep 1009", "sleep 1010"}, finding.Fail, "is not in one"},
 		"the project has it off": {"claude", on, off, []string{"sleep 1003"}, finding.Fail, "a project's settings switch off the sandbox"},
 		"the project's is empty": {"claude", on, " ", []string{confinedCommand}, finding.Pass, ""}, // as the sandbox itself leaves it
 		"off":                    {"claude", off, "", []string{"sleep 1004"}, finding.NotApplicable, ""},

@@ -1,0 +1,153 @@
+//go:build linux && !ringfence_portable
+
+package checks
+
+import (
+	"encoding/json"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+)
+
+// maxTools bounds the programs that the settings of one agent name.
+const maxTools = 200
+
+// agentTool is a program that an agent starts by itself and without its sandbox, as its settings name it. More says that arguments follow.
+type agentTool struct {
+	argv []string
+	more bool
+}
+
+// is says of the arguments of a process that they are those of a tool. Of an argument with a variable the value is not known.
+func (t *agentTool) is(argv []string) bool {
+	if len(t.argv) == 0 || len(argv) < len(t.argv) || !t.more && len(argv) != len(t.argv) || path.Base(argv[0]) != path.Base(t.argv[0]) {
+		return false
+	}
+	for i, a := range t.argv[1:] {
+		if argv[i+1] != a && !strings.Contains(a, "${") {
+			return false
+		}
+	}
+	return true
+}
+
+// toolsOf are the programs that the settings of an agent name: servers of MCP, hooks, what it tells of events. What is not read names none, so
+// that these are measured as commands.
+func (s *Scan) toolsOf(p *process, runtime string) (list []agentTool) {
+	env, err := s.environ(p)
+	if err != nil && !gone(err) {
+		return nil
+	}
+	cwd, _ := s.Host.Readlink(fmt.Sprintf("/proc/%d/cwd", p.PID))
+	text := func(file string) string {
+		b, _, err := s.readNamed(p, file)
+		if err != nil {
+			return ""
+		}
+		return string(b)
+	}
+	switch runtime {
+	case "codex":
+		for _, dir := range []string{s.homeOf(p, env, "CODEX_HOME", ".codex"), path.Join(cwd, ".codex")} {
+			list = append(list, codexTools(text(path.Join(dir, "config.toml")))...)
+		}
+	case "claude-code":
+		state := s.homeOf(p, env, "", ".claude.json")
+		if dir := env["CLAUDE_CONFIG_DIR"]; dir != "" {
+			state = path.Join(dir, ".claude.json")
+		}
+		for _, file := range []string{state, path.Join(cwd, ".mcp.json")} {
+			list = append(list, claudeTools([]byte(text(file)))...)
+		}
+		layers, _, _ := s.claudeSettings(p)
+		for _, l := range layers {
+			list = append(list, claudeTools(l.text)...)
+		}
+	}
+	return list[:min(len(list), maxTools)]
+}
+
+// codexTools are the servers of MCP in a configuration of Codex, and the program that it tells of events.
+func codexTools(text string) (list []agentTool) {
+	if v := tomlValues(text, "", "notify"); len(v) > 0 {
+		list = append(list, agentTool{v, true})
+	}
+	for line := range strings.Lines(text) {
+		m := tomlSection.FindStringSubmatch(line)
+		if m == nil || !strings.HasPrefix(m[1], "mcp_servers.") || len(list) > maxTools {
+			continue
+		}
+		if v := tomlValues(text, m[1], "command"); len(v) == 1 {
+			list = append(list, agentTool{argv: append(v, tomlValues(text, m[1], "args")...)})
+		}
+	}
+	return list
+}
+
+// claudeTools are the servers of MCP in a file of Claude Code, those of projects too, and the commands of its hooks and its line of status.
+func claudeTools(text []byte) (list []agentTool) {
+	var m map[string]any
+	if json.Unmarshal(text, &m) != nil {
+		return nil
+	}
+	servers := func(v any) {
+		all, _ := v.(map[string]any)
+		for _, name := range sortedKeys(all) {
+			one, _ := all[name].(map[string]any)
+			if program, ok := one["command"].(string); ok && program != "" && len(list) <= maxTools {
+				list = append(list, agentTool{argv: append([]string{program}, texts(one["args"])...)})
+			}
+		}
+	}
+	servers(m["mcpServers"])
+	projects, _ := m["projects"].(map[string]any)
+	for _, name := range sortedKeys(projects) {
+		one, _ := projects[name].(map[string]any)
+		servers(one["mcpServers"])
+	}
+	var commands func(v any)
+	commands = func(v any) {
+		switch v := v.(type) {
+		case []any:
+			for _, x := range v {
+				commands(x)
+			}
+		case map[string]any:
+			if c, ok := v["command"].(string); ok && len(list) <= maxTools {
+				list = append(list, shellTools(c)...)
+			}
+			for _, k := range sortedKeys(v) {
+				commands(v[k])
+			}
+		}
+	}
+	commands(m["hooks"])
+	commands(m["statusLine"])
+	return list
+}
+
+// shellTools are the forms in which a command shows that a shell was given: the shell itself, or the program in its place.
+func shellTools(command string) []agentTool {
+	list := []agentTool{{argv: strings.Fields(command)}}
+	for _, shell := range shells {
+		for _, option := range []string{"-c", "-lc"} {
+			list = append(list, agentTool{argv: []string{shell, option, command}})
+		}
+	}
+	return list
+}
+
+// codexOwnGit are the options by which Codex starts git for its own catalogues.
+var codexOwnGit = []string{"-c", "safe.bareRepository=explicit"}
+
+// tool says of a process that the agent started it by itself, and not for a model: its settings name it, or it is known to do so.
+func (m *measuring) tool(p *process) bool {
+	if m.out.Runtime == "codex" && p.exeBase() == "git" && p.ExeWord.Trusted() && len(p.argv) > 3 && slices.Equal(p.argv[1:3], codexOwnGit) {
+		return true
+	}
+	if m.tools == nil {
+		m.tools = append([]agentTool{}, m.s.toolsOf(m.agent, m.out.Runtime)...)
+	}
+	return slices.ContainsFunc(m.tools, func(t agentTool) bool { return t.is(p.argv) })
+}

@@ -1,0 +1,84 @@
+//go:build linux && !ringfence_portable
+
+package checks
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// TestToolsOfAgents: what the settings of an agent name is started by the agent itself, by exactly these arguments.
+func TestToolsOfAgents(t *testing.T) {
+	codex := codexTools("notify = [\"/usr/bin/tell\", \"-x\"]\n[mcp_servers.a]\ncommand = \"/usr/bin/sleep\"\nargs = [\n \"100\",\n]\n[mcp_servers.b]\ncommand = \"bash\"\nargs = [\"-lc\", \"sleep 101; true\"]\n" +
+		"[mcp_servers.far]\nurl = \"https://x.example\"\n")
+	claude := claudeTools([]byte(`{"mcpServers": {"a": {"command": "gh-mcp", "args": ["stdio", "--dir", "${HOME}/x"]}},
+		"projects": {"/p": {"mcpServers": {"b": {"command": "/opt/b"}}}},
+		"hooks": {"Stop": [{"matcher": "", "hooks": [{"type": "command", "command": "date >> /tmp/log"}]}]},
+		"statusLine": {"type": "command", "command": "/home/a/line.sh -s"}, "command": "nothing"}`))
+	for _, c := range []struct {
+		of   []agentTool
+		argv string // parted by |
+		want bool
+	}{
+		{codex, "/usr/bin/sleep|100", true},
+		{codex, "/usr/bin/sleep|100|1", false},
+		{codex, "/usr/bin/sleep", false},
+		{codex, "bash|-lc|sleep 101; true", true},
+		{codex, "bash|-lc|sleep 101", false},
+		{codex, "/usr/bin/tell|-x|{}", true},
+		{codex, "sleep|101", false},
+		{claude, "gh-mcp|stdio|--dir|/home/a/x", true},
+		{claude, "/usr/local/bin/gh-mcp|stdio|--dir|/home/a/x", true},
+		{claude, "gh-mcp|http|--dir|/home/a/x", false},
+		{claude, "/opt/b", true},
+		{claude, "/bin/sh|-c|date >> /tmp/log", true},
+		{claude, "/bin/sh|-c|date", false},
+		{claude, "/home/a/line.sh|-s", true},
+		{claude, "nothing", false},
+		{claudeTools([]byte("{")), "", false},
+	} {
+		if got := slices.ContainsFunc(c.of, func(t agentTool) bool { return t.is(strings.Split(c.argv, "|")) }); got != c.want {
+			t.Errorf("%q: %v", c.argv, got)
+		}
+	}
+}
+
+// TestOwnGitOfCodex: Codex looks for its catalogues by a git of its own; any other git is a command.
+func TestOwnGitOfCodex(t *testing.T) {
+	root := snapshot.Word{By: snapshot.ByRoot}
+	m := &measuring{out: &snapshot.AgentSandbox{Runtime: "codex"}, tools: []agentTool{}}
+	for argv, want := range map[string]bool{
+		"/usr/bin/git -c safe.bareRepository=explicit ls-remote https://x.example HEAD": true,
+		"git push": false,
+		"git -c core.pager=x log safe.bareRepository=explicit": false,
+	} {
+		p := &process{}
+		p.Exe, p.ExeWord, p.argv = "/usr/bin/git", root, strings.Fields(argv)
+		if got := m.tool(p); got != want {
+			t.Errorf("%q: %v", argv, got)
+		}
+		p.ExeWord = snapshot.WordOf(1000)
+		if m.tool(p) {
+			t.Errorf("%q of a user is taken for git", argv)
+		}
+	}
+}
+
+// TestVersionOfItsInstaller: an installer names a directory by the version, with the kind of machine behind it.
+func TestVersionOfItsInstaller(t *testing.T) {
+	for exe, want := range map[string]string{
+		"/home/a/.local/share/claude/versions/2.1.332":                                                             "2.1.332",
+		"/home/a/.codex/packages/app-server-daemon/releases/0.171.0-x86_64-unknown-linux-musl/bin/codex":           "0.171.0",
+		"/home/a/.codex/packages/app-server-daemon/releases/0.171.0-x86_64-unknown-linux-musl/bin/codex (deleted)": "0.171.0",
+		"/srv/releases/0.171.0-x/bin/codex":                                                                        "",
+	} {
+		p := &process{}
+		p.Exe = exe
+		if got := (&Scan{}).versionOf(&pattern{}, p); got.Value != want {
+			t.Errorf("%s: %+v", exe, got)
+		}
+	}
+}
