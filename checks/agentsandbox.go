@@ -242,14 +242,19 @@ func (m *measuring) files(p *process, other int) (how string, writable []string)
 	if len(writable) > maxWritable {
 		writable = append(writable[:maxWritable], "and others")
 	}
-	at := covering(inside, home)
+	return homeInside(inside, outside, disks, home), writable
+}
+
+// homeInside says of a directory whether somebody in other mounts has it, or another of the same disks, and can write there. It can be in memory.
+func homeInside(inside, outside []mountEntry, disks map[uint64]bool, home string) string {
+	at, out := covering(inside, home), covering(outside, home)
 	switch {
-	case at == nil || !disks[at.dev]:
-		return "own", writable
+	case at == nil || !disks[at.dev] && (out == nil || out.dev != at.dev):
+		return "own"
 	case at.readOnly():
-		return "read-only", writable
+		return "read-only"
 	}
-	return "writable", writable
+	return "writable"
 }
 
 // kernelFilesystems hold no files of a disk.

@@ -82,3 +82,19 @@ func TestVersionOfItsInstaller(t *testing.T) {
 		}
 	}
 }
+
+// TestHomeInMemory: a home on tmpfs is the user's in a sandbox too, unless another file system is in its place.
+func TestHomeInMemory(t *testing.T) {
+	const disk = "21 1 8:1 / / rw - ext4 /dev/sda1 rw\n"
+	outside := parseMountinfo([]byte(disk + "22 21 0:30 / /home rw - tmpfs t rw\n"))
+	for text, want := range map[string]string{
+		"41 1 8:1 / / ro - ext4 /dev/sda1 rw\n42 41 0:30 / /home rw - tmpfs t rw\n": "writable",
+		"41 1 8:1 / / ro - ext4 /dev/sda1 rw\n42 41 0:30 / /home ro - tmpfs t rw\n": "read-only",
+		"41 1 8:1 / / ro - ext4 /dev/sda1 rw\n42 41 0:55 / /home rw - tmpfs t rw\n": "own",
+		"41 1 8:1 / / ro - ext4 /dev/sda1 rw\n":                                     "read-only",
+	} {
+		if got := homeInside(parseMountinfo([]byte(text)), outside, map[uint64]bool{outside[0].dev: true}, "/home/alice"); got != want {
+			t.Errorf("%q: %s, want %s", text, got, want)
+		}
+	}
+}
