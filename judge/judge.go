@@ -364,8 +364,33 @@ func nameZones(f *finding.Finding) {
 		f.Zones = nil
 		return
 	}
+	f.Remediation = forZones(f.Remediation, f.Zones)
 	others := slices.DeleteFunc(slices.Clone(f.Zones), func(z string) bool { return z == f.Zone })
 	f.Message += fmt.Sprintf(" (and from the %s)", zoneText(others))
+}
+
+// forZones makes one of what is to be done by hand in the same way for several zones: for one of them it is done in part.
+func forZones(list []finding.Remediation, of []string) []finding.Remediation {
+	about := map[string][]string{} // zones, by the kind and the text without them
+	first := map[string]int{}
+	var out []finding.Remediation
+	for _, m := range list {
+		same := m.Kind + " " + m.Text
+		i := slices.IndexFunc(of, func(z string) bool {
+			return m.Deny == nil && m.Kind == "words" && strings.Contains(m.Text, "the "+z+" zone")
+		})
+		if i >= 0 {
+			same = strings.ReplaceAll(same, "the "+of[i]+" zone", "\x00")
+			about[same] = append(about[same], of[i])
+		}
+		if at, again := first[same]; again && i >= 0 {
+			out[at].Text = strings.ReplaceAll(strings.TrimPrefix(same, m.Kind+" "), "\x00", "the "+zoneText(about[same]))
+			continue
+		}
+		first[same] = len(out)
+		out = append(out, m)
+	}
+	return out
 }
 
 func zoneText(list []string) string {

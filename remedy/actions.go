@@ -115,10 +115,10 @@ func defaultDeny(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config, add 
 	}
 }
 
-// targets are the fingerprints of what the rules close to everybody.
+// targets are the fingerprints of what the rules close to everybody, and whole.
 func (p *Plan) targets() (list []string) {
 	for i := range p.Closes {
-		if p.Closes[i].Local == "" {
+		if p.Closes[i].Local == "" && len(p.Closes[i].Rest) == 0 {
 			list = append(list, p.Closes[i].Fingerprint)
 		}
 	}

@@ -53,6 +53,22 @@ func (h *hands) to(f *finding.Finding, todo finding.Remediation) *hand {
 	return it
 }
 
+// whole is the first thing to do about a finding. If it is a denial the others are too: each closes a part.
+func whole(f *finding.Finding) finding.Remediation {
+	todo := f.Remediation[0]
+	if todo.Deny == nil {
+		return todo
+	}
+	var parts []string
+	for _, rem := range f.Remediation {
+		if rem.Deny != nil && !slices.Contains(parts, rem.Text) {
+			parts = append(parts, rem.Text)
+		}
+	}
+	todo.Text = strings.Join(parts, "; ")
+	return todo
+}
+
 // byHand adds what is left, findings of one cause together. What follows from others ends with what is done about those.
 func byHand(r *finding.Report, taken map[string]bool, add adder) {
 	h := hands{of: map[string]*hand{}, same: map[string]*hand{}}
@@ -63,13 +79,13 @@ func byHand(r *finding.Report, taken map[string]bool, add adder) {
 			follow = append(follow, f)
 			continue
 		}
-		it := h.to(f, f.Remediation[0])
+		it := h.to(f, whole(f))
 		it.closes = append(it.closes, f.Fingerprint)
 	}
 	for _, f := range follow {
 		var all []*hand
 		for _, source := range sources(r, f) {
-			if it := h.to(source, source.Remediation[0]); !slices.Contains(all, it) {
+			if it := h.to(source, whole(source)); !slices.Contains(all, it) {
 				all = append(all, it)
 			}
 		}

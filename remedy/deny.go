@@ -15,13 +15,16 @@ import (
 // add adds what a finding asks for: the rules that close it, or the work that is left to people.
 func (p *Plan) add(id string, f *finding.Finding, s *snapshot.Snapshot, m *zones.Map, keep []netip.Prefix) {
 	done, except := false, slices.Clone(keep)
-	var denies []finding.Deny
+	var denies, rest []finding.Deny
 	for _, rem := range f.Remediation {
 		if rem.Kind != "nft" || rem.Deny == nil {
 			continue
 		}
 		if no := p.denyOnce(id, rem.Deny, s, m, keep); no.why != "" {
 			p.Manual = append(p.Manual, dropin.Manual{Check: id, What: f.Message, Kind: "words", Text: no.why, Reason: no.reason})
+			if no.reason != dropin.ReasonAsked {
+				rest = append(rest, *rem.Deny)
+			}
 		} else {
 			done, denies = true, append(denies, *rem.Deny)
 		}
@@ -29,7 +32,7 @@ func (p *Plan) add(id string, f *finding.Finding, s *snapshot.Snapshot, m *zones
 		except = append(except, asked...)
 	}
 	if done {
-		p.Closes = append(p.Closes, Target{Check: id, Fingerprint: f.Fingerprint, What: f.Message, Severity: f.Severity, Except: except, Denies: denies, Local: locals(m, f)})
+		p.Closes = append(p.Closes, Target{Check: id, Fingerprint: f.Fingerprint, What: f.Message, Severity: f.Severity, Except: except, Denies: denies, Rest: rest, Local: locals(m, f)})
 		return
 	}
 	for _, rem := range f.Remediation {

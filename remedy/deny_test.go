@@ -62,6 +62,39 @@ func TestPortOfAnSSHServerIsGuarded(t *testing.T) {
 	}
 }
 
+// TestPartOfAFinding: a finding about two zones of which rules close one is not said to be closed, and what is left of it is that of the other zone.
+func TestPartOfAFinding(t *testing.T) {
+	outside := zones.Config{zones.External: {Interfaces: []string{"mgmt0", "ext0"}}, zones.Workload: {Interfaces: []string{"docker0"}}}
+	r := asked(zones.External, 22)
+	f := &r.Results[0].Findings[0]
+	f.Fingerprint, f.Severity, f.Zone, f.Zones = "f", "high", zones.External, []string{zones.External, zones.Workload}
+	f.Remediation[0].Text = "drop tcp port 22 from the external zone"
+	f.Remediation = append(f.Remediation, finding.Remediation{
+		Kind: "nft", Text: "drop tcp port 22 from the workload zone", Deny: &finding.Deny{Zone: zones.Workload, Proto: "tcp", Port: 22},
+	})
+	s := sshOn(22)
+	p := Make(r, s, outside, Options{})
+	if len(p.Closes) != 1 || len(p.Rules) == 0 || len(p.Closes[0].Rest) != 1 || len(p.targets()) != 0 || !strings.Contains(p.Describe(func(text string, _ bool) string { return text }), "but not to the external zone") {
+		t.Fatalf("%+v %s", p.Closes, p.Describe(func(text string, _ bool) string { return text }))
+	}
+	left, more := *f, *f
+	left.Zones = nil
+	if c := &p.Closes[0]; !c.LeftOpen(&left) || c.LeftOpen(&more) || new(Target).LeftOpen(&left) {
+		t.Error("what may be left of it is not what is not closed")
+	}
+	if p := Make(r, s, outside, Options{AllowFrom: someNetwork}); len(p.targets()) != 1 || len(p.Closes[0].Rest) != 0 {
+		t.Errorf("%+v", p.Closes)
+	}
+	for _, a := range Actions(r, s, outside) {
+		if slices.Contains(a.Closes, "f") && a.Command != commandFix+withNetwork {
+			t.Errorf("%q closes a part of it: %+v", a.Command, a)
+		}
+	}
+	if got := whole(f).Text; got != "drop tcp port 22 from the external zone; drop tcp port 22 from the workload zone" {
+		t.Error(got)
+	}
+}
+
 // TestWhoAdministersKeepsThePort: who is logged in keeps the port that the login uses, and is told where that is all.
 func TestWhoAdministersKeepsThePort(t *testing.T) {
 	outside := zones.Config{zones.External: {Interfaces: []string{"mgmt0", "ext0"}}}

@@ -113,6 +113,9 @@ func (d *description) rules(p *Plan) {
 	d.text.WriteString("# load with: nft -f FILE    undo with: nft '" + strings.ReplaceAll(strings.TrimSpace(p.Inverse), "\n", "; ") + "'\n")
 	for _, t := range p.Closes {
 		d.line("# closes %s: %s%s", t.Check, t.What, exceptText(t.Except))
+		for _, rest := range t.Rest {
+			d.line("#   (but not to the %s zone: what is left below says why)", rest.Zone)
+		}
 		if t.Local != "" {
 			d.line("#   (but not to workloads on the host itself, which no rule about interfaces keeps out: one %s)", t.Local)
 		}

@@ -77,6 +77,17 @@ func (t *Target) LeftToLocal(is *finding.Finding) bool {
 	return t.Local != "" && !slices.ContainsFunc(of, func(z string) bool { return z != zones.Workload })
 }
 
+// LeftOpen says of a finding that it is about nobody any more but those whom the plan says that it does not close it to.
+func (t *Target) LeftOpen(is *finding.Finding) bool {
+	of := slices.Clone(is.Zones)
+	if is.Zone != "" {
+		of = append(of, is.Zone)
+	}
+	return len(t.Rest) > 0 && len(of) > 0 && !slices.ContainsFunc(of, func(z string) bool {
+		return !slices.ContainsFunc(t.Rest, func(d finding.Deny) bool { return d.Zone == z })
+	})
+}
+
 // Closes says of a finding that the plan closes that it closes all that another does.
 func (t *Target) Closes(o *Target) bool {
 	return t.Fingerprint == o.Fingerprint && !slices.ContainsFunc(o.Denies, func(d finding.Deny) bool { return !slices.Contains(t.Denies, d) })

@@ -197,6 +197,8 @@ type Target struct {
 	Severity string `json:"severity"`
 	// Denies are what its rules are about.
 	Denies []finding.Deny `json:"denies,omitempty"`
+	// Rest are what the finding is about as well, and no rule closes: what is left to do says why.
+	Rest []finding.Deny `json:"rest,omitempty"`
 	// Except are who keeps access, because it was asked for.
 	Except []netip.Prefix `json:"except,omitempty"`
 	// Local names the processes of a zone that run in the host's own network namespace, and get there all the same: rules are about what comes in.

@@ -119,7 +119,7 @@ finding contains {
 	"evidence": [e | some svc in list; some e in lib.evidence(svc.reach[zone])],
 	"witness": list[0].reach[zone].witness,
 	"remediation": array.concat(
-		_close(zone, list),
+		_close(zone, name, list),
 		[{"kind": "config", "text": sprintf("params: {expected: [%s]}", [concat(", ", sort({sprintf("%q", [sprintf("%s/%d/%s", [svc.proto, svc.port, svc.owner])]) | some svc in list}))])}],
 	),
 } if {
@@ -128,12 +128,18 @@ finding contains {
 	list := [svc | some svc in group]
 }
 
-# Without a list nobody has said what may be closed: a web server is on it as well.
-_close(zone, list) := [r | some svc in list; some r in lib.close(zone, svc)] if {
+# Without a list nobody has said what may be closed: a web server is on it as well. What is dropped is dropped for all that reach it: a zone or a
+# port less is a part.
+_close(zone, name, list) := [r | some svc in list; some r in lib.close(zone, svc)] if {
 	count(_expected) > 0
-} else := [{"kind": "words", "text": sprintf("stop it, bind it to the address that needs it, or drop %s port %d from the %s zone", [svc.proto, svc.port, zone])} |
-	some svc in list
-]
+} else := [{"kind": "words", "text": sprintf("stop it, bind it to the address that needs it, or drop %s from the %s", [_ports(name), _whom(name)])}]
+
+_ports(name) := concat(", ", sort({sprintf("%s port %d", [o.service.proto, o.service.port]) | some o in _open; o.name == name}))
+
+_whom(name) := sprintf("%s zone", [concat("", of)]) if {
+	of := {o.zone | some o in _open; o.name == name}
+	count(of) == 1
+} else := "external and workload zones"
 
 _severity("external") := "medium" if count(_expected) > 0
 

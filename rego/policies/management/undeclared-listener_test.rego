@@ -71,3 +71,14 @@ test_what_nobody_is_seen_to_have_is_told_alone if {
 	found := check.finding with input as {"managed": [], "services": [one, object.union(one, {"key": "tcp 0.0.0.0:2 (unknown)", "port": 2})]}
 	{f.resource.key | some f in found} == {"tcp 0.0.0.0:1 (unknown)", "tcp 0.0.0.0:2 (unknown)"}
 }
+
+test_what_is_dropped_is_all_of_it if {
+	one := _doc({}).services[0]
+	more := object.union(one, {"key": "tcp 0.0.0.0:4446 (nc)", "port": 4446, "reach": {"workload": one.reach.external}})
+	found := check.finding with input as {"managed": [], "services": [one, more]}
+	count(found) == 2
+	{m.text | some f in found; some m in f.remediation; m.kind == "words"} == {concat(" ", [
+		"stop it, bind it to the address that needs it,",
+		"or drop tcp port 4444, tcp port 4446 from the external and workload zones",
+	])}
+}
