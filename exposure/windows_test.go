@@ -91,6 +91,9 @@ func TestWindows(t *testing.T) {
 		"which does not let them in":          {winrmRule + "Profile=Private|RA4=LocalSubnet|", wsl, 5985, packet.Unreachable, "public profile"},
 		"nor another interface of its own":    {winrmRule + "Profile=Private|", vpn, 5985, packet.Unreachable, "public profile"},
 		"a program that is not known":         {"App=C:\\x\\y.exe|", lan, 9000, packet.Unknown, "the program that listens was not read"},
+		"a kind that a VPN may be":            {winrmRule + "IFType=RemoteAccess|", vpn, 5985, packet.Unknown, "of which kind the interface VPN is to the firewall (type 53)"},
+		"and one that Ethernet is not":        {winrmRule + "IFType=RemoteAccess|", lan, 5985, packet.Unreachable, ""},
+		"a kind that Ethernet is":             {winrmRule + "IFType=Lan|", lan, 5985, packet.Reachable, ""},
 		"no listener":                         {"", lan, 1, packet.Unreachable, "nothing listens"},
 	} {
 		s := windowsHost()

@@ -2,6 +2,7 @@ package exposure
 
 import (
 	"cmp"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -221,6 +222,9 @@ func arrivalFacts(a *snapshot.WindowsAdapter, epoch wfp.Fact, byRule bool) wfp.F
 	set(wfp.Fact{Number: uint64(max(0, a.Type))}, kinds...)
 	if a.Type <= 0 {
 		unknown("the type of the interface "+a.Name+" was not read", kinds...)
+	}
+	if byRule && a.Type > 0 && a.Type != loopbackType && !mpssvc.KindKnown(a.Type) {
+		unknown(fmt.Sprintf("of which kind the interface %s is to the firewall (type %d) is not known", a.Name, a.Type), kinds...)
 	}
 	set(tunnelOf(a), tunnels...)
 	direct := strings.Contains(strings.ToLower(a.Description), "wi-fi direct")

@@ -89,6 +89,7 @@ func TestBothWays(t *testing.T) {
 	for seed := uint64(0); asked < 10_000; seed++ {
 		r := rand.New(rand.NewPCG(seed, 2))
 		s := windowsHost()
+		s.Windows.Adapters.List[2].Type = 23 // the engine knows the type, the rules the kind: of this one both are known
 		local := &s.Windows.Firewall.Stores[0]
 		for i := range 1 + r.IntN(6) {
 			local.Rules = append(local.Rules, snapshot.FirewallRule{ID: fmt.Sprint("R", i), Text: randomRule(r)})

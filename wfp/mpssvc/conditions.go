@@ -5,6 +5,7 @@ import (
 	"crypto/sha1" //nolint:gosec // the name of a service is hashed so by Windows
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -217,7 +218,13 @@ func Program(s string) string {
 	return s
 }
 
-// The kinds of interfaces that rules ask for (ipifcons.h, IF_TYPE_*): what is none of them may be of each.
+// KindKnown says of a type of interfaces (ipifcons.h, IF_TYPE_*) that it is known of which kind it is to rules. What programs make of their own, as
+// many a VPN does, may be of each.
+func KindKnown(kind int) bool {
+	return slices.ContainsFunc(slices.Collect(maps.Values(interfaceTypes)), func(list []uint64) bool { return slices.Contains(list, uint64(kind)) })
+}
+
+// The kinds of interfaces that rules ask for.
 var interfaceTypes = map[string][]uint64{"lan": {6}, "wireless": {71, 243, 244}, "remoteaccess": {23, 131}}
 
 // interfaces adds the conditions on where packets come in.

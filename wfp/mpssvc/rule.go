@@ -107,6 +107,9 @@ func ParseRule(store snapshot.FirewallStoreName, id, text string) (*Rule, error)
 	if r.Protocol != 6 && r.Protocol != 17 && !(r.Local.empty() && r.Remote.empty()) { // MS-FASP 2.2.37: the service takes no such rule
 		r.doubt("ports of a protocol that has none")
 	}
+	if r.Peers && !r.Secure { // the service takes no list of peers that nobody authenticates
+		r.doubt("peers without IPsec")
+	}
 	if !directed {
 		r.doubt("no direction")
 		r.Inbound = true
@@ -144,9 +147,13 @@ func (r *Rule) who(key, value string) bool {
 			r.doubt("the profile %q", value)
 		}
 	case "app":
-		r.App = value
+		if r.App = value; value == "" {
+			r.doubt("a program without a name")
+		}
 	case "svc":
-		r.Service = value
+		if r.Service = value; value == "" {
+			r.doubt("a service without a name")
+		}
 	case "luown":
 		r.Users = append(r.Users, "D:(A;;CC;;;"+value+")")
 	case "luauth":
