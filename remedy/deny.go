@@ -125,6 +125,10 @@ func (p *Plan) deny(id string, d *finding.Deny, s *snapshot.Snapshot, m *zones.M
 // denials adds the rules of a denial, or says why there are none. About says whether anything is there that it is about: else nothing is open.
 func (p *Plan) denials(id string, d *finding.Deny, s *snapshot.Snapshot, m *zones.Map, keep []netip.Prefix, logins bool) (about bool, why string) {
 	failed, unwritable := "", len(p.unwritable)
+	var elsewhere map[networkBehind]bool
+	if d.ToZone != "" {
+		elsewhere = networksBehind(m)
+	}
 	at, wide, why := target(s, d)
 	if why != "" {
 		return true, why
@@ -135,19 +139,18 @@ func (p *Plan) denials(id string, d *finding.Deny, s *snapshot.Snapshot, m *zone
 			continue
 		}
 		if d.ToZone != "" { // one direction: the other can serve administration
+			beside := sharing(m, o)
 			for j := range m.Origins {
 				to := &m.Origins[j]
 				if to.Local || to.Zone != d.ToZone || to.Interface == o.Interface || to.Bounded && to.Network != "" || o.Network != "" && o.Network == to.Network {
 					continue
 				}
 				about = true
-				if others := o.Network != "" && slices.ContainsFunc(m.Origins, func(x zones.Origin) bool {
-					return x.Interface == to.Interface && x.Network == o.Network
-				}); others {
+				if o.Network != "" && elsewhere[networkBehind{to.Interface, o.Network}] {
 					failed = fmt.Sprintf("behind %s is also a part of the network that %s is in: a rule would cut it in two", to.Interface, o.Interface)
 					continue
 				}
-				if why := p.between(id, s, o, to, besides(m, o, to)); why != "" {
+				if why := p.between(id, s, o, to, besides(beside, o, to)); why != "" {
 					failed = why
 				}
 			}
@@ -158,7 +161,7 @@ func (p *Plan) denials(id string, d *finding.Deny, s *snapshot.Snapshot, m *zone
 			continue
 		}
 		about = true
-		kept := slices.Concat(keep, some, shared(m, *o))
+		kept := slices.Concat(keep, some, shared(sharing(m, o), o))
 		drop := Rule{Chain: chainIn, Iif: o.Interface, Proto: d.Proto, Port: d.Port, Closes: id}
 		if at.IsValid() && !wide {
 			drop.To = []netip.Prefix{netip.PrefixFrom(at, at.BitLen())}
@@ -211,12 +214,33 @@ func inUse(s *snapshot.Snapshot, d *finding.Deny) int {
 	return n
 }
 
-// shared is the addresses of other zones that arrive on the same interface: they keep their access.
-func shared(m *zones.Map, o zones.Origin) []netip.Prefix {
-	var list []netip.Prefix
-	for _, other := range m.Origins {
-		if other.Interface == o.Interface && other.Zone == zones.Management && other.Zone != o.Zone {
-			list = append(list, sends(&other)...)
+// networkBehind is a network that workloads are in, behind an interface.
+type networkBehind struct{ iface, network string }
+
+// networksBehind are the networks that workloads are in, by interface.
+func networksBehind(m *zones.Map) map[networkBehind]bool {
+	behind := map[networkBehind]bool{}
+	for i := range m.Origins {
+		behind[networkBehind{m.Origins[i].Interface, m.Origins[i].Network}] = true
+	}
+	return behind
+}
+
+// sharing are the origins of an origin's interface.
+func sharing(m *zones.Map, o *zones.Origin) (list []*zones.Origin) {
+	for i := range m.Origins {
+		if other := &m.Origins[i]; other.Interface == o.Interface {
+			list = append(list, other)
+		}
+	}
+	return list
+}
+
+// shared is the addresses of other zones that arrive on the same interface, whose origins are beside: they keep their access.
+func shared(beside []*zones.Origin, o *zones.Origin) (list []netip.Prefix) {
+	for _, other := range beside {
+		if other.Zone == zones.Management && other.Zone != o.Zone {
+			list = append(list, sends(other)...)
 		}
 	}
 	return list
@@ -237,10 +261,10 @@ func sends(o *zones.Origin) []netip.Prefix {
 
 // besides is the addresses of others that arrive on the same interface and keep what they reach of another: those of the management
 // zone, and of the network of workloads that it is a part of.
-func besides(m *zones.Map, o, to *zones.Origin) []netip.Prefix {
-	list := shared(m, *o)
-	for _, other := range m.Origins {
-		if other.Interface == o.Interface && other.Network != "" && other.Network == to.Network {
+func besides(beside []*zones.Origin, o, to *zones.Origin) []netip.Prefix {
+	list := shared(beside, o)
+	for _, other := range beside {
+		if other.Network != "" && other.Network == to.Network {
 			list = append(list, other.From...)
 		}
 	}

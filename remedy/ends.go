@@ -195,9 +195,8 @@ func (p *Plan) dropsThrough(s *snapshot.Snapshot, k *use) bool {
 // dropsBetween is dropsThrough for what leaves by an interface. What leaves by that which it came in by goes through the host only if that saw it: neighbours
 // need no router.
 func (p *Plan) dropsBetween(s *snapshot.Snapshot, k *use, oif string) bool {
-	rules, denied := p.each(), false
-	for i := range rules {
-		r := &rules[i]
+	denied := false
+	for _, r := range p.passed(k.iif) {
 		through := r.Chain == chainForward && (r.Iif == "" || r.Iif == k.iif) && (r.Oif == "" || r.Oif == oif) && !slices.Contains(r.NotIif, k.iif) && !slices.Contains(r.NotOif, oif) ||
 			r.Chain == chainUp && portOf(s, r.Iif, k.iif) && (r.Behind == "" || r.Behind == oif)
 		denied = through && !r.Accept && (r.Proto == "" || r.Proto == k.proto) && (r.Port == 0 || r.Port == k.port) && r.names(k) &&
@@ -207,6 +206,34 @@ func (p *Plan) dropsBetween(s *snapshot.Snapshot, k *use, oif string) bool {
 		}
 	}
 	return (k.iif != oif || k.tracked) && (denied || p.leavesOut(chainForward, k, oif))
+}
+
+// entered are rules about what goes through the host, by the interface that it comes in by.
+type entered struct {
+	by  map[string][]*Rule
+	any []*Rule // that are of any, or of a port
+}
+
+func byEntry(rules []Rule) *entered {
+	e := &entered{by: map[string][]*Rule{}}
+	for i := range rules {
+		switch r := &rules[i]; {
+		case r.Chain == chainUp || r.Chain == chainForward && r.Iif == "":
+			e.any = append(e.any, r)
+		case r.Chain == chainForward:
+			e.by[r.Iif] = append(e.by[r.Iif], r)
+		}
+	}
+	return e
+}
+
+// passed are the rules that what comes in by an interface and goes through the host could meet.
+func (p *Plan) passed(iif string) []*Rule {
+	e := p.onWay
+	if e == nil {
+		e = byEntry(p.each())
+	}
+	return slices.Concat(e.by[iif], e.any)
 }
 
 // keepThrough adds before a drop of what goes through the host what --keep asks for of it: from a source to a port, wherever that is behind the host.

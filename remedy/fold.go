@@ -55,7 +55,11 @@ func (r *Rule) leavesBy(in string, out *snapshot.Link) bool {
 
 // each are the rules of the plan with one interface at each end: a rule that names several says the same as these.
 func (p *Plan) each() []Rule {
-	if p.singles == nil && slices.ContainsFunc(p.Rules, func(r Rule) bool { return len(r.Iifs)+len(r.Oifs) > 0 }) {
+	several := false
+	for i := 0; p.singles == nil && !several && i < len(p.Rules); i++ {
+		several = len(p.Rules[i].Iifs)+len(p.Rules[i].Oifs) > 0
+	}
+	if several {
 		for i := range p.Rules {
 			p.singles = append(p.singles, p.Rules[i].each()...)
 		}

@@ -168,6 +168,8 @@ type Plan struct {
 	denied map[denial]refusal
 	// singles are the rules with one interface at each end, where some have several.
 	singles []Rule
+	// onWay are the rules about what goes through the host by where it comes in, while nothing changes them.
+	onWay *entered
 	// unwritable are names of interfaces that a rule was needed for and cannot be written.
 	unwritable []string
 	// openLater is what stays open to or of networks of workloads that begin later.
@@ -305,8 +307,10 @@ func Make(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config, opt Options
 	if opt.Drain {
 		p.drain()
 	}
+	p.onWay = byEntry(p.each()) // which nothing changes until they are folded
 	p.Ends, p.ByName = p.ends(s), p.byName()
 	p.closesNames(s, m)
+	p.onWay = nil
 	p.defaults(r)
 	p.fold()
 	p.Files, p.Manual = dropin.Make(r, s, p.Manual)
