@@ -56,19 +56,14 @@ func superServer(p *process) (kind, file string) {
 // changed since is not known to be in force.
 func (s *Scan) sshOfSuperServers(procs []*process, out *Outcome) []sshSocket {
 	var list []sshSocket
+	byPID := map[int]*process{}
 	for _, p := range procs {
-		kind, file := superServer(p)
-		if kind == "" || p.Leader != 0 {
-			continue
-		}
-		services, err := s.servicesOf(p, kind, file)
-		if err != nil {
-			if s.serverWord(p).Trusted() {
-				out.partialIn("servers", "what %s starts: %v", kind, err)
-			}
-			if len(services) == 0 {
-				continue
-			}
+		byPID[p.PID] = p
+	}
+	for _, p := range procs {
+		kind, services, err := s.servedBy(p, byPID[p.PPID])
+		if err != nil && s.serverWord(p).Trusted() {
+			out.partialIn("servers", "what %s starts: %v", kind, err)
 		}
 		for _, v := range services {
 			sock := sshSocket{unit: p.Unit, kind: serverPrograms[path.Base(v.argv[0])], argv: v.argv, holder: p}
@@ -90,6 +85,19 @@ func (s *Scan) sshOfSuperServers(procs []*process, out *Outcome) []sshSocket {
 		}
 	}
 	return list
+}
+
+// servedBy are the services that a process listens for, by a file or by its arguments; with an error it can be that some are not among them.
+func (s *Scan) servedBy(p, parent *process) (kind string, services []service, err error) {
+	if kind, v, ok := tcpService(p, parent); ok {
+		return kind, []service{v}, nil
+	}
+	kind, file := superServer(p)
+	if kind == "" || p.Leader != 0 {
+		return "", nil, nil
+	}
+	services, err = s.servicesOf(p, kind, file)
+	return kind, services, err
 }
 
 // servicesOf reads the file of a super server. With an error it can be that some services are not among them.

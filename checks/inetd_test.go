@@ -38,6 +38,12 @@ func TestSuperServers(t *testing.T) {
 		"xinetd, all disabled": {"xinetd", "etc/xinetd.conf=defaults\\n{\\n disabled = ssh\\n}\\nservice ssh\\n{\\n server = /usr/sbin/sshd\\n}", "", false},
 		"xinetd, one enabled":  {"xinetd", "etc/xinetd.conf=defaults\\n{\\n enabled = b\\n}\\nservice ssh\\n{\\n id = a\\n server = /usr/sbin/sshd\\n}\\nservice ssh\\n{\\n id = b\\n port = 2222\\n server = /usr/sbin/sshd\\n}", "openssh 2222", false},
 		"xinetd, in a circle":  {"xinetd", "etc/xinetd.conf=include /etc/xinetd.conf\\nservice ssh\\n{\\n server = /usr/sbin/sshd\\n}", "many", true},
+		"tcpserver":            {"tcpserver -UHRDl0 0 2222 /usr/sbin/tinysshd -l /etc/k", "x=", "tinyssh 2222", false},
+		"tcpserver, values":    {"tcpserver -c 40 -x /etc/r.cdb 127.0.0.1 ssh setuidgid a dropbear -i", "x=", "dropbear 127.0.0.1:22", false},
+		"tcpserver, another":   {"tcpserver 0 21 /usr/sbin/ftpd", "x=", "", false},
+		"tcpsvd of BusyBox":    {"busybox tcpsvd -vE 10.0.0.1 2201 /usr/sbin/sshd -i -o PermitRootLogin=yes", "x=", "openssh 10.0.0.1:2201 permitrootlogin=yes", false},
+		"socat, bound":         {"socat tcp4-l:2201,fork,bind=127.0.0.1 system:'/usr/sbin/tinysshd',pipes", "x=", "tinyssh 127.0.0.1:2201", false},
+		"socat to elsewhere":   {"socat TCP-LISTEN:2201,fork TCP:sshd:22", "x=", "", false},
 		"no file":              {"inetd", "x=", "", false},
 		"of another name":      {"inetd-notes", "etc/inetd.conf=ssh stream tcp nowait root /usr/sbin/sshd sshd -i", "", false},
 	} {

@@ -20,7 +20,7 @@ import (
 
 // serverPrograms maps the program file of an SSH server to its kind.
 var serverPrograms = map[string]string{
-	"sshd": "openssh", "dropbear": "dropbear", "dropbearmulti": "dropbear", "tinysshd": "tinyssh",
+	"sshd": "openssh", "dropbear": "dropbear", "dropbearmulti": "dropbear", "tinysshd": "tinyssh", "tinysshnoneauthd": "tinyssh",
 }
 
 // defaultSSHDConfig is compiled into sshd (sshd(8), FILES).
@@ -149,7 +149,10 @@ func (s *Scan) apart(p *process) *process {
 
 // startedBySuperServer says of an SSH server that it is one connection of inetd or its like, and told there.
 func startedBySuperServer(p *process, byPID map[int]*process, sockets []sshSocket) bool {
-	return slices.ContainsFunc(sockets, func(k sshSocket) bool { return k.holder != nil && k.holder == byPID[p.PPID] })
+	parent := byPID[p.PPID]
+	return slices.ContainsFunc(sockets, func(k sshSocket) bool {
+		return k.holder != nil && parent != nil && (k.holder == parent || k.holder == byPID[parent.PPID] && k.holder.Exe == parent.Exe)
+	})
 }
 
 // withoutFile is the configuration of a server that has no file.
@@ -160,6 +163,10 @@ func (s *Scan) withoutFile(p *process, argv []string, srv *snapshot.SSHServer) s
 	settings, r := tinySettings(), s.sshReader(p, keyOf(srv, nil))
 	if srv.Kind == "dropbear" {
 		settings = dropbearSettings(argv)
+	}
+	if letsAllIn(argv) {
+		cfg.Contexts = []snapshot.SSHContext{{Settings: noneSettings(srv.Word), Logins: s.loginsOfAll(srv.Word)}}
+		return cfg
 	}
 	accounts := loginFiles(r.lookup)
 	g := &sshd.Group{Users: new(sshd.File).Principals(accounts.users)}
