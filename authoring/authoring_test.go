@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/open-policy-agent/opa/v1/ast"
+
 	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/fixtures"
 	"github.com/ringfence/ringfence/judge"
@@ -111,6 +113,17 @@ func TestExport(t *testing.T) {
 	for _, name := range []string{"policies/ssh/empty-passwords.rego", "lib/lib.rego", "schemas/input.json", "capabilities.json", "data.json"} {
 		if files[name] == "" {
 			t.Errorf("no %s", name)
+		}
+	}
+	caps, err := ast.LoadCapabilitiesJSON(strings.NewReader(files["capabilities.json"]))
+	if err != nil || len(caps.FutureKeywords) > 0 || len(caps.Features) != 2 {
+		t.Errorf("a word or a feature that an older opa does not know, which then refuses the file: %v %v (%v)", caps.FutureKeywords, caps.Features, err)
+	}
+	for name, text := range files {
+		if strings.HasSuffix(name, ".rego") {
+			if _, err := ast.ParseModuleWithOpts(name, text, ast.ParserOptions{RegoVersion: ast.RegoV1, Capabilities: caps}); err != nil {
+				t.Error(err)
+			}
 		}
 	}
 	if strings.Contains(files["capabilities.json"], "http.send") || !strings.Contains(files["schemas/input.json"], `"services"`) {

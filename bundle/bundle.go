@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -204,11 +205,35 @@ func content(name string, b *opa.Bundle) (*Content, error) {
 	}
 	c := new(Content)
 	for _, m := range b.Modules {
-		if !slices.Contains(texts, string(m.Raw)) { // opa needs a copy of the library to build with
+		if !isCopy(m.Raw, texts) { // opa needs a copy of the library to build with
 			c.Modules = append(c.Modules, judge.Module{File: name + ":" + strings.TrimPrefix(m.Path, "/"), Text: m.Raw})
 		}
 	}
 	return c, c.data(b.Data)
+}
+
+// packageLine is the line that names the package of a module.
+var packageLine = regexp.MustCompile(`(?m)^package .*$`)
+
+// isCopy says whether a module is one of these texts. Each version of opa build formats modules in its own way, so it can be one in other lines.
+func isCopy(raw []byte, texts []string) bool {
+	if slices.Contains(texts, string(raw)) {
+		return true
+	}
+	name := packageLine.FindString(string(raw))
+	i := slices.IndexFunc(texts, func(t string) bool { return name != "" && packageLine.FindString(t) == name })
+	if i < 0 {
+		return false
+	}
+	var of [2]*ast.Module
+	for j, text := range []string{texts[i], string(raw)} {
+		m, err := ast.ParseModuleWithOpts("", text, ast.ParserOptions{RegoVersion: ast.RegoV1, ProcessAnnotation: true})
+		if err != nil {
+			return false
+		}
+		of[j] = m
+	}
+	return of[0].Equal(of[1])
 }
 
 // data takes the waivers from the data of a bundle.

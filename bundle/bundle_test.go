@@ -137,6 +137,27 @@ func TestExportIsABundle(t *testing.T) {
 	}
 }
 
+// TestCopiesInOtherLines: opa build of another version breaks lines in another way, and a copy of the library is one still. What says something
+// else is none.
+func TestCopiesInOtherLines(t *testing.T) {
+	text := "# METADATA\n# title: t\n# custom:\n#   severity: low\npackage a.b\n\nx := [1, 2] if input.y\n"
+	texts := []string{"package a.c\n", text}
+	for raw, want := range map[string]bool{
+		text: true,
+		strings.Replace(text, "[1, 2]", "[\n\t1,\n\t2,\n]", 1): true,
+		strings.Replace(text, "[1, 2]", "[1, 3]", 1):           false,
+		strings.Replace(text, "low", "info", 1):                false,
+		strings.Replace(text, "a.b", "a.d", 1):                 false,
+		text + "\ny := 1\n":                                    false,
+		"x := 1\n":                                             false,
+		"package a.b\n{":                                       false,
+	} {
+		if isCopy([]byte(raw), texts) != want {
+			t.Errorf("%q: want %t", raw, want)
+		}
+	}
+}
+
 // rewritten is a bundle with a file changed, added, or with "" taken out.
 func rewritten(t testing.TB, b []byte, name, text string) []byte {
 	t.Helper()

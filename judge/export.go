@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io/fs"
 
+	"github.com/open-policy-agent/opa/v1/ast"
+
 	"github.com/ringfence/ringfence/rego"
 	"github.com/ringfence/ringfence/snapshot"
 )
@@ -32,7 +34,7 @@ func Export() (map[string]string, error) {
 		return nil, fmt.Errorf("export: %w", err)
 	}
 	for name, v := range map[string]any{
-		"schemas/input.json": inputSchema(), "capabilities.json": capabilities(), "data.json": map[string]any{"params": map[string]any{}},
+		"schemas/input.json": inputSchema(), "capabilities.json": portable(), "data.json": map[string]any{"params": map[string]any{}},
 	} {
 		var b bytes.Buffer
 		e := json.NewEncoder(&b)
@@ -43,4 +45,11 @@ func Export() (map[string]string, error) {
 		files[name] = b.String()
 	}
 	return files, nil
+}
+
+// portable are the capabilities without words and features that older programs do not know: they would take none of the file.
+func portable() *ast.Capabilities {
+	c := capabilities()
+	c.FutureKeywords, c.Features = []string{}, []string{ast.FeatureRegoV1, ast.FeatureKeywordsInRefs}
+	return c
 }
