@@ -96,6 +96,9 @@ func (f *gainFinder) look(dir string, depth int, dev uint64) {
 	}
 	for _, n := range names {
 		st, err := d.Lstat(n)
+		if err == nil && dev != 0 && ofPackages.MatchString(dir) {
+			f.l.packagedFile(path.Join(dir, n), st)
+		}
 		switch {
 		case err != nil || f.l.ctx.Err() != nil:
 		case st.IsDir && (dev == 0 || st.Dev == dev):
@@ -109,6 +112,9 @@ func (f *gainFinder) look(dir string, depth int, dev uint64) {
 		}
 	}
 }
+
+// ofPackages are the directories of packages.
+var ofPackages = lazily(`^/(?:usr|bin|sbin|lib[0-9]*|boot)(?:/|$)`)
 
 func (f *gainFinder) file(p string, st host.Stat) {
 	k := gainFile{st.Dev, st.Ino}

@@ -4,6 +4,7 @@ package checks
 
 import (
 	"cmp"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -14,7 +15,7 @@ import (
 // Bounds of what scripts run that scripts run.
 const (
 	maxScripts     = 4_000
-	maxScriptDepth = 4
+	maxScriptDepth = 8
 )
 
 // runsHere is where a command runs: its directory, "" if that is not known, and how many scripts are above it.
@@ -23,6 +24,7 @@ type runsHere struct {
 	depth int
 	// vars are variables that it is started with.
 	vars map[string]string
+	streams
 }
 
 // shell adds what a text runs that a shell reads.
@@ -30,17 +32,19 @@ func (l *levers) shell(text string, lever snapshot.LeverFile, at runsHere) {
 	if lever.UID < 0 {
 		return
 	}
-	if len(text) > maxScript {
+	if len(text) > maxScript || lever.UID != 0 && len(text) > maxOwnScript {
 		l.out.partialIn("files", "%s runs a script that is longer than those that are followed", lever.By)
 		return
 	}
-	list, vars := shellCommands(text, at.dir, at.vars)
+	r := &shellReader{dir: at.dir, vars: maps.Clone(at.vars), source: l.sourced}
+	r.script(text)
+	list, vars := r.list, r.vars
 	if len(list) == maxShellCommands {
 		l.out.partialIn("files", "%s runs a script of more commands than are looked at", lever.By)
 	}
 	for _, name := range sortedKeys(vars) {
-		if at.vars[name] != vars[name] {
-			l.variable(name, vars[name], lever)
+		if at.vars[name] != vars[name] && loads(name) {
+			l.variable(name, vars[name], lever, at.dir)
 		}
 	}
 	for _, c := range list {
@@ -48,35 +52,18 @@ func (l *levers) shell(text string, lever snapshot.LeverFile, at runsHere) {
 		if !c.sure && as.Unsure == "" {
 			as.Unsure = "under which condition " + lever.By + " gets there was not followed"
 		}
-		l.words(c.words, as, runsHere{c.dir, at.depth, at.vars})
+		l.words(c.words, as, runsHere{c.dir, at.depth, at.vars, c.streams})
 	}
 }
 
-// searched are variables by which programs find programs and libraries, and preloaded those that name files of them (ld.so(8), sh(1), and the
-// manuals of interpreters).
-var (
-	searched  = []string{"PATH", "PYTHONPATH", "PYTHONHOME", "PERL5LIB", "PERLLIB", "RUBYLIB", "NODE_PATH", "LD_LIBRARY_PATH", "GCONV_PATH", "GEM_PATH", "GEM_HOME", "CLASSPATH"}
-	preloaded = []string{"LD_PRELOAD", "LD_AUDIT", "BASH_ENV", "OPENSSL_CONF"}
-)
-
-// variable adds what a variable lets a program of somebody load.
-func (l *levers) variable(name, value string, lever snapshot.LeverFile) {
-	if lever.UID < 0 {
-		return
+// sourced is the text of a script that another reads, if root alone decides of it.
+func (l *levers) sourced(file string) string {
+	a, st, err := l.s.Host.Author(file)
+	if err != nil || !st.Mode.IsRegular() || st.Size > maxScript || !a.Root() {
+		return "" // whoever decides of it is listed
 	}
-	switch {
-	case slices.Contains(searched, name):
-		what := "programs of "
-		if name != "PATH" {
-			what = "modules of "
-		}
-		l.search(value, what, lever)
-	case slices.Contains(preloaded, name):
-		lever.Kind = snapshot.LeverProgram
-		for _, lever.Path = range strings.FieldsFunc(value, func(r rune) bool { return r == ':' || r == ' ' }) {
-			l.add(lever)
-		}
-	}
+	b, _ := l.s.Host.ReadFile(file)
+	return ownPlace.get().ReplaceAllLiteralString(string(b), path.Dir(file))
 }
 
 // wrapper is a program that runs the command that its arguments are, after options, those of them that have a value, and operands.
@@ -88,16 +75,19 @@ type wrapper struct {
 var wrappers = map[string]wrapper{
 	"exec": {0, "a"}, "nohup": {}, "command": {}, "builtin": {}, "setsid": {}, "stdbuf": {0, "ioe"}, "chronic": {}, "systemd-cat": {0, "tp"}, "ionice": {0, "cnPpu"},
 	"nice": {0, "n"}, "chrt": {1, "TPD"}, "taskset": {1, ""}, "timeout": {1, "sk"}, "env": {0, "uCS"}, "flock": {1, "wE"}, "dumb-init": {}, "tini": {}, "setarch": {1, ""},
-	"linux64": {}, "eatmydata": {}, "numactl": {0, "NmCpi"}, "unbuffer": {}, "xargs": {0, "IinPsLdEa"}, "watch": {0, "n"}, "eval": {}, "trap": {},
+	"linux64": {}, "eatmydata": {}, "numactl": {0, "NmCpi"}, "unbuffer": {}, "xargs": {0, "IinPsLdEa"}, "busybox": {}, "time": {0, "fo"}, "prlimit": {}, "catchsegv": {}, "coproc": {}, "setlock": {1, ""}, "lockfile-run": {},
 }
+
+// textRunners are programs whose operands are what a shell runs.
+var textRunners = []string{"eval", "trap", "watch"}
 
 // switchers are programs that run a command as somebody else: by an option, or by the first operand.
 var switchers = map[string]string{"sudo": "-u", "runuser": "-u", "setpriv": "--reuid", "chpst": "-u", "su": "", "gosu": "", "su-exec": "", "setuidgid": "", "s6-setuidgid": "", "doas": "-u"}
 
 // Programs that run the file that an argument names.
 var (
-	shellNames   = lazily(`^(?:sh|bash|dash|zsh|ksh|ash)$`)
-	interpreting = lazily(`^(?:busybox|python[0-9.]*|perl[0-9.]*|ruby[0-9.]*|node|nodejs|php[0-9.]*|java|lua[0-9.]*|tclsh|expect|Rscript|bun|deno)$`)
+	shellNames   = lazily(`^(?:sh|bash|dash|zsh|ksh|ash|mksh|rbash)$`)
+	interpreting = lazily(`^(?:python[0-9.]*|perl[0-9.]*|ruby[0-9.]*|node|nodejs|php[0-9.]*|java|lua[0-9.]*|tclsh|expect|Rscript|bun|deno)$`)
 	options      = lazily(`^[-+]`)
 )
 
@@ -106,22 +96,30 @@ func (l *levers) words(words []string, lever snapshot.LeverFile, at runsHere) {
 	for n := 0; len(words) > 0 && n < maxWords && lever.UID >= 0; n++ {
 		name := path.Base(words[0])
 		if assigned, value, ok := strings.Cut(words[0], "="); ok && variableName(assigned) {
-			l.variable(assigned, value, lever)
+			l.variable(assigned, value, lever, at.dir)
 			words = words[1:]
 			continue
 		}
 		if by, ok := switchers[name]; ok {
 			l.program(words[0], lever, at)
-			lever.UID, words = l.switched(words[1:], by)
+			if lever.UID, words = l.switched(words[1:], by); len(words) == 0 && len(at.in)+len(at.texts) > 0 {
+				words = []string{"sh"} // reads its commands
+			}
 			continue
+		}
+		if slices.Contains(textRunners, name) {
+			l.program(words[0], lever, at)
+			l.shell(strings.Join(pastOptions(words[1:], "n"), " "), lever, at.inside())
+			return
 		}
 		w, ok := wrappers[name]
 		if !ok {
 			break
 		}
 		l.program(words[0], lever, at)
+		l.wrapped(words, lever, at)
 		if words = pastOptions(words[1:], w.valued); name == "flock" && len(words) > 2 && words[1] == "-c" {
-			l.shell(words[2], lever, at)
+			l.shell(words[2], lever, at.inside())
 			return
 		}
 		words = words[min(w.operands, len(words)):]
@@ -129,11 +127,20 @@ func (l *levers) words(words []string, lever snapshot.LeverFile, at runsHere) {
 	if len(words) == 0 || lever.UID < 0 {
 		return
 	}
+	l.reads(words, lever, at)
+	l.writes(words, lever, at)
 	name := path.Base(words[0])
 	switch {
 	case words[0] == ".", words[0] == "source":
 		if len(words) > 1 {
 			l.script(words[1], lever, at)
+		}
+		return
+	case name == "alias":
+		for _, w := range words[1:] {
+			if _, command, ok := strings.Cut(w, "="); ok {
+				l.shell(command, lever, at.inside())
+			}
 		}
 		return
 	case shellNames.MatchString(name):
@@ -145,6 +152,12 @@ func (l *levers) words(words []string, lever snapshot.LeverFile, at runsHere) {
 		l.arguments(words, lever, at)
 	}
 	l.program(words[0], lever, at)
+}
+
+// inside is where a script runs that another hands to a shell: what is redirected is not its own.
+func (at runsHere) inside() runsHere {
+	at.streams = streams{}
+	return at
 }
 
 // others are programs that run files, or what is in a directory, by their arguments.
@@ -160,7 +173,10 @@ func (l *levers) others(words []string, lever snapshot.LeverFile, at runsHere) {
 	case "find":
 		for i, a := range args {
 			if slices.Contains([]string{"-exec", "-execdir", "-ok", "-okdir"}, a) && i+1 < len(args) {
-				l.words(args[i+1:], lever, at)
+				l.words(args[i+1:], lever, at.inside())
+				if command := args[i+1:]; command[0] == "{}" || runsInput(command) {
+					l.foundIn(args, lever, at)
+				}
 			}
 		}
 	case "git":
@@ -252,47 +268,17 @@ func (l *levers) shellRun(words []string, lever snapshot.LeverFile, at runsHere)
 		switch {
 		case options.MatchString(w) && strings.HasSuffix(w, "c") && !strings.HasPrefix(w, "--"):
 			if i+2 < len(words) {
-				l.shell(words[i+2], lever, at)
+				l.shell(words[i+2], lever, at.inside())
+				l.arguments(append([]string{words[0]}, words[i+3:]...), lever, at)
 			}
 			return
 		case !options.MatchString(w):
 			l.script(w, lever, at)
+			l.arguments(append([]string{words[0]}, words[i+2:]...), lever, at)
 			return
+		case w == "--rcfile" || w == "--init-file" || w == "-O" || w == "-o":
+			l.arguments(words[:min(i+3, len(words))], lever, at)
 		}
-	}
-}
-
-// interpreted adds the script that an interpreter runs, and where it looks for modules.
-func (l *levers) interpreted(words []string, lever snapshot.LeverFile, at runsHere) {
-	python := strings.HasPrefix(path.Base(words[0]), "python")
-	for i, w := range words[1:] {
-		switch w {
-		case "-c", "-e", "-E":
-			return
-		case "-m":
-			if python && at.dir != "" { // the directory that it is in comes first (python(1), -P)
-				l.search(at.dir, "modules of ", lever)
-			}
-			return
-		case "-I", "-cp", "-classpath", "--module-path", "-p":
-			if i+2 < len(words) {
-				l.search(words[i+2], "modules of ", lever)
-			}
-			continue
-		}
-		file := below(at.dir, w)
-		if file == "" || options.MatchString(w) || strings.ContainsAny(file, "%$*?") {
-			continue
-		}
-		if x := l.w.part(file); x.err != nil || !x.st.Mode.IsRegular() && x.link == "" {
-			continue
-		}
-		l.program(file, lever, at)
-		if python {
-			l.search(path.Dir(file), "modules of ", lever)
-		}
-		l.beside(words[0], file, lever)
-		return
 	}
 }
 
@@ -325,7 +311,12 @@ func (l *levers) program(p string, lever snapshot.LeverFile, at runsHere) {
 	if !strings.Contains(p, "/") {
 		p = l.inPath(p, at)
 	}
-	if p = below(at.dir, p); p == "" {
+	l.runsFile(below(at.dir, p), lever, at, false)
+}
+
+// runsFile adds a program at a path; shell says that a shell is given it.
+func (l *levers) runsFile(p string, lever snapshot.LeverFile, at runsHere, shell bool) {
+	if p == "" {
 		return
 	}
 	if i := strings.IndexAny(p, "*?["); i >= 0 {
@@ -335,7 +326,7 @@ func (l *levers) program(p string, lever snapshot.LeverFile, at runsHere) {
 	}
 	lever.Path = p
 	l.add(lever)
-	l.follow(lever, at)
+	l.followAs(lever, at.inside(), shell)
 }
 
 // script adds the file that an operand of a shell is: one without a slash too is in the directory of the shell, if it is there.
@@ -344,18 +335,23 @@ func (l *levers) script(w string, lever snapshot.LeverFile, at runsHere) {
 		if x := l.w.part(path.Join(at.dir, w)); at.dir == "" || x.err != nil || x.st.IsDir {
 			return
 		}
-		w = "./" + w
 	}
-	l.program(w, lever, at)
+	l.runsFile(below(at.dir, w), lever, at, true)
 }
 
 // follow adds what a script runs.
-func (l *levers) follow(lever snapshot.LeverFile, at runsHere) {
+func (l *levers) follow(lever snapshot.LeverFile, at runsHere) { l.followAs(lever, at.inside(), false) }
+
+// followAs adds what a script runs; shell says that a shell is given it, whatever its first line.
+func (l *levers) followAs(lever snapshot.LeverFile, at runsHere, shell bool) {
 	k := leverKeyOf(lever)
-	if l.followed[k] || at.depth == maxScriptDepth {
+	if shell {
+		k.of = "a shell"
+	}
+	if l.followed[k] {
 		return
 	}
-	if len(l.followed) >= maxScripts {
+	if len(l.followed) >= maxScripts || at.depth == maxScriptDepth {
 		l.out.partialIn("files", "more scripts are run than are followed")
 		return
 	}
@@ -365,34 +361,58 @@ func (l *levers) follow(lever snapshot.LeverFile, at runsHere) {
 		return // whoever decides of it is listed
 	}
 	l.runsProgram(lever, at)
-	if st.Size > maxScript {
+	text, is := l.scriptText(lever.Path, st.Size)
+	if !is {
 		return
 	}
-	b, err := l.s.Host.ReadFile(lever.Path)
-	if err != nil || !strings.HasPrefix(string(b), "#!") {
+	at.depth++
+	text = ownPlace.get().ReplaceAllLiteralString(text, path.Dir(lever.Path))
+	first, rest, marked := strings.Cut(text, "\n")
+	if marked = marked && strings.HasPrefix(first, "#!"); shell || !marked {
+		if !shell && lever.Unsure == "" {
+			lever.Unsure = "whether " + lever.By + " has a shell run " + lever.Path + " was not followed"
+		}
+		l.shell(text, lever, at)
 		return
 	}
-	first, text, _ := strings.Cut(string(b), "\n")
 	words := strings.Fields(first[2:])
-	if len(words) == 0 {
-		return
-	}
-	if path.Base(words[0]) == "env" {
-		words = words[1:]
-	} else {
+	if len(words) > 0 && path.Base(words[0]) == "env" {
+		words = pastOptions(words[1:], "uC")
+	} else if len(words) > 0 {
 		interpreter := lever
 		interpreter.Path = words[0]
 		l.add(interpreter)
 	}
-	at.depth++
 	switch {
 	case len(words) == 0:
 	case shellNames.MatchString(path.Base(words[0])):
-		l.shell(ownPlace.get().ReplaceAllLiteralString(text, path.Dir(lever.Path)), lever, at)
+		l.shell(rest, lever, at)
 	case interpreting.MatchString(path.Base(words[0])):
+		l.interpreter(words, lever, at)
 		if strings.HasPrefix(path.Base(words[0]), "python") {
 			l.search(path.Dir(lever.Path), "modules of ", lever)
 		}
 		l.beside(words[0], lever.Path, lever)
+	default:
+		l.arguments(words, lever, at)
 	}
+}
+
+// scriptText is the text of a file, and whether it is one: it begins as a script does, or has nothing but text in its first part.
+func (l *levers) scriptText(file string, size int64) (string, bool) {
+	d, err := l.s.Host.OpenList(path.Dir(file))
+	if err != nil {
+		return "", false
+	}
+	head, _, err := d.ReadPart(path.Base(file), 512)
+	d.Close()
+	if err != nil || len(head) < 2 || strings.HasPrefix(string(head), "\x7fELF") || !strings.HasPrefix(string(head), "#!") && strings.ContainsRune(string(head), 0) {
+		return "", false
+	}
+	if size > maxScript {
+		l.out.partialIn("files", "%s is longer than the scripts that are followed", file)
+		return "", false
+	}
+	b, err := l.s.Host.ReadFile(file)
+	return string(b), err == nil
 }

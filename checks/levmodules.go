@@ -117,32 +117,5 @@ func (l *levers) environmentOf(interpreter string, lever snapshot.LeverFile) {
 }
 
 // harmlessReaders are programs that do nothing by what is in the files that their arguments name.
-var harmlessReaders = strings.Fields("[ [[ basename cat chgrp chmod cmp cut date df diff dirname du egrep fgrep file find grep gzip head id install ln logger ls md5sum mkdir " +
-	"mktemp mountpoint mv rm rmdir run-parts sed sha256sum sleep sort stat sync tail tee test touch tr truncate uniq wc")
-
-// arguments adds the files that a program is given and that are there: it can run what they say.
-func (l *levers) arguments(words []string, lever snapshot.LeverFile, at runsHere) {
-	name := path.Base(words[0])
-	if slices.Contains(harmlessReaders, name) || slices.Contains(builtins, name) {
-		return
-	}
-	lever.Kind = snapshot.LeverSystem
-	if lever.Unsure == "" {
-		lever.Unsure = "what " + name + " does by what is there was not followed"
-	}
-	for _, w := range words[1:] {
-		if _, value, ok := strings.Cut(w, "="); ok {
-			w = value
-		}
-		if options.MatchString(w) || !strings.Contains(w, "/") && !strings.Contains(w, ".") || strings.ContainsAny(w, "*?[") {
-			continue
-		}
-		if lever.Path = below(at.dir, w); lever.Path == "" {
-			continue
-		}
-		x := l.w.part(lever.Path)
-		if x.err == nil && x.st.Perm&0o1000 == 0 && (x.link != "" || x.st.Mode.IsRegular() || x.st.IsDir && lever.Path != "/") && !volatile(pathPart{link: lever.Path}, "/") {
-			l.add(lever)
-		}
-	}
-}
+var harmlessReaders = strings.Fields("[ [[ basename cat chgrp chmod cmp cut date df diff dirname du egrep fgrep file find grep gzip head id logger ls md5sum mkdir " +
+	"mktemp mountpoint rm rmdir run-parts sed sha256sum sleep sort stat sync tail tee test touch tr truncate uniq wc")

@@ -85,8 +85,14 @@ func (l *levers) pam(text string) {
 // udevRuns are the keys of udev(7) by which a rule runs a program.
 var udevRuns = lazily(`\b(?:RUN(?:\{program\})?|PROGRAM|IMPORT\{program\})\s*[+:]?=+\s*"((?:[^"\\]|\\.)*)"`)
 
+// udevFiles are the keys by which a rule reads a file.
+var udevFiles = lazily(`\bIMPORT\{file\}\s*=+\s*"((?:[^"\\]|\\.)*)"`)
+
 func (l *levers) udev(text string) {
 	as := snapshot.LeverFile{Kind: snapshot.LeverProgram, By: "udev", Trigger: snapshot.TriggerRestart}
+	for _, m := range udevFiles.FindAllStringSubmatch(text, maxInDir) {
+		l.mentioned(pathsIn(m[1]), "what udev does by what is there was not followed", as)
+	}
 	for _, m := range udevRuns.FindAllStringSubmatch(strings.ReplaceAll(text, "\\\n", " "), maxInDir) {
 		words := quotedWords(m[1])
 		if len(words) > 0 && !strings.ContainsAny(words[0], "$%") {
@@ -137,21 +143,25 @@ func (l *levers) fstab(text string) {
 		if len(f) < 4 || strings.HasPrefix(f[0], "#") || !path.IsAbs(f[0]) {
 			continue
 		}
-		suid, anybody := false, false
+		suid, anybody := true, false
 		for o := range strings.SplitSeq(f[3], ",") {
 			switch name, _, _ := strings.Cut(o, "="); name {
 			case "user", "users":
 				anybody, suid = true, false
-			case "owner", "group", "nosuid":
+			case "owner", "group", "nosuid", "bind", "rbind":
 				suid = false
 			case "suid":
 				suid = true
 			}
 		}
-		if anybody && suid {
+		who, trigger := "the system mounts", snapshot.TriggerRestart
+		if anybody {
+			who, trigger = "everybody may mount", snapshot.TriggerNone
+		}
+		if suid {
 			l.add(snapshot.LeverFile{
-				Path: path.Clean(f[0]), Kind: snapshot.LeverSystem, By: "mount", Trigger: snapshot.TriggerNone,
-				Unsure: fmt.Sprintf("everybody may mount %s with its set-id programs, and who decides what is in it was not followed", f[0]),
+				Path: path.Clean(f[0]), Kind: snapshot.LeverSystem, By: "mount", Trigger: trigger,
+				Unsure: fmt.Sprintf("%s %s with its set-id programs, and who decides what is in it was not followed", who, f[0]),
 			})
 		}
 	}

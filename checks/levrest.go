@@ -3,6 +3,7 @@
 package checks
 
 import (
+	"bytes"
 	"io/fs"
 	"path"
 	"slices"
@@ -28,21 +29,23 @@ var runNothing = []string{
 // rest adds what others write in /etc, and in the state of cloud-init, that nothing else has listed: root's programs read their settings there, and no
 // list of them is whole.
 func (l *levers) rest() {
-	listed := map[string]bool{}
+	listed, told := map[string]bool{}, map[string]bool{}
 	for i := range l.list {
+		told[l.list[i].Path] = true
 		if f := &l.list[i]; f.Unsure == "" && f.Kind != snapshot.LeverSecret {
 			listed[f.Path] = true
 		}
 	}
 	f := snapshot.LeverFile{Kind: snapshot.LeverSystem, By: "what reads its settings", Trigger: snapshot.TriggerOperator, Unsure: restUnsure}
 	left := maxSettings
-	l.settings("/etc", f, listed, &left, 0)
+	l.settings("/etc", f, listed, told, &left, 0)
+	l.settings("/usr/local/etc", f, listed, told, &left, 0)
 	f.By = "cloud-init"
-	l.settings("/var/lib/cloud", f, listed, &left, 0)
+	l.settings("/var/lib/cloud", f, listed, told, &left, 0)
 }
 
 // settings adds what is in a directory, and in those in it.
-func (l *levers) settings(dir string, f snapshot.LeverFile, listed map[string]bool, left *int, depth int) {
+func (l *levers) settings(dir string, f snapshot.LeverFile, listed, told map[string]bool, left *int, depth int) {
 	names, err := l.s.Host.ReadDir(dir)
 	if err != nil && !gone(err) {
 		l.out.partialIn("files", "%s: %v", dir, err)
@@ -61,7 +64,50 @@ func (l *levers) settings(dir string, f snapshot.LeverFile, listed map[string]bo
 			l.add(f)
 		}
 		if x.st.IsDir {
-			l.settings(f.Path, f, listed, left, depth+1)
+			l.settings(f.Path, f, listed, told, left, depth+1)
+		} else if x.st.Mode.IsRegular() {
+			l.names(f, x.st.Size, told)
+		}
+	}
+}
+
+// maxNaming bounds the files of settings of which it is looked at what they name.
+const maxNaming = 64 << 10
+
+// quiet are files and directories of which no program of root runs what they name, and those that are read elsewhere.
+var quiet = []string{
+	"/etc/apparmor.d", "/etc/selinux", "/etc/ssl/certs", "/etc/ca-certificates", "/etc/ca-certificates.conf", "/etc/fonts", "/etc/passwd", "/etc/passwd-", "/etc/shadow", "/etc/shadow-",
+	"/etc/group", "/etc/group-", "/etc/gshadow", "/etc/gshadow-", "/etc/shells", "/etc/subuid", "/etc/subgid", "/etc/logrotate.d", "/etc/logrotate.conf", "/etc/crontab", "/etc/anacrontab",
+	"/etc/cron.d", "/etc/cron.hourly", "/etc/cron.daily", "/etc/cron.weekly", "/etc/cron.monthly", "/etc/init.d", "/etc/ld.so.cache", "/etc/exports", "/etc/mime.types", "/etc/services",
+	"/etc/sudoers", "/etc/sudoers.d", "/etc/udev/rules.d", "/etc/fstab", "/etc/profile", "/etc/profile.d", "/etc/bash.bashrc", "/etc/doas.conf", "/etc/ssh/ssh_config",
+}
+
+// runsWhat are words of a line of settings that say that a program does more by the file that it names than to keep its data there.
+var runsWhat = lazily(`(?i)include|source|import|plugin|module|load|exec|command|script|hook|program|run\b|helper|action|daemon|wrapper|handler|filter|pipe|install|monitor|^[\w-]*(?:up|down)\b`)
+
+// names adds the files that a file of settings of root names, if others than root decide of them: a program is named so, or what its line says is run.
+func (l *levers) names(f snapshot.LeverFile, size int64, told map[string]bool) {
+	if size > maxNaming || size == 0 || slices.ContainsFunc(quiet, func(q string) bool { return f.Path == q || strings.HasPrefix(f.Path, q+"/") }) {
+		return
+	}
+	b, err := l.s.Host.ReadFile(f.Path)
+	if err != nil || bytes.IndexByte(b, 0) >= 0 {
+		return
+	}
+	why := "what root's programs do by what is there, which " + f.Path + " names, was not followed"
+	copies := strings.HasSuffix(path.Dir(f.Path), "tmpfiles.d")
+	for line := range bytes.Lines(b) {
+		line = bytes.TrimSpace(line)
+		if bytes.IndexByte(line, '/') < 0 || line[0] == '#' || line[0] == ';' || bytes.HasPrefix(line, []byte("//")) {
+			continue
+		}
+		said := runsWhat.Match(line)
+		for _, p := range pathsIn(string(line)) {
+			x := l.w.part(p)
+			if !told[p] && (said || copies && line[0] == 'C' || x.err == nil && (x.link != "" || x.st.Mode.IsRegular() && (x.st.Perm&0o111 != 0 || moduleNames.MatchString(p)))) {
+				f.Unsure = why
+				l.mentioned([]string{p}, why, f)
+			}
 		}
 	}
 }

@@ -63,7 +63,11 @@ func (l *levers) systemd(procs []*process) {
 		l.add(settings)
 	}
 	for _, dir := range managerDirs {
-		l.tree(dir, settings)
+		as := settings
+		if strings.HasSuffix(dir, "-generators") || strings.HasPrefix(path.Base(dir), "system-s") {
+			as.Kind = snapshot.LeverProgram
+		}
+		l.tree(dir, as)
 	}
 	settings.By = "every service"
 	for _, pattern := range []string{"/etc/systemd/system.conf", "/etc/systemd/system.conf.d/*.conf", "/run/systemd/system.conf.d/*.conf", "/usr/lib/systemd/system.conf.d/*.conf"} {
@@ -72,7 +76,7 @@ func (l *levers) systemd(procs []*process) {
 				for _, env := range listOfKey(unitText(nil, []byte(text)), "[Manager]", key) {
 					for _, word := range quotedWords(env) {
 						name, value, _ := strings.Cut(word, "=")
-						l.variable(name, value, settings)
+						l.variable(name, value, settings, "/")
 					}
 				}
 			}
@@ -131,7 +135,7 @@ func (l *levers) unit(unit string, by *startedBy) {
 			l.tree(d, lever)
 		}
 	}
-	section := map[string]string{".service": "[Service]", ".socket": "[Socket]"}[path.Ext(unit)]
+	section := map[string]string{".service": "[Service]", ".socket": "[Socket]", ".mount": "[Mount]"}[path.Ext(unit)]
 	if section == "" {
 		return
 	}
@@ -174,13 +178,17 @@ func (l *levers) runsAs(lines []unitLine, section, unit string, trigger snapshot
 // runs adds what a service runs and reads as a user.
 func (l *levers) runs(lines []unitLine, section, unit string, uid int, trigger snapshot.Trigger) {
 	lever := snapshot.LeverFile{Kind: snapshot.LeverProgram, By: unit, UID: uid, Trigger: trigger}
-	vars := l.environment(lines, section, lever)
-	at := runsHere{dir: cmp.Or(below("/", strings.TrimPrefix(lastOfKey(lines, section, "WorkingDirectory"), "-")), "/"), vars: vars}
+	at := runsHere{dir: cmp.Or(below("/", strings.TrimPrefix(lastOfKey(lines, section, "WorkingDirectory"), "-")), "/")}
+	at.vars = l.environment(lines, section, lever, at.dir)
+	at.in = l.unitSettings(lines, section, lever)
 	root := cmp.Or(lastOfKey(lines, section, "RootDirectory"), lastOfKey(lines, section, "RootImage"))
 	if path.IsAbs(root) && uid >= 0 {
 		as := lever
 		as.Path = root
 		l.add(as)
+		as.Unsure = "what " + unit + " does by what is in its root directory was not followed"
+		left := maxFound
+		l.allBelow(path.Clean(root), as, &left, 0)
 	}
 	for _, key := range []string{"ExecStart", "ExecStartPre", "ExecStartPost", "ExecCondition", "ExecReload", "ExecStop", "ExecStopPre", "ExecStopPost"} {
 		for _, line := range listOfKey(lines, section, key) {
@@ -196,17 +204,24 @@ func (l *levers) runs(lines []unitLine, section, unit string, uid int, trigger s
 			}
 			switch {
 			case root == "":
-				l.words(expanded(words, vars), as, at)
+				l.words(expanded(words, at.vars), as, at)
 			case len(words) > 0 && path.IsAbs(root) && as.UID >= 0:
-				as.Path = path.Join(root, words[0])
-				l.add(as)
+				words = expanded(words, at.vars)
+				for i := range words {
+					if path.IsAbs(words[i]) {
+						words[i] = path.Join(root, words[i])
+					}
+				}
+				within := at
+				within.dir = path.Join(root, at.dir)
+				l.words(words, as, within)
 			}
 		}
 	}
 }
 
 // environment adds what the variables of a service let it load, and says which it has.
-func (l *levers) environment(lines []unitLine, section string, lever snapshot.LeverFile) map[string]string {
+func (l *levers) environment(lines []unitLine, section string, lever snapshot.LeverFile, dir string) map[string]string {
 	vars := map[string]string{}
 	for _, env := range listOfKey(lines, section, "Environment") {
 		for _, word := range quotedWords(env) {
@@ -232,9 +247,9 @@ func (l *levers) environment(lines []unitLine, section string, lever snapshot.Le
 		}
 	}
 	for _, name := range sortedKeys(vars) {
-		l.variable(name, vars[name], lever)
+		l.variable(name, vars[name], lever, dir)
 	}
-	l.variable("PATH", strings.Join(listOfKey(lines, section, "ExecSearchPath"), ":"), lever)
+	l.variable("PATH", strings.Join(listOfKey(lines, section, "ExecSearchPath"), ":"), lever, dir)
 	return vars
 }
 
@@ -322,6 +337,7 @@ func (l *levers) cron(procs []*process) {
 		l.tree(d, snapshot.LeverFile{Kind: snapshot.LeverProgram, By: d, Trigger: trigger})
 	}
 	l.crontab("/etc/crontab", "", trigger)
+	l.anacrontab("/etc/anacrontab", trigger)
 	names, _ := l.s.Host.ReadDir("/etc/cron.d")
 	for _, n := range names[:min(len(names), maxInDir)] {
 		l.crontab(path.Join("/etc/cron.d", n), "", trigger)
@@ -376,7 +392,7 @@ func (l *levers) crontab(file, user string, trigger snapshot.Trigger) {
 		lever := snapshot.LeverFile{Kind: snapshot.LeverProgram, By: file, UID: uid, Trigger: trigger}
 		at := runsHere{dir: l.s.accountHome(uid), vars: maps.Clone(vars)} // those above it
 		for _, name := range sortedKeys(at.vars) {
-			l.variable(name, at.vars[name], lever)
+			l.variable(name, at.vars[name], lever, at.dir)
 		}
 		if shell := at.vars["SHELL"]; uid >= 0 && path.IsAbs(shell) {
 			l.program(shell, lever, at)

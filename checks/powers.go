@@ -28,6 +28,8 @@ type levers struct {
 	libs     libraries
 	// closed are paths of which root alone decides.
 	closed map[string]bool
+	// sure are paths of which it is known that root does what is there.
+	sure map[string]bool
 	// lsb: cron takes tables whose names have dots.
 	lsb bool
 	// debian: cron is Debian's. Nil is not asked yet.
@@ -54,7 +56,7 @@ const maxLevers = 20_000
 
 func collectPowers(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outcome {
 	out := new(Outcome)
-	l := &levers{s: s, ctx: ctx, w: s.newPermitWalker(), out: out, seen: map[leverKey]bool{}, followed: map[leverKey]bool{}, closed: map[string]bool{}}
+	l := &levers{s: s, ctx: ctx, w: s.newPermitWalker(), out: out, seen: map[leverKey]bool{}, followed: map[leverKey]bool{}, closed: map[string]bool{}, sure: map[string]bool{}}
 	l.libs = libraries{read: map[string]objectRead{}, done: map[leverKey]bool{}}
 	sec := &snap.Powers
 	procs, err := s.processes()
@@ -74,7 +76,10 @@ func collectPowers(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outco
 	l.named()
 	l.sshdPlaces()
 	l.logins()
+	l.userUnits()
+	l.variables()
 	l.rest()
+	l.packaged()
 	l.secrets()
 	l.devices()
 	sec.Views, sec.Points = s.views(procs)
@@ -160,6 +165,7 @@ func (l *levers) add(f snapshot.LeverFile) {
 		if f.Permits = read; len(read) == 0 {
 			return
 		}
+		l.sure[f.Path] = l.sure[f.Path] || f.Unsure == "" && f.UID == 0 && f.Kind != snapshot.LeverSecret
 	}
 	l.list = append(l.list, f)
 }
@@ -184,10 +190,24 @@ func (l *levers) tree(dir string, f snapshot.LeverFile) {
 			continue
 		}
 		l.add(f)
-		if f.Kind == snapshot.LeverProgram {
+		switch f.Kind {
+		case snapshot.LeverProgram:
 			l.follow(f, runsHere{dir: "/"})
+		case snapshot.LeverLogin:
+			l.loginScript(f)
 		}
 	}
+}
+
+// loginScript adds what a file that a shell reads at a login runs.
+func (l *levers) loginScript(f snapshot.LeverFile) {
+	if f.By != "somebody" {
+		f.By = "the login of " + f.By
+	} else {
+		f.By = "every login"
+	}
+	f.Kind = snapshot.LeverProgram
+	l.followAs(f, runsHere{dir: l.s.accountHome(f.UID)}, true)
 }
 
 // maxInDir bounds the files of one directory of settings.
@@ -235,6 +255,15 @@ var places = []place{
 	{"/etc/subgid", snapshot.LeverSystem, snapshot.TriggerNone, "newgidmap", false},
 	{"/etc/cloud/cloud.cfg", snapshot.LeverSystem, snapshot.TriggerRestart, "cloud-init", false},
 	{"/etc/cloud/cloud.cfg.d", snapshot.LeverSystem, snapshot.TriggerRestart, "cloud-init", true},
+	{"/var/lib/extensions", snapshot.LeverSearch, snapshot.TriggerRestart, "extensions of the system", true},
+	{"/var/lib/confexts", snapshot.LeverSearch, snapshot.TriggerRestart, "extensions of the settings", true},
+	{"/run/extensions", snapshot.LeverSearch, snapshot.TriggerRestart, "extensions of the system", true},
+	{"/run/confexts", snapshot.LeverSearch, snapshot.TriggerRestart, "extensions of the settings", true},
+	{"/var/lib/machines", snapshot.LeverSearch, snapshot.TriggerRestart, "machines", true},
+	{"/var/lib/portables", snapshot.LeverSearch, snapshot.TriggerOperator, "portable services", true},
+	{"/var/cache/apt/archives", snapshot.LeverSearch, snapshot.TriggerOperator, "packages", true},
+	{"/var/lib/apt/lists", snapshot.LeverSearch, snapshot.TriggerOperator, "lists of packages", false},
+	{"/usr/lib/kernel/install.d", snapshot.LeverProgram, snapshot.TriggerOperator, "the kernel's package", true},
 	{"/var/lib/cloud/scripts/per-boot", snapshot.LeverProgram, snapshot.TriggerRestart, "cloud-init", true},
 	{"/etc/acpi/events", snapshot.LeverSystem, snapshot.TriggerRestart, "acpid", true},
 	{"/etc/tmpfiles.d", snapshot.LeverSystem, snapshot.TriggerRestart, "systemd-tmpfiles", true},
@@ -363,10 +392,13 @@ func (l *levers) system() {
 				continue // one that is not there is not searched
 			}
 		}
-		if p.tree {
+		switch {
+		case p.tree:
 			l.tree(p.path, f)
-		} else {
-			l.add(f)
+		default:
+			if l.add(f); p.kind == snapshot.LeverLogin {
+				l.loginScript(f)
+			}
 		}
 	}
 }
@@ -402,6 +434,9 @@ var loginFilesOf = []string{
 	".config/environment.d", ".config/autostart",
 }
 
+// loginScripts are those of them that a shell runs.
+var loginScripts = lazily(`^\.(?:ssh/rc|profile|bash_|bashrc|zsh|zprofile)`)
+
 // toolFilesOf are what programs read that somebody runs: settings by which they run others.
 var toolFilesOf = []string{".ssh/config", ".gitconfig", ".config/git/config", ".vimrc", ".exrc", ".npmrc", ".nanorc", ".tmux.conf", ".screenrc", ".gdbinit", ".local/bin", "bin"}
 
@@ -419,7 +454,10 @@ func (l *levers) logins() {
 			if strings.HasPrefix(n, ".ssh/authorized_keys") { // who writes it logs in
 				trigger, unsure = snapshot.TriggerNone, l.strictSSH
 			}
-			l.add(snapshot.LeverFile{Path: path.Join(u.home, n), Kind: snapshot.LeverLogin, By: u.name, UID: u.uid, Trigger: trigger, Unsure: unsure})
+			f := snapshot.LeverFile{Path: path.Join(u.home, n), Kind: snapshot.LeverLogin, By: u.name, UID: u.uid, Trigger: trigger, Unsure: unsure}
+			if l.add(f); loginScripts.MatchString(n) {
+				l.loginScript(f)
+			}
 		}
 		for _, n := range toolFilesOf {
 			l.add(snapshot.LeverFile{Path: path.Join(u.home, n), Kind: snapshot.LeverSystem, By: "programs of " + u.name, UID: u.uid, Trigger: snapshot.TriggerOperator})

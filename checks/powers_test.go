@@ -163,7 +163,7 @@ func TestFilesThatOthersChange(t *testing.T) {
 			"/usr/local/lib/python3.11/",
 			[]string{"search /usr/local/lib/python3.11/dist-packages 0 operator: group 50 at /usr/local/lib/python3.11/dist-packages"},
 		},
-		"what systemd runs": {[]string{"757 0:0 /usr/lib/systemd/system-shutdown/"}, "/usr/lib", []string{"unit /usr/lib/systemd/system-shutdown 0 restart: all 0 at /usr/lib/systemd/system-shutdown"}},
+		"what systemd runs": {[]string{"757 0:0 /usr/lib/systemd/system-shutdown/"}, "/usr/lib", []string{"program /usr/lib/systemd/system-shutdown 0 restart: all 0 at /usr/lib/systemd/system-shutdown"}},
 		"settings of a daemon": {
 			[]string{"755 0:0 /etc/nginx/", "646 0:0 /etc/nginx/nginx.conf", "757 0:0 /etc/nginx/modules.d/"},
 			"/etc/nginx",

@@ -15,127 +15,25 @@ type simpleCommand struct {
 	words []string
 	dir   string
 	sure  bool
+	streams
+}
+
+// streams are what a command reads and writes besides what its words name.
+type streams struct {
+	in, out []string // files, "" of which nothing is known
+	texts   []string // what the script itself has for its standard input
+	// fed: what it writes becomes words or commands of others.
+	fed bool
 }
 
 // Bounds of a script.
 const (
-	maxScript        = 64 << 10
+	maxScript        = 256 << 10
+	maxOwnScript     = 32 << 10 // of somebody else than root
 	maxShellCommands = 2_000
 	maxExpanded      = 1 << 20
+	maxSubstituted   = 16 // scripts in the words of scripts
 )
-
-// shellWord is a word or an operator of a script.
-type shellWord struct {
-	text     string
-	operator bool
-}
-
-// shellWords are the words and operators of a script (sh(1), token recognition). Comments and here-documents are left out.
-func shellWords(text string) (list []shellWord) {
-	var w strings.Builder
-	started := false
-	end := func() {
-		if started {
-			list = append(list, shellWord{text: w.String()})
-		}
-		w.Reset()
-		started = false
-	}
-	here := ""
-	for i := 0; i < len(text); i++ {
-		switch c := text[i]; c {
-		case '\\':
-			if i++; i < len(text) && text[i] != '\n' {
-				w.WriteByte(text[i])
-				started = true
-			}
-		case '\'', '"':
-			n := closingQuote(text[i+1:], c)
-			w.WriteString(text[i+1 : i+1+n])
-			i, started = i+1+n, true
-		case '#':
-			if started {
-				w.WriteByte(c)
-				continue
-			}
-			for i+1 < len(text) && text[i+1] != '\n' {
-				i++
-			}
-		case ' ', '\t', '\r':
-			end()
-		case '\n':
-			end()
-			list = append(list, shellWord{"\n", true})
-			if here != "" {
-				i += hereDocument(text[i+1:], here)
-				here = ""
-			}
-		case '<', '>':
-			i, here = redirection(text, i, here)
-			if started && strings.Trim(w.String(), "0123456789") == "" {
-				w.Reset()
-				started = false
-			}
-			end()
-		case ';', '&', '|', '(', ')', '`':
-			end()
-			list = append(list, shellWord{string(c), true})
-		case '$':
-			if i+1 < len(text) && text[i+1] == '(' {
-				end()
-				continue
-			}
-			fallthrough
-		default:
-			w.WriteByte(c)
-			started = true
-		}
-	}
-	end()
-	return list
-}
-
-// closingQuote is where a quoted text ends.
-func closingQuote(text string, quote byte) int {
-	for i := 0; i < len(text); i++ {
-		switch {
-		case text[i] == quote:
-			return i
-		case text[i] == '\\' && quote == '"':
-			i++
-		}
-	}
-	return len(text)
-}
-
-// redirection steps over where a command reads from or writes to, and says what ends a here-document.
-func redirection(text string, i int, here string) (int, string) {
-	start := i
-	for i < len(text) && strings.ContainsRune("<>&|-", rune(text[i])) {
-		i++
-	}
-	for i < len(text) && (text[i] == ' ' || text[i] == '\t') {
-		i++
-	}
-	word := i
-	for i < len(text) && !strings.ContainsRune(" \t\n;&|()", rune(text[i])) {
-		i++
-	}
-	if strings.HasPrefix(text[start:], "<<") && !strings.HasPrefix(text[start:], "<<<") {
-		here = strings.Trim(text[word:i], `"'\`)
-	}
-	return i - 1, here
-}
-
-// hereDocument is how long one is, with the line that ends it.
-func hereDocument(text, end string) (n int) {
-	for line := range strings.Lines(text) {
-		if n += len(line); strings.TrimSpace(line) == end {
-			break
-		}
-	}
-	return n
-}
 
 // shellReader goes through a script.
 type shellReader struct {
@@ -143,37 +41,120 @@ type shellReader struct {
 	vars  map[string]string
 	nest  []bool // what is open, and whether it may be passed by
 	ended bool   // the script may have ended
-	spent int    // bytes of variables that were put in
+	spent int    // bytes of variables that were put in, and of scripts in this one
+	depth int
+	fed   bool
 	list  []simpleCommand
+	// source is the text of a script that this one reads, "" if it is not to be followed.
+	source func(file string) string
 }
 
 // shellCommands are the simple commands of a script that begins in a directory, and the variables that it sets.
 func shellCommands(text, dir string, vars map[string]string) ([]simpleCommand, map[string]string) {
 	r := &shellReader{dir: dir, vars: maps.Clone(vars)}
+	r.script(text)
+	return r.list, r.vars
+}
+
+// script goes through a text.
+func (r *shellReader) script(text string) {
 	if r.vars == nil {
 		r.vars = map[string]string{}
 	}
 	var words []string
-	function := false
+	var s streams
+	function, pipe := false, len(r.list)
 	tokens := shellWords(text)
 	for i, t := range tokens {
-		if !t.operator {
+		switch t.kind {
+		case wordToken:
 			words = append(words, t.text)
 			continue
+		case inToken:
+			s.in = append(s.in, below(r.dir, r.expand(t.text)))
+			continue
+		case outToken:
+			s.out = append(s.out, below(r.dir, r.expand(t.text)))
+			continue
+		case textToken:
+			s.texts = append(s.texts, t.text)
+			continue
+		case scriptToken:
+			r.substituted(t.text)
+			continue
+		case operatorToken:
 		}
 		if t.text == "(" && len(words) == 1 && i+1 < len(tokens) && tokens[i+1].text == ")" {
 			function, words = true, nil
 			continue
 		}
-		function = r.command(words, function && len(words) == 0) && function
-		words = nil
+		function = r.command(words, s, function && len(words) == 0) && function
+		words, s = nil, streams{}
+		if t.text != "|" {
+			r.piped(pipe)
+			pipe = len(r.list)
+		}
 	}
-	r.command(words, function)
-	return r.list, r.vars
+	r.command(words, s, function)
+	r.piped(pipe)
+}
+
+// substituted goes through a script in the words of this one: it changes nothing of it, and what it writes becomes words.
+func (r *shellReader) substituted(text string) {
+	if r.depth == maxSubstituted || r.spent+len(text) > maxExpanded {
+		r.list = append(r.list, simpleCommand{words: []string{"$"}, dir: r.dir})
+		return
+	}
+	r.spent += len(text)
+	dir, nest, ended, fed := r.dir, r.nest, r.ended, r.fed
+	r.depth, r.fed = r.depth+1, true
+	r.script(text)
+	r.dir, r.nest, r.ended, r.fed = dir, nest, ended, fed
+	r.depth--
+}
+
+// piped marks the commands of a pipeline, which begins in the list at one, of which a later one makes commands of what they write.
+func (r *shellReader) piped(from int) {
+	runs := false
+	for i := len(r.list) - 1; i >= min(from, len(r.list)); i-- {
+		c := &r.list[i]
+		c.fed = c.fed || runs
+		runs = runs || runsInput(c.words)
+	}
+}
+
+// runsInput says of a command that it makes commands of what it reads, or may.
+func runsInput(words []string) bool {
+	for len(words) > 0 {
+		name, _, ok := strings.Cut(words[0], "=")
+		if !ok || !variableName(name) {
+			break
+		}
+		words = words[1:]
+	}
+	for len(words) > 1 {
+		w, ok := wrappers[path.Base(words[0])]
+		if _, switches := switchers[path.Base(words[0])]; !ok || switches {
+			break
+		}
+		words = pastOptions(words[1:], w.valued)
+		words = words[min(w.operands, len(words)):]
+	}
+	if len(words) == 0 {
+		return true
+	}
+	switch name := path.Base(words[0]); {
+	case name == "read", name == "mapfile", name == "readarray":
+		return true
+	case slices.Contains(harmlessReaders, name), slices.Contains(builtins, name):
+		return false
+	}
+	return true
 }
 
 // command takes one simple command, and says whether a function is still to begin.
-func (r *shellReader) command(words []string, function bool) bool {
+func (r *shellReader) command(words []string, s streams, function bool) bool {
+	s.fed = r.fed
 	for len(words) > 0 {
 		switch words[0] {
 		case "if", "while", "until", "case":
@@ -194,19 +175,29 @@ func (r *shellReader) command(words []string, function bool) bool {
 			r.nest = r.nest[:max(0, len(r.nest)-1)]
 		case "then", "do", "else", "elif", "!", "time", "in":
 		default:
-			r.simple(words)
+			r.simple(words, s)
 			return false
 		}
 		words = words[1:]
 	}
+	if len(s.in)+len(s.out)+len(s.texts) > 0 { // of what is between brackets
+		r.note(simpleCommand{[]string{"read"}, r.dir, !r.ended && !slices.Contains(r.nest, true), s})
+	}
 	return function
 }
 
-func (r *shellReader) simple(words []string) {
+func (r *shellReader) note(c simpleCommand) {
+	if len(r.list) < maxShellCommands {
+		r.list = append(r.list, c)
+	}
+}
+
+func (r *shellReader) simple(words []string, s streams) {
 	for i := range words {
 		words[i] = r.expand(words[i])
 	}
 	sure := !r.ended && !slices.Contains(r.nest, true)
+	all := words // with what is set for the command alone
 	for len(words) > 0 {
 		name, value, ok := strings.Cut(words[0], "=")
 		if !ok || !variableName(name) {
@@ -216,6 +207,9 @@ func (r *shellReader) simple(words []string) {
 		words = words[1:]
 	}
 	if len(words) == 0 {
+		if len(s.in)+len(s.out) > 0 {
+			r.note(simpleCommand{[]string{"read"}, r.dir, sure, s})
+		}
 		return
 	}
 	switch words[0] {
@@ -227,7 +221,9 @@ func (r *shellReader) simple(words []string) {
 	case "export", "readonly", "local", "declare":
 		for _, w := range words[1:] {
 			if name, value, ok := strings.Cut(w, "="); ok && variableName(name) {
-				r.vars[name] = value
+				if r.vars[name] = value; words[0] == "export" {
+					r.note(simpleCommand{[]string{w}, r.dir, sure, streams{}})
+				}
 			}
 		}
 		return
@@ -235,10 +231,28 @@ func (r *shellReader) simple(words []string) {
 		r.ended = true
 		return
 	}
-	if len(r.list) < maxShellCommands {
-		r.list = append(r.list, simpleCommand{words, r.dir, sure})
-	}
+	r.note(simpleCommand{all, r.dir, sure, s})
 	r.ended = r.ended || words[0] == "exec" && len(words) > 1
+	if (words[0] == "." || words[0] == "source") && len(words) > 1 && r.source != nil {
+		r.sourced(words[1])
+	}
+}
+
+// sourced goes through a script that this one reads, as if it were a part of it.
+func (r *shellReader) sourced(w string) {
+	file := below(r.dir, w)
+	if file == "" || r.depth == maxSubstituted {
+		return
+	}
+	text := r.source(file)
+	if r.spent += len(text); text == "" || r.spent > maxExpanded {
+		return
+	}
+	ended, nest := r.ended, len(r.nest)
+	r.depth++
+	r.script(text)
+	r.depth--
+	r.ended, r.nest = ended, r.nest[:min(nest, len(r.nest))]
 }
 
 // below is a path seen from a directory, "" if it is not known.
@@ -279,6 +293,12 @@ func (r *shellReader) expand(w string) string {
 			end++
 		}
 		value, ok := r.vars[w[from:end]]
+		if close := strings.IndexByte(w[end:], '}'); braced && close > 0 && defaulted.MatchString(w[end:end+close]) { // ${NAME:-WORD}
+			if word := strings.TrimLeft(w[end:end+close], ":-="); !ok || value == "" {
+				value, ok = word, !strings.Contains(word, "$")
+			}
+			end += close
+		}
 		switch {
 		case !ok, braced && (end == len(w) || w[end] != '}'), r.spent+len(value) > maxExpanded:
 			out.WriteByte('$')
@@ -292,3 +312,6 @@ func (r *shellReader) expand(w string) string {
 	}
 	return out.String()
 }
+
+// defaulted is what says of a variable what it is where it is not set.
+var defaulted = lazily(`^:?[-=]`)

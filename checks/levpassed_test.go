@@ -1,0 +1,219 @@
+//go:build linux && !ringfence_portable
+
+package checks
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// passedCase is a host on which ann decides of /opt/a or /opt/d, or of a place of packages, and whether root is known to do what is there.
+type passedCase struct {
+	files []string
+	sure  bool
+}
+
+// passedOver checks of each case that what ann decides of is told as known or as not known, and that nothing is told where root alone decides.
+func passedOver(t *testing.T, about string, list map[string]passedCase) {
+	t.Helper()
+	for name, c := range list {
+		t.Run(name, func(t *testing.T) {
+			at := about
+			if about == "" {
+				_, at, _ = strings.Cut(strings.TrimRight(c.files[0], "/"), "0:0 ")
+			}
+			got := found(t, powerHost(t, c.files...), at)
+			if sure := slices.ContainsFunc(got, func(f string) bool { return !strings.Contains(f, "(") }); len(got) == 0 || sure != c.sure {
+				t.Errorf("told is %q, known to be run is %v", got, c.sure)
+			}
+			files := slices.Clone(c.files)
+			for i := range files {
+				files[i] = strings.Replace(files[i], "757 ", "755 ", 1)
+			}
+			if got := found(t, powerHost(t, files...), at); len(got) > 0 {
+				t.Errorf("of what is root's is told %q", got)
+			}
+		})
+	}
+}
+
+const (
+	anns    = "757 0:0 /opt/a"
+	annsDir = "757 0:0 /opt/d/"
+)
+
+func unitOf(lines string) string {
+	return "644 0:0 /etc/systemd/system/a.service = [Service]\n" + strings.ReplaceAll(lines, "; ", "\n") + "\n"
+}
+
+func cronOf(line string) string { return "644 0:0 /etc/cron.d/x = * * * * * root " + line + "\n" }
+
+func scriptOf(lines ...string) string {
+	return "755 0:0 /srv/run = #!/bin/sh -e\n" + strings.Join(lines, "\n") + "\n"
+}
+
+// TestVariablesOfRoot: no variable of a program of root that names what others write is passed over.
+func TestVariablesOfRoot(t *testing.T) {
+	e := func(v string) []string {
+		return []string{unitOf("Environment=\"" + v + "\"; ExecStart=/usr/bin/x"), anns, annsDir}
+	}
+	passedOver(t, "/opt", map[string]passedCase{
+		"env NODE_OPTIONS":      {e("NODE_OPTIONS=--require /opt/a"), false},
+		"env PERL5OPT":          {e("PERL5OPT=-I/opt/d"), false},
+		"env RUBYOPT":           {e("RUBYOPT=-r/opt/a"), false},
+		"env ENV":               {e("ENV=/opt/a"), false},
+		"env JAVA_TOOL_OPTIONS": {e("JAVA_TOOL_OPTIONS=-javaagent:/opt/a=x"), false},
+		"env HOME":              {e("HOME=/opt/d"), false},
+		"env PYTHONSTARTUP":     {e("PYTHONSTARTUP=/opt/a"), false},
+		"env LD_X":              {e("LD_PRELOAD=/opt/a"), true},
+		"env XDG":               {e("XDG_CONFIG_HOME=/opt/d"), false},
+		"env LESSOPEN":          {e("LESSOPEN=|/opt/a %s"), false},
+		"env PHPRC":             {e("PHPRC=/opt/d"), false},
+		"env LUA_INIT":          {e("LUA_INIT=@/opt/a"), false},
+		"env custom":            {e("APP_CONFIG=/opt/a"), false},
+		"env GIT_SSH_COMMAND":   {e("GIT_SSH_COMMAND=/opt/a -i x"), false},
+	})
+}
+
+// TestSettingsOfUnits: no setting or argument of a unit that names what others write is passed over.
+func TestSettingsOfUnits(t *testing.T) {
+	passedOver(t, "/opt", map[string]passedCase{
+		"unit BindPaths":            {[]string{unitOf("BindPaths=/opt/d:/usr/bin; ExecStart=/usr/bin/x"), annsDir}, false},
+		"unit BindReadOnlyPaths":    {[]string{unitOf("BindReadOnlyPaths=-/opt/a:/etc/x; ExecStart=/usr/bin/x"), anns}, false},
+		"unit RootDirectory sh":     {[]string{unitOf("RootDirectory=/opt/r; ExecStart=/bin/sh /run.sh"), "755 0:0 /opt/r/", "757 0:0 /opt/r/run.sh", "755 0:0 /opt/r/bin/sh"}, true},
+		"unit StandardInput":        {[]string{unitOf("StandardInput=file:/opt/a; ExecStart=/bin/sh"), anns}, true},
+		"unit ExtensionDirectories": {[]string{unitOf("ExtensionDirectories=/opt/d; ExecStart=/usr/bin/x"), annsDir}, false},
+		"unit StandardOutput":       {[]string{unitOf("StandardOutput=append:/opt/d/log; ExecStart=/usr/bin/x"), annsDir}, false},
+		"unit cwd":                  {[]string{unitOf("WorkingDirectory=/opt/d; ExecStart=/usr/bin/docker compose up"), annsDir, "755 0:0 /usr/bin/docker"}, false},
+		"unit LoadCredential":       {[]string{unitOf("LoadCredential=x:/opt/a; ExecStart=/usr/bin/x"), anns}, false},
+		"unit args":                 {[]string{unitOf("ExecStart=/usr/bin/tmux new -d '/opt/a x'"), anns, "755 0:0 /usr/bin/tmux"}, false},
+		"unit joined":               {[]string{unitOf("ExecStart=/usr/bin/x -I/opt/d"), annsDir, "755 0:0 /usr/bin/x"}, false},
+		"unit glob":                 {[]string{unitOf("ExecStart=/usr/bin/x --conf /opt/d/*.conf"), annsDir, "755 0:0 /usr/bin/x"}, false},
+		"py config":                 {[]string{unitOf("ExecStart=/usr/bin/python3 /srv/app --config /opt/a"), anns, "755 0:0 /usr/bin/python3", "755 0:0 /srv/app"}, false},
+		"py -E":                     {[]string{unitOf("ExecStart=/usr/bin/python3 -E /opt/a"), anns, "755 0:0 /usr/bin/python3"}, true},
+		"py -c":                     {[]string{unitOf(`ExecStart=/usr/bin/python3 -c "import os;os.system('/opt/a')"`), anns, "755 0:0 /usr/bin/python3"}, false},
+		"node -r":                   {[]string{unitOf("ExecStart=/usr/bin/node -r /opt/a /srv/app"), anns, "755 0:0 /usr/bin/node", "755 0:0 /srv/app"}, true},
+		"perl -I":                   {[]string{unitOf("ExecStart=/usr/bin/perl -I/opt/d /srv/app"), annsDir, "755 0:0 /usr/bin/perl", "755 0:0 /srv/app"}, true},
+		"busybox":                   {[]string{unitOf("ExecStart=/bin/busybox sh -c '/opt/a'"), anns, "755 0:0 /bin/busybox"}, true},
+	})
+}
+
+// TestFormsOfShellLines: no form of a line of the shell by which root runs, or is told by, what others write is passed over.
+func TestFormsOfShellLines(t *testing.T) {
+	c := func(v string) []string {
+		return []string{cronOf(v), anns, annsDir, "755 0:0 /opt/d/a", "755 0:0 /bin/sh", "755 0:0 /usr/bin/python3"}
+	}
+	s := func(v ...string) []string {
+		return []string{cronOf("/srv/run"), scriptOf(v...), anns, annsDir, "755 0:0 /bin/sh"}
+	}
+	passedOver(t, "/opt", map[string]passedCase{
+		"sh <":              {c("sh < /opt/a"), true},
+		"sh -s <":           {c("bash -s x < /opt/a"), true},
+		"cat | sh":          {c("cat /opt/a | sh"), false},
+		"xargs -a":          {c("xargs -a /opt/a sh -c"), false},
+		"| xargs":           {c("cat /opt/a | xargs -n1 sh"), false},
+		"find -exec {}":     {c("find /opt/d -type f -exec {} ';'"), false},
+		"find -exec sh {}":  {c("find /opt/d -type f -exec sh {} ';'"), false},
+		"find|xargs":        {c("find /opt/d -name '*.sh' | xargs -n1 sh"), false},
+		"while read":        {s("while read c; do $c; done < /opt/a"), false},
+		"ls|while":          {s("ls /opt/d | while read f; do sh /opt/d/$f; done"), false},
+		"eval cat":          {s(`eval "$(cat /opt/a)"`), false},
+		"dq subst":          {s(`X="$(/opt/a)"`), true},
+		"dq backtick":       {s("X=\"`/opt/a`\""), true},
+		"subst":             {s("X=$(/opt/a)"), true},
+		"subst cat cmd":     {s("$(cat /opt/a)"), false},
+		"procsub":           {s("bash <(cat /opt/a)"), false},
+		"heredoc sh":        {s("sh <<E", "/opt/a", "E"), true},
+		"heredoc su":        {s("su - root <<'E'", "/opt/a", "E"), true},
+		"heredoc subst":     {s("cat <<E", "$(/opt/a)", "E"), true},
+		"default":           {s("${X:-/opt/a} x"), true},
+		"trap":              {s("trap 'cd /; /opt/a' EXIT"), true},
+		"eval":              {s(`eval "cd /; /opt/a"`), true},
+		"watch":             {s("watch -n1 'cd /; /opt/a'"), true},
+		"no shebang":        {[]string{cronOf("sh /srv/b"), "755 0:0 /srv/b = /opt/a\n", anns}, true},
+		"source no shebang": {[]string{cronOf("/srv/run"), scriptOf(". /srv/lib"), "644 0:0 /srv/lib = /opt/a\n", anns}, true},
+		"vars of source":    {[]string{cronOf("/srv/run"), scriptOf(". /srv/lib", "$D/a"), "644 0:0 /srv/lib = D=/opt\n", anns}, true},
+		"exec no shebang":   {[]string{cronOf("/srv/b"), "755 0:0 /srv/b = /opt/a\n", anns}, false},
+		"depth":             {[]string{cronOf("/srv/1"), "755 0:0 /srv/1 = #!/bin/sh\n/srv/2\n", "755 0:0 /srv/2 = #!/bin/sh\n/srv/3\n", "755 0:0 /srv/3 = #!/bin/sh\n/srv/4\n", "755 0:0 /srv/4 = #!/bin/sh\n/srv/5\n", "755 0:0 /srv/5 = #!/bin/sh\n/srv/6\n", "755 0:0 /srv/6 = #!/bin/sh\n/opt/a\n", anns}, true},
+		"long":              {[]string{cronOf("/srv/run"), scriptOf("/opt/a", strings.Repeat("# x\n", 20000)), anns}, true},
+		"sed -f":            {c("sed -f /opt/a /etc/x"), false},
+		"awk -f":            {c("awk -f /opt/a /etc/x"), false},
+		"tar *.txt":         {c("cd /opt/d && tar cf /b.tar *.txt"), false},
+		"chown *":           {c("cd /opt/d && chown root *"), false},
+		"npm":               {c("cd /opt/d && npm start"), false},
+		"write":             {c("date > /opt/d/x"), false},
+		"cp to":             {c("cp /etc/x /opt/d/y"), false},
+		"chown":             {c("chown ann /opt/d/y"), false},
+		"env -S":            {c("env -S '/opt/a x'"), true},
+		"env -i":            {c("env -i A=b /opt/a"), true},
+		"systemd-run":       {c("systemd-run --unit=x /opt/a"), false},
+		"time":              {c("time /opt/a"), true},
+		"unshare":           {c("unshare -m /opt/a"), false},
+		"parallel":          {c("parallel /opt/a ::: 1"), false},
+		"python <":          {c("python3 < /opt/a"), true},
+		"if":                {s("if /opt/a; then :; fi"), false},
+		"brace":             {s("{ /opt/a; }"), true},
+		"subshell":          {s("(cd /opt; ./a)"), true},
+		"func":              {s("f() { /opt/a; }", "f"), true},
+		"case":              {s("case $1 in", "x) /opt/a;;", "esac"), false},
+	})
+}
+
+// TestWhatFilesOfEtcName: what files of /etc name, that others write, is followed or told as not followed.
+func TestWhatFilesOfEtcName(t *testing.T) {
+	passedOver(t, "/opt", map[string]passedCase{
+		"anacron":            {[]string{"644 0:0 /etc/anacrontab = 1 5 j nice /opt/a\n", anns}, true},
+		"etc environment":    {[]string{"644 0:0 /etc/environment = PATH=/opt/d:/usr/bin\n", annsDir}, true},
+		"login.defs":         {[]string{"644 0:0 /etc/login.defs = ENV_SUPATH PATH=/opt/d:/usr/bin\n", annsDir}, true},
+		"profile":            {[]string{"644 0:0 /etc/profile.d/x.sh = . /opt/a\n", anns}, true},
+		"etc profile":        {[]string{"644 0:0 /etc/profile = PATH=/opt/d:$PATH\n", annsDir}, true},
+		"root bashrc":        {[]string{"700 0:0 /root/", "644 0:0 /root/.bashrc = source /opt/a\n", anns}, true},
+		"root profile alias": {[]string{"700 0:0 /root/", "644 0:0 /root/.bashrc = alias ls=/opt/a\n", anns}, true},
+		"user unit":          {[]string{"644 0:0 /etc/systemd/user/x.service = [Service]\nExecStart=/opt/a\n", "777 0:0 /etc/systemd/user/default.target.wants/x.service -> ../x.service", anns}, true},
+		"root user unit":     {[]string{"700 0:0 /root/", "644 0:0 /root/.config/systemd/user/x.service = [Service]\nExecStart=/opt/a\n", anns}, true},
+		"modprobe install":   {[]string{"644 0:0 /etc/modprobe.d/x.conf = install foo /opt/a\n", anns}, false},
+		"binfmt.d":           {[]string{"644 0:0 /etc/binfmt.d/x.conf = :x:M::XX::/opt/a:\n", anns}, false},
+		"tmpfiles C":         {[]string{"644 0:0 /etc/tmpfiles.d/x.conf = C /etc/cron.d/y - - - - /opt/a\n", anns}, false},
+		"sudo.conf":          {[]string{"644 0:0 /etc/sudo.conf = Plugin sudoers_policy /opt/a\n", anns}, false},
+		"dpkg hook":          {[]string{"644 0:0 /etc/dpkg/dpkg.cfg.d/x = post-invoke=/opt/a\n", anns}, false},
+		"inittab":            {[]string{"644 0:0 /etc/inittab = x:2:respawn:/opt/a\n", anns}, false},
+		"crypttab":           {[]string{"644 0:0 /etc/crypttab = x /dev/x none keyscript=/opt/a\n", anns}, false},
+		"ifupdown":           {[]string{"644 0:0 /etc/network/interfaces = iface e inet manual\n up /opt/a\n", anns}, false},
+		"acpi":               {[]string{"644 0:0 /etc/acpi/events/x = event=x\naction=/opt/a\n", anns}, false},
+		"fail2ban":           {[]string{"644 0:0 /etc/fail2ban/action.d/x.conf = actionban = /opt/a <ip>\n", anns}, false},
+		"keepalived":         {[]string{"644 0:0 /etc/keepalived/keepalived.conf = vrrp_script x { script \"/opt/a\" }\n", anns}, false},
+		"wg":                 {[]string{"600 0:0 /etc/wireguard/w.conf = PostUp = /opt/a\n", anns}, false},
+		"openvpn":            {[]string{"644 0:0 /etc/openvpn/c.conf = up /opt/a\n", anns}, false},
+		"nginx include":      {[]string{"644 0:0 /etc/nginx/nginx.conf = include /opt/a;\n", anns}, false},
+		"audit plugin":       {[]string{"644 0:0 /etc/audit/plugins.d/x.conf = path = /opt/a\n", anns}, false},
+		"sv":                 {[]string{"755 0:0 /etc/sv/x/run = #!/bin/sh\nexec /opt/a\n", anns}, false},
+		"incron":             {[]string{"644 0:0 /etc/incron.d/x = /srv IN_CREATE /opt/a\n", anns}, false},
+		"monit":              {[]string{"644 0:0 /etc/monit/conf.d/x = check program x with path /opt/a\n", anns}, false},
+		"openssl":            {[]string{"644 0:0 /etc/ssl/openssl.cnf = dynamic_path = /opt/a\n", anns}, false},
+		"gitconfig":          {[]string{"644 0:0 /etc/gitconfig = [core]\n fsmonitor = /opt/a\n", anns}, false},
+		"auto.master":        {[]string{"644 0:0 /etc/auto.master = /x /opt/a\n", anns}, false},
+		"exim pipe":          {[]string{"644 0:0 /etc/aliases = x: |/opt/a\n", anns}, false},
+		"generator":          {[]string{"755 0:0 /etc/systemd/system-generators/x = #!/bin/sh\n/opt/a\n", anns}, true},
+		"mount unit":         {[]string{"644 0:0 /etc/systemd/system/mnt.mount = [Mount]\nWhat=/opt/a\nWhere=/mnt\nOptions=loop\n", anns}, false},
+	})
+}
+
+// TestPlacesOfPackages: a file or a directory of packages that others write is told.
+func TestPlacesOfPackages(t *testing.T) {
+	passedOver(t, "", map[string]passedCase{
+		"sysext":                {[]string{"757 0:0 /var/lib/extensions/"}, true},
+		"confext":               {[]string{"757 0:0 /var/lib/confexts/"}, true},
+		"machines":              {[]string{"757 0:0 /var/lib/machines/"}, true},
+		"portables":             {[]string{"757 0:0 /var/lib/portables/"}, true},
+		"var lib apt":           {[]string{"757 0:0 /var/cache/apt/archives/"}, true},
+		"usr share":             {[]string{"757 0:0 /usr/share/nodejs/"}, false},
+		"kernel/install.d":      {[]string{"757 0:0 /usr/lib/kernel/install.d/"}, true},
+		"usr bin file":          {[]string{"757 0:0 /usr/bin/ls"}, true},
+		"usr lib so":            {[]string{"757 0:0 /usr/lib/x86_64-linux-gnu/libx.so.1"}, false},
+		"udev prog dir":         {[]string{"757 0:0 /usr/lib/udev/x"}, false},
+		"systemd run":           {[]string{"757 0:0 /run/systemd/transient/"}, true},
+		"usr libexec":           {[]string{"757 0:0 /usr/libexec/x"}, false},
+		"usr share polkit file": {[]string{"757 0:0 /usr/share/polkit-1/actions/x.policy"}, true},
+	})
+}
