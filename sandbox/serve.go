@@ -9,7 +9,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"runtime/debug"
+	"runtime/metrics"
 	"slices"
 	"time"
 
@@ -99,12 +101,13 @@ type judged struct {
 }
 
 // Garbage is collected when it is that many percent of what is in use. Compiling the policies is most of what an ordinary host costs, and leaves
-// little. From a size on that snapshots of ordinary hosts do not have, in bytes, a judgement throws away many times what it keeps: there less room costs hardly
-// more.
+// little. From a size on that snapshots of ordinary hosts do not have, in bytes, a judgement throws away many times what it keeps: there as much may come together
+// as there is room, and less of what is large.
 const (
 	startGC       = 200
 	largeSnapshot = 256 << 10
 	largeGC       = 80
+	room          = 176 << 20
 )
 
 // serve answers a setup, and jobs until there are no more.
@@ -143,7 +146,7 @@ func serve(ctx context.Context, in io.Reader, out io.Writer, held finding.Confin
 			return fmt.Errorf("judge: %w", err)
 		}
 		if len(texts[0]) > largeSnapshot {
-			debug.SetGCPercent(largeGC)
+			b.pace()
 		}
 		frames, answer, err := b.do(ctx, &j, texts)
 		if err != nil {
@@ -160,8 +163,36 @@ func serve(ctx context.Context, in io.Reader, out io.Writer, held finding.Confin
 	}
 }
 
+// pace has each collection of garbage say when the next one is.
+func (b *bench) pace() {
+	if b.paced {
+		return
+	}
+	b.paced = true
+	debug.SetGCPercent(largeGC)
+	type cycle struct{ _ *byte } // a finalizer runs behind each collection
+	var next func(*cycle)
+	next = func(c *cycle) {
+		live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+		if metrics.Read(live); live[0].Value.Kind() == metrics.KindUint64 {
+			debug.SetGCPercent(percent(live[0].Value.Uint64()))
+		}
+		runtime.SetFinalizer(c, next)
+	}
+	runtime.SetFinalizer(new(cycle), next)
+}
+
+// percent is how much garbage may come together beside what is in use, in bytes.
+func percent(live uint64) int {
+	if live >= room {
+		return largeGC
+	}
+	return max(largeGC, min(startGC, int(100*room/max(live, 1))-100))
+}
+
 // bench is what a process judges by.
 type bench struct {
+	paced    bool
 	setup    *Setup
 	held     *finding.Confinement
 	policies *judge.Policies // nil until they are compiled
