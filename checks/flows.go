@@ -168,14 +168,16 @@ func (c *flowCount) tracked(k *wire.Connection) {
 	}
 }
 
-// socketFlows are the connected sockets of TCP and UDP in the thread's network namespace, from who opened them. own says that it is the host's.
+// socketFlows are the connected sockets of TCP and UDP in the thread's network namespace, from who opened them. own says that it is the host's. All
+// namespaces share the tables of connections, and to go through them takes longest: that is left where all sockets listen.
 func (s *Scan) socketFlows(c *flowCount, own bool) {
 	d := diag{s: s}
 	defer d.close()
-	c.connected(unix.IPPROTO_TCP, wire.StateListen, own, func(states uint32, each func([]byte) error) {
+	tcp, udp := s.hashed()
+	c.connected(unix.IPPROTO_TCP, wire.StateListen, own, tcp, []uint32{1 << wire.StateListen, 1 << wire.StateEstablished}, func(states uint32, each func([]byte) error) {
 		_ = d.tcp(states, false, each)
 	})
-	c.connected(unix.IPPROTO_UDP, wire.StateClose, own, func(states uint32, each func([]byte) error) {
+	c.connected(unix.IPPROTO_UDP, wire.StateClose, own, udp, []uint32{1<<wire.StateClose | 1<<wire.StateEstablished}, func(states uint32, each func([]byte) error) {
 		for _, k := range socketKinds[2:4] {
 			k.states = states
 			_ = d.each(k, each)
@@ -184,24 +186,31 @@ func (s *Scan) socketFlows(c *flowCount, own bool) {
 }
 
 // connected are the connected sockets of a protocol, which sockets in a state serve. What serves at the local port, or did if that is below those that the
-// kernel gives out, was connected to.
-func (c *flowCount) connected(proto, serving uint8, here bool, ask func(states uint32, each func([]byte) error)) {
+// kernel gives out, was connected to. It asks for some states after the other, until it knows all sockets.
+func (c *flowCount) connected(proto, serving uint8, here bool, all int, rounds []uint32, ask func(states uint32, each func([]byte) error)) {
 	const firstEphemeral = 32768 // Documentation/networking/ip-sysctl.rst, ip_local_port_range
 	type pair struct{ local, peer netip.AddrPort }
 	serves := map[uint16]bool{}
 	var open []pair
-	ask(1<<serving|1<<wire.StateEstablished, func(m []byte) error {
-		in, err := wire.ParseInet(m)
-		switch {
-		case err != nil:
-			return err
-		case in.State == serving:
-			serves[in.Local.Port()] = true
-		case len(open) < maxConnections:
-			open = append(open, pair{in.Local, in.Peer})
+	known := 0
+	for _, states := range rounds {
+		if known >= all {
+			break
 		}
-		return nil
-	})
+		ask(states, func(m []byte) error {
+			in, err := wire.ParseInet(m)
+			known++
+			switch {
+			case err != nil:
+				return err
+			case in.State == serving:
+				serves[in.Local.Port()] = true
+			case len(open) < maxConnections:
+				open = append(open, pair{in.Local, in.Peer})
+			}
+			return nil
+		})
+	}
 	for _, e := range open {
 		if serves[e.local.Port()] || e.local.Port() < firstEphemeral && e.peer.Port() >= firstEphemeral {
 			c.socket(proto, e.peer, e.local, here)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"testing"
@@ -205,8 +206,15 @@ func TestFlowsOfSockets(t *testing.T) {
 		}
 		return nil
 	})
-	c := newFlowCount(nil, nil)
-	inNetns(t, ns, func() { newScan(host.Local()).socketFlows(c, false) })
+	c, tcp, udp := newFlowCount(nil, nil), 0, 0
+	inNetns(t, ns, func() {
+		s := newScan(host.Local())
+		tcp, udp = s.hashed()
+		s.socketFlows(c, false)
+	})
+	if tcp != 6 || udp != 4 {
+		t.Errorf("%d sockets of TCP and %d of UDP, want those that listen with both ends of a connection, and all of UDP", tcp, udp)
+	}
 	want := map[snapshot.FlowUse]int{
 		{Proto: "tcp", Peer: "192.0.2.2", Addr: "192.0.2.1", Port: 8080}: 2,
 		{Proto: "tcp", Peer: "fd00::2", Addr: "fd00::1", Port: 8081}:     2,
@@ -215,6 +223,49 @@ func TestFlowsOfSockets(t *testing.T) {
 	}
 	if d := gocmp.Diff(want, c.seen); d != "" {
 		t.Error(d)
+	}
+}
+
+// TestConnectionsAreLookedForOnce: the kernel counts the sockets of a namespace; where it knows of no more than those that listen, connections are not looked
+// for, and where it does not tell, they are.
+func TestConnectionsAreLookedForOnce(t *testing.T) {
+	const inUse = "sockets: used 4\nTCP: inuse 1 orphan 0 tw 0 alloc 2 mem 1\nUDP: inuse 0 mem 0\nUDPLITE: inuse 7\n"
+	for name, c := range map[string]struct {
+		files map[string]string
+		tcp   int
+		udp   int
+	}{
+		"both families": {map[string]string{"sockstat": inUse, "sockstat6": "TCP6: inuse 2\nUDP6: inuse 3\n"}, 3, 3},
+		"no IPv6":       {map[string]string{"sockstat": inUse}, 1, 0},
+		"nothing":       {nil, many, many},
+		"no number":     {map[string]string{"sockstat": "TCP: inuse x\nUDP: inuse 0\n"}, many, 0},
+		"other words":   {map[string]string{"sockstat": "TCP: alloc 1\n"}, many, many},
+	} {
+		root := t.TempDir()
+		if err := os.MkdirAll(filepath.Join(root, "proc/thread-self/net"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		for file, text := range c.files {
+			if err := os.WriteFile(filepath.Join(root, "proc/thread-self/net", file), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if tcp, udp := newScan(host.At(root)).hashed(); min(tcp, many) != c.tcp || min(udp, many) != c.udp {
+			t.Errorf("%s: %d and %d, want %d and %d", name, tcp, udp, c.tcp, c.udp)
+		}
+	}
+	listens := make([]byte, 72) // inet_diag_msg
+	listens[0], listens[1] = unix.AF_INET, wire.StateListen
+	for all, want := range map[int]int{0: 0, 1: 1, 2: 2, many: 2} {
+		asked := 0
+		newFlowCount(nil, nil).connected(unix.IPPROTO_TCP, wire.StateListen, false, all, []uint32{1, 2}, func(states uint32, each func([]byte) error) {
+			if asked++; states == 1 {
+				_ = each(listens)
+			}
+		})
+		if asked != want {
+			t.Errorf("of %d sockets: asked %d times, want %d", all, asked, want)
+		}
 	}
 }
 
