@@ -164,9 +164,12 @@ func (s *Scan) withoutFile(p *process, argv []string, srv *snapshot.SSHServer) s
 	if srv.Kind == "dropbear" {
 		settings = dropbearSettings(argv)
 	}
-	if letsAllIn(argv) {
+	switch command := givenToAll(argv); {
+	case givesShell(command):
 		cfg.Contexts = []snapshot.SSHContext{{Settings: noneSettings(srv.Word), Logins: s.loginsOfAll(srv.Word)}}
 		return cfg
+	case command != "" && srv.Unread == "":
+		srv.Unread = "it asks nobody, and what the program of its -e lets everybody do is not known"
 	}
 	accounts := loginFiles(r.lookup)
 	g := &sshd.Group{Users: new(sshd.File).Principals(accounts.users)}

@@ -96,13 +96,30 @@ func afterLetters(args []string, valued string) []string {
 	return nil
 }
 
-// letsAllIn says of a command line that it is a server which lets everybody in to a shell, as the user that it runs as (tinysshnoneauthd(8)). With -e
-// it gives the one command alone.
-func letsAllIn(argv []string) bool {
+// givenToAll is what tinysshnoneauthd(8) runs for everybody, as the user that it runs as: it asks nobody, and does not start without -e.
+func givenToAll(argv []string) string {
 	if len(argv) == 0 || path.Base(argv[0]) != "tinysshnoneauthd" {
-		return false
+		return ""
 	}
-	return !slices.ContainsFunc(argv[1:], func(a string) bool { return len(a) > 1 && a[0] == '-' && strings.Contains(a, "e") })
+	for i := 1; i < len(argv) && strings.HasPrefix(argv[i], "-"); i++ {
+		j := strings.IndexAny(argv[i][1:], "ex")
+		switch {
+		case j < 0:
+		case argv[i][1+j] == 'x' && j+2 == len(argv[i]): // -x NAME=COMMAND, of subsystems
+			i++
+		case argv[i][1+j] == 'e' && j+2 < len(argv[i]):
+			return argv[i][2+j:]
+		case argv[i][1+j] == 'e' && i+1 < len(argv):
+			return argv[i+1]
+		}
+	}
+	return ""
+}
+
+// givesShell says of such a command that it is a shell.
+func givesShell(command string) bool {
+	f := strings.Fields(command)
+	return len(f) > 0 && slices.Contains(shells, path.Base(f[0])) && !slices.Contains(f, "-c")
 }
 
 // noneSettings are those of a server that asks nobody, in the words of sshd_config(5).
