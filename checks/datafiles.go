@@ -256,11 +256,15 @@ func sections(text string) []section {
 			list = append(list, section{name: strings.Trim(line, "[] "), set: map[string]string{}})
 		default:
 			key, value, _ := strings.Cut(line, "=")
-			key = strings.NewReplacer(" ", "", "-", "", "_", "").Replace(strings.ToLower(key))
-			list[len(list)-1].set[key] = strings.TrimSpace(value)
+			list[len(list)-1].set[settingName(key)] = strings.TrimSpace(value)
 		}
 	}
 	return list
+}
+
+// settingName is a name of a setting as it is compared.
+func settingName(key string) string {
+	return strings.NewReplacer(" ", "", "-", "", "_", "").Replace(strings.ToLower(key))
 }
 
 // isYes says of a setting whether it is on.
@@ -280,9 +284,15 @@ func rsyncAccess(d *dataFiles) access {
 	}
 	list, a := sections(string(b)), access{login: dataAsks}
 	all := map[string]string{}
-	for _, m := range list {
-		if m.name == "" || strings.EqualFold(m.name, "global") {
+	global := func(m section) bool { return m.name == "" || strings.EqualFold(m.name, "global") }
+	for _, m := range list { // it is for the modules before it too
+		if global(m) {
 			maps.Copy(all, m.set)
+		}
+	}
+	maps.Copy(all, rsyncOptions(d.argv))
+	for _, m := range list {
+		if global(m) {
 			continue
 		}
 		get := func(key string) string {
@@ -307,6 +317,17 @@ func rsyncAccess(d *dataFiles) access {
 		return access{err: errors.New(file + " includes other files, which are not read")}
 	}
 	return a
+}
+
+// rsyncOptions are the settings for all modules that the command line gives, over those of the file (rsync(1), --dparam).
+func rsyncOptions(argv []string) map[string]string {
+	set := map[string]string{}
+	for _, o := range optionValues(argv, "--dparam", "-M") {
+		if key, value, ok := strings.Cut(o, "="); ok {
+			set[settingName(key)] = strings.TrimSpace(value)
+		}
+	}
+	return set
 }
 
 // moreOpen is the one of two that lets more in; of the same, the one that writes.
