@@ -13,7 +13,7 @@ import (
 // is not.
 func TestKeysOfMapsAreKnown(t *testing.T) {
 	const reads = "severity: low\nreads: [kernel.facts, kernel.boot, kernel.sysctls, network, windows.rdp, windows.smb, windows.system, windows.winrm, listeners.ip, " +
-		"listeners.namespaces, nftables, processes.power, agents, runtimes, system]\nremediation: R"
+		"listeners.namespaces, nftables, processes.power, agents, runtimes, system, ssh, management]\nremediation: R"
 	const head = "finding contains {\"resource\": {\"kind\": \"host\", \"key\": \"k\"}, \"message\": \"m\"} if {\n\t"
 	for _, c := range []struct{ body, wrong string }{
 		{`input.sysctls["kernel.randomise_va_space"].value == "0"`, "kernel.randomise_va_space"},
@@ -44,6 +44,17 @@ func TestKeysOfMapsAreKnown(t *testing.T) {
 		{"some l in input.agentListeners\n\tl.open.externl == \"reachable\"", "externl"},
 		{"some b in input.bridges\n\tb.between.ipv5 == \"open\"", "ipv5"},
 		{"some b in input.bridges\n\tb.calls.ipv4 == \"on\"", ""},
+		{"some m in input.managed\n\tm.settings.logn.value == \"none\"", "logn"},
+		{"some m in input.managed\n\tm.settings.remotecommands.value == \"none\"", "remotecommands"},
+		{"some m in input.managed\n\tm.settings.remoteCommands.value == \"none\"", ""},
+		{"some m in input.managed\n\tsome name in [\"login\", \"how\"]\n\tm.settings[name].value == \"none\"", ""},
+		{"some m in input.managed\n\tobject.get(m.settings, [\"remoteComands\", \"value\"], \"\") == \"none\"", "remoteComands"},
+		{"some c in input.ssh.contexts\n\tc.values.permitrootlogn == [\"yes\"]", "permitrootlogn"},
+		{"some c in input.ssh.contexts\n\tc.values.PermitRootLogin == [\"yes\"]", "PermitRootLogin"},
+		{"some c in input.ssh.contexts\n\t\"yes\" in object.get(c.values, \"passwordauthenticaton\", [])", "passwordauthenticaton"},
+		{"some c in input.ssh.contexts\n\t\"yes\" in c.values.permitrootlogin", ""},
+		{"some c in input.ssh.contexts\n\t\"yes\" in c.values.ofanewerrelease", ""},
+		{"x := {\"settings\": {\"mine\": 1}}\n\tx.settings.mine == 1", ""},
 		{"x := {\"sysctls\": {\"mine\": 1}}\n\tx.sysctls.mine == 1", ""},
 	} {
 		_, err := Load(own(reads, head+c.body+"\n}\n\n_fact(name) := input.kernel.facts[name].value"))

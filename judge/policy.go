@@ -307,6 +307,9 @@ func (p *Policies) holds(c *Check, file string) error {
 	if err := c.namesKeys(p.modules[file]); err != nil {
 		return err
 	}
+	if err := c.namesSettings(p.modules[file]); err != nil {
+		return err
+	}
 	return c.speaks(p.modules[file])
 }
 

@@ -102,7 +102,21 @@ func structSchema(t reflect.Type, above []reflect.Type) map[string]any {
 
 // inputSchema is the document's schema in the form that the Rego compiler checks references with:
 // it takes one type for each property. It looks into no map, so that those of known keys have a property for each.
-func inputSchema() map[string]any { return plain(schemaOf(DocumentType, nil)) }
+func inputSchema() map[string]any {
+	s := schemaOf(DocumentType, nil)
+	managed := below(below(s, "managed")["items"], "settings")
+	props := map[string]any{}
+	for _, name := range snapshot.ManagedSettings {
+		props[name] = managed["additionalProperties"]
+	}
+	managed["properties"], managed["additionalProperties"] = props, false
+	return plain(s)
+}
+
+// below is the schema of a field.
+func below(s any, field string) map[string]any {
+	return s.(map[string]any)["properties"].(map[string]any)[field].(map[string]any)
+}
 
 func plain(s map[string]any) map[string]any {
 	out := map[string]any{}

@@ -43,3 +43,9 @@ const (
 
 // Roles are all of them.
 var Roles = []Role{RoleCleartext, RoleDesktop, RoleConsole, RoleShell, RoleDebug, RoleMonitor, RoleRemote, RoleCluster, RoleData}
+
+// ManagedSettings are the names of all settings of a managed server. What could not be read at all is read.
+var ManagedSettings = []string{
+	"admission", "anonymous", "audit", "authorization", "clientCertAuth", "clientURLs", "community", "encryption", "gives", "how", "login", "peerCertAuth",
+	"peerURLs", "port", "read", "readOnlyPort", "remoteCommands", "sources", "tokens",
+}
