@@ -23,6 +23,10 @@ func TestWhatTheSenderChooses(t *testing.T) {
 	hour := []ruleset.Expr{{Name: "meta", Meta: &ruleset.Meta{Key: ruleset.MetaTimeHour, Dreg: 1}}}
 	seconds := func(n uint32) []byte { return binary.BigEndian.AppendUint32(nil, n) }
 	ttl, length := load(8, 1), load(2, 2)
+	mask := func(n byte) []ruleset.Expr {
+		return []ruleset.Expr{{Name: "bitwise", Bitwise: &ruleset.Bitwise{Sreg: 1, Dreg: 1, Len: 1, Op: "mask", Mask: ruleset.Hex{n}, Xor: ruleset.Hex{0}}}}
+	}
+	service, dscp, ecn := load(1, 1), mask(0xfc), mask(3)
 	ip := meta(ruleset.MetaNfproto, 2)
 	day := meta(ruleset.MetaTimeDay, 1)
 	option := func(present bool) []ruleset.Expr {
@@ -45,6 +49,11 @@ func TestWhatTheSenderChooses(t *testing.T) {
 		"none, whatever the time to live": {[][]ruleset.Expr{join(ip, ttl, cmp("==", 64), dropped), dropped}, packet.Unreachable, ""},
 		"a length":                        {[][]ruleset.Expr{join(ip, length, cmp(">", 0, 100), accepted)}, packet.Reachable, "the length in the header is 101-65535"},
 		"no length of that kind":          {[][]ruleset.Expr{join(ip, length, cmp("<", 0, 30), accepted)}, packet.Unknown, ""},
+		"a type of service":               {[][]ruleset.Expr{join(ip, service, dscp, cmp("==", 0x20), accepted)}, packet.Reachable, "the type of service is 32-35"},
+		"one that is no other":            {[][]ruleset.Expr{join(ip, service, dscp, cmp("==", 0x20), dropped), join(ip, service, dscp, cmp("<", 0x40), accepted)}, packet.Reachable, "the type of service is 0-31"},
+		"a congestion bit":                {[][]ruleset.Expr{join(ip, service, ecn, cmp("==", 2), accepted)}, packet.Reachable, "the type of service is 2 or 6 or 10"},
+		"no type of service of that kind": {[][]ruleset.Expr{join(ip, service, dscp, cmp("==", 0x20), dropped), join(ip, service, dscp, cmp("==", 0x20), accepted)}, packet.Unknown, ""},
+		"no type of service, whatever":    {[][]ruleset.Expr{join(ip, service, dscp, cmp("==", 0x20), dropped), dropped}, packet.Unreachable, ""},
 		"the time of day":                 {[][]ruleset.Expr{join(hour, swap, cmp(">=", seconds(8*3600)...), cmp("<=", seconds(17*3600)...), accepted)}, packet.Reachable, "08:00:00-17:00:00"},
 		"a day":                           {[][]ruleset.Expr{join(day, accepted)}, packet.Reachable, "the day of the week is Monday"},
 		"an option":                       {[][]ruleset.Expr{join(option(true), accepted)}, packet.Reachable, "the packet has option 4 of TCP"},

@@ -150,7 +150,7 @@ func (p *party) confirm(q *reach.Question, a reach.Answer) Answer {
 	if why := p.silent(q, k, end); why != "" {
 		return p.unanswered(q, why)
 	}
-	k.TTL = end.TTL
+	k.TTL, k.TOS = end.TTL, end.TOS
 	a.Witness = k
 	return Answer{Answer: a, Fate: end, If: conditions, Checked: true}
 }
@@ -188,7 +188,7 @@ func (p *party) try(q *reach.Question, a reach.Answer) Answer {
 			continue
 		}
 		found := Answer{Answer: a, Fate: end, If: conditions, Checked: true}
-		k.TTL = end.TTL
+		k.TTL, k.TOS = end.TTL, end.TOS
 		found.Verdict, found.Witness, found.Because = packet.Reachable, k, nil
 		if len(conditions) == 0 {
 			return found

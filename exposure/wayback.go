@@ -131,7 +131,7 @@ func (p *party) unanswered(q *reach.Question, why string) Answer {
 			f := p.trace(k)
 			end, conditions := arriving(&f, func(f *trace.Fate) bool { return p.arrives(&other, k, f) })
 			if end != nil && p.silent(&other, k, end) == "" {
-				k.TTL, a.Witness = end.TTL, k
+				k.TTL, k.TOS, a.Witness = end.TTL, end.TOS, k
 				return Answer{Answer: a, Fate: end, If: conditions, Checked: true}
 			}
 		}

@@ -37,6 +37,8 @@ type Packet struct {
 	Mark uint32 `json:"mark,omitempty"`
 	// TTL is the time to live, or the hop limit, as it is sent; 0 leaves it open.
 	TTL uint8 `json:"ttl,omitempty"`
+	// TOS is the type of service, or the traffic class; left out it is open.
+	TOS *uint8 `json:"tos,omitempty"`
 	// Ct is new, established, related, invalid or untracked; empty is what the packet would be as
 	// the first of its connection.
 	Ct State `json:"ct,omitempty"`

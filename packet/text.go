@@ -9,7 +9,7 @@ import (
 
 // Parse reads the text form: 'tcp 172.17.0.2:40000 > 10.0.0.1:22 syn'. IPv6 addresses with
 // ports stand in brackets; after them come TCP flags by name or letter, "type N" and "code N" of
-// ICMP, "mark N", "ttl N", "ct STATE", "smac ADDR", "dmac ADDR", "frag first|middle|last"
+// ICMP, "mark N", "ttl N", "tos N", "ct STATE", "smac ADDR", "dmac ADDR", "frag first|middle|last"
 // "data HEX" and "out PORT".
 func Parse(in, text string) (*Packet, error) {
 	f := strings.Fields(text)
@@ -94,6 +94,10 @@ func (p *Packet) option(f []string) (int, error) {
 		n, err := number(8)
 		p.TTL = uint8(n)
 		return 2, err
+	case "tos":
+		n, err := number(8)
+		p.TOS = new(uint8(n))
+		return 2, err
 	case "mark":
 		n, err := number(32)
 		p.Mark = uint32(n)
@@ -165,6 +169,9 @@ func (p *Packet) String() string {
 	}
 	if p.TTL != 0 {
 		s += fmt.Sprintf(" ttl %d", p.TTL)
+	}
+	if p.TOS != nil {
+		s += fmt.Sprintf(" tos %d", *p.TOS)
 	}
 	for _, o := range []struct{ word, value string }{
 		{"ct", string(p.Ct)}, {"smac", p.SMAC}, {"dmac", p.DMAC}, {"frag", p.Frag}, {"data", p.Data}, {"out", p.Out},

@@ -9,8 +9,9 @@ import (
 
 // class is the queueing class of packets (skb->priority).
 type class struct {
-	n    uint32
-	open bool // not known
+	n      uint32
+	open   bool // not known
+	served bool // one of those of types of service
 }
 
 // unclassed are packets to which their process gave a class, or a VLAN.
@@ -27,10 +28,10 @@ func givesClass(in *snapshot.Link, s *snapshot.Snapshot) bool {
 	return in.Kind == "vlan" || slices.ContainsFunc(s.Network.Links, func(l snapshot.Link) bool { return l.Master == in.Index && l.Kind == "vlan" })
 }
 
-// forwarded gives packets of IPv4 the class of their type of service (ip_forward).
+// forwarded gives packets of IPv4 the class of their type of service, which senders choose (ip_forward).
 func (c *cube) forwarded() {
 	if c.v4 {
-		c.class = class{open: c.tos}
+		c.class = class{open: true, served: true}
 	}
 }
 

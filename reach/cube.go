@@ -356,9 +356,7 @@ func (v value) bitwise(mask, xor []byte) value {
 		at += n
 		switch {
 		case s.known != nil:
-			if d, ok := s.maskKnown(m, x); ok {
-				s = seg{data: d}
-			}
+			s = s.maskKnown(m, x)
 		case s.why != "":
 			if allZero(m) {
 				s = seg{data: slices.Clone(x)}
@@ -383,16 +381,18 @@ func (v value) bitwise(mask, xor []byte) value {
 	return out
 }
 
-// maskKnown applies a mask that asks for known bits alone.
-func (s *seg) maskKnown(mask, xor []byte) ([]byte, bool) {
-	d := make([]byte, len(s.data))
+// maskKnown applies a mask to a constant of which some bits are known: those that it takes away are known from then on.
+func (s *seg) maskKnown(mask, xor []byte) seg {
+	d, known := make([]byte, len(s.data)), make([]byte, len(s.data))
+	all := true
 	for j := range d {
-		if mask[j]&^s.known[j] != 0 {
-			return nil, false
-		}
-		d[j] = s.data[j]&mask[j] ^ xor[j]
+		d[j], known[j] = s.data[j]&mask[j]^xor[j], s.known[j]|^mask[j]
+		all = all && known[j] == 0xff
 	}
-	return d, true
+	if all {
+		return seg{data: d}
+	}
+	return seg{data: d, known: known}
 }
 
 func allZero(b []byte) bool {

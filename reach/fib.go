@@ -40,7 +40,7 @@ type fib struct {
 	whole                []part         // also of multicast addresses, for those who look up routes alone
 	types                []part         // by the type that "fib type" reports
 	byType               map[int][]part // see typesOn
-	tables               map[int][]part
+	tables, served       map[int][]part // served are the routes for a type of service
 	rules                []snapshot.PolicyRule
 
 	multicast   set
@@ -64,7 +64,7 @@ func newFib(n *snapshot.Network, v4 bool) *fib {
 	if v4 {
 		fam = 4
 	}
-	f := &fib{v4: v4, dissected: n.Dissector() != "", tables: map[int][]part{}, byType: map[int][]part{}}
+	f := &fib{v4: v4, dissected: n.Dissector() != "", tables: map[int][]part{}, served: map[int][]part{}, byType: map[int][]part{}}
 	f.readRealms(n)
 	for _, r := range n.Rules {
 		if r.Family != fam {
@@ -87,6 +87,7 @@ func newFib(n *snapshot.Network, v4 bool) *fib {
 		if r.Family == fam {
 			byTable[r.Table] = append(byTable[r.Table], r)
 			f.tunnels = f.tunnels || r.Bypasses()
+			f.servedBy(&r)
 			f.customLocal = f.customLocal || r.Type == "local" && r.Protocol != 2 && r.Protocol != 0
 		}
 	}
@@ -252,19 +253,23 @@ func (f *fib) lookup(c cube, iif string, transport bool) []routed {
 		return among(f.whole, c)
 	}
 	var out []routed
-	live := []cube{c}
-	for i := 0; i < len(f.rules); i++ {
+	live := []looking{{cube: c}}
+	for i := range f.rules {
 		r := &f.rules[i]
-		var next []cube
+		var next []looking
 		for _, l := range live {
-			yes, no := f.selects(r, l, iif, transport)
+			if l.from > i {
+				next = append(next, l)
+				continue
+			}
+			yes, no := f.selects(r, l.cube, iif, transport)
 			if r.Invert {
 				yes, no = no, yes
 			}
-			next = append(next, no...)
+			next = append(next, looked(no, 0)...)
 			for _, y := range yes {
 				done, rest := f.apply(r, y)
-				out, next = append(out, done...), append(next, rest...)
+				out, next = append(out, done...), append(next, looked(rest, f.after(i))...)
 			}
 		}
 		if live = next; len(live) == 0 {
@@ -272,19 +277,44 @@ func (f *fib) lookup(c cube, iif string, transport bool) []routed {
 		}
 	}
 	for _, l := range live {
-		out = append(out, routed{l, part{kind: routeKind["unreachable"], route: "no route"}})
+		out = append(out, routed{l.cube, part{kind: routeKind["unreachable"], route: "no route"}})
 	}
 	return out
+}
+
+// looking is packets whose route is looked up, and the rule from which on they ask.
+type looking struct {
+	cube cube
+	from int
+}
+
+func looked(in []cube, from int) (out []looking) {
+	for _, c := range in {
+		out = append(out, looking{c, from})
+	}
+	return out
+}
+
+// after is the rule that packets ask next which a rule sends on: with goto the first of the priority that it names.
+func (f *fib) after(i int) int {
+	if f.rules[i].Action != "goto" {
+		return i + 1
+	}
+	next := i + 1
+	for next < len(f.rules) && f.rules[next].Priority < f.rules[i].Goto {
+		next++
+	}
+	return next
 }
 
 // selects parts packets by the selectors of a policy rule. What cannot be decided is on both sides,
 // with a doubt.
 func (f *fib) selects(r *snapshot.PolicyRule, c cube, iif string, transport bool) (yes, no []cube) {
 	byTransport := r.IPProto != 0 || r.Sport != [2]int{} || r.Dport != [2]int{}
-	if r.Iif != "" && r.Iif != iif || r.Oif != "" || r.Tos != 0 || byTransport && !transport {
+	if r.Iif != "" && r.Iif != iif || r.Oif != "" || byTransport && !transport {
 		return nil, []cube{c}
 	}
-	unsure := r.Other || r.Action == "goto" || byTransport && f.dissected
+	unsure := r.Other || byTransport && f.dissected
 	if r.UIDs != nil {
 		if by := c.by.IDs(); by != nil && (by.UID < r.UIDs.First || by.UID > r.UIDs.Last) {
 			return nil, []cube{c}
@@ -330,6 +360,12 @@ func (f *fib) selects(r *snapshot.PolicyRule, c cube, iif string, transport bool
 	if r.Dport != [2]int{} && !ipsec && !f.dissected {
 		narrow(fDport, span(num(uint64(r.Dport[0])), num(uint64(r.Dport[1]))))
 	}
+	if r.Tos != 0 {
+		no = append(no, yes...)
+		for i := range yes {
+			yes[i] = byService(yes[i], fmt.Sprintf("routing policy rule %d", r.Priority))
+		}
+	}
 	if unsure {
 		for i := range yes {
 			yes[i] = yes[i].doubt(packet.Cause{Text: fmt.Sprintf("routing policy rule %d", r.Priority)})
@@ -351,9 +387,14 @@ func (f *fib) apply(r *snapshot.PolicyRule, c cube) (done []routed, rest []cube)
 	default:
 		return nil, []cube{c.doubt(packet.Cause{Text: fmt.Sprintf("routing policy rule %d: %s", r.Priority, r.Action)})}
 	}
+	for _, p := range f.served[r.Table] {
+		for _, x := range among([]part{p}, c) {
+			done = append(done, routed{byService(x.cube, "the route to "+p.route), p})
+		}
+	}
 	rest = []cube{c}
 	for _, p := range f.tables[r.Table] {
-		if p.kind == routeKind["throw"] || r.SuppressBits > 0 && p.bits < r.SuppressBits {
+		if p.kind == routeKind["throw"] || r.SuppressBits > 0 && p.bits < r.SuppressBits && !p.refuses() {
 			continue
 		}
 		var next []cube
@@ -367,6 +408,28 @@ func (f *fib) apply(r *snapshot.PolicyRule, c cube) (done []routed, rest []cube)
 		rest = next
 	}
 	return done, rest
+}
+
+// servedBy notes a route that is for packets of a type of service alone.
+func (f *fib) servedBy(r *snapshot.Route) {
+	p, err := netip.ParsePrefix(r.Dst)
+	if err != nil || r.Tos == 0 || r.Type == "multicast" || r.Type == "throw" {
+		return
+	}
+	f.policy = f.policy || len(f.rules) > 0
+	f.served[r.Table] = append(f.served[r.Table], part{addrs: prefixSet(p.Masked()), kind: routeKind[r.Type], oifs: r.Oifs, route: r.Dst, bits: p.Bits()})
+}
+
+// byService is packets that are led by the type of service, which their sender chooses.
+func byService(c cube, by string) cube {
+	c = c.doubt(packet.Cause{Text: "the type of service, which " + by + " asks for"})
+	c.shadow = true
+	return c
+}
+
+// refuses says whether a route stops packets. Such a one ends the look-up, whatever routes its rule suppresses (fib_rules_lookup).
+func (p *part) refuses() bool {
+	return p.kind == routeKind["blackhole"] || p.kind == routeKind["unreachable"] || p.kind == routeKind["prohibit"]
 }
 
 // typesOn are the addresses of each type that "fib type" reports, where dev is an interface for that alone (nft_fib4_eval). Hundreds of routes have

@@ -120,14 +120,14 @@ func (m *machine) headerParts(c *cube, base string) (parts []headerPart) {
 // The parts of headers that are the same for all packets. Nothing writes to them.
 var (
 	header4 = []headerPart{
-		{0, 2, 0, []byte{0x45, 0}, nil},
+		{0, 2, 0, []byte{0x45, 0}, []byte{0xff, 0}}, // senders choose the type of service
 		{6, 2, 0, []byte{0, 0}, []byte{0xbf, 0xff}}, // no fragment; senders choose DF
 		{9, 1, fProto, nil, nil},
 		{12, 4, fSaddr, nil, nil},
 		{16, 4, fDaddr, nil, nil},
 	}
 	header6 = []headerPart{
-		{0, 2, 0, []byte{0x60, 0}, []byte{0xff, 0xf0}}, // version and class; senders choose the flow label
+		{0, 2, 0, []byte{0x60, 0}, []byte{0xf0, 0}}, // version; senders choose the class and the flow label
 		{6, 1, fProto, nil, nil}, {8, 16, fSaddr, nil, nil}, {24, 16, fDaddr, nil, nil},
 	}
 	headerTCP  = []headerPart{{0, 2, fSport, nil, nil}, {2, 2, fDport, nil, nil}, {13, 1, fTCPFlags, nil, nil}}
@@ -199,6 +199,9 @@ func (m *machine) meta(c *cube, key uint32) value {
 	case ruleset.MetaPriority:
 		if !c.class.open {
 			return constant(host32(c.class.n))
+		}
+		if c.class.served {
+			return value{{data: host32(0), known: host32(^uint32(7))}}
 		}
 	case ruleset.MetaLen:
 		return value{{data: make([]byte, 4), known: host32(^uint32(0x1ffff))}}

@@ -108,8 +108,6 @@ func (m *machine) xt(c *ruleset.Chain, r *ruleset.Rule, x *ruleset.Xt, st state,
 		return nil, matched, missed
 	case d.Connmark != nil && m.knownMarks(&st.cube, d.Connmark):
 		return m.xtConnmark(d.Connmark, st)
-	case d.DSCP != nil && !st.cube.tos: // the type of service is 0
-		return decided((d.DSCP.Value == 0) != d.DSCP.Invert)
 	case d.Queue:
 		return m.queue(x.QueueTo()), []state{st}, nil
 	}

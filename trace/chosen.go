@@ -8,11 +8,11 @@ import (
 	"github.com/ringfence/ringfence/packet"
 )
 
-// The fields that a question leaves open beside those of a region, by names of their own: in the header the time to live and the length, and of
-// the clock the second of the day and the day of the week.
+// The fields that a question leaves open beside those of a region, by names of their own: in the header the time to live and the length, of
+// the clock the second of the day and the day of the week, and the type of service.
 const (
 	headerNames = "tl"
-	chosenNames = headerNames + "hw"
+	chosenNames = headerNames + "hwc"
 )
 
 func ofClock(f byte) bool { return f == 'h' || f == 'w' }
@@ -90,6 +90,7 @@ func (w *walk) oneOf(f byte, r *rule, parts []spans) int {
 
 var fieldTexts = map[byte]string{
 	't': "the time to live", 'l': "the length in the header", 'h': "the time of day (UTC)", 'w': "the day of the week",
+	'c': "the type of service",
 }
 
 // maxSpansTold bounds the ranges of numbers in a condition.

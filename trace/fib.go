@@ -178,7 +178,9 @@ func (w *walk) lookupRoute(f *fib, fl *flow) result {
 			return noRoute
 		}
 		if res, ok := w.lookupTable(f, p.Table, fl); ok {
-			if p.SuppressBits > 0 && res.r != nil && res.r.bits <= p.SuppressBits-1 {
+			// A route that stops packets is not suppressed (fib_rules_lookup).
+			stops := res.kind == rtnBlackhole || res.kind == rtnUnreachable || res.kind == rtnProhibit
+			if p.SuppressBits > 0 && res.r != nil && res.r.bits <= p.SuppressBits-1 && !stops {
 				continue
 			}
 			return res
@@ -219,8 +221,6 @@ func (w *walk) ruleMatches(p *policy, fl *flow) bool {
 		return w.choose(2, nil, splitField('s')) == 1
 	case p.src.IsValid() && !p.src.Contains(fl.src), p.dst.IsValid() && !p.dst.Contains(fl.dst):
 		return false
-	case p.Tos != 0:
-		return false
 	case dissected:
 	case p.IPProto != 0 && p.IPProto != int(fl.proto):
 		return false
@@ -243,6 +243,9 @@ func (w *walk) ruleMatches(p *policy, fl *flow) bool {
 	if p.UIDs != nil && fl.ours && w.p.By.IDs() == nil {
 		return w.choose(2, nil, "who sends, whom a routing policy rule asks for") == 1
 	}
+	if p.Tos != 0 && !w.served(p.Tos, "a routing policy rule") {
+		return false
+	}
 	return !dissected || w.choose(2, nil, "the program "+w.snap.Network.Dissector()+" reads the protocol and the ports that a routing policy rule asks for") == 1
 }
 
@@ -260,7 +263,7 @@ func (w *walk) lookupTable(f *fib, id int, fl *flow) (result, bool) {
 		list := tab.byDst[p]
 		for i := range list {
 			r := &list[i]
-			if r.src.Tos != 0 {
+			if r.src.Tos != 0 && !w.served(r.src.Tos, "a route") {
 				continue
 			}
 			switch r.kind {

@@ -34,6 +34,7 @@ func (w *walk) meta(o *op) verdict {
 	case ruleset.MetaMark:
 		g.putWord(o.dreg, s.mark)
 	case ruleset.MetaPriority:
+		w.classOf()
 		if s.priority.unk != 0 {
 			return w.unknownReg(o.dreg, 4, "the priority that the process gave it, or a VLAN")
 		}
@@ -197,6 +198,9 @@ func (w *walk) payload(o *op, r *rule) verdict {
 			why = w.openField(o)
 		}
 		w.hold(o)
+		if o.base == 'n' && o.off < 2 {
+			w.holdService(o)
+		}
 		for at := o.dreg; at < o.dreg+o.n; at += 4 { // the first word can be known where a later one is not
 			w.notes[at/4] = note{why: why}
 		}
@@ -319,7 +323,7 @@ func (w *walk) metaSet(m *ruleset.Meta, r *rule) verdict {
 		}
 		w.skb.pkttype = uint8(v.v) // the register's first byte; little-endian hosts only differ in print
 	case ruleset.MetaPriority:
-		w.skb.priority = v
+		w.skb.priority, w.skb.classed = v, false
 	case ruleset.MetaNftrace, ruleset.MetaSecmark:
 	default:
 		return w.abort(r, "a meta key is set that is not understood")

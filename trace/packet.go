@@ -39,10 +39,12 @@ type skb struct {
 	mark    word
 	// priority is the packet's queueing class (skb->priority).
 	priority word
-	ct       *conn
-	untrack  bool // conntrack was told to stay out, or stays out by itself
-	seen     bool // by conntrack
-	tos      bool // a rule changed the type of service
+	// classed: that is by the type of service, which is open.
+	classed bool
+	ct      *conn
+	untrack bool // conntrack was told to stay out, or stays out by itself
+	seen    bool // by conntrack
+	tos     bool // a rule changed the type of service
 	// readdressed: a rule wrote over the destination or its port.
 	readdressed bool
 	given       packet.State // conntrack state that the question gives
@@ -67,7 +69,7 @@ func (s *skb) build(p *packet.Packet, in *link) {
 	if s.v4 {
 		s.thoff = 20
 		s.nh = append(s.nh, 0x45, 0, 0, 0, 0, 0, 0, 0, 64, proto, 0, 0)
-		s.unk = append(s.unk, 0, 0, 0xff, 0xff, 0xff, 0xff, 0x40, 0, 0xff, 0, 0xff, 0xff)
+		s.unk = append(s.unk, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0x40, 0, 0xff, 0, 0xff, 0xff)
 		a, b := src.As4(), dst.As4()
 		s.nh = append(append(s.nh, a[:]...), b[:]...)
 		s.unk = append(s.unk, 0, 0, 0, 0, 0, 0, 0, 0)
@@ -78,13 +80,17 @@ func (s *skb) build(p *packet.Packet, in *link) {
 		if proto == packet.ICMPv6 && p.ICMPType() >= 133 && p.ICMPType() <= 137 {
 			s.nh[7], hops = 255, 0
 		}
-		s.unk = append(s.unk, 0, 0x0f, 0xff, 0xff, 0xff, 0xff, 0, hops)
+		s.unk = append(s.unk, 0x0f, 0xff, 0xff, 0xff, 0xff, 0xff, 0, hops)
 		a, b := src.As16(), dst.As16()
 		s.nh = append(append(s.nh, a[:]...), b[:]...)
 		s.unk = append(s.unk, zeros[:32]...)
 	}
 	if at, _ := s.fieldAt('t'); p.TTL != 0 {
 		s.nh[at], s.unk[at] = p.TTL, 0
+	}
+	if p.TOS != nil {
+		s.setService(*p.TOS)
+		s.unk[0], s.unk[1] = 0, map[bool]byte{true: 0, false: 0x0f}[s.v4]
 	}
 	s.transport(p)
 	s.splitOff(p)

@@ -405,10 +405,7 @@ func (w *walk) forward(res result) Fate {
 	w.say("routed to %s", res.oif.Name)
 	w.passed = mark{text: "route"}
 	if w.skb.v4 { // the queueing class is that of the type of service from here on (ip_forward)
-		w.skb.priority = word{v: serviceClass[w.skb.nh[1]>>3&3]}
-		if w.skb.tos || w.skb.unk[1]&0x18 != 0 {
-			w.skb.priority = word{unk: 0xffffffff}
-		}
+		w.byService()
 	}
 	for _, p := range []struct {
 		dir string

@@ -59,6 +59,8 @@ type Fate struct {
 	Answers uint16 `json:"-"`
 	// TTL is a time to live with which packets end so, as it is sent, if that decides; else 0.
 	TTL uint8 `json:"-"`
+	// TOS is a type of service with which they do, if that decides and is not the usual one.
+	TOS *uint8 `json:"-"`
 	// Rule decided: "inet filter/input#12", "#policy" of a base chain, or a cause that is no rule:
 	// route, rp_filter, martian, forwarding-off, ...
 	Rule string `json:"rule,omitempty"`
@@ -197,7 +199,7 @@ func (t *Tracer) Packet(p *packet.Packet) Fate {
 		case way == 0:
 			f.Path = w.steps()
 		}
-		f.TTL, f.Tracked, f.Answers = w.sentTTL(), w.skb.ct != nil, w.zone.answers
+		f.TTL, f.TOS, f.Tracked, f.Answers = w.sentTTL(), w.sentService(), w.skb.ct != nil, w.zone.answers
 		if ends.add(w, &f); ends.open != nil || !w.advance() {
 			return ends.conclude()
 		}

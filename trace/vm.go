@@ -265,6 +265,15 @@ func (r *registers) mask(o *op) {
 	if o.dreg != o.sreg {
 		r.release(o.dreg, o.n)
 	}
+	if h.f == 'c' && h.n == o.n {
+		for i, x := range o.data2[:o.n] {
+			if x&r.unk[o.dreg+i] != 0 {
+				h = held{}
+			}
+		}
+		r.whole[o.dreg/4] = h
+		return
+	}
 	bits := leadingOnes(o.data[:o.n])
 	if h.n != o.n || bits < 0 || h.host && bits < 8*o.n || anyBit(o.data2[:o.n]) {
 		h = held{}
@@ -295,6 +304,9 @@ func (w *walk) holds(at, n int) (held, bool) {
 
 func (w *walk) cmpUnknown(o *op, r *rule) verdict {
 	n := len(o.data)
+	if of, ok := w.serviceIn(o.sreg, n); ok {
+		return decide(w.part('c', servicesThat(func(c byte) bool { return bytes.Equal(of(c), o.data) }), r) == (o.kind == opCmpEq))
+	}
 	if h, ok := w.holds(o.sreg, n); ok {
 		lo, hi := slices.Clone(o.data), slices.Clone(o.data)
 		if h.host {
@@ -338,6 +350,9 @@ func (w *walk) ordered(o *op, r *rule) verdict {
 	}
 	if !w.regs.unknown(o.sreg, n) {
 		return decide(holds(v))
+	}
+	if of, ok := w.serviceIn(o.sreg, n); ok {
+		return decide(w.part('c', servicesThat(func(c byte) bool { return holds(of(c)) }), r))
 	}
 	if h, ok := w.holds(o.sreg, n); ok && h.bits == 8*n && !h.host {
 		among, is := o.among()
@@ -491,6 +506,9 @@ func (w *walk) lookupUnknown(o *op, r *rule, key, unk []byte) verdict {
 		return w.abort(r, why)
 	}
 	l := o.expr.Lookup
+	if of, ok := w.serviceIn(o.sreg, o.n); ok {
+		return w.lookupService(o, r, of)
+	}
 	if h, ok := w.holds(o.sreg, o.n); ok && h.bits == 8*o.n && !h.host && len(o.set.concat) == 0 {
 		return w.lookupField(o, r, h.f, l)
 	}

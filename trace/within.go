@@ -65,7 +65,11 @@ func (w *walk) field(f byte) *within {
 func (w *walk) represent(f byte) {
 	x := w.field(f)
 	x.asked = false
-	if ofClock(f) {
+	switch {
+	case ofClock(f):
+		return
+	case f == 'c':
+		w.representService()
 		return
 	}
 	at, n := w.skb.fieldAt(f)

@@ -63,7 +63,7 @@ func (w *walk) xtTarget(d *ruleset.XtDecoded, r *rule) verdict {
 	case d.TOS:
 		w.skb.tos = true
 	case d.Classify != nil: // classify_tg
-		w.skb.priority = word{v: *d.Classify}
+		w.skb.priority, w.skb.classed = word{v: *d.Classify}, false
 	case d.Rewrite != nil:
 		w.xtRewrite(d.Rewrite)
 	case d.Mark != nil:
@@ -331,14 +331,6 @@ func (w *walk) xtOwner(x *ruleset.XtOwner, r *rule) verdict {
 		return w.maybe(r, "the process that sends it")
 	}
 	return decide(x.Match == x.Invert)
-}
-
-// xtDSCP compares bits of the type of service, which is 0 unless a rule changed it.
-func (w *walk) xtDSCP(x *ruleset.XtDSCP, r *rule) verdict {
-	if w.skb.tos {
-		return w.maybe(r, "the type of service, which a rule changed")
-	}
-	return decide((x.Value == 0) != x.Invert)
 }
 
 // xtPhysdev asks for bridge ports; a packet that is not bridged has none (physdev_mt).

@@ -74,7 +74,10 @@ ip rule add to 192.168.7.0/24 lookup 100 priority 920
 ip rule add not from 10.0.0.0/8 to 172.16.0.0/16 lookup 101 priority 930
 ip rule add from 203.0.113.0/25 to 198.51.100.0/24 prohibit priority 940
 ip rule add lookup main suppress_prefixlength 0 priority 950
+ip rule add lookup 105 suppress_prefixlength 25 priority 955; ip route add unreachable 192.0.2.0/25 table 105; ip route add 8.8.8.0/24 dev docker0 table 105
 ip rule add fwmark 0x10/0x10 lookup 103 priority 960
+ip rule add iif ext0 goto 966 priority 962; ip rule add to 192.168.1.0/24 blackhole priority 964; ip rule add to 8.8.8.8 tos 0x10 blackhole priority 966
+ip route add 192.168.7.0/24 tos 0x08 dev ext0
 ip rule add sport 1000-30000 to 192.0.2.0/24 blackhole priority 970
 ip route change 192.168.0.0/16 dev mgmt0 realm 5; ip route change default dev ext0 via 203.0.113.9 realm 2; ip route change 192.168.7.0/24 dev tun1 realm 6/7
 ip route add 8.8.8.8 dev mgmt0 realm 5; ip route change 172.17.0.0/16 dev docker0 src 172.17.0.1 realm 9

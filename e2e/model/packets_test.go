@@ -49,7 +49,7 @@ func question(p *oracle.Packet, data ...byte) *packet.Packet {
 	}
 	q := &packet.Packet{
 		In: p.In, Src: p.Src, Dst: p.Dst, Proto: strconv.Itoa(int(p.Proto)), Sport: p.Sport, Dport: p.Dport,
-		Type: &p.Type, Code: p.Code, Flags: &flags, Mark: p.Mark, Frag: p.Frag,
+		Type: &p.Type, Code: p.Code, Flags: &flags, Mark: p.Mark, Frag: p.Frag, TOS: new(p.TOS),
 	}
 	if p.Frag == "last" {
 		q.Data = hex.EncodeToString(data)
@@ -102,6 +102,9 @@ func packets(r *rand.Rand, n int, rules string) []*oracle.Packet {
 	var out []*oracle.Packet
 	for len(out) < n {
 		p := onePacket(r, v4, v6, ports)
+		if odds := map[bool]int{true: 2, false: 8}[strings.Contains(rules, "dscp")]; r.IntN(odds) == 0 && p.In != "local" { // a raw socket routes as of its own
+			p.TOS = uint8(pick(r, 0x20, 0x08, 0x10, 0xb8, 2, 0x28, 0xff))
+		}
 		if odds := map[bool]int{true: 3, false: 30}[strings.Contains(rules, "fib") || strings.Contains(rules, "pkttype")]; r.IntN(odds) == 0 {
 			toMany(r, p)
 		}

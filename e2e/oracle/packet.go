@@ -30,6 +30,7 @@ type Packet struct {
 	// Frag asks for the fate of the first or the last fragment of the datagram; both are sent.
 	Frag string
 	TTL  uint8 // or hop limit; 0 is what most senders write
+	TOS  uint8 // or traffic class
 }
 
 // Fate is what the kernel did.
@@ -249,7 +250,7 @@ func (p *Packet) bytes(id uint32) []byte {
 	src, dst := p.Src.AsSlice(), p.Dst.AsSlice()
 	p.checksum(th, src, dst)
 	if p.Src.Is4() {
-		h := []byte{0x45, 0, 0, 0, byte(id >> 8), byte(id) | 1, 0, 0, cmp.Or(p.TTL, 64), p.Proto, 0, 0}
+		h := []byte{0x45, p.TOS, 0, 0, byte(id >> 8), byte(id) | 1, 0, 0, cmp.Or(p.TTL, 64), p.Proto, 0, 0}
 		binary.BigEndian.PutUint16(h[2:], uint16(20+len(th)))
 		h = append(append(h, src...), dst...)
 		binary.BigEndian.PutUint16(h[10:], fold(sum(h, 0)))
@@ -259,7 +260,7 @@ func (p *Packet) bytes(id uint32) []byte {
 	if p.Proto == protoICMPv6 {
 		hops = 255
 	}
-	h := []byte{0x60, 0, 0, 0, 0, 0, p.Proto, hops}
+	h := []byte{0x60 | p.TOS>>4, p.TOS << 4, 0, 0, 0, 0, p.Proto, hops}
 	binary.BigEndian.PutUint16(h[4:], uint16(len(th)))
 	return append(append(append(h, src...), dst...), th...)
 }
