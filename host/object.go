@@ -39,8 +39,60 @@ var ErrNotObject = errors.New("no ELF file")
 // errObject says that a file has that format, and something in it that no loader takes, or too much of it.
 var errObject = errors.New("an ELF file that is not followed")
 
+// blocks reads a file by blocks, and keeps the last two: what is read of an object is small, and close together.
+type blocks struct {
+	r    io.ReaderAt
+	kept [2]block
+	last int
+}
+
+type block struct {
+	at   int64 // one more than its place: 0 is none
+	text []byte
+}
+
+const blockSize = 8 << 10
+
+func (b *blocks) ReadAt(into []byte, offset int64) (n int, err error) {
+	for n < len(into) {
+		at := offset + int64(n)
+		text, err := b.block(at / blockSize * blockSize)
+		if err != nil {
+			return n, err
+		}
+		from := int(at % blockSize)
+		if from >= len(text) {
+			return n, io.EOF
+		}
+		n += copy(into[n:], text[from:])
+	}
+	return n, nil
+}
+
+// block is what of the file is in a block of it.
+func (b *blocks) block(at int64) ([]byte, error) {
+	for i := range b.kept {
+		if b.kept[i].at == at+1 {
+			b.last = i
+			return b.kept[i].text, nil
+		}
+	}
+	k := &b.kept[1-b.last]
+	if cap(k.text) == 0 {
+		k.text = make([]byte, blockSize)
+	}
+	k.at = 0
+	n, err := b.r.ReadAt(k.text[:blockSize], at)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	k.at, k.text, b.last = at+1, k.text[:n], 1-b.last
+	return k.text, nil
+}
+
 // readObject reads what the loader reads: the program headers, and what they say is where. Sections count for nothing.
 func readObject(r io.ReaderAt) (Object, error) {
+	r = &blocks{r: r}
 	var ident [elf.EI_NIDENT]byte
 	if _, err := r.ReadAt(ident[:], 0); err != nil && !errors.Is(err, io.EOF) {
 		return Object{}, err
