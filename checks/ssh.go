@@ -377,20 +377,21 @@ func ofPort22(listen string) bool {
 	return listen == "22" || strings.HasSuffix(listen, ":22") && !strings.HasPrefix(listen, "vsock:")
 }
 
-// sshSessions lists the established connections to the ports that SSH servers listen on: the
+// sshSessions lists the established connections to the ports that SSH servers listen on, or did before they were started again with another: the
 // administrators whom a fix must not lock out. held is where super servers listen for one, by their pids, and activated22 says that systemd listens for one on port 22.
 func (s *Scan) sshSessions(procs []*process, held map[int][]string, activated22 bool, out *Outcome) []snapshot.SSHSession {
 	if !s.Host.Live() {
 		return nil
 	}
 	inodes, _ := s.socketOwners()
-	server, byPID, parents := map[int]bool{}, map[int]*process{}, map[int]bool{}
+	server, serves, byPID, parents := map[int]bool{}, map[int]bool{}, map[int]*process{}, map[int]bool{}
 	for _, p := range procs {
 		// Whoever logs in by somebody's own program of that name administers nothing.
 		server[p.PID] = serverPrograms[p.exeBase()] != "" && s.serverWord(p).By == snapshot.ByRoot
+		serves[p.PID] = server[p.PID] || p.exeBase() == "sshd-session" && s.serverWord(p).By == snapshot.ByRoot
 		byPID[p.PID], parents[p.PPID] = p, true
 	}
-	ports := map[int]bool{22: true}
+	ports, first := map[int]bool{22: true}, s.firstGiven()
 	var sessions []snapshot.SSHSession
 	for _, states := range []uint32{1 << wire.StateListen, 1 << wire.StateEstablished} {
 		for _, k := range socketKinds[:2] {
@@ -412,7 +413,7 @@ func (s *Scan) sshSessions(procs []*process, held map[int][]string, activated22 
 					if local.Port() == 22 && !recognised {
 						out.partialIn("servers", "what listens on port 22 is no SSH server that is known")
 					}
-				} else if ports[int(local.Port())] {
+				} else if ports[int(local.Port())] || local.Port() < first && slices.ContainsFunc(pids, func(pid int) bool { return serves[pid] }) {
 					sessions = append(sessions, snapshot.SSHSession{
 						Local: local.String(), Remote: remote.String(), LoggedIn: loggedIn(pids, byPID, parents),
 					})
@@ -428,6 +429,15 @@ func (s *Scan) sshSessions(procs []*process, held map[int][]string, activated22 
 		return strings.Compare(a.Local+a.Remote, b.Local+b.Remote)
 	})
 	return sessions
+}
+
+// firstGiven is the first port that a connection gets which asks for none, such as those that an SSH server opens for who is logged in.
+func (s *Scan) firstGiven() uint16 {
+	first := uint16(32768) // ip_local_port_range in Documentation/networking/ip-sysctl.rst
+	if b, err := s.Host.ReadFile("/proc/sys/net/ipv4/ip_local_port_range"); err == nil {
+		_, _ = fmt.Sscan(string(b), &first)
+	}
+	return first
 }
 
 // loggedIn says of the processes that have a connection whether somebody has logged in by it. OpenSSH writes into their

@@ -100,6 +100,7 @@ func TestWhoAdministersKeepsThePort(t *testing.T) {
 	outside := zones.Config{zones.External: {Interfaces: []string{"mgmt0", "ext0"}}}
 	s := sshOn()
 	s.SSH.Sessions = []snapshot.SSHSession{{Remote: "203.0.113.77:50000", Local: "203.0.113.1:2222", LoggedIn: snapshot.Yes}} // who listens there was not seen
+	s.Listeners.Sockets = append(s.Listeners.Sockets, snapshot.Socket{Proto: "tcp", Family: 4, Addr: "0.0.0.0", Port: 2222, UID: 1001})
 	p := Make(asked(zones.External, 2222), s, outside, Options{})
 	keeps := slices.ContainsFunc(p.Rules, func(r Rule) bool {
 		return r.Accept && r.Port == 2222 && slices.Contains(r.Sources, netip.MustParsePrefix("203.0.113.77/32"))
@@ -112,6 +113,40 @@ func TestWhoAdministersKeepsThePort(t *testing.T) {
 	}
 	if p := Make(asked(zones.Management, 22), sshOn(22), extern, Options{}); len(p.Rules) > 0 {
 		t.Errorf("closed to those who administer the host: %s", p.Ruleset)
+	}
+}
+
+// TestLoginOfAServerThatIsGone: somebody is logged in by a port where nothing listens any more, since the server was started again with another. That goes on,
+// and the next login is kept at the port of now; where there is none it is no reason to close the host to all others.
+func TestLoginOfAServerThatIsGone(t *testing.T) {
+	from := netip.MustParsePrefix("203.0.113.77/32")
+	for name, c := range map[string]struct {
+		s      *snapshot.Snapshot
+		keeps  []int
+		closes bool
+	}{
+		"another port": {sshOn(22), []int{22, 2222}, true},
+		"two of them":  {sshOn(22, 2200), []int{22, 2200, 2222}, true},
+		"the same":     {sshOn(22, 2222), []int{2222}, true},
+		"none":         {sshOn(), []int{2222}, false},
+	} {
+		c.s.SSH.Sessions = []snapshot.SSHSession{{Remote: "203.0.113.77:50000", Local: "203.0.113.1:2222", LoggedIn: snapshot.Yes}}
+		p := Make(new(finding.Report), c.s, zones.Config{zones.External: {Interfaces: []string{"mgmt0", "ext0"}}}, Options{Mode: DefaultDeny})
+		var keeps []int
+		for _, f := range p.Keeps {
+			if f.Source == from {
+				keeps = append(keeps, f.Port)
+			}
+		}
+		slices.Sort(keeps)
+		if !slices.Equal(keeps, c.keeps) || p.administered(c.s, zones.Classify(c.s, p.Zones)) != c.closes || (len(p.Rules) > 0) != c.closes {
+			t.Errorf("%s: keeps %v, %+v, %s", name, keeps, p.Manual, p.Ruleset)
+		}
+		if c.closes && !slices.ContainsFunc(p.Rules, func(r Rule) bool {
+			return r.Accept && r.Chain == chainInput && r.Port == c.keeps[0] && slices.Contains(r.Sources, from)
+		}) {
+			t.Errorf("%s: the next login is not let in: %s", name, p.Ruleset)
+		}
 	}
 }
 

@@ -29,6 +29,7 @@ type Flow struct {
 // Why flows are kept: a login that is open, what was asked for, logins of those who administer the host.
 const (
 	keptSession  = "logged in over SSH"
+	keptUntil    = "logged in over SSH, where no server listens any more" // nobody comes in by it again
 	keptAsked    = "asked for with --keep"
 	keptManaging = "logins from the management zone"
 	// A port that is published for a workload is kept unless it is what a finding is about, and nobody uses it.
@@ -173,8 +174,10 @@ func observed(s *snapshot.Snapshot, m *zones.Map) []Flow {
 		if ses.LoggedIn != snapshot.Yes { // to connect is open to everybody; of whom nothing is known keeps nothing, and justifies nothing
 			continue
 		}
-		if !slices.Contains(list, f) {
-			list = append(list, f)
+		for _, f := range comesAgain(s, f) {
+			if !slices.Contains(list, f) {
+				list = append(list, f)
+			}
 		}
 	}
 	for i := range s.Listeners.Sockets {
@@ -201,6 +204,28 @@ func observed(s *snapshot.Snapshot, m *zones.Map) []Flow {
 		}
 	}
 	return list
+}
+
+// comesAgain is a login, and where its server listens at another port since it was started again, the next one of the same person to each that listens.
+func comesAgain(s *snapshot.Snapshot, f Flow) []Flow {
+	var list []Flow
+	for i := range s.Listeners.Sockets {
+		k := &s.Listeners.Sockets[i]
+		if addr, err := netip.ParseAddr(k.Addr); k.Proto != "tcp" || !onHost(s, k) || err != nil || addr.IsLoopback() {
+			continue
+		}
+		if k.Port == f.Port {
+			return []Flow{f}
+		}
+		if !servesSSH(s, k) {
+			continue
+		}
+		next := f
+		next.Addr, next.Port = netip.Addr{}, k.Port
+		list = append(list, next)
+	}
+	f.Why = keptUntil
+	return append(list, f)
 }
 
 // logins are those of the management zone to the host's SSH servers.
