@@ -263,9 +263,34 @@ func TestJupyterArguments(t *testing.T) {
 	} {
 		root := t.TempDir()
 		writeFile(t, filepath.Join(root, "root/.jupyter/jupyter_server_config.json"), c.json)
-		auth, err := jupyterAuth(&agentFiles{s: newScan(host.At(root)), p: &process{argv: c.argv}, env: map[string]string{"HOME": "/root"}}, nil)
+		writeFile(t, filepath.Join(root, "opt/lib/python3.12/site-packages/jupyter_server-2.14.2.dist-info/METADATA"), "")
+		p := &process{Process: snapshot.Process{Exe: "/opt/bin/python3.12"}, argv: c.argv}
+		auth, err := jupyterAuth(&agentFiles{s: newScan(host.At(root)), p: p, env: map[string]string{"HOME": "/root"}}, nil)
 		if auth != c.auth || err != nil {
 			t.Errorf("%q with %s: %q, %v", c.argv, c.json, auth, err)
+		}
+	}
+}
+
+// TestJupyterBeforeIdentityProviders: the server of Debian 12 (1.23) does not know the class, and asks; without a version both can be.
+func TestJupyterBeforeIdentityProviders(t *testing.T) {
+	for _, c := range []struct {
+		file, argument, auth string
+		err                  bool
+	}{
+		{"jupyter_server-1.23.3.egg-info", "--IdentityProvider.token=", "", false},
+		{"jupyter_server-1.23.3.egg-info", "--ServerApp.token=", authNone, false},
+		{"jupyter_server-2.0.0-py3.11.egg-info", "--IdentityProvider.token=", authNone, false},
+		{"jupyter_server-2.14.2.dist-info", "--IdentityProvider.token=", authNone, false},
+		{"jupyter_server_terminals-0.5.dist-info", "--IdentityProvider.token=", "", true},
+		{"jupyter_server_terminals-0.5.dist-info", "--ServerApp.token=", authNone, false},
+	} {
+		root := t.TempDir()
+		writeFile(t, filepath.Join(root, "usr/lib/python3/dist-packages", c.file, "top_level.txt"), "")
+		p := &process{Process: snapshot.Process{Exe: "/usr/bin/python3.11"}, argv: []string{"/usr/bin/python3", "/usr/bin/jupyter-server", c.argument}}
+		auth, err := jupyterAuth(&agentFiles{s: newScan(host.At(root)), p: p, env: map[string]string{"HOME": "/root"}}, nil)
+		if auth != c.auth || (err != nil) != c.err {
+			t.Errorf("%s %s: %q, %v", c.file, c.argument, auth, err)
 		}
 	}
 }

@@ -64,7 +64,7 @@ func (s *Scan) npmVersion(name string, p *process) snapshot.Fact {
 	return snapshot.Fact{State: snapshot.Error, Reason: "no package.json of it is where it runs from"}
 }
 
-var distInfo = lazily(`-([0-9][0-9A-Za-z.+]*)\.dist-info$`)
+var distInfo = lazily(`-([0-9][0-9A-Za-z.+]*)(?:-py[0-9.]+)?\.(?:dist|egg)-info$`)
 
 // pythonVersion is the version of a distribution beside an interpreter or a script, by the name of its directory.
 func (s *Scan) pythonVersion(name string, p *process) snapshot.Fact {
@@ -77,7 +77,7 @@ func (s *Scan) pythonVersion(name string, p *process) snapshot.Fact {
 			prefix = path.Dir(path.Dir(a))
 		}
 		for _, dir := range []string{"site-packages", "dist-packages"} {
-			found, _ := s.globIn(p, path.Join(prefix, "lib/python3*", dir, name+"-*.dist-info"))
+			found, _ := s.globIn(p, path.Join(prefix, "lib/python3*", dir, name+"-*.*-info"))
 			for _, f := range found[:min(len(found), maxDistInfo)] {
 				if m := distInfo.FindStringSubmatch(f); m != nil {
 					return present("%s", m[1])

@@ -7,6 +7,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/ringfence/ringfence/snapshot"
 )
 
 // jupyterSetting is a value that a file or an argument gives to a trait of a class; name is what the file is called, without its ending.
@@ -58,6 +60,22 @@ func jupyterReadings(argv []string) []jupyterReading {
 	return []jupyterReading{jupyterClassic, jupyterAll}
 }
 
+// jupyterSince is which of the readings a version of Jupyter's server leaves: classes of its own for who comes it has since version 2. Without a
+// version it is each of the two.
+func jupyterSince(version snapshot.Fact, readings []jupyterReading) (list []jupyterReading) {
+	major, _, ok := strings.Cut(version.Value, ".")
+	for _, r := range readings {
+		older := jupyterReading{r.names, slices.DeleteFunc(slices.Clone(r.classes), func(c string) bool { return strings.Contains(c, "IdentityProvider") })}
+		if !ok || atoi(major) >= 2 {
+			list = append(list, r)
+		}
+		if (!ok || atoi(major) < 2) && (ok || len(older.classes) != len(r.classes)) {
+			list = append(list, older)
+		}
+	}
+	return list
+}
+
 // jupyterAuth reads the files of Jupyter in their order, the later before the earlier, and then the arguments (jupyter_core, traitlets). A file that
 // is named is instead of those of the server, and is read with both endings.
 func jupyterAuth(f *agentFiles, named []string) (string, error) {
@@ -84,7 +102,7 @@ func jupyterAuth(f *agentFiles, named []string) (string, error) {
 		return "", f.young
 	}
 	auth := ""
-	for i, r := range jupyterReadings(f.p.argv) {
+	for i, r := range jupyterSince(f.s.pythonVersion("jupyter_server", f.p), jupyterReadings(f.p.argv)) {
 		a, err := set.auth(r)
 		if err != nil {
 			return "", err
