@@ -417,5 +417,8 @@ func (s *Scan) initNS() snapshot.NS {
 	return s.initNSs
 }
 
-// ownName is the base name by which the program was started, "." where that is empty or spaces alone. Who started it chose it.
-func (p *process) ownName() string { return filepath.Base(strings.Fields(p.argv[0] + " .")[0]) }
+// ownName is the base name by which the program was started, "." where that is empty or spaces alone. Who started it chose it. Of a process that has
+// put a title in its place (sshd: /usr/sbin/sshd -D [listener]) it is what that begins with.
+func (p *process) ownName() string {
+	return strings.TrimSuffix(filepath.Base(strings.Fields(p.argv[0] + " .")[0]), ":")
+}
