@@ -391,12 +391,30 @@ func (s *Source) listeners(w *snapshot.Windows) snapshot.WindowsListeners {
 			s.listener(&out, "udp", o)
 		}
 	}
-	out.List = append(out.List, both(out.List)...)
+	out.List = s.bounded(append(out.List, both(out.List)...))
 	s.whose(out.List, w)
 	slices.SortFunc(out.List, func(a, b snapshot.WindowsListener) int {
 		return cmp.Or(cmp.Compare(a.Proto, b.Proto), cmp.Compare(a.Port, b.Port), cmp.Compare(a.Family, b.Family), cmp.Compare(a.Addr, b.Addr), cmp.Compare(a.PID, b.PID))
 	})
 	return out
+}
+
+// maxListeners bounds the sockets of a host that are kept. The ports below those that the system gives out come first: what is known by its port is there.
+const (
+	maxListeners = 50_000
+	firstGiven   = 49152
+)
+
+// bounded are the sockets that are kept; that there were more is a gap.
+func (s *Source) bounded(list []snapshot.WindowsListener) []snapshot.WindowsListener {
+	if len(list) <= maxListeners {
+		return list
+	}
+	s.note("listeners", "there are %d sockets, of which %d are kept", len(list), maxListeners)
+	slices.SortStableFunc(list, func(a, b snapshot.WindowsListener) int {
+		return cmp.Or(cmp.Compare(a.Port/firstGiven, b.Port/firstGiven), cmp.Compare(a.Proto, b.Proto))
+	})
+	return list[:maxListeners]
 }
 
 // both are the IPv4 halves of TCP sockets that take both families: Get-NetTCPConnection lists those of http.sys and SMB as :: alone, as it does
@@ -443,13 +461,15 @@ func (s *Source) whose(list []snapshot.WindowsListener, w *snapshot.Windows) {
 	for _, o := range all {
 		programs[o.number("processid", "id")] = o
 	}
+	in := map[int][]string{} // services by process
+	for i := range w.Services.List {
+		if sv := &w.Services.List[i]; sv.PID != 0 {
+			in[sv.PID] = append(in[sv.PID], sv.Name)
+		}
+	}
 	for i := range list {
 		l := &list[i]
-		for j := range w.Services.List {
-			if sv := &w.Services.List[j]; sv.PID != 0 && sv.PID == l.PID {
-				l.Services = append(l.Services, sv.Name)
-			}
-		}
+		l.Services = append(l.Services, in[l.PID]...)
 		if len(l.Services) == 1 && l.Service == "" {
 			l.Service = l.Services[0]
 		}
