@@ -74,6 +74,7 @@ func build(ctx context.Context, s *snapshot.Snapshot, cfg zones.Config) *builder
 	b.floors()
 	b.persisted()
 	b.metadata()
+	b.bmcWays()
 	b.managed()
 	return b
 }

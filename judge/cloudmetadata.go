@@ -47,28 +47,36 @@ func (b *builder) metadata() {
 	if f.State == "" { // an older snapshot
 		d.State, d.Reason = string(snapshot.Error), "the snapshot does not say whether the host is a machine of a cloud"
 	}
-	for i := range b.zones.Origins {
-		o := &b.zones.Origins[i]
-		if f.State != snapshot.Present || o.Zone != zones.Workload {
-			continue
-		}
+	if f.State == snapshot.Present {
 		for _, at := range metadataAddresses(f.Value) {
-			q, from := &reach.Question{
-				From: []packet.Origin{o.Origin}, Proto: "tcp", Dport: 80, To: reach.Target{Addr: at}, Through: true, Family: map[bool]int{true: 4, false: 6}[at.Is4()],
-			}, o.Interface
-			if o.Local {
-				from, q.From = ofTheHost, b.localWorkloads(o, at)
-			}
-			answer := b.asker.Ask(q)
-			d.Ways = append(d.Ways, DocMetadataWay{From: from, Address: at.String(), Family: familyName[at.Is4()], Reach: b.reach(&answer, from)})
+			d.Ways = append(d.Ways, b.waysTo(at, "tcp", 80)...)
 		}
 	}
 	b.doc.Metadata = d
 }
 
+// waysTo asks what workloads get to an address that is not the host's.
+func (b *builder) waysTo(at netip.Addr, proto string, port int) (list []DocMetadataWay) {
+	for i := range b.zones.Origins {
+		o := &b.zones.Origins[i]
+		if o.Zone != zones.Workload {
+			continue
+		}
+		q, from := &reach.Question{
+			From: []packet.Origin{o.Origin}, Proto: proto, Dport: port, To: reach.Target{Addr: at}, Through: true, Family: map[bool]int{true: 4, false: 6}[at.Is4()],
+		}, o.Interface
+		if o.Local {
+			from, q.From = ofTheHost, b.localWorkloads(o, at, proto, port)
+		}
+		answer := b.asker.Ask(q)
+		list = append(list, DocMetadataWay{From: from, Address: at.String(), Family: familyName[at.Is4()], Reach: b.reach(&answer, from)})
+	}
+	return list
+}
+
 // localWorkloads is an origin in the host's own network namespace, its processes told apart where rules ask who sends.
-func (b *builder) localWorkloads(o *zones.Origin, to netip.Addr) []packet.Origin {
-	w := exposure.Words{From: zones.Workload, To: "addr:" + to.String(), Proto: "tcp", Dport: 80}
+func (b *builder) localWorkloads(o *zones.Origin, to netip.Addr, proto string, port int) []packet.Origin {
+	w := exposure.Words{From: zones.Workload, To: "addr:" + to.String(), Proto: proto, Dport: port}
 	q, err := w.Question(b.snap, b.zones)
 	if err != nil {
 		return []packet.Origin{o.Origin}

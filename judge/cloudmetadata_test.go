@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/ringfence/ringfence/fixtures"
@@ -38,6 +39,36 @@ func TestWhoReachesTheMetadataService(t *testing.T) {
 		}
 		if len(got) != len(c.want) || got["docker0"] != c.want["docker0"] || got[ofTheHost] != c.want[ofTheHost] {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+}
+
+// TestWhoReachesTheBMC: the address of the BMC is asked for as that of the metadata service is, for what a BMC serves.
+func TestWhoReachesTheBMC(t *testing.T) {
+	for name, c := range map[string]struct {
+		bmc  *snapshot.BMC
+		hook bool // drops what is forwarded
+		want string
+	}{
+		"none":         {nil, false, ""},
+		"switched off": {&snapshot.BMC{LANChannel: 1, Address: "10.9.9.9", AccessMode: "disabled"}, false, ""},
+		"no address":   {&snapshot.BMC{LANChannel: 1, Address: "0.0.0.0", AccessMode: "always"}, false, ""},
+		"open":         {&snapshot.BMC{LANChannel: 1, Address: "10.9.9.9", AccessMode: "always"}, false, "docker0 udp 623 reachable, docker0 tcp 443 reachable"},
+		"closed":       {&snapshot.BMC{LANChannel: 1, Address: "10.9.9.9", AccessMode: "always"}, true, "docker0 udp 623 unreachable, docker0 tcp 443 unreachable"},
+	} {
+		s := fixtures.Host()
+		s.IPMI.BMC = c.bmc
+		if c.hook {
+			s.NFTables.Ruleset.Tables = append(s.NFTables.Ruleset.Tables, ruleset.Table{Family: ruleset.FamilyInet, Name: "x", Chains: []ruleset.Chain{
+				{Name: "c", Base: &ruleset.Base{Type: "filter", Hook: "forward", Policy: ruleset.Drop}},
+			}})
+		}
+		var got []string
+		for _, w := range build(t.Context(), s, zones.Config{}).doc.BMCWays {
+			got = append(got, w.From+" "+w.Service+" "+string(w.Reach.Verdict))
+		}
+		if strings.Join(got, ", ") != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}
 }

@@ -67,6 +67,7 @@ type Document struct {
 	// PersistedMore is that of iptables-persistent, ufw and firewalld, if one of them is started at boot.
 	PersistedMore []DocPersisted `json:"persistedMore" reads:"system.boot nftables"`
 	Metadata      DocMetadata    `json:"metadata" reads:"system.cloud network nftables processes.power agents runtimes"`
+	BMCWays       []DocBMCWay    `json:"bmcWays" reads:"ipmi network nftables processes.power agents runtimes"`
 	Floors        []DocFloor     `json:"floors" reads:"system.packages"`
 	Programs      []DocProgram   `json:"programs" reads:"processes.power processes.programs runtimes agents"`
 	AgentBrakes   DocBrakes      `json:"agentBrakes" reads:"agents runtimes"`

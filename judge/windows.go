@@ -104,10 +104,12 @@ type DocWindowsAccess struct {
 	Key   string   `json:"key"`
 	Role  string   `json:"role"`
 	As    string   `json:"as"`    // the account that a service runs as
-	What  string   `json:"what"`  // control, program, key, pipe
+	What  string   `json:"what"`  // control, program, key, pipe; keys of the SSH server for administrators
 	Who   []string `json:"who"`   // SIDs
 	Read  string   `json:"read"`  // state of the access list
 	Start int      `json:"start"` // of a service
+	// Before is a program that Windows looks for before that of a service, whose path has blanks and no quotes.
+	Before string `json:"before"`
 }
 
 // DocWindowsProvider is a program besides Windows that has filters where connections that come in are decided.
@@ -367,9 +369,9 @@ func settingFact(f snapshot.Fact) DocWindowsSetting {
 
 // The settings that checks ask for: one that a snapshot does not have was not asked, and is neither set nor unset.
 var (
-	askedRDP   = []string{"fDenyTSConnections", "UserAuthentication"}
+	askedRDP   = []string{"fDenyTSConnections", "UserAuthentication", "Shadow"}
 	askedSMB   = []string{"start", "SMB1", "RestrictNullSessAccess", "RequireSecuritySignature"}
-	askedWinRM = []string{"auth_basic", "allow_unencrypted", "auth_credssp"}
+	askedWinRM = []string{"auth_basic", "allow_unencrypted", "auth_credssp", "cbt_hardening_level", snapshot.WinRMTrusted}
 )
 
 // settingsOf are the settings that count: those of a policy, by their names or others, win over the local ones. What is asked for is among them;
@@ -415,7 +417,10 @@ func windowsSMB(w *snapshot.Windows) map[string]DocWindowsSetting {
 }
 
 // winrmPolicies are the names that policies have for settings of WinRM.
-var winrmPolicies = map[string]string{"auth_basic": "AllowBasic", "allow_unencrypted": "AllowUnencryptedTraffic", "auth_credssp": "AllowCredSSP"} //nolint:gosec // names
+var winrmPolicies = map[string]string{ //nolint:gosec // names
+	"auth_basic": "AllowBasic", "allow_unencrypted": "AllowUnencryptedTraffic", "auth_credssp": "AllowCredSSP", "cbt_hardening_level": "CBTHardeningLevel",
+	snapshot.WinRMTrusted: "TrustedHostsList",
+}
 
 // windowsSSH is the settings of the OpenSSH server.
 func windowsSSH(w *snapshot.WindowsSSH) DocWindowsSSH {

@@ -77,10 +77,32 @@ func windowsControl(w *snapshot.Windows) []DocWindowsAccess {
 			if x.acl.Read.State == snapshot.Present {
 				a.Who = slices.DeleteFunc(others(x.acl, x.mask), func(sid string) bool { return strings.EqualFold(sid, own) })
 			}
+			if x.what == "program" {
+				a.Before = unquoted(s.Image)
+			}
+			out = append(out, a)
+		}
+		if strings.EqualFold(s.Name, "sshd") {
+			a := DocWindowsAccess{Key: s.Name, As: s.Account, What: "keys", Who: []string{}, Read: string(w.SSH.AdminKeys.Read.State), Start: s.Start}
+			if a.Read == string(snapshot.Present) {
+				a.Who = others(&w.SSH.AdminKeys, fileWrite|genericAll|genericWrite|writeDAC|writeOwner)
+			}
 			out = append(out, a)
 		}
 	}
 	return out
+}
+
+// unquoted is the first program that Windows looks for where the command of a service has a path with blanks and no quotes (CreateProcess): what is
+// before the first blank. It is empty of a command in quotes, and of one whose program has none.
+func unquoted(image string) string {
+	image = strings.TrimSpace(image)
+	end := strings.Index(strings.ToLower(image), ".exe")
+	blank := strings.IndexByte(image, ' ')
+	if end < 0 || blank < 0 || blank > end || strings.HasPrefix(image, `"`) || !strings.Contains(image[:blank], `\`) {
+		return ""
+	}
+	return image[:blank] + ".exe"
 }
 
 // windowsPipes are pipes of runtimes and agents, and who may use them.

@@ -54,9 +54,9 @@ var (
 var (
 	WinRMSettings = []string{
 		"auth_basic", "auth_kerberos", "auth_negotiate", "auth_certificate", "auth_credssp", "allow_unencrypted", "allow_remote_access", "ipv4_filter",
-		"ipv6_filter", "cbt_hardening_level",
+		"ipv6_filter", "cbt_hardening_level", WinRMTrusted,
 	}
-	RDPSettings = []string{"PortNumber", "UserAuthentication", "SecurityLayer", "MinEncryptionLevel"}
+	RDPSettings = []string{"PortNumber", "UserAuthentication", "SecurityLayer", "MinEncryptionLevel", "Shadow"}
 	SMBSettings = []string{
 		"SMB1", "SMB2", "RequireSecuritySignature", "EnableSecuritySignature", "RestrictNullSessAccess", "AutoShareServer", "AutoShareWks", "EncryptData",
 		"RejectUnencryptedAccess",
@@ -66,4 +66,6 @@ var (
 const (
 	RDPDeny  = "fDenyTSConnections"
 	SMBStart = "start"
+	// WinRMTrusted are the hosts to which the host itself sends what it logs in with, whoever answers (WSMAN\Client, trusted_hosts).
+	WinRMTrusted = "trusted_hosts"
 )

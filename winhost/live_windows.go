@@ -37,7 +37,7 @@ func Look() (*Source, error) {
 	l.Pipes, l.PipesRead = livePipes()
 	l.File = func(path string) snapshot.WindowsACL { return aclOf(path, windows.SE_FILE_OBJECT) }
 	s.Shell = liveServices()
-	s.SSHFiles = liveSSH()
+	s.SSHFiles, l.AdminKeys = liveSSH(), liveAdminKeys()
 	return s, nil
 }
 

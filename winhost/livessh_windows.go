@@ -1,6 +1,7 @@
 package winhost
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -9,7 +10,22 @@ import (
 	"strings"
 
 	"golang.org/x/sys/windows"
+
+	"github.com/ringfence/ringfence/snapshot"
 )
+
+// liveAdminKeys is who may write the keys by which administrators log in.
+func liveAdminKeys() snapshot.WindowsACL {
+	data, err := windows.KnownFolderPath(windows.FOLDERID_ProgramData, 0)
+	if err != nil {
+		return snapshot.WindowsACL{Read: liveFact(err)}
+	}
+	name := filepath.Join(data, "ssh", "administrators_authorized_keys")
+	if _, err := os.Lstat(name); errors.Is(err, fs.ErrNotExist) {
+		return snapshot.WindowsACL{Read: snapshot.Fact{State: snapshot.Absent}}
+	}
+	return aclOf(name, windows.SE_FILE_OBJECT)
+}
 
 // liveSSH is the directory of the SSH server of this host; nothing that leads out of it is followed. It is nil where the system does not
 // say where it is, or has it where sshPlace does not look for it.

@@ -66,6 +66,7 @@ func (s *Source) winrm() snapshot.WindowsWinRM {
 	for _, name := range []string{"AllowBasic", "AllowUnencryptedTraffic", "AllowAutoConfig", "AllowCredSSP", "AllowKerberos", "AllowNegotiate", "IPv4Filter", "IPv6Filter", "HttpCompatibilityListener", "HttpsCompatibilityListener", "CBTHardeningLevel"} {
 		w.Settings["policy."+name] = s.value(winrmPolicy, name)
 	}
+	s.winrmClient(w.Settings)
 	w.RootSDDL = snapshot.WindowsACL{Read: snapshot.Fact{State: snapshot.Absent}}
 	switch f := s.value(wsman+`\Service`, "rootSDDL"); f.State {
 	case snapshot.Present:
@@ -85,9 +86,29 @@ func (s *Source) winrm() snapshot.WindowsWinRM {
 		w.Listeners = list
 	}
 	if f := w.Settings["policy.AllowAutoConfig"]; f.Value == "1" {
-		w.Listeners = append(w.Listeners, snapshot.WinRMListener{Address: "*", Transport: "HTTP", Port: 5985, Enabled: true, Prefix: "wsman", Policy: true})
+		w.Listeners = append(w.Listeners, snapshot.WinRMListener{
+			Address: "*", Transport: "HTTP", Port: 5985, Prefix: "wsman", Policy: true,
+			Enabled: !filtersNone(w.Settings["policy.IPv4Filter"]) || !filtersNone(w.Settings["policy.IPv6Filter"]),
+		})
 	}
 	return w
+}
+
+// filtersNone says of the filter of a policy that WinRM listens on no address by it: it is not set, or empty (Policy CSP, AllowRemoteServerManagement).
+func filtersNone(f snapshot.Fact) bool {
+	return f.State == snapshot.Absent || f.State == snapshot.Present && strings.TrimSpace(f.Value) == ""
+}
+
+// winrmClient reads whom the host trusts when it connects itself. A policy is a switch and a list.
+func (s *Source) winrmClient(settings map[string]snapshot.Fact) {
+	settings[snapshot.WinRMTrusted] = s.value(wsman+`\Client`, "trusted_hosts")
+	list := s.value(winrmClientPolicy, "TrustedHostsList")
+	if on := s.value(winrmClientPolicy, "TrustedHosts"); on.State != snapshot.Present {
+		list = on
+	} else if on.Value != "1" {
+		list = snapshot.Fact{State: snapshot.Present}
+	}
+	settings["policy.TrustedHostsList"] = list
 }
 
 func winrmListeners(k registry.Key) ([]snapshot.WinRMListener, error) {
@@ -136,7 +157,7 @@ func (s *Source) rdp() snapshot.WindowsSettings {
 	for _, name := range snapshot.RDPSettings {
 		w.Settings[name] = s.value(terminal+`\WinStations\RDP-Tcp`, name)
 	}
-	for _, name := range []string{"fDenyTSConnections", "UserAuthentication", "SecurityLayer", "MinEncryptionLevel"} {
+	for _, name := range []string{"fDenyTSConnections", "UserAuthentication", "SecurityLayer", "MinEncryptionLevel", "Shadow"} {
 		w.Settings["policy."+name] = s.value(rdpPolicy, name)
 	}
 	return w

@@ -24,6 +24,8 @@ type Live struct {
 	PipesRead     snapshot.Fact
 	// File is who may change a file.
 	File func(path string) snapshot.WindowsACL
+	// AdminKeys is who may write administrators_authorized_keys; absent where there is none.
+	AdminKeys snapshot.WindowsACL
 }
 
 func untold(what string) snapshot.Fact {

@@ -36,6 +36,9 @@ func (s *Source) ssh() snapshot.WindowsSSH {
 	if read.State != snapshot.Present {
 		return out
 	}
+	if s.Live != nil && s.Live.AdminKeys.Read.State != "" {
+		out.AdminKeys = s.Live.AdminKeys
+	}
 	switch args, told := s.sshArguments(); {
 	case !told:
 		out.Config = untold("the command of the service sshd")

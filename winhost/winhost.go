@@ -41,17 +41,18 @@ type Source struct {
 
 // Keys of the registry.
 const (
-	current      = `SYSTEM\CurrentControlSet`
-	services     = current + `\Services`
-	localPolicy  = services + `\SharedAccess\Parameters\FirewallPolicy`
-	groupPolicy  = `SOFTWARE\Policies\Microsoft\WindowsFirewall`
-	wsman        = `SOFTWARE\Microsoft\Windows\CurrentVersion\WSMAN`
-	winrmPolicy  = `SOFTWARE\Policies\Microsoft\Windows\WinRM\Service`
-	terminal     = current + `\Control\Terminal Server`
-	rdpPolicy    = `SOFTWARE\Policies\Microsoft\Windows NT\Terminal Services`
-	lanman       = services + `\LanmanServer\Parameters`
-	version      = `SOFTWARE\Microsoft\Windows NT\CurrentVersion`
-	systemPolicy = `SOFTWARE\Microsoft\Windows\CurrentVersion\Policies\System`
+	current           = `SYSTEM\CurrentControlSet`
+	services          = current + `\Services`
+	localPolicy       = services + `\SharedAccess\Parameters\FirewallPolicy`
+	groupPolicy       = `SOFTWARE\Policies\Microsoft\WindowsFirewall`
+	wsman             = `SOFTWARE\Microsoft\Windows\CurrentVersion\WSMAN`
+	winrmPolicy       = `SOFTWARE\Policies\Microsoft\Windows\WinRM\Service`
+	winrmClientPolicy = `SOFTWARE\Policies\Microsoft\Windows\WinRM\Client`
+	terminal          = current + `\Control\Terminal Server`
+	rdpPolicy         = `SOFTWARE\Policies\Microsoft\Windows NT\Terminal Services`
+	lanman            = services + `\LanmanServer\Parameters`
+	version           = `SOFTWARE\Microsoft\Windows NT\CurrentVersion`
+	systemPolicy      = `SOFTWARE\Microsoft\Windows\CurrentVersion\Policies\System`
 )
 
 var (

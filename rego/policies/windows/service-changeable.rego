@@ -16,7 +16,7 @@ package ringfence.windows.service_changeable
 
 import data.ringfence.lib.windows
 
-_of := {"control": "configure the service", "program": "change the program of the service", "key": "change the key of the service"}
+_of := {"control": "configure the service", "program": "change the program of the service", "key": "change the key of the service", "keys": "change the keys of administrators for"}
 
 finding contains {
 	"resource": {"kind": "service", "key": sprintf("%s %s", [s.key, s.what])},
@@ -34,12 +34,28 @@ unknown contains {
 	"resource": {"kind": "service", "key": what},
 	"reason": sprintf("the access lists of %d services were not read: who can %s", [n, _of[what]]),
 } if {
-	some what in ["control", "program", "key"]
+	some what in ["control", "program", "key", "keys"]
 	n := count([1 | some s in input.windowsServices; s.what == what; s.start != 4; not s.read in {"present", "absent"}])
 	n > 0
 }
 
-_severity(s) := "high" if {
+# What others can put there counts once they can get to it: by default nobody but administrators can.
+finding contains {
+	"resource": {"kind": "service", "key": sprintf("%s path", [s.key])},
+	"message": sprintf("the command of %s has blanks and no quotes: Windows looks for %s first", [s.key, s.before]),
+	"severity": "low",
+	"evidence": [sprintf("it runs as %s", [_as(s)])],
+	"remediation": [{"kind": "words", "text": sprintf("put the path in ImagePath of %s in quotes", [s.key])}],
+} if {
+	some s in input.windowsServices
+	s.start != 4
+	object.get(s, "before", "") != ""
+}
+
+# The SSH server takes no keys from a file that others can write (StrictModes): they count once somebody mends its access list alone.
+_severity(s) := "medium" if {
+	s.what == "keys"
+} else := "high" if {
 	some sid in s.who
 	sid in windows.broad
 } else := "medium"

@@ -22,3 +22,17 @@ test_nobody_passes if {
 test_disabled_passes if count(check.finding) == 0 with input as _doc({"who": ["S-1-1-0"], "start": 4})
 
 test_unread_is_unknown if count(check.unknown) == 1 with input as _doc({"read": "error"})
+
+test_keys_of_administrators_fail if {
+	some f in check.finding with input as _doc({"what": "keys", "who": ["S-1-5-11"]})
+	f.severity == "medium"
+}
+
+test_unread_keys_are_unknown if count(check.unknown) == 1 with input as _doc({"what": "keys", "read": "error"})
+
+test_path_without_quotes_is_low if {
+	some f in check.finding with input as _doc({"what": "program", "before": "C:\\Program.exe"})
+	f.severity == "low"
+}
+
+test_disabled_path_passes if count(check.finding) == 0 with input as _doc({"what": "program", "before": "C:\\Program.exe", "start": 4})

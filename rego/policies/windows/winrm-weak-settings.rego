@@ -50,6 +50,36 @@ finding contains {
 }
 
 finding contains {
+	"resource": {"kind": "server", "key": "WinRM cbt_hardening_level"},
+	"message": "WinRM over TLS takes logins that were made for another connection (no channel binding)",
+	"severity": "low",
+	"evidence": [sprintf("cbt_hardening_level is None%s", [_policy(s)])],
+	"remediation": [{"kind": "command", "text": "Set-Item -Path WSMan:\\localhost\\Service\\Auth\\CbtHardeningLevel -Value Strict"}],
+} if {
+	_listens
+	s := input.windowsWinRM.settings.cbt_hardening_level
+	s.state == "present"
+	lower(s.value) == "none"
+}
+
+finding contains {
+	"resource": {"kind": "server", "key": "WinRM trusted_hosts"},
+	"message": "the host sends what it logs in with to any WinRM server, whoever answers",
+	"severity": "medium",
+	"evidence": [sprintf("trusted_hosts is %s%s", [s.value, _policy(s)])],
+	"remediation": [{"kind": "command", "text": "Clear-Item -Path WSMan:\\localhost\\Client\\TrustedHosts"}],
+} if {
+	s := input.windowsWinRM.settings.trusted_hosts
+	_trusts_all(s)
+}
+
+_trusts_all(s) if {
+	s.state == "present"
+	some name in split(s.value, ",")
+	trim_space(name) == "*"
+}
+
+finding contains {
 	"resource": {"kind": "server", "key": "LocalAccountTokenFilterPolicy"},
 	"message": "local administrators have all their powers over the network",
 	"severity": "medium",
@@ -80,11 +110,19 @@ unknown contains {
 	"reason": sprintf("%s was not read", [name]),
 } if {
 	_listens
-	some name, _ in _weak
+	some name in array.concat([n | some n, _ in _weak], ["cbt_hardening_level"])
 	windows.unread(input.windowsWinRM.settings[name])
 }
 
-not_applicable := "WinRM has no listener" if not _listens
+unknown contains {"resource": {"kind": "server", "key": "WinRM trusted_hosts"}, "reason": "trusted_hosts was not read"} if {
+	windows.unread(input.windowsWinRM.settings.trusted_hosts)
+}
+
+not_applicable := "WinRM has no listener" if {
+	not _listens
+	not windows.unread(input.windowsWinRM.settings.trusted_hosts)
+	not _trusts_all(input.windowsWinRM.settings.trusted_hosts)
+}
 
 _policy(s) := " by a policy" if s.policy
 
