@@ -26,7 +26,7 @@ FUZZ = ruleset:FuzzDecode reports:FuzzClean checks:FuzzParsers snapshot:FuzzLoad
 # Damaged snapshots that "make fuzz" judges; "make test" judges 2,000.
 MUTATIONS ?= 50000
 
-.PHONY: build audit test unit deps lint others bench differential mutants plans kills fuzz fuzz-run update release sarif models \
+.PHONY: build audit test unit deps lint whole others bench differential mutants plans kills fuzz fuzz-run fuzz-beside update release sarif models \
 	test-vm test-systemd test-kube test-fleet test-wine clean
 
 build:
@@ -36,8 +36,12 @@ build:
 audit: build
 	./bin/ringfence audit --fail-on none
 
-test: deps unit
-	$(MAKE) fuzz-run FUZZTIME=$(FUZZTIME)
+# The tests of the kernel wait half of their time: the fuzzer has what they leave.
+test: deps
+	$(MAKE) --no-print-directory -j2 unit fuzz-beside
+
+fuzz-beside:
+	@nice -n 10 $(MAKE) --no-print-directory fuzz-run FUZZTIME=$(FUZZTIME)
 
 # "make lint" vets everything, and more of it than "go test" would. Half of the time of e2e is waiting: one package more than there are processors.
 unit:
@@ -61,8 +65,11 @@ deps:
 lint:
 	@out=$$(go run $(GOFUMPT) -l -extra .); if [ -n "$$out" ]; then echo "not formatted (gofumpt): $$out"; exit 1; fi
 	go vet ./...
+	$(MAKE) --no-print-directory -j2 others whole
+
+# What loads all packages anew, each alone on one processor for a part of its time: the builds for other systems have what it leaves.
+whole:
 	go vet -tags ringfence_portable ./cmd/... ./host ./sandbox
-	$(MAKE) --no-print-directory others
 	@out=$$(go fix -diff ./... 2>&1); if [ -n "$$out" ]; then echo "$$out"; exit 1; fi
 	go run $(GOLANGCI) run ./...
 	@out=$$(go run $(DEADCODE) -test ./...); if [ -n "$$out" ]; then echo "$$out"; exit 1; fi
@@ -110,7 +117,7 @@ fuzz: fuzz-run
 fuzz-run:
 	@mkdir -p build/fuzz
 	@printf '%s\n' $(sort $(foreach f,$(FUZZ),$(firstword $(subst :, ,$(f))))) | xargs -P "$$(nproc)" -I{} \
-		go test -c -vet=off -fuzz=. -o build/fuzz/{}.test ./{}
+		go test -c -vet=off -fuzz=. -ldflags='-s -w' -o build/fuzz/{}.test ./{}
 	@cache=$$(go env GOCACHE)/fuzz/$$(go list -m); \
 	printf '%s\n' $(FUZZ) | xargs -P "$$(nproc)" -I{} sh -c 'p=$${1%%:*}; f=$${1#*:}; cd "$$p" && \
 		out=$$("$(CURDIR)/build/fuzz/$$p.test" -test.run "^$$" -test.fuzz "^$$f\$$" -test.fuzztime $(FUZZTIME) -test.fuzzminimizetime 100x \
