@@ -18,7 +18,7 @@ func (a *Asker) Forwards(o *zones.Origin, targets [][]int, port int, v4 bool) []
 	for _, t := range targets {
 		oifs = append(oifs, t...)
 	}
-	ways := a.model.Ways(o.Origin, "tcp", v4, oifs)
+	ways := a.ways(o, oifs, v4)
 	out := make([]Way, len(targets))
 	for i, t := range targets {
 		out[i].Any = Answer{Answer: ways.Forward(t, 0)}
@@ -49,6 +49,14 @@ func (a *Asker) Forwards(o *zones.Origin, targets [][]int, port int, v4 bool) []
 		a.count(out[i].Port)
 	}
 	return out
+}
+
+// ways are the packets of an origin on their way to interfaces: those that were followed to what listens behind them, if they were followed to all of these.
+func (a *Asker) ways(o *zones.Origin, oifs []int, v4 bool) *reach.Ways {
+	if g := a.gates[gateKey{o, "tcp", v4}]; g != nil && g.ways.Lead(oifs) {
+		return g.ways
+	}
+	return a.model.Ways(o.Origin, "tcp", v4, oifs)
 }
 
 // shut says of a target that the proof that nothing of an origin leaves by it is checked already: for what listens behind it.

@@ -50,10 +50,15 @@ func (a *Asker) toGate(v *view, o *zones.Origin, gate int, proto string, v4 bool
 	return v.host.second(q, answer), true
 }
 
-// openGates follows the packets of an origin to all interfaces that lead to namespaces, and proves which of them they do not leave by.
+// openGates follows the packets of an origin to all interfaces that lead to namespaces, and proves which of them they do not leave by. Those of TCP are followed to all
+// others too: what the host forwards is asked about behind it (Forwards).
 func (a *Asker) openGates(k gateKey) *gates {
 	var targets [][]int
-	for _, oif := range a.gateLinks() {
+	leading := a.gateLinks()
+	if k.proto == "tcp" {
+		leading = a.allLinks(leading)
+	}
+	for _, oif := range leading {
 		targets = append(targets, []int{oif})
 	}
 	g := &gates{ways: a.model.Ways(k.origin.Origin, k.proto, k.v4, slices.Concat(targets...)), shut: map[int]Answer{}}
@@ -74,6 +79,17 @@ func (a *Asker) openGates(k gateKey) *gates {
 		}
 	}
 	return g
+}
+
+// allLinks adds to some interfaces of the host the others that packets can leave by: no port of a bridge.
+func (a *Asker) allLinks(list []int) []int {
+	list = slices.Clone(list)
+	for i := range a.snap.Network.Links {
+		if l := &a.snap.Network.Links[i]; l.Up && !l.Loopback && l.Master == 0 && !slices.Contains(list, l.Index) {
+			list = append(list, l.Index)
+		}
+	}
+	return list
 }
 
 // gateLinks are the interfaces of the host that lead to network namespaces: one end of a pair, or the bridge that it is a port of.

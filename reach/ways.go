@@ -175,12 +175,12 @@ func (r *run) prove(w *Ways, q *Question) (Answer, bool) {
 // knows says whether the walk is about a question: not where the origin is the host itself, nor of a single port of a
 // bridge.
 func (w *Ways) knows(q *Question) bool {
-	for _, oif := range q.To.Oifs {
-		if !w.leads[oif] {
-			return false
-		}
-	}
-	return !w.origin.Local && !w.m.toPorts(q)
+	return w.Lead(q.To.Oifs) && !w.origin.Local && !w.m.toPorts(q)
+}
+
+// Lead says whether all of some interfaces can be asked about.
+func (w *Ways) Lead(oifs []int) bool {
+	return !slices.ContainsFunc(oifs, func(oif int) bool { return !w.leads[oif] })
 }
 
 // answer reads an answer from the walk. It reports false where the question has to be asked alone: together with
