@@ -111,6 +111,33 @@ ip -n %[1]shost link set lab8 up`, b.name)
 	verify("renamed", 1, "tcp/2375 from lab8")
 }
 
+// TestVerifySaysWhatABaselineCuts: the interface by which the host is administered gets another name, and its baseline drops what comes in by that. Nothing is
+// open, and the verification fails all the same.
+func TestVerifySaysWhatABaselineCuts(t *testing.T) {
+	if !bed.Alone(t) {
+		return
+	}
+	b := newBed(t)
+	b.listen("tcp", "[::]:22", "")
+	bed.Shell(t, "nsenter --net=/run/netns/%[1]shost sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0", b.name)
+	config := b.config("zones: {management: {interfaces: [mgmt0]}}\n")
+	if out, code := b.verb("apply", "--config", config, "--confirm", "auto", "--mode", "default-deny"); code != 0 {
+		t.Fatalf("%d %s", code, lastLines(out, 3))
+	}
+	if out, code := b.verb("verify"); code != 0 || !b.opens("mgmt", "tcp4", "10.10.0.1:22") {
+		t.Errorf("as confirmed: %d %s", code, out)
+	}
+	bed.Shell(t, `ip -n %[1]shost link set mgmt0 down
+ip -n %[1]shost link set mgmt0 name lan0
+ip -n %[1]shost link set lan0 up`, b.name)
+	if b.connects("mgmt", "tcp4", "10.10.0.1:22") {
+		t.Error("what comes in by another name is let in")
+	}
+	if out, code := b.verb("verify"); code != 1 || !strings.Contains(out, "lan0") || !strings.Contains(out, "is dropped") {
+		t.Errorf("renamed: %d %s", code, out)
+	}
+}
+
 // TestLaterNetworksAreClosed: a network of Docker that begins after the fix is closed from its first packet, by its kind and name, and what it may use is
 // open. A bridge of another zone that is named so is told; SSH is left to it.
 func TestLaterNetworksAreClosed(t *testing.T) {

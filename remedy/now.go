@@ -203,7 +203,8 @@ func (p *Plan) unknownNames(m *zones.Map) (list []string) {
 	return list
 }
 
-// cutsNew says that an interface of workloads is new to a plan that lets in only what it knows: nothing of it passes, but of pods by their addresses.
+// cutsNew says that an interface is new to a plan that lets in only what it knows, also one with another name than before: nothing of it passes, but what
+// rules let in by its addresses.
 func (p *Plan) cutsNew(now *snapshot.Snapshot, m *zones.Map) error {
 	if p.Mode != DefaultDeny || len(p.Known) == 0 {
 		return nil
@@ -211,7 +212,7 @@ func (p *Plan) cutsNew(now *snapshot.Snapshot, m *zones.Map) error {
 	for i := range m.Origins {
 		o := &m.Origins[i]
 		l := now.Network.LinkNamed(o.Interface)
-		if o.Local || o.Zone != zones.Workload || l == nil || now.Network.BridgeOf(l) != nil || slices.ContainsFunc(p.Known, func(k Known) bool { return k.Name == o.Interface }) || p.letsGo(o) {
+		if o.Local || l == nil || now.Network.BridgeOf(l) != nil || slices.ContainsFunc(p.Known, func(k Known) bool { return k.Name == o.Interface }) || p.letsGo(o) {
 			continue
 		}
 		what := l.Kind

@@ -91,7 +91,7 @@ func TestUnreadNetworkIsNotClosed(t *testing.T) {
 	}
 }
 
-// TestBaselineSaysWhatItCuts: an interface of workloads that is new to a baseline is cut whatever its kind, and told. A port of a bridge comes in by that, and
+// TestBaselineSaysWhatItCuts: an interface that is new to a baseline is cut whatever its kind and zone, and told. A port of a bridge comes in by that, and
 // a pod is let go by its addresses.
 func TestBaselineSaysWhatItCuts(t *testing.T) {
 	cfg := zones.Config{zones.Management: {Interfaces: []string{"mgmt0"}}, zones.Workload: {Interfaces: []string{"docker0", "ve-m1", "cali*"}}}
@@ -105,6 +105,7 @@ func TestBaselineSaysWhatItCuts(t *testing.T) {
 		cuts  bool
 	}{
 		"a machine":              {snapshot.Link{Name: "ve-m1", Kind: "veth", Addrs: []string{"192.168.77.1/28"}}, "192.168.77.0/28", true},
+		"another name":           {snapshot.Link{Name: "wan7", Kind: "", MAC: "02:00:00:00:00:07", Addrs: []string{"198.51.100.7/24"}}, "198.51.100.0/24", true},
 		"a port of the bridge":   {snapshot.Link{Name: "ve-m1", Kind: "veth", Master: fixtures.Host().Network.LinkNamed("docker0").Index}, "", false},
 		"a pod":                  {snapshot.Link{Name: "cali00000000004", Kind: "veth"}, "10.244.1.4/32", false},
 		"a pod of other numbers": {snapshot.Link{Name: "cali00000000004", Kind: "veth"}, "10.245.1.4/32", true},
@@ -112,6 +113,9 @@ func TestBaselineSaysWhatItCuts(t *testing.T) {
 		s := fixtures.Host()
 		s.NFTables.Ruleset = &ruleset.Ruleset{Stable: true}
 		c.link.Index, c.link.Up, c.link.Hardware, c.link.PeerNetns, c.link.PeerIndex = 77, true, 1, 4026539999, 2
+		if c.link.Kind == "" {
+			c.link.PeerNetns, c.link.PeerIndex = 0, 0
+		}
 		s.Network.Links = append(slices.Clone(s.Network.Links), c.link)
 		if c.route != "" {
 			s.Network.Routes = append(slices.Clone(s.Network.Routes), snapshot.Route{Family: 4, Dst: c.route, Type: "unicast", Table: 254, Oifs: []int{77}})
