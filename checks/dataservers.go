@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strconv"
@@ -150,7 +151,54 @@ func (d *dataFiles) startedWith(programs ...string) []string {
 
 // redisConfig is what Redis is told that decides who is let in.
 type redisConfig struct {
-	protected, told, bind, password, user, acl bool
+	protected, told, bind, password, acl bool
+	users                                map[string]redisUser
+}
+
+// redisUser is whether somebody is a user without a password, and may do everything then.
+type redisUser struct{ open, all bool }
+
+// redisRules applies the rules of a user in their order (redis.io, ACL SETUSER): a password takes nopass away, and nopass the passwords. What
+// requirepass says of the default user is gone where it has rules.
+func redisRules(rules []string) (u redisUser) {
+	on, nopass := false, false
+	for _, w := range rules {
+		switch low := strings.ToLower(w); {
+		case low == "on":
+			on = true
+		case low == "off":
+			on = false
+		case low == "nopass":
+			nopass = true
+		case low == "reset":
+			on, nopass, u.all = false, false, false
+		case low == "resetpass" || w[0] == '>' || w[0] == '#':
+			nopass = false
+		case low == "+@all" || low == "allcommands":
+			u.all = true
+		case w[0] == '-' || low == "nocommands":
+			u.all = false
+		}
+	}
+	u.open = on && nopass
+	return u
+}
+
+// unasked is a user that needs no password, the default one first.
+func (c *redisConfig) unasked() (name string, u redisUser) {
+	def, ruled := c.users["default"]
+	if !ruled {
+		def = redisUser{!c.password, true}
+	}
+	if def.open {
+		return "default", def
+	}
+	for _, n := range slices.Sorted(maps.Keys(c.users)) {
+		if v := c.users[n]; v.open && (!u.open || v.all && !u.all) {
+			name, u = n, v
+		}
+	}
+	return name, u
 }
 
 // redisAccess reads the file that Redis is started with and its options, which count as lines after it (redis.conf). In protected mode, without
@@ -184,11 +232,16 @@ func redisAccess(d *dataFiles) access {
 		rest = rest[end:]
 	}
 	const gives = "reads and writes all of its data, and changes its settings"
+	name, user := c.unasked()
 	switch {
 	case c.acl:
 		return access{err: errors.New("who is let in is in a file of access lists, which is not read")}
-	case c.password || c.user:
+	case !user.open:
 		return access{login: dataAsks}
+	case !user.all:
+		return access{err: fmt.Errorf("the user %s needs no password, and what it may do was not looked at", name)}
+	case name != "default": // protected mode is about the default user
+		return access{login: dataNone, gives: gives, how: fmt.Sprintf("the user %s needs no password", name)}
 	case !c.told && d.p.Container != "":
 		return access{err: errors.New("no password is set, and whether protected mode is on by default hangs on its image")}
 	case !c.protected:
@@ -230,8 +283,11 @@ func (c *redisConfig) line(d *dataFiles, key, value string, depth int) error {
 	case "aclfile":
 		c.acl = value != ""
 	case "user":
-		if f := strings.Fields(value); len(f) > 0 && f[0] == "default" {
-			c.user = !slices.Contains(f, "nopass") && !(slices.Contains(f, "on") && !slices.ContainsFunc(f, func(w string) bool { return strings.ContainsAny(w[:1], ">#") || w == "off" }))
+		if f := strings.Fields(value); len(f) > 0 && len(c.users) < maxServices {
+			if c.users == nil {
+				c.users = map[string]redisUser{}
+			}
+			c.users[f[0]] = redisRules(f[1:])
 		}
 	}
 	return nil
