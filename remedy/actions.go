@@ -75,10 +75,15 @@ func Actions(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config) []findin
 		return finding.Ordered(list, open)
 	}
 	plan := Make(r, s, cfg, Options{})
-	add(commandFix, "load rules that drop what is open", plan.targets(), nil)
+	inside := withinHost{counts: open, taken: taken}
+	add(commandFix, "load rules that drop what is open", plan.targets(), inside.left(plan))
 	add(commandFiles, "put files of services in place", plan.byFiles(r), nil)
 	if slices.ContainsFunc(left(r, taken), func(f *finding.Finding) bool { return f.Remediation[0].Deny != nil }) {
-		add(commandFix+withNetwork, "the same, but NETWORK keeps its access", Make(r, s, cfg, Options{AllowFrom: someNetwork}).targets(), nil)
+		named := Make(r, s, cfg, Options{AllowFrom: someNetwork})
+		add(commandFix+withNetwork, "the same, but NETWORK keeps its access", named.targets(), inside.left(named))
+	}
+	if len(inside.closes) > 0 {
+		add("", "give what runs in the network namespace of the host one of its own, since no rule keeps it out: "+inside.who, nil, inside.closes)
 	}
 	if slices.ContainsFunc(left(r, taken), func(f *finding.Finding) bool { return f.Remediation[0].Kind == "nft" }) {
 		defaultDeny(r, s, cfg, add)
@@ -123,6 +128,44 @@ func (p *Plan) targets() (list []string) {
 		}
 	}
 	return list
+}
+
+// withinHost collects what rules close to all but the workloads in the host's own network namespace: it ends with them.
+type withinHost struct {
+	counts map[string]*finding.Finding
+	taken  map[string]bool
+	closes []string // fingerprints
+	who    string   // some of these workloads
+}
+
+// left are the fingerprints of what a plan leaves to them. They are taken then.
+func (b *withinHost) left(p *Plan) (list []string) {
+	for i := range p.Closes {
+		t := &p.Closes[i]
+		f := b.counts[t.Fingerprint]
+		if t.Local == "" || len(t.Rest) > 0 || f == nil || b.taken[t.Fingerprint] || f.Remediation[0].Deny == nil { // what closes it whole is first
+			continue
+		}
+		b.taken[t.Fingerprint] = true
+		list = append(list, t.Fingerprint)
+		b.who = someNames(t.Local)
+	}
+	b.closes = append(b.closes, list...)
+	return list
+}
+
+// someNames are names of workloads that a zone gives as its reason: "runs there: a (why), b (why)".
+func someNames(reason string) string {
+	_, list, _ := strings.Cut(reason, ": ")
+	var names []string
+	for part := range strings.SplitSeq(list, "), ") {
+		name, _, _ := strings.Cut(part, " (")
+		names = append(names, name)
+	}
+	if n := len(names) - maxOthers; n > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:maxOthers], ", "), n)
+	}
+	return strings.Join(names, ", ")
 }
 
 // byFiles are the fingerprints of what files close that the program puts in place.

@@ -75,6 +75,26 @@ func TestActionsAreWhatPlansDo(t *testing.T) {
 	}
 }
 
+// TestWorkloadsOfTheHostsNetworkAreLeft: what rules close to all but workloads in the host's own network namespace is ended by the rules and by taking
+// those out of it, not by a rule about the port. What something else closes whole is left to that.
+func TestWorkloadsOfTheHostsNetworkAreLeft(t *testing.T) {
+	deny := finding.Remediation{Kind: "nft", Text: "drop tcp port 22 from the workload zone", Deny: &finding.Deny{Zone: "workload", Proto: "tcp", Port: 22}}
+	whole := finding.Remediation{Kind: "config", Text: "take it from the daemon"}
+	of := map[string]*finding.Finding{
+		"a": {Remediation: []finding.Remediation{deny}}, "b": {Remediation: []finding.Remediation{whole, deny}}, "c": {Remediation: []finding.Remediation{deny}},
+		"d": {Remediation: []finding.Remediation{deny}},
+	}
+	const local = "runs in the host's network namespace: a (runs what a model writes), b (y), c (z), d (w)"
+	p := &Plan{Closes: []Target{{Fingerprint: "a", Local: local}, {Fingerprint: "b", Local: local}, {Fingerprint: "c"}, {Fingerprint: "d", Local: local, Rest: []finding.Deny{*deny.Deny}}, {Fingerprint: "waived", Local: local}}}
+	w := withinHost{counts: of, taken: map[string]bool{}}
+	if got := w.left(p); !slices.Equal(got, []string{"a"}) || w.who != "a, b, c and 1 more" || !w.taken["a"] {
+		t.Errorf("%v %+v", got, w)
+	}
+	if got := w.left(p); len(got) != 0 || !slices.Equal(w.closes, []string{"a"}) {
+		t.Errorf("twice: %v %v", got, w.closes)
+	}
+}
+
 // TestBaselineWhereNobodyIsLoggedIn: who logs in is named with the port, since without them the baseline is refused.
 func TestBaselineWhereNobodyIsLoggedIn(t *testing.T) {
 	s, r := openHost(t)
