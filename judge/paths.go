@@ -1,8 +1,10 @@
 package judge
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/ringfence/ringfence/exposure"
@@ -52,6 +54,44 @@ func (b *builder) apis() (list []power.API) {
 		}
 		a.Workloads, a.Because = b.fromWorkloads(svc)
 		list = append(list, a)
+	}
+	return append(list, b.debuggers()...)
+}
+
+// debuggers are the sockets of programs of the host that let who connects direct them: debuggers, browsers that are remote controlled, and gateways and
+// tools of agents that ask for nothing.
+func (b *builder) debuggers() (list []power.API) {
+	type debugger struct {
+		name  string
+		ports []int
+	}
+	by := map[int]debugger{}
+	for i := range b.snap.Management.Servers {
+		if v := &b.snap.Management.Servers[i]; v.Role == snapshot.RoleDebug && v.PID > 0 && v.Container == "" {
+			by[v.PID] = debugger{v.Name, v.Ports}
+		}
+	}
+	for i := range b.snap.Agents.Instances {
+		a := &b.snap.Agents.Instances[i]
+		if asks := cmp.Or(a.Auth.Value, a.DefaultAuth); a.Container == "" && asks == "none" && slices.Contains([]string{"browser", "gateway", "tool"}, a.Kind) {
+			by[a.PID] = debugger{a.Title, a.Ports}
+		}
+	}
+	for i := range b.snap.Listeners.Sockets {
+		sk, svc := &b.snap.Listeners.Sockets[i], b.byService[i]
+		if svc == nil || svc.givesUID == inContainer || svc.Namespace != "" {
+			continue
+		}
+		for _, o := range sk.Owners {
+			d, ok := by[o.PID]
+			if !ok || len(d.ports) > 0 && !slices.Contains(d.ports, sk.Port) {
+				continue
+			}
+			a := power.API{Name: svc.Key, UID: svc.givesUID, Unsure: fmt.Sprintf("what %s on %s lets who connects do was not followed", d.name, svc.Key)}
+			a.Workloads, a.Because = b.fromWorkloads(svc)
+			list = append(list, a)
+			break
+		}
 	}
 	return list
 }
