@@ -14,6 +14,8 @@ import (
 type Paths struct {
 	Schema  string         `json:"schema"`
 	Answers []power.Answer `json:"answers"`
+	// Granted is what each no takes for granted.
+	Granted []string `json:"granted,omitempty"`
 }
 
 // NewPaths is answers of who becomes what.
@@ -21,7 +23,16 @@ func NewPaths(list []power.Answer) *Paths {
 	if list == nil {
 		list = []power.Answer{}
 	}
-	return &Paths{Schema: "ringfence.paths/v1", Answers: list}
+	p := &Paths{Schema: "ringfence.paths/v1", Answers: list}
+	if saysNo(list) {
+		p.Granted = power.Granted
+	}
+	return p
+}
+
+// saysNo says that an answer is no.
+func saysNo(list []power.Answer) bool {
+	return slices.ContainsFunc(list, func(a power.Answer) bool { return a.Verdict == power.No })
 }
 
 // PathsText lists each principal with what it becomes, the steps of each way, and what ends all ways.
@@ -41,6 +52,9 @@ func PathsText(list []power.Answer) string {
 			fmt.Fprintf(b, "%s (%s)\n", Clean(a.Principal.Name, false), Clean(stateText(&a.Principal.State), false))
 		}
 		pathText(b, a)
+	}
+	if saysNo(list) {
+		fmt.Fprintf(b, "\nEach no takes for granted that\n  - %s.\n", strings.Join(power.Granted, ";\n  - "))
 	}
 	if b.Len() == 0 {
 		b.WriteString("nobody on the host is asked about: no workload, no agent, no service of a user, no account that logs in\n")

@@ -2,6 +2,7 @@ package reports_test
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
@@ -41,11 +42,25 @@ e"]; click n0 \x1b[2J<script> (uid 7, with mounts of its own, gets no new privil
   secrets of the host        unknown
       because it was not read
 `
-	if d := cmp.Diff(want, reports.PathsText(ways())); d != "" {
+	got, granted, _ := strings.Cut(reports.PathsText(ways()), "\nEach no takes for granted that\n")
+	if granted == "" {
+		t.Error("a no does not say what it takes for granted")
+	}
+	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}
 	if text := reports.PathsText(nil); !strings.HasPrefix(text, "nobody") {
 		t.Error(text)
+	}
+}
+
+// TestWhatANoTakesForGranted: a document with a no says what was not looked at, and one without does not.
+func TestWhatANoTakesForGranted(t *testing.T) {
+	if p := reports.NewPaths(ways()); !slices.Equal(p.Granted, power.Granted) {
+		t.Errorf("granted is %q", p.Granted)
+	}
+	if p := reports.NewPaths(ways()[:1]); p.Granted != nil || strings.Contains(reports.PathsText(ways()[:1]), "for granted") {
+		t.Error("an answer that is no no takes something for granted")
 	}
 }
 
