@@ -117,6 +117,7 @@ func (l *levers) kernel() {
 	for _, h := range kernelHelpers {
 		files, _ := l.s.Host.Glob(h.pattern)
 		for _, file := range files {
+			l.add(snapshot.LeverFile{Path: file, Kind: snapshot.LeverSystem, By: h.by, Trigger: h.trigger})
 			b, err := l.s.Host.ReadFile(file)
 			if err != nil {
 				if !gone(err) {

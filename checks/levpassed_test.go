@@ -217,3 +217,25 @@ func TestPlacesOfPackages(t *testing.T) {
 		"usr share polkit file": {[]string{"757 0:0 /usr/share/polkit-1/actions/x.policy"}, true},
 	})
 }
+
+// TestSettingsOfHomes: what others write of the settings of programs and agents of somebody is told.
+func TestSettingsOfHomes(t *testing.T) {
+	home := "700 0:0 /root/"
+	for _, f := range []string{".claude.json", ".codex/config.toml", ".cursor/mcp.json", ".kube/config", ".inputrc"} {
+		if got := found(t, powerHost(t, home, "646 0:0 /root/"+f), "/root/"+strings.Split(f, "/")[0]); len(got) == 0 {
+			t.Errorf("%s is passed over", f)
+		}
+		if got := found(t, powerHost(t, home, "644 0:0 /root/"+f), "/root"); len(got) > 0 {
+			t.Errorf("%s of root alone: %q", f, got)
+		}
+	}
+}
+
+// TestKnobsOfTheKernel: who writes where the kernel has the program that it starts as root becomes root.
+func TestKnobsOfTheKernel(t *testing.T) {
+	for _, f := range []string{"/proc/sys/kernel/core_pattern", "/proc/sys/kernel/modprobe", "/sys/kernel/uevent_helper", "/sys/fs/cgroup/memory/release_agent"} {
+		if got := found(t, powerHost(t, "646 0:0 "+f+" = \n"), f); len(got) != 1 || strings.Contains(got[0], "(") {
+			t.Errorf("%s: %q", f, got)
+		}
+	}
+}

@@ -6,12 +6,10 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"io/fs"
 	"path"
 	"slices"
 	"strings"
 
-	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/snapshot"
 )
 
@@ -71,6 +69,7 @@ func collectPowers(ctx context.Context, s *Scan, snap *snapshot.Snapshot) *Outco
 	l.logrotate()
 	l.supervised()
 	l.kernel()
+	l.sockets(procs)
 	l.loader("/etc/ld.so.conf", map[string]bool{})
 	l.modules()
 	l.named()
@@ -197,17 +196,6 @@ func (l *levers) tree(dir string, f snapshot.LeverFile) {
 			l.loginScript(f)
 		}
 	}
-}
-
-// loginScript adds what a file that a shell reads at a login runs.
-func (l *levers) loginScript(f snapshot.LeverFile) {
-	if f.By != "somebody" {
-		f.By = "the login of " + f.By
-	} else {
-		f.By = "every login"
-	}
-	f.Kind = snapshot.LeverProgram
-	l.followAs(f, runsHere{dir: l.s.accountHome(f.UID)}, true)
 }
 
 // maxInDir bounds the files of one directory of settings.
@@ -427,44 +415,6 @@ func (l *levers) loader(file string, seen map[string]bool) {
 	}
 }
 
-// loginFilesOf are what the shells and the SSH server read of who logs in, below their home.
-var loginFilesOf = []string{
-	".ssh/authorized_keys", ".ssh/authorized_keys2", ".ssh/rc", ".ssh/environment", ".profile", ".bash_profile", ".bash_login", ".bashrc",
-	".bash_logout", ".zshenv", ".zprofile", ".zshrc", ".pam_environment", ".config/fish/config.fish", ".config/systemd/user", ".local/share/systemd/user",
-	".config/environment.d", ".config/autostart",
-}
-
-// loginScripts are those of them that a shell runs.
-var loginScripts = lazily(`^\.(?:ssh/rc|profile|bash_|bashrc|zsh|zprofile)`)
-
-// toolFilesOf are what programs read that somebody runs: settings by which they run others.
-var toolFilesOf = []string{".ssh/config", ".gitconfig", ".config/git/config", ".vimrc", ".exrc", ".npmrc", ".nanorc", ".tmux.conf", ".screenrc", ".gdbinit", ".local/bin", "bin"}
-
-// logins adds what others write of somebody who logs in.
-func (l *levers) logins() {
-	for _, u := range l.s.users() {
-		if loginShell(u.shell) && path.IsAbs(u.shell) {
-			l.add(snapshot.LeverFile{Path: path.Clean(u.shell), Kind: snapshot.LeverProgram, By: "the login of " + u.name, UID: u.uid, Trigger: snapshot.TriggerLogin})
-		}
-		if !path.IsAbs(u.home) || u.home == "/" || !loginShell(u.shell) {
-			continue
-		}
-		for _, n := range loginFilesOf {
-			trigger, unsure := snapshot.TriggerLogin, ""
-			if strings.HasPrefix(n, ".ssh/authorized_keys") { // who writes it logs in
-				trigger, unsure = snapshot.TriggerNone, l.strictSSH
-			}
-			f := snapshot.LeverFile{Path: path.Join(u.home, n), Kind: snapshot.LeverLogin, By: u.name, UID: u.uid, Trigger: trigger, Unsure: unsure}
-			if l.add(f); loginScripts.MatchString(n) {
-				l.loginScript(f)
-			}
-		}
-		for _, n := range toolFilesOf {
-			l.add(snapshot.LeverFile{Path: path.Join(u.home, n), Kind: snapshot.LeverSystem, By: "programs of " + u.name, UID: u.uid, Trigger: snapshot.TriggerOperator})
-		}
-	}
-}
-
 // secrets adds the passwords and private keys of the host.
 func (l *levers) secrets() {
 	secret := snapshot.LeverFile{Kind: snapshot.LeverSecret, Trigger: snapshot.TriggerNone}
@@ -483,29 +433,4 @@ func (l *levers) secrets() {
 			l.add(secret)
 		}
 	}
-}
-
-// devices adds the disks and the memory of the host.
-func (l *levers) devices() {
-	for _, n := range []string{"sd", "vd", "xvd", "nvme", "mmcblk", "dm-", "md", "loop"} {
-		list, more := l.s.Host.Glob("/dev/" + n + "[0-9a-z]*")
-		if more {
-			l.out.partialIn("files", "there are more disks than are looked at")
-		}
-		for _, p := range list {
-			if st, err := l.s.Host.Lstat(p); err == nil && isBlock(st) {
-				l.add(snapshot.LeverFile{Path: p, Kind: snapshot.LeverDevice, By: "a disk", Trigger: snapshot.TriggerNone})
-			}
-		}
-	}
-	for _, p := range []string{"/dev/mem", "/dev/kmem", "/dev/port"} {
-		if _, err := l.s.Host.Lstat(p); err == nil {
-			l.add(snapshot.LeverFile{Path: p, Kind: snapshot.LeverDevice, By: "the memory", Trigger: snapshot.TriggerNone})
-		}
-	}
-}
-
-// isBlock says of a file that it is a block device.
-func isBlock(st host.Stat) bool {
-	return st.Mode&fs.ModeDevice != 0 && st.Mode&fs.ModeCharDevice == 0
 }

@@ -86,6 +86,11 @@ func (k *checker) state(st *State) error {
 			return fmt.Errorf("uid %d can reach %s", st.UID, api.Name)
 		}
 	}
+	for i := range k.s.Powers.Files {
+		if f := &k.s.Powers.Files[i]; st.InNet && f.Kind == snapshot.LeverSocket && strings.HasPrefix(f.Path, "@") && !k.base.answers(f) {
+			return fmt.Errorf("uid %d can connect to %s of %s", st.UID, f.Path, f.By)
+		}
+	}
 	for _, x := range k.s.Powers.Exports {
 		port := x.AnyPort || st.Caps&(1<<10) != 0 || !st.InNet // in a network of its own it may have every port
 		if port && !st.Offline && (st.InNet || st.Relayed || !x.OwnHost) {
@@ -248,7 +253,10 @@ func (k *checker) files(st *State) error {
 		case f.UID == 0:
 			goal = Root
 		}
-		write := f.Kind != snapshot.LeverSecret
+		write := f.Kind != snapshot.LeverSecret && f.Kind != snapshot.LeverSocket
+		if f.Kind == snapshot.LeverSocket && (strings.HasPrefix(f.Path, "@") || k.base.answers(f)) {
+			continue // by their names they are looked at apart
+		}
 		open := f.Unread != "" && k.gets(st, f.Path, write, false) || slices.ContainsFunc(f.Permits, func(p snapshot.Permit) bool {
 			return holds(st, p) && k.getsBy(st, p.At, write, false, shut(st, f, p, "/"))
 		})
@@ -359,7 +367,7 @@ func (k *checker) mount(st *State, m snapshot.ContainerMount) error {
 		}
 	}
 	for _, f := range k.s.Powers.Files {
-		if f.Kind == snapshot.LeverSecret && k.goal != Secret || !m.RW && f.Kind != snapshot.LeverSecret {
+		if f.Kind == snapshot.LeverSecret && k.goal != Secret || !m.RW && f.Kind != snapshot.LeverSecret && f.Kind != snapshot.LeverSocket || f.Kind == snapshot.LeverSocket && k.base.answers(&f) {
 			continue
 		}
 		for _, p := range f.Permits {

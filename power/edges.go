@@ -31,6 +31,7 @@ func (g *Graph) leave(s *State) []Edge {
 	list = append(list, g.byBus(s)...)
 	list = append(list, g.byPrograms(s)...)
 	list = append(list, g.bySockets(s)...)
+	list = append(list, g.byNames(s)...)
 	list = append(list, g.byNetwork(s)...)
 	list = append(list, g.byExports(s)...)
 	list = append(list, g.byCapabilities(s)...)
@@ -130,13 +131,10 @@ func (g *Graph) byFiles(s *State) (list []Edge) {
 	}
 	for i := range g.snap.Powers.Files {
 		f := &g.snap.Powers.Files[i]
-		if f.UID == s.UID && f.UID != 0 {
+		if f.UID == s.UID && f.UID != 0 || f.Kind == snapshot.LeverSocket && g.answers(f) || unfiled(f) {
 			continue
 		}
-		verb := "can change"
-		if f.Kind == snapshot.LeverSecret {
-			verb = "can read"
-		}
+		verb := verbOf(f)
 		e := Edge{Kind: ByFile, Object: f.Path, Trigger: f.Trigger, Change: "permissions of " + f.Path}
 		switch p := opened(s, f, "/"); {
 		case f.Unread != "":
@@ -168,7 +166,7 @@ func (g *Graph) inView(s *State, f *snapshot.LeverFile) (unsure string, ok bool)
 		return "", true
 	}
 	wants := toWrite
-	if f.Kind == snapshot.LeverSecret {
+	if f.Kind == snapshot.LeverSecret || f.Kind == snapshot.LeverSocket {
 		wants = toReach
 	}
 	if f.Unread != "" {
@@ -216,6 +214,8 @@ func uses(f *snapshot.LeverFile) string {
 		return fmt.Sprintf(", where %s are looked for", cmp.Or(f.By, "programs"))
 	case snapshot.LeverLogin:
 		return fmt.Sprintf(", which is read when %s logs in", f.By)
+	case snapshot.LeverSocket:
+		return fmt.Sprintf(", on which %s answers as %s", f.By, as)
 	case snapshot.LeverFilter:
 		return ", from which the packet filter is loaded"
 	default:

@@ -94,11 +94,8 @@ func (g *Graph) mounted(s *State, m snapshot.ContainerMount, e Edge) (list []Edg
 	for i := range g.snap.Powers.Files {
 		f := &g.snap.Powers.Files[i]
 		p := opened(s, f, cmp.Or(source, "/"))
-		verb := "can change"
-		if f.Kind == snapshot.LeverSecret {
-			verb = "can read"
-		}
-		if p == nil || !m.RW && f.Kind != snapshot.LeverSecret {
+		verb := verbOf(f)
+		if p == nil || !m.RW && f.Kind != snapshot.LeverSecret && f.Kind != snapshot.LeverSocket || f.Kind == snapshot.LeverSocket && (unfiled(f) || g.answers(f)) {
 			continue
 		}
 		x := e

@@ -61,6 +61,13 @@ type GainData struct {
 	Services      map[string]string `json:"services"`
 	// Asks are services of root on the system bus that ask polkit who may do something, or do nothing for others by which they become more.
 	Asks []string `json:"asks"`
+	// Answers are daemons of root of which everybody may speak to some sockets, and does not become more by that.
+	Answers []struct {
+		Program string `json:"program"`
+		// Sockets are how their paths begin, or their names after an @.
+		Sockets []string `json:"sockets"`
+		Why     string   `json:"why"`
+	} `json:"answers"`
 	// Meant are units whose users decide who becomes root, and how.
 	Meant map[string]string `json:"meant"`
 }

@@ -95,9 +95,10 @@ const (
 	LeverDevice  LeverKind = "device"  // the disks and the memory of the host
 	LeverFilter  LeverKind = "filter"  // what loads the packet filter
 	LeverSecret  LeverKind = "secret"  // is read: passwords and private keys
+	LeverSocket  LeverKind = "socket"  // is connected to: a daemon of root answers; @NAME is one without a file
 )
 
-var leverKinds = []LeverKind{LeverProgram, LeverUnit, LeverSearch, LeverLogin, LeverSystem, LeverDevice, LeverFilter, LeverSecret}
+var leverKinds = []LeverKind{LeverProgram, LeverUnit, LeverSearch, LeverLogin, LeverSystem, LeverDevice, LeverFilter, LeverSecret, LeverSocket}
 
 // Trigger is when what a file says is done.
 type Trigger string

@@ -1,0 +1,124 @@
+//go:build linux && !ringfence_portable
+
+package checks
+
+import (
+	"bytes"
+	"maps"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ringfence/ringfence/snapshot"
+)
+
+// Bounds of the sockets of daemons: the network namespaces whose lists are read, and the sockets.
+const (
+	maxSocketSpaces = 64
+	maxRootSockets  = 4_096
+)
+
+// namedSocket is one of /proc/net/unix that has a name.
+type namedSocket struct {
+	name  string // a path, or @NAME
+	inode uint64
+}
+
+// namedSockets are those of a list of the kernel that somebody can speak to: they listen, or are of datagrams.
+func namedSockets(list []byte) (socks []namedSocket) {
+	for line := range bytes.Lines(list) {
+		f := strings.Fields(string(line))
+		if len(f) < 8 || f[3] != "00010000" && f[4] != "0002" { // __SO_ACCEPTCON, SOCK_DGRAM
+			continue
+		}
+		inode, err := strconv.ParseUint(f[6], 10, 64)
+		if name := strings.Join(f[7:], " "); err == nil && (path.IsAbs(name) || strings.HasPrefix(name, "@")) {
+			socks = append(socks, namedSocket{name, inode})
+		}
+	}
+	return socks
+}
+
+// sockets adds the sockets of the host's daemons that run as root: others speak to them, and what they do for whom is theirs.
+func (l *levers) sockets(procs []*process) {
+	if !l.s.Host.Live() {
+		return
+	}
+	owners, denied := l.s.socketOwners()
+	if denied > 0 {
+		l.out.partialIn("files", "whose the sockets of %d processes are was not seen", denied)
+	}
+	init := l.s.initNS()
+	roots := map[int]*process{}
+	spaces := map[uint64]int{init.Net: 0}
+	for _, p := range procs {
+		if p.UID != 0 || p.Container != "" || p.NS.User != init.User || p.Leader != 0 {
+			continue
+		}
+		roots[p.PID] = p
+		if p.NS.Mnt == init.Mnt || p.NS.Net == init.Net {
+			spaces[p.NS.Net] = p.PID
+		}
+	}
+	if len(spaces) > maxSocketSpaces {
+		l.out.partialIn("files", "daemons of root are in more network namespaces than are looked at")
+	}
+	left := maxRootSockets
+	for _, n := range slices.Sorted(maps.Keys(spaces))[:min(len(spaces), maxSocketSpaces)] {
+		if spaces[n] == 0 {
+			continue
+		}
+		b, err := l.s.Host.ReadFile("/proc/" + strconv.Itoa(spaces[n]) + "/net/unix")
+		if err != nil {
+			if !gone(err) {
+				l.out.partialIn("files", "the sockets of daemons: %v", err)
+			}
+			continue
+		}
+		for _, k := range namedSockets(b) {
+			i := slices.IndexFunc(owners[k.inode], func(pid int) bool { return roots[pid] != nil })
+			if i < 0 || k.name[0] == '@' && n != init.Net {
+				continue
+			}
+			if left--; left < 0 {
+				l.out.partialIn("files", "daemons of root have more sockets than are looked at")
+				return
+			}
+			l.socket(k.name, roots[owners[k.inode][i]])
+		}
+	}
+}
+
+// socket adds one socket of a daemon, if others than root may speak to it.
+func (l *levers) socket(name string, p *process) {
+	program := p.exeBase()
+	if exe := strings.TrimSuffix(p.Exe, " (deleted)"); !strings.HasPrefix(exe, "/usr/") && !strings.HasPrefix(exe, "/lib/") && !strings.HasPrefix(exe, "/sbin/") && !strings.HasPrefix(exe, "/bin/") || strings.HasPrefix(exe, "/usr/local/") {
+		program = exe
+	}
+	if unixDaemons[program] != "" {
+		return // what they do is known, and who connects to them is told with the runtimes
+	}
+	f := snapshot.LeverFile{Path: name, Kind: snapshot.LeverSocket, By: program, Trigger: snapshot.TriggerNone, Unsure: "what " + program + " does for who connects to " + name + " was not followed"}
+	if name[0] == '@' {
+		f.Permits = []snapshot.Permit{{Who: snapshot.PermitAll, At: name}}
+		l.list = append(l.list, f)
+		return
+	}
+	f.Path = path.Clean(name)
+	_, real, exists, err := l.w.writers(f.Path)
+	if err == nil && exists {
+		x := l.w.part(real)
+		if f.Permits = permitsOf(real, x.st, x.group, x.st.Perm&0o002 != 0, x.acl); len(f.Permits) == 0 {
+			return
+		}
+		f.Gates, err = l.w.gates(f.Permits)
+	}
+	switch {
+	case err != nil:
+		f.Unread = err.Error()
+	case !exists:
+		return // nobody gets there by its name
+	}
+	l.list = append(l.list, f)
+}
