@@ -88,6 +88,8 @@ type course struct {
 	keptAddr, keptPort bool
 	// shadow: the same packets are followed another way too.
 	shadow bool
+	// heads is what they have beside a plain header.
+	heads heads
 	// loose: a translation is not known, so that a part of where the packets go now is not a part of what
 	// was sent.
 	loose bool

@@ -331,6 +331,8 @@ func (m *machine) loads(e *ruleset.Expr, live []state) bool {
 	switch {
 	case e.Immediate != nil && e.Immediate.Verdict == nil:
 		return load(e.Immediate.Dreg, func(*state) value { return constant(e.Immediate.Data) })
+	case e.Payload != nil && !e.Payload.Set && slices.ContainsFunc(live, func(st state) bool { return asksForHead(&st.cube, e.Payload) }):
+		return false
 	case e.Payload != nil && !e.Payload.Set && e.Payload.Base != ruleset.BaseLink:
 		return load(e.Payload.Dreg, func(st *state) value { return m.payload(&st.cube, e.Payload) })
 	case e.Meta != nil && !e.Meta.Set && e.Meta.Key != ruleset.MetaRtclassid && (m.local || !ofProcess(e.Meta.Key)):
@@ -352,6 +354,8 @@ func (m *machine) plainExpr(c *ruleset.Chain, r *ruleset.Rule, e *ruleset.Expr, 
 		st.regs = st.regs.set(e.Immediate.Dreg, constant(e.Immediate.Data))
 	case e.Payload != nil && e.Payload.Base == ruleset.BaseLink && m.linkless(&st.cube):
 		return nil, nil, []cube{st.cube} // no link layer header: the load fails
+	case e.Payload != nil && !e.Payload.Set && asksForHead(&st.cube, e.Payload):
+		return nil, m.loadHead(c, r, e.Payload, st), nil
 	case e.Payload != nil && !e.Payload.Set:
 		st.regs = st.regs.set(e.Payload.Dreg, m.payload(&st.cube, e.Payload))
 	case e.Payload != nil:
@@ -422,10 +426,8 @@ func (m *machine) rareExpr(c *ruleset.Chain, r *ruleset.Rule, e *ruleset.Expr, s
 	case e.More().Queue != nil:
 		return m.queue(e.More().Queue), []state{st}, nil
 	case e.More().Exthdr != nil && e.More().Exthdr.Dreg != 0 && (e.More().Exthdr.Op == ruleset.ExthdrIPv6 || e.More().Exthdr.Op == ruleset.ExthdrIPv4):
-		if !e.More().Exthdr.Present { // the packets of a question have neither extension headers nor IP options
-			return nil, nil, []cube{st.cube}
-		}
-		st.regs = st.regs.set(e.More().Exthdr.Dreg, constant([]byte{0}))
+		matched, missed := m.exthdr(c, r, e.More().Exthdr, st)
+		return nil, matched, missed
 	case e.More().Offload != "": // only connections that were seen both ways are offloaded
 		return nil, nil, []cube{st.cube}
 	case e.More().Dynset != nil && m.certain(e.More().Dynset), e.More().Send != nil && e.More().Send.Kind == "dup":

@@ -66,7 +66,7 @@ func TestMerge(t *testing.T) {
 		switch at.Kind() {
 		case reflect.Bool:
 			at.SetBool(true)
-		case reflect.Uint16:
+		case reflect.Uint8, reflect.Uint16:
 			at.SetUint(1)
 		case reflect.Struct:
 			at.Set(map[reflect.Type]reflect.Value{

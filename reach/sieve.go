@@ -132,7 +132,7 @@ func (w *sieve) expr(e *ruleset.Expr) bool {
 	switch {
 	case e.Payload != nil && !e.Payload.Set:
 		v := unknown(int(e.Payload.Len), "not followed here")
-		if e.Payload.Base != ruleset.BaseLink {
+		if e.Payload.Base != ruleset.BaseLink && !asksForHead(&w.wide, e.Payload) {
 			v = w.payload(&w.wide, e.Payload)
 		}
 		w.put(e.Payload.Dreg, v)

@@ -1,8 +1,6 @@
 package reach
 
 import (
-	"slices"
-
 	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/ruleset"
 	"github.com/ringfence/ringfence/snapshot"
@@ -12,8 +10,10 @@ import (
 func (m *machine) xt(c *ruleset.Chain, r *ruleset.Rule, x *ruleset.Xt, st state,
 ) (*ruleset.Verdict, []state, []cube) {
 	d := x.Decoded
-	if d == nil && slices.Contains([]string{"rt", "frag", "hbh", "dst", "mh"}, x.Name) {
-		return nil, nil, []cube{st.cube} // the packets of a question have no IPv6 extension headers
+	if d == nil {
+		if matched, missed, ok := m.xtHeads(c, r, x.Name, st); ok {
+			return nil, matched, missed
+		}
 	}
 	if invert, is := x.Helper(); d == nil && is && (m.connectionless(&st.cube) || st.cube.begins()) { // nobody expected it (helper_mt)
 		if invert {

@@ -175,6 +175,7 @@ func (w *walk) connlabel(x *ruleset.XtConnlabel, r *rule) verdict {
 // u32 compares words of the packet (u32_match_it). What the sender writes there is a condition.
 func (w *walk) u32(x *ruleset.Xt, u *ruleset.XtU32, r *rule) verdict {
 	open := false
+	w.extended(r)
 	for i := range u.Tests {
 		switch w.u32Test(&u.Tests[i]) {
 		case no:

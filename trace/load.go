@@ -191,6 +191,9 @@ func (w *walk) payload(o *op, r *rule) verdict {
 		}
 		return w.beyond(o, r)
 	}
+	if at, _ := s.headAt(); o.base == 'n' && (off <= at && at < off+o.n || off+o.n > s.thoff) && w.extended(r) && off+o.n > s.thoff {
+		return w.unknownReg(o.dreg, o.n, headText)
+	}
 	w.regs.putUnk(o.dreg, b[off:off+o.n], unk[off:off+o.n])
 	if w.regs.dirty {
 		why := "header bytes that the question leaves open"

@@ -208,9 +208,11 @@ func (w *walk) exthdr(e *ruleset.Exthdr, r *rule) verdict {
 			return vNo
 		}
 		return w.unknownReg(at, int(e.Len), "the value of a TCP option")
-	case e.Present:
+	case e.Op == ruleset.ExthdrTCP && e.Present:
 		w.regs.put8(at, 0)
 		return vNext
+	case e.Op == ruleset.ExthdrTCP:
+		return vNo
 	}
-	return vNo
+	return w.beyondPlain(r, at, int(e.Len), e.Present)
 }

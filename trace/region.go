@@ -171,6 +171,7 @@ func (r *Region) free(s *skb) {
 			s.unk[at+bit/8] |= 0x80 >> (bit % 8)
 		}
 	}
+	s.openHead()
 	set(src, r.Src.Bits())
 	set(dst, r.Dst.Bits())
 	if s.hasPorts() {

@@ -3,7 +3,6 @@ package trace
 import (
 	"bytes"
 	"net/netip"
-	"slices"
 
 	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/ruleset"
@@ -12,13 +11,14 @@ import (
 // xt evaluates an iptables extension inside nftables.
 func (w *walk) xt(x *ruleset.Xt, r *rule) verdict {
 	d := x.Decoded
+	if v, ok := w.xtHeads(x.Name, r); ok && d == nil {
+		return v
+	}
 	switch {
 	case d == nil && x.Target && x.Name == "SYNPROXY":
 		return w.bySynproxy(r)
 	case d == nil && x.Target:
 		return w.abort(r, "iptables target "+x.Name+" is not understood")
-	case d == nil && slices.Contains(extensionHeaders, x.Name) && (x.Name != "frag" || w.skb.fragment == whole):
-		return vNo // the packets of a question have none
 	case d == nil && x.Traffic() != nil:
 		return w.xtTraffic(x, x.Traffic(), r)
 	case d == nil && x.Name == "helper":

@@ -1,0 +1,93 @@
+package reach
+
+import (
+	"slices"
+
+	"github.com/ringfence/ringfence/ruleset"
+)
+
+// heads is what packets have beside a plain header of IP.
+type heads uint8
+
+const (
+	anyHeads   heads = iota // nobody asked
+	plainHead               // neither options nor extension headers
+	moreHeads               // some of them
+	headText   = "whether the packet has options of IP, or extension headers of IPv6"
+	headOffset = 6 // of the number of the first header in one of IPv6
+)
+
+// asksForHead says whether a load takes what tells a plain header from another.
+func asksForHead(c *cube, p *ruleset.Payload) bool {
+	if p.Base != ruleset.BaseNetwork || c.heads == plainHead {
+		return false
+	}
+	return c.v4 && p.Offset == 0 || !c.v4 && p.Offset <= headOffset && headOffset < p.Offset+p.Len
+}
+
+// eachHead parts packets into plain ones and, in doubt, those with more than a plain header.
+func (m *machine) eachHead(c *ruleset.Chain, r *ruleset.Rule, st state) (plain, more []state) {
+	if st.cube.heads != moreHeads {
+		p := st
+		p.cube.heads = plainHead
+		plain = []state{p}
+	}
+	if st.cube.heads != plainHead {
+		x := st
+		if x.cube.heads == anyHeads {
+			x.cube = m.doubtful(c, r, st.cube, headText)
+			x.cube.shadow = true
+		}
+		x.cube.heads = moreHeads
+		more = []state{x}
+	}
+	return plain, more
+}
+
+// loadHead is a load of what tells a plain header from another.
+func (m *machine) loadHead(c *ruleset.Chain, r *ruleset.Rule, p *ruleset.Payload, st state) []state {
+	plain, more := m.eachHead(c, r, st)
+	for i := range plain {
+		plain[i].regs = plain[i].regs.set(p.Dreg, m.payload(&plain[i].cube, p))
+	}
+	for i := range more {
+		more[i].regs = more[i].regs.set(p.Dreg, unknown(int(p.Len), headText))
+	}
+	return append(plain, more...)
+}
+
+// exthdr asks for an option of IP or an extension header, which plain packets do not have.
+func (m *machine) exthdr(c *ruleset.Chain, r *ruleset.Rule, x *ruleset.Exthdr, st state) (matched []state, missed []cube) {
+	plain, more := m.eachHead(c, r, st)
+	for _, p := range plain {
+		if !x.Present {
+			missed = append(missed, p.cube)
+			continue
+		}
+		p.regs = p.regs.set(x.Dreg, constant([]byte{0}))
+		matched = append(matched, p)
+	}
+	for _, s := range more {
+		if !x.Present {
+			missed = append(missed, s.cube)
+		}
+		s.regs = s.regs.set(x.Dreg, unknown(max(int(x.Len), 1), headText))
+		matched = append(matched, s)
+	}
+	return matched, missed
+}
+
+// xtHeads is a match of iptables for an extension header.
+func (m *machine) xtHeads(c *ruleset.Chain, r *ruleset.Rule, name string, st state) (matched []state, missed []cube, is bool) {
+	if !slices.Contains([]string{"rt", "frag", "hbh", "dst", "mh"}, name) {
+		return nil, nil, false
+	}
+	plain, more := m.eachHead(c, r, st)
+	for _, p := range plain {
+		missed = append(missed, p.cube)
+	}
+	for _, s := range more {
+		matched, missed = append(matched, s), append(missed, s.cube)
+	}
+	return matched, missed, true
+}
