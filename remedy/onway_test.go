@@ -12,8 +12,11 @@ import (
 func TestRulesOnTheWay(t *testing.T) {
 	drop := func(iif, oif string) Rule { return Rule{Chain: chainForward, Iif: iif, Oif: oif} }
 	p := &Plan{Rules: []Rule{
-		drop("a", "b"), drop("a", "c"), drop("b", "c"), drop("", "d"), {Chain: chainForward, Iif: "c", Oif: "a", Accept: true}, {Chain: chainIn, Iif: "a", Proto: "tcp", Port: 22},
-		{Chain: chainForward, Iifs: []string{"c", "d"}, Oif: "e"}, {Chain: chainUp, Iif: "e", Behind: "f"},
+		drop("a", "b"), drop("a", "c"), drop("b", "c"), drop("", "d"),
+		{Chain: chainForward, Iif: "c", Oif: "a", Accept: true},
+		{Chain: chainIn, Iif: "a", Proto: "tcp", Port: 22},
+		{Chain: chainForward, Iifs: []string{"c", "d"}, Oif: "e"},
+		{Chain: chainUp, Iif: "e", Behind: "f"},
 	}}
 	s := new(snapshot.Snapshot)
 	stopped := 0
