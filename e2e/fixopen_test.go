@@ -296,3 +296,47 @@ func TestBaselineBesideOtherFirewalls(t *testing.T) {
 		})
 	}
 }
+
+// TestStrictTracking: nothing was tracked, and the host takes up no connection of TCP half way. What goes on and what ends is what the plan says: a workload's
+// own ends under the baseline, and what is open to what is closed goes on without one.
+func TestStrictTracking(t *testing.T) {
+	for mode, c := range map[string]struct {
+		says    string
+		out, in bool
+	}{
+		"targeted":     {"those that are open to what is closed go on", true, true},
+		"default-deny": {"all that are open end", false, false},
+	} {
+		t.Run(mode, func(t *testing.T) {
+			if !bed.Alone(t) {
+				return
+			}
+			b := newBed(t)
+			b.nft("flush ruleset\n")
+			bed.Shell(t, "nsenter --net=/run/netns/%[1]shost sysctl -qw net.netfilter.nf_conntrack_tcp_loose=0", b.name)
+			b.listen("tcp", "[::]:22", "")
+			out, outs := b.pair("w1", "ext", "203.0.113.9:7000")
+			in, ins := b.pair("ext", "w1", "172.17.0.2:9500")
+			own, owns := b.pair("host", "ext", "203.0.113.9:7001")
+			config := b.config("zones: {management: {interfaces: [mgmt0]}}\n")
+			said, code := b.verb("apply", "--config", config, "--confirm", "auto", "--mode", mode)
+			if code != 0 || !strings.Contains(said, c.says) {
+				t.Fatalf("code %d, it does not say %q: %s", code, c.says, said)
+			}
+			for _, x := range []struct {
+				name           string
+				client, server net.Conn
+				goesOn         bool
+			}{{"from a workload", out, outs, c.out}, {"to a workload", in, ins, c.in}, {"of the host", own, owns, true}} {
+				within := silence
+				if x.goesOn {
+					within = bed.Patience
+				}
+				err := errors.Join(hears(x.server.Write, x.client, within), hears(x.client.Write, x.server, within))
+				if goes := err == nil; goes != x.goesOn {
+					t.Errorf("%s: goes on %v, want %v: %v", x.name, goes, x.goesOn, err)
+				}
+			}
+		})
+	}
+}

@@ -284,6 +284,20 @@ func (p *Plan) closesRoutes(s *snapshot.Snapshot, m *zones.Map) {
 	}
 }
 
+// halfWay says what becomes of connections through the host that it meets half way, since none were tracked so far. Where conntrack takes up no connection of TCP
+// but from its beginning (tcp_new of nf_conntrack_proto_tcp.c), their packets belong to none: no drop knows who opened it, and no policy that it is one.
+func (p *Plan) halfWay(s *snapshot.Snapshot) string {
+	text := "; connections through the host were not tracked so far: of those in which nothing goes both ways while it is loaded, who sends first counts as who opened them, and which of them end cannot be told before"
+	switch f := s.Network.Sysctls[snapshot.LoosePickup]; {
+	case f.State != snapshot.Present || f.Value != "0":
+	case p.Mode == DefaultDeny:
+		text += "; of TCP all that are open end, but inside a network of workloads, since the host takes up none half way (net.netfilter.nf_conntrack_tcp_loose is 0)"
+	default:
+		text += "; of TCP those that are open to what is closed go on until they end by themselves, since the host takes up none half way (net.netfilter.nf_conntrack_tcp_loose is 0)"
+	}
+	return text
+}
+
 // closesNames says which workloads could no longer ask the name servers that the host asks: those are asked for a moment at a time, so that no flow shows it.
 func (p *Plan) closesNames(s *snapshot.Snapshot, m *zones.Map) {
 	for i := range m.Origins {

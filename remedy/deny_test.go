@@ -150,6 +150,29 @@ func TestLoginOfAServerThatIsGone(t *testing.T) {
 	}
 }
 
+// TestStrictTrackingIsTold: where conntrack takes up no connection half way the plan says what becomes of those through the host.
+func TestStrictTrackingIsTold(t *testing.T) {
+	for _, c := range []struct{ mode, loose, says string }{
+		{DefaultDeny, "0", "of TCP all that are open end"},
+		{Targeted, "0", "of TCP those that are open to what is closed go on"},
+		{DefaultDeny, "1", ""},
+		{Targeted, "", ""},
+	} {
+		s := sshOn(22)
+		s.NFTables.Ruleset = new(ruleset.Ruleset)
+		if c.loose != "" {
+			s.Network.Sysctls[snapshot.LoosePickup] = snapshot.Fact{State: snapshot.Present, Value: c.loose}
+		}
+		r := &finding.Report{Results: []finding.Result{{ID: "c", Status: finding.Fail, Findings: []finding.Finding{{
+			Remediation: []finding.Remediation{{Kind: "nft", Deny: &finding.Deny{Zone: zones.External, ToZone: zones.Workload}}},
+		}}}}}
+		p := Make(r, s, extern, Options{Mode: c.mode, Keep: []Flow{{Proto: "tcp", Port: 22, Why: keptAsked}}})
+		if p.Mode != c.mode || !strings.Contains(p.Disruption, "were not tracked so far") || strings.Contains(p.Disruption, "of TCP") != (c.says != "") || !strings.Contains(p.Disruption, c.says) {
+			t.Errorf("%+v: %s: %q", c, p.Mode, p.Disruption)
+		}
+	}
+}
+
 // TestUnknownLoginKeepsAndClosesNothing: a connection to SSH of which nobody can tell whether somebody logged in by it keeps its address no access,
 // and is no reason to close the port to all others.
 func TestUnknownLoginKeepsAndClosesNothing(t *testing.T) {

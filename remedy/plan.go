@@ -323,7 +323,7 @@ func Make(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config, opt Options
 			p.Disruption = "no new connections to what is closed"
 		}
 		if p.uses(chainForward) && (forwardsUntracked(s, true) || forwardsUntracked(s, false)) {
-			p.Disruption += "; connections through the host were not tracked so far: of those in which nothing goes both ways while it is loaded, who sends first counts as who opened them, and which of them end cannot be told before"
+			p.Disruption += p.halfWay(s)
 		}
 		if slices.ContainsFunc(p.Rules, func(r Rule) bool { return r.Untracked && !r.Accept && r.Kind != "" }) || p.Mode == DefaultDeny && untracks(s) {
 			p.Disruption += "; of what rules exempt from connection tracking (notrack), datagrams from the closed side stop also where they answer"
