@@ -15,12 +15,21 @@ const maxTools = 200
 
 // agentTool is a program that an agent starts by itself and without its sandbox, as its settings name it. More says that arguments follow.
 type agentTool struct {
-	argv []string
-	more bool
+	argv  []string
+	more  bool
+	below string // instead: a directory of plugins, whose programs they all are
 }
 
 // is says of the arguments of a process that they are those of a tool. Of an argument with a variable the value is not known.
 func (t *agentTool) is(argv []string) bool {
+	if t.below != "" {
+		args := (&process{argv: argv}).runsArgs()
+		if len(args) == 0 {
+			return false
+		}
+		first := strings.Trim(args[0], `"'`)
+		return strings.HasPrefix(path.Clean(first), t.below+"/") || strings.HasPrefix(first, "${CLAUDE_PLUGIN_ROOT}/")
+	}
 	if len(t.argv) == 0 || len(argv) < len(t.argv) || !t.more && len(argv) != len(t.argv) || path.Base(argv[0]) != path.Base(t.argv[0]) {
 		return false
 	}
@@ -60,6 +69,16 @@ func (s *Scan) toolsOf(p *process, runtime string) (list []agentTool) {
 		for _, file := range []string{state, path.Join(cwd, ".mcp.json")} {
 			list = append(list, claudeTools([]byte(text(file)))...)
 		}
+		for _, v := range optionValues(p.argv, "--mcp-config") {
+			if !strings.HasPrefix(strings.TrimSpace(v), "{") {
+				if !path.IsAbs(v) {
+					v = path.Join(cwd, v)
+				}
+				v = text(v)
+			}
+			list = append(list, claudeTools([]byte(v))...)
+		}
+		list = append(list, agentTool{below: path.Join(s.homeOf(p, env, "CLAUDE_CONFIG_DIR", ".claude"), "plugins")})
 		layers, _, _ := s.claudeSettings(p)
 		for _, l := range layers {
 			list = append(list, claudeTools(l.text)...)
@@ -71,7 +90,7 @@ func (s *Scan) toolsOf(p *process, runtime string) (list []agentTool) {
 // codexTools are the servers of MCP in a configuration of Codex, and the program that it tells of events.
 func codexTools(text string) (list []agentTool) {
 	if v := tomlValues(text, "", "notify"); len(v) > 0 {
-		list = append(list, agentTool{v, true})
+		list = append(list, agentTool{argv: v, more: true})
 	}
 	for line := range strings.Lines(text) {
 		m := tomlSection.FindStringSubmatch(line)

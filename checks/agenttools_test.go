@@ -18,6 +18,7 @@ func TestToolsOfAgents(t *testing.T) {
 		"projects": {"/p": {"mcpServers": {"b": {"command": "/opt/b"}}}},
 		"hooks": {"Stop": [{"matcher": "", "hooks": [{"type": "command", "command": "date >> /tmp/log"}]}]},
 		"statusLine": {"type": "command", "command": "/home/a/line.sh -s"}, "command": "nothing"}`))
+	plugins := []agentTool{{below: "/home/a/.claude/plugins"}}
 	for _, c := range []struct {
 		of   []agentTool
 		argv string // parted by |
@@ -39,6 +40,11 @@ func TestToolsOfAgents(t *testing.T) {
 		{claude, "/home/a/line.sh|-s", true},
 		{claude, "nothing", false},
 		{claudeTools([]byte("{")), "", false},
+		{plugins, "node|/home/a/.claude/plugins/cache/x/server.js", true},
+		{plugins, "/bin/sh|-c|\"${CLAUDE_PLUGIN_ROOT}/hook.sh\" -v", true},
+		{plugins, "/bin/sh|-c|cat /home/a/.claude/plugins/x", false},
+		{plugins, "/home/a/.claude/plugins/../x", false},
+		{plugins, "node|-e|1|/home/a/.claude/plugins/x", false},
 	} {
 		if got := slices.ContainsFunc(c.of, func(t agentTool) bool { return t.is(strings.Split(c.argv, "|")) }); got != c.want {
 			t.Errorf("%q: %v", c.argv, got)
