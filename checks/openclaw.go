@@ -4,6 +4,7 @@ package checks
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
@@ -161,7 +162,7 @@ func (s *Scan) openClawPath(p *process, env map[string]string) string {
 		}
 	}
 	dir := ".openclaw"
-	if v := env["OPENCLAW_PROFILE"]; v != "" && v != "default" {
+	if v := cmp.Or(s.openClawProfile(p, env), env["OPENCLAW_PROFILE"]); v != "" && v != "default" {
 		dir += "-" + path.Base(v)
 	}
 	return path.Join("/", home, dir, "openclaw.json")

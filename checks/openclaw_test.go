@@ -132,3 +132,24 @@ func TestOpenClawFileBeforeEnvironment(t *testing.T) {
 		}
 	}
 }
+
+// TestProfileOfALauncher: a shell that starts a gateway is read with the files of the profile that it names, as the gateway is.
+func TestProfileOfALauncher(t *testing.T) {
+	for line, want := range map[string]string{
+		"node openclaw.mjs --profile work gateway; exit 1":       "/h/.openclaw-work/openclaw.json",
+		"openclaw --profile=work gateway":                        "/h/.openclaw-work/openclaw.json",
+		"openclaw --dev gateway":                                 "/h/.openclaw-dev/openclaw.json",
+		"openclaw --profile default gateway":                     "/h/.openclaw/openclaw.json",
+		"openclaw gateway":                                       "/h/.openclaw-env/openclaw.json",
+		"other --profile work && openclaw --profile own gateway": "/h/.openclaw-own/openclaw.json",
+	} {
+		p := &process{argv: []string{"/bin/sh", "-c", line}}
+		if got := newScan(host.At(t.TempDir())).openClawPath(p, map[string]string{"HOME": "/h", "OPENCLAW_PROFILE": "env"}); got != want {
+			t.Errorf("%q: %s, want %s", line, got, want)
+		}
+	}
+	p := &process{argv: []string{"openclaw", "--profile", "work", "gateway"}}
+	if got := newScan(host.At(t.TempDir())).openClawPath(p, map[string]string{"HOME": "/h", "OPENCLAW_STATE_DIR": "/s"}); got != "/s/openclaw.json" {
+		t.Errorf("the state that the environment names: %s", got)
+	}
+}

@@ -3,6 +3,7 @@
 package checks
 
 import (
+	"cmp"
 	"encoding/json"
 	"path"
 	"slices"
@@ -30,6 +31,24 @@ func (s *Scan) openClawFlags(p *process, env map[string]string, cfg *snapshot.Op
 		}
 	}
 	return !known && hidesAuth(p.argLen, env["_"], cfg.AuthMode)
+}
+
+// openClawProfile is the profile that a command line names which starts the gateway: its own, or that of its unit or its container. A launcher has
+// no state open that would tell it.
+func (s *Scan) openClawProfile(p *process, env map[string]string) (profile string) {
+	for _, argv := range append(s.startsOf(p, env), p.argv) {
+		words := plainWords(argv)
+		script := slices.IndexFunc(words, func(w string) bool { return slices.Contains(gatewayScripts, path.Base(w)) })
+		if script < 0 {
+			continue
+		}
+		words = words[script:]
+		if slices.Contains(words, "--dev") {
+			profile = "dev"
+		}
+		profile = cmp.Or(argument(words, "--profile"), profile)
+	}
+	return profile
 }
 
 // hidesAuth says whether --auth with another mode has room in arguments of such a length, after an interpreter, the script by its path (which a
