@@ -203,14 +203,20 @@ func sarifRunOf(r *finding.Report) sarifRun {
 		}
 	}
 	if len(run.Results) > maxResults {
-		slices.SortStableFunc(run.Results, func(a, b sarifResult) int {
-			return finding.Rank(a.Properties["severity"]) - finding.Rank(b.Properties["severity"])
-		})
+		slices.SortStableFunc(run.Results, func(a, b sarifResult) int { return weight(r, &a) - weight(r, &b) })
 		run.Results = run.Results[:maxResults]
 	}
 	run.Invocations = []sarifInvocation{invocation(r)}
 	run.Tool.Driver.Notifications = notified(run.Invocations[0].Notifications)
 	return run
+}
+
+// weight ranks results where not all are shown: one that is not decided keeps an alert of its check open, and is as severe as that.
+func weight(r *finding.Report, s *sarifResult) int {
+	if s.Properties["status"] == finding.Unknown && s.RuleIndex < len(r.Results) {
+		return finding.Rank(r.Results[s.RuleIndex].Severity)
+	}
+	return finding.Rank(s.Properties["severity"])
 }
 
 // undecided adds a result for each question that is open. One about a resource is told as what would be found there, so that the alert of
