@@ -349,57 +349,6 @@ func (p *page) remedy(r *finding.Report, f *finding.Finding, told map[string]boo
 	}
 }
 
-// unknown writes what could not be decided, the checks of one reason together.
-func (p *page) unknown(r *finding.Report) {
-	by, order, n, accepted, failed := map[string][]string{}, []string{}, 0, 0, 0
-	for i := range r.Results {
-		e := entry{r: r, res: &r.Results[i], open: leavesOpen(&r.Results[i])}
-		if e.status() != finding.Unknown {
-			continue
-		}
-		name, why := e.res.ID, e.message()
-		switch {
-		case e.res.Status == finding.Fail:
-			failed++
-		case e.res.Waiver.Holds():
-			name += " (accepted)"
-			accepted++
-			n++
-		default:
-			n++
-		}
-		if by[why] == nil {
-			order = append(order, why)
-		}
-		by[why] = append(by[why], name)
-	}
-	if n+failed == 0 {
-		return
-	}
-	p.line("")
-	title := fmt.Sprintf("UNKNOWN  %d, which neither passed nor failed", n)
-	if accepted > 0 {
-		title += fmt.Sprintf("; %d accepted so", accepted)
-	}
-	if failed > 0 {
-		title += fmt.Sprintf("; %d failed, and did not see or decide all", failed)
-	}
-	p.wrapped("", title, colors["medium"])
-	for _, why := range order {
-		text, names := Clean(why, false), Clean(strings.Join(by[why], ", "), false)
-		switch {
-		case p.o.Verbose:
-			p.wrapped(" ", text, "")
-			p.wrapped("   ", names, dim)
-		case p.o.Width-3-displaywidth.String(names) >= leastSeen:
-			p.ends(" ", p.short(text, p.o.Width-3-displaywidth.String(names)), "", names, dim)
-		default:
-			p.line(" " + p.short(text, p.o.Width-1))
-			p.line("   " + p.paint(dim, p.short(names, p.o.Width-3)))
-		}
-	}
-}
-
 // carried writes what was found before and is not known to be gone.
 func (p *page) carried(r *finding.Report) {
 	list := carried(r)
