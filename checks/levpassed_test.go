@@ -163,6 +163,9 @@ func TestFormsOfShellLines(t *testing.T) {
 // TestWhatFilesOfEtcName: what files of /etc name, that others write, is followed or told as not followed.
 func TestWhatFilesOfEtcName(t *testing.T) {
 	passedOver(t, "/opt", map[string]passedCase{
+		"secure_path":        {[]string{"440 0:0 /etc/sudoers = Defaults env_reset\nDefaults\tsecure_path=\"/opt/d:/usr/bin\"\n", annsDir}, true},
+		"env_file of sudo":   {[]string{"440 0:0 /etc/sudoers.d/x = Defaults env_file=/opt/a\n", anns}, false},
+		"an editor of sudo":  {[]string{"440 0:0 /etc/sudoers = Defaults:ann editor=/usr/bin/vi:/opt/a\n", anns}, false},
 		"anacron":            {[]string{"644 0:0 /etc/anacrontab = 1 5 j nice /opt/a\n", anns}, true},
 		"etc environment":    {[]string{"644 0:0 /etc/environment = PATH=/opt/d:/usr/bin\n", annsDir}, true},
 		"login.defs":         {[]string{"644 0:0 /etc/login.defs = ENV_SUPATH PATH=/opt/d:/usr/bin\n", annsDir}, true},

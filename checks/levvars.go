@@ -61,7 +61,7 @@ func (l *levers) variable(name, value string, lever snapshot.LeverFile, dir stri
 	}
 }
 
-// variables adds what variables of everybody who logs in let programs load (pam_env(8), login.defs(5)).
+// variables adds what variables of everybody who logs in let programs load (pam_env(8), login.defs(5)), and those that sudo sets (sudoers(5)).
 func (l *levers) variables() {
 	lever := snapshot.LeverFile{Kind: snapshot.LeverSystem, By: "a login", Trigger: snapshot.TriggerLogin}
 	l.eachText("/etc/environment", func(text string) {
@@ -89,4 +89,19 @@ func (l *levers) variables() {
 			}
 		}
 	})
+	sudo := snapshot.LeverFile{Kind: snapshot.LeverSystem, By: "sudo", Trigger: snapshot.TriggerOperator}
+	for _, pattern := range []string{"/etc/sudoers", "/etc/sudoers.d/*"} {
+		l.eachText(pattern, func(text string) {
+			for _, m := range sudoFiles.FindAllStringSubmatch(text, maxInDir) {
+				if m[1] == "secure_path" {
+					l.variable("PATH", m[2], sudo, "")
+				} else {
+					l.mentioned(pathsIn(m[2]), "what sudo does by "+m[1]+" was not followed", sudo)
+				}
+			}
+		})
+	}
 }
+
+// sudoFiles are defaults of sudo that name directories of programs, and files that it reads or runs (sudoers(5)).
+var sudoFiles = lazily(`(?m)^\s*Defaults[^\n#]*?\b(secure_path|env_file|restricted_env_file|editor|mailerpath|ldap_conf|ldap_secret)\s*=\s*"?([^"\n,]+)`)

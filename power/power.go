@@ -20,6 +20,7 @@ import (
 var Granted = []string{
 	"the kernel and the programs of root have no holes",
 	"programs of root run and read as settings nothing besides what units, tables, arguments, variables, scripts and files of /etc name",
+	"files of packages that were not looked at, deep below /usr without --deep, are root's alone",
 	"scripts of root run no program whose name they only get while they run",
 	"daemons of root do nothing more for who asks them over a network, or by a unix socket that they are known for",
 	"the host is as it was when it was looked at",
