@@ -26,13 +26,20 @@ type Windows struct {
 	coverage    snapshot.Coverage
 	held, ruled *filtering
 	tally       Tally
-	drive       string // that Windows is on
+	drive       string          // that Windows is on
+	four        map[portOf]bool // ports on all addresses of IPv4
 	// left is how many filters may be looked at yet.
 	left int
 }
 
 // windowsLooks is how many filters and conditions all questions about a host may look at, a tenth of a microsecond each. A real host takes some millions.
 const windowsLooks = 60_000_000
+
+// portOf is a port of a protocol.
+type portOf struct {
+	proto string
+	port  int
+}
 
 // filtering is one way to know the filters.
 type filtering struct {
@@ -66,9 +73,12 @@ func (o *OfWindows) Differs() bool {
 // NewWindows prepares questions about a Windows host.
 func NewWindows(s *snapshot.Snapshot) *Windows {
 	w := &Windows{snap: &s.Windows, coverage: s.Section("windows"), left: windowsLooks}
-	w.drive = mpssvc.SystemDrive(w.snap)
+	w.drive, w.four = mpssvc.SystemDrive(w.snap), map[portOf]bool{}
 	var paths []string
 	for i := range w.snap.Listeners.List {
+		if l := &w.snap.Listeners.List[i]; l.Addr == "0.0.0.0" {
+			w.four[portOf{l.Proto, l.Port}] = true
+		}
 		paths = append(paths, pathOf(w.snap, w.drive, &w.snap.Listeners.List[i]))
 	}
 	if w.snap.Filters.Read.State == snapshot.Present {
@@ -158,10 +168,8 @@ func (w *Windows) families(l *snapshot.WindowsListener) []bool {
 	if a, err := netip.ParseAddr(l.Addr); err != nil || !a.IsUnspecified() {
 		return []bool{false}
 	}
-	for i := range w.snap.Listeners.List {
-		if o := &w.snap.Listeners.List[i]; o.Addr == "0.0.0.0" && o.Port == l.Port && o.Proto == l.Proto {
-			return []bool{false}
-		}
+	if w.four[portOf{l.Proto, l.Port}] {
+		return []bool{false}
 	}
 	return []bool{false, true}
 }

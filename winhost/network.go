@@ -401,7 +401,7 @@ func (s *Source) listeners(w *snapshot.Windows) snapshot.WindowsListeners {
 
 // maxListeners bounds the sockets of a host that are kept. The ports below those that the system gives out come first: what is known by its port is there.
 const (
-	maxListeners = 50_000
+	maxListeners = 20_000
 	firstGiven   = 49152
 )
 

@@ -19,7 +19,7 @@ func TestManyListeners(t *testing.T) {
 	if len(kept) != maxListeners || kept[0].Port != 5985 || kept[2].Port != 623 {
 		t.Errorf("%d, %+v", len(kept), kept[:3])
 	}
-	if notes := strings.Join(s.Notes["listeners"], " "); !strings.Contains(notes, "of which 50000 are kept") {
+	if notes := strings.Join(s.Notes["listeners"], " "); !strings.Contains(notes, "of which 20000 are kept") {
 		t.Errorf("%q", notes)
 	}
 	s = &Source{}
