@@ -176,6 +176,8 @@ var (
 	ipmiPorts  = []int{623, 664}
 	// controllers are programs that play the BMC of virtual machines: VirtualBMC, and the simulator of OpenIPMI. They have any port.
 	controllers = []string{"vbmcd", "vbmc", "ipmi_sim"}
+	// controllerUnits are the units that packages have for them: where an interpreter was started with the script, it has the name of the interpreter.
+	controllerUnits = regexp.MustCompile(`^(virtualbmc|vbmcd?|ipmi[-_]sim)([-@][^/]*)?\.service$`)
 )
 
 func (b *builder) class(sk *snapshot.Socket, svc *DocService) string {
@@ -221,7 +223,7 @@ func (b *builder) class(sk *snapshot.Socket, svc *DocService) string {
 		return "winrm"
 	case sk.Proto == "tcp" && slices.Contains(runtimePrograms, svc.Owner):
 		return classRuntime
-	case sk.Proto == "udp" && slices.Contains(controllers, svc.Owner):
+	case sk.Proto == "udp" && (slices.Contains(controllers, svc.Owner) || controllerUnits.MatchString(svc.Unit)):
 		return "ipmi"
 	}
 	return "other"
