@@ -109,8 +109,12 @@ func enterRoot(root string) error {
 		entered = enterOne()
 	}
 	if !entered {
-		if err := unix.Chroot(root); err != nil {
+		err := unix.Chroot(root)
+		switch {
+		case errors.Is(err, unix.EPERM):
 			return fmt.Errorf("enter the root directory %s: %w (needs CAP_SYS_CHROOT)", root, err)
+		case err != nil:
+			return fmt.Errorf("enter the root directory %s: %w", root, err)
 		}
 	}
 	if err := unix.Chdir("/"); err != nil {
