@@ -68,6 +68,9 @@ func UnknownCommand(c *cobra.Command, word string) error {
 			names = append(names, below.Name())
 		}
 	}
+	if len(names) == 0 {
+		hint = "it has no commands below it"
+	}
 	if near := words.Nearest(word, names); near != "" {
 		hint = fmt.Sprintf("did you mean %s %s?", c.CommandPath(), near)
 	}

@@ -65,6 +65,7 @@ func TestCallsThatAreWrong(t *testing.T) {
 		"--verison":                       `unknown flag "--verison" of p: did you mean --version?`,
 		"--version --help=no":             `p needs a command: p --help lists them`,
 		"help fix aply":                   `unknown command "aply" of p fix: did you mean p fix apply?`,
+		"help fix none x":                 `unknown command "x" of p fix none: it has no commands below it`,
 		"help nosuch":                     `unknown command "nosuch" of p: p --help lists them`,
 		"fix apply --formt json":          `unknown flag "--formt" of p fix apply: did you mean --format?`,
 		"fix apply -z":                    `unknown flag "-z" of p fix apply: p fix apply --help lists them`,
