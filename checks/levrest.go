@@ -101,15 +101,28 @@ func (l *levers) names(f snapshot.LeverFile, size int64, told map[string]bool) {
 		if bytes.IndexByte(line, '/') < 0 || line[0] == '#' || line[0] == ';' || bytes.HasPrefix(line, []byte("//")) {
 			continue
 		}
-		said := runsWhat.Match(line)
 		for _, p := range pathsIn(string(line)) {
+			if told[p] || !l.othersDecide(p) {
+				continue
+			}
 			x := l.w.part(p)
-			if !told[p] && (said || copies && line[0] == 'C' || x.err == nil && (x.link != "" || x.st.Mode.IsRegular() && (x.st.Perm&0o111 != 0 || moduleNames.MatchString(p)))) {
+			runs := x.err == nil && (x.link != "" || x.st.Mode.IsRegular() && (x.st.Perm&0o111 != 0 || moduleNames.MatchString(p)))
+			if runs || copies && line[0] == 'C' || runsWhat.Match(line) {
 				f.Unsure = why
 				l.mentioned([]string{p}, why, f)
 			}
 		}
 	}
+}
+
+// othersDecide says of a path whether somebody else than root may decide of it: it or a directory on the way is another's, may be written by others, or is a link.
+func (l *levers) othersDecide(p string) bool {
+	for ; p != "/"; p = path.Dir(p) {
+		if x := l.w.part(p); x.err != nil && !gone(x.err) || x.err == nil && (x.st.UID != 0 || x.st.Perm&0o022 != 0 || x.link != "") {
+			return true
+		}
+	}
+	return false
 }
 
 // volatile says of a link that it leads to what a program of the system keeps of its own state, and not to where others keep theirs.
