@@ -22,7 +22,7 @@ var (
 
 // tcpService is what a process starts for whom connects by its arguments alone: tcpserver(1) of ucspi-tcp, tcpsvd(8) of ipsvd and BusyBox, and
 // socat(1) with EXEC or SYSTEM. The first word of an SSH server begins its command; launchers may be before it.
-func tcpService(p *process, parent *process) (kind string, v service, ok bool) {
+func tcpService(p, parent *process) (kind string, v service, ok bool) {
 	argv := p.argv
 	if kind = p.exeBase(); kind == "busybox" && len(argv) > 0 {
 		if path.Base(argv[0]) == "busybox" {

@@ -2,6 +2,7 @@ package trace
 
 import (
 	"bytes"
+	"slices"
 
 	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/ruleset"
@@ -125,12 +126,7 @@ func (w *walk) lookupService(o *op, r *rule, of func(byte) []byte) verdict {
 }
 
 func containsElement(list []*element, el *element) bool {
-	for _, x := range list {
-		if x == el {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(list, el)
 }
 
 // xtDSCP compares bits of the type of service.
