@@ -428,6 +428,11 @@ func (m *machine) rareExpr(c *ruleset.Chain, r *ruleset.Rule, e *ruleset.Expr, s
 	case e.More().Exthdr != nil && e.More().Exthdr.Dreg != 0 && (e.More().Exthdr.Op == ruleset.ExthdrIPv6 || e.More().Exthdr.Op == ruleset.ExthdrIPv4):
 		matched, missed := m.exthdr(c, r, e.More().Exthdr, st)
 		return nil, matched, missed
+	case e.More().Exthdr != nil && e.More().Exthdr.Dreg != 0 && e.More().Exthdr.Op == ruleset.ExthdrTCP && !st.cube.sets[fProto].contains(num(packet.TCP)):
+		if !e.More().Exthdr.Present { // nft_exthdr_tcp_eval
+			return nil, nil, []cube{st.cube}
+		}
+		st.regs = st.regs.set(e.More().Exthdr.Dreg, constant([]byte{0}))
 	case e.More().Offload != "": // only connections that were seen both ways are offloaded
 		return nil, nil, []cube{st.cube}
 	case e.More().Dynset != nil && m.certain(e.More().Dynset), e.More().Send != nil && e.More().Send.Kind == "dup":
