@@ -125,8 +125,8 @@ var mutants = []mutant{
 
 // noticers are the tests that can notice, the quick ones first.
 var noticers = map[string][][]string{
-	"trace": {{"-run", "AgreesWithKernel$|AgreeWithKernel|OnDetours|SendersChoose", "-skip", "Reach"}},
-	"reach": {{"-run", "ExposureAgainst|ExposureOfScripts|ForwardingAgainst|BridgesAgree|SocketsGetWhatIsForMany"}, {"-run", "TestReachAgreesWithKernel"}},
+	"trace": {{"-run", "AgreesWithKernel$|AgreeWithKernel|OnDetours|SendersChoose|TheSenderChooses|RulesThatLeadOn", "-skip", "Reach"}},
+	"reach": {{"-run", "ExposureAgainst|ExposureOfScripts|ForwardingAgainst|BridgesAgree|SocketsGetWhatIsForMany|TheSenderChooses|RulesThatLeadOn"}, {"-run", "TestReachAgreesWithKernel"}},
 }
 
 // TestMutants breaks the models and wants a named test to fail for each. It is run by "make mutants": it compiles
@@ -176,7 +176,7 @@ func (m *mutant) notice(t *testing.T) string {
 	runs := append([][]string{{"../../" + pkg}}, noticers[pkg]...)
 	for i, args := range runs {
 		if i > 0 {
-			args = append(args, "..", ".") // the hosts of package e2e, and this package
+			args = append(args, "../../exposure", "..", ".") // questions of both engines, the hosts of package e2e, and this package
 		}
 		cmd := exec.Command("go", append([]string{"test", "-count=1"}, args...)...)
 		cmd.Env = append(os.Environ(), "GOFLAGS=-overlay="+overlay)
