@@ -28,6 +28,7 @@ func TestRulesThatLeadOn(t *testing.T) {
 		"others jump":                    {[]snapshot.PolicyRule{{Priority: 50, Action: "goto", Goto: 60, Src: "10.1.1.1/32"}, {Priority: 55, Action: "blackhole"}, {Priority: 60, Action: "nop"}}, nil, packet.Unreachable},
 		"a route for a type of service":  {nil, []snapshot.Route{stops, {Family: 4, Table: 254, Type: "unicast", Dst: "10.0.0.9/32", Tos: 0x10, Oifs: []int{br0}}}, packet.Reachable},
 		"a rule for a type of service":   {[]snapshot.PolicyRule{{Priority: 50, Action: "lookup", Table: 50, Tos: 0x10}}, []snapshot.Route{stops, {Family: 4, Table: 50, Type: "unicast", Dst: "10.0.0.0/24", Oifs: []int{br0}}}, packet.Reachable},
+		"a route that stops one":         {nil, []snapshot.Route{{Family: 4, Table: 254, Type: "blackhole", Dst: "10.0.0.9/32", Tos: 0x10}}, packet.Reachable},
 		"one that stops it":              {[]snapshot.PolicyRule{{Priority: 50, Action: "blackhole", Tos: 0x10}}, nil, packet.Reachable},
 		"no way for any type of service": {[]snapshot.PolicyRule{{Priority: 50, Action: "blackhole", Tos: 0x10}}, []snapshot.Route{stops}, packet.Unreachable},
 	} {

@@ -54,7 +54,7 @@ var mutants = []mutant{
 	{"reach: senders write no type of service", "reach/load.go", "[]byte{0x45, 0}, []byte{0xff, 0}}", "[]byte{0x45, 0}, nil}"},
 	{"senders add no headers", "trace/heads.go", "if at, bits := s.headAt(); s.fragment == whole {", "if at, bits := s.headAt(); false {"},
 	{"reach: senders add no headers", "reach/heads.go", "if st.cube.heads != plainHead {", "if false {"},
-	{"routes are for every type of service", "trace/service.go", "is := func(n byte) bool { return int(n&0xfc) == tos }", "is := func(n byte) bool { return int(n&0) == 0 }"},
+	{"routes are for every type of service", "trace/fib.go", "if r.src.Tos != 0 && !w.served(r.src.Tos, \"a route\") {", "if r.src.Tos < 0 {"},
 	{"reach: no rule asks for a type of service", "reach/fib.go", "\tif r.Tos != 0 {\n\t\tno", "\tif r.Tos != 0 {\n\t\tyes, no = nil, append(no, yes...)\n\t\tno"},
 	{"what a route stops is suppressed", "trace/fib.go", "res.r.bits <= p.SuppressBits-1 && !stops", "res.r.bits <= p.SuppressBits-1 && (!stops || w.at >= 0)"},
 	{"reach: what a route stops is suppressed", "reach/fib.go", "p.bits < r.SuppressBits && !p.refuses()", "p.bits < r.SuppressBits"},
