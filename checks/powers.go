@@ -189,10 +189,9 @@ func (l *levers) tree(dir string, f snapshot.LeverFile) {
 			continue
 		}
 		l.add(f)
-		switch f.Kind {
-		case snapshot.LeverProgram:
+		if f.Kind == snapshot.LeverProgram {
 			l.follow(f, runsHere{dir: "/"})
-		case snapshot.LeverLogin:
+		} else if f.Kind == snapshot.LeverLogin {
 			l.loginScript(f)
 		}
 	}

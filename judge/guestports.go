@@ -20,14 +20,14 @@ var guestServices = map[string]string{
 func servedAt(sk *snapshot.Socket) int { return cmp.Or(sk.GuestPort, sk.Port) }
 
 // ofAGuest names a service that a guest may have after that, and says that no more than the guest is got by it.
-func (svc *DocService) ofAGuest(sk *snapshot.Socket) {
-	if svc.GuestPort = sk.GuestPort; svc.GuestPort == 0 {
+func (d *DocService) ofAGuest(sk *snapshot.Socket) {
+	if d.GuestPort = sk.GuestPort; d.GuestPort == 0 {
 		return
 	}
 	if name := guestServices[sk.Proto+" "+strconv.Itoa(sk.GuestPort)]; name != "" {
-		svc.Owner = name + " of a guest of " + svc.Owner
+		d.Owner = name + " of a guest of " + d.Owner
 	}
-	if svc.Gives == rootOnHost {
-		svc.Gives, svc.givesUID = ofGuest, inContainer
+	if d.Gives == rootOnHost {
+		d.Gives, d.givesUID = ofGuest, inContainer
 	}
 }
