@@ -56,6 +56,9 @@ type fleetHostRow struct {
 	Found, From string
 }
 
+// Long is that of a document.
+func (d *fleetDocument) Long() bool { return len(d.Lost)+len(d.Checks)+len(d.Hosts) > longPage }
+
 // writeFleetHTML writes what came of many hosts as one page that asks for nothing else: hosts of which nothing is known first, then the
 // checks, with those that are unknown somewhere first, then the hosts.
 func writeFleetHTML(w io.Writer, f *finding.Fleet) error {

@@ -41,6 +41,7 @@ const (
 	maxPageEvidence = 5
 	maxPageTable    = 400 // rows of a table
 	maxPageText     = 400 // characters of a name or a sentence
+	longPage        = 250 // rows of all tables and findings together, and more is long
 )
 
 // document is what the template is given.
@@ -147,6 +148,15 @@ func writeHTML(w io.Writer, list []*finding.Report, _ Options) error {
 		return fmt.Errorf("write HTML: %w", err)
 	}
 	return nil
+}
+
+// Long says that a browser had better lay out the page as it is looked at. Others are there at once and whole, also for who takes a picture of them.
+func (p *document) Long() bool {
+	rows := len(p.Exposures) + len(p.Boundaries) + len(p.Forwards) + len(p.Uses) + len(p.Open) + len(p.Others)
+	for _, s := range p.Sections {
+		rows += len(s.Rows)
+	}
+	return rows > longPage
 }
 
 // newDocument begins a page with what is of the report as a whole.

@@ -125,16 +125,20 @@ func TestPageOf500Containers(t *testing.T) {
 	t.Logf("%d bytes in %s", len(out), time.Since(begin))
 }
 
-// TestPageLaysOutWhatIsLookedAt: a browser lays out the tables of a large host when they come into sight, and all of them for paper.
+// TestPageLaysOutWhatIsLookedAt: a browser lays out the tables of a large host when they come into sight, and all of them for paper. Those of a
+// usual host it lays out at once: pictures of the whole page were empty below the first screen.
 func TestPageLaysOutWhatIsLookedAt(t *testing.T) {
 	out := write(t, "html", large(), Options{})
-	for _, want := range []string{"section{content-visibility:auto;", "@media print{section{content-visibility:visible}"} {
+	for _, want := range []string{".long section{content-visibility:auto;", "@media print{.long section{content-visibility:visible}", `<main id="main" class="long">`} {
 		if !bytes.Contains(out, []byte(want)) {
 			t.Errorf("no %s", want)
 		}
 	}
 	if rest := regexp.MustCompile(`(?s)<section.*?</section>`).ReplaceAll(out, nil); bytes.Contains(rest, []byte("<table")) {
 		t.Error("a table is in no section")
+	}
+	if usual := write(t, "html", hostileHost(), Options{}); !bytes.Contains(usual, []byte(`<main id="main">`)) || bytes.Contains(usual, []byte("\nsection{content-visibility")) {
+		t.Error("a usual page is laid out in parts")
 	}
 }
 
