@@ -28,6 +28,7 @@ type Windows struct {
 	tally       Tally
 	drive       string          // that Windows is on
 	four        map[portOf]bool // ports on all addresses of IPv4
+	usualRPC    bool
 	// left is how many filters may be looked at yet.
 	left int
 }
@@ -73,7 +74,7 @@ func (o *OfWindows) Differs() bool {
 // NewWindows prepares questions about a Windows host.
 func NewWindows(s *snapshot.Snapshot) *Windows {
 	w := &Windows{snap: &s.Windows, coverage: s.Section("windows"), left: windowsLooks}
-	w.drive, w.four = mpssvc.SystemDrive(w.snap), map[portOf]bool{}
+	w.drive, w.four, w.usualRPC = mpssvc.SystemDrive(w.snap), map[portOf]bool{}, usualRPC(w.snap.Listeners.List)
 	var paths []string
 	for i := range w.snap.Listeners.List {
 		if l := &w.snap.Listeners.List[i]; l.Addr == "0.0.0.0" {
@@ -254,7 +255,7 @@ func (q *windowsQuestion) known(f *filtering) Answer {
 	if why := f.partly[q.v4]; why != "" {
 		return Answer{Answer: unknown(why)}
 	}
-	facts := listenerFacts(q.w.snap, q.w.drive, q.l, f.byRule)
+	facts := q.listenerFacts(f.byRule)
 	f, why := q.w.about(f, q.l, facts)
 	if why != "" {
 		return Answer{Answer: unknown(why)}

@@ -87,7 +87,8 @@ func pathOf(w *snapshot.Windows, drive string, l *snapshot.WindowsListener) stri
 
 // listenerFacts are those of a listener, whoever asks. ByRule says that the filters are made of rules: of those of the engine it is not told
 // which number of a port of the system stands for what.
-func listenerFacts(w *snapshot.Windows, drive string, l *snapshot.WindowsListener, byRule bool) wfp.Facts {
+func (q *windowsQuestion) listenerFacts(byRule bool) wfp.Facts {
+	w, drive, l := q.w.snap, q.w.drive, q.l
 	l = served(w, l)
 	proto := map[string]uint64{"tcp": 6, "udp": 17}[l.Proto]
 	f := wfp.Facts{
@@ -107,16 +108,25 @@ func listenerFacts(w *snapshot.Windows, drive string, l *snapshot.WindowsListene
 		f[wfp.PackageID] = wfp.Fact{Unknown: "whether the program is of a package was not read"}
 		f[wfp.PackageFamily] = f[wfp.PackageID]
 	}
-	f[wfp.SystemPort] = systemPort(l, byRule)
+	f[wfp.SystemPort] = systemPort(l, byRule, q.w.usualRPC)
 	return f
+}
+
+// usualRPC says that RPC takes its ports of the usual range, as is seen by those that every Windows has. A host may be told to take others
+// (Rpc\Internet in SOFTWARE, netsh interface ipv4 set dynamicport), and these have endpoints there then.
+func usualRPC(list []snapshot.WindowsListener) bool {
+	return slices.ContainsFunc(list, func(l snapshot.WindowsListener) bool {
+		name := strings.ToLower(l.Process)
+		return l.Proto == "tcp" && l.Port >= firstDynamic && (name == "lsass.exe" || name == "wininit.exe" || name == "services.exe")
+	})
 }
 
 // systemPort is what is known of whether the system has a port for a purpose of its own (FWPM_CONDITION_ALE_SIO_FIREWALL_SYSTEM_PORT): an endpoint
 // of RPC or its mapper, Teredo, IP-HTTPS.
-func systemPort(l *snapshot.WindowsListener, byRule bool) wfp.Fact {
+func systemPort(l *snapshot.WindowsListener, byRule, usual bool) wfp.Fact {
 	kernel := l.PID == systemPID
 	switch {
-	case l.Port >= firstDynamic && !kernel && (l.Proto == "tcp" || !byRule):
+	case (l.Port >= firstDynamic || !usual) && !kernel && (l.Proto == "tcp" || !byRule):
 		return wfp.Fact{Open: ^uint64(0), OpenWhy: "whether the port is an endpoint of RPC is not told"}
 	case !byRule && (l.Port == 135 || l.Port == 443 && kernel):
 		return wfp.Fact{Open: ^uint64(0), OpenWhy: "whether the system has the port for RPC or IP-HTTPS is not told"}
