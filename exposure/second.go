@@ -87,9 +87,14 @@ func (p *party) pay(rules int) error { return p.effort.Spend(rules/rulesPerStep 
 
 // trace follows a packet.
 func (p *party) trace(k *packet.Packet) trace.Fate {
+	return p.paid(func(t *trace.Tracer) trace.Fate { return t.Packet(k) })
+}
+
+// paid is what the tracer finds, at the party's cost.
+func (p *party) paid(follow func(*trace.Tracer) trace.Fate) trace.Fate {
 	t := p.tracer()
 	before := t.Evaluated()
-	f := t.Packet(k)
+	f := follow(t)
 	_ = p.pay(t.Evaluated() - before) // the next question hears of it
 	return f
 }

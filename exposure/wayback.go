@@ -24,11 +24,17 @@ func (p *party) silent(q *reach.Question, k *packet.Packet, end *trace.Fate) str
 	if !q.To.Addr.IsValid() && !q.To.Host {
 		return ""
 	}
+	if why := p.strayed(end); why != "" {
+		return "no connection comes to be: " + why
+	}
 	answer, ok := p.answerTo(k, end)
 	if !ok {
 		return ""
 	}
-	f := p.trace(answer)
+	f := p.answer(answer, end.Begun)
+	if end.Begun != nil && f.Fate != trace.Unknown && (!f.Tracked || f.Answers != end.Answers) {
+		return "no connection comes to be: the answer " + answer.String() + " is not turned round, as conntrack does not know it for one"
+	}
 	if end.Tracked && f.Tracked && f.Answers != end.Answers { // another zone knows no such connection (nf_ct_zone_equal)
 		answer.Ct = packet.Invalid
 		f = p.trace(answer)
@@ -39,12 +45,49 @@ func (p *party) silent(q *reach.Question, k *packet.Packet, end *trace.Fate) str
 	return "no connection comes to be: the answer " + answer.String() + " is stopped by " + f.Rule
 }
 
-// answerTo is the first answer to a packet of a new connection. There is none to follow where a translation changed what was sent.
+// answer follows the first answer of a connection, which is translated or, without one, is not.
+func (p *party) answer(k *packet.Packet, b *trace.Begun) trace.Fate {
+	if b == nil {
+		return p.trace(k)
+	}
+	return p.paid(func(t *trace.Tracer) trace.Fate { return t.Answer(k, b) })
+}
+
+// strayed is why an answer perhaps does not get to the host: a translation gave what was sent a source that is none of the host's. Nobody answers for that on
+// the link, unless the host is told to; who leads answers from further away is not known.
+func (p *party) strayed(end *trace.Fate) string {
+	if !end.Begun.Resourced() || end.Fate != trace.Forward && end.Fate != trace.Output {
+		return ""
+	}
+	for _, a := range append([]netip.Addr{end.From}, end.Sources...) {
+		switch {
+		case !a.IsValid():
+			return "which source a translation gives the packet is not known, nor whether answers to that come back"
+		case !p.owns(a) && !p.locallyRouted(a):
+			return "answers go to " + a.String() + ", which a translation gives the packet and which is none of the host's addresses; whether they come back is not known"
+		}
+	}
+	return ""
+}
+
+// locallyRouted says whether a route makes an address the host's, so that it answers for it (arp_process). Of IPv6 that is not enough (ndisc_recv_ns).
+func (p *party) locallyRouted(a netip.Addr) bool {
+	return a.Is4() && slices.ContainsFunc(p.snap.Network.Routes, func(r snapshot.Route) bool {
+		n, err := netip.ParsePrefix(r.Dst)
+		return err == nil && r.Type == "local" && n.Contains(a)
+	})
+}
+
+// answerTo is the first answer to a packet of a new connection, as who got it sends it. There is none to follow where rules wrote over what was sent.
 func (p *party) answerTo(k *packet.Packet, end *trace.Fate) (*packet.Packet, bool) {
 	to, port := ending(end.To)
 	flags := "SA"
 	a := &packet.Packet{In: "local", Src: to, Dst: k.Src, Proto: k.Proto, Sport: uint16(port), Dport: k.Sport, Flags: &flags, Ct: packet.Established}
-	if to != k.Dst.Unmap() || port != int(k.Dport) || to.IsLinkLocalUnicast() || k.Src.IsLinkLocalUnicast() { // which are of a link
+	if to.IsLinkLocalUnicast() || k.Src.IsLinkLocalUnicast() { // which are of a link
+		return nil, false
+	}
+	b := end.Begun
+	if b == nil && (to != k.Dst.Unmap() || port != int(k.Dport)) || b != nil && to.IsLoopback() {
 		return nil, false
 	}
 	switch end.Fate {
@@ -53,7 +96,10 @@ func (p *party) answerTo(k *packet.Packet, end *trace.Fate) (*packet.Packet, boo
 			return nil, false
 		}
 	case trace.Forward, trace.Output:
-		if a.In = end.Oif; end.From != k.Src.Unmap() || p.snap.Network.LinkNamed(end.Oif) == nil {
+		if b != nil {
+			a.Dst, a.Dport = end.From, b.Answered()
+		}
+		if a.In = end.Oif; b == nil && end.From != k.Src.Unmap() || p.snap.Network.LinkNamed(end.Oif) == nil {
 			return nil, false
 		}
 	default:

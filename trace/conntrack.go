@@ -26,6 +26,7 @@ type conn struct {
 	natDst, natSrc   bool // initialized, also by a null binding
 	// srcOpen, sportOpen: which source address or port a translation took is not known.
 	srcOpen, sportOpen bool
+	answers            bool     // the packet is the first answer
 	labels             []uint16 // that a match has given it
 }
 
@@ -292,6 +293,7 @@ func (w *walk) track() {
 	case ruleset.CtEstablished:
 		c.known, c.natDst, c.natSrc = false, true, true
 		c.mark.unk, c.status.unk, c.reply.unk = 0xffffffff, 0xffffffff, 1
+		w.answered(c)
 	case ruleset.CtRelated:
 		c.status.v = ipsExpected
 		c.mark.unk = 0xffffffff

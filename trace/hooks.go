@@ -43,6 +43,7 @@ type walk struct {
 	arrived  netip.Addr // its destination before prerouting
 	held     *link      // the port by which a packet came in that has come no further than that
 	zone     zone
+	begins   *Begun // the packet is the first answer of that connection
 	// tag is the realm of the route that the packet has, wayBack what the way back to its sender adds to that.
 	tag, wayBack word
 	evaluated    int

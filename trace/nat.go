@@ -312,6 +312,9 @@ func (w *walk) natGroup(e *hookEntry) verdict {
 	accept := verdict{kind: vAccept}
 	source := w.hook == packet.Postrouting || w.hook == packet.Input
 	done := func() bool { return source && c.natSrc || !source && c.natDst }
+	if c != nil && c.answers {
+		return w.turnRound(source)
+	}
 	if c == nil || c.state != ruleset.CtNew && c.state != ruleset.CtRelated || done() {
 		return accept
 	}

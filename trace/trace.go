@@ -50,6 +50,10 @@ type Fate struct {
 	To   string  `json:"to,omitempty"` // the destination after translation
 	// From is the source with which a packet leaves; not valid where that is not known.
 	From netip.Addr `json:"-"`
+	// Sources are those that a translation may take instead, by what is not known.
+	Sources []netip.Addr `json:"-"`
+	// Begun is the connection that the packet begins, if that is translated.
+	Begun *Begun `json:"-"`
 	// Socket takes it: a name, NoSocket, UnknownSocket or SomeSocket.
 	Socket string `json:"socket,omitempty"`
 	// Others get it too: every socket of datagrams gets what is for many hosts (__udp4_lib_mcast_deliver).
@@ -163,7 +167,10 @@ func missing(s *snapshot.Snapshot) []packet.Cause {
 }
 
 // Packet follows one packet.
-func (t *Tracer) Packet(p *packet.Packet) Fate {
+func (t *Tracer) Packet(p *packet.Packet) Fate { return t.follow(p, nil) }
+
+// follow follows a packet, or the first answer of a connection.
+func (t *Tracer) follow(p *packet.Packet, answers *Begun) Fate {
 	if len(t.general) > 0 {
 		return unknownFate(t.general)
 	}
@@ -176,7 +183,8 @@ func (t *Tracer) Packet(p *packet.Packet) Fate {
 	}
 	p = &plain
 	w := &t.walk
-	w.choices = w.choices[:0]
+	w.choices, w.begins = w.choices[:0], answers
+	defer func() { w.begins = nil }()
 	ends := outcomes{byState: map[string]int{}}
 	before := t.cost
 	for way := 0; ; way++ {
@@ -200,6 +208,7 @@ func (t *Tracer) Packet(p *packet.Packet) Fate {
 			f.Path = w.steps()
 		}
 		f.TTL, f.TOS, f.Tracked, f.Answers = w.sentTTL(), w.sentService(), w.skb.ct != nil, w.zone.answers
+		f.Begun = w.begun(&f)
 		if ends.add(w, &f); ends.open != nil || !w.advance() {
 			return ends.conclude()
 		}

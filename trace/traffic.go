@@ -218,6 +218,9 @@ func (o *outcomes) add(w *walk, f *Fate) {
 	key, only := w.states()
 	i := slices.IndexFunc(o.list, func(e ending) bool { return same(&e.fate, f) && e.fate.Why == f.Why })
 	known, seen := o.byState[key]
+	if i >= 0 {
+		o.list[i].fate.leavesAs(f)
+	}
 	switch {
 	case only && i < 0:
 		if len(o.list) > 0 {

@@ -72,6 +72,8 @@ var mutants = []mutant{
 	{"reach: no rule gives a helper", "reach/load.go", "m.state == ruleset.CtNew && !m.snap.NFTables.Ruleset.Helpers()", "m.state == ruleset.CtNew"},
 	{"a queue without a program lets pass", "trace/drawn.go", "return bound == 0 && q.Bypass", "return bound == 0"},
 	{"reach: a queue without a program lets pass", "reach/drawn.go", "kind = ruleset.Drop; q.Bypass", "kind = ruleset.Drop; true"},
+	{"answers are not turned round", "trace/answer.go", "case !source && b.srcNAT:", "case false:"},
+	{"answers have the sender's address at the end", "trace/answer.go", "case source && b.dstNAT:", "case false:"},
 	{"synproxy needs no answer", "trace/synproxy.go", "case w.proxied == nil:", "case false:"},
 	{"connections have no labels", "trace/drawn.go", "has := slices.Contains(c.labels, x.Bit) || x.Set", "has := false"},
 	{"reach: connections have no labels", "reach/drawn.go", "return m.holds(!x.Invert, st)", "return m.holds(x.Invert, st)"},
