@@ -93,6 +93,13 @@ func (s *Scan) brakesOf(pt *pattern, p *process) (list []snapshot.AgentBrake) {
 		} else if how != "" {
 			add(brake{Off: "sandbox", How: how})
 		}
+	case pt.Name == "opencode" && !(len(p.argv) > 1 && p.argv[1] == "attach"): // its server runs the commands
+		if how, err := s.openCodeBrake(p); err != nil {
+			unread(err.Error())
+		} else if how != "" {
+			add(brake{Off: "approvals", How: how})
+			list[len(list)-1].Default = how == openCodeDefault
+		}
 	case p.titled():
 		unread("a title is in the place of its arguments")
 	}
@@ -234,6 +241,9 @@ func (s *Scan) findBrakes(sec *snapshot.Agents, patterns []*pattern) {
 		read = snapshot.Fact{State: snapshot.Error, Reason: fmt.Sprintf("there are more than %d homes", maxHomes)}
 	}
 	for _, u := range users {
+		if b, ok := s.openCodeHome(&u); ok && len(sec.Brakes) < maxBrakes {
+			sec.Brakes = append(sec.Brakes, b)
+		}
 		for _, f := range settings {
 			file := path.Join(u.home, f.file)
 			b, err := s.readAs(&u, file)

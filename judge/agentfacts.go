@@ -27,6 +27,7 @@ type DocBrake struct {
 	Off       string `json:"off"`
 	How       string `json:"how"`
 	File      string `json:"file"`
+	Default   bool   `json:"default"` // nobody set it
 	Unread    string `json:"unread"`
 }
 
@@ -123,7 +124,7 @@ func (b *builder) agentFacts() {
 		k := &sec.Brakes[i]
 		d := DocBrake{
 			Title: k.Title, Whose: b.account(k.UID, k.User, k.Container), Root: k.UID == 0 && k.Container == "", Running: k.PID != 0,
-			Container: b.containerName(k.Container), Off: k.Off, How: k.How, File: k.File, Unread: k.Unread,
+			Container: b.containerName(k.Container), Off: k.Off, How: k.How, File: k.File, Default: k.Default, Unread: k.Unread,
 		}
 		d.Key = k.Runtime + " of " + d.Whose
 		if !d.Running {

@@ -12,6 +12,8 @@ type AgentBrake struct {
 	Off       string `json:"off"` // approvals, sandbox or both
 	How       string `json:"how"` // the option, variable or setting
 	File      string `json:"file,omitempty"`
+	// Default is true if nobody set it: the vendor's default is to ask for nothing.
+	Default bool `json:"default,omitempty"`
 	// Unread says why it is not known how the agent was started; Off and How are empty then.
 	Unread string `json:"unread,omitempty"`
 }

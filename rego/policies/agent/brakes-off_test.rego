@@ -5,7 +5,7 @@ import data.ringfence.agent.brakes_off as check
 _doc(change) := {"agentBrakes": {"unread": "", "list": [object.union(
 	{
 		"key": "claude-code of user bob", "title": "Claude Code", "whose": "user bob", "root": false, "container": "", "running": true,
-		"off": "approvals", "how": "--dangerously-skip-permissions", "file": "", "unread": "",
+		"off": "approvals", "how": "--dangerously-skip-permissions", "file": "", "default": false, "unread": "",
 	},
 	change,
 )]}}
@@ -14,6 +14,14 @@ test_severities if {
 	every severity, change in {"medium": {}, "high": {"root": true}, "low": {"container": "dev"}} {
 		some f in check.finding with input as _doc(change)
 		f.severity == severity
+	}
+}
+
+test_a_default_is_low_and_says_what_to_set if {
+	every severity, change in {"low": {"default": true}, "medium": {"default": true, "root": true}} {
+		some f in check.finding with input as _doc(change)
+		f.severity == severity
+		contains(f.remediation[0].text, `"bash": "ask"`)
 	}
 }
 
