@@ -120,6 +120,14 @@ func TestWindowsTraps(t *testing.T) {
 		addRules(s, name, rules...)
 		return s
 	}
+	secured := func(rule string) *snapshot.Snapshot {
+		s := trapHost(trapTCP)
+		st := addRules(s, local)
+		st.Connections = append(st.Connections, snapshot.FirewallRule{ID: "auth", Text: "v2.33|" + rule})
+		return s
+	}
+	const all = "Action=SecureServer|Name=Auth|Desc=|Active=TRUE|"
+	inDoubt := strings.NewReplacer("=", "=?", "?SV", "SV").Replace(trapAll)
 	torn := trapHost("")
 	torn.Windows.Firewall.Stores[0].Rules[0].Text = "nonsense"
 	traps := map[string]struct {
@@ -195,7 +203,20 @@ func TestWindowsTraps(t *testing.T) {
 		"a package":                       {trapHost(trapTCP + "LPort=5985|AppPkgId=S-1-15-2-1|"), ""},
 		"a part that nobody knows":        {trapHost(trapWinRM + "Moon=Full|"), "winrm=?LISV6"},
 		"a part that narrows what blocks": {trapHost(trapTCP, trapBlock+"Protocol=6|LPort=5985|Moon=Full|"), strings.Replace(trapAll, "winrm=LISV6", "winrm=?LISV6", 1)},
-		"a rule that is none":             {torn, strings.NewReplacer("=", "=?", "?SV", "SV").Replace(trapAll)},
+		"a rule that is none":             {torn, inDoubt},
+		"connections demand IPsec":        {secured(all), inDoubt},
+		"connections ask for IPsec":       {secured("Action=Boundary|Active=TRUE|"), trapAll},
+		"connections that are exempt":     {secured("Action=DoNotSecure|Active=TRUE|"), trapAll},
+		"a demand that is off":            {secured("Action=Secure|Active=FALSE|"), trapAll},
+		"a demand for a port":             {secured(all + "Protocol=6|EP1Port=3389|"), strings.Replace(trapAll, "rdp=LISV", "rdp=?LISV", 1)},
+		"a demand written the other way":  {secured(all + "Protocol=6|EP2Port2_10=3000-4000|EP2_4=192.168.1.5|EP1_4=192.168.1.0/24|"), strings.Replace(trapAll, "rdp=LISV", "rdp=ISV?L", 1)},
+		"a demand of a profile":           {secured(all + "Profile=Public|Protocol=6|EP1Port=445|"), strings.Replace(trapAll, "smb=LISV6", "smb=LI6?SV", 1)},
+		"a demand that does not count":    {set(set(secured(all), gpo, profile{Profile: private, AllowLocalIPsecPolicyMerge: off}), gpo, profile{Profile: public, AllowLocalIPsecPolicyMerge: off}), trapAll},
+		"a demand where nothing is open": {func() *snapshot.Snapshot {
+			s := secured(all)
+			s.Windows.Firewall.Stores[0].Rules = nil
+			return s
+		}(), ""},
 	}
 	if len(traps) < 50 {
 		t.Errorf("%d traps", len(traps))

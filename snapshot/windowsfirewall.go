@@ -14,6 +14,8 @@ type FirewallStore struct {
 	Key      string            `json:"key,omitempty"` // of the registry, or the file
 	Profiles []FirewallProfile `json:"profiles,omitempty"`
 	Rules    []FirewallRule    `json:"rules,omitempty"`
+	// Connections are rules of connection security (MS-GPFAS 2.2.6.2), which may demand IPsec of what comes in.
+	Connections []FirewallRule `json:"connections,omitempty"`
 	// Unread are values below the key that are no rule or setting of the type that they should have.
 	Unread []string `json:"unread,omitempty"`
 }

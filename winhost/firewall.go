@@ -25,6 +25,9 @@ var profileKeys = []struct {
 // maxRules bounds the rules of a store; real hosts have a few thousand, those of many users 30,000.
 const maxRules = 60_000
 
+// connectionRules is the key of rules of connection security.
+const connectionRules = "ConSecRules"
+
 // firewall reads every store.
 func (s *Source) firewall() snapshot.WindowsFirewall {
 	out := snapshot.WindowsFirewall{Read: present}
@@ -92,16 +95,27 @@ func (s *Source) store(name snapshot.FirewallStoreName, path string, in []string
 			}
 		}
 	}
+	if name == snapshot.StoreLocal || name == snapshot.StoreGPO || name == snapshot.StoreMDM {
+		in = append(in, connectionRules)
+	}
 	for _, name := range in {
 		c, err := k.Key(name)
 		if errors.Is(err, fs.ErrNotExist) {
-			if f := s.missing(st.Store, path, name); f.State != snapshot.Absent {
+			f := s.missing(st.Store, path, name)
+			if name == connectionRules { // hosts without a rule have none
+				f = s.lacks(path, name)
+			}
+			if f.State != snapshot.Absent {
 				st.Read = f
 			}
 			continue
 		}
 		if err == nil {
-			err = addRules(&st, c)
+			list := &st.Rules
+			if name == connectionRules {
+				list = &st.Connections
+			}
+			err = addRules(&st, list, c)
 		}
 		if err != nil {
 			st.Read = s.why(path, err)
@@ -133,8 +147,8 @@ func (s *Source) hasProfile(store registry.Key, profile snapshot.WindowsProfile)
 	return false
 }
 
-// addRules adds the rules of a key to a store.
-func addRules(st *snapshot.FirewallStore, k registry.Key) error {
+// addRules adds the rules of a key to a list of a store.
+func addRules(st *snapshot.FirewallStore, list *[]snapshot.FirewallRule, k registry.Key) error {
 	values, err := k.Values()
 	if err != nil {
 		return err
@@ -145,10 +159,10 @@ func addRules(st *snapshot.FirewallStore, k registry.Key) error {
 		case v.Name == "":
 		case !ok || !strings.HasPrefix(strings.ToLower(text), "v"): // programs write V2.28 too
 			st.Unread = append(st.Unread, v.Name)
-		case len(st.Rules) >= maxRules:
+		case len(*list) >= maxRules:
 			return registry.ErrTooMuch
 		default:
-			st.Rules = append(st.Rules, snapshot.FirewallRule{ID: v.Name, Text: text})
+			*list = append(*list, snapshot.FirewallRule{ID: v.Name, Text: text})
 		}
 	}
 	return nil

@@ -274,16 +274,31 @@ func TestPartsOfKeys(t *testing.T) {
 		"profiles":  {[]string{localPolicy + `\DomainProfile`, localPolicy + `\StandardProfile`, localPolicy + `\PublicProfile`}, store, func(w *snapshot.Windows) snapshot.Fact { return w.Firewall.Stores[0].Read }},
 		"a cut one": {store[:3], store, func(w *snapshot.Windows) snapshot.Fact { return w.Firewall.Stores[0].Read }},
 		"a profile": {[]string{localPolicy + `\DomainProfile`, localPolicy + `\FirewallRules`, localPolicy + `\PublicProfile`}, []string{
-			localPolicy + `\DomainProfile`, localPolicy + `\FirewallRules`, localPolicy + `\PublicProfile`, localPolicy + `\StandardProfile`,
+			localPolicy + `\ConSecRules`, localPolicy + `\DomainProfile`, localPolicy + `\FirewallRules`, localPolicy + `\PublicProfile`, localPolicy + `\StandardProfile`,
 		}, func(w *snapshot.Windows) snapshot.Fact { return w.Firewall.Stores[0].Read }},
-		"WinRM":     {[]string{wsman + `\Service`}, []string{wsman}, func(w *snapshot.Windows) snapshot.Fact { return w.WinRM.Read }},
-		"portproxy": {[]string{services + `\PortProxy\v4tov4\tcp`}, []string{services + `\PortProxy`, services + `\PortProxy\v4tov4\tcp`}, func(w *snapshot.Windows) snapshot.Fact { return w.PortProxy.Read }},
+		"connections": {store[1:], store, func(w *snapshot.Windows) snapshot.Fact { return w.Firewall.Stores[0].Read }},
+		"WinRM":       {[]string{wsman + `\Service`}, []string{wsman}, func(w *snapshot.Windows) snapshot.Fact { return w.WinRM.Read }},
+		"portproxy":   {[]string{services + `\PortProxy\v4tov4\tcp`}, []string{services + `\PortProxy`, services + `\PortProxy\v4tov4\tcp`}, func(w *snapshot.Windows) snapshot.Fact { return w.PortProxy.Read }},
 	} {
 		if f := c.read(reg(c.part...)); f.State != snapshot.Error {
 			t.Errorf("%s: of a part %+v", name, f)
 		}
 		if f := c.read(reg(c.all...)); f.State != snapshot.Present {
 			t.Errorf("%s: of all %+v", name, f)
+		}
+	}
+}
+
+// TestConnectionRules: rules of connection security are read beside those of the firewall, of a policy too; what is none is told.
+func TestConnectionRules(t *testing.T) {
+	const rule = "v2.33|Action=SecureServer|Name=Auth|Desc=|Active=TRUE|"
+	reg := "Windows Registry Editor Version 5.00\n"
+	for _, k := range []string{localPolicy, groupPolicy} {
+		reg += "[HKEY_LOCAL_MACHINE\\" + k + "]\n[HKEY_LOCAL_MACHINE\\" + k + "\\ConSecRules]\n\"auth\"=\"" + rule + "\"\n\"odd\"=dword:1\n"
+	}
+	for _, st := range snapshotOf(t, text("a.reg", reg)).Windows.Firewall.Stores[:2] {
+		if len(st.Rules) != 0 || len(st.Connections) != 1 || st.Connections[0].ID != "auth" || st.Connections[0].Text != rule || len(st.Unread) != 1 {
+			t.Errorf("%+v", st)
 		}
 	}
 }

@@ -34,6 +34,9 @@ const (
 	hardenedDefault = 0x1 << 60
 )
 
+// sublayerIPsec is where what demands IPsec is compiled to. The engine has it in callouts of several layers.
+const sublayerIPsec = "IPSEC"
+
 // What conditions of compiled filters ask for that the filters of the engine have other means for.
 const (
 	// WiFiDirect is 1 of packets that come in by an adapter of Wi-Fi Direct: the peers that keywords of paired devices stand for.
@@ -54,7 +57,7 @@ type compiler struct {
 // Compile makes the filters of the layer that decides about what comes in.
 func Compile(w *snapshot.Windows) *Policy {
 	c := &compiler{w: w, policy: &Policy{
-		Sublayers: []wfp.Sublayer{{Key: wfp.SublayerFirewall, Weight: 2}, {Key: wfp.SublayerHardening, Weight: 3}},
+		Sublayers: []wfp.Sublayer{{Key: sublayerIPsec, Weight: 1}, {Key: wfp.SublayerFirewall, Weight: 2}, {Key: wfp.SublayerHardening, Weight: 3}},
 	}, words: map[wordKey]expansion{}, drive: SystemDrive(w)}
 	c.unread()
 	c.policy.Settings = EffectiveSettings(&w.Firewall)
@@ -63,6 +66,7 @@ func Compile(w *snapshot.Windows) *Policy {
 	}
 	for i := range w.Firewall.Stores {
 		st := &w.Firewall.Stores[i]
+		c.connections(st)
 		for _, text := range st.Rules {
 			r, err := ParseRule(st.Store, text.ID, text.Text)
 			if err != nil {

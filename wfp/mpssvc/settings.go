@@ -14,8 +14,10 @@ type Settings struct {
 	// Blocks says that what no rule allows is blocked, Shielded that rules allow nothing.
 	Blocks, Shielded bool
 	// Merge says that rules of the local store count.
-	Merge    bool
-	Disabled []string // interfaces that are not filtered, GUID in braces, lower case
+	Merge bool
+	// MergeIPsec says that its rules of connection security do.
+	MergeIPsec bool
+	Disabled   []string // interfaces that are not filtered, GUID in braces, lower case
 	// Doubt is why they are not known.
 	Doubt string
 }
@@ -47,7 +49,7 @@ func EffectiveSettings(f *snapshot.WindowsFirewall) []Settings {
 		listed := false
 		on := pick(f, p, func(x *snapshot.FirewallProfile) *uint32 { return x.EnableFirewall })
 		inbound := pick(f, p, func(x *snapshot.FirewallProfile) *uint32 { return x.DefaultInboundAction })
-		s.On, s.Blocks, s.Merge = on == nil || *on != 0, inbound == nil || *inbound != 0, true
+		s.On, s.Blocks, s.Merge, s.MergeIPsec = on == nil || *on != 0, inbound == nil || *inbound != 0, true, true
 		for _, name := range []snapshot.FirewallStoreName{snapshot.StoreGPO, snapshot.StoreMDM, snapshot.StoreLocal} {
 			x := settingsOf(f, name, p)
 			if x == nil {
@@ -56,6 +58,9 @@ func EffectiveSettings(f *snapshot.WindowsFirewall) []Settings {
 			s.Shielded = s.Shielded || x.DoNotAllowExceptions != nil && *x.DoNotAllowExceptions != 0
 			if name != snapshot.StoreLocal && x.AllowLocalPolicyMerge != nil && *x.AllowLocalPolicyMerge == 0 {
 				s.Merge = false
+			}
+			if name != snapshot.StoreLocal && x.AllowLocalIPsecPolicyMerge != nil && *x.AllowLocalIPsecPolicyMerge == 0 {
+				s.MergeIPsec = false
 			}
 			if !listed && x.DisabledInterfaces != nil {
 				listed = true
