@@ -303,7 +303,7 @@ func (r *reading) load(in instruction, s *state) error {
 		if !ok {
 			return errors.New("it looks at what the kernel knows beside the packet, which a run does not have")
 		}
-		r.reads = packet.Reads{Mark: r.reads.Mark || v.reads.Mark, Priority: r.reads.Priority || v.reads.Priority}
+		r.reads.Mark, r.reads.Priority = r.reads.Mark || v.reads.Mark, r.reads.Priority || v.reads.Priority
 		switch {
 		case v.packet:
 			s.regs[in.dst] = holds{kind: inData}
@@ -362,6 +362,7 @@ func (r *reading) store(in instruction, s *state) error {
 		if !r.views.stores[path] {
 			return errors.New("it writes into what the kernel knows beside the packet")
 		}
+		r.reads.Writes = true
 		return nil
 	}
 	return errWrites

@@ -195,6 +195,7 @@ func (w *walk) askOne(p *program, l *link, hook packet.Hook, answer bool) (d dec
 		return d
 	}
 	if p.at != packet.AtXDP {
+		w.given = w.given || last.Reads.Writes
 		s.mark.v, s.priority.v = last.Mark, last.Priority
 	}
 	switch header, rest := s.sound(after); {

@@ -143,3 +143,35 @@ func markIs(n uint32) []ruleset.Expr {
 		drop,
 	}
 }
+
+// TestMarksOfFragments: a datagram has the marks of its first fragment, so that those that a program gives another one do not count, and those that it
+// gives the first are not known (inet_frag_reasm_prepare).
+func TestMarksOfFragments(t *testing.T) {
+	for _, c := range []struct {
+		name, frag string
+		writes     bool
+		want       Outcome
+	}{
+		{"the first", "first", true, Drop},
+		{"the last", "last", true, Unknown},
+		{"a program that gives none", "last", false, Local},
+	} {
+		s := fixtures.Host()
+		l := s.Network.LinkNamed("mgmt0")
+		l.Programs, l.TC = at(snapshot.PlaceTCXIngress), []string{snapshot.PlaceTCXIngress}
+		first(s, markIs(7)...)
+		tr := New(s)
+		tr.Ask(answers{1: func(_ packet.Attached, f *packet.Frame) (packet.Ran, error) {
+			r := packet.Ran{Verdict: tcNext, Data: f.Data, Mark: f.Mark, Priority: f.Priority}
+			if c.writes {
+				r.Mark, r.Reads.Writes = 7, true
+			}
+			return r, nil
+		}})
+		p := parsed(t, "mgmt0", "tcp 10.10.0.9:40000 > 10.10.0.1:22 syn")
+		p.Frag = c.frag
+		if f := tr.Packet(p); f.Fate != c.want {
+			t.Errorf("%s: %+v, want %s", c.name, f, c.want)
+		}
+	}
+}

@@ -76,10 +76,15 @@ func (s *skb) splitOff(p *packet.Packet) {
 }
 
 // reassemble makes the fragment the datagram that it is a part of. What becomes of one fragment is from
-// here on what becomes of them all.
-func (s *skb) reassemble() {
+// here on what becomes of them all. The datagram has the marks of its first fragment (inet_frag_reasm_prepare):
+// what rules and programs gave that one is not known of another.
+func (w *walk) reassemble() {
+	s := &w.skb
 	if s.fragment == whole {
 		return
+	}
+	if s.later() && (w.given || w.filteredAlone()) {
+		s.mark.unk, s.priority.unk = 0xffffffff, 0xffffffff
 	}
 	s.fragment = whole
 	if s.v4 {
@@ -102,14 +107,18 @@ func (w *walk) defrag(e *hookEntry) verdict {
 	if e.legacy != "" && w.choose(2, nil, "whether "+e.legacy+" has fragments put together was not read") == 1 {
 		return accept
 	}
-	filtered := slices.ContainsFunc(w.path, func(m mark) bool { return m.rule != nil || m.chain != nil })
-	if filtered && w.choose(2, nil, "whether the other fragments of the datagram get this far") == 1 {
+	if w.filteredAlone() && w.choose(2, nil, "whether the other fragments of the datagram get this far") == 1 {
 		w.last = mark{text: "fragment"}
 		return verdict{kind: vDrop}
 	}
 	w.say("waits for the other fragments of its datagram")
-	s.reassemble()
+	w.reassemble()
 	return accept
+}
+
+// filteredAlone says whether rules have judged the fragment by itself.
+func (w *walk) filteredAlone() bool {
+	return slices.ContainsFunc(w.path, func(m mark) bool { return m.rule != nil || m.chain != nil })
 }
 
 // transportOf is what a load from the transport header of a later fragment reads: an ordinary one ends the

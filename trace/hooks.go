@@ -41,6 +41,7 @@ type walk struct {
 	before   bool       // prerouting ran inside the bridge
 	inside   bool       // its bridge's own ingress is behind it
 	arrived  netip.Addr // its destination before prerouting
+	given    bool       // programs that give marks were asked about it
 	held     *link      // the port by which a packet came in that has come no further than that
 	zone     zone
 	begins   *Begun // the packet is the first answer of that connection
@@ -80,7 +81,7 @@ func (w *walk) start(p *packet.Packet) {
 	w.last, w.passed, w.hook = mark{}, mark{}, ""
 	w.regs = registers{}
 	in := w.names[p.In]
-	w.before, w.held = false, nil
+	w.before, w.held, w.given = false, nil, false
 	w.tag, w.wayBack = word{}, word{}
 	w.skb.build(p, in)
 	if in != nil && in.ether && p.DMAC == "" && w.skb.pkttype == pktHost {

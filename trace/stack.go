@@ -328,7 +328,7 @@ func (w *walk) deliver(toMany bool) Fate {
 	}
 	w.say("routed to the host itself")
 	if w.skb.v4 { // ip_local_deliver; IPv6 does it after the input hook
-		w.skb.reassemble()
+		w.reassemble()
 	}
 	w.passed = mark{text: "route"}
 	if k := w.ipHook(packet.Input); k != vAccept {

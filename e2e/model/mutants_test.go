@@ -92,6 +92,7 @@ var mutants = []mutant{
 	{"br_netfilter is off", "trace/bridge.go", "return w.flag(w.value(key), key)", "return false && w.flag(w.value(key), key)"},
 	{"nat chains need no conntrack", "trace/register.go", "rs != nil && rs.Conntrack(v4)}", "rs != nil}"},
 	{"fragments carry ports", "trace/load.go", "if b, unk, ok = s.transportOf(o); !ok {", "if b, unk, ok = s.nh[s.thoff:], s.unk[s.thoff:], true; !ok {"},
+	{"datagrams have the marks of any fragment", "trace/fragment.go", "if s.later() && (w.given", "if s.v4 && s.later() && s.proto == 0 && (w.given"},
 	{"fragments are never put together", "trace/fragment.go", "if s.fragment == whole || s.untrack || s.ct != nil {", "if true {"},
 	{"a socket that tproxy found is forgotten", "trace/socket.go", "s.taker = sk", "s.taker = nil"},
 	{"every group is joined", "trace/multicast.go", "if !joined {", "if !joined && w.region != nil {"},
