@@ -3,6 +3,7 @@ package exposure
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -88,7 +89,7 @@ func apart(a, b []wfp.Span) []string {
 
 // bundles joins filters by what they are about. It reports false where one could not be compared.
 func (w *Windows) bundles(filters []wfp.Filter, active []uint64) (map[string]bundle, bool) {
-	out, whole := map[string]bundle{}, true
+	out, whole, left := map[string]bundle{}, true, maxAbout
 	for i := range filters {
 		f := &filters[i]
 		ofFirewall := f.Sublayer == wfp.SublayerFirewall || f.Sublayer == "FWPM_SUBLAYER_MPSSVC_WF" || f.Sublayer == firewallGUID
@@ -103,7 +104,7 @@ func (w *Windows) bundles(filters []wfp.Filter, active []uint64) (map[string]bun
 		if f.Doubt != "" {
 			spans, torn = nil, true
 		}
-		if !ok {
+		if left -= len(about); !ok || left < 0 {
 			whole = false
 			continue
 		}
@@ -111,13 +112,15 @@ func (w *Windows) bundles(filters []wfp.Filter, active []uint64) (map[string]bun
 			if len(profiles) > 0 && !slices.Contains(profiles, p) {
 				continue
 			}
-			k := fmt.Sprintf("%s, %s, profile %d%s", f.Action, familyOf(f.V4), p, about)
-			b := out[k]
-			b.spans, b.torn = append(b.spans, spans...), b.torn || torn
-			if !slices.Contains(b.names, f.Name) {
-				b.names = append(b.names, f.Name)
+			for _, a := range about {
+				k := fmt.Sprintf("%s, %s, profile %d%s", f.Action, familyOf(f.V4), p, a)
+				b := out[k]
+				b.spans, b.torn = append(b.spans, spans...), b.torn || torn
+				if !slices.Contains(b.names, f.Name) {
+					b.names = append(b.names, f.Name)
+				}
+				out[k] = b
 			}
-			out[k] = b
 		}
 	}
 	return out, whole
@@ -137,7 +140,7 @@ func again(f *wfp.Filter) bool {
 
 // told is what a filter is about, its remote addresses and profiles apart. Torn says that some of these addresses were not read; it reports false
 // of a filter of which something else was not.
-func (w *Windows) told(f *wfp.Filter) (about string, spans []wfp.Span, profiles []uint64, torn, ok bool) {
+func (w *Windows) told(f *wfp.Filter) (about []string, spans []wfp.Span, profiles []uint64, torn, ok bool) {
 	fields := map[wfp.Field][]string{}
 	for _, c := range f.Conditions {
 		v := c.Value
@@ -148,7 +151,7 @@ func (w *Windows) told(f *wfp.Filter) (about string, spans []wfp.Span, profiles 
 		case v.Kind == "" && c.Field == wfp.RemoteAddress:
 			torn = true
 		case v.Kind == "":
-			return "", nil, nil, false, false
+			return nil, nil, nil, false, false
 		case c.Field == wfp.RemoteAddress && (c.Match == wfp.InRange || c.Match == wfp.Equal):
 			spans = append(spans, wfp.Span{From: v.From, To: v.To})
 		case c.Field == wfp.OriginalProfile && c.Match == wfp.Equal:
@@ -161,13 +164,36 @@ func (w *Windows) told(f *wfp.Filter) (about string, spans []wfp.Span, profiles 
 	if spans == nil && !torn {
 		spans = []wfp.Span{wfp.Every(f.V4)}
 	}
-	var list []string
-	for k, words := range fields {
+	about = apiece(fields)
+	return about, spans, profiles, torn, about != nil
+}
+
+// Bounds of the combinations that one filter is about, and all of them.
+const (
+	maxApiece = 4096
+	maxAbout  = 300_000
+)
+
+// apiece are the combinations of what fields may be, one of each. The service makes a filter of each port of a rule, so that a filter of ours that has
+// all of them is the same as several of the engine's. It is nil of too many.
+func apiece(fields map[wfp.Field][]string) []string {
+	out := []string{""}
+	for _, k := range slices.Sorted(maps.Keys(fields)) {
+		words := fields[k]
 		slices.Sort(words)
-		list = append(list, fmt.Sprintf(", %s %s", k, strings.Join(slices.Compact(words), " or ")))
+		words = slices.Compact(words)
+		if len(out)*len(words) > maxApiece {
+			return nil
+		}
+		var next []string
+		for _, o := range out {
+			for _, word := range words {
+				next = append(next, fmt.Sprintf("%s, %s %s", o, k, word))
+			}
+		}
+		out = next
 	}
-	slices.Sort(list)
-	return strings.Join(list, ""), spans, profiles, torn, true
+	return out
 }
 
 // luid is the number that the engine has for an interface that is told by its GUID.

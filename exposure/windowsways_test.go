@@ -3,6 +3,7 @@ package exposure
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -176,6 +177,53 @@ func TestFilterDifferences(t *testing.T) {
 		if x.Unsure {
 			t.Errorf("%s is not certain", x.About)
 		}
+	}
+}
+
+// TestDifferencesApiece: the engine has a filter for each port of a rule, and the code of an ICMP message in the field of the remote port.
+func TestDifferencesApiece(t *testing.T) {
+	s := windowsHost("Protocol=6|LPort=23554|LPort=23555|LPort2_10=24000-24010|Profile=Private|", "Protocol=1|ICMP4=3:4|ICMP4=8:*|Profile=Private|")
+	filters := mpssvc.Compile(&s.Windows).Filters
+	var kept []wfp.Filter
+	for _, f := range filters {
+		var ports, rest []wfp.Condition
+		for _, c := range f.Conditions {
+			if c.Field == wfp.LocalPort {
+				ports = append(ports, c)
+				continue
+			}
+			rest = append(rest, c)
+		}
+		for _, p := range ports {
+			x := f
+			x.Conditions = append([]wfp.Condition{p}, rest...)
+			kept = append(kept, x)
+		}
+		if len(ports) == 0 {
+			kept = append(kept, f)
+		}
+	}
+	if len(kept) != len(filters)+4 { // two ports more, of each family
+		t.Errorf("%d of %d", len(kept), len(filters))
+	}
+	s.Windows.Filters.Read, s.Windows.Filters.Filters = yes("netsh wfp show state"), asExported(t, s, kept)
+	code := 0
+	for _, f := range s.Windows.Filters.Filters {
+		for _, c := range f.Conditions {
+			if c.Field == "FWPM_CONDITION_IP_REMOTE_PORT" && c.Low == 4 && strings.Contains(f.Name, "rule B") {
+				code++
+			}
+		}
+	}
+	if d := NewWindows(s).Differences(); len(d) > 0 || code != 1 {
+		t.Errorf("%d with the code, %+v", code, d)
+	}
+	kept = slices.DeleteFunc(kept, func(f wfp.Filter) bool {
+		return slices.ContainsFunc(f.Conditions, func(c wfp.Condition) bool { return c.Field == wfp.LocalPort && c.Value.Lo == 23555 })
+	})
+	s.Windows.Filters.Filters = asExported(t, s, kept)
+	if d := NewWindows(s).Differences(); len(d) != 2 || d[0].Unsure || !strings.Contains(d[0].About, "23555") {
+		t.Errorf("without a port: %+v", d)
 	}
 }
 

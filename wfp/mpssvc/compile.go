@@ -313,20 +313,17 @@ func (c *compiler) family(r *Rule, v4 bool, in []snapshot.WindowsProfile) {
 	if r.Protocol != anyProtocol {
 		f.Conditions = append(f.Conditions, number(wfp.Protocol, wfp.Equal, uint64(r.Protocol)))
 	}
-	if n := len(r.ICMP); n > 0 && !slices.Contains(r.ICMP, -1) {
-		for _, kind := range r.ICMP {
-			f.Conditions = append(f.Conditions, number(wfp.ICMPType, wfp.Equal, uint64(kind)))
-		}
-	}
 	f.Conditions = append(f.Conditions, portConditions(wfp.RemotePort, &r.Remote)...)
 	filters := []wfp.Filter{f}
 	if x, ok := c.linked(f, r, v4, in); ok {
 		filters = append(filters, x)
 	}
-	for _, ports := range c.localPorts(r) {
-		for _, x := range filters {
-			x.Conditions = append(slices.Clone(x.Conditions), ports...)
-			c.secure(x, r, v4)
+	for _, more := range c.localPorts(r) {
+		for _, icmp := range r.icmp() {
+			for _, x := range filters {
+				x.Conditions = slices.Concat(x.Conditions, more, icmp)
+				c.secure(x, r, v4)
+			}
 		}
 	}
 }

@@ -34,6 +34,28 @@ func portConditions(field wfp.Field, p *Ports) []wfp.Condition {
 	return out
 }
 
+// icmp are the conditions on types and codes of ICMP, in lists of which each is a filter of its own: one for the types of any code, and one for each
+// type with a code, which the engine has in the field of the remote port (fwpmu.h, FWPM_CONDITION_ICMP_CODE).
+func (r *Rule) icmp() [][]wfp.Condition {
+	var out [][]wfp.Condition
+	var types []wfp.Condition
+	for _, x := range r.ICMP {
+		kind := number(wfp.ICMPType, wfp.Equal, uint64(max(x[0], 0)))
+		switch {
+		case x[0] < 0:
+			return [][]wfp.Condition{nil}
+		case x[1] < 0:
+			types = append(types, kind)
+		default:
+			out = append(out, []wfp.Condition{kind, number(wfp.RemotePort, wfp.Equal, uint64(x[1]))})
+		}
+	}
+	if len(types) > 0 || len(out) == 0 {
+		out = append(out, types)
+	}
+	return out
+}
+
 // portWords are the keywords of local ports that are understood (MS-FASP 2.2.13).
 var portWords = map[string]bool{"rpc": true, "rpc-epmap": true, "mdns": true, "dhcp": true, "iptlsin": true, "iphttpsin": true, "teredo": true}
 

@@ -27,8 +27,8 @@ type Rule struct {
 	Protocol int                       // 256 is any
 	Local    Ports
 	Remote   Ports
-	// ICMP are types of the protocol's own; -1 is any.
-	ICMP []int
+	// ICMP are types of the protocol's own with their codes; -1 is any.
+	ICMP [][2]int
 	// LocalAddrs and RemoteAddrs are those that the rule is about; none of either family is any.
 	LocalAddrs, RemoteAddrs Addrs
 	App, Service            string
@@ -191,10 +191,14 @@ func (r *Rule) packets(key, value string) bool {
 			r.doubt("the type of ICMP %q", value)
 			return true
 		}
+		c := -1
 		if code != "*" && code != "" {
-			r.doubt("the code of ICMP %q", value)
+			if c, err = strconv.Atoi(code); err != nil || c < 0 || c > 255 {
+				c = -1
+				r.doubt("the code of ICMP %q", value)
+			}
 		}
-		r.ICMP = append(r.ICMP, n)
+		r.ICMP = append(r.ICMP, [2]int{n, c})
 	case "la4", "la42":
 		r.LocalAddrs.add(value, true)
 	case "la6", "la62":
