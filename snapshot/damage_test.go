@@ -163,6 +163,15 @@ func TestLoadBoundsMemory(t *testing.T) {
 	}
 }
 
+// TestLoadTellsWhatToDo: a snapshot with more sockets than are judged, as older versions wrote, says how to get one that is.
+func TestLoadTellsWhatToDo(t *testing.T) {
+	text := `{"schema":"` + snapshot.Schema + `","windows":{"listeners":{"list":[` + strings.Repeat(`{"proto":"tcp","family":4,"addr":"0.0.0.0","port":1,"pid":1,"ownerState":"seen"},`, 100_000) + `{}]}}}`
+	_, err := snapshot.Load(strings.NewReader(text))
+	if !errors.Is(err, snapshot.ErrTooManyValues) || !strings.Contains(err.Error(), "windows.listeners.list[100000]") || !strings.Contains(err.Error(), "collect the host again") {
+		t.Error(err)
+	}
+}
+
 // TestLoadNamespaceWithoutFilter: the switches and filter of a namespace into which nothing comes are not read, all others are.
 func TestLoadNamespaceWithoutFilter(t *testing.T) {
 	s := fixtures.Host()

@@ -98,6 +98,9 @@ func shapeOf(t reflect.Type, known map[reflect.Type]*shape) *shape {
 	}
 	s := &shape{size: int(t.Size()), typ: len(known), most: most[t]}
 	s.err = fmt.Errorf("more than %d of them: %w", s.most, ErrTooManyValues)
+	if t == reflect.TypeFor[WindowsListener]() { // older versions kept them all
+		s.err = fmt.Errorf("%w: collect the host again, this version keeps 20,000 and says so", s.err)
+	}
 	known[t] = s
 	if t == reflect.TypeFor[ruleset.Element]() || t == reflect.TypeFor[ruleset.IPSetElement]() {
 		s.err = ErrTooMany
