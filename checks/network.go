@@ -148,6 +148,7 @@ func (r *netReader) read(sec *snapshot.Network, out *Outcome) error {
 		return err
 	}
 	r.bridges(sec, told, out)
+	r.entries(sec)
 	sw := hostSwitches
 	if r.ns != nil {
 		sw = elsewhereSwitches(sec.Links)
@@ -486,7 +487,7 @@ func (r *netReader) bridges(sec *snapshot.Network, told map[string]wire.DevConf,
 	for i := range sec.Links {
 		l := &sec.Links[i]
 		c := told[l.Name]
-		l.Isolated, l.Hairpin, l.Blocking, l.Opening, l.Locked = c.Isolated, c.Hairpin, c.Blocking, c.Opening, c.Locked
+		l.Isolated, l.Hairpin, l.Blocking, l.Opening, l.Locked, l.NoCarrier = c.Isolated, c.Hairpin, c.Blocking, c.Opening, c.Locked, c.NoCarrier
 		l.NoLearning, l.NoFlood, l.NoMulticast, l.NoBroadcast = c.NoLearning, c.NoFlood, c.NoMulticast, c.NoBroadcast
 		l.VLANFiltering, l.CallsIPTables, l.CallsIP6Tables = c.VLANFiltering, c.CallsIPTables, c.CallsIP6Tables
 		filtering = filtering || l.VLANFiltering

@@ -21,7 +21,10 @@ func (e *engine) crossing(live []cube, in, out, bridge *snapshot.Link, v4 bool) 
 	case in.Locked:
 		return doubtAll(live, lockedPort(in))
 	default:
-		for _, text := range unsure(in, out, bridge, v4) {
+		for _, text := range append(unsure(in, out, bridge, v4), e.diverted(out, bridge, false)) {
+			if text == "" {
+				continue
+			}
 			live = doubtAll(live, packet.Cause{Text: text})
 		}
 		return live
@@ -49,6 +52,9 @@ func (e *engine) upFrom(live []cube, port, bridge *snapshot.Link) []cube {
 	case port.Known():
 		return doubtAll(live, packet.Cause{Text: onlyKnown(port)})
 	}
+	if why := e.impostor(bridge); why != "" {
+		return doubtAll(live, packet.Cause{Text: why})
+	}
 	return live
 }
 
@@ -64,6 +70,8 @@ func unsure(in, out, bridge *snapshot.Link, v4 bool) (list []string) {
 		}
 	}
 	switch {
+	case out.NoCarrier:
+		list = append(list, noCarrier(out))
 	case v4 && out.NoBroadcast:
 		list = append(list, out.Name+" gets no broadcasts, so that who is behind it cannot be asked for the address")
 	case !v4 && out.NoMulticast:
@@ -84,10 +92,12 @@ func onlyKnown(l *snapshot.Link) string {
 // toSomePort puts packets of the host in doubt that leave by a bridge where one of the ports by which they may go gives them to nobody, or not to
 // everybody.
 func (e *engine) toSomePort(live []cube, bridge *snapshot.Link) []cube {
+	var ports []*snapshot.Link
 	for _, l := range e.near[bridge.Index] {
 		if l.Master != bridge.Index || !l.Up || len(e.toPorts) > 0 && !slices.Contains(e.toPorts, l.Index) {
 			continue
 		}
+		ports = append(ports, l)
 		switch {
 		case l.Blocking:
 			live = doubtAll(live, packet.Cause{Text: "the spanning tree closed " + l.Name + ", a port of " + bridge.Name})
@@ -97,7 +107,7 @@ func (e *engine) toSomePort(live []cube, bridge *snapshot.Link) []cube {
 			live = doubtAll(live, packet.Cause{Text: onlyKnown(l)})
 		}
 	}
-	return live
+	return e.bySomePort(live, ports, bridge)
 }
 
 // callsIP says whether frames of a bridge go through the hooks of IP (br_netfilter, br_nf_pre_routing): by the switch for all or by the bridge's own,

@@ -21,6 +21,8 @@ type Network struct {
 	XFRM *XFRM `json:"xfrm,omitempty"`
 	// Realms says that those of routes and of policy rules were read.
 	Realms bool `json:"realms,omitempty"`
+	// FDBUnread says why it is not known what is written into the tables of bridges, or what more.
+	FDBUnread string `json:"fdbUnread,omitempty"`
 	// Programs are those of the namespace that are of no interface.
 	Programs []Program `json:"programs,omitempty"`
 
@@ -88,6 +90,10 @@ type Link struct {
 	NoFlood     bool `json:"noFlood,omitempty"`
 	NoMulticast bool `json:"noMulticast,omitempty"`
 	NoBroadcast bool `json:"noBroadcast,omitempty"`
+	// NoCarrier is of a port that is closed because nobody is connected with it: it opens with whoever comes.
+	NoCarrier bool `json:"noCarrier,omitempty"`
+	// FDB is what is written into a bridge's table for a port, or for the bridge itself, and not learned.
+	FDB []FDBEntry `json:"fdb,omitempty"`
 	// CallsIPTables and CallsIP6Tables say of a bridge that br_netfilter takes its frames through the hooks of IP, whatever the switch for all says.
 	CallsIPTables  bool `json:"callsIPTables,omitempty"`
 	CallsIP6Tables bool `json:"callsIP6Tables,omitempty"`
@@ -106,6 +112,27 @@ type Link struct {
 type MulticastGroup struct {
 	Addr     string `json:"addr"`
 	Filtered bool   `json:"filtered,omitempty"`
+}
+
+// FDBEntry is an entry of a bridge's table (bridge(8), bridge fdb): frames for the address go by the port that has it. Local are those for the host, of an
+// address that is none of the bridge's or its ports'; Sticky those that stay though the address is heard elsewhere.
+type FDBEntry struct {
+	MAC    string `json:"mac"`
+	VLAN   int    `json:"vlan,omitempty"`
+	Local  bool   `json:"local,omitempty"`
+	Sticky bool   `json:"sticky,omitempty"`
+}
+
+// Text names the entry of a link.
+func (e *FDBEntry) Text(l *Link) string {
+	kind := "static"
+	switch {
+	case e.Local:
+		kind = "permanent"
+	case e.Sticky:
+		kind = "sticky"
+	}
+	return "the " + kind + " entry " + e.MAC + " at " + l.Name + " in the bridge's table"
 }
 
 // Route is one entry of a routing table.

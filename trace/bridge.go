@@ -2,6 +2,7 @@ package trace
 
 import (
 	"bytes"
+	"cmp"
 	"net/netip"
 	"slices"
 
@@ -48,7 +49,7 @@ func (w *walk) bridgePort(port, bridge *link) Fate {
 			return Fate{}
 		}
 	}
-	if why := unsureUp(port); why != "" && w.choose(2, nil, why) == 1 {
+	if why := cmp.Or(unsureUp(port), w.takenOver(bridge)); why != "" && w.choose(2, nil, why) == 1 {
 		return w.drop("bridge-port")
 	}
 	if f, ok := w.bridgeIn(port, bridge); !ok {
@@ -127,7 +128,11 @@ func (w *walk) over(port, bridge *link) Fate {
 	if out != nil && !delivers(port, out, bridge) {
 		return w.drop("bridge-port")
 	}
-	if why := unsureOver(port, out, bridge, w.skb.v4); why != "" && w.choose(2, nil, why) == 1 {
+	why := unsureOver(port, out, bridge, w.skb.v4)
+	if out != nil {
+		why = cmp.Or(why, w.elsewhere(out, bridge, true))
+	}
+	if why != "" && w.choose(2, nil, why) == 1 {
 		return w.drop("bridge-port")
 	}
 	w.in, w.out = port, out

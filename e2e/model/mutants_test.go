@@ -78,6 +78,8 @@ var mutants = []mutant{
 	{"connections have no labels", "trace/drawn.go", "has := slices.Contains(c.labels, x.Bit) || x.Set", "has := false"},
 	{"reach: connections have no labels", "reach/drawn.go", "return m.holds(!x.Invert, st)", "return m.holds(x.Invert, st)"},
 	{"every word may be as asked", "trace/drawn.go", "case no:\n\t\t\treturn decide(u.Invert)", "case no:\n\t\t\topen = true"},
+	{"entries of bridges lead nowhere", "trace/bridgeports.go", "if e.Local || e.Sticky || to.NoLearning {", "if false {"},
+	{"reach: entries of bridges lead nowhere", "reach/fdb.go", "return x.Text(l) + \" perhaps is of the neighbour behind \" + out.Name", "return \"\""},
 	{"isolated ports exchange frames", "trace/bridge.go", "!(in.Isolated && out.Isolated)", "true"},
 	{"frames get to ports that nobody notes", "trace/bridgeports.go", "case port.Known():", "case port.Known() && port.Up && false:"},
 	{"reach: frames get to ports that nobody notes", "reach/bridgeports.go", "\t\tif l.Known() {\n", "\t\tif false {\n"},

@@ -21,7 +21,7 @@ type DevConf struct {
 
 // Bridge is what netlink tells of bridges and their ports.
 type Bridge struct {
-	Isolated, Hairpin, Blocking, Opening, Locked bool
+	Isolated, Hairpin, Blocking, Opening, Locked, NoCarrier bool
 	// NoLearning, NoFlood, NoMulticast and NoBroadcast are switches that are on for most ports, and off for this one.
 	NoLearning, NoFlood, NoMulticast, NoBroadcast bool
 	// VLANFiltering, CallsIPTables and CallsIP6Tables are of the bridge itself.
@@ -90,7 +90,8 @@ func ParseDevConf(b []byte) (DevConf, error) {
 	if err != nil {
 		return c, fmt.Errorf("interface: %w", err)
 	}
-	c.Blocking = c.Blocking || c.disabled && carrier // without one nobody is behind it, and it opens with whoever comes
+	c.Blocking = c.Blocking || c.disabled && carrier
+	c.NoCarrier = c.disabled && !carrier // nobody is behind it, and it opens with whoever comes
 	return c, nil
 }
 
