@@ -4,6 +4,7 @@ package checks
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -81,18 +82,18 @@ func TestBrakesOfARunningOpenCode(t *testing.T) {
 		}
 		p := &process{argv: strings.Split(strings.TrimSuffix("opencode|"+c.args, "|"), "|")}
 		p.PID, p.Container = 77, "c"
-		got := ""
+		var got strings.Builder
 		for _, b := range s.brakesOf(patternOf(patterns, "opencode"), p) {
-			got += b.How
+			got.WriteString(b.How)
 			if b.Unread != "" {
-				got += "?"
+				got.WriteString("?")
 			}
 			if b.Default != (b.How == openCodeDefault) {
 				t.Errorf("%s: %+v", name, b)
 			}
 		}
-		if got != c.how {
-			t.Errorf("%s: got %q, want %q", name, got, c.how)
+		if got.String() != c.how {
+			t.Errorf("%s: got %q, want %q", name, got.String(), c.how)
 		}
 	}
 }
@@ -113,9 +114,7 @@ func TestBrakesOfAnAccountsOpenCode(t *testing.T) {
 		"malformed":               {map[string]string{own: `{`}, "unread"},
 	} {
 		files := map[string]string{"etc/passwd": "root:x:0:0::/root:/bin/bash\n", "root/": ""}
-		for f, text := range c.files {
-			files[f] = text
-		}
+		maps.Copy(files, c.files)
 		s, _ := tree(t, files)
 		sec := new(snapshot.Agents)
 		s.findBrakes(sec, nil)

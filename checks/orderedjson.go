@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 )
 
@@ -50,9 +51,7 @@ func (o *object) merge(over *object) {
 			continue
 		}
 		both := &object{keys: slices.Clone(old.keys), vals: map[string]any{}}
-		for k, v := range old.vals {
-			both.vals[k] = v
-		}
+		maps.Copy(both.vals, old.vals)
 		both.merge(within)
 		o.set(key, both)
 	}

@@ -171,6 +171,14 @@ type ways struct {
 	stopped []string
 }
 
+// told is what stops packets of one kind, or that there are none.
+func (w *ways) told() string {
+	if w.what == "" {
+		return strings.Join(w.stopped, "; ")
+	}
+	return w.what + " is stopped by " + strings.Join(w.stopped, "; ")
+}
+
 // decided is what answers about packets of several kinds say together: one that arrives is enough.
 func decided(p finding.Ground, got []ways, want string) finding.Ground {
 	verdict := packet.Unreachable
@@ -188,7 +196,7 @@ func decided(p finding.Ground, got []ways, want string) finding.Ground {
 	}
 	if verdict == packet.Unreachable {
 		for i := range got {
-			p.Evidence = append(p.Evidence, strings.TrimSpace(got[i].what+" is stopped by "+strings.Join(got[i].stopped, "; ")))
+			p.Evidence = append(p.Evidence, got[i].told())
 		}
 	}
 	if len(p.Evidence) > maxTold {

@@ -85,7 +85,7 @@ func TestQuestionsOfAssumptions(t *testing.T) {
 		{"but that one", "{reach: {from: 'zone:workload', to: services, except: [22/tcp], answer: unreachable}}", opened(fixtures.Host()), "confirmed", "no such service"},
 		{"services of a filter that was not read", services, status(fixtures.Host(), "nftables", snapshot.Error), "unconfirmed", "nftables was not read"},
 		{"an interface that is gone", "{reach: {from: 'iface:gone0', to: host, answer: unreachable}}", fixtures.Host(), "unconfirmed", "no interface gone0"},
-		{"an empty zone", "{reach: {from: 'zone:runtime', to: host, answer: unreachable}}", fixtures.Host(), "confirmed", "nothing is in that zone"},
+		{"an empty zone", "{reach: {from: 'zone:runtime', to: host, answer: unreachable}}", fixtures.Host(), "confirmed", `[from "runtime": nothing is in that zone]`},
 		{"who is meant to", filter, fixtures.Host(), "confirmed", "as is meant"},
 		{"nobody of a kind", "{path: {from: 'kind:agent', to: root@host, answer: none}}", fixtures.Host(), "confirmed", "nobody such"},
 		{"nobody of a name", "{path: {from: 'container wbe', to: root@host, answer: none}}", fixtures.Host(), "unconfirmed", "nobody on the host is called container wbe"},

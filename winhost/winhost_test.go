@@ -292,11 +292,12 @@ func TestPartsOfKeys(t *testing.T) {
 // TestConnectionRules: rules of connection security are read beside those of the firewall, of a policy too; what is none is told.
 func TestConnectionRules(t *testing.T) {
 	const rule = "v2.33|Action=SecureServer|Name=Auth|Desc=|Active=TRUE|"
-	reg := "Windows Registry Editor Version 5.00\n"
+	var reg strings.Builder
+	reg.WriteString("Windows Registry Editor Version 5.00\n")
 	for _, k := range []string{localPolicy, groupPolicy} {
-		reg += "[HKEY_LOCAL_MACHINE\\" + k + "]\n[HKEY_LOCAL_MACHINE\\" + k + "\\ConSecRules]\n\"auth\"=\"" + rule + "\"\n\"odd\"=dword:1\n"
+		reg.WriteString("[HKEY_LOCAL_MACHINE\\" + k + "]\n[HKEY_LOCAL_MACHINE\\" + k + "\\ConSecRules]\n\"auth\"=\"" + rule + "\"\n\"odd\"=dword:1\n")
 	}
-	for _, st := range snapshotOf(t, text("a.reg", reg)).Windows.Firewall.Stores[:2] {
+	for _, st := range snapshotOf(t, text("a.reg", reg.String())).Windows.Firewall.Stores[:2] {
 		if len(st.Rules) != 0 || len(st.Connections) != 1 || st.Connections[0].ID != "auth" || st.Connections[0].Text != rule || len(st.Unread) != 1 {
 			t.Errorf("%+v", st)
 		}
