@@ -144,22 +144,34 @@ func markIs(n uint32) []ruleset.Expr {
 	}
 }
 
-// TestMarksOfFragments: a datagram has the marks of its first fragment, so that those that a program gives another one do not count, and those that it
+func serviceIs(n byte) []ruleset.Expr {
+	return []ruleset.Expr{
+		{Name: "payload", Payload: &ruleset.Payload{Base: ruleset.BaseNetwork, Offset: 1, Len: 1, Dreg: 8}},
+		{Name: "cmp", Cmp: &ruleset.Cmp{Sreg: 8, Op: "==", Data: []byte{n}}},
+		drop,
+	}
+}
+
+// TestMarksOfFragments: a datagram has the marks and the type of service of its first fragment, so that those that a program gives another one do not count, and those that it
 // gives the first are not known (inet_frag_reasm_prepare).
 func TestMarksOfFragments(t *testing.T) {
 	for _, c := range []struct {
 		name, frag string
 		writes     bool
+		rule       []ruleset.Expr
 		want       Outcome
 	}{
-		{"the first", "first", true, Drop},
-		{"the last", "last", true, Unknown},
-		{"a program that gives none", "last", false, Local},
+		{"the first", "first", true, markIs(7), Drop},
+		{"the last", "last", true, markIs(7), Unknown},
+		{"a program that gives none", "last", false, markIs(7), Local},
+		{"the type of service of the first", "first", true, serviceIs(32), Drop},
+		{"the type of service of the last", "last", true, serviceIs(32), Unknown},
+		{"a type of service that nothing changes", "last", false, serviceIs(32), Drop},
 	} {
 		s := fixtures.Host()
 		l := s.Network.LinkNamed("mgmt0")
 		l.Programs, l.TC = at(snapshot.PlaceTCXIngress), []string{snapshot.PlaceTCXIngress}
-		first(s, markIs(7)...)
+		first(s, c.rule...)
 		tr := New(s)
 		tr.Ask(answers{1: func(_ packet.Attached, f *packet.Frame) (packet.Ran, error) {
 			r := packet.Ran{Verdict: tcNext, Data: f.Data, Mark: f.Mark, Priority: f.Priority}
@@ -169,7 +181,7 @@ func TestMarksOfFragments(t *testing.T) {
 			return r, nil
 		}})
 		p := parsed(t, "mgmt0", "tcp 10.10.0.9:40000 > 10.10.0.1:22 syn")
-		p.Frag = c.frag
+		p.Frag, p.TOS = c.frag, new(uint8(32))
 		if f := tr.Packet(p); f.Fate != c.want {
 			t.Errorf("%s: %+v, want %s", c.name, f, c.want)
 		}

@@ -76,8 +76,8 @@ func (s *skb) splitOff(p *packet.Packet) {
 }
 
 // reassemble makes the fragment the datagram that it is a part of. What becomes of one fragment is from
-// here on what becomes of them all. The datagram has the marks of its first fragment (inet_frag_reasm_prepare):
-// what rules and programs gave that one is not known of another.
+// here on what becomes of them all. The datagram has the marks and the header of its first fragment (inet_frag_reasm_prepare):
+// what rules and programs gave that one, and the type of service that rules wrote, are not known of another.
 func (w *walk) reassemble() {
 	s := &w.skb
 	if s.fragment == whole {
@@ -85,6 +85,11 @@ func (w *walk) reassemble() {
 	}
 	if s.later() && (w.given || w.filteredAlone()) {
 		s.mark.unk, s.priority.unk = 0xffffffff, 0xffffffff
+		if s.v4 {
+			s.unk[1] = 0xff
+		} else {
+			s.unk[0], s.unk[1] = s.unk[0]|0x0f, s.unk[1]|0xf0
+		}
 	}
 	s.fragment = whole
 	if s.v4 {
