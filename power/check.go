@@ -194,7 +194,7 @@ func (k *checker) itself(st *State) error {
 		return nil
 	}
 	groups := append([]int{a.GID}, a.Groups...)
-	if !st.NoNewPrivs && !st.OwnUser && st.Confined == "" && st.Place == OnHost && !slices.ContainsFunc(groups, func(g int) bool { return !slices.Contains(st.Groups, g) }) {
+	if !st.NoNewPrivs && !st.OwnUser && st.Confined == "" && st.Place == OnHost && !st.looser(k.base.account(st.UID)) && !slices.ContainsFunc(groups, func(g int) bool { return !slices.Contains(st.Groups, g) }) {
 		return nil
 	}
 	unit, manager := fmt.Sprintf("user@%d.service", st.UID), false
@@ -227,7 +227,7 @@ func (k *checker) others(st *State) error {
 		}
 		to, its := *st, stateIn(k.s, "", p)
 		to.Place, to.Container, to.View = OnHost, "", 0
-		less := st.NoNewPrivs && !its.NoNewPrivs || st.Confined != "" && its.Confined == "" || slices.ContainsFunc(its.Groups, func(g int) bool { return !slices.Contains(st.Groups, g) })
+		less := st.NoNewPrivs && !its.NoNewPrivs || st.Confined != "" && its.Confined == "" || st.looser(&its) || slices.ContainsFunc(its.Groups, func(g int) bool { return !slices.Contains(st.Groups, g) })
 		switch {
 		case st.Place != OnHost && !k.closed[to.key()]:
 			return fmt.Errorf("%s of the host runs as uid %d, and is seen", p.Comm, st.UID)
@@ -273,11 +273,7 @@ func (k *checker) files(st *State) error {
 
 // account says whether somebody who logs in as a uid is among the states.
 func (k *checker) account(uid int) bool {
-	st := State{UID: uid, Place: OnHost, HostPID: true, HostNet: true, InNet: true}
-	if a := k.base.accounts[uid]; a != nil {
-		st.Groups = append([]int{a.GID}, a.Groups...)
-	}
-	return k.closed[st.key()]
+	return k.closed[k.base.account(uid).key()]
 }
 
 func (k *checker) capabilities(st *State) error {
@@ -465,6 +461,9 @@ func (k *checker) programs(st *State) error {
 			}
 		}
 		if harmless(p.Path) && !k.loads(st, &p) || !runs(st, &p) || !k.gets(st, p.Path, false, true) || p.SetUID != nil && *p.SetUID == st.UID {
+			continue
+		}
+		if p.SetGID == nil && p.SetUID == nil && !st.Unbound && snapshot.Caps(p.Caps)&^st.Lacks == 0 {
 			continue
 		}
 		if p.SetGID != nil && p.SetUID == nil && p.Caps == "" {

@@ -25,8 +25,8 @@ func (g *Graph) leave(s *State) []Edge {
 	}
 	var list []Edge
 	list = append(list, g.byFiles(s)...)
-	list = append(list, g.bySudo(s)...)
-	list = append(list, g.byDoas(s)...)
+	list = append(list, switched(s, g.bySudo(s))...)
+	list = append(list, switched(s, g.byDoas(s))...)
 	list = append(list, g.byPolkit(s)...)
 	list = append(list, g.byBus(s)...)
 	list = append(list, g.byPrograms(s)...)
@@ -38,7 +38,7 @@ func (g *Graph) leave(s *State) []Edge {
 	list = append(list, g.byMounts(s)...)
 	list = append(list, g.byProcesses(s)...)
 	list = append(list, g.bySelf(s)...)
-	list = append(list, g.byPassword(s)...)
+	list = append(list, switched(s, g.byPassword(s))...)
 	if s.Confined != "" {
 		for i := range list {
 			if list[i].Unknown == "" && confines(list[i].Kind) {
@@ -334,7 +334,7 @@ func (g *Graph) bySelf(s *State) (list []Edge) {
 		return nil
 	}
 	fresh := g.account(s.UID)
-	if fresh.key() == s.key() || !s.NoNewPrivs && !s.OwnUser && s.Confined == "" && s.Place == OnHost && !gainsGroups(s, fresh) {
+	if fresh.key() == s.key() || !s.NoNewPrivs && !s.OwnUser && s.Confined == "" && s.Place == OnHost && !gainsGroups(s, fresh) && !s.looser(fresh) {
 		return nil
 	}
 	e := Edge{Kind: ByAccount, Object: a.Name, To: fresh, Trigger: snapshot.TriggerLogin, Text: fmt.Sprintf("it writes what %s reads at the next login", a.Name)}
@@ -452,5 +452,5 @@ func (g *Graph) byProcesses(s *State) (list []Edge) {
 
 // freer says of a state on the host that it can something that another of the same user cannot.
 func freer(s, other *State) bool {
-	return other.Place == OnHost && (s.Place != OnHost || s.NoNewPrivs && !other.NoNewPrivs || s.Confined != "" && other.Confined == "" || gainsGroups(s, other))
+	return other.Place == OnHost && (s.Place != OnHost || s.NoNewPrivs && !other.NoNewPrivs || s.Confined != "" && other.Confined == "" || gainsGroups(s, other) || s.looser(other))
 }

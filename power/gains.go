@@ -196,13 +196,15 @@ func (g *Graph) gained(s *State, p *snapshot.GainProgram) (list []Edge) {
 	case !runsOthers(name) && !writes(name):
 		e.Unknown = "what " + p.Path + " lets who runs it do was not followed"
 	}
+	e.Unknown = cmp.Or(e.Unknown, bounded(s, p))
 	if p.SetUID != nil && *p.SetUID != s.UID {
 		x := e
 		x.Text = fmt.Sprintf("%s runs as uid %d, whoever starts it%s", p.Path, *p.SetUID, e.Text)
 		if *p.SetUID == 0 {
-			x.Goal = Root
+			x = asRoot(s, x)
 		} else {
 			x.To = g.account(*p.SetUID)
+			x.To.Lacks, x.To.Unbound = x.To.Lacks|s.Lacks, x.To.Unbound || s.Unbound
 		}
 		list = append(list, x)
 	}
@@ -219,7 +221,7 @@ func (g *Graph) gained(s *State, p *snapshot.GainProgram) (list []Edge) {
 		}
 		to := *s
 		to.Caps |= 1 << c.number
-		if s.has(c.number) || !c.counts(g, &to) {
+		if s.has(c.number) || s.Lacks&(1<<c.number) != 0 || !c.counts(g, &to) {
 			continue
 		}
 		x := e

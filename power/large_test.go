@@ -46,7 +46,7 @@ func large(processes, units, users int) *snapshot.Snapshot {
 	}
 	for i := range processes {
 		p := snapshot.Process{
-			PID: 10 + i, PPID: 1, UID: 1000 + i%users, GID: 1000 + i%users, Groups: []int{staff, 2000 + i%users%20}, Comm: "app", CapEff: "0", CapPrm: "0", CapAmb: "0", CapBnd: "0",
+			PID: 10 + i, PPID: 1, UID: 1000 + i%users, GID: 1000 + i%users, Groups: []int{staff, 2000 + i%users%20}, Comm: "app", CapEff: "0", CapPrm: "0", CapAmb: "0", CapBnd: "000001ffffffffff",
 			NS: s.Processes.Init, ContainerWord: snapshot.Word{By: snapshot.ByKernel},
 		}
 		switch {

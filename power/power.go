@@ -78,6 +78,9 @@ type State struct {
 	Groups []int `json:"groups,omitempty"` // the first is the effective one
 	// Caps are capabilities over the host's own user namespace that it has or can get.
 	Caps uint64 `json:"caps,omitempty"`
+	// Lacks are capabilities that its bounding set lacks: no program gives it those (capabilities(7)). Unbound says that this is not known.
+	Lacks   uint64 `json:"lacks,omitempty"`
+	Unbound bool   `json:"unbound,omitempty"`
 	// Place is what it sees of the host's files: all of them, those of a mount namespace of a host's process, or those of a container.
 	Place     Place  `json:"place"`
 	View      int    `json:"view,omitempty"` // of an own mount namespace: which view of the snapshot, counted from one
@@ -250,13 +253,7 @@ func lacks(s *snapshot.Snapshot) (list []string) {
 }
 
 // account is somebody who logs in as a uid.
-func (g *Graph) account(uid int) *State {
-	st := &State{UID: uid, Place: OnHost, HostPID: true, HostNet: true, InNet: true}
-	if a := g.accounts[uid]; a != nil {
-		st.Groups = append([]int{a.GID}, a.Groups...)
-	}
-	return st
-}
+func (g *Graph) account(uid int) *State { return account(g.snap, g.accounts[uid], uid) }
 
 // cost is the place of a trigger in their order, counted from one step on.
 func cost(t snapshot.Trigger) int { return slices.Index(snapshot.Triggers, t) }

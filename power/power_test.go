@@ -25,7 +25,7 @@ func quiet() *snapshot.Snapshot {
 	for _, c := range snapshot.Collectors() {
 		s.Coverage = append(s.Coverage, snapshot.Coverage{Collector: c, Status: snapshot.OK})
 	}
-	s.Processes.Init = snapshot.NS{User: 1, Net: 2, PID: 3, Mnt: 4}
+	s.Processes.Init, s.Processes.CapBnd = snapshot.NS{User: 1, Net: 2, PID: 3, Mnt: 4}, "000001ffffffffff"
 	s.Powers = snapshot.Powers{
 		Searched: snapshot.SearchedAll, SudoRead: snapshot.Fact{State: snapshot.Present}, PolkitRead: snapshot.Fact{State: snapshot.Present},
 		BusRead: snapshot.Fact{State: snapshot.Present},

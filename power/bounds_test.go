@@ -1,0 +1,166 @@
+package power_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/ringfence/ringfence/power"
+	"github.com/ringfence/ringfence/snapshot"
+	"github.com/ringfence/ringfence/zones"
+)
+
+const everyCap = 1<<41 - 1
+
+// daemon is a user of a service who does not log in.
+const daemon = 33
+
+// bounded is a service on a host with one more program, and a bounding set that lacks capabilities.
+func bounded(lacks uint64, programs ...snapshot.GainProgram) (*snapshot.Snapshot, power.State) {
+	s, st := quiet(), onHost()
+	s.Powers.Accounts = append(s.Powers.Accounts, snapshot.Account{Name: "www", UID: daemon, GID: daemon, Home: "/nonexistent"})
+	s.Powers.Programs = append(s.Powers.Programs, programs...)
+	st.UID, st.Groups, st.Lacks = daemon, []int{daemon}, lacks
+	return s, st
+}
+
+// TestBoundingSet: no program gives who starts it a capability that the bounding set lacks. Set-id programs give root without it too, which owns the files of
+// root, and nothing more than that in mounts that cannot be written.
+func TestBoundingSet(t *testing.T) {
+	perl := snapshot.GainProgram{Path: "/usr/bin/perl", Caps: "0000000000000080", Mode: 0o755}
+	two := snapshot.GainProgram{Path: "/usr/bin/perl", Caps: "0000000000002080", Mode: 0o755}
+	find := snapshot.GainProgram{Path: "/usr/bin/find", SetUID: new(int), Mode: 0o755}
+	asBob := snapshot.GainProgram{Path: "/usr/bin/find", SetUID: new(other), Mode: 0o755}
+	su := snapshot.GainProgram{Path: "/usr/bin/su", SetUID: new(int), Mode: 0o755}
+	doas := snapshot.GainProgram{Path: "/usr/bin/doas", SetUID: new(int), Mode: 0o755}
+	type change = func(*snapshot.Snapshot, *power.State)
+	sudoer := func(s *snapshot.Snapshot, _ *power.State) {
+		s.Powers.Sudo = append(s.Powers.Sudo, snapshot.SudoRule{Users: []string{"www"}, As: []string{"ALL"}, Commands: []snapshot.SudoCommand{{Text: "ALL"}}})
+	}
+	doer := func(s *snapshot.Snapshot, _ *power.State) {
+		s.Powers.DoasRead.State = snapshot.Present
+		s.Powers.Doas = []snapshot.DoasRule{{Permit: true, Identity: "www"}}
+	}
+	empty := func(s *snapshot.Snapshot, _ *power.State) {
+		s.Powers.Accounts[0].NoPassword, s.Powers.EmptyPasswords = true, true
+	}
+	apart := func(s *snapshot.Snapshot, st *power.State) {
+		a, ap := apartHost()
+		s.Powers.Points, s.Powers.Views = a.Powers.Points, a.Powers.Views
+		st.Place, st.View = ap.Place, ap.View
+	}
+	freer := func(s *snapshot.Snapshot, _ *power.State) {
+		s.Processes.List = []snapshot.Process{{PID: 9, PPID: 1, UID: daemon, GID: daemon, Comm: "other", Unit: "other.service", CapBnd: "000001ffffffffff", NS: s.Processes.Init}}
+	}
+	login := func(s *snapshot.Snapshot, _ *power.State) { s.Powers.Accounts[len(s.Powers.Accounts)-1].Login = true }
+	for name, c := range map[string]struct {
+		program snapshot.GainProgram
+		lacks   uint64
+		change  change
+		want    power.Verdict
+	}{
+		"a file capability":                        {perl, 0, nil, power.Yes},
+		"that is lacked":                           {perl, 1 << 7, nil, power.No},
+		"all are lacked":                           {perl, everyCap, nil, power.No},
+		"another is lacked":                        {perl, 1 << 13, nil, power.Yes},
+		"one of two is lacked":                     {two, 1 << 13, nil, power.Unknown},
+		"a process with a wider set":               {perl, everyCap, freer, power.Unknown},
+		"somebody who logs in with a wider set":    {perl, everyCap, login, power.Yes},
+		"set-id root":                              {find, everyCap, nil, power.Yes},
+		"set-id root in mounts of its own":         {find, 0, apart, power.Yes},
+		"without capabilities":                     {find, everyCap, apart, power.Unknown},
+		"with one that takes the host over":        {find, everyCap &^ (1 << 21), apart, power.Yes},
+		"set-id of a user":                         {asBob, everyCap, nil, power.Unknown},
+		"sudo":                                     {find, 0, sudoer, power.Yes},
+		"sudo that changes no groups":              {perl, 1<<6 | 1<<7, sudoer, power.Unknown},
+		"sudo with all but one":                    {perl, 1<<7 | 1<<30, sudoer, power.Unknown},
+		"sudo with what it needs":                  {perl, everyCap &^ (1<<6 | 1<<7), sudoer, power.Yes},
+		"sudo that leads to root of its mounts":    {two, everyCap &^ (1<<6 | 1<<7), func(s *snapshot.Snapshot, st *power.State) { sudoer(s, st); apart(s, st) }, power.Yes},
+		"doas":                                     {doas, 0, doer, power.Yes},
+		"doas that changes no groups":              {doas, 1 << 6, doer, power.Unknown},
+		"su to an empty password":                  {su, 0, empty, power.Yes},
+		"su that changes no groups":                {su, everyCap, empty, power.Unknown},
+		"a set that was not read":                  {perl, 0, func(_ *snapshot.Snapshot, st *power.State) { st.Unbound = true }, power.Unknown},
+		"set-id root, and a set that was not read": {find, 0, func(_ *snapshot.Snapshot, st *power.State) { st.Unbound = true }, power.Yes},
+		"sudo, and a set that was not read": {perl, 0, func(s *snapshot.Snapshot, st *power.State) {
+			sudoer(s, st)
+			st.Unbound = true
+		}, power.Unknown},
+	} {
+		s, st := bounded(c.lacks, c.program)
+		if c.change != nil {
+			c.change(s, &st)
+		}
+		if a := answer(t, s, st, power.Root); a.Verdict != c.want {
+			t.Errorf("%s: %s by %v, %v", name, a.Verdict, texts(a.Path), a.Because)
+		}
+	}
+}
+
+// TestBoundedCertificate: a no that rests on a bounding set is none of a wider one, of one that was not read, or where cron or a login has a wider one.
+func TestBoundedCertificate(t *testing.T) {
+	perl := snapshot.GainProgram{Path: "/usr/bin/perl", Caps: "0000000000000080", Mode: 0o755}
+	s, st := bounded(everyCap, perl)
+	a := answer(t, s, st, power.Root)
+	if a.Verdict != power.No {
+		t.Fatalf("%s: %v", a.Verdict, a.Because)
+	}
+	for name, c := range map[string]func(*power.State){
+		"wider":    func(st *power.State) { st.Lacks = 1 << 13 },
+		"not read": func(st *power.State) { st.Unbound = true },
+	} {
+		b := a
+		b.Closed = slices.Clone(a.Closed)
+		for i := range b.Closed {
+			c(&b.Closed[i])
+		}
+		b.Principal.State = b.Closed[0]
+		if power.Check(s, nil, &b) == nil {
+			t.Errorf("%s: the certificate is accepted", name)
+		}
+	}
+	for name, c := range map[string]func(*snapshot.Snapshot){
+		"a login": func(s *snapshot.Snapshot) { s.Powers.Accounts[3].Login = true },
+		"cron": func(s *snapshot.Snapshot) {
+			s.Powers.Programs = append(s.Powers.Programs, snapshot.GainProgram{Path: "/usr/bin/crontab", SetGID: new(daemon), Mode: 0o755})
+		},
+		"a process": func(s *snapshot.Snapshot) {
+			s.Processes.List = []snapshot.Process{{PID: 9, UID: daemon, GID: daemon, Comm: "other", CapBnd: "000001ffffffffff", NS: s.Processes.Init}}
+		},
+	} {
+		s, _ := bounded(everyCap, perl)
+		c(s)
+		if power.Check(s, nil, &a) == nil {
+			t.Errorf("%s: the certificate is accepted", name)
+		}
+	}
+}
+
+// TestBoundsOfProcesses: a state has the bounding set that the kernel says; it is not known where that was not read, or something besides is inherited.
+func TestBoundsOfProcesses(t *testing.T) {
+	for name, c := range map[string]struct {
+		bounding, inherited string
+		lacks               uint64
+		unbound             bool
+	}{
+		"whole":     {"000001ffffffffff", "0", 0, false},
+		"none":      {"0000000000000000", "0", everyCap, false},
+		"one":       {"0000000000000400", "0000000000000400", everyCap &^ (1 << 10), false},
+		"inherited": {"0000000000000000", "0000000000000080", 0, true},
+		"not read":  {"", "", 0, true},
+	} {
+		s := quiet()
+		s.Processes.List = []snapshot.Process{
+			{PID: 1, Comm: "systemd", Unit: "init.scope", CapBnd: "000001ffffffffff", NS: s.Processes.Init},
+			{PID: 9, PPID: 1, UID: daemon, GID: daemon, Comm: "a", Unit: "a.service", CapBnd: c.bounding, CapInh: c.inherited, NS: s.Processes.Init},
+		}
+		s.Index()
+		list := power.Principals(s, zones.Classify(s, nil))
+		i := slices.IndexFunc(list, func(p power.Principal) bool { return p.Kind == power.Service })
+		if i < 0 {
+			t.Fatalf("%s: no service among %v", name, list)
+		}
+		if st := list[i].State; st.Lacks != c.lacks || st.Unbound != c.unbound {
+			t.Errorf("%s: %+v", name, st)
+		}
+	}
+}
