@@ -4,6 +4,7 @@ package checks
 
 import (
 	"bytes"
+	"cmp"
 	"maps"
 	"path"
 	"slices"
@@ -90,13 +91,24 @@ func (l *levers) sockets(procs []*process) {
 	}
 }
 
+// packagedPrograms are where programs of packages are.
+var packagedPrograms = []string{"/usr/", "/lib/", "/sbin/", "/bin/"}
+
+// daemonName is the name of a daemon that a package installed, by the file that the host has there; a path where it is another's. What was replaced while
+// it runs was the host's if the process has its mounts: in others whoever made those put the file there.
+func daemonName(p *process, init snapshot.NS) string {
+	exe, replaced := strings.CutSuffix(p.Exe, " (deleted)")
+	packaged := !strings.HasPrefix(exe, "/usr/local/") && slices.ContainsFunc(packagedPrograms, func(dir string) bool { return strings.HasPrefix(exe, dir) })
+	if packaged && (p.ExeWord.Trusted() || replaced && p.NS.Mnt == init.Mnt) {
+		return path.Base(exe)
+	}
+	return cmp.Or(exe, "a program that was not seen")
+}
+
 // socket adds one socket of a daemon, if others than root may speak to it.
 func (l *levers) socket(name string, p *process) {
-	program := p.exeBase()
-	if exe := strings.TrimSuffix(p.Exe, " (deleted)"); !strings.HasPrefix(exe, "/usr/") && !strings.HasPrefix(exe, "/lib/") && !strings.HasPrefix(exe, "/sbin/") && !strings.HasPrefix(exe, "/bin/") || strings.HasPrefix(exe, "/usr/local/") {
-		program = exe
-	}
-	if unixDaemons[program] != "" {
+	program := daemonName(p, l.s.initNS())
+	if unixDaemons[program] != "" && name[0] != '@' {
 		return // what they do is known, and who connects to them is told with the runtimes
 	}
 	f := snapshot.LeverFile{Path: name, Kind: snapshot.LeverSocket, By: program, Trigger: snapshot.TriggerNone, Unsure: "what " + program + " does for who connects to " + name + " was not followed"}
