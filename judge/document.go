@@ -141,8 +141,9 @@ type DocService struct {
 	givesUID  int    // the same as a user of the host, or inContainer
 	TLSVerify string `json:"tlsVerify"`
 	Leads     string `json:"leads"` // the control socket that it passes connections on to, of a proxy
-	// GuestPort is the port of a guest that the socket leads to: whether the guest serves it is not seen.
+	// GuestPort is the port of a guest that the socket leads to, where that and not its own tells what it is: whether the guest serves it is not seen.
 	GuestPort int                 `json:"guestPort,omitempty"`
+	leads     int                 // the port of a guest that its owner says it leads to
 	Reach     map[string]DocReach `json:"reach"`
 	// By is what passes connections on to it, for a zone whose packets go there.
 	By map[string]DocBy `json:"by,omitempty"`

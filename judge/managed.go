@@ -1,7 +1,6 @@
 package judge
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"path"
@@ -147,7 +146,7 @@ func inspector(svc *DocService) bool {
 func (b *builder) managedByPort(taken map[string]bool) {
 	for i := range b.doc.Services {
 		svc := &b.doc.Services[i]
-		known := byPort[svc.Proto+" "+strconv.Itoa(cmp.Or(svc.GuestPort, svc.Port))]
+		known := byPort[svc.Proto+" "+strconv.Itoa(svc.Port)]
 		if !taken[svc.Key] && inspector(svc) {
 			b.doc.Managed = append(b.doc.Managed, DocManaged{
 				Key: "Node inspector", Name: "Node inspector", Role: string(snapshot.RoleDebug), Settings: map[string]snapshot.Fact{},
@@ -155,12 +154,11 @@ func (b *builder) managedByPort(taken map[string]bool) {
 			})
 			continue
 		}
-		if svc.GuestPort != 0 && known.name != "" && !taken[svc.Key] {
+		if of := byPort[svc.Proto+" "+strconv.Itoa(svc.leads)]; of.name != "" && !taken[svc.Key] {
 			b.doc.Managed = append(b.doc.Managed, DocManaged{
-				Key: known.name + " of a guest", Name: known.name, Role: known.role, Settings: map[string]snapshot.Fact{},
-				Evidence: fmt.Sprintf("it leads to port %d of a guest, if the guest serves it", svc.GuestPort), Services: []DocService{*svc},
+				Key: of.name + " of a guest", Name: of.name, Role: of.role, Settings: map[string]snapshot.Fact{},
+				Evidence: fmt.Sprintf("it leads to port %d of a guest, if the guest serves it", svc.leads), Services: []DocService{*svc},
 			})
-			continue
 		}
 		if taken[svc.Key] || svc.Namespace != "" || known.name == "" && svc.Unit != "cockpit.socket" && svc.Port != 9090 {
 			continue

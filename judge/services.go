@@ -44,6 +44,9 @@ func (b *builder) services() {
 	})
 	for _, i := range list {
 		b.doc.Services = append(b.doc.Services, *b.byService[i])
+		if of := b.guestBeside(&b.snap.Listeners.Sockets[i], b.byService[i]); of != nil {
+			b.doc.Services = append(b.doc.Services, *of)
+		}
 	}
 }
 
@@ -86,19 +89,24 @@ func (b *builder) service(sk *snapshot.Socket) *DocService {
 	if t := b.proxied(sk); t != nil {
 		svc.Leads = t.Leads
 	}
-	svc.ofAGuest(sk)
-	addr := sk.Addr
+	b.ofAGuest(sk, svc)
+	svc.name(sk)
+	return svc
+}
+
+// name gives a service its key.
+func (d *DocService) name(sk *snapshot.Socket) {
+	addr, device := sk.Addr, ""
 	if sk.Family == 6 {
 		addr = "[" + addr + "]"
 	}
-	svc.Key = fmt.Sprintf("%s %s:%d (%s)", sk.Proto, addr, sk.Port, svc.Owner)
-	if sk.Device != "" {
-		svc.Key = fmt.Sprintf("%s %s%%%s:%d (%s)", sk.Proto, addr, sk.Device, sk.Port, svc.Owner)
+	if d.Device != "" {
+		device = "%" + d.Device
 	}
-	if svc.Namespace != "" {
-		svc.Key += " in " + svc.Namespace
+	d.Key = fmt.Sprintf("%s %s%s:%d (%s)", d.Proto, addr, device, d.Port, d.Owner)
+	if d.Namespace != "" {
+		d.Key += " in " + d.Namespace
 	}
-	return svc
 }
 
 // asksForCertificates is what the configuration of the daemon that has a socket says of it: true, false, or empty if that is not known. What it says
@@ -202,7 +210,12 @@ func (b *builder) class(sk *snapshot.Socket, svc *DocService) string {
 			return "agent"
 		}
 	}
-	another, port := b.another(sk), servedAt(sk)
+	return b.classBoth(sk, svc)
+}
+
+// classAt is what a socket is by a port, and by the names of who has it.
+func (b *builder) classAt(sk *snapshot.Socket, svc *DocService, port int) string {
+	another := b.another(sk)
 	switch {
 	case sk.Proto == "tcp" && port == 22: // whoever holds it: systemd, a proxy, a server of another kind
 		return "ssh"
