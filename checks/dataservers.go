@@ -283,7 +283,10 @@ func (c *redisConfig) line(d *dataFiles, key, value string, depth int) error {
 	case "aclfile":
 		c.acl = value != ""
 	case "user":
-		if f := strings.Fields(value); len(f) > 0 && len(c.users) < maxServices {
+		if f := strings.Fields(value); len(f) > 0 {
+			if len(c.users) >= maxServices {
+				return fmt.Errorf("it has more than %d users", maxServices)
+			}
 			if c.users == nil {
 				c.users = map[string]redisUser{}
 			}
@@ -299,33 +302,6 @@ func onlyLoopback(addrs []string) bool {
 		a = strings.TrimPrefix(a, "-")
 		return a != "localhost" && a != "::1" && !strings.HasPrefix(a, "127.")
 	})
-}
-
-// memcachedValued are the letters of options of memcached(1) that have a value.
-const memcachedValued = "asUpmcluPfntDRbBIYeoN"
-
-// memcachedAccess reads the options of memcached(1): it asks with SASL, with a file of users, or for certificates.
-func memcachedAccess(d *dataFiles) access {
-	asks := false
-	for i := 1; i < len(d.argv); i++ {
-		switch a := d.argv[i]; {
-		case a == "--enable-sasl" || a == "--auth-file" || strings.HasPrefix(a, "--auth-file="), strings.Contains(a, "ssl_verify_mode=2"), strings.Contains(a, "ssl_verify_mode=3"):
-			asks = true
-		case len(a) > 1 && a[0] == '-' && a[1] != '-': // some letters, and behind one with a value that
-			letters, at := a[1:], strings.IndexAny(a[1:], memcachedValued)
-			if at >= 0 {
-				letters = letters[:at+1]
-			}
-			asks = asks || strings.ContainsAny(letters, "SY")
-			if at >= 0 && at+2 == len(a) && !strings.HasSuffix(letters, "o") { // of -o the value is looked at
-				i++
-			}
-		}
-	}
-	if asks {
-		return access{login: dataAsks}
-	}
-	return access{login: dataNone, gives: "reads and writes all that it keeps", how: "neither -S nor -Y is given"}
 }
 
 // influxAccess reads auth-enabled of influxdb.conf of version 1, which the environment overrides; it is off by default.

@@ -3,10 +3,20 @@
 package checks
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 )
+
+// manyUsers are as many users of Redis as are kept, each with a password.
+func manyUsers() string {
+	var b strings.Builder
+	for i := range maxServices {
+		fmt.Fprintf(&b, "user u%d on >x +@all\n", i)
+	}
+	return b.String()
+}
 
 // TestServersOfDataAsk: who is let in is what the real servers did, started with these arguments and files (Redis 7.0, memcached 1.6, Mosquitto
 // 2.0, NATS 2.9, PostgreSQL 15, MariaDB 10.11, rsync 3.2, Samba 4.17, InfluxDB 1.6, vsftpd 3.0 of Debian 12).
@@ -32,6 +42,7 @@ func TestServersOfDataAsk(t *testing.T) {
 		"redis, resetpass":               {nil, "redis-server --protected-mode no --user default on nopass +@all resetpass", dataAsks, ""},
 		"redis, another user":            {nil, "redis-server --protected-mode yes --user default off --user bob on nopass +@all", dataNone, "writes"},
 		"redis, another user, in part":   {nil, "redis-server --requirepass x --user bob on nopass +ping", "", ""},
+		"redis, more users than kept":    {file(manyUsers() + "user bob on nopass +@all\n"), "redis-server /c --requirepass x", "", ""},
 		"redis, another user, taken":     {nil, "redis-server --requirepass x --user bob on nopass +@all -@all", "", ""},
 		"redis, its file":                {file("bind 127.0.0.1 -::1\nprotected-mode yes\n"), "redis-server /c --supervised systemd", dataLocal, ""},
 		"redis, options after its file":  {file("protected-mode yes\n"), "redis-server /c --protected-mode no", dataNone, ""},
@@ -48,6 +59,14 @@ func TestServersOfDataAsk(t *testing.T) {
 		"memcached, a value with it":     {nil, "memcached -uYS -l0.0.0.0", dataNone, ""},
 		"memcached, letters and a value": {nil, "memcached -vY /u", dataAsks, ""},
 		"memcached, certificates":        {nil, "memcached -Z -o ssl_verify_mode=2", dataAsks, ""},
+		"memcached, no TLS for it":       {nil, "memcached -o ssl_verify_mode=2", dataNone, ""},
+		"memcached, a long value":        {nil, "memcached --pidfile -S -P /q", dataNone, ""},
+		"memcached, a value of a path":   {nil, "memcached -Z -P/x,ssl_verify_mode=2", dataNone, ""},
+		"memcached, after the options":   {nil, "memcached -- -S", dataNone, ""},
+		"memcached, a word before":       {nil, "memcached x -S", dataAsks, ""},
+		"memcached, a short long name":   {nil, "memcached --auth=/u", dataAsks, ""},
+		"memcached, long certificates":   {nil, "memcached --enable-ssl --extended modern,ssl_verify_mode=3", dataAsks, ""},
+		"memcached, the last counts":     {nil, "memcached -Z -o ssl_verify_mode=2 -o ssl_verify_mode=0", dataNone, ""},
 		"memcached with users":           {nil, "memcached -Y /u", dataAsks, ""},
 		"mosquitto":                      {nil, "mosquitto -p 1883", dataLocal, ""},
 		"mosquitto, a listener":          {file("listener 1883\n"), "mosquitto -c /c", dataAsks, ""},
