@@ -88,8 +88,8 @@ func (o *openCode) rules(v any, where string) (list []rule, err error) {
 		for _, pattern := range words.names() {
 			word, _ := words.get(pattern).(string)
 			word = openCodeVariable.ReplaceAllStringFunc(word, func(v string) string { return o.env[v[5:len(v)-1]] })
-			if strings.Trim(pattern, "* ") != "" {
-				continue // of some commands alone
+			if !forAllCommands(pattern) {
+				continue
 			}
 			if !slices.Contains([]string{"allow", "ask", "deny"}, word) {
 				return nil, fmt.Errorf("%s.%s is not known", where, key)
@@ -102,12 +102,20 @@ func (o *openCode) rules(v any, where string) (list []rule, err error) {
 
 var openCodeVariable = lazily(`\{env:[^}]+\}`)
 
-// openCodeWild says whether a pattern of opencode is for a name.
+// forAllCommands says of a pattern that it is for every command, and not for some alone.
+func forAllCommands(pattern string) bool {
+	return strings.Trim(pattern, "*? ") == "" && openCodeWild(pattern, "ls") && openCodeWild(pattern, "git push -f")
+}
+
+// openCodeWild says whether a pattern of opencode is for a name. Of "git *" the end can be missing.
 func openCodeWild(pattern, name string) bool {
 	if !strings.ContainsAny(pattern, "*?") {
 		return pattern == name
 	}
 	text := strings.NewReplacer(`\*`, ".*", `\?`, ".").Replace(regexp.QuoteMeta(pattern))
+	if before, ok := strings.CutSuffix(text, " .*"); ok {
+		text = before + "( .*)?"
+	}
 	re, err := regexp.Compile("^(?s:" + text + ")$")
 	return err == nil && re.MatchString(name)
 }
@@ -257,7 +265,7 @@ func (s *Scan) openCodeLayers(p *process, o *openCode) error {
 		errs = append(errs, o.load(openCodeAt(cwd, file)))
 	}
 	var project []string // from the working directory upwards
-	if !isTrue(o.env["OPENCODE_DISABLE_PROJECT_CONFIG"]) {
+	if v := o.env["OPENCODE_DISABLE_PROJECT_CONFIG"]; v != "1" && !strings.EqualFold(v, "true") {
 		if project, err = s.openCodeProject(p, cwd); err != nil {
 			return err
 		}

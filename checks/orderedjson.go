@@ -57,7 +57,8 @@ func (o *object) merge(over *object) {
 	}
 }
 
-// orderedJSON decodes JSON with comments and commas at ends; objects keep their order, and a member that comes twice has its last value.
+// orderedJSON decodes JSON with comments and commas at ends; objects keep their order, and a member that comes twice has its last value. The decoder of
+// JSON5 that reads other settings (decodeJSON5) gives maps, which have no order, and has no tokens.
 func orderedJSON(text []byte) (any, error) {
 	text = plainJSON(text)
 	if depth := nesting(text); depth > maxNesting {
