@@ -95,6 +95,7 @@ func TestProgramsAreReadBeforeTheyRun(t *testing.T) {
 		refused string
 		verdict uint32
 		mark    uint32
+		bytes   bool
 	}{
 		{name: "pass", code: with(pass)},
 		{name: "drop", code: with(drop), verdict: 2},
@@ -105,6 +106,10 @@ func TestProgramsAreReadBeforeTheyRun(t *testing.T) {
 			instruction{opLoadMap, 1, 1, 0, trie}, instruction{}, call(callLookup), instruction{opIfNot, 0, 0, 2, 0}, pass, exit, drop,
 		), verdict: 2},
 		{name: "the packet is read", code: with(loadBytes(23, 1), instruction{0x71, 0, 10, -8, 0}), verdict: packet.TCP},
+		{name: "the packet is written over", code: with(
+			instruction{opLoad, 2, 1, 76, 0}, instruction{opLoad, 3, 1, 80, 0}, instruction{opMove, 4, 2, 0, 0}, instruction{opAddImm, 4, 0, 0, 23},
+			instruction{0x2d, 4, 3, 1, 0}, instruction{0x72, 2, 0, 22, 5}, pass,
+		), bytes: true},
 		{name: "by its mark", code: with(instruction{opLoad, 0, 1, 8, 0}), verdict: 5, mark: 5},
 		{name: "marks", code: with(instruction{opMoveImm, 2, 0, 0, 7}, instruction{opStore, 1, 2, 8, 0}, pass), mark: 7},
 		{name: "by its length", code: with(instruction{opLoad, 0, 1, 0, 0}), verdict: 54},
@@ -146,7 +151,7 @@ func TestProgramsAreReadBeforeTheyRun(t *testing.T) {
 				}
 			case err != nil:
 				t.Error(err)
-			case ran.Verdict != c.verdict || ran.Mark != c.mark:
+			case ran.Verdict != c.verdict || ran.Mark != c.mark || ran.Reads.Bytes != c.bytes:
 				t.Errorf("%+v", ran)
 			}
 		})

@@ -353,6 +353,7 @@ func (r *reading) store(in instruction, s *state) error {
 		s.spill(to.off+int(in.off), size, in, atomic)
 		return nil
 	case to.kind == inData && !atomic:
+		r.reads.Bytes = true
 		return nil
 	case to.kind == fromContext && !atomic:
 		path := to.then(in)

@@ -29,8 +29,8 @@ type Ran struct {
 	Reads Reads
 }
 
-// Reads says which parts of what the kernel knows beside a packet a program looks at, and whether it writes one.
-type Reads struct{ Mark, Priority, Writes bool }
+// Reads says which parts of what the kernel knows beside a packet a program looks at, whether it writes one, and whether it writes over bytes of the packet.
+type Reads struct{ Mark, Priority, Writes, Bytes bool }
 
 // Runner has the kernel run a program that is loaded, once for each frame. It refuses one that could change something by it, or whose answer could
 // hang on what a run does not have: the error names that.

@@ -24,6 +24,19 @@ func redirects(e Expr) bool {
 	return e.Opaque()
 }
 
+// Rewrites says whether some rule may write over bytes of a packet.
+func (r *Ruleset) Rewrites() bool {
+	return r.some(func(e Expr) bool {
+		switch x := e.Xt; {
+		case e.Payload != nil:
+			return e.Payload.Set && e.Payload.Base != BaseLink
+		case x != nil && x.Target:
+			return x.Decoded == nil || x.Decoded.Rewrite != nil
+		}
+		return e.More().Exthdr != nil && e.More().Exthdr.Dreg == 0 || e.Opaque()
+	})
+}
+
 // Helpers says whether some rule can give a connection a helper of conntrack.
 func (r *Ruleset) Helpers() bool {
 	return r.some(func(e Expr) bool {

@@ -194,6 +194,7 @@ func (w *walk) askOne(p *program, l *link, hook packet.Hook, answer bool) (d dec
 	if answer || d == stopped || d == elsewhere || p.at == packet.AtGets || p.at == packet.AtSends {
 		return d
 	}
+	w.rewrites = w.rewrites || last.Reads.Bytes
 	if p.at != packet.AtXDP {
 		w.given = w.given || last.Reads.Writes
 		s.mark.v, s.priority.v = last.Mark, last.Priority

@@ -160,13 +160,16 @@ func TestMarksOfFragments(t *testing.T) {
 		writes     bool
 		rule       []ruleset.Expr
 		want       Outcome
+		bytes      bool
 	}{
-		{"the first", "first", true, markIs(7), Drop},
-		{"the last", "last", true, markIs(7), Unknown},
-		{"a program that gives none", "last", false, markIs(7), Local},
-		{"the type of service of the first", "first", true, serviceIs(32), Drop},
-		{"the type of service of the last", "last", true, serviceIs(32), Unknown},
-		{"a type of service that nothing changes", "last", false, serviceIs(32), Drop},
+		{"the first", "first", true, markIs(7), Drop, false},
+		{"the last", "last", true, markIs(7), Unknown, false},
+		{"a program that gives none", "last", false, markIs(7), Local, false},
+		{"the type of service of the first", "first", true, serviceIs(32), Drop, false},
+		{"the type of service of the last", "last", true, serviceIs(32), Unknown, false},
+		{"a type of service that nothing changes", "last", false, serviceIs(32), Drop, false},
+		{"the last, where a program writes over bytes", "last", false, markIs(7), Unknown, true},
+		{"the first, where it does", "first", false, markIs(7), Local, true},
 	} {
 		s := fixtures.Host()
 		l := s.Network.LinkNamed("mgmt0")
@@ -178,6 +181,7 @@ func TestMarksOfFragments(t *testing.T) {
 			if c.writes {
 				r.Mark, r.Reads.Writes = 7, true
 			}
+			r.Reads.Bytes = c.bytes
 			return r, nil
 		}})
 		p := parsed(t, "mgmt0", "tcp 10.10.0.9:40000 > 10.10.0.1:22 syn")

@@ -76,8 +76,8 @@ func (s *skb) splitOff(p *packet.Packet) {
 }
 
 // reassemble makes the fragment the datagram that it is a part of. What becomes of one fragment is from
-// here on what becomes of them all. The datagram has the marks and the header of its first fragment (inet_frag_reasm_prepare):
-// what rules and programs gave that one, and the type of service that rules wrote, are not known of another.
+// here on what becomes of them all. The datagram has the marks and the headers of its first fragment (inet_frag_reasm_prepare):
+// what rules and programs gave that one is not known of another.
 func (w *walk) reassemble() {
 	s := &w.skb
 	if s.fragment == whole {
@@ -90,6 +90,9 @@ func (w *walk) reassemble() {
 		} else {
 			s.unk[0], s.unk[1] = s.unk[0]|0x0f, s.unk[1]|0xf0
 		}
+	}
+	if s.later() && (w.rewrites || w.filteredAlone() && w.snap.NFTables.Ruleset.Rewrites()) {
+		w.abort(nil, "what is written into the first fragment, whose headers the datagram has")
 	}
 	s.fragment = whole
 	if s.v4 {

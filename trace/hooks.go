@@ -42,6 +42,7 @@ type walk struct {
 	inside   bool       // its bridge's own ingress is behind it
 	arrived  netip.Addr // its destination before prerouting
 	given    bool       // programs that give marks were asked about it
+	rewrites bool       // programs that write over bytes were
 	held     *link      // the port by which a packet came in that has come no further than that
 	zone     zone
 	begins   *Begun // the packet is the first answer of that connection
@@ -81,7 +82,7 @@ func (w *walk) start(p *packet.Packet) {
 	w.last, w.passed, w.hook = mark{}, mark{}, ""
 	w.regs = registers{}
 	in := w.names[p.In]
-	w.before, w.held, w.given = false, nil, false
+	w.before, w.held, w.given, w.rewrites = false, nil, false, false
 	w.tag, w.wayBack = word{}, word{}
 	w.skb.build(p, in)
 	if in != nil && in.ether && p.DMAC == "" && w.skb.pkttype == pktHost {
