@@ -78,8 +78,8 @@ func TestPartOfAFinding(t *testing.T) {
 		t.Fatalf("%+v %s", p.Closes, p.Describe(func(text string, _ bool) string { return text }))
 	}
 	left, more := *f, *f
-	left.Zones = nil
-	if c := &p.Closes[0]; !c.LeftOpen(&left) || c.LeftOpen(&more) || new(Target).LeftOpen(&left) {
+	left.Zones, left.Remediation = nil, f.Remediation[:1]
+	if c := &p.Closes[0]; !c.Left(&left) || c.Left(&more) || new(Target).Left(&left) {
 		t.Error("what may be left of it is not what is not closed")
 	}
 	if p := Make(r, s, outside, Options{AllowFrom: someNetwork}); len(p.targets()) != 1 || len(p.Closes[0].Rest) != 0 {

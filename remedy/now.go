@@ -62,9 +62,9 @@ func (t *Target) OfWorkloads() bool {
 	return slices.ContainsFunc(t.Denies, func(d finding.Deny) bool { return d.Zone == zones.Workload || d.ToZone == zones.Workload })
 }
 
-// LeftToLocal says of a finding that nobody gets there any more but processes of workloads in the host's own network namespace, and that the plan says so:
-// it asks for no rule, or for one about workloads alone.
-func (t *Target) LeftToLocal(is *finding.Finding) bool {
+// Left says of a finding that nobody gets there any more but those whom the plan says that it does not close it to: the zones of what no rule closes, and
+// processes of workloads in the host's own network namespace, of which it asks for no rule, or for one about workloads alone.
+func (t *Target) Left(is *finding.Finding) bool {
 	of := slices.Clone(is.Zones)
 	if is.Zone != "" {
 		of = append(of, is.Zone)
@@ -74,17 +74,8 @@ func (t *Target) LeftToLocal(is *finding.Finding) bool {
 			of = append(of, r.Deny.Zone)
 		}
 	}
-	return t.Local != "" && !slices.ContainsFunc(of, func(z string) bool { return z != zones.Workload })
-}
-
-// LeftOpen says of a finding that it is about nobody any more but those whom the plan says that it does not close it to.
-func (t *Target) LeftOpen(is *finding.Finding) bool {
-	of := slices.Clone(is.Zones)
-	if is.Zone != "" {
-		of = append(of, is.Zone)
-	}
-	return len(t.Rest) > 0 && len(of) > 0 && !slices.ContainsFunc(of, func(z string) bool {
-		return !slices.ContainsFunc(t.Rest, func(d finding.Deny) bool { return d.Zone == z })
+	return (t.Local != "" || len(t.Rest) > 0 && len(of) > 0) && !slices.ContainsFunc(of, func(z string) bool {
+		return (t.Local == "" || z != zones.Workload) && !slices.ContainsFunc(t.Rest, func(d finding.Deny) bool { return d.Zone == z })
 	})
 }
 

@@ -140,7 +140,7 @@ func (c *comparison) closed() error {
 			continue
 		}
 		if is != nil && finding.Rank(is.Severity) <= finding.Rank(t.Severity) {
-			if t.LeftToLocal(is) || t.LeftOpen(is) {
+			if t.Left(is) {
 				continue
 			}
 			if len(c.began) > 0 && t.OfWorkloads() {

@@ -178,13 +178,19 @@ func TestWorkloadsOnTheHostItself(t *testing.T) {
 	for name, c := range map[string]struct {
 		local  string
 		zones  []string
+		rest   []finding.Deny
 		closed bool
 	}{
-		"they alone":        {"runs there: a", []string{zones.Workload}, true},
-		"others too":        {"runs there: a", []string{zones.Workload, zones.External}, false},
-		"others alone":      {"runs there: a", []string{zones.External}, false},
-		"no rule is left":   {"runs there: a", nil, true},
-		"nobody runs there": {"", []string{zones.Workload}, false},
+		"they alone":                {"runs there: a", []string{zones.Workload}, nil, true},
+		"others too":                {"runs there: a", []string{zones.Workload, zones.External}, nil, false},
+		"others alone":              {"runs there: a", []string{zones.External}, nil, false},
+		"no rule is left":           {"runs there: a", nil, nil, true},
+		"nobody runs there":         {"", []string{zones.Workload}, nil, false},
+		"others whom no rule stops": {"runs there: a", []string{zones.Workload, zones.External}, []finding.Deny{{Zone: zones.External}}, true},
+		"those, and others":         {"runs there: a", []string{zones.Workload, zones.External, zones.Runtime}, []finding.Deny{{Zone: zones.External}}, false},
+		"those alone":               {"", []string{zones.External}, []finding.Deny{{Zone: zones.External}}, true},
+		"those, and workloads":      {"", []string{zones.Workload, zones.External}, []finding.Deny{{Zone: zones.External}}, false},
+		"nobody is named":           {"", nil, []finding.Deny{{Zone: zones.External}}, false},
 	} {
 		is := finding.Finding{Fingerprint: "f", Severity: "critical"}
 		for _, zone := range c.zones {
@@ -192,7 +198,7 @@ func TestWorkloadsOnTheHostItself(t *testing.T) {
 		}
 		cmp := &comparison{
 			before: new(finding.Report), after: &finding.Report{Results: []finding.Result{{ID: apiCheck, Status: finding.Fail, Findings: []finding.Finding{is}}}},
-			plan: &remedy.Plan{Closes: []remedy.Target{{Check: apiCheck, Fingerprint: "f", Severity: "critical", Local: c.local}}},
+			plan: &remedy.Plan{Closes: []remedy.Target{{Check: apiCheck, Fingerprint: "f", Severity: "critical", Local: c.local, Rest: c.rest}}},
 		}
 		if err := cmp.closed(); (err == nil) != c.closed {
 			t.Errorf("%s: %v", name, err)
