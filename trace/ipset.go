@@ -102,7 +102,7 @@ func (w *walk) inIPSet(set *ruleset.IPSet, x *ruleset.XtSet) (hit bool, why stri
 	if parts[0] == "set" {
 		for _, e := range set.Elements {
 			member := w.snap.NFTables.Ruleset.IPSetNamed(e.Set)
-			if member == nil || member == set {
+			if member == nil || member.Parts()[0] == "set" { // a list has no lists
 				return false, "a member of ipset " + set.Name + " that was not read"
 			}
 			if hit, why = w.inIPSet(member, x); hit || why != "" {
