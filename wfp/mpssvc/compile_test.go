@@ -297,3 +297,23 @@ func FuzzParseRule(f *testing.F) {
 		}
 	})
 }
+
+// Users run programs on any drive that they can write to: where services were read, the drive of Windows is theirs.
+func TestSystemDriveIsThatOfServices(t *testing.T) {
+	w := &snapshot.Windows{}
+	for pid := range 9 {
+		w.Processes.List = append(w.Processes.List, snapshot.WindowsProcess{PID: 5000 + pid, Path: `D:\Windows\System32\a.exe`})
+		w.Listeners.List = append(w.Listeners.List, snapshot.WindowsListener{PID: 5000 + pid, Path: `D:\Windows\System32\a.exe`})
+	}
+	if d := SystemDrive(w); d != "d:" {
+		t.Errorf("without services it is %s, want d:", d)
+	}
+	w.Services.List = []snapshot.WindowsService{{Name: "SamSs", Image: `%SystemRoot%\system32\lsass.exe`, PID: 700}}
+	if d := SystemDrive(w); d != "c:" {
+		t.Errorf("programs of users say that it is %s, want c:", d)
+	}
+	w.Processes.List = append(w.Processes.List, snapshot.WindowsProcess{PID: 700, Path: `E:\Windows\System32\lsass.exe`})
+	if d := SystemDrive(w); d != "e:" {
+		t.Errorf("a service says that it is %s, want e:", d)
+	}
+}

@@ -165,23 +165,30 @@ func (c *compiler) program(f *wfp.Filter, r *Rule) {
 	}
 }
 
-// SystemDrive is the drive that Windows is on, by the programs that run and that services start: C where none tells another one.
+// SystemDrive is the drive that Windows is on, by the programs of services: C where none tells another one. Only where no service was read do other
+// programs tell it, since any user can run some in a directory of that name on another drive.
 func SystemDrive(w *snapshot.Windows) string {
-	seen := map[string]int{}
+	seen, ofServices := map[string]int{}, map[int]bool{}
 	count := func(path string) {
 		path = strings.ToLower(strings.TrimLeft(path, `"`))
 		if len(path) > 2 && path[0] >= 'a' && path[0] <= 'z' && strings.HasPrefix(path[1:], `:\windows\system32\`) {
 			seen[path[:2]]++
 		}
 	}
-	for i := range w.Processes.List {
-		count(w.Processes.List[i].Path)
-	}
 	for i := range w.Services.List {
 		count(w.Services.List[i].Image)
+		ofServices[w.Services.List[i].PID] = w.Services.List[i].PID != 0
+	}
+	all := len(w.Services.List) == 0
+	for i := range w.Processes.List {
+		if p := &w.Processes.List[i]; all || ofServices[p.PID] {
+			count(p.Path)
+		}
 	}
 	for i := range w.Listeners.List {
-		count(w.Listeners.List[i].Path)
+		if l := &w.Listeners.List[i]; all || ofServices[l.PID] {
+			count(l.Path)
+		}
 	}
 	best := "c:"
 	for d, n := range seen {
