@@ -74,7 +74,8 @@ func (o *OfWindows) Differs() bool {
 // NewWindows prepares questions about a Windows host.
 func NewWindows(s *snapshot.Snapshot) *Windows {
 	w := &Windows{snap: &s.Windows, coverage: s.Section("windows"), left: windowsLooks}
-	w.drive, w.four, w.usualRPC = mpssvc.SystemDrive(w.snap), map[portOf]bool{}, usualRPC(w.snap.Listeners.List)
+	w.drive, w.four = mpssvc.SystemDrive(w.snap), map[portOf]bool{}
+	w.usualRPC = usualRPC(w.snap, w.drive)
 	var paths []string
 	for i := range w.snap.Listeners.List {
 		if l := &w.snap.Listeners.List[i]; l.Addr == "0.0.0.0" {

@@ -68,7 +68,7 @@ func served(w *snapshot.Windows, l *snapshot.WindowsListener) *snapshot.WindowsL
 // pathOf is the program of a listener as conditions have it, "" where it is not known.
 func pathOf(w *snapshot.Windows, drive string, l *snapshot.WindowsListener) string {
 	switch {
-	case l.PID == systemPID, strings.EqualFold(l.Process, "system") && l.Path == "":
+	case l.PID == systemPID, l.PID == 0 && strings.EqualFold(l.Process, "system") && l.Path == "":
 		return "system"
 	case l.Path != "":
 		return mpssvc.ProgramOn(drive, l.Path)
@@ -113,11 +113,11 @@ func (q *windowsQuestion) listenerFacts(byRule bool) wfp.Facts {
 }
 
 // usualRPC says that RPC takes its ports of the usual range, as is seen by those that every Windows has. A host may be told to take others
-// (Rpc\Internet in SOFTWARE, netsh interface ipv4 set dynamicport), and these have endpoints there then.
-func usualRPC(list []snapshot.WindowsListener) bool {
-	return slices.ContainsFunc(list, func(l snapshot.WindowsListener) bool {
-		name := strings.ToLower(l.Process)
-		return l.Proto == "tcp" && l.Port >= firstDynamic && (name == "lsass.exe" || name == "wininit.exe" || name == "services.exe")
+// (Rpc\Internet in SOFTWARE, netsh interface ipv4 set dynamicport), and these have endpoints there then. Any program can have a name: the file counts.
+func usualRPC(w *snapshot.Windows, drive string) bool {
+	return slices.ContainsFunc(w.Listeners.List, func(l snapshot.WindowsListener) bool {
+		name, system := strings.CutPrefix(pathOf(w, drive, &l), drive+`\windows\system32\`)
+		return l.Proto == "tcp" && l.Port >= firstDynamic && system && slices.Contains([]string{"lsass.exe", "wininit.exe", "services.exe"}, name)
 	})
 }
 

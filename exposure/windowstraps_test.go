@@ -241,3 +241,29 @@ func TestWindowsTraps(t *testing.T) {
 		}
 	}
 }
+
+// A program of a user has the name that the user gives it: that RPC has its usual ports, or that the kernel listens, it does not say.
+func TestNamesOfProgramsProveNothing(t *testing.T) {
+	const rule = trapTCP + "LPort=RPC|"
+	ask := func(rule string, change func(l *snapshot.WindowsListener), port int) packet.Verdict {
+		t.Helper()
+		s := trapHost(rule)
+		list := s.Windows.Listeners.List
+		change(&list[len(list)-2])
+		return askWindows(t, s, "iface:Ethernet", port).Verdict
+	}
+	for _, name := range []string{"lsass.exe", "wininit.exe", "services.exe"} {
+		for _, path := range []string{"", `C:\Users\eve\` + name, `C:\Windows\System32\spool\` + name} {
+			if v := ask(rule, func(l *snapshot.WindowsListener) { l.Process, l.Path = name, path }, 3389); v != packet.Unknown {
+				t.Errorf("%s at %q says that RPC has its usual ports: %s, want unknown", name, path, v)
+			}
+		}
+		if v := ask(rule, func(l *snapshot.WindowsListener) { l.Process, l.Path = name, `C:\WINDOWS\system32\`+name }, 3389); v != packet.Unreachable {
+			t.Errorf("%s of the system: %s, want unreachable", name, v)
+		}
+	}
+	named := func(l *snapshot.WindowsListener) { l.Process, l.Path = "System", "" }
+	if v := ask(trapIn+"App=System|Protocol=6|", named, 49664); v != packet.Unknown {
+		t.Errorf("a program called System is the kernel: %s, want unknown", v)
+	}
+}
