@@ -52,7 +52,7 @@ unknown contains {
 
 unknown contains {"resource": {"kind": "bmc", "key": "bmc"}, "reason": "it did not say which address it has"} if {
 	input.ipmi.bmc.lanChannel != 0
-	object.get(input.ipmi.bmc, "address", "") == ""
+	_address == ""
 }
 
 unknown contains {"resource": {"kind": "bmc", "key": "bmc"}, "reason": "there is a BMC, but it could not be asked"} if {
@@ -60,17 +60,27 @@ unknown contains {"resource": {"kind": "bmc", "key": "bmc"}, "reason": "there is
 	not not_applicable
 }
 
+unknown contains {"resource": {"kind": "bmc", "key": "bmc"}, "reason": "its address is not understood"} if {
+	_address != ""
+	not _addressed
+	not _unaddressed
+}
+
+_address := object.get(input.ipmi.bmc, "address", "")
+
+_addressed if net.cidr_is_valid(sprintf("%s/32", [_address]))
+
+_unaddressed if _address == "0.0.0.0"
+
 not_applicable := "no BMC was found" if {
 	not input.ipmi.bmc
 	input.ipmi.smbios.state == "absent"
 	count(object.get(input.ipmi, "devices", [])) == 0
-} else := "no workloads are attached, or the BMC has no address" if {
-	input.ipmi.bmc
+} else := "the LAN channel of the BMC is off" if {
+	input.ipmi.bmc.accessMode == "disabled"
+} else := "the BMC has no address" if {
+	_unaddressed
+} else := "no workloads are attached" if {
+	_addressed
 	count(input.bmcWays) == 0
-	not _untold
-}
-
-_untold if {
-	input.ipmi.bmc.lanChannel != 0
-	object.get(input.ipmi.bmc, "address", "") == ""
 }

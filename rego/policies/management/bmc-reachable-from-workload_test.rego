@@ -34,3 +34,18 @@ test_untold_address_is_unknown if {
 test_unasked_is_unknown if count(check.unknown) == 1 with input as {"ipmi": {"devices": [], "smbios": {"state": "present"}}, "bmcWays": []}
 
 test_without_a_bmc if check.not_applicable with input as {"ipmi": {"devices": [], "smbios": {"state": "absent"}}, "bmcWays": []}
+
+_at(address, mode) := {"ipmi": {"devices": [], "smbios": {"state": "present"}, "bmc": {"lanChannel": 1, "address": address, "accessMode": mode}}, "bmcWays": []}
+
+test_an_address_that_is_none_is_unknown if {
+	every a in ["10.0.0", "10.0.0.9/24", "bmc", "10.0.0.256"] {
+		count(check.unknown) == 1 with input as _at(a, "always")
+		not check.not_applicable with input as _at(a, "always")
+	}
+}
+
+test_each_reason_not_to_apply_is_told if {
+	check.not_applicable == "the LAN channel of the BMC is off" with input as _at("10.0.0.9", "disabled")
+	check.not_applicable == "the BMC has no address" with input as _at("0.0.0.0", "always")
+	check.not_applicable == "no workloads are attached" with input as _at("10.0.0.9", "always")
+}
