@@ -44,6 +44,7 @@ const (
 	shellOn         shellKind = "on"        // Get-NetFirewallInterfaceFilter
 	shellOnType     shellKind = "ontype"    // Get-NetFirewallInterfaceTypeFilter
 	shellSecurity   shellKind = "security"  // Get-NetFirewallSecurityFilter
+	shellIPsec      shellKind = "ipsec"     // Get-NetIPsecRule
 	shellHNS        shellKind = "hns"       // Get-HnsNetwork
 	shellNAT        shellKind = "nat"       // Get-NetNat
 	shellNATMap     shellKind = "natmap"    // Get-NetNatStaticMapping
@@ -68,6 +69,7 @@ var shellShapes = []struct {
 	{shellOfService, []string{"instanceid", "service"}},
 	{shellSecurity, []string{"instanceid", "authentication", "encryption"}},
 	{shellOnType, []string{"instanceid", "interfacetype"}},
+	{shellIPsec, []string{"instanceid", "inboundsecurity", "enabled"}},
 	{shellHyperV, []string{"loopbackenabled", "allowhostpolicymerge"}},
 	{shellRule, []string{"direction", "action", "enabled", "profile"}},
 	{shellProfile, []string{"defaultinboundaction", "enabled"}},
@@ -178,7 +180,9 @@ func (s *Shell) empty(name string) int {
 	for _, k := range []struct {
 		part string
 		kind shellKind
-	}{{"udp", shellUDP}, {"tcp", shellTCP}, {"natstaticmapping", shellNATMap}, {"netnat", shellNAT}, {"hns", shellHNS}, {"hyperv", shellHyperV}, {"pipe", shellPipe}} {
+	}{
+		{"udp", shellUDP}, {"tcp", shellTCP}, {"ipsec", shellIPsec}, {"natstaticmapping", shellNATMap}, {"netnat", shellNAT}, {"hns", shellHNS}, {"hyperv", shellHyperV}, {"pipe", shellPipe},
+	} {
 		if strings.Contains(lower, k.part) {
 			if s.objects == nil {
 				s.objects = map[shellKind][]object{}

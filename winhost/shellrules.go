@@ -29,18 +29,19 @@ func (s *Source) shellRules(out *snapshot.WindowsFirewall) {
 			ofPolicy = append(ofPolicy, r)
 		}
 	}
-	if len(ofLocal) > maxRules || len(ofPolicy) > maxRules {
+	demandLocal, demandPolicy := s.Shell.connections()
+	if max(len(ofLocal), len(ofPolicy), len(demandLocal), len(demandPolicy)) > maxRules {
 		s.note("firewall", "there are more rules than are looked at")
 		return
 	}
 	settings, ofActive := s.Shell.profiles()
 	if local.Read.State != snapshot.Present {
-		local.Read, local.Rules, local.Profiles = present, ofLocal, settings
+		local.Read, local.Rules, local.Profiles, local.Connections = present, ofLocal, settings, demandLocal
 	}
 	switch {
 	case policy.Read.State != snapshot.Error:
 	case active && ofActive:
-		policy.Read, policy.Rules, policy.Profiles = present, ofPolicy, settings
+		policy.Read, policy.Rules, policy.Profiles, policy.Connections = present, ofPolicy, settings, demandPolicy
 	default:
 		policy.Read.Reason += " (Get-NetFirewallRule and Get-NetFirewallProfile with -PolicyStore ActiveStore tell it)"
 	}
@@ -111,6 +112,47 @@ func (s *Shell) profiles() (list []snapshot.FirewallProfile, active bool) {
 	return list, active
 }
 
+// connections are the rules of Get-NetIPsecRule (MSFT_NetConSecRule), local ones and the rest, in the grammar of the registry. Whom they are about is
+// left out: they then are about more. Where the command was not run there may be one about everything.
+func (s *Shell) connections() (local, policy []snapshot.FirewallRule) {
+	const secure = "v2.31|Action=Secure|Active=TRUE|"
+	rules, asked := s.of(shellIPsec)
+	if !asked {
+		untold := []snapshot.FirewallRule{{ID: "that was not told (Get-NetIPsecRule -PolicyStore ActiveStore)", Text: secure + "Untold=Get-NetIPsecRule|"}}
+		return untold, untold
+	}
+	for _, o := range rules {
+		if o.is("enabled", 2, "false") || o.is("inboundsecurity", 0, "none") || o.is("inboundsecurity", 1, "request") {
+			continue
+		}
+		r := snapshot.FirewallRule{ID: o.text("instanceid"), Text: secure + profilesText(o, "profiles", "profile")}
+		if o["policystoresourcetype"] == nil || o.is("policystoresourcetype", 1, "local") {
+			local = append(local, r)
+		} else {
+			policy = append(policy, r)
+		}
+	}
+	return local, policy
+}
+
+// profilesText are the profiles of a rule in the grammar of the registry: a set of bits, or names. Without one it is of all.
+func profilesText(o object, names ...string) (t string) {
+	if n := o.number(names...); n >= 0 {
+		for bit, name := range []string{"Domain", "Private", "Public"} {
+			if n&(1<<bit) != 0 {
+				t += "Profile=" + name + "|"
+			}
+		}
+		return t
+	}
+	if text := o.text(names...); !anything(text) {
+		for name := range strings.SplitSeq(text, ",") {
+			t += "Profile=" + strings.ReplaceAll(strings.TrimSpace(name), "|", "_") + "|"
+		}
+	}
+	return t
+}
+
 // anything says of a word that it is no condition.
 func anything(text string) bool { return text == "" || strings.EqualFold(text, "any") }
 
@@ -120,17 +162,7 @@ func ruleText(o object, byID map[shellKind]map[string]object) string {
 	t := "v2.31|Action=" + ruleWord(o, "action", map[int]string{2: "Allow", 3: "ByPass", 4: "Block"}) + "|Active=" +
 		ruleWord(o, "enabled", map[int]string{1: "TRUE", 2: "FALSE"}) + "|Dir=" + ruleWord(o, "direction", map[int]string{1: "In", 2: "Out"}) + "|"
 	add := func(key, value string) { t += key + "=" + strings.ReplaceAll(value, "|", "_") + "|" }
-	if n := o.number("profile"); n >= 0 {
-		for bit, name := range []string{"Domain", "Private", "Public"} {
-			if n&(1<<bit) != 0 {
-				add("Profile", name)
-			}
-		}
-	} else if !anything(o.text("profile")) {
-		for name := range strings.SplitSeq(o.text("profile"), ",") {
-			add("Profile", strings.TrimSpace(name))
-		}
-	}
+	t += profilesText(o, "profile")
 	switch {
 	case o.is("edgetraversalpolicy", 1, "allow"):
 		add("Edge", "TRUE")

@@ -304,6 +304,36 @@ func TestConnectionRules(t *testing.T) {
 	}
 }
 
+// TestShellConnectionRules: rules of connection security that commands told demand what they demand; where the command was not run there may be some.
+func TestShellConnectionRules(t *testing.T) {
+	const rules = `[{"InstanceID": "ANY", "DisplayName": "any", "Enabled": 1, "Profile": 0, "Direction": 1, "Action": 2, "PolicyStoreSourceType": 1},
+ {"InstanceID": "GPO", "DisplayName": "of a policy", "Enabled": 1, "Profile": 0, "Direction": 1, "Action": 2, "PolicyStoreSourceType": 2}]`
+	const profile = `{"Name": "Public", "Enabled": 1, "DefaultInboundAction": 4, "DefaultOutboundAction": 2, "AllowInboundRules": 1, "AllowLocalFirewallRules": 1, "DisabledInterfaceAliases": ["NotConfigured"]}`
+	profiles := "[" + profile + "," + strings.Replace(profile, "Public", "Private", 1) + "," + strings.Replace(profile, "Public", "Domain", 1) + "]"
+	const untold = "v2.31|Action=Secure|Active=TRUE|Untold=Get-NetIPsecRule|"
+	for name, c := range map[string]struct {
+		file, json    string
+		local, policy string
+	}{
+		"not run":     {"x.txt", "", untold, untold},
+		"none":        {"ipsecrules.json", "[]", "", ""},
+		"they demand": {"a.json", `[{"InstanceID": "A", "Enabled": 1, "Profiles": 4, "InboundSecurity": 2, "PolicyStoreSourceType": 1}, {"InstanceID": "B", "Enabled": "True", "Profile": "Domain, Private", "InboundSecurity": "Require", "PolicyStoreSourceType": "GroupPolicy"}]`, "v2.31|Action=Secure|Active=TRUE|Profile=Public|", "v2.31|Action=Secure|Active=TRUE|Profile=Domain|Profile=Private|"},
+		"another way": {"a.json", `{"InstanceID": "A", "Enabled": 1, "Profiles": 0, "InboundSecurity": 7, "PolicyStoreSourceType": 1}`, "v2.31|Action=Secure|Active=TRUE|", ""},
+		"they ask":    {"a.json", `[{"InstanceID": "A", "Enabled": 1, "InboundSecurity": 1}, {"InstanceID": "B", "Enabled": 1, "InboundSecurity": "None"}, {"InstanceID": "C", "Enabled": 2, "InboundSecurity": 2}]`, "", ""},
+	} {
+		w := snapshotOf(t, text("rules.json", rules), text("profiles.json", profiles), text(c.file, c.json)).Windows.Firewall
+		for i, want := range []string{c.local, c.policy} {
+			var got strings.Builder
+			for _, r := range w.Stores[i].Connections {
+				got.WriteString(r.Text)
+			}
+			if w.Stores[i].Read.State != snapshot.Present || got.String() != want {
+				t.Errorf("%s: store %d has %q, want %q (%+v)", name, i, got.String(), want, w.Stores[i].Read)
+			}
+		}
+	}
+}
+
 // TestRuleOfCapitals: programs write rules whose version begins with a capital.
 func TestRuleOfCapitals(t *testing.T) {
 	reg := "Windows Registry Editor Version 5.00\n[HKEY_LOCAL_MACHINE\\" + localPolicy + "]\n[HKEY_LOCAL_MACHINE\\" + localPolicy + "\\FirewallRules]\n\"a\"=\"V2.28|Action=Allow|Active=TRUE|Dir=In|Protocol=6|LPort=9981|Name=x\"\n\"b\"=\"2.28|\"\n"
