@@ -38,18 +38,7 @@ func TestLoginOutlivesItsServer(t *testing.T) {
 	if !bed.Until(func() bool { return b.connects("ext", "tcp4", "10.10.0.1:2222") }) {
 		t.Fatal("sshd does not listen")
 	}
-	control := filepath.Join(h.dir, "control")
-	master := h.login("ext", []string{"-p", "2222", "-M", "-S", control}, "sleep 300")
-	if err := master.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = master.Process.Kill()
-		_ = master.Wait()
-	})
-	if !bed.Until(func() bool { _, err := os.Stat(control); return err == nil }) {
-		t.Fatal("the login does not come through")
-	}
+	control, _ := h.master("ext", "-p", "2222")
 	ended()
 	out, code := b.verb("apply", "--config", b.config("zones: {management: {interfaces: [mgmt0]}}\n"), "--confirm", "auto", "--mode", "default-deny")
 	if code != 0 {

@@ -170,6 +170,25 @@ func (h *sshHost) login(ns string, opts []string, command string) *exec.Cmd {
 	return exec.Command("ip", append(args, "root@10.10.0.1", command)...)
 }
 
+// master is a login from a peer that others go through by its control socket, until it is cut.
+func (h *sshHost) master(ns string, opts ...string) (control string, cut func()) {
+	h.t.Helper()
+	control = filepath.Join(h.dir, "control")
+	login := h.login(ns, append(opts, "-M", "-S", control), "sleep 300")
+	if err := login.Start(); err != nil {
+		h.t.Fatal(err)
+	}
+	cut = sync.OnceFunc(func() {
+		_ = login.Process.Kill()
+		_ = login.Wait()
+	})
+	h.t.Cleanup(cut)
+	if !bed.Until(func() bool { _, err := os.Stat(control); return err == nil }) {
+		h.t.Fatalf("no login from %s comes through", ns)
+	}
+	return control, cut
+}
+
 // TestFixIsConfirmedByANewLogin drives a fix over real SSH: a session that is older than it cannot confirm,
 // the one that started it may be cut, and a new one keeps it.
 func TestFixIsConfirmedByANewLogin(t *testing.T) {
@@ -181,18 +200,7 @@ func TestFixIsConfirmedByANewLogin(t *testing.T) {
 	b.listen("tcp", "[::]:2375", "")
 	h := newSSHHost(t, b)
 	before := b.ruleset()
-	control := filepath.Join(h.dir, "control")
-	master := h.login("mgmt", []string{"-M", "-S", control}, "sleep 300")
-	if err := master.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = master.Process.Kill()
-		_ = master.Wait()
-	})
-	if !bed.Until(func() bool { _, err := os.Stat(control); return err == nil }) {
-		t.Fatal("the first login does not come through")
-	}
+	control, cut := h.master("mgmt")
 	old := []string{"-S", control}
 	verb := func(opts []string, args string) (string, error) {
 		out, err := h.login("mgmt", opts, bed.Program(t)+" fix "+args+" --root "+b.root()).CombinedOutput()
@@ -238,8 +246,7 @@ func TestFixIsConfirmedByANewLogin(t *testing.T) {
 	b.becomes("rolled back", before)
 
 	start()
-	_ = master.Process.Kill() // the admin's session is cut
-	_ = master.Wait()
+	cut() // the admin's session
 	if out, err := verb(nil, "confirm"); err != nil || !strings.Contains(out, "again at each boot") {
 		t.Fatalf("a new login cannot confirm: %v %s", err, out)
 	}

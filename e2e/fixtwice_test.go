@@ -46,18 +46,7 @@ func TestDefaultDenyIsConfirmedTwice(t *testing.T) {
 		got, _ := os.ReadFile(log)
 		t.Fatalf("not on trial: %s", lastLines(string(got), 8))
 	}
-	control := filepath.Join(h.dir, "control")
-	master := h.login("mgmt", []string{"-M", "-S", control}, "sleep 300")
-	if err := master.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = master.Process.Kill()
-		_ = master.Wait()
-	})
-	if !bed.Until(func() bool { _, err := os.Stat(control); return err == nil }) {
-		t.Fatal("no login comes through on trial")
-	}
+	control, _ := h.master("mgmt")
 	old := []string{"-S", control}
 	if out, err := verb(old, "confirm"); err != nil || !strings.Contains(out, "within 10m0s open another NEW login") {
 		t.Fatalf("the first confirmation: %v %s", err, out)

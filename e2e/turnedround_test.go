@@ -15,12 +15,8 @@ func TestTranslatedAnswersComeBack(t *testing.T) {
 	if !bed.Alone(t) {
 		return
 	}
-	bed.Shell(t, `ip link set lo up; sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 net.ipv4.conf.all.rp_filter=0
-for n in w m; do ip netns add $n; ip -n $n link set lo up; ip link add p$n type veth peer name eth0 netns $n; ip link set p$n up; ip -n $n link set eth0 up; sysctl -qw net.ipv4.conf.p$n.rp_filter=0; done
-ip addr add 10.1.0.1/24 dev pw; ip -n w addr add 10.1.0.2/24 dev eth0; ip -n w route add default via 10.1.0.1
-ip addr add 10.2.0.1/24 dev pm; ip -n m addr add 10.2.0.2/24 dev eth0; ip -n m route add default via 10.2.0.1
-ip addr add 10.3.0.1/32 dev lo
-ip addr add fd01::1/64 dev pw nodad; ip -n w addr add fd01::2/64 dev eth0 nodad; ip -n w route add default via fd01::1
+	routedScene(t)
+	bed.Shell(t, `ip addr add fd01::1/64 dev pw nodad; ip -n w addr add fd01::2/64 dev eth0 nodad; ip -n w route add default via fd01::1
 ip addr add fd02::1/64 dev pm nodad; ip -n m addr add fd02::2/64 dev eth0 nodad; ip -n m route add default via fd02::1`)
 	defer startServer(t, "m")()
 	l, err := net.Listen("tcp", "[::]:443")

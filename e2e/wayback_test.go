@@ -13,18 +13,24 @@ import (
 	"github.com/ringfence/ringfence/e2e/bed"
 )
 
+// routedScene is a host that forwards between w at pw and m at pm, without source checks, and has an address of its own besides.
+func routedScene(t *testing.T) {
+	t.Helper()
+	bed.Shell(t, `ip link set lo up; sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 net.ipv4.conf.all.rp_filter=0
+for n in w m; do ip netns add $n; ip -n $n link set lo up; ip link add p$n type veth peer name eth0 netns $n; ip link set p$n up; ip -n $n link set eth0 up; sysctl -qw net.ipv4.conf.p$n.rp_filter=0; done
+ip addr add 10.1.0.1/24 dev pw; ip -n w addr add 10.1.0.2/24 dev eth0; ip -n w route add default via 10.1.0.1
+ip addr add 10.2.0.1/24 dev pm; ip -n m addr add 10.2.0.2/24 dev eth0; ip -n m route add default via 10.2.0.1
+ip addr add 10.3.0.1/32 dev lo`)
+}
+
 // TestAnswersComeBack: a connection whose first packet gets to its end, and whose answer does not come back, is none: for no such question the answer is
 // reachable. Where answers come back, nothing is changed.
 func TestAnswersComeBack(t *testing.T) {
 	if !bed.Alone(t) {
 		return
 	}
-	bed.Shell(t, `ip link set lo up; sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 net.ipv4.conf.all.rp_filter=0
-for n in w m; do ip netns add $n; ip -n $n link set lo up; ip link add p$n type veth peer name eth0 netns $n; ip link set p$n up; ip -n $n link set eth0 up; sysctl -qw net.ipv4.conf.p$n.rp_filter=0; done
-ip addr add 10.1.0.1/24 dev pw; ip -n w addr add 10.1.0.2/24 dev eth0; ip -n w route add default via 10.1.0.1
-ip addr add 10.2.0.1/24 dev pm; ip -n m addr add 10.2.0.2/24 dev eth0; ip -n m route add default via 10.2.0.1
-ip -n w addr add 10.9.0.2/24 dev eth0`)
-	bed.Shell(t, "ip addr add 10.3.0.1/32 dev lo")
+	routedScene(t)
+	bed.Shell(t, "ip -n w addr add 10.9.0.2/24 dev eth0")
 	defer startServer(t, "m")()
 	l, err := net.Listen("tcp", "0.0.0.0:443")
 	if err != nil {
