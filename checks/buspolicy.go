@@ -226,12 +226,20 @@ func (s *Scan) busNames(rules []busRule) (list []snapshot.BusName, err error) {
 		}
 	}
 	for _, dir := range busServiceDirs {
-		files, _ := s.Host.ReadDir(dir)
-		for _, n := range files[:min(len(files), maxInDir)] {
-			if b, err := s.Host.ReadFile(path.Join(dir, n)); err == nil {
-				if keys := busService(b); keys["Name"] != "" && s.uidOf(keys["User"]) == 0 {
-					names[keys["Name"]] = true
-				}
+		files, err := s.Host.ReadDir(dir)
+		if err == nil && len(files) > maxInDir {
+			err = fmt.Errorf("%s has more files than are looked at", dir)
+		}
+		if err != nil && !gone(err) {
+			return nil, err
+		}
+		for _, n := range files {
+			b, err := s.Host.ReadFile(path.Join(dir, n))
+			if err != nil && !gone(err) {
+				return nil, err
+			}
+			if keys := busService(b); keys["Name"] != "" && s.uidOf(keys["User"]) == 0 {
+				names[keys["Name"]] = true
 			}
 		}
 	}

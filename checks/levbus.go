@@ -24,11 +24,7 @@ func (l *levers) bus(procs []*process) {
 	settings := snapshot.LeverFile{Kind: snapshot.LeverSystem, By: "D-Bus", Trigger: trigger}
 	for _, dir := range busServiceDirs {
 		l.tree(dir, settings)
-		names, err := l.s.Host.ReadDir(dir)
-		if err != nil {
-			continue // tree has said so
-		}
-		for _, n := range names[:min(len(names), maxInDir)] {
+		for _, n := range l.namesIn(dir, maxInDir, "files") {
 			if path.Ext(n) == ".service" {
 				l.busProgram(path.Join(dir, n), n, trigger)
 			}

@@ -23,25 +23,19 @@ var inputDevices = []struct{ pattern, by string }{
 // devices adds the disks and the memory of the host.
 func (l *levers) devices() {
 	for _, n := range []string{"sd", "vd", "xvd", "nvme", "mmcblk", "dm-", "md", "loop"} {
-		list, more := l.s.Host.Glob("/dev/" + n + "[0-9a-z]*")
-		if more {
-			l.out.partialIn("files", "there are more disks than are looked at")
-		}
-		for _, p := range list {
+		for _, p := range l.glob("/dev/" + n + "[0-9a-z]*") {
 			if st, err := l.s.Host.Lstat(p); err == nil && isBlock(st) {
 				l.add(snapshot.LeverFile{Path: p, Kind: snapshot.LeverDevice, By: "a disk", Trigger: snapshot.TriggerNone})
 			}
 		}
 	}
 	for _, pattern := range []string{"/dev/sg[0-9]*", "/dev/bsg/*"} {
-		list, _ := l.s.Host.Glob(pattern)
-		for _, p := range list {
+		for _, p := range l.glob(pattern) {
 			l.add(snapshot.LeverFile{Path: p, Kind: snapshot.LeverDevice, By: "a disk", Trigger: snapshot.TriggerNone, Unsure: "whether a disk of the host is behind it was not looked at"})
 		}
 	}
 	for _, d := range inputDevices {
-		list, _ := l.s.Host.Glob(d.pattern)
-		for _, p := range list {
+		for _, p := range l.glob(d.pattern) {
 			l.add(snapshot.LeverFile{Path: p, Kind: snapshot.LeverDevice, By: d.by, Trigger: snapshot.TriggerOperator, Unsure: "what " + d.by + " gives was not followed"})
 		}
 	}

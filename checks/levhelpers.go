@@ -21,13 +21,10 @@ func (l *levers) logrotate() {
 	include := func(p string) {
 		lever.Path = p
 		l.add(lever)
-		if names, err := l.s.Host.ReadDir(p); err == nil {
-			for _, n := range names[:min(len(names), maxInDir)] {
-				lever.Path = path.Join(p, n)
-				l.add(lever)
-				read(lever.Path)
-			}
-			return
+		for _, n := range l.namesIn(p, maxInDir, "files") {
+			lever.Path = path.Join(p, n)
+			l.add(lever)
+			read(lever.Path)
 		}
 		read(p)
 	}
@@ -115,8 +112,7 @@ func (l *levers) kernel() {
 		return
 	}
 	for _, h := range kernelHelpers {
-		files, _ := l.s.Host.Glob(h.pattern)
-		for _, file := range files {
+		for _, file := range l.glob(h.pattern) {
 			l.add(snapshot.LeverFile{Path: file, Kind: snapshot.LeverSystem, By: h.by, Trigger: h.trigger})
 			b, err := l.s.Host.ReadFile(file)
 			if err != nil {
@@ -132,8 +128,7 @@ func (l *levers) kernel() {
 			l.words(strings.Fields(strings.TrimPrefix(text, "|")), snapshot.LeverFile{Kind: snapshot.LeverProgram, By: h.by, Trigger: h.trigger}, runsHere{dir: "/"})
 		}
 	}
-	formats, _ := l.s.Host.Glob("/proc/sys/fs/binfmt_misc/*")
-	for _, file := range formats {
+	for _, file := range l.glob("/proc/sys/fs/binfmt_misc/*") {
 		b, err := l.s.Host.ReadFile(file)
 		if err != nil {
 			continue // the one that takes new formats cannot be read
@@ -152,18 +147,7 @@ func (l *levers) kernel() {
 // supervised adds what supervisors besides systemd run: the commands of their sections, each as its user.
 func (l *levers) supervised() {
 	for _, pattern := range []string{"/etc/supervisor/supervisord.conf", "/etc/supervisor/conf.d/*.conf", "/etc/supervisord.conf", "/etc/supervisord.d/*.ini"} {
-		files, more := l.s.Host.Glob(pattern)
-		if more {
-			l.out.partialIn("files", "there are more files of supervisord than are read")
-		}
-		for _, file := range files {
-			a, st, err := l.s.Host.Author(file)
-			if err != nil || st.Size > maxScript || !a.Root() {
-				continue // whoever decides of it is listed
-			}
-			b, _ := l.s.Host.ReadFile(file)
-			l.supervisor(string(b))
-		}
+		l.eachText(pattern, l.supervisor)
 	}
 }
 

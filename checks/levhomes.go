@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/snapshot"
 )
 
@@ -70,14 +71,7 @@ func (l *levers) ownSettings(u user) {
 	left := maxOwnSettings
 	for _, dir := range []string{"", ".config", ".claude", ".codex", ".cursor", ".gemini", ".openclaw", ".copilot", ".vscode", ".kube", ".aws", ".docker", ".cargo", ".local", ".local/lib", ".local/share"} {
 		at := path.Join(u.home, dir)
-		names, err := l.s.Host.ReadDir(at)
-		if err != nil {
-			if denied(err) {
-				l.out.partialIn("files", "%s: %v", at, err)
-			}
-			continue
-		}
-		for _, n := range names {
+		for _, n := range l.namesIn(at, host.MaxNames, "settings") {
 			if dir == "" && n[0] != '.' {
 				continue
 			}

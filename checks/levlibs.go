@@ -345,8 +345,7 @@ func (r *loading) levels(dir string) {
 	}
 	r.seen[dir+"/*"] = true
 	for _, pattern := range []string{"glibc-hwcaps/*", "tls", "haswell", "x86_64"} {
-		list, _ := r.l.s.Host.Glob(path.Join(dir, pattern))
-		for _, d := range list {
+		for _, d := range r.l.glob(path.Join(dir, pattern)) {
 			unsure := "whether the processor makes it look there was not looked at"
 			if path.Base(d) == "x86-64-v2" {
 				unsure = ""

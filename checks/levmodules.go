@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/snapshot"
 )
 
@@ -63,14 +64,7 @@ func (l *levers) beside(interpreter, file string, lever snapshot.LeverFile) {
 // modulesIn adds the directories and the modules in a directory, and below it where that is not of packages of the system.
 func (l *levers) modulesIn(dir string, f snapshot.LeverFile, left *int, depth int) {
 	packaged := strings.HasPrefix(dir, "/usr/") && !strings.HasPrefix(dir, "/usr/local/")
-	names, err := l.s.Host.ReadDir(dir)
-	if err != nil {
-		if denied(err) {
-			l.out.partialIn("files", "%s: %v", dir, err)
-		}
-		return
-	}
-	for _, n := range names {
+	for _, n := range l.namesIn(dir, host.MaxNames, "modules") {
 		if *left--; *left < 0 || depth == maxModuleDepth {
 			l.out.partialIn("files", "%s has more modules than are looked at", dir)
 			return
@@ -104,9 +98,8 @@ func (l *levers) environmentOf(interpreter string, lever snapshot.LeverFile) {
 	as := lever
 	as.Kind, as.Path = snapshot.LeverProgram, settings
 	l.add(as)
-	dirs, _ := l.s.Host.Glob(root + "/lib/python3*/site-packages")
 	left := maxModules
-	for _, d := range dirs {
+	for _, d := range l.glob(root + "/lib/python3*/site-packages") {
 		l.search(d, "modules of ", lever)
 		l.startOfPython(d, lever)
 		if as.Unsure == "" {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/snapshot"
 )
 
@@ -29,11 +30,7 @@ func (l *levers) named() {
 
 // eachText calls a function with the text of each file of a pattern that root alone decides; whoever else decides of one is listed.
 func (l *levers) eachText(pattern string, read func(text string)) {
-	files, more := l.s.Host.Glob(pattern)
-	if more {
-		l.out.partialIn("files", "%s has more files than are read", path.Dir(pattern))
-	}
-	for _, file := range files {
+	for _, file := range l.glob(pattern) {
 		if text, ok := l.rootText(file); ok {
 			read(text)
 		}
@@ -43,7 +40,7 @@ func (l *levers) eachText(pattern string, read func(text string)) {
 // rootText is the text of a regular file that root alone decides.
 func (l *levers) rootText(file string) (string, bool) {
 	a, st, err := l.s.Host.Author(file)
-	if err != nil && denied(err) {
+	if err != nil && !host.Absent(err) {
 		l.out.partialIn("files", "%s: %v", file, err)
 	}
 	if err != nil || !st.Mode.IsRegular() || !a.Root() {
@@ -173,18 +170,7 @@ const maxJobs = 256
 // jobs adds what jobs of at(1) run, each as the user whom its file belongs to.
 func (l *levers) jobs() {
 	for _, dir := range []string{"/var/spool/cron/atjobs", "/var/spool/at"} {
-		names, err := l.s.Host.ReadDir(dir)
-		if err != nil {
-			if !gone(err) {
-				l.out.partialIn("files", "%s: %v", dir, err)
-			}
-			continue
-		}
-		if len(names) > maxJobs {
-			l.out.partialIn("files", "%s has more jobs than are read", dir)
-			names = names[:maxJobs]
-		}
-		for _, n := range names {
+		for _, n := range l.namesIn(dir, maxJobs, "jobs") {
 			file := path.Join(dir, n)
 			st, err := l.s.Host.Lstat(file)
 			if err != nil || !st.Mode.IsRegular() || st.Size > maxScript || st.Perm&0o100 == 0 {
@@ -325,11 +311,7 @@ func (l *levers) modules() {
 		"/usr/lib/python3*", "/usr/lib/python3*/[ds]i[st]*-packages", "/usr/local/lib/python3*", "/usr/local/lib/python3*/[ds]i[st]*-packages",
 		"/etc/perl", "/usr/share/perl5", "/usr/share/perl", "/usr/local/share/perl",
 	} {
-		dirs, more := l.s.Host.Glob(pattern)
-		if more {
-			l.out.partialIn("files", "there are more directories of modules than are looked at")
-		}
-		for _, d := range dirs {
+		for _, d := range l.glob(pattern) {
 			as := snapshot.LeverFile{Path: d, Kind: snapshot.LeverSearch, By: "modules of interpreters", Trigger: snapshot.TriggerOperator}
 			l.add(as)
 			l.startOfPython(d, as)
@@ -341,11 +323,7 @@ func (l *levers) modules() {
 func (l *levers) startOfPython(dir string, as snapshot.LeverFile) {
 	as.Kind, as.By = snapshot.LeverProgram, "Python"
 	for _, name := range []string{"*.pth", "[su]*customize.py"} {
-		files, more := l.s.Host.Glob(path.Join(dir, name))
-		if more {
-			l.out.partialIn("files", "%s has more files of Python than are looked at", dir)
-		}
-		for _, as.Path = range files {
+		for _, as.Path = range l.glob(path.Join(dir, name)) {
 			l.add(as)
 		}
 	}

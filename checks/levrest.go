@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/snapshot"
 )
 
@@ -46,11 +47,7 @@ func (l *levers) rest() {
 
 // settings adds what is in a directory, and in those in it.
 func (l *levers) settings(dir string, f snapshot.LeverFile, listed, told map[string]bool, left *int, depth int) {
-	names, err := l.s.Host.ReadDir(dir)
-	if err != nil && !gone(err) {
-		l.out.partialIn("files", "%s: %v", dir, err)
-	}
-	for _, n := range names {
+	for _, n := range l.namesIn(dir, host.MaxNames, "settings") {
 		if *left--; *left < 0 || depth == maxSettingDepth {
 			l.out.partialIn("files", "%s has more settings than are looked at", dir)
 			return

@@ -96,18 +96,7 @@ func (l *levers) userUnits() {
 
 // userUnitsIn adds what the units of a directory run, each as some users.
 func (l *levers) userUnitsIn(dir string, users []user) {
-	names, err := l.s.Host.ReadDir(dir)
-	if err != nil {
-		if denied(err) {
-			l.out.partialIn("files", "%s: %v", dir, err)
-		}
-		return
-	}
-	if len(names) > maxUserUnits {
-		l.out.partialIn("files", "%s has more units than are read", dir)
-		names = names[:maxUserUnits]
-	}
-	for _, n := range names {
+	for _, n := range l.namesIn(dir, maxUserUnits, "units") {
 		if path.Ext(n) != ".service" {
 			continue
 		}
@@ -122,8 +111,7 @@ func (l *levers) userUnitsIn(dir string, users []user) {
 
 // userUnit is what the file of a unit says, with its drop-ins, if root or the only user whose it is decides of it.
 func (l *levers) userUnit(file string, users []user) (lines []unitLine, ok bool) {
-	files, _ := l.s.Host.Glob(file + ".d/*.conf")
-	for _, f := range append([]string{file}, files...) {
+	for _, f := range append([]string{file}, l.glob(file+".d/*.conf")...) {
 		for _, u := range users {
 			l.add(snapshot.LeverFile{Path: f, Kind: snapshot.LeverUnit, By: path.Base(file), UID: u.uid, Trigger: snapshot.TriggerLogin})
 		}
@@ -131,9 +119,12 @@ func (l *levers) userUnit(file string, users []user) (lines []unitLine, ok bool)
 		if err != nil || !st.Mode.IsRegular() || st.Size > maxScript || a.Others || a.UID != 0 && (len(users) != 1 || users[0].uid != a.UID) {
 			continue // whoever decides of it is listed
 		}
-		if b, err := l.s.Host.ReadFile(f); err == nil {
-			lines, ok = unitText(lines, b), true
+		b, err := l.s.Host.ReadFile(f)
+		if err != nil {
+			l.out.partialIn("files", "%s: %v", f, err)
+			continue
 		}
+		lines, ok = unitText(lines, b), true
 	}
 	return lines, ok
 }

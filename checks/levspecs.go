@@ -109,9 +109,5 @@ func (l *levers) variableFiles(pattern string, lever snapshot.LeverFile) []strin
 	}
 	lever.Kind, lever.Path, lever.By = snapshot.LeverSearch, path.Dir(pattern[:i]+"x"), "variables of "+lever.By
 	l.add(lever)
-	files, more := l.s.Host.Glob(pattern)
-	if more {
-		l.out.partialIn("files", "%s has more files than are read", pattern)
-	}
-	return files
+	return l.glob(pattern)
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/snapshot"
 )
 
@@ -249,14 +250,7 @@ func (l *levers) foundIn(args []string, lever snapshot.LeverFile, at runsHere) {
 
 // allBelow adds what is in a directory, and in those in it.
 func (l *levers) allBelow(dir string, lever snapshot.LeverFile, left *int, depth int) {
-	names, err := l.s.Host.ReadDir(dir)
-	if err != nil {
-		if denied(err) {
-			l.out.partialIn("files", "%s: %v", dir, err)
-		}
-		return
-	}
-	for _, n := range names {
+	for _, n := range l.namesIn(dir, host.MaxNames, "files") {
 		if *left--; *left < 0 || depth == maxFoundDepth {
 			l.out.partialIn("files", "%s has more files than are looked at", dir)
 			return

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/snapshot"
 )
 
@@ -96,23 +97,12 @@ var managerDirs = func() (list []string) {
 
 // unitsIn notes the names of units in a directory, and those that links there start.
 func (l *levers) unitsIn(dir string, names map[string]bool, by *startedBy) {
-	list, err := l.s.Host.ReadDir(dir)
-	if err != nil {
-		if denied(err) {
-			l.out.partialIn("files", "%s: %v", dir, err)
-		}
-		return
-	}
-	for _, n := range list {
+	for _, n := range l.namesIn(dir, host.MaxNames, "units") {
 		switch path.Ext(n) {
 		case ".service", ".socket", ".timer", ".path", ".mount":
 			names[n] = true
 		case ".wants", ".requires", ".upholds":
-			linked, err := l.s.Host.ReadDir(path.Join(dir, n))
-			if err != nil && !gone(err) {
-				l.out.partialIn("files", "%s: %v", path.Join(dir, n), err)
-			}
-			for _, u := range linked {
+			for _, u := range l.namesIn(path.Join(dir, n), host.MaxNames, "units") {
 				by.linked[u] = true
 			}
 		}
@@ -338,16 +328,11 @@ func (l *levers) cron(procs []*process) {
 	}
 	l.crontab("/etc/crontab", "", trigger)
 	l.anacrontab("/etc/anacrontab", trigger)
-	names, _ := l.s.Host.ReadDir("/etc/cron.d")
-	for _, n := range names[:min(len(names), maxInDir)] {
+	for _, n := range l.namesIn("/etc/cron.d", maxInDir, "files") {
 		l.crontab(path.Join("/etc/cron.d", n), "", trigger)
 	}
 	for _, dir := range []string{"/var/spool/cron/crontabs", "/var/spool/cron"} {
-		users, err := l.s.Host.ReadDir(dir)
-		if err != nil && denied(err) {
-			l.out.partialIn("files", "%s: %v", dir, err)
-		}
-		for _, u := range users[:min(len(users), maxInDir)] {
+		for _, u := range l.namesIn(dir, host.MaxNames, "tables") {
 			if l.s.uidOf(u) >= 0 {
 				l.crontab(path.Join(dir, u), u, trigger)
 			}

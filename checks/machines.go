@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -83,7 +84,10 @@ func (s *Scan) machines(sec *snapshot.Runtimes) {
 
 // leases adds the addresses that the DHCP server of libvirt has given (leaseshelper: /var/lib/libvirt/dnsmasq/BRIDGE.status).
 func (s *Scan) leases(list []snapshot.Machine, gap func(error)) {
-	files, _ := s.Host.Glob("/var/lib/libvirt/dnsmasq/*.status")
+	files, more := s.Host.Glob("/var/lib/libvirt/dnsmasq/*.status")
+	if more {
+		gap(errors.New("there are more leases of libvirt than were looked at"))
+	}
 	for _, f := range files {
 		b, err := s.Host.ReadFile(f)
 		if err != nil || len(bytes.TrimSpace(b)) == 0 {

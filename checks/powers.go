@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ringfence/ringfence/host"
 	"github.com/ringfence/ringfence/snapshot"
 )
 
@@ -173,18 +174,7 @@ func (l *levers) add(f snapshot.LeverFile) {
 func (l *levers) tree(dir string, f snapshot.LeverFile) {
 	f.Path = dir
 	l.add(f)
-	names, err := l.s.Host.ReadDir(dir)
-	if err != nil {
-		if denied(err) {
-			l.out.partialIn("files", "%s: %v", dir, err)
-		}
-		return
-	}
-	if len(names) > maxInDir {
-		l.out.partialIn("files", "%s has more files than are looked at", dir)
-		names = names[:maxInDir]
-	}
-	for _, n := range names {
+	for _, n := range l.namesIn(dir, maxInDir, "files") {
 		if f.Path = path.Join(dir, n); l.ignored(f.Path) || !l.runsPart(dir, n) {
 			continue
 		}
@@ -199,6 +189,27 @@ func (l *levers) tree(dir string, f snapshot.LeverFile) {
 
 // maxInDir bounds the files of one directory of settings.
 const maxInDir = 1024
+
+// glob are the paths that match. What was not looked at is told.
+func (l *levers) glob(pattern string) []string {
+	paths, more := l.s.Host.Glob(pattern)
+	if more {
+		l.out.partialIn("files", "there is more at %s than was looked at", pattern)
+	}
+	return paths
+}
+
+// namesIn are the names in a directory, at most that many. One that is not there has none; what is not read is told.
+func (l *levers) namesIn(dir string, most int, what string) []string {
+	names, err := l.s.Host.ReadDir(dir)
+	if err != nil && !host.Absent(err) {
+		l.out.partialIn("files", "%s: %v", dir, err)
+	}
+	if len(names) > most {
+		l.out.partialIn("files", "%s has more %s than are looked at", dir, what)
+	}
+	return names[:min(len(names), most)]
+}
 
 // place is a file or a directory of the system that decides what root does.
 type place struct {
@@ -397,13 +408,15 @@ func (l *levers) loader(file string, seen map[string]bool) {
 		return // whoever decides of it is listed
 	}
 	seen[file] = true
-	b, _ := l.s.Host.ReadFile(file)
+	b, err := l.s.Host.ReadFile(file)
+	if err != nil && !gone(err) {
+		l.out.partialIn("files", "%s: %v", file, err)
+	}
 	for line := range strings.Lines(string(b)) {
 		line, _, _ = strings.Cut(line, "#")
 		line = strings.TrimSpace(line)
 		if pattern, ok := strings.CutPrefix(line, "include "); ok {
-			files, _ := l.s.Host.Glob(below("/etc", strings.TrimSpace(pattern)))
-			for _, f := range files {
+			for _, f := range l.glob(below("/etc", strings.TrimSpace(pattern))) {
 				l.loader(f, seen)
 			}
 			continue
@@ -421,12 +434,7 @@ func (l *levers) secrets() {
 		secret.Path, secret.By = p, "passwords of accounts"
 		l.add(secret)
 	}
-	keys, more := l.s.Host.Glob("/etc/ssh/ssh_host_*_key")
-	root, moreOfRoot := l.s.Host.Glob("/root/.ssh/id_*")
-	if more || moreOfRoot {
-		l.out.partialIn("files", "there are more private keys than are looked at")
-	}
-	for _, p := range append(keys, root...) {
+	for _, p := range append(l.glob("/etc/ssh/ssh_host_*_key"), l.glob("/root/.ssh/id_*")...) {
 		if !strings.HasSuffix(p, ".pub") {
 			secret.Path, secret.By = p, "private keys"
 			l.add(secret)

@@ -203,6 +203,25 @@ func TestFilesThatOthersChange(t *testing.T) {
 	}
 }
 
+// TestLongDirectories: of a directory with more names than are looked at it is told.
+func TestLongDirectories(t *testing.T) {
+	dirs := map[string]string{
+		"/opt/rotated": "files", "/etc/cron.d": "files", "/usr/share/dbus-1/system-services": "files", "/var/spool/cron/atjobs": "jobs", "/etc/systemd/user": "units",
+	}
+	files := []string{"644 0:0 /etc/logrotate.conf = include /opt/rotated\n"}
+	for dir := range dirs {
+		for i := range maxInDir + 1 {
+			files = append(files, fmt.Sprintf("777 0:0 %s/u%d -> /", dir, i))
+		}
+	}
+	out := collectPowers(t.Context(), powerHost(t, files...), new(snapshot.Snapshot))
+	for dir, what := range dirs {
+		if told := dir + " has more " + what + " than are looked at"; !slices.Contains(out.reasons, told) {
+			t.Errorf("%q is not told, but %d others", told, len(out.reasons))
+		}
+	}
+}
+
 // TestListsThatLetRead: who reads a secret by an access control list is listed, and who gets through a directory by one.
 func TestListsThatLetRead(t *testing.T) {
 	s := powerHost(t, "750 0:0 /etc/ssh/ + g:50:x", "600 0:0 /etc/ssh/ssh_host_rsa_key + u:1000:r")

@@ -144,8 +144,8 @@ func (h *Host) Glob(pattern string) (paths []string, more bool) {
 	return glob(pattern, h.ReadDir, func(p string) error { _, err := os.Lstat(h.path(p)); return err })
 }
 
-// absent says that an error means that there is nothing: a path that leads into a circle leads nobody anywhere.
-func absent(err error) bool {
+// Absent says that an error means that there is nothing: a path that leads into a circle leads nobody anywhere.
+func Absent(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ELOOP) ||
 		errors.Is(err, syscall.ESRCH)
 }
@@ -160,7 +160,7 @@ func glob(pattern string, list func(string) ([]string, error), look func(string)
 				continue
 			}
 			names, err := list(dir)
-			more = more || err != nil && !absent(err)
+			more = more || err != nil && !Absent(err)
 			for _, n := range names {
 				if ok, _ := filepath.Match(part, n); ok {
 					next = append(next, filepath.Join(dir, n))
@@ -175,7 +175,7 @@ func glob(pattern string, list func(string) ([]string, error), look func(string)
 	}
 	paths = slices.DeleteFunc(paths, func(p string) bool {
 		err := look(p)
-		more = more || err != nil && !absent(err)
+		more = more || err != nil && !Absent(err)
 		return err != nil
 	})
 	return paths, more
