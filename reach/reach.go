@@ -57,10 +57,10 @@ type Model struct {
 	legacy   []packet.Cause // iptables-legacy tables
 	general  []packet.Cause // what makes every answer unknown
 	compiled map[*ruleset.Set]*compiled
-	// addresses are those of sets of ipset that have nothing else.
-	addresses map[*ruleset.IPSet]set
-	sieves    map[sieveKey]sieved
-	byPort    map[atPort][]*snapshot.Socket // see rivals
+	// numbers are the addresses or ports of sets of ipset that have nothing else.
+	numbers map[numbersKey]set
+	sieves  map[sieveKey]sieved
+	byPort  map[atPort][]*snapshot.Socket // see rivals
 	// translating is what translates found.
 	translating *bool
 	// gates are what gate found.
@@ -120,7 +120,7 @@ func near(links []snapshot.Link) map[int][]*snapshot.Link {
 func NewModel(s *snapshot.Snapshot) *Model {
 	m := &Model{
 		snap: s, fibs: map[bool]*fib{true: newFib(&s.Network, true), false: newFib(&s.Network, false)},
-		compiled: map[*ruleset.Set]*compiled{}, addresses: map[*ruleset.IPSet]set{}, sieves: map[sieveKey]sieved{}, byPort: map[atPort][]*snapshot.Socket{}, causes: map[*ruleset.Rule]packet.Cause{},
+		compiled: map[*ruleset.Set]*compiled{}, numbers: map[numbersKey]set{}, sieves: map[sieveKey]sieved{}, byPort: map[atPort][]*snapshot.Socket{}, causes: map[*ruleset.Rule]packet.Cause{},
 		near: near(s.Network.Links), ways: map[*snapshot.Link][]snapshot.SwitchWay{}, chains: map[*ruleset.Table]map[string]*ruleset.Chain{}, hooked: map[hookKey]hooked{},
 		base: 100 + len(s.Network.Links) + len(s.Network.Routes)/4,
 	}

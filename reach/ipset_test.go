@@ -1,0 +1,78 @@
+package reach
+
+import (
+	"net/netip"
+	"testing"
+
+	"github.com/ringfence/ringfence/fixtures"
+	"github.com/ringfence/ringfence/packet"
+	"github.com/ringfence/ringfence/ruleset"
+)
+
+// TestSetsOfIPSet: sets with exceptions, of ports, and of several parts are followed, so that neither a way past them nor a proof is in doubt.
+func TestSetsOfIPSet(t *testing.T) {
+	el := func(net string, more ...string) ruleset.IPSetElement {
+		e := ruleset.IPSetElement{Net: netip.MustParsePrefix(net)}
+		if len(more) > 0 {
+			e.Net2 = netip.MustParsePrefix(more[0])
+		}
+		return e
+	}
+	port := func(e ruleset.IPSetElement, proto uint8, n uint16) ruleset.IPSetElement {
+		e.Proto, e.Port = proto, n
+		return e
+	}
+	except := func(e ruleset.IPSetElement) ruleset.IPSetElement {
+		e.NoMatch = true
+		return e
+	}
+	nets := []ruleset.IPSetElement{el("10.10.0.0/16"), except(el("10.10.0.0/24")), el("10.10.0.9/32")}
+	flow := port(el("10.10.0.9/32", "10.10.0.1/32"), packet.TCP, 22)
+	for name, c := range map[string]struct {
+		typ      string
+		elements []ruleset.IPSetElement
+		x        ruleset.XtSet // what it matches is dropped
+		src      string
+		want     packet.Verdict
+	}{
+		"in a network":                      {"hash:net", nets, ruleset.XtSet{Dim: 1, Source: [3]bool{true}}, "10.10.1.7/32", packet.Unreachable},
+		"in an exception":                   {"hash:net", nets, ruleset.XtSet{Dim: 1, Source: [3]bool{true}}, "10.10.0.7/32", packet.Reachable},
+		"in a network inside an exception":  {"hash:net", nets, ruleset.XtSet{Dim: 1, Source: [3]bool{true}}, "10.10.0.9/32", packet.Unreachable},
+		"exceptions are asked for":          {"hash:net", nets, ruleset.XtSet{Dim: 1, Source: [3]bool{true}, ReturnNoMatch: true}, "10.10.0.7/32", packet.Unreachable},
+		"another, where they are asked for": {"hash:net", nets, ruleset.XtSet{Dim: 1, Source: [3]bool{true}, ReturnNoMatch: true}, "10.10.0.9/32", packet.Reachable},
+		"a port":                            {"bitmap:port", []ruleset.IPSetElement{{Port: 22}}, ruleset.XtSet{Dim: 1}, "10.10.0.9/32", packet.Unreachable},
+		"another port":                      {"bitmap:port", []ruleset.IPSetElement{{Port: 23}}, ruleset.XtSet{Dim: 1}, "10.10.0.9/32", packet.Reachable},
+		"both addresses and a port":         {"hash:ip,port,ip", []ruleset.IPSetElement{flow}, ruleset.XtSet{Dim: 3, Source: [3]bool{true}}, "10.10.0.9/32", packet.Unreachable},
+		"another sender":                    {"hash:ip,port,ip", []ruleset.IPSetElement{flow}, ruleset.XtSet{Dim: 3, Source: [3]bool{true}}, "10.10.0.8/32", packet.Reachable},
+		"another second address":            {"hash:ip,port,net", []ruleset.IPSetElement{port(el("10.10.0.9/32", "10.10.0.2/32"), packet.TCP, 22)}, ruleset.XtSet{Dim: 3, Source: [3]bool{true}}, "10.10.0.9/32", packet.Reachable},
+		"another protocol":                  {"hash:ip,port,ip", []ruleset.IPSetElement{port(flow, packet.UDP, 22)}, ruleset.XtSet{Dim: 3, Source: [3]bool{true}}, "10.10.0.9/32", packet.Reachable},
+		"two networks":                      {"hash:net,net", []ruleset.IPSetElement{el("10.10.0.0/24", "10.10.0.0/30")}, ruleset.XtSet{Dim: 2, Source: [3]bool{true}}, "10.10.0.9/32", packet.Unreachable},
+		"in a member of a list":             {"list:set", []ruleset.IPSetElement{{Set: "m"}}, ruleset.XtSet{Dim: 1, Source: [3]bool{true}}, "10.10.0.7/32", packet.Unreachable},
+		"in none":                           {"list:set", []ruleset.IPSetElement{{Set: "m"}}, ruleset.XtSet{Dim: 1, Source: [3]bool{true}}, "10.10.0.9/32", packet.Reachable},
+		"a list that has itself":            {"list:set", []ruleset.IPSetElement{{Set: "l"}}, ruleset.XtSet{Dim: 1, Source: [3]bool{true}}, "10.10.0.9/32", packet.Unknown},
+		"a member that was not read":        {"list:set", []ruleset.IPSetElement{{Set: "x"}}, ruleset.XtSet{Dim: 1, Source: [3]bool{true}}, "10.10.0.9/32", packet.Unknown},
+		"pairs with an exception":           {"hash:net,port", []ruleset.IPSetElement{except(port(el("10.10.0.0/24"), packet.TCP, 22))}, ruleset.XtSet{Dim: 2, Source: [3]bool{true}}, "10.10.0.9/32", packet.Unknown},
+		"a hardware address":                {"hash:ip,mac", []ruleset.IPSetElement{el("10.10.0.9/32")}, ruleset.XtSet{Dim: 2, Source: [3]bool{true, true}}, "10.10.0.9/32", packet.Unknown},
+	} {
+		s := fixtures.Host()
+		family := 2
+		if c.typ == "bitmap:port" || c.typ == "list:set" {
+			family = 0
+		}
+		c.x.Index = 3
+		chain := ruleset.Chain{Name: "i", Base: &ruleset.Base{Type: "filter", Hook: "input", Policy: ruleset.Accept}}
+		chain.Rules = []ruleset.Rule{fixtures.Rule(&chain, []ruleset.Expr{{Name: "match", Xt: &ruleset.Xt{Name: "set", Decoded: &ruleset.XtDecoded{Set: &c.x}}}}, fixtures.VerdictOf(ruleset.Drop))}
+		s.NFTables.Ruleset = &ruleset.Ruleset{
+			Stable: true, IPSets: []ruleset.IPSet{
+				{Index: 3, Name: "s", Type: c.typ, Family: family, Elements: c.elements}, {Index: -1, Name: "m", Type: "hash:ip", Family: 2, Elements: []ruleset.IPSetElement{el("10.10.0.7/32")}},
+				{Index: -2, Name: "l", Type: "list:set", Elements: []ruleset.IPSetElement{{Set: "s"}}},
+			},
+			Tables: []ruleset.Table{{Family: "ip", Name: "t", Chains: []ruleset.Chain{chain}}},
+		}
+		o := packet.Origin{Index: s.Network.LinkNamed("mgmt0").Index, From: []netip.Prefix{netip.MustParsePrefix(c.src)}}
+		q := &Question{From: []packet.Origin{o}, Proto: "tcp", Dport: 22, To: Target{Addr: netip.MustParseAddr("10.10.0.1")}, Unbound: true, Family: 4}
+		if a := NewModel(s).Reach(q); a.Verdict != c.want {
+			t.Errorf("%s: %s %+v, want %s", name, a.Verdict, a.Because, c.want)
+		}
+	}
+}
