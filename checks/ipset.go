@@ -79,6 +79,7 @@ func (q *ipsetReader) read(name string, index, depth int) error {
 			return err
 		}
 	}
+	set.Widen()
 	q.sets = append(q.sets, set)
 	for _, e := range set.Elements {
 		if e.Set != "" {

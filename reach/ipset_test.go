@@ -28,6 +28,8 @@ func TestSetsOfIPSet(t *testing.T) {
 	}
 	nets := []ruleset.IPSetElement{el("10.10.0.0/16"), except(el("10.10.0.0/24")), el("10.10.0.9/32")}
 	flow := port(el("10.10.0.9/32", "10.10.0.1/32"), packet.TCP, 22)
+	pairs := []ruleset.IPSetElement{port(el("10.10.0.0/16"), packet.TCP, 22), except(port(el("10.10.0.0/24"), packet.TCP, 22))}
+	on := []ruleset.IPSetElement{{Net: el("10.10.0.0/16").Net, Iface: "mgm", Wildcard: true}, {Net: el("10.10.0.0/24").Net, Iface: "ext0"}}
 	for name, c := range map[string]struct {
 		typ      string
 		elements []ruleset.IPSetElement
@@ -51,7 +53,12 @@ func TestSetsOfIPSet(t *testing.T) {
 		"in none":                           {"list:set", []ruleset.IPSetElement{{Set: "m"}}, ruleset.XtSet{Dim: 1, Source: [3]bool{true}}, "10.10.0.9/32", packet.Reachable},
 		"a list that has itself":            {"list:set", []ruleset.IPSetElement{{Set: "l"}}, ruleset.XtSet{Dim: 1, Source: [3]bool{true}}, "10.10.0.9/32", packet.Unknown},
 		"a member that was not read":        {"list:set", []ruleset.IPSetElement{{Set: "x"}}, ruleset.XtSet{Dim: 1, Source: [3]bool{true}}, "10.10.0.9/32", packet.Unknown},
-		"pairs with an exception":           {"hash:net,port", []ruleset.IPSetElement{except(port(el("10.10.0.0/24"), packet.TCP, 22))}, ruleset.XtSet{Dim: 2, Source: [3]bool{true}}, "10.10.0.9/32", packet.Unknown},
+		"pairs with an exception":           {"hash:net,port", pairs, ruleset.XtSet{Dim: 2, Source: [3]bool{true}}, "10.10.0.9/32", packet.Reachable},
+		"pairs beside the exception":        {"hash:net,port", pairs, ruleset.XtSet{Dim: 2, Source: [3]bool{true}}, "10.10.1.9/32", packet.Unreachable},
+		"on an interface":                   {"hash:net,iface", on, ruleset.XtSet{Dim: 2, Source: [3]bool{true, true}}, "10.10.1.9/32", packet.Unreachable},
+		"on the way out":                    {"hash:net,iface", on, ruleset.XtSet{Dim: 2, Source: [3]bool{true, false}}, "10.10.1.9/32", packet.Reachable},
+		"a smaller network of another":      {"hash:net,iface", on, ruleset.XtSet{Dim: 2, Source: [3]bool{true, true}}, "10.10.0.9/32", packet.Reachable},
+		"a port of a bridge":                {"hash:net,iface", []ruleset.IPSetElement{{Net: el("10.0.0.0/8").Net, Iface: "mgmt0", PhysDev: true}}, ruleset.XtSet{Dim: 2, Source: [3]bool{true, true}}, "10.10.0.9/32", packet.Unknown},
 		"a hardware address":                {"hash:ip,mac", []ruleset.IPSetElement{el("10.10.0.9/32")}, ruleset.XtSet{Dim: 2, Source: [3]bool{true, true}}, "10.10.0.9/32", packet.Unknown},
 	} {
 		s := fixtures.Host()

@@ -59,6 +59,7 @@ type Model struct {
 	compiled map[*ruleset.Set]*compiled
 	// numbers are the addresses or ports of sets of ipset that have nothing else.
 	numbers map[numbersKey]set
+	ordered map[orderKey][][]*ruleset.IPSetElement // those of several parts
 	sieves  map[sieveKey]sieved
 	byPort  map[atPort][]*snapshot.Socket // see rivals
 	// translating is what translates found.
@@ -120,7 +121,7 @@ func near(links []snapshot.Link) map[int][]*snapshot.Link {
 func NewModel(s *snapshot.Snapshot) *Model {
 	m := &Model{
 		snap: s, fibs: map[bool]*fib{true: newFib(&s.Network, true), false: newFib(&s.Network, false)},
-		compiled: map[*ruleset.Set]*compiled{}, numbers: map[numbersKey]set{}, sieves: map[sieveKey]sieved{}, byPort: map[atPort][]*snapshot.Socket{}, causes: map[*ruleset.Rule]packet.Cause{},
+		compiled: map[*ruleset.Set]*compiled{}, numbers: map[numbersKey]set{}, ordered: map[orderKey][][]*ruleset.IPSetElement{}, sieves: map[sieveKey]sieved{}, byPort: map[atPort][]*snapshot.Socket{}, causes: map[*ruleset.Rule]packet.Cause{},
 		near: near(s.Network.Links), ways: map[*snapshot.Link][]snapshot.SwitchWay{}, chains: map[*ruleset.Table]map[string]*ruleset.Chain{}, hooked: map[hookKey]hooked{},
 		base: 100 + len(s.Network.Links) + len(s.Network.Routes)/4,
 	}

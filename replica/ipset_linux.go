@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/mdlayher/netlink"
 	vnl "github.com/vishvananda/netlink"
@@ -23,6 +24,18 @@ var ipsetKinds = map[string]string{
 	"hash:ip": "hash:ip", "bitmap:ip": "hash:ip", "hash:net": "hash:net", "hash:ip,port": "hash:ip,port", "hash:net,port": "hash:net,port",
 	"hash:ip,port,ip": "hash:ip,port,ip", "hash:ip,port,net": "hash:ip,port,net", "hash:net,net": "hash:net,net", "hash:ip,mark": "hash:ip,mark",
 	"hash:mac": "hash:mac", "hash:net,iface": "hash:net,iface", "bitmap:port": "bitmap:port", "list:set": "list:set",
+}
+
+// kindOf is the type of set that is made for one: where a mask made networks of its addresses, one of networks.
+func kindOf(s *ruleset.IPSet) string {
+	kind := ipsetKinds[s.Type]
+	if s.Mask.IsValid() {
+		return ""
+	}
+	if slices.ContainsFunc(s.Elements, func(e ruleset.IPSetElement) bool { return e.Net.IsValid() && !e.Net.IsSingleIP() }) {
+		kind = strings.Replace(kind, "hash:ip", "hash:net", 1)
+	}
+	return kind
 }
 
 // maxIPSetIndex bounds the numbers of sets: rules name a set by its number, so that all below it are made too.
@@ -42,7 +55,7 @@ func (r *Replica) ipsets() error {
 	made := map[string]bool{}
 	next := 0
 	for _, s := range byNumber(r.host.IPSets) {
-		kind := ipsetKinds[s.Type]
+		kind := kindOf(&s)
 		if s.Index > maxIPSetIndex || kind == "" {
 			return fmt.Errorf("ipset %s of type %s, number %d, is not copied", s.Name, s.Type, s.Index)
 		}
@@ -62,10 +75,10 @@ func (r *Replica) ipsets() error {
 		}
 		next++
 	}
-	for i := range r.host.IPSets {
-		s := &r.host.IPSets[i]
+	for _, s := range r.host.IPSets {
+		s.Type = kindOf(&s)
 		for j := range s.Elements {
-			if err := fill(conn, s, &s.Elements[j]); err != nil {
+			if err := fill(conn, &s, &s.Elements[j]); err != nil {
 				return err
 			}
 		}

@@ -1,6 +1,7 @@
 package ruleset
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"strings"
@@ -8,30 +9,102 @@ import (
 
 // IPSet is a set of ipset, which rules of iptables look up by its number.
 type IPSet struct {
-	Index    int            `json:"index"` // below 0 for the members of a list
-	Name     string         `json:"name"`
-	Type     string         `json:"type"`   // hash:ip, hash:net,port, list:set, ...
-	Family   int            `json:"family"` // NFPROTO_*; 0 is any
+	Index  int    `json:"index"` // below 0 for the members of a list
+	Name   string `json:"name"`
+	Type   string `json:"type"`   // hash:ip, hash:net,port, list:set, ...
+	Family int    `json:"family"` // NFPROTO_*; 0 is any
+	// Mask is laid over addresses before they are looked up, where it is not that of a network: elements are networks then.
+	Mask     netip.Addr     `json:"mask,omitzero"`
 	Elements []IPSetElement `json:"elements,omitempty"`
 }
 
 // IPSetElement is an element; what is used of it depends on the type of the set.
 type IPSetElement struct {
-	Net     netip.Prefix `json:"net,omitzero"`
-	Net2    netip.Prefix `json:"net2,omitzero"`
-	Proto   uint8        `json:"proto,omitempty"`
-	Port    uint16       `json:"port,omitempty"`
-	Mark    uint32       `json:"mark,omitempty"`
-	MAC     string       `json:"mac,omitempty"`
-	Iface   string       `json:"iface,omitempty"`
-	Set     string       `json:"set,omitempty"` // of a list: its member
-	NoMatch bool         `json:"noMatch,omitempty"`
+	Net   netip.Prefix `json:"net,omitzero"`
+	Net2  netip.Prefix `json:"net2,omitzero"`
+	Proto uint8        `json:"proto,omitempty"`
+	Port  uint16       `json:"port,omitempty"`
+	Mark  uint32       `json:"mark,omitempty"`
+	MAC   string       `json:"mac,omitempty"`
+	Iface string       `json:"iface,omitempty"`
+	// Wildcard: the name of the interface begins so. PhysDev: it is a port of a bridge, which no rule asks for.
+	Wildcard bool   `json:"wildcard,omitempty"`
+	PhysDev  bool   `json:"physdev,omitempty"`
+	Set      string `json:"set,omitempty"` // of a list: its member
+	NoMatch  bool   `json:"noMatch,omitempty"`
 }
 
 // Parts are what the set asks for, in order: ip, net, port, mac, iface, mark or set.
 func (s *IPSet) Parts() []string {
 	_, parts, _ := strings.Cut(s.Type, ":")
 	return strings.Split(parts, ",")
+}
+
+// Widen makes networks of the elements, where the mask is that of one, which is then in them.
+func (s *IPSet) Widen() {
+	bits, ok := prefixBits(s.Mask.AsSlice())
+	if !ok || !s.Mask.IsValid() {
+		return
+	}
+	narrow := func(p netip.Prefix) netip.Prefix {
+		if !p.IsValid() || p.Addr().BitLen() != s.Mask.BitLen() {
+			return p
+		}
+		return netip.PrefixFrom(p.Addr(), min(p.Bits(), bits)).Masked()
+	}
+	for i := range s.Elements {
+		s.Elements[i].Net, s.Elements[i].Net2 = narrow(s.Elements[i].Net), narrow(s.Elements[i].Net2)
+	}
+	s.Mask = netip.Addr{}
+}
+
+// Masked is an address as the set looks it up.
+func (s *IPSet) Masked(a netip.Addr) netip.Addr {
+	if !s.Mask.IsValid() || s.Mask.BitLen() != a.BitLen() {
+		return a
+	}
+	b := a.AsSlice()
+	for i, m := range s.Mask.AsSlice() {
+		b[i] &= m
+	}
+	a, _ = netip.AddrFromSlice(b)
+	return a
+}
+
+// OnIface says whether the element is about an interface of that name; "" is none.
+func (e *IPSetElement) OnIface(name string) bool {
+	return name != "" && !e.PhysDev && (e.Iface == name || e.Wildcard && strings.HasPrefix(name, e.Iface))
+}
+
+// Narrower orders the elements of networks: the kernel looks up the smallest first, of the first part before the second.
+func (e *IPSetElement) Narrower(o *IPSetElement) int {
+	return cmp.Or(cmp.Compare(e.Net.Bits(), o.Net.Bits()), cmp.Compare(e.Net2.Bits(), o.Net2.Bits()))
+}
+
+// IPSetPort says how a set with ports takes a packet of a protocol (get_port, ip_set_get_ip_port).
+type IPSetPort int
+
+// The ways: by its ports, by type and code of ICMP as one number, as port 0, or as none that is in the set.
+const (
+	ByPorts IPSetPort = iota
+	ByType
+	AsZero
+	Never
+)
+
+// PortOf is how the set takes a packet of a protocol.
+func (s *IPSet) PortOf(proto uint8) IPSetPort {
+	switch {
+	case proto == 6 || proto == 17:
+		return ByPorts
+	case len(s.Parts()) == 1 || proto == 0:
+		return Never
+	case proto == 132 || proto == 136:
+		return ByPorts
+	case proto == 1 || proto == 58:
+		return ByType
+	}
+	return AsZero
 }
 
 // XtSet matches a set. Source says of each of its parts whether the packet's source counts, else its destination.

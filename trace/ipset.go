@@ -2,6 +2,7 @@ package trace
 
 import (
 	"bytes"
+	"encoding/binary"
 	"net/netip"
 	"slices"
 	"strings"
@@ -25,10 +26,8 @@ func (w *walk) xtSet(x *ruleset.XtSet, r *rule) verdict {
 		}
 	}
 	if w.region != nil {
-		for i, part := range set.Parts() {
-			if f := w.openPart(part, i < 3 && x.Source[i]); f != 0 {
-				return w.maybe(r, splitField(f))
-			}
+		if f := w.openParts(set, x); f != 0 {
+			return w.maybe(r, splitField(f))
 		}
 	}
 	hit, why := w.inIPSet(set, x)
@@ -41,7 +40,7 @@ func (w *walk) xtSet(x *ruleset.XtSet, r *rule) verdict {
 // setOfAddresses is what a set of addresses or networks alone has, of the packet's family, and the field that it asks for. It reports false for
 // other sets, and for those with exceptions.
 func (w *walk) setOfAddresses(set *ruleset.IPSet, x *ruleset.XtSet) (f byte, all spans, ok bool) {
-	if x.ReturnNoMatch || x.Dim < 1 || set.Type != "hash:ip" && set.Type != "hash:net" || set.Family != map[bool]int{true: 2, false: 10}[w.skb.v4] {
+	if x.ReturnNoMatch || x.Dim < 1 || set.Mask.IsValid() || set.Type != "hash:ip" && set.Type != "hash:net" || set.Family != map[bool]int{true: 2, false: 10}[w.skb.v4] {
 		return 0, nil, false
 	}
 	known, seen := w.addresses[set]
@@ -75,10 +74,29 @@ func (s spans) has(b []byte) bool {
 	return i < len(s) && bytes.Compare(s[i].Lo, b) <= 0
 }
 
+// openParts is a field of a region that is open and that a set asks for, or a member of it.
+func (w *walk) openParts(set *ruleset.IPSet, x *ruleset.XtSet) byte {
+	for i, part := range set.Parts() {
+		if f := w.openPart(part, i < 3 && x.Source[i]); f != 0 {
+			return f
+		}
+	}
+	if set.Type == "list:set" {
+		for _, e := range set.Elements {
+			if member := w.snap.NFTables.Ruleset.IPSetNamed(e.Set); member != nil && member.Type != "list:set" {
+				if f := w.openParts(member, x); f != 0 {
+					return f
+				}
+			}
+		}
+	}
+	return 0
+}
+
 // openPart is the field of a region that a part of a set asks for, where it is open.
 func (w *walk) openPart(part string, source bool) byte {
 	switch part {
-	case "ip", "net", "set":
+	case "ip", "net":
 		if source && w.open('s') {
 			return 's'
 		}
@@ -118,26 +136,45 @@ func (w *walk) inIPSet(set *ruleset.IPSet, x *ruleset.XtSet) (hit bool, why stri
 	if int(x.Dim) < len(parts) || set.Family != 0 && set.Family != family || len(parts) > 3 {
 		return false, ""
 	}
-	if w.skb.later() && slices.Contains(parts, "port") {
+	s := &w.skb
+	if slices.Contains(parts, "port") && (set.PortOf(s.proto) == ruleset.Never || s.later() && (!s.v4 || set.PortOf(s.proto) != ruleset.AsZero)) {
 		return false, "" // ip_set_get_ip4_port reads no port of a fragment
 	}
-	best := -1
+	var best *ruleset.IPSetElement
+	found := false
 	for i := range set.Elements {
 		e := &set.Elements[i]
-		ok, why := w.partsMatch(e, parts, x)
+		ok, why := w.partsMatch(set, e, parts, x)
 		if why != "" {
 			return false, why
 		}
-		// Of networks the smallest decides; it can say that what it holds is no match.
-		if bits := max(e.Net.Bits(), 0); ok && bits > best {
-			best, hit = bits, e.NoMatch == (x.ReturnNoMatch && slices.Contains(parts, "net"))
+		// Of networks the smallest decides, of those with interfaces where none of them is the packet's too; it can say that what it holds is
+		// no match.
+		order := 1
+		if best != nil {
+			order = e.Narrower(best)
+		}
+		if !ok || order < 0 {
+			continue
+		}
+		onIface, why := w.ifaceMatches(e, parts, x)
+		matches := onIface && e.NoMatch == (x.ReturnNoMatch && slices.Contains(parts, "net"))
+		switch {
+		case why != "":
+			return false, why
+		case order > 0:
+			best, found, hit = e, onIface, matches
+		case onIface && found && hit != matches:
+			return false, "which of two elements of ipset " + set.Name + " it finds"
+		case onIface:
+			found, hit = true, matches
 		}
 	}
 	return hit, ""
 }
 
-// partsMatch compares one element.
-func (w *walk) partsMatch(e *ruleset.IPSetElement, parts []string, x *ruleset.XtSet) (ok bool, why string) {
+// partsMatch compares one element, without its interface.
+func (w *walk) partsMatch(set *ruleset.IPSet, e *ruleset.IPSetElement, parts []string, x *ruleset.XtSet) (ok bool, why string) {
 	s := &w.skb
 	nets := []netip.Prefix{e.Net, e.Net2}
 	for i, part := range parts {
@@ -148,7 +185,7 @@ func (w *walk) partsMatch(e *ruleset.IPSetElement, parts []string, x *ruleset.Xt
 			if src {
 				addr = s.src()
 			}
-			if len(nets) == 0 || !nets[0].Contains(addr) {
+			if len(nets) == 0 || !nets[0].Contains(set.Masked(addr)) {
 				return false, ""
 			}
 			nets = nets[1:]
@@ -156,15 +193,9 @@ func (w *walk) partsMatch(e *ruleset.IPSetElement, parts []string, x *ruleset.Xt
 			if e.Proto != 0 && e.Proto != s.proto {
 				return false, ""
 			}
-			at := 2
-			if src {
-				at = 0
-			}
-			if !s.hasPorts() {
-				return false, "an ipset that asks for ports or types of this protocol"
-			}
-			if e.Port != s.port(at) {
-				return false, ""
+			n, why := w.portInSet(set, src)
+			if why != "" || e.Port != n {
+				return false, why
 			}
 		case "mac":
 			if s.link == nil || !src {
@@ -177,16 +208,43 @@ func (w *walk) partsMatch(e *ruleset.IPSetElement, parts []string, x *ruleset.Xt
 				return false, ""
 			}
 		case "iface":
-			l := w.out
-			if src {
-				l = w.in
-			}
-			if l == nil || l.Name != e.Iface {
-				return false, ""
-			}
 		default:
 			return false, "an ipset with a part " + part
 		}
 	}
 	return true, ""
+}
+
+// portInSet is the number that a set looks up as the packet's port, or why that is not known.
+func (w *walk) portInSet(set *ruleset.IPSet, source bool) (n uint16, why string) {
+	s := &w.skb
+	switch set.PortOf(s.proto) {
+	case ruleset.ByPorts:
+		at := 2
+		if source {
+			at = 0
+		}
+		return s.port(at), ""
+	case ruleset.ByType:
+		if len(s.nh) < s.thoff+2 || anyBit(s.unk[s.thoff:s.thoff+2]) {
+			return 0, "the type and code of ICMP"
+		}
+		return binary.BigEndian.Uint16(s.nh[s.thoff:]), ""
+	}
+	return 0, ""
+}
+
+// ifaceMatches compares the interface of one element, if the set has any.
+func (w *walk) ifaceMatches(e *ruleset.IPSetElement, parts []string, x *ruleset.XtSet) (ok bool, why string) {
+	at := slices.Index(parts, "iface")
+	l := w.out
+	switch {
+	case at < 0:
+		return true, ""
+	case e.PhysDev:
+		return false, "an ipset with ports of bridges" // which end the search where they share a place with what is looked up
+	case x.Source[at]:
+		l = w.in
+	}
+	return l != nil && e.OnIface(l.Name), ""
 }

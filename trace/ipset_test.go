@@ -1,9 +1,12 @@
 package trace
 
 import (
+	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/ringfence/ringfence/fixtures"
+	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/ruleset"
 )
 
@@ -23,4 +26,72 @@ func TestListsInEachOther(t *testing.T) {
 	if f := New(s).Packet(parsed(t, "mgmt0", "tcp 10.10.0.9:40000 > 10.10.0.1:22 syn")); f.Fate != Unknown {
 		t.Errorf("%+v", f)
 	}
+}
+
+// TestElementsOfIPSet: the narrowest network decides, also where the interface is another; types of ICMP are ports, and what has none is port 0.
+func TestElementsOfIPSet(t *testing.T) {
+	el := func(net string, proto uint8, port uint16) ruleset.IPSetElement {
+		return ruleset.IPSetElement{Net: netip.MustParsePrefix(net), Proto: proto, Port: port}
+	}
+	on := func(net, iface string, wild bool) ruleset.IPSetElement {
+		return ruleset.IPSetElement{Net: netip.MustParsePrefix(net), Iface: iface, Wildcard: wild}
+	}
+	ifaces := []ruleset.IPSetElement{on("10.0.0.0/8", "mgmt0", false), on("10.10.0.0/24", "ext0", false), on("192.0.2.0/24", "mgmt", true)}
+	types := []ruleset.IPSetElement{el("10.10.0.1/32", 1, 8<<8), el("10.10.0.1/32", packet.DCCP, 0), el("10.10.0.1/32", 47, 0)}
+	bits := ruleset.IPSet{Type: "hash:ip", Mask: netip.MustParseAddr("255.0.255.0"), Elements: []ruleset.IPSetElement{el("10.0.0.0/32", 0, 0)}}
+	for name, c := range map[string]struct {
+		set    ruleset.IPSet
+		packet string
+		want   Outcome
+	}{
+		"on the interface":             {ruleset.IPSet{Type: "hash:net,iface", Elements: ifaces}, "tcp 10.11.0.9:40000 > 10.10.0.1:22 syn", Drop},
+		"a smaller network of another": {ruleset.IPSet{Type: "hash:net,iface", Elements: ifaces}, "tcp 10.10.0.9:40000 > 10.10.0.1:22 syn", Local},
+		"a name that begins so":        {ruleset.IPSet{Type: "hash:net,iface", Elements: ifaces}, "tcp 192.0.2.9:40000 > 10.10.0.1:22 syn", Drop},
+		"a type of ICMP":               {ruleset.IPSet{Type: "hash:ip,port", Elements: types}, "icmp 10.10.0.9 > 10.10.0.1 type 8", Drop},
+		"another type":                 {ruleset.IPSet{Type: "hash:ip,port", Elements: types}, "icmp 10.10.0.9 > 10.10.0.1 type 13", Local},
+		"no port":                      {ruleset.IPSet{Type: "hash:ip,port", Elements: types}, "47 10.10.0.9 > 10.10.0.1", Drop},
+		"ports alone have no ICMP":     {ruleset.IPSet{Type: "bitmap:port", Elements: []ruleset.IPSetElement{{Port: 8 << 8}}}, "icmp 10.10.0.9 > 10.10.0.1 type 8", Local},
+		"under a mask":                 {bits, "tcp 10.10.0.9:40000 > 10.10.0.1:22 syn", Drop},
+		"beside a mask":                {bits, "tcp 10.10.7.9:40000 > 10.10.0.1:22 syn", Local},
+	} {
+		if f := withIPSets(t, []ruleset.IPSet{c.set}).Packet(parsed(t, "mgmt0", c.packet)); f.Fate != c.want {
+			t.Errorf("%s: %+v, want %s", name, f, c.want)
+		}
+	}
+}
+
+// TestRegionOfList: a region whose ports a member of a list asks for has more than one end.
+func TestRegionOfList(t *testing.T) {
+	tr := withIPSets(t, []ruleset.IPSet{
+		{Type: "list:set", Elements: []ruleset.IPSetElement{{Set: "m"}}},
+		{Index: -1, Name: "m", Type: "bitmap:port", Elements: []ruleset.IPSetElement{{Port: 22}}},
+	})
+	p := parsed(t, "mgmt0", "tcp 10.10.0.9:40000 > 10.10.0.1:22 syn")
+	r := &Region{Packet: *p, Src: netip.PrefixFrom(p.Src, 32), Dst: netip.PrefixFrom(p.Dst, 32), Sport: Ports{First: p.Sport}, Dport: Ports{First: 16, Free: 3}}
+	dropped := true
+	tr.Region(r, func(e *End) bool {
+		dropped = dropped && e.Fate.Fate == Drop
+		return true
+	})
+	if dropped {
+		t.Error("port 23 is dropped")
+	}
+}
+
+// withIPSets is a host that drops what the first set has, by source, and the interface that it came in by, or the destination's port.
+func withIPSets(t *testing.T, sets []ruleset.IPSet) *Tracer {
+	t.Helper()
+	s := fixtures.Host()
+	chain := ruleset.Chain{Name: "i", Base: &ruleset.Base{Type: "filter", Hook: "input", Policy: ruleset.Accept}}
+	x := &ruleset.XtSet{Index: 3, Dim: 2, Source: [3]bool{true, true}}
+	if strings.Contains(sets[0].Type, "port") || sets[0].Type == "list:set" {
+		x.Source = [3]bool{}
+	}
+	chain.Rules = []ruleset.Rule{{Exprs: []ruleset.Expr{{Name: "match", Xt: &ruleset.Xt{Name: "set", Decoded: &ruleset.XtDecoded{Set: x}}}, drop}}}
+	sets[0].Index, sets[0].Name = 3, "s"
+	if strings.HasPrefix(sets[0].Type, "hash") {
+		sets[0].Family = 2
+	}
+	s.NFTables.Ruleset = &ruleset.Ruleset{Stable: true, IPSets: sets, Tables: []ruleset.Table{{Family: "ip", Name: "t", Chains: []ruleset.Chain{chain}}}}
+	return New(s)
 }

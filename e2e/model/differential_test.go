@@ -520,7 +520,7 @@ func (b *bedOracle) loadReal(name string, text map[string]string) {
 	}
 	if text["sets"] != "" { // the rules of the one before no longer hold them
 		for range 20 {
-			if exec.Command("ipset", "destroy").Run() == nil {
+			if exec.Command("ipset", "flush").Run() == nil && exec.Command("ipset", "destroy").Run() == nil {
 				break
 			}
 			time.Sleep(100 * time.Millisecond)

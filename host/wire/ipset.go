@@ -26,7 +26,10 @@ const (
 	elemIP, elemCIDR, elemPort, elemProto, elemFlags, elemMark        = 1, 3, 4, 7, 8, 10
 	elemEther, elemMember, elemIP2, elemCIDR2, elemIface              = 17, 18, 20, 21, 23
 	ipsetAddrIPv4, ipsetAddrIPv6                                      = 1, 2
-	ipsetFlagNoMatch                                           uint32 = 1 << 2
+	ipsetFlagPhysDev, ipsetFlagNoMatch, ipsetFlagWildcard      uint32 = 1 << 1, 1 << 2, 1 << 7
+
+	// Of a set: what is laid over addresses.
+	createBitMask, createNetMask = 12, 20
 )
 
 func ipsetRequest(cmd int, flags netlink.HeaderFlags, attrs ...netlink.Attribute) netlink.Message {
@@ -66,12 +69,14 @@ func ListIPSet(name string) netlink.Message {
 func ParseIPSet(set *ruleset.IPSet, b []byte) error {
 	_, attrs, err := Body(b)
 	if err == nil {
-		err = fields(attrs, sizes{ipsetType: 1, ipsetFamily: 1, ipsetADT: 0}, func(kind uint16, d []byte) error {
+		err = fields(attrs, sizes{ipsetType: 1, ipsetFamily: 1, ipsetADT: 0, ipsetData: 0}, func(kind uint16, d []byte) error {
 			switch kind {
 			case ipsetType:
 				set.Type = CString(d)
 			case ipsetFamily:
 				set.Family = int(d[0])
+			case ipsetData:
+				return parseMask(set, d)
 			case ipsetADT:
 				return Each(d, func(_ uint16, el []byte) error {
 					e, err := parseElement(el)
@@ -86,6 +91,22 @@ func ParseIPSet(set *ruleset.IPSet, b []byte) error {
 		return fmt.Errorf("ipset %s: %w", set.Name, err)
 	}
 	return nil
+}
+
+// parseMask reads what a set lays over addresses.
+func parseMask(set *ruleset.IPSet, b []byte) error {
+	return fields(b, sizes{createBitMask: 0, createNetMask: 1}, func(kind uint16, d []byte) (err error) {
+		if kind == createBitMask {
+			set.Mask, err = elementAddress(d)
+			return err
+		}
+		size := 32
+		if set.Family == unix.AF_INET6 {
+			size = 128
+		}
+		set.Mask, _ = netip.AddrFromSlice(net.CIDRMask(int(d[0]), size))
+		return nil
+	})
 }
 
 var elementFields = sizes{
@@ -110,7 +131,8 @@ func parseElement(b []byte) (e ruleset.IPSetElement, err error) {
 		case elemProto:
 			e.Proto = d[0]
 		case elemFlags:
-			e.NoMatch = binary.BigEndian.Uint32(d)&ipsetFlagNoMatch != 0
+			flags := binary.BigEndian.Uint32(d)
+			e.NoMatch, e.Wildcard, e.PhysDev = flags&ipsetFlagNoMatch != 0, flags&ipsetFlagWildcard != 0, flags&ipsetFlagPhysDev != 0
 		case elemMark:
 			e.Mark = binary.BigEndian.Uint32(d)
 		case elemEther:
@@ -188,8 +210,14 @@ func AddIPSetElement(set *ruleset.IPSet, e *ruleset.IPSetElement) (netlink.Messa
 	if e.Iface != "" {
 		data = append(data, text(elemIface, e.Iface))
 	}
-	if e.NoMatch {
-		add(elemFlags|netlink.NetByteOrder, big32(ipsetFlagNoMatch))
+	flags := uint32(0)
+	for flag, has := range map[uint32]bool{ipsetFlagNoMatch: e.NoMatch, ipsetFlagWildcard: e.Wildcard, ipsetFlagPhysDev: e.PhysDev} {
+		if has {
+			flags |= flag
+		}
+	}
+	if flags != 0 {
+		add(elemFlags|netlink.NetByteOrder, big32(flags))
 	}
 	return ipsetRequest(ipsetCmdAdd, netlink.Acknowledge, text(ipsetName, set.Name), nested(ipsetData, data...)), nil
 }

@@ -369,6 +369,8 @@ var elements = []struct {
 	{"hash:ip,mark", ruleset.IPSetElement{Net: netip.MustParsePrefix("192.0.2.1/32"), Mark: 99}},
 	{"hash:mac", ruleset.IPSetElement{MAC: "02:00:00:00:00:01"}},
 	{"hash:net,iface", ruleset.IPSetElement{Net: netip.MustParsePrefix("192.0.2.0/24"), Iface: "eth0"}},
+	{"hash:net,iface", ruleset.IPSetElement{Net: netip.MustParsePrefix("192.0.2.0/24"), Iface: "eth", Wildcard: true}},
+	{"hash:net,iface", ruleset.IPSetElement{Net: netip.MustParsePrefix("192.0.2.0/24"), Iface: "eth0", PhysDev: true}},
 	{"bitmap:port", ruleset.IPSetElement{Port: 8080}},
 	{"list:set", ruleset.IPSetElement{Set: "others"}},
 }
@@ -400,6 +402,37 @@ func TestElementsComeBack(t *testing.T) {
 	}
 	if _, err := AddIPSetElement(&ruleset.IPSet{Type: "hash:mac"}, &ruleset.IPSetElement{MAC: "no"}); err == nil {
 		t.Error("an address that is none was written")
+	}
+}
+
+// TestMasksOfIPSet: a mask of a network makes networks of the elements, another one is kept.
+func TestMasksOfIPSet(t *testing.T) {
+	bits := []byte{255, 0, 255, 0}
+	for name, c := range map[string]struct {
+		family uint8
+		head   netlink.Attribute
+		addr   []byte
+		want   ruleset.IPSet
+	}{
+		"of a network": {unix.AF_INET, netlink.Attribute{Type: createNetMask, Data: []byte{24}}, []byte{10, 1, 2, 0},
+			ruleset.IPSet{Family: 2, Elements: []ruleset.IPSetElement{{Net: netip.MustParsePrefix("10.1.2.0/24")}}}},
+		"of IPv6": {unix.AF_INET6, netlink.Attribute{Type: createNetMask, Data: []byte{8}}, append([]byte{0xfd}, make([]byte, 15)...),
+			ruleset.IPSet{Family: 10, Elements: []ruleset.IPSetElement{{Net: netip.MustParsePrefix("fd00::/8")}}}},
+		"of bits": {unix.AF_INET, nested(createBitMask, netlink.Attribute{Type: ipsetAddrIPv4, Data: bits}), []byte{10, 0, 2, 0},
+			ruleset.IPSet{Family: 2, Mask: netip.MustParseAddr("255.0.255.0"), Elements: []ruleset.IPSetElement{{Net: netip.MustParsePrefix("10.0.2.0/32")}}}},
+	} {
+		kind := uint16(ipsetAddrIPv4)
+		if c.family == unix.AF_INET6 {
+			kind = ipsetAddrIPv6
+		}
+		b := append([]byte{2, 0, 0, 0}, attributes(netlink.Attribute{Type: ipsetFamily, Data: []byte{c.family}}, nested(ipsetData, c.head),
+			nested(ipsetADT, nested(ipsetData, nested(elemIP, netlink.Attribute{Type: kind, Data: c.addr}))))...)
+		var got ruleset.IPSet
+		err := ParseIPSet(&got, b)
+		got.Widen()
+		if err != nil || !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%s: %+v, %v, want %+v", name, got, err, c.want)
+		}
 	}
 }
 
