@@ -5,6 +5,7 @@ package checks
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -20,7 +21,7 @@ type agentTool struct {
 	below string // instead: a directory of plugins, whose programs they all are
 }
 
-// is says of the arguments of a process that they are those of a tool. Of an argument with a variable the value is not known.
+// is says of the arguments of a process that they are those of a tool.
 func (t *agentTool) is(argv []string) bool {
 	if t.below != "" {
 		args := (&process{argv: argv}).runsArgs()
@@ -34,7 +35,7 @@ func (t *agentTool) is(argv []string) bool {
 		return false
 	}
 	for i, a := range t.argv[1:] {
-		if argv[i+1] != a && !strings.Contains(a, "${") {
+		if argv[i+1] != a {
 			return false
 		}
 	}
@@ -62,12 +63,14 @@ func (s *Scan) toolsOf(p *process, runtime string) (list []agentTool) {
 			list = append(list, codexTools(text(path.Join(dir, "config.toml")))...)
 		}
 	case "claude-code":
+		layers, _, _ := s.claudeSettings(p)
+		vars := claudeVariablesOf(env, cwd, layers)
 		state := s.homeOf(p, env, "", ".claude.json")
 		if dir := env["CLAUDE_CONFIG_DIR"]; dir != "" {
 			state = path.Join(dir, ".claude.json")
 		}
 		for _, file := range []string{state, path.Join(cwd, ".mcp.json")} {
-			list = append(list, claudeTools([]byte(text(file)))...)
+			list = append(list, claudeTools([]byte(text(file)), vars)...)
 		}
 		for _, v := range optionValues(p.argv, "--mcp-config") {
 			if !strings.HasPrefix(strings.TrimSpace(v), "{") {
@@ -76,12 +79,11 @@ func (s *Scan) toolsOf(p *process, runtime string) (list []agentTool) {
 				}
 				v = text(v)
 			}
-			list = append(list, claudeTools([]byte(v))...)
+			list = append(list, claudeTools([]byte(v), vars)...)
 		}
 		list = append(list, agentTool{below: path.Join(s.homeOf(p, env, "CLAUDE_CONFIG_DIR", ".claude"), "plugins")})
-		layers, _, _ := s.claudeSettings(p)
 		for _, l := range layers {
-			list = append(list, claudeTools(l.text)...)
+			list = append(list, claudeTools(l.text, vars)...)
 		}
 	}
 	return list[:min(len(list), maxTools)]
@@ -104,8 +106,97 @@ func codexTools(text string) (list []agentTool) {
 	return list
 }
 
+// claudeVariables are the variables that Claude Code has, and how much was written for them.
+type claudeVariables struct {
+	// Of servers: in some of its ways a project's settings do not count for them yet (2.1.197: they never do with -p).
+	servers []map[string]string
+	hooks   map[string]string // with the variable that hooks have besides
+	spent   int
+}
+
+// claudeVariablesOf are those of its environment, and those of its settings over them. Of what is no text it makes one.
+func claudeVariablesOf(env map[string]string, cwd string, layers []claudeLayer) *claudeVariables {
+	own, all := map[string]string{}, map[string]string{}
+	maps.Copy(own, env)
+	maps.Copy(all, env)
+	for _, l := range layers {
+		var set struct {
+			Env map[string]any `json:"env"`
+		}
+		if json.Unmarshal(l.text, &set) != nil {
+			continue
+		}
+		for name, v := range set.Env {
+			switch v.(type) {
+			case string, float64, bool:
+				all[name] = fmt.Sprint(v)
+				if l.of != "project" {
+					own[name] = all[name]
+				}
+			}
+		}
+	}
+	c := &claudeVariables{servers: []map[string]string{own}, hooks: maps.Clone(all)}
+	if !maps.Equal(own, all) {
+		c.servers = append(c.servers, all)
+	}
+	c.hooks["CLAUDE_PROJECT_DIR"] = cwd
+	return c
+}
+
+var claudeVariable = lazily(`\$\{([A-Za-z_][A-Za-z0-9_]*)(:-[^}]*)?\}`)
+
+// argvs are the arguments of a server with the values of ${NAME} and ${NAME:-WORD} in them. One without a value stays as it is, as with Claude Code.
+func (c *claudeVariables) argvs(argv []string) (list [][]string) {
+	for _, vals := range c.servers {
+		one := slices.Clone(argv)
+		for i := range one {
+			one[i] = claudeVariable.get().ReplaceAllStringFunc(one[i], func(ref string) string {
+				m := claudeVariable.FindStringSubmatch(ref)
+				v, ok := vals[m[1]]
+				if !ok && m[2] != "" {
+					v, ok = m[2][len(":-"):], true
+				}
+				if c.spent += len(v); !ok || c.spent > maxExpanded {
+					return ref
+				}
+				return v
+			})
+		}
+		if len(list) == 0 || !slices.Equal(list[0], one) {
+			list = append(list, one)
+		}
+	}
+	return list
+}
+
+// inPlace is what a shell puts in its own place at the end of a command, nil where a variable in it has no value, or may be quoted.
+func (c *claudeVariables) inPlace(command string) []string {
+	if c.spent += len(command); c.spent > maxExpanded || strings.Contains(command, "$") && strings.ContainsAny(command, `'\`) {
+		return nil
+	}
+	r := &shellReader{vars: maps.Clone(c.hooks)}
+	r.script(command)
+	c.spent += r.spent
+	if len(r.list) == 0 {
+		return nil
+	}
+	words := r.list[len(r.list)-1].words
+	for len(words) > 0 {
+		name, _, ok := strings.Cut(words[0], "=")
+		if words[0] != "exec" && (!ok || !variableName(name)) {
+			break
+		}
+		words = words[1:]
+	}
+	if slices.ContainsFunc(words, func(w string) bool { return strings.Contains(w, "$") }) {
+		return nil
+	}
+	return words
+}
+
 // claudeTools are the servers of MCP in a file of Claude Code, those of projects too, and the commands of its hooks and its line of status.
-func claudeTools(text []byte) (list []agentTool) {
+func claudeTools(text []byte, vars *claudeVariables) (list []agentTool) {
 	var m map[string]any
 	if json.Unmarshal(text, &m) != nil {
 		return nil
@@ -115,7 +206,9 @@ func claudeTools(text []byte) (list []agentTool) {
 		for _, name := range sortedKeys(all) {
 			one, _ := all[name].(map[string]any)
 			if program, ok := one["command"].(string); ok && program != "" && len(list) <= maxTools {
-				list = append(list, agentTool{argv: append([]string{program}, texts(one["args"])...)})
+				for _, argv := range vars.argvs(append([]string{program}, texts(one["args"])...)) {
+					list = append(list, agentTool{argv: argv})
+				}
 			}
 		}
 	}
@@ -134,7 +227,7 @@ func claudeTools(text []byte) (list []agentTool) {
 			}
 		case map[string]any:
 			if c, ok := v["command"].(string); ok && len(list) <= maxTools {
-				list = append(list, shellTools(c)...)
+				list = append(list, shellTools(c, vars)...)
 			}
 			for _, k := range sortedKeys(v) {
 				commands(v[k])
@@ -146,9 +239,10 @@ func claudeTools(text []byte) (list []agentTool) {
 	return list
 }
 
-// shellTools are the forms in which a command shows that a shell was given: the shell itself, or the program in its place.
-func shellTools(command string) []agentTool {
-	list := []agentTool{{argv: strings.Fields(command)}}
+// shellTools are the forms in which a command shows that a shell was given: the shell itself, with the command as it is written, or the program in
+// its place.
+func shellTools(command string, vars *claudeVariables) []agentTool {
+	list := []agentTool{{argv: vars.inPlace(command)}}
 	for _, shell := range shells {
 		for _, option := range []string{"-c", "-lc"} {
 			list = append(list, agentTool{argv: []string{shell, option, command}})

@@ -10,14 +10,21 @@ import (
 	"github.com/ringfence/ringfence/snapshot"
 )
 
-// TestToolsOfAgents: what the settings of an agent name is started by the agent itself, by exactly these arguments.
+// TestToolsOfAgents: what the settings of an agent name is started by the agent itself, by exactly these arguments. A
+// variable has the value that the agent has: one without a value is for no other word, and takes no command away.
 func TestToolsOfAgents(t *testing.T) {
 	codex := codexTools("notify = [\"/usr/bin/tell\", \"-x\"]\n[mcp_servers.a]\ncommand = \"/usr/bin/sleep\"\nargs = [\n \"100\",\n]\n[mcp_servers.b]\ncommand = \"bash\"\nargs = [\"-lc\", \"sleep 101; true\"]\n" +
 		"[mcp_servers.far]\nurl = \"https://x.example\"\n")
 	claude := claudeTools([]byte(`{"mcpServers": {"a": {"command": "gh-mcp", "args": ["stdio", "--dir", "${HOME}/x"]}},
 		"projects": {"/p": {"mcpServers": {"b": {"command": "/opt/b"}}}},
 		"hooks": {"Stop": [{"matcher": "", "hooks": [{"type": "command", "command": "date >> /tmp/log"}]}]},
-		"statusLine": {"type": "command", "command": "/home/a/line.sh -s"}, "command": "nothing"}`))
+		"statusLine": {"type": "command", "command": "/home/a/line.sh -s"}, "command": "nothing"}`), claudeVariablesOf(map[string]string{"HOME": "/home/a"}, "/p", nil))
+	open := claudeTools([]byte(`{"mcpServers": {"x": {"command": "bash", "args": ["-c", "${X}"]}, "y": {"command": "y", "args": ["${HOME}", "${Y:-z}", "${Y:-}"]}, "n": {"command": "${N}", "args": ["${P}", "${A-B:-q}", "${CLAUDE_PROJECT_DIR}", "$HOME"]}},
+		"hooks": {"Stop": [{"hooks": [{"type": "command", "command": "${CLAUDE_PROJECT_DIR}/end.sh ${Z}"}, {"command": "cd / && A=b exec \"$CLAUDE_PROJECT_DIR/last\" $P >/dev/null"}, {"command": "/p/quoted '$P'"}]}]}}`),
+		claudeVariablesOf(map[string]string{"HOME": "/home/b"}, "/p", []claudeLayer{
+			{of: "user", text: []byte(`{"env": {"HOME": "/home/a", "N": 5, "O": {"a": 1}, "P": "own"}}`)}, {of: "project", text: []byte(`{"env": {"P": true}}`)},
+		}))
+	literal := codexTools("[mcp_servers.a]\ncommand = \"bash\"\nargs = [\"-c\", \"${X}\"]\n")
 	plugins := []agentTool{{below: "/home/a/.claude/plugins"}}
 	for _, c := range []struct {
 		of   []agentTool
@@ -39,7 +46,23 @@ func TestToolsOfAgents(t *testing.T) {
 		{claude, "/bin/sh|-c|date", false},
 		{claude, "/home/a/line.sh|-s", true},
 		{claude, "nothing", false},
-		{claudeTools([]byte("{")), "", false},
+		{claudeTools([]byte("{"), nil), "", false},
+		{open, "bash|-c|curl http://x", false},
+		{open, "sh|-c|curl http://x", false},
+		{open, "bash|-c|${X}", true},
+		{open, "y|/home/a|z|", true},
+		{open, "y|/home/b|z|", false},
+		{open, "y|/home/a|z|${Y:-}", false},
+		{open, "5|own|${A-B:-q}|${CLAUDE_PROJECT_DIR}|$HOME", true},
+		{open, "5|true|${A-B:-q}|${CLAUDE_PROJECT_DIR}|$HOME", true},
+		{open, "5||${A-B:-q}|${CLAUDE_PROJECT_DIR}|$HOME", false},
+		{open, "/bin/sh|-c|${CLAUDE_PROJECT_DIR}/end.sh ${Z}", true},
+		{open, "/p/end.sh|${Z}", false},
+		{open, "/p/end.sh", false},
+		{open, "/p/last|true", true},
+		{open, "/p/quoted|true", false},
+		{literal, "bash|-c|curl http://x", false},
+		{literal, "bash|-c|${X}", true},
 		{plugins, "node|/home/a/.claude/plugins/cache/x/server.js", true},
 		{plugins, "/bin/sh|-c|\"${CLAUDE_PLUGIN_ROOT}/hook.sh\" -v", true},
 		{plugins, "/bin/sh|-c|cat /home/a/.claude/plugins/x", false},
