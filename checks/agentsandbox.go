@@ -142,6 +142,11 @@ func (m *measuring) look(p *process, command bool) {
 	}
 	exe := p.exeBase()
 	shell := slices.Contains(shells, exe)
+	var is, may bool
+	if !command && m.shares(p) {
+		is, may = m.tool(p)
+		may = may || !is && interpreters.MatchString(exe) && !shell
+	}
 	switch {
 	case m.is[p.PID] != nil || isSandboxRuntime(p):
 		m.again = m.again || m.is[p.PID] != nil && m.is[p.PID].Runtime == m.out.Runtime || m.is[p.PID] == nil && m.out.Runtime == "sandbox-runtime"
@@ -149,15 +154,17 @@ func (m *measuring) look(p *process, command bool) {
 	case exe == "runsc" && p.ExeWord.Trusted():
 		m.gvisor(p)
 		return
-	case !command && m.shares(p) && m.tool(p):
+	case is:
 		m.out.Servers++
 		return
 	case m.makes(p):
 		// not judged itself
 	case shell && len(m.below[p.PID]) > 0 && !slices.ContainsFunc(m.below[p.PID], func(c *process) bool { return !m.makes(c) }):
 		command = true
-	case !command && !shell && interpreters.MatchString(exe) && m.shares(p):
-		m.out.Servers++
+	case may:
+		if m.out.Servers++; m.out.Unseen == "" {
+			m.out.Unseen = fmt.Sprintf("whether %s (process %d) is a command or a tool server does not show in the settings", exe, p.PID)
+		}
 		return
 	default:
 		command = true

@@ -3,11 +3,13 @@
 package checks
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -21,25 +23,24 @@ type agentTool struct {
 	below string // instead: a directory of plugins, whose programs they all are
 }
 
-// is says of the arguments of a process that they are those of a tool.
-func (t *agentTool) is(argv []string) bool {
+// at is where in the arguments of a process those of a tool begin: for a script behind its interpreter and one option of that, as the kernel has it.
+func (t *agentTool) at(argv []string) (n int, ok bool) {
 	if t.below != "" {
 		args := (&process{argv: argv}).runsArgs()
 		if len(args) == 0 {
-			return false
+			return 0, false
 		}
 		first := strings.Trim(args[0], `"'`)
-		return strings.HasPrefix(path.Clean(first), t.below+"/") || strings.HasPrefix(first, "${CLAUDE_PLUGIN_ROOT}/")
+		return 0, strings.HasPrefix(path.Clean(first), t.below+"/") || strings.HasPrefix(first, "${CLAUDE_PLUGIN_ROOT}/")
 	}
-	if len(t.argv) == 0 || len(argv) < len(t.argv) || !t.more && len(argv) != len(t.argv) || path.Base(argv[0]) != path.Base(t.argv[0]) {
-		return false
-	}
-	for i, a := range t.argv[1:] {
-		if argv[i+1] != a {
-			return false
+	for n := range min(3, len(argv)) {
+		args := argv[n:]
+		if len(t.argv) > 0 && len(args) >= len(t.argv) && (t.more || len(args) == len(t.argv)) &&
+			path.Base(args[0]) == path.Base(t.argv[0]) && slices.Equal(args[1:len(t.argv)], t.argv[1:]) {
+			return n, true
 		}
 	}
-	return true
+	return 0, false
 }
 
 // toolsOf are the programs that the settings of an agent name: servers of MCP, hooks, what it tells of events. What is not read names none, so
@@ -254,13 +255,80 @@ func shellTools(command string, vars *claudeVariables) []agentTool {
 // codexOwnGit are the options by which Codex starts git for its own catalogues.
 var codexOwnGit = []string{"-c", "safe.bareRepository=explicit"}
 
-// tool says of a process that the agent started it by itself, and not for a model: its settings name it, or it is known to do so.
-func (m *measuring) tool(p *process) bool {
+// tool says of a process that the agent started it by itself, and not for a model: its settings name it, or it is known to do so. The arguments of
+// a process are its own word: its program has to be the one that they name. A script can have put any in its place: may says that.
+func (m *measuring) tool(p *process) (is, may bool) {
 	if m.out.Runtime == "codex" && p.exeBase() == "git" && p.ExeWord.Trusted() && len(p.argv) > 3 && slices.Equal(p.argv[1:3], codexOwnGit) {
-		return true
+		return true, false
 	}
 	if m.tools == nil {
 		m.tools = append([]agentTool{}, m.s.toolsOf(m.agent, m.out.Runtime)...)
 	}
-	return slices.ContainsFunc(m.tools, func(t agentTool) bool { return t.is(p.argv) })
+	for i := range m.tools {
+		t := &m.tools[i]
+		n, ok := t.at(p.argv)
+		if !ok {
+			continue
+		}
+		word := p.argv[0]
+		if t.below == "" {
+			word = t.argv[0]
+		}
+		if n == 0 && m.runs(p, word) || n > 0 && m.runs(p, p.argv[0]) && slices.ContainsFunc(m.named(word), func(file string) bool {
+			return slices.Equal(m.interpreter(file), p.argv[:n])
+		}) {
+			return true, false
+		}
+		may = may || slices.ContainsFunc(m.named(word), func(file string) bool { return m.interpreter(file) != nil })
+	}
+	return false, may
+}
+
+// runs says of a process in the mounts of the agent that its program is the file which a word names for the agent.
+func (m *measuring) runs(p *process, word string) bool {
+	is, err := m.s.Host.Stat("/proc/" + strconv.Itoa(p.PID) + "/exe")
+	return err == nil && slices.ContainsFunc(m.named(word), func(file string) bool {
+		st, err := m.s.statIn(m.agent, file)
+		return err == nil && st.Dev == is.Dev && st.Ino == is.Ino
+	})
+}
+
+// interpreter is what a script asks to be run by, and its option: the first arguments of that. Nil for what is none.
+func (m *measuring) interpreter(file string) []string {
+	text, _, err := m.s.readNamed(m.agent, file)
+	line, _, _ := strings.Cut(string(text), "\n")
+	line, is := strings.CutPrefix(line, "#!")
+	if err != nil || !is {
+		return nil
+	}
+	name, option, _ := strings.Cut(strings.TrimSpace(line), " ")
+	if option = strings.TrimSpace(option); path.Base(name) == "env" {
+		name, option = option, ""
+	}
+	if option == "" {
+		return []string{name}
+	}
+	return []string{name, option}
+}
+
+// maxPath bounds the directories of programs that are looked at for one word.
+const maxPath = 50
+
+// named are the files that a word can name for the agent; shells are started by their place too.
+func (m *measuring) named(word string) []string {
+	cwd, _ := m.s.Host.Readlink(fmt.Sprintf("/proc/%d/cwd", m.agent.PID))
+	if strings.Contains(word, "/") {
+		return []string{below(cwd, word)}
+	}
+	env, err := m.s.environ(m.agent)
+	if err != nil && !gone(err) {
+		return nil
+	}
+	var files []string
+	for dir := range strings.SplitSeq(cmp.Or(env["PATH"], usualPath)+":/bin:/usr/bin", ":") {
+		if file := below(cwd, path.Join(cmp.Or(dir, "."), word)); len(files) < maxPath {
+			files = append(files, file)
+		}
+	}
+	return files
 }

@@ -69,7 +69,7 @@ func TestToolsOfAgents(t *testing.T) {
 		{plugins, "/home/a/.claude/plugins/../x", false},
 		{plugins, "node|-e|1|/home/a/.claude/plugins/x", false},
 	} {
-		if got := slices.ContainsFunc(c.of, func(t agentTool) bool { return t.is(strings.Split(c.argv, "|")) }); got != c.want {
+		if got := slices.ContainsFunc(c.of, func(t agentTool) bool { n, ok := t.at(strings.Split(c.argv, "|")); return ok && n == 0 }); got != c.want {
 			t.Errorf("%q: %v", c.argv, got)
 		}
 	}
@@ -86,11 +86,11 @@ func TestOwnGitOfCodex(t *testing.T) {
 	} {
 		p := &process{}
 		p.Exe, p.ExeWord, p.argv = "/usr/bin/git", root, strings.Fields(argv)
-		if got := m.tool(p); got != want {
+		if got, _ := m.tool(p); got != want {
 			t.Errorf("%q: %v", argv, got)
 		}
 		p.ExeWord = snapshot.WordOf(1000)
-		if m.tool(p) {
+		if is, _ := m.tool(p); is {
 			t.Errorf("%q of a user is taken for git", argv)
 		}
 	}

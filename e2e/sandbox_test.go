@@ -31,7 +31,13 @@ func TestSandboxIsMeasured(t *testing.T) {
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	const on, off = `{"sandbox": {"enabled": true}}`, `{"sandbox": {"enabled": false}}`
+	const (
+		on, off = `{"sandbox": {"enabled": true}}`, `{"sandbox": {"enabled": false}}`
+		hook    = `{"sandbox": {"enabled": true}, "hooks": {"SessionStart": [{"hooks": [{"type": "command", "command": "sleep 1009"}]}]}}`
+		waits   = `/usr/bin/python3 -c 'import time; time.sleep(1000)'`
+		server  = `echo '{"mcpServers": {"x": {"command": "/usr/bin/python3", "args": ["-c", "import time; time.sleep(1000)"]}, "y": {"command": "./tool", "args": ["1011"]}}}' >.mcp.json; `
+		pauses  = `mkfifo never; read x <never`
+	)
 	scenes := map[string]struct {
 		name, user, project string // of the agent; its settings
 		commands            []string
@@ -42,9 +48,14 @@ func TestSandboxIsMeasured(t *testing.T) {
 		"below a shell":          {"claude", on, "", []string{"sh -c 'sleep 1002 & wait'"}, finding.Fail, "is not in one"},
 		"network is shared":      {"claude", on, "", []string{strings.Replace(confinedCommand, "-n -m", "-m", 1)}, finding.Fail, "sleep has the network of the agent"},
 		"nothing runs":           {"claude", on, "", nil, finding.Unknown, "no command of it runs now"},
-		"a tool server":          {"claude", on, "", []string{"exec python3 -c 'import time; time.sleep(1000)'"}, finding.Unknown, "no command of it runs now"},
-		"a hook":                 {"claude", `{"sandbox": {"enabled": true}, "hooks": {"SessionStart": [{"hooks": [{"type": "command", "command": "sleep 1009"}]}]}}`, "", []string{"sleep 1009"}, finding.Unknown, "no command of it runs now"},
-		"a hook and a command":   {"claude", `{"sandbox": {"enabled": true}, "hooks": {"SessionStart": [{"hooks": [{"type": "command", "command": "sleep 1009"}]}]}}`, "", []string{"sleep 1009", "sleep 1010"}, finding.Fail, "is not in one"},
+		"a tool server":          {"claude", on, "", []string{server + "exec " + waits}, finding.Unknown, "no command of it runs now"},
+		"a tool and a command":   {"claude", on, "", []string{server + "exec " + waits, confinedCommand}, finding.Pass, ""},
+		"of another script":      {"claude", on, "", []string{"exec " + waits, confinedCommand}, finding.Unknown, "is a command or a tool server"},
+		"a tool is a script":     {"claude", on, "", []string{server + "(echo '#!/bin/sh -e'; echo '" + pauses + "') >tool; chmod +x tool; exec ./tool 1011"}, finding.Unknown, "no command of it runs now"},
+		"put there by a script":  {"claude", on, "", []string{server + `(echo '#!/bin/sh'; echo 'exec -a tool sleep "$@"') >tool; chmod +x tool; exec -a tool sleep 1011`}, finding.Unknown, "is a command or a tool server"},
+		"a hook":                 {"claude", hook, "", []string{"sleep 1009"}, finding.Unknown, "no command of it runs now"},
+		"a hook and a command":   {"claude", hook, "", []string{"sleep 1009", "sleep 1010"}, finding.Fail, "is not in one"},
+		"has a hook's name":      {"claude", hook, "", []string{"echo '" + pauses + "' >1009; exec -a sleep sh 1009"}, finding.Fail, "has the network of the agent"},
 		"the project has it off": {"claude", on, off, []string{"sleep 1003"}, finding.Fail, "a project's settings switch off the sandbox"},
 		"the project's is empty": {"claude", on, " ", []string{confinedCommand}, finding.Pass, ""}, // as the sandbox itself leaves it
 		"off":                    {"claude", off, "", []string{"sleep 1004"}, finding.NotApplicable, ""},
