@@ -309,6 +309,8 @@ type Remediation struct {
 	Text string `json:"text"`
 	// Deny is the flow that a packet filter closes; set where Kind is nft or winfw.
 	Deny *Deny `json:"deny,omitempty"`
+	// Zones are those that it keeps out, where it is done in the same way for each: the text names them last.
+	Zones []string `json:"zones,omitempty"`
 	// Settings are what to set, where Kind is sysctl or sshd: a fix writes them into a file.
 	Settings Settings `json:"settings,omitempty"`
 }

@@ -357,40 +357,33 @@ func worse(a, b *finding.Finding) bool {
 	return slices.Index(zoneOrder, a.Zone) < slices.Index(zoneOrder, b.Zone)
 }
 
-// nameZones has a finding about several zones name them all.
+// nameZones has a finding about several zones name them all, and what is done about it too.
 func nameZones(f *finding.Finding) {
-	slices.SortFunc(f.Zones, func(a, b string) int { return slices.Index(zoneOrder, a) - slices.Index(zoneOrder, b) })
+	inOrder(f.Zones)
+	nameWhom(f.Remediation)
 	if f.Zones = slices.Compact(f.Zones); len(f.Zones) < 2 {
 		f.Zones = nil
 		return
 	}
-	f.Remediation = forZones(f.Remediation, f.Zones)
 	others := slices.DeleteFunc(slices.Clone(f.Zones), func(z string) bool { return z == f.Zone })
 	f.Message += fmt.Sprintf(" (and from the %s)", zoneText(others))
 }
 
-// forZones makes one of what is to be done by hand in the same way for several zones: for one of them it is done in part.
-func forZones(list []finding.Remediation, of []string) []finding.Remediation {
-	about := map[string][]string{} // zones, by the kind and the text without them
-	first := map[string]int{}
-	var out []finding.Remediation
-	for _, m := range list {
-		same := m.Kind + " " + m.Text
-		i := slices.IndexFunc(of, func(z string) bool {
-			return m.Deny == nil && m.Kind == "words" && strings.Contains(m.Text, "the "+z+" zone")
-		})
-		if i >= 0 {
-			same = strings.ReplaceAll(same, "the "+of[i]+" zone", "\x00")
-			about[same] = append(about[same], of[i])
-		}
-		if at, again := first[same]; again && i >= 0 {
-			out[at].Text = strings.ReplaceAll(strings.TrimPrefix(same, m.Kind+" "), "\x00", "the "+zoneText(about[same]))
+// nameWhom has what is done in the same way for several zones name them all, last.
+func nameWhom(list []finding.Remediation) {
+	for i := range list {
+		m := &list[i]
+		if inOrder(m.Zones); len(m.Zones) == 0 {
 			continue
 		}
-		first[same] = len(out)
-		out = append(out, m)
+		m.Zones = slices.Compact(m.Zones)
+		m.Text += ": the " + zoneText(m.Zones)
 	}
-	return out
+}
+
+// inOrder sorts zones, the one that is worst to be reached from first.
+func inOrder(list []string) {
+	slices.SortFunc(list, func(a, b string) int { return slices.Index(zoneOrder, a) - slices.Index(zoneOrder, b) })
 }
 
 func zoneText(list []string) string {
@@ -425,9 +418,14 @@ func join(old *finding.Finding, n finding.Finding) {
 		}
 	}
 	for _, m := range n.Remediation {
-		if !slices.ContainsFunc(old.Remediation, func(o finding.Remediation) bool { return o.Text == m.Text && widens(o.Deny, m.Deny) }) {
+		i := slices.IndexFunc(old.Remediation, func(o finding.Remediation) bool {
+			return o.Kind == m.Kind && o.Text == m.Text && widens(o.Deny, m.Deny)
+		})
+		if i < 0 {
 			old.Remediation = append(old.Remediation, m)
+			continue
 		}
+		old.Remediation[i].Zones = append(old.Remediation[i].Zones, m.Zones...)
 	}
 }
 

@@ -3,6 +3,7 @@
 package judge
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -10,26 +11,49 @@ import (
 	"github.com/ringfence/ringfence/finding"
 )
 
-// TestWordsForSeveralZones: what is to be done by hand names all zones that a finding is about, and is there once.
+// TestWordsForSeveralZones: what is done by hand in the same way for several zones is there once and names them all, by what the policy says that it is about:
+// names of the host in its text say nothing of zones.
 func TestWordsForSeveralZones(t *testing.T) {
-	f := finding.Finding{Zone: "external", Zones: []string{"workload", "external"}, Remediation: []finding.Remediation{
-		{Kind: "words", Text: "keep the external zone from it"},
-		{Kind: "words", Text: "or else"},
-		{Kind: "nft", Text: "drop it from the external zone", Deny: &finding.Deny{Zone: "external"}},
-		{Kind: "words", Text: "keep the workload zone from it"},
-		{Kind: "words", Text: "ask the workload zone"},
-		{Kind: "nft", Text: "drop it from the workload zone", Deny: &finding.Deny{Zone: "workload"}},
-		{Kind: "words", Text: "or else"},
-	}}
-	nameZones(&f)
-	var got []string
-	for _, m := range f.Remediation {
-		got = append(got, m.Text)
+	told := func(zone string, more ...finding.Remediation) toldFinding {
+		return toldFinding{
+			Resource: finding.Resource{Kind: "service", Key: "web"}, Message: "it is open", Severity: "low", Zone: zone,
+			Remediation: append([]finding.Remediation{
+				{Kind: "words", Text: "keep others from the external zone", Zones: []string{zone}}, // which is the name of a network
+				{Kind: "words", Text: "or else"},
+				{Kind: "nft", Text: "drop it from the " + zone + " zone", Deny: &finding.Deny{Zone: zone}},
+			}, more...),
+		}
 	}
-	want := []string{
-		"keep the external and workload zones from it", "or else", "drop it from the external zone", "ask the workload zone", "drop it from the workload zone", "or else",
+	texts := func(list ...toldFinding) []string {
+		got := findings(&Check{ID: "x"}, &answer{Finding: list}, "", nil)
+		if len(got) != 1 {
+			t.Fatalf("%d findings", len(got))
+		}
+		var texts []string
+		for _, m := range got[0].Remediation {
+			texts = append(texts, m.Text)
+		}
+		return texts
 	}
-	if d := cmp.Diff(want, got); d != "" {
-		t.Error(d)
+	for name, c := range map[string]struct {
+		list []toldFinding
+		want []string
+	}{
+		"one zone": {
+			[]toldFinding{told("external")},
+			[]string{"keep others from the external zone: the external zone", "or else", "drop it from the external zone"},
+		},
+		"two zones": {
+			[]toldFinding{told("workload", finding.Remediation{Kind: "words", Text: "ask them", Zones: []string{"workload"}}), told("external")},
+			[]string{
+				"keep others from the external zone: the external and workload zones", "or else", "drop it from the external zone", "drop it from the workload zone",
+				"ask them: the workload zone",
+			},
+		},
+	} {
+		want := slices.Sorted(slices.Values(c.want))
+		if d := cmp.Diff(want, slices.Sorted(slices.Values(texts(c.list...)))); d != "" {
+			t.Errorf("%s: %s", name, d)
+		}
 	}
 }

@@ -106,9 +106,10 @@ close(zone, svc) := [{
 close(zone, svc) := [{
 	"kind": "words",
 	"text": sprintf(
-		"publish the port of %s on an address that only its users reach (%s port %d is in its network namespace), or keep the %s zone from that network",
-		[svc.namespace, svc.proto, svc.port, zone],
+		"publish the port of %s on an address that only its users reach (%s port %d is in its network namespace), or keep others from that network",
+		[svc.namespace, svc.proto, svc.port],
 	),
+	"zones": [zone],
 }] if {
 	_elsewhere(svc)
 }
@@ -118,9 +119,10 @@ _elsewhere(svc) if object.get(svc, "namespace", "") != ""
 close(zone, svc) := [{
 	"kind": "words",
 	"text": sprintf(
-		"give the %s a network namespace of its own: on the host it reaches %s port %d over loopback",
-		[zone, svc.proto, svc.port],
+		"give what runs on the host a network namespace of its own: it reaches %s port %d over loopback",
+		[svc.proto, svc.port],
 	),
+	"zones": [zone],
 }] if {
 	svc.reach[zone].local
 	not _elsewhere(svc)

@@ -48,3 +48,14 @@ test_severity_of_a_guest if {
 	lib.if_served({"guestPort": 22}) == " (port 22 of a guest, if it serves that)"
 	lib.if_served({}) == ""
 }
+
+# What is done by hand in the same way for several zones says for which.
+test_close_by_hand_names_its_zone if {
+	away := object.union(_svc, {"namespace": "the external zone"})
+	every answer in [lib.close("external", away), lib.close("workload", _svc)] {
+		count(answer) == 1
+		not contains(replace(answer[0].text, "the external zone", ""), "zone")
+	}
+	lib.close("external", away)[0].zones == ["external"]
+	lib.close("workload", _svc)[0].zones == ["workload"]
+}
