@@ -170,16 +170,9 @@ func age(s string) (time.Duration, error) {
 	if s == "" {
 		return 0, nil
 	}
-	hours := s
-	if days, ok := strings.CutSuffix(s, "d"); ok {
-		hours = days + "h"
-	}
-	d, err := time.ParseDuration(hours)
-	if err != nil || d <= 0 {
-		return 0, fmt.Errorf("max_age %q: want hours or days, such as 24h or 7d", s)
-	}
-	if hours != s {
-		d *= 24
+	d, err := words.Length(s)
+	if err != nil {
+		return 0, fmt.Errorf("max_age %q: %w", s, err)
 	}
 	return d, nil
 }

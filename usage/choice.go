@@ -50,12 +50,9 @@ func (l length) String() string {
 }
 
 func (l length) Set(text string) error {
-	d, err := time.ParseDuration(text)
+	d, err := words.Length(text)
 	if err != nil {
-		return words.WantError(wanted["duration"])
-	}
-	if d <= 0 {
-		return words.WantError("more than 0")
+		return err
 	}
 	*l.into = d
 	return nil

@@ -284,7 +284,7 @@ func (s *strict) Set(text string) error {
 
 // wanted says what the value of a flag is, by its type.
 var wanted = map[string]string{
-	"int": "a number", "duration": "a time such as 20s or 2m", "bool": "true or false",
+	"int": "a number", "duration": words.ALength, "bool": "true or false",
 }
 
 // explain makes the error of a flag one that says what to do.

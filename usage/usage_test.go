@@ -80,7 +80,7 @@ func TestCallsThatAreWrong(t *testing.T) {
 		"fix apply --file":                `--file needs a value: p fix apply --help explains it`,
 		"fix apply --format jsno":         `format "jsno": want text or json; did you mean json?`,
 		"fix apply --port ssh":            `port "ssh": want a number`,
-		"fix apply --wait 5":              `wait "5": want a time such as 20s or 2m`,
+		"fix apply --wait 5":              `wait "5": want a time such as 20s, 2m, 24h or 7d`,
 		"fix apply --wait -1s":            `wait "-1s": want more than 0`,
 		"fix apply --wait 0":              `wait "0": want more than 0`,
 		"fix apply --quiet=maybe":         `quiet "maybe": want true or false`,
