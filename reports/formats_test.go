@@ -6,6 +6,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"encoding/xml"
+	"fmt"
 	"os"
 	"regexp"
 	"slices"
@@ -329,12 +330,32 @@ func TestOpenReports(t *testing.T) {
 	if got.Summary.Fail != fails(r) || got.Summary.Error != 1 || got.Summary.Pass != 1 || got.Summary.Skip != 2 {
 		t.Errorf("%+v", got.Summary)
 	}
-	for i := range 3000 {
-		r.Results[0].Findings = append(r.Results[0].Findings, finding.Finding{Message: "m", Severity: "low", Fingerprint: strconv.Itoa(i)})
+	if got.Configuration.Limits.MaxResults != openResults || got.Metadata.Annotations["ringfence/left-out"] != "" {
+		t.Errorf("%+v, %v", got.Configuration, got.Metadata.Annotations)
 	}
-	out := write(t, "openreports", r, Options{})
-	if err := json.Unmarshal(out, &got); err != nil || len(got.Results) != openResults || len(out) > 1<<20 || got.Results[0].Severity != "critical" {
-		t.Errorf("%v: %d results in %d bytes", err, len(got.Results), len(out))
+}
+
+// TestOpenReportsAreSmall: of many results, and of long ones, the worst are kept, and the object says how many are not in it.
+func TestOpenReportsAreSmall(t *testing.T) {
+	for message, most := range map[string]int{"m": openResults, strings.Repeat("\u202e<é\x01", 200): openResults - 1} {
+		r := worst()
+		for i := range 3000 {
+			r.Results[0].Findings = append(r.Results[0].Findings, finding.Finding{
+				Message: message, Severity: "low", Fingerprint: strconv.Itoa(i), Resource: finding.Resource{Kind: "k", Key: message}, Remediation: []finding.Remediation{{Text: message}},
+			})
+		}
+		var got openReport
+		if err := json.Unmarshal(write(t, "openreports", r, Options{}), &got); err != nil {
+			t.Fatal(err)
+		}
+		kept, err := json.Marshal(got)
+		if n := len(got.Results); err != nil || n > most || n < 100 || len(kept) > openBytes+openBytes/8 || got.Results[0].Severity != "critical" {
+			t.Errorf("%v: %d results in %d bytes", err, n, len(kept))
+		}
+		all := got.Summary.Fail + got.Summary.Error + got.Summary.Pass + got.Summary.Skip
+		if want := fmt.Sprintf("%d of %d results, of the least weight", all-len(got.Results), all); got.Metadata.Annotations["ringfence/left-out"] != want {
+			t.Errorf("%q, want %q", got.Metadata.Annotations["ringfence/left-out"], want)
+		}
 	}
 }
 

@@ -1,6 +1,8 @@
 package reports
 
 import (
+	"encoding/json"
+	"fmt"
 	"io"
 	"strings"
 	"time"
@@ -11,12 +13,19 @@ import (
 // The objects of a ClusterReport of openreports.io/v1alpha1.
 type (
 	openReport struct {
-		APIVersion string       `json:"apiVersion"`
-		Kind       string       `json:"kind"`
-		Metadata   openMeta     `json:"metadata"`
-		Source     string       `json:"source"`
-		Summary    openSummary  `json:"summary"`
-		Results    []openResult `json:"results"`
+		APIVersion    string       `json:"apiVersion"`
+		Kind          string       `json:"kind"`
+		Metadata      openMeta     `json:"metadata"`
+		Source        string       `json:"source"`
+		Configuration openConfig   `json:"configuration"`
+		Summary       openSummary  `json:"summary"`
+		Results       []openResult `json:"results"`
+	}
+	openConfig struct {
+		Limits openLimits `json:"limits"`
+	}
+	openLimits struct {
+		MaxResults int `json:"maxResults"`
 	}
 	openMeta struct {
 		Name        string            `json:"name"`
@@ -48,9 +57,11 @@ type (
 	}
 )
 
-// Objects in etcd are small: at most so many results, of which the worst come first, and so many characters of a text.
+// Objects in etcd are small (1.5 MiB with all that the API server adds): at most so many results in so many bytes, of which the worst come
+// first, and so many characters of a text. What is left out is counted in the summary and in an annotation.
 const (
 	openResults = 500
+	openBytes   = 1 << 20
 	openText    = 500
 	openName    = 200
 )
@@ -64,6 +75,7 @@ func writeOpenReports(w io.Writer, list []*finding.Report, _ Options) error {
 	r := list[0]
 	out := openReport{
 		APIVersion: "openreports.io/v1alpha1", Kind: "ClusterReport", Source: "ringfence", Results: []openResult{},
+		Configuration: openConfig{openLimits{openResults}},
 		Metadata: openMeta{
 			Name: dnsName("ringfence-" + r.Host.Name), Labels: map[string]string{"app.kubernetes.io/managed-by": "ringfence"},
 			Annotations: map[string]string{"ringfence/host": upTo(Clean(r.Host.Name, false), openText), "ringfence/snapshot": Clean(r.Snapshot.Digest, false)},
@@ -76,20 +88,36 @@ func writeOpenReports(w io.Writer, list []*finding.Report, _ Options) error {
 	if t, err := time.Parse(time.RFC3339, r.Snapshot.CollectedAt); err == nil {
 		at.Seconds = t.Unix()
 	}
-	rows := entries(list[:1])
+	out.fill(entries(list[:1]), at)
+	return encode(w, "OpenReports object", out)
+}
+
+// fill adds the rows, the worst first, as long as there is room.
+func (o *openReport) fill(rows []entry, at openTime) {
+	bytes, full := 0, false
 	for _, status := range []string{finding.Fail, finding.Unknown, finding.Waived, finding.NotApplicable, finding.Pass} {
 		for _, sev := range finding.Severities {
 			for i := range rows {
-				if e := &rows[i]; e.status() == status && e.severity() == sev {
-					out.Summary.count(openState[status])
-					if len(out.Results) < openResults {
-						out.Results = append(out.Results, e.result(at))
-					}
+				e := &rows[i]
+				if e.status() != status || e.severity() != sev {
+					continue
+				}
+				o.Summary.count(openState[status])
+				if full {
+					continue
+				}
+				one := e.result(at)
+				text, err := json.Marshal(one)
+				bytes += len(text)
+				if full = err != nil || bytes > openBytes || len(o.Results) == openResults; !full {
+					o.Results = append(o.Results, one)
 				}
 			}
 		}
 	}
-	return encode(w, "OpenReports object", out)
+	if full {
+		o.Metadata.Annotations["ringfence/left-out"] = fmt.Sprintf("%d of %d results, of the least weight", len(rows)-len(o.Results), len(rows))
+	}
 }
 
 func (s *openSummary) count(result string) {
