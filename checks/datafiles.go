@@ -243,7 +243,7 @@ type section struct {
 	set  map[string]string
 }
 
-// sections reads a file of sections, with names of settings without blanks and dashes. What stands before the first is of the section "".
+// sections reads a file of sections, with names of settings without blanks. What stands before the first is of the section "".
 func sections(text string) []section {
 	list := []section{{set: map[string]string{}}}
 	for line := range strings.Lines(strings.ReplaceAll(text, "\\\n", " ")) {
@@ -262,72 +262,12 @@ func sections(text string) []section {
 	return list
 }
 
-// settingName is a name of a setting as it is compared.
-func settingName(key string) string {
-	return strings.NewReplacer(" ", "", "-", "", "_", "").Replace(strings.ToLower(key))
-}
+// settingName is a name of a setting as it is compared: without blanks, and in small letters. A dash or an underscore makes it another.
+func settingName(key string) string { return strings.ToLower(strings.Join(strings.Fields(key), "")) }
 
 // isYes says of a setting whether it is on.
 func isYes(value string) bool {
 	return slices.Contains([]string{"yes", "true", "1", "on"}, strings.ToLower(value))
-}
-
-// rsyncAccess reads rsyncd.conf(5): a module without auth users asks for nobody's name. It is read again for each connection.
-func rsyncAccess(d *dataFiles) access {
-	file := cmp.Or(argument(d.argv, "--config"), "/etc/rsyncd.conf")
-	if !path.IsAbs(file) {
-		return access{err: errors.New(file + " is no whole path")}
-	}
-	b, _, err := d.s.readNamed(d.p, file)
-	if err != nil {
-		return access{err: err}
-	}
-	list, a := sections(string(b)), access{login: dataAsks}
-	all := map[string]string{}
-	global := func(m section) bool { return m.name == "" || strings.EqualFold(m.name, "global") }
-	for _, m := range list { // it is for the modules before it too
-		if global(m) {
-			maps.Copy(all, m.set)
-		}
-	}
-	maps.Copy(all, rsyncOptions(d.argv))
-	for _, m := range list {
-		if global(m) {
-			continue
-		}
-		get := func(key string) string {
-			if v, ok := m.set[key]; ok {
-				return v
-			}
-			return all[key]
-		}
-		if get("authusers") != "" || isYes(get("uploadonly")) {
-			continue
-		}
-		v := access{login: dataNone, gives: "reads the files of " + get("path"), how: "the module " + m.name + " has no auth users"}
-		if ro := get("readonly"); ro != "" && !isYes(ro) {
-			v.gives = "reads and writes the files of " + get("path")
-		}
-		if get("hostsallow") != "" || get("hostsdeny") != "" {
-			v.login, v.how = dataSome, v.how+", and some hosts alone"
-		}
-		a = moreOpen(a, v)
-	}
-	if all["include"] != "" && a.login == dataAsks {
-		return access{err: errors.New(file + " includes other files, which are not read")}
-	}
-	return a
-}
-
-// rsyncOptions are the settings for all modules that the command line gives, over those of the file (rsync(1), --dparam).
-func rsyncOptions(argv []string) map[string]string {
-	set := map[string]string{}
-	for _, o := range optionValues(argv, "--dparam", "-M") {
-		if key, value, ok := strings.Cut(o, "="); ok {
-			set[settingName(key)] = strings.TrimSpace(value)
-		}
-	}
-	return set
 }
 
 // moreOpen is the one of two that lets more in; of the same, the one that writes.
