@@ -3,6 +3,9 @@
 package checks
 
 import (
+	"cmp"
+	"fmt"
+	"net"
 	"slices"
 	"strings"
 )
@@ -20,26 +23,64 @@ var memcachedLong = map[string]byte{
 	"napi_ids": 'N', "napi-ids": 'N',
 }
 
-// memcachedAccess reads the options of memcached(1): it asks with SASL, with a file of users, or with TLS for certificates.
+// memcachedAccess reads the options of memcached(1): it asks with SASL, with a file of users, or with TLS for certificates. UDP has no TLS, nor have
+// addresses that say so.
 func memcachedAccess(d *dataFiles) access {
-	letters, extended := memcachedOptions(d.argv)
+	letters, vals := memcachedOptions(d.argv)
 	verify := ""
-	for _, o := range extended {
+	for _, o := range vals['o'] {
 		for sub := range strings.SplitSeq(o, ",") {
 			if v, ok := strings.CutPrefix(sub, "ssl_verify_mode="); ok {
 				verify = v
 			}
 		}
 	}
-	if strings.ContainsAny(letters, "SY") || strings.Contains(letters, "Z") && slices.Contains([]string{"2", "3"}, verify) {
+	a := access{login: dataNone, gives: "reads and writes all that it keeps", how: "neither -S nor -Y is given"}
+	if strings.ContainsAny(letters, "SY") {
 		return access{login: dataAsks}
 	}
-	return access{login: dataNone, gives: "reads and writes all that it keeps", how: "neither -S nor -Y is given"}
+	if !strings.Contains(letters, "Z") || !slices.Contains([]string{"2", "3"}, verify) {
+		return a
+	}
+	for _, at := range memcachedClear(vals) {
+		port := portNumber(at)
+		if port == 0 {
+			return access{err: fmt.Errorf("which port is without TLS is not known: %s", at)}
+		}
+		a.ports = append(a.ports, port)
+	}
+	if len(a.ports) == 0 {
+		return access{login: dataAsks}
+	}
+	a.how = "UDP and addresses of notls have no TLS"
+	return a
 }
 
-// memcachedOptions are the letters of the options in the arguments, long ones too, and the values of -o (getopt_long(3)): a value is no option, words
+// memcachedClear are the ports without TLS.
+func memcachedClear(vals map[byte][]string) (ports []string) {
+	if udp := last(vals['U']); udp != "" && udp != "0" {
+		ports = append(ports, udp)
+	}
+	for _, list := range vals['l'] {
+		for _, at := range strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ';' }) {
+			_, host, ok := strings.Cut(at, "notls:")
+			if !ok {
+				continue
+			}
+			port := cmp.Or(last(vals['p']), "11211")
+			if _, p, err := net.SplitHostPort(host); err == nil {
+				port = p
+			}
+			ports = append(ports, port)
+		}
+	}
+	return ports
+}
+
+// memcachedOptions are the letters of the options in the arguments, long ones too, and their values (getopt_long(3)): a value is no option, words
 // that are none are passed over, and a long name can be short of its end.
-func memcachedOptions(argv []string) (letters string, extended []string) {
+func memcachedOptions(argv []string) (letters string, vals map[byte][]string) {
+	vals = map[byte][]string{}
 	for i := 1; i < len(argv) && argv[i] != "--"; i++ {
 		a := argv[i]
 		if len(a) < 2 || a[0] != '-' {
@@ -61,11 +102,10 @@ func memcachedOptions(argv []string) (letters string, extended []string) {
 				value = argv[i]
 			}
 		}
-		if strings.HasSuffix(given, "o") {
-			extended = append(extended, value)
-		}
+		letter := given[len(given)-1]
+		vals[letter] = append(vals[letter], value)
 	}
-	return letters, extended
+	return letters, vals
 }
 
 // memcachedLetter is the letter of a long name, or of the only ones that begin so, "" for none.

@@ -67,6 +67,10 @@ func TestServersOfDataAsk(t *testing.T) {
 		"memcached, a short long name":   {nil, "memcached --auth=/u", dataAsks, ""},
 		"memcached, long certificates":   {nil, "memcached --enable-ssl --extended modern,ssl_verify_mode=3", dataAsks, ""},
 		"memcached, the last counts":     {nil, "memcached -Z -o ssl_verify_mode=2 -o ssl_verify_mode=0", dataNone, ""},
+		"memcached, UDP has no TLS":      {nil, "memcached -Z -o ssl_verify_mode=2 -U11212", dataNone, ""},
+		"memcached, UDP is off":          {nil, "memcached -Z -o ssl_verify_mode=2 -U 11212 --udp-port=0", dataAsks, ""},
+		"memcached, one without TLS":     {nil, "memcached -Z -o ssl_verify_mode=2 -l 127.0.0.1,notls:[::1]:7001", dataNone, ""},
+		"memcached, a named port":        {nil, "memcached -Z -o ssl_verify_mode=2 -l notls:[::1]:x", "", ""},
 		"memcached with users":           {nil, "memcached -Y /u", dataAsks, ""},
 		"mosquitto":                      {nil, "mosquitto -p 1883", dataLocal, ""},
 		"mosquitto, a listener":          {file("listener 1883\n"), "mosquitto -c /c", dataAsks, ""},
@@ -192,6 +196,7 @@ func TestServersOfDataAsk(t *testing.T) {
 func TestPortsOfServersOfData(t *testing.T) {
 	for argv, want := range map[string][]int{
 		"mosquitto -c /m": {1883}, "nats-server -m 8222": {4222}, "nats-server -c /n": {4333}, "memcached": nil,
+		"memcached -Z -o ssl_verify_mode=2 -p 7002 -U 7003 -l 0.0.0.0,notls:127.0.0.1:7001": {7003, 7001}, "memcached -Z -o ssl_verify_mode=2 -p 7002 -l notls:::1": {7002},
 	} {
 		s := scanWithProcess(t, map[string]string{
 			"m": "per_listener_settings true\nlistener 1884\nlistener 1883\nallow_anonymous true\n", "n": "listen: \"0.0.0.0:4333\"\nhttp: 8222\n",
