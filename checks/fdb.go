@@ -29,7 +29,7 @@ func (r *netReader) entries(sec *snapshot.Network) {
 			own[[2]string{fmt.Sprint(b), l.MAC}] = true
 		}
 	}
-	if !bridged {
+	if sec.FDBRead = true; !bridged {
 		return
 	}
 	kept, err := steady(r.pause(), func() (kept []wire.Entry, err error) {

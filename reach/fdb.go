@@ -11,7 +11,7 @@ import (
 // entry for the host takes what is switched up, and what the host sends to the entry's port; another one counts while nobody is learned by the port, or if it is
 // sticky (br_handle_frame_finish, br_dev_xmit, br_fdb_update).
 func (e *engine) diverted(out, bridge *snapshot.Link, sent bool) string {
-	if why := e.snap.Network.FDBUnread; why != "" {
+	if why := e.snap.Network.FDBGap(); why != "" {
 		return why
 	}
 	for _, l := range append(slices.Clip(e.near[bridge.Index]), bridge) {
@@ -29,7 +29,7 @@ func (e *engine) diverted(out, bridge *snapshot.Link, sent bool) string {
 
 // impostor is why frames for the host may go to a port of a bridge: its own address is written into the table for that.
 func (e *engine) impostor(bridge *snapshot.Link) string {
-	if why := e.snap.Network.FDBUnread; why != "" {
+	if why := e.snap.Network.FDBGap(); why != "" {
 		return why
 	}
 	for _, l := range e.near[bridge.Index] {

@@ -31,6 +31,7 @@ func TestWrittenEntries(t *testing.T) {
 			n.LinkNamed("vethw2").NoLearning = true
 		}, packet.Unknown},
 		"it was not read":              {func(n *snapshot.Network) { n.FDBUnread = "denied" }, packet.Unknown},
+		"an older snapshot":            {func(n *snapshot.Network) { n.FDBRead = false }, packet.Unknown},
 		"nobody is connected with it":  {func(n *snapshot.Network) { n.LinkNamed("vethw2").NoCarrier = true }, packet.Unknown},
 		"nobody is connected with his": {func(n *snapshot.Network) { n.LinkNamed("vethw1").NoCarrier = true }, packet.Reachable},
 	} {

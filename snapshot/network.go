@@ -21,7 +21,8 @@ type Network struct {
 	XFRM *XFRM `json:"xfrm,omitempty"`
 	// Realms says that those of routes and of policy rules were read.
 	Realms bool `json:"realms,omitempty"`
-	// FDBUnread says why it is not known what is written into the tables of bridges, or what more.
+	// FDBRead says that what is written into the tables of bridges was asked for, FDBUnread why it is not known, or what more.
+	FDBRead   bool   `json:"fdbRead,omitempty"`
 	FDBUnread string `json:"fdbUnread,omitempty"`
 	// Programs are those of the namespace that are of no interface.
 	Programs []Program `json:"programs,omitempty"`
@@ -121,6 +122,14 @@ type FDBEntry struct {
 	VLAN   int    `json:"vlan,omitempty"`
 	Local  bool   `json:"local,omitempty"`
 	Sticky bool   `json:"sticky,omitempty"`
+}
+
+// FDBGap is why it is not known what is written into the tables of bridges, or what more. An older snapshot says nothing of them.
+func (n *Network) FDBGap() string {
+	if !n.FDBRead && n.FDBUnread == "" {
+		return "the snapshot does not say what is written into the tables of bridges"
+	}
+	return n.FDBUnread
 }
 
 // Text names the entry of a link.

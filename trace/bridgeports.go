@@ -20,7 +20,7 @@ func (w *walk) elsewhere(to, bridge *link, switched bool) string {
 			}
 		}
 	}
-	return w.snap.Network.FDBUnread
+	return w.snap.Network.FDBGap()
 }
 
 // takenOver is why a frame for the host perhaps goes to a port: the bridge's own address is written into its table for that.
@@ -32,7 +32,7 @@ func (w *walk) takenOver(bridge *link) string {
 			}
 		}
 	}
-	return w.snap.Network.FDBUnread
+	return w.snap.Network.FDBGap()
 }
 
 func unplugged(p *link) string { return "nobody is connected with " + p.Name + " now" }

@@ -29,6 +29,7 @@ func TestWrittenEntries(t *testing.T) {
 			n.LinkNamed("vethw2").NoLearning = true
 		}, Unknown},
 		"it was not read":              {func(n *snapshot.Network) { n.FDBUnread = "denied" }, Unknown},
+		"an older snapshot":            {func(n *snapshot.Network) { n.FDBRead = false }, Unknown},
 		"nobody is connected with it":  {func(n *snapshot.Network) { n.LinkNamed("vethw2").NoCarrier = true }, Unknown},
 		"nobody is connected with his": {func(n *snapshot.Network) { n.LinkNamed("vethw1").NoCarrier = true }, Forward},
 	} {
