@@ -24,6 +24,7 @@ type Manual struct {
 	Kind     string `json:"kind"`
 	Text     string `json:"text"`
 	Resource string `json:"-"` // path of the file that it is about
+	Held     bool   `json:"-"` // a file is not written since something hangs on it, as the text says
 	// Reason says which of the reasons it is that the program asks for; of any other there is none.
 	Reason Reason `json:"reason,omitempty"`
 	// Settings are what the text says, where it is settings of a file.

@@ -32,10 +32,10 @@ func (w *Manual) holdBack(s *snapshot.Snapshot) {
 	}
 	var texts []string
 	for _, x := range list {
-		texts = append(texts, x.Name+forms[w.Kind].between+x.Value)
+		texts = append(texts, escape.Line(x.Name+forms[w.Kind].between+x.Value))
 	}
-	w.Text = fmt.Sprintf("%s: not set by a file, since %s", escape.Line(strings.Join(texts, ", ")), escape.Line(why))
-	w.Kind, w.Settings = "words", nil
+	w.Text = fmt.Sprintf("%s: not set by a file, since %s", strings.Join(texts, ", "), why)
+	w.Kind, w.Settings, w.Held = "words", nil, true
 }
 
 // defaultSSHD is the configuration of a server that is told no other (sshd(8), FILES).
@@ -55,7 +55,7 @@ func lockedOut(s *snapshot.Snapshot, config string, list finding.Settings) strin
 		config = defaultSSHD
 	}
 	if !reads(s, config) {
-		return config + " does not include /etc/ssh/sshd_config.d/*.conf: put it there"
+		return escape.Line(config) + " does not include /etc/ssh/sshd_config.d/*.conf: put it there"
 	}
 	if !slices.ContainsFunc(list, func(x finding.Setting) bool {
 		return slices.Contains([]string{"passwordauthentication", "kbdinteractiveauthentication", "permitrootlogin", "authenticationmethods", "usepam"}, strings.ToLower(x.Name))
@@ -97,37 +97,50 @@ func noneHasKey(who []snapshot.SSHAccount, which string) string {
 	if logged := slices.DeleteFunc(slices.Clone(who), func(a snapshot.SSHAccount) bool { return !a.LoggedIn }); len(logged) > 0 {
 		who = logged
 	}
-	var texts []string
+	names, order := map[string][]string{}, []string{}
 	for _, a := range who {
 		if a.Key == snapshot.Yes {
 			return ""
 		}
-		texts = append(texts, a.Name+": "+a.Why)
+		why := escape.Line(a.Why)
+		if names[why] == nil {
+			order = append(order, why)
+		}
+		names[why] = append(names[why], escape.Line(a.Name))
 	}
-	if len(texts) == 0 {
+	if len(order) == 0 {
 		return "whether an account " + which + " logs in with a key was not seen"
 	}
-	if more := len(texts) - 5; more > 0 {
-		texts = append(texts[:5], fmt.Sprintf("and %d more", more))
+	var texts []string
+	for _, why := range order[:min(len(order), mostKeyless)] {
+		texts = append(texts, someOf(names[why])+": "+why)
+	}
+	if more := len(order) - mostKeyless; more > 0 {
+		texts = append(texts, fmt.Sprintf("and %d more reasons", more))
 	}
 	return "no account " + which + " is known to have a usable key (" + strings.Join(texts, "; ") + "): give one a key first"
 }
 
-// mostKeyless bounds how many accounts are named.
+// mostKeyless bounds how many accounts are named, and how many reasons.
 const mostKeyless = 5
+
+// someOf are names, and how many more there are.
+func someOf(names []string) string {
+	if more := len(names) - mostKeyless; more > 0 {
+		names = append(names[:mostKeyless:mostKeyless], fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(names, ", ")
+}
 
 // keyless are the accounts that are not known to log in with a key by some configurations, for people: that they have a password is not seen.
 func keyless(s *snapshot.Snapshot, configs []string) string {
 	var names []string
 	for _, a := range s.SSH.Accounts {
 		if slices.Contains(configs, a.Config) && a.Key != snapshot.Yes && !slices.Contains(names, a.Name) {
-			names = append(names, a.Name)
+			names = append(names, escape.Line(a.Name))
 		}
 	}
-	if more := len(names) - mostKeyless; more > 0 {
-		names = append(names[:mostKeyless], fmt.Sprintf("and %d more", more))
-	}
-	return escape.Line(strings.Join(names, ", "))
+	return someOf(names)
 }
 
 // hangs says what of the host needs a switch of the kernel as it is now.
@@ -297,7 +310,7 @@ func switched(s *snapshot.Snapshot) string {
 	bridge := ""
 	for i := range s.Network.Links {
 		if l := &s.Network.Links[i]; l.Kind == "bridge" && ports[l.Index] > 1 {
-			bridge = l.Name
+			bridge = escape.Line(l.Name)
 		}
 	}
 	switch rs := s.NFTables.Ruleset; {

@@ -66,6 +66,24 @@ func TestPasswordsStayWithoutKeys(t *testing.T) {
 	}
 }
 
+// TestKeysComeFirst: however many accounts there are and whatever they are called, the text ends with what to do before.
+func TestKeysComeFirst(t *testing.T) {
+	var accounts []snapshot.SSHAccount
+	for _, why := range []string{"it has no key", "\x1b[2J" + strings.Repeat("x", 500)} {
+		for range 8 {
+			accounts = append(accounts, snapshot.SSHAccount{Name: strings.Repeat("é\n", 100), Key: snapshot.No, Why: why})
+		}
+	}
+	_, left := Make(new(finding.Report), keyed(accounts...), []Manual{{Check: "c", Kind: serviceSSHD, Settings: finding.Settings{{Name: "PasswordAuthentication", Value: "no"}}}})
+	if len(left) != 1 || !left[0].Held {
+		t.Fatalf("%+v", left)
+	}
+	text := left[0].Text
+	if !strings.HasSuffix(text, "): give one a key first") || strings.Count(text, "it has no key") != 1 || strings.Count(text, "and 3 more") != 2 || strings.ContainsAny(text, "\x1b\n") {
+		t.Errorf("%q", text)
+	}
+}
+
 // TestEachConfigurationIsNamed: each server's own file is checked before it reads it again, and one that does not include ours is let alone.
 func TestEachConfigurationIsNamed(t *testing.T) {
 	s := keyed(snapshot.SSHAccount{Key: snapshot.Yes})

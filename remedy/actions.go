@@ -71,7 +71,7 @@ func Actions(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config) []findin
 		if slices.ContainsFunc(left(r, taken), func(f *finding.Finding) bool { return f.Remediation[0].Deny != nil }) {
 			add(commandPlan+withNetwork, "the same, but NETWORK keeps its access", makeWindows(r, s, cfg, Options{AllowFrom: someNetwork}, false).targets(), nil)
 		}
-		byHand(r, taken, add)
+		byHand(r, new(Plan), taken, add)
 		return finding.Ordered(list, open)
 	}
 	plan := Make(r, s, cfg, Options{})
@@ -88,7 +88,7 @@ func Actions(r *finding.Report, s *snapshot.Snapshot, cfg zones.Config) []findin
 	if slices.ContainsFunc(left(r, taken), func(f *finding.Finding) bool { return f.Remediation[0].Kind == "nft" }) {
 		defaultDeny(r, s, cfg, add)
 	}
-	byHand(r, taken, add)
+	byHand(r, plan, taken, add)
 	return finding.Ordered(list, open)
 }
 

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/ringfence/ringfence/dropin"
 	"github.com/ringfence/ringfence/finding"
 	"github.com/ringfence/ringfence/fixtures"
 	"github.com/ringfence/ringfence/judge"
@@ -71,6 +72,22 @@ func TestActionsAreWhatPlansDo(t *testing.T) {
 	for _, a := range Actions(r, s, nil) {
 		if len(a.Command) > 9 && a.Command[:9] == "ringfence" {
 			t.Errorf("%s: a user needs sudo", a.Command)
+		}
+	}
+}
+
+// TestNobodyIsToldToLockThemselvesOut: settings that a plan holds back are told with what they would break.
+func TestNobodyIsToldToLockThemselvesOut(t *testing.T) {
+	const why = "PasswordAuthentication no: not set by a file, since nobody has a key: give one a key first"
+	settings := []finding.Remediation{{Kind: "sshd", Text: "PasswordAuthentication no"}}
+	r := &finding.Report{Results: []finding.Result{{ID: "ssh/password-authentication", Status: finding.Fail, Severity: "high", Findings: []finding.Finding{
+		{Message: "SSH accepts passwords", Severity: "high", Fingerprint: "a", Remediation: settings},
+	}}}}
+	for want, plan := range map[string]*Plan{settings[0].Text: {}, why: {Manual: []dropin.Manual{{What: "SSH accepts passwords", Text: why, Held: true}}}} {
+		var texts []string
+		byHand(r, plan, map[string]bool{}, func(command, text string, closes, _ []string) { texts = append(texts, command, text, closes[0]) })
+		if !slices.Equal(texts, []string{"", want, "a"}) {
+			t.Errorf("%q, want %s", texts, want)
 		}
 	}
 }

@@ -25,6 +25,7 @@ type hands struct {
 	of    map[string]*hand // by the text without the object
 	same  map[string]*hand // by the text itself
 	order []*hand
+	held  map[string]string // by the message of a finding, what its settings would break
 }
 
 // to is the thing to do about a finding.
@@ -53,9 +54,23 @@ func (h *hands) to(f *finding.Finding, todo finding.Remediation) *hand {
 	return it
 }
 
+// held are the settings of a plan that break something, with what that is. Nobody is told to make them without.
+func (p *Plan) held() map[string]string {
+	texts := map[string]string{}
+	for i := range p.Manual {
+		if m := &p.Manual[i]; m.Held {
+			texts[m.What] = m.Text
+		}
+	}
+	return texts
+}
+
 // whole is the first thing to do about a finding. If it is a denial the others are too: each closes a part.
-func whole(f *finding.Finding) finding.Remediation {
+func (h *hands) whole(f *finding.Finding) finding.Remediation {
 	todo := f.Remediation[0]
+	if text := h.held[f.Message]; text != "" {
+		return finding.Remediation{Kind: "words", Text: text}
+	}
 	if todo.Deny == nil {
 		return todo
 	}
@@ -70,8 +85,8 @@ func whole(f *finding.Finding) finding.Remediation {
 }
 
 // byHand adds what is left, findings of one cause together. What follows from others ends with what is done about those.
-func byHand(r *finding.Report, taken map[string]bool, add adder) {
-	h := hands{of: map[string]*hand{}, same: map[string]*hand{}}
+func byHand(r *finding.Report, plan *Plan, taken map[string]bool, add adder) {
+	h := hands{of: map[string]*hand{}, same: map[string]*hand{}, held: plan.held()}
 	list := left(r, taken)
 	var follow []*finding.Finding
 	for _, f := range list {
@@ -79,13 +94,13 @@ func byHand(r *finding.Report, taken map[string]bool, add adder) {
 			follow = append(follow, f)
 			continue
 		}
-		it := h.to(f, whole(f))
+		it := h.to(f, h.whole(f))
 		it.closes = append(it.closes, f.Fingerprint)
 	}
 	for _, f := range follow {
 		var all []*hand
 		for _, source := range sources(r, f) {
-			if it := h.to(source, whole(source)); !slices.Contains(all, it) {
+			if it := h.to(source, h.whole(source)); !slices.Contains(all, it) {
 				all = append(all, it)
 			}
 		}

@@ -90,7 +90,7 @@ func TestPartOfAFinding(t *testing.T) {
 			t.Errorf("%q closes a part of it: %+v", a.Command, a)
 		}
 	}
-	if got := whole(f).Text; got != "drop tcp port 22 from the external zone; drop tcp port 22 from the workload zone" {
+	if got := new(hands).whole(f).Text; got != "drop tcp port 22 from the external zone; drop tcp port 22 from the workload zone" {
 		t.Error(got)
 	}
 }

@@ -313,9 +313,10 @@ func closedBy(r *finding.Report, c *cause) (numbers string, rest []*finding.Find
 	return strings.Trim(strings.ReplaceAll(fmt.Sprint(found), " ", ","), "[]"), rest
 }
 
-// inLines says whether what to change is text whose lines mean something: those of a unit can be read after each other.
+// inLines says whether what to change is text whose lines mean something: settings of a unit, of sshd and of the kernel can be read after each other.
 func inLines(f *finding.Finding) bool {
-	return len(f.Remediation) > 0 && f.Remediation[0].Kind != "systemd" && strings.Contains(strings.TrimSpace(f.Remediation[0].Text), "\n")
+	return len(f.Remediation) > 0 && !slices.Contains([]string{"systemd", "sshd", "sysctl"}, f.Remediation[0].Kind) &&
+		strings.Contains(strings.TrimSpace(f.Remediation[0].Text), "\n")
 }
 
 // maxCommands is how many commands a row has.

@@ -404,7 +404,11 @@ func (m *Map) local() {
 			continue
 		}
 		if zone, why := m.Process(p); zone == Workload {
-			who = append(who, p.Comm+" ("+why+")")
+			name := p.Comm
+			if id := m.Container(p); id != "" {
+				name = m.called(id)
+			}
+			who = append(who, name+" ("+why+")")
 		}
 	}
 	if len(who) == 0 {
@@ -419,6 +423,15 @@ func (m *Map) local() {
 	m.Origins = append(m.Origins, Origin{
 		Zone: Workload, Origin: packet.Origin{Local: true}, Reason: "runs in the host's network namespace: " + reason,
 	})
+}
+
+// called is a container by the name that people know it by.
+func (m *Map) called(id string) string {
+	name := ""
+	if i := slices.IndexFunc(m.snap.Runtimes.Containers, func(c snapshot.Container) bool { return c.ID == id }); i >= 0 {
+		name = m.snap.Runtimes.Containers[i].Name
+	}
+	return "container " + snapshot.ContainerName(id, name)
 }
 
 // Senders are the ids and cgroups of the processes of a zone, or of the whole host, in the host's own network namespace, and whether one of them can take on others.

@@ -3,6 +3,7 @@ package zones
 import (
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/ringfence/ringfence/snapshot"
@@ -115,6 +116,12 @@ func TestWorkloadInTheHostNamespace(t *testing.T) {
 	if len(m.Origins) != 1 || !m.Origins[0].Local || m.Origins[0].Zone != Workload {
 		t.Errorf("origins %+v", m.Origins)
 	}
+	s.Processes.List[2].NS.Net = 7
+	s.Runtimes.Containers = []snapshot.Container{{ID: "c0ffee", Name: "web"}}
+	if why := Classify(s, nil).Origins[0].Reason; !strings.Contains(why, ": claw (OpenClaw gateway runs what a model writes), container web (container c0ffee)") {
+		t.Errorf("a container is not called by its name: %s", why)
+	}
+	s.Processes.List[2].NS.Net = 10
 	s.Agents.Instances[0].Config.Sandbox = "all"
 	if m := Classify(s, nil); len(m.Origins) != 0 {
 		t.Errorf("an agent whose tools are sandboxed: %+v", m.Origins)

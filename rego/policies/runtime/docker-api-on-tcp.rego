@@ -25,7 +25,7 @@ finding contains {
 	"severity": _severity(svc),
 	"evidence": array.concat(
 		array.concat([sprintf("client certificates required: %s", [svc.tlsVerify])], _leads(svc)),
-		[e | some zone in ["external", "workload"]; some e in lib.evidence(svc.reach[zone])],
+		[e | some zone in array.concat(_reachable(svc), _closed(svc)); some e in lib.evidence(svc.reach[zone])],
 	),
 	"witness": _witness(svc),
 	"remediation": array.concat(
@@ -107,9 +107,17 @@ _leads(svc) := [sprintf("it passes connections on to %s", [svc.leads])] if {
 
 _reachable(svc) := [zone | some zone in ["external", "workload"]; svc.reach[zone].verdict == "reachable"]
 
-_whom(svc) := sprintf("everybody in %s", [lib.zones_text(_reachable(svc))]) if count(_reachable(svc)) > 0
+_closed(svc) := [zone | some zone in ["external", "workload"]; svc.reach[zone].verdict != "reachable"]
+
+_whom(svc) := concat(", and to ", array.concat(
+	[sprintf("everybody in %s", [lib.zones_text(_far(svc))]) | count(_far(svc)) > 0],
+	["workloads in the host's own network namespace" | count(_far(svc)) < count(_reachable(svc))],
+)) if count(_reachable(svc)) > 0
 
 _whom(svc) := "every process of the host" if count(_reachable(svc)) == 0
+
+# The zones of which more reaches it than what is in the host's own network namespace.
+_far(svc) := [zone | some zone in _reachable(svc); not svc.reach[zone].local]
 
 # Out of reach of every zone it is still open to each process of the host. What a user or a container holds gives no more than
 # that, and that it is a runtime is its own word.

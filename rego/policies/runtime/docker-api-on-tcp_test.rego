@@ -19,6 +19,22 @@ test_local_reach_is_medium if {
 	f.severity == "medium"
 }
 
+# What is in the host's own network namespace is not everybody, and how it gets there comes before how others do not.
+test_who_reaches_it if {
+	near := {"verdict": "reachable", "origin": "local", "local": true, "witness": "n", "because": [], "stoppedBy": []}
+	far := object.union(near, {"origin": "eth0", "local": false, "witness": "f"})
+	shut := object.union(far, {"verdict": "unreachable", "stoppedBy": ["rule"]})
+	every whom, reach in {
+		"to workloads in the host's own network namespace": {"external": shut, "workload": near},
+		"to everybody in the zone external, and to workloads in the host's own network namespace": {"external": far, "workload": near},
+		"to everybody in the zones external and workload": {"external": far, "workload": far},
+	} {
+		some f in check.finding with input as {"services": [object.union(_svc("false", false, ""), {"reach": reach})]}
+		endswith(f.message, whom)
+		startswith(f.evidence[1], "reachable on ")
+	}
+}
+
 test_unknown_reach_is_unknown if {
 	count(check.unknown) == 1 with input as {"services": [_svc("false", false, "unknown")]}
 	count(check.unknown) == 0 with input as {"services": [_svc("false", true, "unreachable")]}
