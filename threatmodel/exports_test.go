@@ -319,6 +319,66 @@ func TestOTM(t *testing.T) {
 	}
 }
 
+// TestOTMIsDrawn: everything has one place in the drawing, beside nothing else and inside what it is in: Threat Dragon takes no model without, and asks
+// for the places of each parent.
+func TestOTMIsDrawn(t *testing.T) {
+	for name, r := range cases() {
+		var got otm
+		if err := json.Unmarshal(printed(t, New(r).OTM), &got); err != nil {
+			t.Fatal(err)
+		}
+		if len(got.Drawings) != 1 || got.Drawings[0].Type != "diagram" {
+			t.Fatalf("%s: %+v", name, got.Drawings)
+		}
+		zone, corner, taken := map[string]otmPlace{}, map[string]otmPoint{}, map[otmPoint]string{}
+		place := func(id string, list []otmPlace, from otmPoint) otmPlace {
+			if len(list) != 1 || list[0].Drawing != got.Drawings[0].ID || list[0].At.X < 0 || list[0].At.Y < 0 {
+				t.Fatalf("%s: %s is at %+v", name, id, list)
+			}
+			list[0].At = otmPoint{from.X + list[0].At.X, from.Y + list[0].At.Y}
+			corner[id] = list[0].At
+			return list[0]
+		}
+		for _, z := range got.Zones {
+			from := otmPoint{}
+			if z.Parent != nil {
+				from = corner[z.Parent.Zone]
+			}
+			zone[z.ID] = place(z.ID, z.Places, from)
+			if at := zone[z.ID]; at.At.X+at.Size.Width > got.Drawings[0].Size.Width || at.At.Y+at.Size.Height > got.Drawings[0].Size.Height {
+				t.Errorf("%s: %s ends outside of the drawing", name, z.ID)
+			}
+		}
+		byID, of := map[string]otmComponent{}, map[string]string{}
+		for _, c := range got.Components {
+			byID[c.ID] = c
+		}
+		var see func(c otmComponent)
+		see = func(c otmComponent) {
+			if of[c.ID] != "" {
+				return
+			}
+			from := corner[c.Parent.Zone]
+			of[c.ID] = c.Parent.Zone
+			if c.Parent.Component != "" {
+				see(byID[c.Parent.Component])
+				from, of[c.ID] = corner[c.Parent.Component], of[c.Parent.Component]
+			}
+			at, in := place(c.ID, c.Places, from), zone[of[c.ID]]
+			if other := taken[at.At]; other != "" {
+				t.Errorf("%s: %s is where %s is", name, c.ID, other)
+			}
+			taken[at.At] = c.ID
+			if at.At.X+at.Size.Width > in.At.X+in.Size.Width || at.At.Y+at.Size.Height > in.At.Y+in.Size.Height {
+				t.Errorf("%s: %s at %+v is outside of %s, %+v", name, c.ID, at, of[c.ID], in)
+			}
+		}
+		for _, c := range got.Components {
+			see(c)
+		}
+	}
+}
+
 // TestNothingActs: no format of a hostile host has a character that a terminal or a browser acts on, or code of the host.
 func TestNothingActs(t *testing.T) {
 	for name, r := range cases() {

@@ -8,6 +8,7 @@ import (
 type otm struct {
 	Version    string         `json:"otmVersion"`
 	Project    otmProject     `json:"project"`
+	Drawings   []otmDrawing   `json:"representations"`
 	Zones      []otmZone      `json:"trustZones"`
 	Components []otmComponent `json:"components"`
 	Flows      []otmFlow      `json:"dataflows"`
@@ -36,6 +37,7 @@ type otmZone struct {
 		Trust int `json:"trustRating"`
 	} `json:"risk"`
 	Parent *otmParent `json:"parent,omitempty"`
+	Places []otmPlace `json:"representations"`
 }
 
 type otmComponent struct {
@@ -46,6 +48,7 @@ type otmComponent struct {
 	Parent  otmParent  `json:"parent"`
 	Threats []otmState `json:"threats"`
 	Tags    []string   `json:"tags"`
+	Places  []otmPlace `json:"representations"`
 }
 
 type otmState struct {
@@ -103,7 +106,7 @@ func (m *Model) OTM(w io.Writer) error {
 		Zones: []otmZone{}, Components: []otmComponent{}, Flows: []otmFlow{}, Threats: []otmThreat{}, Controls: []otmControl{},
 	}
 	for _, z := range m.Zones {
-		row := otmZone{ID: z.Key, Name: z.Title, Text: z.Text, Type: z.Key}
+		row := otmZone{ID: z.Key, Name: z.Title, Text: z.Text, Type: z.Key, Places: []otmPlace{}}
 		row.Risk.Trust = trust[z.Key]
 		if z.In != "" {
 			row.Parent = &otmParent{Zone: z.In}
@@ -115,10 +118,12 @@ func (m *Model) OTM(w io.Writer) error {
 			o.Controls = append(o.Controls, otmControl{symbolic("control " + r.ID), shorten(controlTitle(r), titleLength), shorten(controlText(r), textLength), 100})
 		}
 	}
-	seen := map[string]bool{}
+	seen, kinds := map[string]bool{}, map[string]NodeKind{}
 	for i := range m.Nodes {
 		m.otmNode(o, &m.Nodes[i], seen)
+		kinds[symbolic(m.Nodes[i].Key)] = m.Nodes[i].Kind
 	}
+	o.draw(kinds)
 	for i := range m.Flows {
 		f := &m.Flows[i]
 		if f.Verdict == Impossible {
@@ -137,7 +142,7 @@ func (m *Model) OTM(w io.Writer) error {
 func (m *Model) otmNode(o *otm, n *Node, seen map[string]bool) {
 	c := otmComponent{
 		ID: symbolic(n.Key), Name: shorten(n.Name, titleLength), Text: shorten(n.Text, textLength), Type: string(n.Kind), Parent: otmParent{Zone: n.Zone},
-		Threats: []otmState{}, Tags: []string{},
+		Threats: []otmState{}, Tags: []string{}, Places: []otmPlace{},
 	}
 	if n.Part != "" {
 		c.Type, c.Tags = n.Part, append(c.Tags, string(n.Kind))
