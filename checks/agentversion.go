@@ -49,25 +49,70 @@ func (s *Scan) npmVersion(name string, p *process) snapshot.Fact {
 		if i < 0 || !path.IsAbs(a) {
 			continue
 		}
-		b, _, err := s.readNamed(p, path.Join(a[:i], modules, name, "package.json"))
-		if err != nil {
-			continue
-		}
-		var pkg struct {
-			Name    string `json:"name"`
-			Version string `json:"version"`
-		}
-		if json.Unmarshal(b, &pkg) == nil && pkg.Name == name && pkg.Version != "" {
-			return present("%s", pkg.Version)
+		if v, ok := s.npmVersionIn(p, name, []string{path.Join(a[:i], modules, name)}); ok {
+			return v
 		}
 	}
 	return snapshot.Fact{State: snapshot.Error, Reason: "no package.json of it is where it runs from"}
 }
 
+// npmVersionIn is what package.json of a package says in the first of some directories that has it. If an update came since the start, what
+// runs is what was there before.
+func (s *Scan) npmVersionIn(p *process, name string, dirs []string) (v snapshot.Fact, ok bool) {
+	for _, d := range dirs {
+		var pkg struct {
+			Name    string `json:"name"`
+			Version string `json:"version"`
+		}
+		b, err := s.readAtStart(p, path.Join(d, "package.json"))
+		switch {
+		case json.Unmarshal(b, &pkg) != nil || pkg.Name != name || pkg.Version == "":
+		case err != nil:
+			return snapshot.Fact{State: snapshot.Error, Reason: err.Error()}, true
+		default:
+			return present("%s", pkg.Version), true
+		}
+	}
+	return v, false
+}
+
 var distInfo = lazily(`-([0-9][0-9A-Za-z.+]*)(?:-py[0-9.]+)?\.(?:dist|egg)-info$`)
 
-// pythonVersion is the version of a distribution beside an interpreter or a script, by the name of its directory.
+// pythonVersion is the version of a distribution beside an interpreter or a script, or of the user of that, by the name of its directory. Of several
+// versions it is not known which one runs.
 func (s *Scan) pythonVersion(name string, p *process) snapshot.Fact {
+	version := ""
+	for _, prefix := range s.pythonPrefixes(p) {
+		for _, dir := range []string{"site-packages", "dist-packages"} {
+			found, _ := s.globIn(p, path.Join(prefix, "lib/python3*", dir, name+"-*.*-info"))
+			for _, f := range found[:min(len(found), maxDistInfo)] {
+				m := distInfo.FindStringSubmatch(f)
+				if m == nil {
+					continue
+				}
+				st, err := s.statIn(p, f)
+				if err == nil {
+					err = s.changedAfter(p, f, st)
+				}
+				switch {
+				case err != nil:
+					return snapshot.Fact{State: snapshot.Error, Reason: err.Error()}
+				case version != "" && version != m[1]:
+					return snapshot.Fact{State: snapshot.Error, Reason: "versions " + version + " and " + m[1] + " of it are there"}
+				}
+				version = m[1]
+			}
+		}
+	}
+	if version == "" {
+		return snapshot.Fact{State: snapshot.Error, Reason: "no distribution of it is beside its program"}
+	}
+	return present("%s", version)
+}
+
+// pythonPrefixes are where Python has distributions: above its program or a script, and in the home of its user unless it has an environment of
+// its own (site in the library of Python).
+func (s *Scan) pythonPrefixes(p *process) (list []string) {
 	for _, a := range append([]string{p.Exe}, p.argv[:min(len(p.argv), 4)]...) {
 		if !path.IsAbs(a) {
 			continue
@@ -76,16 +121,18 @@ func (s *Scan) pythonVersion(name string, p *process) snapshot.Fact {
 		if !inside {
 			prefix = path.Dir(path.Dir(a))
 		}
-		for _, dir := range []string{"site-packages", "dist-packages"} {
-			found, _ := s.globIn(p, path.Join(prefix, "lib/python3*", dir, name+"-*.*-info"))
-			for _, f := range found[:min(len(found), maxDistInfo)] {
-				if m := distInfo.FindStringSubmatch(f); m != nil {
-					return present("%s", m[1])
-				}
-			}
+		if !slices.Contains(list, prefix) {
+			list = append(list, prefix)
 		}
 	}
-	return snapshot.Fact{State: snapshot.Error, Reason: "no distribution of it is beside its program"}
+	if slices.ContainsFunc(list, func(prefix string) bool { return prefix != "/usr" && prefix != "/usr/local" }) {
+		return list
+	}
+	env, _ := s.environ(p)
+	if env["PYTHONUSERBASE"] != "" {
+		return append(list, env["PYTHONUSERBASE"])
+	}
+	return append(list, s.homeOf(p, env, "", ".local"))
 }
 
 // mappedPackages are the directories of a package of npm by the files that a process maps: libraries of its own, and those of the packages that are

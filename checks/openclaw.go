@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"cmp"
 	"crypto/sha256"
-	"encoding/json"
 	"fmt"
 	"net/netip"
 	"path"
@@ -190,11 +189,9 @@ func (s *Scan) openClawState(p *process) string {
 // maxPackageDirs bounds the directories of one process that a package.json is looked for in.
 const maxPackageDirs = 16
 
-// openClawVersion comes from the service's environment or from package.json beside the program.
+// openClawVersion comes from package.json where the program runs from, from the environment of its service, which an update can leave as it was, or
+// from package.json where it usually is.
 func (s *Scan) openClawVersion(p *process, env map[string]string) snapshot.Fact {
-	if v := env["OPENCLAW_SERVICE_VERSION"]; v != "" {
-		return present("%s", v)
-	}
 	var dirs []string
 	for _, a := range p.argv {
 		for w := range strings.FieldsSeq(a) {
@@ -212,19 +209,14 @@ func (s *Scan) openClawVersion(p *process, env map[string]string) snapshot.Fact 
 		dirs = append(dirs, path.Dir(v))
 	}
 	dirs = slices.Compact(dirs)
-	dirs = append(dirs[:min(len(dirs), maxPackageDirs):min(len(dirs), maxPackageDirs)], "/app", "/usr/lib/node_modules/openclaw", "/usr/local/lib/node_modules/openclaw")
-	for _, d := range dirs {
-		b, _, err := s.readNamed(p, path.Join(d, "package.json"))
-		if err != nil {
-			continue
-		}
-		var pkg struct {
-			Name    string `json:"name"`
-			Version string `json:"version"`
-		}
-		if json.Unmarshal(b, &pkg) == nil && pkg.Name == "openclaw" {
-			return present("%s", pkg.Version)
-		}
+	if v, ok := s.npmVersionIn(p, "openclaw", dirs[:min(len(dirs), maxPackageDirs)]); ok {
+		return v
+	}
+	if v := env["OPENCLAW_SERVICE_VERSION"]; v != "" {
+		return present("%s", v)
+	}
+	if v, ok := s.npmVersionIn(p, "openclaw", []string{"/app", "/usr/lib/node_modules/openclaw", "/usr/local/lib/node_modules/openclaw"}); ok {
+		return v
 	}
 	return snapshot.Fact{State: snapshot.Error, Reason: "neither environment nor package.json names it"}
 }
