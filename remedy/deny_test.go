@@ -74,7 +74,7 @@ func TestPartOfAFinding(t *testing.T) {
 	})
 	s := sshOn(22)
 	p := Make(r, s, outside, Options{})
-	if len(p.Closes) != 1 || len(p.Rules) == 0 || len(p.Closes[0].Rest) != 1 || len(p.targets()) != 0 || !strings.Contains(p.Describe(func(text string, _ bool) string { return text }), "but not to the external zone") {
+	if len(p.Closes) != 1 || len(p.Rules) == 0 || len(p.Closes[0].Rest) != 1 || len(p.targets()) != 0 || !strings.Contains(p.Describe(func(text string, _ bool) string { return text }), "but not tcp/22 to the external zone") {
 		t.Fatalf("%+v %s", p.Closes, p.Describe(func(text string, _ bool) string { return text }))
 	}
 	left, more := *f, *f
@@ -92,6 +92,44 @@ func TestPartOfAFinding(t *testing.T) {
 	}
 	if got := new(hands).whole(f).Text; got != "drop tcp port 22 from the external zone; drop tcp port 22 from the workload zone" {
 		t.Error(got)
+	}
+}
+
+// TestPartOfAZone: a finding about two ports to one zone, of which rules close one, is left where the other is open, and not where that one is.
+func TestPartOfAZone(t *testing.T) {
+	outside := zones.Config{zones.External: {Interfaces: []string{"mgmt0", "ext0"}}}
+	r := asked(zones.External, 22)
+	f := &r.Results[0].Findings[0]
+	f.Fingerprint, f.Severity, f.Zone = "f", "high", zones.External
+	f.Remediation = append(f.Remediation, asked(zones.External, 2375).Results[0].Findings[0].Remediation...)
+	p := Make(r, sshOn(22), outside, Options{})
+	if len(p.Closes) != 1 || len(p.Closes[0].Rest) != 1 || len(p.Closes[0].Denies) != 1 {
+		t.Fatalf("%+v", p.Closes)
+	}
+	if text := p.Describe(func(text string, _ bool) string { return text }); !strings.Contains(text, "but not tcp/22 to the external zone") {
+		t.Error(text)
+	}
+	four := *f.Remediation[0].Deny
+	four.Family = 4
+	for name, c := range map[string]struct {
+		open []*finding.Deny
+		want bool
+	}{
+		"the one that is left":            {[]*finding.Deny{f.Remediation[0].Deny}, true},
+		"the same in one family":          {[]*finding.Deny{&four}, true},
+		"the one that is closed":          {[]*finding.Deny{f.Remediation[1].Deny}, false},
+		"both":                            {[]*finding.Deny{f.Remediation[0].Deny, f.Remediation[1].Deny}, false},
+		"it does not say what is open":    {nil, true},
+		"one that it was not about":       {[]*finding.Deny{{Zone: zones.External, Proto: "tcp", Port: 23}}, false},
+		"the one that is left, by itself": {[]*finding.Deny{{Zone: zones.External, Proto: "tcp", Port: 22, Addr: "203.0.113.1"}}, true},
+	} {
+		is := finding.Finding{Zone: zones.External}
+		for _, d := range c.open {
+			is.Remediation = append(is.Remediation, finding.Remediation{Kind: "nft", Deny: d})
+		}
+		if got := p.Closes[0].Left(&is); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
 	}
 }
 

@@ -114,7 +114,14 @@ func (d *description) rules(p *Plan) {
 	for _, t := range p.Closes {
 		d.line("# closes %s: %s%s", t.Check, t.What, exceptText(t.Except))
 		for _, rest := range t.Rest {
-			d.line("#   (but not to the %s zone: what is left below says why)", rest.Zone)
+			what := "to the " + rest.Zone + " zone"
+			switch {
+			case rest.ToZone != "":
+				what = "from the " + rest.Zone + " zone to the " + rest.ToZone + " zone"
+			case rest.Port != 0:
+				what = fmt.Sprintf("%s/%d %s", rest.Proto, rest.Port, what)
+			}
+			d.line("#   (but not %s: what is left below says why)", what)
 		}
 		if t.Local != "" {
 			d.line("#   (but not to workloads on the host itself, which no rule about interfaces keeps out: one %s)", t.Local)

@@ -62,21 +62,35 @@ func (t *Target) OfWorkloads() bool {
 	return slices.ContainsFunc(t.Denies, func(d finding.Deny) bool { return d.Zone == zones.Workload || d.ToZone == zones.Workload })
 }
 
-// Left says of a finding that nobody gets there any more but those whom the plan says that it does not close it to: the zones of what no rule closes, and
-// processes of workloads in the host's own network namespace, of which it asks for no rule, or for one about workloads alone.
+// Left says of a finding that nobody gets there any more but those whom the plan says that it does not close it to: what no rule closes, by the zones where
+// it does not say more, and processes of workloads in the host's own network namespace, of which it asks for no rule, or for one about workloads alone.
 func (t *Target) Left(is *finding.Finding) bool {
-	of := slices.Clone(is.Zones)
-	if is.Zone != "" {
-		of = append(of, is.Zone)
-	}
-	for _, r := range is.Remediation {
-		if r.Deny != nil {
-			of = append(of, r.Deny.Zone)
+	about := is.Zone != "" || len(is.Zones) > 0
+	for _, z := range append(slices.Clone(is.Zones), is.Zone) {
+		if z != "" && !t.leaves(z, func(d *finding.Deny) bool { return d.Zone == z }) {
+			return false
 		}
 	}
-	return (t.Local != "" || len(t.Rest) > 0 && len(of) > 0) && !slices.ContainsFunc(of, func(z string) bool {
-		return (t.Local == "" || z != zones.Workload) && !slices.ContainsFunc(t.Rest, func(d finding.Deny) bool { return d.Zone == z })
-	})
+	for _, r := range is.Remediation {
+		if r.Deny == nil {
+			continue
+		}
+		if about = true; !t.leaves(r.Deny.Zone, func(d *finding.Deny) bool { return partOf(r.Deny, d) }) {
+			return false
+		}
+	}
+	return t.Local != "" || len(t.Rest) > 0 && about
+}
+
+// leaves says of a zone that its workloads are in the host's own network namespace, or that it is that of something that no rule closes.
+func (t *Target) leaves(zone string, open func(*finding.Deny) bool) bool {
+	return t.Local != "" && zone == zones.Workload || slices.ContainsFunc(t.Rest, func(d finding.Deny) bool { return open(&d) })
+}
+
+// partOf says of packets that they are among others.
+func partOf(d, of *finding.Deny) bool {
+	return d.Zone == of.Zone && d.ToZone == of.ToZone && d.Proto == of.Proto && d.Port == of.Port && (of.Addr == "" || d.Addr == of.Addr) &&
+		(of.Family == 0 || d.Family == of.Family) && (of.Device == "" || d.Device == of.Device)
 }
 
 // Closes says of a finding that the plan closes that it closes all that another does.
