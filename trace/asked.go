@@ -206,6 +206,12 @@ func (w *walk) askOne(p *program, l *link, hook packet.Hook, answer bool) (d dec
 		w.say("%s leaves a wrong checksum", p)
 		return stopped
 	}
+	if !slices.EqualFunc(before, after, bytes.Equal) {
+		s.altered = true
+		for i := range w.pieces {
+			w.pieces[i].over = true
+		}
+	}
 	return d
 }
 

@@ -3,6 +3,7 @@ package trace
 import (
 	"encoding/binary"
 	"fmt"
+	"net"
 	"strings"
 
 	"github.com/ringfence/ringfence/packet"
@@ -75,14 +76,14 @@ func (w *walk) oneOf(f byte, r *rule, parts []spans) int {
 		return w.choose(len(parts), r, exactly)
 	}
 	at := w.at
-	way := w.choose(len(parts), r, fieldTexts[f])
+	way := w.choose(len(parts), r, w.fieldText(f))
 	if w.region == nil && w.choices[at].states == nil {
 		kind := packet.AsSent
 		if ofClock(f) {
 			kind = packet.AtTime
 		}
 		for _, p := range parts {
-			w.choices[at].states = append(w.choices[at].states, state{kind, fieldTexts[f] + " is " + w.numbersText(f, p)})
+			w.choices[at].states = append(w.choices[at].states, state{kind, w.fieldText(f) + " is " + w.numbersText(f, p)})
 		}
 	}
 	return way
@@ -119,6 +120,10 @@ func (w *walk) numberText(f byte, b []byte) string {
 		n = n<<8 | int(x)
 	}
 	switch {
+	case f >= firstPiece && w.pieces[f-firstPiece].area == 'l' && len(b) == 6:
+		return net.HardwareAddr(b).String()
+	case f >= firstPiece:
+		return fmt.Sprintf("0x%x", b)
 	case f == 'h':
 		return fmt.Sprintf("%02d:%02d:%02d", n/3600, n/60%60, n%60)
 	case f == 'w':
@@ -194,7 +199,7 @@ func (w *walk) option(op, kind uint32, r *rule) bool {
 		what = fmt.Sprintf("chunk or option %d", kind)
 	}
 	has := w.choose(2, r, "whether the packet has "+what) == 1
-	if w.region == nil {
+	if w.region == nil && !w.asksForDoff() {
 		w.choices[at].states = []state{{packet.AsSent, "the packet has no " + what}, {packet.AsSent, "the packet has " + what}}
 	}
 	w.options = append(w.options, option{op, kind, has})

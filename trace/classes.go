@@ -220,6 +220,8 @@ func (w *walk) lookupFields(o *op, r *rule, l *ruleset.Lookup) (verdict, bool) {
 	switch {
 	case len(union) == 0 || !w.part(open, union, r):
 		return w.found(o, r, o.set.catchAll, l), true
+	case w.region == nil && (others || len(classes) > maxFieldClasses):
+		return verdict{}, false
 	case len(classes) > maxFieldClasses && len(o.set.concat) == 0: // with fewer numbers of the field there are fewer
 		return w.abort(r, splitField(open)), true
 	case len(classes) > maxFieldClasses:

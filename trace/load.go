@@ -204,6 +204,8 @@ func (w *walk) payload(o *op, r *rule) verdict {
 		if o.base == 'n' && o.off < 2 {
 			w.holdService(o)
 		}
+		area, at := s.areaOf(o)
+		w.holdPiece(o, area, at, b[off:off+o.n], unk[off:off+o.n])
 		for at := o.dreg; at < o.dreg+o.n; at += 4 { // the first word can be known where a later one is not
 			w.notes[at/4] = note{why: why}
 		}
@@ -262,6 +264,7 @@ func (w *walk) payloadSet(p *ruleset.Payload, r *rule) verdict {
 	if off < 0 || off+n > len(b) {
 		return vNo
 	}
+	w.overwritten(p.Base == ruleset.BaseLink, off, n)
 	copy(b[off:], w.regs.v[at:at+n])
 	if w.regs.dirty {
 		copy(unk[off:], w.regs.unk[at:at+n])

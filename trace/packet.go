@@ -45,6 +45,8 @@ type skb struct {
 	untrack bool // conntrack was told to stay out, or stays out by itself
 	seen    bool // by conntrack
 	tos     bool // a rule changed the type of service
+	// altered: something was written over the addresses, ports or bytes of the packet since it came.
+	altered bool
 	// readdressed: a rule wrote over the destination or its port.
 	readdressed bool
 	given       packet.State // conntrack state that the question gives
@@ -231,6 +233,7 @@ func (s *skb) setAddr(at4, at6 int, a netip.Addr) {
 	if a.Is4() != s.v4 {
 		return
 	}
+	s.altered = true
 	if s.v4 {
 		b := a.As4()
 		copy(s.nh[at4:], b[:])
@@ -259,7 +262,7 @@ func (s *skb) port(at int) uint16 {
 }
 
 func (s *skb) setPort(at int, n uint16) {
-	if s.hasPorts() {
+	if s.altered = true; s.hasPorts() {
 		binary.BigEndian.PutUint16(s.nh[s.thoff+at:], n)
 		clear(s.unk[s.thoff+at : s.thoff+at+2])
 	}

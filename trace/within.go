@@ -58,6 +58,9 @@ func (w *walk) setOut() {
 }
 
 func (w *walk) field(f byte) *within {
+	if f >= firstPiece {
+		return &w.pieces[f-firstPiece].within
+	}
 	return &w.inFields[strings.IndexByte(fieldNames+chosenNames, f)]
 }
 
@@ -72,11 +75,11 @@ func (w *walk) represent(f byte) {
 		w.representService()
 		return
 	}
-	at, n := w.skb.fieldAt(f)
-	if x.seen != nil && !bytes.Equal(w.skb.nh[at:at+n], x.seen) {
+	b, _ := w.bytesOf(f)
+	if b == nil || x.seen != nil && !bytes.Equal(b, x.seen) {
 		return // a rule has put something else there
 	}
-	copy(w.skb.nh[at:at+n], x.left[0].Lo)
+	copy(b, x.left[0].Lo)
 	x.seen = slices.Clone(x.left[0].Lo)
 }
 
@@ -127,8 +130,8 @@ func (w *walk) asSent(f byte) bool {
 		return false
 	}
 	x := w.field(f)
-	at, n := w.skb.fieldAt(f)
-	return len(x.left) > 0 && anyBit(w.skb.unk[at:at+n]) && bytes.Equal(w.skb.nh[at:at+n], x.seen)
+	b, unk := w.bytesOf(f)
+	return len(x.left) > 0 && anyBit(unk) && bytes.Equal(b, x.seen)
 }
 
 // exactly is why a way goes on with a part of its region: nothing is left open by that.

@@ -3,6 +3,7 @@
 package model
 
 import (
+	"fmt"
 	"net/netip"
 	"os/exec"
 	"strings"
@@ -171,5 +172,31 @@ func (b *bedOracle) sendersChoose(t *testing.T, name, dst string) {
 	}
 	if open.Fate == trace.Unknown && len(open.ByTraffic) < 2 {
 		t.Errorf("to %s: %+v", dst, open)
+	}
+}
+
+// TestSendersChooseBytes sends echo requests to a rule that asks for their number: trace tells what ends how, and the kernel agrees for both.
+func TestSendersChooseBytes(t *testing.T) {
+	if !bed.Alone(t) {
+		return
+	}
+	b := newCrossing(t, crossing)
+	id := uint16((b.next + 0x10001) >> 16)
+	if err := b.o.Load(fmt.Sprintf("table inet f { chain i { type filter hook input priority 0; policy accept; icmp id %d drop; }; }\n", id)); err != nil {
+		t.Fatal(err)
+	}
+	p := &oracle.Packet{In: "mgmt0", Src: netip.MustParseAddr("10.10.0.9"), Dst: netip.MustParseAddr("10.10.0.1"), Proto: 1, Type: 8}
+	got := b.tracer().Packet(question(p))
+	told := map[string]string{}
+	for _, f := range got.ByTraffic {
+		told[string(f.Fate.Fate)] = f.If[0].Text
+	}
+	if want := fmt.Sprintf("the number in bytes 4 to 5 of the transport header is 0x%04x", id); len(told) != 2 || told["drop"] != want {
+		t.Errorf("%+v, want drop if %s", got, want)
+	}
+	for _, want := range []string{"drop", "local"} {
+		if f := b.fate(t.Name(), p); f.Fate != want {
+			t.Errorf("request %d: %s, want %s", b.next>>16, f.Fate, want)
+		}
 	}
 }
