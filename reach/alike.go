@@ -15,6 +15,9 @@ func (m *Model) AlikeBeside(from, to int) string {
 	if len(hops) != 1 || len(hops[0].to) != 1 || hops[0].to[0].More || len(hops[0].to[0].Steps) != 1 {
 		return ""
 	}
+	if m.asksForPhysdev() {
+		return ""
+	}
 	for _, h := range []packet.Hook{packet.Prerouting, packet.Forward, packet.Postrouting} {
 		for _, bc := range e.bridgeChains(h) {
 			if asksForPort(bc.table) {

@@ -71,6 +71,9 @@ func (e *engine) bridgeHook(hook packet.Hook, live []cube) ([]cube, error) {
 // where it does not matter which.
 func (e *engine) ports(bridge *snapshot.Link, hook packet.Hook, bridgeHooks ...packet.Hook) (list []*snapshot.Link, tooMany bool) {
 	filtered, apart := false, false
+	if hook == packet.Ingress && e.asksForPhysdev() {
+		filtered, apart = true, true
+	}
 	for _, h := range bridgeHooks {
 		for _, bc := range e.bridgeChains(h) {
 			filtered = true
@@ -253,7 +256,7 @@ func (m *machine) sender(c *cube) *snapshot.Link {
 // behind it, whose link layer address they have. It does not ask whether the bridge knows that address: it hands
 // frames for one that it does not know to every port.
 func (e *engine) switched(live []cube, in, out, bridge *snapshot.Link, v4 bool) ([]cube, error) {
-	e.bridging = true
+	e.bridging, e.between = true, [2]*snapshot.Link{in, out}
 	defer func() { e.bridging = false }()
 	port := func(l *snapshot.Link) set { return single(num(uint64(l.Index))) }
 	for _, d := range append(e.surroundings(in.Index, packet.Ingress), e.surroundings(out.Index, packet.Egress)...) {

@@ -64,6 +64,8 @@ type Model struct {
 	byPort  map[atPort][]*snapshot.Socket // see rivals
 	// translating is what translates found.
 	translating *bool
+	// physdev is what asksForPhysdev found.
+	physdev *bool
 	// gates are what gate found.
 	gates   map[gateKey]*gate
 	tracked map[bool]bool // whether connections of IPv4, or IPv6, are tracked
@@ -184,6 +186,7 @@ type engine struct {
 	notPorts     []int          // of a bridge, that the question is not about
 	toPorts      []int          // of bridges, that the question leads to
 	bridging     bool           // the frames go from port to port of a bridge
+	between      [2]*snapshot.Link
 	sieve        *sieve
 	onStop       func(*cube, packet.Cause) // also hears of what is stopped
 }

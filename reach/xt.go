@@ -68,6 +68,11 @@ func (m *machine) xt(c *ruleset.Chain, r *ruleset.Rule, x *ruleset.Xt, st state,
 		return nil, nil, []cube{st.cube} // mac_mt
 	case d.MAC != nil:
 		return split(fSmac, single(number(d.MAC.Addr)), d.MAC.Invert)
+	case d.Physdev != nil && m.table.Family != ruleset.FamilyBridge:
+		if matches, known := m.xtPhysdev(&st.cube, d.Physdev); known {
+			return decided(matches)
+		}
+		return m.xtOpen(c, r, x, st)
 	case d.Devgroup != nil && st.cube.sets[fIif].singleton() && st.cube.sets[fOif].singleton():
 		return decided(d.Devgroup.Matches(m.groupOf(st.cube.sets[fIif]), m.groupOf(st.cube.sets[fOif])))
 	case d.Policy != nil && m.unprotected():

@@ -1,6 +1,7 @@
 package ruleset
 
 import (
+	"bytes"
 	"encoding/binary"
 	"slices"
 	"strings"
@@ -265,6 +266,33 @@ type XtPhysdev struct {
 	Invert uint8  `json:"invert,omitempty"`
 }
 
+// Matches says whether the match has a packet of bridge ports, "" where there is none; via says whether it came in by a bridge with br_netfilter
+// (physdev_mt).
+func (p *XtPhysdev) Matches(via bool, in, out string) bool {
+	const isIn, isOut, bridged, hasIn, hasOut = 1, 2, 4, 8, 16
+	asked := func(op uint8) bool { return p.Mask&op != 0 }
+	inverted := func(op uint8) bool { return p.Invert&op != 0 }
+	if !via {
+		return p.Mask&^p.Invert&(isIn|isOut|bridged|hasIn|hasOut) == 0
+	}
+	switch {
+	case asked(bridged) && (out != "") == inverted(bridged), asked(hasIn) && (in != "") == inverted(hasIn), asked(hasOut) && (out != "") == inverted(hasOut),
+		asked(isIn) && in != "" && named(in, p.In) == inverted(isIn):
+		return false
+	case !asked(isOut):
+		return true
+	}
+	return out != "" && named(out, p.Out) != inverted(isOut)
+}
+
+// named says whether an interface has a name, or one that begins as that before a +.
+func named(name, as string) bool {
+	if begin, ok := strings.CutSuffix(as, "+"); ok {
+		return strings.HasPrefix(name, begin)
+	}
+	return name == as
+}
+
 var ne = binary.NativeEndian
 
 // decode sets Decoded where the extension, its revision and its length are known.
@@ -367,8 +395,8 @@ func decodeRareMatch(name string, rev uint32, b []byte) *XtDecoded {
 // name's terminator leaves the end open.
 func wildcard(name, mask []byte) string {
 	s := text(name)
-	if n := len(s); n < len(mask) && n > 0 && mask[n] == 0 {
-		s += "+"
+	if n := bytes.IndexByte(mask, 0); n >= 0 && n <= len(s) && s != "" { // the name itself may have the + too
+		s = s[:n] + "+"
 	}
 	return s
 }

@@ -84,7 +84,7 @@ func (w *walk) bridgedPrerouting() verdict {
 	if bridge == nil || !w.callsIPTables(bridge) {
 		return verdict{kind: vAccept}
 	}
-	w.in, w.before = bridge, true
+	w.in, w.before, w.physIn = bridge, true, port
 	k := w.ipHook(packet.Prerouting)
 	w.in, w.hook, w.family = port, packet.Prerouting, 'b'
 	return verdict{kind: k}
@@ -140,7 +140,7 @@ func (w *walk) over(port, bridge *link) Fate {
 		return w.refused(k)
 	}
 	if ip {
-		w.in, w.out = bridge, bridge
+		w.in, w.out, w.physIn, w.physOut = bridge, bridge, port, out
 		if k := w.ipHook(packet.Forward); k != vAccept {
 			return w.refused(k)
 		}
@@ -230,8 +230,10 @@ func (w *walk) heldAt(bridge *link) *link {
 	case !slices.ContainsFunc(bridge.ports, func(p *link) bool { return w.kept(p, bridge.ports) }) && w.skb.src() != w.skb.dst():
 		return nil
 	}
-	w.before = true
-	return bridge.ports[w.choose(len(bridge.ports), nil, "the port of "+bridge.Name+" that the packet came in by")]
+	if w.before = true; w.physIn == nil {
+		w.physIn = w.somePort(bridge)
+	}
+	return w.physIn
 }
 
 // backOver is a packet that was held and whose route leads out by the bridge. If its sender is who he says he sends to himself, by his own port.

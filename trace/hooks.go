@@ -43,6 +43,8 @@ type walk struct {
 	arrived  netip.Addr // its destination before prerouting
 	given    bool       // programs that give marks were asked about it
 	rewrites bool       // programs that write over bytes were
+	physIn   *link      // the port of a bridge that br_netfilter knows the packet to have come in by
+	physOut  *link      // that by which it is switched
 	held     *link      // the port by which a packet came in that has come no further than that
 	zone     zone
 	begins   *Begun // the packet is the first answer of that connection
@@ -83,6 +85,7 @@ func (w *walk) start(p *packet.Packet) {
 	w.last, w.passed, w.hook = mark{}, mark{}, ""
 	w.regs = registers{}
 	in := w.names[p.In]
+	w.physIn, w.physOut = nil, nil
 	w.before, w.held, w.given, w.rewrites = false, nil, false, false
 	w.tag, w.wayBack = word{}, word{}
 	w.skb.build(p, in)

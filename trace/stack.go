@@ -79,7 +79,7 @@ func (w *walk) run() Fate {
 // arrive is a packet at an interface: ingress, the bridge that the interface is a port of, then the
 // network layer.
 func (w *walk) arrive(in *link) Fate {
-	w.in, w.out, w.camein = in, nil, in
+	w.in, w.out, w.camein, w.physIn, w.physOut = in, nil, in, nil, nil
 	if f, ok := w.below(in); !ok {
 		return f
 	}

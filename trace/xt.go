@@ -3,6 +3,7 @@ package trace
 import (
 	"bytes"
 	"net/netip"
+	"slices"
 
 	"github.com/ringfence/ringfence/packet"
 	"github.com/ringfence/ringfence/ruleset"
@@ -335,19 +336,30 @@ func (w *walk) xtOwner(x *ruleset.XtOwner, r *rule) verdict {
 
 // xtPhysdev asks for bridge ports; a packet that is not bridged has none (physdev_mt).
 func (w *walk) xtPhysdev(p *ruleset.XtPhysdev, r *rule) verdict {
-	if w.in != nil && w.in.Kind == "bridge" || w.out != nil && w.out.Kind == "bridge" {
-		return w.maybe(r, "the bridge port of the packet")
+	if w.physIn == nil && (w.local || w.camein == nil || w.camein.Kind != "bridge" || !w.callsIPTables(w.camein)) {
+		return decide(p.Matches(false, "", ""))
 	}
-	const in, out, bridged, isIn, isOut = 1, 2, 4, 8, 16
-	for _, bit := range []uint8{bridged, isIn, isOut} {
-		if p.Mask&bit != 0 && p.Invert&bit == 0 {
-			return vNo
+	if w.physIn == nil { // by some port
+		ports := w.camein.ports
+		if len(ports) == 0 {
+			return w.maybe(r, "the bridge port of the packet")
 		}
+		first := p.Matches(true, ports[0].Name, "")
+		if !slices.ContainsFunc(ports, func(l *link) bool { return p.Matches(true, l.Name, "") != first }) {
+			return decide(first)
+		}
+		w.physIn = w.somePort(w.camein)
 	}
-	if p.Mask&in != 0 && p.Invert&in == 0 || p.Mask&out != 0 && p.Invert&out == 0 {
-		return vNo
+	out := ""
+	if w.physOut != nil {
+		out = w.physOut.Name
 	}
-	return vNext
+	return decide(p.Matches(true, w.physIn.Name, out))
+}
+
+// somePort is the port of a bridge by which a packet came in of which that is not said.
+func (w *walk) somePort(bridge *link) *link {
+	return bridge.ports[w.choose(len(bridge.ports), nil, "the port of "+bridge.Name+" that the packet came in by")]
 }
 
 // xtConntrack applies the parts of the match that are asked for (conntrack_mt).
