@@ -19,11 +19,13 @@ import (
 
 // brake is an option or a variable by which an agent is started without brakes, in the data file.
 type brake struct {
-	Arg  string `json:"arg"` // pattern of the arguments as one line
-	Env  string `json:"env"` // variable with a value of true
-	Off  string `json:"off"` // approvals, sandbox, both
-	How  string `json:"how"`
-	argR *regexp.Regexp
+	Arg   string `json:"arg"`   // pattern of the arguments as one line
+	Not   bool   `json:"not"`   // it has none where the pattern is not there, by its default
+	Since string `json:"since"` // the version from which on that is so
+	Env   string `json:"env"`   // variable with a value of true
+	Off   string `json:"off"`   // approvals, sandbox, both
+	How   string `json:"how"`
+	argR  *regexp.Regexp
 }
 
 // maxHomes bounds the accounts whose homes are looked at, maxBrakes and maxAgentFiles what is kept.
@@ -35,7 +37,7 @@ const (
 
 // isTrue says of a variable that it switches something on.
 func isTrue(v string) bool {
-	return slices.Contains([]string{"1", "true", "yes", "on"}, strings.ToLower(v))
+	return slices.Contains([]string{"1", "true", "yes", "on", "y"}, strings.ToLower(strings.TrimSpace(v)))
 }
 
 // titled says of a process that a title took the place of its arguments: one word, where an interpreter runs a script.
@@ -57,10 +59,11 @@ func (s *Scan) brakesOf(pt *pattern, p *process) (list []snapshot.AgentBrake) {
 		add(brake{})
 		list[len(list)-1].Unread = why
 	}
-	line := " " + strings.Join(p.argv, " ") + " "
+	line := brakeLine(p.argv, pt.Yargs)
 	var env map[string]string
 	for _, b := range pt.Brakes {
 		switch {
+		case b.Not:
 		case b.argR != nil && b.argR.MatchString(line):
 			b.How = strings.TrimSpace(b.argR.FindString(line)) // of words that the pattern knows
 			add(b)
@@ -102,6 +105,20 @@ func (s *Scan) brakesOf(pt *pattern, p *process) (list []snapshot.AgentBrake) {
 		}
 	case p.titled():
 		unread("a title is in the place of its arguments")
+	default:
+		for _, b := range pt.Brakes {
+			if !b.Not || b.argR.MatchString(line) {
+				continue
+			}
+			v := s.versionOf(pt, p)
+			switch n := versionNumbers(v.Value); {
+			case v.State != snapshot.Present || n == nil:
+				unread("whether it asks by default hangs on its version: " + v.Reason)
+			case slices.Compare(n, versionNumbers(b.Since)) >= 0:
+				add(b)
+				list[len(list)-1].Default = true
+			}
+		}
 	}
 	return list
 }

@@ -23,7 +23,9 @@ func TestBrakesOfARunningAgent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	empty, _ := tree(t, nil)
+	empty := scanWithProcess(t, map[string]string{
+		"x/node_modules/cline/package.json": `{"name": "cline", "version": "3.0.65"}`, "old/node_modules/cline/package.json": `{"name": "cline", "version": "2.8.1"}`,
+	})
 	for _, c := range []struct{ runtime, line, off string }{
 		{"claude-code", "claude|--dangerously-skip-permissions", "approvals"},
 		{"claude-code", "claude|--permission-mode|bypassPermissions|-p|x", "approvals"},
@@ -36,10 +38,45 @@ func TestBrakesOfARunningAgent(t *testing.T) {
 		{"gemini-cli", "gemini|--approval-mode=yolo", "approvals"},
 		{"gemini-cli", "gemini|-p|--yolop", ""},
 		{"copilot-cli", "copilot|--allow-all-tools", "approvals"},
+		{"codex", "codex|exec|why is --yolo a bad idea", ""},
+		{"gemini-cli", "gemini|-p|is -y the same as --yolo ?", ""},
+		{"gemini-cli", "gemini --yolo -p x", "approvals"}, // a title
+		{"gemini-cli", "node|/usr/bin/gemini|--yolo=true", "approvals"},
+		{"gemini-cli", "gemini|--approvalMode|yolo", "approvals"},
+		{"gemini-cli", "gemini|-dy", "approvals"},
+		{"gemini-cli", "gemini|-yd", "approvals"},
+		{"gemini-cli", "gemini|-pyes", ""},
+		{"gemini-cli", "gemini|-y|-pyes", "approvals"},
+		{"gemini-cli", "gemini|-y=true", "approvals"},
+		{"gemini-cli", "gemini|--yolo|false", ""},
+		{"gemini-cli", "gemini|--yolo|--no-yolo", ""},
+		{"gemini-cli", "gemini|--no-yolo|--yolo", "approvals"},
+		{"gemini-cli", "gemini|-y=false|-d", ""},
+		{"gemini-cli", "gemini|--yolo=true|--yolo=false", ""},
+		{"gemini-cli", "gemini|--|--yolo", ""},
+		{"gemini-cli", "gemini|--allowed-tools|write_file,run_shell_command", "approvals"},
+		{"gemini-cli", "gemini|--allowedTools=run_shell_command", "approvals"},
+		{"gemini-cli", "gemini|--allowed-tools|run_shell_command(git)", ""},
+		{"qwen-code", "qwen|-sy", "approvals"},
+		{"opencode", "opencode|run|--dangerouslySkipPermissions", "approvals"},
+		{"copilot-cli", "copilot|--allow-tool|write|shell|-p|x", "approvals"},
+		{"copilot-cli", "copilot|--allow-tool|shell(git:*)|--deny-tool|shell", ""},
+		{"cline", "/x/node_modules/cline/bin/cline|tell me", "default"},
+		{"cline", "/x/node_modules/cline/bin/cline|--auto-approve|false|x", ""},
+		{"cline", "/x/node_modules/cline/bin/cline|mcp", ""},
+		{"cline", "/old/node_modules/cline/bin/cline|x", ""},
+		{"cline", "/old/node_modules/cline/bin/cline|-y|x", "approvals"},
+		{"cline", "cline|x", "unread"},
 	} {
 		p := &process{argv: strings.Split(c.line, "|")}
+		p.PID = 77
 		var got strings.Builder
 		for _, b := range empty.brakesOf(patternOf(patterns, c.runtime), p) {
+			if b.Unread != "" {
+				b.Off = "unread"
+			} else if b.Default {
+				b.Off = "default"
+			}
 			got.WriteString(b.Off)
 		}
 		if got.String() != c.off {

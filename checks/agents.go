@@ -58,6 +58,7 @@ type pattern struct {
 	FloorWhy   string `json:"floorWhy"`
 	// Package is its package of npm, Python that of Python: its version is beside the program.
 	Package string `json:"package"`
+	Yargs   bool   `json:"yargs"` // its options are read by yargs
 	Python  string `json:"python"`
 	// OriginsEnv is the variable that lists the sites whose pages may use it, OriginsArgs a pattern of arguments that let all of them.
 	OriginsEnv  string `json:"originsEnv"`
