@@ -17,7 +17,7 @@ import (
 // Bounds of the sockets of daemons: the network namespaces whose lists are read, and the sockets.
 const (
 	maxSocketSpaces = 64
-	maxRootSockets  = 4_096
+	maxNamedSockets = 4_096
 )
 
 // namedSocket is one of /proc/net/unix that has a name.
@@ -30,7 +30,7 @@ type namedSocket struct {
 func namedSockets(list []byte) (socks []namedSocket) {
 	for line := range bytes.Lines(list) {
 		f := strings.Fields(string(line))
-		if len(f) < 8 || f[3] != "00010000" && f[4] != "0002" { // __SO_ACCEPTCON, SOCK_DGRAM
+		if len(f) < 8 || f[3] != "00010000" && (f[4] != "0002" || len(f) == 8 && ofKernel(f[7])) { // __SO_ACCEPTCON, SOCK_DGRAM
 			continue
 		}
 		inode, err := strconv.ParseUint(f[6], 10, 64)
@@ -41,7 +41,20 @@ func namedSockets(list []byte) (socks []namedSocket) {
 	return socks
 }
 
-// sockets adds the sockets of the host's daemons that run as root: others speak to them, and what they do for whom is theirs.
+// ofKernel says of a name that the kernel gave it to a socket that sends (unix(7), autobind): answers come to it, and who is to be asked has a name that
+// others know.
+func ofKernel(name string) bool {
+	digits, ok := strings.CutPrefix(name, "@")
+	return ok && len(digits) == 5 && strings.Trim(digits, "0123456789abcdef") == ""
+}
+
+// firstPerson is the lowest uid of those that people have (login.defs(5), UID_MIN); the last ones are nobody's.
+const (
+	firstPerson = 1_000
+	nobodys     = 65_534
+)
+
+// sockets adds the sockets of the host's daemons that run as root, and of what people run: others speak to them, and what they do for whom is theirs.
 func (l *levers) sockets(procs []*process) {
 	if !l.s.Host.Live() {
 		return
@@ -51,13 +64,16 @@ func (l *levers) sockets(procs []*process) {
 		l.out.partialIn("files", "whose the sockets of %d processes are was not seen", denied)
 	}
 	init := l.s.initNS()
-	roots := map[int]*process{}
+	heard := map[int]*process{}
 	spaces := map[uint64]int{init.Net: 0}
 	for _, p := range procs {
-		if p.UID != 0 || p.Container != "" || p.NS.User != init.User || p.Leader != 0 {
+		if p.UID != 0 && (p.UID < firstPerson || p.UID >= nobodys) || p.Container != "" || p.NS.User != init.User || p.Leader != 0 {
 			continue
 		}
-		roots[p.PID] = p
+		heard[p.PID] = p
+		if p.UID != 0 {
+			continue
+		}
 		if p.NS.Mnt == init.Mnt || p.NS.Net == init.Net {
 			spaces[p.NS.Net] = p.PID
 		}
@@ -65,7 +81,7 @@ func (l *levers) sockets(procs []*process) {
 	if len(spaces) > maxSocketSpaces {
 		l.out.partialIn("files", "daemons of root are in more network namespaces than are looked at")
 	}
-	left := maxRootSockets
+	left := maxNamedSockets
 	for _, n := range slices.Sorted(maps.Keys(spaces))[:min(len(spaces), maxSocketSpaces)] {
 		if spaces[n] == 0 {
 			continue
@@ -78,15 +94,15 @@ func (l *levers) sockets(procs []*process) {
 			continue
 		}
 		for _, k := range namedSockets(b) {
-			i := slices.IndexFunc(owners[k.inode], func(pid int) bool { return roots[pid] != nil })
+			i := slices.IndexFunc(owners[k.inode], func(pid int) bool { return heard[pid] != nil })
 			if i < 0 || k.name[0] == '@' && n != init.Net {
 				continue
 			}
 			if left--; left < 0 {
-				l.out.partialIn("files", "daemons of root have more sockets than are looked at")
+				l.out.partialIn("files", "daemons have more sockets than are looked at")
 				return
 			}
-			l.socket(k.name, roots[owners[k.inode][i]])
+			l.socket(k.name, heard[owners[k.inode][i]])
 		}
 	}
 }
@@ -105,13 +121,13 @@ func daemonName(p *process, init snapshot.NS) string {
 	return cmp.Or(exe, "a program that was not seen")
 }
 
-// socket adds one socket of a daemon, if others than root may speak to it.
+// socket adds one socket of a daemon. One that is root's alone is in a container for root of that, if it is mounted there.
 func (l *levers) socket(name string, p *process) {
 	program := daemonName(p, l.s.initNS())
 	if unixDaemons[program] != "" && name[0] != '@' {
 		return // what they do is known, and who connects to them is told with the runtimes
 	}
-	f := snapshot.LeverFile{Path: name, Kind: snapshot.LeverSocket, By: program, Trigger: snapshot.TriggerNone, Unsure: "what " + program + " does for who connects to " + name + " was not followed"}
+	f := snapshot.LeverFile{Path: name, Kind: snapshot.LeverSocket, By: program, UID: p.UID, Trigger: snapshot.TriggerNone, Unsure: "what " + program + " does for who connects to " + name + " was not followed"}
 	if name[0] == '@' {
 		f.Permits = []snapshot.Permit{{Who: snapshot.PermitAll, At: name}}
 		l.list = append(l.list, f)
@@ -121,9 +137,7 @@ func (l *levers) socket(name string, p *process) {
 	_, real, exists, err := l.w.writers(f.Path)
 	if err == nil && exists {
 		x := l.w.part(real)
-		if f.Permits = permitsOf(real, x.st, x.group, x.st.Perm&0o002 != 0, x.acl); len(f.Permits) == 0 {
-			return
-		}
+		f.Permits = permitsOf(real, x.st, x.group, x.st.Perm&0o002 != 0, x.acl)
 		f.Gates, err = l.w.gates(f.Permits)
 	}
 	switch {

@@ -3,6 +3,7 @@ package snapshot
 import (
 	"path"
 	"slices"
+	"strings"
 )
 
 // checkPowers refuses files of kinds, triggers and permits that there are not.
@@ -16,11 +17,12 @@ func (s *Snapshot) checkPowers() error {
 		if err := oneOf(f.Trigger, Triggers, "powers.files[%d].trigger", i); err != nil {
 			return err
 		}
-		if !path.IsAbs(f.Path) || f.UID < 0 {
+		named := f.Kind == LeverSocket && strings.HasPrefix(f.Path, "@")
+		if !path.IsAbs(f.Path) && !named || f.UID < 0 {
 			return wrong("no absolute path, or nobody's uid", "powers.files[%d]", i)
 		}
 		for j := range f.Permits {
-			if !path.IsAbs(f.Permits[j].At) {
+			if !path.IsAbs(f.Permits[j].At) && (!named || f.Permits[j].At != f.Path) {
 				return wrong("no absolute path", "powers.files[%d].permits[%d]", i, j)
 			}
 		}
