@@ -71,7 +71,8 @@ func TestSetsOfIPSet(t *testing.T) {
 		chain.Rules = []ruleset.Rule{fixtures.Rule(&chain, []ruleset.Expr{{Name: "match", Xt: &ruleset.Xt{Name: "set", Decoded: &ruleset.XtDecoded{Set: &c.x}}}}, fixtures.VerdictOf(ruleset.Drop))}
 		s.NFTables.Ruleset = &ruleset.Ruleset{
 			Stable: true, IPSets: []ruleset.IPSet{
-				{Index: 3, Name: "s", Type: c.typ, Family: family, Elements: c.elements}, {Index: -1, Name: "m", Type: "hash:ip", Family: 2, Elements: []ruleset.IPSetElement{el("10.10.0.7/32")}},
+				{Index: 3, Name: "s", Type: c.typ, Family: family, Elements: c.elements},
+				{Index: -1, Name: "m", Type: "hash:ip", Family: 2, Elements: []ruleset.IPSetElement{el("10.10.0.7/32")}},
 				{Index: -2, Name: "l", Type: "list:set", Elements: []ruleset.IPSetElement{{Set: "s"}}},
 			},
 			Tables: []ruleset.Table{{Family: "ip", Name: "t", Chains: []ruleset.Chain{chain}}},

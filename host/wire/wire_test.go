@@ -414,12 +414,23 @@ func TestMasksOfIPSet(t *testing.T) {
 		addr   []byte
 		want   ruleset.IPSet
 	}{
-		"of a network": {unix.AF_INET, netlink.Attribute{Type: createNetMask, Data: []byte{24}}, []byte{10, 1, 2, 0},
-			ruleset.IPSet{Family: 2, Elements: []ruleset.IPSetElement{{Net: netip.MustParsePrefix("10.1.2.0/24")}}}},
-		"of IPv6": {unix.AF_INET6, netlink.Attribute{Type: createNetMask, Data: []byte{8}}, append([]byte{0xfd}, make([]byte, 15)...),
-			ruleset.IPSet{Family: 10, Elements: []ruleset.IPSetElement{{Net: netip.MustParsePrefix("fd00::/8")}}}},
-		"of bits": {unix.AF_INET, nested(createBitMask, netlink.Attribute{Type: ipsetAddrIPv4, Data: bits}), []byte{10, 0, 2, 0},
-			ruleset.IPSet{Family: 2, Mask: netip.MustParseAddr("255.0.255.0"), Elements: []ruleset.IPSetElement{{Net: netip.MustParsePrefix("10.0.2.0/32")}}}},
+		"of a network": {
+			unix.AF_INET,
+			netlink.Attribute{Type: createNetMask, Data: []byte{24}},
+			[]byte{10, 1, 2, 0},
+			ruleset.IPSet{Family: 2, Elements: []ruleset.IPSetElement{{Net: netip.MustParsePrefix("10.1.2.0/24")}}},
+		},
+		"of IPv6": {
+			unix.AF_INET6,
+			netlink.Attribute{Type: createNetMask, Data: []byte{8}},
+			append([]byte{0xfd}, make([]byte, 15)...),
+			ruleset.IPSet{Family: 10, Elements: []ruleset.IPSetElement{{Net: netip.MustParsePrefix("fd00::/8")}}},
+		},
+		"of bits": {
+			unix.AF_INET, nested(createBitMask, netlink.Attribute{Type: ipsetAddrIPv4, Data: bits}),
+			[]byte{10, 0, 2, 0},
+			ruleset.IPSet{Family: 2, Mask: netip.MustParseAddr("255.0.255.0"), Elements: []ruleset.IPSetElement{{Net: netip.MustParsePrefix("10.0.2.0/32")}}},
+		},
 	} {
 		kind := uint16(ipsetAddrIPv4)
 		if c.family == unix.AF_INET6 {
