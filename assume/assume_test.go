@@ -228,7 +228,7 @@ func TestLarge(t *testing.T) {
 	for name, text := range map[string]string{"bomb": bomb.String(), "aliases": aliases, "many": many.String(), "escaped": escaped, "deep": "version: 1\nassumptions: " + strings.Repeat("[", 100_000), "long": strings.Repeat("#", MaxSize+1)} {
 		start := time.Now()
 		_, err := Parse("f", []byte(text), known)
-		if d := time.Since(start); err == nil || d > 3*time.Second {
+		if d := time.Since(start); err == nil || d > 30*time.Second {
 			t.Errorf("%s: %v after %s", name, err, d)
 		}
 	}

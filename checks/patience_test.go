@@ -21,7 +21,7 @@ func TestPatienceEndsByUID(t *testing.T) {
 			t.Fatalf("%v", err)
 		}
 	}
-	if d := time.Since(start); d > 4*time.Second {
+	if d := time.Since(start); d > 40*time.Second {
 		t.Errorf("100 silent processes of one uid took %v", d)
 	}
 	if v, err := patient(s, uidParty(0), func() (int, error) { return 7, nil }); v != 7 || err != nil {
