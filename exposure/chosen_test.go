@@ -37,6 +37,8 @@ func TestWhatTheSenderChooses(t *testing.T) {
 		}
 		return join([]ruleset.Expr{{Name: "exthdr", Extra: &ruleset.Extra{Exthdr: &x}}}, cmp("==", want))
 	}
+	window := []ruleset.Expr{{Name: "payload", Payload: &ruleset.Payload{Base: ruleset.BaseTransport, Offset: 14, Len: 2, Dreg: 1}}}
+	few, many := join(load(15, 1), cmp("==", 9)), join(load(15, 1), cmp("==", 8)) // senders
 	for name, c := range map[string]struct {
 		rules [][]ruleset.Expr
 		want  packet.Verdict
@@ -56,6 +58,9 @@ func TestWhatTheSenderChooses(t *testing.T) {
 		"no type of service, whatever":    {[][]ruleset.Expr{join(ip, service, dscp, cmp("==", 0x20), dropped), dropped}, packet.Unreachable, ""},
 		"the time of day":                 {[][]ruleset.Expr{join(hour, swap, cmp(">=", seconds(8*3600)...), cmp("<=", seconds(17*3600)...), accepted)}, packet.Reachable, "08:00:00-17:00:00"},
 		"a day":                           {[][]ruleset.Expr{join(day, accepted)}, packet.Reachable, "the day of the week is Monday"},
+		"bytes of a header":               {[][]ruleset.Expr{join(window, cmp("==", 1, 2), accepted)}, packet.Reachable, "bytes 14 to 15 of the transport header is 0x0102"},
+		"the same, asked for twice":       {[][]ruleset.Expr{join(window, cmp("==", 1, 2), dropped), join(window, cmp("==", 1, 2), accepted)}, packet.Unknown, ""},
+		"the fewest conditions":           {[][]ruleset.Expr{join(ip, many, ttl, cmp("==", 64), window, cmp("==", 1, 2), accepted), join(ip, few, ttl, cmp("==", 64), accepted)}, packet.Reachable, "the time to live is 64"},
 		"an option":                       {[][]ruleset.Expr{join(option(true), accepted)}, packet.Reachable, "the packet has option 4 of TCP"},
 		"an option, there and not there":  {[][]ruleset.Expr{join(option(false), dropped), join(option(false), accepted)}, packet.Unknown, ""},
 	} {
@@ -70,6 +75,9 @@ func TestWhatTheSenderChooses(t *testing.T) {
 			}
 			if a.Verdict != c.want || !strings.Contains(strings.Join(when, "; "), c.when) || strings.Contains(reasons(a), "not confirmed") {
 				t.Errorf("%s if %q, %s", a.Verdict, when, reasons(a))
+			}
+			if name == "the fewest conditions" && len(when) != 1 {
+				t.Errorf("%q", when)
 			}
 			if a.Verdict == packet.Reachable && strings.Contains(c.when, "time to live is 100") && a.Witness.TTL != 100 {
 				t.Errorf("the witness has a time to live of %d", a.Witness.TTL)

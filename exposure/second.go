@@ -185,7 +185,7 @@ func (p *party) try(q *reach.Question, a reach.Answer) Answer {
 		k := followed(&a.Doubtful[i], q.State)
 		f := p.trace(k)
 		end, conditions := arriving(&f, func(f *trace.Fate) bool { return p.arrives(q, k, f) })
-		if end == nil || conditional != nil && len(conditions) > 0 || slices.ContainsFunc(conditions, entered) {
+		if end == nil || conditional != nil && len(conditions) >= len(conditional.If) || slices.ContainsFunc(conditions, entered) {
 			continue
 		}
 		if why := p.silent(q, k, end); why != "" {
